@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Module glue.
+use kernel::prelude::*;
+
+struct JobQueue;
+
+module! {
+    type: JobQueue,
+    name: "jobqueue",
+    authors: ["The asahi-async authors"],
+    description: "Fences as futures and the job queue",
+    license: "Dual MIT/GPL",
+}
+
+impl kernel::Module for JobQueue {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        Ok(JobQueue)
+    }
+}
