@@ -1,8 +1,306 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! rtkit skeleton.
+//! RTKit: the protocol that Apple's coprocessors speak over their mailbox.
+//!
+//! A safe layer over the kernel's own RTKit library, C header:
+//! [`include/linux/soc/apple/rtkit.h`](srctree/include/linux/soc/apple/rtkit.h). The library does the
+//! management dialogue (versions, endpoint map, power states) and serves the system endpoints
+//! (crash log, syslog, ioreport, oslog) by itself; a driver supplies memory for them and talks to
+//! the endpoints of its own.
+//!
+//! # Messages
+//!
+//! A message arrives in [`Operations::recv_message_early`], in the hard interrupt of the mailbox. A
+//! driver that only wakes a task does it there: nothing is allocated, so nothing can be lost. What
+//! it does not take is handed to [`Operations::recv_message`], on an ordered workqueue that also
+//! runs the management dialogue. To wait there for another message is to wait for ever; nothing in
+//! this crate offers a way to do so.
+//!
+//! # States
+//!
+//! ```text
+//!           new()            boot()              shutdown()
+//!   (none) ───────► stopped ────────► running ───────────────► stopped
+//!                      │                 │ crash log message
+//!                      │ crash           ▼
+//!                      └────────────► crashed      nothing leads out of it but a reset of the SoC
+//!
+//!   any state ── drop, or unbinding of the device ──► closed: no callback runs, calls give ENODEV
+//! ```
 
-/// x
-pub fn answer_rtkit() -> u32 {
-    42
+use core::{
+    marker::PhantomData,
+    num::NonZeroU64,
+    ptr::NonNull,
+    slice, //
+};
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    error::{
+        from_err_ptr,
+        from_result,
+        to_result, //
+    },
+    prelude::*,
+    sync::Arc, //
+};
+
+mod raw;
+
+/// Memory that the coprocessor and the CPU share, for one of the system endpoints.
+///
+/// Dropped when RTKit is closed or shut down, in process context.
+///
+/// # Safety
+///
+/// `cpu_addr()` must be valid for reads of `size()` bytes for as long as the object lives, while the
+/// coprocessor writes there.
+pub unsafe trait SharedBuffer: Send + 'static {
+    /// Where the CPU reads it.
+    fn cpu_addr(&self) -> NonNull<u8>;
+
+    /// Where the coprocessor writes it.
+    fn iova(&self) -> u64;
+
+    /// Its size in bytes: at least what was asked for.
+    fn size(&self) -> usize;
+}
+
+/// What a driver does with the events of its coprocessor.
+///
+/// | function | context |
+/// |---|---|
+/// | `recv_message_early` | hard interrupt: may wake tasks, may not sleep, allocate or lock |
+/// | `recv_message`, `shmem_setup` | process, on RTKit's ordered workqueue: may allocate, may not wait for a message |
+/// | `crashed` | the same |
+///
+/// None of them may call [`Rtkit`]: its locks are held while it waits for them. (Lockdep sees that.)
+pub trait Operations: Send + Sync + 'static {
+    /// The memory that [`Operations::shmem_setup`] gives.
+    type Buffer: SharedBuffer;
+
+    /// A message arrived at one of the driver's endpoints. Returns whether it has been dealt with.
+    fn recv_message_early(&self, endpoint: u8, message: u64) -> bool;
+
+    /// A message arrived that [`Operations::recv_message_early`] did not take.
+    fn recv_message(&self, endpoint: u8, message: u64);
+
+    /// The coprocessor asks for `size` bytes of memory. With `iova` it says that it has mapped them
+    /// there already.
+    fn shmem_setup(&self, size: usize, iova: Option<NonZeroU64>) -> Result<Self::Buffer>;
+
+    /// The coprocessor crashed. `log` is its crash log, absent if there was no memory for a copy.
+    ///
+    /// Nothing will be received any more and nothing can be sent.
+    fn crashed(&self, log: Option<&[u8]>);
+}
+
+/// Why a coprocessor did not boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BootError {
+    /// It does not answer: no greeting, no endpoint map, or no power state within a second.
+    NoAnswer,
+    /// It sent a crash log.
+    Crashed,
+    /// A signal interrupted the wait.
+    Interrupted,
+    /// It answered, but with a version or a power state that is not usable.
+    Refused(Error),
+}
+
+/// A coprocessor that speaks RTKit.
+///
+/// | call | context |
+/// |---|---|
+/// | all, and drop | process, may sleep |
+/// | [`Rtkit::boot`], [`Rtkit::shutdown`] | sleeps for some seconds at worst; not in a signalling section |
+/// | [`Rtkit::send_message`] | sleeps only while the FIFO of the mailbox is full, 500 ms at most |
+/// | drop | not from a callback |
+///
+/// # Invariants
+///
+/// `raw` is a `struct rtkit` whose reference this object owns. Its cookie is `ops`.
+pub struct Rtkit<T: Operations> {
+    raw: NonNull<raw::RawRtkit>,
+    ops: Arc<T>,
+}
+
+// SAFETY: `struct rtkit` has a lock of its own and may be used and freed by any thread.
+unsafe impl<T: Operations> Send for Rtkit<T> {}
+// SAFETY: As above.
+unsafe impl<T: Operations> Sync for Rtkit<T> {}
+
+impl<T: Operations> Rtkit<T> {
+    /// Connects to the coprocessor behind mailbox `mbox` of `dev`.
+    ///
+    /// From here on the callbacks may run. `EPROBE_DEFER` if the mailbox has no driver yet.
+    pub fn new(dev: &Device<Bound>, mbox: u32, ops: Arc<T>) -> Result<Self> {
+        let cookie = Arc::as_ptr(&ops).cast_mut().cast();
+        // `Device` is a transparent wrapper of `struct device`.
+        let dev: *const Device<Bound> = dev;
+        // SAFETY: `dev` is bound. The functions of `Callbacks<T>` expect a cookie that points to a
+        // `T`, and get it: `ops` lives until `drop()` has closed RTKit, after which none is called.
+        let raw = from_err_ptr(unsafe {
+            raw::rtkit_create(
+                dev.cast_mut().cast(),
+                c_int::try_from(mbox)?,
+                cookie,
+                Callbacks::<T>::crashed,
+                Callbacks::<T>::recv_message,
+                Callbacks::<T>::recv_message_early,
+                Callbacks::<T>::shmem_setup,
+                Callbacks::<T>::shmem_destroy,
+            )
+        })?;
+        // INVARIANT: `rtkit_create()` gave us a reference, and `cookie` points to `ops`.
+        Ok(Self {
+            raw: NonNull::new(raw).ok_or(ENOMEM)?,
+            ops,
+        })
+    }
+
+    /// The object that handles the events.
+    pub fn operations(&self) -> &Arc<T> {
+        &self.ops
+    }
+
+    /// Brings the coprocessor to the state *running*, after its CPU has been started.
+    ///
+    /// `wake`: it has been shut down before and has to be woken first.
+    pub fn boot(&self, wake: bool) -> Result<(), BootError> {
+        // SAFETY: By the type invariant.
+        let ret = to_result(unsafe { raw::rtkit_boot(self.raw.as_ptr(), wake) });
+        match ret {
+            Ok(()) => Ok(()),
+            Err(_) if self.is_crashed() => Err(BootError::Crashed),
+            Err(e) if e == ETIME || e == ETIMEDOUT => Err(BootError::NoAnswer),
+            Err(e) if e == ERESTARTSYS || e == EINTR => Err(BootError::Interrupted),
+            Err(e) => Err(BootError::Refused(e)),
+        }
+    }
+
+    /// Puts a running coprocessor to sleep, so that a later [`Rtkit::boot`] can wake it, and frees
+    /// the shared buffers. `ENODEV` if it is not running.
+    pub fn shutdown(&self) -> Result {
+        // SAFETY: By the type invariant.
+        to_result(unsafe { raw::rtkit_shutdown(self.raw.as_ptr()) })
+    }
+
+    /// Starts one of the driver's endpoints. `EINVAL` if the coprocessor did not announce it.
+    pub fn start_endpoint(&self, endpoint: u8) -> Result {
+        // SAFETY: By the type invariant.
+        to_result(unsafe { raw::rtkit_start_ep(self.raw.as_ptr(), endpoint) })
+    }
+
+    /// Sends `message`. All writes to memory before it are visible to the coprocessor when it gets
+    /// the message. `ENODEV` if it is not running, or has crashed.
+    pub fn send_message(&self, endpoint: u8, message: u64) -> Result {
+        // SAFETY: By the type invariant.
+        to_result(unsafe { raw::rtkit_send(self.raw.as_ptr(), endpoint, message) })
+    }
+
+    /// Whether a crash log has arrived.
+    pub fn is_crashed(&self) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { raw::rtkit_is_crashed(self.raw.as_ptr()) }
+    }
+
+    /// Ends all contact: when it returns no callback runs, and every call gives `ENODEV`.
+    pub fn close(&self) {
+        // SAFETY: By the type invariant.
+        unsafe { raw::rtkit_close(self.raw.as_ptr()) };
+    }
+}
+
+impl<T: Operations> Drop for Rtkit<T> {
+    fn drop(&mut self) {
+        self.close();
+        // SAFETY: By the type invariant we own the reference, and `raw` is not used afterwards.
+        unsafe { raw::rtkit_put(self.raw.as_ptr()) };
+    }
+}
+
+/// The callbacks, as C wants them.
+struct Callbacks<T>(PhantomData<T>);
+
+impl<T: Operations> Callbacks<T> {
+    /// # Safety
+    ///
+    /// `cookie` must point to a `T` that lives for `'a`.
+    unsafe fn ops<'a>(cookie: *mut c_void) -> &'a T {
+        // SAFETY: By the requirement above; `T: Sync`, and nobody has it exclusively since it is in
+        // an `Arc`.
+        unsafe { &*cookie.cast::<T>() }
+    }
+
+    /// # Safety
+    ///
+    /// Only for RTKit to call, with the cookie that it got from [`Rtkit::new`] and `log` null or `size`
+    /// bytes long.
+    unsafe extern "C" fn crashed(cookie: *mut c_void, log: *const c_void, size: usize) {
+        // SAFETY: `Rtkit::new()` passed a `T` as cookie, which lives until RTKit is closed.
+        let ops = unsafe { Self::ops(cookie) };
+        let log = (!log.is_null()).then(|| {
+            // SAFETY: If not null, `log` is a private copy of `size` bytes that lives until we
+            // return.
+            unsafe { slice::from_raw_parts(log.cast::<u8>(), size) }
+        });
+        ops.crashed(log);
+    }
+
+    /// # Safety
+    ///
+    /// Only for RTKit to call, with the cookie that it got from [`Rtkit::new`].
+    unsafe extern "C" fn recv_message(cookie: *mut c_void, endpoint: u8, message: u64) {
+        // SAFETY: As in `crashed()`.
+        unsafe { Self::ops(cookie) }.recv_message(endpoint, message);
+    }
+
+    /// # Safety
+    ///
+    /// Only for RTKit to call, with the cookie that it got from [`Rtkit::new`].
+    unsafe extern "C" fn recv_message_early(
+        cookie: *mut c_void,
+        endpoint: u8,
+        message: u64,
+    ) -> bool {
+        // SAFETY: As in `crashed()`.
+        unsafe { Self::ops(cookie) }.recv_message_early(endpoint, message)
+    }
+
+    /// # Safety
+    ///
+    /// Only for RTKit to call, with the cookie that it got from [`Rtkit::new`] and a valid `shmem`.
+    unsafe extern "C" fn shmem_setup(cookie: *mut c_void, shmem: *mut raw::RawShmem) -> c_int {
+        // SAFETY: As in `crashed()`.
+        let ops = unsafe { Self::ops(cookie) };
+        from_result(|| {
+            // SAFETY: `shmem` is valid while we run.
+            let (size, iova) =
+                unsafe { (raw::rtkit_shmem_size(shmem), raw::rtkit_shmem_iova(shmem)) };
+            let buffer = ops.shmem_setup(size, NonZeroU64::new(iova))?;
+            let (addr, iova, size) = (buffer.cpu_addr(), buffer.iova(), buffer.size());
+            let buffer = KBox::into_raw(KBox::new(buffer, GFP_KERNEL)?);
+            // SAFETY: `shmem` is valid while we run. By the contract of `SharedBuffer` the memory
+            // can be read until `shmem_destroy()` drops `buffer`.
+            unsafe {
+                raw::rtkit_shmem_fill(shmem, addr.as_ptr().cast(), iova, size, buffer.cast())
+            };
+            Ok(0)
+        })
+    }
+
+    /// # Safety
+    ///
+    /// Only for RTKit to call, once for each `shmem` that [`Self::shmem_setup`] filled.
+    unsafe extern "C" fn shmem_destroy(_cookie: *mut c_void, shmem: *mut raw::RawShmem) {
+        // SAFETY: `shmem` is valid while we run.
+        let buffer = unsafe { raw::rtkit_shmem_private(shmem) }.cast::<T::Buffer>();
+        // SAFETY: `shmem_setup()` left the pointer there, and this is called once for each of its
+        // successes.
+        drop(unsafe { KBox::from_raw(buffer) });
+    }
 }

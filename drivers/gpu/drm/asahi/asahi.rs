@@ -15,7 +15,7 @@ module! {
 
 impl kernel::Module for Asahi {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        pr_info!("{}\n", jobqueue::answer_jobqueue() + rtkit::answer_rtkit());
+        pr_info!("{}\n", jobqueue::answer_jobqueue());
         Ok(Asahi)
     }
 }

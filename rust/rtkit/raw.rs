@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The functions of `shim.c`. Nothing outside this crate sees them.
+
+use kernel::prelude::*;
+
+/// `struct rtkit` of `shim.c`.
+#[repr(C)]
+pub(crate) struct RawRtkit {
+    _opaque: [u8; 0],
+}
+
+/// `struct apple_rtkit_shmem`.
+#[repr(C)]
+pub(crate) struct RawShmem {
+    _opaque: [u8; 0],
+}
+
+pub(crate) type CrashedFn = unsafe extern "C" fn(*mut c_void, *const c_void, usize);
+pub(crate) type RecvFn = unsafe extern "C" fn(*mut c_void, u8, u64);
+pub(crate) type RecvEarlyFn = unsafe extern "C" fn(*mut c_void, u8, u64) -> bool;
+pub(crate) type ShmemSetupFn = unsafe extern "C" fn(*mut c_void, *mut RawShmem) -> c_int;
+pub(crate) type ShmemDestroyFn = unsafe extern "C" fn(*mut c_void, *mut RawShmem);
+
+extern "C" {
+    pub(crate) fn rtkit_create(
+        dev: *mut c_void,
+        mbox: c_int,
+        cookie: *mut c_void,
+        crashed: CrashedFn,
+        recv: RecvFn,
+        recv_early: RecvEarlyFn,
+        shmem_setup: ShmemSetupFn,
+        shmem_destroy: ShmemDestroyFn,
+    ) -> *mut RawRtkit;
+    pub(crate) fn rtkit_close(r: *mut RawRtkit);
+    pub(crate) fn rtkit_put(r: *mut RawRtkit);
+    pub(crate) fn rtkit_boot(r: *mut RawRtkit, wake: bool) -> c_int;
+    pub(crate) fn rtkit_shutdown(r: *mut RawRtkit) -> c_int;
+    pub(crate) fn rtkit_start_ep(r: *mut RawRtkit, ep: u8) -> c_int;
+    pub(crate) fn rtkit_send(r: *mut RawRtkit, ep: u8, msg: u64) -> c_int;
+    pub(crate) fn rtkit_is_crashed(r: *mut RawRtkit) -> bool;
+    pub(crate) fn rtkit_shmem_size(shmem: *const RawShmem) -> usize;
+    pub(crate) fn rtkit_shmem_iova(shmem: *const RawShmem) -> u64;
+    pub(crate) fn rtkit_shmem_fill(
+        shmem: *mut RawShmem,
+        buffer: *mut c_void,
+        iova: u64,
+        size: usize,
+        private: *mut c_void,
+    );
+    pub(crate) fn rtkit_shmem_private(shmem: *const RawShmem) -> *mut c_void;
+}
