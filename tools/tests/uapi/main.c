@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * Tests of the asahi UAPI against include/uapi/drm/asahi_drm.h: what the ioctls accept, and the
+ * errno of what they refuse. Prints TAP.
+ *
+ * usage: uapi [GROUP...]     groups: params vm gem queue submit submit-errors teardown
+ */
+#include "uapi.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} groups[] = {
+	{ "params", test_params },
+	{ "vm", test_vm },
+	{ "gem", test_gem },
+	{ "queue", test_queue },
+	{ "submit", test_submit },
+	{ "submit-errors", test_submit_errors },
+	{ "teardown", test_teardown },
+};
+
+static bool known(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+		if (!strcmp(groups[i].name, name))
+			return true;
+	return false;
+}
+
+static bool wanted(const char *name, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], name))
+			return true;
+	return argc < 2;
+}
+
+int main(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (!known(argv[i])) {
+			fprintf(stderr, "uapi: no group «%s»\n", argv[i]);
+			return 2;
+		}
+	}
+
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+		if (!wanted(groups[i].name, argc, argv))
+			continue;
+		printf("# %s\n", groups[i].name);
+		groups[i].run();
+	}
+	return finish();
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "uapi.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static int params_with(int fd, uint32_t group, uint32_t pad, uint64_t pointer, uint64_t size)
+{
+	struct drm_asahi_get_params args = {
+		.param_group = group, .pad = pad, .pointer = pointer, .size = size,
+	};
+
+	return gpu_ioctl(fd, DRM_IOCTL_ASAHI_GET_PARAMS, &args);
+}
+
+static void check_values(const struct drm_asahi_params_global *p)
+{
+	/* A G13G: the emulator's M1. */
+	check_true("generation is 13", p->gpu_generation == 13);
+	check_true("variant is G", p->gpu_variant == 'G');
+	check_true("chip is t8103", p->chip_id == 0x8103);
+	check_true("one die", p->num_dies == 1);
+	check_true("one cluster", p->num_clusters_total == 1);
+	check_true("8 cores a cluster", p->num_cores_per_cluster == 8);
+	check_true("some cores are active", p->core_masks[0] && p->core_masks[0] < 1 << 8);
+	check_true("no second cluster", p->core_masks[1] == 0);
+	check_true("maximum frequency is plausible",
+		   p->max_frequency_khz >= 100000 && p->max_frequency_khz <= 5000000);
+	check_true("VM starts at one page", p->vm_start == PAGE);
+	check_true("VM ends below 2^39", p->vm_end > p->vm_start && p->vm_end < 1ull << 39);
+	check_true("kernel range is page sized", p->vm_kernel_min_size % PAGE == 0);
+	check_true("64 commands a submit", p->max_commands_per_submission == 64);
+	check_true("16 attachments", p->max_attachments == 16);
+	check_true("timestamps in nanoseconds", p->command_timestamp_frequency_hz == 1000000000);
+}
+
+static void check_sizes(int fd)
+{
+	struct drm_asahi_params_global p;
+	unsigned char longer[sizeof(p) + 64];
+
+	memset(&p, 0xa5, sizeof(p));
+	check("short buffer", params_with(fd, 0, 0, (uintptr_t)&p, 12), 0);
+	check_true("nothing written past the size given",
+		   p.gpu_generation == 13 && p.gpu_variant == 0xa5a5a5a5);
+
+	memset(&p, 0xa5, sizeof(p));
+	check("empty buffer", params_with(fd, 0, 0, (uintptr_t)&p, 0), 0);
+	check_true("nothing written to an empty buffer", p.features == 0xa5a5a5a5a5a5a5a5);
+
+	memset(longer, 0xa5, sizeof(longer));
+	check("long buffer", params_with(fd, 0, 0, (uintptr_t)longer, sizeof(longer)), 0);
+	check_true("nothing made up past the structure", longer[sizeof(p)] == 0xa5);
+}
+
+static void check_time(int fd)
+{
+	struct drm_asahi_get_time first = { 0 }, second = { 0 }, bad = { .flags = 1 };
+	struct timespec begin, end, pause = { .tv_nsec = 50000000 };
+	int64_t elapsed, gpu;
+
+	check("get time", gpu_ioctl(fd, DRM_IOCTL_ASAHI_GET_TIME, &first), 0);
+	clock_gettime(CLOCK_MONOTONIC_RAW, &begin);
+	nanosleep(&pause, NULL);
+	clock_gettime(CLOCK_MONOTONIC_RAW, &end);
+	check("get time again", gpu_ioctl(fd, DRM_IOCTL_ASAHI_GET_TIME, &second), 0);
+
+	elapsed = (end.tv_sec - begin.tv_sec) * 1000000000ll + end.tv_nsec - begin.tv_nsec;
+	gpu = second.gpu_timestamp - first.gpu_timestamp;
+	check_true("GPU time runs in nanoseconds", gpu >= elapsed && gpu < elapsed + 1000000000ll);
+	check("get time: flags", gpu_ioctl(fd, DRM_IOCTL_ASAHI_GET_TIME, &bad), -EINVAL);
+}
+
+void test_params(void)
+{
+	struct drm_asahi_params_global p = { 0 };
+	int fd = gpu_open();
+
+	need("open the render node", fd);
+	check("get params", get_params(fd, &p), 0);
+	check_values(&p);
+	check_sizes(fd);
+	check("get params: group", params_with(fd, 1, 0, (uintptr_t)&p, sizeof(p)), -EINVAL);
+	check("get params: pad", params_with(fd, 0, 1, (uintptr_t)&p, sizeof(p)), -EINVAL);
+	check("get params: pointer", params_with(fd, 0, 0, 8, sizeof(p)), -EFAULT);
+	check_time(fd);
+	close(fd);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * Shared by the UAPI tests: a TAP reporter, and one thin function per ioctl.
+ *
+ * Every wrapper returns 0 or a negative errno, so that a test can name the one it expects.
+ */
+#ifndef UAPI_TEST_H
+#define UAPI_TEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <drm/asahi_drm.h>
+#include <drm/drm.h>
+
+#define PAGE 0x4000ull
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Where the tests put what every VM has: the kernel's range, and the first address of their own. */
+#define KERNEL_START 0x7000000000ull
+#define KERNEL_END 0x7040000000ull
+#define USER_VA 0x1000000000ull
+
+/* A result that a check may accept besides the one it names. 1 is never an errno result. */
+#define NO_OTHER 1
+
+void check(const char *what, int got, int want);
+void check_either(const char *what, int got, int want, int other);
+void check_true(const char *what, bool held);
+/* What a test cannot go on without: ends the program with "Bail out!". */
+void need(const char *what, int result);
+int failures(void);
+int finish(void);
+
+int gpu_open(void);
+int gpu_ioctl(int fd, unsigned long request, void *arg);
+int get_params(int fd, struct drm_asahi_params_global *params);
+
+int vm_create(int fd, uint32_t *vm);
+int vm_destroy(int fd, uint32_t vm);
+int gem_create(int fd, uint64_t size, uint32_t flags, uint32_t vm, uint32_t *handle);
+int gem_close(int fd, uint32_t handle);
+int gem_mmap_offset(int fd, uint32_t handle, uint64_t *offset);
+/* Maps a whole object, or returns NULL. */
+void *gem_map(int fd, uint32_t handle, uint64_t size);
+int vm_bind_op(int fd, uint32_t vm, struct drm_asahi_gem_bind_op op);
+int vm_bind(int fd, uint32_t vm, uint32_t handle, uint64_t addr, uint64_t size);
+int queue_create(int fd, uint32_t vm, uint32_t *queue);
+int queue_destroy(int fd, uint32_t queue);
+
+int syncobj_create(int fd, uint32_t *handle);
+int syncobj_destroy(int fd, uint32_t handle);
+int syncobj_reset(int fd, uint32_t handle);
+/* Waits up to @seconds for a binary object's fence. */
+int syncobj_wait(int fd, uint32_t handle, unsigned int seconds);
+int timeline_wait(int fd, uint32_t handle, uint64_t point, unsigned int seconds);
+
+/* A VM with one bound buffer that starts with an empty control stream, and a queue on it. */
+struct context {
+	int fd;
+	uint32_t vm;
+	uint32_t queue;
+	uint32_t bo;
+	uint32_t *map;
+};
+
+void context_init(struct context *ctx);
+void context_fini(struct context *ctx);
+
+/* A compute command that runs the context's empty stream, with its header. */
+struct compute_command {
+	struct drm_asahi_cmd_header header;
+	struct drm_asahi_cmd_compute compute;
+};
+
+struct compute_command compute_command(void);
+int submit(struct context *ctx, const void *commands, size_t size, const struct drm_asahi_sync *syncs,
+	   uint32_t in, uint32_t out);
+/* One empty compute job that signals a binary object. */
+int submit_one(struct context *ctx, uint32_t out_syncobj);
+
+void test_params(void);
+void test_vm(void);
+void test_gem(void);
+void test_queue(void);
+void test_submit(void);
+void test_submit_errors(void);
+void test_teardown(void);
+
+#endif
