@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Crate root for the unit tests of what needs no kernel: `cargo test` in `rust/` runs them.
+
+// Here only the tests use it; the driver uses the rest.
+#![allow(dead_code)]
+
+// The files say `kernel::fmt`, which in the kernel differs from `core::fmt` in how it prints
+// pointers, and nothing else that they use.
+extern crate self as kernel;
+pub use std::fmt;
+
+pub(crate) mod hw;
+
+/// What the driver's `regs` module has of this kind.
+pub(crate) mod regs {
+    pub(crate) mod fault;
+}

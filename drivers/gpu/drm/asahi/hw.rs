@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! What is known about each chip beforehand, and what its identification registers say.
+//!
+//! Nothing here touches hardware: [`ident`] decodes register values that `regs` has read, `chips`
+//! and `io` are tables.
+
+pub(crate) mod chips;
+pub(crate) mod ident;
+pub(crate) mod io;
+
+/// Generations, as far as the firmware interface differs between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Generation {
+    /// M1 family.
+    G13,
+    /// M2 (G14G).
+    G14,
+    /// M2 Pro, Max, Ultra.
+    G14X,
+}
+
+impl Generation {
+    /// The number that userspace knows: 13 or 14.
+    pub(crate) const fn number(self) -> u32 {
+        match self {
+            Generation::G13 => 13,
+            Generation::G14 | Generation::G14X => 14,
+        }
+    }
+}
+
+/// Size of the GPU within its generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Variant {
+    /// The base chip.
+    G,
+    /// "Pro".
+    S,
+    /// "Max".
+    C,
+    /// "Ultra".
+    D,
+}
+
+impl Variant {
+    /// The letter that userspace knows.
+    pub(crate) const fn letter(self) -> char {
+        match self {
+            Variant::G => 'G',
+            Variant::S => 'S',
+            Variant::C => 'C',
+            Variant::D => 'D',
+        }
+    }
+}
+
+/// Version of the firmware's interface, as the device tree gives it in `apple,firmware-abi`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FirmwareAbi {
+    /// 12.3 on G13, 12.4 on G14.
+    V12,
+    /// 13.5.
+    V13,
+}
+
+impl FirmwareAbi {
+    /// What `apple,firmware-abi` says, if it is a version that this chip is known to run.
+    pub(crate) fn from_property(abi: [u32; 3], chip: &Chip) -> Option<Self> {
+        let minor = match chip.generation {
+            Generation::G13 => Some(3),
+            Generation::G14 => Some(4),
+            Generation::G14X => None,
+        };
+        match abi {
+            [12, m, _] if Some(m) == minor => Some(FirmwareAbi::V12),
+            [13, 5, _] => Some(FirmwareAbi::V13),
+            _ => None,
+        }
+    }
+}
+
+/// Sizes of the buffers that vary between chips.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Buffers {
+    /// Render preemption buffers, per cluster unit.
+    pub(crate) preempt: [u32; 3],
+    /// First compute preemption buffer.
+    pub(crate) compute_preempt1: u32,
+    /// Value of the tiling control word.
+    pub(crate) tiling_control: u32,
+}
+
+/// A chip.
+#[derive(Debug)]
+pub(crate) struct Chip {
+    /// Its number, e.g. 0x8103. The bootloader puts it into the hw-cal-b blob.
+    pub(crate) chip_id: u32,
+    /// Generation of its GPU.
+    pub(crate) generation: Generation,
+    /// Size of its GPU.
+    pub(crate) variant: Variant,
+    /// Dies that it is made of.
+    pub(crate) dies: u32,
+    /// Most clusters, over all dies.
+    pub(crate) max_clusters: u32,
+    /// Most cores (and fragment units) in a cluster.
+    pub(crate) max_cores: u32,
+    /// Most geometry units in a cluster.
+    pub(crate) max_gps: u32,
+    /// Bits of a physical address that the GPU's page tables can hold.
+    pub(crate) oas: u32,
+    /// Buffer sizes.
+    pub(crate) buffers: Buffers,
+    /// What the firmware wants mapped, see [`io`].
+    pub(crate) io: &'static [&'static [io::IoMapping]],
+    /// Physical address and size of the GPU's SRAM, where the firmware wants it mapped.
+    pub(crate) sram: Option<(u64, u32)>,
+}
+
+impl Chip {
+    /// Mask of the page addresses that a page table entry can hold.
+    pub(crate) const fn phys_mask(&self) -> u64 {
+        ((1 << self.oas) - 1) & !0x3fff
+    }
+
+    /// Everything that the firmware wants mapped.
+    pub(crate) fn io_mappings(&self) -> impl Iterator<Item = &'static io::IoMapping> {
+        self.io.iter().flat_map(|table| table.iter())
+    }
+
+    /// Number by which the firmware knows the GPU, as found in the hw-cal-b blob.
+    pub(crate) const fn firmware_core_id(&self) -> u32 {
+        match (self.generation, self.variant) {
+            (Generation::G13, Variant::G) => 11,
+            (Generation::G13, Variant::S) => 12,
+            // 13 stands for two dies of G13C as well.
+            (Generation::G13, Variant::C | Variant::D) => 13,
+            (Generation::G14 | Generation::G14X, Variant::G) => 15,
+            (Generation::G14 | Generation::G14X, Variant::S) => 16,
+            (Generation::G14 | Generation::G14X, Variant::C) => 17,
+            (Generation::G14 | Generation::G14X, Variant::D) => 18,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        chips::*,
+        *, //
+    };
+
+    #[test]
+    fn firmware_versions() {
+        let abi = FirmwareAbi::from_property;
+        assert_eq!(abi([12, 3, 0], &T8103), Some(FirmwareAbi::V12));
+        assert_eq!(abi([12, 4, 0], &T8103), None);
+        assert_eq!(abi([12, 4, 0], &T8112), Some(FirmwareAbi::V12));
+        assert_eq!(abi([12, 3, 0], &T6021), None);
+        assert_eq!(abi([12, 0, 0], &T6021), None);
+        for chip in ALL {
+            assert_eq!(abi([13, 5, 0], chip), Some(FirmwareAbi::V13));
+            assert_eq!(abi([13, 3, 0], chip), None);
+            assert_eq!(abi([0, 0, 0], chip), None);
+            assert_eq!(abi([14, 5, 0], chip), None);
+        }
+    }
+
+    #[test]
+    fn phys_mask() {
+        assert_eq!(T8103.phys_mask(), 0xff_ffff_c000);
+        assert_eq!(T6001.phys_mask(), 0x3ff_ffff_c000);
+    }
+}
