@@ -16,3 +16,10 @@ pub(crate) mod hw;
 pub(crate) mod regs {
     pub(crate) mod fault;
 }
+
+/// What the driver's `firmware` module has of this kind.
+pub(crate) mod firmware {
+    pub(crate) mod ring;
+    pub(crate) mod slots;
+    pub(crate) mod stamp;
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Which event slot a queue gets.
+//!
+//! Sticky: a queue gets the slot again that it had last, if that is free. Else the one that has been
+//! free for longest, so that the slots that others may want back stay theirs for as long as possible.
+//!
+//! ```text
+//!            take()              release(idle)
+//!   free ───────────► taken ──────────────────────► free
+//!                       │ release(busy)               ▲
+//!                       └──────────► draining ────────┘
+//!                                             drained()
+//! ```
+
+/// State of a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Since this turn.
+    Free(u64),
+    Taken,
+    /// Given back while the firmware had not finished with it.
+    Draining,
+}
+
+/// The slots.
+pub(crate) struct SlotTable<const N: usize> {
+    slots: [State; N],
+    turn: u64,
+}
+
+impl<const N: usize> SlotTable<N> {
+    /// All free.
+    pub(crate) const fn new() -> Self {
+        Self {
+            slots: [State::Free(0); N],
+            turn: 0,
+        }
+    }
+
+    /// Takes a slot: `last` if that is free.
+    pub(crate) fn take(&mut self, last: Option<usize>) -> Option<usize> {
+        let free_since = |i: usize| match self.slots.get(i) {
+            Some(State::Free(turn)) => Some(*turn),
+            _ => None,
+        };
+        let index = last.filter(|&i| free_since(i).is_some()).or_else(|| {
+            (0..N)
+                .filter_map(|i| free_since(i).map(|turn| (turn, i)))
+                .min()
+                .map(|(_, i)| i)
+        })?;
+        self.slots[index] = State::Taken;
+        Some(index)
+    }
+
+    /// Gives `index` back. `busy`: the firmware may still write its stamp.
+    pub(crate) fn release(&mut self, index: usize, busy: bool) {
+        if busy {
+            self.slots[index] = State::Draining;
+        } else {
+            self.free(index);
+        }
+    }
+
+    /// The firmware has finished with `index`. Returns whether that makes it free.
+    pub(crate) fn drained(&mut self, index: usize) -> bool {
+        let draining = self.slots[index] == State::Draining;
+        if draining {
+            self.free(index);
+        }
+        draining
+    }
+
+    fn free(&mut self, index: usize) {
+        self.turn += 1;
+        self.slots[index] = State::Free(self.turn);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sticky() {
+        let mut t = SlotTable::<4>::new();
+        let (a, b) = (t.take(None).unwrap(), t.take(None).unwrap());
+        assert_ne!(a, b);
+        t.release(b, false);
+        t.release(a, false);
+        assert_eq!(t.take(Some(b)), Some(b));
+        // Somebody else has it: any other.
+        let c = t.take(Some(b)).unwrap();
+        assert_ne!(c, b);
+        // A hint from nowhere does no harm.
+        assert!(t.take(Some(77)).is_some());
+    }
+
+    #[test]
+    fn longest_free_first() {
+        let mut t = SlotTable::<3>::new();
+        let all: Vec<_> = (0..3).map(|_| t.take(None).unwrap()).collect();
+        assert_eq!(t.take(None), None);
+        for i in [2, 0, 1] {
+            t.release(all[i], false);
+        }
+        for i in [2, 0, 1] {
+            assert_eq!(t.take(None), Some(all[i]));
+        }
+        assert_eq!(t.take(Some(0)), None);
+    }
+
+    #[test]
+    fn busy_slots_are_not_handed_out() {
+        let mut t = SlotTable::<1>::new();
+        assert_eq!(t.take(None), Some(0));
+        t.release(0, true);
+        assert_eq!(t.take(Some(0)), None);
+        assert!(t.drained(0));
+        assert!(!t.drained(0));
+        assert_eq!(t.take(None), Some(0));
+        assert!(!t.drained(0));
+    }
+}

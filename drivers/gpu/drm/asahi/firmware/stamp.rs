@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Stamps: the numbers by which the firmware reports completion.
+//!
+//! Each event slot has one, which grows by 0x100 with every command that completes. The low byte
+//! is not ours: it is ignored in comparisons.
+
+use super::ring::BadIndex;
+use crate::hw::FirmwareAbi;
+use kernel::fmt;
+
+/// What one command adds.
+const STEP: u32 = 0x100;
+
+/// Value of a stamp.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp(pub(crate) u32);
+
+impl Stamp {
+    /// The value of the command that follows.
+    pub(crate) const fn next(self) -> Self {
+        Self(self.0.wrapping_add(STEP))
+    }
+
+    /// Commands between `earlier` and this; negative if this is the earlier one.
+    pub(crate) const fn since(self, earlier: Self) -> i32 {
+        (self.0.wrapping_sub(earlier.0) as i32) >> 8
+    }
+
+    /// Whether a stamp with this value tells that the command with value `target` is complete.
+    pub(crate) const fn has_reached(self, target: Self) -> bool {
+        self.since(target) >= 0
+    }
+
+    /// Place of the command among the last `count`; `count` is a power of two.
+    pub(crate) const fn place(self, count: usize) -> usize {
+        (self.0 >> 8) as usize & (count - 1)
+    }
+}
+
+impl fmt::Debug for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}", self.0)
+    }
+}
+
+/// An entry of the list of commands that were in flight when the firmware halted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PendingStamp {
+    /// Event slot of the command.
+    pub(crate) slot: u32,
+    /// Value that it is going to write.
+    pub(crate) value: Stamp,
+}
+
+impl PendingStamp {
+    /// Decodes an entry; `None` if it is unused.
+    pub(crate) fn decode(
+        abi: FirmwareAbi,
+        info: u32,
+        value: u32,
+        slots: u32,
+    ) -> Result<Option<Self>, BadIndex> {
+        let shift = match abi {
+            FirmwareAbi::V12 => 3,
+            FirmwareAbi::V13 => 4,
+        };
+        if info & 1 == 0 {
+            return Ok(None);
+        }
+        let slot = info >> shift;
+        if slot >= slots {
+            return Err(BadIndex(slot));
+        }
+        Ok(Some(Self {
+            slot,
+            value: Stamp(value),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order() {
+        let s = Stamp(0x500);
+        assert!(s.has_reached(s));
+        assert!(s.next().has_reached(s));
+        assert!(!s.has_reached(s.next()));
+        assert_eq!(s.next(), Stamp(0x600));
+        assert_eq!(Stamp(0x900).since(s), 4);
+        assert_eq!(s.since(Stamp(0x900)), -4);
+    }
+
+    #[test]
+    fn low_byte_is_ignored() {
+        assert!(Stamp(0x500).has_reached(Stamp(0x500)));
+        assert!(Stamp(0x5ff).has_reached(Stamp(0x500)));
+        assert_eq!(Stamp(0x5ff).since(Stamp(0x500)), 0);
+        assert_eq!(Stamp(0x5ff).place(128), Stamp(0x500).place(128));
+    }
+
+    #[test]
+    fn wraps() {
+        let last = Stamp(0xffff_ff00);
+        assert_eq!(last.next(), Stamp(0));
+        assert!(last.next().has_reached(last));
+        assert!(!last.has_reached(last.next()));
+        assert_eq!(last.next().since(last), 1);
+        assert_eq!(last.next().place(128), 0);
+        assert_eq!(last.place(128), 127);
+    }
+
+    #[test]
+    fn pending_stamps() {
+        let decode = PendingStamp::decode;
+        assert_eq!(decode(FirmwareAbi::V13, 0x7f0, 5, 128), Ok(None));
+        let entry = decode(FirmwareAbi::V13, 0x7f1, 0x300, 128)
+            .unwrap()
+            .unwrap();
+        assert_eq!((entry.slot, entry.value), (127, Stamp(0x300)));
+        let entry = decode(FirmwareAbi::V12, 0x29, 0x300, 128).unwrap().unwrap();
+        assert_eq!(entry.slot, 5);
+        assert_eq!(decode(FirmwareAbi::V13, 0x801, 0, 128), Err(BadIndex(128)));
+    }
+}
