@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The atomic operations that the core uses, behind one shim.
+//!
+//! In the kernel they follow the LKMM through [`kernel::sync::atomic`]; on the host they are those of
+//! `core`. The ordering is part of each method's name, so that a model checker's types fit in here
+//! without touching a caller. "Full" is ordered against everything on both sides, also when a
+//! compare-exchange fails on the host.
+
+#[cfg(MODULE)]
+mod imp {
+    use kernel::sync::atomic::{
+        Acquire,
+        Atomic,
+        Full,
+        Relaxed,
+        Release, //
+    };
+
+    /// A 64-bit atomic integer.
+    pub(crate) struct AtomicU64(Atomic<u64>);
+
+    impl AtomicU64 {
+        pub(crate) const fn new(v: u64) -> Self {
+            Self(Atomic::new(v))
+        }
+
+        pub(crate) fn load_acquire(&self) -> u64 {
+            self.0.load(Acquire)
+        }
+
+        pub(crate) fn load_relaxed(&self) -> u64 {
+            self.0.load(Relaxed)
+        }
+
+        pub(crate) fn store_release(&self, v: u64) {
+            self.0.store(v, Release)
+        }
+
+        pub(crate) fn store_relaxed(&self, v: u64) {
+            self.0.store(v, Relaxed)
+        }
+
+        pub(crate) fn fetch_add_full(&self, v: u64) -> u64 {
+            self.0.fetch_add(v, Full)
+        }
+
+        pub(crate) fn fetch_sub_full(&self, v: u64) -> u64 {
+            self.0.fetch_sub(v, Full)
+        }
+
+        pub(crate) fn cmpxchg_full(&self, old: u64, new: u64) -> Result<u64, u64> {
+            self.0.cmpxchg(old, new, Full)
+        }
+    }
+}
+
+#[cfg(not(MODULE))]
+mod imp {
+    use core::sync::atomic::{
+        self,
+        Ordering, //
+    };
+
+    /// A 64-bit atomic integer.
+    pub(crate) struct AtomicU64(atomic::AtomicU64);
+
+    impl AtomicU64 {
+        pub(crate) const fn new(v: u64) -> Self {
+            Self(atomic::AtomicU64::new(v))
+        }
+
+        pub(crate) fn load_acquire(&self) -> u64 {
+            self.0.load(Ordering::Acquire)
+        }
+
+        pub(crate) fn load_relaxed(&self) -> u64 {
+            self.0.load(Ordering::Relaxed)
+        }
+
+        pub(crate) fn store_release(&self, v: u64) {
+            self.0.store(v, Ordering::Release)
+        }
+
+        pub(crate) fn store_relaxed(&self, v: u64) {
+            self.0.store(v, Ordering::Relaxed)
+        }
+
+        pub(crate) fn fetch_add_full(&self, v: u64) -> u64 {
+            self.0.fetch_add(v, Ordering::SeqCst)
+        }
+
+        pub(crate) fn fetch_sub_full(&self, v: u64) -> u64 {
+            self.0.fetch_sub(v, Ordering::SeqCst)
+        }
+
+        pub(crate) fn cmpxchg_full(&self, old: u64, new: u64) -> Result<u64, u64> {
+            self.0
+                .compare_exchange(old, new, Ordering::SeqCst, Ordering::SeqCst)
+        }
+    }
+}
+
+pub(crate) use imp::AtomicU64;
+
+/// A flag that only ever goes up.
+pub(crate) struct Latch(AtomicU64);
+
+impl Latch {
+    /// A latch that is down.
+    pub(crate) const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Raises the latch and says whether this call did it. What was written before is seen by whom sees
+    /// the latch up.
+    pub(crate) fn raise(&self) -> bool {
+        self.0.cmpxchg_full(0, 1).is_ok()
+    }
+
+    /// Whether the latch is up.
+    pub(crate) fn is_up(&self) -> bool {
+        self.0.load_acquire() != 0
+    }
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! From async to blocking, for process context outside of tasks.
+
+use crate::{
+    current,
+    platform::{
+        code,
+        Parker,
+        Plat,
+        Platform,
+        Result, //
+    },
+    refs::Ref, //
+};
+use core::{
+    alloc::Layout,
+    future::Future,
+    mem::ManuallyDrop,
+    pin::Pin,
+    ptr::NonNull,
+    task::{
+        Context,
+        Poll,
+        RawWaker,
+        RawWakerVTable,
+        Waker, //
+    }, //
+};
+
+type PlatParker = <Plat as Platform>::Parker;
+
+/// What a thread needs to block: a parker that wakers may outlive.
+pub(crate) struct Parking(Ref<PlatParker>);
+
+impl Parking {
+    pub(crate) fn new() -> Result<Self> {
+        // SAFETY: `Parker::init` initialises in place, and a `Ref` does not move.
+        Ok(Self(unsafe { Ref::new_with(|slot| Parker::init(slot))? }))
+    }
+
+    /// Polls `future` to its end, parked in between.
+    pub(crate) fn block_on<F: Future>(&self, mut future: Pin<&mut F>) -> F::Output {
+        let data = Ref::into_raw(self.0.clone()).as_ptr().cast_const().cast();
+        // SAFETY: The vtable does as `RawWaker` demands; the waker owns the reference just made.
+        let waker = unsafe { Waker::from_raw(RawWaker::new(data, &VTABLE)) };
+        let mut cx = Context::from_waker(&waker);
+        loop {
+            match future.as_mut().poll(&mut cx) {
+                Poll::Ready(output) => return output,
+                Poll::Pending => self.0.park(),
+            }
+        }
+    }
+}
+
+static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
+
+/// # Safety
+///
+/// `data` must be that of a waker made here, which gives up its reference to the caller.
+unsafe fn take(data: *const ()) -> Ref<PlatParker> {
+    // SAFETY: By the safety requirements.
+    unsafe { Ref::from_raw(NonNull::new_unchecked(data.cast_mut().cast())) }
+}
+
+/// # Safety
+///
+/// See `RawWakerVTable`.
+unsafe fn clone(data: *const ()) -> RawWaker {
+    // SAFETY: Borrowed, not dropped here.
+    let this = ManuallyDrop::new(unsafe { take(data) });
+    core::mem::forget((*this).clone());
+    RawWaker::new(data, &VTABLE)
+}
+
+/// # Safety
+///
+/// See `RawWakerVTable`.
+unsafe fn wake(data: *const ()) {
+    // SAFETY: The waker's reference, ours now.
+    unsafe { take(data) }.unpark();
+}
+
+/// # Safety
+///
+/// See `RawWakerVTable`.
+unsafe fn wake_by_ref(data: *const ()) {
+    // SAFETY: Borrowed, not dropped here.
+    ManuallyDrop::new(unsafe { take(data) }).unpark();
+}
+
+/// # Safety
+///
+/// See `RawWakerVTable`.
+unsafe fn drop_waker(data: *const ()) {
+    // SAFETY: The waker's reference, ours now.
+    drop(unsafe { take(data) });
+}
+
+/// A future pinned in memory of its own: leafs have timers in them, which do not belong on a stack.
+struct Boxed<F>(NonNull<F>);
+
+impl<F> Boxed<F> {
+    /// Never of size 0, which the allocator would refuse.
+    const LAYOUT: Layout = Layout::new::<(F, u8)>();
+
+    fn new(future: F) -> Result<Self> {
+        let memory = Plat::alloc(Self::LAYOUT).ok_or(code::ENOMEM)?.cast::<F>();
+        // SAFETY: Freshly allocated, large and aligned enough.
+        unsafe { memory.as_ptr().write(future) };
+        Ok(Self(memory))
+    }
+
+    fn as_mut(&mut self) -> Pin<&mut F> {
+        // SAFETY: Valid, ours alone, and never moved.
+        unsafe { Pin::new_unchecked(self.0.as_mut()) }
+    }
+}
+
+impl<F> Drop for Boxed<F> {
+    fn drop(&mut self) {
+        // SAFETY: Valid and ours alone.
+        unsafe {
+            core::ptr::drop_in_place(self.0.as_ptr());
+            Plat::free(self.0.cast(), Self::LAYOUT);
+        }
+    }
+}
+
+/// Blocks until `future` is ready. Process context only, and not where fences wait for the caller.
+///
+/// # Errors
+///
+/// `EDEADLK`, reported loudly, inside a poll (H15). `ENOMEM`. The future is dropped then.
+pub fn block_on<F: Future>(future: F) -> Result<F::Output> {
+    if current::get().is_some() {
+        Plat::misuse(c"block_on() inside a poll");
+        return Err(code::EDEADLK);
+    }
+    let parking = Parking::new()?;
+    let mut future = Boxed::new(future)?;
+    Ok(parking.block_on(future.as_mut()))
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Several futures in one task.
+
+use core::{
+    future::Future,
+    pin::Pin,
+    task::{
+        Context,
+        Poll, //
+    }, //
+};
+use pin_project_lite::pin_project;
+
+/// Which of two futures was ready.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Either<A, B> {
+    /// The first.
+    Left(A),
+    /// The second.
+    Right(B),
+}
+
+pin_project! {
+    /// The future of [`select`].
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct Select<A, B> {
+        #[pin]
+        a: A,
+        #[pin]
+        b: B,
+    }
+}
+
+impl<A: Future, B: Future> Future for Select<A, B> {
+    type Output = Either<A::Output, B::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(a) = this.a.poll(cx) {
+            return Poll::Ready(Either::Left(a));
+        }
+        this.b.poll(cx).map(Either::Right)
+    }
+}
+
+/// Waits for the first of two futures to be ready. Both are polled by the same task, `a` first, so that `a` wins
+/// when both are ready; cancellation belongs there. The other one is dropped with the returned future: it
+/// should be cancel safe (H24).
+pub fn select<A: Future, B: Future>(a: A, b: B) -> Select<A, B> {
+    Select { a, b }
+}
+
+pin_project! {
+    #[project = StepProj]
+    enum Step<F: Future> {
+        Running {
+            #[pin]
+            future: F,
+        },
+        Done {
+            output: Option<F::Output>,
+        },
+    }
+}
+
+impl<F: Future> Step<F> {
+    /// Polls, and says whether it is done.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
+        if let StepProj::Running { future } = self.as_mut().project() {
+            match future.poll(cx) {
+                Poll::Ready(output) => {
+                    let output = Some(output);
+                    self.set(Step::Done { output });
+                }
+                Poll::Pending => return false,
+            }
+        }
+        true
+    }
+
+    fn take(self: Pin<&mut Self>) -> Option<F::Output> {
+        match self.project() {
+            StepProj::Done { output } => output.take(),
+            StepProj::Running { .. } => None,
+        }
+    }
+}
+
+pin_project! {
+    /// The future of [`join`].
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct JoinBoth<A: Future, B: Future> {
+        #[pin]
+        a: Step<A>,
+        #[pin]
+        b: Step<B>,
+    }
+}
+
+impl<A: Future, B: Future> Future for JoinBoth<A, B> {
+    type Output = (A::Output, B::Output);
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let a = this.a.as_mut().poll(cx);
+        let b = this.b.as_mut().poll(cx);
+        if a && b {
+            // After it was ready once the outputs are gone, and it stays pending (H12).
+            if let (Some(a), Some(b)) = (this.a.take(), this.b.take()) {
+                return Poll::Ready((a, b));
+            }
+        }
+        Poll::Pending
+    }
+}
+
+/// Waits for both futures, polled by the same task. Cancel safe if nobody misses the output of the one that was
+/// ready first.
+pub fn join<A: Future, B: Future>(a: A, b: B) -> JoinBoth<A, B> {
+    JoinBoth {
+        a: Step::Running { future: a },
+        b: Step::Running { future: b },
+    }
+}
+
+/// The future of [`yield_now`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct YieldNow {
+    yielded: bool,
+}
+
+impl Future for YieldNow {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.yielded {
+            return Poll::Ready(());
+        }
+        self.yielded = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// Lets other tasks go first: the task goes to the end of its queue once (H16). Cancel safe.
+pub fn yield_now() -> YieldNow {
+    YieldNow { yielded: false }
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The C side, `shim.c`.
+
+use kernel::bindings::{
+    raw_spinlock_t,
+    work_struct,
+    workqueue_struct, //
+};
+use kernel::ffi::c_char;
+
+unsafe extern "C" {
+    pub(crate) fn kasync_queue_new(name: *const c_char) -> *mut workqueue_struct;
+    pub(crate) fn kasync_queue_work(wq: *mut workqueue_struct, work: *mut work_struct) -> bool;
+    pub(crate) fn kasync_work_init(
+        work: *mut work_struct,
+        run: unsafe extern "C" fn(*mut work_struct),
+    );
+    pub(crate) fn kasync_thread_id() -> usize;
+    pub(crate) fn kasync_lock_init(lock: *mut raw_spinlock_t);
+    pub(crate) fn kasync_lock(lock: *mut raw_spinlock_t) -> usize;
+    pub(crate) fn kasync_unlock(lock: *mut raw_spinlock_t, flags: usize);
+    pub(crate) fn kasync_section_begin() -> bool;
+    pub(crate) fn kasync_section_end(cookie: bool);
+    pub(crate) fn kasync_misuse(what: *const c_char);
+    pub(crate) fn kasync_pin_module();
+}

@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The platform for tests on the host: a world with its own queues, clock, timers and allocation count.
+//!
+//! A [`World`] is entered by a thread; everything that the crate does on that thread happens in it. A
+//! *manual* world runs nothing until it is told to, in a fixed order; a *threaded* world has worker
+//! threads and runs items as the kernel's workqueues do. Both have a clock that stands still until
+//! [`World::advance`].
+
+mod queue;
+mod timer;
+
+use super::{
+    Parker,
+    Platform,
+    RawLock, //
+};
+use core::{
+    alloc::Layout,
+    ffi::CStr,
+    ops,
+    ptr::NonNull, //
+};
+use queue::HostQueue;
+use std::{
+    alloc,
+    boxed::Box,
+    cell::{
+        Cell,
+        RefCell, //
+    },
+    string::{
+        String,
+        ToString, //
+    },
+    sync::{
+        atomic::{
+            AtomicBool,
+            AtomicI64,
+            AtomicU64,
+            AtomicUsize,
+            Ordering, //
+        },
+        Condvar,
+        Mutex,
+        RwLock, //
+    },
+    vec::Vec, //
+};
+
+pub use queue::HostWork;
+pub use std::sync::Arc;
+pub use timer::HostTimer;
+
+/// An error number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Error(i32);
+
+impl Error {
+    /// The negative error number.
+    pub fn to_errno(self) -> i32 {
+        -self.0
+    }
+}
+
+/// The error numbers that the crate returns.
+pub mod code {
+    use super::Error;
+
+    /// Out of memory.
+    pub const ENOMEM: Error = Error(12);
+    /// Already busy with it.
+    pub const EBUSY: Error = Error(16);
+    /// A value that makes no sense.
+    pub const EINVAL: Error = Error(22);
+    /// Would wait for itself.
+    pub const EDEADLK: Error = Error(35);
+    /// Too deep.
+    pub const E2BIG: Error = Error(7);
+    /// Cancelled.
+    pub const ECANCELED: Error = Error(125);
+}
+
+/// A span of time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Delta(i64);
+
+impl Delta {
+    /// No time.
+    pub const ZERO: Self = Self(0);
+
+    /// So many nanoseconds.
+    pub const fn from_nanos(ns: i64) -> Self {
+        Self(ns)
+    }
+
+    /// So many milliseconds.
+    pub const fn from_millis(ms: i64) -> Self {
+        Self(ms.saturating_mul(1_000_000))
+    }
+
+    /// In nanoseconds.
+    pub const fn as_nanos(self) -> i64 {
+        self.0
+    }
+}
+
+/// A point on the clock of the thread's world.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Instant(i64);
+
+impl Instant {
+    /// Now.
+    pub fn now() -> Self {
+        Self(Host::now_ns())
+    }
+}
+
+impl ops::Sub for Instant {
+    type Output = Delta;
+
+    fn sub(self, other: Self) -> Delta {
+        Delta(self.0 - other.0)
+    }
+}
+
+impl ops::Add<Delta> for Instant {
+    type Output = Self;
+
+    fn add(self, d: Delta) -> Self {
+        Self(self.0 + d.0)
+    }
+}
+
+/// What [`World`] handles refer to.
+struct WorldInner {
+    threads: usize,
+    queues: Mutex<Vec<Arc<HostQueue>>>,
+    now: AtomicI64,
+    timers: Mutex<Vec<timer::Entry>>,
+    timer_idle: Condvar,
+    live: AtomicUsize,
+    fail_after: AtomicUsize,
+    misuse: Mutex<Vec<String>>,
+}
+
+/// A world; see the module.
+#[derive(Clone)]
+pub struct World(Arc<WorldInner>);
+
+static NEXT_THREAD: AtomicU64 = AtomicU64::new(64);
+
+std::thread_local! {
+    static WORLD: RefCell<Option<World>> = const { RefCell::new(None) };
+    static THREAD: u64 = NEXT_THREAD.fetch_add(64, Ordering::Relaxed);
+    static IN_SECTION: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Leaves the world when dropped.
+pub struct Entered(Option<World>);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let old = self.0.take();
+        WORLD.with(|w| *w.borrow_mut() = old);
+    }
+}
+
+impl World {
+    fn new(threads: usize) -> Self {
+        Self(Arc::new(WorldInner {
+            threads,
+            queues: Mutex::new(Vec::new()),
+            now: AtomicI64::new(1),
+            timers: Mutex::new(Vec::new()),
+            timer_idle: Condvar::new(),
+            live: AtomicUsize::new(0),
+            fail_after: AtomicUsize::new(usize::MAX),
+            misuse: Mutex::new(Vec::new()),
+        }))
+    }
+
+    /// A world in which nothing runs until [`World::run`] or [`World::step`].
+    pub fn manual() -> Self {
+        Self::new(0)
+    }
+
+    /// A world whose queues have `n` worker threads each.
+    pub fn threaded(n: usize) -> Self {
+        assert!(n > 0);
+        Self::new(n)
+    }
+
+    /// Makes this the calling thread's world.
+    pub fn enter(&self) -> Entered {
+        Entered(WORLD.with(|w| w.borrow_mut().replace(self.clone())))
+    }
+
+    /// The calling thread's world.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the thread has entered none.
+    pub fn current() -> Self {
+        WORLD
+            .with(|w| w.borrow().clone())
+            .expect("the thread has entered no World")
+    }
+
+    /// Manual worlds: runs one queued item, and says whether there was one.
+    pub fn step(&self) -> bool {
+        let queues = self.0.queues.lock().unwrap().clone();
+        queues.iter().any(|q| q.run_one())
+    }
+
+    /// Manual worlds: runs items until none is queued, and returns how many those were.
+    pub fn run(&self) -> usize {
+        let mut n = 0;
+        while self.step() {
+            n += 1;
+            assert!(n < 10_000_000, "the queue never becomes empty");
+        }
+        n
+    }
+
+    /// Moves the clock and fires the timers that expire, on this thread, in order of expiry.
+    pub fn advance(&self, d: Delta) {
+        timer::advance(self, d.0);
+    }
+
+    /// How many allocations of the crate are alive in this world.
+    pub fn live_allocations(&self) -> usize {
+        self.0.live.load(Ordering::SeqCst)
+    }
+
+    /// Lets the allocation after the next `n` fail, once.
+    pub fn fail_allocation_after(&self, n: usize) {
+        self.0.fail_after.store(n, Ordering::SeqCst);
+    }
+
+    /// The broken rules reported since the last call.
+    pub fn take_misuse(&self) -> Vec<String> {
+        core::mem::take(&mut *self.0.misuse.lock().unwrap())
+    }
+
+    /// Whether the calling thread is inside a poll's signalling section.
+    pub fn in_section() -> bool {
+        IN_SECTION.with(Cell::get) > 0
+    }
+}
+
+/// Puts a value into an `Arc`.
+pub(crate) fn arc<T>(value: T) -> super::Result<Arc<T>> {
+    Ok(Arc::new(value))
+}
+
+/// The host as platform.
+pub struct Host;
+
+/// Stands for the RCU read side: a reader is a gate section, a writer waits for them.
+static GATE: RwLock<()> = RwLock::new(());
+
+// SAFETY: See `queue` for the promises about work items; the rest is plain.
+unsafe impl Platform for Host {
+    type Queue = QueueHandle;
+    type Work = HostWork;
+    type RawLock = HostLock;
+    type Parker = HostParker;
+    type Timer = HostTimer;
+
+    fn queue_new(_name: &'static CStr) -> super::Result<QueueHandle> {
+        let world = World::current();
+        let queue = HostQueue::new(&world, world.0.threads);
+        world.0.queues.lock().unwrap().push(queue.clone());
+        Ok(QueueHandle(Box::leak(Box::new(queue))))
+    }
+
+    unsafe fn queue_destroy(queue: QueueHandle) {
+        queue.0.destroy();
+        let world = World::current();
+        let mut queues = world.0.queues.lock().unwrap();
+        queues.retain(|q| !Arc::ptr_eq(q, queue.0));
+        // The handle itself is leaked on purpose: a wake that comes too late finds `destroyed` set and
+        // panics, instead of reading freed memory.
+    }
+
+    unsafe fn work_init(slot: *mut HostWork) {
+        // SAFETY: Valid for writes by the safety requirements.
+        unsafe { slot.write(HostWork::new()) }
+    }
+
+    unsafe fn enqueue(queue: QueueHandle, work: NonNull<HostWork>) -> bool {
+        // SAFETY: By the safety requirements.
+        unsafe { queue.0.enqueue(work) }
+    }
+
+    fn gate<R>(f: impl FnOnce() -> R) -> R {
+        let _guard = GATE.read().unwrap();
+        f()
+    }
+
+    fn synchronize() {
+        drop(GATE.write().unwrap());
+    }
+
+    fn section<R>(f: impl FnOnce() -> R) -> R {
+        IN_SECTION.with(|n| n.set(n.get() + 1));
+        let ret = f();
+        IN_SECTION.with(|n| n.set(n.get() - 1));
+        ret
+    }
+
+    fn thread_id() -> u64 {
+        THREAD.with(|t| *t)
+    }
+
+    fn alloc(layout: Layout) -> Option<NonNull<u8>> {
+        let world = World::current();
+        let left = &world.0.fail_after;
+        if left.load(Ordering::SeqCst) != usize::MAX && left.fetch_sub(1, Ordering::SeqCst) == 0 {
+            left.store(usize::MAX, Ordering::SeqCst);
+            return None;
+        }
+        world.0.live.fetch_add(1, Ordering::SeqCst);
+        // SAFETY: Layouts of this crate's types are never empty.
+        NonNull::new(unsafe { alloc::alloc(layout) })
+    }
+
+    unsafe fn free(ptr: NonNull<u8>, layout: Layout) {
+        World::current().0.live.fetch_sub(1, Ordering::SeqCst);
+        // SAFETY: By the safety requirements.
+        unsafe { alloc::dealloc(ptr.as_ptr(), layout) }
+    }
+
+    fn now_ns() -> i64 {
+        World::current().0.now.load(Ordering::SeqCst)
+    }
+
+    fn misuse(what: &'static CStr) {
+        let what = what.to_str().unwrap().to_string();
+        World::current().0.misuse.lock().unwrap().push(what);
+    }
+
+    fn pin_module() {}
+}
+
+/// A queue that outlives every user.
+#[derive(Clone, Copy)]
+pub struct QueueHandle(&'static Arc<HostQueue>);
+
+/// A spinning lock that knows its holder's mistakes only as a hang.
+pub struct HostLock(AtomicBool);
+
+impl RawLock for HostLock {
+    type Flags = ();
+
+    fn new() -> Self {
+        Self(AtomicBool::new(false))
+    }
+
+    fn lock(&self) {
+        let mut spins = 0_u64;
+        while self.0.swap(true, Ordering::Acquire) {
+            std::thread::yield_now();
+            spins += 1;
+            assert!(spins < 100_000_000, "a leaf lock is held for ever");
+        }
+    }
+
+    unsafe fn unlock(&self, (): ()) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+/// Parks a thread. In a manual world the thread runs the queues meanwhile.
+pub struct HostParker {
+    permits: Mutex<usize>,
+    changed: Condvar,
+}
+
+impl Parker for HostParker {
+    unsafe fn init(slot: *mut Self) {
+        let new = Self {
+            permits: Mutex::new(0),
+            changed: Condvar::new(),
+        };
+        // SAFETY: Valid for writes by the safety requirements.
+        unsafe { slot.write(new) }
+    }
+
+    fn park(&self) {
+        let world = World::current();
+        if world.0.threads == 0 {
+            loop {
+                let mut permits = self.permits.lock().unwrap();
+                if *permits > 0 {
+                    *permits -= 1;
+                    return;
+                }
+                drop(permits);
+                assert!(world.step(), "parked for ever: nothing is queued");
+            }
+        }
+        let mut permits = self.permits.lock().unwrap();
+        while *permits == 0 {
+            permits = self.changed.wait(permits).unwrap();
+        }
+        *permits -= 1;
+    }
+
+    fn unpark(&self) {
+        *self.permits.lock().unwrap() += 1;
+        self.changed.notify_all();
+    }
+}

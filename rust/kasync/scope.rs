@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Scopes: the tree that every task belongs to.
+//!
+//! A scope has tasks and child scopes. It is counted as *pending* by its parent for as long as it has a task, or
+//! a child that is pending; so joining a scope waits for the whole subtree. Cancelling is a request: it sets the
+//! flag of the subtree, wakes its tasks and everybody who awaits [`Scope::cancelled`]. The tasks then end
+//! in their own time, cleaning up as they must.
+//!
+//! A scope lives as long as a handle, a task or a child of it does. Dropping handles neither cancels nor ends
+//! anything: the tasks go on, and whoever joins or cancels the parent still reaches them (H29).
+//!
+//! # Rules of the tree
+//!
+//! All links are guarded by one leaf lock per executor, taken with interrupts disabled:
+//! 1. a cancelled scope gets no new task and no new child, so a subtree that was marked stays marked;
+//! 2. a scope stays in its parent's list until its memory goes;
+//! 3. under the lock only tasks of this crate are woken, at most [`BATCH`] at a time.
+
+mod cancelled;
+mod join;
+mod tree;
+
+pub use cancelled::{
+    cancelled,
+    Cancelled,
+    TaskCancelled, //
+};
+pub use join::Join;
+
+use crate::{
+    atomic::Latch,
+    block_on::Parking,
+    current,
+    executor::Core,
+    platform::{
+        code,
+        Plat,
+        Platform,
+        Queue,
+        Result, //
+    },
+    refs::Ref,
+    task::{
+        Header,
+        JoinHandle,
+        Prepared, //
+    }, //
+};
+use core::{
+    cell::UnsafeCell,
+    ffi::CStr,
+    future::Future,
+    ptr::NonNull, //
+};
+use tree::Node;
+pub(crate) use tree::Tree;
+
+/// How many tasks are woken while the lock is held.
+const BATCH: usize = 32;
+
+/// How deep a tree may be; dropping the last handle of a leaf may drop as many scopes, recursively.
+const MAX_DEPTH: u32 = 16;
+
+pub(crate) struct ScopeInner {
+    core: Ref<Core>,
+    parent: Option<Scope>,
+    name: &'static CStr,
+    depth: u32,
+    /// Raised under the tree's lock, read anywhere.
+    cancelled: Latch,
+    /// Guarded by the tree's lock.
+    node: UnsafeCell<Node>,
+}
+
+// SAFETY: `node` is only accessed under the lock of the tree, the rest is `Sync`.
+unsafe impl Sync for ScopeInner {}
+// SAFETY: Nothing in a scope depends on the thread.
+unsafe impl Send for ScopeInner {}
+
+/// A scope of tasks. Cloning gives another handle of the same scope.
+///
+/// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
+/// |---|---|---|---|
+/// | `child`, `reserve`, `spawn` | yes | no (they allocate) | no |
+/// | `cancel`, `is_cancelled` | yes | yes | yes |
+/// | `cancelled`, `join`, polling them | yes | yes | no |
+/// | `join_blocking` | yes | no (refused) | no |
+/// | clone, drop | yes | yes | yes |
+#[derive(Clone)]
+pub struct Scope(Ref<ScopeInner>);
+
+impl Scope {
+    pub(crate) fn new_root(core: Ref<Core>, name: &'static CStr) -> Result<Self> {
+        Ok(Self(Ref::new(ScopeInner {
+            core,
+            parent: None,
+            name,
+            depth: 0,
+            cancelled: Latch::new(),
+            node: UnsafeCell::new(Node::new()),
+        })?))
+    }
+
+    /// Makes a scope below this one.
+    ///
+    /// # Errors
+    ///
+    /// `ECANCELED` if this scope was cancelled, `E2BIG` if the tree would get too deep, `ENOMEM`.
+    pub fn child(&self, name: &'static CStr) -> Result<Scope> {
+        if self.0.depth >= MAX_DEPTH {
+            return Err(code::E2BIG);
+        }
+        let child = Scope(Ref::new(ScopeInner {
+            core: self.0.core.clone(),
+            parent: Some(self.clone()),
+            name,
+            depth: self.0.depth + 1,
+            cancelled: Latch::new(),
+            node: UnsafeCell::new(Node::new()),
+        })?);
+        self.add_child(&child)?;
+        Ok(child)
+    }
+
+    /// The name given at creation.
+    pub fn name(&self) -> &'static CStr {
+        self.0.name
+    }
+
+    /// Asks all tasks of this scope and of the scopes below to end. Idempotent, any context but NMI. When this
+    /// returns, each of these tasks is queued to see the request, unless another call has come first and is
+    /// still at it.
+    pub fn cancel(&self) {
+        self.cancel_tree();
+    }
+
+    /// Whether this scope, or one above it, was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.cancelled.is_up()
+    }
+
+    /// A future that resolves when this scope is cancelled. Cancel safe.
+    pub fn cancelled(&self) -> Cancelled<'_> {
+        Cancelled::new(self)
+    }
+
+    /// A future that resolves when no task is left in this scope and below: at once if there is none now, else
+    /// when the last one ends, even if another one is spawned right after. Cancel safe.
+    ///
+    /// Fails with `EDEADLK`, and reports it, in a task that is part of the scope and so would wait for itself.
+    pub fn join(&self) -> Join {
+        Join::new(self.clone())
+    }
+
+    /// Blocks until no task is left in this scope and below.
+    ///
+    /// # Errors
+    ///
+    /// `EDEADLK`, reported loudly, inside a poll: a task may never block its worker (H15), and the fences that
+    /// others wait for could depend on it. `ENOMEM`.
+    pub fn join_blocking(&self) -> Result {
+        if current::get().is_some() {
+            Plat::misuse(c"join_blocking() inside a poll");
+            return Err(code::EDEADLK);
+        }
+        self.join_on(&Parking::new()?)
+    }
+
+    /// The same with what it takes allocated before.
+    pub(crate) fn join_on(&self, parking: &Parking) -> Result {
+        parking.block_on(core::pin::pin!(self.join()))
+    }
+
+    /// Makes a task that only needs to be started.
+    ///
+    /// # Errors
+    ///
+    /// `ECANCELED` if this scope was cancelled or its executor shut down, `ENOMEM`. The future is dropped then.
+    pub fn reserve<F>(&self, name: &'static CStr, future: F) -> Result<Prepared<F>>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send,
+    {
+        Prepared::new(self, name, future)
+    }
+
+    /// Makes and starts a task.
+    ///
+    /// # Errors
+    ///
+    /// As [`Scope::reserve`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kasync::platform::host::World;
+    /// # let world = World::manual();
+    /// # let _world = world.enter();
+    /// use kasync::Executor;
+    ///
+    /// let executor = Executor::new(c"example")?;
+    /// let scope = executor.root().child(c"work")?;
+    /// let handle = scope.spawn(c"sum", async { 1 + 2 })?;
+    /// assert_eq!(kasync::block_on(handle)?, 3);
+    /// executor.shutdown()?;
+    /// # Ok::<(), kasync::Error>(())
+    /// ```
+    pub fn spawn<F>(&self, name: &'static CStr, future: F) -> Result<JoinHandle<F::Output>>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send,
+    {
+        Ok(self.reserve(name, future)?.start())
+    }
+
+    pub(crate) fn queue(&self) -> Queue {
+        self.0.core.queue()
+    }
+
+    /// Whether this is `other` or lies below it.
+    pub(crate) fn is_within(&self, other: &Scope) -> bool {
+        let mut scope = Some(self);
+        while let Some(s) = scope {
+            if Ref::as_ptr(&s.0) == Ref::as_ptr(&other.0) {
+                return true;
+            }
+            scope = s.0.parent.as_ref();
+        }
+        false
+    }
+}
+
+/// Whether the task whose waker `cx` has is part of `scope`. `None` if the waker is not a task's own.
+fn task_within(cx: &core::task::Context<'_>, scope: &Scope) -> Option<(NonNull<Header>, bool)> {
+    let task = crate::task::task_of(cx.waker())?;
+    if current::get() != Some(task) {
+        return None;
+    }
+    // SAFETY: The task is being polled by this very thread, so its scope is not being moved out.
+    let within = unsafe { task.as_ref().scope() }.is_some_and(|s| s.is_within(scope));
+    Some((task, within))
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Awaiting cancellation.
+
+use super::{
+    task_within,
+    Scope, //
+};
+use crate::{
+    current,
+    task::Header,
+    wait::Waiter, //
+};
+use core::{
+    future::Future,
+    pin::Pin,
+    ptr::NonNull,
+    task::{
+        Context,
+        Poll, //
+    }, //
+};
+
+/// The future of [`Scope::cancelled`]. Cancel safe; may be polled again after it was ready.
+///
+/// In a task of the scope itself it costs a load: cancelling wakes the tasks anyway. Elsewhere it registers.
+pub struct Cancelled<'a> {
+    scope: &'a Scope,
+    waiter: Waiter,
+    registered: bool,
+}
+
+impl<'a> Cancelled<'a> {
+    pub(super) fn new(scope: &'a Scope) -> Self {
+        Self {
+            scope,
+            waiter: Waiter::new(),
+            registered: false,
+        }
+    }
+
+    fn unregister(&mut self) {
+        if core::mem::replace(&mut self.registered, false) {
+            let waiter = &self.waiter;
+            let _old = self.scope.locked(|tree, scope| {
+                // SAFETY: The waiter belongs to this list, and the lock is held.
+                unsafe { scope.node(tree).cancel_waiters.remove(waiter) }
+            });
+        }
+    }
+}
+
+impl Future for Cancelled<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        // SAFETY: The waiter stays where it is.
+        let this = unsafe { self.get_unchecked_mut() };
+        if this.scope.is_cancelled() {
+            this.unregister();
+            return Poll::Ready(());
+        }
+        if let Some((_, true)) = task_within(cx, this.scope) {
+            // Either the flag was up above, or the wake of this task is still to come.
+            this.unregister();
+            return Poll::Pending;
+        }
+        let waker = cx.waker().clone();
+        let waiter = &this.waiter;
+        let result = this.scope.locked(|tree, scope| {
+            if scope.cancelled.is_up() {
+                return Err(waker);
+            }
+            // SAFETY: The waiter belongs to this list, is pinned, and `Drop` removes it.
+            Ok(unsafe { scope.node(tree).cancel_waiters.wait(waiter, waker, 0) })
+        });
+        match result {
+            Ok(_old) => {
+                this.registered = true;
+                Poll::Pending
+            }
+            Err(_waker) => {
+                this.unregister();
+                Poll::Ready(())
+            }
+        }
+    }
+}
+
+impl Drop for Cancelled<'_> {
+    fn drop(&mut self) {
+        self.unregister();
+    }
+}
+
+/// The future of [`cancelled`].
+pub struct TaskCancelled(());
+
+/// A future that resolves when the task that polls it was asked to cancel: through its handle, or
+/// through its scope or one above. Cancel safe.
+///
+/// Outside of a task it never resolves.
+pub fn cancelled() -> TaskCancelled {
+    TaskCancelled(())
+}
+
+fn is_cancelled(task: NonNull<Header>) -> bool {
+    // SAFETY: The task is being polled by this very thread, hence valid, its scope in place.
+    unsafe {
+        let task = task.as_ref();
+        task.state.load().is_cancelled() || task.scope().is_some_and(Scope::is_cancelled)
+    }
+}
+
+impl Future for TaskCancelled {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<()> {
+        // Both requests wake the task itself, whatever waker a combinator has put around this future.
+        match current::get() {
+            Some(task) if is_cancelled(task) => Poll::Ready(()),
+            _ => Poll::Pending,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Awaiting the end of all tasks.
+
+use super::{
+    task_within,
+    Scope, //
+};
+use crate::{
+    platform::{
+        code,
+        Plat,
+        Platform,
+        Result, //
+    },
+    wait::{
+        WaitState,
+        Waiter, //
+    }, //
+};
+use core::{
+    future::Future,
+    pin::Pin,
+    task::{
+        Context,
+        Poll, //
+    }, //
+};
+
+/// The future of [`Scope::join`]. Cancel safe.
+#[must_use = "futures do nothing unless awaited"]
+pub struct Join {
+    scope: Scope,
+    waiter: Waiter,
+    registered: bool,
+}
+
+impl Join {
+    pub(super) fn new(scope: Scope) -> Self {
+        Self {
+            scope,
+            waiter: Waiter::new(),
+            registered: false,
+        }
+    }
+}
+
+impl Future for Join {
+    type Output = Result;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result> {
+        // SAFETY: The waiter stays where it is.
+        let this = unsafe { self.get_unchecked_mut() };
+        if let Some((_, true)) = task_within(cx, &this.scope) {
+            Plat::misuse(c"a task joins a scope that it is part of");
+            return Poll::Ready(Err(code::EDEADLK));
+        }
+        let waker = cx.waker().clone();
+        let waiter = &this.waiter;
+        let result = this.scope.locked(|tree, scope| {
+            let node = scope.node(tree);
+            // SAFETY: The waiter belongs to this list, is pinned, and `Drop` removes it.
+            unsafe {
+                let notified = node.join_waiters.state(waiter) == WaitState::Notified;
+                if notified || node.pending == 0 {
+                    return Err(waker);
+                }
+                let epoch = node.epoch;
+                Ok(node.join_waiters.wait(waiter, waker, epoch))
+            }
+        });
+        match result {
+            Ok(_old) => {
+                this.registered = true;
+                Poll::Pending
+            }
+            Err(_waker) => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+impl Drop for Join {
+    fn drop(&mut self) {
+        if self.registered {
+            let waiter = &self.waiter;
+            let _old = self.scope.locked(|tree, scope| {
+                // SAFETY: The waiter belongs to this list, and the lock is held.
+                unsafe { scope.node(tree).join_waiters.remove(waiter) }
+            });
+        }
+    }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The witness of being where fences may be signalled.
+
+use crate::{
+    current,
+    platform::{
+        code,
+        Plat,
+        Platform,
+        Result, //
+    }, //
+};
+use core::marker::PhantomData;
+
+/// A witness that the caller runs inside a fence signalling section.
+///
+/// Every poll of a task is such a section: between `dma_fence_begin_signalling()` and its end, on a
+/// queue of the reclaim path. What signals a fence asks for `&SignallingSection` (R5). It is neither `Send` nor
+/// `Sync`, so a task that holds one across an await does not compile (H13):
+///
+/// ```compile_fail
+/// # use kasync::*;
+/// fn is_send<T: Send>(_: T) {}
+/// is_send(async {
+///     let _ = SignallingSection::with(|s| {
+///         is_send(s);
+///     });
+/// });
+/// ```
+pub struct SignallingSection<'a> {
+    _not_send: PhantomData<(*mut (), &'a ())>,
+}
+
+impl SignallingSection<'_> {
+    /// Calls `f` with the witness for the poll that the caller is in.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL`, reported loudly, outside of a poll.
+    pub fn with<R>(f: impl FnOnce(&SignallingSection<'_>) -> R) -> Result<R> {
+        if current::get().is_none() {
+            Plat::misuse(c"a signalling section was asked for outside of a poll");
+            return Err(code::EINVAL);
+        }
+        Ok(f(&SignallingSection {
+            _not_send: PhantomData,
+        }))
+    }
+
+    /// Calls `f` inside a section of its own, for signalling paths that are not tasks, such as the thread of an
+    /// interrupt. Sections nest.
+    ///
+    /// # Safety
+    ///
+    /// The code that leads here must be on the path to signalling a fence: `f` signals only what the
+    /// hardware, or the proof that it has stopped, has given reason for, and nothing on the path may wait
+    /// for a fence or allocate with reclaim.
+    pub unsafe fn enter<R>(f: impl FnOnce(&SignallingSection<'_>) -> R) -> R {
+        Plat::section(|| {
+            f(&SignallingSection {
+                _not_send: PhantomData,
+            })
+        })
+    }
+}

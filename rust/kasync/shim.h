@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* See shim.c. */
+#ifndef KASYNC_SHIM_H
+#define KASYNC_SHIM_H
+
+#include <linux/spinlock_types.h>
+#include <linux/workqueue.h>
+
+struct workqueue_struct *kasync_queue_new(const char *name);
+bool kasync_queue_work(struct workqueue_struct *wq, struct work_struct *work);
+void kasync_work_init(struct work_struct *work, work_func_t run);
+unsigned long kasync_thread_id(void);
+void kasync_lock_init(raw_spinlock_t *lock);
+unsigned long kasync_lock(raw_spinlock_t *lock);
+void kasync_unlock(raw_spinlock_t *lock, unsigned long flags);
+bool kasync_section_begin(void);
+void kasync_section_end(bool cookie);
+void kasync_misuse(const char *what);
+void kasync_pin_module(void);
+
+#if IS_ENABLED(CONFIG_KUNIT)
+void kasync_expect_misuse(int n);
+int kasync_misuse_outstanding(void);
+#endif
+
+#endif

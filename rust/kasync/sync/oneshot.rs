@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A channel for one value.
+
+use crate::{
+    lock::IrqLock,
+    platform::Result,
+    refs::Ref, //
+};
+use core::{
+    future::Future,
+    pin::Pin,
+    task::{
+        Context,
+        Poll,
+        Waker, //
+    }, //
+};
+
+struct State<T> {
+    value: Option<T>,
+    waker: Option<Waker>,
+    sender: bool,
+    receiver: bool,
+}
+
+type Shared<T> = Ref<IrqLock<State<T>>>;
+
+/// Makes a channel. May sleep.
+///
+/// # Errors
+///
+/// `ENOMEM`.
+pub fn channel<T: Send>() -> Result<(Sender<T>, Receiver<T>)> {
+    let shared = Ref::new(IrqLock::new(State {
+        value: None,
+        waker: None,
+        sender: true,
+        receiver: true,
+    }))?;
+    Ok((Sender(shared.clone()), Receiver(shared)))
+}
+
+/// The sender was dropped without having sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Closed;
+
+/// The sending side.
+pub struct Sender<T: Send>(Shared<T>);
+
+impl<T: Send> Sender<T> {
+    /// Sends the value. Any context but NMI; the value is moved with interrupts disabled.
+    ///
+    /// # Errors
+    ///
+    /// Gives the value back if the receiver is gone.
+    pub fn send(self, value: T) -> Result<(), T> {
+        let waker = self.0.with(|s| {
+            if !s.receiver {
+                return Err(value);
+            }
+            s.value = Some(value);
+            Ok(s.waker.take())
+        })?;
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        Ok(())
+    }
+}
+
+impl<T: Send> Drop for Sender<T> {
+    fn drop(&mut self) {
+        let waker = self.0.with(|s| {
+            s.sender = false;
+            s.waker.take()
+        });
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// The receiving side: a future of the value. Cancel safe: the value is taken when it is returned. A value that was
+/// sent and not taken is dropped with the receiver, in the context of that drop.
+#[must_use = "futures do nothing unless awaited"]
+pub struct Receiver<T: Send>(Shared<T>);
+
+impl<T: Send> Future for Receiver<T> {
+    type Output = Result<T, Closed>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let waker = cx.waker().clone();
+        let (poll, _waker) = self.0.with(|s| match s.value.take() {
+            Some(value) => (Poll::Ready(Ok(value)), Some(waker)),
+            None if !s.sender => (Poll::Ready(Err(Closed)), Some(waker)),
+            None => (Poll::Pending, s.waker.replace(waker)),
+        });
+        poll
+    }
+}
+
+impl<T: Send> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        let _left = self.0.with(|s| {
+            s.receiver = false;
+            (s.value.take(), s.waker.take())
+        });
+    }
+}

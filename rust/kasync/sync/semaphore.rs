@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Counted permits.
+
+use crate::{
+    lock::IrqLock,
+    platform::Arc,
+    wait::{
+        WaitList,
+        WaitState,
+        Waiter,
+        WakerBatch, //
+    }, //
+};
+use core::{
+    future::Future,
+    ops::Deref,
+    pin::Pin,
+    task::{
+        Context,
+        Poll, //
+    }, //
+};
+
+struct State {
+    permits: u64,
+    /// The key is how many permits are wanted.
+    waiters: WaitList,
+}
+
+/// A number of permits that are taken, for a while or for good, and come back.
+///
+/// First come, first served: who wants many is not overtaken by those who want few. So a request for more
+/// than there ever are holds up everybody behind it until it is dropped.
+///
+/// # Examples
+///
+/// ```
+/// # use kasync::platform::host::World;
+/// # let world = World::manual();
+/// # let _world = world.enter();
+/// use kasync::sync::Semaphore;
+///
+/// let ring = Semaphore::new(4);
+/// let permit = kasync::block_on(ring.acquire(3))?;
+/// assert!(ring.try_acquire(2).is_none());
+/// drop(permit);
+/// assert!(ring.try_acquire(2).is_some());
+/// # Ok::<(), kasync::Error>(())
+/// ```
+pub struct Semaphore(IrqLock<State>);
+
+impl Semaphore {
+    /// With so many permits.
+    pub fn new(permits: usize) -> Self {
+        Self(IrqLock::new(State {
+            permits: permits as u64,
+            waiters: WaitList::new(),
+        }))
+    }
+
+    /// How many permits could be taken now.
+    pub fn available(&self) -> usize {
+        self.0.with(|s| s.permits) as usize
+    }
+
+    /// Adds permits, and wakes those whose turn has come. Any context but NMI.
+    pub fn add_permits(&self, n: usize) {
+        let mut add = n as u64;
+        loop {
+            let mut wakers = WakerBatch::new();
+            self.0.with(|s| {
+                s.permits += core::mem::take(&mut add);
+                let permits = &mut s.permits;
+                s.waiters.notify_while(&mut wakers, |want| {
+                    let enough = want <= *permits;
+                    if enough {
+                        *permits -= want;
+                    }
+                    enough
+                });
+            });
+            if !wakers.wake_all() {
+                break;
+            }
+        }
+    }
+
+    fn take_now(s: &mut State, n: usize) -> bool {
+        let free = s.waiters.is_empty() && s.permits >= n as u64;
+        if free {
+            s.permits -= n as u64;
+        }
+        free
+    }
+
+    /// Takes `n` permits if nobody waits and there are as many. Any context but NMI.
+    pub fn try_acquire(&self, n: usize) -> Option<Permit<&Self>> {
+        let taken = self.0.with(|s| Self::take_now(s, n));
+        taken.then_some(Permit { semaphore: self, n })
+    }
+
+    /// Waits for `n` permits.
+    pub fn acquire(&self, n: usize) -> Acquire<&Self> {
+        Acquire::new(self, n)
+    }
+
+    /// Waits for `n` permits that hold a reference to the semaphore, so that they can go anywhere.
+    pub fn acquire_owned(self: &Arc<Self>, n: usize) -> Acquire<Arc<Self>> {
+        Acquire::new(self.clone(), n)
+    }
+}
+
+/// Permits taken. Dropping gives them back, in any context but NMI.
+#[must_use = "dropping permits gives them back"]
+pub struct Permit<S: Deref<Target = Semaphore>> {
+    semaphore: S,
+    n: usize,
+}
+
+/// Permits with a reference to their semaphore.
+pub type OwnedPermit = Permit<Arc<Semaphore>>;
+
+impl<S: Deref<Target = Semaphore>> Permit<S> {
+    /// How many.
+    pub fn count(&self) -> usize {
+        self.n
+    }
+
+    /// Moves the permits of `other`, which must be of the same semaphore, into this one.
+    ///
+    /// Gives `other` back if it is of another semaphore.
+    pub fn merge(&mut self, mut other: Self) -> Result<(), Self> {
+        if !core::ptr::eq(&*self.semaphore, &*other.semaphore) {
+            return Err(other);
+        }
+        self.n += core::mem::take(&mut other.n);
+        Ok(())
+    }
+
+    /// Takes the permits out of the semaphore for good.
+    pub fn forget(mut self) {
+        self.n = 0;
+    }
+}
+
+impl<S: Deref<Target = Semaphore>> Drop for Permit<S> {
+    fn drop(&mut self) {
+        if self.n > 0 {
+            self.semaphore.add_permits(self.n);
+        }
+    }
+}
+
+/// The future of [`Semaphore::acquire`]. Cancel safe: permits that it was given and has not yet
+/// returned go back.
+#[must_use = "futures do nothing unless awaited"]
+pub struct Acquire<S: Deref<Target = Semaphore>> {
+    /// Taken when ready.
+    semaphore: Option<S>,
+    n: usize,
+    waiter: Waiter,
+    registered: bool,
+}
+
+impl<S: Deref<Target = Semaphore>> Acquire<S> {
+    fn new(semaphore: S, n: usize) -> Self {
+        Self {
+            semaphore: Some(semaphore),
+            n,
+            waiter: Waiter::new(),
+            registered: false,
+        }
+    }
+}
+
+impl<S: Deref<Target = Semaphore>> Future for Acquire<S> {
+    type Output = Permit<S>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit<S>> {
+        // SAFETY: The waiter stays where it is.
+        let this = unsafe { self.get_unchecked_mut() };
+        let Some(semaphore) = &this.semaphore else {
+            // Was ready before (H12).
+            return Poll::Pending;
+        };
+        let waker = cx.waker().clone();
+        let (waiter, n) = (&this.waiter, this.n);
+        let result = semaphore.0.with(|s| {
+            // SAFETY: The waiter belongs to this list, is pinned, and `Drop` removes it.
+            unsafe {
+                match s.waiters.state(waiter) {
+                    // The permits were taken out on our behalf.
+                    WaitState::Notified | WaitState::Given => Err(waker),
+                    WaitState::Idle if Semaphore::take_now(s, n) => Err(waker),
+                    _ => Ok(s.waiters.wait(waiter, waker, n as u64)),
+                }
+            }
+        });
+        match result {
+            Ok(_old) => {
+                this.registered = true;
+                Poll::Pending
+            }
+            Err(_waker) => {
+                this.registered = false;
+                match this.semaphore.take() {
+                    Some(semaphore) => Poll::Ready(Permit { semaphore, n }),
+                    None => Poll::Pending,
+                }
+            }
+        }
+    }
+}
+
+impl<S: Deref<Target = Semaphore>> Drop for Acquire<S> {
+    fn drop(&mut self) {
+        let Some(semaphore) = self.semaphore.take().filter(|_| self.registered) else {
+            return;
+        };
+        let waiter = &self.waiter;
+        // SAFETY: The waiter belongs to this list, and the lock is held.
+        let (state, _waker) = semaphore.0.with(|s| unsafe { s.waiters.remove(waiter) });
+        let given = state != WaitState::Waiting;
+        // Even without permits to give back: who is next in line may want fewer than we did.
+        let n = if given { self.n } else { 0 };
+        semaphore.add_permits(n);
+    }
+}

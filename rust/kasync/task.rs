@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Tasks: one allocation each, run by a work item of their own.
+//!
+//! # States
+//!
+//! Half of the state is the work item's: its *pending* mark says "woken, will be polled", and that the
+//! workqueue never runs an item twice at once says "being polled by one CPU". The other half is in the
+//! state word ([`state`]).
+//!
+//! ```text
+//!            (1) reserve
+//!                │
+//!            PREPARED ──(2) dropped──► future dropped, memory freed with the last reference
+//!                │ (3) start: STARTED set, then queued
+//!                ▼
+//!  ┌──────► SCHEDULED ◄──────────┐  pending mark set; the mark owns one reference
+//!  │             │ (4) mark cleared by the worker, run() called
+//!  │             ▼               │
+//!  │          RUNNING            │ (5) wake: reference taken, queued;
+//!  │          │  │  │            │     given back if the mark was set already
+//!  │(7) woken │  │  └─(6) Pending ──► IDLE
+//!  │ meanwhile│  │
+//!  └──────────┘  │ (8) Ready: future dropped, output in place, COMPLETE set
+//!                ▼
+//!            COMPLETE ── wakes do nothing; a run that was queued before returns at once
+//!                │ (9) last reference
+//!                ▼
+//!              freed (memory only: nothing else is left in it)
+//! ```
+//!
+//! # Who owns what, when
+//!
+//! | field | prepared | started, not complete | complete |
+//! |---|---|---|---|
+//! | future | `Prepared` | the worker that runs it | gone |
+//! | output | – | – | the handle, or the worker if there is no handle |
+//! | join waker slot, `JOIN_WAKER` clear | – | the handle | nobody (empty) |
+//! | join waker slot, `JOIN_WAKER` set | – | nobody | the worker, which takes it out |
+//! | `links`, `woken` | the lock of the scope tree | the same | nobody (not linked) |
+//! | `scope` | shared | shared | the worker, which moves it out |
+//! | work item | – | the workqueue | the workqueue, until its last run |
+//!
+//! References are owned by: the scope's task list (until complete), the handle, each waker, the pending mark.
+//!
+//! # Why no wake is lost (H1) and none leaks (H4)
+//!
+//! Queueing is a fully ordered read-modify-write of the mark, also when it fails; the worker clears the mark and
+//! then runs. So what a waker wrote before is seen by the next poll, be it the one just queued or one
+//! queued before. A reference is taken before queueing; exactly if the mark was not set it passes to the mark,
+//! and [`run`] gives it back.
+//!
+//! # Why no wake reaches a dead queue (H2, H3)
+//!
+//! A wake reads COMPLETE and queues inside one gate section (RCU). A shut down executor has seen all its
+//! tasks COMPLETE, then waits for the gate sections, then destroys the queue.
+
+mod join;
+mod prepared;
+pub(crate) mod state;
+mod waker;
+
+pub use join::JoinHandle;
+pub use prepared::Prepared;
+pub(crate) use waker::{
+    task_of,
+    with_waker, //
+};
+
+use crate::{
+    atomic::AtomicU64,
+    current,
+    list::{
+        Linked,
+        Links, //
+    },
+    platform::{
+        Plat,
+        Platform,
+        Queue,
+        Work, //
+    },
+    scope::Scope, //
+};
+use core::{
+    alloc::Layout,
+    cell::UnsafeCell,
+    ffi::CStr,
+    future::Future,
+    mem::ManuallyDrop,
+    pin::Pin,
+    ptr::NonNull,
+    task::{
+        Context,
+        Poll,
+        Waker, //
+    }, //
+};
+use state::State;
+
+/// What depends on the type of the future.
+pub(crate) struct Vtable {
+    /// Polls. On `true` the future is dropped and the output is in place.
+    poll: unsafe fn(NonNull<Header>, &mut Context<'_>) -> bool,
+    /// Drops the future of a task that was never started.
+    drop_future: unsafe fn(NonNull<Header>),
+    /// Drops the output.
+    drop_output: unsafe fn(NonNull<Header>),
+    /// Moves the output to an address.
+    take_output: unsafe fn(NonNull<Header>, *mut ()),
+    /// Of the whole task.
+    layout: Layout,
+}
+
+/// The part of a task that does not depend on the future. See the module for who owns which field.
+#[repr(C)]
+pub(crate) struct Header {
+    /// At offset 0: the workqueue gives its address back to [`run`].
+    work: UnsafeCell<Work>,
+    pub(crate) state: State,
+    vtable: &'static Vtable,
+    queue: Queue,
+    scope: UnsafeCell<Option<Scope>>,
+    links: UnsafeCell<Links<Header>>,
+    /// Whether a cancel of the scope has woken the task already.
+    woken: UnsafeCell<bool>,
+    join_waker: UnsafeCell<Option<Waker>>,
+    pub(crate) name: &'static CStr,
+    pub(crate) born_ns: i64,
+    pub(crate) polls: AtomicU64,
+    pub(crate) wakes: AtomicU64,
+}
+
+// SAFETY: `links` is a field of the header.
+unsafe impl Linked for Header {
+    unsafe fn links(node: NonNull<Self>) -> *mut Links<Self> {
+        // SAFETY: `node` is valid.
+        unsafe { (&raw mut (*node.as_ptr()).links).cast() }
+    }
+}
+
+/// The future until the task is complete, then its output.
+union Stage<F: Future> {
+    future: ManuallyDrop<F>,
+    output: ManuallyDrop<F::Output>,
+}
+
+/// A task. The header comes first, so that a pointer to one is a pointer to the other.
+#[repr(C)]
+struct Task<F: Future> {
+    header: Header,
+    stage: UnsafeCell<Stage<F>>,
+}
+
+impl<F: Future> Task<F> {
+    const VTABLE: Vtable = Vtable {
+        poll: Self::poll,
+        drop_future: Self::drop_future,
+        drop_output: Self::drop_output,
+        take_output: Self::take_output,
+        layout: Layout::new::<Self>(),
+    };
+
+    fn stage(header: NonNull<Header>) -> *mut Stage<F> {
+        let task = header.cast::<Self>();
+        // SAFETY: Only called through the vtable of the very same type, with a valid task.
+        unsafe { (*task.as_ptr()).stage.get() }
+    }
+
+    /// # Safety
+    ///
+    /// For all four: `header` is that of a valid `Self`, and the caller owns what the function touches, per the
+    /// table in the module.
+    unsafe fn poll(header: NonNull<Header>, cx: &mut Context<'_>) -> bool {
+        let stage = Self::stage(header);
+        // SAFETY: The task is started and not complete, and we are its only worker: the stage holds
+        // the future, ours, in place until it is dropped below.
+        let future = unsafe { Pin::new_unchecked(&mut *(*stage).future) };
+        let Poll::Ready(output) = future.poll(cx) else {
+            return false;
+        };
+        // SAFETY: As above; nobody touches the future afterwards.
+        unsafe {
+            ManuallyDrop::drop(&mut (*stage).future);
+            (*stage).output = ManuallyDrop::new(output);
+        }
+        true
+    }
+
+    /// # Safety
+    ///
+    /// See [`Task::poll`].
+    unsafe fn drop_future(header: NonNull<Header>) {
+        // SAFETY: The caller owns the future, per the table in the module.
+        unsafe { ManuallyDrop::drop(&mut (*Self::stage(header)).future) }
+    }
+
+    /// # Safety
+    ///
+    /// See [`Task::poll`].
+    unsafe fn drop_output(header: NonNull<Header>) {
+        // SAFETY: The caller owns the output, per the table in the module.
+        unsafe { ManuallyDrop::drop(&mut (*Self::stage(header)).output) }
+    }
+
+    /// # Safety
+    ///
+    /// See [`Task::poll`].
+    unsafe fn take_output(header: NonNull<Header>, dst: *mut ()) {
+        // SAFETY: The caller owns the output, and `dst` is valid for a value of its type.
+        unsafe {
+            let output = ManuallyDrop::take(&mut (*Self::stage(header)).output);
+            dst.cast::<F::Output>().write(output);
+        }
+    }
+}
+
+/// Drops one reference. Frees memory only, so it is legal in any context (H5).
+///
+/// # Safety
+///
+/// The caller must own a reference, and not use it afterwards.
+pub(crate) unsafe fn put(header: NonNull<Header>) {
+    // SAFETY: Valid through the caller's reference.
+    let task = unsafe { header.as_ref() };
+    let layout = task.vtable.layout;
+    if task.state.put_ref() {
+        // (9)
+        // SAFETY: The last reference. Future, output, scope and join waker were moved out or dropped before the
+        // scope's and the handle's reference went, so that nothing is left to drop.
+        unsafe { Plat::free(header.cast(), layout) };
+    }
+}
+
+/// Wakes: (5).
+///
+/// # Safety
+///
+/// The task must be valid for the time of the call.
+pub(crate) unsafe fn wake(header: NonNull<Header>) {
+    // SAFETY: Valid by the safety requirements.
+    let task = unsafe { header.as_ref() };
+    let n = task.wakes.load_relaxed();
+    task.wakes.store_relaxed(n.wrapping_add(1));
+    Plat::gate(|| {
+        // The reference that the pending mark will own.
+        let old = task.state.get_ref();
+        if old.is_complete() || !old.is_started() || !schedule(header, task) {
+            // SAFETY: Nobody else has got the reference taken above.
+            unsafe { put(header) };
+        }
+    });
+}
+
+/// Queues the task. Callers own a reference, which passes to the pending mark on `true`.
+fn schedule(header: NonNull<Header>, task: &Header) -> bool {
+    // SAFETY: The item was initialised with the task; a reference keeps it valid until it has run. Inside a
+    // gate section and not complete, or not yet started: the queue is there.
+    unsafe { Plat::enqueue(task.queue, header.cast()) }
+}
+
+/// Runs a task: (4). Called by the platform, once per pending mark that it has cleared.
+///
+/// # Safety
+///
+/// `work` must be the item of a task, and its pending mark have been set and cleared.
+pub(crate) unsafe fn run(work: NonNull<Work>) {
+    let header = work.cast::<Header>();
+    // SAFETY: The pending mark's reference, now ours, keeps the task valid.
+    let task = unsafe { header.as_ref() };
+    // A wake that came between the last poll's Ready and COMPLETE leads here (H2, H12).
+    if !task.state.load().is_complete() {
+        task.polls
+            .store_relaxed(task.polls.load_relaxed().wrapping_add(1));
+        let done = Plat::section(|| {
+            current::enter(header, || {
+                // SAFETY: The task is started, not complete, and we are its only worker.
+                with_waker(header, |cx| unsafe { (task.vtable.poll)(header, cx) })
+            })
+        });
+        if done {
+            // SAFETY: The future has just become Ready.
+            unsafe { complete(header) };
+        }
+    }
+    // SAFETY: The pending mark's reference.
+    unsafe { put(header) };
+}
+
+/// (8)
+///
+/// # Safety
+///
+/// Only for the worker that has polled the future to its end; the output is in place.
+unsafe fn complete(header: NonNull<Header>) {
+    // SAFETY: The caller's reference keeps the task valid.
+    let task = unsafe { header.as_ref() };
+    let old = task.state.complete();
+    if !old.has_handle() {
+        // In the section, as it may run a driver's code.
+        Plat::section(|| {
+            current::enter(header, || {
+                // SAFETY: No handle: the output is ours.
+                unsafe { (task.vtable.drop_output)(header) }
+            })
+        });
+    }
+    if old.has_join_waker() {
+        // SAFETY: JOIN_WAKER and COMPLETE together: the slot is ours.
+        if let Some(waker) = unsafe { (*task.join_waker.get()).take() } {
+            waker.wake();
+        }
+    }
+    // SAFETY: The slot is the completing worker's.
+    let scope = unsafe { (*task.scope.get()).take() };
+    if let Some(scope) = scope {
+        // Nothing of a user's code runs for this task after this, other than through the handle: joining the
+        // scope is enough before the code goes away.
+        // SAFETY: The task is in the list of this scope.
+        unsafe { scope.task_ended(header) };
+    }
+    // SAFETY: The reference of the scope's list, which the task has just left.
+    unsafe { put(header) };
+}
+
+impl Header {
+    /// The scope of a task whose future exists.
+    ///
+    /// # Safety
+    ///
+    /// Only for the task's own worker during a poll, whoever holds the scope tree's lock and has found the task
+    /// linked, and the owner of a `Prepared`; not for longer.
+    pub(crate) unsafe fn scope(&self) -> Option<&Scope> {
+        // SAFETY: By the safety requirements the scope is not being moved out.
+        unsafe { (*self.scope.get()).as_ref() }
+    }
+
+    /// Marks as woken by a cancel, and says whether it was not before.
+    ///
+    /// # Safety
+    ///
+    /// The scope tree's lock must be held.
+    pub(crate) unsafe fn mark_woken(&self) -> bool {
+        // SAFETY: Under the lock.
+        !unsafe { self.woken.get().replace(true) }
+    }
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The handle of a started task.
+
+use super::{
+    put,
+    wake,
+    Header, //
+};
+use crate::platform::{
+    Plat,
+    Platform, //
+};
+use core::{
+    future::Future,
+    marker::PhantomData,
+    mem::MaybeUninit,
+    pin::Pin,
+    ptr::NonNull,
+    task::{
+        Context,
+        Poll, //
+    }, //
+};
+
+/// A started task's handle, and a future of its output. Cancel safe: the output is taken at the moment that the
+/// poll returns it.
+///
+/// Dropping it detaches: the task goes on as part of its scope, and its output is dropped when it ends.
+/// Forgetting it leaks the output and the memory of the task, nothing more (H29).
+///
+/// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
+/// |---|---|---|---|
+/// | `poll` | yes | yes | no |
+/// | `cancel`, `is_finished` | yes | yes | yes |
+/// | drop, `detach` | yes | yes | only if the output needs no drop |
+#[must_use = "await it, or call `detach()` to say that the output does not matter"]
+pub struct JoinHandle<T> {
+    header: NonNull<Header>,
+    taken: bool,
+    _output: PhantomData<T>,
+}
+
+// SAFETY: The handle gives access to the output only, from the thread that has it.
+unsafe impl<T: Send> Send for JoinHandle<T> {}
+// SAFETY: A shared handle gives access to the state word only.
+unsafe impl<T: Send> Sync for JoinHandle<T> {}
+impl<T> Unpin for JoinHandle<T> {}
+
+impl<T> JoinHandle<T> {
+    /// # Safety
+    ///
+    /// The caller passes on the handle's reference of a started task with output type `T`.
+    pub(super) unsafe fn from_raw(header: NonNull<Header>) -> Self {
+        Self {
+            header,
+            taken: false,
+            _output: PhantomData,
+        }
+    }
+
+    fn task(&self) -> &Header {
+        // SAFETY: The handle's reference keeps the task valid.
+        unsafe { self.header.as_ref() }
+    }
+
+    /// Says that the output does not matter.
+    pub fn detach(self) {}
+
+    /// Whether the task has ended.
+    pub fn is_finished(&self) -> bool {
+        self.task().state.load().is_complete()
+    }
+
+    /// Asks this one task to cancel: [`crate::cancelled`] in it resolves. Idempotent.
+    pub fn cancel(&self) {
+        if self.task().state.cancel() {
+            // SAFETY: Valid through our reference.
+            unsafe { wake(self.header) };
+        }
+    }
+
+    /// Takes the output of a complete task.
+    fn take(&mut self) -> Poll<T> {
+        if self.taken {
+            // H12: the value is gone, and a panic would take the machine down.
+            Plat::misuse(c"a JoinHandle was polled after it was ready");
+            return Poll::Pending;
+        }
+        self.taken = true;
+        let mut output = MaybeUninit::<T>::uninit();
+        // SAFETY: COMPLETE with HANDLE set: the output is ours, not yet taken, and of this type.
+        unsafe {
+            (self.task().vtable.take_output)(self.header, output.as_mut_ptr().cast());
+            Poll::Ready(output.assume_init())
+        }
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        // H9: each poll takes the slot back and leaves its own waker.
+        if self.task().state.retract_join_waker().is_err() {
+            return self.take();
+        }
+        let slot = self.task().join_waker.get();
+        // SAFETY: JOIN_WAKER is clear and the task was not complete: the slot is ours.
+        match unsafe { &mut *slot } {
+            Some(waker) => waker.clone_from(cx.waker()),
+            empty => *empty = Some(cx.waker().clone()),
+        }
+        if self.task().state.publish_join_waker().is_err() {
+            // Ended meanwhile, without a look at the slot, since JOIN_WAKER was clear.
+            // SAFETY: So it is still ours.
+            drop(unsafe { (*slot).take() });
+            return self.take();
+        }
+        Poll::Pending
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        let old = self.task().state.drop_handle();
+        if !old.is_complete() {
+            // SAFETY: HANDLE and JOIN_WAKER were cleared before the task was complete: the slot is ours.
+            drop(unsafe { (*self.task().join_waker.get()).take() });
+        } else if !self.taken {
+            // SAFETY: COMPLETE with HANDLE set: the output is ours.
+            unsafe { (self.task().vtable.drop_output)(self.header) };
+        }
+        // SAFETY: The handle's reference.
+        unsafe { put(self.header) };
+    }
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The state word of a task: flags, and the reference count above them.
+//!
+//! The transition numbers are those of the diagram in [`crate::task`].
+
+use crate::atomic::AtomicU64;
+
+/// The task was started: wakes may queue it. Set once, by (3).
+const STARTED: u64 = 1 << 0;
+/// The future is gone, the output is there or gone as well, and nothing queues the task any more. Set
+/// once, by (8).
+const COMPLETE: u64 = 1 << 1;
+/// A handle wants the output. Set at creation; who clears it, or finds it clear, disposes of the output.
+const HANDLE: u64 = 1 << 2;
+/// The slot for the handle's waker is filled and belongs to the worker. While clear it belongs to the handle.
+const JOIN_WAKER: u64 = 1 << 3;
+/// This one task was asked to cancel.
+const CANCEL: u64 = 1 << 4;
+/// One reference.
+const REF: u64 = 1 << 8;
+/// From this count on the task is immortal: a leak instead of a use after free (H40).
+const SATURATED: u64 = 1 << 62;
+
+/// What the word was at some moment.
+#[derive(Clone, Copy)]
+pub(crate) struct Snapshot(u64);
+
+impl Snapshot {
+    pub(crate) fn is_started(self) -> bool {
+        self.0 & STARTED != 0
+    }
+
+    pub(crate) fn is_complete(self) -> bool {
+        self.0 & COMPLETE != 0
+    }
+
+    pub(crate) fn has_handle(self) -> bool {
+        self.0 & HANDLE != 0
+    }
+
+    pub(crate) fn has_join_waker(self) -> bool {
+        self.0 & JOIN_WAKER != 0
+    }
+
+    pub(crate) fn is_cancelled(self) -> bool {
+        self.0 & CANCEL != 0
+    }
+
+    pub(crate) fn refs(self) -> u64 {
+        self.0 / REF
+    }
+}
+
+/// The word.
+pub(crate) struct State(AtomicU64);
+
+impl State {
+    /// A prepared task (1). Two references: one of the scope's task list, one of the handle to be.
+    pub(crate) fn new() -> Self {
+        Self(AtomicU64::new(HANDLE | 2 * REF))
+    }
+
+    pub(crate) fn load(&self) -> Snapshot {
+        Snapshot(self.0.load_acquire())
+    }
+
+    /// Tries `next` on the current word until it sticks or declines. `Ok` and `Err` hold the word before.
+    fn update(&self, next: impl Fn(Snapshot) -> Option<u64>) -> Result<Snapshot, Snapshot> {
+        let mut cur = self.0.load_acquire();
+        loop {
+            let Some(new) = next(Snapshot(cur)) else {
+                return Err(Snapshot(cur));
+            };
+            match self.0.cmpxchg_full(cur, new) {
+                Ok(_) => return Ok(Snapshot(cur)),
+                Err(now) => cur = now,
+            }
+        }
+    }
+
+    fn set(&self, bits: u64) -> Snapshot {
+        match self.update(|s| Some(s.0 | bits)) {
+            Ok(old) | Err(old) => old,
+        }
+    }
+
+    /// (3)
+    pub(crate) fn start(&self) {
+        self.set(STARTED);
+    }
+
+    /// (8). From here on the output belongs to the handle if the returned word has one, else to the
+    /// worker; the join waker, if any, belongs to the worker.
+    pub(crate) fn complete(&self) -> Snapshot {
+        self.set(COMPLETE)
+    }
+
+    /// Asks this task to cancel, and says whether it was the first to.
+    pub(crate) fn cancel(&self) -> bool {
+        !self.set(CANCEL).is_cancelled()
+    }
+
+    /// Hands the filled join waker slot to the worker, unless the task is complete.
+    pub(crate) fn publish_join_waker(&self) -> Result<Snapshot, Snapshot> {
+        self.update(|s| (!s.is_complete()).then_some(s.0 | JOIN_WAKER))
+    }
+
+    /// Takes the join waker slot back for the handle, unless the task is complete.
+    pub(crate) fn retract_join_waker(&self) -> Result<Snapshot, Snapshot> {
+        self.update(|s| (!s.is_complete()).then_some(s.0 & !JOIN_WAKER))
+    }
+
+    /// The handle goes. If the returned word is not complete, the join waker slot is the handle's
+    /// and the worker will dispose of the output; else the output is the handle's.
+    pub(crate) fn drop_handle(&self) -> Snapshot {
+        let result = self.update(|s| {
+            let clear = if s.is_complete() {
+                HANDLE
+            } else {
+                HANDLE | JOIN_WAKER
+            };
+            Some(s.0 & !clear)
+        });
+        match result {
+            Ok(old) | Err(old) => old,
+        }
+    }
+
+    /// One reference more. Returns the word before.
+    pub(crate) fn get_ref(&self) -> Snapshot {
+        let old = self.0.fetch_add_full(REF);
+        if old >= SATURATED {
+            self.0.fetch_sub_full(REF);
+        }
+        Snapshot(old)
+    }
+
+    /// One reference less, and whether it was the last.
+    pub(crate) fn put_ref(&self) -> bool {
+        let old = self.0.fetch_sub_full(REF);
+        if old >= SATURATED {
+            self.0.fetch_add_full(REF);
+            return false;
+        }
+        Snapshot(old).refs() == 1
+    }
+
+    /// For tests: as if so many references existed.
+    #[cfg(test)]
+    pub(crate) fn saturate(&self) {
+        self.0.fetch_add_full(SATURATED);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// H40: a count that ran over never comes down again.
+    #[test]
+    fn saturated_count_is_immortal() {
+        let state = State::new();
+        state.saturate();
+        for _ in 0..1000 {
+            state.get_ref();
+        }
+        for _ in 0..10_000 {
+            assert!(!state.put_ref());
+        }
+        assert!(state.load().refs() >= SATURATED / REF);
+        assert!(state.load().has_handle());
+    }
+
+    #[test]
+    fn join_waker_slot_has_one_owner() {
+        let state = State::new();
+        assert!(state.publish_join_waker().is_ok());
+        assert!(state.load().has_join_waker());
+        assert!(state.retract_join_waker().is_ok());
+        assert!(!state.load().has_join_waker());
+        assert!(state.publish_join_waker().is_ok());
+        assert!(state.complete().has_join_waker());
+        assert!(state.retract_join_waker().is_err());
+        assert!(state.publish_join_waker().is_err());
+        assert!(state.drop_handle().is_complete());
+        assert!(!state.load().has_handle());
+    }
+}

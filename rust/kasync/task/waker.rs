@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Wakers of tasks. Each owns one reference of the task; all operations are legal in any context but NMI.
+
+use super::{
+    put,
+    schedule,
+    wake,
+    Header, //
+};
+use crate::platform::{
+    Plat,
+    Platform, //
+};
+use core::{
+    mem::ManuallyDrop,
+    ptr::NonNull,
+    task::{
+        Context,
+        RawWaker,
+        RawWakerVTable,
+        Waker, //
+    }, //
+};
+
+static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake_by_value, wake_by_ref, drop_waker);
+
+fn header_of(data: *const ()) -> NonNull<Header> {
+    // SAFETY: Wakers with our vtable are made from a `NonNull<Header>`.
+    unsafe { NonNull::new_unchecked(data.cast_mut().cast()) }
+}
+
+/// # Safety
+///
+/// See `RawWakerVTable`.
+unsafe fn clone(data: *const ()) -> RawWaker {
+    // SAFETY: The waker that is cloned keeps the task valid. The new one owns the reference taken.
+    unsafe { header_of(data).as_ref() }.state.get_ref();
+    RawWaker::new(data, &VTABLE)
+}
+
+/// # Safety
+///
+/// See `RawWakerVTable`.
+unsafe fn wake_by_ref(data: *const ()) {
+    // SAFETY: The waker keeps the task valid.
+    unsafe { wake(header_of(data)) }
+}
+
+/// # Safety
+///
+/// See `RawWakerVTable`.
+unsafe fn wake_by_value(data: *const ()) {
+    let header = header_of(data);
+    // SAFETY: The waker's reference keeps the task valid.
+    let task = unsafe { header.as_ref() };
+    let n = task.wakes.load_relaxed();
+    task.wakes.store_relaxed(n.wrapping_add(1));
+    let queued = Plat::gate(|| {
+        // (5), but the waker's own reference passes to the pending mark.
+        !task.state.load().is_complete() && schedule(header, task)
+    });
+    if !queued {
+        // SAFETY: The waker's reference, which nobody else has got.
+        unsafe { put(header) };
+    }
+}
+
+/// # Safety
+///
+/// See `RawWakerVTable`.
+unsafe fn drop_waker(data: *const ()) {
+    // SAFETY: The waker's reference.
+    unsafe { put(header_of(data)) }
+}
+
+/// Calls `f` with a context whose waker borrows the caller's reference.
+pub(crate) fn with_waker<R>(header: NonNull<Header>, f: impl FnOnce(&mut Context<'_>) -> R) -> R {
+    let raw = RawWaker::new(header.as_ptr().cast_const().cast(), &VTABLE);
+    // SAFETY: The vtable does as `RawWaker` demands. The reference is borrowed, hence never dropped here.
+    let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw) });
+    f(&mut Context::from_waker(&waker))
+}
+
+/// The task that `waker` wakes, if it is one of ours.
+pub(crate) fn task_of(waker: &Waker) -> Option<NonNull<Header>> {
+    core::ptr::eq(waker.vtable(), &VTABLE).then(|| header_of(waker.data()))
+}

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Tasks in a manual world: spawning, waking, ending, and who owns what when.
+
+use kasync::{
+    block_on,
+    platform::{
+        code,
+        host::World, //
+    },
+    yield_now,
+    Executor,
+    SignallingSection, //
+};
+use std::{
+    future::poll_fn,
+    sync::{
+        atomic::{
+            AtomicUsize,
+            Ordering, //
+        },
+        Arc,
+        Mutex, //
+    },
+    task::{
+        Poll,
+        Waker, //
+    }, //
+};
+
+/// Runs `f` with an executor in a manual world of its own, then checks that nothing of it is left.
+fn manual(f: impl FnOnce(&World, &Executor)) {
+    let world = World::manual();
+    let _entered = world.enter();
+    let executor = Executor::new(c"test").unwrap();
+    f(&world, &executor);
+    drop(executor);
+    assert_eq!(world.live_allocations(), 0, "leak");
+    assert_eq!(world.take_misuse(), Vec::<String>::new());
+}
+
+#[derive(Clone, Default)]
+struct Count(Arc<AtomicUsize>);
+
+impl Count {
+    fn add(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+    fn get(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Counts its drop.
+struct OnDrop(Count);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        self.0.add();
+    }
+}
+
+#[test]
+fn output_reaches_the_handle() {
+    manual(|world, executor| {
+        let handle = executor.root().spawn(c"t", async { String::from("out") });
+        let handle = handle.unwrap();
+        assert!(!handle.is_finished());
+        world.run();
+        assert!(handle.is_finished());
+        assert_eq!(block_on(handle), Ok(String::from("out")));
+    });
+}
+
+/// H1, contract 2: any number of wakes before a poll are one poll, a wake during a poll causes exactly one more.
+#[test]
+fn wakes_coalesce() {
+    manual(|world, executor| {
+        let polls = Count::default();
+        let waker: Arc<Mutex<Option<Waker>>> = Arc::default();
+        let (p, w) = (polls.clone(), waker.clone());
+        let handle = executor.root().spawn(
+            c"t",
+            poll_fn(move |cx| {
+                p.add();
+                *w.lock().unwrap() = Some(cx.waker().clone());
+                match p.get() {
+                    // Woken during the poll, twice.
+                    1 => {
+                        cx.waker().wake_by_ref();
+                        cx.waker().clone().wake();
+                        Poll::Pending
+                    }
+                    4 => Poll::Ready(()),
+                    _ => Poll::Pending,
+                }
+            }),
+        );
+        assert_eq!(world.run(), 2);
+        assert_eq!(polls.get(), 2);
+        for _ in 0..100 {
+            waker.lock().unwrap().as_ref().unwrap().wake_by_ref();
+        }
+        assert_eq!(world.run(), 1);
+        assert_eq!(polls.get(), 3);
+        waker.lock().unwrap().take().unwrap().wake();
+        world.run();
+        assert!(handle.unwrap().is_finished());
+    });
+}
+
+/// H2, H5: wakers outlive the task, even the executor; they do nothing then, and the last one frees.
+#[test]
+fn waker_outlives_everything() {
+    let world = World::manual();
+    let _entered = world.enter();
+    let executor = Executor::new(c"test").unwrap();
+    let waker: Arc<Mutex<Option<Waker>>> = Arc::default();
+    let dropped = Count::default();
+    let (w, d) = (waker.clone(), OnDrop(dropped.clone()));
+    let task = async move {
+        let _d = d;
+        poll_fn(|cx| {
+            *w.lock().unwrap() = Some(cx.waker().clone());
+            Poll::Ready(())
+        })
+        .await
+    };
+    executor.root().spawn(c"t", task).unwrap().detach();
+    world.run();
+    // The future is gone although the task's memory is not.
+    assert_eq!(dropped.get(), 1);
+    let waker = waker.lock().unwrap().take().unwrap();
+    waker.wake_by_ref();
+    assert_eq!(world.run(), 0);
+    drop(executor);
+    assert_eq!(world.live_allocations(), 1);
+    waker.wake_by_ref();
+    waker.wake();
+    assert_eq!(world.live_allocations(), 0);
+}
+
+/// H2, H12: a wake in the last poll queues the task once more, and that run does not poll.
+#[test]
+fn no_poll_after_ready() {
+    manual(|world, executor| {
+        let polls = Count::default();
+        let p = polls.clone();
+        let task = poll_fn(move |cx| {
+            p.add();
+            cx.waker().wake_by_ref();
+            Poll::Ready(())
+        });
+        executor.root().spawn(c"t", task).unwrap().detach();
+        assert_eq!(world.run(), 2);
+        assert_eq!(polls.get(), 1);
+    });
+}
+
+/// R13: the output of a detached task is dropped by the worker, that of a held one by the handle; once each.
+#[test]
+fn output_is_dropped_once() {
+    manual(|world, executor| {
+        for when in 0..4 {
+            let dropped = Count::default();
+            let d = OnDrop(dropped.clone());
+            let handle = executor.root().spawn(c"t", async move { d }).unwrap();
+            match when {
+                0 => {
+                    handle.detach();
+                    world.run();
+                }
+                1 => {
+                    world.run();
+                    assert_eq!(dropped.get(), 0);
+                    drop(handle);
+                }
+                2 => drop(block_on(handle)),
+                _ => {
+                    // The handle is dropped while its waker is registered.
+                    let outer = async move {
+                        drop(kasync::select(handle, async {}).await);
+                    };
+                    executor.root().spawn(c"o", outer).unwrap().detach();
+                    world.run();
+                }
+            }
+            assert_eq!(dropped.get(), 1, "case {when}");
+        }
+    });
+}
+
+/// R7, R13: reserve allocates, start does not; a reservation that is dropped drops its future.
+#[test]
+fn reserve_then_start() {
+    manual(|world, executor| {
+        let dropped = Count::default();
+        let d = OnDrop(dropped.clone());
+        let prepared = executor.root().reserve(c"t", async move {
+            drop(d);
+        });
+        let prepared = prepared.unwrap();
+        assert_eq!(world.run(), 0);
+        let before = world.live_allocations();
+        let handle = prepared.start();
+        assert_eq!(world.live_allocations(), before);
+        assert_eq!(world.run(), 1);
+        assert_eq!(dropped.get(), 1);
+        drop(handle);
+        let d = OnDrop(dropped.clone());
+        drop(executor.root().reserve(c"t", async move { drop(d) }));
+        assert_eq!(world.run(), 0);
+        assert_eq!(dropped.get(), 2);
+    });
+}
+
+/// Every fallible path: each allocation fails once, nothing leaks, the future is dropped.
+#[test]
+fn allocation_failures() {
+    let world = World::manual();
+    let _entered = world.enter();
+    for n in 0..3 {
+        world.fail_allocation_after(n);
+        assert_eq!(Executor::new(c"t").err(), Some(code::ENOMEM), "{n}");
+        assert_eq!(world.live_allocations(), 0);
+    }
+    let executor = Executor::new(c"t").unwrap();
+    let live = world.live_allocations();
+    world.fail_allocation_after(0);
+    assert_eq!(executor.root().child(c"c").err(), Some(code::ENOMEM));
+    let dropped = Count::default();
+    let d = OnDrop(dropped.clone());
+    world.fail_allocation_after(0);
+    let spawned = executor.root().spawn(c"t", async move { drop(d) });
+    assert_eq!(spawned.err(), Some(code::ENOMEM));
+    assert_eq!(dropped.get(), 1);
+    for n in 0..2 {
+        world.fail_allocation_after(n);
+        assert_eq!(block_on(async {}), Err(code::ENOMEM));
+    }
+    world.fail_allocation_after(0);
+    assert_eq!(executor.root().join_blocking(), Err(code::ENOMEM));
+    for n in 0..2 {
+        world.fail_allocation_after(n);
+        let channel = kasync::sync::mpsc::channel::<u8>(3);
+        assert_eq!(channel.err(), Some(code::ENOMEM));
+    }
+    world.fail_allocation_after(0);
+    let channel = kasync::sync::oneshot::channel::<u8>();
+    assert_eq!(channel.err(), Some(code::ENOMEM));
+    assert_eq!(world.live_allocations(), live);
+    executor.shutdown().unwrap();
+}
+
+/// R6: every poll is inside a section, nothing else is.
+#[test]
+fn polls_are_sections() {
+    manual(|world, executor| {
+        assert!(!World::in_section());
+        let task = async {
+            for _ in 0..2 {
+                assert!(World::in_section());
+                assert_eq!(SignallingSection::with(|_| 7), Ok(7));
+                yield_now().await;
+            }
+        };
+        let handle = executor.root().spawn(c"t", task).unwrap();
+        world.run();
+        assert!(handle.is_finished());
+        assert!(!World::in_section());
+        assert_eq!(SignallingSection::with(|_| 7), Err(code::EINVAL));
+        assert_eq!(world.take_misuse().len(), 1);
+    });
+}
+
+/// H15: blocking inside a poll is refused, reported, and harmless.
+#[test]
+fn no_blocking_in_polls() {
+    manual(|world, executor| {
+        let scope = executor.root().child(c"other").unwrap();
+        let task = async move {
+            assert_eq!(block_on(async {}), Err(code::EDEADLK));
+            assert_eq!(scope.join_blocking(), Err(code::EDEADLK));
+            let own = Executor::new(c"inner").unwrap();
+            assert_eq!(own.shutdown(), Err(code::EDEADLK));
+            drop(scope);
+            own
+        };
+        let handle = executor.root().spawn(c"t", task).unwrap();
+        world.run();
+        assert_eq!(world.take_misuse().len(), 3);
+        // The same executor can be shut down where blocking is legal.
+        drop(block_on(handle).unwrap());
+    });
+}
+
+/// H12: a handle polled again after it was ready stays pending, with a report, and gives nothing twice.
+#[test]
+fn handle_polled_after_ready() {
+    manual(|world, executor| {
+        let mut handle = executor.root().spawn(c"t", async { Box::new(5) }).unwrap();
+        world.run();
+        let check = async move {
+            assert_eq!(*(&mut handle).await, 5);
+            poll_fn(|cx| {
+                let again = std::pin::Pin::new(&mut handle);
+                assert!(std::future::Future::poll(again, cx).is_pending());
+                Poll::Ready(())
+            })
+            .await
+        };
+        block_on(check).unwrap();
+        assert_eq!(world.take_misuse().len(), 1);
+    });
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Sleeping and deadlines, on hrtimers.
+//!
+//! A timer is part of the future, armed at the first poll that finds time left and cancelled when the future is
+//! dropped, which waits for a callback that is running (H33). The callback only takes the waker and wakes.
+
+use crate::{
+    lock::IrqLock,
+    platform::{
+        Plat,
+        Platform,
+        Timer, //
+    }, //
+};
+use core::{
+    cell::UnsafeCell,
+    future::Future,
+    marker::PhantomPinned,
+    pin::Pin,
+    task::{
+        Context,
+        Poll,
+        Waker, //
+    }, //
+};
+use pin_project_lite::pin_project;
+
+pub use crate::platform::{
+    Delta,
+    Instant, //
+};
+
+struct Expiry {
+    expired: bool,
+    waker: Option<Waker>,
+}
+
+/// The future of [`sleep`] and [`sleep_until`]. Cancel safe; may be polled again after it was ready.
+///
+/// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
+/// |---|---|---|---|
+/// | `sleep`, `sleep_until` | yes | yes | yes |
+/// | poll, drop | yes | yes | no |
+#[must_use = "futures do nothing unless awaited"]
+pub struct Sleep {
+    from: Instant,
+    after: Delta,
+    armed: bool,
+    timer: UnsafeCell<<Plat as Platform>::Timer>,
+    expiry: IrqLock<Expiry>,
+    _pin: PhantomPinned,
+}
+
+// SAFETY: The timer is armed and disarmed by the owner of the future, its callback looks at `expiry` only,
+// which is behind a lock. An armed future is pinned.
+unsafe impl Send for Sleep {}
+// SAFETY: Nothing can be done with a shared `Sleep`.
+unsafe impl Sync for Sleep {}
+
+impl Sleep {
+    fn new(from: Instant, after: Delta) -> Self {
+        Self {
+            from,
+            after,
+            armed: false,
+            timer: UnsafeCell::new(Timer::new()),
+            expiry: IrqLock::new(Expiry {
+                expired: false,
+                waker: None,
+            }),
+            _pin: PhantomPinned,
+        }
+    }
+
+    fn left_ns(&self) -> i64 {
+        let from_now = (self.from - Instant::now()).as_nanos();
+        from_now.saturating_add(self.after.as_nanos())
+    }
+
+    /// The timer's callback, possibly in hard interrupt context.
+    ///
+    /// # Safety
+    ///
+    /// `this` must be the armed `Sleep`.
+    unsafe fn fire(this: *const ()) {
+        // SAFETY: The armed future is pinned, and disarming waits for us.
+        let this = unsafe { &*this.cast::<Self>() };
+        let waker = this.expiry.with(|e| {
+            e.expired = true;
+            e.waker.take()
+        });
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        // SAFETY: Nothing is moved.
+        let this = unsafe { self.get_unchecked_mut() };
+        let new = cx.waker().clone();
+        // H9: the waker of the last poll counts.
+        let (expired, _old) = this.expiry.with(|e| (e.expired, e.waker.replace(new)));
+        if expired {
+            return Poll::Ready(());
+        }
+        if !this.armed {
+            let left = this.left_ns();
+            if left <= 0 {
+                return Poll::Ready(());
+            }
+            this.armed = true;
+            let data = core::ptr::from_ref(&*this).cast();
+            // SAFETY: The future is pinned, not armed, and disarms when dropped; `fire` is given the same
+            // future.
+            unsafe { Timer::arm(this.timer.get(), left, Self::fire, data) };
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if self.armed {
+            // SAFETY: The timer is valid. Futures are dropped in process context.
+            unsafe { Timer::disarm(self.timer.get()) };
+        }
+    }
+}
+
+/// Waits for a span of time, counted from this call.
+pub fn sleep(d: Delta) -> Sleep {
+    Sleep::new(Instant::now(), d)
+}
+
+/// Waits until a point in time. Ready at once if it has passed.
+pub fn sleep_until(t: Instant) -> Sleep {
+    Sleep::new(t, Delta::from_nanos(0))
+}
+
+/// The time was over before the future was ready.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Elapsed;
+
+pin_project! {
+    /// The future of [`timeout`] and [`timeout_at`].
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct Timeout<F> {
+        #[pin]
+        future: F,
+        #[pin]
+        sleep: Sleep,
+    }
+}
+
+impl<F: Future> Future for Timeout<F> {
+    type Output = Result<F::Output, Elapsed>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        // A future that is ready in time, even if it is late to be polled, wins.
+        if let Poll::Ready(output) = this.future.poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        this.sleep.poll(cx).map(|()| Err(Elapsed))
+    }
+}
+
+/// Waits for `future`, but no longer than `d` from this call. On [`Elapsed`] the future is dropped together
+/// with the returned one; it is as cancel safe as `future` is.
+pub fn timeout<F: Future>(d: Delta, future: F) -> Timeout<F> {
+    let sleep = sleep(d);
+    Timeout { future, sleep }
+}
+
+/// Waits for `future`, but not beyond `t`.
+pub fn timeout_at<F: Future>(t: Instant, future: F) -> Timeout<F> {
+    let sleep = sleep_until(t);
+    Timeout { future, sleep }
+}
