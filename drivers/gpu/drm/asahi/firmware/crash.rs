@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The end of the firmware.
+//!
+//! Its image was loaded and locked by the bootloader, so a firmware that crashed stays dead until
+//! the machine is reset. What is left to do is to let nobody wait for it: every wait for the
+//! firmware in this driver goes through [`Crash::or`], and ends with `ENODEV`.
+
+use core::future::Future;
+use kasync::{
+    select,
+    Either,
+    Scope, //
+};
+use kernel::prelude::*;
+
+/// A flag that is set once and can be awaited.
+///
+/// | call | context |
+/// |---|---|
+/// | [`Crash::set`], [`Crash::is_set`], [`Crash::check`] | any |
+/// | [`Crash::wait`], [`Crash::or`] | task; cancel safe (`or` as far as its future is) |
+#[derive(Clone)]
+pub(crate) struct Crash(
+    /// Holds no tasks: its cancellation is the flag.
+    Scope,
+);
+
+impl Crash {
+    /// Not set. It is set with `scope` at the latest.
+    pub(super) fn new(scope: &Scope) -> Result<Self> {
+        Ok(Self(scope.child(c"alive")?))
+    }
+
+    /// Sets it.
+    pub(super) fn set(&self) {
+        self.0.cancel();
+    }
+
+    /// Whether it is set.
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.is_cancelled()
+    }
+
+    /// `ENODEV` if it is set.
+    pub(crate) fn check(&self) -> Result {
+        if self.is_set() {
+            Err(ENODEV)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Resolves when it is set.
+    pub(crate) async fn wait(&self) {
+        self.0.cancelled().await;
+    }
+
+    /// What `future` gives, or `ENODEV` as soon as the firmware is dead.
+    pub(crate) async fn or<F: Future>(&self, future: F) -> Result<F::Output> {
+        match select(future, self.0.cancelled()).await {
+            Either::Left(output) => Ok(output),
+            Either::Right(_) => Err(ENODEV),
+        }
+    }
+}

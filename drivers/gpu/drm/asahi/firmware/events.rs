@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Event slots: how the firmware reports that a command is complete.
+//!
+//! There are 128. Each has two stamps, which grow by one step with each command that completes: the
+//! firmware compares the one ("FW stamp") for its barriers, we read the other ("host stamp"). A work
+//! queue owns a slot for as long as it has commands in flight, numbers them with
+//! [`EventSlot::issue`], and awaits them with [`EventSlot::wait`].
+//!
+//! ```text
+//!   Events::acquire().await        EventSlot::issue()           flag from the firmware
+//!  ───────────────────────► owned ───────────────────► pending ──────────────────────► complete
+//!        (waits for a              (at most 127)         │ fail()                  ▲      Ok, or
+//!         free slot)                                     └► failed, and pending ───┘      its failure
+//! ```
+//!
+//! A failed command completes like any other: what recovery leaves here is only what to tell about it
+//! then. Until then the firmware may still use its memory.
+
+use super::{
+    crash::Crash,
+    outcome::{
+        Failure,
+        Owner, //
+    },
+    shared::{
+        Shared,
+        Word, //
+    },
+    slots::SlotTable,
+    stamp::Stamp, //
+};
+use crate::alloc::Heap;
+use kasync::sync::{
+    Notify,
+    Permit,
+    Semaphore, //
+};
+use kernel::{
+    device::Device,
+    new_spinlock,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Acquire,
+            Relaxed, //
+        },
+        Arc,
+        SpinLock, //
+    }, //
+};
+
+/// Number of event slots.
+pub(crate) const SLOTS: usize = 128;
+/// Most commands in flight in one slot, plus one: a power of two.
+const WINDOW: usize = 128;
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Error {
+        match failure {
+            Failure::Timeout => ETIMEDOUT,
+            Failure::Fault | Failure::ChannelError => EIO,
+            Failure::Killed => ECANCELED,
+            Failure::Unknown => ENODATA,
+            Failure::NoDevice => ENODEV,
+        }
+    }
+}
+
+/// What changes in a slot.
+struct State {
+    owner: Option<Owner>,
+    /// Value of the last command issued.
+    issued: Stamp,
+    /// Last value that the firmware has flagged.
+    seen: Stamp,
+    /// What is to be told about the commands in flight, by [`Stamp::place`].
+    failures: [Option<Failure>; WINDOW],
+}
+
+/// A slot.
+#[pin_data]
+struct Slot {
+    index: usize,
+    host: Word<u32>,
+    addresses: Addresses,
+    changed: Notify,
+    #[pin]
+    state: SpinLock<State>,
+}
+
+/// Where the stamps of a slot are, for the firmware.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Addresses {
+    /// The one that we read.
+    pub(crate) host: u64,
+    /// The one that barriers compare.
+    pub(crate) firmware: u64,
+}
+
+/// What protects the assignment of slots.
+struct Assignment {
+    table: SlotTable<SLOTS>,
+    /// Permits of the slots that are draining.
+    draining: [Option<Permit>; SLOTS],
+}
+
+/// All slots.
+///
+/// | call | context |
+/// |---|---|
+/// | [`Events::acquire`] | task; cancel safe |
+/// | [`Events::flag`], [`Events::fail`] | task (they take spinlocks) |
+#[pin_data]
+pub(crate) struct Events {
+    dev: ARef<Device>,
+    crash: Crash,
+    slots: KVec<Arc<Slot>>,
+    free: Arc<Semaphore>,
+    #[pin]
+    assignment: SpinLock<Assignment>,
+}
+
+impl Events {
+    pub(super) fn new(
+        dev: &Device,
+        crash: &Crash,
+        private: &Heap,
+        shared: &Heap,
+    ) -> Result<Arc<Self>> {
+        let host = Shared::new(shared, SLOTS * 4)?;
+        let firmware = Shared::new(private, SLOTS * 4)?;
+
+        let mut slots = KVec::with_capacity(SLOTS, GFP_KERNEL)?;
+        for index in 0..SLOTS {
+            // So that no two slots ever carry the same value by accident.
+            let first = Stamp((index as u32) << 24);
+            let word = host.word::<u32>(index * 4)?;
+            word.store(first.0, Relaxed);
+            let slot = Arc::pin_init(
+                pin_init!(Slot {
+                    index,
+                    addresses: Addresses {
+                        host: host.va() + index as u64 * 4,
+                        firmware: firmware.va() + index as u64 * 4,
+                    },
+                    host: word,
+                    changed: Notify::new(),
+                    state <- new_spinlock!(State {
+                        owner: None,
+                        issued: first,
+                        seen: first,
+                        failures: [None; WINDOW],
+                    }),
+                }),
+                GFP_KERNEL,
+            )?;
+            slots.push(slot, GFP_KERNEL)?;
+        }
+
+        Arc::pin_init(
+            try_pin_init!(Self {
+                dev: dev.into(),
+                crash: crash.clone(),
+                slots,
+                free: Semaphore::new(SLOTS)?,
+                assignment <- new_spinlock!(Assignment {
+                    table: SlotTable::new(),
+                    draining: [const { None }; SLOTS],
+                }),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Takes a slot for `owner`, waiting until one is free. `last`: the one that it had before.
+    pub(crate) async fn acquire(
+        self: &Arc<Self>,
+        owner: Owner,
+        last: Option<u32>,
+    ) -> Result<EventSlot> {
+        let permit = self.crash.or(self.free.acquire_owned(1)).await?;
+        let index = self
+            .assignment
+            .lock()
+            .table
+            .take(last.map(|i| i as usize))
+            // As many permits as slots, and a permit is given back after its slot.
+            .ok_or(EBUSY)?;
+        let slot = self.slots[index].clone();
+        {
+            let mut state = slot.state.lock();
+            state.owner = Some(owner);
+            // The stamp goes on from where the last owner left it.
+            state.seen = Stamp(slot.host.load(Acquire));
+            state.issued = state.seen;
+        }
+        Ok(EventSlot {
+            slot,
+            events: self.clone(),
+            permit: Some(permit),
+        })
+    }
+}
+
+impl Events {
+    /// The firmware has flagged the slots whose bits are set: their stamps have grown.
+    pub(super) fn flag(&self, bits: [u32; SLOTS / 32]) {
+        for (i, slot) in self.slots.iter().enumerate() {
+            if bits[i / 32] & (1 << (i % 32)) != 0 {
+                self.update(slot);
+            }
+        }
+    }
+
+    /// Reads the stamp of `slot` and tells who waits for it.
+    fn update(&self, slot: &Slot) {
+        // Acquire: what the command wrote is visible to whoever learns that it is complete.
+        let value = Stamp(slot.host.load(Acquire));
+        let owned = {
+            let mut state = slot.state.lock();
+            if value.since(state.seen) < 0 || !state.issued.has_reached(value) {
+                let (seen, issued) = (state.seen, state.issued);
+                drop(state);
+                dev_err!(
+                    self.dev,
+                    "stamp {} is {value:?}, not between {seen:?} and {issued:?}: ignored\n",
+                    slot.index
+                );
+                return;
+            }
+            state.seen = value;
+            state.owner.is_some()
+        };
+
+        if owned {
+            slot.changed.notify_waiters();
+        } else {
+            self.drained(slot);
+        }
+    }
+
+    /// A slot without an owner may have reached its last value.
+    fn drained(&self, slot: &Slot) {
+        let mut assignment = self.assignment.lock();
+        let state = slot.state.lock();
+        let done = state.owner.is_none() && state.seen.has_reached(state.issued);
+        drop(state);
+        if done && assignment.table.drained(slot.index) {
+            let permit = assignment.draining[slot.index].take();
+            drop(assignment);
+            drop(permit);
+        }
+    }
+
+    /// Notes that the commands of slot `index` up to `value` have failed, in the way that `failure`
+    /// says about their owner. The first failure of a command counts.
+    ///
+    /// Returns how many commands that were.
+    pub(super) fn fail(
+        &self,
+        index: u32,
+        value: Stamp,
+        failure: impl FnOnce(&Owner) -> Failure,
+    ) -> usize {
+        let Some(slot) = self.slots.get(index as usize) else {
+            return 0;
+        };
+        let mut state = slot.state.lock();
+        let Some(owner) = state.owner else {
+            return 0;
+        };
+        let failure = failure(&owner);
+        let mut count = 0;
+        let mut at = state.seen;
+        while at != state.issued && !at.has_reached(value) {
+            at = at.next();
+            state.failures[at.place(WINDOW)].get_or_insert(failure);
+            count += 1;
+        }
+        count
+    }
+
+    /// The owner of slot `index`, if it has one.
+    pub(super) fn owner(&self, index: u32) -> Option<Owner> {
+        self.slots.get(index as usize)?.state.lock().owner
+    }
+}
+
+/// A slot that belongs to a work queue. Dropping it gives it back: at once, or if commands are
+/// pending, when the firmware has flagged the last of them.
+///
+/// | call | context |
+/// |---|---|
+/// | [`EventSlot::wait`] | task; cancel safe |
+/// | all others, and drop | process, signalling sections included |
+pub(crate) struct EventSlot {
+    slot: Arc<Slot>,
+    events: Arc<Events>,
+    permit: Option<Permit>,
+}
+
+impl EventSlot {
+    /// Its number.
+    pub(crate) fn index(&self) -> u32 {
+        self.slot.index as u32
+    }
+
+    /// Addresses of its stamps.
+    pub(crate) fn addresses(&self) -> Addresses {
+        self.slot.addresses
+    }
+
+    /// Value of the last command issued, or where the slot started.
+    pub(crate) fn issued(&self) -> Stamp {
+        self.slot.state.lock().issued
+    }
+
+    /// Value of the last command that is complete.
+    pub(crate) fn completed(&self) -> Stamp {
+        self.slot.state.lock().seen
+    }
+
+    /// Whether nothing is pending.
+    pub(crate) fn is_idle(&self) -> bool {
+        let state = self.slot.state.lock();
+        state.seen == state.issued
+    }
+
+    /// The number of commands that can be issued before one has to complete.
+    pub(crate) fn room(&self) -> usize {
+        let state = self.slot.state.lock();
+        WINDOW - 1 - state.issued.since(state.seen) as usize
+    }
+
+    /// Numbers the next command. `EBUSY` if too many are pending, see [`EventSlot::room`].
+    pub(crate) fn issue(&mut self) -> Result<Stamp> {
+        let mut state = self.slot.state.lock();
+        if state.issued.since(state.seen) as usize >= WINDOW - 1 {
+            return Err(EBUSY);
+        }
+        let value = state.issued.next();
+        state.issued = value;
+        state.failures[value.place(WINDOW)] = None;
+        Ok(value)
+    }
+
+    /// What became of the command with number `value`; `None` as long as it is pending.
+    ///
+    /// To be asked before 127 more commands are issued.
+    pub(crate) fn outcome(&self, value: Stamp) -> Option<Result<(), Failure>> {
+        let state = self.slot.state.lock();
+        if state.seen.has_reached(value) {
+            return Some(match state.failures[value.place(WINDOW)] {
+                None => Ok(()),
+                Some(failure) => Err(failure),
+            });
+        }
+        drop(state);
+        self.events
+            .crash
+            .is_set()
+            .then_some(Err(Failure::NoDevice))
+    }
+
+    /// Waits until the command with number `value` is complete.
+    pub(crate) async fn wait(&self, value: Stamp) -> Result<(), Failure> {
+        loop {
+            let changed = self.slot.changed.notified();
+            if let Some(outcome) = self.outcome(value) {
+                return outcome;
+            }
+            // If it is dead, `outcome()` says so.
+            let _ = self.events.crash.or(changed).await;
+        }
+    }
+}
+
+impl Drop for EventSlot {
+    fn drop(&mut self) {
+        let index = self.slot.index;
+        let mut assignment = self.events.assignment.lock();
+        let mut state = self.slot.state.lock();
+        state.owner = None;
+        let busy = state.seen != state.issued && !self.events.crash.is_set();
+        drop(state);
+        assignment.table.release(index, busy);
+        if busy {
+            assignment.draining[index] = self.permit.take();
+        }
+    }
+}

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The two RTKit endpoints: messages to the firmware, and the one that comes back.
+//!
+//! All content is in memory. A message to the firmware is the address of the init data, or a
+//! doorbell: "look at that ring". The firmware has one doorbell too, for all the rings that it
+//! writes. It arrives in the hard interrupt of the mailbox, and wakes two tasks there.
+
+use super::crash::Crash;
+use crate::alloc::RtkitBuffer;
+use crate::mmu::Uat;
+use core::num::NonZeroU64;
+use kasync::sync::Notify;
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc,
+        SetOnce, //
+    }, //
+};
+use rtkit::{
+    BootError,
+    Rtkit, //
+};
+
+/// Endpoint of the firmware proper.
+const EP_FIRMWARE: u8 = 0x20;
+/// Endpoint of the doorbells to it.
+const EP_DOORBELL: u8 = 0x21;
+
+/// Bits 63:48 of a message say what it is.
+const fn message(kind: u16, payload: u64) -> u64 {
+    (kind as u64) << 48 | payload
+}
+
+const MSG_INIT: u16 = 0x81;
+const MSG_TX_DOORBELL: u16 = 0x83;
+const MSG_FWCTL_DOORBELL: u16 = 0x84;
+/// The only message of the firmware.
+const MSG_RX_DOORBELL: u64 = message(0x42, 0);
+
+/// The firmware extends the sign of the address itself.
+const INIT_ADDRESS_MASK: u64 = (1 << 44) - 1;
+
+/// What the firmware can be told to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doorbell {
+    /// The ring of a pipe: `type | priority << 2`.
+    Pipe(u8),
+    /// Nothing: only to be awake.
+    Kick,
+    /// The device control ring.
+    DeviceControl,
+    /// The FwCtl ring.
+    FwCtl,
+}
+
+impl Doorbell {
+    const fn message(self) -> u64 {
+        match self {
+            Doorbell::Pipe(channel) => message(MSG_TX_DOORBELL, channel as u64),
+            Doorbell::Kick => message(MSG_TX_DOORBELL, 0x10),
+            Doorbell::DeviceControl => message(MSG_TX_DOORBELL, 0x11),
+            Doorbell::FwCtl => message(MSG_FWCTL_DOORBELL, 0),
+        }
+    }
+}
+
+/// What the interrupt wakes.
+pub(super) struct Wakes {
+    /// The task that reads the event ring.
+    pub(super) events: Notify,
+    /// The task that reads the other rings.
+    pub(super) logs: Notify,
+    /// Whoever waits for a read index to move.
+    pub(super) progress: Notify,
+    /// Doorbells so far, for statistics.
+    pub(super) count: Atomic<u64>,
+}
+
+impl Wakes {
+    pub(super) fn new() -> Self {
+        Self {
+            events: Notify::new(),
+            logs: Notify::new(),
+            progress: Notify::new(),
+            count: Atomic::new(0),
+        }
+    }
+
+    /// Wakes everybody. Any context.
+    pub(super) fn all(&self) {
+        self.events.notify_one();
+        self.logs.notify_one();
+        self.progress.notify_waiters();
+    }
+}
+
+/// What RTKit calls.
+pub(super) struct Callbacks {
+    dev: ARef<Device>,
+    uat: Arc<Uat>,
+    crash: Crash,
+    wakes: Arc<Wakes>,
+}
+
+impl rtkit::Operations for Callbacks {
+    type Buffer = RtkitBuffer;
+
+    fn recv_message_early(&self, endpoint: u8, message: u64) -> bool {
+        let known = endpoint == EP_FIRMWARE && message == MSG_RX_DOORBELL;
+        if known {
+            self.wakes.count.fetch_add(1, Relaxed);
+            self.wakes.all();
+        }
+        known
+    }
+
+    fn recv_message(&self, endpoint: u8, message: u64) {
+        dev_warn!(
+            self.dev,
+            "unknown message {message:#018x} from firmware endpoint {endpoint:#x}\n"
+        );
+    }
+
+    fn shmem_setup(&self, size: usize, iova: Option<NonZeroU64>) -> Result<RtkitBuffer> {
+        if let Some(iova) = iova {
+            // It never does that on this coprocessor, whose page tables are ours.
+            dev_err!(
+                self.dev,
+                "firmware proposes a buffer of its own at {iova:#x}\n"
+            );
+            return Err(EINVAL);
+        }
+        RtkitBuffer::new(&self.uat, size)
+    }
+
+    fn crashed(&self, log: Option<&[u8]>) {
+        // RTKit has printed the log.
+        dev_err!(
+            self.dev,
+            "firmware crashed ({} bytes of crash log): the GPU is unusable until the next reboot\n",
+            log.map_or(0, <[u8]>::len)
+        );
+        self.crash.set();
+        self.wakes.all();
+    }
+}
+
+/// The connection to the firmware.
+///
+/// | call | context |
+/// |---|---|
+/// | [`Link::ring`] | process, signalling sections included; see [`Rtkit`] |
+/// | [`Link::open`], [`Link::boot`], [`Link::close`] | process, sleep |
+pub(super) struct Link {
+    dev: ARef<Device>,
+    rtkit: SetOnce<Rtkit<Callbacks>>,
+    crash: Crash,
+    pub(super) wakes: Arc<Wakes>,
+}
+
+impl Link {
+    pub(super) fn new(dev: &Device, crash: Crash) -> Result<Self> {
+        Ok(Self {
+            dev: dev.into(),
+            rtkit: SetOnce::new(),
+            crash,
+            wakes: Arc::new(Wakes::new(), GFP_KERNEL)?,
+        })
+    }
+
+    /// Connects to the mailbox. The firmware may send from here on.
+    pub(super) fn open(&self, dev: &Device<Bound>, uat: &Arc<Uat>) -> Result {
+        let callbacks = Arc::new(
+            Callbacks {
+                dev: self.dev.clone(),
+                uat: uat.clone(),
+                crash: self.crash.clone(),
+                wakes: self.wakes.clone(),
+            },
+            GFP_KERNEL,
+        )?;
+        if self.rtkit.populate(Rtkit::new(dev, 0, callbacks)?) {
+            Ok(())
+        } else {
+            Err(EBUSY)
+        }
+    }
+
+    /// Boots RTKit and hands the init data to the firmware.
+    ///
+    /// `wake`: the coprocessor's CPU was running before we came, so that it has been put to sleep by
+    /// an earlier [`Link::sleep`].
+    pub(super) fn boot(&self, wake: bool, init_data: u64) -> Result {
+        let rtkit = self.rtkit()?;
+
+        rtkit
+            .boot(wake)
+            .map_err(|e| self.boot_failed(wake, e))?;
+        for endpoint in [EP_FIRMWARE, EP_DOORBELL] {
+            rtkit.start_endpoint(endpoint).inspect_err(|_| {
+                dev_err!(
+                    self.dev,
+                    "firmware has no endpoint {endpoint:#x}: not AGX firmware?\n"
+                );
+            })?;
+        }
+        rtkit.send_message(
+            EP_FIRMWARE,
+            message(MSG_INIT, init_data & INIT_ADDRESS_MASK),
+        )
+    }
+
+    fn boot_failed(&self, wake: bool, error: BootError) -> Error {
+        match error {
+            BootError::NoAnswer if wake => {
+                dev_err!(
+                    self.dev,
+                    "firmware was started before and does not wake up: reboot to use the GPU\n"
+                );
+                ETIMEDOUT
+            }
+            BootError::NoAnswer => {
+                dev_err!(self.dev, "firmware does not answer on its mailbox\n");
+                ETIMEDOUT
+            }
+            BootError::Crashed => {
+                dev_err!(self.dev, "firmware crashed while booting\n");
+                ENODEV
+            }
+            BootError::Interrupted => EINTR,
+            BootError::Refused(e) => {
+                dev_err!(self.dev, "RTKit does not come up: {e:?}\n");
+                e
+            }
+        }
+    }
+
+    /// Rings a doorbell. What it refers to has to be in memory before.
+    pub(super) fn ring(&self, doorbell: Doorbell) -> Result {
+        self.crash.check()?;
+        self.rtkit()?
+            .send_message(EP_DOORBELL, doorbell.message())
+            .inspect_err(|e| {
+                dev_err_once!(self.dev, "doorbell {doorbell:?} failed: {e:?}\n");
+            })
+    }
+
+    /// Puts the coprocessor to sleep. Then it touches none of our memory, and can be woken again.
+    pub(super) fn sleep(&self) -> Result {
+        self.rtkit()?.shutdown()
+    }
+
+    /// Ends all contact. No callback runs any more when it returns.
+    pub(super) fn close(&self) {
+        if let Some(rtkit) = self.rtkit.as_ref() {
+            rtkit.close();
+        }
+    }
+
+    fn rtkit(&self) -> Result<&Rtkit<Callbacks>> {
+        self.rtkit.as_ref().ok_or(ENODEV)
+    }
+}

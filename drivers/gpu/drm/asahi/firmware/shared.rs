@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Memory that the firmware reads and writes while we do.
+//!
+//! Nothing in it stays what it was, so there are no references to its content: words are accessed as
+//! atomics ([`Word`]), everything larger is copied.
+
+use crate::alloc::{
+    GpuBox,
+    Heap, //
+};
+use core::{
+    ops::Deref,
+    ptr::NonNull, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            AtomicType, //
+        },
+        Arc, //
+    }, //
+};
+
+/// A zeroed object in memory shared with the firmware.
+#[derive(Clone)]
+pub(crate) struct Shared(Arc<GpuBox>);
+
+/// Alignment of everything that the firmware gets.
+const ALIGN: usize = 0x80;
+
+impl Shared {
+    /// Allocates `size` bytes.
+    pub(crate) fn new(heap: &Heap, size: usize) -> Result<Self> {
+        Ok(Self(Arc::new(heap.alloc(size, ALIGN)?, GFP_KERNEL)?))
+    }
+
+    /// Allocates a copy of `content`.
+    pub(crate) fn copy_of(heap: &Heap, content: &[u8]) -> Result<Self> {
+        let this = Self::new(heap, content.len())?;
+        this.write(0, content)?;
+        Ok(this)
+    }
+
+    /// Its address, for the firmware.
+    pub(crate) fn va(&self) -> u64 {
+        self.0.va()
+    }
+
+    /// Its size in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.0.size()
+    }
+
+    /// The word at `offset`. `EINVAL` if it is not inside, or not aligned.
+    pub(crate) fn word<T: AtomicType>(&self, offset: usize) -> Result<Word<T>> {
+        let at = self.span(offset, size_of::<T>())?.cast::<T>();
+        if !at.is_aligned() {
+            return Err(EINVAL);
+        }
+        // INVARIANT: Inside and aligned, as just checked.
+        Ok(Word {
+            at,
+            owner: self.0.clone(),
+        })
+    }
+
+    /// Writes `bytes` to `offset`.
+    pub(crate) fn write(&self, offset: usize, bytes: &[u8]) -> Result {
+        let at = self.span(offset, bytes.len())?;
+        // SAFETY: `span()` checked the bounds. The firmware may be reading; whoever writes here tells it
+        // only afterwards that there is something to read, and orders the two.
+        unsafe { at.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len()) };
+        Ok(())
+    }
+
+    /// Copies out `bytes.len()` bytes from `offset`.
+    pub(crate) fn read(&self, offset: usize, bytes: &mut [u8]) -> Result {
+        let at = self.span(offset, bytes.len())?;
+        // SAFETY: `span()` checked the bounds. If the firmware writes at the same time the copy may be
+        // a mixture, which any bytes are allowed to be.
+        unsafe { at.copy_to_nonoverlapping(NonNull::from(&mut *bytes).cast(), bytes.len()) };
+        Ok(())
+    }
+
+    fn span(&self, offset: usize, size: usize) -> Result<NonNull<u8>> {
+        let end = offset.checked_add(size).ok_or(EINVAL)?;
+        if end > self.0.size() {
+            return Err(EINVAL);
+        }
+        // SAFETY: In bounds of the object, as just checked.
+        Ok(unsafe { self.0.cpu_addr().add(offset) })
+    }
+}
+
+/// A word in shared memory, which it keeps alive.
+///
+/// # Invariants
+///
+/// `at` points to an aligned `T` inside `owner`.
+pub(crate) struct Word<T> {
+    at: NonNull<T>,
+    owner: Arc<GpuBox>,
+}
+
+impl<T> Clone for Word<T> {
+    fn clone(&self) -> Self {
+        // INVARIANT: As in `self`.
+        Self {
+            at: self.at,
+            owner: self.owner.clone(),
+        }
+    }
+}
+
+// SAFETY: It is a reference to an atomic together with an owner that may be sent.
+unsafe impl<T: AtomicType + Send> Send for Word<T> {}
+// SAFETY: As above; atomics may be shared.
+unsafe impl<T: AtomicType + Send> Sync for Word<T> {}
+
+impl<T: AtomicType> Deref for Word<T> {
+    type Target = Atomic<T>;
+
+    fn deref(&self) -> &Atomic<T> {
+        // SAFETY: Valid by the type invariant for as long as `self.owner` lives. Accesses by others are
+        // atomic too, or those of the firmware.
+        unsafe { Atomic::from_ptr(self.at.as_ptr()) }
+    }
+}
