@@ -77,7 +77,7 @@ pub unsafe trait SharedBuffer: Send + 'static {
 /// | `recv_message`, `shmem_setup` | process, on RTKit's ordered workqueue: may allocate, may not wait for a message |
 /// | `crashed` | the same |
 ///
-/// None of them may call [`Rtkit`]: its locks are held while it waits for them. (Lockdep sees that.)
+/// None of them may boot, shut down or close [`Rtkit`], which wait for callbacks to end.
 pub trait Operations: Send + Sync + 'static {
     /// The memory that [`Operations::shmem_setup`] gives.
     type Buffer: SharedBuffer;

@@ -9,21 +9,31 @@
  */
 
 #include <linux/cleanup.h>
+#include <linux/completion.h>
 #include <linux/device.h>
 #include <linux/err.h>
 #include <linux/kref.h>
 #include <linux/mutex.h>
+#include <linux/refcount.h>
 #include <linux/slab.h>
 #include <linux/soc/apple/rtkit.h>
 
 struct rtkit {
 	struct kref ref;
+	/* One for being open, and one for each call that runs: the last one to go completes @idle. */
+	refcount_t users;
+	struct completion idle;
+	bool closed;
 	/*
-	 * Protects @rtk, and keeps senders apart: two of them that find the FIFO of the mailbox
-	 * full at the same time would enable its interrupt twice (see apple_mbox_send()).
+	 * Serialises boot and shutdown. Not taken to send: messages are sent where fences wait for
+	 * it, and booting allocates.
 	 */
-	struct mutex lock;
-	/* NULL once closed. */
+	struct mutex boot_lock;
+	/*
+	 * Keeps senders apart: two of them that find the FIFO of the mailbox full at the same time
+	 * would enable its interrupt twice (see apple_mbox_send()).
+	 */
+	struct mutex send_lock;
 	struct apple_rtkit *rtk;
 	struct apple_rtkit_ops ops;
 };
@@ -58,22 +68,31 @@ void rtkit_put(struct rtkit *r)
 	kref_put(&r->ref, rtkit_release);
 }
 
+static bool rtkit_get_open(struct rtkit *r)
+{
+	return refcount_inc_not_zero(&r->users);
+}
+
+static void rtkit_put_open(struct rtkit *r)
+{
+	if (refcount_dec_and_test(&r->users))
+		complete(&r->idle);
+}
+
+DEFINE_FREE(rtkit_open, struct rtkit *, if (_T) rtkit_put_open(_T))
+
 /*
- * May sleep. Waits for callbacks that run, so it may not be called from one. Idempotent, and a
- * second caller may return before the first one is done: only the devres action and the Rust
- * destructor call it, and unbinding waits for both.
+ * May sleep. Waits for calls and callbacks that run, so it may not be called from a callback.
+ * Idempotent, but a second caller may return before the first one is done: only the devres action
+ * and the Rust object call it, and unbinding waits for both.
  */
 void rtkit_close(struct rtkit *r)
 {
-	struct apple_rtkit *rtk;
-
-	scoped_guard(mutex, &r->lock) {
-		rtk = r->rtk;
-		r->rtk = NULL;
-	}
-	/* Outside the lock: callbacks may be sending. */
-	if (rtk)
-		apple_rtkit_free(rtk);
+	if (xchg(&r->closed, true))
+		return;
+	rtkit_put_open(r);
+	wait_for_completion(&r->idle);
+	apple_rtkit_free(r->rtk);
 }
 
 static void rtkit_devm_close(void *data)
@@ -99,7 +118,10 @@ struct rtkit *rtkit_create(struct device *dev, int mbox, void *cookie,
 		return ERR_PTR(-ENOMEM);
 
 	kref_init(&r->ref);
-	mutex_init(&r->lock);
+	refcount_set(&r->users, 1);
+	init_completion(&r->idle);
+	mutex_init(&r->boot_lock);
+	mutex_init(&r->send_lock);
 	r->ops.crashed = crashed;
 	r->ops.recv_message = recv;
 	r->ops.recv_message_early = recv_early;
@@ -109,7 +131,6 @@ struct rtkit *rtkit_create(struct device *dev, int mbox, void *cookie,
 	r->rtk = apple_rtkit_init(dev, cookie, NULL, mbox, &r->ops);
 	if (IS_ERR(r->rtk)) {
 		ret = PTR_ERR(r->rtk);
-		r->rtk = NULL;
 		rtkit_put(r);
 		return ERR_PTR(ret);
 	}
@@ -126,19 +147,23 @@ struct rtkit *rtkit_create(struct device *dev, int mbox, void *cookie,
 
 int rtkit_boot(struct rtkit *r, bool wake)
 {
-	guard(mutex)(&r->lock);
+	struct rtkit *open __free(rtkit_open) = rtkit_get_open(r) ? r : NULL;
 
-	if (!r->rtk)
+	if (!open)
 		return -ENODEV;
+
+	guard(mutex)(&r->boot_lock);
 	return wake ? apple_rtkit_wake(r->rtk) : apple_rtkit_boot(r->rtk);
 }
 
 int rtkit_shutdown(struct rtkit *r)
 {
-	guard(mutex)(&r->lock);
+	struct rtkit *open __free(rtkit_open) = rtkit_get_open(r) ? r : NULL;
 
-	if (!r->rtk)
+	if (!open)
 		return -ENODEV;
+
+	guard(mutex)(&r->boot_lock);
 	if (!apple_rtkit_is_running(r->rtk))
 		return -ENODEV;
 	return apple_rtkit_shutdown(r->rtk);
@@ -146,22 +171,22 @@ int rtkit_shutdown(struct rtkit *r)
 
 int rtkit_start_ep(struct rtkit *r, u8 ep)
 {
-	guard(mutex)(&r->lock);
+	struct rtkit *open __free(rtkit_open) = rtkit_get_open(r) ? r : NULL;
 
-	if (!r->rtk)
+	if (!open)
 		return -ENODEV;
 	return apple_rtkit_start_ep(r->rtk, ep);
 }
 
 int rtkit_send(struct rtkit *r, u8 ep, u64 msg)
 {
+	struct rtkit *open __free(rtkit_open) = rtkit_get_open(r) ? r : NULL;
 	int ret;
 
-	guard(mutex)(&r->lock);
-
-	if (!r->rtk || !apple_rtkit_is_running(r->rtk))
+	if (!open || !apple_rtkit_is_running(r->rtk))
 		return -ENODEV;
 
+	guard(mutex)(&r->send_lock);
 	ret = apple_rtkit_send_message(r->rtk, ep, msg, NULL, false);
 	/*
 	 * The FIFO is full and a signal is pending for this thread. The message has to go out
@@ -174,9 +199,9 @@ int rtkit_send(struct rtkit *r, u8 ep, u64 msg)
 
 bool rtkit_is_crashed(struct rtkit *r)
 {
-	guard(mutex)(&r->lock);
+	struct rtkit *open __free(rtkit_open) = rtkit_get_open(r) ? r : NULL;
 
-	return r->rtk && apple_rtkit_is_crashed(r->rtk);
+	return open && apple_rtkit_is_crashed(r->rtk);
 }
 
 size_t rtkit_shmem_size(const struct apple_rtkit_shmem *shmem)

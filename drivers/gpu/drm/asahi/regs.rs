@@ -100,8 +100,11 @@ impl Regs {
     pub(crate) fn fault_info(&self) -> Result<Option<FaultInfo>> {
         let sgx = self.sgx.try_access().ok_or(ENXIO)?;
         let (info, address) = match self.generation {
-            Generation::G13 | Generation::G14 => (sgx.read64(FAULT_INFO), 0),
-            Generation::G14X => (sgx.read64(FAULT_INFO_G14X), sgx.read64(FAULT_ADDR_G14X)),
+            Generation::G13 | Generation::G14 => (sgx.try_read64(FAULT_INFO)?, 0),
+            Generation::G14X => (
+                sgx.try_read64(FAULT_INFO_G14X)?,
+                sgx.try_read64(FAULT_ADDR_G14X)?,
+            ),
         };
         Ok(FaultInfo::decode(self.generation, info, address))
     }

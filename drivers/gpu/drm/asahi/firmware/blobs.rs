@@ -61,7 +61,10 @@ impl fmt::Display for BlobError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             BlobError::TooSmall { name, size, needed } => {
-                write!(f, "memory region {name} has {size:#x} bytes, {needed:#x} needed")
+                write!(
+                    f,
+                    "memory region {name} has {size:#x} bytes, {needed:#x} needed"
+                )
             }
             BlobError::Empty(name) => {
                 write!(f, "memory region {name} is empty: bootloader too old?")
@@ -70,7 +73,10 @@ impl fmt::Display for BlobError {
                 name,
                 found,
                 expected,
-            } => write!(f, "bootloader set {name} to {found:#x} instead of {expected:#x}"),
+            } => write!(
+                f,
+                "bootloader set {name} to {found:#x} instead of {expected:#x}"
+            ),
         }
     }
 }
@@ -99,7 +105,11 @@ impl<'a> Blobs<'a> {
         for (name, found, expected) in [
             ("chip_id", word(b.chip_id), u64::from(expected.chip.chip_id)),
             ("uat_ttb_base", double(b.ttb_base), expected.ttb_base),
-            ("dummy page address", double(b.dummy_page), expected.dummy_page),
+            (
+                "dummy page address",
+                double(b.dummy_page),
+                expected.dummy_page,
+            ),
             (
                 "timestamp_area_base",
                 double(b.timestamp_base),
@@ -206,12 +216,16 @@ mod tests {
         assert_eq!(blobs.max_frequency_mhz(layout), Some(1278));
         assert_eq!(blobs.hw_cal_a.len(), 0x421c);
 
-        let err = Blobs::new(layout, &a[..0x4000], &b, &g).map(|_| ()).unwrap_err();
+        let err = Blobs::new(layout, &a[..0x4000], &b, &g)
+            .map(|_| ())
+            .unwrap_err();
         assert_eq!(
             err.to_string(),
             "memory region hw-cal-a has 0x4000 bytes, 0x421c needed"
         );
-        let err = Blobs::new(layout, &a, &b, &vec![0; 0x14000]).map(|_| ()).unwrap_err();
+        let err = Blobs::new(layout, &a, &b, &vec![0; 0x14000])
+            .map(|_| ())
+            .unwrap_err();
         assert_eq!(err, BlobError::Empty("globals"));
 
         let mut other = b.clone();

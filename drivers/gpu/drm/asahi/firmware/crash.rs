@@ -60,7 +60,7 @@ impl Crash {
     pub(crate) async fn or<F: Future>(&self, future: F) -> Result<F::Output> {
         match select(future, self.0.cancelled()).await {
             Either::Left(output) => Ok(output),
-            Either::Right(_) => Err(ENODEV),
+            Either::Right(()) => Err(ENODEV),
         }
     }
 }

@@ -33,7 +33,7 @@ use super::{
 use crate::alloc::Heap;
 use kasync::sync::{
     Notify,
-    Permit,
+    OwnedPermit,
     Semaphore, //
 };
 use kernel::{
@@ -103,7 +103,7 @@ pub(crate) struct Addresses {
 struct Assignment {
     table: SlotTable<SLOTS>,
     /// Permits of the slots that are draining.
-    draining: [Option<Permit>; SLOTS],
+    draining: [Option<OwnedPermit>; SLOTS],
 }
 
 /// All slots.
@@ -138,13 +138,14 @@ impl Events {
             let first = Stamp((index as u32) << 24);
             let word = host.word::<u32>(index * 4)?;
             word.store(first.0, Relaxed);
+            let addresses = Addresses {
+                host: host.va() + index as u64 * 4,
+                firmware: firmware.va() + index as u64 * 4,
+            };
             let slot = Arc::pin_init(
                 pin_init!(Slot {
                     index,
-                    addresses: Addresses {
-                        host: host.va() + index as u64 * 4,
-                        firmware: firmware.va() + index as u64 * 4,
-                    },
+                    addresses,
                     host: word,
                     changed: Notify::new(),
                     state <- new_spinlock!(State {
@@ -164,7 +165,7 @@ impl Events {
                 dev: dev.into(),
                 crash: crash.clone(),
                 slots,
-                free: Semaphore::new(SLOTS)?,
+                free: Arc::new(Semaphore::new(SLOTS), GFP_KERNEL)?,
                 assignment <- new_spinlock!(Assignment {
                     table: SlotTable::new(),
                     draining: [const { None }; SLOTS],
@@ -298,7 +299,7 @@ impl Events {
 pub(crate) struct EventSlot {
     slot: Arc<Slot>,
     events: Arc<Events>,
-    permit: Option<Permit>,
+    permit: Option<OwnedPermit>,
 }
 
 impl EventSlot {
@@ -358,10 +359,7 @@ impl EventSlot {
             });
         }
         drop(state);
-        self.events
-            .crash
-            .is_set()
-            .then_some(Err(Failure::NoDevice))
+        self.events.crash.is_set().then_some(Err(Failure::NoDevice))
     }
 
     /// Waits until the command with number `value` is complete.

@@ -16,6 +16,7 @@ use kernel::{
         Bound,
         Device, //
     },
+    fmt,
     prelude::*,
     sync::{
         aref::ARef,
@@ -204,9 +205,7 @@ impl Link {
     pub(super) fn boot(&self, wake: bool, init_data: u64) -> Result {
         let rtkit = self.rtkit()?;
 
-        rtkit
-            .boot(wake)
-            .map_err(|e| self.boot_failed(wake, e))?;
+        rtkit.boot(wake).map_err(|e| self.boot_failed(wake, e))?;
         for endpoint in [EP_FIRMWARE, EP_DOORBELL] {
             rtkit.start_endpoint(endpoint).inspect_err(|_| {
                 dev_err!(
@@ -247,16 +246,30 @@ impl Link {
     }
 
     /// Rings a doorbell. What it refers to has to be in memory before.
+    ///
+    /// It fails only if the firmware is dead, or so stuck that it is given up: the mailbox waits half a
+    /// second for room.
     pub(super) fn ring(&self, doorbell: Doorbell) -> Result {
         self.crash.check()?;
         self.rtkit()?
             .send_message(EP_DOORBELL, doorbell.message())
-            .inspect_err(|e| {
-                dev_err_once!(self.dev, "doorbell {doorbell:?} failed: {e:?}\n");
-            })
+            .map_err(|e| self.give_up(fmt!("firmware takes no messages ({e:?})")))
     }
 
-    /// Puts the coprocessor to sleep. Then it touches none of our memory, and can be woken again.
+    /// Declares the firmware dead, because it does what no firmware would.
+    pub(super) fn give_up(&self, why: fmt::Arguments<'_>) -> Error {
+        if !self.crash.is_set() {
+            dev_err!(
+                self.dev,
+                "{why}: the GPU is unusable until the next reboot\n"
+            );
+        }
+        self.crash.set();
+        self.wakes.all();
+        ENODEV
+    }
+
+    /// Puts the coprocessor to sleep; `ENODEV` if it does not run. Then it touches none of our memory, and can be woken again.
     pub(super) fn sleep(&self) -> Result {
         self.rtkit()?.shutdown()
     }

@@ -102,7 +102,10 @@ impl Logs {
             .and_then(|at| self.payloads.read(at, &mut payload).ok())
             .and_then(|()| log_text(&payload));
         let Some(text) = text else {
-            dev_warn!(self.dev, "firmware log entry {index} of level {level} has no text\n");
+            dev_warn!(
+                self.dev,
+                "firmware log entry {index} of level {level} has no text\n"
+            );
             return;
         };
         match level {

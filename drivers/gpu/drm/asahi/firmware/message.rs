@@ -352,7 +352,10 @@ mod tests {
         }
         .encode();
         assert_eq!(word64(&entry, 4), 0xffff_ffa0_0000_0100);
-        assert_eq!([0, 0xc, 0x10, 0x14].map(|at| word32(&entry, at)), [2, 5, 9, 1]);
+        assert_eq!(
+            [0, 0xc, 0x10, 0x14].map(|at| word32(&entry, at)),
+            [2, 5, 9, 1]
+        );
 
         let entry = Unmap {
             address: 0xffff_ffa0_0010_0000,
@@ -361,7 +364,10 @@ mod tests {
         }
         .encode();
         assert_eq!(word64(&entry, 0), 0xffff_ffa0_0010_0000);
-        assert_eq!([8, 0xc, 0x10].map(|at| word32(&entry, at)), [0, 64, 0x2_0040]);
+        assert_eq!(
+            [8, 0xc, 0x10].map(|at| word32(&entry, at)),
+            [0, 64, 0x2_0040]
+        );
     }
 
     #[test]

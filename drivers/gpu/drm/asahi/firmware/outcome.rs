@@ -81,7 +81,11 @@ mod tests {
             (Cause::Timeout(Some(4)), fault(5), Failure::Killed),
             (Cause::Timeout(Some(3)), fault(6), Failure::Killed),
         ] {
-            assert_eq!(cause.blame(fault, 3, &owner), expected, "{cause:?} {fault:?}");
+            assert_eq!(
+                cause.blame(fault, 3, &owner),
+                expected,
+                "{cause:?} {fault:?}"
+            );
         }
     }
 }

@@ -76,7 +76,6 @@ pub(super) struct RxRing<const SIZE: usize> {
     consumer: Consumer,
 }
 
-
 impl<const SIZE: usize> RxRing<SIZE> {
     /// Takes the next entry: its index and a copy of it.
     pub(super) fn next(&mut self) -> Result<Option<(u32, [u8; SIZE])>, BadIndex> {

@@ -52,7 +52,7 @@ const LAST_PAUSE: Delta = Delta::from_millis(8);
 pub(super) const LIMIT: Delta = Delta::from_millis(1000);
 
 /// Geometry of a ring.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Geometry {
     /// Number of entries.
     pub(super) entries: u32,
@@ -60,10 +60,28 @@ pub(super) struct Geometry {
     pub(super) entry_size: usize,
     /// Bytes of the state block.
     pub(super) state_size: usize,
-    /// Where in the state block the read index is.
-    pub(super) read_index: usize,
-    /// Where in the state block the write index is.
+    /// Where in the state block the write index is. The read index is at its beginning.
     pub(super) write_index: usize,
+}
+
+impl Geometry {
+    /// A pipe, or device control.
+    pub(super) const fn command(entry_size: usize) -> Self {
+        Self {
+            entries: 0x100,
+            entry_size,
+            state_size: 0x30,
+            write_index: 0x20,
+        }
+    }
+
+    /// FwCtl.
+    pub(super) const FWCTL: Self = Self {
+        entries: 0x100,
+        entry_size: 0x14,
+        state_size: 0x20,
+        write_index: 0x10,
+    };
 }
 
 /// The memory of a ring and our place in it.
@@ -118,7 +136,7 @@ impl TxChannel {
                 addresses: (state.va(), entries.va()),
                 ring <- new_spinlock!(Ring {
                     entry_size: geometry.entry_size,
-                    read: state.word(geometry.read_index)?,
+                    read: state.word(0)?,
                     write: state.word(geometry.write_index)?,
                     entries,
                     producer: Producer::new(geometry.entries),

@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The firmware: how it is booted, told what to do, and listened to.
+//!
+//! The GPU is run by a coprocessor. The driver never touches the GPU itself: it writes structures
+//! into memory that the firmware shares, and rings a doorbell.
+//!
+//! ```text
+//!        queues (jobs)                         memory management
+//!   submit │    ▲ EventSlot::wait                │ unmap, flush
+//!          ▼    │                                ▼
+//!   ┌───────────┴──────────── Firmware ─────────────────────┐
+//!   │ pipes  Power   Events ◄── EventTask ──► Recovery   Control
+//!   │   │      │        ▲            ▲    print_logs         │
+//!   └───┼──────┼────────┼────────────┼─────────▲────────────┼┘
+//!       ▼      ▼      stamps       event      log          ▼      rings in shared memory
+//!      tx    kick               ring       rings        tx
+//!       └──────┴─────────────────┬──────────┴──────────────┘
+//!                               Link      two RTKit endpoints, one doorbell in each direction
+//! ```
+//!
+//! Life of the firmware:
+//!
+//! ```text
+//!            boot()            crash log, or something that no firmware would do
+//!   stopped ───────► running ───────────────────────────────────────────────────► dead
+//!      ▲                │ shutdown()
+//!      └────────────────┘ (asleep: boot() wakes it)
+//! ```
+//!
+//! Once it is dead it stays dead; all waits end with `ENODEV`.
+
+mod blobs;
+mod control;
+mod crash;
+mod events;
+mod initdata;
+mod layout;
+mod link;
+mod logs;
+mod message;
+mod notifier;
+mod outcome;
+mod power;
+mod recovery;
+mod ring;
+mod rx;
+mod rx_task;
+pub(crate) mod shared;
+mod slots;
+mod stamp;
+mod tx;
+
+pub(crate) use self::{
+    control::Control,
+    crash::Crash,
+    events::{
+        EventSlot,
+        Events, //
+    },
+    initdata::StatsAddresses,
+    message::{
+        ContextIds,
+        PipeMessage,
+        Unmap, //
+    },
+    notifier::Notifier,
+    outcome::{
+        Failure,
+        Owner, //
+    },
+    power::PendingSubmission,
+    stamp::Stamp, //
+};
+
+use self::{
+    blobs::{
+        Blobs,
+        Expected, //
+    },
+    initdata::{
+        InitData,
+        Parts, //
+    },
+    layout::Layout,
+    link::{
+        Doorbell,
+        Link, //
+    },
+    logs::{
+        LogMemory,
+        Logs, //
+    },
+    message::{
+        DeviceControl,
+        Event, //
+    },
+    power::Power,
+    recovery::Recovery,
+    rx::RxMemory,
+    rx_task::EventTask,
+    tx::{
+        Geometry,
+        TxChannel, //
+    }, //
+};
+use crate::{
+    alloc::Heaps,
+    hw::{
+        ident::GpuId,
+        io::IoMapping,
+        Chip,
+        FirmwareAbi, //
+    },
+    mmu::Uat,
+    regs::Regs, //
+};
+use kasync::{
+    block_on,
+    Scope, //
+};
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    fmt,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::Relaxed,
+        Arc, //
+    }, //
+};
+
+/// Kinds of pipe.
+pub(crate) const PIPE_KINDS: usize = 3;
+/// Priorities of a pipe; 0 is the highest.
+pub(crate) const PRIORITIES: usize = 4;
+/// How long the firmware leaves the GPU on when there is nothing to do.
+const IDLE_OFF_DELAY_MS: u32 = 2;
+
+/// What the driver has found out and set up before the firmware can be booted.
+pub(crate) struct Machine<'a> {
+    pub(crate) dev: &'a Device<Bound>,
+    /// Parent of the firmware's tasks. It must outlive the queues' tasks: those need the firmware to
+    /// come to an end.
+    pub(crate) scope: &'a Scope,
+    pub(crate) chip: &'static Chip,
+    pub(crate) abi: FirmwareAbi,
+    pub(crate) id: &'a GpuId,
+    pub(crate) regs: &'a Arc<Regs>,
+    pub(crate) uat: &'a Arc<Uat>,
+    pub(crate) heaps: &'a Heaps,
+    /// The bootloader's memory regions: hw-cal-a, hw-cal-b, globals.
+    pub(crate) blobs: [&'a [u8]; 3],
+    /// Physical address of the page table bases, and the addresses that the blobs must know.
+    pub(crate) ttb_base: u64,
+    pub(crate) dummy_page: u64,
+    pub(crate) timestamp_base: u64,
+    /// Where the entries of the chip's list of registers are mapped for the firmware.
+    pub(crate) io: &'a [(&'static IoMapping, u64)],
+    /// Where the SRAM is mapped for the firmware.
+    pub(crate) sram: Option<u64>,
+    /// The buffer manager control page: address on the GPU, and for the firmware.
+    pub(crate) buffer_manager: (u64, u64),
+    /// What happens at a fault of a shader; 0xb unless somebody debugs.
+    pub(crate) fault_control: u32,
+    /// Whether the coprocessor's CPU was running when the driver came.
+    pub(crate) was_running: bool,
+}
+
+/// The firmware of a GPU, running or dead.
+///
+/// | call | context |
+/// |---|---|
+/// | [`Firmware::boot`], [`Firmware::shutdown`] | process, may sleep; not in a signalling section |
+/// | [`Firmware::try_submit`], [`Firmware::begin_submission`] | process, signalling sections included |
+/// | [`Firmware::submit`] | task |
+/// | [`Firmware::recheck`], [`Firmware::crash`] | any |
+/// | [`Firmware::new_notifier`] | process, allocates |
+pub(crate) struct Firmware {
+    dev: ARef<Device>,
+    scope: Scope,
+    crash: Crash,
+    layout: &'static Layout,
+    chip: &'static Chip,
+    link: Arc<Link>,
+    control: Arc<Control>,
+    pipes: [Arc<TxChannel>; PIPE_KINDS * PRIORITIES],
+    events: Arc<Events>,
+    power: Arc<Power>,
+    init_data: InitData,
+    max_frequency_khz: Option<u32>,
+    /// Rings whose reading ends the tasks have; kept until the firmware is gone.
+    _rings: (RxMemory, LogMemory),
+}
+
+impl Firmware {
+    /// Boots the firmware, and returns when it has taken its first command.
+    ///
+    /// On failure the reason is in the log, nothing runs any more, and the firmware is asleep or dead.
+    pub(crate) fn boot(machine: &Machine<'_>) -> Result<Arc<Self>> {
+        let dev = machine.dev;
+        let layout = Layout::new(machine.chip.generation, machine.abi).ok_or(ENODEV)?;
+        let blobs = check_blobs(machine, layout)?;
+
+        let scope = machine.scope.child(c"firmware")?;
+        let crash = Crash::new(&scope)?;
+        let link = Arc::new(Link::new(dev, crash.clone())?, GFP_KERNEL)?;
+        let heaps = machine.heaps;
+
+        // The rings that we write.
+        let command = |name, doorbell| {
+            let geometry = Geometry::command(layout.command_size);
+            let (state, entries) = (&heaps.shared, &heaps.private);
+            TxChannel::new(name, geometry, state, entries, doorbell, &link, &crash)
+        };
+        let pipe = |i: usize| {
+            let (priority, kind) = (i / PIPE_KINDS, i % PIPE_KINDS);
+            command(c"pipe", Doorbell::Pipe((priority << 2 | kind) as u8))
+        };
+        let pipes = [
+            pipe(0)?,
+            pipe(1)?,
+            pipe(2)?,
+            pipe(3)?,
+            pipe(4)?,
+            pipe(5)?,
+            pipe(6)?,
+            pipe(7)?,
+            pipe(8)?,
+            pipe(9)?,
+            pipe(10)?,
+            pipe(11)?,
+        ];
+        let device_control = command(c"device control", Doorbell::DeviceControl)?;
+        let fwctl = TxChannel::new(
+            c"FwCtl",
+            Geometry::FWCTL,
+            &heaps.shared,
+            &heaps.shared,
+            Doorbell::FwCtl,
+            &link,
+            &crash,
+        )?;
+        let control = Arc::new(
+            Control {
+                abi: machine.abi,
+                device_control,
+                fwctl,
+            },
+            GFP_KERNEL,
+        )?;
+
+        // The rings that we read.
+        let event_ring = RxMemory::new(&heaps.shared, 1, 0x100, Event::SIZE)?;
+        let log_rings = LogMemory::new(&heaps.shared, layout.stats_size)?;
+        let events = Events::new(dev, &crash, &heaps.private, &heaps.shared)?;
+
+        let init_data = InitData::new(
+            heaps,
+            machine.chip,
+            layout,
+            &Parts {
+                blobs,
+                io: machine.io,
+                sram: machine.sram,
+                buffer_manager: machine.buffer_manager,
+                pipes: core::array::from_fn(|i| pipes[i].addresses()),
+                device_control: control.device_control.addresses(),
+                fwctl: control.fwctl.addresses(),
+                event: event_ring.addresses(),
+                log: log_rings.log.addresses(),
+                log_payloads: log_rings.payloads.va(),
+                trace: log_rings.trace.addresses(),
+                stats: log_rings.stats.addresses(),
+                fault_control: machine.fault_control,
+            },
+        )?;
+        let power = Power::new(&link, init_data.pending_submissions(layout)?)?;
+
+        let recovery = Recovery::new(
+            dev,
+            machine.regs,
+            &events,
+            &crash,
+            layout,
+            &init_data.globals,
+            &init_data.status,
+        )?;
+        let event_task = EventTask {
+            dev: dev.into(),
+            link: link.clone(),
+            crash: crash.clone(),
+            ring: event_ring.reader(0)?,
+            events: events.clone(),
+            recovery,
+            control: control.clone(),
+        };
+        let logs = Logs::new(dev, &log_rings)?;
+
+        let this = Arc::new(
+            Self {
+                dev: dev.into(),
+                scope,
+                crash,
+                layout,
+                chip: machine.chip,
+                link,
+                control,
+                pipes,
+                events,
+                power,
+                init_data,
+                max_frequency_khz: blobs.max_frequency_mhz(layout).map(|mhz| mhz * 1000),
+                _rings: (event_ring, log_rings),
+            },
+            GFP_KERNEL,
+        )?;
+        this.start(machine, event_task, logs)
+            .inspect_err(|_| this.shutdown())?;
+        Ok(this)
+    }
+
+    /// The part of [`Firmware::boot`] that has to be undone if it fails.
+    fn start(&self, machine: &Machine<'_>, events: EventTask, logs: Logs) -> Result {
+        let print_logs = rx_task::print_logs(logs, self.link.clone(), self.crash.clone());
+        self.scope.spawn(c"events", events.run())?.detach();
+        self.scope.spawn(c"logs", print_logs)?.detach();
+
+        self.link.open(machine.dev, machine.uat)?;
+        // It has to be there when the firmware reads the init data.
+        let ticket = self.control.queue(DeviceControl::Initialize)?;
+        self.link.boot(machine.was_running, self.init_data.va())?;
+        self.link.ring(Doorbell::DeviceControl)?;
+        self.link.ring(Doorbell::Kick)?;
+
+        // Nothing acknowledges the init data; that this command is done shows that they were taken.
+        block_on(self.control.device_control.finished(ticket))?.inspect_err(|e| {
+            if *e == ETIMEDOUT {
+                dev_err!(self.dev, "firmware does not take its init data\n");
+            } else if self.crash.is_set() {
+                dev_err!(self.dev, "firmware crashed on its init data\n");
+            }
+        })?;
+        self.init_data
+            .set_idle_off_delay(self.layout, IDLE_OFF_DELAY_MS)
+    }
+
+    /// Puts the firmware to sleep and ends all contact, so that the memory it knew can go.
+    ///
+    /// The queues are closed by then; what waits nevertheless ends with `ENODEV`. May be repeated.
+    pub(crate) fn shutdown(&self) {
+        match self.link.sleep() {
+            // Dead, or it was never up.
+            Err(e) if e == ENODEV => (),
+            Err(e) => dev_err!(self.dev, "firmware does not go to sleep: {e:?}\n"),
+            Ok(()) => (),
+        }
+        self.scope.cancel();
+        if let Err(e) = self.scope.join_blocking() {
+            dev_err!(self.dev, "firmware tasks do not end: {e:?}\n");
+        }
+        self.link.close();
+    }
+
+    /// Tells a pipe of `priority` that a queue has work. `EAGAIN` if its ring is full.
+    pub(crate) fn try_submit(&self, priority: usize, message: &PipeMessage) -> Result {
+        self.pipe(priority, message)?
+            .try_send(&message.encode())
+            .map(|_ticket| ())
+    }
+
+    /// Tells a pipe of `priority` that a queue has work, as soon as its ring has room.
+    pub(crate) async fn submit(&self, priority: usize, message: &PipeMessage) -> Result {
+        self.pipe(priority, message)?
+            .send(&message.encode())
+            .await
+            .map(|_ticket| ())
+    }
+
+    fn pipe(&self, priority: usize, message: &PipeMessage) -> Result<&TxChannel> {
+        let kind = message.pipe as usize;
+        if kind >= PIPE_KINDS || priority >= PRIORITIES {
+            return Err(EINVAL);
+        }
+        Ok(&self.pipes[priority * PIPE_KINDS + kind])
+    }
+
+    /// A submission begins, or waits for its dependencies: keeps the GPU on, and wakes it.
+    pub(crate) fn begin_submission(&self) -> Result<PendingSubmission> {
+        self.power.begin()
+    }
+
+    /// The event slots.
+    pub(crate) fn events(&self) -> &Arc<Events> {
+        &self.events
+    }
+
+    /// Commands to the firmware itself.
+    pub(crate) fn control(&self) -> &Arc<Control> {
+        &self.control
+    }
+
+    /// Whether and when the firmware is dead.
+    pub(crate) fn crash(&self) -> &Crash {
+        &self.crash
+    }
+
+    /// Declares the firmware dead: it has let a command run beyond all limits.
+    pub(crate) fn give_up(&self, why: fmt::Arguments<'_>) {
+        let _ = self.link.give_up(why);
+    }
+
+    /// Looks at all rings, in case an interrupt was lost.
+    pub(crate) fn recheck(&self) {
+        self.link.wakes.all();
+    }
+
+    /// The notification objects of a new user queue with number `queue`.
+    pub(crate) fn new_notifier(&self, heaps: &Heaps, queue: u32) -> Result<Notifier> {
+        Notifier::new(heaps, self.layout, self.chip.generation, queue)
+    }
+
+    /// Addresses of the statistics blocks.
+    pub(crate) fn stats(&self) -> StatsAddresses {
+        self.init_data.stats
+    }
+
+    /// The highest clock of the GPU, as the bootloader found it.
+    pub(crate) fn max_frequency_khz(&self) -> Option<u32> {
+        self.max_frequency_khz
+    }
+
+    /// How often the firmware has rung so far.
+    pub(crate) fn doorbells(&self) -> u64 {
+        self.link.wakes.count.load(Relaxed)
+    }
+}
+
+/// Takes the blobs out of their regions, and makes sure that they fit this machine.
+fn check_blobs<'a>(machine: &Machine<'a>, layout: &Layout) -> Result<Blobs<'a>> {
+    let [hw_cal_a, hw_cal_b, globals] = machine.blobs;
+    let expected = Expected {
+        chip: machine.chip,
+        id: machine.id,
+        ttb_base: machine.ttb_base,
+        dummy_page: machine.dummy_page,
+        timestamp_base: machine.timestamp_base,
+    };
+    Blobs::new(layout, hw_cal_a, hw_cal_b, globals)
+        .and_then(|blobs| blobs.check(layout, &expected).map(|()| blobs))
+        .map_err(|e| {
+            dev_err!(machine.dev, "{e}\n");
+            EINVAL
+        })
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Commands to the firmware itself, as opposed to the GPU.
+
+use super::{
+    message::{
+        ContextIds,
+        DeviceControl,
+        Unmap, //
+    },
+    tx::{
+        Ticket,
+        TxChannel, //
+    }, //
+};
+use crate::hw::FirmwareAbi;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// The device control ring and the FwCtl ring.
+///
+/// | call | context |
+/// |---|---|
+/// | all async functions | task, or `kasync::block_on` in process context; if cancelled the command may have been sent |
+pub(crate) struct Control {
+    pub(super) abi: FirmwareAbi,
+    pub(super) device_control: Arc<TxChannel>,
+    pub(super) fwctl: Arc<TxChannel>,
+}
+
+impl Control {
+    /// Queues a command without ringing: for the one that the firmware is to find when it boots.
+    pub(super) fn queue(&self, command: DeviceControl) -> Result<Ticket> {
+        self.device_control.push(&command.encode(self.abi))
+    }
+
+    /// Runs a device control command to its end.
+    pub(super) async fn run(&self, command: DeviceControl) -> Result {
+        let ticket = self.device_control.send(&command.encode(self.abi)).await?;
+        self.device_control.finished(ticket).await
+    }
+
+    /// Makes the firmware forget the context at `address`, and clean its caches. Then its memory, and
+    /// all that was taken out of use before, may be used for something else.
+    ///
+    /// `ids`: what the firmware has left in the context.
+    pub(crate) async fn destroy_context(&self, address: u64, ids: ContextIds) -> Result {
+        self.run(DeviceControl::DestroyContext { address, ids })
+            .await
+    }
+
+    /// Makes the firmware clean its caches. Then memory that was taken out of use before may be used
+    /// for something else.
+    pub(crate) async fn flush(&self) -> Result {
+        self.run(DeviceControl::FLUSH).await
+    }
+
+    /// Tells the firmware that a range is about to be unmapped, and waits until it has let go of it.
+    pub(crate) async fn unmap(&self, range: Unmap) -> Result {
+        let ticket = self.fwctl.send(&range.encode()).await?;
+        self.fwctl.finished(ticket).await
+    }
+}

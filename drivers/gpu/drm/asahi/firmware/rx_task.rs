@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The two tasks that read what the firmware writes.
+//!
+//! Both sleep until the firmware rings. One deals with events, which lead to fences; the other with
+//! what nobody waits for, so that a long log delays no fence.
+
+use super::{
+    control::Control,
+    crash::Crash,
+    events::Events,
+    link::Link,
+    logs::Logs,
+    message::{
+        channel_error_name,
+        DeviceControl,
+        Event, //
+    },
+    outcome::{
+        Cause,
+        Failure, //
+    },
+    recovery::Recovery,
+    rx::RxRing, //
+};
+use kasync::yield_now;
+use kernel::{
+    device::Device,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc, //
+    }, //
+};
+
+/// How many events are dealt with before other tasks get their turn.
+const BATCH: usize = 64;
+
+/// The task that deals with events.
+pub(super) struct EventTask {
+    pub(super) dev: ARef<Device>,
+    pub(super) link: Arc<Link>,
+    pub(super) crash: Crash,
+    pub(super) ring: RxRing<{ Event::SIZE }>,
+    pub(super) events: Arc<Events>,
+    pub(super) recovery: Recovery,
+    pub(super) control: Arc<Control>,
+}
+
+impl EventTask {
+    /// Runs until the firmware is dead, or the scope of `crash` is cancelled.
+    pub(super) async fn run(mut self) {
+        let link = self.link.clone();
+        let crash = self.crash.clone();
+        loop {
+            let rung = link.wakes.events.notified();
+            match self.drain().await {
+                Ok(true) => {
+                    if crash.or(rung).await.is_err() {
+                        break;
+                    }
+                }
+                Ok(false) => yield_now().await,
+                // Whoever found out has said why.
+                Err(_) => break,
+            }
+        }
+    }
+
+    /// Deals with what there is, up to a limit. Returns whether that was all.
+    async fn drain(&mut self) -> Result<bool> {
+        for _ in 0..BATCH {
+            let entry = self.ring.next().map_err(|bad| {
+                self.link
+                    .give_up(fmt!("write index {} of the event ring", bad.0))
+            })?;
+            let Some((_, entry)) = entry else {
+                return Ok(true);
+            };
+            self.event(Event::decode(&entry)).await?;
+        }
+        Ok(false)
+    }
+
+    async fn event(&mut self, event: Event) -> Result {
+        match event {
+            Event::Flag(bits) => {
+                self.events.flag(bits);
+                Ok(())
+            }
+            Event::Fault => self.halt(Cause::Fault).await,
+            Event::Timeout { counter, slot } => {
+                if self.recovery.is_stale(counter) {
+                    dev_dbg!(self.dev, "timeout of halt {counter} again: ignored\n");
+                    return Ok(());
+                }
+                self.halt(Cause::Timeout(slot)).await
+            }
+            Event::ChannelError {
+                error,
+                pipe,
+                slot,
+                value,
+            } => {
+                dev_err!(
+                    self.dev,
+                    "channel error: {} ({error}) on pipe {pipe}, event slot {slot}, value {value:?}\n",
+                    channel_error_name(error)
+                );
+                self.events.fail(slot, value, |_| Failure::ChannelError);
+                let Some(owner) = self.events.owner(slot) else {
+                    dev_err!(self.dev, "event slot {slot} has no owner: ignored\n");
+                    return Ok(());
+                };
+                let recover = DeviceControl::RecoverChannel {
+                    pipe,
+                    queue_info: owner.queue_info,
+                    value,
+                };
+                self.control
+                    .run(recover)
+                    .await
+                    .map_err(|e| self.link.give_up(fmt!("no recovery of a channel: {e:?}")))
+            }
+            Event::GrowTvb { .. } | Event::Unknown(_) => {
+                dev_warn!(self.dev, "unexpected firmware event {event:?}: ignored\n");
+                Ok(())
+            }
+        }
+    }
+
+    async fn halt(&mut self, cause: Cause) -> Result {
+        self.recovery
+            .halt(cause)
+            .await
+            .map_err(|e| self.link.give_up(fmt!("no halt after {cause:?}: {e:?}")))
+    }
+}
+
+/// Prints logs until the firmware is dead, or the scope of `crash` is cancelled; what it said last is
+/// printed nevertheless.
+pub(super) async fn print_logs(mut logs: Logs, link: Arc<Link>, crash: Crash) {
+    loop {
+        let rung = link.wakes.logs.notified();
+        match logs.drain() {
+            Ok(true) => {
+                if crash.or(rung).await.is_err() {
+                    let _ = logs.drain();
+                    return;
+                }
+            }
+            Ok(false) => yield_now().await,
+            Err(bad) => {
+                link.give_up(fmt!("write index {} of a log ring", bad.0));
+                return;
+            }
+        }
+    }
+}
