@@ -1,5 +1,59 @@
-// SPDX-License-Identifier: GPL-2.0-only OR MIT
+// SPDX-License-Identifier: MIT
 
-//! agx_abi
+//! Memory layout of the AGX firmware interface.
+//!
+//! Every structure that the driver and the firmware of the AGX coprocessor share, for the generation
+//! G13 with the firmware of macOS 13.5. The driver writes them, the emulator reads them, and neither
+//! knows an offset that is not declared here.
+//!
+//! Sources: what the Asahi Linux driver has proved on hardware, and the structures of m1n1, whose
+//! names the declarations carry in parentheses. Where the two disagree the driver is followed, and
+//! `tests/tables.rs` lists the difference with its reason. A field called `UNK_…` is one whose
+//! meaning nobody knows; its documentation says what it has to hold.
+//!
+//! # Use
+//!
+//! A structure is an array of bytes with typed fields. Nothing is aligned and everything is little
+//! endian, so a structure may be built anywhere and copied to where the firmware will look for it.
+//!
+//! ```
+//! use agx_abi::compute::{JobMeta, RunCompute};
+//!
+//! let mut command = RunCompute::zeroed();
+//! command
+//!     .set(RunCompute::TAG, RunCompute::TAG_VALUE)
+//!     .set(RunCompute::VM_SLOT, 3)
+//!     .set(RunCompute::META.then(JobMeta::STAMP_VALUE), 0x100);
+//! assert_eq!(command.get(RunCompute::META).get(JobMeta::STAMP_VALUE), 0x100);
+//! assert_eq!(command.as_bytes()[0], 3);
+//!
+//! // The address of a field, for the structures that point to it.
+//! let at = 0xffff_ffa0_0000_0000 + RunCompute::META.then(JobMeta::STAMP_VALUE).offset() as u64;
+//! # let _ = at;
+//! ```
+//!
+//! All functions may be called in any context.
 
+#![cfg_attr(not(MODULE), no_std)]
 
+#[macro_use]
+mod layout;
+
+pub mod channel;
+pub mod compute;
+pub mod event;
+pub mod globals;
+pub mod hwdata;
+pub mod init;
+pub mod message;
+pub mod microsequence;
+pub mod queue;
+pub mod stats;
+pub mod uat;
+
+pub use layout::{
+    Field,
+    FieldInfo,
+    Layout,
+    Value, //
+};

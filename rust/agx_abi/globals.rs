@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+
+//! Variables that the host and the firmware share: [`Globals`].
+
+use crate::hwdata::{HwDataShared1, HwDataShared2, HwDataShared3};
+
+layout! {
+    /// Variables that the host and the firmware share. Filled by the boot loader, but for what is the
+    /// driver's.
+    pub struct Globals("InitData_RegionC"): 0x12394 {
+        /// All ones to enable the ktrace channel, before initialisation.
+        KTRACE_ENABLE("ktrace_enable"): u32 = 0x0,
+        /// `3000`.
+        UNK_24_0("unk_24_0"): u32 = 0x24,
+        /// `1`.
+        UNK_28("unk_28"): u32 = 0x34,
+        /// `G14X 1, else 0`.
+        UNK_2C_0("unk_2c_0"): u32 = 0x38,
+        /// `1`.
+        UNK_2C("unk_2c"): u32 = 0x3c,
+        /// `120`.
+        UNK_34("unk_34"): u32 = 0x44,
+        /// `1`.
+        UNK_8900("unk_8900"): u32 = 0x8970,
+        /// Jobs that are about to be submitted: while there are any the firmware does not power
+        /// the GPU off. Changed atomically, by the host only.
+        PENDING_SUBMISSIONS("unk_atomic"): u32 = 0x8974,
+        /// `P`.
+        MAX_POWER("max_power"): u32 = 0x8978,
+        /// `M`.
+        MAX_PSTATE_SCALED("max_pstate_scaled"): u32 = 0x897c,
+        /// `M`.
+        MAX_PSTATE_SCALED_2("max_pstate_scaled_2"): u32 = 0x8980,
+        /// `M`.
+        MAX_PSTATE_SCALED_3("max_pstate_scaled_3"): u32 = 0x898c,
+        /// A constant of the chip.
+        POWER_ZONE_COUNT("power_zone_count"): u32 = 0x8994,
+        /// `q`.
+        AVG_POWER_FILTER_TC_PERIODS("avg_power_filter_tc_periods"): u32 = 0x8998,
+        /// As in [`crate::hwdata::HwDataA`].
+        AVG_POWER_KI_DT("avg_power_ki_dt"): f32 = 0x899c,
+        /// A constant of the chip.
+        AVG_POWER_KP("avg_power_kp"): f32 = 0x89a0,
+        /// A constant of the chip.
+        AVG_POWER_MIN_DUTY_CYCLE("avg_power_min_duty_cycle"): u32 = 0x89a4,
+        /// `t`.
+        AVG_POWER_TARGET_FILTER_TC("avg_power_target_filter_tc"): u32 = 0x89a8,
+        /// `{target, target−offset, tc} u32 each`.
+        POWER_ZONES("power_zones"): [GlobalsPowerZone; 5] = 0x89ac,
+        /// [`crate::hwdata::HwDataA`]'s `unk_8cc`.
+        UNK_89BC("unk_89bc"): u32 = 0x8a68,
+        /// `100·k`.
+        FAST_DIE0_RELEASE_TEMP("fast_die0_release_temp"): u32 = 0x8a6c,
+        /// [`crate::hwdata::HwDataA`]'s `unk_87c`.
+        UNK_89C4("unk_89c4"): i32 = 0x8a70,
+        /// `100·k`.
+        FAST_DIE0_PROP_TGT_DELTA("fast_die0_prop_tgt_delta"): u32 = 0x8a74,
+        /// A constant of the chip.
+        FAST_DIE0_KP("fast_die0_kp"): f32 = 0x8a78,
+        /// As in [`crate::hwdata::HwDataA`].
+        FAST_DIE0_KI_DT("fast_die0_ki_dt"): f32 = 0x8a7c,
+        /// `1`.
+        UNK_89E0("unk_89e0"): u32 = 0x8a8c,
+        /// `P`.
+        MAX_POWER_2("max_power_2"): u32 = 0x8a90,
+        /// A constant of the chip.
+        PPM_KP("ppm_kp"): f32 = 0x8a94,
+        /// As in [`crate::hwdata::HwDataA`].
+        PPM_KI_DT("ppm_ki_dt"): f32 = 0x8a98,
+        /// `1`.
+        UNK_89F4_8("unk_89f4_8"): u32 = 0x8aa8,
+        /// See [`HwDataShared1`].
+        HWS1("hws1"): HwDataShared1 = 0x8b0c,
+        /// See [`HwDataShared2`].
+        HWS2("hws2"): HwDataShared2 = 0x8bb4,
+        /// A constant of the chip.
+        IDLE_OFF_STANDBY_TIMER("unk_hws2_0"): u32 = 0x90c4,
+        /// `f32×8 k`.
+        UNK_HWS2_4("unk_hws2_4"): [f32; 8] = 0x90c8,
+        /// A constant of the chip.
+        UNK_HWS2_24("unk_hws2_24"): u32 = 0x90e8,
+        /// See [`HwDataShared3`].
+        HWS3("hws3"): HwDataShared3 = 0x90f0,
+        /// `1`.
+        UNK_900C("unk_900c"): u32 = 0x9148,
+        /// `1`.
+        UNK_9010_0("unk_9010_0"): u32 = 0x914c,
+        /// `V13 1, V12 0`.
+        UNK_903C("unk_903c"): u32 = 0x9190,
+        /// How faults are dealt with: 0xb reads zeros and drops writes of shaders, 0 halts.
+        FAULT_CONTROL("fault_control"): u32 = 0x10fd8,
+        /// 1.
+        DO_INIT("do_init"): u32 = 0x10fdc,
+        /// Ticks since when the GPU is idle; the firmware's.
+        IDLE_TS("idle_ts"): u64 = 0x11168,
+        /// `40`.
+        PROGRESS_CHECK_INTERVAL_3D("unk_11020"): u32 = 0x11178,
+        /// `10`.
+        PROGRESS_CHECK_INTERVAL_TA("unk_11024"): u32 = 0x1117c,
+        /// `250`.
+        PROGRESS_CHECK_INTERVAL_CL("unk_11028"): u32 = 0x11180,
+        /// `1`.
+        UNK_1102C_0("unk_1102c_0"): u32 = 0x11184,
+        /// `1`.
+        UNK_1102C_4("unk_1102c_4"): u32 = 0x11188,
+        /// `100`.
+        UNK_1102C_8("unk_1102c_8"): u32 = 0x1118c,
+        /// `1`.
+        UNK_1102C_C("unk_1102c_c"): u32 = 0x11190,
+        /// Idle time before the GPU is powered off, ms. The driver may change it at run time.
+        IDLE_OFF_DELAY_MS("idle_to_off_delay_ms"): u32 = 0x1119c,
+        /// `40`.
+        FENDER_IDLE_OFF_DELAY_MS("fender_idle_to_off_delay_ms"): u32 = 0x111a0,
+        /// `5`.
+        FW_EARLY_WAKE_TIMEOUT_MS("fw_early_wake_timeout_ms"): u32 = 0x111a4,
+        /// Commands in flight at a halt, see [`PendingStamp`]; the firmware's. The driver clears
+        /// what it has read.
+        PENDING_STAMPS("pending_stamps"): [PendingStamp; 256] = 0x111a8,
+        /// What the last fault was; the firmware's.
+        FAULT_INFO("fault_info"): GlobalsFaultInfo = 0x11a2c,
+        /// `40`.
+        CL_CONTEXT_SWITCH_TIMEOUT_MS("unk_118e0"): u32 = 0x11af0,
+        /// `50`.
+        CL_KILL_TIMEOUT_MS("unk_118e4_0"): u32 = 0x11af4,
+        /// `1 if global_tab`.
+        UNK_118E8("unk_118e8"): u32 = 0x11afc,
+        /// `global_tab bytes`.
+        UNK_118EC("unk_118ec"): [u8; 1024] = 0x11b00,
+    }
+
+    /// A zone of the power controller.
+    pub struct GlobalsPowerZone("RCPowerZone"): 0xc {
+        /// Target, mW.
+        TARGET("target"): u32 = 0x0,
+        /// Target less its offset, mW.
+        TARGET_OFFSET("target_off"): u32 = 0x4,
+        /// Time constant.
+        TC("tc"): u32 = 0x8,
+    }
+
+    /// A command that was in flight when the firmware halted.
+    pub struct PendingStamp("InitData_PendingStamp"): 0x8 {
+        /// Bit 0: valid. From bit 4: the event slot. See [`PendingStamp::slot`].
+        INFO("info"): u32 = 0x0,
+        /// Value that the command will write.
+        VALUE("wait_value"): u32 = 0x4,
+    }
+
+    /// What the last fault was.
+    pub struct GlobalsFaultInfo("InitData_FaultInfo"): 0x18 {
+        /// Unknown.
+        UNK_0("unk_0"): u32 = 0x00,
+        /// Unknown.
+        UNK_4("unk_4"): u32 = 0x04,
+        /// Number of the user queue.
+        QUEUE_UUID("queue_uuid"): u32 = 0x08,
+        /// Unknown.
+        UNK_C("unk_c"): u32 = 0x0c,
+        /// Unknown.
+        UNK_10("unk_10"): u32 = 0x10,
+        /// Unknown.
+        UNK_14("unk_14"): u32 = 0x14,
+    }
+}
+
+impl Globals {
+    /// [`Globals::FAULT_CONTROL`]: shaders read zeros from unmapped memory, and their writes to it
+    /// vanish.
+    pub const FAULT_CONTROL_SOFT: u32 = 0xb;
+}
+
+impl PendingStamp {
+    /// Bit of [`PendingStamp::INFO`]: the entry holds a command.
+    pub const VALID: u32 = 1;
+    const SLOT_SHIFT: u32 = 4;
+
+    /// The entry for a command.
+    pub fn new(slot: u32, value: u32) -> Self {
+        let mut entry = Self::zeroed();
+        entry
+            .set(Self::INFO, Self::VALID | (slot << Self::SLOT_SHIFT))
+            .set(Self::VALUE, value);
+        entry
+    }
+
+    /// The event slot of the command, if the entry holds one.
+    pub fn slot(&self) -> Option<u32> {
+        let info = self.get(Self::INFO);
+        (info & Self::VALID != 0).then_some(info >> Self::SLOT_SHIFT)
+    }
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+
+//! Microsequences: what the firmware does for a command, as a program.
+//!
+//! For compute: [`StartCompute`], [`Timestamp`] for the start, [`WaitForIdle`], [`Timestamp`] for
+//! the end, [`FinalizeCompute`], [`RetireStamp`]; the timestamps only where a client wants one.
+
+use crate::channel::PipeKind;
+
+/// Bits of a header that are its opcode. The others are flags.
+pub const OPCODE_MASK: u32 = 0x3f;
+
+/// Places for attachments in a start operation.
+pub const MAX_ATTACHMENTS: usize = 16;
+/// Unit of [`Attachment::LINES`] in bytes.
+pub const ATTACHMENT_LINE: u64 = 128;
+
+layout! {
+    /// Starts a compute command.
+    pub struct StartCompute("StartComputeCmd"): 0x16c {
+        /// [`StartCompute::HEADER_VALUE`].
+        HEADER("magic"): u32 = 0x000,
+        /// Address of [`crate::compute::RunCompute::UNK_POINTEE`].
+        UNK_POINTER("unk_buf_addr"): u64 = 0x004,
+        /// Address of [`crate::compute::RunCompute::JOB_PARAMS1`].
+        JOB_PARAMS1("computeinfo_addr"): u64 = 0x00c,
+        /// Address of the compute statistics, see [`crate::init::RuntimePointers::STATS_COMPUTE`].
+        STATS("stats_ptr"): u64 = 0x014,
+        /// Address of the [`crate::queue::QueueInfo`].
+        QUEUE("cmdqueue_ptr"): u64 = 0x01c,
+        /// Slot of the address space.
+        VM_SLOT("context_id"): u32 = 0x024,
+        /// 1.
+        UNK_28("unk_28"): u32 = 0x028,
+        /// Number of the user queue.
+        EVENT_GENERATION("counter1"): u32 = 0x02c,
+        /// Running number of the command in its queue.
+        EVENT_SEQ("counter2"): u64 = 0x030,
+        /// 0.
+        UNK_38("unk_38"): u32 = 0x038,
+        /// Address of [`crate::compute::RunCompute::JOB_PARAMS2`].
+        JOB_PARAMS2("computeinfo2_addr"): u64 = 0x03c,
+        /// 0.
+        UNK_44("unk_44"): u32 = 0x044,
+        /// 0.
+        UUID("uuid"): u32 = 0x048,
+        /// Memory that the command writes.
+        ATTACHMENTS("attachments"): [Attachment; 16] = 0x04c,
+        /// How many of them there are.
+        ATTACHMENT_COUNT("num_attachments"): u32 = 0x14c,
+        /// Address of [`crate::compute::RunCompute::UNK_FLAG`].
+        UNK_FLAG("unk_flag_addr"): u64 = 0x154,
+        /// The same as [`crate::compute::RunCompute::COUNTER`].
+        COUNTER("counter"): u64 = 0x15c,
+        /// Address of [`crate::event::Notifier::UNK_BUF`].
+        NOTIFIER_BUF("event_ctrl_buf_addr"): u64 = 0x164,
+    }
+
+    /// Memory that a command writes: a hint.
+    pub struct Attachment("Attachment"): 0x10 {
+        /// Its address.
+        ADDRESS("address"): u64 = 0x00,
+        /// Its size in units of [`ATTACHMENT_LINE`].
+        LINES("size"): u32 = 0x08,
+        /// [`Attachment::UNK_C_VALUE`].
+        UNK_C("unk_c"): u16 = 0x0c,
+        /// [`Attachment::UNK_E_VALUE`].
+        UNK_E("unk_e"): u16 = 0x0e,
+    }
+
+    /// Writes a timestamp.
+    pub struct Timestamp("TimestampCmd"): 0x3c {
+        /// [`Timestamp::HEADER_START`] or [`Timestamp::HEADER_END`].
+        HEADER(""): u32 = 0x00,
+        /// Address of the command's `COMMAND_TIME`.
+        COMMAND_TIME("ts0_addr"): u64 = 0x04,
+        /// Address of the command's `TIMESTAMPS`.
+        TIMESTAMPS("ts_pointers_addr"): u64 = 0x0c,
+        /// Address of that field of them which this operation is for.
+        UPDATE("unk_addr"): u64 = 0x14,
+        /// Address of the [`crate::queue::QueueInfo`].
+        QUEUE("cmdqueue_ptr"): u64 = 0x1c,
+        /// Address of the command's `USER_TIMESTAMPS`.
+        USER_TIMESTAMPS("user_ts_pointers_addr"): u64 = 0x24,
+        /// Address of [`crate::compute::RunCompute::CONTEXT_STORE_REQ`].
+        UNK_TS("unk_ts_addr"): u64 = 0x2c,
+        /// 0.
+        UUID("uuid"): u32 = 0x34,
+        /// 0.
+        UNK_30("unk_30"): u32 = 0x38,
+    }
+
+    /// Waits until the hardware has done what was started.
+    pub struct WaitForIdle("WaitForInterruptCmd"): 0x4 {
+        /// See [`WaitForIdle::header`].
+        HEADER(""): u32 = 0x00,
+    }
+
+    /// Finishes a compute command.
+    pub struct FinalizeCompute("FinalizeComputeCmd"): 0x7c {
+        /// [`FinalizeCompute::HEADER_VALUE`].
+        HEADER("magic"): u32 = 0x00,
+        /// As in [`StartCompute::STATS`].
+        STATS("unkptr_4"): u64 = 0x04,
+        /// Address of the [`crate::queue::QueueInfo`].
+        QUEUE("cmdqueue_ptr"): u64 = 0x0c,
+        /// Slot of the address space.
+        VM_SLOT("context_id"): u32 = 0x14,
+        /// Address of [`crate::compute::RunCompute::JOB_PARAMS2`].
+        JOB_PARAMS2("computeinfo2_addr"): u64 = 0x18,
+        /// 0.
+        UNK_24("unk_24"): u32 = 0x20,
+        /// 0.
+        UUID("uuid"): u32 = 0x24,
+        /// Address of the firmware's stamp.
+        FW_STAMP("stamp"): u64 = 0x28,
+        /// What to write there.
+        STAMP_VALUE("stamp_value"): u32 = 0x30,
+        /// Distance from here to the start operation in bytes: where the firmware goes on with a
+        /// command that it had put aside.
+        RESTART_BRANCH_OFFSET("restart_branch_offset"): i32 = 0x58,
+        /// 1 if the start operation has attachments.
+        HAS_ATTACHMENTS("unk_60"): u32 = 0x5c,
+        /// Address of [`crate::compute::RunCompute::UNK_FLAG`].
+        UNK_FLAG("unkptr_71"): u64 = 0x6d,
+    }
+
+    /// Ends a microsequence: the host's stamp is written.
+    pub struct RetireStamp("EndCmd"): 0x4 {
+        /// [`RetireStamp::HEADER_VALUE`].
+        HEADER(""): u32 = 0x00,
+    }
+}
+
+impl StartCompute {
+    /// Opcode.
+    pub const OPCODE: u32 = 0x29;
+    /// What [`StartCompute::HEADER`] holds.
+    pub const HEADER_VALUE: u32 = Self::OPCODE;
+}
+
+impl Attachment {
+    /// What [`Attachment::UNK_C`] holds.
+    pub const UNK_C_VALUE: u16 = 0x17;
+    /// What [`Attachment::UNK_E`] holds.
+    pub const UNK_E_VALUE: u16 = 1;
+}
+
+impl Timestamp {
+    /// Opcode.
+    pub const OPCODE: u32 = 0x19;
+    /// What [`Timestamp::HEADER`] holds for the time at the start.
+    pub const HEADER_START: u32 = Self::OPCODE | 0x8000_0000;
+    /// What [`Timestamp::HEADER`] holds for the time at the end.
+    pub const HEADER_END: u32 = Self::OPCODE;
+}
+
+impl WaitForIdle {
+    /// Opcode.
+    pub const OPCODE: u32 = 0x01;
+
+    /// What [`WaitForIdle::HEADER`] holds for a pipe.
+    pub const fn header(pipe: PipeKind) -> u32 {
+        let pipe = match pipe {
+            PipeKind::Vertex => 1,
+            PipeKind::Fragment => 0x100,
+            PipeKind::Compute => 0x8000,
+        };
+        Self::OPCODE | (pipe << 8)
+    }
+}
+
+impl FinalizeCompute {
+    /// Opcode.
+    pub const OPCODE: u32 = 0x2a;
+    /// What [`FinalizeCompute::HEADER`] holds.
+    pub const HEADER_VALUE: u32 = Self::OPCODE;
+}
+
+impl RetireStamp {
+    /// Opcode.
+    pub const OPCODE: u32 = 0x18;
+    /// What [`RetireStamp::HEADER`] holds.
+    pub const HEADER_VALUE: u32 = Self::OPCODE | 0x4000_0000;
+}

@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: MIT
+
+//! The declarations against a table of the firmware's structures, field by field.
+//!
+//! The table is a JSON file of m1n1's structures: `{"structs": {NAME: {"size": BYTES, "fields":
+//! [{"name", "offset", "size", "type"}]}}}`. It is not part of this repository: without it the test
+//! says so and checks nothing. `AGX_ABI_TABLES` names the directory, by default `../shared/agx-abi`
+//! beside the checkout.
+
+use agx_abi::{channel, compute, event, globals, hwdata, init, microsequence, queue, stats};
+use agx_abi::{FieldInfo, Layout, Value};
+use serde_json::Value as Json;
+use std::{collections::BTreeSet, env, fs, path::PathBuf};
+
+/// The table of the only combination that the declarations are for.
+const TABLE: &str = "G13-V13_5.json";
+
+/// Where declaration and table differ, and why the declaration is right.
+///
+/// `(structure, field, reason)`; the field is empty where the size differs.
+const DIFFERENCES: &[(&str, &str, &str)] = &[
+    // Sizes.
+    (
+        "Barrier",
+        "",
+        "the driver in the field gives it 0x40 bytes and uses a word past the table's end",
+    ),
+    (
+        "FlagEvent",
+        "",
+        "an entry of the event ring, which has 0x38 bytes; the table's is cut short",
+    ),
+    // Fields.
+    (
+        "Timestamp",
+        "HEADER",
+        "the table splits the word into opcode and flags",
+    ),
+    (
+        "WaitForIdle",
+        "HEADER",
+        "the table splits the word into opcode and flags",
+    ),
+    (
+        "RetireStamp",
+        "HEADER",
+        "the table splits the word into opcode and flags",
+    ),
+    (
+        "QueueInfo",
+        "PRIORITY",
+        "the table has its words one by one",
+    ),
+    (
+        "QueueInfo",
+        "UNK_84",
+        "this firmware's extra word: here in the driver, at 0xa0 in the table",
+    ),
+    (
+        "QueueInfo",
+        "HAS_COMMANDS",
+        "behind the extra word of this firmware, so 4 up from the table",
+    ),
+    ("QueueInfo", "ERROR_COUNT", "the table does not name it"),
+    (
+        "QueueInfo",
+        "IN_FLIGHT",
+        "behind the extra word of this firmware, so 4 up from the table",
+    ),
+    (
+        "GpuContextData",
+        "UNK_4",
+        "part of an unnamed run in the table",
+    ),
+    (
+        "Barrier",
+        "INTERNAL_TYPE",
+        "past the end of the table's structure",
+    ),
+    (
+        "JobMeta",
+        "UNK_0",
+        "the table has one word for this and the next two",
+    ),
+    ("JobMeta", "UNK_2", "the table has one word"),
+    ("JobMeta", "NO_PREEMPTION", "the table has one word"),
+    (
+        "EncoderParams",
+        "SAMPLER_COUNT",
+        "the table has one u64 for both counts",
+    ),
+    (
+        "EncoderParams",
+        "SAMPLER_COUNT_PLUS_1",
+        "the table has one u64 for both counts",
+    ),
+    (
+        "RunCompute",
+        "CONTEXT_STORE_COMPL",
+        "part of an unnamed run in the table",
+    ),
+    (
+        "StartCompute",
+        "EVENT_SEQ",
+        "64 bits in the driver; the table has two words",
+    ),
+    ("GrowTvbAck", "SUBPIPE", "the table ends before"),
+    ("GrowTvbAck", "HALT_COUNT", "the table ends before"),
+    (
+        "DestroyContext",
+        "UNK_23",
+        "the table keeps the layout of firmware 12.3; 13.5 packs the message",
+    ),
+    (
+        "DestroyContext",
+        "UNK_9",
+        "the table keeps the layout of firmware 12.3; 13.5 packs the message",
+    ),
+    (
+        "DestroyContext",
+        "UNK_D",
+        "the table keeps the layout of firmware 12.3; 13.5 packs the message",
+    ),
+    (
+        "DestroyContext",
+        "QUEUE_TABLE_INDEX",
+        "the table keeps the layout of firmware 12.3",
+    ),
+    (
+        "DestroyContext",
+        "PID_TABLE_INDEX",
+        "the table keeps the layout of firmware 12.3",
+    ),
+    (
+        "DestroyContext",
+        "UNK_CONTEXT_4",
+        "the table keeps the layout of firmware 12.3",
+    ),
+    (
+        "DestroyContext",
+        "CONTEXT",
+        "the table keeps the layout of firmware 12.3",
+    ),
+    (
+        "FlagEvent",
+        "FIRING",
+        "bits of 128 slots: four words here, two in the table",
+    ),
+    (
+        "TimeoutEvent",
+        "COUNTER",
+        "the table has one u64 for the counter and the unknown word",
+    ),
+    (
+        "TimeoutEvent",
+        "UNK_8",
+        "the table has one u64 for the counter and the unknown word",
+    ),
+    (
+        "ChannelErrorEvent",
+        "ERROR",
+        "the table does not name the payload",
+    ),
+    (
+        "ChannelErrorEvent",
+        "PIPE",
+        "the table does not name the payload",
+    ),
+    (
+        "ChannelErrorEvent",
+        "EVENT_SLOT",
+        "the table does not name the payload",
+    ),
+    (
+        "ChannelErrorEvent",
+        "EVENT_VALUE",
+        "the table does not name the payload",
+    ),
+    (
+        "FwLogPayload",
+        "TEXT",
+        "the table's text has no size of its own",
+    ),
+    (
+        "RuntimePointers",
+        "PIPES",
+        "the table has the channels in a structure of their own",
+    ),
+    (
+        "RuntimePointers",
+        "DEVICE_CONTROL",
+        "the table has the channels in a structure of their own",
+    ),
+    (
+        "RuntimePointers",
+        "EVENT",
+        "the table has the channels in a structure of their own",
+    ),
+    (
+        "RuntimePointers",
+        "FW_LOG",
+        "the table has the channels in a structure of their own",
+    ),
+    (
+        "RuntimePointers",
+        "KTRACE",
+        "the table has the channels in a structure of their own",
+    ),
+    (
+        "RuntimePointers",
+        "STATS",
+        "the table has the channels in a structure of their own",
+    ),
+    (
+        "FwStatus",
+        "HALT_COUNT",
+        "64 bits in the driver, 32 in the table",
+    ),
+    (
+        "HwDataB",
+        "UNK_534",
+        "the driver has one more word in front, so the table's UNK_538 is here",
+    ),
+    (
+        "HwDataB",
+        "TIMER_OFFSET",
+        "part of an unnamed run in the table",
+    ),
+];
+
+/// A structure as a table entry, whatever its type.
+struct Declared {
+    name: &'static str,
+    table: &'static str,
+    size: usize,
+    fields: &'static [FieldInfo],
+}
+
+fn declared<T: Layout>() -> Declared {
+    Declared {
+        name: T::NAME,
+        table: T::TABLE,
+        size: <T as Value>::SIZE,
+        fields: T::FIELDS,
+    }
+}
+
+macro_rules! all {
+    ($($module:ident::{$($name:ident),* $(,)?}),* $(,)?) => {
+        vec![$($(declared::<$module::$name>()),*),*]
+    };
+}
+
+fn structures() -> Vec<Declared> {
+    all![
+        channel::{
+            ChannelInfo, PipeMessage, DeviceControlMessage, GrowTvbAck, DestroyContext,
+            FwCtlMessage, FaultEvent, FlagEvent, TimeoutEvent, GrowTvbEvent, ChannelErrorEvent,
+            FwLogPayload, KTraceMessage,
+        },
+        compute::{
+            RunCompute, JobParameters1, JobParameters2, EncoderParams, JobMeta, TimestampPointers,
+        },
+        event::{Notifier, NotifierList},
+        globals::{Globals, GlobalsPowerZone, PendingStamp, GlobalsFaultInfo},
+        hwdata::{
+            HwDataA, HwDataB, IoMapping, PowerZone, HwDataShared1, HwDataShared2, HwDataShared3,
+            ShaderEngine,
+        },
+        init::{InitData, UatLevelInfo, RuntimePointers, FwStatus, FaultInfo},
+        microsequence::{
+            StartCompute, Attachment, Timestamp, WaitForIdle, FinalizeCompute, RetireStamp,
+        },
+        queue::{QueueInfo, RingState, GpuContextData, Barrier, InitBuffer},
+        stats::{
+            Power, PowerOn, PowerOff, Utilisation, AveragePower, Temperature, PowerState, FwBusy,
+        },
+    ]
+}
+
+/// The channels, which the table keeps in a structure of their own at the start of another.
+const CHANNELS: &[(&str, &str)] = &[
+    ("DEVICE_CONTROL", "DevCtrl"),
+    ("EVENT", "Event"),
+    ("FW_LOG", "FWLog"),
+    ("KTRACE", "KTrace"),
+    ("STATS", "Stats"),
+];
+
+fn number(json: &Json, key: &str) -> Option<usize> {
+    json[key].as_u64().map(|n| n as usize)
+}
+
+/// The field `name` of a structure in the table: its offset and size. A pointer appears twice there,
+/// the second time as what it points to, without a size.
+fn find(structure: &Json, name: &str) -> Option<(usize, usize)> {
+    let fields = structure["fields"].as_array()?;
+    fields
+        .iter()
+        .filter(|field| field["name"] == name)
+        .find(|field| !field["type"].as_str().unwrap_or("->").starts_with("->"))
+        .and_then(|field| Some((number(field, "offset")?, number(field, "size")?)))
+}
+
+/// Compares one structure; what differs goes into `differences`.
+fn compare(declared: &Declared, table: &Json, differences: &mut BTreeSet<(String, String)>) {
+    let mut differs = |field: &str| {
+        differences.insert((declared.name.to_owned(), field.to_owned()));
+    };
+
+    if number(table, "size") != Some(declared.size) {
+        differs("");
+    }
+    for field in declared.fields {
+        if find(table, field.table) != Some((field.offset, field.size)) {
+            differs(field.name);
+        }
+    }
+}
+
+fn tables() -> PathBuf {
+    env::var_os("AGX_ABI_TABLES").map_or_else(
+        || {
+            PathBuf::from(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../../../shared/agx-abi"
+            ))
+        },
+        PathBuf::from,
+    )
+}
+
+fn load() -> Option<Json> {
+    let path = tables().join(TABLE);
+    match fs::read_to_string(&path) {
+        Ok(text) => Some(serde_json::from_str(&text).expect("the table is JSON")),
+        Err(error) => {
+            println!("skipped: {}: {error}", path.display());
+            None
+        }
+    }
+}
+
+#[test]
+fn declarations_agree_with_the_table() {
+    let Some(json) = load() else { return };
+    let mut found = BTreeSet::new();
+
+    for declared in structures() {
+        let table = &json["structs"][declared.table];
+        assert!(table.is_object(), "the table has no {}", declared.table);
+        compare(&declared, table, &mut found);
+    }
+
+    let listed: BTreeSet<_> = DIFFERENCES
+        .iter()
+        .map(|(structure, field, _)| (structure.to_string(), field.to_string()))
+        .collect();
+    let unlisted: Vec<_> = found.difference(&listed).collect();
+    assert!(
+        unlisted.is_empty(),
+        "differences without a reason: {unlisted:?}"
+    );
+    let stale: Vec<_> = listed.difference(&found).collect();
+    assert!(
+        stale.is_empty(),
+        "listed, but no longer different: {stale:?}"
+    );
+}
+
+#[test]
+fn channels_are_where_the_table_has_them() {
+    let Some(json) = load() else { return };
+    let table = &json["structs"]["ChannelInfoSet"];
+    let fields = <init::RuntimePointers as Layout>::FIELDS;
+    let ours = |name: &str| fields.iter().find(|field| field.name == name).unwrap();
+
+    for (name, table_name) in CHANNELS {
+        let field = ours(name);
+        assert_eq!(
+            find(table, table_name),
+            Some((field.offset, field.size)),
+            "{name}"
+        );
+    }
+    for kind in channel::PipeKind::ALL {
+        for priority in 0..channel::PIPE_PRIORITIES {
+            let prefix = ["TA", "3D", "CL"][kind as usize];
+            let pipe = init::RuntimePointers::PIPES.at(init::RuntimePointers::pipe(kind, priority));
+            assert_eq!(
+                find(table, &format!("{prefix}_{priority}")),
+                Some((pipe.offset(), pipe.size())),
+            );
+        }
+    }
+}
+
+/// The checks above have to be able to fail.
+#[test]
+fn a_wrong_declaration_is_noticed() {
+    let table: Json = serde_json::from_str(
+        r#"{"size": 8, "fields": [
+            {"name": "a", "offset": 0, "size": 4, "type": "u32"},
+            {"name": "b", "offset": 4, "size": 4, "type": "u32"}]}"#,
+    )
+    .unwrap();
+    let field = |name, table, offset, size| FieldInfo {
+        name,
+        table,
+        offset,
+        size,
+    };
+    let check = |size, fields: &'static [FieldInfo]| {
+        let mut found = BTreeSet::new();
+        let declared = Declared {
+            name: "S",
+            table: "S",
+            size,
+            fields,
+        };
+        compare(&declared, &table, &mut found);
+        found
+            .into_iter()
+            .map(|(_, field)| field)
+            .collect::<Vec<_>>()
+    };
+    let leak = |fields: Vec<FieldInfo>| -> &'static [FieldInfo] { Vec::leak(fields) };
+
+    assert!(check(8, leak(vec![field("A", "a", 0, 4), field("B", "b", 4, 4)])).is_empty());
+    assert_eq!(check(12, leak(vec![])), [""]);
+    assert_eq!(check(8, leak(vec![field("B", "b", 0, 4)])), ["B"]);
+    assert_eq!(check(8, leak(vec![field("B", "b", 4, 2)])), ["B"]);
+    assert_eq!(check(8, leak(vec![field("C", "c", 4, 4)])), ["C"]);
+}

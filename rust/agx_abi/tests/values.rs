@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+
+//! What the declarations compute.
+
+use agx_abi::channel::PipeKind;
+use agx_abi::event::{initial_stamp, stamp_distance};
+use agx_abi::globals::PendingStamp;
+use agx_abi::init::{RuntimePointers, UatLevelInfo};
+use agx_abi::microsequence::{Timestamp, WaitForIdle, OPCODE_MASK};
+use agx_abi::queue::Priority;
+use agx_abi::uat::{pte, ttb, ttb_asid, ttb_table, Protection, TTB_VALID};
+use agx_abi::{message, Value};
+
+#[test]
+fn messages() {
+    // The example of a macOS trace: type, and an address whose sign the firmware extends.
+    let at = 0xffff_ffa0_0c38_8000;
+    let init = message::init(at);
+    assert_eq!(init, 0x0081_0fa0_0c38_8000);
+    assert_eq!(message::kind(init), message::TYPE_INIT);
+    assert_eq!(message::init_address(init), at);
+    assert_eq!(message::pipe_doorbell(PipeKind::Compute as u32, 3), 14);
+    assert_eq!(
+        message::message(message::TYPE_RX_DOORBELL, 0),
+        0x0042_0000_0000_0000
+    );
+}
+
+#[test]
+fn stamps() {
+    assert_eq!(initial_stamp(127), 0x7f00_0000);
+    assert_eq!(stamp_distance(0x300, 0x100), 2);
+    assert_eq!(stamp_distance(0x100, 0x300), -2);
+    // Across the end of the number range, and for the slots whose values look negative.
+    assert_eq!(stamp_distance(0x100, 0xffff_ff00), 2);
+    assert_eq!(stamp_distance(0x8000_0000, 0x7fff_ff00), 1);
+}
+
+#[test]
+fn pending_stamps() {
+    assert_eq!(PendingStamp::zeroed().slot(), None);
+    let entry = PendingStamp::new(127, 0x500);
+    assert_eq!(entry.slot(), Some(127));
+    assert_eq!(entry.get(PendingStamp::VALUE), 0x500);
+}
+
+#[test]
+fn page_levels() {
+    let levels = UatLevelInfo::levels(40);
+    let masks = levels.map(|level| level.get(UatLevelInfo::INDEX_MASK));
+    // The three indices and the offset in a page make up the 39 bits of an address.
+    assert_eq!(
+        masks.iter().fold(0x3fff, |all, mask| all ^ mask),
+        (1 << 39) - 1
+    );
+    assert_eq!(levels[0].get(UatLevelInfo::PHYS_MASK), 0xff_ffff_c000);
+}
+
+#[test]
+fn pipes_are_in_order_of_priority() {
+    assert_eq!(RuntimePointers::pipe(PipeKind::Vertex, 0), 0);
+    assert_eq!(RuntimePointers::pipe(PipeKind::Compute, 0), 2);
+    assert_eq!(RuntimePointers::pipe(PipeKind::Fragment, 3), 10);
+}
+
+#[test]
+fn priorities() {
+    let highest = Priority::new(0);
+    assert_eq!(highest.get(Priority::P2), 0xffff_ffff_ffff_0000);
+    assert_eq!(
+        (highest.get(Priority::P3), highest.get(Priority::P5)),
+        (1, 1)
+    );
+    let compute = Priority::new_compute(2);
+    assert_eq!(
+        (compute.get(Priority::P0), compute.get(Priority::P1)),
+        (0, 2)
+    );
+    assert_eq!(compute.get(Priority::P5), 1);
+}
+
+#[test]
+fn opcodes() {
+    assert_eq!(WaitForIdle::header(PipeKind::Compute), 0x0080_0001);
+    assert_eq!(Timestamp::HEADER_START & OPCODE_MASK, Timestamp::OPCODE);
+}
+
+#[test]
+fn roots() {
+    let root = ttb(0x8_0001_4000, 63);
+    assert_eq!(ttb_asid(root), 63);
+    assert_eq!(ttb_table(root), 0x8_0001_4000);
+    assert_ne!(root & TTB_VALID, 0);
+}
+
+/// Each named protection, with what the firmware and the GPU may do by it, and whether the firmware
+/// caches it.
+#[test]
+fn protections() {
+    let letters = |access: agx_abi::uat::Access| match (access.read, access.write) {
+        (false, false) => "-",
+        (true, false) => "r",
+        (false, true) => "w",
+        (true, true) => "rw",
+    };
+    for (protection, firmware, gpu, cached) in [
+        (Protection::FW_MMIO_RW, "rw", "-", false),
+        (Protection::FW_MMIO_RO, "r", "-", false),
+        (Protection::FW_SHARED_RW, "rw", "-", false),
+        (Protection::FW_SHARED_RO, "r", "-", false),
+        (Protection::FW_PRIV_RW, "rw", "-", true),
+        (Protection::GPU_FW_SHARED_RW, "rw", "rw", false),
+        (Protection::GPU_FW_PRIV_RW, "rw", "rw", true),
+        (Protection::GPU_RO_FW_PRIV_RW, "rw", "r", true),
+        (Protection::GPU_SHARED_RW, "-", "rw", false),
+        (Protection::GPU_SHARED_RO, "-", "r", false),
+        (Protection::GPU_SHARED_WO, "-", "w", false),
+    ] {
+        assert_eq!(letters(protection.firmware()), firmware, "{protection:x?}");
+        assert_eq!(letters(protection.gpu()), gpu, "{protection:x?}");
+        assert_eq!(protection.is_cached(), cached, "{protection:x?}");
+        assert!(!protection.uncached().is_cached());
+        assert_eq!(letters(protection.uncached().firmware()), firmware);
+
+        let entry = protection.bits() | pte::VALID | 0x8_0000_4000 | pte::NG;
+        assert_eq!(Protection::from_entry(entry), protection);
+        // Without the host's mark it is the firmware's own page, which the GPU cannot reach.
+        assert_eq!(
+            letters(Protection::from_entry(entry & !pte::HOST).gpu()),
+            "-"
+        );
+    }
+}
+
+#[test]
+fn values_are_little_endian_and_need_no_alignment() {
+    let mut bytes = [0; 9];
+    0x1122_3344_u32.write(&mut bytes[1..]);
+    assert_eq!(bytes[1..5], [0x44, 0x33, 0x22, 0x11]);
+    [1_u16, 2].write(&mut bytes[5..]);
+    assert_eq!(bytes[5..], [1, 0, 2, 0]);
+    assert_eq!(<[u16; 2]>::read(&bytes[5..]), [1, 2]);
+    assert_eq!(f32::SIZE, 4);
+}
