@@ -50,6 +50,7 @@ pub(crate) mod shared;
 mod slots;
 mod stamp;
 mod tx;
+mod window;
 
 pub(crate) use self::{
     control::Control,

@@ -26,4 +26,5 @@ pub(crate) mod firmware {
     pub(crate) mod ring;
     pub(crate) mod slots;
     pub(crate) mod stamp;
+    pub(crate) mod window;
 }

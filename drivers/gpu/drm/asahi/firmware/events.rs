@@ -28,7 +28,8 @@ use super::{
         Word, //
     },
     slots::SlotTable,
-    stamp::Stamp, //
+    stamp::Stamp,
+    window::Window, //
 };
 use crate::alloc::Heap;
 use kasync::sync::{
@@ -53,8 +54,6 @@ use kernel::{
 
 /// Number of event slots.
 pub(crate) const SLOTS: usize = 128;
-/// Most commands in flight in one slot, plus one: a power of two.
-const WINDOW: usize = 128;
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Error {
@@ -71,12 +70,7 @@ impl From<Failure> for Error {
 /// What changes in a slot.
 struct State {
     owner: Option<Owner>,
-    /// Value of the last command issued.
-    issued: Stamp,
-    /// Last value that the firmware has flagged.
-    seen: Stamp,
-    /// What is to be told about the commands in flight, by [`Stamp::place`].
-    failures: [Option<Failure>; WINDOW],
+    window: Window,
 }
 
 /// A slot.
@@ -150,9 +144,7 @@ impl Events {
                     changed: Notify::new(),
                     state <- new_spinlock!(State {
                         owner: None,
-                        issued: first,
-                        seen: first,
-                        failures: [None; WINDOW],
+                        window: Window::new(first),
                     }),
                 }),
                 GFP_KERNEL,
@@ -194,8 +186,7 @@ impl Events {
             let mut state = slot.state.lock();
             state.owner = Some(owner);
             // The stamp goes on from where the last owner left it.
-            state.seen = Stamp(slot.host.load(Acquire));
-            state.issued = state.seen;
+            state.window = Window::new(Stamp(slot.host.load(Acquire)));
         }
         Ok(EventSlot {
             slot,
@@ -221,17 +212,11 @@ impl Events {
         let value = Stamp(slot.host.load(Acquire));
         let owned = {
             let mut state = slot.state.lock();
-            if value.since(state.seen) < 0 || !state.issued.has_reached(value) {
-                let (seen, issued) = (state.seen, state.issued);
+            if let Err(bad) = state.window.update(value) {
                 drop(state);
-                dev_err!(
-                    self.dev,
-                    "stamp {} is {value:?}, not between {seen:?} and {issued:?}: ignored\n",
-                    slot.index
-                );
+                dev_err!(self.dev, "event slot {}: {bad:?}, ignored\n", slot.index);
                 return;
             }
-            state.seen = value;
             state.owner.is_some()
         };
 
@@ -246,7 +231,7 @@ impl Events {
     fn drained(&self, slot: &Slot) {
         let mut assignment = self.assignment.lock();
         let state = slot.state.lock();
-        let done = state.owner.is_none() && state.seen.has_reached(state.issued);
+        let done = state.owner.is_none() && state.window.is_idle();
         drop(state);
         if done && assignment.table.drained(slot.index) {
             let permit = assignment.draining[slot.index].take();
@@ -272,15 +257,7 @@ impl Events {
         let Some(owner) = state.owner else {
             return 0;
         };
-        let failure = failure(&owner);
-        let mut count = 0;
-        let mut at = state.seen;
-        while at != state.issued && !at.has_reached(value) {
-            at = at.next();
-            state.failures[at.place(WINDOW)].get_or_insert(failure);
-            count += 1;
-        }
-        count
+        state.window.fail(value, failure(&owner))
     }
 
     /// The owner of slot `index`, if it has one.
@@ -290,7 +267,7 @@ impl Events {
 }
 
 /// A slot that belongs to a work queue. Dropping it gives it back: at once, or if commands are
-/// pending, when the firmware has flagged the last of them.
+/// in flight, when the firmware has flagged the last of them.
 ///
 /// | call | context |
 /// |---|---|
@@ -315,51 +292,36 @@ impl EventSlot {
 
     /// Value of the last command issued, or where the slot started.
     pub(crate) fn issued(&self) -> Stamp {
-        self.slot.state.lock().issued
+        self.slot.state.lock().window.issued()
     }
 
     /// Value of the last command that is complete.
     pub(crate) fn completed(&self) -> Stamp {
-        self.slot.state.lock().seen
+        self.slot.state.lock().window.seen()
     }
 
-    /// Whether nothing is pending.
+    /// Whether nothing is in flight.
     pub(crate) fn is_idle(&self) -> bool {
-        let state = self.slot.state.lock();
-        state.seen == state.issued
+        self.slot.state.lock().window.is_idle()
     }
 
     /// The number of commands that can be issued before one has to complete.
     pub(crate) fn room(&self) -> usize {
-        let state = self.slot.state.lock();
-        WINDOW - 1 - state.issued.since(state.seen) as usize
+        self.slot.state.lock().window.room()
     }
 
-    /// Numbers the next command. `EBUSY` if too many are pending, see [`EventSlot::room`].
+    /// Numbers the next command. `EBUSY` if too many are in flight, see [`EventSlot::room`].
     pub(crate) fn issue(&mut self) -> Result<Stamp> {
-        let mut state = self.slot.state.lock();
-        if state.issued.since(state.seen) as usize >= WINDOW - 1 {
-            return Err(EBUSY);
-        }
-        let value = state.issued.next();
-        state.issued = value;
-        state.failures[value.place(WINDOW)] = None;
-        Ok(value)
+        self.slot.state.lock().window.issue().ok_or(EBUSY)
     }
 
-    /// What became of the command with number `value`; `None` as long as it is pending.
+    /// What became of the command with number `value`; `None` as long as it is in flight.
     ///
     /// To be asked before 127 more commands are issued.
     pub(crate) fn outcome(&self, value: Stamp) -> Option<Result<(), Failure>> {
-        let state = self.slot.state.lock();
-        if state.seen.has_reached(value) {
-            return Some(match state.failures[value.place(WINDOW)] {
-                None => Ok(()),
-                Some(failure) => Err(failure),
-            });
-        }
-        drop(state);
-        self.events.crash.is_set().then_some(Err(Failure::NoDevice))
+        let outcome = self.slot.state.lock().window.outcome(value);
+        let dead = || self.events.crash.is_set().then_some(Err(Failure::NoDevice));
+        outcome.or_else(dead)
     }
 
     /// Waits until the command with number `value` is complete.
@@ -381,7 +343,7 @@ impl Drop for EventSlot {
         let mut assignment = self.events.assignment.lock();
         let mut state = self.slot.state.lock();
         state.owner = None;
-        let busy = state.seen != state.issued && !self.events.crash.is_set();
+        let busy = !state.window.is_idle() && !self.events.crash.is_set();
         drop(state);
         assignment.table.release(index, busy);
         if busy {

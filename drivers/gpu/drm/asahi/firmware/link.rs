@@ -200,12 +200,17 @@ impl Link {
 
     /// Boots RTKit and hands the init data to the firmware.
     ///
-    /// `wake`: the coprocessor's CPU was running before we came, so that it has been put to sleep by
-    /// an earlier [`Link::sleep`].
-    pub(super) fn boot(&self, wake: bool, init_data: u64) -> Result {
+    /// `was_running`: the coprocessor's CPU was running before we came. Either the bootloader has
+    /// started it, and it greets as it should; or it sleeps since an earlier [`Link::sleep`], says
+    /// nothing, and has to be woken.
+    pub(super) fn boot(&self, was_running: bool, init_data: u64) -> Result {
         let rtkit = self.rtkit()?;
 
-        rtkit.boot(wake).map_err(|e| self.boot_failed(wake, e))?;
+        let booted = match rtkit.boot(false) {
+            Err(BootError::NoAnswer) if was_running => rtkit.boot(true),
+            booted => booted,
+        };
+        booted.map_err(|e| self.boot_failed(was_running, e))?;
         for endpoint in [EP_FIRMWARE, EP_DOORBELL] {
             rtkit.start_endpoint(endpoint).inspect_err(|_| {
                 dev_err!(
@@ -220,29 +225,19 @@ impl Link {
         )
     }
 
-    fn boot_failed(&self, wake: bool, error: BootError) -> Error {
-        match error {
-            BootError::NoAnswer if wake => {
-                dev_err!(
-                    self.dev,
-                    "firmware was started before and does not wake up: reboot to use the GPU\n"
-                );
-                ETIMEDOUT
-            }
-            BootError::NoAnswer => {
-                dev_err!(self.dev, "firmware does not answer on its mailbox\n");
-                ETIMEDOUT
-            }
-            BootError::Crashed => {
-                dev_err!(self.dev, "firmware crashed while booting\n");
-                ENODEV
-            }
-            BootError::Interrupted => EINTR,
-            BootError::Refused(e) => {
-                dev_err!(self.dev, "RTKit does not come up: {e:?}\n");
-                e
-            }
-        }
+    fn boot_failed(&self, was_running: bool, error: BootError) -> Error {
+        let (why, error) = match error {
+            BootError::NoAnswer if was_running => (
+                "firmware was started before and does not wake up: reboot to use the GPU",
+                ETIMEDOUT,
+            ),
+            BootError::NoAnswer => ("firmware does not answer on its mailbox", ETIMEDOUT),
+            BootError::Crashed => ("firmware crashed while booting", ENODEV),
+            BootError::Interrupted => ("interrupted while the firmware was booting", EINTR),
+            BootError::Refused(e) => ("RTKit does not come up", e),
+        };
+        dev_err!(self.dev, "{why} ({error:?})\n");
+        error
     }
 
     /// Rings a doorbell. What it refers to has to be in memory before.
