@@ -28,3 +28,10 @@ pub(crate) mod firmware {
     pub(crate) mod stamp;
     pub(crate) mod window;
 }
+
+/// What the driver's `job` module has of this kind.
+pub(crate) mod job {
+    pub(crate) mod barrier;
+    pub(crate) mod command;
+    pub(crate) mod render;
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Barriers: what a command has to wait for within its queue.
+//!
+//! A queue has two subqueues, one for renders and one for compute commands, each of which runs its
+//! commands in order. Between the two there is no order but what barriers ask for.
+
+/// A subqueue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SubQueue {
+    Render = 0,
+    Compute = 1,
+}
+
+/// What a barrier waits for on one subqueue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// For nothing.
+    Nothing,
+    /// For all that was submitted before this submit.
+    Before,
+    /// For the command with this index among those of the subqueue in this submit, and so for all before it.
+    Command(usize),
+}
+
+/// The barriers of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Barriers {
+    pub(crate) render: Wait,
+    pub(crate) compute: Wait,
+}
+
+/// `DRM_ASAHI_BARRIER_NONE`.
+const NONE: u16 = 0xffff;
+
+impl Wait {
+    /// What `index` of a header means, with `count` commands of the subqueue before it in this submit.
+    fn parse(index: u16, count: usize) -> Option<Self> {
+        match usize::from(index) {
+            _ if index == NONE => Some(Self::Nothing),
+            0 => Some(Self::Before),
+            n if n <= count => Some(Self::Command(n - 1)),
+            _ => None,
+        }
+    }
+}
+
+impl Barriers {
+    /// What a header says that has none.
+    pub(crate) const NONE_IN_HEADER: [u16; 2] = [NONE; 2];
+
+    /// The barriers in a header, for the render and for the compute subqueue. `counts`: the
+    /// commands that came before in this submit. `None` if one of them refers to what is not there.
+    pub(crate) fn parse(header: [u16; 2], counts: [usize; 2]) -> Option<Self> {
+        Some(Self {
+            render: Wait::parse(header[0], counts[0])?,
+            compute: Wait::parse(header[1], counts[1])?,
+        })
+    }
+
+    /// How many barrier commands that may take.
+    pub(crate) fn count(&self) -> usize {
+        [self.render, self.compute]
+            .iter()
+            .filter(|wait| **wait != Wait::Nothing)
+            .count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indices() {
+        let parse = |header, counts| {
+            Barriers::parse(header, counts).map(|b| (b.render, b.compute, b.count()))
+        };
+        assert_eq!(
+            parse([NONE, NONE], [3, 3]),
+            Some((Wait::Nothing, Wait::Nothing, 0))
+        );
+        assert_eq!(
+            parse([0, NONE], [0, 0]),
+            Some((Wait::Before, Wait::Nothing, 1))
+        );
+        assert_eq!(
+            parse([0, 2], [0, 2]),
+            Some((Wait::Before, Wait::Command(1), 2))
+        );
+        // One subqueue's commands do not count on the other.
+        assert_eq!(parse([NONE, 1], [1, 0]), None);
+        assert_eq!(parse([1, NONE], [0, 1]), None);
+        assert_eq!(parse([NONE, 3], [0, 2]), None);
+        assert_eq!(parse([NONE, 0xfffe], [0, 64]), None);
+    }
+}
