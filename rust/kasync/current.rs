@@ -35,7 +35,7 @@ static TABLE: [Slot; SLOTS] = [const {
 /// The slots in the order in which `thread` tries them.
 fn slots(thread: u64) -> impl Iterator<Item = &'static Slot> {
     // Threads are named by the addresses of large objects: take bits from the middle.
-    let home = (thread >> 6 ^ thread >> 14) as usize;
+    let home = ((thread >> 6) ^ (thread >> 14)) as usize;
     (0..SLOTS).map(move |i| &TABLE[home.wrapping_add(i) % SLOTS])
 }
 

@@ -348,26 +348,30 @@ unsafe impl Platform for Host {
 #[derive(Clone, Copy)]
 pub struct QueueHandle(&'static Arc<HostQueue>);
 
+/// Proof of having locked.
+pub struct Held(());
+
 /// A spinning lock that knows its holder's mistakes only as a hang.
 pub struct HostLock(AtomicBool);
 
 impl RawLock for HostLock {
-    type Flags = ();
+    type Flags = Held;
 
     fn new() -> Self {
         Self(AtomicBool::new(false))
     }
 
-    fn lock(&self) {
+    fn lock(&self) -> Held {
         let mut spins = 0_u64;
         while self.0.swap(true, Ordering::Acquire) {
             std::thread::yield_now();
             spins += 1;
             assert!(spins < 100_000_000, "a leaf lock is held for ever");
         }
+        Held(())
     }
 
-    unsafe fn unlock(&self, (): ()) {
+    unsafe fn unlock(&self, _held: Held) {
         self.0.store(false, Ordering::Release);
     }
 }

@@ -97,7 +97,7 @@ impl Semaphore {
     /// Takes `n` permits if nobody waits and there are as many. Any context but NMI.
     pub fn try_acquire(&self, n: usize) -> Option<Permit<&Self>> {
         let taken = self.0.with(|s| Self::take_now(s, n));
-        taken.then_some(Permit { semaphore: self, n })
+        taken.then(|| Permit { semaphore: self, n })
     }
 
     /// Waits for `n` permits.

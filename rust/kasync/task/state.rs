@@ -58,7 +58,7 @@ pub(crate) struct State(AtomicU64);
 impl State {
     /// A prepared task (1). Two references: one of the scope's task list, one of the handle to be.
     pub(crate) fn new() -> Self {
-        Self(AtomicU64::new(HANDLE | 2 * REF))
+        Self(AtomicU64::new(HANDLE | (2 * REF)))
     }
 
     pub(crate) fn load(&self) -> Snapshot {

@@ -2,6 +2,13 @@
 
 //! Tasks in a manual world: spawning, waking, ending, and who owns what when.
 
+mod common;
+
+use common::{
+    manual,
+    Count,
+    OnDrop, //
+};
 use kasync::{
     block_on,
     platform::{
@@ -15,10 +22,6 @@ use kasync::{
 use std::{
     future::poll_fn,
     sync::{
-        atomic::{
-            AtomicUsize,
-            Ordering, //
-        },
         Arc,
         Mutex, //
     },
@@ -27,38 +30,6 @@ use std::{
         Waker, //
     }, //
 };
-
-/// Runs `f` with an executor in a manual world of its own, then checks that nothing of it is left.
-fn manual(f: impl FnOnce(&World, &Executor)) {
-    let world = World::manual();
-    let _entered = world.enter();
-    let executor = Executor::new(c"test").unwrap();
-    f(&world, &executor);
-    drop(executor);
-    assert_eq!(world.live_allocations(), 0, "leak");
-    assert_eq!(world.take_misuse(), Vec::<String>::new());
-}
-
-#[derive(Clone, Default)]
-struct Count(Arc<AtomicUsize>);
-
-impl Count {
-    fn add(&self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-    fn get(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
-    }
-}
-
-/// Counts its drop.
-struct OnDrop(Count);
-
-impl Drop for OnDrop {
-    fn drop(&mut self) {
-        self.0.add();
-    }
-}
 
 #[test]
 fn output_reaches_the_handle() {
@@ -88,7 +59,9 @@ fn wakes_coalesce() {
                     // Woken during the poll, twice.
                     1 => {
                         cx.waker().wake_by_ref();
-                        cx.waker().clone().wake();
+                        let waker = cx.waker().clone();
+                        std::thread::yield_now();
+                        waker.wake();
                         Poll::Pending
                     }
                     4 => Poll::Ready(()),

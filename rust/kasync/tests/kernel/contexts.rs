@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Running closures in contexts that a test cannot otherwise get into. See `helpers.c`.
+
+use core::ffi::c_void;
+use kernel::{
+    alloc::KBox,
+    error::to_result,
+    ffi::c_int,
+    prelude::*, //
+};
+
+type Callback = unsafe extern "C" fn(*mut c_void);
+
+unsafe extern "C" {
+    fn kasync_test_in_hardirq() -> bool;
+    fn kasync_test_irq(f: Callback, data: *mut c_void);
+    fn kasync_test_all_cpus(f: Callback, data: *mut c_void);
+    fn kasync_test_timer_start(ns: u64, f: Callback, data: *mut c_void) -> *mut c_void;
+    fn kasync_test_timer_stop(timer: *mut c_void);
+    fn kasync_test_under_fence_lock(f: Callback, data: *mut c_void) -> c_int;
+    fn kasync_expect_misuse(n: c_int);
+    fn kasync_misuse_outstanding() -> c_int;
+}
+
+/// # Safety
+///
+/// `data` must point to an `F` that may be called now.
+unsafe extern "C" fn call<F: FnMut()>(data: *mut c_void) {
+    // SAFETY: By the safety requirements.
+    unsafe { (*data.cast::<F>())() }
+}
+
+/// # Safety
+///
+/// `data` must point to an `F` that may be called now, on several CPUs at once.
+unsafe extern "C" fn call_shared<F: Fn() + Sync>(data: *mut c_void) {
+    // SAFETY: By the safety requirements.
+    unsafe { (*data.cast::<F>())() }
+}
+
+/// Whether the caller runs in hard interrupt context.
+pub(crate) fn in_hardirq() -> bool {
+    // SAFETY: No requirements.
+    unsafe { kasync_test_in_hardirq() }
+}
+
+/// Calls `f` in hard interrupt context, one that stays so on PREEMPT_RT, and waits.
+pub(crate) fn irq<F: FnMut() + Send>(mut f: F) {
+    // SAFETY: `f` outlives the call, which waits.
+    unsafe { kasync_test_irq(call::<F>, (&raw mut f).cast()) }
+}
+
+/// Calls `f` on all CPUs with interrupts disabled, on all but this one in an interrupt, and waits.
+pub(crate) fn all_cpus<F: Fn() + Sync>(f: F) {
+    // SAFETY: `f` outlives the call, which waits; it may be shared.
+    unsafe { kasync_test_all_cpus(call_shared::<F>, (&raw const f).cast_mut().cast()) }
+}
+
+/// Calls `f` in a fence's callback, with the fence's lock held, in hard interrupt context; waits.
+pub(crate) fn under_fence_lock<F: FnMut() + Send>(mut f: F) -> Result {
+    // SAFETY: `f` outlives the call, which waits.
+    to_result(unsafe { kasync_test_under_fence_lock(call::<F>, (&raw mut f).cast()) })
+}
+
+/// A timer that calls a closure once, in hard interrupt context.
+pub(crate) struct IrqTimer<F> {
+    timer: *mut c_void,
+    _f: KBox<F>,
+}
+
+impl<F: FnMut() + Send + 'static> IrqTimer<F> {
+    pub(crate) fn start(ns: u64, f: F) -> Result<Self> {
+        let mut f = KBox::new(f, GFP_KERNEL)?;
+        // SAFETY: The box is kept until the timer was stopped.
+        let timer = unsafe { kasync_test_timer_start(ns, call::<F>, (&raw mut *f).cast()) };
+        if timer.is_null() {
+            return Err(ENOMEM);
+        }
+        Ok(Self { timer, _f: f })
+    }
+}
+
+impl<F> Drop for IrqTimer<F> {
+    fn drop(&mut self) {
+        // SAFETY: Started above, stopped once; waits for a running callback.
+        unsafe { kasync_test_timer_stop(self.timer) }
+    }
+}
+
+/// Announces `n` broken rules; `finish` says how many of them were not reported.
+pub(crate) fn expect_misuse(n: i32) {
+    // SAFETY: No requirements.
+    unsafe { kasync_expect_misuse(n) }
+}
+
+/// How many announced reports did not come.
+pub(crate) fn misuse_outstanding() -> i32 {
+    // SAFETY: No requirements.
+    unsafe { kasync_misuse_outstanding() }
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Ways for the tests to get into contexts that are hard to reach from Rust.
+ */
+#include <linux/completion.h>
+#include <linux/dma-fence.h>
+#include <linux/hrtimer.h>
+#include <linux/irq_work.h>
+#include <linux/preempt.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+
+#include "helpers.h"
+
+struct call {
+	kasync_test_fn fn;
+	void *data;
+};
+
+bool kasync_test_in_hardirq(void)
+{
+	return in_hardirq();
+}
+
+/* Calls fn in hard interrupt context on this CPU, and waits. */
+struct irq_call {
+	struct irq_work work;
+	struct call call;
+};
+
+static void run_irq_work(struct irq_work *work)
+{
+	struct irq_call *irq = container_of(work, struct irq_call, work);
+
+	irq->call.fn(irq->call.data);
+}
+
+void kasync_test_irq(kasync_test_fn fn, void *data)
+{
+	struct irq_call irq = { .call = { fn, data } };
+
+	irq.work = IRQ_WORK_INIT_HARD(run_irq_work);
+	irq_work_queue(&irq.work);
+	irq_work_sync(&irq.work);
+}
+
+/* Calls fn on all CPUs at once, with interrupts disabled, and waits. */
+static void run_call(void *data)
+{
+	struct call *call = data;
+
+	call->fn(call->data);
+}
+
+void kasync_test_all_cpus(kasync_test_fn fn, void *data)
+{
+	struct call call = { fn, data };
+
+	on_each_cpu(run_call, &call, 1);
+}
+
+/* Calls fn once from an hrtimer. */
+struct timer_call {
+	struct hrtimer timer;
+	struct call call;
+};
+
+static enum hrtimer_restart run_timer(struct hrtimer *timer)
+{
+	struct timer_call *t = container_of(timer, struct timer_call, timer);
+
+	t->call.fn(t->call.data);
+	return HRTIMER_NORESTART;
+}
+
+void *kasync_test_timer_start(u64 ns, kasync_test_fn fn, void *data)
+{
+	struct timer_call *t = kzalloc(sizeof(*t), GFP_KERNEL);
+
+	if (!t)
+		return NULL;
+	t->call = (struct call){ fn, data };
+	hrtimer_setup(&t->timer, run_timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	hrtimer_start(&t->timer, ns_to_ktime(ns), HRTIMER_MODE_REL);
+	return t;
+}
+
+void kasync_test_timer_stop(void *timer)
+{
+	struct timer_call *t = timer;
+
+	hrtimer_cancel(&t->timer);
+	kfree(t);
+}
+
+/* A fence, with one callback, signalled from hard interrupt context. */
+static const char *fence_name(struct dma_fence *fence)
+{
+	return "kasync_test";
+}
+
+static const struct dma_fence_ops fence_ops = {
+	.get_driver_name = fence_name,
+	.get_timeline_name = fence_name,
+};
+
+struct fence_call {
+	struct dma_fence_cb cb;
+	struct call call;
+};
+
+static void run_fence_cb(struct dma_fence *fence, struct dma_fence_cb *cb)
+{
+	struct fence_call *f = container_of(cb, struct fence_call, cb);
+
+	lockdep_assert_held(dma_fence_spinlock(fence));
+	f->call.fn(f->call.data);
+}
+
+struct fence_signal {
+	struct dma_fence *fence;
+	struct completion done;
+};
+
+static void signal_fence(void *data)
+{
+	struct fence_signal *signal = data;
+
+	dma_fence_signal(signal->fence);
+	complete(&signal->done);
+}
+
+int kasync_test_under_fence_lock(kasync_test_fn fn, void *data)
+{
+	struct fence_call f = { .call = { fn, data } };
+	struct dma_fence *fence = kzalloc(sizeof(*fence), GFP_KERNEL);
+	struct fence_signal signal = { .fence = fence };
+	void *timer;
+	int ret;
+
+	if (!fence)
+		return -ENOMEM;
+	dma_fence_init(fence, &fence_ops, NULL, dma_fence_context_alloc(1), 1);
+	init_completion(&signal.done);
+	ret = dma_fence_add_callback(fence, &f.cb, run_fence_cb);
+	timer = kasync_test_timer_start(1000, signal_fence, &signal);
+	if (timer) {
+		wait_for_completion(&signal.done);
+		kasync_test_timer_stop(timer);
+	} else {
+		dma_fence_signal(fence);
+		ret = -ENOMEM;
+	}
+	dma_fence_put(fence);
+	return ret;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+#ifndef KASYNC_TEST_HELPERS_H
+#define KASYNC_TEST_HELPERS_H
+
+#include <linux/types.h>
+
+typedef void (*kasync_test_fn)(void *data);
+
+bool kasync_test_in_hardirq(void);
+void kasync_test_irq(kasync_test_fn fn, void *data);
+void kasync_test_all_cpus(kasync_test_fn fn, void *data);
+void *kasync_test_timer_start(u64 ns, kasync_test_fn fn, void *data);
+void kasync_test_timer_stop(void *timer);
+int kasync_test_under_fence_lock(kasync_test_fn fn, void *data);
+
+#endif
