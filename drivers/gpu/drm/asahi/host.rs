@@ -33,5 +33,6 @@ pub(crate) mod firmware {
 pub(crate) mod job {
     pub(crate) mod barrier;
     pub(crate) mod command;
+    pub(crate) mod compute;
     pub(crate) mod render;
 }

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Tests of compute commands: what is written is followed from the command on, as the firmware does.
+
+use super::super::command::{
+    Parser,
+    Work, //
+};
+use super::*;
+use std::convert::Infallible;
+
+const COMMON: Common = Common {
+    queue: 0x1_0003,
+    usc_exec_base: 0x11_0000_0000,
+    queue_info: 0xffff_ffa0_0000_1000,
+    notifier: 0xffff_ffa0_0000_2000,
+    notifier_tail: 0xffff_ffa0_0000_20a8,
+    stats: 0xffff_ffa0_0000_3000,
+    preempt1_size: 0x7f80,
+};
+
+const TURN: Turn = Turn {
+    vm_slot: 9,
+    counter: 0x1_0000_0001,
+    event_seq: 0x1_0000_0002,
+    slot: 77,
+    host_stamp: 0xffff_ffa8_0000_0100,
+    firmware_stamp: 0xffff_ffa0_0000_4100,
+    value: 0x4d00_0300,
+};
+
+/// Memory that keeps to its bounds.
+struct Image {
+    command: Vec<u8>,
+    sequence: Vec<u8>,
+}
+
+impl Memory for Image {
+    type Error = Infallible;
+
+    fn write(&mut self, part: Part, offset: usize, bytes: &[u8]) -> Result<(), Infallible> {
+        let memory = match part {
+            Part::Command => &mut self.command,
+            Part::Sequence => &mut self.sequence,
+        };
+        memory[offset..offset + bytes.len()].copy_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// A command buffer with one compute command, which has `attachments` of growing size.
+fn buffer(attachments: u64) -> Vec<u8> {
+    let mut bytes = vec![4, 0, attachments as u8 * 24, 0, 0xff, 0xff, 0xff, 0xff];
+    for i in 0..attachments {
+        bytes.extend(
+            [i << 20, 128 * i + 1, 0]
+                .iter()
+                .flat_map(|w| w.to_le_bytes()),
+        );
+    }
+    bytes.extend([1, 0, 64, 0, 0xff, 0xff, 0xff, 0xff]);
+    let helper = 0x5678_u64 << 32 | 0x1234;
+    for word in [5 << 32, 0x1000, 0x2000, 0x3000, helper, 0xabcd, 0, 0_u64] {
+        bytes.extend(word.to_le_bytes());
+    }
+    bytes
+}
+
+/// The command, the end of its sequence, and what its place was.
+fn build(attachments: u64, user: (u64, u64), last: bool) -> (RunCompute, Vec<u8>, Place) {
+    let bytes = buffer(attachments);
+    let commands: Vec<_> = Parser::new(&bytes).collect::<Result<_, _>>().unwrap();
+    let Work::Compute(compute) = commands[0].work else {
+        panic!("{commands:?}");
+    };
+    let place = Place {
+        command: 0xffff_ffa6_0000_0000,
+        sequence: 0xffff_ffa0_0001_0000,
+        timestamps: 0xffff_ffa8_0000_0200,
+        preemption: 0x70_0000_0000,
+        user_start: user.0,
+        user_end: user.1,
+    };
+    let mut image = Image {
+        command: vec![0; RunCompute::SIZE],
+        sequence: vec![0; MAX_SEQUENCE],
+    };
+    let Ok(sequence) = describe(&compute, &COMMON, &place, last, &mut image);
+    let Ok(()) = TURN.write(sequence, &mut image);
+    let command = <RunCompute as Value>::read(&image.command);
+    assert_eq!(
+        command.get(RunCompute::MICROSEQUENCE_SIZE) as usize,
+        sequence.size()
+    );
+    let unused = image.sequence.split_off(sequence.size());
+    assert!(unused.iter().all(|&b| b == 0));
+    (command, image.sequence, place)
+}
+
+fn opcodes(sequence: &[u8]) -> Vec<(usize, u32)> {
+    let mut ops = Vec::new();
+    let mut at = 0;
+    while at < sequence.len() {
+        let header = <u32 as Value>::read(&sequence[at..]);
+        ops.push((at, header));
+        at += match header & agx_abi::microsequence::OPCODE_MASK {
+            StartCompute::OPCODE => StartCompute::SIZE,
+            Timestamp::OPCODE => Timestamp::SIZE,
+            WaitForIdle::OPCODE => WaitForIdle::SIZE,
+            FinalizeCompute::OPCODE => FinalizeCompute::SIZE,
+            RetireStamp::OPCODE => RetireStamp::SIZE,
+            unknown => panic!("opcode {unknown:#x} at {at:#x}"),
+        };
+    }
+    ops
+}
+
+#[test]
+fn the_order_of_operations() {
+    let headers = |user| {
+        let (_, sequence, _) = build(0, user, false);
+        let ops = opcodes(&sequence);
+        ops.into_iter().map(|(_, h)| h).collect::<Vec<_>>()
+    };
+    assert_eq!(headers((0, 0)), [0x29, 0x80_0001, 0x2a, 0x4000_0018]);
+    let with = [0x29, 0x8000_0019, 0x80_0001, 0x19, 0x2a, 0x4000_0018];
+    for user in [(8, 0), (0, 8), (8, 16)] {
+        assert_eq!(headers(user), with);
+    }
+    assert_eq!(build(0, (8, 8), false).1.len(), MAX_SEQUENCE);
+}
+
+#[test]
+fn the_command() {
+    let (command, _, place) = build(0, (0x10, 0x20), true);
+    assert_eq!(command.get(RunCompute::TAG), 3);
+    assert_eq!(command.get(RunCompute::COUNTER), TURN.counter);
+    assert_eq!(command.get(RunCompute::VM_SLOT), 9);
+    assert_eq!(command.get(RunCompute::NOTIFIER), COMMON.notifier);
+    assert_eq!(command.get(RunCompute::MICROSEQUENCE), place.sequence);
+    assert_eq!(command.get(RunCompute::CLIENT_SEQUENCE), 3);
+
+    let p1 = command.get(RunCompute::JOB_PARAMS1);
+    assert_eq!(p1.get(JobParameters1::CDM_CTRL_STREAM_BASE), 0x1000);
+    assert_eq!(p1.get(JobParameters1::USC_EXEC_BASE), 0x11_0000_0000);
+    assert_eq!(p1.get(JobParameters1::HELPER_BINARY), 0x1234);
+    assert_eq!(p1.get(JobParameters1::HELPER_CFG), 0x5678);
+    assert_eq!(p1.get(JobParameters1::HELPER_DATA), 0xabcd);
+    let preempt = [
+        JobParameters1::PREEMPT1,
+        JobParameters1::PREEMPT2,
+        JobParameters1::PREEMPT3,
+        JobParameters1::PREEMPT4,
+        JobParameters1::PREEMPT5,
+    ];
+    assert_eq!(
+        preempt.map(|field| p1.get(field) - place.preemption),
+        [0, 0x7f80, 0x7f88, 0x7f90, 0x7f98]
+    );
+
+    let p2 = command.get(RunCompute::JOB_PARAMS2);
+    assert_eq!(p2.get(JobParameters2::PREEMPT1), place.preemption);
+    assert_eq!(p2.get(JobParameters2::CDM_CTRL_STREAM_END), 0x2000);
+
+    let encoder = command.get(RunCompute::ENCODER_PARAMS);
+    assert_eq!(encoder.get(EncoderParams::SAMPLER_HEAP), 0x3000);
+    assert_eq!(encoder.get(EncoderParams::SAMPLER_COUNT), 5);
+    assert_eq!(encoder.get(EncoderParams::SAMPLER_COUNT_PLUS_1), 6);
+
+    let meta = command.get(RunCompute::META);
+    assert_eq!(meta.get(JobMeta::STAMP), TURN.host_stamp);
+    assert_eq!(meta.get(JobMeta::FW_STAMP), TURN.firmware_stamp);
+    assert_eq!(meta.get(JobMeta::STAMP_VALUE), TURN.value);
+    assert_eq!(meta.get(JobMeta::STAMP_SLOT), 77);
+    assert_eq!(meta.get(JobMeta::EVENT_SEQ), 2);
+    assert_eq!(meta.get(JobMeta::FLUSH_STAMPS), 1);
+
+    let pair = |field| {
+        let pointers: TimestampPointers = command.get(field);
+        (
+            pointers.get(TimestampPointers::START),
+            pointers.get(TimestampPointers::END),
+        )
+    };
+    let own = place.timestamps;
+    assert_eq!(pair(RunCompute::TIMESTAMPS), (own, own + 8));
+    assert_eq!(pair(RunCompute::USER_TIMESTAMPS), (0x10, 0x20));
+    assert_eq!(
+        build(0, (0, 0), false)
+            .0
+            .get(RunCompute::META)
+            .get(JobMeta::FLUSH_STAMPS),
+        0
+    );
+}
+
+#[test]
+fn the_sequence_refers_to_the_command() {
+    let (command, sequence, place) = build(2, (0x10, 0), false);
+    let in_command = |va: u64| (va - place.command) as usize;
+    let ops = opcodes(&sequence);
+
+    let start = <StartCompute as Value>::read(&sequence);
+    assert_eq!(
+        in_command(start.get(StartCompute::JOB_PARAMS1)),
+        RunCompute::JOB_PARAMS1.offset()
+    );
+    assert_eq!(
+        in_command(start.get(StartCompute::JOB_PARAMS2)),
+        RunCompute::JOB_PARAMS2.offset()
+    );
+    assert_eq!(start.get(StartCompute::EVENT_SEQ), TURN.event_seq);
+    assert_eq!(start.get(StartCompute::VM_SLOT), 9);
+    assert_eq!(
+        start.get(StartCompute::COUNTER),
+        command.get(RunCompute::COUNTER)
+    );
+    assert_eq!(start.get(StartCompute::NOTIFIER_BUF), COMMON.notifier_tail);
+
+    for (index, field) in [(1, TimestampPointers::START), (3, TimestampPointers::END)] {
+        let op = <Timestamp as Value>::read(&sequence[ops[index].0..]);
+        assert_eq!(
+            in_command(op.get(Timestamp::UPDATE)),
+            RunCompute::TIMESTAMPS.then(field).offset()
+        );
+        assert_eq!(
+            in_command(op.get(Timestamp::USER_TIMESTAMPS)),
+            RunCompute::USER_TIMESTAMPS.offset()
+        );
+    }
+
+    let at = ops[4].0;
+    let finalize = <FinalizeCompute as Value>::read(&sequence[at..]);
+    let back = finalize.get(FinalizeCompute::RESTART_BRANCH_OFFSET);
+    assert_eq!(at as i32 + back, 0);
+    assert_eq!(finalize.get(FinalizeCompute::STAMP_VALUE), TURN.value);
+    assert_eq!(finalize.get(FinalizeCompute::FW_STAMP), TURN.firmware_stamp);
+    assert_eq!(finalize.get(FinalizeCompute::VM_SLOT), 9);
+    assert_eq!(finalize.get(FinalizeCompute::HAS_ATTACHMENTS), 1);
+}
+
+#[test]
+fn attachments_are_counted_in_lines() {
+    let (_, sequence, _) = build(10, (0, 0), false);
+    let start = <StartCompute as Value>::read(&sequence);
+    assert_eq!(start.get(StartCompute::ATTACHMENT_COUNT), 10);
+    for i in 0..10 {
+        let record = start.get(StartCompute::ATTACHMENTS.at(i));
+        assert_eq!(record.get(Attachment::ADDRESS), (i as u64) << 20);
+        assert_eq!(record.get(Attachment::LINES), i as u32 + 1);
+    }
+    let (_, sequence, _) = build(0, (0, 0), false);
+    let start = <StartCompute as Value>::read(&sequence);
+    assert_eq!(start.get(StartCompute::ATTACHMENT_COUNT), 0);
+}
