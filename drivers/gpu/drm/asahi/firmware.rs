@@ -35,7 +35,6 @@ mod control;
 mod crash;
 mod events;
 mod initdata;
-mod layout;
 mod link;
 mod logs;
 mod message;
@@ -62,6 +61,7 @@ pub(crate) use self::{
     initdata::StatsAddresses,
     message::{
         ContextIds,
+        PipeKind,
         PipeMessage,
         Unmap, //
     },
@@ -81,9 +81,9 @@ use self::{
     },
     initdata::{
         InitData,
-        Parts, //
+        Parts,
+        PIPES, //
     },
-    layout::Layout,
     link::{
         Doorbell,
         Link, //
@@ -92,10 +92,7 @@ use self::{
         LogMemory,
         Logs, //
     },
-    message::{
-        DeviceControl,
-        Event, //
-    },
+    message::DeviceControl,
     power::Power,
     recovery::Recovery,
     rx::RxMemory,
@@ -110,11 +107,20 @@ use crate::{
     hw::{
         ident::GpuId,
         io::IoMapping,
-        Chip,
-        FirmwareAbi, //
+        Chip, //
     },
     mmu::Uat,
     regs::Regs, //
+};
+use agx_abi::{
+    channel::{
+        EventMessage,
+        EVENT_ENTRIES,
+        PIPE_PRIORITIES, //
+    },
+    globals::Globals,
+    init::RuntimePointers,
+    Value, //
 };
 use kasync::{
     block_on,
@@ -134,10 +140,6 @@ use kernel::{
     }, //
 };
 
-/// Kinds of pipe.
-pub(crate) const PIPE_KINDS: usize = 3;
-/// Priorities of a pipe; 0 is the highest.
-pub(crate) const PRIORITIES: usize = 4;
 /// How long the firmware leaves the GPU on when there is nothing to do.
 const IDLE_OFF_DELAY_MS: u32 = 2;
 
@@ -148,21 +150,16 @@ pub(crate) struct Machine<'a> {
     /// come to an end.
     pub(crate) scope: &'a Scope,
     pub(crate) chip: &'static Chip,
-    pub(crate) abi: FirmwareAbi,
     pub(crate) id: &'a GpuId,
     pub(crate) regs: &'a Arc<Regs>,
     pub(crate) uat: &'a Arc<Uat>,
     pub(crate) heaps: &'a Heaps,
     /// The bootloader's memory regions: hw-cal-a, hw-cal-b, globals.
     pub(crate) blobs: [&'a [u8]; 3],
-    /// Physical address of the page table bases, and the addresses that the blobs must know.
+    /// Physical address of the page table bases.
     pub(crate) ttb_base: u64,
-    pub(crate) dummy_page: u64,
-    pub(crate) timestamp_base: u64,
     /// Where the entries of the chip's list of registers are mapped for the firmware.
     pub(crate) io: &'a [(&'static IoMapping, u64)],
-    /// Where the SRAM is mapped for the firmware.
-    pub(crate) sram: Option<u64>,
     /// The buffer manager control page: address on the GPU, and for the firmware.
     pub(crate) buffer_manager: (u64, u64),
     /// What happens at a fault of a shader; 0xb unless somebody debugs.
@@ -179,16 +176,14 @@ pub(crate) struct Machine<'a> {
 /// | [`Firmware::try_submit`], [`Firmware::begin_submission`] | process, signalling sections included |
 /// | [`Firmware::submit`] | task |
 /// | [`Firmware::recheck`], [`Firmware::crash`] | any |
-/// | [`Firmware::new_notifier`] | process, allocates |
 pub(crate) struct Firmware {
     dev: ARef<Device>,
     scope: Scope,
     crash: Crash,
-    layout: &'static Layout,
-    chip: &'static Chip,
     link: Arc<Link>,
     control: Arc<Control>,
-    pipes: [Arc<TxChannel>; PIPE_KINDS * PRIORITIES],
+    /// By [`RuntimePointers::pipe`].
+    pipes: KVec<Arc<TxChannel>>,
     events: Arc<Events>,
     power: Arc<Power>,
     init_data: InitData,
@@ -203,8 +198,7 @@ impl Firmware {
     /// On failure the reason is in the log, nothing runs any more, and the firmware is asleep or dead.
     pub(crate) fn boot(machine: &Machine<'_>) -> Result<Arc<Self>> {
         let dev = machine.dev;
-        let layout = Layout::new(machine.chip.generation, machine.abi).ok_or(ENODEV)?;
-        let blobs = check_blobs(machine, layout)?;
+        let blobs = check_blobs(machine)?;
 
         let scope = machine.scope.child(c"firmware")?;
         let crash = Crash::new(&scope)?;
@@ -212,30 +206,22 @@ impl Firmware {
         let heaps = machine.heaps;
 
         // The rings that we write.
-        let command = |name, doorbell| {
-            let geometry = Geometry::command(layout.command_size);
+        let command = |name, geometry, doorbell| {
             let (state, entries) = (&heaps.shared, &heaps.private);
             TxChannel::new(name, geometry, state, entries, doorbell, &link, &crash)
         };
-        let pipe = |i: usize| {
-            let (priority, kind) = (i / PIPE_KINDS, i % PIPE_KINDS);
-            command(c"pipe", Doorbell::Pipe((priority << 2 | kind) as u8))
-        };
-        let pipes = [
-            pipe(0)?,
-            pipe(1)?,
-            pipe(2)?,
-            pipe(3)?,
-            pipe(4)?,
-            pipe(5)?,
-            pipe(6)?,
-            pipe(7)?,
-            pipe(8)?,
-            pipe(9)?,
-            pipe(10)?,
-            pipe(11)?,
-        ];
-        let device_control = command(c"device control", Doorbell::DeviceControl)?;
+        let mut pipes = KVec::with_capacity(PIPES, GFP_KERNEL)?;
+        for priority in 0..PIPE_PRIORITIES {
+            for kind in PipeKind::ALL {
+                let doorbell = Doorbell::Pipe(kind, priority as u32);
+                pipes.push(command(c"pipe", Geometry::PIPE, doorbell)?, GFP_KERNEL)?;
+            }
+        }
+        let device_control = command(
+            c"device control",
+            Geometry::DEVICE_CONTROL,
+            Doorbell::DeviceControl,
+        )?;
         let fwctl = TxChannel::new(
             c"FwCtl",
             Geometry::FWCTL,
@@ -247,7 +233,6 @@ impl Firmware {
         )?;
         let control = Arc::new(
             Control {
-                abi: machine.abi,
                 device_control,
                 fwctl,
             },
@@ -255,18 +240,16 @@ impl Firmware {
         )?;
 
         // The rings that we read.
-        let event_ring = RxMemory::new(&heaps.shared, 1, 0x100, Event::SIZE)?;
-        let log_rings = LogMemory::new(&heaps.shared, layout.stats_size)?;
+        let event_ring = RxMemory::new(&heaps.shared, 1, EVENT_ENTRIES, EventMessage::SIZE)?;
+        let log_rings = LogMemory::new(&heaps.shared)?;
         let events = Events::new(dev, &crash, &heaps.private, &heaps.shared)?;
 
         let init_data = InitData::new(
             heaps,
             machine.chip,
-            layout,
             &Parts {
                 blobs,
                 io: machine.io,
-                sram: machine.sram,
                 buffer_manager: machine.buffer_manager,
                 pipes: core::array::from_fn(|i| pipes[i].addresses()),
                 device_control: control.device_control.addresses(),
@@ -279,14 +262,16 @@ impl Firmware {
                 fault_control: machine.fault_control,
             },
         )?;
-        let power = Power::new(&link, init_data.pending_submissions(layout)?)?;
+        let power = Power::new(
+            &link,
+            init_data.globals.field(Globals::PENDING_SUBMISSIONS)?,
+        )?;
 
         let recovery = Recovery::new(
             dev,
             machine.regs,
             &events,
             &crash,
-            layout,
             &init_data.globals,
             &init_data.status,
         )?;
@@ -306,15 +291,13 @@ impl Firmware {
                 dev: dev.into(),
                 scope,
                 crash,
-                layout,
-                chip: machine.chip,
                 link,
                 control,
                 pipes,
                 events,
                 power,
                 init_data,
-                max_frequency_khz: blobs.max_frequency_mhz(layout).map(|mhz| mhz * 1000),
+                max_frequency_khz: blobs.max_frequency_mhz().map(|mhz| mhz * 1000),
                 _rings: (event_ring, log_rings),
             },
             GFP_KERNEL,
@@ -346,7 +329,10 @@ impl Firmware {
             }
         })?;
         self.init_data
-            .set_idle_off_delay(self.layout, IDLE_OFF_DELAY_MS)
+            .globals
+            .field(Globals::IDLE_OFF_DELAY_MS)?
+            .store(IDLE_OFF_DELAY_MS, Relaxed);
+        Ok(())
     }
 
     /// Puts the firmware to sleep and ends all contact, so that the memory it knew can go.
@@ -369,24 +355,23 @@ impl Firmware {
     /// Tells a pipe of `priority` that a queue has work. `EAGAIN` if its ring is full.
     pub(crate) fn try_submit(&self, priority: usize, message: &PipeMessage) -> Result {
         self.pipe(priority, message)?
-            .try_send(&message.encode())
+            .try_send(message.encode().as_bytes())
             .map(|_ticket| ())
     }
 
     /// Tells a pipe of `priority` that a queue has work, as soon as its ring has room.
     pub(crate) async fn submit(&self, priority: usize, message: &PipeMessage) -> Result {
         self.pipe(priority, message)?
-            .send(&message.encode())
+            .send(message.encode().as_bytes())
             .await
             .map(|_ticket| ())
     }
 
     fn pipe(&self, priority: usize, message: &PipeMessage) -> Result<&TxChannel> {
-        let kind = message.pipe as usize;
-        if kind >= PIPE_KINDS || priority >= PRIORITIES {
-            return Err(EINVAL);
-        }
-        Ok(&self.pipes[priority * PIPE_KINDS + kind])
+        let pipe = self
+            .pipes
+            .get(RuntimePointers::pipe(message.kind, priority));
+        Ok(pipe.ok_or(EINVAL)?)
     }
 
     /// A submission begins, or waits for its dependencies: keeps the GPU on, and wakes it.
@@ -419,11 +404,6 @@ impl Firmware {
         self.link.wakes.all();
     }
 
-    /// The notification objects of a new user queue with number `queue`.
-    pub(crate) fn new_notifier(&self, heaps: &Heaps, queue: u32) -> Result<Notifier> {
-        Notifier::new(heaps, self.layout, self.chip.generation, queue)
-    }
-
     /// Addresses of the statistics blocks.
     pub(crate) fn stats(&self) -> StatsAddresses {
         self.init_data.stats
@@ -441,17 +421,15 @@ impl Firmware {
 }
 
 /// Takes the blobs out of their regions, and makes sure that they fit this machine.
-fn check_blobs<'a>(machine: &Machine<'a>, layout: &Layout) -> Result<Blobs<'a>> {
+fn check_blobs<'a>(machine: &Machine<'a>) -> Result<Blobs<'a>> {
     let [hw_cal_a, hw_cal_b, globals] = machine.blobs;
     let expected = Expected {
         chip: machine.chip,
         id: machine.id,
         ttb_base: machine.ttb_base,
-        dummy_page: machine.dummy_page,
-        timestamp_base: machine.timestamp_base,
     };
-    Blobs::new(layout, hw_cal_a, hw_cal_b, globals)
-        .and_then(|blobs| blobs.check(layout, &expected).map(|()| blobs))
+    Blobs::new(hw_cal_a, hw_cal_b, globals)
+        .and_then(|blobs| blobs.check(&expected).map(|()| blobs))
         .map_err(|e| {
             dev_err!(machine.dev, "{e}\n");
             EINVAL

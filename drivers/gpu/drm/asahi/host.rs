@@ -20,7 +20,6 @@ pub(crate) mod regs {
 /// What the driver's `firmware` module has of this kind.
 pub(crate) mod firmware {
     pub(crate) mod blobs;
-    pub(crate) mod layout;
     pub(crate) mod message;
     pub(crate) mod outcome;
     pub(crate) mod ring;

@@ -2,6 +2,8 @@
 
 //! What is known about each chip beforehand, and what its identification registers say.
 //!
+//! Chips of the generations that the driver can identify but not run are not in the tables.
+//!
 //! Nothing here touches hardware: [`ident`] decodes register values that `regs` has read, `chips`
 //! and `io` are tables.
 
@@ -55,29 +57,10 @@ impl Variant {
     }
 }
 
-/// Version of the firmware's interface, as the device tree gives it in `apple,firmware-abi`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FirmwareAbi {
-    /// 12.3 on G13, 12.4 on G14.
-    V12,
-    /// 13.5.
-    V13,
-}
-
-impl FirmwareAbi {
-    /// What `apple,firmware-abi` says, if it is a version that this chip is known to run.
-    pub(crate) fn from_property(abi: [u32; 3], chip: &Chip) -> Option<Self> {
-        let minor = match chip.generation {
-            Generation::G13 => Some(3),
-            Generation::G14 => Some(4),
-            Generation::G14X => None,
-        };
-        match abi {
-            [12, m, _] if Some(m) == minor => Some(FirmwareAbi::V12),
-            [13, 5, _] => Some(FirmwareAbi::V13),
-            _ => None,
-        }
-    }
+/// Whether this driver speaks the firmware interface of version `abi`, as the device tree gives it in
+/// `apple,firmware-abi`.
+pub(crate) const fn is_supported_abi(abi: [u32; 3]) -> bool {
+    matches!(abi, [13, 5, _])
 }
 
 /// Sizes of the buffers that vary between chips.
@@ -114,8 +97,6 @@ pub(crate) struct Chip {
     pub(crate) buffers: Buffers,
     /// What the firmware wants mapped, see [`io`].
     pub(crate) io: &'static [&'static [io::IoMapping]],
-    /// Physical address and size of the GPU's SRAM, where the firmware wants it mapped.
-    pub(crate) sram: Option<(u64, u32)>,
 }
 
 impl Chip {
@@ -153,17 +134,9 @@ mod tests {
 
     #[test]
     fn firmware_versions() {
-        let abi = FirmwareAbi::from_property;
-        assert_eq!(abi([12, 3, 0], &T8103), Some(FirmwareAbi::V12));
-        assert_eq!(abi([12, 4, 0], &T8103), None);
-        assert_eq!(abi([12, 4, 0], &T8112), Some(FirmwareAbi::V12));
-        assert_eq!(abi([12, 3, 0], &T6021), None);
-        assert_eq!(abi([12, 0, 0], &T6021), None);
-        for chip in ALL {
-            assert_eq!(abi([13, 5, 0], chip), Some(FirmwareAbi::V13));
-            assert_eq!(abi([13, 3, 0], chip), None);
-            assert_eq!(abi([0, 0, 0], chip), None);
-            assert_eq!(abi([14, 5, 0], chip), None);
+        assert!(is_supported_abi([13, 5, 0]));
+        for abi in [[0, 0, 0], [12, 3, 0], [13, 3, 0], [14, 5, 0]] {
+            assert!(!is_supported_abi(abi));
         }
     }
 

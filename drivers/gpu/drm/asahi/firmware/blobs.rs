@@ -4,20 +4,25 @@
 //! of Apple's device tree. The driver copies them and fills in what only it can know; here is how it
 //! makes sure beforehand that they are what they should be.
 
-use super::{
-    layout::Layout,
-    message::{
-        word32,
-        word64, //
-    }, //
-};
 use crate::hw::{
     ident::GpuId,
     Chip, //
 };
+use agx_abi::{
+    globals::Globals,
+    hwdata::{
+        HwDataA,
+        HwDataB, //
+    },
+    uat::{
+        DUMMY_PAGE,
+        TIMESTAMP_BASE, //
+    },
+    Value, //
+};
 use kernel::fmt;
 
-/// The blobs, cut to the size that the layout has.
+/// The blobs, cut to the size of their structures.
 #[derive(Clone, Copy)]
 pub(crate) struct Blobs<'a> {
     pub(crate) hw_cal_a: &'a [u8],
@@ -32,10 +37,6 @@ pub(crate) struct Expected<'a> {
     pub(crate) id: &'a GpuId,
     /// Physical address of the page table bases.
     pub(crate) ttb_base: u64,
-    /// Address of each VM's dummy page.
-    pub(crate) dummy_page: u64,
-    /// Address of the timestamp area.
-    pub(crate) timestamp_base: u64,
 }
 
 /// What is wrong with a blob.
@@ -84,48 +85,49 @@ impl fmt::Display for BlobError {
 impl<'a> Blobs<'a> {
     /// Takes the blobs out of their regions.
     pub(crate) fn new(
-        layout: &Layout,
         hw_cal_a: &'a [u8],
         hw_cal_b: &'a [u8],
         globals: &'a [u8],
     ) -> Result<Self, BlobError> {
         Ok(Self {
-            hw_cal_a: cut("hw-cal-a", hw_cal_a, layout.hw_data_a_size)?,
-            hw_cal_b: cut("hw-cal-b", hw_cal_b, layout.hw_data_b.size)?,
-            globals: cut("globals", globals, layout.globals.size)?,
+            hw_cal_a: cut("hw-cal-a", hw_cal_a, HwDataA::SIZE)?,
+            hw_cal_b: cut("hw-cal-b", hw_cal_b, HwDataB::SIZE)?,
+            globals: cut("globals", globals, Globals::SIZE)?,
         })
     }
 
-    /// Whether they fit this machine.
-    pub(crate) fn check(&self, layout: &Layout, expected: &Expected<'_>) -> Result<(), BlobError> {
-        let b = &layout.hw_data_b;
-        let word = |at| u64::from(word32(self.hw_cal_b, at));
-        let double = |at| word64(self.hw_cal_b, at);
-        let cores = expected.id.clusters * expected.id.cores;
+    /// Whether they fit this machine and this driver.
+    pub(crate) fn check(&self, expected: &Expected<'_>) -> Result<(), BlobError> {
+        let b = self.hw_cal_b;
+        let id = expected.id;
         for (name, found, expected) in [
-            ("chip_id", word(b.chip_id), u64::from(expected.chip.chip_id)),
-            ("uat_ttb_base", double(b.ttb_base), expected.ttb_base),
             (
-                "dummy page address",
-                double(b.dummy_page),
-                expected.dummy_page,
+                "chip_id",
+                HwDataB::CHIP_ID.read(b).into(),
+                expected.chip.chip_id.into(),
             ),
             (
+                "uat_ttb_base",
+                HwDataB::UAT_TTB_BASE.read(b),
+                expected.ttb_base,
+            ),
+            ("dummy page", HwDataB::UNK_30.read(b), DUMMY_PAGE),
+            (
                 "timestamp_area_base",
-                double(b.timestamp_base),
-                expected.timestamp_base,
+                HwDataB::TIMESTAMP_AREA_BASE.read(b),
+                TIMESTAMP_BASE,
             ),
             (
                 "gpu_core_id",
-                word(b.gpu_core_id),
-                u64::from(expected.chip.firmware_core_id()),
+                HwDataB::GPU_CORE_ID.read(b).into(),
+                expected.chip.firmware_core_id().into(),
             ),
-            ("num_cores", word(b.num_cores), u64::from(cores)),
             (
-                "do_init",
-                u64::from(word32(self.globals, layout.globals.do_init)),
-                1,
+                "num_cores",
+                HwDataB::NUM_CORES.read(b).into(),
+                (id.clusters * id.cores).into(),
             ),
+            ("do_init", Globals::DO_INIT.read(self.globals).into(), 1u64),
         ] {
             if found != expected {
                 return Err(BlobError::Field {
@@ -139,12 +141,12 @@ impl<'a> Blobs<'a> {
     }
 
     /// The highest clock of the GPU in MHz, as the firmware is told it; `None` if that is missing.
-    pub(crate) fn max_frequency_mhz(&self, layout: &Layout) -> Option<u32> {
-        let b = &layout.hw_data_b;
-        let last = word32(self.hw_cal_b, b.max_pstate) as usize;
-        // The table has 16 entries.
-        (last < 16)
-            .then(|| word32(self.hw_cal_b, b.frequencies + last * 4))
+    pub(crate) fn max_frequency_mhz(&self) -> Option<u32> {
+        let last = HwDataB::MAX_PSTATE.read(self.hw_cal_b) as usize;
+        HwDataB::FREQUENCIES
+            .read(self.hw_cal_b)
+            .get(last)
+            .copied()
             .filter(|&mhz| mhz > 0)
     }
 }
@@ -165,17 +167,26 @@ mod tests {
     use super::*;
     use crate::hw::{
         chips::T8103,
-        ident::IdRegisters,
-        FirmwareAbi, //
+        ident::IdRegisters, //
     };
 
-    fn put(blob: &mut [u8], at: usize, value: u64, size: usize) {
-        blob[at..at + size].copy_from_slice(&value.to_le_bytes()[..size]);
+    /// Blobs in regions that are rounded up to pages.
+    fn regions() -> [Vec<u8>; 3] {
+        let (mut a, mut b, mut g) = (vec![0; 0x8000], vec![0; 0x4000], vec![0; 0x14000]);
+        HwDataA::PWR_STATUS.write(&mut a, 4);
+        HwDataB::CHIP_ID.write(&mut b, 0x8103);
+        HwDataB::UAT_TTB_BASE.write(&mut b, 0xbf00_0000);
+        HwDataB::UNK_30.write(&mut b, 0x7f_ffff_8000);
+        HwDataB::TIMESTAMP_AREA_BASE.write(&mut b, 0xffff_ffae_1000_0000);
+        HwDataB::GPU_CORE_ID.write(&mut b, 11);
+        HwDataB::NUM_CORES.write(&mut b, 8);
+        HwDataB::MAX_PSTATE.write(&mut b, 2);
+        HwDataB::FREQUENCIES.at(2).write(&mut b, 1278);
+        Globals::DO_INIT.write(&mut g, 1);
+        [a, b, g]
     }
 
-    #[test]
-    fn good_and_bad_blobs() {
-        let layout = Layout::new(T8103.generation, FirmwareAbi::V13).unwrap();
+    fn check([a, b, g]: &[Vec<u8>; 3]) -> Result<Option<u32>, String> {
         let id = GpuId::decode(&IdRegisters {
             version: 0x402_1100,
             counts_1: 0x3_0808,
@@ -189,58 +200,49 @@ mod tests {
             chip: &T8103,
             id: &id,
             ttb_base: 0xbf00_0000,
-            dummy_page: 0x7f_ffff_8000,
-            timestamp_base: 0xffff_ffae_1000_0000,
         };
+        let blobs = Blobs::new(a, b, g).map_err(|e| e.to_string())?;
+        blobs.check(&expected).map_err(|e| e.to_string())?;
+        Ok(blobs.max_frequency_mhz())
+    }
 
-        // Regions are rounded up to pages.
-        let (mut a, mut b, mut g) = (vec![0; 0x8000], vec![0; 0x4000], vec![0; 0x14000]);
-        let layout_b = &layout.hw_data_b;
-        a[0x10] = 4;
-        for (at, value, size) in [
-            (layout_b.chip_id, 0x8103, 4),
-            (layout_b.ttb_base, 0xbf00_0000, 8),
-            (layout_b.dummy_page, 0x7f_ffff_8000, 8),
-            (layout_b.timestamp_base, 0xffff_ffae_1000_0000, 8),
-            (layout_b.gpu_core_id, 11, 4),
-            (layout_b.num_cores, 8, 4),
-            (layout_b.max_pstate, 2, 4),
-            (layout_b.frequencies + 8, 1278, 4),
-        ] {
-            put(&mut b, at, value, size);
-        }
-        put(&mut g, layout.globals.do_init, 1, 4);
+    #[test]
+    fn good_blobs() {
+        let mut r = regions();
+        assert_eq!(check(&r), Ok(Some(1278)));
+        HwDataB::MAX_PSTATE.write(&mut r[1], 16);
+        assert_eq!(check(&r), Ok(None));
+    }
 
-        let blobs = Blobs::new(layout, &a, &b, &g).unwrap();
-        assert_eq!(blobs.check(layout, &expected), Ok(()));
-        assert_eq!(blobs.max_frequency_mhz(layout), Some(1278));
-        assert_eq!(blobs.hw_cal_a.len(), 0x421c);
-
-        let err = Blobs::new(layout, &a[..0x4000], &b, &g)
-            .map(|_| ())
-            .unwrap_err();
+    #[test]
+    fn bad_blobs() {
+        let bad = |change: fn(&mut [Vec<u8>; 3])| {
+            let mut r = regions();
+            change(&mut r);
+            check(&r).unwrap_err()
+        };
         assert_eq!(
-            err.to_string(),
+            bad(|r| r[0].truncate(0x4000)),
             "memory region hw-cal-a has 0x4000 bytes, 0x421c needed"
         );
-        let err = Blobs::new(layout, &a, &b, &vec![0; 0x14000])
-            .map(|_| ())
-            .unwrap_err();
-        assert_eq!(err, BlobError::Empty("globals"));
-
-        let mut other = b.clone();
-        put(&mut other, layout_b.chip_id, 0x8112, 4);
-        let err = Blobs::new(layout, &a, &other, &g)
-            .unwrap()
-            .check(layout, &expected)
-            .unwrap_err();
         assert_eq!(
-            err.to_string(),
+            bad(|r| r[2].fill(0)),
+            "memory region globals is empty: bootloader too old?"
+        );
+        assert_eq!(
+            bad(|r| HwDataB::CHIP_ID.write(&mut r[1], 0x8112)),
             "bootloader set chip_id to 0x8112 instead of 0x8103"
         );
-        let mut other = b.clone();
-        put(&mut other, layout_b.max_pstate, 16, 4);
-        let blobs = Blobs::new(layout, &a, &other, &g).unwrap();
-        assert_eq!(blobs.max_frequency_mhz(layout), None);
+        assert_eq!(
+            bad(|r| HwDataB::UAT_TTB_BASE.write(&mut r[1], 0)),
+            "bootloader set uat_ttb_base to 0x0 instead of 0xbf000000"
+        );
+        assert_eq!(
+            bad(|r| {
+                r[2][0] = 1;
+                Globals::DO_INIT.write(&mut r[2], 0);
+            }),
+            "bootloader set do_init to 0x0 instead of 0x1"
+        );
     }
 }

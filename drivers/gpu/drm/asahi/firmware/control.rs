@@ -13,7 +13,6 @@ use super::{
         TxChannel, //
     }, //
 };
-use crate::hw::FirmwareAbi;
 use kernel::{
     prelude::*,
     sync::Arc, //
@@ -25,7 +24,6 @@ use kernel::{
 /// |---|---|
 /// | all async functions | task, or `kasync::block_on` in process context; if cancelled the command may have been sent |
 pub(crate) struct Control {
-    pub(super) abi: FirmwareAbi,
     pub(super) device_control: Arc<TxChannel>,
     pub(super) fwctl: Arc<TxChannel>,
 }
@@ -33,12 +31,15 @@ pub(crate) struct Control {
 impl Control {
     /// Queues a command without ringing: for the one that the firmware is to find when it boots.
     pub(super) fn queue(&self, command: DeviceControl) -> Result<Ticket> {
-        self.device_control.push(&command.encode(self.abi))
+        self.device_control.push(command.encode().as_bytes())
     }
 
     /// Runs a device control command to its end.
     pub(super) async fn run(&self, command: DeviceControl) -> Result {
-        let ticket = self.device_control.send(&command.encode(self.abi)).await?;
+        let ticket = self
+            .device_control
+            .send(command.encode().as_bytes())
+            .await?;
         self.device_control.finished(ticket).await
     }
 
@@ -59,7 +60,7 @@ impl Control {
 
     /// Tells the firmware that a range is about to be unmapped, and waits until it has let go of it.
     pub(crate) async fn unmap(&self, range: Unmap) -> Result {
-        let ticket = self.fwctl.send(&range.encode()).await?;
+        let ticket = self.fwctl.send(range.encode().as_bytes()).await?;
         self.fwctl.finished(ticket).await
     }
 }

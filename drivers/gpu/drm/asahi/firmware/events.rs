@@ -32,6 +32,10 @@ use super::{
     window::Window, //
 };
 use crate::alloc::Heap;
+use agx_abi::event::{
+    initial_stamp,
+    SLOTS, //
+};
 use kasync::sync::{
     Notify,
     OwnedPermit,
@@ -51,9 +55,6 @@ use kernel::{
         SpinLock, //
     }, //
 };
-
-/// Number of event slots.
-pub(crate) const SLOTS: usize = 128;
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Error {
@@ -129,7 +130,7 @@ impl Events {
         let mut slots = KVec::with_capacity(SLOTS, GFP_KERNEL)?;
         for index in 0..SLOTS {
             // So that no two slots ever carry the same value by accident.
-            let first = Stamp((index as u32) << 24);
+            let first = Stamp(initial_stamp(index));
             let word = host.word::<u32>(index * 4)?;
             word.store(first.0, Relaxed);
             let addresses = Addresses {

@@ -14,38 +14,68 @@
 
 use super::{
     blobs::Blobs,
-    layout::Layout,
-    shared::{
-        Shared,
-        Word, //
-    }, //
+    shared::Shared, //
 };
 use crate::{
     alloc::Heaps,
     hw::{
-        io::IoMapping,
+        self,
         Chip, //
     }, //
 };
-use kernel::{
-    prelude::*,
-    sync::atomic::Relaxed, //
+use agx_abi::{
+    channel::{
+        ChannelInfo,
+        PipeKind,
+        PIPE_PRIORITIES, //
+    },
+    globals::Globals,
+    hwdata::{
+        HwDataB,
+        IoMapping, //
+    },
+    init::{
+        self,
+        FwStatus,
+        RuntimePointers,
+        UatLevelInfo, //
+    },
+    uat::{
+        PAGE_BITS,
+        PAGE_SIZE, //
+    },
+    Value, //
 };
+use kernel::prelude::*;
+
+/// Number of pipes: each kind at each priority.
+pub(super) const PIPES: usize = PipeKind::ALL.len() * PIPE_PRIORITIES;
 
 /// Addresses of the state block and the entries of a ring.
-pub(super) type RingAddresses = (u64, u64);
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RingAddresses {
+    pub(super) state: u64,
+    pub(super) entries: u64,
+}
+
+impl From<RingAddresses> for ChannelInfo {
+    fn from(ring: RingAddresses) -> Self {
+        let mut info = Self::zeroed();
+        info.set(Self::STATE, ring.state)
+            .set(Self::RING, ring.entries);
+        info
+    }
+}
 
 /// What the tree refers to and others own.
 pub(super) struct Parts<'a> {
     pub(super) blobs: Blobs<'a>,
     /// Where the firmware's registers are mapped, for each entry of the chip's list.
-    pub(super) io: &'a [(&'static IoMapping, u64)],
-    /// Where the SRAM is mapped, if the chip has it.
-    pub(super) sram: Option<u64>,
+    pub(super) io: &'a [(&'static hw::io::IoMapping, u64)],
     /// The buffer manager control page, as the GPU sees it and as the firmware sees it.
     pub(super) buffer_manager: (u64, u64),
-    /// Pipes: vertex, fragment and compute of the highest priority, and so on.
-    pub(super) pipes: [RingAddresses; 12],
+    /// Pipes, by [`RuntimePointers::pipe`].
+    pub(super) pipes: [RingAddresses; PIPES],
     pub(super) device_control: RingAddresses,
     pub(super) fwctl: RingAddresses,
     pub(super) event: RingAddresses,
@@ -76,145 +106,116 @@ pub(crate) struct StatsAddresses {
     pub(crate) compute: u64,
 }
 
-/// Size of region A and of the largest scratch buffers.
-const REGION_A_SIZE: usize = 0x4000;
-/// Sizes of the statistics buffers: more than what is known of their content.
-const STATS_SIZE: usize = 0x3080;
-/// Where in the statistics buffers the blocks begin.
-const VERTEX_STATS: u64 = 4;
-const FRAGMENT_STATS: u64 = 8;
-const FAULT_INFO_SIZE: usize = 0x80;
-/// In the table it is 0x80.
-const STATUS_SIZE: usize = 0x100;
-
-// Offsets in RuntimePointers, the same everywhere.
-const PIPES: usize = 0x000;
-const DEVICE_CONTROL: usize = 0x0c0;
-const EVENT: usize = 0x0d0;
-const LOG: usize = 0x0e0;
-const TRACE: usize = 0x0f0;
-const STATS: usize = 0x100;
-const VERTEX_STATS_PTR: usize = 0x170;
-const FRAGMENT_STATS_PTR: usize = 0x178;
-const COMPUTE_STATS_PTR: usize = 0x180;
-const HW_DATA_A: usize = 0x188;
-const FAULT_INFO: usize = 0x190;
-const UNK_198: usize = 0x198;
-const HW_DATA_B: [usize; 2] = [0x1a0, 0x1a8];
-const LOG_PAYLOADS: usize = 0x1b0;
-const UNK_1B8: usize = 0x1b8;
-const UNK_1C0: usize = 0x1c0;
-const UNK_1C8: usize = 0x1c8;
-
-/// Bytes of an entry of the list of mapped registers.
-const IO_MAPPING_SIZE: usize = 0x20;
-
-/// Page table levels of the GPU: shift and number of entries.
-const LEVELS: [(u8, u16); 3] = [(36, 8), (25, 2048), (14, 2048)];
-
-impl Shared {
-    fn put32(&self, at: usize, value: u32) -> Result {
-        self.write(at, &value.to_le_bytes())
-    }
-
-    fn put64(&self, at: usize, value: u64) -> Result {
-        self.write(at, &value.to_le_bytes())
-    }
-
-    fn put_ring(&self, at: usize, ring: RingAddresses) -> Result {
-        self.put64(at, ring.0)?;
-        self.put64(at + 8, ring.1)
-    }
-}
+/// Where in the statistics buffers of vertex and fragment work the blocks begin.
+const VERTEX_BLOCK: u64 = 4;
+const FRAGMENT_BLOCK: u64 = 8;
 
 impl InitData {
     /// Builds the tree.
-    pub(super) fn new(
-        heaps: &Heaps,
-        chip: &Chip,
-        layout: &Layout,
-        parts: &Parts<'_>,
-    ) -> Result<Self> {
-        let private = |size| Shared::new(&heaps.private, size);
+    pub(super) fn new(heaps: &Heaps, chip: &Chip, parts: &Parts<'_>) -> Result<Self> {
         let mut others = KVec::new();
         let mut keep = |shared: Shared| -> Result<u64> {
             let va = shared.va();
             others.push(shared, GFP_KERNEL)?;
             Ok(va)
         };
+        let private = |size| Shared::new(&heaps.private, size);
 
         let hw_data_a = Shared::copy_of(&heaps.private, parts.blobs.hw_cal_a)?;
         let hw_data_b = Shared::copy_of(&heaps.private, parts.blobs.hw_cal_b)?;
+        fill_io_mappings(&hw_data_b, chip, parts)?;
+
         let globals = Shared::copy_of(&heaps.private, parts.blobs.globals)?;
-        fill_hw_data_b(&hw_data_b, chip, layout, parts)?;
-        globals.put32(layout.globals.fault_control, parts.fault_control)?;
-        globals.put32(layout.globals.pending_submissions, 0)?;
+        globals.put(Globals::FAULT_CONTROL, parts.fault_control)?;
+        globals.put(Globals::PENDING_SUBMISSIONS, 0)?;
 
-        let status = Shared::new(&heaps.shared, STATUS_SIZE)?;
-        status.put_ring(0, parts.fwctl)?;
+        let status = Shared::new(&heaps.shared, FwStatus::SIZE)?;
+        status.put(FwStatus::FW_CTL, parts.fwctl.into())?;
 
-        let runtime = private(layout.runtime.size)?;
-        for (i, &ring) in parts.pipes.iter().enumerate() {
-            runtime.put_ring(PIPES + i * 16, ring)?;
-        }
-        runtime.put_ring(DEVICE_CONTROL, parts.device_control)?;
-        runtime.put_ring(EVENT, parts.event)?;
-        runtime.put_ring(LOG, parts.log)?;
-        runtime.put_ring(TRACE, parts.trace)?;
-        runtime.put_ring(STATS, parts.stats)?;
-
-        let (vertex, fragment, compute) = (
-            private(STATS_SIZE)?,
-            private(STATS_SIZE)?,
-            private(STATS_SIZE)?,
-        );
-        for at in layout.runtime.fragment_stats {
-            fragment.put32(at, !0)?;
+        let vertex = private(init::STATS_VERTEX_SIZE)?;
+        let fragment = private(init::STATS_FRAGMENT_SIZE)?;
+        let compute = private(init::STATS_COMPUTE_SIZE)?;
+        for at in init::STATS_FRAGMENT_MINUS_ONE {
+            fragment.write(at, &[0xff; 4])?;
         }
         let stats = StatsAddresses {
-            vertex: vertex.va() + VERTEX_STATS,
-            fragment: fragment.va() + FRAGMENT_STATS,
+            vertex: vertex.va() + VERTEX_BLOCK,
+            fragment: fragment.va() + FRAGMENT_BLOCK,
             compute: compute.va(),
         };
-        runtime.put64(VERTEX_STATS_PTR, keep(vertex)?)?;
-        runtime.put64(FRAGMENT_STATS_PTR, keep(fragment)?)?;
-        runtime.put64(COMPUTE_STATS_PTR, keep(compute)?)?;
-        runtime.put64(HW_DATA_A, keep(hw_data_a)?)?;
-        runtime.put64(FAULT_INFO, keep(private(FAULT_INFO_SIZE)?)?)?;
-        runtime.put64(UNK_198, keep(private(0xc0)?)?)?;
-        let hw_data_b = keep(hw_data_b)?;
-        for at in HW_DATA_B {
-            runtime.put64(at, hw_data_b)?;
-        }
-        runtime.put64(LOG_PAYLOADS, parts.log_payloads)?;
-        runtime.put64(UNK_1B8, keep(private(0x1000)?)?)?;
-        if layout.runtime.more_scratch {
-            runtime.put64(UNK_1C0, keep(private(0x300)?)?)?;
-            runtime.put64(UNK_1C8, keep(private(0x1000)?)?)?;
-        }
-        let (gpu, firmware) = parts.buffer_manager;
-        runtime.put64(layout.runtime.buffer_manager, gpu)?;
-        runtime.put64(layout.runtime.buffer_manager + 8, firmware)?;
-        runtime.write(layout.runtime.unk_ff, &[0xff])?;
 
-        let root = private(layout.init_data.size)?;
-        if let Some(version) = layout.init_data.version {
-            for (i, word) in version.iter().enumerate() {
-                root.write(i * 2, &word.to_le_bytes())?;
-            }
+        let runtime = private(RuntimePointers::SIZE)?;
+        for (i, &ring) in parts.pipes.iter().enumerate() {
+            runtime.put(RuntimePointers::PIPES.at(i), ring.into())?;
         }
-        let base = layout.init_data.base;
-        let region_a = Shared::new(&heaps.shared_ro, REGION_A_SIZE)?;
-        root.put64(base, keep(region_a)?)?;
-        root.put64(base + 0x10, keep(runtime)?)?;
-        root.put64(base + 0x18, globals.va())?;
-        root.put64(base + 0x20, status.va())?;
-        fill_page_format(&root, base + 0x28, chip)?;
-        // Without it the firmware refuses to boot: it allocates nothing by itself.
-        root.put32(base + 0xa0, 1)?;
+        for (field, ring) in [
+            (RuntimePointers::DEVICE_CONTROL, parts.device_control),
+            (RuntimePointers::EVENT, parts.event),
+            (RuntimePointers::FW_LOG, parts.log),
+            (RuntimePointers::KTRACE, parts.trace),
+            (RuntimePointers::STATS, parts.stats),
+        ] {
+            runtime.put(field, ring.into())?;
+        }
+        let hw_data_b = keep(hw_data_b)?;
+        let (gpu, firmware) = parts.buffer_manager;
+        for (field, address) in [
+            (RuntimePointers::STATS_VERTEX, keep(vertex)?),
+            (RuntimePointers::STATS_FRAGMENT, keep(fragment)?),
+            (RuntimePointers::STATS_COMPUTE, keep(compute)?),
+            (RuntimePointers::HWDATA_A, keep(hw_data_a)?),
+            (RuntimePointers::HWDATA_B, hw_data_b),
+            (RuntimePointers::HWDATA_B_2, hw_data_b),
+            (
+                RuntimePointers::FAULT_INFO,
+                keep(private(init::FAULT_INFO_SIZE)?)?,
+            ),
+            (
+                RuntimePointers::UNK_198,
+                keep(private(init::UNK_198_SIZE)?)?,
+            ),
+            (RuntimePointers::FW_LOG_PAYLOADS, parts.log_payloads),
+            (
+                RuntimePointers::UNK_1B8,
+                keep(private(init::UNK_1B8_SIZE)?)?,
+            ),
+            (
+                RuntimePointers::UNK_1C0,
+                keep(private(init::UNK_1C0_SIZE)?)?,
+            ),
+            (
+                RuntimePointers::UNK_1C8,
+                keep(private(init::UNK_1C8_SIZE)?)?,
+            ),
+            (RuntimePointers::BUFFER_MGR_CTL_GPU, gpu),
+            (RuntimePointers::BUFFER_MGR_CTL_FW, firmware),
+        ] {
+            runtime.put(field, address)?;
+        }
+        runtime.put(RuntimePointers::UNK_6B38, RuntimePointers::UNK_6B38_VALUE)?;
+
+        let region_a = Shared::new(&heaps.shared_ro, init::REGION_A_SIZE)?;
+        let mut root = init::InitData::zeroed();
+        root.set(init::InitData::VER_INFO, init::InitData::VER_INFO_VALUE)
+            .set(init::InitData::REGION_A, keep(region_a)?)
+            .set(init::InitData::RUNTIME_POINTERS, keep(runtime)?)
+            .set(init::InitData::GLOBALS, globals.va())
+            .set(init::InitData::FW_STATUS, status.va())
+            .set(init::InitData::UAT_PAGE_SIZE, PAGE_SIZE as u16)
+            .set(init::InitData::UAT_PAGE_BITS, PAGE_BITS as u8)
+            .set(
+                init::InitData::UAT_LEVELS,
+                agx_abi::uat::LEVEL_SHIFTS.len() as u8,
+            )
+            .set(
+                init::InitData::UAT_LEVEL_INFO,
+                UatLevelInfo::levels(chip.oas),
+            )
+            // Without it the firmware refuses to boot: it allocates nothing by itself.
+            .set(init::InitData::HOST_MAPPED_FW_ALLOCATIONS, 1);
 
         Ok(Self {
-            root,
+            root: Shared::copy_of(&heaps.private, root.as_bytes())?,
             globals,
             status,
             stats,
@@ -226,58 +227,25 @@ impl InitData {
     pub(super) fn va(&self) -> u64 {
         self.root.va()
     }
-
-    /// The counter of submissions that are on their way, in the globals.
-    pub(super) fn pending_submissions(&self, layout: &Layout) -> Result<Word<u32>> {
-        self.globals.word(layout.globals.pending_submissions)
-    }
-
-    /// Sets how long the firmware waits before it powers the GPU off.
-    pub(super) fn set_idle_off_delay(&self, layout: &Layout, ms: u32) -> Result {
-        self.globals
-            .word::<u32>(layout.globals.idle_off_delay_ms)?
-            .store(ms, Relaxed);
-        Ok(())
-    }
-}
-
-/// Describes the page tables.
-fn fill_page_format(root: &Shared, at: usize, chip: &Chip) -> Result {
-    root.write(at, &0x4000u16.to_le_bytes())?;
-    root.write(at + 2, &[14, LEVELS.len() as u8])?;
-    for (i, (shift, entries)) in LEVELS.into_iter().enumerate() {
-        let at = at + 4 + i * 0x20;
-        root.write(at, &[8, 14, 14, shift])?;
-        root.write(at + 4, &entries.to_le_bytes())?;
-        root.write(at + 6, &0x4000u16.to_le_bytes())?;
-        root.put64(at + 8, 1)?;
-        root.put64(at + 0x10, chip.phys_mask())?;
-        root.put64(at + 0x18, (u64::from(entries) - 1) << shift)?;
-    }
-    Ok(())
 }
 
 /// Lists the mapped registers.
-fn fill_hw_data_b(hw_data_b: &Shared, chip: &Chip, layout: &Layout, parts: &Parts<'_>) -> Result {
-    let layout = &layout.hw_data_b;
-    let list = layout.io_mappings;
-    for at in 0..layout.io_mapping_count {
-        hw_data_b.write(list + at * IO_MAPPING_SIZE, &[0; IO_MAPPING_SIZE])?;
-    }
-    for &(io, va) in parts.io {
-        // Older firmware knows fewer.
-        if io.index >= layout.io_mapping_count {
-            continue;
+fn fill_io_mappings(hw_data_b: &Shared, chip: &Chip, parts: &Parts<'_>) -> Result {
+    for i in 0..HW_DATA_B_IO_MAPPINGS {
+        let io = parts.io.iter().find(|(io, _)| io.index == i);
+        let mut entry = IoMapping::zeroed();
+        if let Some((io, va)) = io {
+            entry
+                .set(IoMapping::PHYS, io.phys)
+                .set(IoMapping::VIRT, *va)
+                .set(IoMapping::SIZE, io.total_size(chip.dies))
+                .set(IoMapping::RANGE_SIZE, io.size)
+                .set(IoMapping::WRITABLE, io.writable.into());
         }
-        let at = list + io.index * IO_MAPPING_SIZE;
-        hw_data_b.put64(at, io.phys)?;
-        hw_data_b.put64(at + 8, va)?;
-        hw_data_b.put32(at + 0x10, io.total_size(chip.dies))?;
-        hw_data_b.put32(at + 0x14, io.size)?;
-        hw_data_b.put64(at + 0x18, u64::from(io.writable))?;
-    }
-    if let (Some(at), Some(sram)) = (layout.sram, parts.sram) {
-        hw_data_b.put64(at, sram)?;
+        hw_data_b.put(HwDataB::IO_MAPPINGS.at(i), entry)?;
     }
     Ok(())
 }
+
+/// Entries of that list.
+const HW_DATA_B_IO_MAPPINGS: usize = HwDataB::IO_MAPPINGS.size() / <IoMapping as Value>::SIZE;

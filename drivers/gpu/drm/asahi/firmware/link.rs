@@ -9,6 +9,14 @@
 use super::crash::Crash;
 use crate::alloc::RtkitBuffer;
 use crate::mmu::Uat;
+use agx_abi::{
+    channel::PipeKind,
+    message::{
+        self,
+        ENDPOINT_DOORBELL,
+        ENDPOINT_FIRMWARE, //
+    }, //
+};
 use core::num::NonZeroU64;
 use kasync::sync::Notify;
 use kernel::{
@@ -33,30 +41,14 @@ use rtkit::{
     Rtkit, //
 };
 
-/// Endpoint of the firmware proper.
-const EP_FIRMWARE: u8 = 0x20;
-/// Endpoint of the doorbells to it.
-const EP_DOORBELL: u8 = 0x21;
-
-/// Bits 63:48 of a message say what it is.
-const fn message(kind: u16, payload: u64) -> u64 {
-    (kind as u64) << 48 | payload
-}
-
-const MSG_INIT: u16 = 0x81;
-const MSG_TX_DOORBELL: u16 = 0x83;
-const MSG_FWCTL_DOORBELL: u16 = 0x84;
 /// The only message of the firmware.
-const MSG_RX_DOORBELL: u64 = message(0x42, 0);
-
-/// The firmware extends the sign of the address itself.
-const INIT_ADDRESS_MASK: u64 = (1 << 44) - 1;
+const RX_DOORBELL: u64 = message::message(message::TYPE_RX_DOORBELL, 0);
 
 /// What the firmware can be told to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Doorbell {
-    /// The ring of a pipe: `type | priority << 2`.
-    Pipe(u8),
+pub(super) enum Doorbell {
+    /// The ring of a pipe, by kind and priority.
+    Pipe(PipeKind, u32),
     /// Nothing: only to be awake.
     Kick,
     /// The device control ring.
@@ -67,12 +59,13 @@ pub(crate) enum Doorbell {
 
 impl Doorbell {
     const fn message(self) -> u64 {
-        match self {
-            Doorbell::Pipe(channel) => message(MSG_TX_DOORBELL, channel as u64),
-            Doorbell::Kick => message(MSG_TX_DOORBELL, 0x10),
-            Doorbell::DeviceControl => message(MSG_TX_DOORBELL, 0x11),
-            Doorbell::FwCtl => message(MSG_FWCTL_DOORBELL, 0),
-        }
+        let channel = match self {
+            Doorbell::Pipe(kind, priority) => message::pipe_doorbell(kind as u32, priority),
+            Doorbell::Kick => message::DOORBELL_KICK,
+            Doorbell::DeviceControl => message::DOORBELL_DEVICE_CONTROL,
+            Doorbell::FwCtl => return message::message(message::TYPE_FW_CTL_DOORBELL, 0),
+        };
+        message::message(message::TYPE_TX_DOORBELL, channel as u64)
     }
 }
 
@@ -118,7 +111,7 @@ impl rtkit::Operations for Callbacks {
     type Buffer = RtkitBuffer;
 
     fn recv_message_early(&self, endpoint: u8, message: u64) -> bool {
-        let known = endpoint == EP_FIRMWARE && message == MSG_RX_DOORBELL;
+        let known = endpoint == ENDPOINT_FIRMWARE && message == RX_DOORBELL;
         if known {
             self.wakes.count.fetch_add(1, Relaxed);
             self.wakes.all();
@@ -211,7 +204,7 @@ impl Link {
             booted => booted,
         };
         booted.map_err(|e| self.boot_failed(was_running, e))?;
-        for endpoint in [EP_FIRMWARE, EP_DOORBELL] {
+        for endpoint in [ENDPOINT_FIRMWARE, ENDPOINT_DOORBELL] {
             rtkit.start_endpoint(endpoint).inspect_err(|_| {
                 dev_err!(
                     self.dev,
@@ -219,10 +212,7 @@ impl Link {
                 );
             })?;
         }
-        rtkit.send_message(
-            EP_FIRMWARE,
-            message(MSG_INIT, init_data & INIT_ADDRESS_MASK),
-        )
+        rtkit.send_message(ENDPOINT_FIRMWARE, message::init(init_data))
     }
 
     fn boot_failed(&self, was_running: bool, error: BootError) -> Error {
@@ -247,7 +237,7 @@ impl Link {
     pub(super) fn ring(&self, doorbell: Doorbell) -> Result {
         self.crash.check()?;
         self.rtkit()?
-            .send_message(EP_DOORBELL, doorbell.message())
+            .send_message(ENDPOINT_DOORBELL, doorbell.message())
             .map_err(|e| self.give_up(fmt!("firmware takes no messages ({e:?})")))
     }
 

@@ -3,11 +3,7 @@
 //! What the firmware says that nobody waits for: its log, traces and statistics.
 
 use super::{
-    message::{
-        log_text,
-        word64,
-        LOG_PAYLOAD_SIZE, //
-    },
+    message::log_text,
     ring::BadIndex,
     rx::{
         RxMemory,
@@ -16,22 +12,27 @@ use super::{
     shared::Shared, //
 };
 use crate::alloc::Heap;
+use agx_abi::{
+    channel::{
+        FwLogMessage,
+        FwLogPayload,
+        KTraceMessage,
+        FW_LOG_ENTRIES,
+        FW_LOG_LEVELS,
+        KTRACE_ENTRIES,
+        STATS_ENTRIES, //
+    },
+    stats,
+    Value, //
+};
 use kernel::{
     device::Device,
     prelude::*,
     sync::aref::ARef, //
 };
 
-/// One log ring for each level.
-pub(super) const LEVELS: usize = 6;
-/// Entries of a log ring.
-const LOG_ENTRIES: u32 = 0x100;
-/// Bytes of an entry of the log and trace rings.
-const ENTRY_SIZE: usize = 0x38;
-/// Entries of the trace ring.
-const TRACE_ENTRIES: u32 = 0x200;
-/// Entries of the statistics ring.
-const STATS_ENTRIES: u32 = 0x100;
+/// Bytes of the texts of a level.
+const LEVEL_PAYLOADS: usize = FW_LOG_ENTRIES as usize * FwLogPayload::SIZE;
 
 /// The memory of the rings, for the init data.
 pub(super) struct LogMemory {
@@ -43,12 +44,12 @@ pub(super) struct LogMemory {
 }
 
 impl LogMemory {
-    pub(super) fn new(heap: &Heap, stats_size: usize) -> Result<Self> {
+    pub(super) fn new(heap: &Heap) -> Result<Self> {
         Ok(Self {
-            log: RxMemory::new(heap, LEVELS, LOG_ENTRIES, ENTRY_SIZE)?,
-            payloads: Shared::new(heap, LEVELS * LOG_ENTRIES as usize * LOG_PAYLOAD_SIZE)?,
-            trace: RxMemory::new(heap, 1, TRACE_ENTRIES, ENTRY_SIZE)?,
-            stats: RxMemory::new(heap, 1, STATS_ENTRIES, stats_size)?,
+            log: RxMemory::new(heap, FW_LOG_LEVELS, FW_LOG_ENTRIES, FwLogMessage::SIZE)?,
+            payloads: Shared::new(heap, FW_LOG_LEVELS * LEVEL_PAYLOADS)?,
+            trace: RxMemory::new(heap, 1, KTRACE_ENTRIES, KTraceMessage::SIZE)?,
+            stats: RxMemory::new(heap, 1, STATS_ENTRIES, stats::Power::SIZE)?,
         })
     }
 }
@@ -56,10 +57,10 @@ impl LogMemory {
 /// The reading side.
 pub(super) struct Logs {
     dev: ARef<Device>,
-    log: [RxRing<0x10>; LEVELS],
+    log: [RxRing<FwLogMessage>; FW_LOG_LEVELS],
     payloads: Shared,
-    trace: RxRing<0>,
-    stats: RxRing<0>,
+    trace: RxRing<KTraceMessage>,
+    stats: RxRing<stats::Power>,
 }
 
 impl Logs {
@@ -77,12 +78,12 @@ impl Logs {
     /// Reads what there is, at most one round of each ring. Returns whether that was all.
     pub(super) fn drain(&mut self) -> Result<bool, BadIndex> {
         let mut all = true;
-        for level in 0..LEVELS {
-            for left in (0..LOG_ENTRIES).rev() {
-                let Some((_, entry)) = self.log[level].next()? else {
+        for level in 0..FW_LOG_LEVELS {
+            for left in (0..FW_LOG_ENTRIES).rev() {
+                let Some(entry) = self.log[level].next()? else {
                     break;
                 };
-                self.print(level, word64(&entry, 8));
+                self.print(level, entry.get(FwLogMessage::INDEX));
                 all &= left > 0;
             }
         }
@@ -94,14 +95,18 @@ impl Logs {
 
     /// Prints text `index` of `level`.
     fn print(&self, level: usize, index: u64) {
-        let mut payload = [0; LOG_PAYLOAD_SIZE];
-        let text = usize::try_from(index)
+        let mut payload = FwLogPayload::zeroed();
+        if let Some(at) = usize::try_from(index)
             .ok()
-            .filter(|&index| index < LOG_ENTRIES as usize)
-            .map(|index| (level * LOG_ENTRIES as usize + index) * LOG_PAYLOAD_SIZE)
-            .and_then(|at| self.payloads.read(at, &mut payload).ok())
-            .and_then(|()| log_text(&payload));
-        let Some(text) = text else {
+            .filter(|&index| index < FW_LOG_ENTRIES as usize)
+            .map(|index| level * LEVEL_PAYLOADS + index * FwLogPayload::SIZE)
+        {
+            let mut bytes = *payload.as_bytes();
+            // In bounds; otherwise there is no text.
+            let _ = self.payloads.read(at, &mut bytes);
+            payload = FwLogPayload::from_bytes(bytes);
+        }
+        let Some(text) = log_text(&payload) else {
             dev_warn!(
                 self.dev,
                 "firmware log entry {index} of level {level} has no text\n"

@@ -1,24 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The messages of the rings: decoding of what the firmware writes, encoding of what it reads.
-//!
-//! Their fields are not aligned, so entries are put together and taken apart byte by byte.
+//! The messages of the rings, as the driver thinks of them.
 
 use super::stamp::Stamp;
-use crate::hw::FirmwareAbi;
-
-/// The little-endian word at `at`; zero if the entry is too short for it.
-pub(crate) fn word32(entry: &[u8], at: usize) -> u32 {
-    entry
-        .get(at..at + 4)
-        .and_then(|b| b.try_into().ok())
-        .map_or(0, u32::from_le_bytes)
-}
-
-/// The little-endian double word at `at`; zero if the entry is too short for it.
-pub(crate) fn word64(entry: &[u8], at: usize) -> u64 {
-    u64::from(word32(entry, at)) | u64::from(word32(entry, at + 4)) << 32
-}
+pub(crate) use agx_abi::channel::PipeKind;
+use agx_abi::channel::{
+    self,
+    device_control,
+    event,
+    ChannelErrorEvent,
+    DeviceControlMessage,
+    EventMessage,
+    FlagEvent,
+    FwCtlMessage,
+    FwLogPayload,
+    TimeoutEvent, //
+};
 
 /// A message of the event ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,15 +31,6 @@ pub(crate) enum Event {
         /// Slot of the command.
         slot: Option<u32>,
     },
-    /// A tiled vertex buffer needs more memory.
-    GrowTvb {
-        /// Slot of the VM.
-        vm_slot: u32,
-        /// Slot of the buffer.
-        buffer_slot: u32,
-        /// To be given back in the acknowledgement.
-        counter: u32,
-    },
     /// One work queue could not go on. Others are not affected.
     ChannelError {
         /// Why.
@@ -54,41 +42,39 @@ pub(crate) enum Event {
         /// The last command that is lost.
         value: Stamp,
     },
-    /// Of a type whose meaning is not known.
-    Unknown(u32),
+    /// Of a type that is not expected: a tiled vertex buffer that has to grow, or unknown.
+    Other(u32),
 }
 
 impl Event {
-    /// Bytes of an entry.
-    pub(crate) const SIZE: usize = 0x38;
-
     /// Decodes an entry.
-    pub(crate) fn decode(entry: &[u8; Self::SIZE]) -> Self {
-        let word = |at| word32(entry, at);
-        match word(0) {
-            0 => Event::Fault,
-            1 => Event::Flag([word(4), word(8), word(0xc), word(0x10)]),
-            4 => Event::Timeout {
-                counter: word(4),
-                slot: Some(word(0xc)).filter(|&slot| slot != !0),
-            },
-            7 => Event::GrowTvb {
-                vm_slot: word(4),
-                buffer_slot: word(8),
-                counter: word(0xc),
-            },
-            8 => Event::ChannelError {
-                error: word(4),
-                pipe: word(8),
-                slot: word(0xc),
-                value: Stamp(word(0x10)),
-            },
-            other => Event::Unknown(other),
+    pub(crate) fn decode(entry: EventMessage) -> Self {
+        let bytes = *entry.as_bytes();
+        match entry.get(EventMessage::KIND) {
+            event::FAULT => Event::Fault,
+            event::FLAG => Event::Flag(FlagEvent::from_bytes(bytes).get(FlagEvent::FIRING)),
+            event::TIMEOUT => {
+                let timeout = TimeoutEvent::from_bytes(bytes);
+                Event::Timeout {
+                    counter: timeout.get(TimeoutEvent::COUNTER),
+                    slot: u32::try_from(timeout.get(TimeoutEvent::EVENT_SLOT)).ok(),
+                }
+            }
+            event::CHANNEL_ERROR => {
+                let error = ChannelErrorEvent::from_bytes(bytes);
+                Event::ChannelError {
+                    error: error.get(ChannelErrorEvent::ERROR),
+                    pipe: error.get(ChannelErrorEvent::PIPE),
+                    slot: error.get(ChannelErrorEvent::EVENT_SLOT),
+                    value: Stamp(error.get(ChannelErrorEvent::EVENT_VALUE)),
+                }
+            }
+            other => Event::Other(other),
         }
     }
 }
 
-/// Name of a [`Event::ChannelError`].
+/// Name of the error of an [`Event::ChannelError`].
 pub(crate) const fn channel_error_name(error: u32) -> &'static str {
     match error {
         0 => "memory error",
@@ -107,7 +93,7 @@ pub(crate) enum DeviceControl {
     DestroyContext {
         /// Its address.
         address: u64,
-        /// The bytes 0x23, 0x00, 0x01 and 0x04 of it.
+        /// What the firmware keeps in it to find its own tables.
         ids: ContextIds,
     },
     /// Go on with a work queue after [`Event::ChannelError`].
@@ -121,78 +107,72 @@ pub(crate) enum DeviceControl {
     },
 }
 
-/// What the firmware keeps in a context to find its own tables.
+/// What the firmware keeps in a context to find its own tables, by the names of
+/// [`agx_abi::queue::GpuContextData`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ContextIds {
-    /// Byte 0x23.
+    pub(crate) queue_table_index: u8,
+    pub(crate) pid_table_index: u8,
+    pub(crate) unk_4: u8,
     pub(crate) unk_23: u8,
-    /// Bytes 0x00, 0x01, 0x04.
-    pub(crate) unk_00: [u8; 3],
 }
 
 impl DeviceControl {
-    /// Most bytes that any of them has.
-    const LENGTH: usize = 0x30;
-
     /// No context, but destroying it makes the firmware clean its whole data cache.
     pub(crate) const FLUSH: Self = DeviceControl::DestroyContext {
         address: 0,
         ids: ContextIds {
+            queue_table_index: 0xff,
+            pid_table_index: 0xff,
+            unk_4: 0,
             unk_23: 0,
-            unk_00: [0xff, 0xff, 0],
         },
     };
 
-    /// The entry of the ring. Ring entries may be longer: the rest is zero.
-    pub(crate) fn encode(&self, abi: FirmwareAbi) -> [u8; Self::LENGTH] {
-        let mut entry = [0; Self::LENGTH];
-        let mut put = |at: usize, bytes: &[u8]| entry[at..at + bytes.len()].copy_from_slice(bytes);
-
-        // One type was inserted at 0x0d with 13.3.
-        let id = match self {
-            DeviceControl::RecoverChannel { .. } => 0x0e,
-            DeviceControl::DestroyContext { .. } => 0x17,
-            DeviceControl::Initialize => 0x19,
-        } + match abi {
-            FirmwareAbi::V12 => 0u32,
-            FirmwareAbi::V13 => 1,
+    /// The entry of the ring.
+    pub(crate) fn encode(&self) -> DeviceControlMessage {
+        let bytes = match *self {
+            DeviceControl::Initialize => {
+                let mut message = DeviceControlMessage::zeroed();
+                message.set(DeviceControlMessage::KIND, device_control::INITIALIZE);
+                *message.as_bytes()
+            }
+            DeviceControl::DestroyContext { address, ids } => {
+                use channel::DestroyContext as Message;
+                let mut message = Message::zeroed();
+                message
+                    .set(Message::KIND, device_control::DESTROY_CONTEXT)
+                    .set(Message::UNK_23, ids.unk_23)
+                    .set(Message::QUEUE_TABLE_INDEX, ids.queue_table_index)
+                    .set(Message::PID_TABLE_INDEX, ids.pid_table_index)
+                    .set(Message::UNK_CONTEXT_4, ids.unk_4)
+                    .set(Message::CONTEXT, address);
+                *message.as_bytes()
+            }
+            DeviceControl::RecoverChannel {
+                pipe,
+                queue_info,
+                value,
+            } => {
+                use channel::RecoverChannel as Message;
+                let mut message = Message::zeroed();
+                message
+                    .set(Message::KIND, device_control::RECOVER_CHANNEL)
+                    .set(Message::PIPE, pipe)
+                    .set(Message::QUEUE, queue_info)
+                    .set(Message::EVENT_VALUE, value.0);
+                *message.as_bytes()
+            }
         };
-        put(0, &id.to_le_bytes());
-
-        match (self, abi) {
-            (DeviceControl::Initialize, _) => (),
-            (DeviceControl::DestroyContext { address, ids }, FirmwareAbi::V12) => {
-                put(0x8, &[ids.unk_23]);
-                put(0x14, &ids.unk_00);
-                put(0x1c, &address.to_le_bytes());
-            }
-            (DeviceControl::DestroyContext { address, ids }, FirmwareAbi::V13) => {
-                put(0x8, &[ids.unk_23]);
-                put(0x11, &ids.unk_00);
-                put(0x14, &address.to_le_bytes());
-            }
-            (
-                DeviceControl::RecoverChannel {
-                    pipe,
-                    queue_info,
-                    value,
-                },
-                _,
-            ) => {
-                put(0x4, &pipe.to_le_bytes());
-                put(0x8, &queue_info.to_le_bytes());
-                put(0x10, &value.0.to_le_bytes());
-            }
-        }
-        entry
+        DeviceControlMessage::from_bytes(bytes)
     }
 }
 
 /// A message to a pipe: "this queue has work".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PipeMessage {
-    /// Pipe: 0 vertex, 1 fragment, 2 compute.
-    pub(crate) pipe: u32,
+    /// Which pipe.
+    pub(crate) kind: PipeKind,
     /// Address of the QueueInfo.
     pub(crate) queue_info: u64,
     /// Write index of the queue's ring after this submission.
@@ -204,16 +184,17 @@ pub(crate) struct PipeMessage {
 }
 
 impl PipeMessage {
-    /// The entry of the ring. Ring entries may be longer: the rest is zero.
-    pub(crate) fn encode(&self) -> [u8; 0x30] {
-        let mut entry = [0; 0x30];
-        let mut put = |at: usize, bytes: &[u8]| entry[at..at + bytes.len()].copy_from_slice(bytes);
-        put(0x00, &self.pipe.to_le_bytes());
-        put(0x04, &self.queue_info.to_le_bytes());
-        put(0x0c, &self.write_index.to_le_bytes());
-        put(0x10, &self.slot.to_le_bytes());
-        put(0x14, &u32::from(self.is_new).to_le_bytes());
-        entry
+    /// The entry of the ring.
+    pub(crate) fn encode(&self) -> channel::PipeMessage {
+        use channel::PipeMessage as Message;
+        let mut message = Message::zeroed();
+        message
+            .set(Message::KIND, self.kind as u32)
+            .set(Message::QUEUE, self.queue_info)
+            .set(Message::WRITE_PTR, self.write_index)
+            .set(Message::EVENT_SLOT, self.slot)
+            .set(Message::IS_NEW, self.is_new.into());
+        message
     }
 }
 
@@ -222,7 +203,7 @@ impl PipeMessage {
 pub(crate) struct Unmap {
     /// Where it begins.
     pub(crate) address: u64,
-    /// Flush slot: a VM slot, or 64 for the kernel half.
+    /// Flush slot: a VM slot, or [`agx_abi::uat::KERNEL_FLUSH_SLOT`].
     pub(crate) slot: u32,
     /// Its length in pages.
     pub(crate) pages: u16,
@@ -230,33 +211,31 @@ pub(crate) struct Unmap {
 
 impl Unmap {
     /// The entry of the ring.
-    pub(crate) fn encode(&self) -> [u8; 0x14] {
-        let mut entry = [0; 0x14];
-        let mut put = |at: usize, bytes: &[u8]| entry[at..at + bytes.len()].copy_from_slice(bytes);
-        put(0x00, &self.address.to_le_bytes());
-        put(0x0c, &self.slot.to_le_bytes());
-        put(0x10, &self.pages.to_le_bytes());
-        put(0x12, &2u16.to_le_bytes());
-        entry
+    pub(crate) fn encode(&self) -> FwCtlMessage {
+        let mut message = FwCtlMessage::zeroed();
+        message
+            .set(FwCtlMessage::ADDRESS, self.address)
+            .set(FwCtlMessage::SLOT, self.slot)
+            .set(FwCtlMessage::PAGES, self.pages)
+            .set(FwCtlMessage::UNK_12, FwCtlMessage::UNK_12_VALUE);
+        message
     }
 }
 
-/// Bytes of a log payload.
-pub(crate) const LOG_PAYLOAD_SIZE: usize = 0xd8;
-
-/// The text of a log payload, up to its end or to the first byte that is not ASCII.
+/// The text of a log payload, up to its end or to the first byte that cannot be printed.
 ///
 /// `None` if it is not a log payload.
-pub(crate) fn log_text(payload: &[u8; LOG_PAYLOAD_SIZE]) -> Option<&str> {
-    if word32(payload, 0) != 3 {
+pub(crate) fn log_text(payload: &FwLogPayload) -> Option<&str> {
+    if payload.get(FwLogPayload::KIND) != FwLogPayload::KIND_VALUE {
         return None;
     }
-    let text = &payload[0x10..];
+    let text = payload.as_bytes().get(FwLogPayload::TEXT.offset()..)?;
+    let printable = |b: &u8| b.is_ascii() && !b.is_ascii_control();
     let end = text
         .iter()
-        .position(|&b| b == 0 || !b.is_ascii() || (b.is_ascii_control() && b != b'\n'))
+        .position(|b| !printable(b))
         .unwrap_or(text.len());
-    core::str::from_utf8(&text[..end]).ok().map(str::trim_end)
+    core::str::from_utf8(&text[..end]).ok()
 }
 
 #[cfg(test)]
@@ -264,31 +243,24 @@ mod tests {
     use super::*;
 
     fn event(words: &[u32]) -> Event {
-        let mut entry = [0; Event::SIZE];
+        let mut entry = [0; 0x38];
         for (i, w) in words.iter().enumerate() {
             entry[i * 4..][..4].copy_from_slice(&w.to_le_bytes());
         }
-        Event::decode(&entry)
+        Event::decode(EventMessage::from_bytes(entry))
+    }
+
+    fn words<const N: usize>(entry: &[u8], at: [usize; N]) -> [u32; N] {
+        at.map(|at| u32::from_le_bytes(entry[at..at + 4].try_into().unwrap()))
     }
 
     #[test]
     fn events() {
         assert_eq!(event(&[0]), Event::Fault);
         assert_eq!(event(&[1, 1, 2, 3, 4]), Event::Flag([1, 2, 3, 4]));
-        assert_eq!(
-            event(&[4, 7, 99, 127]),
-            Event::Timeout {
-                counter: 7,
-                slot: Some(127)
-            }
-        );
-        assert_eq!(
-            event(&[4, 7, 99, !0]),
-            Event::Timeout {
-                counter: 7,
-                slot: None
-            }
-        );
+        for (raw, slot) in [(127, Some(127)), (!0, None)] {
+            assert_eq!(event(&[4, 7, 99, raw]), Event::Timeout { counter: 7, slot });
+        }
         assert_eq!(
             event(&[8, 1, 2, 3, 0x500]),
             Event::ChannelError {
@@ -298,63 +270,61 @@ mod tests {
                 value: Stamp(0x500)
             }
         );
-        assert_eq!(event(&[6]), Event::Unknown(6));
+        assert_eq!(event(&[7, 1, 2, 3]), Event::Other(7));
+        assert_eq!(event(&[6]), Event::Other(6));
     }
 
     #[test]
-    fn types_moved_with_13_3() {
-        let id = |m: DeviceControl, abi| word32(&m.encode(abi), 0);
-        let recover = DeviceControl::RecoverChannel {
+    fn device_control() {
+        let entry = DeviceControl::Initialize.encode();
+        assert_eq!(words(entry.as_bytes(), [0, 4, 8]), [0x1a, 0, 0]);
+
+        let entry = DeviceControl::RecoverChannel {
             pipe: 2,
             queue_info: 0xffff_ffa0_1234_5678,
             value: Stamp(0x1_0200),
-        };
-        for (message, v12, v13) in [
-            (DeviceControl::Initialize, 0x19, 0x1a),
-            (DeviceControl::FLUSH, 0x17, 0x18),
-            (recover, 0x0e, 0x0f),
-        ] {
-            assert_eq!(id(message, FirmwareAbi::V12), v12);
-            assert_eq!(id(message, FirmwareAbi::V13), v13);
         }
-        let entry = recover.encode(FirmwareAbi::V13);
-        assert_eq!(word32(&entry, 4), 2);
-        assert_eq!(word64(&entry, 8), 0xffff_ffa0_1234_5678);
-        assert_eq!(word32(&entry, 0x10), 0x1_0200);
-    }
+        .encode();
+        assert_eq!(
+            words(entry.as_bytes(), [0, 4, 8, 0xc, 0x10]),
+            [0x0f, 2, 0x1234_5678, 0xffff_ffa0, 0x1_0200]
+        );
 
-    #[test]
-    fn destroy_context_is_packed_since_13() {
-        let message = DeviceControl::DestroyContext {
+        let entry = DeviceControl::DestroyContext {
             address: 0xffff_ffa8_0000_0080,
             ids: ContextIds {
+                queue_table_index: 3,
+                pid_table_index: 4,
+                unk_4: 5,
                 unk_23: 2,
-                unk_00: [3, 4, 5],
             },
-        };
-        let v12 = message.encode(FirmwareAbi::V12);
-        assert_eq!((v12[0x8], &v12[0x14..0x17]), (2, &[3, 4, 5][..]));
-        assert_eq!(word64(&v12, 0x1c), 0xffff_ffa8_0000_0080);
-        let v13 = message.encode(FirmwareAbi::V13);
-        assert_eq!((v13[0x8], &v13[0x11..0x14]), (2, &[3, 4, 5][..]));
-        assert_eq!(word64(&v13, 0x14), 0xffff_ffa8_0000_0080);
-        assert_eq!(&v13[0x1c..], &[0; 0x14]);
+        }
+        .encode();
+        let bytes = entry.as_bytes();
+        assert_eq!(
+            words(bytes, [0, 4, 0x14, 0x18]),
+            [0x18, 0, 0x80, 0xffff_ffa8]
+        );
+        assert_eq!((bytes[0x8], &bytes[0x11..0x14]), (2, &[3, 4, 5][..]));
+
+        let flush = DeviceControl::FLUSH.encode();
+        assert_eq!(&flush.as_bytes()[0x8..0x1c][9..12], &[0xff, 0xff, 0]);
+        assert_eq!(words(flush.as_bytes(), [0x14, 0x18]), [0, 0]);
     }
 
     #[test]
     fn pipe_and_unmap() {
         let entry = PipeMessage {
-            pipe: 2,
+            kind: PipeKind::Compute,
             queue_info: 0xffff_ffa0_0000_0100,
             write_index: 5,
             slot: 9,
             is_new: true,
         }
         .encode();
-        assert_eq!(word64(&entry, 4), 0xffff_ffa0_0000_0100);
         assert_eq!(
-            [0, 0xc, 0x10, 0x14].map(|at| word32(&entry, at)),
-            [2, 5, 9, 1]
+            words(entry.as_bytes(), [0, 4, 8, 0xc, 0x10, 0x14]),
+            [2, 0x100, 0xffff_ffa0, 5, 9, 1]
         );
 
         let entry = Unmap {
@@ -363,24 +333,24 @@ mod tests {
             pages: 0x40,
         }
         .encode();
-        assert_eq!(word64(&entry, 0), 0xffff_ffa0_0010_0000);
         assert_eq!(
-            [8, 0xc, 0x10].map(|at| word32(&entry, at)),
-            [0, 64, 0x2_0040]
+            words(entry.as_bytes(), [0, 4, 8, 0xc, 0x10]),
+            [0x10_0000, 0xffff_ffa0, 0, 64, 0x2_0040]
         );
     }
 
     #[test]
     fn log_texts() {
-        let mut payload = [0; LOG_PAYLOAD_SIZE];
-        assert_eq!(log_text(&payload), None);
-        payload[0] = 3;
-        assert_eq!(log_text(&payload), Some(""));
-        payload[0x10..0x17].copy_from_slice(b"hello\n\0");
-        assert_eq!(log_text(&payload), Some("hello"));
-        payload[0x12] = 0xff;
-        assert_eq!(log_text(&payload), Some("he"));
-        payload[0x10..].fill(b'x');
-        assert_eq!(log_text(&payload).map(str::len), Some(0xc8));
+        let text = |kind: u8, bytes: &[u8]| {
+            let mut payload = [0; 0xd8];
+            payload[0] = kind;
+            payload[0x10..][..bytes.len()].copy_from_slice(bytes);
+            log_text(&FwLogPayload::from_bytes(payload)).map(String::from)
+        };
+        assert_eq!(text(2, b"hello"), None);
+        assert_eq!(text(3, b""), Some("".into()));
+        assert_eq!(text(3, b"hello\nworld"), Some("hello".into()));
+        assert_eq!(text(3, b"he\xffllo"), Some("he".into()));
+        assert_eq!(text(3, &[b'x'; 0xc8]).map(|t| t.len()), Some(0xc8));
     }
 }

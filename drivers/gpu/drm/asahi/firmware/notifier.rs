@@ -7,24 +7,23 @@
 //! a job is really handed over, and not when it is queued: else the firmware would hold back the news
 //! of an earlier job until the later one, which may be waiting for just that news, has finished.
 
-use super::{
-    layout::Layout,
-    shared::{
-        Shared,
-        Word, //
-    }, //
+use super::shared::{
+    Shared,
+    Word, //
 };
-use crate::{
-    alloc::Heaps,
-    hw::{
-        FirmwareAbi,
-        Generation, //
-    }, //
+use crate::alloc::Heaps;
+use agx_abi::{
+    event::{
+        self,
+        NotifierList,
+        Threshold, //
+    },
+    Value, //
 };
 use kernel::{
     prelude::*,
     sync::atomic::{
-        Acquire,
+        Relaxed,
         Release, //
     }, //
 };
@@ -35,49 +34,30 @@ pub(crate) struct Notifier {
     list: Shared,
     threshold: Shared,
     expected: Word<u64>,
-    tail: usize,
 }
-
-/// Where in the notifier the queue's number and a constant are.
-const GENERATION: usize = 0x08;
-const UNK_10: usize = 0x10;
-/// Bytes of the list head.
-const LIST_SIZE: usize = 0x18;
 
 impl Notifier {
     /// Objects for the user queue with number `queue`.
-    pub(super) fn new(
-        heaps: &Heaps,
-        layout: &Layout,
-        generation: Generation,
-        queue: u32,
-    ) -> Result<Self> {
-        let size = match (layout.abi, generation) {
-            (FirmwareAbi::V12, Generation::G14) => 0xc0,
-            (FirmwareAbi::V12, _) => 0xa8,
-            (FirmwareAbi::V13, _) => 0xb0,
-        };
-        let notifier = Shared::new(&heaps.private, size)?;
-        let threshold = Shared::new(&heaps.shared, 8)?;
-        // Shared: the firmware does not keep its cache of the list in order.
-        let list = Shared::new(&heaps.shared, LIST_SIZE)?;
+    pub(crate) fn new(heaps: &Heaps, queue: u32) -> Result<Self> {
+        let threshold = Shared::new(&heaps.shared, Threshold::SIZE)?;
 
-        notifier.write(0, &threshold.va().to_le_bytes())?;
-        notifier.write(GENERATION, &queue.to_le_bytes())?;
-        notifier.write(UNK_10, &0x50u32.to_le_bytes())?;
-        let tail = size - 8;
-        if layout.abi == FirmwareAbi::V13 {
-            notifier.write(tail, &[0xff; 8])?;
-        }
-        // An empty list: the second pointer refers to the list itself.
-        list.write(8, &list.va().to_le_bytes())?;
+        let mut notifier = event::Notifier::zeroed();
+        notifier
+            .set(event::Notifier::THRESHOLD, threshold.va())
+            .set(event::Notifier::GENERATION, queue)
+            .set(event::Notifier::UNK_10, event::Notifier::UNK_10_VALUE)
+            .set(event::Notifier::UNK_BUF, event::Notifier::UNK_BUF_VALUE);
+
+        // Shared: the firmware does not keep its cache of the list in order. It is empty: its end
+        // refers to itself.
+        let list = Shared::new(&heaps.shared, NotifierList::SIZE)?;
+        list.put(NotifierList::LAST, list.va())?;
 
         Ok(Self {
-            expected: threshold.word(0)?,
-            notifier,
+            notifier: Shared::copy_of(&heaps.private, notifier.as_bytes())?,
             list,
+            expected: threshold.field(Threshold::COUNT)?,
             threshold,
-            tail,
         })
     }
 
@@ -86,9 +66,9 @@ impl Notifier {
         self.notifier.va()
     }
 
-    /// Address of its last eight bytes, which firmware 13.5 wants to know.
-    pub(crate) fn tail_va(&self) -> u64 {
-        self.notifier.va() + self.tail as u64
+    /// Address of [`event::Notifier::UNK_BUF`] in it, which start operations name.
+    pub(crate) fn unk_buf_va(&self) -> u64 {
+        self.notifier.va() + event::Notifier::UNK_BUF.offset() as u64
     }
 
     /// Address of the list head.
@@ -106,7 +86,7 @@ impl Notifier {
     ///
     /// `&mut`: only the queue's own task does this. The firmware only reads.
     pub(crate) fn expect(&mut self, count: u64) {
-        let total = self.expected.load(Acquire).wrapping_add(count);
+        let total = self.expected.load(Relaxed).wrapping_add(count);
         self.expected.store(total, Release);
     }
 }

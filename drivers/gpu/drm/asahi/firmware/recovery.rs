@@ -24,17 +24,26 @@
 use super::{
     crash::Crash,
     events::Events,
-    layout::Layout,
     outcome::Cause,
     shared::{
         Shared,
         Word, //
     },
-    stamp::PendingStamp, //
+    stamp::Stamp, //
 };
 use crate::regs::{
     fault::FaultInfo,
     Regs, //
+};
+use agx_abi::{
+    event::SLOTS,
+    globals::{
+        Globals,
+        GlobalsFaultInfo,
+        PendingStamp, //
+    },
+    init::FwStatus,
+    Value, //
 };
 use kasync::time;
 use kernel::{
@@ -57,13 +66,7 @@ use kernel::{
 };
 
 /// Entries of the list of commands in flight.
-const PENDING_STAMPS: usize = 256;
-/// Where in `FwStatus` these words are.
-const HALT_COUNT: usize = 0x10;
-const HALTED: usize = 0x20;
-const RESUME: usize = 0x30;
-/// Where in the fault information of the globals the queue's number is.
-const FAULT_QUEUE: usize = 8;
+const PENDING_STAMPS: usize = Globals::PENDING_STAMPS.size() / PendingStamp::SIZE;
 
 /// How long the firmware may take from the event to the halt.
 const HALT_LIMIT: Delta = Delta::from_millis(100);
@@ -75,10 +78,9 @@ pub(super) struct Recovery {
     dev: ARef<Device>,
     regs: Arc<Regs>,
     events: Arc<Events>,
-    layout: &'static Layout,
     crash: Crash,
     globals: Shared,
-    halt_count: Word<u32>,
+    halt_count: Word<u64>,
     halted: Word<u32>,
     resume: Word<u32>,
     /// Halts dealt with.
@@ -91,7 +93,6 @@ impl Recovery {
         regs: &Arc<Regs>,
         events: &Arc<Events>,
         crash: &Crash,
-        layout: &'static Layout,
         globals: &Shared,
         status: &Shared,
     ) -> Result<Self> {
@@ -99,12 +100,11 @@ impl Recovery {
             dev: dev.into(),
             regs: regs.clone(),
             events: events.clone(),
-            layout,
             crash: crash.clone(),
             globals: globals.clone(),
-            halt_count: status.word(HALT_COUNT)?,
-            halted: status.word(HALTED)?,
-            resume: status.word(RESUME)?,
+            halt_count: status.field(FwStatus::HALT_COUNT)?,
+            halted: status.field(FwStatus::HALTED)?,
+            resume: status.field(FwStatus::RESUME)?,
             handled: 0,
         })
     }
@@ -117,7 +117,7 @@ impl Recovery {
                 self.dev,
                 "GPU fault: {fault} (queue {})\n",
                 self.globals
-                    .word::<u32>(self.layout.globals.fault_info + FAULT_QUEUE)?
+                    .field(Globals::FAULT_INFO.then(GlobalsFaultInfo::QUEUE_UUID))?
                     .load(Relaxed)
             ),
             None => dev_err!(self.dev, "GPU stopped: {cause:?}\n"),
@@ -139,26 +139,24 @@ impl Recovery {
 
     /// Marks all commands that were in flight, and clears the list.
     fn mark(&self, cause: Cause, fault: Option<FaultInfo>) -> Result<usize> {
-        let list = self.layout.globals.pending_stamps;
         let mut failed = 0;
-
         for i in 0..PENDING_STAMPS {
-            let info = self.globals.word::<u32>(list + i * 8)?;
-            let value = self.globals.word::<u32>(list + i * 8 + 4)?;
-            let decoded = PendingStamp::decode(
-                self.layout.abi,
-                info.load(Acquire),
-                value.load(Relaxed),
-                super::events::SLOTS as u32,
-            );
-            match decoded {
-                Ok(None) => continue,
-                Ok(Some(pending)) => {
-                    failed += self.events.fail(pending.slot, pending.value, |owner| {
-                        cause.blame(fault, pending.slot, owner)
-                    });
+            let entry = Globals::PENDING_STAMPS.at(i);
+            let info = self.globals.field(entry.then(PendingStamp::INFO))?;
+            let value = self.globals.field(entry.then(PendingStamp::VALUE))?;
+
+            let mut copy = PendingStamp::zeroed();
+            copy.set(PendingStamp::INFO, info.load(Acquire))
+                .set(PendingStamp::VALUE, value.load(Relaxed));
+            match copy.slot() {
+                None => continue,
+                Some(slot) if (slot as usize) < SLOTS => {
+                    let upto = Stamp(copy.get(PendingStamp::VALUE));
+                    failed += self
+                        .events
+                        .fail(slot, upto, |owner| cause.blame(fault, slot, owner));
                 }
-                Err(bad) => dev_err!(self.dev, "pending stamp of event slot {}\n", bad.0),
+                Some(slot) => dev_err!(self.dev, "pending stamp of event slot {slot}\n"),
             }
             value.store(0, Relaxed);
             info.store(0, Relaxed);
@@ -167,7 +165,7 @@ impl Recovery {
     }
 
     /// Waits until the firmware says that it has stopped. Returns how often it has.
-    async fn wait_halted(&self) -> Result<u32> {
+    async fn wait_halted(&self) -> Result<u64> {
         let start = Instant::<Monotonic>::now();
         while self.halted.load(Acquire) == 0 {
             self.crash.check()?;

@@ -3,6 +3,7 @@
 //! Rings that the firmware writes.
 
 use super::{
+    initdata::RingAddresses,
     ring::{
         BadIndex,
         Consumer, //
@@ -13,6 +14,11 @@ use super::{
     }, //
 };
 use crate::alloc::Heap;
+use agx_abi::{
+    channel::ChannelState,
+    Value, //
+};
+use core::marker::PhantomData;
 use kernel::{
     prelude::*,
     sync::atomic::{
@@ -20,11 +26,6 @@ use kernel::{
         Release, //
     }, //
 };
-
-/// Bytes of a state block. The read index is at its beginning.
-const STATE_SIZE: usize = 0x30;
-/// Where in the state block the write index is.
-const WRITE_INDEX: usize = 0x20;
 
 /// One or more rings of the same kind, with their state blocks and their entries one after the other.
 pub(super) struct RxMemory {
@@ -38,7 +39,7 @@ impl RxMemory {
     /// `rings` rings of `count` entries.
     pub(super) fn new(heap: &Heap, rings: usize, count: u32, entry_size: usize) -> Result<Self> {
         Ok(Self {
-            state: Shared::new(heap, rings * STATE_SIZE)?,
+            state: Shared::new(heap, rings * ChannelState::SIZE)?,
             entries: Shared::new(heap, rings * count as usize * entry_size)?,
             entry_size,
             count,
@@ -46,63 +47,70 @@ impl RxMemory {
     }
 
     /// Addresses of the first state block and the first entry, for the firmware.
-    pub(super) fn addresses(&self) -> (u64, u64) {
-        (self.state.va(), self.entries.va())
+    pub(super) fn addresses(&self) -> RingAddresses {
+        RingAddresses {
+            state: self.state.va(),
+            entries: self.entries.va(),
+        }
     }
 
-    /// The reading end of ring `index`.
-    pub(super) fn reader<const SIZE: usize>(&self, index: usize) -> Result<RxRing<SIZE>> {
-        if SIZE > self.entry_size {
+    /// The reading end of ring `index`, whose entries are `E`s.
+    pub(super) fn reader<E: Value>(&self, index: usize) -> Result<RxRing<E>> {
+        if E::SIZE != self.entry_size || E::SIZE > MAX_ENTRY {
             return Err(EINVAL);
         }
+        let state = index * ChannelState::SIZE;
         Ok(RxRing {
             entries: self.entries.clone(),
             first: index * self.count as usize * self.entry_size,
-            entry_size: self.entry_size,
-            read: self.state.word(index * STATE_SIZE)?,
-            write: self.state.word(index * STATE_SIZE + WRITE_INDEX)?,
+            read: self.state.word(state + ChannelState::READ_PTR.offset())?,
+            write: self.state.word(state + ChannelState::WRITE_PTR.offset())?,
             consumer: Consumer::new(self.count),
+            _entry: PhantomData,
         })
     }
 }
 
-/// The reading end of a ring, of whose entries the first `SIZE` bytes matter.
-pub(super) struct RxRing<const SIZE: usize> {
+/// Bytes of the longest entry of any ring.
+const MAX_ENTRY: usize = 0x40;
+
+/// The reading end of a ring.
+pub(super) struct RxRing<E> {
     entries: Shared,
     first: usize,
-    entry_size: usize,
     read: Word<u32>,
     write: Word<u32>,
     consumer: Consumer,
+    _entry: PhantomData<fn() -> E>,
 }
 
-impl<const SIZE: usize> RxRing<SIZE> {
-    /// Takes the next entry: its index and a copy of it.
-    pub(super) fn next(&mut self) -> Result<Option<(u32, [u8; SIZE])>, BadIndex> {
+impl<E: Value> RxRing<E> {
+    /// Takes the next entry.
+    pub(super) fn next(&mut self) -> Result<Option<E>, BadIndex> {
         // Acquire: the entries before it are visible.
         let Some(index) = self.consumer.next(self.write.load(Acquire))? else {
             return Ok(None);
         };
-        let mut entry = [0; SIZE];
-        let at = self.first + index as usize * self.entry_size;
+        let mut entry = [0; MAX_ENTRY];
+        let at = self.first + index as usize * E::SIZE;
         // In bounds by construction; otherwise the entry stays zero.
-        let _ = self.entries.read(at, &mut entry);
+        let _ = self.entries.read(at, &mut entry[..E::SIZE]);
         // Release: the copy is complete before the firmware may write there again.
         self.read.store(self.consumer.advance(), Release);
-        Ok(Some((index, entry)))
+        Ok(Some(E::read(&entry)))
     }
 
-    /// Lets go of all entries without reading them; returns how many.
-    pub(super) fn skip(&mut self) -> Result<u32, BadIndex> {
+    /// Lets go of all entries without reading them.
+    pub(super) fn skip(&mut self) -> Result<(), BadIndex> {
         let write = self.write.load(Acquire);
-        let mut count = 0;
+        let mut any = false;
         while self.consumer.next(write)?.is_some() {
             self.consumer.advance();
-            count += 1;
+            any = true;
         }
-        if count > 0 {
+        if any {
             self.read.store(write, Release);
         }
-        Ok(count)
+        Ok(())
     }
 }

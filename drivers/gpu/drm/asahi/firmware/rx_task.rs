@@ -23,6 +23,7 @@ use super::{
     recovery::Recovery,
     rx::RxRing, //
 };
+use agx_abi::channel::EventMessage;
 use kasync::yield_now;
 use kernel::{
     device::Device,
@@ -41,7 +42,7 @@ pub(super) struct EventTask {
     pub(super) dev: ARef<Device>,
     pub(super) link: Arc<Link>,
     pub(super) crash: Crash,
-    pub(super) ring: RxRing<{ Event::SIZE }>,
+    pub(super) ring: RxRing<EventMessage>,
     pub(super) events: Arc<Events>,
     pub(super) recovery: Recovery,
     pub(super) control: Arc<Control>,
@@ -74,10 +75,10 @@ impl EventTask {
                 self.link
                     .give_up(fmt!("write index {} of the event ring", bad.0))
             })?;
-            let Some((_, entry)) = entry else {
+            let Some(entry) = entry else {
                 return Ok(true);
             };
-            self.event(Event::decode(&entry)).await?;
+            self.event(Event::decode(entry)).await?;
         }
         Ok(false)
     }
@@ -122,7 +123,7 @@ impl EventTask {
                     .await
                     .map_err(|e| self.link.give_up(fmt!("no recovery of a channel: {e:?}")))
             }
-            Event::GrowTvb { .. } | Event::Unknown(_) => {
+            Event::Other(_) => {
                 dev_warn!(self.dev, "unexpected firmware event {event:?}: ignored\n");
                 Ok(())
             }

@@ -9,6 +9,10 @@ use crate::alloc::{
     GpuBox,
     Heap, //
 };
+use agx_abi::{
+    Field,
+    Value, //
+};
 use core::{
     ops::Deref,
     ptr::NonNull, //
@@ -30,6 +34,9 @@ pub(crate) struct Shared(Arc<GpuBox>);
 
 /// Alignment of everything that the firmware gets.
 const ALIGN: usize = 0x80;
+
+/// Size of the largest value that is written as a field.
+const MAX_FIELD: usize = 0x20;
 
 impl Shared {
     /// Allocates `size` bytes.
@@ -65,6 +72,19 @@ impl Shared {
             at,
             owner: self.0.clone(),
         })
+    }
+
+    /// The word that is `field` of the structure `S` here.
+    pub(crate) fn field<S, T: AtomicType + Value>(&self, field: Field<S, T>) -> Result<Word<T>> {
+        self.word(field.offset())
+    }
+
+    /// Gives `field` of the structure `S` here a value.
+    pub(crate) fn put<S, T: Value>(&self, field: Field<S, T>, value: T) -> Result {
+        let mut raw = [0; MAX_FIELD];
+        let raw = raw.get_mut(..T::SIZE).ok_or(EINVAL)?;
+        value.write(raw);
+        self.write(field.offset(), raw)
     }
 
     /// Writes `bytes` to `offset`.

@@ -5,12 +5,11 @@
 //! Each event slot has one, which grows by 0x100 with every command that completes. The low byte
 //! is not ours: it is ignored in comparisons.
 
-use super::ring::BadIndex;
-use crate::hw::FirmwareAbi;
+use agx_abi::event::{
+    stamp_distance,
+    STAMP_STEP, //
+};
 use kernel::fmt;
-
-/// What one command adds.
-const STEP: u32 = 0x100;
 
 /// Value of a stamp.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,12 +18,12 @@ pub(crate) struct Stamp(pub(crate) u32);
 impl Stamp {
     /// The value of the command that follows.
     pub(crate) const fn next(self) -> Self {
-        Self(self.0.wrapping_add(STEP))
+        Self(self.0.wrapping_add(STAMP_STEP))
     }
 
     /// Commands between `earlier` and this; negative if this is the earlier one.
     pub(crate) const fn since(self, earlier: Self) -> i32 {
-        (self.0.wrapping_sub(earlier.0) as i32) >> 8
+        stamp_distance(self.0, earlier.0)
     }
 
     /// Whether a stamp with this value tells that the command with value `target` is complete.
@@ -34,48 +33,13 @@ impl Stamp {
 
     /// Place of the command among the last `count`; `count` is a power of two.
     pub(crate) const fn place(self, count: usize) -> usize {
-        (self.0 >> 8) as usize & (count - 1)
+        (self.0 / STAMP_STEP) as usize & (count - 1)
     }
 }
 
 impl fmt::Debug for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:#x}", self.0)
-    }
-}
-
-/// An entry of the list of commands that were in flight when the firmware halted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct PendingStamp {
-    /// Event slot of the command.
-    pub(crate) slot: u32,
-    /// Value that it is going to write.
-    pub(crate) value: Stamp,
-}
-
-impl PendingStamp {
-    /// Decodes an entry; `None` if it is unused.
-    pub(crate) fn decode(
-        abi: FirmwareAbi,
-        info: u32,
-        value: u32,
-        slots: u32,
-    ) -> Result<Option<Self>, BadIndex> {
-        let shift = match abi {
-            FirmwareAbi::V12 => 3,
-            FirmwareAbi::V13 => 4,
-        };
-        if info & 1 == 0 {
-            return Ok(None);
-        }
-        let slot = info >> shift;
-        if slot >= slots {
-            return Err(BadIndex(slot));
-        }
-        Ok(Some(Self {
-            slot,
-            value: Stamp(value),
-        }))
     }
 }
 
@@ -111,18 +75,5 @@ mod tests {
         assert_eq!(last.next().since(last), 1);
         assert_eq!(last.next().place(128), 0);
         assert_eq!(last.place(128), 127);
-    }
-
-    #[test]
-    fn pending_stamps() {
-        let decode = PendingStamp::decode;
-        assert_eq!(decode(FirmwareAbi::V13, 0x7f0, 5, 128), Ok(None));
-        let entry = decode(FirmwareAbi::V13, 0x7f1, 0x300, 128)
-            .unwrap()
-            .unwrap();
-        assert_eq!((entry.slot, entry.value), (127, Stamp(0x300)));
-        let entry = decode(FirmwareAbi::V12, 0x29, 0x300, 128).unwrap().unwrap();
-        assert_eq!(entry.slot, 5);
-        assert_eq!(decode(FirmwareAbi::V13, 0x801, 0, 128), Err(BadIndex(128)));
     }
 }

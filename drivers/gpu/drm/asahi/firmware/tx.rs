@@ -8,6 +8,7 @@
 
 use super::{
     crash::Crash,
+    initdata::RingAddresses,
     link::{
         Doorbell,
         Link, //
@@ -22,6 +23,19 @@ use super::{
     }, //
 };
 use crate::alloc::Heap;
+use agx_abi::{
+    channel::{
+        ChannelState,
+        DeviceControlMessage,
+        FwCtlMessage,
+        FwCtlState,
+        PipeMessage,
+        DEVICE_CONTROL_ENTRIES,
+        FW_CTL_ENTRIES,
+        PIPE_ENTRIES, //
+    },
+    Value, //
+};
 use kasync::{
     select,
     time, //
@@ -55,32 +69,41 @@ pub(super) const LIMIT: Delta = Delta::from_millis(1000);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Geometry {
     /// Number of entries.
-    pub(super) entries: u32,
+    entries: u32,
     /// Bytes of an entry.
-    pub(super) entry_size: usize,
+    entry_size: usize,
     /// Bytes of the state block.
-    pub(super) state_size: usize,
-    /// Where in the state block the write index is. The read index is at its beginning.
-    pub(super) write_index: usize,
+    state_size: usize,
+    /// Where in the state block the read index is.
+    read_index: usize,
+    /// Where in the state block the write index is.
+    write_index: usize,
 }
 
 impl Geometry {
-    /// A pipe, or device control.
-    pub(super) const fn command(entry_size: usize) -> Self {
+    const fn new<E: Value>(entries: u32) -> Self {
         Self {
-            entries: 0x100,
-            entry_size,
-            state_size: 0x30,
-            write_index: 0x20,
+            entries,
+            entry_size: E::SIZE,
+            state_size: ChannelState::SIZE,
+            read_index: ChannelState::READ_PTR.offset(),
+            write_index: ChannelState::WRITE_PTR.offset(),
         }
     }
 
-    /// FwCtl.
+    /// A pipe.
+    pub(super) const PIPE: Self = Self::new::<PipeMessage>(PIPE_ENTRIES);
+
+    /// Device control.
+    pub(super) const DEVICE_CONTROL: Self =
+        Self::new::<DeviceControlMessage>(DEVICE_CONTROL_ENTRIES);
+
+    /// FwCtl, whose state block is another.
     pub(super) const FWCTL: Self = Self {
-        entries: 0x100,
-        entry_size: 0x14,
-        state_size: 0x20,
-        write_index: 0x10,
+        state_size: FwCtlState::SIZE,
+        read_index: FwCtlState::READ_PTR.offset(),
+        write_index: FwCtlState::WRITE_PTR.offset(),
+        ..Self::new::<FwCtlMessage>(FW_CTL_ENTRIES)
     };
 }
 
@@ -105,7 +128,7 @@ pub(super) struct TxChannel {
     doorbell: Doorbell,
     link: Arc<Link>,
     crash: Crash,
-    addresses: (u64, u64),
+    addresses: RingAddresses,
     #[pin]
     ring: SpinLock<Ring>,
 }
@@ -133,10 +156,13 @@ impl TxChannel {
                 doorbell,
                 link: link.clone(),
                 crash: crash.clone(),
-                addresses: (state.va(), entries.va()),
+                addresses: RingAddresses {
+                    state: state.va(),
+                    entries: entries.va(),
+                },
                 ring <- new_spinlock!(Ring {
                     entry_size: geometry.entry_size,
-                    read: state.word(0)?,
+                    read: state.word(geometry.read_index)?,
                     write: state.word(geometry.write_index)?,
                     entries,
                     producer: Producer::new(geometry.entries),
@@ -147,7 +173,7 @@ impl TxChannel {
     }
 
     /// Addresses of state block and entries, for the firmware.
-    pub(super) fn addresses(&self) -> (u64, u64) {
+    pub(super) fn addresses(&self) -> RingAddresses {
         self.addresses
     }
 

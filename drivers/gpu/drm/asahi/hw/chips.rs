@@ -18,9 +18,6 @@ const fn buffers(preempt3: u32, compute_preempt1: u32, tiling_control: u32) -> B
     }
 }
 
-/// SRAM of the t602x family.
-const T602X_SRAM: Option<(u64, u32)> = Some((0x4_04d6_0000, 0x2_0000));
-
 /// M1.
 pub(crate) static T8103: Chip = Chip {
     chip_id: 0x8103,
@@ -33,22 +30,6 @@ pub(crate) static T8103: Chip = Chip {
     oas: 40,
     buffers: buffers(0x20, 0x7f80, 0xa041),
     io: &[&io::T8103],
-    sram: None,
-};
-
-/// M2. The size of its compute preemption buffer is a guess of all sources.
-pub(crate) static T8112: Chip = Chip {
-    chip_id: 0x8112,
-    generation: Generation::G14,
-    variant: Variant::G,
-    dies: 1,
-    max_clusters: 1,
-    max_cores: 10,
-    max_gps: 4,
-    oas: 40,
-    buffers: buffers(0x20, 0x1_0000, 0xa041),
-    io: &[&io::T8112],
-    sram: None,
 };
 
 /// M1 Pro.
@@ -76,32 +57,6 @@ pub(crate) static T6002: Chip = Chip {
     ..T600X_LIKE
 };
 
-/// M2 Pro.
-pub(crate) static T6020: Chip = Chip {
-    io: &[&io::T602X, &io::T6020_TEMP, &io::CACHES_4],
-    ..T602X_LIKE
-};
-
-/// M2 Max.
-pub(crate) static T6021: Chip = Chip {
-    chip_id: 0x6021,
-    variant: Variant::C,
-    max_clusters: 4,
-    io: &[&io::T602X, &io::T602X_TEMP, &io::CACHES_8],
-    ..T602X_LIKE
-};
-
-/// M2 Ultra. All sources mark these figures as tentative.
-pub(crate) static T6022: Chip = Chip {
-    chip_id: 0x6022,
-    variant: Variant::D,
-    dies: 2,
-    max_clusters: 8,
-    buffers: buffers(0x40, 0x4_b300, 0x18_0340),
-    io: &[&io::T602X, &io::T602X_TEMP, &io::CACHES_8],
-    ..T602X_LIKE
-};
-
 /// What the M1 Pro family has in common, with the figures of its smallest.
 const T600X_LIKE: Chip = Chip {
     chip_id: 0x6000,
@@ -114,26 +69,8 @@ const T600X_LIKE: Chip = Chip {
     oas: 42,
     buffers: buffers(0x20, 0x3_bd00, 0xa540),
     io: &[],
-    sram: None,
-};
-
-/// What the M2 Pro family has in common, with the figures of its smallest.
-const T602X_LIKE: Chip = Chip {
-    chip_id: 0x6020,
-    generation: Generation::G14X,
-    variant: Variant::S,
-    dies: 1,
-    max_clusters: 2,
-    max_cores: 10,
-    max_gps: 4,
-    oas: 42,
-    buffers: buffers(0x40, 0x2_5980, 0x18_0340),
-    io: &[],
-    sram: T602X_SRAM,
 };
 
 /// All of them.
 #[cfg(test)]
-pub(crate) static ALL: [&Chip; 8] = [
-    &T8103, &T8112, &T6000, &T6001, &T6002, &T6020, &T6021, &T6022,
-];
+pub(crate) static ALL: [&Chip; 4] = [&T8103, &T6000, &T6001, &T6002];

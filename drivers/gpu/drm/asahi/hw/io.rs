@@ -104,21 +104,6 @@ pub(super) static T8103: [IoMapping; 10] = [
     rw(13, 0x2_3b73_8000, 0x1000),
 ];
 
-pub(super) static T8112: [IoMapping; 12] = [
-    rw(0, 0x2_04d0_0000, 0x1_4000),
-    ro(1, 0x2_0e10_0000, 0x4000),
-    rw(2, 0x2_3b0c_4000, 0x4000),
-    rw(3, 0x2_0400_0000, 0x2_0000),
-    ro(7, 0x2_3b2c_0000, 0x1000),
-    rw(9, 0x2_04d8_0000, 0x8000),
-    rw(10, 0x2_04d6_1000, 0x1000),
-    rw(11, 0x2_0000_0000, 0xd_6400),
-    rw(16, 0x2_04e0_0000, 0x1_0000),
-    rw(17, 0x2_7d05_0000, 0x4000),
-    rw(18, 0x2_3b3d_0000, 0x1000),
-    ro(19, 0x2_3b3c_0000, 0x1000),
-];
-
 pub(super) static T600X: [IoMapping; 10] = [
     rw(0, 0x4_04d0_0000, 0x1_c000),
     ro(1, 0x2_0e10_0000, 0x4000),
@@ -141,22 +126,6 @@ pub(super) static CACHES_4: [IoMapping; 1] = [CACHES.times(4, 0x100_0000)];
 pub(super) static CACHES_8: [IoMapping; 1] = [CACHES.times(8, 0x100_0000)];
 
 pub(super) static T6002_NIA: [IoMapping; 1] = [rw(15, 0x22_643c_4000, 0x1000)];
-
-pub(super) static T602X: [IoMapping; 10] = [
-    rw(0, 0x4_04d0_0000, 0x14_4000),
-    ro(1, 0x2_0e10_0000, 0x4000),
-    rw(2, 0x2_8e10_6000, 0x4000),
-    rw(3, 0x4_0400_0000, 0x2_0000),
-    rw(9, 0x4_04e0_8000, 0x8000),
-    ro(12, 0x2_8e11_8000, 0x4000),
-    rw(18, 0x2_8e3d_0000, 0x4000),
-    ro(19, 0x2_8e3c_0000, 0x4000),
-    rw(20, 0x2_8e3d_8000, 0x4000),
-    rw(21, 0x4_04ea_c000, 0x4000).per_die(),
-];
-
-pub(super) static T6020_TEMP: [IoMapping; 1] = [ro(7, 0x2_8e46_0000, 0x4000).per_die()];
-pub(super) static T602X_TEMP: [IoMapping; 1] = [ro(7, 0x2_8e47_8000, 0x4000).per_die()];
 
 #[cfg(test)]
 mod tests {
