@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The running firmware: its state, and the loop that does what can be done.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::abi::globals;
+use crate::channels::{Channels, Doorbell, PIPES};
+use crate::chip::Chip;
+use crate::engine::Active;
+use crate::halt::Halt;
+use crate::init::InitData;
+use crate::memory::Memory;
+use crate::objects::Objects;
+use crate::panic::{ensure, Fw};
+use crate::power::Power;
+use crate::queue::Queue;
+use crate::report::{Log, Report};
+use crate::script::Script;
+use crate::stamps::Slots;
+use crate::Counters;
+
+/// Ticks of the timer in a millisecond.
+pub const MS: u64 = 24_000;
+
+/// Everything that exists between INIT and the end.
+pub struct Core {
+    pub(crate) mem: Memory,
+    pub(crate) chip: &'static Chip,
+    pub(crate) script: Script,
+    /// What the host handed over.
+    pub init: InitData,
+    pub(crate) ch: Channels,
+    pub(crate) report: Report,
+    /// Whether Initialize was handled.
+    pub(crate) up: bool,
+    /// By address of their QueueInfo.
+    pub(crate) queues: BTreeMap<u64, Queue>,
+    /// QueueInfos whose memory the firmware has not let go of since the last flush.
+    pub(crate) retired: BTreeSet<u64>,
+    pub(crate) slots: Slots,
+    pub(crate) objects: Objects,
+    /// The compute command being run.
+    pub(crate) active: Option<Active>,
+    /// Commands that failed with a channel error, by QueueInfo.
+    pub(crate) failed: BTreeMap<u64, Active>,
+    pub(crate) halt: Option<Halt>,
+    /// Channels rung while halted or not looked at yet.
+    pub(crate) rung: BTreeSet<usize>,
+    /// Device control was rung.
+    pub(crate) control_rung: bool,
+    pub(crate) power: Power,
+    /// What happened so far.
+    pub counters: Counters,
+    /// Numbers given out to take turns.
+    pub(crate) turn: u64,
+    /// Next index to give to a context.
+    pub(crate) contexts: u8,
+}
+
+impl Core {
+    /// The firmware after INIT.
+    pub fn new(mem: Memory, chip: &'static Chip, script: Script, init: InitData) -> Fw<Self> {
+        let ch = Channels::new(&mem, &init.places)?;
+        let report = Report::new(init.log_payloads, init.globals);
+        let power = Power::new(&mem);
+        let mut core = Self {
+            mem,
+            chip,
+            script,
+            init,
+            ch,
+            report,
+            up: false,
+            queues: BTreeMap::new(),
+            retired: BTreeSet::new(),
+            slots: Slots::default(),
+            objects: Objects::default(),
+            active: None,
+            failed: BTreeMap::new(),
+            halt: None,
+            rung: BTreeSet::new(),
+            control_rung: false,
+            power,
+            counters: Counters::default(),
+            turn: 0,
+            contexts: 0,
+        };
+        let line = format!("agxemu firmware {} for {} started", chip.firmware, chip.gpu);
+        core.log(Log::Info, &line)?;
+        Ok(core)
+    }
+
+    pub(crate) fn log(&mut self, level: Log, line: &str) -> Fw<()> {
+        self.report.log(&self.mem, &mut self.ch, level, line)
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        self.mem.machine().ticks()
+    }
+
+    /// The count of submissions that the host has under way.
+    pub(crate) fn pending_submissions(&self) -> Fw<u32> {
+        let pending = self
+            .mem
+            .u32(self.init.globals + globals::PENDING_SUBMISSIONS as u64)?;
+        ensure!(
+            pending < 1 << 31,
+            "pending_submissions is {pending:#x}: lowered too often"
+        );
+        Ok(pending)
+    }
+
+    /// Takes a doorbell of the host.
+    pub fn doorbell(&mut self, what: Doorbell) -> Fw<()> {
+        self.mem.check_cached()?;
+        match what {
+            Doorbell::Pipe(index) => drop(self.rung.insert(index)),
+            Doorbell::DeviceControl => self.control_rung = true,
+            // The host waits for it with a context's pages in between: done even while halted.
+            Doorbell::FwCtl => self.flush_requests()?,
+            Doorbell::Kick => self.power_on()?,
+            Doorbell::Unknown => {}
+        }
+        Ok(())
+    }
+
+    /// Does everything that can be done now; returns when there will be more.
+    pub fn run(&mut self) -> Fw<Option<u64>> {
+        let mut next = loop {
+            if let Some(deadline) = self.halted()? {
+                break Some(deadline);
+            }
+            if std::mem::take(&mut self.control_rung) {
+                self.control()?;
+            }
+            for index in std::mem::take(&mut self.rung) {
+                debug_assert!(index < PIPES);
+                self.submissions(index)?;
+            }
+            match self.step()? {
+                Step::Progress => {}
+                Step::Until(deadline) => break Some(deadline),
+                Step::Idle => break None,
+            }
+        };
+        if self.halt.is_none() {
+            let housekeeping = self.housekeeping()?;
+            next = [next, housekeeping].into_iter().flatten().min();
+        }
+        self.report.ring(&self.mem);
+        Ok(next)
+    }
+
+    /// Tells the host's log why the firmware ends.
+    pub fn last_words(&mut self, reason: &str) {
+        // The panic may be about the log itself, so a second failure is of no interest.
+        let _ = self.log(Log::Critical, reason);
+        self.report.ring(&self.mem);
+    }
+}
+
+/// What came of an attempt to do something.
+pub(crate) enum Step {
+    /// Something was done.
+    Progress,
+    /// Nothing can be done before this time.
+    Until(u64),
+    /// Nothing can be done before the host does something.
+    Idle,
+}

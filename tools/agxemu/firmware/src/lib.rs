@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The firmware of the AGX coprocessor, as strict as the real one could be.
+//!
+//! ```text
+//!              INIT, init data accepted            Initialize
+//!   waiting ───────────────────────────► started ─────────────► up ◄────────┐
+//!      │                                    │                    │ fault,   │ resume
+//!      │ anything that cannot be accepted   │                    ▼ timeout  │
+//!      └──────────────► crashed ◄───────────┴────────────────── halted ─────┘
+//! ```
+//!
+//! The firmware is a state machine without a thread of its own. Whoever owns it hands in the messages
+//! of its two endpoints with [`Firmware::message`] and calls [`Firmware::run`] after that and at the
+//! time that the last `run` asked for. Both end with a [`Panic`](panic::Panic) when the host did what
+//! firmware cannot accept; the owner makes the crash visible and calls neither again.
+//!
+//! Endpoints: 0x20 takes INIT and carries the doorbell to the host, 0x21 takes the host's doorbells.
+//!
+//! # Captures
+//!
+//! With a capture directory, memory is written out at INIT and at each doorbell, before anything is
+//! done about the message. See [`capture`] for the format.
+
+pub mod abi;
+pub mod capture;
+pub mod channels;
+pub mod chip;
+pub mod compute;
+pub mod control;
+pub mod core;
+pub mod flush;
+pub mod init;
+pub mod iomap;
+pub mod machine;
+pub mod memory;
+pub mod microsequence;
+pub mod panic;
+pub mod queue;
+pub mod report;
+pub mod ring;
+pub mod script;
+pub mod stamps;
+
+mod command;
+mod engine;
+mod halt;
+mod objects;
+mod power;
+mod schedule;
+mod submit;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::capture::Capture;
+use crate::channels::Doorbell;
+use crate::chip::Chip;
+use crate::core::Core;
+use crate::init::InitData;
+use crate::machine::{Level, Machine};
+use crate::memory::Memory;
+use crate::panic::{bail, Fw, Panic};
+use crate::script::Script;
+
+/// Endpoint of INIT.
+pub const ENDPOINT: u8 = 0x20;
+/// Endpoint of the host's doorbells.
+pub const DOORBELLS: u8 = 0x21;
+
+/// What happened so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Doorbells of the host.
+    pub doorbells: u64,
+    /// Jobs started.
+    pub jobs: u64,
+    /// Jobs whose stamps were written.
+    pub completed: u64,
+    /// Launches found in control streams.
+    pub launches: u64,
+    /// Event messages, those that were scripted to be lost included.
+    pub events: u64,
+    /// Flag events among them.
+    pub flags: u64,
+    /// Halts of the GPU.
+    pub halts: u64,
+    /// Flushes of the whole cache.
+    pub flushes: u64,
+}
+
+enum State {
+    Waiting,
+    Running(Box<Core>),
+    Crashed,
+}
+
+/// The firmware.
+pub struct Firmware {
+    machine: Arc<dyn Machine>,
+    chip: &'static Chip,
+    script: Script,
+    capture: Option<Capture>,
+    state: State,
+    counters: Counters,
+}
+
+impl Firmware {
+    /// Firmware of `chip` that was just started.
+    pub fn new(machine: Arc<dyn Machine>, chip: &'static Chip, script: Script) -> Self {
+        let counters = Counters::default();
+        Self {
+            machine,
+            chip,
+            script,
+            capture: None,
+            state: State::Waiting,
+            counters,
+        }
+    }
+
+    /// Captures memory into `directory` from now on.
+    pub fn capture_to(&mut self, directory: PathBuf) {
+        self.capture = Some(Capture::new(directory, self.chip));
+    }
+
+    /// What happened so far.
+    pub fn counters(&self) -> Counters {
+        match &self.state {
+            State::Running(core) => Counters {
+                doorbells: self.counters.doorbells,
+                ..core.counters
+            },
+            _ => self.counters,
+        }
+    }
+
+    /// Whether it ended with a panic.
+    pub fn has_crashed(&self) -> bool {
+        matches!(self.state, State::Crashed)
+    }
+
+    /// Takes a message of the host.
+    ///
+    /// # Errors
+    ///
+    /// The reason of a panic. There is nothing to be done with the firmware after that.
+    pub fn message(&mut self, endpoint: u8, message: u64) -> Fw<()> {
+        let result = match endpoint {
+            ENDPOINT => self.init(message),
+            DOORBELLS => self.doorbell(message),
+            other => {
+                self.warn(&format!(
+                    "message {message:#018x} for unknown endpoint {other:#x}"
+                ));
+                Ok(())
+            }
+        };
+        self.settle(result)
+    }
+
+    /// Does everything that can be done now; returns when to be called again, in timer ticks.
+    ///
+    /// # Errors
+    ///
+    /// As [`Firmware::message`].
+    pub fn run(&mut self) -> Fw<Option<u64>> {
+        let State::Running(core) = &mut self.state else {
+            return Ok(None);
+        };
+        let result = core.run();
+        self.settle(result)
+    }
+
+    fn settle<T>(&mut self, result: Fw<T>) -> Fw<T> {
+        if let Err(Panic(reason)) = &result {
+            self.warn(&format!("firmware panic: {reason}"));
+            self.counters = self.counters();
+            if let State::Running(core) = &mut self.state {
+                core.last_words(reason);
+            }
+            self.state = State::Crashed;
+        }
+        result
+    }
+
+    fn warn(&self, line: &str) {
+        self.machine.log(Level::Warn, line);
+    }
+
+    fn init(&mut self, message: u64) -> Fw<()> {
+        if message >> 48 != 0x81 || (message >> 44) & 0xf != 0 {
+            self.warn(&format!(
+                "unknown message {message:#018x} on endpoint {ENDPOINT:#x}"
+            ));
+            return Ok(());
+        }
+        if !matches!(self.state, State::Waiting) {
+            bail!("INIT sent twice");
+        }
+        let va = init::address(message);
+        self.take_capture("init", message, va);
+        let mem = Memory::new(self.machine.clone());
+        let init = InitData::walk(&mem, self.chip, va)?;
+        self.machine
+            .log(Level::Info, &format!("init data at {va:#x} accepted"));
+        self.state = State::Running(Box::new(Core::new(
+            mem,
+            self.chip,
+            self.script.clone(),
+            init,
+        )?));
+        Ok(())
+    }
+
+    fn doorbell(&mut self, message: u64) -> Fw<()> {
+        self.counters.doorbells += 1;
+        let what = Doorbell::decode(message);
+        let va = match &self.state {
+            State::Running(core) => core.init.va,
+            State::Waiting => match what {
+                // Nothing is behind these.
+                Doorbell::Kick | Doorbell::Unknown => 0,
+                _ => bail!("doorbell {message:#x} ({}) before INIT", what.name()),
+            },
+            State::Crashed => return Ok(()),
+        };
+        self.take_capture(&what.name(), message, va);
+        if self.script.crashes_at_doorbell(self.counters.doorbells) {
+            bail!("scripted crash at doorbell {}", self.counters.doorbells);
+        }
+        match (&mut self.state, what) {
+            (_, Doorbell::Unknown) => self.warn(&format!("unknown doorbell {message:#018x}")),
+            (State::Running(core), what) => core.doorbell(what)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn take_capture(&mut self, ring: &str, message: u64, init_data: u64) {
+        let Some(capture) = &mut self.capture else {
+            return;
+        };
+        let slots = match &self.state {
+            State::Running(core) => core.submitting_contexts(),
+            _ => Vec::new(),
+        };
+        let io = match &self.state {
+            State::Running(core) => &core.init.io[..],
+            _ => &[],
+        };
+        let event = capture::Event {
+            ring,
+            message,
+            init_data,
+            slots: &slots,
+            io,
+        };
+        if let Err(error) = capture.take(&*self.machine, &event) {
+            self.machine.log(
+                Level::Warn,
+                &format!("capture failed, no more captures: {error}"),
+            );
+            self.capture = None;
+        }
+    }
+}

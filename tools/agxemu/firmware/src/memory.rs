@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The firmware's view of memory: context 0, with the coprocessor's rights.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::machine::{Machine, OutsideRam, Role};
+use crate::panic::{bail, Fw, Panic};
+
+/// Size of a page.
+pub const PAGE: u64 = 0x4000;
+
+/// What an entry maps a page as: permission bits and memory attribute together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    FwMmioRw,
+    FwMmioRo,
+    FwSharedRw,
+    FwSharedRo,
+    FwPrivRw,
+    GpuFwSharedRw,
+    GpuFwPrivRw,
+    GpuRoFwPrivRw,
+    GpuSharedRw,
+    GpuSharedRo,
+    GpuSharedWo,
+    /// No mapping that a driver makes.
+    Other,
+}
+
+impl Kind {
+    /// Classifies a page table entry.
+    pub fn of(pte: u64) -> Self {
+        let ap = (pte >> 6) & 3;
+        let uxn = (pte >> 54) & 1;
+        let pxn = (pte >> 53) & 1;
+        let attr = (pte >> 2) & 7;
+        match (ap, uxn, pxn, attr) {
+            (1, 1, 0, 1) => Kind::FwMmioRw,
+            (1, 0, 0, 1) => Kind::FwMmioRo,
+            (1, 1, 0, 2) => Kind::FwSharedRw,
+            (1, 0, 0, 2) => Kind::FwSharedRo,
+            (1, 1, 0, 0) => Kind::FwPrivRw,
+            (0, 1, 1, 2) => Kind::GpuFwSharedRw,
+            (0, 1, 1, 0) => Kind::GpuFwPrivRw,
+            (1, 1, 1, 0) => Kind::GpuRoFwPrivRw,
+            (2, 1, 0, 2) => Kind::GpuSharedRw,
+            (2, 0, 0, 2) => Kind::GpuSharedRo,
+            (2, 0, 1, 2) => Kind::GpuSharedWo,
+            _ => Kind::Other,
+        }
+    }
+
+    /// Whether the firmware caches the page, so that it must be told before the page goes away.
+    pub fn is_cached(pte: u64) -> bool {
+        (pte >> 6) & 3 != 2 && (pte >> 2) & 7 == 0
+    }
+}
+
+/// A copy of a structure in guest memory.
+pub struct Record {
+    /// Where it is.
+    pub va: u64,
+    bytes: Vec<u8>,
+    name: String,
+}
+
+impl Record {
+    /// A little-endian number of `N` bytes at `offset`.
+    fn number<const N: usize>(&self, offset: usize) -> [u8; N] {
+        let mut bytes = [0; N];
+        bytes.copy_from_slice(&self.bytes[offset..offset + N]);
+        bytes
+    }
+
+    /// The byte at `offset`.
+    pub fn u8(&self, offset: usize) -> u8 {
+        self.bytes[offset]
+    }
+
+    /// The 16-bit number at `offset`.
+    pub fn u16(&self, offset: usize) -> u16 {
+        u16::from_le_bytes(self.number(offset))
+    }
+
+    /// The 32-bit number at `offset`.
+    pub fn u32(&self, offset: usize) -> u32 {
+        u32::from_le_bytes(self.number(offset))
+    }
+
+    /// The 64-bit number at `offset`.
+    pub fn u64(&self, offset: usize) -> u64 {
+        u64::from_le_bytes(self.number(offset))
+    }
+
+    /// The bytes of `range`.
+    pub fn bytes(&self, range: std::ops::Range<usize>) -> &[u8] {
+        &self.bytes[range]
+    }
+
+    /// Its size.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Panics unless all of `range` is zero.
+    pub fn zero(&self, range: std::ops::Range<usize>) -> Fw<()> {
+        match self.bytes[range.clone()].iter().position(|&b| b != 0) {
+            None => Ok(()),
+            Some(i) => {
+                let at = range.start + i;
+                bail!(
+                    "{self}: byte {at:#x} is {:#x}, must be zero",
+                    self.bytes[at]
+                )
+            }
+        }
+    }
+
+    /// Panics unless the pointer at `offset` is `want`.
+    pub fn pointer(&self, name: &str, offset: usize, want: u64) -> Fw<()> {
+        self.same(name, self.u64(offset), want)
+    }
+
+    /// Panics unless the word at `offset` is `want`.
+    pub fn word(&self, name: &str, offset: usize, want: u32) -> Fw<()> {
+        self.same(name, u64::from(self.u32(offset)), u64::from(want))
+    }
+
+    fn same(&self, name: &str, got: u64, want: u64) -> Fw<()> {
+        if got != want {
+            bail!("{self}: {name} is {got:#x}, expected {want:#x}");
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {:#x}", self.name, self.va)
+    }
+}
+
+/// Memory as the firmware accesses it.
+///
+/// Remembers each page that it touched through a cached mapping: the firmware may hold lines of it
+/// until the host has it flushed, so the page must not go away before.
+pub struct Memory {
+    machine: Arc<dyn Machine>,
+    cached: RefCell<BTreeMap<u64, u64>>,
+}
+
+impl Memory {
+    /// Memory of `machine`.
+    pub fn new(machine: Arc<dyn Machine>) -> Self {
+        Self {
+            machine,
+            cached: RefCell::new(BTreeMap::new()),
+        }
+    }
+
+    /// The machine.
+    pub fn machine(&self) -> &dyn Machine {
+        &*self.machine
+    }
+
+    fn page(&self, va: u64, write: bool) -> Fw<u64> {
+        let page = self
+            .machine
+            .translate(0, va, Role::Firmware, write)
+            .map_err(|e| {
+                let verb = if write { "write to" } else { "read of" };
+                Panic(format!(
+                    "data abort: {verb} {va:#x}: {:?} at level {}",
+                    e.reason, e.level
+                ))
+            })?;
+        if Kind::is_cached(page.pte) {
+            self.cached.borrow_mut().insert(va & !(PAGE - 1), page.pa);
+        }
+        Ok(page.pa + va % PAGE)
+    }
+
+    /// Calls `part` for each stretch of `va..va+len` that lies in one page.
+    fn parts(
+        &self,
+        va: u64,
+        len: usize,
+        write: bool,
+        mut part: impl FnMut(u64, std::ops::Range<usize>) -> Result<(), OutsideRam>,
+    ) -> Fw<()> {
+        let mut done = 0;
+        while done < len {
+            let at = va.wrapping_add(done as u64);
+            let n = (len - done).min((PAGE - at % PAGE) as usize);
+            let pa = self.page(at, write)?;
+            part(pa, done..done + n).map_err(|e| bus_error(at, e))?;
+            done += n;
+        }
+        Ok(())
+    }
+
+    /// Reads `buf.len()` bytes.
+    pub fn read(&self, va: u64, buf: &mut [u8]) -> Fw<()> {
+        let len = buf.len();
+        self.parts(va, len, false, |pa, range| {
+            self.machine.read_phys(pa, &mut buf[range])
+        })
+    }
+
+    /// Writes `bytes`.
+    pub fn write(&self, va: u64, bytes: &[u8]) -> Fw<()> {
+        self.parts(va, bytes.len(), true, |pa, range| {
+            self.machine.write_phys(pa, &bytes[range])
+        })
+    }
+
+    /// Copies the structure `name` of `len` bytes.
+    pub fn record(&self, name: &str, va: u64, len: usize) -> Fw<Record> {
+        let mut bytes = vec![0; len];
+        self.read(va, &mut bytes)
+            .map_err(|e| Panic(format!("{name}: {e}")))?;
+        Ok(Record {
+            va,
+            bytes,
+            name: name.to_owned(),
+        })
+    }
+
+    /// Reads a word; aligned ones are read at once and before anything read later.
+    pub fn u32(&self, va: u64) -> Fw<u32> {
+        if va % 4 != 0 {
+            let mut bytes = [0; 4];
+            self.read(va, &mut bytes)?;
+            return Ok(u32::from_le_bytes(bytes));
+        }
+        let pa = self.page(va, false)?;
+        self.machine.load_u32(pa).map_err(|e| bus_error(va, e))
+    }
+
+    /// Reads a 64-bit number.
+    pub fn u64(&self, va: u64) -> Fw<u64> {
+        let mut bytes = [0; 8];
+        self.read(va, &mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    /// Writes a word; aligned ones are written at once and after anything written before.
+    pub fn set_u32(&self, va: u64, value: u32) -> Fw<()> {
+        if va % 4 != 0 {
+            return self.write(va, &value.to_le_bytes());
+        }
+        let pa = self.page(va, true)?;
+        self.machine
+            .store_u32(pa, value)
+            .map_err(|e| bus_error(va, e))
+    }
+
+    /// Writes a 64-bit number.
+    pub fn set_u64(&self, va: u64, value: u64) -> Fw<()> {
+        self.write(va, &value.to_le_bytes())
+    }
+
+    /// Reads an aligned word in user context `slot`.
+    pub fn user_u32(&self, slot: u8, va: u64) -> Fw<u32> {
+        if va % 4 != 0 {
+            bail!("data abort: unaligned read of {va:#x} in context {slot}");
+        }
+        let page = self
+            .machine
+            .translate(slot, va, Role::Firmware, false)
+            .map_err(|e| {
+                let at = format!("{va:#x} in context {slot}");
+                Panic(format!(
+                    "data abort: read of {at}: {:?} at level {}",
+                    e.reason, e.level
+                ))
+            })?;
+        self.machine
+            .load_u32(page.pa + va % PAGE)
+            .map_err(|e| bus_error(va, e))
+    }
+
+    /// Panics unless all of `va..va+len` is mapped as one of `kinds`.
+    pub fn expect(&self, what: &str, va: u64, len: u64, kinds: &[Kind]) -> Fw<()> {
+        self.expect_in(0, what, va, len, kinds)
+    }
+
+    /// As [`Memory::expect`], in context `slot`.
+    pub fn expect_in(&self, slot: u8, what: &str, va: u64, len: u64, kinds: &[Kind]) -> Fw<()> {
+        if va == 0 {
+            bail!("{what}: null pointer");
+        }
+        let mut at = va & !(PAGE - 1);
+        let end = va.checked_add(len);
+        while end.is_none_or(|end| at < end) {
+            let Some(page) = self.machine.entry(slot, at) else {
+                bail!("{what}: {at:#x} is not mapped ({va:#x}, {len:#x} bytes)");
+            };
+            let kind = Kind::of(page.pte);
+            if !kinds.contains(&kind) {
+                bail!("{what}: {at:#x} is mapped as {kind:?}, expected {kinds:?}");
+            }
+            at = match at.checked_add(PAGE) {
+                Some(at) => at,
+                None => break,
+            };
+        }
+        Ok(())
+    }
+
+    /// The host cleaned `pages` pages from `va`: the firmware holds nothing of them any more.
+    pub fn flushed(&self, va: u64, pages: u64) {
+        let mut cached = self.cached.borrow_mut();
+        for i in 0..pages {
+            cached.remove(&(va + i * PAGE));
+        }
+    }
+
+    /// The whole cache was cleaned.
+    pub fn flushed_all(&self) {
+        self.cached.borrow_mut().clear();
+    }
+
+    /// Panics if a page that the firmware may still hold lines of is no longer where it was.
+    pub fn check_cached(&self) -> Fw<()> {
+        for (&va, &pa) in self.cached.borrow().iter() {
+            match self.machine.entry(0, va) {
+                Some(page) if page.pa == pa => {}
+                Some(_) => bail!("cached page {va:#x} was mapped to other memory without a flush"),
+                None => bail!("cached page {va:#x} was unmapped without a flush"),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn bus_error(va: u64, OutsideRam(pa): OutsideRam) -> Panic {
+    Panic(format!(
+        "data abort: {va:#x} is mapped to {pa:#x}, which is not RAM"
+    ))
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What is done next: the choice among queues, and the commands that only order others.
+//!
+//! One compute command runs at a time. Among queues whose next command can go ahead, the highest
+//! priority wins, and within a priority the one that was served longest ago. Commands of one queue
+//! are taken strictly in order, so a barrier that is not met holds up its own queue and no other.
+
+use crate::abi::{barrier, init_buffer};
+use crate::command::{self, Barrier, BARRIER, INIT_BUFFER};
+use crate::compute;
+use crate::core::{Core, Step};
+use crate::panic::{bail, ensure, Fw};
+use crate::queue::{Queue, Work};
+use crate::stamps::reached;
+
+impl Core {
+    /// Does the next thing.
+    pub(crate) fn step(&mut self) -> Fw<Step> {
+        if self.active.is_some() {
+            return self.advance_active();
+        }
+        let mut order: Vec<(usize, u64, u64)> = self
+            .queues
+            .values()
+            .filter(|q| !self.failed.contains_key(&q.info))
+            .map(|q| (q.priority, q.served, q.info))
+            .collect();
+        order.sort_unstable();
+        for (_, _, info) in order {
+            if self.serve(info)? {
+                return Ok(Step::Progress);
+            }
+        }
+        Ok(Step::Idle)
+    }
+
+    /// Takes the next command of a queue up, if it can go ahead.
+    fn serve(&mut self, info: u64) -> Fw<bool> {
+        let Some(queue) = self.queues.get(&info) else {
+            return Ok(false);
+        };
+        let Some(va) = queue.head(&self.mem)? else {
+            return Ok(false);
+        };
+        let work = queue.work;
+        match (self.mem.u32(va)?, work) {
+            (BARRIER, _) => return self.barrier(info, va),
+            (INIT_BUFFER, Work::Vertex) => self.init_buffer(info, va)?,
+            (compute::TAG, Work::Compute) => self.begin(info, va)?,
+            (tag @ 0, Work::Vertex) | (tag @ 1, Work::Fragment) => {
+                let name = ["RunVertex", "RunFragment"][tag as usize];
+                bail!("{name} at {va:#x}: render commands are not supported by this emulator yet");
+            }
+            (tag, _) => bail!("{queue}: command with tag {tag:#x} at {va:#x}"),
+        }
+        self.turn += 1;
+        let turn = self.turn;
+        if let Some(queue) = self.queues.get_mut(&info) {
+            queue.served = turn;
+        }
+        Ok(true)
+    }
+
+    fn barrier(&mut self, info: u64, va: u64) -> Fw<bool> {
+        let barrier = Barrier::read(&self.mem, va)?;
+        self.slots.check_fw(barrier.stamp, barrier.slot)?;
+        if !reached(self.mem.u32(barrier.stamp)?, barrier.value) {
+            return Ok(false);
+        }
+        self.objects.add("barrier", va, barrier::SIZE as u64)?;
+        self.pass(info, va, barrier.own)?;
+        Ok(true)
+    }
+
+    fn init_buffer(&mut self, info: u64, va: u64) -> Fw<()> {
+        let value = command::init_buffer(&self.mem, va)?;
+        self.objects
+            .add("buffer set-up", va, init_buffer::SIZE as u64)?;
+        self.pass(info, va, value)
+    }
+
+    /// A command without an event of its own is done; it belongs to the next one, of `value`.
+    fn pass(&mut self, info: u64, va: u64, value: u32) -> Fw<()> {
+        let Some(queue) = self.queues.get_mut(&info) else {
+            return Ok(());
+        };
+        ensure!(
+            queue.promised.is_none_or(|promised| promised == value),
+            "{queue}: command at {va:#x} announces stamp {value:#x}, the one before {:#x?}",
+            queue.promised
+        );
+        queue.promised = Some(value);
+        queue.fetch(&self.mem)?;
+        queue.finish(&self.mem)?;
+        self.objects.finish(va);
+        Ok(())
+    }
+
+    /// Barriers that wait for something, for those who look for a deadlock.
+    pub(crate) fn waiting_barriers(&self) -> Vec<String> {
+        let describe = |queue: &Queue| -> Option<String> {
+            let va = queue.head(&self.mem).ok()??;
+            let b = Barrier::read(&self.mem, va).ok()?;
+            let at = self.mem.u32(b.stamp).ok()?;
+            Some(format!(
+                "{queue} waits for slot {} to reach {:#x}, it is at {at:#x}",
+                b.slot, b.value
+            ))
+        };
+        self.queues.values().filter_map(describe).collect()
+    }
+}

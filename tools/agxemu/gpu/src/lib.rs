@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The GPU behind the firmware: what happens when a compute command is started.
+//!
+//! The control stream is followed to its end through the GPU's page tables, and each launch is
+//! decoded as far as its shader and resources. Shaders are not executed.
+
+pub mod cdm;
+pub mod fault;
+pub mod launch;
+pub mod usc;
+
+use fault::{AccessError, Fault, Unit};
+
+/// Memory as the GPU sees it in the context of a job.
+pub trait GpuMemory {
+    /// Reads `buf.len()` bytes at `va`.
+    ///
+    /// # Errors
+    ///
+    /// The first address of the range that the GPU may not read, and why.
+    fn read(&self, va: u64, buf: &mut [u8]) -> Result<(), AccessError>;
+}
+
+fn read(mem: &dyn GpuMemory, va: u64, buf: &mut [u8], unit: Unit) -> Result<(), Fault> {
+    mem.read(va, buf).map_err(|access| Fault { access, unit })
+}
+
+#[cfg(test)]
+mod flat;
