@@ -39,6 +39,7 @@
 #[macro_use]
 mod layout;
 
+pub mod buffer;
 pub mod channel;
 pub mod compute;
 pub mod event;

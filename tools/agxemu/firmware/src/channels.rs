@@ -2,48 +2,45 @@
 
 //! The channels: which rings there are, where the host put them, and their doorbells.
 
-use crate::abi::{fw_status, runtime_pointers as rp};
-use crate::memory::{Kind, Memory, Record};
+use agx_abi::channel::{self, ChannelInfo, ChannelState, FwCtlState};
+use agx_abi::init::{FwStatus, RuntimePointers};
+use agx_abi::message::{self, DOORBELL_DEVICE_CONTROL, DOORBELL_KICK};
+use agx_abi::uat::Protection;
+use agx_abi::{Field, Value};
+
+use crate::memory::{Memory, Record};
 use crate::panic::{ensure, Fw};
 use crate::ring::{FirmwareRing, Geometry, HostRing, Place};
 
 /// Rings of the log, one for each level.
-pub const LOGS: usize = 6;
+pub const LOGS: usize = channel::FW_LOG_LEVELS;
 /// Submission rings: three types of work at four priorities.
 pub const PIPES: usize = 12;
 
-const PIPE: Geometry = Geometry {
-    count: 0x100,
-    entry: 0x30,
-    wptr: 0x20,
-    state: 0x30,
-};
-const DEVICE_CONTROL: Geometry = PIPE;
+const fn geometry(count: u32, entry: usize) -> Geometry {
+    Geometry {
+        count,
+        entry,
+        wptr: ChannelState::WRITE_PTR.offset() as u64,
+        state: ChannelState::SIZE as u64,
+    }
+}
+
+const PIPE: Geometry = geometry(channel::PIPE_ENTRIES, channel::PipeMessage::SIZE);
+const DEVICE_CONTROL: Geometry = geometry(
+    channel::DEVICE_CONTROL_ENTRIES,
+    channel::DeviceControlMessage::SIZE,
+);
 const FW_CTL: Geometry = Geometry {
-    count: 0x100,
-    entry: 0x14,
-    wptr: 0x10,
-    state: 0x20,
+    count: channel::FW_CTL_ENTRIES,
+    entry: channel::FwCtlMessage::SIZE,
+    wptr: FwCtlState::WRITE_PTR.offset() as u64,
+    state: FwCtlState::SIZE as u64,
 };
-const EVENT: Geometry = Geometry {
-    count: 0x100,
-    entry: 0x38,
-    wptr: 0x20,
-    state: 0x30,
-};
-const LOG: Geometry = EVENT;
-const KTRACE: Geometry = Geometry {
-    count: 0x200,
-    entry: 0x38,
-    wptr: 0x20,
-    state: 0x30,
-};
-const STATS: Geometry = Geometry {
-    count: 0x100,
-    entry: 0x40,
-    wptr: 0x20,
-    state: 0x30,
-};
+const EVENT: Geometry = geometry(channel::EVENT_ENTRIES, channel::EventMessage::SIZE);
+const LOG: Geometry = geometry(channel::FW_LOG_ENTRIES, channel::FwLogMessage::SIZE);
+const KTRACE: Geometry = geometry(channel::KTRACE_ENTRIES, channel::KTraceMessage::SIZE);
+const STATS: Geometry = geometry(channel::STATS_ENTRIES, agx_abi::stats::StatsMessage::SIZE);
 
 /// What a doorbell message rings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,12 +68,14 @@ impl Doorbell {
     /// assert_eq!(Doorbell::decode(0x0083_0000_0000_0003), Doorbell::Unknown);
     /// ```
     pub fn decode(message: u64) -> Self {
-        let channel = (message & 0xffff) as usize;
-        match (message >> 48, channel) {
-            (0x83, 0x10) => Self::Kick,
-            (0x83, 0x11) => Self::DeviceControl,
-            (0x83, 0..0x10) if channel & 3 != 3 => Self::Pipe((channel >> 2) * 3 + (channel & 3)),
-            (0x84, _) => Self::FwCtl,
+        let channel = message as u16;
+        match (message::kind(message), channel) {
+            (message::TYPE_TX_DOORBELL, DOORBELL_KICK) => Self::Kick,
+            (message::TYPE_TX_DOORBELL, DOORBELL_DEVICE_CONTROL) => Self::DeviceControl,
+            (message::TYPE_TX_DOORBELL, 0..DOORBELL_KICK) if channel & 3 != 3 => {
+                Self::Pipe(usize::from(channel >> 2) * 3 + usize::from(channel & 3))
+            }
+            (message::TYPE_FW_CTL_DOORBELL, _) => Self::FwCtl,
             _ => Self::Unknown,
         }
     }
@@ -114,32 +113,32 @@ pub struct Places {
     stats: Place,
 }
 
-fn place(r: &Record, offset: usize) -> Place {
+fn place<S>(r: &Record, field: Field<S, ChannelInfo>) -> Place {
     Place {
-        state: r.u64(offset),
-        ring: r.u64(offset + 8),
+        state: r.get(field.then(ChannelInfo::STATE)),
+        ring: r.get(field.then(ChannelInfo::RING)),
     }
 }
 
 impl Places {
     /// Reads all of them and checks that each is mapped as it must be.
     pub fn collect(mem: &Memory, p: &Record, status: u64) -> Fw<Self> {
-        let log = place(p, rp::FWLOG);
+        let log = place(p, RuntimePointers::FW_LOG);
         let logs = std::array::from_fn(|i| Place {
             state: log.state + i as u64 * LOG.state,
             ring: log.ring + (i * LOG.entry) as u64 * u64::from(LOG.count),
         });
         let places = Self {
-            pipes: std::array::from_fn(|i| place(p, rp::PIPES + 16 * i)),
-            device_control: place(p, rp::DEVICE_CONTROL),
+            pipes: std::array::from_fn(|i| place(p, RuntimePointers::PIPES.at(i))),
+            device_control: place(p, RuntimePointers::DEVICE_CONTROL),
             fw_ctl: place(
-                &mem.record("firmware status", status, 0x80)?,
-                fw_status::FW_CTL,
+                &mem.record("firmware status", status, FwStatus::SIZE)?,
+                FwStatus::FW_CTL,
             ),
-            event: place(p, rp::EVENT),
+            event: place(p, RuntimePointers::EVENT),
             logs,
-            ktrace: place(p, rp::KTRACE),
-            stats: place(p, rp::STATS),
+            ktrace: place(p, RuntimePointers::KTRACE),
+            stats: place(p, RuntimePointers::STATS),
         };
         places.check(mem)?;
         Ok(places)
@@ -147,18 +146,25 @@ impl Places {
 
     fn check(&self, mem: &Memory) -> Fw<()> {
         for (i, pipe) in self.pipes.iter().enumerate() {
-            pipe.check(mem, &pipe_name(i), &PIPE, Kind::FwPrivRw)?;
+            pipe.check(mem, &pipe_name(i), &PIPE, Protection::FW_PRIV_RW)?;
         }
-        self.device_control
-            .check(mem, "device control", &DEVICE_CONTROL, Kind::FwPrivRw)?;
-        self.fw_ctl.check(mem, "fwctl", &FW_CTL, Kind::FwSharedRw)?;
-        self.event.check(mem, "event", &EVENT, Kind::FwSharedRw)?;
+        self.device_control.check(
+            mem,
+            "device control",
+            &DEVICE_CONTROL,
+            Protection::FW_PRIV_RW,
+        )?;
+        self.fw_ctl
+            .check(mem, "fwctl", &FW_CTL, Protection::FW_SHARED_RW)?;
+        self.event
+            .check(mem, "event", &EVENT, Protection::FW_SHARED_RW)?;
         for (i, log) in self.logs.iter().enumerate() {
-            log.check(mem, &format!("log {i}"), &LOG, Kind::FwSharedRw)?;
+            log.check(mem, &format!("log {i}"), &LOG, Protection::FW_SHARED_RW)?;
         }
         self.ktrace
-            .check(mem, "ktrace", &KTRACE, Kind::FwSharedRw)?;
-        self.stats.check(mem, "stats", &STATS, Kind::FwSharedRw)?;
+            .check(mem, "ktrace", &KTRACE, Protection::FW_SHARED_RW)?;
+        self.stats
+            .check(mem, "stats", &STATS, Protection::FW_SHARED_RW)?;
         self.distinct()
     }
 

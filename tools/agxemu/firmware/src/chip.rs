@@ -2,6 +2,8 @@
 
 //! What the firmware of one chip knows about its chip.
 
+use agx_abi::init::InitData;
+
 use crate::iomap::Required;
 
 /// A chip with its firmware.
@@ -18,11 +20,9 @@ pub struct Chip {
     /// Cores at most.
     pub max_cores: u32,
     /// Width of a physical address.
-    pub address_bits: u8,
+    pub address_bits: u32,
     /// Version check words at the head of the init data.
     pub ver_info: [u16; 4],
-    /// Whether the runtime pointers have the two buffers at 0x1c0.
-    pub has_unk_1c0: bool,
     /// Size of the first part of the compute preemption buffer.
     pub compute_preempt: u64,
     /// Io mappings that must be there.
@@ -46,8 +46,7 @@ pub static T8103_V13_5: Chip = Chip {
     core_id: 11,
     max_cores: 8,
     address_bits: 40,
-    ver_info: [0x6ba0, 0x1f28, 0x0601, 0x00b0],
-    has_unk_1c0: true,
+    ver_info: InitData::VER_INFO_VALUE,
     compute_preempt: 0x7f80,
     io: &[
         io(0, 0x2_04d0_0000, 0x1c000, true),

@@ -2,15 +2,20 @@
 
 //! The commands that do no work of their own: barriers and buffer set-up.
 
-use crate::abi::{barrier, buffer_info as bi, init_buffer as ib};
+use agx_abi::buffer::{self, BufferInfo};
+use agx_abi::event::SLOTS;
+use agx_abi::queue::{self as abi, InitBuffer};
+use agx_abi::uat::Protection;
+use agx_abi::Value;
+
 use crate::compute;
-use crate::memory::{Kind, Memory};
+use crate::memory::Memory;
 use crate::panic::{ensure, field, Fw};
 
 /// Tag of a barrier.
-pub const BARRIER: u32 = 4;
+pub const BARRIER: u32 = abi::Barrier::TAG_VALUE;
 /// Tag of a buffer set-up.
-pub const INIT_BUFFER: u32 = 6;
+pub const INIT_BUFFER: u32 = InitBuffer::TAG_VALUE;
 
 /// A barrier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,22 +33,37 @@ pub struct Barrier {
 impl Barrier {
     /// Reads the barrier at `va`.
     pub fn read(mem: &Memory, va: u64) -> Fw<Self> {
-        mem.expect("barrier", va, barrier::SIZE as u64, &[Kind::FwPrivRw])?;
-        let r = mem.record("barrier", va, barrier::SIZE)?;
-        r.word("tag", 0, BARRIER)?;
-        let slot = r.u32(barrier::SLOT);
-        ensure!(slot < 128, "{r}: slot {slot}");
-        let stamp = r.u64(barrier::STAMP);
-        mem.expect(&format!("{r}: stamp"), stamp, 4, &[Kind::FwPrivRw])?;
-        r.word("external", barrier::EXTERNAL, 0)?;
-        let kinds = (r.u32(barrier::UUID), r.u32(barrier::KIND));
+        mem.expect(
+            "barrier",
+            va,
+            abi::Barrier::SIZE as u64,
+            &[Protection::FW_PRIV_RW],
+        )?;
+        let r = mem.record("barrier", va, abi::Barrier::SIZE)?;
+        r.want("tag", abi::Barrier::TAG, BARRIER)?;
+        let slot = r.get(abi::Barrier::WAIT_SLOT);
+        ensure!((slot as usize) < SLOTS, "{r}: slot {slot}");
+        let stamp = r.get(abi::Barrier::WAIT_STAMP);
+        mem.expect(&format!("{r}: stamp"), stamp, 4, &[Protection::FW_PRIV_RW])?;
+        r.want("external", abi::Barrier::EXTERNAL, 0)?;
+        let kinds = (
+            r.get(abi::Barrier::UUID),
+            r.get(abi::Barrier::INTERNAL_TYPE),
+        );
         ensure!(
-            matches!(kinds, (0, 0) | (0xffff_bbbb, 1)),
+            matches!(
+                kinds,
+                (0, 0)
+                    | (
+                        abi::Barrier::UUID_EXPLICIT,
+                        abi::Barrier::INTERNAL_TYPE_EXPLICIT
+                    )
+            ),
             "{r}: uuid {:#x} with type {}",
             kinds.0,
             kinds.1
         );
-        let value = r.u32(barrier::VALUE);
+        let value = r.get(abi::Barrier::WAIT_VALUE);
         ensure!(
             value & 0xff == 0,
             "{r}: waits for {value:#x}, which is not a whole event"
@@ -52,49 +72,70 @@ impl Barrier {
             stamp,
             value,
             slot: slot as u8,
-            own: r.u32(barrier::STAMP_SELF),
+            own: r.get(abi::Barrier::STAMP_SELF),
         })
     }
 }
 
 /// Checks the buffer set-up at `va`; returns the value of the command that follows it.
 pub fn init_buffer(mem: &Memory, va: u64) -> Fw<u32> {
-    mem.expect("buffer set-up", va, ib::SIZE as u64, &[Kind::FwPrivRw])?;
-    let r = mem.record("buffer set-up", va, ib::SIZE)?;
-    r.word("tag", 0, INIT_BUFFER)?;
-    let slot = compute::bound(mem, &r, r.u32(ib::VM_SLOT))?;
-    let buffer = r.u32(ib::BUFFER_SLOT);
-    ensure!(buffer < 127, "{r}: buffer slot {buffer}");
-    r.word("word 0xc", ib::UNK_C, 0)?;
+    mem.expect(
+        "buffer set-up",
+        va,
+        InitBuffer::SIZE as u64,
+        &[Protection::FW_PRIV_RW],
+    )?;
+    let r = mem.record("buffer set-up", va, InitBuffer::SIZE)?;
+    r.want("tag", InitBuffer::TAG, INIT_BUFFER)?;
+    let slot = compute::bound(mem, &r, r.get(InitBuffer::VM_SLOT))?;
+    let buffer = r.get(InitBuffer::BUFFER_SLOT);
+    ensure!(buffer < buffer::SLOTS, "{r}: buffer slot {buffer}");
+    r.want("word 0xc", InitBuffer::UNK_C, 0)?;
 
-    let at = r.u64(ib::INFO);
-    mem.expect("buffer information", at, bi::SIZE as u64, &[Kind::FwPrivRw])?;
-    let info = mem.record("buffer information", at, bi::SIZE)?;
-    let blocks = r.u32(ib::BLOCKS);
-    let pages = info.u32(bi::PAGE_COUNT);
-    info.word("block count", bi::BLOCK_COUNT, blocks)?;
+    let at = r.get(InitBuffer::BUFFER);
+    mem.expect(
+        "buffer information",
+        at,
+        BufferInfo::SIZE as u64,
+        &[Protection::FW_PRIV_RW],
+    )?;
+    let info = mem.record("buffer information", at, BufferInfo::SIZE)?;
+    let blocks = r.get(InitBuffer::BLOCK_COUNT);
+    let pages = info.get(BufferInfo::PAGE_COUNT);
+    info.want("block count", BufferInfo::BLOCK_COUNT, blocks)?;
     ensure!(
-        blocks != 0 && blocks <= info.u32(bi::MAX_BLOCKS),
+        blocks != 0 && blocks <= info.get(BufferInfo::MAX_BLOCKS),
         "{info}: {blocks} blocks"
     );
-    info.word("page count", bi::PAGE_COUNT, blocks.wrapping_mul(4))?;
-    info.word("last page", bi::LAST_PAGE, pages.wrapping_sub(1))?;
-    info.word("block size", bi::BLOCK_SIZE, 0x20000)?;
+    info.want(
+        "page count",
+        BufferInfo::PAGE_COUNT,
+        blocks.wrapping_mul(buffer::BLOCK_PAGES),
+    )?;
+    info.want("last page", BufferInfo::LAST_PAGE, pages.wrapping_sub(1))?;
+    info.want(
+        "block size",
+        BufferInfo::BLOCK_SIZE,
+        BufferInfo::BLOCK_SIZE_VALUE,
+    )?;
     for (name, offset, len) in [
-        ("block control", bi::BLOCK_CTL, 0x40),
-        ("counter", bi::COUNTER, 0x40),
+        ("block control", BufferInfo::BLOCK_CTL, 0x40),
+        ("counter", BufferInfo::COUNTER, 0x40),
     ] {
-        mem.expect(name, info.u64(offset), len, &[Kind::FwSharedRw])?;
+        mem.expect(name, info.get(offset), len, &[Protection::FW_SHARED_RW])?;
     }
     ensure!(
-        info.u32(bi::PAGE_LIST_SIZE) >= pages.saturating_mul(4),
+        info.get(BufferInfo::PAGE_LIST_SIZE) >= pages.saturating_mul(4),
         "{info}: page list of {:#x} bytes for {pages} pages",
-        info.u32(bi::PAGE_LIST_SIZE)
+        info.get(BufferInfo::PAGE_LIST_SIZE)
     );
 
     // The lists are in the user's address space.
-    let private = &[Kind::GpuFwPrivRw];
-    let (block_list, page_list) = (info.u64(bi::BLOCK_LIST), info.u64(bi::PAGE_LIST));
+    let private = &[Protection::GPU_FW_PRIV_RW];
+    let (block_list, page_list) = (
+        info.get(BufferInfo::BLOCK_LIST),
+        info.get(BufferInfo::PAGE_LIST),
+    );
     mem.expect_in(
         slot,
         "block list",
@@ -111,13 +152,11 @@ pub fn init_buffer(mem: &Memory, va: u64) -> Fw<u32> {
             mem.user_u32(slot, block_list + 8 * i + 4)?,
             0
         );
-        mem.expect_in(
-            slot,
-            "block",
-            u64::from(block) << 15,
-            0x20000,
-            &[Kind::GpuSharedRw],
-        )?;
+        let (va, len) = (
+            u64::from(block) * buffer::PAGE_SIZE,
+            BufferInfo::BLOCK_SIZE_VALUE.into(),
+        );
+        mem.expect_in(slot, "block", va, len, &[Protection::GPU_SHARED_RW])?;
         for page in 0..4 {
             let got = mem.user_u32(slot, page_list + 16 * i + 4 * page)?;
             field!(
@@ -128,5 +167,5 @@ pub fn init_buffer(mem: &Memory, va: u64) -> Fw<u32> {
             );
         }
     }
-    Ok(r.u32(ib::STAMP))
+    Ok(r.get(InitBuffer::STAMP_VALUE))
 }

@@ -2,15 +2,19 @@
 
 //! The RunCompute command, checked field by field.
 
-use crate::abi::{encoder, meta, notifier, params1, params2, run_compute as rc};
+use agx_abi::compute::TimestampPointers;
+use agx_abi::compute::{EncoderParams, JobMeta, JobParameters1, JobParameters2, RunCompute};
+use agx_abi::event::{Notifier, SLOTS, STAMP_STEP};
+use agx_abi::uat::{Protection, TIMESTAMP_BASE, TIMESTAMP_SIZE};
+use agx_abi::{Field, Value};
+
 use crate::chip::Chip;
-use crate::init::{TIMESTAMPS, TIMESTAMPS_END};
 use crate::machine::Role;
-use crate::memory::{Kind, Memory, Record, PAGE};
+use crate::memory::{end, Memory, Record, PAGE};
 use crate::panic::{bail, ensure, Fw, Panic};
 
 /// Tag of the command.
-pub const TAG: u32 = 3;
+pub const TAG: u32 = RunCompute::TAG_VALUE;
 
 /// Stamps of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,51 +60,47 @@ impl Compute {
     /// Reads the command at `va` of the user queue `uuid`.
     pub fn read(mem: &Memory, chip: &Chip, va: u64, uuid: u32) -> Fw<Self> {
         let what = "compute command";
-        mem.expect(what, va, rc::SIZE as u64, &[Kind::GpuRoFwPrivRw])?;
-        gpu_readable(mem, va, rc::SIZE as u64)?;
-        let r = mem.record(what, va, rc::SIZE)?;
-        r.word("tag", 0, TAG)?;
-        r.zero(rc::UNK..rc::UNK + 4)?;
-        r.zero(rc::UNK_POINTEE..rc::PARAMS1)?;
-        r.zero(rc::PAD2..rc::MICROSEQ)?;
-        let vm_slot = bound(mem, &r, r.u32(rc::VM_SLOT))?;
+        let size = RunCompute::SIZE;
+        mem.expect(what, va, size as u64, &[Protection::GPU_RO_FW_PRIV_RW])?;
+        gpu_readable(mem, va, size as u64)?;
+        let r = mem.record(what, va, size)?;
+        r.want("tag", RunCompute::TAG, TAG)?;
+        r.want("word 0xc", RunCompute::UNK_4, 0)?;
+        r.zero(RunCompute::UNK_POINTEE.offset()..RunCompute::JOB_PARAMS1.offset())?;
+        let vm_slot = bound(mem, &r, r.get(RunCompute::VM_SLOT))?;
 
-        let (preempt, stream, usc_base) = self::params1(mem, chip, &r, vm_slot)?;
-        self::params2(&r, preempt)?;
-        self::encoder(&r)?;
-        let stamps = self::meta(mem, &r)?;
-        let timestamps = times(mem, &r, rc::TIMESTAMPS, false)?;
-        let user_timestamps = times(mem, &r, rc::USER_TIMESTAMPS, true)?;
-        let client = u32::from(r.u8(rc::CLIENT_SEQUENCE));
-        ensure!(
-            client == uuid & 0xff,
-            "{r}: client sequence {client:#x} in queue {uuid:#x}"
-        );
-        r.zero(rc::CLIENT_SEQUENCE + 1..rc::SIZE)?;
+        let (preempt, stream, usc_base) = parameters1(mem, chip, &r, vm_slot)?;
+        parameters2(&r, preempt)?;
+        encoder(&r)?;
+        let stamps = meta(mem, &r)?;
+        let timestamps = times(mem, &r, RunCompute::TIMESTAMPS, false)?;
+        let user_timestamps = times(mem, &r, RunCompute::USER_TIMESTAMPS, true)?;
+        r.want("client sequence", RunCompute::CLIENT_SEQUENCE, uuid as u8)?;
+        r.zero(end(RunCompute::CLIENT_SEQUENCE)..size)?;
 
-        let notifier = r.u64(rc::NOTIFIER);
+        let notifier = r.get(RunCompute::NOTIFIER);
         self::notifier(mem, notifier, uuid)?;
-        let microsequence = (r.u64(rc::MICROSEQ), r.u32(rc::MICROSEQ_SIZE));
-        let (at, len) = microsequence;
-        mem.expect("microsequence", at, len.into(), &[Kind::FwPrivRw])?;
+        let at = r.get(RunCompute::MICROSEQUENCE);
+        let len = r.get(RunCompute::MICROSEQUENCE_SIZE);
+        mem.expect("microsequence", at, len.into(), &[Protection::FW_PRIV_RW])?;
         Ok(Self {
             va,
-            counter: r.u64(rc::COUNTER),
+            counter: r.get(RunCompute::COUNTER),
             vm_slot,
             notifier,
-            microsequence,
+            microsequence: (at, len),
             stream,
             usc_base,
             stamps,
-            event_seq: r.u32(rc::META + meta::EVENT_SEQ),
+            event_seq: r.get(RunCompute::META.then(JobMeta::EVENT_SEQ)),
             timestamps,
             user_timestamps,
         })
     }
 
     /// Address of a field of the command.
-    pub fn field(&self, offset: usize) -> u64 {
-        self.va + offset as u64
+    pub fn field<T: Value>(&self, field: Field<RunCompute, T>) -> u64 {
+        crate::memory::at(self.va, field)
     }
 
     /// Whether it has any user timestamp.
@@ -144,60 +144,63 @@ pub fn bound(mem: &Memory, r: &Record, slot: u32) -> Fw<u8> {
     Ok(slot as u8)
 }
 
-fn params1(mem: &Memory, chip: &Chip, r: &Record, slot: u8) -> Fw<(u64, u64, u64)> {
-    let at = rc::PARAMS1;
-    let preempt = r.u64(at + params1::PREEMPT1);
+fn parameters1(mem: &Memory, chip: &Chip, r: &Record, slot: u8) -> Fw<(u64, u64, u64)> {
+    let p = RunCompute::JOB_PARAMS1;
+    let preempt = r.get(p.then(JobParameters1::PREEMPT1));
     let size = chip.compute_preempt;
-    mem.expect_in(
-        slot,
-        "preemption buffer",
-        preempt,
-        size + 0x20,
-        &[Kind::GpuSharedRw],
-    )?;
-    for i in 0..4 {
+    let allowed = &[Protection::GPU_SHARED_RW];
+    mem.expect_in(slot, "preemption buffer", preempt, size + 0x20, allowed)?;
+    let parts = [
+        JobParameters1::PREEMPT2,
+        JobParameters1::PREEMPT3,
+        JobParameters1::PREEMPT4,
+        JobParameters1::PREEMPT5,
+    ];
+    for (i, part) in parts.into_iter().enumerate() {
         let name = format!("preemption buffer part {}", i + 2);
-        r.pointer(
-            &name,
-            at + params1::PREEMPT2 + 8 * i,
-            preempt + size + 8 * i as u64,
-        )?;
+        r.want(&name, p.then(part), preempt + size + 8 * i as u64)?;
     }
     // Constants of unknown meaning, as every driver writes them.
-    r.pointer("parameter 0x38", at + params1::UNK_38, 0x8c60)?;
-    r.word("parameter 0x58", at + params1::UNK_58, 1)?;
-    r.zero(at + params1::HELPER_BINARY + 4..at + params1::HELPER_DATA)?;
-    r.zero(at + params1::HELPER_CFG + 4..at + params1::UNK_58)?;
-    r.zero(at + params1::UNK_58 + 4..at + params1::IOGPU_UNK_40)?;
-    let helper = r.u32(at + params1::IOGPU_UNK_40);
+    let unk_38 = JobParameters1::UNK_38_VALUE;
+    r.want("parameter 0x38", p.then(JobParameters1::UNK_38), unk_38)?;
+    r.want("parameter 0x44", p.then(JobParameters1::UNK_44), 0)?;
+    r.want("parameter 0x54", p.then(JobParameters1::UNK_54), 0)?;
+    r.want("parameter 0x58", p.then(JobParameters1::UNK_58), 1)?;
+    r.want("parameter 0x5c", p.then(JobParameters1::UNK_5C), 0)?;
+    let helper = r.get(p.then(JobParameters1::UNK_40));
     ensure!(
         matches!(helper, 0 | 0x1c),
         "{r}: parameter 0x60 is {helper:#x}"
     );
-    r.zero(at + params1::IOGPU_UNK_40 + 4..at + params1::SIZE)?;
-    let stream = r.u64(at + params1::STREAM);
+    r.zero(end(p.then(JobParameters1::UNK_40))..RunCompute::MICROSEQUENCE.offset())?;
+    let stream = r.get(p.then(JobParameters1::CDM_CTRL_STREAM_BASE));
     ensure!(stream != 0, "{r}: no control stream");
-    Ok((preempt, stream, r.u64(at + params1::USC_BASE)))
+    Ok((
+        preempt,
+        stream,
+        r.get(p.then(JobParameters1::USC_EXEC_BASE)),
+    ))
 }
 
-fn params2(r: &Record, preempt: u64) -> Fw<()> {
-    let at = rc::PARAMS2;
-    r.zero(at..at + params2::PREEMPT1)?;
-    r.pointer("second preemption buffer", at + params2::PREEMPT1, preempt)?;
-    r.zero(at + params2::STREAM_END + 8..at + params2::SIZE)
+fn parameters2(r: &Record, preempt: u64) -> Fw<()> {
+    let p = RunCompute::JOB_PARAMS2;
+    r.zero(p.offset()..p.then(JobParameters2::PREEMPT1).offset())?;
+    r.want(
+        "second preemption buffer",
+        p.then(JobParameters2::PREEMPT1),
+        preempt,
+    )?;
+    r.zero(end(p.then(JobParameters2::CDM_CTRL_STREAM_END))..end(p))
 }
 
 fn encoder(r: &Record) -> Fw<()> {
-    let at = rc::ENCODER;
-    r.zero(at..at + encoder::MASK)?;
-    r.word("encoder mask", at + encoder::MASK, u32::MAX)?;
-    let samplers = r.u32(at + encoder::SAMPLERS);
-    r.word(
-        "sampler count + 1",
-        at + encoder::SAMPLERS_1,
-        samplers.wrapping_add(1),
-    )?;
-    let heap = r.u64(at + encoder::SAMPLER_HEAP);
+    let p = RunCompute::ENCODER_PARAMS;
+    r.zero(p.offset()..p.then(EncoderParams::MASK).offset())?;
+    r.want("encoder mask", p.then(EncoderParams::MASK), u32::MAX)?;
+    let samplers = r.get(p.then(EncoderParams::SAMPLER_COUNT));
+    let more = p.then(EncoderParams::SAMPLER_COUNT_PLUS_1);
+    r.want("sampler count + 1", more, samplers.wrapping_add(1))?;
+    let heap = r.get(p.then(EncoderParams::SAMPLER_HEAP));
     ensure!(
         samplers == 0 || heap != 0,
         "{r}: {samplers} samplers without a heap"
@@ -206,58 +209,76 @@ fn encoder(r: &Record) -> Fw<()> {
 }
 
 fn meta(mem: &Memory, r: &Record) -> Fw<Stamps> {
-    let at = rc::META;
-    r.zero(at..at + meta::HOST_STAMP)?;
-    r.zero(at + meta::UNK_1C..at + meta::FLUSH_STAMPS)?;
-    r.zero(at + meta::UUID..at + meta::EVENT_SEQ)?;
-    let flush = r.u32(at + meta::FLUSH_STAMPS);
+    let m = RunCompute::META;
+    r.zero(m.offset()..m.then(JobMeta::STAMP).offset())?;
+    r.want(
+        "event control index",
+        m.then(JobMeta::EVENT_CONTROL_INDEX),
+        0,
+    )?;
+    r.want("uuid", m.then(JobMeta::UUID), 0)?;
+    let flush = r.get(m.then(JobMeta::FLUSH_STAMPS));
     ensure!(flush <= 1, "{r}: flush_stamps is {flush:#x}");
-    let slot = r.u32(at + meta::SLOT);
-    ensure!(slot < 128, "{r}: event slot {slot}");
+    let slot = r.get(m.then(JobMeta::STAMP_SLOT));
+    ensure!((slot as usize) < SLOTS, "{r}: event slot {slot}");
     let stamps = Stamps {
-        host: r.u64(at + meta::HOST_STAMP),
-        fw: r.u64(at + meta::FW_STAMP),
-        value: r.u32(at + meta::VALUE),
+        host: r.get(m.then(JobMeta::STAMP)),
+        fw: r.get(m.then(JobMeta::FW_STAMP)),
+        value: r.get(m.then(JobMeta::STAMP_VALUE)),
         slot: slot as u8,
     };
-    mem.expect("host stamp", stamps.host, 4, &[Kind::FwSharedRw])?;
-    mem.expect("firmware stamp", stamps.fw, 4, &[Kind::FwPrivRw])?;
+    mem.expect("host stamp", stamps.host, 4, &[Protection::FW_SHARED_RW])?;
+    mem.expect("firmware stamp", stamps.fw, 4, &[Protection::FW_PRIV_RW])?;
     ensure!(
         stamps.host % 4 == 0 && stamps.fw % 4 == 0,
         "{r}: unaligned stamps {stamps:x?}"
     );
     ensure!(
-        stamps.value & 0xff == 0,
+        stamps.value % STAMP_STEP == 0,
         "{r}: stamp value {:#x} is not a whole event",
         stamps.value
     );
     Ok(stamps)
 }
 
-fn times(mem: &Memory, r: &Record, offset: usize, user: bool) -> Fw<[u64; 2]> {
-    let times = [r.u64(offset), r.u64(offset + 8)];
+fn times(
+    mem: &Memory,
+    r: &Record,
+    field: Field<RunCompute, TimestampPointers>,
+    user: bool,
+) -> Fw<[u64; 2]> {
+    let pointers = r.get(field);
+    let times = [
+        pointers.get(TimestampPointers::START),
+        pointers.get(TimestampPointers::END),
+    ];
     for va in times {
         if user && va == 0 {
             continue;
         }
-        if user && !(TIMESTAMPS..=TIMESTAMPS_END - 8).contains(&va) {
+        if user && !(TIMESTAMP_BASE..=TIMESTAMP_BASE + TIMESTAMP_SIZE - 8).contains(&va) {
             bail!("{r}: user timestamp at {va:#x}, outside the timestamp area");
         }
-        mem.expect("timestamp", va, 8, &[Kind::FwSharedRw])?;
+        mem.expect("timestamp", va, 8, &[Protection::FW_SHARED_RW])?;
     }
     Ok(times)
 }
 
 fn notifier(mem: &Memory, va: u64, uuid: u32) -> Fw<()> {
-    mem.expect("notifier", va, notifier::SIZE as u64, &[Kind::FwPrivRw])?;
-    let n = mem.record("notifier", va, notifier::SIZE)?;
-    n.word("generation", notifier::GENERATION, uuid)?;
-    n.word("word 0x10", notifier::UNK_10, 0x50)?;
-    n.pointer("tail", notifier::UNK_BUF, u64::MAX)?;
+    mem.expect(
+        "notifier",
+        va,
+        Notifier::SIZE as u64,
+        &[Protection::FW_PRIV_RW],
+    )?;
+    let n = mem.record("notifier", va, Notifier::SIZE)?;
+    n.want("generation", Notifier::GENERATION, uuid)?;
+    n.want("word 0x10", Notifier::UNK_10, Notifier::UNK_10_VALUE)?;
+    n.want("tail", Notifier::UNK_BUF, Notifier::UNK_BUF_VALUE)?;
     mem.expect(
         "threshold",
-        n.u64(notifier::THRESHOLD),
+        n.get(Notifier::THRESHOLD),
         8,
-        &[Kind::FwSharedRw],
+        &[Protection::FW_SHARED_RW],
     )
 }

@@ -4,18 +4,25 @@
 //!
 //! A message counts as done for the host when the read pointer moves past it, so that happens last.
 
-use crate::abi::{context_data, device_control as dc, grow_tvb_ack, recover_channel};
+use agx_abi::channel::{device_control as dc, DestroyContext, DeviceControlMessage};
+use agx_abi::channel::{GrowTvbAck, IdlePowerOff, RecoverChannel};
+use agx_abi::queue::GpuContextData;
+use agx_abi::{Field, Value};
+
 use crate::core::Core;
 use crate::machine::Level;
-use crate::memory::Record;
-use crate::panic::{bail, ensure, field, Fw};
+use crate::memory::{end, Record};
+use crate::panic::{bail, ensure, Fw};
 use crate::report::Log;
+
+/// What an index is while there is none.
+const NO_INDEX: u8 = 0xff;
 
 impl Core {
     /// Handles everything in the ring.
     pub(crate) fn control(&mut self) -> Fw<()> {
         while let Some(r) = self.ch.device_control.peek(&self.mem)? {
-            let kind = r.u32(0);
+            let kind = r.get(DeviceControlMessage::KIND);
             ensure!(
                 self.up || kind == dc::INITIALIZE,
                 "{r}: type {kind:#x}, the first message must be Initialize"
@@ -31,17 +38,17 @@ impl Core {
             dc::INITIALIZE => self.initialize(r),
             dc::DESTROY_CONTEXT => self.destroy_context(r),
             dc::RECOVER_CHANNEL => self.recover_channel(
-                r.u32(recover_channel::TYPE),
-                r.u64(recover_channel::QUEUE),
-                r.u32(recover_channel::VALUE),
+                r.get(RecoverChannel::PIPE),
+                r.get(RecoverChannel::QUEUE),
+                r.get(RecoverChannel::EVENT_VALUE),
             ),
             dc::GROW_TVB_ACK => {
-                r.word("word 4", 4, 1)?;
-                let slot = r.u32(grow_tvb_ack::BUFFER_SLOT);
+                r.want("word 4", GrowTvbAck::UNK_4, 1)?;
+                let slot = r.get(GrowTvbAck::BUFFER_SLOT);
                 bail!("{r}: GrowTVBAck for buffer slot {slot}, which did not ask to grow")
             }
             dc::IDLE_POWER_OFF => {
-                let line = format!("IdlePowerOff {:#x}", r.u32(4));
+                let line = format!("IdlePowerOff {:#x}", r.get(IdlePowerOff::VALUE));
                 self.log(Log::Info, &line)
             }
             // Messages that macOS sends and whose effect is not known, at both ids that they may have.
@@ -56,35 +63,46 @@ impl Core {
 
     fn initialize(&mut self, r: &Record) -> Fw<()> {
         ensure!(!self.up, "{r}: second Initialize");
-        r.zero(4..r.size())?;
+        r.zero(end(DeviceControlMessage::KIND)..r.size())?;
         self.up = true;
         self.log(Log::Info, "globals taken over, GPU initialised")
     }
 
     fn destroy_context(&mut self, r: &Record) -> Fw<()> {
-        let context = r.u64(dc::DESTROY_CONTEXT_VA);
-        let (index, process) = (
-            r.u8(dc::DESTROY_CONTEXT_CTX),
-            r.u8(dc::DESTROY_CONTEXT_CTX + 1),
-        );
-        r.zero(4..8)?;
-        r.zero(9..dc::DESTROY_CONTEXT_CTX)?;
+        type D = DestroyContext;
+        let context = r.get(D::CONTEXT);
+        r.want("word 4", D::UNK_4, 0)?;
+        r.zero_between(D::UNK_23, D::QUEUE_TABLE_INDEX)?;
         if context == 0 {
-            ensure!(
-                (index, process) == (0xff, 0xff),
-                "{r}: DestroyContext without context, for indices {index:#x}, {process:#x}"
-            );
+            r.want(
+                "queue table index without a context",
+                D::QUEUE_TABLE_INDEX,
+                NO_INDEX,
+            )?;
+            r.want(
+                "process table index without a context",
+                D::PID_TABLE_INDEX,
+                NO_INDEX,
+            )?;
         } else {
-            let c = self.mem.record("context", context, 0x40)?;
-            field!(r, "context byte 0x23", r.u8(8), c.u8(context_data::UNK_23));
-            field!(r, "context byte 0", index, c.u8(0));
-            field!(r, "context byte 1", process, c.u8(1));
-            field!(
-                r,
-                "context byte 4",
-                r.u8(dc::DESTROY_CONTEXT_CTX + 2),
-                c.u8(4)
-            );
+            let c = self.mem.record("context", context, GpuContextData::SIZE)?;
+            let bytes: [(&str, Field<D, u8>, Field<GpuContextData, u8>); 4] = [
+                ("byte 0x23", D::UNK_23, GpuContextData::UNK_23),
+                (
+                    "queue table index",
+                    D::QUEUE_TABLE_INDEX,
+                    GpuContextData::QUEUE_TABLE_INDEX,
+                ),
+                (
+                    "process table index",
+                    D::PID_TABLE_INDEX,
+                    GpuContextData::PID_TABLE_INDEX,
+                ),
+                ("byte 4", D::UNK_CONTEXT_4, GpuContextData::UNK_4),
+            ];
+            for (name, field, own) in bytes {
+                r.want(name, field, c.get(own))?;
+            }
             self.forget_context(context)?;
         }
         // Either way, the whole cache is cleaned.
@@ -120,15 +138,16 @@ impl Core {
 
     /// Gives the context of a new queue its table indices.
     pub(crate) fn index_context(&mut self, context: u64) -> Fw<()> {
-        let c = self.mem.record("context", context, 0x40)?;
-        if c.u8(0) == 0xff {
-            ensure!(
-                c.u8(1) == 0xff,
-                "{c}: only one of two table indices is free"
-            );
+        let c = self.mem.record("context", context, GpuContextData::SIZE)?;
+        if c.get(GpuContextData::QUEUE_TABLE_INDEX) == NO_INDEX {
+            c.want(
+                "process table index",
+                GpuContextData::PID_TABLE_INDEX,
+                NO_INDEX,
+            )?;
             let index = self.contexts;
-            // 0xff stands for "none".
-            self.contexts = (self.contexts + 1) % 0xff;
+            self.contexts = (self.contexts + 1) % NO_INDEX;
+            // Both indices, which are neighbours.
             self.mem.write(context, &[index, index])?;
         }
         Ok(())

@@ -4,13 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::abi::globals;
+use agx_abi::globals::Globals;
+
 use crate::channels::{Channels, Doorbell, PIPES};
 use crate::chip::Chip;
 use crate::engine::Active;
 use crate::halt::Halt;
-use crate::init::InitData;
-use crate::memory::Memory;
+use crate::init::Init;
+use crate::memory::{at, Memory};
 use crate::objects::Objects;
 use crate::panic::{ensure, Fw};
 use crate::power::Power;
@@ -29,7 +30,7 @@ pub struct Core {
     pub(crate) chip: &'static Chip,
     pub(crate) script: Script,
     /// What the host handed over.
-    pub init: InitData,
+    pub init: Init,
     pub(crate) ch: Channels,
     pub(crate) report: Report,
     /// Whether Initialize was handled.
@@ -60,7 +61,7 @@ pub struct Core {
 
 impl Core {
     /// The firmware after INIT.
-    pub fn new(mem: Memory, chip: &'static Chip, script: Script, init: InitData) -> Fw<Self> {
+    pub fn new(mem: Memory, chip: &'static Chip, script: Script, init: Init) -> Fw<Self> {
         let ch = Channels::new(&mem, &init.places)?;
         let report = Report::new(init.log_payloads, init.globals);
         let power = Power::new(&mem);
@@ -103,7 +104,7 @@ impl Core {
     pub(crate) fn pending_submissions(&self) -> Fw<u32> {
         let pending = self
             .mem
-            .u32(self.init.globals + globals::PENDING_SUBMISSIONS as u64)?;
+            .u32(at(self.init.globals, Globals::PENDING_SUBMISSIONS))?;
         ensure!(
             pending < 1 << 31,
             "pending_submissions is {pending:#x}: lowered too often"

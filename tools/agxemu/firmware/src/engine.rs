@@ -11,17 +11,20 @@
 //!  timestamps ► firmware stamp ► host stamp ► done pointer ► notifier count ► event ► doorbell
 //! ```
 
+use agx_abi::channel::{event, FlagEvent, PipeKind};
+use agx_abi::compute::RunCompute;
+use agx_abi::event::Notifier;
+use agx_abi::Value;
 use agxemu_gpu::cdm::{self, End, Stream};
 use agxemu_gpu::fault::{AccessError, Fault, Reason, Unit};
 use agxemu_gpu::GpuMemory;
 
-use crate::abi::{notifier, run_compute as rc};
 use crate::compute::Compute;
 use crate::core::{Core, Step, MS};
 use crate::machine::{Level, Machine, Role};
+use crate::memory::at;
 use crate::microsequence::{self, Op, Owner};
 use crate::panic::{ensure, Fw, Panic};
-use crate::queue::Work;
 use crate::report::{Log, Trace};
 use crate::script::JobFault;
 
@@ -140,7 +143,8 @@ impl Core {
         let aborted = queue
             .abort_to
             .is_some_and(|to| crate::stamps::reached(to, value));
-        self.objects.add("compute command", va, rc::SIZE as u64)?;
+        self.objects
+            .add("compute command", va, RunCompute::SIZE as u64)?;
         self.objects.add(
             "microsequence",
             cmd.microsequence.0,
@@ -152,8 +156,8 @@ impl Core {
         );
         let notifier = cmd.notifier;
         self.mem
-            .set_u32(notifier + notifier::VM_SLOT as u64, cmd.vm_slot.into())?;
-        self.mem.set_u32(notifier + notifier::HAS_CP as u64, 1)?;
+            .set_u32(at(notifier, Notifier::VM_SLOT), cmd.vm_slot.into())?;
+        self.mem.set_u32(at(notifier, Notifier::HAS_COMPUTE), 1)?;
         self.active = Some(Active {
             queue: info,
             uuid,
@@ -288,7 +292,8 @@ impl Core {
         };
         let cmd = &active.cmd;
         let which = usize::from(!start);
-        self.mem.set_u64(cmd.field(rc::COMMAND_TIME), ticks)?;
+        self.mem
+            .set_u64(cmd.field(RunCompute::COMMAND_TIME), ticks)?;
         self.mem.set_u64(cmd.timestamps[which], ticks)?;
         if cmd.user_timestamps[which] != 0 {
             self.mem
@@ -324,7 +329,7 @@ impl Core {
         let stamps = cmd.stamps;
         self.mem.set_u32(stamps.host, stamps.value)?;
         if let Some(queue) = self.queues.get_mut(&active.queue) {
-            debug_assert_eq!(queue.work, Work::Compute);
+            debug_assert_eq!(queue.work, PipeKind::Compute);
             queue.open_events -= 1;
             queue.finish(&self.mem)?;
         }
@@ -358,17 +363,22 @@ impl Core {
             Trace::EvtNotify,
             [words[0], words[1], 0, 0],
         )?;
-        self.event(1, &bits.to_le_bytes())
+        let mut message = FlagEvent::zeroed();
+        let firing = std::array::from_fn(|i| (bits >> (32 * i)) as u32);
+        message
+            .set(FlagEvent::KIND, event::FLAG)
+            .set(FlagEvent::FIRING, firing);
+        self.event(message.as_bytes())
     }
 
     /// Sends an event.
-    pub(crate) fn event(&mut self, kind: u32, payload: &[u8]) -> Fw<()> {
+    pub(crate) fn event(&mut self, message: &[u8]) -> Fw<()> {
         self.counters.events += 1;
         let n = self.counters.events;
         ensure!(
             !self.script.crashes_at_event(n),
             "scripted crash at event {n}"
         );
-        self.report.event(&self.mem, &mut self.ch, kind, payload)
+        self.report.event(&self.mem, &mut self.ch, message)
     }
 }

@@ -9,13 +9,13 @@
 //!
 //! The message in the ring repeats what the slot says, and must agree with it.
 
-use crate::abi::{fw_ctl, handoff};
-use crate::core::Core;
-use crate::memory::{Memory, Record, PAGE};
-use crate::panic::{bail, ensure, field, Fw, Panic};
+use agx_abi::channel::FwCtlMessage;
+use agx_abi::uat::{pte, FlushSlot, Handoff, KERNEL_FLUSH_SLOT};
+use agx_abi::Value;
 
-/// Slot of the kernel half.
-const KERNEL: u32 = 64;
+use crate::core::Core;
+use crate::memory::{at, Memory, Record, PAGE};
+use crate::panic::{bail, ensure, field, Fw, Panic};
 
 impl Core {
     /// Handles everything in the ring.
@@ -29,52 +29,58 @@ impl Core {
 }
 
 fn flush(mem: &Memory, r: &Record) -> Fw<()> {
-    let slot = r.u32(fw_ctl::SLOT);
-    let va = r.u64(fw_ctl::ADDRESS);
-    let pages = u64::from(r.u16(fw_ctl::PAGES));
-    ensure!(slot <= KERNEL, "{r}: flush slot {slot}");
-    r.word("word 8", fw_ctl::UNK_8, 0)?;
-    field!(r, "word 0x12", r.u16(fw_ctl::UNK_12), 2);
+    let slot = r.get(FwCtlMessage::SLOT) as usize;
+    let va = r.get(FwCtlMessage::ADDRESS);
+    let pages = u64::from(r.get(FwCtlMessage::PAGES));
+    let kernel = slot == KERNEL_FLUSH_SLOT;
+    ensure!(slot <= KERNEL_FLUSH_SLOT, "{r}: flush slot {slot}");
+    r.want("word 8", FwCtlMessage::UNK_8, 0)?;
+    r.want(
+        "word 0x12",
+        FwCtlMessage::UNK_12,
+        FwCtlMessage::UNK_12_VALUE,
+    )?;
     ensure!(
         pages != 0 && va % PAGE == 0,
         "{r}: {pages} pages from {va:#x}"
     );
     ensure!(
-        (slot == KERNEL) == (va >> 39 != 0),
+        kernel == (va >> 39 != 0),
         "{r}: {va:#x} in flush slot {slot}"
     );
 
-    let at = mem.machine().handoff() + handoff::FLUSH + handoff::FLUSH_SIZE * u64::from(slot);
-    let mut bytes = [0; 24];
-    mem.machine()
-        .read_phys(at, &mut bytes)
-        .map_err(|e| Panic(format!("handoff region at {:#x} is not RAM", e.0)))?;
-    let word = |i: usize| {
-        bytes[8 * i..8 * i + 8]
-            .iter()
-            .rev()
-            .fold(0, |n, &b| (n << 8) | u64::from(b))
-    };
+    let machine = mem.machine();
+    let outside = |base: u64| Panic(format!("flush slot at {base:#x} is not RAM"));
+    let base = at(machine.handoff(), Handoff::FLUSH.at(slot));
+    let mut bytes = [0; <FlushSlot as Value>::SIZE];
+    machine
+        .read_phys(base, &mut bytes)
+        .map_err(|e| outside(e.0))?;
+    let request = FlushSlot::from_bytes(bytes);
     let what = format!("flush slot {slot}");
-    field!(what, "state", word(0), 1);
-    field!(what, "address", word(1), va);
-    field!(what, "size", word(2), pages * PAGE);
+    field!(
+        what,
+        "state",
+        request.get(FlushSlot::STATE),
+        FlushSlot::REQUESTED
+    );
+    field!(what, "address", request.get(FlushSlot::ADDRESS), va);
+    field!(what, "size", request.get(FlushSlot::SIZE), pages * PAGE);
 
-    let context = if slot == KERNEL { 0 } else { slot as u8 };
-    for i in 0..pages {
-        let page = va + i * PAGE;
-        match mem.machine().entry(context, page).map(|p| (p.pte >> 2) & 7) {
-            Some(2) => {}
-            Some(attr) => {
-                bail!("{r}: {page:#x} still has attribute {attr}, it must be uncached first")
-            }
+    let context = if kernel { 0 } else { slot as u8 };
+    for page in (0..pages).map(|i| va + i * PAGE) {
+        let attribute = |pte: u64| (pte & pte::ATTR_MASK) >> pte::ATTR_SHIFT;
+        match machine.entry(context, page).map(|p| attribute(p.pte)) {
+            Some(pte::ATTR_SHARED) => {}
+            Some(attr) => bail!("{r}: {page:#x} has attribute {attr}, it must be uncached first"),
             None => bail!("{r}: {page:#x} was unmapped before it was flushed"),
         }
     }
-    if slot == KERNEL {
+    if kernel {
         mem.flushed(va, pages);
     }
-    mem.machine()
-        .write_phys(at, &2u64.to_le_bytes())
-        .map_err(|e| Panic(format!("handoff region at {:#x} is not RAM", e.0)))
+    let state = at(base, FlushSlot::STATE);
+    machine
+        .write_phys(state, &FlushSlot::DONE.to_le_bytes())
+        .map_err(|e| outside(e.0))
 }

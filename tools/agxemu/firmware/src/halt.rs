@@ -13,11 +13,14 @@
 //!     └── commands up to the event value finished ┘
 //! ```
 
+use agx_abi::channel::{event, ChannelErrorEvent, FaultEvent, PipeKind, TimeoutEvent};
+use agx_abi::globals::{Globals, GlobalsFaultInfo, PendingStamp};
+use agx_abi::init::{FaultInfo, FwStatus};
 use agxemu_gpu::fault::Fault;
 
-use crate::abi::{fw_status, globals, halt_info};
 use crate::core::{Core, MS};
 use crate::engine::Gpu;
+use crate::memory::at;
 use crate::panic::{bail, ensure, Fw};
 use crate::report::Log;
 
@@ -30,10 +33,8 @@ pub(crate) struct Halt {
 /// How often a halted firmware looks for the host's answer: there is no doorbell for it.
 const RESUME_POLL: u64 = MS / 2;
 
-/// Event types.
-const FAULT: u32 = 0;
-const TIMEOUT: u32 = 4;
-const CHANNEL_ERROR: u32 = 8;
+/// What [`ChannelErrorEvent::ERROR`] says of a scripted failure: a memory error.
+const MEMORY_ERROR: u32 = 0;
 
 impl Core {
     /// Time that a command may hang before it counts as timed out, in ticks.
@@ -41,7 +42,7 @@ impl Core {
         // The unit of the interval is inferred from its neighbours, which are milliseconds.
         let interval = self
             .mem
-            .u32(self.init.globals + globals::PROGRESS_CHECK_CL as u64)?;
+            .u32(at(self.init.globals, Globals::PROGRESS_CHECK_INTERVAL_CL))?;
         Ok(u64::from(interval) * MS)
     }
 
@@ -55,7 +56,9 @@ impl Core {
         let line = format!("GPU fault in context {}: {fault}", active.cmd.vm_slot);
         self.stop()?;
         self.log(Log::Error, &line)?;
-        self.event(FAULT, &[])
+        let mut message = FaultEvent::zeroed();
+        message.set(FaultEvent::KIND, event::FAULT);
+        self.event(message.as_bytes())
     }
 
     pub(crate) fn halt_for_timeout(&mut self) -> Fw<()> {
@@ -65,13 +68,15 @@ impl Core {
         let slot = active.cmd.stamps.slot;
         let line = format!("GPU timeout: event slot {slot} makes no progress");
         // The host calls an event stale whose counter is below the halts that it has seen.
-        let counter = self
-            .mem
-            .u32(self.init.status + fw_status::HALT_COUNT as u64)?;
+        let counter = self.mem.u32(at(self.init.status, FwStatus::HALT_COUNT))?;
         self.stop()?;
         self.log(Log::Error, &line)?;
-        let words = [counter, 0, slot.into()];
-        self.event(TIMEOUT, &words.map(u32::to_le_bytes).concat())
+        let mut message = TimeoutEvent::zeroed();
+        message
+            .set(TimeoutEvent::KIND, event::TIMEOUT)
+            .set(TimeoutEvent::COUNTER, counter)
+            .set(TimeoutEvent::EVENT_SLOT, slot.into());
+        self.event(message.as_bytes())
     }
 
     /// Stops the GPU and says what was in flight.
@@ -81,21 +86,20 @@ impl Core {
         };
         active.gpu = Gpu::Idle;
         let (slot, value, uuid) = (active.cmd.stamps.slot, active.cmd.stamps.value, active.uuid);
-        let globals = self.init.globals;
         // One stream, so there is one command in flight.
-        let at = globals + globals::PENDING_STAMPS as u64;
-        self.mem.set_u32(at + 4, value)?;
-        self.mem.set_u32(at, 1 | (u32::from(slot) << 4))?;
-        self.mem
-            .set_u32(globals + globals::FAULT_INFO as u64 + 8, uuid)?;
-        let halts = self.init.halt_info + halt_info::TOTAL_HALTS as u64;
+        let pending = PendingStamp::new(slot.into(), value);
+        let first = at(self.init.globals, Globals::PENDING_STAMPS.at(0));
+        self.mem.write(first, pending.as_bytes())?;
+        let queue = Globals::FAULT_INFO.then(GlobalsFaultInfo::QUEUE_UUID);
+        self.mem.set_u32(at(self.init.globals, queue), uuid)?;
+        let halts = at(self.init.halt_info, FaultInfo::TOTAL_HALTS);
         self.mem
             .set_u32(halts, self.mem.u32(halts)?.wrapping_add(1))?;
-        let status = self.init.status;
-        let count = status + fw_status::HALT_COUNT as u64;
+        let count = at(self.init.status, FwStatus::HALT_COUNT);
         self.mem
             .set_u64(count, self.mem.u64(count)?.wrapping_add(1))?;
-        self.mem.set_u32(status + fw_status::HALTED as u64, 1)?;
+        self.mem
+            .set_u32(at(self.init.status, FwStatus::HALTED), 1)?;
         self.counters.halts += 1;
         self.halt = Some(Halt {
             check_at: self.now(),
@@ -115,20 +119,20 @@ impl Core {
         halt.check_at = now + RESUME_POLL;
         let next = halt.check_at;
         let status = self.init.status;
-        match self.mem.u32(status + fw_status::RESUME as u64)? {
+        match self.mem.u32(at(status, FwStatus::RESUME))? {
             0 => return Ok(Some(next)),
             1 => {}
             other => bail!("resume is {other:#x}"),
         }
-        let halted = self.mem.u32(status + fw_status::HALTED as u64)?;
+        let halted = self.mem.u32(at(status, FwStatus::HALTED))?;
         ensure!(halted == 0, "resume set while halted is still {halted}");
-        let stamps = self.init.globals + globals::PENDING_STAMPS as u64;
+        let stamps = at(self.init.globals, Globals::PENDING_STAMPS);
         let left = self.mem.u32(stamps)?;
         ensure!(
             left == 0,
             "resume set before the pending stamps were taken ({left:#x})"
         );
-        self.mem.set_u32(status + fw_status::RESUME as u64, 0)?;
+        self.mem.set_u32(at(status, FwStatus::RESUME), 0)?;
         self.mem.machine().set_fault_info(0);
         self.halt = None;
         self.log(Log::Info, "GPU resumed")?;
@@ -143,9 +147,14 @@ impl Core {
         let (slot, value) = (active.cmd.stamps.slot, active.cmd.stamps.value);
         self.failed.insert(active.queue, active);
         self.log(Log::Error, &format!("job {job}: channel error"))?;
-        // Memory error, compute pipe.
-        let words = [0, 2, slot.into(), value];
-        self.event(CHANNEL_ERROR, &words.map(u32::to_le_bytes).concat())
+        let mut message = ChannelErrorEvent::zeroed();
+        message
+            .set(ChannelErrorEvent::KIND, event::CHANNEL_ERROR)
+            .set(ChannelErrorEvent::ERROR, MEMORY_ERROR)
+            .set(ChannelErrorEvent::PIPE, PipeKind::Compute as u32)
+            .set(ChannelErrorEvent::EVENT_SLOT, slot.into())
+            .set(ChannelErrorEvent::EVENT_VALUE, value);
+        self.event(message.as_bytes())
     }
 
     /// The host wants a failed queue to go on behind `value`.
@@ -153,7 +162,10 @@ impl Core {
         let Some(mut active) = self.failed.remove(&info) else {
             bail!("RecoverChannel for {info:#x}, which has not failed");
         };
-        ensure!(work == 2, "RecoverChannel: type {work} for a compute queue");
+        ensure!(
+            work == PipeKind::Compute as u32,
+            "RecoverChannel: type {work} for a compute queue"
+        );
         let first = active.cmd.stamps.value;
         ensure!(
             crate::stamps::reached(value, first),

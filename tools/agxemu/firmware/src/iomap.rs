@@ -5,9 +5,11 @@
 //! The host maps devices for the firmware and lists them by a fixed index. Those devices do not
 //! exist here: the table and the page tables behind it are checked, and nothing is ever accessed.
 
-use crate::abi::{hw_data_b, io_mapping};
+use agx_abi::hwdata::{HwDataB, IoMapping as Entry};
+use agx_abi::uat::Protection;
+
 use crate::chip::Chip;
-use crate::memory::{Kind, Memory, Record, PAGE};
+use crate::memory::{Memory, Record, PAGE};
 use crate::panic::{bail, ensure, field, Fw};
 
 /// A mapping that must be there.
@@ -39,37 +41,29 @@ pub struct IoMapping {
 /// Checks the whole table.
 pub fn check(mem: &Memory, chip: &Chip, b: &Record) -> Fw<Vec<IoMapping>> {
     let mut found = Vec::new();
-    for index in 0..hw_data_b::IO_MAPPINGS_COUNT {
-        let at = hw_data_b::IO_MAPPINGS + index * io_mapping::SIZE;
+    let table = HwDataB::IO_MAPPINGS;
+    let count = table.size() / <Entry as agx_abi::Value>::SIZE;
+    for index in 0..count {
+        let at = table.at(index);
         let Some(want) = chip.io.iter().find(|r| r.index == index) else {
             // The chip has no such device.
-            b.zero(at..at + io_mapping::SIZE)?;
+            b.zero(at.offset()..at.offset() + at.size())?;
             continue;
         };
         let name = |field: &str| format!("io mapping {index} {field}");
-        field!(b, name("address"), b.u64(at + io_mapping::PHYS), want.phys);
-        field!(
-            b,
-            name("size"),
-            b.u32(at + io_mapping::SIZE_TOTAL),
-            want.size
-        );
-        field!(
-            b,
-            name("element size"),
-            b.u32(at + io_mapping::SIZE_ELEMENT),
-            want.size
-        );
-        field!(
-            b,
-            name("writable"),
-            b.u64(at + io_mapping::WRITABLE),
-            u64::from(want.writable)
-        );
+        b.want(&name("address"), at.then(Entry::PHYS), want.phys)?;
+        b.want(&name("size"), at.then(Entry::SIZE), want.size)?;
+        b.want(&name("element size"), at.then(Entry::RANGE_SIZE), want.size)?;
+        b.want(
+            &name("writable"),
+            at.then(Entry::WRITABLE),
+            u64::from(want.writable),
+        )?;
+        let va = b.get(at.then(Entry::VIRT));
         let mapping = IoMapping {
             index,
             phys: want.phys,
-            va: b.u64(at + io_mapping::VIRT),
+            va,
             size: want.size,
         };
         pages(mem, &mapping, want.writable)?;
@@ -81,12 +75,11 @@ pub fn check(mem: &Memory, chip: &Chip, b: &Record) -> Fw<Vec<IoMapping>> {
 fn pages(mem: &Memory, io: &IoMapping, writable: bool) -> Fw<()> {
     let what = format!("io mapping {}", io.index);
     field!(what, "offset in page", io.va % PAGE, io.phys % PAGE);
-    let kind = if writable {
-        Kind::FwMmioRw
-    } else {
-        Kind::FwMmioRo
+    let protection = match writable {
+        true => Protection::FW_MMIO_RW,
+        false => Protection::FW_MMIO_RO,
     };
-    mem.expect(&what, io.va, u64::from(io.size), &[kind])?;
+    mem.expect(&what, io.va, u64::from(io.size), &[protection])?;
     let start = io.va & !(PAGE - 1);
     let pages = (io.va % PAGE + u64::from(io.size)).div_ceil(PAGE);
     for i in 0..pages {

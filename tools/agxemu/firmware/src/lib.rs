@@ -22,7 +22,6 @@
 //! With a capture directory, memory is written out at INIT and at each doorbell, before anything is
 //! done about the message. See [`capture`] for the format.
 
-pub mod abi;
 pub mod capture;
 pub mod channels;
 pub mod chip;
@@ -53,20 +52,22 @@ mod submit;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use agx_abi::message;
+
 use crate::capture::Capture;
 use crate::channels::Doorbell;
 use crate::chip::Chip;
 use crate::core::Core;
-use crate::init::InitData;
+use crate::init::Init;
 use crate::machine::{Level, Machine};
 use crate::memory::Memory;
 use crate::panic::{bail, Fw, Panic};
 use crate::script::Script;
 
 /// Endpoint of INIT.
-pub const ENDPOINT: u8 = 0x20;
+pub const ENDPOINT: u8 = message::ENDPOINT_FIRMWARE;
 /// Endpoint of the host's doorbells.
-pub const DOORBELLS: u8 = 0x21;
+pub const DOORBELLS: u8 = message::ENDPOINT_DOORBELL;
 
 /// What happened so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -189,7 +190,7 @@ impl Firmware {
     }
 
     fn init(&mut self, message: u64) -> Fw<()> {
-        if message >> 48 != 0x81 || (message >> 44) & 0xf != 0 {
+        if message::kind(message) != message::TYPE_INIT || (message >> 44) & 0xf != 0 {
             self.warn(&format!(
                 "unknown message {message:#018x} on endpoint {ENDPOINT:#x}"
             ));
@@ -198,10 +199,10 @@ impl Firmware {
         if !matches!(self.state, State::Waiting) {
             bail!("INIT sent twice");
         }
-        let va = init::address(message);
+        let va = message::init_address(message);
         self.take_capture("init", message, va);
         let mem = Memory::new(self.machine.clone());
-        let init = InitData::walk(&mem, self.chip, va)?;
+        let init = Init::walk(&mem, self.chip, va)?;
         self.machine
             .log(Level::Info, &format!("init data at {va:#x} accepted"));
         self.state = State::Running(Box::new(Core::new(

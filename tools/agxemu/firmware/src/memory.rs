@@ -7,56 +7,35 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use agx_abi::uat::{Protection, PAGE_SIZE};
+use agx_abi::{Field, Value};
+
 use crate::machine::{Machine, OutsideRam, Role};
 use crate::panic::{bail, Fw, Panic};
 
 /// Size of a page.
-pub const PAGE: u64 = 0x4000;
+pub const PAGE: u64 = PAGE_SIZE;
 
-/// What an entry maps a page as: permission bits and memory attribute together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    FwMmioRw,
-    FwMmioRo,
-    FwSharedRw,
-    FwSharedRo,
-    FwPrivRw,
-    GpuFwSharedRw,
-    GpuFwPrivRw,
-    GpuRoFwPrivRw,
-    GpuSharedRw,
-    GpuSharedRo,
-    GpuSharedWo,
-    /// No mapping that a driver makes.
-    Other,
-}
+/// The protections that drivers make, with their names.
+const NAMES: [(Protection, &str); 11] = [
+    (Protection::FW_MMIO_RW, "FW_MMIO_RW"),
+    (Protection::FW_MMIO_RO, "FW_MMIO_RO"),
+    (Protection::FW_SHARED_RW, "FW_SHARED_RW"),
+    (Protection::FW_SHARED_RO, "FW_SHARED_RO"),
+    (Protection::FW_PRIV_RW, "FW_PRIV_RW"),
+    (Protection::GPU_FW_SHARED_RW, "GPU_FW_SHARED_RW"),
+    (Protection::GPU_FW_PRIV_RW, "GPU_FW_PRIV_RW"),
+    (Protection::GPU_RO_FW_PRIV_RW, "GPU_RO_FW_PRIV_RW"),
+    (Protection::GPU_SHARED_RW, "GPU_SHARED_RW"),
+    (Protection::GPU_SHARED_RO, "GPU_SHARED_RO"),
+    (Protection::GPU_SHARED_WO, "GPU_SHARED_WO"),
+];
 
-impl Kind {
-    /// Classifies a page table entry.
-    pub fn of(pte: u64) -> Self {
-        let ap = (pte >> 6) & 3;
-        let uxn = (pte >> 54) & 1;
-        let pxn = (pte >> 53) & 1;
-        let attr = (pte >> 2) & 7;
-        match (ap, uxn, pxn, attr) {
-            (1, 1, 0, 1) => Kind::FwMmioRw,
-            (1, 0, 0, 1) => Kind::FwMmioRo,
-            (1, 1, 0, 2) => Kind::FwSharedRw,
-            (1, 0, 0, 2) => Kind::FwSharedRo,
-            (1, 1, 0, 0) => Kind::FwPrivRw,
-            (0, 1, 1, 2) => Kind::GpuFwSharedRw,
-            (0, 1, 1, 0) => Kind::GpuFwPrivRw,
-            (1, 1, 1, 0) => Kind::GpuRoFwPrivRw,
-            (2, 1, 0, 2) => Kind::GpuSharedRw,
-            (2, 0, 0, 2) => Kind::GpuSharedRo,
-            (2, 0, 1, 2) => Kind::GpuSharedWo,
-            _ => Kind::Other,
-        }
-    }
-
-    /// Whether the firmware caches the page, so that it must be told before the page goes away.
-    pub fn is_cached(pte: u64) -> bool {
-        (pte >> 6) & 3 != 2 && (pte >> 2) & 7 == 0
+/// Name of a protection.
+pub fn protection_name(protection: Protection) -> String {
+    match NAMES.iter().find(|(known, _)| *known == protection) {
+        Some((_, name)) => (*name).to_owned(),
+        None => format!("unknown protection {:#x}", protection.bits()),
     }
 }
 
@@ -69,41 +48,31 @@ pub struct Record {
 }
 
 impl Record {
-    /// A little-endian number of `N` bytes at `offset`.
-    fn number<const N: usize>(&self, offset: usize) -> [u8; N] {
-        let mut bytes = [0; N];
-        bytes.copy_from_slice(&self.bytes[offset..offset + N]);
-        bytes
+    /// What `field` holds.
+    pub fn get<S, T: Value>(&self, field: Field<S, T>) -> T {
+        field.read(&self.bytes)
     }
 
     /// The byte at `offset`.
-    pub fn u8(&self, offset: usize) -> u8 {
+    pub fn byte(&self, offset: usize) -> u8 {
         self.bytes[offset]
-    }
-
-    /// The 16-bit number at `offset`.
-    pub fn u16(&self, offset: usize) -> u16 {
-        u16::from_le_bytes(self.number(offset))
-    }
-
-    /// The 32-bit number at `offset`.
-    pub fn u32(&self, offset: usize) -> u32 {
-        u32::from_le_bytes(self.number(offset))
-    }
-
-    /// The 64-bit number at `offset`.
-    pub fn u64(&self, offset: usize) -> u64 {
-        u64::from_le_bytes(self.number(offset))
-    }
-
-    /// The bytes of `range`.
-    pub fn bytes(&self, range: std::ops::Range<usize>) -> &[u8] {
-        &self.bytes[range]
     }
 
     /// Its size.
     pub fn size(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// Panics unless `field` holds `want`.
+    pub fn want<S, T>(&self, name: &str, field: Field<S, T>, want: T) -> Fw<()>
+    where
+        T: Value + PartialEq + fmt::LowerHex,
+    {
+        let got = self.get(field);
+        if got != want {
+            bail!("{self}: {name} is {got:#x}, expected {want:#x}");
+        }
+        Ok(())
     }
 
     /// Panics unless all of `range` is zero.
@@ -120,22 +89,24 @@ impl Record {
         }
     }
 
-    /// Panics unless the pointer at `offset` is `want`.
-    pub fn pointer(&self, name: &str, offset: usize, want: u64) -> Fw<()> {
-        self.same(name, self.u64(offset), want)
+    /// Panics unless everything from behind `first` up to `next` is zero.
+    pub fn zero_between<S, T: Value, U: Value>(
+        &self,
+        first: Field<S, T>,
+        next: Field<S, U>,
+    ) -> Fw<()> {
+        self.zero(end(first)..next.offset())
     }
+}
 
-    /// Panics unless the word at `offset` is `want`.
-    pub fn word(&self, name: &str, offset: usize, want: u32) -> Fw<()> {
-        self.same(name, u64::from(self.u32(offset)), u64::from(want))
-    }
+/// First offset behind `field`.
+pub fn end<S, T: Value>(field: Field<S, T>) -> usize {
+    field.offset() + field.size()
+}
 
-    fn same(&self, name: &str, got: u64, want: u64) -> Fw<()> {
-        if got != want {
-            bail!("{self}: {name} is {got:#x}, expected {want:#x}");
-        }
-        Ok(())
-    }
+/// Address of `field` in the structure at `base`.
+pub fn at<S, T: Value>(base: u64, field: Field<S, T>) -> u64 {
+    base.wrapping_add(field.offset() as u64)
 }
 
 impl fmt::Display for Record {
@@ -178,7 +149,7 @@ impl Memory {
                     e.reason, e.level
                 ))
             })?;
-        if Kind::is_cached(page.pte) {
+        if Protection::from_entry(page.pte).is_cached() {
             self.cached.borrow_mut().insert(va & !(PAGE - 1), page.pa);
         }
         Ok(page.pa + va % PAGE)
@@ -284,13 +255,20 @@ impl Memory {
             .map_err(|e| bus_error(va, e))
     }
 
-    /// Panics unless all of `va..va+len` is mapped as one of `kinds`.
-    pub fn expect(&self, what: &str, va: u64, len: u64, kinds: &[Kind]) -> Fw<()> {
-        self.expect_in(0, what, va, len, kinds)
+    /// Panics unless all of `va..va+len` is mapped as one of `allowed`.
+    pub fn expect(&self, what: &str, va: u64, len: u64, allowed: &[Protection]) -> Fw<()> {
+        self.expect_in(0, what, va, len, allowed)
     }
 
     /// As [`Memory::expect`], in context `slot`.
-    pub fn expect_in(&self, slot: u8, what: &str, va: u64, len: u64, kinds: &[Kind]) -> Fw<()> {
+    pub fn expect_in(
+        &self,
+        slot: u8,
+        what: &str,
+        va: u64,
+        len: u64,
+        allowed: &[Protection],
+    ) -> Fw<()> {
         if va == 0 {
             bail!("{what}: null pointer");
         }
@@ -300,9 +278,14 @@ impl Memory {
             let Some(page) = self.machine.entry(slot, at) else {
                 bail!("{what}: {at:#x} is not mapped ({va:#x}, {len:#x} bytes)");
             };
-            let kind = Kind::of(page.pte);
-            if !kinds.contains(&kind) {
-                bail!("{what}: {at:#x} is mapped as {kind:?}, expected {kinds:?}");
+            let protection = Protection::from_entry(page.pte);
+            if !allowed.contains(&protection) {
+                let got = protection_name(protection);
+                let want: Vec<String> = allowed.iter().map(|p| protection_name(*p)).collect();
+                bail!(
+                    "{what}: {at:#x} is mapped as {got}, expected {}",
+                    want.join(" or ")
+                );
             }
             at = match at.checked_add(PAGE) {
                 Some(at) => at,

@@ -8,10 +8,15 @@
 //!
 //! A sequence is read as a whole and checked against its command before its first op is executed.
 
-use crate::abi::{attachment, timestamp_op as ts};
-use crate::abi::{finalize_compute as fin, notifier, run_compute as rc, start_compute as start};
+use agx_abi::channel::PipeKind;
+use agx_abi::compute::{RunCompute, TimestampPointers};
+use agx_abi::event::Notifier;
+use agx_abi::microsequence::{Attachment, FinalizeCompute, RetireStamp, StartCompute};
+use agx_abi::microsequence::{Timestamp, WaitForIdle, MAX_ATTACHMENTS, OPCODE_MASK};
+use agx_abi::{Field, Value};
+
 use crate::compute::Compute;
-use crate::memory::{Memory, Record};
+use crate::memory::{at, end, Memory, Record};
 use crate::panic::{bail, ensure, Fw};
 
 /// One op.
@@ -32,13 +37,8 @@ pub enum Op {
     RetireStamp,
 }
 
-/// WaitForIdle for the compute pipe.
-const WAIT: u32 = 0x01 | (0x8000 << 8);
-const RETIRE: u32 = 0x18 | 0x4000_0000;
-const TIMESTAMP_END: u32 = 0x19;
-const TIMESTAMP_START: u32 = 0x19 | 0x8000_0000;
-const START_COMPUTE: u32 = 0x29;
-const FINALIZE_COMPUTE: u32 = 0x2a;
+/// The header of any op.
+const HEADER: Field<WaitForIdle, u32> = WaitForIdle::HEADER;
 
 /// What a sequence's queue is, as its ops must name it.
 #[derive(Clone, Copy, Debug)]
@@ -56,64 +56,64 @@ pub fn read(mem: &Memory, cmd: &Compute, owner: Owner) -> Fw<Vec<Op>> {
     let (base, len) = cmd.microsequence;
     let end = base + u64::from(len);
     let mut ops = Vec::new();
-    let mut at = base;
+    let mut cursor = base;
     let mut start_at = None;
     let mut attachments = 0;
     loop {
         ensure!(
-            at + 4 <= end,
+            cursor + 4 <= end,
             "microsequence at {base:#x}: no end within {len:#x} bytes"
         );
-        let header = mem.u32(at)?;
-        let (op, size, name) = match header & 0x3f {
-            0x01 => (Op::WaitForIdle, 4, "WaitForIdle"),
-            0x18 => (Op::RetireStamp, 4, "RetireStamp"),
-            0x19 => (
+        let header = mem.u32(cursor)?;
+        let (op, size, name) = match header & OPCODE_MASK {
+            WaitForIdle::OPCODE => (Op::WaitForIdle, WaitForIdle::SIZE, "WaitForIdle"),
+            RetireStamp::OPCODE => (Op::RetireStamp, RetireStamp::SIZE, "RetireStamp"),
+            Timestamp::OPCODE => (
                 Op::Timestamp {
                     start: header >> 31 != 0,
                 },
-                ts::SIZE,
+                Timestamp::SIZE,
                 "Timestamp",
             ),
-            0x29 => (Op::StartCompute, start::SIZE, "StartCompute"),
-            0x2a => (Op::FinalizeCompute, fin::SIZE, "FinalizeCompute"),
+            StartCompute::OPCODE => (Op::StartCompute, StartCompute::SIZE, "StartCompute"),
+            FinalizeCompute::OPCODE => (Op::FinalizeCompute, FinalizeCompute::SIZE, "FinalizeCompute"),
             other => bail!(
-                "microsequence at {base:#x}: unknown op {other:#04x} ({header:#010x}) at {at:#x}"
+                "microsequence at {base:#x}: unknown op {other:#04x} ({header:#010x}) at {cursor:#x}"
             ),
         };
         ensure!(
-            at + size as u64 <= end,
-            "microsequence at {base:#x}: {name} at {at:#x} is cut off"
+            cursor + size as u64 <= end,
+            "microsequence at {base:#x}: {name} at {cursor:#x} is cut off"
         );
-        let r = mem.record(name, at, size)?;
+        let r = mem.record(name, cursor, size)?;
         let want = match op {
-            Op::WaitForIdle => WAIT,
-            Op::RetireStamp => RETIRE,
-            Op::Timestamp { start: true } => TIMESTAMP_START,
-            Op::Timestamp { start: false } => TIMESTAMP_END,
-            Op::StartCompute => START_COMPUTE,
-            Op::FinalizeCompute => FINALIZE_COMPUTE,
+            Op::WaitForIdle => WaitForIdle::header(PipeKind::Compute),
+            Op::RetireStamp => RetireStamp::HEADER_VALUE,
+            Op::Timestamp { start: true } => Timestamp::HEADER_START,
+            Op::Timestamp { start: false } => Timestamp::HEADER_END,
+            Op::StartCompute => StartCompute::HEADER_VALUE,
+            Op::FinalizeCompute => FinalizeCompute::HEADER_VALUE,
         };
-        r.word("header", 0, want)?;
+        r.want("header", HEADER, want)?;
         match op {
             Op::StartCompute => {
                 attachments = check_start(&r, cmd, owner)?;
-                start_at = Some(at);
+                start_at = Some(cursor);
             }
             Op::Timestamp { start } => check_timestamp(&r, cmd, owner, start)?,
             Op::FinalizeCompute => check_finalize(&r, cmd, owner, start_at, attachments)?,
             Op::WaitForIdle | Op::RetireStamp => {}
         }
         ops.push(op);
-        at += size as u64;
+        cursor += size as u64;
         if op == Op::RetireStamp {
             break;
         }
     }
     ensure!(
-        at == end,
+        cursor == end,
         "microsequence at {base:#x}: {:#x} bytes after its end",
-        end - at
+        end - cursor
     );
     order(&ops, cmd, base)?;
     Ok(ops)
@@ -139,68 +139,92 @@ fn order(ops: &[Op], cmd: &Compute, base: u64) -> Fw<()> {
 }
 
 fn check_start(r: &Record, cmd: &Compute, owner: Owner) -> Fw<u32> {
-    r.pointer(
-        "unk_pointee",
-        start::UNK_POINTEE,
-        cmd.field(rc::UNK_POINTEE),
+    type S = StartCompute;
+    r.want(
+        "unk_pointer",
+        S::UNK_POINTER,
+        cmd.field(RunCompute::UNK_POINTEE),
     )?;
-    r.pointer("parameters 1", start::PARAMS1, cmd.field(rc::PARAMS1))?;
-    r.pointer("statistics", start::STATS, owner.stats)?;
-    r.pointer("queue", start::QUEUE, owner.info)?;
-    r.word("vm slot", start::VM_SLOT, cmd.vm_slot.into())?;
-    r.word("word 0x28", start::UNK_28, 1)?;
-    r.word("event generation", start::GENERATION, owner.uuid)?;
-    r.word("event sequence", start::EVENT_SEQ, cmd.event_seq)?;
-    r.zero(start::UNK_38..start::UNK_38 + 4)?;
-    r.pointer("parameters 2", start::PARAMS2, cmd.field(rc::PARAMS2))?;
-    r.zero(start::UNK_44..start::ATTACHMENTS)?;
-    let count = r.u32(start::ATTACHMENT_COUNT);
-    ensure!(count <= 16, "{r}: {count} attachments");
+    r.want(
+        "parameters 1",
+        S::JOB_PARAMS1,
+        cmd.field(RunCompute::JOB_PARAMS1),
+    )?;
+    r.want("statistics", S::STATS, owner.stats)?;
+    r.want("queue", S::QUEUE, owner.info)?;
+    r.want("vm slot", S::VM_SLOT, cmd.vm_slot.into())?;
+    r.want("word 0x28", S::UNK_28, 1)?;
+    r.want("event generation", S::EVENT_GENERATION, owner.uuid)?;
+    // The command itself has the low half only.
+    let sequence = r.get(S::EVENT_SEQ);
+    ensure!(
+        sequence as u32 == cmd.event_seq,
+        "{r}: event sequence {sequence:#x}, the command has {:#x}",
+        cmd.event_seq
+    );
+    r.want("word 0x38", S::UNK_38, 0)?;
+    r.want(
+        "parameters 2",
+        S::JOB_PARAMS2,
+        cmd.field(RunCompute::JOB_PARAMS2),
+    )?;
+    r.want("word 0x44", S::UNK_44, 0)?;
+    r.want("uuid", S::UUID, 0)?;
+    let count = r.get(S::ATTACHMENT_COUNT);
+    ensure!(
+        count as usize <= MAX_ATTACHMENTS,
+        "{r}: {count} attachments"
+    );
     for i in 0..count as usize {
-        let at = start::ATTACHMENTS + i * attachment::SIZE;
-        let (lines, unk_c, unk_e) = (r.u32(at + 8), r.u16(at + 12), r.u16(at + 14));
+        let a = r.get(S::ATTACHMENTS.at(i));
+        let lines = a.get(Attachment::LINES);
+        let (unk_c, unk_e) = (a.get(Attachment::UNK_C), a.get(Attachment::UNK_E));
         ensure!(
-            lines != 0 && unk_c == 0x17 && (1..=6).contains(&unk_e),
+            lines != 0 && unk_c == Attachment::UNK_C_VALUE && (1..=6).contains(&unk_e),
             "{r}: attachment {i} is {lines:#x} lines, {unk_c:#x}, {unk_e:#x}"
         );
     }
-    r.zero(start::ATTACHMENTS + count as usize * attachment::SIZE..start::ATTACHMENT_COUNT)?;
-    r.zero(start::PAD..start::UNK_FLAG)?;
-    r.pointer("flag", start::UNK_FLAG, cmd.field(rc::UNK_FLAG))?;
-    r.pointer("counter", start::COUNTER, cmd.counter)?;
-    r.pointer(
+    let used = S::ATTACHMENTS.offset() + count as usize * Attachment::SIZE;
+    r.zero(used..S::ATTACHMENT_COUNT.offset())?;
+    r.zero_between(S::ATTACHMENT_COUNT, S::UNK_FLAG)?;
+    r.want("flag", S::UNK_FLAG, cmd.field(RunCompute::UNK_FLAG))?;
+    r.want("counter", S::COUNTER, cmd.counter)?;
+    r.want(
         "notifier tail",
-        start::NOTIFIER_BUF,
-        cmd.notifier + notifier::UNK_BUF as u64,
+        S::NOTIFIER_BUF,
+        at(cmd.notifier, Notifier::UNK_BUF),
     )?;
     Ok(count)
 }
 
 fn check_timestamp(r: &Record, cmd: &Compute, owner: Owner, first: bool) -> Fw<()> {
-    r.pointer(
+    type T = Timestamp;
+    let which = if first {
+        TimestampPointers::START
+    } else {
+        TimestampPointers::END
+    };
+    let update = cmd.field(RunCompute::TIMESTAMPS.then(which));
+    r.want(
         "command time",
-        ts::COMMAND_TIME,
-        cmd.field(rc::COMMAND_TIME),
+        T::COMMAND_TIME,
+        cmd.field(RunCompute::COMMAND_TIME),
     )?;
-    r.pointer(
+    r.want(
         "timestamp pointers",
-        ts::POINTERS,
-        cmd.field(rc::TIMESTAMPS),
+        T::TIMESTAMPS,
+        cmd.field(RunCompute::TIMESTAMPS),
     )?;
-    let update = cmd.field(rc::TIMESTAMPS) + if first { 0 } else { 8 };
-    r.pointer("pointer to update", ts::UPDATE, update)?;
-    r.pointer("queue", ts::QUEUE, owner.info)?;
-    r.pointer(
-        "user timestamp pointers",
-        ts::USER_POINTERS,
-        cmd.field(rc::USER_TIMESTAMPS),
-    )?;
-    r.pointer(
+    r.want("pointer to update", T::UPDATE, update)?;
+    r.want("queue", T::QUEUE, owner.info)?;
+    let user = cmd.field(RunCompute::USER_TIMESTAMPS);
+    r.want("user timestamp pointers", T::USER_TIMESTAMPS, user)?;
+    r.want(
         "context store time",
-        ts::UNK_TS,
-        cmd.field(rc::CONTEXT_STORE),
+        T::UNK_TS,
+        cmd.field(RunCompute::CONTEXT_STORE_REQ),
     )?;
-    r.zero(ts::UUID..ts::SIZE)
+    r.zero(T::UUID.offset()..T::SIZE)
 }
 
 fn check_finalize(
@@ -210,28 +234,33 @@ fn check_finalize(
     start_at: Option<u64>,
     attachments: u32,
 ) -> Fw<()> {
-    r.pointer("statistics", fin::STATS, owner.stats)?;
-    r.pointer("queue", fin::QUEUE, owner.info)?;
-    r.word("vm slot", fin::VM_SLOT, cmd.vm_slot.into())?;
-    r.pointer("parameters 2", fin::PARAMS2, cmd.field(rc::PARAMS2))?;
-    r.zero(fin::UNK_24..fin::FW_STAMP)?;
-    r.pointer("firmware stamp", fin::FW_STAMP, cmd.stamps.fw)?;
-    r.word("stamp value", fin::VALUE, cmd.stamps.value)?;
-    r.zero(fin::UNK_38..fin::RESTART)?;
-    let target =
-        r.va.wrapping_add_signed(i64::from(r.u32(fin::RESTART) as i32));
+    type F = FinalizeCompute;
+    r.want("statistics", F::STATS, owner.stats)?;
+    r.want("queue", F::QUEUE, owner.info)?;
+    r.want("vm slot", F::VM_SLOT, cmd.vm_slot.into())?;
+    r.want(
+        "parameters 2",
+        F::JOB_PARAMS2,
+        cmd.field(RunCompute::JOB_PARAMS2),
+    )?;
+    r.zero_between(F::JOB_PARAMS2, F::FW_STAMP)?;
+    r.want("firmware stamp", F::FW_STAMP, cmd.stamps.fw)?;
+    r.want("stamp value", F::STAMP_VALUE, cmd.stamps.value)?;
+    r.zero_between(F::STAMP_VALUE, F::RESTART_BRANCH_OFFSET)?;
+    let offset = r.get(F::RESTART_BRANCH_OFFSET);
+    let target = r.va.wrapping_add_signed(offset.into());
     ensure!(
         start_at == Some(target),
-        "{r}: restarts at {target:#x}, start is at {start_at:x?}"
+        "{r}: restarts at {target:#x}, the start operation is at {start_at:x?}"
     );
     // Bits 2 and 3 select error handling.
-    let has = r.u32(fin::HAS_ATTACHMENTS);
+    let has = r.get(F::HAS_ATTACHMENTS);
     let want = u32::from(attachments != 0);
     ensure!(
         has & !0xc == want,
         "{r}: has_attachments {has:#x} with {attachments} attachments"
     );
-    r.zero(fin::UNK_64..fin::UNK_FLAG)?;
-    r.pointer("flag", fin::UNK_FLAG, cmd.field(rc::UNK_FLAG))?;
-    r.zero(fin::PAD..fin::SIZE)
+    r.zero_between(F::HAS_ATTACHMENTS, F::UNK_FLAG)?;
+    r.want("flag", F::UNK_FLAG, cmd.field(RunCompute::UNK_FLAG))?;
+    r.zero(end(F::UNK_FLAG)..F::SIZE)
 }

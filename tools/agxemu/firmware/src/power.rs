@@ -7,9 +7,11 @@
 //!  off ─────────────────────► on ───────────── nothing pending ─────────────► off
 //! ```
 
-use crate::abi::globals;
+use agx_abi::globals::Globals;
+use agx_abi::stats;
+
 use crate::core::{Core, MS};
-use crate::memory::Memory;
+use crate::memory::{at, Memory};
 use crate::panic::Fw;
 use crate::report::Log;
 
@@ -53,10 +55,6 @@ impl Power {
     }
 }
 
-fn halves(at: usize, value: u64) -> [(usize, u32); 2] {
-    [(at, value as u32), (at + 4, (value >> 32) as u32)]
-}
-
 impl Core {
     /// Wakes the GPU.
     pub(crate) fn power_on(&mut self) -> Fw<()> {
@@ -69,8 +67,12 @@ impl Core {
         self.power.on = true;
         self.power.since = now;
         self.power.next_stats = now + PERIOD;
+        let mut message = stats::PowerOn::zeroed();
+        message
+            .set(stats::PowerOn::KIND, stats::POWER_ON)
+            .set(stats::PowerOn::OFF_TICKS, off);
         self.report
-            .stats(&self.mem, &mut self.ch, 2, &halves(4, off))
+            .stats(&self.mem, &mut self.ch, message.as_bytes())
     }
 
     /// Idle power-off, statistics, stalls; returns when there is more of it.
@@ -87,7 +89,7 @@ impl Core {
         if idle && self.pending_submissions()? == 0 {
             let delay = self
                 .mem
-                .u32(self.init.globals + globals::IDLE_OFF_DELAY_MS as u64)?;
+                .u32(at(self.init.globals, Globals::IDLE_OFF_DELAY_MS))?;
             let off_at = self.power.last_busy + u64::from(delay) * MS;
             if now < off_at {
                 return Ok(Some(off_at.min(self.power.next_stats)));
@@ -107,26 +109,44 @@ impl Core {
         self.power.on = false;
         self.power.since = now;
         self.mem
-            .set_u64(self.init.globals + globals::IDLE_TS as u64, now)?;
+            .set_u64(at(self.init.globals, Globals::IDLE_TS), now)?;
+        let mut message = stats::PowerOff::zeroed();
+        message
+            .set(stats::PowerOff::KIND, stats::POWER_OFF)
+            .set(stats::PowerOff::ON_TICKS, on);
         self.report
-            .stats(&self.mem, &mut self.ch, 3, &halves(4, on))
+            .stats(&self.mem, &mut self.ch, message.as_bytes())
     }
 
     fn statistics(&mut self, now: u64) -> Fw<()> {
         let jobs = self.counters.completed - self.power.reported;
         self.power.reported = self.counters.completed;
         let busy = u32::from(jobs != 0) * 100;
-        let mut util = halves(4, now).to_vec();
-        util.extend([(12, busy), (16, 0), (20, busy), (24, 0)]);
-        self.report.stats(&self.mem, &mut self.ch, 4, &util)?;
-        let mut state = halves(4, now).to_vec();
-        state.extend(halves(12, self.power.last_busy));
-        state.extend([(20, 1), (32, 1)]);
-        self.report.stats(&self.mem, &mut self.ch, 0xb, &state)?;
+        let mut message = stats::Utilisation::zeroed();
+        message
+            .set(stats::Utilisation::KIND, stats::UTILISATION)
+            .set(stats::Utilisation::TIMESTAMP, now)
+            .set(stats::Utilisation::UTIL1, busy)
+            .set(stats::Utilisation::UTIL3, busy);
+        self.report
+            .stats(&self.mem, &mut self.ch, message.as_bytes())?;
+        let mut message = stats::PowerState::zeroed();
+        message
+            .set(stats::PowerState::KIND, stats::POWER_STATE)
+            .set(stats::PowerState::TIMESTAMP, now)
+            .set(stats::PowerState::LAST_BUSY, self.power.last_busy)
+            .set(stats::PowerState::ACTIVE, 1)
+            .set(stats::PowerState::PSTATE, 1);
+        self.report
+            .stats(&self.mem, &mut self.ch, message.as_bytes())?;
         // 1 W while there was work, 50 mW otherwise, in units of 1/8192 mW.
         let power = if jobs != 0 { 1000 } else { 50 } * 8192;
+        let mut message = stats::Power::zeroed();
+        message
+            .set(stats::Power::KIND, stats::POWER)
+            .set(stats::Power::POWER, power);
         self.report
-            .stats(&self.mem, &mut self.ch, 0, &halves(0x1c, power))
+            .stats(&self.mem, &mut self.ch, message.as_bytes())
     }
 
     /// Says what everything waits for: most likely the host made a mistake.

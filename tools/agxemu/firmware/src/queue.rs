@@ -14,22 +14,19 @@
 //! A ring is consumed at three places, which follow each other: `limit` is how far the host's
 //! submissions reach, `fetched` how far commands were taken up, `done` how far they are finished.
 
-use crate::abi::{context_data, job_list, queue_info as qi, ring_state};
-use crate::memory::{Kind, Memory};
-use crate::panic::{bail, ensure, field, Fw};
+use agx_abi::channel::PipeKind;
+use agx_abi::event::NotifierList;
+use agx_abi::queue::{self as abi, GpuContextData, Priority, QueueInfo, RingState};
+use agx_abi::uat::Protection;
+use agx_abi::Value;
+
+use crate::memory::{at, end, Memory};
+use crate::panic::{bail, ensure, Fw};
 
 /// Entries of a command ring.
-pub const RING: u32 = 0x500;
+pub const RING: u32 = abi::RING_ENTRIES;
 /// Events that a queue may have open at once.
-pub const MAX_EVENTS: u32 = 127;
-
-/// What a queue does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Work {
-    Vertex = 0,
-    Fragment = 1,
-    Compute = 2,
-}
+pub const MAX_EVENTS: u32 = abi::MAX_IN_FLIGHT;
 
 /// A queue.
 #[derive(Debug)]
@@ -37,7 +34,7 @@ pub struct Queue {
     /// Address of its QueueInfo.
     pub info: u64,
     /// What it does.
-    pub work: Work,
+    pub work: PipeKind,
     /// Priority, 0 is the highest.
     pub priority: usize,
     /// Id of the user queue that it is part of.
@@ -68,96 +65,77 @@ pub struct Queue {
     pub served: u64,
 }
 
-/// The rows of the priority table: p0 (also p1), p2, p3, p4, p5.
-const PRIORITY: [(u32, u64, u32, u32, u32); 4] = [
-    (0, 0xffff_ffff_ffff_0000, 1, 0, 1),
-    (1, 0xffff_ffff_0000_0000, 0, 0, 0),
-    (2, 0xffff_0000_0000_0000, 0, 0, 2),
-    (3, 0, 0, 0, 3),
-];
-
 impl Queue {
     /// Looks at a queue that was never used before.
-    pub fn new(mem: &Memory, work: Work, priority: usize, info: u64) -> Fw<Self> {
-        mem.expect(
-            "queue",
-            info,
-            qi::SIZE as u64,
-            &[Kind::FwPrivRw, Kind::FwSharedRw],
-        )?;
-        let r = mem.record("queue", info, qi::SIZE)?;
-        let state = r.u64(qi::STATE);
-        let ring = r.u64(qi::RING);
-        let jobs = r.u64(qi::JOB_LIST);
-        let context = r.u64(qi::CONTEXT);
-        mem.expect(
-            &format!("{r}: ring state"),
-            state,
-            0x60,
-            &[Kind::FwSharedRw],
-        )?;
-        mem.expect(
-            &format!("{r}: ring"),
-            ring,
-            u64::from(RING) * 8,
-            &[Kind::FwSharedRw],
-        )?;
-        mem.expect(
-            &format!("{r}: notifier list"),
-            jobs,
-            0x18,
-            &[Kind::FwSharedRw],
-        )?;
+    pub fn new(mem: &Memory, work: PipeKind, priority: usize, info: u64) -> Fw<Self> {
+        let size = QueueInfo::SIZE;
+        let either = &[Protection::FW_PRIV_RW, Protection::FW_SHARED_RW];
+        mem.expect("queue", info, size as u64, either)?;
+        let r = mem.record("queue", info, size)?;
+        let state = r.get(QueueInfo::STATE);
+        let ring = r.get(QueueInfo::RING);
+        let list = r.get(QueueInfo::NOTIFIER_LIST);
+        let buffer = r.get(QueueInfo::GPU_BUF);
+        let context = r.get(QueueInfo::CONTEXT);
+        let shared = |name: &str, va: u64, len: usize| {
+            mem.expect(
+                &format!("{r}: {name}"),
+                va,
+                len as u64,
+                &[Protection::FW_SHARED_RW],
+            )
+        };
+        shared("ring state", state, <RingState as Value>::SIZE)?;
+        shared("ring", ring, RING as usize * 8)?;
+        shared("notifier list", list, NotifierList::SIZE)?;
+        shared("context", context, GpuContextData::SIZE)?;
+        let private = &[Protection::FW_PRIV_RW];
         mem.expect(
             &format!("{r}: buffer"),
-            r.u64(qi::GPU_BUF),
-            0x2c18,
-            &[Kind::FwPrivRw],
+            buffer,
+            abi::GPU_BUF_SIZE as u64,
+            private,
         )?;
-        mem.expect(&format!("{r}: context"), context, 0x40, &[Kind::FwSharedRw])?;
 
-        r.zero(qi::RPTR1..qi::EVENT_ID)?;
-        for (name, at) in [
-            ("event id", qi::EVENT_ID),
-            ("word 0x4c", qi::UNK_4C),
-            ("word 0x54", qi::UNK_54),
-        ] {
-            r.word(name, at, u32::MAX)?;
-        }
-        // Everything behind these fields is the firmware's, and starts as zero.
-        r.zero(qi::UNK_58..qi::CONTEXT)?;
-        r.zero(qi::CONTEXT + 8..qi::SIZE)?;
-        let (p0, p2, p3, p4, p5) = PRIORITY[priority];
-        let at = qi::PRIORITY;
-        let own = (r.u32(at), r.u32(at + 24));
-        // Compute queues may carry the words that keep them from being preempted.
+        r.zero(QueueInfo::GPU_RPTR1.offset()..QueueInfo::EVENT_SLOT.offset())?;
         ensure!(
-            own == (p0, p5) || (work == Work::Compute && own == (0, 1)),
-            "{r}: priority words {own:?} on a channel of priority {priority}"
+            r.get(QueueInfo::EVENT_SLOT) == -1,
+            "{r}: has an event slot already"
         );
-        r.word("priority p1", at + 4, p0)?;
-        r.pointer("priority p2", at + 8, p2)?;
-        r.word("priority p3", at + 16, p3)?;
-        r.word("priority p4", at + 20, p4)?;
+        ensure!(r.get(QueueInfo::UNK_4C) == -1, "{r}: word 0x4c is not -1");
+        ensure!(r.get(QueueInfo::UNK_54) == -1, "{r}: word 0x54 is not -1");
+        // Everything behind these fields is the firmware's, and starts as zero.
+        r.zero(QueueInfo::UNK_58.offset()..QueueInfo::CONTEXT.offset())?;
+        r.zero(end(QueueInfo::CONTEXT)..size)?;
+        let words = r.get(QueueInfo::PRIORITY);
+        // Compute queues may carry the words that keep them from being preempted.
+        let fits = words.as_bytes() == Priority::new(priority).as_bytes()
+            || work == PipeKind::Compute
+                && words.as_bytes() == Priority::new_compute(priority).as_bytes();
+        ensure!(
+            fits,
+            "{r}: priority words {:02x?} at priority {priority}",
+            words.as_bytes()
+        );
 
-        let list = mem.record("notifier list", jobs, 0x18)?;
-        list.pointer("first", job_list::FIRST, 0)?;
-        list.pointer("last", job_list::LAST, jobs)?;
-        list.pointer("third pointer", job_list::THIRD, 0)?;
-        let c = mem.record("context", context, 0x40)?;
-        for (at, want) in [(5, 1), (0x1e, 0xff), (context_data::UNK_23, 2)] {
-            field!(c, format!("byte {at:#x}"), c.u8(at), want);
-        }
-        let s = mem.record("ring state", state, 0x60)?;
-        s.word("ring size", ring_state::SIZE, RING)?;
-        let fetched = s.u32(ring_state::RPTR);
+        let l = mem.record("notifier list", list, NotifierList::SIZE)?;
+        l.want("first", NotifierList::FIRST, 0)?;
+        l.want("last", NotifierList::LAST, list)?;
+        l.want("third pointer", NotifierList::UNK_10, 0)?;
+        let c = mem.record("context", context, GpuContextData::SIZE)?;
+        c.want("byte 5", GpuContextData::UNK_5, 1)?;
+        c.want("byte 0x1e", GpuContextData::UNK_1E, 0xff)?;
+        c.want("byte 0x23", GpuContextData::UNK_23, 2)?;
+        let s = mem.record("ring state", state, <RingState as Value>::SIZE)?;
+        s.want("ring size", RingState::SIZE, RING)?;
+        let fetched = s.get(RingState::GPU_READ_PTR);
         ensure!(fetched < RING, "{s}: read pointer {fetched:#x}");
-        s.word("done pointer", ring_state::DONE, fetched)?;
+        s.want("done pointer", RingState::GPU_DONE_PTR, fetched)?;
         Ok(Self {
             info,
             work,
             priority,
-            uuid: r.u32(qi::UUID),
+            uuid: r.get(QueueInfo::UUID),
             context,
             state,
             ring,
@@ -193,7 +171,7 @@ impl Queue {
             open + new < RING,
             "{self}: {new} new commands overrun {open} open ones"
         );
-        let wptr = mem.u32(self.state + ring_state::WPTR as u64)?;
+        let wptr = mem.u32(at(self.state, RingState::CPU_WRITE_PTR))?;
         ensure!(wptr < RING, "{self}: write pointer {wptr:#x}");
         ensure!(
             distance(self.limit, wptr) >= new,
@@ -201,8 +179,7 @@ impl Queue {
         );
         let mut tags = Vec::new();
         for i in 0..new {
-            let at = (self.limit + i) % RING;
-            let va = self.entry(mem, at)?;
+            let va = self.entry(mem, (self.limit + i) % RING)?;
             tags.push(mem.u32(va)?);
         }
         self.limit = write;
@@ -210,11 +187,11 @@ impl Queue {
         Ok(tags)
     }
 
-    /// Address of the command in ring entry `at`.
-    pub fn entry(&self, mem: &Memory, at: u32) -> Fw<u64> {
-        let va = mem.u64(self.ring + u64::from(at) * 8)?;
+    /// Address of the command in ring entry `index`.
+    pub fn entry(&self, mem: &Memory, index: u32) -> Fw<u64> {
+        let va = mem.u64(self.ring + u64::from(index) * 8)?;
         if va == 0 {
-            bail!("{self}: ring entry {at:#x} is null");
+            bail!("{self}: ring entry {index:#x} is null");
         }
         Ok(va)
     }
@@ -230,28 +207,32 @@ impl Queue {
     /// The head is being worked on.
     pub fn fetch(&mut self, mem: &Memory) -> Fw<()> {
         self.fetched = (self.fetched + 1) % RING;
-        mem.set_u32(self.state + ring_state::RPTR as u64, self.fetched)?;
-        for at in [qi::RPTR1, qi::RPTR1 + 4, qi::RPTR1 + 8] {
-            mem.set_u32(self.info + at as u64, self.fetched)?;
+        mem.set_u32(at(self.state, RingState::GPU_READ_PTR), self.fetched)?;
+        for copy in [
+            QueueInfo::GPU_RPTR1,
+            QueueInfo::GPU_RPTR2,
+            QueueInfo::GPU_RPTR3,
+        ] {
+            mem.set_u32(at(self.info, copy), self.fetched)?;
         }
-        mem.set_u32(self.info + qi::BUSY as u64, 1)
+        mem.set_u32(at(self.info, QueueInfo::BUSY), 1)
     }
 
     /// Everything fetched is finished.
     pub fn finish(&mut self, mem: &Memory) -> Fw<()> {
         self.done = self.fetched;
-        mem.set_u32(self.state + ring_state::DONE as u64, self.done)?;
-        mem.set_u32(self.info + qi::BUSY as u64, 0)?;
+        mem.set_u32(at(self.state, RingState::GPU_DONE_PTR), self.done)?;
+        mem.set_u32(at(self.info, QueueInfo::BUSY), 0)?;
         self.status(mem)
     }
 
     fn status(&self, mem: &Memory) -> Fw<()> {
         mem.set_u32(
-            self.info + qi::HAS_COMMANDS as u64,
+            at(self.info, QueueInfo::HAS_COMMANDS),
             u32::from(!self.is_idle()),
         )?;
         mem.set_u32(
-            self.info + qi::IN_FLIGHT as u64,
+            at(self.info, QueueInfo::IN_FLIGHT),
             distance(self.done, self.limit),
         )
     }
@@ -259,7 +240,7 @@ impl Queue {
     /// Puts the event slot into the queue's structure.
     pub fn set_slot(&mut self, mem: &Memory, slot: u8) -> Fw<()> {
         self.slot = Some(slot);
-        mem.set_u32(self.info + qi::EVENT_ID as u64, slot.into())
+        mem.set_u32(at(self.info, QueueInfo::EVENT_SLOT), slot.into())
     }
 
     /// The value that the next Run command must carry, given the host stamp of its slot.

@@ -2,16 +2,15 @@
 
 //! What the firmware tells the host on its own: events, log lines, trace, statistics.
 
-use crate::abi::globals;
+use agx_abi::channel::{FwLogMessage, FwLogPayload, KTraceMessage, FW_LOG_ENTRIES};
+use agx_abi::globals::Globals;
+use agx_abi::message::{message, ENDPOINT_FIRMWARE, TYPE_RX_DOORBELL};
+use agx_abi::Value;
+
 use crate::channels::Channels;
 use crate::machine::Level;
-use crate::memory::Memory;
+use crate::memory::{at, Memory};
 use crate::panic::Fw;
-
-/// Endpoint of the messages.
-pub const ENDPOINT: u8 = 0x20;
-/// "Some ring has news."
-pub const RX_DOORBELL: u64 = 0x42 << 48;
 
 /// Levels of the log, each with a ring of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +33,9 @@ pub enum Trace {
     EvtComplete = 0x010b,
 }
 
+/// The firmware thread that trace entries name.
+const BACKGROUND: u8 = 1;
+
 /// Messages to the host.
 pub struct Report {
     payloads: u64,
@@ -42,9 +44,6 @@ pub struct Report {
     /// Whether a ring changed since the last doorbell.
     news: bool,
 }
-
-const PAYLOAD: u64 = 0xd8;
-const TEXT: usize = 0xc8;
 
 impl Report {
     /// Reports with log payloads at `payloads`.
@@ -72,35 +71,39 @@ impl Report {
             ring.dropped += 1;
             return Ok(());
         };
-        let mut payload = [0; PAYLOAD as usize];
-        payload[..4].copy_from_slice(&3u32.to_le_bytes());
-        payload[4..8].copy_from_slice(&self.sequence.to_le_bytes());
-        payload[8..16].copy_from_slice(&mem.machine().ticks().to_le_bytes());
-        let mut end = line.len().min(TEXT - 1);
-        while !line.is_char_boundary(end) {
-            end -= 1;
+        // The text ends with a zero byte.
+        let mut text = [0; FwLogPayload::TEXT.size()];
+        let mut len = line.len().min(text.len() - 1);
+        while !line.is_char_boundary(len) {
+            len -= 1;
         }
-        payload[16..16 + end].copy_from_slice(&line.as_bytes()[..end]);
-        let slot = level as u64 * 0x100 + u64::from(index);
-        mem.write(self.payloads + slot * PAYLOAD, &payload)?;
-        let mut entry = [0; 16];
-        entry[..4].copy_from_slice(&2u32.to_le_bytes());
-        entry[8..16].copy_from_slice(&u64::from(index).to_le_bytes());
-        ring.push(mem, &entry)?;
+        text[..len].copy_from_slice(&line.as_bytes()[..len]);
+        let mut payload = FwLogPayload::zeroed();
+        payload
+            .set(FwLogPayload::KIND, FwLogPayload::KIND_VALUE)
+            .set(FwLogPayload::SEQUENCE, self.sequence)
+            .set(FwLogPayload::TIMESTAMP, mem.machine().ticks())
+            .set(FwLogPayload::TEXT, text);
+        let slot = level as u64 * u64::from(FW_LOG_ENTRIES) + u64::from(index);
+        mem.write(
+            self.payloads + slot * FwLogPayload::SIZE as u64,
+            payload.as_bytes(),
+        )?;
+        let mut entry = FwLogMessage::zeroed();
+        entry
+            .set(FwLogMessage::KIND, FwLogMessage::KIND_VALUE)
+            .set(FwLogMessage::INDEX, index.into());
+        ring.push(mem, entry.as_bytes())?;
         self.sequence = self.sequence.wrapping_add(1);
         self.news = true;
         Ok(())
     }
 
     /// Adds an event and tells the host at once.
-    pub fn event(&mut self, mem: &Memory, ch: &mut Channels, kind: u32, payload: &[u8]) -> Fw<()> {
-        let mut entry = kind.to_le_bytes().to_vec();
-        entry.extend(payload);
-        if !ch.event.push(mem, &entry)? {
-            mem.machine().log(
-                Level::Warn,
-                &format!("event ring full: event {kind} dropped"),
-            );
+    pub fn event(&mut self, mem: &Memory, ch: &mut Channels, message: &[u8]) -> Fw<()> {
+        if !ch.event.push(mem, message)? {
+            mem.machine()
+                .log(Level::Warn, "event ring full: an event is lost");
         }
         self.news = true;
         self.ring(mem);
@@ -115,34 +118,26 @@ impl Report {
         what: Trace,
         args: [u64; 4],
     ) -> Fw<()> {
-        if mem.u32(self.globals + globals::KTRACE_ENABLE as u64)? == 0 {
+        if mem.u32(at(self.globals, Globals::KTRACE_ENABLE))? == 0 {
             return Ok(());
         }
-        let mut entry = 5u32.to_le_bytes().to_vec();
-        entry.extend(mem.machine().ticks().to_le_bytes());
-        entry.extend(args.iter().flat_map(|a| a.to_le_bytes()));
-        // Thread 1: background.
-        entry.extend([what as u16 as u8, (what as u16 >> 8) as u8, 0, 1]);
-        ch.ktrace.push(mem, &entry)?;
+        let mut entry = KTraceMessage::zeroed();
+        entry
+            .set(KTraceMessage::KIND, KTraceMessage::KIND_VALUE)
+            .set(KTraceMessage::TIMESTAMP, mem.machine().ticks())
+            .set(KTraceMessage::ARGS, args)
+            .set(KTraceMessage::CODE, what as u16 as u8)
+            .set(KTraceMessage::CHANNEL, (what as u16 >> 8) as u8)
+            .set(KTraceMessage::THREAD, BACKGROUND);
+        ch.ktrace.push(mem, entry.as_bytes())?;
         self.news = true;
         Ok(())
     }
 
-    /// Adds a statistics message: `(offset, word)` pairs.
-    pub fn stats(
-        &mut self,
-        mem: &Memory,
-        ch: &mut Channels,
-        kind: u32,
-        words: &[(usize, u32)],
-    ) -> Fw<()> {
-        let mut entry = [0; 0x30];
-        entry[..4].copy_from_slice(&kind.to_le_bytes());
-        for (offset, word) in words {
-            entry[*offset..offset + 4].copy_from_slice(&word.to_le_bytes());
-        }
+    /// Adds a statistics message.
+    pub fn stats(&mut self, mem: &Memory, ch: &mut Channels, message: &[u8]) -> Fw<()> {
         let before = ch.stats.dropped;
-        if !ch.stats.push(mem, &entry)? && before == 0 {
+        if !ch.stats.push(mem, message)? && before == 0 {
             self.log(
                 mem,
                 ch,
@@ -157,13 +152,8 @@ impl Report {
     /// Rings the host's doorbell if there is anything that it was not told of.
     pub fn ring(&mut self, mem: &Memory) {
         if std::mem::take(&mut self.news) {
-            mem.machine().send(ENDPOINT, RX_DOORBELL);
+            mem.machine()
+                .send(ENDPOINT_FIRMWARE, message(TYPE_RX_DOORBELL, 0));
         }
-    }
-
-    /// Rings the doorbell although nothing happened.
-    pub fn ring_spurious(&mut self, mem: &Memory) {
-        self.news = true;
-        self.ring(mem);
     }
 }

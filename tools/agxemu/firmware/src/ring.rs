@@ -6,7 +6,9 @@
 //! side trusts only the pointer that the other one writes; its own it keeps for itself, and a value
 //! in memory that differs from it is a bug of the other side.
 
-use crate::memory::{Kind, Memory, Record};
+use agx_abi::uat::Protection;
+
+use crate::memory::{Memory, Record};
 use crate::panic::{bail, ensure, Fw};
 
 /// Layout of a ring.
@@ -33,12 +35,12 @@ pub struct Place {
 
 impl Place {
     /// Checks that both parts are mapped as they must be.
-    pub fn check(&self, mem: &Memory, name: &str, g: &Geometry, ring: Kind) -> Fw<()> {
+    pub fn check(&self, mem: &Memory, name: &str, g: &Geometry, ring: Protection) -> Fw<()> {
         mem.expect(
             &format!("{name} state"),
             self.state,
             g.state,
-            &[Kind::FwSharedRw],
+            &[Protection::FW_SHARED_RW],
         )?;
         let len = u64::from(g.count) * g.entry as u64;
         mem.expect(&format!("{name} ring"), self.ring, len, &[ring])?;

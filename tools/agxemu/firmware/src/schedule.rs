@@ -6,12 +6,15 @@
 //! priority wins, and within a priority the one that was served longest ago. Commands of one queue
 //! are taken strictly in order, so a barrier that is not met holds up its own queue and no other.
 
-use crate::abi::{barrier, init_buffer};
+use agx_abi::channel::PipeKind;
+use agx_abi::queue::{Barrier as BarrierCommand, InitBuffer, TAG_RUN_FRAGMENT, TAG_RUN_VERTEX};
+use agx_abi::Value;
+
 use crate::command::{self, Barrier, BARRIER, INIT_BUFFER};
 use crate::compute;
 use crate::core::{Core, Step};
 use crate::panic::{bail, ensure, Fw};
-use crate::queue::{Queue, Work};
+use crate::queue::Queue;
 use crate::stamps::reached;
 
 impl Core {
@@ -46,12 +49,11 @@ impl Core {
         let work = queue.work;
         match (self.mem.u32(va)?, work) {
             (BARRIER, _) => return self.barrier(info, va),
-            (INIT_BUFFER, Work::Vertex) => self.init_buffer(info, va)?,
-            (compute::TAG, Work::Compute) => self.begin(info, va)?,
-            (tag @ 0, Work::Vertex) | (tag @ 1, Work::Fragment) => {
-                let name = ["RunVertex", "RunFragment"][tag as usize];
-                bail!("{name} at {va:#x}: render commands are not supported by this emulator yet");
-            }
+            (INIT_BUFFER, PipeKind::Vertex) => self.init_buffer(info, va)?,
+            (compute::TAG, PipeKind::Compute) => self.begin(info, va)?,
+            (TAG_RUN_VERTEX, PipeKind::Vertex) | (TAG_RUN_FRAGMENT, PipeKind::Fragment) => bail!(
+                "{work:?} command at {va:#x}: rendering is not supported by this emulator yet"
+            ),
             (tag, _) => bail!("{queue}: command with tag {tag:#x} at {va:#x}"),
         }
         self.turn += 1;
@@ -68,7 +70,8 @@ impl Core {
         if !reached(self.mem.u32(barrier.stamp)?, barrier.value) {
             return Ok(false);
         }
-        self.objects.add("barrier", va, barrier::SIZE as u64)?;
+        self.objects
+            .add("barrier", va, BarrierCommand::SIZE as u64)?;
         self.pass(info, va, barrier.own)?;
         Ok(true)
     }
@@ -76,7 +79,7 @@ impl Core {
     fn init_buffer(&mut self, info: u64, va: u64) -> Fw<()> {
         let value = command::init_buffer(&self.mem, va)?;
         self.objects
-            .add("buffer set-up", va, init_buffer::SIZE as u64)?;
+            .add("buffer set-up", va, InitBuffer::SIZE as u64)?;
         self.pass(info, va, value)
     }
 

@@ -9,13 +9,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::abi::notifier;
+use agx_abi::event::{stamp_distance, Notifier};
+
 use crate::compute::Stamps;
-use crate::memory::Memory;
+use crate::memory::{at, Memory};
 use crate::panic::{bail, ensure, Fw};
 
 /// Number of event slots.
-pub const SLOTS: usize = 128;
+pub const SLOTS: usize = agx_abi::event::SLOTS;
 
 /// Who owns which slot, and where the stamps are.
 pub struct Slots {
@@ -73,9 +74,9 @@ impl Slots {
     pub fn finished(&mut self, mem: &Memory, va: u64, slot: u8) -> Fw<Option<u128>> {
         let bits = self.collected.entry(va).or_default();
         *bits |= 1 << slot;
-        let count = mem.u32(va + notifier::CUR_COUNT as u64)?.wrapping_add(1);
-        mem.set_u32(va + notifier::CUR_COUNT as u64, count)?;
-        let threshold = mem.u64(mem.u64(va + notifier::THRESHOLD as u64)?)? as u32;
+        let count = mem.u32(at(va, Notifier::CUR_COUNT))?.wrapping_add(1);
+        mem.set_u32(at(va, Notifier::CUR_COUNT), count)?;
+        let threshold = mem.u64(mem.u64(at(va, Notifier::THRESHOLD))?)? as u32;
         // Both only grow, and may wrap.
         let left = threshold.wrapping_sub(count);
         if left as i32 >= 0 {
@@ -109,7 +110,7 @@ fn same(base: &mut Option<u64>, what: &str, va: u64, slot: u8) -> Fw<()> {
 
 /// Whether stamp value `a` is at or after `b`.
 pub fn reached(a: u32, b: u32) -> bool {
-    (a.wrapping_sub(b) as i32) >> 8 >= 0
+    stamp_distance(a, b) >= 0
 }
 
 #[cfg(test)]

@@ -2,18 +2,22 @@
 
 //! Submissions: messages in the pipes that say how far a queue may be worked.
 
-use crate::abi::pipe_message as pm;
+use agx_abi::channel::{PipeKind, PipeMessage};
+use agx_abi::compute::RunCompute;
+use agx_abi::event::SLOTS;
+use agx_abi::queue::{QueueInfo, RingState};
+
 use crate::channels::pipe_name;
 use crate::compute;
 use crate::core::Core;
-use crate::memory::Record;
+use crate::memory::{at, end, Record};
 use crate::panic::{bail, ensure, Fw};
-use crate::queue::{Queue, Work, MAX_EVENTS, RING};
+use crate::queue::{Queue, MAX_EVENTS, RING};
 use crate::report::Log;
 
 /// A pipe message.
 struct Message {
-    work: Work,
+    work: PipeKind,
     info: u64,
     write: u32,
     slot: u8,
@@ -21,17 +25,17 @@ struct Message {
 }
 
 impl Message {
-    fn decode(r: &Record, work: Work) -> Fw<Self> {
-        r.word("type", pm::TYPE, work as u32)?;
-        let slot = r.u32(pm::SLOT);
-        ensure!(slot < 128, "{r}: event slot {slot}");
-        let is_new = r.u32(pm::IS_NEW);
+    fn decode(r: &Record, work: PipeKind) -> Fw<Self> {
+        r.want("type", PipeMessage::KIND, work as u32)?;
+        let slot = r.get(PipeMessage::EVENT_SLOT);
+        ensure!((slot as usize) < SLOTS, "{r}: event slot {slot}");
+        let is_new = r.get(PipeMessage::IS_NEW);
         ensure!(is_new <= 1, "{r}: is_new is {is_new:#x}");
-        r.zero(pm::IS_NEW + 4..r.size())?;
-        let write = r.u32(pm::WRITE);
+        r.zero(end(PipeMessage::IS_NEW)..r.size())?;
+        let write = r.get(PipeMessage::WRITE_PTR);
         Ok(Self {
             work,
-            info: r.u64(pm::QUEUE),
+            info: r.get(PipeMessage::QUEUE),
             write,
             slot: slot as u8,
             is_new: is_new == 1,
@@ -47,7 +51,7 @@ impl Core {
             "doorbell of {} before Initialize",
             pipe_name(index)
         );
-        let work = [Work::Vertex, Work::Fragment, Work::Compute][index % 3];
+        let work = PipeKind::ALL[index % 3];
         while let Some(r) = self.ch.pipes[index].peek(&self.mem)? {
             let message = Message::decode(&r, work)?;
             self.submission(&message, index / 3)?;
@@ -132,7 +136,11 @@ impl Core {
         let mut slots = Vec::new();
         for pipe in &self.ch.pipes {
             for r in pipe.waiting(&self.mem).unwrap_or_default() {
-                self.contexts_of(r.u64(pm::QUEUE), r.u32(pm::WRITE), &mut slots);
+                self.contexts_of(
+                    r.get(PipeMessage::QUEUE),
+                    r.get(PipeMessage::WRITE_PTR),
+                    &mut slots,
+                );
             }
         }
         slots.sort_unstable();
@@ -142,26 +150,27 @@ impl Core {
 
     fn contexts_of(&self, info: u64, write: u32, slots: &mut Vec<u8>) {
         let mem = &self.mem;
-        let (Ok(state), Ok(ring)) = (mem.u64(info), mem.u64(info + 8)) else {
+        let state = mem.u64(at(info, QueueInfo::STATE));
+        let ring = mem.u64(at(info, QueueInfo::RING));
+        let (Ok(state), Ok(ring)) = (state, ring) else {
             return;
         };
-        let Ok(mut at) = mem.u32(state + crate::abi::ring_state::RPTR as u64) else {
+        let Ok(mut index) = mem.u32(at(state, RingState::GPU_READ_PTR)) else {
             return;
         };
         for _ in 0..RING {
-            if at == write || at >= RING {
+            if index == write || index >= RING {
                 break;
             }
-            let slot = mem
-                .u64(ring + 8 * u64::from(at))
-                .and_then(|va| match mem.u32(va)? {
-                    compute::TAG => mem.u32(va + crate::abi::run_compute::VM_SLOT as u64),
-                    _ => Ok(0),
-                });
+            let command = mem.u64(ring + 8 * u64::from(index));
+            let slot = command.and_then(|va| match mem.u32(va)? {
+                compute::TAG => mem.u32(at(va, RunCompute::VM_SLOT)),
+                _ => Ok(0),
+            });
             if let Ok(slot @ 1..=63) = slot {
                 slots.push(slot as u8);
             }
-            at = (at + 1) % RING;
+            index = (index + 1) % RING;
         }
     }
 }
