@@ -7,7 +7,7 @@
 //!
 //! ```text
 //!        queues (jobs)                         memory management
-//!   submit │    ▲ EventSlot::wait                │ unmap, flush
+//!   submit │    ▲ Watch::wait                    │ unmap, flush
 //!          ▼    │                                ▼
 //!   ┌───────────┴──────────── Firmware ─────────────────────┐
 //!   │ pipes  Power   Events ◄── EventTask ──► Recovery   Control
@@ -42,7 +42,7 @@ mod notifier;
 mod outcome;
 mod power;
 mod recovery;
-mod ring;
+pub(crate) mod ring;
 mod rx;
 mod rx_task;
 pub(crate) mod shared;
@@ -56,7 +56,8 @@ pub(crate) use self::{
     crash::Crash,
     events::{
         EventSlot,
-        Events, //
+        Events,
+        Watch, //
     },
     initdata::StatsAddresses,
     message::{

@@ -5,7 +5,7 @@
 //! There are 128. Each has two stamps, which grow by one step with each command that completes: the
 //! firmware compares the one ("FW stamp") for its barriers, we read the other ("host stamp"). A work
 //! queue owns a slot for as long as it has commands in flight, numbers them with
-//! [`EventSlot::issue`], and awaits them with [`EventSlot::wait`].
+//! [`EventSlot::issue`], and awaits them with [`Watch::wait`].
 //!
 //! ```text
 //!   Events::acquire().await        EventSlot::issue()           flag from the firmware
@@ -272,8 +272,7 @@ impl Events {
 ///
 /// | call | context |
 /// |---|---|
-/// | [`EventSlot::wait`] | task; cancel safe |
-/// | all others, and drop | process, signalling sections included |
+/// | all, and drop | process, signalling sections included |
 pub(crate) struct EventSlot {
     slot: Arc<Slot>,
     events: Arc<Events>,
@@ -316,6 +315,27 @@ impl EventSlot {
         self.slot.state.lock().window.issue().ok_or(EBUSY)
     }
 
+    /// To wait for its commands elsewhere than where they are issued.
+    pub(crate) fn watch(&self) -> Watch {
+        Watch {
+            slot: self.slot.clone(),
+            events: self.events.clone(),
+        }
+    }
+}
+
+/// What the commands of an [`EventSlot`] are awaited by.
+///
+/// | call | context |
+/// |---|---|
+/// | [`Watch::wait`] | task; cancel safe |
+/// | [`Watch::outcome`], drop | process, signalling sections included |
+pub(crate) struct Watch {
+    slot: Arc<Slot>,
+    events: Arc<Events>,
+}
+
+impl Watch {
     /// What became of the command with number `value`; `None` as long as it is in flight.
     ///
     /// To be asked before 127 more commands are issued.

@@ -52,10 +52,11 @@ pub(crate) struct Common {
     /// Number of the user queue.
     pub(crate) queue: u32,
     pub(crate) usc_exec_base: u64,
-    /// Addresses of the firmware's objects: the work queue, its notifier and the end of that, statistics.
+    /// Addresses of the firmware's objects: the work queue, its notifier and the last word of that,
+    /// statistics.
     pub(crate) queue_info: u64,
     pub(crate) notifier: u64,
-    pub(crate) notifier_tail: u64,
+    pub(crate) notifier_unk_buf: u64,
     pub(crate) stats: u64,
     /// Size of the first part of a preemption buffer.
     pub(crate) preempt1_size: u64,
@@ -283,7 +284,7 @@ fn write_start<M: Memory>(
             address_of(of, RunCompute::JOB_PARAMS2),
         )
         .set(StartCompute::UNK_FLAG, address_of(of, RunCompute::UNK_FLAG))
-        .set(StartCompute::NOTIFIER_BUF, common.notifier_tail);
+        .set(StartCompute::NOTIFIER_BUF, common.notifier_unk_buf);
 
     let mut count = 0;
     for (i, attachment) in command.attachments.iter().enumerate() {

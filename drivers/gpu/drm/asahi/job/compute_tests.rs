@@ -14,7 +14,7 @@ const COMMON: Common = Common {
     usc_exec_base: 0x11_0000_0000,
     queue_info: 0xffff_ffa0_0000_1000,
     notifier: 0xffff_ffa0_0000_2000,
-    notifier_tail: 0xffff_ffa0_0000_20a8,
+    notifier_unk_buf: 0xffff_ffa0_0000_20a8,
     stats: 0xffff_ffa0_0000_3000,
     preempt1_size: 0x7f80,
 };
@@ -215,7 +215,10 @@ fn the_sequence_refers_to_the_command() {
         start.get(StartCompute::COUNTER),
         command.get(RunCompute::COUNTER)
     );
-    assert_eq!(start.get(StartCompute::NOTIFIER_BUF), COMMON.notifier_tail);
+    assert_eq!(
+        start.get(StartCompute::NOTIFIER_BUF),
+        COMMON.notifier_unk_buf
+    );
 
     for (index, field) in [(1, TimestampPointers::START), (3, TimestampPointers::END)] {
         let op = <Timestamp as Value>::read(&sequence[ops[index].0..]);

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A user queue's context: what the firmware keeps about all its work queues together.
+
+use crate::{
+    alloc::Heaps,
+    firmware::{
+        shared::Shared,
+        ContextIds,
+        Firmware,
+        Notifier, //
+    }, //
+};
+use agx_abi::{
+    queue::GpuContextData,
+    Value, //
+};
+use kernel::prelude::*;
+
+/// The context of a user queue.
+///
+/// It may only go after [`Context::destroy`], or when the firmware is dead.
+pub(crate) struct Context {
+    data: Shared,
+    pub(crate) notifier: Notifier,
+}
+
+impl Context {
+    /// The context of the user queue with number `queue`.
+    pub(crate) fn new(heaps: &Heaps, queue: u32) -> Result<Self> {
+        let mut data = GpuContextData::zeroed();
+        data.set(GpuContextData::QUEUE_TABLE_INDEX, 0xff)
+            .set(GpuContextData::PID_TABLE_INDEX, 0xff)
+            .set(GpuContextData::UNK_5, 1)
+            .set(GpuContextData::UNK_1E, 0xff)
+            .set(GpuContextData::UNK_23, 2);
+        Ok(Self {
+            data: Shared::copy_of(&heaps.shared, data.as_bytes())?,
+            notifier: Notifier::new(heaps, queue)?,
+        })
+    }
+
+    /// Its address, for the firmware.
+    pub(crate) fn va(&self) -> u64 {
+        self.data.va()
+    }
+
+    /// Makes the firmware forget it. No command of its queues is in flight any more.
+    pub(crate) async fn destroy(&self, firmware: &Firmware) -> Result {
+        let mut bytes = [0; GpuContextData::SIZE];
+        self.data.read(0, &mut bytes)?;
+        let data = GpuContextData::from_bytes(bytes);
+        let ids = ContextIds {
+            queue_table_index: data.get(GpuContextData::QUEUE_TABLE_INDEX),
+            pid_table_index: data.get(GpuContextData::PID_TABLE_INDEX),
+            unk_4: data.get(GpuContextData::UNK_4),
+            unk_23: data.get(GpuContextData::UNK_23),
+        };
+        firmware
+            .control()
+            .destroy_context(self.data.va(), ids)
+            .await
+    }
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The hardware's side of a user queue: from a job whose turn has come to its completion.
+//!
+//! ```text
+//!   start():  keep the GPU on · slot for the VM · slot for events · room in the ring
+//!             · barriers and commands into the ring · raise the threshold · tell the pipe
+//!   Running::wait():  the event slot's stamp reaches the job's last command
+//!   rest():   nothing in flight: slots go to others
+//! ```
+
+use super::{
+    barrier::{
+        Barriers,
+        Wait, //
+    },
+    command::MAX_COMMANDS,
+    compute::{
+        Sequence,
+        Turn, //
+    },
+    context::Context,
+    memory::JobMemory,
+    work_queue::{
+        Target,
+        WorkQueue, //
+    }, //
+};
+use crate::{
+    firmware::{
+        Firmware,
+        PendingSubmission,
+        Stamp,
+        Watch, //
+    },
+    mmu::{
+        SlotGuard,
+        Uat,
+        Vm, //
+    }, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// A command of a job that is ready to run.
+pub(crate) struct Planned {
+    pub(crate) sequence: Sequence,
+    pub(crate) barriers: Barriers,
+}
+
+/// What a job asks of the hardware.
+pub(crate) struct Plan {
+    pub(crate) memory: JobMemory,
+    /// From one to [`MAX_COMMANDS`].
+    pub(crate) commands: KVec<Planned>,
+}
+
+/// The hardware's side of a user queue.
+pub(crate) struct Hardware {
+    firmware: Arc<Firmware>,
+    uat: Arc<Uat>,
+    vm: Arc<Vm>,
+    context: Context,
+    compute: WorkQueue,
+    /// Commands of the user queue so far.
+    count: u64,
+    /// The VM's slot, while something is in flight.
+    vm_slot: Option<SlotGuard>,
+}
+
+/// A job that the firmware has.
+pub(crate) struct Running {
+    watch: Watch,
+    first: Stamp,
+    last: Stamp,
+    _pending: PendingSubmission,
+}
+
+impl Hardware {
+    pub(crate) fn new(
+        firmware: Arc<Firmware>,
+        uat: Arc<Uat>,
+        vm: Arc<Vm>,
+        context: Context,
+        compute: WorkQueue,
+    ) -> Self {
+        Self {
+            firmware,
+            uat,
+            vm,
+            context,
+            compute,
+            count: 0,
+            vm_slot: None,
+        }
+    }
+
+    /// Hands `plan` to the firmware.
+    ///
+    /// If this fails the firmware is dead.
+    pub(crate) async fn start(&mut self, plan: &Plan) -> Result<Running> {
+        let pending = self.firmware.begin_submission()?;
+        let vm_slot = match &self.vm_slot {
+            Some(guard) => guard.slot(),
+            None => {
+                let bind = self.uat.bind(&self.vm);
+                let guard = self.firmware.crash().or(bind).await??;
+                self.vm_slot.insert(guard).slot()
+            }
+        };
+        self.compute.occupy(vm_slot).await?;
+        self.compute.reserve(plan.commands.len()).await?;
+
+        let (first, last) = self.push(plan, vm_slot).inspect_err(|e| {
+            // Half of it may be there, which nobody can take back.
+            self.firmware
+                .give_up(fmt!("a job could not be written to its ring: {e:?}"));
+        })?;
+        // Not before the job's turn has come, see there.
+        self.context.notifier.expect(plan.commands.len() as u64);
+        self.compute.submit().await?;
+
+        Ok(Running {
+            watch: self.compute.slot()?.watch(),
+            first,
+            last,
+            _pending: pending,
+        })
+    }
+
+    /// Pushes the job's commands. Returns the values of the first and the last.
+    fn push(&mut self, plan: &Plan, vm_slot: u32) -> Result<(Stamp, Stamp)> {
+        let before = self.compute.last();
+        let mut targets: [Option<Target>; MAX_COMMANDS] = [None; MAX_COMMANDS];
+        let mut ends = None;
+
+        for (index, command) in plan.commands.iter().enumerate() {
+            let mut memory = plan.memory.command(index);
+            let target = match command.barriers.compute {
+                Wait::Nothing => None,
+                Wait::Before => before,
+                Wait::Command(n) => *targets.get(n).ok_or(EINVAL)?,
+            };
+            // There are no renders to wait for: a submit with one is refused.
+            if let Some(target) = target {
+                self.compute
+                    .push_barrier(&target, |barrier| memory.write_barrier(0, barrier))?;
+            }
+
+            let counter = self.count;
+            self.count += 1;
+            let pushed = self.compute.push(memory.va(), |numbers| {
+                let turn = Turn {
+                    vm_slot,
+                    counter,
+                    event_seq: numbers.count,
+                    slot: numbers.slot,
+                    host_stamp: numbers.host_stamp,
+                    firmware_stamp: numbers.firmware_stamp,
+                    value: numbers.value.0,
+                };
+                turn.write(command.sequence, &mut memory)
+            })?;
+            *targets.get_mut(index).ok_or(EINVAL)? = Some(pushed);
+            let (first, _) = ends.unwrap_or((pushed.value(), pushed.value()));
+            ends = Some((first, pushed.value()));
+        }
+        ends.ok_or(EINVAL)
+    }
+
+    /// Gives back what is only needed while something is in flight, if nothing is.
+    pub(crate) fn rest(&mut self) {
+        if self.compute.rest() {
+            self.vm_slot = None;
+        }
+    }
+
+    /// Makes the firmware forget the queue. Nothing is in flight any more.
+    pub(crate) async fn destroy(&mut self) -> Result {
+        self.rest();
+        self.context.destroy(&self.firmware).await
+    }
+}
+
+impl Running {
+    /// Waits until the firmware has finished with the job. If one of its commands has failed, tells how the
+    /// first of them did.
+    ///
+    /// To be asked while the job counts against the number of commands in flight.
+    pub(crate) async fn wait(&self) -> Result {
+        self.watch.wait(self.last).await?;
+        let mut value = self.first;
+        loop {
+            if let Some(Err(failure)) = self.watch.outcome(value) {
+                return Err(failure.into());
+            }
+            if value == self.last {
+                return Ok(());
+            }
+            value = value.next();
+        }
+    }
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The memory of a job: the firmware's objects of all its commands.
+//!
+//! One allocation for each kind of memory, in which every command has its part.
+//!
+//! | block | kind | for each command |
+//! |---|---|---|
+//! | commands | read by the GPU, private to the firmware | `RunCompute` |
+//! | sequences | private to the firmware | microsequence, barriers before the command |
+//! | timestamps | shared | `JobTimestamps` |
+//! | preemption | of the client's VM | preemption buffer |
+
+use super::{
+    compute::{
+        Memory,
+        Part,
+        Place,
+        MAX_SEQUENCE,
+        PREEMPTION_TAIL, //
+    },
+    work_queue::MAX_BARRIERS, //
+};
+use crate::{
+    alloc::{
+        GpuBox,
+        Heaps, //
+    },
+    firmware::shared::Shared,
+    mmu::Vm, //
+};
+use agx_abi::{
+    compute::{
+        JobTimestamps,
+        RunCompute, //
+    },
+    queue::Barrier,
+    Value, //
+};
+use kernel::prelude::*;
+
+/// What the firmware's objects are aligned to.
+const ALIGN: usize = 0x80;
+
+const COMMAND_STRIDE: usize = RunCompute::SIZE.next_multiple_of(ALIGN);
+const BARRIERS: usize = MAX_SEQUENCE.next_multiple_of(ALIGN);
+const SEQUENCE_STRIDE: usize = (BARRIERS + MAX_BARRIERS * Barrier::SIZE).next_multiple_of(ALIGN);
+
+/// The memory of a job.
+///
+/// The firmware may use it until the job is complete, or the firmware is dead. Dropping frees it.
+pub(crate) struct JobMemory {
+    commands: Shared,
+    sequences: Shared,
+    timestamps: Shared,
+    preemption: GpuBox,
+    preemption_stride: usize,
+}
+
+impl JobMemory {
+    /// Memory for `count` commands of a queue on `vm`.
+    pub(crate) fn new(heaps: &Heaps, vm: &Vm, preempt1_size: u64, count: usize) -> Result<Self> {
+        let preemption_stride = (preempt1_size as usize + PREEMPTION_TAIL).next_multiple_of(ALIGN);
+        Ok(Self {
+            commands: Shared::new(&heaps.gpu_ro, count * COMMAND_STRIDE)?,
+            sequences: Shared::new(&heaps.private, count * SEQUENCE_STRIDE)?,
+            timestamps: Shared::new(&heaps.shared, count * JobTimestamps::SIZE)?,
+            preemption: vm.heap().alloc(count * preemption_stride, ALIGN)?,
+            preemption_stride,
+        })
+    }
+
+    /// Where command `index` is, whose client wants timestamps at two addresses.
+    pub(crate) fn place(&self, index: usize, user: [u64; 2]) -> Place {
+        Place {
+            command: self.commands.va() + (index * COMMAND_STRIDE) as u64,
+            sequence: self.sequences.va() + (index * SEQUENCE_STRIDE) as u64,
+            timestamps: self.timestamps.va() + (index * JobTimestamps::SIZE) as u64,
+            preemption: self.preemption.va() + (index * self.preemption_stride) as u64,
+            user_start: user[0],
+            user_end: user[1],
+        }
+    }
+
+    /// The memory of command `index`.
+    pub(crate) fn command(&self, index: usize) -> CommandMemory<'_> {
+        CommandMemory { job: self, index }
+    }
+}
+
+/// The memory of one command of a job.
+pub(crate) struct CommandMemory<'a> {
+    job: &'a JobMemory,
+    index: usize,
+}
+
+impl CommandMemory<'_> {
+    /// Address of the command.
+    pub(crate) fn va(&self) -> u64 {
+        self.job.place(self.index, [0; 2]).command
+    }
+
+    /// Writes the barrier with number `n` before the command; returns its address.
+    pub(crate) fn write_barrier(&self, n: usize, barrier: &Barrier) -> Result<u64> {
+        if n >= MAX_BARRIERS {
+            return Err(EINVAL);
+        }
+        let offset = self.index * SEQUENCE_STRIDE + BARRIERS + n * Barrier::SIZE;
+        self.job.sequences.write(offset, barrier.as_bytes())?;
+        Ok(self.job.sequences.va() + offset as u64)
+    }
+}
+
+impl Memory for CommandMemory<'_> {
+    type Error = Error;
+
+    fn write(&mut self, part: Part, offset: usize, bytes: &[u8]) -> Result {
+        let (block, stride) = match part {
+            Part::Command => (&self.job.commands, COMMAND_STRIDE),
+            Part::Sequence => (&self.job.sequences, SEQUENCE_STRIDE),
+        };
+        block.write(self.index * stride + offset, bytes)
+    }
+}
