@@ -117,7 +117,9 @@ impl<S, T: Value> Field<S, T> {
 
 impl<S, T: Value, const N: usize> Field<S, [T; N]> {
     /// Number of elements.
-    pub const LEN: usize = N;
+    pub const fn count(self) -> usize {
+        N
+    }
 
     /// The element `index` of the array in this field.
     ///

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 //! Driver for the Apple AGX GPU.
+
+mod alloc;
+mod ffi;
+mod firmware;
+mod hw;
+mod mmu;
+mod regs;
+
 use kernel::prelude::*;
 
 struct Asahi;

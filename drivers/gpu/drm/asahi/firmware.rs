@@ -46,7 +46,7 @@ pub(crate) mod ring;
 mod rx;
 mod rx_task;
 pub(crate) mod shared;
-mod slots;
+pub(crate) mod slots;
 mod stamp;
 mod tx;
 mod window;

@@ -12,6 +12,12 @@ pub use std::fmt;
 
 pub(crate) mod hw;
 
+/// What the driver's `mmu` module has of this kind.
+pub(crate) mod mmu {
+    pub(crate) mod handoff;
+    pub(crate) mod table;
+}
+
 /// What the driver's `regs` module has of this kind.
 pub(crate) mod regs {
     pub(crate) mod fault;

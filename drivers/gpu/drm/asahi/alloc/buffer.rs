@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Pages that the CPU has in one piece.
+
+use crate::ffi;
+use agx_abi::uat::PAGE_SIZE;
+use core::ptr::NonNull;
+use kernel::prelude::*;
+
+/// Zeroed pages.
+///
+/// # Invariants
+///
+/// `at` is memory of `size` bytes, a multiple of the page size, that `asahi_buffer_alloc()` has returned.
+pub(super) struct Buffer {
+    at: NonNull<u8>,
+    size: usize,
+}
+
+// SAFETY: It is memory, and nothing is thread local about it.
+unsafe impl Send for Buffer {}
+// SAFETY: As above; shared access is the business of who uses the pointer.
+unsafe impl Sync for Buffer {}
+
+impl Buffer {
+    /// Pages for `size` bytes.
+    pub(super) fn new(size: usize) -> Result<Self> {
+        let size = size
+            .checked_next_multiple_of(PAGE_SIZE as usize)
+            .filter(|&size| size > 0)
+            .ok_or(EINVAL)?;
+        // SAFETY: Allocates.
+        let at = unsafe { ffi::asahi_buffer_alloc(size) };
+        // INVARIANT: If not null it has this size.
+        Ok(Self {
+            at: NonNull::new(at.cast()).ok_or(ENOMEM)?,
+            size,
+        })
+    }
+
+    pub(super) fn cpu_addr(&self) -> NonNull<u8> {
+        self.at
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The physical addresses of its pages.
+    pub(super) fn pages(&self) -> impl Iterator<Item = u64> + '_ {
+        (0..self.size).step_by(PAGE_SIZE as usize).map(|offset| {
+            // SAFETY: The offset is inside, and by the type invariant it is such a buffer.
+            unsafe { ffi::asahi_buffer_phys(self.at.add(offset).as_ptr().cast()) }
+        })
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { ffi::asahi_buffer_free(self.at.as_ptr().cast()) };
+    }
+}

@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Heaps and their objects.
+
+use super::buffer::Buffer;
+use crate::mmu::{
+    AddressSpace,
+    Ranges,
+    Span,
+    Uat, //
+};
+use agx_abi::uat::{
+    Protection,
+    PAGE_SIZE, //
+};
+use core::{
+    mem,
+    ops::Range,
+    ptr::NonNull, //
+};
+use kernel::{
+    new_mutex,
+    new_spinlock,
+    prelude::*,
+    sizes::SZ_64K,
+    sync::{
+        Arc,
+        Mutex,
+        SpinLock, //
+    }, //
+};
+
+/// Smallest alignment of an object: a cache line of the coprocessor.
+const MIN_ALIGN: usize = 0x80;
+
+/// What kind of heap it is.
+#[derive(Clone)]
+pub(crate) struct HeapConfig {
+    /// Its addresses.
+    pub(crate) range: Range<u64>,
+    pub(crate) protection: Protection,
+    /// How much it grows by.
+    pub(crate) grain: usize,
+}
+
+impl HeapConfig {
+    const MIB: usize = 1 << 20;
+
+    const PRIVATE: Self = Self {
+        range: 0xffff_ffa0_0000_0000..0xffff_ffa6_0000_0000,
+        protection: Protection::FW_PRIV_RW,
+        grain: Self::MIB,
+    };
+    const GPU_RO: Self = Self {
+        range: 0xffff_ffa6_0000_0000..0xffff_ffa8_0000_0000,
+        protection: Protection::GPU_RO_FW_PRIV_RW,
+        grain: Self::MIB,
+    };
+    const SHARED: Self = Self {
+        range: 0xffff_ffa8_0000_0000..0xffff_ffaa_0000_0000,
+        protection: Protection::FW_SHARED_RW,
+        grain: Self::MIB,
+    };
+    const SHARED_RO: Self = Self {
+        range: 0xffff_ffaa_0000_0000..0xffff_ffac_0000_0000,
+        protection: Protection::FW_SHARED_RO,
+        grain: SZ_64K,
+    };
+}
+
+/// Whose half of which address space.
+enum Target {
+    Kernel(Arc<Uat>),
+    Client(Arc<AddressSpace>),
+}
+
+impl Target {
+    fn map(&self, va: u64, buffer: &Buffer, protection: Protection) -> Result {
+        match self {
+            Self::Kernel(uat) => uat.map_kernel(va, buffer.pages(), protection),
+            Self::Client(space) => space.map(va, buffer.pages(), protection),
+        }
+    }
+
+    fn unmap(&self, range: Range<u64>) {
+        match self {
+            Self::Kernel(uat) => uat.unmap_kernel(range),
+            Self::Client(space) => space.unmap(range),
+        }
+    }
+}
+
+/// What chunks and objects need of their heap, when the heap itself is gone.
+#[pin_data]
+struct Shared {
+    target: Target,
+    protection: Protection,
+    #[pin]
+    garbage: SpinLock<Pile>,
+}
+
+/// Some pages, mapped.
+struct Chunk {
+    shared: Arc<Shared>,
+    /// The addresses in it that are free.
+    free: Arc<Ranges>,
+    buffer: Buffer,
+    /// Its addresses.
+    span: Span,
+}
+
+impl Chunk {
+    fn new(shared: &Arc<Shared>, addresses: &Arc<Ranges>, size: usize) -> Result<Arc<Self>> {
+        let buffer = Buffer::new(size)?;
+        let span = addresses.allocate(buffer.size() as u64, PAGE_SIZE)?;
+        let free = Ranges::new(span.range())?;
+        shared.target.map(span.start(), &buffer, shared.protection)?;
+        let chunk = Self {
+            shared: shared.clone(),
+            free,
+            buffer,
+            span,
+        };
+        Ok(Arc::new(chunk, GFP_KERNEL)?)
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        self.shared.target.unmap(self.span.range());
+    }
+}
+
+/// Memory for objects of one protection, in one address space.
+///
+/// | call | context |
+/// |---|---|
+/// | all | process, allocates; not in signalling sections |
+#[pin_data(PinnedDrop)]
+pub(crate) struct Heap {
+    shared: Arc<Shared>,
+    addresses: Arc<Ranges>,
+    grain: usize,
+    #[pin]
+    chunks: Mutex<KVec<Arc<Chunk>>>,
+}
+
+impl Heap {
+    fn with_target(target: Target, config: HeapConfig) -> Result<Arc<Self>> {
+        let shared = Arc::pin_init(
+            pin_init!(Shared {
+                target,
+                protection: config.protection,
+                garbage <- new_spinlock!(Pile::new()),
+            }),
+            GFP_KERNEL,
+        )?;
+        let addresses = Ranges::new(config.range)?;
+        Arc::pin_init(
+            pin_init!(Self {
+                shared,
+                addresses,
+                grain: config.grain,
+                chunks <- new_mutex!(KVec::new()),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// A heap in the kernel's half.
+    pub(crate) fn new(uat: &Arc<Uat>, config: HeapConfig) -> Result<Arc<Self>> {
+        Self::with_target(Target::Kernel(uat.clone()), config)
+    }
+
+    /// A heap in a client's half.
+    pub(crate) fn new_client(space: &Arc<AddressSpace>, config: HeapConfig) -> Result<Arc<Self>> {
+        Self::with_target(Target::Client(space.clone()), config)
+    }
+
+    /// Allocates a zeroed object of `size` bytes, aligned to `align` and at least to what the firmware wants.
+    pub(crate) fn alloc(&self, size: usize, align: usize) -> Result<GpuBox> {
+        let align = align.max(MIN_ALIGN);
+        if size == 0 || !align.is_power_of_two() {
+            return Err(EINVAL);
+        }
+        let size = size.checked_next_multiple_of(MIN_ALIGN).ok_or(EINVAL)?;
+
+        let mut chunks = self.chunks.lock();
+        for chunk in chunks.iter().rev() {
+            match chunk.free.allocate(size as u64, align as u64) {
+                Ok(span) => return GpuBox::new(chunk.clone(), span),
+                Err(e) if e == ENOSPC => (),
+                Err(e) => return Err(e),
+            }
+        }
+
+        chunks.reserve(1, GFP_KERNEL)?;
+        let chunk = Chunk::new(&self.shared, &self.addresses, size.max(self.grain))?;
+        chunks.push(chunk.clone(), GFP_KERNEL)?;
+        drop(chunks);
+        let span = chunk.free.allocate(size as u64, align as u64)?;
+        GpuBox::new(chunk, span)
+    }
+}
+
+#[pinned_drop]
+impl PinnedDrop for Heap {
+    fn drop(self: Pin<&mut Self>) {
+        // Nobody will clean the cache for it any more: there is nobody left who has it in his.
+        let pile = self.shared.garbage.lock().close();
+        drop(pile);
+    }
+}
+
+/// An object: memory of the firmware's or GPU's, zeroed when it was allocated.
+///
+/// May be dropped in any process context, signalling sections included.
+pub(crate) struct GpuBox {
+    /// Absent only while it is dropped.
+    object: Option<KBox<Object>>,
+}
+
+struct Object {
+    span: Span,
+    at: NonNull<u8>,
+    chunk: Arc<Chunk>,
+    /// The next one of a [`Pile`].
+    next: Option<KBox<Object>>,
+}
+
+// SAFETY: `at` points into the chunk, which may be sent.
+unsafe impl Send for Object {}
+// SAFETY: As above; shared access is the business of who uses the pointer.
+unsafe impl Sync for Object {}
+
+impl GpuBox {
+    fn new(chunk: Arc<Chunk>, span: Span) -> Result<Self> {
+        let offset = (span.start() - chunk.span.start()) as usize;
+        // SAFETY: The span is part of the chunk's, which is as long as its buffer.
+        let at = unsafe { chunk.buffer.cpu_addr().add(offset) };
+        let size = span_size(&span);
+        let object = KBox::new(
+            Object {
+                span,
+                at,
+                chunk,
+                next: None,
+            },
+            GFP_KERNEL,
+        )?;
+        // SAFETY: As above, and nobody else has this span.
+        unsafe { at.write_bytes(0, size) };
+        Ok(Self {
+            object: Some(object),
+        })
+    }
+
+    fn object(&self) -> &Object {
+        // PANIC: It is absent only while it is dropped.
+        self.object.as_ref().expect("the object is there until it is dropped")
+    }
+
+    /// Its address, for the firmware and the GPU.
+    pub(crate) fn va(&self) -> u64 {
+        self.object().span.start()
+    }
+
+    /// Its size in bytes: at least what was asked for.
+    pub(crate) fn size(&self) -> usize {
+        span_size(&self.object().span)
+    }
+
+    /// Where the CPU has it.
+    pub(crate) fn cpu_addr(&self) -> NonNull<u8> {
+        self.object().at
+    }
+}
+
+fn span_size(span: &Span) -> usize {
+    let range = span.range();
+    (range.end - range.start) as usize
+}
+
+impl Drop for GpuBox {
+    fn drop(&mut self) {
+        let Some(object) = self.object.take() else {
+            return;
+        };
+        let shared = object.chunk.shared.clone();
+        if !shared.protection.is_cached() {
+            return;
+        }
+        // What comes back belongs to a heap that is gone; dropped behind the lock.
+        let rejected = shared.garbage.lock().push(object);
+        drop(rejected);
+    }
+}
+
+/// Objects that wait to be freed.
+struct Pile {
+    first: Option<KBox<Object>>,
+    count: usize,
+    bytes: usize,
+    closed: bool,
+}
+
+impl Pile {
+    const fn new() -> Self {
+        Self {
+            first: None,
+            count: 0,
+            bytes: 0,
+            closed: false,
+        }
+    }
+
+    /// Adds an object. Gives it back if the pile is closed.
+    fn push(&mut self, mut object: KBox<Object>) -> Option<KBox<Object>> {
+        if self.closed {
+            return Some(object);
+        }
+        self.count += 1;
+        self.bytes += span_size(&object.span);
+        object.next = self.first.take();
+        self.first = Some(object);
+        None
+    }
+
+    fn take(&mut self) -> Self {
+        let mut empty = Self::new();
+        empty.closed = self.closed;
+        mem::replace(self, empty)
+    }
+
+    fn close(&mut self) -> Self {
+        self.closed = true;
+        self.take()
+    }
+}
+
+impl Drop for Pile {
+    fn drop(&mut self) {
+        // One by one: the list may be long, and the stack is not.
+        let mut next = self.first.take();
+        while let Some(mut object) = next {
+            next = object.next.take();
+        }
+    }
+}
+
+/// Objects that the firmware may still have in its cache.
+///
+/// To be dropped when the firmware has cleaned its cache after they were taken.
+#[must_use = "dropping it says that the firmware has cleaned its cache"]
+pub(crate) struct Garbage {
+    _piles: [Pile; 2],
+}
+
+/// The heaps in the kernel's half.
+pub(crate) struct Heaps {
+    /// The firmware's own, cached by it.
+    pub(crate) private: Arc<Heap>,
+    /// Shared with the firmware.
+    pub(crate) shared: Arc<Heap>,
+    /// For the firmware to read.
+    pub(crate) shared_ro: Arc<Heap>,
+    /// The firmware's, cached by it, and for the GPU to read.
+    pub(crate) gpu_ro: Arc<Heap>,
+}
+
+impl Heaps {
+    /// How much garbage may pile up in a heap before the firmware should be asked to clean its cache.
+    const MAX_BYTES: usize = 16 << 20;
+    const MAX_COUNT: usize = 2048;
+
+    pub(crate) fn new(uat: &Arc<Uat>) -> Result<Self> {
+        Ok(Self {
+            private: Heap::new(uat, HeapConfig::PRIVATE)?,
+            shared: Heap::new(uat, HeapConfig::SHARED)?,
+            shared_ro: Heap::new(uat, HeapConfig::SHARED_RO)?,
+            gpu_ro: Heap::new(uat, HeapConfig::GPU_RO)?,
+        })
+    }
+
+    /// Whether there is so much garbage that it should be collected.
+    pub(crate) fn is_garbage_due(&self) -> bool {
+        [&self.private, &self.gpu_ro].iter().any(|heap| {
+            let pile = heap.shared.garbage.lock();
+            pile.count > Self::MAX_COUNT || pile.bytes > Self::MAX_BYTES
+        })
+    }
+
+    /// All garbage so far.
+    pub(crate) fn take_garbage(&self) -> Garbage {
+        Garbage {
+            _piles: [&self.private, &self.gpu_ro].map(|heap| heap.shared.garbage.lock().take()),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Declarations of `shim.c`.
+//!
+//! Only the wrappers in [`crate::mmu`], [`crate::alloc`] and [`crate::driver`] use them.
+
+use core::ffi::{
+    c_int,
+    c_void, //
+};
+use kernel::{
+    bindings,
+    ffi::c_char, //
+};
+
+/// `struct drm_mm`.
+#[repr(C)]
+pub(crate) struct DrmMm {
+    _opaque: [u8; 0],
+}
+
+/// `struct drm_mm_node`.
+#[repr(C)]
+pub(crate) struct DrmMmNode {
+    _opaque: [u8; 0],
+}
+
+extern "C" {
+    pub(crate) fn asahi_table_alloc() -> u64;
+    pub(crate) fn asahi_table_free(table: u64);
+    pub(crate) fn asahi_table_entries(table: u64) -> *mut c_void;
+
+    pub(crate) fn asahi_tlbi_context(asid: u64);
+    pub(crate) fn asahi_tlbi_pages(asid: u64, va: u64, pages: u64);
+    pub(crate) fn asahi_dsb();
+
+    pub(crate) fn asahi_buffer_alloc(size: usize) -> *mut c_void;
+    pub(crate) fn asahi_buffer_free(buffer: *mut c_void);
+    pub(crate) fn asahi_buffer_phys(at: *const c_void) -> u64;
+
+    pub(crate) fn asahi_region_find(
+        dev: *mut bindings::device,
+        name: *const c_char,
+        base: *mut u64,
+        size: *mut u64,
+    ) -> c_int;
+    pub(crate) fn asahi_region_map(base: u64, size: u64) -> *mut c_void;
+    pub(crate) fn asahi_region_unmap(at: *mut c_void);
+
+    pub(crate) fn asahi_mm_create(start: u64, size: u64) -> *mut DrmMm;
+    pub(crate) fn asahi_mm_destroy(mm: *mut DrmMm);
+    pub(crate) fn asahi_mm_node_create() -> *mut DrmMmNode;
+    pub(crate) fn asahi_mm_node_destroy(node: *mut DrmMmNode);
+    pub(crate) fn asahi_mm_insert(
+        mm: *mut DrmMm,
+        node: *mut DrmMmNode,
+        size: u64,
+        align: u64,
+    ) -> c_int;
+    pub(crate) fn asahi_mm_remove(node: *mut DrmMmNode);
+    pub(crate) fn asahi_mm_start(node: *const DrmMmNode) -> u64;
+
+    pub(crate) fn asahi_drm_extend(drm: *mut bindings::drm_device) -> c_int;
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Memory regions that the boot loader has set up.
+
+use crate::ffi;
+use core::{
+    ptr::NonNull,
+    slice, //
+};
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    error::to_result,
+    prelude::*, //
+};
+
+/// A reserved memory region, mapped.
+///
+/// # Invariants
+///
+/// `at` is a mapping of `size` bytes of normal memory that lives as long as `self`.
+pub(crate) struct Region {
+    base: u64,
+    size: usize,
+    at: NonNull<u8>,
+}
+
+// SAFETY: It is memory, and nothing is thread local about it.
+unsafe impl Send for Region {}
+// SAFETY: As above; shared access is the business of who uses the pointer.
+unsafe impl Sync for Region {}
+
+impl Region {
+    /// The region that the device's `memory-region-names` calls `name`, of at least `min` bytes.
+    ///
+    /// What is wrong with it is said in the log.
+    pub(crate) fn find(dev: &Device<Bound>, name: &'static CStr, min: usize) -> Result<Self> {
+        let (mut base, mut size) = (0, 0);
+        // `Device` is a transparent wrapper of `struct device`.
+        let raw: *const Device<Bound> = dev;
+        // SAFETY: `dev` is valid, the name is a string, and the results are ours.
+        let ret = unsafe {
+            ffi::asahi_region_find(raw.cast_mut().cast(), name.as_char_ptr(), &mut base, &mut size)
+        };
+        to_result(ret).inspect_err(|_| dev_err!(dev, "no memory region '{name}'\n"))?;
+
+        if size < min as u64 {
+            dev_err!(
+                dev,
+                "memory region '{name}' has {size:#x} bytes, {min:#x} are needed\n"
+            );
+            return Err(EINVAL);
+        }
+
+        // SAFETY: The region is memory that the boot loader has set aside for this device.
+        let at = unsafe { ffi::asahi_region_map(base, size) };
+        let at = NonNull::new(at.cast()).ok_or(ENOMEM).inspect_err(|_| {
+            dev_err!(dev, "memory region '{name}' cannot be mapped\n");
+        })?;
+        // INVARIANT: Just mapped, and unmapped on drop.
+        Ok(Self {
+            base,
+            size: size as usize,
+            at,
+        })
+    }
+
+    /// Its physical address.
+    pub(crate) fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// Where the CPU has it.
+    pub(crate) fn cpu_addr(&self) -> NonNull<u8> {
+        self.at
+    }
+
+    /// What the boot loader left in it.
+    ///
+    /// # Safety
+    ///
+    /// Nobody may write to the region for as long as the result is used: it must be one of those that only
+    /// the boot loader writes.
+    pub(crate) unsafe fn content(&self) -> &[u8] {
+        // SAFETY: By the type invariant, and the function's requirements.
+        unsafe { slice::from_raw_parts(self.at.as_ptr(), self.size) }
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant; nobody uses the mapping after its owner.
+        unsafe { ffi::asahi_region_unmap(self.at.as_ptr().cast()) };
+    }
+}

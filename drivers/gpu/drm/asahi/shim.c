@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * What the driver needs of the kernel that has no Rust abstraction in 7.3. Only pointers and integers
+ * cross over; the declarations on the other side are in ffi.rs.
+ */
+#include <linux/gfp.h>
+#include <linux/io.h>
+#include <linux/ioport.h>
+#include <linux/mm.h>
+#include <linux/of_reserved_mem.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include <asm/barrier.h>
+#include <asm/tlbflush.h>
+
+#include <drm/drm_device.h>
+#include <drm/drm_drv.h>
+#include <drm/drm_managed.h>
+#include <drm/drm_mm.h>
+
+#include <uapi/drm/asahi_drm.h>
+
+/* The page tables' pages are the kernel's: a table is one page, and so is what it maps. */
+static_assert(PAGE_SIZE == 0x4000, "the AGX has pages of 16 KiB");
+
+/*
+ * Page tables
+ */
+
+u64 asahi_table_alloc(void);
+void asahi_table_free(u64 table);
+void *asahi_table_entries(u64 table);
+
+/* 0 if there is no memory. */
+u64 asahi_table_alloc(void)
+{
+	unsigned long table = get_zeroed_page(GFP_KERNEL_ACCOUNT);
+
+	return table ? virt_to_phys((void *)table) : 0;
+}
+
+void asahi_table_free(u64 table)
+{
+	free_page((unsigned long)phys_to_virt(table));
+}
+
+void *asahi_table_entries(u64 table)
+{
+	return phys_to_virt(table);
+}
+
+/*
+ * Translation caches. The GPU and its coprocessor listen to what the CPU broadcasts in the outer
+ * shareable domain; there is no other way to them.
+ */
+
+void asahi_tlbi_context(u64 asid);
+void asahi_tlbi_pages(u64 asid, u64 va, u64 pages);
+void asahi_dsb(void);
+
+void asahi_tlbi_context(u64 asid)
+{
+	dsb(sy);
+	__tlbi(aside1os, asid << 48);
+	dsb(sy);
+}
+
+/* Context in bits 63:48, address in units of 4 KiB below. */
+static u64 tlbi_operand(u64 va, u64 asid)
+{
+	return asid << 48 | (va >> 12 & GENMASK_ULL(43, 0));
+}
+
+void asahi_tlbi_pages(u64 asid, u64 va, u64 pages)
+{
+	dsb(sy);
+	for (u64 page = 0; page < pages; page++)
+		__tlbi(vae1os, tlbi_operand(va + page * PAGE_SIZE, asid));
+	dsb(sy);
+}
+
+void asahi_dsb(void)
+{
+	dsb(sy);
+}
+
+/*
+ * Memory that the CPU has in one piece
+ */
+
+void *asahi_buffer_alloc(size_t size);
+void asahi_buffer_free(void *buffer);
+u64 asahi_buffer_phys(const void *at);
+
+void *asahi_buffer_alloc(size_t size)
+{
+	return __vmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+}
+
+void asahi_buffer_free(void *buffer)
+{
+	vfree(buffer);
+}
+
+u64 asahi_buffer_phys(const void *at)
+{
+	return page_to_phys(vmalloc_to_page(at));
+}
+
+/*
+ * The boot loader's memory regions
+ */
+
+int asahi_region_find(struct device *dev, const char *name, u64 *base, u64 *size);
+void *asahi_region_map(u64 base, u64 size);
+void asahi_region_unmap(void *at);
+
+int asahi_region_find(struct device *dev, const char *name, u64 *base, u64 *size)
+{
+	struct resource res;
+	int ret;
+
+	ret = of_reserved_mem_region_to_resource_byname(dev->of_node, name, &res);
+	if (ret)
+		return ret;
+
+	*base = res.start;
+	*size = resource_size(&res);
+	return 0;
+}
+
+void *asahi_region_map(u64 base, u64 size)
+{
+	return memremap(base, size, MEMREMAP_WB);
+}
+
+void asahi_region_unmap(void *at)
+{
+	memunmap(at);
+}
+
+/*
+ * Ranges of addresses: drm_mm, with the nodes in memory of its own
+ */
+
+struct drm_mm *asahi_mm_create(u64 start, u64 size);
+void asahi_mm_destroy(struct drm_mm *mm);
+struct drm_mm_node *asahi_mm_node_create(void);
+void asahi_mm_node_destroy(struct drm_mm_node *node);
+int asahi_mm_insert(struct drm_mm *mm, struct drm_mm_node *node, u64 size, u64 align);
+void asahi_mm_remove(struct drm_mm_node *node);
+u64 asahi_mm_start(const struct drm_mm_node *node);
+
+struct drm_mm *asahi_mm_create(u64 start, u64 size)
+{
+	struct drm_mm *mm = kzalloc(sizeof(*mm), GFP_KERNEL);
+
+	if (mm)
+		drm_mm_init(mm, start, size);
+	return mm;
+}
+
+void asahi_mm_destroy(struct drm_mm *mm)
+{
+	drm_mm_takedown(mm);
+	kfree(mm);
+}
+
+struct drm_mm_node *asahi_mm_node_create(void)
+{
+	return kzalloc(sizeof(struct drm_mm_node), GFP_KERNEL);
+}
+
+void asahi_mm_node_destroy(struct drm_mm_node *node)
+{
+	kfree(node);
+}
+
+int asahi_mm_insert(struct drm_mm *mm, struct drm_mm_node *node, u64 size, u64 align)
+{
+	return drm_mm_insert_node_generic(mm, node, size, align, 0, DRM_MM_INSERT_BEST);
+}
+
+void asahi_mm_remove(struct drm_mm_node *node)
+{
+	drm_mm_remove_node(node);
+}
+
+u64 asahi_mm_start(const struct drm_mm_node *node)
+{
+	return node->start;
+}
+
+/*
+ * DRM
+ */
+
+int asahi_drm_extend(struct drm_device *drm);
+
+/*
+ * kernel::drm of 7.3 knows two features, and its struct drm_driver is a constant. Before the device
+ * is registered nobody has seen it, so the device can have a copy that says more. The copy goes with
+ * the device.
+ */
+int asahi_drm_extend(struct drm_device *drm)
+{
+	struct drm_driver *driver;
+
+	if (drm->registered)
+		return -EBUSY;
+
+	driver = drmm_kmalloc(drm, sizeof(*driver), GFP_KERNEL);
+	if (!driver)
+		return -ENOMEM;
+
+	*driver = *drm->driver;
+	driver->driver_features |= DRIVER_SYNCOBJ | DRIVER_SYNCOBJ_TIMELINE;
+	drm->driver = driver;
+	return 0;
+}
