@@ -22,7 +22,12 @@ use crate::{
         Tree, //
     }, //
 };
-use core::ffi::CStr;
+use core::{
+    cell::UnsafeCell,
+    ffi::CStr,
+    mem::MaybeUninit,
+    ptr::NonNull, //
+};
 
 /// What all scopes of an executor share.
 pub(crate) struct Core {
@@ -40,27 +45,39 @@ impl Core {
     }
 }
 
+/// What an executor is, apart from the handle; lives until its queue is gone.
+#[repr(C)]
+pub(crate) struct Inner {
+    /// At offset 0, see [`close`]. For closing on another thread.
+    reap: UnsafeCell<MaybeUninit<<Plat as Platform>::Reap>>,
+    core: Ref<Core>,
+    root: Scope,
+    /// Allocated beforehand, as closing may not fail.
+    parking: Parking,
+    closing: Latch,
+    closed: Latch,
+}
+
+// SAFETY: `reap` is only touched by the platform, after the last handle is gone; the rest is `Sync`.
+unsafe impl Sync for Inner {}
+// SAFETY: Nothing in it depends on the thread.
+unsafe impl Send for Inner {}
+
 /// An executor: a workqueue of its own, and the root of a tree of scopes.
 ///
-/// Dropping it shuts it down, as [`Executor::shutdown`] does, and so blocks until all tasks have ended. So
-/// code that tasks run cannot go away before them, as long as the executor is owned by what that
-/// code belongs to. Where blocking is impossible, inside of a poll, dropping it is reported, and the executor is
-/// leaked together with this module's code.
+/// Dropping it shuts it down as [`Executor::shutdown`] does, and so blocks until all tasks have ended: the
+/// code that they run cannot go away before them if its owner owns the executor. Where blocking is impossible,
+/// inside a poll or an interrupt, the rest is handed over to a thread of this module (H31). A task may hold the
+/// last reference to its own executor. When a module goes, it waits for tasks that run its code, and
+/// reports them, whatever has become of their executor.
 ///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
 /// | `new` | yes | no (allocates) | no |
 /// | `root` | yes | yes | yes |
 /// | `shutdown` | yes | no (refused) | no |
-/// | drop | yes | no (refused, leaks) | no |
-pub struct Executor {
-    core: Ref<Core>,
-    root: Scope,
-    /// Allocated beforehand, as shutting down may not fail.
-    parking: Parking,
-    closing: Latch,
-    closed: Latch,
-}
+/// | drop | yes (blocks) | yes (hands over) | in an interrupt (hands over) |
+pub struct Executor(Ref<Inner>);
 
 impl Executor {
     /// Makes an executor with an UNBOUND | MEM_RECLAIM workqueue of its own. May sleep.
@@ -72,17 +89,23 @@ impl Executor {
         let parking = Parking::new()?;
         let queue = Plat::queue_new(name)?;
         let tree = Tree::new();
-        let tree = Ref::new(Core { queue, tree })
-            .and_then(|core| Ok((Scope::new_root(core.clone(), name)?, core)));
-        match tree {
-            // If this fails, dropping the executor destroys the queue.
-            Ok((root, core)) => platform::arc(Self {
+        let result = Ref::new(Core { queue, tree }).and_then(|core| {
+            Ref::new(Inner {
+                reap: UnsafeCell::new(MaybeUninit::uninit()),
+                root: Scope::new_root(core.clone(), name)?,
                 core,
-                root,
                 parking,
                 closing: Latch::new(),
                 closed: Latch::new(),
-            }),
+            })
+        });
+        match result {
+            Ok(inner) => {
+                // If something fails, dropping the executor destroys the queue.
+                let executor = platform::arc(Self(inner))?;
+                Plat::register(executor.root())?;
+                Ok(executor)
+            }
             Err(e) => {
                 // SAFETY: Nobody else knows the queue.
                 unsafe { Plat::queue_destroy(queue) };
@@ -93,7 +116,7 @@ impl Executor {
 
     /// The root of the scopes.
     pub fn root(&self) -> &Scope {
-        &self.root
+        &self.0.root
     }
 
     /// Cancels the root scope, waits until all tasks have ended, then frees the workqueue. May sleep for as
@@ -107,6 +130,12 @@ impl Executor {
             Plat::misuse(c"an executor is shut down inside a poll");
             return Err(code::EDEADLK);
         }
+        self.0.close()
+    }
+}
+
+impl Inner {
+    fn close(&self) -> Result {
         if self.closed.is_up() {
             return Ok(());
         }
@@ -121,6 +150,7 @@ impl Executor {
         Plat::synchronize();
         // SAFETY: ... so nobody queues any more: complete tasks are not queued.
         unsafe { Plat::queue_destroy(self.core.queue) };
+        Plat::unregister(&self.root);
         self.closed.raise();
         Ok(())
     }
@@ -128,11 +158,29 @@ impl Executor {
 
 impl Drop for Executor {
     fn drop(&mut self) {
-        if self.shutdown().is_err() {
-            // Inside a poll (H31); has been reported. The tasks are asked to end, but nobody can wait for them
-            // here: leak the queue that they run on.
-            self.root.cancel();
-            Plat::pin_module();
+        if self.0.closed.is_up() {
+            return;
         }
+        if current::get().is_none() && Plat::thread_id() != 0 {
+            // Nobody else is at it, as this was the last handle; and this is no poll.
+            let _closed = self.0.close();
+            return;
+        }
+        self.0.root.cancel();
+        let inner = Ref::into_raw(self.0.clone());
+        // SAFETY: `close()` takes the reference back. The last handle is gone, so this happens once.
+        unsafe { Plat::reap(inner.cast()) };
     }
+}
+
+/// Closes an executor that was handed over. Called by the platform on a thread that may block.
+///
+/// # Safety
+///
+/// `reap` must be what was passed to [`Platform::reap`], once.
+pub(crate) unsafe fn close(reap: NonNull<<Plat as Platform>::Reap>) {
+    // SAFETY: `reap` is at offset 0; the reference was made for us.
+    let inner = unsafe { Ref::from_raw(reap.cast::<Inner>()) };
+    // Cannot fail: not in a poll, and nobody else is at it.
+    let _closed = inner.close();
 }

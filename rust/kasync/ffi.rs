@@ -7,7 +7,11 @@ use kernel::bindings::{
     work_struct,
     workqueue_struct, //
 };
-use kernel::ffi::c_char;
+use kernel::ffi::{
+    c_char,
+    c_int,
+    c_void, //
+};
 
 unsafe extern "C" {
     pub(crate) fn kasync_queue_new(name: *const c_char) -> *mut workqueue_struct;
@@ -23,5 +27,14 @@ unsafe extern "C" {
     pub(crate) fn kasync_section_begin() -> bool;
     pub(crate) fn kasync_section_end(cookie: bool);
     pub(crate) fn kasync_misuse(what: *const c_char);
-    pub(crate) fn kasync_pin_module();
+    pub(crate) fn kasync_reap(
+        work: *mut work_struct,
+        close: unsafe extern "C" fn(*mut work_struct),
+    );
+    pub(crate) fn kasync_reaper_start() -> c_int;
+    pub(crate) fn kasync_reaper_stop();
+    pub(crate) fn kasync_work_pending(work: *const work_struct) -> bool;
+    pub(crate) fn kasync_watch_modules(going: unsafe extern "C" fn(*const c_void)) -> c_int;
+    pub(crate) fn kasync_unwatch_modules();
+    pub(crate) fn kasync_code_is_in(code: *const c_void, module: *const c_void) -> bool;
 }

@@ -1,9 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Module glue.
-use kernel::prelude::*;
+//! The module: a watch over modules that use it, and `kasync/tasks` in debugfs.
 
-struct Kasync;
+use crate::{
+    ffi,
+    platform::registry::{
+        self,
+        Watch, //
+    }, //
+};
+use kernel::{
+    debugfs::{
+        Dir,
+        File, //
+    },
+    error::to_result,
+    fmt,
+    prelude::*, //
+};
+
+#[pin_data]
+struct Kasync {
+    #[pin]
+    _tasks: File<()>,
+    _dir: Dir,
+    // What the file shows is there until the file is gone.
+    _watch: Watch,
+    // Last: closes what is still to be closed.
+    _reaper: Reaper,
+}
+
+/// The thread that closes executors whose last handle was dropped where one cannot block.
+struct Reaper(());
+
+impl Reaper {
+    fn new() -> Result<Self> {
+        // SAFETY: Called once, by the module's init function.
+        to_result(unsafe { ffi::kasync_reaper_start() })?;
+        Ok(Self(()))
+    }
+}
+
+impl Drop for Reaper {
+    fn drop(&mut self) {
+        // SAFETY: Started in `new()`. No user of this module is left that could drop an executor.
+        unsafe { ffi::kasync_reaper_stop() };
+    }
+}
 
 module! {
     type: Kasync,
@@ -13,8 +56,18 @@ module! {
     license: "Dual MIT/GPL",
 }
 
-impl kernel::Module for Kasync {
-    fn init(_module: &'static ThisModule) -> Result<Self> {
-        Ok(Kasync)
+fn write_tasks(_: &(), f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    registry::write_tasks(f)
+}
+
+impl kernel::InPlaceModule for Kasync {
+    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        let dir = Dir::new(c"kasync");
+        try_pin_init!(Self {
+            _reaper: Reaper::new()?,
+            _watch: Watch::new()?,
+            _tasks <- dir.read_callback_file(c"tasks", (), &write_tasks),
+            _dir: dir.clone(),
+        })
     }
 }

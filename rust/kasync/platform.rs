@@ -6,6 +6,7 @@
 //! compile time ([`Plat`]) and not by a type parameter: the core's code then stands once in kasync.ko and
 //! not once in each of its users. `cfg(MODULE)`, which Kbuild sets, tells the kernel from the host.
 
+use crate::scope::Scope;
 use core::{
     alloc::Layout,
     ffi::CStr,
@@ -17,14 +18,17 @@ mod kernel;
 #[cfg(MODULE)]
 pub(crate) use self::kernel::arc;
 #[cfg(MODULE)]
-pub(crate) use self::kernel::Kernel as Plat;
-#[cfg(MODULE)]
 pub use self::kernel::{
     code,
     Arc,
     Delta,
     Error,
     Instant, //
+};
+#[cfg(MODULE)]
+pub(crate) use self::kernel::{
+    registry,
+    Kernel as Plat, //
 };
 
 #[cfg(not(MODULE))]
@@ -64,6 +68,8 @@ pub(crate) unsafe trait Platform: 'static {
     type RawLock: RawLock;
     /// Something that a thread in process context waits on.
     type Parker: Parker;
+    /// What [`Platform::reap`] needs to remember an executor by.
+    type Reap;
     /// A timer that calls back once, possibly in hard interrupt context.
     type Timer: Timer;
 
@@ -124,8 +130,26 @@ pub(crate) unsafe trait Platform: 'static {
     /// Reports a broken rule of the API, once per call, loudly. Any context.
     fn misuse(what: &'static CStr);
 
-    /// Keeps the code of this module in memory for ever.
-    fn pin_module();
+    /// Has [`crate::executor::close`] called with `reap`, later, on a thread that may block. Any context
+    /// but NMI.
+    ///
+    /// # Safety
+    ///
+    /// `reap` must be valid for writes and stay valid until it is closed.
+    unsafe fn reap(reap: NonNull<Self::Reap>);
+
+    /// Whether the item is queued, or was when we looked. Any context.
+    ///
+    /// # Safety
+    ///
+    /// `work` must be a valid item.
+    unsafe fn is_pending(work: *const Self::Work) -> bool;
+
+    /// Makes the tasks below `root` known to whoever looks at all tasks. May sleep.
+    fn register(root: &Scope) -> Result;
+
+    /// Undoes `register`. May sleep.
+    fn unregister(root: &Scope);
 }
 
 /// See [`Platform::RawLock`].

@@ -62,10 +62,36 @@ const BATCH: usize = 32;
 /// How deep a tree may be; dropping the last handle of a leaf may drop as many scopes, recursively.
 const MAX_DEPTH: u32 = 16;
 
+/// The start of a name: a copy, since a scope may outlive the code that has named it.
+#[derive(Clone, Copy)]
+pub(crate) struct Name {
+    bytes: [u8; 23],
+    len: u8,
+}
+
+impl Name {
+    pub(crate) fn new(name: &CStr) -> Self {
+        let mut this = Self {
+            bytes: [0; 23],
+            len: 0,
+        };
+        for (to, from) in this.bytes.iter_mut().zip(name.to_bytes()) {
+            *to = if from.is_ascii_graphic() { *from } else { b'?' };
+            this.len += 1;
+        }
+        this
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        // Only ASCII is stored.
+        core::str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or("?")
+    }
+}
+
 pub(crate) struct ScopeInner {
     core: Ref<Core>,
     parent: Option<Scope>,
-    name: &'static CStr,
+    name: Name,
     depth: u32,
     /// Raised under the tree's lock, read anywhere.
     cancelled: Latch,
@@ -95,7 +121,7 @@ impl Scope {
         Ok(Self(Ref::new(ScopeInner {
             core,
             parent: None,
-            name,
+            name: Name::new(name),
             depth: 0,
             cancelled: Latch::new(),
             node: UnsafeCell::new(Node::new()),
@@ -114,7 +140,7 @@ impl Scope {
         let child = Scope(Ref::new(ScopeInner {
             core: self.0.core.clone(),
             parent: Some(self.clone()),
-            name,
+            name: Name::new(name),
             depth: self.0.depth + 1,
             cancelled: Latch::new(),
             node: UnsafeCell::new(Node::new()),
@@ -123,9 +149,9 @@ impl Scope {
         Ok(child)
     }
 
-    /// The name given at creation.
-    pub fn name(&self) -> &'static CStr {
-        self.0.name
+    /// The name given at creation, or the start of it.
+    pub fn name(&self) -> &str {
+        self.0.name.as_str()
     }
 
     /// Asks all tasks of this scope and of the scopes below to end. Idempotent, any context but NMI. When this
@@ -218,11 +244,16 @@ impl Scope {
         self.0.core.queue()
     }
 
+    /// Whether both are handles of one scope.
+    pub(crate) fn is_same(&self, other: &Scope) -> bool {
+        Ref::as_ptr(&self.0) == Ref::as_ptr(&other.0)
+    }
+
     /// Whether this is `other` or lies below it.
     pub(crate) fn is_within(&self, other: &Scope) -> bool {
         let mut scope = Some(self);
         while let Some(s) = scope {
-            if Ref::as_ptr(&s.0) == Ref::as_ptr(&other.0) {
+            if s.is_same(other) {
                 return true;
             }
             scope = s.0.parent.as_ref();

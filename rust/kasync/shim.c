@@ -11,6 +11,7 @@
 #include <linux/export.h>
 #include <linux/lockdep.h>
 #include <linux/module.h>
+#include <linux/notifier.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
@@ -146,8 +147,62 @@ void kasync_misuse(const char *what)
 }
 EXPORT_SYMBOL_GPL(kasync_misuse);
 
-void kasync_pin_module(void)
+/*
+ * Executors whose last handle was dropped where one cannot block are closed here. Not a queue of the reclaim
+ * path: nobody waits for it but the module's exit.
+ */
+static struct workqueue_struct *kasync_reaper;
+
+int kasync_reaper_start(void)
 {
-	__module_get(THIS_MODULE);
+	kasync_reaper = alloc_workqueue("kasync_reaper", WQ_UNBOUND, 0);
+	return kasync_reaper ? 0 : -ENOMEM;
 }
-EXPORT_SYMBOL_GPL(kasync_pin_module);
+
+void kasync_reaper_stop(void)
+{
+	destroy_workqueue(kasync_reaper);
+}
+
+void kasync_reap(struct work_struct *work, work_func_t close)
+{
+	INIT_WORK(work, close);
+	queue_work(kasync_reaper, work);
+}
+EXPORT_SYMBOL_GPL(kasync_reap);
+
+bool kasync_work_pending(const struct work_struct *work)
+{
+	return work_pending(work);
+}
+EXPORT_SYMBOL_GPL(kasync_work_pending);
+
+/* Calls going() for each module that is about to go, after its exit function. */
+static void (*kasync_going)(const void *mod);
+
+static int kasync_module_event(struct notifier_block *nb, unsigned long event, void *data)
+{
+	if (event == MODULE_STATE_GOING)
+		kasync_going(data);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block kasync_module_nb = {
+	.notifier_call = kasync_module_event,
+};
+
+int kasync_watch_modules(void (*going)(const void *mod))
+{
+	kasync_going = going;
+	return register_module_notifier(&kasync_module_nb);
+}
+
+void kasync_unwatch_modules(void)
+{
+	unregister_module_notifier(&kasync_module_nb);
+}
+
+bool kasync_code_is_in(const void *code, const void *mod)
+{
+	return within_module((unsigned long)code, mod);
+}

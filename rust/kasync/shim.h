@@ -16,7 +16,13 @@ void kasync_unlock(raw_spinlock_t *lock, unsigned long flags);
 bool kasync_section_begin(void);
 void kasync_section_end(bool cookie);
 void kasync_misuse(const char *what);
-void kasync_pin_module(void);
+void kasync_reap(struct work_struct *work, work_func_t close);
+int kasync_reaper_start(void);
+void kasync_reaper_stop(void);
+bool kasync_work_pending(const struct work_struct *work);
+int kasync_watch_modules(void (*going)(const void *mod));
+void kasync_unwatch_modules(void);
+bool kasync_code_is_in(const void *code, const void *mod);
 
 #if IS_ENABLED(CONFIG_KUNIT)
 void kasync_expect_misuse(int n);

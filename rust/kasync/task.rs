@@ -55,11 +55,13 @@
 //! A wake reads COMPLETE and queues inside one gate section (RCU). A shut down executor has seen all its
 //! tasks COMPLETE, then waits for the gate sections, then destroys the queue.
 
+mod info;
 mod join;
 mod prepared;
 pub(crate) mod state;
 mod waker;
 
+pub(crate) use info::TaskInfo;
 pub use join::JoinHandle;
 pub use prepared::Prepared;
 pub(crate) use waker::{
@@ -125,10 +127,12 @@ pub(crate) struct Header {
     /// Whether a cancel of the scope has woken the task already.
     woken: UnsafeCell<bool>,
     join_waker: UnsafeCell<Option<Waker>>,
-    pub(crate) name: &'static CStr,
-    pub(crate) born_ns: i64,
-    pub(crate) polls: AtomicU64,
-    pub(crate) wakes: AtomicU64,
+    name: &'static CStr,
+    born_ns: i64,
+    /// Twice the number of polls that have ended, plus 1 while one runs.
+    polls: AtomicU64,
+    /// An approximate count: wakes that come at once may count as one.
+    wakes: AtomicU64,
 }
 
 // SAFETY: `links` is a field of the header.
@@ -270,14 +274,16 @@ pub(crate) unsafe fn run(work: NonNull<Work>) {
     let task = unsafe { header.as_ref() };
     // A wake that came between the last poll's Ready and COMPLETE leads here (H2, H12).
     if !task.state.load().is_complete() {
-        task.polls
-            .store_relaxed(task.polls.load_relaxed().wrapping_add(1));
+        // Odd while a poll runs.
+        let polls = task.polls.load_relaxed();
+        task.polls.store_relaxed(polls.wrapping_add(1));
         let done = Plat::section(|| {
             current::enter(header, || {
                 // SAFETY: The task is started, not complete, and we are its only worker.
                 with_waker(header, |cx| unsafe { (task.vtable.poll)(header, cx) })
             })
         });
+        task.polls.store_relaxed(polls.wrapping_add(2));
         if done {
             // SAFETY: The future has just become Ready.
             unsafe { complete(header) };

@@ -15,9 +15,15 @@ use super::{
     Platform,
     RawLock, //
 };
+use crate::{
+    executor,
+    scope::Scope,
+    task::TaskInfo, //
+};
 use core::{
     alloc::Layout,
     ffi::CStr,
+    fmt::Write as _,
     ops,
     ptr::NonNull, //
 };
@@ -142,6 +148,23 @@ struct WorldInner {
     live: AtomicUsize,
     fail_after: AtomicUsize,
     misuse: Mutex<Vec<String>>,
+    roots: Mutex<Vec<Scope>>,
+    reaped: Mutex<Vec<Reaped>>,
+}
+
+/// Nothing needs to be remembered but the address.
+pub struct HostReap(());
+
+struct Reaped(NonNull<HostReap>);
+
+// SAFETY: Executors are closed on any thread.
+unsafe impl Send for Reaped {}
+
+impl Drop for WorldInner {
+    fn drop(&mut self) {
+        // What is left are roots of leaked executors, which cannot be dropped outside of their world.
+        core::mem::forget(self.roots.get_mut().map(core::mem::take));
+    }
 }
 
 /// A world; see the module.
@@ -177,6 +200,8 @@ impl World {
             live: AtomicUsize::new(0),
             fail_after: AtomicUsize::new(usize::MAX),
             misuse: Mutex::new(Vec::new()),
+            roots: Mutex::new(Vec::new()),
+            reaped: Mutex::new(Vec::new()),
         }))
     }
 
@@ -243,6 +268,29 @@ impl World {
         core::mem::take(&mut *self.0.misuse.lock().unwrap())
     }
 
+    /// Closes the executors that were dropped inside of polls, and returns how many those were.
+    pub fn reap(&self) -> usize {
+        let reaped = core::mem::take(&mut *self.0.reaped.lock().unwrap());
+        for reap in &reaped {
+            // SAFETY: Given to `reap()`, closed once.
+            unsafe { executor::close(reap.0) };
+        }
+        reaped.len()
+    }
+
+    /// The table of all tasks, as debugfs shows it.
+    pub fn tasks(&self) -> String {
+        let mut table = String::new();
+        TaskInfo::write_heading(&mut table).unwrap();
+        for root in &*self.0.roots.lock().unwrap() {
+            root.each_task(|task, scope| {
+                write!(table, "{}", task.info(scope)).unwrap();
+                true
+            });
+        }
+        table
+    }
+
     /// Whether the calling thread is inside a poll's signalling section.
     pub fn in_section() -> bool {
         IN_SECTION.with(Cell::get) > 0
@@ -266,6 +314,7 @@ unsafe impl Platform for Host {
     type Work = HostWork;
     type RawLock = HostLock;
     type Parker = HostParker;
+    type Reap = HostReap;
     type Timer = HostTimer;
 
     fn queue_new(_name: &'static CStr) -> super::Result<QueueHandle> {
@@ -341,7 +390,26 @@ unsafe impl Platform for Host {
         World::current().0.misuse.lock().unwrap().push(what);
     }
 
-    fn pin_module() {}
+    unsafe fn reap(reap: NonNull<HostReap>) {
+        let reaped = Reaped(reap);
+        World::current().0.reaped.lock().unwrap().push(reaped);
+    }
+
+    unsafe fn is_pending(work: *const HostWork) -> bool {
+        // SAFETY: Valid by the safety requirements.
+        unsafe { &*work }.is_pending()
+    }
+
+    fn register(root: &Scope) -> super::Result {
+        World::current().0.roots.lock().unwrap().push(root.clone());
+        Ok(())
+    }
+
+    fn unregister(root: &Scope) {
+        let world = World::current();
+        let mut roots = world.0.roots.lock().unwrap();
+        roots.retain(|r| !r.is_same(root));
+    }
 }
 
 /// A queue that outlives every user.

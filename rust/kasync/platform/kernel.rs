@@ -2,6 +2,8 @@
 
 //! The platform: Linux.
 
+pub(crate) mod registry;
+
 use super::{
     Parker,
     Platform,
@@ -9,7 +11,9 @@ use super::{
     Timer, //
 };
 use crate::{
+    executor,
     ffi,
+    scope::Scope,
     task, //
 };
 use core::{
@@ -69,12 +73,21 @@ unsafe extern "C" fn run(work: *mut bindings::work_struct) {
     unsafe { task::run(NonNull::new_unchecked(work)) }
 }
 
+/// # Safety
+///
+/// Only for the reaper's workqueue, with items given to `reap()`.
+unsafe extern "C" fn close(work: *mut bindings::work_struct) {
+    // SAFETY: As given to `reap()`, and run once.
+    unsafe { executor::close(NonNull::new_unchecked(work)) }
+}
+
 // SAFETY: Each item forwards to the C function of the same meaning; see there.
 unsafe impl Platform for Kernel {
     type Queue = Workqueue;
     type Work = bindings::work_struct;
     type RawLock = RawSpinLock;
     type Parker = Completion;
+    type Reap = bindings::work_struct;
     type Timer = HrTimer;
 
     fn queue_new(name: &'static CStr) -> super::Result<Workqueue> {
@@ -142,9 +155,22 @@ unsafe impl Platform for Kernel {
         unsafe { ffi::kasync_misuse(what.as_char_ptr()) }
     }
 
-    fn pin_module() {
-        // SAFETY: No requirements.
-        unsafe { ffi::kasync_pin_module() }
+    unsafe fn reap(reap: NonNull<bindings::work_struct>) {
+        // SAFETY: Valid for writes, and valid until the function runs.
+        unsafe { ffi::kasync_reap(reap.as_ptr(), close) }
+    }
+
+    unsafe fn is_pending(work: *const bindings::work_struct) -> bool {
+        // SAFETY: Valid by the safety requirements.
+        unsafe { ffi::kasync_work_pending(work) }
+    }
+
+    fn register(root: &Scope) -> super::Result {
+        registry::add(root)
+    }
+
+    fn unregister(root: &Scope) {
+        registry::remove(root)
     }
 }
 

@@ -3,6 +3,7 @@
 //! The tree's links and counts, and what changes them. See the rules in [`super`].
 
 use super::{
+    Name,
     Scope,
     ScopeInner,
     BATCH, //
@@ -169,6 +170,30 @@ impl Scope {
         }
     }
 
+    /// Calls `f` with each task of this scope and below, and the name of its own scope, until `f` returns
+    /// `false`. All under the lock, with interrupts disabled.
+    pub(crate) fn each_task(&self, mut f: impl FnMut(&Header, &Name) -> bool) {
+        self.locked(|tree, top| {
+            let top = NonNull::from(top);
+            let mut cur = Some(top);
+            while let Some(at) = cur {
+                // SAFETY: Linked scopes, and `top`, are valid while the lock is held (rule 2).
+                let scope = unsafe { at.as_ref() };
+                let mut task = scope.node(tree).tasks.front();
+                while let Some(t) = task {
+                    // SAFETY: Linked tasks are valid while the lock is held.
+                    if !f(unsafe { t.as_ref() }, &scope.name) {
+                        return;
+                    }
+                    // SAFETY: As above.
+                    task = unsafe { List::after(t) };
+                }
+                // SAFETY: The lock is held, and `at` is in the subtree.
+                cur = unsafe { next_scope(tree, at, top, true) };
+            }
+        });
+    }
+
     fn wake_joiners(&self) {
         loop {
             let mut wakers = WakerBatch::new();
@@ -242,44 +267,60 @@ impl Scope {
     }
 }
 
-/// Marks `top` and all below as cancelled, in pre-order and without recursion, and chains those that are to be
-/// woken, each with a reference.
+/// Marks `top` and all below as cancelled, and chains those that are to be woken, each with a reference.
 ///
 /// # Safety
 ///
 /// The tree's lock must be held, and `top` be valid.
 unsafe fn mark(tree: &mut Tree, top: NonNull<ScopeInner>, chain: &mut *mut ScopeInner) {
-    let mut cur = top;
-    loop {
+    let mut cur = Some(top);
+    while let Some(at) = cur {
         // SAFETY: Linked scopes, and `top`, are valid while the lock is held (rule 2).
-        let scope = unsafe { cur.as_ref() };
-        let mut next = None;
+        let scope = unsafe { at.as_ref() };
         // Below a marked scope all are marked already (rule 1).
-        if scope.cancelled.raise() {
+        let descend = scope.cancelled.raise();
+        if descend {
             // SAFETY: The memory is valid, see above. A scope whose last reference is gone has no task.
-            if let Some(r) = unsafe { Ref::try_get(cur) } {
+            if let Some(r) = unsafe { Ref::try_get(at) } {
                 scope.node(tree).cancel_next = *chain;
                 *chain = Ref::into_raw(r).as_ptr();
             }
-            next = scope.node(tree).children.front();
         }
-        // No child: the next sibling, or that of the nearest ancestor that has one.
-        while next.is_none() && cur != top {
-            // SAFETY: As above.
-            next = unsafe { List::after(cur) };
-            if next.is_none() {
-                // SAFETY: As above; below `top` each scope has a parent.
-                match unsafe { &cur.as_ref().parent } {
-                    Some(parent) => cur = Ref::as_ptr(&parent.0),
-                    None => break,
-                }
-            }
-        }
-        match next {
-            Some(scope) => cur = scope,
-            None => break,
+        // SAFETY: By the safety requirements.
+        cur = unsafe { next_scope(tree, at, top, descend) };
+    }
+}
+
+/// The scope after `at` in pre-order, within the subtree of `top`; without recursion.
+///
+/// # Safety
+///
+/// The tree's lock must be held, `top` be valid and `at` be in its subtree.
+unsafe fn next_scope(
+    tree: &mut Tree,
+    at: NonNull<ScopeInner>,
+    top: NonNull<ScopeInner>,
+    descend: bool,
+) -> Option<NonNull<ScopeInner>> {
+    if descend {
+        // SAFETY: Linked scopes, and `top`, are valid while the lock is held (rule 2).
+        let child = unsafe { at.as_ref() }.node(tree).children.front();
+        if child.is_some() {
+            return child;
         }
     }
+    // No child: the next sibling, or that of the nearest ancestor that has one.
+    let mut cur = at;
+    while cur != top {
+        // SAFETY: As above.
+        let sibling = unsafe { List::after(cur) };
+        if sibling.is_some() {
+            return sibling;
+        }
+        // SAFETY: As above; below `top` each scope has a parent.
+        cur = Ref::as_ptr(&unsafe { cur.as_ref() }.parent.as_ref()?.0);
+    }
+    None
 }
 
 impl Drop for ScopeInner {

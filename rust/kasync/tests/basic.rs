@@ -11,10 +11,12 @@ use common::{
 };
 use kasync::{
     block_on,
+    cancelled,
     platform::{
         code,
         host::World, //
     },
+    time::Delta,
     yield_now,
     Executor,
     SignallingSection, //
@@ -192,7 +194,7 @@ fn reserve_then_start() {
 fn allocation_failures() {
     let world = World::manual();
     let _entered = world.enter();
-    for n in 0..3 {
+    for n in 0..4 {
         world.fail_allocation_after(n);
         assert_eq!(Executor::new(c"t").err(), Some(code::ENOMEM), "{n}");
         assert_eq!(world.live_allocations(), 0);
@@ -284,5 +286,44 @@ fn handle_polled_after_ready() {
         };
         block_on(check).unwrap();
         assert_eq!(world.take_misuse().len(), 1);
+    });
+}
+
+/// R24: state, polls and wakes of each task, through its life.
+#[test]
+fn tasks_can_be_seen() {
+    manual(|world, executor| {
+        let look = || {
+            let table = world.tasks();
+            let rows: Vec<Vec<String>> = table
+                .lines()
+                .skip(1)
+                .map(|l| l.split_whitespace().map(String::from).collect())
+                .collect();
+            rows
+        };
+        let at = |state: &str, polls: &str, wakes: &str| {
+            let row = ["t", "a?name?that?is?cut?off?", state, polls, wakes, "3"];
+            vec![row.map(String::from).to_vec()]
+        };
+        let scope = executor.root().child(c"a name that is cut off somewhere");
+        let scope = scope.unwrap();
+        let prepared = scope.reserve(c"t", async {
+            yield_now().await;
+            cancelled().await
+        });
+        world.advance(Delta::from_millis(3));
+        assert_eq!(look(), at("prepared", "0", "0"));
+        let handle = prepared.unwrap().start();
+        assert_eq!(look(), at("scheduled", "0", "0"));
+        world.step();
+        assert_eq!(look(), at("scheduled", "1", "1"));
+        world.step();
+        assert_eq!(look(), at("idle", "2", "1"));
+        scope.cancel();
+        assert_eq!(look(), at("scheduled", "2", "2"));
+        world.run();
+        assert!(handle.is_finished());
+        assert!(look().is_empty());
     });
 }

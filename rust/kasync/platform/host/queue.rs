@@ -36,6 +36,10 @@ impl HostWork {
             pending: AtomicBool::new(false),
         }
     }
+
+    pub(super) fn is_pending(&self) -> bool {
+        self.pending.load(Ordering::Relaxed)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,22 @@ use kernel::prelude::*;
 
 mod contexts;
 
-struct KasyncTest;
+use contexts::{
+    expect_misuse,
+    misuse_outstanding, //
+};
+use kasync::{
+    cancelled,
+    time::{
+        sleep,
+        Delta, //
+    },
+    Executor, //
+};
+
+/// Leaves a task behind that keeps its own executor alive, which no owner will ever shut down: unloading has to
+/// wait for it.
+struct KasyncTest(());
 
 module! {
     type: KasyncTest,
@@ -21,7 +36,28 @@ module! {
 
 impl kernel::Module for KasyncTest {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        Ok(KasyncTest)
+        if misuse_outstanding() != 0 {
+            pr_err!("the task left behind was not reported when the module went last time\n");
+            return Err(EIO);
+        }
+        let executor = Executor::new(c"left-behind")?;
+        let own = executor.clone();
+        let task = async move {
+            cancelled().await;
+            // Long enough for the module to be gone, if nothing waits.
+            sleep(Delta::from_millis(200)).await;
+            pr_info!("the task left behind has ended\n");
+            drop(own);
+        };
+        executor.root().spawn(c"left-behind", task)?.detach();
+        Ok(Self(()))
+    }
+}
+
+impl Drop for KasyncTest {
+    fn drop(&mut self) {
+        // Reported by kasync after this, when the module is about to go.
+        expect_misuse(1);
     }
 }
 
@@ -465,6 +501,34 @@ mod tests {
             drop(executor);
             drop(timer);
         }
+        Ok(())
+    }
+
+    /// H31: the last handle of an executor goes inside a poll of its own, and in a hard interrupt.
+    #[test]
+    fn executor_dropped_anywhere() -> Result {
+        let (tx, rx) = oneshot::channel()?;
+        let executor = Executor::new(c"own-poll")?;
+        let own = executor.clone();
+        let task = async move {
+            yield_now().await;
+            drop(own);
+            let _ = tx.send(());
+            cancelled().await;
+            yield_now().await;
+        };
+        let handle = executor.root().spawn(c"t", task)?;
+        drop(executor);
+        // One of the two drops was the last; either way the task is cancelled and ends.
+        assert!(block_on(timeout(Delta::from_secs(20), rx))?.is_ok());
+        assert!(block_on(timeout(Delta::from_secs(20), handle))?.is_ok());
+
+        let executor = Executor::new(c"interrupt")?;
+        let handle = executor.root().spawn(c"t", cancelled())?;
+        let mut last = Some(executor);
+        let timer = IrqTimer::start(10_000, move || drop(last.take()))?;
+        assert!(block_on(timeout(Delta::from_secs(20), handle))?.is_ok());
+        drop(timer);
         Ok(())
     }
 
