@@ -3,27 +3,18 @@
 //! Driver for the Apple AGX GPU.
 
 mod alloc;
+mod driver;
 mod ffi;
 mod firmware;
+mod gpu;
 mod hw;
 mod mmu;
 mod regs;
 
-use kernel::prelude::*;
-
-struct Asahi;
-
-module! {
-    type: Asahi,
+kernel::module_platform_driver! {
+    type: driver::AsahiDriver,
     name: "asahi",
     authors: ["The asahi-async authors"],
     description: "Apple AGX GPU driver",
     license: "Dual MIT/GPL",
-}
-
-impl kernel::Module for Asahi {
-    fn init(_module: &'static ThisModule) -> Result<Self> {
-        pr_info!("{}\n", jobqueue::answer_jobqueue());
-        Ok(Asahi)
-    }
 }

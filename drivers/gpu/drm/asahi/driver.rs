@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The platform driver.
+
+use crate::{
+    gpu::Gpu,
+    hw::{
+        chips,
+        Chip, //
+    }, //
+};
+use agx_abi::globals::Globals;
+use kernel::{
+    device::Core,
+    dma::{
+        Device as _,
+        DmaMask, //
+    },
+    of,
+    platform,
+    prelude::*,
+    sync::Arc, //
+};
+
+/// The platform driver.
+pub(crate) struct AsahiDriver;
+
+/// What a bound device has.
+#[pin_data(PinnedDrop)]
+pub(crate) struct AsahiData {
+    gpu: Arc<Gpu>,
+}
+
+kernel::of_device_table!(
+    OF_TABLE,
+    <AsahiDriver as platform::Driver>::IdInfo,
+    [
+        (of::DeviceId::new(c"apple,agx-g13g"), &chips::T8103),
+        // The most specific name counts: only the smallest of the family has this one alone.
+        (of::DeviceId::new(c"apple,agx-g13s"), &chips::T6000),
+        (of::DeviceId::new(c"apple,agx-g13c"), &chips::T6001),
+        (of::DeviceId::new(c"apple,agx-g13d"), &chips::T6002)
+    ]
+);
+
+impl platform::Driver for AsahiDriver {
+    type IdInfo = &'static Chip;
+    type Data<'bound> = AsahiData;
+    const OF_ID_TABLE: Option<of::IdTable<Self::IdInfo>> = Some(&OF_TABLE);
+
+    fn probe<'bound>(
+        pdev: &'bound platform::Device<Core<'_>>,
+        chip: Option<&'bound Self::IdInfo>,
+    ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
+        let chip: &'static Chip = chip.ok_or(ENODEV)?;
+        // SAFETY: The device is being probed, so nobody maps anything for it.
+        unsafe { pdev.dma_set_mask_and_coherent(DmaMask::try_new(chip.oas)?)? };
+        let gpu = Gpu::start(pdev, chip, Globals::FAULT_CONTROL_SOFT)?;
+        Ok(AsahiData { gpu })
+    }
+}
+
+#[pinned_drop]
+impl PinnedDrop for AsahiData {
+    fn drop(self: Pin<&mut Self>) {
+        self.gpu.stop();
+    }
+}
