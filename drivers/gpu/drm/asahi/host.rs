@@ -40,4 +40,5 @@ pub(crate) mod job {
     pub(crate) mod command;
     pub(crate) mod compute;
     pub(crate) mod render;
+    pub(crate) mod sync;
 }

@@ -17,4 +17,5 @@ pub(crate) mod context;
 pub(crate) mod hardware;
 pub(crate) mod memory;
 pub(crate) mod render;
+pub(crate) mod sync;
 pub(crate) mod work_queue;

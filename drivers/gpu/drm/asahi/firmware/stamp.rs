@@ -21,6 +21,11 @@ impl Stamp {
         Self(self.0.wrapping_add(STAMP_STEP))
     }
 
+    /// The value of the command `count` places after.
+    pub(crate) const fn forward(self, count: usize) -> Self {
+        Self(self.0.wrapping_add(count as u32 * STAMP_STEP))
+    }
+
     /// The value of the command `count` places before.
     pub(crate) const fn back(self, count: usize) -> Self {
         Self(self.0.wrapping_sub(count as u32 * STAMP_STEP))
@@ -61,6 +66,7 @@ mod tests {
         assert_eq!(s.next(), Stamp(0x600));
         assert_eq!(s.back(3), Stamp(0x200));
         assert_eq!(s.back(6).next(), s.back(5));
+        assert_eq!(s.back(6).forward(7), s.next());
         assert_eq!(Stamp(0x900).since(s), 4);
         assert_eq!(s.since(Stamp(0x900)), -4);
     }

@@ -14,17 +14,13 @@ use super::{
         Barriers,
         Wait, //
     },
-    command::MAX_COMMANDS,
     compute::{
         Sequence,
         Turn, //
     },
     context::Context,
     memory::JobMemory,
-    work_queue::{
-        Target,
-        WorkQueue, //
-    }, //
+    work_queue::WorkQueue, //
 };
 use crate::{
     firmware::{
@@ -53,7 +49,7 @@ pub(crate) struct Planned {
 /// What a job asks of the hardware.
 pub(crate) struct Plan {
     pub(crate) memory: JobMemory,
-    /// From one to [`MAX_COMMANDS`].
+    /// At least one, and so many that they can be in flight together.
     pub(crate) commands: KVec<Planned>,
 }
 
@@ -132,26 +128,27 @@ impl Hardware {
 
     /// Pushes the job's commands. Returns the values of the first and the last.
     fn push(&mut self, plan: &Plan, vm_slot: u32) -> Result<(Stamp, Stamp)> {
-        let before = self.compute.last();
-        let mut targets: [Option<Target>; MAX_COMMANDS] = [None; MAX_COMMANDS];
-        let mut ends = None;
+        let before = self.compute.in_flight();
+        let first = self.compute.slot()?.issued().next();
 
         for (index, command) in plan.commands.iter().enumerate() {
             let mut memory = plan.memory.command(index);
-            let target = match command.barriers.compute {
+            // All commands are for this queue: there are no renders to wait for, a submit with one is
+            // refused.
+            let wait_for = match command.barriers.compute {
                 Wait::Nothing => None,
                 Wait::Before => before,
-                Wait::Command(n) => *targets.get(n).ok_or(EINVAL)?,
+                Wait::Command(n) => Some(first.forward(n)),
             };
-            // There are no renders to wait for: a submit with one is refused.
-            if let Some(target) = target {
+            if let Some(value) = wait_for {
+                let target = self.compute.target(value)?;
                 self.compute
                     .push_barrier(&target, |barrier| memory.write_barrier(0, barrier))?;
             }
 
             let counter = self.count;
             self.count += 1;
-            let pushed = self.compute.push(memory.va(), |numbers| {
+            self.compute.push(memory.va(), |numbers| {
                 let turn = Turn {
                     vm_slot,
                     counter,
@@ -163,11 +160,8 @@ impl Hardware {
                 };
                 turn.write(command.sequence, &mut memory)
             })?;
-            *targets.get_mut(index).ok_or(EINVAL)? = Some(pushed);
-            let (first, _) = ends.unwrap_or((pushed.value(), pushed.value()));
-            ends = Some((first, pushed.value()));
         }
-        ends.ok_or(EINVAL)
+        Ok((first, self.compute.slot()?.issued()))
     }
 
     /// Gives back what is only needed while something is in flight, if nothing is.

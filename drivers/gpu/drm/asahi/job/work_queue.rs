@@ -175,13 +175,19 @@ impl WorkQueue {
         self.slot.as_ref().ok_or(EINVAL)
     }
 
-    /// The last command that was pushed, if it may still be in flight.
-    pub(crate) fn last(&self) -> Option<Target> {
+    /// Value of the last command that was pushed, if it may still be in flight.
+    pub(crate) fn in_flight(&self) -> Option<Stamp> {
         let slot = self.slot.as_ref().filter(|slot| !slot.is_idle())?;
-        Some(Target {
+        Some(slot.issued())
+    }
+
+    /// How a barrier of any work queue waits for the command with number `value`.
+    pub(crate) fn target(&self, value: Stamp) -> Result<Target> {
+        let slot = self.slot()?;
+        Ok(Target {
             slot: slot.index(),
             firmware_stamp: slot.addresses().firmware,
-            value: slot.issued(),
+            value,
         })
     }
 
@@ -223,30 +229,19 @@ impl WorkQueue {
     }
 
     /// Pushes the command at address `va`; `write` completes it with what it is told.
-    pub(crate) fn push(
-        &mut self,
-        va: u64,
-        write: impl FnOnce(&Numbers) -> Result,
-    ) -> Result<Target> {
+    pub(crate) fn push(&mut self, va: u64, write: impl FnOnce(&Numbers) -> Result) -> Result {
         let slot = self.slot.as_mut().ok_or(EINVAL)?;
-        let value = slot.issue()?;
-        let target = Target {
+        let addresses = slot.addresses();
+        let numbers = Numbers {
             slot: slot.index(),
-            firmware_stamp: slot.addresses().firmware,
-            value,
+            host_stamp: addresses.host,
+            firmware_stamp: addresses.firmware,
+            value: slot.issue()?,
+            count: self.count,
         };
-        let count = self.count;
-        let host_stamp = slot.addresses().host;
         self.count += 1;
-        write(&Numbers {
-            slot: target.slot,
-            host_stamp,
-            firmware_stamp: target.firmware_stamp,
-            value,
-            count,
-        })?;
-        self.push_entry(va)?;
-        Ok(target)
+        write(&numbers)?;
+        self.push_entry(va)
     }
 
     fn push_entry(&mut self, va: u64) -> Result {
@@ -302,11 +297,4 @@ pub(crate) struct Numbers {
     pub(crate) value: Stamp,
     /// How many commands the queue has had before it.
     pub(crate) count: u64,
-}
-
-impl Target {
-    /// Value of the stamp when the command is complete.
-    pub(crate) fn value(&self) -> Stamp {
-        self.value
-    }
 }
