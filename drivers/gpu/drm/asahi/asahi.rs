@@ -7,7 +7,9 @@ mod driver;
 mod ffi;
 mod firmware;
 mod gpu;
+mod graveyard;
 mod hw;
+mod job;
 mod mmu;
 mod regs;
 

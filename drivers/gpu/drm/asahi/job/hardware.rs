@@ -30,9 +30,8 @@ use crate::{
         Watch, //
     },
     mmu::{
-        SlotGuard,
-        Uat,
-        Vm, //
+        AddressSpace,
+        SlotGuard, //
     }, //
 };
 use kernel::{
@@ -56,8 +55,7 @@ pub(crate) struct Plan {
 /// The hardware's side of a user queue.
 pub(crate) struct Hardware {
     firmware: Arc<Firmware>,
-    uat: Arc<Uat>,
-    vm: Arc<Vm>,
+    space: Arc<AddressSpace>,
     context: Context,
     compute: WorkQueue,
     /// Commands of the user queue so far.
@@ -77,15 +75,13 @@ pub(crate) struct Running {
 impl Hardware {
     pub(crate) fn new(
         firmware: Arc<Firmware>,
-        uat: Arc<Uat>,
-        vm: Arc<Vm>,
+        space: Arc<AddressSpace>,
         context: Context,
         compute: WorkQueue,
     ) -> Self {
         Self {
             firmware,
-            uat,
-            vm,
+            space,
             context,
             compute,
             count: 0,
@@ -99,11 +95,11 @@ impl Hardware {
     pub(crate) async fn start(&mut self, plan: &Plan) -> Result<Running> {
         let pending = self.firmware.begin_submission()?;
         let vm_slot = match &self.vm_slot {
-            Some(guard) => guard.slot(),
+            Some(guard) => guard.context(),
             None => {
-                let bind = self.uat.bind(&self.vm);
+                let bind = self.space.clone().bind();
                 let guard = self.firmware.crash().or(bind).await??;
-                self.vm_slot.insert(guard).slot()
+                self.vm_slot.insert(guard).context()
             }
         };
         self.compute.occupy(vm_slot).await?;

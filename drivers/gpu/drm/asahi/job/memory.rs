@@ -24,10 +24,10 @@ use super::{
 use crate::{
     alloc::{
         GpuBox,
+        Heap,
         Heaps, //
     },
-    firmware::shared::Shared,
-    mmu::Vm, //
+    firmware::shared::Shared, //
 };
 use agx_abi::{
     compute::{
@@ -58,14 +58,19 @@ pub(crate) struct JobMemory {
 }
 
 impl JobMemory {
-    /// Memory for `count` commands of a queue on `vm`.
-    pub(crate) fn new(heaps: &Heaps, vm: &Vm, preempt1_size: u64, count: usize) -> Result<Self> {
+    /// Memory for `count` commands. `client`: the heap in the address space of the queue.
+    pub(crate) fn new(
+        heaps: &Heaps,
+        client: &Heap,
+        preempt1_size: u64,
+        count: usize,
+    ) -> Result<Self> {
         let preemption_stride = (preempt1_size as usize + PREEMPTION_TAIL).next_multiple_of(ALIGN);
         Ok(Self {
             commands: Shared::new(&heaps.gpu_ro, count * COMMAND_STRIDE)?,
             sequences: Shared::new(&heaps.private, count * SEQUENCE_STRIDE)?,
             timestamps: Shared::new(&heaps.shared, count * JobTimestamps::SIZE)?,
-            preemption: vm.heap().alloc(count * preemption_stride, ALIGN)?,
+            preemption: client.alloc(count * preemption_stride, ALIGN)?,
             preemption_stride,
         })
     }
