@@ -86,23 +86,22 @@ impl Core {
             )?;
         } else {
             let c = self.mem.record("context", context, GpuContextData::SIZE)?;
-            let bytes: [(&str, Field<D, u8>, Field<GpuContextData, u8>); 4] = [
-                ("byte 0x23", D::UNK_23, GpuContextData::UNK_23),
-                (
-                    "queue table index",
-                    D::QUEUE_TABLE_INDEX,
-                    GpuContextData::QUEUE_TABLE_INDEX,
-                ),
-                (
-                    "process table index",
-                    D::PID_TABLE_INDEX,
-                    GpuContextData::PID_TABLE_INDEX,
-                ),
-                ("byte 4", D::UNK_CONTEXT_4, GpuContextData::UNK_4),
-            ];
-            for (name, field, own) in bytes {
-                r.want(name, field, c.get(own))?;
-            }
+            let want = |name: &str, field: Field<D, u8>, own: Field<GpuContextData, u8>| {
+                r.want(name, field, c.get(own))
+            };
+            want("byte 0x23", D::UNK_23, GpuContextData::UNK_23)?;
+            let (queues, processes) = (D::QUEUE_TABLE_INDEX, D::PID_TABLE_INDEX);
+            want(
+                "queue table index",
+                queues,
+                GpuContextData::QUEUE_TABLE_INDEX,
+            )?;
+            want(
+                "process table index",
+                processes,
+                GpuContextData::PID_TABLE_INDEX,
+            )?;
+            want("byte 4", D::UNK_CONTEXT_4, GpuContextData::UNK_4)?;
             self.forget_context(context)?;
         }
         // Either way, the whole cache is cleaned.

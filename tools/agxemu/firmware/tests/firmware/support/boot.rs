@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Init data, as a driver builds it.
+
+use agx_abi::channel::{self, ChannelInfo, ChannelState, FwCtlState, FwLogPayload};
+use agx_abi::globals::Globals;
+use agx_abi::hwdata::{HwDataA, HwDataB, IoMapping};
+use agx_abi::init::{self, FwStatus, InitData, RuntimePointers, UatLevelInfo};
+use agx_abi::uat::{Protection, BUFFER_MGR_CTL_GPU, DUMMY_PAGE, PAGE_SIZE, TIMESTAMP_BASE};
+use agx_abi::Value;
+use agxemu_firmware::chip::T8103_V13_5;
+
+use super::machine::TTBS;
+use super::memory::{Memory, KERNEL};
+
+/// Addresses of everything that the driver and the tests need again.
+pub struct Tree {
+    pub init_data: u64,
+    pub pointers: u64,
+    pub globals: u64,
+    pub status: u64,
+    pub hw_data_b: u64,
+    pub log_payloads: u64,
+}
+
+const PRIVATE: Protection = Protection::FW_PRIV_RW;
+const SHARED: Protection = Protection::FW_SHARED_RW;
+
+fn channel(mem: &mut Memory, ring: Protection, len: usize, state: usize) -> ChannelInfo {
+    let mut info = ChannelInfo::zeroed();
+    info.set(ChannelInfo::STATE, mem.alloc(SHARED, state))
+        .set(ChannelInfo::RING, mem.alloc(ring, len));
+    info
+}
+
+pub fn build(mem: &mut Memory) -> Tree {
+    let pointers = runtime_pointers(mem);
+    let globals = mem.alloc(PRIVATE, Globals::SIZE);
+    mem.set(globals, Globals::DO_INIT, 1);
+    mem.set(globals, Globals::PROGRESS_CHECK_INTERVAL_CL, 250);
+    mem.set(globals, Globals::IDLE_OFF_DELAY_MS, 2);
+    let status = mem.alloc(SHARED, FwStatus::SIZE);
+    let entry = channel::FwCtlMessage::SIZE * channel::FW_CTL_ENTRIES as usize;
+    let fw_ctl = channel(mem, SHARED, entry, FwCtlState::SIZE);
+    mem.set(status, FwStatus::FW_CTL, fw_ctl);
+
+    let init_data = mem.alloc(PRIVATE, InitData::SIZE);
+    let region_a = mem.alloc(Protection::FW_SHARED_RO, init::REGION_A_SIZE);
+    mem.set(init_data, InitData::VER_INFO, InitData::VER_INFO_VALUE);
+    mem.set(init_data, InitData::REGION_A, region_a);
+    mem.set(init_data, InitData::RUNTIME_POINTERS, pointers);
+    mem.set(init_data, InitData::GLOBALS, globals);
+    mem.set(init_data, InitData::FW_STATUS, status);
+    mem.set(init_data, InitData::UAT_PAGE_SIZE, 0x4000);
+    mem.set(init_data, InitData::UAT_PAGE_BITS, 14);
+    mem.set(init_data, InitData::UAT_LEVELS, 3);
+    mem.set(
+        init_data,
+        InitData::UAT_LEVEL_INFO,
+        UatLevelInfo::levels(40),
+    );
+    mem.set(init_data, InitData::HOST_MAPPED_FW_ALLOCATIONS, 1);
+    Tree {
+        init_data,
+        pointers,
+        globals,
+        status,
+        hw_data_b: mem.get(pointers, RuntimePointers::HWDATA_B),
+        log_payloads: mem.get(pointers, RuntimePointers::FW_LOG_PAYLOADS),
+    }
+}
+
+fn runtime_pointers(mem: &mut Memory) -> u64 {
+    type R = RuntimePointers;
+    let p = mem.alloc(PRIVATE, R::SIZE);
+    let state = ChannelState::SIZE;
+    let len = |count: u32, entry: usize| count as usize * entry;
+    let pipe = len(channel::PIPE_ENTRIES, channel::PipeMessage::SIZE);
+    for i in 0..12 {
+        let info = channel(mem, PRIVATE, pipe, state);
+        mem.set(p, R::PIPES.at(i), info);
+    }
+    let control = len(
+        channel::DEVICE_CONTROL_ENTRIES,
+        channel::DeviceControlMessage::SIZE,
+    );
+    let event = len(channel::EVENT_ENTRIES, channel::EventMessage::SIZE);
+    let log = len(channel::FW_LOG_ENTRIES, channel::FwLogMessage::SIZE);
+    let trace = len(channel::KTRACE_ENTRIES, channel::KTraceMessage::SIZE);
+    let stats = len(channel::STATS_ENTRIES, agx_abi::stats::StatsMessage::SIZE);
+    let levels = channel::FW_LOG_LEVELS;
+    for (field, ring, len, state) in [
+        (R::DEVICE_CONTROL, PRIVATE, control, state),
+        (R::EVENT, SHARED, event, state),
+        (R::FW_LOG, SHARED, levels * log, levels * state),
+        (R::KTRACE, SHARED, trace, state),
+        (R::STATS, SHARED, stats, state),
+    ] {
+        let info = channel(mem, ring, len, state);
+        mem.set(p, field, info);
+    }
+    for (field, protection, len) in [
+        (R::STATS_VERTEX, PRIVATE, init::STATS_VERTEX_SIZE),
+        (R::STATS_FRAGMENT, PRIVATE, init::STATS_FRAGMENT_SIZE),
+        (R::STATS_COMPUTE, PRIVATE, init::STATS_COMPUTE_SIZE),
+        (R::HWDATA_A, PRIVATE, HwDataA::SIZE),
+        (R::FAULT_INFO, PRIVATE, init::FAULT_INFO_SIZE),
+        (R::UNK_198, PRIVATE, init::UNK_198_SIZE),
+        (
+            R::FW_LOG_PAYLOADS,
+            SHARED,
+            levels * FwLogPayload::SIZE * channel::FW_LOG_ENTRIES as usize,
+        ),
+        (R::UNK_1B8, PRIVATE, init::UNK_1B8_SIZE),
+        (R::UNK_1C0, PRIVATE, init::UNK_1C0_SIZE),
+        (R::UNK_1C8, PRIVATE, init::UNK_1C8_SIZE),
+    ] {
+        let va = mem.alloc(protection, len);
+        mem.set(p, field, va);
+    }
+    let b = hw_data_b(mem);
+    mem.set(p, R::HWDATA_B, b);
+    mem.set(p, R::HWDATA_B_2, b);
+    let page = mem.page();
+    let fw_view = 0xffff_ffae_ffff_0000;
+    mem.map(KERNEL, BUFFER_MGR_CTL_GPU, page, Protection::GPU_SHARED_RW);
+    mem.map(KERNEL, fw_view, page, SHARED);
+    mem.set(p, R::BUFFER_MGR_CTL_GPU, BUFFER_MGR_CTL_GPU);
+    mem.set(p, R::BUFFER_MGR_CTL_FW, fw_view);
+    mem.set(p, R::UNK_6B38, R::UNK_6B38_VALUE);
+    p
+}
+
+/// The blob as the boot loader fills it, completed by the driver.
+fn hw_data_b(mem: &mut Memory) -> u64 {
+    type B = HwDataB;
+    let b = mem.alloc(PRIVATE, B::SIZE);
+    mem.set(b, B::CHIP_ID, 0x8103);
+    mem.set(b, B::UNK_30, DUMMY_PAGE);
+    mem.set(b, B::TIMESTAMP_AREA_BASE, TIMESTAMP_BASE);
+    mem.set(b, B::UAT_TTB_BASE, TTBS);
+    mem.set(b, B::GPU_CORE_ID, 11);
+    mem.set(b, B::UNK_524, 1);
+    mem.set(b, B::BASE_CLOCK_KHZ, 24_000);
+    mem.set(b, B::NUM_CORES, 8);
+    let mut va = 0xffff_ffaf_0000_0000;
+    for io in T8103_V13_5.io {
+        let field = B::IO_MAPPINGS.at(io.index);
+        let offset = io.phys % PAGE_SIZE;
+        let protection = match io.writable {
+            true => Protection::FW_MMIO_RW,
+            false => Protection::FW_MMIO_RO,
+        };
+        let pages = (offset + u64::from(io.size)).div_ceil(PAGE_SIZE);
+        for i in 0..pages {
+            mem.map(
+                KERNEL,
+                va + i * PAGE_SIZE,
+                io.phys - offset + i * PAGE_SIZE,
+                protection,
+            );
+        }
+        mem.set(b, field.then(IoMapping::PHYS), io.phys);
+        mem.set(b, field.then(IoMapping::VIRT), va + offset);
+        mem.set(b, field.then(IoMapping::SIZE), io.size);
+        mem.set(b, field.then(IoMapping::RANGE_SIZE), io.size);
+        mem.set(b, field.then(IoMapping::WRITABLE), u64::from(io.writable));
+        va += (pages + 1) * PAGE_SIZE;
+    }
+    b
+}

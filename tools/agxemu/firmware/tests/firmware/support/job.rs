@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Queues and compute jobs.
+
+use agx_abi::channel::{PipeKind, PipeMessage};
+use agx_abi::compute::{EncoderParams, JobMeta, JobParameters1, JobParameters2, RunCompute};
+use agx_abi::compute::{JobTimestamps, TimestampPointers};
+use agx_abi::event::{Notifier, NotifierList, Threshold, STAMP_STEP};
+use agx_abi::init::RuntimePointers;
+use agx_abi::message::pipe_doorbell;
+use agx_abi::microsequence::{FinalizeCompute, RetireStamp, StartCompute, Timestamp, WaitForIdle};
+use agx_abi::queue::{Barrier, GpuContextData, Priority, QueueInfo, RingState, RING_ENTRIES};
+use agx_abi::uat::Protection;
+use agx_abi::{Field, Value};
+use agxemu_firmware::panic::Panic;
+
+use super::driver::Driver;
+
+/// Offset of the parts of the preemption buffer behind the first.
+const PREEMPT: u64 = 0x7f80;
+
+/// A user queue with its compute queue.
+pub struct Queue {
+    pub uuid: u32,
+    pub kind: PipeKind,
+    pub priority: usize,
+    pub vm_slot: u8,
+    pub event_slot: u8,
+    pub info: u64,
+    pub state: u64,
+    pub ring: u64,
+    pub context: u64,
+    pub list: u64,
+    pub notifier: u64,
+    pub threshold: u64,
+    pub write: u32,
+    pub is_new: bool,
+    pub value: u32,
+    pub sequence: u64,
+    pub counter: u64,
+    /// Preemption buffer, made with the first job.
+    pub preempt: Option<u64>,
+}
+
+/// What a job is made of.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Job {
+    pub at: u64,
+    pub microsequence: u64,
+    /// Offsets of the ops in it.
+    pub start: u64,
+    pub finalize: u64,
+    pub timestamps: u64,
+    pub value: u32,
+}
+
+impl Queue {
+    pub fn new(d: &mut Driver, uuid: u32, priority: usize, vm_slot: u8, event_slot: u8) -> Self {
+        Self::of_kind(d, PipeKind::Compute, uuid, priority, vm_slot, event_slot)
+    }
+
+    pub fn of_kind(
+        d: &mut Driver,
+        kind: PipeKind,
+        uuid: u32,
+        priority: usize,
+        vm_slot: u8,
+        event_slot: u8,
+    ) -> Self {
+        let private = Protection::FW_PRIV_RW;
+        let shared = Protection::FW_SHARED_RW;
+        let mem = &mut d.mem;
+        let info = mem.alloc(private, QueueInfo::SIZE);
+        let state = mem.alloc(shared, <RingState as Value>::SIZE);
+        let ring = mem.alloc(shared, RING_ENTRIES as usize * 8);
+        let list = mem.alloc(shared, NotifierList::SIZE);
+        let context = mem.alloc(shared, GpuContextData::SIZE);
+        let notifier = mem.alloc(private, Notifier::SIZE);
+        let threshold = mem.alloc(shared, Threshold::SIZE);
+        let buffer = mem.alloc(private, agx_abi::queue::GPU_BUF_SIZE);
+        let words = match kind {
+            PipeKind::Compute => Priority::new_compute(priority),
+            _ => Priority::new(priority),
+        };
+        mem.set(state, RingState::SIZE, RING_ENTRIES);
+        mem.set(info, QueueInfo::STATE, state);
+        mem.set(info, QueueInfo::RING, ring);
+        mem.set(info, QueueInfo::NOTIFIER_LIST, list);
+        mem.set(info, QueueInfo::GPU_BUF, buffer);
+        mem.set(info, QueueInfo::EVENT_SLOT, -1);
+        mem.set(info, QueueInfo::PRIORITY, words);
+        mem.set(info, QueueInfo::UNK_4C, -1);
+        mem.set(info, QueueInfo::UUID, uuid);
+        mem.set(info, QueueInfo::UNK_54, -1);
+        mem.set(info, QueueInfo::CONTEXT, context);
+        mem.set(list, NotifierList::LAST, list);
+        mem.set(context, GpuContextData::QUEUE_TABLE_INDEX, 0xff);
+        mem.set(context, GpuContextData::PID_TABLE_INDEX, 0xff);
+        mem.set(context, GpuContextData::UNK_5, 1);
+        mem.set(context, GpuContextData::UNK_1E, 0xff);
+        mem.set(context, GpuContextData::UNK_23, 2);
+        mem.set(notifier, Notifier::THRESHOLD, threshold);
+        mem.set(notifier, Notifier::GENERATION, uuid);
+        mem.set(notifier, Notifier::UNK_10, Notifier::UNK_10_VALUE);
+        mem.set(notifier, Notifier::UNK_BUF, Notifier::UNK_BUF_VALUE);
+        let value = d.host_stamp(event_slot);
+        Self {
+            uuid,
+            kind,
+            priority,
+            vm_slot,
+            event_slot,
+            info,
+            state,
+            ring,
+            context,
+            list,
+            notifier,
+            threshold,
+            write: 0,
+            is_new: true,
+            value,
+            sequence: 0,
+            counter: 0,
+            preempt: None,
+        }
+    }
+
+    /// Makes a compute command with the value that is next.
+    pub fn job(&mut self, d: &mut Driver, stream: u64, user: [u64; 2]) -> Job {
+        let at = d.mem.alloc(Protection::GPU_RO_FW_PRIV_RW, RunCompute::SIZE);
+        let timestamps = d.mem.alloc(Protection::FW_SHARED_RW, JobTimestamps::SIZE);
+        let slot = self.vm_slot;
+        let preempt = *self.preempt.get_or_insert_with(|| {
+            d.mem
+                .alloc_in(slot, Protection::GPU_SHARED_RW, PREEMPT as usize + 0x20)
+        });
+        self.value = self.value.wrapping_add(STAMP_STEP);
+        let (value, slot) = (self.value, u64::from(self.event_slot));
+
+        let mut c = RunCompute::zeroed();
+        let p = RunCompute::JOB_PARAMS1;
+        let p2 = RunCompute::JOB_PARAMS2;
+        let e = RunCompute::ENCODER_PARAMS;
+        let m = RunCompute::META;
+        c.set(RunCompute::TAG, RunCompute::TAG_VALUE)
+            .set(RunCompute::COUNTER, self.counter)
+            .set(RunCompute::VM_SLOT, self.vm_slot.into())
+            .set(RunCompute::NOTIFIER, self.notifier)
+            .set(p.then(JobParameters1::PREEMPT1), preempt)
+            .set(p.then(JobParameters1::CDM_CTRL_STREAM_BASE), stream)
+            .set(p.then(JobParameters1::PREEMPT2), preempt + PREEMPT)
+            .set(p.then(JobParameters1::PREEMPT3), preempt + PREEMPT + 8)
+            .set(p.then(JobParameters1::PREEMPT4), preempt + PREEMPT + 16)
+            .set(p.then(JobParameters1::PREEMPT5), preempt + PREEMPT + 24)
+            .set(p.then(JobParameters1::USC_EXEC_BASE), USC)
+            .set(p.then(JobParameters1::UNK_38), JobParameters1::UNK_38_VALUE)
+            .set(p.then(JobParameters1::UNK_58), 1)
+            .set(p2.then(JobParameters2::PREEMPT1), preempt)
+            .set(p2.then(JobParameters2::CDM_CTRL_STREAM_END), stream + 0x28)
+            .set(e.then(EncoderParams::MASK), u32::MAX)
+            .set(e.then(EncoderParams::SAMPLER_COUNT_PLUS_1), 1)
+            .set(m.then(JobMeta::STAMP), d.host_stamps + 4 * slot)
+            .set(m.then(JobMeta::FW_STAMP), d.fw_stamps + 4 * slot)
+            .set(m.then(JobMeta::STAMP_VALUE), value)
+            .set(m.then(JobMeta::STAMP_SLOT), slot as u32)
+            .set(m.then(JobMeta::EVENT_SEQ), self.sequence as u32)
+            .set(
+                RunCompute::TIMESTAMPS.then(TimestampPointers::START),
+                timestamps,
+            )
+            .set(
+                RunCompute::TIMESTAMPS.then(TimestampPointers::END),
+                timestamps + 8,
+            )
+            .set(
+                RunCompute::USER_TIMESTAMPS.then(TimestampPointers::START),
+                user[0],
+            )
+            .set(
+                RunCompute::USER_TIMESTAMPS.then(TimestampPointers::END),
+                user[1],
+            )
+            .set(RunCompute::CLIENT_SEQUENCE, self.uuid as u8);
+        let job = Job {
+            at,
+            timestamps,
+            value,
+            ..Job::default()
+        };
+        let (job, ops) = self.microsequence(d, job, user != [0, 0]);
+        c.set(RunCompute::MICROSEQUENCE, job.microsequence)
+            .set(RunCompute::MICROSEQUENCE_SIZE, ops.len() as u32);
+        d.mem.write(at, c.as_bytes());
+        d.mem.write(job.microsequence, &ops);
+        self.sequence += 1;
+        self.counter += 1;
+        job
+    }
+
+    fn microsequence(&self, d: &mut Driver, mut job: Job, timestamps: bool) -> (Job, Vec<u8>) {
+        let stats = d.mem.get(d.tree.pointers, RuntimePointers::STATS_COMPUTE);
+        let field = |offset: usize| job.at + offset as u64;
+        let mut start = StartCompute::zeroed();
+        start
+            .set(StartCompute::HEADER, StartCompute::HEADER_VALUE)
+            .set(
+                StartCompute::UNK_POINTER,
+                field(RunCompute::UNK_POINTEE.offset()),
+            )
+            .set(
+                StartCompute::JOB_PARAMS1,
+                field(RunCompute::JOB_PARAMS1.offset()),
+            )
+            .set(StartCompute::STATS, stats)
+            .set(StartCompute::QUEUE, self.info)
+            .set(StartCompute::VM_SLOT, self.vm_slot.into())
+            .set(StartCompute::UNK_28, 1)
+            .set(StartCompute::EVENT_GENERATION, self.uuid)
+            .set(StartCompute::EVENT_SEQ, self.sequence)
+            .set(
+                StartCompute::JOB_PARAMS2,
+                field(RunCompute::JOB_PARAMS2.offset()),
+            )
+            .set(StartCompute::UNK_FLAG, field(RunCompute::UNK_FLAG.offset()))
+            .set(StartCompute::COUNTER, self.counter)
+            .set(
+                StartCompute::NOTIFIER_BUF,
+                self.notifier + Notifier::UNK_BUF.offset() as u64,
+            );
+        let time = |header: u32, which: Field<TimestampPointers, u64>| {
+            let mut op = Timestamp::zeroed();
+            let update = RunCompute::TIMESTAMPS.then(which).offset();
+            op.set(Timestamp::HEADER, header)
+                .set(
+                    Timestamp::COMMAND_TIME,
+                    field(RunCompute::COMMAND_TIME.offset()),
+                )
+                .set(
+                    Timestamp::TIMESTAMPS,
+                    field(RunCompute::TIMESTAMPS.offset()),
+                )
+                .set(Timestamp::UPDATE, field(update))
+                .set(Timestamp::QUEUE, self.info)
+                .set(
+                    Timestamp::USER_TIMESTAMPS,
+                    field(RunCompute::USER_TIMESTAMPS.offset()),
+                )
+                .set(
+                    Timestamp::UNK_TS,
+                    field(RunCompute::CONTEXT_STORE_REQ.offset()),
+                );
+            op.as_bytes().to_vec()
+        };
+        let mut ops = start.as_bytes().to_vec();
+        if timestamps {
+            ops.extend(time(Timestamp::HEADER_START, TimestampPointers::START));
+        }
+        ops.extend(WaitForIdle::header(PipeKind::Compute).to_le_bytes());
+        if timestamps {
+            ops.extend(time(Timestamp::HEADER_END, TimestampPointers::END));
+        }
+        let finalize = ops.len();
+        let stamp = d.fw_stamps + 4 * u64::from(self.event_slot);
+        let mut op = FinalizeCompute::zeroed();
+        op.set(FinalizeCompute::HEADER, FinalizeCompute::HEADER_VALUE)
+            .set(FinalizeCompute::STATS, stats)
+            .set(FinalizeCompute::QUEUE, self.info)
+            .set(FinalizeCompute::VM_SLOT, self.vm_slot.into())
+            .set(
+                FinalizeCompute::JOB_PARAMS2,
+                field(RunCompute::JOB_PARAMS2.offset()),
+            )
+            .set(FinalizeCompute::FW_STAMP, stamp)
+            .set(FinalizeCompute::STAMP_VALUE, job.value)
+            .set(FinalizeCompute::RESTART_BRANCH_OFFSET, -(finalize as i32))
+            .set(
+                FinalizeCompute::UNK_FLAG,
+                field(RunCompute::UNK_FLAG.offset()),
+            );
+        ops.extend(op.as_bytes());
+        ops.extend(RetireStamp::HEADER_VALUE.to_le_bytes());
+        job.microsequence = d.mem.alloc(Protection::FW_PRIV_RW, ops.len());
+        job.finalize = finalize as u64;
+        (job, ops)
+    }
+
+    /// A barrier on `value` of `slot`, before the command that is next.
+    pub fn barrier(&mut self, d: &mut Driver, slot: u8, value: u32) -> u64 {
+        let at = d.mem.alloc(Protection::FW_PRIV_RW, Barrier::SIZE);
+        let mut b = Barrier::zeroed();
+        b.set(Barrier::TAG, Barrier::TAG_VALUE)
+            .set(Barrier::WAIT_STAMP, d.fw_stamps + 4 * u64::from(slot))
+            .set(Barrier::WAIT_VALUE, value)
+            .set(Barrier::WAIT_SLOT, slot.into())
+            .set(Barrier::STAMP_SELF, self.value.wrapping_add(STAMP_STEP))
+            .set(Barrier::UUID, Barrier::UUID_EXPLICIT)
+            .set(Barrier::INTERNAL_TYPE, Barrier::INTERNAL_TYPE_EXPLICIT);
+        d.mem.write(at, b.as_bytes());
+        at
+    }
+
+    /// Puts a command into the ring.
+    pub fn push(&mut self, d: &Driver, command: u64) {
+        d.mem.write(
+            self.ring + 8 * u64::from(self.write),
+            &command.to_le_bytes(),
+        );
+        self.write = (self.write + 1) % RING_ENTRIES;
+        d.mem.set(self.state, RingState::CPU_WRITE_PTR, self.write);
+    }
+
+    /// Announces `events` more events, as is done when jobs are started.
+    pub fn raise(&self, d: &Driver, events: u64) {
+        let old = d.mem.get(self.threshold, Threshold::COUNT);
+        d.mem.set(self.threshold, Threshold::COUNT, old + events);
+    }
+
+    /// The message that submits what is in the ring.
+    pub fn message(&mut self) -> PipeMessage {
+        let mut m = PipeMessage::zeroed();
+        m.set(PipeMessage::KIND, self.kind as u32)
+            .set(PipeMessage::QUEUE, self.info)
+            .set(PipeMessage::WRITE_PTR, self.write)
+            .set(PipeMessage::EVENT_SLOT, self.event_slot.into())
+            .set(PipeMessage::IS_NEW, self.is_new.into());
+        self.is_new = false;
+        m
+    }
+
+    /// Puts the submission into its pipe without ringing.
+    pub fn post(&mut self, d: &Driver) {
+        let m = self.message();
+        d.put_pipe(self.kind, self.priority, &m);
+    }
+
+    pub fn doorbell(&self) -> u16 {
+        pipe_doorbell(self.kind as u32, self.priority as u32)
+    }
+
+    pub fn submit(&mut self, d: &mut Driver) -> Result<(), Panic> {
+        self.post(d);
+        d.ring(self.doorbell())
+    }
+
+    /// Makes, announces and submits one job.
+    pub fn run(&mut self, d: &mut Driver, stream: u64) -> Result<Job, Panic> {
+        let job = self.job(d, stream, [0, 0]);
+        self.push(d, job.at);
+        self.raise(d, 1);
+        d.pending(1);
+        self.submit(d)?;
+        Ok(job)
+    }
+}
+
+/// Base of the shaders of all test jobs.
+pub const USC: u64 = 0x11_0000_0000;
+/// A control stream with one launch.
+pub const STREAM: u64 = 0x12_0000_0000;
+
+/// Binds context `slot` and puts a control stream with its pipeline and shader into it.
+pub fn user_context(d: &mut Driver, slot: u8) {
+    d.mem.bind(slot);
+    d.mem
+        .map_fresh(slot, USC, 0x8000, Protection::GPU_SHARED_RO);
+    d.mem
+        .map_fresh(slot, STREAM, 0x4000, Protection::GPU_SHARED_RW);
+    d.mem.write_in(
+        slot,
+        USC + 0x40,
+        &[0x0d, 0x0c, 0x00, 0x10, 0x00, 0x00, 0x88, 0x00],
+    );
+    d.mem.write_in(slot, USC + 0x1000, &[0x88, 0x00]);
+    let stream: [u32; 10] = [1 << 1, 0x40, 64, 1, 1, 32, 1, 1, 2 << 29, 0];
+    d.mem
+        .write_in(slot, STREAM, &stream.map(u32::to_le_bytes).concat());
+}
