@@ -154,6 +154,32 @@ pub(crate) struct Timestamp {
     pub(crate) offset: u32,
 }
 
+/// Bytes of a timestamp.
+const TIMESTAMP_SIZE: u64 = 8;
+
+/// A timestamp that cannot be written where a client wants it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BadTimestamp {
+    /// It would be outside of the object. `ERANGE`.
+    Range,
+    /// It would not be aligned. `EINVAL`.
+    Unaligned,
+}
+
+impl Timestamp {
+    /// Its address, in an object of `size` bytes at address `base`.
+    pub(crate) fn address(self, base: u64, size: u64) -> Result<u64, BadTimestamp> {
+        let offset = u64::from(self.offset);
+        if offset + TIMESTAMP_SIZE > size {
+            return Err(BadTimestamp::Range);
+        }
+        if offset % TIMESTAMP_SIZE != 0 {
+            return Err(BadTimestamp::Unaligned);
+        }
+        Ok(base + offset)
+    }
+}
+
 /// The timestamps of a command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Timestamps {

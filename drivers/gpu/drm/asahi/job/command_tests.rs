@@ -299,6 +299,22 @@ fn attachment_lists() {
 }
 
 #[test]
+fn where_timestamps_go() {
+    let at = |offset| Timestamp { handle: 1, offset }.address(0x1000, 0x4000);
+    assert_eq!(at(0), Ok(0x1000));
+    assert_eq!(at(0x3ff8), Ok(0x4ff8));
+    for offset in [0x3ffc, 0x4000, 0xffff_fff8, 0xffff_ffff] {
+        assert_eq!(at(offset), Err(BadTimestamp::Range));
+    }
+    assert_eq!(at(4), Err(BadTimestamp::Unaligned));
+    let nowhere = Timestamp {
+        handle: 1,
+        offset: 0,
+    };
+    assert_eq!(nowhere.address(0x1000, 7), Err(BadTimestamp::Range));
+}
+
+#[test]
 fn an_error_ends_the_iterator() {
     let buffer = Buffer::default()
         .command(9, [NONE; 2], &[])
