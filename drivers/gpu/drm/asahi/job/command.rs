@@ -15,13 +15,13 @@ use super::{
     },
     render::Render, //
 };
+use agx_abi::{
+    microsequence::MAX_ATTACHMENTS,
+    uat::USER_END, //
+};
 
 /// Most hardware commands of a submit.
 pub(crate) const MAX_COMMANDS: usize = 64;
-/// Most attachments of a command.
-pub(crate) const MAX_ATTACHMENTS: usize = 16;
-/// First address that a client may not use.
-pub(crate) const VM_END: u64 = 0x7f_ffff_8000;
 
 /// Bytes of `drm_asahi_cmd_header`.
 const HEADER_SIZE: usize = 8;
@@ -96,7 +96,7 @@ impl<'a> Payload<'a> {
     /// An address that the GPU or the firmware is going to follow: one of the client's half.
     pub(super) fn address(self, offset: usize, name: &'static str) -> Result<u64, Invalid> {
         let address = self.u64(offset);
-        if address > VM_END {
+        if address > USER_END {
             return Err(Invalid::Range(name));
         }
         Ok(address)
@@ -129,7 +129,7 @@ impl<'a> Attachments<'a> {
                 return Err(Invalid::NotZero("attachment"));
             }
             let address = record.address(0, "attachment.pointer")?;
-            if record.u64(8) > VM_END - address {
+            if record.u64(8) > USER_END - address {
                 return Err(Invalid::Range("attachment.size"));
             }
         }

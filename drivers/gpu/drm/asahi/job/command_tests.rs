@@ -286,7 +286,7 @@ fn attachment_lists() {
         assert_eq!(set(&bytes).error(), Invalid::NotZero("attachment"));
     }
     let mut bytes = attachments(1);
-    put(&mut bytes, 0, &VM_END.to_le_bytes());
+    put(&mut bytes, 0, &USER_END.to_le_bytes());
     assert_eq!(set(&bytes).error(), Invalid::Range("attachment.size"));
     put(&mut bytes, 0, &u64::MAX.to_le_bytes());
     assert_eq!(set(&bytes).error(), Invalid::Range("attachment.pointer"));
@@ -358,7 +358,7 @@ fn any_bytes() {
         assert!((1..=MAX_COMMANDS).contains(&commands.len()));
         for command in commands {
             if let Work::Compute(c) = command.work {
-                assert!(c.cdm_ctrl_stream_base <= VM_END && c.cdm_ctrl_stream_end <= VM_END);
+                assert!(c.cdm_ctrl_stream_base <= USER_END && c.cdm_ctrl_stream_end <= USER_END);
             }
         }
     }
