@@ -2,9 +2,9 @@
 
 //! The atomic operations that the core uses, behind one shim.
 //!
-//! In the kernel they follow the LKMM through [`kernel::sync::atomic`]; on the host they are those of
-//! `core`. The ordering is part of each method's name, so that a model checker's types fit in here
-//! without touching a caller. "Full" is ordered against everything on both sides, also when a
+//! In the kernel they follow the LKMM through [`kernel::sync::atomic`]; on the host they are those
+//! of `core`. The ordering is part of each method's name, so that a model checker's types fit in
+//! here without touching a caller. "Full" is ordered against everything on both sides, also when a
 //! compare-exchange fails on the host.
 
 #[cfg(MODULE)]
@@ -112,8 +112,8 @@ impl Latch {
         Self(AtomicU64::new(0))
     }
 
-    /// Raises the latch and says whether this call did it. What was written before is seen by whom sees
-    /// the latch up.
+    /// Raises the latch and says whether this call did it. What was written before is seen by whom
+    /// sees the latch up.
     pub(crate) fn raise(&self) -> bool {
         self.0.cmpxchg_full(0, 1).is_ok()
     }

@@ -44,9 +44,9 @@ impl<A: Future, B: Future> Future for Select<A, B> {
     }
 }
 
-/// Waits for the first of two futures to be ready. Both are polled by the same task, `a` first, so that `a` wins
-/// when both are ready; cancellation belongs there. The other one is dropped with the returned future: it
-/// should be cancel safe (H24).
+/// Waits for the first of two futures to be ready. Both are polled by the same task, `a` first, so
+/// that `a` wins when both are ready; cancellation belongs there. The other one is dropped with the
+/// returned future: it should be cancel safe (H24).
 pub fn select<A: Future, B: Future>(a: A, b: B) -> Select<A, B> {
     Select { a, b }
 }
@@ -115,8 +115,8 @@ impl<A: Future, B: Future> Future for JoinBoth<A, B> {
     }
 }
 
-/// Waits for both futures, polled by the same task. Cancel safe if nobody misses the output of the one that was
-/// ready first.
+/// Waits for both futures, polled by the same task. Cancel safe if nobody misses the output of the
+/// one that was ready first.
 pub fn join<A: Future, B: Future>(a: A, b: B) -> JoinBoth<A, B> {
     JoinBoth {
         a: Step::Running { future: a },

@@ -2,8 +2,9 @@
 
 //! Which task the calling thread is polling.
 //!
-//! A table of threads that are inside a poll. Asking the workqueue for the current work item instead would not
-//! do: that item may be somebody else's and freed already, and a poll need not run on a worker.
+//! A table of threads that are inside a poll. Asking the workqueue for the current work item
+//! instead would not do: that item may be somebody else's and freed already, and a poll need not
+//! run on a worker.
 
 use crate::{
     atomic::AtomicU64,
@@ -41,8 +42,8 @@ fn slots(thread: u64) -> impl Iterator<Item = &'static Slot> {
 
 /// Calls `f` with `task` as the thread's current task.
 ///
-/// If more threads poll at once than the table has slots, the task is not known as current meanwhile: what
-/// asks for it then reports misuse, which is wrong but harmless.
+/// If more threads poll at once than the table has slots, the task is not known as current
+/// meanwhile: what asks for it then reports misuse, which is wrong but harmless.
 pub(crate) fn enter<R>(task: NonNull<Header>, f: impl FnOnce() -> R) -> R {
     let thread = Plat::thread_id();
     let slot = slots(thread).find(|s| s.thread.cmpxchg_full(0, thread).is_ok());

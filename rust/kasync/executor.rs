@@ -58,18 +58,19 @@ pub(crate) struct Inner {
     closed: Latch,
 }
 
-// SAFETY: `reap` is only touched by the platform, after the last handle is gone; the rest is `Sync`.
+// SAFETY: `reap` is only touched by the platform, after the last handle is gone; the rest is
+// `Sync`.
 unsafe impl Sync for Inner {}
 // SAFETY: Nothing in it depends on the thread.
 unsafe impl Send for Inner {}
 
 /// An executor: a workqueue of its own, and the root of a tree of scopes.
 ///
-/// Dropping it shuts it down as [`Executor::shutdown`] does, and so blocks until all tasks have ended: the
-/// code that they run cannot go away before them if its owner owns the executor. Where blocking is impossible,
-/// inside a poll or an interrupt, the rest is handed over to a thread of this module (H31). A task may hold the
-/// last reference to its own executor. When a module goes, it waits for tasks that run its code, and
-/// reports them, whatever has become of their executor.
+/// Dropping it shuts it down as [`Executor::shutdown`] does, and so blocks until all tasks have
+/// ended: the code that they run cannot go away before them if its owner owns the executor. Where
+/// blocking is impossible, inside a poll or an interrupt, the rest is handed over to a thread of
+/// this module (H31). A task may hold the last reference to its own executor. When a module goes,
+/// it waits for tasks that run its code, and reports them, whatever has become of their executor.
 ///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
@@ -119,8 +120,8 @@ impl Executor {
         &self.0.root
     }
 
-    /// Cancels the root scope, waits until all tasks have ended, then frees the workqueue. May sleep for as
-    /// long as the tasks take. Spawning fails from the moment it is called.
+    /// Cancels the root scope, waits until all tasks have ended, then frees the workqueue. May
+    /// sleep for as long as the tasks take. Spawning fails from the moment it is called.
     ///
     /// # Errors
     ///
@@ -168,7 +169,8 @@ impl Drop for Executor {
         }
         self.0.root.cancel();
         let inner = Ref::into_raw(self.0.clone());
-        // SAFETY: `close()` takes the reference back. The last handle is gone, so this happens once.
+        // SAFETY: `close()` takes the reference back. The last handle is gone, so this happens
+        // once.
         unsafe { Plat::reap(inner.cast()) };
     }
 }

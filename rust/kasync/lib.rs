@@ -2,32 +2,36 @@
 
 //! An async executor on kernel workqueues.
 //!
-//! A task is a future with a work item of its own, in one allocation. Waking it queues the work item, and nothing
-//! else, so it is legal in any context, hard interrupts under somebody's fence lock included. The worker polls the
-//! future inside a fence signalling section; tasks never block.
+//! A task is a future with a work item of its own, in one allocation. Waking it queues the work
+//! item, and nothing else, so it is legal in any context, hard interrupts under somebody's fence
+//! lock included. The worker polls the future inside a fence signalling section; tasks never block.
 //!
 //! - [`Executor`]: a workqueue and the root of its scopes.
 //! - [`Scope`]: the tree that tasks belong to; spawning, cancelling, joining.
 //! - [`JoinHandle`], [`Prepared`]: a task started, or ready to be.
-//! - [`time`]: sleeping and timeouts. [`sync`]: what tasks, threads and interrupts tell each other by.
+//! - [`time`]: sleeping and timeouts. [`sync`]: what tasks, threads and interrupts tell each other
+//!   by.
 //! - [`select`], [`join`], [`yield_now`]: several things in one task.
 //! - [`block_on`]: from a thread that may sleep into async.
 //! - [`SignallingSection`]: the witness of being inside of a poll.
 //!
-//! The module's documentation of tasks, `task.rs`, has their states, and who owns what in which of them.
+//! The module's documentation of tasks, `task.rs`, has their states, and who owns what in which of
+//! them.
 //!
 //! # Rules for tasks
 //!
-//! 1. A poll never blocks: it waits for no fence, takes no lock that somebody holds who allocates with reclaim, and
-//!    does not allocate itself. Lockdep checks it.
-//! 2. Futures, and their outputs, are dropped in process context only: by the worker, or by who holds the handle.
-//! 3. Cancelling is a request. A task that cleans up asynchronously does it after `cancelled()` has resolved,
-//!    and then returns; joining its scope waits for that.
+//! 1. A poll never blocks: it waits for no fence, takes no lock that somebody holds who allocates
+//!    with reclaim, and does not allocate itself. Lockdep checks it.
+//! 2. Futures, and their outputs, are dropped in process context only: by the worker, or by who
+//!    holds the handle.
+//! 3. Cancelling is a request. A task that cleans up asynchronously does it after `cancelled()` has
+//!    resolved, and then returns; joining its scope waits for that.
 //! 4. What a future borrows it owns: tasks are `'static`, so forgetting a handle leaks at worst.
 //!
 //! # Outside the kernel
 //!
-//! The same source compiles for the host, on [`platform::host`], for tests. `cfg(MODULE)` tells the two apart.
+//! The same source compiles for the host, on [`platform::host`], for tests. `cfg(MODULE)` tells the
+//! two apart.
 
 #![cfg_attr(not(MODULE), no_std)]
 

@@ -48,16 +48,16 @@ pub(crate) unsafe trait Linked: Sized {
 /// # Invariants
 ///
 /// Every node reachable from `head` is valid, has `linked` set and is in this list only; whoever
-/// links a node keeps it valid until it is unlinked, and all accesses to the list and to the links of its
-/// nodes are serialised by the lock that the list is in.
+/// links a node keeps it valid until it is unlinked, and all accesses to the list and to the links
+/// of its nodes are serialised by the lock that the list is in.
 pub(crate) struct List<T: Linked> {
     head: *mut T,
     tail: *mut T,
     _nodes: PhantomData<*mut T>,
 }
 
-// SAFETY: The list is but two pointers; its users serialise the access to the nodes (invariant), which
-// are themselves `Send` types or are accessed under the same lock.
+// SAFETY: The list is but two pointers; its users serialise the access to the nodes (invariant),
+// which are themselves `Send` types or are accessed under the same lock.
 unsafe impl<T: Linked> Send for List<T> {}
 
 impl<T: Linked> List<T> {

@@ -11,9 +11,9 @@ use core::cell::UnsafeCell;
 
 /// Data behind an interrupt-disabling lock.
 ///
-/// All locks of this crate are leaf locks: while one is held no other is taken, no waker is called, cloned
-/// or dropped except those of this crate's own tasks, and no user code runs. They share one lockdep
-/// class, so that any nesting is reported.
+/// All locks of this crate are leaf locks: while one is held no other is taken, no waker is called,
+/// cloned or dropped except those of this crate's own tasks, and no user code runs. They share one
+/// lockdep class, so that any nesting is reported.
 pub(crate) struct IrqLock<T> {
     raw: <Plat as Platform>::RawLock,
     data: UnsafeCell<T>,
@@ -37,8 +37,8 @@ impl<T> IrqLock<T> {
         let flags = self.raw.lock();
         // SAFETY: The lock is held, so nobody else accesses the data.
         let ret = f(unsafe { &mut *self.data.get() });
-        // SAFETY: Locked above. A panic in `f` does not return in the kernel; on the host it leaves the
-        // lock held, which only fails the test that panicked.
+        // SAFETY: Locked above. A panic in `f` does not return in the kernel; on the host it leaves
+        // the lock held, which only fails the test that panicked.
         unsafe { self.raw.unlock(flags) };
         ret
     }

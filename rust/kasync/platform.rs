@@ -2,9 +2,10 @@
 
 //! What the executor needs from the world around it.
 //!
-//! The core is written against [`Platform`] and names nothing of the kernel. One platform is chosen at
-//! compile time ([`Plat`]) and not by a type parameter: the core's code then stands once in kasync.ko and
-//! not once in each of its users. `cfg(MODULE)`, which Kbuild sets, tells the kernel from the host.
+//! The core is written against [`Platform`] and names nothing of the kernel. One platform is chosen
+//! at compile time ([`Plat`]) and not by a type parameter: the core's code then stands once in
+//! kasync.ko and not once in each of its users. `cfg(MODULE)`, which Kbuild sets, tells the kernel
+//! from the host.
 
 use crate::scope::Scope;
 use core::{
@@ -80,8 +81,8 @@ pub(crate) unsafe trait Platform: 'static {
     ///
     /// # Safety
     ///
-    /// No [`Platform::enqueue`] may be running or be called for this queue any more, other than from
-    /// work items of this very queue. Must be called in a context that may sleep.
+    /// No [`Platform::enqueue`] may be running or be called for this queue any more, other than
+    /// from work items of this very queue. Must be called in a context that may sleep.
     unsafe fn queue_destroy(queue: Self::Queue);
 
     /// Prepares `slot` so that running it calls [`crate::task::run`] with its address.
@@ -93,8 +94,8 @@ pub(crate) unsafe trait Platform: 'static {
 
     /// Queues the item unless it is pending already, and says whether it did. Any context but NMI.
     ///
-    /// Whether it did or not, what was written before the call is seen by the next run of the item. The
-    /// pending mark is cleared before the item runs, and an item never runs twice at once. The
+    /// Whether it did or not, what was written before the call is seen by the next run of the item.
+    /// The pending mark is cleared before the item runs, and an item never runs twice at once. The
     /// item is not touched after its function was called.
     ///
     /// # Safety
@@ -130,8 +131,8 @@ pub(crate) unsafe trait Platform: 'static {
     /// Reports a broken rule of the API, once per call, loudly. Any context.
     fn misuse(what: &'static CStr);
 
-    /// Has [`crate::executor::close`] called with `reap`, later, on a thread that may block. Any context
-    /// but NMI.
+    /// Has [`crate::executor::close`] called with `reap`, later, on a thread that may block. Any
+    /// context but NMI.
     ///
     /// # Safety
     ///
@@ -196,12 +197,12 @@ pub(crate) trait Timer {
     ///
     /// # Safety
     ///
-    /// `this` must be valid, not be armed, and may not move nor be freed before `disarm()`; `data` must
-    /// stay valid until then.
+    /// `this` must be valid, not be armed, and may not move nor be freed before `disarm()`; `data`
+    /// must stay valid until then.
     unsafe fn arm(this: *mut Self, after_ns: i64, fire: unsafe fn(*const ()), data: *const ());
 
-    /// Disarms, and waits for a callback that is running. Does nothing if never armed. Process context,
-    /// and not from the callback itself.
+    /// Disarms, and waits for a callback that is running. Does nothing if never armed. Process
+    /// context, and not from the callback itself.
     ///
     /// # Safety
     ///

@@ -17,7 +17,8 @@ use core::{
     ptr::NonNull, //
 };
 
-/// Above this count a reference is immortal: the object leaks instead of being freed too early (H40).
+/// Above this count a reference is immortal: the object leaks instead of being freed too early
+/// (H40).
 const SATURATED: u64 = 1 << 62;
 
 struct Inner<T> {
@@ -93,8 +94,8 @@ impl<T> Ref<T> {
     ///
     /// # Safety
     ///
-    /// `value` must come from [`Ref::into_raw`], once per call, or the caller must otherwise own one of
-    /// the count.
+    /// `value` must come from [`Ref::into_raw`], once per call, or the caller must otherwise own
+    /// one of the count.
     pub(crate) unsafe fn from_raw(value: NonNull<T>) -> Self {
         // INVARIANT: By the safety requirements.
         Self(Self::inner_of(value))
@@ -131,7 +132,8 @@ impl<T> Clone for Ref<T> {
         if self.count().fetch_add_full(1) >= SATURATED {
             self.count().fetch_sub_full(1);
         }
-        // INVARIANT: The new one owns what was added, or the count is saturated and never goes down.
+        // INVARIANT: The new one owns what was added, or the count is saturated and never goes
+        // down.
         Self(self.0)
     }
 }

@@ -2,18 +2,20 @@
 
 //! Scopes: the tree that every task belongs to.
 //!
-//! A scope has tasks and child scopes. It is counted as *pending* by its parent for as long as it has a task, or
-//! a child that is pending; so joining a scope waits for the whole subtree. Cancelling is a request: it sets the
-//! flag of the subtree, wakes its tasks and everybody who awaits [`Scope::cancelled`]. The tasks then end
-//! in their own time, cleaning up as they must.
+//! A scope has tasks and child scopes. It is counted as *pending* by its parent for as long as it
+//! has a task, or a child that is pending; so joining a scope waits for the whole subtree.
+//! Cancelling is a request: it sets the flag of the subtree, wakes its tasks and everybody who
+//! awaits [`Scope::cancelled`]. The tasks then end in their own time, cleaning up as they must.
 //!
-//! A scope lives as long as a handle, a task or a child of it does. Dropping handles neither cancels nor ends
-//! anything: the tasks go on, and whoever joins or cancels the parent still reaches them (H29).
+//! A scope lives as long as a handle, a task or a child of it does. Dropping handles neither
+//! cancels nor ends anything: the tasks go on, and whoever joins or cancels the parent still
+//! reaches them (H29).
 //!
 //! # Rules of the tree
 //!
 //! All links are guarded by one leaf lock per executor, taken with interrupts disabled:
-//! 1. a cancelled scope gets no new task and no new child, so a subtree that was marked stays marked;
+//! 1. a cancelled scope gets no new task and no new child, so a subtree that was marked stays
+//!    marked;
 //! 2. a scope stays in its parent's list until its memory goes;
 //! 3. under the lock only tasks of this crate are woken, at most [`BATCH`] at a time.
 
@@ -154,9 +156,9 @@ impl Scope {
         self.0.name.as_str()
     }
 
-    /// Asks all tasks of this scope and of the scopes below to end. Idempotent, any context but NMI. When this
-    /// returns, each of these tasks is queued to see the request, unless another call has come first and is
-    /// still at it.
+    /// Asks all tasks of this scope and of the scopes below to end. Idempotent, any context but
+    /// NMI. When this returns, each of these tasks is queued to see the request, unless another
+    /// call has come first and is still at it.
     pub fn cancel(&self) {
         self.cancel_tree();
     }
@@ -171,10 +173,12 @@ impl Scope {
         Cancelled::new(self)
     }
 
-    /// A future that resolves when no task is left in this scope and below: at once if there is none now, else
-    /// when the last one ends, even if another one is spawned right after. Cancel safe.
+    /// A future that resolves when no task is left in this scope and below: at once if there is
+    /// none now, else when the last one ends, even if another one is spawned right after. Cancel
+    /// safe.
     ///
-    /// Fails with `EDEADLK`, and reports it, in a task that is part of the scope and so would wait for itself.
+    /// Fails with `EDEADLK`, and reports it, in a task that is part of the scope and so would wait
+    /// for itself.
     pub fn join(&self) -> Join {
         Join::new(self.clone())
     }
@@ -183,8 +187,8 @@ impl Scope {
     ///
     /// # Errors
     ///
-    /// `EDEADLK`, reported loudly, inside a poll: a task may never block its worker (H15), and the fences that
-    /// others wait for could depend on it. `ENOMEM`.
+    /// `EDEADLK`, reported loudly, inside a poll: a task may never block its worker (H15), and the
+    /// fences that others wait for could depend on it. `ENOMEM`.
     pub fn join_blocking(&self) -> Result {
         if current::get().is_some() {
             Plat::misuse(c"join_blocking() inside a poll");
@@ -202,7 +206,8 @@ impl Scope {
     ///
     /// # Errors
     ///
-    /// `ECANCELED` if this scope was cancelled or its executor shut down, `ENOMEM`. The future is dropped then.
+    /// `ECANCELED` if this scope was cancelled or its executor shut down, `ENOMEM`. The future is
+    /// dropped then.
     pub fn reserve<F>(&self, name: &'static CStr, future: F) -> Result<Prepared<F>>
     where
         F: Future + Send + 'static,
@@ -262,7 +267,8 @@ impl Scope {
     }
 }
 
-/// Whether the task whose waker `cx` has is part of `scope`. `None` if the waker is not a task's own.
+/// Whether the task whose waker `cx` has is part of `scope`. `None` if the waker is not a task's
+/// own.
 fn task_within(cx: &core::task::Context<'_>, scope: &Scope) -> Option<(NonNull<Header>, bool)> {
     let task = crate::task::task_of(cx.waker())?;
     if current::get() != Some(task) {

@@ -16,8 +16,8 @@ use core::marker::PhantomData;
 /// A witness that the caller runs inside a fence signalling section.
 ///
 /// Every poll of a task is such a section: between `dma_fence_begin_signalling()` and its end, on a
-/// queue of the reclaim path. What signals a fence asks for `&SignallingSection` (R5). It is neither `Send` nor
-/// `Sync`, so a task that holds one across an await does not compile (H13):
+/// queue of the reclaim path. What signals a fence asks for `&SignallingSection` (R5). It is
+/// neither `Send` nor `Sync`, so a task that holds one across an await does not compile (H13):
 ///
 /// ```compile_fail
 /// # use kasync::*;
@@ -48,14 +48,14 @@ impl SignallingSection<'_> {
         }))
     }
 
-    /// Calls `f` inside a section of its own, for signalling paths that are not tasks, such as the thread of an
-    /// interrupt. Sections nest.
+    /// Calls `f` inside a section of its own, for signalling paths that are not tasks, such as the
+    /// thread of an interrupt. Sections nest.
     ///
     /// # Safety
     ///
-    /// The code that leads here must be on the path to signalling a fence: `f` signals only what the
-    /// hardware, or the proof that it has stopped, has given reason for, and nothing on the path may wait
-    /// for a fence or allocate with reclaim.
+    /// The code that leads here must be on the path to signalling a fence: `f` signals only what
+    /// the hardware, or the proof that it has stopped, has given reason for, and nothing on the
+    /// path may wait for a fence or allocate with reclaim.
     pub unsafe fn enter<R>(f: impl FnOnce(&SignallingSection<'_>) -> R) -> R {
         Plat::section(|| {
             f(&SignallingSection {

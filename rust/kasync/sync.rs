@@ -11,8 +11,8 @@
 //! | polling and dropping of the futures and receivers | yes | yes | no |
 //! | [`mpsc::channel`], [`oneshot::channel`] | yes | no (they allocate) | no |
 //!
-//! All futures here are cancel safe (H24): what they wait for changes hands at the moment of `Ready`, and what was
-//! given to a future that is dropped instead goes to the next in line.
+//! All futures here are cancel safe (H24): what they wait for changes hands at the moment of
+//! `Ready`, and what was given to a future that is dropped instead goes to the next in line.
 
 pub mod mpsc;
 mod notify;

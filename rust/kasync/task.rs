@@ -4,9 +4,9 @@
 //!
 //! # States
 //!
-//! Half of the state is the work item's: its *pending* mark says "woken, will be polled", and that the
-//! workqueue never runs an item twice at once says "being polled by one CPU". The other half is in the
-//! state word ([`state`]).
+//! Half of the state is the work item's: its *pending* mark says "woken, will be polled", and that
+//! the workqueue never runs an item twice at once says "being polled by one CPU". The other half is
+//! in the state word ([`state`]).
 //!
 //! ```text
 //!            (1) reserve
@@ -41,19 +41,20 @@
 //! | `scope` | shared | shared | the worker, which moves it out |
 //! | work item | – | the workqueue | the workqueue, until its last run |
 //!
-//! References are owned by: the scope's task list (until complete), the handle, each waker, the pending mark.
+//! References are owned by: the scope's task list (until complete), the handle, each waker, the
+//! pending mark.
 //!
 //! # Why no wake is lost (H1) and none leaks (H4)
 //!
-//! Queueing is a fully ordered read-modify-write of the mark, also when it fails; the worker clears the mark and
-//! then runs. So what a waker wrote before is seen by the next poll, be it the one just queued or one
-//! queued before. A reference is taken before queueing; exactly if the mark was not set it passes to the mark,
-//! and [`run`] gives it back.
+//! Queueing is a fully ordered read-modify-write of the mark, also when it fails; the worker clears
+//! the mark and then runs. So what a waker wrote before is seen by the next poll, be it the one
+//! just queued or one queued before. A reference is taken before queueing; exactly if the mark was
+//! not set it passes to the mark, and [`run`] gives it back.
 //!
 //! # Why no wake reaches a dead queue (H2, H3)
 //!
-//! A wake reads COMPLETE and queues inside one gate section (RCU). A shut down executor has seen all its
-//! tasks COMPLETE, then waits for the gate sections, then destroys the queue.
+//! A wake reads COMPLETE and queues inside one gate section (RCU). A shut down executor has seen
+//! all its tasks COMPLETE, then waits for the gate sections, then destroys the queue.
 
 mod info;
 mod join;
@@ -173,8 +174,8 @@ impl<F: Future> Task<F> {
 
     /// # Safety
     ///
-    /// For all four: `header` is that of a valid `Self`, and the caller owns what the function touches, per the
-    /// table in the module.
+    /// For all four: `header` is that of a valid `Self`, and the caller owns what the function
+    /// touches, per the table in the module.
     unsafe fn poll(header: NonNull<Header>, cx: &mut Context<'_>) -> bool {
         let stage = Self::stage(header);
         // SAFETY: The task is started and not complete, and we are its only worker: the stage holds
@@ -229,9 +230,9 @@ pub(crate) unsafe fn put(header: NonNull<Header>) {
     let task = unsafe { header.as_ref() };
     let layout = task.vtable.layout;
     if task.state.put_ref() {
-        // (9)
-        // SAFETY: The last reference. Future, output, scope and join waker were moved out or dropped before the
-        // scope's and the handle's reference went, so that nothing is left to drop.
+        // (9) SAFETY: The last reference. Future, output, scope and join waker were moved out or
+        // dropped before the scope's and the handle's reference went, so that nothing is left to
+        // drop.
         unsafe { Plat::free(header.cast(), layout) };
     }
 }
@@ -258,8 +259,8 @@ pub(crate) unsafe fn wake(header: NonNull<Header>) {
 
 /// Queues the task. Callers own a reference, which passes to the pending mark on `true`.
 fn schedule(header: NonNull<Header>, task: &Header) -> bool {
-    // SAFETY: The item was initialised with the task; a reference keeps it valid until it has run. Inside a
-    // gate section and not complete, or not yet started: the queue is there.
+    // SAFETY: The item was initialised with the task; a reference keeps it valid until it has run.
+    // Inside a gate section and not complete, or not yet started: the queue is there.
     unsafe { Plat::enqueue(task.queue, header.cast()) }
 }
 
@@ -320,9 +321,9 @@ unsafe fn complete(header: NonNull<Header>) {
     // SAFETY: The slot is the completing worker's.
     let scope = unsafe { (*task.scope.get()).take() };
     if let Some(scope) = scope {
-        // Nothing of a user's code runs for this task after this, other than through the handle: joining the
-        // scope is enough before the code goes away.
-        // SAFETY: The task is in the list of this scope.
+        // Nothing of a user's code runs for this task after this, other than through the handle:
+        // joining the scope is enough before the code goes away. SAFETY: The task is in the list of
+        // this scope.
         unsafe { scope.task_ended(header) };
     }
     // SAFETY: The reference of the scope's list, which the task has just left.
@@ -334,8 +335,8 @@ impl Header {
     ///
     /// # Safety
     ///
-    /// Only for the task's own worker during a poll, whoever holds the scope tree's lock and has found the task
-    /// linked, and the owner of a `Prepared`; not for longer.
+    /// Only for the task's own worker during a poll, whoever holds the scope tree's lock and has
+    /// found the task linked, and the owner of a `Prepared`; not for longer.
     pub(crate) unsafe fn scope(&self) -> Option<&Scope> {
         // SAFETY: By the safety requirements the scope is not being moved out.
         unsafe { (*self.scope.get()).as_ref() }

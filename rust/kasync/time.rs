@@ -2,8 +2,9 @@
 
 //! Sleeping and deadlines, on hrtimers.
 //!
-//! A timer is part of the future, armed at the first poll that finds time left and cancelled when the future is
-//! dropped, which waits for a callback that is running (H33). The callback only takes the waker and wakes.
+//! A timer is part of the future, armed at the first poll that finds time left and cancelled when
+//! the future is dropped, which waits for a callback that is running (H33). The callback only takes
+//! the waker and wakes.
 
 use crate::{
     lock::IrqLock,
@@ -36,7 +37,8 @@ struct Expiry {
     waker: Option<Waker>,
 }
 
-/// The future of [`sleep`] and [`sleep_until`]. Cancel safe; may be polled again after it was ready.
+/// The future of [`sleep`] and [`sleep_until`]. Cancel safe; may be polled again after it was
+/// ready.
 ///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
@@ -52,8 +54,8 @@ pub struct Sleep {
     _pin: PhantomPinned,
 }
 
-// SAFETY: The timer is armed and disarmed by the owner of the future, its callback looks at `expiry` only,
-// which is behind a lock. An armed future is pinned.
+// SAFETY: The timer is armed and disarmed by the owner of the future, its callback looks at
+// `expiry` only, which is behind a lock. An armed future is pinned.
 unsafe impl Send for Sleep {}
 // SAFETY: Nothing can be done with a shared `Sleep`.
 unsafe impl Sync for Sleep {}
@@ -115,8 +117,8 @@ impl Future for Sleep {
             }
             this.armed = true;
             let data = core::ptr::from_ref(&*this).cast();
-            // SAFETY: The future is pinned, not armed, and disarms when dropped; `fire` is given the same
-            // future.
+            // SAFETY: The future is pinned, not armed, and disarms when dropped; `fire` is given
+            // the same future.
             unsafe { Timer::arm(this.timer.get(), left, Self::fire, data) };
         }
         Poll::Pending
@@ -170,8 +172,8 @@ impl<F: Future> Future for Timeout<F> {
     }
 }
 
-/// Waits for `future`, but no longer than `d` from this call. On [`Elapsed`] the future is dropped together
-/// with the returned one; it is as cancel safe as `future` is.
+/// Waits for `future`, but no longer than `d` from this call. On [`Elapsed`] the future is dropped
+/// together with the returned one; it is as cancel safe as `future` is.
 pub fn timeout<F: Future>(d: Delta, future: F) -> Timeout<F> {
     let sleep = sleep(d);
     Timeout { future, sleep }

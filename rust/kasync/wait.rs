@@ -2,10 +2,10 @@
 
 //! Lists of pinned waiters, the base of everything that is awaited here.
 //!
-//! A [`Waiter`] sits in the future that waits. It is linked into a [`WaitList`], which is part of some data
-//! behind an [`IrqLock`](crate::lock::IrqLock). Waking takes the waker out of the waiter and the waiter
-//! out of the list under the lock; the waker is called after unlocking, and the future, which may be gone by
-//! then, is not touched again (H6).
+//! A [`Waiter`] sits in the future that waits. It is linked into a [`WaitList`], which is part of
+//! some data behind an [`IrqLock`](crate::lock::IrqLock). Waking takes the waker out of the waiter
+//! and the waiter out of the list under the lock; the waker is called after unlocking, and the
+//! future, which may be gone by then, is not touched again (H6).
 
 use crate::list::{
     Linked,
@@ -29,7 +29,8 @@ pub(crate) enum WaitState {
     Waiting,
     /// Taken out of the list as one of many.
     Notified,
-    /// Taken out of the list alone; what was waited for is this waiter's, to be passed on if not taken.
+    /// Taken out of the list alone; what was waited for is this waiter's, to be passed on if not
+    /// taken.
     Given,
 }
 
@@ -50,7 +51,8 @@ unsafe impl Linked for Entry {
     }
 }
 
-/// A future's place in a [`WaitList`]. Its content is only accessed under the lock that the list is in.
+/// A future's place in a [`WaitList`]. Its content is only accessed under the lock that the list is
+/// in.
 pub(crate) struct Waiter {
     entry: UnsafeCell<Entry>,
     _pin: PhantomPinned,
@@ -96,18 +98,20 @@ impl WaitList {
     ///
     /// # Safety
     ///
-    /// `waiter` must belong to this list, and the list's lock be held. The same for all methods below.
+    /// `waiter` must belong to this list, and the list's lock be held. The same for all methods
+    /// below.
     pub(crate) unsafe fn state(&self, waiter: &Waiter) -> WaitState {
         // SAFETY: Under the lock.
         unsafe { waiter.entry().as_ref() }.state
     }
 
-    /// Links `waiter`, or, if it is linked already, replaces its waker (H9). The previous waker is returned, to
-    /// be dropped after unlocking.
+    /// Links `waiter`, or, if it is linked already, replaces its waker (H9). The previous waker is
+    /// returned, to be dropped after unlocking.
     ///
     /// # Safety
     ///
-    /// See [`WaitList::state`]; moreover `waiter` must be pinned and be removed before it is dropped.
+    /// See [`WaitList::state`]; moreover `waiter` must be pinned and be removed before it is
+    /// dropped.
     pub(crate) unsafe fn wait(&mut self, waiter: &Waiter, waker: Waker, key: u64) -> Option<Waker> {
         // SAFETY: Under the lock.
         let entry = unsafe { &mut *waiter.entry.get() };
@@ -121,7 +125,8 @@ impl WaitList {
         old
     }
 
-    /// Takes `waiter` out and says which state it was in. The waker is returned, to be dropped after unlocking.
+    /// Takes `waiter` out and says which state it was in. The waker is returned, to be dropped
+    /// after unlocking.
     ///
     /// # Safety
     ///
@@ -199,7 +204,8 @@ impl WakerBatch {
         let full = self.is_full();
         let len = core::mem::replace(&mut self.len, 0);
         for waker in &self.wakers[..len] {
-            // SAFETY: The first `len` were initialised; each is taken out once, as `len` is 0 by now.
+            // SAFETY: The first `len` were initialised; each is taken out once, as `len` is 0 by
+            // now.
             unsafe { waker.assume_init_read() }.wake();
         }
         full

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The platform for tests on the host: a world with its own queues, clock, timers and allocation count.
+//! The platform for tests on the host: a world with its own queues, clock, timers and allocation
+//! count.
 //!
-//! A [`World`] is entered by a thread; everything that the crate does on that thread happens in it. A
-//! *manual* world runs nothing until it is told to, in a fixed order; a *threaded* world has worker
-//! threads and runs items as the kernel's workqueues do. Both have a clock that stands still until
-//! [`World::advance`].
+//! A [`World`] is entered by a thread; everything that the crate does on that thread happens in it.
+//! A *manual* world runs nothing until it is told to, in a fixed order; a *threaded* world has
+//! worker threads and runs items as the kernel's workqueues do. Both have a clock that stands still
+//! until [`World::advance`].
 
 mod queue;
 mod timer;
@@ -162,7 +163,8 @@ unsafe impl Send for Reaped {}
 
 impl Drop for WorldInner {
     fn drop(&mut self) {
-        // What is left are roots of leaked executors, which cannot be dropped outside of their world.
+        // What is left are roots of leaked executors, which cannot be dropped outside of their
+        // world.
         core::mem::forget(self.roots.get_mut().map(core::mem::take));
     }
 }
@@ -329,8 +331,8 @@ unsafe impl Platform for Host {
         let world = World::current();
         let mut queues = world.0.queues.lock().unwrap();
         queues.retain(|q| !Arc::ptr_eq(q, queue.0));
-        // The handle itself is leaked on purpose: a wake that comes too late finds `destroyed` set and
-        // panics, instead of reading freed memory.
+        // The handle itself is leaked on purpose: a wake that comes too late finds `destroyed` set
+        // and panics, instead of reading freed memory.
     }
 
     unsafe fn work_init(slot: *mut HostWork) {

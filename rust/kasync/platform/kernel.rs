@@ -174,8 +174,8 @@ unsafe impl Platform for Kernel {
     }
 }
 
-/// A `raw_spinlock_t`: a leaf lock that stays a spinning one on PREEMPT_RT too, so that it may be taken
-/// under a fence's lock and in hard interrupt context there (R29).
+/// A `raw_spinlock_t`: a leaf lock that stays a spinning one on PREEMPT_RT too, so that it may be
+/// taken under a fence's lock and in hard interrupt context there (R29).
 pub(crate) struct RawSpinLock(UnsafeCell<bindings::raw_spinlock_t>);
 
 // SAFETY: That is what a lock is for.
@@ -188,8 +188,8 @@ impl RawLock for RawSpinLock {
 
     fn new() -> Self {
         let mut lock = MaybeUninit::uninit();
-        // SAFETY: The C function initialises the lock. An unlocked raw spinlock refers to nothing by its own
-        // address, so moving it afterwards is fine.
+        // SAFETY: The C function initialises the lock. An unlocked raw spinlock refers to nothing
+        // by its own address, so moving it afterwards is fine.
         unsafe {
             ffi::kasync_lock_init(lock.as_mut_ptr());
             Self(UnsafeCell::new(lock.assume_init()))

@@ -23,7 +23,8 @@ use core::{
 
 /// The future of [`Scope::cancelled`]. Cancel safe; may be polled again after it was ready.
 ///
-/// In a task of the scope itself it costs a load: cancelling wakes the tasks anyway. Elsewhere it registers.
+/// In a task of the scope itself it costs a load: cancelling wakes the tasks anyway. Elsewhere it
+/// registers.
 pub struct Cancelled<'a> {
     scope: &'a Scope,
     waiter: Waiter,
@@ -116,7 +117,8 @@ impl Future for TaskCancelled {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<()> {
-        // Both requests wake the task itself, whatever waker a combinator has put around this future.
+        // Both requests wake the task itself, whatever waker a combinator has put around this
+        // future.
         match current::get() {
             Some(task) if is_cancelled(task) => Poll::Ready(()),
             _ => Poll::Pending,

@@ -86,8 +86,9 @@ unsafe impl Linked for ScopeInner {
 impl ScopeInner {
     /// The node, given proof that the tree's lock is held.
     pub(super) fn node<'a>(&'a self, _tree: &'a mut Tree) -> &'a mut Node {
-        // SAFETY: The lock serialises the access, and `_tree` is borrowed for as long as the node is, so that
-        // no second node reference exists at the time. All trees of one executor have one lock.
+        // SAFETY: The lock serialises the access, and `_tree` is borrowed for as long as the node
+        // is, so that no second node reference exists at the time. All trees of one executor have
+        // one lock.
         unsafe { &mut *self.node.get() }
     }
 }
@@ -103,7 +104,8 @@ impl Scope {
             if scope.cancelled.is_up() {
                 return Err(code::ECANCELED);
             }
-            // SAFETY: The child is new, hence not linked, and unlinks itself before its memory goes (rule 2).
+            // SAFETY: The child is new, hence not linked, and unlinks itself before its memory goes
+            // (rule 2).
             unsafe { scope.node(tree).children.push_back(Ref::as_ptr(&child.0)) };
             Ok(())
         })
@@ -113,7 +115,8 @@ impl Scope {
     ///
     /// # Safety
     ///
-    /// `task` must be valid, new, and be given to [`Scope::task_ended`] of this scope before it is freed.
+    /// `task` must be valid, new, and be given to [`Scope::task_ended`] of this scope before it is
+    /// freed.
     pub(crate) unsafe fn add_task(&self, task: NonNull<Header>) -> Result {
         self.locked(|tree, scope| {
             if scope.cancelled.is_up() {
@@ -170,8 +173,8 @@ impl Scope {
         }
     }
 
-    /// Calls `f` with each task of this scope and below, and the name of its own scope, until `f` returns
-    /// `false`. All under the lock, with interrupts disabled.
+    /// Calls `f` with each task of this scope and below, and the name of its own scope, until `f`
+    /// returns `false`. All under the lock, with interrupts disabled.
     pub(crate) fn each_task(&self, mut f: impl FnMut(&Header, &Name) -> bool) {
         self.locked(|tree, top| {
             let top = NonNull::from(top);
@@ -237,8 +240,8 @@ impl Scope {
                 let Some(task) = node.tasks.front() else {
                     return false;
                 };
-                // SAFETY: A linked task is valid, and the lock is held. It is pushed back right after it
-                // was removed. Waking only queues, and takes no lock of this crate.
+                // SAFETY: A linked task is valid, and the lock is held. It is pushed back right
+                // after it was removed. Waking only queues, and takes no lock of this crate.
                 unsafe {
                     if !task.as_ref().mark_woken() {
                         return false;
@@ -267,7 +270,8 @@ impl Scope {
     }
 }
 
-/// Marks `top` and all below as cancelled, and chains those that are to be woken, each with a reference.
+/// Marks `top` and all below as cancelled, and chains those that are to be woken, each with a
+/// reference.
 ///
 /// # Safety
 ///
@@ -280,7 +284,8 @@ unsafe fn mark(tree: &mut Tree, top: NonNull<ScopeInner>, chain: &mut *mut Scope
         // Below a marked scope all are marked already (rule 1).
         let descend = scope.cancelled.raise();
         if descend {
-            // SAFETY: The memory is valid, see above. A scope whose last reference is gone has no task.
+            // SAFETY: The memory is valid, see above. A scope whose last reference is gone has no
+            // task.
             if let Some(r) = unsafe { Ref::try_get(at) } {
                 scope.node(tree).cancel_next = *chain;
                 *chain = Ref::into_raw(r).as_ptr();

@@ -30,7 +30,8 @@ use futures_core::Stream;
 ///
 /// # Invariants
 ///
-/// `slots` has room for `capacity` values, and the `len` from `head` on, modulo `capacity`, are initialised.
+/// `slots` has room for `capacity` values, and the `len` from `head` on, modulo `capacity`, are
+/// initialised.
 struct Ring<T> {
     slots: NonNull<MaybeUninit<T>>,
     capacity: usize,
@@ -158,7 +159,8 @@ pub enum TrySendError<T> {
 pub struct Sender<T: Send>(Shared<T>);
 
 impl<T: Send> Sender<T> {
-    /// Sends a value and wakes the receiver. Any context but NMI; the value is moved with interrupts disabled.
+    /// Sends a value and wakes the receiver. Any context but NMI; the value is moved with
+    /// interrupts disabled.
     ///
     /// # Errors
     ///
@@ -206,12 +208,13 @@ impl<T: Send> Drop for Sender<T> {
     }
 }
 
-/// The receiving side; also a [`Stream`]. Dropping it drops the values that were not received, in the context of the
-/// drop.
+/// The receiving side; also a [`Stream`]. Dropping it drops the values that were not received, in
+/// the context of the drop.
 pub struct Receiver<T: Send>(Shared<T>);
 
 impl<T: Send> Receiver<T> {
-    /// Waits for a value. `None`: all senders are gone, or the receiver has closed, and nothing is left.
+    /// Waits for a value. `None`: all senders are gone, or the receiver has closed, and nothing is
+    /// left.
     ///
     /// Cancel safe: a value leaves the channel only when it is returned.
     pub fn recv(&mut self) -> Recv<'_, T> {

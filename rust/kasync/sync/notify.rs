@@ -57,7 +57,8 @@ impl Notify {
         }))
     }
 
-    /// Wakes the one who has waited longest, or else lets the next one pass at once. Any context but NMI.
+    /// Wakes the one who has waited longest, or else lets the next one pass at once. Any context
+    /// but NMI.
     pub fn notify_one(&self) {
         let waker = self.0.with(|s| {
             if s.waiters.is_empty() {
@@ -86,8 +87,9 @@ impl Notify {
         }
     }
 
-    /// A future that resolves when notified. Notifications of all waiters count from this call on, those of one
-    /// from the first poll on; so make it before looking at the condition, and await it after.
+    /// A future that resolves when notified. Notifications of all waiters count from this call on,
+    /// those of one from the first poll on; so make it before looking at the condition, and await
+    /// it after.
     pub fn notified(&self) -> Notified<'_> {
         Notified {
             notify: self,
@@ -99,8 +101,8 @@ impl Notify {
     }
 }
 
-/// The future of [`Notify::notified`]. Cancel safe: if it is dropped after [`Notify::notify_one`] has chosen it and
-/// before it was polled, the next in line is woken instead.
+/// The future of [`Notify::notified`]. Cancel safe: if it is dropped after [`Notify::notify_one`]
+/// has chosen it and before it was polled, the next in line is woken instead.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Notified<'a> {
     notify: &'a Notify,

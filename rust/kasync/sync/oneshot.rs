@@ -81,8 +81,8 @@ impl<T: Send> Drop for Sender<T> {
     }
 }
 
-/// The receiving side: a future of the value. Cancel safe: the value is taken when it is returned. A value that was
-/// sent and not taken is dropped with the receiver, in the context of that drop.
+/// The receiving side: a future of the value. Cancel safe: the value is taken when it is returned.
+/// A value that was sent and not taken is dropped with the receiver, in the context of that drop.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Receiver<T: Send>(Shared<T>);
 

@@ -30,8 +30,8 @@ struct State {
 
 /// A number of permits that are taken, for a while or for good, and come back.
 ///
-/// First come, first served: who wants many is not overtaken by those who want few. So a request for more
-/// than there ever are holds up everybody behind it until it is dropped.
+/// First come, first served: who wants many is not overtaken by those who want few. So a request
+/// for more than there ever are holds up everybody behind it until it is dropped.
 ///
 /// # Examples
 ///

@@ -23,11 +23,11 @@ use core::{
     }, //
 };
 
-/// A started task's handle, and a future of its output. Cancel safe: the output is taken at the moment that the
-/// poll returns it.
+/// A started task's handle, and a future of its output. Cancel safe: the output is taken at the
+/// moment that the poll returns it.
 ///
-/// Dropping it detaches: the task goes on as part of its scope, and its output is dropped when it ends.
-/// Forgetting it leaks the output and the memory of the task, nothing more (H29).
+/// Dropping it detaches: the task goes on as part of its scope, and its output is dropped when it
+/// ends. Forgetting it leaks the output and the memory of the task, nothing more (H29).
 ///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
@@ -125,7 +125,8 @@ impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         let old = self.task().state.drop_handle();
         if !old.is_complete() {
-            // SAFETY: HANDLE and JOIN_WAKER were cleared before the task was complete: the slot is ours.
+            // SAFETY: HANDLE and JOIN_WAKER were cleared before the task was complete: the slot is
+            // ours.
             drop(unsafe { (*self.task().join_waker.get()).take() });
         } else if !self.taken {
             // SAFETY: COMPLETE with HANDLE set: the output is ours.

@@ -33,8 +33,8 @@ use core::{
 
 /// A task that only needs to be started, which cannot fail. Made by [`Scope::reserve`].
 ///
-/// It counts as a task of its scope: joining the scope waits until it has been started and has ended, or was
-/// dropped. Dropping it drops the future.
+/// It counts as a task of its scope: joining the scope waits until it has been started and has
+/// ended, or was dropped. Dropping it drops the future.
 ///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
@@ -46,8 +46,8 @@ pub struct Prepared<F: Future> {
     _future: PhantomData<F>,
 }
 
-// SAFETY: It owns the future, which may move to another thread as long as it is unpinned or `Send`; it was
-// required to be `Send` at creation, as was the output.
+// SAFETY: It owns the future, which may move to another thread as long as it is unpinned or `Send`;
+// it was required to be `Send` at creation, as was the output.
 unsafe impl<F: Future> Send for Prepared<F> {}
 // SAFETY: A shared `Prepared` gives access to nothing.
 unsafe impl<F: Future> Sync for Prepared<F> {}
@@ -63,8 +63,8 @@ where
         let memory = Plat::alloc(vtable.layout).ok_or(code::ENOMEM)?;
         let task = memory.cast::<Task<F>>();
         let header = memory.cast::<Header>();
-        // SAFETY: Freshly allocated with the layout of the task. The item is initialised in place, and the
-        // rest field by field, as the whole task may be large.
+        // SAFETY: Freshly allocated with the layout of the task. The item is initialised in place,
+        // and the rest field by field, as the whole task may be large.
         unsafe {
             Plat::work_init((&raw mut (*header.as_ptr()).work).cast());
             let h = header.as_ptr();
@@ -100,8 +100,8 @@ where
         })
     }
 
-    /// Starts the task: (3). Cannot fail; any context but NMI. In a scope that was cancelled meanwhile the task
-    /// runs all the same, and finds the cancellation at its first await of it.
+    /// Starts the task: (3). Cannot fail; any context but NMI. In a scope that was cancelled
+    /// meanwhile the task runs all the same, and finds the cancellation at its first await of it.
     pub fn start(self) -> JoinHandle<F::Output> {
         let header = self.header;
         core::mem::forget(self);
@@ -111,8 +111,8 @@ where
             // The reference that the pending mark will own.
             task.state.get_ref();
             task.state.start();
-            // Started, the task may be woken by a cancel of the scope and end before it is queued here; the gate
-            // section keeps the queue alive until then.
+            // Started, the task may be woken by a cancel of the scope and end before it is queued
+            // here; the gate section keeps the queue alive until then.
             if !schedule(header, task) {
                 // SAFETY: The reference taken above.
                 unsafe { put(header) };

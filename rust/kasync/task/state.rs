@@ -8,12 +8,14 @@ use crate::atomic::AtomicU64;
 
 /// The task was started: wakes may queue it. Set once, by (3).
 const STARTED: u64 = 1 << 0;
-/// The future is gone, the output is there or gone as well, and nothing queues the task any more. Set
-/// once, by (8).
+/// The future is gone, the output is there or gone as well, and nothing queues the task any more.
+/// Set once, by (8).
 const COMPLETE: u64 = 1 << 1;
-/// A handle wants the output. Set at creation; who clears it, or finds it clear, disposes of the output.
+/// A handle wants the output. Set at creation; who clears it, or finds it clear, disposes of the
+/// output.
 const HANDLE: u64 = 1 << 2;
-/// The slot for the handle's waker is filled and belongs to the worker. While clear it belongs to the handle.
+/// The slot for the handle's waker is filled and belongs to the worker. While clear it belongs to
+/// the handle.
 const JOIN_WAKER: u64 = 1 << 3;
 /// This one task was asked to cancel.
 const CANCEL: u64 = 1 << 4;
@@ -65,7 +67,8 @@ impl State {
         Snapshot(self.0.load_acquire())
     }
 
-    /// Tries `next` on the current word until it sticks or declines. `Ok` and `Err` hold the word before.
+    /// Tries `next` on the current word until it sticks or declines. `Ok` and `Err` hold the word
+    /// before.
     fn update(&self, next: impl Fn(Snapshot) -> Option<u64>) -> Result<Snapshot, Snapshot> {
         let mut cur = self.0.load_acquire();
         loop {

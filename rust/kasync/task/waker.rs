@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Wakers of tasks. Each owns one reference of the task; all operations are legal in any context but NMI.
+//! Wakers of tasks. Each owns one reference of the task; all operations are legal in any context
+//! but NMI.
 
 use super::{
     put,
@@ -77,7 +78,8 @@ unsafe fn drop_waker(data: *const ()) {
 /// Calls `f` with a context whose waker borrows the caller's reference.
 pub(crate) fn with_waker<R>(header: NonNull<Header>, f: impl FnOnce(&mut Context<'_>) -> R) -> R {
     let raw = RawWaker::new(header.as_ptr().cast_const().cast(), &VTABLE);
-    // SAFETY: The vtable does as `RawWaker` demands. The reference is borrowed, hence never dropped here.
+    // SAFETY: The vtable does as `RawWaker` demands. The reference is borrowed, hence never dropped
+    // here.
     let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw) });
     f(&mut Context::from_waker(&waker))
 }

@@ -45,7 +45,8 @@ fn output_reaches_the_handle() {
     });
 }
 
-/// H1, contract 2: any number of wakes before a poll are one poll, a wake during a poll causes exactly one more.
+/// H1, contract 2: any number of wakes before a poll are one poll, a wake during a poll causes
+/// exactly one more.
 #[test]
 fn wakes_coalesce() {
     manual(|world, executor| {
@@ -84,7 +85,8 @@ fn wakes_coalesce() {
     });
 }
 
-/// H2, H5: wakers outlive the task, even the executor; they do nothing then, and the last one frees.
+/// H2, H5: wakers outlive the task, even the executor; they do nothing then, and the last one
+/// frees.
 #[test]
 fn waker_outlives_everything() {
     let world = World::manual();
@@ -132,7 +134,8 @@ fn no_poll_after_ready() {
     });
 }
 
-/// R13: the output of a detached task is dropped by the worker, that of a held one by the handle; once each.
+/// R13: the output of a detached task is dropped by the worker, that of a held one by the handle;
+/// once each.
 #[test]
 fn output_is_dropped_once() {
     manual(|world, executor| {
@@ -269,7 +272,8 @@ fn no_blocking_in_polls() {
     });
 }
 
-/// H12: a handle polled again after it was ready stays pending, with a report, and gives nothing twice.
+/// H12: a handle polled again after it was ready stays pending, with a report, and gives nothing
+/// twice.
 #[test]
 fn handle_polled_after_ready() {
     manual(|world, executor| {

@@ -270,7 +270,8 @@ fn prepared_tasks_count() {
     });
 }
 
-/// H31: the last reference to an executor goes inside a poll, even one of its own: the rest is handed over.
+/// H31: the last reference to an executor goes inside a poll, even one of its own: the rest is
+/// handed over.
 #[test]
 fn executor_dropped_in_a_poll() {
     let world = World::manual();

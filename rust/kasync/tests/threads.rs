@@ -60,8 +60,8 @@ fn on_threads(world: &World, n: usize, f: impl Fn(usize) + Sync) {
     });
 }
 
-/// H1: the last wake is always followed by a poll that sees what was written before it. Contract 3: never two
-/// polls of one task at once.
+/// H1: the last wake is always followed by a poll that sees what was written before it. Contract 3:
+/// never two polls of one task at once.
 #[test]
 fn no_wake_is_lost() {
     const ROUNDS: usize = 3000;
@@ -102,8 +102,8 @@ fn no_wake_is_lost() {
     });
 }
 
-/// H2 to H5: wakes from other threads while tasks end and the executor is shut down; the queue asserts that
-/// none comes too late, the count of allocations that none leaks.
+/// H2 to H5: wakes from other threads while tasks end and the executor is shut down; the queue
+/// asserts that none comes too late, the count of allocations that none leaks.
 #[test]
 fn wakes_against_shutdown() {
     for round in 0..150 {
@@ -252,7 +252,8 @@ fn channels_under_contention() {
     });
 }
 
-/// The handle and the task end at the same time, again and again: the output is dropped once, the waker too.
+/// The handle and the task end at the same time, again and again: the output is dropped once, the
+/// waker too.
 #[test]
 fn join_against_completion() {
     threaded(2, |_, executor| {

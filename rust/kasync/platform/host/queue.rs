@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Work items and queues with the kernel's semantics: one pending mark per item, cleared before the item
-//! runs; an item never runs twice at once; it is not touched after its function was called.
+//! Work items and queues with the kernel's semantics: one pending mark per item, cleared before the
+//! item runs; an item never runs twice at once; it is not touched after its function was called.
 
 use super::World;
 use crate::task;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! All executors: for looking at their tasks, and so that no module goes while a task runs its code.
+//! All executors: for looking at their tasks, and so that no module goes while a task runs its
+//! code.
 //!
-//! An executor is shut down by its owner before the owner's module goes. An owner that is never dropped, for
-//! instance because a task holds a reference to it, would break that without any unsafe code. So modules that go are
-//! watched: a task whose code is in one of them is reported, cancelled and waited for, with its executor.
+//! An executor is shut down by its owner before the owner's module goes. An owner that is never
+//! dropped, for instance because a task holds a reference to it, would break that without any
+//! unsafe code. So modules that go are watched: a task whose code is in one of them is reported,
+//! cancelled and waited for, with its executor.
 
 use crate::{
     block_on::Parking,
@@ -30,7 +32,8 @@ use kernel::{
 };
 
 global_lock! {
-    // SAFETY: `Watch::new()`, called by the module's init function, initialises it before any other use.
+    // SAFETY: `Watch::new()`, called by the module's init function, initialises it before any other
+    // use.
     unsafe(uninit) static ROOTS: Mutex<KVec<Scope>> = KVec::new();
 }
 

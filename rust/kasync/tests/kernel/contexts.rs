@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Running closures in contexts that a test cannot otherwise get into. See `helpers.c`.
+//! Running closures in contexts that a test cannot otherwise get into (see `helpers.c`), and what
+//! else the tests share.
 
 use core::ffi::c_void;
 use kernel::{
     alloc::KBox,
     error::to_result,
     ffi::c_int,
-    prelude::*, //
+    prelude::*,
+    sync::{
+        atomic::Atomic,
+        Arc, //
+    }, //
 };
 
 type Callback = unsafe extern "C" fn(*mut c_void);
@@ -86,6 +91,14 @@ impl<F> Drop for IrqTimer<F> {
         // SAFETY: Started above, stopped once; waits for a running callback.
         unsafe { kasync_test_timer_stop(self.timer) }
     }
+}
+
+/// A counter that tasks and tests share.
+pub(crate) type Counter = Arc<Atomic<usize>>;
+
+/// A counter at 0.
+pub(crate) fn counter() -> Result<Counter> {
+    Ok(Arc::new(Atomic::new(0_usize), GFP_KERNEL)?)
 }
 
 /// Announces `n` broken rules; `finish` says how many of them were not reported.

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Tasks, wakes, scopes and executors.
+
+use kernel::prelude::*;
+
+#[kunit_tests(kasync_tasks)]
+mod tests {
+    use crate::contexts::{
+        all_cpus,
+        counter,
+        expect_misuse,
+        in_hardirq,
+        irq,
+        misuse_outstanding,
+        under_fence_lock,
+        Counter,
+        IrqTimer, //
+    };
+    use core::{
+        future::poll_fn,
+        task::{
+            Poll,
+            Waker, //
+        }, //
+    };
+    use kasync::{
+        block_on,
+        cancelled,
+        sync::oneshot,
+        time::{
+            sleep,
+            timeout,
+            Delta,
+            Elapsed, //
+        },
+        yield_now,
+        Executor,
+        JoinHandle,
+        Scope,
+        SignallingSection, //
+    };
+    use kernel::{
+        prelude::*,
+        sync::atomic::{
+            Full,
+            Relaxed, //
+        }, //
+    };
+
+    /// A task that is woken by what it hands out, and the waker of it.
+    fn wakeable(scope: &Scope, polls: &Counter) -> Result<(JoinHandle<()>, Waker, Counter)> {
+        let (tx, rx) = oneshot::channel::<Waker>()?;
+        let stop = counter()?;
+        let (p, s) = (polls.clone(), stop.clone());
+        let mut tx = Some(tx);
+        let handle = scope.spawn(
+            c"wakeable",
+            poll_fn(move |cx| {
+                p.fetch_add(1, Full);
+                if let Some(tx) = tx.take() {
+                    let _ = tx.send(cx.waker().clone());
+                }
+                if s.load(Relaxed) == 1 {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            }),
+        )?;
+        let waker = block_on(rx)?.map_err(|_| EIO)?;
+        Ok((handle, waker, stop))
+    }
+
+    #[test]
+    fn output_comes_back() -> Result {
+        let executor = Executor::new(c"output")?;
+        let handle = executor.root().spawn(c"sum", async {
+            yield_now().await;
+            1 + 2
+        })?;
+        assert_eq!(block_on(handle)?, 3);
+        executor.shutdown()
+    }
+
+    /// H1, H5, H8, contract 2: wakes from a timer interrupt, irq_work and a fence callback.
+    #[test]
+    fn wakes_from_interrupts() -> Result {
+        let executor = Executor::new(c"irq-wakes")?;
+        let polls = counter()?;
+        let (handle, waker, stop) = wakeable(executor.root(), &polls)?;
+        let hard = counter()?;
+
+        let mut rounds = 0;
+        let mut awaited = true;
+        for round in 0..300 {
+            let before = polls.load(Relaxed);
+            let (w, h) = (waker.clone(), hard.clone());
+            let wake = move || {
+                h.fetch_add(usize::from(in_hardirq()), Full);
+                w.wake_by_ref();
+                w.wake_by_ref();
+            };
+            match round % 3 {
+                0 => irq(wake),
+                1 => under_fence_lock(wake)?,
+                _ => {
+                    let timer = IrqTimer::start(10_000, wake)?;
+                    while polls.load(Relaxed) == before {
+                        block_on(sleep(Delta::from_micros(10)))?;
+                    }
+                    drop(timer);
+                }
+            }
+            rounds += 1;
+            // Awaited, not assumed: the poll comes.
+            let polled = async {
+                while polls.load(Relaxed) == before {
+                    sleep(Delta::from_micros(10)).await;
+                }
+            };
+            awaited &= block_on(timeout(Delta::from_secs(20), polled))?.is_ok();
+        }
+        assert!(awaited);
+        assert_eq!(hard.load(Relaxed), rounds);
+
+        // The last waker is dropped in an interrupt, after the task has ended.
+        stop.store(1, Relaxed);
+        irq(|| waker.wake_by_ref());
+        block_on(handle)?;
+        let mut last = Some(waker);
+        let timer = IrqTimer::start(10_000, move || drop(last.take()))?;
+        block_on(sleep(Delta::from_millis(2)))?;
+        drop(timer);
+        executor.shutdown()
+    }
+
+    /// H1: interrupts on all CPUs wake the same tasks again and again; each sees the last wake.
+    #[test]
+    fn wakes_from_all_cpus() -> Result {
+        const TASKS: usize = 8;
+        const ROUNDS: usize = 2000;
+        let executor = Executor::new(c"all-cpus")?;
+        let round = counter()?;
+        let mut handles = KVec::new();
+        let mut wakers = KVec::new();
+        for _ in 0..TASKS {
+            let (tx, rx) = oneshot::channel::<Waker>()?;
+            let (r, mut tx) = (round.clone(), Some(tx));
+            let task = poll_fn(move |cx| {
+                if let Some(tx) = tx.take() {
+                    let _ = tx.send(cx.waker().clone());
+                }
+                if r.load(Relaxed) == ROUNDS {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            });
+            handles.push(executor.root().spawn(c"t", task)?, GFP_KERNEL)?;
+            wakers.push(block_on(rx)?.map_err(|_| EIO)?, GFP_KERNEL)?;
+        }
+        for n in 1..=ROUNDS {
+            round.store(n, Relaxed);
+            all_cpus(|| wakers.iter().for_each(|w| w.wake_by_ref()));
+        }
+        let mut ended = 0;
+        for handle in handles {
+            ended += usize::from(block_on(timeout(Delta::from_secs(20), handle))?.is_ok());
+        }
+        assert_eq!(ended, TASKS);
+        drop(wakers);
+        executor.shutdown()
+    }
+
+    /// Contract 5: cancel from an interrupt reaches a subtree of a thousand tasks, and join waits
+    /// for all.
+    #[test]
+    fn cancel_and_join() -> Result {
+        let executor = Executor::new(c"cancel")?;
+        let device = executor.root().child(c"device")?;
+        let other = executor.root().child(c"other")?;
+        let (ended, stray) = (counter()?, counter()?);
+        let mut scopes = KVec::new();
+        for _ in 0..10 {
+            let file = device.child(c"file")?;
+            for _ in 0..100 {
+                let e = ended.clone();
+                let task = async move {
+                    cancelled().await;
+                    // Cleaning up may take time.
+                    sleep(Delta::from_micros(100)).await;
+                    e.fetch_add(1, Full);
+                };
+                file.spawn(c"queue", task)?.detach();
+            }
+            scopes.push(file, GFP_KERNEL)?;
+        }
+        let s = stray.clone();
+        let bystander = other.spawn(c"bystander", async move {
+            cancelled().await;
+            s.fetch_add(1, Full);
+        })?;
+        // Somebody outside waits for the cancellation.
+        let d = device.clone();
+        let watcher = other.spawn(c"watcher", async move { d.cancelled().await })?;
+        // Dropped handles change nothing.
+        drop(scopes);
+        block_on(sleep(Delta::from_millis(5)))?;
+        assert_eq!(ended.load(Relaxed), 0);
+        irq(|| device.cancel());
+        irq(|| device.cancel());
+        device.join_blocking()?;
+        assert_eq!(ended.load(Relaxed), 1000);
+        assert!(block_on(timeout(Delta::from_secs(20), watcher))?.is_ok());
+        assert_eq!(stray.load(Relaxed), 0);
+        assert!(!other.is_cancelled());
+        let refused = device.spawn(c"late", async {});
+        assert_eq!(
+            refused.err().map(|e| e.to_errno()),
+            Some(ECANCELED.to_errno())
+        );
+        assert!(device.child(c"late").is_err());
+        drop(bystander);
+        executor.shutdown()?;
+        assert_eq!(stray.load(Relaxed), 1);
+        Ok(())
+    }
+
+    /// H15, R15: blocking in a poll is refused with an error and a report.
+    #[test]
+    fn misuse_is_refused() -> Result {
+        let executor = Executor::new(c"misuse")?;
+        let scope = executor.root().child(c"scope")?;
+        expect_misuse(4);
+        let (own, e) = (scope.clone(), executor.clone());
+        let handle = scope.spawn(c"t", async move {
+            let joined = own.join_blocking();
+            let blocked = block_on(async {});
+            let shut = e.shutdown();
+            let deadlock = own.join().await;
+            let section = SignallingSection::with(|_| ());
+            (joined, blocked, shut, deadlock, section)
+        })?;
+        let (joined, blocked, shut, deadlock, section) = block_on(handle)?;
+        assert_eq!(misuse_outstanding(), 0);
+        for refused in [joined, blocked, shut, deadlock] {
+            assert_eq!(
+                refused.err().map(|e| e.to_errno()),
+                Some(EDEADLK.to_errno())
+            );
+        }
+        assert!(section.is_ok());
+        expect_misuse(1);
+        assert!(SignallingSection::with(|_| ()).is_err());
+        assert_eq!(misuse_outstanding(), 0);
+        executor.shutdown()
+    }
+
+    /// H2, H3: executors are shut down while timers and other CPUs still wake their tasks.
+    #[test]
+    fn wakes_during_shutdown() -> Result {
+        for round in 0..100_u64 {
+            let executor = Executor::new(c"shutdown")?;
+            let polls = counter()?;
+            let (handle, waker, stop) = wakeable(executor.root(), &polls)?;
+            let w = waker.clone();
+            let timer = IrqTimer::start(20_000 + 1000 * (round % 50), move || {
+                for _ in 0..20 {
+                    w.wake_by_ref();
+                }
+            })?;
+            stop.store(1, Relaxed);
+            waker.wake();
+            handle.detach();
+            // Joins, waits for the wakes and destroys the queue.
+            drop(executor);
+            drop(timer);
+        }
+        Ok(())
+    }
+
+    /// H31: the last handle of an executor goes inside a poll of its own, and in a hard interrupt.
+    #[test]
+    fn executor_dropped_anywhere() -> Result {
+        let (tx, rx) = oneshot::channel()?;
+        let executor = Executor::new(c"own-poll")?;
+        let own = executor.clone();
+        let task = async move {
+            yield_now().await;
+            drop(own);
+            let _ = tx.send(());
+            cancelled().await;
+            yield_now().await;
+        };
+        let handle = executor.root().spawn(c"t", task)?;
+        drop(executor);
+        // One of the two drops was the last; either way the task is cancelled and ends.
+        assert!(block_on(timeout(Delta::from_secs(20), rx))?.is_ok());
+        assert!(block_on(timeout(Delta::from_secs(20), handle))?.is_ok());
+
+        let executor = Executor::new(c"interrupt")?;
+        let handle = executor.root().spawn(c"t", cancelled())?;
+        let mut last = Some(executor);
+        let timer = IrqTimer::start(10_000, move || drop(last.take()))?;
+        assert!(block_on(timeout(Delta::from_secs(20), handle))?.is_ok());
+        drop(timer);
+        Ok(())
+    }
+
+    /// R7: a reserved task is started in hard interrupt context.
+    #[test]
+    fn start_in_interrupt() -> Result {
+        let executor = Executor::new(c"start")?;
+        let mut prepared = Some(executor.root().reserve(c"t", async { 5 })?);
+        let mut handle = None;
+        irq(|| handle = prepared.take().map(|p| p.start()));
+        assert_eq!(block_on(handle.ok_or(EIO)?)?, 5);
+        // One that is never started counts until it is dropped.
+        let prepared = executor.root().reserve(c"t", async {})?;
+        let mut join = KBox::pin(executor.root().join(), GFP_KERNEL)?;
+        let early = block_on(timeout(Delta::from_millis(2), join.as_mut()))?;
+        assert!(matches!(early, Err(Elapsed)));
+        drop(prepared);
+        block_on(join)??;
+        executor.shutdown()
+    }
+}
