@@ -17,7 +17,10 @@ use super::{
 };
 use agx_abi::{
     microsequence::MAX_ATTACHMENTS,
-    uat::USER_END, //
+    uat::{
+        USER_END,
+        USER_START, //
+    }, //
 };
 
 /// Most hardware commands of a submit.
@@ -93,10 +96,19 @@ impl<'a> Payload<'a> {
         u64::from_le_bytes(self.array(offset))
     }
 
-    /// An address that the GPU or the firmware is going to follow: one of the client's half.
+    /// An address that the GPU or the firmware is going to follow, or 0: never one of the kernel's half.
     pub(super) fn address(self, offset: usize, name: &'static str) -> Result<u64, Invalid> {
         let address = self.u64(offset);
         if address > USER_END {
+            return Err(Invalid::Range(name));
+        }
+        Ok(address)
+    }
+
+    /// The address of a control stream, which there has to be.
+    pub(super) fn stream(self, offset: usize, name: &'static str) -> Result<u64, Invalid> {
+        let address = self.u64(offset);
+        if !(USER_START..USER_END).contains(&address) {
             return Err(Invalid::Range(name));
         }
         Ok(address)
@@ -241,11 +253,15 @@ impl<'a> Compute<'a> {
         if sampler_count == u32::MAX {
             return Err(Invalid::Range("sampler_count"));
         }
+        let sampler_heap = payload.address(24, "sampler_heap")?;
+        if sampler_count != 0 && sampler_heap == 0 {
+            return Err(Invalid::Range("sampler_heap"));
+        }
         Ok(Self {
             sampler_count,
-            cdm_ctrl_stream_base: payload.address(8, "cdm_ctrl_stream_base")?,
+            sampler_heap,
+            cdm_ctrl_stream_base: payload.stream(8, "cdm_ctrl_stream_base")?,
             cdm_ctrl_stream_end: payload.address(16, "cdm_ctrl_stream_end")?,
-            sampler_heap: payload.address(24, "sampler_heap")?,
             helper: Helper {
                 binary: payload.u32(32),
                 cfg: payload.u32(36),

@@ -54,7 +54,7 @@ fn compute() -> [u8; 64] {
 fn render() -> [u8; 240] {
     let mut r = [0; 240];
     put(&mut r, 0, &(1u32 << 18 | 7).to_le_bytes());
-    put(&mut r, 8, &0x1000u64.to_le_bytes());
+    put(&mut r, 8, &0x10000u64.to_le_bytes());
     put(&mut r, 148, &1920u16.to_le_bytes());
     put(&mut r, 150, &1080u16.to_le_bytes());
     put(&mut r, 152, &1u16.to_le_bytes());
@@ -139,12 +139,20 @@ fn renders_are_held_to_their_rules() {
 fn short_and_long_payloads() {
     // Every length of an older client: what is missing is zero.
     for len in 0..=64 {
-        let buffer = Buffer::default().command(CMD_COMPUTE, [NONE; 2], &compute()[..len]);
+        let mut payload = compute();
+        // No samplers, so that they need no heap.
+        payload[4..8].fill(0);
+        let buffer = Buffer::default().command(CMD_COMPUTE, [NONE; 2], &payload[..len]);
+        if len <= 12 {
+            // Bits 39:32 of the address are in the fifth byte; without them it is not one.
+            assert_eq!(buffer.error(), Invalid::Range("cdm_ctrl_stream_base"));
+            continue;
+        }
         let commands = buffer.parse().unwrap();
         let Work::Compute(c) = commands[0].work else {
             panic!("{commands:?}");
         };
-        assert_eq!(c.sampler_count, if len > 4 { 7 } else { 0 });
+        assert_eq!(c.cdm_ctrl_stream_end != 0, len > 17);
         assert_eq!(c.ts.end.is_some(), len > 56);
     }
     let mut long = compute().to_vec();
@@ -200,6 +208,14 @@ fn fields_of_compute() {
     put(&mut bytes, 4, &u32::MAX.to_le_bytes());
     let buffer = Buffer::default().command(CMD_COMPUTE, [NONE; 2], &bytes);
     assert_eq!(buffer.error(), Invalid::Range("sampler_count"));
+
+    // Samplers need a heap, a command needs a stream.
+    for (range, name) in [(24..32, "sampler_heap"), (8..16, "cdm_ctrl_stream_base")] {
+        let mut bytes = compute();
+        bytes[range].fill(0);
+        let buffer = Buffer::default().command(CMD_COMPUTE, [NONE; 2], &bytes);
+        assert_eq!(buffer.error(), Invalid::Range(name));
+    }
 }
 
 #[test]

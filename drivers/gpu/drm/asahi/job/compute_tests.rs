@@ -60,7 +60,7 @@ fn buffer(attachments: u64) -> Vec<u8> {
     }
     bytes.extend([1, 0, 64, 0, 0xff, 0xff, 0xff, 0xff]);
     let helper = 0x5678_u64 << 32 | 0x1234;
-    for word in [5 << 32, 0x1000, 0x2000, 0x3000, helper, 0xabcd, 0, 0_u64] {
+    for word in [5 << 32, 0x1_0000, 0x2000, 0x3000, helper, 0xabcd, 0, 0_u64] {
         bytes.extend(word.to_le_bytes());
     }
     bytes
@@ -141,7 +141,7 @@ fn the_command() {
     assert_eq!(command.get(RunCompute::CLIENT_SEQUENCE), 3);
 
     let p1 = command.get(RunCompute::JOB_PARAMS1);
-    assert_eq!(p1.get(JobParameters1::CDM_CTRL_STREAM_BASE), 0x1000);
+    assert_eq!(p1.get(JobParameters1::CDM_CTRL_STREAM_BASE), 0x1_0000);
     assert_eq!(p1.get(JobParameters1::USC_EXEC_BASE), 0x11_0000_0000);
     assert_eq!(p1.get(JobParameters1::HELPER_BINARY), 0x1234);
     assert_eq!(p1.get(JobParameters1::HELPER_CFG), 0x5678);
