@@ -3,15 +3,23 @@
 //! Driver for the Apple AGX GPU.
 
 mod alloc;
+mod bind;
+mod device;
 mod driver;
 mod ffi;
+mod file;
 mod firmware;
+mod gem;
 mod gpu;
 mod graveyard;
+mod handles;
 mod hw;
 mod job;
 mod mmu;
 mod regs;
+mod timestamps;
+mod uapi;
+mod vm;
 
 kernel::module_platform_driver! {
     type: driver::AsahiDriver,

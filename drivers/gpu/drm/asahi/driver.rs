@@ -3,6 +3,10 @@
 //! The platform driver.
 
 use crate::{
+    device::{
+        self,
+        AsahiDrmDriver, //
+    },
     gpu::Gpu,
     hw::{
         chips,
@@ -16,6 +20,7 @@ use kernel::{
         Device as _,
         DmaMask, //
     },
+    drm,
     of,
     platform,
     prelude::*,
@@ -26,9 +31,10 @@ use kernel::{
 pub(crate) struct AsahiDriver;
 
 /// What a bound device has.
-#[pin_data(PinnedDrop)]
-pub(crate) struct AsahiData {
-    gpu: Arc<Gpu>,
+pub(crate) struct AsahiData<'bound> {
+    // Fields are dropped in order: first no client comes in any more, then the GPU stops.
+    _registration: drm::Registration<'bound, AsahiDrmDriver>,
+    _gpu: Running,
 }
 
 kernel::of_device_table!(
@@ -45,7 +51,7 @@ kernel::of_device_table!(
 
 impl platform::Driver for AsahiDriver {
     type IdInfo = &'static Chip;
-    type Data<'bound> = AsahiData;
+    type Data<'bound> = AsahiData<'bound>;
     const OF_ID_TABLE: Option<of::IdTable<Self::IdInfo>> = Some(&OF_TABLE);
 
     fn probe<'bound>(
@@ -56,13 +62,21 @@ impl platform::Driver for AsahiDriver {
         // SAFETY: The device is being probed, so nobody maps anything for it.
         unsafe { pdev.dma_set_mask_and_coherent(DmaMask::try_new(chip.oas)?)? };
         let gpu = Gpu::start(pdev, chip, Globals::FAULT_CONTROL_SOFT)?;
-        Ok(AsahiData { gpu })
+        let running = Running(gpu.clone());
+        // SAFETY: It goes into the data of the bound device, which are dropped when that is unbound.
+        let registration = unsafe { device::register(pdev, gpu)? };
+        Ok(AsahiData {
+            _registration: registration,
+            _gpu: running,
+        })
     }
 }
 
-#[pinned_drop]
-impl PinnedDrop for AsahiData {
-    fn drop(self: Pin<&mut Self>) {
-        self.gpu.stop();
+/// A GPU that is up, and has to be stopped.
+struct Running(Arc<Gpu>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.stop();
     }
 }

@@ -47,6 +47,8 @@ extern "C" {
     pub(crate) fn asahi_region_map(base: u64, size: u64) -> *mut c_void;
     pub(crate) fn asahi_region_unmap(at: *mut c_void);
 
+    pub(crate) fn asahi_time_ns() -> u64;
+
     pub(crate) fn asahi_mm_create(start: u64, size: u64) -> *mut DrmMm;
     pub(crate) fn asahi_mm_destroy(mm: *mut DrmMm);
     pub(crate) fn asahi_mm_node_create() -> *mut DrmMmNode;

@@ -10,6 +10,7 @@
 extern crate self as kernel;
 pub use std::fmt;
 
+pub(crate) mod bind;
 pub(crate) mod hw;
 
 /// What the driver's `mmu` module has of this kind.

@@ -6,23 +6,42 @@
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/ioport.h>
+#include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/of_reserved_mem.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
+#include <asm/arch_timer.h>
 #include <asm/barrier.h>
 #include <asm/tlbflush.h>
 
 #include <drm/drm_device.h>
 #include <drm/drm_drv.h>
+#include <drm/drm_gem.h>
 #include <drm/drm_managed.h>
 #include <drm/drm_mm.h>
+#include <drm/drm_prime.h>
 
 #include <uapi/drm/asahi_drm.h>
 
 /* The page tables' pages are the kernel's: a table is one page, and so is what it maps. */
 static_assert(PAGE_SIZE == 0x4000, "the AGX has pages of 16 KiB");
+
+/* What uapi.rs says about the ioctls' arguments. */
+static_assert(sizeof(struct drm_asahi_params_global) == 592);
+static_assert(sizeof(struct drm_asahi_get_params) == 24);
+static_assert(sizeof(struct drm_asahi_get_time) == 16);
+static_assert(sizeof(struct drm_asahi_vm_create) == 24);
+static_assert(sizeof(struct drm_asahi_vm_destroy) == 8);
+static_assert(sizeof(struct drm_asahi_vm_bind) == 24);
+static_assert(sizeof(struct drm_asahi_gem_bind_op) == 32);
+static_assert(sizeof(struct drm_asahi_gem_create) == 24);
+static_assert(sizeof(struct drm_asahi_gem_mmap_offset) == 16);
+static_assert(sizeof(struct drm_asahi_gem_bind_object) == 40);
+static_assert(sizeof(struct drm_asahi_queue_create) == 24);
+static_assert(sizeof(struct drm_asahi_queue_destroy) == 8);
+static_assert(sizeof(struct drm_asahi_submit) == 40);
 
 /*
  * Page tables
@@ -141,6 +160,18 @@ void asahi_region_unmap(void *at)
 }
 
 /*
+ * The timer that CPU and GPU share. The firmware turns its ticks into nanoseconds.
+ */
+
+u64 asahi_time_ns(void);
+
+u64 asahi_time_ns(void)
+{
+	isb();
+	return mul_u64_u64_div_u64(read_sysreg(cntpct_el0), NSEC_PER_SEC, arch_timer_get_cntfrq());
+}
+
+/*
  * Ranges of addresses: drm_mm, with the nodes in memory of its own
  */
 
@@ -198,6 +229,23 @@ u64 asahi_mm_start(const struct drm_mm_node *node)
 
 int asahi_drm_extend(struct drm_device *drm);
 
+/* An object that is private to a VM shares the reservations of the VM: it may not leave it. */
+static int asahi_prime_handle_to_fd(struct drm_device *drm, struct drm_file *file, u32 handle,
+				    u32 flags, int *fd)
+{
+	struct drm_gem_object *obj = drm_gem_object_lookup(file, handle);
+	bool private;
+
+	if (!obj)
+		return -ENOENT;
+	private = obj->resv != &obj->_resv && !drm_gem_is_imported(obj);
+	drm_gem_object_put(obj);
+	if (private)
+		return -EINVAL;
+
+	return drm_gem_prime_handle_to_fd(drm, file, handle, flags, fd);
+}
+
 /*
  * kernel::drm of 7.3 knows two features, and its struct drm_driver is a constant. Before the device
  * is registered nobody has seen it, so the device can have a copy that says more. The copy goes with
@@ -215,6 +263,7 @@ int asahi_drm_extend(struct drm_device *drm)
 		return -ENOMEM;
 
 	*driver = *drm->driver;
+	driver->prime_handle_to_fd = asahi_prime_handle_to_fd;
 	driver->driver_features |= DRIVER_SYNCOBJ | DRIVER_SYNCOBJ_TIMELINE;
 	drm->driver = driver;
 	return 0;

@@ -114,7 +114,9 @@ impl Chunk {
         let buffer = Buffer::new(size)?;
         let span = addresses.allocate(buffer.size() as u64, PAGE_SIZE)?;
         let free = Ranges::new(span.range())?;
-        shared.target.map(span.start(), &buffer, shared.protection)?;
+        shared
+            .target
+            .map(span.start(), &buffer, shared.protection)?;
         let chunk = Self {
             shared: shared.clone(),
             free,
@@ -257,7 +259,9 @@ impl GpuBox {
 
     fn object(&self) -> &Object {
         // PANIC: It is absent only while it is dropped.
-        self.object.as_ref().expect("the object is there until it is dropped")
+        self.object
+            .as_ref()
+            .expect("the object is there until it is dropped")
     }
 
     /// Its address, for the firmware and the GPU.

@@ -111,13 +111,8 @@ impl ControlPage {
     /// Allocates and maps it.
     pub(crate) fn new(uat: &Arc<Uat>) -> Result<Self> {
         let buffer = Buffer::new(PAGE_SIZE as usize)?;
-        let mapping = KernelMapping::new(
-            uat,
-            &uat.rtkit,
-            buffer.pages(),
-            1,
-            Protection::FW_SHARED_RW,
-        )?;
+        let mapping =
+            KernelMapping::new(uat, &uat.rtkit, buffer.pages(), 1, Protection::FW_SHARED_RW)?;
         uat.map_kernel_lower(
             BUFFER_MGR_CTL_GPU,
             buffer.pages(),

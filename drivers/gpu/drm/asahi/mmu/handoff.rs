@@ -91,7 +91,8 @@ impl Handoff {
 
     /// Says to the firmware that we are here.
     pub(crate) fn announce(&self) {
-        self.u64(Layout::MAGIC_AP).store(Layout::MAGIC, Ordering::Relaxed);
+        self.u64(Layout::MAGIC_AP)
+            .store(Layout::MAGIC, Ordering::Relaxed);
         self.u32(Layout::CUR_SLOT).store(0, Ordering::Relaxed);
         self.u64(Layout::UNK_640).store(0, Ordering::Relaxed);
         fence(Ordering::SeqCst);
@@ -106,9 +107,12 @@ impl Handoff {
     pub(crate) fn clear_flush_slots(&self) {
         for slot in 0..Layout::FLUSH.count() {
             let slot = Layout::FLUSH.at(slot);
-            self.u64(slot.then(FlushSlot::STATE)).store(FlushSlot::IDLE, Ordering::Relaxed);
-            self.u64(slot.then(FlushSlot::ADDRESS)).store(0, Ordering::Relaxed);
-            self.u64(slot.then(FlushSlot::SIZE)).store(0, Ordering::Relaxed);
+            self.u64(slot.then(FlushSlot::STATE))
+                .store(FlushSlot::IDLE, Ordering::Relaxed);
+            self.u64(slot.then(FlushSlot::ADDRESS))
+                .store(0, Ordering::Relaxed);
+            self.u64(slot.then(FlushSlot::SIZE))
+                .store(0, Ordering::Relaxed);
         }
         fence(Ordering::SeqCst);
     }
@@ -158,7 +162,8 @@ impl Handoff {
     }
 
     fn unlock(&self) {
-        self.u32(Layout::TURN).store(TURN_FIRMWARE, Ordering::Relaxed);
+        self.u32(Layout::TURN)
+            .store(TURN_FIRMWARE, Ordering::Relaxed);
         self.u8(Layout::LOCK_AP).store(0, Ordering::Release);
     }
 }
@@ -215,11 +220,17 @@ mod tests {
         h.u32(Layout::CUR_SLOT).store(u32::MAX, Ordering::Relaxed);
         h.announce();
         assert_eq!(h.answered(), Ok(false));
-        h.u64(Layout::MAGIC_FW).store(Layout::MAGIC, Ordering::Relaxed);
+        h.u64(Layout::MAGIC_FW)
+            .store(Layout::MAGIC, Ordering::Relaxed);
         assert_eq!(h.answered(), Ok(true));
-        h.u64(Layout::FLUSH.at(64).then(FlushSlot::STATE)).store(7, Ordering::Relaxed);
+        h.u64(Layout::FLUSH.at(64).then(FlushSlot::STATE))
+            .store(7, Ordering::Relaxed);
         h.clear_flush_slots();
-        assert_eq!(h.u64(Layout::FLUSH.at(64).then(FlushSlot::STATE)).load(Ordering::Relaxed), 0);
+        assert_eq!(
+            h.u64(Layout::FLUSH.at(64).then(FlushSlot::STATE))
+                .load(Ordering::Relaxed),
+            0
+        );
         assert_eq!(h.current_slot(), None);
         h.u32(Layout::CUR_SLOT).store(5, Ordering::Relaxed);
         assert_eq!(h.current_slot(), Some(5));

@@ -42,7 +42,12 @@ impl Region {
         let raw: *const Device<Bound> = dev;
         // SAFETY: `dev` is valid, the name is a string, and the results are ours.
         let ret = unsafe {
-            ffi::asahi_region_find(raw.cast_mut().cast(), name.as_char_ptr(), &mut base, &mut size)
+            ffi::asahi_region_find(
+                raw.cast_mut().cast(),
+                name.as_char_ptr(),
+                &mut base,
+                &mut size,
+            )
         };
         to_result(ret).inspect_err(|_| dev_err!(dev, "no memory region '{name}'\n"))?;
 

@@ -153,7 +153,9 @@ impl<M: TableMemory> PageTable<M> {
         let Some(table) = self.leaf_table(va) else {
             return false;
         };
-        self.entry(table, index(va, LAST_LEVEL)).swap(0, Ordering::Relaxed) != 0
+        self.entry(table, index(va, LAST_LEVEL))
+            .swap(0, Ordering::Relaxed)
+            != 0
     }
 
     /// Ends all mappings in `range`, and returns how many there were.
@@ -312,11 +314,20 @@ mod tests {
         }
 
         unsafe fn free(&self, table: u64) {
-            self.0.borrow_mut().tables.remove(&table).expect("freed twice, or never allocated");
+            self.0
+                .borrow_mut()
+                .tables
+                .remove(&table)
+                .expect("freed twice, or never allocated");
         }
 
         fn entries(&self, table: u64) -> *mut u64 {
-            self.0.borrow_mut().tables.get_mut(&table).expect("no such table").as_mut_ptr()
+            self.0
+                .borrow_mut()
+                .tables
+                .get_mut(&table)
+                .expect("no such table")
+                .as_mut_ptr()
         }
     }
 
@@ -353,12 +364,17 @@ mod tests {
         let lower = PageTable::new_lower(memory.clone()).unwrap();
         lower.map(0x4000, 0x8_0000_0000, P).unwrap();
         let leaf = lower.leaf_table(0x4000).unwrap();
-        assert_eq!(lower.load(leaf, 1) & (pte::NG | pte::VALID), pte::NG | pte::VALID);
+        assert_eq!(
+            lower.load(leaf, 1) & (pte::NG | pte::VALID),
+            pte::NG | pte::VALID
+        );
 
         let root = memory.allocate().unwrap();
         // SAFETY: A table of our own.
         let upper = unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX) };
-        upper.map(KERNEL_START, 0x8_0000_0000, Protection::FW_PRIV_RW).unwrap();
+        upper
+            .map(KERNEL_START, 0x8_0000_0000, Protection::FW_PRIV_RW)
+            .unwrap();
         let leaf = upper.leaf_table(KERNEL_START).unwrap();
         assert_eq!(upper.load(leaf, 0) & (pte::NG | pte::VALID), pte::VALID);
     }
@@ -399,7 +415,11 @@ mod tests {
         for va in range.clone().step_by(PAGE_SIZE as usize) {
             table.map(va, 0x8_0000_0000 + va, P).unwrap();
         }
-        assert_eq!(live(&memory), tables, "prepare() allocates all that map() needs");
+        assert_eq!(
+            live(&memory),
+            tables,
+            "prepare() allocates all that map() needs"
+        );
         // A range that reaches into what has no tables.
         assert_eq!(table.unmap_range(border - PAGE_SIZE..5 * border), 4);
         assert_eq!(table.unmap_range(0..5 * border), 1);
@@ -411,7 +431,10 @@ mod tests {
         let table = PageTable::new_lower(memory.clone()).unwrap();
         for left in 0..2 {
             memory.0.borrow_mut().left = Some(left);
-            assert_eq!(table.map(0x4000, 0x8_0000_0000, P), Err(MapError::Memory(())));
+            assert_eq!(
+                table.map(0x4000, 0x8_0000_0000, P),
+                Err(MapError::Memory(()))
+            );
         }
         memory.0.borrow_mut().left = None;
         table.map(0x4000, 0x8_0000_0000, P).unwrap();
@@ -426,6 +449,8 @@ mod tests {
         assert!(!is_page_range(&(0x8000..0x4000)));
         assert!(!is_page_range(&(0x1000..0x8000)));
         assert!(!is_page_range(&(0x4000..0x5000)));
-        assert!(!is_page_range(&((1 << VA_BITS) - PAGE_SIZE..(1 << VA_BITS) + PAGE_SIZE)));
+        assert!(!is_page_range(
+            &((1 << VA_BITS) - PAGE_SIZE..(1 << VA_BITS) + PAGE_SIZE)
+        ));
     }
 }

@@ -189,8 +189,10 @@ impl Uat {
         let handoff = self.handoff.lock();
         handoff
             .locked(|| {
-                self.root(context, TtbEntry::TTB0).store(lower, Ordering::Relaxed);
-                self.root(context, TtbEntry::TTB1).store(upper, Ordering::Relaxed);
+                self.root(context, TtbEntry::TTB0)
+                    .store(lower, Ordering::Relaxed);
+                self.root(context, TtbEntry::TTB1)
+                    .store(upper, Ordering::Relaxed);
             })
             .map_err(|e| self.stuck(e))?;
         tlb::invalidate_context(context);
@@ -268,8 +270,10 @@ impl Uat {
     pub(crate) fn shutdown(&self) {
         for context in 0..CONTEXTS as u64 {
             // Not under the lock: its other party is gone, perhaps with the lock in its hand.
-            self.root(context, TtbEntry::TTB0).store(0, Ordering::Relaxed);
-            self.root(context, TtbEntry::TTB1).store(0, Ordering::Relaxed);
+            self.root(context, TtbEntry::TTB0)
+                .store(0, Ordering::Relaxed);
+            self.root(context, TtbEntry::TTB1)
+                .store(0, Ordering::Relaxed);
             tlb::invalidate_context(context);
         }
     }

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The DRM device.
+
+use crate::{
+    ffi,
+    file::AsahiFile,
+    gem::Object,
+    gpu::Gpu,
+    uapi, //
+};
+use kernel::{
+    bindings,
+    device::{
+        Bound,
+        Device,
+        DeviceContext, //
+    },
+    drm::{
+        self,
+        ioctl::DrmIoctlDescriptor, //
+    },
+    error::to_result,
+    platform,
+    prelude::*,
+    str::as_char_ptr_in_const_context,
+    sync::Arc, //
+};
+
+/// The DRM driver.
+pub(crate) struct AsahiDrmDriver;
+
+/// Its devices.
+pub(crate) type AsahiDevice<Ctx = drm::Normal> = drm::Device<AsahiDrmDriver, Ctx>;
+
+/// What the ioctls of a registered device have.
+pub(crate) struct RegistrationData<'a> {
+    pub(crate) pdev: &'a platform::Device<Bound>,
+    pub(crate) gpu: Arc<Gpu>,
+}
+
+impl RegistrationData<'_> {
+    /// The device that the memory is for.
+    pub(crate) fn dev(&self) -> &Device<Bound> {
+        self.pdev.as_ref()
+    }
+}
+
+/// Makes the DRM device for `gpu`, and shows it to clients.
+///
+/// # Safety
+///
+/// The result must be dropped, not forgotten.
+pub(crate) unsafe fn register<'a>(
+    pdev: &'a platform::Device<Bound>,
+    gpu: Arc<Gpu>,
+) -> Result<drm::Registration<'a, AsahiDrmDriver>> {
+    let device = drm::UnregisteredDevice::<AsahiDrmDriver>::new(pdev, Ok(()))?;
+    extend(&device)?;
+    let data = RegistrationData { pdev, gpu };
+    // SAFETY: By the function's requirements.
+    unsafe { drm::Registration::new(pdev.as_ref(), device, Ok::<_, Error>(data), 0) }
+}
+
+/// Adds the features that the kernel's abstraction does not know.
+fn extend(device: &drm::UnregisteredDevice<AsahiDrmDriver>) -> Result {
+    // `Device` is laid out as in C, and begins with the `struct drm_device`.
+    let raw: *const AsahiDevice = &**device;
+    // SAFETY: It is valid, and as it is not registered nobody else uses it.
+    to_result(unsafe { ffi::asahi_drm_extend(raw.cast_mut().cast()) })
+}
+
+/// The entry of an ioctl in the driver's table.
+///
+/// The kernel's `declare_drm_ioctls!` takes the types of the arguments from its `uapi` crate, which does not
+/// have ours.
+macro_rules! ioctl {
+    ($ioctl:ident, $argument:ident, $handler:expr) => {{
+        unsafe extern "C" fn call(
+            dev: *mut bindings::drm_device,
+            data: *mut c_void,
+            file: *mut bindings::drm_file,
+        ) -> c_int {
+            // SAFETY: DRM calls us with a device of this driver's, which lives meanwhile and has been
+            // registered.
+            let dev: &drm::Device<AsahiDrmDriver, drm::Ioctl> = unsafe { drm::Device::from_raw(dev) };
+            let Some(guard) = dev.registration_guard() else {
+                return ENODEV.to_errno();
+            };
+            // SAFETY: DRM has made room for as many bytes as the number of the ioctl says, which is the
+            // argument's size, and has nobody else look at them. Any bytes are valid.
+            let data = unsafe { &mut *data.cast::<uapi::$argument>() };
+            // SAFETY: DRM calls us with a file of this device's.
+            let file = unsafe { drm::File::<AsahiFile>::from_raw(file) };
+            let handler: for<'a> fn(
+                &'a AsahiDevice<drm::Registered>,
+                &'a RegistrationData<'_>,
+                &'a mut uapi::$argument,
+                &'a drm::File<AsahiFile>,
+            ) -> Result = $handler;
+            guard.registration_data_with(|reg| match handler(&guard, reg, data, file) {
+                Ok(()) => 0,
+                Err(e) => e.to_errno(),
+            })
+        }
+        DrmIoctlDescriptor {
+            cmd: uapi::$ioctl,
+            func: Some(call),
+            flags: drm::ioctl::RENDER_ALLOW | drm::ioctl::AUTH,
+            name: as_char_ptr_in_const_context(kernel::c_str!(stringify!($ioctl))),
+        }
+    }};
+}
+
+const IOCTLS: &[DrmIoctlDescriptor] = &[
+    ioctl!(IOCTL_GET_PARAMS, GetParams, AsahiFile::get_params),
+    ioctl!(IOCTL_GET_TIME, GetTime, AsahiFile::get_time),
+    ioctl!(IOCTL_VM_CREATE, VmCreate, AsahiFile::vm_create),
+    ioctl!(IOCTL_VM_DESTROY, VmDestroy, AsahiFile::vm_destroy),
+    ioctl!(IOCTL_VM_BIND, VmBind, AsahiFile::vm_bind),
+    ioctl!(IOCTL_GEM_CREATE, GemCreate, AsahiFile::gem_create),
+    ioctl!(
+        IOCTL_GEM_MMAP_OFFSET,
+        GemMmapOffset,
+        AsahiFile::gem_mmap_offset
+    ),
+    ioctl!(
+        IOCTL_GEM_BIND_OBJECT,
+        GemBindObject,
+        AsahiFile::gem_bind_object
+    ),
+    ioctl!(IOCTL_QUEUE_CREATE, QueueCreate, AsahiFile::queue_create),
+    ioctl!(IOCTL_QUEUE_DESTROY, QueueDestroy, AsahiFile::queue_destroy),
+    ioctl!(IOCTL_SUBMIT, Submit, AsahiFile::submit),
+];
+
+/// DRM finds an ioctl by its index.
+const _: () = {
+    let mut i = 0;
+    while i < IOCTLS.len() {
+        assert!(uapi::index(IOCTLS[i].cmd) == i);
+        i += 1;
+    }
+};
+
+#[vtable]
+impl drm::Driver for AsahiDrmDriver {
+    type Data = ();
+    type RegistrationData<'a> = RegistrationData<'a>;
+    type File = AsahiFile;
+    type Object = Object;
+    type ParentDevice<Ctx: DeviceContext> = platform::Device<Ctx>;
+
+    const INFO: drm::DriverInfo = drm::DriverInfo {
+        major: 0,
+        minor: 0,
+        patchlevel: 0,
+        name: c"asahi",
+        desc: c"Apple AGX Graphics",
+    };
+    const FEAT_RENDER: bool = true;
+    const IOCTLS: &'static [DrmIoctlDescriptor] = IOCTLS;
+}

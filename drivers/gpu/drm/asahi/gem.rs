@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Buffer objects.
+
+use crate::{
+    device::{
+        AsahiDevice,
+        AsahiDrmDriver, //
+    },
+    file::AsahiFile,
+    uapi, //
+};
+use agx_abi::uat::PAGE_SIZE;
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    drm::{
+        self,
+        gem::{
+            shmem,
+            BaseObject,
+            DriverObject, //
+        }, //
+    },
+    prelude::*,
+    scatterlist::SGTable,
+    sync::aref::ARef, //
+};
+
+/// A buffer object in memory that can be swapped until it is bound.
+pub(crate) type Object = shmem::Object<Buffer>;
+
+/// What the driver adds to it.
+pub(crate) struct Buffer {
+    /// The VM that it is private to, by the object that all private ones share their reservations with.
+    /// Kept so that the identity cannot be reused.
+    private_to: Option<ARef<Object>>,
+}
+
+/// What a new object is to be.
+pub(crate) struct Args {
+    private_to: Option<ARef<Object>>,
+}
+
+impl DriverObject for Buffer {
+    type Driver = AsahiDrmDriver;
+    type Args = Args;
+
+    fn new(_dev: &AsahiDevice, _size: usize, args: Args) -> impl PinInit<Self, Error> {
+        Ok(Self {
+            private_to: args.private_to,
+        })
+    }
+}
+
+/// Creates an object of `size` bytes. `root`: of the VM that it is private to.
+pub(crate) fn create(
+    dev: &AsahiDevice,
+    size: u64,
+    flags: u32,
+    root: Option<&Object>,
+) -> Result<ARef<Object>> {
+    let size = usize::try_from(size)?
+        .checked_next_multiple_of(PAGE_SIZE as usize)
+        .filter(|&size| size > 0)
+        .ok_or(EINVAL)?;
+    // The page cache counts pages by signed numbers of bytes.
+    if size > isize::MAX as usize {
+        return Err(EINVAL);
+    }
+    let config = shmem::ObjectConfig {
+        map_wc: flags & uapi::GEM_WRITEBACK == 0,
+        parent_resv_obj: root,
+    };
+    let args = Args {
+        private_to: root.map(Into::into),
+    };
+    Object::new(dev, size, config, args)
+}
+
+/// The object behind a handle of `file`.
+pub(crate) fn lookup(file: &drm::File<AsahiFile>, handle: u32) -> Result<ARef<Object>> {
+    Object::lookup_handle(file, handle)
+}
+
+impl Buffer {
+    /// Whether it may be bound in the VM with this root.
+    pub(crate) fn may_be_bound_by(&self, root: &Object) -> bool {
+        match &self.private_to {
+            None => true,
+            Some(owner) => core::ptr::eq(&**owner, root),
+        }
+    }
+}
+
+/// The pages of an object, which stay where they are from now on.
+pub(crate) struct PinnedPages<'a>(&'a SGTable);
+
+impl<'a> PinnedPages<'a> {
+    /// Pins the pages of `object`.
+    pub(crate) fn new(object: &'a Object, dev: &'a Device<Bound>) -> Result<Self> {
+        Ok(Self(object.sg_table(dev)?))
+    }
+
+    /// The addresses of the pages from `offset` on, as many as there are.
+    pub(crate) fn from_offset(&self, offset: u64) -> impl Iterator<Item = u64> + '_ {
+        let mut skip = offset;
+        self.0.iter().flat_map(move |entry| {
+            let (start, length) = (entry.dma_address(), entry.dma_len());
+            let first = skip.min(length);
+            skip -= first;
+            (start + first..start + length).step_by(PAGE_SIZE as usize)
+        })
+    }
+}
+
+/// Size of an object in bytes.
+pub(crate) fn size(object: &Object) -> u64 {
+    BaseObject::size(object) as u64
+}

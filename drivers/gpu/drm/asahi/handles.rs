@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Numbers that a client knows its things by.
+
+use kernel::prelude::*;
+
+/// Things by number. Numbers begin at 1, and those of things that are gone are used again.
+pub(crate) struct Handles<T> {
+    things: KVec<Option<T>>,
+}
+
+impl<T> Handles<T> {
+    /// How many things a client may have of one kind.
+    const MAX: usize = 1 << 16;
+
+    pub(crate) const fn new() -> Self {
+        Self {
+            things: KVec::new(),
+        }
+    }
+
+    /// Gives `thing` a number. `ENOSPC` if the client has too many.
+    pub(crate) fn insert(&mut self, thing: T) -> Result<u32> {
+        let free = self.things.iter().position(Option::is_none);
+        let index = match free {
+            Some(index) => index,
+            None if self.things.len() == Self::MAX => return Err(ENOSPC),
+            None => {
+                self.things.push(None, GFP_KERNEL)?;
+                self.things.len() - 1
+            }
+        };
+        self.things[index] = Some(thing);
+        Ok(index as u32 + 1)
+    }
+
+    fn index(handle: u32) -> Result<usize> {
+        Ok(handle.checked_sub(1).ok_or(ENOENT)? as usize)
+    }
+
+    /// The thing with number `handle`. `ENOENT` if there is none.
+    pub(crate) fn get(&self, handle: u32) -> Result<&T> {
+        let thing = self.things.get(Self::index(handle)?);
+        thing.and_then(Option::as_ref).ok_or(ENOENT)
+    }
+
+    /// Takes the thing with number `handle` out. `ENOENT` if there is none.
+    pub(crate) fn remove(&mut self, handle: u32) -> Result<T> {
+        let thing = self.things.get_mut(Self::index(handle)?);
+        thing.and_then(Option::take).ok_or(ENOENT)
+    }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Buffers that the firmware writes timestamps to.
+
+use crate::{
+    alloc::KernelMapping,
+    bind::page_range,
+    gem::{
+        self,
+        Object,
+        PinnedPages, //
+    },
+    mmu::Uat, //
+};
+use agx_abi::uat::{
+    Protection,
+    PAGE_SIZE, //
+};
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc, //
+    }, //
+};
+
+/// Part of a buffer object, mapped for the firmware.
+///
+/// A job that has it written keeps a reference until it is complete.
+pub(crate) struct Timestamps {
+    // Before the object: fields are dropped in order.
+    mapping: KernelMapping,
+    size: u64,
+    _object: ARef<Object>,
+}
+
+impl Timestamps {
+    /// Maps `size` bytes from `offset` on of `object`.
+    pub(crate) fn new(
+        uat: &Arc<Uat>,
+        dev: &Device<Bound>,
+        object: ARef<Object>,
+        offset: u64,
+        size: u64,
+    ) -> Result<Self> {
+        let range = page_range(offset, size).ok_or(EINVAL)?;
+        if range.end > gem::size(&object) {
+            return Err(EINVAL);
+        }
+        let pages = PinnedPages::new(&object, dev)?;
+        let mapping = KernelMapping::new(
+            uat,
+            &uat.timestamps,
+            pages.from_offset(offset),
+            (size / PAGE_SIZE) as usize,
+            Protection::FW_SHARED_RW,
+        )?;
+        Ok(Self {
+            mapping,
+            size,
+            _object: object,
+        })
+    }
+
+    /// The firmware's address of the 8 bytes at `offset`. `ERANGE` if they are not inside.
+    pub(crate) fn address(&self, offset: u32) -> Result<u64> {
+        let offset = u64::from(offset);
+        if offset + 8 > self.size {
+            return Err(ERANGE);
+        }
+        Ok(self.mapping.va() + offset)
+    }
+}

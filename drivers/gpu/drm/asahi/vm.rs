@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Clients' address spaces, as DRM sees them.
+//!
+//! ```text
+//!   Vm ─┬─ GpuVm (drm_gpuvm): which object is bound where
+//!       ├─ AddressSpace:      the page tables, and the slot
+//!       └─ Heap:              the driver's own memory in the client's range
+//! ```
+//!
+//! A VM lives as long as a handle, a queue or a job has a reference to it. What is bound stays bound until
+//! then.
+
+use crate::{
+    alloc::{
+        Heap,
+        HeapConfig, //
+    },
+    bind::Operation,
+    device::{
+        AsahiDevice,
+        AsahiDrmDriver, //
+    },
+    gem::{
+        self,
+        Object,
+        PinnedPages, //
+    },
+    mmu::{
+        AddressSpace,
+        Uat, //
+    }, //
+};
+use agx_abi::uat::{
+    Protection,
+    DUMMY_PAGE,
+    PAGE_SIZE,
+    USER_END,
+    USER_START, //
+};
+use core::{
+    iter,
+    ops::Range, //
+};
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    drm::gpuvm::{
+        DriverGpuVm,
+        GpuVaAlloc,
+        GpuVm,
+        OpMap,
+        OpMapRequest,
+        OpMapped,
+        OpRemap,
+        OpRemapped,
+        OpUnmap,
+        OpUnmapped,
+        UniqueRefGpuVm, //
+    },
+    new_mutex,
+    prelude::*,
+    sizes::SZ_512K,
+    sync::{
+        aref::ARef,
+        Arc,
+        Mutex, //
+    }, //
+};
+
+/// A client's address space.
+///
+/// | call | context |
+/// |---|---|
+/// | all, and drop | process, allocates; not in signalling sections |
+#[pin_data(PinnedDrop)]
+pub(crate) struct Vm {
+    #[pin]
+    gpuvm: Mutex<UniqueRefGpuVm<Mappings>>,
+    /// Which objects are private to this VM: those that have it as their root.
+    root: ARef<Object>,
+    kernel_range: Range<u64>,
+    heap: Arc<Heap>,
+    /// The page that the firmware's blobs want at a fixed address.
+    dummy: ARef<Object>,
+    space: Arc<AddressSpace>,
+}
+
+impl Vm {
+    /// An address space of which the driver may use `kernel_range`.
+    pub(crate) fn new(
+        drm: &AsahiDevice,
+        dev: &Device<Bound>,
+        uat: &Arc<Uat>,
+        kernel_range: Range<u64>,
+    ) -> Result<Arc<Self>> {
+        let space = AddressSpace::new(uat)?;
+        let root = gem::create(drm, PAGE_SIZE, 0, None)?;
+        let dummy = gem::create(drm, PAGE_SIZE, 0, None)?;
+        let pages = PinnedPages::new(&dummy, dev)?;
+        space.map(
+            DUMMY_PAGE,
+            pages.from_offset(0).take(1),
+            Protection::GPU_SHARED_RW,
+        )?;
+
+        // The lower half of the range is for what the GPU alone uses; the upper half is for what render jobs
+        // share between firmware and GPU, of which there is nothing yet.
+        let middle = kernel_range.start.midpoint(kernel_range.end) / PAGE_SIZE * PAGE_SIZE;
+        let heap = Heap::new_client(
+            &space,
+            HeapConfig {
+                range: kernel_range.start..middle,
+                protection: Protection::GPU_SHARED_RW,
+                grain: SZ_512K,
+            },
+        )?;
+
+        let mappings = Mappings {
+            space: space.clone(),
+        };
+        let gpuvm = GpuVm::new::<Error, _>(
+            c"asahi",
+            drm,
+            &*root,
+            USER_START..USER_END,
+            kernel_range.clone(),
+            mappings,
+        )?;
+
+        Arc::pin_init(
+            pin_init!(Self {
+                gpuvm <- new_mutex!(gpuvm),
+                root,
+                kernel_range,
+                heap,
+                dummy,
+                space,
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// The root of objects that are private to it.
+    pub(crate) fn root(&self) -> &Object {
+        &self.root
+    }
+
+    /// The part that is the driver's.
+    pub(crate) fn kernel_range(&self) -> &Range<u64> {
+        &self.kernel_range
+    }
+
+    /// The driver's own memory in it, for the GPU.
+    pub(crate) fn heap(&self) -> &Heap {
+        &self.heap
+    }
+
+    /// Its page tables.
+    pub(crate) fn space(&self) -> &Arc<AddressSpace> {
+        &self.space
+    }
+
+    /// Ends what is bound in `range`.
+    pub(crate) fn unbind(&self, range: Range<u64>) -> Result {
+        let mut step = Step::new(None)?;
+        let mut gpuvm = self.gpuvm.lock();
+        // `drm_gpuvm` does not take a range that touches the driver's.
+        let below = range.start..range.end.min(self.kernel_range.start);
+        let above = range.start.max(self.kernel_range.end)..range.end;
+        let result = [below, above]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .try_for_each(|part| gpuvm.sm_unmap(part.start, part.end - part.start, &mut step));
+        gpuvm.deferred_cleanup();
+        result
+    }
+
+    /// Binds part of `object` as `operation`, a bind, says. What was bound there before no longer is.
+    pub(crate) fn bind(
+        &self,
+        object: &Object,
+        dev: &Device<Bound>,
+        operation: &Operation,
+    ) -> Result {
+        let Operation::Bind {
+            range,
+            offset,
+            protection,
+            single_page,
+            ..
+        } = operation
+        else {
+            return Err(EINVAL);
+        };
+        operation
+            .check_size(gem::size(object))
+            .map_err(|_| EINVAL)?;
+        if !object.may_be_bound_by(&self.root) {
+            return Err(EINVAL);
+        }
+
+        let new = New {
+            pages: PinnedPages::new(object, dev)?,
+            protection: *protection,
+            single_page: *single_page,
+        };
+        let mut step = Step::new(Some(new))?;
+        // So that the mapping cannot fail when the old one is gone already.
+        self.space.prepare(range.clone())?;
+
+        let mut gpuvm = self.gpuvm.lock();
+        let vm_bo = gpuvm.obtain(object, ())?;
+        let result = gpuvm.sm_map(OpMapRequest {
+            addr: range.start,
+            range: range.end - range.start,
+            gem_offset: *offset,
+            vm_bo: &vm_bo,
+            context: &mut step,
+        });
+        drop(vm_bo);
+        gpuvm.deferred_cleanup();
+        result
+    }
+}
+
+#[pinned_drop]
+impl PinnedDrop for Vm {
+    fn drop(self: Pin<&mut Self>) {
+        // Cannot fail for want of memory: what is mapped as a whole is not split.
+        if let Err(e) = self.unbind(USER_START..USER_END) {
+            pr_err!("a VM could not be emptied: {e:?}\n");
+        }
+        self.space.unmap(DUMMY_PAGE..DUMMY_PAGE + PAGE_SIZE);
+    }
+}
+
+/// What is to be bound.
+struct New<'a> {
+    pages: PinnedPages<'a>,
+    protection: Protection,
+    single_page: bool,
+}
+
+/// One operation: what is to be bound, and the memory for it.
+pub(crate) struct Step<'a> {
+    new: Option<New<'a>>,
+    /// One for the new mapping, and two for what is left of an old one at either end. An operation can cut one
+    /// mapping in two, or two mappings at one end each.
+    spare: KVec<GpuVaAlloc<Mappings>>,
+}
+
+impl<'a> Step<'a> {
+    /// How many at most: the new mapping, and two in each of two cuts.
+    const SPARE: usize = 5;
+
+    fn new(new: Option<New<'a>>) -> Result<Self> {
+        let mut spare = KVec::with_capacity(Self::SPARE, GFP_KERNEL)?;
+        for _ in 0..Self::SPARE {
+            spare.push(GpuVaAlloc::new(GFP_KERNEL)?, GFP_KERNEL)?;
+        }
+        Ok(Self { new, spare })
+    }
+
+    fn spare(&mut self) -> Result<GpuVaAlloc<Mappings>> {
+        self.spare.pop().ok_or(EINVAL)
+    }
+}
+
+/// The page tables, as `drm_gpuvm` drives them.
+pub(crate) struct Mappings {
+    space: Arc<AddressSpace>,
+}
+
+impl DriverGpuVm for Mappings {
+    type Driver = AsahiDrmDriver;
+    type Object = Object;
+    type VaData = ();
+    type VmBoData = ();
+    type SmContext<'ctx> = Step<'ctx>;
+
+    fn sm_step_map<'op, 'ctx>(
+        &mut self,
+        op: OpMap<'op, Self>,
+        step: &mut Step<'ctx>,
+    ) -> Result<OpMapped<'op, Self>> {
+        let va = step.spare()?;
+        let new = step.new.as_ref().ok_or(EINVAL)?;
+        let count = (op.length() / PAGE_SIZE) as usize;
+        let mut pages = new.pages.from_offset(op.gem_offset());
+        if new.single_page {
+            let page = pages.next().ok_or(EINVAL)?;
+            let repeated = iter::repeat_n(page, count);
+            self.space.map(op.addr(), repeated, new.protection)?;
+        } else {
+            self.space
+                .map(op.addr(), pages.take(count), new.protection)?;
+        }
+        Ok(op.insert(va, pin_init::init_zeroed::<()>()))
+    }
+
+    fn sm_step_unmap<'op, 'ctx>(
+        &mut self,
+        op: OpUnmap<'op, Self>,
+        _step: &mut Step<'ctx>,
+    ) -> Result<OpUnmapped<'op, Self>> {
+        self.space.unmap(op.va().range());
+        let (done, _removed) = op.remove();
+        Ok(done)
+    }
+
+    fn sm_step_remap<'op, 'ctx>(
+        &mut self,
+        op: OpRemap<'op, Self>,
+        step: &mut Step<'ctx>,
+    ) -> Result<OpRemapped<'op, Self>> {
+        let spare = [step.spare()?, step.spare()?];
+        // What stays at either end keeps its page table entries.
+        let whole = op.va_to_unmap().range();
+        let start = op
+            .prev()
+            .map_or(whole.start, |prev| prev.addr() + prev.length());
+        let end = op.next().map_or(whole.end, |next| next.addr());
+        self.space.unmap(start..end);
+
+        let (done, mut left) = op.remap(
+            spare,
+            pin_init::init_zeroed::<()>(),
+            pin_init::init_zeroed::<()>(),
+        );
+        if let Some(unused) = left.unused_va.take() {
+            step.spare.push(unused, GFP_KERNEL)?;
+        }
+        Ok(done)
+    }
+}
