@@ -9,9 +9,8 @@ use agx_abi::uat::{Protection, TIMESTAMP_BASE, TIMESTAMP_SIZE};
 use agx_abi::{Field, Value};
 
 use crate::chip::Chip;
-use crate::machine::Role;
-use crate::memory::{end, Memory, Record, PAGE};
-use crate::panic::{bail, ensure, Fw, Panic};
+use crate::memory::{end, Memory, Record};
+use crate::panic::{bail, ensure, Fw};
 
 /// Tag of the command.
 pub const TAG: u32 = RunCompute::TAG_VALUE;
@@ -61,8 +60,8 @@ impl Compute {
     pub fn read(mem: &Memory, chip: &Chip, va: u64, uuid: u32) -> Fw<Self> {
         let what = "compute command";
         let size = RunCompute::SIZE;
+        // The GPU fetches parameters from the command itself, so it has to be able to read it.
         mem.expect(what, va, size as u64, &[Protection::GPU_RO_FW_PRIV_RW])?;
-        gpu_readable(mem, va, size as u64)?;
         let r = mem.record(what, va, size)?;
         r.want("tag", RunCompute::TAG, TAG)?;
         r.want("word 0xc", RunCompute::UNK_4, 0)?;
@@ -107,23 +106,6 @@ impl Compute {
     pub fn has_user_timestamps(&self) -> bool {
         self.user_timestamps != [0, 0]
     }
-}
-
-/// The GPU fetches parameters from the command itself.
-fn gpu_readable(mem: &Memory, va: u64, len: u64) -> Fw<()> {
-    let mut at = va & !(PAGE - 1);
-    while at < va + len {
-        mem.machine()
-            .translate(0, at, Role::Gpu, false)
-            .map_err(|e| {
-                Panic(format!(
-                    "compute command at {va:#x}: GPU cannot read {at:#x}: {:?}",
-                    e.reason
-                ))
-            })?;
-        at += PAGE;
-    }
-    Ok(())
 }
 
 /// Checks that `slot` is a user context whose page tables are in place.

@@ -2,7 +2,13 @@
 
 //! The firmware against a small driver, without a virtual machine.
 
+mod capture;
+mod commands;
 mod compute;
+mod flush;
+mod halts;
 mod init;
+mod ordering;
 mod queues;
+mod submissions;
 mod support;

@@ -47,8 +47,7 @@ pub struct Queue {
 pub struct Job {
     pub at: u64,
     pub microsequence: u64,
-    /// Offsets of the ops in it.
-    pub start: u64,
+    /// Offset of the last op but one in it.
     pub finalize: u64,
     pub timestamps: u64,
     pub value: u32,

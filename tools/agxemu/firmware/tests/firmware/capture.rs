@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Captures: what is written, and that it is memory as it was when the message came.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use agx_abi::init::InitData;
+use agx_abi::uat::{pte, PAGE_SIZE};
+use agx_abi::Value;
+use agxemu_firmware::machine::Machine;
+
+use crate::support::driver::Driver;
+use crate::support::job::{user_context, Queue, STREAM};
+
+/// A directory that goes when the test ends.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("agxemu-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        Self(path)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// The word at `va` of a captured context.
+fn word(context: &Path, va: u64) -> u32 {
+    let page = fs::read(context.join(format!("{:016x}.bin", va & !(PAGE_SIZE - 1)))).unwrap();
+    assert_eq!(page.len() as u64, PAGE_SIZE);
+    u32::read(&page[(va % PAGE_SIZE) as usize..])
+}
+
+#[test]
+fn memory_is_captured_before_the_message_is_handled() {
+    let directory = Directory::new("capture");
+    let mut d = Driver::new(&[]);
+    d.fw.capture_to(directory.0.clone());
+    d.boot().unwrap();
+    user_context(&mut d, 1);
+    let mut q = Queue::new(&mut d, 7, 2, 1, 5);
+    let job = q.run(&mut d, STREAM).unwrap();
+    assert_eq!(names(&directory.0), ["000000", "000001", "000002"]);
+
+    // At INIT: the whole context of the firmware, and nothing else.
+    let first = directory.0.join("000000");
+    assert_eq!(names(&first), ["0", "meta.json"]);
+    let ram = |slot: u8| {
+        let all = d.machine.mappings(slot);
+        let mut page = [0; PAGE_SIZE as usize];
+        all.iter()
+            .filter(|m| d.machine.read_phys(m.page.pa, &mut page).is_ok())
+            .count()
+    };
+    assert_eq!(word(&first.join("0"), d.tree.init_data) & 0xffff, 0x6ba0);
+    let size = d.tree.init_data + InitData::UAT_PAGE_SIZE.offset() as u64;
+    assert_eq!(word(&first.join("0"), size) & 0xffff, 0x4000);
+
+    // At the submission: the job's context too, with stamps as they were before.
+    let last = directory.0.join("000002");
+    assert_eq!(names(&last), ["0", "1", "meta.json"]);
+    assert_eq!(names(&last.join("0")).len(), ram(0));
+    assert_eq!(names(&last.join("1")).len(), ram(1));
+    let stamp = d.host_stamps + 20;
+    assert_eq!(word(&last.join("0"), stamp), job.value - 0x100);
+    assert_eq!(d.mem.u32(stamp), job.value);
+    assert_eq!(word(&last.join("0"), job.at), 3);
+    assert_eq!(word(&last.join("1"), STREAM + 4), 0x40);
+
+    let meta = fs::read_to_string(last.join("meta.json")).unwrap();
+    let init = format!(r#""init_data": "{:#x}""#, d.tree.init_data);
+    for text in [
+        r#""gpu": "G13G""#,
+        r#""firmware": "13.5""#,
+        &init,
+        r#""ring": "pipe compute 2""#,
+        r#""message": "0x008300000000000a""#,
+        r#""contexts": [0, 1]"#,
+        r#"{"context": 0, "va": "0xffffffaf00000000", "phys": "0x204d00000", "pages": 7}"#,
+        r#"{"index": 0, "va": "0xffffffaf00000000", "phys": "0x204d00000", "size": 114688}"#,
+    ] {
+        assert!(meta.contains(text), "{text} is not in {meta}");
+    }
+    let meta = fs::read_to_string(first.join("meta.json")).unwrap();
+    assert!(meta.contains(r#""ring": "init""#), "{meta}");
+}
+
+#[test]
+fn a_capture_that_fails_is_said_once_and_stops_nothing() {
+    let directory = Directory::new("no-capture");
+    fs::create_dir_all(&directory.0).unwrap();
+    // A file where the directory of the first capture would be.
+    fs::write(directory.0.join("000000"), "").unwrap();
+    let mut d = Driver::new(&[]);
+    d.fw.capture_to(directory.0.clone());
+    d.boot().unwrap();
+    let lines = d.machine.lines.lock().unwrap();
+    assert_eq!(
+        lines
+            .iter()
+            .filter(|line| line.starts_with("capture failed"))
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn pages_with_impossible_bits_are_captured_all_the_same() {
+    let directory = Directory::new("odd");
+    let mut d = Driver::new(&[]);
+    let at = d.mem.entry(0, d.tree.init_data);
+    let entry = d.machine.get_u64(at);
+    d.machine.set_u64(at, entry & !pte::AF);
+    d.fw.capture_to(directory.0.clone());
+    assert!(d.boot().is_err());
+    let file = directory
+        .0
+        .join(format!("000000/0/{:016x}.bin", d.tree.init_data & !0x3fff));
+    assert!(file.exists());
+}
