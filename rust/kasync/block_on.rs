@@ -39,8 +39,12 @@ impl Parking {
         Ok(Self(unsafe { Ref::new_with(|slot| Parker::init(slot))? }))
     }
 
-    /// Polls `future` to its end, parked in between.
-    pub(crate) fn block_on<F: Future>(&self, mut future: Pin<&mut F>) -> F::Output {
+    /// Polls `future` to its end, parked in between. Calls `late` each time that takes far too long.
+    pub(crate) fn block_on<F: Future>(
+        &self,
+        mut future: Pin<&mut F>,
+        mut late: impl FnMut(),
+    ) -> F::Output {
         let data = Ref::into_raw(self.0.clone()).as_ptr().cast_const().cast();
         // SAFETY: The vtable does as `RawWaker` demands; the waker owns the reference just made.
         let waker = unsafe { Waker::from_raw(RawWaker::new(data, &VTABLE)) };
@@ -48,7 +52,8 @@ impl Parking {
         loop {
             match future.as_mut().poll(&mut cx) {
                 Poll::Ready(output) => return output,
-                Poll::Pending => self.0.park(),
+                Poll::Pending if !self.0.park() => late(),
+                Poll::Pending => (),
             }
         }
     }
@@ -140,5 +145,5 @@ pub fn block_on<F: Future>(future: F) -> Result<F::Output> {
     }
     let parking = Parking::new()?;
     let mut future = Boxed::new(future)?;
-    Ok(parking.block_on(future.as_mut()))
+    Ok(parking.block_on(future.as_mut(), || ()))
 }

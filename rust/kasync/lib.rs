@@ -38,6 +38,10 @@
 #[cfg(not(MODULE))]
 extern crate std;
 
+/// Prefix of log messages of this crate, looked for by the macros of [`kernel::print`].
+#[cfg(MODULE)]
+const __LOG_PREFIX: &[u8] = b"kasync\0";
+
 mod atomic;
 mod block_on;
 mod combine;

@@ -11,6 +11,7 @@ use crate::scope::Scope;
 use core::{
     alloc::Layout,
     ffi::CStr,
+    fmt,
     ptr::NonNull, //
 };
 
@@ -146,6 +147,9 @@ pub(crate) unsafe trait Platform: 'static {
     /// `work` must be a valid item.
     unsafe fn is_pending(work: *const Self::Work) -> bool;
 
+    /// Writes a line to the log.
+    fn warn(line: fmt::Arguments<'_>);
+
     /// Makes the tasks below `root` known to whoever looks at all tasks. May sleep.
     fn register(root: &Scope) -> Result;
 
@@ -181,8 +185,9 @@ pub(crate) trait Parker: Send + Sync {
     /// `slot` must be valid for writes.
     unsafe fn init(slot: *mut Self);
 
-    /// Waits until `unpark` has been called more often than `park`. May sleep.
-    fn park(&self);
+    /// Waits until `unpark` has been called more often than this has returned `true`. May sleep.
+    /// Gives up with `false` if that takes far longer than anything should.
+    fn park(&self) -> bool;
 
     /// Lets one `park` pass. Any context but NMI.
     fn unpark(&self);

@@ -199,7 +199,27 @@ impl Scope {
 
     /// The same with what it takes allocated before.
     pub(crate) fn join_on(&self, parking: &Parking) -> Result {
-        parking.block_on(core::pin::pin!(self.join()))
+        parking.block_on(core::pin::pin!(self.join()), || self.report_stall())
+    }
+
+    /// Says whom a blocking join still waits for.
+    fn report_stall(&self) {
+        let mut some = [const { None }; 4];
+        let mut n = 0;
+        self.each_task(|task, scope| {
+            if let Some(place) = some.get_mut(n) {
+                *place = Some(task.info(scope));
+            }
+            n += 1;
+            true
+        });
+        let name = self.name();
+        Plat::warn(format_args!(
+            "still waiting for {n} tasks of scope {name}, among them:"
+        ));
+        for info in some.into_iter().flatten() {
+            Plat::warn(format_args!("{info}"));
+        }
     }
 
     /// Makes a task that only needs to be started.

@@ -28,6 +28,11 @@ use core::marker::PhantomData;
 ///     });
 /// });
 /// ```
+///
+/// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
+/// |---|---|---|---|
+/// | `with` | refused | in a poll | refused |
+/// | `enter` | as its safety section says | yes | needless: no reclaim there anyway |
 pub struct SignallingSection<'a> {
     _not_send: PhantomData<(*mut (), &'a ())>,
 }

@@ -8,14 +8,12 @@
 //! worker threads and runs items as the kernel's workqueues do. Both have a clock that stands still
 //! until [`World::advance`].
 
+mod locks;
 mod queue;
 mod timer;
+mod types;
 
-use super::{
-    Parker,
-    Platform,
-    RawLock, //
-};
+use super::Platform;
 use crate::{
     executor,
     scope::Scope,
@@ -24,8 +22,10 @@ use crate::{
 use core::{
     alloc::Layout,
     ffi::CStr,
-    fmt::Write as _,
-    ops,
+    fmt::{
+        self,
+        Write as _, //
+    },
     ptr::NonNull, //
 };
 use queue::HostQueue;
@@ -42,7 +42,6 @@ use std::{
     },
     sync::{
         atomic::{
-            AtomicBool,
             AtomicI64,
             AtomicU64,
             AtomicUsize,
@@ -52,92 +51,23 @@ use std::{
         Mutex,
         RwLock, //
     },
+    time::Duration,
     vec::Vec, //
 };
 
+pub use locks::{
+    HostLock,
+    HostParker, //
+};
 pub use queue::HostWork;
 pub use std::sync::Arc;
 pub use timer::HostTimer;
-
-/// An error number.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Error(i32);
-
-impl Error {
-    /// The negative error number.
-    pub fn to_errno(self) -> i32 {
-        -self.0
-    }
-}
-
-/// The error numbers that the crate returns.
-pub mod code {
-    use super::Error;
-
-    /// Out of memory.
-    pub const ENOMEM: Error = Error(12);
-    /// Already busy with it.
-    pub const EBUSY: Error = Error(16);
-    /// A value that makes no sense.
-    pub const EINVAL: Error = Error(22);
-    /// Would wait for itself.
-    pub const EDEADLK: Error = Error(35);
-    /// Too deep.
-    pub const E2BIG: Error = Error(7);
-    /// Cancelled.
-    pub const ECANCELED: Error = Error(125);
-}
-
-/// A span of time.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Delta(i64);
-
-impl Delta {
-    /// No time.
-    pub const ZERO: Self = Self(0);
-
-    /// So many nanoseconds.
-    pub const fn from_nanos(ns: i64) -> Self {
-        Self(ns)
-    }
-
-    /// So many milliseconds.
-    pub const fn from_millis(ms: i64) -> Self {
-        Self(ms.saturating_mul(1_000_000))
-    }
-
-    /// In nanoseconds.
-    pub const fn as_nanos(self) -> i64 {
-        self.0
-    }
-}
-
-/// A point on the clock of the thread's world.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Instant(i64);
-
-impl Instant {
-    /// Now.
-    pub fn now() -> Self {
-        Self(Host::now_ns())
-    }
-}
-
-impl ops::Sub for Instant {
-    type Output = Delta;
-
-    fn sub(self, other: Self) -> Delta {
-        Delta(self.0 - other.0)
-    }
-}
-
-impl ops::Add<Delta> for Instant {
-    type Output = Self;
-
-    fn add(self, d: Delta) -> Self {
-        Self(self.0 + d.0)
-    }
-}
+pub use types::{
+    code,
+    Delta,
+    Error,
+    Instant, //
+};
 
 /// What [`World`] handles refer to.
 struct WorldInner {
@@ -149,6 +79,8 @@ struct WorldInner {
     live: AtomicUsize,
     fail_after: AtomicUsize,
     misuse: Mutex<Vec<String>>,
+    warnings: Mutex<Vec<String>>,
+    patience_ms: AtomicUsize,
     roots: Mutex<Vec<Scope>>,
     reaped: Mutex<Vec<Reaped>>,
 }
@@ -202,6 +134,8 @@ impl World {
             live: AtomicUsize::new(0),
             fail_after: AtomicUsize::new(usize::MAX),
             misuse: Mutex::new(Vec::new()),
+            warnings: Mutex::new(Vec::new()),
+            patience_ms: AtomicUsize::new(10_000),
             roots: Mutex::new(Vec::new()),
             reaped: Mutex::new(Vec::new()),
         }))
@@ -252,7 +186,7 @@ impl World {
 
     /// Moves the clock and fires the timers that expire, on this thread, in order of expiry.
     pub fn advance(&self, d: Delta) {
-        timer::advance(self, d.0);
+        timer::advance(self, d.as_nanos());
     }
 
     /// How many allocations of the crate are alive in this world.
@@ -268,6 +202,24 @@ impl World {
     /// The broken rules reported since the last call.
     pub fn take_misuse(&self) -> Vec<String> {
         core::mem::take(&mut *self.0.misuse.lock().unwrap())
+    }
+
+    /// The lines written to the log since the last call.
+    pub fn take_warnings(&self) -> Vec<String> {
+        core::mem::take(&mut *self.0.warnings.lock().unwrap())
+    }
+
+    /// After how many milliseconds a blocked thread of a threaded world says what it waits for.
+    pub fn set_patience(&self, ms: usize) {
+        self.0.patience_ms.store(ms, Ordering::SeqCst);
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_millis(self.0.patience_ms.load(Ordering::SeqCst) as u64)
+    }
+
+    fn is_manual(&self) -> bool {
+        self.0.threads == 0
     }
 
     /// Closes the executors that were dropped inside of polls, and returns how many those were.
@@ -286,7 +238,7 @@ impl World {
         TaskInfo::write_heading(&mut table).unwrap();
         for root in &*self.0.roots.lock().unwrap() {
             root.each_task(|task, scope| {
-                write!(table, "{}", task.info(scope)).unwrap();
+                writeln!(table, "{}", task.info(scope)).unwrap();
                 true
             });
         }
@@ -402,6 +354,11 @@ unsafe impl Platform for Host {
         unsafe { &*work }.is_pending()
     }
 
+    fn warn(line: fmt::Arguments<'_>) {
+        let world = World::current();
+        world.0.warnings.lock().unwrap().push(line.to_string());
+    }
+
     fn register(root: &Scope) -> super::Result {
         World::current().0.roots.lock().unwrap().push(root.clone());
         Ok(())
@@ -417,73 +374,3 @@ unsafe impl Platform for Host {
 /// A queue that outlives every user.
 #[derive(Clone, Copy)]
 pub struct QueueHandle(&'static Arc<HostQueue>);
-
-/// Proof of having locked.
-pub struct Held(());
-
-/// A spinning lock that knows its holder's mistakes only as a hang.
-pub struct HostLock(AtomicBool);
-
-impl RawLock for HostLock {
-    type Flags = Held;
-
-    fn new() -> Self {
-        Self(AtomicBool::new(false))
-    }
-
-    fn lock(&self) -> Held {
-        let mut spins = 0_u64;
-        while self.0.swap(true, Ordering::Acquire) {
-            std::thread::yield_now();
-            spins += 1;
-            assert!(spins < 100_000_000, "a leaf lock is held for ever");
-        }
-        Held(())
-    }
-
-    unsafe fn unlock(&self, _held: Held) {
-        self.0.store(false, Ordering::Release);
-    }
-}
-
-/// Parks a thread. In a manual world the thread runs the queues meanwhile.
-pub struct HostParker {
-    permits: Mutex<usize>,
-    changed: Condvar,
-}
-
-impl Parker for HostParker {
-    unsafe fn init(slot: *mut Self) {
-        let new = Self {
-            permits: Mutex::new(0),
-            changed: Condvar::new(),
-        };
-        // SAFETY: Valid for writes by the safety requirements.
-        unsafe { slot.write(new) }
-    }
-
-    fn park(&self) {
-        let world = World::current();
-        if world.0.threads == 0 {
-            loop {
-                let mut permits = self.permits.lock().unwrap();
-                if *permits > 0 {
-                    *permits -= 1;
-                    return;
-                }
-                drop(permits);
-                assert!(world.step(), "parked for ever: nothing is queued");
-            }
-        }
-        let mut permits = self.permits.lock().unwrap();
-        while *permits == 0 {
-            permits = self.changed.wait(permits).unwrap();
-        }
-        *permits -= 1;
-    }
-
-    fn unpark(&self) {
-        *self.permits.lock().unwrap() += 1;
-        self.changed.notify_all();
-    }
-}

@@ -20,6 +20,7 @@ use core::{
     alloc::Layout,
     cell::UnsafeCell,
     ffi::CStr,
+    fmt,
     mem::MaybeUninit,
     ptr::NonNull, //
 };
@@ -32,7 +33,8 @@ use kernel::{
     },
     bindings,
     str::CStrExt as _,
-    sync::rcu, //
+    sync::rcu,
+    time, //
 };
 
 pub use kernel::{
@@ -165,6 +167,10 @@ unsafe impl Platform for Kernel {
         unsafe { ffi::kasync_work_pending(work) }
     }
 
+    fn warn(line: fmt::Arguments<'_>) {
+        kernel::pr_warn!("{line}\n");
+    }
+
     fn register(root: &Scope) -> super::Result {
         registry::add(root)
     }
@@ -221,9 +227,11 @@ impl Parker for Completion {
         unsafe { bindings::init_completion(slot.cast()) }
     }
 
-    fn park(&self) {
+    fn park(&self) -> bool {
         // SAFETY: Initialised; callers may sleep.
-        unsafe { bindings::wait_for_completion(self.0.get()) }
+        unsafe {
+            bindings::wait_for_completion_timeout(self.0.get(), time::msecs_to_jiffies(10_000)) != 0
+        }
     }
 
     fn unpark(&self) {

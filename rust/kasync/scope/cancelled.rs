@@ -100,7 +100,8 @@ pub struct TaskCancelled(());
 /// A future that resolves when the task that polls it was asked to cancel: through its handle, or
 /// through its scope or one above. Cancel safe.
 ///
-/// Outside of a task it never resolves.
+/// Outside of a task it never resolves. It relies on being polled when the task is: a combinator
+/// with wakers of its own, which leaves out children that did not wake, needs [`Scope::cancelled`].
 pub fn cancelled() -> TaskCancelled {
     TaskCancelled(())
 }
@@ -117,8 +118,7 @@ impl Future for TaskCancelled {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<()> {
-        // Both requests wake the task itself, whatever waker a combinator has put around this
-        // future.
+        // Both requests wake the task itself: nothing to register.
         match current::get() {
             Some(task) if is_cancelled(task) => Poll::Ready(()),
             _ => Poll::Pending,

@@ -38,7 +38,7 @@ impl fmt::Display for TaskInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, scope, state) = (self.name.as_str(), self.scope.as_str(), self.state);
         let (polls, wakes, ms) = (self.polls, self.wakes, self.age_ns / 1_000_000);
-        writeln!(
+        write!(
             f,
             "{name:<23} {scope:<23} {state:<9} {polls:>10} {wakes:>10} {ms:>12}"
         )

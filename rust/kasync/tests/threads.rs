@@ -294,3 +294,33 @@ fn shutdown_by_two() {
     }
     assert_eq!(world.live_allocations(), 0);
 }
+
+/// A blocking join that takes too long says whom it waits for, and goes on waiting.
+#[test]
+fn stalls_are_named() {
+    threaded(1, |world, executor| {
+        world.set_patience(20);
+        let scope = executor.root().child(c"files").unwrap();
+        for name in [c"queue-1", c"queue-2"] {
+            let stuck = sleep(Delta::from_millis(1));
+            scope.spawn(name, stuck).unwrap().detach();
+        }
+        let warned = AtomicBool::new(false);
+        on_threads(world, 2, |i| {
+            if i == 0 {
+                scope.join_blocking().unwrap();
+                assert!(warned.load(Ordering::SeqCst));
+                return;
+            }
+            let mut lines = Vec::new();
+            while lines.len() < 3 {
+                lines.extend(world.take_warnings());
+                thread::yield_now();
+            }
+            assert!(lines[0].contains("2 tasks of scope files"));
+            assert!(lines[1].contains("queue-1") && lines[2].contains("queue-2"));
+            warned.store(true, Ordering::SeqCst);
+            world.advance(Delta::from_millis(1));
+        });
+    });
+}

@@ -130,7 +130,7 @@ pub(crate) fn write_tasks(f: &mut fmt::Formatter<'_>) -> fmt::Result {
             !left_out
         });
         for row in &rows {
-            write!(f, "{row}")?;
+            writeln!(f, "{row}")?;
         }
         if left_out {
             writeln!(f, "... and more, spawned meanwhile")?;
