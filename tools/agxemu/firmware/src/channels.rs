@@ -125,8 +125,10 @@ impl Places {
     pub fn collect(mem: &Memory, p: &Record, status: u64) -> Fw<Self> {
         let log = place(p, RuntimePointers::FW_LOG);
         let logs = std::array::from_fn(|i| Place {
-            state: log.state + i as u64 * LOG.state,
-            ring: log.ring + (i * LOG.entry) as u64 * u64::from(LOG.count),
+            state: log.state.wrapping_add(i as u64 * LOG.state),
+            ring: log
+                .ring
+                .wrapping_add((i * LOG.entry) as u64 * u64::from(LOG.count)),
         });
         let places = Self {
             pipes: std::array::from_fn(|i| place(p, RuntimePointers::PIPES.at(i))),

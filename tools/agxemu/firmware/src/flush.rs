@@ -68,7 +68,7 @@ fn flush(mem: &Memory, r: &Record) -> Fw<()> {
     field!(what, "size", request.get(FlushSlot::SIZE), pages * PAGE);
 
     let context = if kernel { 0 } else { slot as u8 };
-    for page in (0..pages).map(|i| va + i * PAGE) {
+    for page in (0..pages).map(|i| va.wrapping_add(i * PAGE)) {
         let attribute = |pte: u64| (pte & pte::ATTR_MASK) >> pte::ATTR_SHIFT;
         match machine.entry(context, page).map(|p| attribute(p.pte)) {
             Some(pte::ATTR_SHARED) => {}

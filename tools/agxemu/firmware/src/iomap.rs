@@ -93,7 +93,7 @@ fn pages(mem: &Memory, io: &IoMapping, writable: bool) -> Fw<()> {
             None => bail!("{what}: page {i} is not mapped"),
         }
     }
-    let guard = start + pages * PAGE;
+    let guard = start.wrapping_add(pages * PAGE);
     ensure!(
         mem.machine().entry(0, guard).is_none(),
         "{what}: no guard page at {guard:#x}"

@@ -299,7 +299,7 @@ impl Memory {
     pub fn flushed(&self, va: u64, pages: u64) {
         let mut cached = self.cached.borrow_mut();
         for i in 0..pages {
-            cached.remove(&(va + i * PAGE));
+            cached.remove(&va.wrapping_add(i * PAGE));
         }
     }
 

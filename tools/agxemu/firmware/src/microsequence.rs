@@ -177,11 +177,10 @@ fn check_start(r: &Record, cmd: &Compute, owner: Owner) -> Fw<u32> {
     );
     for i in 0..count as usize {
         let a = r.get(S::ATTACHMENTS.at(i));
-        let lines = a.get(Attachment::LINES);
         let (unk_c, unk_e) = (a.get(Attachment::UNK_C), a.get(Attachment::UNK_E));
         ensure!(
-            lines != 0 && unk_c == Attachment::UNK_C_VALUE && (1..=6).contains(&unk_e),
-            "{r}: attachment {i} is {lines:#x} lines, {unk_c:#x}, {unk_e:#x}"
+            unk_c == Attachment::UNK_C_VALUE && (1..=6).contains(&unk_e),
+            "{r}: attachment {i} has words {unk_c:#x}, {unk_e:#x}"
         );
     }
     let used = S::ATTACHMENTS.offset() + count as usize * Attachment::SIZE;

@@ -162,7 +162,7 @@ impl Core {
             if index == write || index >= RING {
                 break;
             }
-            let command = mem.u64(ring + 8 * u64::from(index));
+            let command = mem.u64(ring.wrapping_add(8 * u64::from(index)));
             let slot = command.and_then(|va| match mem.u32(va)? {
                 compute::TAG => mem.u32(at(va, RunCompute::VM_SLOT)),
                 _ => Ok(0),

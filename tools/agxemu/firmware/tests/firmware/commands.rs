@@ -295,7 +295,7 @@ const MICROSEQUENCE: &[Case] = &[
     ("word 0x44 is 0x1", |m| m.start(S::UNK_44, 1)),
     ("uuid is 0x1", |m| m.start(S::UUID, 1)),
     ("17 attachments", |m| m.start(S::ATTACHMENT_COUNT, 17)),
-    ("attachment 0 is 0x0 lines", |m| {
+    ("attachment 0 has words 0x0, 0x0", |m| {
         m.start(S::ATTACHMENT_COUNT, 1)
     }),
     ("byte 0x4c is 0x1, must be zero", |m| {

@@ -5,6 +5,7 @@
 mod capture;
 mod commands;
 mod compute;
+mod damage;
 mod flush;
 mod halts;
 mod init;
