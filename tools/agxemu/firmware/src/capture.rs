@@ -10,7 +10,7 @@
 //! <seq>/<slot>/<va>.bin           pages of the context of a submission, 1 to 63
 //! ```
 //!
-//! `<seq>` counts from 000000; `<va>` is the GPU address of the page, 16 hexadecimal digits, sign
+//! `<seq>` counts from 000000, leaving out what exists; `<va>` is the GPU address of the page, 16 hexadecimal digits, sign
 //! extended; a `.bin` file is one page of 16384 bytes. A page that is the same as in the capture
 //! before is a hard link to its file there. Pages mapped to something that is not RAM, which are
 //! devices, have no file and are listed in `meta.json`:
@@ -90,8 +90,7 @@ impl Capture {
     ///
     /// Whatever the file system says.
     pub fn take(&mut self, machine: &dyn Machine, event: &Event<'_>) -> io::Result<()> {
-        let directory = self.directory.join(format!("{:06}", self.next));
-        self.next += 1;
+        let directory = self.fresh();
         let mut devices = Vec::new();
         let mut contexts = vec![0];
         contexts.extend(event.slots.iter().filter(|slot| **slot != 0));
@@ -112,6 +111,18 @@ impl Capture {
             directory.join("meta.json"),
             self.meta(event, &contexts, &devices),
         )
+    }
+
+    /// The next directory. Captures of an earlier run stay as they are, which matters the more as
+    /// their files may be shared.
+    fn fresh(&mut self) -> PathBuf {
+        loop {
+            let directory = self.directory.join(format!("{:06}", self.next));
+            self.next += 1;
+            if !directory.exists() {
+                return directory;
+            }
+        }
     }
 
     fn page(&mut self, key: (u8, u64), bytes: &[u8], file: PathBuf) -> io::Result<()> {

@@ -27,6 +27,7 @@ impl Directory {
 impl Drop for Directory {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
+        let _ = fs::remove_file(&self.0);
     }
 }
 
@@ -103,9 +104,8 @@ fn memory_is_captured_before_the_message_is_handled() {
 #[test]
 fn a_capture_that_fails_is_said_once_and_stops_nothing() {
     let directory = Directory::new("no-capture");
-    fs::create_dir_all(&directory.0).unwrap();
-    // A file where the directory of the first capture would be.
-    fs::write(directory.0.join("000000"), "").unwrap();
+    // A file where the directory would be.
+    fs::write(&directory.0, "").unwrap();
     let mut d = Driver::new(&[]);
     d.fw.capture_to(directory.0.clone());
     d.boot().unwrap();
@@ -132,4 +132,26 @@ fn pages_with_impossible_bits_are_captured_all_the_same() {
         .0
         .join(format!("000000/0/{:016x}.bin", d.tree.init_data & !0x3fff));
     assert!(file.exists());
+}
+
+#[test]
+fn captures_of_an_earlier_run_stay_as_they_are() {
+    let directory = Directory::new("again");
+    let file = |d: &Driver, seq: &str| {
+        let page = d.tree.init_data & !(PAGE_SIZE - 1);
+        fs::read(directory.0.join(format!("{seq}/0/{page:016x}.bin"))).unwrap()
+    };
+    let mut first = Driver::new(&[]);
+    first.fw.capture_to(directory.0.clone());
+    first.boot().unwrap();
+    let old = file(&first, "000001");
+    let mut second = Driver::new(&[]);
+    second.fw.capture_to(directory.0.clone());
+    second
+        .mem
+        .set(second.tree.init_data, InitData::UAT_PAGE_SIZE, 0x1234);
+    assert!(second.boot().is_err());
+    assert_eq!(names(&directory.0), ["000000", "000001", "000002"]);
+    assert_eq!(file(&first, "000001"), old);
+    assert_ne!(file(&second, "000002"), old);
 }
