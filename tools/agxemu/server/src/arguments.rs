@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The command line.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use agxemu_firmware::script::{Rule, Script};
+use agxemu_soc::options::{Regions, Trouble};
+
+/// What is printed with an error.
+pub const USAGE: &str = "\
+usage: agxemu --socket PATH --region NAME=START,SIZE … [OPTION…]
+
+  --socket PATH          where the virtual machine connects
+  --region NAME=ADDR,LEN a memory region of the boot tree; six of them: uat-ttbs, uat-pagetables,
+                         uat-handoff, hw-cal-a, hw-cal-b, globals
+  --chip t8103           the chip (the only one so far)
+  --firmware 13.5        the firmware (the only one so far)
+  --fault RULE           something goes wrong; may be repeated
+  --capture DIR          write memory out at each doorbell
+  --log FILE             log to FILE instead of standard error
+
+fault rules
+  of the firmware:  hang:JOB mmu-fault:JOB channel-error:JOB delay:MS delay:JOB:MS drop-flag:N
+                    crash-event:N crash-doorbell:N
+  around it:        no-handoff no-hello crash-boot drop-irq:N abi:X.Y.Z no-region:NAME
+                    empty-region:NAME";
+
+/// The arguments.
+pub struct Arguments {
+    /// `--socket`
+    pub socket: PathBuf,
+    /// `--region`
+    pub regions: Regions,
+    /// `--fault`, of the firmware
+    pub script: Script,
+    /// `--fault`, around it
+    pub trouble: Vec<Trouble>,
+    /// `--capture`
+    pub capture: Option<PathBuf>,
+    log: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// Parses them.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong.
+    pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut socket = None;
+        let mut this = Self {
+            socket: PathBuf::new(),
+            regions: Regions::default(),
+            script: Script::default(),
+            trouble: Vec::new(),
+            capture: None,
+            log: None,
+        };
+        while let Some(option) = arguments.next() {
+            let mut value = || {
+                arguments
+                    .next()
+                    .ok_or_else(|| format!("{option} needs a value"))
+            };
+            match option.as_str() {
+                "--socket" => socket = Some(value()?.into()),
+                "--region" => this.regions.add(&value()?)?,
+                "--chip" => only("chip", &value()?, "t8103")?,
+                "--firmware" => only("firmware", &value()?, "13.5")?,
+                "--fault" => this.fault(&value()?)?,
+                "--capture" => this.capture = Some(value()?.into()),
+                "--log" => this.log = Some(value()?.into()),
+                _ => return Err(format!("unknown option {option}")),
+            }
+        }
+        this.socket = socket.ok_or("--socket is missing")?;
+        match this.regions.missing() {
+            Some(name) => Err(format!("--region {name}=… is missing")),
+            None => Ok(this),
+        }
+    }
+
+    fn fault(&mut self, text: &str) -> Result<(), String> {
+        if let Ok(rule) = text.parse::<Rule>() {
+            self.script.add(rule);
+            return Ok(());
+        }
+        let trouble = text.parse::<Trouble>().map_err(|e| e.to_string())?;
+        self.trouble.push(trouble);
+        Ok(())
+    }
+
+    /// Where the log goes.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be created.
+    pub fn open_log(&self) -> Result<Box<dyn Write + Send>, String> {
+        match &self.log {
+            None => Ok(Box::new(io::stderr())),
+            Some(path) => match File::create(path) {
+                Ok(file) => Ok(Box::new(file)),
+                Err(e) => Err(format!("log {}: {e}", path.display())),
+            },
+        }
+    }
+}
+
+fn only(what: &str, value: &str, known: &str) -> Result<(), String> {
+    match value == known {
+        true => Ok(()),
+        false => Err(format!("{what} {value:?} is not emulated, only {known}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Arguments, String> {
+        Arguments::parse(text.split_whitespace().map(str::to_owned))
+    }
+
+    const REGIONS: &str = "--region uat-ttbs=0x1000,1 --region uat-pagetables=0x2000,1 \
+        --region uat-handoff=0x3000,1 --region hw-cal-a=0x4000,1 --region hw-cal-b=0x5000,1 \
+        --region globals=0x6000,1";
+
+    #[test]
+    fn complete() {
+        let a = parse(&format!(
+            "--socket s {REGIONS} --chip t8103 --firmware 13.5 --fault hang:2 --fault no-hello --capture d"
+        ))
+        .unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(a.socket, PathBuf::from("s"));
+        assert_eq!(a.trouble, [Trouble::NoHello]);
+        assert!(a.script.job(2).is_some() && a.capture.is_some());
+    }
+
+    #[test]
+    fn incomplete_or_wrong() {
+        let error = |text: &str| parse(text).err().unwrap_or_default();
+        assert_eq!(error(REGIONS), "--socket is missing");
+        assert_eq!(error("--socket s"), "--region uat-ttbs=… is missing");
+        assert_eq!(error("--socket"), "--socket needs a value");
+        assert_eq!(error("--fault x"), "\"x\" is no fault rule");
+        assert_eq!(error("--chip t8112"), "chip \"t8112\" is not emulated, only t8103");
+        assert_eq!(error("-v"), "unknown option -v");
+    }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What QEMU asks for, handed to the device.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+
+use agxemu_firmware::machine::Level;
+use agxemu_soc::device::Device;
+use agxemu_soc::soc::Soc;
+use vfio_bindings::bindings::vfio::{
+    VFIO_IRQ_SET_ACTION_TRIGGER, VFIO_IRQ_SET_DATA_EVENTFD, VFIO_IRQ_SET_DATA_NONE,
+    VFIO_PCI_CONFIG_REGION_INDEX, VFIO_PCI_MSI_IRQ_INDEX,
+};
+use vfio_user::{DmaMapFlags, DmaUnmapFlags, ServerBackend};
+
+use crate::lines::{MsiLines, VECTORS};
+use crate::memory::Mapping;
+use crate::pci::Config;
+
+/// The function.
+pub struct Backend {
+    soc: Arc<Soc>,
+    device: Arc<Device>,
+    config: Config,
+    lines: MsiLines,
+}
+
+impl Backend {
+    /// The function in front of `device`.
+    pub fn new(soc: Arc<Soc>, device: Arc<Device>, lines: MsiLines) -> Self {
+        Self {
+            soc,
+            device,
+            config: Config::new(),
+            lines,
+        }
+    }
+}
+
+impl ServerBackend for Backend {
+    fn region_read(&mut self, region: u32, offset: u64, data: &mut [u8]) -> io::Result<()> {
+        match region {
+            VFIO_PCI_CONFIG_REGION_INDEX => self.config.read(offset, data),
+            bar => self.device.read(bar, offset, data),
+        }
+        Ok(())
+    }
+
+    fn region_write(&mut self, region: u32, offset: u64, data: &[u8]) -> io::Result<()> {
+        match region {
+            VFIO_PCI_CONFIG_REGION_INDEX => self.config.write(offset, data),
+            bar => self.device.write(bar, offset, data),
+        }
+        Ok(())
+    }
+
+    fn dma_map(
+        &mut self,
+        _flags: DmaMapFlags,
+        offset: u64,
+        address: u64,
+        size: u64,
+        file: Option<File>,
+    ) -> io::Result<()> {
+        let Some(file) = file else {
+            // Only what is backed by a file can be reached; RAM is.
+            let line = format!("{size:#x} bytes at {address:#x} come without a file: not mapped");
+            self.soc.note(Level::Debug, &line);
+            return Ok(());
+        };
+        let mapping = Mapping::new(&file, offset, size as usize)?;
+        self.soc.ram.map(address, Arc::new(mapping));
+        self.soc.memory_changed();
+        Ok(())
+    }
+
+    fn dma_unmap(&mut self, flags: DmaUnmapFlags, address: u64, size: u64) -> io::Result<()> {
+        let all = flags.contains(DmaUnmapFlags::UNMAP_ALL);
+        let (start, size) = if all { (0, 0) } else { (address, size) };
+        self.soc.ram.unmap(start, size);
+        self.soc.memory_changed();
+        Ok(())
+    }
+
+    fn reset(&mut self) -> io::Result<()> {
+        self.config = Config::new();
+        self.device.reset();
+        Ok(())
+    }
+
+    fn set_irqs(
+        &mut self,
+        index: u32,
+        flags: u32,
+        start: u32,
+        count: u32,
+        files: Vec<File>,
+    ) -> io::Result<()> {
+        if index != VFIO_PCI_MSI_IRQ_INDEX || flags & VFIO_IRQ_SET_ACTION_TRIGGER == 0 {
+            return Ok(());
+        }
+        let start = start as usize;
+        if flags & VFIO_IRQ_SET_DATA_EVENTFD != 0 && !files.is_empty() {
+            self.lines.connect(start, files);
+            self.soc.lines_connected();
+        } else if flags & VFIO_IRQ_SET_DATA_NONE != 0 && count == 0 {
+            self.lines.disconnect(0, VECTORS);
+        } else {
+            self.lines.disconnect(start, count as usize);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! `agxemu`: an AGX as a PCI function, for `-device vfio-user-pci` of QEMU.
+
+mod arguments;
+mod backend;
+mod lines;
+mod memory;
+mod pci;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+
+use agxemu_firmware::chip::T8103_V13_5;
+use agxemu_firmware::machine::Level;
+use agxemu_soc::coprocessor::{self, Config};
+use agxemu_soc::device::Device;
+use agxemu_soc::options::Trouble;
+use agxemu_soc::soc::Soc;
+use vfio_user::Server;
+
+use crate::arguments::Arguments;
+use crate::backend::Backend;
+use crate::lines::MsiLines;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::parse(std::env::args().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(e) => {
+            eprintln!("agxemu: {e}\n\n{}", arguments::USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    match serve(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("agxemu: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(arguments: Arguments) -> Result<(), String> {
+    let log = arguments.open_log()?;
+    let trouble = &arguments.trouble;
+    let find = |f: fn(&Trouble) -> Option<u64>| trouble.iter().find_map(f);
+    let empty = find(|t| match t {
+        Trouble::EmptyRegion(i) => Some(*i as u64),
+        _ => None,
+    });
+    let omit = find(|t| match t {
+        Trouble::NoRegion(i) => Some(*i as u64),
+        _ => None,
+    });
+    let lost = find(|t| match t {
+        Trouble::DropIrq(n) => Some(*n),
+        _ => None,
+    });
+    let abi = trouble.iter().find_map(|t| match t {
+        Trouble::Abi(abi) => Some(*abi),
+        _ => None,
+    });
+
+    let lines = MsiLines::default();
+    let soc = Soc::new(
+        arguments.regions,
+        empty.map(|i| i as usize),
+        lost,
+        Box::new(lines.clone()),
+        log,
+    );
+    let abi = abi.unwrap_or([13, 5, 0]);
+    let device = Arc::new(Device::new(
+        soc.clone(),
+        &arguments.regions,
+        abi,
+        omit.map(|i| i as usize),
+    ));
+    let config = Config {
+        chip: &T8103_V13_5,
+        script: arguments.script,
+        trouble: arguments.trouble,
+        capture: arguments.capture,
+    };
+
+    let server = Server::new(&arguments.socket, true, pci::irqs(), pci::regions())
+        .map_err(|e| format!("socket {}: {e}", arguments.socket.display()))?;
+    let mut backend = Backend::new(soc.clone(), device.clone(), lines);
+    let firmware = thread::Builder::new()
+        .name("firmware".to_owned())
+        .spawn({
+            let soc = soc.clone();
+            move || coprocessor::run(&soc, &config)
+        })
+        .map_err(|e| format!("firmware thread: {e}"))?;
+
+    let result = server.run(&mut backend);
+    soc.quit();
+    let counters = firmware
+        .join()
+        .map_err(|_| "the firmware thread panicked".to_owned())?;
+    let (reads, writes) = device.accesses();
+    let summary = format!(
+        "{} jobs started, {} completed, {} doorbells, {} events, {} interrupts, {reads} register reads, \
+         {writes} register writes",
+        counters.jobs,
+        counters.completed,
+        counters.doorbells,
+        counters.events,
+        soc.interrupts(),
+    );
+    soc.note(Level::Info, &summary);
+    println!("agxemu: {summary}");
+    result.map_err(|e| format!("connection to the virtual machine: {e}"))
+}

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The coprocessor: a thread that runs RTKit and the firmware.
+//!
+//! ```text
+//!   off ── run bit ──► greeting; handoff answered ──► messages, timers ──► dead
+//!    ▲                                                     │
+//!    └────────────────────── reset ◄───────────────────────┘
+//! ```
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agxemu_firmware::chip::Chip;
+use agxemu_firmware::machine::{Level, Machine, Role};
+use agxemu_firmware::script::Script;
+use agxemu_firmware::{Counters, Firmware};
+
+use crate::crashlog;
+use crate::mailbox::Message;
+use crate::options::Trouble;
+use crate::rtkit::{self, Action, Rtkit};
+use crate::soc::Soc;
+
+/// How often the handoff is looked at: nothing tells that the host has written it.
+const HANDOFF_PERIOD: Duration = Duration::from_millis(1);
+/// Page size.
+const PAGE: u64 = 0x4000;
+
+/// What the coprocessor runs.
+#[derive(Clone)]
+pub struct Config {
+    /// The chip that it is part of.
+    pub chip: &'static Chip,
+    /// What goes wrong in the firmware.
+    pub script: Script,
+    /// What goes wrong around it.
+    pub trouble: Vec<Trouble>,
+    /// Where captures go.
+    pub capture: Option<PathBuf>,
+}
+
+/// Runs until the emulator ends; returns what the firmware did since the last reset.
+pub fn run(soc: &Arc<Soc>, config: &Config) -> Counters {
+    loop {
+        let mut life = Life::new(soc.clone(), config);
+        life.run();
+        if soc.signal().quit {
+            return life.firmware.counters();
+        }
+    }
+}
+
+/// From one reset to the next.
+struct Life<'a> {
+    soc: Arc<Soc>,
+    config: &'a Config,
+    generation: u64,
+    rtkit: Rtkit,
+    firmware: Firmware,
+    dead: bool,
+    syslog_index: u64,
+}
+
+impl<'a> Life<'a> {
+    fn new(soc: Arc<Soc>, config: &'a Config) -> Self {
+        let generation = soc.signal().generation;
+        let firmware = Firmware::new(soc.clone(), config.chip, config.script.clone());
+        let mut life = Self {
+            soc,
+            config,
+            generation,
+            rtkit: Rtkit::default(),
+            firmware,
+            dead: false,
+            syslog_index: 0,
+        };
+        life.set_up_capture();
+        life
+    }
+
+    fn set_up_capture(&mut self) {
+        if let Some(directory) = &self.config.capture {
+            self.firmware.capture_to(directory.clone());
+        }
+    }
+
+    fn has(&self, trouble: &Trouble) -> bool {
+        self.config.trouble.contains(trouble)
+    }
+
+    /// Whether this life is over.
+    fn is_over(&self) -> bool {
+        let signal = self.soc.signal();
+        signal.quit || signal.generation != self.generation
+    }
+
+    fn run(&mut self) {
+        // Until the CPU is started.
+        while !self.soc.signal().running {
+            self.soc.wait(self.generation, None);
+            if self.is_over() {
+                return;
+            }
+        }
+        if !self.has(&Trouble::NoHello) {
+            let hello = self.rtkit.start();
+            self.send(hello);
+        }
+        if !self.answer_handoff() {
+            return;
+        }
+        let mut next = None;
+        while !self.is_over() {
+            while let Some(message) = self.receive() {
+                self.handle(message);
+            }
+            next = self.run_firmware(next);
+            self.soc.wait(self.generation, next);
+        }
+    }
+
+    /// Waits for the host's side of the handoff, and answers it. False when this life is over.
+    fn answer_handoff(&mut self) -> bool {
+        loop {
+            if self.is_over() {
+                return false;
+            }
+            if self.has(&Trouble::NoHandoff) {
+                self.soc.wait(self.generation, None);
+                continue;
+            }
+            match self.soc.answer_handoff() {
+                Ok(true) => {
+                    self.soc.note(Level::Info, "handoff answered");
+                    return true;
+                }
+                Ok(false) => std::thread::sleep(HANDOFF_PERIOD),
+                Err(e) => {
+                    self.soc.note(Level::Warn, &e);
+                    std::thread::sleep(HANDOFF_PERIOD);
+                }
+            }
+        }
+    }
+
+    fn send(&self, (message, endpoint): Message) {
+        self.soc.send(endpoint, message);
+    }
+
+    fn receive(&self) -> Option<Message> {
+        let (message, edges) = self.soc.mailbox(|m| m.firmware_receive());
+        self.soc.edges(edges);
+        message
+    }
+
+    fn handle(&mut self, message: Message) {
+        if self.dead || self.has(&Trouble::NoHello) {
+            return;
+        }
+        match self.rtkit.message(message) {
+            Ok(actions) => actions.into_iter().for_each(|action| self.act(action)),
+            Err(reason) => self.crash(&format!("RTKit: {reason}")),
+        }
+        if message.1 == rtkit::CRASHLOG && self.has(&Trouble::CrashBoot) {
+            self.crash("scripted crash at boot");
+        }
+        if message.1 == rtkit::SYSLOG && self.syslog_index == 0 && self.rtkit.syslog.is_some() {
+            self.syslog("AGX firmware 13.5, emulated");
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Send(message) => self.send(message),
+            Action::Deliver((message, endpoint)) => {
+                if let Err(panic) = self.firmware.message(endpoint, message) {
+                    self.crash(&panic.0);
+                }
+            }
+            Action::Slept => {
+                self.soc.note(Level::Info, "coprocessor asleep");
+                let script = self.config.script.clone();
+                self.firmware = Firmware::new(self.soc.clone(), self.config.chip, script);
+                self.set_up_capture();
+            }
+        }
+    }
+
+    /// Lets the firmware do what it can; returns when it wants to be called again.
+    fn run_firmware(&mut self, _last: Option<Duration>) -> Option<Duration> {
+        if self.dead {
+            return None;
+        }
+        match self.firmware.run() {
+            Ok(None) => None,
+            Ok(Some(at)) => {
+                let ticks = at.saturating_sub(self.soc.ticks());
+                Some(Duration::from_nanos(ticks * 1000 / 24))
+            }
+            Err(panic) => {
+                self.crash(&panic.0);
+                None
+            }
+        }
+    }
+
+    /// The end: the crash log, if the host has given memory for it.
+    fn crash(&mut self, reason: &str) {
+        if self.dead {
+            return;
+        }
+        self.dead = true;
+        self.soc.note(Level::Warn, &format!("coprocessor crashed: {reason}"));
+        let Some(notification) = self.rtkit.crash() else {
+            self.soc.note(Level::Warn, "the host has given no crash log buffer");
+            return;
+        };
+        let log = crashlog::build(reason, self.soc.ticks());
+        let va = self.rtkit.crashlog.map_or(0, |b| b.va);
+        if let Err(e) = self.write(va, &log) {
+            self.soc.note(Level::Warn, &format!("crash log: {e}"));
+        }
+        self.send(notification);
+    }
+
+    /// Writes an entry of the syslog: a header of 8 bytes, the task's name, the text.
+    fn syslog(&mut self, text: &str) {
+        let Some(buffer) = self.rtkit.syslog else {
+            return;
+        };
+        let stride = 0x20 + rtkit::SYSLOG_TEXT;
+        let index = self.syslog_index % rtkit::SYSLOG_ENTRIES;
+        let mut entry = vec![0; stride as usize];
+        let name = b"rtk_ep_work";
+        entry[8..8 + name.len()].copy_from_slice(name);
+        let text = &text.as_bytes()[..text.len().min(rtkit::SYSLOG_TEXT as usize - 1)];
+        entry[0x20..0x20 + text.len()].copy_from_slice(text);
+        match self.write(buffer.va + index * stride, &entry) {
+            Ok(()) => self.send(Rtkit::syslog(index)),
+            Err(e) => self.soc.note(Level::Warn, &format!("syslog: {e}")),
+        }
+        self.syslog_index += 1;
+    }
+
+    /// Writes to the coprocessor's address space.
+    fn write(&self, va: u64, mut bytes: &[u8]) -> Result<(), String> {
+        let mut at = va;
+        while !bytes.is_empty() {
+            let room = (PAGE - at % PAGE) as usize;
+            let (now, rest) = bytes.split_at(room.min(bytes.len()));
+            let page = self
+                .soc
+                .translate(0, at, Role::Firmware, true)
+                .map_err(|e| format!("{at:#x}: {:?}", e.reason))?;
+            self.soc
+                .write_phys(page.pa + at % PAGE, now)
+                .map_err(|e| format!("{:#x} is no RAM", e.0))?;
+            at += now.len() as u64;
+            bytes = rest;
+        }
+        Ok(())
+    }
+}

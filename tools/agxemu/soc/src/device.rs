@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The registers: what the host reads and writes.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Arc;
+
+use agxemu_firmware::machine::Level;
+
+use crate::options::Regions;
+use crate::overlay;
+use crate::soc::Soc;
+
+/// BAR of the block `asc`.
+pub const BAR_ASC: u32 = 0;
+/// BAR of the block `sgx`.
+pub const BAR_SGX: u32 = 2;
+/// BAR of the boot page.
+pub const BAR_BOOT: u32 = 4;
+/// Size of the block `asc`.
+pub const ASC_SIZE: u64 = 0x4_0000;
+/// Size of the block `sgx`.
+pub const SGX_SIZE: u64 = 0x100_0000;
+/// Size of the boot page.
+pub const BOOT_SIZE: u64 = 0x1_0000;
+
+/// Where the mailbox is in `asc`.
+pub const MAILBOX: u64 = 0x8000;
+/// Size of the mailbox.
+pub const MAILBOX_SIZE: u64 = 0x4000;
+
+const BOOT_MAGIC: u32 = 0x4f58_4741;
+const BOOT_VERSION: u32 = 1;
+const BOOT_OVERLAY: usize = 0x10;
+
+const CPU_CONTROL: u64 = 0x44;
+const CPU_STATUS: u64 = 0x48;
+const CPU_RUN: u32 = 1 << 4;
+const CPU_STOPPED: u32 = 1 << 1;
+
+const A2I_CONTROL: u64 = MAILBOX + 0x110;
+const I2A_CONTROL: u64 = MAILBOX + 0x114;
+const CONTROL_FULL: u32 = 1 << 16;
+const CONTROL_EMPTY: u32 = 1 << 17;
+const A2I_SEND0: u64 = MAILBOX + 0x800;
+const A2I_SEND1: u64 = MAILBOX + 0x808;
+const I2A_RECV0: u64 = MAILBOX + 0x830;
+const I2A_RECV1: u64 = MAILBOX + 0x838;
+
+const FAULT_INFO: u64 = 0x1_7030;
+
+/// Cores of the GPU, the one that is switched off included.
+pub const CORES: u32 = 8;
+
+/// Identification of a real M1 with seven cores.
+const IDENTIFICATION: [(u64, u32); 8] = [
+    (0xd0_4000, 0x402_1100),
+    (0xd0_4008, 0x4_0a04),
+    (0xd0_4010, 0x3_0808),
+    (0xd0_4014, 0x4_0404),
+    (0xd0_4018, 0x132_0300),
+    (0xd0_401c, 0x10_1311),
+    (0xd0_1500, 0xfe),
+    (0xd0_1514, 0),
+];
+
+/// The function's registers.
+pub struct Device {
+    soc: Arc<Soc>,
+    boot_page: Vec<u8>,
+    running: AtomicBool,
+    reads: AtomicU64,
+    writes: AtomicU64,
+}
+
+impl Device {
+    /// The registers of `soc`.
+    pub fn new(soc: Arc<Soc>, regions: &Regions, abi: [u32; 3], omit: Option<usize>) -> Self {
+        let blob = overlay::build(regions, abi, omit);
+        let header = [BOOT_MAGIC, BOOT_VERSION, blob.len() as u32, 0];
+        let mut boot_page: Vec<u8> = header.iter().flat_map(|w| w.to_le_bytes()).collect();
+        debug_assert_eq!(boot_page.len(), BOOT_OVERLAY);
+        boot_page.extend(blob);
+        boot_page.resize(BOOT_SIZE as usize, 0);
+        Self {
+            soc,
+            boot_page,
+            running: AtomicBool::new(false),
+            reads: AtomicU64::new(0),
+            writes: AtomicU64::new(0),
+        }
+    }
+
+    /// Reads and writes of registers so far, the boot page apart.
+    pub fn accesses(&self) -> (u64, u64) {
+        let load = |a: &AtomicU64| a.load(Ordering::Relaxed);
+        (load(&self.reads), load(&self.writes))
+    }
+
+    /// The function is reset.
+    pub fn reset(&self) {
+        self.running.store(false, Ordering::Relaxed);
+        self.soc.reset();
+    }
+
+    /// The host reads.
+    pub fn read(&self, bar: u32, offset: u64, data: &mut [u8]) {
+        if bar == BAR_BOOT {
+            let at = offset as usize;
+            match self.boot_page.get(at..at + data.len()) {
+                Some(bytes) => data.copy_from_slice(bytes),
+                None => data.fill(0),
+            }
+            return;
+        }
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let value = match bar {
+            BAR_ASC => self.read_asc(offset),
+            BAR_SGX => self.read_sgx(offset),
+            _ => 0,
+        };
+        let bytes = value.to_le_bytes();
+        let n = data.len().min(bytes.len());
+        data.fill(0);
+        data[..n].copy_from_slice(&bytes[..n]);
+    }
+
+    fn read_asc(&self, offset: u64) -> u64 {
+        let control = |full: bool, empty: bool| {
+            u64::from(if full { CONTROL_FULL } else { 0 } | if empty { CONTROL_EMPTY } else { 0 })
+        };
+        let running = self.running.load(Ordering::Relaxed);
+        match offset {
+            CPU_CONTROL => u64::from(if running { CPU_RUN } else { 0 }),
+            CPU_STATUS => u64::from(if running { 0 } else { CPU_STOPPED }),
+            A2I_CONTROL => self
+                .soc
+                .mailbox(|m| control(m.host_sees_full(), m.is_send_empty())),
+            I2A_CONTROL => self.soc.mailbox(|m| control(false, m.is_receive_empty())),
+            I2A_RECV0 => self.soc.mailbox(|m| m.host_peek().0),
+            I2A_RECV1 => self.soc.mailbox(|m| {
+                let (_, endpoint) = m.host_peek();
+                m.host_pop();
+                u64::from(endpoint)
+            }),
+            _ => {
+                self.unknown("read of", "asc", offset);
+                0
+            }
+        }
+    }
+
+    fn read_sgx(&self, offset: u64) -> u64 {
+        if let Some((_, value)) = IDENTIFICATION.iter().find(|(at, _)| *at == offset) {
+            return u64::from(*value);
+        }
+        match offset {
+            FAULT_INFO => self.soc.fault_info(),
+            _ => {
+                self.unknown("read of", "sgx", offset);
+                0
+            }
+        }
+    }
+
+    /// The host writes.
+    pub fn write(&self, bar: u32, offset: u64, data: &[u8]) {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        let value = data
+            .iter()
+            .take(8)
+            .rev()
+            .fold(0, |v, &b| v << 8 | u64::from(b));
+        match (bar, offset) {
+            (BAR_ASC, CPU_CONTROL) => {
+                let run = value as u32 & CPU_RUN != 0;
+                // The real one cannot be stopped either.
+                if run && !self.running.swap(true, Ordering::Relaxed) {
+                    self.soc.start_cpu();
+                }
+            }
+            (BAR_ASC, A2I_SEND0) => self.soc.mailbox(|m| m.host_payload(value)),
+            (BAR_ASC, A2I_SEND1) => {
+                if self.soc.mailbox(|m| m.host_send(value)) {
+                    self.soc.work();
+                } else {
+                    self.soc
+                        .note(Level::Warn, "the host sent into a full mailbox: message lost");
+                }
+            }
+            (BAR_ASC, _) => self.unknown("write to", "asc", offset),
+            (BAR_SGX, _) => self.unknown("write to", "sgx", offset),
+            _ => self.unknown("write to", "read-only BAR", offset),
+        }
+    }
+
+    fn unknown(&self, what: &str, block: &str, offset: u64) {
+        let line = format!("{what} {block}+{offset:#x}, which no driver is known to use");
+        self.soc.note(Level::Warn, &line);
+    }
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The mailbox between host and coprocessor: a FIFO in each direction.
+
+use std::collections::VecDeque;
+
+/// A message: payload, endpoint.
+pub type Message = (u64, u8);
+
+/// Room towards the coprocessor.
+const DEPTH: usize = 16;
+
+/// What changed, for whoever drives the interrupt lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Edges {
+    /// "Receive not empty" became active.
+    pub receive: bool,
+    /// "Send empty" became active while somebody may be waiting for it.
+    pub send_empty: bool,
+}
+
+/// Both FIFOs.
+#[derive(Default)]
+pub struct Mailbox {
+    to_firmware: VecDeque<Message>,
+    to_host: VecDeque<Message>,
+    /// The host found no room since "send empty" was last active.
+    was_full: bool,
+    /// First half of the message that the host is sending.
+    payload: u64,
+    /// Messages that the host sent although there was no room.
+    overruns: u64,
+}
+
+impl Mailbox {
+    /// The host writes the first half of a message.
+    pub fn host_payload(&mut self, payload: u64) {
+        self.payload = payload;
+    }
+
+    /// The host writes the second half, which sends. False if there was no room: the message is lost.
+    pub fn host_send(&mut self, endpoint: u64) -> bool {
+        if self.is_full() {
+            self.overruns += 1;
+            return false;
+        }
+        self.to_firmware.push_back((self.payload, endpoint as u8));
+        true
+    }
+
+    /// Whether there is no room towards the coprocessor. Remembers that it was asked.
+    pub fn host_sees_full(&mut self) -> bool {
+        let full = self.is_full();
+        self.was_full |= full;
+        full
+    }
+
+    fn is_full(&self) -> bool {
+        self.to_firmware.len() >= DEPTH
+    }
+
+    /// Whether nothing is on its way to the coprocessor.
+    pub fn is_send_empty(&self) -> bool {
+        self.to_firmware.is_empty()
+    }
+
+    /// Whether nothing is there for the host.
+    pub fn is_receive_empty(&self) -> bool {
+        self.to_host.is_empty()
+    }
+
+    /// The message that the host would read next; zeros if there is none.
+    pub fn host_peek(&self) -> Message {
+        self.to_host.front().copied().unwrap_or_default()
+    }
+
+    /// The host has read it.
+    pub fn host_pop(&mut self) {
+        self.to_host.pop_front();
+    }
+
+    /// The coprocessor sends.
+    pub fn firmware_send(&mut self, message: Message) -> Edges {
+        let receive = self.to_host.is_empty();
+        self.to_host.push_back(message);
+        Edges {
+            receive,
+            send_empty: false,
+        }
+    }
+
+    /// The coprocessor takes the next message.
+    pub fn firmware_receive(&mut self) -> (Option<Message>, Edges) {
+        let message = self.to_firmware.pop_front();
+        let send_empty = message.is_some() && self.to_firmware.is_empty() && self.was_full;
+        if send_empty {
+            self.was_full = false;
+        }
+        let edges = Edges {
+            receive: false,
+            send_empty,
+        };
+        (message, edges)
+    }
+
+    /// Messages that were lost because the host did not look whether there is room.
+    pub fn overruns(&self) -> u64 {
+        self.overruns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edges_only_at_transitions() {
+        let mut m = Mailbox::default();
+        assert!(m.firmware_send((1, 0)).receive);
+        assert!(!m.firmware_send((2, 0)).receive);
+        assert_eq!(m.host_peek(), (1, 0));
+        m.host_pop();
+        assert!(!m.is_receive_empty());
+        m.host_pop();
+        assert!(m.is_receive_empty());
+        assert!(m.firmware_send((3, 0)).receive);
+    }
+
+    #[test]
+    fn send_empty_only_for_who_found_it_full() {
+        let mut m = Mailbox::default();
+        let mut send = |n: u64| {
+            m.host_payload(n);
+            assert!(m.host_send(0x20));
+            m.host_sees_full()
+        };
+        assert!((0..DEPTH as u64).map(&mut send).take_while(|full| !full).count() == DEPTH - 1);
+        m.host_payload(99);
+        assert!(!m.host_send(0x20));
+        assert_eq!(m.overruns(), 1);
+        for n in 0..DEPTH as u64 {
+            let (message, edges) = m.firmware_receive();
+            assert_eq!(message, Some((n, 0x20)));
+            assert_eq!(edges.send_empty, n == DEPTH as u64 - 1);
+        }
+        m.host_payload(5);
+        assert!(m.host_send(0x21));
+        assert_eq!(m.firmware_receive(), (Some((5, 0x21)), Edges::default()));
+        assert_eq!(m.firmware_receive().0, None);
+    }
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What the emulator is told when it starts: regions, and what is to go wrong around the firmware.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Names of the memory regions, in the order of the device tree binding; then as the GPU's node calls them.
+pub const REGIONS: [(&str, &str); 6] = [
+    ("uat-ttbs", "ttbs"),
+    ("uat-pagetables", "pagetables"),
+    ("uat-handoff", "handoff"),
+    ("hw-cal-a", "hw-cal-a"),
+    ("hw-cal-b", "hw-cal-b"),
+    ("globals", "globals"),
+];
+
+/// A memory region.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Region {
+    /// Physical address.
+    pub start: u64,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// All of them, in the order of [`REGIONS`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Regions(pub [Region; 6]);
+
+impl Regions {
+    /// Base of the page table roots.
+    pub fn ttbs(&self) -> u64 {
+        self.0[0].start
+    }
+
+    /// Base of the handoff structure.
+    pub fn handoff(&self) -> u64 {
+        self.0[2].start
+    }
+
+    /// Takes `NAME=START,SIZE`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn add(&mut self, text: &str) -> Result<(), String> {
+        let bad = || format!("{text:?} is no region: NAME=START,SIZE");
+        let (name, place) = text.split_once('=').ok_or_else(bad)?;
+        let (start, size) = place.split_once(',').ok_or_else(bad)?;
+        let index = REGIONS
+            .iter()
+            .position(|(known, _)| *known == name)
+            .ok_or_else(|| format!("{name:?} is no region that the AGX has"))?;
+        self.0[index] = Region {
+            start: number(start).ok_or_else(bad)?,
+            size: number(size).ok_or_else(bad)?,
+        };
+        Ok(())
+    }
+
+    /// The name of a region that was not given.
+    pub fn missing(&self) -> Option<&'static str> {
+        let missing = self.0.iter().position(|r| r.size == 0)?;
+        Some(REGIONS[missing].0)
+    }
+}
+
+/// A number, decimal or hexadecimal.
+fn number(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+/// Something that goes wrong around the firmware.
+///
+/// | rule | effect |
+/// |---|---|
+/// | `no-handoff` | the coprocessor does not answer the handoff |
+/// | `no-hello` | it answers that, but RTKit does not greet |
+/// | `crash-boot` | RTKit crashes as soon as it can say so |
+/// | `drop-irq:N` | the Nth interrupt of the mailbox is lost |
+/// | `abi:X.Y.Z` | the device tree names this firmware interface |
+/// | `no-region:NAME` | the device tree does not name this memory region |
+/// | `empty-region:NAME` | the boot loader leaves this region empty |
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// `no-handoff`
+    NoHandoff,
+    /// `no-hello`
+    NoHello,
+    /// `crash-boot`
+    CrashBoot,
+    /// `drop-irq:N`
+    DropIrq(u64),
+    /// `abi:X.Y.Z`
+    Abi([u32; 3]),
+    /// `no-region:NAME`: index in [`REGIONS`]
+    NoRegion(usize),
+    /// `empty-region:NAME`: index in [`REGIONS`]
+    EmptyRegion(usize),
+}
+
+/// Not a rule of this list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadTrouble(String);
+
+impl fmt::Display for BadTrouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is no fault rule", self.0)
+    }
+}
+
+impl std::error::Error for BadTrouble {}
+
+impl FromStr for Trouble {
+    type Err = BadTrouble;
+
+    fn from_str(text: &str) -> Result<Self, BadTrouble> {
+        let bad = || BadTrouble(text.to_owned());
+        let (name, argument) = text.split_once(':').unwrap_or((text, ""));
+        let region = || {
+            REGIONS
+                .iter()
+                .position(|(known, short)| [*known, *short].contains(&argument))
+                .ok_or_else(bad)
+        };
+        match (name, argument) {
+            ("no-handoff", "") => Ok(Self::NoHandoff),
+            ("no-hello", "") => Ok(Self::NoHello),
+            ("crash-boot", "") => Ok(Self::CrashBoot),
+            ("drop-irq", n) => match n.parse() {
+                Ok(n) if n > 0 => Ok(Self::DropIrq(n)),
+                _ => Err(bad()),
+            },
+            ("abi", version) => {
+                let parts: Result<Vec<u32>, _> = version.split('.').map(str::parse).collect();
+                let abi = parts.map_err(|_| bad())?.try_into().map_err(|_| bad())?;
+                Ok(Self::Abi(abi))
+            }
+            ("no-region", _) => region().map(Self::NoRegion),
+            ("empty-region", _) => region().map(Self::EmptyRegion),
+            _ => Err(bad()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions() {
+        let mut r = Regions::default();
+        assert_eq!(r.missing(), Some("uat-ttbs"));
+        r.add("uat-ttbs=0xbfffc000,16384").unwrap();
+        assert_eq!(r.ttbs(), 0xbfff_c000);
+        assert_eq!(r.missing(), Some("uat-pagetables"));
+        assert!(r.add("ttbs=1,2").is_err());
+        assert!(r.add("globals=1").is_err());
+        assert!(r.add("globals=1,x").is_err());
+    }
+
+    #[test]
+    fn rules() {
+        for (text, rule) in [
+            ("no-hello", Trouble::NoHello),
+            ("no-handoff", Trouble::NoHandoff),
+            ("crash-boot", Trouble::CrashBoot),
+            ("drop-irq:3", Trouble::DropIrq(3)),
+            ("abi:12.3.1", Trouble::Abi([12, 3, 1])),
+            ("no-region:ttbs", Trouble::NoRegion(0)),
+            ("empty-region:globals", Trouble::EmptyRegion(5)),
+        ] {
+            assert_eq!(text.parse(), Ok(rule), "{text}");
+        }
+        for text in ["", "no-hello:1", "drop-irq", "drop-irq:0", "abi:12.3", "no-region:x"] {
+            assert!(text.parse::<Trouble>().is_err(), "{text}");
+        }
+    }
+}

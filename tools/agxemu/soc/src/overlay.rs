@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The device tree of the AGX, as an overlay that the guest applies below the PCI function.
+//!
+//! Child addresses of the function's node are {BAR, offset}; the bus in between has plain 32-bit
+//! addresses, so that the devices on it look as they do on a Mac.
+
+use crate::device::{ASC_SIZE, BAR_ASC, BAR_SGX, MAILBOX, MAILBOX_SIZE, SGX_SIZE};
+use crate::fdt::Node;
+use crate::options::{Regions, REGIONS};
+
+/// Where the blocks are on the bus.
+const ASC_AT: u32 = 0;
+const SGX_AT: u32 = 0x100_0000;
+
+/// Interrupts of the function: the vectors of its MSI capability.
+pub const VECTOR_RECEIVE_NOT_EMPTY: u32 = 0;
+/// The host's FIFO towards the coprocessor has become empty.
+pub const VECTOR_SEND_EMPTY: u32 = 1;
+const VECTOR_SEND_NOT_EMPTY: u32 = 2;
+const VECTOR_RECEIVE_EMPTY: u32 = 3;
+
+const PHANDLE_MAILBOX: u32 = 1;
+const PHANDLE_REGIONS: u32 = 2;
+
+/// The overlay, for firmware interface `abi`, without region `omit` if there is one.
+pub fn build(regions: &Regions, abi: [u32; 3], omit: Option<usize>) -> Vec<u8> {
+    let mailbox = Node::new(format!("mbox@{MAILBOX:x}"))
+        .strings("compatible", &["apple,t8103-asc-mailbox", "apple,asc-mailbox-v4"])
+        .cells("reg", &[ASC_AT + MAILBOX as u32, MAILBOX_SIZE as u32])
+        .cells(
+            "interrupts",
+            &[
+                VECTOR_SEND_EMPTY,
+                VECTOR_SEND_NOT_EMPTY,
+                VECTOR_RECEIVE_EMPTY,
+                VECTOR_RECEIVE_NOT_EMPTY,
+            ],
+        )
+        .strings(
+            "interrupt-names",
+            &["send-empty", "send-not-empty", "recv-empty", "recv-not-empty"],
+        )
+        .cells("#mbox-cells", &[0])
+        .cells("phandle", &[PHANDLE_MAILBOX]);
+
+    let named: Vec<usize> = (0..REGIONS.len()).filter(|i| Some(*i) != omit).collect();
+    let phandles: Vec<u32> = named.iter().map(|&i| PHANDLE_REGIONS + i as u32).collect();
+    let names: Vec<&str> = named.iter().map(|&i| REGIONS[i].1).collect();
+    let gpu = Node::new(format!("gpu@{ASC_AT:x}"))
+        .strings("compatible", &["apple,agx-g13g"])
+        .cells("reg", &[ASC_AT, ASC_SIZE as u32, SGX_AT, SGX_SIZE as u32])
+        .strings("reg-names", &["asc", "sgx"])
+        .cells("mboxes", &[PHANDLE_MAILBOX])
+        .cells("memory-region", &phandles)
+        .strings("memory-region-names", &names)
+        .cells("apple,firmware-abi", &abi);
+
+    let bus = Node::new("agx-bus")
+        .strings("compatible", &["simple-bus"])
+        .cells("#address-cells", &[1])
+        .cells("#size-cells", &[1])
+        .cells(
+            "ranges",
+            &[
+                [ASC_AT, BAR_ASC, 0, 0, ASC_SIZE as u32],
+                [SGX_AT, BAR_SGX, 0, 0, SGX_SIZE as u32],
+            ]
+            .concat(),
+        )
+        .child(mailbox)
+        .child(gpu);
+
+    // Found by name among the regions of the boot tree.
+    let mut memory = Node::new("memory-regions");
+    for (i, region) in regions.0.iter().enumerate() {
+        let name = format!("{}@{:x}", REGIONS[i].0, region.start);
+        memory = memory.child(Node::new(name).cells("phandle", &[PHANDLE_REGIONS + i as u32]));
+    }
+
+    // Which cells are phandles, so that they can be renumbered.
+    let each: Vec<u32> = (0..named.len() as u32).map(|i| i * 4).collect();
+    let fixups = Node::new("__local_fixups__").child(
+        Node::new("fragment@0").child(
+            Node::new("__overlay__").child(
+                Node::new("agx-bus").child(
+                    Node::new(format!("gpu@{ASC_AT:x}"))
+                        .cells("mboxes", &[0])
+                        .cells("memory-region", &each),
+                ),
+            ),
+        ),
+    );
+
+    let overlay = Node::new("__overlay__").child(bus).child(memory);
+    let fragment = Node::new("fragment@0")
+        .strings("target-path", &[""])
+        .child(overlay);
+    Node::new("").child(fragment).child(fixups).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fits_the_boot_page_and_names_all() {
+        let mut regions = Regions::default();
+        for (i, (name, _)) in REGIONS.iter().enumerate() {
+            regions.add(&format!("{name}={:#x},0x4000", 0xbf00_0000 + i * 0x1_0000)).unwrap();
+        }
+        let blob = build(&regions, [13, 5, 0], None);
+        assert!(blob.len() < 0x1_0000 && blob.len() % 4 == 0);
+        let has = |text: &[u8]| blob.windows(text.len()).any(|w| w == text);
+        assert!(has(b"uat-ttbs@bf000000\0") && has(b"globals@bf050000\0"));
+        assert!(has(b"apple,agx-g13g\0") && has(b"hw-cal-b\0globals\0"));
+
+        let blob = build(&regions, [13, 5, 0], Some(2));
+        let has = |text: &[u8]| blob.windows(text.len()).any(|w| w == text);
+        assert!(has(b"ttbs\0pagetables\0hw-cal-a\0"));
+    }
+}

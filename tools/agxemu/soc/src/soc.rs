@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! All that firmware thread and register accesses share.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use agx_abi::uat::Handoff;
+use agx_abi::{Field, Value};
+use agxemu_firmware::machine::{Level, Machine, Mapping, OutsideRam, Page, Role};
+use agxemu_gpu::fault::AccessError;
+
+use crate::boot;
+use crate::mailbox::{Edges, Mailbox};
+use crate::options::Regions;
+use crate::overlay::{VECTOR_RECEIVE_NOT_EMPTY, VECTOR_SEND_EMPTY};
+use crate::ram::Ram;
+use crate::uat::Uat;
+
+/// Interrupt lines to the host.
+pub trait Lines: Send + Sync {
+    /// An edge on `vector`.
+    fn pulse(&self, vector: u32);
+}
+
+/// Ticks of the timer in a microsecond.
+const TICKS_PER_US: u64 = 24;
+/// How long the host may hold the handoff lock.
+const LOCK_LIMIT: Duration = Duration::from_secs(1);
+
+/// What the firmware thread has to know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Signal {
+    /// Counts resets: a thread that was started before the last one is to end.
+    pub generation: u64,
+    /// The CPU was started since then.
+    pub running: bool,
+    /// Something is to be done.
+    pub work: bool,
+    /// The emulator ends.
+    pub quit: bool,
+}
+
+/// The system on chip.
+pub struct Soc {
+    /// The guest's memory.
+    pub ram: Ram,
+    regions: Regions,
+    empty_region: Option<usize>,
+    mailbox: Mutex<Mailbox>,
+    lines: Box<dyn Lines>,
+    /// Interrupts so far, and which of them is not to arrive.
+    interrupts: AtomicU64,
+    lost_interrupt: Option<u64>,
+    fault_info: AtomicU64,
+    booted: AtomicBool,
+    signal: Mutex<Signal>,
+    changed: Condvar,
+    start: Instant,
+    log: Mutex<Box<dyn Write + Send>>,
+}
+
+impl Soc {
+    /// A system whose regions the boot loader has yet to fill.
+    pub fn new(
+        regions: Regions,
+        empty_region: Option<usize>,
+        lost_interrupt: Option<u64>,
+        lines: Box<dyn Lines>,
+        log: Box<dyn Write + Send>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            ram: Ram::default(),
+            regions,
+            empty_region,
+            mailbox: Mutex::default(),
+            lines,
+            interrupts: AtomicU64::new(0),
+            lost_interrupt,
+            fault_info: AtomicU64::new(0),
+            booted: AtomicBool::new(false),
+            signal: Mutex::default(),
+            changed: Condvar::new(),
+            start: Instant::now(),
+            log: Mutex::new(log),
+        })
+    }
+
+    /// Memory has come or gone. Once all regions are there the boot loader does its part.
+    pub fn memory_changed(&self) {
+        if !boot::is_ready(&self.ram, &self.regions) {
+            self.booted.store(false, Ordering::Relaxed);
+        } else if !self.booted.swap(true, Ordering::Relaxed) {
+            self.run_boot_loader();
+        }
+    }
+
+    fn run_boot_loader(&self) {
+        match boot::write(&self.ram, &self.regions, self.empty_region) {
+            Ok(()) => self.note(Level::Info, "boot loader: regions written"),
+            Err(e) => self.note(Level::Warn, &format!("boot loader: {:#x} is no RAM", e.0)),
+        }
+    }
+
+    /// Everything as at power-on.
+    pub fn reset(&self) {
+        self.update(|s| {
+            *s = Signal {
+                generation: s.generation + 1,
+                quit: s.quit,
+                ..Signal::default()
+            };
+        });
+        *lock(&self.mailbox) = Mailbox::default();
+        self.fault_info.store(0, Ordering::Relaxed);
+        if self.booted.load(Ordering::Relaxed) {
+            self.run_boot_loader();
+        }
+    }
+
+    /// The host sets the run bit.
+    pub fn start_cpu(&self) {
+        self.note(Level::Info, "coprocessor started");
+        self.update(|s| {
+            s.running = true;
+            s.work = true;
+        });
+    }
+
+    /// There is something to do for the firmware thread.
+    pub fn work(&self) {
+        self.update(|s| s.work = true);
+    }
+
+    /// The emulator ends.
+    pub fn quit(&self) {
+        self.update(|s| s.quit = true);
+    }
+
+    fn update(&self, f: impl FnOnce(&mut Signal)) {
+        f(&mut lock(&self.signal));
+        self.changed.notify_all();
+    }
+
+    /// Waits until there is work, a reset since `generation`, or `limit` is over. Takes the work.
+    pub fn wait(&self, generation: u64, limit: Option<Duration>) -> Signal {
+        let mut signal = lock(&self.signal);
+        let deadline = limit.map(|limit| Instant::now() + limit);
+        while !signal.quit && signal.generation == generation && !(signal.running && signal.work) {
+            let left = match deadline {
+                None => Duration::from_secs(3600),
+                Some(deadline) => match deadline.checked_duration_since(Instant::now()) {
+                    Some(left) => left,
+                    None => break,
+                },
+            };
+            let (guard, _) = self
+                .changed
+                .wait_timeout(signal, left)
+                .unwrap_or_else(|e| e.into_inner());
+            signal = guard;
+        }
+        let taken = *signal;
+        signal.work = false;
+        taken
+    }
+
+    /// The signal as it is.
+    pub fn signal(&self) -> Signal {
+        *lock(&self.signal)
+    }
+
+    /// Does something with the mailbox.
+    pub fn mailbox<R>(&self, f: impl FnOnce(&mut Mailbox) -> R) -> R {
+        f(&mut lock(&self.mailbox))
+    }
+
+    /// Drives the lines after something was done with the mailbox.
+    pub fn edges(&self, edges: Edges) {
+        if edges.receive {
+            self.interrupt(VECTOR_RECEIVE_NOT_EMPTY);
+        }
+        if edges.send_empty {
+            self.interrupt(VECTOR_SEND_EMPTY);
+        }
+    }
+
+    fn interrupt(&self, vector: u32) {
+        let n = self.interrupts.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.lost_interrupt == Some(n) {
+            self.note(Level::Info, &format!("interrupt {n} is lost, as scripted"));
+        } else {
+            self.lines.pulse(vector);
+        }
+    }
+
+    /// The host can take interrupts now: lines that are active already are seen.
+    pub fn lines_connected(&self) {
+        if !self.mailbox(|m| m.is_receive_empty()) {
+            self.lines.pulse(VECTOR_RECEIVE_NOT_EMPTY);
+        }
+    }
+
+    /// Interrupts so far.
+    pub fn interrupts(&self) -> u64 {
+        self.interrupts.load(Ordering::Relaxed)
+    }
+
+    /// The fault information register.
+    pub fn fault_info(&self) -> u64 {
+        self.fault_info.load(Ordering::Relaxed)
+    }
+
+    /// Adds a line to the log.
+    pub fn note(&self, level: Level, line: &str) {
+        let ms = self.start.elapsed().as_millis();
+        let mark = match level {
+            Level::Debug => "debug",
+            Level::Info => "info ",
+            Level::Warn => "WARN ",
+        };
+        // A log that cannot be written is no reason to stop the guest.
+        let _ = writeln!(lock(&self.log), "[{ms:>8}] {mark} {line}");
+    }
+
+    fn uat(&self) -> Uat<'_> {
+        Uat {
+            ram: &self.ram,
+            ttbs: self.regions.ttbs(),
+        }
+    }
+
+    fn handoff_at<T: Value>(&self, field: Field<Handoff, T>) -> u64 {
+        self.regions.handoff() + field.offset() as u64
+    }
+
+    /// Answers the handoff if the host has said that it is there. Returns whether it has.
+    ///
+    /// # Errors
+    ///
+    /// As [`Machine::select_context`].
+    pub fn answer_handoff(&self) -> Result<bool, String> {
+        let outside = |e: OutsideRam| format!("handoff at {:#x} is no RAM", e.0);
+        let ap = self.ram.load_u64(self.handoff_at(Handoff::MAGIC_AP));
+        if ap.map_err(outside)? != Handoff::MAGIC {
+            return Ok(false);
+        }
+        self.locked(|| {
+            self.ram
+                .store_u64(self.handoff_at(Handoff::MAGIC_FW), Handoff::MAGIC)
+        })?
+        .map_err(outside)?;
+        Ok(true)
+    }
+
+    /// Runs `f` with the handoff lock held: the mirror image of the host's side.
+    fn locked<R>(&self, f: impl FnOnce() -> R) -> Result<R, String> {
+        let outside = |e: OutsideRam| format!("handoff at {:#x} is no RAM", e.0);
+        let ours = self.handoff_at(Handoff::LOCK_FW);
+        let theirs = self.handoff_at(Handoff::LOCK_AP);
+        let turn = self.handoff_at(Handoff::TURN);
+        let deadline = Instant::now() + LOCK_LIMIT;
+        let pause = || {
+            std::thread::yield_now();
+            if Instant::now() > deadline {
+                let _ = self.ram.store_u8(ours, 0);
+                return Err("the host does not give back the handoff lock".to_owned());
+            }
+            Ok(())
+        };
+
+        self.ram.store_u8(ours, 1).map_err(outside)?;
+        while self.ram.load_u8(theirs).map_err(outside)? != 0 {
+            if self.ram.load_u32(turn).map_err(outside)? == 0 {
+                self.ram.store_u8(ours, 0).map_err(outside)?;
+                while self.ram.load_u32(turn).map_err(outside)? == 0
+                    && self.ram.load_u8(theirs).map_err(outside)? != 0
+                {
+                    pause()?;
+                }
+                self.ram.store_u8(ours, 1).map_err(outside)?;
+            }
+            pause()?;
+        }
+        let result = f();
+        self.ram.store_u32(turn, 0).map_err(outside)?;
+        self.ram.store_u8(ours, 0).map_err(outside)?;
+        Ok(result)
+    }
+}
+
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+impl Machine for Soc {
+    fn translate(&self, slot: u8, va: u64, role: Role, write: bool) -> Result<Page, AccessError> {
+        self.uat().translate(slot, va, role, write)
+    }
+
+    fn entry(&self, slot: u8, va: u64) -> Option<Page> {
+        self.uat().walk(slot, va).ok()
+    }
+
+    fn mappings(&self, slot: u8) -> Vec<Mapping> {
+        self.uat().mappings(slot)
+    }
+
+    fn ttbs(&self, slot: u8) -> (u64, u64) {
+        self.uat().roots(slot)
+    }
+
+    fn select_context(&self, slot: u8) -> Result<(), String> {
+        let at = self.handoff_at(Handoff::CUR_SLOT);
+        self.locked(|| self.ram.store_u32(at, u32::from(slot)))?
+            .map_err(|e| format!("handoff at {:#x} is no RAM", e.0))
+    }
+
+    fn read_phys(&self, pa: u64, buf: &mut [u8]) -> Result<(), OutsideRam> {
+        self.ram.read(pa, buf)
+    }
+
+    fn write_phys(&self, pa: u64, bytes: &[u8]) -> Result<(), OutsideRam> {
+        self.ram.write(pa, bytes)
+    }
+
+    fn load_u32(&self, pa: u64) -> Result<u32, OutsideRam> {
+        self.ram.load_u32(pa)
+    }
+
+    fn store_u32(&self, pa: u64, value: u32) -> Result<(), OutsideRam> {
+        self.ram.store_u32(pa, value)
+    }
+
+    fn handoff(&self) -> u64 {
+        self.regions.handoff()
+    }
+
+    fn ttbs_base(&self) -> u64 {
+        self.regions.ttbs()
+    }
+
+    fn send(&self, endpoint: u8, message: u64) {
+        let edges = self.mailbox(|m| m.firmware_send((message, endpoint)));
+        self.edges(edges);
+    }
+
+    fn ticks(&self) -> u64 {
+        self.start.elapsed().as_nanos() as u64 * TICKS_PER_US / 1000
+    }
+
+    fn set_fault_info(&self, value: u64) {
+        self.fault_info.store(value, Ordering::Relaxed);
+    }
+
+    fn log(&self, level: Level, line: &str) {
+        self.note(level, line);
+    }
+}
