@@ -146,7 +146,10 @@ mod tests {
         assert_eq!(error("--socket s"), "--region uat-ttbs=… is missing");
         assert_eq!(error("--socket"), "--socket needs a value");
         assert_eq!(error("--fault x"), "\"x\" is no fault rule");
-        assert_eq!(error("--chip t8112"), "chip \"t8112\" is not emulated, only t8103");
+        assert_eq!(
+            error("--chip t8112"),
+            "chip \"t8112\" is not emulated, only t8103"
+        );
         assert_eq!(error("-v"), "unknown option -v");
     }
 }

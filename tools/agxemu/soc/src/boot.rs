@@ -201,7 +201,8 @@ mod tests {
         assert!(is_ready(&ram, &regions));
         write(&ram, &regions, Some(5)).unwrap();
         let field = |region: usize, offset: usize| {
-            ram.load_u32(regions.0[region].start + offset as u64).unwrap()
+            ram.load_u32(regions.0[region].start + offset as u64)
+                .unwrap()
         };
         assert_eq!(field(4, HwDataB::CHIP_ID.offset()), 0x8103);
         assert_eq!(field(4, HwDataB::UAT_TTB_BASE.offset()), 0x8000_0000);

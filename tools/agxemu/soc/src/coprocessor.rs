@@ -212,9 +212,11 @@ impl<'a> Life<'a> {
             return;
         }
         self.dead = true;
-        self.soc.note(Level::Warn, &format!("coprocessor crashed: {reason}"));
+        self.soc
+            .note(Level::Warn, &format!("coprocessor crashed: {reason}"));
         let Some(notification) = self.rtkit.crash() else {
-            self.soc.note(Level::Warn, "the host has given no crash log buffer");
+            self.soc
+                .note(Level::Warn, "the host has given no crash log buffer");
             return;
         };
         let log = crashlog::build(reason, self.soc.ticks());

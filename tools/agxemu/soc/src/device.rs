@@ -184,8 +184,10 @@ impl Device {
                 if self.soc.mailbox(|m| m.host_send(value)) {
                     self.soc.work();
                 } else {
-                    self.soc
-                        .note(Level::Warn, "the host sent into a full mailbox: message lost");
+                    self.soc.note(
+                        Level::Warn,
+                        "the host sent into a full mailbox: message lost",
+                    );
                 }
             }
             (BAR_ASC, _) => self.unknown("write to", "asc", offset),

@@ -46,10 +46,7 @@ impl Node {
 
     /// With a property of strings.
     pub fn strings(self, name: &str, strings: &[&str]) -> Self {
-        let value = strings
-            .iter()
-            .flat_map(|s| s.bytes().chain([0]))
-            .collect();
+        let value = strings.iter().flat_map(|s| s.bytes().chain([0])).collect();
         self.with(name, value)
     }
 
@@ -144,7 +141,11 @@ mod tests {
 
     #[test]
     fn smallest_tree() {
-        let tree = Node::new("").child(Node::new("a@1").cells("reg", &[1]).strings("s", &["xy", "z"]));
+        let tree = Node::new("").child(
+            Node::new("a@1")
+                .cells("reg", &[1])
+                .strings("s", &["xy", "z"]),
+        );
         let blob = tree.flatten();
         let word = |at: usize| u32::from_be_bytes(blob[at..at + 4].try_into().unwrap());
         assert_eq!((word(0), word(4) as usize), (MAGIC, blob.len()));

@@ -134,7 +134,13 @@ mod tests {
             assert!(m.host_send(0x20));
             m.host_sees_full()
         };
-        assert!((0..DEPTH as u64).map(&mut send).take_while(|full| !full).count() == DEPTH - 1);
+        assert!(
+            (0..DEPTH as u64)
+                .map(&mut send)
+                .take_while(|full| !full)
+                .count()
+                == DEPTH - 1
+        );
         m.host_payload(99);
         assert!(!m.host_send(0x20));
         assert_eq!(m.overruns(), 1);

@@ -176,7 +176,14 @@ mod tests {
         ] {
             assert_eq!(text.parse(), Ok(rule), "{text}");
         }
-        for text in ["", "no-hello:1", "drop-irq", "drop-irq:0", "abi:12.3", "no-region:x"] {
+        for text in [
+            "",
+            "no-hello:1",
+            "drop-irq",
+            "drop-irq:0",
+            "abi:12.3",
+            "no-region:x",
+        ] {
             assert!(text.parse::<Trouble>().is_err(), "{text}");
         }
     }

@@ -26,7 +26,10 @@ const PHANDLE_REGIONS: u32 = 2;
 /// The overlay, for firmware interface `abi`, without region `omit` if there is one.
 pub fn build(regions: &Regions, abi: [u32; 3], omit: Option<usize>) -> Vec<u8> {
     let mailbox = Node::new(format!("mbox@{MAILBOX:x}"))
-        .strings("compatible", &["apple,t8103-asc-mailbox", "apple,asc-mailbox-v4"])
+        .strings(
+            "compatible",
+            &["apple,t8103-asc-mailbox", "apple,asc-mailbox-v4"],
+        )
         .cells("reg", &[ASC_AT + MAILBOX as u32, MAILBOX_SIZE as u32])
         .cells(
             "interrupts",
@@ -39,7 +42,12 @@ pub fn build(regions: &Regions, abi: [u32; 3], omit: Option<usize>) -> Vec<u8> {
         )
         .strings(
             "interrupt-names",
-            &["send-empty", "send-not-empty", "recv-empty", "recv-not-empty"],
+            &[
+                "send-empty",
+                "send-not-empty",
+                "recv-empty",
+                "recv-not-empty",
+            ],
         )
         .cells("#mbox-cells", &[0])
         .cells("phandle", &[PHANDLE_MAILBOX]);
@@ -107,7 +115,9 @@ mod tests {
     fn fits_the_boot_page_and_names_all() {
         let mut regions = Regions::default();
         for (i, (name, _)) in REGIONS.iter().enumerate() {
-            regions.add(&format!("{name}={:#x},0x4000", 0xbf00_0000 + i * 0x1_0000)).unwrap();
+            regions
+                .add(&format!("{name}={:#x},0x4000", 0xbf00_0000 + i * 0x1_0000))
+                .unwrap();
         }
         let blob = build(&regions, [13, 5, 0], None);
         assert!(blob.len() < 0x1_0000 && blob.len() % 4 == 0);

@@ -166,7 +166,10 @@ mod tests {
         ram.map(0x4000_0000, Arc::new(Anonymous::new(2)));
         assert_eq!(ram.write(0x4000_7ffc, &[1, 2, 3, 4]), Ok(()));
         assert_eq!(ram.load_u32(0x4000_7ffc), Ok(0x0403_0201));
-        assert_eq!(ram.write(0x4000_7ffd, &[0; 4]), Err(OutsideRam(0x4000_8000)));
+        assert_eq!(
+            ram.write(0x4000_7ffd, &[0; 4]),
+            Err(OutsideRam(0x4000_8000))
+        );
         assert_eq!(ram.load_u64(0x3fff_fff8), Err(OutsideRam(0x3fff_fff8)));
         assert_eq!(ram.load_u32(0x4000_0002), Err(OutsideRam(0x4000_0002)));
         assert!(ram.contains(0x4000_0000, 0x8000) && !ram.contains(0x4000_0000, 0x8001));

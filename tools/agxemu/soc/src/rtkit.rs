@@ -167,12 +167,12 @@ impl Rtkit {
     pub fn message(&mut self, (message, ep): Message) -> Result<Vec<Action>, String> {
         match ep {
             MANAGEMENT => self.management(message),
-            _ if self.stage != Stage::Up => {
-                Err(format!("message {message:#x} on endpoint {ep:#x} before the end of the map"))
-            }
-            _ if !self.is_started(ep) => {
-                Err(format!("message {message:#x} on endpoint {ep:#x}, which was not started"))
-            }
+            _ if self.stage != Stage::Up => Err(format!(
+                "message {message:#x} on endpoint {ep:#x} before the end of the map"
+            )),
+            _ if !self.is_started(ep) => Err(format!(
+                "message {message:#x} on endpoint {ep:#x}, which was not started"
+            )),
             CRASHLOG => {
                 self.crashlog = Some(buffer(message, CRASHLOG_SIZE)?);
                 Ok(vec![])
@@ -224,10 +224,7 @@ impl Rtkit {
                     return Err(format!("power state {state:#x} while the host is on"));
                 }
                 self.stage = Stage::Asleep;
-                Ok(vec![
-                    Action::Slept,
-                    send(management::IOP_POWER_ACK, state),
-                ])
+                Ok(vec![Action::Slept, send(management::IOP_POWER_ACK, state)])
             }
             (management::SET_IOP_POWER, Stage::Asleep) if state == power::INIT => {
                 let hello = self.start();
@@ -246,10 +243,15 @@ impl Rtkit {
             .get(usize::from(ep) / 32)
             .is_some_and(|map| map >> (ep % 32) & 1 != 0);
         if !announced || message & 2 == 0 {
-            return Err(format!("endpoint {ep:#x} cannot be started by {message:#x}"));
+            return Err(format!(
+                "endpoint {ep:#x} cannot be started by {message:#x}"
+            ));
         }
         if ep >= 0x20 && self.host != power::ON {
-            return Err(format!("endpoint {ep:#x} started in host power state {:#x}", self.host));
+            return Err(format!(
+                "endpoint {ep:#x} started in host power state {:#x}",
+                self.host
+            ));
         }
         self.started[usize::from(ep) / 64] |= 1 << (ep % 64);
         let request = |size: u64| Action::Send((of_type(BUFFER, size / 0x1000 << 44), ep));
@@ -286,7 +288,9 @@ fn buffer(message: u64, wanted: u64) -> Result<Buffer, String> {
         size: bits(message, 51, 44) * 0x1000,
     };
     if kind(message) != BUFFER || buffer.va == 0 || buffer.size < wanted {
-        return Err(format!("{message:#x} does not give a buffer of {wanted:#x} bytes"));
+        return Err(format!(
+            "{message:#x} does not give a buffer of {wanted:#x} bytes"
+        ));
     }
     Ok(buffer)
 }
@@ -347,7 +351,10 @@ mod tests {
         boot(&mut r);
         r.message((0x00b0_0000_0000_0010, 0)).unwrap();
         let slept = r.message((0x0060_0000_0000_0001, 0)).unwrap();
-        assert_eq!(slept, [Action::Slept, Action::Send((0x0070_0000_0000_0001, 0))]);
+        assert_eq!(
+            slept,
+            [Action::Slept, Action::Send((0x0070_0000_0000_0001, 0))]
+        );
         assert!(r.message((0x0081_0000_0000_0000, 0x20)).is_err());
         let woken = r.message((0x0060_0000_0000_0220, 0)).unwrap();
         assert_eq!(woken, [Action::Send((0x0010_0000_000c_000b, 0))]);
