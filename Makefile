@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# "make help" lists what can be made. The modules themselves are described in Kbuild.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint shell modules modules_install clean
+
+VM := tools/vm/vm
+
+help:
+	@echo 'make run                     boot a VM with an emulated M1 GPU and run the main job on it'
+	@echo 'make test                    all tests, on the host and in VMs'
+	@echo 'make lint                    formatting, clippy, licence headers, shell scripts'
+	@echo 'make shell                   a shell in the VM, driver loaded'
+	@echo 'make modules KDIR=DIR        build the modules for the configured kernel tree DIR'
+	@echo 'make modules_install KDIR=DIR'
+	@echo 'make clean                   remove what was built in the checkout; the cache stays'
+	@echo
+	@echo 'Heavy things (toolchain, kernels, guest) are built once and kept in $$ASAHI_CACHE,'
+	@echo 'by default ~/.cache/asahi-async. ASAHI_MIRROR overrides the Debian mirror, ASAHI_JOBS the'
+	@echo 'number of parallel jobs. tools/vm/vm runs any command in the VM.'
+
+run:
+	@tools/vm/run
+
+test:
+	@tools/tests/run
+
+lint:
+	@tools/tests/lint
+
+shell:
+	@$(VM) shell
+
+modules modules_install:
+	@tools/vm/modules "$(KDIR)" $@
+
+clean:
+	rm -rf build rust/target tools/agxemu/target

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# The UAPI tests, one machine for each group.
+# shellcheck disable=SC2154
+for group in params vm gem queue submit submit-errors teardown; do
+	guest_tap "uapi-$group" --share "$programs" -- /mnt/share/uapi "$group"
+done

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# What is built from this repository. Make and cargo know by themselves what has to be done anew.
+
+# vendor ROOT: the crates from the registry that the modules are made of, as Cargo.lock pins them.
+vendor() {
+	local dir=$REPO/build/vendor key
+	key=$(hash_of "$REPO/rust/Cargo.lock")
+	[ "$(cat "$dir/.key" 2>/dev/null)" != "$key" ] || return 0
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	in_root "$1" cargo vendor --quiet --locked --versioned-dirs \
+		--manifest-path "$REPO/rust/Cargo.toml" "$dir" >/dev/null
+	printf '%s\n' "$key" >"$dir/.key"
+}
+
+# modules FLAVOUR [ARGUMENT…]: builds the modules, and prints where they are.
+modules() {
+	local flavour=$1 root kernel out
+	shift
+	root=$(toolchain)
+	kernel=$(kernel "$flavour")
+	out=$REPO/build/modules-$flavour
+	mkdir -p "$out"
+	vendor "$root"
+	in_root "$root" make -C "$kernel/build" LLVM=1 ARCH=arm64 M="$REPO" MO="$out" -j"$JOBS" \
+		AGXEMU_BRIDGE=1 "$@" modules >"$out/log" 2>&1 || {
+		say "error: the modules do not build. From $out/log:"
+		grep -E -A8 '^(error|.*error:)' "$out/log" | head -n 40 >&2 || tail -n 20 "$out/log" >&2
+		exit 1
+	}
+	printf '%s\n' "$out"
+}
+
+# The emulator's program.
+emulator() {
+	local root target=$CACHE/target/agxemu
+	root=$(toolchain)
+	mkdir -p "$target"
+	(
+		cd "$REPO/tools/agxemu"
+		in_root "$root" cargo build --quiet --release --locked --target-dir "$target" >&2
+	) || die "the emulator does not build"
+	printf '%s\n' "$target/release/agxemu"
+}
+
+# Programs for the guest: every directory of tools/tests with a Makefile.
+guest_programs() {
+	local root sysroot kernel out=$REPO/build/guest dir
+	root=$(toolchain)
+	sysroot=$(sysroot)
+	kernel=$(kernel plain)
+	mkdir -p "$out"
+	for dir in "$REPO"/tools/tests/*/Makefile; do
+		dir=$(dirname "$dir")
+		in_root "$root" make -s -C "$dir" OUT="$out" UAPI_HEADERS="$kernel/headers/include" \
+			CC="clang --target=aarch64-linux-gnu --sysroot=$sysroot -fuse-ld=lld" >&2 ||
+			die "$dir does not build"
+	done
+	printf '%s\n' "$out"
+}

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# Shared by all parts of the rig: where things are, what is printed, and steps that are done once.
+
+set -euo pipefail
+
+REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
+CACHE=${ASAHI_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/asahi-async}
+JOBS=${ASAHI_JOBS:-$(nproc)}
+
+say() {
+	printf '%s\n' "$*" >&2
+}
+
+die() {
+	say "error: $*"
+	exit 1
+}
+
+# hash FILE-OR-TEXT…: one short hash of files' contents and of words.
+hash_of() {
+	local input
+	for input in "$@"; do
+		if [ -f "$input" ]; then
+			cat "$input"
+		else
+			printf '%s\0' "$input"
+		fi
+	done | sha256sum | cut -c1-16
+}
+
+clock() {
+	printf '%d:%02d' $((SECONDS / 60)) $((SECONDS % 60))
+}
+
+# Counts lines of a log that match a pattern, while a command fills it, and shows how far that is.
+watch_log() {
+	local name=$1 log=$2 pattern=$3 total=$4 pid=$5 count last=
+	SECONDS=0
+	while kill -0 "$pid" 2>/dev/null; do
+		count=$(grep -cE "$pattern" "$log" 2>/dev/null || true)
+		[ "${count:-0}" -le "$total" ] || count=$total
+		if [ "$count" != "$last" ] || [ $((SECONDS % 20)) = 0 ]; then
+			say "  $name: $((count * 100 / total)) % ($count of about $total), $(clock)"
+			last=$count
+		fi
+		# Ends early with the command: there is no event for a line in a file.
+		timeout 5 tail --pid="$pid" -f /dev/null || true
+	done
+}
+
+# logged NAME LOG PATTERN TOTAL COMMAND…: runs a long command with its output in a log.
+logged() {
+	local name=$1 log=$2 pattern=$3 total=$4 pid
+	shift 4
+	mkdir -p "$(dirname "$log")"
+	"$@" >>"$log" 2>&1 </dev/null &
+	pid=$!
+	watch_log "$name" "$log" "$pattern" "$total" "$pid"
+	if ! wait "$pid"; then
+		say "error: $name failed. The end of its log, $log:"
+		tail -n 15 "$log" >&2
+		exit 1
+	fi
+}
+
+# step NAME KEY FUNCTION: does FUNCTION DIR once for each KEY, and prints DIR. What a step that was cut
+# off had done by then is still there when it is done again.
+step() {
+	local name=$1 dir=$CACHE/$1-$2
+	mkdir -p "$dir"
+	if [ ! -e "$dir/.done" ]; then
+		(
+			flock -n 9 || {
+				say "$name: another process is at it, waiting"
+				flock 9
+			}
+			[ ! -e "$dir/.done" ] || exit 0
+			say "$name: $dir"
+			"$3" "$dir"
+			touch "$dir/.done"
+		) 9>"$dir/.lock" >&2 || exit 1
+	fi
+	printf '%s\n' "$dir"
+}
+
+# in_root ROOT COMMAND…: runs a command in the toolchain root, in the current directory. Repository and
+# cache are where they are outside.
+in_root() {
+	local root=$1
+	shift
+	local mounts=("$REPO" "$CACHE" /dev /sys)
+	[ ! -d /etc/ssl/certs ] || mounts+=(/etc/ssl/certs)
+	[ ! -d /usr/share/ca-certificates ] || mounts+=(/usr/share/ca-certificates)
+	[ -z "${ASAHI_MOUNT:-}" ] || mounts+=("$ASAHI_MOUNT")
+	ROOT=$root MOUNTS=$(printf '%s\n' "${mounts[@]}") \
+		unshare --mount --propagation private bash -c '
+		set -e
+		while read -r path; do
+			mkdir -p "$ROOT$path"
+			mount --rbind "$path" "$ROOT$path"
+		done <<<"$MOUNTS"
+		mount -t proc proc "$ROOT/proc"
+		cp -L /etc/resolv.conf "$ROOT/etc/resolv.conf" 2>/dev/null || true
+		exec chroot "$ROOT" /usr/bin/env -i -C "$PWD" \
+			PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TERM="${TERM:-dumb}" \
+			CARGO_HOME="${ASAHI_CARGO_HOME}" CARGO_TERM_COLOR=never \
+			${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
+			"$@"' bash "$@"
+}
+export ASAHI_CARGO_HOME=$CACHE/cargo

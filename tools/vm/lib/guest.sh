@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# The guest's root file system, and what programs for the guest are compiled against.
+
+GUEST_PACKAGES=base-files,busybox-static,bash,coreutils,util-linux,mount,kmod,procps,grep,sed,strace,mesa-vulkan-drivers,libgl1-mesa-dri,libvulkan1,vulkan-tools,mesa-utils
+SYSROOT_PACKAGES=libc6-dev,libgcc-14-dev,libvulkan-dev,linux-libc-dev
+INIT=$REPO/tools/vm/guest/init
+
+# A directory and its link, where packages that were only unpacked have not made it.
+merge_usr() {
+	local dir
+	for dir in bin sbin lib; do
+		[ -e "$1/$dir" ] || ln -s "usr/$dir" "$1/$dir"
+	done
+}
+
+build_guest() {
+	local root
+	root=$(toolchain)
+	# Unpacked only: the packages' scripts are for another processor.
+	logged "guest root" "$1/log" '^(Get:|Unpacking)' 150 \
+		bootstrap "$1/root" extract arm64 "$GUEST_PACKAGES" \
+		"--aptopt=APT::Default-Release \"$SUITE-backports\""
+	merge_usr "$1/root"
+	mkdir -p "$1"/root/{proc,sys,dev,run,tmp,mnt/share,mnt/rig,mnt/overlay}
+	install -m755 "$INIT" "$1/root/init"
+	logged "guest image" "$1/log" '^' 100 \
+		in_root "$root" mkfs.erofs -x-1 "$1/image.new" "$1/root"
+	mv "$1/image.new" "$1/image"
+}
+
+# The guest's root file system image.
+guest_image() {
+	local dir
+	dir=$(step guest "$(hash_of "$GUEST_PACKAGES" "$SUITE" "$INIT" 1)" build_guest)
+	printf '%s\n' "$dir/image"
+}
+
+build_sysroot() {
+	logged sysroot "$1/log" '^(Get:|Unpacking)' 40 \
+		bootstrap "$1/root" extract arm64 "$SYSROOT_PACKAGES"
+	merge_usr "$1/root"
+}
+
+# Headers and libraries for guest programs.
+sysroot() {
+	local dir
+	dir=$(step sysroot "$(hash_of "$SYSROOT_PACKAGES" "$SUITE")" build_sysroot)
+	printf '%s\n' "$dir/root"
+}

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# The kernel, in two flavours: "plain", and "debug" with lockdep, KASAN and kmemleak.
+
+KERNEL_CONFIG=$REPO/tools/vm/kernel
+
+kernel_fragments() {
+	printf '%s\n' "$KERNEL_CONFIG/base.config"
+	[ "$1" != debug ] || printf '%s\n' "$KERNEL_CONFIG/debug.config"
+}
+
+# Every option asked for has to be there in the end: kconfig drops silently what it cannot have.
+check_config() {
+	local config=$1 file line missing=0
+	shift
+	for file in "$@"; do
+		while read -r line; do
+			case $line in
+			CONFIG_*=n) grep -qE "^${line%=n}=" "$config" || continue ;;
+			CONFIG_*) ! grep -qxF "$line" "$config" || continue ;;
+			*) continue ;;
+			esac
+			say "kernel configuration: $line did not stick"
+			missing=1
+		done <"$file"
+	done
+	[ $missing = 0 ]
+}
+
+kernel_source() {
+	local root
+	root=$(toolchain)
+	unpack_source() {
+		tar -C "$1" --strip-components=1 -xf "$root"/usr/src/linux-source-7.3.tar.xz
+	}
+	step kernel-source "$(hash_of "$(basename "$(dirname "$root")")")" unpack_source
+}
+
+kernel_make() {
+	local root=$1 source=$2 out=$3
+	shift 3
+	in_root "$root" make -C "$source" LLVM=1 ARCH=arm64 O="$out" -j"$JOBS" "$@"
+}
+
+build_kernel() {
+	local out=$1/build fragments
+	mkdir -p "$out"
+	mapfile -t fragments < <(kernel_fragments "$FLAVOUR")
+	configure() {
+		kernel_make "$ROOT_DIR" "$SOURCE_DIR" "$out" allnoconfig
+		(
+			cd "$SOURCE_DIR"
+			in_root "$ROOT_DIR" scripts/kconfig/merge_config.sh -m -O "$out" "$out/.config" \
+				"${fragments[@]}"
+		)
+		kernel_make "$ROOT_DIR" "$SOURCE_DIR" "$out" olddefconfig
+		check_config "$out/.config" "${fragments[@]}"
+	}
+	[ -e "$1/.configured" ] || logged "kernel configuration" "$1/log" '^' 300 configure
+	touch "$1/.configured"
+	logged "kernel ($FLAVOUR)" "$1/log" '^  (CC|RUSTC|AS|LD|AR) ' 2300 \
+		kernel_make "$ROOT_DIR" "$SOURCE_DIR" "$out" Image modules
+	logged "kernel headers" "$1/log" '^' 3000 \
+		kernel_make "$ROOT_DIR" "$SOURCE_DIR" "$out" headers_install \
+		INSTALL_HDR_PATH="$1/headers"
+}
+
+# kernel FLAVOUR: the directory with build/ and headers/.
+kernel() {
+	local fragments
+	FLAVOUR=$1
+	ROOT_DIR=$(toolchain)
+	SOURCE_DIR=$(kernel_source)
+	mapfile -t fragments < <(kernel_fragments "$FLAVOUR")
+	step "kernel-$FLAVOUR" "$(hash_of "$SOURCE_DIR" "${fragments[@]}")" build_kernel
+}

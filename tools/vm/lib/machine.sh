@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# The virtual machine: QEMU, the emulator, and what both share.
+
+MEMORY_MIB=2048
+# QEMU's "virt" has its memory here.
+MEMORY_BASE=$((0x40000000))
+# The boot loader's regions, from the end of memory downwards, with the sizes that they have at least.
+REGIONS="uat-ttbs:0x4000 uat-pagetables:0x400000 uat-handoff:0x4000 hw-cal-a:0x8000 hw-cal-b:0x4000 globals:0x14000"
+
+# What in the kernel's log is a complaint.
+COMPLAINTS='WARNING: |BUG: |KASAN: |Kernel panic|Internal error: |Oops|possible recursive locking|possible circular locking|inconsistent lock state|suspicious RCU usage|INFO: task .* blocked|rcu: INFO: .* stall|kmemleak: |refcount_t: |UBSAN: |ODEBUG: |scheduling while atomic|sleeping function called'
+
+parse_options() {
+	FLAVOUR_WANTED=plain SHARE= EMU_OPTIONS= WITH_EMU=1 ICOUNT= TIMEOUT= LOG_DIR=
+	MODULES="kasync jobqueue agxemu_bridge asahi"
+	COMMAND=()
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--debug-kernel) FLAVOUR_WANTED=debug ;;
+		--no-emu) WITH_EMU= ;;
+		--no-modules) MODULES= ;;
+		--icount) ICOUNT=1 ;;
+		--share | --emu | --modules | --timeout | --log)
+			[ $# -gt 1 ] || die "$1 needs a value"
+			case $1 in
+			--share) SHARE=$(realpath "$2") ;;
+			--emu) EMU_OPTIONS=$2 ;;
+			--modules) MODULES=$2 ;;
+			--timeout) TIMEOUT=$2 ;;
+			--log) LOG_DIR=$(realpath -m "$2") ;;
+			esac
+			shift
+			;;
+		--)
+			shift
+			COMMAND=("$@")
+			break
+			;;
+		*) die "unknown option $1 (\"vm help\" lists them)" ;;
+		esac
+		shift
+	done
+	[ -z "$SHARE" ] || [ -d "$SHARE" ] || die "--share: no directory $SHARE"
+	if [ -z "$TIMEOUT" ]; then
+		TIMEOUT=120
+		[ "$FLAVOUR_WANTED" = plain ] || TIMEOUT=600
+	fi
+}
+
+# Everything that the machine is made of; nothing is left to build once it runs.
+machine_prepare() {
+	ROOT=$(toolchain)
+	KERNEL=$(kernel "$FLAVOUR_WANTED")
+	IMAGE=$(guest_image)
+	MODULE_DIR=$(modules "$FLAVOUR_WANTED")
+	[ -z "$WITH_EMU" ] || EMULATOR=$(emulator)
+
+	mkdir -p "$CACHE/run"
+	RUN=$(mktemp -d "$CACHE/run/vm.XXXXXX")
+	trap machine_cleanup EXIT
+	mkdir "$RUN/rig" "$RUN/rig/modules"
+	local module
+	for module in $MODULES; do
+		cp "$MODULE_DIR/$module.ko" "$RUN/rig/modules/" || die "no module $module"
+	done
+}
+
+machine_cleanup() {
+	local status=$?
+	trap - EXIT
+	[ -z "${EMULATOR_PID:-}" ] || kill "$EMULATOR_PID" 2>/dev/null || true
+	[ -z "${QEMU_PID:-}" ] || kill "$QEMU_PID" 2>/dev/null || true
+	wait 2>/dev/null || true
+	if [ -n "$LOG_DIR" ]; then
+		mkdir -p "$LOG_DIR"
+		cp "$RUN"/console.log "$RUN"/emulator.log "$RUN"/stats.json "$LOG_DIR/" 2>/dev/null || true
+	fi
+	rm -rf "$RUN"
+	exit "$status"
+}
+
+QEMU_MACHINE="virt,gic-version=3,its=on"
+
+# QEMU's own device tree with the boot loader's regions, which have to be in the tree that the kernel boots
+# with.
+machine_tree() {
+	local region size at=$((MEMORY_BASE + MEMORY_MIB * 1024 * 1024)) nodes=
+	EMULATOR_REGIONS=()
+	for region in $REGIONS; do
+		size=$((${region#*:}))
+		at=$((at - size))
+		nodes+=$(printf '%s@%x { reg = <0 0x%x 0 0x%x>; };' "${region%:*}" $at $at $size)
+		EMULATOR_REGIONS+=(--region "$(printf '%s=0x%x,0x%x' "${region%:*}" $at $size)")
+	done
+	in_root "$ROOT" qemu-system-aarch64 -M "$QEMU_MACHINE,dumpdtb=$RUN/qemu.dtb" \
+		-cpu max -smp "$1" -m "$MEMORY_MIB" -display none 2>/dev/null
+	in_root "$ROOT" dtc -q -I dtb -O dts -o "$RUN/tree.dts" "$RUN/qemu.dtb"
+	printf '/ { reserved-memory { #address-cells = <2>; #size-cells = <2>; ranges; %s }; };\n' \
+		"$nodes" >>"$RUN/tree.dts"
+	in_root "$ROOT" dtc -q -I dts -O dtb -o "$RUN/tree.dtb" "$RUN/tree.dts"
+}
+
+machine_start_emulator() {
+	# shellcheck disable=SC2086
+	in_root "$ROOT" "$EMULATOR" --socket "$RUN/socket" --chip t8103 --firmware 13.5 \
+		"${EMULATOR_REGIONS[@]}" --log "$RUN/emulator.log" --stats "$RUN/stats.json" \
+		$EMU_OPTIONS >"$RUN/emulator.out" 2>&1 &
+	EMULATOR_PID=$!
+	local left=100
+	until [ -S "$RUN/socket" ]; do
+		if ! kill -0 $EMULATOR_PID 2>/dev/null || [ $((left -= 1)) = 0 ]; then
+			say "error: the emulator does not start:"
+			cat "$RUN/emulator.out" >&2
+			exit 127
+		fi
+		timeout 0.1 tail --pid=$EMULATOR_PID -f /dev/null || true
+	done
+}
+
+# machine_command INTERACTIVE: sets QEMU to the command line.
+machine_command() {
+	local processors=2
+	[ -z "$ICOUNT" ] || processors=1
+	printf 'SHARE=%s\nINTERACTIVE=%s\nMODULES="%s"\n' "${SHARE:+1}" "$1" "$MODULES" >"$RUN/rig/options"
+	printf '%q ' "${COMMAND[@]}" >"$RUN/rig/command"
+	machine_tree "$processors"
+	[ -z "$WITH_EMU" ] || machine_start_emulator
+
+	QEMU=(qemu-system-aarch64 -M "$QEMU_MACHINE" -cpu max -smp $processors
+		-object "memory-backend-memfd,id=mem,size=${MEMORY_MIB}M,share=on" -machine memory-backend=mem
+		-m "$MEMORY_MIB" -nodefaults -display none -no-reboot
+		-kernel "$KERNEL/build/arch/arm64/boot/Image" -dtb "$RUN/tree.dtb"
+		-append "root=/dev/vda rootfstype=erofs ro init=/init console=ttyAMA0 loglevel=7 panic=-1 kmemleak=on"
+		-serial "file:$RUN/console.log"
+		-drive "if=none,id=root,format=raw,readonly=on,file=$IMAGE" -device virtio-blk-pci,drive=root
+		-fsdev "local,id=rig,path=$RUN/rig,security_model=none" -device virtio-9p-pci,fsdev=rig,mount_tag=rig
+		-device virtio-rng-pci -device virtio-serial-pci)
+	[ -z "$ICOUNT" ] || QEMU+=(-icount shift=0,sleep=off)
+	[ -z "$SHARE" ] || QEMU+=(-fsdev "local,id=share,path=$SHARE,security_model=none"
+		-device virtio-9p-pci,fsdev=share,mount_tag=share)
+	[ -z "$WITH_EMU" ] || QEMU+=(-device
+		"{\"driver\":\"vfio-user-pci\",\"socket\":{\"type\":\"unix\",\"path\":\"$RUN/socket\"}}")
+	if [ "$1" = 1 ]; then
+		QEMU+=(-chardev stdio,id=output,signal=off -device virtconsole,chardev=output)
+	else
+		QEMU+=(-chardev stdio,id=output,signal=off -device virtserialport,chardev=output,name=output)
+	fi
+}
+
+# Quotes what the kernel complained about. True if it did.
+machine_complaints() {
+	[ -e "$RUN/console.log" ] || return 1
+	grep -qE "$COMPLAINTS" "$RUN/console.log" || return 1
+	say "error: the kernel complained:"
+	grep -E -A25 "$COMPLAINTS" "$RUN/console.log" | head -n 80 >&2
+}
+
+machine_exec() {
+	[ ${#COMMAND[@]} -gt 0 ] || die "no command (\"vm help\")"
+	machine_command 0
+	ASAHI_MOUNT=$SHARE in_root "$ROOT" timeout --foreground "$TIMEOUT" "${QEMU[@]}" </dev/null &
+	QEMU_PID=$!
+	local qemu=0
+	wait $QEMU_PID || qemu=$?
+	QEMU_PID=
+	if [ -n "${EMULATOR_PID:-}" ]; then
+		kill "$EMULATOR_PID" 2>/dev/null || true
+		wait "$EMULATOR_PID" || true
+		EMULATOR_PID=
+	fi
+
+	machine_complaints && exit 125
+	if [ $qemu = 124 ]; then
+		say "error: $TIMEOUT seconds are over. The end of the console:"
+		tail -n 20 "$RUN/console.log" >&2
+		exit 124
+	fi
+	if [ ! -e "$RUN/rig/status" ]; then
+		say "error: the machine stopped before the command did (QEMU: $qemu). The end of the console:"
+		tail -n 20 "$RUN/console.log" >&2
+		exit 127
+	fi
+	local status
+	status=$(cat "$RUN/rig/status")
+	[ "$status" != 126 ] || grep 'rig: ' "$RUN/console.log" >&2 || true
+	exit "$status"
+}
+
+machine_shell() {
+	machine_command 1
+	say "the console's output is in $RUN/console.log; \"exit\" ends the machine"
+	local terminal
+	terminal=$(stty -g)
+	stty raw -echo
+	ASAHI_MOUNT=$SHARE in_root "$ROOT" "${QEMU[@]}" || true
+	stty "$terminal"
+	machine_complaints || true
+}
