@@ -1,8 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! dma_fence skeleton.
+//! Fences: other drivers' as futures, one's own as typestate, and DRM's sync objects.
+//!
+//! - [`Fence`]: a reference to anybody's `dma_fence`; [`Fence::wait`] is a future.
+//! - [`FenceContext`]: where own fences come from; see there for their states.
+//! - [`SyncObj`], [`ChainNode`]: binary and timeline sync objects, in and out.
+//!
+//! # What a fence promises
+//!
+//! It signals in finite time, whatever userspace does, and only when the work behind it is over: who waits for
+//! it may free or reuse memory then. So an own fence that exists can only be signalled by who says why
+//! it may, and one that is dropped instead is not signalled but kept, in its context's limbo, until there
+//! is proof that the hardware has stopped.
 
-/// x
-pub fn answer_dma_fence() -> u32 {
-    42
-}
+mod context;
+mod fence;
+mod ffi;
+mod syncobj;
+mod wait;
+
+/// What `pr_*` put before a message.
+const __LOG_PREFIX: &[u8] = b"dma_fence\0";
+
+pub use context::{
+    FenceContext,
+    FenceReservation,
+    InFlight,
+    Order,
+    Pending,
+    RingStopped, //
+};
+pub use fence::Fence;
+pub use syncobj::{
+    ChainNode,
+    SyncObj, //
+};
+pub use wait::FenceFuture;

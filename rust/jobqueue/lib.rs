@@ -1,9 +1,68 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! jobqueue skeleton.
+//! A queue of jobs for a ring of the hardware's.
+//!
+//! ```text
+//!   ioctl                                    the queue's task
+//!   ─────                                    ────────────────
+//!   prepare()  may fail, leaves no trace
+//!      │
+//!   commit() ──► waiting ──► dependencies ──► credits ──► Ring::start() ──► in flight ──► Ring::finish()
+//!      │           │  FIFO        │                            │               FIFO            │
+//!      ▼           │ close()      │                            │ failed                        ▼
+//!   the fence      └──────────────┴───────────► cancelled ◄────┘                     complete(result)
+//!                     after all before it, and after its dependencies
+//! ```
+//!
+//! Jobs of a queue run and complete in the order of their commits. Different queues know nothing of each other but
+//! their fences.
+//!
+//! A queue may be closed at any time, whatever its jobs are doing: those that the hardware has not seen are
+//! cancelled, the others are waited for. Every fence signals, none early.
 
-/// x
-pub fn answer_jobqueue() -> u32 { dma_fence::answer_dma_fence()
-}
+mod job;
 #[cfg(MODULE)]
 mod module;
+mod queue;
+mod task;
+
+pub use job::Prepared;
+pub use queue::{
+    Config,
+    JobQueue, //
+};
+
+use core::future::Future;
+use kernel::prelude::*;
+
+/// The hardware's side of a queue. Only the queue's task uses it, in signalling sections: nothing in it may
+/// allocate with reclaim, or wait for what does.
+pub trait Ring: Send + 'static {
+    /// A job.
+    type Job: Send + 'static;
+    /// What is known of a job that the hardware has.
+    type Running: Send + Sync + 'static;
+
+    /// Hands `job` to the hardware. At least as many credits as it costs are free.
+    ///
+    /// On failure the hardware does not know the job, and never will, or can never run again.
+    fn start(&mut self, job: &mut Self::Job) -> impl Future<Output = Result<Self::Running>> + Send;
+
+    /// Waits until the hardware says that the job is over, and with which result. Must be cancel safe: it is called
+    /// again for the same job.
+    fn finish(running: &Self::Running) -> impl Future<Output = Result> + Send;
+
+    /// The oldest job in flight has made no sign for another [`Config::patience`], the `n`th in a row.
+    ///
+    /// Whatever this does, [`Ring::finish`] has to resolve in the end: by reset, or by giving the hardware up.
+    fn stalled(&mut self, running: &Self::Running, n: u32);
+
+    /// A job is over and its fence has signalled; it is given back, to be disposed of.
+    fn retire(&mut self, job: Self::Job);
+
+    /// Nothing is in flight, and nothing waits to be.
+    fn idle(&mut self);
+
+    /// The queue is closed and nothing is in flight: the last call.
+    fn end(self) -> impl Future<Output = ()> + Send;
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! References to fences.
+
+use crate::{
+    ffi,
+    wait::FenceFuture, //
+};
+use core::ptr::NonNull;
+use kernel::{
+    bindings,
+    prelude::*, //
+};
+
+/// A counted reference to a fence, of whichever driver.
+///
+/// | call | process | poll, signalling section | hard IRQ |
+/// |---|---|---|---|
+/// | clone, drop, `is_signaled`, `error` | yes | yes | yes |
+/// | `wait` | yes | yes | no |
+///
+/// # Invariants
+///
+/// Points to an initialised fence, of which it owns a reference.
+pub struct Fence(NonNull<bindings::dma_fence>);
+
+// SAFETY: Fences are counted atomically and used from all threads.
+unsafe impl Send for Fence {}
+// SAFETY: As above.
+unsafe impl Sync for Fence {}
+
+impl Fence {
+    /// # Safety
+    ///
+    /// `ptr` is an initialised fence, and the caller passes on a reference to it.
+    pub unsafe fn from_raw(ptr: NonNull<bindings::dma_fence>) -> Self {
+        // INVARIANT: By the safety requirements.
+        Self(ptr)
+    }
+
+    /// The fence itself; valid as long as `self`.
+    pub fn as_raw(&self) -> *mut bindings::dma_fence {
+        self.0.as_ptr()
+    }
+
+    /// Whether it has signalled. If not it may have by the time that this returns.
+    pub fn is_signaled(&self) -> bool {
+        // SAFETY: Valid by the type invariant.
+        unsafe { ffi::dma_fence_shim_is_signaled(self.as_raw()) }
+    }
+
+    /// With which result it has signalled; `None` if it has not.
+    pub fn result(&self) -> Option<Result> {
+        self.is_signaled().then(|| {
+            // SAFETY: Valid by the type invariant, and signalled.
+            kernel::error::to_result(unsafe { ffi::dma_fence_shim_error(self.as_raw()) })
+        })
+    }
+
+    /// A future that resolves when it signals, to the error that it signals with. Cancel safe.
+    pub fn wait(&self) -> FenceFuture {
+        FenceFuture::new(self.clone())
+    }
+}
+
+impl Clone for Fence {
+    fn clone(&self) -> Self {
+        // SAFETY: Valid by the type invariant.
+        unsafe { ffi::dma_fence_shim_get(self.as_raw()) };
+        // INVARIANT: The reference that was just taken.
+        Self(self.0)
+    }
+}
+
+impl Drop for Fence {
+    fn drop(&mut self) {
+        // SAFETY: Gives back the reference that it owns.
+        unsafe { ffi::dma_fence_shim_put(self.as_raw()) };
+    }
+}

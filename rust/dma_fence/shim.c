@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * What fences need from C: inline functions, and DRM's sync objects.
+ *
+ * Everything is exported, as generic Rust code that ends up in the users of the module may inline a
+ * caller of these functions.
+ */
+#include <linux/dma-fence-chain.h>
+#include <linux/dma-fence.h>
+#include <linux/export.h>
+
+#include <drm/drm_syncobj.h>
+
+#include "shim.h"
+
+void dma_fence_shim_get(struct dma_fence *fence)
+{
+	dma_fence_get(fence);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_get);
+
+void dma_fence_shim_put(struct dma_fence *fence)
+{
+	dma_fence_put(fence);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_put);
+
+bool dma_fence_shim_is_signaled(struct dma_fence *fence)
+{
+	return dma_fence_test_signaled_flag(fence);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_is_signaled);
+
+/* The error of a fence that has signalled. */
+int dma_fence_shim_error(struct dma_fence *fence)
+{
+	/* The flag is seen before what was written before it is: order the two. */
+	smp_rmb();
+	return READ_ONCE(fence->error);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_error);
+
+void dma_fence_shim_signal(struct dma_fence *fence, int error)
+{
+	if (error)
+		dma_fence_set_error(fence, error);
+	dma_fence_signal(fence);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_signal);
+
+int dma_fence_shim_find_fence(struct drm_file *file, u32 handle, u64 point, struct dma_fence **fence)
+{
+	return drm_syncobj_find_fence(file, handle, point, 0, fence);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_find_fence);
+
+struct drm_syncobj *dma_fence_shim_syncobj_find(struct drm_file *file, u32 handle)
+{
+	return drm_syncobj_find(file, handle);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_syncobj_find);
+
+void dma_fence_shim_syncobj_put(struct drm_syncobj *object)
+{
+	drm_syncobj_put(object);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_syncobj_put);
+
+void dma_fence_shim_syncobj_replace(struct drm_syncobj *object, struct dma_fence *fence)
+{
+	drm_syncobj_replace_fence(object, fence);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_syncobj_replace);
+
+struct dma_fence_chain *dma_fence_shim_chain_alloc(void)
+{
+	return dma_fence_chain_alloc();
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_chain_alloc);
+
+void dma_fence_shim_chain_free(struct dma_fence_chain *chain)
+{
+	dma_fence_chain_free(chain);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_chain_free);
+
+void dma_fence_shim_syncobj_add_point(struct drm_syncobj *object, struct dma_fence_chain *chain,
+				      struct dma_fence *fence, u64 point)
+{
+	drm_syncobj_add_point(object, chain, fence, point);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_syncobj_add_point);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* What shim.c has for Rust, whose declarations are in ffi.rs. */
+#ifndef DMA_FENCE_SHIM_H
+#define DMA_FENCE_SHIM_H
+
+#include <linux/types.h>
+
+struct dma_fence;
+struct dma_fence_chain;
+struct drm_file;
+struct drm_syncobj;
+
+void dma_fence_shim_get(struct dma_fence *fence);
+void dma_fence_shim_put(struct dma_fence *fence);
+bool dma_fence_shim_is_signaled(struct dma_fence *fence);
+int dma_fence_shim_error(struct dma_fence *fence);
+void dma_fence_shim_signal(struct dma_fence *fence, int error);
+int dma_fence_shim_find_fence(struct drm_file *file, u32 handle, u64 point, struct dma_fence **fence);
+struct drm_syncobj *dma_fence_shim_syncobj_find(struct drm_file *file, u32 handle);
+void dma_fence_shim_syncobj_put(struct drm_syncobj *object);
+void dma_fence_shim_syncobj_replace(struct drm_syncobj *object, struct dma_fence *fence);
+struct dma_fence_chain *dma_fence_shim_chain_alloc(void);
+void dma_fence_shim_chain_free(struct dma_fence_chain *chain);
+void dma_fence_shim_syncobj_add_point(struct drm_syncobj *object, struct dma_fence_chain *chain,
+				      struct dma_fence *fence, u64 point);
+
+#endif
