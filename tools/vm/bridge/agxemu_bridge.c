@@ -49,6 +49,8 @@ struct agxemu_bridge {
 	struct of_changeset changeset;
 	struct device_node *np;
 	struct irq_domain *domain;
+	/* Of vector 0: pci_irq_vector() sleeps. */
+	int first_irq;
 	int overlay_id;
 };
 
@@ -70,7 +72,7 @@ static const struct irq_domain_ops bridge_domain_ops = {
 static irqreturn_t bridge_irq(int irq, void *data)
 {
 	struct agxemu_bridge *bridge = data;
-	int line = irq - pci_irq_vector(bridge->pdev, 0);
+	int line = irq - bridge->first_irq;
 
 	return generic_handle_domain_irq(bridge->domain, line) ? IRQ_NONE : IRQ_HANDLED;
 }
@@ -112,6 +114,7 @@ static int bridge_add_domain(struct agxemu_bridge *bridge)
 	if (ret)
 		return ret;
 
+	bridge->first_irq = pci_irq_vector(pdev, 0);
 	for (int line = 0; line < AGXEMU_VECTORS; line++) {
 		ret = devm_request_irq(&pdev->dev, pci_irq_vector(pdev, line), bridge_irq, 0,
 				       "agxemu", bridge);
