@@ -41,14 +41,27 @@ pub struct Config {
     pub capture: Option<PathBuf>,
 }
 
-/// Runs until the emulator ends; returns what the firmware did since the last reset.
+/// Runs until the emulator ends; returns what the firmware did in all its lives.
 pub fn run(soc: &Arc<Soc>, config: &Config) -> Counters {
-    loop {
+    let mut total = Counters::default();
+    while !soc.signal().quit {
         let mut life = Life::new(soc.clone(), config);
         life.run();
-        if soc.signal().quit {
-            return life.firmware.counters();
-        }
+        total = sum(total, life.total());
+    }
+    total
+}
+
+fn sum(a: Counters, b: Counters) -> Counters {
+    Counters {
+        doorbells: a.doorbells + b.doorbells,
+        jobs: a.jobs + b.jobs,
+        completed: a.completed + b.completed,
+        launches: a.launches + b.launches,
+        events: a.events + b.events,
+        flags: a.flags + b.flags,
+        halts: a.halts + b.halts,
+        flushes: a.flushes + b.flushes,
     }
 }
 
@@ -59,6 +72,8 @@ struct Life<'a> {
     generation: u64,
     rtkit: Rtkit,
     firmware: Firmware,
+    /// What it did before it was last put to sleep.
+    before: Counters,
     dead: bool,
     syslog_index: u64,
 }
@@ -73,11 +88,16 @@ impl<'a> Life<'a> {
             generation,
             rtkit: Rtkit::default(),
             firmware,
+            before: Counters::default(),
             dead: false,
             syslog_index: 0,
         };
         life.set_up_capture();
         life
+    }
+
+    fn total(&self) -> Counters {
+        sum(self.before, self.firmware.counters())
     }
 
     fn set_up_capture(&mut self) {
@@ -111,12 +131,11 @@ impl<'a> Life<'a> {
         if !self.answer_handoff() {
             return;
         }
-        let mut next = None;
         while !self.is_over() {
             while let Some(message) = self.receive() {
                 self.handle(message);
             }
-            next = self.run_firmware(next);
+            let next = self.run_firmware();
             self.soc.wait(self.generation, next);
         }
     }
@@ -181,6 +200,7 @@ impl<'a> Life<'a> {
             }
             Action::Slept => {
                 self.soc.note(Level::Info, "coprocessor asleep");
+                self.before = self.total();
                 let script = self.config.script.clone();
                 self.firmware = Firmware::new(self.soc.clone(), self.config.chip, script);
                 self.set_up_capture();
@@ -189,7 +209,7 @@ impl<'a> Life<'a> {
     }
 
     /// Lets the firmware do what it can; returns when it wants to be called again.
-    fn run_firmware(&mut self, _last: Option<Duration>) -> Option<Duration> {
+    fn run_firmware(&mut self) -> Option<Duration> {
         if self.dead {
             return None;
         }

@@ -170,7 +170,7 @@ impl Device {
             .iter()
             .take(8)
             .rev()
-            .fold(0, |v, &b| v << 8 | u64::from(b));
+            .fold(0, |v, &b| (v << 8) | u64::from(b));
         match (bar, offset) {
             (BAR_ASC, CPU_CONTROL) => {
                 let run = value as u32 & CPU_RUN != 0;

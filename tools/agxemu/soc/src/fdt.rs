@@ -153,8 +153,8 @@ mod tests {
         let strings = &blob[word(12) as usize..][..word(32) as usize];
         assert_eq!(strings, b"reg\0s\0");
         let mut expected = vec![];
-        for words in [&[BEGIN_NODE, 0, BEGIN_NODE][..]] {
-            expected.extend(words.iter().flat_map(|w| w.to_be_bytes()));
+        for w in [BEGIN_NODE, 0, BEGIN_NODE] {
+            expected.extend(w.to_be_bytes());
         }
         expected.extend(b"a@1\0");
         for w in [PROPERTY, 4, 0, 1, PROPERTY, 5, 4] {

@@ -32,7 +32,7 @@ pub const OSLOG: u8 = 8;
 
 /// Endpoints that it announces, 32 in each map.
 const MAPS: [u64; 2] = [
-    1 << MANAGEMENT | 1 << CRASHLOG | 1 << SYSLOG | 1 << IOREPORT | 1 << OSLOG,
+    (1 << MANAGEMENT) | (1 << CRASHLOG) | (1 << SYSLOG) | (1 << IOREPORT) | (1 << OSLOG),
     0b11,
 ];
 
@@ -74,16 +74,16 @@ pub const SYSLOG_ENTRIES: u64 = 0x40;
 pub const SYSLOG_TEXT: u64 = 0x80;
 
 fn of_type(kind: u64, rest: u64) -> u64 {
-    kind << 52 | rest
+    (kind << 52) | rest
 }
 
 /// Bits 59:52.
 fn kind(message: u64) -> u64 {
-    message >> 52 & 0xff
+    (message >> 52) & 0xff
 }
 
 fn bits(message: u64, high: u32, low: u32) -> u64 {
-    message >> low & ((1 << (high - low + 1)) - 1)
+    (message >> low) & ((1 << (high - low + 1)) - 1)
 }
 
 /// Extends the sign of a `width` bit address.
@@ -150,13 +150,13 @@ impl Rtkit {
             stage: Stage::Hello,
             ..Self::default()
         };
-        let hello = of_type(management::HELLO, MAX_VERSION << 16 | MIN_VERSION);
+        let hello = of_type(management::HELLO, (MAX_VERSION << 16) | MIN_VERSION);
         (hello, MANAGEMENT)
     }
 
     /// Whether endpoint `ep` was started.
     pub fn is_started(&self, ep: u8) -> bool {
-        self.started[usize::from(ep) / 64] >> (ep % 64) & 1 != 0
+        (self.started[usize::from(ep) / 64] >> (ep % 64)) & 1 != 0
     }
 
     /// Takes a message of the host.
@@ -202,7 +202,7 @@ impl Rtkit {
             }
             (management::ENDPOINT_MAP, Stage::Map(n)) => {
                 let last = n + 1 == MAPS.len();
-                if bits(message, 34, 32) != n as u64 || (message >> 51 & 1 != 0) != last {
+                if bits(message, 34, 32) != n as u64 || ((message >> 51) & 1 != 0) != last {
                     return Err(format!("wrong answer {message:#x} to endpoint map {n}"));
                 }
                 if !last {
@@ -241,7 +241,7 @@ impl Rtkit {
         let ep = bits(message, 39, 32) as u8;
         let announced = MAPS
             .get(usize::from(ep) / 32)
-            .is_some_and(|map| map >> (ep % 32) & 1 != 0);
+            .is_some_and(|map| (map >> (ep % 32)) & 1 != 0);
         if !announced || message & 2 == 0 {
             return Err(format!(
                 "endpoint {ep:#x} cannot be started by {message:#x}"
@@ -254,15 +254,15 @@ impl Rtkit {
             ));
         }
         self.started[usize::from(ep) / 64] |= 1 << (ep % 64);
-        let request = |size: u64| Action::Send((of_type(BUFFER, size / 0x1000 << 44), ep));
+        let request = |size: u64| Action::Send((of_type(BUFFER, (size / 0x1000) << 44), ep));
         Ok(match ep {
             CRASHLOG => vec![request(CRASHLOG_SIZE)],
             SYSLOG => {
-                let init = of_type(SYSLOG_INIT, SYSLOG_TEXT << 24 | SYSLOG_ENTRIES);
+                let init = of_type(SYSLOG_INIT, (SYSLOG_TEXT << 24) | SYSLOG_ENTRIES);
                 vec![Action::Send((init, ep)), request(SYSLOG_SIZE)]
             }
             IOREPORT => vec![request(OTHER_SIZE)],
-            OSLOG => vec![Action::Send((BUFFER << 56 | OTHER_SIZE << 36, ep))],
+            OSLOG => vec![Action::Send(((BUFFER << 56) | (OTHER_SIZE << 36), ep))],
             _ => vec![],
         })
     }
@@ -271,7 +271,7 @@ impl Rtkit {
     pub fn crash(&self) -> Option<Message> {
         let buffer = self.crashlog?;
         let address = buffer.va & ((1 << 44) - 1);
-        let message = of_type(BUFFER, buffer.size / 0x1000 << 44 | address);
+        let message = of_type(BUFFER, ((buffer.size / 0x1000) << 44) | address);
         Some((message, CRASHLOG))
     }
 
@@ -297,7 +297,7 @@ fn buffer(message: u64, wanted: u64) -> Result<Buffer, String> {
 
 fn map(n: usize) -> Action {
     let last = u64::from(n + 1 == MAPS.len());
-    let rest = last << 51 | (n as u64) << 32 | MAPS[n];
+    let rest = (last << 51) | ((n as u64) << 32) | MAPS[n];
     Action::Send((of_type(management::ENDPOINT_MAP, rest), MANAGEMENT))
 }
 

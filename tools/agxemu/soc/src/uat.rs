@@ -105,7 +105,7 @@ impl Uat<'_> {
             return;
         }
         for (index, bytes) in entries.chunks_exact(8).enumerate() {
-            let entry = bytes.iter().rev().fold(0, |e, &b| e << 8 | u64::from(b));
+            let entry = bytes.iter().rev().fold(0, |e, &b| (e << 8) | u64::from(b));
             if entry & pte::VALID != pte::VALID {
                 continue;
             }
