@@ -23,6 +23,8 @@
 #include <linux/pci.h>
 #include <linux/slab.h>
 
+#include <asm/arch_timer.h>
+
 #define AGXEMU_VENDOR_ID	0x106b
 #define AGXEMU_DEVICE_ID	0xa6c0	/* private to the emulator */
 
@@ -30,10 +32,18 @@
 
 /* The boot page: header, then the overlay. All words little endian. */
 #define BOOT_BAR		4
+#define BOOT_PAGE_SIZE		0x10000
 #define BOOT_MAGIC		0x00
 #define BOOT_VERSION		0x04
 #define BOOT_OVERLAY_SIZE	0x08
 #define BOOT_OVERLAY		0x10
+
+/*
+ * At the end of the page the guest tells the time: its counter and the counter's frequency. On a Mac the
+ * GPU's timer is the CPU's; the emulator cannot see the guest's.
+ */
+#define BOOT_COUNTER		0xfff0
+#define BOOT_FREQUENCY		0xfff8
 
 #define BOOT_MAGIC_VALUE	0x4f584741	/* "AGXO" */
 #define BOOT_VERSION_VALUE	1
@@ -49,8 +59,8 @@ struct agxemu_bridge {
 	struct of_changeset changeset;
 	struct device_node *np;
 	struct irq_domain *domain;
-	/* Of vector 0: pci_irq_vector() sleeps. */
-	int first_irq;
+	/* Linux's number of vector 0. MSI numbers its vectors in one run. */
+	int irq;
 	int overlay_id;
 };
 
@@ -72,7 +82,7 @@ static const struct irq_domain_ops bridge_domain_ops = {
 static irqreturn_t bridge_irq(int irq, void *data)
 {
 	struct agxemu_bridge *bridge = data;
-	int line = irq - bridge->first_irq;
+	int line = irq - bridge->irq;
 
 	return generic_handle_domain_irq(bridge->domain, line) ? IRQ_NONE : IRQ_HANDLED;
 }
@@ -105,7 +115,6 @@ static int bridge_add_domain(struct agxemu_bridge *bridge)
 	if (ret)
 		return ret;
 
-	/* MSI numbers its vectors in one run: bridge_irq() counts on it. */
 	ret = pci_alloc_irq_vectors(pdev, AGXEMU_VECTORS, AGXEMU_VECTORS, PCI_IRQ_MSI);
 	if (ret < 0)
 		return dev_err_probe(&pdev->dev, ret, "no %d MSI vectors\n", AGXEMU_VECTORS);
@@ -114,10 +123,10 @@ static int bridge_add_domain(struct agxemu_bridge *bridge)
 	if (ret)
 		return ret;
 
-	bridge->first_irq = pci_irq_vector(pdev, 0);
+	bridge->irq = pci_irq_vector(pdev, 0);
 	for (int line = 0; line < AGXEMU_VECTORS; line++) {
-		ret = devm_request_irq(&pdev->dev, pci_irq_vector(pdev, line), bridge_irq, 0,
-				       "agxemu", bridge);
+		ret = devm_request_irq(&pdev->dev, bridge->irq + line, bridge_irq, 0, "agxemu",
+				       bridge);
 		if (ret)
 			return dev_err_probe(&pdev->dev, ret, "cannot take vector %d\n", line);
 	}
@@ -218,14 +227,13 @@ static void bridge_remove_overlay(void *data)
 static int bridge_apply_overlay(struct agxemu_bridge *bridge)
 {
 	struct pci_dev *pdev = bridge->pdev;
-	resource_size_t room = pci_resource_len(pdev, BOOT_BAR);
 	void __iomem *page;
 	__le32 *overlay;
 	u32 size;
 	int ret;
 
 	page = pcim_iomap(pdev, BOOT_BAR, 0);
-	if (!page)
+	if (!page || pci_resource_len(pdev, BOOT_BAR) < BOOT_PAGE_SIZE)
 		return dev_err_probe(&pdev->dev, -ENXIO, "no boot page\n");
 
 	if (ioread32(page + BOOT_MAGIC) != BOOT_MAGIC_VALUE ||
@@ -233,8 +241,12 @@ static int bridge_apply_overlay(struct agxemu_bridge *bridge)
 		return dev_err_probe(&pdev->dev, -ENODEV, "no boot page of version %d\n",
 				     BOOT_VERSION_VALUE);
 
+	/* The counter last: the emulator takes it for the moment of the write. */
+	writeq(arch_timer_get_cntfrq(), page + BOOT_FREQUENCY);
+	writeq(read_sysreg(cntpct_el0), page + BOOT_COUNTER);
+
 	size = ioread32(page + BOOT_OVERLAY_SIZE);
-	if (!size || size > room - BOOT_OVERLAY || size % sizeof(u32))
+	if (!size || size > BOOT_COUNTER - BOOT_OVERLAY || size % sizeof(u32))
 		return dev_err_probe(&pdev->dev, -EINVAL, "overlay of %u bytes\n", size);
 
 	overlay = kmalloc(size, GFP_KERNEL);

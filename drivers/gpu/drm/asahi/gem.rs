@@ -10,7 +10,11 @@ use crate::{
     file::AsahiFile,
     uapi, //
 };
-use agx_abi::uat::PAGE_SIZE;
+use agx_abi::uat::{
+    PAGE_SIZE,
+    USER_END,
+    USER_START, //
+};
 use kernel::{
     device::{
         Bound,
@@ -62,14 +66,11 @@ pub(crate) fn create(
     flags: u32,
     root: Option<&Object>,
 ) -> Result<ARef<Object>> {
-    let size = usize::try_from(size)?
-        .checked_next_multiple_of(PAGE_SIZE as usize)
-        .filter(|&size| size > 0)
-        .ok_or(EINVAL)?;
-    // The page cache counts pages by signed numbers of bytes.
-    if size > isize::MAX as usize {
+    // What is larger than an address space cannot be bound.
+    if size == 0 || size > USER_END - USER_START {
         return Err(EINVAL);
     }
+    let size = size.next_multiple_of(PAGE_SIZE) as usize;
     let config = shmem::ObjectConfig {
         map_wc: flags & uapi::GEM_WRITEBACK == 0,
         parent_resv_obj: root,
