@@ -21,6 +21,8 @@ usage: agxemu --socket PATH --region NAME=START,SIZE … [OPTION…]
   --fault RULE           something goes wrong; may be repeated
   --capture DIR          write memory out at each doorbell
   --log FILE             log to FILE instead of standard error
+  --stats FILE           at exit, write counters to FILE as JSON
+  --help                 print this
 
 fault rules
   of the firmware:  hang:JOB mmu-fault:JOB channel-error:JOB delay:MS delay:JOB:MS drop-flag:N
@@ -40,6 +42,8 @@ pub struct Arguments {
     pub trouble: Vec<Trouble>,
     /// `--capture`
     pub capture: Option<PathBuf>,
+    /// `--stats`
+    pub stats: Option<PathBuf>,
     log: Option<PathBuf>,
 }
 
@@ -57,6 +61,7 @@ impl Arguments {
             script: Script::default(),
             trouble: Vec::new(),
             capture: None,
+            stats: None,
             log: None,
         };
         while let Some(option) = arguments.next() {
@@ -73,6 +78,7 @@ impl Arguments {
                 "--fault" => this.fault(&value()?)?,
                 "--capture" => this.capture = Some(value()?.into()),
                 "--log" => this.log = Some(value()?.into()),
+                "--stats" => this.stats = Some(value()?.into()),
                 _ => return Err(format!("unknown option {option}")),
             }
         }

@@ -38,7 +38,8 @@ impl Lines for MsiLines {
         let vectors = self.0.lock().unwrap_or_else(|e| e.into_inner());
         if let Some(Some(file)) = vectors.get(vector as usize) {
             // An event file takes 8 bytes; it is full only if nobody has looked for 2^64 events.
-            let _ = (&*file).write_all(&1u64.to_ne_bytes());
+            let mut file: &File = file;
+            let _ = file.write_all(&1u64.to_ne_bytes());
         }
     }
 }

@@ -25,6 +25,10 @@ use crate::backend::Backend;
 use crate::lines::MsiLines;
 
 fn main() -> ExitCode {
+    if std::env::args().any(|argument| argument == "--help") {
+        println!("{}", arguments::USAGE);
+        return ExitCode::SUCCESS;
+    }
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
         Err(e) => {
@@ -62,6 +66,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         _ => None,
     });
 
+    let stats = arguments.stats;
     let lines = MsiLines::default();
     let soc = Soc::new(
         arguments.regions,
@@ -112,5 +117,13 @@ fn serve(arguments: Arguments) -> Result<(), String> {
     );
     soc.note(Level::Info, &summary);
     println!("agxemu: {summary}");
+    if let Some(path) = stats {
+        let json = format!(
+            "{{\"jobs\": {}, \"interrupts\": {}, \"mmio_reads\": {reads}, \"mmio_writes\": {writes}}}\n",
+            counters.completed,
+            soc.interrupts(),
+        );
+        std::fs::write(&path, json).map_err(|e| format!("statistics {}: {e}", path.display()))?;
+    }
     result.map_err(|e| format!("connection to the virtual machine: {e}"))
 }

@@ -28,7 +28,7 @@ const CAPABILITIES: usize = 0x34;
 const MSI: usize = 0x40;
 const MSI_ID: u8 = 0x05;
 /// Four vectors, 64-bit addresses.
-const MSI_CONTROL: u16 = 2 << 1 | 1 << 7;
+const MSI_CONTROL: u16 = (2 << 1) | (1 << 7);
 const MSI_END: usize = MSI + 14;
 
 /// Sizes of the BARs; 32-bit memory.

@@ -3,7 +3,7 @@
 //! The registers: what the host reads and writes.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use agxemu_firmware::machine::Level;
 
@@ -32,6 +32,9 @@ pub const MAILBOX_SIZE: u64 = 0x4000;
 const BOOT_MAGIC: u32 = 0x4f58_4741;
 const BOOT_VERSION: u32 = 1;
 const BOOT_OVERLAY: usize = 0x10;
+/// Here the guest writes what its counter shows, and the counter's frequency in Hz, 64 bits each.
+const BOOT_COUNTER: u64 = 0xfff0;
+const BOOT_FREQUENCY: u64 = 0xfff8;
 
 const CPU_CONTROL: u64 = 0x44;
 const CPU_STATUS: u64 = 0x48;
@@ -68,6 +71,8 @@ const IDENTIFICATION: [(u64, u32); 8] = [
 pub struct Device {
     soc: Arc<Soc>,
     boot_page: Vec<u8>,
+    /// The two words that the guest writes there.
+    guest_clock: Mutex<[u64; 2]>,
     running: AtomicBool,
     reads: AtomicU64,
     writes: AtomicU64,
@@ -85,6 +90,7 @@ impl Device {
         Self {
             soc,
             boot_page,
+            guest_clock: Mutex::default(),
             running: AtomicBool::new(false),
             reads: AtomicU64::new(0),
             writes: AtomicU64::new(0),
@@ -165,6 +171,10 @@ impl Device {
 
     /// The host writes.
     pub fn write(&self, bar: u32, offset: u64, data: &[u8]) {
+        if bar == BAR_BOOT && (BOOT_COUNTER..BOOT_SIZE).contains(&offset) {
+            self.write_guest_clock(offset, data);
+            return;
+        }
         self.writes.fetch_add(1, Ordering::Relaxed);
         let value = data
             .iter()
@@ -193,6 +203,24 @@ impl Device {
             (BAR_ASC, _) => self.unknown("write to", "asc", offset),
             (BAR_SGX, _) => self.unknown("write to", "sgx", offset),
             _ => self.unknown("write to", "read-only BAR", offset),
+        }
+    }
+
+    /// The guest says what time it is: both words, in halves or whole, the frequency last.
+    fn write_guest_clock(&self, offset: u64, data: &[u8]) {
+        let mut words = self.guest_clock.lock().unwrap_or_else(|e| e.into_inner());
+        for (at, &byte) in (offset..).zip(data) {
+            let at = at - BOOT_COUNTER;
+            if let Some(word) = words.get_mut(at as usize / 8) {
+                let shift = at % 8 * 8;
+                *word = (*word & !(0xff << shift)) | (u64::from(byte) << shift);
+            }
+        }
+        let [counter, frequency] = *words;
+        if offset < BOOT_FREQUENCY {
+            self.soc.guest_counter(counter);
+        } else if frequency > 0 {
+            self.soc.guest_frequency(frequency);
         }
     }
 

@@ -12,7 +12,6 @@
 //!
 //! Strict: what the host may not say at that moment is an error, and the coprocessor panics.
 
-/// A message: payload, endpoint.
 use crate::mailbox::Message;
 
 /// Protocol versions that it speaks.

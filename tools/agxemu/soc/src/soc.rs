@@ -59,7 +59,17 @@ pub struct Soc {
     signal: Mutex<Signal>,
     changed: Condvar,
     start: Instant,
+    clock: Mutex<Clock>,
     log: Mutex<Box<dyn Write + Send>>,
+}
+
+/// The guest's clock, as far as it is known: on a Mac both sides look at one timer.
+struct Clock {
+    /// The guest's counter, and when the guest has read it.
+    counter: u64,
+    read_at: Instant,
+    /// What the firmware's timer showed at that time.
+    base: u64,
 }
 
 impl Soc {
@@ -84,6 +94,11 @@ impl Soc {
             signal: Mutex::default(),
             changed: Condvar::new(),
             start: Instant::now(),
+            clock: Mutex::new(Clock {
+                counter: 0,
+                read_at: Instant::now(),
+                base: 0,
+            }),
             log: Mutex::new(log),
         })
     }
@@ -201,6 +216,20 @@ impl Soc {
         if !self.mailbox(|m| m.is_receive_empty()) {
             self.lines.pulse(VECTOR_RECEIVE_NOT_EMPTY);
         }
+    }
+
+    /// The guest has just read its counter.
+    pub fn guest_counter(&self, counter: u64) {
+        let mut clock = lock(&self.clock);
+        clock.counter = counter;
+        clock.read_at = Instant::now();
+    }
+
+    /// The guest's counter runs with `hz`: from now on the firmware's timer shows the same time.
+    pub fn guest_frequency(&self, hz: u64) {
+        let mut clock = lock(&self.clock);
+        let ticks = u128::from(clock.counter) * u128::from(TICKS_PER_US * 1_000_000);
+        clock.base = (ticks / u128::from(hz)) as u64;
     }
 
     /// Interrupts so far.
@@ -348,7 +377,8 @@ impl Machine for Soc {
     }
 
     fn ticks(&self) -> u64 {
-        self.start.elapsed().as_nanos() as u64 * TICKS_PER_US / 1000
+        let clock = lock(&self.clock);
+        clock.base + clock.read_at.elapsed().as_nanos() as u64 * TICKS_PER_US / 1000
     }
 
     fn set_fault_info(&self, value: u64) {
@@ -357,5 +387,35 @@ impl Machine for Soc {
 
     fn log(&self, level: Level, line: &str) {
         self.note(level, line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct NoLines;
+
+    impl Lines for NoLines {
+        fn pulse(&self, _vector: u32) {}
+    }
+
+    #[test]
+    fn the_timer_shows_the_guests_time() {
+        let regions = Regions::default();
+        let soc = Soc::new(
+            regions,
+            None,
+            None,
+            Box::new(NoLines),
+            Box::new(std::io::sink()),
+        );
+        assert!(soc.ticks() < 24_000_000);
+        // 100 seconds, at 62.5 MHz.
+        soc.guest_counter(6_250_000_000);
+        soc.guest_frequency(62_500_000);
+        let ticks = soc.ticks();
+        assert!((2_400_000_000..2_424_000_000).contains(&ticks), "{ticks}");
+        assert!(soc.ticks() >= ticks);
     }
 }
