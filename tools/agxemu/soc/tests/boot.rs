@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The whole system without a virtual machine: a host that only has registers and memory.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use agx_abi::uat::{pte, ttb, Handoff, Protection, LEVEL_ENTRIES, LEVEL_SHIFTS};
+use agxemu_firmware::chip::T8103_V13_5;
+use agxemu_firmware::script::Script;
+use agxemu_firmware::Counters;
+use agxemu_soc::coprocessor::{self, Config};
+use agxemu_soc::device::{Device, BAR_ASC, BAR_BOOT, BAR_SGX, MAILBOX};
+use agxemu_soc::options::{Region, Regions, Trouble};
+use agxemu_soc::ram::Anonymous;
+use agxemu_soc::soc::{Lines, Soc};
+
+const RAM: u64 = 0x8000_0000;
+const PAGE: u64 = 0x4000;
+/// Pages behind the regions, for tables and buffers.
+const FREE: u64 = RAM + 0x10_0000;
+const VA: u64 = 0xffff_ffae_0000_0000;
+
+#[derive(Default)]
+struct Edges([AtomicU32; 4]);
+
+struct Counting(Arc<Edges>);
+
+impl Lines for Counting {
+    fn pulse(&self, vector: u32) {
+        self.0 .0[vector as usize].fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+struct Host {
+    soc: Arc<Soc>,
+    device: Device,
+    edges: Arc<Edges>,
+    regions: Regions,
+    firmware: Option<JoinHandle<Counters>>,
+}
+
+impl Host {
+    fn new(trouble: Vec<Trouble>) -> Self {
+        let mut regions = Regions::default();
+        for (i, region) in regions.0.iter_mut().enumerate() {
+            let start = RAM + i as u64 * 0x2_0000;
+            *region = Region {
+                start,
+                size: 0x1_4000,
+            };
+        }
+        let edges = Arc::new(Edges::default());
+        let lines = Box::new(Counting(edges.clone()));
+        let soc = Soc::new(regions, None, None, lines, Box::new(std::io::sink()));
+        soc.ram
+            .map(RAM, Arc::new(Anonymous::new(0x20_0000 / PAGE as usize)));
+        soc.memory_changed();
+        let device = Device::new(soc.clone(), &regions, [13, 5, 0], None);
+        let config = Config {
+            chip: &T8103_V13_5,
+            script: Script::default(),
+            trouble,
+            capture: None,
+        };
+        let firmware = std::thread::spawn({
+            let soc = soc.clone();
+            move || coprocessor::run(&soc, &config)
+        });
+        Self {
+            soc,
+            device,
+            edges,
+            regions,
+            firmware: Some(firmware),
+        }
+    }
+
+    fn read(&self, bar: u32, offset: u64) -> u64 {
+        let mut data = [0; 8];
+        self.device.read(bar, offset, &mut data);
+        u64::from_le_bytes(data)
+    }
+
+    fn write(&self, bar: u32, offset: u64, value: u64) {
+        self.device.write(bar, offset, &value.to_le_bytes());
+    }
+
+    fn start(&self) {
+        self.write(BAR_ASC, 0x44, 0x10);
+    }
+
+    fn announce(&self) {
+        let at = self.regions.handoff() + Handoff::MAGIC_AP.offset() as u64;
+        self.soc.ram.store_u64(at, Handoff::MAGIC).unwrap();
+    }
+
+    fn send(&self, message: u64, endpoint: u64) {
+        assert_eq!(self.read(BAR_ASC, MAILBOX + 0x110) & 1 << 16, 0, "full");
+        self.write(BAR_ASC, MAILBOX + 0x800, message);
+        self.write(BAR_ASC, MAILBOX + 0x808, endpoint);
+    }
+
+    fn wait<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+        let start = Instant::now();
+        loop {
+            if let Some(found) = look() {
+                return found;
+            }
+            assert!(start.elapsed() < Duration::from_secs(10), "no {what}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn receive(&self) -> (u64, u64) {
+        self.wait("message", || {
+            let empty = self.read(BAR_ASC, MAILBOX + 0x114) & 1 << 17 != 0;
+            (!empty).then(|| {
+                let message = self.read(BAR_ASC, MAILBOX + 0x830);
+                (message, self.read(BAR_ASC, MAILBOX + 0x838))
+            })
+        })
+    }
+
+    fn expect(&self, message: u64, endpoint: u64) {
+        let (got, ep) = self.receive();
+        assert_eq!((got, ep), (message, endpoint), "{got:#x} on {ep:#x}");
+    }
+
+    /// Maps a page at `VA` for the firmware, as a driver would.
+    fn map_page(&self, page: u64) {
+        let roots = self.regions.ttbs();
+        let table = |n: u64| FREE + n * PAGE;
+        self.soc.ram.store_u64(roots + 8, ttb(table(0), 0)).unwrap();
+        for (level, shift) in LEVEL_SHIFTS.into_iter().enumerate() {
+            let index = (VA >> shift) % LEVEL_ENTRIES[level] as u64;
+            let target = if level == 2 {
+                page | Protection::FW_SHARED_RW.bits()
+            } else {
+                table(level as u64 + 1)
+            };
+            let at = table(level as u64) + 8 * index;
+            self.soc.ram.store_u64(at, target | pte::VALID).unwrap();
+        }
+    }
+
+    /// The dialogue of Linux, up to the application endpoints.
+    fn boot(&self) {
+        self.expect(0x0010_0000_000c_000b, 0);
+        self.send(0x0020_0000_000c_000c, 0);
+        self.expect(0x0080_0000_0000_0117, 0);
+        self.send(0x0080_0000_0000_0001, 0);
+        self.expect(0x0088_0001_0000_0003, 0);
+        self.send(0x0088_0001_0000_0000, 0);
+        self.expect(0x0070_0000_0000_0020, 0);
+        self.send(0x0050_0001_0000_0002, 0);
+        self.expect(0x0012_0000_0000_0000, 1);
+        self.send(0x0012_0fae_0000_0000, 1);
+        self.send(0x00b0_0000_0000_0020, 0);
+        self.expect(0x00b0_0000_0000_0020, 0);
+        self.send(0x0050_0020_0000_0002, 0);
+        self.send(0x0050_0021_0000_0002, 0);
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.soc.quit();
+        if let Some(firmware) = self.firmware.take() {
+            let _ = firmware.join();
+        }
+    }
+}
+
+#[test]
+fn boot_page_and_identification() {
+    let host = Host::new(vec![]);
+    assert_eq!(host.read(BAR_BOOT, 0) as u32, 0x4f58_4741);
+    assert_eq!(
+        host.read(BAR_BOOT, 0x10) as u32,
+        0xd00d_feed_u32.swap_bytes()
+    );
+    assert_eq!(host.read(BAR_SGX, 0xd0_4000), 0x402_1100);
+    assert_eq!(host.read(BAR_SGX, 0xd0_1500), 0xfe);
+    assert_eq!(host.read(BAR_ASC, 0x44), 0);
+    host.start();
+    assert_eq!(host.read(BAR_ASC, 0x44), 0x10);
+}
+
+#[test]
+fn handoff_is_answered_only_when_the_cpu_runs() {
+    let host = Host::new(vec![]);
+    let answer = host.regions.handoff() + Handoff::MAGIC_FW.offset() as u64;
+    host.announce();
+    std::thread::sleep(Duration::from_millis(20));
+    assert_eq!(host.soc.ram.load_u64(answer), Ok(0));
+    host.start();
+    host.wait("answer", || {
+        (host.soc.ram.load_u64(answer) == Ok(Handoff::MAGIC)).then_some(())
+    });
+}
+
+#[test]
+fn a_crash_reaches_the_host_with_its_reason() {
+    let host = Host::new(vec![]);
+    host.start();
+    host.announce();
+    let page = FREE + 8 * PAGE;
+    host.map_page(page);
+    host.boot();
+    assert!(host.edges.0[0].load(Ordering::Relaxed) > 0);
+    // No init data there.
+    host.send(0x0081_0fa0_0000_0000, 0x20);
+    host.expect(0x0012_0fae_0000_0000, 1);
+    let mut log = vec![0; 0x200];
+    host.soc.ram.read(page, &mut log).unwrap();
+    assert_eq!(&log[..4], b"EHLC");
+    let text = String::from_utf8_lossy(&log);
+    assert!(text.contains("init data"), "{text}");
+}
+
+#[test]
+fn sleep_wake_and_reset() {
+    let host = Host::new(vec![]);
+    host.start();
+    host.announce();
+    host.boot();
+    host.send(0x00b0_0000_0000_0010, 0);
+    host.expect(0x00b0_0000_0000_0010, 0);
+    host.send(0x0060_0000_0000_0001, 0);
+    host.expect(0x0070_0000_0000_0001, 0);
+    host.send(0x0060_0000_0000_0220, 0);
+    host.boot();
+
+    host.device.reset();
+    assert_eq!(host.read(BAR_ASC, 0x44), 0);
+    assert_eq!(host.read(BAR_ASC, MAILBOX + 0x114) & 1 << 17, 1 << 17);
+    host.start();
+    host.announce();
+    host.boot();
+}
+
+#[test]
+fn scripted_silence() {
+    let host = Host::new(vec![Trouble::NoHello]);
+    host.start();
+    host.announce();
+    std::thread::sleep(Duration::from_millis(50));
+    assert_ne!(host.read(BAR_ASC, MAILBOX + 0x114) & 1 << 17, 0);
+}
