@@ -19,6 +19,7 @@ use crate::{
     },
     gem,
     handles::Handles,
+    queue::Queue,
     timestamps::Timestamps,
     uapi,
     vm::Vm, //
@@ -48,10 +49,12 @@ pub(crate) struct AsahiFile {
     vms: Mutex<Handles<Arc<Vm>>>,
     #[pin]
     timestamps: Mutex<Handles<Arc<Timestamps>>>,
+    #[pin]
+    pub(crate) queues: Mutex<Handles<Arc<Queue>>>,
 }
 
-type File = drm::File<AsahiFile>;
-type RegisteredDevice = AsahiDevice<Registered>;
+pub(crate) type File = drm::File<AsahiFile>;
+pub(crate) type RegisteredDevice = AsahiDevice<Registered>;
 
 impl drm::file::DriverFile for AsahiFile {
     type Driver = AsahiDrmDriver;
@@ -61,6 +64,7 @@ impl drm::file::DriverFile for AsahiFile {
             pin_init!(Self {
                 vms <- new_mutex!(Handles::new()),
                 timestamps <- new_mutex!(Handles::new()),
+                queues <- new_mutex!(Handles::new()),
             }),
             GFP_KERNEL,
         )
@@ -68,7 +72,7 @@ impl drm::file::DriverFile for AsahiFile {
 }
 
 /// `EINVAL` unless all of `fields` are zero.
-fn must_be_zero(fields: &[u64]) -> Result {
+pub(crate) fn must_be_zero(fields: &[u64]) -> Result {
     if fields.iter().any(|&field| field != 0) {
         return Err(EINVAL);
     }
@@ -175,33 +179,6 @@ impl AsahiFile {
         must_be_zero(&[data.flags.into()])?;
         data.offset = gem::lookup(file, data.handle)?.create_mmap_offset()?;
         Ok(())
-    }
-
-    pub(crate) fn queue_create(
-        _dev: &RegisteredDevice,
-        _reg: &RegistrationData<'_>,
-        _data: &mut uapi::QueueCreate,
-        _file: &File,
-    ) -> Result {
-        Err(EOPNOTSUPP)
-    }
-
-    pub(crate) fn queue_destroy(
-        _dev: &RegisteredDevice,
-        _reg: &RegistrationData<'_>,
-        _data: &mut uapi::QueueDestroy,
-        _file: &File,
-    ) -> Result {
-        Err(ENOENT)
-    }
-
-    pub(crate) fn submit(
-        _dev: &RegisteredDevice,
-        _reg: &RegistrationData<'_>,
-        _data: &mut uapi::Submit,
-        _file: &File,
-    ) -> Result {
-        Err(ENOENT)
     }
 
     pub(crate) fn gem_bind_object(

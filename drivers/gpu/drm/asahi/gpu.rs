@@ -12,6 +12,7 @@ use crate::{
         Firmware,
         Machine, //
     },
+    graveyard::Graveyard,
     hw::{
         self,
         ident::GpuId,
@@ -37,6 +38,7 @@ use agx_abi::{
     Value, //
 };
 use kasync::{
+    block_on,
     Executor,
     Scope, //
 };
@@ -67,6 +69,7 @@ pub(crate) struct Gpu {
     queues: Scope,
     uat: Arc<Uat>,
     heaps: Heaps,
+    graveyard: Arc<Graveyard>,
     firmware: Arc<Firmware>,
     fault_control: u32,
     // What the firmware has in its tables besides; it goes after the firmware.
@@ -124,6 +127,7 @@ impl Gpu {
         let blobs = unsafe { [hw_cal_a.content(), hw_cal_b.content(), globals.content()] };
 
         let heaps = Heaps::new(uat)?;
+        let graveyard = Graveyard::new()?;
         let control_page = ControlPage::new(uat)?;
         let (io, mappings) = map_io(uat, chip)?;
 
@@ -153,6 +157,7 @@ impl Gpu {
             queues,
             uat: uat.clone(),
             heaps,
+            graveyard,
             firmware: firmware.clone(),
             fault_control: parts.fault_control,
             _control_page: control_page,
@@ -181,6 +186,7 @@ impl Gpu {
         if let Err(e) = self.queues.join_blocking() {
             dev_err!(self.dev, "queues do not end: {e:?}\n");
         }
+        self.graveyard.flush();
         self.firmware.shutdown();
         self.uat.shutdown();
         if let Err(e) = self.executor.shutdown() {
@@ -211,6 +217,27 @@ impl Gpu {
     /// Memory for what its firmware reads and writes.
     pub(crate) fn heaps(&self) -> &Heaps {
         &self.heaps
+    }
+
+    /// Where its tasks leave what they may not free.
+    pub(crate) fn graveyard(&self) -> &Arc<Graveyard> {
+        &self.graveyard
+    }
+
+    /// Has the firmware clean its cache, if much memory waits for that. May sleep.
+    pub(crate) fn collect_garbage(&self) {
+        if !self.heaps.is_garbage_due() {
+            return;
+        }
+        let garbage = self.heaps.take_garbage();
+        match block_on(self.firmware.control().flush()) {
+            Ok(Ok(())) => drop(garbage),
+            _ => {
+                self.firmware.give_up(fmt!("cache was not cleaned"));
+                // It may still be written to.
+                core::mem::forget(garbage);
+            }
+        }
     }
 
     /// Its firmware.

@@ -66,12 +66,13 @@ impl Timestamps {
         })
     }
 
-    /// The firmware's address of the 8 bytes at `offset`. `ERANGE` if they are not inside.
-    pub(crate) fn address(&self, offset: u32) -> Result<u64> {
-        let offset = u64::from(offset);
-        if offset + 8 > self.size {
-            return Err(ERANGE);
-        }
-        Ok(self.mapping.va() + offset)
+    /// The firmware's address of it.
+    pub(crate) fn va(&self) -> u64 {
+        self.mapping.va()
+    }
+
+    /// Its size in bytes.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
     }
 }

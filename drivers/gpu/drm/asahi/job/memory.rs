@@ -9,7 +9,7 @@
 //! | commands | read by the GPU, private to the firmware | `RunCompute` |
 //! | sequences | private to the firmware | microsequence, barriers before the command |
 //! | timestamps | shared | `JobTimestamps` |
-//! | preemption | of the client's VM | preemption buffer |
+//! | preemption | of the client's VM | one preemption buffer for all: they run one after the other [I] |
 
 use super::{
     compute::{
@@ -54,7 +54,6 @@ pub(crate) struct JobMemory {
     sequences: Shared,
     timestamps: Shared,
     preemption: GpuBox,
-    preemption_stride: usize,
 }
 
 impl JobMemory {
@@ -65,13 +64,11 @@ impl JobMemory {
         preempt1_size: u64,
         count: usize,
     ) -> Result<Self> {
-        let preemption_stride = (preempt1_size as usize + PREEMPTION_TAIL).next_multiple_of(ALIGN);
         Ok(Self {
             commands: Shared::new(&heaps.gpu_ro, count * COMMAND_STRIDE)?,
             sequences: Shared::new(&heaps.private, count * SEQUENCE_STRIDE)?,
             timestamps: Shared::new(&heaps.shared, count * JobTimestamps::SIZE)?,
-            preemption: client.alloc(count * preemption_stride, ALIGN)?,
-            preemption_stride,
+            preemption: client.alloc(preempt1_size as usize + PREEMPTION_TAIL, ALIGN)?,
         })
     }
 
@@ -81,7 +78,7 @@ impl JobMemory {
             command: self.commands.va() + (index * COMMAND_STRIDE) as u64,
             sequence: self.sequences.va() + (index * SEQUENCE_STRIDE) as u64,
             timestamps: self.timestamps.va() + (index * JobTimestamps::SIZE) as u64,
-            preemption: self.preemption.va() + (index * self.preemption_stride) as u64,
+            preemption: self.preemption.va(),
             user_start: user[0],
             user_end: user[1],
         }

@@ -57,7 +57,7 @@ impl<'a> Render<'a> {
         };
         let this = Self {
             flags: payload.u32(0),
-            vdm_ctrl_stream_base: payload.stream(8, "vdm_ctrl_stream_base")?,
+            vdm_ctrl_stream_base: payload.address(8, "vdm_ctrl_stream_base")?,
             vertex_helper: helper(16),
             fragment_helper: helper(32),
             width: payload.u16(148),

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Queues of clients.
+//!
+//! ```text
+//!   Queue (a client's handle) ──► JobQueue ──► task: Ring, the hardware's side of the queue
+//!     │ dropped, destroyed: cancels its scope           │
+//!     ▼                                                 ▼
+//!   scope ────────────────────────────────────► jobs not begun are cancelled, those in flight awaited,
+//!                                               then DestroyContext, then the memory may go
+//! ```
+//!
+//! A queue has a scope of its own below the device's. Whoever ends it, the client, the close of its file, or
+//! the device that goes, cancels the scope; its task then brings everything to an end, in its own time, and
+//! nobody has to wait for it but the device.
+
+use crate::{
+    device::RegistrationData,
+    file::{
+        must_be_zero,
+        AsahiFile,
+        File,
+        RegisteredDevice, //
+    },
+    firmware::Firmware,
+    gpu::Gpu,
+    graveyard::{
+        Grave,
+        Graveyard, //
+    },
+    job::{
+        compute::Common,
+        context::Context,
+        hardware::{
+            Hardware,
+            Plan,
+            Running, //
+        },
+        memory::JobMemory,
+        work_queue::{
+            WorkQueue,
+            MAX_IN_FLIGHT, //
+        }, //
+    },
+    timestamps::Timestamps,
+    uapi,
+    vm::Vm, //
+};
+use agx_abi::{
+    channel::PipeKind,
+    uat::USER_END, //
+};
+use dma_fence::Fence;
+use jobqueue::{
+    Config,
+    JobQueue,
+    Prepared,
+    Ring, //
+};
+use kasync::Scope;
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    },
+    time::Delta, //
+};
+
+/// Number of the next queue, by which the firmware tells queues apart.
+static NUMBER: Atomic<u32> = Atomic::new(1);
+
+/// `DRM_ASAHI_PRIORITY_MEDIUM`: the highest that is open to clients. The two above are reserved.
+const MAX_PRIORITY: u32 = 1;
+/// The firmware's priorities count down: 3 is the lowest, which is the client's 0.
+const LOWEST: u32 = 3;
+
+/// How many jobs a client may have in a queue before it has to wait in the submit.
+const MAX_JOBS: usize = 256;
+/// How long a job may be in flight until the rings are looked at, in case an interrupt was lost.
+const PATIENCE: Delta = Delta::from_millis(2000);
+/// How often they are looked at until the firmware is given up. It stops commands that take too long by itself,
+/// much earlier.
+const MAX_COMPLAINTS: u32 = 30;
+
+/// A queue.
+pub(crate) struct Queue {
+    gpu: Arc<Gpu>,
+    vm: Arc<Vm>,
+    common: Common,
+    jobs: JobQueue<QueueRing>,
+    scope: Scope,
+}
+
+/// A job.
+pub(crate) struct Job {
+    plan: Plan,
+    _timestamps: KVec<Arc<Timestamps>>,
+}
+
+impl Job {
+    /// `timestamps`: what the job's commands write to.
+    pub(crate) fn new(plan: Plan, timestamps: KVec<Arc<Timestamps>>) -> Result<KBox<Grave<Self>>> {
+        Grave::new(Self {
+            plan,
+            _timestamps: timestamps,
+        })
+    }
+}
+
+impl Queue {
+    fn new(gpu: &Arc<Gpu>, vm: Arc<Vm>, priority: u32, usc_exec_base: u64) -> Result<Arc<Self>> {
+        gpu.firmware().crash().check()?;
+        let number = NUMBER.fetch_add(1, Relaxed);
+        let (firmware, heaps) = (gpu.firmware(), gpu.heaps());
+        gpu.collect_garbage();
+
+        let context = Context::new(heaps, number)?;
+        let compute = WorkQueue::new(
+            firmware,
+            heaps,
+            &context,
+            PipeKind::Compute,
+            (LOWEST - priority) as usize,
+            number,
+        )?;
+        let common = Common {
+            queue: number,
+            usc_exec_base,
+            queue_info: compute.va(),
+            notifier: context.notifier.va(),
+            notifier_unk_buf: context.notifier.unk_buf_va(),
+            stats: firmware.stats().compute,
+            preempt1_size: gpu.chip().buffers.compute_preempt1.into(),
+        };
+        let ring = QueueRing {
+            hardware: Hardware::new(firmware.clone(), vm.space().clone(), context, compute),
+            firmware: firmware.clone(),
+            graveyard: gpu.graveyard().clone(),
+            vm: Some(Grave::new(vm.clone())?),
+        };
+
+        let scope = gpu.scope().child(c"queue")?;
+        let config = Config {
+            names: (c"asahi", c"compute"),
+            credits: MAX_IN_FLIGHT,
+            jobs: MAX_JOBS,
+            patience: PATIENCE,
+        };
+        let jobs = JobQueue::new(&scope, c"queue", ring, &config)?;
+        let queue = Self {
+            gpu: gpu.clone(),
+            vm,
+            common,
+            jobs,
+            scope,
+        };
+        Ok(Arc::new(queue, GFP_KERNEL)?)
+    }
+
+    /// The GPU that it is a queue of.
+    pub(crate) fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// What all of its commands have in common.
+    pub(crate) fn common(&self) -> &Common {
+        &self.common
+    }
+
+    /// Memory for a job of `count` commands.
+    pub(crate) fn job_memory(&self, count: usize) -> Result<JobMemory> {
+        self.gpu.collect_garbage();
+        JobMemory::new(
+            self.gpu.heaps(),
+            self.vm.heap(),
+            self.common.preempt1_size,
+            count,
+        )
+    }
+
+    /// The part of a submit that may fail. May wait for other jobs of the queue to complete.
+    pub(crate) fn prepare(
+        &self,
+        job: KBox<Grave<Job>>,
+        dependencies: KVVec<Fence>,
+    ) -> Result<Prepared<KBox<Grave<Job>>>> {
+        let credits = job.plan.commands.len();
+        self.jobs.prepare(job, credits, dependencies)
+    }
+
+    /// The part that only fails if the queue is being destroyed.
+    pub(crate) fn commit(&self, prepared: Prepared<KBox<Grave<Job>>>) -> Result<Fence> {
+        self.jobs.commit(prepared)
+    }
+
+    /// Takes no more jobs, cancels those that have not begun, and ends when the others have.
+    fn close(&self) {
+        self.scope.cancel();
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// The hardware's side of a queue.
+pub(crate) struct QueueRing {
+    hardware: Hardware,
+    firmware: Arc<Firmware>,
+    graveyard: Arc<Graveyard>,
+    /// Absent only while it is dropped. Its memory must be there as long as jobs are in flight.
+    vm: Option<KBox<Grave<Arc<Vm>>>>,
+}
+
+impl Ring for QueueRing {
+    type Job = KBox<Grave<Job>>;
+    type Running = Running;
+
+    async fn start(&mut self, job: &mut Self::Job) -> Result<Running> {
+        self.hardware.start(&job.plan).await
+    }
+
+    async fn finish(running: &Running) -> Result {
+        running.wait().await
+    }
+
+    fn stalled(&mut self, _running: &Running, n: u32) {
+        if n < MAX_COMPLAINTS {
+            self.firmware.recheck();
+        } else {
+            self.firmware
+                .give_up(fmt!("a job has been in flight for too long"));
+        }
+    }
+
+    fn retire(&mut self, job: Self::Job) {
+        self.graveyard.bury(job);
+    }
+
+    fn idle(&mut self) {
+        self.hardware.rest();
+    }
+
+    async fn end(mut self) {
+        if let Err(e) = self.hardware.destroy().await {
+            // If the firmware still knows the context its memory may not be used again.
+            self.firmware
+                .give_up(fmt!("the context of a queue was not destroyed: {e:?}"));
+        }
+    }
+}
+
+impl Drop for QueueRing {
+    fn drop(&mut self) {
+        if let Some(vm) = self.vm.take() {
+            self.graveyard.bury(vm);
+        }
+    }
+}
+
+impl AsahiFile {
+    /// The queue with number `id`.
+    pub(crate) fn queue(&self, id: u32) -> Result<Arc<Queue>> {
+        self.queues.lock().get(id).cloned()
+    }
+
+    pub(crate) fn queue_create(
+        _dev: &RegisteredDevice,
+        reg: &RegistrationData<'_>,
+        data: &mut uapi::QueueCreate,
+        file: &File,
+    ) -> Result {
+        must_be_zero(&[data.flags.into()])?;
+        if data.priority > MAX_PRIORITY || data.usc_exec_base > USER_END {
+            return Err(EINVAL);
+        }
+        let vm = file.inner().vm(data.vm_id)?;
+        let queue = Queue::new(&reg.gpu, vm, data.priority, data.usc_exec_base)?;
+        data.queue_id = file.inner().queues.lock().insert(queue)?;
+        Ok(())
+    }
+
+    pub(crate) fn queue_destroy(
+        _dev: &RegisteredDevice,
+        _reg: &RegistrationData<'_>,
+        data: &mut uapi::QueueDestroy,
+        file: &File,
+    ) -> Result {
+        must_be_zero(&[data.pad.into()])?;
+        let queue = file.inner().queues.lock().remove(data.queue_id)?;
+        // Also for those who are about to submit to it.
+        queue.close();
+        Ok(())
+    }
+}

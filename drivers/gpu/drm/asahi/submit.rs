@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The submit ioctl.
+//!
+//! ```text
+//!   read and check the commands ─► timestamps ─► memory ─► in-syncs, out-syncs ─► prepare   may fail
+//!   ────────────────────────────────────────────────────────────────────────────────────────────────
+//!   commit: the job's fence exists ─► out-syncs get it                                      cannot
+//! ```
+//!
+//! Everything above the line leaves no trace when it fails.
+
+use crate::{
+    device::RegistrationData,
+    file::{
+        must_be_zero,
+        AsahiFile,
+        File,
+        RegisteredDevice, //
+    },
+    job::{
+        command::{
+            BadTimestamp,
+            Command,
+            Invalid,
+            Parser,
+            Timestamp,
+            Work, //
+        },
+        compute,
+        hardware::{
+            Plan,
+            Planned, //
+        },
+        sync::{
+            BadSync,
+            Point,
+            Sync, //
+        }, //
+    },
+    queue::{
+        Job,
+        Queue, //
+    },
+    timestamps::Timestamps,
+    uapi::{
+        self,
+        Submit, //
+    }, //
+};
+use dma_fence::{
+    ChainNode,
+    Fence,
+    SyncObj, //
+};
+use kernel::{
+    bindings,
+    prelude::*,
+    sync::Arc,
+    uaccess::{
+        UserPtr,
+        UserSlice,
+        UserSliceReader, //
+    }, //
+};
+
+/// Longest command buffer: far beyond what the most commands can take, in the longest form that we know.
+const MAX_BUFFER: usize = 1 << 20;
+/// Most sync objects of a submit.
+const MAX_SYNCS: usize = 1 << 12;
+
+impl AsahiFile {
+    pub(crate) fn submit(
+        _dev: &RegisteredDevice,
+        _reg: &RegistrationData<'_>,
+        data: &mut uapi::Submit,
+        file: &File,
+    ) -> Result {
+        must_be_zero(&[data.flags.into(), data.pad.into()])?;
+        let queue = file.inner().queue(data.queue_id)?;
+        submit(&queue, file, data)
+    }
+}
+
+/// Reads, checks and prepares what `request` says, and commits it to `queue`.
+fn submit(queue: &Queue, file: &File, request: &Submit) -> Result {
+    queue.gpu().firmware().crash().check()?;
+
+    let mut buffer = KVVec::new();
+    read_commands(request, &mut buffer)?;
+    let (plan, timestamps) = plan(queue, file, &buffer)?;
+    drop(buffer);
+
+    let mut records = SyncRecords::new(request)?;
+    let waits = records.waits(file, request.in_sync_count)?;
+    let signals = records.signals(file, request.out_sync_count)?;
+
+    let prepared = queue.prepare(Job::new(plan, timestamps)?, waits)?;
+    let fence = queue.commit(prepared)?;
+    for signal in signals {
+        signal.publish(&fence);
+    }
+    Ok(())
+}
+
+fn read_commands(request: &Submit, buffer: &mut KVVec<u8>) -> Result {
+    let size = request.cmdbuf_size as usize;
+    if size > MAX_BUFFER {
+        return Err(EINVAL);
+    }
+    let address = UserPtr::from_addr(request.cmdbuf as usize);
+    UserSlice::new(address, size).read_all(buffer, GFP_KERNEL)
+}
+
+impl From<Invalid> for Error {
+    fn from(invalid: Invalid) -> Self {
+        pr_debug!("submit: {invalid:?}\n");
+        EINVAL
+    }
+}
+
+impl From<BadSync> for Error {
+    fn from(BadSync(why): BadSync) -> Self {
+        pr_debug!("submit: {why}\n");
+        EINVAL
+    }
+}
+
+impl From<BadTimestamp> for Error {
+    fn from(bad: BadTimestamp) -> Self {
+        match bad {
+            BadTimestamp::Range => ERANGE,
+            BadTimestamp::Unaligned => EINVAL,
+        }
+    }
+}
+
+/// The commands in `buffer`, written to memory, and the timestamp objects that they need.
+fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<(Plan, KVec<Arc<Timestamps>>)> {
+    // First everything is looked at, so that what is wrong is found before memory is spent on it.
+    let mut objects = KVec::new();
+    let mut user_timestamps = KVec::new();
+    let mut renders = false;
+    for command in Parser::new(buffer) {
+        let command = command?;
+        match command.work {
+            Work::Render(_) => {
+                renders = true;
+                for timestamp in command.timestamps() {
+                    resolve(file, Some(timestamp), &mut objects)?;
+                }
+            }
+            Work::Compute(compute) => {
+                let start = resolve(file, compute.ts.start, &mut objects)?;
+                let end = resolve(file, compute.ts.end, &mut objects)?;
+                user_timestamps.push([start, end], GFP_KERNEL)?;
+            }
+        }
+    }
+    if renders {
+        return Err(EOPNOTSUPP);
+    }
+
+    let count = user_timestamps.len();
+    let memory = queue.job_memory(count)?;
+    let mut commands = KVec::with_capacity(count, GFP_KERNEL)?;
+    for (index, command) in Parser::new(buffer).enumerate() {
+        let Command { barriers, work } = command?;
+        let Work::Compute(compute) = work else {
+            return Err(EOPNOTSUPP);
+        };
+        let place = memory.place(index, user_timestamps[index]);
+        let last = index + 1 == count;
+        let sequence = compute::describe(
+            &compute,
+            queue.common(),
+            &place,
+            last,
+            &mut memory.command(index),
+        )?;
+        commands.push(Planned { sequence, barriers }, GFP_KERNEL)?;
+    }
+    Ok((Plan { memory, commands }, objects))
+}
+
+/// The address of a timestamp, or 0 if there is none; its object is kept in `objects`.
+fn resolve(
+    file: &File,
+    timestamp: Option<Timestamp>,
+    objects: &mut KVec<Arc<Timestamps>>,
+) -> Result<u64> {
+    let Some(timestamp) = timestamp else {
+        return Ok(0);
+    };
+    let object = file.inner().timestamps(timestamp.handle)?;
+    let address = timestamp.address(object.va(), object.size())?;
+    objects.push(object, GFP_KERNEL)?;
+    Ok(address)
+}
+
+/// The file, as C knows it.
+fn as_raw(file: &File) -> *mut bindings::drm_file {
+    // `drm::File` is a transparent wrapper of it.
+    core::ptr::from_ref(file).cast_mut().cast()
+}
+
+fn lookup(file: &File, handle: u32) -> Result<SyncObj> {
+    // SAFETY: The file is open: we are in an ioctl on it.
+    unsafe { SyncObj::lookup(as_raw(file), handle) }
+}
+
+/// The sync records of a submit, read one after the other.
+struct SyncRecords(UserSliceReader);
+
+impl SyncRecords {
+    fn new(request: &Submit) -> Result<Self> {
+        let (waits, signals) = (request.in_sync_count, request.out_sync_count);
+        let count = waits.checked_add(signals).ok_or(EINVAL)? as usize;
+        if count > MAX_SYNCS {
+            return Err(EINVAL);
+        }
+        let address = UserPtr::from_addr(request.syncs as usize);
+        Ok(Self(UserSlice::new(address, count * Sync::SIZE).reader()))
+    }
+
+    fn next(&mut self) -> Result<Sync> {
+        let mut bytes = [0; Sync::SIZE];
+        self.0.read_slice(&mut bytes)?;
+        Ok(Sync::parse(&bytes)?)
+    }
+
+    /// The fences of the next `count` records.
+    fn waits(&mut self, file: &File, count: u32) -> Result<KVVec<Fence>> {
+        let mut fences = KVVec::with_capacity(count as usize, GFP_KERNEL)?;
+        for _ in 0..count {
+            let sync = self.next()?;
+            let point = match sync.point {
+                Some(Point::Binary) => 0,
+                Some(Point::Timeline(point)) => point,
+                None => {
+                    // There has to be an object, but there is nothing to wait for.
+                    lookup(file, sync.handle)?;
+                    continue;
+                }
+            };
+            // SAFETY: The file is open: we are in an ioctl on it.
+            let fence = unsafe { SyncObj::find_fence(as_raw(file), sync.handle, point)? };
+            fences.push(fence, GFP_KERNEL)?;
+        }
+        Ok(fences)
+    }
+
+    /// What the next `count` records want to be signalled.
+    fn signals(&mut self, file: &File, count: u32) -> Result<KVVec<Signal>> {
+        let mut signals = KVVec::with_capacity(count as usize, GFP_KERNEL)?;
+        for _ in 0..count {
+            let sync = self.next()?;
+            let object = lookup(file, sync.handle)?;
+            let point = match sync.out()? {
+                Point::Binary => None,
+                Point::Timeline(point) => Some((ChainNode::new()?, point)),
+            };
+            signals.push(Signal { object, point }, GFP_KERNEL)?;
+        }
+        Ok(signals)
+    }
+}
+
+/// A sync object that is going to be signalled.
+struct Signal {
+    object: SyncObj,
+    /// The point, if it is a timeline.
+    point: Option<(ChainNode, u64)>,
+}
+
+impl Signal {
+    /// Cannot fail.
+    fn publish(self, fence: &Fence) {
+        match self.point {
+            None => self.object.replace_fence(fence),
+            Some((node, point)) => self.object.add_point(node, fence, point),
+        }
+    }
+}
