@@ -206,7 +206,7 @@ impl Device {
         }
     }
 
-    /// The guest says what time it is: both words, in halves or whole, the frequency last.
+    /// The guest says what time it is: both words, in halves or whole, in any order.
     fn write_guest_clock(&self, offset: u64, data: &[u8]) {
         let mut words = self.guest_clock.lock().unwrap_or_else(|e| e.into_inner());
         for (at, &byte) in (offset..).zip(data) {
@@ -219,7 +219,8 @@ impl Device {
         let [counter, frequency] = *words;
         if offset < BOOT_FREQUENCY {
             self.soc.guest_counter(counter);
-        } else if frequency > 0 {
+        }
+        if frequency > 0 {
             self.soc.guest_frequency(frequency);
         }
     }
