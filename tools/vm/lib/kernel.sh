@@ -59,7 +59,7 @@ build_kernel() {
 	}
 	[ -e "$1/.configured" ] || logged "kernel configuration" "$1/log" '^' 300 configure
 	touch "$1/.configured"
-	logged "kernel ($FLAVOUR)" "$1/log" '^  (CC|RUSTC|AS|LD|AR) ' 2300 \
+	logged "kernel ($FLAVOUR)" "$1/log" '^  (CC|RUSTC|AS|LD|AR) ' 1750 \
 		kernel_make "$ROOT_DIR" "$SOURCE_DIR" "$out" Image modules
 	logged "kernel headers" "$1/log" '^' 3000 \
 		kernel_make "$ROOT_DIR" "$SOURCE_DIR" "$out" headers_install \

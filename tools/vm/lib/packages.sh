@@ -49,7 +49,7 @@ bootstrap() {
 	local options=()
 	mapfile -t options < <(apt_options)
 	rm -rf "$dir.new"
-	mmdebstrap --mode=root --variant="$variant" --architectures="$arch" --include="$packages" \
+	mmdebstrap --verbose --mode=root --variant="$variant" --architectures="$arch" --include="$packages" \
 		"${options[@]}" "$@" "$SUITE" "$dir.new" \
 		"deb $uri $SUITE main" "deb $uri $SUITE-backports main"
 	rm -rf "$dir"
