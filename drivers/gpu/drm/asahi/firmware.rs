@@ -63,14 +63,10 @@ pub(crate) use self::{
     message::{
         ContextIds,
         PipeKind,
-        PipeMessage,
-        Unmap, //
+        PipeMessage, //
     },
     notifier::Notifier,
-    outcome::{
-        Failure,
-        Owner, //
-    },
+    outcome::Owner,
     power::PendingSubmission,
     stamp::Stamp, //
 };
@@ -174,7 +170,7 @@ pub(crate) struct Machine<'a> {
 /// | call | context |
 /// |---|---|
 /// | [`Firmware::boot`], [`Firmware::shutdown`] | process, may sleep; not in a signalling section |
-/// | [`Firmware::try_submit`], [`Firmware::begin_submission`] | process, signalling sections included |
+/// | [`Firmware::begin_submission`] | process, signalling sections included |
 /// | [`Firmware::submit`] | task |
 /// | [`Firmware::recheck`], [`Firmware::crash`] | any |
 pub(crate) struct Firmware {
@@ -353,13 +349,6 @@ impl Firmware {
         self.link.close();
     }
 
-    /// Tells a pipe of `priority` that a queue has work. `EAGAIN` if its ring is full.
-    pub(crate) fn try_submit(&self, priority: usize, message: &PipeMessage) -> Result {
-        self.pipe(priority, message)?
-            .try_send(message.encode().as_bytes())
-            .map(|_ticket| ())
-    }
-
     /// Tells a pipe of `priority` that a queue has work, as soon as its ring has room.
     pub(crate) async fn submit(&self, priority: usize, message: &PipeMessage) -> Result {
         self.pipe(priority, message)?
@@ -413,11 +402,6 @@ impl Firmware {
     /// The highest clock of the GPU, as the bootloader found it.
     pub(crate) fn max_frequency_khz(&self) -> Option<u32> {
         self.max_frequency_khz
-    }
-
-    /// How often the firmware has rung so far.
-    pub(crate) fn doorbells(&self) -> u64 {
-        self.link.wakes.count.load(Relaxed)
     }
 }
 

@@ -100,11 +100,6 @@ pub(crate) struct Chip {
 }
 
 impl Chip {
-    /// Mask of the page addresses that a page table entry can hold.
-    pub(crate) const fn phys_mask(&self) -> u64 {
-        ((1 << self.oas) - 1) & !0x3fff
-    }
-
     /// Everything that the firmware wants mapped.
     pub(crate) fn io_mappings(&self) -> impl Iterator<Item = &'static io::IoMapping> {
         self.io.iter().flat_map(|table| table.iter())
@@ -127,10 +122,7 @@ impl Chip {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        chips::*,
-        *, //
-    };
+    use super::*;
 
     #[test]
     fn firmware_versions() {
@@ -138,11 +130,5 @@ mod tests {
         for abi in [[0, 0, 0], [12, 3, 0], [13, 3, 0], [14, 5, 0]] {
             assert!(!is_supported_abi(abi));
         }
-    }
-
-    #[test]
-    fn phys_mask() {
-        assert_eq!(T8103.phys_mask(), 0xff_ffff_c000);
-        assert_eq!(T6001.phys_mask(), 0x3ff_ffff_c000);
     }
 }

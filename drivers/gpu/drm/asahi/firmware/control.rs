@@ -5,8 +5,7 @@
 use super::{
     message::{
         ContextIds,
-        DeviceControl,
-        Unmap, //
+        DeviceControl, //
     },
     tx::{
         Ticket,
@@ -25,6 +24,8 @@ use kernel::{
 /// | all async functions | task, or `kasync::block_on` in process context; if cancelled the command may have been sent |
 pub(crate) struct Control {
     pub(super) device_control: Arc<TxChannel>,
+    /// The firmware wants to have it. What it caches stays mapped until it is asleep, so there is no use
+    /// for it yet.
     pub(super) fwctl: Arc<TxChannel>,
 }
 
@@ -56,11 +57,5 @@ impl Control {
     /// for something else.
     pub(crate) async fn flush(&self) -> Result {
         self.run(DeviceControl::FLUSH).await
-    }
-
-    /// Tells the firmware that a range is about to be unmapped, and waits until it has let go of it.
-    pub(crate) async fn unmap(&self, range: Unmap) -> Result {
-        let ticket = self.fwctl.send(range.encode().as_bytes()).await?;
-        self.fwctl.finished(ticket).await
     }
 }

@@ -19,7 +19,7 @@ use kernel::prelude::*;
 /// | call | context |
 /// |---|---|
 /// | [`Crash::set`], [`Crash::is_set`], [`Crash::check`] | any |
-/// | [`Crash::wait`], [`Crash::or`] | task; cancel safe (`or` as far as its future is) |
+/// | [`Crash::or`] | task; as cancel safe as its future is |
 #[derive(Clone)]
 pub(crate) struct Crash(
     /// Holds no tasks: its cancellation is the flag.
@@ -49,11 +49,6 @@ impl Crash {
         } else {
             Ok(())
         }
-    }
-
-    /// Resolves when it is set.
-    pub(crate) async fn wait(&self) {
-        self.0.cancelled().await;
     }
 
     /// What `future` gives, or `ENODEV` as soon as the firmware is dead.

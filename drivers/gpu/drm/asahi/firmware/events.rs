@@ -295,11 +295,6 @@ impl EventSlot {
         self.slot.state.lock().window.issued()
     }
 
-    /// Value of the last command that is complete.
-    pub(crate) fn completed(&self) -> Stamp {
-        self.slot.state.lock().window.seen()
-    }
-
     /// Whether nothing is in flight.
     pub(crate) fn is_idle(&self) -> bool {
         self.slot.state.lock().window.is_idle()

@@ -101,14 +101,8 @@ pub(super) struct InitData {
 /// Addresses of the statistics blocks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StatsAddresses {
-    pub(crate) vertex: u64,
-    pub(crate) fragment: u64,
     pub(crate) compute: u64,
 }
-
-/// Where in the statistics buffers of vertex and fragment work the blocks begin.
-const VERTEX_BLOCK: u64 = 4;
-const FRAGMENT_BLOCK: u64 = 8;
 
 impl InitData {
     /// Builds the tree.
@@ -139,8 +133,6 @@ impl InitData {
             fragment.write(at, &[0xff; 4])?;
         }
         let stats = StatsAddresses {
-            vertex: vertex.va() + VERTEX_BLOCK,
-            fragment: fragment.va() + FRAGMENT_BLOCK,
             compute: compute.va(),
         };
 

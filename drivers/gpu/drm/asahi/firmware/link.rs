@@ -28,10 +28,6 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
         Arc,
         SetOnce, //
     }, //
@@ -77,8 +73,6 @@ pub(super) struct Wakes {
     pub(super) logs: Notify,
     /// Whoever waits for a read index to move.
     pub(super) progress: Notify,
-    /// Doorbells so far, for statistics.
-    pub(super) count: Atomic<u64>,
 }
 
 impl Wakes {
@@ -87,7 +81,6 @@ impl Wakes {
             events: Notify::new(),
             logs: Notify::new(),
             progress: Notify::new(),
-            count: Atomic::new(0),
         }
     }
 
@@ -113,7 +106,6 @@ impl rtkit::Operations for Callbacks {
     fn recv_message_early(&self, endpoint: u8, message: u64) -> bool {
         let known = endpoint == ENDPOINT_FIRMWARE && message == RX_DOORBELL;
         if known {
-            self.wakes.count.fetch_add(1, Relaxed);
             self.wakes.all();
         }
         known

@@ -12,7 +12,6 @@ use agx_abi::channel::{
     DeviceControlMessage,
     EventMessage,
     FlagEvent,
-    FwCtlMessage,
     FwLogPayload,
     TimeoutEvent, //
 };
@@ -198,30 +197,6 @@ impl PipeMessage {
     }
 }
 
-/// A message to the FwCtl ring: "this range is about to be unmapped, let go of it".
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Unmap {
-    /// Where it begins.
-    pub(crate) address: u64,
-    /// Flush slot: a VM slot, or [`agx_abi::uat::KERNEL_FLUSH_SLOT`].
-    pub(crate) slot: u32,
-    /// Its length in pages.
-    pub(crate) pages: u16,
-}
-
-impl Unmap {
-    /// The entry of the ring.
-    pub(crate) fn encode(&self) -> FwCtlMessage {
-        let mut message = FwCtlMessage::zeroed();
-        message
-            .set(FwCtlMessage::ADDRESS, self.address)
-            .set(FwCtlMessage::SLOT, self.slot)
-            .set(FwCtlMessage::PAGES, self.pages)
-            .set(FwCtlMessage::UNK_12, FwCtlMessage::UNK_12_VALUE);
-        message
-    }
-}
-
 /// The text of a log payload, up to its end or to the first byte that cannot be printed.
 ///
 /// `None` if it is not a log payload.
@@ -313,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn pipe_and_unmap() {
+    fn pipe() {
         let entry = PipeMessage {
             kind: PipeKind::Compute,
             queue_info: 0xffff_ffa0_0000_0100,
@@ -325,17 +300,6 @@ mod tests {
         assert_eq!(
             words(entry.as_bytes(), [0, 4, 8, 0xc, 0x10, 0x14]),
             [2, 0x100, 0xffff_ffa0, 5, 9, 1]
-        );
-
-        let entry = Unmap {
-            address: 0xffff_ffa0_0010_0000,
-            slot: 64,
-            pages: 0x40,
-        }
-        .encode();
-        assert_eq!(
-            words(entry.as_bytes(), [0, 4, 8, 0xc, 0x10]),
-            [0x10_0000, 0xffff_ffa0, 0, 64, 0x2_0040]
         );
     }
 

@@ -32,7 +32,6 @@ use kernel::{
 pub(crate) struct Notifier {
     notifier: Shared,
     list: Shared,
-    threshold: Shared,
     expected: Word<u64>,
 }
 
@@ -57,7 +56,6 @@ impl Notifier {
             notifier: Shared::copy_of(&heaps.private, notifier.as_bytes())?,
             list,
             expected: threshold.field(Threshold::COUNT)?,
-            threshold,
         })
     }
 
@@ -74,11 +72,6 @@ impl Notifier {
     /// Address of the list head.
     pub(crate) fn list_va(&self) -> u64 {
         self.list.va()
-    }
-
-    /// Address of the threshold.
-    pub(crate) fn threshold_va(&self) -> u64 {
-        self.threshold.va()
     }
 
     /// `count` more commands are handed over: one for each compute command, two for each render. Before

@@ -50,11 +50,6 @@ impl Power {
         Ok(pending)
     }
 
-    /// Submissions that are on their way.
-    pub(super) fn count(&self) -> u32 {
-        *self.count.lock()
-    }
-
     fn add(&self, n: i32) {
         let mut count = self.count.lock();
         *count = count.wrapping_add_signed(n);

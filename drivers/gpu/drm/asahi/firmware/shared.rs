@@ -56,11 +56,6 @@ impl Shared {
         self.0.va()
     }
 
-    /// Its size in bytes.
-    pub(crate) fn size(&self) -> usize {
-        self.0.size()
-    }
-
     /// The word at `offset`. `EINVAL` if it is not inside, or not aligned.
     pub(crate) fn word<T: AtomicType>(&self, offset: usize) -> Result<Word<T>> {
         let at = self.span(offset, size_of::<T>())?.cast::<T>();

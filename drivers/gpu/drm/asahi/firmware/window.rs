@@ -49,11 +49,6 @@ impl Window {
         self.issued
     }
 
-    /// Value of the last command that is complete.
-    pub(crate) const fn seen(&self) -> Stamp {
-        self.seen
-    }
-
     /// Whether nothing is in flight.
     pub(crate) const fn is_idle(&self) -> bool {
         self.seen.has_reached(self.issued)

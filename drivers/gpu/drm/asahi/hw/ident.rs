@@ -155,20 +155,6 @@ impl GpuId {
         let digit = b'0' + (self.revision & 0xf) as u8;
         [letter as char, digit as char]
     }
-
-    /// Number by which the firmware knows the revision, as found in the hw-cal-b blob.
-    pub(crate) const fn firmware_revision(&self) -> u32 {
-        match (self.generation, self.revision) {
-            // B1 is reported as B0.
-            (Generation::G14X, 0x11) => 3,
-            (_, 0x00) => 1,
-            (_, 0x01) => 2,
-            (_, 0x10) => 3,
-            (_, 0x11) => 4,
-            (_, 0x20) => 5,
-            (_, _) => 6,
-        }
-    }
 }
 
 /// Cuts the mask words, lowest first and taken as one number, into clusters of `cores` bits.
@@ -227,7 +213,6 @@ mod tests {
         assert_eq!((id.clusters, id.cores, id.gps), (1, 8, 4));
         assert_eq!((id.active_cores(), id.revision), (7, 0x11));
         assert_eq!(id.revision_name(), ['B', '1']);
-        assert_eq!(id.firmware_revision(), 4);
         assert_eq!(id.check(&T8103), Ok(()));
         assert_eq!(id.check(&T6001), Err(IdError::OtherChip(id)));
 
@@ -250,7 +235,7 @@ mod tests {
         let id = GpuId::decode(&regs).unwrap();
         assert_eq!((id.variant, id.clusters), (Variant::D, 8));
         assert_eq!(id.core_masks, [0x3ff; 8]);
-        assert_eq!((id.active_cores(), id.firmware_revision()), (80, 3));
+        assert_eq!(id.active_cores(), 80);
     }
 
     #[test]
