@@ -80,7 +80,8 @@ const LOWEST: u32 = 3;
 
 /// How many jobs a client may have in a queue before it has to wait in the submit.
 const MAX_JOBS: usize = 256;
-/// How long a job may be in flight until the rings are looked at, in case an interrupt was lost.
+/// How long a job may be in flight until rings and stamps are looked at, in case an interrupt or an event was
+/// lost.
 const PATIENCE: Delta = Delta::from_millis(2000);
 /// How often they are looked at until the firmware is given up. It stops commands that take too long by itself,
 /// much earlier.
@@ -230,9 +231,10 @@ impl Ring for QueueRing {
         running.wait().await
     }
 
-    fn stalled(&mut self, _running: &Running, n: u32) {
+    fn stalled(&mut self, running: &Running, n: u32) {
         if n < MAX_COMPLAINTS {
             self.firmware.recheck();
+            running.look();
         } else {
             self.firmware
                 .give_up(fmt!("a job has been in flight for too long"));

@@ -324,13 +324,18 @@ impl EventSlot {
 /// | call | context |
 /// |---|---|
 /// | [`Watch::wait`] | task; cancel safe |
-/// | [`Watch::outcome`], drop | process, signalling sections included |
+/// | [`Watch::look`], [`Watch::outcome`], drop | process, signalling sections included |
 pub(crate) struct Watch {
     slot: Arc<Slot>,
     events: Arc<Events>,
 }
 
 impl Watch {
+    /// Looks at the stamp, in case the event of its change was lost.
+    pub(crate) fn look(&self) {
+        self.events.update(&self.slot);
+    }
+
     /// What became of the command with number `value`; `None` as long as it is in flight.
     ///
     /// To be asked before 127 more commands are issued.

@@ -57,14 +57,6 @@ impl Barriers {
             compute: Wait::parse(header[1], counts[1])?,
         })
     }
-
-    /// How many barrier commands that may take.
-    pub(crate) fn count(&self) -> usize {
-        [self.render, self.compute]
-            .iter()
-            .filter(|wait| **wait != Wait::Nothing)
-            .count()
-    }
 }
 
 #[cfg(test)]
@@ -73,20 +65,18 @@ mod tests {
 
     #[test]
     fn indices() {
-        let parse = |header, counts| {
-            Barriers::parse(header, counts).map(|b| (b.render, b.compute, b.count()))
-        };
+        let parse = |header, counts| Barriers::parse(header, counts).map(|b| (b.render, b.compute));
         assert_eq!(
             parse([NONE, NONE], [3, 3]),
-            Some((Wait::Nothing, Wait::Nothing, 0))
+            Some((Wait::Nothing, Wait::Nothing))
         );
         assert_eq!(
             parse([0, NONE], [0, 0]),
-            Some((Wait::Before, Wait::Nothing, 1))
+            Some((Wait::Before, Wait::Nothing))
         );
         assert_eq!(
             parse([0, 2], [0, 2]),
-            Some((Wait::Before, Wait::Command(1), 2))
+            Some((Wait::Before, Wait::Command(1)))
         );
         // One subqueue's commands do not count on the other.
         assert_eq!(parse([NONE, 1], [1, 0]), None);

@@ -214,11 +214,6 @@ impl Timestamps {
             end: one(offset + 8),
         }
     }
-
-    /// Those that there are.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Timestamp> {
-        [self.start, self.end].into_iter().flatten()
-    }
 }
 
 /// A helper program, see the UAPI header.

@@ -82,7 +82,10 @@ fn a_compute_command() {
     else {
         panic!("{commands:?}");
     };
-    assert_eq!(barriers.count(), 0);
+    assert_eq!(
+        (barriers.render, barriers.compute),
+        (Wait::Nothing, Wait::Nothing)
+    );
     assert_eq!((c.sampler_count, c.sampler_heap), (7, 0x20_0000_0000));
     assert_eq!(
         (c.cdm_ctrl_stream_base, c.cdm_ctrl_stream_end),

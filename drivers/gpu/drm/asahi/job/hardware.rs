@@ -175,6 +175,11 @@ impl Hardware {
 }
 
 impl Running {
+    /// Looks whether it is complete, in case the news of that was lost.
+    pub(crate) fn look(&self) {
+        self.watch.look();
+    }
+
     /// Waits until the firmware has finished with the job. If one of its commands has failed, tells how the
     /// first of them did.
     ///

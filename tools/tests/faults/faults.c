@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * What becomes of jobs when things go wrong. The emulator is told what goes wrong by its --fault option; this
+ * submits jobs to one queue, all at once, and compares the result of each fence.
+ *
+ * usage: faults RESULT...      RESULT: ok, or an errno name, or several of them with a bar between
+ *
+ *	--fault hang:2             faults ok ETIMEDOUT ok
+ *	--fault crash-event:2      faults ok ENODEV ENODEV SUBMIT:ENODEV
+ *
+ * A last argument SUBMIT:RESULT says how one more submit ends, after all that. Prints TAP.
+ */
+#define _GNU_SOURCE
+#include "../uapi/uapi.h"
+
+#include <errno.h>
+#include <linux/sync_file.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define SECONDS 100
+#define MAX_JOBS 128
+
+static const char *name_of(int result)
+{
+	return result < 0 ? strerrorname_np(-result) : "ok";
+}
+
+/* Whether @result is one of the names in @wanted. */
+static bool is_one_of(int result, const char *wanted)
+{
+	const char *name = name_of(result);
+	size_t length = strlen(name);
+
+	while (wanted) {
+		if (!strncmp(wanted, name, length) && (!wanted[length] || wanted[length] == '|'))
+			return true;
+		wanted = strchr(wanted, '|');
+		if (wanted)
+			wanted++;
+	}
+	return false;
+}
+
+static void check_result(const char *what, int number, int result, const char *wanted)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text), "%s %d: %s, wanted %s", what, number, name_of(result), wanted);
+	check_true(text, is_one_of(result, wanted));
+}
+
+static int export_sync_file(int fd, uint32_t handle)
+{
+	struct drm_syncobj_handle args = {
+		.handle = handle, .flags = DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE,
+	};
+	int ret = gpu_ioctl(fd, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &args);
+
+	return ret ? ret : args.fd;
+}
+
+/* The result of a fence, when it has one. */
+static int result_of(int sync_file)
+{
+	struct pollfd poller = { .fd = sync_file, .events = POLLIN };
+	struct sync_file_info info = { 0 };
+
+	if (poll(&poller, 1, SECONDS * 1000) != 1)
+		return -ETIME;
+	if (ioctl(sync_file, SYNC_IOC_FILE_INFO, &info))
+		return -errno;
+	return info.status == 1 ? 0 : info.status;
+}
+
+int main(int argc, char **argv)
+{
+	const char *submit_wanted = NULL;
+	int files[MAX_JOBS];
+	struct context ctx;
+	int jobs = argc - 1;
+	uint32_t sync;
+
+	if (jobs > 0 && !strncmp(argv[argc - 1], "SUBMIT:", 7)) {
+		submit_wanted = argv[argc - 1] + 7;
+		jobs--;
+	}
+	if (jobs < 1 || jobs > MAX_JOBS) {
+		fprintf(stderr, "usage: faults RESULT... [SUBMIT:RESULT]\n");
+		return 2;
+	}
+
+	context_init(&ctx);
+	need("create a syncobj", syncobj_create(ctx.fd, &sync));
+	for (int i = 0; i < jobs; i++) {
+		need("submit", submit_one(&ctx, sync));
+		files[i] = export_sync_file(ctx.fd, sync);
+		need("export a sync file", files[i]);
+	}
+	for (int i = 0; i < jobs; i++) {
+		check_result("job", i + 1, result_of(files[i]), argv[i + 1]);
+		close(files[i]);
+	}
+	if (submit_wanted) {
+		int ret = submit_one(&ctx, sync);
+
+		if (!ret) {
+			int file = export_sync_file(ctx.fd, sync);
+
+			need("export a sync file", file);
+			ret = result_of(file);
+			close(file);
+		}
+		check_result("one more job", jobs + 1, ret, submit_wanted);
+	}
+	context_fini(&ctx);
+	return finish();
+}
