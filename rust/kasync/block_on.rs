@@ -39,7 +39,8 @@ impl Parking {
         Ok(Self(unsafe { Ref::new_with(|slot| Parker::init(slot))? }))
     }
 
-    /// Polls `future` to its end, parked in between. Calls `late` each time that takes far too long.
+    /// Polls `future` to its end, parked in between. Calls `late` each time that takes far too
+    /// long.
     pub(crate) fn block_on<F: Future>(
         &self,
         mut future: Pin<&mut F>,
@@ -137,10 +138,11 @@ impl<F> Drop for Boxed<F> {
 ///
 /// # Errors
 ///
-/// `EDEADLK`, reported loudly, inside a poll (H15). `ENOMEM`. The future is dropped then.
+/// `EDEADLK`, reported loudly, inside a poll or a signalling section (H15). `ENOMEM`. The future is
+/// dropped then.
 pub fn block_on<F: Future>(future: F) -> Result<F::Output> {
-    if current::get().is_some() {
-        Plat::misuse(c"block_on() inside a poll");
+    if current::in_section() {
+        Plat::misuse(c"block_on() inside a poll or a signalling section");
         return Err(code::EDEADLK);
     }
     let parking = Parking::new()?;

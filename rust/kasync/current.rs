@@ -2,9 +2,9 @@
 
 //! Which task the calling thread is polling.
 //!
-//! A table of threads that are inside a poll. Asking the workqueue for the current work item
-//! instead would not do: that item may be somebody else's and freed already, and a poll need not
-//! run on a worker.
+//! A table of threads that are inside a poll, or a signalling section of another kind. Asking the
+//! workqueue for the current work item instead would not do: that item may be somebody else's and
+//! freed already, and a poll need not run on a worker.
 
 use crate::{
     atomic::AtomicU64,
@@ -40,15 +40,19 @@ fn slots(thread: u64) -> impl Iterator<Item = &'static Slot> {
     (0..SLOTS).map(move |i| &TABLE[home.wrapping_add(i) % SLOTS])
 }
 
-/// Calls `f` with `task` as the thread's current task.
+/// What stands for a task in a signalling section that is no poll.
+const NO_TASK: u64 = 1;
+
+/// Calls `f` with `task` as the thread's entry.
 ///
-/// If more threads poll at once than the table has slots, the task is not known as current
+/// If more threads are in sections at once than the table has slots, this one is not known to be
 /// meanwhile: what asks for it then reports misuse, which is wrong but harmless.
-pub(crate) fn enter<R>(task: NonNull<Header>, f: impl FnOnce() -> R) -> R {
-    let thread = Plat::thread_id();
-    let slot = slots(thread).find(|s| s.thread.cmpxchg_full(0, thread).is_ok());
+fn with_entry<R>(task: u64, f: impl FnOnce() -> R) -> R {
+    // In an interrupt: not the interrupted thread's doing, and it cannot block anyway.
+    let thread = Some(Plat::thread_id()).filter(|t| *t != 0);
+    let slot = thread.and_then(|t| slots(t).find(|s| s.thread.cmpxchg_full(0, t).is_ok()));
     if let Some(slot) = slot {
-        slot.task.store_relaxed(task.as_ptr() as usize as u64);
+        slot.task.store_relaxed(task);
     }
     let ret = f();
     if let Some(slot) = slot {
@@ -57,12 +61,35 @@ pub(crate) fn enter<R>(task: NonNull<Header>, f: impl FnOnce() -> R) -> R {
     ret
 }
 
-/// The task that the calling thread is polling, if any. It stays valid until the poll returns.
-pub(crate) fn get() -> Option<NonNull<Header>> {
+/// Calls `f` with `task` as the thread's current task.
+pub(crate) fn enter<R>(task: NonNull<Header>, f: impl FnOnce() -> R) -> R {
+    with_entry(task.as_ptr() as usize as u64, f)
+}
+
+/// Calls `f` with the thread known to be inside a signalling section.
+pub(crate) fn enter_section<R>(f: impl FnOnce() -> R) -> R {
+    if in_section() {
+        return f();
+    }
+    with_entry(NO_TASK, f)
+}
+
+fn entry() -> Option<u64> {
     let thread = Plat::thread_id();
     if thread == 0 {
         return None;
     }
     let slot = slots(thread).find(|s| s.thread.load_relaxed() == thread)?;
-    NonNull::new(slot.task.load_relaxed() as usize as *mut Header)
+    Some(slot.task.load_relaxed())
+}
+
+/// The task that the calling thread is polling, if any. It stays valid until the poll returns.
+pub(crate) fn get() -> Option<NonNull<Header>> {
+    let task = entry().filter(|t| *t != NO_TASK)?;
+    NonNull::new(task as usize as *mut Header)
+}
+
+/// Whether the calling thread is inside a poll or another signalling section.
+pub(crate) fn in_section() -> bool {
+    entry().is_some()
 }

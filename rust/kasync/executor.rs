@@ -125,10 +125,11 @@ impl Executor {
     ///
     /// # Errors
     ///
-    /// `EDEADLK`, reported loudly, inside a poll. `EBUSY` if another thread is at it.
+    /// `EDEADLK`, reported loudly, inside a poll or a signalling section. `EBUSY` if another thread
+    /// is at it.
     pub fn shutdown(&self) -> Result {
-        if current::get().is_some() {
-            Plat::misuse(c"an executor is shut down inside a poll");
+        if current::in_section() {
+            Plat::misuse(c"an executor is shut down inside a poll or a signalling section");
             return Err(code::EDEADLK);
         }
         self.0.close()
@@ -162,8 +163,8 @@ impl Drop for Executor {
         if self.0.closed.is_up() {
             return;
         }
-        if current::get().is_none() && Plat::thread_id() != 0 {
-            // Nobody else is at it, as this was the last handle; and this is no poll.
+        if !current::in_section() && Plat::thread_id() != 0 {
+            // Nobody else is at it, as this was the last handle; and blocking is legal here.
             let _closed = self.0.close();
             return;
         }

@@ -187,11 +187,11 @@ impl Scope {
     ///
     /// # Errors
     ///
-    /// `EDEADLK`, reported loudly, inside a poll: a task may never block its worker (H15), and the
-    /// fences that others wait for could depend on it. `ENOMEM`.
+    /// `EDEADLK`, reported loudly, inside a poll or a signalling section: a task may never block
+    /// its worker (H15), and the fences that others wait for could depend on it. `ENOMEM`.
     pub fn join_blocking(&self) -> Result {
-        if current::get().is_some() {
-            Plat::misuse(c"join_blocking() inside a poll");
+        if current::in_section() {
+            Plat::misuse(c"join_blocking() inside a poll or a signalling section");
             return Err(code::EDEADLK);
         }
         self.join_on(&Parking::new()?)

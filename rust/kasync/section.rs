@@ -31,21 +31,21 @@ use core::marker::PhantomData;
 ///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
-/// | `with` | refused | in a poll | refused |
+/// | `with` | refused | yes | refused |
 /// | `enter` | as its safety section says | yes | needless: no reclaim there anyway |
 pub struct SignallingSection<'a> {
     _not_send: PhantomData<(*mut (), &'a ())>,
 }
 
 impl SignallingSection<'_> {
-    /// Calls `f` with the witness for the poll that the caller is in.
+    /// Calls `f` with the witness for the poll, or other section, that the caller is in.
     ///
     /// # Errors
     ///
-    /// `EINVAL`, reported loudly, outside of a poll.
+    /// `EINVAL`, reported loudly, outside of one.
     pub fn with<R>(f: impl FnOnce(&SignallingSection<'_>) -> R) -> Result<R> {
-        if current::get().is_none() {
-            Plat::misuse(c"a signalling section was asked for outside of a poll");
+        if !current::in_section() {
+            Plat::misuse(c"a signalling section was asked for outside of one");
             return Err(code::EINVAL);
         }
         Ok(f(&SignallingSection {
@@ -63,8 +63,10 @@ impl SignallingSection<'_> {
     /// path may wait for a fence or allocate with reclaim.
     pub unsafe fn enter<R>(f: impl FnOnce(&SignallingSection<'_>) -> R) -> R {
         Plat::section(|| {
-            f(&SignallingSection {
-                _not_send: PhantomData,
+            current::enter_section(|| {
+                f(&SignallingSection {
+                    _not_send: PhantomData,
+                })
             })
         })
     }

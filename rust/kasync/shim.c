@@ -75,9 +75,10 @@ unsigned long kasync_thread_id(void)
 EXPORT_SYMBOL_GPL(kasync_thread_id);
 
 /* One class for all: these are leaf locks, none nests in another. */
-void kasync_lock_init(raw_spinlock_t *lock)
+void kasync_lock_init(raw_spinlock_t *kasync_leaf_lock)
 {
-	raw_spin_lock_init(lock);
+	/* The argument's name is the class's name in reports. */
+	raw_spin_lock_init(kasync_leaf_lock);
 }
 EXPORT_SYMBOL_GPL(kasync_lock_init);
 

@@ -34,7 +34,8 @@ use core::{
 /// A task that only needs to be started, which cannot fail. Made by [`Scope::reserve`].
 ///
 /// It counts as a task of its scope: joining the scope waits until it has been started and has
-/// ended, or was dropped. Dropping it drops the future.
+/// ended, or was dropped. Dropping it drops the future. Forgetting it leaks the future, and who
+/// joins the scope waits for ever.
 ///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|

@@ -251,6 +251,38 @@ fn polls_are_sections() {
     });
 }
 
+/// R5, R6: a section of one's own gives the witness, and blocking in it is refused as in a poll.
+#[test]
+fn own_sections() {
+    manual(|world, executor| {
+        let outside = executor.root().clone();
+        // SAFETY: Nothing is signalled here.
+        unsafe {
+            SignallingSection::enter(|_| {
+                assert!(World::in_section());
+                assert_eq!(SignallingSection::with(|_| 1), Ok(1));
+                assert_eq!(block_on(async {}), Err(code::EDEADLK));
+                assert_eq!(outside.join_blocking(), Err(code::EDEADLK));
+                SignallingSection::enter(|_| ());
+                assert_eq!(executor.shutdown(), Err(code::EDEADLK));
+            });
+        }
+        assert_eq!(world.take_misuse().len(), 3);
+        assert_eq!(block_on(async { 2 }), Ok(2));
+        // Inside a poll the task stays known.
+        let task = async {
+            // SAFETY: As above.
+            unsafe { SignallingSection::enter(|_| assert!(World::in_section())) };
+            cancelled().await;
+        };
+        let handle = executor.root().spawn(c"t", task).unwrap();
+        world.run();
+        handle.cancel();
+        world.run();
+        assert!(handle.is_finished());
+    });
+}
+
 /// H15: blocking inside a poll is refused, reported, and harmless.
 #[test]
 fn no_blocking_in_polls() {
