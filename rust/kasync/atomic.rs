@@ -4,7 +4,7 @@
 //!
 //! In the kernel they follow the LKMM through [`kernel::sync::atomic`]; on the host they are those
 //! of `core`. The ordering is part of each method's name, so that a model checker's types fit in
-//! here without touching a caller. "Full" is ordered against everything on both sides, also when a
+//! here, as loom's do, without touching a caller. "Full" is ordered against everything on both sides, also when a
 //! compare-exchange fails on the host.
 
 #[cfg(MODULE)]
@@ -57,7 +57,13 @@ mod imp {
 
 #[cfg(not(MODULE))]
 mod imp {
+    #[cfg(not(feature = "loom"))]
     use core::sync::atomic::{
+        self,
+        Ordering, //
+    };
+    #[cfg(feature = "loom")]
+    use loom::sync::atomic::{
         self,
         Ordering, //
     };
@@ -66,7 +72,13 @@ mod imp {
     pub(crate) struct AtomicU64(atomic::AtomicU64);
 
     impl AtomicU64 {
+        #[cfg(not(feature = "loom"))]
         pub(crate) const fn new(v: u64) -> Self {
+            Self(atomic::AtomicU64::new(v))
+        }
+
+        #[cfg(feature = "loom")]
+        pub(crate) fn new(v: u64) -> Self {
             Self(atomic::AtomicU64::new(v))
         }
 
@@ -103,12 +115,51 @@ mod imp {
 
 pub(crate) use imp::AtomicU64;
 
+/// A number for whoever looks from outside; nothing depends on it.
+#[cfg(not(feature = "loom"))]
+pub(crate) struct Stat(AtomicU64);
+
+/// The same, but nothing for a model checker to explore.
+#[cfg(feature = "loom")]
+pub(crate) struct Stat(std::sync::Mutex<u64>);
+
+#[cfg(not(feature = "loom"))]
+impl Stat {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load_relaxed()
+    }
+
+    /// Not one operation: of several writers at once one counts.
+    pub(crate) fn add(&self, n: u64) {
+        self.0.store_relaxed(self.get().wrapping_add(n));
+    }
+}
+
+#[cfg(feature = "loom")]
+impl Stat {
+    pub(crate) const fn new() -> Self {
+        Self(std::sync::Mutex::new(0))
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        *self.0.lock().unwrap()
+    }
+
+    pub(crate) fn add(&self, n: u64) {
+        *self.0.lock().unwrap() += n;
+    }
+}
+
 /// A flag that only ever goes up.
 pub(crate) struct Latch(AtomicU64);
 
 impl Latch {
     /// A latch that is down.
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(AtomicU64::new(0))
     }
 

@@ -6,60 +6,39 @@
 //! workqueue for the current work item instead would not do: that item may be somebody else's and
 //! freed already, and a poll need not run on a worker.
 
-use crate::{
-    atomic::AtomicU64,
-    platform::{
-        Plat,
-        Platform, //
-    },
-    task::Header, //
-};
+use crate::task::Header;
 use core::ptr::NonNull;
 
-/// More than the threads that a machine has inside of polls at once, as polls do not block.
-const SLOTS: usize = 512;
+#[cfg(not(feature = "loom"))]
+mod table;
+/// The model checker resets thread locals, but not the tables of others.
+#[cfg(feature = "loom")]
+mod table {
+    use core::cell::Cell;
 
-struct Slot {
-    /// The thread, or 0. Claimed by compare-exchange.
-    thread: AtomicU64,
-    /// The address of the task; only the thread in `thread` looks at it.
-    task: AtomicU64,
-}
-
-static TABLE: [Slot; SLOTS] = [const {
-    Slot {
-        thread: AtomicU64::new(0),
-        task: AtomicU64::new(0),
+    loom::thread_local! {
+        static ENTRY: Cell<Option<u64>> = Cell::new(None);
     }
-}; SLOTS];
 
-/// The slots in the order in which `thread` tries them.
-fn slots(thread: u64) -> impl Iterator<Item = &'static Slot> {
-    // Threads are named by the addresses of large objects: take bits from the middle.
-    let home = ((thread >> 6) ^ (thread >> 14)) as usize;
-    (0..SLOTS).map(move |i| &TABLE[home.wrapping_add(i) % SLOTS])
+    pub(super) fn with_entry<R>(task: u64, f: impl FnOnce() -> R) -> R {
+        ENTRY.with(|e| e.set(Some(task)));
+        let ret = f();
+        ENTRY.with(|e| e.set(None));
+        ret
+    }
+
+    pub(super) fn entry() -> Option<u64> {
+        ENTRY.with(Cell::get)
+    }
 }
+
+use table::{
+    entry,
+    with_entry, //
+};
 
 /// What stands for a task in a signalling section that is no poll.
 const NO_TASK: u64 = 1;
-
-/// Calls `f` with `task` as the thread's entry.
-///
-/// If more threads are in sections at once than the table has slots, this one is not known to be
-/// meanwhile: what asks for it then reports misuse, which is wrong but harmless.
-fn with_entry<R>(task: u64, f: impl FnOnce() -> R) -> R {
-    // In an interrupt: not the interrupted thread's doing, and it cannot block anyway.
-    let thread = Some(Plat::thread_id()).filter(|t| *t != 0);
-    let slot = thread.and_then(|t| slots(t).find(|s| s.thread.cmpxchg_full(0, t).is_ok()));
-    if let Some(slot) = slot {
-        slot.task.store_relaxed(task);
-    }
-    let ret = f();
-    if let Some(slot) = slot {
-        slot.thread.store_release(0);
-    }
-    ret
-}
 
 /// Calls `f` with `task` as the thread's current task.
 pub(crate) fn enter<R>(task: NonNull<Header>, f: impl FnOnce() -> R) -> R {
@@ -72,15 +51,6 @@ pub(crate) fn enter_section<R>(f: impl FnOnce() -> R) -> R {
         return f();
     }
     with_entry(NO_TASK, f)
-}
-
-fn entry() -> Option<u64> {
-    let thread = Plat::thread_id();
-    if thread == 0 {
-        return None;
-    }
-    let slot = slots(thread).find(|s| s.thread.load_relaxed() == thread)?;
-    Some(slot.task.load_relaxed())
 }
 
 /// The task that the calling thread is polling, if any. It stays valid until the poll returns.

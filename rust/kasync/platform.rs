@@ -5,7 +5,8 @@
 //! The core is written against [`Platform`] and names nothing of the kernel. One platform is chosen
 //! at compile time ([`Plat`]) and not by a type parameter: the core's code then stands once in
 //! kasync.ko and not once in each of its users. `cfg(MODULE)`, which Kbuild sets, tells the kernel
-//! from the host.
+//! from the host; there, the feature `loom` exchanges the world for tests for one that the model
+//! checker explores.
 
 use crate::scope::Scope;
 use core::{
@@ -33,7 +34,10 @@ pub(crate) use self::kernel::{
     Kernel as Plat, //
 };
 
-#[cfg(not(MODULE))]
+#[cfg(all(not(MODULE), not(feature = "loom")))]
+pub mod host;
+#[cfg(all(not(MODULE), feature = "loom"))]
+#[path = "platform/model.rs"]
 pub mod host;
 #[cfg(not(MODULE))]
 pub(crate) use self::host::arc;

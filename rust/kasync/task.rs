@@ -71,7 +71,7 @@ pub(crate) use waker::{
 };
 
 use crate::{
-    atomic::AtomicU64,
+    atomic::Stat,
     current,
     list::{
         Linked,
@@ -131,9 +131,9 @@ pub(crate) struct Header {
     name: &'static CStr,
     born_ns: i64,
     /// Twice the number of polls that have ended, plus 1 while one runs.
-    polls: AtomicU64,
+    polls: Stat,
     /// An approximate count: wakes that come at once may count as one.
-    wakes: AtomicU64,
+    wakes: Stat,
 }
 
 // SAFETY: `links` is a field of the header.
@@ -245,8 +245,7 @@ pub(crate) unsafe fn put(header: NonNull<Header>) {
 pub(crate) unsafe fn wake(header: NonNull<Header>) {
     // SAFETY: Valid by the safety requirements.
     let task = unsafe { header.as_ref() };
-    let n = task.wakes.load_relaxed();
-    task.wakes.store_relaxed(n.wrapping_add(1));
+    task.wakes.add(1);
     Plat::gate(|| {
         // The reference that the pending mark will own.
         let old = task.state.get_ref();
@@ -276,15 +275,14 @@ pub(crate) unsafe fn run(work: NonNull<Work>) {
     // A wake that came between the last poll's Ready and COMPLETE leads here (H2, H12).
     if !task.state.load().is_complete() {
         // Odd while a poll runs.
-        let polls = task.polls.load_relaxed();
-        task.polls.store_relaxed(polls.wrapping_add(1));
+        task.polls.add(1);
         let done = Plat::section(|| {
             current::enter(header, || {
                 // SAFETY: The task is started, not complete, and we are its only worker.
                 with_waker(header, |cx| unsafe { (task.vtable.poll)(header, cx) })
             })
         });
-        task.polls.store_relaxed(polls.wrapping_add(2));
+        task.polls.add(1);
         if done {
             // SAFETY: The future has just become Ready.
             unsafe { complete(header) };

@@ -49,7 +49,7 @@ impl Header {
     /// A look at a task of `scope`, found in the scope's list.
     pub(crate) fn info(&self, scope: &Name) -> TaskInfo {
         let state = self.state.load();
-        let polls = self.polls.load_relaxed();
+        let polls = self.polls.get();
         // SAFETY: The item is part of the task.
         let pending = unsafe { Plat::is_pending(self.work.get()) };
         let state = match (polls % 2, pending) {
@@ -64,7 +64,7 @@ impl Header {
             scope: *scope,
             state,
             polls: polls / 2,
-            wakes: self.wakes.load_relaxed(),
+            wakes: self.wakes.get(),
             age_ns: Plat::now_ns() - self.born_ns,
         }
     }

@@ -12,7 +12,7 @@ use super::{
     Task, //
 };
 use crate::{
-    atomic::AtomicU64,
+    atomic::Stat,
     list::Links,
     platform::{
         code,
@@ -78,8 +78,8 @@ where
             (&raw mut (*h).join_waker).write(UnsafeCell::new(None));
             (&raw mut (*h).name).write(name);
             (&raw mut (*h).born_ns).write(Plat::now_ns());
-            (&raw mut (*h).polls).write(AtomicU64::new(0));
-            (&raw mut (*h).wakes).write(AtomicU64::new(0));
+            (&raw mut (*h).polls).write(Stat::new());
+            (&raw mut (*h).wakes).write(Stat::new());
             (&raw mut (*task.as_ptr()).stage).write(UnsafeCell::new(Stage {
                 future: ManuallyDrop::new(future),
             }));

@@ -55,8 +55,7 @@ unsafe fn wake_by_value(data: *const ()) {
     let header = header_of(data);
     // SAFETY: The waker's reference keeps the task valid.
     let task = unsafe { header.as_ref() };
-    let n = task.wakes.load_relaxed();
-    task.wakes.store_relaxed(n.wrapping_add(1));
+    task.wakes.add(1);
     let queued = Plat::gate(|| {
         // (5), but the waker's own reference passes to the pending mark.
         !task.state.load().is_complete() && schedule(header, task)

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Models: every interleaving, with few preemptions, of small scenes. Each names the hazards that
+//! it covers; each ends by counting what is still allocated.
+
+use kasync::{
+    block_on,
+    platform::host::live_allocations,
+    sync::{
+        oneshot,
+        Notify, //
+    },
+    Executor, //
+};
+use loom::{
+    sync::{
+        atomic::{
+            AtomicBool,
+            Ordering, //
+        },
+        Arc, //
+    },
+    thread, //
+};
+use std::{
+    future::poll_fn,
+    task::{
+        Poll,
+        Waker, //
+    }, //
+};
+
+fn model(scene: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(2);
+    builder.check(move || {
+        scene();
+        assert_eq!(live_allocations(), 0, "leak");
+    });
+}
+
+/// A task that ends when it sees `flag`, and a waker of it.
+fn waiting(executor: &Executor, flag: &Arc<AtomicBool>) -> (kasync::JoinHandle<()>, Waker) {
+    let (tx, rx) = oneshot::channel::<Waker>().unwrap();
+    let (flag, mut tx) = (flag.clone(), Some(tx));
+    let task = poll_fn(move |cx| {
+        if let Some(tx) = tx.take() {
+            assert!(tx.send(cx.waker().clone()).is_ok());
+        }
+        // Relaxed: the wake has to order it.
+        if flag.load(Ordering::Relaxed) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    });
+    let handle = executor.root().spawn(c"t", task).unwrap();
+    let waker = block_on(rx).unwrap().unwrap();
+    (handle, waker)
+}
+
+/// H1: what is written before a wake is seen by the next poll, also when the wake comes during a
+/// poll or coalesces. H2 to H5: wakes race the end of the task and the shutdown.
+#[test]
+fn wake() {
+    model(|| {
+        let executor = Executor::new(c"m").unwrap();
+        let flag = Arc::new(AtomicBool::new(false));
+        let (handle, waker) = waiting(&executor, &flag);
+        let other = waker.clone();
+        let f = flag.clone();
+        let thread = thread::spawn(move || {
+            f.store(true, Ordering::Relaxed);
+            other.wake();
+        });
+        waker.wake_by_ref();
+        // Ends in each execution, or loom reports the deadlock.
+        block_on(handle).unwrap();
+        drop(executor);
+        waker.wake();
+        thread.join().unwrap();
+    });
+}
+
+/// H3: a wake that is under way while the executor is shut down.
+#[test]
+fn wake_against_shutdown() {
+    model(|| {
+        let executor = Executor::new(c"m").unwrap();
+        let flag = Arc::new(AtomicBool::new(false));
+        let (handle, waker) = waiting(&executor, &flag);
+        handle.detach();
+        let late = waker.clone();
+        let thread = thread::spawn(move || late.wake());
+        flag.store(true, Ordering::Relaxed);
+        waker.wake();
+        executor.shutdown().unwrap();
+        thread.join().unwrap();
+    });
+}
+
+/// R13: the handle is dropped, or polled with its waker in place, while the task ends: the output
+/// and the waker are dropped once.
+#[test]
+fn handle_against_end() {
+    model(|| {
+        let executor = Executor::new(c"m").unwrap();
+        let output = std::sync::Arc::new(());
+        let out = output.clone();
+        let handle = executor.root().spawn(c"t", async move { out }).unwrap();
+        drop(handle);
+        let out = output.clone();
+        let handle = executor.root().spawn(c"t", async move { out }).unwrap();
+        drop(block_on(handle).unwrap());
+        executor.shutdown().unwrap();
+        assert_eq!(std::sync::Arc::strong_count(&output), 1);
+    });
+}
+
+/// Contract 5: cancel races the task on its way to await it, and the join.
+#[test]
+fn cancel_and_join() {
+    model(|| {
+        let executor = Executor::new(c"m").unwrap();
+        let scope = executor.root().child(c"s").unwrap();
+        scope.spawn(c"t", kasync::cancelled()).unwrap().detach();
+        let other = scope.clone();
+        let thread = thread::spawn(move || other.cancel());
+        scope.join_blocking().unwrap();
+        thread.join().unwrap();
+        drop(scope);
+        executor.shutdown().unwrap();
+    });
+}
+
+/// Contract 5: cancel races a spawn: either the spawn fails, or the task sees the cancel.
+#[test]
+fn cancel_against_spawn() {
+    model(|| {
+        let executor = Executor::new(c"m").unwrap();
+        let scope = executor.root().child(c"s").unwrap();
+        let other = scope.clone();
+        let thread = thread::spawn(move || {
+            if let Ok(prepared) = other.reserve(c"t", kasync::cancelled()) {
+                prepared.start().detach();
+            }
+        });
+        scope.cancel();
+        executor.shutdown().unwrap();
+        thread.join().unwrap();
+    });
+}
+
+/// H10, H24: a notification races the registration of who waits for it.
+#[test]
+fn notify() {
+    model(|| {
+        let notify = Arc::new(Notify::new());
+        let n = notify.clone();
+        let thread = thread::spawn(move || n.notify_one());
+        block_on(notify.notified()).unwrap();
+        thread.join().unwrap();
+    });
+}
