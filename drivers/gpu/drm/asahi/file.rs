@@ -182,7 +182,7 @@ impl AsahiFile {
     }
 
     pub(crate) fn gem_bind_object(
-        _dev: &RegisteredDevice,
+        dev: &RegisteredDevice,
         reg: &RegistrationData<'_>,
         data: &mut uapi::GemBindObject,
         file: &File,
@@ -196,7 +196,7 @@ impl AsahiFile {
                 }
                 let object = gem::lookup(file, data.handle)?;
                 let uat = reg.gpu.uat();
-                let mapped = Timestamps::new(uat, reg.dev(), object, data.offset, data.range)?;
+                let mapped = Timestamps::new(dev, uat, reg.dev(), object, data.offset, data.range)?;
                 let mapped = Arc::new(mapped, GFP_KERNEL)?;
                 data.object_handle = this.timestamps.lock().insert(mapped)?;
                 Ok(())

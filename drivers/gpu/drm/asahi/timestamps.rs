@@ -5,6 +5,7 @@
 use crate::{
     alloc::KernelMapping,
     bind::page_range,
+    device::AsahiDevice,
     gem::{
         self,
         Object,
@@ -36,11 +37,14 @@ pub(crate) struct Timestamps {
     mapping: KernelMapping,
     size: u64,
     _object: ARef<Object>,
+    /// Objects do not keep their device.
+    _drm: ARef<AsahiDevice>,
 }
 
 impl Timestamps {
     /// Maps `size` bytes from `offset` on of `object`.
     pub(crate) fn new(
+        drm: &AsahiDevice,
         uat: &Arc<Uat>,
         dev: &Device<Bound>,
         object: ARef<Object>,
@@ -63,6 +67,7 @@ impl Timestamps {
             mapping,
             size,
             _object: object,
+            _drm: drm.into(),
         })
     }
 

@@ -86,6 +86,8 @@ pub(crate) struct Vm {
     /// The page that the firmware's blobs want at a fixed address.
     dummy: ARef<Object>,
     space: Arc<AddressSpace>,
+    /// Objects do not keep their device; this does, until after them: fields are dropped in order.
+    _drm: ARef<AsahiDevice>,
 }
 
 impl Vm {
@@ -138,6 +140,7 @@ impl Vm {
                 heap,
                 dummy,
                 space,
+                _drm: drm.into(),
             }),
             GFP_KERNEL,
         )
