@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! KUnit tests of the job queue and of fences as futures, with a ring that does what the test says.
+//!
+//! Loading the module runs them; results are in the log and in debugfs, `kunit/jobqueue/results`.
+
+mod ring;
+
+use kernel::prelude::*;
+
+struct JobQueueTest;
+
+module! {
+    type: JobQueueTest,
+    name: "jobqueue_test",
+    authors: ["The asahi-async authors"],
+    description: "Tests of the job queue",
+    license: "Dual MIT/GPL",
+}
+
+impl kernel::Module for JobQueueTest {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        Ok(Self)
+    }
+}
+
+#[kunit_tests(jobqueue)]
+mod tests {
+    use crate::ring::{
+        Bench,
+        Job,
+        LIMIT, //
+    };
+    use dma_fence::{
+        Fence,
+        FenceContext,
+        RingStopped, //
+    };
+    use kasync::{
+        block_on,
+        time::timeout,
+        Executor,
+        SignallingSection, //
+    };
+    use kernel::prelude::*;
+
+    /// What a fence signals with; `ETIME` if it does not within the limit.
+    fn result(fence: &Fence) -> Result {
+        block_on(timeout(LIMIT, fence.wait()))?.unwrap_or(Err(ETIME))
+    }
+
+    #[test]
+    fn jobs_complete_in_order() -> Result {
+        let bench = Bench::new(8)?;
+        let mut fences = KVec::new();
+        for id in 1..=5 {
+            fences.push(bench.commit(Job::new(id), &[])?, GFP_KERNEL)?;
+        }
+        bench.wait_started(5)?;
+        assert!(fences.iter().all(|fence| !fence.is_signaled()));
+        bench.mock.complete(3, Ok(()));
+        for fence in &fences[..3] {
+            assert_eq!(result(fence), Ok(()));
+        }
+        assert!(fences[3..].iter().all(|fence| !fence.is_signaled()));
+        bench.mock.complete(5, Err(EIO));
+        assert_eq!(result(&fences[3]), Err(EIO));
+        assert_eq!(result(&fences[4]), Err(EIO));
+        bench.end()?;
+        assert_eq!(bench.mock.retired(), 5);
+        Ok(())
+    }
+
+    #[test]
+    fn dependencies_come_first() -> Result {
+        let (first, second) = (Bench::new(8)?, Bench::new(8)?);
+        let dependency = first.commit(Job::new(1), &[])?;
+        let fence = second.commit(Job::new(1), core::slice::from_ref(&dependency))?;
+        first.wait_started(1)?;
+        assert_eq!(second.mock.started(), 0);
+        first.mock.complete(1, Err(EIO));
+        second.wait_started(1)?;
+        second.mock.complete(1, Ok(()));
+        // The dependency's error is not the job's.
+        assert_eq!(result(&fence), Ok(()));
+        first.end()?;
+        second.end()
+    }
+
+    #[test]
+    fn credits_limit_what_is_in_flight() -> Result {
+        let bench = Bench::new(2)?;
+        let mut fences = KVec::new();
+        for id in 1..=4 {
+            fences.push(bench.commit(Job::new(id), &[])?, GFP_KERNEL)?;
+        }
+        bench.wait_started(2)?;
+        assert_eq!(bench.mock.started(), 2);
+        bench.mock.complete(1, Ok(()));
+        bench.wait_started(3)?;
+        assert_eq!(bench.mock.started(), 3);
+        bench.mock.complete(4, Ok(()));
+        assert_eq!(result(&fences[3]), Ok(()));
+        assert!(bench.prepare(Job::new(5), 3, &[]).is_err());
+        bench.end()
+    }
+
+    #[test]
+    fn closed_in_any_state() -> Result {
+        let (other, bench) = (Bench::new(8)?, Bench::new(1)?);
+        let dependency = other.commit(Job::new(1), &[])?;
+        let flying = bench.commit(Job::new(1), &[])?;
+        let waiting = bench.commit(Job::new(2), &[])?;
+        let depending = bench.commit(Job::new(3), core::slice::from_ref(&dependency))?;
+        bench.wait_started(1)?;
+
+        let prepared = bench.prepare(Job::new(4), 1, &[])?;
+        bench.scope.cancel();
+        assert!(bench.queue.commit(prepared).is_err());
+        // Nothing signals before what was committed before it.
+        assert!([&flying, &waiting, &depending]
+            .iter()
+            .all(|f| !f.is_signaled()));
+        bench.mock.complete(1, Ok(()));
+        assert_eq!(result(&flying), Ok(()));
+        assert_eq!(result(&waiting), Err(ECANCELED));
+        // Nor before what it depends on.
+        assert!(!depending.is_signaled());
+        other.mock.complete(1, Ok(()));
+        assert_eq!(result(&depending), Err(ECANCELED));
+        assert_eq!(bench.mock.started(), 1);
+        bench.end()?;
+        assert_eq!(bench.mock.retired(), 3);
+        other.end()
+    }
+
+    #[test]
+    fn what_cannot_start_fails_in_its_turn() -> Result {
+        let bench = Bench::new(8)?;
+        let first = bench.commit(Job::new(1), &[])?;
+        let second = bench.commit(Job::failing(2), &[])?;
+        let third = bench.commit(Job::new(3), &[])?;
+        bench.wait_started(1)?;
+        assert!(!second.is_signaled());
+        bench.mock.complete(1, Ok(()));
+        assert_eq!(result(&first), Ok(()));
+        assert_eq!(result(&second), Err(ENODEV));
+        bench.wait_started(2)?;
+        bench.mock.complete(3, Ok(()));
+        assert_eq!(result(&third), Ok(()));
+        bench.end()
+    }
+
+    #[test]
+    fn a_job_that_makes_no_sign_is_looked_at() -> Result {
+        let bench = Bench::new(8)?;
+        // The mock ends it at the third complaint.
+        let fence = bench.commit(Job::stalling(1), &[])?;
+        assert_eq!(result(&fence), Err(ETIMEDOUT));
+        assert_eq!(bench.mock.complaints(), 3);
+        bench.end()
+    }
+
+    #[test]
+    fn a_prepared_job_leaves_no_trace() -> Result {
+        let bench = Bench::new(8)?;
+        drop(bench.prepare(Job::new(1), 1, &[])?);
+        let fence = bench.commit(Job::new(1), &[])?;
+        bench.wait_started(1)?;
+        bench.mock.complete(1, Ok(()));
+        assert_eq!(result(&fence), Ok(()));
+        bench.end()?;
+        assert_eq!(bench.mock.started(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn a_dropped_fence_goes_to_limbo() -> Result {
+        let executor = Executor::new(c"limbo")?;
+        let (context, mut order) = FenceContext::new(c"test", c"limbo")?;
+        let (first, pending) = context.reserve()?.arm(&mut order);
+        let (second, other) = context.reserve()?.arm(&mut order);
+        drop(pending.submitted());
+        drop(other);
+        assert!(!first.is_signaled() && !second.is_signaled());
+        let task = async move {
+            // SAFETY: There is no hardware.
+            let stopped = unsafe { RingStopped::new() };
+            SignallingSection::with(|section| context.drain(&stopped, section, ENODEV))
+        };
+        block_on(executor.root().spawn(c"drain", task)?)??;
+        assert_eq!(result(&first), Err(ENODEV));
+        assert_eq!(result(&second), Err(ENODEV));
+        executor.shutdown()
+    }
+
+    #[test]
+    fn a_wait_may_be_given_up() -> Result {
+        let bench = Bench::new(8)?;
+        let fence = bench.commit(Job::new(1), &[])?;
+        for _ in 0..100 {
+            // Polled once, and dropped while its callback is linked.
+            let wait = timeout(kasync::time::Delta::from_micros(1), fence.wait());
+            let _ = block_on(wait)?;
+        }
+        bench.wait_started(1)?;
+        bench.mock.complete(1, Ok(()));
+        assert_eq!(result(&fence), Ok(()));
+        // And once more when it has signalled.
+        assert_eq!(result(&fence), Ok(()));
+        bench.end()
+    }
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A ring whose jobs end when the test says so.
+
+use dma_fence::Fence;
+use jobqueue::{
+    Config,
+    JobQueue,
+    Prepared,
+    Ring, //
+};
+use kasync::{
+    block_on,
+    sync::Notify,
+    time::{
+        timeout,
+        Delta, //
+    },
+    Executor,
+    Scope, //
+};
+use kernel::{
+    new_spinlock,
+    prelude::*,
+    sync::{
+        Arc,
+        SpinLock, //
+    }, //
+};
+
+/// How long anything may take.
+pub(crate) const LIMIT: Delta = Delta::from_millis(5000);
+
+/// A job.
+pub(crate) struct Job {
+    id: u32,
+    fails: bool,
+    stalls: bool,
+}
+
+impl Job {
+    /// One that runs until it is completed. Their numbers rise.
+    pub(crate) fn new(id: u32) -> Self {
+        Self {
+            id,
+            fails: false,
+            stalls: false,
+        }
+    }
+
+    /// One that cannot be started.
+    pub(crate) fn failing(id: u32) -> Self {
+        Self {
+            fails: true,
+            ..Self::new(id)
+        }
+    }
+
+    /// One that only ends after complaints.
+    pub(crate) fn stalling(id: u32) -> Self {
+        Self {
+            stalls: true,
+            ..Self::new(id)
+        }
+    }
+}
+
+/// What has happened so far.
+struct State {
+    started: usize,
+    retired: usize,
+    complaints: u32,
+    ended: bool,
+    /// Number of the last job that is over, and how those since the last call ended.
+    done: u32,
+    result: Result,
+}
+
+/// What test and ring share.
+#[pin_data]
+pub(crate) struct Mock {
+    changed: Notify,
+    #[pin]
+    state: SpinLock<State>,
+}
+
+impl Mock {
+    fn new() -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                changed: Notify::new(),
+                state <- new_spinlock!(State {
+                    started: 0,
+                    retired: 0,
+                    complaints: 0,
+                    ended: false,
+                    done: 0,
+                    result: Ok(()),
+                }),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// All jobs up to number `id` are over.
+    pub(crate) fn complete(&self, id: u32, result: Result) {
+        self.change(|state| {
+            state.done = id;
+            state.result = result;
+        });
+    }
+
+    pub(crate) fn started(&self) -> usize {
+        self.state.lock().started
+    }
+
+    pub(crate) fn retired(&self) -> usize {
+        self.state.lock().retired
+    }
+
+    pub(crate) fn complaints(&self) -> u32 {
+        self.state.lock().complaints
+    }
+
+    fn change(&self, f: impl FnOnce(&mut State)) {
+        f(&mut self.state.lock());
+        self.changed.notify_waiters();
+    }
+
+    async fn wait<T>(&self, f: impl Fn(&State) -> Option<T>) -> T {
+        loop {
+            let changed = self.changed.notified();
+            let found = f(&self.state.lock());
+            if let Some(found) = found {
+                return found;
+            }
+            changed.await;
+        }
+    }
+}
+
+/// The ring.
+pub(crate) struct MockRing(Arc<Mock>);
+
+/// A job that it has.
+pub(crate) struct Running {
+    mock: Arc<Mock>,
+    id: u32,
+    stalls: bool,
+}
+
+impl Ring for MockRing {
+    type Job = Job;
+    type Running = Running;
+
+    async fn start(&mut self, job: &mut Job) -> Result<Running> {
+        if job.fails {
+            return Err(ENODEV);
+        }
+        self.0.change(|state| state.started += 1);
+        Ok(Running {
+            mock: self.0.clone(),
+            id: job.id,
+            stalls: job.stalls,
+        })
+    }
+
+    async fn finish(running: &Running) -> Result {
+        let id = running.id;
+        let over = |state: &State| (state.done >= id).then_some(state.result);
+        running.mock.wait(over).await
+    }
+
+    fn stalled(&mut self, running: &Running, n: u32) {
+        self.0.change(|state| {
+            if running.stalls {
+                state.complaints = n;
+                if n == 3 {
+                    state.done = running.id;
+                    state.result = Err(ETIMEDOUT);
+                }
+            }
+        });
+    }
+
+    fn retire(&mut self, _job: Job) {
+        self.0.change(|state| state.retired += 1);
+    }
+
+    fn idle(&mut self) {}
+
+    async fn end(self) {
+        self.0.change(|state| state.ended = true);
+    }
+}
+
+/// A queue on a mock.
+pub(crate) struct Bench {
+    pub(crate) mock: Arc<Mock>,
+    pub(crate) queue: JobQueue<MockRing>,
+    pub(crate) scope: Scope,
+    executor: Arc<Executor>,
+}
+
+impl Bench {
+    pub(crate) fn new(credits: usize) -> Result<Self> {
+        let executor = Executor::new(c"jobqueue_test")?;
+        let scope = executor.root().child(c"queue")?;
+        let mock = Mock::new()?;
+        let config = Config {
+            names: (c"test", c"queue"),
+            credits,
+            jobs: 64,
+            patience: Delta::from_millis(50),
+        };
+        let queue = JobQueue::new(&scope, c"queue", MockRing(mock.clone()), &config)?;
+        Ok(Self {
+            mock,
+            queue,
+            scope,
+            executor,
+        })
+    }
+
+    pub(crate) fn prepare(
+        &self,
+        job: Job,
+        credits: usize,
+        dependencies: &[Fence],
+    ) -> Result<Prepared<Job>> {
+        let mut fences = KVVec::new();
+        for fence in dependencies {
+            fences.push(fence.clone(), GFP_KERNEL)?;
+        }
+        self.queue.prepare(job, credits, fences)
+    }
+
+    /// Commits a job that costs one credit.
+    pub(crate) fn commit(&self, job: Job, dependencies: &[Fence]) -> Result<Fence> {
+        self.queue.commit(self.prepare(job, 1, dependencies)?)
+    }
+
+    /// Waits until `count` jobs have been started.
+    pub(crate) fn wait_started(&self, count: usize) -> Result {
+        let started = self.mock.wait(|s| (s.started >= count).then_some(()));
+        block_on(timeout(LIMIT, started))?.map_err(|_| ETIME)
+    }
+
+    /// Closes the queue; fails unless all comes to its end.
+    pub(crate) fn end(&self) -> Result {
+        self.queue.close();
+        block_on(timeout(LIMIT, self.scope.join()))?.map_err(|_| ETIME)??;
+        if !self.mock.state.lock().ended {
+            return Err(EINVAL);
+        }
+        self.executor.shutdown()
+    }
+}
