@@ -54,7 +54,7 @@ guest_programs() {
 	mkdir -p "$out"
 	for dir in "$REPO"/tools/tests/*/Makefile; do
 		dir=$(dirname "$dir")
-		in_root "$root" make -s -C "$dir" OUT="$out" UAPI_HEADERS="$kernel/headers/include" \
+		in_root "$root" make -s -C "$dir" OUT="$out" UAPI_HEADERS="$kernel/build/usr/include" \
 			CC="clang --target=aarch64-linux-gnu --sysroot=$sysroot -fuse-ld=lld" >&2 ||
 			die "$dir does not build"
 	done

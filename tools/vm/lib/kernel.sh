@@ -61,12 +61,11 @@ build_kernel() {
 	touch "$1/.configured"
 	logged "kernel ($FLAVOUR)" "$1/log" '^  (CC|RUSTC|AS|LD|AR) ' 1750 \
 		kernel_make "$ROOT_DIR" "$SOURCE_DIR" "$out" Image modules
-	logged "kernel headers" "$1/log" '^' 3000 \
-		kernel_make "$ROOT_DIR" "$SOURCE_DIR" "$out" headers_install \
-		INSTALL_HDR_PATH="$1/headers"
+	logged "kernel headers" "$1/log" '^  HDRINST' 1000 \
+		kernel_make "$ROOT_DIR" "$SOURCE_DIR" "$out" headers
 }
 
-# kernel FLAVOUR: the directory with build/ and headers/.
+# kernel FLAVOUR: the directory with build/, which has the UAPI headers in usr/include.
 kernel() {
 	local fragments
 	FLAVOUR=$1

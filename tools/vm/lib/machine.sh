@@ -72,6 +72,7 @@ machine_cleanup() {
 	trap - EXIT
 	[ -z "${EMULATOR_PID:-}" ] || kill "$EMULATOR_PID" 2>/dev/null || true
 	[ -z "${QEMU_PID:-}" ] || kill "$QEMU_PID" 2>/dev/null || true
+	[ -z "${OUTPUT_PID:-}" ] || kill "$OUTPUT_PID" 2>/dev/null || true
 	wait 2>/dev/null || true
 	if [ -n "$LOG_DIR" ]; then
 		mkdir -p "$LOG_DIR"
@@ -132,7 +133,7 @@ machine_command() {
 		-object "memory-backend-memfd,id=mem,size=${MEMORY_MIB}M,share=on" -machine memory-backend=mem
 		-m "$MEMORY_MIB" -nodefaults -display none -no-reboot
 		-kernel "$KERNEL/build/arch/arm64/boot/Image" -dtb "$RUN/tree.dtb"
-		-append "root=/dev/vda rootfstype=erofs ro init=/init console=ttyAMA0 loglevel=7 panic=-1 kmemleak=on"
+		-append "root=/dev/vda rootfstype=erofs ro init=/init console=ttyAMA0 loglevel=7 panic=-1 printk.devkmsg=on kmemleak=on kunit.autorun=0"
 		-serial "file:$RUN/console.log"
 		-drive "if=none,id=root,format=raw,readonly=on,file=$IMAGE" -device virtio-blk-pci,drive=root
 		-fsdev "local,id=rig,path=$RUN/rig,security_model=none" -device virtio-9p-pci,fsdev=rig,mount_tag=rig
@@ -145,7 +146,7 @@ machine_command() {
 	if [ "$1" = 1 ]; then
 		QEMU+=(-chardev stdio,id=output,signal=off -device virtconsole,chardev=output)
 	else
-		QEMU+=(-chardev stdio,id=output,signal=off -device virtserialport,chardev=output,name=output)
+		QEMU+=(-chardev "file,id=output,path=$RUN/output" -device virtserialport,chardev=output,name=output)
 	fi
 }
 
@@ -160,11 +161,21 @@ machine_complaints() {
 machine_exec() {
 	[ ${#COMMAND[@]} -gt 0 ] || die "no command (\"vm help\")"
 	machine_command 0
-	ASAHI_MOUNT=$SHARE in_root "$ROOT" timeout --foreground "$TIMEOUT" "${QEMU[@]}" </dev/null &
+	# A chardev on QEMU's own output would end with its input.
+	mkfifo "$RUN/output"
+	cat "$RUN/output" &
+	OUTPUT_PID=$!
+	ASAHI_MOUNT=$SHARE in_root "$ROOT" timeout --foreground "$TIMEOUT" "${QEMU[@]}" </dev/null 2>"$RUN/qemu.log" &
 	QEMU_PID=$!
 	local qemu=0
 	wait $QEMU_PID || qemu=$?
 	QEMU_PID=
+	# If QEMU has not opened it, somebody has to.
+	if kill -0 "$OUTPUT_PID" 2>/dev/null; then
+		timeout 2 sh -c ': >"$1"' sh "$RUN/output" || true
+	fi
+	wait "$OUTPUT_PID" || true
+	OUTPUT_PID=
 	if [ -n "${EMULATOR_PID:-}" ]; then
 		kill "$EMULATOR_PID" 2>/dev/null || true
 		wait "$EMULATOR_PID" || true
@@ -179,7 +190,7 @@ machine_exec() {
 	fi
 	if [ ! -e "$RUN/rig/status" ]; then
 		say "error: the machine stopped before the command did (QEMU: $qemu). The end of the console:"
-		tail -n 20 "$RUN/console.log" >&2
+		tail -n 20 "$RUN/qemu.log" "$RUN/console.log" >&2 || true
 		exit 127
 	fi
 	local status
