@@ -11,7 +11,7 @@
 //! invalidated when an object goes, and an object may go in any process context.
 //!
 //! What the firmware caches (the heaps "private" and "gpu_ro") may be written back after the object has
-//! been freed. Such memory is *garbage* until the firmware has cleaned its cache: see [`Garbage`].
+//! been freed. Such memory is *garbage* until the firmware has cleaned its cache: see [`heap::Garbage`].
 
 mod buffer;
 mod heap;
@@ -19,7 +19,6 @@ mod mapping;
 
 pub(crate) use self::{
     heap::{
-        Garbage,
         GpuBox,
         Heap,
         HeapConfig,

@@ -76,6 +76,9 @@ fn extend(device: &drm::UnregisteredDevice<AsahiDrmDriver>) -> Result {
 /// have ours.
 macro_rules! ioctl {
     ($ioctl:ident, $argument:ident, $handler:expr) => {{
+        /// # Safety
+        ///
+        /// Only for DRM, as an entry of this driver's table.
         unsafe extern "C" fn call(
             dev: *mut bindings::drm_device,
             data: *mut c_void,
@@ -112,7 +115,7 @@ macro_rules! ioctl {
     }};
 }
 
-const IOCTLS: &[DrmIoctlDescriptor] = &[
+const IOCTLS: &[DrmIoctlDescriptor] = in_order(&[
     ioctl!(IOCTL_GET_PARAMS, GetParams, AsahiFile::get_params),
     ioctl!(IOCTL_GET_TIME, GetTime, AsahiFile::get_time),
     ioctl!(IOCTL_VM_CREATE, VmCreate, AsahiFile::vm_create),
@@ -132,16 +135,17 @@ const IOCTLS: &[DrmIoctlDescriptor] = &[
     ioctl!(IOCTL_QUEUE_CREATE, QueueCreate, AsahiFile::queue_create),
     ioctl!(IOCTL_QUEUE_DESTROY, QueueDestroy, AsahiFile::queue_destroy),
     ioctl!(IOCTL_SUBMIT, Submit, AsahiFile::submit),
-];
+]);
 
-/// DRM finds an ioctl by its index.
-const _: () = {
+/// The table, when it is sure that every ioctl is at its index, by which DRM finds it.
+const fn in_order(table: &[DrmIoctlDescriptor]) -> &[DrmIoctlDescriptor] {
     let mut i = 0;
-    while i < IOCTLS.len() {
-        assert!(uapi::index(IOCTLS[i].cmd) == i);
+    while i < table.len() {
+        assert!(uapi::index(table[i].cmd) == i);
         i += 1;
     }
-};
+    table
+}
 
 #[vtable]
 impl drm::Driver for AsahiDrmDriver {

@@ -2,16 +2,15 @@
 
 //! Declarations of `shim.c`.
 //!
+//! What C passes by pointer and only C looks into is `c_void` here.
+//!
 //! Only the wrappers in [`crate::mmu`], [`crate::alloc`] and [`crate::driver`] use them.
 
 use core::ffi::{
     c_int,
     c_void, //
 };
-use kernel::{
-    bindings,
-    ffi::c_char, //
-};
+use kernel::ffi::c_char;
 
 /// `struct drm_mm`.
 #[repr(C)]
@@ -39,7 +38,7 @@ extern "C" {
     pub(crate) fn asahi_buffer_phys(at: *const c_void) -> u64;
 
     pub(crate) fn asahi_region_find(
-        dev: *mut bindings::device,
+        dev: *mut c_void,
         name: *const c_char,
         base: *mut u64,
         size: *mut u64,
@@ -62,5 +61,5 @@ extern "C" {
     pub(crate) fn asahi_mm_remove(node: *mut DrmMmNode);
     pub(crate) fn asahi_mm_start(node: *const DrmMmNode) -> u64;
 
-    pub(crate) fn asahi_drm_extend(drm: *mut bindings::drm_device) -> c_int;
+    pub(crate) fn asahi_drm_extend(drm: *mut c_void) -> c_int;
 }

@@ -106,7 +106,7 @@ impl<'a> PinnedPages<'a> {
     }
 
     /// The addresses of the pages from `offset` on, as many as there are.
-    pub(crate) fn from_offset(&self, offset: u64) -> impl Iterator<Item = u64> + '_ {
+    pub(crate) fn at_offset(&self, offset: u64) -> impl Iterator<Item = u64> + '_ {
         let mut skip = offset;
         self.0.iter().flat_map(move |entry| {
             let (start, length) = (entry.dma_address(), entry.dma_len());

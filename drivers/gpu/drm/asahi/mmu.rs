@@ -21,7 +21,6 @@ mod tlb;
 mod uat;
 
 pub(crate) use self::{
-    memory::Pages,
     range::{
         Ranges,
         Span, //

@@ -59,7 +59,7 @@ impl Timestamps {
         let mapping = KernelMapping::new(
             uat,
             &uat.timestamps,
-            pages.from_offset(offset),
+            pages.at_offset(offset),
             (size / PAGE_SIZE) as usize,
             Protection::FW_SHARED_RW,
         )?;

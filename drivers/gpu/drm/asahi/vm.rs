@@ -104,7 +104,7 @@ impl Vm {
         let pages = PinnedPages::new(&dummy, dev)?;
         space.map(
             DUMMY_PAGE,
-            pages.from_offset(0).take(1),
+            pages.at_offset(0).take(1),
             Protection::GPU_SHARED_RW,
         )?;
 
@@ -292,7 +292,7 @@ impl DriverGpuVm for Mappings {
         let va = step.spare()?;
         let new = step.new.as_ref().ok_or(EINVAL)?;
         let count = (op.length() / PAGE_SIZE) as usize;
-        let mut pages = new.pages.from_offset(op.gem_offset());
+        let mut pages = new.pages.at_offset(op.gem_offset());
         if new.single_page {
             let page = pages.next().ok_or(EINVAL)?;
             let repeated = iter::repeat_n(page, count);

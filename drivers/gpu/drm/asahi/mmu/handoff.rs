@@ -118,6 +118,7 @@ impl Handoff {
     }
 
     /// The context that the coprocessor has in its lower half. To be asked with the lock held.
+    #[cfg(test)]
     pub(crate) fn current_slot(&self) -> Option<u32> {
         match self.u32(Layout::CUR_SLOT).load(Ordering::Relaxed) {
             0 | u32::MAX => None,

@@ -80,11 +80,6 @@ impl Ranges {
             size,
         })
     }
-
-    /// The whole of it.
-    pub(crate) fn range(&self) -> Range<u64> {
-        self.range.clone()
-    }
 }
 
 #[pinned_drop]

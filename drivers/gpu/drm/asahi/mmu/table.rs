@@ -174,6 +174,7 @@ impl<M: TableMemory> PageTable<M> {
     }
 
     /// The physical address and protection of the page at `va`.
+    #[cfg(test)]
     pub(crate) fn lookup(&self, va: u64) -> Option<(u64, Protection)> {
         let entry = self.load(self.leaf_table(va)?, index(va, LAST_LEVEL));
         (entry != 0).then(|| (entry & pte::ADDRESS_MASK, Protection::from_entry(entry)))

@@ -246,11 +246,6 @@ impl Uat {
         Ok(())
     }
 
-    /// Makes sure that mapping in `range` of the kernel's half needs no memory any more.
-    pub(crate) fn prepare_kernel(&self, range: Range<u64>) -> Result {
-        self.upper.prepare(range)
-    }
-
     /// Ends the mappings of `range` in the kernel's half. They must not be cached by the firmware, unless
     /// that is asleep or dead.
     pub(crate) fn unmap_kernel(&self, range: Range<u64>) {
