@@ -183,10 +183,14 @@ int rtkit_send(struct rtkit *r, u8 ep, u64 msg)
 	struct rtkit *open __free(rtkit_open) = rtkit_get_open(r) ? r : NULL;
 	int ret;
 
-	if (!open || !apple_rtkit_is_running(r->rtk))
+	if (!open)
 		return -ENODEV;
 
 	guard(mutex)(&r->send_lock);
+	/* Behind the lock: it may have crashed while we waited. */
+	if (!apple_rtkit_is_running(r->rtk))
+		return -ENODEV;
+
 	ret = apple_rtkit_send_message(r->rtk, ep, msg, NULL, false);
 	/*
 	 * The FIFO is full and a signal is pending for this thread. The message has to go out
