@@ -105,8 +105,6 @@ pub enum BootError {
     NoAnswer,
     /// It sent a crash log.
     Crashed,
-    /// A signal interrupted the wait.
-    Interrupted,
     /// It answered, but with a version or a power state that is not usable.
     Refused(Error),
 }
@@ -177,7 +175,6 @@ impl<T: Operations> Rtkit<T> {
             Ok(()) => Ok(()),
             Err(_) if self.is_crashed() => Err(BootError::Crashed),
             Err(e) if e == ETIME || e == ETIMEDOUT => Err(BootError::NoAnswer),
-            Err(e) if e == ERESTARTSYS || e == EINTR => Err(BootError::Interrupted),
             Err(e) => Err(BootError::Refused(e)),
         }
     }

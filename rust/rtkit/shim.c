@@ -17,6 +17,7 @@
 #include <linux/refcount.h>
 #include <linux/slab.h>
 #include <linux/soc/apple/rtkit.h>
+#include <linux/workqueue.h>
 
 struct rtkit {
 	struct kref ref;
@@ -145,6 +146,35 @@ struct rtkit *rtkit_create(struct device *dev, int mbox, void *cookie,
 	return r;
 }
 
+struct rtkit_call {
+	struct work_struct work;
+	int (*call)(struct apple_rtkit *rtk);
+	struct apple_rtkit *rtk;
+	int ret;
+};
+
+static void rtkit_call_work(struct work_struct *work)
+{
+	struct rtkit_call *c = container_of(work, struct rtkit_call, work);
+
+	c->ret = c->call(c->rtk);
+}
+
+/*
+ * The library waits interruptibly, some seconds at most. A signal for whoever happens to bind or
+ * unbind the device must not leave the coprocessor half way, so a worker does it: it gets none.
+ */
+static int rtkit_call(struct apple_rtkit *rtk, int (*call)(struct apple_rtkit *rtk))
+{
+	struct rtkit_call c = { .call = call, .rtk = rtk };
+
+	INIT_WORK_ONSTACK(&c.work, rtkit_call_work);
+	queue_work(system_dfl_wq, &c.work);
+	flush_work(&c.work);
+	destroy_work_on_stack(&c.work);
+	return c.ret;
+}
+
 int rtkit_boot(struct rtkit *r, bool wake)
 {
 	struct rtkit *open __free(rtkit_open) = rtkit_get_open(r) ? r : NULL;
@@ -153,7 +183,7 @@ int rtkit_boot(struct rtkit *r, bool wake)
 		return -ENODEV;
 
 	guard(mutex)(&r->boot_lock);
-	return wake ? apple_rtkit_wake(r->rtk) : apple_rtkit_boot(r->rtk);
+	return rtkit_call(r->rtk, wake ? apple_rtkit_wake : apple_rtkit_boot);
 }
 
 int rtkit_shutdown(struct rtkit *r)
@@ -166,7 +196,7 @@ int rtkit_shutdown(struct rtkit *r)
 	guard(mutex)(&r->boot_lock);
 	if (!apple_rtkit_is_running(r->rtk))
 		return -ENODEV;
-	return apple_rtkit_shutdown(r->rtk);
+	return rtkit_call(r->rtk, apple_rtkit_shutdown);
 }
 
 int rtkit_start_ep(struct rtkit *r, u8 ep)

@@ -215,7 +215,6 @@ impl Link {
             ),
             BootError::NoAnswer => ("firmware does not answer on its mailbox", ETIMEDOUT),
             BootError::Crashed => ("firmware crashed while booting", ENODEV),
-            BootError::Interrupted => ("interrupted while the firmware was booting", EINTR),
             BootError::Refused(e) => ("RTKit does not come up", e),
         };
         dev_err!(self.dev, "{why} ({error:?})\n");
