@@ -7,7 +7,9 @@
 //! says so and checks nothing. `AGX_ABI_TABLES` names the directory, by default `../shared/agx-abi`
 //! beside the checkout.
 
-use agx_abi::{buffer, channel, compute, event, globals, hwdata, init, microsequence, queue, stats};
+use agx_abi::{
+    buffer, channel, compute, event, globals, hwdata, init, microsequence, queue, stats,
+};
 use agx_abi::{FieldInfo, Layout, Value};
 use serde_json::Value as Json;
 use std::{collections::BTreeSet, env, fs, path::PathBuf};

@@ -88,14 +88,21 @@ step() {
 # in_root ROOT COMMAND…: runs a command in the toolchain root, in the current directory. Repository and
 # cache are where they are outside.
 in_root() {
+	(exec_in_root "$@")
+}
+
+# exec_in_root ROOT COMMAND…: the same in place of this shell, so that who starts it in the background has
+# the command's own process.
+exec_in_root() {
 	local root=$1
 	shift
 	local mounts=("$REPO" "$CACHE" /dev /sys)
 	[ ! -d /etc/ssl/certs ] || mounts+=(/etc/ssl/certs)
 	[ ! -d /usr/share/ca-certificates ] || mounts+=(/usr/share/ca-certificates)
 	[ -z "${ASAHI_MOUNT:-}" ] || mounts+=("$ASAHI_MOUNT")
-	ROOT=$root MOUNTS=$(printf '%s\n' "${mounts[@]}") \
-		unshare --mount --propagation private bash -c '
+	export ROOT=$root MOUNTS
+	MOUNTS=$(printf '%s\n' "${mounts[@]}")
+	exec unshare --mount --propagation private bash -c '
 		set -e
 		while read -r path; do
 			mkdir -p "$ROOT$path"
@@ -105,7 +112,7 @@ in_root() {
 		cp -L /etc/resolv.conf "$ROOT/etc/resolv.conf" 2>/dev/null || true
 		exec chroot "$ROOT" /usr/bin/env -i -C "$PWD" \
 			PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TERM="${TERM:-dumb}" \
-			CARGO_HOME="${ASAHI_CARGO_HOME}" CARGO_TERM_COLOR=never \
+			CARGO_HOME="$ASAHI_CARGO_HOME" CARGO_TERM_COLOR=never \
 			${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
 			"$@"' bash "$@"
 }

@@ -50,7 +50,7 @@ build_kernel() {
 	configure() {
 		kernel_make "$ROOT_DIR" "$SOURCE_DIR" "$out" allnoconfig
 		(
-			cd "$SOURCE_DIR"
+			cd "$SOURCE_DIR" || exit
 			in_root "$ROOT_DIR" scripts/kconfig/merge_config.sh -m -O "$out" "$out/.config" \
 				"${fragments[@]}"
 		)

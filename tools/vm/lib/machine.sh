@@ -13,7 +13,7 @@ REGIONS="uat-ttbs:0x4000 uat-pagetables:0x400000 uat-handoff:0x4000 hw-cal-a:0x8
 COMPLAINTS='WARNING: |BUG: |KASAN: |Kernel panic|Internal error: |Oops|possible recursive locking|possible circular locking|inconsistent lock state|suspicious RCU usage|INFO: task .* blocked|rcu: INFO: .* stall|kmemleak: |refcount_t: |UBSAN: |ODEBUG: |scheduling while atomic|sleeping function called'
 
 parse_options() {
-	FLAVOUR_WANTED=plain SHARE= EMU_OPTIONS= WITH_EMU=1 ICOUNT= TIMEOUT= LOG_DIR=
+	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR=''
 	MODULES="kasync jobqueue agxemu_bridge asahi"
 	COMMAND=()
 	while [ $# -gt 0 ]; do
@@ -105,7 +105,7 @@ machine_tree() {
 
 machine_start_emulator() {
 	# shellcheck disable=SC2086
-	in_root "$ROOT" "$EMULATOR" --socket "$RUN/socket" --chip t8103 --firmware 13.5 \
+	exec_in_root "$ROOT" "$EMULATOR" --socket "$RUN/socket" --chip t8103 --firmware 13.5 \
 		"${EMULATOR_REGIONS[@]}" --log "$RUN/emulator.log" --stats "$RUN/stats.json" \
 		$EMU_OPTIONS >"$RUN/emulator.out" 2>&1 &
 	EMULATOR_PID=$!
@@ -129,7 +129,7 @@ machine_command() {
 	machine_tree "$processors"
 	[ -z "$WITH_EMU" ] || machine_start_emulator
 
-	QEMU=(qemu-system-aarch64 -M "$QEMU_MACHINE" -cpu max -smp $processors
+	QEMU=(qemu-system-aarch64 -M "$QEMU_MACHINE" -cpu max -smp "$processors"
 		-object "memory-backend-memfd,id=mem,size=${MEMORY_MIB}M,share=on" -machine memory-backend=mem
 		-m "$MEMORY_MIB" -nodefaults -display none -no-reboot
 		-kernel "$KERNEL/build/arch/arm64/boot/Image" -dtb "$RUN/tree.dtb"
@@ -165,7 +165,7 @@ machine_exec() {
 	mkfifo "$RUN/output"
 	cat "$RUN/output" &
 	OUTPUT_PID=$!
-	ASAHI_MOUNT=$SHARE in_root "$ROOT" timeout --foreground "$TIMEOUT" "${QEMU[@]}" </dev/null 2>"$RUN/qemu.log" &
+	ASAHI_MOUNT=$SHARE exec_in_root "$ROOT" timeout "$TIMEOUT" "${QEMU[@]}" </dev/null 2>"$RUN/qemu.log" &
 	QEMU_PID=$!
 	local qemu=0
 	wait $QEMU_PID || qemu=$?

@@ -447,7 +447,8 @@ mod tests {
     fn page_ranges() {
         assert!(is_page_range(&(0x4000..0x8000)));
         assert!(!is_page_range(&(0x4000..0x4000)));
-        assert!(!is_page_range(&(0x8000..0x4000)));
+        let (start, end) = (0x8000, 0x4000);
+        assert!(!is_page_range(&(start..end)));
         assert!(!is_page_range(&(0x1000..0x8000)));
         assert!(!is_page_range(&(0x4000..0x5000)));
         assert!(!is_page_range(
