@@ -120,6 +120,17 @@ machine_start_emulator() {
 	done
 }
 
+# The emulator ends when QEMU hangs up, and writes its statistics then. If QEMU never called, it waits.
+machine_end_emulator() {
+	[ -n "${EMULATOR_PID:-}" ] || return 0
+	if ! timeout 20 tail --pid="$EMULATOR_PID" -f /dev/null; then
+		say "the emulator does not end by itself, is stopped"
+		kill "$EMULATOR_PID" 2>/dev/null || true
+	fi
+	wait "$EMULATOR_PID" || true
+	EMULATOR_PID=
+}
+
 # machine_command INTERACTIVE: sets QEMU to the command line.
 machine_command() {
 	local processors=2
@@ -176,11 +187,7 @@ machine_exec() {
 	fi
 	wait "$OUTPUT_PID" || true
 	OUTPUT_PID=
-	if [ -n "${EMULATOR_PID:-}" ]; then
-		kill "$EMULATOR_PID" 2>/dev/null || true
-		wait "$EMULATOR_PID" || true
-		EMULATOR_PID=
-	fi
+	machine_end_emulator
 
 	machine_complaints && exit 125
 	if [ $qemu = 124 ]; then
