@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The instruction set of the AGX (G13) shader core: the encodings and a decoder.
+//!
+//! [`table`] holds the encodings as data; [`decode()`] finds the entry that a byte sequence
+//! belongs to, and its length. Instructions are neither printed nor executed by this crate.
+
+pub mod decode;
+pub mod table;
+
+pub use decode::{decode, DecodeError, Instruction};
