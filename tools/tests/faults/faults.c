@@ -8,7 +8,8 @@
  *	--fault hang:2             faults ok ETIMEDOUT ok
  *	--fault crash-event:2      faults ok ENODEV ENODEV SUBMIT:ENODEV
  *
- * A last argument SUBMIT:RESULT says how one more submit ends, after all that. Prints TAP.
+ * If a submit is refused, that is its job's result. A last argument SUBMIT:RESULT says how one more submit
+ * ends, after all that. Prints TAP.
  */
 #define _GNU_SOURCE
 #include "../uapi/uapi.h"
@@ -80,7 +81,7 @@ static int result_of(int sync_file)
 int main(int argc, char **argv)
 {
 	const char *submit_wanted = NULL;
-	int files[MAX_JOBS];
+	int files[MAX_JOBS], refused[MAX_JOBS];
 	struct context ctx;
 	int jobs = argc - 1;
 	uint32_t sync;
@@ -97,13 +98,20 @@ int main(int argc, char **argv)
 	context_init(&ctx);
 	need("create a syncobj", syncobj_create(ctx.fd, &sync));
 	for (int i = 0; i < jobs; i++) {
-		need("submit", submit_one(&ctx, sync));
+		files[i] = -1;
+		refused[i] = submit_one(&ctx, sync);
+		if (refused[i])
+			continue;
 		files[i] = export_sync_file(ctx.fd, sync);
 		need("export a sync file", files[i]);
 	}
+	/* Whoever wants to disturb the jobs may now. */
+	printf("# submitted\n");
+	fflush(stdout);
 	for (int i = 0; i < jobs; i++) {
-		check_result("job", i + 1, result_of(files[i]), argv[i + 1]);
-		close(files[i]);
+		check_result("job", i + 1, refused[i] ? refused[i] : result_of(files[i]), argv[i + 1]);
+		if (files[i] >= 0)
+			close(files[i]);
 	}
 	if (submit_wanted) {
 		int ret = submit_one(&ctx, sync);

@@ -36,14 +36,15 @@ clock() {
 
 # Counts lines of a log that match a pattern, while a command fills it, and shows how far that is.
 watch_log() {
-	local name=$1 log=$2 pattern=$3 total=$4 pid=$5 count last=
+	local name=$1 log=$2 pattern=$3 total=$4 pid=$5 count last=-1 shown=0
 	SECONDS=0
 	while kill -0 "$pid" 2>/dev/null; do
 		count=$(grep -cE "$pattern" "$log" 2>/dev/null || true)
 		[ "${count:-0}" -le "$total" ] || count=$total
-		if [ "$count" != "$last" ] || [ $((SECONDS % 20)) = 0 ]; then
-			say "  $name: $((count * 100 / total)) % ($count of about $total), $(clock)"
-			last=$count
+		count=$((${count:-0} * 100 / total))
+		if [ "$last" = -1 ] || [ $((count - last)) -ge 5 ] || [ $((SECONDS - shown)) -ge 20 ]; then
+			say "  $name: about $count %, $(clock)"
+			last=$count shown=$SECONDS
 		fi
 		# Ends early with the command: there is no event for a line in a file.
 		timeout 5 tail --pid="$pid" -f /dev/null || true

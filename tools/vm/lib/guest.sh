@@ -15,6 +15,17 @@ merge_usr() {
 	done
 }
 
+# What a shell's user expects beside the packages: applets of busybox, where no package has the program.
+APPLETS="awk cmp clear diff find free gzip gunzip zcat hexdump less more nc sh tar time top vi watch which xargs xxd"
+
+link_applets() {
+	local applet
+	for applet in $APPLETS; do
+		[ -e "$1/usr/bin/$applet" ] || [ -e "$1/usr/sbin/$applet" ] || ln -s busybox "$1/usr/bin/$applet"
+	done
+	ln -sf bash "$1/usr/bin/sh"
+}
+
 build_guest() {
 	local root
 	root=$(toolchain)
@@ -24,6 +35,7 @@ build_guest() {
 		"--aptopt=APT::Default-Release \"$SUITE-backports\""
 	merge_usr "$1/root"
 	mkdir -p "$1"/root/{proc,sys,dev,run,tmp,mnt/share,mnt/rig,mnt/overlay}
+	link_applets "$1/root"
 	install -m755 "$INIT" "$1/root/init"
 	logged "guest image" "$1/log" '^' 100 \
 		in_root "$root" mkfs.erofs -x-1 "$1/image.new" "$1/root"
@@ -33,7 +45,7 @@ build_guest() {
 # The guest's root file system image.
 guest_image() {
 	local dir
-	dir=$(step guest "$(hash_of "$GUEST_PACKAGES" "$SUITE" "$INIT" 1)" build_guest)
+	dir=$(step guest "$(hash_of "$GUEST_PACKAGES" "$SUITE" "$INIT" "$APPLETS" 2)" build_guest)
 	printf '%s\n' "$dir/image"
 }
 

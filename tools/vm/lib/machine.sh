@@ -10,7 +10,7 @@ MEMORY_BASE=$((0x40000000))
 REGIONS="uat-ttbs:0x4000 uat-pagetables:0x400000 uat-handoff:0x4000 hw-cal-a:0x8000 hw-cal-b:0x4000 globals:0x14000"
 
 # What in the kernel's log is a complaint.
-COMPLAINTS='WARNING: |BUG: |KASAN: |Kernel panic|Internal error: |Oops|possible recursive locking|possible circular locking|inconsistent lock state|suspicious RCU usage|INFO: task .* blocked|rcu: INFO: .* stall|kmemleak: |refcount_t: |UBSAN: |ODEBUG: |scheduling while atomic|sleeping function called'
+COMPLAINTS='WARNING: |BUG: |KASAN: |Kernel panic|Internal error: |Oops|possible recursive locking|possible circular locking|inconsistent lock state|suspicious RCU usage|INFO: task .* blocked|rcu: INFO: .* stall|kmemleak: unreferenced|new suspected memory leaks|kmemleak: .*disabled|refcount_t: |UBSAN: |ODEBUG: |scheduling while atomic|sleeping function called'
 
 parse_options() {
 	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR=''
@@ -144,7 +144,7 @@ machine_command() {
 		-object "memory-backend-memfd,id=mem,size=${MEMORY_MIB}M,share=on" -machine memory-backend=mem
 		-m "$MEMORY_MIB" -nodefaults -display none -no-reboot
 		-kernel "$KERNEL/build/arch/arm64/boot/Image" -dtb "$RUN/tree.dtb"
-		-append "root=/dev/vda rootfstype=erofs ro init=/init console=ttyAMA0 loglevel=7 panic=-1 printk.devkmsg=on kmemleak=on kunit.autorun=0"
+		-append "root=/dev/vda rootfstype=erofs ro init=/init console=ttyAMA0 loglevel=7 panic=-1 printk.devkmsg=on kmemleak=on"
 		-serial "file:$RUN/console.log"
 		-drive "if=none,id=root,format=raw,readonly=on,file=$IMAGE" -device virtio-blk-pci,drive=root
 		-fsdev "local,id=rig,path=$RUN/rig,security_model=none" -device virtio-9p-pci,fsdev=rig,mount_tag=rig

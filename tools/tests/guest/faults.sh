@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# What becomes of jobs when firmware or shader go wrong, and of the driver after it.
+# shellcheck disable=SC2154
+
+# faults RULE RESULT…: the jobs' results; then the driver goes, with whatever state it is in.
+faults() {
+	local rule=$1
+	shift
+	guest_tap "faults-${rule//[:.]/-}" --share "$programs" --emu "--fault $rule" -- sh -c '
+		/mnt/share/faults "$@"
+		if rmmod asahi; then echo ok unload; else echo not ok unload; fi
+		if insmod /mnt/rig/modules/asahi.ko; then echo ok reload; else echo not ok reload; fi
+		' sh "$@"
+}
+
+faults mmu-fault:2 ok EIO ok
+faults hang:2 ok ETIMEDOUT ok
+faults channel-error:2 ok EIO ok
+faults drop-flag:2 ok ok ok
+# The driver has had about eight interrupts when it is up.
+faults drop-irq:12 ok ok ok ok ok ok ok ok
+faults delay:2:500 ok ok ok
+# A job whose stamp was written before the crash is done, whether or not its event came.
+faults crash-event:2 ok 'ok|ENODEV' ENODEV SUBMIT:ENODEV
+faults crash-doorbell:4 'ok|ENODEV' 'ok|ENODEV' ENODEV SUBMIT:ENODEV
+
+# Jobs take 3 s each; whoever submitted them is killed, or loses the device, before the first is done.
+guest_tap teardown-late-jobs --share "$programs" --emu "--fault delay:3000" -- bash -c '
+	# Starts the program, and returns when it has submitted its jobs. Its output goes on at file 3.
+	start() {
+		exec 3< <(exec /mnt/share/faults "$@")
+		pid=$!
+		while read -ru 3 line && [ "$line" != "# submitted" ]; do echo "$line"; done
+		kill -0 $pid
+	}
+	check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }
+	check "jobs are in flight" start ok ok ok
+	kill -KILL $pid; wait $pid 2>/dev/null
+	check "unload after the client was killed" rmmod asahi
+	check "load" insmod /mnt/rig/modules/asahi.ko
+	gone="ECANCELED|ENODEV"
+	check "jobs are in flight again" start $gone $gone $gone SUBMIT:ENODEV
+	echo 11000000.gpu >/sys/bus/platform/drivers/asahi/unbind
+	cat <&3
+	check "bind" sh -c "echo 11000000.gpu >/sys/bus/platform/drivers/asahi/bind"
+	check "unload" rmmod asahi'

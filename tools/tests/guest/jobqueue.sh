@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# The job queue's KUnit suites, on a ring that is not hardware.
+guest_tap jobqueue --no-emu --modules "kasync jobqueue jobqueue_test" -- sh -c '
+	sed -nE "s/^ +((not )?ok [0-9].*)/\1/p" /sys/kernel/debug/kunit/jobqueue*/results
+	if rmmod jobqueue_test jobqueue kasync; then echo ok unload; else echo not ok unload; fi'
