@@ -3,9 +3,10 @@
 //! The instruction set of the AGX (G13) shader core: the encodings and a decoder.
 //!
 //! [`table`] holds the encodings as data; [`decode()`] finds the entry that a byte sequence
-//! belongs to, and its length. Instructions are neither printed nor executed by this crate.
+//! belongs to, and its length. [`exec`] carries instructions out.
 
 pub mod decode;
+pub mod exec;
 pub mod table;
 
 pub use decode::{decode, DecodeError, Instruction};

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The interpreter: SIMD groups of 32 lanes that run decoded code against a [`Host`].
+//!
+//! A [`Group`] is one SIMD group. Its registers are kept as one array of 32 lanes per register, so
+//! that the compiler turns the loops over lanes into vector instructions. What the groups of one
+//! launch have in common (uniforms, texture and sampler state) is [`Shared`], what the groups of one
+//! threadgroup have in common is [`Dispatch`] and the bytes of threadgroup memory. Decoded code is
+//! kept in a [`Cache`], of which every host thread has its own.
+//!
+//! ```text
+//!            Group::new / Group::reset
+//!                      │
+//!                      ▼      run: Stop::Barrier, Stop::Budget
+//!        ┌──────── runnable ◄────────┐
+//!        │             │ └───────────┘
+//!   Stop::Done    Stop::Fault
+//!        ▼             ▼
+//!     finished      faulted          (run again only after reset)
+//! ```
+//!
+//! The one who calls [`Group::run`] schedules: after [`Stop::Barrier`] a group may go on when every
+//! group of its threadgroup has stopped with `Barrier` or `Done`. The preamble of a launch is run by
+//! [`Group::run_preamble`], which alone may write uniforms and state registers.
+//!
+//! An instruction that is unknown, or that the interpreter does not carry out, and bits that have no
+//! known meaning are a [`Fault`] that names the address, the bytes and the text; nothing is guessed.
+
+mod cache;
+pub mod format;
+mod group;
+pub mod host;
+mod run;
+mod stop;
+
+pub use cache::Cache;
+pub use group::{Dispatch, Group, Shared, Tile};
+pub use host::{Host, LaneFault, MemoryFault};
+pub use stop::{Fault, FaultKind, Stop};
+
+/// Lanes of a SIMD group.
+pub const LANES: usize = 32;
+
+/// One value per lane.
+pub type Lanes = [u32; LANES];
