@@ -117,6 +117,16 @@ pub struct Group {
     /// Words of `scratch` that belong to the program, by its own statement.
     pub(super) stack: i64,
     pub(super) stopped: Option<super::Stop>,
+    /// All ones for each active lane, zero for the others.
+    pub(super) active: Lanes,
+    /// Result of the instruction before it is written.
+    pub(super) out: Lanes,
+    /// Sources that do not lie in the registers as they are wanted.
+    pub(super) temps: Box<[Lanes; 4]>,
+    /// Addresses of a memory access.
+    pub(super) va: [u64; LANES],
+    /// Bytes of a memory access.
+    pub(super) buffer: Box<[u8; LANES * 16]>,
 }
 
 impl Group {
@@ -132,6 +142,11 @@ impl Group {
             scratch: Vec::new(),
             stack: 0,
             stopped: None,
+            active: [0; LANES],
+            out: [0; LANES],
+            temps: Box::new([[0; LANES]; 4]),
+            va: [0; LANES],
+            buffer: Box::new([0; LANES * 16]),
         };
         group.reset(pc, dispatch, index);
         group
@@ -160,7 +175,7 @@ impl Group {
                 self.launched |= 1 << lane;
             }
         }
-        self.exec = self.launched;
+        self.set_exec(self.launched);
     }
 
     /// Address of the instruction that is next, or that stopped the group.

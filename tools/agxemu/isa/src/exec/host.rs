@@ -416,6 +416,8 @@ pub fn contiguous(va: &[u64; LANES], mask: u32, size: usize) -> Option<(usize, u
         wrong |= if mask >> lane & 1 == 1 { differs } else { 0 };
     }
     // A range that wraps around the end of the address space is left to the single accesses.
-    let sane = va[first].checked_add((end * size) as u64).is_some();
+    let sane = va[first]
+        .checked_add(((end - first) * size) as u64)
+        .is_some();
     (wrong == 0 && sane).then_some((first, end))
 }

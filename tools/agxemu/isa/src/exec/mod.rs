@@ -26,12 +26,28 @@
 //! An instruction that is unknown, or that the interpreter does not carry out, and bits that have no
 //! known meaning are a [`Fault`] that names the address, the bytes and the text; nothing is guessed.
 
+pub mod assemble;
 mod cache;
+mod compute;
+mod convert;
+mod float;
 pub mod format;
 mod group;
 pub mod host;
+mod integer;
+mod kernel;
+mod local;
+mod lower;
+mod lower_memory;
+mod lower_texture;
+mod memory;
+mod op;
+mod operand;
+mod reduce;
 mod run;
 mod stop;
+mod texture;
+mod transcendental;
 
 pub use cache::Cache;
 pub use group::{Dispatch, Group, Shared, Tile};

@@ -1,8 +1,61 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The loop over instructions.
+//! The loop over instructions, and what steers it.
 
-use super::{Cache, Dispatch, Fault, FaultKind, Group, Host, Shared, Stop};
+use super::cache::{fault_at, instruction_bytes};
+use super::host::bits;
+use super::op::{Branch, Inst, Op};
+use super::{Cache, Dispatch, FaultKind, Group, Host, Shared, Stop};
+
+/// What a SIMD group sees while it runs.
+pub(super) struct Machine<'a, H> {
+    pub host: &'a mut H,
+    pub shared: Access<'a>,
+    pub dispatch: &'a Dispatch,
+    pub local: &'a mut [u8],
+}
+
+/// Preambles write what the launch shares, all others read it.
+pub(super) enum Access<'a> {
+    Read(&'a Shared),
+    Write(&'a mut Shared),
+}
+
+impl Access<'_> {
+    #[inline]
+    pub fn get(&self) -> &Shared {
+        match self {
+            Self::Read(shared) => shared,
+            Self::Write(shared) => shared,
+        }
+    }
+
+    /// The state to be written; a fault outside a preamble.
+    pub fn write(&mut self) -> Result<&mut Shared, Box<FaultKind>> {
+        match self {
+            Self::Read(_) => Err(unsupported("only a preamble may write uniforms and state")),
+            Self::Write(shared) => Ok(shared),
+        }
+    }
+}
+
+/// A fault for what the interpreter does not carry out.
+#[cold]
+pub(super) fn unsupported(what: impl Into<String>) -> Box<FaultKind> {
+    Box::new(FaultKind::Unsupported(what.into()))
+}
+
+/// What comes after an instruction.
+pub(super) enum Flow {
+    Next,
+    /// Relative to the start of the instruction.
+    Jump(i32),
+    To(u64),
+    Barrier,
+    Done,
+}
+
+pub(super) type Outcome = Result<Flow, Box<FaultKind>>;
 
 impl Group {
     /// Runs until the group ends, waits, or has carried out `budget` instructions; what is left of
@@ -19,8 +72,14 @@ impl Group {
         cache: &mut Cache,
         budget: &mut u64,
     ) -> Stop {
-        let _ = (shared, dispatch, local, cache, budget);
-        self.interpret(host)
+        let shared = Access::Read(shared);
+        let mut machine = Machine {
+            host,
+            shared,
+            dispatch,
+            local,
+        };
+        self.interpret(&mut machine, cache, budget)
     }
 
     /// Runs a preamble, which writes to `shared`.
@@ -35,38 +94,295 @@ impl Group {
         cache: &mut Cache,
         budget: &mut u64,
     ) -> Stop {
-        let _ = (shared, dispatch, cache, budget);
-        self.interpret(host)
+        let shared = Access::Write(shared);
+        let mut machine = Machine {
+            host,
+            shared,
+            dispatch,
+            local: &mut [],
+        };
+        self.interpret(&mut machine, cache, budget)
     }
 
-    fn interpret<H: Host>(&mut self, host: &mut H) -> Stop {
-        let mut bytes = [0; crate::decode::MAX_LENGTH];
-        let fault = |bytes: &[u8], text: String, kind| {
-            let bytes = bytes.to_vec();
-            let pc = self.pc;
-            Stop::Fault(Box::new(Fault {
-                pc,
-                bytes,
-                text,
-                kind,
-            }))
-        };
-        let have = match host.fetch(self.pc, &mut bytes) {
-            Ok(have) => have,
-            Err(error) => return fault(&[], String::new(), FaultKind::Fetch(error)),
-        };
-        match crate::decode(&bytes[..have]) {
-            Ok(found) => fault(
-                &bytes[..found.length],
-                format!("{:?}", found.entry.op),
-                FaultKind::Unsupported("not carried out yet".into()),
-            ),
-            Err(crate::DecodeError::Unknown) => {
-                fault(&bytes[..have], String::new(), FaultKind::Unknown)
+    fn interpret<H: Host>(
+        &mut self,
+        machine: &mut Machine<'_, H>,
+        cache: &mut Cache,
+        budget: &mut u64,
+    ) -> Stop {
+        if let Some(stop) = &self.stopped {
+            return stop.clone();
+        }
+        if self.launched == 0 {
+            return self.end(Stop::Done);
+        }
+        while *budget > 0 {
+            let inst = match cache.get(machine.host, self.pc) {
+                Ok(inst) => inst,
+                Err(fault) => return self.end(Stop::Fault(fault)),
+            };
+            *budget -= 1;
+            if H::TRACE {
+                let (bytes, length) = instruction_bytes(machine.host, self.pc, inst.length);
+                machine.host.trace(self.pc, &bytes[..length], self.exec);
             }
-            Err(crate::DecodeError::Truncated(_)) => {
-                fault(&bytes[..have], String::new(), FaultKind::Truncated)
+            let next = self.pc.wrapping_add(inst.length.into());
+            match self.step(machine, inst) {
+                Ok(Flow::Next) => self.pc = next,
+                Ok(Flow::Jump(off)) => self.pc = self.pc.wrapping_add_signed(off.into()),
+                Ok(Flow::To(pc)) => self.pc = pc,
+                Ok(Flow::Barrier) => {
+                    self.pc = next;
+                    return Stop::Barrier;
+                }
+                Ok(Flow::Done) => return self.end(Stop::Done),
+                Err(kind) => {
+                    let fault = fault_at(machine.host, self.pc, *kind);
+                    return self.end(Stop::Fault(fault));
+                }
             }
         }
+        Stop::Budget
+    }
+
+    fn end(&mut self, stop: Stop) -> Stop {
+        self.stopped = Some(stop.clone());
+        stop
+    }
+
+    #[inline]
+    fn step<H: Host>(&mut self, m: &mut Machine<'_, H>, inst: &Inst) -> Outcome {
+        match &inst.op {
+            Op::Alu(alu) => {
+                self.compute(m.shared.get(), alu);
+                self.commit(alu.dst);
+            }
+            Op::Branch { what, n, condition } => {
+                self.compute(m.shared.get(), condition);
+                self.branch(*what, u32::from(*n));
+            }
+            Op::PopExec { n } => self.pop_exec(u32::from(*n)),
+            Op::JumpAny(off) if self.exec != 0 => return Ok(Flow::Jump(*off)),
+            Op::JumpNone(off) if self.exec == 0 => return Ok(Flow::Jump(*off)),
+            Op::JumpAny(_) | Op::JumpNone(_) | Op::Nop => {}
+            Op::Stop => {
+                self.launched &= !self.exec;
+                if self.launched == 0 {
+                    return Ok(Flow::Done);
+                }
+                // Whether hardware lets the other lanes go on is not documented; compilers count
+                // on it.
+                self.set_exec(0);
+            }
+            Op::Trap => return Err(Box::new(FaultKind::Trap)),
+            Op::Barrier => return Ok(Flow::Barrier),
+            Op::Call(off) => {
+                let pc = self.pc.wrapping_add_signed(i64::from(*off));
+                return self.call(inst, pc);
+            }
+            Op::CallRegister(word) => {
+                let pc = self.target(*word)?;
+                return self.call(inst, pc);
+            }
+            Op::Return(word) => return Ok(Flow::To(self.target(*word)?)),
+            Op::StackAdjust(words) => self.stack_adjust(*words)?,
+            // What is left has an effect on active lanes only.
+            _ if self.exec == 0 => {}
+            Op::Device {
+                store: false,
+                regs,
+                base,
+                index,
+                format,
+                shift,
+            } => {
+                self.address(m.shared.get(), *base, *index, *format, *shift);
+                self.device_load(m, *regs, *format)?;
+            }
+            Op::Device {
+                store: true,
+                regs,
+                base,
+                index,
+                format,
+                shift,
+            } => {
+                self.address(m.shared.get(), *base, *index, *format, *shift);
+                self.device_store(m, *regs, *format)?;
+            }
+            Op::Wide(wide) => self.wide(m.shared.get(), wide),
+            Op::GetSr { dst, sr } => {
+                self.special(m, *sr)?;
+                self.commit(*dst);
+            }
+            Op::Difference { alu, vertical } => {
+                self.difference(m.shared.get(), alu, *vertical);
+                self.commit(alu.dst);
+            }
+            Op::Ballot {
+                dst,
+                condition,
+                simd,
+            } => {
+                self.compute(m.shared.get(), condition);
+                self.ballot(*simd);
+                self.commit(*dst);
+            }
+            Op::Shuffle {
+                dst,
+                src,
+                index,
+                op,
+            } => {
+                self.shuffle(m.shared.get(), *src, *index, *op);
+                self.commit(*dst);
+            }
+            Op::Reduce {
+                dst,
+                src,
+                wide,
+                op,
+                simd,
+                prefix,
+            } => {
+                self.reduce(m.shared.get(), *src, *wide, *op, *simd, *prefix);
+                self.commit(*dst);
+            }
+            Op::Local {
+                store,
+                regs,
+                address,
+                format,
+            } => {
+                self.local_address(m.shared.get(), address, format.size());
+                match store {
+                    false => self.local_load(m.local, *regs, *format)?,
+                    true => self.local_store(m.local, *regs, *format)?,
+                }
+            }
+            Op::Atomic {
+                op,
+                dst,
+                src,
+                base,
+                index,
+            } => {
+                self.address(m.shared.get(), *base, *index, super::format::Format::I32, 0);
+                self.atomic(m.host, *op, *dst, *src)?;
+            }
+            Op::LocalAtomic {
+                op,
+                dst,
+                src,
+                address,
+            } => {
+                self.local_address(m.shared.get(), address, 4);
+                self.local_atomic(m.local, *op, *dst, *src)?;
+            }
+            Op::Stack {
+                store,
+                regs,
+                offset,
+                format,
+            } => {
+                self.stack_access(*store, *regs, *offset, *format)?;
+            }
+            Op::UniformStore { first, src, count } => {
+                self.uniform_store(m.shared.write()?, *first, *src, *count);
+            }
+            Op::TextureState {
+                number,
+                base,
+                offset,
+            } => {
+                self.texture_state(m, *number, *base, *offset)?;
+            }
+            Op::SamplerState {
+                number,
+                base,
+                offset,
+            } => {
+                self.sampler_state(m, *number, *base, *offset)?;
+            }
+            Op::Texture(texture) => self.texture(m, texture)?,
+            Op::Image(image) => self.image(m, image)?,
+            Op::Tile { store, access } => self.tile(m, *store, access)?,
+        }
+        Ok(Flow::Next)
+    }
+
+    /// Makes these lanes active.
+    pub(super) fn set_exec(&mut self, exec: u32) {
+        self.exec = exec;
+        for (lane, mask) in self.active.iter_mut().enumerate() {
+            *mask = 0u32.wrapping_sub(exec >> lane & 1);
+        }
+    }
+
+    /// Changes the nesting counter, the low half of the first register, for all lanes, and makes
+    /// those active that have zero in it.
+    #[inline]
+    fn nest(&mut self, change: impl Fn(u32, bool) -> u32) {
+        let counter = &mut self.regs[0];
+        let mut zero = 0;
+        for (lane, (counter, &taken)) in counter.iter_mut().zip(&self.out).enumerate() {
+            let new = change(*counter & 0xffff, taken != 0) & 0xffff;
+            *counter = *counter & !0xffff | new;
+            zero |= u32::from(new == 0) << lane;
+        }
+        self.set_exec(zero & self.launched);
+    }
+
+    fn branch(&mut self, what: Branch, n: u32) {
+        match what {
+            Branch::If => self.nest(|v, taken| {
+                let fresh = u32::from(!taken);
+                if v == 0 {
+                    fresh
+                } else {
+                    v + n
+                }
+            }),
+            Branch::Else => self.nest(|v, taken| match v {
+                0 => n,
+                1 => u32::from(!taken),
+                v => v,
+            }),
+            Branch::While => self.nest(|v, taken| {
+                let again = if taken { 0 } else { n };
+                if v < n {
+                    again
+                } else {
+                    v
+                }
+            }),
+        }
+    }
+
+    fn pop_exec(&mut self, n: u32) {
+        self.nest(|v, _| v.saturating_sub(n));
+    }
+
+    /// The address in a register, which active lanes must agree on. The register holds the low
+    /// half of the address; the high half is that of the program counter.
+    fn target(&self, word: u8) -> Result<u64, Box<FaultKind>> {
+        let lanes = &self.regs[usize::from(word)];
+        let mut targets = bits(self.exec).map(|lane| lanes[lane]);
+        let Some(first) = targets.next() else {
+            return Err(unsupported("jump to a register without active lanes"));
+        };
+        if targets.any(|target| target != first) {
+            return Err(unsupported("lanes jump to different addresses"));
+        }
+        Ok(self.pc & !0xffff_ffff | u64::from(first))
+    }
+
+    /// Goes to `pc` and leaves the address behind the call in the second register.
+    fn call(&mut self, inst: &Inst, pc: u64) -> Outcome {
+        let back = self.pc.wrapping_add(inst.length.into()) as u32;
+        for lane in bits(self.exec) {
+            self.regs[1][lane] = back;
+        }
+        Ok(Flow::To(pc))
     }
 }

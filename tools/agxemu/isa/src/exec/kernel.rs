@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Arithmetic on 32 lanes at once.
+//!
+//! A [`Kernel`] is a loop over lanes without branches, compiled for the baseline of the target and,
+//! on x86-64, for AVX2 with fused multiply-add as well; which one runs is decided when code is
+//! lowered. Both give the same bits.
+
+use super::Lanes;
+
+/// What a kernel works on. What `p` and `q` mean is up to the kernel; `and` and `xor` change the
+/// sign of float sources.
+pub struct Args<'a> {
+    pub s: [&'a Lanes; 4],
+    pub and: [u32; 3],
+    pub xor: [u32; 3],
+    pub p: u32,
+    pub q: u32,
+}
+
+/// A loop over lanes.
+///
+/// # Invariants
+///
+/// The CPU has the features that the function was compiled for.
+#[derive(Clone, Copy, Debug)]
+pub struct Kernel(unsafe fn(&Args<'_>, &mut Lanes));
+
+impl Kernel {
+    /// Wraps a loop.
+    ///
+    /// # Safety
+    ///
+    /// The CPU has the features that the function was compiled for.
+    pub unsafe fn new(function: unsafe fn(&Args<'_>, &mut Lanes)) -> Self {
+        Self(function)
+    }
+
+    /// Runs the loop.
+    #[inline]
+    pub fn call(self, args: &Args<'_>, out: &mut Lanes) {
+        // SAFETY: By the type's invariant the CPU has the features; there is no other demand.
+        unsafe { (self.0)(args, out) }
+    }
+}
+
+/// Whether the second set of loops can be used. `std` remembers the answer.
+#[cfg(target_arch = "x86_64")]
+pub fn wide_vectors() -> bool {
+    is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("fma")
+        && is_x86_feature_detected!("popcnt")
+        && is_x86_feature_detected!("lzcnt")
+}
+
+/// Defines kernels by what they do to one lane: arguments are the four sources and the [`Args`].
+///
+/// `name` becomes a function that returns the [`Kernel`] for this CPU; `name<T>` a generic one.
+macro_rules! kernels {
+    ($($(#[$doc:meta])* $name:ident $(<$($p:ident: $t:ty),+>)?
+        |$a:pat_param, $b:pat_param, $c:pat_param, $d:pat_param, $args:pat_param| $body:expr;)*) => {$(
+        $(#[$doc])*
+        pub fn $name $(<$(const $p: $t),+>)? () -> $crate::exec::kernel::Kernel {
+            use $crate::exec::kernel::{Args, Kernel};
+            use $crate::exec::{Lanes, LANES};
+
+            #[inline(always)]
+            fn lanes $(<$(const $p: $t),+>)? (args: &Args<'_>, out: &mut Lanes) {
+                let lane = |$a: u32, $b: u32, $c: u32, $d: u32, $args: &Args<'_>| -> u32 { $body };
+                for i in 0..LANES {
+                    let [a, b, c, d] = args.s;
+                    out[i] = lane(a[i], b[i], c[i], d[i], args);
+                }
+            }
+            fn base $(<$(const $p: $t),+>)? (args: &Args<'_>, out: &mut Lanes) {
+                lanes $(::<$($p),+>)? (args, out);
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma,popcnt,lzcnt")]
+            unsafe fn wide $(<$(const $p: $t),+>)? (args: &Args<'_>, out: &mut Lanes) {
+                lanes $(::<$($p),+>)? (args, out);
+            }
+            #[cfg(target_arch = "x86_64")]
+            if $crate::exec::kernel::wide_vectors() {
+                // SAFETY: These are the features that were found.
+                return unsafe { Kernel::new(wide $(::<$($p),+>)?) };
+            }
+            // SAFETY: The baseline is always there.
+            unsafe { Kernel::new(base $(::<$($p),+>)?) }
+        }
+    )*};
+}
+pub(super) use kernels;

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Instructions as the interpreter runs them: operands resolved, hints dropped.
+
+use super::format::Format;
+use super::host::{AtomicOp, Dim, LodMode, TextureOp};
+use super::kernel::Kernel;
+
+/// A source, as raw bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Src {
+    /// 32-bit register.
+    Word(u8),
+    /// Low half of a 32-bit register.
+    Low(u8),
+    /// High half of a 32-bit register.
+    High(u8),
+    /// Low half, sign-extended.
+    LowSigned(u8),
+    /// High half, sign-extended.
+    HighSigned(u8),
+    /// 64-bit register pair; only where [`Wide`] reads.
+    Pair(u8),
+    /// 32 bits of the uniforms from this half on.
+    UniformWord(u16),
+    UniformHalf(u16),
+    UniformSigned(u16),
+    Immediate(u32),
+}
+
+/// A destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dst {
+    Word(u8),
+    Low(u8),
+    High(u8),
+    Pair(u8),
+}
+
+/// A kernel and what it works on.
+#[derive(Clone, Copy, Debug)]
+pub struct Alu {
+    pub kernel: Kernel,
+    pub dst: Dst,
+    /// Sources in use, the first of `src`.
+    pub count: u8,
+    /// Which sources are half floats that the kernel wants as 32-bit floats.
+    pub widen: u8,
+    /// Rounds the result to 16 bits, for 32-bit float operations.
+    pub narrow: Option<Kernel>,
+    pub src: [Src; 4],
+    pub and: [u32; 3],
+    pub xor: [u32; 3],
+    pub p: u32,
+    pub q: u32,
+}
+
+/// `a + (b << shift)` or `a * b + (c << shift)` where 32 bits are not enough.
+#[derive(Clone, Copy, Debug)]
+pub struct Wide {
+    pub dst: Dst,
+    pub a: WideSrc,
+    pub b: WideSrc,
+    /// Absent for an addition.
+    pub factor: Option<WideSrc>,
+    pub shift: u8,
+    pub negate: bool,
+    /// Clamp to these bounds.
+    pub clamp: Option<(i64, i64)>,
+}
+
+/// A source of a [`Wide`].
+#[derive(Clone, Copy, Debug)]
+pub struct WideSrc {
+    pub src: Src,
+    /// 32-bit sources are sign-extended.
+    pub signed: bool,
+}
+
+/// What the mask instructions do with r0l.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Branch {
+    If,
+    Else,
+    While,
+}
+
+/// A 64-bit base address.
+#[derive(Clone, Copy, Debug)]
+pub enum Base {
+    /// Register pair.
+    Pair(u8),
+    /// Four halves of the uniforms.
+    Uniform(u16),
+}
+
+/// An index in memory.
+#[derive(Clone, Copy, Debug)]
+pub enum Index {
+    Immediate(i64),
+    Register { word: u8, signed: bool },
+}
+
+/// Consecutive registers of a memory access.
+#[derive(Clone, Copy, Debug)]
+pub struct Registers {
+    /// In halves.
+    pub first: u8,
+    pub wide: bool,
+    /// Channels, which take consecutive registers.
+    pub mask: u8,
+}
+
+/// A base in threadgroup memory.
+#[derive(Clone, Copy, Debug)]
+pub struct LocalAddress {
+    pub base: Src,
+    pub index: LocalIndex,
+}
+
+/// An index in threadgroup memory, in elements.
+#[derive(Clone, Copy, Debug)]
+pub enum LocalIndex {
+    Immediate(i16),
+    Half(u8),
+}
+
+/// Where a texture's or image's descriptor is.
+#[derive(Clone, Copy, Debug)]
+pub enum Descriptor {
+    State(u8),
+    /// Number of the state register, in a 16-bit register.
+    Indexed(Src),
+    /// In memory: base in the uniforms, offset in a 32-bit register.
+    Bindless {
+        base: u16,
+        offset: u8,
+    },
+}
+
+/// A texture access.
+#[derive(Clone, Copy, Debug)]
+pub struct Texture {
+    pub op: TextureOp,
+    pub dim: Dim,
+    pub dst: Registers,
+    pub texture: Descriptor,
+    /// Number of a state register, or a 16-bit register with it.
+    pub sampler: Src,
+    /// First coordinate register, in words.
+    pub coordinates: u8,
+    pub lod: LodMode,
+    pub lod_min: bool,
+    /// The level's operand, in halves, and whether it is a uniform.
+    pub lod_at: u16,
+    pub lod_uniform: bool,
+    /// Reference and offset registers, in halves.
+    pub extra: u8,
+    pub compare: bool,
+    pub offset: bool,
+    pub gather: Option<u8>,
+    pub query_lod: bool,
+    pub sparse: bool,
+}
+
+/// A store of texels.
+#[derive(Clone, Copy, Debug)]
+pub struct Image {
+    pub dim: Dim,
+    pub image: Descriptor,
+    pub coordinates: u8,
+    pub lod: Src,
+    /// First source register in halves.
+    pub src: u8,
+    pub wide: bool,
+    pub round_to_zero: bool,
+    /// A block out of threadgroup memory instead, in this format; whether its place is stated.
+    pub block: Option<(Format, bool)>,
+}
+
+/// An access to the image block.
+#[derive(Clone, Copy, Debug)]
+pub struct TileAccess {
+    pub regs: Registers,
+    pub format: Format,
+    /// First of two halves with the position.
+    pub position: u8,
+    pub samples: Src,
+    pub offset: u16,
+}
+
+/// What a reduction computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReduceOp {
+    And,
+    Or,
+    Xor,
+    FloatAdd,
+    FloatMul,
+    FloatMin,
+    FloatMax,
+    Add,
+    SignedMin,
+    SignedMax,
+    UnsignedMin,
+    UnsignedMax,
+}
+
+/// What a lane of a quad or group takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShuffleOp {
+    QuadAbsolute,
+    QuadXor,
+    SimdAbsolute,
+}
+
+/// An instruction.
+#[derive(Clone, Copy, Debug)]
+pub enum Op {
+    Nop,
+    Alu(Alu),
+    Wide(Wide),
+    GetSr {
+        dst: Dst,
+        sr: u8,
+    },
+    Difference {
+        alu: Alu,
+        vertical: bool,
+    },
+    Branch {
+        what: Branch,
+        n: u8,
+        condition: Alu,
+    },
+    PopExec {
+        n: u8,
+    },
+    JumpAny(i32),
+    JumpNone(i32),
+    Call(i32),
+    CallRegister(u8),
+    Return(u8),
+    Stop,
+    Trap,
+    Barrier,
+    Device {
+        store: bool,
+        regs: Registers,
+        base: Base,
+        index: Index,
+        format: Format,
+        shift: u8,
+    },
+    Atomic {
+        op: AtomicOp,
+        dst: Option<u8>,
+        src: u8,
+        base: Base,
+        index: Index,
+    },
+    Local {
+        store: bool,
+        regs: Registers,
+        address: LocalAddress,
+        format: Format,
+    },
+    LocalAtomic {
+        op: AtomicOp,
+        dst: Option<u8>,
+        src: u8,
+        address: LocalAddress,
+    },
+    UniformStore {
+        first: u16,
+        src: u8,
+        count: u8,
+    },
+    TextureState {
+        number: u8,
+        base: u16,
+        offset: Index,
+    },
+    SamplerState {
+        number: u8,
+        base: u16,
+        offset: Index,
+    },
+    Ballot {
+        dst: Dst,
+        condition: Alu,
+        simd: bool,
+    },
+    Shuffle {
+        dst: Dst,
+        src: Src,
+        index: Src,
+        op: ShuffleOp,
+    },
+    Reduce {
+        dst: Dst,
+        src: Src,
+        wide: bool,
+        op: ReduceOp,
+        simd: bool,
+        prefix: bool,
+    },
+    StackAdjust(i32),
+    Stack {
+        store: bool,
+        regs: Registers,
+        offset: Index,
+        format: Format,
+    },
+    Texture(Texture),
+    Image(Image),
+    Tile {
+        store: bool,
+        access: TileAccess,
+    },
+}
+
+/// An instruction and its length in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Inst {
+    pub op: Op,
+    pub length: u8,
+}

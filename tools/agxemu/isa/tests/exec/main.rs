@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The interpreter, class by class, with results worked out by hand.
+
+mod control;
+mod integer;
+mod memory;
+mod refusal;
+mod support;

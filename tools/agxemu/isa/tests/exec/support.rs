@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Flat memory, and a group that runs a few instructions.
+
+use agx_isa::exec::assemble::Builder;
+use agx_isa::exec::host::{
+    AtomicOp, BlockWrite, HostFault, ImageWrite, TextureRequest, TextureResult,
+};
+use agx_isa::exec::{Cache, Dispatch, Fault, Group, Host, Lanes, MemoryFault, Shared, Stop, LANES};
+use agx_isa::table::Op;
+
+pub const CODE: u64 = 0x1000;
+pub const DATA: u64 = 0x8000;
+
+/// Memory from `CODE` to its end; below that nothing is mapped.
+pub struct Flat {
+    pub memory: Vec<u8>,
+    pub textures: Vec<TextureRequest>,
+    pub images: Vec<ImageWrite>,
+    pub blocks: Vec<BlockWrite>,
+    pub clock: Option<u32>,
+}
+
+impl Flat {
+    fn range(
+        &self,
+        va: u64,
+        len: usize,
+        write: bool,
+    ) -> Result<std::ops::Range<usize>, MemoryFault> {
+        let fault = MemoryFault { va, write, code: 7 };
+        let start = va.checked_sub(CODE).ok_or(fault)? as usize;
+        let end = start.checked_add(len).ok_or(fault)?;
+        if end > self.memory.len() {
+            return Err(fault);
+        }
+        Ok(start..end)
+    }
+}
+
+impl Host for Flat {
+    fn load(&mut self, va: u64, out: &mut [u8]) -> Result<(), MemoryFault> {
+        let range = self.range(va, out.len(), false)?;
+        out.copy_from_slice(&self.memory[range]);
+        Ok(())
+    }
+
+    fn store(&mut self, va: u64, data: &[u8]) -> Result<(), MemoryFault> {
+        let range = self.range(va, data.len(), true)?;
+        self.memory[range].copy_from_slice(data);
+        Ok(())
+    }
+
+    fn fetch(&mut self, va: u64, out: &mut [u8]) -> Result<usize, MemoryFault> {
+        self.range(va, 2, false)?;
+        let end = CODE + self.memory.len() as u64;
+        let have = out.len().min((end - va) as usize);
+        self.load(va, &mut out[..have])?;
+        Ok(have)
+    }
+
+    fn atomic(
+        &mut self,
+        va: u64,
+        width: u8,
+        op: AtomicOp,
+        operand: u64,
+        compare: u64,
+    ) -> Result<u64, MemoryFault> {
+        assert_eq!(width, 4);
+        let mut bytes = [0; 4];
+        self.load(va, &mut bytes)?;
+        let old = u32::from_le_bytes(bytes);
+        let new = op.apply(old, operand as u32, compare as u32);
+        self.store(va, &new.to_le_bytes())?;
+        Ok(old.into())
+    }
+
+    /// Channel `c` of a lane is `100 c + lane`, as a float; integers for descriptors of ones.
+    fn texture(
+        &mut self,
+        request: &TextureRequest,
+        result: &mut TextureResult,
+    ) -> Result<(), HostFault> {
+        self.textures.push(request.clone());
+        for (c, channel) in result.channels.iter_mut().enumerate() {
+            for (lane, value) in channel.iter_mut().enumerate() {
+                let plain = (100 * c + lane) as u32;
+                *value = (plain as f32).to_bits();
+                if request.texture[0] == 1 {
+                    result.numeric = agx_isa::exec::host::Numeric::Integer;
+                    *value = plain;
+                }
+            }
+        }
+        result.residency = [5; LANES];
+        Ok(())
+    }
+
+    fn image_write(&mut self, request: &ImageWrite) -> Result<(), HostFault> {
+        self.images.push(request.clone());
+        Ok(())
+    }
+
+    fn block_write(
+        &mut self,
+        request: &BlockWrite,
+        _: &Dispatch,
+        _: &[u8],
+    ) -> Result<(), HostFault> {
+        self.blocks.push(request.clone());
+        Ok(())
+    }
+
+    fn special(&mut self, sr: u8) -> Option<u32> {
+        self.clock.filter(|_| sr == 100)
+    }
+}
+
+/// One group and what it sees.
+pub struct Bench {
+    pub host: Flat,
+    pub shared: Shared,
+    pub dispatch: Dispatch,
+    pub local: Vec<u8>,
+    pub group: Group,
+    pub cache: Cache,
+}
+
+impl Bench {
+    /// A whole group of 32 threads; its code ends with `stop`.
+    pub fn new(code: &[Builder]) -> Self {
+        Self::sized(code, [LANES as u32, 1, 1])
+    }
+
+    /// The first group of a threadgroup of this size.
+    pub fn sized(code: &[Builder], size: [u32; 3]) -> Self {
+        let mut memory = vec![0; 0x8000 + (DATA - CODE) as usize];
+        let mut at = 0;
+        for inst in code
+            .iter()
+            .chain(&[Builder::new(Op::Stop), Builder::new(Op::Trap)])
+        {
+            let bytes = inst.bytes();
+            memory[at..at + bytes.len()].copy_from_slice(&bytes);
+            at += bytes.len();
+        }
+        let dispatch = Dispatch {
+            nominal: size,
+            size,
+            ..Dispatch::default()
+        };
+        let host = Flat {
+            memory,
+            textures: Vec::new(),
+            images: Vec::new(),
+            blocks: Vec::new(),
+            clock: None,
+        };
+        let mut shared = Shared::default();
+        // The first 64-bit uniform is the address of the data.
+        shared.uniforms[0] = DATA as u16;
+        Self {
+            host,
+            shared,
+            dispatch,
+            local: vec![0; 1024],
+            group: Group::new(CODE, &dispatch, 0),
+            cache: Cache::new(),
+        }
+    }
+
+    /// Sets a 32-bit register of each lane.
+    pub fn set(mut self, register: usize, value: impl Fn(u32) -> u32) -> Self {
+        for (lane, to) in self.group.register_mut(register).iter_mut().enumerate() {
+            *to = value(lane as u32);
+        }
+        self
+    }
+
+    pub fn run(&mut self) -> Stop {
+        let mut budget = 10_000;
+        self.group.run(
+            &mut self.host,
+            &self.shared,
+            &self.dispatch,
+            &mut self.local,
+            &mut self.cache,
+            &mut budget,
+        )
+    }
+
+    /// Runs to the end.
+    pub fn done(mut self) -> Self {
+        assert_eq!(self.run(), Stop::Done);
+        self
+    }
+
+    /// Runs to a fault.
+    pub fn fault(mut self) -> Fault {
+        match self.run() {
+            Stop::Fault(fault) => *fault,
+            stop => panic!("{stop:?} instead of a fault"),
+        }
+    }
+
+    pub fn get(&self, register: usize) -> &Lanes {
+        self.group.register(register)
+    }
+
+    pub fn data(&mut self) -> &mut [u8] {
+        &mut self.host.memory[(DATA - CODE) as usize..]
+    }
+
+    pub fn word(&mut self, at: usize) -> u32 {
+        let bytes = &self.data()[at..at + 4];
+        u32::from_le_bytes(bytes.try_into().expect("four bytes"))
+    }
+}
+
+/// One value per lane.
+pub fn lanes(value: impl Fn(u32) -> u32) -> Lanes {
+    std::array::from_fn(|lane| value(lane as u32))
+}
