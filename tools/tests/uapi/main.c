@@ -21,6 +21,7 @@ static const struct {
 	{ "submit", test_submit },
 	{ "submit-errors", test_submit_errors },
 	{ "teardown", test_teardown },
+	{ "import", test_import },
 };
 
 static bool known(const char *name)

@@ -87,5 +87,6 @@ void test_queue(void);
 void test_submit(void);
 void test_submit_errors(void);
 void test_teardown(void);
+void test_import(void);
 
 #endif

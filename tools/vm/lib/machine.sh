@@ -61,9 +61,12 @@ machine_prepare() {
 	RUN=$(mktemp -d "$CACHE/run/vm.XXXXXX")
 	trap machine_cleanup EXIT
 	mkdir "$RUN/rig" "$RUN/rig/modules"
-	local module
+	local module file
 	for module in $MODULES; do
-		cp "$MODULE_DIR/$module.ko" "$RUN/rig/modules/" || die "no module $module"
+		file=$MODULE_DIR/$module.ko
+		[ -e "$file" ] || file=$(find "$KERNEL/build/drivers" -name "$module.ko" -print -quit)
+		[ -n "$file" ] || die "no module $module"
+		cp "$file" "$RUN/rig/modules/"
 	done
 }
 

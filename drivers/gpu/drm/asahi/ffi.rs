@@ -62,4 +62,5 @@ extern "C" {
     pub(crate) fn asahi_mm_start(node: *const DrmMmNode) -> u64;
 
     pub(crate) fn asahi_drm_extend(drm: *mut c_void) -> c_int;
+    pub(crate) fn asahi_imported_pages(object: *mut c_void) -> *mut c_void;
 }

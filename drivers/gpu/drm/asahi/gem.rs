@@ -7,6 +7,7 @@ use crate::{
         AsahiDevice,
         AsahiDrmDriver, //
     },
+    ffi,
     file::AsahiFile,
     uapi, //
 };
@@ -14,6 +15,10 @@ use agx_abi::uat::{
     PAGE_SIZE,
     USER_END,
     USER_START, //
+};
+use core::ffi::{
+    c_int,
+    c_void, //
 };
 use kernel::{
     device::{
@@ -25,7 +30,8 @@ use kernel::{
         gem::{
             shmem,
             BaseObject,
-            DriverObject, //
+            DriverObject,
+            IntoGEMObject, //
         }, //
     },
     prelude::*,
@@ -81,6 +87,32 @@ pub(crate) fn create(
     Object::new(dev, size, config, args)
 }
 
+/// What somebody else's memory is imported into: an object without pages of its own.
+///
+/// # Safety
+///
+/// `drm` is a device of this driver's, and `object` a place for a pointer.
+#[no_mangle]
+unsafe extern "C" fn asahi_gem_create_for_import(
+    drm: *mut c_void,
+    size: usize,
+    object: *mut *mut c_void,
+) -> c_int {
+    // SAFETY: By the function's requirements.
+    let dev: &AsahiDevice = unsafe { drm::Device::from_raw(drm.cast()) };
+    match create(dev, size as u64, 0, None) {
+        Ok(new) => {
+            let raw = IntoGEMObject::as_raw(&*new);
+            // The reference goes with the pointer.
+            let _ = ARef::into_raw(new);
+            // SAFETY: By the function's requirements.
+            unsafe { object.write(raw.cast()) };
+            0
+        }
+        Err(e) => e.to_errno(),
+    }
+}
+
 /// The object behind a handle of `file`.
 pub(crate) fn lookup(file: &drm::File<AsahiFile>, handle: u32) -> Result<ARef<Object>> {
     Object::lookup_handle(file, handle)
@@ -100,9 +132,27 @@ impl Buffer {
 pub(crate) struct PinnedPages<'a>(&'a SGTable);
 
 impl<'a> PinnedPages<'a> {
-    /// Pins the pages of `object`.
+    /// Pins the pages of `object`; those of one that was imported are pinned already.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, or `EINVAL` if what was imported is not made of whole pages.
     pub(crate) fn new(object: &'a Object, dev: &'a Device<Bound>) -> Result<Self> {
-        Ok(Self(object.sg_table(dev)?))
+        // SAFETY: The object is valid.
+        let imported = unsafe { ffi::asahi_imported_pages(IntoGEMObject::as_raw(object).cast()) };
+        if imported.is_null() {
+            return Ok(Self(object.sg_table(dev)?));
+        }
+        // SAFETY: The table of an imported object is there as long as the object, and does not change.
+        let table = unsafe { SGTable::from_raw(imported.cast()) };
+        let whole = |at: u64| at % PAGE_SIZE == 0;
+        if !table
+            .iter()
+            .all(|entry| whole(entry.dma_address()) && whole(entry.dma_len()))
+        {
+            return Err(EINVAL);
+        }
+        Ok(Self(table))
     }
 
     /// The addresses of the pages from `offset` on, as many as there are.

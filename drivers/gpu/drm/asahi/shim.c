@@ -3,6 +3,7 @@
  * What the driver needs of the kernel that has no Rust abstraction in 7.3. Only pointers and integers
  * cross over; the declarations on the other side are in ffi.rs.
  */
+#include <linux/dma-buf.h>
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/ioport.h>
@@ -19,6 +20,7 @@
 #include <drm/drm_device.h>
 #include <drm/drm_drv.h>
 #include <drm/drm_gem.h>
+#include <drm/drm_gem_shmem_helper.h>
 #include <drm/drm_managed.h>
 #include <drm/drm_mm.h>
 #include <drm/drm_prime.h>
@@ -228,6 +230,10 @@ u64 asahi_mm_start(const struct drm_mm_node *node)
  */
 
 int asahi_drm_extend(struct drm_device *drm);
+struct sg_table *asahi_imported_pages(struct drm_gem_object *obj);
+
+/* In gem.rs: an object of the driver's own type, with one reference, for somebody else's memory. */
+int asahi_gem_create_for_import(struct drm_device *drm, size_t size, struct drm_gem_object **obj);
 
 /* An object that is private to a VM shares the reservations of the VM: it may not leave it. */
 static int asahi_prime_handle_to_fd(struct drm_device *drm, struct drm_file *file, u32 handle,
@@ -244,6 +250,31 @@ static int asahi_prime_handle_to_fd(struct drm_device *drm, struct drm_file *fil
 		return -EINVAL;
 
 	return drm_gem_prime_handle_to_fd(drm, file, handle, flags, fd);
+}
+
+/*
+ * kernel::drm of 7.3 leaves this to drm_gem_shmem_prime_import_sg_table(), which makes an object that is
+ * smaller than what the driver takes all its objects for.
+ */
+static struct drm_gem_object *asahi_prime_import_sg_table(struct drm_device *drm,
+							   struct dma_buf_attachment *attach,
+							   struct sg_table *sgt)
+{
+	struct drm_gem_object *obj;
+	int ret = asahi_gem_create_for_import(drm, attach->dmabuf->size, &obj);
+
+	if (ret)
+		return ERR_PTR(ret);
+
+	/* Released by drm_gem_shmem_release(), as the object is one that was imported. */
+	to_drm_gem_shmem_obj(obj)->sgt = sgt;
+	return obj;
+}
+
+/* The pages of an object that was imported; NULL for the driver's own. */
+struct sg_table *asahi_imported_pages(struct drm_gem_object *obj)
+{
+	return drm_gem_is_imported(obj) ? to_drm_gem_shmem_obj(obj)->sgt : NULL;
 }
 
 /*
@@ -264,6 +295,9 @@ int asahi_drm_extend(struct drm_device *drm)
 
 	*driver = *drm->driver;
 	driver->prime_handle_to_fd = asahi_prime_handle_to_fd;
+	driver->gem_prime_import_sg_table = asahi_prime_import_sg_table;
+	/* Would make such a small object as well, and is for devices with a display. */
+	driver->dumb_create = NULL;
 	driver->driver_features |= DRIVER_SYNCOBJ | DRIVER_SYNCOBJ_TIMELINE;
 	drm->driver = driver;
 	return 0;
