@@ -15,6 +15,10 @@ use crate::table;
 ///
 /// When the instruction, or this form of it, is not carried out.
 pub fn lower(inst: &Instruction) -> Result<Inst, Refusal> {
+    let unknown = inst.word & !meaning(inst.entry);
+    if unknown != 0 {
+        return Err(format!("bit {} is set", unknown.trailing_zeros()));
+    }
     let op = match arithmetic(inst)? {
         Some(op) => op,
         None => match control(inst)? {
@@ -30,6 +34,34 @@ pub fn lower(inst: &Instruction) -> Result<Inst, Refusal> {
     };
     let length = inst.length as u8;
     Ok(Inst { op, length })
+}
+
+/// The bits of an instruction that the table gives a meaning to.
+fn meaning(entry: &table::Entry) -> u128 {
+    let bits = |&(low, high): &table::Bits| ((1u128 << (high - low + 1)) - 1) << low;
+    let pattern = entry
+        .pattern
+        .iter()
+        .map(|&(low, high, _)| bits(&(low, high)));
+    let operands = entry
+        .operands
+        .iter()
+        .flat_map(|operand| operand.bits.iter().map(bits));
+    let fields = entry
+        .fields
+        .iter()
+        .flat_map(|field| field.bits.iter().map(bits));
+    // Compilers always set this bit; what it says is not known.
+    let constant = if entry.op == table::Op::ImageWriteBlock {
+        1 << 67
+    } else {
+        0
+    };
+    let all = pattern
+        .chain(operands)
+        .chain(fields)
+        .fold(0, |all, bits| all | bits);
+    all | constant | 1 << entry.long_bit
 }
 
 fn alu(kernel: Kernel, dst: Dst, src: &[Src]) -> Alu {

@@ -123,6 +123,15 @@ fn forms_without_a_known_meaning_are_refused() {
 }
 
 #[test]
+fn bits_without_a_meaning_must_be_zero() {
+    let mut bench = Bench::new(&[Builder::new(Op::ThreadgroupBarrier)]);
+    bench.host.memory[1] |= 0x40;
+    let fault = bench.fault();
+    assert!(unsupported(&fault), "{fault}");
+    assert!(fault.to_string().contains("bit 14 is set"), "{fault}");
+}
+
+#[test]
 fn accesses_that_fail_name_lane_and_address() {
     let operands = [mem(4, true, 1), uniform_base(0), index_word(2, true)];
     for (op, write) in [(Op::DeviceLoad, false), (Op::DeviceStore, true)] {
