@@ -39,6 +39,10 @@ pub enum End {
     Fault(Fault),
     /// In a state that the hardware would never leave; the text says why.
     Hang(String),
+    /// At something that a shader cannot do; the text says what and where.
+    Illegal(String),
+    /// Because it was told to stop.
+    Stopped,
 }
 
 /// What a walk saw, in order.
@@ -59,28 +63,27 @@ pub struct Stream {
     pub usc_base: u64,
 }
 
-enum Stop {
-    Fault(Fault),
-    Hang(String),
-}
-
-impl From<Fault> for Stop {
+impl From<Fault> for End {
     fn from(fault: Fault) -> Self {
-        Stop::Fault(fault)
+        End::Fault(fault)
     }
 }
 
-impl From<usc::Error> for Stop {
+impl From<usc::Error> for End {
     fn from(error: usc::Error) -> Self {
         match error {
-            usc::Error::Fault(fault) => Stop::Fault(fault),
-            usc::Error::Malformed(text) => Stop::Hang(text),
+            usc::Error::Fault(fault) => End::Fault(fault),
+            usc::Error::Malformed(text) => End::Hang(text),
         }
     }
 }
 
-/// Follows `stream` to its end, calling `seen` for each launch and barrier.
-pub fn walk(mem: &dyn GpuMemory, stream: Stream, seen: &mut dyn FnMut(Step)) -> End {
+/// Follows `stream` to its end, calling `seen` for each launch and barrier; an error of that ends the walk.
+pub fn walk(
+    mem: &dyn GpuMemory,
+    stream: Stream,
+    seen: &mut dyn FnMut(Step) -> Result<(), End>,
+) -> End {
     let mut walker = Walker {
         mem,
         usc_base: stream.usc_base,
@@ -100,8 +103,7 @@ pub fn walk(mem: &dyn GpuMemory, stream: Stream, seen: &mut dyn FnMut(Step)) -> 
         match walker.block(seen) {
             Ok(true) => {}
             Ok(false) => return End::Terminated,
-            Err(Stop::Fault(fault)) => return End::Fault(fault),
-            Err(Stop::Hang(text)) => return End::Hang(text),
+            Err(end) => return end,
         }
     }
     End::Hang(format!("no terminator within {MAX_BLOCKS} blocks"))
@@ -135,7 +137,7 @@ impl Walker<'_> {
     }
 
     /// Handles the block at the cursor; `false` at the terminator.
-    fn block(&mut self, seen: &mut dyn FnMut(Step)) -> Result<bool, Stop> {
+    fn block(&mut self, seen: &mut dyn FnMut(Step) -> Result<(), End>) -> Result<bool, End> {
         let [w0] = self.words::<1>(self.cursor)?;
         match w0 >> 29 {
             0 => self.launch(w0, seen)?,
@@ -143,7 +145,7 @@ impl Walker<'_> {
                 let [_, w1] = self.words::<2>(self.cursor)?;
                 if w0 & (1 << 28) != 0 {
                     if self.stack.len() == RETURN_STACK {
-                        return Err(Stop::Hang(format!(
+                        return Err(End::Hang(format!(
                             "call at {:#x} deeper than {RETURN_STACK}",
                             self.cursor
                         )));
@@ -158,7 +160,7 @@ impl Walker<'_> {
                 return Ok(false);
             }
             3 => {
-                seen(Step::Barrier(w0));
+                seen(Step::Barrier(w0))?;
                 self.cursor += 4;
                 // Bit 27 makes a barrier return as well.
                 if w0 & (1 << 27) != 0 {
@@ -167,7 +169,7 @@ impl Walker<'_> {
             }
             4 => self.ret()?,
             other => {
-                return Err(Stop::Hang(format!(
+                return Err(End::Hang(format!(
                     "undefined block type {other} ({w0:#010x}) at {:#x}",
                     self.cursor
                 )))
@@ -176,19 +178,19 @@ impl Walker<'_> {
         Ok(true)
     }
 
-    fn ret(&mut self) -> Result<(), Stop> {
+    fn ret(&mut self) -> Result<(), End> {
         match self.stack.pop() {
             Some(target) => self.jump(target),
-            None => Err(Stop::Hang(format!(
+            None => Err(End::Hang(format!(
                 "return at {:#x} without a call",
                 self.cursor
             ))),
         }
     }
 
-    fn jump(&mut self, target: u64) -> Result<(), Stop> {
+    fn jump(&mut self, target: u64) -> Result<(), End> {
         if target % 4 != 0 {
-            return Err(Stop::Hang(format!(
+            return Err(End::Hang(format!(
                 "jump from {:#x} to unaligned {target:#x}",
                 self.cursor
             )));
@@ -196,7 +198,7 @@ impl Walker<'_> {
         self.cursor = target;
         if let Some((cursor, stack)) = &self.mark {
             if *cursor == target && *stack == self.stack {
-                return Err(Stop::Hang(format!(
+                return Err(End::Hang(format!(
                     "endless stream: comes back to {target:#x}"
                 )));
             }
@@ -210,7 +212,11 @@ impl Walker<'_> {
         Ok(())
     }
 
-    fn launch(&mut self, w0: u32, seen: &mut dyn FnMut(Step)) -> Result<(), Stop> {
+    fn launch(
+        &mut self,
+        w0: u32,
+        seen: &mut dyn FnMut(Step) -> Result<(), End>,
+    ) -> Result<(), End> {
         let at = self.cursor;
         let [_, w1] = self.words::<2>(at)?;
         let (grid, local, len) = match (w0 >> 27) & 3 {
@@ -228,14 +234,14 @@ impl Walker<'_> {
                 (Size::Threads([w[0], w[1], w[2]]), [w[3], w[4], w[5]], 16)
             }
             mode => {
-                return Err(Stop::Hang(format!(
+                return Err(End::Hang(format!(
                     "undefined launch mode {mode} at {at:#x}"
                 )))
             }
         };
         let pipeline = self.usc_base.wrapping_add(u64::from(w1 & !0x3f));
         let launch = Launch::new(self.mem, at, w0, pipeline, self.usc_base, grid, local)?;
-        seen(Step::Launch(Box::new(launch)));
+        seen(Step::Launch(Box::new(launch)))?;
         self.cursor = at + len;
         Ok(())
     }

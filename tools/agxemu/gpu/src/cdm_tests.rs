@@ -38,7 +38,10 @@ fn run(mem: &Flat) -> (Vec<Step>, End) {
             base: BASE,
             usc_base: USC,
         },
-        &mut |s| steps.push(s),
+        &mut |s| {
+            steps.push(s);
+            Ok(())
+        },
     );
     (steps, end)
 }
@@ -239,7 +242,7 @@ fn nonsense_is_a_hang_with_its_reason() {
             base: BASE + 2,
             usc_base: USC,
         },
-        &mut |_| {},
+        &mut |_| Ok(()),
     );
     assert_eq!(
         end,

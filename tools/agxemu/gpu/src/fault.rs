@@ -25,7 +25,7 @@ pub enum Reason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Unit {
-    /// First-level shader cache of cluster 0: instruction fetch.
+    /// First-level shader cache of cluster 0: instruction fetch, and accesses of shaders.
     Ul1c = 0x01,
     /// Compute data master: control stream and indirect arguments.
     Cdm = 0xa2,
@@ -53,6 +53,19 @@ pub struct Fault {
     pub access: AccessError,
     /// The unit that made it.
     pub unit: Unit,
+}
+
+impl Reason {
+    /// The reason with this number; what is no number of one is taken for the first.
+    pub fn from_bits(bits: u8) -> Self {
+        match bits {
+            1 => Self::AccessFlag,
+            2 => Self::WriteOnly,
+            3 => Self::ReadOnly,
+            4 => Self::NoAccess,
+            _ => Self::Unmapped,
+        }
+    }
 }
 
 impl Fault {

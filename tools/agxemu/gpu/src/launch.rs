@@ -43,6 +43,8 @@ pub struct Launch {
     pub shader: u64,
     /// Address of the preshader.
     pub preshader: Option<u64>,
+    /// Whether sampler descriptors have a border colour behind them.
+    pub extended_samplers: bool,
     /// Uniform halves that the launch reserves.
     pub uniforms: u16,
     /// What the shader is given.
@@ -95,6 +97,7 @@ impl Launch {
             local,
             shader,
             preshader,
+            extended_samplers: matches!((w0 >> 9) & 7, 6 | 7),
             uniforms,
             pipeline,
         })
@@ -131,7 +134,7 @@ impl fmt::Display for Launch {
             sum(&p.samplers)
         )?;
         if let Some(shared) = p.shared {
-            write!(f, ", {shared} bytes of threadgroup memory")?;
+            write!(f, ", {} bytes of threadgroup memory", shared.bytes)?;
         }
         Ok(())
     }

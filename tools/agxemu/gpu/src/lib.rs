@@ -2,12 +2,18 @@
 
 //! The GPU behind the firmware: what happens when a compute command is started.
 //!
-//! The control stream is followed to its end through the GPU's page tables, and each launch is
-//! decoded as far as its shader and resources. Shaders are not executed.
+//! The control stream is followed to its end through the page tables of the job, and each launch is
+//! executed: threadgroups on several host threads, each with its SIMD groups as coroutines.
 
+pub mod backing;
 pub mod cdm;
+pub mod execute;
 pub mod fault;
+pub mod host;
+pub mod job;
 pub mod launch;
+pub mod threadgroup;
+pub mod tlb;
 pub mod usc;
 
 use fault::{AccessError, Fault, Unit};
@@ -28,3 +34,5 @@ fn read(mem: &dyn GpuMemory, va: u64, buf: &mut [u8], unit: Unit) -> Result<(), 
 
 #[cfg(test)]
 mod flat;
+#[cfg(test)]
+mod paged;

@@ -40,6 +40,19 @@ pub struct Binding {
     pub address: u64,
 }
 
+/// Threadgroup memory, and the image block in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SharedMemory {
+    /// Bytes of a threadgroup.
+    pub bytes: u32,
+    /// Width and height of the image block in pixels; `None` for the layout without one.
+    pub block: Option<[u32; 2]>,
+    /// Samples of a pixel.
+    pub samples: u32,
+    /// Bytes of a sample.
+    pub stride: u32,
+}
+
 /// A decoded list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pipeline {
@@ -55,8 +68,8 @@ pub struct Pipeline {
     pub preshader: Option<u32>,
     /// General purpose registers of a thread, in halves.
     pub gprs: Option<u16>,
-    /// Threadgroup memory in bytes, when the shader uses any.
-    pub shared: Option<u32>,
+    /// Threadgroup memory, when the shader uses any.
+    pub shared: Option<SharedMemory>,
 }
 
 fn bits(value: u64, low: u32, high: u32) -> u64 {
@@ -99,7 +112,10 @@ impl Pipeline {
             let mut bytes = [0; 8];
             read(mem, at, &mut bytes[..len], Unit::Ipp)?;
             let word = u64::from_le_bytes(bytes);
-            if pipeline.word(tag[0], word) {
+            let last = pipeline
+                .word(tag[0], word)
+                .map_err(|text| Error::Malformed(format!("USC word at {at:#x}: {text}")))?;
+            if last {
                 return match pipeline.shader {
                     Some(_) => Ok(pipeline),
                     None => Err(Error::Malformed(format!(
@@ -113,7 +129,7 @@ impl Pipeline {
     }
 
     /// Takes one record in; `true` if it ends the list.
-    fn word(&mut self, tag: u8, word: u64) -> bool {
+    fn word(&mut self, tag: u8, word: u64) -> Result<bool, String> {
         match tag {
             0x1d | 0x3d => {
                 let high = if tag == 0x3d { 256 } else { 0 };
@@ -136,20 +152,33 @@ impl Pipeline {
                 }
             }
             0x4d => {
-                let units = count(bits(word, 24, 31), 256);
-                self.shared = (bits(word, 8, 8) != 0).then(|| u32::from(units) * 256);
+                let layout = bits(word, 10, 15);
+                let block = match layout {
+                    0x24 => None,
+                    0x2f => Some([32, 32]),
+                    0x3f => Some([32, 16]),
+                    0x36 => Some([16, 16]),
+                    other => return Err(format!("threadgroup memory layout {other:#x}")),
+                };
+                let memory = SharedMemory {
+                    bytes: u32::from(count(bits(word, 24, 31), 256)) * 256,
+                    block,
+                    samples: 1 << bits(word, 16, 17),
+                    stride: bits(word, 20, 23) as u32 * 8,
+                };
+                self.shared = (bits(word, 8, 8) != 0).then_some(memory);
             }
             0x0d => self.shader = Some(bits(word, 16, 47) as u32),
             0x8d => self.gprs = Some(count(bits(word, 8, 12), 32) * 8),
             0x38 => {
                 self.preshader = Some(bits(word, 32, 63) as u32);
-                return true;
+                return Ok(true);
             }
-            0x88 => return true,
+            0x88 => return Ok(true),
             // 0x58: fragment properties, of no meaning for a compute shader.
             _ => {}
         }
-        false
+        Ok(false)
     }
 }
 

@@ -63,7 +63,13 @@ fn every_record_is_decoded() {
             address: 0x9000
         }]
     );
-    assert_eq!(p.shared, Some(4096));
+    let shared = SharedMemory {
+        bytes: 4096,
+        block: None,
+        samples: 1,
+        stride: 0,
+    };
+    assert_eq!(p.shared, Some(shared));
     assert_eq!(p.shader, Some(0x20_0100));
     assert_eq!(p.gprs, Some(48));
     assert_eq!(p.preshader, Some(0x1234_5680));
@@ -91,6 +97,11 @@ fn malformed_lists_are_refused() {
     assert_eq!(
         text(&list(&[NO_PRESHADER])),
         "USC words at 0x1000 name no shader"
+    );
+    let layout = 0x4d_u32 | (1 << 8) | (0x25 << 10);
+    assert_eq!(
+        text(&list(&[&layout.to_le_bytes()])),
+        "USC word at 0x1000: threadgroup memory layout 0x25"
     );
     let endless = [0x58, 0, 0, 0].repeat(MAX_RECORDS + 1);
     assert_eq!(text(&list(&[&endless])), "USC words at 0x1000 do not end");

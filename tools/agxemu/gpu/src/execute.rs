@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Execution of a launch: registers from memory, the preshader once, then all threadgroups.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Mutex;
+
+use agx_isa::exec::host::Sampler;
+use agx_isa::exec::{Cache, Dispatch, Group, Shared, Stop, Tile};
+
+use crate::cdm::End;
+use crate::fault::{Fault, Unit};
+use crate::host::GpuHost;
+use crate::launch::{Launch, Size};
+use crate::threadgroup::{end_of, Meter, Run, Scratch};
+use crate::tlb::{Pages, Uncached};
+use crate::usc::Binding;
+use crate::GpuMemory;
+
+const TEXTURE: usize = 24;
+const SAMPLER: usize = 8;
+
+/// What all launches of a job have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Host threads that threadgroups are spread over.
+    pub threads: usize,
+    /// Shaders read zeros where nothing is mapped.
+    pub soft_faults: bool,
+    /// Slot of the job's context.
+    pub vm_slot: u8,
+    /// Address of the sampler heap, and its length in descriptors.
+    pub sampler_heap: (u64, u32),
+}
+
+/// Executes the launches of one job.
+pub struct Executor<'a> {
+    pages: &'a dyn Pages,
+    settings: Settings,
+    meter: &'a Meter,
+    workers: Vec<Worker>,
+}
+
+#[derive(Default)]
+struct Worker {
+    cache: Cache,
+    scratch: Scratch,
+}
+
+impl<'a> Executor<'a> {
+    /// For a job whose memory is `pages`.
+    pub fn new(pages: &'a dyn Pages, settings: Settings, meter: &'a Meter) -> Self {
+        let workers = (0..settings.threads.max(1)).map(|_| Worker::default());
+        Self {
+            pages,
+            settings,
+            meter,
+            workers: workers.collect(),
+        }
+    }
+
+    /// Code may have changed.
+    pub fn forget_code(&mut self) {
+        for worker in &mut self.workers {
+            worker.cache.clear();
+        }
+    }
+
+    /// Executes a launch; returns the number of its threads.
+    ///
+    /// # Errors
+    ///
+    /// Why the job cannot go on.
+    pub fn launch(&mut self, launch: &Launch) -> Result<u64, End> {
+        if launch.grid.is_empty() {
+            return Ok(0);
+        }
+        let grid = Grid::new(launch)?;
+        let mut shared = self.registers(launch)?;
+        if let Some(preshader) = launch.preshader {
+            self.preshader(preshader, &mut shared)?;
+        }
+        self.threadgroups(launch, &grid, &shared)?;
+        Ok(grid.threads.iter().product())
+    }
+
+    /// The register files of a launch, as its pipeline words fill them.
+    fn registers(&self, launch: &Launch) -> Result<Shared, End> {
+        let mut shared = Shared::default();
+        let pipeline = &launch.pipeline;
+        for b in &pipeline.uniforms {
+            let to = slice(&mut shared.uniforms, b, "uniform")?;
+            let mut bytes = vec![0; to.len() * 2];
+            self.read(b.address, &mut bytes)?;
+            for (half, bytes) in to.iter_mut().zip(bytes.chunks_exact(2)) {
+                *half = u16::from_le_bytes([bytes[0], bytes[1]]);
+            }
+        }
+        for b in &pipeline.textures {
+            let to = slice(&mut shared.textures, b, "texture")?;
+            for (i, state) in to.iter_mut().enumerate() {
+                let mut bytes = [0; TEXTURE];
+                self.read(b.address + (i * TEXTURE) as u64, &mut bytes)?;
+                *state = Some(bytes);
+            }
+        }
+        let extended = launch.extended_samplers;
+        let size = if extended { 3 * SAMPLER } else { SAMPLER };
+        for b in &pipeline.samplers {
+            let to = slice(&mut shared.samplers, b, "sampler")?;
+            for (i, state) in to.iter_mut().enumerate() {
+                let mut bytes = [0; 3 * SAMPLER];
+                self.read(b.address + (i * size) as u64, &mut bytes[..size])?;
+                *state = Some(Sampler { bytes, extended });
+            }
+        }
+        (shared.sampler_heap, shared.sampler_count) = self.settings.sampler_heap;
+        Ok(shared)
+    }
+
+    fn read(&self, va: u64, bytes: &mut [u8]) -> Result<(), End> {
+        let read = Uncached(self.pages).read(va, bytes);
+        read.map_err(|access| {
+            End::Fault(Fault {
+                access,
+                unit: Unit::Ipp,
+            })
+        })
+    }
+
+    fn preshader(&mut self, pc: u64, shared: &mut Shared) -> Result<(), End> {
+        let one = [1; 3];
+        let dispatch = Dispatch {
+            nominal: one,
+            size: one,
+            vm_slot: self.settings.vm_slot.into(),
+            ..Dispatch::default()
+        };
+        let mut group = Group::new(pc, &dispatch, 0);
+        let mut host = GpuHost::new(self.pages, self.settings.soft_faults);
+        let cache = &mut self.workers[0].cache;
+        let limit = self.meter.group_limit;
+        let mut budget = limit;
+        let stop = group.run_preamble(&mut host, shared, &dispatch, cache, &mut budget);
+        let used = limit.saturating_sub(budget);
+        self.meter.charge(used, used, group.pc())?;
+        match stop {
+            Stop::Done => Ok(()),
+            Stop::Fault(fault) => Err(end_of(&fault)),
+            // One group meets no other at a barrier; nothing on hardware says what happens then.
+            Stop::Barrier => Err(End::Illegal(format!(
+                "preshader {pc:#x}: threadgroup barrier at {:#x}",
+                group.pc()
+            ))),
+            Stop::Budget => Err(End::Hang(format!(
+                "endless preshader, now at {:#x}",
+                group.pc()
+            ))),
+        }
+    }
+
+    fn threadgroups(&mut self, launch: &Launch, grid: &Grid, shared: &Shared) -> Result<(), End> {
+        let total = grid.groups;
+        let threads = (self.workers.len() as u64).min(total);
+        let all = Threadgroups {
+            pages: self.pages,
+            settings: self.settings,
+            meter: self.meter,
+            launch,
+            grid,
+            shared,
+            next: AtomicU64::new(0),
+            chunk: (total / (threads * 16)).clamp(1, 64),
+            over: AtomicBool::new(false),
+            end: Mutex::new(None),
+        };
+        let mut workers = self.workers.iter_mut().zip(0..threads as u32);
+        let first = workers.next();
+        std::thread::scope(|scope| {
+            for (worker, core) in workers {
+                let all = &all;
+                scope.spawn(move || all.work(worker, core));
+            }
+            if let Some((worker, core)) = first {
+                all.work(worker, core);
+            }
+        });
+        let end = all.end.into_inner().unwrap_or_else(|e| e.into_inner());
+        end.map_or(Ok(()), Err)
+    }
+}
+
+/// The registers that `binding` is about.
+fn slice<'s, T>(file: &'s mut [T], binding: &Binding, what: &str) -> Result<&'s mut [T], End> {
+    let (start, count) = (usize::from(binding.start), usize::from(binding.count));
+    let len = file.len();
+    file.get_mut(start..start + count)
+        .ok_or_else(|| End::Illegal(format!("{count} {what} registers from {start} of {len}")))
+}
+
+/// The grid of a launch that is not empty.
+struct Grid {
+    /// In threads.
+    threads: [u64; 3],
+    /// In threadgroups, the last in each direction may be partial.
+    size: [u64; 3],
+    groups: u64,
+}
+
+impl Grid {
+    fn new(launch: &Launch) -> Result<Self, End> {
+        let local = launch.local.map(u64::from);
+        let threads = match launch.grid {
+            Size::Threads(n) => n.map(u64::from),
+            Size::Groups(n) => std::array::from_fn(|i| u64::from(n[i]) * local[i]),
+        };
+        let size: [u64; 3] = std::array::from_fn(|i| threads[i].div_ceil(local[i]));
+        let product = |n: [u64; 3]| n[0].checked_mul(n[1])?.checked_mul(n[2]);
+        match (product(size), product(threads)) {
+            (Some(groups), Some(_)) => Ok(Self {
+                threads,
+                size,
+                groups,
+            }),
+            _ => Err(End::Hang(format!("endless launch: {launch}"))),
+        }
+    }
+
+    /// Place and extent of threadgroup `index`; x changes fastest.
+    fn place(&self, index: u64, local: [u32; 3]) -> ([u32; 3], [u32; 3]) {
+        let [x, y, _] = self.size;
+        let position = [index % x, index / x % y, index / x / y];
+        let extent = std::array::from_fn(|i| {
+            let first = position[i] * u64::from(local[i]);
+            (self.threads[i] - first).min(local[i].into()) as u32
+        });
+        (position.map(|n| n as u32), extent)
+    }
+}
+
+/// The threadgroups of a launch, as they are handed out.
+struct Threadgroups<'a> {
+    pages: &'a dyn Pages,
+    settings: Settings,
+    meter: &'a Meter,
+    launch: &'a Launch,
+    grid: &'a Grid,
+    shared: &'a Shared,
+    next: AtomicU64,
+    /// How many are handed out at once.
+    chunk: u64,
+    /// Something ended the launch: what came first.
+    over: AtomicBool,
+    end: Mutex<Option<End>>,
+}
+
+impl Threadgroups<'_> {
+    /// Runs threadgroups until there are none left.
+    fn work(&self, worker: &mut Worker, core: u32) {
+        if let Err(end) = self.try_work(worker, core) {
+            self.over.store(true, Ordering::Relaxed);
+            let mut first = self.end.lock().unwrap_or_else(|e| e.into_inner());
+            first.get_or_insert(end);
+        }
+    }
+
+    fn try_work(&self, worker: &mut Worker, core: u32) -> Result<(), End> {
+        let memory = self.launch.pipeline.shared;
+        let tile = memory.and_then(|m| m.block.map(|size| (m, size)));
+        let tile = tile.map_or(Tile::default(), |(m, [width, height])| Tile {
+            width,
+            height,
+            samples: m.samples,
+            stride: m.stride,
+        });
+        let nominal = self.launch.local;
+        let mut host = GpuHost::new(self.pages, self.settings.soft_faults);
+        worker
+            .scratch
+            .prepare(memory.map_or(0, |m| m.bytes as usize));
+        while !self.over.load(Ordering::Relaxed) {
+            let first = self.next.fetch_add(self.chunk, Ordering::Relaxed);
+            if first >= self.grid.groups {
+                break;
+            }
+            for index in first..(first + self.chunk).min(self.grid.groups) {
+                let (position, size) = self.grid.place(index, nominal);
+                let dispatch = Dispatch {
+                    position,
+                    nominal,
+                    size,
+                    core,
+                    vm_slot: self.settings.vm_slot.into(),
+                    tile,
+                };
+                let mut run = Run {
+                    host: &mut host,
+                    shared: self.shared,
+                    cache: &mut worker.cache,
+                    meter: self.meter,
+                };
+                worker
+                    .scratch
+                    .run(self.launch.shader, &dispatch, &mut run)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What a SIMD group sees of the machine: memory through the page tables, textures, images.
+
+use agx_isa::exec::host::{
+    AtomicOp, BlockWrite, HostFault, ImageWrite, TextureRequest, TextureResult,
+};
+use agx_isa::exec::{Dispatch, Host, MemoryFault};
+
+use crate::backing::PAGE;
+use crate::fault::{AccessError, Reason};
+use crate::tlb::{Pages, Tlb};
+
+/// The host of one thread.
+pub struct GpuHost<'a> {
+    tlb: Tlb<'a>,
+    soft_faults: bool,
+}
+
+/// A refused access as the interpreter passes it on.
+fn pack(error: AccessError) -> MemoryFault {
+    MemoryFault {
+        va: error.va,
+        write: error.write,
+        code: error.reason as u32 | (u32::from(error.level) << 8),
+    }
+}
+
+/// The refused access that [`pack`] was given.
+pub(crate) fn unpack(fault: MemoryFault) -> AccessError {
+    AccessError {
+        va: fault.va,
+        reason: Reason::from_bits(fault.code as u8),
+        level: (fault.code >> 8) as u8,
+        write: fault.write,
+    }
+}
+
+impl<'a> GpuHost<'a> {
+    /// A host whose memory is `pages`.
+    ///
+    /// With `soft_faults`, shaders read zeros where nothing is mapped, and their writes there vanish.
+    /// Other refused accesses, say a write to a read-only page, are faults all the same; that the mode
+    /// tells them apart is inferred.
+    pub fn new(pages: &'a dyn Pages, soft_faults: bool) -> Self {
+        Self {
+            tlb: Tlb::new(pages),
+            soft_faults,
+        }
+    }
+
+    /// Drops what may have become stale.
+    pub fn refresh(&mut self) {
+        self.tlb.refresh();
+    }
+
+    fn is_soft(&self, error: &AccessError) -> bool {
+        self.soft_faults && error.reason == Reason::Unmapped
+    }
+
+    /// A read that did not succeed as a whole: page by page, zeros where nothing is mapped.
+    #[cold]
+    fn load_softly(&mut self, va: u64, out: &mut [u8]) -> Result<(), MemoryFault> {
+        for (at, part) in parts(va, out.len()) {
+            let part = &mut out[part];
+            match self.tlb.read(at, part) {
+                Ok(()) => {}
+                Err(error) if self.is_soft(&error) => part.fill(0),
+                Err(error) => return Err(pack(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// A write of more than one page, or to where nothing is mapped.
+    #[cold]
+    fn store_softly(&mut self, va: u64, data: &[u8]) -> Result<(), MemoryFault> {
+        let mut writable = Vec::new();
+        for (at, part) in parts(va, data.len()) {
+            match self.tlb.window(at, true).map(|_| ()) {
+                Ok(()) => writable.push((at, part)),
+                Err(error) if self.is_soft(&error) => {}
+                Err(error) => return Err(pack(error)),
+            }
+        }
+        for (at, part) in writable {
+            self.tlb.write(at, &data[part]).map_err(pack)?;
+        }
+        Ok(())
+    }
+}
+
+/// The stretches of `va..va+len` that lie in one page each.
+fn parts(va: u64, len: usize) -> impl Iterator<Item = (u64, std::ops::Range<usize>)> {
+    let mut done = 0;
+    std::iter::from_fn(move || {
+        let at = va.wrapping_add(done as u64);
+        let size = (len - done).min((PAGE - at % PAGE) as usize);
+        let range = done..done + size;
+        done += size;
+        (size != 0).then_some((at, range))
+    })
+}
+
+impl Host for GpuHost<'_> {
+    #[inline]
+    fn load(&mut self, va: u64, out: &mut [u8]) -> Result<(), MemoryFault> {
+        match self.tlb.read(va, out) {
+            Ok(()) => Ok(()),
+            Err(_) => self.load_softly(va, out),
+        }
+    }
+
+    #[inline]
+    fn store(&mut self, va: u64, data: &[u8]) -> Result<(), MemoryFault> {
+        if (va % PAGE) as usize + data.len() <= PAGE as usize && self.tlb.write(va, data).is_ok() {
+            return Ok(());
+        }
+        self.store_softly(va, data)
+    }
+
+    fn fetch(&mut self, va: u64, out: &mut [u8]) -> Result<usize, MemoryFault> {
+        let mut have = 0;
+        for (at, part) in parts(va, out.len()) {
+            let end = part.end;
+            match self.tlb.read(at, &mut out[part]) {
+                Ok(()) => have = end,
+                Err(_) if have >= 2 => break,
+                Err(error) => return Err(pack(error)),
+            }
+        }
+        Ok(have)
+    }
+
+    fn atomic(
+        &mut self,
+        va: u64,
+        width: u8,
+        op: AtomicOp,
+        operand: u64,
+        compare: u64,
+    ) -> Result<u64, MemoryFault> {
+        // Hardware rounds addresses down to the size of the element.
+        let va = va & !(u64::from(width) - 1);
+        let done = if width == 8 {
+            self.tlb
+                .update_u64(va, |old| apply_u64(op, old, operand, compare))
+        } else {
+            self.tlb
+                .update_u32(va, |old| op.apply(old, operand as u32, compare as u32))
+                .map(u64::from)
+        };
+        match done {
+            Err(error) if self.is_soft(&error) => Ok(0),
+            done => done.map_err(pack),
+        }
+    }
+
+    fn texture(
+        &mut self,
+        _request: &TextureRequest,
+        _result: &mut TextureResult,
+    ) -> Result<(), HostFault> {
+        Err(HostFault::Unsupported("textures".to_owned()))
+    }
+
+    fn image_write(&mut self, _request: &ImageWrite) -> Result<(), HostFault> {
+        Err(HostFault::Unsupported("image stores".to_owned()))
+    }
+
+    fn block_write(
+        &mut self,
+        _request: &BlockWrite,
+        _dispatch: &Dispatch,
+        _local: &[u8],
+    ) -> Result<(), HostFault> {
+        Err(HostFault::Unsupported("image block stores".to_owned()))
+    }
+}
+
+fn apply_u64(op: AtomicOp, old: u64, operand: u64, compare: u64) -> u64 {
+    match op {
+        AtomicOp::Add => old.wrapping_add(operand),
+        AtomicOp::Sub => old.wrapping_sub(operand),
+        AtomicOp::Exchange => operand,
+        AtomicOp::CompareExchange if old == compare => operand,
+        AtomicOp::CompareExchange => old,
+        AtomicOp::UnsignedMin => old.min(operand),
+        AtomicOp::SignedMin => (old as i64).min(operand as i64) as u64,
+        AtomicOp::UnsignedMax => old.max(operand),
+        AtomicOp::SignedMax => (old as i64).max(operand as i64) as u64,
+        AtomicOp::And => old & operand,
+        AtomicOp::Or => old | operand,
+        AtomicOp::Xor => old ^ operand,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::paged::Paged;
+
+    fn memory() -> Paged {
+        let memory = Paged::default();
+        memory.map(0x10_0000, 1, true);
+        memory.map(0x20_0000, 1, false);
+        memory
+    }
+
+    #[test]
+    fn soft_faults_read_zero_and_lose_writes() {
+        let memory = memory();
+        let mut host = GpuHost::new(&memory, true);
+        host.store(0x10_3ffc, &[1, 2, 3, 4, 5, 6, 7, 8]).unwrap();
+        let mut out = [9; 8];
+        host.load(0x10_3ffc, &mut out).unwrap();
+        assert_eq!(out, [1, 2, 3, 4, 0, 0, 0, 0]);
+        assert_eq!(host.atomic(0x30_0000, 4, AtomicOp::Add, 1, 0), Ok(0));
+        // Code is not read softly, and a read-only page is not a hole.
+        assert!(host.fetch(0x30_0000, &mut out).is_err());
+        let fault = host.store(0x20_0010, &[1; 4]).unwrap_err();
+        let error = unpack(fault);
+        assert_eq!((error.va, error.reason), (0x20_0010, Reason::ReadOnly));
+        assert_eq!((error.level, error.write), (3, true));
+    }
+
+    #[test]
+    fn hard_faults_write_nothing() {
+        let memory = memory();
+        let mut host = GpuHost::new(&memory, false);
+        let fault = host.store(0x10_3ffc, &[1; 8]).unwrap_err();
+        assert_eq!(unpack(fault).va, 0x10_4000);
+        assert_eq!(memory.get(0x10_3ffc, 4), [0; 4]);
+        let fault = host.load(0x10_3ffc, &mut [0; 8]).unwrap_err();
+        assert_eq!(unpack(fault).reason, Reason::Unmapped);
+        assert!(host.atomic(0x30_0000, 4, AtomicOp::Add, 1, 0).is_err());
+    }
+
+    #[test]
+    fn lanes_with_and_without_a_gap() {
+        let memory = memory();
+        let mut host = GpuHost::new(&memory, false);
+        for (stride, mask) in [(4, u32::MAX), (4, 0xff0), (12, u32::MAX), (4, 0x8000_0001)] {
+            let va = std::array::from_fn(|lane| 0x10_0100 + stride * lane as u64);
+            let mut data = [0; 512];
+            for (i, byte) in data.iter_mut().enumerate() {
+                *byte = i as u8 ^ stride as u8;
+            }
+            host.store_lanes(&va, mask, 4, &data).unwrap();
+            let mut back = [0; 512];
+            host.load_lanes(&va, mask, 4, &mut back).unwrap();
+            for lane in agx_isa::exec::host::bits(mask) {
+                let bytes = lane * 4..lane * 4 + 4;
+                assert_eq!(
+                    back[bytes.clone()],
+                    data[bytes],
+                    "{stride} {mask:#x} {lane}"
+                );
+            }
+        }
+        let va = std::array::from_fn(|lane| 0x10_3f90 + 4 * lane as u64);
+        let fault = host
+            .load_lanes(&va, u32::MAX, 4, &mut [0; 512])
+            .unwrap_err();
+        assert_eq!((fault.lane, fault.fault.va), (28, 0x10_4000));
+    }
+
+    #[test]
+    fn code_may_end_with_its_page() {
+        let memory = memory();
+        let mut host = GpuHost::new(&memory, true);
+        assert_eq!(host.fetch(0x20_3ffa, &mut [0; 12]), Ok(6));
+        assert_eq!(host.fetch(0x20_3ff0, &mut [0; 12]), Ok(12));
+    }
+
+    #[test]
+    fn double_word_atomics() {
+        let memory = memory();
+        let mut host = GpuHost::new(&memory, false);
+        memory.put(0x10_0008, &(-5i64).to_le_bytes());
+        let old = host.atomic(0x10_0008, 8, AtomicOp::SignedMax, 7, 0);
+        assert_eq!(old, Ok(-5i64 as u64));
+        assert_eq!(memory.get(0x10_0008, 8), 7u64.to_le_bytes());
+        let old = host.atomic(0x10_0008, 8, AtomicOp::CompareExchange, 1 << 40, 7);
+        assert_eq!(old, Ok(7));
+        assert_eq!(memory.get(0x10_0008, 8), (1u64 << 40).to_le_bytes());
+    }
+}
