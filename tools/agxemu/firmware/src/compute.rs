@@ -45,6 +45,8 @@ pub struct Compute {
     pub stream: u64,
     /// Base of shader code.
     pub usc_base: u64,
+    /// Address of the sampler heap, and its length in descriptors.
+    pub samplers: (u64, u32),
     /// Stamps.
     pub stamps: Stamps,
     /// Low half of the running number within the firmware queue.
@@ -70,7 +72,7 @@ impl Compute {
 
         let (preempt, stream, usc_base) = parameters1(mem, chip, &r, vm_slot)?;
         parameters2(&r, preempt)?;
-        encoder(&r)?;
+        let samplers = encoder(&r)?;
         let stamps = meta(mem, &r)?;
         let timestamps = times(mem, &r, RunCompute::TIMESTAMPS, false)?;
         let user_timestamps = times(mem, &r, RunCompute::USER_TIMESTAMPS, true)?;
@@ -90,6 +92,7 @@ impl Compute {
             microsequence: (at, len),
             stream,
             usc_base,
+            samplers,
             stamps,
             event_seq: r.get(RunCompute::META.then(JobMeta::EVENT_SEQ)),
             timestamps,
@@ -175,7 +178,7 @@ fn parameters2(r: &Record, preempt: u64) -> Fw<()> {
     r.zero(end(p.then(JobParameters2::CDM_CTRL_STREAM_END))..end(p))
 }
 
-fn encoder(r: &Record) -> Fw<()> {
+fn encoder(r: &Record) -> Fw<(u64, u32)> {
     let p = RunCompute::ENCODER_PARAMS;
     r.zero(p.offset()..p.then(EncoderParams::MASK).offset())?;
     r.want("encoder mask", p.then(EncoderParams::MASK), u32::MAX)?;
@@ -187,7 +190,7 @@ fn encoder(r: &Record) -> Fw<()> {
         samplers == 0 || heap != 0,
         "{r}: {samplers} samplers without a heap"
     );
-    Ok(())
+    Ok((heap, samplers))
 }
 
 fn meta(mem: &Memory, r: &Record) -> Fw<Stamps> {

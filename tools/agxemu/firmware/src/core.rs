@@ -9,6 +9,7 @@ use agx_abi::globals::Globals;
 use crate::channels::{Channels, Doorbell, PIPES};
 use crate::chip::Chip;
 use crate::engine::Active;
+use crate::gpu::{Epoch, Options};
 use crate::halt::Halt;
 use crate::init::Init;
 use crate::memory::{at, Memory};
@@ -29,6 +30,9 @@ pub struct Core {
     pub(crate) mem: Memory,
     pub(crate) chip: &'static Chip,
     pub(crate) script: Script,
+    pub(crate) gpu: Options,
+    /// Advances with each message of the host.
+    pub(crate) epoch: Epoch,
     /// What the host handed over.
     pub init: Init,
     pub(crate) ch: Channels,
@@ -61,7 +65,13 @@ pub struct Core {
 
 impl Core {
     /// The firmware after INIT.
-    pub fn new(mem: Memory, chip: &'static Chip, script: Script, init: Init) -> Fw<Self> {
+    pub fn new(
+        mem: Memory,
+        chip: &'static Chip,
+        script: Script,
+        gpu: Options,
+        init: Init,
+    ) -> Fw<Self> {
         let ch = Channels::new(&mem, &init.places)?;
         let report = Report::new(init.log_payloads, init.globals);
         let power = Power::new(&mem);
@@ -69,6 +79,8 @@ impl Core {
             mem,
             chip,
             script,
+            gpu,
+            epoch: Epoch::default(),
             init,
             ch,
             report,
@@ -115,6 +127,7 @@ impl Core {
     /// Takes a doorbell of the host.
     pub fn doorbell(&mut self, what: Doorbell) -> Fw<()> {
         self.mem.check_cached()?;
+        self.epoch.advance();
         match what {
             Doorbell::Pipe(index) => drop(self.rung.insert(index)),
             Doorbell::DeviceControl => self.control_rung = true,
@@ -167,6 +180,6 @@ pub(crate) enum Step {
     Progress,
     /// Nothing can be done before this time.
     Until(u64),
-    /// Nothing can be done before the host does something.
+    /// Nothing can be done before the host does something, or the GPU is done.
     Idle,
 }

@@ -3,9 +3,9 @@
 //! The compute stream: runs the microsequence of one command at a time.
 //!
 //! ```text
-//!  GPU:   idle ──StartCompute──► busy ──time──► idle
-//!                                  ├─► faulted ─┐ at WaitForIdle
-//!                                  └─► hung ────┴──────────────► halt, see `halt`
+//!  GPU:   idle ──StartCompute──► runs ──► busy ──time──► idle
+//!                                 ├─► faulted, illegal ─┐ at WaitForIdle
+//!                                 └─► hung ──time───────┴──────────────► halt, see `halt`
 //!
 //!  end of a command, each step visible to the host before the next:
 //!  timestamps ► firmware stamp ► host stamp ► done pointer ► notifier count ► event ► doorbell
@@ -14,14 +14,18 @@
 use agx_abi::channel::{event, FlagEvent, PipeKind};
 use agx_abi::compute::RunCompute;
 use agx_abi::event::Notifier;
+use agx_abi::globals::Globals;
 use agx_abi::Value;
-use agxemu_gpu::cdm::{self, End, Stream};
+
+use agxemu_gpu::cdm::{End, Stream};
+use agxemu_gpu::execute::Settings;
 use agxemu_gpu::fault::{AccessError, Fault, Reason, Unit};
-use agxemu_gpu::GpuMemory;
+use agxemu_gpu::job::Outcome;
 
 use crate::compute::Compute;
 use crate::core::{Core, Step, MS};
-use crate::machine::{Level, Machine, Role};
+use crate::gpu::Running;
+use crate::machine::Level;
 use crate::memory::at;
 use crate::microsequence::{self, Op, Owner};
 use crate::panic::{ensure, Fw, Panic};
@@ -29,12 +33,16 @@ use crate::report::{Log, Trace};
 use crate::script::JobFault;
 
 /// State of the GPU part of a command.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Gpu {
     Idle,
-    /// Until this time.
+    /// Executes.
+    Runs(Running),
+    /// Done, but not before this time.
     Busy(u64),
     Faulted(Fault),
+    /// At something that cannot be executed.
+    Illegal(String),
     /// Since this time.
     Hung(u64),
 }
@@ -57,37 +65,6 @@ impl Active {
     pub(crate) fn abort(&mut self) {
         self.aborted = true;
         self.gpu = Gpu::Idle;
-    }
-}
-
-/// Memory of a user context with the rights of the GPU.
-struct UserMemory<'a> {
-    machine: &'a dyn Machine,
-    slot: u8,
-}
-
-impl GpuMemory for UserMemory<'_> {
-    fn read(&self, va: u64, buf: &mut [u8]) -> Result<(), AccessError> {
-        let page_size = crate::memory::PAGE;
-        let mut done = 0;
-        while done < buf.len() {
-            let at = va.wrapping_add(done as u64);
-            let n = (buf.len() - done).min((page_size - at % page_size) as usize);
-            let page = self.machine.translate(self.slot, at, Role::Gpu, false)?;
-            self.machine
-                .read_phys(page.pa + at % page_size, &mut buf[done..done + n])
-                .map_err(|_| {
-                    // A mapping of nothing: no reason code says this, it is as good as none.
-                    AccessError {
-                        va: at,
-                        reason: Reason::Unmapped,
-                        level: 3,
-                        write: false,
-                    }
-                })?;
-            done += n;
-        }
-        Ok(())
     }
 }
 
@@ -183,23 +160,11 @@ impl Core {
                 }
             }
             Op::Timestamp { start } => self.timestamp(start)?,
-            Op::WaitForIdle => match active.gpu.clone() {
-                Gpu::Idle => {}
-                Gpu::Busy(until) if now < until => return Ok(Step::Until(until)),
-                Gpu::Busy(_) => {}
-                Gpu::Faulted(fault) => {
-                    self.halt_for_fault(fault)?;
-                    return Ok(Step::Progress);
+            Op::WaitForIdle => {
+                if let Some(step) = self.wait_for_gpu(now)? {
+                    return Ok(step);
                 }
-                Gpu::Hung(since) => {
-                    let deadline = since + self.patience()?;
-                    if now < deadline {
-                        return Ok(Step::Until(deadline));
-                    }
-                    self.halt_for_timeout()?;
-                    return Ok(Step::Progress);
-                }
-            },
+            }
             Op::FinalizeCompute => self.finalize()?,
             Op::RetireStamp => {
                 self.retire()?;
@@ -212,6 +177,47 @@ impl Core {
         Ok(Step::Progress)
     }
 
+    /// What is to be done before the GPU is idle, if it is not.
+    fn wait_for_gpu(&mut self, now: u64) -> Fw<Option<Step>> {
+        let Some(active) = &mut self.active else {
+            return Ok(None);
+        };
+        match std::mem::replace(&mut active.gpu, Gpu::Idle) {
+            Gpu::Idle => return Ok(None),
+            Gpu::Runs(running) => match running.outcome() {
+                None => {
+                    active.gpu = Gpu::Runs(running);
+                    // It is at work: whatever time that takes is no stall.
+                    self.power.busy(now);
+                    return Ok(Some(Step::Idle));
+                }
+                Some(outcome) => {
+                    let since = running.since;
+                    let gpu = self.ended(outcome, since);
+                    if let Some(active) = &mut self.active {
+                        active.gpu = gpu;
+                    }
+                }
+            },
+            Gpu::Busy(until) if now < until => {
+                active.gpu = Gpu::Busy(until);
+                return Ok(Some(Step::Until(until)));
+            }
+            Gpu::Busy(_) => return Ok(None),
+            Gpu::Faulted(fault) => self.halt_for_fault(fault)?,
+            Gpu::Illegal(reason) => self.halt_for_illegal(&reason)?,
+            Gpu::Hung(since) => {
+                active.gpu = Gpu::Hung(since);
+                let deadline = since + self.patience()?;
+                if now < deadline {
+                    return Ok(Some(Step::Until(deadline)));
+                }
+                self.halt_for_timeout()?;
+            }
+        }
+        Ok(Some(Step::Progress))
+    }
+
     /// Starts the GPU part; `false` if the command left the stream.
     fn start(&mut self) -> Fw<bool> {
         let Some(active) = &self.active else {
@@ -222,7 +228,7 @@ impl Core {
         }
         self.counters.jobs += 1;
         let job = self.counters.jobs;
-        let (uuid, slot) = (active.uuid, active.cmd.vm_slot);
+        let (uuid, slot, samplers) = (active.uuid, active.cmd.vm_slot, active.cmd.samplers);
         let (event, value) = (active.cmd.stamps.slot, active.cmd.stamps.value);
         let stream = Stream {
             base: active.cmd.stream,
@@ -251,7 +257,24 @@ impl Core {
                 },
                 unit: Unit::Ul1c,
             }),
-            _ => self.execute(job, slot, stream, now),
+            _ => {
+                let settings = Settings {
+                    threads: self.gpu.threads,
+                    soft_faults: self.soft_faults()?,
+                    vm_slot: slot,
+                    sampler_heap: samplers,
+                };
+                let machine = self.mem.machine_handle();
+                let limits = self.gpu.limits;
+                Gpu::Runs(Running::start(
+                    machine,
+                    job,
+                    stream,
+                    settings,
+                    limits,
+                    &self.epoch,
+                ))
+            }
         };
         if let Some(active) = &mut self.active {
             active.gpu = gpu;
@@ -259,29 +282,39 @@ impl Core {
         Ok(true)
     }
 
-    /// Follows the control stream, reporting what it launches.
-    fn execute(&mut self, job: u64, slot: u8, stream: Stream, now: u64) -> Gpu {
+    /// Whether shaders read zeros from where nothing is mapped.
+    fn soft_faults(&self) -> Fw<bool> {
+        let mode = self
+            .mem
+            .u32(at(self.init.globals, Globals::FAULT_CONTROL))?;
+        Ok(mode == Globals::FAULT_CONTROL_SOFT)
+    }
+
+    /// The GPU has done what it could since `since`.
+    fn ended(&mut self, outcome: Outcome, since: u64) -> Gpu {
+        let job = self.counters.jobs;
         let machine = self.mem.machine();
-        let mut launches = 0;
-        let end = cdm::walk(&UserMemory { machine, slot }, stream, &mut |step| {
-            if let cdm::Step::Launch(launch) = step {
-                launches += 1;
-                let what = if launch.grid.is_empty() {
-                    "empty"
-                } else {
-                    "shader not executed (later issue)"
-                };
-                machine.log(Level::Info, &format!("job {job}: launch {launch}: {what}"));
-            }
-        });
-        self.counters.launches += launches;
-        match end {
-            End::Terminated => Gpu::Busy(now + self.script.delay_ms(job) * MS),
+        self.counters.launches += outcome.launches;
+        self.counters.threads += outcome.threads;
+        self.counters.instructions += outcome.instructions;
+        let ticks = machine.ticks() - since;
+        self.counters.gpu_ticks += ticks;
+        let us = ticks / (MS / 1000);
+        let line = format!(
+            "job {job}: {} launches, {} threads, {} instructions of SIMD groups, {us} us",
+            outcome.launches, outcome.threads, outcome.instructions
+        );
+        machine.log(Level::Info, &line);
+        match outcome.end {
+            End::Terminated => Gpu::Busy(since + self.script.delay_ms(job) * MS),
             End::Fault(fault) => Gpu::Faulted(fault),
+            End::Illegal(reason) => Gpu::Illegal(reason),
             End::Hang(reason) => {
                 machine.log(Level::Warn, &format!("job {job}: GPU hangs: {reason}"));
-                Gpu::Hung(now)
+                Gpu::Hung(since)
             }
+            // Nobody stops a job and then waits for it.
+            End::Stopped => Gpu::Illegal("stopped by the emulator".to_owned()),
         }
     }
 

@@ -20,6 +20,7 @@ use agxemu_gpu::fault::Fault;
 
 use crate::core::{Core, MS};
 use crate::engine::Gpu;
+use crate::machine::Level;
 use crate::memory::at;
 use crate::panic::{bail, ensure, Fw};
 use crate::report::Log;
@@ -54,6 +55,20 @@ impl Core {
             .machine()
             .set_fault_info(fault.info(active.cmd.vm_slot));
         let line = format!("GPU fault in context {}: {fault}", active.cmd.vm_slot);
+        self.stop()?;
+        self.log(Log::Error, &line)?;
+        let mut message = FaultEvent::zeroed();
+        message.set(FaultEvent::KIND, event::FAULT);
+        self.event(message.as_bytes())
+    }
+
+    /// Something that cannot be executed: a fault that the fault register knows nothing of.
+    pub(crate) fn halt_for_illegal(&mut self, reason: &str) -> Fw<()> {
+        let Some(active) = &self.active else {
+            return Ok(());
+        };
+        let line = format!("GPU fault in context {}: {reason}", active.cmd.vm_slot);
+        self.mem.machine().log(Level::Warn, &line);
         self.stop()?;
         self.log(Log::Error, &line)?;
         let mut message = FaultEvent::zeroed();

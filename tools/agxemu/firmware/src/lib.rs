@@ -29,6 +29,7 @@ pub mod compute;
 pub mod control;
 pub mod core;
 pub mod flush;
+pub mod gpu;
 pub mod init;
 pub mod iomap;
 pub mod machine;
@@ -78,8 +79,14 @@ pub struct Counters {
     pub jobs: u64,
     /// Jobs whose stamps were written.
     pub completed: u64,
-    /// Launches found in control streams.
+    /// Launches executed.
     pub launches: u64,
+    /// Their threads.
+    pub threads: u64,
+    /// Instructions of SIMD groups.
+    pub instructions: u64,
+    /// Time that the GPU was at work, in ticks of the timer.
+    pub gpu_ticks: u64,
     /// Event messages, those that were scripted to be lost included.
     pub events: u64,
     /// Flag events among them.
@@ -101,6 +108,7 @@ pub struct Firmware {
     machine: Arc<dyn Machine>,
     chip: &'static Chip,
     script: Script,
+    gpu: gpu::Options,
     capture: Option<Capture>,
     state: State,
     counters: Counters,
@@ -114,10 +122,16 @@ impl Firmware {
             machine,
             chip,
             script,
+            gpu: gpu::Options::default(),
             capture: None,
             state: State::Waiting,
             counters,
         }
+    }
+
+    /// What to do about the GPU, before INIT.
+    pub fn set_gpu(&mut self, options: gpu::Options) {
+        self.gpu = options;
     }
 
     /// Captures memory into `directory` from now on.
@@ -209,6 +223,7 @@ impl Firmware {
             mem,
             self.chip,
             self.script.clone(),
+            self.gpu,
             init,
         )?));
         Ok(())

@@ -2,6 +2,9 @@
 
 //! What the firmware needs from the machine it runs in.
 
+use std::sync::Arc;
+
+use agxemu_gpu::backing::HostPage;
 use agxemu_gpu::fault::AccessError;
 
 /// Whose rights an access has.
@@ -100,6 +103,20 @@ pub trait Machine: Send + Sync {
     ///
     /// As [`Machine::read_phys`].
     fn store_u32(&self, pa: u64, value: u32) -> Result<(), OutsideRam>;
+
+    /// The page of RAM at `pa`, for direct access.
+    ///
+    /// # Errors
+    ///
+    /// As [`Machine::read_phys`].
+    fn host_page(&self, pa: u64) -> Result<HostPage, OutsideRam>;
+
+    /// Does `work` beside the firmware, and has [`Firmware::run`](crate::Firmware::run) called after it.
+    ///
+    /// # Errors
+    ///
+    /// Why that is not possible; `work` is lost then.
+    fn background(self: Arc<Self>, work: Box<dyn FnOnce() + Send>) -> std::io::Result<()>;
 
     /// Physical base of the handoff region.
     fn handoff(&self) -> u64;

@@ -138,6 +138,11 @@ impl Memory {
         &*self.machine
     }
 
+    /// The machine, to be kept.
+    pub(crate) fn machine_handle(&self) -> &Arc<dyn Machine> {
+        &self.machine
+    }
+
     fn page(&self, va: u64, write: bool) -> Fw<u64> {
         let page = self
             .machine

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use agxemu_firmware::gpu;
 use agxemu_firmware::script::{Rule, Script};
 use agxemu_soc::options::{Regions, Trouble};
 
@@ -20,6 +21,8 @@ usage: agxemu --socket PATH --region NAME=START,SIZE … [OPTION…]
   --firmware 13.5        the firmware (the only one so far)
   --fault RULE           something goes wrong; may be repeated
   --capture DIR          write memory out at each doorbell
+  --threads N            host threads that a job is spread over (default: one for each core)
+  --budget N             instructions that one SIMD group may execute before its shader counts as endless
   --log FILE             log to FILE instead of standard error
   --stats FILE           at exit, write counters to FILE as JSON
   --help                 print this
@@ -40,6 +43,8 @@ pub struct Arguments {
     pub script: Script,
     /// `--fault`, around it
     pub trouble: Vec<Trouble>,
+    /// `--threads`, `--budget`
+    pub gpu: gpu::Options,
     /// `--capture`
     pub capture: Option<PathBuf>,
     /// `--stats`
@@ -60,6 +65,7 @@ impl Arguments {
             regions: Regions::default(),
             script: Script::default(),
             trouble: Vec::new(),
+            gpu: gpu::Options::default(),
             capture: None,
             stats: None,
             log: None,
@@ -76,6 +82,8 @@ impl Arguments {
                 "--chip" => only("chip", &value()?, "t8103")?,
                 "--firmware" => only("firmware", &value()?, "13.5")?,
                 "--fault" => this.fault(&value()?)?,
+                "--threads" => this.gpu.threads = positive(&option, &value()?)? as usize,
+                "--budget" => this.gpu.limits.group = positive(&option, &value()?)?,
                 "--capture" => this.capture = Some(value()?.into()),
                 "--log" => this.log = Some(value()?.into()),
                 "--stats" => this.stats = Some(value()?.into()),
@@ -115,6 +123,13 @@ impl Arguments {
     }
 }
 
+fn positive(option: &str, value: &str) -> Result<u64, String> {
+    match value.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err(format!("{option}: {value:?} is no number of anything")),
+    }
+}
+
 fn only(what: &str, value: &str, known: &str) -> Result<(), String> {
     match value == known {
         true => Ok(()),
@@ -137,11 +152,13 @@ mod tests {
     #[test]
     fn complete() {
         let a = parse(&format!(
-            "--socket s {REGIONS} --chip t8103 --firmware 13.5 --fault hang:2 --fault no-hello --capture d"
+            "--socket s {REGIONS} --chip t8103 --firmware 13.5 --fault hang:2 --fault no-hello --capture d \
+             --threads 3 --budget 1000"
         ))
         .unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(a.socket, PathBuf::from("s"));
         assert_eq!(a.trouble, [Trouble::NoHello]);
+        assert_eq!((a.gpu.threads, a.gpu.limits.group), (3, 1000));
         assert!(a.script.job(2).is_some() && a.capture.is_some());
     }
 
@@ -155,6 +172,10 @@ mod tests {
         assert_eq!(
             error("--chip t8112"),
             "chip \"t8112\" is not emulated, only t8103"
+        );
+        assert_eq!(
+            error("--threads 0"),
+            "--threads: \"0\" is no number of anything"
         );
         assert_eq!(error("-v"), "unknown option -v");
     }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::thread;
 
 use agxemu_firmware::chip::T8103_V13_5;
+use agxemu_firmware::core::MS;
 use agxemu_firmware::machine::Level;
 use agxemu_soc::coprocessor::{self, Config};
 use agxemu_soc::device::Device;
@@ -84,6 +85,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
     ));
     let config = Config {
         chip: &T8103_V13_5,
+        gpu: arguments.gpu,
         script: arguments.script,
         trouble: arguments.trouble,
         capture: arguments.capture,
@@ -119,9 +121,14 @@ fn serve(arguments: Arguments) -> Result<(), String> {
     println!("agxemu: {summary}");
     if let Some(path) = stats {
         let json = format!(
-            "{{\"jobs\": {}, \"interrupts\": {}, \"mmio_reads\": {reads}, \"mmio_writes\": {writes}}}\n",
+            "{{\"jobs\": {}, \"interrupts\": {}, \"mmio_reads\": {reads}, \"mmio_writes\": {writes}, \
+             \"launches\": {}, \"threads\": {}, \"instructions\": {}, \"gpu_ms\": {}}}\n",
             counters.completed,
             soc.interrupts(),
+            counters.launches,
+            counters.threads,
+            counters.instructions,
+            counters.gpu_ticks / MS,
         );
         std::fs::write(&path, json).map_err(|e| format!("statistics {}: {e}", path.display()))?;
     }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agxemu_firmware::chip::Chip;
+use agxemu_firmware::gpu;
 use agxemu_firmware::machine::{Level, Machine, Role};
 use agxemu_firmware::script::Script;
 use agxemu_firmware::{Counters, Firmware};
@@ -33,6 +34,8 @@ const PAGE: u64 = 0x4000;
 pub struct Config {
     /// The chip that it is part of.
     pub chip: &'static Chip,
+    /// What the user decides about the GPU.
+    pub gpu: gpu::Options,
     /// What goes wrong in the firmware.
     pub script: Script,
     /// What goes wrong around it.
@@ -58,11 +61,21 @@ fn sum(a: Counters, b: Counters) -> Counters {
         jobs: a.jobs + b.jobs,
         completed: a.completed + b.completed,
         launches: a.launches + b.launches,
+        threads: a.threads + b.threads,
+        instructions: a.instructions + b.instructions,
+        gpu_ticks: a.gpu_ticks + b.gpu_ticks,
         events: a.events + b.events,
         flags: a.flags + b.flags,
         halts: a.halts + b.halts,
         flushes: a.flushes + b.flushes,
     }
+}
+
+/// Firmware that was just started.
+fn firmware(soc: &Arc<Soc>, config: &Config) -> Firmware {
+    let mut firmware = Firmware::new(soc.clone(), config.chip, config.script.clone());
+    firmware.set_gpu(config.gpu);
+    firmware
 }
 
 /// From one reset to the next.
@@ -81,7 +94,7 @@ struct Life<'a> {
 impl<'a> Life<'a> {
     fn new(soc: Arc<Soc>, config: &'a Config) -> Self {
         let generation = soc.signal().generation;
-        let firmware = Firmware::new(soc.clone(), config.chip, config.script.clone());
+        let firmware = firmware(&soc, config);
         let mut life = Self {
             soc,
             config,
@@ -201,8 +214,7 @@ impl<'a> Life<'a> {
             Action::Slept => {
                 self.soc.note(Level::Info, "coprocessor asleep");
                 self.before = self.total();
-                let script = self.config.script.clone();
-                self.firmware = Firmware::new(self.soc.clone(), self.config.chip, script);
+                self.firmware = firmware(&self.soc, self.config);
                 self.set_up_capture();
             }
         }

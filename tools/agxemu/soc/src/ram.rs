@@ -6,48 +6,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, AtomicU8, Ordering};
 use std::sync::{Arc, RwLock};
 
 use agxemu_firmware::machine::OutsideRam;
+use agxemu_gpu::backing::HostPage;
 
-/// Memory that the guest shares.
-///
-/// # Safety
-///
-/// `base()` must be valid for reads and writes of `len()` bytes for as long as the object lives, and
-/// aligned to a page. The guest may access it at any time.
-pub unsafe trait Backing: Send + Sync {
-    /// Where it is.
-    fn base(&self) -> *mut u8;
-    /// Its size.
-    fn len(&self) -> usize;
-    /// Whether it has no bytes.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-/// RAM of a test: zeroed memory of this process.
-pub struct Anonymous(Box<[Page]>);
-
-#[repr(C, align(16384))]
-struct Page([AtomicU8; 0x4000]);
-
-impl Anonymous {
-    /// `pages` pages.
-    pub fn new(pages: usize) -> Self {
-        let page = || Page([const { AtomicU8::new(0) }; 0x4000]);
-        Self((0..pages).map(|_| page()).collect())
-    }
-}
-
-// SAFETY: The pages are atomics, which may be accessed through shared references, and live in the box.
-unsafe impl Backing for Anonymous {
-    fn base(&self) -> *mut u8 {
-        self.0.as_ptr().cast_mut().cast()
-    }
-
-    fn len(&self) -> usize {
-        self.0.len() * size_of::<Page>()
-    }
-}
+pub use agxemu_gpu::backing::{Anonymous, Backing};
 
 #[derive(Clone)]
 struct Block {
@@ -92,6 +53,16 @@ impl Ram {
         }
         // SAFETY: In bounds, as just checked; the backing lives at least as long as the read lock.
         Ok(f(unsafe { block.backing.base().add(offset) }))
+    }
+
+    /// The page at `pa`.
+    pub fn page(&self, pa: u64) -> Result<HostPage, OutsideRam> {
+        let blocks = self.0.read().unwrap_or_else(|e| e.into_inner());
+        blocks
+            .iter()
+            .find(|b| pa >= b.start && pa - b.start < b.backing.len() as u64)
+            .and_then(|b| HostPage::new(b.backing.clone(), (pa - b.start) as usize))
+            .ok_or(OutsideRam(pa))
     }
 
     /// Whether there is RAM at all of `pa` to `pa + len`.

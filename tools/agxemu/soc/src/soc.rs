@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use agx_abi::uat::Handoff;
 use agx_abi::{Field, Value};
 use agxemu_firmware::machine::{Level, Machine, Mapping, OutsideRam, Page, Role};
+use agxemu_gpu::backing::HostPage;
 use agxemu_gpu::fault::AccessError;
 
 use crate::boot;
@@ -361,6 +362,20 @@ impl Machine for Soc {
 
     fn store_u32(&self, pa: u64, value: u32) -> Result<(), OutsideRam> {
         self.ram.store_u32(pa, value)
+    }
+
+    fn host_page(&self, pa: u64) -> Result<HostPage, OutsideRam> {
+        self.ram.page(pa)
+    }
+
+    fn background(self: Arc<Self>, work: Box<dyn FnOnce() + Send>) -> std::io::Result<()> {
+        let soc = self.clone();
+        let thread = std::thread::Builder::new().name("gpu".to_owned());
+        let done = move || {
+            work();
+            soc.work();
+        };
+        thread.spawn(done).map(drop)
     }
 
     fn handoff(&self) -> u64 {

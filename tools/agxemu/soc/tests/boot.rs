@@ -60,6 +60,7 @@ impl Host {
         soc.memory_changed();
         let device = Device::new(soc.clone(), &regions, [13, 5, 0], None);
         let config = Config {
+            gpu: agxemu_firmware::gpu::Options::default(),
             chip: &T8103_V13_5,
             script: Script::default(),
             trouble,

@@ -13,9 +13,11 @@ use agx_abi::message;
 use agx_abi::uat::Protection;
 use agx_abi::{Field, Value};
 use agxemu_firmware::chip::T8103_V13_5;
+use agxemu_firmware::gpu::Options;
 use agxemu_firmware::panic::Panic;
 use agxemu_firmware::script::Script;
 use agxemu_firmware::{Firmware, DOORBELLS, ENDPOINT};
+use agxemu_gpu::job::Limits;
 
 use super::boot::{self, Tree};
 use super::machine::TestMachine;
@@ -57,7 +59,14 @@ impl Driver {
             .iter()
             .map(|rule| rule.parse().expect("rule"))
             .collect();
-        let fw = Firmware::new(machine.clone(), &T8103_V13_5, script);
+        let mut fw = Firmware::new(machine.clone(), &T8103_V13_5, script);
+        fw.set_gpu(Options {
+            threads: 2,
+            limits: Limits {
+                group: 1 << 12,
+                job: 1 << 14,
+            },
+        });
         Self {
             machine,
             mem,

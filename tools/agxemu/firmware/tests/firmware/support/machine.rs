@@ -4,10 +4,11 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use agx_abi::uat::{pte, ttb_table, Protection, LEVEL_ENTRIES, LEVEL_SHIFTS, PAGE_SIZE, TTB_VALID};
 use agxemu_firmware::machine::{Level, Machine, Mapping, OutsideRam, Page, Role};
+use agxemu_gpu::backing::{Anonymous, HostPage};
 use agxemu_gpu::fault::{AccessError, Reason};
 
 pub const RAM: u64 = 0x8_0000_0000;
@@ -19,7 +20,7 @@ pub const HANDOFF: u64 = RAM + 2 * PAGE_SIZE;
 pub const FREE: u64 = RAM + 3 * PAGE_SIZE;
 
 pub struct TestMachine {
-    ram: Mutex<Vec<u8>>,
+    ram: Arc<Anonymous>,
     ticks: AtomicU64,
     fault_info: AtomicU64,
     pub sent: Mutex<VecDeque<(u8, u64)>>,
@@ -30,7 +31,7 @@ pub struct TestMachine {
 impl TestMachine {
     pub fn new() -> Self {
         Self {
-            ram: Mutex::new(vec![0; RAM_SIZE]),
+            ram: Arc::new(Anonymous::new(RAM_SIZE / PAGE_SIZE as usize)),
             ticks: AtomicU64::new(1_000_000),
             fault_info: AtomicU64::new(0),
             sent: Mutex::default(),
@@ -66,15 +67,25 @@ impl TestMachine {
         self.write_phys(pa, &value.to_le_bytes()).expect("RAM");
     }
 
-    fn offset(pa: u64, len: usize) -> Result<usize, OutsideRam> {
-        let end = RAM + RAM_SIZE as u64;
-        if !(RAM..end).contains(&pa) {
-            return Err(OutsideRam(pa));
+    /// Calls `part` for each stretch of `pa..pa+len` within one page, with its offset there.
+    fn parts(
+        &self,
+        pa: u64,
+        len: usize,
+        mut part: impl FnMut(&HostPage, usize, std::ops::Range<usize>),
+    ) -> Result<(), OutsideRam> {
+        let mut done = 0;
+        while done < len {
+            let at = pa + done as u64;
+            let offset = (at % PAGE_SIZE) as usize;
+            let size = (len - done).min(PAGE_SIZE as usize - offset);
+            let page = self
+                .host_page(at - offset as u64)
+                .map_err(|_| OutsideRam(at))?;
+            part(&page, offset, done..done + size);
+            done += size;
         }
-        match pa + len as u64 <= end {
-            true => Ok((pa - RAM) as usize),
-            false => Err(OutsideRam(end)),
-        }
+        Ok(())
     }
 
     /// Table of the half that `va` is in.
@@ -177,15 +188,15 @@ impl Machine for TestMachine {
     }
 
     fn read_phys(&self, pa: u64, buf: &mut [u8]) -> Result<(), OutsideRam> {
-        let at = Self::offset(pa, buf.len())?;
-        buf.copy_from_slice(&self.ram.lock().unwrap()[at..at + buf.len()]);
-        Ok(())
+        self.parts(pa, buf.len(), |page, offset, range| {
+            page.window().read(offset, &mut buf[range]);
+        })
     }
 
     fn write_phys(&self, pa: u64, bytes: &[u8]) -> Result<(), OutsideRam> {
-        let at = Self::offset(pa, bytes.len())?;
-        self.ram.lock().unwrap()[at..at + bytes.len()].copy_from_slice(bytes);
-        Ok(())
+        self.parts(pa, bytes.len(), |page, offset, range| {
+            page.window().write(offset, &bytes[range]);
+        })
     }
 
     fn load_u32(&self, pa: u64) -> Result<u32, OutsideRam> {
@@ -196,6 +207,17 @@ impl Machine for TestMachine {
 
     fn store_u32(&self, pa: u64, value: u32) -> Result<(), OutsideRam> {
         self.write_phys(pa, &value.to_le_bytes())
+    }
+
+    fn host_page(&self, pa: u64) -> Result<HostPage, OutsideRam> {
+        let offset = pa.checked_sub(RAM).ok_or(OutsideRam(pa))? as usize;
+        HostPage::new(self.ram.clone(), offset).ok_or(OutsideRam(pa))
+    }
+
+    /// Done at once, so that tests see what comes of it after each call.
+    fn background(self: Arc<Self>, work: Box<dyn FnOnce() + Send>) -> std::io::Result<()> {
+        work();
+        Ok(())
     }
 
     fn handoff(&self) -> u64 {

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The GPU beside the firmware: memory of a context for it, and a job that it runs.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+
+use agx_abi::uat::{Protection, PAGE_SIZE};
+use agxemu_gpu::cdm::Stream;
+use agxemu_gpu::execute::Settings;
+use agxemu_gpu::fault::{AccessError, Reason};
+use agxemu_gpu::job::{Job, Limits, Outcome};
+use agxemu_gpu::tlb::{Pages, Translation};
+
+use crate::machine::{Level, Machine, Role};
+
+/// What the emulator's user decides about the GPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Host threads that a job is spread over.
+    pub threads: usize,
+    /// What an endless job may execute.
+    pub limits: Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+        Self {
+            threads,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Counts what the host may have done to page tables: it tells of nothing, but it does it before it
+/// sends a message that depends on it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Epoch(Arc<AtomicU64>);
+
+impl Epoch {
+    pub(crate) fn advance(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Memory of a context with the rights of the GPU.
+struct ContextPages {
+    machine: Arc<dyn Machine>,
+    slot: u8,
+    epoch: Epoch,
+}
+
+impl Pages for ContextPages {
+    fn page(&self, va: u64, write: bool) -> Result<Translation, AccessError> {
+        let found = self.machine.translate(self.slot, va, Role::Gpu, write)?;
+        let rights = Protection::from_entry(found.pte).gpu();
+        let page = self
+            .machine
+            .host_page(found.pa & !(PAGE_SIZE - 1))
+            .map_err(|_| {
+                // A mapping of nothing: no reason code says this, it is as good as none.
+                AccessError {
+                    va,
+                    reason: Reason::Unmapped,
+                    level: 3,
+                    write,
+                }
+            })?;
+        Ok(Translation {
+            page,
+            read: rights.read,
+            write: rights.write,
+        })
+    }
+
+    fn epoch(&self) -> u64 {
+        self.epoch.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A job on the GPU. It is told to stop when this goes away.
+#[derive(Debug)]
+pub(crate) struct Running {
+    job: Arc<Job>,
+    /// When it was started.
+    pub(crate) since: u64,
+}
+
+impl Running {
+    /// Starts job `number`.
+    pub(crate) fn start(
+        machine: &Arc<dyn Machine>,
+        number: u64,
+        stream: Stream,
+        settings: Settings,
+        limits: Limits,
+        epoch: &Epoch,
+    ) -> Self {
+        let job = Arc::new(Job::new(stream, settings, limits));
+        let pages = ContextPages {
+            machine: machine.clone(),
+            slot: settings.vm_slot,
+            epoch: epoch.clone(),
+        };
+        let work = {
+            let (job, machine) = (job.clone(), machine.clone());
+            move || {
+                job.run(&pages, &mut |launch| {
+                    machine.log(Level::Info, &format!("job {number}: launch {launch}"));
+                });
+            }
+        };
+        let since = machine.ticks();
+        if let Err(e) = machine.clone().background(Box::new(work)) {
+            job.fail(format!("the emulator has no thread for the GPU: {e}"));
+        }
+        Self { job, since }
+    }
+
+    /// What came of it, once it is over.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        self.job.outcome()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.job.stop();
+    }
+}
