@@ -3,13 +3,14 @@
 # "make help" lists what can be made. The modules themselves are described in Kbuild.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint shell modules modules_install clean
+.PHONY: help run test bench lint shell modules modules_install clean
 
 VM := tools/vm/vm
 
 help:
 	@echo 'make run                     boot a VM with an emulated M1 GPU and run the main job on it'
 	@echo 'make test                    all tests, on the host and in VMs'
+	@echo 'make bench                   what jobs cost, beside drm_sched, in guest instructions'
 	@echo 'make lint                    formatting, clippy, licence headers, shell scripts'
 	@echo 'make shell                   a shell in the VM, driver loaded'
 	@echo 'make modules KDIR=DIR        build the modules for the configured kernel tree DIR'
@@ -25,6 +26,9 @@ run:
 
 test:
 	@tools/tests/run
+
+bench:
+	@tools/bench/run
 
 lint:
 	@tools/tests/lint

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Our contestant, between the scenarios and ours.rs; and the hardware as Rust uses it: it counts.
+ */
+#include <linux/slab.h>
+
+#include "bench.h"
+
+struct bench_counter {
+	struct irq_work irq;
+	void *context;
+	void (*done)(void *context);
+};
+
+struct bench_counter *bench_counter_create(void (*done)(void *context), void *context);
+void bench_counter_destroy(struct bench_counter *counter);
+void bench_counter_run(struct bench_counter *counter);
+
+int bench_ours_init(void);
+void bench_ours_exit(void);
+void *bench_ours_create(void);
+void bench_ours_destroy(void *queue);
+void bench_ours_settle(void);
+void bench_ours_kick(void *queue);
+struct dma_fence *bench_ours_submit(void *queue, struct dma_fence **deps, unsigned int count);
+
+static void counter_irq(struct irq_work *irq)
+{
+	struct bench_counter *counter = container_of(irq, struct bench_counter, irq);
+
+	counter->done(counter->context);
+}
+
+struct bench_counter *bench_counter_create(void (*done)(void *context), void *context)
+{
+	struct bench_counter *counter = kmalloc(sizeof(*counter), GFP_KERNEL);
+
+	if (counter) {
+		counter->irq = IRQ_WORK_INIT_HARD(counter_irq);
+		counter->done = done;
+		counter->context = context;
+	}
+	return counter;
+}
+
+void bench_counter_destroy(struct bench_counter *counter)
+{
+	irq_work_sync(&counter->irq);
+	kfree(counter);
+}
+
+void bench_counter_run(struct bench_counter *counter)
+{
+	if (!READ_ONCE(bench_paused))
+		irq_work_queue(&counter->irq);
+}
+
+const struct bench_backend bench_ours = {
+	.name = "ours",
+	.init = bench_ours_init,
+	.exit = bench_ours_exit,
+	.create = bench_ours_create,
+	.destroy = bench_ours_destroy,
+	.settle = bench_ours_settle,
+	.submit = bench_ours_submit,
+	.kick = bench_ours_kick,
+};

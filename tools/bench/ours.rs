@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The job queue as a contestant. Its hardware says how many jobs are over, as firmware does.
+
+use core::{
+    ffi::{
+        c_int,
+        c_uint,
+        c_void, //
+    },
+    ptr::NonNull,
+    sync::atomic::{
+        AtomicU64,
+        Ordering, //
+    },
+};
+use dma_fence::Fence;
+use jobqueue::{
+    Config,
+    JobQueue,
+    Ring, //
+};
+use kasync::{
+    block_on,
+    sync::Notify,
+    time::Delta,
+    Executor,
+    Scope, //
+};
+use kernel::{
+    bindings,
+    prelude::*,
+    sync::{
+        global_lock,
+        Arc, //
+    }, //
+};
+
+const CREDITS: usize = 64;
+
+/// `struct bench_counter`.
+#[repr(C)]
+struct RawCounter {
+    _opaque: [u8; 0],
+}
+
+extern "C" {
+    fn bench_counter_create(
+        done: unsafe extern "C" fn(*mut c_void),
+        context: *mut c_void,
+    ) -> *mut RawCounter;
+    fn bench_counter_destroy(counter: *mut RawCounter);
+    fn bench_counter_run(counter: *mut RawCounter);
+}
+
+/// What ring and interrupt share.
+struct Progress {
+    started: AtomicU64,
+    done: AtomicU64,
+    changed: Notify,
+}
+
+/// The interrupt: all that was started is over.
+///
+/// # Safety
+///
+/// `context` is a valid [`Progress`].
+unsafe extern "C" fn interrupt(context: *mut c_void) {
+    // SAFETY: By the function's requirements.
+    let progress = unsafe { &*context.cast::<Progress>() };
+    progress
+        .done
+        .store(progress.started.load(Ordering::Relaxed), Ordering::Release);
+    progress.changed.notify_waiters();
+}
+
+/// The hardware of a queue.
+struct Hardware {
+    progress: Arc<Progress>,
+    counter: NonNull<RawCounter>,
+}
+
+// SAFETY: An irq_work may be queued from anywhere.
+unsafe impl Send for Hardware {}
+// SAFETY: As above.
+unsafe impl Sync for Hardware {}
+
+impl Hardware {
+    fn new() -> Result<Self> {
+        let progress = Arc::new(
+            Progress {
+                started: AtomicU64::new(0),
+                done: AtomicU64::new(0),
+                changed: Notify::new(),
+            },
+            GFP_KERNEL,
+        )?;
+        let context: *const Progress = &*progress;
+        // SAFETY: The context is there until the counter is destroyed: see `drop`.
+        let counter = unsafe { bench_counter_create(interrupt, context.cast_mut().cast()) };
+        let counter = NonNull::new(counter).ok_or(ENOMEM)?;
+        Ok(Self { progress, counter })
+    }
+
+    fn kick(&self) {
+        // SAFETY: Valid until dropped.
+        unsafe { bench_counter_run(self.counter.as_ptr()) };
+    }
+}
+
+impl Drop for Hardware {
+    fn drop(&mut self) {
+        // SAFETY: It is not used any more. Waits for the interrupt.
+        unsafe { bench_counter_destroy(self.counter.as_ptr()) };
+    }
+}
+
+struct BenchRing(Arc<Hardware>);
+
+/// A job that the hardware has: its number.
+struct Running {
+    progress: Arc<Progress>,
+    number: u64,
+}
+
+impl Ring for BenchRing {
+    type Job = ();
+    type Running = Running;
+
+    async fn start(&mut self, _job: &mut ()) -> Result<Running> {
+        let progress = &self.0.progress;
+        let number = progress.started.load(Ordering::Relaxed) + 1;
+        progress.started.store(number, Ordering::Relaxed);
+        self.0.kick();
+        Ok(Running {
+            progress: progress.clone(),
+            number,
+        })
+    }
+
+    async fn finish(running: &Running) -> Result {
+        loop {
+            let changed = running.progress.changed.notified();
+            if running.progress.done.load(Ordering::Acquire) >= running.number {
+                return Ok(());
+            }
+            changed.await;
+        }
+    }
+
+    fn stalled(&mut self, _running: &Running, _n: u32) {
+        pr_err!("ours: a job has timed out\n");
+    }
+
+    fn retire(&mut self, _job: ()) {}
+
+    fn idle(&mut self) {}
+
+    async fn end(self) {}
+}
+
+struct Queue {
+    jobs: JobQueue<BenchRing>,
+    hardware: Arc<Hardware>,
+}
+
+struct Bench {
+    executor: Arc<Executor>,
+    /// All queues' scopes are its children.
+    scope: Scope,
+}
+
+global_lock! {
+    // SAFETY: Initialised in `bench_ours_init`, before it is used.
+    unsafe(uninit) static BENCH: Mutex<Option<Bench>> = None;
+}
+
+fn init() -> Result {
+    // SAFETY: Called once when the module is loaded.
+    unsafe { BENCH.init() };
+    let executor = Executor::new(c"asahi_bench")?;
+    let scope = executor.root().child(c"queues")?;
+    *BENCH.lock() = Some(Bench { executor, scope });
+    Ok(())
+}
+
+#[no_mangle]
+extern "C" fn bench_ours_init() -> c_int {
+    match init() {
+        Ok(()) => 0,
+        Err(e) => e.to_errno(),
+    }
+}
+
+#[no_mangle]
+extern "C" fn bench_ours_exit() {
+    let bench = BENCH.lock().take();
+    if let Some(bench) = bench {
+        if let Err(e) = bench.executor.shutdown() {
+            pr_err!("ours: shutdown: {e:?}\n");
+        }
+    }
+}
+
+fn create() -> Result<KBox<Queue>> {
+    let scope = match &*BENCH.lock() {
+        Some(bench) => bench.scope.child(c"queue")?,
+        None => return Err(ENODEV),
+    };
+    let hardware = Arc::new(Hardware::new()?, GFP_KERNEL)?;
+    let config = Config {
+        names: (c"bench", c"queue"),
+        credits: CREDITS,
+        jobs: 2 * CREDITS,
+        patience: Delta::from_millis(5000),
+    };
+    let jobs = JobQueue::new(&scope, c"queue", BenchRing(hardware.clone()), &config)?;
+    Ok(KBox::new(Queue { jobs, hardware }, GFP_KERNEL)?)
+}
+
+#[no_mangle]
+extern "C" fn bench_ours_create() -> *mut Queue {
+    create().map_or(core::ptr::null_mut(), KBox::into_raw)
+}
+
+/// # Safety
+///
+/// `queue` comes from [`bench_ours_create`], and is not used again.
+#[no_mangle]
+unsafe extern "C" fn bench_ours_destroy(queue: *mut Queue) {
+    // SAFETY: By the function's requirements.
+    drop(unsafe { KBox::from_raw(queue) });
+}
+
+fn settle() -> Result {
+    let mut bench = BENCH.lock();
+    if let Some(bench) = &mut *bench {
+        let next = bench.executor.root().child(c"queues")?;
+        let scope = core::mem::replace(&mut bench.scope, next);
+        scope.cancel();
+        block_on(scope.join())??;
+    }
+    Ok(())
+}
+
+#[no_mangle]
+extern "C" fn bench_ours_settle() {
+    if let Err(e) = settle() {
+        pr_err!("ours: queues do not end: {e:?}\n");
+    }
+}
+
+/// # Safety
+///
+/// `queue` is valid.
+#[no_mangle]
+unsafe extern "C" fn bench_ours_kick(queue: *mut Queue) {
+    // SAFETY: By the function's requirements.
+    unsafe { &*queue }.hardware.kick();
+}
+
+fn submit(queue: &Queue, deps: &[NonNull<bindings::dma_fence>]) -> Result<Fence> {
+    let mut dependencies = KVVec::new();
+    if !deps.is_empty() {
+        dependencies.reserve(deps.len(), GFP_KERNEL)?;
+    }
+    for dep in deps {
+        // SAFETY: The caller has a reference; this one stays the caller's.
+        let fence = core::mem::ManuallyDrop::new(unsafe { Fence::from_raw(*dep) });
+        dependencies.push(Fence::clone(&fence), GFP_KERNEL)?;
+    }
+    let prepared = queue.jobs.prepare((), 1, dependencies)?;
+    queue.jobs.commit(prepared)
+}
+
+/// # Safety
+///
+/// `queue` is valid, and `deps` are `count` fences.
+#[no_mangle]
+unsafe extern "C" fn bench_ours_submit(
+    queue: *mut Queue,
+    deps: *mut NonNull<bindings::dma_fence>,
+    count: c_uint,
+) -> *mut bindings::dma_fence {
+    let deps = match count {
+        0 => &[],
+        // SAFETY: By the function's requirements.
+        _ => unsafe { core::slice::from_raw_parts(deps, count as usize) },
+    };
+    // SAFETY: By the function's requirements.
+    match submit(unsafe { &*queue }, deps) {
+        Ok(fence) => core::mem::ManuallyDrop::new(fence).as_raw(),
+        Err(_) => core::ptr::null_mut(),
+    }
+}
