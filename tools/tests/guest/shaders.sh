@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# Compute shaders that Mesa compiles for the GPU, compared with llvmpipe.
+# shellcheck disable=SC2154
+guest_tap shaders --share "$programs" -- /mnt/share/shaders-test 'Apple M1' llvmpipe

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#ifndef TESTS_SHADERS_H
+#define TESTS_SHADERS_H
+
+#include <stdbool.h>
+
+#include "../vulkan/compute.h"
+
+/* The next number of a sequence that is the same in each run. */
+uint32_t random_word(void);
+
+/* Prints a line of TAP. */
+void report(bool good, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* What a subgroup of 32 lanes makes of @in. */
+void model_subgroup(const uint32_t *in, uint32_t *out, uint32_t threads);
+void model_shuffle(const uint32_t *in, uint32_t *out, uint32_t threads);
+
+void test_transfers(struct gpu *gpu);
+/* @code: the shader "grid". */
+void test_indirect(struct gpu *gpu, const uint32_t *code, size_t size);
+
+#endif
