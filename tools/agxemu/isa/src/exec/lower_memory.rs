@@ -24,11 +24,9 @@ pub fn lower(inst: &Instruction) -> Result<Option<Op>, Refusal> {
             }
         }
         table::Op::Atomic => {
+            // One source sees 64-bit operations in the coherency bits of a compare-exchange.
+            // Compilers set them for 32-bit ones, so here they say nothing.
             let op = atomic(inst)?;
-            // Two bits of `coh` make other operations out of a few; compilers do not use them.
-            if op == AtomicOp::CompareExchange && inst.field("coh") & 1 == 1 {
-                return Err("64-bit atomic".into());
-            }
             Op::Atomic {
                 op,
                 dst: destination(inst)?,
@@ -47,7 +45,8 @@ pub fn lower(inst: &Instruction) -> Result<Option<Op>, Refusal> {
             }
         }
         table::Op::LocalAtomic => {
-            if inst.field("size32") == 0 {
+            // Without a destination the size is left zero.
+            if inst.field("size32") == 0 && inst.field("dstvalid") == 1 {
                 return Err("16-bit atomic".into());
             }
             let op = atomic(inst)?;
@@ -150,7 +149,7 @@ fn uniform_store(inst: &Instruction) -> Result<Op, Refusal> {
     if regs.wide || format(inst)? != Format::I16 || inst.field("shift") != 0 || !contiguous {
         return Err("uniform store that is not of consecutive halves".into());
     }
-    if !(0..512 - i64::from(count)).contains(&first) {
+    if !(0..=512 - i64::from(count)).contains(&first) {
         return Err(format!("uniform {first}"));
     }
     Ok(Op::UniformStore {
