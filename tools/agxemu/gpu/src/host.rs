@@ -9,6 +9,7 @@ use agx_isa::exec::{Dispatch, Host, MemoryFault};
 
 use crate::backing::PAGE;
 use crate::fault::{AccessError, Reason};
+use crate::texture::{sample, store};
 use crate::tlb::{Pages, Tlb};
 
 /// The host of one thread.
@@ -158,23 +159,25 @@ impl Host for GpuHost<'_> {
 
     fn texture(
         &mut self,
-        _request: &TextureRequest,
-        _result: &mut TextureResult,
+        request: &TextureRequest,
+        result: &mut TextureResult,
     ) -> Result<(), HostFault> {
-        Err(HostFault::Unsupported("textures".to_owned()))
+        sample::run(request, result, &mut |va, out| self.load(va, out))
     }
 
-    fn image_write(&mut self, _request: &ImageWrite) -> Result<(), HostFault> {
-        Err(HostFault::Unsupported("image stores".to_owned()))
+    fn image_write(&mut self, request: &ImageWrite) -> Result<(), HostFault> {
+        store::texels(request, &mut |va, data| self.store(va, data))
     }
 
     fn block_write(
         &mut self,
-        _request: &BlockWrite,
-        _dispatch: &Dispatch,
-        _local: &[u8],
+        request: &BlockWrite,
+        dispatch: &Dispatch,
+        local: &[u8],
     ) -> Result<(), HostFault> {
-        Err(HostFault::Unsupported("image block stores".to_owned()))
+        store::block(request, dispatch, local, &mut |va, data| {
+            self.store(va, data)
+        })
     }
 }
 

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Descriptors: textures for reading, PBE for writing, samplers.
+
+use agx_isa::exec::host::Sampler as SamplerBytes;
+
+use super::layout::{Layout, Order, Shape};
+use super::texel::Codec;
+
+/// Fields by their bits, both ends included.
+struct Bits([u8; 24]);
+
+impl Bits {
+    fn get(&self, low: u32, high: u32) -> u64 {
+        let mut word = [0; 16];
+        let first = (low / 8) as usize;
+        let len = (24 - first).min(16);
+        word[..len].copy_from_slice(&self.0[first..first + len]);
+        let value = u128::from_le_bytes(word) >> (low % 8);
+        (value & ((1 << (high - low + 1)) - 1)) as u64
+    }
+
+    fn small(&self, low: u32, high: u32) -> u32 {
+        self.get(low, high) as u32
+    }
+
+    fn flag(&self, bit: u32) -> bool {
+        self.get(bit, bit) != 0
+    }
+
+    /// The order of texels, from what both kinds of descriptors have in the same place.
+    fn order(&self, stride: u64) -> Result<Order, String> {
+        match self.get(4, 5) {
+            0 => {
+                // The last bit of the stride says whether there is a third word.
+                let units = match self.flag(127) {
+                    true => self.get(139, 165) + 1,
+                    false => 0,
+                };
+                let layer = units * 128;
+                Ok(Order::Linear { stride, layer })
+            }
+            1 => Ok(Order::Twiddled),
+            2 => Ok(Order::Tiled),
+            other => Err(format!("texture layout {other}")),
+        }
+    }
+}
+
+/// An image as a descriptor shows it.
+#[derive(Clone, Debug)]
+pub struct Image {
+    pub address: u64,
+    pub codec: Codec,
+    pub layout: Layout,
+    /// Of level 0.
+    pub width: u32,
+    pub height: u32,
+    /// Layers of an array, faces of cubes, slices of a 3D image.
+    pub layers: u32,
+    pub first_level: u32,
+    pub last_level: u32,
+    pub samples: u32,
+    pub is_3d: bool,
+    /// For textures, where each channel comes from (4 is one, 5 is zero); for writing, what goes into
+    /// each channel of memory.
+    pub swizzle: [u8; 4],
+}
+
+/// Shapes with more than one sample.
+fn is_multisampled(dimension: u64) -> bool {
+    matches!(dimension, 4 | 8)
+}
+
+const D3: u64 = 5;
+
+impl Image {
+    /// From a texture descriptor.
+    ///
+    /// # Errors
+    ///
+    /// What of it is not supported.
+    pub fn texture(bytes: &[u8; 24]) -> Result<Self, String> {
+        let b = Bits(*bytes);
+        let dimension = b.get(0, 3);
+        if b.get(104, 105) != 0 {
+            return Err(format!("texture mode {}", b.get(104, 105)));
+        }
+        let codec = Codec::new(b.small(6, 12), b.small(13, 15), b.flag(108))?;
+        let samples = match (is_multisampled(dimension), b.flag(64)) {
+            (false, _) => 1,
+            (true, false) => 2,
+            (true, true) => 4,
+        };
+        let order = b.order((b.get(110, 126) + 1) * 16)?;
+        let linear = matches!(order, Order::Linear { .. });
+        let layers = match linear {
+            true if b.flag(127) => b.small(128, 138) + 1,
+            true => 1,
+            false => b.small(110, 123) + 1,
+        };
+        let (first_level, last_level) = (b.small(56, 59), b.small(60, 63));
+        let is_3d = dimension == D3;
+        let shape = Shape {
+            order,
+            bytes: codec.bytes() as u64 * u64::from(samples),
+            width: b.small(28, 41) + 1,
+            height: b.small(42, 55) + 1,
+            mipmapped: last_level > 0 || b.flag(102),
+            page_aligned: !linear && b.flag(126),
+            depth: if is_3d { layers } else { 1 },
+        };
+        Ok(Self {
+            address: b.get(66, 101) << 4,
+            codec,
+            layout: shape.layout(),
+            width: shape.width,
+            height: shape.height,
+            layers,
+            first_level,
+            last_level: last_level.max(first_level),
+            samples,
+            is_3d,
+            swizzle: [16, 19, 22, 25].map(|low| b.get(low, low + 2) as u8),
+        })
+    }
+
+    /// From a descriptor for writing.
+    ///
+    /// # Errors
+    ///
+    /// What of it is not supported.
+    pub fn target(bytes: &[u8; 24]) -> Result<Self, String> {
+        let b = Bits(*bytes);
+        let dimension = b.get(0, 3);
+        if b.get(60, 61) != 0 {
+            return Err(format!("image mode {}", b.get(60, 61)));
+        }
+        if b.flag(53) || b.flag(54) {
+            return Err("rotated or flipped image".to_owned());
+        }
+        let codec = Codec::new(b.small(6, 12), b.small(13, 15), b.flag(125))?;
+        let samples = match (is_multisampled(dimension), b.flag(56)) {
+            (false, _) => 1,
+            (true, false) => 2,
+            (true, true) => 4,
+        };
+        let order = b.order(b.get(104, 124) + 4)?;
+        let linear = matches!(order, Order::Linear { .. });
+        let (levels, layers) = match linear {
+            true if b.flag(127) => (1, b.small(128, 138) + 1),
+            true => (1, 1),
+            false => (b.small(104, 107) + 1, b.small(108, 121) + 1),
+        };
+        let level = if linear { 0 } else { b.small(100, 103) };
+        let is_3d = dimension == D3;
+        let shape = Shape {
+            order,
+            bytes: codec.bytes() as u64 * u64::from(samples),
+            width: b.small(24, 37) + 1,
+            height: b.small(38, 51) + 1,
+            mipmapped: levels > 1 || b.flag(58),
+            page_aligned: !linear && b.flag(124),
+            depth: if is_3d { layers } else { 1 },
+        };
+        Ok(Self {
+            address: b.get(64, 99) << 4,
+            codec,
+            layout: shape.layout(),
+            width: shape.width,
+            height: shape.height,
+            layers,
+            first_level: level,
+            last_level: level,
+            samples,
+            is_3d,
+            swizzle: [16, 18, 20, 22].map(|low| b.get(low, low + 1) as u8),
+        })
+    }
+
+    /// Width, height and depth of a level.
+    pub fn size(&self, level: u32) -> [u32; 3] {
+        let side = |n: u32| (n >> level.min(31)).max(1);
+        let depth = if self.is_3d {
+            side(self.layers)
+        } else {
+            self.layers
+        };
+        [side(self.width), side(self.height), depth]
+    }
+
+    /// Address of a texel; none outside the image.
+    pub fn place(&self, level: u32, x: u32, y: u32, layer: u32, sample: u32) -> Option<u64> {
+        let [width, height, layers] = self.size(level);
+        let inside = x < width && y < height && layer < layers && sample < self.samples;
+        let within = self.layout.offset(layer, level, x, y);
+        let sample = u64::from(sample) * self.codec.bytes() as u64;
+        (inside && level <= self.last_level).then(|| self.address + within + sample)
+    }
+}
+
+/// How a coordinate outside the image is brought inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrap {
+    Edge,
+    Repeat,
+    Mirror,
+    Border,
+    MirrorEdge,
+}
+
+/// How a value becomes one of two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mip {
+    None,
+    Nearest,
+    Linear,
+}
+
+/// A sampler.
+#[derive(Clone, Copy, Debug)]
+pub struct Sampler {
+    pub min_lod: f32,
+    pub max_lod: f32,
+    pub mag_linear: bool,
+    pub min_linear: bool,
+    pub mip: Mip,
+    pub wrap: [Wrap; 3],
+    pub pixel_coordinates: bool,
+    /// Number of the comparison.
+    pub compare: u32,
+    pub border: [u32; 4],
+    pub seamful: bool,
+}
+
+impl Sampler {
+    /// From its descriptor, for a texture of `codec`.
+    ///
+    /// # Errors
+    ///
+    /// What of it is not supported.
+    pub fn new(sampler: &SamplerBytes, codec: &Codec) -> Result<Self, String> {
+        let b = Bits(sampler.bytes);
+        let linear = |low: u32| match b.get(low, low + 1) {
+            0 => Ok(false),
+            1 => Ok(true),
+            other => Err(format!("sampler filter {other}")),
+        };
+        let wrap = |low: u32| match b.get(low, low + 2) {
+            0 => Ok(Wrap::Edge),
+            1 => Ok(Wrap::Repeat),
+            2 => Ok(Wrap::Mirror),
+            3 => Ok(Wrap::Border),
+            5 => Ok(Wrap::MirrorEdge),
+            other => Err(format!("sampler wrap mode {other}")),
+        };
+        let word = |n: usize| {
+            let at = 8 + 4 * n;
+            let bytes = &sampler.bytes[at..at + 4];
+            u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+        };
+        let one = codec.one();
+        Ok(Self {
+            min_lod: b.get(0, 9) as f32 / 64.0,
+            max_lod: b.get(10, 19) as f32 / 64.0,
+            mag_linear: linear(23)?,
+            min_linear: linear(25)?,
+            mip: match b.get(27, 28) {
+                0 => Mip::None,
+                1 => Mip::Nearest,
+                2 => Mip::Linear,
+                other => return Err(format!("sampler mip filter {other}")),
+            },
+            wrap: [wrap(29)?, wrap(32)?, wrap(35)?],
+            pixel_coordinates: b.flag(38),
+            compare: b.small(39, 41),
+            border: match b.get(55, 56) {
+                0 => [0; 4],
+                1 => [0, 0, 0, one],
+                2 => [one; 4],
+                _ if sampler.extended => std::array::from_fn(word),
+                _ => return Err("border colour without a place for it".to_owned()),
+            },
+            seamful: b.flag(57),
+        })
+    }
+}

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Where a texel is in memory.
+//!
+//! ```text
+//!  layer ─► level ─► row of tiles ─► tile ─► Morton order within it ─► sample
+//! ```
+//!
+//! The rules come from Mesa's description of the layouts, which was checked against Metal.
+
+/// Levels of the largest image.
+pub const MAX_LEVELS: usize = 16;
+
+/// Bytes that a level, or a layer of linear images, is aligned to.
+const LINE: u64 = 128;
+const PAGE: u64 = 0x4000;
+
+/// How texels are ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Row by row; bytes from one row to the next, and from one layer to the next.
+    Linear { stride: u64, layer: u64 },
+    /// Morton order over all of a level, in squares of its smaller side.
+    Twiddled,
+    /// Tiles of a page each.
+    Tiled,
+}
+
+/// What decides about addresses.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    pub order: Order,
+    /// Bytes of a texel, of all its samples.
+    pub bytes: u64,
+    /// Of level 0.
+    pub width: u32,
+    pub height: u32,
+    /// Whether there is room for all levels, or for the first only.
+    pub mipmapped: bool,
+    /// Whether a layer starts a page.
+    pub page_aligned: bool,
+    /// Number of depth slices, which make for more levels in a 3D image.
+    pub depth: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Level {
+    offset: u64,
+    tile: [u32; 2],
+    tiles_per_row: u64,
+}
+
+/// Places of all texels of an image.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    order: Order,
+    bytes: u64,
+    levels: [Level; MAX_LEVELS],
+    layer: u64,
+}
+
+/// Side lengths of the largest tile: as many texels as a page has, the width up to twice the height.
+fn largest_tile(bytes: u64) -> [u32; 2] {
+    let log = (PAGE / bytes).ilog2();
+    [1 << log.div_ceil(2), 1 << (log / 2)]
+}
+
+fn minify(size: u32, level: u32) -> u32 {
+    (size >> level).max(1)
+}
+
+impl Shape {
+    fn count(&self) -> u32 {
+        if self.mipmapped {
+            let longest = self.width.max(self.height).max(self.depth);
+            longest.ilog2() + 1
+        } else {
+            1
+        }
+    }
+
+    /// Works the places out.
+    pub fn layout(&self) -> Layout {
+        let mut out = Layout {
+            order: self.order,
+            bytes: self.bytes,
+            levels: [Level::default(); MAX_LEVELS],
+            layer: 0,
+        };
+        match self.order {
+            Order::Linear { layer, .. } => out.layer = layer,
+            Order::Twiddled => {
+                let end = self.twiddled(&mut out.levels);
+                out.layer = end.next_multiple_of(PAGE);
+            }
+            Order::Tiled => {
+                let end = self.tiled(&mut out.levels);
+                let unit = if self.page_aligned { PAGE } else { 1 };
+                out.layer = end.next_multiple_of(unit);
+            }
+        }
+        out
+    }
+
+    fn twiddled(&self, levels: &mut [Level; MAX_LEVELS]) -> u64 {
+        let mut at = 0;
+        for (l, level) in (0..self.count()).zip(levels) {
+            let room = |size: u32| u64::from(minify(size.next_power_of_two(), l));
+            let side = |size: u32| minify(size, l).next_power_of_two();
+            let (width, height) = (side(self.width), side(self.height));
+            let tile = width.min(height);
+            *level = Level {
+                offset: at,
+                tile: [tile; 2],
+                tiles_per_row: u64::from(width / tile),
+            };
+            let size = room(self.width) * room(self.height) * self.bytes;
+            at = (at + size).next_multiple_of(LINE);
+        }
+        at
+    }
+
+    fn tiled(&self, levels: &mut [Level; MAX_LEVELS]) -> u64 {
+        let largest = largest_tile(self.bytes);
+        let fits =
+            |l: u32| minify(self.width, l) >= largest[0] && minify(self.height, l) >= largest[1];
+        // Levels from here on are powers of two.
+        let small = (0..32).find(|&l| !fits(l)).unwrap_or(32);
+        let columns = u64::from(self.width.div_ceil(largest[0]));
+        let rows = u64::from(self.height.div_ceil(largest[1]));
+        let mut at = 0;
+        for (l, level) in (0..self.count()).zip(levels) {
+            let (tile, size) = if l < small {
+                let left = columns & ((1 << l) - 1) != 0;
+                let bottom = rows & ((1 << l) - 1) != 0;
+                let mut tiles = (columns * rows) >> (2 * l);
+                tiles += if left { rows >> l } else { 0 };
+                tiles += if bottom { columns >> l } else { 0 };
+                tiles += u64::from(left && bottom);
+                (largest, tiles * PAGE)
+            } else {
+                let room = |size: u32| {
+                    let first = minify(size, small).next_power_of_two();
+                    u64::from(minify(first, l - small))
+                };
+                let side = minify(self.width.min(self.height), l).next_power_of_two();
+                let size = room(self.width) * room(self.height) * self.bytes;
+                ([side; 2], size)
+            };
+            *level = Level {
+                offset: at,
+                tile,
+                tiles_per_row: u64::from(minify(self.width, l).div_ceil(tile[0])),
+            };
+            at = (at + size).next_multiple_of(LINE);
+        }
+        at
+    }
+}
+
+/// The bits of `n` on every other place.
+fn spread(n: u32) -> u64 {
+    let mut n = u64::from(n & 0xffff);
+    n = (n | (n << 8)) & 0x00ff_00ff;
+    n = (n | (n << 4)) & 0x0f0f_0f0f;
+    n = (n | (n << 2)) & 0x3333_3333;
+    (n | (n << 1)) & 0x5555_5555
+}
+
+/// Number of a texel within a tile: x and y alternate, and what x has more goes on top.
+fn morton(x: u32, y: u32, tile: [u32; 2]) -> u64 {
+    let side = tile[0].min(tile[1]);
+    let low = spread(x % side) | (spread(y % side) << 1);
+    let square = u64::from(side) * u64::from(side);
+    let rest = u64::from(x / side) + u64::from(y / side);
+    low + rest * square
+}
+
+impl Layout {
+    /// Offset of a texel's first sample from the start of the image.
+    pub fn offset(&self, layer: u32, level: u32, x: u32, y: u32) -> u64 {
+        let base = u64::from(layer) * self.layer;
+        if let Order::Linear { stride, .. } = self.order {
+            return base + u64::from(y) * stride + u64::from(x) * self.bytes;
+        }
+        let Level {
+            offset,
+            tile,
+            tiles_per_row,
+        } = self.levels[level as usize % MAX_LEVELS];
+        let [width, height] = tile.map(|n| n.max(1));
+        let tiles = u64::from(y / height) * tiles_per_row + u64::from(x / width);
+        let texels = u64::from(width) * u64::from(height);
+        let within = morton(x % width, y % height, [width, height]);
+        base + offset + (tiles * texels + within) * self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(order: Order, bytes: u64, width: u32, height: u32) -> Shape {
+        Shape {
+            order,
+            bytes,
+            width,
+            height,
+            mipmapped: true,
+            page_aligned: true,
+            depth: 1,
+        }
+    }
+
+    #[test]
+    fn tiles_are_pages() {
+        let sizes = [1, 2, 4, 8, 16, 32, 64].map(largest_tile);
+        let want = [
+            [128, 128],
+            [128, 64],
+            [64, 64],
+            [64, 32],
+            [32, 32],
+            [32, 16],
+            [16, 16],
+        ];
+        assert_eq!(sizes, want);
+    }
+
+    #[test]
+    fn every_texel_has_a_place_of_its_own() {
+        let orders = [Order::Tiled, Order::Twiddled];
+        for (order, bytes, width, height) in orders.into_iter().flat_map(|o| {
+            [
+                (o, 4, 130, 70),
+                (o, 1, 33, 257),
+                (o, 8, 100, 3),
+                (o, 16, 1, 1),
+            ]
+        }) {
+            let shape = shape(order, bytes, width, height);
+            let layout = shape.layout();
+            let mut seen = std::collections::HashSet::new();
+            for layer in 0..2 {
+                for level in 0..shape.count() {
+                    for y in 0..minify(height, level) {
+                        for x in 0..minify(width, level) {
+                            let at = layout.offset(layer, level, x, y);
+                            assert_eq!(at % bytes, 0);
+                            let end = u64::from(layer + 1) * layout.layer;
+                            assert!(at + bytes <= end, "{shape:?} {level} {x} {y}");
+                            assert!(seen.insert(at), "{shape:?} {layer} {level} {x} {y}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn levels_of_a_tiled_image() {
+        // 256x256 of four bytes: 4x4 tiles, 2x2, one, then a chain of powers of two.
+        let layout = shape(Order::Tiled, 4, 256, 256).layout();
+        let starts: Vec<u64> = (0..5).map(|l| layout.offset(0, l, 0, 0)).collect();
+        assert_eq!(starts, [0, 0x40000, 0x50000, 0x54000, 0x55000]);
+        // A page of 64x64 texels to the right, and one tile row down.
+        assert_eq!(layout.offset(0, 0, 64, 0), 0x4000);
+        assert_eq!(layout.offset(0, 0, 0, 64), 0x10000);
+        assert_eq!(layout.offset(0, 0, 3, 5), (0b100111) * 4);
+        assert_eq!(layout.layer % 0x4000, 0);
+    }
+
+    #[test]
+    fn linear_images() {
+        let order = Order::Linear {
+            stride: 0x200,
+            layer: 0x10000,
+        };
+        let layout = shape(order, 4, 100, 100).layout();
+        assert_eq!(layout.offset(2, 0, 3, 5), 0x20000 + 5 * 0x200 + 12);
+    }
+}

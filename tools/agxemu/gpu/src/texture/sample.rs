@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Texel fetches and samples.
+
+use agx_isa::exec::format::Format;
+use agx_isa::exec::host::{
+    bits, Dim, HostFault, LodMode, Numeric, TextureOp, TextureRequest, TextureResult,
+};
+use agx_isa::exec::{Lanes, MemoryFault};
+
+use super::descriptor::{Image, Mip, Sampler, Wrap};
+use super::filter::{direction, face, taps, Taps};
+use agx_isa::exec::LaneFault;
+
+/// Reads memory.
+pub type Load<'a> = dyn FnMut(u64, &mut [u8]) -> Result<(), MemoryFault> + 'a;
+
+fn half(bits: u32) -> f32 {
+    f32::from_bits(Format::F16.unpack(bits & 0xffff, 0, true))
+}
+
+/// Where a lane looks.
+struct Place {
+    /// In the direction of the axes, or on a face.
+    at: [f32; 3],
+    /// Array layer or face; for a cube array both.
+    layer: u32,
+}
+
+struct Reader<'a, 'l> {
+    image: &'a Image,
+    load: &'a mut Load<'l>,
+}
+
+impl Reader<'_, '_> {
+    /// A texel's channels as they are in memory; zeros outside.
+    fn texel(
+        &mut self,
+        level: u32,
+        at: [u32; 3],
+        sample: u32,
+    ) -> Result<Option<[u32; 4]>, MemoryFault> {
+        let image = self.image;
+        let [x, y, layer] = at;
+        let Some(place) = image.place(level, x, y, layer, sample) else {
+            return Ok(None);
+        };
+        let mut bytes = [0; 16];
+        let bytes = &mut bytes[..image.codec.bytes()];
+        (self.load)(place, bytes)?;
+        Ok(Some(image.codec.decode(bytes)))
+    }
+}
+
+fn swizzled(image: &Image, texel: [u32; 4]) -> [u32; 4] {
+    image.swizzle.map(|from| match from {
+        0..=3 => texel[usize::from(from)],
+        4 => image.codec.one(),
+        _ => 0,
+    })
+}
+
+/// Carries a request out.
+///
+/// # Errors
+///
+/// What is not supported, or where memory may not be read.
+pub fn run(
+    request: &TextureRequest,
+    result: &mut TextureResult,
+    load: &mut Load<'_>,
+) -> Result<(), HostFault> {
+    let image = Image::texture(&request.texture).map_err(HostFault::Unsupported)?;
+    result.numeric = image.codec.numeric();
+    result.residency = [0; 32];
+    if request.query_lod {
+        result.numeric = Numeric::Float;
+    }
+    let sampler = match request.op {
+        TextureOp::Fetch => None,
+        TextureOp::Sample => {
+            let sampler = Sampler::new(&request.sampler, &image.codec);
+            Some(sampler.map_err(HostFault::Unsupported)?)
+        }
+    };
+    for lane in bits(request.mask) {
+        let mut reader = Reader {
+            image: &image,
+            load: &mut *load,
+        };
+        let texel = match &sampler {
+            None => fetch(request, &mut reader, lane),
+            Some(sampler) => sample(request, &mut reader, sampler, lane),
+        };
+        let texel = texel.map_err(|fault| HostFault::Memory(LaneFault::new(lane, fault)))?;
+        for (channel, value) in result.channels.iter_mut().zip(texel) {
+            channel[lane] = value;
+        }
+    }
+    Ok(())
+}
+
+/// Layer and sample of integer coordinates.
+pub fn integer_place(dim: Dim, coordinates: &[Lanes; 4], lane: usize) -> ([u32; 3], u32) {
+    let c = |n: usize| coordinates[n][lane];
+    let low = |n: usize| c(n) & 0xffff;
+    match dim {
+        Dim::D1 => ([c(0), 0, 0], 0),
+        Dim::D1Array => ([c(0), 0, low(1)], 0),
+        Dim::D2 => ([c(0), c(1), 0], 0),
+        Dim::D2Array | Dim::Cube => ([c(0), c(1), low(2)], 0),
+        Dim::D3 => ([c(0), c(1), c(2)], 0),
+        Dim::D2Ms => ([c(0), c(1), 0], low(2)),
+        Dim::D2MsArray => ([c(0), c(1), c(2) >> 16], low(2)),
+        Dim::CubeArray => ([c(0), c(1), low(2).wrapping_add(low(3) * 6)], 0),
+    }
+}
+
+fn nibble(offsets: u32, axis: usize) -> i32 {
+    ((offsets >> (4 * axis) & 15) as i32) << 28 >> 28
+}
+
+fn fetch(
+    request: &TextureRequest,
+    reader: &mut Reader<'_, '_>,
+    lane: usize,
+) -> Result<[u32; 4], MemoryFault> {
+    let ([mut x, mut y, mut layer], sample) =
+        integer_place(request.dim, &request.coordinates, lane);
+    if let Some(offset) = &request.offset {
+        x = x.wrapping_add_signed(nibble(offset[lane], 0));
+        y = y.wrapping_add_signed(nibble(offset[lane], 1));
+        if request.dim == Dim::D3 {
+            layer = layer.wrapping_add_signed(nibble(offset[lane], 2));
+        }
+    }
+    let level = match request.lod.mode {
+        LodMode::Auto => 0,
+        _ => request.lod.value[lane] & 0xffff,
+    };
+    let level = reader.image.first_level.saturating_add(level);
+    let texel = match level <= reader.image.last_level {
+        true => reader.texel(level, [x, y, layer], sample)?,
+        false => None,
+    };
+    // Outside everything is zero, but what the format does not have.
+    Ok(swizzled(reader.image, texel.unwrap_or([0; 4])))
+}
+
+/// Coordinates of a lane in texels of the first level, which are what differences are taken of.
+fn scaled(request: &TextureRequest, image: &Image, sampler: &Sampler, lane: usize) -> [f32; 3] {
+    let place = place(request, lane);
+    let size = image.size(image.first_level).map(|n| n as f32);
+    std::array::from_fn(|axis| match sampler.pixel_coordinates {
+        true => place.at[axis],
+        false => place.at[axis] * size[axis],
+    })
+}
+
+fn place(request: &TextureRequest, lane: usize) -> Place {
+    let f = |n: usize| f32::from_bits(request.coordinates[n][lane]);
+    let low = |n: usize| request.coordinates[n][lane] & 0xffff;
+    let cube = |more: u32| {
+        let (face, [s, t]) = face([f(0), f(1), f(2)]);
+        Place {
+            at: [s, t, 0.0],
+            layer: more * 6 + face,
+        }
+    };
+    let flat = |at, layer| Place { at, layer };
+    match request.dim {
+        Dim::D1 => flat([f(0), 0.0, 0.0], 0),
+        Dim::D1Array => flat([f(0), 0.0, 0.0], low(1)),
+        Dim::D2 | Dim::D2Ms => flat([f(0), f(1), 0.0], 0),
+        Dim::D2Array => flat([f(0), f(1), 0.0], low(2)),
+        Dim::D2MsArray => flat([f(0), f(1), 0.0], request.coordinates[2][lane] >> 16),
+        Dim::D3 => flat([f(0), f(1), f(2)], 0),
+        Dim::Cube => cube(0),
+        Dim::CubeArray => cube(low(3)),
+    }
+}
+
+/// The level of detail, before and after the sampler limits it.
+fn lod(request: &TextureRequest, image: &Image, sampler: &Sampler, lane: usize) -> [f32; 2] {
+    let length = |d: [f32; 3]| d.iter().map(|v| v * v).sum::<f32>().sqrt();
+    let raw = match request.lod.mode {
+        LodMode::Explicit => half(request.lod.value[lane]),
+        LodMode::Auto | LodMode::Bias => {
+            let quad = lane & !3;
+            let at = |lane| scaled(request, image, sampler, lane);
+            let (here, right, below) = (at(quad), at(quad | 1), at(quad | 2));
+            let difference = |to: [f32; 3]| std::array::from_fn(|i| to[i] - here[i]);
+            let longest = length(difference(right)).max(length(difference(below)));
+            let bias = match request.lod.mode {
+                LodMode::Bias => half(request.lod.value[lane]),
+                _ => 0.0,
+            };
+            longest.log2() + bias
+        }
+        LodMode::Gradient => {
+            let size = image.size(image.first_level).map(|n| n as f32);
+            let along = |d: &[Lanes; 3]| {
+                let axes = request.dim.gradient();
+                let part = |i: usize| f32::from_bits(d[i][lane]) * size[i];
+                length(std::array::from_fn(
+                    |i| if i < axes { part(i) } else { 0.0 },
+                ))
+            };
+            along(&request.lod.dx).max(along(&request.lod.dy)).log2()
+        }
+    };
+    let least = match &request.lod.min {
+        Some(min) => half(min[lane]).max(sampler.min_lod),
+        None => sampler.min_lod,
+    };
+    [raw, raw.max(least).min(sampler.max_lod.max(least))]
+}
+
+fn sample(
+    request: &TextureRequest,
+    reader: &mut Reader<'_, '_>,
+    sampler: &Sampler,
+    lane: usize,
+) -> Result<[u32; 4], MemoryFault> {
+    let image = reader.image;
+    let [raw, lod] = lod(request, image, sampler, lane);
+    if request.query_lod {
+        // The order of the two is inferred.
+        return Ok([lod.to_bits(), raw.to_bits(), 0, 0]);
+    }
+    let linear = if lod > 0.0 {
+        sampler.min_linear
+    } else {
+        sampler.mag_linear
+    };
+    let last = (image.last_level - image.first_level) as f32;
+    let limited = lod.clamp(0.0, last);
+    let mut at_level = |level: f32| {
+        let level = image.first_level + level as u32;
+        level_sample(request, reader, sampler, lane, level, linear)
+    };
+    if request.gather.is_some() {
+        return at_level(0.0);
+    }
+    match sampler.mip {
+        Mip::None => at_level(0.0),
+        // Half way goes to the smaller number.
+        Mip::Nearest => at_level((limited + 0.5).ceil() - 1.0),
+        Mip::Linear => {
+            let share = limited - limited.floor();
+            let near = at_level(limited.floor())?;
+            if share == 0.0 {
+                return Ok(near);
+            }
+            let far = at_level(limited.floor() + 1.0)?;
+            Ok(std::array::from_fn(|i| mix(near[i], far[i], share)))
+        }
+    }
+}
+
+fn mix(a: u32, b: u32, share: f32) -> u32 {
+    let (a, b) = (f32::from_bits(a), f32::from_bits(b));
+    (a + (b - a) * share).to_bits()
+}
+
+/// What a texel becomes before it is filtered.
+fn compared(request: &TextureRequest, sampler: &Sampler, texel: [u32; 4], lane: usize) -> [u32; 4] {
+    let Some(reference) = &request.compare else {
+        return texel;
+    };
+    let (r, t) = (f32::from_bits(reference[lane]), f32::from_bits(texel[0]));
+    let holds = match sampler.compare {
+        0 => r <= t,
+        1 => r >= t,
+        2 => r < t,
+        3 => r > t,
+        4 => r == t,
+        5 => r != t,
+        6 => true,
+        _ => false,
+    };
+    [f32::from(u8::from(holds)).to_bits(); 4]
+}
+
+/// A sample of one level.
+fn level_sample(
+    request: &TextureRequest,
+    reader: &mut Reader<'_, '_>,
+    sampler: &Sampler,
+    lane: usize,
+    level: u32,
+    linear: bool,
+) -> Result<[u32; 4], MemoryFault> {
+    let image = reader.image;
+    let size = image.size(level);
+    let place = place(request, lane);
+    let cube = matches!(request.dim, Dim::Cube | Dim::CubeArray);
+    let filtered = linear || request.gather.is_some();
+    let axis = |axis: usize| -> Taps {
+        let scale = if sampler.pixel_coordinates {
+            1.0
+        } else {
+            size[axis] as f32
+        };
+        let offset = request.offset.as_ref().map_or(0, |o| nibble(o[lane], axis));
+        // Beyond the edge of a face, another face goes on.
+        let mode = if cube && !sampler.seamful {
+            Wrap::Border
+        } else {
+            sampler.wrap[axis]
+        };
+        taps(place.at[axis] * scale, size[axis], mode, filtered, offset)
+    };
+    let (x, y) = (axis(0), axis(1));
+    let z = match request.dim {
+        Dim::D3 => axis(2),
+        _ => Taps {
+            at: [Some(place.layer.min(image.layers - 1)); 2],
+            share: 0.0,
+        },
+    };
+    let mut tap = |i: usize, j: usize, k: usize| -> Result<[u32; 4], MemoryFault> {
+        let at = match (x.at[i], y.at[j], z.at[k]) {
+            (Some(x), Some(y), Some(z)) => Some([x, y, z]),
+            (_, _, Some(layer)) if cube && !sampler.seamful => {
+                // The texel's centre, as seen from the middle of the cube.
+                let to = |at: f32, n: usize, size: u32| {
+                    ((at * size as f32 - 0.5).floor() + n as f32 + 0.5) / size as f32
+                };
+                let centre = [to(place.at[0], i, size[0]), to(place.at[1], j, size[1])];
+                let (other, at) = face(direction(layer % 6, centre));
+                let texel = |at: f32, size: u32| ((at * size as f32) as u32).min(size - 1);
+                Some([
+                    texel(at[0], size[0]),
+                    texel(at[1], size[1]),
+                    layer / 6 * 6 + other,
+                ])
+            }
+            _ => None,
+        };
+        let texel = match at {
+            Some(at) => reader.texel(level, at, 0)?.unwrap_or([0; 4]),
+            None => sampler.border,
+        };
+        Ok(compared(request, sampler, swizzled(image, texel), lane))
+    };
+    if let Some(channel) = request.gather {
+        let channel = usize::from(channel);
+        return Ok([
+            tap(0, 1, 0)?[channel],
+            tap(1, 1, 0)?[channel],
+            tap(1, 0, 0)?[channel],
+            tap(0, 0, 0)?[channel],
+        ]);
+    }
+    // Integers are never filtered.
+    if !linear || image.codec.numeric() == Numeric::Integer {
+        return tap(0, 0, 0);
+    }
+    let mut slice = |k: usize| -> Result<[u32; 4], MemoryFault> {
+        let mut row = |j: usize| -> Result<[u32; 4], MemoryFault> {
+            let (a, b) = (tap(0, j, k)?, tap(1, j, k)?);
+            Ok(std::array::from_fn(|c| mix(a[c], b[c], x.share)))
+        };
+        let (a, b) = (row(0)?, row(1)?);
+        Ok(std::array::from_fn(|c| mix(a[c], b[c], y.share)))
+    };
+    let front = slice(0)?;
+    if z.share == 0.0 {
+        return Ok(front);
+    }
+    let back = slice(1)?;
+    Ok(std::array::from_fn(|c| mix(front[c], back[c], z.share)))
+}

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Texels in memory and as four channels.
+
+use agx_isa::exec::format::Format;
+use agx_isa::exec::host::Numeric;
+
+/// What the bits of a channel mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    Unorm,
+    Snorm,
+    Uint,
+    Sint,
+    Float,
+}
+
+/// A pixel format that is not compressed.
+#[derive(Clone, Copy, Debug)]
+pub struct Codec {
+    kind: Type,
+    /// Bits of each channel, from the lowest of the texel on.
+    widths: &'static [u32],
+    /// Formats that are not made of fields.
+    packed: Option<Format>,
+    srgb: bool,
+}
+
+impl Codec {
+    /// The format of a descriptor.
+    ///
+    /// # Errors
+    ///
+    /// What is not supported.
+    pub fn new(channels: u32, kind: u32, srgb: bool) -> Result<Self, String> {
+        let kind = match kind {
+            0 => Type::Unorm,
+            1 => Type::Snorm,
+            2 => Type::Uint,
+            3 => Type::Sint,
+            4 => Type::Float,
+            other => return Err(format!("texture type {other}")),
+        };
+        let mut packed = None;
+        // Which end of a packed format its name starts with is inferred for 0x0d and 0x0e.
+        let widths: &[u32] = match channels {
+            0x00 => &[8],
+            0x09 => &[16],
+            0x0a => &[8, 8],
+            0x0b => &[5, 6, 5],
+            0x0c => &[4, 4, 4, 4],
+            0x0d => &[5, 5, 5, 1],
+            0x0e => &[1, 5, 5, 5],
+            0x21 => &[32],
+            0x23 => &[16, 16],
+            0x25 => {
+                packed = Some(Format::Rg11B10);
+                &[11, 11, 10]
+            }
+            0x26 => &[10, 10, 10, 2],
+            0x27 => {
+                packed = Some(Format::Rgb9E5);
+                &[9, 9, 9, 5]
+            }
+            0x28 => &[8, 8, 8, 8],
+            0x31 => &[32, 32],
+            0x32 => &[16, 16, 16, 16],
+            0x36 => &[32, 32, 32],
+            0x38 => &[32, 32, 32, 32],
+            other => return Err(format!("texture channels {other:#x}")),
+        };
+        Ok(Self {
+            kind,
+            widths,
+            packed,
+            srgb,
+        })
+    }
+
+    /// Bytes of a texel.
+    pub fn bytes(&self) -> usize {
+        self.widths.iter().sum::<u32>() as usize / 8
+    }
+
+    /// Channels.
+    pub fn channels(&self) -> usize {
+        match self.packed {
+            Some(format) => format.channels(),
+            None => self.widths.len(),
+        }
+    }
+
+    /// What the words of [`Codec::decode`] are.
+    pub fn numeric(&self) -> Numeric {
+        match self.kind {
+            Type::Uint | Type::Sint => Numeric::Integer,
+            _ => Numeric::Float,
+        }
+    }
+
+    /// The word of a channel that is one.
+    pub fn one(&self) -> u32 {
+        match self.numeric() {
+            Numeric::Integer => 1,
+            Numeric::Float => 1.0f32.to_bits(),
+        }
+    }
+
+    /// The channels of a texel, as floats or integers; those that it does not have are 0, 0, 0, 1.
+    pub fn decode(&self, bytes: &[u8]) -> [u32; 4] {
+        let mut out = [0, 0, 0, self.one()];
+        if let Some(format) = self.packed {
+            let word = fields(bytes, 0, 32);
+            for (channel, out) in out.iter_mut().enumerate().take(format.channels()) {
+                *out = format.unpack(word, channel as u32, true);
+            }
+            return out;
+        }
+        let mut at = 0;
+        for (channel, &width) in self.widths.iter().enumerate() {
+            out[channel] = self.channel(fields(bytes, at, width), channel, width);
+            at += width;
+        }
+        out
+    }
+
+    fn channel(&self, bits: u32, channel: usize, width: u32) -> u32 {
+        let max = ((1u64 << width) - 1) as f32;
+        let signed = (bits << (32 - width)) as i32 >> (32 - width);
+        let value = match self.kind {
+            Type::Uint => return bits,
+            Type::Sint => return signed as u32,
+            Type::Float if width == 32 => return bits,
+            Type::Float => return Format::F16.unpack(bits, 0, true),
+            Type::Unorm if self.srgb && width == 8 => {
+                return Format::Srgba8.unpack(bits, channel as u32, true)
+            }
+            Type::Unorm => bits as f32 / max,
+            Type::Snorm => {
+                let max = ((1u64 << (width - 1)) - 1) as f32;
+                (signed as f32 / max).max(-1.0)
+            }
+        };
+        value.to_bits()
+    }
+
+    /// A texel of four channels, floats or integers as [`Codec::numeric`] says.
+    pub fn encode(&self, channels: [u32; 4], round_to_zero: bool) -> [u8; 16] {
+        if let Some(format) = self.packed {
+            let format = match (format, round_to_zero) {
+                (Format::Rg11B10, true) => Format::Rg11B10Zero,
+                (Format::Rgb9E5, true) => Format::Rgb9E5Zero,
+                (format, _) => format,
+            };
+            return join(&[format.pack_word(channels, true)], &[32]);
+        }
+        let mut values = [0; 4];
+        for (channel, &width) in self.widths.iter().enumerate() {
+            values[channel] = self.bits(channels[channel], channel, width);
+        }
+        join(&values, self.widths)
+    }
+
+    /// A texel whose channels are given as they are in memory.
+    pub fn encode_raw(&self, channels: [u32; 4]) -> [u8; 16] {
+        match self.packed {
+            Some(_) => join(&channels, &[32]),
+            None => join(&channels, self.widths),
+        }
+    }
+
+    fn bits(&self, value: u32, channel: usize, width: u32) -> u32 {
+        let float = f32::from_bits(value);
+        let max = ((1u64 << width) - 1) as f32;
+        match self.kind {
+            // Integers that do not fit are cut off.
+            Type::Uint | Type::Sint => value,
+            Type::Float if width == 32 => value,
+            Type::Float => Format::F16.pack(value, 0, true),
+            Type::Unorm if self.srgb && width == 8 => {
+                Format::Srgba8.pack(value, channel as u32, true)
+            }
+            // A float that is no number becomes zero.
+            Type::Unorm => (float.clamp(0.0, 1.0) * max).round_ties_even() as u32,
+            Type::Snorm => {
+                let max = ((1u64 << (width - 1)) - 1) as f32;
+                (float.clamp(-1.0, 1.0) * max).round_ties_even() as i32 as u32
+            }
+        }
+    }
+}
+
+/// `width` bits from bit `at` on.
+fn fields(bytes: &[u8], at: u32, width: u32) -> u32 {
+    let mut word = [0; 8];
+    let first = at as usize / 8;
+    let len = bytes.len().saturating_sub(first).min(8);
+    word[..len].copy_from_slice(&bytes[first..first + len]);
+    let bits = u64::from_le_bytes(word) >> (at % 8);
+    (bits & ((1 << width) - 1)) as u32
+}
+
+fn join(values: &[u32], widths: &[u32]) -> [u8; 16] {
+    let mut all = 0u128;
+    let mut at = 0;
+    for (&value, &width) in values.iter().zip(widths) {
+        all |= u128::from(u64::from(value) & ((1 << width) - 1)) << at;
+        at += width;
+    }
+    all.to_le_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codec(channels: u32, kind: u32) -> Codec {
+        Codec::new(channels, kind, false).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    #[test]
+    fn all_formats_keep_what_they_hold() {
+        let one = 1.0f32.to_bits();
+        let half = 0.5f32.to_bits();
+        for channels in [
+            0x00, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e, 0x21, 0x23, 0x26, 0x28, 0x31, 0x32, 0x38,
+        ] {
+            for kind in 0..5 {
+                let codec = codec(channels, kind);
+                if kind == 4 && !codec.widths.iter().all(|&w| w >= 16) {
+                    continue;
+                }
+                if codec.widths.contains(&1) && kind == 1 {
+                    continue;
+                }
+                let value = match codec.numeric() {
+                    Numeric::Integer => [1, 1, 1, 1],
+                    Numeric::Float => [one, 0, one, one],
+                };
+                let bytes = codec.encode(value, false);
+                let mut want = value;
+                for (channel, want) in want.iter_mut().enumerate() {
+                    if channel >= codec.channels() {
+                        *want = if channel == 3 { codec.one() } else { 0 };
+                    } else if kind == 3 && codec.widths[channel] == 1 {
+                        *want = u32::MAX;
+                    }
+                }
+                assert_eq!(codec.decode(&bytes[..codec.bytes()]), want, "{codec:?}");
+            }
+        }
+        let bytes = codec(0x25, 4).encode([half, one, half, 0], false);
+        assert_eq!(codec(0x25, 4).decode(&bytes[..4]), [half, one, half, one]);
+        let bytes = codec(0x27, 4).encode([half, one, half, 0], false);
+        assert_eq!(codec(0x27, 4).decode(&bytes[..4]), [half, one, half, one]);
+    }
+
+    #[test]
+    fn values_in_memory() {
+        let rgba = codec(0x28, 0);
+        let texel = [1.0f32, 0.5, -1.0, f32::NAN].map(f32::to_bits);
+        assert_eq!(rgba.encode(texel, false)[..4], [255, 128, 0, 0]);
+        assert_eq!(f32::from_bits(rgba.decode(&[51, 0, 0, 0])[0]), 0.2);
+        let snorm = codec(0x0a, 1);
+        assert_eq!(f32::from_bits(snorm.decode(&[0x80, 0x7f])[0]), -1.0);
+        assert_eq!(codec(0x09, 3).decode(&[0xff, 0xff])[0], u32::MAX);
+        assert_eq!(
+            codec(0x0b, 0).encode([1.0f32.to_bits(), 0, 0, 0], false)[..2],
+            [31, 0]
+        );
+        let srgb = Codec::new(0x28, 0, true).unwrap_or_else(|e| panic!("{e}"));
+        let half = 0.5f32.to_bits();
+        assert_eq!(srgb.encode([half; 4], false)[..4], [188, 188, 188, 128]);
+        assert!(Codec::new(0x60, 0, false).is_err());
+        assert!(Codec::new(0x28, 5, false).is_err());
+    }
+}
