@@ -185,6 +185,62 @@ static void compare(const struct test *test, const uint32_t *in, const uint32_t 
 	report(!wrong && written > 100, "%s: %u of %u words differ", test->name, wrong, written);
 }
 
+static void test_images(struct gpu *gpu, struct gpu *reference, uint32_t *in, uint32_t *got, uint32_t *want)
+{
+	static const struct {
+		const char *name;
+		VkFormat format;
+		uint32_t texel;
+	} formats[] = {
+		{ "r8", VK_FORMAT_R8_UNORM, 1 },
+		{ "rgba8", VK_FORMAT_R8G8B8A8_UNORM, 4 },
+		{ "bgra8", VK_FORMAT_B8G8R8A8_UNORM, 4 },
+		{ "rg16", VK_FORMAT_R16G16_UINT, 4 },
+		{ "rgba16f", VK_FORMAT_R16G16B16A16_SFLOAT, 8 },
+		{ "rgb10a2", VK_FORMAT_A2B10G10R10_UNORM_PACK32, 4 },
+		{ "rgba32", VK_FORMAT_R32G32B32A32_UINT, 16 },
+	};
+	static const VkSamplerCreateInfo samplers[] = {
+		{ .sType = VK_STRUCTURE_TYPE_SAMPLER_CREATE_INFO, .maxLod = VK_LOD_CLAMP_NONE },
+		{ .sType = VK_STRUCTURE_TYPE_SAMPLER_CREATE_INFO, .magFilter = VK_FILTER_LINEAR,
+		  .minFilter = VK_FILTER_LINEAR, .addressModeU = VK_SAMPLER_ADDRESS_MODE_CLAMP_TO_EDGE,
+		  .maxLod = VK_LOD_CLAMP_NONE },
+		{ .sType = VK_STRUCTURE_TYPE_SAMPLER_CREATE_INFO, .magFilter = VK_FILTER_LINEAR,
+		  .addressModeU = VK_SAMPLER_ADDRESS_MODE_CLAMP_TO_BORDER,
+		  .addressModeV = VK_SAMPLER_ADDRESS_MODE_CLAMP_TO_BORDER,
+		  .borderColor = VK_BORDER_COLOR_FLOAT_OPAQUE_WHITE, .maxLod = VK_LOD_CLAMP_NONE },
+	};
+	const struct test storage = { .name = "storage images", .stride = 8 };
+	/* The share of a texel has eight bits on hardware, and on llvmpipe. */
+	const struct test sampling = { .name = "sampling", .stride = 16, .floats = 0xffff, .absolute = 6e-3 };
+
+	for (uint32_t i = 0; i < WORDS; i++)
+		in[i] = random_word();
+	run_storage_images(gpu, in, got, WORDS);
+	run_storage_images(reference, in, want, WORDS);
+	compare(&storage, in, got, want);
+	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
+		uint32_t wrong = 0, bytes = 0;
+
+		/* No half float that is no number: those may change on their way. */
+		for (uint32_t j = 0; j < WORDS; j++)
+			in[j] = random_word() & 0x7bff7bff;
+		for (uint32_t level = 0; level < 3; level++)
+			bytes += (96 >> level) * (72 >> level) * 3 * formats[i].texel;
+		run_copies(gpu, formats[i].format, formats[i].texel, in, got, WORDS);
+		for (uint32_t j = 0; j < bytes / 4; j++)
+			wrong += got[j] != in[j];
+		report(!wrong, "copies of %s: %u of %u words differ", formats[i].name, wrong, bytes / 4);
+	}
+	for (size_t i = 0; i < sizeof(samplers) / sizeof(*samplers); i++) {
+		for (uint32_t j = 0; j < WORDS; j++)
+			in[j] = input_word(FLOATS);
+		run_sampling(gpu, &samplers[i], in, got, WORDS);
+		run_sampling(reference, &samplers[i], in, want, WORDS);
+		compare(&sampling, in, got, want);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	uint32_t *in = calloc(WORDS, 4), *got = calloc(WORDS, 4), *want = calloc(WORDS, 4);
@@ -212,6 +268,7 @@ int main(int argc, char **argv)
 			run(&reference, test, in, want);
 		compare(test, in, got, want);
 	}
+	test_images(&gpu, &reference, in, got, want);
 	gpu_close(&gpu);
 	gpu_close(&reference);
 	printf("1..%d\n", passed + failed);

@@ -12,6 +12,13 @@ uint32_t random_word(void);
 /* Prints a line of TAP. */
 void report(bool good, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Images: what a device makes of @in. */
+void run_storage_images(struct gpu *gpu, const uint32_t *in, uint32_t *out, uint32_t words);
+void run_copies(struct gpu *gpu, VkFormat format, uint32_t texel, const uint32_t *in, uint32_t *out,
+		uint32_t words);
+void run_sampling(struct gpu *gpu, const VkSamplerCreateInfo *info, const uint32_t *in, uint32_t *out,
+		  uint32_t words);
+
 /* What a subgroup of 32 lanes makes of @in. */
 void model_subgroup(const uint32_t *in, uint32_t *out, uint32_t threads);
 void model_shuffle(const uint32_t *in, uint32_t *out, uint32_t threads);
