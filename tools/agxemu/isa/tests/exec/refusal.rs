@@ -113,7 +113,10 @@ fn forms_without_a_known_meaning_are_refused() {
                 .operands(&[dalu(2, true)])
                 .field("sr", 99),
         ),
-        ("local atomic of 16 bits", Builder::new(Op::LocalAtomic).field("dstvalid", 1)),
+        (
+            "local atomic of 16 bits",
+            Builder::new(Op::LocalAtomic).field("dstvalid", 1),
+        ),
         ("atomic", Builder::new(Op::Atomic).field("op", 11)),
     ] {
         let fault = Bench::new(&[inst]).fault();
