@@ -6,6 +6,8 @@
 //! on x86-64, for AVX2 with fused multiply-add as well; which one runs is decided when code is
 //! lowered. Both give the same bits.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::Lanes;
 
 /// What a kernel works on. What `p` and `q` mean is up to the kernel; `and` and `xor` change the
@@ -44,10 +46,19 @@ impl Kernel {
     }
 }
 
-/// Whether the second set of loops can be used. `std` remembers the answer.
+static BASELINE: AtomicBool = AtomicBool::new(false);
+
+/// Makes code that is lowered from now on, in all threads, use the baseline of the target only,
+/// or what the CPU has again. For tests and measurements: results are the same.
+pub fn prefer_baseline(baseline: bool) {
+    BASELINE.store(baseline, Ordering::Relaxed);
+}
+
+/// Whether the second set of loops is to be used. `std` remembers what the CPU has.
 #[cfg(target_arch = "x86_64")]
 pub fn wide_vectors() -> bool {
-    is_x86_feature_detected!("avx2")
+    !BASELINE.load(Ordering::Relaxed)
+        && is_x86_feature_detected!("avx2")
         && is_x86_feature_detected!("fma")
         && is_x86_feature_detected!("popcnt")
         && is_x86_feature_detected!("lzcnt")

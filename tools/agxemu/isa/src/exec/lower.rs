@@ -431,6 +431,14 @@ fn funop(inst: &Instruction) -> Result<Op, Refusal> {
 fn control(inst: &Instruction) -> Result<Option<Op>, Refusal> {
     let n = inst.field("n") as u8;
     let off = inst.field("off") as u32 as i32;
+    let jumps = [
+        table::Op::JmpExecAny,
+        table::Op::JmpExecNone,
+        table::Op::Call,
+    ];
+    if jumps.contains(&inst.entry.op) && off & 1 == 1 {
+        return Err(format!("jump by {off}"));
+    }
     let branch = |what| -> Result<Op, Refusal> {
         let condition = comparison(inst, 0)?;
         Ok(Op::Branch { what, n, condition })

@@ -74,6 +74,9 @@ fn dim(inst: &Instruction) -> Result<Dim, Refusal> {
 
 fn descriptor(inst: &Instruction) -> Result<Descriptor, Refusal> {
     let tex = inst.field("tex");
+    if tex > 255 {
+        return Err(format!("texture register {tex}"));
+    }
     Ok(match inst.field("textype") {
         0 => Descriptor::State(tex as u8),
         1 => Descriptor::Indexed(operand::half_register(tex)),

@@ -52,6 +52,7 @@ mod transcendental;
 pub use cache::Cache;
 pub use group::{Dispatch, Group, Shared, Tile};
 pub use host::{Host, LaneFault, MemoryFault};
+pub use kernel::prefer_baseline;
 pub use stop::{Fault, FaultKind, Stop};
 
 /// Lanes of a SIMD group.

@@ -193,6 +193,7 @@ pub fn half(inst: &Instruction, n: usize) -> Result<FloatSrc, Refusal> {
     let value = part(v, 0, 5) | part(v, 11, 12) << 6;
     let kind = part(v, 6, 8);
     let src = match kind {
+        0 if part(v, 9, 10) != 0 => return Err("immediate with a sign".into()),
         0 => Src::Immediate(float_immediate(value)),
         1..=3 => half_register(value),
         4 | 5 => uniform(value + 256 * (kind & 1), false)?,
