@@ -383,15 +383,29 @@ void barrier(struct gpu *gpu)
 			     &everything, 0, NULL, 0, NULL);
 }
 
-void finish(struct gpu *gpu)
+void submit(struct gpu *gpu)
 {
 	VkSubmitInfo info = {
 		.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
 		.commandBufferCount = 1,
 		.pCommandBuffers = &gpu->commands,
 	};
+
 	check(vkEndCommandBuffer(gpu->commands), "end");
 	check(vkQueueSubmit(gpu->queue, 1, &info, gpu->fence), "submit");
-	check(vkWaitForFences(gpu->device, 1, &gpu->fence, VK_TRUE, TIMEOUT_NS), "wait");
-	check(vkResetFences(gpu->device, 1, &gpu->fence), "reset the fence");
+}
+
+VkResult wait_for(struct gpu *gpu)
+{
+	VkResult result = vkWaitForFences(gpu->device, 1, &gpu->fence, VK_TRUE, TIMEOUT_NS);
+
+	if (result == VK_SUCCESS)
+		check(vkResetFences(gpu->device, 1, &gpu->fence), "reset the fence");
+	return result;
+}
+
+void finish(struct gpu *gpu)
+{
+	submit(gpu);
+	check(wait_for(gpu), "wait");
 }

@@ -84,7 +84,11 @@ void begin(struct gpu *gpu);
 void dispatch(struct gpu *gpu, const struct program *program, const void *push, uint32_t push_size,
 	      uint32_t x, uint32_t y, uint32_t z);
 void barrier(struct gpu *gpu);
-/* Submits and waits. */
+/* Submits what was recorded. */
+void submit(struct gpu *gpu);
+/* Waits for it. */
+VkResult wait_for(struct gpu *gpu);
+/* Both; it has to succeed. */
 void finish(struct gpu *gpu);
 
 #endif

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# Shaders that access what they may not, or never end: the job stops, the kernel says why, others go on.
+# shellcheck disable=SC2154
+guest_tap shader-faults --share "$programs" --emu "--budget 3000000" -- bash -c '
+	/mnt/share/shader-faults "Apple M1"
+	says() { if dmesg | grep -qE "asahi .*gpu: $1"; then echo "ok the kernel says: $1"; else echo "not ok $1"; fi; }
+	says "GPU fault: write of 0x100000000 in context [0-9]+ by UL1C.*ReadOnly, level 3"
+	says "GPU stopped: Timeout"
+	if rmmod asahi; then echo ok unload; else echo not ok unload; fi'

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * What becomes of shaders that access what they may not, or never end, and of others beside them. Prints TAP.
+ *
+ * usage: shader-faults NAME       NAME: part of the device's name
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../vulkan/compute.h"
+#include "access.h"
+
+enum what { READ, WRITE, FOREVER };
+
+#define THREADS 64
+/* Nothing is mapped there: Mesa begins above, and leaves the first 64 GiB but for a page or two alone. */
+#define UNMAPPED 0x700000000ull
+/* Mesa's page of zeros, which it maps for reading. */
+#define READ_ONLY 0x100000000ull
+
+struct client {
+	struct gpu gpu;
+	struct buffer result;
+	struct program program;
+};
+
+static int passed, failed;
+
+static void report(const char *what, bool good)
+{
+	if (good)
+		passed++;
+	else
+		failed++;
+	printf("%sok %d - %s\n", good ? "" : "not ", passed + failed, what);
+	fflush(stdout);
+}
+
+static void client_open(struct client *client, const char *name)
+{
+	struct binding binding = { .type = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, .buffer = &client->result };
+
+	gpu_open(&client->gpu, name);
+	buffer_create(&client->gpu, &client->result, 4096);
+	program_create(&client->gpu, &client->program, access_code, sizeof(access_code), &binding, 1, 16);
+}
+
+static void start(struct client *client, enum what what, uint64_t address)
+{
+	struct {
+		uint64_t address;
+		uint32_t what, unused;
+	} push = { address, what, 0 };
+
+	memset(client->result.map, 0xee, client->result.size);
+	begin(&client->gpu);
+	dispatch(&client->gpu, &client->program, &push, sizeof(push), THREADS / 32, 1, 1);
+	submit(&client->gpu);
+}
+
+/* Whether the result is @first, @first + @step, ... */
+static bool is_result(const struct client *client, uint32_t first, uint32_t step)
+{
+	const uint32_t *words = client->result.map;
+
+	for (uint32_t i = 0; i < THREADS; i++)
+		if (words[2 + i] != first + i * step)
+			return false;
+	return true;
+}
+
+/* Makes a fault of a client of its own, while another one works. */
+static void fault(const char *name, const char *text, enum what what, uint64_t address)
+{
+	struct client good, bad;
+	char line[128];
+
+	client_open(&good, name);
+	client_open(&bad, name);
+	start(&bad, what, address);
+	/* Mesa does not look at the error of a fence: what can be seen is that the shader did not get to its end. */
+	wait_for(&bad.gpu);
+	snprintf(line, sizeof(line), "%s: the job ends before its end", text);
+	report(line, !is_result(&bad, 100, 1) && !is_result(&bad, 0, 0));
+	/* Jobs of others that were in flight may have been killed, later ones are not. */
+	start(&good, FOREVER + 1, 0);
+	snprintf(line, sizeof(line), "%s: another client goes on", text);
+	report(line, wait_for(&good.gpu) == VK_SUCCESS && is_result(&good, 100, 1));
+	gpu_close(&bad.gpu);
+	gpu_close(&good.gpu);
+}
+
+int main(int argc, char **argv)
+{
+	struct client client;
+
+	if (argc != 2)
+		fail("usage: shader-faults NAME");
+	client_open(&client, argv[1]);
+	start(&client, READ, UNMAPPED);
+	report("a read of nothing gives zeros", wait_for(&client.gpu) == VK_SUCCESS && is_result(&client, 0, 0));
+	start(&client, WRITE, UNMAPPED);
+	report("a write to nothing vanishes", wait_for(&client.gpu) == VK_SUCCESS && is_result(&client, 100, 1));
+	start(&client, READ, READ_ONLY);
+	report("a read-only page can be read", wait_for(&client.gpu) == VK_SUCCESS && is_result(&client, 0, 0));
+	gpu_close(&client.gpu);
+	fault(argv[1], "a write to a read-only page", WRITE, READ_ONLY);
+	fault(argv[1], "a shader without end", FOREVER, 0);
+	printf("1..%d\n", passed + failed);
+	return failed ? 1 : 0;
+}
