@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# OpenCL by rusticl, on the GPU and on llvmpipe.
+# shellcheck disable=SC2154
+guest_tap opencl --share "$programs" -- bash -c '
+	export RUSTICL_ENABLE=asahi,llvmpipe
+	if clinfo -l | grep -q "Device.*Apple M1"; then echo ok clinfo; else echo not ok clinfo; fi
+	/mnt/share/opencl-test "Apple M1" llvmpipe'
