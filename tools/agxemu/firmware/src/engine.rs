@@ -265,13 +265,12 @@ impl Core {
                     sampler_heap: samplers,
                 };
                 let machine = self.mem.machine_handle();
-                let limits = self.gpu.limits;
                 Gpu::Runs(Running::start(
                     machine,
                     job,
                     stream,
                     settings,
-                    limits,
+                    self.gpu,
                     &self.epoch,
                 ))
             }

@@ -11,6 +11,7 @@ use agxemu_gpu::execute::Settings;
 use agxemu_gpu::fault::{AccessError, Reason};
 use agxemu_gpu::job::{Job, Limits, Outcome};
 use agxemu_gpu::tlb::{Pages, Translation};
+use agxemu_gpu::trace::Sink;
 
 use crate::machine::{Level, Machine, Role};
 
@@ -21,6 +22,8 @@ pub struct Options {
     pub threads: usize,
     /// What an endless job may execute.
     pub limits: Limits,
+    /// Log every instruction and access.
+    pub trace: bool,
 }
 
 impl Default for Options {
@@ -29,6 +32,7 @@ impl Default for Options {
         Self {
             threads,
             limits: Limits::default(),
+            trace: false,
         }
     }
 }
@@ -94,10 +98,10 @@ impl Running {
         number: u64,
         stream: Stream,
         settings: Settings,
-        limits: Limits,
+        options: Options,
         epoch: &Epoch,
     ) -> Self {
-        let job = Arc::new(Job::new(stream, settings, limits));
+        let job = Arc::new(Job::new(stream, settings, options.limits));
         let pages = ContextPages {
             machine: machine.clone(),
             slot: settings.vm_slot,
@@ -106,7 +110,12 @@ impl Running {
         let work = {
             let (job, machine) = (job.clone(), machine.clone());
             move || {
-                job.run(&pages, &mut |launch| {
+                let sink = {
+                    let machine = machine.clone();
+                    move |line: &str| machine.log(Level::Debug, line)
+                };
+                let trace = options.trace.then_some(&sink as &Sink);
+                job.run(&pages, trace, &mut |launch| {
                     machine.log(Level::Info, &format!("job {number}: launch {launch}"));
                 });
             }

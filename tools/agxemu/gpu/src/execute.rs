@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Mutex;
 
 use agx_isa::exec::host::Sampler;
-use agx_isa::exec::{Cache, Dispatch, Group, Shared, Stop, Tile};
+use agx_isa::exec::{Cache, Dispatch, Group, Host, Shared, Stop, Tile};
 
 use crate::cdm::End;
 use crate::fault::{Fault, Unit};
-use crate::host::GpuHost;
+use crate::host::{GpuHost, Refresh};
 use crate::launch::{Launch, Size};
 use crate::threadgroup::{end_of, Meter, Run, Scratch};
 use crate::tlb::{Pages, Uncached};
+use crate::trace::{Sink, Traced};
 use crate::usc::Binding;
 use crate::GpuMemory;
 
@@ -38,6 +39,7 @@ pub struct Executor<'a> {
     pages: &'a dyn Pages,
     settings: Settings,
     meter: &'a Meter,
+    trace: Option<&'a Sink>,
     workers: Vec<Worker>,
 }
 
@@ -49,12 +51,21 @@ struct Worker {
 
 impl<'a> Executor<'a> {
     /// For a job whose memory is `pages`.
-    pub fn new(pages: &'a dyn Pages, settings: Settings, meter: &'a Meter) -> Self {
-        let workers = (0..settings.threads.max(1)).map(|_| Worker::default());
+    ///
+    /// With a trace, one host thread does everything.
+    pub fn new(
+        pages: &'a dyn Pages,
+        settings: Settings,
+        meter: &'a Meter,
+        trace: Option<&'a Sink>,
+    ) -> Self {
+        let threads = if trace.is_some() { 1 } else { settings.threads };
+        let workers = (0..threads.max(1)).map(|_| Worker::default());
         Self {
             pages,
             settings,
             meter,
+            trace,
             workers: workers.collect(),
         }
     }
@@ -137,11 +148,20 @@ impl<'a> Executor<'a> {
             ..Dispatch::default()
         };
         let mut group = Group::new(pc, &dispatch, 0);
-        let mut host = GpuHost::new(self.pages, self.settings.soft_faults);
+        let host = GpuHost::new(self.pages, self.settings.soft_faults);
         let cache = &mut self.workers[0].cache;
         let limit = self.meter.group_limit;
         let mut budget = limit;
-        let stop = group.run_preamble(&mut host, shared, &dispatch, cache, &mut budget);
+        let stop = match self.trace {
+            Some(sink) => {
+                let mut host = Traced { host, sink };
+                group.run_preamble(&mut host, shared, &dispatch, cache, &mut budget)
+            }
+            None => {
+                let mut host = host;
+                group.run_preamble(&mut host, shared, &dispatch, cache, &mut budget)
+            }
+        };
         let used = limit.saturating_sub(budget);
         self.meter.charge(used, used, group.pc())?;
         match stop {
@@ -166,6 +186,7 @@ impl<'a> Executor<'a> {
             pages: self.pages,
             settings: self.settings,
             meter: self.meter,
+            trace: self.trace,
             launch,
             grid,
             shared,
@@ -243,6 +264,7 @@ struct Threadgroups<'a> {
     pages: &'a dyn Pages,
     settings: Settings,
     meter: &'a Meter,
+    trace: Option<&'a Sink>,
     launch: &'a Launch,
     grid: &'a Grid,
     shared: &'a Shared,
@@ -257,14 +279,24 @@ struct Threadgroups<'a> {
 impl Threadgroups<'_> {
     /// Runs threadgroups until there are none left.
     fn work(&self, worker: &mut Worker, core: u32) {
-        if let Err(end) = self.try_work(worker, core) {
+        let mut host = GpuHost::new(self.pages, self.settings.soft_faults);
+        let result = match self.trace {
+            Some(sink) => self.try_work(&mut Traced { host, sink }, worker, core),
+            None => self.try_work(&mut host, worker, core),
+        };
+        if let Err(end) = result {
             self.over.store(true, Ordering::Relaxed);
             let mut first = self.end.lock().unwrap_or_else(|e| e.into_inner());
             first.get_or_insert(end);
         }
     }
 
-    fn try_work(&self, worker: &mut Worker, core: u32) -> Result<(), End> {
+    fn try_work<H: Host + Refresh>(
+        &self,
+        host: &mut H,
+        worker: &mut Worker,
+        core: u32,
+    ) -> Result<(), End> {
         let memory = self.launch.pipeline.shared;
         let tile = memory.and_then(|m| m.block.map(|size| (m, size)));
         let tile = tile.map_or(Tile::default(), |(m, [width, height])| Tile {
@@ -274,7 +306,6 @@ impl Threadgroups<'_> {
             stride: m.stride,
         });
         let nominal = self.launch.local;
-        let mut host = GpuHost::new(self.pages, self.settings.soft_faults);
         worker
             .scratch
             .prepare(memory.map_or(0, |m| m.bytes as usize));
@@ -294,7 +325,7 @@ impl Threadgroups<'_> {
                     tile,
                 };
                 let mut run = Run {
-                    host: &mut host,
+                    host: &mut *host,
                     shared: self.shared,
                     cache: &mut worker.cache,
                     meter: self.meter,

@@ -37,6 +37,17 @@ pub(crate) fn unpack(fault: MemoryFault) -> AccessError {
     }
 }
 
+/// Forgets what may have become stale.
+pub(crate) trait Refresh {
+    fn refresh(&mut self);
+}
+
+impl Refresh for GpuHost<'_> {
+    fn refresh(&mut self) {
+        self.tlb.refresh();
+    }
+}
+
 impl<'a> GpuHost<'a> {
     /// A host whose memory is `pages`.
     ///
@@ -48,11 +59,6 @@ impl<'a> GpuHost<'a> {
             tlb: Tlb::new(pages),
             soft_faults,
         }
-    }
-
-    /// Drops what may have become stale.
-    pub fn refresh(&mut self) {
-        self.tlb.refresh();
     }
 
     fn is_soft(&self, error: &AccessError) -> bool {

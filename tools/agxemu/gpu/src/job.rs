@@ -17,6 +17,7 @@ use crate::execute::{Executor, Settings};
 use crate::launch::Launch;
 use crate::threadgroup::Meter;
 use crate::tlb::{Pages, Uncached};
+use crate::trace::Sink;
 
 /// Bit of a barrier that makes the USC forget code.
 const BARRIER_FORGET_CODE: u32 = 1 << 3;
@@ -108,12 +109,12 @@ impl Job {
         self.outcome.lock().unwrap_or_else(|e| e.into_inner())
     }
 
-    /// Runs it to its end; `launched` is called before each launch.
-    pub fn run(&self, pages: &dyn Pages, launched: &mut dyn FnMut(&Launch)) {
+    /// Runs it to its end; `launched` is called before each launch, `trace` for each instruction.
+    pub fn run(&self, pages: &dyn Pages, trace: Option<&Sink>, launched: &mut dyn FnMut(&Launch)) {
         let (mut launches, mut threads) = (0, 0);
         // A mistake in the emulator must not leave the firmware waiting.
         let walk = catch_unwind(AssertUnwindSafe(|| {
-            let mut executor = Executor::new(pages, self.settings, &self.meter);
+            let mut executor = Executor::new(pages, self.settings, &self.meter, trace);
             cdm::walk(&Uncached(pages), self.stream, &mut |step| {
                 if self.meter.stop.load(Ordering::Relaxed) {
                     return Err(End::Stopped);

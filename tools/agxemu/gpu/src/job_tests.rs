@@ -97,7 +97,7 @@ fn job(threads: usize) -> Job {
 fn run(memory: &Paged, threads: usize) -> Outcome {
     let job = job(threads);
     assert_eq!(job.outcome(), None);
-    job.run(memory, &mut |_| {});
+    job.run(memory, None, &mut |_| {});
     job.outcome().expect("it is over")
 }
 
@@ -156,7 +156,7 @@ fn a_stopped_job_ends() {
     let memory = context(&[[1, 1, 1, 1, 1, 1]], &STOP);
     let job = job(1);
     job.stop();
-    job.run(&memory, &mut |_| panic!("nothing is launched"));
+    job.run(&memory, None, &mut |_| panic!("nothing is launched"));
     assert_eq!(job.outcome().expect("over").end, End::Stopped);
 }
 
@@ -272,4 +272,25 @@ fn indivisible_sums_of_all_threads() {
     let memory = context(&[[256 * 64, 1, 1, 64, 1, 1]], &program);
     assert_eq!(run(&memory, 4).end, End::Terminated);
     assert_eq!(words(&memory, 9), [[2048; 8].as_slice(), &[0]].concat());
+}
+
+#[test]
+fn a_trace_names_instructions_and_accesses() {
+    let memory = context(
+        &[[2, 1, 1, 32, 1, 1]],
+        &code(&[special(2, 80), store(2, 2)]),
+    );
+    let lines = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let job = job(4);
+    let into = lines.clone();
+    let sink = move |line: &str| into.lock().expect("no panic").push(line.to_owned());
+    job.run(&memory, Some(&sink), &mut |_| {});
+    let lines = lines.lock().expect("no panic");
+    let has = |text: &str| lines.iter().any(|line| line.contains(text));
+    assert!(has("0x1100001000 00000003 72091004"), "{lines:?}");
+    assert!(
+        has("GetSr") && has("DeviceStore") && has("Stop"),
+        "{lines:?}"
+    );
+    assert!(has("  write 0x1200004000: 0000000001000000"), "{lines:?}");
 }

@@ -15,6 +15,7 @@ pub mod launch;
 pub mod texture;
 pub mod threadgroup;
 pub mod tlb;
+pub mod trace;
 pub mod usc;
 
 use fault::{AccessError, Fault, Unit};

@@ -14,11 +14,11 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use agx_isa::exec::{Cache, Dispatch, FaultKind, Group, Shared, Stop};
+use agx_isa::exec::{Cache, Dispatch, FaultKind, Group, Host, Shared, Stop};
 
 use crate::cdm::End;
 use crate::fault::{Fault, Unit};
-use crate::host::{unpack, GpuHost};
+use crate::host::{unpack, Refresh};
 
 /// Instructions that a SIMD group may execute before others get their turn and the job is asked
 /// whether it is to stop.
@@ -88,8 +88,8 @@ pub(crate) struct Scratch {
 }
 
 /// What a threadgroup runs with.
-pub(crate) struct Run<'a, 'm> {
-    pub(crate) host: &'a mut GpuHost<'m>,
+pub(crate) struct Run<'a, H> {
+    pub(crate) host: &'a mut H,
     pub(crate) shared: &'a Shared,
     pub(crate) cache: &'a mut Cache,
     pub(crate) meter: &'a Meter,
@@ -103,11 +103,11 @@ impl Scratch {
     }
 
     /// Runs the threadgroup at one place of the grid to its end.
-    pub(crate) fn run(
+    pub(crate) fn run<H: Host + Refresh>(
         &mut self,
         shader: u64,
         dispatch: &Dispatch,
-        run: &mut Run<'_, '_>,
+        run: &mut Run<'_, H>,
     ) -> Result<(), End> {
         let count = dispatch.groups() as usize;
         self.state.clear();
@@ -140,11 +140,11 @@ impl Scratch {
         }
     }
 
-    fn step(
+    fn step<H: Host + Refresh>(
         &mut self,
         index: usize,
         dispatch: &Dispatch,
-        run: &mut Run<'_, '_>,
+        run: &mut Run<'_, H>,
     ) -> Result<(), End> {
         let group = &mut self.groups[index];
         let mut budget = SLICE;

@@ -23,6 +23,7 @@ usage: agxemu --socket PATH --region NAME=START,SIZE … [OPTION…]
   --capture DIR          write memory out at each doorbell
   --threads N            host threads that a job is spread over (default: one for each core)
   --budget N             instructions that one SIMD group may execute before its shader counts as endless
+  --trace                log every instruction and memory access of shaders
   --log FILE             log to FILE instead of standard error
   --stats FILE           at exit, write counters to FILE as JSON
   --help                 print this
@@ -84,6 +85,7 @@ impl Arguments {
                 "--fault" => this.fault(&value()?)?,
                 "--threads" => this.gpu.threads = positive(&option, &value()?)? as usize,
                 "--budget" => this.gpu.limits.group = positive(&option, &value()?)?,
+                "--trace" => this.gpu.trace = true,
                 "--capture" => this.capture = Some(value()?.into()),
                 "--log" => this.log = Some(value()?.into()),
                 "--stats" => this.stats = Some(value()?.into()),

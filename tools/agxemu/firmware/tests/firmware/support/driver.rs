@@ -66,6 +66,7 @@ impl Driver {
                 group: 1 << 12,
                 job: 1 << 14,
             },
+            trace: false,
         });
         Self {
             machine,
