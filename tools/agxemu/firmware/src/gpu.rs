@@ -83,7 +83,7 @@ impl Pages for ContextPages {
     }
 }
 
-/// A job on the GPU. It is told to stop when this goes away.
+/// A job on the GPU. When this goes away it is stopped, and does not touch memory any more.
 #[derive(Debug)]
 pub(crate) struct Running {
     job: Arc<Job>,
@@ -136,5 +136,6 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.job.stop();
+        self.job.wait();
     }
 }

@@ -10,7 +10,7 @@
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::Mutex;
+use std::sync::{Condvar, Mutex, MutexGuard};
 
 use crate::cdm::{self, End, Step, Stream};
 use crate::execute::{Executor, Settings};
@@ -60,6 +60,7 @@ pub struct Outcome {
 /// | [`Job::run`] | once | no | no |
 /// | [`Job::fail`] | instead | no | no |
 /// | [`Job::stop`] | yes | yes | yes |
+/// | [`Job::wait`] | if it is run | yes | yes |
 /// | [`Job::outcome`] | `None` | `None` | the outcome |
 #[derive(Debug)]
 pub struct Job {
@@ -67,6 +68,7 @@ pub struct Job {
     settings: Settings,
     meter: Meter,
     outcome: Mutex<Option<Outcome>>,
+    over: Condvar,
 }
 
 impl Job {
@@ -82,12 +84,25 @@ impl Job {
                 instructions: AtomicU64::new(0),
             },
             outcome: Mutex::new(None),
+            over: Condvar::new(),
         }
     }
 
     /// Tells it to end soon.
     pub fn stop(&self) {
         self.meter.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits until it is over: from then on it does not touch memory any more.
+    pub fn wait(&self) {
+        let outcome = self.lock();
+        let over = self.over.wait_while(outcome, |outcome| outcome.is_none());
+        drop(over.unwrap_or_else(|e| e.into_inner()));
+    }
+
+    fn end(&self, outcome: Outcome) {
+        *self.lock() = Some(outcome);
+        self.over.notify_all();
     }
 
     /// What came of it, once it is over.
@@ -97,7 +112,7 @@ impl Job {
 
     /// It cannot be run.
     pub fn fail(&self, reason: String) {
-        *self.lock() = Some(Outcome {
+        self.end(Outcome {
             end: End::Illegal(reason),
             launches: 0,
             threads: 0,
@@ -105,7 +120,7 @@ impl Job {
         });
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Outcome>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Outcome>> {
         self.outcome.lock().unwrap_or_else(|e| e.into_inner())
     }
 
@@ -135,7 +150,7 @@ impl Job {
         }));
         let end =
             walk.unwrap_or_else(|_| End::Illegal("the emulator failed (see its log)".to_owned()));
-        *self.lock() = Some(Outcome {
+        self.end(Outcome {
             end,
             launches,
             threads,

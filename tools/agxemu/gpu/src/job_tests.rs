@@ -294,3 +294,21 @@ fn a_trace_names_instructions_and_accesses() {
     );
     assert!(has("  write 0x1200004000: 0000000001000000"), "{lines:?}");
 }
+
+#[test]
+fn an_endless_job_can_be_stopped_while_it_runs() {
+    let endless = [0x00, 0xc0, 0x00, 0x00, 0x00, 0x00];
+    let memory = context(&[[64, 1, 1, 32, 1, 1]], &endless);
+    let mut job = job(2);
+    job.meter.group_limit = u64::MAX;
+    job.meter.job_limit = u64::MAX;
+    std::thread::scope(|scope| {
+        scope.spawn(|| job.run(&memory, None, &mut |_| {}));
+        while job.meter.instructions.load(Ordering::Relaxed) == 0 {
+            std::thread::yield_now();
+        }
+        job.stop();
+        job.wait();
+        assert_eq!(job.outcome().expect("over").end, End::Stopped);
+    });
+}

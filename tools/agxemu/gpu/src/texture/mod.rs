@@ -12,3 +12,6 @@ pub mod layout;
 pub mod sample;
 pub mod store;
 pub mod texel;
+
+#[cfg(test)]
+mod tests;
