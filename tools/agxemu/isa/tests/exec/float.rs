@@ -169,6 +169,8 @@ fn results_of_16_bits() {
     assert_eq!(one(fma, x, x, 0x1000), 0xdead_3c03); // + 2^-11: above the tie
     assert_eq!(one(fma, 0x3c00, 0x3c02, 0x1000), 0xdead_3c02); // the tie itself
     assert_eq!(one(fma, 1, 1, 0x3c00), 0xdead_3c00);
+    // 1 + 2^-10 + 2^-11 - 2^-31 is below the tie, but not when rounded to 32 bits first.
+    assert_eq!(one(fma, 0x2801, 0x23fe, 0x3c01), 0xdead_3c01);
     assert_eq!(one(fma, 0x7bff, 0x7bff, 0xfc00), 0xdead_fc00);
     assert_eq!(one(fma, 0x7c00, 0, 0), 0xdead_7e00);
 }

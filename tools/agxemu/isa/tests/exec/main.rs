@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The interpreter, class by class, with results worked out by hand.
+//! The interpreter: class by class with results worked out by hand, and random programs.
 
 mod control;
 mod float;
 mod integer;
 mod memory;
+mod property;
 mod refusal;
 mod subgroup;
 mod support;
