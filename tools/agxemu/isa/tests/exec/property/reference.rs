@@ -485,15 +485,15 @@ impl State {
                     then,
                     other,
                 } => {
-                    let holds: Vec<bool> =
-                        (0..32).map(|l| before.holds(l, *cond, *a, *b)).collect();
-                    for lane in 0..32 {
-                        self.on[lane] = before.on[lane] && holds[lane];
-                    }
+                    let holds = (0..32).map(|l| before.holds(l, *cond, *a, *b));
+                    let holds: Vec<bool> = holds.collect();
+                    let those = |wanted: bool| {
+                        let pairs = before.on.iter().zip(&holds);
+                        pairs.map(|(&on, &holds)| on && holds == wanted).collect()
+                    };
+                    self.on = those(true);
                     self.run(then);
-                    for lane in 0..32 {
-                        self.on[lane] = before.on[lane] && !holds[lane];
-                    }
+                    self.on = those(false);
                     self.run(other);
                     self.on = before.on;
                 }
