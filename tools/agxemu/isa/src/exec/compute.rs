@@ -11,6 +11,17 @@ use super::{float, FaultKind, Group, Host, Lanes, Shared, LANES};
 
 const ZERO: Lanes = [0; LANES];
 
+/// What a kernel gets.
+fn args<'a>(alu: &Alu, s: [&'a Lanes; 4]) -> Args<'a> {
+    Args {
+        s,
+        and: alu.and,
+        xor: alu.xor,
+        p: alu.p,
+        q: alu.q,
+    }
+}
+
 /// 16 or 32 bits that all lanes read.
 fn scalar(uniforms: &[u16; 512], src: Src) -> u32 {
     let half = |at: u16| u32::from(uniforms[usize::from(at) & 511]);
@@ -60,29 +71,17 @@ impl Group {
             if alu.widen >> n & 1 == 1 {
                 let mut raw = ZERO;
                 let raw = read(&self.regs, shared, alu.src[n], &mut raw);
-                for lane in 0..LANES {
-                    tmp[lane] = float::widen(raw[lane]);
-                }
+                let raw = [raw, &ZERO, &ZERO, &ZERO];
+                alu.widener.call(&args(alu, raw), tmp);
                 s[n] = tmp;
             } else {
                 s[n] = read(&self.regs, shared, alu.src[n], tmp);
             }
         }
-        let args = Args {
-            s,
-            and: alu.and,
-            xor: alu.xor,
-            p: alu.p,
-            q: alu.q,
-        };
-        alu.kernel.call(&args, &mut self.out);
+        alu.kernel.call(&args(alu, s), &mut self.out);
         if let Some(narrow) = alu.narrow {
             let raw = self.out;
-            let args = Args {
-                s: [&raw, &ZERO, &ZERO, &ZERO],
-                ..args
-            };
-            narrow.call(&args, &mut self.out);
+            narrow.call(&args(alu, [&raw, &ZERO, &ZERO, &ZERO]), &mut self.out);
         }
     }
 
@@ -199,21 +198,10 @@ impl Group {
             low[lane] = value(lane & !step);
         }
         let s = [&high, &low, &ZERO, &ZERO];
-        let args = Args {
-            s,
-            and: alu.and,
-            xor: alu.xor,
-            p: alu.p,
-            q: alu.q,
-        };
-        alu.kernel.call(&args, &mut self.out);
+        alu.kernel.call(&args(alu, s), &mut self.out);
         if let Some(narrow) = alu.narrow {
             let raw = self.out;
-            let args = Args {
-                s: [&raw, &ZERO, &ZERO, &ZERO],
-                ..args
-            };
-            narrow.call(&args, &mut self.out);
+            narrow.call(&args(alu, [&raw, &ZERO, &ZERO, &ZERO]), &mut self.out);
         }
     }
 

@@ -106,14 +106,12 @@ fn finish<const SAT: bool>(value: f32) -> u32 {
     }
 }
 
-/// What is stored as the result of a 16-bit operation.
+/// The result of a 16-bit operation, which is narrowed afterwards.
 #[inline(always)]
 fn finish16<const SAT: bool>(value: f32) -> u32 {
-    if SAT {
-        let high = if value < 1.0 { value } else { 1.0 };
-        return narrow(if value > 0.0 { high } else { 0.0 }.to_bits());
-    }
-    narrow(value.to_bits())
+    let high = if value < 1.0 { value } else { 1.0 };
+    let bounded = if value > 0.0 { high } else { 0.0 };
+    if SAT { bounded } else { value }.to_bits()
 }
 
 /// Source `n` with its modifiers.
@@ -193,11 +191,6 @@ kernels! {
     };
     /// `a - b`, for the differences in a quad; the modifiers of a apply to both.
     difference<SAT: bool> |a, b, _, _, k| finish::<SAT>(source(a, 0, k) - source(b, 0, k));
-
-    /// The half float nearest to a.
-    to_half |a, _, _, _, _| narrow(a);
-    /// The half float next to a towards zero.
-    to_half_zero |a, _, _, _, _| narrow_to_zero(a);
 
     /// All ones where a = b; all comparisons are inverted by `p` of all ones.
     eq |a, b, _, _, k| mask(source(a, 0, k) == source(b, 1, k)) ^ k.p;

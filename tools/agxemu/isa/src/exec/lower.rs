@@ -5,7 +5,7 @@
 use super::kernel::Kernel;
 use super::op::{Alu, Branch, Dst, Inst, Op, Src, Wide, WideSrc};
 use super::operand::{self, FloatSrc, Refusal};
-use super::{convert, float, integer, lower_memory, lower_texture};
+use super::{convert, float, half, integer, lower_memory, lower_texture};
 use crate::decode::Instruction;
 use crate::table;
 
@@ -72,6 +72,7 @@ fn alu(kernel: Kernel, dst: Dst, src: &[Src]) -> Alu {
         dst,
         count: src.len() as u8,
         widen: 0,
+        widener: half::from_half(),
         narrow: None,
         src: all,
         and: [!0; 3],
@@ -99,7 +100,7 @@ fn float_alu(kernel: Kernel, dst: Dst, floats: &[FloatSrc]) -> Alu {
 /// Rounds a 32-bit float result to the size of the destination.
 fn narrowed(mut alu: Alu) -> Alu {
     if matches!(alu.dst, Dst::Low(_) | Dst::High(_)) {
-        alu.narrow = Some(float::to_half());
+        alu.narrow = Some(half::to_half());
     }
     alu
 }
@@ -159,15 +160,19 @@ fn arithmetic(inst: &Instruction) -> Result<Option<Op>, Refusal> {
         }
         table::Op::Hadd => {
             let kernel = pick(sat, float::add16::<false>(), float::add16::<true>());
-            float_alu(kernel, operand::dhalf(inst)?, &[h(1)?, h(2)?])
+            narrowed(float_alu(kernel, operand::dhalf(inst)?, &[h(1)?, h(2)?]))
         }
         table::Op::Hmul => {
             let kernel = pick(sat, float::mul16::<false>(), float::mul16::<true>());
-            float_alu(kernel, operand::dhalf(inst)?, &[h(1)?, h(2)?])
+            narrowed(float_alu(kernel, operand::dhalf(inst)?, &[h(1)?, h(2)?]))
         }
         table::Op::Hfma => {
             let kernel = pick(sat, float::fma_half::<false>(), float::fma_half::<true>());
-            float_alu(kernel, operand::dhalf(inst)?, &[h(1)?, h(2)?, h(3)?])
+            narrowed(float_alu(
+                kernel,
+                operand::dhalf(inst)?,
+                &[h(1)?, h(2)?, h(3)?],
+            ))
         }
         table::Op::Funop => return Ok(Some(funop(inst)?)),
         table::Op::Icmpsel => {
@@ -389,7 +394,7 @@ fn conversion(inst: &Instruction) -> Result<Alu, Refusal> {
         let half = matches!(src, Src::Low(_) | Src::High(_) | Src::UniformHalf(_));
         alu.widen = half.into();
     } else if !matches!(dst, Dst::Word(_)) {
-        alu.narrow = Some(pick(nearest, float::to_half_zero(), float::to_half()));
+        alu.narrow = Some(pick(nearest, half::to_half_zero(), half::to_half()));
     }
     Ok(alu)
 }

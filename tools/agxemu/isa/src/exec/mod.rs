@@ -33,6 +33,7 @@ mod convert;
 mod float;
 pub mod format;
 mod group;
+mod half;
 pub mod host;
 mod integer;
 mod kernel;

@@ -46,6 +46,8 @@ pub struct Alu {
     pub count: u8,
     /// Which sources are half floats that the kernel wants as 32-bit floats.
     pub widen: u8,
+    /// What widens them.
+    pub widener: Kernel,
     /// Rounds the result to 16 bits, for 32-bit float operations.
     pub narrow: Option<Kernel>,
     pub src: [Src; 4],
