@@ -135,6 +135,17 @@ fn bits_without_a_meaning_must_be_zero() {
 }
 
 #[test]
+fn faults_print_the_instruction() {
+    let sum = Builder::new(Op::Imad).operands(&[dalu64(2, 1), mul(7, 0, false)]);
+    let fault = Bench::new(&[sum.field("sat", 1).field("shift", 1)]).fault();
+    assert_eq!(
+        fault.to_string(),
+        "unsupported instruction (saturation with a shift or 64 bits) at 0x1000: \
+         5e05070080000000 Imad Dalu64=0xa Mul=0x7 Mul=0x0 Add=0x0 shift=1 sat=1"
+    );
+}
+
+#[test]
 fn accesses_that_fail_name_lane_and_address() {
     let operands = [mem(4, true, 1), uniform_base(0), index_word(2, true)];
     for (op, write) in [(Op::DeviceLoad, false), (Op::DeviceStore, true)] {
