@@ -10,6 +10,8 @@ mod program;
 mod reference;
 mod soft;
 
+use std::sync::Mutex;
+
 use agx_isa::exec::assemble::{dalu, Builder};
 use agx_isa::exec::{prefer_baseline, Stop};
 use agx_isa::table::Op;
@@ -138,8 +140,12 @@ fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).map_or(otherwise, |text| text.parse().expect("a number"))
 }
 
+/// Held by tests that choose the set of loops.
+static CHOICE: Mutex<()> = Mutex::new(());
+
 #[test]
 fn random_programs_agree_with_the_reference() {
+    let _choice = CHOICE.lock().expect("the other test has not failed");
     let seed = number("AGX_ISA_SEED", 1);
     for n in 0..number("AGX_ISA_PROGRAMS", 3000) {
         let mut random = Random(seed << 32 | n);
@@ -153,6 +159,35 @@ fn random_programs_agree_with_the_reference() {
             panic!("seed {seed} program {n}: {what}\n{program:#?}");
         }
     }
+    prefer_baseline(false);
+}
+
+/// The reference does without these functions; but both sets of loops give the same bits.
+#[test]
+fn functions_do_not_depend_on_the_cpu() {
+    let _choice = CHOICE.lock().expect("the other test has not failed");
+    let mut random = Random(7);
+    for n in 0..3000 {
+        let state = start(&mut random);
+        let program: Vec<I> = [1, 9, 10, 12, 13, 14]
+            .into_iter()
+            .enumerate()
+            .map(|(i, op)| {
+                let (abs, neg) = (random.coin(), random.coin());
+                let src = S::Word(7 + i as u64);
+                let a = F { src, abs, neg };
+                let dst = D::Word(1 + i as u64);
+                let sat = random.below(8) == 0;
+                I::Function { op, dst, a, sat }
+            })
+            .collect();
+        let [wide, base] = [false, true].map(|baseline| {
+            prefer_baseline(baseline);
+            interpret(&program, &state).expect("the end")
+        });
+        assert!(wide == base, "program {n}: {program:?}");
+    }
+    prefer_baseline(false);
 }
 
 /// Products of half floats near half a place of what is added: rounding twice would show.
