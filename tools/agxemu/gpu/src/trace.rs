@@ -3,8 +3,8 @@
 //! A host that tells what is executed and accessed.
 //!
 //! ```text
-//! 0x11fff80000 ffffffff 7205100400  GetSr           address, active lanes, bytes, instruction
-//!   read  0x1500000010: 00000000…                   what it reads and writes
+//! 0x11fff80000 ffffffff 72051004  GetSr Dalu=0xa sr=80   address, active lanes, bytes, instruction
+//!   read  0x1500000010: 00000000…                           what it reads and writes
 //! ```
 
 use std::fmt::Write;
@@ -12,7 +12,7 @@ use std::fmt::Write;
 use agx_isa::exec::host::{
     AtomicOp, BlockWrite, HostFault, ImageWrite, TextureRequest, TextureResult,
 };
-use agx_isa::exec::{Dispatch, Host, MemoryFault};
+use agx_isa::exec::{text, Dispatch, Host, MemoryFault};
 
 use crate::host::{GpuHost, Refresh};
 
@@ -118,10 +118,7 @@ impl Host for Traced<'_, '_> {
     }
 
     fn trace(&mut self, pc: u64, bytes: &[u8], exec: u32) {
-        let text = match agx_isa::decode(bytes) {
-            Ok(instruction) => format!("{:?}", instruction.entry.op),
-            Err(error) => error.to_string(),
-        };
-        (self.sink)(&format!("{pc:#x} {exec:08x} {:24} {text}", hex(bytes)));
+        let line = format!("{pc:#x} {exec:08x} {:24} {}", hex(bytes), text(bytes));
+        (self.sink)(&line);
     }
 }

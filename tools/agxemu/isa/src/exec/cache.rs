@@ -128,7 +128,7 @@ fn decoded<H: Host>(host: &mut H, pc: u64) -> Result<Inst, Box<Fault>> {
 
 /// The text of an instruction: its name, the raw bits of its operands, and its other fields as far
 /// as they are not zero.
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     let found = match decode(bytes) {
         Ok(found) => found,
         Err(why) => return why.to_string(),

@@ -50,7 +50,7 @@ mod stop;
 mod texture;
 mod transcendental;
 
-pub use cache::Cache;
+pub use cache::{text, Cache};
 pub use group::{Dispatch, Group, Shared, Tile};
 pub use host::{Host, LaneFault, MemoryFault};
 pub use kernel::prefer_baseline;
