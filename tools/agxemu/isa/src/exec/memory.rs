@@ -306,7 +306,8 @@ impl Group {
         Ok(())
     }
 
-    /// New value and expected value. That the new one comes first is known from one source only.
+    /// New value and expected value, in this order: known from one source, and programs that Mesa
+    /// compiles to it work.
     pub(super) fn atomic_operands(&self, op: AtomicOp, src: u8, lane: usize) -> (u32, u32) {
         let operand = self.regs[usize::from(src)][lane];
         match op {
