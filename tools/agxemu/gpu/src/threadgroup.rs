@@ -146,6 +146,7 @@ impl Scratch {
         dispatch: &Dispatch,
         run: &mut Run<'_, H>,
     ) -> Result<(), End> {
+        run.host.refresh();
         let group = &mut self.groups[index];
         let mut budget = SLICE;
         let stop = group.run(
@@ -163,10 +164,7 @@ impl Scratch {
         self.state[index] = match stop {
             Stop::Done => State::Done,
             Stop::Barrier => State::Waits,
-            Stop::Budget => {
-                run.host.refresh();
-                State::Runs
-            }
+            Stop::Budget => State::Runs,
             Stop::Fault(fault) => return Err(end_of(&fault)),
         };
         Ok(())
