@@ -126,24 +126,12 @@ fn decoded<H: Host>(host: &mut H, pc: u64) -> Result<Inst, Box<Fault>> {
     }
 }
 
-/// The text of an instruction: its name, the raw bits of its operands, and its other fields as far
-/// as they are not zero.
+/// The text of the instruction that `bytes` starts with, or why there is none.
 pub fn text(bytes: &[u8]) -> String {
-    let found = match decode(bytes) {
-        Ok(found) => found,
-        Err(why) => return why.to_string(),
-    };
-    let mut text = format!("{:?}", found.entry.op);
-    for (n, operand) in found.entry.operands.iter().enumerate() {
-        text += &format!(" {:?}={:#x}", operand.kind, found.operand(n));
+    match decode(bytes) {
+        Ok(found) => found.to_string(),
+        Err(why) => why.to_string(),
     }
-    for field in found.entry.fields {
-        let value = found.field(field.name);
-        if value != 0 {
-            text += &format!(" {}={value}", field.name);
-        }
-    }
-    text
 }
 
 /// A fault of the instruction at `pc`, which has been carried out in vain.

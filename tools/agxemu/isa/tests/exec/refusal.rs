@@ -141,7 +141,7 @@ fn faults_print_the_instruction() {
     assert_eq!(
         fault.to_string(),
         "unsupported instruction (saturation with a shift or 64 bits) at 0x1000: \
-         5e05070080000000 Imad Dalu64=0xa Mul=0x7 Mul=0x0 Add=0x0 shift=1 sat=1"
+         5e05070080000000 imadd    r1, 7, 0, 0, lsl 1, sat"
     );
 }
 
