@@ -289,7 +289,7 @@ fn a_trace_names_instructions_and_accesses() {
     let has = |text: &str| lines.iter().any(|line| line.contains(text));
     assert!(has("0x1100001000 00000003 72091004"), "{lines:?}");
     assert!(
-        has("GetSr") && has("DeviceStore") && has("Stop"),
+        has("mov      r2, thread_in_grid_x") && has("store    r2,") && has(" stop"),
         "{lines:?}"
     );
     assert!(has("  write 0x1200004000: 0000000001000000"), "{lines:?}");
