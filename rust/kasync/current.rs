@@ -20,11 +20,11 @@ mod table {
         static ENTRY: Cell<Option<u64>> = Cell::new(None);
     }
 
-    pub(super) fn with_entry<R>(task: u64, f: impl FnOnce() -> R) -> R {
+    pub(super) fn with_entry<R>(task: u64, f: impl FnOnce() -> R) -> Result<R, ()> {
         ENTRY.with(|e| e.set(Some(task)));
         let ret = f();
         ENTRY.with(|e| e.set(None));
-        ret
+        Ok(ret)
     }
 
     pub(super) fn entry() -> Option<u64> {
@@ -40,17 +40,28 @@ use table::{
 /// What stands for a task in a signalling section that is no poll.
 const NO_TASK: u64 = 1;
 
-/// Calls `f` with `task` as the thread's current task.
-pub(crate) fn enter<R>(task: NonNull<Header>, f: impl FnOnce() -> R) -> R {
-    with_entry(task.as_ptr() as usize as u64, f)
+/// Calls `f` with `task` as the thread's current task. `None`, and `f` is not called, if too many
+/// threads are in sections at once.
+pub(crate) fn enter<R>(task: NonNull<Header>, f: impl FnOnce() -> R) -> Option<R> {
+    with_entry(task.as_ptr() as usize as u64, f).ok()
 }
 
-/// Calls `f` with the thread known to be inside a signalling section.
+/// Calls `f` with the thread known to be inside a signalling section; if too many are, this one is
+/// not known to be: what asks for it then reports misuse, which is wrong but harmless.
 pub(crate) fn enter_section<R>(f: impl FnOnce() -> R) -> R {
     if in_section() {
         return f();
     }
-    with_entry(NO_TASK, f)
+    let mut f = Some(f);
+    let mut call = || f.take().map(|f| f());
+    let ret = match with_entry(NO_TASK, &mut call) {
+        Ok(ret) => ret,
+        Err(_) => call(),
+    };
+    match ret {
+        Some(ret) => ret,
+        None => unreachable!("called once"),
+    }
 }
 
 /// The task that the calling thread is polling, if any. It stays valid until the poll returns.

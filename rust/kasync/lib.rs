@@ -8,7 +8,7 @@
 //!
 //! - [`Executor`]: a workqueue and the root of its scopes.
 //! - [`Scope`]: the tree that tasks belong to; spawning, cancelling, joining.
-//! - [`JoinHandle`], [`Prepared`]: a task started, or ready to be.
+//! - [`JoinHandle`], [`Prepared`]: a task started, or ready to be. [`Claim`]: polled on the spot.
 //! - [`time`]: sleeping and timeouts. [`sync`]: what tasks, threads and interrupts tell each other
 //!   by.
 //! - [`select`], [`join`], [`yield_now`]: several things in one task.
@@ -86,6 +86,7 @@ pub use scope::{
 };
 pub use section::SignallingSection;
 pub use task::{
+    Claim,
     JoinHandle,
     Prepared, //
 };

@@ -74,6 +74,13 @@ unsigned long kasync_thread_id(void)
 }
 EXPORT_SYMBOL_GPL(kasync_thread_id);
 
+/* Without CONFIG_PREEMPT_COUNT, disabled preemption cannot be seen. */
+bool kasync_may_block(void)
+{
+	return in_task() && !in_atomic() && !irqs_disabled() && !rcu_preempt_depth();
+}
+EXPORT_SYMBOL_GPL(kasync_may_block);
+
 /* One class for all: these are leaf locks, none nests in another. */
 void kasync_lock_init(raw_spinlock_t *kasync_leaf_lock)
 {

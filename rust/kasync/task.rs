@@ -29,11 +29,23 @@
 //!              freed (memory only: nothing else is left in it)
 //! ```
 //!
+//! A *claim* ([`Claim`]) polls on the thread of whoever has something for the task, with no worker:
+//!
+//! ```text
+//!   IDLE or SCHEDULED ──(10) claim: RUNNING and CLAIMED set──► CLAIMED
+//!   CLAIMED ──(11) wake, or a worker's run: RERUN set, nothing queued──► CLAIMED
+//!   CLAIMED ──poll: RERUN cleared before, Ready──► (8) COMPLETE
+//!   CLAIMED ──(12) release──► IDLE, or, if RERUN was set, SCHEDULED
+//! ```
+//!
+//! RUNNING is what keeps a worker and a claim apart (contract 3); two workers are kept apart by the
+//! workqueue.
+//!
 //! # Who owns what, when
 //!
 //! | field | prepared | started, not complete | complete |
 //! |---|---|---|---|
-//! | future | `Prepared` | the worker that runs it | gone |
+//! | future | `Prepared` | who has set RUNNING: the worker or the claim | gone |
 //! | output | – | – | the handle, or the worker if there is no handle |
 //! | join waker slot, `JOIN_WAKER` clear | – | the handle | nobody (empty) |
 //! | join waker slot, `JOIN_WAKER` set | – | nobody | the worker, which takes it out |
@@ -56,12 +68,14 @@
 //! A wake reads COMPLETE and queues inside one gate section (RCU). A shut down executor has seen
 //! all its tasks COMPLETE, then waits for the gate sections, then destroys the queue.
 
+mod claim;
 mod info;
 mod join;
 mod prepared;
 pub(crate) mod state;
 mod waker;
 
+pub use claim::Claim;
 pub(crate) use info::TaskInfo;
 pub use join::JoinHandle;
 pub use prepared::Prepared;
@@ -249,7 +263,9 @@ pub(crate) unsafe fn wake(header: NonNull<Header>) {
     Plat::gate(|| {
         // The reference that the pending mark will own.
         let old = task.state.get_ref();
-        if old.is_complete() || !old.is_started() || !schedule(header, task) {
+        let absorbed =
+            old.is_complete() || !old.is_started() || (old.is_claimed() && task.state.note());
+        if absorbed || !schedule(header, task) {
             // SAFETY: Nobody else has got the reference taken above.
             unsafe { put(header) };
         }
@@ -272,31 +288,51 @@ pub(crate) unsafe fn run(work: NonNull<Work>) {
     let header = work.cast::<Header>();
     // SAFETY: The pending mark's reference, now ours, keeps the task valid.
     let task = unsafe { header.as_ref() };
-    // A wake that came between the last poll's Ready and COMPLETE leads here (H2, H12).
-    if !task.state.load().is_complete() {
-        // Odd while a poll runs.
-        task.polls.add(1);
-        let done = Plat::section(|| {
-            current::enter(header, || {
-                // SAFETY: The task is started, not complete, and we are its only worker.
-                with_waker(header, |cx| unsafe { (task.vtable.poll)(header, cx) })
-            })
-        });
-        task.polls.add(1);
-        if done {
+    // Nothing to do if complete: a wake that came between the last poll's Ready and COMPLETE leads
+    // here (H2, H12). Nor if claimed: then (11).
+    if task.state.run().is_ok() {
+        // SAFETY: The right to poll is ours.
+        match unsafe { poll(header) } {
             // SAFETY: The future has just become Ready.
-            unsafe { complete(header) };
+            Some(true) => unsafe { complete(header) },
+            Some(false) => task.state.idle(),
+            None => {
+                task.state.idle();
+                // SAFETY: Valid through our reference.
+                unsafe { wake(header) };
+            }
         }
     }
     // SAFETY: The pending mark's reference.
     unsafe { put(header) };
 }
 
+/// Polls once, and says whether the future is done. `None`: not polled, since too many threads are
+/// inside of polls at the moment.
+///
+/// # Safety
+///
+/// The task must be valid, started and not complete, and the right to poll it be the caller's.
+unsafe fn poll(header: NonNull<Header>) -> Option<bool> {
+    // SAFETY: Valid by the safety requirements.
+    let task = unsafe { header.as_ref() };
+    Plat::section(|| {
+        current::enter(header, || {
+            // Odd while a poll runs.
+            task.polls.add(1);
+            // SAFETY: The task is started, not complete, and ours alone to poll.
+            let done = with_waker(header, |cx| unsafe { (task.vtable.poll)(header, cx) });
+            task.polls.add(1);
+            done
+        })
+    })
+}
+
 /// (8)
 ///
 /// # Safety
 ///
-/// Only for the worker that has polled the future to its end; the output is in place.
+/// Only for who has polled the future to its end; the output is in place.
 unsafe fn complete(header: NonNull<Header>) {
     // SAFETY: The caller's reference keeps the task valid.
     let task = unsafe { header.as_ref() };
@@ -304,7 +340,7 @@ unsafe fn complete(header: NonNull<Header>) {
     if !old.has_handle() {
         // In the section, as it may run a driver's code.
         Plat::section(|| {
-            current::enter(header, || {
+            current::enter_section(|| {
                 // SAFETY: No handle: the output is ours.
                 unsafe { (task.vtable.drop_output)(header) }
             })

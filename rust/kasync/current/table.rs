@@ -27,29 +27,31 @@ static TABLE: [Slot; SLOTS] = [const {
     }
 }; SLOTS];
 
+/// How far from its home a thread's entry may be: what a look-up costs at most.
+const PROBES: usize = 16;
+
 /// The slots in the order in which `thread` tries them.
 fn slots(thread: u64) -> impl Iterator<Item = &'static Slot> {
     // Threads are named by the addresses of large objects: take bits from the middle.
     let home = ((thread >> 6) ^ (thread >> 14)) as usize;
-    (0..SLOTS).map(move |i| &TABLE[home.wrapping_add(i) % SLOTS])
+    (0..PROBES).map(move |i| &TABLE[home.wrapping_add(i) % SLOTS])
 }
 
-/// Calls `f` with `task` as the thread's entry.
-///
-/// If more threads are in sections at once than the table has slots, this one is not known to be
-/// meanwhile: what asks for it then reports misuse, which is wrong but harmless.
-pub(super) fn with_entry<R>(task: u64, f: impl FnOnce() -> R) -> R {
+/// Calls `f` with `task` as the thread's entry. `Err`, and `f` is not called, if all slots that the
+/// thread may have are taken.
+pub(super) fn with_entry<R>(task: u64, f: impl FnOnce() -> R) -> Result<R, ()> {
     // In an interrupt: not the interrupted thread's doing, and it cannot block anyway.
-    let thread = Some(Plat::thread_id()).filter(|t| *t != 0);
-    let slot = thread.and_then(|t| slots(t).find(|s| s.thread.cmpxchg_full(0, t).is_ok()));
-    if let Some(slot) = slot {
-        slot.task.store_relaxed(task);
+    let thread = Plat::thread_id();
+    if thread == 0 {
+        return Ok(f());
     }
+    let Some(slot) = slots(thread).find(|s| s.thread.cmpxchg_full(0, thread).is_ok()) else {
+        return Err(());
+    };
+    slot.task.store_relaxed(task);
     let ret = f();
-    if let Some(slot) = slot {
-        slot.thread.store_release(0);
-    }
-    ret
+    slot.thread.store_release(0);
+    Ok(ret)
 }
 
 /// The entry of the calling thread.

@@ -317,6 +317,10 @@ unsafe impl Platform for Host {
         THREAD.with(|t| *t)
     }
 
+    fn may_block() -> bool {
+        true
+    }
+
     fn alloc(layout: Layout) -> Option<NonNull<u8>> {
         let world = World::current();
         let left = &world.0.fail_after;

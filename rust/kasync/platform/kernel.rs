@@ -136,6 +136,11 @@ unsafe impl Platform for Kernel {
         unsafe { ffi::kasync_thread_id() as u64 }
     }
 
+    fn may_block() -> bool {
+        // SAFETY: No requirements.
+        unsafe { ffi::kasync_may_block() }
+    }
+
     fn alloc(layout: Layout) -> Option<NonNull<u8>> {
         Kmalloc::alloc(layout, GFP_KERNEL, NumaNode::NO_NODE)
             .ok()

@@ -207,6 +207,10 @@ unsafe impl Platform for Host {
         unreachable!("executors are not dropped inside of polls in the models");
     }
 
+    fn may_block() -> bool {
+        true
+    }
+
     fn alloc(layout: Layout) -> Option<NonNull<u8>> {
         LIVE.with(|n| n.set(n.get() + 1));
         // SAFETY: Layouts of this crate's types are never empty.

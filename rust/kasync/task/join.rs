@@ -3,8 +3,10 @@
 //! The handle of a started task.
 
 use super::{
+    claim::claim,
     put,
     wake,
+    Claim,
     Header, //
 };
 use crate::platform::{
@@ -32,6 +34,7 @@ use core::{
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
 /// | `poll` | yes | yes | no |
+/// | `claim` | yes | `None` | `None` |
 /// | `cancel`, `is_finished` | yes | yes | yes |
 /// | drop, `detach` | yes | yes | only if the output needs no drop |
 #[must_use = "await it, or call `detach()` to say that the output does not matter"]
@@ -78,6 +81,13 @@ impl<T> JoinHandle<T> {
             // SAFETY: Valid through our reference.
             unsafe { wake(self.header) };
         }
+    }
+
+    /// Takes the right to poll the task on this thread, if the task is not being polled and the
+    /// thread is in process context, outside of polls and signalling sections.
+    pub fn claim(&self) -> Option<Claim<'_>> {
+        // SAFETY: Valid through our reference for as long as the handle is borrowed.
+        unsafe { claim(self.header) }
     }
 
     /// Takes the output of a complete task.

@@ -19,6 +19,12 @@ const HANDLE: u64 = 1 << 2;
 const JOIN_WAKER: u64 = 1 << 3;
 /// This one task was asked to cancel.
 const CANCEL: u64 = 1 << 4;
+/// Somebody has the right to poll: a worker, or the holder of a claim. Set by (4) and (10).
+const RUNNING: u64 = 1 << 5;
+/// With [`RUNNING`]: the poller is a claim. Wakes leave [`RERUN`] instead of queueing.
+const CLAIMED: u64 = 1 << 6;
+/// With [`RUNNING`]: woken, or found by a worker, while claimed.
+const RERUN: u64 = 1 << 7;
 /// One reference.
 const REF: u64 = 1 << 8;
 /// From this count on the task is immortal: a leak instead of a use after free (H40).
@@ -47,6 +53,14 @@ impl Snapshot {
 
     pub(crate) fn is_cancelled(self) -> bool {
         self.0 & CANCEL != 0
+    }
+
+    pub(crate) fn is_claimed(self) -> bool {
+        self.0 & CLAIMED != 0
+    }
+
+    pub(crate) fn is_to_rerun(self) -> bool {
+        self.0 & RERUN != 0
     }
 
     pub(crate) fn refs(self) -> u64 {
@@ -93,10 +107,64 @@ impl State {
         self.set(STARTED);
     }
 
+    /// (3) and (10) at once, with a note, so that the task is polled or else queued.
+    pub(crate) fn start_claimed(&self) {
+        self.set(STARTED | RUNNING | CLAIMED | RERUN);
+    }
+
+    /// (4). A worker takes the right to poll. If a claim has it, the claim is left a note instead.
+    /// `Err` if there is nothing to poll now.
+    pub(crate) fn run(&self) -> Result<(), ()> {
+        let old = self.update(|s| match s {
+            s if s.is_complete() => None,
+            s if s.is_claimed() => Some(s.0 | RERUN),
+            s => Some(s.0 | RUNNING),
+        });
+        match old {
+            Ok(old) if !old.is_claimed() => Ok(()),
+            _ => Err(()),
+        }
+    }
+
+    /// (6), (7). A worker gives the right to poll back.
+    pub(crate) fn idle(&self) {
+        // Nobody else changes the flag while it is set.
+        self.0.fetch_sub_full(RUNNING);
+    }
+
+    /// (10). Takes the right to poll if the task is started, not complete and nobody has it.
+    pub(crate) fn claim(&self) -> bool {
+        let free = |s: Snapshot| s.0 & (STARTED | COMPLETE | RUNNING) == STARTED;
+        self.update(|s| free(s).then_some(s.0 | RUNNING | CLAIMED))
+            .is_ok()
+    }
+
+    /// (11). Leaves a note for the claim, if there is one.
+    pub(crate) fn note(&self) -> bool {
+        self.update(|s| s.is_claimed().then_some(s.0 | RERUN))
+            .is_ok()
+    }
+
+    /// The holder of a claim takes the notes before it polls, and so answers all of them.
+    pub(crate) fn take_notes(&self) -> bool {
+        self.update(|s| s.is_to_rerun().then_some(s.0 & !RERUN))
+            .is_ok()
+    }
+
+    /// (12). Gives the right to poll back, and says whether somebody has left a note, so that the
+    /// task has to be queued.
+    pub(crate) fn release(&self) -> bool {
+        match self.update(|s| Some(s.0 & !(RUNNING | CLAIMED | RERUN))) {
+            Ok(old) | Err(old) => old.is_to_rerun(),
+        }
+    }
+
     /// (8). From here on the output belongs to the handle if the returned word has one, else to the
     /// worker; the join waker, if any, belongs to the worker.
     pub(crate) fn complete(&self) -> Snapshot {
-        self.set(COMPLETE)
+        match self.update(|s| Some((s.0 | COMPLETE) & !(RUNNING | CLAIMED | RERUN))) {
+            Ok(old) | Err(old) => old,
+        }
     }
 
     /// Asks this task to cancel, and says whether it was the first to.
@@ -173,6 +241,32 @@ mod tests {
         }
         assert!(state.load().refs() >= SATURATED / REF);
         assert!(state.load().has_handle());
+    }
+
+    /// Contract 3: the right to poll has one holder.
+    #[test]
+    fn one_poller() {
+        let state = State::new();
+        assert!(!state.claim(), "not started");
+        state.start();
+        assert!(state.run().is_ok());
+        assert!(!state.claim(), "a worker polls");
+        state.idle();
+        assert!(!state.note(), "nobody to leave it to");
+        assert!(state.claim());
+        assert!(!state.claim());
+        assert!(state.run().is_err(), "a claim polls");
+        assert!(state.take_notes());
+        assert!(!state.take_notes());
+        assert!(!state.release());
+        assert!(state.claim());
+        assert!(state.note());
+        assert!(state.release());
+        assert!(state.claim());
+        state.complete();
+        assert!(!state.claim());
+        assert!(!state.note());
+        assert!(state.run().is_err());
     }
 
     #[test]

@@ -58,7 +58,8 @@ unsafe fn wake_by_value(data: *const ()) {
     task.wakes.add(1);
     let queued = Plat::gate(|| {
         // (5), but the waker's own reference passes to the pending mark.
-        !task.state.load().is_complete() && schedule(header, task)
+        let now = task.state.load();
+        !now.is_complete() && !(now.is_claimed() && task.state.note()) && schedule(header, task)
     });
     if !queued {
         // SAFETY: The waker's reference, which nobody else has got.

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Inline start: polling a task on the thread that has something for it.
+
+use super::{
+    complete,
+    poll,
+    put,
+    schedule,
+    Header, //
+};
+use crate::{
+    current,
+    platform::{
+        Plat,
+        Platform, //
+    }, //
+};
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
+
+/// How often [`Claim::poll`] polls a task that wakes itself before it leaves it to a worker.
+const POLLS: u32 = 4;
+
+/// The right to poll a task on this thread instead of a worker. Made by
+/// [`JoinHandle::claim`](super::JoinHandle::claim).
+///
+/// While it is held, wakes of the task are noted and queue nothing. So who submits work claims the
+/// task, makes the work known to it, and polls: no worker is woken if nothing has to be waited for.
+/// Dropping the claim unpolled leaves the task to a worker if it was woken meanwhile.
+///
+/// Rules: a claim is refused in an interrupt, with preemption or interrupts disabled, and inside a
+/// poll or another signalling section. So polls never nest: the stack holds one poll above the
+/// caller's own frames. A task that keeps waking itself is polled at most four times, then goes to
+/// the end of the workqueue like any other (H16). What the caller holds is held during the poll:
+/// nothing that the future locks.
+///
+/// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
+/// |---|---|---|---|
+/// | `JoinHandle::claim` | yes | `None` | `None` |
+/// | `poll` | yes | – | – |
+/// | drop | yes | yes | – |
+///
+/// # Examples
+///
+/// ```
+/// # use kasync::platform::host::World;
+/// # let world = World::manual();
+/// # let _world = world.enter();
+/// use kasync::{sync::mpsc, Executor};
+///
+/// let executor = Executor::new(c"example")?;
+/// let (tx, mut rx) = mpsc::channel(4)?;
+/// let queue = executor.root().spawn(c"queue", async move { rx.recv().await })?;
+/// {
+///     let claim = queue.claim();
+///     assert!(tx.try_send(5).is_ok());
+///     if let Some(claim) = claim {
+///         claim.poll(); // The task has ended here, without a worker.
+///     }
+/// }
+/// assert_eq!(kasync::block_on(queue)?, Some(5));
+/// executor.shutdown()?;
+/// # Ok::<(), kasync::Error>(())
+/// ```
+///
+/// A claim stays on its thread:
+///
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// is_send::<kasync::Claim<'static>>();
+/// ```
+///
+/// # Invariants
+///
+/// The task is valid, and the right to poll it is this claim's.
+#[must_use = "claim, make the work known, then poll"]
+pub struct Claim<'a> {
+    header: NonNull<Header>,
+    /// Neither `Send` nor `Sync`; borrows the handle.
+    _handle: PhantomData<(&'a (), *mut ())>,
+}
+
+/// Whether polls are possible on this thread, here and now.
+pub(super) fn may_poll_here() -> bool {
+    Plat::may_block() && !current::in_section()
+}
+
+/// (10)
+///
+/// # Safety
+///
+/// The task must stay valid for `'a`.
+pub(super) unsafe fn claim<'a>(header: NonNull<Header>) -> Option<Claim<'a>> {
+    // SAFETY: Valid by the safety requirements.
+    if !may_poll_here() || !unsafe { header.as_ref() }.state.claim() {
+        return None;
+    }
+    // SAFETY: Claimed just now.
+    Some(unsafe { Claim::from_claimed(header) })
+}
+
+impl Claim<'_> {
+    /// # Safety
+    ///
+    /// The task must stay valid for the life of the claim, and have been claimed by the caller.
+    pub(super) unsafe fn from_claimed(header: NonNull<Header>) -> Self {
+        // INVARIANT: By the safety requirements.
+        Self {
+            header,
+            _handle: PhantomData,
+        }
+    }
+
+    /// Polls the task, again if it was woken meanwhile, but only a few times.
+    pub fn poll(self) {
+        // SAFETY: Valid by the type invariant.
+        let task = unsafe { self.header.as_ref() };
+        for _ in 0..POLLS {
+            if !task.state.take_notes() {
+                return;
+            }
+            // SAFETY: By the type invariant.
+            match unsafe { poll(self.header) } {
+                Some(true) => {
+                    // The scope's reference goes with the task; the handle's keeps it valid.
+                    let header = self.header;
+                    core::mem::forget(self);
+                    // SAFETY: The future has just become Ready.
+                    unsafe { complete(header) };
+                    return;
+                }
+                Some(false) => (),
+                None => {
+                    task.state.note();
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        // SAFETY: Valid by the type invariant.
+        let task = unsafe { self.header.as_ref() };
+        // The queue is there for as long as the task is not complete, which it may become as soon
+        // as it was released.
+        Plat::gate(|| {
+            // (12)
+            if task.state.release() {
+                // The reference that the pending mark will own.
+                let old = task.state.get_ref();
+                if old.is_complete() || !schedule(self.header, task) {
+                    // SAFETY: The reference taken above.
+                    unsafe { put(self.header) };
+                }
+            }
+        });
+    }
+}
