@@ -129,6 +129,11 @@ impl FenceContext {
         Ok((context, Order { next: 1 }))
     }
 
+    /// What [`Fence::context`] is of its fences.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Allocates a fence. Nobody sees it yet.
     pub fn reserve(self: &Arc<Self>) -> Result<FenceReservation> {
         let fence = KBox::new(
@@ -165,8 +170,20 @@ impl PinnedDrop for FenceContext {
     fn drop(self: Pin<&mut Self>) {
         let forgotten = self.limbo.lock().0;
         if !forgotten.is_null() {
-            // They leak: who waits for them does so forever, which is better than to go on too early.
-            // SAFETY: It is in the list, and stays.
+            // They leak: who waits for them does so forever, which is better than to go on too early. So whoever asks
+            // for their names has to find an answer (R10), and the code that gives it.
+            // SAFETY: No requirements.
+            unsafe { ffi::dma_fence_shim_pin_module() };
+            let mut next = forgotten;
+            while let Some(own) = NonNull::new(next) {
+                // SAFETY: It is in the list, and stays. The names are read as pointers that are always valid.
+                unsafe {
+                    (*own.as_ptr()).driver = c"lost";
+                    (*own.as_ptr()).timeline = c"lost";
+                    next = (*own.as_ptr()).next;
+                }
+            }
+            // SAFETY: As above.
             let seqno = unsafe { (*forgotten).base.seqno };
             pr_err!(
                 "fence {}:{seqno} of {:?} was dropped and will never signal\n",

@@ -57,6 +57,18 @@ impl Fence {
         })
     }
 
+    /// The timeline that it is on. Fences of one timeline signal in order.
+    pub fn context(&self) -> u64 {
+        // SAFETY: Valid by the type invariant; never changes.
+        unsafe { (*self.as_raw()).context }
+    }
+
+    /// Whether it comes after `other`, of the same context.
+    pub fn is_later_than(&self, other: &Fence) -> bool {
+        // SAFETY: Both are valid by the type invariant.
+        unsafe { ffi::dma_fence_shim_is_later(self.as_raw(), other.as_raw()) }
+    }
+
     /// A future that resolves when it signals, to the error that it signals with. Cancel safe.
     pub fn wait(&self) -> FenceFuture {
         FenceFuture::new(self.clone())

@@ -23,6 +23,8 @@ unsafe extern "C" {
     pub(crate) fn dma_fence_shim_get(fence: *mut dma_fence);
     pub(crate) fn dma_fence_shim_put(fence: *mut dma_fence);
     pub(crate) fn dma_fence_shim_is_signaled(fence: *mut dma_fence) -> bool;
+    pub(crate) fn dma_fence_shim_is_later(a: *mut dma_fence, b: *mut dma_fence) -> bool;
+    pub(crate) fn dma_fence_shim_pin_module();
     pub(crate) fn dma_fence_shim_error(fence: *mut dma_fence) -> c_int;
     pub(crate) fn dma_fence_shim_signal(fence: *mut dma_fence, error: c_int);
     pub(crate) fn dma_fence_shim_find_fence(

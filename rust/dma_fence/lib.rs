@@ -3,6 +3,7 @@
 //! Fences: other drivers' as futures, one's own as typestate, and DRM's sync objects.
 //!
 //! - [`Fence`]: a reference to anybody's `dma_fence`; [`Fence::wait`] is a future.
+//! - [`FenceSet`]: many fences, one wake.
 //! - [`FenceContext`]: where own fences come from; see there for their states.
 //! - [`SyncObj`], [`ChainNode`]: binary and timeline sync objects, in and out.
 //!
@@ -16,6 +17,7 @@
 mod context;
 mod fence;
 mod ffi;
+mod set;
 mod syncobj;
 mod wait;
 
@@ -31,6 +33,7 @@ pub use context::{
     RingStopped, //
 };
 pub use fence::Fence;
+pub use set::FenceSet;
 pub use syncobj::{
     ChainNode,
     SyncObj, //

@@ -8,6 +8,7 @@
 #include <linux/dma-fence-chain.h>
 #include <linux/dma-fence.h>
 #include <linux/export.h>
+#include <linux/module.h>
 
 #include <drm/drm_syncobj.h>
 
@@ -30,6 +31,21 @@ bool dma_fence_shim_is_signaled(struct dma_fence *fence)
 	return dma_fence_test_signaled_flag(fence);
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_is_signaled);
+
+bool dma_fence_shim_is_later(struct dma_fence *a, struct dma_fence *b)
+{
+	return dma_fence_is_later(a, b);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_is_later);
+
+/*
+ * A fence was lost that somebody may wait for, for ever: what it is made of must stay.
+ */
+void dma_fence_shim_pin_module(void)
+{
+	__module_get(THIS_MODULE);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_pin_module);
 
 /* The error of a fence that has signalled. */
 int dma_fence_shim_error(struct dma_fence *fence)

@@ -2,9 +2,11 @@
 
 //! Jobs on their way through a queue.
 
+use crate::Ring;
 use dma_fence::{
-    Fence,
     FenceReservation,
+    FenceSet,
+    InFlight,
     Pending, //
 };
 use kasync::sync::OwnedPermit;
@@ -12,52 +14,76 @@ use kernel::prelude::*;
 
 /// A job that only needs to be committed. Dropping it undoes everything.
 #[must_use = "nothing happens before it is committed"]
-pub struct Prepared<J> {
-    pub(crate) node: KBox<Node<J>>,
+pub struct Prepared<R: Ring> {
+    pub(crate) node: KBox<Node<R>>,
     pub(crate) reservation: FenceReservation,
 }
 
 /// A job and all that it takes to bring it through the queue, allocated when it is prepared.
-pub(crate) struct Node<J> {
-    /// The next one that waits.
-    pub(crate) next: Option<KBox<Node<J>>>,
-    pub(crate) job: J,
+///
+/// | field | prepared | waiting | in flight |
+/// |---|---|---|---|
+/// | `dependencies` | all | those that had not all signalled when they were looked at | none |
+/// | `stage` | `Prepared` | `Waiting` | `Flying` |
+/// | `verdict` | none | how it ends if the hardware is not going to see it | none |
+pub(crate) struct Node<R: Ring> {
+    /// The next one in the same list.
+    next: Option<KBox<Node<R>>>,
+    pub(crate) job: R::Job,
     pub(crate) credits: usize,
-    pub(crate) dependencies: KVVec<Fence>,
-    /// How many of the dependencies are known to have signalled.
-    pub(crate) met: usize,
-    /// Absent only before it is committed.
-    pub(crate) fence: Option<Pending>,
-    /// How it ends if the hardware is not going to see it.
+    pub(crate) dependencies: FenceSet,
+    pub(crate) stage: Stage<R>,
     pub(crate) verdict: Option<Error>,
     /// A place in the queue.
-    pub(crate) _place: OwnedPermit,
+    _place: OwnedPermit,
 }
 
-impl<J> Node<J> {
-    /// Waits for all that the job depends on. Cancel safe.
-    ///
-    /// Errors of dependencies do not matter: what failed is over, and who submitted this job after it will look at the
-    /// results of both.
-    pub(crate) async fn wait(&mut self) {
-        while let Some(fence) = self.dependencies.get(self.met) {
-            let _ = fence.wait().await;
-            self.met += 1;
-        }
+/// What a job has of its fence and of the hardware.
+pub(crate) enum Stage<R: Ring> {
+    /// Nobody but its owner knows of it.
+    Prepared,
+    /// It was committed.
+    Waiting(Pending),
+    /// The hardware has it.
+    Flying(InFlight, R::Running),
+}
+
+impl<R: Ring> Node<R> {
+    pub(crate) fn new(
+        job: R::Job,
+        credits: usize,
+        dependencies: FenceSet,
+        place: OwnedPermit,
+    ) -> Result<KBox<Self>> {
+        let node = Self {
+            next: None,
+            job,
+            credits,
+            dependencies,
+            stage: Stage::Prepared,
+            verdict: None,
+            _place: place,
+        };
+        Ok(KBox::new(node, GFP_KERNEL)?)
+    }
+
+    /// Takes the stage out; it becomes `Prepared`.
+    pub(crate) fn take_stage(&mut self) -> Stage<R> {
+        core::mem::replace(&mut self.stage, Stage::Prepared)
     }
 }
 
-/// Jobs that wait, first come, first served.
-pub(crate) struct Fifo<J> {
-    first: Option<KBox<Node<J>>>,
+/// Jobs in order: first come, first served.
+pub(crate) struct Fifo<R: Ring> {
+    first: Option<KBox<Node<R>>>,
     /// The last of the list, if there is one.
-    last: *mut Node<J>,
+    last: *mut Node<R>,
 }
 
 // SAFETY: It owns the jobs; `last` points to one of them.
-unsafe impl<J: Send> Send for Fifo<J> {}
+unsafe impl<R: Ring> Send for Fifo<R> {}
 
-impl<J> Fifo<J> {
+impl<R: Ring> Fifo<R> {
     pub(crate) const fn new() -> Self {
         Self {
             first: None,
@@ -65,8 +91,16 @@ impl<J> Fifo<J> {
         }
     }
 
-    pub(crate) fn push(&mut self, mut node: KBox<Node<J>>) {
-        let at: *mut Node<J> = &mut *node;
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    pub(crate) fn first(&mut self) -> Option<&mut Node<R>> {
+        self.first.as_deref_mut()
+    }
+
+    pub(crate) fn push(&mut self, mut node: KBox<Node<R>>) {
+        let at: *mut Node<R> = &mut *node;
         if self.first.is_none() {
             self.first = Some(node);
         } else {
@@ -76,9 +110,16 @@ impl<J> Fifo<J> {
         self.last = at;
     }
 
-    pub(crate) fn pop(&mut self) -> Option<KBox<Node<J>>> {
+    pub(crate) fn pop(&mut self) -> Option<KBox<Node<R>>> {
         let mut node = self.first.take()?;
         self.first = node.next.take();
         Some(node)
+    }
+}
+
+impl<R: Ring> Drop for Fifo<R> {
+    fn drop(&mut self) {
+        // One after the other: not as deep on the stack as the list is long.
+        while self.pop().is_some() {}
     }
 }

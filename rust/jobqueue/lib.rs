@@ -7,7 +7,7 @@
 //!   ─────                                    ────────────────
 //!   prepare()  may fail, leaves no trace
 //!      │
-//!   commit() ──► waiting ──► dependencies ──► credits ──► Ring::start() ──► in flight ──► Ring::finish()
+//!   commit() ──► waiting ──► dependencies ──► credits ──► Ring::start() ──► in flight ──► poll_finish()
 //!      │           │  FIFO        │                            │               FIFO            │
 //!      ▼           │ close()      │                            │ failed                        ▼
 //!   the fence      └──────────────┴───────────► cancelled ◄────┘                     complete(result)
@@ -32,7 +32,13 @@ pub use queue::{
     JobQueue, //
 };
 
-use core::future::Future;
+use core::{
+    future::Future,
+    task::{
+        Context,
+        Poll, //
+    }, //
+};
 use kernel::prelude::*;
 
 /// The hardware's side of a queue. Only the queue's task uses it, in signalling sections: nothing in it may
@@ -41,20 +47,20 @@ pub trait Ring: Send + 'static {
     /// A job.
     type Job: Send + 'static;
     /// What is known of a job that the hardware has.
-    type Running: Send + Sync + 'static;
+    type Running: Send + 'static;
 
     /// Hands `job` to the hardware. At least as many credits as it costs are free.
     ///
     /// On failure the hardware does not know the job, and never will, or can never run again.
     fn start(&mut self, job: &mut Self::Job) -> impl Future<Output = Result<Self::Running>> + Send;
 
-    /// Waits until the hardware says that the job is over, and with which result. Must be cancel safe: it is called
-    /// again for the same job.
-    fn finish(running: &Self::Running) -> impl Future<Output = Result> + Send;
+    /// Whether the hardware says that the job is over, and with which result. If not, has the task of `cx` woken when that may
+    /// have changed, typically by an [`AtomicWaker`](kasync::sync::AtomicWaker). Asked for the oldest job in flight only.
+    fn poll_finish(running: &mut Self::Running, cx: &mut Context<'_>) -> Poll<Result>;
 
     /// The oldest job in flight has made no sign for another [`Config::patience`], the `n`th in a row.
     ///
-    /// Whatever this does, [`Ring::finish`] has to resolve in the end: by reset, or by giving the hardware up.
+    /// Whatever this does, [`Ring::poll_finish`] has to be ready in the end: by reset, or by giving the hardware up.
     fn stalled(&mut self, running: &Self::Running, n: u32);
 
     /// A job is over and its fence has signalled; it is given back, to be disposed of.

@@ -6,7 +6,8 @@ use crate::{
     job::{
         Fifo,
         Node,
-        Prepared, //
+        Prepared,
+        Stage, //
     },
     task::Task,
     Ring, //
@@ -14,17 +15,16 @@ use crate::{
 use dma_fence::{
     Fence,
     FenceContext,
+    FenceSet,
     Order, //
 };
 use kasync::{
     block_on,
     select,
-    sync::{
-        Notify,
-        Semaphore, //
-    },
+    sync::Semaphore,
     time::Delta,
     Either,
+    JoinHandle,
     Scope, //
 };
 use kernel::{
@@ -45,31 +45,30 @@ pub struct Config {
     pub credits: usize,
     /// How many jobs may be in the queue, in flight or not. Who wants to prepare one more waits.
     pub jobs: usize,
-    /// How long the oldest job in flight may take until [`Ring::stalled`] is asked.
+    /// How long the oldest job in flight may take until [`Ring::stalled`] is asked: at least this, at most twice as long.
     pub patience: Delta,
 }
 
 /// What the queue and its task share.
 #[pin_data]
-pub(crate) struct Shared<J> {
+pub(crate) struct Shared<R: Ring> {
     context: Arc<FenceContext>,
     places: Arc<Semaphore>,
     credits: usize,
-    pub(crate) scope: Scope,
-    pub(crate) changed: Notify,
+    scope: Scope,
     #[pin]
-    waiting: SpinLock<Waiting<J>>,
+    waiting: SpinLock<Waiting<R>>,
 }
 
-struct Waiting<J> {
-    jobs: Fifo<J>,
+struct Waiting<R: Ring> {
+    jobs: Fifo<R>,
     order: Order,
     closed: bool,
 }
 
-impl<J> Shared<J> {
+impl<R: Ring> Shared<R> {
     /// The next job, or whether there will be none any more.
-    pub(crate) fn pop(&self) -> Next<J> {
+    pub(crate) fn pop(&self) -> Next<R> {
         let mut waiting = self.waiting.lock();
         match waiting.jobs.pop() {
             Some(node) => Next::Job(node),
@@ -78,12 +77,7 @@ impl<J> Shared<J> {
         }
     }
 
-    pub(crate) fn close(&self) {
-        self.waiting.lock().closed = true;
-        self.changed.notify_one();
-    }
-
-    fn is_over(&self, waiting: &Waiting<J>) -> bool {
+    fn is_over(&self, waiting: &Waiting<R>) -> bool {
         waiting.closed || self.scope.is_cancelled()
     }
 
@@ -93,8 +87,8 @@ impl<J> Shared<J> {
 }
 
 /// What [`Shared::pop`] finds.
-pub(crate) enum Next<J> {
-    Job(KBox<Node<J>>),
+pub(crate) enum Next<R: Ring> {
+    Job(KBox<Node<R>>),
     Nothing,
     End,
 }
@@ -106,7 +100,8 @@ pub(crate) enum Next<J> {
 /// | `new`, `prepare` | yes | no (allocate, wait) | no |
 /// | `commit`, `close`, drop | yes | yes | no |
 pub struct JobQueue<R: Ring> {
-    shared: Arc<Shared<R::Job>>,
+    shared: Arc<Shared<R>>,
+    task: JoinHandle<()>,
 }
 
 impl<R: Ring> JobQueue<R> {
@@ -120,7 +115,6 @@ impl<R: Ring> JobQueue<R> {
                 places: Arc::new(Semaphore::new(config.jobs), GFP_KERNEL)?,
                 credits: config.credits,
                 scope: scope.clone(),
-                changed: Notify::new(),
                 waiting <- new_spinlock!(Waiting {
                     jobs: Fifo::new(),
                     order,
@@ -129,9 +123,9 @@ impl<R: Ring> JobQueue<R> {
             }),
             GFP_KERNEL,
         )?;
-        let task = Task::new(shared.clone(), ring, config)?;
-        scope.spawn(name, task.run())?.detach();
-        Ok(Self { shared })
+        let task = Task::new(shared.clone(), ring, config);
+        let task = scope.spawn(name, task.run())?;
+        Ok(Self { shared, task })
     }
 
     /// Everything about a job that may fail. Waits for a place in the queue.
@@ -144,60 +138,62 @@ impl<R: Ring> JobQueue<R> {
         job: R::Job,
         credits: usize,
         dependencies: KVVec<Fence>,
-    ) -> Result<Prepared<R::Job>> {
-        if credits > self.shared.credits {
+    ) -> Result<Prepared<R>> {
+        let shared = &*self.shared;
+        if credits > shared.credits {
             return Err(EINVAL);
         }
-        let scope = &self.shared.scope;
-        let place = select(scope.cancelled(), self.shared.places.acquire_owned(1));
-        let place = match block_on(place)? {
-            Either::Left(()) => return Err(ECANCELED),
-            Either::Right(place) => place,
+        let place = match shared.places.try_acquire_owned(1) {
+            Some(place) => place,
+            None => {
+                let place = select(shared.scope.cancelled(), shared.places.acquire_owned(1));
+                match block_on(place)? {
+                    Either::Left(()) => return Err(ECANCELED),
+                    Either::Right(place) => place,
+                }
+            }
         };
-        let reservation = self.shared.context.reserve()?;
-        let node = KBox::new(
-            Node {
-                next: None,
-                job,
-                credits,
-                dependencies,
-                met: 0,
-                fence: None,
-                verdict: None,
-                _place: place,
-            },
-            GFP_KERNEL,
-        )?;
+        let reservation = shared.context.reserve()?;
+        let dependencies = FenceSet::new(dependencies, Some(shared.context.id()))?;
+        let node = Node::new(job, credits, dependencies, place)?;
         Ok(Prepared { node, reservation })
     }
 
     /// Commits a job: from here on it has a fence, which will signal.
     ///
+    /// If the queue's task is idle and this is process context outside of signalling sections, the task is polled on the spot,
+    /// and the job may be in flight, or over, when this returns. Else a worker is woken.
+    ///
     /// # Errors
     ///
     /// `ECANCELED` if the queue has been closed; then nothing has happened.
-    pub fn commit(&self, prepared: Prepared<R::Job>) -> Result<Fence> {
+    pub fn commit(&self, prepared: Prepared<R>) -> Result<Fence> {
         let Prepared {
             mut node,
             reservation,
         } = prepared;
+        let claim = self.task.claim();
         let mut waiting = self.shared.waiting.lock();
         if self.shared.is_over(&waiting) {
             drop(waiting);
             return Err(ECANCELED);
         }
         let (fence, pending) = reservation.arm(&mut waiting.order);
-        node.fence = Some(pending);
+        node.stage = Stage::Waiting(pending);
         waiting.jobs.push(node);
         drop(waiting);
-        self.shared.changed.notify_one();
+        match claim {
+            Some(claim) => claim.poll(),
+            None => self.task.wake(),
+        }
         Ok(fence)
     }
 
     /// Takes no more jobs, and cancels those that the hardware has not seen. Returns at once; the rest is up to the
     /// queue's task.
     pub fn close(&self) {
-        self.shared.close();
+        self.shared.waiting.lock().closed = true;
+        self.task.wake();
     }
 }
 

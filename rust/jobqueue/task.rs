@@ -1,9 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 //! The task of a queue.
+//!
+//! ```text
+//!                 ┌──────────────────────── next_event() ───────────────────────┐
+//!                 │ the oldest in flight is over │ the next may start │ patience │ closed, all over
+//!                 ▼                              ▼                    ▼          ▼
+//!            finish_first()                  proceed()            complain()   Ring::end()
+//! ```
+//!
+//! One poll goes through this until there is nothing to do, or a number of times: then others have their turn (H16).
 
 use crate::{
-    job::Node,
+    job::{
+        Fifo,
+        Node,
+        Stage, //
+    },
     queue::{
         Config,
         Next,
@@ -11,19 +24,26 @@ use crate::{
     },
     Ring, //
 };
-use core::future::Future;
-use dma_fence::{
-    InFlight,
-    Pending, //
+use core::{
+    future::{
+        poll_fn,
+        Future, //
+    },
+    pin::{
+        pin,
+        Pin, //
+    },
+    task::{
+        Context,
+        Poll, //
+    }, //
 };
 use kasync::{
-    select,
     time::{
-        self,
+        sleep,
         Delta,
-        Instant, //
+        Sleep, //
     },
-    Either,
     SignallingSection, //
 };
 use kernel::{
@@ -31,108 +51,149 @@ use kernel::{
     sync::Arc, //
 };
 
-/// A job that the hardware has.
-struct Flight<R: Ring> {
-    node: KBox<Node<R::Job>>,
-    running: R::Running,
-    /// Every committed job has one.
-    fence: Option<InFlight>,
-}
+/// How many events are dealt with in one poll.
+const BUDGET: u32 = 64;
 
 /// The task.
 pub(crate) struct Task<R: Ring> {
-    shared: Arc<Shared<R::Job>>,
+    shared: Arc<Shared<R>>,
     ring: R,
-    /// What is in flight, oldest first: a ring with as many places as there can be jobs.
-    flights: KVec<Option<Flight<R>>>,
-    first: usize,
-    count: usize,
+    /// The one that comes next.
+    next: Option<KBox<Node<R>>>,
+    /// What is in flight, oldest first.
+    flights: Fifo<R>,
     credits: usize,
+    /// Whether the ring knows that there is nothing to do.
+    idle: bool,
     patience: Delta,
-    /// Since when the oldest job in flight is that, and how often it was complained of.
-    since: Instant,
+    /// How many jobs have been the oldest in flight; which of them the alarm was set for, if it was; and how often that one was
+    /// complained of.
+    finished: u64,
+    alarm: Option<u64>,
     complaints: u32,
+    budget: u32,
 }
 
 /// What comes next.
 enum Event {
-    /// Something may wait now, or the queue was closed.
-    Changed,
-    /// The next job's dependencies are met.
+    /// The next job's dependencies are met, and there is room for it.
     Ready,
     /// The oldest job in flight is over.
     Finished(Result),
     /// It has taken too long once more.
     Stalled,
+    /// The queue is closed, and nothing is left.
+    End,
 }
 
 impl<R: Ring> Task<R> {
-    pub(crate) fn new(shared: Arc<Shared<R::Job>>, ring: R, config: &Config) -> Result<Self> {
-        // Every job costs a credit at least.
-        let places = config.credits.min(config.jobs);
-        let mut flights = KVec::with_capacity(places, GFP_KERNEL)?;
-        for _ in 0..places {
-            flights.push(None, GFP_KERNEL)?;
-        }
-        Ok(Self {
+    pub(crate) fn new(shared: Arc<Shared<R>>, ring: R, config: &Config) -> Self {
+        Self {
             shared,
             ring,
-            flights,
-            first: 0,
-            count: 0,
+            next: None,
+            flights: Fifo::new(),
             credits: config.credits,
+            idle: false,
             patience: config.patience,
-            since: Instant::now(),
+            finished: 0,
+            alarm: None,
             complaints: 0,
-        })
+            budget: BUDGET,
+        }
     }
 
     pub(crate) async fn run(mut self) {
-        let mut next: Option<KBox<Node<R::Job>>> = None;
+        // Not armed before it is polled.
+        let mut alarm = pin!(sleep(self.patience));
         loop {
-            if next.is_none() {
-                match self.shared.pop() {
-                    Next::Job(node) => next = Some(node),
-                    Next::End if self.count == 0 => break,
-                    Next::End | Next::Nothing => (),
-                }
-            }
-            if next.is_none() && self.count == 0 {
-                self.ring.idle();
-            }
-            let room = next.as_ref().is_some_and(|node| self.has_room(node));
-            let oldest = self.flights.get(self.first).and_then(Option::as_ref);
-            let oldest = oldest.map(|flight| &flight.running);
-            let limit = self.since + self.patience;
-            let event = event::<R>(&self.shared, oldest, limit, next.as_deref_mut(), room);
-            match event.await {
-                Event::Changed => (),
+            match poll_fn(|cx| self.next_event(alarm.as_mut(), cx)).await {
                 Event::Ready => {
-                    if let Some(node) = next.take() {
-                        next = self.proceed(node).await;
+                    if let Some(node) = self.next.take() {
+                        self.next = self.proceed(node).await;
                     }
                 }
                 Event::Finished(result) => self.finish_first(result),
                 Event::Stalled => self.complain(),
+                Event::End => break,
             }
         }
         self.ring.end().await;
     }
 
-    /// Whether `node` need not wait for those in flight.
-    fn has_room(&self, node: &Node<R::Job>) -> bool {
-        if self.count == 0 {
-            return true;
+    /// Completions come before new work.
+    fn next_event(&mut self, alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Event> {
+        if self.budget == 0 {
+            self.budget = BUDGET;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
-        // One that the hardware will not see completes in its turn.
-        node.verdict.is_none()
-            && !self.shared.is_closed()
-            && node.credits <= self.credits
-            && self.count < self.flights.len()
+        let event = self.look(alarm, cx);
+        self.budget = match event {
+            Poll::Ready(_) => self.budget - 1,
+            Poll::Pending => BUDGET,
+        };
+        event
+    }
+
+    fn look(&mut self, alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Event> {
+        if let Some(Node {
+            stage: Stage::Flying(_, running),
+            ..
+        }) = self.flights.first()
+        {
+            if let Poll::Ready(result) = R::poll_finish(running, cx) {
+                return Poll::Ready(Event::Finished(result));
+            }
+        }
+        if self.next.is_none() {
+            match self.shared.pop() {
+                Next::Job(node) => self.next = Some(node),
+                Next::End if self.flights.is_empty() => return Poll::Ready(Event::End),
+                Next::End | Next::Nothing => (),
+            }
+        }
+        if let Some(node) = &mut self.next {
+            self.idle = false;
+            // One that the hardware will not see completes in its turn.
+            let room = self.flights.is_empty()
+                || (node.credits <= self.credits
+                    && node.verdict.is_none()
+                    && !self.shared.is_closed());
+            if room && node.dependencies.poll_all(cx).is_ready() {
+                return Poll::Ready(Event::Ready);
+            }
+        } else if self.flights.is_empty() && !self.idle {
+            self.idle = true;
+            self.ring.idle();
+        }
+        self.poll_alarm(alarm, cx)
+    }
+
+    /// The alarm is not set anew for each job, which would be most of what a job costs: if it goes off for one that is over, it
+    /// is set for the one that is the oldest then.
+    fn poll_alarm(&mut self, mut alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Event> {
+        loop {
+            let Some(number) = self.alarm else {
+                if self.flights.is_empty() {
+                    return Poll::Pending;
+                }
+                self.alarm = Some(self.finished);
+                alarm.as_mut().reset(self.patience);
+                continue;
+            };
+            if alarm.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.alarm = None;
+            if number == self.finished && !self.flights.is_empty() {
+                return Poll::Ready(Event::Stalled);
+            }
+        }
     }
 
     /// Goes on with a job whose dependencies are met and which has room. Gives it back if it has to wait after all.
-    async fn proceed(&mut self, mut node: KBox<Node<R::Job>>) -> Option<KBox<Node<R::Job>>> {
+    async fn proceed(&mut self, mut node: KBox<Node<R>>) -> Option<KBox<Node<R>>> {
         if node.verdict.is_none() && self.shared.is_closed() {
             node.verdict = Some(ECANCELED);
         }
@@ -145,121 +206,55 @@ impl<R: Ring> Task<R> {
                 Err(e) => node.verdict = Some(e),
             }
         }
-        if self.count != 0 {
+        if !self.flights.is_empty() {
             return Some(node);
         }
-        let Node {
-            fence,
-            job,
-            verdict,
-            _place,
-            ..
-        } = KBox::into_inner(node);
-        if let Some(fence) = fence {
-            signal(|section| fence.cancel(section, verdict.unwrap_or(ECANCELED)));
+        if let Stage::Waiting(fence) = node.take_stage() {
+            let error = node.verdict.unwrap_or(ECANCELED);
+            signal(|section| fence.cancel(section, error));
         }
-        self.ring.retire(job);
+        self.retire(node);
         None
     }
 
     /// The hardware has the job.
-    fn fly(&mut self, mut node: KBox<Node<R::Job>>, running: R::Running) {
-        if self.count == 0 {
-            self.watch_first();
+    fn fly(&mut self, mut node: KBox<Node<R>>, running: R::Running) {
+        if let Stage::Waiting(fence) = node.take_stage() {
+            node.stage = Stage::Flying(fence.submitted(), running);
         }
         self.credits -= node.credits;
-        let fence = node.fence.take().map(Pending::submitted);
-        let at = (self.first + self.count) % self.flights.len();
-        self.count += 1;
-        self.flights[at] = Some(Flight {
-            node,
-            running,
-            fence,
-        });
+        self.flights.push(node);
     }
 
     /// The oldest job in flight is over.
     fn finish_first(&mut self, result: Result) {
-        let Some(flight) = self.flights[self.first].take() else {
+        let Some(mut node) = self.flights.pop() else {
             return;
         };
-        self.first = (self.first + 1) % self.flights.len();
-        self.count -= 1;
-        self.credits += flight.node.credits;
-        self.watch_first();
-
-        if let Some(fence) = flight.fence {
+        self.credits += node.credits;
+        self.finished += 1;
+        self.complaints = 0;
+        if let Stage::Flying(fence, running) = node.take_stage() {
             signal(|section| fence.complete(section, result));
+            drop(running);
         }
-        drop(flight.running);
-        let Node { job, _place, .. } = KBox::into_inner(flight.node);
+        self.retire(node);
+    }
+
+    fn retire(&mut self, node: KBox<Node<R>>) {
+        let Node { job, .. } = KBox::into_inner(node);
         self.ring.retire(job);
     }
 
-    /// The oldest job in flight is another one.
-    fn watch_first(&mut self) {
-        self.since = Instant::now();
-        self.complaints = 0;
-    }
-
     fn complain(&mut self) {
-        self.since = Instant::now();
         self.complaints += 1;
-        if let Some(flight) = &self.flights[self.first] {
-            self.ring.stalled(&flight.running, self.complaints);
+        if let Some(Node {
+            stage: Stage::Flying(_, running),
+            ..
+        }) = self.flights.first()
+        {
+            self.ring.stalled(running, self.complaints);
         }
-    }
-}
-
-/// Waits for what comes next. Completions come before new work.
-///
-/// `oldest`: the job that has been in flight for longest, and until when it may take. `next`: the one that
-/// is to be started, and whether there is `room` for it.
-async fn event<R: Ring>(
-    shared: &Shared<R::Job>,
-    oldest: Option<&R::Running>,
-    limit: Instant,
-    next: Option<&mut Node<R::Job>>,
-    room: bool,
-) -> Event {
-    match (oldest, next) {
-        (None, None) => changed(shared).await,
-        (None, Some(node)) => ready(node).await,
-        (Some(running), Some(node)) if room => {
-            either(finished::<R>(running, limit), ready(node)).await
-        }
-        (Some(running), None) if !shared.is_closed() => {
-            either(finished::<R>(running, limit), changed(shared)).await
-        }
-        // There is no room, or nothing will come any more.
-        (Some(running), _) => finished::<R>(running, limit).await,
-    }
-}
-
-/// Waits until a job may have come, or the queue is closed.
-async fn changed<J>(shared: &Shared<J>) -> Event {
-    let _ = select(shared.changed.notified(), shared.scope.cancelled()).await;
-    Event::Changed
-}
-
-/// Waits until the oldest job in flight is over, or has taken too long.
-async fn finished<R: Ring>(running: &R::Running, limit: Instant) -> Event {
-    match select(R::finish(running), time::sleep_until(limit)).await {
-        Either::Left(result) => Event::Finished(result),
-        Either::Right(()) => Event::Stalled,
-    }
-}
-
-/// Waits for the dependencies of a job.
-async fn ready<J>(node: &mut Node<J>) -> Event {
-    node.wait().await;
-    Event::Ready
-}
-
-/// Waits for the first of two events.
-async fn either(a: impl Future<Output = Event>, b: impl Future<Output = Event>) -> Event {
-    match select(a, b).await {
-        Either::Left(event) | Either::Right(event) => event,
     }
 }
 

@@ -56,7 +56,7 @@ pub(crate) fn enter_section<R>(f: impl FnOnce() -> R) -> R {
     let mut call = || f.take().map(|f| f());
     let ret = match with_entry(NO_TASK, &mut call) {
         Ok(ret) => ret,
-        Err(_) => call(),
+        Err(()) => call(),
     };
     match ret {
         Some(ret) => ret,

@@ -14,11 +14,13 @@
 //! All futures here are cancel safe (H24): what they wait for changes hands at the moment of
 //! `Ready`, and what was given to a future that is dropped instead goes to the next in line.
 
+mod atomic_waker;
 pub mod mpsc;
 mod notify;
 pub mod oneshot;
 mod semaphore;
 
+pub use atomic_waker::AtomicWaker;
 pub use notify::{
     Notified,
     Notify, //

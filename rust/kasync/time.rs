@@ -104,11 +104,20 @@ impl Future for Sleep {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // SAFETY: Nothing is moved.
         let this = unsafe { self.get_unchecked_mut() };
-        let new = cx.waker().clone();
         // H9: the waker of the last poll counts.
-        let (expired, _old) = this.expiry.with(|e| (e.expired, e.waker.replace(new)));
+        let (expired, same) = this.expiry.with(|e| {
+            let same = e.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker()));
+            (e.expired, same)
+        });
         if expired {
             return Poll::Ready(());
+        }
+        if !same {
+            let new = cx.waker().clone();
+            let (expired, _old) = this.expiry.with(|e| (e.expired, e.waker.replace(new)));
+            if expired {
+                return Poll::Ready(());
+            }
         }
         if !this.armed {
             let left = this.left_ns();
@@ -122,6 +131,21 @@ impl Future for Sleep {
             unsafe { Timer::arm(this.timer.get(), left, Self::fire, data) };
         }
         Poll::Pending
+    }
+}
+
+impl Sleep {
+    /// Counts anew: `d` from now. For one that is used again and again.
+    pub fn reset(self: Pin<&mut Self>, d: Delta) {
+        // SAFETY: Nothing is moved.
+        let this = unsafe { self.get_unchecked_mut() };
+        if core::mem::replace(&mut this.armed, false) {
+            // SAFETY: The timer is valid. Waits for the callback, which may be running.
+            unsafe { Timer::disarm(this.timer.get()) };
+        }
+        this.expiry.with(|e| e.expired = false);
+        this.from = Instant::now();
+        this.after = d;
     }
 }
 

@@ -13,6 +13,10 @@ use core::{
         AtomicU64,
         Ordering, //
     },
+    task::{
+        Context,
+        Poll, //
+    },
 };
 use dma_fence::Fence;
 use jobqueue::{
@@ -22,7 +26,7 @@ use jobqueue::{
 };
 use kasync::{
     block_on,
-    sync::Notify,
+    sync::AtomicWaker,
     time::Delta,
     Executor,
     Scope, //
@@ -57,7 +61,7 @@ extern "C" {
 struct Progress {
     started: AtomicU64,
     done: AtomicU64,
-    changed: Notify,
+    changed: AtomicWaker,
 }
 
 /// The interrupt: all that was started is over.
@@ -71,7 +75,7 @@ unsafe extern "C" fn interrupt(context: *mut c_void) {
     progress
         .done
         .store(progress.started.load(Ordering::Relaxed), Ordering::Release);
-    progress.changed.notify_waiters();
+    progress.changed.wake();
 }
 
 /// The hardware of a queue.
@@ -91,7 +95,7 @@ impl Hardware {
             Progress {
                 started: AtomicU64::new(0),
                 done: AtomicU64::new(0),
-                changed: Notify::new(),
+                changed: AtomicWaker::new(),
             },
             GFP_KERNEL,
         )?;
@@ -138,14 +142,17 @@ impl Ring for BenchRing {
         })
     }
 
-    async fn finish(running: &Running) -> Result {
-        loop {
-            let changed = running.progress.changed.notified();
-            if running.progress.done.load(Ordering::Acquire) >= running.number {
-                return Ok(());
-            }
-            changed.await;
+    fn poll_finish(running: &mut Running, cx: &mut Context<'_>) -> Poll<Result> {
+        let progress = &running.progress;
+        let over = || progress.done.load(Ordering::Acquire) >= running.number;
+        if over() {
+            return Poll::Ready(Ok(()));
         }
+        progress.changed.register(cx);
+        if over() {
+            return Poll::Ready(Ok(()));
+        }
+        Poll::Pending
     }
 
     fn stalled(&mut self, _running: &Running, _n: u32) {

@@ -2,6 +2,10 @@
 
 //! A ring whose jobs end when the test says so.
 
+use core::task::{
+    Context,
+    Poll, //
+};
 use dma_fence::Fence;
 use jobqueue::{
     Config,
@@ -11,7 +15,10 @@ use jobqueue::{
 };
 use kasync::{
     block_on,
-    sync::Notify,
+    sync::{
+        AtomicWaker,
+        Notify, //
+    },
     time::{
         timeout,
         Delta, //
@@ -80,6 +87,8 @@ struct State {
 #[pin_data]
 pub(crate) struct Mock {
     changed: Notify,
+    /// Of the queue's task.
+    waker: AtomicWaker,
     #[pin]
     state: SpinLock<State>,
 }
@@ -89,6 +98,7 @@ impl Mock {
         Arc::pin_init(
             pin_init!(Self {
                 changed: Notify::new(),
+                waker: AtomicWaker::new(),
                 state <- new_spinlock!(State {
                     started: 0,
                     retired: 0,
@@ -125,6 +135,7 @@ impl Mock {
     fn change(&self, f: impl FnOnce(&mut State)) {
         f(&mut self.state.lock());
         self.changed.notify_waiters();
+        self.waker.wake();
     }
 
     async fn wait<T>(&self, f: impl Fn(&State) -> Option<T>) -> T {
@@ -165,10 +176,14 @@ impl Ring for MockRing {
         })
     }
 
-    async fn finish(running: &Running) -> Result {
-        let id = running.id;
-        let over = |state: &State| (state.done >= id).then_some(state.result);
-        running.mock.wait(over).await
+    fn poll_finish(running: &mut Running, cx: &mut Context<'_>) -> Poll<Result> {
+        running.mock.waker.register(cx);
+        let state = running.mock.state.lock();
+        if state.done >= running.id {
+            Poll::Ready(state.result)
+        } else {
+            Poll::Pending
+        }
     }
 
     fn stalled(&mut self, running: &Running, n: u32) {
@@ -227,7 +242,7 @@ impl Bench {
         job: Job,
         credits: usize,
         dependencies: &[Fence],
-    ) -> Result<Prepared<Job>> {
+    ) -> Result<Prepared<MockRing>> {
         let mut fences = KVVec::new();
         for fence in dependencies {
             fences.push(fence.clone(), GFP_KERNEL)?;

@@ -100,6 +100,15 @@ impl Semaphore {
         taken.then(|| Permit { semaphore: self, n })
     }
 
+    /// As [`Semaphore::try_acquire`], with a permit that can go anywhere.
+    pub fn try_acquire_owned(self: &Arc<Self>, n: usize) -> Option<OwnedPermit> {
+        let taken = self.0.with(|s| Self::take_now(s, n));
+        taken.then(|| Permit {
+            semaphore: self.clone(),
+            n,
+        })
+    }
+
     /// Waits for `n` permits.
     pub fn acquire(&self, n: usize) -> Acquire<&Self> {
         Acquire::new(self, n)

@@ -118,8 +118,9 @@ impl Claim<'_> {
     pub fn poll(self) {
         // SAFETY: Valid by the type invariant.
         let task = unsafe { self.header.as_ref() };
-        for _ in 0..POLLS {
-            if !task.state.take_notes() {
+        for n in 0..POLLS {
+            // The first poll needs no reason: the caller has one.
+            if !task.state.take_notes() && n > 0 {
                 return;
             }
             // SAFETY: By the type invariant.

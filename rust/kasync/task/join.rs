@@ -35,7 +35,7 @@ use core::{
 /// |---|---|---|---|
 /// | `poll` | yes | yes | no |
 /// | `claim` | yes | `None` | `None` |
-/// | `cancel`, `is_finished` | yes | yes | yes |
+/// | `cancel`, `wake`, `is_finished` | yes | yes | yes |
 /// | drop, `detach` | yes | yes | only if the output needs no drop |
 #[must_use = "await it, or call `detach()` to say that the output does not matter"]
 pub struct JoinHandle<T> {
@@ -81,6 +81,12 @@ impl<T> JoinHandle<T> {
             // SAFETY: Valid through our reference.
             unsafe { wake(self.header) };
         }
+    }
+
+    /// Wakes the task, as a waker of its own does.
+    pub fn wake(&self) {
+        // SAFETY: Valid through our reference.
+        unsafe { wake(self.header) };
     }
 
     /// Takes the right to poll the task on this thread, if the task is not being polled and the

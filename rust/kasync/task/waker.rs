@@ -59,7 +59,8 @@ unsafe fn wake_by_value(data: *const ()) {
     let queued = Plat::gate(|| {
         // (5), but the waker's own reference passes to the pending mark.
         let now = task.state.load();
-        !now.is_complete() && !(now.is_claimed() && task.state.note()) && schedule(header, task)
+        let absorbed = now.is_complete() || (now.is_claimed() && task.state.note());
+        !absorbed && schedule(header, task)
     });
     if !queued {
         // SAFETY: The waker's reference, which nobody else has got.

@@ -309,6 +309,9 @@ impl Firmware {
         let print_logs = rx_task::print_logs(logs, self.link.clone(), self.crash.clone());
         self.scope.spawn(c"events", events.run())?.detach();
         self.scope.spawn(c"logs", print_logs)?.detach();
+        self.scope
+            .spawn(c"crash", self.events.clone().crashed())?
+            .detach();
 
         self.link.open(machine.dev, machine.uat)?;
         // It has to be there when the firmware reads the init data.

@@ -50,6 +50,10 @@ use agx_abi::{
     channel::PipeKind,
     uat::USER_END, //
 };
+use core::task::{
+    self,
+    Poll, //
+};
 use dma_fence::Fence;
 use jobqueue::{
     Config,
@@ -188,13 +192,13 @@ impl Queue {
         &self,
         job: KBox<Grave<Job>>,
         dependencies: KVVec<Fence>,
-    ) -> Result<Prepared<KBox<Grave<Job>>>> {
+    ) -> Result<Prepared<QueueRing>> {
         let credits = job.plan.commands.len();
         self.jobs.prepare(job, credits, dependencies)
     }
 
     /// The part that only fails if the queue is being destroyed.
-    pub(crate) fn commit(&self, prepared: Prepared<KBox<Grave<Job>>>) -> Result<Fence> {
+    pub(crate) fn commit(&self, prepared: Prepared<QueueRing>) -> Result<Fence> {
         self.jobs.commit(prepared)
     }
 
@@ -227,8 +231,8 @@ impl Ring for QueueRing {
         self.hardware.start(&job.plan).await
     }
 
-    async fn finish(running: &Running) -> Result {
-        running.wait().await
+    fn poll_finish(running: &mut Running, cx: &mut task::Context<'_>) -> Poll<Result> {
+        running.poll(cx)
     }
 
     fn stalled(&mut self, running: &Running, n: u32) {

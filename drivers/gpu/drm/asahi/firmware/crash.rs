@@ -19,7 +19,7 @@ use kernel::prelude::*;
 /// | call | context |
 /// |---|---|
 /// | [`Crash::set`], [`Crash::is_set`], [`Crash::check`] | any |
-/// | [`Crash::or`] | task; as cancel safe as its future is |
+/// | [`Crash::happened`], [`Crash::or`] | task; as cancel safe as its future is |
 #[derive(Clone)]
 pub(crate) struct Crash(
     /// Holds no tasks: its cancellation is the flag.
@@ -49,6 +49,11 @@ impl Crash {
         } else {
             Ok(())
         }
+    }
+
+    /// Waits until it is set.
+    pub(super) async fn happened(&self) {
+        self.0.cancelled().await;
     }
 
     /// What `future` gives, or `ENODEV` as soon as the firmware is dead.

@@ -36,8 +36,15 @@ use agx_abi::event::{
     initial_stamp,
     SLOTS, //
 };
+use core::{
+    future::poll_fn,
+    task::{
+        Context,
+        Poll, //
+    }, //
+};
 use kasync::sync::{
-    Notify,
+    AtomicWaker,
     OwnedPermit,
     Semaphore, //
 };
@@ -80,7 +87,8 @@ struct Slot {
     index: usize,
     host: Word<u32>,
     addresses: Addresses,
-    changed: Notify,
+    /// The task of the queue that has the slot.
+    changed: AtomicWaker,
     #[pin]
     state: SpinLock<State>,
 }
@@ -142,7 +150,7 @@ impl Events {
                     index,
                     addresses,
                     host: word,
-                    changed: Notify::new(),
+                    changed: AtomicWaker::new(),
                     state <- new_spinlock!(State {
                         owner: None,
                         window: Window::new(first),
@@ -198,6 +206,14 @@ impl Events {
 }
 
 impl Events {
+    /// Waits for the end of the firmware, and tells everybody who waits for a command.
+    pub(super) async fn crashed(self: Arc<Self>) {
+        self.crash.happened().await;
+        for slot in &self.slots {
+            slot.changed.wake();
+        }
+    }
+
     /// The firmware has flagged the slots whose bits are set: their stamps have grown.
     pub(super) fn flag(&self, bits: [u32; SLOTS / 32]) {
         for (i, slot) in self.slots.iter().enumerate() {
@@ -222,7 +238,7 @@ impl Events {
         };
 
         if owned {
-            slot.changed.notify_waiters();
+            slot.changed.wake();
         } else {
             self.drained(slot);
         }
@@ -323,7 +339,7 @@ impl EventSlot {
 ///
 /// | call | context |
 /// |---|---|
-/// | [`Watch::wait`] | task; cancel safe |
+/// | [`Watch::wait`], [`Watch::poll`] | the task of the queue; cancel safe |
 /// | [`Watch::look`], [`Watch::outcome`], drop | process, signalling sections included |
 pub(crate) struct Watch {
     slot: Arc<Slot>,
@@ -345,16 +361,17 @@ impl Watch {
         outcome.or_else(dead)
     }
 
+    /// Whether the command with number `value` is complete. If not, the task of `cx` is woken when that may have changed: it
+    /// is the only one, that of the queue that has the slot.
+    pub(crate) fn poll(&self, value: Stamp, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        // First, so that what changes from here on is not missed. Of a crash `Events::crashed` tells.
+        self.slot.changed.register(cx);
+        self.outcome(value).map_or(Poll::Pending, Poll::Ready)
+    }
+
     /// Waits until the command with number `value` is complete.
     pub(crate) async fn wait(&self, value: Stamp) -> Result<(), Failure> {
-        loop {
-            let changed = self.slot.changed.notified();
-            if let Some(outcome) = self.outcome(value) {
-                return outcome;
-            }
-            // If it is dead, `outcome()` says so.
-            let _ = self.events.crash.or(changed).await;
-        }
+        poll_fn(|cx| self.poll(value, cx)).await
     }
 }
 

@@ -34,6 +34,11 @@ use crate::{
         SlotGuard, //
     }, //
 };
+use core::task::{
+    self,
+    ready,
+    Poll, //
+};
 use kernel::{
     prelude::*,
     sync::Arc, //
@@ -180,19 +185,19 @@ impl Running {
         self.watch.look();
     }
 
-    /// Waits until the firmware has finished with the job. If one of its commands has failed, tells how the
+    /// Whether the firmware has finished with the job. If one of its commands has failed, tells how the
     /// first of them did.
     ///
     /// To be asked while the job counts against the number of commands in flight.
-    pub(crate) async fn wait(&self) -> Result {
-        self.watch.wait(self.last).await?;
+    pub(crate) fn poll(&self, cx: &mut task::Context<'_>) -> Poll<Result> {
+        ready!(self.watch.poll(self.last, cx))?;
         let mut value = self.first;
         loop {
             if let Some(Err(failure)) = self.watch.outcome(value) {
-                return Err(failure.into());
+                return Poll::Ready(Err(failure.into()));
             }
             if value == self.last {
-                return Ok(());
+                return Poll::Ready(Ok(()));
             }
             value = value.next();
         }
