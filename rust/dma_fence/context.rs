@@ -24,7 +24,10 @@ use crate::{
     ffi, //
 };
 use core::{
-    mem::ManuallyDrop,
+    mem::{
+        ManuallyDrop,
+        MaybeUninit, //
+    },
     ptr::{
         self,
         NonNull, //
@@ -136,15 +139,14 @@ impl FenceContext {
 
     /// Allocates a fence. Nobody sees it yet.
     pub fn reserve(self: &Arc<Self>) -> Result<FenceReservation> {
-        let fence = KBox::new(
-            OwnFence {
-                base: bindings::dma_fence::default(),
-                driver: self.driver,
-                timeline: self.timeline,
-                next: ptr::null_mut(),
-            },
-            GFP_KERNEL,
-        )?;
+        let mut fence = KBox::<OwnFence>::new_uninit(GFP_KERNEL)?;
+        let own = fence.as_mut_ptr();
+        // SAFETY: Memory for one, of which all is written but the fence itself.
+        unsafe {
+            (&raw mut (*own).driver).write(self.driver);
+            (&raw mut (*own).timeline).write(self.timeline);
+            (&raw mut (*own).next).write(ptr::null_mut());
+        }
         Ok(FenceReservation {
             context: self.clone(),
             fence,
@@ -209,7 +211,8 @@ impl RingStopped {
 /// A fence that is allocated, and no more: dropping it frees it.
 pub struct FenceReservation {
     context: Arc<FenceContext>,
-    fence: KBox<OwnFence>,
+    /// All is there but the fence itself, which [`FenceReservation::arm`] initialises.
+    fence: KBox<MaybeUninit<OwnFence>>,
 }
 
 impl FenceReservation {
@@ -217,7 +220,7 @@ impl FenceReservation {
     pub fn arm(self, order: &mut Order) -> (Fence, Pending) {
         let seqno = order.next;
         order.next += 1;
-        let own = KBox::into_raw(self.fence);
+        let own: *mut OwnFence = KBox::into_raw(self.fence).cast();
         // SAFETY: The fence is at the beginning of memory of its own, which is ours, and the operations are
         // static; see there for why they may go with the module. The inline lock is asked for.
         let fence = unsafe {

@@ -2,14 +2,17 @@
 
 //! Jobs on their way through a queue.
 
-use crate::Ring;
+use crate::{
+    queue::Place,
+    Ring, //
+};
+use core::mem::MaybeUninit;
 use dma_fence::{
     FenceReservation,
     FenceSet,
     InFlight,
     Pending, //
 };
-use kasync::sync::OwnedPermit;
 use kernel::prelude::*;
 
 /// A job that only needs to be committed. Dropping it undoes everything.
@@ -17,6 +20,7 @@ use kernel::prelude::*;
 pub struct Prepared<R: Ring> {
     pub(crate) node: KBox<Node<R>>,
     pub(crate) reservation: FenceReservation,
+    pub(crate) place: Place<R>,
 }
 
 /// A job and all that it takes to bring it through the queue, allocated when it is prepared.
@@ -29,14 +33,16 @@ pub struct Prepared<R: Ring> {
 pub(crate) struct Node<R: Ring> {
     /// The next one in the same list.
     next: Option<KBox<Node<R>>>,
-    pub(crate) job: R::Job,
+    /// Taken out at the end.
+    pub(crate) job: Option<R::Job>,
     pub(crate) credits: usize,
     pub(crate) dependencies: FenceSet,
     pub(crate) stage: Stage<R>,
     pub(crate) verdict: Option<Error>,
-    /// A place in the queue.
-    _place: OwnedPermit,
 }
+
+/// Memory of a job that is over, for the next one.
+pub(crate) type Spare<R> = KBox<MaybeUninit<Node<R>>>;
 
 /// What a job has of its fence and of the hardware.
 pub(crate) enum Stage<R: Ring> {
@@ -53,18 +59,20 @@ impl<R: Ring> Node<R> {
         job: R::Job,
         credits: usize,
         dependencies: FenceSet,
-        place: OwnedPermit,
+        spare: Option<Spare<R>>,
     ) -> Result<KBox<Self>> {
         let node = Self {
             next: None,
-            job,
+            job: Some(job),
             credits,
             dependencies,
             stage: Stage::Prepared,
             verdict: None,
-            _place: place,
         };
-        Ok(KBox::new(node, GFP_KERNEL)?)
+        match spare {
+            Some(spare) => Ok(KBox::write(spare, node)),
+            None => Ok(KBox::new(node, GFP_KERNEL)?),
+        }
     }
 
     /// Takes the stage out; it becomes `Prepared`.

@@ -7,6 +7,7 @@ use crate::{
         Fifo,
         Node,
         Prepared,
+        Spare,
         Stage, //
     },
     task::Task,
@@ -21,7 +22,7 @@ use dma_fence::{
 use kasync::{
     block_on,
     select,
-    sync::Semaphore,
+    sync::Notify,
     time::Delta,
     Either,
     JoinHandle,
@@ -31,6 +32,10 @@ use kernel::{
     new_spinlock,
     prelude::*,
     sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         SpinLock, //
     }, //
@@ -53,9 +58,12 @@ pub struct Config {
 #[pin_data]
 pub(crate) struct Shared<R: Ring> {
     context: Arc<FenceContext>,
-    places: Arc<Semaphore>,
     credits: usize,
     scope: Scope,
+    /// Somebody may have a place now.
+    place_free: Notify,
+    /// Set under the lock of `waiting`.
+    closed: Atomic<bool>,
     #[pin]
     waiting: SpinLock<Waiting<R>>,
 }
@@ -63,7 +71,39 @@ pub(crate) struct Shared<R: Ring> {
 struct Waiting<R: Ring> {
     jobs: Fifo<R>,
     order: Order,
-    closed: bool,
+    /// How many jobs more may be prepared, and how many threads wait for that.
+    places: usize,
+    waiters: usize,
+    spare: Option<Spare<R>>,
+}
+
+/// A place in the queue. Dropping it gives it back.
+pub(crate) struct Place<R: Ring>(Option<Arc<Shared<R>>>);
+
+impl<R: Ring> Place<R> {
+    /// The place is the job's now, and given back by the queue's task.
+    fn pass_on(mut self) {
+        self.0 = None;
+    }
+}
+
+impl<R: Ring> Drop for Place<R> {
+    fn drop(&mut self) {
+        if let Some(shared) = &self.0 {
+            shared.give_place(None);
+        }
+    }
+}
+
+/// One of those who wait for a place.
+struct Waiter<'a, R: Ring>(&'a Shared<R>);
+
+impl<R: Ring> Drop for Waiter<'_, R> {
+    fn drop(&mut self) {
+        self.0.waiting.lock().waiters -= 1;
+        // In case that this one was told of a place and has not taken it.
+        self.0.place_free.notify_one();
+    }
 }
 
 impl<R: Ring> Shared<R> {
@@ -72,17 +112,55 @@ impl<R: Ring> Shared<R> {
         let mut waiting = self.waiting.lock();
         match waiting.jobs.pop() {
             Some(node) => Next::Job(node),
-            None if self.is_over(&waiting) => Next::End,
+            None if self.is_closed() => Next::End,
             None => Next::Nothing,
         }
     }
 
-    fn is_over(&self, waiting: &Waiting<R>) -> bool {
-        waiting.closed || self.scope.is_cancelled()
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Relaxed) || self.scope.is_cancelled()
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
-        self.is_over(&self.waiting.lock())
+    /// Gives a place back, and perhaps memory with it.
+    pub(crate) fn give_place(&self, spare: Option<Spare<R>>) {
+        let mut waiting = self.waiting.lock();
+        waiting.places += 1;
+        let wanted = waiting.waiters > 0;
+        let old = match spare {
+            Some(spare) => waiting.spare.replace(spare),
+            None => None,
+        };
+        drop(waiting);
+        drop(old);
+        if wanted {
+            self.place_free.notify_one();
+        }
+    }
+
+    /// Takes a place that nobody waits for.
+    fn try_place(&self) -> Option<Option<Spare<R>>> {
+        let mut waiting = self.waiting.lock();
+        if waiting.places <= waiting.waiters {
+            return None;
+        }
+        waiting.places -= 1;
+        Some(waiting.spare.take())
+    }
+
+    async fn place(&self) -> Option<Spare<R>> {
+        self.waiting.lock().waiters += 1;
+        let _waiter = Waiter(self);
+        loop {
+            let free = self.place_free.notified();
+            {
+                let mut waiting = self.waiting.lock();
+                if waiting.places > 0 {
+                    waiting.places -= 1;
+                    return waiting.spare.take();
+                }
+            }
+            free.await;
+        }
     }
 }
 
@@ -112,13 +190,16 @@ impl<R: Ring> JobQueue<R> {
         let shared = Arc::pin_init(
             try_pin_init!(Shared {
                 context,
-                places: Arc::new(Semaphore::new(config.jobs), GFP_KERNEL)?,
                 credits: config.credits,
                 scope: scope.clone(),
+                place_free: Notify::new(),
+                closed: Atomic::new(false),
                 waiting <- new_spinlock!(Waiting {
                     jobs: Fifo::new(),
                     order,
-                    closed: false,
+                    places: config.jobs,
+                    waiters: 0,
+                    spare: None,
                 }),
             }),
             GFP_KERNEL,
@@ -143,20 +224,22 @@ impl<R: Ring> JobQueue<R> {
         if credits > shared.credits {
             return Err(EINVAL);
         }
-        let place = match shared.places.try_acquire_owned(1) {
-            Some(place) => place,
-            None => {
-                let place = select(shared.scope.cancelled(), shared.places.acquire_owned(1));
-                match block_on(place)? {
-                    Either::Left(()) => return Err(ECANCELED),
-                    Either::Right(place) => place,
-                }
-            }
+        let spare = match shared.try_place() {
+            Some(spare) => spare,
+            None => match block_on(select(shared.scope.cancelled(), shared.place()))? {
+                Either::Left(()) => return Err(ECANCELED),
+                Either::Right(spare) => spare,
+            },
         };
+        let place = Place(Some(self.shared.clone()));
         let reservation = shared.context.reserve()?;
         let dependencies = FenceSet::new(dependencies, Some(shared.context.id()))?;
-        let node = Node::new(job, credits, dependencies, place)?;
-        Ok(Prepared { node, reservation })
+        let node = Node::new(job, credits, dependencies, spare)?;
+        Ok(Prepared {
+            node,
+            reservation,
+            place,
+        })
     }
 
     /// Commits a job: from here on it has a fence, which will signal.
@@ -171,10 +254,11 @@ impl<R: Ring> JobQueue<R> {
         let Prepared {
             mut node,
             reservation,
+            place,
         } = prepared;
         let claim = self.task.claim();
         let mut waiting = self.shared.waiting.lock();
-        if self.shared.is_over(&waiting) {
+        if self.shared.is_closed() {
             drop(waiting);
             return Err(ECANCELED);
         }
@@ -182,6 +266,7 @@ impl<R: Ring> JobQueue<R> {
         node.stage = Stage::Waiting(pending);
         waiting.jobs.push(node);
         drop(waiting);
+        place.pass_on();
         match claim {
             Some(claim) => claim.poll(),
             None => self.task.wake(),
@@ -192,7 +277,9 @@ impl<R: Ring> JobQueue<R> {
     /// Takes no more jobs, and cancels those that the hardware has not seen. Returns at once; the rest is up to the
     /// queue's task.
     pub fn close(&self) {
-        self.shared.waiting.lock().closed = true;
+        let waiting = self.shared.waiting.lock();
+        self.shared.closed.store(true, Relaxed);
+        drop(waiting);
         self.task.wake();
     }
 }

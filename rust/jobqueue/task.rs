@@ -197,8 +197,8 @@ impl<R: Ring> Task<R> {
         if node.verdict.is_none() && self.shared.is_closed() {
             node.verdict = Some(ECANCELED);
         }
-        if node.verdict.is_none() {
-            match self.ring.start(&mut node.job).await {
+        if let (None, Some(job)) = (node.verdict, &mut node.job) {
+            match self.ring.start(job).await {
                 Ok(running) => {
                     self.fly(node, running);
                     return None;
@@ -241,9 +241,11 @@ impl<R: Ring> Task<R> {
         self.retire(node);
     }
 
-    fn retire(&mut self, node: KBox<Node<R>>) {
-        let Node { job, .. } = KBox::into_inner(node);
-        self.ring.retire(job);
+    fn retire(&mut self, mut node: KBox<Node<R>>) {
+        if let Some(job) = node.job.take() {
+            self.ring.retire(job);
+        }
+        self.shared.give_place(Some(KBox::drop_contents(node)));
     }
 
     fn complain(&mut self) {

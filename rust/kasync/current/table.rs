@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// More than the threads that a machine has inside of polls at once, as polls do not block.
-const SLOTS: usize = 512;
+const SLOTS: usize = 1024;
 
 struct Slot {
     /// The thread, or 0. Claimed by compare-exchange.
@@ -28,7 +28,7 @@ static TABLE: [Slot; SLOTS] = [const {
 }; SLOTS];
 
 /// How far from its home a thread's entry may be: what a look-up costs at most.
-const PROBES: usize = 16;
+const PROBES: usize = 4;
 
 /// The slots in the order in which `thread` tries them.
 fn slots(thread: u64) -> impl Iterator<Item = &'static Slot> {

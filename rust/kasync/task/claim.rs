@@ -147,6 +147,9 @@ impl Drop for Claim<'_> {
     fn drop(&mut self) {
         // SAFETY: Valid by the type invariant.
         let task = unsafe { self.header.as_ref() };
+        if task.state.release_idle() {
+            return;
+        }
         // The queue is there for as long as the task is not complete, which it may become as soon
         // as it was released.
         Plat::gate(|| {

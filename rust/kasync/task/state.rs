@@ -151,6 +151,12 @@ impl State {
             .is_ok()
     }
 
+    /// (12), if nobody has left a note.
+    pub(crate) fn release_idle(&self) -> bool {
+        self.update(|s| (!s.is_to_rerun()).then_some(s.0 & !(RUNNING | CLAIMED)))
+            .is_ok()
+    }
+
     /// (12). Gives the right to poll back, and says whether somebody has left a note, so that the
     /// task has to be queued.
     pub(crate) fn release(&self) -> bool {
