@@ -39,11 +39,26 @@ fn model(scene: impl Fn() + Sync + Send + 'static) {
     });
 }
 
+/// Clears the flag when it is dropped.
+fn scopeguard(polling: &std::sync::atomic::AtomicBool) -> impl Drop + '_ {
+    struct Guard<'a>(&'a std::sync::atomic::AtomicBool);
+    impl Drop for Guard<'_> {
+        fn drop(&mut self) {
+            self.0.store(false, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+    Guard(polling)
+}
+
 /// A task that ends when it sees `flag`, and a waker of it.
 fn waiting(executor: &Executor, flag: &Arc<AtomicBool>) -> (kasync::JoinHandle<()>, Waker) {
     let (tx, rx) = oneshot::channel::<Waker>().unwrap();
     let (flag, mut tx) = (flag.clone(), Some(tx));
+    let polling = std::sync::atomic::AtomicBool::new(false);
     let task = poll_fn(move |cx| {
+        // Not one of loom's: it is to notice a second poll, not to keep it away.
+        assert!(!polling.swap(true, std::sync::atomic::Ordering::Relaxed));
+        let _polled = scopeguard(&polling);
         if let Some(tx) = tx.take() {
             assert!(tx.send(cx.waker().clone()).is_ok());
         }
@@ -94,6 +109,48 @@ fn wake_against_shutdown() {
         let thread = thread::spawn(move || late.wake());
         flag.store(true, Ordering::Relaxed);
         waker.wake();
+        executor.shutdown().unwrap();
+        thread.join().unwrap();
+    });
+}
+
+/// Contract 3, H1 and H16: a claim races a wake and the worker that answers it. What was written
+/// before the wake is seen by a poll, whoever does it.
+#[test]
+fn claim_against_wake() {
+    model(|| {
+        let executor = Executor::new(c"m").unwrap();
+        let flag = Arc::new(AtomicBool::new(false));
+        let (handle, waker) = waiting(&executor, &flag);
+        let f = flag.clone();
+        let thread = thread::spawn(move || {
+            f.store(true, Ordering::Relaxed);
+            waker.wake();
+        });
+        if let Some(claim) = handle.claim() {
+            claim.poll();
+        }
+        block_on(handle).unwrap();
+        thread.join().unwrap();
+        executor.shutdown().unwrap();
+    });
+}
+
+/// H3 with claims: one is dropped unpolled, with a wake that it has absorbed, while the executor is
+/// shut down.
+#[test]
+fn claim_against_shutdown() {
+    model(|| {
+        let executor = Executor::new(c"m").unwrap();
+        let flag = Arc::new(AtomicBool::new(false));
+        let (handle, waker) = waiting(&executor, &flag);
+        flag.store(true, Ordering::Relaxed);
+        let thread = thread::spawn(move || {
+            let claim = handle.claim();
+            waker.wake();
+            drop(claim);
+            drop(handle);
+        });
         executor.shutdown().unwrap();
         thread.join().unwrap();
     });
