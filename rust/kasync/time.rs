@@ -137,6 +137,10 @@ impl Future for Sleep {
 impl Sleep {
     /// Counts anew: `d` from now. For one that is used again and again.
     pub fn reset(self: Pin<&mut Self>, d: Delta) {
+        self.reset_to(Instant::now(), d);
+    }
+
+    fn reset_to(self: Pin<&mut Self>, from: Instant, after: Delta) {
         // SAFETY: Nothing is moved.
         let this = unsafe { self.get_unchecked_mut() };
         if core::mem::replace(&mut this.armed, false) {
@@ -144,8 +148,17 @@ impl Sleep {
             unsafe { Timer::disarm(this.timer.get()) };
         }
         this.expiry.with(|e| e.expired = false);
-        this.from = Instant::now();
-        this.after = d;
+        this.from = from;
+        this.after = after;
+    }
+}
+
+impl Sleep {
+    /// Moves the end by `ns` from where it was, and counts on.
+    fn postpone(self: Pin<&mut Self>, ns: i64) {
+        let from = self.from;
+        let after = self.after.as_nanos().saturating_add(ns);
+        self.reset_to(from, Delta::from_nanos(after));
     }
 }
 
@@ -207,4 +220,48 @@ pub fn timeout<F: Future>(d: Delta, future: F) -> Timeout<F> {
 pub fn timeout_at<F: Future>(t: Instant, future: F) -> Timeout<F> {
     let sleep = sleep_until(t);
     Timeout { future, sleep }
+}
+
+pin_project! {
+    /// Ticks at fixed points in time, see [`interval`].
+    ///
+    /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
+    /// |---|---|---|---|
+    /// | `interval` | yes | yes | yes |
+    /// | `poll_tick`, `tick`, drop | yes | yes | no |
+    pub struct Interval {
+        #[pin]
+        sleep: Sleep,
+        period_ns: i64,
+    }
+}
+
+impl Interval {
+    /// How many periods are over since the last tick: more than one if it was asked late. Cancel safe: a tick that nobody was
+    /// told of is not lost.
+    pub async fn tick(mut self: Pin<&mut Self>) -> u64 {
+        core::future::poll_fn(|cx| self.as_mut().poll_tick(cx)).await
+    }
+
+    /// As [`Interval::tick`], for futures that are written by hand.
+    pub fn poll_tick(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<u64> {
+        let mut this = self.project();
+        if this.sleep.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        let late = this.sleep.left_ns().saturating_neg().max(0);
+        let periods = late / *this.period_ns + 1;
+        this.sleep.postpone(periods.saturating_mul(*this.period_ns));
+        Poll::Ready(periods as u64)
+    }
+}
+
+/// Ticks every `period`, for the first time one period after this call. The ticks do not drift: they are at multiples of the
+/// period, whenever they are asked for. A period below one nanosecond counts as one.
+pub fn interval(period: Delta) -> Interval {
+    let period_ns = period.as_nanos().max(1);
+    Interval {
+        sleep: sleep(Delta::from_nanos(period_ns)),
+        period_ns,
+    }
 }

@@ -24,6 +24,7 @@ use kasync::{
         Semaphore, //
     },
     time::{
+        interval,
         sleep,
         sleep_until,
         timeout,
@@ -112,6 +113,35 @@ fn sleep_wakers() {
         drop(dropped);
         world.advance(MS);
         assert_eq!((woken1.get(), woken2.get()), (0, 1));
+    });
+}
+
+/// Ticks do not drift, late ones are counted, and one that nobody was told of is not lost (H24).
+#[test]
+fn intervals() {
+    manual(|world, _| {
+        let (waker, woken) = counting();
+        let mut ticks = pin!(interval(MS));
+        let mut cx = Context::from_waker(&waker);
+        assert_eq!(ticks.as_mut().poll_tick(&mut cx), Poll::Pending);
+        world.advance(Delta::from_nanos(1_300_000));
+        assert_eq!(woken.get(), 1);
+        assert_eq!(ticks.as_mut().poll_tick(&mut cx), Poll::Ready(1));
+        // The next is at 2 ms, not at 2.3 ms.
+        assert_eq!(ticks.as_mut().poll_tick(&mut cx), Poll::Pending);
+        world.advance(Delta::from_nanos(699_999));
+        assert_eq!(woken.get(), 1);
+        assert_eq!(ticks.as_mut().poll_tick(&mut cx), Poll::Pending);
+        world.advance(Delta::from_nanos(1));
+        assert_eq!(woken.get(), 2);
+        assert_eq!(ticks.as_mut().poll_tick(&mut cx), Poll::Ready(1));
+        {
+            let mut dropped = pin!(ticks.as_mut().tick());
+            assert!(poll(dropped.as_mut(), &waker).is_pending());
+            world.advance(Delta::from_millis(3));
+        }
+        assert_eq!(poll(pin!(ticks.as_mut().tick()), &waker), Poll::Ready(3));
+        assert_eq!(ticks.as_mut().poll_tick(&mut cx), Poll::Pending);
     });
 }
 
