@@ -31,9 +31,14 @@ mod tests {
         Job,
         LIMIT, //
     };
+    use core::{
+        future::poll_fn,
+        task::Poll, //
+    };
     use dma_fence::{
         Fence,
         FenceContext,
+        FenceSet,
         RingStopped, //
     };
     use kasync::{
@@ -85,6 +90,89 @@ mod tests {
         assert_eq!(result(&fence), Ok(()));
         first.end()?;
         second.end()
+    }
+
+    /// R4: any number of dependencies, several of one timeline, and of the job's own, is one wake.
+    #[test]
+    fn many_dependencies_are_one() -> Result {
+        let (first, second, bench) = (Bench::new(8)?, Bench::new(8)?, Bench::new(8)?);
+        let own = bench.commit(Job::new(1), &[])?;
+        let mut dependencies = KVec::new();
+        dependencies.push(own.clone(), GFP_KERNEL)?;
+        for id in 1..=3 {
+            dependencies.push(first.commit(Job::new(id), &[])?, GFP_KERNEL)?;
+        }
+        dependencies.push(second.commit(Job::new(1), &[])?, GFP_KERNEL)?;
+        let fence = bench.commit(Job::new(2), &dependencies)?;
+        bench.wait_started(1)?;
+
+        first.mock.complete(2, Ok(()));
+        assert_eq!(result(&dependencies[2]), Ok(()));
+        second.mock.complete(1, Ok(()));
+        assert_eq!(result(&dependencies[4]), Ok(()));
+        assert_eq!(bench.mock.started(), 1);
+        first.mock.complete(3, Ok(()));
+        // Its own timeline is in order anyway: it need not be over.
+        bench.wait_started(2)?;
+        assert!(!own.is_signaled());
+        bench.mock.complete(2, Ok(()));
+        assert_eq!(result(&fence), Ok(()));
+        first.end()?;
+        second.end()?;
+        bench.end()
+    }
+
+    /// The set by itself: what is left of it, and that it may be dropped at any time.
+    #[test]
+    fn fence_sets() -> Result {
+        let bench = Bench::new(8)?;
+        let set = |fences: &[Fence], own| -> Result<FenceSet> {
+            let mut all = KVVec::new();
+            for fence in fences {
+                all.push(fence.clone(), GFP_KERNEL)?;
+            }
+            FenceSet::new(all, own)
+        };
+        assert!(set(&[], None)?.is_empty());
+        let first = bench.commit(Job::new(1), &[])?;
+        let second = bench.commit(Job::new(2), &[])?;
+        assert!(second.is_later_than(&first) && !first.is_later_than(&second));
+        let both = [second.clone(), first.clone()];
+        assert_eq!(set(&both, None)?.len(), 1);
+        assert!(set(&both, Some(first.context()))?.is_empty());
+
+        // Polled, and dropped with its callback linked.
+        let mut given_up = set(&both, None)?;
+        let once = poll_fn(|cx| Poll::Ready(given_up.poll_all(cx).is_pending()));
+        assert!(block_on(once)?);
+        drop(given_up);
+
+        let mut waited = set(&both, None)?;
+        bench.wait_started(2)?;
+        bench.mock.complete(2, Err(EIO));
+        let all = timeout(LIMIT, poll_fn(|cx| waited.poll_all(cx)));
+        assert!(block_on(all)?.is_ok());
+        assert!(second.is_signaled() && waited.is_empty());
+        // What has signalled is left out.
+        assert!(set(&both, None)?.is_empty());
+        bench.end()
+    }
+
+    /// An idle queue starts a job in the thread that commits it.
+    #[test]
+    fn commit_starts_what_is_ready() -> Result {
+        let bench = Bench::new(8)?;
+        let mut inline = 0;
+        for id in 1..=50 {
+            let fence = bench.commit(Job::new(id), &[])?;
+            // Unless a worker has the task at this moment.
+            inline += usize::from(bench.mock.started() == id as usize);
+            bench.wait_started(id as usize)?;
+            bench.mock.complete(id, Ok(()));
+            assert_eq!(result(&fence), Ok(()));
+        }
+        assert!(inline > 0);
+        bench.end()
     }
 
     #[test]
