@@ -10,3 +10,13 @@ guest_tap kasync --no-emu --modules "kasync kasync_test" -- sh -c '
 	else
 		echo not ok reload
 	fi'
+guest_tap kasync-load --no-emu --modules "kasync jobqueue" -- sh -c '
+	for i in $(seq 100); do
+		rmmod jobqueue kasync && insmod /mnt/rig/modules/kasync.ko && insmod /mnt/rig/modules/jobqueue.ko ||
+			{ echo "not ok round $i"; exit; }
+	done
+	echo ok loaded and unloaded 100 times'
+# Contract: a poll is a fence signalling section, where memory must not be reclaimed.
+expect "lockdep catches an allocation in a poll" 125 'at: kasync_section_begin' --debug-kernel --no-emu \
+	--modules "kasync kasync_test" -- \
+	sh -c 'rmmod kasync_test; insmod /mnt/rig/modules/kasync_test.ko alloc_in_poll=1'
