@@ -20,6 +20,7 @@ use kasync::{
     sync::{
         mpsc,
         oneshot,
+        AtomicWaker,
         Notify,
         Semaphore, //
     },
@@ -113,6 +114,62 @@ fn sleep_wakers() {
         drop(dropped);
         world.advance(MS);
         assert_eq!((woken1.get(), woken2.get()), (0, 1));
+    });
+}
+
+/// A sleep that is used again: before it is due, when it is, and when it was never polled.
+#[test]
+fn sleep_again() {
+    manual(|world, _| {
+        let (waker, woken) = counting();
+        let mut s = pin!(sleep(MS));
+        s.as_mut().reset(MS);
+        assert!(poll(s.as_mut(), &waker).is_pending());
+        world.advance(Delta::from_nanos(500_000));
+        // From here: so not at the end of the first millisecond.
+        s.as_mut().reset(MS);
+        assert!(poll(s.as_mut(), &waker).is_pending());
+        world.advance(Delta::from_nanos(999_999));
+        assert_eq!(woken.get(), 0);
+        assert!(poll(s.as_mut(), &waker).is_pending());
+        world.advance(Delta::from_nanos(1));
+        assert_eq!(woken.get(), 1);
+        assert!(poll(s.as_mut(), &waker).is_ready());
+        s.as_mut().reset(MS);
+        assert!(poll(s.as_mut(), &waker).is_pending());
+        world.advance(MS);
+        assert_eq!(woken.get(), 2);
+        assert!(poll(s.as_mut(), &waker).is_ready());
+    });
+}
+
+/// The waker of the last registration is woken, once; what is registered again is not cloned anew.
+#[test]
+fn atomic_waker() {
+    manual(|_, _| {
+        let ((first, woken1), (second, woken2)) = (counting(), counting());
+        let slot = AtomicWaker::new();
+        slot.wake();
+        slot.register(&Context::from_waker(&first));
+        slot.register(&Context::from_waker(&second));
+        slot.register(&Context::from_waker(&second));
+        slot.wake();
+        slot.wake();
+        assert_eq!((woken1.get(), woken2.get()), (0, 1));
+        slot.register(&Context::from_waker(&first));
+        assert!(slot.take().is_some());
+        assert!(slot.take().is_none());
+    });
+}
+
+#[test]
+fn owned_permits_at_once() {
+    manual(|_, _| {
+        let semaphore = Arc::new(Semaphore::new(2));
+        let permit = semaphore.try_acquire_owned(2).unwrap();
+        assert!(semaphore.try_acquire_owned(1).is_none());
+        drop(permit);
+        assert_eq!(semaphore.available(), 2);
     });
 }
 

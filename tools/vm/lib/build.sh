@@ -33,16 +33,21 @@ modules() {
 	printf '%s\n' "$out"
 }
 
-# The emulator's program.
+# The emulator's program. The directory that cargo builds in is shared by all checkouts, the program is not.
 emulator() {
 	local root target=$CACHE/target/agxemu
 	root=$(toolchain)
-	mkdir -p "$target"
+	mkdir -p "$target" "$REPO/build"
 	(
+		flock 9
 		cd "$REPO/tools/agxemu"
 		in_root "$root" cargo build --quiet --release --locked --target-dir "$target" >&2
-	) || die "the emulator does not build"
-	printf '%s\n' "$target/release/agxemu"
+		cmp -s "$target/release/agxemu" "$REPO/build/agxemu" || {
+			cp "$target/release/agxemu" "$REPO/build/agxemu.new"
+			mv "$REPO/build/agxemu.new" "$REPO/build/agxemu"
+		}
+	) 9>"$target/lock" || die "the emulator does not build"
+	printf '%s\n' "$REPO/build/agxemu"
 }
 
 # Programs for the guest: every directory of tools/tests with a Makefile.
