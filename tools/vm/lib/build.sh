@@ -33,7 +33,8 @@ modules() {
 	printf '%s\n' "$out"
 }
 
-# The emulator's program. The directory that cargo builds in is shared by all checkouts, the program is not.
+# The emulator's program, beside the programs that judge its results. The directory that cargo builds in is shared by all checkouts,
+# the programs are not.
 emulator() {
 	local root target=$CACHE/target/agxemu
 	root=$(toolchain)
@@ -42,10 +43,11 @@ emulator() {
 		flock 9
 		cd "$REPO/tools/agxemu"
 		in_root "$root" cargo build --quiet --release --locked --target-dir "$target" >&2
-		cmp -s "$target/release/agxemu" "$REPO/build/agxemu" || {
-			cp "$target/release/agxemu" "$REPO/build/agxemu.new"
-			mv "$REPO/build/agxemu.new" "$REPO/build/agxemu"
-		}
+		for program in agxemu mandelbrot-check; do
+			cmp -s "$target/release/$program" "$REPO/build/$program" && continue
+			cp "$target/release/$program" "$REPO/build/$program.new"
+			mv "$REPO/build/$program.new" "$REPO/build/$program"
+		done
 	) 9>"$target/lock" || die "the emulator does not build"
 	printf '%s\n' "$REPO/build/agxemu"
 }
