@@ -13,7 +13,7 @@ REGIONS="uat-ttbs:0x4000 uat-pagetables:0x400000 uat-handoff:0x4000 hw-cal-a:0x8
 COMPLAINTS='WARNING: |BUG: |KASAN: |Kernel panic|Internal error: |Oops|possible recursive locking|possible circular locking|inconsistent lock state|suspicious RCU usage|INFO: task .* blocked|rcu: INFO: .* stall|kmemleak: unreferenced|new suspected memory leaks|kmemleak: .*disabled|refcount_t: |UBSAN: |ODEBUG: |scheduling while atomic|sleeping function called'
 
 parse_options() {
-	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR=''
+	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR='' PROCESSORS=2
 	MODULES="kasync jobqueue agxemu_bridge asahi"
 	COMMAND=()
 	while [ $# -gt 0 ]; do
@@ -22,13 +22,14 @@ parse_options() {
 		--no-emu) WITH_EMU= ;;
 		--no-modules) MODULES= ;;
 		--icount) ICOUNT=1 ;;
-		--share | --emu | --modules | --timeout | --log)
+		--share | --emu | --modules | --timeout | --log | --processors)
 			[ $# -gt 1 ] || die "$1 needs a value"
 			case $1 in
 			--share) SHARE=$(realpath "$2") ;;
 			--emu) EMU_OPTIONS=$2 ;;
 			--modules) MODULES=$2 ;;
 			--timeout) TIMEOUT=$2 ;;
+			--processors) PROCESSORS=$2 ;;
 			--log) LOG_DIR=$(realpath -m "$2") ;;
 			esac
 			shift
@@ -136,7 +137,7 @@ machine_end_emulator() {
 
 # machine_command INTERACTIVE: sets QEMU to the command line.
 machine_command() {
-	local processors=2
+	local processors=$PROCESSORS
 	[ -z "$ICOUNT" ] || processors=1
 	printf 'SHARE=%s\nINTERACTIVE=%s\nMODULES="%s"\n' "${SHARE:+1}" "$1" "$MODULES" >"$RUN/rig/options"
 	printf '%q ' "${COMMAND[@]}" >"$RUN/rig/command"

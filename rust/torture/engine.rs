@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Hardware that checks (`helpers.c`), as the job queue sees it.
+
+use core::{
+    ffi::{
+        c_int,
+        c_void, //
+    },
+    ptr::NonNull,
+    task::{
+        Context,
+        Poll, //
+    }, //
+};
+use dma_fence::Fence;
+use jobqueue::{
+    Config,
+    JobQueue,
+    Ring, //
+};
+use kasync::{
+    sync::AtomicWaker,
+    time::{
+        sleep,
+        Delta, //
+    },
+    Scope, //
+};
+use kernel::{
+    bindings,
+    error::to_result,
+    prelude::*,
+    sync::Arc,
+    time::delay::fsleep, //
+};
+
+/// `struct torture_engine`.
+#[repr(C)]
+struct RawEngine {
+    _opaque: [u8; 0],
+}
+
+/// `struct torture_job`.
+#[repr(C)]
+struct RawJob {
+    _opaque: [u8; 0],
+}
+
+unsafe extern "C" {
+    fn torture_engine_create(
+        changed: unsafe extern "C" fn(*mut c_void),
+        context: *mut c_void,
+        seed: u32,
+        hangs: bool,
+    ) -> *mut RawEngine;
+    fn torture_engine_destroy(engine: *mut RawEngine);
+    fn torture_engine_start(engine: *mut RawEngine, job: *mut RawJob) -> u64;
+    fn torture_engine_done(engine: *mut RawEngine) -> u64;
+    fn torture_engine_result(engine: *mut RawEngine, number: u64) -> c_int;
+    fn torture_engine_stop(engine: *mut RawEngine, forever: bool);
+    fn torture_job_create(engine: *mut RawEngine) -> *mut RawJob;
+    fn torture_job_depends(job: *mut RawJob, fence: *mut bindings::dma_fence) -> bool;
+    fn torture_job_committed(job: *mut RawJob, fence: *mut bindings::dma_fence);
+    fn torture_job_get(job: *mut RawJob);
+    fn torture_job_put(job: *mut RawJob);
+    fn torture_foreign_fence(ns: u64, error: c_int) -> *mut bindings::dma_fence;
+    fn torture_live() -> c_int;
+    fn torture_barrier();
+}
+
+/// # Safety
+///
+/// `context` is a valid waker.
+unsafe extern "C" fn changed(context: *mut c_void) {
+    // SAFETY: By the function's requirements.
+    unsafe { &*context.cast::<AtomicWaker>() }.wake();
+}
+
+/// Hardware for one queue.
+pub(crate) struct Engine {
+    raw: NonNull<RawEngine>,
+    /// In a box of its own, since the interrupt points to it.
+    waker: KBox<AtomicWaker>,
+}
+
+// SAFETY: All functions on it lock.
+unsafe impl Send for Engine {}
+// SAFETY: As above.
+unsafe impl Sync for Engine {}
+
+impl Engine {
+    /// `hangs`: now and then it does nothing until it is stopped.
+    pub(crate) fn new(seed: u32, hangs: bool) -> Result<Arc<Self>> {
+        let waker = KBox::new(AtomicWaker::new(), GFP_KERNEL)?;
+        let context = core::ptr::from_ref::<AtomicWaker>(&waker).cast_mut().cast();
+        // SAFETY: The waker is there until the engine was destroyed.
+        let raw = unsafe { torture_engine_create(changed, context, seed, hangs) };
+        let raw = NonNull::new(raw).ok_or(ENOMEM)?;
+        Ok(Arc::new(Self { raw, waker }, GFP_KERNEL)?)
+    }
+
+    /// Asks for an early end of what runs, and of the hardware if it is forever.
+    pub(crate) fn stop(&self, forever: bool) {
+        // SAFETY: Valid until dropped, as below.
+        unsafe { torture_engine_stop(self.raw.as_ptr(), forever) }
+    }
+
+    fn start(&self, job: &Job) -> Result<u64> {
+        // SAFETY: Both are valid.
+        match unsafe { torture_engine_start(self.raw.as_ptr(), job.raw.as_ptr()) } {
+            0 => Err(ENODEV),
+            number => Ok(number),
+        }
+    }
+
+    fn finished(&self, number: u64) -> Option<Result> {
+        // SAFETY: Valid.
+        if unsafe { torture_engine_done(self.raw.as_ptr()) } < number {
+            return None;
+        }
+        // SAFETY: Valid; the job is over.
+        Some(to_result(unsafe {
+            torture_engine_result(self.raw.as_ptr(), number)
+        }))
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // SAFETY: Nobody else has it. Waits for the interrupt.
+        unsafe { torture_engine_destroy(self.raw.as_ptr()) }
+    }
+}
+
+/// A job. The judge has a reference of its own, until its fence signals, and so has this.
+pub(crate) struct Job {
+    raw: NonNull<RawJob>,
+    /// The judge asks it.
+    _engine: Arc<Engine>,
+    /// How long it takes to find room for it.
+    pub(crate) delay: Delta,
+}
+
+// SAFETY: It is counted, and used by one at a time until it is committed.
+unsafe impl Send for Job {}
+// SAFETY: As above.
+unsafe impl Sync for Job {}
+
+impl Job {
+    pub(crate) fn new(engine: &Arc<Engine>) -> Result<Self> {
+        // SAFETY: The job keeps the engine.
+        let raw = NonNull::new(unsafe { torture_job_create(engine.raw.as_ptr()) }).ok_or(ENOMEM)?;
+        Ok(Self {
+            raw,
+            _engine: engine.clone(),
+            delay: Delta::from_micros(0),
+        })
+    }
+
+    /// Has the judge know that the job may not start before `fence` has signalled.
+    pub(crate) fn depends_on(&mut self, fence: &Fence) -> Result {
+        // SAFETY: Both are valid, and the job is not committed yet.
+        match unsafe { torture_job_depends(self.raw.as_ptr(), fence.as_raw()) } {
+            true => Ok(()),
+            false => Err(E2BIG),
+        }
+    }
+
+    /// Whoever commits the job has this meanwhile, as it may be over before that returns.
+    pub(crate) fn witness(&self) -> Witness {
+        // SAFETY: Valid.
+        unsafe { torture_job_get(self.raw.as_ptr()) };
+        Witness(self.raw)
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        // SAFETY: The reference is ours.
+        unsafe { torture_job_put(self.raw.as_ptr()) }
+    }
+}
+
+/// A reference to a job that is to be committed.
+pub(crate) struct Witness(NonNull<RawJob>);
+
+impl Witness {
+    /// Has the judge look when the fence signals.
+    pub(crate) fn committed(self, fence: &Fence) {
+        // SAFETY: Both are valid. The ring has the engine until all of its jobs' fences have signalled.
+        unsafe { torture_job_committed(self.0.as_ptr(), fence.as_raw()) }
+    }
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        // SAFETY: The reference is ours.
+        unsafe { torture_job_put(self.0.as_ptr()) }
+    }
+}
+
+/// The ring.
+pub(crate) struct CheckedRing(Arc<Engine>);
+
+/// A job that the hardware has: its number.
+pub(crate) struct Running {
+    engine: Arc<Engine>,
+    number: u64,
+}
+
+impl Ring for CheckedRing {
+    type Job = Job;
+    type Running = Running;
+
+    async fn start(&mut self, job: &mut Job) -> Result<Running> {
+        if job.delay.as_nanos() != 0 {
+            sleep(job.delay).await;
+        }
+        Ok(Running {
+            number: self.0.start(job)?,
+            engine: self.0.clone(),
+        })
+    }
+
+    fn poll_finish(running: &mut Running, cx: &mut Context<'_>) -> Poll<Result> {
+        let Running { engine, number } = running;
+        if let Some(result) = engine.finished(*number) {
+            return Poll::Ready(result);
+        }
+        engine.waker.register(cx);
+        engine.finished(*number).map_or(Poll::Pending, Poll::Ready)
+    }
+
+    fn stalled(&mut self, _running: &Running, _n: u32) {
+        self.0.stop(false);
+    }
+
+    fn retire(&mut self, _job: Job) {}
+
+    fn idle(&mut self) {}
+
+    async fn end(self) {}
+}
+
+/// A queue on hardware that checks.
+pub(crate) fn queue(
+    scope: &Scope,
+    engine: &Arc<Engine>,
+    credits: usize,
+    patience: Delta,
+) -> Result<JobQueue<CheckedRing>> {
+    let config = Config {
+        names: (c"torture", c"queue"),
+        credits,
+        jobs: 64,
+        patience,
+    };
+    JobQueue::new(scope, c"queue", CheckedRing(engine.clone()), &config)
+}
+
+/// Somebody else's fence, which signals in an interrupt after a time.
+pub(crate) fn foreign_fence(after: Delta, result: Result) -> Result<Fence> {
+    let error = result.err().map_or(0, Error::to_errno);
+    // SAFETY: No requirements.
+    let raw = unsafe { torture_foreign_fence(after.as_nanos().unsigned_abs(), error) };
+    // SAFETY: The reference is ours now.
+    Ok(unsafe { Fence::from_raw(NonNull::new(raw).ok_or(ENOMEM)?) })
+}
+
+/// Waits until neither jobs nor foreign fences are left.
+///
+/// # Errors
+///
+/// `EBUSY` if some are after ten seconds.
+pub(crate) fn settle() -> Result {
+    for _ in 0..1000 {
+        // SAFETY: Called where it may sleep.
+        unsafe { torture_barrier() };
+        // SAFETY: No requirements.
+        if unsafe { torture_live() } == 0 {
+            return Ok(());
+        }
+        fsleep(Delta::from_millis(10));
+    }
+    pr_err!("jobs or fences are left\n");
+    Err(EBUSY)
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+#ifndef TORTURE_HELPERS_H
+#define TORTURE_HELPERS_H
+
+#include <linux/types.h>
+
+struct dma_fence;
+struct torture_engine;
+struct torture_job;
+
+/* Threads. */
+int torture_threads(unsigned int n, int (*fn)(void *data, unsigned int n), void *data);
+
+/* The judge. */
+void torture_failed(const char *what, u64 a, u64 b);
+unsigned int torture_failures(void);
+int torture_live(void);
+void torture_barrier(void);
+
+/* Hardware that checks. */
+struct torture_engine *torture_engine_create(void (*changed)(void *context), void *context, u32 seed,
+					     bool hangs);
+void torture_engine_destroy(struct torture_engine *engine);
+u64 torture_engine_start(struct torture_engine *engine, struct torture_job *job);
+u64 torture_engine_done(struct torture_engine *engine);
+int torture_engine_result(struct torture_engine *engine, u64 number);
+void torture_engine_stop(struct torture_engine *engine, bool forever);
+
+/* Jobs. */
+struct torture_job *torture_job_create(struct torture_engine *engine);
+bool torture_job_depends(struct torture_job *job, struct dma_fence *fence);
+void torture_job_committed(struct torture_job *job, struct dma_fence *fence);
+void torture_job_get(struct torture_job *job);
+void torture_job_put(struct torture_job *job);
+
+/* Somebody else's fence, that a timer signals. */
+struct dma_fence *torture_foreign_fence(u64 ns, int error);
+
+#endif

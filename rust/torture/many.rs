@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Many jobs on many queues, each waiting for some of the others'.
+
+use crate::{
+    engine::{
+        queue,
+        CheckedRing,
+        Engine,
+        Job, //
+    },
+    failed,
+    threads,
+    verdict,
+    Random, //
+};
+use dma_fence::Fence;
+use jobqueue::JobQueue;
+use kasync::{
+    block_on,
+    time::{
+        timeout,
+        Delta, //
+    },
+    Executor, //
+};
+use kernel::{
+    new_spinlock,
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc,
+        SpinLock, //
+    }, //
+};
+
+const QUEUES: u32 = 512;
+const LIMIT: Delta = Delta::from_secs(120);
+
+/// A fence, and the number of its queue.
+type Known = (Fence, u32);
+
+/// Fences that were committed not long ago.
+#[pin_data]
+struct Recent {
+    #[pin]
+    fences: SpinLock<KVec<Known>>,
+}
+
+impl Recent {
+    const SIZE: usize = 256;
+
+    fn new() -> Result<Arc<Self>> {
+        let fences = KVec::with_capacity(Self::SIZE, GFP_KERNEL)?;
+        Arc::pin_init(
+            pin_init!(Self {
+                fences <- new_spinlock!(fences),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    fn some(&self, random: &mut Random) -> Option<Known> {
+        let fences = self.fences.lock();
+        let n = u32::try_from(fences.len()).ok().filter(|n| *n > 0)?;
+        Some(fences[random.below(n) as usize].clone())
+    }
+
+    fn add(&self, fence: Known, random: &mut Random) {
+        let mut fences = self.fences.lock();
+        let old = if fences.len() < Self::SIZE {
+            // There is room: it was allocated.
+            fences.push_within_capacity(fence).err().map(|_| None)
+        } else {
+            let at = random.below(Self::SIZE as u32) as usize;
+            Some(Some(core::mem::replace(&mut fences[at], fence)))
+        };
+        drop(fences);
+        drop(old);
+    }
+}
+
+struct Bench {
+    engine: Arc<Engine>,
+    queue: JobQueue<CheckedRing>,
+}
+
+/// `jobs` jobs.
+pub(crate) fn run(jobs: u32, seed: u32) -> Result {
+    let executor = Executor::new(c"torture-many")?;
+    let mut random = Random::new(seed, 100);
+    let mut benches = KVVec::new();
+    for _ in 0..QUEUES {
+        let scope = executor.root().child(c"many")?;
+        let engine = Engine::new(random.next(), false)?;
+        // Patience for a machine that is busy: no job is to be stopped here.
+        let queue = queue(&scope, &engine, 8, Delta::from_secs(60))?;
+        benches.push(Bench { engine, queue }, GFP_KERNEL)?;
+    }
+    let recent = Recent::new()?;
+    let left = Atomic::<i32>::new(i32::try_from(jobs)?);
+    let (good, bad) = (Atomic::<u32>::new(0), Atomic::<u32>::new(0));
+    let tally = |fence: &Fence| -> Result {
+        match block_on(timeout(LIMIT, fence.wait()))? {
+            Ok(Ok(())) => good.fetch_add(1, Relaxed),
+            _ => bad.fetch_add(1, Relaxed),
+        };
+        Ok(())
+    };
+    let result = threads(|n| {
+        let mut random = Random::new(seed, 200 + n);
+        let mut pending = KVVec::new();
+        while left.fetch_sub(1, Relaxed) > 0 {
+            let at = random.below(QUEUES);
+            let bench = &benches[at as usize];
+            let mut job = Job::new(&bench.engine)?;
+            let mut dependencies = KVVec::new();
+            for _ in 0..random.below(4) {
+                if let Some((fence, queue)) = recent.some(&mut random) {
+                    // H27: what it has of its own queue is in order anyway.
+                    if queue != at {
+                        job.depends_on(&fence)?;
+                    }
+                    dependencies.push(fence, GFP_KERNEL)?;
+                }
+            }
+            let witness = job.witness();
+            let prepared = bench.queue.prepare(job, 1, dependencies)?;
+            let fence = bench.queue.commit(prepared)?;
+            witness.committed(&fence);
+            recent.add((fence.clone(), at), &mut random);
+            pending.push(fence, GFP_KERNEL)?;
+            if pending.len() == 1024 {
+                for fence in &pending {
+                    tally(fence)?;
+                }
+                pending.clear();
+            }
+        }
+        for fence in &pending {
+            tally(fence)?;
+        }
+        verdict()
+    });
+    drop(benches);
+    executor.root().cancel();
+    executor.root().join_blocking()?;
+    executor.shutdown()?;
+    let (good, bad) = (good.load(Relaxed), bad.load(Relaxed));
+    pr_info!("{jobs} jobs on {QUEUES} queues: {good} well, {bad} not\n");
+    result?;
+    if good != jobs {
+        failed(c"not all jobs went well", good.into(), jobs.into());
+    }
+    Ok(())
+}

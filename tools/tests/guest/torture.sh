@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# Long tests, on four processors: the module runs what it is asked for when it is loaded.
+torture() {
+	local name=$1
+	shift
+	guest_tap "torture-$name" --no-emu --processors 4 --modules "kasync jobqueue torture" -- sh -c "
+		rmmod torture
+		insmod /mnt/rig/modules/torture.ko $* && rmmod torture jobqueue kasync && echo ok $name || echo not ok $name
+		dmesg | sed -nE 's/.*torture: /# /p'"
+}
+torture soak soak_ms=60000
+torture rounds rounds=10000
+torture jobs jobs=100000
