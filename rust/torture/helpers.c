@@ -381,3 +381,26 @@ struct dma_fence *torture_foreign_fence(u64 ns, int error)
 	hrtimer_start(&foreign->timer, ns_to_ktime(ns), HRTIMER_MODE_REL);
 	return &foreign->base;
 }
+
+/* The n-th allocation of this thread from now on fails. False if this kernel has no such thing. */
+bool torture_fail_nth(u32 n)
+{
+#ifdef CONFIG_FAULT_INJECTION
+	WRITE_ONCE(current->fail_nth, n);
+	return true;
+#else
+	return false;
+#endif
+}
+
+/* 0 if it has failed. Lets the rest succeed. */
+u32 torture_fail_left(void)
+{
+	u32 left = 0;
+
+#ifdef CONFIG_FAULT_INJECTION
+	left = READ_ONCE(current->fail_nth);
+	WRITE_ONCE(current->fail_nth, 0);
+#endif
+	return left;
+}

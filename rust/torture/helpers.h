@@ -17,6 +17,10 @@ unsigned int torture_failures(void);
 int torture_live(void);
 void torture_barrier(void);
 
+/* Memory. */
+bool torture_fail_nth(u32 n);
+u32 torture_fail_left(void);
+
 /* Hardware that checks. */
 struct torture_engine *torture_engine_create(void (*changed)(void *context), void *context, u32 seed,
 					     bool hangs);

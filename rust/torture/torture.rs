@@ -6,6 +6,7 @@
 
 mod engine;
 mod executor;
+mod failures;
 mod many;
 mod rounds;
 
@@ -44,6 +45,10 @@ module! {
             default: 0,
             description: "So many jobs run, on 512 queues, with dependencies between them",
         },
+        failures: u32 {
+            default: 0,
+            description: "1: each allocation fails, one after the other",
+        },
         seed: u32 {
             default: 1,
             description: "Of the random numbers",
@@ -73,6 +78,9 @@ fn run() -> Result {
     let jobs = module_parameters::jobs.value();
     if jobs != 0 {
         many::run(jobs, seed)?;
+    }
+    if module_parameters::failures.value() != 0 {
+        failures::run()?;
     }
     Ok(())
 }

@@ -7,9 +7,12 @@ torture() {
 	shift
 	guest_tap "torture-$name" --no-emu --processors 4 --modules "kasync jobqueue torture" -- sh -c "
 		rmmod torture
+		echo N >/sys/kernel/debug/failslab/ignore-gfp-wait
+		echo 0 >/sys/kernel/debug/failslab/verbose
 		insmod /mnt/rig/modules/torture.ko $* && rmmod torture jobqueue kasync && echo ok $name || echo not ok $name
 		dmesg | sed -nE 's/.*torture: /# /p'"
 }
+torture failures failures=1
 torture soak soak_ms=60000
 torture rounds rounds=10000
 torture jobs jobs=100000

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Each allocation fails, one after the other.
+//!
+//! Needs `CONFIG_FAILSLAB`, and that `failslab/ignore-gfp-wait` in debugfs is `N`.
+
+use crate::{
+    engine::{
+        foreign_fence,
+        queue,
+        Engine,
+        Job, //
+    },
+    failed,
+    threads,
+    verdict, //
+};
+use core::ffi::CStr;
+use dma_fence::{
+    ChainNode,
+    FenceContext, //
+};
+use kasync::{
+    block_on,
+    sync::{
+        mpsc,
+        oneshot, //
+    },
+    time::Delta,
+    Executor, //
+};
+use kernel::prelude::*;
+
+unsafe extern "C" {
+    fn torture_fail_nth(n: u32) -> bool;
+    fn torture_fail_left() -> u32;
+}
+
+/// Has the `n`th allocation of `f` fail, for `n` from 1 up, until `f` has no `n`th one. Returns how many it has.
+///
+/// # Errors
+///
+/// `EOPNOTSUPP` if the kernel cannot, or may not, let allocations fail.
+fn each(name: &CStr, f: &dyn Fn() -> Result) -> Result<u32> {
+    let mut out_of_memory = 0;
+    for n in 1..10_000 {
+        // SAFETY: No requirements.
+        if !unsafe { torture_fail_nth(n) } {
+            return Err(EOPNOTSUPP);
+        }
+        let result = f();
+        // SAFETY: No requirements.
+        let left = unsafe { torture_fail_left() };
+        match result {
+            Ok(()) => {}
+            Err(ENOMEM) if left == 0 => out_of_memory += 1,
+            Err(e) => failed(name, n.into(), e.to_errno().unsigned_abs().into()),
+        }
+        if left != 0 {
+            // Nothing has failed this time: it must have gone well.
+            if out_of_memory == 0 {
+                return Err(EOPNOTSUPP);
+            }
+            return Ok(out_of_memory);
+        }
+    }
+    failed(name, 10_000, 0);
+    Err(EIO)
+}
+
+fn executors() -> Result {
+    let executor = Executor::new(c"failures")?;
+    executor.shutdown()
+}
+
+fn tasks(executor: &Executor) -> Result {
+    let scope = executor.root().child(c"failures")?;
+    let handle = scope.spawn(c"task", async { 7 })?;
+    let result = block_on(handle);
+    scope.cancel();
+    // Not with what may fail: the scope has to be empty.
+    while scope.join_blocking().is_err() {}
+    match result? {
+        7 => Ok(()),
+        _ => Err(EIO),
+    }
+}
+
+fn channels() -> Result {
+    let (tx, mut rx) = mpsc::channel(4)?;
+    tx.try_send(1).map_err(|_| EIO)?;
+    if rx.try_recv() != Some(1) {
+        return Err(EIO);
+    }
+    oneshot::channel::<u32>()?.0.send(2).map_err(|_| EIO)
+}
+
+fn fences() -> Result {
+    let (context, _order) = FenceContext::new(c"failures", c"failures")?;
+    drop(context.reserve()?);
+    drop(ChainNode::new()?);
+    Ok(())
+}
+
+fn jobs(executor: &Executor) -> Result {
+    let scope = executor.root().child(c"failures")?;
+    let engine = Engine::new(1, false)?;
+    let run = || -> Result {
+        let queue = queue(&scope, &engine, 4, Delta::from_secs(1))?;
+        for _ in 0..3 {
+            let mut dependencies = KVVec::new();
+            let foreign = foreign_fence(Delta::from_micros(200), Ok(()))?;
+            let mut job = Job::new(&engine)?;
+            job.depends_on(&foreign)?;
+            dependencies.push(foreign, GFP_KERNEL)?;
+            let witness = job.witness();
+            let prepared = queue.prepare(job, 1, dependencies)?;
+            // R7: from here on nothing fails.
+            let fence = queue.commit(prepared).map_err(|_| EIO)?;
+            witness.committed(&fence);
+        }
+        Ok(())
+    };
+    let result = run();
+    scope.cancel();
+    while scope.join_blocking().is_err() {}
+    result
+}
+
+/// All of them.
+pub(crate) fn run() -> Result {
+    let executor = Executor::new(c"torture-failures")?;
+    // In a thread, as the count is one of the thread's.
+    let result = threads(|n| {
+        if n != 0 {
+            return Ok(());
+        }
+        for (name, f) in [
+            (c"executors", &executors as &dyn Fn() -> Result),
+            (c"tasks", &|| tasks(&executor)),
+            (c"channels", &channels),
+            (c"fences", &fences),
+            (c"jobs", &|| jobs(&executor)),
+        ] {
+            let n = each(name, f)?;
+            pr_info!(
+                "{}: {n} allocations have failed, one after the other\n",
+                name.to_str().unwrap_or("?")
+            );
+        }
+        verdict()
+    });
+    executor.shutdown()?;
+    result
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! What happens to a job queue if it goes before its jobs do: the counterpart of `drm_sched_teardown.c`, step by step.
+
+use core::task::{
+    Context,
+    Poll, //
+};
+use dma_fence::Fence;
+use jobqueue::{
+    Config,
+    JobQueue,
+    Ring, //
+};
+use kasync::{
+    block_on,
+    sync::{
+        AtomicWaker,
+        Notify, //
+    },
+    time::Delta,
+    Executor,
+    Scope, //
+};
+use kernel::{
+    bindings,
+    prelude::*,
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Release, //
+        },
+        rcu,
+        Arc, //
+    }, //
+};
+
+struct Teardown;
+
+module! {
+    type: Teardown,
+    name: "jobqueue_teardown",
+    authors: ["The asahi-async authors"],
+    description: "A job queue goes before its jobs do",
+    license: "Dual MIT/GPL",
+    params: {
+        step: u32 {
+            default: 0,
+            description: "1: the hardware finishes the job afterwards; 2: somebody asks for the name of the job's fence",
+        },
+    },
+}
+
+unsafe extern "C" {
+    fn dma_fence_timeline_name(fence: *mut bindings::dma_fence) -> *const kernel::ffi::c_char;
+}
+
+struct Hardware {
+    running: Notify,
+    finished: Atomic<bool>,
+    waker: AtomicWaker,
+}
+
+impl Hardware {
+    /// Its interrupt.
+    fn finish(&self) {
+        self.finished.store(true, Release);
+        self.waker.wake();
+    }
+}
+
+struct MockRing(Arc<Hardware>);
+
+impl Ring for MockRing {
+    type Job = ();
+    type Running = Arc<Hardware>;
+
+    async fn start(&mut self, _job: &mut ()) -> Result<Arc<Hardware>> {
+        self.0.running.notify_one();
+        Ok(self.0.clone())
+    }
+
+    fn poll_finish(hardware: &mut Arc<Hardware>, cx: &mut Context<'_>) -> Poll<Result> {
+        hardware.waker.register(cx);
+        if hardware.finished.load(Acquire) {
+            Poll::Ready(Ok(()))
+        } else {
+            Poll::Pending
+        }
+    }
+
+    fn stalled(&mut self, _hardware: &Arc<Hardware>, _n: u32) {}
+
+    fn retire(&mut self, _job: ()) {}
+
+    fn idle(&mut self) {}
+
+    async fn end(self) {}
+}
+
+fn print_name(fence: &Fence) {
+    let _guard = rcu::read_lock();
+    // SAFETY: The fence is ours; the name is there as long as the guard is.
+    let name = unsafe { CStr::from_char_ptr(dma_fence_timeline_name(fence.as_raw())) };
+    pr_info!("the fence is {}\n", name.to_str().unwrap_or("?"));
+}
+
+fn teardown(scope: &Scope, step: u32) -> Result {
+    let hardware = Arc::new(
+        Hardware {
+            running: Notify::new(),
+            finished: Atomic::new(false),
+            waker: AtomicWaker::new(),
+        },
+        GFP_KERNEL,
+    )?;
+    let config = Config {
+        names: (c"teardown", c"teardown"),
+        credits: 4,
+        jobs: 8,
+        patience: Delta::from_secs(10),
+    };
+    let queue = JobQueue::new(scope, c"queue", MockRing(hardware.clone()), &config)?;
+    let prepared = queue.prepare((), 1, KVVec::new())?;
+    let fence = queue.commit(prepared)?;
+    block_on(hardware.running.notified())?;
+    pr_info!("the hardware has the job, the queue goes\n");
+    drop(queue);
+
+    if step == 2 {
+        print_name(&fence);
+    }
+    if fence.is_signaled() {
+        pr_err!("the fence has signalled early\n");
+        return Err(EIO);
+    }
+    hardware.finish();
+    block_on(fence.wait())??;
+    pr_info!("the hardware has finished, the fence has signalled\n");
+    Ok(())
+}
+
+impl kernel::Module for Teardown {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let executor = Executor::new(c"jobqueue_teardown")?;
+        let step = module_parameters::step.value();
+        let result = if step != 0 {
+            teardown(executor.root(), step)
+        } else {
+            Ok(())
+        };
+        executor.shutdown()?;
+        result.map(|()| Self)
+    }
+}
