@@ -70,6 +70,7 @@ impl Fence {
     }
 
     /// A future that resolves when it signals, to the error that it signals with. Cancel safe.
+    #[track_caller]
     pub fn wait(&self) -> FenceFuture {
         FenceFuture::new(self.clone())
     }

@@ -41,6 +41,7 @@ use core::{
         Waker, //
     }, //
 };
+use kasync::Site;
 use kernel::{
     bindings,
     error::to_result,
@@ -71,6 +72,7 @@ struct Registration {
 #[must_use = "futures do nothing unless awaited"]
 pub struct FenceFuture {
     fence: Fence,
+    site: Site,
     registration: Registration,
     _pin: PhantomPinned,
 }
@@ -81,9 +83,11 @@ unsafe impl Send for FenceFuture {}
 unsafe impl Sync for FenceFuture {}
 
 impl FenceFuture {
+    #[track_caller]
     pub(crate) fn new(fence: Fence) -> Self {
         Self {
             fence,
+            site: Site::here(),
             registration: Registration {
                 node: UnsafeCell::new(bindings::dma_fence_cb::default()),
                 state: AtomicU8::new(IDLE),
@@ -165,6 +169,7 @@ impl Future for FenceFuture {
         if !self.remove() || self.as_mut().add(cx.waker().clone()) {
             return Poll::Ready(self.result());
         }
+        self.site.waits(cx);
         Poll::Pending
     }
 }

@@ -44,7 +44,8 @@ use kasync::{
         Delta,
         Sleep, //
     },
-    SignallingSection, //
+    SignallingSection,
+    Site, //
 };
 use kernel::{
     prelude::*,
@@ -166,6 +167,8 @@ impl<R: Ring> Task<R> {
         } else if self.flights.is_empty() && !self.idle {
             self.idle = true;
             self.ring.idle();
+            // For who looks from outside: it waits for jobs.
+            Site::here().waits(cx);
         }
         self.poll_alarm(alarm, cx)
     }

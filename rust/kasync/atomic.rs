@@ -133,6 +133,10 @@ impl Stat {
         self.0.load_relaxed()
     }
 
+    pub(crate) fn set(&self, v: u64) {
+        self.0.store_relaxed(v);
+    }
+
     /// Not one operation: of several writers at once one counts.
     pub(crate) fn add(&self, n: u64) {
         self.0.store_relaxed(self.get().wrapping_add(n));
@@ -147,6 +151,10 @@ impl Stat {
 
     pub(crate) fn get(&self) -> u64 {
         *self.0.lock().unwrap()
+    }
+
+    pub(crate) fn set(&self, v: u64) {
+        *self.0.lock().unwrap() = v;
     }
 
     pub(crate) fn add(&self, n: u64) {

@@ -15,6 +15,15 @@
 //! - [`block_on`]: from a thread that may sleep into async.
 //! - [`SignallingSection`]: the witness of being inside of a poll.
 //!
+//! - [`Site`]: where a task waits, as seen from outside.
+//!
+//! # Seen from outside
+//!
+//! `kasync/tasks` in debugfs has a line for each task: state, polls, wakes, age, the place in the
+//! source where it waits, and the path of its scope. Tracepoints are in the group `kasync`. With
+//! the module's parameter `stall_ms` a task that waits, or is being polled, for so long is reported
+//! once; queues without work wait as well, so this is for looking for something.
+//!
 //! The module's documentation of tasks, `task.rs`, has their states, and who owns what in which of
 //! them.
 //!
@@ -57,9 +66,11 @@ pub mod platform;
 mod refs;
 mod scope;
 mod section;
+mod site;
 pub mod sync;
 mod task;
 pub mod time;
+mod trace;
 mod wait;
 
 pub use block_on::block_on;
@@ -85,6 +96,7 @@ pub use scope::{
     TaskCancelled, //
 };
 pub use section::SignallingSection;
+pub use site::Site;
 pub use task::{
     Claim,
     JoinHandle,

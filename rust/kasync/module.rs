@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The module: a watch over modules that use it, and `kasync/tasks` in debugfs.
+//! The module: a watch over modules that use it, `kasync/tasks` in debugfs, and a watch over tasks that stall.
 
 use crate::{
     ffi,
     platform::registry::{
         self,
+        StallWatch,
         Watch, //
     }, //
 };
@@ -24,6 +25,7 @@ struct Kasync {
     #[pin]
     _tasks: File<()>,
     _dir: Dir,
+    _stall_watch: StallWatch,
     // What the file shows is there until the file is gone.
     _watch: Watch,
     // Last: closes what is still to be closed.
@@ -54,6 +56,12 @@ module! {
     authors: ["The asahi-async authors"],
     description: "Async executor on kernel workqueues",
     license: "Dual MIT/GPL",
+    params: {
+        stall_ms: u32 {
+            default: 0,
+            description: "Report tasks that wait, or are being polled, for so many milliseconds; 0: none",
+        },
+    },
 }
 
 fn write_tasks(_: &(), f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,6 +76,7 @@ impl kernel::InPlaceModule for Kasync {
             _watch: Watch::new()?,
             _tasks <- dir.read_callback_file(c"tasks", (), &write_tasks),
             _dir: dir.clone(),
+            _stall_watch: StallWatch::new(module_parameters::stall_ms.value()),
         })
     }
 }

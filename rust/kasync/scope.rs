@@ -90,6 +90,50 @@ impl Name {
     }
 }
 
+/// The names of a scope and of those above it, the executor first; the end, if it is long. A zero is
+/// behind it.
+#[derive(Clone, Copy)]
+pub(crate) struct Path {
+    bytes: [u8; Self::SIZE],
+    start: u8,
+}
+
+impl Path {
+    const SIZE: usize = 72;
+
+    fn new(scope: &ScopeInner) -> Self {
+        let mut this = Self {
+            bytes: [0; Self::SIZE],
+            start: Self::SIZE as u8 - 1,
+        };
+        let mut cur = scope;
+        loop {
+            this.prepend(cur.name.as_str().as_bytes());
+            match &cur.parent {
+                Some(parent) => cur = &parent.0,
+                None => return this,
+            }
+            this.prepend(b"/");
+        }
+    }
+
+    fn prepend(&mut self, bytes: &[u8]) {
+        let start = usize::from(self.start);
+        let len = bytes.len().min(start);
+        self.bytes[start - len..start].copy_from_slice(&bytes[bytes.len() - len..]);
+        self.start -= len as u8;
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        // Only ASCII is stored.
+        core::str::from_utf8(&self.bytes[usize::from(self.start)..Self::SIZE - 1]).unwrap_or("?")
+    }
+
+    pub(crate) fn as_ptr(&self) -> *const u8 {
+        self.bytes[usize::from(self.start)..].as_ptr()
+    }
+}
+
 pub(crate) struct ScopeInner {
     core: Ref<Core>,
     parent: Option<Scope>,
@@ -99,6 +143,13 @@ pub(crate) struct ScopeInner {
     cancelled: Latch,
     /// Guarded by the tree's lock.
     node: UnsafeCell<Node>,
+}
+
+impl ScopeInner {
+    /// Scopes above are there as long as this one is.
+    pub(crate) fn path(&self) -> Path {
+        Path::new(self)
+    }
 }
 
 // SAFETY: `node` is only accessed under the lock of the tree, the rest is `Sync`.
@@ -169,6 +220,7 @@ impl Scope {
     }
 
     /// A future that resolves when this scope is cancelled. Cancel safe.
+    #[track_caller]
     pub fn cancelled(&self) -> Cancelled<'_> {
         Cancelled::new(self)
     }
@@ -179,6 +231,7 @@ impl Scope {
     ///
     /// Fails with `EDEADLK`, and reports it, in a task that is part of the scope and so would wait
     /// for itself.
+    #[track_caller]
     pub fn join(&self) -> Join {
         Join::new(self.clone())
     }
@@ -257,12 +310,22 @@ impl Scope {
     /// executor.shutdown()?;
     /// # Ok::<(), kasync::Error>(())
     /// ```
+    #[track_caller]
     pub fn spawn<F>(&self, name: &'static CStr, future: F) -> Result<JoinHandle<F::Output>>
     where
         F: Future + Send + 'static,
         F::Output: Send,
     {
         Ok(self.reserve(name, future)?.start())
+    }
+
+    pub(crate) fn path(&self) -> Path {
+        self.0.path()
+    }
+
+    /// Tells it from others.
+    pub(crate) fn address(&self) -> *const () {
+        Ref::as_ptr(&self.0).as_ptr().cast_const().cast()
     }
 
     pub(crate) fn queue(&self) -> Queue {

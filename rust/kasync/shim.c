@@ -185,6 +185,30 @@ bool kasync_work_pending(const struct work_struct *work)
 }
 EXPORT_SYMBOL_GPL(kasync_work_pending);
 
+/* Looks at all tasks every now and then. */
+static void (*kasync_look)(void);
+static unsigned long kasync_look_every;
+
+static void kasync_look_work(struct work_struct *work)
+{
+	kasync_look();
+	queue_delayed_work(kasync_reaper, to_delayed_work(work), kasync_look_every);
+}
+
+static DECLARE_DELAYED_WORK(kasync_watch, kasync_look_work);
+
+void kasync_watch_start(unsigned int ms, void (*look)(void))
+{
+	kasync_look = look;
+	kasync_look_every = max(msecs_to_jiffies(ms), 1UL);
+	queue_delayed_work(kasync_reaper, &kasync_watch, kasync_look_every);
+}
+
+void kasync_watch_stop(void)
+{
+	cancel_delayed_work_sync(&kasync_watch);
+}
+
 /* Calls going() for each module that is about to go, after its exit function. */
 static void (*kasync_going)(const void *mod);
 

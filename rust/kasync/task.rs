@@ -49,7 +49,7 @@
 //! | output | – | – | the handle, or the worker if there is no handle |
 //! | join waker slot, `JOIN_WAKER` clear | – | the handle | nobody (empty) |
 //! | join waker slot, `JOIN_WAKER` set | – | nobody | the worker, which takes it out |
-//! | `links`, `woken` | the lock of the scope tree | the same | nobody (not linked) |
+//! | `links`, `woken`, `watched` | the lock of the scope tree | the same | nobody (not linked) |
 //! | `scope` | shared | shared | the worker, which moves it out |
 //! | work item | – | the workqueue | the workqueue, until its last run |
 //!
@@ -76,7 +76,10 @@ pub(crate) mod state;
 mod waker;
 
 pub use claim::Claim;
-pub(crate) use info::TaskInfo;
+pub(crate) use info::{
+    TaskInfo,
+    Watched, //
+};
 pub use join::JoinHandle;
 pub use prepared::Prepared;
 pub(crate) use waker::{
@@ -97,7 +100,9 @@ use crate::{
         Queue,
         Work, //
     },
-    scope::Scope, //
+    scope::Scope,
+    site::SiteCell,
+    trace, //
 };
 use core::{
     alloc::Layout,
@@ -141,6 +146,8 @@ pub(crate) struct Header {
     links: UnsafeCell<Links<Header>>,
     /// Whether a cancel of the scope has woken the task already.
     woken: UnsafeCell<bool>,
+    /// What the watch has seen of it.
+    watched: UnsafeCell<Watched>,
     join_waker: UnsafeCell<Option<Waker>>,
     name: &'static CStr,
     born_ns: i64,
@@ -148,6 +155,8 @@ pub(crate) struct Header {
     polls: Stat,
     /// An approximate count: wakes that come at once may count as one.
     wakes: Stat,
+    /// Of the last await that was not ready.
+    site: SiteCell,
 }
 
 // SAFETY: `links` is a field of the header.
@@ -265,6 +274,11 @@ pub(crate) unsafe fn wake(header: NonNull<Header>) {
         let old = task.state.get_ref();
         let absorbed =
             old.is_complete() || !old.is_started() || (old.is_claimed() && task.state.note());
+        if !old.is_complete() {
+            // Whoever waits for the task to end, and then lets its code go, waits for gate sections
+            // as well.
+            trace::wake(task);
+        }
         if absorbed || !schedule(header, task) {
             // SAFETY: Nobody else has got the reference taken above.
             unsafe { put(header) };
@@ -320,9 +334,11 @@ unsafe fn poll(header: NonNull<Header>) -> Option<bool> {
         current::enter(header, || {
             // Odd while a poll runs.
             task.polls.add(1);
+            trace::poll_begin(task);
             // SAFETY: The task is started, not complete, and ours alone to poll.
             let done = with_waker(header, |cx| unsafe { (task.vtable.poll)(header, cx) });
             task.polls.add(1);
+            trace::poll_end(task, done);
             done
         })
     })
@@ -365,6 +381,27 @@ unsafe fn complete(header: NonNull<Header>) {
 }
 
 impl Header {
+    pub(crate) fn name(&self) -> &'static CStr {
+        self.name
+    }
+
+    // Two of their own, as what calls them is generic and stands in other modules, which have no
+    // business with tracepoints of this one.
+
+    #[inline(never)]
+    fn note_start(&self) {
+        trace::start(self);
+    }
+
+    #[inline(never)]
+    fn note_cancel(&self) {
+        trace::cancel(self);
+    }
+
+    pub(crate) fn site(&self) -> &SiteCell {
+        &self.site
+    }
+
     /// The scope of a task whose future exists.
     ///
     /// # Safety

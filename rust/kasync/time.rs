@@ -12,7 +12,8 @@ use crate::{
         Plat,
         Platform,
         Timer, //
-    }, //
+    },
+    site::Site, //
 };
 use core::{
     cell::UnsafeCell,
@@ -49,6 +50,7 @@ pub struct Sleep {
     from: Instant,
     after: Delta,
     armed: bool,
+    site: Site,
     timer: UnsafeCell<<Plat as Platform>::Timer>,
     expiry: IrqLock<Expiry>,
     _pin: PhantomPinned,
@@ -61,11 +63,13 @@ unsafe impl Send for Sleep {}
 unsafe impl Sync for Sleep {}
 
 impl Sleep {
+    #[track_caller]
     fn new(from: Instant, after: Delta) -> Self {
         Self {
             from,
             after,
             armed: false,
+            site: Site::here(),
             timer: UnsafeCell::new(Timer::new()),
             expiry: IrqLock::new(Expiry {
                 expired: false,
@@ -130,6 +134,7 @@ impl Future for Sleep {
             // the same future.
             unsafe { Timer::arm(this.timer.get(), left, Self::fire, data) };
         }
+        this.site.waits(cx);
         Poll::Pending
     }
 }
@@ -172,11 +177,13 @@ impl Drop for Sleep {
 }
 
 /// Waits for a span of time, counted from this call.
+#[track_caller]
 pub fn sleep(d: Delta) -> Sleep {
     Sleep::new(Instant::now(), d)
 }
 
 /// Waits until a point in time. Ready at once if it has passed.
+#[track_caller]
 pub fn sleep_until(t: Instant) -> Sleep {
     Sleep::new(t, Delta::from_nanos(0))
 }
@@ -211,12 +218,14 @@ impl<F: Future> Future for Timeout<F> {
 
 /// Waits for `future`, but no longer than `d` from this call. On [`Elapsed`] the future is dropped
 /// together with the returned one; it is as cancel safe as `future` is.
+#[track_caller]
 pub fn timeout<F: Future>(d: Delta, future: F) -> Timeout<F> {
     let sleep = sleep(d);
     Timeout { future, sleep }
 }
 
 /// Waits for `future`, but not beyond `t`.
+#[track_caller]
 pub fn timeout_at<F: Future>(t: Instant, future: F) -> Timeout<F> {
     let sleep = sleep_until(t);
     Timeout { future, sleep }
@@ -258,6 +267,7 @@ impl Interval {
 
 /// Ticks every `period`, for the first time one period after this call. The ticks do not drift: they are at multiples of the
 /// period, whenever they are asked for. A period below one nanosecond counts as one.
+#[track_caller]
 pub fn interval(period: Delta) -> Interval {
     let period_ns = period.as_nanos().max(1);
     Interval {

@@ -245,6 +245,21 @@ impl World {
         table
     }
 
+    /// One look of the watch: the tasks that have been in the same state for `bound` looks now.
+    pub fn stalled(&self, bound: u16) -> String {
+        let mut table = String::new();
+        for root in &*self.0.roots.lock().unwrap() {
+            root.each_task(|task, scope| {
+                // SAFETY: The tree is locked.
+                if unsafe { task.watch(bound) } {
+                    writeln!(table, "{}", task.info(scope)).unwrap();
+                }
+                true
+            });
+        }
+        table
+    }
+
     /// Whether the calling thread is inside a poll's signalling section.
     pub fn in_section() -> bool {
         IN_SECTION.with(Cell::get) > 0

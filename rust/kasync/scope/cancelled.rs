@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     current,
+    site::Site,
     task::Header,
     wait::Waiter, //
 };
@@ -27,14 +28,17 @@ use core::{
 /// registers.
 pub struct Cancelled<'a> {
     scope: &'a Scope,
+    site: Site,
     waiter: Waiter,
     registered: bool,
 }
 
 impl<'a> Cancelled<'a> {
+    #[track_caller]
     pub(super) fn new(scope: &'a Scope) -> Self {
         Self {
             scope,
+            site: Site::here(),
             waiter: Waiter::new(),
             registered: false,
         }
@@ -64,6 +68,7 @@ impl Future for Cancelled<'_> {
         if let Some((_, true)) = task_within(cx, this.scope) {
             // Either the flag was up above, or the wake of this task is still to come.
             this.unregister();
+            this.site.waits(cx);
             return Poll::Pending;
         }
         let waker = cx.waker().clone();
@@ -78,6 +83,7 @@ impl Future for Cancelled<'_> {
         match result {
             Ok(_old) => {
                 this.registered = true;
+                this.site.waits(cx);
                 Poll::Pending
             }
             Err(_waker) => {
@@ -95,15 +101,16 @@ impl Drop for Cancelled<'_> {
 }
 
 /// The future of [`cancelled`].
-pub struct TaskCancelled(());
+pub struct TaskCancelled(Site);
 
 /// A future that resolves when the task that polls it was asked to cancel: through its handle, or
 /// through its scope or one above. Cancel safe.
 ///
 /// Outside of a task it never resolves. It relies on being polled when the task is: a combinator
 /// with wakers of its own, which leaves out children that did not wake, needs [`Scope::cancelled`].
+#[track_caller]
 pub fn cancelled() -> TaskCancelled {
-    TaskCancelled(())
+    TaskCancelled(Site::here())
 }
 
 fn is_cancelled(task: NonNull<Header>) -> bool {
@@ -117,11 +124,14 @@ fn is_cancelled(task: NonNull<Header>) -> bool {
 impl Future for TaskCancelled {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // Both requests wake the task itself: nothing to register.
         match current::get() {
             Some(task) if is_cancelled(task) => Poll::Ready(()),
-            _ => Poll::Pending,
+            _ => {
+                self.0.waits(cx);
+                Poll::Pending
+            }
         }
     }
 }

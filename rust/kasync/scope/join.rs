@@ -13,6 +13,7 @@ use crate::{
         Platform,
         Result, //
     },
+    site::Site,
     wait::{
         WaitState,
         Waiter, //
@@ -31,14 +32,17 @@ use core::{
 #[must_use = "futures do nothing unless awaited"]
 pub struct Join {
     scope: Scope,
+    site: Site,
     waiter: Waiter,
     registered: bool,
 }
 
 impl Join {
+    #[track_caller]
     pub(super) fn new(scope: Scope) -> Self {
         Self {
             scope,
+            site: Site::here(),
             waiter: Waiter::new(),
             registered: false,
         }
@@ -72,6 +76,7 @@ impl Future for Join {
         match result {
             Ok(_old) => {
                 this.registered = true;
+                this.site.waits(cx);
                 Poll::Pending
             }
             Err(_waker) => Poll::Ready(Ok(())),

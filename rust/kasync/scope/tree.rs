@@ -3,7 +3,6 @@
 //! The tree's links and counts, and what changes them. See the rules in [`super`].
 
 use super::{
-    Name,
     Scope,
     ScopeInner,
     BATCH, //
@@ -24,6 +23,7 @@ use crate::{
         self,
         Header, //
     },
+    trace,
     wait::{
         WaitList,
         WakerBatch, //
@@ -173,9 +173,9 @@ impl Scope {
         }
     }
 
-    /// Calls `f` with each task of this scope and below, and the name of its own scope, until `f`
+    /// Calls `f` with each task of this scope and below, and its own scope, until `f`
     /// returns `false`. All under the lock, with interrupts disabled.
-    pub(crate) fn each_task(&self, mut f: impl FnMut(&Header, &Name) -> bool) {
+    pub(crate) fn each_task(&self, mut f: impl FnMut(&Header, &ScopeInner) -> bool) {
         self.locked(|tree, top| {
             let top = NonNull::from(top);
             let mut cur = Some(top);
@@ -185,7 +185,7 @@ impl Scope {
                 let mut task = scope.node(tree).tasks.front();
                 while let Some(t) = task {
                     // SAFETY: Linked tasks are valid while the lock is held.
-                    if !f(unsafe { t.as_ref() }, &scope.name) {
+                    if !f(unsafe { t.as_ref() }, scope) {
                         return;
                     }
                     // SAFETY: As above.
@@ -217,6 +217,7 @@ impl Scope {
         if self.is_cancelled() {
             return;
         }
+        trace::cancel_scope(self);
         // Mark the whole subtree at once; the lock is held for a few instructions per scope.
         let mut chain = ptr::null_mut();
         self.locked(|tree, top| {

@@ -2,7 +2,10 @@
 
 //! A place for one waker.
 
-use crate::lock::IrqLock;
+use crate::{
+    lock::IrqLock,
+    site::Site, //
+};
 use core::task::{
     Context,
     Waker, //
@@ -62,7 +65,9 @@ impl AtomicWaker {
     }
 
     /// Leaves the waker of `cx`, instead of the one before.
+    #[track_caller]
     pub fn register(&self, cx: &Context<'_>) {
+        Site::here().waits(cx);
         let same = self
             .0
             .with(|w| w.as_ref().is_some_and(|w| w.will_wake(cx.waker())));

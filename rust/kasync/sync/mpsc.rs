@@ -10,7 +10,8 @@ use crate::{
         Platform,
         Result, //
     },
-    refs::Ref, //
+    refs::Ref,
+    site::Site, //
 };
 use core::{
     alloc::Layout,
@@ -217,8 +218,9 @@ impl<T: Send> Receiver<T> {
     /// left.
     ///
     /// Cancel safe: a value leaves the channel only when it is returned.
+    #[track_caller]
     pub fn recv(&mut self) -> Recv<'_, T> {
-        Recv(self)
+        Recv(self, Site::here())
     }
 
     /// Takes a value if there is one.
@@ -264,12 +266,16 @@ impl<T: Send> Stream for Receiver<T> {
 
 /// The future of [`Receiver::recv`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct Recv<'a, T: Send>(&'a mut Receiver<T>);
+pub struct Recv<'a, T: Send>(&'a mut Receiver<T>, Site);
 
 impl<T: Send> Future for Recv<'_, T> {
     type Output = Option<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        self.0.poll_recv(cx)
+        let poll = self.0.poll_recv(cx);
+        if poll.is_pending() {
+            self.1.waits(cx);
+        }
+        poll
     }
 }

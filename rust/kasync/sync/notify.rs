@@ -4,6 +4,7 @@
 
 use crate::{
     lock::IrqLock,
+    site::Site,
     wait::{
         WaitList,
         WaitState,
@@ -90,9 +91,11 @@ impl Notify {
     /// A future that resolves when notified. Notifications of all waiters count from this call on,
     /// those of one from the first poll on; so make it before looking at the condition, and await
     /// it after.
+    #[track_caller]
     pub fn notified(&self) -> Notified<'_> {
         Notified {
             notify: self,
+            site: Site::here(),
             epoch: self.0.with(|s| s.epoch),
             waiter: Waiter::new(),
             registered: false,
@@ -106,6 +109,7 @@ impl Notify {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Notified<'a> {
     notify: &'a Notify,
+    site: Site,
     epoch: u64,
     waiter: Waiter,
     registered: bool,
@@ -142,6 +146,7 @@ impl Future for Notified<'_> {
         match result {
             Ok(_old) => {
                 this.registered = true;
+                this.site.waits(cx);
                 Poll::Pending
             }
             Err(_wakers) => {

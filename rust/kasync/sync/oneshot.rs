@@ -5,7 +5,8 @@
 use crate::{
     lock::IrqLock,
     platform::Result,
-    refs::Ref, //
+    refs::Ref,
+    site::Site, //
 };
 use core::{
     future::Future,
@@ -31,6 +32,7 @@ type Shared<T> = Ref<IrqLock<State<T>>>;
 /// # Errors
 ///
 /// `ENOMEM`.
+#[track_caller]
 pub fn channel<T: Send>() -> Result<(Sender<T>, Receiver<T>)> {
     let shared = Ref::new(IrqLock::new(State {
         value: None,
@@ -38,7 +40,7 @@ pub fn channel<T: Send>() -> Result<(Sender<T>, Receiver<T>)> {
         sender: true,
         receiver: true,
     }))?;
-    Ok((Sender(shared.clone()), Receiver(shared)))
+    Ok((Sender(shared.clone()), Receiver(shared, Site::here())))
 }
 
 /// The sender was dropped without having sent.
@@ -84,7 +86,7 @@ impl<T: Send> Drop for Sender<T> {
 /// The receiving side: a future of the value. Cancel safe: the value is taken when it is returned.
 /// A value that was sent and not taken is dropped with the receiver, in the context of that drop.
 #[must_use = "futures do nothing unless awaited"]
-pub struct Receiver<T: Send>(Shared<T>);
+pub struct Receiver<T: Send>(Shared<T>, Site);
 
 impl<T: Send> Future for Receiver<T> {
     type Output = Result<T, Closed>;
@@ -96,6 +98,9 @@ impl<T: Send> Future for Receiver<T> {
             None if !s.sender => (Poll::Ready(Err(Closed)), Some(waker)),
             None => (Poll::Pending, s.waker.replace(waker)),
         });
+        if poll.is_pending() {
+            self.1.waits(cx);
+        }
         poll
     }
 }

@@ -5,6 +5,7 @@
 use crate::{
     lock::IrqLock,
     platform::Arc,
+    site::Site,
     wait::{
         WaitList,
         WaitState,
@@ -110,11 +111,13 @@ impl Semaphore {
     }
 
     /// Waits for `n` permits.
+    #[track_caller]
     pub fn acquire(&self, n: usize) -> Acquire<&Self> {
         Acquire::new(self, n)
     }
 
     /// Waits for `n` permits that hold a reference to the semaphore, so that they can go anywhere.
+    #[track_caller]
     pub fn acquire_owned(self: &Arc<Self>, n: usize) -> Acquire<Arc<Self>> {
         Acquire::new(self.clone(), n)
     }
@@ -168,15 +171,18 @@ pub struct Acquire<S: Deref<Target = Semaphore>> {
     /// Taken when ready.
     semaphore: Option<S>,
     n: usize,
+    site: Site,
     waiter: Waiter,
     registered: bool,
 }
 
 impl<S: Deref<Target = Semaphore>> Acquire<S> {
+    #[track_caller]
     fn new(semaphore: S, n: usize) -> Self {
         Self {
             semaphore: Some(semaphore),
             n,
+            site: Site::here(),
             waiter: Waiter::new(),
             registered: false,
         }
@@ -209,6 +215,7 @@ impl<S: Deref<Target = Semaphore>> Future for Acquire<S> {
         match result {
             Ok(_old) => {
                 this.registered = true;
+                this.site.waits(cx);
                 Poll::Pending
             }
             Err(_waker) => {

@@ -9,9 +9,12 @@ use super::{
     Claim,
     Header, //
 };
-use crate::platform::{
-    Plat,
-    Platform, //
+use crate::{
+    platform::{
+        Plat,
+        Platform, //
+    },
+    site::Site, //
 };
 use core::{
     future::Future,
@@ -41,6 +44,7 @@ use core::{
 pub struct JoinHandle<T> {
     header: NonNull<Header>,
     taken: bool,
+    site: Site,
     _output: PhantomData<T>,
 }
 
@@ -54,10 +58,12 @@ impl<T> JoinHandle<T> {
     /// # Safety
     ///
     /// The caller passes on the handle's reference of a started task with output type `T`.
+    #[track_caller]
     pub(super) unsafe fn from_raw(header: NonNull<Header>) -> Self {
         Self {
             header,
             taken: false,
+            site: Site::here(),
             _output: PhantomData,
         }
     }
@@ -77,6 +83,9 @@ impl<T> JoinHandle<T> {
 
     /// Asks this one task to cancel: [`crate::cancelled`] in it resolves. Idempotent.
     pub fn cancel(&self) {
+        if !self.is_finished() {
+            self.task().note_cancel();
+        }
         if self.task().state.cancel() {
             // SAFETY: Valid through our reference.
             unsafe { wake(self.header) };
@@ -133,6 +142,7 @@ impl<T> Future for JoinHandle<T> {
             drop(unsafe { (*slot).take() });
             return self.take();
         }
+        self.site.waits(cx);
         Poll::Pending
     }
 }

@@ -13,7 +13,8 @@ use super::{
     Header,
     JoinHandle,
     Stage,
-    Task, //
+    Task,
+    Watched, //
 };
 use crate::{
     atomic::Stat,
@@ -24,7 +25,8 @@ use crate::{
         Platform,
         Result, //
     },
-    scope::Scope, //
+    scope::Scope,
+    site::SiteCell, //
 };
 use core::{
     cell::UnsafeCell,
@@ -79,11 +81,13 @@ where
             (&raw mut (*h).scope).write(UnsafeCell::new(Some(scope.clone())));
             (&raw mut (*h).links).write(UnsafeCell::new(Links::new()));
             (&raw mut (*h).woken).write(UnsafeCell::new(false));
+            (&raw mut (*h).watched).write(UnsafeCell::new(Watched::new()));
             (&raw mut (*h).join_waker).write(UnsafeCell::new(None));
             (&raw mut (*h).name).write(name);
             (&raw mut (*h).born_ns).write(Plat::now_ns());
             (&raw mut (*h).polls).write(Stat::new());
             (&raw mut (*h).wakes).write(Stat::new());
+            (&raw mut (*h).site).write(SiteCell::new());
             (&raw mut (*task.as_ptr()).stage).write(UnsafeCell::new(Stage {
                 future: ManuallyDrop::new(future),
             }));
@@ -107,6 +111,7 @@ where
 
     /// Starts the task: (3). Cannot fail; any context but NMI. In a scope that was cancelled
     /// meanwhile the task runs all the same, and finds the cancellation at its first await of it.
+    #[track_caller]
     pub fn start(self) -> JoinHandle<F::Output> {
         let header = self.header;
         core::mem::forget(self);
@@ -115,6 +120,7 @@ where
         Plat::gate(|| {
             // The reference that the pending mark will own.
             task.state.get_ref();
+            task.note_start();
             task.state.start();
             // Started, the task may be woken by a cancel of the scope and end before it is queued
             // here; the gate section keeps the queue alive until then.
@@ -149,6 +155,7 @@ where
     /// executor.shutdown()?;
     /// # Ok::<(), kasync::Error>(())
     /// ```
+    #[track_caller]
     pub fn start_inline(self) -> JoinHandle<F::Output> {
         if !may_poll_here() {
             return self.start();
@@ -158,6 +165,7 @@ where
         // SAFETY: The handle's reference and the output type are those of this task, which is kept
         // valid by it.
         let handle = unsafe {
+            header.as_ref().note_start();
             header.as_ref().state.start_claimed();
             JoinHandle::from_raw(header)
         };

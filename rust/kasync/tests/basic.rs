@@ -338,28 +338,67 @@ fn tasks_can_be_seen() {
                 .collect();
             rows
         };
-        let at = |state: &str, polls: &str, wakes: &str| {
-            let row = ["t", "a?name?that?is?cut?off?", state, polls, wakes, "3"];
+        let at = |state: &str, polls: &str, wakes: &str, awaits: &str| {
+            let path = "test/a?name?that?is?cut?off?";
+            let row = ["t", state, polls, wakes, "3", awaits, path];
             vec![row.map(String::from).to_vec()]
         };
         let scope = executor.root().child(c"a name that is cut off somewhere");
         let scope = scope.unwrap();
+        let place = format!("tests/basic.rs:{}", line!() + 3);
         let prepared = scope.reserve(c"t", async {
             yield_now().await;
             cancelled().await
         });
         world.advance(Delta::from_millis(3));
-        assert_eq!(look(), at("prepared", "0", "0"));
+        assert_eq!(look(), at("prepared", "0", "0", "-"));
         let handle = prepared.unwrap().start();
-        assert_eq!(look(), at("scheduled", "0", "0"));
+        assert_eq!(look(), at("scheduled", "0", "0", "-"));
         world.step();
-        assert_eq!(look(), at("scheduled", "1", "1"));
+        assert_eq!(look(), at("scheduled", "1", "1", "-"));
         world.step();
-        assert_eq!(look(), at("idle", "2", "1"));
+        assert_eq!(look(), at("idle", "2", "1", &place));
         scope.cancel();
-        assert_eq!(look(), at("scheduled", "2", "2"));
+        assert_eq!(look(), at("scheduled", "2", "2", &place));
         world.run();
         assert!(handle.is_finished());
         assert!(look().is_empty());
+    });
+}
+
+/// A task that waits is reported once, and again only if it has been polled meanwhile.
+#[test]
+fn stalls_are_reported_once() {
+    manual(|world, executor| {
+        let (tx, rx) = kasync::sync::oneshot::channel::<()>().unwrap();
+        let place = format!("tests/basic.rs:{}", line!() - 1);
+        let scope = executor.root().child(c"inner").unwrap();
+        let handle = scope
+            .spawn(c"waits", async {
+                let _ = rx.await;
+            })
+            .unwrap();
+        let prepared = scope.reserve(c"prepared", async {}).unwrap();
+        world.run();
+        let reports = || (0..8).map(|_| world.stalled(4)).collect::<Vec<_>>();
+        let found = reports();
+        // The first look finds out how often it was polled.
+        let is_stall =
+            |r: &String| r.contains("waits") && r.contains(&place) && r.contains("test/inner");
+        assert!(is_stall(&found[4]), "{found:?}");
+        assert_eq!(
+            found.iter().filter(|r| !r.is_empty()).count(),
+            1,
+            "{found:?}"
+        );
+        handle.wake();
+        world.run();
+        let again = reports();
+        assert!(is_stall(&again[4]), "{again:?}");
+        drop(prepared);
+        drop(tx);
+        world.run();
+        assert!(handle.is_finished());
+        assert!(reports().iter().all(String::is_empty));
     });
 }

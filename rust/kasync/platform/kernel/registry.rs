@@ -109,6 +109,58 @@ unsafe extern "C" fn going(module: *const c_void) {
     }
 }
 
+/// How often a task is looked at until it counts as stalled.
+const LOOKS: u16 = 4;
+
+/// # Safety
+///
+/// Only for the watch.
+unsafe extern "C" fn look() {
+    // Keeping the lock keeps the code that tasks and places in it are part of.
+    let roots = ROOTS.lock();
+    for root in &*roots {
+        let mut stalled = [const { None::<TaskInfo> }; 4];
+        let mut n = 0;
+        root.each_task(|task, scope| {
+            let Some(place) = stalled.get_mut(n) else {
+                // The others' turn is the next time.
+                return false;
+            };
+            // SAFETY: The tree is locked.
+            if unsafe { task.watch(LOOKS) } {
+                *place = Some(task.info(scope));
+                n += 1;
+            }
+            true
+        });
+        for info in stalled.iter().flatten() {
+            Plat::warn(format_args!("stalled: {info}"));
+        }
+    }
+}
+
+/// Reports tasks that neither end nor are polled for some time, each of them once as long as it stays so.
+pub(crate) struct StallWatch(());
+
+impl StallWatch {
+    /// To be called once, by the module's init function, after the reaper was started. `ms` is the time, at most a quarter
+    /// longer; 0 reports nothing.
+    pub(crate) fn new(ms: u32) -> Self {
+        if ms != 0 {
+            // SAFETY: `look` stays until `drop()` stops the watch.
+            unsafe { ffi::kasync_watch_start(ms.div_ceil(u32::from(LOOKS)), look) };
+        }
+        Self(())
+    }
+}
+
+impl Drop for StallWatch {
+    fn drop(&mut self) {
+        // SAFETY: Whether it was started or not.
+        unsafe { ffi::kasync_watch_stop() };
+    }
+}
+
 /// Writes the table of all tasks.
 pub(crate) fn write_tasks(f: &mut fmt::Formatter<'_>) -> fmt::Result {
     TaskInfo::write_heading(f)?;

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Tracepoints (`trace.h`): a static branch each while nobody looks. Nothing on the host.
+//!
+//! ```text
+//! # echo 1 > /sys/kernel/tracing/events/kasync/enable
+//! # cat /sys/kernel/tracing/trace_pipe
+//! ```
+
+use crate::{
+    scope::Scope,
+    task::Header, //
+};
+
+#[cfg(MODULE)]
+mod ffi {
+    use kernel::{
+        bindings::tracepoint,
+        ffi::{
+            c_char,
+            c_void, //
+        }, //
+    };
+
+    unsafe extern "C" {
+        pub(super) static __tracepoint_kasync_start: tracepoint;
+        pub(super) static __tracepoint_kasync_wake: tracepoint;
+        pub(super) static __tracepoint_kasync_cancel: tracepoint;
+        pub(super) static __tracepoint_kasync_poll_begin: tracepoint;
+        pub(super) static __tracepoint_kasync_poll_end: tracepoint;
+        pub(super) static __tracepoint_kasync_cancel_scope: tracepoint;
+        pub(super) fn kasync_trace_start(task: *const c_void, name: *const c_char);
+        pub(super) fn kasync_trace_wake(task: *const c_void, name: *const c_char);
+        pub(super) fn kasync_trace_cancel(task: *const c_void, name: *const c_char);
+        pub(super) fn kasync_trace_poll_begin(task: *const c_void, name: *const c_char);
+        pub(super) fn kasync_trace_poll_end(task: *const c_void, name: *const c_char, ready: bool);
+        pub(super) fn kasync_trace_cancel_scope(scope: *const c_void, path: *const c_char);
+    }
+}
+
+/// Whether somebody looks.
+#[cfg(MODULE)]
+macro_rules! on {
+    ($key:ident) => {{
+        // SAFETY: The static key of a tracepoint of this module, defined in C.
+        unsafe {
+            kernel::jump_label::static_branch_unlikely!(
+                ffi::$key,
+                kernel::bindings::tracepoint,
+                key
+            )
+        }
+    }};
+}
+
+macro_rules! events {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) = $key:ident, $call:ident;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// The task must not have ended, as its name goes with the module that has named it.
+        #[inline(always)]
+        pub(crate) fn $name(task: &Header, $($arg: $type),*) {
+            #[cfg(MODULE)]
+            if on!($key) {
+                use kernel::str::CStrExt as _;
+                let this = core::ptr::from_ref(task).cast();
+                // SAFETY: The address is not used as one; the name is a C string.
+                unsafe { ffi::$call(this, task.name().as_char_ptr(), $($arg),*) };
+            }
+            #[cfg(not(MODULE))]
+            {
+                let _ = (task.name(), $($arg),*);
+            }
+        }
+    )*};
+}
+
+events! {
+    /// The task may be polled from now on.
+    start() = __tracepoint_kasync_start, kasync_trace_start;
+    /// It was woken.
+    wake() = __tracepoint_kasync_wake, kasync_trace_wake;
+    /// It was asked to end.
+    cancel() = __tracepoint_kasync_cancel, kasync_trace_cancel;
+    /// It is about to be polled.
+    poll_begin() = __tracepoint_kasync_poll_begin, kasync_trace_poll_begin;
+    /// It was polled.
+    poll_end(ready: bool) = __tracepoint_kasync_poll_end, kasync_trace_poll_end;
+}
+
+/// A scope was asked to end.
+#[inline(always)]
+pub(crate) fn cancel_scope(scope: &Scope) {
+    #[cfg(MODULE)]
+    if on!(__tracepoint_kasync_cancel_scope) {
+        let path = scope.path();
+        // SAFETY: The address is not used as one; the path ends with a zero.
+        unsafe { ffi::kasync_trace_cancel_scope(scope.address().cast(), path.as_ptr().cast()) };
+    }
+    #[cfg(not(MODULE))]
+    {
+        let _ = (scope.path().as_ptr(), scope.address());
+    }
+}

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# R24, the executor seen from outside: tracepoints, the table of tasks, and the watch over tasks that stall. The test module leaves
+# a task behind that waits until the module goes.
+guest_tap kasync-seen --no-emu --modules "kasync kasync_test" -- sh -c '
+	check() { if eval "$2"; then echo "ok $1"; else echo "not ok $1"; fi; }
+	tracing=/sys/kernel/tracing
+	[ -e $tracing/trace ] || mount -t tracefs tracefs $tracing
+	rmmod kasync_test kasync
+	insmod /mnt/rig/modules/kasync.ko stall_ms=400
+	echo 8192 >$tracing/buffer_size_kb
+	echo 1 >$tracing/events/kasync/enable
+	insmod /mnt/rig/modules/kasync_test.ko
+	echo 0 >$tracing/events/kasync/enable
+	cat $tracing/trace >/tmp/trace
+	cat /sys/kernel/debug/kasync/tasks >/tmp/tasks
+	check "the table says where a task waits" \
+		"grep -qE \"^left-behind +idle +1 +[0-9]+ +[0-9]+ kernel/kasync_test.rs:[0-9]+ left-behind\\$\" /tmp/tasks"
+	task=$(sed -nE "s/.*kasync_start: task=([0-9a-f]+) name=left-behind/\1/p" /tmp/trace)
+	check "a task starts" "[ -n \"$task\" ]"
+	grep "task=$task " /tmp/trace | sed -E "s/.*kasync_([a-z_]+): task=[0-9a-f]+ name=left-behind ?/\1 /" | tr -d "\n" >/tmp/life
+	check "it is polled, and is not ready" "grep -q \"^start poll_begin poll_end pending\" /tmp/life"
+	check "tasks are woken, and end" "grep -q kasync_wake: /tmp/trace && grep -q \"poll_end: .* ready\" /tmp/trace"
+	check "scopes are cancelled" "grep -qE \"kasync_cancel_scope: .* path=[a-z-]+/[a-z]\" /tmp/trace"
+	n() { dmesg | grep -cE "kasync: stalled: left-behind +idle .* kernel/kasync_test.rs:[0-9]+ left-behind"; }
+	for i in $(seq 100); do [ "$(n)" = 0 ] || break; sleep 0.1; done
+	sleep 1
+	check "a stall is reported, once" "[ $(n) = 1 ]"
+	rmmod kasync_test kasync && echo ok unload
+	cat /tmp/tasks /tmp/life; tail -n 5 /tmp/trace'
