@@ -53,7 +53,9 @@ pub fn select<A: Future, B: Future>(a: A, b: B) -> Select<A, B> {
 
 pin_project! {
     #[project = StepProj]
-    enum Step<F: Future> {
+    /// A future, then its output.
+    #[doc(hidden)]
+    pub enum Step<F: Future> {
         Running {
             #[pin]
             future: F,
@@ -65,8 +67,13 @@ pin_project! {
 }
 
 impl<F: Future> Step<F> {
+    /// One that is to be polled.
+    pub fn new(future: F) -> Self {
+        Step::Running { future }
+    }
+
     /// Polls, and says whether it is done.
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
+    pub fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
         if let StepProj::Running { future } = self.as_mut().project() {
             match future.poll(cx) {
                 Poll::Ready(output) => {
@@ -79,7 +86,8 @@ impl<F: Future> Step<F> {
         true
     }
 
-    fn take(self: Pin<&mut Self>) -> Option<F::Output> {
+    /// The output, once.
+    pub fn take(self: Pin<&mut Self>) -> Option<F::Output> {
         match self.project() {
             StepProj::Done { output } => output.take(),
             StepProj::Running { .. } => None,

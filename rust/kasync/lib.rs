@@ -11,7 +11,8 @@
 //! - [`JoinHandle`], [`Prepared`]: a task started, or ready to be. [`Claim`]: polled on the spot.
 //! - [`time`]: sleeping and timeouts. [`sync`]: what tasks, threads and interrupts tell each other
 //!   by.
-//! - [`select`], [`join`], [`yield_now`]: several things in one task.
+//! - [`select!`], [`join!`], [`FutureSet`], [`yield_now`]: several things in one task.
+//! - `irq`, in the kernel: an interrupt line as a stream.
 //! - [`block_on`]: from a thread that may sleep into async.
 //! - [`SignallingSection`]: the witness of being inside of a poll.
 //!
@@ -58,14 +59,18 @@ mod current;
 mod executor;
 #[cfg(MODULE)]
 mod ffi;
+#[cfg(MODULE)]
+pub mod irq;
 mod list;
 mod lock;
+mod macros;
 #[cfg(MODULE)]
 mod module;
 pub mod platform;
 mod refs;
 mod scope;
 mod section;
+mod set;
 mod site;
 pub mod sync;
 mod task;
@@ -74,6 +79,8 @@ mod trace;
 mod wait;
 
 pub use block_on::block_on;
+#[doc(hidden)]
+pub use combine::Step as __Step;
 pub use combine::{
     join,
     select,
@@ -84,6 +91,8 @@ pub use combine::{
     YieldNow, //
 };
 pub use executor::Executor;
+#[doc(hidden)]
+pub use macros::When as __When;
 pub use platform::{
     Error,
     Result, //
@@ -96,6 +105,11 @@ pub use scope::{
     TaskCancelled, //
 };
 pub use section::SignallingSection;
+pub use set::{
+    next,
+    FutureSet,
+    Next, //
+};
 pub use site::Site;
 pub use task::{
     Claim,

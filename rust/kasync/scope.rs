@@ -310,6 +310,54 @@ impl Scope {
     /// executor.shutdown()?;
     /// # Ok::<(), kasync::Error>(())
     /// ```
+    ///
+    /// What a task must not be does not compile. It may run on any worker, so what stays on its
+    /// thread may not live across an await (H13):
+    ///
+    /// ```compile_fail,E0277
+    /// # fn f(scope: kasync::Scope) {
+    /// let task = async {
+    ///     let local = std::rc::Rc::new(1);
+    ///     kasync::yield_now().await;
+    ///     drop(local);
+    /// };
+    /// let _ = scope.spawn(c"not Send", task);
+    /// # }
+    /// ```
+    ///
+    /// Nor may a lock's guard, or the witness of a signalling section:
+    ///
+    /// ```compile_fail,E0277
+    /// # fn f(scope: kasync::Scope, lock: &'static std::sync::Mutex<u32>) {
+    /// let task = async {
+    ///     let guard = lock.lock();
+    ///     kasync::yield_now().await;
+    ///     drop(guard);
+    /// };
+    /// let _ = scope.spawn(c"holds a lock", task);
+    /// # }
+    /// ```
+    ///
+    /// It may outlive its caller, so it borrows nothing from there (H29):
+    ///
+    /// ```compile_fail,E0597
+    /// # fn f(scope: kasync::Scope) {
+    /// let local = 1;
+    /// let borrowed = &local;
+    /// let _ = scope.spawn(c"borrows", async move { *borrowed });
+    /// # }
+    /// ```
+    ///
+    /// It is started once:
+    ///
+    /// ```compile_fail,E0382
+    /// # fn f(scope: kasync::Scope) -> kasync::Result {
+    /// let prepared = scope.reserve(c"once", async {})?;
+    /// prepared.start().detach();
+    /// prepared.start().detach();
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn spawn<F>(&self, name: &'static CStr, future: F) -> Result<JoinHandle<F::Output>>
     where

@@ -8,8 +8,10 @@
 //! | [`Semaphore::try_acquire`], [`Semaphore::add_permits`], drop of a [`Permit`] | yes | yes | yes |
 //! | [`mpsc::Sender::try_send`], clone and drop of a sender | yes | yes | yes |
 //! | [`oneshot::Sender::send`], drop of a sender | yes | yes | yes |
+//! | [`watch::Sender::send_modify`], all of a [`watch::Receiver`] but awaiting | yes | yes | yes |
+//! | [`watch::Sender::send`], drop of either side | yes | yes | as the values' drop allows |
 //! | polling and dropping of the futures and receivers | yes | yes | no |
-//! | [`mpsc::channel`], [`oneshot::channel`] | yes | no (they allocate) | no |
+//! | [`mpsc::channel`], [`oneshot::channel`], [`watch::channel`] | yes | no (they allocate) | no |
 //!
 //! All futures here are cancel safe (H24): what they wait for changes hands at the moment of
 //! `Ready`, and what was given to a future that is dropped instead goes to the next in line.
@@ -19,6 +21,7 @@ pub mod mpsc;
 mod notify;
 pub mod oneshot;
 mod semaphore;
+pub mod watch;
 
 pub use atomic_waker::AtomicWaker;
 pub use notify::{

@@ -159,6 +159,10 @@ pub(crate) struct Header {
     site: SiteCell,
 }
 
+// R30. Lock debugging makes work items larger.
+#[cfg(all(MODULE, not(CONFIG_LOCKDEP)))]
+const _: () = assert!(core::mem::size_of::<Header>() == 152);
+
 // SAFETY: `links` is a field of the header.
 unsafe impl Linked for Header {
     unsafe fn links(node: NonNull<Self>) -> *mut Links<Self> {

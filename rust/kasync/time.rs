@@ -26,6 +26,7 @@ use core::{
         Waker, //
     }, //
 };
+use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 pub use crate::platform::{
@@ -273,5 +274,14 @@ pub fn interval(period: Delta) -> Interval {
     Interval {
         sleep: sleep(Delta::from_nanos(period_ns)),
         period_ns,
+    }
+}
+
+/// The items are as those of [`Interval::tick`]. It has no end.
+impl Stream for Interval {
+    type Item = u64;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<u64>> {
+        self.poll_tick(cx).map(Some)
     }
 }

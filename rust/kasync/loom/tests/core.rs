@@ -5,12 +5,14 @@
 
 use kasync::{
     block_on,
+    next,
     platform::host::live_allocations,
     sync::{
         oneshot,
         Notify, //
     },
-    Executor, //
+    Executor,
+    FutureSet, //
 };
 use loom::{
     sync::{
@@ -23,7 +25,10 @@ use loom::{
     thread, //
 };
 use std::{
-    future::poll_fn,
+    future::{
+        poll_fn,
+        Future, //
+    },
     task::{
         Poll,
         Waker, //
@@ -216,6 +221,75 @@ fn notify() {
         let n = notify.clone();
         let thread = thread::spawn(move || n.notify_one());
         block_on(notify.notified()).unwrap();
+        thread.join().unwrap();
+    });
+}
+
+/// A child of a set that ends when it sees `flag`, and what it hands its waker out by.
+fn child(
+    flag: &Arc<AtomicBool>,
+) -> (
+    impl std::future::Future<Output = ()> + Send,
+    oneshot::Receiver<Waker>,
+) {
+    let (tx, rx) = oneshot::channel::<Waker>().unwrap();
+    let (flag, mut tx) = (flag.clone(), Some(tx));
+    let child = poll_fn(move |cx| {
+        if let Some(tx) = tx.take() {
+            assert!(tx.send(cx.waker().clone()).is_ok());
+        }
+        if flag.load(Ordering::Relaxed) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    });
+    (child, rx)
+}
+
+/// H1 for the children of a set: what is written before a child's wake is seen by the child's next poll, also when the wake comes
+/// while the set is polled.
+#[test]
+fn set_against_wake() {
+    model(|| {
+        let executor = Executor::new(c"m").unwrap();
+        let flag = Arc::new(AtomicBool::new(false));
+        let (child, waker) = child(&flag);
+        let mut set = FutureSet::<_, 1>::new().unwrap();
+        assert!(set.push(child).is_ok());
+        let task = executor
+            .root()
+            .spawn(c"t", async move { next(&mut set).await });
+        let waker = block_on(waker).unwrap().unwrap();
+        let f = flag.clone();
+        let thread = thread::spawn(move || {
+            f.store(true, Ordering::Relaxed);
+            waker.wake();
+        });
+        assert_eq!(block_on(task.unwrap()).unwrap(), Some(()));
+        thread.join().unwrap();
+        executor.shutdown().unwrap();
+    });
+}
+
+/// H6 for the children of a set: the set goes while a child is being woken.
+#[test]
+fn set_against_drop() {
+    model(|| {
+        let flag = Arc::new(AtomicBool::new(false));
+        let (child, mut waker) = child(&flag);
+        let mut set = FutureSet::<_, 1>::new().unwrap();
+        assert!(set.push(child).is_ok());
+        let once = poll_fn(|cx| {
+            let polled = std::pin::Pin::new(&mut next(&mut set)).poll(cx);
+            assert!(polled.is_pending());
+            Poll::Ready(())
+        });
+        block_on(once).unwrap();
+        let got = poll_fn(|cx| std::pin::Pin::new(&mut waker).poll(cx));
+        let waker = block_on(got).unwrap().unwrap();
+        let thread = thread::spawn(move || waker.wake());
+        drop(set);
         thread.join().unwrap();
     });
 }

@@ -24,6 +24,9 @@ unsafe extern "C" {
     fn kasync_test_timer_start(ns: u64, f: Callback, data: *mut c_void) -> *mut c_void;
     fn kasync_test_timer_stop(timer: *mut c_void);
     fn kasync_test_under_fence_lock(f: Callback, data: *mut c_void) -> c_int;
+    fn kasync_test_line_create() -> c_int;
+    fn kasync_test_line_destroy(irq: c_int);
+    fn kasync_test_line_raise(irq: c_int);
     fn kasync_expect_misuse(n: c_int);
     fn kasync_misuse_outstanding() -> c_int;
 }
@@ -111,4 +114,33 @@ pub(crate) fn expect_misuse(n: i32) {
 pub(crate) fn misuse_outstanding() -> i32 {
     // SAFETY: No requirements.
     unsafe { kasync_misuse_outstanding() }
+}
+
+/// An interrupt line that is raised by calling.
+pub(crate) struct TestLine(c_int);
+
+impl TestLine {
+    pub(crate) fn new() -> Result<Self> {
+        // SAFETY: No requirements.
+        let irq = unsafe { kasync_test_line_create() };
+        to_result(irq)?;
+        Ok(Self(irq))
+    }
+
+    pub(crate) fn number(&self) -> u32 {
+        self.0 as u32
+    }
+
+    /// Returns after the hard part of the handler.
+    pub(crate) fn raise(&self) {
+        // SAFETY: The line is there.
+        unsafe { kasync_test_line_raise(self.0) }
+    }
+}
+
+impl Drop for TestLine {
+    fn drop(&mut self) {
+        // SAFETY: The line is ours, and whoever has requested it has given it back: see the tests.
+        unsafe { kasync_test_line_destroy(self.0) }
+    }
 }

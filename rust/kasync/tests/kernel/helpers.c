@@ -5,6 +5,8 @@
 #include <linux/completion.h>
 #include <linux/dma-fence.h>
 #include <linux/hrtimer.h>
+#include <linux/irq.h>
+#include <linux/irqdesc.h>
 #include <linux/irq_work.h>
 #include <linux/preempt.h>
 #include <linux/slab.h>
@@ -153,4 +155,32 @@ int kasync_test_under_fence_lock(kasync_test_fn fn, void *data)
 	}
 	dma_fence_put(fence);
 	return ret;
+}
+
+/* An interrupt line that is not connected to anything. Negative if there is none. */
+int kasync_test_line_create(void)
+{
+	int irq = irq_alloc_desc(NUMA_NO_NODE);
+
+	if (irq < 0)
+		return irq;
+	irq_set_chip_and_handler(irq, &dummy_irq_chip, handle_level_irq);
+	irq_clear_status_flags(irq, IRQ_NOREQUEST);
+	return irq;
+}
+
+void kasync_test_line_destroy(int irq)
+{
+	irq_free_desc(irq);
+}
+
+static void raise_line(void *data)
+{
+	generic_handle_irq((unsigned long)data);
+}
+
+/* Raises it in hard interrupt context, and waits until the hard part of its handler has run. */
+void kasync_test_line_raise(int irq)
+{
+	kasync_test_irq(raise_line, (void *)(unsigned long)irq);
 }

@@ -12,5 +12,8 @@ void kasync_test_all_cpus(kasync_test_fn fn, void *data);
 void *kasync_test_timer_start(u64 ns, kasync_test_fn fn, void *data);
 void kasync_test_timer_stop(void *timer);
 int kasync_test_under_fence_lock(kasync_test_fn fn, void *data);
+int kasync_test_line_create(void);
+void kasync_test_line_destroy(int irq);
+void kasync_test_line_raise(int irq);
 
 #endif

@@ -10,6 +10,7 @@
 use kernel::prelude::*;
 
 mod contexts;
+mod irqs;
 mod leafs;
 mod tasks;
 

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! An interrupt line as a stream.
+//!
+//! The C side is `request_threaded_irq()` and `free_irq()`. The handler quietens the device, which only the driver knows how to
+//! ([`Line::acknowledge`]), counts, and wakes the task that has the stream. Interrupts that come before the task looks are one
+//! item, which says how many there were.
+//!
+//! | | where `acknowledge` runs | for |
+//! |---|---|---|
+//! | [`Kind::Hard`] | hard interrupt | devices whose registers quieten them |
+//! | [`Kind::Threaded`] | a thread, the line masked meanwhile | those behind a bus that sleeps |
+//!
+//! # Examples
+//!
+//! ```ignore
+//! let (registration, mut interrupts) = irq::request(pdev.irq_by_index(0)?, c"gpu", Kind::Hard, line)?;
+//! scope.spawn(c"interrupts", async move {
+//!     while let Some(count) = kasync::next(&mut interrupts).await {
+//!         handle(count);
+//!     }
+//! })?.detach();
+//! // Dropping the registration ends the stream, and so the task.
+//! ```
+
+use crate::{
+    atomic::AtomicU64,
+    platform::Result,
+    refs::Ref,
+    site::Site,
+    sync::AtomicWaker, //
+};
+use core::{
+    ffi::CStr,
+    marker::PhantomData,
+    pin::Pin,
+    task::{
+        Context,
+        Poll, //
+    }, //
+};
+use futures_core::Stream;
+use kernel::{
+    bindings,
+    error::to_result,
+    ffi::{
+        c_int,
+        c_void, //
+    },
+    irq::IrqRequest,
+    str::CStrExt as _, //
+};
+
+/// The device at the end of a line.
+pub trait Line: Send + Sync + 'static {
+    /// Makes the device take its interrupt back. `false` if it has not raised any: the kernel counts those as spurious.
+    fn acknowledge(&self) -> bool;
+}
+
+/// Where [`Line::acknowledge`] is called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// In hard interrupt context.
+    Hard,
+    /// In a thread; the line is masked until it returns.
+    Threaded,
+}
+
+/// Raised by the registration's drop, in the count's place.
+const CLOSED: u64 = 1 << 63;
+
+struct Shared {
+    /// Interrupts that nobody has been told of.
+    count: AtomicU64,
+    waker: AtomicWaker,
+}
+
+impl Shared {
+    fn update(&self, f: impl Fn(u64) -> u64) -> u64 {
+        let mut cur = self.count.load_relaxed();
+        loop {
+            match self.count.cmpxchg_full(cur, f(cur)) {
+                Ok(_) => return cur,
+                Err(now) => cur = now,
+            }
+        }
+    }
+}
+
+struct Handler<L> {
+    line: L,
+    shared: Ref<Shared>,
+}
+
+/// # Safety
+///
+/// Only for the interrupt of a registration: `data` is its handler.
+unsafe extern "C" fn handle<L: Line>(_irq: c_int, data: *mut c_void) -> bindings::irqreturn_t {
+    // SAFETY: By the function's requirements.
+    let handler = unsafe { &*data.cast::<Handler<L>>() };
+    if !handler.line.acknowledge() {
+        return bindings::irqreturn::IRQ_NONE;
+    }
+    handler.shared.update(|count| count + 1);
+    handler.shared.waker.wake();
+    bindings::irqreturn::IRQ_HANDLED
+}
+
+/// An interrupt line that was requested. Dropping it gives the line back, after its handler has ended, and ends the stream.
+///
+/// | call | process | poll, signalling section | hard IRQ |
+/// |---|---|---|---|
+/// | [`request`], drop | yes | no (they sleep) | no |
+///
+/// # Invariants
+///
+/// The line was requested with the address of `handler`.
+pub struct Registration<'a, L: Line> {
+    irq: u32,
+    handler: Ref<Handler<L>>,
+    _device: PhantomData<IrqRequest<'a>>,
+}
+
+/// Requests a line. The stream goes to one task.
+///
+/// # Errors
+///
+/// `EBUSY` if somebody else has it, `ENOMEM`, others of `request_threaded_irq()`.
+pub fn request<'a, L: Line>(
+    request: IrqRequest<'a>,
+    name: &'static CStr,
+    kind: Kind,
+    line: L,
+) -> Result<(Registration<'a, L>, Interrupts)> {
+    // SAFETY: The request proves that the line is the device's, which is bound for 'a.
+    unsafe { request_raw(request.irq(), name, kind, line) }
+}
+
+/// The same with the number of the line.
+///
+/// # Errors
+///
+/// As [`request`].
+///
+/// # Safety
+///
+/// The line must be the caller's to request, and be there until the registration is dropped.
+pub unsafe fn request_raw<'a, L: Line>(
+    irq: u32,
+    name: &'static CStr,
+    kind: Kind,
+    line: L,
+) -> Result<(Registration<'a, L>, Interrupts)> {
+    let shared = Ref::new(Shared {
+        count: AtomicU64::new(0),
+        waker: AtomicWaker::new(),
+    })?;
+    let handler = Ref::new(Handler {
+        line,
+        shared: shared.clone(),
+    })?;
+    let data = Ref::as_ptr(&handler).as_ptr().cast();
+    let (hard, threaded, flags) = match kind {
+        Kind::Hard => (
+            Some(handle::<L> as unsafe extern "C" fn(_, _) -> _),
+            None,
+            0,
+        ),
+        Kind::Threaded => (
+            None,
+            Some(handle::<L> as unsafe extern "C" fn(_, _) -> _),
+            bindings::IRQF_ONESHOT,
+        ),
+    };
+    let name = name.as_char_ptr();
+    // SAFETY: The handler stays where it is until the line was given back, and so does the name, which is static.
+    to_result(unsafe {
+        bindings::request_threaded_irq(irq, hard, threaded, flags as usize, name, data)
+    })?;
+    // INVARIANT: Requested just now.
+    let registration = Registration {
+        irq,
+        handler,
+        _device: PhantomData,
+    };
+    Ok((registration, Interrupts(shared)))
+}
+
+impl<L: Line> Registration<'_, L> {
+    /// The device.
+    pub fn line(&self) -> &L {
+        &self.handler.line
+    }
+}
+
+impl<L: Line> Drop for Registration<'_, L> {
+    fn drop(&mut self) {
+        let data = Ref::as_ptr(&self.handler).as_ptr().cast();
+        // SAFETY: Requested with this address, by the type invariant. Waits for the handler.
+        unsafe { bindings::free_irq(self.irq, data) };
+        let shared = &self.handler.shared;
+        shared.update(|count| count | CLOSED);
+        shared.waker.wake();
+    }
+}
+
+/// Interrupts, as a stream of how many there were since the last item. It ends when the registration is dropped, after what came
+/// before. Cancel safe: interrupts that nobody was told of are in the next item.
+///
+/// | call | process | poll, signalling section | hard IRQ |
+/// |---|---|---|---|
+/// | polling, drop | yes | yes | no |
+pub struct Interrupts(Ref<Shared>);
+
+impl Stream for Interrupts {
+    type Item = u64;
+
+    #[track_caller]
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<u64>> {
+        // First, so that an interrupt that comes from here on wakes.
+        self.0.waker.register(cx);
+        let count = self.0.update(|count| count & CLOSED);
+        match count & !CLOSED {
+            0 if count & CLOSED != 0 => Poll::Ready(None),
+            0 => {
+                Site::here().waits(cx);
+                Poll::Pending
+            }
+            n => Poll::Ready(Some(n)),
+        }
+    }
+}

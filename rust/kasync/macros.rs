@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! `select!` and `join!`: several futures in one task, without allocation.
+
+/// Waits for the first of up to eight futures that is ready, and evaluates what belongs to it.
+///
+/// Each branch is `pattern = future => expression` or `pattern = future, if condition => expression`;
+/// a branch whose condition is false is not there this time, and its future is not made. Without
+/// any branch left it waits for ever.
+///
+/// Futures are polled in the order in which they are written, at each wake all of them: one that is
+/// ready again and again keeps those after it from their turn, so what must not wait, such as
+/// [`cancelled()`](crate::cancelled), comes first. When one is ready the others are dropped, before
+/// its expression is evaluated. That is as cancel safe as they are.
+///
+/// # Examples
+///
+/// ```
+/// # use kasync::platform::host::World;
+/// # let world = World::manual();
+/// # let _world = world.enter();
+/// # let executor = kasync::Executor::new(c"example")?;
+/// use kasync::{cancelled, sync::mpsc};
+///
+/// let (tx, mut rx) = mpsc::channel::<u32>(4)?;
+/// let task = executor.root().spawn(c"sum", async move {
+///     let mut sum = 0;
+///     loop {
+///         kasync::select! {
+///             () = cancelled() => return sum,
+///             value = rx.recv(), if sum < 100 => match value {
+///                 Some(value) => sum += value,
+///                 None => return sum,
+///             },
+///         }
+///     }
+/// })?;
+/// tx.try_send(1).unwrap();
+/// tx.try_send(2).unwrap();
+/// drop(tx);
+/// assert_eq!(kasync::block_on(task)?, 3);
+/// # executor.shutdown()?;
+/// # Ok::<(), kasync::Error>(())
+/// ```
+#[macro_export]
+macro_rules! select {
+    // Names for each branch are taken from the pool.
+    (@names $done:tt [$($pool:tt)*]) => {
+        $crate::select!(@finish $done)
+    };
+    (@names [$($done:tt)*] [[$f:ident $V:ident] $($pool:tt)*]
+        $pat:pat = $future:expr $(, if $cond:expr)? => $body:block $(,)? $($rest:tt)*
+    ) => {
+        $crate::select!(@names [$($done)* {$f $V [$pat] [$future] [$($cond)?] [$body]}] [$($pool)*] $($rest)*)
+    };
+    (@names [$($done:tt)*] [[$f:ident $V:ident] $($pool:tt)*]
+        $pat:pat = $future:expr $(, if $cond:expr)? => $body:expr
+    ) => {
+        $crate::select!(@names [$($done)* {$f $V [$pat] [$future] [$($cond)?] [$body]}] [$($pool)*])
+    };
+    (@names [$($done:tt)*] [[$f:ident $V:ident] $($pool:tt)*]
+        $pat:pat = $future:expr $(, if $cond:expr)? => $body:expr, $($rest:tt)*
+    ) => {
+        $crate::select!(@names [$($done)* {$f $V [$pat] [$future] [$($cond)?] [$body]}] [$($pool)*] $($rest)*)
+    };
+    (@if [] $future:expr) => {
+        ::core::option::Option::Some($future)
+    };
+    (@if [$cond:expr] $future:expr) => {
+        if $cond { ::core::option::Option::Some($future) } else { ::core::option::Option::None }
+    };
+    (@finish [$({$f:ident $V:ident [$pat:pat] [$future:expr] [$($cond:expr)?] [$body:expr]})+]) => {{
+        enum Out<$($V),+> {
+            $($V($V)),+
+        }
+        let out = {
+            $(let mut $f = ::core::pin::pin!($crate::__When($crate::select!(@if [$($cond)?] $future)));)+
+            ::core::future::poll_fn(|cx| {
+                $(if let ::core::task::Poll::Ready(out) = $f.as_mut().poll(cx) {
+                    return ::core::task::Poll::Ready(Out::$V(out));
+                })+
+                ::core::task::Poll::Pending
+            })
+            .await
+        };
+        match out {
+            $(Out::$V($pat) => $body),+
+        }
+    }};
+    ($($branches:tt)+) => {
+        $crate::select!(@names [] [[f0 A] [f1 B] [f2 C] [f3 D] [f4 E] [f5 F] [f6 G] [f7 H]] $($branches)+)
+    };
+}
+
+/// Waits until all of up to eight futures have been ready, and gives a tuple of what they were ready
+/// with. All are polled by the same task, at each wake those that are not ready yet.
+///
+/// Cancel safe if nobody misses the outputs of those that were ready first.
+///
+/// # Examples
+///
+/// ```
+/// # use kasync::platform::host::World;
+/// # let world = World::manual();
+/// # let _world = world.enter();
+/// let all = async { kasync::join!(async { 1 }, kasync::yield_now(), async { "three" }) };
+/// assert_eq!(kasync::block_on(all)?, (1, (), "three"));
+/// # Ok::<(), kasync::Error>(())
+/// ```
+#[macro_export]
+macro_rules! join {
+    (@names [$({$f:ident [$future:expr]})+] [$($pool:tt)*]) => {{
+        $(let mut $f = ::core::pin::pin!($crate::__Step::new($future));)+
+        ::core::future::poll_fn(|cx| {
+            let mut ready = true;
+            $(ready &= $f.as_mut().poll(cx);)+
+            if ready {
+                if let ($(::core::option::Option::Some($f),)+) = ($($f.as_mut().take(),)+) {
+                    return ::core::task::Poll::Ready(($($f,)+));
+                }
+            }
+            ::core::task::Poll::Pending
+        })
+        .await
+    }};
+    (@names [$($done:tt)*] [$f:ident $($pool:tt)*] $future:expr $(, $($rest:tt)*)?) => {
+        $crate::join!(@names [$($done)* {$f [$future]}] [$($pool)*] $($($rest)*)?)
+    };
+    ($($futures:tt)+) => {
+        $crate::join!(@names [] [f0 f1 f2 f3 f4 f5 f6 f7] $($futures)+)
+    };
+}
+
+/// A future that may not be there: then it is never ready. For [`select!`].
+#[doc(hidden)]
+pub struct When<F>(pub Option<F>);
+
+impl<F: core::future::Future> When<F> {
+    /// Polls it.
+    pub fn poll(
+        self: core::pin::Pin<&mut Self>,
+        cx: &mut core::task::Context<'_>,
+    ) -> core::task::Poll<F::Output> {
+        // SAFETY: The future stays where it is.
+        match unsafe { self.map_unchecked_mut(|this| &mut this.0) }.as_pin_mut() {
+            Some(future) => future.poll(cx),
+            None => core::task::Poll::Pending,
+        }
+    }
+}

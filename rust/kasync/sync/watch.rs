@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The latest value of something: one sender, many receivers, each of which sees the last value,
+//! not necessarily those before.
+
+use crate::{
+    lock::IrqLock,
+    platform::Result,
+    refs::Ref,
+    site::Site,
+    wait::{
+        WaitList,
+        Waiter,
+        WakerBatch, //
+    }, //
+};
+use core::{
+    future::Future,
+    pin::Pin,
+    task::{
+        Context,
+        Poll, //
+    }, //
+};
+
+struct State<T> {
+    value: T,
+    /// Counts the values.
+    version: u64,
+    sender: bool,
+    receivers: usize,
+    /// The key is the version that the receiver has seen.
+    waiters: WaitList,
+}
+
+type Shared<T> = Ref<IrqLock<State<T>>>;
+
+/// Makes a channel that holds `value`. The receiver has seen that one. May sleep.
+///
+/// # Errors
+///
+/// `ENOMEM`.
+///
+/// # Examples
+///
+/// ```
+/// # use kasync::platform::host::World;
+/// # let world = World::manual();
+/// # let _world = world.enter();
+/// use kasync::sync::watch;
+///
+/// let (temperature, mut rx) = watch::channel(20)?;
+/// assert!(temperature.send(21).is_ok());
+/// assert!(temperature.send(22).is_ok());
+/// assert!(kasync::block_on(rx.changed())?.is_ok());
+/// assert_eq!(rx.get(), 22);
+/// # Ok::<(), kasync::Error>(())
+/// ```
+pub fn channel<T: Send>(value: T) -> Result<(Sender<T>, Receiver<T>)> {
+    let shared = Ref::new(IrqLock::new(State {
+        value,
+        version: 0,
+        sender: true,
+        receivers: 1,
+        waiters: WaitList::new(),
+    }))?;
+    let receiver = Receiver {
+        shared: shared.clone(),
+        seen: 0,
+    };
+    Ok((Sender(shared), receiver))
+}
+
+/// The sender is gone, and its last value has been seen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Closed;
+
+fn wake<T>(shared: &IrqLock<State<T>>, pred: impl Fn(&State<T>, u64) -> bool) {
+    loop {
+        let mut wakers = WakerBatch::new();
+        shared.with(|s| {
+            let mut waiters = core::mem::replace(&mut s.waiters, WaitList::new());
+            waiters.notify_while(&mut wakers, |key| pred(s, key));
+            s.waiters = waiters;
+        });
+        if !wakers.wake_all() {
+            break;
+        }
+    }
+}
+
+/// The sending side.
+pub struct Sender<T: Send>(Shared<T>);
+
+impl<T: Send> Sender<T> {
+    /// Puts `value` in the place of the one before, which is dropped here. Any context in which
+    /// that may be done.
+    ///
+    /// # Errors
+    ///
+    /// Gives the value back if no receiver is left.
+    pub fn send(&self, value: T) -> core::result::Result<(), T> {
+        let _old = self.0.with(|s| {
+            if s.receivers == 0 {
+                return Err(value);
+            }
+            s.version += 1;
+            Ok(core::mem::replace(&mut s.value, value))
+        })?;
+        self.wake();
+        Ok(())
+    }
+
+    /// Changes the value in place, with interrupts disabled and under a spinlock, so `f` must be
+    /// short and take no lock. Any context but NMI.
+    pub fn send_modify(&self, f: impl FnOnce(&mut T)) {
+        self.0.with(|s| {
+            s.version += 1;
+            f(&mut s.value);
+        });
+        self.wake();
+    }
+
+    /// Whether no receiver is left. Any context but NMI.
+    pub fn is_closed(&self) -> bool {
+        self.0.with(|s| s.receivers == 0)
+    }
+
+    /// One more receiver, which has seen the value of now. Any context but NMI.
+    pub fn subscribe(&self) -> Receiver<T> {
+        let seen = self.0.with(|s| {
+            s.receivers += 1;
+            s.version
+        });
+        Receiver {
+            shared: self.0.clone(),
+            seen,
+        }
+    }
+
+    fn wake(&self) {
+        wake(&self.0, |s, seen| seen < s.version);
+    }
+}
+
+impl<T: Send> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.0.with(|s| s.sender = false);
+        wake(&self.0, |_, _| true);
+    }
+}
+
+/// The receiving side. A clone has seen what the original has.
+pub struct Receiver<T: Send> {
+    shared: Shared<T>,
+    seen: u64,
+}
+
+impl<T: Send> Receiver<T> {
+    /// Waits for a value that this receiver has not seen, and counts the latest as seen.
+    ///
+    /// Cancel safe: a change is seen at the moment that this returns.
+    #[track_caller]
+    pub fn changed(&mut self) -> Changed<'_, T> {
+        Changed {
+            receiver: self,
+            site: Site::here(),
+            waiter: Waiter::new(),
+            registered: false,
+        }
+    }
+
+    /// Whether there is a value that this receiver has not seen. Any context but NMI.
+    pub fn has_changed(&self) -> bool {
+        self.shared.with(|s| self.seen < s.version)
+    }
+
+    /// A copy of the latest value, which counts as seen. Any context but NMI.
+    pub fn get(&mut self) -> T
+    where
+        T: Copy,
+    {
+        let (version, value) = self.shared.with(|s| (s.version, s.value));
+        self.seen = version;
+        value
+    }
+
+    /// Looks at the latest value, which counts as seen, with interrupts disabled and under a
+    /// spinlock, so `f` must be short and take no lock. Any context but NMI.
+    pub fn with<R>(&mut self, f: impl FnOnce(&T) -> R) -> R {
+        let (version, result) = self.shared.with(|s| (s.version, f(&s.value)));
+        self.seen = version;
+        result
+    }
+}
+
+impl<T: Send> Clone for Receiver<T> {
+    fn clone(&self) -> Self {
+        self.shared.with(|s| s.receivers += 1);
+        Self {
+            shared: self.shared.clone(),
+            seen: self.seen,
+        }
+    }
+}
+
+impl<T: Send> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        self.shared.with(|s| s.receivers -= 1);
+    }
+}
+
+/// The future of [`Receiver::changed`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Changed<'a, T: Send> {
+    receiver: &'a mut Receiver<T>,
+    site: Site,
+    waiter: Waiter,
+    registered: bool,
+}
+
+impl<T: Send> Future for Changed<'_, T> {
+    type Output = core::result::Result<(), Closed>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // SAFETY: The waiter stays where it is.
+        let this = unsafe { self.get_unchecked_mut() };
+        let waker = cx.waker().clone();
+        let (waiter, seen) = (&this.waiter, this.receiver.seen);
+        // Wakers are dropped after unlocking.
+        let result = this.receiver.shared.with(|s| {
+            // SAFETY: The waiter belongs to this list, is pinned, and `Drop` removes it.
+            unsafe {
+                if seen < s.version || !s.sender {
+                    let old = s.waiters.remove(waiter).1;
+                    return Err((s.version, (waker, old)));
+                }
+                Ok(s.waiters.wait(waiter, waker, seen))
+            }
+        });
+        match result {
+            Ok(_old) => {
+                this.registered = true;
+                this.site.waits(cx);
+                Poll::Pending
+            }
+            Err((version, _wakers)) => {
+                this.registered = false;
+                this.receiver.seen = version;
+                Poll::Ready(if seen < version { Ok(()) } else { Err(Closed) })
+            }
+        }
+    }
+}
+
+impl<T: Send> Drop for Changed<'_, T> {
+    fn drop(&mut self) {
+        if self.registered {
+            let waiter = &self.waiter;
+            // SAFETY: The waiter belongs to this list, and the lock is held.
+            let _old = (self.receiver.shared).with(|s| unsafe { s.waiters.remove(waiter) });
+        }
+    }
+}

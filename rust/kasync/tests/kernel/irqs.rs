@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Interrupt lines as streams.
+
+use kernel::prelude::*;
+
+#[kunit_tests(kasync_irqs)]
+mod tests {
+    use crate::contexts::{
+        counter,
+        in_hardirq,
+        Counter,
+        TestLine, //
+    };
+    use kasync::{
+        block_on,
+        irq::{
+            self,
+            Kind,
+            Line, //
+        },
+        next,
+        sync::mpsc,
+        time::{
+            timeout,
+            Delta, //
+        },
+        Executor, //
+    };
+    use kernel::{
+        prelude::*,
+        sync::atomic::{
+            Full,
+            Relaxed, //
+        }, //
+    };
+
+    const LIMIT: Delta = Delta::from_secs(5);
+
+    /// A device that counts where it was asked; it has raised those interrupts that it is told of.
+    struct Device {
+        hard: Counter,
+        other: Counter,
+        raised: Counter,
+    }
+
+    impl Line for Device {
+        fn acknowledge(&self) -> bool {
+            if self.raised.load(Relaxed) == 0 {
+                return false;
+            }
+            let counter = if in_hardirq() {
+                &self.hard
+            } else {
+                &self.other
+            };
+            counter.fetch_add(1, Full);
+            true
+        }
+    }
+
+    fn line(kind: Kind) -> Result<(usize, usize)> {
+        let executor = Executor::new(c"irqs")?;
+        let test_line = TestLine::new()?;
+        let (hard, other, raised) = (counter()?, counter()?, counter()?);
+        let device = Device {
+            hard: hard.clone(),
+            other: other.clone(),
+            raised: raised.clone(),
+        };
+        // SAFETY: The line is ours, and is there until after the registration was dropped.
+        let (registration, mut interrupts) =
+            unsafe { irq::request_raw(test_line.number(), c"kasync_test", kind, device)? };
+        let (tx, mut rx) = mpsc::channel(16)?;
+        let task = async move {
+            while let Some(count) = next(&mut interrupts).await {
+                let _ = tx.try_send(count);
+            }
+        };
+        let task = executor.root().spawn(c"interrupts", task)?;
+
+        // Another's: nobody is told.
+        test_line.raise();
+        raised.fetch_add(1, Full);
+        for _ in 0..3 {
+            test_line.raise();
+            let count = block_on(timeout(LIMIT, rx.recv()))?.map_err(|_| ETIME)?;
+            assert_eq!(count, Some(1));
+        }
+        assert!(!task.is_finished());
+        drop(registration);
+        block_on(timeout(LIMIT, task))?.map_err(|_| ETIME)?;
+        executor.shutdown()?;
+        Ok((hard.load(Relaxed), other.load(Relaxed)))
+    }
+
+    /// Acknowledged in hard interrupt context; the stream ends with the registration.
+    #[test]
+    fn hard() -> Result {
+        assert_eq!(line(Kind::Hard)?, (3, 0));
+        Ok(())
+    }
+
+    /// Acknowledged in a thread.
+    #[test]
+    fn threaded() -> Result {
+        assert_eq!(line(Kind::Threaded)?, (0, 3));
+        Ok(())
+    }
+
+    /// Interrupts that come before anybody looks are one item, also when the line is given back before.
+    #[test]
+    fn coalesced() -> Result {
+        let test_line = TestLine::new()?;
+        let (hard, other, raised) = (counter()?, counter()?, counter()?);
+        raised.fetch_add(1, Full);
+        let device = Device {
+            hard,
+            other,
+            raised,
+        };
+        // SAFETY: As above.
+        let (registration, mut interrupts) =
+            unsafe { irq::request_raw(test_line.number(), c"kasync_test", Kind::Hard, device)? };
+        for _ in 0..5 {
+            test_line.raise();
+        }
+        assert_eq!(registration.line().hard.load(Relaxed), 5);
+        drop(registration);
+        assert_eq!(block_on(next(&mut interrupts))?, Some(5));
+        assert_eq!(block_on(next(&mut interrupts))?, None);
+        Ok(())
+    }
+
+    /// A line that somebody has is refused, and nothing is left of it.
+    #[test]
+    fn refused() -> Result {
+        let test_line = TestLine::new()?;
+        let device = || -> Result<Device> {
+            Ok(Device {
+                hard: counter()?,
+                other: counter()?,
+                raised: counter()?,
+            })
+        };
+        let number = test_line.number();
+        // SAFETY: As above.
+        let first = unsafe { irq::request_raw(number, c"kasync_test", Kind::Hard, device()?)? };
+        // SAFETY: As above.
+        let second = unsafe { irq::request_raw(number, c"kasync_test", Kind::Hard, device()?) };
+        assert_eq!(second.err(), Some(EBUSY));
+        drop(first);
+        Ok(())
+    }
+}
