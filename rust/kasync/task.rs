@@ -161,7 +161,7 @@ pub(crate) struct Header {
 
 // R30. Lock debugging makes work items larger.
 #[cfg(all(MODULE, not(CONFIG_LOCKDEP)))]
-const _: () = assert!(core::mem::size_of::<Header>() == 152);
+const _: () = assert!(core::mem::size_of::<Header>() == 160);
 
 // SAFETY: `links` is a field of the header.
 unsafe impl Linked for Header {

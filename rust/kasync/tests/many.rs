@@ -287,7 +287,9 @@ fn set_goes_before_its_wakers() {
         assert_eq!(drops.get(), 64);
         for waker in kept.lock().unwrap().drain(..) {
             waker.wake_by_ref();
-            waker.clone().wake();
+            let other = waker.clone();
+            drop(waker);
+            other.wake();
         }
         world.run();
     });
