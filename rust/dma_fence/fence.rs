@@ -7,6 +7,7 @@ use crate::{
     wait::FenceFuture, //
 };
 use core::ptr::NonNull;
+use kasync::time::Delta;
 use kernel::{
     bindings,
     prelude::*, //
@@ -16,7 +17,7 @@ use kernel::{
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
-/// | clone, drop, `is_signaled`, `error` | yes | yes | yes |
+/// | clone, drop, `is_signaled`, `result`, `set_deadline` | yes | yes | yes |
 /// | `wait` | yes | yes | no |
 ///
 /// # Invariants
@@ -67,6 +68,15 @@ impl Fence {
     pub fn is_later_than(&self, other: &Fence) -> bool {
         // SAFETY: Both are valid by the type invariant.
         unsafe { ffi::dma_fence_shim_is_later(self.as_raw(), other.as_raw()) }
+    }
+
+    /// Tells who signals it that it is wanted after so much time, so that clocks can be raised. A hint.
+    pub fn set_deadline(&self, after: Delta) {
+        // SAFETY: Valid by the type invariant; the clock has no requirements.
+        unsafe {
+            let deadline = bindings::ktime_get().saturating_add(after.as_nanos());
+            bindings::dma_fence_set_deadline(self.as_raw(), deadline);
+        }
     }
 
     /// A future that resolves when it signals, to the error that it signals with. Cancel safe.

@@ -68,7 +68,7 @@ unsafe impl Send for Inner {}
 // SAFETY: Nothing can be done with a shared `Inner`.
 unsafe impl Sync for Inner {}
 
-/// Fences, of whatever drivers, all of which are waited for; their errors do not matter. A set without any takes no memory.
+/// Fences, of whatever drivers, all of which are waited for. A set without any takes no memory.
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
@@ -132,21 +132,30 @@ impl FenceSet {
         self.0.is_none()
     }
 
-    /// Whether all have signalled. If not, the task of `cx` is woken once when they have.
-    pub fn poll_all(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Whether all have signalled: an error if one of them has. If not, the task of `cx` is woken once when they have.
+    ///
+    /// The error is the first in the order in which the fences were given. Once ready the set is empty, and so well.
+    pub fn poll_all(&mut self, cx: &mut Context<'_>) -> Poll<Result> {
         let Some(inner) = &mut self.0 else {
-            return Poll::Ready(());
+            return Poll::Ready(Ok(()));
         };
         if inner.as_mut().poll(cx).is_pending() {
             return Poll::Pending;
         }
+        let result = inner.result();
         // The references to the fences go with it.
         self.0 = None;
-        Poll::Ready(())
+        Poll::Ready(result)
     }
 }
 
 impl Inner {
+    /// Of fences that have signalled.
+    fn result(&self) -> Result {
+        let results = self.entries.iter().filter_map(|e| e.fence.result());
+        results.fold(Ok(()), Result::and)
+    }
+
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // SAFETY: Nothing is moved out of it.
         let this = unsafe { self.get_unchecked_mut() };

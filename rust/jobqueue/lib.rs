@@ -28,8 +28,10 @@ mod task;
 
 pub use job::Prepared;
 pub use queue::{
+    Admitted,
     Config,
-    JobQueue, //
+    JobQueue,
+    OnError, //
 };
 
 use core::{
@@ -39,7 +41,18 @@ use core::{
         Poll, //
     }, //
 };
+use dma_fence::RingStopped;
+use kasync::time::Delta;
 use kernel::prelude::*;
+
+/// What becomes of a job that takes too long.
+pub enum Verdict {
+    /// It may take so much longer, at least; then the ring is asked again.
+    Wait(Delta),
+    /// The ring was reset: whatever it has not finished it never will, and it is ready for more. The job's fence gets `ETIME`, those of the others in
+    /// flight, which were lost with it, get `ECANCELED`; what has not been in flight yet runs.
+    Stopped(RingStopped),
+}
 
 /// The hardware's side of a queue. Only the queue's task uses it, in signalling sections: nothing in it may
 /// allocate with reclaim, or wait for what does.
@@ -47,7 +60,7 @@ pub trait Ring: Send + 'static {
     /// A job.
     type Job: Send + 'static;
     /// What is known of a job that the hardware has.
-    type Running: Send + 'static;
+    type Running: Send + Sync + 'static;
 
     /// Hands `job` to the hardware. At least as many credits as it costs are free.
     ///
@@ -58,10 +71,12 @@ pub trait Ring: Send + 'static {
     /// have changed, typically by an [`AtomicWaker`](kasync::sync::AtomicWaker). Asked for the oldest job in flight only.
     fn poll_finish(running: &mut Self::Running, cx: &mut Context<'_>) -> Poll<Result>;
 
-    /// The oldest job in flight has made no sign for another [`Config::patience`], the `n`th in a row.
+    /// The oldest job in flight has made no sign for another [`Config::patience`], or as long as the last verdict has allowed, the
+    /// `n`th time in a row. What now?
     ///
-    /// Whatever this does, [`Ring::poll_finish`] has to be ready in the end: by reset, or by giving the hardware up.
-    fn stalled(&mut self, running: &Self::Running, n: u32);
+    /// The hardware has the last word: a job that it says to be over meanwhile, before the verdict or because of it, ends as
+    /// [`Ring::poll_finish`] says (H20). In the end that, or a verdict, has to end each job.
+    fn stalled(&mut self, running: &Self::Running, n: u32) -> impl Future<Output = Verdict> + Send;
 
     /// A job is over and its fence has signalled; it is given back, to be disposed of.
     fn retire(&mut self, job: Self::Job);

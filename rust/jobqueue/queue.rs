@@ -13,6 +13,10 @@ use crate::{
     task::Task,
     Ring, //
 };
+use core::{
+    mem::MaybeUninit,
+    pin::Pin, //
+};
 use dma_fence::{
     Fence,
     FenceContext,
@@ -33,13 +37,37 @@ use kernel::{
     prelude::*,
     sync::{
         atomic::{
+            Acquire,
             Atomic,
-            Relaxed, //
+            Full,
+            Relaxed,
+            Release, //
         },
+        barrier,
         Arc,
         SpinLock, //
     }, //
 };
+
+/// What the failure of a job means to others (R19).
+///
+/// | | dependency has failed | job of this queue has failed |
+/// |---|---|---|
+/// | `Ignore` | the job runs | the next one runs |
+/// | `Propagate` | the job does not run, its fence gets the dependency's error | the next one runs |
+/// | `Poison` | as with `Propagate` | those after it do not run, their fences get the same error |
+///
+/// A job that does not run still waits for all of its dependencies, and for those before it. Of several dependencies of one timeline only the
+/// last counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnError {
+    /// Failures are nobody else's business: what rendering does.
+    Ignore,
+    /// They go to who depends on them.
+    Propagate,
+    /// Nothing of this queue makes sense after one: what a queue of page table updates does.
+    Poison,
+}
 
 /// How a queue behaves.
 #[derive(Clone, Copy)]
@@ -50,31 +78,51 @@ pub struct Config {
     pub credits: usize,
     /// How many jobs may be in the queue, in flight or not. Who wants to prepare one more waits.
     pub jobs: usize,
-    /// How long the oldest job in flight may take until [`Ring::stalled`] is asked: at least this, at most twice as long.
+    /// How long the oldest job in flight may take until [`Ring::stalled`] is asked for a verdict: at least this, at most twice as long.
     pub patience: Delta,
+    /// What a failure means to others.
+    pub on_error: OnError,
 }
 
 /// What the queue and its task share.
-#[pin_data]
+#[pin_data(PinnedDrop)]
 pub(crate) struct Shared<R: Ring> {
     context: Arc<FenceContext>,
     credits: usize,
+    on_error: OnError,
     scope: Scope,
-    /// Somebody may have a place now.
+    /// How many jobs more may be prepared, how many threads wait for that, and what tells them.
+    places: Atomic<usize>,
+    waiters: Atomic<usize>,
     place_free: Notify,
+    /// The address of a [`Spare`], memory without contents, or 0.
+    spare: Atomic<usize>,
     /// Set under the lock of `waiting`.
     closed: Atomic<bool>,
+    /// Whether jobs wait. Set under the lock of `waiting`.
+    queued: Atomic<bool>,
+    /// The hardware is to get no more jobs for now.
+    parked: Atomic<bool>,
+    /// The hardware has jobs, or gets one. Set by the queue's task before it looks at `parked`.
+    busy: Atomic<bool>,
+    /// It has none any more.
+    quiet: Notify,
     #[pin]
     waiting: SpinLock<Waiting<R>>,
+}
+
+#[pinned_drop]
+impl<R: Ring> PinnedDrop for Shared<R> {
+    fn drop(self: Pin<&mut Self>) {
+        drop(self.swap_spare(None));
+    }
 }
 
 struct Waiting<R: Ring> {
     jobs: Fifo<R>,
     order: Order,
-    /// How many jobs more may be prepared, and how many threads wait for that.
-    places: usize,
-    waiters: usize,
-    spare: Option<Spare<R>>,
+    /// Jobs that will be committed: see [`Admitted`].
+    admitted: usize,
 }
 
 /// A place in the queue. Dropping it gives it back.
@@ -100,7 +148,7 @@ struct Waiter<'a, R: Ring>(&'a Shared<R>);
 
 impl<R: Ring> Drop for Waiter<'_, R> {
     fn drop(&mut self) {
-        self.0.waiting.lock().waiters -= 1;
+        self.0.waiters.fetch_sub(1, Full);
         // In case that this one was told of a place and has not taken it.
         self.0.place_free.notify_one();
     }
@@ -109,12 +157,61 @@ impl<R: Ring> Drop for Waiter<'_, R> {
 impl<R: Ring> Shared<R> {
     /// The next job, or whether there will be none any more.
     pub(crate) fn pop(&self) -> Next<R> {
+        // Whoever commits one wakes the task after it, so it is seen then.
+        if !self.queued.load(Relaxed) && !self.is_closed() {
+            return Next::Nothing;
+        }
         let mut waiting = self.waiting.lock();
         match waiting.jobs.pop() {
-            Some(node) => Next::Job(node),
-            None if self.is_closed() => Next::End,
+            Some(node) => {
+                self.queued.store(!waiting.jobs.is_empty(), Relaxed);
+                Next::Job(node)
+            }
+            None if self.is_closed() && waiting.admitted == 0 => Next::End,
             None => Next::Nothing,
         }
+    }
+
+    /// Before the hardware gets a job: false if it must not.
+    #[inline]
+    pub(crate) fn begin(&self) -> bool {
+        self.busy.store(true, Relaxed);
+        // Against park() and then quiet(): either sees the other.
+        barrier::smp_mb(Full);
+        if !self.is_parked() {
+            return true;
+        }
+        false
+    }
+
+    /// The hardware has no job.
+    #[inline]
+    pub(crate) fn end(&self) {
+        self.busy.store(false, Release);
+        barrier::smp_mb(Full);
+        if self.is_parked() {
+            self.quiet.notify_waiters();
+        }
+    }
+
+    /// From here on the job has a fence, and is the queue's task's. Under the lock.
+    #[inline(always)]
+    fn push(&self, prepared: Prepared<R>, waiting: &mut Waiting<R>) -> Fence {
+        let Prepared {
+            mut node,
+            reservation,
+            place,
+        } = prepared;
+        let (fence, pending) = reservation.arm(&mut waiting.order);
+        node.stage = Stage::Waiting(pending);
+        waiting.jobs.push(node);
+        self.queued.store(true, Relaxed);
+        place.pass_on();
+        fence
+    }
+
+    pub(crate) fn is_parked(&self) -> bool {
+        self.parked.load(Relaxed)
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -123,41 +220,47 @@ impl<R: Ring> Shared<R> {
 
     /// Gives a place back, and perhaps memory with it.
     pub(crate) fn give_place(&self, spare: Option<Spare<R>>) {
-        let mut waiting = self.waiting.lock();
-        waiting.places += 1;
-        let wanted = waiting.waiters > 0;
-        let old = match spare {
-            Some(spare) => waiting.spare.replace(spare),
-            None => None,
-        };
-        drop(waiting);
-        drop(old);
-        if wanted {
+        if let Some(spare) = spare {
+            drop(self.swap_spare(Some(spare)));
+        }
+        // Against Shared::place(): either this sees the waiter, or that sees the place.
+        self.places.fetch_add(1, Full);
+        if self.waiters.load(Relaxed) > 0 {
             self.place_free.notify_one();
         }
     }
 
+    fn swap_spare(&self, new: Option<Spare<R>>) -> Option<Spare<R>> {
+        let new = new.map_or(0, |spare| KBox::into_raw(spare) as usize);
+        let old = self.spare.xchg(new, Full) as *mut MaybeUninit<Node<R>>;
+        // SAFETY: Not null, so it is from a box, put in above, and taken out once.
+        (!old.is_null()).then(|| unsafe { KBox::from_raw(old) })
+    }
+
+    /// Takes a place if there are more than `reserved`.
+    fn take_place(&self, reserved: usize) -> Option<Option<Spare<R>>> {
+        let mut places = self.places.load(Relaxed);
+        while places > reserved {
+            match self.places.cmpxchg(places, places - 1, Full) {
+                Ok(_) => return Some(self.swap_spare(None)),
+                Err(now) => places = now,
+            }
+        }
+        None
+    }
+
     /// Takes a place that nobody waits for.
     fn try_place(&self) -> Option<Option<Spare<R>>> {
-        let mut waiting = self.waiting.lock();
-        if waiting.places <= waiting.waiters {
-            return None;
-        }
-        waiting.places -= 1;
-        Some(waiting.spare.take())
+        self.take_place(self.waiters.load(Relaxed))
     }
 
     async fn place(&self) -> Option<Spare<R>> {
-        self.waiting.lock().waiters += 1;
+        self.waiters.fetch_add(1, Full);
         let _waiter = Waiter(self);
         loop {
             let free = self.place_free.notified();
-            {
-                let mut waiting = self.waiting.lock();
-                if waiting.places > 0 {
-                    waiting.places -= 1;
-                    return waiting.spare.take();
-                }
+            if let Some(spare) = self.take_place(0) {
+                return spare;
             }
             free.await;
         }
@@ -176,7 +279,8 @@ pub(crate) enum Next<R: Ring> {
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
 /// | `new`, `prepare` | yes | no (allocate, wait) | no |
-/// | `commit`, `close`, drop | yes | yes | no |
+/// | `admit`, `commit`, `close`, drop | yes | yes | no |
+/// | `park`, `unpark`, `quiet` | yes | yes | no |
 pub struct JobQueue<R: Ring> {
     shared: Arc<Shared<R>>,
     task: JoinHandle<()>,
@@ -191,15 +295,21 @@ impl<R: Ring> JobQueue<R> {
             try_pin_init!(Shared {
                 context,
                 credits: config.credits,
+                on_error: config.on_error,
                 scope: scope.clone(),
+                places: Atomic::new(config.jobs),
+                waiters: Atomic::new(0),
                 place_free: Notify::new(),
+                spare: Atomic::new(0),
                 closed: Atomic::new(false),
+                queued: Atomic::new(false),
+                parked: Atomic::new(false),
+                busy: Atomic::new(false),
+                quiet: Notify::new(),
                 waiting <- new_spinlock!(Waiting {
                     jobs: Fifo::new(),
                     order,
-                    places: config.jobs,
-                    waiters: 0,
-                    spare: None,
+                    admitted: 0,
                 }),
             }),
             GFP_KERNEL,
@@ -233,8 +343,14 @@ impl<R: Ring> JobQueue<R> {
         };
         let place = Place(Some(self.shared.clone()));
         let reservation = shared.context.reserve()?;
+        let failed = match shared.on_error {
+            OnError::Ignore => None,
+            // Those that have signalled are not waited for.
+            _ => dependencies.iter().find_map(|f| f.result()?.err()),
+        };
         let dependencies = FenceSet::new(dependencies, Some(shared.context.id()))?;
-        let node = Node::new(job, credits, dependencies, spare)?;
+        let mut node = Node::new(job, credits, dependencies, spare)?;
+        node.verdict = failed;
         Ok(Prepared {
             node,
             reservation,
@@ -251,27 +367,67 @@ impl<R: Ring> JobQueue<R> {
     ///
     /// `ECANCELED` if the queue has been closed; then nothing has happened.
     pub fn commit(&self, prepared: Prepared<R>) -> Result<Fence> {
-        let Prepared {
-            mut node,
-            reservation,
-            place,
-        } = prepared;
         let claim = self.task.claim();
         let mut waiting = self.shared.waiting.lock();
         if self.shared.is_closed() {
             drop(waiting);
             return Err(ECANCELED);
         }
-        let (fence, pending) = reservation.arm(&mut waiting.order);
-        node.stage = Stage::Waiting(pending);
-        waiting.jobs.push(node);
+        let fence = self.shared.push(prepared, &mut waiting);
         drop(waiting);
-        place.pass_on();
         match claim {
             Some(claim) => claim.poll(),
             None => self.task.wake(),
         }
         Ok(fence)
+    }
+
+    /// Half of a commit: after this the other half, [`Admitted::commit`], cannot fail. So jobs for several queues are committed together,
+    /// all or none: all are prepared, then all admitted, then all committed.
+    ///
+    /// Until it is committed or dropped the queue does not end, even if it is closed.
+    ///
+    /// # Errors
+    ///
+    /// As [`JobQueue::commit`].
+    pub fn admit(&self, prepared: Prepared<R>) -> Result<Admitted<'_, R>> {
+        let mut waiting = self.shared.waiting.lock();
+        if self.shared.is_closed() {
+            drop(waiting);
+            return Err(ECANCELED);
+        }
+        waiting.admitted += 1;
+        drop(waiting);
+        Ok(Admitted {
+            queue: self,
+            prepared: Some(prepared),
+        })
+    }
+
+    /// Has the hardware get no more jobs, for a reset or suspend; those that it has go on, and time out. Jobs may be committed
+    /// meanwhile as ever, and closing goes on as well. Idempotent.
+    pub fn park(&self) {
+        self.shared.parked.store(true, Relaxed);
+        barrier::smp_mb(Full);
+    }
+
+    /// Ends [`JobQueue::park`].
+    pub fn unpark(&self) {
+        self.shared.parked.store(false, Relaxed);
+        self.shared.quiet.notify_waiters();
+        self.task.wake();
+    }
+
+    /// Waits until the hardware has no job of a queue that is parked, or until it is not parked any more. Cancel safe.
+    pub async fn quiet(&self) {
+        loop {
+            let quiet = self.shared.quiet.notified();
+            barrier::smp_mb(Full);
+            if !self.shared.busy.load(Acquire) || !self.shared.is_parked() {
+                return;
+            }
+            quiet.await;
+        }
     }
 
     /// Takes no more jobs, and cancels those that the hardware has not seen. Returns at once; the rest is up to the
@@ -287,5 +443,43 @@ impl<R: Ring> JobQueue<R> {
 impl<R: Ring> Drop for JobQueue<R> {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// A job that only needs to be committed, which cannot fail any more. Dropping it undoes everything. Forgetting it keeps the queue from
+/// ending.
+#[must_use = "the queue does not end before it is committed or dropped"]
+pub struct Admitted<'a, R: Ring> {
+    queue: &'a JobQueue<R>,
+    /// Until it is committed.
+    prepared: Option<Prepared<R>>,
+}
+
+impl<R: Ring> Admitted<'_, R> {
+    /// Commits the job, as [`JobQueue::commit`] does.
+    pub fn commit(mut self) -> Fence {
+        let claim = self.queue.task.claim();
+        let mut waiting = self.queue.shared.waiting.lock();
+        let fence = match self.prepared.take() {
+            Some(prepared) => self.queue.shared.push(prepared, &mut waiting),
+            None => unreachable!("committed once"),
+        };
+        waiting.admitted -= 1;
+        drop(waiting);
+        match claim {
+            Some(claim) => claim.poll(),
+            None => self.queue.task.wake(),
+        }
+        fence
+    }
+}
+
+impl<R: Ring> Drop for Admitted<'_, R> {
+    fn drop(&mut self) {
+        if self.prepared.take().is_some() {
+            self.queue.shared.waiting.lock().admitted -= 1;
+            // It may have waited for this.
+            self.queue.task.wake();
+        }
     }
 }

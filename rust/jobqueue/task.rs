@@ -6,7 +6,7 @@
 //!                 ┌──────────────────────── next_event() ───────────────────────┐
 //!                 │ the oldest in flight is over │ the next may start │ patience │ closed, all over
 //!                 ▼                              ▼                    ▼          ▼
-//!            finish_first()                  proceed()            complain()   Ring::end()
+//!            finish_first()                  proceed()            judge()      Ring::end()
 //! ```
 //!
 //! One poll goes through this until there is nothing to do, or a number of times: then others have their turn (H16).
@@ -20,9 +20,11 @@ use crate::{
     queue::{
         Config,
         Next,
+        OnError,
         Shared, //
     },
-    Ring, //
+    Ring,
+    Verdict, //
 };
 use core::{
     future::{
@@ -67,6 +69,9 @@ pub(crate) struct Task<R: Ring> {
     /// Whether the ring knows that there is nothing to do.
     idle: bool,
     patience: Delta,
+    on_error: OnError,
+    /// Of the first job that has failed, if the others are to know.
+    poison: Option<Error>,
     /// How many jobs have been the oldest in flight; which of them the alarm was set for, if it was; and how often that one was
     /// complained of.
     finished: u64,
@@ -97,6 +102,8 @@ impl<R: Ring> Task<R> {
             credits: config.credits,
             idle: false,
             patience: config.patience,
+            on_error: config.on_error,
+            poison: None,
             finished: 0,
             alarm: None,
             complaints: 0,
@@ -115,7 +122,12 @@ impl<R: Ring> Task<R> {
                     }
                 }
                 Event::Finished(result) => self.finish_first(result),
-                Event::Stalled => self.complain(),
+                Event::Stalled => {
+                    if let Some(after) = self.judge().await {
+                        self.alarm = Some(self.finished);
+                        alarm.as_mut().reset(after);
+                    }
+                }
                 Event::End => break,
             }
         }
@@ -157,12 +169,15 @@ impl<R: Ring> Task<R> {
         if let Some(node) = &mut self.next {
             self.idle = false;
             // One that the hardware will not see completes in its turn.
-            let room = self.flights.is_empty()
-                || (node.credits <= self.credits
-                    && node.verdict.is_none()
-                    && !self.shared.is_closed());
-            if room && node.dependencies.poll_all(cx).is_ready() {
-                return Poll::Ready(Event::Ready);
+            let runs = node.verdict.is_none() && self.poison.is_none() && !self.shared.is_closed();
+            let room = self.flights.is_empty() || (runs && node.credits <= self.credits);
+            if room && !(runs && self.shared.is_parked()) {
+                if let Poll::Ready(result) = node.dependencies.poll_all(cx) {
+                    if self.on_error != OnError::Ignore {
+                        node.verdict = node.verdict.or(result.err());
+                    }
+                    return Poll::Ready(Event::Ready);
+                }
             }
         } else if self.flights.is_empty() && !self.idle {
             self.idle = true;
@@ -197,10 +212,16 @@ impl<R: Ring> Task<R> {
 
     /// Goes on with a job whose dependencies are met and which has room. Gives it back if it has to wait after all.
     async fn proceed(&mut self, mut node: KBox<Node<R>>) -> Option<KBox<Node<R>>> {
+        node.verdict = node.verdict.or(self.poison);
         if node.verdict.is_none() && self.shared.is_closed() {
             node.verdict = Some(ECANCELED);
         }
         if let (None, Some(job)) = (node.verdict, &mut node.job) {
+            if !self.shared.begin() {
+                // Parked just now.
+                self.land();
+                return Some(node);
+            }
             match self.ring.start(job).await {
                 Ok(running) => {
                     self.fly(node, running);
@@ -208,12 +229,14 @@ impl<R: Ring> Task<R> {
                 }
                 Err(e) => node.verdict = Some(e),
             }
+            self.land();
         }
         if !self.flights.is_empty() {
             return Some(node);
         }
         if let Stage::Waiting(fence) = node.take_stage() {
             let error = node.verdict.unwrap_or(ECANCELED);
+            self.note(Err(error));
             signal(|section| fence.cancel(section, error));
         }
         self.retire(node);
@@ -237,11 +260,27 @@ impl<R: Ring> Task<R> {
         self.credits += node.credits;
         self.finished += 1;
         self.complaints = 0;
+        self.note(result);
         if let Stage::Flying(fence, running) = node.take_stage() {
             signal(|section| fence.complete(section, result));
             drop(running);
         }
+        self.land();
         self.retire(node);
+    }
+
+    /// How a job has ended, for those after it.
+    fn note(&mut self, result: Result) {
+        if self.on_error == OnError::Poison {
+            self.poison = self.poison.or(result.err());
+        }
+    }
+
+    /// One less for the hardware, perhaps the last.
+    fn land(&self) {
+        if self.flights.is_empty() {
+            self.shared.end();
+        }
     }
 
     fn retire(&mut self, mut node: KBox<Node<R>>) {
@@ -251,14 +290,42 @@ impl<R: Ring> Task<R> {
         self.shared.give_place(Some(KBox::drop_contents(node)));
     }
 
-    fn complain(&mut self) {
+    /// Asks the ring what becomes of the oldest job in flight, and how long that may take.
+    async fn judge(&mut self) -> Option<Delta> {
         self.complaints += 1;
-        if let Some(Node {
+        let Some(Node {
+            stage: Stage::Flying(_, running),
+            ..
+        }) = self.flights.first()
+        else {
+            return None;
+        };
+        match self.ring.stalled(running, self.complaints).await {
+            Verdict::Wait(after) => Some(after),
+            Verdict::Stopped(_proof) => {
+                self.lose().await;
+                None
+            }
+        }
+    }
+
+    /// The ring was reset: nothing that is in flight is any more.
+    async fn lose(&mut self) {
+        let mut error = ETIME;
+        while let Some(Node {
             stage: Stage::Flying(_, running),
             ..
         }) = self.flights.first()
         {
-            self.ring.stalled(running, self.complaints);
+            // What it has finished before it was stopped, it has (H20).
+            let now = poll_fn(|cx| Poll::Ready(R::poll_finish(running, cx))).await;
+            match now {
+                Poll::Ready(result) => self.finish_first(result),
+                Poll::Pending => {
+                    self.finish_first(Err(error));
+                    error = ECANCELED;
+                }
+            }
         }
     }
 }

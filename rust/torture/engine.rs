@@ -7,17 +7,23 @@ use core::{
         c_int,
         c_void, //
     },
+    future::poll_fn,
     ptr::NonNull,
     task::{
         Context,
         Poll, //
     }, //
 };
-use dma_fence::Fence;
+use dma_fence::{
+    Fence,
+    RingStopped, //
+};
 use jobqueue::{
     Config,
     JobQueue,
-    Ring, //
+    OnError,
+    Ring,
+    Verdict, //
 };
 use kasync::{
     sync::AtomicWaker,
@@ -58,6 +64,7 @@ unsafe extern "C" {
     fn torture_engine_start(engine: *mut RawEngine, job: *mut RawJob) -> u64;
     fn torture_engine_done(engine: *mut RawEngine) -> u64;
     fn torture_engine_result(engine: *mut RawEngine, number: u64) -> c_int;
+    fn torture_engine_idle(engine: *mut RawEngine) -> bool;
     fn torture_engine_stop(engine: *mut RawEngine, forever: bool);
     fn torture_job_create(engine: *mut RawEngine) -> *mut RawJob;
     fn torture_job_depends(job: *mut RawJob, fence: *mut bindings::dma_fence) -> bool;
@@ -104,6 +111,16 @@ impl Engine {
     pub(crate) fn stop(&self, forever: bool) {
         // SAFETY: Valid until dropped, as below.
         unsafe { torture_engine_stop(self.raw.as_ptr(), forever) }
+    }
+
+    /// Whether all that was started is over.
+    fn poll_stopped(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.waker.register(cx);
+        // SAFETY: Valid.
+        match unsafe { torture_engine_idle(self.raw.as_ptr()) } {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
     }
 
     fn start(&self, job: &Job) -> Result<u64> {
@@ -232,8 +249,15 @@ impl Ring for CheckedRing {
         engine.finished(*number).map_or(Poll::Pending, Poll::Ready)
     }
 
-    fn stalled(&mut self, _running: &Running, _n: u32) {
+    /// Most of the time the stop ends the jobs in the way of all of them, else the engine is waited for and the verdict does.
+    async fn stalled(&mut self, running: &Running, n: u32) -> Verdict {
         self.0.stop(false);
+        if running.number % 2 == 0 {
+            return Verdict::Wait(Delta::from_millis(i64::from(n)));
+        }
+        poll_fn(|cx| self.0.poll_stopped(cx)).await;
+        // SAFETY: The engine says that nothing runs any more, and nothing is started while this is asked.
+        Verdict::Stopped(unsafe { RingStopped::new() })
     }
 
     fn retire(&mut self, _job: Job) {}
@@ -249,12 +273,14 @@ pub(crate) fn queue(
     engine: &Arc<Engine>,
     credits: usize,
     patience: Delta,
+    on_error: OnError,
 ) -> Result<JobQueue<CheckedRing>> {
     let config = Config {
         names: (c"torture", c"queue"),
         credits,
         jobs: 64,
         patience,
+        on_error,
     };
     JobQueue::new(scope, c"queue", CheckedRing(engine.clone()), &config)
 }

@@ -20,6 +20,7 @@ use dma_fence::{
     ChainNode,
     FenceContext, //
 };
+use jobqueue::OnError;
 use kasync::{
     block_on,
     sync::{
@@ -106,7 +107,7 @@ fn jobs(executor: &Executor) -> Result {
     let scope = executor.root().child(c"failures")?;
     let engine = Engine::new(1, false)?;
     let run = || -> Result {
-        let queue = queue(&scope, &engine, 4, Delta::from_secs(1))?;
+        let queue = queue(&scope, &engine, 4, Delta::from_secs(1), OnError::Ignore)?;
         for _ in 0..3 {
             let mut dependencies = KVVec::new();
             let foreign = foreign_fence(Delta::from_micros(200), Ok(()))?;

@@ -229,6 +229,18 @@ u64 torture_engine_done(struct torture_engine *engine)
 	return done;
 }
 
+/* Whether all that was started is over. */
+bool torture_engine_idle(struct torture_engine *engine)
+{
+	unsigned long flags;
+	bool idle;
+
+	spin_lock_irqsave(&engine->lock, flags);
+	idle = engine->done == engine->started;
+	spin_unlock_irqrestore(&engine->lock, flags);
+	return idle;
+}
+
 /* Of a job that is over. */
 int torture_engine_result(struct torture_engine *engine, u64 number)
 {

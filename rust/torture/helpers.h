@@ -27,6 +27,7 @@ struct torture_engine *torture_engine_create(void (*changed)(void *context), voi
 void torture_engine_destroy(struct torture_engine *engine);
 u64 torture_engine_start(struct torture_engine *engine, struct torture_job *job);
 u64 torture_engine_done(struct torture_engine *engine);
+bool torture_engine_idle(struct torture_engine *engine);
 int torture_engine_result(struct torture_engine *engine, u64 number);
 void torture_engine_stop(struct torture_engine *engine, bool forever);
 

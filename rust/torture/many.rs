@@ -15,7 +15,10 @@ use crate::{
     Random, //
 };
 use dma_fence::Fence;
-use jobqueue::JobQueue;
+use jobqueue::{
+    JobQueue,
+    OnError, //
+};
 use kasync::{
     block_on,
     time::{
@@ -97,7 +100,7 @@ pub(crate) fn run(jobs: u32, seed: u32) -> Result {
         let scope = executor.root().child(c"many")?;
         let engine = Engine::new(random.next(), false)?;
         // Patience for a machine that is busy: no job is to be stopped here.
-        let queue = queue(&scope, &engine, 8, Delta::from_secs(60))?;
+        let queue = queue(&scope, &engine, 8, Delta::from_secs(60), OnError::Propagate)?;
         benches.push(Bench { engine, queue }, GFP_KERNEL)?;
     }
     let recent = Recent::new()?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Queues are torn down, each at a random moment: closed, dropped, their scope cancelled, their hardware gone, or left alone; with
+//! Queues are parked and unparked, and torn down, each at a random moment: closed, dropped, their scope cancelled, their hardware gone, or left alone; with
 //! jobs prepared, waiting for fences, waiting for room, running and completing.
 //!
 //! In the end every fence has signalled, with a result that fits, and the hardware knows of no early one.
@@ -20,7 +20,10 @@ use crate::{
 };
 use core::pin::pin;
 use dma_fence::Fence;
-use jobqueue::JobQueue;
+use jobqueue::{
+    JobQueue,
+    OnError, //
+};
 use kasync::{
     block_on,
     time::{
@@ -142,7 +145,19 @@ fn submit(
         drop(prepared);
         return Ok(None);
     }
-    match queue.commit(prepared) {
+    let committed = if random.once_in(4) {
+        match queue.admit(prepared) {
+            Ok(admitted) if random.once_in(8) => {
+                drop(admitted);
+                return Ok(None);
+            }
+            Ok(admitted) => Ok(admitted.commit()),
+            Err(e) => Err(e),
+        }
+    } else {
+        queue.commit(prepared)
+    };
+    match committed {
         Ok(fence) => {
             witness.committed(&fence);
             Ok(Some(fence))
@@ -155,7 +170,8 @@ fn count(fence: &Fence, seen: &Seen) {
     let counter = match fence.result() {
         Some(Ok(())) => &seen.good,
         Some(Err(ECANCELED)) => &seen.cancelled,
-        Some(Err(EIO)) => &seen.stopped,
+        // Stopped, or a dependency's in a queue that cares.
+        Some(Err(EIO | ETIME)) => &seen.stopped,
         Some(Err(ENODEV)) => &seen.gone,
         Some(Err(e)) => {
             failed(
@@ -178,8 +194,10 @@ fn round(root: &Scope, random: &mut Random, seen: &Seen, kept: &mut KVec<Known>)
     for _ in 0..1 + random.below(3) {
         let scope = root.child(c"round")?;
         let engine = Engine::new(random.next(), random.once_in(8))?;
+        let on_error = [OnError::Ignore, OnError::Propagate, OnError::Poison];
+        let on_error = on_error[random.below(3) as usize];
         let credits = 2 + random.below(7) as usize;
-        let queue = queue(&scope, &engine, credits, Delta::from_millis(5))?;
+        let queue = queue(&scope, &engine, credits, Delta::from_millis(5), on_error)?;
         let queue = Some(Arc::new(queue, GFP_KERNEL)?);
         let mut bench = Bench {
             scope,
@@ -205,6 +223,13 @@ fn round(root: &Scope, random: &mut Random, seen: &Seen, kept: &mut KVec<Known>)
         let at = random.below(benches.len() as u32) as usize;
         if let Some(fence) = submit(at, &benches[at], &fences, random, seen)? {
             fences.push((fence, Some(at)), GFP_KERNEL)?;
+        }
+        if let Some(queue) = &benches[at].queue {
+            match random.below(16) {
+                0 => queue.park(),
+                1..=3 => queue.unpark(),
+                _ => {}
+            }
         }
         if random.once_in(24) {
             // Jobs go on without it.

@@ -22,7 +22,9 @@ use dma_fence::Fence;
 use jobqueue::{
     Config,
     JobQueue,
-    Ring, //
+    OnError,
+    Ring,
+    Verdict, //
 };
 use kasync::{
     block_on,
@@ -41,6 +43,7 @@ use kernel::{
 };
 
 const CREDITS: usize = 64;
+const PATIENCE: Delta = Delta::from_millis(5000);
 
 /// `struct bench_counter`.
 #[repr(C)]
@@ -155,8 +158,9 @@ impl Ring for BenchRing {
         Poll::Pending
     }
 
-    fn stalled(&mut self, _running: &Running, _n: u32) {
+    async fn stalled(&mut self, _running: &Running, _n: u32) -> Verdict {
         pr_err!("ours: a job has timed out\n");
+        Verdict::Wait(PATIENCE)
     }
 
     fn retire(&mut self, _job: ()) {}
@@ -219,7 +223,8 @@ fn create() -> Result<KBox<Queue>> {
         names: (c"bench", c"queue"),
         credits: CREDITS,
         jobs: 2 * CREDITS,
-        patience: Delta::from_millis(5000),
+        patience: PATIENCE,
+        on_error: OnError::Ignore,
     };
     let jobs = JobQueue::new(&scope, c"queue", BenchRing(hardware.clone()), &config)?;
     Ok(KBox::new(Queue { jobs, hardware }, GFP_KERNEL)?)

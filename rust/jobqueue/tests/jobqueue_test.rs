@@ -33,6 +33,7 @@ mod tests {
     };
     use core::{
         future::poll_fn,
+        pin::pin,
         task::Poll, //
     };
     use dma_fence::{
@@ -41,9 +42,13 @@ mod tests {
         FenceSet,
         RingStopped, //
     };
+    use jobqueue::OnError;
     use kasync::{
         block_on,
-        time::timeout,
+        time::{
+            timeout,
+            Delta, //
+        },
         Executor,
         SignallingSection, //
     };
@@ -249,6 +254,26 @@ mod tests {
         bench.end()
     }
 
+    /// R16, H20: a reset ends what is in flight; what the hardware has finished before stays so; later jobs run.
+    #[test]
+    fn a_reset_ends_what_is_in_flight() -> Result {
+        let bench = Bench::new(2)?;
+        let guilty = bench.commit(Job::new(1), &[])?;
+        let lost = bench.commit(Job::new(2), &[])?;
+        let later = bench.commit(Job::new(3), &[])?;
+        bench.wait_started(2)?;
+        bench.mock.reset_when_stalled();
+        assert_eq!(result(&guilty), Err(ETIME));
+        assert_eq!(result(&lost), Err(ECANCELED));
+        bench.wait_started(3)?;
+        bench.mock.complete(3, Ok(()));
+        assert_eq!(result(&later), Ok(()));
+        assert_eq!(bench.mock.resets(), Some(1));
+        bench.end()?;
+        assert_eq!(bench.mock.retired(), 3);
+        Ok(())
+    }
+
     #[test]
     fn a_prepared_job_leaves_no_trace() -> Result {
         let bench = Bench::new(8)?;
@@ -297,5 +322,109 @@ mod tests {
         // And once more when it has signalled.
         assert_eq!(result(&fence), Ok(()));
         bench.end()
+    }
+
+    /// R20: nothing starts while parked, nobody is refused, and what is in flight is waited for.
+    #[test]
+    fn parked() -> Result {
+        let bench = Bench::new(8)?;
+        let first = bench.commit(Job::new(1), &[])?;
+        bench.wait_started(1)?;
+        bench.queue.park();
+        let second = bench.commit(Job::new(2), &[])?;
+        let third = bench.commit(Job::new(3), &[])?;
+        // The hardware has one still.
+        let early = block_on(timeout(Delta::from_millis(20), pin!(bench.queue.quiet())))?;
+        assert!(early.is_err());
+        bench.mock.complete(1, Ok(()));
+        assert_eq!(result(&first), Ok(()));
+        assert!(block_on(timeout(LIMIT, pin!(bench.queue.quiet())))?.is_ok());
+        assert_eq!(bench.mock.started(), 1);
+        bench.queue.unpark();
+        bench.wait_started(3)?;
+        bench.mock.complete(3, Ok(()));
+        assert_eq!(result(&second), Ok(()));
+        assert_eq!(result(&third), Ok(()));
+
+        // Closing does not wait for an unpark.
+        bench.queue.park();
+        let never = bench.commit(Job::new(4), &[])?;
+        bench.queue.close();
+        assert_eq!(result(&never), Err(ECANCELED));
+        assert_eq!(bench.mock.started(), 3);
+        bench.end()
+    }
+
+    /// R19.
+    #[test]
+    fn errors_go_where_they_have_to() -> Result {
+        let source = Bench::new(8)?;
+        let (strict, poisoned) = (
+            Bench::with(8, OnError::Propagate)?,
+            Bench::with(8, OnError::Poison)?,
+        );
+        let failing = source.commit(Job::new(1), &[])?;
+        let dependency = core::slice::from_ref(&failing);
+        let waiting = strict.commit(Job::new(1), dependency)?;
+        let other = strict.commit(Job::new(2), &[])?;
+        let bad = poisoned.commit(Job::new(1), &[])?;
+        let after = poisoned.commit(Job::new(2), &[])?;
+        source.wait_started(1)?;
+        source.mock.complete(1, Err(EIO));
+        assert_eq!(result(&waiting), Err(EIO));
+        // Its own next one runs.
+        strict.wait_started(1)?;
+        strict.mock.complete(2, Ok(()));
+        assert_eq!(result(&other), Ok(()));
+        // A dependency that has failed before.
+        let late = strict.commit(Job::new(3), dependency)?;
+        assert_eq!(result(&late), Err(EIO));
+        assert_eq!(strict.mock.started(), 1);
+
+        poisoned.wait_started(2)?;
+        poisoned.mock.complete(1, Err(EINVAL));
+        assert_eq!(result(&bad), Err(EINVAL));
+        // It was in flight already.
+        poisoned.mock.complete(2, Ok(()));
+        assert_eq!(result(&after), Ok(()));
+        for id in 3..=4 {
+            let never = poisoned.commit(Job::new(id), &[])?;
+            assert_eq!(result(&never), Err(EINVAL));
+        }
+        assert_eq!(poisoned.mock.started(), 2);
+        source.end()?;
+        strict.end()?;
+        poisoned.end()
+    }
+
+    /// R21: jobs of several queues, all or none.
+    #[test]
+    fn several_queues_at_once() -> Result {
+        let (first, second) = (Bench::new(8)?, Bench::new(8)?);
+        let one = first.queue.admit(first.prepare(Job::new(1), 1, &[])?)?;
+        let two = second.queue.admit(second.prepare(Job::new(1), 1, &[])?)?;
+        // What was admitted is committed even if the queue is closed meanwhile, and does not run.
+        second.queue.close();
+        let joined = block_on(timeout(Delta::from_millis(20), second.scope.join()))?;
+        assert!(joined.is_err());
+        let (one, two) = (one.commit(), two.commit());
+        assert_eq!(result(&two), Err(ECANCELED));
+        first.wait_started(1)?;
+        first.mock.complete(1, Ok(()));
+        assert_eq!(result(&one), Ok(()));
+
+        let prepared = second.prepare(Job::new(2), 1, &[]);
+        if let Ok(prepared) = prepared {
+            assert!(second.queue.admit(prepared).is_err());
+        }
+        // One that is dropped leaves nothing, and the queue can end.
+        let dropped = first.queue.admit(first.prepare(Job::new(2), 1, &[])?)?;
+        first.queue.close();
+        drop(dropped);
+        first.end()?;
+        assert_eq!((first.mock.started(), first.mock.retired()), (1, 1));
+        second.end()?;
+        assert_eq!((second.mock.started(), second.mock.retired()), (0, 1));
+        Ok(())
     }
 }

@@ -6,12 +6,17 @@ use core::task::{
     Context,
     Poll, //
 };
-use dma_fence::Fence;
+use dma_fence::{
+    Fence,
+    RingStopped, //
+};
 use jobqueue::{
     Config,
     JobQueue,
+    OnError,
     Prepared,
-    Ring, //
+    Ring,
+    Verdict, //
 };
 use kasync::{
     block_on,
@@ -77,6 +82,8 @@ struct State {
     started: usize,
     retired: usize,
     complaints: u32,
+    /// How often it was reset, if that is what it does.
+    resets: Option<u32>,
     ended: bool,
     /// Number of the last job that is over, and how those since the last call ended.
     done: u32,
@@ -103,6 +110,7 @@ impl Mock {
                     started: 0,
                     retired: 0,
                     complaints: 0,
+                    resets: None,
                     ended: false,
                     done: 0,
                     result: Ok(()),
@@ -126,6 +134,15 @@ impl Mock {
 
     pub(crate) fn retired(&self) -> usize {
         self.state.lock().retired
+    }
+
+    /// From now on it is reset when a job takes too long.
+    pub(crate) fn reset_when_stalled(&self) {
+        self.state.lock().resets = Some(0);
+    }
+
+    pub(crate) fn resets(&self) -> Option<u32> {
+        self.state.lock().resets
     }
 
     pub(crate) fn complaints(&self) -> u32 {
@@ -186,7 +203,12 @@ impl Ring for MockRing {
         }
     }
 
-    fn stalled(&mut self, running: &Running, n: u32) {
+    async fn stalled(&mut self, running: &Running, n: u32) -> Verdict {
+        if let Some(resets) = self.0.state.lock().resets.as_mut() {
+            *resets += 1;
+            // SAFETY: There is no hardware.
+            return Verdict::Stopped(unsafe { RingStopped::new() });
+        }
         self.0.change(|state| {
             if running.stalls {
                 state.complaints = n;
@@ -196,6 +218,7 @@ impl Ring for MockRing {
                 }
             }
         });
+        Verdict::Wait(Delta::from_millis(30))
     }
 
     fn retire(&mut self, _job: Job) {
@@ -219,6 +242,10 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new(credits: usize) -> Result<Self> {
+        Self::with(credits, OnError::Ignore)
+    }
+
+    pub(crate) fn with(credits: usize, on_error: OnError) -> Result<Self> {
         let executor = Executor::new(c"jobqueue_test")?;
         let scope = executor.root().child(c"queue")?;
         let mock = Mock::new()?;
@@ -227,6 +254,7 @@ impl Bench {
             credits,
             jobs: 64,
             patience: Delta::from_millis(50),
+            on_error,
         };
         let queue = JobQueue::new(&scope, c"queue", MockRing(mock.clone()), &config)?;
         Ok(Self {

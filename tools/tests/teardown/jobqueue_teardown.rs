@@ -10,7 +10,9 @@ use dma_fence::Fence;
 use jobqueue::{
     Config,
     JobQueue,
-    Ring, //
+    OnError,
+    Ring,
+    Verdict, //
 };
 use kasync::{
     block_on,
@@ -56,6 +58,8 @@ unsafe extern "C" {
     fn dma_fence_timeline_name(fence: *mut bindings::dma_fence) -> *const kernel::ffi::c_char;
 }
 
+const PATIENCE: Delta = Delta::from_secs(10);
+
 struct Hardware {
     running: Notify,
     finished: Atomic<bool>,
@@ -90,7 +94,9 @@ impl Ring for MockRing {
         }
     }
 
-    fn stalled(&mut self, _hardware: &Arc<Hardware>, _n: u32) {}
+    async fn stalled(&mut self, _hardware: &Arc<Hardware>, _n: u32) -> Verdict {
+        Verdict::Wait(PATIENCE)
+    }
 
     fn retire(&mut self, _job: ()) {}
 
@@ -119,7 +125,8 @@ fn teardown(scope: &Scope, step: u32) -> Result {
         names: (c"teardown", c"teardown"),
         credits: 4,
         jobs: 8,
-        patience: Delta::from_secs(10),
+        patience: PATIENCE,
+        on_error: OnError::Ignore,
     };
     let queue = JobQueue::new(scope, c"queue", MockRing(hardware.clone()), &config)?;
     let prepared = queue.prepare((), 1, KVVec::new())?;

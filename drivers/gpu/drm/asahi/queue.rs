@@ -58,8 +58,10 @@ use dma_fence::Fence;
 use jobqueue::{
     Config,
     JobQueue,
+    OnError,
     Prepared,
-    Ring, //
+    Ring,
+    Verdict, //
 };
 use kasync::Scope;
 use kernel::{
@@ -154,6 +156,7 @@ impl Queue {
             credits: MAX_IN_FLIGHT,
             jobs: MAX_JOBS,
             patience: PATIENCE,
+            on_error: OnError::Ignore,
         };
         let jobs = JobQueue::new(&scope, c"queue", ring, &config)?;
         let queue = Self {
@@ -235,7 +238,7 @@ impl Ring for QueueRing {
         running.poll(cx)
     }
 
-    fn stalled(&mut self, running: &Running, n: u32) {
+    async fn stalled(&mut self, running: &Running, n: u32) -> Verdict {
         if n < MAX_COMPLAINTS {
             self.firmware.recheck();
             running.look();
@@ -243,6 +246,8 @@ impl Ring for QueueRing {
             self.firmware
                 .give_up(fmt!("a job has been in flight for too long"));
         }
+        // In the end the job is found to be over, or the firmware to have crashed, which ends it.
+        Verdict::Wait(PATIENCE)
     }
 
     fn retire(&mut self, job: Self::Job) {
