@@ -36,7 +36,7 @@ modules() {
 # The emulator's program, beside the programs that judge its results. The directory that cargo builds in is shared by all checkouts,
 # the programs are not.
 emulator() {
-	local root target=$CACHE/target/agxemu
+	local root target=$TARGET/agxemu
 	root=$(toolchain)
 	mkdir -p "$target" "$REPO/build"
 	(

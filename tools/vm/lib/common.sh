@@ -8,6 +8,8 @@ set -euo pipefail
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 CACHE=${ASAHI_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/asahi-async}
 JOBS=${ASAHI_JOBS:-$(nproc)}
+# Where cargo builds. All checkouts share it; ASAHI_TARGET=NAME gives one a directory of its own, so that two can build at a time.
+TARGET=$CACHE/target${ASAHI_TARGET:+-$ASAHI_TARGET}
 
 say() {
 	printf '%s\n' "$*" >&2
