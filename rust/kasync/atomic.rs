@@ -52,6 +52,10 @@ mod imp {
         pub(crate) fn cmpxchg_full(&self, old: u64, new: u64) -> Result<u64, u64> {
             self.0.cmpxchg(old, new, Full)
         }
+
+        pub(crate) fn xchg_full(&self, new: u64) -> u64 {
+            self.0.xchg(new, Full)
+        }
     }
 }
 
@@ -109,6 +113,10 @@ mod imp {
         pub(crate) fn cmpxchg_full(&self, old: u64, new: u64) -> Result<u64, u64> {
             self.0
                 .compare_exchange(old, new, Ordering::SeqCst, Ordering::SeqCst)
+        }
+
+        pub(crate) fn xchg_full(&self, new: u64) -> u64 {
+            self.0.swap(new, Ordering::SeqCst)
         }
     }
 }
@@ -181,4 +189,13 @@ impl Latch {
     pub(crate) fn is_up(&self) -> bool {
         self.0.load_acquire() != 0
     }
+}
+
+/// Whoever calls this cannot go on before another thread has.
+#[inline]
+pub(crate) fn relax() {
+    #[cfg(feature = "loom")]
+    loom::thread::yield_now();
+    #[cfg(not(feature = "loom"))]
+    core::hint::spin_loop();
 }

@@ -6,8 +6,17 @@
 //! workqueue for the current work item instead would not do: that item may be somebody else's and
 //! freed already, and a poll need not run on a worker.
 
-use crate::task::Header;
-use core::ptr::NonNull;
+use crate::{
+    platform::{
+        Plat,
+        Platform, //
+    },
+    task::Header, //
+};
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
 
 #[cfg(not(feature = "loom"))]
 mod table;
@@ -20,14 +29,14 @@ mod table {
         static ENTRY: Cell<Option<u64>> = Cell::new(None);
     }
 
-    pub(super) fn with_entry<R>(task: u64, f: impl FnOnce() -> R) -> Result<R, ()> {
+    pub(super) fn with_entry<R>(_thread: u64, task: u64, f: impl FnOnce() -> R) -> Result<R, ()> {
         ENTRY.with(|e| e.set(Some(task)));
         let ret = f();
         ENTRY.with(|e| e.set(None));
         Ok(ret)
     }
 
-    pub(super) fn entry() -> Option<u64> {
+    pub(super) fn entry(_thread: u64) -> Option<u64> {
         ENTRY.with(Cell::get)
     }
 }
@@ -40,21 +49,57 @@ use table::{
 /// What stands for a task in a signalling section that is no poll.
 const NO_TASK: u64 = 1;
 
-/// Calls `f` with `task` as the thread's current task. `None`, and `f` is not called, if too many
-/// threads are in sections at once.
-pub(crate) fn enter<R>(task: NonNull<Header>, f: impl FnOnce() -> R) -> Option<R> {
-    with_entry(task.as_ptr() as usize as u64, f).ok()
+/// A thread where one may block, and that is in no section: where a poll may begin.
+#[derive(Clone, Copy)]
+pub(crate) struct Here {
+    /// As [`Platform::thread_id`].
+    thread: u64,
+    /// Not for other threads.
+    _thread: PhantomData<*mut ()>,
+}
+
+impl Here {
+    /// The calling thread, if it is like that.
+    #[inline]
+    pub(crate) fn may_poll() -> Option<Self> {
+        let thread = Plat::blocking_thread_id();
+        if thread == 0 || entry(thread).is_some() {
+            return None;
+        }
+        Some(Self::new(thread))
+    }
+
+    /// The calling thread, which is a worker's.
+    #[inline]
+    pub(crate) fn worker() -> Self {
+        Self::new(Plat::thread_id())
+    }
+
+    fn new(thread: u64) -> Self {
+        Self {
+            thread,
+            _thread: PhantomData,
+        }
+    }
+
+    /// Calls `f` with `task` as the thread's current task. `None`, and `f` is not called, if too many threads are in sections at
+    /// once.
+    #[inline]
+    pub(crate) fn enter<R>(self, task: NonNull<Header>, f: impl FnOnce() -> R) -> Option<R> {
+        with_entry(self.thread, task.as_ptr() as usize as u64, f).ok()
+    }
 }
 
 /// Calls `f` with the thread known to be inside a signalling section; if too many are, this one is
 /// not known to be: what asks for it then reports misuse, which is wrong but harmless.
 pub(crate) fn enter_section<R>(f: impl FnOnce() -> R) -> R {
-    if in_section() {
+    let thread = Plat::thread_id();
+    if entry(thread).is_some() {
         return f();
     }
     let mut f = Some(f);
     let mut call = || f.take().map(|f| f());
-    let ret = match with_entry(NO_TASK, &mut call) {
+    let ret = match with_entry(thread, NO_TASK, &mut call) {
         Ok(ret) => ret,
         Err(()) => call(),
     };
@@ -66,11 +111,11 @@ pub(crate) fn enter_section<R>(f: impl FnOnce() -> R) -> R {
 
 /// The task that the calling thread is polling, if any. It stays valid until the poll returns.
 pub(crate) fn get() -> Option<NonNull<Header>> {
-    let task = entry().filter(|t| *t != NO_TASK)?;
+    let task = entry(Plat::thread_id()).filter(|t| *t != NO_TASK)?;
     NonNull::new(task as usize as *mut Header)
 }
 
 /// Whether the calling thread is inside a poll or another signalling section.
 pub(crate) fn in_section() -> bool {
-    entry().is_some()
+    entry(Plat::thread_id()).is_some()
 }

@@ -21,7 +21,7 @@ unsafe extern "C" {
         run: unsafe extern "C" fn(*mut work_struct),
     );
     pub(crate) fn kasync_thread_id() -> usize;
-    pub(crate) fn kasync_may_block() -> bool;
+    pub(crate) fn kasync_blocking_thread_id() -> usize;
     pub(crate) fn kasync_lock_init(lock: *mut raw_spinlock_t);
     pub(crate) fn kasync_lock(lock: *mut raw_spinlock_t) -> usize;
     pub(crate) fn kasync_unlock(lock: *mut raw_spinlock_t, flags: usize);

@@ -120,8 +120,8 @@ pub(crate) unsafe trait Platform: 'static {
     /// A number that no other thread has while this one lives; 0 inside an interrupt. Any context.
     fn thread_id() -> u64;
 
-    /// Whether the caller may block, as far as can be known. Any context.
-    fn may_block() -> bool;
+    /// The same, but 0 wherever the caller may not block, as far as can be known. Any context.
+    fn blocking_thread_id() -> u64;
 
     /// Allocates memory. May sleep.
     fn alloc(layout: Layout) -> Option<NonNull<u8>>;

@@ -74,12 +74,12 @@ unsigned long kasync_thread_id(void)
 }
 EXPORT_SYMBOL_GPL(kasync_thread_id);
 
-/* Without CONFIG_PREEMPT_COUNT, disabled preemption cannot be seen. */
-bool kasync_may_block(void)
+/* The same, but 0 where one may not block. Without CONFIG_PREEMPT_COUNT, disabled preemption cannot be seen. */
+unsigned long kasync_blocking_thread_id(void)
 {
-	return in_task() && !in_atomic() && !irqs_disabled() && !rcu_preempt_depth();
+	return !in_atomic() && !irqs_disabled() && !rcu_preempt_depth() ? (unsigned long)current : 0;
 }
-EXPORT_SYMBOL_GPL(kasync_may_block);
+EXPORT_SYMBOL_GPL(kasync_blocking_thread_id);
 
 /* One class for all: these are leaf locks, none nests in another. */
 void kasync_lock_init(raw_spinlock_t *kasync_leaf_lock)

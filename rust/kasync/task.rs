@@ -89,7 +89,10 @@ pub(crate) use waker::{
 
 use crate::{
     atomic::Stat,
-    current,
+    current::{
+        self,
+        Here, //
+    },
     list::{
         Linked,
         Links, //
@@ -274,15 +277,22 @@ pub(crate) unsafe fn wake(header: NonNull<Header>) {
     let task = unsafe { header.as_ref() };
     task.wakes.add(1);
     Plat::gate(|| {
-        // The reference that the pending mark will own.
+        let now = task.state.load();
+        if now.is_complete() {
+            return;
+        }
+        // Whoever waits for the task to end, and then lets its code go, waits for gate sections as
+        // well.
+        trace::wake(task);
+        // (11), without touching the count.
+        if now.is_claimed() && task.state.note() {
+            return;
+        }
+        // The reference that the pending mark will own. Fully ordered, so that who starts the task
+        // sees what was written before, if this does not see it started.
         let old = task.state.get_ref();
         let absorbed =
             old.is_complete() || !old.is_started() || (old.is_claimed() && task.state.note());
-        if !old.is_complete() {
-            // Whoever waits for the task to end, and then lets its code go, waits for gate sections
-            // as well.
-            trace::wake(task);
-        }
         if absorbed || !schedule(header, task) {
             // SAFETY: Nobody else has got the reference taken above.
             unsafe { put(header) };
@@ -310,7 +320,7 @@ pub(crate) unsafe fn run(work: NonNull<Work>) {
     // here (H2, H12). Nor if claimed: then (11).
     if task.state.run().is_ok() {
         // SAFETY: The right to poll is ours.
-        match unsafe { poll(header) } {
+        match unsafe { poll(header, Here::worker()) } {
             // SAFETY: The future has just become Ready.
             Some(true) => unsafe { complete(header) },
             Some(false) => task.state.idle(),
@@ -331,11 +341,11 @@ pub(crate) unsafe fn run(work: NonNull<Work>) {
 /// # Safety
 ///
 /// The task must be valid, started and not complete, and the right to poll it be the caller's.
-unsafe fn poll(header: NonNull<Header>) -> Option<bool> {
+unsafe fn poll(header: NonNull<Header>, here: Here) -> Option<bool> {
     // SAFETY: Valid by the safety requirements.
     let task = unsafe { header.as_ref() };
     Plat::section(|| {
-        current::enter(header, || {
+        here.enter(header, || {
             // Odd while a poll runs.
             task.polls.add(1);
             trace::poll_begin(task);

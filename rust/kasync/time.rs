@@ -7,13 +7,14 @@
 //! the waker and wakes.
 
 use crate::{
-    lock::IrqLock,
+    atomic::Latch,
     platform::{
         Plat,
         Platform,
         Timer, //
     },
-    site::Site, //
+    site::Site,
+    sync::AtomicWaker, //
 };
 use core::{
     cell::UnsafeCell,
@@ -22,8 +23,7 @@ use core::{
     pin::Pin,
     task::{
         Context,
-        Poll,
-        Waker, //
+        Poll, //
     }, //
 };
 use futures_core::Stream;
@@ -33,11 +33,6 @@ pub use crate::platform::{
     Delta,
     Instant, //
 };
-
-struct Expiry {
-    expired: bool,
-    waker: Option<Waker>,
-}
 
 /// The future of [`sleep`] and [`sleep_until`]. Cancel safe; may be polled again after it was
 /// ready.
@@ -53,12 +48,13 @@ pub struct Sleep {
     armed: bool,
     site: Site,
     timer: UnsafeCell<<Plat as Platform>::Timer>,
-    expiry: IrqLock<Expiry>,
+    expired: Latch,
+    waker: AtomicWaker,
     _pin: PhantomPinned,
 }
 
 // SAFETY: The timer is armed and disarmed by the owner of the future, its callback looks at
-// `expiry` only, which is behind a lock. An armed future is pinned.
+// `expired` and `waker` only. An armed future is pinned.
 unsafe impl Send for Sleep {}
 // SAFETY: Nothing can be done with a shared `Sleep`.
 unsafe impl Sync for Sleep {}
@@ -72,10 +68,8 @@ impl Sleep {
             armed: false,
             site: Site::here(),
             timer: UnsafeCell::new(Timer::new()),
-            expiry: IrqLock::new(Expiry {
-                expired: false,
-                waker: None,
-            }),
+            expired: Latch::new(),
+            waker: AtomicWaker::new(),
             _pin: PhantomPinned,
         }
     }
@@ -93,13 +87,8 @@ impl Sleep {
     unsafe fn fire(this: *const ()) {
         // SAFETY: The armed future is pinned, and disarming waits for us.
         let this = unsafe { &*this.cast::<Self>() };
-        let waker = this.expiry.with(|e| {
-            e.expired = true;
-            e.waker.take()
-        });
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        this.expired.raise();
+        this.waker.wake();
     }
 }
 
@@ -109,20 +98,18 @@ impl Future for Sleep {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // SAFETY: Nothing is moved.
         let this = unsafe { self.get_unchecked_mut() };
-        // H9: the waker of the last poll counts.
-        let (expired, same) = this.expiry.with(|e| {
-            let same = e.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker()));
-            (e.expired, same)
-        });
-        if expired {
+        if this.expired.is_up() {
             return Poll::Ready(());
         }
-        if !same {
-            let new = cx.waker().clone();
-            let (expired, _old) = this.expiry.with(|e| (e.expired, e.waker.replace(new)));
-            if expired {
-                return Poll::Ready(());
-            }
+        // H9: the waker of the last poll counts.
+        // SAFETY: Only this function registers, with the future borrowed mutably; nobody takes.
+        if this.armed && unsafe { this.waker.is_left_by(cx) } {
+            this.site.waits(cx);
+            return Poll::Pending;
+        }
+        this.waker.register(cx);
+        if this.expired.is_up() {
+            return Poll::Ready(());
         }
         if !this.armed {
             let left = this.left_ns();
@@ -153,7 +140,7 @@ impl Sleep {
             // SAFETY: The timer is valid. Waits for the callback, which may be running.
             unsafe { Timer::disarm(this.timer.get()) };
         }
-        this.expiry.with(|e| e.expired = false);
+        this.expired = Latch::new();
         this.from = from;
         this.after = after;
     }

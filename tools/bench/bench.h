@@ -55,6 +55,18 @@ extern const struct bench_backend bench_ours, bench_drm_sched, bench_floor, benc
 int bench_executor(void);
 void bench_report(const char *scenario, const char *who, u64 value);
 u64 bench_now(void);
+
+/* What is measured, for the profiler (profile.c): hints without an effect. The nth region of a boot is the nth line of the report. */
+static inline void bench_region_begin(void)
+{
+	asm volatile("hint #0x60" ::: "memory");
+}
+
+static inline void bench_region_end(void)
+{
+	asm volatile("hint #0x61" ::: "memory");
+}
+
 /* Bytes that are in use, more or less than at some time. Counted between begin and end. */
 s64 bench_memory(void);
 int bench_memory_begin(void);

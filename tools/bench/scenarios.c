@@ -60,6 +60,23 @@ static void destroy_all(const struct bench_backend *backend, void **queues, unsi
 	backend->settle();
 }
 
+/* What is between these is measured. The second round counts. */
+static u64 begin(int round)
+{
+	if (round)
+		bench_region_begin();
+	return bench_now();
+}
+
+static u64 end(int round, u64 start)
+{
+	u64 took = bench_now() - start;
+
+	if (round)
+		bench_region_end();
+	return took;
+}
+
 static int wait(struct dma_fence *fence)
 {
 	long left = dma_fence_wait_timeout(fence, false, 5 * HZ);
@@ -104,9 +121,9 @@ static int scenario_jobs(const struct bench_backend *backend, const char *name, 
 			return ret;
 		/* What is allocated at the first job is a part of the queue. */
 		ret = run_jobs(backend, queues, count, 1, 1);
-		took = bench_now();
+		took = begin(round);
 		ret = ret ?: run_jobs(backend, queues, count, jobs, every);
-		took = bench_now() - took;
+		took = end(round, took);
 		destroy_all(backend, queues, count);
 		clean(backend);
 		if (ret)
@@ -199,17 +216,17 @@ static int scenario_queues(const struct bench_backend *backend, void **queues, u
 	for (int round = 0; round < 2; round++) {
 		int ret;
 
-		create = bench_now();
+		create = begin(round);
 		ret = create_all(backend, queues, count);
-		create = bench_now() - create;
+		create = end(round, create);
 		if (ret)
 			return ret;
 		ret = run_jobs(backend, queues, count, 1, 1);
 		if (ret)
 			return ret;
-		destroy = bench_now();
+		destroy = begin(round);
 		destroy_all(backend, queues, count);
-		destroy = bench_now() - destroy;
+		destroy = end(round, destroy);
 		clean(backend);
 	}
 	bench_report("queue_create", backend->name, create / count);

@@ -2,13 +2,7 @@
 
 //! The table: open addressing, by thread. A thread looks for its own entries only.
 
-use crate::{
-    atomic::AtomicU64,
-    platform::{
-        Plat,
-        Platform, //
-    }, //
-};
+use crate::atomic::AtomicU64;
 
 /// More than the threads that a machine has inside of polls at once, as polls do not block.
 const SLOTS: usize = 1024;
@@ -37,11 +31,11 @@ fn slots(thread: u64) -> impl Iterator<Item = &'static Slot> {
     (0..PROBES).map(move |i| &TABLE[home.wrapping_add(i) % SLOTS])
 }
 
-/// Calls `f` with `task` as the thread's entry. `Err`, and `f` is not called, if all slots that the
+/// Calls `f` with `task` as the entry of `thread`, which is the caller's. `Err`, and `f` is not called, if all slots that the
 /// thread may have are taken.
-pub(super) fn with_entry<R>(task: u64, f: impl FnOnce() -> R) -> Result<R, ()> {
+#[inline]
+pub(super) fn with_entry<R>(thread: u64, task: u64, f: impl FnOnce() -> R) -> Result<R, ()> {
     // In an interrupt: not the interrupted thread's doing, and it cannot block anyway.
-    let thread = Plat::thread_id();
     if thread == 0 {
         return Ok(f());
     }
@@ -54,9 +48,9 @@ pub(super) fn with_entry<R>(task: u64, f: impl FnOnce() -> R) -> Result<R, ()> {
     Ok(ret)
 }
 
-/// The entry of the calling thread.
-pub(super) fn entry() -> Option<u64> {
-    let thread = Plat::thread_id();
+/// The entry of `thread`, which is the caller's.
+#[inline]
+pub(super) fn entry(thread: u64) -> Option<u64> {
     if thread == 0 {
         return None;
     }

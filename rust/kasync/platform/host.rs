@@ -332,8 +332,8 @@ unsafe impl Platform for Host {
         THREAD.with(|t| *t)
     }
 
-    fn may_block() -> bool {
-        true
+    fn blocking_thread_id() -> u64 {
+        Self::thread_id()
     }
 
     fn alloc(layout: Layout) -> Option<NonNull<u8>> {

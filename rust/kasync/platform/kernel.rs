@@ -136,9 +136,9 @@ unsafe impl Platform for Kernel {
         unsafe { ffi::kasync_thread_id() as u64 }
     }
 
-    fn may_block() -> bool {
+    fn blocking_thread_id() -> u64 {
         // SAFETY: No requirements.
-        unsafe { ffi::kasync_may_block() }
+        unsafe { ffi::kasync_blocking_thread_id() as u64 }
     }
 
     fn alloc(layout: Layout) -> Option<NonNull<u8>> {

@@ -207,8 +207,8 @@ unsafe impl Platform for Host {
         unreachable!("executors are not dropped inside of polls in the models");
     }
 
-    fn may_block() -> bool {
-        true
+    fn blocking_thread_id() -> u64 {
+        1
     }
 
     fn alloc(layout: Layout) -> Option<NonNull<u8>> {

@@ -1,15 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 //! A place for one waker.
+//!
+//! # States
+//!
+//! ```text
+//!              (1) register                 (3) wake, take: a note for the owner
+//! IDLE, ARMED ──────────────► REGISTERING ────────────────────────────────────► REGISTERING | WAKING
+//!       ▲                          │ (2) done                                            │
+//!       └──────────────────────────┘                                                     │
+//! IDLE ◄─────────────────────────────────────────────────────────────────────────────────┘ (4) done: wakes
+//!
+//!       (5) wake, take                  (6) done
+//! ARMED ──────────────► WAKING ──────────────────────────► IDLE
+//! ```
+//!
+//! The slot belongs to who has entered REGISTERING or WAKING. Who finds it taken leaves the wake to the owner, by (3); or, if the owner is
+//! about to wake whoever was there before, wakes the new one itself, so that it looks and comes again.
+//!
+//! In IDLE the last waker may still be there: so that the same task registers again without a count of references going up and down.
 
 use crate::{
-    lock::IrqLock,
+    atomic::{
+        self,
+        AtomicU64, //
+    },
     site::Site, //
 };
-use core::task::{
-    Context,
-    Waker, //
+use core::{
+    cell::UnsafeCell,
+    task::{
+        Context,
+        Waker, //
+    }, //
 };
+
+/// Nobody is to be woken.
+const IDLE: u64 = 0;
+/// A task is leaving its waker.
+const REGISTERING: u64 = 1 << 0;
+/// Somebody wakes, or wants to.
+const WAKING: u64 = 1 << 1;
+/// Who has registered waits.
+const ARMED: u64 = 1 << 2;
 
 /// Where one task leaves its waker for those who have news for it.
 ///
@@ -55,38 +88,103 @@ use core::task::{
 /// executor.shutdown()?;
 /// # Ok::<(), kasync::Error>(())
 /// ```
-pub struct AtomicWaker(IrqLock<Option<Waker>>);
+pub struct AtomicWaker {
+    state: AtomicU64,
+    slot: UnsafeCell<Option<Waker>>,
+}
+
+// SAFETY: The state says whose the slot is; wakers are used from all threads.
+unsafe impl Sync for AtomicWaker {}
+// SAFETY: As above.
+unsafe impl Send for AtomicWaker {}
 
 impl AtomicWaker {
     /// Without a waker.
     #[expect(clippy::new_without_default)]
     pub fn new() -> Self {
-        Self(IrqLock::new(None))
+        Self {
+            state: AtomicU64::new(IDLE),
+            slot: UnsafeCell::new(None),
+        }
     }
 
-    /// Leaves the waker of `cx`, instead of the one before.
+    /// Leaves the waker of `cx`, instead of the one before. If somebody wakes, or another task registers, at the same time, `cx` is
+    /// woken.
     #[track_caller]
     pub fn register(&self, cx: &Context<'_>) {
         Site::here().waits(cx);
-        let same = self
-            .0
-            .with(|w| w.as_ref().is_some_and(|w| w.will_wake(cx.waker())));
-        if !same {
-            let new = cx.waker().clone();
-            // Dropped after unlocking.
-            let _old = self.0.with(|w| w.replace(new));
+        let new = cx.waker();
+        // (1)
+        let now = self.state.load_relaxed() & ARMED;
+        if self.state.cmpxchg_full(now, REGISTERING).is_err() {
+            atomic::relax();
+            new.wake_by_ref();
+            return;
+        }
+        // SAFETY: In REGISTERING, which we have entered, the slot is ours.
+        let slot = unsafe { &mut *self.slot.get() };
+        let old = match slot {
+            Some(old) if old.will_wake(new) => None,
+            _ => slot.replace(new.clone()),
+        };
+        // (2)
+        if self.state.cmpxchg_full(REGISTERING, ARMED).is_err() {
+            // (4)
+            self.state.xchg_full(IDLE);
+            new.wake_by_ref();
+        }
+        // Now, as this may run another's code.
+        drop(old);
+    }
+
+    /// Whether the waker of `cx` is there, and nobody has woken it since.
+    ///
+    /// # Safety
+    ///
+    /// Nobody registers meanwhile, and nobody uses [`AtomicWaker::take`].
+    pub(crate) unsafe fn is_left_by(&self, cx: &Context<'_>) -> bool {
+        // SAFETY: By the safety requirements nobody writes to the slot.
+        self.state.load_relaxed() == ARMED
+            && unsafe { &*self.slot.get() }.as_ref().is_some_and(|w| w.will_wake(cx.waker()))
+    }
+
+    /// (3), (5). Whether there is somebody to wake, and the slot is ours.
+    fn begin(&self) -> bool {
+        let mut now = self.state.load_relaxed();
+        loop {
+            let next = if now == IDLE { IDLE } else { (now | WAKING) & !ARMED };
+            // Written even if it changes nothing: so who registers next, or the owner when it is done, has seen what was written
+            // before.
+            match self.state.cmpxchg_full(now, next) {
+                Ok(_) => return now == ARMED,
+                Err(other) => now = other,
+            }
         }
     }
 
     /// Takes the waker out, to be woken when nothing is locked.
     pub fn take(&self) -> Option<Waker> {
-        self.0.with(Option::take)
+        if !self.begin() {
+            return None;
+        }
+        // SAFETY: In WAKING, which we have entered, the slot is ours.
+        let waker = unsafe { (*self.slot.get()).take() };
+        // (6)
+        self.state.xchg_full(IDLE);
+        waker
     }
 
-    /// Wakes who has registered since the last call, if anybody.
+    /// Wakes who has registered since the last call, if anybody. The waker's reference stays: it keeps the memory of the task, not the
+    /// future in it, until another one registers or this is dropped.
     pub fn wake(&self) {
-        if let Some(waker) = self.take() {
-            waker.wake();
+        if !self.begin() {
+            return;
         }
+        // SAFETY: In WAKING, which we have entered, the slot is ours.
+        if let Some(waker) = unsafe { &*self.slot.get() } {
+            waker.wake_by_ref();
+        }
+        // (6)
+        self.state.xchg_full(IDLE);
     }
 }

@@ -10,7 +10,7 @@ use super::{
     Header, //
 };
 use crate::{
-    current,
+    current::Here,
     platform::{
         Plat,
         Platform, //
@@ -79,13 +79,10 @@ const POLLS: u32 = 4;
 #[must_use = "claim, make the work known, then poll"]
 pub struct Claim<'a> {
     header: NonNull<Header>,
-    /// Neither `Send` nor `Sync`; borrows the handle.
-    _handle: PhantomData<(&'a (), *mut ())>,
-}
-
-/// Whether polls are possible on this thread, here and now.
-pub(super) fn may_poll_here() -> bool {
-    Plat::may_block() && !current::in_section()
+    /// Neither `Send` nor `Sync`.
+    here: Here,
+    /// Borrows the handle.
+    _handle: PhantomData<&'a ()>,
 }
 
 /// (10)
@@ -94,22 +91,24 @@ pub(super) fn may_poll_here() -> bool {
 ///
 /// The task must stay valid for `'a`.
 pub(super) unsafe fn claim<'a>(header: NonNull<Header>) -> Option<Claim<'a>> {
+    let here = Here::may_poll()?;
     // SAFETY: Valid by the safety requirements.
-    if !may_poll_here() || !unsafe { header.as_ref() }.state.claim() {
+    if !unsafe { header.as_ref() }.state.claim() {
         return None;
     }
     // SAFETY: Claimed just now.
-    Some(unsafe { Claim::from_claimed(header) })
+    Some(unsafe { Claim::from_claimed(header, here) })
 }
 
 impl Claim<'_> {
     /// # Safety
     ///
     /// The task must stay valid for the life of the claim, and have been claimed by the caller.
-    pub(super) unsafe fn from_claimed(header: NonNull<Header>) -> Self {
+    pub(super) unsafe fn from_claimed(header: NonNull<Header>, here: Here) -> Self {
         // INVARIANT: By the safety requirements.
         Self {
             header,
+            here,
             _handle: PhantomData,
         }
     }
@@ -124,7 +123,7 @@ impl Claim<'_> {
                 return;
             }
             // SAFETY: By the type invariant.
-            match unsafe { poll(self.header) } {
+            match unsafe { poll(self.header, self.here) } {
                 Some(true) => {
                     // The scope's reference goes with the task; the handle's keeps it valid.
                     let header = self.header;

@@ -3,10 +3,7 @@
 //! Tasks that are allocated and counted in their scope but not yet started.
 
 use super::{
-    claim::{
-        may_poll_here,
-        Claim, //
-    },
+    claim::Claim,
     put,
     schedule,
     state::State,
@@ -18,6 +15,7 @@ use super::{
 };
 use crate::{
     atomic::Stat,
+    current::Here,
     list::Links,
     platform::{
         code,
@@ -157,9 +155,9 @@ where
     /// ```
     #[track_caller]
     pub fn start_inline(self) -> JoinHandle<F::Output> {
-        if !may_poll_here() {
+        let Some(here) = Here::may_poll() else {
             return self.start();
-        }
+        };
         let header = self.header;
         core::mem::forget(self);
         // SAFETY: The handle's reference and the output type are those of this task, which is kept
@@ -170,7 +168,7 @@ where
             JoinHandle::from_raw(header)
         };
         // SAFETY: Claimed just now, and the handle lives on.
-        unsafe { Claim::from_claimed(header) }.poll();
+        unsafe { Claim::from_claimed(header, here) }.poll();
         handle
     }
 }

@@ -9,6 +9,7 @@ use kasync::{
     platform::host::live_allocations,
     sync::{
         oneshot,
+        AtomicWaker,
         Notify, //
     },
     Executor,
@@ -222,6 +223,31 @@ fn notify() {
         let thread = thread::spawn(move || n.notify_one());
         block_on(notify.notified()).unwrap();
         thread.join().unwrap();
+    });
+}
+
+/// H1, H9: what two threads write before they wake is seen by a poll that comes after, though they wake at the same time and while the
+/// waker is being left.
+#[test]
+fn atomic_waker() {
+    model(|| {
+        let news = Arc::new((AtomicWaker::new(), [AtomicBool::new(false), AtomicBool::new(false)]));
+        let threads = [0, 1].map(|i| {
+            let news = news.clone();
+            thread::spawn(move || {
+                news.1[i].store(true, Ordering::Relaxed);
+                news.0.wake();
+            })
+        });
+        block_on(poll_fn(|cx| {
+            news.0.register(cx);
+            match news.1.iter().all(|flag| flag.load(Ordering::Relaxed)) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        }))
+        .unwrap();
+        threads.map(|t| t.join().unwrap());
     });
 }
 
