@@ -3,31 +3,34 @@
 //! A driver's own fences.
 //!
 //! ```text
-//!                      arm()               submitted()                complete()
-//!  FenceReservation ──────────► Pending ─────────────────► InFlight ──────────────► signalled
-//!    │ drop: freed                │ cancel()                   │ drop, with a warning    ▲
-//!    ▼                            ├───────────────────────────────────────────────────►│
-//!  nothing has happened           │ drop, with a warning       ▼                         │
-//!                                 └───────────────────────► limbo ─────────────────────┘
-//!                                                                  drain(RingStopped)
+//!                   Order::arm()           submitted()           Signaller::complete()
+//!  FenceReservation ────────────► Pending ─────────────► InFlight ───────────────────► signalled
+//!    │ drop: freed                  │ Signaller::cancel()    │ drop, with a warning        ▲
+//!    ▼                              ├─────────────────────────────────────────────────────►│
+//!  nothing has happened             │ drop, with a warning   ▼                            │
+//!                                   └─────────────────────► limbo ────────────────────────┘
+//!                                                             Signaller::drain(RingStopped)
 //! ```
 //!
-//! - Arming cannot fail and takes the next sequence number, so that there are no holes, and under the [`Order`] of
-//!   the context, so that they rise in the order of publication.
-//! - `cancel` and `complete` need the witness of a signalling section; `complete` is for who has seen the hardware
-//!   say that the work is over.
+//! A context has two ends. [`Order`] arms fences: it takes the next sequence number, cannot fail, and leaves no holes; whoever has it
+//! publishes in this order. [`Signaller`] signals them, in the same order: one whose turn it is not goes to limbo (H19).
+//!
+//! - Signalling needs the witness of a signalling section; `complete` is for who has seen the hardware say that the work is over.
 //! - Dropping never signals: others would free memory that the hardware still writes. The fence goes to limbo, and
 //!   whoever holds [`RingStopped`] can let all of them out.
+//!
+//! # Who keeps the context
+//!
+//! A fence that was armed points to its context, for limbo, and owns no reference to it: that would be two atomic operations more for each
+//! fence. Both ends own one. When both have gone they have counted, without any atomic operation, how many fences were armed and
+//! how many were signalled; if some were not, and are not in limbo, the context is not freed any more.
 
 use crate::{
     fence::Fence,
     ffi, //
 };
 use core::{
-    mem::{
-        ManuallyDrop,
-        MaybeUninit, //
-    },
+    mem::ManuallyDrop,
     ptr::{
         self,
         NonNull, //
@@ -38,7 +41,8 @@ use kernel::{
     bindings,
     ffi::{
         c_char,
-        c_int, //
+        c_int,
+        c_void, //
     },
     new_spinlock,
     prelude::*,
@@ -49,16 +53,23 @@ use kernel::{
 };
 
 /// A fence of ours. The kernel frees it as the kmalloc memory that begins with the fence.
+///
+/// `struct dma_fence_shim_own` in C, which allocates it.
 #[repr(C)]
 struct OwnFence {
     base: bindings::dma_fence,
-    driver: &'static CStr,
-    timeline: &'static CStr,
-    /// The next one in limbo.
+    driver: *const c_char,
+    timeline: *const c_char,
+    /// Valid as long as the fence is armed, has not signalled, and is not in limbo.
+    context: *const FenceContext,
+    /// The one before it in limbo.
     next: *mut OwnFence,
 }
 
 const _: () = assert!(core::mem::offset_of!(OwnFence, base) == 0);
+const _: () = assert!(
+    size_of::<OwnFence>() == size_of::<bindings::dma_fence>() + 4 * size_of::<*const c_void>()
+);
 
 /// Neither `release` nor `wait`: so the kernel forgets these when the fence signals, and a fence may outlive the
 /// module.
@@ -77,7 +88,7 @@ static OPS: bindings::dma_fence_ops = bindings::dma_fence_ops {
 /// Only for fences with [`OPS`].
 unsafe extern "C" fn driver_name(fence: *mut bindings::dma_fence) -> *const c_char {
     // SAFETY: Those are at the beginning of an `OwnFence`.
-    unsafe { (*fence.cast::<OwnFence>()).driver.as_char_ptr() }
+    unsafe { (*fence.cast::<OwnFence>()).driver }
 }
 
 /// # Safety
@@ -85,16 +96,16 @@ unsafe extern "C" fn driver_name(fence: *mut bindings::dma_fence) -> *const c_ch
 /// Only for fences with [`OPS`].
 unsafe extern "C" fn timeline_name(fence: *mut bindings::dma_fence) -> *const c_char {
     // SAFETY: Those are at the beginning of an `OwnFence`.
-    unsafe { (*fence.cast::<OwnFence>()).timeline.as_char_ptr() }
+    unsafe { (*fence.cast::<OwnFence>()).timeline }
 }
 
 /// Where the fences of one queue come from: they signal in the order in which they were armed.
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
-/// | `new`, `reserve` | yes | no (allocate) | no |
-/// | `arm`, `submitted`, `cancel`, `complete`, drop of any of them | yes | yes | no |
-/// | `drain` | yes | yes | no |
+/// | `new`, `FenceReservation::new` | yes | no (allocate) | no |
+/// | `arm`, `submitted`, drop of a fence | yes | yes | no |
+/// | `complete`, `cancel`, `drain` | no (need the witness) | yes | no |
 #[pin_data(PinnedDrop)]
 pub struct FenceContext {
     driver: &'static CStr,
@@ -104,20 +115,37 @@ pub struct FenceContext {
     limbo: SpinLock<Limbo>,
 }
 
-struct Limbo(*mut OwnFence);
+struct Limbo {
+    /// The last that has come.
+    last: *mut OwnFence,
+    /// How many there are, and have been drained.
+    count: u64,
+    /// How many fences were armed, and how many signalled by turns, once the end that knows has gone.
+    armed: Option<u64>,
+    signalled: Option<u64>,
+}
 
 // SAFETY: Fences are used from all threads.
 unsafe impl Send for Limbo {}
 
-/// The right to arm fences of a context: whoever has it publishes in this order. To be kept behind the lock of the
-/// queue.
+/// The end of a context that arms fences: whoever has it publishes in this order. To be kept behind the lock of the queue.
 pub struct Order {
+    context: Arc<FenceContext>,
+    /// The next sequence number.
+    next: u64,
+}
+
+/// The end of a context that signals fences. To be kept by who knows when work is over.
+pub struct Signaller {
+    context: Arc<FenceContext>,
+    /// Whose turn it is.
     next: u64,
 }
 
 impl FenceContext {
-    /// A context and its order. The names are for humans, in traces.
-    pub fn new(driver: &'static CStr, timeline: &'static CStr) -> Result<(Arc<Self>, Order)> {
+    /// A context and its two ends. The names are for humans, in traces.
+    #[expect(clippy::new_ret_no_self)]
+    pub fn new(driver: &'static CStr, timeline: &'static CStr) -> Result<(Order, Signaller)> {
         // SAFETY: No requirements.
         let id = unsafe { bindings::dma_fence_context_alloc(1) };
         let context = Arc::pin_init(
@@ -125,52 +153,156 @@ impl FenceContext {
                 driver,
                 timeline,
                 id,
-                limbo <- new_spinlock!(Limbo(ptr::null_mut())),
+                limbo <- new_spinlock!(Limbo {
+                    last: ptr::null_mut(),
+                    count: 0,
+                    armed: None,
+                    signalled: None,
+                }),
             }),
             GFP_KERNEL,
         )?;
-        Ok((context, Order { next: 1 }))
+        let order = Order {
+            context: context.clone(),
+            next: 1,
+        };
+        Ok((order, Signaller { context, next: 1 }))
     }
 
-    /// What [`Fence::context`] is of its fences.
-    pub fn id(&self) -> u64 {
-        self.id
+    /// Takes in a fence that was given up, and its reference.
+    fn keep(&self, own: NonNull<OwnFence>) {
+        let mut limbo = self.limbo.lock();
+        // SAFETY: The reference is ours, so the fence is there, and nobody else uses the field.
+        unsafe { (*own.as_ptr()).next = limbo.last };
+        limbo.last = own.as_ptr();
+        limbo.count += 1;
     }
 
-    /// Allocates a fence. Nobody sees it yet.
-    pub fn reserve(self: &Arc<Self>) -> Result<FenceReservation> {
-        let mut fence = KBox::<OwnFence>::new_uninit(GFP_KERNEL)?;
-        let own = fence.as_mut_ptr();
-        // SAFETY: Memory for one, of which all is written but the fence itself.
-        unsafe {
-            (&raw mut (*own).driver).write(self.driver);
-            (&raw mut (*own).timeline).write(self.timeline);
-            (&raw mut (*own).next).write(ptr::null_mut());
-        }
-        Ok(FenceReservation {
-            context: self.clone(),
-            fence,
-        })
-    }
-
-    /// Signals with `error` all fences that were dropped while somebody could still wait for them.
-    pub fn drain(&self, _proof: &RingStopped, _section: &SignallingSection<'_>, error: Error) {
-        let mut next = core::mem::replace(&mut self.limbo.lock().0, ptr::null_mut());
-        while let Some(own) = NonNull::new(next) {
-            // SAFETY: It has been in the list, which owned its reference, and now we do.
-            unsafe {
-                next = (*own.as_ptr()).next;
-                let fence = Fence::from_raw(own.cast());
-                ffi::dma_fence_shim_signal(fence.as_raw(), error.to_errno());
+    /// One of the ends goes.
+    fn end_of(this: &Arc<Self>, note: impl FnOnce(&mut Limbo)) {
+        let mut limbo = this.limbo.lock();
+        note(&mut limbo);
+        let (armed, signalled, kept) = (limbo.armed, limbo.signalled, limbo.count);
+        drop(limbo);
+        if let (Some(armed), Some(signalled)) = (armed, signalled) {
+            if armed != signalled + kept {
+                pr_err!("fences of {:?} are left behind, and so is their context\n", this.timeline);
+                core::mem::forget(this.clone());
             }
         }
+    }
+}
+
+impl Order {
+    /// What [`Fence::context`] is of the fences.
+    pub fn context_id(&self) -> u64 {
+        self.context.id
+    }
+
+    /// Makes the fence. From now on somebody may wait for it, and it has to signal.
+    pub fn arm(&mut self, reservation: FenceReservation) -> (Fence, Pending) {
+        let seqno = self.next;
+        self.next += 1;
+        let own = ManuallyDrop::new(reservation).0;
+        let context = &*self.context;
+        // SAFETY: The fence is at the beginning of memory of its own, which is ours, and the operations are
+        // static; see there for why they may go with the module. The function returns two references.
+        let fence = unsafe {
+            (&raw mut (*own.as_ptr()).driver).write(context.driver.as_char_ptr());
+            (&raw mut (*own.as_ptr()).timeline).write(context.timeline.as_char_ptr());
+            (&raw mut (*own.as_ptr()).context).write(context);
+            ffi::dma_fence_shim_arm(own.as_ptr().cast(), &OPS, context.id, seqno);
+            Fence::from_raw(own.cast())
+        };
+        // INVARIANT: Armed just now, with the second reference.
+        (fence, Pending(Armed(own)))
+    }
+}
+
+impl Drop for Order {
+    fn drop(&mut self) {
+        let armed = self.next - 1;
+        FenceContext::end_of(&self.context, |limbo| limbo.armed = Some(armed));
+    }
+}
+
+impl Signaller {
+    /// The hardware has said that the job is over, or that it has stopped.
+    #[inline]
+    pub fn complete(&mut self, fence: InFlight, section: &SignallingSection<'_>, result: Result) {
+        self.signal(fence.0, section, result);
+    }
+
+    /// The job will never be given to the hardware. To be called when all that the job would have waited for has signalled.
+    #[inline]
+    pub fn cancel(&mut self, fence: Pending, section: &SignallingSection<'_>, error: Error) {
+        self.signal(fence.0, section, Err(error));
+    }
+
+    fn signal(&mut self, armed: Armed, _section: &SignallingSection<'_>, result: Result) {
+        let own = armed.0;
+        // SAFETY: Valid by the type invariant; these do not change.
+        let (context, seqno) = unsafe { ((*own.as_ptr()).context, (*own.as_ptr()).base.seqno) };
+        if seqno != self.next || !ptr::eq(context, &*self.context) {
+            pr_err!("fence {seqno} of {:?} is out of turn\n", self.context.timeline);
+            // To limbo.
+            return;
+        }
+        self.next += 1;
+        core::mem::forget(armed);
+        let error: c_int = result.err().map_or(0, Error::to_errno);
+        // SAFETY: Valid by the type invariant, and armed, so it has not signalled. The function takes over the reference.
+        unsafe { ffi::dma_fence_shim_finish(own.as_ptr().cast(), error) };
+    }
+
+    /// Signals with `error` the fences that were dropped while somebody could still wait for them; those whose turn it is: if there are
+    /// others before them which were not dropped, those have to come first. Returns how many are left.
+    pub fn drain(
+        &mut self,
+        _proof: &RingStopped,
+        _section: &SignallingSection<'_>,
+        error: Error,
+    ) -> u64 {
+        while let Some(own) = self.take_next() {
+            self.next += 1;
+            // SAFETY: It is from limbo, which owned a reference, and has not signalled. The function takes the reference over.
+            unsafe { ffi::dma_fence_shim_finish(own.as_ptr().cast(), error.to_errno()) };
+        }
+        self.context.limbo.lock().count
+    }
+
+    /// The fence in limbo whose turn it is.
+    fn take_next(&self) -> Option<NonNull<OwnFence>> {
+        let mut limbo = self.context.limbo.lock();
+        let mut link: *mut *mut OwnFence = &mut limbo.last;
+        // SAFETY: The fences in the list are valid, and it is ours while it is locked.
+        let found = unsafe {
+            while let Some(own) = NonNull::new(*link) {
+                if own.as_ref().base.seqno == self.next {
+                    break;
+                }
+                link = &raw mut (*own.as_ptr()).next;
+            }
+            let found = NonNull::new(*link)?;
+            *link = (*found.as_ptr()).next;
+            found
+        };
+        limbo.count -= 1;
+        Some(found)
+    }
+}
+
+impl Drop for Signaller {
+    fn drop(&mut self) {
+        let signalled = self.next - 1;
+        FenceContext::end_of(&self.context, |limbo| limbo.signalled = Some(signalled));
     }
 }
 
 #[pinned_drop]
 impl PinnedDrop for FenceContext {
     fn drop(self: Pin<&mut Self>) {
-        let forgotten = self.limbo.lock().0;
+        let forgotten = self.limbo.lock().last;
         if !forgotten.is_null() {
             // They leak: who waits for them does so forever, which is better than to go on too early. So whoever asks
             // for their names has to find an answer (R10), and the code that gives it.
@@ -180,8 +312,8 @@ impl PinnedDrop for FenceContext {
             while let Some(own) = NonNull::new(next) {
                 // SAFETY: It is in the list, and stays. The names are read as pointers that are always valid.
                 unsafe {
-                    (*own.as_ptr()).driver = c"lost";
-                    (*own.as_ptr()).timeline = c"lost";
+                    (*own.as_ptr()).driver = c"lost".as_char_ptr();
+                    (*own.as_ptr()).timeline = c"lost".as_char_ptr();
                     next = (*own.as_ptr()).next;
                 }
             }
@@ -209,69 +341,53 @@ impl RingStopped {
 }
 
 /// A fence that is allocated, and no more: dropping it frees it.
-pub struct FenceReservation {
-    context: Arc<FenceContext>,
-    /// All is there but the fence itself, which [`FenceReservation::arm`] initialises.
-    fence: KBox<MaybeUninit<OwnFence>>,
-}
+///
+/// # Invariants
+///
+/// Points to memory for a fence, which is not initialised, and its own.
+pub struct FenceReservation(NonNull<OwnFence>);
+
+// SAFETY: It is memory.
+unsafe impl Send for FenceReservation {}
+// SAFETY: As above.
+unsafe impl Sync for FenceReservation {}
 
 impl FenceReservation {
-    /// Makes the fence. From now on somebody may wait for it, and it has to signal.
-    pub fn arm(self, order: &mut Order) -> (Fence, Pending) {
-        let seqno = order.next;
-        order.next += 1;
-        let own: *mut OwnFence = KBox::into_raw(self.fence).cast();
-        // SAFETY: The fence is at the beginning of memory of its own, which is ours, and the operations are
-        // static; see there for why they may go with the module. The inline lock is asked for.
-        let fence = unsafe {
-            bindings::dma_fence_init64(
-                &raw mut (*own).base,
-                &OPS,
-                ptr::null_mut(),
-                self.context.id,
-                seqno,
-            );
-            Fence::from_raw(NonNull::new_unchecked(own.cast()))
-        };
-        let armed = Armed {
-            context: self.context,
-            fence: ManuallyDrop::new(fence.clone()),
-        };
-        (fence, Pending(armed))
+    /// Allocates a fence. Nobody sees it yet.
+    #[inline]
+    pub fn new() -> Result<Self> {
+        // SAFETY: No requirements.
+        let own = unsafe { ffi::dma_fence_shim_alloc() };
+        // INVARIANT: Just allocated.
+        NonNull::new(own.cast()).map(Self).ok_or(ENOMEM)
+    }
+}
+
+impl Drop for FenceReservation {
+    fn drop(&mut self) {
+        // SAFETY: Our own memory, from kmalloc() by the type invariant.
+        unsafe { bindings::kfree(self.0.as_ptr().cast()) };
     }
 }
 
 /// A fence that has to be signalled.
-struct Armed {
-    context: Arc<FenceContext>,
-    fence: ManuallyDrop<Fence>,
-}
+///
+/// # Invariants
+///
+/// Points to a fence that was armed and has not signalled, of which it owns a reference. Its context is there: see the module.
+struct Armed(NonNull<OwnFence>);
 
-impl Armed {
-    fn signal(self, result: Result) {
-        let mut this = ManuallyDrop::new(self);
-        let error: c_int = result.err().map_or(0, Error::to_errno);
-        // SAFETY: Valid, and armed, so it has not signalled. Each of the fields is taken once, as `this` is not
-        // dropped.
-        unsafe {
-            ffi::dma_fence_shim_signal(this.fence.as_raw(), error);
-            ManuallyDrop::drop(&mut this.fence);
-            ptr::drop_in_place(&raw mut this.context);
-        }
-    }
-}
+// SAFETY: Fences are used from all threads.
+unsafe impl Send for Armed {}
+// SAFETY: As above.
+unsafe impl Sync for Armed {}
 
 impl Drop for Armed {
     fn drop(&mut self) {
-        pr_warn!(
-            "a fence of {:?} was dropped before it signalled\n",
-            self.context.timeline
-        );
-        let own: *mut OwnFence = self.fence.as_raw().cast();
-        let mut limbo = self.context.limbo.lock();
-        // SAFETY: Our reference to the fence goes to the list, as it is not dropped.
-        unsafe { (*own).next = limbo.0 };
-        limbo.0 = own;
+        // SAFETY: By the type invariant.
+        let context = unsafe { &*self.0.as_ref().context };
+        pr_warn!("a fence of {:?} was dropped before it signalled\n", context.timeline);
+        context.keep(self.0);
     }
 }
 
@@ -281,29 +397,12 @@ pub struct Pending(Armed);
 
 impl Pending {
     /// The hardware knows the job.
+    #[inline]
     pub fn submitted(self) -> InFlight {
         InFlight(self.0)
-    }
-
-    /// The job will never be given to the hardware. To be called when all fences before this one have signalled,
-    /// and all that the job would have waited for.
-    pub fn cancel(self, _section: &SignallingSection<'_>, error: Error) {
-        self.0.signal(Err(error));
     }
 }
 
 /// The fence of a job that the hardware knows.
 #[must_use = "somebody may wait for the fence"]
 pub struct InFlight(Armed);
-
-impl InFlight {
-    /// The hardware has said that the job is over, or that it has stopped.
-    pub fn complete(self, _section: &SignallingSection<'_>, result: Result) {
-        self.0.signal(result);
-    }
-}
-
-// SAFETY: Fences are used from all threads.
-unsafe impl Send for OwnFence {}
-// SAFETY: As above.
-unsafe impl Sync for OwnFence {}

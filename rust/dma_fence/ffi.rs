@@ -3,7 +3,10 @@
 //! The C side, `shim.c`.
 
 use kernel::{
-    bindings::dma_fence,
+    bindings::{
+        dma_fence,
+        dma_fence_ops, //
+    },
     ffi::{
         c_int,
         c_void, //
@@ -26,7 +29,14 @@ unsafe extern "C" {
     pub(crate) fn dma_fence_shim_is_later(a: *mut dma_fence, b: *mut dma_fence) -> bool;
     pub(crate) fn dma_fence_shim_pin_module();
     pub(crate) fn dma_fence_shim_error(fence: *mut dma_fence) -> c_int;
-    pub(crate) fn dma_fence_shim_signal(fence: *mut dma_fence, error: c_int);
+    pub(crate) fn dma_fence_shim_alloc() -> *mut c_void;
+    pub(crate) fn dma_fence_shim_arm(
+        fence: *mut dma_fence,
+        ops: *const dma_fence_ops,
+        context: u64,
+        seqno: u64,
+    );
+    pub(crate) fn dma_fence_shim_finish(fence: *mut dma_fence, error: c_int);
     pub(crate) fn dma_fence_shim_find_fence(
         file: *mut c_void,
         handle: u32,

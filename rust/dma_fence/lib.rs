@@ -4,7 +4,7 @@
 //!
 //! - [`Fence`]: a reference to anybody's `dma_fence`; [`Fence::wait`] is a future.
 //! - [`FenceSet`]: many fences, one wake.
-//! - [`FenceContext`]: where own fences come from; see there for their states.
+//! - [`FenceContext`]: where own fences come from, [`Order`] and [`Signaller`], its two ends; see there for their states.
 //! - [`SyncObj`], [`ChainNode`]: binary and timeline sync objects, in and out.
 //!
 //! # What a fence promises
@@ -30,7 +30,8 @@ pub use context::{
     InFlight,
     Order,
     Pending,
-    RingStopped, //
+    RingStopped,
+    Signaller, //
 };
 pub use fence::Fence;
 pub use set::FenceSet;

@@ -9,6 +9,7 @@
 #include <linux/dma-fence.h>
 #include <linux/export.h>
 #include <linux/module.h>
+#include <linux/slab.h>
 
 #include <drm/drm_syncobj.h>
 
@@ -56,13 +57,39 @@ int dma_fence_shim_error(struct dma_fence *fence)
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_error);
 
-void dma_fence_shim_signal(struct dma_fence *fence, int error)
+/* OwnFence in context.rs. */
+struct dma_fence_shim_own {
+	struct dma_fence base;
+	const char *driver;
+	const char *timeline;
+	const void *context;
+	void *next;
+};
+
+/* Memory for a fence of ours: of a constant size, and of its own, as the kernel frees the fence by its address. */
+void *dma_fence_shim_alloc(void)
+{
+	return kmalloc(sizeof(struct dma_fence_shim_own), GFP_KERNEL);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_alloc);
+
+/* Makes a fence with an inline lock, and two references. */
+void dma_fence_shim_arm(struct dma_fence *fence, const struct dma_fence_ops *ops, u64 context, u64 seqno)
+{
+	dma_fence_init64(fence, ops, NULL, context, seqno);
+	dma_fence_get(fence);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_arm);
+
+/* Signals a fence, and drops a reference to it. */
+void dma_fence_shim_finish(struct dma_fence *fence, int error)
 {
 	if (error)
 		dma_fence_set_error(fence, error);
 	dma_fence_signal(fence);
+	dma_fence_put(fence);
 }
-EXPORT_SYMBOL_GPL(dma_fence_shim_signal);
+EXPORT_SYMBOL_GPL(dma_fence_shim_finish);
 
 int dma_fence_shim_find_fence(struct drm_file *file, u32 handle, u64 point, struct dma_fence **fence)
 {

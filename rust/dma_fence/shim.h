@@ -7,6 +7,7 @@
 
 struct dma_fence;
 struct dma_fence_chain;
+struct dma_fence_ops;
 struct drm_file;
 struct drm_syncobj;
 
@@ -16,7 +17,9 @@ bool dma_fence_shim_is_signaled(struct dma_fence *fence);
 bool dma_fence_shim_is_later(struct dma_fence *a, struct dma_fence *b);
 void dma_fence_shim_pin_module(void);
 int dma_fence_shim_error(struct dma_fence *fence);
-void dma_fence_shim_signal(struct dma_fence *fence, int error);
+void *dma_fence_shim_alloc(void);
+void dma_fence_shim_arm(struct dma_fence *fence, const struct dma_fence_ops *ops, u64 context, u64 seqno);
+void dma_fence_shim_finish(struct dma_fence *fence, int error);
 int dma_fence_shim_find_fence(struct drm_file *file, u32 handle, u64 point, struct dma_fence **fence);
 struct drm_syncobj *dma_fence_shim_syncobj_find(struct drm_file *file, u32 handle);
 void dma_fence_shim_syncobj_put(struct drm_syncobj *object);

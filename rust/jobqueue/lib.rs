@@ -23,15 +23,16 @@
 mod job;
 #[cfg(MODULE)]
 mod module;
+mod places;
 mod queue;
 mod task;
 
-pub use job::Prepared;
 pub use queue::{
     Admitted,
     Config,
     JobQueue,
-    OnError, //
+    OnError,
+    Prepared, //
 };
 
 use core::{
@@ -69,7 +70,11 @@ pub trait Ring: Send + 'static {
 
     /// Whether the hardware says that the job is over, and with which result. If not, has the task of `cx` woken when that may
     /// have changed, typically by an [`AtomicWaker`](kasync::sync::AtomicWaker). Asked for the oldest job in flight only.
-    fn poll_finish(running: &mut Self::Running, cx: &mut Context<'_>) -> Poll<Result>;
+    fn poll_finish(
+        &mut self,
+        running: &mut Self::Running,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result>;
 
     /// The oldest job in flight has made no sign for another [`Config::patience`], or as long as the last verdict has allowed, the
     /// `n`th time in a row. What now?

@@ -5,11 +5,12 @@
 use crate::{
     job::{
         Fifo,
+        Inbox,
         Node,
-        Prepared,
         Spare,
         Stage, //
     },
+    places::Places,
     task::Task,
     Ring, //
 };
@@ -20,6 +21,7 @@ use core::{
 use dma_fence::{
     Fence,
     FenceContext,
+    FenceReservation,
     FenceSet,
     Order, //
 };
@@ -28,6 +30,7 @@ use kasync::{
     select,
     sync::Notify,
     time::Delta,
+    Claim,
     Either,
     JoinHandle,
     Scope, //
@@ -37,13 +40,11 @@ use kernel::{
     prelude::*,
     sync::{
         atomic::{
-            Acquire,
             Atomic,
             Full,
             Relaxed,
             Release, //
         },
-        barrier,
         Arc,
         SpinLock, //
     }, //
@@ -77,201 +78,182 @@ pub struct Config {
     /// How much may be in flight. A job that costs more never runs: it is refused.
     pub credits: usize,
     /// How many jobs may be in the queue, in flight or not. Who wants to prepare one more waits.
-    pub jobs: usize,
+    pub jobs: u32,
     /// How long the oldest job in flight may take until [`Ring::stalled`] is asked for a verdict: at least this, at most twice as long.
     pub patience: Delta,
     /// What a failure means to others.
     pub on_error: OnError,
 }
 
+/// No more jobs are taken, and those that the hardware has not seen do not run.
+const CLOSED: u32 = 1 << 0;
+/// The hardware is to get no more jobs for now.
+const PARKED: u32 = 1 << 1;
+
 /// What the queue and its task share.
 #[pin_data(PinnedDrop)]
 pub(crate) struct Shared<R: Ring> {
-    context: Arc<FenceContext>,
+    /// What [`Fence::context`] is of the queue's fences.
+    context: u64,
     credits: usize,
-    on_error: OnError,
     scope: Scope,
-    /// How many jobs more may be prepared, how many threads wait for that, and what tells them.
-    places: Atomic<usize>,
-    waiters: Atomic<usize>,
-    place_free: Notify,
-    /// The address of a [`Spare`], memory without contents, or 0.
+    places: Places,
+    /// The address of a [`Spare`], memory without contents, or 0. Put in by the task, taken out by anybody.
     spare: Atomic<usize>,
-    /// Set under the lock of `waiting`.
-    closed: Atomic<bool>,
-    /// Whether jobs wait. Set under the lock of `waiting`.
-    queued: Atomic<bool>,
-    /// The hardware is to get no more jobs for now.
-    parked: Atomic<bool>,
-    /// The hardware has jobs, or gets one. Set by the queue's task before it looks at `parked`.
-    busy: Atomic<bool>,
-    /// It has none any more.
+    on_error: OnError,
+    /// Changed under the lock of `gate`.
+    flags: Atomic<u32>,
+    /// Told when `settled` or `ended` is set, or `PARKED` cleared.
     quiet: Notify,
+    /// Jobs for the task. Put in under the lock of `gate`.
+    inbox: Inbox<R>,
     #[pin]
-    waiting: SpinLock<Waiting<R>>,
+    gate: SpinLock<Gate>,
 }
 
 #[pinned_drop]
 impl<R: Ring> PinnedDrop for Shared<R> {
     fn drop(self: Pin<&mut Self>) {
-        drop(self.swap_spare(None));
+        drop(self.take_spare());
     }
 }
 
-struct Waiting<R: Ring> {
-    jobs: Fifo<R>,
+/// What every job passes.
+struct Gate {
     order: Order,
     /// Jobs that will be committed: see [`Admitted`].
     admitted: usize,
+    /// Since it was parked the task has found that the hardware has no job.
+    settled: bool,
+    /// The task has come to its end.
+    ended: bool,
 }
 
 /// A place in the queue. Dropping it gives it back.
-pub(crate) struct Place<R: Ring>(Option<Arc<Shared<R>>>);
+struct Place<'q, R: Ring>(&'q Shared<R>);
 
-impl<R: Ring> Place<R> {
-    /// The place is the job's now, and given back by the queue's task.
-    fn pass_on(mut self) {
-        self.0 = None;
+impl<R: Ring> Drop for Place<'_, R> {
+    fn drop(&mut self) {
+        self.0.places.give();
     }
 }
 
-impl<R: Ring> Drop for Place<R> {
-    fn drop(&mut self) {
-        if let Some(shared) = &self.0 {
-            shared.give_place(None);
-        }
-    }
+/// What the queue's task finds.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen {
+    flags: u32,
+    cancelled: bool,
 }
 
-/// One of those who wait for a place.
-struct Waiter<'a, R: Ring>(&'a Shared<R>);
+impl Seen {
+    /// Jobs do not run any more.
+    #[inline]
+    pub(crate) fn is_closed(self) -> bool {
+        self.flags & CLOSED != 0 || self.cancelled
+    }
 
-impl<R: Ring> Drop for Waiter<'_, R> {
-    fn drop(&mut self) {
-        self.0.waiters.fetch_sub(1, Full);
-        // In case that this one was told of a place and has not taken it.
-        self.0.place_free.notify_one();
+    /// They do not run for now.
+    #[inline]
+    pub(crate) fn is_parked(self) -> bool {
+        self.flags & PARKED != 0
     }
 }
 
 impl<R: Ring> Shared<R> {
-    /// The next job, or whether there will be none any more.
-    pub(crate) fn pop(&self) -> Next<R> {
+    #[inline]
+    pub(crate) fn look(&self) -> Seen {
+        Seen {
+            flags: self.flags.load(Relaxed),
+            cancelled: self.scope.is_cancelled(),
+        }
+    }
+
+    /// Takes the jobs that were committed.
+    #[inline]
+    pub(crate) fn receive(&self, jobs: &mut Fifo<R>) {
         // Whoever commits one wakes the task after it, so it is seen then.
-        if !self.queued.load(Relaxed) && !self.is_closed() {
-            return Next::Nothing;
-        }
-        let mut waiting = self.waiting.lock();
-        match waiting.jobs.pop() {
-            Some(node) => {
-                self.queued.store(!waiting.jobs.is_empty(), Relaxed);
-                Next::Job(node)
-            }
-            None if self.is_closed() && waiting.admitted == 0 => Next::End,
-            None => Next::Nothing,
+        if !self.inbox.is_empty() {
+            self.inbox.take(jobs);
         }
     }
 
-    /// Before the hardware gets a job: false if it must not.
-    #[inline]
-    pub(crate) fn begin(&self) -> bool {
-        self.busy.store(true, Relaxed);
-        // Against park() and then quiet(): either sees the other.
-        barrier::smp_mb(Full);
-        if !self.is_parked() {
-            return true;
-        }
-        false
+    /// Of a queue that is closed, and whose task has nothing left: whether there will be no job any more.
+    #[cold]
+    pub(crate) fn is_over(&self) -> bool {
+        let gate = self.gate.lock();
+        gate.admitted == 0 && self.inbox.is_empty()
     }
 
-    /// The hardware has no job.
-    #[inline]
-    pub(crate) fn end(&self) {
-        self.busy.store(false, Release);
-        barrier::smp_mb(Full);
-        if self.is_parked() {
+    /// The task has seen that the queue is parked, and the hardware has no job.
+    #[cold]
+    pub(crate) fn settle(&self) {
+        let mut gate = self.gate.lock();
+        // Not if it was unparked meanwhile.
+        let now = self.flags.load(Relaxed) & PARKED != 0;
+        let news = now && !core::mem::replace(&mut gate.settled, now);
+        drop(gate);
+        if news {
             self.quiet.notify_waiters();
         }
     }
 
+    /// The task has come to its end.
+    pub(crate) fn end(&self) {
+        self.gate.lock().ended = true;
+        self.quiet.notify_waiters();
+    }
+
+    /// Whether the hardware has no job of a parked queue.
+    fn is_quiet(&self) -> bool {
+        let gate = self.gate.lock();
+        gate.settled || gate.ended || self.flags.load(Relaxed) & PARKED == 0
+    }
+
+    /// Sets and clears flags.
+    fn set(&self, gate: &mut Gate, set: u32, clear: u32) {
+        if clear & PARKED != 0 {
+            gate.settled = false;
+        }
+        let flags = self.flags.load(Relaxed);
+        self.flags.store((flags | set) & !clear, Relaxed);
+    }
+
     /// From here on the job has a fence, and is the queue's task's. Under the lock.
     #[inline(always)]
-    fn push(&self, prepared: Prepared<R>, waiting: &mut Waiting<R>) -> Fence {
+    fn push(&self, prepared: Prepared<'_, R>, gate: &mut Gate) -> Fence {
         let Prepared {
             mut node,
             reservation,
             place,
+            queue: _,
         } = prepared;
-        let (fence, pending) = reservation.arm(&mut waiting.order);
+        let (fence, pending) = gate.order.arm(reservation);
         node.stage = Stage::Waiting(pending);
-        waiting.jobs.push(node);
-        self.queued.store(true, Relaxed);
-        place.pass_on();
+        self.inbox.put(node);
+        // It is the job's now, and given back by the queue's task.
+        core::mem::forget(place);
         fence
     }
 
-    pub(crate) fn is_parked(&self) -> bool {
-        self.parked.load(Relaxed)
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Relaxed) || self.scope.is_cancelled()
-    }
-
-    /// Gives a place back, and perhaps memory with it.
-    pub(crate) fn give_place(&self, spare: Option<Spare<R>>) {
-        if let Some(spare) = spare {
-            drop(self.swap_spare(Some(spare)));
+    /// The job that had this memory is over. For the queue's task only.
+    #[inline]
+    pub(crate) fn retire(&self, spare: Spare<R>) {
+        if self.spare.load(Relaxed) == 0 {
+            // Nobody else puts one in.
+            self.spare.store(KBox::into_raw(spare) as usize, Release);
         }
-        // Against Shared::place(): either this sees the waiter, or that sees the place.
-        self.places.fetch_add(1, Full);
-        if self.waiters.load(Relaxed) > 0 {
-            self.place_free.notify_one();
-        }
+        self.places.give();
     }
 
-    fn swap_spare(&self, new: Option<Spare<R>>) -> Option<Spare<R>> {
-        let new = new.map_or(0, |spare| KBox::into_raw(spare) as usize);
-        let old = self.spare.xchg(new, Full) as *mut MaybeUninit<Node<R>>;
+    #[inline]
+    fn take_spare(&self) -> Option<Spare<R>> {
+        if self.spare.load(Relaxed) == 0 {
+            return None;
+        }
+        let spare = self.spare.xchg(0, Full) as *mut MaybeUninit<Node<R>>;
         // SAFETY: Not null, so it is from a box, put in above, and taken out once.
-        (!old.is_null()).then(|| unsafe { KBox::from_raw(old) })
+        (!spare.is_null()).then(|| unsafe { KBox::from_raw(spare) })
     }
-
-    /// Takes a place if there are more than `reserved`.
-    fn take_place(&self, reserved: usize) -> Option<Option<Spare<R>>> {
-        let mut places = self.places.load(Relaxed);
-        while places > reserved {
-            match self.places.cmpxchg(places, places - 1, Full) {
-                Ok(_) => return Some(self.swap_spare(None)),
-                Err(now) => places = now,
-            }
-        }
-        None
-    }
-
-    /// Takes a place that nobody waits for.
-    fn try_place(&self) -> Option<Option<Spare<R>>> {
-        self.take_place(self.waiters.load(Relaxed))
-    }
-
-    async fn place(&self) -> Option<Spare<R>> {
-        self.waiters.fetch_add(1, Full);
-        let _waiter = Waiter(self);
-        loop {
-            let free = self.place_free.notified();
-            if let Some(spare) = self.take_place(0) {
-                return spare;
-            }
-            free.await;
-        }
-    }
-}
-
-/// What [`Shared::pop`] finds.
-pub(crate) enum Next<R: Ring> {
-    Job(KBox<Node<R>>),
-    Nothing,
-    End,
 }
 
 /// A queue of jobs. Dropping it closes it.
@@ -279,7 +261,8 @@ pub(crate) enum Next<R: Ring> {
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
 /// | `new`, `prepare` | yes | no (allocate, wait) | no |
-/// | `admit`, `commit`, `close`, drop | yes | yes | no |
+/// | `Prepared::admit`, `Prepared::commit`, `Admitted::commit` | yes | yes | no |
+/// | `close`, drop | yes | yes | no |
 /// | `park`, `unpark`, `quiet` | yes | yes | no |
 pub struct JobQueue<R: Ring> {
     shared: Arc<Shared<R>>,
@@ -287,34 +270,31 @@ pub struct JobQueue<R: Ring> {
 }
 
 impl<R: Ring> JobQueue<R> {
-    /// Makes a queue whose task is the only one of `scope`. Cancelling that closes the queue, and joining it waits until
-    /// all is over, [`Ring::end`] included.
+    /// Makes a queue, whose task is one of `scope`. Cancelling that closes the queue, and joining it waits until all is over,
+    /// [`Ring::end`] included.
     pub fn new(scope: &Scope, name: &'static CStr, ring: R, config: &Config) -> Result<Self> {
-        let (context, order) = FenceContext::new(config.names.0, config.names.1)?;
+        let (order, signaller) = FenceContext::new(config.names.0, config.names.1)?;
         let shared = Arc::pin_init(
             try_pin_init!(Shared {
-                context,
+                context: order.context_id(),
                 credits: config.credits,
-                on_error: config.on_error,
                 scope: scope.clone(),
-                places: Atomic::new(config.jobs),
-                waiters: Atomic::new(0),
-                place_free: Notify::new(),
+                places: Places::new(config.jobs),
                 spare: Atomic::new(0),
-                closed: Atomic::new(false),
-                queued: Atomic::new(false),
-                parked: Atomic::new(false),
-                busy: Atomic::new(false),
+                on_error: config.on_error,
+                flags: Atomic::new(0),
                 quiet: Notify::new(),
-                waiting <- new_spinlock!(Waiting {
-                    jobs: Fifo::new(),
+                inbox: Inbox::new(),
+                gate <- new_spinlock!(Gate {
                     order,
                     admitted: 0,
+                    settled: false,
+                    ended: false,
                 }),
             }),
             GFP_KERNEL,
         )?;
-        let task = Task::new(shared.clone(), ring, config);
+        let task = Task::new(shared.clone(), ring, signaller, config);
         let task = scope.spawn(name, task.run())?;
         Ok(Self { shared, task })
     }
@@ -329,36 +309,105 @@ impl<R: Ring> JobQueue<R> {
         job: R::Job,
         credits: usize,
         dependencies: KVVec<Fence>,
-    ) -> Result<Prepared<R>> {
+    ) -> Result<Prepared<'_, R>> {
         let shared = &*self.shared;
         if credits > shared.credits {
             return Err(EINVAL);
         }
-        let spare = match shared.try_place() {
-            Some(spare) => spare,
-            None => match block_on(select(shared.scope.cancelled(), shared.place()))? {
+        if !shared.places.try_take() {
+            match block_on(select(shared.scope.cancelled(), shared.places.take()))? {
                 Either::Left(()) => return Err(ECANCELED),
-                Either::Right(spare) => spare,
-            },
-        };
-        let place = Place(Some(self.shared.clone()));
-        let reservation = shared.context.reserve()?;
+                Either::Right(()) => (),
+            }
+        }
+        let place = Place(shared);
+        let reservation = FenceReservation::new()?;
         let failed = match shared.on_error {
             OnError::Ignore => None,
             // Those that have signalled are not waited for.
             _ => dependencies.iter().find_map(|f| f.result()?.err()),
         };
-        let dependencies = FenceSet::new(dependencies, Some(shared.context.id()))?;
-        let mut node = Node::new(job, credits, dependencies, spare)?;
+        let dependencies = FenceSet::new(dependencies, Some(shared.context))?;
+        let mut node = Node::new(job, credits, dependencies, shared.take_spare())?;
         node.verdict = failed;
         Ok(Prepared {
+            queue: self,
             node,
             reservation,
             place,
         })
     }
 
-    /// Commits a job: from here on it has a fence, which will signal.
+    /// Has the hardware get no more jobs, for a reset or suspend; those that it has go on, and time out. Jobs may be committed
+    /// meanwhile as ever, and closing goes on as well. Idempotent.
+    pub fn park(&self) {
+        self.change(PARKED, 0);
+    }
+
+    /// Ends [`JobQueue::park`].
+    pub fn unpark(&self) {
+        self.change(0, PARKED);
+        self.shared.quiet.notify_waiters();
+    }
+
+    /// Waits until the hardware has no job of a queue that is parked, or until it is not parked any more. Cancel safe.
+    pub async fn quiet(&self) {
+        loop {
+            let quiet = self.shared.quiet.notified();
+            if self.shared.is_quiet() {
+                return;
+            }
+            quiet.await;
+        }
+    }
+
+    /// Takes no more jobs, and cancels those that the hardware has not seen. Returns at once; the rest is up to the
+    /// queue's task.
+    pub fn close(&self) {
+        self.change(CLOSED, 0);
+    }
+
+    fn change(&self, set: u32, clear: u32) {
+        let mut gate = self.shared.gate.lock();
+        self.shared.set(&mut gate, set, clear);
+        drop(gate);
+        self.task.wake();
+    }
+
+    /// There is something for the task.
+    #[inline]
+    fn attend(&self, claim: Option<Claim<'_>>) {
+        match claim {
+            Some(claim) => claim.poll(),
+            None => self.task.wake(),
+        }
+    }
+}
+
+impl<R: Ring> Drop for JobQueue<R> {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// A job that only needs to be committed. Dropping it undoes everything.
+///
+/// It belongs to the queue that it was prepared for:
+///
+/// ```text
+///   JobQueue::prepare() ─► Prepared ─┬─ commit() ─────────────────────────► the fence
+///                                    └─ admit() ─► Admitted ── commit() ──► the fence
+/// ```
+#[must_use = "nothing happens before it is committed"]
+pub struct Prepared<'q, R: Ring> {
+    queue: &'q JobQueue<R>,
+    node: KBox<Node<R>>,
+    reservation: FenceReservation,
+    place: Place<'q, R>,
+}
+
+impl<'q, R: Ring> Prepared<'q, R> {
+    /// Commits the job: from here on it has a fence, which will signal.
     ///
     /// If the queue's task is idle and this is process context outside of signalling sections, the task is polled on the spot,
     /// and the job may be in flight, or over, when this returns. Else a worker is woken.
@@ -366,19 +415,17 @@ impl<R: Ring> JobQueue<R> {
     /// # Errors
     ///
     /// `ECANCELED` if the queue has been closed; then nothing has happened.
-    pub fn commit(&self, prepared: Prepared<R>) -> Result<Fence> {
-        let claim = self.task.claim();
-        let mut waiting = self.shared.waiting.lock();
-        if self.shared.is_closed() {
-            drop(waiting);
+    pub fn commit(self) -> Result<Fence> {
+        let queue = self.queue;
+        let claim = queue.task.claim();
+        let mut gate = queue.shared.gate.lock();
+        if queue.shared.look().is_closed() {
+            drop(gate);
             return Err(ECANCELED);
         }
-        let fence = self.shared.push(prepared, &mut waiting);
-        drop(waiting);
-        match claim {
-            Some(claim) => claim.poll(),
-            None => self.task.wake(),
-        }
+        let fence = queue.shared.push(self, &mut gate);
+        drop(gate);
+        queue.attend(claim);
         Ok(fence)
     }
 
@@ -389,87 +436,44 @@ impl<R: Ring> JobQueue<R> {
     ///
     /// # Errors
     ///
-    /// As [`JobQueue::commit`].
-    pub fn admit(&self, prepared: Prepared<R>) -> Result<Admitted<'_, R>> {
-        let mut waiting = self.shared.waiting.lock();
-        if self.shared.is_closed() {
-            drop(waiting);
+    /// As [`Prepared::commit`].
+    pub fn admit(self) -> Result<Admitted<'q, R>> {
+        let mut gate = self.queue.shared.gate.lock();
+        if self.queue.shared.look().is_closed() {
+            drop(gate);
             return Err(ECANCELED);
         }
-        waiting.admitted += 1;
-        drop(waiting);
+        gate.admitted += 1;
+        drop(gate);
         Ok(Admitted {
-            queue: self,
-            prepared: Some(prepared),
+            queue: self.queue,
+            prepared: Some(self),
         })
-    }
-
-    /// Has the hardware get no more jobs, for a reset or suspend; those that it has go on, and time out. Jobs may be committed
-    /// meanwhile as ever, and closing goes on as well. Idempotent.
-    pub fn park(&self) {
-        self.shared.parked.store(true, Relaxed);
-        barrier::smp_mb(Full);
-    }
-
-    /// Ends [`JobQueue::park`].
-    pub fn unpark(&self) {
-        self.shared.parked.store(false, Relaxed);
-        self.shared.quiet.notify_waiters();
-        self.task.wake();
-    }
-
-    /// Waits until the hardware has no job of a queue that is parked, or until it is not parked any more. Cancel safe.
-    pub async fn quiet(&self) {
-        loop {
-            let quiet = self.shared.quiet.notified();
-            barrier::smp_mb(Full);
-            if !self.shared.busy.load(Acquire) || !self.shared.is_parked() {
-                return;
-            }
-            quiet.await;
-        }
-    }
-
-    /// Takes no more jobs, and cancels those that the hardware has not seen. Returns at once; the rest is up to the
-    /// queue's task.
-    pub fn close(&self) {
-        let waiting = self.shared.waiting.lock();
-        self.shared.closed.store(true, Relaxed);
-        drop(waiting);
-        self.task.wake();
-    }
-}
-
-impl<R: Ring> Drop for JobQueue<R> {
-    fn drop(&mut self) {
-        self.close();
     }
 }
 
 /// A job that only needs to be committed, which cannot fail any more. Dropping it undoes everything. Forgetting it keeps the queue from
 /// ending.
 #[must_use = "the queue does not end before it is committed or dropped"]
-pub struct Admitted<'a, R: Ring> {
-    queue: &'a JobQueue<R>,
+pub struct Admitted<'q, R: Ring> {
+    queue: &'q JobQueue<R>,
     /// Until it is committed.
-    prepared: Option<Prepared<R>>,
+    prepared: Option<Prepared<'q, R>>,
 }
 
 impl<R: Ring> Admitted<'_, R> {
-    /// Commits the job, as [`JobQueue::commit`] does.
+    /// Commits the job, as [`Prepared::commit`] does.
     pub fn commit(mut self) -> Fence {
-        let claim = self.queue.task.claim();
-        let mut waiting = self.queue.shared.waiting.lock();
-        let fence = match self.prepared.take() {
-            Some(prepared) => self.queue.shared.push(prepared, &mut waiting),
-            None => unreachable!("committed once"),
+        let queue = self.queue;
+        let Some(prepared) = self.prepared.take() else {
+            unreachable!("committed once");
         };
-        waiting.admitted -= 1;
-        drop(waiting);
-        match claim {
-            Some(claim) => claim.poll(),
-            None => self.queue.task.wake(),
-        }
+        let claim = queue.task.claim();
+        let mut gate = queue.shared.gate.lock();
+        gate.admitted -= 1;
+        let fence = queue.shared.push(prepared, &mut gate);
+        drop(gate);
+        queue.attend(claim);
         fence
     }
 }
@@ -477,7 +481,7 @@ impl<R: Ring> Admitted<'_, R> {
 impl<R: Ring> Drop for Admitted<'_, R> {
     fn drop(&mut self) {
         if self.prepared.take().is_some() {
-            self.queue.shared.waiting.lock().admitted -= 1;
+            self.queue.shared.gate.lock().admitted -= 1;
             // It may have waited for this.
             self.queue.task.wake();
         }

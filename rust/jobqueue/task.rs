@@ -6,20 +6,20 @@
 //!                 ┌──────────────────────── next_event() ───────────────────────┐
 //!                 │ the oldest in flight is over │ the next may start │ patience │ closed, all over
 //!                 ▼                              ▼                    ▼          ▼
-//!            finish_first()                  proceed()            judge()      Ring::end()
+//!            finish_first(), and again       proceed()            judge()      Ring::end()
 //! ```
 //!
 //! One poll goes through this until there is nothing to do, or a number of times: then others have their turn (H16).
 
 use crate::{
     job::{
+        Credits,
         Fifo,
         Node,
         Stage, //
     },
     queue::{
         Config,
-        Next,
         OnError,
         Shared, //
     },
@@ -40,6 +40,7 @@ use core::{
         Poll, //
     }, //
 };
+use dma_fence::Signaller;
 use kasync::{
     time::{
         sleep,
@@ -61,11 +62,12 @@ const BUDGET: u32 = 64;
 pub(crate) struct Task<R: Ring> {
     shared: Arc<Shared<R>>,
     ring: R,
-    /// The one that comes next.
-    next: Option<KBox<Node<R>>>,
+    /// What waits, oldest first.
+    waiting: Fifo<R>,
     /// What is in flight, oldest first.
     flights: Fifo<R>,
-    credits: usize,
+    credits: Credits,
+    signaller: Signaller,
     /// Whether the ring knows that there is nothing to do.
     idle: bool,
     patience: Delta,
@@ -84,8 +86,6 @@ pub(crate) struct Task<R: Ring> {
 enum Event {
     /// The next job's dependencies are met, and there is room for it.
     Ready,
-    /// The oldest job in flight is over.
-    Finished(Result),
     /// It has taken too long once more.
     Stalled,
     /// The queue is closed, and nothing is left.
@@ -93,13 +93,19 @@ enum Event {
 }
 
 impl<R: Ring> Task<R> {
-    pub(crate) fn new(shared: Arc<Shared<R>>, ring: R, config: &Config) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared<R>>,
+        ring: R,
+        signaller: Signaller,
+        config: &Config,
+    ) -> Self {
         Self {
             shared,
             ring,
-            next: None,
+            waiting: Fifo::new(),
             flights: Fifo::new(),
-            credits: config.credits,
+            credits: Credits::new(config.credits),
+            signaller,
             idle: false,
             patience: config.patience,
             on_error: config.on_error,
@@ -116,12 +122,7 @@ impl<R: Ring> Task<R> {
         let mut alarm = pin!(sleep(self.patience));
         loop {
             match poll_fn(|cx| self.next_event(alarm.as_mut(), cx)).await {
-                Event::Ready => {
-                    if let Some(node) = self.next.take() {
-                        self.next = self.proceed(node).await;
-                    }
-                }
-                Event::Finished(result) => self.finish_first(result),
+                Event::Ready => self.proceed().await,
                 Event::Stalled => {
                     if let Some(after) = self.judge().await {
                         self.alarm = Some(self.finished);
@@ -131,47 +132,72 @@ impl<R: Ring> Task<R> {
                 Event::End => break,
             }
         }
+        self.shared.end();
         self.ring.end().await;
     }
 
     /// Completions come before new work.
     fn next_event(&mut self, alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Event> {
-        if self.budget == 0 {
-            self.budget = BUDGET;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
+        loop {
+            if self.is_too_long(cx) {
+                return Poll::Pending;
+            }
+            match self.poll_first(cx) {
+                Some(result) => self.finish_first(result),
+                None => break,
+            }
         }
         let event = self.look(alarm, cx);
-        self.budget = match event {
-            Poll::Ready(_) => self.budget - 1,
-            Poll::Pending => BUDGET,
-        };
+        if event.is_pending() {
+            self.budget = BUDGET;
+        }
         event
     }
 
-    fn look(&mut self, alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Event> {
-        if let Some(Node {
-            stage: Stage::Flying(_, running),
+    /// Whether others have their turn now.
+    fn is_too_long(&mut self, cx: &Context<'_>) -> bool {
+        self.budget -= 1;
+        let over = self.budget == 0;
+        if over {
+            self.budget = BUDGET;
+            cx.waker().wake_by_ref();
+        }
+        over
+    }
+
+    /// How the oldest job in flight has ended, if it has.
+    fn poll_first(&mut self, cx: &mut Context<'_>) -> Option<Result> {
+        let Some(Node {
+            stage: Stage::Flying(_, _, running),
             ..
         }) = self.flights.first()
-        {
-            if let Poll::Ready(result) = R::poll_finish(running, cx) {
-                return Poll::Ready(Event::Finished(result));
-            }
+        else {
+            return None;
+        };
+        match self.ring.poll_finish(running, cx) {
+            Poll::Ready(result) => Some(result),
+            Poll::Pending => None,
         }
-        if self.next.is_none() {
-            match self.shared.pop() {
-                Next::Job(node) => self.next = Some(node),
-                Next::End if self.flights.is_empty() => return Poll::Ready(Event::End),
-                Next::End | Next::Nothing => (),
-            }
+    }
+
+    fn look(&mut self, alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Event> {
+        let seen = self.shared.look();
+        self.shared.receive(&mut self.waiting);
+        let flying = !self.flights.is_empty();
+        if seen.is_parked() && !flying {
+            self.shared.settle();
         }
-        if let Some(node) = &mut self.next {
+        if let Some(node) = self.waiting.first() {
             self.idle = false;
             // One that the hardware will not see completes in its turn.
-            let runs = node.verdict.is_none() && self.poison.is_none() && !self.shared.is_closed();
-            let room = self.flights.is_empty() || (runs && node.credits <= self.credits);
-            if room && !(runs && self.shared.is_parked()) {
+            if node.verdict.is_none() {
+                node.verdict = self.poison.or(seen.is_closed().then_some(ECANCELED));
+            }
+            let free = match node.verdict {
+                Some(_) => !flying,
+                None => !seen.is_parked() && self.credits.has(node.credits),
+            };
+            if free {
                 if let Poll::Ready(result) = node.dependencies.poll_all(cx) {
                     if self.on_error != OnError::Ignore {
                         node.verdict = node.verdict.or(result.err());
@@ -179,13 +205,22 @@ impl<R: Ring> Task<R> {
                     return Poll::Ready(Event::Ready);
                 }
             }
-        } else if self.flights.is_empty() && !self.idle {
-            self.idle = true;
-            self.ring.idle();
-            // For who looks from outside: it waits for jobs.
-            Site::here().waits(cx);
+        } else if !flying {
+            if seen.is_closed() && self.shared.is_over() {
+                return Poll::Ready(Event::End);
+            }
+            if !self.idle {
+                self.idle = true;
+                self.ring.idle();
+                // For who looks from outside: it waits for jobs.
+                Site::here().waits(cx);
+            }
         }
-        self.poll_alarm(alarm, cx)
+        if flying {
+            self.poll_alarm(alarm, cx)
+        } else {
+            Poll::Pending
+        }
     }
 
     /// The alarm is not set anew for each job, which would be most of what a job costs: if it goes off for one that is over, it
@@ -193,9 +228,6 @@ impl<R: Ring> Task<R> {
     fn poll_alarm(&mut self, mut alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Event> {
         loop {
             let Some(number) = self.alarm else {
-                if self.flights.is_empty() {
-                    return Poll::Pending;
-                }
                 self.alarm = Some(self.finished);
                 alarm.as_mut().reset(self.patience);
                 continue;
@@ -204,51 +236,47 @@ impl<R: Ring> Task<R> {
                 return Poll::Pending;
             }
             self.alarm = None;
-            if number == self.finished && !self.flights.is_empty() {
+            if number == self.finished {
                 return Poll::Ready(Event::Stalled);
             }
         }
     }
 
-    /// Goes on with a job whose dependencies are met and which has room. Gives it back if it has to wait after all.
-    async fn proceed(&mut self, mut node: KBox<Node<R>>) -> Option<KBox<Node<R>>> {
-        node.verdict = node.verdict.or(self.poison);
-        if node.verdict.is_none() && self.shared.is_closed() {
-            node.verdict = Some(ECANCELED);
-        }
+    /// Goes on with the job that comes next, whose dependencies are met and which has room. It stays where it is if it has to wait
+    /// after all.
+    async fn proceed(&mut self) {
+        let Some(node) = self.waiting.first() else {
+            return;
+        };
         if let (None, Some(job)) = (node.verdict, &mut node.job) {
-            if !self.shared.begin() {
-                // Parked just now.
-                self.land();
-                return Some(node);
-            }
             match self.ring.start(job).await {
-                Ok(running) => {
-                    self.fly(node, running);
-                    return None;
-                }
+                Ok(running) => return self.fly(running),
                 Err(e) => node.verdict = Some(e),
             }
-            self.land();
         }
         if !self.flights.is_empty() {
-            return Some(node);
+            return;
         }
+        let Some(mut node) = self.waiting.pop() else {
+            return;
+        };
         if let Stage::Waiting(fence) = node.take_stage() {
             let error = node.verdict.unwrap_or(ECANCELED);
             self.note(Err(error));
-            signal(|section| fence.cancel(section, error));
+            signal(|section| self.signaller.cancel(fence, section, error));
         }
         self.retire(node);
-        None
     }
 
-    /// The hardware has the job.
-    fn fly(&mut self, mut node: KBox<Node<R>>, running: R::Running) {
+    /// The hardware has the job that comes next.
+    fn fly(&mut self, running: R::Running) {
+        let Some(mut node) = self.waiting.pop() else {
+            return;
+        };
         if let Stage::Waiting(fence) = node.take_stage() {
-            node.stage = Stage::Flying(fence.submitted(), running);
+            let permit = self.credits.take(node.credits);
+            node.stage = Stage::Flying(fence.submitted(), permit, running);
         }
-        self.credits -= node.credits;
         self.flights.push(node);
     }
 
@@ -257,15 +285,14 @@ impl<R: Ring> Task<R> {
         let Some(mut node) = self.flights.pop() else {
             return;
         };
-        self.credits += node.credits;
         self.finished += 1;
         self.complaints = 0;
         self.note(result);
-        if let Stage::Flying(fence, running) = node.take_stage() {
-            signal(|section| fence.complete(section, result));
+        if let Stage::Flying(fence, permit, running) = node.take_stage() {
+            self.credits.give(permit);
+            signal(|section| self.signaller.complete(fence, section, result));
             drop(running);
         }
-        self.land();
         self.retire(node);
     }
 
@@ -276,25 +303,18 @@ impl<R: Ring> Task<R> {
         }
     }
 
-    /// One less for the hardware, perhaps the last.
-    fn land(&self) {
-        if self.flights.is_empty() {
-            self.shared.end();
-        }
-    }
-
     fn retire(&mut self, mut node: KBox<Node<R>>) {
         if let Some(job) = node.job.take() {
             self.ring.retire(job);
         }
-        self.shared.give_place(Some(KBox::drop_contents(node)));
+        self.shared.retire(KBox::drop_contents(node));
     }
 
     /// Asks the ring what becomes of the oldest job in flight, and how long that may take.
     async fn judge(&mut self) -> Option<Delta> {
         self.complaints += 1;
         let Some(Node {
-            stage: Stage::Flying(_, running),
+            stage: Stage::Flying(_, _, running),
             ..
         }) = self.flights.first()
         else {
@@ -312,26 +332,21 @@ impl<R: Ring> Task<R> {
     /// The ring was reset: nothing that is in flight is any more.
     async fn lose(&mut self) {
         let mut error = ETIME;
-        while let Some(Node {
-            stage: Stage::Flying(_, running),
-            ..
-        }) = self.flights.first()
-        {
+        while !self.flights.is_empty() {
             // What it has finished before it was stopped, it has (H20).
-            let now = poll_fn(|cx| Poll::Ready(R::poll_finish(running, cx))).await;
-            match now {
-                Poll::Ready(result) => self.finish_first(result),
-                Poll::Pending => {
-                    self.finish_first(Err(error));
-                    error = ECANCELED;
-                }
+            let result = poll_fn(|cx| Poll::Ready(self.poll_first(cx))).await;
+            let lost = result.is_none();
+            self.finish_first(result.unwrap_or(Err(error)));
+            if lost {
+                error = ECANCELED;
             }
         }
     }
 }
 
-/// Signals in the section of the poll that we are in.
+/// Calls `f` with the witness of the poll that we are in.
 fn signal(f: impl FnOnce(&SignallingSection<'_>)) {
-    // Outside of a poll, which this is not, the fence would go to limbo.
-    let _ = SignallingSection::with(f);
+    // SAFETY: This is only called by `Task`, which nobody sees outside of this crate, and which is given to an executor as soon as it is
+    // made: this is a poll of it.
+    f(&unsafe { SignallingSection::witness() });
 }

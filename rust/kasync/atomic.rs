@@ -186,6 +186,7 @@ impl Latch {
     }
 
     /// Whether the latch is up.
+    #[inline]
     pub(crate) fn is_up(&self) -> bool {
         self.0.load_acquire() != 0
     }

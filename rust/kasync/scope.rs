@@ -215,6 +215,7 @@ impl Scope {
     }
 
     /// Whether this scope, or one above it, was cancelled.
+    #[inline]
     pub fn is_cancelled(&self) -> bool {
         self.0.cancelled.is_up()
     }

@@ -32,6 +32,7 @@ use core::marker::PhantomData;
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
 /// | `with` | refused | yes | refused |
+/// | `witness` | no | yes | no |
 /// | `enter` | as its safety section says | yes | needless: no reclaim there anyway |
 pub struct SignallingSection<'a> {
     _not_send: PhantomData<(*mut (), &'a ())>,
@@ -51,6 +52,18 @@ impl SignallingSection<'_> {
         Ok(f(&SignallingSection {
             _not_send: PhantomData,
         }))
+    }
+
+    /// The witness for the poll, or other section, that the caller is in, without a look whether it is in one: for who signals often.
+    ///
+    /// # Safety
+    ///
+    /// The caller must be inside of one, and let go of the witness before it ends.
+    #[inline(always)]
+    pub unsafe fn witness() -> Self {
+        Self {
+            _not_send: PhantomData,
+        }
     }
 
     /// Calls `f` inside a section of its own, for signalling paths that are not tasks, such as the

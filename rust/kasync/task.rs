@@ -346,12 +346,13 @@ unsafe fn poll(header: NonNull<Header>, here: Here) -> Option<bool> {
     let task = unsafe { header.as_ref() };
     Plat::section(|| {
         here.enter(header, || {
-            // Odd while a poll runs.
-            task.polls.add(1);
+            // Odd while a poll runs. Nobody else writes.
+            let polls = task.polls.get();
+            task.polls.set(polls.wrapping_add(1));
             trace::poll_begin(task);
             // SAFETY: The task is started, not complete, and ours alone to poll.
             let done = with_waker(header, |cx| unsafe { (task.vtable.poll)(header, cx) });
-            task.polls.add(1);
+            task.polls.set(polls.wrapping_add(2));
             trace::poll_end(task, done);
             done
         })

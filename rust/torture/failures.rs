@@ -18,7 +18,8 @@ use crate::{
 use core::ffi::CStr;
 use dma_fence::{
     ChainNode,
-    FenceContext, //
+    FenceContext,
+    FenceReservation, //
 };
 use jobqueue::OnError;
 use kasync::{
@@ -97,8 +98,8 @@ fn channels() -> Result {
 }
 
 fn fences() -> Result {
-    let (context, _order) = FenceContext::new(c"failures", c"failures")?;
-    drop(context.reserve()?);
+    let _ends = FenceContext::new(c"failures", c"failures")?;
+    drop(FenceReservation::new()?);
     drop(ChainNode::new()?);
     Ok(())
 }
@@ -117,7 +118,7 @@ fn jobs(executor: &Executor) -> Result {
             let witness = job.witness();
             let prepared = queue.prepare(job, 1, dependencies)?;
             // R7: from here on nothing fails.
-            let fence = queue.commit(prepared).map_err(|_| EIO)?;
+            let fence = prepared.commit().map_err(|_| EIO)?;
             witness.committed(&fence);
         }
         Ok(())

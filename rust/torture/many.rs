@@ -132,7 +132,7 @@ pub(crate) fn run(jobs: u32, seed: u32) -> Result {
             }
             let witness = job.witness();
             let prepared = bench.queue.prepare(job, 1, dependencies)?;
-            let fence = bench.queue.commit(prepared)?;
+            let fence = prepared.commit()?;
             witness.committed(&fence);
             recent.add((fence.clone(), at), &mut random);
             pending.push(fence, GFP_KERNEL)?;

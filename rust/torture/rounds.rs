@@ -146,7 +146,7 @@ fn submit(
         return Ok(None);
     }
     let committed = if random.once_in(4) {
-        match queue.admit(prepared) {
+        match prepared.admit() {
             Ok(admitted) if random.once_in(8) => {
                 drop(admitted);
                 return Ok(None);
@@ -155,7 +155,7 @@ fn submit(
             Err(e) => Err(e),
         }
     } else {
-        queue.commit(prepared)
+        prepared.commit()
     };
     match committed {
         Ok(fence) => {

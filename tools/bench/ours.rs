@@ -10,6 +10,7 @@ use core::{
     },
     ptr::NonNull,
     sync::atomic::{
+        AtomicPtr,
         AtomicU64,
         Ordering, //
     },
@@ -60,105 +61,89 @@ extern "C" {
     fn bench_counter_run(counter: *mut RawCounter);
 }
 
-/// What ring and interrupt share.
-struct Progress {
+/// The hardware of a queue: what ring and interrupt share.
+struct Hardware {
     started: AtomicU64,
     done: AtomicU64,
     changed: AtomicWaker,
+    /// The interrupt.
+    counter: AtomicPtr<RawCounter>,
 }
 
 /// The interrupt: all that was started is over.
 ///
 /// # Safety
 ///
-/// `context` is a valid [`Progress`].
+/// `context` is a valid [`Hardware`].
 unsafe extern "C" fn interrupt(context: *mut c_void) {
     // SAFETY: By the function's requirements.
-    let progress = unsafe { &*context.cast::<Progress>() };
-    progress
+    let hardware = unsafe { &*context.cast::<Hardware>() };
+    hardware
         .done
-        .store(progress.started.load(Ordering::Relaxed), Ordering::Release);
-    progress.changed.wake();
+        .store(hardware.started.load(Ordering::Relaxed), Ordering::Release);
+    hardware.changed.wake();
 }
-
-/// The hardware of a queue.
-struct Hardware {
-    progress: Arc<Progress>,
-    counter: NonNull<RawCounter>,
-}
-
-// SAFETY: An irq_work may be queued from anywhere.
-unsafe impl Send for Hardware {}
-// SAFETY: As above.
-unsafe impl Sync for Hardware {}
 
 impl Hardware {
-    fn new() -> Result<Self> {
-        let progress = Arc::new(
-            Progress {
+    fn new() -> Result<Arc<Self>> {
+        let hardware = Arc::new(
+            Self {
                 started: AtomicU64::new(0),
                 done: AtomicU64::new(0),
                 changed: AtomicWaker::new(),
+                counter: AtomicPtr::new(core::ptr::null_mut()),
             },
             GFP_KERNEL,
         )?;
-        let context: *const Progress = &*progress;
+        let context: *const Self = &*hardware;
         // SAFETY: The context is there until the counter is destroyed: see `drop`.
         let counter = unsafe { bench_counter_create(interrupt, context.cast_mut().cast()) };
-        let counter = NonNull::new(counter).ok_or(ENOMEM)?;
-        Ok(Self { progress, counter })
+        hardware.counter.store(counter, Ordering::Relaxed);
+        NonNull::new(counter).map(|_| hardware).ok_or(ENOMEM)
     }
 
     fn kick(&self) {
         // SAFETY: Valid until dropped.
-        unsafe { bench_counter_run(self.counter.as_ptr()) };
+        unsafe { bench_counter_run(self.counter.load(Ordering::Relaxed)) };
     }
 }
 
 impl Drop for Hardware {
     fn drop(&mut self) {
-        // SAFETY: It is not used any more. Waits for the interrupt.
-        unsafe { bench_counter_destroy(self.counter.as_ptr()) };
+        if let Some(counter) = NonNull::new(*self.counter.get_mut()) {
+            // SAFETY: It is not used any more. Waits for the interrupt.
+            unsafe { bench_counter_destroy(counter.as_ptr()) };
+        }
     }
 }
 
 struct BenchRing(Arc<Hardware>);
 
-/// A job that the hardware has: its number.
-struct Running {
-    progress: Arc<Progress>,
-    number: u64,
-}
-
 impl Ring for BenchRing {
     type Job = ();
-    type Running = Running;
+    /// The job's number.
+    type Running = u64;
 
-    async fn start(&mut self, _job: &mut ()) -> Result<Running> {
-        let progress = &self.0.progress;
-        let number = progress.started.load(Ordering::Relaxed) + 1;
-        progress.started.store(number, Ordering::Relaxed);
+    async fn start(&mut self, _job: &mut ()) -> Result<u64> {
+        let number = self.0.started.load(Ordering::Relaxed) + 1;
+        self.0.started.store(number, Ordering::Relaxed);
         self.0.kick();
-        Ok(Running {
-            progress: progress.clone(),
-            number,
-        })
+        Ok(number)
     }
 
-    fn poll_finish(running: &mut Running, cx: &mut Context<'_>) -> Poll<Result> {
-        let progress = &running.progress;
-        let over = || progress.done.load(Ordering::Acquire) >= running.number;
+    fn poll_finish(&mut self, number: &mut u64, cx: &mut Context<'_>) -> Poll<Result> {
+        let over = || self.0.done.load(Ordering::Acquire) >= *number;
         if over() {
             return Poll::Ready(Ok(()));
         }
-        progress.changed.register(cx);
+        self.0.changed.register(cx);
         if over() {
             return Poll::Ready(Ok(()));
         }
         Poll::Pending
     }
 
-    async fn stalled(&mut self, _running: &Running, _n: u32) -> Verdict {
+    async fn stalled(&mut self, _number: &u64, _n: u32) -> Verdict {
         pr_err!("ours: a job has timed out\n");
         Verdict::Wait(PATIENCE)
     }
@@ -218,11 +203,11 @@ fn create() -> Result<KBox<Queue>> {
         Some(bench) => bench.scope.child(c"queue")?,
         None => return Err(ENODEV),
     };
-    let hardware = Arc::new(Hardware::new()?, GFP_KERNEL)?;
+    let hardware = Hardware::new()?;
     let config = Config {
         names: (c"bench", c"queue"),
         credits: CREDITS,
-        jobs: 2 * CREDITS,
+        jobs: 2 * CREDITS as u32,
         patience: PATIENCE,
         on_error: OnError::Ignore,
     };
@@ -282,7 +267,7 @@ fn submit(queue: &Queue, deps: &[NonNull<bindings::dma_fence>]) -> Result<Fence>
         dependencies.push(Fence::clone(&fence), GFP_KERNEL)?;
     }
     let prepared = queue.jobs.prepare((), 1, dependencies)?;
-    queue.jobs.commit(prepared)
+    prepared.commit()
 }
 
 /// # Safety

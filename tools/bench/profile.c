@@ -11,25 +11,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is needed of QEMU's interface for plugins, version 4 (its documentation: devel/tcg-plugins). */
+/* What is needed of QEMU's interface for plugins, version 7, that of QEMU 11 (its documentation: devel/tcg-plugins). */
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
 typedef uint64_t qemu_plugin_id_t;
-typedef void tb_callback(qemu_plugin_id_t id, struct qemu_plugin_tb *tb);
+typedef void tb_callback(struct qemu_plugin_tb *tb, void *data);
 typedef void insn_callback(unsigned int vcpu, void *data);
-typedef void exit_callback(qemu_plugin_id_t id, void *data);
-void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, tb_callback *callback);
+typedef void exit_callback(void *data);
+void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, tb_callback *callback, void *data);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, insn_callback *callback, int flags, void *data);
 void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, exit_callback *callback, void *data);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
 size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *data, size_t size);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
-void qemu_plugin_outs(const char *text);
 
 #define EXPORT __attribute__((visibility("default")))
 
-EXPORT int qemu_plugin_version = 4;
+EXPORT int qemu_plugin_version = 7;
 
 #define HINT_BEGIN 0xd5032c1f
 #define HINT_END 0xd5032c3f
@@ -80,7 +79,7 @@ static void executed(unsigned int vcpu, void *data)
 		((struct address *)data)->counts[region]++;
 }
 
-static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+static void translated(struct qemu_plugin_tb *tb, void *data)
 {
 	for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
@@ -94,7 +93,7 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	}
 }
 
-static void finished(qemu_plugin_id_t id, void *data)
+static void finished(void *data)
 {
 	FILE *file = fopen(path, "w");
 
@@ -120,7 +119,7 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, 
 		fprintf(stderr, "profile: out=FILE is missing\n");
 		return -1;
 	}
-	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
+	qemu_plugin_register_vcpu_tb_trans_cb(id, translated, NULL);
 	qemu_plugin_register_atexit_cb(id, finished, NULL);
 	return 0;
 }

@@ -39,6 +39,7 @@ mod tests {
     use dma_fence::{
         Fence,
         FenceContext,
+        FenceReservation,
         FenceSet,
         RingStopped, //
     };
@@ -209,7 +210,7 @@ mod tests {
 
         let prepared = bench.prepare(Job::new(4), 1, &[])?;
         bench.scope.cancel();
-        assert!(bench.queue.commit(prepared).is_err());
+        assert!(prepared.commit().is_err());
         // Nothing signals before what was committed before it.
         assert!([&flying, &waiting, &depending]
             .iter()
@@ -290,16 +291,16 @@ mod tests {
     #[test]
     fn a_dropped_fence_goes_to_limbo() -> Result {
         let executor = Executor::new(c"limbo")?;
-        let (context, mut order) = FenceContext::new(c"test", c"limbo")?;
-        let (first, pending) = context.reserve()?.arm(&mut order);
-        let (second, other) = context.reserve()?.arm(&mut order);
+        let (mut order, mut signaller) = FenceContext::new(c"test", c"limbo")?;
+        let (first, pending) = order.arm(FenceReservation::new()?);
+        let (second, other) = order.arm(FenceReservation::new()?);
         drop(pending.submitted());
         drop(other);
         assert!(!first.is_signaled() && !second.is_signaled());
         let task = async move {
             // SAFETY: There is no hardware.
             let stopped = unsafe { RingStopped::new() };
-            SignallingSection::with(|section| context.drain(&stopped, section, ENODEV))
+            SignallingSection::with(|section| signaller.drain(&stopped, section, ENODEV))
         };
         block_on(executor.root().spawn(c"drain", task)?)??;
         assert_eq!(result(&first), Err(ENODEV));
@@ -401,8 +402,8 @@ mod tests {
     #[test]
     fn several_queues_at_once() -> Result {
         let (first, second) = (Bench::new(8)?, Bench::new(8)?);
-        let one = first.queue.admit(first.prepare(Job::new(1), 1, &[])?)?;
-        let two = second.queue.admit(second.prepare(Job::new(1), 1, &[])?)?;
+        let one = first.prepare(Job::new(1), 1, &[])?.admit()?;
+        let two = second.prepare(Job::new(1), 1, &[])?.admit()?;
         // What was admitted is committed even if the queue is closed meanwhile, and does not run.
         second.queue.close();
         let joined = block_on(timeout(Delta::from_millis(20), second.scope.join()))?;
@@ -415,10 +416,10 @@ mod tests {
 
         let prepared = second.prepare(Job::new(2), 1, &[]);
         if let Ok(prepared) = prepared {
-            assert!(second.queue.admit(prepared).is_err());
+            assert!(prepared.admit().is_err());
         }
         // One that is dropped leaves nothing, and the queue can end.
-        let dropped = first.queue.admit(first.prepare(Job::new(2), 1, &[])?)?;
+        let dropped = first.prepare(Job::new(2), 1, &[])?.admit()?;
         first.queue.close();
         drop(dropped);
         first.end()?;

@@ -193,7 +193,11 @@ impl Ring for MockRing {
         })
     }
 
-    fn poll_finish(running: &mut Running, cx: &mut Context<'_>) -> Poll<Result> {
+    fn poll_finish(
+        &mut self,
+        running: &mut Running,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result> {
         running.mock.waker.register(cx);
         let state = running.mock.state.lock();
         if state.done >= running.id {
@@ -280,7 +284,7 @@ impl Bench {
 
     /// Commits a job that costs one credit.
     pub(crate) fn commit(&self, job: Job, dependencies: &[Fence]) -> Result<Fence> {
-        self.queue.commit(self.prepare(job, 1, dependencies)?)
+        self.prepare(job, 1, dependencies)?.commit()
     }
 
     /// Waits until `count` jobs have been started.

@@ -22,7 +22,7 @@ static TABLE: [Slot; SLOTS] = [const {
 }; SLOTS];
 
 /// How far from its home a thread's entry may be: what a look-up costs at most.
-const PROBES: usize = 4;
+const PROBES: usize = 2;
 
 /// The slots in the order in which `thread` tries them.
 fn slots(thread: u64) -> impl Iterator<Item = &'static Slot> {

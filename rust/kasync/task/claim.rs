@@ -7,6 +7,7 @@ use super::{
     poll,
     put,
     schedule,
+    state::Snapshot,
     Header, //
 };
 use crate::{
@@ -81,6 +82,8 @@ pub struct Claim<'a> {
     header: NonNull<Header>,
     /// Neither `Send` nor `Sync`.
     here: Here,
+    /// The task's state when it was claimed.
+    word: Snapshot,
     /// Borrows the handle.
     _handle: PhantomData<&'a ()>,
 }
@@ -93,22 +96,21 @@ pub struct Claim<'a> {
 pub(super) unsafe fn claim<'a>(header: NonNull<Header>) -> Option<Claim<'a>> {
     let here = Here::may_poll()?;
     // SAFETY: Valid by the safety requirements.
-    if !unsafe { header.as_ref() }.state.claim() {
-        return None;
-    }
+    let word = unsafe { header.as_ref() }.state.claim()?;
     // SAFETY: Claimed just now.
-    Some(unsafe { Claim::from_claimed(header, here) })
+    Some(unsafe { Claim::from_claimed(header, here, word) })
 }
 
 impl Claim<'_> {
     /// # Safety
     ///
     /// The task must stay valid for the life of the claim, and have been claimed by the caller.
-    pub(super) unsafe fn from_claimed(header: NonNull<Header>, here: Here) -> Self {
+    pub(super) unsafe fn from_claimed(header: NonNull<Header>, here: Here, word: Snapshot) -> Self {
         // INVARIANT: By the safety requirements.
         Self {
             header,
             here,
+            word,
             _handle: PhantomData,
         }
     }
@@ -118,8 +120,8 @@ impl Claim<'_> {
         // SAFETY: Valid by the type invariant.
         let task = unsafe { self.header.as_ref() };
         for n in 0..POLLS {
-            // The first poll needs no reason: the caller has one.
-            if !task.state.take_notes() && n > 0 {
+            // The first poll needs no reason: the caller has one. Notes that come after this, and before it, only lead to another.
+            if (n > 0 || self.word.is_to_rerun()) && !task.state.take_notes() && n > 0 {
                 return;
             }
             // SAFETY: By the type invariant.
@@ -146,7 +148,7 @@ impl Drop for Claim<'_> {
     fn drop(&mut self) {
         // SAFETY: Valid by the type invariant.
         let task = unsafe { self.header.as_ref() };
-        if task.state.release_idle() {
+        if task.state.release_idle(self.word) {
             return;
         }
         // The queue is there for as long as the task is not complete, which it may become as soon

@@ -162,13 +162,13 @@ where
         core::mem::forget(self);
         // SAFETY: The handle's reference and the output type are those of this task, which is kept
         // valid by it.
-        let handle = unsafe {
+        let (handle, word) = unsafe {
             header.as_ref().note_start();
-            header.as_ref().state.start_claimed();
-            JoinHandle::from_raw(header)
+            let word = header.as_ref().state.start_claimed();
+            (JoinHandle::from_raw(header), word)
         };
         // SAFETY: Claimed just now, and the handle lives on.
-        unsafe { Claim::from_claimed(header, here) }.poll();
+        unsafe { Claim::from_claimed(header, here, word) }.poll();
         handle
     }
 }

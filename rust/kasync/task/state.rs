@@ -108,8 +108,10 @@ impl State {
     }
 
     /// (3) and (10) at once, with a note, so that the task is polled or else queued.
-    pub(crate) fn start_claimed(&self) {
-        self.set(STARTED | RUNNING | CLAIMED | RERUN);
+    /// Returns the word as it is then.
+    pub(crate) fn start_claimed(&self) -> Snapshot {
+        let bits = STARTED | RUNNING | CLAIMED | RERUN;
+        Snapshot(self.set(bits).0 | bits)
     }
 
     /// (4). A worker takes the right to poll. If a claim has it, the claim is left a note instead.
@@ -133,10 +135,11 @@ impl State {
     }
 
     /// (10). Takes the right to poll if the task is started, not complete and nobody has it.
-    pub(crate) fn claim(&self) -> bool {
+    /// Returns the word as it is then.
+    pub(crate) fn claim(&self) -> Option<Snapshot> {
         let free = |s: Snapshot| s.0 & (STARTED | COMPLETE | RUNNING) == STARTED;
-        self.update(|s| free(s).then_some(s.0 | RUNNING | CLAIMED))
-            .is_ok()
+        let old = self.update(|s| free(s).then_some(s.0 | RUNNING | CLAIMED));
+        old.ok().map(|old| Snapshot(old.0 | RUNNING | CLAIMED))
     }
 
     /// (11). Leaves a note for the claim, if there is one.
@@ -151,10 +154,13 @@ impl State {
             .is_ok()
     }
 
-    /// (12), if nobody has left a note.
-    pub(crate) fn release_idle(&self) -> bool {
-        self.update(|s| (!s.is_to_rerun()).then_some(s.0 & !(RUNNING | CLAIMED)))
-            .is_ok()
+    /// (12), if nobody has left a note. `guess` is what the word was, and may still be.
+    pub(crate) fn release_idle(&self, guess: Snapshot) -> bool {
+        let idle = |s: Snapshot| s.0 & !(RUNNING | CLAIMED);
+        if !guess.is_to_rerun() && self.0.cmpxchg_full(guess.0, idle(guess)).is_ok() {
+            return true;
+        }
+        self.update(|s| (!s.is_to_rerun()).then_some(idle(s))).is_ok()
     }
 
     /// (12). Gives the right to poll back, and says whether somebody has left a note, so that the
@@ -253,24 +259,24 @@ mod tests {
     #[test]
     fn one_poller() {
         let state = State::new();
-        assert!(!state.claim(), "not started");
+        assert!(state.claim().is_none(), "not started");
         state.start();
         assert!(state.run().is_ok());
-        assert!(!state.claim(), "a worker polls");
+        assert!(state.claim().is_none(), "a worker polls");
         state.idle();
         assert!(!state.note(), "nobody to leave it to");
-        assert!(state.claim());
-        assert!(!state.claim());
+        assert!(state.claim().is_some());
+        assert!(state.claim().is_none());
         assert!(state.run().is_err(), "a claim polls");
         assert!(state.take_notes());
         assert!(!state.take_notes());
         assert!(!state.release());
-        assert!(state.claim());
+        assert!(state.claim().is_some());
         assert!(state.note());
         assert!(state.release());
-        assert!(state.claim());
+        assert!(state.claim().is_some());
         state.complete();
-        assert!(!state.claim());
+        assert!(state.claim().is_none());
         assert!(!state.note());
         assert!(state.run().is_err());
     }

@@ -85,7 +85,11 @@ impl Ring for MockRing {
         Ok(self.0.clone())
     }
 
-    fn poll_finish(hardware: &mut Arc<Hardware>, cx: &mut Context<'_>) -> Poll<Result> {
+    fn poll_finish(
+        &mut self,
+        hardware: &mut Arc<Hardware>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result> {
         hardware.waker.register(cx);
         if hardware.finished.load(Acquire) {
             Poll::Ready(Ok(()))
@@ -130,7 +134,7 @@ fn teardown(scope: &Scope, step: u32) -> Result {
     };
     let queue = JobQueue::new(scope, c"queue", MockRing(hardware.clone()), &config)?;
     let prepared = queue.prepare((), 1, KVVec::new())?;
-    let fence = queue.commit(prepared)?;
+    let fence = prepared.commit()?;
     block_on(hardware.running.notified())?;
     pr_info!("the hardware has the job, the queue goes\n");
     drop(queue);

@@ -85,7 +85,7 @@ const MAX_PRIORITY: u32 = 1;
 const LOWEST: u32 = 3;
 
 /// How many jobs a client may have in a queue before it has to wait in the submit.
-const MAX_JOBS: usize = 256;
+const MAX_JOBS: u32 = 256;
 /// How long a job may be in flight until rings and stamps are looked at, in case an interrupt or an event was
 /// lost.
 const PATIENCE: Delta = Delta::from_millis(2000);
@@ -195,14 +195,9 @@ impl Queue {
         &self,
         job: KBox<Grave<Job>>,
         dependencies: KVVec<Fence>,
-    ) -> Result<Prepared<QueueRing>> {
+    ) -> Result<Prepared<'_, QueueRing>> {
         let credits = job.plan.commands.len();
         self.jobs.prepare(job, credits, dependencies)
-    }
-
-    /// The part that only fails if the queue is being destroyed.
-    pub(crate) fn commit(&self, prepared: Prepared<QueueRing>) -> Result<Fence> {
-        self.jobs.commit(prepared)
     }
 
     /// Takes no more jobs, cancels those that have not begun, and ends when the others have.
@@ -234,7 +229,11 @@ impl Ring for QueueRing {
         self.hardware.start(&job.plan).await
     }
 
-    fn poll_finish(running: &mut Running, cx: &mut task::Context<'_>) -> Poll<Result> {
+    fn poll_finish(
+        &mut self,
+        running: &mut Running,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Result> {
         running.poll(cx)
     }
 

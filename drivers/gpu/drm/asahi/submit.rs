@@ -96,7 +96,7 @@ fn submit(queue: &Queue, file: &File, request: &Submit) -> Result {
     let signals = records.signals(file, request.out_sync_count)?;
 
     let prepared = queue.prepare(Job::new(plan, timestamps)?, waits)?;
-    let fence = queue.commit(prepared)?;
+    let fence = prepared.commit()?;
     for signal in signals {
         signal.publish(&fence);
     }
