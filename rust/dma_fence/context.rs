@@ -108,21 +108,28 @@ unsafe extern "C" fn timeline_name(fence: *mut bindings::dma_fence) -> *const c_
 /// | `complete`, `cancel`, `drain` | no (need the witness) | yes | no |
 #[pin_data(PinnedDrop)]
 pub struct FenceContext {
-    driver: &'static CStr,
-    timeline: &'static CStr,
+    /// Two C strings that are always there. For a queue each byte counts.
+    driver: *const c_char,
+    timeline: *const c_char,
     id: u64,
     #[pin]
     limbo: SpinLock<Limbo>,
 }
 
+// SAFETY: The names are read only.
+unsafe impl Send for FenceContext {}
+// SAFETY: As above.
+unsafe impl Sync for FenceContext {}
+
 struct Limbo {
     /// The last that has come.
     last: *mut OwnFence,
-    /// How many there are, and have been drained.
-    count: u64,
-    /// How many fences were armed, and how many signalled by turns, once the end that knows has gone.
-    armed: Option<u64>,
-    signalled: Option<u64>,
+    /// How many fences were armed but not signalled by turns, once both ends have gone.
+    open: u64,
+    /// How many are here.
+    count: u32,
+    /// How many ends have gone.
+    ends: u32,
 }
 
 // SAFETY: Fences are used from all threads.
@@ -150,14 +157,14 @@ impl FenceContext {
         let id = unsafe { bindings::dma_fence_context_alloc(1) };
         let context = Arc::pin_init(
             pin_init!(Self {
-                driver,
-                timeline,
+                driver: driver.as_char_ptr(),
+                timeline: timeline.as_char_ptr(),
                 id,
                 limbo <- new_spinlock!(Limbo {
                     last: ptr::null_mut(),
+                    open: 0,
                     count: 0,
-                    armed: None,
-                    signalled: None,
+                    ends: 0,
                 }),
             }),
             GFP_KERNEL,
@@ -178,17 +185,21 @@ impl FenceContext {
         limbo.count += 1;
     }
 
-    /// One of the ends goes.
-    fn end_of(this: &Arc<Self>, note: impl FnOnce(&mut Limbo)) {
+    fn timeline(&self) -> &'static CStr {
+        // SAFETY: From a static string.
+        unsafe { CStr::from_char_ptr(self.timeline) }
+    }
+
+    /// One of the ends goes: it adds the number of fences that it has armed, or takes that of those that it has signalled.
+    fn end_of(this: &Arc<Self>, number: u64) {
         let mut limbo = this.limbo.lock();
-        note(&mut limbo);
-        let (armed, signalled, kept) = (limbo.armed, limbo.signalled, limbo.count);
+        limbo.open = limbo.open.wrapping_add(number);
+        limbo.ends += 1;
+        let left = limbo.ends == 2 && limbo.open != u64::from(limbo.count);
         drop(limbo);
-        if let (Some(armed), Some(signalled)) = (armed, signalled) {
-            if armed != signalled + kept {
-                pr_err!("fences of {:?} are left behind, and so is their context\n", this.timeline);
-                core::mem::forget(this.clone());
-            }
+        if left {
+            pr_err!("fences of {:?} are left behind, and so is their context\n", this.timeline());
+            core::mem::forget(this.clone());
         }
     }
 }
@@ -208,8 +219,8 @@ impl Order {
         // SAFETY: The fence is at the beginning of memory of its own, which is ours, and the operations are
         // static; see there for why they may go with the module. The function returns two references.
         let fence = unsafe {
-            (&raw mut (*own.as_ptr()).driver).write(context.driver.as_char_ptr());
-            (&raw mut (*own.as_ptr()).timeline).write(context.timeline.as_char_ptr());
+            (&raw mut (*own.as_ptr()).driver).write(context.driver);
+            (&raw mut (*own.as_ptr()).timeline).write(context.timeline);
             (&raw mut (*own.as_ptr()).context).write(context);
             ffi::dma_fence_shim_arm(own.as_ptr().cast(), &OPS, context.id, seqno);
             Fence::from_raw(own.cast())
@@ -221,8 +232,7 @@ impl Order {
 
 impl Drop for Order {
     fn drop(&mut self) {
-        let armed = self.next - 1;
-        FenceContext::end_of(&self.context, |limbo| limbo.armed = Some(armed));
+        FenceContext::end_of(&self.context, self.next - 1);
     }
 }
 
@@ -244,7 +254,7 @@ impl Signaller {
         // SAFETY: Valid by the type invariant; these do not change.
         let (context, seqno) = unsafe { ((*own.as_ptr()).context, (*own.as_ptr()).base.seqno) };
         if seqno != self.next || !ptr::eq(context, &*self.context) {
-            pr_err!("fence {seqno} of {:?} is out of turn\n", self.context.timeline);
+            pr_err!("fence {seqno} of {:?} is out of turn\n", self.context.timeline());
             // To limbo.
             return;
         }
@@ -262,7 +272,7 @@ impl Signaller {
         _proof: &RingStopped,
         _section: &SignallingSection<'_>,
         error: Error,
-    ) -> u64 {
+    ) -> u32 {
         while let Some(own) = self.take_next() {
             self.next += 1;
             // SAFETY: It is from limbo, which owned a reference, and has not signalled. The function takes the reference over.
@@ -294,8 +304,7 @@ impl Signaller {
 
 impl Drop for Signaller {
     fn drop(&mut self) {
-        let signalled = self.next - 1;
-        FenceContext::end_of(&self.context, |limbo| limbo.signalled = Some(signalled));
+        FenceContext::end_of(&self.context, (self.next - 1).wrapping_neg());
     }
 }
 
@@ -322,7 +331,7 @@ impl PinnedDrop for FenceContext {
             pr_err!(
                 "fence {}:{seqno} of {:?} was dropped and will never signal\n",
                 self.id,
-                self.timeline
+                self.timeline()
             );
         }
     }
@@ -386,7 +395,7 @@ impl Drop for Armed {
     fn drop(&mut self) {
         // SAFETY: By the type invariant.
         let context = unsafe { &*self.0.as_ref().context };
-        pr_warn!("a fence of {:?} was dropped before it signalled\n", context.timeline);
+        pr_warn!("a fence of {:?} was dropped before it signalled\n", context.timeline());
         context.keep(self.0);
     }
 }

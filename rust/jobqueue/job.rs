@@ -35,7 +35,7 @@ pub(crate) struct Node<R: Ring> {
     next: *mut Node<R>,
     /// Taken out at the end.
     pub(crate) job: Option<R::Job>,
-    pub(crate) credits: usize,
+    pub(crate) credits: u32,
     pub(crate) dependencies: FenceSet,
     pub(crate) stage: Stage<R>,
     pub(crate) verdict: Option<Error>,
@@ -64,27 +64,27 @@ pub(crate) enum Stage<R: Ring> {
 }
 
 /// Room in the ring, in credits. Owned by the job that the hardware has, and nobody else, until it is over (H23).
-pub(crate) struct Permit(usize);
+pub(crate) struct Permit(u32);
 
 /// The room that a ring has. Only the queue's task has it, so it takes no lock.
 pub(crate) struct Credits {
-    free: usize,
+    free: u32,
 }
 
 impl Credits {
-    pub(crate) fn new(free: usize) -> Self {
+    pub(crate) fn new(free: u32) -> Self {
         Self { free }
     }
 
     /// Whether there is room for so much.
     #[inline]
-    pub(crate) fn has(&self, credits: usize) -> bool {
+    pub(crate) fn has(&self, credits: u32) -> bool {
         credits <= self.free
     }
 
     /// Takes room that there is: see [`Credits::has`].
     #[inline]
-    pub(crate) fn take(&mut self, credits: usize) -> Permit {
+    pub(crate) fn take(&mut self, credits: u32) -> Permit {
         let taken = credits.min(self.free);
         self.free -= taken;
         Permit(taken)
@@ -100,7 +100,7 @@ impl Credits {
 impl<R: Ring> Node<R> {
     pub(crate) fn new(
         job: R::Job,
-        credits: usize,
+        credits: u32,
         dependencies: FenceSet,
         spare: Option<Spare<R>>,
     ) -> Result<KBox<Self>> {

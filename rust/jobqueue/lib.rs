@@ -26,6 +26,7 @@ mod module;
 mod places;
 mod queue;
 mod task;
+mod waits;
 
 pub use queue::{
     Admitted,

@@ -15,6 +15,7 @@ module! {
 
 impl kernel::Module for JobQueue {
     fn init(_module: &'static ThisModule) -> Result<Self> {
+        crate::waits::init();
         Ok(JobQueue)
     }
 }

@@ -2,11 +2,14 @@
 
 //! How many jobs a queue has room for (R22).
 
-use kasync::sync::Notify;
-use kernel::sync::atomic::{
-    Atomic,
-    Full,
-    Relaxed, //
+use crate::waits;
+use kernel::{
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Full,
+        Relaxed, //
+    }, //
 };
 
 /// One who waits.
@@ -23,37 +26,28 @@ const NONE: u64 = 1 << 31;
 ///   │  waiters  │ NONE + free  │
 /// ```
 ///
-/// Nobody takes a place past those who wait.
-pub(crate) struct Places {
-    word: Atomic<u64>,
-    /// Told of each place that becomes free while somebody waits.
-    free: Notify,
-}
+/// Nobody takes a place past those who wait, of which all are told (see [`waits`]) of each that becomes free.
+pub(crate) struct Places(Atomic<u64>);
 
 /// One of those who wait.
 struct Waiter<'a>(&'a Places);
 
 impl Drop for Waiter<'_> {
     fn drop(&mut self) {
-        self.0.word.fetch_sub(WAITER, Full);
-        // In case that this one was told of a place and has not taken it.
-        self.0.free.notify_one();
+        self.0 .0.fetch_sub(WAITER, Full);
     }
 }
 
 impl Places {
     /// So many; fewer than 2³¹.
     pub(crate) fn new(count: u32) -> Self {
-        Self {
-            word: Atomic::new(NONE + u64::from(count)),
-            free: Notify::new(),
-        }
+        Self(Atomic::new(NONE + u64::from(count)))
     }
 
     /// Takes a place that nobody waits for.
     #[inline]
     pub(crate) fn try_take(&self) -> bool {
-        let old = self.word.fetch_sub(1, Full);
+        let old = self.0.fetch_sub(1, Full);
         // Free ones, and no waiter.
         if old > NONE && old < WAITER {
             return true;
@@ -65,9 +59,9 @@ impl Places {
 
     /// Takes a place, if there is one, as one of those who wait.
     fn take_waited(&self) -> bool {
-        let mut word = self.word.load(Relaxed);
+        let mut word = self.0.load(Relaxed);
         while word % WAITER > NONE {
-            match self.word.cmpxchg(word, word - 1, Full) {
+            match self.0.cmpxchg(word, word - 1, Full) {
                 Ok(_) => return true,
                 Err(now) => word = now,
             }
@@ -76,13 +70,14 @@ impl Places {
     }
 
     /// Waits for a place, and takes it. Cancel safe.
-    pub(crate) async fn take(&self) {
-        self.word.fetch_add(WAITER, Full);
+    pub(crate) async fn take(&self) -> Result {
+        let waits = waits::of(self)?;
+        self.0.fetch_add(WAITER, Full);
         let _waiter = Waiter(self);
         loop {
-            let free = self.free.notified();
+            let free = waits.notified();
             if self.take_waited() {
-                return;
+                return Ok(());
             }
             free.await;
         }
@@ -91,8 +86,8 @@ impl Places {
     /// Gives a place back.
     #[inline]
     pub(crate) fn give(&self) {
-        if self.word.fetch_add(1, Full) >= WAITER {
-            self.free.notify_one();
+        if self.0.fetch_add(1, Full) >= WAITER {
+            waits::notify(self);
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     },
     places::Places,
     task::Task,
+    waits,
     Ring, //
 };
 use core::{
@@ -28,7 +29,6 @@ use dma_fence::{
 use kasync::{
     block_on,
     select,
-    sync::Notify,
     time::Delta,
     Claim,
     Either,
@@ -75,9 +75,9 @@ pub enum OnError {
 pub struct Config {
     /// Names for the fences: of the driver, and of the queue's kind.
     pub names: (&'static CStr, &'static CStr),
-    /// How much may be in flight. A job that costs more never runs: it is refused.
+    /// How much may be in flight; less than 2³². A job that costs more never runs: it is refused.
     pub credits: usize,
-    /// How many jobs may be in the queue, in flight or not. Who wants to prepare one more waits.
+    /// How many jobs may be in the queue, in flight or not; less than 2³¹. Who wants to prepare one more waits.
     pub jobs: u32,
     /// How long the oldest job in flight may take until [`Ring::stalled`] is asked for a verdict: at least this, at most twice as long.
     pub patience: Delta,
@@ -90,12 +90,12 @@ const CLOSED: u32 = 1 << 0;
 /// The hardware is to get no more jobs for now.
 const PARKED: u32 = 1 << 1;
 
-/// What the queue and its task share.
+/// What the queue and its task share. Who waits for a change, which is rare, does so at [`waits`].
 #[pin_data(PinnedDrop)]
 pub(crate) struct Shared<R: Ring> {
     /// What [`Fence::context`] is of the queue's fences.
     context: u64,
-    credits: usize,
+    credits: u32,
     scope: Scope,
     places: Places,
     /// The address of a [`Spare`], memory without contents, or 0. Put in by the task, taken out by anybody.
@@ -103,8 +103,6 @@ pub(crate) struct Shared<R: Ring> {
     on_error: OnError,
     /// Changed under the lock of `gate`.
     flags: Atomic<u32>,
-    /// Told when `settled` or `ended` is set, or `PARKED` cleared.
-    quiet: Notify,
     /// Jobs for the task. Put in under the lock of `gate`.
     inbox: Inbox<R>,
     #[pin]
@@ -122,7 +120,7 @@ impl<R: Ring> PinnedDrop for Shared<R> {
 struct Gate {
     order: Order,
     /// Jobs that will be committed: see [`Admitted`].
-    admitted: usize,
+    admitted: u32,
     /// Since it was parked the task has found that the hardware has no job.
     settled: bool,
     /// The task has come to its end.
@@ -168,6 +166,10 @@ impl<R: Ring> Shared<R> {
         }
     }
 
+    pub(crate) fn credits(&self) -> u32 {
+        self.credits
+    }
+
     /// Takes the jobs that were committed.
     #[inline]
     pub(crate) fn receive(&self, jobs: &mut Fifo<R>) {
@@ -193,14 +195,14 @@ impl<R: Ring> Shared<R> {
         let news = now && !core::mem::replace(&mut gate.settled, now);
         drop(gate);
         if news {
-            self.quiet.notify_waiters();
+            waits::notify(self);
         }
     }
 
     /// The task has come to its end.
     pub(crate) fn end(&self) {
         self.gate.lock().ended = true;
-        self.quiet.notify_waiters();
+        waits::notify(self);
     }
 
     /// Whether the hardware has no job of a parked queue.
@@ -272,18 +274,24 @@ pub struct JobQueue<R: Ring> {
 impl<R: Ring> JobQueue<R> {
     /// Makes a queue, whose task is one of `scope`. Cancelling that closes the queue, and joining it waits until all is over,
     /// [`Ring::end`] included.
+    ///
+    /// # Errors
+    ///
+    /// `ECANCELED` if the scope is cancelled, `EINVAL` or `ERANGE` if the configuration is out of range, `ENOMEM`.
     pub fn new(scope: &Scope, name: &'static CStr, ring: R, config: &Config) -> Result<Self> {
+        if config.jobs > i32::MAX as u32 {
+            return Err(EINVAL);
+        }
         let (order, signaller) = FenceContext::new(config.names.0, config.names.1)?;
         let shared = Arc::pin_init(
             try_pin_init!(Shared {
                 context: order.context_id(),
-                credits: config.credits,
+                credits: u32::try_from(config.credits)?,
                 scope: scope.clone(),
                 places: Places::new(config.jobs),
                 spare: Atomic::new(0),
                 on_error: config.on_error,
                 flags: Atomic::new(0),
-                quiet: Notify::new(),
                 inbox: Inbox::new(),
                 gate <- new_spinlock!(Gate {
                     order,
@@ -311,13 +319,14 @@ impl<R: Ring> JobQueue<R> {
         dependencies: KVVec<Fence>,
     ) -> Result<Prepared<'_, R>> {
         let shared = &*self.shared;
+        let credits = u32::try_from(credits).map_err(|_| EINVAL)?;
         if credits > shared.credits {
             return Err(EINVAL);
         }
         if !shared.places.try_take() {
             match block_on(select(shared.scope.cancelled(), shared.places.take()))? {
                 Either::Left(()) => return Err(ECANCELED),
-                Either::Right(()) => (),
+                Either::Right(taken) => taken?,
             }
         }
         let place = Place(shared);
@@ -347,31 +356,37 @@ impl<R: Ring> JobQueue<R> {
     /// Ends [`JobQueue::park`].
     pub fn unpark(&self) {
         self.change(0, PARKED);
-        self.shared.quiet.notify_waiters();
+        waits::notify(&*self.shared);
     }
 
     /// Waits until the hardware has no job of a queue that is parked, or until it is not parked any more. Cancel safe.
-    pub async fn quiet(&self) {
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if this module is not initialised.
+    pub async fn quiet(&self) -> Result {
+        let changed = waits::of(&*self.shared)?;
         loop {
-            let quiet = self.shared.quiet.notified();
+            let change = changed.notified();
             if self.shared.is_quiet() {
-                return;
+                return Ok(());
             }
-            quiet.await;
+            change.await;
         }
     }
 
-    /// Takes no more jobs, and cancels those that the hardware has not seen. Returns at once; the rest is up to the
-    /// queue's task.
+    /// Takes no more jobs, and cancels those that the hardware has not seen. Does not wait; the rest is up to the queue's task, which
+    /// is polled on the spot if it can be, as with [`Prepared::commit`].
     pub fn close(&self) {
         self.change(CLOSED, 0);
     }
 
     fn change(&self, set: u32, clear: u32) {
+        let claim = self.task.claim();
         let mut gate = self.shared.gate.lock();
         self.shared.set(&mut gate, set, clear);
         drop(gate);
-        self.task.wake();
+        self.attend(claim);
     }
 
     /// There is something for the task.

@@ -99,12 +99,13 @@ impl<R: Ring> Task<R> {
         signaller: Signaller,
         config: &Config,
     ) -> Self {
+        let credits = Credits::new(shared.credits());
         Self {
             shared,
             ring,
             waiting: Fifo::new(),
             flights: Fifo::new(),
-            credits: Credits::new(config.credits),
+            credits,
             signaller,
             idle: false,
             patience: config.patience,
@@ -117,23 +118,27 @@ impl<R: Ring> Task<R> {
         }
     }
 
-    pub(crate) async fn run(mut self) {
-        // Not armed before it is polled.
-        let mut alarm = pin!(sleep(self.patience));
-        loop {
-            match poll_fn(|cx| self.next_event(alarm.as_mut(), cx)).await {
-                Event::Ready => self.proceed().await,
-                Event::Stalled => {
-                    if let Some(after) = self.judge().await {
-                        self.alarm = Some(self.finished);
-                        alarm.as_mut().reset(after);
+    /// Not an `async fn`: that would have the task twice, as its argument and as a variable.
+    #[expect(clippy::manual_async_fn)]
+    pub(crate) fn run(mut self) -> impl Future<Output = ()> + Send {
+        async move {
+            // Not armed before it is polled.
+            let mut alarm = pin!(sleep(self.patience));
+            loop {
+                match poll_fn(|cx| self.next_event(alarm.as_mut(), cx)).await {
+                    Event::Ready => self.proceed().await,
+                    Event::Stalled => {
+                        if let Some(after) = self.judge().await {
+                            self.alarm = Some(self.finished);
+                            alarm.as_mut().reset(after);
+                        }
                     }
+                    Event::End => break,
                 }
-                Event::End => break,
             }
+            self.shared.end();
+            self.ring.end().await;
         }
-        self.shared.end();
-        self.ring.end().await;
     }
 
     /// Completions come before new work.

@@ -47,6 +47,9 @@ struct bench_backend {
 	struct dma_fence *(*submit)(void *queue, struct dma_fence **deps, unsigned int count);
 	/* Starts what is held back by bench_paused. */
 	void (*kick)(void *queue);
+	/* The driver's own part of a queue, to be taken off; absent if it has no memory of its own. */
+	void *(*mock)(void);
+	void (*mock_destroy)(void *mock);
 };
 
 extern const struct bench_backend bench_ours, bench_drm_sched, bench_floor, bench_direct;

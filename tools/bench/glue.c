@@ -19,6 +19,8 @@ void bench_counter_run(struct bench_counter *counter);
 int bench_ours_init(void);
 void bench_ours_exit(void);
 void *bench_ours_create(void);
+void *bench_ours_mock(void);
+void bench_ours_mock_destroy(void *mock);
 void bench_ours_destroy(void *queue);
 void bench_ours_settle(void);
 void bench_ours_kick(void *queue);
@@ -64,4 +66,6 @@ const struct bench_backend bench_ours = {
 	.settle = bench_ours_settle,
 	.submit = bench_ours_submit,
 	.kick = bench_ours_kick,
+	.mock = bench_ours_mock,
+	.mock_destroy = bench_ours_mock_destroy,
 };

@@ -162,7 +162,7 @@ struct Queue {
 
 struct Bench {
     executor: Arc<Executor>,
-    /// All queues' scopes are its children.
+    /// What all queues are in, as those of a file would be.
     scope: Scope,
 }
 
@@ -200,7 +200,7 @@ extern "C" fn bench_ours_exit() {
 
 fn create() -> Result<KBox<Queue>> {
     let scope = match &*BENCH.lock() {
-        Some(bench) => bench.scope.child(c"queue")?,
+        Some(bench) => bench.scope.clone(),
         None => return Err(ENODEV),
     };
     let hardware = Hardware::new()?;
@@ -213,6 +213,25 @@ fn create() -> Result<KBox<Queue>> {
     };
     let jobs = JobQueue::new(&scope, c"queue", BenchRing(hardware.clone()), &config)?;
     Ok(KBox::new(Queue { jobs, hardware }, GFP_KERNEL)?)
+}
+
+/// What of a queue is the driver's: memory that is not the queue's.
+fn mock() -> Result<KBox<Arc<Hardware>>> {
+    Ok(KBox::new(Hardware::new()?, GFP_KERNEL)?)
+}
+
+#[no_mangle]
+extern "C" fn bench_ours_mock() -> *mut Arc<Hardware> {
+    mock().map_or(core::ptr::null_mut(), KBox::into_raw)
+}
+
+/// # Safety
+///
+/// `mock` comes from [`bench_ours_mock`], and is not used again.
+#[no_mangle]
+unsafe extern "C" fn bench_ours_mock_destroy(mock: *mut Arc<Hardware>) {
+    // SAFETY: By the function's requirements.
+    drop(unsafe { KBox::from_raw(mock) });
 }
 
 #[no_mangle]

@@ -43,8 +43,8 @@ use core::{
 #[must_use = "await it, or call `detach()` to say that the output does not matter"]
 pub struct JoinHandle<T> {
     header: NonNull<Header>,
-    taken: bool,
-    site: Site,
+    /// Where it is waited for; nowhere any more once the output was taken.
+    site: Option<Site>,
     _output: PhantomData<T>,
 }
 
@@ -62,8 +62,7 @@ impl<T> JoinHandle<T> {
     pub(super) unsafe fn from_raw(header: NonNull<Header>) -> Self {
         Self {
             header,
-            taken: false,
-            site: Site::here(),
+            site: Some(Site::here()),
             _output: PhantomData,
         }
     }
@@ -107,12 +106,11 @@ impl<T> JoinHandle<T> {
 
     /// Takes the output of a complete task.
     fn take(&mut self) -> Poll<T> {
-        if self.taken {
+        if self.site.take().is_none() {
             // H12: the value is gone, and a panic would take the machine down.
             Plat::misuse(c"a JoinHandle was polled after it was ready");
             return Poll::Pending;
         }
-        self.taken = true;
         let mut output = MaybeUninit::<T>::uninit();
         // SAFETY: COMPLETE with HANDLE set: the output is ours, not yet taken, and of this type.
         unsafe {
@@ -142,7 +140,9 @@ impl<T> Future for JoinHandle<T> {
             drop(unsafe { (*slot).take() });
             return self.take();
         }
-        self.site.waits(cx);
+        if let Some(site) = self.site {
+            site.waits(cx);
+        }
         Poll::Pending
     }
 }
@@ -154,7 +154,7 @@ impl<T> Drop for JoinHandle<T> {
             // SAFETY: HANDLE and JOIN_WAKER were cleared before the task was complete: the slot is
             // ours.
             drop(unsafe { (*self.task().join_waker.get()).take() });
-        } else if !self.taken {
+        } else if self.site.is_some() {
             // SAFETY: COMPLETE with HANDLE set: the output is ours.
             unsafe { (self.task().vtable.drop_output)(self.header) };
         }
