@@ -6,7 +6,10 @@ use crate::{
     ffi,
     wait::FenceFuture, //
 };
-use core::ptr::NonNull;
+use core::{
+    mem::ManuallyDrop,
+    ptr::NonNull, //
+};
 use kasync::time::Delta;
 use kernel::{
     bindings,
@@ -17,12 +20,14 @@ use kernel::{
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
-/// | clone, drop, `is_signaled`, `result`, `set_deadline` | yes | yes | yes |
+/// | clone, drop, `is_signaled`, `is_container`, `result`, `context`, `seqno`, `set_deadline` | yes | yes | yes |
+/// | `signaled`, `merge` | yes | no (allocate) | no |
 /// | `wait` | yes | yes | no |
 ///
 /// # Invariants
 ///
 /// Points to an initialised fence, of which it owns a reference.
+#[repr(transparent)]
 pub struct Fence(NonNull<bindings::dma_fence>);
 
 // SAFETY: Fences are counted atomically and used from all threads.
@@ -37,6 +42,36 @@ impl Fence {
     pub unsafe fn from_raw(ptr: NonNull<bindings::dma_fence>) -> Self {
         // INVARIANT: By the safety requirements.
         Self(ptr)
+    }
+
+    /// Another reference to a fence.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` is an initialised fence, to which somebody has a reference.
+    pub unsafe fn clone_raw(ptr: NonNull<bindings::dma_fence>) -> Self {
+        // SAFETY: By the safety requirements.
+        unsafe { ffi::dma_fence_shim_get(ptr.as_ptr()) };
+        // INVARIANT: The reference that was just taken.
+        Self(ptr)
+    }
+
+    /// The reference, passed on to the caller.
+    pub fn into_raw(self) -> *mut bindings::dma_fence {
+        ManuallyDrop::new(self).as_raw()
+    }
+
+    /// One that has signalled.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub fn signaled() -> Result<Self> {
+        // SAFETY: No requirements.
+        let fence = unsafe { bindings::dma_fence_allocate_private_stub(bindings::ktime_get()) };
+        let fence = NonNull::new(fence).ok_or(ENOMEM)?;
+        // SAFETY: The function returns a reference.
+        Ok(unsafe { Self::from_raw(fence) })
     }
 
     /// The fence itself; valid as long as `self`.
@@ -64,6 +99,12 @@ impl Fence {
         unsafe { (*self.as_raw()).context }
     }
 
+    /// Its number on its timeline.
+    pub fn seqno(&self) -> u64 {
+        // SAFETY: Valid by the type invariant; never changes.
+        unsafe { (*self.as_raw()).seqno }
+    }
+
     /// Whether it comes after `other`, of the same context.
     pub fn is_later_than(&self, other: &Fence) -> bool {
         // SAFETY: Both are valid by the type invariant.
@@ -89,9 +130,7 @@ impl Fence {
 impl Clone for Fence {
     fn clone(&self) -> Self {
         // SAFETY: Valid by the type invariant.
-        unsafe { ffi::dma_fence_shim_get(self.as_raw()) };
-        // INVARIANT: The reference that was just taken.
-        Self(self.0)
+        unsafe { Self::clone_raw(self.0) }
     }
 }
 
