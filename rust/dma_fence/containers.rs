@@ -19,6 +19,10 @@ use core::{
     ptr::{
         self,
         NonNull, //
+    },
+    sync::atomic::{
+        AtomicPtr,
+        Ordering, //
     }, //
 };
 use kernel::{
@@ -78,8 +82,11 @@ impl Drop for Leaves<'_> {
 impl Fence {
     /// Whether it is an array or a chain.
     pub fn is_container(&self) -> bool {
-        // SAFETY: Valid by the type invariant.
-        unsafe { ffi::dma_fence_shim_is_container(self.as_raw()) }
+        // SAFETY: Valid by the type invariant; the pointer is changed atomically, and not followed.
+        let ops = unsafe { AtomicPtr::from_ptr((&raw mut (*self.as_raw()).ops).cast()) };
+        let ops: *const bindings::dma_fence_ops = ops.load(Ordering::Relaxed);
+        ops == &raw const bindings::dma_fence_array_ops
+            || ops == &raw const bindings::dma_fence_chain_ops
     }
 
     /// One fence for all of `fences`, which are taken apart first: it signals when they all have, with the first error of those that have

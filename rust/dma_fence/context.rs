@@ -132,6 +132,11 @@ impl FenceContext {
         Ok((context, Order { next: 1 }))
     }
 
+    /// What it was made with.
+    pub fn names(&self) -> (&'static CStr, &'static CStr) {
+        (self.driver, self.timeline)
+    }
+
     /// What [`Fence::context`] is of its fences.
     pub fn id(&self) -> u64 {
         self.id
@@ -280,6 +285,11 @@ impl Drop for Armed {
 pub struct Pending(Armed);
 
 impl Pending {
+    /// The fence.
+    pub fn fence(&self) -> &Fence {
+        &self.0.fence
+    }
+
     /// The hardware knows the job.
     pub fn submitted(self) -> InFlight {
         InFlight(self.0)
@@ -297,6 +307,11 @@ impl Pending {
 pub struct InFlight(Armed);
 
 impl InFlight {
+    /// The fence.
+    pub fn fence(&self) -> &Fence {
+        &self.0.fence
+    }
+
     /// The hardware has said that the job is over, or that it has stopped.
     pub fn complete(self, _section: &SignallingSection<'_>, result: Result) {
         self.0.signal(result);

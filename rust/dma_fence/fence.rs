@@ -8,7 +8,11 @@ use crate::{
 };
 use core::{
     mem::ManuallyDrop,
-    ptr::NonNull, //
+    ptr::NonNull,
+    sync::atomic::{
+        AtomicUsize,
+        Ordering, //
+    }, //
 };
 use kasync::time::Delta;
 use kernel::{
@@ -81,8 +85,10 @@ impl Fence {
 
     /// Whether it has signalled. If not it may have by the time that this returns.
     pub fn is_signaled(&self) -> bool {
-        // SAFETY: Valid by the type invariant.
-        unsafe { ffi::dma_fence_shim_is_signaled(self.as_raw()) }
+        // SAFETY: Valid by the type invariant; the flags are changed atomically.
+        let flags = unsafe { AtomicUsize::from_ptr(&raw mut (*self.as_raw()).flags) };
+        let signaled = bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT;
+        flags.load(Ordering::Relaxed) & (1 << signaled) != 0
     }
 
     /// With which result it has signalled; `None` if it has not.

@@ -80,12 +80,10 @@ unsafe extern "C" {
         seqno: u64,
     );
     pub(crate) fn dma_fence_chain_find_seqno(fence: *mut *mut dma_fence, seqno: u64) -> c_int;
-    pub(crate) fn dma_fence_shim_is_container(fence: *mut dma_fence) -> bool;
     pub(crate) fn dma_fence_shim_is_chain(fence: *mut dma_fence) -> bool;
     pub(crate) fn dma_fence_shim_chain_signaled(fence: *mut dma_fence) -> u64;
     pub(crate) fn dma_fence_shim_get(fence: *mut dma_fence);
     pub(crate) fn dma_fence_shim_put(fence: *mut dma_fence);
-    pub(crate) fn dma_fence_shim_is_signaled(fence: *mut dma_fence) -> bool;
     pub(crate) fn dma_fence_shim_is_later(a: *mut dma_fence, b: *mut dma_fence) -> bool;
     pub(crate) fn dma_fence_shim_pin_module();
     pub(crate) fn dma_fence_shim_error(fence: *mut dma_fence) -> c_int;

@@ -98,7 +98,7 @@ unsafe impl Sync for Inner {}
 /// |---|---|---|---|
 /// | `new` | yes | no (allocates) | no |
 /// | `poll_all`, drop | yes | yes | no |
-/// | `set_deadline`, `len`, `is_empty` | yes | yes | yes |
+/// | `set_deadline`, `iter`, `len`, `is_empty`, `is_polled` | yes | yes | yes |
 ///
 /// # Examples
 ///
@@ -143,11 +143,7 @@ impl FenceSet {
         };
         for fence in fences {
             if fence.is_container() {
-                let mut leaves = Leaves::new(&fence);
-                while let Some((leaf, tells)) = leaves.leaf() {
-                    builder.add(leaf, tells)?;
-                    leaves.advance();
-                }
+                builder.add_all(fence)?;
             } else {
                 builder.add(fence, true)?;
             }
@@ -157,14 +153,23 @@ impl FenceSet {
 
     /// Tells whoever signals them that they are wanted after so much time: [`Fence::set_deadline`] of each.
     pub fn set_deadline(&self, after: Delta) {
-        for entry in self.0.iter().flat_map(|inner| &inner.entries) {
-            entry.fence.set_deadline(after);
-        }
+        self.iter().for_each(|fence| fence.set_deadline(after));
     }
 
     /// How many fences it is made of.
     pub fn len(&self) -> usize {
         self.0.as_ref().map_or(0, |inner| inner.entries.len())
+    }
+
+    /// Its fences.
+    pub fn iter(&self) -> impl Iterator<Item = &Fence> {
+        let inner = self.0.iter();
+        inner.flat_map(|inner| &inner.entries).map(|e| &e.fence)
+    }
+
+    /// Whether somebody has asked already.
+    pub fn is_polled(&self) -> bool {
+        self.0.as_ref().is_some_and(|inner| inner.added)
     }
 
     /// Whether there is nothing to wait for.
@@ -199,14 +204,26 @@ struct Builder {
 }
 
 impl Builder {
+    /// Adds what a container is made of.
+    #[cold]
+    fn add_all(&mut self, container: Fence) -> Result {
+        let mut leaves = Leaves::new(&container);
+        while let Some((leaf, tells)) = leaves.leaf() {
+            self.add(leaf, tells)?;
+            leaves.advance();
+        }
+        Ok(())
+    }
+
     /// Adds a fence that is no container.
+    #[inline(always)]
     fn add(&mut self, fence: Fence, tells: bool) -> Result {
         let context = fence.context();
         if Some(context) == self.own_context {
             return Ok(());
         }
-        if let Some(result) = fence.result() {
-            if tells {
+        if fence.is_signaled() {
+            if let (true, Some(result)) = (tells, fence.result()) {
                 self.inner.error = self.inner.error.and(result);
             }
             return Ok(());

@@ -26,12 +26,6 @@ void dma_fence_shim_put(struct dma_fence *fence)
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_put);
 
-bool dma_fence_shim_is_signaled(struct dma_fence *fence)
-{
-	return dma_fence_test_signaled_flag(fence);
-}
-EXPORT_SYMBOL_GPL(dma_fence_shim_is_signaled);
-
 bool dma_fence_shim_is_later(struct dma_fence *a, struct dma_fence *b)
 {
 	return dma_fence_is_later(a, b);
@@ -63,12 +57,6 @@ void dma_fence_shim_signal(struct dma_fence *fence, int error)
 	dma_fence_signal(fence);
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_signal);
-
-bool dma_fence_shim_is_container(struct dma_fence *fence)
-{
-	return dma_fence_is_container(fence);
-}
-EXPORT_SYMBOL_GPL(dma_fence_shim_is_container);
 
 bool dma_fence_shim_is_chain(struct dma_fence *fence)
 {

@@ -15,12 +15,10 @@ struct ww_acquire_ctx;
 
 void dma_fence_shim_get(struct dma_fence *fence);
 void dma_fence_shim_put(struct dma_fence *fence);
-bool dma_fence_shim_is_signaled(struct dma_fence *fence);
 bool dma_fence_shim_is_later(struct dma_fence *a, struct dma_fence *b);
 void dma_fence_shim_pin_module(void);
 int dma_fence_shim_error(struct dma_fence *fence);
 void dma_fence_shim_signal(struct dma_fence *fence, int error);
-bool dma_fence_shim_is_container(struct dma_fence *fence);
 bool dma_fence_shim_is_chain(struct dma_fence *fence);
 u64 dma_fence_shim_chain_signaled(struct dma_fence *head);
 int dma_fence_shim_find_fence(struct drm_file *file, u32 handle, u64 point, struct dma_fence **fence);

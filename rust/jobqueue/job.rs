@@ -8,6 +8,7 @@ use crate::{
 };
 use core::mem::MaybeUninit;
 use dma_fence::{
+    Fence,
     FenceReservation,
     FenceSet,
     InFlight,
@@ -75,6 +76,15 @@ impl<R: Ring> Node<R> {
         }
     }
 
+    /// Its fence, if somebody knows it.
+    pub(crate) fn fence(&self) -> Option<&Fence> {
+        match &self.stage {
+            Stage::Prepared => None,
+            Stage::Waiting(pending) => Some(pending.fence()),
+            Stage::Flying(flight, _) => Some(flight.fence()),
+        }
+    }
+
     /// Takes the stage out; it becomes `Prepared`.
     pub(crate) fn take_stage(&mut self) -> Stage<R> {
         core::mem::replace(&mut self.stage, Stage::Prepared)
@@ -101,6 +111,11 @@ impl<R: Ring> Fifo<R> {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.first.is_none()
+    }
+
+    /// Counts them: for who looks from outside.
+    pub(crate) fn len(&self) -> usize {
+        core::iter::successors(self.first.as_deref(), |node| node.next.as_deref()).count()
     }
 
     pub(crate) fn first(&mut self) -> Option<&mut Node<R>> {

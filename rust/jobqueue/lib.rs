@@ -25,6 +25,7 @@ mod job;
 mod module;
 mod queue;
 mod task;
+mod trace;
 
 pub use job::Prepared;
 pub use queue::{
@@ -33,6 +34,7 @@ pub use queue::{
     JobQueue,
     OnError, //
 };
+pub use trace::Label;
 
 use core::{
     future::Future,
@@ -61,6 +63,11 @@ pub trait Ring: Send + 'static {
     type Job: Send + 'static;
     /// What is known of a job that the hardware has.
     type Running: Send + Sync + 'static;
+
+    /// Whose the queue is, for those who look from outside: asked once, when it is made.
+    fn label(&self) -> Label {
+        Label::default()
+    }
 
     /// Hands `job` to the hardware. At least as many credits as it costs are free.
     ///

@@ -11,6 +11,10 @@ use crate::{
         Stage, //
     },
     task::Task,
+    trace::{
+        self,
+        Trace, //
+    },
     Ring, //
 };
 use core::{
@@ -88,6 +92,7 @@ pub struct Config {
 #[pin_data(PinnedDrop)]
 pub(crate) struct Shared<R: Ring> {
     context: Arc<FenceContext>,
+    trace: Trace,
     credits: usize,
     on_error: OnError,
     scope: Scope,
@@ -155,6 +160,41 @@ impl<R: Ring> Drop for Waiter<'_, R> {
 }
 
 impl<R: Ring> Shared<R> {
+    /// For who looks from outside: a job was committed.
+    #[cold]
+    #[inline(never)]
+    fn trace_queue(&self, fence: &Fence, node: &Node<R>, waiting: &Waiting<R>) {
+        let waiting = waiting.jobs.len();
+        let dependencies = &node.dependencies;
+        self.trace
+            .queue(&self.context, fence, dependencies, waiting);
+    }
+
+    /// For who looks from outside: the hardware has a job, and so many credits are left.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn trace_run(&self, fence: &Fence, left: usize) {
+        let waiting = self.waiting.lock().jobs.len();
+        let flying = self.credits.saturating_sub(left);
+        self.trace.run(&self.context, fence, flying, waiting);
+    }
+
+    /// For who looks from outside: a job is over.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn trace_done(&self, fence: &Fence, left: usize) {
+        self.trace.done(fence, self.credits.saturating_sub(left));
+    }
+
+    /// For who looks from outside: it is a job's turn, but for its dependencies.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn trace_wait(&self, node: &Node<R>) {
+        if let Some(fence) = node.fence() {
+            self.trace.wait(fence, &node.dependencies);
+        }
+    }
+
     /// The next job, or whether there will be none any more.
     pub(crate) fn pop(&self) -> Next<R> {
         // Whoever commits one wakes the task after it, so it is seen then.
@@ -204,6 +244,9 @@ impl<R: Ring> Shared<R> {
         } = prepared;
         let (fence, pending) = reservation.arm(&mut waiting.order);
         node.stage = Stage::Waiting(pending);
+        if trace::on() {
+            self.trace_queue(&fence, &node, waiting);
+        }
         waiting.jobs.push(node);
         self.queued.store(true, Relaxed);
         place.pass_on();
@@ -291,9 +334,11 @@ impl<R: Ring> JobQueue<R> {
     /// all is over, [`Ring::end`] included.
     pub fn new(scope: &Scope, name: &'static CStr, ring: R, config: &Config) -> Result<Self> {
         let (context, order) = FenceContext::new(config.names.0, config.names.1)?;
+        let label = ring.label();
         let shared = Arc::pin_init(
             try_pin_init!(Shared {
                 context,
+                trace: Trace::new(label),
                 credits: config.credits,
                 on_error: config.on_error,
                 scope: scope.clone(),

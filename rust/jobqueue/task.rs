@@ -23,6 +23,7 @@ use crate::{
         OnError,
         Shared, //
     },
+    trace,
     Ring,
     Verdict, //
 };
@@ -172,6 +173,9 @@ impl<R: Ring> Task<R> {
             let runs = node.verdict.is_none() && self.poison.is_none() && !self.shared.is_closed();
             let room = self.flights.is_empty() || (runs && node.credits <= self.credits);
             if room && !(runs && self.shared.is_parked()) {
+                if trace::on() {
+                    self.shared.trace_wait(node);
+                }
                 if let Poll::Ready(result) = node.dependencies.poll_all(cx) {
                     if self.on_error != OnError::Ignore {
                         node.verdict = node.verdict.or(result.err());
@@ -237,6 +241,9 @@ impl<R: Ring> Task<R> {
         if let Stage::Waiting(fence) = node.take_stage() {
             let error = node.verdict.unwrap_or(ECANCELED);
             self.note(Err(error));
+            if trace::on() {
+                self.shared.trace_done(fence.fence(), self.credits);
+            }
             signal(|section| fence.cancel(section, error));
         }
         self.retire(node);
@@ -246,6 +253,10 @@ impl<R: Ring> Task<R> {
     /// The hardware has the job.
     fn fly(&mut self, mut node: KBox<Node<R>>, running: R::Running) {
         if let Stage::Waiting(fence) = node.take_stage() {
+            if trace::on() {
+                self.shared
+                    .trace_run(fence.fence(), self.credits - node.credits);
+            }
             node.stage = Stage::Flying(fence.submitted(), running);
         }
         self.credits -= node.credits;
@@ -262,6 +273,9 @@ impl<R: Ring> Task<R> {
         self.complaints = 0;
         self.note(result);
         if let Stage::Flying(fence, running) = node.take_stage() {
+            if trace::on() {
+                self.shared.trace_done(fence.fence(), self.credits);
+            }
             signal(|section| fence.complete(section, result));
             drop(running);
         }
