@@ -26,6 +26,7 @@ mod module;
 mod queue;
 mod task;
 mod trace;
+mod usage;
 
 pub use job::Prepared;
 pub use queue::{
@@ -35,6 +36,10 @@ pub use queue::{
     OnError, //
 };
 pub use trace::Label;
+pub use usage::{
+    EngineUsage,
+    Work, //
+};
 
 use core::{
     future::Future,
