@@ -237,6 +237,13 @@ impl Drop for Order {
 }
 
 impl Signaller {
+    /// The names that the context was made with.
+    pub fn names(&self) -> (&'static CStr, &'static CStr) {
+        let context = &self.context;
+        // SAFETY: From a static string.
+        (unsafe { CStr::from_char_ptr(context.driver) }, context.timeline())
+    }
+
     /// The hardware has said that the job is over, or that it has stopped.
     #[inline]
     pub fn complete(&mut self, fence: InFlight, section: &SignallingSection<'_>, result: Result) {
@@ -391,6 +398,14 @@ unsafe impl Send for Armed {}
 // SAFETY: As above.
 unsafe impl Sync for Armed {}
 
+impl Armed {
+    fn id(&self) -> (u64, u64) {
+        // SAFETY: Valid by the type invariant; these do not change.
+        let base = unsafe { &self.0.as_ref().base };
+        (base.context, base.seqno)
+    }
+}
+
 impl Drop for Armed {
     fn drop(&mut self) {
         // SAFETY: By the type invariant.
@@ -405,6 +420,11 @@ impl Drop for Armed {
 pub struct Pending(Armed);
 
 impl Pending {
+    /// Its context and sequence number.
+    pub fn id(&self) -> (u64, u64) {
+        self.0.id()
+    }
+
     /// The hardware knows the job.
     #[inline]
     pub fn submitted(self) -> InFlight {
@@ -415,3 +435,10 @@ impl Pending {
 /// The fence of a job that the hardware knows.
 #[must_use = "somebody may wait for the fence"]
 pub struct InFlight(Armed);
+
+impl InFlight {
+    /// Its context and sequence number.
+    pub fn id(&self) -> (u64, u64) {
+        self.0.id()
+    }
+}

@@ -6,7 +6,14 @@ use crate::{
     ffi,
     wait::FenceFuture, //
 };
-use core::ptr::NonNull;
+use core::{
+    mem::ManuallyDrop,
+    ptr::NonNull,
+    sync::atomic::{
+        AtomicUsize,
+        Ordering, //
+    }, //
+};
 use kasync::time::Delta;
 use kernel::{
     bindings,
@@ -17,12 +24,14 @@ use kernel::{
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
-/// | clone, drop, `is_signaled`, `result`, `set_deadline` | yes | yes | yes |
+/// | clone, drop, `is_signaled`, `is_container`, `result`, `context`, `seqno`, `set_deadline` | yes | yes | yes |
+/// | `signaled`, `merge` | yes | no (allocate) | no |
 /// | `wait` | yes | yes | no |
 ///
 /// # Invariants
 ///
 /// Points to an initialised fence, of which it owns a reference.
+#[repr(transparent)]
 pub struct Fence(NonNull<bindings::dma_fence>);
 
 // SAFETY: Fences are counted atomically and used from all threads.
@@ -39,6 +48,36 @@ impl Fence {
         Self(ptr)
     }
 
+    /// Another reference to a fence.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` is an initialised fence, to which somebody has a reference.
+    pub unsafe fn clone_raw(ptr: NonNull<bindings::dma_fence>) -> Self {
+        // SAFETY: By the safety requirements.
+        unsafe { ffi::dma_fence_shim_get(ptr.as_ptr()) };
+        // INVARIANT: The reference that was just taken.
+        Self(ptr)
+    }
+
+    /// The reference, passed on to the caller.
+    pub fn into_raw(self) -> *mut bindings::dma_fence {
+        ManuallyDrop::new(self).as_raw()
+    }
+
+    /// One that has signalled.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub fn signaled() -> Result<Self> {
+        // SAFETY: No requirements.
+        let fence = unsafe { bindings::dma_fence_allocate_private_stub(bindings::ktime_get()) };
+        let fence = NonNull::new(fence).ok_or(ENOMEM)?;
+        // SAFETY: The function returns a reference.
+        Ok(unsafe { Self::from_raw(fence) })
+    }
+
     /// The fence itself; valid as long as `self`.
     pub fn as_raw(&self) -> *mut bindings::dma_fence {
         self.0.as_ptr()
@@ -46,8 +85,10 @@ impl Fence {
 
     /// Whether it has signalled. If not it may have by the time that this returns.
     pub fn is_signaled(&self) -> bool {
-        // SAFETY: Valid by the type invariant.
-        unsafe { ffi::dma_fence_shim_is_signaled(self.as_raw()) }
+        // SAFETY: Valid by the type invariant; the flags are changed atomically.
+        let flags = unsafe { AtomicUsize::from_ptr(&raw mut (*self.as_raw()).flags) };
+        let signaled = bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT;
+        flags.load(Ordering::Relaxed) & (1 << signaled) != 0
     }
 
     /// With which result it has signalled; `None` if it has not.
@@ -62,6 +103,12 @@ impl Fence {
     pub fn context(&self) -> u64 {
         // SAFETY: Valid by the type invariant; never changes.
         unsafe { (*self.as_raw()).context }
+    }
+
+    /// Its number on its timeline.
+    pub fn seqno(&self) -> u64 {
+        // SAFETY: Valid by the type invariant; never changes.
+        unsafe { (*self.as_raw()).seqno }
     }
 
     /// Whether it comes after `other`, of the same context.
@@ -89,9 +136,7 @@ impl Fence {
 impl Clone for Fence {
     fn clone(&self) -> Self {
         // SAFETY: Valid by the type invariant.
-        unsafe { ffi::dma_fence_shim_get(self.as_raw()) };
-        // INVARIANT: The reference that was just taken.
-        Self(self.0)
+        unsafe { Self::clone_raw(self.0) }
     }
 }
 

@@ -3,9 +3,12 @@
 //! Fences: other drivers' as futures, one's own as typestate, and DRM's sync objects.
 //!
 //! - [`Fence`]: a reference to anybody's `dma_fence`; [`Fence::wait`] is a future.
-//! - [`FenceSet`]: many fences, one wake.
+//! - [`FenceSet`]: many fences, one wake. Arrays and chains are taken apart.
+//! - [`Chain`], [`Fence::merge`]: such containers, in and out.
 //! - [`FenceContext`]: where own fences come from, [`Order`] and [`Signaller`], its two ends; see there for their states.
-//! - [`SyncObj`], [`ChainNode`]: binary and timeline sync objects, in and out.
+//! - [`SyncFile`]: fences as file descriptors, in and out.
+//! - [`Resv`]: the fences of buffers, in and out.
+//! - [`SyncObj`]: binary and timeline sync objects, in and out.
 //!
 //! # What a fence promises
 //!
@@ -14,16 +17,23 @@
 //! it may, and one that is dropped instead is not signalled but kept, in its context's limbo, until there
 //! is proof that the hardware has stopped.
 
+mod containers;
 mod context;
 mod fence;
 mod ffi;
+mod resv;
 mod set;
+mod sync_file;
 mod syncobj;
 mod wait;
 
 /// What `pr_*` put before a message.
 const __LOG_PREFIX: &[u8] = b"dma_fence\0";
 
+pub use containers::{
+    Chain,
+    ChainNode, //
+};
 pub use context::{
     FenceContext,
     FenceReservation,
@@ -34,9 +44,17 @@ pub use context::{
     Signaller, //
 };
 pub use fence::Fence;
+pub use resv::{
+    AllLocked,
+    Locked,
+    Resv,
+    Slot,
+    Usage, //
+};
 pub use set::FenceSet;
+pub use sync_file::SyncFile;
 pub use syncobj::{
-    ChainNode,
+    Points,
     SyncObj, //
 };
 pub use wait::FenceFuture;

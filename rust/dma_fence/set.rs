@@ -14,7 +14,10 @@
 //!   missing = 0 ──► Ready; if it was a callback that brought it there, it wakes the task
 //! ```
 
-use crate::fence::Fence;
+use crate::{
+    containers::Leaves,
+    fence::Fence, //
+};
 use core::{
     cell::UnsafeCell,
     marker::PhantomPinned,
@@ -29,8 +32,15 @@ use core::{
         Poll, //
     }, //
 };
-use kasync::sync::AtomicWaker;
+use kasync::{
+    sync::AtomicWaker,
+    time::Delta, //
+};
 use kernel::{
+    alloc::{
+        flags::__GFP_NOWARN,
+        Flags, //
+    },
     bindings,
     prelude::*,
     sync::rcu, //
@@ -40,12 +50,24 @@ const IDLE: u8 = 0;
 const ARMED: u8 = 1;
 const FIRED: u8 = 2;
 
+/// How many fences there are is up to userspace.
+fn quietly() -> Flags {
+    GFP_KERNEL | __GFP_NOWARN
+}
+
+/// How many fences are compared one by one, to find those of one context. More are sorted.
+const FEW: usize = 32;
+
 /// What is linked into a fence's list.
 #[repr(C)]
 struct Entry {
     /// First, so that the callback finds the rest.
     node: UnsafeCell<bindings::dma_fence_cb>,
     state: AtomicU8,
+    /// Whether its error is one of those that the set tells.
+    tells: bool,
+    /// Its place among the others.
+    place: u32,
     shared: *const Shared,
     fence: Fence,
 }
@@ -59,6 +81,8 @@ struct Shared {
 struct Inner {
     shared: Shared,
     entries: KVec<Entry>,
+    /// Of a fence that had signalled before.
+    error: Result,
     added: bool,
     _pin: PhantomPinned,
 }
@@ -74,12 +98,27 @@ unsafe impl Sync for Inner {}
 /// |---|---|---|---|
 /// | `new` | yes | no (allocates) | no |
 /// | `poll_all`, drop | yes | yes | no |
+/// | `set_deadline`, `iter`, `len`, `is_empty`, `is_polled` | yes | yes | yes |
+///
+/// # Examples
+///
+/// ```ignore
+/// let mut set = FenceSet::new(fences, None)?;                // allocates all that it takes
+/// set.set_deadline(Delta::from_millis(16));                  // whoever signals them may hurry
+/// poll_fn(|cx| set.poll_all(cx)).await?;                     // one wake, however many fences
+/// ```
 #[derive(Default)]
 pub struct FenceSet(Option<Pin<KBox<Inner>>>);
 
 impl FenceSet {
-    /// Of several fences of one context, which signal in order, only the last is kept, and none of `own_context`: whoever asks
-    /// has an order with those already. Fences that have signalled are left out as well.
+    /// Arrays and chains are taken apart, however deep. Of several fences of one context, which signal in order, only the last is kept,
+    /// and none of `own_context`: whoever asks has an order with those already. Fences that have signalled are left out as well.
+    ///
+    /// Whether links of a chain have failed that come before its last one is not told: it depends on who has walked it before.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     #[inline]
     pub fn new(fences: KVVec<Fence>, own_context: Option<u64>) -> Result<Self> {
         if fences.is_empty() {
@@ -89,42 +128,41 @@ impl FenceSet {
             }
             return Ok(Self(None));
         }
-        let mut inner = KBox::new(
+        Self::new_some(fences, own_context)
+    }
+
+    fn new_some(fences: KVVec<Fence>, own_context: Option<u64>) -> Result<Self> {
+        let inner = KBox::new(
             Inner {
                 shared: Shared {
                     missing: AtomicU32::new(0),
                     waker: AtomicWaker::new(),
                 },
-                entries: KVec::with_capacity(fences.len(), GFP_KERNEL)?,
+                entries: KVec::with_capacity(fences.len(), quietly())?,
+                error: Ok(()),
                 added: false,
                 _pin: PhantomPinned,
             },
             GFP_KERNEL,
         )?;
-        let shared: *const Shared = &inner.shared;
+        let mut builder = Builder {
+            inner,
+            own_context,
+            sort_at: 2 * FEW,
+        };
         for fence in fences {
-            if Some(fence.context()) == own_context || fence.is_signaled() {
-                continue;
+            if fence.is_container() {
+                builder.add_all(fence)?;
+            } else {
+                builder.add(fence, true)?;
             }
-            let same = |entry: &&mut Entry| entry.fence.context() == fence.context();
-            if let Some(entry) = inner.entries.iter_mut().find(same) {
-                if fence.is_later_than(&entry.fence) {
-                    entry.fence = fence;
-                }
-                continue;
-            }
-            let entry = Entry {
-                node: UnsafeCell::new(bindings::dma_fence_cb::default()),
-                state: AtomicU8::new(IDLE),
-                shared,
-                fence,
-            };
-            inner.entries.push(entry, GFP_KERNEL)?;
         }
-        if inner.entries.is_empty() {
-            return Ok(Self(None));
-        }
-        Ok(Self(Some(KBox::into_pin(inner))))
+        Ok(builder.finish())
+    }
+
+    /// Tells whoever signals them that they are wanted after so much time: [`Fence::set_deadline`] of each.
+    pub fn set_deadline(&self, after: Delta) {
+        self.iter().for_each(|fence| fence.set_deadline(after));
     }
 
     /// How many fences it is made of.
@@ -132,14 +170,26 @@ impl FenceSet {
         self.0.as_ref().map_or(0, |inner| inner.entries.len())
     }
 
+    /// Its fences.
+    pub fn iter(&self) -> impl Iterator<Item = &Fence> {
+        let inner = self.0.iter();
+        inner.flat_map(|inner| &inner.entries).map(|e| &e.fence)
+    }
+
+    /// Whether somebody has asked already.
+    pub fn is_polled(&self) -> bool {
+        self.0.as_ref().is_some_and(|inner| inner.added)
+    }
+
     /// Whether there is nothing to wait for.
     pub fn is_empty(&self) -> bool {
-        self.0.is_none()
+        self.len() == 0
     }
 
     /// Whether all have signalled: an error if one of them has. If not, the task of `cx` is woken once when they have.
     ///
-    /// The error is the first in the order in which the fences were given. Once ready the set is empty, and so well.
+    /// The error is that of a fence that had signalled when the set was made, else the first in the order in which they were given. Once
+    /// ready the set is empty, and so well.
     #[inline]
     pub fn poll_all(&mut self, cx: &mut Context<'_>) -> Poll<Result> {
         if self.0.is_none() {
@@ -162,11 +212,100 @@ impl FenceSet {
     }
 }
 
+/// A set that is being made.
+struct Builder {
+    inner: KBox<Inner>,
+    own_context: Option<u64>,
+    /// With how many entries they are sorted the next time, if they are many.
+    sort_at: usize,
+}
+
+impl Builder {
+    /// Adds what a container is made of.
+    #[cold]
+    fn add_all(&mut self, container: Fence) -> Result {
+        let mut leaves = Leaves::new(&container);
+        while let Some((leaf, tells)) = leaves.leaf() {
+            self.add(leaf, tells)?;
+            leaves.advance();
+        }
+        Ok(())
+    }
+
+    /// Adds a fence that is no container.
+    #[inline(always)]
+    fn add(&mut self, fence: Fence, tells: bool) -> Result {
+        let context = fence.context();
+        if Some(context) == self.own_context {
+            return Ok(());
+        }
+        if fence.is_signaled() {
+            if let (true, Some(result)) = (tells, fence.result()) {
+                self.inner.error = self.inner.error.and(result);
+            }
+            return Ok(());
+        }
+        let entry = Entry {
+            node: UnsafeCell::new(bindings::dma_fence_cb::default()),
+            state: AtomicU8::new(IDLE),
+            tells,
+            place: self.inner.entries.len() as u32,
+            shared: &self.inner.shared,
+            fence,
+        };
+        let entries = &mut self.inner.entries;
+        if entries.len() <= FEW {
+            if let Some(same) = entries.iter_mut().find(|e| e.fence.context() == context) {
+                same.absorb(entry);
+                return Ok(());
+            }
+        }
+        entries.push(entry, quietly())?;
+        if entries.len() >= self.sort_at {
+            self.sort();
+        }
+        Ok(())
+    }
+
+    /// Leaves one fence of each context. What it costs is shared by those that were added since the last time.
+    fn sort(&mut self) {
+        let entries = &mut self.inner.entries;
+        entries.sort_unstable_by_key(|e| (e.fence.context(), e.place));
+        let mut last = 0;
+        for i in 1..entries.len() {
+            let (before, after) = entries.split_at_mut(i);
+            if before[last].fence.context() == after[0].fence.context() {
+                before[last].absorb_from(&mut after[0]);
+            } else {
+                last += 1;
+                entries.swap(last, i);
+            }
+        }
+        entries.truncate(last + 1);
+        entries.sort_unstable_by_key(|e| e.place);
+        for (place, entry) in entries.iter_mut().enumerate() {
+            entry.place = place as u32;
+        }
+        self.sort_at = 2 * entries.len().max(FEW);
+    }
+
+    fn finish(mut self) -> FenceSet {
+        if self.inner.entries.len() > FEW {
+            self.sort();
+        }
+        if self.inner.entries.is_empty() && self.inner.error.is_ok() {
+            return FenceSet(None);
+        }
+        FenceSet(Some(KBox::into_pin(self.inner)))
+    }
+}
+
 impl Inner {
     /// Of fences that have signalled.
     fn result(&self) -> Result {
-        let results = self.entries.iter().filter_map(|e| e.fence.result());
-        results.fold(Ok(()), Result::and)
+        let told = self.entries.iter().filter(|e| e.tells);
+        told.filter_map(|e| e.fence.result())
+            .fold(self.error, Result::and)
     }
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -195,6 +334,18 @@ impl Inner {
 }
 
 impl Entry {
+    /// Becomes the later of the two, which are of one context and not linked.
+    fn absorb(&mut self, mut other: Entry) {
+        self.absorb_from(&mut other);
+    }
+
+    fn absorb_from(&mut self, other: &mut Entry) {
+        if other.fence.is_later_than(&self.fence) {
+            core::mem::swap(&mut self.fence, &mut other.fence);
+        }
+        self.tells |= other.tells;
+    }
+
     /// Links the entry. Returns whether the fence has signalled already, and it is not linked.
     ///
     /// # Safety

@@ -27,12 +27,6 @@ void dma_fence_shim_put(struct dma_fence *fence)
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_put);
 
-bool dma_fence_shim_is_signaled(struct dma_fence *fence)
-{
-	return dma_fence_test_signaled_flag(fence);
-}
-EXPORT_SYMBOL_GPL(dma_fence_shim_is_signaled);
-
 bool dma_fence_shim_is_later(struct dma_fence *a, struct dma_fence *b)
 {
 	return dma_fence_is_later(a, b);
@@ -91,6 +85,36 @@ void dma_fence_shim_finish(struct dma_fence *fence, int error)
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_finish);
 
+bool dma_fence_shim_is_chain(struct dma_fence *fence)
+{
+	return dma_fence_is_chain(fence);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_is_chain);
+
+/*
+ * Up to which number all of a chain have signalled. Links that have are dropped by the walk, so the oldest that is left has not, and
+ * knows the number before its own, or is the only one.
+ */
+u64 dma_fence_shim_chain_signaled(struct dma_fence *head)
+{
+	struct dma_fence *link, *oldest = dma_fence_get(head);
+	u64 seqno;
+
+	dma_fence_chain_for_each(link, head) {
+		/* Numbers of another context are those of a timeline that this one has replaced. */
+		if (link->context != head->context) {
+			dma_fence_put(link);
+			break;
+		}
+		dma_fence_put(oldest);
+		oldest = dma_fence_get(link);
+	}
+	seqno = dma_fence_is_signaled(oldest) ? oldest->seqno : to_dma_fence_chain(oldest)->prev_seqno;
+	dma_fence_put(oldest);
+	return seqno;
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_chain_signaled);
+
 int dma_fence_shim_find_fence(struct drm_file *file, u32 handle, u64 point, struct dma_fence **fence)
 {
 	return drm_syncobj_find_fence(file, handle, point, 0, fence);
@@ -133,3 +157,23 @@ void dma_fence_shim_syncobj_add_point(struct drm_syncobj *object, struct dma_fen
 	drm_syncobj_add_point(object, chain, fence, point);
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_syncobj_add_point);
+
+/* "fence" may be NULL. */
+int dma_fence_shim_syncobj_new(struct dma_fence *fence, struct drm_syncobj **object)
+{
+	return drm_syncobj_create(object, 0, fence);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_syncobj_new);
+
+/* The object's fence, with a reference; NULL if it has none. */
+struct dma_fence *dma_fence_shim_syncobj_fence(struct drm_syncobj *object)
+{
+	return drm_syncobj_fence_get(object);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_syncobj_fence);
+
+int dma_fence_shim_syncobj_handle(struct drm_file *file, struct drm_syncobj *object, u32 *handle)
+{
+	return drm_syncobj_get_handle(file, object, handle);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_syncobj_handle);

@@ -10,16 +10,20 @@ struct dma_fence_chain;
 struct dma_fence_ops;
 struct drm_file;
 struct drm_syncobj;
+struct file;
+struct dma_resv;
+struct ww_acquire_ctx;
 
 void dma_fence_shim_get(struct dma_fence *fence);
 void dma_fence_shim_put(struct dma_fence *fence);
-bool dma_fence_shim_is_signaled(struct dma_fence *fence);
 bool dma_fence_shim_is_later(struct dma_fence *a, struct dma_fence *b);
 void dma_fence_shim_pin_module(void);
 int dma_fence_shim_error(struct dma_fence *fence);
 void *dma_fence_shim_alloc(void);
 void dma_fence_shim_arm(struct dma_fence *fence, const struct dma_fence_ops *ops, u64 context, u64 seqno);
 void dma_fence_shim_finish(struct dma_fence *fence, int error);
+bool dma_fence_shim_is_chain(struct dma_fence *fence);
+u64 dma_fence_shim_chain_signaled(struct dma_fence *head);
 int dma_fence_shim_find_fence(struct drm_file *file, u32 handle, u64 point, struct dma_fence **fence);
 struct drm_syncobj *dma_fence_shim_syncobj_find(struct drm_file *file, u32 handle);
 void dma_fence_shim_syncobj_put(struct drm_syncobj *object);
@@ -28,5 +32,16 @@ struct dma_fence_chain *dma_fence_shim_chain_alloc(void);
 void dma_fence_shim_chain_free(struct dma_fence_chain *chain);
 void dma_fence_shim_syncobj_add_point(struct drm_syncobj *object, struct dma_fence_chain *chain,
 				      struct dma_fence *fence, u64 point);
+int dma_fence_shim_syncobj_new(struct dma_fence *fence, struct drm_syncobj **object);
+struct dma_fence *dma_fence_shim_syncobj_fence(struct drm_syncobj *object);
+int dma_fence_shim_syncobj_handle(struct drm_file *file, struct drm_syncobj *object, u32 *handle);
+
+struct file *dma_fence_shim_sync_file_new(struct dma_fence *fence);
+void dma_fence_shim_sync_file_set(struct file *file, struct dma_fence *fence);
+int dma_fence_shim_resv_lock(struct dma_resv *resv, struct ww_acquire_ctx *ctx);
+void dma_fence_shim_resv_unlock(struct dma_resv *resv);
+struct ww_acquire_ctx *dma_fence_shim_resv_context_new(void);
+void dma_fence_shim_resv_context_end(struct ww_acquire_ctx *ctx);
+int dma_fence_shim_resv_lock_all(struct ww_acquire_ctx *ctx, struct dma_resv *const *resvs, size_t count);
 
 #endif

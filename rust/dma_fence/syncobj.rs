@@ -3,6 +3,10 @@
 //! DRM's sync objects: what userspace knows fences by.
 
 use crate::{
+    containers::{
+        Chain,
+        ChainNode, //
+    },
     fence::Fence,
     ffi, //
 };
@@ -20,9 +24,20 @@ use kernel::{
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
+/// | `new`, `handle` | yes | no (allocate) | no |
 /// | `lookup`, `find_fence` | yes | no | no |
-/// | `replace_fence`, `add_point` | yes | yes | no |
+/// | `fence`, `find`, `points` | yes | yes | no |
+/// | `replace_fence`, `reset`, `add_point` | yes | yes | no |
 /// | drop | yes | yes | no |
+///
+/// # Examples
+///
+/// ```ignore
+/// let object = SyncObj::new(None)?;
+/// let node = ChainNode::new()?;                       // before the commit
+/// object.add_point(node, &queue.commit(prepared)?, 1);
+/// let handle = unsafe { object.handle(file) }?;
+/// ```
 ///
 /// # Invariants
 ///
@@ -34,7 +49,89 @@ unsafe impl Send for SyncObj {}
 // SAFETY: As above.
 unsafe impl Sync for SyncObj {}
 
+/// How far a timeline has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Points {
+    /// The last point that has a fence; 0 if none has.
+    pub submitted: u64,
+    /// The last point up to which all have signalled.
+    pub signaled: u64,
+}
+
 impl SyncObj {
+    /// A new object, with a fence or without.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub fn new(fence: Option<&Fence>) -> Result<Self> {
+        let fence = fence.map_or(ptr::null_mut(), Fence::as_raw);
+        let mut object = ptr::null_mut();
+        // SAFETY: The fence is valid, or null; the function takes a reference of its own.
+        to_result(unsafe { ffi::dma_fence_shim_syncobj_new(fence, &mut object) })?;
+        // INVARIANT: On success the function returns a reference.
+        NonNull::new(object).map(Self).ok_or(ENOMEM)
+    }
+
+    /// A handle of `file` for it.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, `EBUSY` if there are no more handles.
+    ///
+    /// # Safety
+    ///
+    /// `file` is an open DRM file.
+    pub unsafe fn handle(&self, file: *mut bindings::drm_file) -> Result<u32> {
+        let mut handle = 0;
+        // SAFETY: By the safety requirements, and the type invariant.
+        to_result(unsafe {
+            ffi::dma_fence_shim_syncobj_handle(file.cast(), self.0.as_ptr(), &mut handle)
+        })?;
+        Ok(handle)
+    }
+
+    /// The fence that it has now: that of a binary object, or of the last point of a timeline.
+    pub fn fence(&self) -> Option<Fence> {
+        // SAFETY: Valid by the type invariant.
+        let fence = unsafe { ffi::dma_fence_shim_syncobj_fence(self.0.as_ptr()) };
+        // SAFETY: The function returns a reference.
+        NonNull::new(fence).map(|fence| unsafe { Fence::from_raw(fence) })
+    }
+
+    /// The fence of a point, or, with 0, the one that it has now.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if it has none yet. To wait until it has is userspace's part: that may never be.
+    pub fn find(&self, point: u64) -> Result<Fence> {
+        let fence = self.fence().ok_or(EINVAL)?;
+        if point == 0 {
+            return Ok(fence);
+        }
+        Chain::try_from(fence).map_err(|_| EINVAL)?.find(point)
+    }
+
+    /// How far the timeline has come; of a binary object both are 0.
+    pub fn points(&self) -> Points {
+        match self.fence().map(Chain::try_from) {
+            Some(Ok(chain)) => Points {
+                submitted: chain.seqno(),
+                signaled: chain.signaled(),
+            },
+            _ => Points {
+                submitted: 0,
+                signaled: 0,
+            },
+        }
+    }
+
+    /// Takes its fence away.
+    pub fn reset(&self) {
+        // SAFETY: Valid by the type invariant; without a fence there is none any more.
+        unsafe { ffi::dma_fence_shim_syncobj_replace(self.0.as_ptr(), ptr::null_mut()) };
+    }
+
     /// The object with `handle` of `file`. `ENOENT` if there is none.
     ///
     /// # Safety
@@ -77,8 +174,7 @@ impl SyncObj {
 
     /// Makes `fence` the one of `point`.
     pub fn add_point(&self, node: ChainNode, fence: &Fence, point: u64) {
-        let chain = node.0;
-        core::mem::forget(node);
+        let chain = node.into_raw();
         // SAFETY: The function takes over the chain node, which was ours, and a reference to the fence of its own.
         unsafe {
             ffi::dma_fence_shim_syncobj_add_point(
@@ -95,34 +191,5 @@ impl Drop for SyncObj {
     fn drop(&mut self) {
         // SAFETY: Gives back the reference that it owns.
         unsafe { ffi::dma_fence_shim_syncobj_put(self.0.as_ptr()) };
-    }
-}
-
-/// The memory for a point on a timeline.
-///
-/// # Invariants
-///
-/// Points to an uninitialised chain node that nobody else has.
-pub struct ChainNode(NonNull<ffi::DmaFenceChain>);
-
-// SAFETY: It is memory.
-unsafe impl Send for ChainNode {}
-// SAFETY: As above.
-unsafe impl Sync for ChainNode {}
-
-impl ChainNode {
-    /// Allocates it.
-    pub fn new() -> Result<Self> {
-        // SAFETY: No requirements.
-        let chain = unsafe { ffi::dma_fence_shim_chain_alloc() };
-        // INVARIANT: Just allocated.
-        NonNull::new(chain).map(Self).ok_or(ENOMEM)
-    }
-}
-
-impl Drop for ChainNode {
-    fn drop(&mut self) {
-        // SAFETY: It is ours, and not initialised, so it was not published.
-        unsafe { ffi::dma_fence_shim_chain_free(self.0.as_ptr()) };
     }
 }

@@ -69,11 +69,17 @@ pub(crate) struct Permit(u32);
 /// The room that a ring has. Only the queue's task has it, so it takes no lock.
 pub(crate) struct Credits {
     free: u32,
+    all: u32,
 }
 
 impl Credits {
     pub(crate) fn new(free: u32) -> Self {
-        Self { free }
+        Self { free, all: free }
+    }
+
+    /// How much is in flight.
+    pub(crate) fn taken(&self) -> u32 {
+        self.all - self.free
     }
 
     /// Whether there is room for so much.
@@ -151,6 +157,18 @@ impl<R: Ring> Fifo<R> {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.first.is_null()
+    }
+
+    /// Counts them: for who looks from outside.
+    pub(crate) fn len(&self) -> u32 {
+        let mut count = 0;
+        let mut node = self.first;
+        while !node.is_null() {
+            count += 1;
+            // SAFETY: By the type invariant.
+            node = unsafe { (*node).next };
+        }
+        count
     }
 
     #[inline]

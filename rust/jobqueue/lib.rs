@@ -26,6 +26,8 @@ mod module;
 mod places;
 mod queue;
 mod task;
+mod trace;
+mod usage;
 mod waits;
 
 pub use queue::{
@@ -34,6 +36,11 @@ pub use queue::{
     JobQueue,
     OnError,
     Prepared, //
+};
+pub use trace::Label;
+pub use usage::{
+    EngineUsage,
+    Work, //
 };
 
 use core::{
@@ -63,6 +70,11 @@ pub trait Ring: Send + 'static {
     type Job: Send + 'static;
     /// What is known of a job that the hardware has.
     type Running: Send + Sync + 'static;
+
+    /// Whose the queue is, for those who look from outside: asked once, when it is made.
+    fn label(&self) -> Label {
+        Label::default()
+    }
 
     /// Hands `job` to the hardware. At least as many credits as it costs are free.
     ///

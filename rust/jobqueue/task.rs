@@ -23,6 +23,10 @@ use crate::{
         OnError,
         Shared, //
     },
+    trace::{
+        self,
+        Traced, //
+    },
     Ring,
     Verdict, //
 };
@@ -185,9 +189,48 @@ impl<R: Ring> Task<R> {
         }
     }
 
+    /// Takes the jobs that were committed.
+    #[inline]
+    fn receive(&mut self) {
+        if trace::on() {
+            self.trace_received();
+        } else {
+            self.shared.receive(&mut self.waiting);
+        }
+    }
+
+    /// The same for who looks from outside.
+    #[cold]
+    fn trace_received(&mut self) {
+        let mut new = Fifo::new();
+        self.shared.receive(&mut new);
+        while let Some(node) = new.pop() {
+            if let Stage::Waiting(fence) = &node.stage {
+                trace::queue(&self.traced(), fence.id(), &node.dependencies);
+            }
+            self.waiting.push(node);
+        }
+    }
+
+    /// For who looks from outside: the hardware has the job of this fence.
+    #[cold]
+    fn trace_run(&self, fence: (u64, u64)) {
+        trace::run(&self.traced(), fence);
+    }
+
+    /// What the events have in common.
+    fn traced(&self) -> Traced {
+        Traced {
+            label: self.ring.label(),
+            names: self.signaller.names(),
+            waiting: self.waiting.len(),
+            flying: self.credits.taken(),
+        }
+    }
+
     fn look(&mut self, alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Event> {
         let seen = self.shared.look();
-        self.shared.receive(&mut self.waiting);
+        self.receive();
         let flying = !self.flights.is_empty();
         if seen.is_parked() && !flying {
             self.shared.settle();
@@ -203,6 +246,11 @@ impl<R: Ring> Task<R> {
                 None => !seen.is_parked() && self.credits.has(node.credits),
             };
             if free {
+                if trace::on() && !node.dependencies.is_polled() {
+                    if let Stage::Waiting(fence) = &node.stage {
+                        trace::wait(fence.id(), &node.dependencies);
+                    }
+                }
                 if let Poll::Ready(result) = node.dependencies.poll_all(cx) {
                     if self.on_error != OnError::Ignore {
                         node.verdict = node.verdict.or(result.err());
@@ -268,6 +316,9 @@ impl<R: Ring> Task<R> {
         if let Stage::Waiting(fence) = node.take_stage() {
             let error = node.verdict.unwrap_or(ECANCELED);
             self.note(Err(error));
+            if trace::on() {
+                trace::done(fence.id());
+            }
             signal(|section| self.signaller.cancel(fence, section, error));
         }
         self.retire(node);
@@ -280,6 +331,9 @@ impl<R: Ring> Task<R> {
         };
         if let Stage::Waiting(fence) = node.take_stage() {
             let permit = self.credits.take(node.credits);
+            if trace::on() {
+                self.trace_run(fence.id());
+            }
             node.stage = Stage::Flying(fence.submitted(), permit, running);
         }
         self.flights.push(node);
@@ -295,6 +349,9 @@ impl<R: Ring> Task<R> {
         self.note(result);
         if let Stage::Flying(fence, permit, running) = node.take_stage() {
             self.credits.give(permit);
+            if trace::on() {
+                trace::done(fence.id());
+            }
             signal(|section| self.signaller.complete(fence, section, result));
             drop(running);
         }

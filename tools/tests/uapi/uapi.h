@@ -88,5 +88,6 @@ void test_submit(void);
 void test_submit_errors(void);
 void test_teardown(void);
 void test_import(void);
+void test_fdinfo(void);
 
 #endif

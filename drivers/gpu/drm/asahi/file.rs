@@ -24,6 +24,8 @@ use crate::{
     uapi,
     vm::Vm, //
 };
+use core::ffi::c_void;
+use jobqueue::EngineUsage;
 use kernel::{
     drm::{
         self,
@@ -51,6 +53,8 @@ pub(crate) struct AsahiFile {
     timestamps: Mutex<Handles<Arc<Timestamps>>>,
     #[pin]
     pub(crate) queues: Mutex<Handles<Arc<Queue>>>,
+    /// Of the compute jobs of all of its queues.
+    pub(crate) compute: Arc<EngineUsage>,
 }
 
 pub(crate) type File = drm::File<AsahiFile>;
@@ -60,8 +64,10 @@ impl drm::file::DriverFile for AsahiFile {
     type Driver = AsahiDrmDriver;
 
     fn open(_dev: &AsahiDevice) -> Result<Pin<KBox<Self>>> {
+        let compute = EngineUsage::new(c"compute")?;
         KBox::pin_init(
             pin_init!(Self {
+                compute,
                 vms <- new_mutex!(Handles::new()),
                 timestamps <- new_mutex!(Handles::new()),
                 queues <- new_mutex!(Handles::new()),
@@ -69,6 +75,19 @@ impl drm::file::DriverFile for AsahiFile {
             GFP_KERNEL,
         )
     }
+}
+
+/// Tells how long the engines have worked for a client.
+///
+/// # Safety
+///
+/// `printer` is a `struct drm_printer`, and `file` an open file of a device of this driver's.
+#[no_mangle]
+unsafe extern "C" fn asahi_show_engines(printer: *mut c_void, file: *mut c_void) {
+    // SAFETY: By the function's requirements.
+    let file: &File = unsafe { drm::File::from_raw(file.cast()) };
+    // SAFETY: By the function's requirements.
+    unsafe { file.inner().compute.show(printer) };
 }
 
 /// `EINVAL` unless all of `fields` are zero.

@@ -57,15 +57,20 @@ use core::task::{
 use dma_fence::Fence;
 use jobqueue::{
     Config,
+    EngineUsage,
     JobQueue,
+    Label,
     OnError,
     Prepared,
     Ring,
-    Verdict, //
+    Verdict,
+    Work, //
 };
 use kasync::Scope;
 use kernel::{
+    bindings,
     prelude::*,
+    str::CString,
     sync::{
         atomic::{
             Atomic,
@@ -102,6 +107,14 @@ pub(crate) struct Queue {
     scope: Scope,
 }
 
+/// By which number others know a client.
+fn client_id(file: &File) -> u64 {
+    // `drm::File` is a transparent wrapper of it.
+    let raw: *const bindings::drm_file = core::ptr::from_ref(file).cast();
+    // SAFETY: The file is open, and this never changes.
+    unsafe { (*raw).client_id }
+}
+
 /// A job.
 pub(crate) struct Job {
     plan: Plan,
@@ -119,7 +132,14 @@ impl Job {
 }
 
 impl Queue {
-    fn new(gpu: &Arc<Gpu>, vm: Arc<Vm>, priority: u32, usc_exec_base: u64) -> Result<Arc<Self>> {
+    fn new(
+        gpu: &Arc<Gpu>,
+        vm: Arc<Vm>,
+        priority: u32,
+        usc_exec_base: u64,
+        usage: Arc<EngineUsage>,
+        label: Label,
+    ) -> Result<Arc<Self>> {
         gpu.firmware().crash().check()?;
         let number = NUMBER.fetch_add(1, Relaxed);
         let (firmware, heaps) = (gpu.firmware(), gpu.heaps());
@@ -148,6 +168,8 @@ impl Queue {
             firmware: firmware.clone(),
             graveyard: gpu.graveyard().clone(),
             vm: Some(Grave::new(vm.clone())?),
+            usage,
+            label,
         };
 
         let scope = gpu.scope().child(c"queue")?;
@@ -219,28 +241,43 @@ pub(crate) struct QueueRing {
     graveyard: Arc<Graveyard>,
     /// Absent only while it is dropped. Its memory must be there as long as jobs are in flight.
     vm: Option<KBox<Grave<Arc<Vm>>>>,
+    usage: Arc<EngineUsage>,
+    label: Label,
+}
+
+/// A job that the firmware has.
+pub(crate) struct Flight {
+    running: Running,
+    _work: Work,
 }
 
 impl Ring for QueueRing {
     type Job = KBox<Grave<Job>>;
-    type Running = Running;
+    type Running = Flight;
 
-    async fn start(&mut self, job: &mut Self::Job) -> Result<Running> {
-        self.hardware.start(&job.plan).await
+    fn label(&self) -> Label {
+        self.label.clone()
+    }
+
+    async fn start(&mut self, job: &mut Self::Job) -> Result<Flight> {
+        Ok(Flight {
+            running: self.hardware.start(&job.plan).await?,
+            _work: self.usage.begin(),
+        })
     }
 
     fn poll_finish(
         &mut self,
-        running: &mut Running,
+        flight: &mut Flight,
         cx: &mut task::Context<'_>,
     ) -> Poll<Result> {
-        running.poll(cx)
+        flight.running.poll(cx)
     }
 
-    async fn stalled(&mut self, running: &Running, n: u32) -> Verdict {
+    async fn stalled(&mut self, flight: &Flight, n: u32) -> Verdict {
         if n < MAX_COMPLAINTS {
             self.firmware.recheck();
-            running.look();
+            flight.running.look();
         } else {
             self.firmware
                 .give_up(fmt!("a job has been in flight for too long"));
@@ -291,7 +328,20 @@ impl AsahiFile {
             return Err(EINVAL);
         }
         let vm = file.inner().vm(data.vm_id)?;
-        let queue = Queue::new(&reg.gpu, vm, data.priority, data.usc_exec_base)?;
+        let device = CString::try_from(reg.dev().name())?;
+        let label = Label {
+            device: Some(Arc::new(device, GFP_KERNEL)?),
+            client_id: client_id(file),
+        };
+        let usage = file.inner().compute.clone();
+        let queue = Queue::new(
+            &reg.gpu,
+            vm,
+            data.priority,
+            data.usc_exec_base,
+            usage,
+            label,
+        )?;
         data.queue_id = file.inner().queues.lock().insert(queue)?;
         Ok(())
     }

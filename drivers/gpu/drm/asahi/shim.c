@@ -19,6 +19,7 @@
 
 #include <drm/drm_device.h>
 #include <drm/drm_drv.h>
+#include <drm/drm_file.h>
 #include <drm/drm_gem.h>
 #include <drm/drm_gem_shmem_helper.h>
 #include <drm/drm_managed.h>
@@ -277,6 +278,22 @@ struct sg_table *asahi_imported_pages(struct drm_gem_object *obj)
 	return drm_gem_is_imported(obj) ? to_drm_gem_shmem_obj(obj)->sgt : NULL;
 }
 
+/* In file.rs: how long the engines have worked for the client. */
+void asahi_show_engines(struct drm_printer *printer, struct drm_file *file);
+
+static void asahi_show_fdinfo(struct drm_printer *printer, struct drm_file *file)
+{
+	asahi_show_engines(printer, file);
+	drm_show_memory_stats(printer, file);
+}
+
+/* Those of kernel::drm, and fdinfo. Not with the device: they are looked at when its last file is gone. */
+static const struct file_operations asahi_fops = {
+	.owner = THIS_MODULE,
+	DRM_GEM_FOPS,
+	.show_fdinfo = drm_show_fdinfo,
+};
+
 /*
  * kernel::drm of 7.3 knows two features, and its struct drm_driver is a constant. Before the device
  * is registered nobody has seen it, so the device can have a copy that says more. The copy goes with
@@ -298,6 +315,8 @@ int asahi_drm_extend(struct drm_device *drm)
 	driver->gem_prime_import_sg_table = asahi_prime_import_sg_table;
 	/* Would make such a small object as well, and is for devices with a display. */
 	driver->dumb_create = NULL;
+	driver->fops = &asahi_fops;
+	driver->show_fdinfo = asahi_show_fdinfo;
 	driver->driver_features |= DRIVER_SYNCOBJ | DRIVER_SYNCOBJ_TIMELINE;
 	drm->driver = driver;
 	return 0;

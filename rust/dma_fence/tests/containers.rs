@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Arrays and chains, and sets of what is in them.
+
+use kernel::prelude::*;
+
+#[kunit_tests(dma_fence_containers)]
+mod tests {
+    use crate::mocks::{
+        end,
+        result,
+        Foreign,
+        Timeline,
+        LIMIT, //
+    };
+    use core::future::poll_fn;
+    use dma_fence::{
+        Chain,
+        ChainNode,
+        Fence,
+        FenceSet, //
+    };
+    use kasync::{
+        block_on,
+        time::{
+            timeout,
+            Delta, //
+        }, //
+    };
+    use kernel::{
+        bindings,
+        prelude::*, //
+    };
+
+    fn set(fences: &[&Fence], own_context: Option<u64>) -> Result<FenceSet> {
+        let mut all = KVVec::new();
+        for &fence in fences {
+            all.push(fence.clone(), GFP_KERNEL)?;
+        }
+        FenceSet::new(all, own_context)
+    }
+
+    /// What a set ends with; `ETIME` if it does not within the limit.
+    fn all(set: &mut FenceSet, limit: Delta) -> Result {
+        block_on(timeout(limit, poll_fn(|cx| set.poll_all(cx))))?.unwrap_or(Err(ETIME))
+    }
+
+    /// A chain of these, numbered from 1.
+    fn chain(fences: &[&Fence]) -> Result<Chain> {
+        let mut last: Option<Chain> = None;
+        for (i, &fence) in fences.iter().enumerate() {
+            let prev = last.take().map(Fence::from);
+            last = Some(ChainNode::new()?.link(prev, fence.clone(), i as u64 + 1)?);
+        }
+        last.ok_or(EINVAL)
+    }
+
+    const SOON: Delta = Delta::from_millis(20);
+
+    #[test]
+    fn an_array_signals_when_all_have() -> Result {
+        let (mut a, mut b) = (Timeline::new()?, Timeline::new()?);
+        let ((a1, pending_a), (b1, pending_b)) = (a.next()?, b.next()?);
+        let merged = Fence::merge(&[a1.clone(), b1])?;
+        assert!(merged.is_container() && !a1.is_container());
+        end(pending_a, Ok(()));
+        assert!(block_on(timeout(SOON, merged.wait()))?.is_err());
+        end(pending_b, Err(EIO));
+        assert_eq!(result(&merged), Err(EIO));
+        // Of nothing, or of what is over, is one that is over.
+        assert!(Fence::merge(&[])?.is_signaled());
+        assert!(Fence::merge(&[a1])?.is_signaled());
+        Ok(())
+    }
+
+    #[test]
+    fn one_of_a_timeline_is_merged() -> Result {
+        let mut a = Timeline::new()?;
+        let ((a1, first), (a2, second)) = (a.next()?, a.next()?);
+        let merged = Fence::merge(&[a1, a2.clone()])?;
+        assert_eq!(merged.as_raw(), a2.as_raw());
+        end(first, Ok(()));
+        end(second, Ok(()));
+        Ok(())
+    }
+
+    #[test]
+    fn arrays_are_taken_apart() -> Result {
+        let (mut a, mut b) = (Timeline::new()?, Timeline::new()?);
+        let ((a1, pending_a1), (b1, pending_b1)) = (a.next()?, b.next()?);
+        let (a2, pending_a2) = a.next()?;
+        let merged = Fence::merge(&[a1, b1])?;
+        let mut set = set(&[&merged, &a2], None)?;
+        // The later of `a`, and the one of `b`.
+        assert_eq!(set.len(), 2);
+        end(pending_a1, Ok(()));
+        end(pending_b1, Ok(()));
+        assert_eq!(all(&mut set, SOON), Err(ETIME));
+        end(pending_a2, Ok(()));
+        assert_eq!(all(&mut set, LIMIT), Ok(()));
+        assert!(set.is_empty());
+        Ok(())
+    }
+
+    #[test]
+    fn chains_are_taken_apart() -> Result {
+        let (mut a, mut b, mut own) = (Timeline::new()?, Timeline::new()?, Timeline::new()?);
+        let ((a1, pending_a1), (b1, pending_b1)) = (a.next()?, b.next()?);
+        let ((a2, pending_a2), (own1, pending_own)) = (a.next()?, own.next()?);
+        // With an array as a link.
+        let array = Fence::merge(&[b1.clone(), a1.clone()])?;
+        let last = Fence::from(chain(&[&a1, &array, &own1, &a2])?);
+        let mut set = set(&[&last], Some(own.context.id()))?;
+        assert_eq!(set.len(), 2);
+        end(pending_a1, Ok(()));
+        end(pending_a2, Ok(()));
+        assert_eq!(all(&mut set, SOON), Err(ETIME));
+        end(pending_b1, Ok(()));
+        // The own one has not signalled, and the chain has not.
+        assert_eq!(all(&mut set, LIMIT), Ok(()));
+        assert!(!last.is_signaled());
+        end(pending_own, Ok(()));
+        assert_eq!(result(&last), Ok(()));
+        Ok(())
+    }
+
+    #[test]
+    fn what_has_signalled_is_left_out() -> Result {
+        let (mut a, mut b) = (Timeline::new()?, Timeline::new()?);
+        let ((a1, pending_a), (b1, pending_b)) = (a.next()?, b.next()?);
+        let last = Fence::from(chain(&[&a1, &b1])?);
+        end(pending_a, Err(EIO));
+        end(pending_b, Ok(()));
+        let set = set(&[&a1, &b1, &last], None)?;
+        assert!(set.is_empty());
+        Ok(())
+    }
+
+    #[test]
+    fn errors_are_those_of_the_last_link() -> Result {
+        let (mut a, mut b, mut c) = (Timeline::new()?, Timeline::new()?, Timeline::new()?);
+        let ((a1, pending_a), (b1, pending_b)) = (a.next()?, b.next()?);
+        let (c1, pending_c) = c.next()?;
+        let early = Fence::from(chain(&[&a1, &b1])?);
+        let late = Fence::from(chain(&[&b1, &a1])?);
+        let mut before = set(&[&early], None)?;
+        let mut told = set(&[&late, &c1], None)?;
+        end(pending_a, Err(EIO));
+        // The same whether they had signalled when the set was made or not.
+        let mut after = set(&[&early], None)?;
+        let mut told_after = set(&[&late, &c1], None)?;
+        end(pending_b, Ok(()));
+        end(pending_c, Err(EPERM));
+        assert_eq!(all(&mut before, LIMIT), Ok(()));
+        assert_eq!(all(&mut after, LIMIT), Ok(()));
+        assert_eq!(all(&mut told, LIMIT), Err(EIO));
+        assert_eq!(all(&mut told_after, LIMIT), Err(EIO));
+        // One that is over before is all there is to tell.
+        let mut over = set(&[&a1], None)?;
+        assert!(over.is_empty());
+        assert_eq!(all(&mut over, LIMIT), Err(EIO));
+        assert_eq!(all(&mut over, LIMIT), Ok(()));
+        Ok(())
+    }
+
+    /// Userspace says how many: that must not be quadratic, and nothing may get lost when they are sorted.
+    #[test]
+    fn many_timelines() -> Result {
+        const TIMELINES: usize = 150;
+        let mut timelines = KVVec::new();
+        let (mut fences, mut pending) = (KVVec::new(), KVVec::new());
+        for _ in 0..TIMELINES {
+            timelines.push(Timeline::new()?, GFP_KERNEL)?;
+        }
+        for _ in 0..3 {
+            for timeline in &mut timelines {
+                let (fence, end) = timeline.next()?;
+                fences.push(fence, GFP_KERNEL)?;
+                pending.push(end, GFP_KERNEL)?;
+            }
+        }
+        let own = timelines[7].context.id();
+        let mut given = KVVec::new();
+        for fence in &fences {
+            given.push(fence.clone(), GFP_KERNEL)?;
+        }
+        let mut set = FenceSet::new(given, Some(own))?;
+        assert_eq!(set.len(), TIMELINES - 1);
+        // All but those that it should have kept, and one of these.
+        let mut late = KVVec::new();
+        for (i, end) in pending.into_iter().enumerate() {
+            if i < 2 * TIMELINES {
+                crate::mocks::end(end, Err(EPERM));
+            } else {
+                late.push(end, GFP_KERNEL)?;
+            }
+        }
+        assert_eq!(all(&mut set, SOON), Err(ETIME));
+        for (i, end) in late.into_iter().enumerate() {
+            // The first in the order in which they were given is told.
+            let result = match i {
+                7 => Err(EPERM),
+                100 => Err(EIO),
+                120 => Err(EINVAL),
+                _ => Ok(()),
+            };
+            crate::mocks::end(end, result);
+        }
+        assert_eq!(all(&mut set, LIMIT), Err(EIO));
+        Ok(())
+    }
+
+    #[test]
+    fn a_set_that_is_dropped_early() -> Result {
+        let (mut a, foreign) = (Timeline::new()?, Foreign::new()?);
+        let (a1, pending) = a.next()?;
+        let last = Fence::from(chain(&[&a1, &foreign.0])?);
+        let mut set = set(&[&last], None)?;
+        assert_eq!(all(&mut set, SOON), Err(ETIME));
+        end(pending, Ok(()));
+        drop(set);
+        foreign.signal(Ok(()));
+        assert_eq!(result(&last), Ok(()));
+        Ok(())
+    }
+
+    #[test]
+    fn points_of_a_chain() -> Result {
+        let mut a = Timeline::new()?;
+        let ((a1, first), (a2, second)) = (a.next()?, a.next()?);
+        let chain = chain(&[&a1, &a2])?;
+        assert_eq!((chain.seqno(), chain.signaled()), (2, 0));
+        let point = chain.find(1)?;
+        assert!(chain.find(3).is_err());
+        end(first, Ok(()));
+        assert_eq!(result(&point), Ok(()));
+        assert_eq!((chain.seqno(), chain.signaled()), (2, 1));
+        assert!(chain.find(1)?.is_signaled() && !chain.find(2)?.is_signaled());
+        // A chain does not go into a link, and an array is not a chain.
+        let whole = Fence::from(chain.clone());
+        let refused = ChainNode::new()?.link(None, whole.clone(), 1);
+        assert_eq!(refused.err(), Some(EINVAL));
+        assert!(Chain::try_from(a2).is_err());
+        assert!(Chain::try_from(whole).is_ok());
+        end(second, Ok(()));
+        assert_eq!(chain.signaled(), 2);
+        Ok(())
+    }
+
+    #[test]
+    fn deadlines_go_to_all() -> Result {
+        let (one, two, three) = (Foreign::new()?, Foreign::new()?, Foreign::new()?);
+        let array = Fence::merge(&[one.0.clone(), two.0.clone()])?;
+        let set = set(&[&array, &Fence::from(chain(&[&three.0])?)], None)?;
+        // SAFETY: No requirements.
+        let now = unsafe { bindings::ktime_get() };
+        let second = Delta::from_millis(1000);
+        set.set_deadline(second);
+        for foreign in [&one, &two, &three] {
+            let deadline = foreign.deadline();
+            assert!(deadline >= now + second.as_nanos());
+            assert!(deadline < now + 60 * second.as_nanos());
+        }
+        let before = two.deadline();
+        one.signal(Ok(()));
+        set.set_deadline(Delta::from_millis(1));
+        assert!(two.deadline() < before);
+        // It is over: nobody asks it any more.
+        assert!(one.deadline() >= now + second.as_nanos());
+        two.signal(Ok(()));
+        three.signal(Ok(()));
+        Ok(())
+    }
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! KUnit tests of containers, sets, sync files, sync objects and the fences of buffers.
+//!
+//! Loading the module runs them; results are in the log and in debugfs, `kunit/dma_fence_*/results`.
+
+mod containers;
+mod mocks;
+mod share;
+
+use kernel::prelude::*;
+
+struct DmaFenceTest;
+
+module! {
+    type: DmaFenceTest,
+    name: "dma_fence_test",
+    authors: ["The asahi-async authors"],
+    description: "Tests of fences",
+    license: "Dual MIT/GPL",
+}
+
+impl kernel::Module for DmaFenceTest {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        Ok(Self)
+    }
+}

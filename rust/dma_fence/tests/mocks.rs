@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Fences and buffers that do what a test says.
+
+use core::{
+    ffi::c_void,
+    ptr::NonNull, //
+};
+use dma_fence::{
+    Fence,
+    FenceContext,
+    Order,
+    Pending,
+    Resv, //
+};
+use kasync::{
+    block_on,
+    time::{
+        timeout,
+        Delta, //
+    },
+    SignallingSection, //
+};
+use kernel::{
+    bindings,
+    error::to_result,
+    prelude::*,
+    sync::Arc, //
+};
+
+mod ffi {
+    use super::*;
+
+    unsafe extern "C" {
+        pub(super) fn dma_fence_test_foreign() -> *mut bindings::dma_fence;
+        pub(super) fn dma_fence_test_deadline(fence: *mut bindings::dma_fence) -> i64;
+        pub(super) fn dma_fence_test_signal(fence: *mut bindings::dma_fence, error: i32);
+        pub(super) fn dma_fence_test_resv_new() -> *mut c_void;
+        pub(super) fn dma_fence_test_resv_free(resv: *mut c_void);
+        pub(super) fn dma_fence_test_rival_start(
+            first: *mut c_void,
+            second: *mut c_void,
+        ) -> *mut c_void;
+        pub(super) fn dma_fence_test_rival_end(rival: *mut c_void) -> i32;
+    }
+}
+
+/// How long anything may take.
+pub(crate) const LIMIT: Delta = Delta::from_millis(5000);
+
+/// What a fence signals with; `ETIME` if it does not within the limit.
+pub(crate) fn result(fence: &Fence) -> Result {
+    block_on(timeout(LIMIT, fence.wait()))?.unwrap_or(Err(ETIME))
+}
+
+/// A timeline of ours.
+pub(crate) struct Timeline {
+    pub(crate) context: Arc<FenceContext>,
+    order: Order,
+}
+
+impl Timeline {
+    pub(crate) fn new() -> Result<Self> {
+        let (context, order) = FenceContext::new(c"test", c"timeline")?;
+        Ok(Self { context, order })
+    }
+
+    /// Its next fence.
+    pub(crate) fn next(&mut self) -> Result<(Fence, Pending)> {
+        Ok(self.context.reserve()?.arm(&mut self.order))
+    }
+}
+
+/// Ends the work behind a fence of a [`Timeline`].
+pub(crate) fn end(pending: Pending, result: Result) {
+    // SAFETY: There is no hardware.
+    unsafe { SignallingSection::enter(|section| pending.submitted().complete(section, result)) };
+}
+
+/// A fence of another driver.
+pub(crate) struct Foreign(pub(crate) Fence);
+
+impl Foreign {
+    pub(crate) fn new() -> Result<Self> {
+        // SAFETY: No requirements.
+        let fence = NonNull::new(unsafe { ffi::dma_fence_test_foreign() }).ok_or(ENOMEM)?;
+        // SAFETY: The function returns a reference.
+        Ok(Self(unsafe { Fence::from_raw(fence) }))
+    }
+
+    /// In nanoseconds of the monotonic clock; 0 if it has none.
+    pub(crate) fn deadline(&self) -> i64 {
+        // SAFETY: It is one of those.
+        unsafe { ffi::dma_fence_test_deadline(self.0.as_raw()) }
+    }
+
+    pub(crate) fn signal(&self, result: Result) {
+        let error = result.err().map_or(0, Error::to_errno);
+        // SAFETY: It is one of those; called once.
+        unsafe { ffi::dma_fence_test_signal(self.0.as_raw(), error) };
+    }
+}
+
+/// What a buffer has.
+pub(crate) struct Buffer(NonNull<bindings::dma_resv>);
+
+impl Buffer {
+    pub(crate) fn new() -> Result<Self> {
+        // SAFETY: No requirements.
+        let resv = unsafe { ffi::dma_fence_test_resv_new() };
+        NonNull::new(resv.cast()).map(Self).ok_or(ENOMEM)
+    }
+
+    pub(crate) fn resv(&self) -> Resv<'_> {
+        // SAFETY: Initialised, and freed when this is dropped.
+        unsafe { Resv::from_raw(self.0) }
+    }
+
+    /// Which of two is locked first by who goes by address.
+    pub(crate) fn in_order(self, other: Self) -> (Self, Self) {
+        if self.0 < other.0 {
+            (self, other)
+        } else {
+            (other, self)
+        }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        // SAFETY: It is one of those, and not locked.
+        unsafe { ffi::dma_fence_test_resv_free(self.0.as_ptr().cast()) };
+    }
+}
+
+/// Somebody older who has one buffer and wants another.
+pub(crate) struct Rival<'a> {
+    rival: NonNull<c_void>,
+    _buffers: [&'a Buffer; 2],
+}
+
+impl<'a> Rival<'a> {
+    /// Has `first`, and wants `second` once this thread waits for the one that it has.
+    pub(crate) fn start(first: &'a Buffer, second: &'a Buffer) -> Result<Self> {
+        // SAFETY: Both stay as long as this.
+        let rival = unsafe {
+            ffi::dma_fence_test_rival_start(first.0.as_ptr().cast(), second.0.as_ptr().cast())
+        };
+        Ok(Self {
+            rival: NonNull::new(rival).ok_or(ENOMEM)?,
+            _buffers: [first, second],
+        })
+    }
+
+    /// Waits until it is through; whether it got both.
+    pub(crate) fn end(self) -> Result {
+        // SAFETY: Started, and ended once.
+        to_result(unsafe { ffi::dma_fence_test_rival_end(self.rival.as_ptr()) })
+    }
+}

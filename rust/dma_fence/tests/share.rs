@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Fences that leave the driver, and come in: sync files, sync objects, buffers.
+
+use kernel::prelude::*;
+
+#[kunit_tests(dma_fence_share)]
+mod tests {
+    use crate::mocks::{
+        end,
+        result,
+        Buffer,
+        Foreign,
+        Rival,
+        Timeline, //
+    };
+    use dma_fence::{
+        ChainNode,
+        Fence,
+        Points,
+        Resv,
+        SyncFile,
+        SyncObj,
+        Usage, //
+    };
+    use kasync::time::Delta;
+    use kernel::{
+        bindings,
+        error::to_result,
+        prelude::*, //
+    };
+
+    #[test]
+    fn sync_files_out_and_in() -> Result {
+        let (fence, pending) = Timeline::new()?.next()?;
+        let out = SyncFile::new()?;
+        let fd = out.fd() as i32;
+        // Nobody sees it before.
+        assert_eq!(SyncFile::import(fd).err(), Some(EINVAL));
+        assert_eq!(out.install(&fence) as i32, fd);
+        let imported = SyncFile::import(fd)?;
+        assert_eq!(imported.as_raw(), fence.as_raw());
+        // SAFETY: The descriptor is this test's.
+        to_result(unsafe { bindings::close_fd(fd as u32) })?;
+        assert_eq!(SyncFile::import(fd).err(), Some(EINVAL));
+        assert_eq!(SyncFile::import(-1).err(), Some(EINVAL));
+        end(pending, Err(EIO));
+        assert_eq!(result(&imported), Err(EIO));
+        Ok(())
+    }
+
+    #[test]
+    fn a_sync_file_that_is_dropped() -> Result {
+        let out = SyncFile::new()?;
+        let fd = out.fd();
+        drop(out);
+        // The descriptor is free again.
+        let again = SyncFile::new()?;
+        assert_eq!(again.fd(), fd);
+        Ok(())
+    }
+
+    #[test]
+    fn binary_objects() -> Result {
+        let (fence, pending) = Timeline::new()?.next()?;
+        let object = SyncObj::new(None)?;
+        assert!(object.fence().is_none());
+        assert_eq!(object.find(0).err(), Some(EINVAL));
+        object.replace_fence(&fence);
+        assert_eq!(object.find(0)?.as_raw(), fence.as_raw());
+        // It has no points.
+        assert_eq!(object.find(1).err(), Some(EINVAL));
+        let none = Points {
+            submitted: 0,
+            signaled: 0,
+        };
+        assert_eq!(object.points(), none);
+        object.reset();
+        assert!(object.fence().is_none());
+        assert_eq!(object.points(), none);
+        let other = SyncObj::new(Some(&fence))?;
+        assert!(!other.find(0)?.is_signaled());
+        end(pending, Ok(()));
+        assert!(other.find(0)?.is_signaled());
+        Ok(())
+    }
+
+    #[test]
+    fn timeline_objects() -> Result {
+        let mut timeline = Timeline::new()?;
+        let object = SyncObj::new(None)?;
+        let ((one, first), (two, second)) = (timeline.next()?, timeline.next()?);
+        object.add_point(ChainNode::new()?, &one, 10);
+        let points = |submitted, signaled| Points {
+            submitted,
+            signaled,
+        };
+        assert_eq!(object.points(), points(10, 0));
+        // A point that is not there yet is not waited for.
+        assert_eq!(object.find(11).err(), Some(EINVAL));
+        object.add_point(ChainNode::new()?, &two, 20);
+        let (ten, twenty) = (object.find(10)?, object.find(15)?);
+        assert_eq!(object.points(), points(20, 0));
+        end(first, Ok(()));
+        assert_eq!(result(&ten), Ok(()));
+        assert!(!twenty.is_signaled());
+        assert_eq!(object.points(), points(20, 10));
+        end(second, Ok(()));
+        assert_eq!(result(&twenty), Ok(()));
+        assert_eq!(object.points(), points(20, 20));
+        object.reset();
+        assert_eq!(object.points(), points(0, 0));
+        Ok(())
+    }
+
+    fn contexts(resv: Resv<'_>, usage: Usage) -> Result<KVec<u64>> {
+        let mut found = KVec::new();
+        for fence in resv.fences(usage)? {
+            found.push(fence.context(), GFP_KERNEL)?;
+        }
+        Ok(found)
+    }
+
+    #[test]
+    fn fences_of_a_buffer() -> Result {
+        let buffer = Buffer::new()?;
+        let resv = buffer.resv();
+        let (reader, writer, keeper) = (Foreign::new()?, Foreign::new()?, Foreign::new()?);
+        assert!(resv.is_idle(Usage::Bookkeep) && resv.fences(Usage::Bookkeep)?.is_empty());
+        {
+            let locked = resv.lock()?;
+            let [one, two, unused] = locked.slots()?;
+            drop(unused);
+            // Those that were promised before are still there.
+            let [three] = locked.slots()?;
+            let none: [_; 0] = locked.slots()?;
+            drop(none);
+            one.add(&reader.0, Usage::Read)?;
+            two.add(&writer.0, Usage::Write)?;
+            three.add(&keeper.0, Usage::Bookkeep)?;
+        }
+        assert!(!resv.is_idle(Usage::Write));
+        assert!(resv.is_idle(Usage::Kernel) && resv.fences(Usage::Kernel)?.is_empty());
+        // Who reads waits for who writes; who writes waits for both.
+        let writes = contexts(resv, Usage::before_access(false))?;
+        assert_eq!(writes.as_slice(), &[writer.0.context()][..]);
+        let both = contexts(resv, Usage::before_access(true))?;
+        assert_eq!(
+            both.as_slice(),
+            &[reader.0.context(), writer.0.context()][..]
+        );
+        assert_eq!(contexts(resv, Usage::Bookkeep)?.len(), 3);
+        resv.set_deadline(Usage::Read, Delta::from_millis(5));
+        assert!(reader.deadline() > 0 && writer.deadline() > 0 && keeper.deadline() == 0);
+        writer.signal(Ok(()));
+        assert!(resv.is_idle(Usage::Write) && !resv.is_idle(Usage::Read));
+        reader.signal(Ok(()));
+        keeper.signal(Ok(()));
+        assert!(resv.is_idle(Usage::Bookkeep));
+        Ok(())
+    }
+
+    #[test]
+    fn containers_do_not_go_into_a_buffer() -> Result {
+        let (buffer, one, two) = (Buffer::new()?, Foreign::new()?, Foreign::new()?);
+        let array = Fence::merge(&[one.0.clone(), two.0.clone()])?;
+        let locked = buffer.resv().lock()?;
+        let [slot] = locked.slots()?;
+        assert_eq!(slot.add(&array, Usage::Write), Err(EINVAL));
+        drop(locked);
+        assert!(buffer.resv().is_idle(Usage::Bookkeep));
+        one.signal(Ok(()));
+        two.signal(Ok(()));
+        Ok(())
+    }
+
+    #[test]
+    fn several_buffers() -> Result {
+        let (one, two, other) = (Buffer::new()?, Buffer::new()?, Buffer::new()?);
+        let fence = Foreign::new()?;
+        // The first twice, as by two objects that share it.
+        let all = Resv::lock_all([one.resv(), two.resv(), one.resv()])?;
+        assert_eq!(all.iter().count(), 2);
+        assert!(all.get(other.resv()).is_none());
+        for resv in [one.resv(), two.resv()] {
+            let [slot] = all.get(resv).ok_or(EINVAL)?.slots()?;
+            slot.add(&fence.0, Usage::Write)?;
+        }
+        drop(all);
+        // They are not locked any more.
+        drop(other.resv().lock()?);
+        drop(one.resv().lock()?);
+        assert!(!one.resv().is_idle(Usage::Write) && !two.resv().is_idle(Usage::Write));
+        fence.signal(Ok(()));
+        let none = Resv::lock_all(core::iter::empty())?;
+        assert_eq!(none.iter().count(), 0);
+        Ok(())
+    }
+
+    /// Two who want the same buffers, each of which has what the other needs.
+    #[test]
+    fn no_deadlock_over_buffers() -> Result {
+        let (first, second) = Buffer::new()?.in_order(Buffer::new()?);
+        // It has what we take last, and wants what we take first.
+        let rival = Rival::start(&second, &first)?;
+        let all = Resv::lock_all([first.resv(), second.resv()])?;
+        assert_eq!(all.iter().count(), 2);
+        drop(all);
+        rival.end()
+    }
+}
