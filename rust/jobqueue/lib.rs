@@ -71,7 +71,7 @@ pub trait Ring: Send + 'static {
     /// What is known of a job that the hardware has.
     type Running: Send + Sync + 'static;
 
-    /// Whose the queue is, for those who look from outside: asked once, when it is made.
+    /// Whose the queue is, for those who look from outside: asked only while somebody does.
     fn label(&self) -> Label {
         Label::default()
     }

@@ -110,7 +110,7 @@ mod tests {
         // With an array as a link.
         let array = Fence::merge(&[b1.clone(), a1.clone()])?;
         let last = Fence::from(chain(&[&a1, &array, &own1, &a2])?);
-        let mut set = set(&[&last], Some(own.context.id()))?;
+        let mut set = set(&[&last], Some(own.id()))?;
         assert_eq!(set.len(), 2);
         end(pending_a1, Ok(()));
         end(pending_a2, Ok(()));
@@ -179,7 +179,7 @@ mod tests {
                 pending.push(end, GFP_KERNEL)?;
             }
         }
-        let own = timelines[7].context.id();
+        let own = timelines[7].id();
         let mut given = KVVec::new();
         for fence in &fences {
             given.push(fence.clone(), GFP_KERNEL)?;

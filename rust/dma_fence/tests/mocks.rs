@@ -9,9 +9,11 @@ use core::{
 use dma_fence::{
     Fence,
     FenceContext,
+    FenceReservation,
     Order,
     Pending,
-    Resv, //
+    Resv,
+    Signaller, //
 };
 use kasync::{
     block_on,
@@ -24,8 +26,12 @@ use kasync::{
 use kernel::{
     bindings,
     error::to_result,
+    new_mutex,
     prelude::*,
-    sync::Arc, //
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
 };
 
 mod ffi {
@@ -55,26 +61,42 @@ pub(crate) fn result(fence: &Fence) -> Result {
 
 /// A timeline of ours.
 pub(crate) struct Timeline {
-    pub(crate) context: Arc<FenceContext>,
     order: Order,
+    signaller: Arc<Mutex<Signaller>>,
+}
+
+/// What a fence of a [`Timeline`] stands for.
+pub(crate) struct Work {
+    pending: Pending,
+    signaller: Arc<Mutex<Signaller>>,
 }
 
 impl Timeline {
     pub(crate) fn new() -> Result<Self> {
-        let (context, order) = FenceContext::new(c"test", c"timeline")?;
-        Ok(Self { context, order })
+        let (order, signaller) = FenceContext::new(c"test", c"timeline")?;
+        let signaller = Arc::pin_init(new_mutex!(signaller), GFP_KERNEL)?;
+        Ok(Self { order, signaller })
+    }
+
+    /// What [`Fence::context`] is of its fences.
+    pub(crate) fn id(&self) -> u64 {
+        self.order.context_id()
     }
 
     /// Its next fence.
-    pub(crate) fn next(&mut self) -> Result<(Fence, Pending)> {
-        Ok(self.context.reserve()?.arm(&mut self.order))
+    pub(crate) fn next(&mut self) -> Result<(Fence, Work)> {
+        let (fence, pending) = self.order.arm(FenceReservation::new()?);
+        let signaller = self.signaller.clone();
+        Ok((fence, Work { pending, signaller }))
     }
 }
 
-/// Ends the work behind a fence of a [`Timeline`].
-pub(crate) fn end(pending: Pending, result: Result) {
+/// Ends the work behind a fence of a [`Timeline`], whose turn it is.
+pub(crate) fn end(work: Work, result: Result) {
+    let mut signaller = work.signaller.lock();
+    let fence = work.pending.submitted();
     // SAFETY: There is no hardware.
-    unsafe { SignallingSection::enter(|section| pending.submitted().complete(section, result)) };
+    unsafe { SignallingSection::enter(|section| signaller.complete(fence, section, result)) };
 }
 
 /// A fence of another driver.
