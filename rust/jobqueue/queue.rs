@@ -24,7 +24,7 @@ use dma_fence::{
     Order, //
 };
 use kasync::{
-    block_on,
+    block_on_interruptible,
     select,
     sync::Notify,
     time::Delta,
@@ -323,7 +323,8 @@ impl<R: Ring> JobQueue<R> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if it costs more credits than there are, `ECANCELED` if the queue is closed, `ENOMEM`.
+    /// `EINVAL` if it costs more credits than there are, `ECANCELED` if the queue is closed, `ENOMEM`; `ERESTARTSYS` if there is a
+    /// signal for the thread while it waits.
     pub fn prepare(
         &self,
         job: R::Job,
@@ -336,10 +337,14 @@ impl<R: Ring> JobQueue<R> {
         }
         let spare = match shared.try_place() {
             Some(spare) => spare,
-            None => match block_on(select(shared.scope.cancelled(), shared.place()))? {
-                Either::Left(()) => return Err(ECANCELED),
-                Either::Right(spare) => spare,
-            },
+            None => {
+                // Places may have to wait for fences that only go on when the caller is gone (H35).
+                let place = select(shared.scope.cancelled(), shared.place());
+                match block_on_interruptible(place)? {
+                    Either::Left(()) => return Err(ECANCELED),
+                    Either::Right(spare) => spare,
+                }
+            }
         };
         let place = Place(Some(self.shared.clone()));
         let reservation = shared.context.reserve()?;
