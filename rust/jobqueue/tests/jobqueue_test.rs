@@ -4,6 +4,9 @@
 //!
 //! Loading the module runs them; results are in the log and in debugfs, `kunit/jobqueue/results`.
 
+mod contexts;
+mod drm_sched;
+mod foreign;
 mod ring;
 
 use kernel::prelude::*;
@@ -27,6 +30,7 @@ impl kernel::Module for JobQueueTest {
 #[kunit_tests(jobqueue)]
 mod tests {
     use crate::ring::{
+        result,
         Bench,
         Job,
         LIMIT, //
@@ -53,11 +57,6 @@ mod tests {
         SignallingSection, //
     };
     use kernel::prelude::*;
-
-    /// What a fence signals with; `ETIME` if it does not within the limit.
-    fn result(fence: &Fence) -> Result {
-        block_on(timeout(LIMIT, fence.wait()))?.unwrap_or(Err(ETIME))
-    }
 
     #[test]
     fn jobs_complete_in_order() -> Result {
