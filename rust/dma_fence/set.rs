@@ -79,7 +79,7 @@ pub struct FenceSet(Option<Pin<KBox<Inner>>>);
 
 impl FenceSet {
     /// Of several fences of one context, which signal in order, only the last is kept, and none of `own_context`: whoever asks
-    /// has an order with those already. Fences that have signalled are left out as well.
+    /// has an order with those already. Those that have signalled well are left out as well.
     pub fn new(fences: KVVec<Fence>, own_context: Option<u64>) -> Result<Self> {
         if fences.is_empty() {
             return Ok(Self(None));
@@ -98,7 +98,7 @@ impl FenceSet {
         )?;
         let shared: *const Shared = &inner.shared;
         for fence in fences {
-            if Some(fence.context()) == own_context || fence.is_signaled() {
+            if Some(fence.context()) == own_context {
                 continue;
             }
             let same = |entry: &&mut Entry| entry.fence.context() == fence.context();
@@ -116,6 +116,10 @@ impl FenceSet {
             };
             inner.entries.push(entry, GFP_KERNEL)?;
         }
+        // An error stays, and is found when the set is polled: who looked for errors first would miss one that comes right after.
+        inner
+            .entries
+            .retain(|entry| !matches!(entry.fence.result(), Some(Ok(()))));
         if inner.entries.is_empty() {
             return Ok(Self(None));
         }

@@ -89,7 +89,6 @@ pub struct Config {
 pub(crate) struct Shared<R: Ring> {
     context: Arc<FenceContext>,
     credits: usize,
-    on_error: OnError,
     scope: Scope,
     /// How many jobs more may be prepared, how many threads wait for that, and what tells them.
     places: Atomic<usize>,
@@ -295,7 +294,6 @@ impl<R: Ring> JobQueue<R> {
             try_pin_init!(Shared {
                 context,
                 credits: config.credits,
-                on_error: config.on_error,
                 scope: scope.clone(),
                 places: Atomic::new(config.jobs),
                 waiters: Atomic::new(0),
@@ -348,14 +346,8 @@ impl<R: Ring> JobQueue<R> {
         };
         let place = Place(Some(self.shared.clone()));
         let reservation = shared.context.reserve()?;
-        let failed = match shared.on_error {
-            OnError::Ignore => None,
-            // Those that have signalled are not waited for.
-            _ => dependencies.iter().find_map(|f| f.result()?.err()),
-        };
         let dependencies = FenceSet::new(dependencies, Some(shared.context.id()))?;
-        let mut node = Node::new(job, credits, dependencies, spare)?;
-        node.verdict = failed;
+        let node = Node::new(job, credits, dependencies, spare)?;
         Ok(Prepared {
             node,
             reservation,
