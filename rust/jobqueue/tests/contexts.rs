@@ -10,6 +10,7 @@ use core::{
     }, //
 };
 use dma_fence::Fence;
+use kasync::time::Delta;
 use kernel::{
     bindings,
     error::to_result,
@@ -53,6 +54,7 @@ unsafe extern "C" {
         error: c_int,
         together: bool,
     );
+    fn jobqueue_test_fence_signal_after(fence: *mut bindings::dma_fence, ns: u64, error: c_int);
     fn jobqueue_test_contexts(n: c_uint) -> u64;
     fn jobqueue_test_live() -> c_int;
     fn jobqueue_test_barrier();
@@ -197,6 +199,17 @@ impl Issuer {
         }
     }
 
+    /// Has an interrupt signal the next one. It has to have happened before this is dropped.
+    pub(crate) fn signal_after(&mut self, after: Delta, result: Result) {
+        let error = result.err().map_or(0, Error::to_errno);
+        let next = self.raw[self.signalled];
+        self.signalled += 1;
+        // SAFETY: The fence is there, and the lock is until it has signalled.
+        unsafe {
+            jobqueue_test_fence_signal_after(next, after.as_nanos().unsigned_abs(), error);
+        }
+    }
+
     /// Signals all that have not been, by itself.
     pub(crate) fn signal_rest(&mut self, result: Result) {
         self.signal(self.raw.len() - self.signalled, result, false);
@@ -220,7 +233,7 @@ pub(crate) fn settle() -> Result {
         if unsafe { jobqueue_test_live() } == 0 {
             return Ok(());
         }
-        fsleep(kernel::time::Delta::from_millis(10));
+        fsleep(Delta::from_millis(10));
     }
     Err(EBUSY)
 }

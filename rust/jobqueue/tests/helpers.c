@@ -5,6 +5,7 @@
 #include <linux/atomic.h>
 #include <linux/completion.h>
 #include <linux/dma-fence.h>
+#include <linux/hrtimer.h>
 #include <linux/irq_work.h>
 #include <linux/kthread.h>
 #include <linux/preempt.h>
@@ -134,6 +135,8 @@ struct test_fence {
 	/* What enable_signaling() is to say, and whether it was asked. */
 	bool over;
 	bool enabled;
+	struct hrtimer timer;
+	int error;
 };
 
 static const char *fence_name(struct dma_fence *fence)
@@ -198,6 +201,29 @@ void jobqueue_test_fences_signal(struct jobqueue_test_lock *lock, struct dma_fen
 	}
 	if (together)
 		spin_unlock_irqrestore(&lock->lock, flags);
+}
+
+static enum hrtimer_restart signal_irq(struct hrtimer *timer)
+{
+	struct test_fence *foreign = container_of(timer, struct test_fence, timer);
+
+	if (foreign->error)
+		dma_fence_set_error(&foreign->base, foreign->error);
+	dma_fence_signal(&foreign->base);
+	/* The timer's. Memory goes after a grace period, so it outlives this callback. */
+	dma_fence_put(&foreign->base);
+	return HRTIMER_NORESTART;
+}
+
+/* In hard interrupt context. Once. */
+void jobqueue_test_fence_signal_after(struct dma_fence *fence, u64 ns, int error)
+{
+	struct test_fence *foreign = container_of(fence, struct test_fence, base);
+
+	foreign->error = error;
+	dma_fence_get(fence);
+	hrtimer_setup(&foreign->timer, signal_irq, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	hrtimer_start(&foreign->timer, ns_to_ktime(ns), HRTIMER_MODE_REL);
 }
 
 u64 jobqueue_test_contexts(unsigned int n)

@@ -22,6 +22,7 @@ struct dma_fence *jobqueue_test_fence_create(struct jobqueue_test_lock *lock, u6
 bool jobqueue_test_fence_enabled(struct dma_fence *fence);
 void jobqueue_test_fences_signal(struct jobqueue_test_lock *lock, struct dma_fence **fences, size_t n,
 				 int error, bool together);
+void jobqueue_test_fence_signal_after(struct dma_fence *fence, u64 ns, int error);
 u64 jobqueue_test_contexts(unsigned int n);
 int jobqueue_test_live(void);
 void jobqueue_test_barrier(void);

@@ -157,8 +157,15 @@ mod tests {
         let all = timeout(LIMIT, poll_fn(|cx| waited.poll_all(cx)));
         assert!(block_on(all)?.is_ok());
         assert!(second.is_signaled() && waited.is_empty());
-        // What has signalled is left out.
-        assert!(set(&both, None)?.is_empty());
+        // What has failed is found, what has gone well is left out. Of one timeline it is the last that counts.
+        let mut failed = set(&both, None)?;
+        assert_eq!(failed.len(), 1);
+        assert_eq!(block_on(poll_fn(|cx| failed.poll_all(cx)))?, Err(EIO));
+        let third = bench.commit(Job::new(3), &[])?;
+        bench.wait_started(3)?;
+        bench.mock.complete(3, Ok(()));
+        assert_eq!(result(&third), Ok(()));
+        assert!(set(&[first, third], None)?.is_empty());
         bench.end()
     }
 

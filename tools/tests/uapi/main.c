@@ -3,7 +3,7 @@
  * Tests of the asahi UAPI against include/uapi/drm/asahi_drm.h: what the ioctls accept, and the
  * errno of what they refuse. Prints TAP.
  *
- * usage: uapi [GROUP...]     groups: params vm gem queue submit submit-errors teardown
+ * usage: uapi [GROUP...]     groups: params vm gem queue submit submit-errors teardown import fences
  */
 #include "uapi.h"
 
@@ -22,6 +22,7 @@ static const struct {
 	{ "submit-errors", test_submit_errors },
 	{ "teardown", test_teardown },
 	{ "import", test_import },
+	{ "fences", test_fences },
 };
 
 static bool known(const char *name)
