@@ -16,6 +16,7 @@
 #include <linux/refcount.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/workqueue.h>
 
 #include "helpers.h"
 
@@ -95,6 +96,40 @@ int torture_threads(unsigned int n, int (*fn)(void *data, unsigned int n), void 
 	}
 	kfree(threads);
 	return ret;
+}
+
+/* Calls fn after a time, in a worker, where it may block. */
+struct torture_later {
+	struct delayed_work work;
+	void (*fn)(void *data);
+	void *data;
+};
+
+static void run_later(struct work_struct *work)
+{
+	struct torture_later *later = container_of(to_delayed_work(work), struct torture_later, work);
+
+	later->fn(later->data);
+}
+
+struct torture_later *torture_later(u64 ns, void (*fn)(void *data), void *data)
+{
+	struct torture_later *later = kzalloc(sizeof(*later), GFP_KERNEL);
+
+	if (!later)
+		return NULL;
+	later->fn = fn;
+	later->data = data;
+	INIT_DELAYED_WORK(&later->work, run_later);
+	queue_delayed_work(system_dfl_wq, &later->work, nsecs_to_jiffies(ns));
+	return later;
+}
+
+/* Waits until it has happened: at once, if it has not begun. */
+void torture_later_wait(struct torture_later *later)
+{
+	flush_delayed_work(&later->work);
+	kfree(later);
 }
 
 /*
