@@ -73,6 +73,7 @@ unsafe extern "C" {
     fn torture_job_put(job: *mut RawJob);
     fn torture_foreign_fence(ns: u64, error: c_int) -> *mut bindings::dma_fence;
     fn torture_keep(fence: *mut bindings::dma_fence);
+    fn torture_judged() -> kernel::ffi::c_uint;
     fn torture_live() -> c_int;
     fn torture_barrier();
 }
@@ -299,6 +300,12 @@ pub(crate) fn foreign_fence(after: Delta, result: Result) -> Result<Fence> {
 pub(crate) fn keep(fence: &Fence) {
     // SAFETY: Valid.
     unsafe { torture_keep(fence.as_raw()) }
+}
+
+/// How many fences the judge has looked at while they signalled.
+pub(crate) fn judged() -> u32 {
+    // SAFETY: No requirements.
+    unsafe { torture_judged() }
 }
 
 /// Waits until neither jobs nor foreign fences are left.

@@ -19,6 +19,7 @@ void torture_later_wait(struct torture_later *later);
 /* The judge. */
 void torture_failed(const char *what, u64 a, u64 b);
 unsigned int torture_failures(void);
+unsigned int torture_judged(void);
 int torture_live(void);
 void torture_barrier(void);
 
