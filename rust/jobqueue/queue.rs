@@ -27,7 +27,7 @@ use dma_fence::{
     Order, //
 };
 use kasync::{
-    block_on,
+    block_on_interruptible,
     select,
     time::Delta,
     Claim,
@@ -78,7 +78,7 @@ pub struct Config {
     /// How much may be in flight; less than 2³². A job that costs more never runs: it is refused.
     pub credits: usize,
     /// How many jobs may be in the queue, in flight or not; less than 2³¹. Who wants to prepare one more waits.
-    pub jobs: u32,
+    pub jobs: usize,
     /// How long the oldest job in flight may take until [`Ring::stalled`] is asked for a verdict: at least this, at most twice as long.
     pub patience: Delta,
     /// What a failure means to others.
@@ -277,18 +277,16 @@ impl<R: Ring> JobQueue<R> {
     ///
     /// # Errors
     ///
-    /// `ECANCELED` if the scope is cancelled, `EINVAL` or `ERANGE` if the configuration is out of range, `ENOMEM`.
+    /// `ECANCELED` if the scope is cancelled, `EINVAL` if the configuration is out of range, `ENOMEM`.
     pub fn new(scope: &Scope, name: &'static CStr, ring: R, config: &Config) -> Result<Self> {
-        if config.jobs > i32::MAX as u32 {
-            return Err(EINVAL);
-        }
+        let places = i32::try_from(config.jobs)?.unsigned_abs();
         let (order, signaller) = FenceContext::new(config.names.0, config.names.1)?;
         let shared = Arc::pin_init(
             try_pin_init!(Shared {
                 context: order.context_id(),
                 credits: u32::try_from(config.credits)?,
                 scope: scope.clone(),
-                places: Places::new(config.jobs),
+                places: Places::new(places),
                 spare: Atomic::new(0),
                 on_error: config.on_error,
                 flags: Atomic::new(0),
@@ -311,7 +309,8 @@ impl<R: Ring> JobQueue<R> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if it costs more credits than there are, `ECANCELED` if the queue is closed, `ENOMEM`.
+    /// `EINVAL` if it costs more credits than there are, `ECANCELED` if the queue is closed, `ENOMEM`; `ERESTARTSYS` if there is a
+    /// signal for the thread while it waits.
     pub fn prepare(
         &self,
         job: R::Job,
@@ -324,21 +323,17 @@ impl<R: Ring> JobQueue<R> {
             return Err(EINVAL);
         }
         if !shared.places.try_take() {
-            match block_on(select(shared.scope.cancelled(), shared.places.take()))? {
+            // Places may have to wait for fences that only go on when the caller is gone (H35).
+            let place = select(shared.scope.cancelled(), shared.places.take());
+            match block_on_interruptible(place)? {
                 Either::Left(()) => return Err(ECANCELED),
                 Either::Right(taken) => taken?,
             }
         }
         let place = Place(shared);
         let reservation = FenceReservation::new()?;
-        let failed = match shared.on_error {
-            OnError::Ignore => None,
-            // Those that have signalled are not waited for.
-            _ => dependencies.iter().find_map(|f| f.result()?.err()),
-        };
         let dependencies = FenceSet::new(dependencies, Some(shared.context))?;
-        let mut node = Node::new(job, credits, dependencies, shared.take_spare())?;
-        node.verdict = failed;
+        let node = Node::new(job, credits, dependencies, shared.take_spare())?;
         Ok(Prepared {
             queue: self,
             node,

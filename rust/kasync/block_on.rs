@@ -6,6 +6,7 @@ use crate::{
     current,
     platform::{
         code,
+        Parked,
         Parker,
         Plat,
         Platform,
@@ -46,9 +47,7 @@ impl Parking {
         mut future: Pin<&mut F>,
         mut late: impl FnMut(),
     ) -> F::Output {
-        let data = Ref::into_raw(self.0.clone()).as_ptr().cast_const().cast();
-        // SAFETY: The vtable does as `RawWaker` demands; the waker owns the reference just made.
-        let waker = unsafe { Waker::from_raw(RawWaker::new(data, &VTABLE)) };
+        let waker = self.waker();
         let mut cx = Context::from_waker(&waker);
         loop {
             match future.as_mut().poll(&mut cx) {
@@ -57,6 +56,26 @@ impl Parking {
                 Poll::Pending => (),
             }
         }
+    }
+
+    /// As `block_on`, but gives up with `None` when there is a signal for the thread.
+    fn block_on_interruptible<F: Future>(&self, mut future: Pin<&mut F>) -> Option<F::Output> {
+        let waker = self.waker();
+        let mut cx = Context::from_waker(&waker);
+        loop {
+            if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+                return Some(output);
+            }
+            if let Parked::Interrupted = self.0.park_interruptible() {
+                return None;
+            }
+        }
+    }
+
+    fn waker(&self) -> Waker {
+        let data = Ref::into_raw(self.0.clone()).as_ptr().cast_const().cast();
+        // SAFETY: The vtable does as `RawWaker` demands; the waker owns the reference just made.
+        unsafe { Waker::from_raw(RawWaker::new(data, &VTABLE)) }
     }
 }
 
@@ -148,4 +167,21 @@ pub fn block_on<F: Future>(future: F) -> Result<F::Output> {
     let parking = Parking::new()?;
     let mut future = Boxed::new(future)?;
     Ok(parking.block_on(future.as_mut(), || ()))
+}
+
+/// As [`block_on`], for who does it on behalf of a process that may be killed meanwhile: in an ioctl.
+///
+/// # Errors
+///
+/// As [`block_on`]; and `ERESTARTSYS` if there is a signal for the thread. The future is dropped then.
+pub fn block_on_interruptible<F: Future>(future: F) -> Result<F::Output> {
+    if current::in_section() {
+        Plat::misuse(c"block_on_interruptible() inside a poll or a signalling section");
+        return Err(code::EDEADLK);
+    }
+    let parking = Parking::new()?;
+    let mut future = Boxed::new(future)?;
+    parking
+        .block_on_interruptible(future.as_mut())
+        .ok_or(code::ERESTARTSYS)
 }

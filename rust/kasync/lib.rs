@@ -78,7 +78,10 @@ pub mod time;
 mod trace;
 mod wait;
 
-pub use block_on::block_on;
+pub use block_on::{
+    block_on,
+    block_on_interruptible, //
+};
 #[doc(hidden)]
 pub use combine::Step as __Step;
 pub use combine::{

@@ -183,6 +183,16 @@ pub(crate) trait RawLock: Sync {
     unsafe fn unlock(&self, flags: Self::Flags);
 }
 
+/// What has ended [`Parker::park_interruptible`].
+pub(crate) enum Parked {
+    Woken,
+    /// Far too much time has gone by.
+    Late,
+    /// A signal.
+    #[cfg_attr(not(MODULE), expect(dead_code))]
+    Interrupted,
+}
+
 /// See [`Platform::Parker`].
 pub(crate) trait Parker: Send + Sync {
     /// Initialises in place, as the parker may not move afterwards.
@@ -195,6 +205,14 @@ pub(crate) trait Parker: Send + Sync {
     /// Waits until `unpark` has been called more often than this has returned `true`. May sleep.
     /// Gives up with `false` if that takes far longer than anything should.
     fn park(&self) -> bool;
+
+    /// As `park`, but a signal for the thread ends it as well, where there are signals.
+    fn park_interruptible(&self) -> Parked {
+        match self.park() {
+            true => Parked::Woken,
+            false => Parked::Late,
+        }
+    }
 
     /// Lets one `park` pass. Any context but NMI.
     fn unpark(&self);

@@ -72,6 +72,8 @@ unsafe extern "C" {
     fn torture_job_get(job: *mut RawJob);
     fn torture_job_put(job: *mut RawJob);
     fn torture_foreign_fence(ns: u64, error: c_int) -> *mut bindings::dma_fence;
+    fn torture_keep(fence: *mut bindings::dma_fence);
+    fn torture_judged() -> kernel::ffi::c_uint;
     fn torture_live() -> c_int;
     fn torture_barrier();
 }
@@ -296,6 +298,18 @@ pub(crate) fn foreign_fence(after: Delta, result: Result) -> Result<Fence> {
     let raw = unsafe { torture_foreign_fence(after.as_nanos().unsigned_abs(), error) };
     // SAFETY: The reference is ours now.
     Ok(unsafe { Fence::from_raw(NonNull::new(raw).ok_or(ENOMEM)?) })
+}
+
+/// Has another module hold a reference to a fence, if it has room.
+pub(crate) fn keep(fence: &Fence) {
+    // SAFETY: Valid.
+    unsafe { torture_keep(fence.as_raw()) }
+}
+
+/// How many fences the judge has looked at while they signalled.
+pub(crate) fn judged() -> u32 {
+    // SAFETY: No requirements.
+    unsafe { torture_judged() }
 }
 
 /// Waits until neither jobs nor foreign fences are left.

@@ -16,6 +16,7 @@
 #include <linux/refcount.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/workqueue.h>
 
 #include "helpers.h"
 
@@ -23,6 +24,7 @@
 
 static atomic_t failures = ATOMIC_INIT(0);
 static atomic_t live = ATOMIC_INIT(0);
+static atomic_t judged = ATOMIC_INIT(0);
 
 void torture_failed(const char *what, u64 a, u64 b)
 {
@@ -39,6 +41,12 @@ unsigned int torture_failures(void)
 int torture_live(void)
 {
 	return atomic_read(&live);
+}
+
+/* How many fences have been looked at while they signalled. */
+unsigned int torture_judged(void)
+{
+	return atomic_read(&judged);
 }
 
 /* Waits until what RCU still has to free is freed. */
@@ -95,6 +103,40 @@ int torture_threads(unsigned int n, int (*fn)(void *data, unsigned int n), void 
 	}
 	kfree(threads);
 	return ret;
+}
+
+/* Calls fn after a time, in a worker, where it may block. */
+struct torture_later {
+	struct delayed_work work;
+	void (*fn)(void *data);
+	void *data;
+};
+
+static void run_later(struct work_struct *work)
+{
+	struct torture_later *later = container_of(to_delayed_work(work), struct torture_later, work);
+
+	later->fn(later->data);
+}
+
+struct torture_later *torture_later(u64 ns, void (*fn)(void *data), void *data)
+{
+	struct torture_later *later = kzalloc(sizeof(*later), GFP_KERNEL);
+
+	if (!later)
+		return NULL;
+	later->fn = fn;
+	later->data = data;
+	INIT_DELAYED_WORK(&later->work, run_later);
+	queue_delayed_work(system_dfl_wq, &later->work, nsecs_to_jiffies(ns));
+	return later;
+}
+
+/* Waits until it has happened: at once, if it has not begun. */
+void torture_later_wait(struct torture_later *later)
+{
+	flush_delayed_work(&later->work);
+	kfree(later);
 }
 
 /*
@@ -305,24 +347,34 @@ bool torture_job_depends(struct torture_job *job, struct dma_fence *fence)
 	return false;
 }
 
-/* Under the fence's lock. The engine is there as long as a fence of its jobs is not signalled. */
-static void job_signalled(struct dma_fence *fence, struct dma_fence_cb *cb)
+/* Of a fence that signals, or has: the hardware is through with its job, and what it depends on is over. */
+static void judge(struct torture_job *job, struct dma_fence *fence, bool now)
 {
-	struct torture_job *job = container_of(cb, struct torture_job, cb);
 	struct torture_engine *engine = job->engine;
 	unsigned long flags;
 
 	spin_lock_irqsave(&engine->lock, flags);
 	if (job->number > engine->done)
 		torture_failed("a fence signals while the hardware writes", job->number, engine->done);
-	if (fence->seqno < engine->signalled)
-		torture_failed("a fence signals before an older one", fence->seqno, engine->signalled);
-	engine->signalled = fence->seqno;
+	if (now) {
+		if (fence->seqno < engine->signalled)
+			torture_failed("a fence signals before an older one", fence->seqno, engine->signalled);
+		engine->signalled = fence->seqno;
+	}
 	spin_unlock_irqrestore(&engine->lock, flags);
 	for (int i = 0; i < MAX_DEPS && job->deps[i]; i++) {
 		if (!dma_fence_test_signaled_flag(job->deps[i]))
 			torture_failed("a fence signals before a dependency", job->deps[i]->context, fence->seqno);
 	}
+}
+
+/* Under the fence's lock. The engine is there as long as a fence of its jobs is not signalled. */
+static void job_signalled(struct dma_fence *fence, struct dma_fence_cb *cb)
+{
+	struct torture_job *job = container_of(cb, struct torture_job, cb);
+
+	judge(job, fence, true);
+	atomic_inc(&judged);
 	torture_job_put(job);
 }
 
@@ -330,8 +382,11 @@ static void job_signalled(struct dma_fence *fence, struct dma_fence_cb *cb)
 void torture_job_committed(struct torture_job *job, struct dma_fence *fence)
 {
 	refcount_inc(&job->refs);
-	if (dma_fence_add_callback(fence, &job->cb, job_signalled))
+	if (dma_fence_add_callback(fence, &job->cb, job_signalled)) {
+		/* It was over before that. */
+		judge(job, fence, false);
 		torture_job_put(job);
+	}
 }
 
 /* Foreign fences: with their own lock, signalled in hard interrupt context. */

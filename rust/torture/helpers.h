@@ -11,15 +11,24 @@ struct torture_job;
 /* Threads. */
 int torture_threads(unsigned int n, int (*fn)(void *data, unsigned int n), void *data);
 
+/* Calls that happen after a time. */
+struct torture_later;
+struct torture_later *torture_later(u64 ns, void (*fn)(void *data), void *data);
+void torture_later_wait(struct torture_later *later);
+
 /* The judge. */
 void torture_failed(const char *what, u64 a, u64 b);
 unsigned int torture_failures(void);
+unsigned int torture_judged(void);
 int torture_live(void);
 void torture_barrier(void);
 
 /* Memory. */
 bool torture_fail_nth(u32 n);
 u32 torture_fail_left(void);
+
+/* Of the module that keeps fences. */
+void torture_keep(struct dma_fence *fence);
 
 /* Hardware that checks. */
 struct torture_engine *torture_engine_create(void (*changed)(void *context), void *context, u32 seed,

@@ -4,6 +4,7 @@
 
 use crate::{
     engine::{
+        judged,
         queue,
         CheckedRing,
         Engine,
@@ -93,6 +94,7 @@ struct Bench {
 
 /// `jobs` jobs.
 pub(crate) fn run(jobs: u32, seed: u32) -> Result {
+    let before = judged();
     let executor = Executor::new(c"torture-many")?;
     let mut random = Random::new(seed, 100);
     let mut benches = KVVec::new();
@@ -152,9 +154,13 @@ pub(crate) fn run(jobs: u32, seed: u32) -> Result {
     executor.root().cancel();
     executor.root().join_blocking()?;
     executor.shutdown()?;
-    let (good, bad) = (good.load(Relaxed), bad.load(Relaxed));
-    pr_info!("{jobs} jobs on {QUEUES} queues: {good} well, {bad} not\n");
+    let (good, bad, judged) = (good.load(Relaxed), bad.load(Relaxed), judged() - before);
+    pr_info!("{jobs} jobs on {QUEUES} queues: {good} well, {bad} not; {judged} judged as they signalled\n");
     result?;
+    // The others were over when they were committed. If that is what most of them are nothing is tested.
+    if judged < jobs / 2 {
+        failed(c"few jobs were judged", judged.into(), jobs.into());
+    }
     if good != jobs {
         failed(c"not all jobs went well", good.into(), jobs.into());
     }

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Queues are parked and unparked, and torn down, each at a random moment: closed, dropped, their scope cancelled, their hardware gone, or left alone; with
-//! jobs prepared, waiting for fences, waiting for room, running and completing.
+//! Queues, files and devices (`device.rs`) go at random moments, with jobs prepared, admitted, waiting for fences, waiting for room, running and
+//! completing; meanwhile queues are parked and unparked.
 //!
-//! In the end every fence has signalled, with a result that fits, and the hardware knows of no early one.
+//! In the end every fence has signalled, with a result that there is a reason for, and the hardware knows of no early one.
 
 use crate::{
+    device::{
+        Bench,
+        Device,
+        End,
+        File,
+        Later, //
+    },
     engine::{
         foreign_fence,
-        queue,
-        CheckedRing,
-        Engine,
+        keep,
         Job, //
     },
     failed,
@@ -20,14 +25,10 @@ use crate::{
 };
 use core::pin::pin;
 use dma_fence::Fence;
-use jobqueue::{
-    JobQueue,
-    OnError, //
-};
+use jobqueue::OnError;
 use kasync::{
     block_on,
     time::{
-        sleep,
         timeout,
         Delta, //
     },
@@ -47,6 +48,8 @@ use kernel::{
 
 const LIMIT: Delta = Delta::from_secs(20);
 const DEPENDENCIES: u32 = 3;
+/// How long it takes at most until something ends.
+const TIME: Delta = Delta::from_micros(2000);
 
 /// What has been seen, over all rounds.
 struct Seen {
@@ -55,72 +58,66 @@ struct Seen {
     stopped: Atomic<u32>,
     gone: Atomic<u32>,
     refused: Atomic<u32>,
+    files: Atomic<u32>,
+    killed: Atomic<u32>,
+    unplugged: Atomic<u32>,
 }
 
-/// How a queue ends.
-#[derive(Clone, Copy)]
-enum End {
-    Close,
-    Drop,
-    Cancel,
-    Unplug,
-    Finish,
-}
-
-type Queue = Arc<JobQueue<CheckedRing>>;
-
-struct Bench {
-    scope: Scope,
-    engine: Arc<Engine>,
-    queue: Option<Queue>,
-}
-
-/// Does it after a time, on another processor perhaps.
-fn end_later(root: &Scope, bench: &mut Bench, how: End, after: Delta) -> Result {
-    let engine = bench.engine.clone();
-    let scope = bench.scope.clone();
-    // Whoever commits has the other one.
-    let queue = bench.queue.clone();
-    let task = async move {
-        sleep(after).await;
-        match how {
-            End::Close => {
-                if let Some(queue) = &queue {
-                    queue.close();
-                }
-            }
-            End::Cancel => scope.cancel(),
-            End::Unplug => {
-                engine.stop(true);
-                scope.cancel();
-            }
-            End::Drop | End::Finish => {}
+impl Seen {
+    fn new() -> Self {
+        Self {
+            good: Atomic::new(0),
+            cancelled: Atomic::new(0),
+            stopped: Atomic::new(0),
+            gone: Atomic::new(0),
+            refused: Atomic::new(0),
+            files: Atomic::new(0),
+            killed: Atomic::new(0),
+            unplugged: Atomic::new(0),
         }
-    };
-    root.spawn(c"end", task)?.detach();
-    Ok(())
+    }
 }
 
-/// A fence, and the queue of this round that it is of.
-type Known = (Fence, Option<usize>);
+/// A fence that there is.
+struct Known {
+    fence: Fence,
+    /// The file and the queue of this round that it is of.
+    of: Option<(usize, usize)>,
+    /// What it depends on, of other queues.
+    dependencies: KVec<Fence>,
+}
 
+impl Known {
+    fn foreign(fence: Fence) -> Self {
+        Self {
+            fence,
+            of: None,
+            dependencies: KVec::new(),
+        }
+    }
+}
+
+/// Submits a job, unless that is refused, or it is thought better of.
 fn submit(
-    at: usize,
-    bench: &Bench,
+    (file_at, at): (usize, usize),
+    file: &File,
     fences: &KVec<Known>,
     random: &mut Random,
     seen: &Seen,
-) -> Result<Option<Fence>> {
+) -> Result<Option<Known>> {
+    let bench = &file.benches[at];
     let Some(queue) = &bench.queue else {
         return Ok(None);
     };
+    let mut known = KVec::new();
     let mut dependencies = KVVec::new();
     let mut job = Job::new(&bench.engine)?;
     for _ in 0..random.below(DEPENDENCIES + 1) {
-        let (fence, queue) = &fences[random.below(fences.len() as u32) as usize];
+        let Known { fence, of, .. } = &fences[random.below(fences.len() as u32) as usize];
         // H27: what it has of its own queue is in order anyway.
-        if *queue != Some(at) {
+        if *of != Some((file_at, at)) {
             job.depends_on(fence)?;
+            known.push(fence.clone(), GFP_KERNEL)?;
         }
         dependencies.push(fence.clone(), GFP_KERNEL)?;
     }
@@ -140,14 +137,14 @@ fn submit(
         Ok(prepared) => prepared,
         Err(e) => return refuse(e),
     };
-    if random.once_in(16) {
+    if random.once_in(16) || file.is_killed() {
         // R4: leaves no trace.
         drop(prepared);
         return Ok(None);
     }
     let committed = if random.once_in(4) {
         match prepared.admit() {
-            Ok(admitted) if random.once_in(8) => {
+            Ok(admitted) if random.once_in(8) || file.is_killed() => {
                 drop(admitted);
                 return Ok(None);
             }
@@ -160,129 +157,245 @@ fn submit(
     match committed {
         Ok(fence) => {
             witness.committed(&fence);
-            Ok(Some(fence))
+            if random.once_in(64) {
+                keep(&fence);
+            }
+            Ok(Some(Known {
+                fence,
+                of: Some((file_at, at)),
+                dependencies: known,
+            }))
         }
         Err(e) => refuse(e),
     }
 }
 
-fn count(fence: &Fence, seen: &Seen) {
-    let counter = match fence.result() {
-        Some(Ok(())) => &seen.good,
-        Some(Err(ECANCELED)) => &seen.cancelled,
-        // Stopped, or a dependency's in a queue that cares.
-        Some(Err(EIO | ETIME)) => &seen.stopped,
-        Some(Err(ENODEV)) => &seen.gone,
-        Some(Err(e)) => {
-            failed(
-                c"a fence has an unknown error",
-                0,
-                e.to_errno().unsigned_abs().into(),
-            );
-            return;
+/// Whether there is a reason for an error of a job's.
+fn has_reason(
+    e: Error,
+    known: &Known,
+    before: &[Known],
+    file: &File,
+    bench: &Bench,
+    gone: bool,
+) -> bool {
+    let gone = gone || bench.how == End::Unplug;
+    // Of its own: of the queue's end, of the hardware's.
+    let own = match e {
+        ECANCELED => bench.hangs || gone || file.may_cancel(bench),
+        ETIME => bench.hangs,
+        EIO => bench.hangs || bench.stopped || gone,
+        ENODEV => gone,
+        _ => false,
+    };
+    let has = |fence: &Fence| fence.result() == Some(Err(e));
+    own || match bench.on_error {
+        OnError::Ignore => false,
+        OnError::Propagate => known.dependencies.iter().any(has),
+        OnError::Poison => {
+            known.dependencies.iter().any(has)
+                || before.iter().any(|k| k.of == known.of && has(&k.fence))
         }
+    }
+}
+
+/// Whether one of its dependencies has failed, so that it may not go well. Of several of one timeline it is the last that counts.
+fn must_fail(known: &Known, bench: &Bench) -> bool {
+    let dependencies = &known.dependencies;
+    let counts = |fence: &Fence| {
+        let other = |f: &Fence| f.context() == fence.context() && f.is_later_than(fence);
+        !dependencies.iter().any(other)
+    };
+    bench.on_error != OnError::Ignore
+        && dependencies
+            .iter()
+            .any(|fence| matches!(fence.result(), Some(Err(_))) && counts(fence))
+}
+
+fn count(at: usize, fences: &[Known], files: &[File], gone: bool, seen: &Seen) {
+    let known = &fences[at];
+    let Some((file, bench)) = known.of else {
+        return;
+    };
+    let (file, bench) = (&files[file], &files[file].benches[bench]);
+    let context = known.fence.context();
+    let result = known.fence.result();
+    let counter = match result {
+        Some(Ok(())) => {
+            if must_fail(known, bench) {
+                failed(c"an error was not passed on", context, 0);
+            }
+            &seen.good
+        }
+        Some(Err(ECANCELED)) => &seen.cancelled,
+        Some(Err(ENODEV)) => &seen.gone,
+        Some(Err(_)) => &seen.stopped,
         None => {
-            failed(c"a fence has not signalled", fence.context(), 0);
+            failed(c"a fence has not signalled", context, 0);
             return;
         }
     };
+    if let Some(Err(e)) = result {
+        if !has_reason(e, known, &fences[..at], file, bench, gone) {
+            failed(
+                c"a fence has an error for no reason",
+                context,
+                e.to_errno().unsigned_abs().into(),
+            );
+        }
+    }
     counter.fetch_add(1, Relaxed);
 }
 
-fn round(root: &Scope, random: &mut Random, seen: &Seen, kept: &mut KVec<Known>) -> Result {
-    let mut benches = KVec::new();
-    for _ in 0..1 + random.below(3) {
-        let scope = root.child(c"round")?;
-        let engine = Engine::new(random.next(), random.once_in(8))?;
-        let on_error = [OnError::Ignore, OnError::Propagate, OnError::Poison];
-        let on_error = on_error[random.below(3) as usize];
-        let credits = 2 + random.below(7) as usize;
-        let queue = queue(&scope, &engine, credits, Delta::from_millis(5), on_error)?;
-        let queue = Some(Arc::new(queue, GFP_KERNEL)?);
-        let mut bench = Bench {
-            scope,
-            engine,
-            queue,
-        };
-        let how = [End::Close, End::Drop, End::Cancel, End::Unplug, End::Finish];
-        let how = how[random.below(5) as usize];
-        let after = Delta::from_micros(random.below(2000).into());
-        end_later(root, &mut bench, how, after)?;
-        if matches!(how, End::Finish) && random.once_in(2) {
-            bench.engine.stop(false);
-        }
-        benches.push(bench, GFP_KERNEL)?;
-    }
-
-    // Fences of the last rounds are as good as any.
-    let mut fences = core::mem::take(kept);
-    let result = if random.once_in(4) { Err(EIO) } else { Ok(()) };
-    let foreign = foreign_fence(Delta::from_micros(random.below(3000).into()), result)?;
-    fences.push((foreign, None), GFP_KERNEL)?;
+/// What a process does: submits jobs to its queues, and more, until all is done or it is killed.
+fn process(
+    files: &mut [File],
+    fences: &mut KVec<Known>,
+    random: &mut Random,
+    seen: &Seen,
+) -> Result {
     for _ in 0..random.below(24) {
-        let at = random.below(benches.len() as u32) as usize;
-        if let Some(fence) = submit(at, &benches[at], &fences, random, seen)? {
-            fences.push((fence, Some(at)), GFP_KERNEL)?;
+        let file_at = random.below(files.len() as u32) as usize;
+        let file = &mut files[file_at];
+        if file.is_killed() {
+            for bench in &mut file.benches {
+                bench.queue = None;
+            }
+            file.scope.cancel();
+            continue;
         }
-        if let Some(queue) = &benches[at].queue {
+        let at = random.below(file.benches.len() as u32) as usize;
+        if let Some(known) = submit((file_at, at), file, fences, random, seen)? {
+            fences.push(known, GFP_KERNEL)?;
+        }
+        let bench = &mut file.benches[at];
+        if let Some(queue) = &bench.queue {
             match random.below(16) {
                 0 => queue.park(),
                 1..=3 => queue.unpark(),
                 _ => {}
             }
         }
-        if random.once_in(24) {
+        if random.once_in(24) && bench.how != End::Finish {
             // Jobs go on without it.
-            benches[at].queue = None;
-        }
-    }
-    for bench in &mut benches {
-        bench.queue = None;
-    }
-    for bench in &benches {
-        let joined = block_on(timeout(LIMIT, pin!(bench.scope.join())))?;
-        if joined.is_err() {
-            failed(c"a queue does not end", 0, 0);
-            // What it has must not go away under it.
-            bench.scope.join_blocking()?;
-        }
-    }
-    drop(benches);
-    for (fence, queue) in fences {
-        if queue.is_some() {
-            count(&fence, seen);
-        }
-        // The foreign one may be late.
-        if kept.len() < 4 && fence.is_signaled() {
-            kept.push((fence, None), GFP_KERNEL)?;
+            bench.queue = None;
         }
     }
     Ok(())
 }
 
-/// `count` rounds, in several threads.
-pub(crate) fn run(rounds: u32, seed: u32) -> Result {
-    let executor = Executor::new(c"torture-rounds")?;
-    let seen = Seen {
-        good: Atomic::new(0),
-        cancelled: Atomic::new(0),
-        stopped: Atomic::new(0),
-        gone: Atomic::new(0),
-        refused: Atomic::new(0),
+/// Queues that are left alone are there until their fences have signalled.
+fn finish(files: &mut [File], fences: &[Known]) -> Result {
+    for bench in files.iter_mut().flat_map(|file| &mut file.benches) {
+        match &bench.queue {
+            // Others may wait for it.
+            Some(queue) if bench.how == End::Finish => queue.unpark(),
+            _ => bench.queue = None,
+        }
+    }
+    for known in fences {
+        let Some((file, at)) = known.of else {
+            continue;
+        };
+        if files[file].benches[at].queue.is_none() {
+            continue;
+        }
+        if block_on(timeout(LIMIT, known.fence.wait()))?.is_err() {
+            failed(c"a fence does not signal", known.fence.context(), 0);
+        }
+    }
+    for file in files {
+        for bench in &mut file.benches {
+            bench.queue = None;
+        }
+        if file.is_killed() {
+            file.scope.cancel();
+        }
+    }
+    Ok(())
+}
+
+fn round(
+    world: &Scope,
+    device: &Arc<Device>,
+    random: &mut Random,
+    seen: &Seen,
+    kept: &mut KVec<Known>,
+) -> Result {
+    let mut files = KVec::new();
+    for _ in 0..1 + random.below(2) {
+        files.push(File::open(device, world, TIME, random)?, GFP_KERNEL)?;
+    }
+    let unplug = if random.once_in(8) {
+        let device = device.clone();
+        let after = Delta::from_micros(random.below(2000).into());
+        Some(Later::new(after, move || device.unplug())?)
+    } else {
+        None
     };
+
+    // Fences of the last rounds are as good as any.
+    let mut fences = core::mem::take(kept);
+    let result = if random.once_in(4) { Err(EIO) } else { Ok(()) };
+    let foreign = foreign_fence(Delta::from_micros(random.below(3000).into()), result)?;
+    fences.push(Known::foreign(foreign), GFP_KERNEL)?;
+    process(&mut files, &mut fences, random, seen)?;
+    finish(&mut files, &fences)?;
+    drop(unplug);
+    for file in &files {
+        let joined = block_on(timeout(LIMIT, pin!(file.scope.join())))?;
+        if joined.is_err() {
+            failed(c"a file does not end", 0, 0);
+            // What it has must not go away under it.
+            file.scope.join_blocking()?;
+        }
+    }
+    device.forget_engines();
+    let gone = device.is_unplugged();
+    for at in 0..fences.len() {
+        count(at, &fences, &files, gone, seen);
+    }
+    seen.files.fetch_add(files.len() as u32, Relaxed);
+    let killed = files.iter().filter(|file| file.is_killed()).count();
+    seen.killed.fetch_add(killed as u32, Relaxed);
+    seen.unplugged.fetch_add(gone.into(), Relaxed);
+    for known in fences {
+        // The foreign one may be late.
+        if kept.len() < 4 && known.fence.is_signaled() {
+            kept.push(Known::foreign(known.fence), GFP_KERNEL)?;
+        }
+    }
+    Ok(())
+}
+
+/// `count` rounds, in several threads, each with a device.
+pub(crate) fn run(rounds: u32, seed: u32) -> Result {
+    let world = Executor::new(c"torture-rounds")?;
+    let seen = Seen::new();
     let left = Atomic::<i32>::new(i32::try_from(rounds)?);
     let result = threads(|n| {
         let mut random = Random::new(seed, n);
         let mut kept = KVec::new();
+        let mut device = Device::new()?;
         while left.fetch_sub(1, Relaxed) > 0 {
-            round(executor.root(), &mut random, &seen, &mut kept)?;
+            round(world.root(), &device, &mut random, &seen, &mut kept)?;
             verdict()?;
+            if device.is_unplugged() {
+                device = Device::new()?;
+            }
         }
+        device.unplug();
         Ok(())
     });
-    executor.shutdown()?;
+    world.shutdown()?;
     pr_info!(
-        "{rounds} rounds: {} jobs well, {} cancelled, {} stopped, {} without hardware, {} refused\n",
+        "{rounds} rounds, {} files, {} processes killed, {} devices unplugged\n",
+        seen.files.load(Relaxed),
+        seen.killed.load(Relaxed),
+        seen.unplugged.load(Relaxed)
+    );
+    pr_info!(
+        "{} jobs well, {} cancelled, {} stopped, {} without hardware, {} refused\n",
         seen.good.load(Relaxed),
         seen.cancelled.load(Relaxed),
         seen.stopped.load(Relaxed),

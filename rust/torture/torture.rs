@@ -4,6 +4,7 @@
 //!
 //! Loading the module runs what its parameters ask for; it does not load if anything is wrong.
 
+mod device;
 mod engine;
 mod executor;
 mod failures;
@@ -39,7 +40,7 @@ module! {
         },
         rounds: u32 {
             default: 0,
-            description: "So many times queues are torn down at a random moment",
+            description: "So many times queues, files, processes and devices go at a random moment",
         },
         jobs: u32 {
             default: 0,

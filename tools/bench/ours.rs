@@ -207,7 +207,7 @@ fn create() -> Result<KBox<Queue>> {
     let config = Config {
         names: (c"bench", c"queue"),
         credits: CREDITS,
-        jobs: 2 * CREDITS as u32,
+        jobs: 2 * CREDITS,
         patience: PATIENCE,
         on_error: OnError::Ignore,
     };

@@ -25,6 +25,7 @@ use kasync::{
         Notify, //
     },
     time::{
+        sleep,
         timeout,
         Delta, //
     },
@@ -43,6 +44,16 @@ use kernel::{
 /// How long anything may take.
 pub(crate) const LIMIT: Delta = Delta::from_millis(5000);
 
+/// What a fence signals with; `ETIME` if it does not within the limit.
+pub(crate) fn result(fence: &Fence) -> Result {
+    block_on(timeout(LIMIT, fence.wait()))?.unwrap_or(Err(ETIME))
+}
+
+/// Whether it goes on waiting for a time that is long enough for what is wrong to happen.
+pub(crate) fn stays(fence: &Fence) -> Result<bool> {
+    Ok(block_on(timeout(Delta::from_millis(20), fence.wait()))?.is_err())
+}
+
 /// A job.
 pub(crate) struct Job {
     id: u32,
@@ -58,6 +69,11 @@ impl Job {
             fails: false,
             stalls: false,
         }
+    }
+
+    /// One whose number is how many have been started before it, and itself: for who does not know that.
+    pub(crate) fn next() -> Self {
+        Self::new(0)
     }
 
     /// One that cannot be started.
@@ -132,6 +148,11 @@ impl Mock {
         self.state.lock().started
     }
 
+    /// Number of the last job that is over.
+    pub(crate) fn done(&self) -> u32 {
+        self.state.lock().done
+    }
+
     pub(crate) fn retired(&self) -> usize {
         self.state.lock().retired
     }
@@ -153,6 +174,23 @@ impl Mock {
         f(&mut self.state.lock());
         self.changed.notify_waiters();
         self.waker.wake();
+    }
+
+    /// Hardware that works by itself, until the queue has ended.
+    async fn work(self: Arc<Self>, duration: Delta) {
+        let mut done = 0;
+        loop {
+            let more = self.wait(|s| match s.started > done {
+                true => Some(true),
+                false => s.ended.then_some(false),
+            });
+            if !more.await {
+                return;
+            }
+            sleep(duration).await;
+            done += 1;
+            self.complete(u32::try_from(done).unwrap_or(u32::MAX), Ok(()));
+        }
     }
 
     async fn wait<T>(&self, f: impl Fn(&State) -> Option<T>) -> T {
@@ -185,10 +223,16 @@ impl Ring for MockRing {
         if job.fails {
             return Err(ENODEV);
         }
-        self.0.change(|state| state.started += 1);
+        let mut id = job.id;
+        self.0.change(|state| {
+            state.started += 1;
+            if id == 0 {
+                id = state.started as u32;
+            }
+        });
         Ok(Running {
             mock: self.0.clone(),
-            id: job.id,
+            id,
             stalls: job.stalls,
         })
     }
@@ -236,6 +280,39 @@ impl Ring for MockRing {
     }
 }
 
+/// What a test wants of its queue.
+#[derive(Clone, Copy)]
+pub(crate) struct Options {
+    pub(crate) credits: usize,
+    pub(crate) jobs: usize,
+    pub(crate) patience: Delta,
+    pub(crate) on_error: OnError,
+    /// How long jobs take, one after the other; if there is none they end when the test says so. Their numbers then have to be 1, 2, 3 …
+    pub(crate) duration: Option<Delta>,
+}
+
+impl Options {
+    pub(crate) fn new(credits: usize) -> Self {
+        Self {
+            credits,
+            jobs: 64,
+            patience: Delta::from_millis(50),
+            on_error: OnError::Ignore,
+            duration: None,
+        }
+    }
+
+    /// Hardware that works by itself, and a queue that is deep and patient.
+    pub(crate) fn timed(credits: usize, duration: Delta) -> Self {
+        Self {
+            jobs: 1024,
+            patience: LIMIT,
+            duration: Some(duration),
+            ..Self::new(credits)
+        }
+    }
+}
+
 /// A queue on a mock.
 pub(crate) struct Bench {
     pub(crate) mock: Arc<Mock>,
@@ -250,17 +327,28 @@ impl Bench {
     }
 
     pub(crate) fn with(credits: usize, on_error: OnError) -> Result<Self> {
+        Self::build(Options {
+            on_error,
+            ..Options::new(credits)
+        })
+    }
+
+    pub(crate) fn build(options: Options) -> Result<Self> {
         let executor = Executor::new(c"jobqueue_test")?;
         let scope = executor.root().child(c"queue")?;
         let mock = Mock::new()?;
         let config = Config {
             names: (c"test", c"queue"),
-            credits,
-            jobs: 64,
-            patience: Delta::from_millis(50),
-            on_error,
+            credits: options.credits,
+            jobs: options.jobs,
+            patience: options.patience,
+            on_error: options.on_error,
         };
         let queue = JobQueue::new(&scope, c"queue", MockRing(mock.clone()), &config)?;
+        if let Some(duration) = options.duration {
+            let hardware = mock.clone().work(duration);
+            executor.root().spawn(c"hardware", hardware)?.detach();
+        }
         Ok(Self {
             mock,
             queue,
@@ -274,7 +362,7 @@ impl Bench {
         job: Job,
         credits: usize,
         dependencies: &[Fence],
-    ) -> Result<Prepared<MockRing>> {
+    ) -> Result<Prepared<'_, MockRing>> {
         let mut fences = KVVec::new();
         for fence in dependencies {
             fences.push(fence.clone(), GFP_KERNEL)?;
@@ -291,6 +379,12 @@ impl Bench {
     pub(crate) fn wait_started(&self, count: usize) -> Result {
         let started = self.mock.wait(|s| (s.started >= count).then_some(()));
         block_on(timeout(LIMIT, started))?.map_err(|_| ETIME)
+    }
+
+    /// Waits until the job has been complained of so often.
+    pub(crate) fn wait_complaints(&self, count: u32) -> Result {
+        let complaints = self.mock.wait(|s| (s.complaints >= count).then_some(()));
+        block_on(timeout(LIMIT, complaints))?.map_err(|_| ETIME)
     }
 
     /// Closes the queue; fails unless all comes to its end.

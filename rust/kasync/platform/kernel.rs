@@ -5,6 +5,7 @@
 pub(crate) mod registry;
 
 use super::{
+    Parked,
     Parker,
     Platform,
     RawLock,
@@ -240,6 +241,21 @@ impl Parker for Completion {
         // SAFETY: Initialised; callers may sleep.
         unsafe {
             bindings::wait_for_completion_timeout(self.0.get(), time::msecs_to_jiffies(10_000)) != 0
+        }
+    }
+
+    fn park_interruptible(&self) -> Parked {
+        // SAFETY: Initialised; callers may sleep.
+        let left = unsafe {
+            bindings::wait_for_completion_interruptible_timeout(
+                self.0.get(),
+                time::msecs_to_jiffies(10_000),
+            )
+        };
+        match left {
+            0 => Parked::Late,
+            1.. => Parked::Woken,
+            _ => Parked::Interrupted,
         }
     }
 

@@ -15,12 +15,9 @@
 #include "../uapi/uapi.h"
 
 #include <errno.h>
-#include <linux/sync_file.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define SECONDS 100
@@ -55,29 +52,6 @@ static void check_result(const char *what, int number, int result, const char *w
 	check_true(text, is_one_of(result, wanted));
 }
 
-static int export_sync_file(int fd, uint32_t handle)
-{
-	struct drm_syncobj_handle args = {
-		.handle = handle, .flags = DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE,
-	};
-	int ret = gpu_ioctl(fd, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &args);
-
-	return ret ? ret : args.fd;
-}
-
-/* The result of a fence, when it has one. */
-static int result_of(int sync_file)
-{
-	struct pollfd poller = { .fd = sync_file, .events = POLLIN };
-	struct sync_file_info info = { 0 };
-
-	if (poll(&poller, 1, SECONDS * 1000) != 1)
-		return -ETIME;
-	if (ioctl(sync_file, SYNC_IOC_FILE_INFO, &info))
-		return -errno;
-	return info.status == 1 ? 0 : info.status;
-}
-
 int main(int argc, char **argv)
 {
 	const char *submit_wanted = NULL;
@@ -102,14 +76,14 @@ int main(int argc, char **argv)
 		refused[i] = submit_one(&ctx, sync);
 		if (refused[i])
 			continue;
-		files[i] = export_sync_file(ctx.fd, sync);
+		files[i] = syncobj_export_sync_file(ctx.fd, sync);
 		need("export a sync file", files[i]);
 	}
 	/* Whoever wants to disturb the jobs may now. */
 	printf("# submitted\n");
 	fflush(stdout);
 	for (int i = 0; i < jobs; i++) {
-		check_result("job", i + 1, refused[i] ? refused[i] : result_of(files[i]), argv[i + 1]);
+		check_result("job", i + 1, refused[i] ? refused[i] : sync_file_wait(files[i], SECONDS * 1000), argv[i + 1]);
 		if (files[i] >= 0)
 			close(files[i]);
 	}
@@ -117,10 +91,10 @@ int main(int argc, char **argv)
 		int ret = submit_one(&ctx, sync);
 
 		if (!ret) {
-			int file = export_sync_file(ctx.fd, sync);
+			int file = syncobj_export_sync_file(ctx.fd, sync);
 
 			need("export a sync file", file);
-			ret = result_of(file);
+			ret = sync_file_wait(file, SECONDS * 1000);
 			close(file);
 		}
 		check_result("one more job", jobs + 1, ret, submit_wanted);

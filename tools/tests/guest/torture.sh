@@ -5,12 +5,16 @@
 torture() {
 	local name=$1
 	shift
-	guest_tap "torture-$name" --no-emu --processors 4 --modules "kasync jobqueue torture" -- sh -c "
+	guest_tap "torture-$name" --no-emu --processors 4 --modules "kasync jobqueue torture_keeper torture" -- sh -c "
 		rmmod torture
 		echo N >/sys/kernel/debug/failslab/ignore-gfp-wait
 		echo 0 >/sys/kernel/debug/failslab/verbose
 		insmod /mnt/rig/modules/torture.ko $* && rmmod torture jobqueue kasync && echo ok $name || echo not ok $name
-		dmesg | sed -nE 's/.*torture: /# /p'"
+		dmesg | sed -nE 's/.*torture: /# /p'
+		# Fences outlive what has made them.
+		sed 's/^/# kept: /' /sys/kernel/debug/torture_keeper
+		grep -q ' 0 not as they have to be' /sys/kernel/debug/torture_keeper && rmmod torture_keeper &&
+			echo ok fences that were kept || echo not ok fences that were kept"
 }
 torture failures failures=1
 torture soak soak_ms=60000

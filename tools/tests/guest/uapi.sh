@@ -6,5 +6,7 @@
 for group in params vm gem queue submit submit-errors teardown fdinfo; do
 	guest_tap "uapi-$group" --share "$programs" -- /mnt/share/uapi "$group"
 done
-# Memory of another device's: that has to be there.
-guest_tap uapi-import --share "$programs" --modules "kasync jobqueue agxemu_bridge asahi vgem" -- /mnt/share/uapi import
+# Memory, and fences, of another device's: that has to be there.
+for group in import fences; do
+	guest_tap "uapi-$group" --share "$programs" --modules "kasync jobqueue agxemu_bridge asahi vgem" -- /mnt/share/uapi "$group"
+done

@@ -15,7 +15,12 @@
 
 static int step;
 module_param(step, int, 0);
-MODULE_PARM_DESC(step, "1: the hardware finishes the job afterwards; 2: somebody asks for the name of the job's fence");
+MODULE_PARM_DESC(step, "1: the hardware finishes the job afterwards; 2: somebody asks for the name of the job's fence; "
+		       "3: the hardware was reset, and somebody waits for the fence; 4: it was reset, and nobody does; "
+		       "5: whoever submits does so once more");
+
+/* How long a job may take. */
+#define PATIENCE HZ
 
 struct queue {
 	struct drm_gpu_scheduler sched;
@@ -49,9 +54,16 @@ static struct dma_fence *run_job(struct drm_sched_job *base)
 	return dma_fence_get(&job->hw_fence);
 }
 
+/* The hardware was reset, or is now. */
 static enum drm_gpu_sched_stat timedout_job(struct drm_sched_job *base)
 {
-	return DRM_GPU_SCHED_STAT_NO_HANG;
+	struct job *job = container_of(base, struct job, base);
+
+	dma_fence_set_error(&job->hw_fence, -ETIME);
+	dma_fence_signal(&job->hw_fence);
+	drm_sched_job_cleanup(base);
+	dma_fence_put(&job->hw_fence);
+	return DRM_GPU_SCHED_STAT_RESET;
 }
 
 static void free_job(struct drm_sched_job *base)
@@ -68,13 +80,47 @@ static const struct drm_sched_backend_ops ops = {
 	.free_job = free_job,
 };
 
+/* The queue, its scheduler that is, goes before the entity does, which whoever submits still has. */
+static int teardown_entity(struct queue *queue)
+{
+	struct drm_sched_entity *entity = kzalloc(sizeof(*entity), GFP_KERNEL);
+	struct drm_gpu_scheduler *sched = &queue->sched;
+	struct job *job = kzalloc(sizeof(*job), GFP_KERNEL);
+	int ret = -ENOMEM;
+
+	if (!entity || !job)
+		goto free;
+	ret = drm_sched_entity_init(entity, DRM_SCHED_PRIORITY_KERNEL, &sched, 1, NULL);
+	if (ret)
+		goto free;
+	pr_info("teardown: the queue goes, whoever submits does not know\n");
+	drm_sched_fini(sched);
+	kfree(queue);
+	ret = drm_sched_job_init(&job->base, entity, 1, NULL, 0);
+	if (!ret) {
+		drm_sched_job_arm(&job->base);
+		pr_info("teardown: one more job has a fence\n");
+		drm_sched_job_cleanup(&job->base);
+	}
+	drm_sched_entity_destroy(entity);
+	kfree(entity);
+	kfree(job);
+	return 0;
+free:
+	drm_sched_fini(sched);
+	kfree(entity);
+	kfree(job);
+	kfree(queue);
+	return ret;
+}
+
 static int teardown(void)
 {
 	const struct drm_sched_init_args args = {
 		.ops = &ops,
 		.num_rqs = 1,
 		.credit_limit = 4,
-		.timeout = MAX_SCHEDULE_TIMEOUT,
+		.timeout = step == 3 || step == 4 ? PATIENCE : MAX_SCHEDULE_TIMEOUT,
 		.name = "teardown",
 		.dev = &device->dev,
 	};
@@ -90,6 +136,10 @@ static int teardown(void)
 	ret = drm_sched_init(sched, &args);
 	if (ret)
 		goto free;
+	if (step == 5) {
+		kfree(job);
+		return teardown_entity(queue);
+	}
 	ret = drm_sched_entity_init(&queue->entity, DRM_SCHED_PRIORITY_KERNEL, &sched, 1, NULL);
 	if (ret)
 		goto fini;
@@ -112,6 +162,11 @@ static int teardown(void)
 		rcu_read_lock();
 		pr_info("teardown: the fence is %s\n", (__force const char *)dma_fence_timeline_name(fence));
 		rcu_read_unlock();
+	} else if (step == 3) {
+		dma_fence_wait(fence, false);
+		pr_info("teardown: the hardware was reset, the fence has signalled\n");
+	} else if (step == 4) {
+		pr_info("teardown: the hardware was reset, nobody waits\n");
 	} else {
 		dma_fence_signal(&job->hw_fence);
 		pr_info("teardown: the hardware has finished, the fence %s signalled\n",

@@ -6,7 +6,10 @@ use core::task::{
     Context,
     Poll, //
 };
-use dma_fence::Fence;
+use dma_fence::{
+    Fence,
+    RingStopped, //
+};
 use jobqueue::{
     Config,
     JobQueue,
@@ -49,7 +52,9 @@ module! {
     params: {
         step: u32 {
             default: 0,
-            description: "1: the hardware finishes the job afterwards; 2: somebody asks for the name of the job's fence",
+            description: "1: the hardware finishes the job afterwards; 2: somebody asks for the name of the job's fence; \
+                3: the hardware was reset, and somebody waits for the fence; 4: it was reset, and nobody does; \
+                5: whoever submits does so once more",
         },
     },
 }
@@ -58,11 +63,14 @@ unsafe extern "C" {
     fn dma_fence_timeline_name(fence: *mut bindings::dma_fence) -> *const kernel::ffi::c_char;
 }
 
-const PATIENCE: Delta = Delta::from_secs(10);
+/// How long a job may take.
+const PATIENCE: Delta = Delta::from_secs(1);
 
 struct Hardware {
     running: Notify,
     finished: Atomic<bool>,
+    /// It has forgotten what it was doing.
+    reset: Atomic<bool>,
     waker: AtomicWaker,
 }
 
@@ -99,6 +107,10 @@ impl Ring for MockRing {
     }
 
     async fn stalled(&mut self, _hardware: &Arc<Hardware>, _n: u32) -> Verdict {
+        if self.0.reset.load(Acquire) {
+            // SAFETY: It has been reset.
+            return Verdict::Stopped(unsafe { RingStopped::new() });
+        }
         Verdict::Wait(PATIENCE)
     }
 
@@ -116,11 +128,23 @@ fn print_name(fence: &Fence) {
     pr_info!("the fence is {}\n", name.to_str().unwrap_or("?"));
 }
 
+/// The queue goes before the handle does, which whoever submits still has.
+fn teardown_handle(scope: &Scope, queue: &JobQueue<MockRing>) -> Result {
+    let prepared = queue.prepare((), 1, KVVec::new())?;
+    pr_info!("the queue goes, whoever submits does not know\n");
+    scope.cancel();
+    scope.join_blocking()?;
+    let refused = prepared.commit().err();
+    pr_info!("one more job: {refused:?}\n");
+    Ok(())
+}
+
 fn teardown(scope: &Scope, step: u32) -> Result {
     let hardware = Arc::new(
         Hardware {
             running: Notify::new(),
             finished: Atomic::new(false),
+            reset: Atomic::new(false),
             waker: AtomicWaker::new(),
         },
         GFP_KERNEL,
@@ -133,6 +157,9 @@ fn teardown(scope: &Scope, step: u32) -> Result {
         on_error: OnError::Ignore,
     };
     let queue = JobQueue::new(scope, c"queue", MockRing(hardware.clone()), &config)?;
+    if step == 5 {
+        return teardown_handle(scope, &queue);
+    }
     let prepared = queue.prepare((), 1, KVVec::new())?;
     let fence = prepared.commit()?;
     block_on(hardware.running.notified())?;
@@ -145,6 +172,18 @@ fn teardown(scope: &Scope, step: u32) -> Result {
     if fence.is_signaled() {
         pr_err!("the fence has signalled early\n");
         return Err(EIO);
+    }
+    if step == 3 || step == 4 {
+        hardware.reset.store(true, Release);
+    }
+    if step == 4 {
+        pr_info!("the hardware was reset, nobody waits\n");
+        return Ok(());
+    }
+    if step == 3 {
+        let result = block_on(fence.wait())?;
+        pr_info!("the hardware was reset, the fence has signalled: {result:?}\n");
+        return Ok(());
     }
     hardware.finish();
     block_on(fence.wait())??;

@@ -2,8 +2,6 @@
 /* Memory of another device's: vgem's, which is the CPU's, but not the driver's. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -17,25 +15,6 @@
 #define HEIGHT 64
 #define SIZE (WIDTH * HEIGHT * 4)
 #define IMPORT_VA (USER_VA + 0x10000000)
-
-/* The primary node of a driver. */
-static int card_open(const char *driver)
-{
-	for (int minor = 0; minor < 64; minor++) {
-		char path[32], name[16] = "";
-		struct drm_version version = { .name = name, .name_len = sizeof(name) - 1 };
-		int fd;
-
-		snprintf(path, sizeof(path), "/dev/dri/card%d", minor);
-		fd = open(path, O_RDWR | O_CLOEXEC);
-		if (fd < 0)
-			continue;
-		if (!gpu_ioctl(fd, DRM_IOCTL_VERSION, &version) && !strcmp(name, driver))
-			return fd;
-		close(fd);
-	}
-	return -ENODEV;
-}
 
 static struct drm_mode_create_dumb dumb(void)
 {

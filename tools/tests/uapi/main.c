@@ -3,7 +3,7 @@
  * Tests of the asahi UAPI against include/uapi/drm/asahi_drm.h: what the ioctls accept, and the
  * errno of what they refuse. Prints TAP.
  *
- * usage: uapi [GROUP...]     groups: params vm gem queue submit submit-errors teardown import fdinfo
+ * usage: uapi [GROUP...]     groups: params vm gem queue submit submit-errors teardown import fdinfo fences
  */
 #include "uapi.h"
 
@@ -23,6 +23,7 @@ static const struct {
 	{ "teardown", test_teardown },
 	{ "import", test_import },
 	{ "fdinfo", test_fdinfo },
+	{ "fences", test_fences },
 };
 
 static bool known(const char *name)

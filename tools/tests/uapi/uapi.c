@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sync_file.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,22 +80,33 @@ int gpu_ioctl(int fd, unsigned long request, void *arg)
 	return ret < 0 ? -errno : 0;
 }
 
-int gpu_open(void)
+/* The first node of @driver among those named @kind, with 64 numbers from @first. */
+static int node_open(const char *driver, const char *kind, int first)
 {
-	for (int minor = 128; minor < 128 + 64; minor++) {
+	for (int minor = first; minor < first + 64; minor++) {
 		char path[32], name[16] = "";
 		struct drm_version version = { .name = name, .name_len = sizeof(name) - 1 };
 		int fd;
 
-		snprintf(path, sizeof(path), "/dev/dri/renderD%d", minor);
+		snprintf(path, sizeof(path), "/dev/dri/%s%d", kind, minor);
 		fd = open(path, O_RDWR | O_CLOEXEC);
 		if (fd < 0)
 			continue;
-		if (!gpu_ioctl(fd, DRM_IOCTL_VERSION, &version) && !strcmp(name, "asahi"))
+		if (!gpu_ioctl(fd, DRM_IOCTL_VERSION, &version) && !strcmp(name, driver))
 			return fd;
 		close(fd);
 	}
 	return -ENODEV;
+}
+
+int gpu_open(void)
+{
+	return node_open("asahi", "renderD", 128);
+}
+
+int card_open(const char *driver)
+{
+	return node_open(driver, "card", 0);
 }
 
 int get_params(int fd, struct drm_asahi_params_global *params)
@@ -257,8 +270,69 @@ int timeline_wait(int fd, uint32_t handle, uint64_t point, unsigned int seconds)
 	return gpu_ioctl(fd, DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, &args);
 }
 
-/* CDM stream terminate: type 2 in bits 31:29 of the first of two words. */
-#define CDM_TERMINATE (2u << 29)
+int syncobj_import_sync_file(int fd, uint32_t handle, int file)
+{
+	struct drm_syncobj_handle args = {
+		.handle = handle, .flags = DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_IMPORT_SYNC_FILE, .fd = file,
+	};
+
+	return gpu_ioctl(fd, DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, &args);
+}
+
+int syncobj_export_sync_file(int fd, uint32_t handle)
+{
+	struct drm_syncobj_handle args = {
+		.handle = handle, .flags = DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE,
+	};
+	int ret = gpu_ioctl(fd, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &args);
+
+	return ret ? ret : args.fd;
+}
+
+int sync_file_wait(int file, int ms)
+{
+	struct pollfd poller = { .fd = file, .events = POLLIN };
+	struct sync_file_info info = { 0 };
+	int ret;
+
+	do {
+		ret = poll(&poller, 1, ms);
+	} while (ret < 0 && errno == EINTR);
+	if (ret != 1)
+		return ret ? -errno : -ETIME;
+	if (ioctl(file, SYNC_IOC_FILE_INFO, &info))
+		return -errno;
+	return info.status == 1 ? 0 : info.status;
+}
+
+/* The interface of sw_sync, which has no header of its own. */
+struct sw_sync_create_fence_data {
+	uint32_t value;
+	char name[32];
+	int32_t fence;
+};
+
+#define SW_SYNC_IOC_CREATE_FENCE _IOWR('W', 0, struct sw_sync_create_fence_data)
+#define SW_SYNC_IOC_INC _IOW('W', 1, uint32_t)
+
+int sw_sync_create(void)
+{
+	int fd = open("/sys/kernel/debug/sync/sw_sync", O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int sw_sync_fence(int timeline, uint32_t value)
+{
+	struct sw_sync_create_fence_data args = { .value = value, .name = "test" };
+
+	return ioctl(timeline, SW_SYNC_IOC_CREATE_FENCE, &args) ? -errno : args.fence;
+}
+
+void sw_sync_advance(int timeline, uint32_t by)
+{
+	need("signal a fence of sw_sync's", ioctl(timeline, SW_SYNC_IOC_INC, &by) ? -errno : 0);
+}
 
 void context_init(struct context *ctx)
 {

@@ -22,6 +22,9 @@
 #define KERNEL_END 0x7040000000ull
 #define USER_VA 0x1000000000ull
 
+/* CDM stream terminate: type 2 in bits 31:29 of the first of two words. */
+#define CDM_TERMINATE (2u << 29)
+
 /* A result that a check may accept besides the one it names. 1 is never an errno result. */
 #define NO_OTHER 1
 
@@ -34,6 +37,8 @@ int failures(void);
 int finish(void);
 
 int gpu_open(void);
+/* The primary node of a driver. */
+int card_open(const char *driver);
 int gpu_ioctl(int fd, unsigned long request, void *arg);
 int get_params(int fd, struct drm_asahi_params_global *params);
 
@@ -54,6 +59,15 @@ int syncobj_destroy(int fd, uint32_t handle);
 int syncobj_reset(int fd, uint32_t handle);
 /* Waits up to @seconds for a binary object's fence. */
 int syncobj_wait(int fd, uint32_t handle, unsigned int seconds);
+int syncobj_import_sync_file(int fd, uint32_t handle, int file);
+/* Returns the file descriptor, or a negative errno. */
+int syncobj_export_sync_file(int fd, uint32_t handle);
+/* The result of a fence, when it has one; -ETIME if that takes longer than @ms. */
+int sync_file_wait(int file, int ms);
+/* sw_sync: a timeline, a fence on it that signals when the timeline gets to @value, and its going on. Files, or negative errnos. */
+int sw_sync_create(void);
+int sw_sync_fence(int timeline, uint32_t value);
+void sw_sync_advance(int timeline, uint32_t by);
 int timeline_wait(int fd, uint32_t handle, uint64_t point, unsigned int seconds);
 
 /* A VM with one bound buffer that starts with an empty control stream, and a queue on it. */
@@ -89,5 +103,6 @@ void test_submit_errors(void);
 void test_teardown(void);
 void test_import(void);
 void test_fdinfo(void);
+void test_fences(void);
 
 #endif

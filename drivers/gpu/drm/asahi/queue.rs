@@ -90,7 +90,7 @@ const MAX_PRIORITY: u32 = 1;
 const LOWEST: u32 = 3;
 
 /// How many jobs a client may have in a queue before it has to wait in the submit.
-const MAX_JOBS: u32 = 256;
+const MAX_JOBS: usize = 256;
 /// How long a job may be in flight until rings and stamps are looked at, in case an interrupt or an event was
 /// lost.
 const PATIENCE: Delta = Delta::from_millis(2000);

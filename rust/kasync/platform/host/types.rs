@@ -31,6 +31,8 @@ pub mod code {
     pub const EDEADLK: Error = Error(35);
     /// Too deep.
     pub const E2BIG: Error = Error(7);
+    /// Interrupted by a signal.
+    pub const ERESTARTSYS: Error = Error(512);
     /// Cancelled.
     pub const ECANCELED: Error = Error(125);
 }

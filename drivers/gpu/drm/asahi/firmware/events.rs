@@ -120,6 +120,8 @@ pub(crate) struct Events {
     dev: ARef<Device>,
     crash: Crash,
     slots: KVec<Arc<Slot>>,
+    /// The stamps that the firmware compares. Nobody here looks at them, but it writes them as long as it runs.
+    _stamps: Shared,
     free: Arc<Semaphore>,
     #[pin]
     assignment: SpinLock<Assignment>,
@@ -166,6 +168,7 @@ impl Events {
                 dev: dev.into(),
                 crash: crash.clone(),
                 slots,
+                _stamps: firmware,
                 free: Arc::new(Semaphore::new(SLOTS), GFP_KERNEL)?,
                 assignment <- new_spinlock!(Assignment {
                     table: SlotTable::new(),

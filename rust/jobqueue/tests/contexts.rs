@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Threads, interrupts, and other drivers' fences, from `helpers.c`.
+
+use core::{
+    ffi::c_void,
+    ptr::{
+        self,
+        NonNull, //
+    }, //
+};
+use dma_fence::Fence;
+use kasync::time::Delta;
+use kernel::{
+    bindings,
+    error::to_result,
+    ffi::{
+        c_int,
+        c_uint, //
+    },
+    prelude::*,
+    time::delay::fsleep, //
+};
+
+/// `struct jobqueue_test_lock`.
+#[repr(C)]
+struct RawLock {
+    _opaque: [u8; 0],
+}
+
+type Callback = unsafe extern "C" fn(*mut c_void);
+
+unsafe extern "C" {
+    fn jobqueue_test_threads(
+        n: c_uint,
+        f: unsafe extern "C" fn(*mut c_void, c_uint) -> c_int,
+        data: *mut c_void,
+    ) -> c_int;
+    fn jobqueue_test_in_irq(f: Callback, data: *mut c_void);
+    fn jobqueue_test_in_hardirq() -> bool;
+    fn jobqueue_test_lock_create() -> *mut RawLock;
+    fn jobqueue_test_lock_free(lock: *mut RawLock);
+    fn jobqueue_test_fence_create(
+        lock: *mut RawLock,
+        context: u64,
+        seqno: u64,
+        enable: c_int,
+    ) -> *mut bindings::dma_fence;
+    fn jobqueue_test_fence_enabled(fence: *mut bindings::dma_fence) -> bool;
+    fn jobqueue_test_fences_signal(
+        lock: *mut RawLock,
+        fences: *mut *mut bindings::dma_fence,
+        n: usize,
+        error: c_int,
+        together: bool,
+    );
+    fn jobqueue_test_fence_signal_after(fence: *mut bindings::dma_fence, ns: u64, error: c_int);
+    fn jobqueue_test_contexts(n: c_uint) -> u64;
+    fn jobqueue_test_live() -> c_int;
+    fn jobqueue_test_barrier();
+    fn jobqueue_test_outer_with(f: Callback, data: *mut c_void);
+}
+
+/// # Safety
+///
+/// `data` points to an `F` that may be called now, by several threads.
+unsafe extern "C" fn call_numbered<F: Fn(u32) -> Result + Sync>(
+    data: *mut c_void,
+    n: c_uint,
+) -> c_int {
+    // SAFETY: By the function's requirements.
+    match unsafe { (*data.cast::<F>())(n) } {
+        Ok(()) => 0,
+        Err(e) => e.to_errno(),
+    }
+}
+
+/// # Safety
+///
+/// `data` points to an `F` that may be called now.
+unsafe extern "C" fn call<F: FnMut()>(data: *mut c_void) {
+    // SAFETY: By the function's requirements.
+    unsafe { (*data.cast::<F>())() }
+}
+
+/// Calls `f` in `n` threads at once, with their numbers, and waits.
+pub(crate) fn threads<F: Fn(u32) -> Result + Sync>(n: u32, f: F) -> Result {
+    // SAFETY: `f` is there until all threads have ended, which this waits for, and may be shared.
+    to_result(unsafe {
+        jobqueue_test_threads(n, call_numbered::<F>, ptr::from_ref(&f).cast_mut().cast())
+    })
+}
+
+/// Calls `f` in hard interrupt context, and waits.
+pub(crate) fn in_irq<F: FnMut() + Send>(mut f: F) {
+    // SAFETY: `f` outlives the call, which waits.
+    unsafe { jobqueue_test_in_irq(call::<F>, (&raw mut f).cast()) }
+}
+
+/// Whether the caller runs in hard interrupt context.
+pub(crate) fn in_hardirq() -> bool {
+    // SAFETY: No requirements.
+    unsafe { jobqueue_test_in_hardirq() }
+}
+
+/// Calls `f` with a lock held that is the same for all who call this.
+pub(crate) fn with_outer_lock<F: FnMut() + Send>(mut f: F) {
+    // SAFETY: `f` outlives the call.
+    unsafe { jobqueue_test_outer_with(call::<F>, (&raw mut f).cast()) }
+}
+
+/// Whether somebody has to ask a fence to signal.
+#[derive(Clone, Copy)]
+pub(crate) enum Enable {
+    /// It does anyway.
+    No = 0,
+    /// It has to be.
+    Needed = 1,
+    /// When it is asked it says that it is over.
+    Over = 2,
+}
+
+/// Fences of another driver, with one lock for all of them, which is not theirs.
+///
+/// Dropping it frees the lock one grace period later, which other drivers do as well: all fences have to have signalled by then.
+pub(crate) struct Issuer {
+    lock: NonNull<RawLock>,
+    fences: KVec<Fence>,
+    /// The same ones, for C.
+    raw: KVec<*mut bindings::dma_fence>,
+    /// How many of them have been signalled.
+    signalled: usize,
+}
+
+// SAFETY: The lock is one, and the fences are used from all threads.
+unsafe impl Send for Issuer {}
+// SAFETY: As above.
+unsafe impl Sync for Issuer {}
+
+impl Issuer {
+    /// `n` fences, each on a timeline of its own.
+    pub(crate) fn new(n: u32) -> Result<Self> {
+        Self::with(n, Enable::No)
+    }
+
+    pub(crate) fn with(n: u32, enable: Enable) -> Result<Self> {
+        // SAFETY: No requirements.
+        let lock = NonNull::new(unsafe { jobqueue_test_lock_create() }).ok_or(ENOMEM)?;
+        let mut this = Self {
+            lock,
+            fences: KVec::new(),
+            raw: KVec::new(),
+            signalled: 0,
+        };
+        // SAFETY: No requirements.
+        let context = unsafe { jobqueue_test_contexts(n) };
+        for i in 0..n {
+            // SAFETY: The lock is there until a grace period after the fence has signalled; the reference is ours.
+            let fence = unsafe {
+                let fence = jobqueue_test_fence_create(
+                    lock.as_ptr(),
+                    context + u64::from(i),
+                    1,
+                    enable as c_int,
+                );
+                Fence::from_raw(NonNull::new(fence).ok_or(ENOMEM)?)
+            };
+            this.raw.push(fence.as_raw(), GFP_KERNEL)?;
+            this.fences.push(fence, GFP_KERNEL)?;
+        }
+        Ok(this)
+    }
+
+    pub(crate) fn fences(&self) -> &[Fence] {
+        &self.fences
+    }
+
+    /// Whether a fence was asked to signal, made `with` another than `Enable::No`.
+    pub(crate) fn enabled(&self, i: usize) -> bool {
+        // SAFETY: Valid.
+        unsafe { jobqueue_test_fence_enabled(self.fences[i].as_raw()) }
+    }
+
+    /// Signals the next `n`. May be called in any context. `together`: with the lock held over all of them, as interrupt handlers of
+    /// some drivers do.
+    pub(crate) fn signal(&mut self, n: usize, result: Result, together: bool) {
+        let error = result.err().map_or(0, Error::to_errno);
+        let next = &mut self.raw[self.signalled..][..n];
+        self.signalled += n;
+        // SAFETY: The fences are there, as `fences` has references to them, and so is the lock.
+        unsafe {
+            jobqueue_test_fences_signal(
+                self.lock.as_ptr(),
+                next.as_mut_ptr(),
+                next.len(),
+                error,
+                together,
+            )
+        }
+    }
+
+    /// Has an interrupt signal the next one. It has to have happened before this is dropped.
+    pub(crate) fn signal_after(&mut self, after: Delta, result: Result) {
+        let error = result.err().map_or(0, Error::to_errno);
+        let next = self.raw[self.signalled];
+        self.signalled += 1;
+        // SAFETY: The fence is there, and the lock is until it has signalled.
+        unsafe {
+            jobqueue_test_fence_signal_after(next, after.as_nanos().unsigned_abs(), error);
+        }
+    }
+
+    /// Signals all that have not been, by itself.
+    pub(crate) fn signal_rest(&mut self, result: Result) {
+        self.signal(self.raw.len() - self.signalled, result, false);
+    }
+}
+
+impl Drop for Issuer {
+    fn drop(&mut self) {
+        self.signal_rest(Ok(()));
+        // SAFETY: All fences have signalled: nobody takes it any more, who has not begun to look by now.
+        unsafe { jobqueue_test_lock_free(self.lock.as_ptr()) }
+    }
+}
+
+/// Waits until all issuers' locks have been freed. To be called by each test that has had one: their callback is this module's.
+pub(crate) fn settle() -> Result {
+    for _ in 0..500 {
+        // SAFETY: Called where it may sleep.
+        unsafe { jobqueue_test_barrier() };
+        // SAFETY: No requirements.
+        if unsafe { jobqueue_test_live() } == 0 {
+            return Ok(());
+        }
+        fsleep(Delta::from_millis(10));
+    }
+    Err(EBUSY)
+}

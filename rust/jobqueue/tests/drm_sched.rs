@@ -1,0 +1,469 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! What DRM's scheduler promises of its behaviour, by its own KUnit suites (`drivers/gpu/drm/scheduler/tests`), asked of the job queue.
+//!
+//! There a scheduler is a ring and entities are queues for it; with firmware that schedules, each queue has a ring of its own. So wherever they
+//! have a number of entities we have a number of queues.
+//!
+//! | theirs | ours |
+//! |---|---|
+//! | `drm_sched_basic_submit` | `basic_submit` |
+//! | `drm_sched_basic_test`: one entity | `a_queue_of_jobs` |
+//! | … one entity, each job depends on the last one | `a_chain_in_one_queue` |
+//! | … four entities | `independent_queues` |
+//! | … four entities, each job depends on the last one, of another | `a_chain_across_queues` |
+//! | `drm_sched_basic_entity_cleanup` | `cleanup_with_pending` |
+//! | `drm_sched_basic_cancel` | `cancel_job`: there the scheduler's end cancels what the hardware has, here the hardware has to say so |
+//! | `drm_sched_parallel_submit_test` | `parallel_submit`, and `parallel_submit_to_one`, as our queues are shared by threads |
+//! | `drm_sched_interleaved_submit_test` | `interleaved_submit` |
+//! | `drm_sched_basic_timeout` | `timeout_resets` |
+//! | `drm_sched_skip_reset` | `timeout_skips_reset` |
+//! | `drm_sched_test_credits` | `credits`, and `credits_are_weighed`, as theirs are all 1 |
+//! | `drm_sched_priorities` | `queues_do_not_hold_each_other_up`: which queue's job runs first is the firmware's decision. What is left is that no queue waits for another |
+//! | `drm_sched_change_priority` | `parked_and_unparked`: there is no priority to change; what can be changed while jobs are under way is whether they may start |
+//! | `drm_sched_test_modify_sched` | `jobs_move_between_queues`: a queue has one ring for life. Who wants the next job on another ring commits it to another queue, after the last one |
+//! | `drm_sched_scheduler_queue_overhead` | `one_at_a_time` |
+//! | `drm_sched_scheduler_ping_pong` | `ping_pong` |
+//! | `drm_sched_scheduler_two_clients_test` | `two_clients`: fairness is the firmware's as well |
+//! | `drm_sched_scheduler_many_clients_test` | `many_clients` |
+//!
+//! Theirs measure time now and then, and print it. `make bench` does that for ours, beside theirs.
+
+use crate::{
+    contexts::threads,
+    ring::{
+        result,
+        stays,
+        Bench,
+        Job,
+        Options, //
+    }, //
+};
+use dma_fence::Fence;
+use kasync::time::{
+    Delta,
+    Instant, //
+};
+use kernel::prelude::*;
+
+const MS: Delta = Delta::from_millis(1);
+
+/// Commits `depth` jobs to the queues in turn, each after the last one if it is a chain.
+fn fill(benches: &[Bench], depth: u32, chain: bool) -> Result<KVec<Fence>> {
+    let mut fences = KVec::<Fence>::with_capacity(depth as usize, GFP_KERNEL)?;
+    for i in 0..depth {
+        let n = benches.len() as u32;
+        let bench = &benches[(i % n) as usize];
+        let last = if chain { fences.last() } else { None };
+        let fence = bench.commit(Job::new(i / n + 1), last.map_or(&[], core::slice::from_ref))?;
+        fences.push(fence, GFP_KERNEL)?;
+    }
+    Ok(fences)
+}
+
+fn several(n: usize, options: Options) -> Result<KVec<Bench>> {
+    let mut benches = KVec::new();
+    for _ in 0..n {
+        benches.push(Bench::build(options)?, GFP_KERNEL)?;
+    }
+    Ok(benches)
+}
+
+fn end(benches: &[Bench]) -> Result {
+    benches.iter().try_for_each(Bench::end)
+}
+
+/// All go well, and whatever was committed before another one of its queue, or before one that depends on it, was over first.
+fn basic(queues: usize, chain: bool) -> Result {
+    let benches = several(queues, Options::timed(usize::MAX, MS))?;
+    let fences = fill(&benches, 100, chain)?;
+    for i in (0..fences.len()).rev() {
+        if result(&fences[i]) != Ok(()) {
+            return Err(EIO);
+        }
+        let before = if chain { 1 } else { queues };
+        if i >= before && !fences[i - before].is_signaled() {
+            return Err(EINVAL);
+        }
+    }
+    end(&benches)
+}
+
+#[kunit_tests(jobqueue_as_drm_sched)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn basic_submit() -> Result {
+        let bench = Bench::new(8)?;
+        let fence = bench.commit(Job::new(1), &[])?;
+        bench.wait_started(1)?;
+        assert!(stays(&fence)?);
+        bench.mock.complete(1, Ok(()));
+        assert_eq!(result(&fence), Ok(()));
+        bench.end()
+    }
+
+    #[test]
+    fn a_queue_of_jobs() -> Result {
+        basic(1, false)
+    }
+
+    #[test]
+    fn a_chain_in_one_queue() -> Result {
+        basic(1, true)
+    }
+
+    #[test]
+    fn independent_queues() -> Result {
+        basic(4, false)
+    }
+
+    #[test]
+    fn a_chain_across_queues() -> Result {
+        basic(4, true)
+    }
+
+    /// The queues go with half of a chain through all of them still to come: what has not been started by then never is.
+    #[test]
+    fn cleanup_with_pending() -> Result {
+        let benches = several(4, Options::timed(8, MS))?;
+        let fences = fill(&benches, 100, true)?;
+        assert_eq!(result(&fences[50]), Ok(()));
+        for bench in &benches {
+            bench.queue.close();
+        }
+        let mut cancelled = 0;
+        for fence in &fences {
+            match result(fence) {
+                // What runs when the queue goes is waited for. After it nothing runs, or it would have started before what it depends on
+                // was over.
+                Ok(()) => assert_eq!(cancelled, 0),
+                Err(ECANCELED) => cancelled += 1,
+                Err(e) => return Err(e),
+            }
+        }
+        assert!(cancelled > 0);
+        let started: usize = benches.iter().map(|b| b.mock.started()).sum();
+        assert_eq!(started, 100 - cancelled);
+        end(&benches)
+    }
+
+    /// A queue goes while the hardware has its job. The fence does not signal before the hardware has acknowledged that it was stopped.
+    #[test]
+    fn cancel_job() -> Result {
+        let bench = Bench::build(Options {
+            patience: crate::ring::LIMIT,
+            ..Options::new(8)
+        })?;
+        let fence = bench.commit(Job::new(1), &[])?;
+        bench.wait_started(1)?;
+        bench.queue.close();
+        bench.scope.cancel();
+        assert!(stays(&fence)?);
+        bench.mock.complete(1, Err(ECANCELED));
+        assert_eq!(result(&fence), Err(ECANCELED));
+        bench.end()?;
+        assert_eq!(bench.mock.retired(), 1);
+        Ok(())
+    }
+
+    /// 16 threads, each with a queue and 8 jobs; the hardware waits until all are there.
+    #[test]
+    fn parallel_submit() -> Result {
+        let mut options = Options::new(8);
+        options.patience = crate::ring::LIMIT;
+        let benches = several(16, options)?;
+        threads(16, |n| {
+            let bench = &benches[n as usize];
+            for id in 1..=8 {
+                bench.commit(Job::new(id), &[])?;
+            }
+            bench.wait_started(8)
+        })?;
+        threads(16, |n| {
+            let bench = &benches[n as usize];
+            let last = bench.commit(Job::new(9), &[])?;
+            bench.mock.complete(9, Ok(()));
+            result(&last)
+        })?;
+        for bench in &benches {
+            bench.end()?;
+            assert_eq!((bench.mock.started(), bench.mock.retired()), (9, 9));
+        }
+        Ok(())
+    }
+
+    /// The same on one queue, which is deeper than what it may have in flight.
+    #[test]
+    fn parallel_submit_to_one() -> Result {
+        let bench = Bench::build(Options::timed(8, Delta::from_micros(100)))?;
+        threads(16, |_| {
+            let mut last = None;
+            for _ in 0..8 {
+                last = Some(bench.commit(Job::next(), &[])?);
+            }
+            last.map_or(Ok(()), |fence| result(&fence))
+        })?;
+        bench.end()?;
+        assert_eq!((bench.mock.started(), bench.mock.retired()), (128, 128));
+        Ok(())
+    }
+
+    /// 16 threads with a queue each keep 8 jobs under way. The jobs of each take another time.
+    #[test]
+    fn interleaved_submit() -> Result {
+        const WINDOW: usize = 8;
+        let mut benches = KVec::new();
+        for n in 0..16 {
+            let options = Options::timed(usize::MAX, Delta::from_micros(100 * (n + 1)));
+            benches.push(Bench::build(options)?, GFP_KERNEL)?;
+        }
+        threads(16, |n| {
+            let bench = &benches[n as usize];
+            let jobs = 625 / (n + 1);
+            let mut window = KVec::<Fence>::with_capacity(WINDOW, GFP_KERNEL)?;
+            for id in 1..=jobs {
+                if window.len() == WINDOW {
+                    result(&window.remove(0).map_err(|_| EINVAL)?)?;
+                }
+                window.push(bench.commit(Job::new(id), &[])?, GFP_KERNEL)?;
+            }
+            window.iter().try_for_each(result)
+        })?;
+        for (n, bench) in benches.iter().enumerate() {
+            bench.end()?;
+            assert_eq!(bench.mock.retired(), 625 / (n + 1));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn timeout_resets() -> Result {
+        let patience = Delta::from_millis(200);
+        let bench = Bench::build(Options {
+            patience,
+            ..Options::new(8)
+        })?;
+        bench.mock.reset_when_stalled();
+        let begin = Instant::now();
+        let fence = bench.commit(Job::new(1), &[])?;
+        bench.wait_started(1)?;
+        assert_eq!(result(&fence), Err(ETIME));
+        // Not before its time.
+        assert!((Instant::now() - begin).as_nanos() >= patience.as_nanos());
+        assert_eq!(bench.mock.resets(), Some(1));
+        bench.end()
+    }
+
+    #[test]
+    fn timeout_skips_reset() -> Result {
+        let bench = Bench::new(8)?;
+        // It takes complaints as a reason to end only if there are three: what is wanted is one, and that the job goes on after it.
+        let fence = bench.commit(Job::stalling(1), &[])?;
+        bench.wait_complaints(1)?;
+        assert!(!fence.is_signaled());
+        bench.mock.complete(1, Ok(()));
+        assert_eq!(result(&fence), Ok(()));
+        assert_eq!(bench.mock.resets(), None);
+        bench.end()
+    }
+
+    #[test]
+    fn credits() -> Result {
+        let bench = Bench::new(1)?;
+        let fences = fill(core::slice::from_ref(&bench), 2, false)?;
+        bench.wait_started(1)?;
+        assert!(stays(&fences[1])?);
+        assert_eq!(bench.mock.started(), 1);
+        bench.mock.complete(1, Ok(()));
+        bench.wait_started(2)?;
+        bench.mock.complete(2, Ok(()));
+        assert_eq!(result(&fences[1]), Ok(()));
+        bench.end()
+    }
+
+    #[test]
+    fn credits_are_weighed() -> Result {
+        let bench = Bench::build(Options {
+            patience: crate::ring::LIMIT,
+            ..Options::new(4)
+        })?;
+        let mut fences = KVec::new();
+        // The third has room only when the first two are over, and the small one after it does not overtake it.
+        for (id, credits) in [(1, 1), (2, 2), (3, 4), (4, 1)] {
+            let prepared = bench.prepare(Job::new(id), credits, &[])?;
+            fences.push(prepared.commit()?, GFP_KERNEL)?;
+        }
+        bench.wait_started(2)?;
+        bench.mock.complete(1, Ok(()));
+        assert_eq!(result(&fences[0]), Ok(()));
+        assert!(stays(&fences[3])?);
+        assert_eq!(bench.mock.started(), 2);
+        bench.mock.complete(2, Ok(()));
+        bench.wait_started(3)?;
+        assert!(stays(&fences[3])?);
+        assert_eq!(bench.mock.started(), 3);
+        bench.mock.complete(3, Ok(()));
+        bench.wait_started(4)?;
+        bench.mock.complete(4, Ok(()));
+        assert_eq!(result(&fences[3]), Ok(()));
+        bench.end()
+    }
+
+    /// One queue's hardware does nothing, and another one waits for a fence: a hundred jobs of a third come and go.
+    #[test]
+    fn queues_do_not_hold_each_other_up() -> Result {
+        let mut options = Options::new(1);
+        options.patience = crate::ring::LIMIT;
+        let (hog, waiting) = (Bench::build(options)?, Bench::build(options)?);
+        let free = Bench::build(Options::timed(1, MS))?;
+        let hogs = fill(core::slice::from_ref(&hog), 50, false)?;
+        let behind = waiting.commit(Job::new(1), &hogs[..1])?;
+        for id in 1..=100 {
+            assert_eq!(result(&free.commit(Job::new(id), &[])?), Ok(()));
+        }
+        assert_eq!((hog.mock.started(), waiting.mock.started()), (1, 0));
+        hog.mock.complete(50, Ok(()));
+        waiting.wait_started(1)?;
+        waiting.mock.complete(1, Ok(()));
+        assert_eq!(result(&behind), Ok(()));
+        end(&[hog, waiting, free])
+    }
+
+    /// R20: while jobs are under way queues are parked and unparked.
+    #[test]
+    fn parked_and_unparked() -> Result {
+        let benches = several(4, Options::timed(4, MS))?;
+        let fences = fill(&benches, 200, false)?;
+        let last = &fences[199];
+        let mut changes = 0;
+        while !last.is_signaled() && changes < 20_000 {
+            let bench = &benches[changes % 4];
+            bench.queue.park();
+            kernel::time::delay::fsleep(Delta::from_micros(200));
+            bench.queue.unpark();
+            changes += 1;
+        }
+        assert!(changes > 4);
+        for fence in &fences {
+            assert_eq!(result(fence), Ok(()));
+        }
+        end(&benches)
+    }
+
+    /// 13 clients whose next job goes to another one of three queues each time.
+    #[test]
+    fn jobs_move_between_queues() -> Result {
+        let benches = several(3, Options::timed(8, Delta::from_micros(200)))?;
+        let mut clients = KVec::<Option<Fence>>::new();
+        for _ in 0..13 {
+            clients.push(None, GFP_KERNEL)?;
+        }
+        let mut all = KVec::<(Fence, Option<Fence>)>::new();
+        let mut next = [0; 3];
+        for i in 0..500 {
+            let (client, at) = (i % 13, i % 3);
+            next[at] += 1;
+            let last = clients[client].take();
+            let dependencies = last.as_ref().map_or(&[][..], core::slice::from_ref);
+            let fence = benches[at].commit(Job::new(next[at]), dependencies)?;
+            clients[client] = Some(fence.clone());
+            all.push((fence, last), GFP_KERNEL)?;
+        }
+        for (fence, before) in all.iter().rev() {
+            assert_eq!(result(fence), Ok(()));
+            assert!(before.as_ref().is_none_or(Fence::is_signaled));
+        }
+        end(&benches)
+    }
+
+    /// A deep queue with room for one job at a time. The first one is what holds the others up.
+    #[test]
+    fn one_at_a_time() -> Result {
+        let (first, bench) = (Bench::new(1)?, Bench::build(Options::timed(1, MS))?);
+        let gate = first.commit(Job::new(1), &[])?;
+        let mut fences = KVec::new();
+        for id in 1..=200 {
+            let dependencies = if id == 1 {
+                core::slice::from_ref(&gate)
+            } else {
+                &[]
+            };
+            fences.push(bench.commit(Job::new(id), dependencies)?, GFP_KERNEL)?;
+        }
+        assert_eq!(bench.mock.started(), 0);
+        let begin = Instant::now();
+        first.mock.complete(1, Ok(()));
+        for (i, fence) in fences.iter().enumerate() {
+            assert_eq!(result(fence), Ok(()));
+            // No more than what is over, and the one after it.
+            assert!(bench.mock.started() <= bench.mock.done() as usize + 1);
+            assert!(bench.mock.started() > i);
+        }
+        let taken = (Instant::now() - begin).as_nanos() / 1000;
+        pr_info!("200 jobs of 1000 us, one at a time: {taken} us\n");
+        end(&[first, bench])
+    }
+
+    #[test]
+    fn ping_pong() -> Result {
+        let benches = several(2, Options::timed(1, MS))?;
+        let begin = Instant::now();
+        let fences = fill(&benches, 200, true)?;
+        for (i, fence) in fences.iter().enumerate() {
+            assert_eq!(result(fence), Ok(()));
+            let started: usize = benches.iter().map(|b| b.mock.started()).sum();
+            assert!(started > i);
+        }
+        let taken = (Instant::now() - begin).as_nanos() / 1000;
+        pr_info!("200 jobs of 1000 us, in turns: {taken} us\n");
+        end(&benches)
+    }
+
+    /// One submits as much as it is let, the other one job at a time, which it waits for.
+    #[test]
+    fn two_clients() -> Result {
+        let mut deep = Options::timed(2, MS);
+        deep.jobs = 16;
+        let (hog, polite) = (Bench::build(deep)?, Bench::build(Options::timed(2, MS))?);
+        threads(2, |n| {
+            let mut last = Ok(());
+            for id in 1..=200 {
+                match n {
+                    // R22: waits when 16 jobs are in the queue.
+                    0 if id < 200 => drop(hog.commit(Job::new(id), &[])?),
+                    0 => last = result(&hog.commit(Job::new(id), &[])?),
+                    _ if id <= 50 => result(&polite.commit(Job::new(id), &[])?)?,
+                    _ => {}
+                }
+            }
+            last
+        })?;
+        assert_eq!((hog.mock.started(), polite.mock.started()), (200, 50));
+        end(&[hog, polite])
+    }
+
+    #[test]
+    fn many_clients() -> Result {
+        for n in [2, 3, 7, 13, 31] {
+            let benches = several(n, Options::timed(2, MS))?;
+            threads(n as u32, |i| {
+                let bench = &benches[i as usize];
+                // Four jobs, the last one of which is waited for, and again.
+                for id in 1..=20 {
+                    let fence = bench.commit(Job::new(id), &[])?;
+                    if id % 4 == 0 {
+                        result(&fence)?;
+                    }
+                }
+                Ok(())
+            })?;
+            for bench in &benches {
+                bench.end()?;
+                assert_eq!(bench.mock.retired(), 20);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Fences of other drivers, with all that those may do.
+//!
+//! Most drivers have the lock of a fence outside of it. It may be one for all fences of a ring, and it may be gone one grace period after they
+//! have signalled. The callbacks run with it held, often in a hard interrupt. KASAN and lockdep are the judges of most of this.
+
+use crate::{
+    contexts::{
+        in_hardirq,
+        in_irq,
+        settle,
+        with_outer_lock,
+        Enable,
+        Issuer, //
+    },
+    ring::{
+        result,
+        stays,
+        Bench,
+        Job,
+        Options,
+        LIMIT, //
+    }, //
+};
+use core::{
+    future::{
+        poll_fn,
+        Future, //
+    },
+    pin::{
+        pin,
+        Pin, //
+    },
+    task::Poll, //
+};
+use dma_fence::{
+    Fence,
+    FenceSet, //
+};
+use jobqueue::OnError;
+use kasync::{
+    block_on,
+    cancelled,
+    select,
+    time::{
+        timeout,
+        Delta, //
+    },
+    Either,
+    Executor,
+    Scope, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc,
+    time::delay::fsleep, //
+};
+
+fn set(fences: &[Fence]) -> Result<FenceSet> {
+    let mut all = KVVec::new();
+    for fence in fences {
+        all.push(fence.clone(), GFP_KERNEL)?;
+    }
+    FenceSet::new(all, None)
+}
+
+/// Whether a future is not ready at its first poll.
+fn pends<F: Future>(mut future: Pin<&mut F>) -> Result<bool> {
+    block_on(poll_fn(|cx| {
+        Poll::Ready(future.as_mut().poll(cx).is_pending())
+    }))
+}
+
+fn set_pends(set: &mut FenceSet) -> Result<bool> {
+    block_on(poll_fn(|cx| Poll::Ready(set.poll_all(cx).is_pending())))
+}
+
+/// Fails if tasks of `scope` do not end within the limit.
+fn join(scope: &Scope) -> Result {
+    block_on(timeout(LIMIT, scope.join()))?.map_err(|_| ETIME)?
+}
+
+/// A driver whose queue waits for others only, and looks at nothing else meanwhile.
+fn patient(on_error: OnError) -> Result<Bench> {
+    Bench::build(Options {
+        on_error,
+        patience: LIMIT,
+        ..Options::new(8)
+    })
+}
+
+/// A job of `bench` that depends on `fences`.
+fn depending(bench: &Bench, fences: &[Fence]) -> Result<Fence> {
+    bench.commit(Job::next(), fences)
+}
+
+#[kunit_tests(jobqueue_foreign_fences)]
+mod tests {
+    use super::*;
+
+    /// H7, R27: who has waited has nothing to do with the lock once the fence has signalled, whether it looks at the result or goes away.
+    #[test]
+    fn the_lock_is_freed_a_grace_period_after() -> Result {
+        for together in [false, true] {
+            let mut issuer = Issuer::new(4)?;
+            let fences = issuer.fences();
+            let [first, second, ..] = fences else {
+                return Err(EINVAL);
+            };
+            let (polled, dropped) = (first.clone(), second.clone());
+            let (mut looks, mut again) = (set(fences)?, set(fences)?);
+            let given_up = set(fences)?;
+            let mut waits = pin!(polled.wait());
+            let mut goes = KBox::pin(dropped.wait(), GFP_KERNEL)?;
+            assert!(pends(waits.as_mut())? && pends(goes.as_mut())?);
+            assert!(set_pends(&mut looks)? && set_pends(&mut again)?);
+
+            in_irq(|| issuer.signal(4, Err(EIO), together));
+            drop(issuer);
+            settle()?;
+            // The lock is gone.
+            assert_eq!(block_on(waits)?, Err(EIO));
+            drop(goes);
+            let last = block_on(poll_fn(|cx| looks.poll_all(cx)))?;
+            assert_eq!(last, Err(EIO));
+            drop((again, given_up));
+            // And for who comes only now.
+            assert_eq!(polled.result(), Some(Err(EIO)));
+            assert_eq!(block_on(dropped.wait())?, Err(EIO));
+            dropped.set_deadline(Delta::from_millis(1));
+            assert!(!set_pends(&mut set(&[dropped])?)?);
+        }
+        Ok(())
+    }
+
+    /// H6, H7: waits are given up by a worker while an interrupt signals, and the lock goes as soon as it may.
+    #[test]
+    fn given_up_while_it_signals() -> Result {
+        let executor = Executor::new(c"given-up")?;
+        let mut late = 0;
+        for round in 0..1000 {
+            let scope = executor.root().child(c"round")?;
+            let mut issuer = Issuer::new(3)?;
+            let fence = issuer.fences()[0].clone();
+            let mut all = set(issuer.fences())?;
+            let one = scope.spawn(c"one", async move {
+                // Of two that are ready the first counts.
+                match round % 2 {
+                    0 => matches!(select(cancelled(), fence.wait()).await, Either::Left(_)),
+                    _ => matches!(select(fence.wait(), cancelled()).await, Either::Right(_)),
+                }
+            })?;
+            let several = poll_fn(move |cx| all.poll_all(cx));
+            scope
+                .spawn(c"several", async move {
+                    let _ = select(cancelled(), several).await;
+                })?
+                .detach();
+            match round % 3 {
+                0 => {
+                    scope.cancel();
+                    in_irq(|| issuer.signal_rest(Ok(())));
+                }
+                1 => {
+                    in_irq(|| issuer.signal(2, Ok(()), true));
+                    scope.cancel();
+                    in_irq(|| issuer.signal_rest(Ok(())));
+                }
+                _ => {
+                    // The tasks have their callbacks linked by then, mostly.
+                    fsleep(Delta::from_micros(round % 100));
+                    scope.cancel();
+                    issuer.signal_rest(Err(EIO));
+                }
+            }
+            drop(issuer);
+            late += u32::from(block_on(one)?);
+            join(&scope)?;
+        }
+        executor.shutdown()?;
+        // Both ends of the race have been seen.
+        pr_info!("1000 waits, {late} of them given up\n");
+        assert!(late > 0 && late < 1000);
+        settle()
+    }
+
+    /// H8, R26: one lock for all fences of a ring, held over all of them in the interrupt. Who is woken by one waits for the next at once.
+    #[test]
+    fn a_ring_shares_its_lock() -> Result {
+        let executor = Executor::new(c"siblings")?;
+        for together in [true, false] {
+            let scope = executor.root().child(c"tasks")?;
+            let bench = patient(OnError::Ignore)?;
+            let mut issuer = Issuer::new(16)?;
+            let mut jobs = KVec::new();
+            for i in 0..16 {
+                let (fence, next) = (
+                    issuer.fences()[i].clone(),
+                    issuer.fences()[(i + 1) % 16].clone(),
+                );
+                scope
+                    .spawn(c"waits", async move {
+                        let _ = select(fence.wait(), next.wait()).await;
+                        let _ = fence.wait().await;
+                        let _ = next.wait().await;
+                    })?
+                    .detach();
+                let dependencies = &issuer.fences()[..=i];
+                jobs.push(depending(&bench, dependencies)?, GFP_KERNEL)?;
+            }
+            in_irq(|| issuer.signal(5, Ok(()), together));
+            bench.wait_started(5)?;
+            assert_eq!(bench.mock.started(), 5);
+            issuer.signal(3, Err(EIO), together);
+            bench.wait_started(8)?;
+            assert_eq!(bench.mock.started(), 8);
+            in_irq(|| issuer.signal(8, Ok(()), together));
+            drop(issuer);
+            bench.mock.complete(16, Ok(()));
+            for job in &jobs {
+                assert_eq!(result(job), Ok(()));
+            }
+            join(&scope)?;
+            bench.end()?;
+            assert_eq!(bench.mock.retired(), 16);
+        }
+        executor.shutdown()?;
+        settle()
+    }
+
+    #[test]
+    fn signalled_in_a_hard_interrupt() -> Result {
+        let bench = patient(OnError::Ignore)?;
+        for i in 1..=20 {
+            let mut issuer = Issuer::new(1)?;
+            let fence = depending(&bench, issuer.fences())?;
+            assert_eq!(bench.mock.started(), i - 1);
+            let mut hard = false;
+            in_irq(|| {
+                hard = in_hardirq();
+                issuer.signal_rest(Ok(()));
+            });
+            assert!(hard);
+            bench.wait_started(i)?;
+            bench.mock.complete(i as u32, Ok(()));
+            assert_eq!(result(&fence), Ok(()));
+        }
+        bench.end()?;
+        settle()
+    }
+
+    /// H39, R3: nobody signals what waits for a fence that does not, whatever becomes of its queue; and that is not the hardware's fault.
+    #[test]
+    fn never_unless_it_is_told() -> Result {
+        let bench = Bench::new(8)?;
+        let mut issuer = Issuer::new(1)?;
+        let waiting = depending(&bench, issuer.fences())?;
+        let behind = depending(&bench, &[])?;
+        // Longer than the patience with hardware.
+        let early = block_on(timeout(Delta::from_millis(200), behind.wait()))?;
+        assert!(early.is_err());
+        assert_eq!(bench.mock.complaints(), 0);
+
+        bench.queue.close();
+        bench.scope.cancel();
+        let prepared = bench.prepare(Job::next(), 1, &[])?;
+        assert!(matches!(prepared.commit(), Err(ECANCELED)));
+        let early = block_on(timeout(Delta::from_millis(100), bench.scope.join()))?;
+        assert!(early.is_err());
+        assert!(!waiting.is_signaled() && !behind.is_signaled());
+
+        in_irq(|| issuer.signal_rest(Ok(())));
+        assert_eq!(result(&waiting), Err(ECANCELED));
+        assert_eq!(result(&behind), Err(ECANCELED));
+        bench.end()?;
+        assert_eq!((bench.mock.started(), bench.mock.retired()), (0, 2));
+        drop(issuer);
+        settle()
+    }
+
+    /// H34: one that would never signal if nobody asked it to.
+    #[test]
+    fn it_has_to_be_asked() -> Result {
+        let bench = patient(OnError::Ignore)?;
+        let mut issuer = Issuer::with(3, Enable::Needed)?;
+        assert!(!issuer.enabled(0));
+        assert!(stays(&issuer.fences()[0])?);
+        assert!(issuer.enabled(0) && !issuer.enabled(1));
+        let job = depending(&bench, issuer.fences())?;
+        // A worker may be at it.
+        for _ in 0..500 {
+            if issuer.enabled(1) && issuer.enabled(2) {
+                break;
+            }
+            fsleep(Delta::from_millis(10));
+        }
+        assert!(issuer.enabled(1) && issuer.enabled(2));
+        issuer.signal_rest(Ok(()));
+        bench.wait_started(1)?;
+        bench.mock.complete(1, Ok(()));
+        assert_eq!(result(&job), Ok(()));
+        bench.end()?;
+        drop(issuer);
+        settle()
+    }
+
+    /// It is found to be over when somebody waits, and signals in our poll.
+    #[test]
+    fn over_when_it_is_asked() -> Result {
+        let bench = patient(OnError::Ignore)?;
+        let issuer = Issuer::with(4, Enable::Over)?;
+        let [first, second, rest @ ..] = issuer.fences() else {
+            return Err(EINVAL);
+        };
+        assert!(!first.is_signaled());
+        assert_eq!(block_on(first.wait())?, Ok(()));
+        let mut all = set(rest)?;
+        assert_eq!(all.len(), 2);
+        assert!(!set_pends(&mut all)? && all.is_empty());
+        let job = depending(&bench, core::slice::from_ref(second))?;
+        bench.wait_started(1)?;
+        bench.mock.complete(1, Ok(()));
+        assert_eq!(result(&job), Ok(()));
+        assert!(issuer.fences().iter().all(Fence::is_signaled));
+        bench.end()?;
+        drop(issuer);
+        settle()
+    }
+
+    /// R19: what an error is to who depends on it, whether it is there before the job or comes while the job waits.
+    #[test]
+    fn with_an_error() -> Result {
+        for on_error in [OnError::Ignore, OnError::Propagate, OnError::Poison] {
+            for before in [true, false] {
+                let bench = patient(on_error)?;
+                let mut issuer = Issuer::new(3)?;
+                issuer.signal(1, Ok(()), false);
+                if before {
+                    issuer.signal(1, Err(ENOENT), false);
+                }
+                let job = depending(&bench, issuer.fences())?;
+                let next = depending(&bench, &[])?;
+                assert!(stays(&job)?);
+                // The error alone does not end it: the others are waited for as well.
+                if !before {
+                    in_irq(|| issuer.signal(1, Err(ENOENT), false));
+                    assert!(stays(&job)?);
+                }
+                issuer.signal_rest(Ok(()));
+                let runs = match on_error {
+                    OnError::Ignore => 2,
+                    OnError::Propagate => 1,
+                    OnError::Poison => 0,
+                };
+                bench.wait_started(runs)?;
+                bench.mock.complete(2, Ok(()));
+                let gets = |runs| if runs { Ok(()) } else { Err(ENOENT) };
+                assert_eq!(result(&job), gets(on_error == OnError::Ignore));
+                assert_eq!(result(&next), gets(on_error != OnError::Poison));
+                assert_eq!(bench.mock.started(), runs);
+                bench.end()?;
+            }
+        }
+        settle()
+    }
+
+    /// R19: an error is not missed, whatever the thread that submits is doing when it comes.
+    #[test]
+    fn with_an_error_at_any_moment() -> Result {
+        let bench = patient(OnError::Propagate)?;
+        for step in 0..1500 {
+            let mut issuer = Issuer::new(2)?;
+            // An interrupt, somewhere in what follows.
+            issuer.signal_after(Delta::from_nanos(100 * step), Err(EIO));
+            let job = depending(&bench, issuer.fences());
+            issuer.signal_rest(Ok(()));
+            assert_eq!(result(&job?), Err(EIO));
+        }
+        assert_eq!(bench.mock.started(), 0);
+        bench.end()?;
+        settle()
+    }
+
+    /// H8, R12: it is signalled under a lock that whoever is woken takes as well. Waking is no more than that.
+    #[test]
+    fn woken_under_others_locks() -> Result {
+        let executor = Executor::new(c"nested")?;
+        let bench = patient(OnError::Ignore)?;
+        let mut jobs = KVec::new();
+        for round in 0..50 {
+            let scope = executor.root().child(c"round")?;
+            let mut issuer = Issuer::new(2)?;
+            let taken = Arc::new(kasync::sync::Notify::new(), GFP_KERNEL)?;
+            let takes = taken.clone();
+            let (first, second) = (issuer.fences()[0].clone(), issuer.fences()[1].clone());
+            let task = scope.spawn(c"takes-it", async move {
+                let _ = first.wait().await;
+                with_outer_lock(|| takes.notify_one());
+                let _ = second.wait().await;
+            })?;
+            jobs.push(depending(&bench, issuer.fences())?, GFP_KERNEL)?;
+            let mut signal = |together| with_outer_lock(|| issuer.signal(1, Ok(()), together));
+            let together = round % 2 == 0;
+            match round % 4 {
+                0 | 1 => in_irq(|| signal(together)),
+                _ => signal(together),
+            }
+            block_on(timeout(LIMIT, taken.notified()))?.map_err(|_| ETIME)?;
+            in_irq(|| signal(together));
+            block_on(timeout(LIMIT, task))?.map_err(|_| ETIME)?;
+            join(&scope)?;
+            bench.wait_started(round + 1)?;
+            bench.mock.complete(round as u32 + 1, Ok(()));
+            assert_eq!(result(&jobs[round]), Ok(()));
+        }
+        bench.end()?;
+        executor.shutdown()?;
+        settle()
+    }
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+#ifndef JOBQUEUE_TEST_HELPERS_H
+#define JOBQUEUE_TEST_HELPERS_H
+
+#include <linux/types.h>
+
+struct dma_fence;
+struct jobqueue_test_lock;
+
+typedef void (*jobqueue_test_fn)(void *data);
+
+/* Contexts. */
+int jobqueue_test_threads(unsigned int n, int (*fn)(void *data, unsigned int n), void *data);
+void jobqueue_test_in_irq(jobqueue_test_fn fn, void *data);
+bool jobqueue_test_in_hardirq(void);
+
+/* Somebody else's fences. */
+struct jobqueue_test_lock *jobqueue_test_lock_create(void);
+void jobqueue_test_lock_free(struct jobqueue_test_lock *lock);
+struct dma_fence *jobqueue_test_fence_create(struct jobqueue_test_lock *lock, u64 context, u64 seqno,
+					     int enable);
+bool jobqueue_test_fence_enabled(struct dma_fence *fence);
+void jobqueue_test_fences_signal(struct jobqueue_test_lock *lock, struct dma_fence **fences, size_t n,
+				 int error, bool together);
+void jobqueue_test_fence_signal_after(struct dma_fence *fence, u64 ns, int error);
+u64 jobqueue_test_contexts(unsigned int n);
+int jobqueue_test_live(void);
+void jobqueue_test_barrier(void);
+
+/* A lock that somebody holds who signals. */
+void jobqueue_test_outer_with(jobqueue_test_fn fn, void *data);
+
+#endif
