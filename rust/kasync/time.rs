@@ -7,6 +7,7 @@
 //! the waker and wakes.
 
 use crate::{
+    budget::poll_budget,
     lock::IrqLock,
     platform::{
         Plat,
@@ -107,6 +108,12 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        poll_budget(cx, |cx| self.poll_expiry(cx))
+    }
+}
+
+impl Sleep {
+    fn poll_expiry(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // SAFETY: Nothing is moved.
         let this = unsafe { self.get_unchecked_mut() };
         // H9: the waker of the last poll counts.
@@ -213,7 +220,8 @@ impl<F: Future> Future for Timeout<F> {
         if let Poll::Ready(output) = this.future.poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        this.sleep.poll(cx).map(|()| Err(Elapsed))
+        // Nor is the limit put off by a future that is ready all the time.
+        this.sleep.poll_expiry(cx).map(|()| Err(Elapsed))
     }
 }
 
