@@ -17,7 +17,9 @@
 mod context;
 mod fence;
 mod ffi;
+mod registration;
 mod set;
+mod sync;
 mod syncobj;
 mod wait;
 
