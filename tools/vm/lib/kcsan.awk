@@ -4,8 +4,10 @@
 #
 # A report stands between two lines of "=". Each access in it has a stack; the first function of a stack, helpers through which
 # Rust calls C aside, is who made the access. A report is ours if for one of its accesses that is one of our modules' functions, or
-# the fence core's.
+# the fence core's. The detector's own warning, that an interrupt at the entry of a function has hidden a stack's first frame, is no
+# complaint either.
 function text(line) {
+	sub(/\r$/, "", line)
 	sub(/^(<[0-9]+>)?\[ *[0-9.]+\](\[[^]]*\])? ?/, "", line)
 	return line
 }
@@ -35,7 +37,8 @@ function flush() {
 		next
 	}
 	if (!within) {
-		print
+		if (line !~ /^WARNING: kernel\/kcsan\/report\.c:/)
+			print
 		next
 	}
 	held = held $0 "\n"

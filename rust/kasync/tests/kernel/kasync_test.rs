@@ -13,8 +13,10 @@ use kernel::{
 };
 
 mod contexts;
+mod hazards;
 mod irqs;
 mod leafs;
+mod rescue;
 mod tasks;
 
 use contexts::{
@@ -49,6 +51,10 @@ module! {
             default: 0,
             description: "1: allocate with reclaim inside a poll; lockdep has to report it",
         },
+        rescue: u8 {
+            default: 0,
+            description: "1: once no threads can be made any more, look whether tasks go on",
+        },
         race: u8 {
             default: 0,
             description: "1: two tasks change the same word with nothing to order them; KCSAN has to report it",
@@ -77,6 +83,9 @@ impl kernel::Module for KasyncTest {
             let task = async { KBox::new(0_u64, GFP_KERNEL).map(|b| *b) };
             let handle = executor.root().spawn(c"alloc-in-poll", task)?;
             block_on(handle)??;
+        }
+        if module_parameters::rescue.value() != 0 {
+            rescue::run()?;
         }
         if module_parameters::race.value() != 0 {
             race(&executor)?;
