@@ -3,7 +3,7 @@
  * Ways for the tests to get into contexts that are hard to reach from Rust.
  */
 #include <linux/completion.h>
-#include <linux/delay.h>
+#include <linux/cpumask.h>
 #include <linux/dma-fence.h>
 #include <linux/hrtimer.h>
 #include <linux/irq.h>
@@ -233,11 +233,28 @@ static void block(struct work_struct *work)
 	wait_for_completion(&blocker->all->release);
 }
 
+/* Whether there was a worker for it. */
+static bool block_one(struct kasync_test_blockers *all, int cpu)
+{
+	struct blocker *blocker = kzalloc(sizeof(*blocker), GFP_KERNEL);
+
+	if (!blocker || all->n == 500) {
+		kfree(blocker);
+		return false;
+	}
+	blocker->all = all;
+	init_completion(&blocker->begun);
+	INIT_WORK(&blocker->work, block);
+	list_add(&blocker->list, &all->list);
+	all->n++;
+	queue_work_on(cpu, all->wq, &blocker->work);
+	return wait_for_completion_timeout(&blocker->begun, HZ / 2);
+}
+
 void *kasync_test_block_workers(void)
 {
 	struct kasync_test_blockers *all = kzalloc(sizeof(*all), GFP_KERNEL);
-	struct blocker *blocker;
-	bool begun;
+	int cpu;
 
 	if (!all)
 		return NULL;
@@ -249,18 +266,10 @@ void *kasync_test_block_workers(void)
 		kfree(all);
 		return NULL;
 	}
-	do {
-		blocker = kzalloc(sizeof(*blocker), GFP_KERNEL);
-		if (!blocker)
-			break;
-		blocker->all = all;
-		init_completion(&blocker->begun);
-		INIT_WORK(&blocker->work, block);
-		list_add(&blocker->list, &all->list);
-		all->n++;
-		queue_work(all->wq, &blocker->work);
-		begun = wait_for_completion_timeout(&blocker->begun, HZ / 2);
-	} while (begun && all->n < 500);
+	/* Processors may share a pool of workers, or have one each. */
+	for_each_online_cpu(cpu)
+		while (block_one(all, cpu))
+			;
 	pr_info("kasync_test: %d works block\n", all->n);
 	return all;
 }
