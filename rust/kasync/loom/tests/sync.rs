@@ -162,14 +162,27 @@ fn oneshot_against_receiver() {
     });
 }
 
-/// H1, H10: the value changes, and its sender goes, while the receiver looks.
+/// H1, H10: the value changes while the receiver looks.
 #[test]
 fn watch_against_changes() {
     model(|| {
         let (tx, mut rx) = watch::channel(0).unwrap();
-        let sender = thread::spawn(move || tx.send(1).unwrap());
+        let sender = thread::spawn(move || {
+            tx.send(1).unwrap();
+            tx
+        });
         assert_eq!(block_on(rx.changed()), Ok(Ok(())));
         assert_eq!(rx.get(), 1);
+        drop(sender.join().unwrap());
+    });
+}
+
+/// H1, H10: the sender goes while the receiver looks.
+#[test]
+fn watch_against_end() {
+    model(|| {
+        let (tx, mut rx) = watch::channel(0).unwrap();
+        let sender = thread::spawn(move || drop(tx));
         assert_eq!(block_on(rx.changed()), Ok(Err(watch::Closed)));
         sender.join().unwrap();
     });
