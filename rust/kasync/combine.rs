@@ -2,6 +2,7 @@
 
 //! Several futures in one task.
 
+use crate::budget::rotate;
 use core::{
     future::Future,
     pin::Pin,
@@ -29,6 +30,7 @@ pin_project! {
         a: A,
         #[pin]
         b: B,
+        first: usize,
     }
 }
 
@@ -36,19 +38,27 @@ impl<A: Future, B: Future> Future for Select<A, B> {
     type Output = Either<A::Output, B::Output>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        if let Poll::Ready(a) = this.a.poll(cx) {
-            return Poll::Ready(Either::Left(a));
+        let mut this = self.project();
+        for n in 0..2 {
+            if (*this.first + n) % 2 == 0 {
+                if let Poll::Ready(a) = this.a.as_mut().poll(cx) {
+                    return Poll::Ready(Either::Left(a));
+                }
+            } else if let Poll::Ready(b) = this.b.as_mut().poll(cx) {
+                return Poll::Ready(Either::Right(b));
+            }
         }
-        this.b.poll(cx).map(Either::Right)
+        *this.first = rotate(cx, *this.first, 2);
+        Poll::Pending
     }
 }
 
 /// Waits for the first of two futures to be ready. Both are polled by the same task, `a` first, so
-/// that `a` wins when both are ready; cancellation belongs there. The other one is dropped with the
-/// returned future: it should be cancel safe (H24).
+/// that `a` wins when both are ready; cancellation belongs there. Only after a poll in which they have
+/// used up the task's budget is `b` polled first. The other one is dropped with the returned future:
+/// it should be cancel safe (H24).
 pub fn select<A: Future, B: Future>(a: A, b: B) -> Select<A, B> {
-    Select { a, b }
+    Select { a, b, first: 0 }
 }
 
 pin_project! {
@@ -103,6 +113,7 @@ pin_project! {
         a: Step<A>,
         #[pin]
         b: Step<B>,
+        first: usize,
     }
 }
 
@@ -111,9 +122,16 @@ impl<A: Future, B: Future> Future for JoinBoth<A, B> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let a = this.a.as_mut().poll(cx);
-        let b = this.b.as_mut().poll(cx);
-        if a && b {
+        let mut ready = true;
+        for n in 0..2 {
+            ready &= if (*this.first + n) % 2 == 0 {
+                this.a.as_mut().poll(cx)
+            } else {
+                this.b.as_mut().poll(cx)
+            };
+        }
+        *this.first = rotate(cx, *this.first, 2);
+        if ready {
             // After it was ready once the outputs are gone, and it stays pending (H12).
             if let (Some(a), Some(b)) = (this.a.take(), this.b.take()) {
                 return Poll::Ready((a, b));
@@ -129,6 +147,7 @@ pub fn join<A: Future, B: Future>(a: A, b: B) -> JoinBoth<A, B> {
     JoinBoth {
         a: Step::Running { future: a },
         b: Step::Running { future: b },
+        first: 0,
     }
 }
 

@@ -25,6 +25,7 @@
 
 use crate::{
     atomic::AtomicU64,
+    budget::poll_budget,
     platform::Result,
     refs::Ref,
     site::Site,
@@ -217,13 +218,20 @@ impl Stream for Interrupts {
 
     #[track_caller]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<u64>> {
+        let site = Site::here();
+        poll_budget(cx, |cx| self.poll_count(cx, site))
+    }
+}
+
+impl Interrupts {
+    fn poll_count(&self, cx: &mut Context<'_>, site: Site) -> Poll<Option<u64>> {
         // First, so that an interrupt that comes from here on wakes.
         self.0.waker.register(cx);
         let count = self.0.update(|count| count & CLOSED);
         match count & !CLOSED {
             0 if count & CLOSED != 0 => Poll::Ready(None),
             0 => {
-                Site::here().waits(cx);
+                site.waits(cx);
                 Poll::Pending
             }
             n => Poll::Ready(Some(n)),

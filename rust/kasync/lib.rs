@@ -12,6 +12,8 @@
 //! - [`time`]: sleeping and timeouts. [`sync`]: what tasks, threads and interrupts tell each other
 //!   by.
 //! - [`select!`], [`join!`], [`FutureSet`], [`yield_now`]: several things in one task.
+//! - [`poll_budget`], [`consume_budget`], [`unconstrained`]: how long a task may be ready until it is
+//!   the others' turn.
 //! - `irq`, in the kernel: an interrupt line as a stream.
 //! - [`block_on`]: from a thread that may sleep into async.
 //! - [`SignallingSection`]: the witness of being inside of a poll.
@@ -54,6 +56,7 @@ const __LOG_PREFIX: &[u8] = b"kasync\0";
 
 mod atomic;
 mod block_on;
+mod budget;
 mod combine;
 mod current;
 mod executor;
@@ -81,6 +84,16 @@ mod wait;
 pub use block_on::{
     block_on,
     block_on_interruptible, //
+};
+#[doc(hidden)]
+pub use budget::rotate as __rotate;
+pub use budget::{
+    budget_left,
+    consume_budget,
+    poll_budget,
+    unconstrained,
+    ConsumeBudget,
+    Unconstrained, //
 };
 #[doc(hidden)]
 pub use combine::Step as __Step;

@@ -10,8 +10,9 @@
 ///
 /// Futures are polled in the order in which they are written, at each wake all of them: one that is
 /// ready again and again keeps those after it from their turn, so what must not wait, such as
-/// [`cancelled()`](crate::cancelled), comes first. When one is ready the others are dropped, before
-/// its expression is evaluated. That is as cancel safe as they are.
+/// [`cancelled()`](crate::cancelled), comes first. Only after a poll in which they have used up the task's
+/// budget, and none was ready, is another one polled first. When one is ready the others are dropped,
+/// before its expression is evaluated. That is as cancel safe as they are.
 ///
 /// # Examples
 ///
@@ -75,10 +76,20 @@ macro_rules! select {
         }
         let out = {
             $(let mut $f = ::core::pin::pin!($crate::__When($crate::select!(@if [$($cond)?] $future)));)+
+            let mut first = 0;
             ::core::future::poll_fn(|cx| {
-                $(if let ::core::task::Poll::Ready(out) = $f.as_mut().poll(cx) {
-                    return ::core::task::Poll::Ready(Out::$V(out));
-                })+
+                let mut n = 0;
+                for pass in 0..2 {
+                    // Those from the first on, then those before.
+                    n = 0;
+                    $(if (n < first) == (pass == 1) {
+                        if let ::core::task::Poll::Ready(out) = $f.as_mut().poll(cx) {
+                            return ::core::task::Poll::Ready(Out::$V(out));
+                        }
+                    }
+                    n += 1;)+
+                }
+                first = $crate::__rotate(cx, first, n);
                 ::core::task::Poll::Pending
             })
             .await
@@ -111,9 +122,18 @@ macro_rules! select {
 macro_rules! join {
     (@names [$({$f:ident [$future:expr]})+] [$($pool:tt)*]) => {{
         $(let mut $f = ::core::pin::pin!($crate::__Step::new($future));)+
+        let mut first = 0;
         ::core::future::poll_fn(|cx| {
             let mut ready = true;
-            $(ready &= $f.as_mut().poll(cx);)+
+            let mut n = 0;
+            for pass in 0..2 {
+                n = 0;
+                $(if (n < first) == (pass == 1) {
+                    ready &= $f.as_mut().poll(cx);
+                }
+                n += 1;)+
+            }
+            first = $crate::__rotate(cx, first, n);
             if ready {
                 if let ($(::core::option::Option::Some($f),)+) = ($($f.as_mut().take(),)+) {
                     return ::core::task::Poll::Ready(($($f,)+));

@@ -163,7 +163,7 @@ unsafe impl Send for ScopeInner {}
 /// |---|---|---|---|
 /// | `child`, `reserve`, `spawn` | yes | no (they allocate) | no |
 /// | `cancel`, `is_cancelled` | yes | yes | yes |
-/// | `cancelled`, `join`, polling them | yes | yes | no |
+/// | `cancelled`, `join`, `end`, polling them | yes | yes | no |
 /// | `join_blocking` | yes | no (refused) | no |
 /// | clone, drop | yes | yes | yes |
 #[derive(Clone)]
@@ -235,6 +235,47 @@ impl Scope {
     #[track_caller]
     pub fn join(&self) -> Join {
         Join::new(self.clone())
+    }
+
+    /// Ends the scope: cancels it, and gives back what [`Scope::join`] does, to be awaited.
+    ///
+    /// The handle goes with it, so who has the only one can start nothing in it any more:
+    ///
+    /// ```compile_fail,E0382
+    /// # fn f(scope: kasync::Scope) -> kasync::Result {
+    /// let ended = scope.end();
+    /// scope.spawn(c"too late", async {})?.detach();
+    /// # drop(ended);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Of a handle that was cloned before the compiler knows nothing. What is started with that, or
+    /// below it, is refused with `ECANCELED`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kasync::platform::host::World;
+    /// # let world = World::manual();
+    /// # let _world = world.enter();
+    /// use kasync::{cancelled, platform::code, Executor};
+    ///
+    /// let executor = Executor::new(c"example")?;
+    /// let scope = executor.root().child(c"work")?;
+    /// let clone = scope.clone();
+    /// scope.spawn(c"events", cancelled())?.detach();
+    /// kasync::block_on(scope.end())??;
+    /// let refused = clone.spawn(c"too late", async {});
+    /// assert_eq!(refused.err(), Some(code::ECANCELED));
+    /// # drop(clone);
+    /// executor.shutdown()?;
+    /// # Ok::<(), kasync::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn end(self) -> Join {
+        self.cancel();
+        Join::new(self)
     }
 
     /// Blocks until no task is left in this scope and below.

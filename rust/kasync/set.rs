@@ -19,6 +19,10 @@
 
 use crate::{
     atomic::AtomicU64,
+    budget::{
+        poll_budget,
+        rotate, //
+    },
     platform::{
         code,
         Plat,
@@ -99,6 +103,8 @@ const _: () = assert!(core::mem::size_of::<Shared>() >= MAX);
 pub struct FutureSet<F: Future, const N: usize> {
     places: NonNull<F>,
     used: u64,
+    /// At which place to begin.
+    first: usize,
     shared: Ref<Shared>,
 }
 
@@ -132,6 +138,7 @@ impl<F: Future, const N: usize> FutureSet<F, N> {
         Ok(Self {
             places,
             used: 0,
+            first: 0,
             shared,
         })
     }
@@ -178,7 +185,14 @@ impl<F: Future, const N: usize> Stream for FutureSet<F, N> {
 
     #[track_caller]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
-        let this = self.get_mut();
+        let site = Site::here();
+        poll_budget(cx, |cx| self.get_mut().poll_children(cx, site))
+    }
+}
+
+impl<F: Future, const N: usize> FutureSet<F, N> {
+    fn poll_children(&mut self, cx: &mut Context<'_>, site: Site) -> Poll<Option<F::Output>> {
+        let this = self;
         if this.is_empty() {
             return Poll::Ready(None);
         }
@@ -186,8 +200,10 @@ impl<F: Future, const N: usize> Stream for FutureSet<F, N> {
         this.shared.parent.register(cx);
         let mut ready = this.shared.take_ready() & this.used;
         while ready != 0 {
-            let at = ready.trailing_zeros() as usize;
-            ready &= ready - 1;
+            // The first from `first` on, or else the first of those before.
+            let later = ready & (u64::MAX << this.first);
+            let at = if later != 0 { later } else { ready }.trailing_zeros() as usize;
+            ready &= !(1 << at);
             let waker = child_waker(&this.shared, at);
             // SAFETY: By the type invariant there is a future, which does not move.
             let future = unsafe { Pin::new_unchecked(this.places.add(at).as_mut()) };
@@ -198,7 +214,9 @@ impl<F: Future, const N: usize> Stream for FutureSet<F, N> {
                 return Poll::Ready(Some(output));
             }
         }
-        Site::here().waits(cx);
+        // Nobody keeps the others from their turn by using up the budget each time.
+        this.first = rotate(cx, this.first, N);
+        site.waits(cx);
         Poll::Pending
     }
 }

@@ -51,6 +51,7 @@
 //! | join waker slot, `JOIN_WAKER` set | – | nobody | the worker, which takes it out |
 //! | `links`, `woken`, `watched` | the lock of the scope tree | the same | nobody (not linked) |
 //! | `scope` | shared | shared | the worker, which moves it out |
+//! | `budget` | – | who has set RUNNING, and the leafs that it polls | – |
 //! | work item | – | the workqueue | the workqueue, until its last run |
 //!
 //! References are owned by: the scope's task list (until complete), the handle, each waker, the
@@ -89,6 +90,7 @@ pub(crate) use waker::{
 
 use crate::{
     atomic::Stat,
+    budget::Budget,
     current::{
         self,
         Here, //
@@ -151,6 +153,8 @@ pub(crate) struct Header {
     woken: UnsafeCell<bool>,
     /// What the watch has seen of it.
     watched: UnsafeCell<Watched>,
+    /// Of the poll that is under way.
+    budget: Budget,
     join_waker: UnsafeCell<Option<Waker>>,
     name: &'static CStr,
     born_ns: i64,
@@ -346,6 +350,7 @@ unsafe fn poll(header: NonNull<Header>, here: Here) -> Option<bool> {
     let task = unsafe { header.as_ref() };
     Plat::section(|| {
         here.enter(header, || {
+            task.budget.reset();
             // Odd while a poll runs. Nobody else writes.
             let polls = task.polls.get();
             task.polls.set(polls.wrapping_add(1));
@@ -411,6 +416,10 @@ impl Header {
     #[inline(never)]
     fn note_cancel(&self) {
         trace::cancel(self);
+    }
+
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     pub(crate) fn site(&self) -> &SiteCell {

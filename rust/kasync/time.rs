@@ -8,6 +8,7 @@
 
 use crate::{
     atomic::Latch,
+    budget::poll_budget,
     platform::{
         Plat,
         Platform,
@@ -96,6 +97,12 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        poll_budget(cx, |cx| self.poll_expiry(cx))
+    }
+}
+
+impl Sleep {
+    fn poll_expiry(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // SAFETY: Nothing is moved.
         let this = unsafe { self.get_unchecked_mut() };
         if this.expired.is_up() {
@@ -200,7 +207,8 @@ impl<F: Future> Future for Timeout<F> {
         if let Poll::Ready(output) = this.future.poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        this.sleep.poll(cx).map(|()| Err(Elapsed))
+        // Nor is the limit put off by a future that is ready all the time.
+        this.sleep.poll_expiry(cx).map(|()| Err(Elapsed))
     }
 }
 

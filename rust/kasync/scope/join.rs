@@ -7,6 +7,7 @@ use super::{
     Scope, //
 };
 use crate::{
+    budget::poll_budget,
     platform::{
         code,
         Plat,
@@ -53,6 +54,12 @@ impl Future for Join {
     type Output = Result;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result> {
+        poll_budget(cx, |cx| self.poll_end(cx))
+    }
+}
+
+impl Join {
+    fn poll_end(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result> {
         // SAFETY: The waiter stays where it is.
         let this = unsafe { self.get_unchecked_mut() };
         if let Some((_, true)) = task_within(cx, &this.scope) {

@@ -3,6 +3,7 @@
 //! A bounded channel: many senders in any context, one receiver.
 
 use crate::{
+    budget::poll_budget,
     lock::IrqLock,
     platform::{
         code,
@@ -235,6 +236,10 @@ impl<T: Send> Receiver<T> {
 
     /// Polls for a value.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        poll_budget(cx, |cx| self.poll_ring(cx))
+    }
+
+    fn poll_ring(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let waker = cx.waker().clone();
         let (poll, _waker) = self.0.with(|s| match s.ring.pop() {
             Some(value) => (Poll::Ready(Some(value)), Some(waker)),

@@ -3,6 +3,7 @@
 //! "Something has changed."
 
 use crate::{
+    budget::poll_budget,
     lock::IrqLock,
     site::Site,
     wait::{
@@ -120,6 +121,12 @@ impl Future for Notified<'_> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        poll_budget(cx, |cx| self.poll_notified(cx))
+    }
+}
+
+impl Notified<'_> {
+    fn poll_notified(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // SAFETY: The waiter stays where it is.
         let this = unsafe { self.get_unchecked_mut() };
         if this.done {

@@ -3,6 +3,7 @@
 //! A channel for one value.
 
 use crate::{
+    budget::poll_budget,
     lock::IrqLock,
     platform::Result,
     refs::Ref,
@@ -92,6 +93,12 @@ impl<T: Send> Future for Receiver<T> {
     type Output = Result<T, Closed>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        poll_budget(cx, |cx| self.poll_value(cx))
+    }
+}
+
+impl<T: Send> Receiver<T> {
+    fn poll_value(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, Closed>> {
         let waker = cx.waker().clone();
         let (poll, _waker) = self.0.with(|s| match s.value.take() {
             Some(value) => (Poll::Ready(Ok(value)), Some(waker)),

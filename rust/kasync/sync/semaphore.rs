@@ -3,6 +3,7 @@
 //! Counted permits.
 
 use crate::{
+    budget::poll_budget,
     lock::IrqLock,
     platform::Arc,
     site::Site,
@@ -193,6 +194,12 @@ impl<S: Deref<Target = Semaphore>> Future for Acquire<S> {
     type Output = Permit<S>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit<S>> {
+        poll_budget(cx, |cx| self.poll_permit(cx))
+    }
+}
+
+impl<S: Deref<Target = Semaphore>> Acquire<S> {
+    fn poll_permit(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit<S>> {
         // SAFETY: The waiter stays where it is.
         let this = unsafe { self.get_unchecked_mut() };
         let Some(semaphore) = &this.semaphore else {

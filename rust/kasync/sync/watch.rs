@@ -4,6 +4,7 @@
 //! not necessarily those before.
 
 use crate::{
+    budget::poll_budget,
     lock::IrqLock,
     platform::Result,
     refs::Ref,
@@ -223,6 +224,15 @@ impl<T: Send> Future for Changed<'_, T> {
     type Output = core::result::Result<(), Closed>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        poll_budget(cx, |cx| self.poll_changed(cx))
+    }
+}
+
+impl<T: Send> Changed<'_, T> {
+    fn poll_changed(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<core::result::Result<(), Closed>> {
         // SAFETY: The waiter stays where it is.
         let this = unsafe { self.get_unchecked_mut() };
         let waker = cx.waker().clone();

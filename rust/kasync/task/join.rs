@@ -10,6 +10,7 @@ use super::{
     Header, //
 };
 use crate::{
+    budget::poll_budget,
     platform::{
         Plat,
         Platform, //
@@ -123,7 +124,13 @@ impl<T> JoinHandle<T> {
 impl<T> Future for JoinHandle<T> {
     type Output = T;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        poll_budget(cx, |cx| self.poll_output(cx))
+    }
+}
+
+impl<T> JoinHandle<T> {
+    fn poll_output(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         // H9: each poll takes the slot back and leaves its own waker.
         if self.task().state.retract_join_waker().is_err() {
             return self.take();

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     atomic::Stat,
+    budget::Budget,
     current::Here,
     list::Links,
     platform::{
@@ -80,6 +81,7 @@ where
             (&raw mut (*h).links).write(UnsafeCell::new(Links::new()));
             (&raw mut (*h).woken).write(UnsafeCell::new(false));
             (&raw mut (*h).watched).write(UnsafeCell::new(Watched::new()));
+            (&raw mut (*h).budget).write(Budget::new());
             (&raw mut (*h).join_waker).write(UnsafeCell::new(None));
             (&raw mut (*h).name).write(name);
             (&raw mut (*h).born_ns).write(Plat::now_ns());

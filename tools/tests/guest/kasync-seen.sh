@@ -27,5 +27,20 @@ guest_tap kasync-seen --no-emu --modules "kasync kasync_test" -- sh -c '
 	for i in $(seq 100); do [ "$(n)" = 0 ] || break; sleep 0.1; done
 	sleep 1
 	check "a stall is reported, once" "[ $(n) = 1 ]"
+	# With the program that people use.
+	rmmod kasync_test
+	cd /tmp
+	trace-cmd record -e kasync -o /tmp/trace.dat insmod /mnt/rig/modules/kasync_test.ko >/tmp/trace-cmd.out 2>&1
+	check "trace-cmd records" "[ $? = 0 ]"
+	trace-cmd report -i /tmp/trace.dat >/tmp/report 2>/tmp/report.err
+	check "trace-cmd reports" "[ $? = 0 ] && [ ! -s /tmp/report.err ]"
+	field="0x[0-9a-f]+|[0-9a-f]{8,16}"
+	task=$(sed -nE "s/.*kasync_start: +task=($field) name=left-behind\$/\1/p" /tmp/report)
+	check "its report has a task, by name" "[ -n \"$task\" ]"
+	check "and that it was polled" "grep -qE \"kasync_poll_end: .*task=$task .*pending\" /tmp/report"
+	for event in start wake poll_begin poll_end cancel_scope; do
+		check "it has kasync_$event" "grep -q kasync_$event: /tmp/report"
+	done
 	rmmod kasync_test kasync && echo ok unload
-	cat /tmp/tasks /tmp/life; tail -n 5 /tmp/trace'
+	cat /tmp/tasks /tmp/life; tail -n 5 /tmp/trace
+	cat /tmp/report.err; grep left-behind /tmp/report | head -n 5'

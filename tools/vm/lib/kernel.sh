@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 #
-# The kernel, in two flavours: "plain", and "debug" with lockdep, KASAN and kmemleak.
+# The kernel, in three flavours: "plain", "debug" with lockdep, KASAN and kmemleak, and "kcsan" with the detector of data races.
 
 KERNEL_CONFIG=$REPO/tools/vm/kernel
 
 kernel_fragments() {
 	printf '%s\n' "$KERNEL_CONFIG/base.config"
-	[ "$1" != debug ] || printf '%s\n' "$KERNEL_CONFIG/debug.config"
+	[ "$1" = plain ] || printf '%s\n' "$KERNEL_CONFIG/$1.config"
 }
 
 # Every option asked for has to be there in the end: kconfig drops silently what it cannot have.

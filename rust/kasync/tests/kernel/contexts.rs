@@ -27,6 +27,10 @@ unsafe extern "C" {
     fn kasync_test_line_create() -> c_int;
     fn kasync_test_line_destroy(irq: c_int);
     fn kasync_test_line_raise(irq: c_int);
+    fn kasync_test_can_make_threads() -> bool;
+    fn kasync_test_block_workers() -> *mut c_void;
+    fn kasync_test_unblock_workers(blockers: *mut c_void);
+    fn kasync_test_in_rescuer() -> bool;
     fn kasync_expect_misuse(n: c_int);
     fn kasync_misuse_outstanding() -> c_int;
 }
@@ -142,5 +146,39 @@ impl Drop for TestLine {
     fn drop(&mut self) {
         // SAFETY: The line is ours, and whoever has requested it has given it back: see the tests.
         unsafe { kasync_test_line_destroy(self.0) }
+    }
+}
+
+/// Whether the kernel can make threads now.
+pub(crate) fn can_make_threads() -> bool {
+    // SAFETY: No requirements; sleeps.
+    unsafe { kasync_test_can_make_threads() }
+}
+
+/// Whether the calling thread is the rescuer of a workqueue.
+pub(crate) fn in_rescuer() -> bool {
+    // SAFETY: No requirements.
+    unsafe { kasync_test_in_rescuer() }
+}
+
+/// All workers of the pool that executors use, kept busy.
+pub(crate) struct BlockedWorkers(*mut c_void);
+
+impl BlockedWorkers {
+    /// Works only while no threads can be made, or else there are always more.
+    pub(crate) fn new() -> Result<Self> {
+        // SAFETY: No requirements; sleeps.
+        let blockers = unsafe { kasync_test_block_workers() };
+        if blockers.is_null() {
+            return Err(ENOMEM);
+        }
+        Ok(Self(blockers))
+    }
+}
+
+impl Drop for BlockedWorkers {
+    fn drop(&mut self) {
+        // SAFETY: Made in `new()`, released once.
+        unsafe { kasync_test_unblock_workers(self.0) }
     }
 }

@@ -3,14 +3,20 @@
  * Ways for the tests to get into contexts that are hard to reach from Rust.
  */
 #include <linux/completion.h>
+#include <linux/cpumask.h>
 #include <linux/dma-fence.h>
 #include <linux/hrtimer.h>
 #include <linux/irq.h>
 #include <linux/irqdesc.h>
 #include <linux/irq_work.h>
+#include <linux/kthread.h>
+#include <linux/list.h>
 #include <linux/preempt.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
+#include <linux/string.h>
+#include <linux/workqueue.h>
 
 #include "helpers.h"
 
@@ -183,4 +189,108 @@ static void raise_line(void *data)
 void kasync_test_line_raise(int irq)
 {
 	kasync_test_irq(raise_line, (void *)(unsigned long)irq);
+}
+
+static int do_nothing(void *data)
+{
+	return 0;
+}
+
+/* Whether the kernel can make threads, such as the workers of workqueues. */
+bool kasync_test_can_make_threads(void)
+{
+	struct task_struct *thread = kthread_create(do_nothing, NULL, "kasync_test");
+
+	if (IS_ERR(thread))
+		return false;
+	kthread_stop(thread);
+	return true;
+}
+
+/*
+ * Keeps workers busy with items that wait, until there is none left: when one more item has not begun for
+ * a while, and there are no threads to be made, nobody is there to begin it.
+ */
+struct blocker {
+	struct work_struct work;
+	struct completion begun;
+	struct kasync_test_blockers *all;
+	struct list_head list;
+};
+
+struct kasync_test_blockers {
+	struct workqueue_struct *wq;
+	struct completion release;
+	struct list_head list;
+	int n;
+};
+
+static void block(struct work_struct *work)
+{
+	struct blocker *blocker = container_of(work, struct blocker, work);
+
+	complete(&blocker->begun);
+	wait_for_completion(&blocker->all->release);
+}
+
+/* Whether there was a worker for it. */
+static bool block_one(struct kasync_test_blockers *all, int cpu)
+{
+	struct blocker *blocker = kzalloc(sizeof(*blocker), GFP_KERNEL);
+
+	if (!blocker || all->n == 500) {
+		kfree(blocker);
+		return false;
+	}
+	blocker->all = all;
+	init_completion(&blocker->begun);
+	INIT_WORK(&blocker->work, block);
+	list_add(&blocker->list, &all->list);
+	all->n++;
+	queue_work_on(cpu, all->wq, &blocker->work);
+	return wait_for_completion_timeout(&blocker->begun, HZ / 2);
+}
+
+void *kasync_test_block_workers(void)
+{
+	struct kasync_test_blockers *all = kzalloc(sizeof(*all), GFP_KERNEL);
+	int cpu;
+
+	if (!all)
+		return NULL;
+	INIT_LIST_HEAD(&all->list);
+	init_completion(&all->release);
+	/* The attributes are those of the executors' queues, and so are the workers. */
+	all->wq = alloc_workqueue("kasync_test_block", WQ_UNBOUND, 0);
+	if (!all->wq) {
+		kfree(all);
+		return NULL;
+	}
+	/* Processors may share a pool of workers, or have one each. */
+	for_each_online_cpu(cpu)
+		while (block_one(all, cpu))
+			;
+	pr_info("kasync_test: %d works block\n", all->n);
+	return all;
+}
+
+void kasync_test_unblock_workers(void *data)
+{
+	struct kasync_test_blockers *all = data;
+	struct blocker *blocker, *next;
+
+	complete_all(&all->release);
+	destroy_workqueue(all->wq);
+	list_for_each_entry_safe(blocker, next, &all->list, list)
+		kfree(blocker);
+	kfree(all);
+}
+
+/* Whether the calling thread is the rescuer of a workqueue. */
+bool kasync_test_in_rescuer(void)
+{
+	char name[TASK_COMM_LEN];
+
+	get_task_comm(name, current);
+	return str_has_prefix(name, "kworker/R-");
 }

@@ -15,5 +15,9 @@ int kasync_test_under_fence_lock(kasync_test_fn fn, void *data);
 int kasync_test_line_create(void);
 void kasync_test_line_destroy(int irq);
 void kasync_test_line_raise(int irq);
+bool kasync_test_can_make_threads(void);
+void *kasync_test_block_workers(void);
+void kasync_test_unblock_workers(void *data);
+bool kasync_test_in_rescuer(void);
 
 #endif

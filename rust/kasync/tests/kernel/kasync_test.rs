@@ -7,23 +7,32 @@
 //! Assertions in tasks would not fail a test, so tasks hand their findings to the test's own
 //! thread.
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 mod contexts;
+mod hazards;
 mod irqs;
 mod leafs;
+mod rescue;
 mod tasks;
 
 use contexts::{
     expect_misuse,
     misuse_outstanding, //
 };
+use core::cell::UnsafeCell;
 use kasync::{
+    block_on,
     cancelled,
     time::{
         sleep,
-        Delta, //
+        Delta,
+        Instant, //
     },
+    yield_now,
     Executor, //
 };
 
@@ -41,6 +50,14 @@ module! {
         alloc_in_poll: u8 {
             default: 0,
             description: "1: allocate with reclaim inside a poll; lockdep has to report it",
+        },
+        rescue: u8 {
+            default: 0,
+            description: "1: once no threads can be made any more, look whether tasks go on",
+        },
+        race: u8 {
+            default: 0,
+            description: "1: two tasks change the same word with nothing to order them; KCSAN has to report it",
         },
     },
 }
@@ -65,10 +82,45 @@ impl kernel::Module for KasyncTest {
         if module_parameters::alloc_in_poll.value() != 0 {
             let task = async { KBox::new(0_u64, GFP_KERNEL).map(|b| *b) };
             let handle = executor.root().spawn(c"alloc-in-poll", task)?;
-            kasync::block_on(handle)??;
+            block_on(handle)??;
+        }
+        if module_parameters::rescue.value() != 0 {
+            rescue::run()?;
+        }
+        if module_parameters::race.value() != 0 {
+            race(&executor)?;
         }
         Ok(Self(()))
     }
+}
+
+/// A word that two tasks change at the same time.
+struct Word(UnsafeCell<u64>);
+
+// SAFETY: It is not safe to share: that is what the detector has to find. Nothing depends on its value.
+unsafe impl Sync for Word {}
+
+fn race(executor: &Executor) -> Result {
+    let word = Arc::new(Word(UnsafeCell::new(0)), GFP_KERNEL)?;
+    let mut handles = KVec::new();
+    for _ in 0..2 {
+        let word = word.clone();
+        let task = async move {
+            let begin = Instant::now();
+            while begin.elapsed() < Delta::from_millis(3000) {
+                for _ in 0..1000 {
+                    // SAFETY: A data race, on purpose: see `Word`.
+                    unsafe { *core::hint::black_box(word.0.get()) += 1 };
+                }
+                yield_now().await;
+            }
+        };
+        handles.push(executor.root().spawn(c"race", task)?, GFP_KERNEL)?;
+    }
+    for handle in handles {
+        block_on(handle)?;
+    }
+    Ok(())
 }
 
 impl Drop for KasyncTest {

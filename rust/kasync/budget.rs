@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! What keeps a task that is ready again and again from starving the others (H16).
+//!
+//! Each poll begins with a budget, in the task's header. A leaf, a future that has no other inside,
+//! takes one unit of it whenever it is ready. With nothing left it does not look whether it is
+//! ready: it wakes its task and is pending, so that the poll ends, and the task goes to the end of
+//! the workqueue's list. Nothing is lost by that, since a leaf changes nothing unless it is ready.
+//!
+//! ```text
+//!              poll begins: 128
+//!                   │
+//!                   ▼            a leaf is ready: one less
+//!            ┌── n units ──────────────────────────────┐
+//!            │      ▲                                  │
+//!            │      └──────────────────────────────────┘
+//!            ▼ 0 units
+//!        each leaf: wake, Pending ──► the poll ends ──► the end of the list ──► poll begins: 128
+//! ```
+//!
+//! | leaf | takes a unit | put off |
+//! |---|---|---|
+//! | channels, [`Notify`], [`Semaphore`], [`JoinHandle`], [`Scope::join`], sleeps, intervals, the items of [`FutureSet`] and of interrupt lines | yes | yes |
+//! | the time limit of a [`timeout`] | no | no: it cuts off what is ready all the time, too |
+//! | [`cancelled`], [`Scope::cancelled`] | no | no: who is to end is told at once |
+//! | [`yield_now`] | no | it goes to the end of the list anyway |
+//! | what is polled inside of [`unconstrained`] | no | no |
+//!
+//! What polls several futures, [`select!`], [`join!`], [`FutureSet`], begins with the next one after a poll
+//! that has used the budget up: so one of them that is always ready does not keep the others from
+//! their turn.
+//!
+//! Outside of tasks, in [`block_on`] for example, there is no budget: threads are preempted.
+//!
+//! [`select!`]: crate::select!
+//! [`join!`]: crate::join!
+//! [`Notify`]: crate::sync::Notify
+//! [`Semaphore`]: crate::sync::Semaphore
+//! [`JoinHandle`]: crate::JoinHandle
+//! [`Scope::join`]: crate::Scope::join
+//! [`Scope::cancelled`]: crate::Scope::cancelled
+//! [`FutureSet`]: crate::FutureSet
+//! [`timeout`]: crate::time::timeout
+//! [`cancelled`]: crate::cancelled
+//! [`yield_now`]: crate::yield_now
+//! [`block_on`]: crate::block_on()
+
+use crate::{
+    current,
+    task, //
+};
+use core::{
+    future::Future,
+    pin::Pin,
+    sync::atomic::{
+        AtomicU16,
+        Ordering, //
+    },
+    task::{
+        Context,
+        Poll, //
+    }, //
+};
+use pin_project_lite::pin_project;
+
+/// How many leafs may be ready in one poll.
+const BUDGET: u16 = 128;
+
+/// Instead of a number: nothing is counted.
+const UNLIMITED: u16 = u16::MAX;
+
+/// The budget of the poll that is under way; in the task's header.
+///
+/// Only who polls has to do with it. It is atomic since a waker of the task may be used to poll
+/// something on another thread: that makes a wrong count, and no more.
+pub(crate) struct Budget(AtomicU16);
+
+impl Budget {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicU16::new(BUDGET))
+    }
+
+    /// A poll begins.
+    #[inline]
+    pub(crate) fn reset(&self) {
+        self.0.store(BUDGET, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn left(&self) -> u16 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn spend(&self, left: u16) {
+        if left != UNLIMITED {
+            self.0.store(left.saturating_sub(1), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Calls `f` with the budget of the task that is polled with `cx`, if there is one: of the task whose
+/// waker `cx` has, or else, as combinators have wakers of their own, of the one that this thread is
+/// polling.
+#[inline]
+fn with<R>(cx: &Context<'_>, f: impl FnOnce(Option<&Budget>) -> R) -> R {
+    match task::task_of(cx.waker()).or_else(current::get) {
+        // SAFETY: The waker keeps its task valid; and the current task is valid until its poll
+        // returns, which has called us.
+        Some(task) => f(Some(unsafe { task.as_ref() }.budget())),
+        None => f(None),
+    }
+}
+
+/// For leafs: polls by `f` if the task's budget allows it. If not, the task is woken, `f` is not
+/// called and the result is pending. Being ready takes one unit.
+///
+/// `f` does what a poll does, that is it leaves the waker with whom it concerns when it is pending;
+/// and it must not be ready but through its result, for what is ready without being counted may be
+/// ready for ever.
+///
+/// | call | process | poll, signalling section | hard IRQ |
+/// |---|---|---|---|
+/// | `poll_budget`, `budget_left` | yes | yes | no |
+///
+/// # Examples
+///
+/// A leaf that is always ready, and yet leaves room for others:
+///
+/// ```
+/// # use kasync::platform::host::World;
+/// # let world = World::manual();
+/// # let _world = world.enter();
+/// use core::{future::poll_fn, task::Poll};
+/// use kasync::{budget_left, poll_budget, Executor};
+///
+/// let executor = Executor::new(c"example")?;
+/// let task = executor.root().spawn(c"eager", async {
+///     let first = budget_left();
+///     for _ in 0..1000 {
+///         poll_fn(|cx| poll_budget(cx, |_| Poll::Ready(()))).await;
+///     }
+///     (first, budget_left())
+/// })?;
+/// assert_eq!(kasync::block_on(task)?, (Some(128), Some(128 * 8 - 1000)));
+/// executor.shutdown()?;
+/// # Ok::<(), kasync::Error>(())
+/// ```
+#[inline]
+pub fn poll_budget<T>(
+    cx: &mut Context<'_>,
+    f: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+) -> Poll<T> {
+    let left = with(cx, |budget| budget.map(Budget::left));
+    if left == Some(0) {
+        cx.waker().wake_by_ref();
+        return Poll::Pending;
+    }
+    let poll = f(cx);
+    if poll.is_ready() {
+        // Read anew, as there may have been leafs inside.
+        with(cx, |budget| budget.map(|b| b.spend(b.left())));
+    }
+    poll
+}
+
+/// For combinators, when they are pending: at which of `n` children to begin the next time, if it was
+/// `first` this time. The first has precedence, but if the budget is used up it may be that those
+/// before have had all of it, so that the next one's turn comes first.
+#[doc(hidden)]
+pub fn rotate(cx: &Context<'_>, first: usize, n: usize) -> usize {
+    if with(cx, |budget| budget.is_some_and(|b| b.left() == 0)) {
+        (first + 1) % n
+    } else {
+        0
+    }
+}
+
+/// How many leafs may still be ready in this poll of the task that the calling thread is polling.
+/// `None`: no task, or [`unconstrained`].
+pub fn budget_left() -> Option<u32> {
+    let task = current::get()?;
+    // SAFETY: Valid until the poll returns, which has called us.
+    let left = unsafe { task.as_ref() }.budget().left();
+    (left != UNLIMITED).then_some(left.into())
+}
+
+/// The future of [`consume_budget`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct ConsumeBudget(());
+
+impl Future for ConsumeBudget {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        poll_budget(cx, |_| Poll::Ready(()))
+    }
+}
+
+/// Takes one unit of the budget, and goes to the end of the list when nothing is left. For loops
+/// that may go on for long and have no other leaf in them. Cancel safe.
+pub fn consume_budget() -> ConsumeBudget {
+    ConsumeBudget(())
+}
+
+pin_project! {
+    /// The future of [`unconstrained`].
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct Unconstrained<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for Unconstrained<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let before = with(cx, |budget| {
+            budget.map(|b| b.0.swap(UNLIMITED, Ordering::Relaxed))
+        });
+        let poll = self.project().future.poll(cx);
+        if let Some(before) = before {
+            with(cx, |budget| {
+                budget.map(|b| b.0.store(before, Ordering::Relaxed))
+            });
+        }
+        poll
+    }
+}
+
+/// Polls `future` without a budget: its leafs are never put off, and take nothing from the others'.
+/// For what has to be done at once and is known to come to an end; one that is ready for ever holds
+/// its worker for ever. As cancel safe as `future` is.
+pub fn unconstrained<F: Future>(future: F) -> Unconstrained<F> {
+    Unconstrained { future }
+}
