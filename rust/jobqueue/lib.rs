@@ -20,6 +20,7 @@
 //! A queue may be closed at any time, whatever its jobs are doing: those that the hardware has not seen are
 //! cancelled, the others are waited for. Every fence signals, none early.
 
+mod c;
 mod job;
 #[cfg(MODULE)]
 mod module;
