@@ -24,12 +24,14 @@ mod c;
 mod job;
 #[cfg(MODULE)]
 mod module;
+mod priority;
 mod queue;
 mod task;
 mod trace;
 mod usage;
 
 pub use job::Prepared;
+pub use priority::Priority;
 pub use queue::{
     Admitted,
     Config,

@@ -90,7 +90,10 @@ pub use combine::{
     Select,
     YieldNow, //
 };
-pub use executor::Executor;
+pub use executor::{
+    Executor,
+    Priority, //
+};
 #[doc(hidden)]
 pub use macros::When as __When;
 pub use platform::{

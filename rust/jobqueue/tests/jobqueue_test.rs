@@ -5,6 +5,7 @@
 //! Loading the module runs them; results are in the log and in debugfs, `kunit/jobqueue/results`.
 
 mod ring;
+mod seen;
 
 use kernel::prelude::*;
 

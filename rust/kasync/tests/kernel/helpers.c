@@ -9,6 +9,7 @@
 #include <linux/irqdesc.h>
 #include <linux/irq_work.h>
 #include <linux/preempt.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 
@@ -22,6 +23,12 @@ struct call {
 bool kasync_test_in_hardirq(void)
 {
 	return in_hardirq();
+}
+
+/* Of the thread that runs this. */
+int kasync_test_nice(void)
+{
+	return task_nice(current);
 }
 
 /* Calls fn in hard interrupt context on this CPU, and waits. */
