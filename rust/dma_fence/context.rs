@@ -20,6 +20,10 @@
 //!   whoever holds [`RingStopped`] can let all of them out.
 
 use crate::{
+    deadline::{
+        self,
+        Deadlines, //
+    },
     fence::Fence,
     ffi, //
 };
@@ -31,9 +35,16 @@ use core::{
     ptr::{
         self,
         NonNull, //
+    },
+    task::{
+        self,
+        Poll, //
     }, //
 };
-use kasync::SignallingSection;
+use kasync::{
+    time::Delta,
+    SignallingSection, //
+};
 use kernel::{
     bindings,
     ffi::{
@@ -56,6 +67,8 @@ struct OwnFence {
     timeline: &'static CStr,
     /// The next one in limbo.
     next: *mut OwnFence,
+    /// Those of its context, or null. Under the fence's lock, and there until it has signalled: see `deadline`.
+    deadlines: *const Deadlines,
 }
 
 const _: () = assert!(core::mem::offset_of!(OwnFence, base) == 0);
@@ -69,7 +82,7 @@ static OPS: bindings::dma_fence_ops = bindings::dma_fence_ops {
     signaled: None,
     wait: None,
     release: None,
-    set_deadline: None,
+    set_deadline: Some(set_deadline),
 };
 
 /// # Safety
@@ -88,18 +101,35 @@ unsafe extern "C" fn timeline_name(fence: *mut bindings::dma_fence) -> *const c_
     unsafe { (*fence.cast::<OwnFence>()).timeline.as_char_ptr() }
 }
 
+/// # Safety
+///
+/// Only for fences with [`OPS`].
+unsafe extern "C" fn set_deadline(fence: *mut bindings::dma_fence, deadline: bindings::ktime_t) {
+    // SAFETY: Those are at the beginning of an `OwnFence`, and have locks of their own.
+    unsafe {
+        deadline::with_lock(fence, |signaled| {
+            let deadlines = (*fence.cast::<OwnFence>()).deadlines;
+            if !signaled && !deadlines.is_null() {
+                // Not signalled, so the context is there.
+                (*deadlines).note(deadline);
+            }
+        });
+    }
+}
+
 /// Where the fences of one queue come from: they signal in the order in which they were armed.
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
 /// | `new`, `reserve` | yes | no (allocate) | no |
 /// | `arm`, `submitted`, `cancel`, `complete`, drop of any of them | yes | yes | no |
-/// | `drain` | yes | yes | no |
+/// | `drain`, `poll_deadline` | yes | yes | no |
 #[pin_data(PinnedDrop)]
 pub struct FenceContext {
     driver: &'static CStr,
     timeline: &'static CStr,
     id: u64,
+    deadlines: Deadlines,
     #[pin]
     limbo: SpinLock<Limbo>,
 }
@@ -125,6 +155,7 @@ impl FenceContext {
                 driver,
                 timeline,
                 id,
+                deadlines: Deadlines::new(),
                 limbo <- new_spinlock!(Limbo(ptr::null_mut())),
             }),
             GFP_KERNEL,
@@ -151,11 +182,19 @@ impl FenceContext {
             (&raw mut (*own).driver).write(self.driver);
             (&raw mut (*own).timeline).write(self.timeline);
             (&raw mut (*own).next).write(ptr::null_mut());
+            (&raw mut (*own).deadlines).write(&self.deadlines);
         }
         Ok(FenceReservation {
             context: self.clone(),
             fence,
         })
+    }
+
+    /// By when the soonest is wanted of its fences that have not signalled, of those that somebody has asked for since this was ready the
+    /// last time; at once, if it is negative. A hint. If there is none the task of `cx` is woken when there is: one task only.
+    #[track_caller]
+    pub fn poll_deadline(&self, cx: &task::Context<'_>) -> Poll<Delta> {
+        self.deadlines.poll(cx)
     }
 
     /// Signals with `error` all fences that were dropped while somebody could still wait for them.
@@ -187,6 +226,9 @@ impl PinnedDrop for FenceContext {
                 unsafe {
                     (*own.as_ptr()).driver = c"lost";
                     (*own.as_ptr()).timeline = c"lost";
+                    deadline::with_lock(own.as_ptr().cast(), |_| {
+                        (*own.as_ptr()).deadlines = ptr::null();
+                    });
                     next = (*own.as_ptr()).next;
                 }
             }

@@ -19,6 +19,7 @@
 
 mod containers;
 mod context;
+mod deadline;
 mod fence;
 mod ffi;
 mod resv;

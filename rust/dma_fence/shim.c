@@ -58,6 +58,21 @@ void dma_fence_shim_signal(struct dma_fence *fence, int error)
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_signal);
 
+unsigned long dma_fence_shim_lock(struct dma_fence *fence)
+{
+	unsigned long flags;
+
+	dma_fence_lock_irqsave(fence, flags);
+	return flags;
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_lock);
+
+void dma_fence_shim_unlock(struct dma_fence *fence, unsigned long flags)
+{
+	dma_fence_unlock_irqrestore(fence, flags);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_unlock);
+
 bool dma_fence_shim_is_chain(struct dma_fence *fence)
 {
 	return dma_fence_is_chain(fence);

@@ -19,6 +19,8 @@ bool dma_fence_shim_is_later(struct dma_fence *a, struct dma_fence *b);
 void dma_fence_shim_pin_module(void);
 int dma_fence_shim_error(struct dma_fence *fence);
 void dma_fence_shim_signal(struct dma_fence *fence, int error);
+unsigned long dma_fence_shim_lock(struct dma_fence *fence);
+void dma_fence_shim_unlock(struct dma_fence *fence, unsigned long flags);
 bool dma_fence_shim_is_chain(struct dma_fence *fence);
 u64 dma_fence_shim_chain_signaled(struct dma_fence *head);
 int dma_fence_shim_find_fence(struct drm_file *file, u32 handle, u64 point, struct dma_fence **fence);

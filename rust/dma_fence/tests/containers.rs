@@ -247,6 +247,48 @@ mod tests {
         Ok(())
     }
 
+    /// Who works for an own fence hears when somebody wants it, whoever that is and by whatever way.
+    #[test]
+    fn deadlines_of_own_fences() -> Result {
+        let (mut a, foreign) = (Timeline::new()?, Foreign::new()?);
+        let ((a1, first), (a2, second)) = (a.next()?, a.next()?);
+        let context = a.context.clone();
+        let heard = |limit| {
+            let next = poll_fn(|cx| context.poll_deadline(cx));
+            block_on(timeout(limit, next)).map(|heard| heard.ok())
+        };
+        assert!(heard(SOON)?.is_none());
+        let (late, early) = (Delta::from_secs(3600), Delta::from_secs(60));
+        a1.set_deadline(late);
+        // By an array, and a set: the soonest is told.
+        let array = Fence::merge(&[a2.clone(), foreign.0.clone()])?;
+        set(&[&array], None)?.set_deadline(early);
+        a1.set_deadline(late);
+        let told = heard(LIMIT)?.ok_or(ETIME)?;
+        assert!(told <= early && told > Delta::from_secs(1));
+        assert!(heard(SOON)?.is_none());
+        // Somebody who waits for it is woken, by a deadline that is over as well.
+        {
+            let mut next = core::pin::pin!(poll_fn(|cx| context.poll_deadline(cx)));
+            let waits = block_on(timeout(SOON, next.as_mut()))?;
+            assert!(waits.is_err());
+            a1.set_deadline(Delta::from_millis(-1));
+            let told = block_on(timeout(LIMIT, next))?.map_err(|_| ETIME)?;
+            assert!(told < Delta::ZERO);
+        }
+        // What has signalled is not asked for any more.
+        end(first, Ok(()));
+        a1.set_deadline(early);
+        assert!(heard(SOON)?.is_none());
+        end(second, Ok(()));
+        foreign.signal(Ok(()));
+        // Nor when its context is gone.
+        drop((a, context));
+        a2.set_deadline(early);
+        assert_eq!(result(&a2), Ok(()));
+        Ok(())
+    }
+
     #[test]
     fn deadlines_go_to_all() -> Result {
         let (one, two, three) = (Foreign::new()?, Foreign::new()?, Foreign::new()?);
