@@ -26,6 +26,10 @@
 //! how many were signalled; if some were not, and are not in limbo, the context is not freed any more.
 
 use crate::{
+    deadline::{
+        self,
+        Deadlines, //
+    },
     fence::Fence,
     ffi, //
 };
@@ -34,9 +38,14 @@ use core::{
     ptr::{
         self,
         NonNull, //
-    }, //
+    },
+    task, //
 };
-use kasync::SignallingSection;
+use kasync::{
+    time::Delta,
+    SignallingSection,
+    TaskRef, //
+};
 use kernel::{
     bindings,
     ffi::{
@@ -58,9 +67,8 @@ use kernel::{
 #[repr(C)]
 struct OwnFence {
     base: bindings::dma_fence,
-    driver: *const c_char,
-    timeline: *const c_char,
-    /// Valid as long as the fence is armed, has not signalled, and is not in limbo.
+    names: &'static Names,
+    /// Valid as long as the fence is armed and has not signalled; null in one that is lost. Read under the fence's lock, or by its owner.
     context: *const FenceContext,
     /// The one before it in limbo.
     next: *mut OwnFence,
@@ -68,7 +76,7 @@ struct OwnFence {
 
 const _: () = assert!(core::mem::offset_of!(OwnFence, base) == 0);
 const _: () = assert!(
-    size_of::<OwnFence>() == size_of::<bindings::dma_fence>() + 4 * size_of::<*const c_void>()
+    size_of::<OwnFence>() == size_of::<bindings::dma_fence>() + 3 * size_of::<*const c_void>()
 );
 
 /// Neither `release` nor `wait`: so the kernel forgets these when the fence signals, and a fence may outlive the
@@ -80,7 +88,7 @@ static OPS: bindings::dma_fence_ops = bindings::dma_fence_ops {
     signaled: None,
     wait: None,
     release: None,
-    set_deadline: None,
+    set_deadline: Some(set_deadline),
 };
 
 /// # Safety
@@ -88,7 +96,7 @@ static OPS: bindings::dma_fence_ops = bindings::dma_fence_ops {
 /// Only for fences with [`OPS`].
 unsafe extern "C" fn driver_name(fence: *mut bindings::dma_fence) -> *const c_char {
     // SAFETY: Those are at the beginning of an `OwnFence`.
-    unsafe { (*fence.cast::<OwnFence>()).driver }
+    unsafe { (*fence.cast::<OwnFence>()).names.driver.0 }
 }
 
 /// # Safety
@@ -96,8 +104,77 @@ unsafe extern "C" fn driver_name(fence: *mut bindings::dma_fence) -> *const c_ch
 /// Only for fences with [`OPS`].
 unsafe extern "C" fn timeline_name(fence: *mut bindings::dma_fence) -> *const c_char {
     // SAFETY: Those are at the beginning of an `OwnFence`.
-    unsafe { (*fence.cast::<OwnFence>()).timeline }
+    unsafe { (*fence.cast::<OwnFence>()).names.timeline.0 }
 }
+
+/// # Safety
+///
+/// Only for fences with [`OPS`].
+unsafe extern "C" fn set_deadline(fence: *mut bindings::dma_fence, deadline: bindings::ktime_t) {
+    // SAFETY: Those are at the beginning of an `OwnFence`, and have locks of their own.
+    unsafe {
+        deadline::with_lock(fence, |signaled| {
+            let context = (*fence.cast::<OwnFence>()).context;
+            if !signaled && !context.is_null() {
+                // Not signalled, so the context is there.
+                (*context).deadlines.note(deadline);
+            }
+        });
+    }
+}
+
+/// A C string that is always there, as C knows it.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+struct StaticStr(*const c_char);
+
+// SAFETY: It is read only.
+unsafe impl Sync for StaticStr {}
+// SAFETY: As above.
+unsafe impl Send for StaticStr {}
+
+impl StaticStr {
+    fn get(self) -> &'static CStr {
+        // SAFETY: From a static string.
+        unsafe { CStr::from_char_ptr(self.0) }
+    }
+}
+
+/// What fences are called, for humans, in traces: `struct dma_fence_names` in C.
+///
+/// # Examples
+///
+/// ```ignore
+/// let names: &'static Names = &const { Names::new(c"mydriver", c"compute") };
+/// ```
+#[repr(C)]
+pub struct Names {
+    driver: StaticStr,
+    timeline: StaticStr,
+}
+
+impl Names {
+    /// Of a driver, and of a kind of timeline.
+    pub const fn new(driver: &'static CStr, timeline: &'static CStr) -> Self {
+        Self {
+            driver: StaticStr(driver.as_ptr().cast()),
+            timeline: StaticStr(timeline.as_ptr().cast()),
+        }
+    }
+
+    /// The driver's.
+    pub fn driver(&self) -> &'static CStr {
+        self.driver.get()
+    }
+
+    /// The timeline's.
+    pub fn timeline(&self) -> &'static CStr {
+        self.timeline.get()
+    }
+}
+
+/// Of fences that nobody knows any more.
+static LOST: Names = Names::new(c"lost", c"lost");
 
 /// Where the fences of one queue come from: they signal in the order in which they were armed.
 ///
@@ -106,28 +183,21 @@ unsafe extern "C" fn timeline_name(fence: *mut bindings::dma_fence) -> *const c_
 /// | `new`, `FenceReservation::new` | yes | no (allocate) | no |
 /// | `arm`, `submitted`, drop of a fence | yes | yes | no |
 /// | `complete`, `cancel`, `drain` | no (need the witness) | yes | no |
+/// | `hear_of_deadlines`, `take_deadline` | yes | yes | yes |
 #[pin_data(PinnedDrop)]
 pub struct FenceContext {
-    /// Two C strings that are always there. For a queue each byte counts.
-    driver: *const c_char,
-    timeline: *const c_char,
+    names: &'static Names,
     id: u64,
+    deadlines: Deadlines,
     #[pin]
     limbo: SpinLock<Limbo>,
 }
 
-// SAFETY: The names are read only.
-unsafe impl Send for FenceContext {}
-// SAFETY: As above.
-unsafe impl Sync for FenceContext {}
-
 struct Limbo {
     /// The last that has come.
     last: *mut OwnFence,
-    /// How many fences were armed but not signalled by turns, once both ends have gone.
-    open: u64,
-    /// How many are here.
-    count: u32,
+    /// Once both ends have gone: how many fences were armed, and have neither signalled nor come here. Wraps around.
+    open: u32,
     /// How many ends have gone.
     ends: u32,
 }
@@ -150,20 +220,19 @@ pub struct Signaller {
 }
 
 impl FenceContext {
-    /// A context and its two ends. The names are for humans, in traces.
+    /// A context and its two ends.
     #[expect(clippy::new_ret_no_self)]
-    pub fn new(driver: &'static CStr, timeline: &'static CStr) -> Result<(Order, Signaller)> {
+    pub fn new(names: &'static Names) -> Result<(Order, Signaller)> {
         // SAFETY: No requirements.
         let id = unsafe { bindings::dma_fence_context_alloc(1) };
         let context = Arc::pin_init(
             pin_init!(Self {
-                driver: driver.as_char_ptr(),
-                timeline: timeline.as_char_ptr(),
+                names,
                 id,
+                deadlines: Deadlines::new(),
                 limbo <- new_spinlock!(Limbo {
                     last: ptr::null_mut(),
                     open: 0,
-                    count: 0,
                     ends: 0,
                 }),
             }),
@@ -182,23 +251,31 @@ impl FenceContext {
         // SAFETY: The reference is ours, so the fence is there, and nobody else uses the field.
         unsafe { (*own.as_ptr()).next = limbo.last };
         limbo.last = own.as_ptr();
-        limbo.count += 1;
+        limbo.open = limbo.open.wrapping_sub(1);
     }
 
-    fn timeline(&self) -> &'static CStr {
-        // SAFETY: From a static string.
-        unsafe { CStr::from_char_ptr(self.timeline) }
+    /// How many there are in limbo.
+    fn in_limbo(&self) -> u32 {
+        let limbo = self.limbo.lock();
+        let (mut next, mut count) = (limbo.last, 0);
+        while let Some(own) = NonNull::new(next) {
+            count += 1;
+            // SAFETY: The fences in the list are valid, and it is ours while it is locked.
+            next = unsafe { own.as_ref() }.next;
+        }
+        count
     }
 
     /// One of the ends goes: it adds the number of fences that it has armed, or takes that of those that it has signalled.
     fn end_of(this: &Arc<Self>, number: u64) {
         let mut limbo = this.limbo.lock();
-        limbo.open = limbo.open.wrapping_add(number);
+        // What both have in common stays below 2³².
+        limbo.open = limbo.open.wrapping_add(number as u32);
         limbo.ends += 1;
-        let left = limbo.ends == 2 && limbo.open != u64::from(limbo.count);
+        let left = limbo.ends == 2 && limbo.open != 0;
         drop(limbo);
         if left {
-            pr_err!("fences of {:?} are left behind, and so is their context\n", this.timeline());
+            pr_err!("fences of {:?} are left behind, and so is their context\n", this.names.timeline());
             core::mem::forget(this.clone());
         }
     }
@@ -219,8 +296,7 @@ impl Order {
         // SAFETY: The fence is at the beginning of memory of its own, which is ours, and the operations are
         // static; see there for why they may go with the module. The function returns two references.
         let fence = unsafe {
-            (&raw mut (*own.as_ptr()).driver).write(context.driver);
-            (&raw mut (*own.as_ptr()).timeline).write(context.timeline);
+            (&raw mut (*own.as_ptr()).names).write(context.names);
             (&raw mut (*own.as_ptr()).context).write(context);
             ffi::dma_fence_shim_arm(own.as_ptr().cast(), &OPS, context.id, seqno);
             Fence::from_raw(own.cast())
@@ -238,10 +314,22 @@ impl Drop for Order {
 
 impl Signaller {
     /// The names that the context was made with.
-    pub fn names(&self) -> (&'static CStr, &'static CStr) {
-        let context = &self.context;
-        // SAFETY: From a static string.
-        (unsafe { CStr::from_char_ptr(context.driver) }, context.timeline())
+    pub fn names(&self) -> &'static Names {
+        self.context.names
+    }
+
+    /// Has the task of `cx` hear of deadlines: it is woken when there is one to take. One task only: the first.
+    pub fn hear_of_deadlines(&self, cx: &task::Context<'_>) {
+        if let Some(task) = TaskRef::of(cx) {
+            self.context.deadlines.tell(task);
+        }
+    }
+
+    /// By when the soonest is wanted of the fences that have not signalled, of those that somebody has asked for since the last call; at
+    /// once, if it is negative. A hint.
+    #[inline]
+    pub fn take_deadline(&self) -> Option<Delta> {
+        self.context.deadlines.take()
     }
 
     /// The hardware has said that the job is over, or that it has stopped.
@@ -261,7 +349,7 @@ impl Signaller {
         // SAFETY: Valid by the type invariant; these do not change.
         let (context, seqno) = unsafe { ((*own.as_ptr()).context, (*own.as_ptr()).base.seqno) };
         if seqno != self.next || !ptr::eq(context, &*self.context) {
-            pr_err!("fence {seqno} of {:?} is out of turn\n", self.context.timeline());
+            pr_err!("fence {seqno} of {:?} is out of turn\n", self.context.names.timeline());
             // To limbo.
             return;
         }
@@ -285,7 +373,7 @@ impl Signaller {
             // SAFETY: It is from limbo, which owned a reference, and has not signalled. The function takes the reference over.
             unsafe { ffi::dma_fence_shim_finish(own.as_ptr().cast(), error.to_errno()) };
         }
-        self.context.limbo.lock().count
+        self.context.in_limbo()
     }
 
     /// The fence in limbo whose turn it is.
@@ -304,7 +392,8 @@ impl Signaller {
             *link = (*found.as_ptr()).next;
             found
         };
-        limbo.count -= 1;
+        // It counts as signalled now.
+        limbo.open = limbo.open.wrapping_add(1);
         Some(found)
     }
 }
@@ -328,8 +417,10 @@ impl PinnedDrop for FenceContext {
             while let Some(own) = NonNull::new(next) {
                 // SAFETY: It is in the list, and stays. The names are read as pointers that are always valid.
                 unsafe {
-                    (*own.as_ptr()).driver = c"lost".as_char_ptr();
-                    (*own.as_ptr()).timeline = c"lost".as_char_ptr();
+                    (*own.as_ptr()).names = &LOST;
+                    deadline::with_lock(own.as_ptr().cast(), |_| {
+                        (*own.as_ptr()).context = ptr::null();
+                    });
                     next = (*own.as_ptr()).next;
                 }
             }
@@ -338,7 +429,7 @@ impl PinnedDrop for FenceContext {
             pr_err!(
                 "fence {}:{seqno} of {:?} was dropped and will never signal\n",
                 self.id,
-                self.timeline()
+                self.names.timeline()
             );
         }
     }
@@ -410,7 +501,7 @@ impl Drop for Armed {
     fn drop(&mut self) {
         // SAFETY: By the type invariant.
         let context = unsafe { &*self.0.as_ref().context };
-        pr_warn!("a fence of {:?} was dropped before it signalled\n", context.timeline());
+        pr_warn!("a fence of {:?} was dropped before it signalled\n", context.names.timeline());
         context.keep(self.0);
     }
 }

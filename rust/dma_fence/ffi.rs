@@ -10,6 +10,7 @@ use kernel::{
     ffi::{
         c_int,
         c_uint,
+        c_ulong,
         c_void, //
     },
     types::Opaque, //
@@ -83,6 +84,8 @@ unsafe extern "C" {
         seqno: u64,
     );
     pub(crate) fn dma_fence_chain_find_seqno(fence: *mut *mut dma_fence, seqno: u64) -> c_int;
+    pub(crate) fn dma_fence_shim_lock(fence: *mut dma_fence) -> c_ulong;
+    pub(crate) fn dma_fence_shim_unlock(fence: *mut dma_fence, flags: c_ulong);
     pub(crate) fn dma_fence_shim_is_chain(fence: *mut dma_fence) -> bool;
     pub(crate) fn dma_fence_shim_chain_signaled(fence: *mut dma_fence) -> u64;
     pub(crate) fn dma_fence_shim_get(fence: *mut dma_fence);

@@ -19,6 +19,7 @@
 
 mod containers;
 mod context;
+mod deadline;
 mod fence;
 mod ffi;
 mod registration;
@@ -40,6 +41,7 @@ pub use context::{
     FenceContext,
     FenceReservation,
     InFlight,
+    Names,
     Order,
     Pending,
     RingStopped,

@@ -54,8 +54,7 @@ EXPORT_SYMBOL_GPL(dma_fence_shim_error);
 /* OwnFence in context.rs. */
 struct dma_fence_shim_own {
 	struct dma_fence base;
-	const char *driver;
-	const char *timeline;
+	const void *names;
 	const void *context;
 	void *next;
 };
@@ -84,6 +83,21 @@ void dma_fence_shim_finish(struct dma_fence *fence, int error)
 	dma_fence_put(fence);
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_finish);
+
+unsigned long dma_fence_shim_lock(struct dma_fence *fence)
+{
+	unsigned long flags;
+
+	dma_fence_lock_irqsave(fence, flags);
+	return flags;
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_lock);
+
+void dma_fence_shim_unlock(struct dma_fence *fence, unsigned long flags)
+{
+	dma_fence_unlock_irqrestore(fence, flags);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_unlock);
 
 bool dma_fence_shim_is_chain(struct dma_fence *fence)
 {

@@ -22,6 +22,8 @@ int dma_fence_shim_error(struct dma_fence *fence);
 void *dma_fence_shim_alloc(void);
 void dma_fence_shim_arm(struct dma_fence *fence, const struct dma_fence_ops *ops, u64 context, u64 seqno);
 void dma_fence_shim_finish(struct dma_fence *fence, int error);
+unsigned long dma_fence_shim_lock(struct dma_fence *fence);
+void dma_fence_shim_unlock(struct dma_fence *fence, unsigned long flags);
 bool dma_fence_shim_is_chain(struct dma_fence *fence);
 u64 dma_fence_shim_chain_signaled(struct dma_fence *head);
 int dma_fence_shim_find_fence(struct drm_file *file, u32 handle, u64 point, struct dma_fence **fence);

@@ -159,15 +159,20 @@ impl<R: Ring> Fifo<R> {
         self.first.is_null()
     }
 
+    /// Calls `f` with each, in order.
+    pub(crate) fn each(&self, mut f: impl FnMut(&Node<R>)) {
+        let mut next = self.first;
+        // SAFETY: By the type invariant.
+        while let Some(node) = unsafe { next.as_ref() } {
+            f(node);
+            next = node.next;
+        }
+    }
+
     /// Counts them: for who looks from outside.
     pub(crate) fn len(&self) -> u32 {
         let mut count = 0;
-        let mut node = self.first;
-        while !node.is_null() {
-            count += 1;
-            // SAFETY: By the type invariant.
-            node = unsafe { (*node).next };
-        }
+        self.each(|_| count += 1);
         count
     }
 

@@ -20,16 +20,20 @@
 //! A queue may be closed at any time, whatever its jobs are doing: those that the hardware has not seen are
 //! cancelled, the others are waited for. Every fence signals, none early.
 
+mod c;
 mod job;
 #[cfg(MODULE)]
 mod module;
 mod places;
+mod priority;
 mod queue;
 mod task;
 mod trace;
 mod usage;
 mod waits;
 
+pub use dma_fence::Names;
+pub use priority::Priority;
 pub use queue::{
     Admitted,
     Config,
@@ -95,6 +99,10 @@ pub trait Ring: Send + 'static {
     /// The hardware has the last word: a job that it says to be over meanwhile, before the verdict or because of it, ends as
     /// [`Ring::poll_finish`] says (H20). In the end that, or a verdict, has to end each job.
     fn stalled(&mut self, running: &Self::Running, n: u32) -> impl Future<Output = Verdict> + Send;
+
+    /// Somebody wants a job of this queue to be over within so much time, or at once if it is negative: clocks may be raised. A hint.
+    /// Whoever signals what jobs of the queue wait for is told as well.
+    fn hurry(&mut self, _within: Delta) {}
 
     /// A job is over and its fence has signalled; it is given back, to be disposed of.
     fn retire(&mut self, job: Self::Job);

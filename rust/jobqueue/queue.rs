@@ -24,6 +24,7 @@ use dma_fence::{
     FenceContext,
     FenceReservation,
     FenceSet,
+    Names,
     Order, //
 };
 use kasync::{
@@ -74,7 +75,7 @@ pub enum OnError {
 #[derive(Clone, Copy)]
 pub struct Config {
     /// Names for the fences: of the driver, and of the queue's kind.
-    pub names: (&'static CStr, &'static CStr),
+    pub names: &'static Names,
     /// How much may be in flight; less than 2³². A job that costs more never runs: it is refused.
     pub credits: usize,
     /// How many jobs may be in the queue, in flight or not; less than 2³¹. Who wants to prepare one more waits.
@@ -280,7 +281,7 @@ impl<R: Ring> JobQueue<R> {
     /// `ECANCELED` if the scope is cancelled, `EINVAL` if the configuration is out of range, `ENOMEM`.
     pub fn new(scope: &Scope, name: &'static CStr, ring: R, config: &Config) -> Result<Self> {
         let places = i32::try_from(config.jobs)?.unsigned_abs();
-        let (order, signaller) = FenceContext::new(config.names.0, config.names.1)?;
+        let (order, signaller) = FenceContext::new(config.names)?;
         let shared = Arc::pin_init(
             try_pin_init!(Shared {
                 context: order.context_id(),

@@ -128,6 +128,7 @@ impl<R: Ring> Task<R> {
         async move {
             // Not armed before it is polled.
             let mut alarm = pin!(sleep(self.patience));
+            poll_fn(|cx| Poll::Ready(self.signaller.hear_of_deadlines(cx))).await;
             loop {
                 match poll_fn(|cx| self.next_event(alarm.as_mut(), cx)).await {
                     Event::Ready => self.proceed().await,
@@ -218,6 +219,14 @@ impl<R: Ring> Task<R> {
         trace::run(&self.traced(), fence);
     }
 
+    /// Somebody wants one of the fences: passes that on (R18).
+    #[cold]
+    fn hurry(&mut self, within: Delta) {
+        self.waiting
+            .each(|node| node.dependencies.set_deadline(within));
+        self.ring.hurry(within);
+    }
+
     /// What the events have in common.
     fn traced(&self) -> Traced {
         Traced {
@@ -231,6 +240,9 @@ impl<R: Ring> Task<R> {
     fn look(&mut self, alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Event> {
         let seen = self.shared.look();
         self.receive();
+        if let Some(within) = self.signaller.take_deadline() {
+            self.hurry(within);
+        }
         let flying = !self.flights.is_empty();
         if seen.is_parked() && !flying {
             self.shared.settle();

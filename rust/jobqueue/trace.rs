@@ -11,7 +11,10 @@
 //!                         it may have to wait for    has not signalled                has it
 //! ```
 
-use dma_fence::FenceSet;
+use dma_fence::{
+    FenceSet,
+    Names, //
+};
 use kernel::{
     ffi::c_char,
     prelude::*,
@@ -80,7 +83,7 @@ pub struct Label {
 pub(crate) struct Traced {
     pub(crate) label: Label,
     /// Of the driver, and of the queue's kind.
-    pub(crate) names: (&'static CStr, &'static CStr),
+    pub(crate) names: &'static Names,
     /// Jobs that wait.
     pub(crate) waiting: u32,
     /// Credits in flight.
@@ -127,7 +130,7 @@ fn emit(
     queue: &Traced,
     (context, seqno): Id,
 ) {
-    let (driver, ring) = queue.names;
+    let (driver, ring) = (queue.names.driver(), queue.names.timeline());
     let device = queue.label.device.as_deref().map_or(driver, |name| name);
     // SAFETY: Both are C strings.
     unsafe {

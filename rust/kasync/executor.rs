@@ -64,6 +64,16 @@ unsafe impl Sync for Inner {}
 // SAFETY: Nothing in it depends on the thread.
 unsafe impl Send for Inner {}
 
+/// How soon the workers of an executor run, beside others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Priority {
+    /// As threads do.
+    #[default]
+    Normal,
+    /// Before threads: `WQ_HIGHPRI`. For what is short, and holds up others.
+    High,
+}
+
 /// An executor: a workqueue of its own, and the root of a tree of scopes.
 ///
 /// Dropping it shuts it down as [`Executor::shutdown`] does, and so blocks until all tasks have
@@ -74,7 +84,7 @@ unsafe impl Send for Inner {}
 ///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
-/// | `new` | yes | no (allocates) | no |
+/// | `new`, `with_priority` | yes | no (allocate) | no |
 /// | `root` | yes | yes | yes |
 /// | `shutdown` | yes | no (refused) | no |
 /// | drop | yes (blocks) | yes (hands over) | in an interrupt (hands over) |
@@ -87,8 +97,17 @@ impl Executor {
     ///
     /// `ENOMEM`.
     pub fn new(name: &'static CStr) -> Result<Arc<Self>> {
+        Self::with_priority(name, Priority::Normal)
+    }
+
+    /// As [`Executor::new`], with workers of that priority.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub fn with_priority(name: &'static CStr, priority: Priority) -> Result<Arc<Self>> {
         let parking = Parking::new()?;
-        let queue = Plat::queue_new(name)?;
+        let queue = Plat::queue_new(name, priority == Priority::High)?;
         let tree = Tree::new();
         let result = Ref::new(Core { queue, tree }).and_then(|core| {
             Ref::new(Inner {

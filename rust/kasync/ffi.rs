@@ -14,7 +14,7 @@ use kernel::ffi::{
 };
 
 unsafe extern "C" {
-    pub(crate) fn kasync_queue_new(name: *const c_char) -> *mut workqueue_struct;
+    pub(crate) fn kasync_queue_new(name: *const c_char, urgent: bool) -> *mut workqueue_struct;
     pub(crate) fn kasync_queue_work(wq: *mut workqueue_struct, work: *mut work_struct) -> bool;
     pub(crate) fn kasync_work_init(
         work: *mut work_struct,

@@ -106,7 +106,10 @@ pub use combine::{
     Select,
     YieldNow, //
 };
-pub use executor::Executor;
+pub use executor::{
+    Executor,
+    Priority, //
+};
 #[doc(hidden)]
 pub use macros::When as __When;
 pub use platform::{
@@ -130,5 +133,6 @@ pub use site::Site;
 pub use task::{
     Claim,
     JoinHandle,
-    Prepared, //
+    Prepared,
+    TaskRef, //
 };

@@ -79,8 +79,8 @@ pub(crate) unsafe trait Platform: 'static {
     /// A timer that calls back once, possibly in hard interrupt context.
     type Timer: Timer;
 
-    /// Makes a queue. May sleep.
-    fn queue_new(name: &'static CStr) -> Result<Self::Queue>;
+    /// Makes a queue, whose workers come before others if it is urgent. May sleep.
+    fn queue_new(name: &'static CStr, urgent: bool) -> Result<Self::Queue>;
 
     /// Runs what is still queued, waits for what is running, frees the queue.
     ///

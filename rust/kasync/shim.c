@@ -27,7 +27,7 @@
  * it (a task, or a thread that flushes the queue) may not allocate in a way that waits for fences, even
  * outside of a poll.
  */
-#define KASYNC_WQ_FLAGS (WQ_UNBOUND | WQ_MEM_RECLAIM)
+#define KASYNC_WQ_FLAGS(urgent) (WQ_UNBOUND | WQ_MEM_RECLAIM | ((urgent) ? WQ_HIGHPRI : 0))
 
 #ifdef CONFIG_LOCKDEP
 static struct lock_class_key kasync_wq_key;
@@ -42,15 +42,16 @@ static void kasync_prime(void)
 	dma_fence_end_signalling(cookie);
 }
 
-struct workqueue_struct *kasync_queue_new(const char *name)
+struct workqueue_struct *kasync_queue_new(const char *name, bool urgent)
 {
 	kasync_prime();
-	return alloc_workqueue_lockdep_map("kasync/%s", KASYNC_WQ_FLAGS, 0, &kasync_wq_map, name);
+	return alloc_workqueue_lockdep_map("kasync/%s", KASYNC_WQ_FLAGS(urgent), 0, &kasync_wq_map,
+					   name);
 }
 #else
-struct workqueue_struct *kasync_queue_new(const char *name)
+struct workqueue_struct *kasync_queue_new(const char *name, bool urgent)
 {
-	return alloc_workqueue("kasync/%s", KASYNC_WQ_FLAGS, 0, name);
+	return alloc_workqueue("kasync/%s", KASYNC_WQ_FLAGS(urgent), 0, name);
 }
 #endif
 EXPORT_SYMBOL_GPL(kasync_queue_new);

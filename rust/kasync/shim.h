@@ -6,7 +6,7 @@
 #include <linux/spinlock_types.h>
 #include <linux/workqueue.h>
 
-struct workqueue_struct *kasync_queue_new(const char *name);
+struct workqueue_struct *kasync_queue_new(const char *name, bool urgent);
 bool kasync_queue_work(struct workqueue_struct *wq, struct work_struct *work);
 void kasync_work_init(struct work_struct *work, work_func_t run);
 unsigned long kasync_thread_id(void);

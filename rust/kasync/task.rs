@@ -87,6 +87,7 @@ pub(crate) use waker::{
     task_of,
     with_waker, //
 };
+pub use waker::TaskRef;
 
 use crate::{
     atomic::Stat,

@@ -21,6 +21,7 @@ use dma_fence::{
 use jobqueue::{
     Config,
     JobQueue,
+    Names,
     OnError,
     Ring,
     Verdict, //
@@ -282,7 +283,7 @@ pub(crate) fn queue(
     on_error: OnError,
 ) -> Result<JobQueue<CheckedRing>> {
     let config = Config {
-        names: (c"torture", c"queue"),
+        names: &const { Names::new(c"torture", c"queue") },
         credits,
         jobs: 64,
         patience,

@@ -19,7 +19,8 @@ use core::ffi::CStr;
 use dma_fence::{
     ChainNode,
     FenceContext,
-    FenceReservation, //
+    FenceReservation,
+    Names, //
 };
 use jobqueue::OnError;
 use kasync::{
@@ -98,7 +99,7 @@ fn channels() -> Result {
 }
 
 fn fences() -> Result {
-    let _ends = FenceContext::new(c"failures", c"failures")?;
+    let _ends = FenceContext::new(&const { Names::new(c"failures", c"failures") })?;
     drop(FenceReservation::new()?);
     drop(ChainNode::new()?);
     Ok(())

@@ -23,6 +23,7 @@ use dma_fence::Fence;
 use jobqueue::{
     Config,
     JobQueue,
+    Names,
     OnError,
     Ring,
     Verdict, //
@@ -205,7 +206,7 @@ fn create() -> Result<KBox<Queue>> {
     };
     let hardware = Hardware::new()?;
     let config = Config {
-        names: (c"bench", c"queue"),
+        names: &const { Names::new(c"bench", c"queue") },
         credits: CREDITS,
         jobs: 2 * CREDITS,
         patience: PATIENCE,

@@ -13,7 +13,10 @@ mod tests {
         Timeline,
         LIMIT, //
     };
-    use core::future::poll_fn;
+    use core::{
+        future::poll_fn,
+        task::Poll, //
+    };
     use dma_fence::{
         Chain,
         ChainNode,
@@ -22,10 +25,12 @@ mod tests {
     };
     use kasync::{
         block_on,
+        sync::oneshot,
         time::{
             timeout,
             Delta, //
-        }, //
+        },
+        Executor, //
     };
     use kernel::{
         bindings,
@@ -244,6 +249,57 @@ mod tests {
         assert!(Chain::try_from(whole).is_ok());
         end(second, Ok(()));
         assert_eq!(chain.signaled(), 2);
+        Ok(())
+    }
+
+    /// Who works for an own fence hears when somebody wants it, whoever that is and by whatever way.
+    #[test]
+    fn deadlines_of_own_fences() -> Result {
+        let (mut a, foreign) = (Timeline::new()?, Foreign::new()?);
+        let ((a1, first), (a2, second)) = (a.next()?, a.next()?);
+        let signaller = a.signaller.clone();
+        let heard = || signaller.lock().take_deadline();
+        assert!(heard().is_none());
+        let (late, early) = (Delta::from_secs(3600), Delta::from_secs(60));
+        a1.set_deadline(late);
+        // By an array, and a set: the soonest is told.
+        let array = Fence::merge(&[a2.clone(), foreign.0.clone()])?;
+        set(&[&array], None)?.set_deadline(early);
+        a1.set_deadline(late);
+        let told = heard().ok_or(ETIME)?;
+        assert!(told <= early && told > Delta::from_secs(1));
+        assert!(heard().is_none());
+        // The task that works for it is woken, by a deadline that is over as well.
+        let executor = Executor::new(c"deadlines")?;
+        let (asks, asked) = oneshot::channel()?;
+        let mut asks = Some(asks);
+        let theirs = a.signaller.clone();
+        let task = executor.root().spawn(
+            c"hears",
+            poll_fn(move |cx| {
+                let signaller = theirs.lock();
+                signaller.hear_of_deadlines(cx);
+                if let Some(asks) = asks.take() {
+                    let _ = asks.send(());
+                }
+                signaller.take_deadline().map_or(Poll::Pending, Poll::Ready)
+            }),
+        )?;
+        assert_eq!(block_on(asked)?, Ok(()));
+        a1.set_deadline(Delta::from_millis(-1));
+        let told = block_on(timeout(LIMIT, task))?.map_err(|_| ETIME)?;
+        assert!(told < Delta::ZERO);
+        // What has signalled is not asked for any more.
+        end(first, Ok(()));
+        a1.set_deadline(early);
+        assert!(heard().is_none());
+        end(second, Ok(()));
+        foreign.signal(Ok(()));
+        // Nor when its context is gone.
+        drop((a, signaller));
+        executor.shutdown()?;
+        a2.set_deadline(early);
+        assert_eq!(result(&a2), Ok(()));
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use dma_fence::{
     Fence,
     FenceContext,
     FenceReservation,
+    Names,
     Order,
     Pending,
     Resv,
@@ -62,7 +63,7 @@ pub(crate) fn result(fence: &Fence) -> Result {
 /// A timeline of ours.
 pub(crate) struct Timeline {
     order: Order,
-    signaller: Arc<Mutex<Signaller>>,
+    pub(crate) signaller: Arc<Mutex<Signaller>>,
 }
 
 /// What a fence of a [`Timeline`] stands for.
@@ -73,7 +74,7 @@ pub(crate) struct Work {
 
 impl Timeline {
     pub(crate) fn new() -> Result<Self> {
-        let (order, signaller) = FenceContext::new(c"test", c"timeline")?;
+        let (order, signaller) = FenceContext::new(&const { Names::new(c"test", c"timeline") })?;
         let signaller = Arc::pin_init(new_mutex!(signaller), GFP_KERNEL)?;
         Ok(Self { order, signaller })
     }

@@ -8,6 +8,7 @@ mod contexts;
 mod drm_sched;
 mod foreign;
 mod ring;
+mod seen;
 
 use kernel::prelude::*;
 
@@ -44,6 +45,7 @@ mod tests {
         Fence,
         FenceContext,
         FenceReservation,
+        Names,
         FenceSet,
         RingStopped, //
     };
@@ -297,7 +299,7 @@ mod tests {
     #[test]
     fn a_dropped_fence_goes_to_limbo() -> Result {
         let executor = Executor::new(c"limbo")?;
-        let (mut order, mut signaller) = FenceContext::new(c"test", c"limbo")?;
+        let (mut order, mut signaller) = FenceContext::new(&const { Names::new(c"test", c"limbo") })?;
         let (first, pending) = order.arm(FenceReservation::new()?);
         let (second, other) = order.arm(FenceReservation::new()?);
         drop(pending.submitted());

@@ -13,6 +13,7 @@ use dma_fence::{
 use jobqueue::{
     Config,
     JobQueue,
+    Names,
     OnError,
     Prepared,
     Ring,
@@ -338,7 +339,7 @@ impl Bench {
         let scope = executor.root().child(c"queue")?;
         let mock = Mock::new()?;
         let config = Config {
-            names: (c"test", c"queue"),
+            names: &const { Names::new(c"test", c"queue") },
             credits: options.credits,
             jobs: options.jobs,
             patience: options.patience,

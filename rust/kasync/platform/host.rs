@@ -286,7 +286,7 @@ unsafe impl Platform for Host {
     type Reap = HostReap;
     type Timer = HostTimer;
 
-    fn queue_new(_name: &'static CStr) -> super::Result<QueueHandle> {
+    fn queue_new(_name: &'static CStr, _urgent: bool) -> super::Result<QueueHandle> {
         let world = World::current();
         let queue = HostQueue::new(&world, world.0.threads);
         world.0.queues.lock().unwrap().push(queue.clone());

@@ -93,9 +93,9 @@ unsafe impl Platform for Kernel {
     type Reap = bindings::work_struct;
     type Timer = HrTimer;
 
-    fn queue_new(name: &'static CStr) -> super::Result<Workqueue> {
+    fn queue_new(name: &'static CStr, urgent: bool) -> super::Result<Workqueue> {
         // SAFETY: `name` is a C string.
-        let wq = unsafe { ffi::kasync_queue_new(name.as_char_ptr()) };
+        let wq = unsafe { ffi::kasync_queue_new(name.as_char_ptr(), urgent) };
         NonNull::new(wq).map(Workqueue).ok_or(code::ENOMEM)
     }
 

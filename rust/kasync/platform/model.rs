@@ -136,7 +136,7 @@ unsafe impl Platform for Host {
     type Reap = ();
     type Timer = NoTimer;
 
-    fn queue_new(_name: &'static CStr) -> super::Result<QueueHandle> {
+    fn queue_new(_name: &'static CStr, _urgent: bool) -> super::Result<QueueHandle> {
         let queue = std::boxed::Box::new(ModelQueue {
             state: Mutex::new(QueueState::default()),
             changed: Condvar::new(),

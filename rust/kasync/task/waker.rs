@@ -14,6 +14,7 @@ use crate::platform::{
     Platform, //
 };
 use core::{
+    ffi::c_void,
     mem::ManuallyDrop,
     ptr::NonNull,
     task::{
@@ -83,6 +84,59 @@ pub(crate) fn with_waker<R>(header: NonNull<Header>, f: impl FnOnce(&mut Context
     // here.
     let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw) });
     f(&mut Context::from_waker(&waker))
+}
+
+/// A reference to a task, to wake it by: half as large as a waker. It keeps the task's memory, not its future.
+///
+/// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
+/// |---|---|---|---|
+/// | all | yes | yes | yes |
+///
+/// # Invariants
+///
+/// Owns one reference of the task.
+pub struct TaskRef(NonNull<Header>);
+
+// SAFETY: As wakers: tasks are woken from all threads.
+unsafe impl Send for TaskRef {}
+// SAFETY: As above.
+unsafe impl Sync for TaskRef {}
+
+impl TaskRef {
+    /// The task that `cx` is of; `None` if it is none of an executor of this crate.
+    pub fn of(cx: &Context<'_>) -> Option<Self> {
+        let header = task_of(cx.waker())?;
+        // SAFETY: The waker keeps the task valid.
+        unsafe { header.as_ref() }.state.get_ref();
+        // INVARIANT: The reference that was just taken.
+        Some(Self(header))
+    }
+
+    /// Wakes the task, as a waker of its own does.
+    pub fn wake(&self) {
+        // SAFETY: Valid by the type invariant.
+        unsafe { wake(self.0) };
+    }
+
+    /// Gives the reference away as an address, to be taken back with [`TaskRef::from_raw`].
+    pub fn into_raw(self) -> NonNull<c_void> {
+        core::mem::ManuallyDrop::new(self).0.cast()
+    }
+
+    /// # Safety
+    ///
+    /// `raw` is from [`TaskRef::into_raw`], and is not used again.
+    pub unsafe fn from_raw(raw: NonNull<c_void>) -> Self {
+        // INVARIANT: By the safety requirements.
+        Self(raw.cast())
+    }
+}
+
+impl Drop for TaskRef {
+    fn drop(&mut self) {
+        // SAFETY: The reference that it owns.
+        unsafe { put(self.0) };
+    }
 }
 
 /// The task that `waker` wakes, if it is one of ours.

@@ -13,6 +13,7 @@ use dma_fence::{
 use jobqueue::{
     Config,
     JobQueue,
+    Names,
     OnError,
     Ring,
     Verdict, //
@@ -150,7 +151,7 @@ fn teardown(scope: &Scope, step: u32) -> Result {
         GFP_KERNEL,
     )?;
     let config = Config {
-        names: (c"teardown", c"teardown"),
+        names: &const { Names::new(c"teardown", c"teardown") },
         credits: 4,
         jobs: 8,
         patience: PATIENCE,

@@ -59,9 +59,11 @@ use jobqueue::{
     Config,
     EngineUsage,
     JobQueue,
+    Names,
     Label,
     OnError,
     Prepared,
+    Priority,
     Ring,
     Verdict,
     Work, //
@@ -84,10 +86,8 @@ use kernel::{
 /// Number of the next queue, by which the firmware tells queues apart.
 static NUMBER: Atomic<u32> = Atomic::new(1);
 
-/// `DRM_ASAHI_PRIORITY_MEDIUM`: the highest that is open to clients. The two above are reserved.
-const MAX_PRIORITY: u32 = 1;
-/// The firmware's priorities count down: 3 is the lowest, which is the client's 0.
-const LOWEST: u32 = 3;
+/// The highest that is open to clients. The two above are reserved.
+const MAX_PRIORITY: Priority = Priority::Medium;
 
 /// How many jobs a client may have in a queue before it has to wait in the submit.
 const MAX_JOBS: usize = 256;
@@ -135,7 +135,7 @@ impl Queue {
     fn new(
         gpu: &Arc<Gpu>,
         vm: Arc<Vm>,
-        priority: u32,
+        priority: Priority,
         usc_exec_base: u64,
         usage: Arc<EngineUsage>,
         label: Label,
@@ -151,7 +151,7 @@ impl Queue {
             heaps,
             &context,
             PipeKind::Compute,
-            (LOWEST - priority) as usize,
+            priority.rank() as usize,
             number,
         )?;
         let common = Common {
@@ -174,7 +174,7 @@ impl Queue {
 
         let scope = gpu.scope().child(c"queue")?;
         let config = Config {
-            names: (c"asahi", c"compute"),
+            names: &const { Names::new(c"asahi", c"compute") },
             credits: MAX_IN_FLIGHT,
             jobs: MAX_JOBS,
             patience: PATIENCE,
@@ -324,7 +324,8 @@ impl AsahiFile {
         file: &File,
     ) -> Result {
         must_be_zero(&[data.flags.into()])?;
-        if data.priority > MAX_PRIORITY || data.usc_exec_base > USER_END {
+        let priority = Priority::from_level(data.priority)?;
+        if priority > MAX_PRIORITY || data.usc_exec_base > USER_END {
             return Err(EINVAL);
         }
         let vm = file.inner().vm(data.vm_id)?;
@@ -334,14 +335,7 @@ impl AsahiFile {
             client_id: client_id(file),
         };
         let usage = file.inner().compute.clone();
-        let queue = Queue::new(
-            &reg.gpu,
-            vm,
-            data.priority,
-            data.usc_exec_base,
-            usage,
-            label,
-        )?;
+        let queue = Queue::new(&reg.gpu, vm, priority, data.usc_exec_base, usage, label)?;
         data.queue_id = file.inner().queues.lock().insert(queue)?;
         Ok(())
     }

@@ -19,6 +19,7 @@ type Callback = unsafe extern "C" fn(*mut c_void);
 
 unsafe extern "C" {
     fn kasync_test_in_hardirq() -> bool;
+    fn kasync_test_nice() -> c_int;
     fn kasync_test_irq(f: Callback, data: *mut c_void);
     fn kasync_test_all_cpus(f: Callback, data: *mut c_void);
     fn kasync_test_timer_start(ns: u64, f: Callback, data: *mut c_void) -> *mut c_void;
@@ -55,6 +56,12 @@ unsafe extern "C" fn call_shared<F: Fn() + Sync>(data: *mut c_void) {
 pub(crate) fn in_hardirq() -> bool {
     // SAFETY: No requirements.
     unsafe { kasync_test_in_hardirq() }
+}
+
+/// How nice the thread is that runs this.
+pub(crate) fn nice() -> i32 {
+    // SAFETY: No requirements.
+    unsafe { kasync_test_nice() }
 }
 
 /// Calls `f` in hard interrupt context, one that stays so on PREEMPT_RT, and waits.

@@ -30,6 +30,12 @@ bool kasync_test_in_hardirq(void)
 	return in_hardirq();
 }
 
+/* Of the thread that runs this. */
+int kasync_test_nice(void)
+{
+	return task_nice(current);
+}
+
 /* Calls fn in hard interrupt context on this CPU, and waits. */
 struct irq_call {
 	struct irq_work work;

@@ -13,6 +13,7 @@ mod tests {
         in_hardirq,
         irq,
         misuse_outstanding,
+        nice,
         under_fence_lock,
         Counter,
         IrqTimer, //
@@ -37,6 +38,7 @@ mod tests {
         yield_now,
         Executor,
         JoinHandle,
+        Priority,
         Scope,
         SignallingSection, //
     };
@@ -81,6 +83,23 @@ mod tests {
         })?;
         assert_eq!(block_on(handle)?, 3);
         executor.shutdown()
+    }
+
+    /// Workers of an urgent executor come before threads, those of another do not.
+    #[test]
+    fn priorities_are_those_of_workers() -> Result {
+        for (priority, urgent) in [(Priority::Normal, false), (Priority::High, true)] {
+            let executor = Executor::with_priority(c"priority", priority)?;
+            let handle = executor.root().spawn(c"nice", async {
+                // So that it is polled by a worker, and not where it was spawned.
+                yield_now().await;
+                nice()
+            })?;
+            let before_threads = block_on(handle)? < 0;
+            assert_eq!(before_threads, urgent);
+            executor.shutdown()?;
+        }
+        Ok(())
     }
 
     /// H1, H5, H8, contract 2: wakes from a timer interrupt, irq_work and a fence callback.

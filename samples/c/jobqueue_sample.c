@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * A driver in C on the job queue, whose hardware is an irq_work: it takes up to four jobs, and ends them in a hard interrupt, in order,
+ * except for those that hang until the ring is reset. Loading the module runs some jobs and says what became of them.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/dma-fence.h>
+#include <linux/irq_work.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "../../rust/jobqueue/jobqueue.h"
+
+#define CREDITS 4
+
+struct sample_job {
+	struct jobqueue_job base;
+	/* What its fence is to signal with. */
+	int error;
+	bool hangs;
+};
+
+struct sample {
+	struct jobqueue *queue;
+	/* The hardware: the jobs that it has, oldest first. */
+	struct irq_work irq;
+	spinlock_t lock;
+	struct sample_job *jobs[CREDITS];
+	unsigned int count;
+	/* What has happened so far. */
+	unsigned int started, retired, resets;
+	bool ended;
+};
+
+static struct sample_job *to_job(struct jobqueue_job *job)
+{
+	return container_of(job, struct sample_job, base);
+}
+
+/* The hardware has finished all that does not hang, and nothing that comes after that. */
+static void sample_irq(struct irq_work *irq)
+{
+	struct sample *sample = container_of(irq, struct sample, irq);
+	struct sample_job *over[CREDITS];
+	unsigned int i, n = 0;
+	unsigned long flags;
+
+	spin_lock_irqsave(&sample->lock, flags);
+	while (n < sample->count && !sample->jobs[n]->hangs) {
+		over[n] = sample->jobs[n];
+		n++;
+	}
+	sample->count -= n;
+	memmove(sample->jobs, sample->jobs + n, sample->count * sizeof(*sample->jobs));
+	spin_unlock_irqrestore(&sample->lock, flags);
+
+	for (i = 0; i < n; i++)
+		jobqueue_complete(sample->queue, &over[i]->base, over[i]->error);
+}
+
+static int sample_start(void *ring, struct jobqueue_job *job)
+{
+	struct sample *sample = ring;
+	unsigned long flags;
+
+	spin_lock_irqsave(&sample->lock, flags);
+	sample->jobs[sample->count++] = to_job(job);
+	sample->started++;
+	spin_unlock_irqrestore(&sample->lock, flags);
+	irq_work_queue(&sample->irq);
+	return 0;
+}
+
+/* The second time it has no more patience: whatever is in the ring is lost. */
+static unsigned int sample_stalled(void *ring, struct jobqueue_job *job, unsigned int n)
+{
+	struct sample *sample = ring;
+	unsigned long flags;
+
+	if (n < 2)
+		return 20;
+	irq_work_sync(&sample->irq);
+	spin_lock_irqsave(&sample->lock, flags);
+	sample->count = 0;
+	sample->resets++;
+	spin_unlock_irqrestore(&sample->lock, flags);
+	return 0;
+}
+
+static void sample_retire(void *ring, struct jobqueue_job *job)
+{
+	struct sample *sample = ring;
+
+	sample->retired++;
+	kfree(to_job(job));
+}
+
+static void sample_end(void *ring)
+{
+	struct sample *sample = ring;
+
+	sample->ended = true;
+}
+
+static const struct jobqueue_ops sample_ops = {
+	.start = sample_start,
+	.stalled = sample_stalled,
+	.retire = sample_retire,
+	.end = sample_end,
+};
+
+static struct dma_fence *submit(struct sample *sample, int error, bool hangs, unsigned int credits,
+				struct dma_fence *after)
+{
+	struct sample_job *job = kzalloc_obj(*job);
+	struct dma_fence *fence;
+
+	if (!job)
+		return ERR_PTR(-ENOMEM);
+	job->error = error;
+	job->hangs = hangs;
+	fence = jobqueue_submit(sample->queue, &job->base, credits, &after, after ? 1 : 0);
+	if (IS_ERR(fence))
+		kfree(job);
+	return fence;
+}
+
+/* Whether a fence signals with "want". Gives it back. */
+static bool ends_with(struct dma_fence *fence, int want)
+{
+	int error;
+
+	if (IS_ERR(fence))
+		return false;
+	error = dma_fence_wait_timeout(fence, false, 10 * HZ) > 0 ? fence->error : -ETIME;
+	dma_fence_put(fence);
+	return error == want;
+}
+
+static int failures;
+
+static void check(const char *what, bool held)
+{
+	failures += !held;
+	pr_info("%s %s\n", held ? "ok" : "not ok", what);
+}
+
+static void run(struct sample *sample)
+{
+	struct dma_fence *first, *second, *third, *stub;
+	struct jobqueue_prepared *prepared;
+	struct sample_job *job;
+
+	check("a job runs", ends_with(submit(sample, 0, false, 1, NULL), 0));
+	check("a job fails", ends_with(submit(sample, -EIO, false, 1, NULL), -EIO));
+
+	/* A job that hangs, one behind it that is lost with it, and one that needs the whole ring, and so runs afterwards. */
+	first = submit(sample, 0, true, 1, NULL);
+	second = submit(sample, 0, false, 1, NULL);
+	third = submit(sample, 0, false, CREDITS, second);
+	check("what comes after a hung job waits", !IS_ERR(third) && !dma_fence_is_signaled(third));
+	check("a job that hangs is given up", ends_with(first, -ETIME));
+	check("what was lost with it is cancelled", ends_with(second, -ECANCELED));
+	check("the queue goes on", ends_with(third, 0));
+	check("the ring was reset once", sample->resets == 1);
+
+	/* One that is not committed leaves nothing. */
+	job = kzalloc_obj(*job);
+	stub = dma_fence_get_stub();
+	if (job && stub) {
+		prepared = jobqueue_prepare(sample->queue, &job->base, 1, &stub, 1);
+		check("a job is prepared", !IS_ERR(prepared));
+		if (!IS_ERR(prepared))
+			jobqueue_abandon(prepared);
+		prepared = jobqueue_prepare(sample->queue, &job->base, CREDITS + 1, NULL, 0);
+		check("one that is too large is refused", prepared == ERR_PTR(-EINVAL));
+		prepared = jobqueue_prepare(sample->queue, &job->base, CREDITS, NULL, 0);
+	} else {
+		prepared = ERR_PTR(-ENOMEM);
+	}
+	dma_fence_put(stub);
+
+	/* Closed with one in the ring, one behind it, and one that is prepared. */
+	first = submit(sample, 0, true, 1, NULL);
+	second = submit(sample, 0, false, CREDITS, first);
+	jobqueue_close(sample->queue);
+	third = IS_ERR(prepared) ? NULL : jobqueue_commit(prepared);
+	check("nothing is committed once it is closed", third == ERR_PTR(-ECANCELED));
+	kfree(job);
+	check("what the hardware has seen is awaited", ends_with(first, -ETIME));
+	check("what it has not seen is cancelled", ends_with(second, -ECANCELED));
+}
+
+static int __init sample_init(void)
+{
+	static const struct jobqueue_names names = {
+		.driver = "jobqueue_sample",
+		.ring = "sample",
+	};
+	static const struct jobqueue_config config = {
+		.names = &names,
+		.credits = CREDITS,
+		.jobs = 16,
+		.patience_ms = 50,
+		.on_error = JOBQUEUE_ERRORS_IGNORED,
+	};
+	struct jobqueue_device *device;
+	struct sample *sample;
+	int ret = 0;
+
+	sample = kzalloc_obj(*sample);
+	if (!sample)
+		return -ENOMEM;
+	spin_lock_init(&sample->lock);
+	/* In a hard interrupt, whatever the configuration. */
+	sample->irq = IRQ_WORK_INIT_HARD(sample_irq);
+
+	device = jobqueue_device_create("jobqueue_sample");
+	if (IS_ERR(device)) {
+		ret = PTR_ERR(device);
+		goto free;
+	}
+	sample->queue = jobqueue_create(device, &config, &sample_ops, sample);
+	if (IS_ERR(sample->queue)) {
+		ret = PTR_ERR(sample->queue);
+		jobqueue_device_destroy(device);
+		goto free;
+	}
+	run(sample);
+
+	/* Waits for all; then nobody completes anything any more. */
+	jobqueue_device_destroy(device);
+	irq_work_sync(&sample->irq);
+	check("the queue has ended", sample->ended);
+	/* Two that ran, three around the reset, one that was in the ring and one behind it. */
+	check("all jobs came back", sample->retired == 7);
+	check("those that should have run did", sample->started == 6);
+	jobqueue_put(sample->queue);
+	if (failures)
+		ret = -EIO;
+free:
+	kfree(sample);
+	return ret;
+}
+module_init(sample_init);
+
+static void __exit sample_exit(void)
+{
+}
+module_exit(sample_exit);
+
+MODULE_AUTHOR("The asahi-async authors");
+MODULE_DESCRIPTION("A driver in C on the job queue");
+MODULE_LICENSE("Dual MIT/GPL");
