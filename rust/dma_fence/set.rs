@@ -13,6 +13,8 @@
 //!      ▼
 //!   missing = 0 ──► Ready; if it was a callback that brought it there, it wakes the task
 //! ```
+//!
+//! A fence that somebody else waits for is unlinked, and not missing, until it is asked for all.
 
 use crate::{
     containers::Leaves,
@@ -66,6 +68,8 @@ struct Entry {
     state: AtomicU8,
     /// Whether its error is one of those that the set tells.
     tells: bool,
+    /// Somebody else waits for it.
+    covered: bool,
     /// Its place among the others.
     place: u32,
     shared: *const Shared,
@@ -81,9 +85,9 @@ struct Shared {
 struct Inner {
     shared: Shared,
     entries: KVec<Entry>,
-    /// Of a fence that had signalled before.
-    error: Result,
     added: bool,
+    /// How many are not waited for. These are not linked.
+    covered: u32,
     _pin: PhantomPinned,
 }
 
@@ -97,7 +101,7 @@ unsafe impl Sync for Inner {}
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
 /// | `new` | yes | no (allocates) | no |
-/// | `poll_all`, drop | yes | yes | no |
+/// | `poll_all`, `poll_all_but`, drop | yes | yes | no |
 /// | `set_deadline`, `iter`, `len`, `is_empty`, `is_polled` | yes | yes | yes |
 ///
 /// # Examples
@@ -112,7 +116,7 @@ pub struct FenceSet(Option<Pin<KBox<Inner>>>);
 
 impl FenceSet {
     /// Arrays and chains are taken apart, however deep. Of several fences of one context, which signal in order, only the last is kept,
-    /// and none of `own_context`: whoever asks has an order with those already. Fences that have signalled are left out as well.
+    /// and none of `own_context`: whoever asks has an order with those already. Fences that have signalled well are left out as well.
     ///
     /// Whether links of a chain have failed that come before its last one is not told: it depends on who has walked it before.
     ///
@@ -139,8 +143,8 @@ impl FenceSet {
                     waker: AtomicWaker::new(),
                 },
                 entries: KVec::with_capacity(fences.len(), quietly())?,
-                error: Ok(()),
                 added: false,
+                covered: 0,
                 _pin: PhantomPinned,
             },
             GFP_KERNEL,
@@ -188,8 +192,7 @@ impl FenceSet {
 
     /// Whether all have signalled: an error if one of them has. If not, the task of `cx` is woken once when they have.
     ///
-    /// The error is that of a fence that had signalled when the set was made, else the first in the order in which they were given. Once
-    /// ready the set is empty, and so well.
+    /// The error is the first in the order in which the fences were given. Once ready the set is empty, and so well.
     #[inline]
     pub fn poll_all(&mut self, cx: &mut Context<'_>) -> Poll<Result> {
         if self.0.is_none() {
@@ -198,10 +201,45 @@ impl FenceSet {
         self.poll_some(cx)
     }
 
+    /// As [`FenceSet::poll_all`], but does not wait for those of which `covered` says that somebody else does. It is asked about each that has not
+    /// signalled, until it says yes. If it has, the set stays as it is when this is ready: it can still be polled for all.
+    #[inline]
+    pub fn poll_all_but(
+        &mut self,
+        cx: &mut Context<'_>,
+        covered: impl FnMut(&Fence) -> bool,
+    ) -> Poll<Result> {
+        if self.0.is_none() {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_some_but(cx, covered)
+    }
+
+    fn poll_some_but(
+        &mut self,
+        cx: &mut Context<'_>,
+        covered: impl FnMut(&Fence) -> bool,
+    ) -> Poll<Result> {
+        let Some(inner) = &mut self.0 else {
+            return Poll::Ready(Ok(()));
+        };
+        if inner.as_mut().poll(cx).is_pending() && !inner.as_mut().cover(covered) {
+            return Poll::Pending;
+        }
+        let result = inner.result();
+        if inner.covered == 0 {
+            self.0 = None;
+        }
+        Poll::Ready(result)
+    }
+
     fn poll_some(&mut self, cx: &mut Context<'_>) -> Poll<Result> {
         let Some(inner) = &mut self.0 else {
             return Poll::Ready(Ok(()));
         };
+        if inner.covered > 0 {
+            inner.as_mut().uncover();
+        }
         if inner.as_mut().poll(cx).is_pending() {
             return Poll::Pending;
         }
@@ -239,16 +277,11 @@ impl Builder {
         if Some(context) == self.own_context {
             return Ok(());
         }
-        if fence.is_signaled() {
-            if let (true, Some(result)) = (tells, fence.result()) {
-                self.inner.error = self.inner.error.and(result);
-            }
-            return Ok(());
-        }
         let entry = Entry {
             node: UnsafeCell::new(bindings::dma_fence_cb::default()),
             state: AtomicU8::new(IDLE),
             tells,
+            covered: false,
             place: self.inner.entries.len() as u32,
             shared: &self.inner.shared,
             fence,
@@ -293,7 +326,11 @@ impl Builder {
         if self.inner.entries.len() > FEW {
             self.sort();
         }
-        if self.inner.entries.is_empty() && self.inner.error.is_ok() {
+        // Those that have gone well. An error stays, and is told when the set is polled.
+        self.inner
+            .entries
+            .retain(|entry| !matches!(entry.fence.result(), Some(Ok(()))));
+        if self.inner.entries.is_empty() {
             return FenceSet(None);
         }
         FenceSet(Some(KBox::into_pin(self.inner)))
@@ -305,7 +342,7 @@ impl Inner {
     fn result(&self) -> Result {
         let told = self.entries.iter().filter(|e| e.tells);
         told.filter_map(|e| e.fence.result())
-            .fold(self.error, Result::and)
+            .fold(Ok(()), Result::and)
     }
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -329,6 +366,43 @@ impl Inner {
             Poll::Ready(())
         } else {
             Poll::Pending
+        }
+    }
+}
+
+impl Inner {
+    /// Asks of each fence that has not signalled whether somebody else waits for it. Whether all others have signalled.
+    fn cover(self: Pin<&mut Self>, mut covered: impl FnMut(&Fence) -> bool) -> bool {
+        // SAFETY: Nothing is moved out of it, and the entries stay where they are.
+        let this = unsafe { self.get_unchecked_mut() };
+        for entry in &mut this.entries {
+            if entry.covered || entry.fence.is_signaled() || !covered(&entry.fence) {
+                continue;
+            }
+            // One that has just fired has counted itself.
+            if entry.remove() {
+                entry.covered = true;
+                this.covered += 1;
+                this.shared.missing.fetch_sub(1, Ordering::AcqRel);
+            }
+        }
+        this.shared.missing.load(Ordering::Acquire) == 0
+    }
+
+    /// All are waited for again.
+    fn uncover(self: Pin<&mut Self>) {
+        // SAFETY: As in `cover`.
+        let this = unsafe { self.get_unchecked_mut() };
+        this.covered = 0;
+        for entry in &mut this.entries {
+            if !core::mem::replace(&mut entry.covered, false) {
+                continue;
+            }
+            this.shared.missing.fetch_add(1, Ordering::AcqRel);
+            // SAFETY: As in `poll`. It was taken out by `cover`.
+            if unsafe { entry.add() } {
+                this.shared.missing.fetch_sub(1, Ordering::AcqRel);
+            }
         }
     }
 }
@@ -364,15 +438,21 @@ impl Entry {
         added != 0
     }
 
-    fn remove(&self) {
+    /// Unlinks the entry, if it is linked.
+    fn remove(&self) -> bool {
         let _rcu = rcu::read_lock();
-        if self.state.load(Ordering::Acquire) == ARMED {
-            // SAFETY: It was added. The fence had not signalled, or not for as long as a grace period, when this section
-            // began, so its lock is there. If it is not linked any more the callback has run to its end, under that lock.
-            unsafe {
-                bindings::dma_fence_remove_callback(self.fence.as_raw(), self.node.get());
-            }
+        if self.state.load(Ordering::Acquire) != ARMED {
+            return false;
         }
+        // SAFETY: It was added. The fence had not signalled, or not for as long as a grace period, when this section
+        // began, so its lock is there. If it is not linked any more the callback has run to its end, under that lock.
+        let linked = unsafe {
+            bindings::dma_fence_remove_callback(self.fence.as_raw(), self.node.get())
+        };
+        if linked {
+            self.state.store(IDLE, Ordering::Relaxed);
+        }
+        linked
     }
 }
 

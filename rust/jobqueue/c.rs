@@ -242,6 +242,7 @@ unsafe extern "C" fn jobqueue_create(
         names: unsafe { &*raw.names },
         credits: raw.credits as usize,
         jobs: raw.jobs as usize,
+        memory: usize::MAX,
         patience: Delta::from_millis(raw.patience_ms.into()),
         on_error,
     };

@@ -36,6 +36,8 @@ pub(crate) struct Node<R: Ring> {
     /// Taken out at the end.
     pub(crate) job: Option<R::Job>,
     pub(crate) credits: u32,
+    /// What it keeps of memory.
+    pub(crate) units: u32,
     pub(crate) dependencies: FenceSet,
     pub(crate) stage: Stage<R>,
     pub(crate) verdict: Option<Error>,
@@ -106,7 +108,7 @@ impl Credits {
 impl<R: Ring> Node<R> {
     pub(crate) fn new(
         job: R::Job,
-        credits: u32,
+        (credits, units): (u32, u32),
         dependencies: FenceSet,
         spare: Option<Spare<R>>,
     ) -> Result<KBox<Self>> {
@@ -114,6 +116,7 @@ impl<R: Ring> Node<R> {
             next: ptr::null_mut(),
             job: Some(job),
             credits,
+            units,
             dependencies,
             stage: Stage::Prepared,
             verdict: None,

@@ -54,7 +54,10 @@ use core::{
         Poll, //
     }, //
 };
-use dma_fence::RingStopped;
+use dma_fence::{
+    Fence,
+    RingStopped, //
+};
 use kasync::time::Delta;
 use kernel::prelude::*;
 
@@ -78,6 +81,21 @@ pub trait Ring: Send + 'static {
     /// Whose the queue is, for those who look from outside: asked only while somebody does.
     fn label(&self) -> Label {
         Label::default()
+    }
+
+    /// How many bytes a job keeps while it is in the queue, for [`Config::memory`].
+    fn memory(_job: &Self::Job) -> usize {
+        0
+    }
+
+    /// Whether the hardware itself waits for `dependency` before it runs `job`, so that nobody else has to: because it is a job of the same
+    /// firmware's, for example. If so, it is up to [`Ring::start`] to have it wait, or to fail.
+    ///
+    /// Asked when it is the job's turn but for what it depends on, about each fence that has not signalled, until this says yes: again
+    /// whenever the queue's task looks. The job starts as soon as all others have signalled. Whether such a fence fails is not looked at,
+    /// as nobody knows by then. A job that is cancelled waits for all of them, as ever (R3).
+    fn lower(&mut self, _job: &mut Self::Job, _dependency: &Fence) -> bool {
+        false
     }
 
     /// Hands `job` to the hardware. At least as many credits as it costs are free.

@@ -10,7 +10,10 @@ use crate::{
         Spare,
         Stage, //
     },
-    places::Places,
+    places::{
+        self,
+        Places, //
+    },
     task::Task,
     waits,
     Ring, //
@@ -76,10 +79,13 @@ pub enum OnError {
 pub struct Config {
     /// Names for the fences: of the driver, and of the queue's kind.
     pub names: &'static Names,
-    /// How much may be in flight; less than 2³². A job that costs more never runs: it is refused.
+    /// How much may be in flight; above 2³² is any number. A job that costs more never runs: it is refused.
     pub credits: usize,
-    /// How many jobs may be in the queue, in flight or not; less than 2³¹. Who wants to prepare one more waits.
+    /// How many jobs may be in the queue, in flight or not; less than 2²². Who wants to prepare one more waits.
     pub jobs: usize,
+    /// How many bytes the jobs in the queue may keep, by what [`Ring::memory`] says; `usize::MAX`: any number. A job that keeps more than that is
+    /// refused; who wants to prepare one too many waits. Counted in units of 4 KiB, and above 16 GiB not at all.
+    pub memory: usize,
     /// How long the oldest job in flight may take until [`Ring::stalled`] is asked for a verdict: at least this, at most twice as long.
     pub patience: Delta,
     /// What a failure means to others.
@@ -97,6 +103,8 @@ pub(crate) struct Shared<R: Ring> {
     /// What [`Fence::context`] is of the queue's fences.
     context: u64,
     credits: u32,
+    /// What one job may keep of memory, in units.
+    units: u32,
     scope: Scope,
     places: Places,
     /// The address of a [`Spare`], memory without contents, or 0. Put in by the task, taken out by anybody.
@@ -128,12 +136,12 @@ struct Gate {
     ended: bool,
 }
 
-/// A place in the queue. Dropping it gives it back.
-struct Place<'q, R: Ring>(&'q Shared<R>);
+/// A place in the queue, and so much memory. Dropping it gives it back.
+struct Place<'q, R: Ring>(&'q Shared<R>, u32);
 
 impl<R: Ring> Drop for Place<'_, R> {
     fn drop(&mut self) {
-        self.0.places.give();
+        self.0.places.give(self.1);
     }
 }
 
@@ -240,12 +248,12 @@ impl<R: Ring> Shared<R> {
 
     /// The job that had this memory is over. For the queue's task only.
     #[inline]
-    pub(crate) fn retire(&self, spare: Spare<R>) {
+    pub(crate) fn retire(&self, spare: Spare<R>, units: u32) {
         if self.spare.load(Relaxed) == 0 {
             // Nobody else puts one in.
             self.spare.store(KBox::into_raw(spare) as usize, Release);
         }
-        self.places.give();
+        self.places.give(units);
     }
 
     #[inline]
@@ -280,14 +288,19 @@ impl<R: Ring> JobQueue<R> {
     ///
     /// `ECANCELED` if the scope is cancelled, `EINVAL` if the configuration is out of range, `ENOMEM`.
     pub fn new(scope: &Scope, name: &'static CStr, ring: R, config: &Config) -> Result<Self> {
-        let places = i32::try_from(config.jobs)?.unsigned_abs();
+        let jobs = u32::try_from(config.jobs)?;
+        if jobs >= places::LIMIT {
+            return Err(EINVAL);
+        }
+        let units = places::units(config.memory);
         let (order, signaller) = FenceContext::new(config.names)?;
         let shared = Arc::pin_init(
             try_pin_init!(Shared {
                 context: order.context_id(),
-                credits: u32::try_from(config.credits)?,
+                credits: u32::try_from(config.credits).unwrap_or(u32::MAX),
                 scope: scope.clone(),
-                places: Places::new(places),
+                units,
+                places: Places::new(jobs, *units),
                 spare: Atomic::new(0),
                 on_error: config.on_error,
                 flags: Atomic::new(0),
@@ -310,7 +323,7 @@ impl<R: Ring> JobQueue<R> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if it costs more credits than there are, `ECANCELED` if the queue is closed, `ENOMEM`; `ERESTARTSYS` if there is a
+    /// `EINVAL` if it costs more credits, or keeps more memory, than there may be, `ECANCELED` if the queue is closed, `ENOMEM`; `ERESTARTSYS` if there is a
     /// signal for the thread while it waits.
     pub fn prepare(
         &self,
@@ -323,18 +336,22 @@ impl<R: Ring> JobQueue<R> {
         if credits > shared.credits {
             return Err(EINVAL);
         }
-        if !shared.places.try_take() {
+        let units = places::units(R::memory(&job));
+        if units > shared.units {
+            return Err(EINVAL);
+        }
+        if !shared.places.try_take(units) {
             // Places may have to wait for fences that only go on when the caller is gone (H35).
-            let place = select(shared.scope.cancelled(), shared.places.take());
+            let place = select(shared.scope.cancelled(), shared.places.take(units));
             match block_on_interruptible(place)? {
                 Either::Left(()) => return Err(ECANCELED),
                 Either::Right(taken) => taken?,
             }
         }
-        let place = Place(shared);
+        let place = Place(shared, units);
         let reservation = FenceReservation::new()?;
         let dependencies = FenceSet::new(dependencies, Some(shared.context))?;
-        let node = Node::new(job, credits, dependencies, shared.take_spare())?;
+        let node = Node::new(job, (credits, units), dependencies, shared.take_spare())?;
         Ok(Prepared {
             queue: self,
             node,

@@ -44,7 +44,10 @@ use core::{
         Poll, //
     }, //
 };
-use dma_fence::Signaller;
+use dma_fence::{
+    FenceSet,
+    Signaller, //
+};
 use kasync::{
     time::{
         sleep,
@@ -263,7 +266,20 @@ impl<R: Ring> Task<R> {
                         trace::wait(fence.id(), &node.dependencies);
                     }
                 }
-                if let Poll::Ready(result) = node.dependencies.poll_all(cx) {
+                let Node {
+                    dependencies,
+                    job,
+                    verdict,
+                    ..
+                } = &mut *node;
+                let polled = match (verdict, job) {
+                    (None, Some(job)) => {
+                        dependencies.poll_all_but(cx, |fence| self.ring.lower(job, fence))
+                    }
+                    // The hardware does not wait for anything any more.
+                    _ => dependencies.poll_all(cx),
+                };
+                if let Poll::Ready(result) = polled {
                     if self.on_error != OnError::Ignore {
                         node.verdict = node.verdict.or(result.err());
                     }
@@ -318,6 +334,10 @@ impl<R: Ring> Task<R> {
                 Ok(running) => return self.fly(running),
                 Err(e) => node.verdict = Some(e),
             }
+            if !node.dependencies.is_empty() {
+                // Those that the hardware would have waited for come first now.
+                return;
+            }
         }
         if !self.flights.is_empty() {
             return;
@@ -347,6 +367,8 @@ impl<R: Ring> Task<R> {
                 self.trace_run(fence.id());
             }
             node.stage = Stage::Flying(fence.submitted(), permit, running);
+            // The hardware waits for what is left of them.
+            node.dependencies = FenceSet::default();
         }
         self.flights.push(node);
     }
@@ -381,7 +403,8 @@ impl<R: Ring> Task<R> {
         if let Some(job) = node.job.take() {
             self.ring.retire(job);
         }
-        self.shared.retire(KBox::drop_contents(node));
+        let units = node.units;
+        self.shared.retire(KBox::drop_contents(node), units);
     }
 
     /// Asks the ring what becomes of the oldest job in flight, and how long that may take.

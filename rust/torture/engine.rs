@@ -286,6 +286,7 @@ pub(crate) fn queue(
         names: &const { Names::new(c"torture", c"queue") },
         credits,
         jobs: 64,
+        memory: usize::MAX,
         patience,
         on_error,
     };

@@ -209,6 +209,7 @@ fn create() -> Result<KBox<Queue>> {
         names: &const { Names::new(c"bench", c"queue") },
         credits: CREDITS,
         jobs: 2 * CREDITS,
+        memory: usize::MAX,
         patience: PATIENCE,
         on_error: OnError::Ignore,
     };

@@ -6,6 +6,7 @@
 
 mod contexts;
 mod drm_sched;
+mod flow;
 mod foreign;
 mod ring;
 mod seen;

@@ -60,6 +60,9 @@ pub(crate) struct Job {
     id: u32,
     fails: bool,
     stalls: bool,
+    bytes: usize,
+    /// The hardware waits for fences itself.
+    lowers: bool,
 }
 
 impl Job {
@@ -69,6 +72,24 @@ impl Job {
             id,
             fails: false,
             stalls: false,
+            bytes: 0,
+            lowers: false,
+        }
+    }
+
+    /// One that keeps so many bytes.
+    pub(crate) fn large(id: u32, bytes: usize) -> Self {
+        Self {
+            bytes,
+            ..Self::new(id)
+        }
+    }
+
+    /// One for which the hardware waits itself for fences of that timeline, and no others.
+    pub(crate) fn lowering(id: u32) -> Self {
+        Self {
+            lowers: true,
+            ..Self::new(id)
         }
     }
 
@@ -99,6 +120,10 @@ struct State {
     started: usize,
     retired: usize,
     complaints: u32,
+    /// The timeline whose fences the hardware can wait for, and how many it waits for.
+    lowered: (u64, u32),
+    /// How soon somebody wants something.
+    hurried: Option<Delta>,
     /// How often it was reset, if that is what it does.
     resets: Option<u32>,
     ended: bool,
@@ -127,6 +152,8 @@ impl Mock {
                     started: 0,
                     retired: 0,
                     complaints: 0,
+                    lowered: (0, 0),
+                    hurried: None,
                     resets: None,
                     ended: false,
                     done: 0,
@@ -169,6 +196,21 @@ impl Mock {
 
     pub(crate) fn complaints(&self) -> u32 {
         self.state.lock().complaints
+    }
+
+    /// From now on it can wait for fences of that timeline.
+    pub(crate) fn lowers(&self, context: u64) {
+        self.state.lock().lowered.0 = context;
+    }
+
+    /// For how many it has said so.
+    pub(crate) fn lowered(&self) -> u32 {
+        self.state.lock().lowered.1
+    }
+
+    /// How soon somebody wants something, as soon as somebody does.
+    pub(crate) async fn hurried(&self) -> Delta {
+        self.wait(|state| state.hurried).await
     }
 
     fn change(&self, f: impl FnOnce(&mut State)) {
@@ -219,6 +261,21 @@ pub(crate) struct Running {
 impl Ring for MockRing {
     type Job = Job;
     type Running = Running;
+
+    fn memory(job: &Job) -> usize {
+        job.bytes
+    }
+
+    fn lower(&mut self, job: &mut Job, dependency: &Fence) -> bool {
+        let mut state = self.0.state.lock();
+        let lowers = job.lowers && dependency.context() == state.lowered.0;
+        state.lowered.1 += u32::from(lowers);
+        lowers
+    }
+
+    fn hurry(&mut self, within: Delta) {
+        self.0.change(|state| state.hurried = Some(within));
+    }
 
     async fn start(&mut self, job: &mut Job) -> Result<Running> {
         if job.fails {
@@ -286,6 +343,7 @@ impl Ring for MockRing {
 pub(crate) struct Options {
     pub(crate) credits: usize,
     pub(crate) jobs: usize,
+    pub(crate) memory: usize,
     pub(crate) patience: Delta,
     pub(crate) on_error: OnError,
     /// How long jobs take, one after the other; if there is none they end when the test says so. Their numbers then have to be 1, 2, 3 …
@@ -297,6 +355,7 @@ impl Options {
         Self {
             credits,
             jobs: 64,
+            memory: usize::MAX,
             patience: Delta::from_millis(50),
             on_error: OnError::Ignore,
             duration: None,
@@ -342,6 +401,7 @@ impl Bench {
             names: &const { Names::new(c"test", c"queue") },
             credits: options.credits,
             jobs: options.jobs,
+            memory: options.memory,
             patience: options.patience,
             on_error: options.on_error,
         };

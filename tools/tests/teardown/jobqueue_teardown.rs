@@ -154,6 +154,7 @@ fn teardown(scope: &Scope, step: u32) -> Result {
         names: &const { Names::new(c"teardown", c"teardown") },
         credits: 4,
         jobs: 8,
+        memory: usize::MAX,
         patience: PATIENCE,
         on_error: OnError::Ignore,
     };

@@ -177,6 +177,7 @@ impl Queue {
             names: &const { Names::new(c"asahi", c"compute") },
             credits: MAX_IN_FLIGHT,
             jobs: MAX_JOBS,
+            memory: usize::MAX,
             patience: PATIENCE,
             on_error: OnError::Ignore,
         };

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! What keeps jobs from the hardware but themselves: memory, and fences that the hardware waits for; and who hurries.
+
+use kernel::prelude::*;
+
+#[kunit_tests(jobqueue_flow)]
+mod tests {
+    use crate::ring::{
+        result,
+        stays,
+        Bench,
+        Job,
+        Options,
+        LIMIT, //
+    };
+    use kasync::{
+        block_on,
+        sync::oneshot,
+        time::{
+            timeout,
+            Delta, //
+        }, //
+    };
+    use kernel::{
+        prelude::*,
+        sync::Arc,
+        workqueue, //
+    };
+
+    const KIB: usize = 1024;
+
+    /// R22: jobs keep as much memory as the queue allows, and whoever wants more waits until some is given back.
+    #[test]
+    fn memory_is_limited() -> Result {
+        let options = Options {
+            memory: 64 * KIB,
+            ..Options::new(8)
+        };
+        let bench = Arc::new(Bench::build(options)?, GFP_KERNEL)?;
+        assert!(matches!(
+            bench.prepare(Job::large(1, 64 * KIB + 1), 1, &[]).err(),
+            Some(EINVAL)
+        ));
+        // Preparing takes it, and dropping gives it back.
+        drop(bench.prepare(Job::large(1, 64 * KIB), 1, &[])?);
+        let first = bench.commit(Job::large(1, 40 * KIB), &[])?;
+        // What needs none does not wait, nor what fits.
+        let second = bench.commit(Job::new(2), &[])?;
+        let third = bench.commit(Job::large(3, 24 * KIB), &[])?;
+        let (tx, rx) = oneshot::channel()?;
+        let (theirs, mut tx) = (bench.clone(), Some(tx));
+        workqueue::system_long().try_spawn(GFP_KERNEL, move || {
+            let fence = theirs.commit(Job::large(4, 40 * KIB), &[]);
+            drop(theirs);
+            if let Some(tx) = tx.take() {
+                let _ = tx.send(fence);
+            }
+        })?;
+        let mut rx = core::pin::pin!(rx);
+        assert!(block_on(timeout(Delta::from_millis(30), rx.as_mut()))?.is_err());
+        // One unit is not enough for it ...
+        bench.wait_started(3)?;
+        bench.mock.complete(1, Ok(()));
+        assert_eq!(result(&first), Ok(()));
+        // ... but now it is.
+        let fourth = block_on(timeout(LIMIT, rx))?.map_err(|_| ETIME)?.map_err(|_| EPIPE)??;
+        bench.wait_started(4)?;
+        bench.mock.complete(4, Ok(()));
+        for fence in [&second, &third, &fourth] {
+            assert_eq!(result(fence), Ok(()));
+        }
+        bench.end()
+    }
+
+    /// R18: fences that the hardware waits for keep nobody else waiting, others do.
+    #[test]
+    fn dependencies_are_lowered() -> Result {
+        let (bench, same, other) = (Bench::new(8)?, Bench::new(8)?, Bench::new(8)?);
+        let (inside, outside) = (same.commit(Job::new(1), &[])?, other.commit(Job::new(1), &[])?);
+        bench.mock.lowers(inside.context());
+        let fence = bench.commit(Job::lowering(1), &[inside.clone(), outside.clone()])?;
+        assert!(stays(&fence)?);
+        assert_eq!(bench.mock.started(), 0);
+        other.wait_started(1)?;
+        other.mock.complete(1, Ok(()));
+        // The other fence has not signalled yet.
+        bench.wait_started(1)?;
+        assert!(!inside.is_signaled());
+        assert_eq!(bench.mock.lowered(), 1);
+        // The hardware says that it is over: it has waited, or not.
+        bench.mock.complete(1, Ok(()));
+        assert_eq!(result(&fence), Ok(()));
+        // One that cannot be lowered.
+        let plain = bench.commit(Job::new(2), core::slice::from_ref(&inside))?;
+        assert!(stays(&plain)?);
+        // R3: one that is cancelled waits for it all the same.
+        let cancelled = bench.commit(Job::lowering(3), core::slice::from_ref(&inside))?;
+        bench.queue.close();
+        assert!(stays(&cancelled)?);
+        same.wait_started(1)?;
+        same.mock.complete(1, Ok(()));
+        assert_eq!(result(&plain), Err(ECANCELED));
+        assert_eq!(result(&cancelled), Err(ECANCELED));
+        assert_eq!((bench.mock.started(), bench.mock.lowered()), (1, 1));
+        bench.end()?;
+        same.end()?;
+        other.end()
+    }
+
+    /// R18: who is wanted soon hears of it, and those that it waits for.
+    #[test]
+    fn deadlines_are_passed_on() -> Result {
+        let (bench, other) = (Bench::new(8)?, Bench::new(8)?);
+        let dependency = other.commit(Job::new(1), &[])?;
+        let fence = bench.commit(Job::new(1), core::slice::from_ref(&dependency))?;
+        fence.set_deadline(Delta::from_secs(60));
+        for bench in [&bench, &other] {
+            let within = block_on(timeout(LIMIT, bench.mock.hurried()))?.map_err(|_| ETIME)?;
+            assert!(within > Delta::from_secs(1) && within <= Delta::from_secs(60));
+        }
+        other.wait_started(1)?;
+        other.mock.complete(1, Ok(()));
+        bench.wait_started(1)?;
+        bench.mock.complete(1, Ok(()));
+        assert_eq!(result(&fence), Ok(()));
+        bench.end()?;
+        other.end()
+    }
+}
