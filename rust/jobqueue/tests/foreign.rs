@@ -147,8 +147,8 @@ mod tests {
             let one = scope.spawn(c"one", async move {
                 // Of two that are ready the first counts.
                 match round % 2 {
-                    0 => matches!(select(cancelled(), fence.wait()).await, Either::Left(_)),
-                    _ => matches!(select(fence.wait(), cancelled()).await, Either::Right(_)),
+                    0 => matches!(select(cancelled(), fence.wait()).await, Either::Left(())),
+                    _ => matches!(select(fence.wait(), cancelled()).await, Either::Right(())),
                 }
             })?;
             let several = poll_fn(move |cx| all.poll_all(cx));

@@ -68,7 +68,7 @@ int jobqueue_test_threads(unsigned int n, int (*fn)(void *data, unsigned int n),
 	return ret;
 }
 
-/* Calls fn in hard interrupt context, one that stays so on PREEMPT_RT, and waits. */
+/* Calls fn in hard interrupt context, where that may take the locks of fences: not on PREEMPT_RT. Waits. */
 struct irq_call {
 	struct irq_work work;
 	jobqueue_test_fn fn;
@@ -86,7 +86,7 @@ void jobqueue_test_in_irq(jobqueue_test_fn fn, void *data)
 {
 	struct irq_call irq = { .fn = fn, .data = data };
 
-	irq.work = IRQ_WORK_INIT_HARD(run_irq_work);
+	irq.work = IRQ_WORK_INIT(run_irq_work);
 	irq_work_queue(&irq.work);
 	irq_work_sync(&irq.work);
 }
