@@ -5,6 +5,8 @@
 use agx_isa::exec::format::Format;
 use agx_isa::exec::host::Numeric;
 
+use super::compressed::Compressed;
+
 /// What the bits of a channel mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {
@@ -15,7 +17,7 @@ pub enum Type {
     Float,
 }
 
-/// A pixel format that is not compressed.
+/// A pixel format.
 #[derive(Clone, Copy, Debug)]
 pub struct Codec {
     kind: Type,
@@ -23,6 +25,8 @@ pub struct Codec {
     widths: &'static [u32],
     /// Formats that are not made of fields.
     packed: Option<Format>,
+    /// Formats whose texels come in blocks, and can only be read.
+    pub compressed: Option<Compressed>,
     srgb: bool,
 }
 
@@ -42,8 +46,10 @@ impl Codec {
             other => return Err(format!("texture type {other}")),
         };
         let mut packed = None;
+        let compressed = Compressed::new(channels, kind == Type::Snorm, srgb);
         // Which end of a packed format its name starts with is inferred for 0x0d and 0x0e.
         let widths: &[u32] = match channels {
+            _ if compressed.is_some() => &[],
             0x00 => &[8],
             0x09 => &[16],
             0x0a => &[8, 8],
@@ -73,13 +79,23 @@ impl Codec {
             kind,
             widths,
             packed,
+            compressed,
             srgb,
         })
     }
 
-    /// Bytes of a texel.
+    /// Bytes of a texel, or of a block of them.
     pub fn bytes(&self) -> usize {
+        if let Some(compressed) = &self.compressed {
+            return compressed.bytes();
+        }
         self.widths.iter().sum::<u32>() as usize / 8
+    }
+
+    /// Width and height of what is kept together, in texels.
+    pub fn block(&self) -> [u32; 2] {
+        self.compressed
+            .map_or([1, 1], |compressed| compressed.block())
     }
 
     /// Channels.
@@ -271,7 +287,7 @@ mod tests {
         let srgb = Codec::new(0x28, 0, true).unwrap_or_else(|e| panic!("{e}"));
         let half = 0.5f32.to_bits();
         assert_eq!(srgb.encode([half; 4], false)[..4], [188, 188, 188, 128]);
-        assert!(Codec::new(0x60, 0, false).is_err());
+        assert!(Codec::new(0x50, 0, false).is_err());
         assert!(Codec::new(0x28, 5, false).is_err());
     }
 }
