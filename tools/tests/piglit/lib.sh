@@ -43,7 +43,7 @@ piglit_share() {
 # All tests, by name: OpenCL programs, shader tests with a compute shader, compilations, programs.
 piglit_names() {
 	(
-		cd "$1/$LIBRARIES/piglit"
+		cd "$1/$LIBRARIES/piglit" || exit
 		find tests/cl/program/execute generated_tests/cl -name '*.cl' -o -name '*.program_test'
 		find tests/spec generated_tests/spec -name '*.shader_test' -o -name '*.comp'
 		ls -d bin/arb_compute_*
