@@ -94,6 +94,26 @@ impl Compressed {
         }
     }
 
+    /// Bits of a channel of a border colour; 16 are a float.
+    pub fn border_width(&self) -> u32 {
+        match self.kind {
+            Kind::Bc(4 | 5) => 14,
+            Kind::Bc(6) => 16,
+            Kind::Eac(_) => 11,
+            _ => 8,
+        }
+    }
+
+    /// Channels that are in memory.
+    pub fn channels(&self) -> usize {
+        match self.kind {
+            Kind::Bc(4) | Kind::Eac(1) => 1,
+            Kind::Bc(5) | Kind::Eac(_) => 2,
+            Kind::Bc(6) | Kind::EtcRgb => 3,
+            _ => 4,
+        }
+    }
+
     /// All texels of a block of [`Compressed::bytes`].
     pub fn decode(&self, block: &[u8]) -> Texels {
         let mut out = [[0, 0, 0, 1.0f32.to_bits()]; MOST];

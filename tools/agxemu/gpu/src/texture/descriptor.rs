@@ -288,7 +288,7 @@ impl Sampler {
                 0 => [0; 4],
                 1 => [0, 0, 0, one],
                 2 => [one; 4],
-                _ if sampler.extended => std::array::from_fn(word),
+                _ if sampler.extended => codec.border(std::array::from_fn(word)),
                 _ => return Err("border colour without a place for it".to_owned()),
             },
             seamful: b.flag(57),

@@ -100,10 +100,36 @@ impl Codec {
 
     /// Channels.
     pub fn channels(&self) -> usize {
-        match self.packed {
-            Some(format) => format.channels(),
-            None => self.widths.len(),
+        match (self.packed, &self.compressed) {
+            (Some(format), _) => format.channels(),
+            (_, Some(compressed)) => compressed.channels(),
+            _ => self.widths.len(),
         }
+    }
+
+    /// The channels of a border colour that is given channel by channel, each encoded as it would be in memory but for
+    /// colours of sRGB, which are linear and have four more bits, and for floats, which have 16 bits at least.
+    pub fn border(&self, words: [u32; 4]) -> [u32; 4] {
+        let mut out = [0, 0, 0, self.one()];
+        for (channel, &bits) in words.iter().enumerate().take(self.channels()) {
+            let width = match &self.compressed {
+                Some(compressed) => compressed.border_width(),
+                None => self.widths[channel],
+            };
+            let width = if self.srgb && channel < 3 { 12 } else { width };
+            out[channel] = match self.kind {
+                Type::Uint | Type::Sint => bits,
+                Type::Float if width == 32 => bits,
+                Type::Float => Format::F16.unpack(bits & 0xffff, 0, true),
+                Type::Unorm => (bits as f32 / ((1u64 << width) - 1) as f32).to_bits(),
+                Type::Snorm => {
+                    let signed = (bits << (32 - width)) as i32 >> (32 - width);
+                    let max = ((1u64 << (width - 1)) - 1) as f32;
+                    (signed as f32 / max).max(-1.0).to_bits()
+                }
+            };
+        }
+        out
     }
 
     /// What the words of [`Codec::decode`] are.
@@ -269,6 +295,33 @@ mod tests {
         assert_eq!(codec(0x25, 4).decode(&bytes[..4]), [half, one, half, one]);
         let bytes = codec(0x27, 4).encode([half, one, half, 0], false);
         assert_eq!(codec(0x27, 4).decode(&bytes[..4]), [half, one, half, one]);
+    }
+
+    #[test]
+    fn border_colours() {
+        let border = |channels, kind, srgb, words| {
+            let codec = Codec::new(channels, kind, srgb).unwrap_or_else(|e| panic!("{e}"));
+            codec.border(words).map(f32::from_bits)
+        };
+        assert_eq!(
+            border(0x28, 0, false, [255, 51, 0, 255]),
+            [1.0, 0.2, 0.0, 1.0]
+        );
+        assert_eq!(
+            border(0x28, 0, true, [4095, 819, 0, 51]),
+            [1.0, 0.2, 0.0, 0.2]
+        );
+        assert_eq!(
+            border(0x0a, 1, false, [0x7f, 0x81, 9, 9]),
+            [1.0, -1.0, 0.0, 1.0]
+        );
+        let half = border(0x32, 4, false, [0x3c00, 0x3800, 0, 0xc000]);
+        assert_eq!(half, [1.0, 0.5, 0.0, -2.0]);
+        assert_eq!(
+            border(0x77, 0, false, [0x3fff, 1, 1, 1]),
+            [1.0, 0.0, 0.0, 1.0]
+        );
+        assert_eq!(codec(0x23, 3).border([5, !0, 7, 7]), [5, !0, 0, 1]);
     }
 
     #[test]
