@@ -14,4 +14,5 @@ guest_tap stale-bindings --share "$programs" -- bash -c '
 	/mnt/share/stale-bindings
 	pattern="asahi .*gpu: GPU fault: write of 0x1000400000 in context [0-9]+ by UL1C.*ReadOnly, level 3"
 	if dmesg | grep -qE "$pattern"; then echo "ok the kernel says what and where"; else echo not ok the kernel does not say it; fi
-	if [ "$(dmesg | grep -c "GPU fault")" = 1 ]; then echo ok one fault; else echo not ok faults; fi'
+	faults=$(dmesg | grep -c "gpu: GPU fault:")
+	if [ "$faults" = 1 ]; then echo ok one fault; else echo "not ok $faults faults"; fi'
