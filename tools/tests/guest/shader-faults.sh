@@ -9,3 +9,10 @@ guest_tap shader-faults --share "$programs" --emu "--budget 3000000" -- bash -c 
 	says "GPU fault: write of 0x100000000 in context [0-9]+ by UL1C.*ReadOnly, level 3"
 	says "GPU stopped: Timeout"
 	if rmmod asahi; then echo ok unload; else echo not ok unload; fi'
+# Bindings that change under a job.
+guest_tap stale-bindings --share "$programs" -- bash -c '
+	/mnt/share/stale-bindings
+	pattern="asahi .*gpu: GPU fault: write of 0x1000400000 in context [0-9]+ by UL1C.*ReadOnly, level 3"
+	if dmesg | grep -qE "$pattern"; then echo "ok the kernel says what and where"; else echo not ok the kernel does not say it; fi
+	faults=$(dmesg | grep -c "gpu: GPU fault:")
+	if [ "$faults" = 1 ]; then echo ok one fault; else echo "not ok $faults faults"; fi'

@@ -76,7 +76,7 @@ void run_storage_images(struct gpu *gpu, const uint32_t *in, uint32_t *out, uint
 }
 
 /* Copies to an image of 3 layers and 3 levels and back, one level and layer after the other. */
-static void copy_all(struct gpu *gpu, const struct image *image, uint32_t texel, const struct buffer *buffer,
+static void copy_all(struct gpu *gpu, const struct image *image, const struct block *block, const struct buffer *buffer,
 		     bool to_image)
 {
 	VkDeviceSize at = 0;
@@ -95,18 +95,19 @@ static void copy_all(struct gpu *gpu, const struct image *image, uint32_t texel,
 		else
 			vkCmdCopyImageToBuffer(gpu->commands, image->image, VK_IMAGE_LAYOUT_GENERAL,
 					       buffer->buffer, 1, &region);
-		at += (VkDeviceSize)width * height * image->layers * texel;
+		at += (VkDeviceSize)((width + block->width - 1) / block->width) *
+		      ((height + block->height - 1) / block->height) * image->layers * block->bytes;
 	}
 	barrier(gpu);
 }
 
-void run_copies(struct gpu *gpu, VkFormat format, uint32_t texel, const uint32_t *in, uint32_t *out, uint32_t words)
+void run_copies(struct gpu *gpu, const struct block *block, const uint32_t *in, uint32_t *out, uint32_t words)
 {
 	VkImageCreateInfo info = plain;
 	struct buffer source, result;
 	struct image image;
 
-	info.format = format;
+	info.format = block->format;
 	info.arrayLayers = 3;
 	info.mipLevels = 3;
 	info.usage |= VK_IMAGE_USAGE_SAMPLED_BIT;
@@ -117,8 +118,8 @@ void run_copies(struct gpu *gpu, VkFormat format, uint32_t texel, const uint32_t
 	image_create(gpu, &image, &info, VK_IMAGE_VIEW_TYPE_2D_ARRAY);
 	begin(gpu);
 	image_layout(gpu, &image, VK_IMAGE_LAYOUT_UNDEFINED, VK_IMAGE_LAYOUT_GENERAL);
-	copy_all(gpu, &image, texel, &source, true);
-	copy_all(gpu, &image, texel, &result, false);
+	copy_all(gpu, &image, block, &source, true);
+	copy_all(gpu, &image, block, &result, false);
 	finish(gpu);
 	memcpy(out, result.map, words * 4);
 	image_destroy(gpu, &image);
@@ -126,7 +127,8 @@ void run_copies(struct gpu *gpu, VkFormat format, uint32_t texel, const uint32_t
 	buffer_destroy(gpu, &result);
 }
 
-void run_sampling(struct gpu *gpu, const VkSamplerCreateInfo *info, const uint32_t *in, uint32_t *out, uint32_t words)
+void run_sampling(struct gpu *gpu, const VkSamplerCreateInfo *info, const struct block *block, const uint32_t *in,
+		  uint32_t *out, uint32_t words)
 {
 	struct buffer source, texels, result;
 	struct image image;
@@ -146,7 +148,7 @@ void run_sampling(struct gpu *gpu, const VkSamplerCreateInfo *info, const uint32
 	struct program program;
 	VkImageCreateInfo image_info = plain;
 
-	image_info.format = VK_FORMAT_R8G8B8A8_UNORM;
+	image_info.format = block->format;
 	image_info.arrayLayers = 3;
 	image_info.mipLevels = 3;
 	image_info.usage = VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_DST_BIT;
@@ -164,7 +166,7 @@ void run_sampling(struct gpu *gpu, const VkSamplerCreateInfo *info, const uint32
 	program_create(gpu, &program, sampling_code, sizeof(sampling_code), bindings, 4, 0);
 	begin(gpu);
 	image_layout(gpu, &image, VK_IMAGE_LAYOUT_UNDEFINED, VK_IMAGE_LAYOUT_GENERAL);
-	copy_all(gpu, &image, 4, &texels, true);
+	copy_all(gpu, &image, block, &texels, true);
 	dispatch(gpu, &program, NULL, 0, 16, 1, 1);
 	finish(gpu);
 	memcpy(out, result.map, words * 4);

@@ -12,12 +12,17 @@ uint32_t random_word(void);
 /* Prints a line of TAP. */
 void report(bool good, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* A format: what is kept together in it, one texel or a block of them. */
+struct block {
+	VkFormat format;
+	uint32_t bytes, width, height;
+};
+
 /* Images: what a device makes of @in. */
 void run_storage_images(struct gpu *gpu, const uint32_t *in, uint32_t *out, uint32_t words);
-void run_copies(struct gpu *gpu, VkFormat format, uint32_t texel, const uint32_t *in, uint32_t *out,
-		uint32_t words);
-void run_sampling(struct gpu *gpu, const VkSamplerCreateInfo *info, const uint32_t *in, uint32_t *out,
-		  uint32_t words);
+void run_copies(struct gpu *gpu, const struct block *block, const uint32_t *in, uint32_t *out, uint32_t words);
+void run_sampling(struct gpu *gpu, const VkSamplerCreateInfo *info, const struct block *block, const uint32_t *in,
+		  uint32_t *out, uint32_t words);
 
 /* What a subgroup of 32 lanes makes of @in. */
 void model_subgroup(const uint32_t *in, uint32_t *out, uint32_t threads);

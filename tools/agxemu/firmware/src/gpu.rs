@@ -10,7 +10,7 @@ use agxemu_gpu::cdm::Stream;
 use agxemu_gpu::execute::Settings;
 use agxemu_gpu::fault::{AccessError, Reason};
 use agxemu_gpu::job::{Job, Limits, Outcome};
-use agxemu_gpu::tlb::{Pages, Translation};
+use agxemu_gpu::tlb::{Leaf, Pages, Translation};
 use agxemu_gpu::trace::Sink;
 
 use crate::machine::{Level, Machine, Role};
@@ -59,10 +59,8 @@ impl Pages for ContextPages {
     fn page(&self, va: u64, write: bool) -> Result<Translation, AccessError> {
         let found = self.machine.translate(self.slot, va, Role::Gpu, write)?;
         let rights = Protection::from_entry(found.pte).gpu();
-        let page = self
-            .machine
-            .host_page(found.pa & !(PAGE_SIZE - 1))
-            .map_err(|_| {
+        let host_page = |pa: u64| {
+            self.machine.host_page(pa & !(PAGE_SIZE - 1)).map_err(|_| {
                 // A mapping of nothing: no reason code says this, it is as good as none.
                 AccessError {
                     va,
@@ -70,9 +68,16 @@ impl Pages for ContextPages {
                     level: 3,
                     write,
                 }
-            })?;
+            })
+        };
+        let leaf = Leaf {
+            table: host_page(found.pte_at)?,
+            offset: (found.pte_at % PAGE_SIZE) as usize,
+            value: found.pte,
+        };
         Ok(Translation {
-            page,
+            leaf,
+            page: host_page(found.pa)?,
             read: rights.read,
             write: rights.write,
         })

@@ -23,6 +23,8 @@ pub struct Page {
     pub pa: u64,
     /// The entry that maps it.
     pub pte: u64,
+    /// Physical address of that entry.
+    pub pte_at: u64,
 }
 
 /// One mapping of a context, as [`Machine::mappings`] lists it.

@@ -4,7 +4,8 @@
 
 use std::alloc::{alloc_zeroed, dealloc, handle_alloc_error, Layout};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, AtomicU8};
 use std::sync::Arc;
 
 /// Size of a page of the GPU.
@@ -203,6 +204,16 @@ impl Window<'_> {
     #[inline(always)]
     pub fn set_u32(&self, offset: usize, value: u32) {
         u32::store(self.at::<u32>(offset), value);
+    }
+
+    /// Reads an aligned double word, before anything accessed after it (acquire).
+    ///
+    /// # Panics
+    ///
+    /// As [`Window::u32`].
+    #[inline(always)]
+    pub fn u64_acquire(&self, offset: usize) -> u64 {
+        self.at::<u64>(offset).load(Acquire)
     }
 
     /// An aligned word, for read-modify-write.

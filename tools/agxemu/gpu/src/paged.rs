@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 
 use crate::backing::{Anonymous, HostPage, PAGE};
 use crate::fault::{AccessError, Reason};
-use crate::tlb::{Pages, Tlb, Translation};
+use crate::tlb::{Leaf, Pages, Tlb, Translation};
 
-/// Pages by address.
+/// Pages by address, each with a table of its own for its leaf.
 #[derive(Default)]
 pub(crate) struct Paged {
     pages: Mutex<BTreeMap<u64, Translation>>,
@@ -24,7 +24,15 @@ impl Paged {
         for i in 0..count {
             let at = va + i as u64 * PAGE;
             let page = HostPage::new(memory.clone(), i * PAGE as usize).unwrap();
+            let table = HostPage::new(Arc::new(Anonymous::new(1)), 0).unwrap();
+            let (offset, value) = (i * 8, at | 3);
+            table.window().write(offset, &value.to_le_bytes());
             let translation = Translation {
+                leaf: Leaf {
+                    table,
+                    offset,
+                    value,
+                },
                 page,
                 read: true,
                 write,
@@ -33,8 +41,20 @@ impl Paged {
         }
     }
 
+    /// Clears the leaf of a page.
     pub(crate) fn unmap(&self, va: u64) {
+        let page = self.pages.lock().unwrap().remove(&va).unwrap();
+        page.leaf.table.window().write(page.leaf.offset, &[0; 8]);
+    }
+
+    /// Takes the table of a page away, with the leaf in it.
+    pub(crate) fn unlink(&self, va: u64) {
         self.pages.lock().unwrap().remove(&va);
+    }
+
+    /// The page itself, whether mapped later or not.
+    pub(crate) fn host_page(&self, va: u64) -> HostPage {
+        self.pages.lock().unwrap()[&va].page.clone()
     }
 
     pub(crate) fn next_epoch(&self) {

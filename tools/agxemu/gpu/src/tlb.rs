@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! Translations of one thread, and accesses through them.
+//!
+//! Hardware keeps a translation until the driver invalidates it. The driver does that with broadcasts between
+//! CPUs, which nothing outside of a CPU can see. But only leaf entries change while a context lives, so a
+//! translation here remembers the leaf that it was made from, and each use of it looks whether the leaf still says
+//! the same. An unbind or a change of rights holds from the next access on: not later than on hardware, where it
+//! holds from the end of the invalidation on. An access that another thread of the host has begun by then may still
+//! arrive, which hardware's invalidation would wait for.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -8,9 +15,30 @@ use crate::backing::{HostPage, Window, PAGE};
 use crate::fault::AccessError;
 use crate::GpuMemory;
 
+/// The leaf entry of a translation, in memory.
+#[derive(Clone)]
+pub struct Leaf {
+    /// The table that it is in.
+    pub table: HostPage,
+    /// Where it is in the table; a multiple of eight.
+    pub offset: usize,
+    /// What it was when it was looked up.
+    pub value: u64,
+}
+
+impl Leaf {
+    /// Whether it is as it was. What is accessed after this was not accessed before it.
+    #[inline(always)]
+    fn holds(&self) -> bool {
+        self.table.window().u64_acquire(self.offset) == self.value
+    }
+}
+
 /// A page that an access may use.
 #[derive(Clone)]
 pub struct Translation {
+    /// What says so.
+    pub leaf: Leaf,
     /// The page.
     pub page: HostPage,
     /// Whether the GPU may read it.
@@ -28,10 +56,8 @@ pub trait Pages: Send + Sync {
     /// Why the GPU may not access it in this way.
     fn page(&self, va: u64, write: bool) -> Result<Translation, AccessError>;
 
-    /// Changes whenever translations that were looked up before are to be forgotten.
-    ///
-    /// The driver's own invalidations are broadcasts between CPUs, which an emulator cannot see. It
-    /// makes them before it tells the firmware anything that depends on them.
+    /// Changes whenever translations that were looked up before are to be forgotten, because tables above
+    /// the leaves may have changed.
     fn epoch(&self) -> u64;
 }
 
@@ -53,15 +79,22 @@ struct Entry {
     read: u64,
     /// Address of the page, if it may be written.
     write: u64,
-    page: Option<HostPage>,
+    found: Option<(HostPage, Leaf)>,
 }
 
 impl Entry {
     const EMPTY: Self = Self {
         read: NONE,
         write: NONE,
-        page: None,
+        found: None,
     };
+
+    /// Whether it has the page `tag` for such an access, and the tables have not changed.
+    #[inline(always)]
+    fn hits(&self, tag: u64, write: bool) -> bool {
+        let same = tag == if write { self.write } else { self.read };
+        same && self.found.as_ref().is_some_and(|(_, leaf)| leaf.holds())
+    }
 }
 
 /// A thread's translation buffer.
@@ -105,14 +138,14 @@ impl<'a> Tlb<'a> {
         let tag = va & !(PAGE - 1);
         let index = (va / PAGE) as usize % ENTRIES;
         let hit = match self.entries.get(index) {
-            Some(entry) => tag == if write { entry.write } else { entry.read },
+            Some(entry) => entry.hits(tag, write),
             None => false,
         };
         if !hit {
             self.fill(va, index, write)?;
         }
-        match &self.entries[index].page {
-            Some(page) => Ok(page.window()),
+        match &self.entries[index].found {
+            Some((page, _)) => Ok(page.window()),
             None => unreachable!("a tag without a page"),
         }
     }
@@ -120,7 +153,16 @@ impl<'a> Tlb<'a> {
     #[cold]
     #[inline(never)]
     fn fill(&mut self, va: u64, index: usize, write: bool) -> Result<(), AccessError> {
-        let found = self.pages.page(va, write)?;
+        let found = match self.pages.page(va, write) {
+            Ok(found) => found,
+            Err(error) => {
+                // What was known of the page does not hold.
+                if let Some(entry) = self.entries.get_mut(index) {
+                    *entry = Entry::EMPTY;
+                }
+                return Err(error);
+            }
+        };
         if self.entries.is_empty() {
             self.entries.resize_with(ENTRIES, || Entry::EMPTY);
         }
@@ -129,7 +171,7 @@ impl<'a> Tlb<'a> {
         self.entries[index] = Entry {
             read: tag_if(found.read || !write),
             write: tag_if(found.write || write),
-            page: Some(found.page),
+            found: Some((found.page, found.leaf)),
         };
         Ok(())
     }
@@ -245,12 +287,35 @@ mod tests {
     }
 
     #[test]
-    fn translations_are_kept_until_the_epoch_changes() {
+    fn a_change_of_a_leaf_holds_at_once() {
+        let memory = Paged::default();
+        memory.map(0x10_0000, 2, true);
+        let mut tlb = Tlb::new(&memory);
+        tlb.write(0x10_0000, &[1, 2, 3, 4]).unwrap();
+        tlb.write(0x10_4000, &[5; 4]).unwrap();
+        let page = memory.host_page(0x10_0000);
+        memory.unmap(0x10_0000);
+        let e = tlb.write(0x10_0000, &[9; 4]).unwrap_err();
+        assert_eq!((e.va, e.reason), (0x10_0000, Reason::Unmapped));
+        assert!(tlb.read(0x10_0000, &mut [0; 4]).is_err());
+        assert_eq!(page.window().u32(0), 0x0403_0201);
+        // Others are as they were, and what is bound there next is found.
+        tlb.write(0x10_4000, &[6; 4]).unwrap();
+        memory.map(0x10_0000, 1, false);
+        let mut back = [7; 4];
+        tlb.read(0x10_0000, &mut back).unwrap();
+        assert_eq!(back, [0; 4]);
+        let e = tlb.write(0x10_0000, &[9; 4]).unwrap_err();
+        assert_eq!(e.reason, Reason::ReadOnly);
+    }
+
+    #[test]
+    fn changes_above_the_leaves_hold_from_the_next_epoch_on() {
         let memory = Paged::default();
         memory.map(0x10_0000, 1, true);
         let mut tlb = Tlb::new(&memory);
         tlb.write(0x10_0000, &[1, 2, 3, 4]).unwrap();
-        memory.unmap(0x10_0000);
+        memory.unlink(0x10_0000);
         tlb.refresh();
         assert_eq!(tlb.update_u32(0x10_0000, |n| n + 1), Ok(0x0403_0201));
         memory.next_epoch();

@@ -75,6 +75,9 @@ impl Instruction {
 ///
 /// When no entry matches, or when one does but `bytes` ends before the instruction.
 pub fn decode(bytes: &[u8]) -> Result<Instruction, DecodeError> {
+    if bytes.is_empty() {
+        return Err(DecodeError::Unknown);
+    }
     let mut raw = [0; 16];
     let have = bytes.len().min(MAX_LENGTH);
     raw[..have].copy_from_slice(&bytes[..have]);

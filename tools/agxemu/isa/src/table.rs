@@ -235,10 +235,10 @@ table! {
         {fmt 7:9 48:48, shift 42:43, group 30:30}
     TexStateStore 8/8 @15 [0:7=0xed 20:20=0x1]
         ()
-        {ts 8:14, group 16:16, off 26:49, immoff 58:58, ubase 59:62}
+        {ts 8:14, group 16:16, off 26:56, immoff 58:58, ubase 59:63}
     SamplerStateStore 8/8 @15 [0:7=0xad 20:20=0x1]
         ()
-        {ss 8:14, group 16:16, off 26:49, immoff 58:58, ubase 59:62}
+        {ss 8:14, group 16:16, off 26:56, immoff 58:58, ubase 59:63}
     Atomic 8/8 @15 [0:5=0x15 26:26=0x1 31:31=0x1 46:46=0x1]
         (Membase 16:19 36:39 27:27, Memindex 20:23 32:35 56:63 24:24 25:25)
         {op 6:9, dst 10:15 40:41, dstvalid 47:47, src 48:55, coh 44:45, group 30:30}
@@ -280,10 +280,10 @@ table! {
         {}
     Smpf 8/12 @15 [0:7=0x31 45:46=0x3]
         (Mem 9:14 72:73 8:8 48:51)
-        {heap 64:68, heapvalid 39:39, tex 32:37 78:79, textype 38:39, smp 56:61 92:93, smpreg 62:62, crd 16:21 74:75, crddisc 22:22, crd16 47:47, lod 24:29 76:77, lodmode 52:55, cmpoff 80:85 94:95, shadow 23:23, offset 91:91, querylod 31:31, rw 43:43, coh 44:44, sparse 70:70, kill 69:69, dim 40:42 71:71, gather 87:89, group 63:63}
+        {heap 64:68, heapvalid 39:39, tex 32:37 78:79, textype 38:39, smp 56:61 92:93, smpreg 62:62, crd 16:21 74:75, crddisc 22:22, crd16 47:47, lod 24:29 76:77, lodmode 52:55, cmpoff 80:85 94:95, shadow 23:23, offset 91:91, querylod 31:31, rw 43:43, coh 44:44, sparse 70:70, kill 69:69, dim 40:42 71:71, gather 87:90, group 63:63}
     Smpi 8/12 @15 [0:7=0x71 45:46=0x3]
         (Mem 9:14 72:73 8:8 48:51)
-        {heap 64:68, heapvalid 39:39, tex 32:37 78:79, textype 38:39, smp 56:61 92:93, smpreg 62:62, crd 16:21 74:75, crddisc 22:22, crd16 47:47, lod 24:29 76:77, lodmode 52:55, cmpoff 80:85 94:95, shadow 23:23, offset 91:91, querylod 31:31, rw 43:43, coh 44:44, sparse 70:70, kill 69:69, dim 40:42 71:71, gather 87:89, group 63:63}
+        {heap 64:68, heapvalid 39:39, tex 32:37 78:79, textype 38:39, smp 56:61 92:93, smpreg 62:62, crd 16:21 74:75, crddisc 22:22, crd16 47:47, lod 24:29 76:77, lodmode 52:55, cmpoff 80:85 94:95, shadow 23:23, offset 91:91, querylod 31:31, rw 43:43, coh 44:44, sparse 70:70, kill 69:69, dim 40:42 71:71, gather 87:90, group 63:63}
     ImageWrite 6/8 @15 [0:7=0xf1 23:23=0x1 43:43=0x1 46:46=0x1]
         ()
         {src 9:14 56:57, src32 8:8, heap 48:52, heapvalid 39:39, tex 32:37 62:63, textype 38:39, crd 16:21 58:59, crddisc 22:22, crd16 47:47, lod 24:29 60:61, lodimm 31:31, dim 40:42 55:55, rtz 53:53, coh 44:45}
@@ -329,6 +329,15 @@ table! {
     JmpIfSkippingDoorbell 4/4 @15 [0:15=0x0020 24:31=0x0]
         ()
         {off 16:23}
+    JmpIncomplete 4/4 @15 [0:15=0x0 24:31=0x0]
+        ()
+        {off 16:23}
+    SimdMatrixFma16 8/8 @15 [0:6=0x6f 26:26=0x0 27:27=0x1 63:63=0x1]
+        (Dhalf 7:14 60:61, Half 16:26 58:59, Half 28:38 56:57, Half 40:50 54:55)
+        {}
+    SimdMatrixFma32 8/8 @15 [0:6=0x6f 26:26=0x1 27:27=0x1 63:63=0x1]
+        (Dalu 7:14 60:61, Float 16:27 58:59, Float 28:39 56:57, Float 40:51 54:55)
+        {}
     StackMap 8/8 @15 [0:7=0x75 10:10=0x0 16:19=0x1 24:25=0x1 26:26=0x1 47:47=0x1]
         (R32x 11:15 40:41)
         {target 36:36, slot 20:23 32:35 56:63}

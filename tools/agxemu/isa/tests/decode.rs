@@ -37,7 +37,7 @@ fn every_entry_is_found_whatever_its_open_bits() {
 
 #[test]
 fn unknown_and_cut_bytes_are_refused() {
-    // simd_matrix_fmadd, which the table leaves out on purpose.
+    // simd_matrix_fmadd without the bit that it always has.
     let matrix = [0x6f, 0, 0, 0x08, 0, 0, 0, 0];
     assert_eq!(decode(&matrix).err(), Some(DecodeError::Unknown));
     assert_eq!(decode(&[]).err(), Some(DecodeError::Unknown));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Walks of the page tables. Nothing is cached: TLB invalidations cannot be seen.
+//! Walks of the page tables. Nothing is cached here.
 
 use agx_abi::uat::{
     pte, ttb_table, Protection, FIRMWARE_START, LEVEL_ENTRIES, LEVEL_SHIFTS, TTB_VALID, VA_BITS,
@@ -39,11 +39,12 @@ impl Uat<'_> {
     /// The entry that maps `va`, or the level (1 to 3) at which the walk ended.
     pub fn walk(&self, slot: u8, va: u64) -> Result<Page, u8> {
         let mut table = self.root(slot, va).ok_or(1)?;
-        let mut entry = 0;
+        let (mut entry, mut pte_at) = (0, 0);
         for (level, shift) in LEVEL_SHIFTS.into_iter().enumerate() {
             let index = (va >> shift) % LEVEL_ENTRIES[level] as u64;
             let at = table + 8 * index;
             entry = self.ram.load_u64(at).map_err(|_| level as u8 + 1)?;
+            pte_at = at;
             if entry & pte::VALID != pte::VALID {
                 return Err(level as u8 + 1);
             }
@@ -52,6 +53,7 @@ impl Uat<'_> {
         Ok(Page {
             pa: table,
             pte: entry,
+            pte_at,
         })
     }
 
@@ -112,7 +114,12 @@ impl Uat<'_> {
             let va = base + ((index as u64) << LEVEL_SHIFTS[level]);
             let pa = entry & pte::ADDRESS_MASK;
             if level + 1 == LEVEL_SHIFTS.len() {
-                let page = Page { pa, pte: entry };
+                let pte_at = table + 8 * index as u64;
+                let page = Page {
+                    pa,
+                    pte: entry,
+                    pte_at,
+                };
                 out.push(Mapping { va, page });
             } else {
                 self.list(pa, level + 1, va, out);

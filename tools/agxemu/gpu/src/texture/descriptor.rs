@@ -106,6 +106,7 @@ impl Image {
             bytes: codec.bytes() as u64 * u64::from(samples),
             width: b.small(28, 41) + 1,
             height: b.small(42, 55) + 1,
+            block: codec.block(),
             mipmapped: last_level > 0 || b.flag(102),
             page_aligned: !linear && b.flag(126),
             depth: if is_3d { layers } else { 1 },
@@ -140,6 +141,9 @@ impl Image {
             return Err("rotated or flipped image".to_owned());
         }
         let codec = Codec::new(b.small(6, 12), b.small(13, 15), b.flag(125))?;
+        if let Some(compressed) = codec.compressed {
+            return Err(format!("write to {compressed:?}"));
+        }
         let samples = match (is_multisampled(dimension), b.flag(56)) {
             (false, _) => 1,
             (true, false) => 2,
@@ -159,6 +163,7 @@ impl Image {
             bytes: codec.bytes() as u64 * u64::from(samples),
             width: b.small(24, 37) + 1,
             height: b.small(38, 51) + 1,
+            block: [1, 1],
             mipmapped: levels > 1 || b.flag(58),
             page_aligned: !linear && b.flag(124),
             depth: if is_3d { layers } else { 1 },
@@ -189,11 +194,13 @@ impl Image {
         [side(self.width), side(self.height), depth]
     }
 
-    /// Address of a texel; none outside the image.
+    /// Address of a texel, or of the block that it is in; none outside the image.
     pub fn place(&self, level: u32, x: u32, y: u32, layer: u32, sample: u32) -> Option<u64> {
         let [width, height, layers] = self.size(level);
         let inside = x < width && y < height && layer < layers && sample < self.samples;
-        let within = self.layout.offset(layer, level, x, y);
+        let [block_width, block_height] = self.codec.block();
+        let (column, row) = (x / block_width, y / block_height);
+        let within = self.layout.offset(layer, level, column, row);
         let sample = u64::from(sample) * self.codec.bytes() as u64;
         (inside && level <= self.last_level).then(|| self.address + within + sample)
     }
@@ -206,6 +213,8 @@ pub enum Wrap {
     Repeat,
     Mirror,
     Border,
+    /// As `Edge`, but the coordinate goes up to the edge itself, so that half of the border is mixed in.
+    Clamp,
     MirrorEdge,
 }
 
@@ -251,6 +260,7 @@ impl Sampler {
             1 => Ok(Wrap::Repeat),
             2 => Ok(Wrap::Mirror),
             3 => Ok(Wrap::Border),
+            4 => Ok(Wrap::Clamp),
             5 => Ok(Wrap::MirrorEdge),
             other => Err(format!("sampler wrap mode {other}")),
         };
@@ -278,7 +288,7 @@ impl Sampler {
                 0 => [0; 4],
                 1 => [0, 0, 0, one],
                 2 => [one; 4],
-                _ if sampler.extended => std::array::from_fn(word),
+                _ if sampler.extended => codec.border(std::array::from_fn(word)),
                 _ => return Err("border colour without a place for it".to_owned()),
             },
             seamful: b.flag(57),

@@ -25,6 +25,8 @@ pub fn wrap(at: i64, size: u32, mode: Wrap) -> Option<u32> {
     };
     let inside = match mode {
         Wrap::Edge => at.clamp(0, n - 1),
+        Wrap::Clamp if (0..n).contains(&at) => at,
+        Wrap::Clamp => return None,
         Wrap::Repeat => at.rem_euclid(n),
         Wrap::Mirror => mirror(at),
         Wrap::MirrorEdge => (if at < 0 { -1 - at } else { at }).min(n - 1),
@@ -38,6 +40,15 @@ pub fn wrap(at: i64, size: u32, mode: Wrap) -> Option<u32> {
 pub fn taps(u: f32, size: u32, mode: Wrap, linear: bool, offset: i32) -> Taps {
     // A coordinate that is no number, or far away, still names a texel.
     let u = if u.is_nan() { 0.0 } else { u.clamp(-1e9, 1e9) };
+    let mode = match mode {
+        // Without a mixture there is no border.
+        Wrap::Clamp if !linear => Wrap::Edge,
+        mode => mode,
+    };
+    let u = match mode {
+        Wrap::Clamp => u.clamp(0.0, size as f32),
+        _ => u,
+    };
     let first = if linear { u - 0.5 } else { u };
     let base = first.floor();
     let index = base as i64 + i64::from(offset);
@@ -107,6 +118,11 @@ mod tests {
         assert_eq!((t.at, t.share), ([Some(3), Some(0)], 0.75));
         let t = taps(2.9, 4, Wrap::Edge, false, -1);
         assert_eq!((t.at[0], t.share), (Some(1), 0.0));
+        let t = taps(-3.0, 4, Wrap::Clamp, true, 0);
+        assert_eq!((t.at, t.share), ([None, Some(0)], 0.5));
+        let t = taps(9.0, 4, Wrap::Clamp, true, 0);
+        assert_eq!((t.at, t.share), ([Some(3), None], 0.5));
+        assert_eq!(taps(9.0, 4, Wrap::Clamp, false, 0).at[0], Some(3));
         assert_eq!(taps(f32::NAN, 4, Wrap::Border, false, 0).at[0], Some(0));
     }
 

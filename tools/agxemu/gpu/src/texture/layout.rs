@@ -30,11 +30,13 @@ pub enum Order {
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
     pub order: Order,
-    /// Bytes of a texel, of all its samples.
+    /// Bytes of a texel with all its samples, or of a block.
     pub bytes: u64,
-    /// Of level 0.
+    /// Of level 0, in texels.
     pub width: u32,
     pub height: u32,
+    /// Of a block of a compressed format; places are those of blocks.
+    pub block: [u32; 2],
     /// Whether there is room for all levels, or for the first only.
     pub mipmapped: bool,
     /// Whether a layer starts a page.
@@ -102,19 +104,33 @@ impl Shape {
         out
     }
 
+    fn is_compressed(&self) -> bool {
+        self.block != [1, 1]
+    }
+
+    /// Width and height of level 0 in blocks.
+    fn blocks(&self) -> [u32; 2] {
+        let [width, height] = self.block;
+        [self.width.div_ceil(width), self.height.div_ceil(height)]
+    }
+
     fn twiddled(&self, levels: &mut [Level; MAX_LEVELS]) -> u64 {
+        let [first_width, first_height] = self.blocks();
         let mut at = 0;
         for (l, level) in (0..self.count()).zip(levels) {
             let room = |size: u32| u64::from(minify(size.next_power_of_two(), l));
-            let side = |size: u32| minify(size, l).next_power_of_two();
-            let (width, height) = (side(self.width), side(self.height));
+            let side = |size: u32| match self.is_compressed() {
+                true => minify(size.next_power_of_two(), l),
+                false => minify(size, l).next_power_of_two(),
+            };
+            let (width, height) = (side(first_width), side(first_height));
             let tile = width.min(height);
             *level = Level {
                 offset: at,
                 tile: [tile; 2],
                 tiles_per_row: u64::from(width / tile),
             };
-            let size = room(self.width) * room(self.height) * self.bytes;
+            let size = room(first_width) * room(first_height) * self.bytes;
             at = (at + size).next_multiple_of(LINE);
         }
         at
@@ -122,14 +138,20 @@ impl Shape {
 
     fn tiled(&self, levels: &mut [Level; MAX_LEVELS]) -> u64 {
         let largest = largest_tile(self.bytes);
-        let fits =
-            |l: u32| minify(self.width, l) >= largest[0] && minify(self.height, l) >= largest[1];
+        let [first_width, first_height] = self.blocks();
+        let fits = |l: u32| {
+            // As of an image whose last blocks are full.
+            let blocks = |count: u32, side: u32| minify(count * side, l).div_ceil(side);
+            blocks(first_width, self.block[0]) >= largest[0]
+                && blocks(first_height, self.block[1]) >= largest[1]
+        };
         // Levels from here on are powers of two.
         let small = (0..32).find(|&l| !fits(l)).unwrap_or(32);
-        let columns = u64::from(self.width.div_ceil(largest[0]));
-        let rows = u64::from(self.height.div_ceil(largest[1]));
+        let columns = u64::from(first_width.div_ceil(largest[0]));
+        let rows = u64::from(first_height.div_ceil(largest[1]));
         let mut at = 0;
         for (l, level) in (0..self.count()).zip(levels) {
+            let mut row = minify(self.width, l).div_ceil(self.block[0]);
             let (tile, size) = if l < small {
                 let left = columns & ((1 << l) - 1) != 0;
                 let bottom = rows & ((1 << l) - 1) != 0;
@@ -137,20 +159,27 @@ impl Shape {
                 tiles += if left { rows >> l } else { 0 };
                 tiles += if bottom { columns >> l } else { 0 };
                 tiles += u64::from(left && bottom);
+                row += u32::from(left && self.is_compressed());
                 (largest, tiles * PAGE)
             } else {
                 let room = |size: u32| {
-                    let first = minify(size, small).next_power_of_two();
-                    u64::from(minify(first, l - small))
+                    let first = match self.is_compressed() {
+                        true => minify(size.next_power_of_two(), small),
+                        false => minify(size, small).next_power_of_two(),
+                    };
+                    minify(first, l - small)
                 };
-                let side = minify(self.width.min(self.height), l).next_power_of_two();
-                let size = room(self.width) * room(self.height) * self.bytes;
-                ([side; 2], size)
+                let (width, height) = (room(first_width), room(first_height));
+                let side = match self.is_compressed() {
+                    true => width.min(height),
+                    false => minify(first_width.min(first_height), l).next_power_of_two(),
+                };
+                ([side; 2], u64::from(width) * u64::from(height) * self.bytes)
             };
             *level = Level {
                 offset: at,
                 tile,
-                tiles_per_row: u64::from(minify(self.width, l).div_ceil(tile[0])),
+                tiles_per_row: u64::from(row.div_ceil(tile[0])),
             };
             at = (at + size).next_multiple_of(LINE);
         }
@@ -206,6 +235,7 @@ mod tests {
             bytes,
             width,
             height,
+            block: [1, 1],
             mipmapped: true,
             page_aligned: true,
             depth: 1,
@@ -251,6 +281,36 @@ mod tests {
                             assert!(at + bytes <= end, "{shape:?} {level} {x} {y}");
                             assert!(seen.insert(at), "{shape:?} {layer} {level} {x} {y}");
                         }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_block_has_a_place_of_its_own() {
+        for (order, block, width, height) in
+            [Order::Tiled, Order::Twiddled].into_iter().flat_map(|o| {
+                [
+                    (o, [4, 4], 96, 72),
+                    (o, [4, 4], 1000, 700),
+                    (o, [12, 10], 900, 333),
+                    (o, [5, 4], 3, 2),
+                ]
+            })
+        {
+            let shape = Shape {
+                block,
+                ..shape(order, 16, width, height)
+            };
+            let layout = shape.layout();
+            let mut seen = std::collections::HashSet::new();
+            for level in 0..shape.count() {
+                for y in 0..minify(height, level).div_ceil(block[1]) {
+                    for x in 0..minify(width, level).div_ceil(block[0]) {
+                        let at = layout.offset(0, level, x, y);
+                        assert!(at + 16 <= layout.layer, "{shape:?} {level} {x} {y}");
+                        assert!(seen.insert(at), "{shape:?} {level} {x} {y}");
                     }
                 }
             }

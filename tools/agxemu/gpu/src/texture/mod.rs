@@ -6,6 +6,7 @@
 //! nothing but this emulator writes their texels, and it never compresses. Block-compressed formats
 //! and sparse images are refused.
 
+pub mod compressed;
 pub mod descriptor;
 pub mod filter;
 pub mod layout;

@@ -8,6 +8,7 @@ use agx_isa::exec::host::{
 };
 use agx_isa::exec::{Lanes, MemoryFault};
 
+use super::compressed::Texels;
 use super::descriptor::{Image, Mip, Sampler, Wrap};
 use super::filter::{direction, face, taps, Taps};
 use agx_isa::exec::LaneFault;
@@ -29,6 +30,8 @@ struct Place {
 
 struct Reader<'a, 'l> {
     image: &'a Image,
+    /// The block that was read last, of compressed formats.
+    block: &'a mut Option<(u64, Texels)>,
     load: &'a mut Load<'l>,
 }
 
@@ -47,8 +50,19 @@ impl Reader<'_, '_> {
         };
         let mut bytes = [0; 16];
         let bytes = &mut bytes[..image.codec.bytes()];
-        (self.load)(place, bytes)?;
-        Ok(Some(image.codec.decode(bytes)))
+        let Some(compressed) = &image.codec.compressed else {
+            (self.load)(place, bytes)?;
+            return Ok(Some(image.codec.decode(bytes)));
+        };
+        let texels = match &mut self.block {
+            Some((at, texels)) if *at == place => &*texels,
+            last => {
+                (self.load)(place, bytes)?;
+                &last.insert((place, compressed.decode(bytes))).1
+            }
+        };
+        let [width, height] = compressed.block();
+        Ok(Some(texels[(y % height * width + x % width) as usize]))
     }
 }
 
@@ -83,9 +97,11 @@ pub fn run(
             Some(sampler.map_err(HostFault::Unsupported)?)
         }
     };
+    let mut block = None;
     for lane in bits(request.mask) {
         let mut reader = Reader {
             image: &image,
+            block: &mut block,
             load: &mut *load,
         };
         let texel = match &sampler {

@@ -5,6 +5,8 @@
 use agx_isa::exec::format::Format;
 use agx_isa::exec::host::Numeric;
 
+use super::compressed::Compressed;
+
 /// What the bits of a channel mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {
@@ -15,7 +17,7 @@ pub enum Type {
     Float,
 }
 
-/// A pixel format that is not compressed.
+/// A pixel format.
 #[derive(Clone, Copy, Debug)]
 pub struct Codec {
     kind: Type,
@@ -23,6 +25,8 @@ pub struct Codec {
     widths: &'static [u32],
     /// Formats that are not made of fields.
     packed: Option<Format>,
+    /// Formats whose texels come in blocks, and can only be read.
+    pub compressed: Option<Compressed>,
     srgb: bool,
 }
 
@@ -42,8 +46,10 @@ impl Codec {
             other => return Err(format!("texture type {other}")),
         };
         let mut packed = None;
+        let compressed = Compressed::new(channels, kind == Type::Snorm, srgb);
         // Which end of a packed format its name starts with is inferred for 0x0d and 0x0e.
         let widths: &[u32] = match channels {
+            _ if compressed.is_some() => &[],
             0x00 => &[8],
             0x09 => &[16],
             0x0a => &[8, 8],
@@ -73,21 +79,57 @@ impl Codec {
             kind,
             widths,
             packed,
+            compressed,
             srgb,
         })
     }
 
-    /// Bytes of a texel.
+    /// Bytes of a texel, or of a block of them.
     pub fn bytes(&self) -> usize {
+        if let Some(compressed) = &self.compressed {
+            return compressed.bytes();
+        }
         self.widths.iter().sum::<u32>() as usize / 8
+    }
+
+    /// Width and height of what is kept together, in texels.
+    pub fn block(&self) -> [u32; 2] {
+        self.compressed
+            .map_or([1, 1], |compressed| compressed.block())
     }
 
     /// Channels.
     pub fn channels(&self) -> usize {
-        match self.packed {
-            Some(format) => format.channels(),
-            None => self.widths.len(),
+        match (self.packed, &self.compressed) {
+            (Some(format), _) => format.channels(),
+            (_, Some(compressed)) => compressed.channels(),
+            _ => self.widths.len(),
         }
+    }
+
+    /// The channels of a border colour that is given channel by channel, each encoded as it would be in memory but for
+    /// colours of sRGB, which are linear and have four more bits, and for floats, which have 16 bits at least.
+    pub fn border(&self, words: [u32; 4]) -> [u32; 4] {
+        let mut out = [0, 0, 0, self.one()];
+        for (channel, &bits) in words.iter().enumerate().take(self.channels()) {
+            let width = match &self.compressed {
+                Some(compressed) => compressed.border_width(),
+                None => self.widths[channel],
+            };
+            let width = if self.srgb && channel < 3 { 12 } else { width };
+            out[channel] = match self.kind {
+                Type::Uint | Type::Sint => bits,
+                Type::Float if width == 32 => bits,
+                Type::Float => Format::F16.unpack(bits & 0xffff, 0, true),
+                Type::Unorm => (bits as f32 / ((1u64 << width) - 1) as f32).to_bits(),
+                Type::Snorm => {
+                    let signed = (bits << (32 - width)) as i32 >> (32 - width);
+                    let max = ((1u64 << (width - 1)) - 1) as f32;
+                    (signed as f32 / max).max(-1.0).to_bits()
+                }
+            };
+        }
+        out
     }
 
     /// What the words of [`Codec::decode`] are.
@@ -256,6 +298,33 @@ mod tests {
     }
 
     #[test]
+    fn border_colours() {
+        let border = |channels, kind, srgb, words| {
+            let codec = Codec::new(channels, kind, srgb).unwrap_or_else(|e| panic!("{e}"));
+            codec.border(words).map(f32::from_bits)
+        };
+        assert_eq!(
+            border(0x28, 0, false, [255, 51, 0, 255]),
+            [1.0, 0.2, 0.0, 1.0]
+        );
+        assert_eq!(
+            border(0x28, 0, true, [4095, 819, 0, 51]),
+            [1.0, 0.2, 0.0, 0.2]
+        );
+        assert_eq!(
+            border(0x0a, 1, false, [0x7f, 0x81, 9, 9]),
+            [1.0, -1.0, 0.0, 1.0]
+        );
+        let half = border(0x32, 4, false, [0x3c00, 0x3800, 0, 0xc000]);
+        assert_eq!(half, [1.0, 0.5, 0.0, -2.0]);
+        assert_eq!(
+            border(0x77, 0, false, [0x3fff, 1, 1, 1]),
+            [1.0, 0.0, 0.0, 1.0]
+        );
+        assert_eq!(codec(0x23, 3).border([5, !0, 7, 7]), [5, !0, 0, 1]);
+    }
+
+    #[test]
     fn values_in_memory() {
         let rgba = codec(0x28, 0);
         let texel = [1.0f32, 0.5, -1.0, f32::NAN].map(f32::to_bits);
@@ -271,7 +340,7 @@ mod tests {
         let srgb = Codec::new(0x28, 0, true).unwrap_or_else(|e| panic!("{e}"));
         let half = 0.5f32.to_bits();
         assert_eq!(srgb.encode([half; 4], false)[..4], [188, 188, 188, 128]);
-        assert!(Codec::new(0x60, 0, false).is_err());
+        assert!(Codec::new(0x50, 0, false).is_err());
         assert!(Codec::new(0x28, 5, false).is_err());
     }
 }

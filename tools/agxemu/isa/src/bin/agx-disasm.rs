@@ -10,9 +10,13 @@ use agx_isa::decode;
 const USAGE: &str = "usage: agx-disasm <FILE
 
 Reads lines of hexadecimal bytes from standard input and prints the instructions in them, one a line. Blanks
-between bytes, empty lines, and what follows a # are ignored. What cannot be disassembled is reported with the
-number of its line; the other lines are still printed, and the exit status is 1.
+between bytes, empty lines, and what follows a # are ignored. Where a line holds no instruction, or goes on with
+what is none, \"<unknown instr>\" is printed for the rest of it, and the number of the line and why on standard
+error; the other lines are still printed, and the exit status is 1.
 ";
+
+/// In place of what cannot be disassembled, so that lines of output can be told to belong to lines of input.
+const UNKNOWN: &str = "<unknown instr>";
 
 /// The bytes of a line.
 fn bytes(line: &str) -> Result<Vec<u8>, String> {
@@ -36,7 +40,10 @@ fn bytes(line: &str) -> Result<Vec<u8>, String> {
 fn disassemble(line: &str, out: &mut impl Write) -> io::Result<Result<(), String>> {
     let bytes = match bytes(line) {
         Ok(bytes) => bytes,
-        Err(why) => return Ok(Err(why)),
+        Err(why) => {
+            writeln!(out, "{UNKNOWN}")?;
+            return Ok(Err(why));
+        }
     };
     let mut rest = &bytes[..];
     while !rest.is_empty() {
@@ -46,6 +53,7 @@ fn disassemble(line: &str, out: &mut impl Write) -> io::Result<Result<(), String
                 rest = &rest[found.length..];
             }
             Err(why) => {
+                writeln!(out, "{UNKNOWN}")?;
                 let hex: Vec<String> = rest.iter().map(|b| format!("{b:02x}")).collect();
                 return Ok(Err(format!("{why}: {}", hex.concat())));
             }

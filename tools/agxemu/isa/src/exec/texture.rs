@@ -312,12 +312,16 @@ impl Group {
                     let Some(at) = tile.address(x[lane], y[lane], sample as u32) else {
                         continue;
                     };
-                    let at = at + usize::from(t.offset) + first as usize * t.format.size();
-                    let Some(memory) = m.local.get_mut(at..at + size) else {
+                    let offset = usize::from(t.offset) + first as usize * t.format.size();
+                    // Compilers store four channels also where a sample has less room. That the rest is lost, and does
+                    // not end up in the next sample, is inferred: copies of two-word texels would not work otherwise.
+                    let room = (tile.stride as usize).saturating_sub(offset).min(size);
+                    let at = at + offset;
+                    let Some(memory) = m.local.get_mut(at..at + room) else {
                         let (lane, address) = (lane as u8, at as u64);
                         return Err(Box::new(FaultKind::Local { lane, address }));
                     };
-                    let bytes = &mut self.buffer[lane * size..][..size];
+                    let bytes = &mut self.buffer[lane * size..][..room];
                     match store {
                         true => memory.copy_from_slice(bytes),
                         false => bytes.copy_from_slice(memory),

@@ -190,6 +190,9 @@ impl Text<'_> {
             Op::JmpIfSkippingDoorbell => {
                 self.line("jmp_if_skipping_doorbell", [self.field("off").to_string()])
             }
+            Op::JmpIncomplete => self.line("jmp_incomplete", [self.field("off").to_string()]),
+            Op::SimdMatrixFma16 => self.line("simd_matrix_fmadd16", []),
+            Op::SimdMatrixFma32 => self.line("simd_matrix_fmadd32", []),
             Op::StackMap => self.map("map"),
             Op::StackUnmap => self.map("unmap"),
         }

@@ -179,7 +179,8 @@ pub(super) fn operand(kind: Kind, v: u64) -> Option<String> {
         Kind::Half => half_source(v),
         Kind::Cmpsel => selected(v),
         Kind::Mem => {
-            let count = u64::from((v >> 9 & 15).count_ones());
+            // Also where no channel is named there is a register.
+            let count = u64::from((v >> 9 & 15).count_ones()).max(1);
             registers(File::General, v & 0xff, Size::word_if(bit(v, 8)), count)
         }
         Kind::Membase if bit(v, 8) => register(File::Uniform, v & 0xff, Size::Double),

@@ -297,6 +297,33 @@ fn the_image_block_is_written_read_and_handed_over() {
         (block[3].coordinates, block[3].image),
         (Some([32, 64, 0, 0]), [7; 24])
     );
+    // What a sample has no room for is lost.
+    let wide = Builder::new(Op::StTile)
+        .operands(&[mem(8, true, 15)])
+        .field("fmt", 2)
+        .field("crd", 20)
+        .field("crdreg", 1)
+        .field("smask", 1)
+        .field("explicit", 1);
+    let mut bench = Bench::sized(&[wide], [8, 4, 1]);
+    bench.dispatch.tile = Tile {
+        width: 8,
+        height: 4,
+        samples: 1,
+        stride: 8,
+    };
+    bench.local = vec![0; 8 * 32];
+    let bench = bench
+        .set(10, |lane| lane % 8 | (lane / 8) << 16)
+        .set(4, |lane| 500 + lane)
+        .set(5, |lane| 900 + lane)
+        .set(6, |_| 1)
+        .set(7, |_| 2)
+        .done();
+    for lane in 0..32usize {
+        let word = |n: usize| bench.local[lane * 8 + 4 * n];
+        assert_eq!((word(0), word(1)), ((500 + lane) as u8, (900 + lane) as u8));
+    }
     // Without an image block there is no place to write to.
     let fault = Bench::new(&code).fault();
     assert!(matches!(fault.kind, FaultKind::Unsupported(_)), "{fault}");

@@ -104,7 +104,8 @@ impl TestMachine {
         let mut table = self.root(slot, va).ok_or(1)?;
         for (level, shift) in LEVEL_SHIFTS.into_iter().enumerate() {
             let index = (va >> shift) as usize % LEVEL_ENTRIES[level];
-            let entry = self.get_u64(table + 8 * index as u64);
+            let at = table + 8 * index as u64;
+            let entry = self.get_u64(at);
             if entry & pte::VALID != pte::VALID {
                 return Err(level as u8 + 1);
             }
@@ -113,6 +114,7 @@ impl TestMachine {
                 return Ok(Page {
                     pa: table,
                     pte: entry,
+                    pte_at: at,
                 });
             }
         }
@@ -121,7 +123,8 @@ impl TestMachine {
 
     fn list(&self, table: u64, level: usize, base: u64, out: &mut Vec<Mapping>) {
         for index in 0..LEVEL_ENTRIES[level] {
-            let entry = self.get_u64(table + 8 * index as u64);
+            let pte_at = table + 8 * index as u64;
+            let entry = self.get_u64(pte_at);
             if entry & pte::VALID != pte::VALID {
                 continue;
             }
@@ -130,7 +133,11 @@ impl TestMachine {
             if level == 2 {
                 out.push(Mapping {
                     va,
-                    page: Page { pa, pte: entry },
+                    page: Page {
+                        pa,
+                        pte: entry,
+                        pte_at,
+                    },
                 });
             } else {
                 self.list(pa, level + 1, va, out);
