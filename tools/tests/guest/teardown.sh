@@ -4,7 +4,8 @@
 # Side by side: a queue that goes while the hardware has its job, with DRM's scheduler and with ours. The verdict is the kernel's.
 # teardown NAME STATUS PATTERN MODULES STEP: inserting the last module does the step. If that does not end, the kernel says so.
 teardown() {
-	local name=$1 status=$2 pattern=$3 modules=$4 step=$5 module=${4##* }
+	local name=$1 status=$2 pattern=$3 modules=$4 step=$5 module=${4##* } all
+	all=$(tr ' ' '\n' <<<"$modules" | tac | tr '\n' ' ')
 	expect "$name" "$status" "$pattern" --debug-kernel --no-emu --modules "$modules" -- sh -c "
 		rmmod $module
 		echo 3 >/proc/sys/kernel/hung_task_timeout_secs
@@ -12,7 +13,7 @@ teardown() {
 		insmod /mnt/rig/modules/$module.ko step=$step &
 		while kill -0 \$! && ! dmesg | grep -q 'blocked for more than'; do sleep 0.2; done 2>/dev/null
 		dmesg | grep 'teardown: '
-		kill -0 \$! 2>/dev/null || rmmod $module"
+		kill -0 \$! 2>/dev/null || rmmod $all"
 	cp "$LOGS/rig.log" "$LOGS/$module-$step.log"
 }
 teardown "drm_sched: hardware finishes after its queue has gone" 125 'KASAN: slab-use-after-free in' \
@@ -27,7 +28,7 @@ teardown "drm_sched: somebody waits for a job that its queue has left behind" 12
 	"gpu-sched drm_sched_teardown" 3
 teardown "jobqueue: somebody waits for a job that its queue has left behind" 0 'the hardware was reset, the fence has signalled: Err\(ETIME\)' \
 	"kasync jobqueue jobqueue_teardown" 3
-teardown "drm_sched: nobody waits for a job that its queue has left behind" 125 'kmemleak: unreferenced object' \
+teardown "drm_sched: nobody waits for a job that its queue has left behind" 125 'WARNING: .* at kmem_cache_destroy.* rmmod' \
 	"gpu-sched drm_sched_teardown" 4
 teardown "jobqueue: nobody waits for a job that its queue has left behind" 0 'the hardware was reset, nobody waits' \
 	"kasync jobqueue jobqueue_teardown" 4
