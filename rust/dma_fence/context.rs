@@ -155,6 +155,8 @@ pub struct Names {
 
 impl Names {
     /// Of a driver, and of a kind of timeline.
+    // What the kernel has instead is not for constants.
+    #[expect(clippy::disallowed_methods)]
     pub const fn new(driver: &'static CStr, timeline: &'static CStr) -> Self {
         Self {
             driver: StaticStr(driver.as_ptr().cast()),
@@ -275,7 +277,10 @@ impl FenceContext {
         let left = limbo.ends == 2 && limbo.open != 0;
         drop(limbo);
         if left {
-            pr_err!("fences of {:?} are left behind, and so is their context\n", this.names.timeline());
+            pr_err!(
+                "fences of {:?} are left behind, and so is their context\n",
+                this.names.timeline()
+            );
             core::mem::forget(this.clone());
         }
     }
@@ -349,7 +354,10 @@ impl Signaller {
         // SAFETY: Valid by the type invariant; these do not change.
         let (context, seqno) = unsafe { ((*own.as_ptr()).context, (*own.as_ptr()).base.seqno) };
         if seqno != self.next || !ptr::eq(context, &*self.context) {
-            pr_err!("fence {seqno} of {:?} is out of turn\n", self.context.names.timeline());
+            pr_err!(
+                "fence {seqno} of {:?} is out of turn\n",
+                self.context.names.timeline()
+            );
             // To limbo.
             return;
         }
@@ -501,7 +509,10 @@ impl Drop for Armed {
     fn drop(&mut self) {
         // SAFETY: By the type invariant.
         let context = unsafe { &*self.0.as_ref().context };
-        pr_warn!("a fence of {:?} was dropped before it signalled\n", context.names.timeline());
+        pr_warn!(
+            "a fence of {:?} was dropped before it signalled\n",
+            context.names.timeline()
+        );
         context.keep(self.0);
     }
 }

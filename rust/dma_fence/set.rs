@@ -446,9 +446,8 @@ impl Entry {
         }
         // SAFETY: It was added. The fence had not signalled, or not for as long as a grace period, when this section
         // began, so its lock is there. If it is not linked any more the callback has run to its end, under that lock.
-        let linked = unsafe {
-            bindings::dma_fence_remove_callback(self.fence.as_raw(), self.node.get())
-        };
+        let linked =
+            unsafe { bindings::dma_fence_remove_callback(self.fence.as_raw(), self.node.get()) };
         if linked {
             self.state.store(IDLE, Ordering::Relaxed);
         }

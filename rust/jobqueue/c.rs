@@ -121,9 +121,7 @@ impl Ring for CRing {
     async fn start(&mut self, job: &mut CJob) -> Result<CRunning> {
         // SAFETY: The driver's function, with the driver's ring and job, in the queue's task.
         to_result(unsafe { (self.ops.start)(self.ring, job.0.as_ptr()) })?;
-        Ok(CRunning {
-            job: CJob(job.0),
-        })
+        Ok(CRunning { job: CJob(job.0) })
     }
 
     fn poll_finish(&mut self, running: &mut CRunning, cx: &mut Context<'_>) -> Poll<Result> {
@@ -194,12 +192,18 @@ fn device_create(name: &'static CStr) -> Result<KBox<CDevice>> {
     Ok(KBox::new(CDevice(Executor::new(name)?), GFP_KERNEL)?)
 }
 
+/// # Safety
+///
+/// As the header says.
 #[no_mangle]
 unsafe extern "C" fn jobqueue_device_create(at: *const c_char) -> *mut CDevice {
     // SAFETY: As the header says.
     pass(device_create(unsafe { name(at) }))
 }
 
+/// # Safety
+///
+/// As the header says.
 #[no_mangle]
 unsafe extern "C" fn jobqueue_device_destroy(device: *mut CDevice) {
     // SAFETY: From jobqueue_device_create(), and not used any more.
@@ -222,6 +226,9 @@ fn create(device: &CDevice, config: &Config, ops: Ops, ring: *mut c_void) -> Res
     Ok(KBox::write(memory, CQueue { queue, waker }))
 }
 
+/// # Safety
+///
+/// As the header says.
 #[no_mangle]
 unsafe extern "C" fn jobqueue_create(
     device: *mut CDevice,
@@ -249,12 +256,18 @@ unsafe extern "C" fn jobqueue_create(
     pass(create(device, &config, ops, ring))
 }
 
+/// # Safety
+///
+/// As the header says.
 #[no_mangle]
 unsafe extern "C" fn jobqueue_close(queue: *const CQueue) {
     // SAFETY: From jobqueue_create(), and valid.
     unsafe { (*queue).queue.close() };
 }
 
+/// # Safety
+///
+/// As the header says.
 #[no_mangle]
 unsafe extern "C" fn jobqueue_put(queue: *mut CQueue) {
     // SAFETY: From jobqueue_create(), and not used any more.
@@ -288,6 +301,9 @@ unsafe fn prepare(
     }
 }
 
+/// # Safety
+///
+/// As the header says.
 #[no_mangle]
 unsafe extern "C" fn jobqueue_prepare(
     queue: *const CQueue,
@@ -306,6 +322,9 @@ unsafe extern "C" fn jobqueue_prepare(
     pass(prepared)
 }
 
+/// # Safety
+///
+/// As the header says.
 #[no_mangle]
 unsafe extern "C" fn jobqueue_abandon(prepared: *mut CPrepared) {
     // SAFETY: From jobqueue_prepare(), and not used any more.
@@ -319,6 +338,9 @@ fn commit(prepared: Prepared<'_, CRing>) -> *mut bindings::dma_fence {
     }
 }
 
+/// # Safety
+///
+/// As the header says.
 #[no_mangle]
 unsafe extern "C" fn jobqueue_commit(prepared: *mut CPrepared) -> *mut bindings::dma_fence {
     // SAFETY: From jobqueue_prepare(), and not used any more.
@@ -326,6 +348,9 @@ unsafe extern "C" fn jobqueue_commit(prepared: *mut CPrepared) -> *mut bindings:
     commit(prepared)
 }
 
+/// # Safety
+///
+/// As the header says.
 #[no_mangle]
 unsafe extern "C" fn jobqueue_submit(
     queue: *const CQueue,
@@ -341,6 +366,9 @@ unsafe extern "C" fn jobqueue_submit(
     }
 }
 
+/// # Safety
+///
+/// As the header says.
 #[no_mangle]
 unsafe extern "C" fn jobqueue_complete(queue: *const CQueue, job: *mut RawJob, error: c_int) {
     // SAFETY: Both are valid: the job is in flight, and the queue not put yet. The state is the last that is touched of the job.

@@ -105,11 +105,7 @@ pub trait Ring: Send + 'static {
 
     /// Whether the hardware says that the job is over, and with which result. If not, has the task of `cx` woken when that may
     /// have changed, typically by an [`AtomicWaker`](kasync::sync::AtomicWaker). Asked for the oldest job in flight only.
-    fn poll_finish(
-        &mut self,
-        running: &mut Self::Running,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result>;
+    fn poll_finish(&mut self, running: &mut Self::Running, cx: &mut Context<'_>) -> Poll<Result>;
 
     /// The oldest job in flight has made no sign for another [`Config::patience`], or as long as the last verdict has allowed, the
     /// `n`th time in a row. What now?

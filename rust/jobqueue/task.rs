@@ -131,7 +131,11 @@ impl<R: Ring> Task<R> {
         async move {
             // Not armed before it is polled.
             let mut alarm = pin!(sleep(self.patience));
-            poll_fn(|cx| Poll::Ready(self.signaller.hear_of_deadlines(cx))).await;
+            poll_fn(|cx| {
+                self.signaller.hear_of_deadlines(cx);
+                Poll::Ready(())
+            })
+            .await;
             loop {
                 match poll_fn(|cx| self.next_event(alarm.as_mut(), cx)).await {
                     Event::Ready => self.proceed().await,

@@ -83,11 +83,11 @@ pub(crate) use info::{
 };
 pub use join::JoinHandle;
 pub use prepared::Prepared;
+pub use waker::TaskRef;
 pub(crate) use waker::{
     task_of,
     with_waker, //
 };
-pub use waker::TaskRef;
 
 use crate::{
     atomic::Stat,

@@ -243,11 +243,7 @@ impl Ring for CheckedRing {
         })
     }
 
-    fn poll_finish(
-        &mut self,
-        running: &mut Running,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result> {
+    fn poll_finish(&mut self, running: &mut Running, cx: &mut Context<'_>) -> Poll<Result> {
         let Running { engine, number } = running;
         if let Some(result) = engine.finished(*number) {
             return Poll::Ready(result);

@@ -133,8 +133,7 @@ mod tests {
             drop(unused);
             // Those that were promised before are still there.
             let [three] = locked.slots()?;
-            let none: [_; 0] = locked.slots()?;
-            drop(none);
+            let _none: [_; 0] = locked.slots()?;
             one.add(&reader.0, Usage::Read)?;
             two.add(&writer.0, Usage::Write)?;
             three.add(&keeper.0, Usage::Bookkeep)?;

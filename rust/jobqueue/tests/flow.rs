@@ -64,7 +64,9 @@ mod tests {
         bench.mock.complete(1, Ok(()));
         assert_eq!(result(&first), Ok(()));
         // ... but now it is.
-        let fourth = block_on(timeout(LIMIT, rx))?.map_err(|_| ETIME)?.map_err(|_| EPIPE)??;
+        let fourth = block_on(timeout(LIMIT, rx))?
+            .map_err(|_| ETIME)?
+            .map_err(|_| EPIPE)??;
         bench.wait_started(4)?;
         bench.mock.complete(4, Ok(()));
         for fence in [&second, &third, &fourth] {
@@ -77,7 +79,10 @@ mod tests {
     #[test]
     fn dependencies_are_lowered() -> Result {
         let (bench, same, other) = (Bench::new(8)?, Bench::new(8)?, Bench::new(8)?);
-        let (inside, outside) = (same.commit(Job::new(1), &[])?, other.commit(Job::new(1), &[])?);
+        let (inside, outside) = (
+            same.commit(Job::new(1), &[])?,
+            other.commit(Job::new(1), &[])?,
+        );
         bench.mock.lowers(inside.context());
         let fence = bench.commit(Job::lowering(1), &[inside.clone(), outside.clone()])?;
         assert!(stays(&fence)?);

@@ -46,8 +46,8 @@ mod tests {
         Fence,
         FenceContext,
         FenceReservation,
-        Names,
         FenceSet,
+        Names,
         RingStopped, //
     };
     use jobqueue::OnError;
@@ -300,7 +300,8 @@ mod tests {
     #[test]
     fn a_dropped_fence_goes_to_limbo() -> Result {
         let executor = Executor::new(c"limbo")?;
-        let (mut order, mut signaller) = FenceContext::new(&const { Names::new(c"test", c"limbo") })?;
+        let (mut order, mut signaller) =
+            FenceContext::new(&const { Names::new(c"test", c"limbo") })?;
         let (first, pending) = order.arm(FenceReservation::new()?);
         let (second, other) = order.arm(FenceReservation::new()?);
         drop(pending.submitted());

@@ -295,11 +295,7 @@ impl Ring for MockRing {
         })
     }
 
-    fn poll_finish(
-        &mut self,
-        running: &mut Running,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result> {
+    fn poll_finish(&mut self, running: &mut Running, cx: &mut Context<'_>) -> Poll<Result> {
         running.mock.waker.register(cx);
         let state = running.mock.state.lock();
         if state.done >= running.id {

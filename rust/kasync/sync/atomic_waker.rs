@@ -143,16 +143,23 @@ impl AtomicWaker {
     ///
     /// Nobody registers meanwhile, and nobody uses [`AtomicWaker::take`].
     pub(crate) unsafe fn is_left_by(&self, cx: &Context<'_>) -> bool {
+        if self.state.load_relaxed() != ARMED {
+            return false;
+        }
         // SAFETY: By the safety requirements nobody writes to the slot.
-        self.state.load_relaxed() == ARMED
-            && unsafe { &*self.slot.get() }.as_ref().is_some_and(|w| w.will_wake(cx.waker()))
+        let slot = unsafe { &*self.slot.get() };
+        slot.as_ref().is_some_and(|w| w.will_wake(cx.waker()))
     }
 
     /// (3), (5). Whether there is somebody to wake, and the slot is ours.
     fn begin(&self) -> bool {
         let mut now = self.state.load_relaxed();
         loop {
-            let next = if now == IDLE { IDLE } else { (now | WAKING) & !ARMED };
+            let next = if now == IDLE {
+                IDLE
+            } else {
+                (now | WAKING) & !ARMED
+            };
             // Written even if it changes nothing: so who registers next, or the owner when it is done, has seen what was written
             // before.
             match self.state.cmpxchg_full(now, next) {

@@ -121,7 +121,8 @@ impl Claim<'_> {
         let task = unsafe { self.header.as_ref() };
         for n in 0..POLLS {
             // The first poll needs no reason: the caller has one. Notes that come after this, and before it, only lead to another.
-            if (n > 0 || self.word.is_to_rerun()) && !task.state.take_notes() && n > 0 {
+            let noted = (n > 0 || self.word.is_to_rerun()) && task.state.take_notes();
+            if n > 0 && !noted {
                 return;
             }
             // SAFETY: By the type invariant.

@@ -160,7 +160,8 @@ impl State {
         if !guess.is_to_rerun() && self.0.cmpxchg_full(guess.0, idle(guess)).is_ok() {
             return true;
         }
-        self.update(|s| (!s.is_to_rerun()).then_some(idle(s))).is_ok()
+        self.update(|s| (!s.is_to_rerun()).then_some(idle(s)))
+            .is_ok()
     }
 
     /// (12). Gives the right to poll back, and says whether somebody has left a note, so that the

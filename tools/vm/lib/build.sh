@@ -36,7 +36,9 @@ modules() {
 # The emulator's program, beside the programs that judge its results. The directory that cargo builds in is shared by all checkouts,
 # the programs are not.
 emulator() {
-	local root target=$TARGET/agxemu
+	local root target
+	# shellcheck disable=SC2153
+	target=$TARGET/agxemu
 	root=$(toolchain)
 	mkdir -p "$target" "$REPO/build"
 	(

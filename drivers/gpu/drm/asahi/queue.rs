@@ -59,8 +59,8 @@ use jobqueue::{
     Config,
     EngineUsage,
     JobQueue,
-    Names,
     Label,
+    Names,
     OnError,
     Prepared,
     Priority,
@@ -267,11 +267,7 @@ impl Ring for QueueRing {
         })
     }
 
-    fn poll_finish(
-        &mut self,
-        flight: &mut Flight,
-        cx: &mut task::Context<'_>,
-    ) -> Poll<Result> {
+    fn poll_finish(&mut self, flight: &mut Flight, cx: &mut task::Context<'_>) -> Poll<Result> {
         flight.running.poll(cx)
     }
 

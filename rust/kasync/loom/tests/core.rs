@@ -231,7 +231,10 @@ fn notify() {
 #[test]
 fn atomic_waker() {
     model(|| {
-        let news = Arc::new((AtomicWaker::new(), [AtomicBool::new(false), AtomicBool::new(false)]));
+        let news = Arc::new((
+            AtomicWaker::new(),
+            [AtomicBool::new(false), AtomicBool::new(false)],
+        ));
         let threads = [0, 1].map(|i| {
             let news = news.clone();
             thread::spawn(move || {
