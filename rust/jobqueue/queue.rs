@@ -323,8 +323,8 @@ impl<R: Ring> JobQueue<R> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if it costs more credits, or keeps more memory, than there may be, `ECANCELED` if the queue is closed, `ENOMEM`; `ERESTARTSYS` if there is a
-    /// signal for the thread while it waits.
+    /// `EINVAL` if it costs more credits, or keeps more memory, than there may be, `ECANCELED` if the queue's scope is cancelled while
+    /// it waits, `ERESTARTSYS` if there is a signal for the thread then, `ENOMEM`. Of a queue that is closed it may succeed; committing does not.
     pub fn prepare(
         &self,
         job: R::Job,

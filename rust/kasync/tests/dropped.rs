@@ -297,8 +297,8 @@ fn forgotten() {
             let mut set = FutureSet::<_, 1>::new().unwrap();
             assert!(set.push(other).is_ok());
             forget(set);
-            forget(next(&mut rx));
-            forget(rx.recv());
+            forget(Box::pin(next(&mut rx)));
+            forget(Box::pin(rx.recv()));
             forget(Box::pin(changes.changed()));
             forget(Box::pin(notify.notified()));
             forget(one);
