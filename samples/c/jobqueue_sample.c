@@ -213,8 +213,8 @@ static int __init sample_init(void)
 	if (!sample)
 		return -ENOMEM;
 	spin_lock_init(&sample->lock);
-	/* In a hard interrupt, whatever the configuration. */
-	sample->irq = IRQ_WORK_INIT_HARD(sample_irq);
+	/* In an interrupt; with PREEMPT_RT in a thread, where the lock may be taken. */
+	sample->irq = IRQ_WORK_INIT(sample_irq);
 
 	device = jobqueue_device_create("jobqueue_sample");
 	if (IS_ERR(device)) {

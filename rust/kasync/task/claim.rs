@@ -121,9 +121,8 @@ impl Claim<'_> {
         // SAFETY: Valid by the type invariant.
         let task = unsafe { self.header.as_ref() };
         for n in 0..POLLS {
-            // The first poll needs no reason: the caller has one. Notes that come after this, and before it, only lead to another.
-            let noted = (n > 0 || self.word.is_to_rerun()) && task.state.take_notes();
-            if n > 0 && !noted {
+            // The first poll needs no reason: the caller has one.
+            if !task.state.take_notes() && n > 0 {
                 return;
             }
             // SAFETY: By the type invariant.
