@@ -29,7 +29,8 @@ const POLLS: u32 = 4;
 ///
 /// While it is held, wakes of the task are noted and queue nothing. So who submits work claims the
 /// task, makes the work known to it, and polls: no worker is woken if nothing has to be waited for.
-/// Dropping the claim unpolled leaves the task to a worker if it was woken meanwhile.
+/// Dropping the claim unpolled leaves the task to a worker if it was woken meanwhile. Forgetting it
+/// keeps the right for ever: nobody polls the task any more, and who joins its scope waits for ever.
 ///
 /// Rules: a claim is refused in an interrupt, with preemption or interrupts disabled, and inside a
 /// poll or another signalling section. So polls never nest: the stack holds one poll above the

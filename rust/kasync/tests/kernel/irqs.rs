@@ -12,6 +12,14 @@ mod tests {
         Counter,
         TestLine, //
     };
+    use core::{
+        future::Future,
+        pin::Pin,
+        task::{
+            Context,
+            Waker, //
+        }, //
+    };
     use kasync::{
         block_on,
         irq::{
@@ -128,6 +136,37 @@ mod tests {
         assert_eq!(registration.line().hard.load(Relaxed), 5);
         drop(registration);
         assert_eq!(block_on(next(&mut interrupts))?, Some(5));
+        assert_eq!(block_on(next(&mut interrupts))?, None);
+        Ok(())
+    }
+
+    /// H24: a wait that is dropped, before or after interrupts have come, takes none of them with it.
+    #[test]
+    fn dropped() -> Result {
+        let test_line = TestLine::new()?;
+        let (hard, other, raised) = (counter()?, counter()?, counter()?);
+        raised.fetch_add(1, Full);
+        let device = Device {
+            hard,
+            other,
+            raised,
+        };
+        // SAFETY: As above.
+        let (registration, mut interrupts) =
+            unsafe { irq::request_raw(test_line.number(), c"kasync_test", Kind::Hard, device)? };
+        for _ in 0..3 {
+            let mut cx = Context::from_waker(Waker::noop());
+            let mut wait = next(&mut interrupts);
+            assert!(Pin::new(&mut wait).poll(&mut cx).is_pending());
+            test_line.raise();
+            drop(wait);
+            test_line.raise();
+            assert_eq!(
+                block_on(timeout(LIMIT, next(&mut interrupts)))?,
+                Ok(Some(2))
+            );
+        }
+        drop(registration);
         assert_eq!(block_on(next(&mut interrupts))?, None);
         Ok(())
     }

@@ -257,6 +257,45 @@ mod tests {
         executor.shutdown()
     }
 
+    /// H15, R15: the same in a signalling section that is no poll, where a claim is refused as well, and a task
+    /// that would be polled at once is left to a worker.
+    #[test]
+    fn misuse_in_sections_is_refused() -> Result {
+        let executor = Executor::new(c"sections")?;
+        let scope = executor.root().child(c"scope")?;
+        let idle = scope.spawn(c"idle", cancelled())?;
+        let prepared = scope.reserve(c"t", async { in_hardirq() })?;
+        expect_misuse(3);
+        let inside = |_: &SignallingSection<'_>| {
+            let claimed = idle.claim().is_some();
+            let started = prepared.start_inline();
+            let refused = [
+                scope.join_blocking(),
+                block_on(async {}),
+                executor.shutdown(),
+            ];
+            (claimed, started, refused)
+        };
+        // SAFETY: Nothing is signalled, and what would block is refused: that is what this tests.
+        let (claimed, started, refused) = unsafe { SignallingSection::enter(inside) };
+        assert_eq!(misuse_outstanding(), 0);
+        assert!(!claimed);
+        for refused in refused {
+            assert_eq!(
+                refused.err().map(|e| e.to_errno()),
+                Some(EDEADLK.to_errno())
+            );
+        }
+        assert_eq!(
+            block_on(timeout(Delta::from_secs(20), started))?.ok(),
+            Some(false)
+        );
+        // Nothing has come of it: neither is the executor closed, nor the scope.
+        assert!(scope.spawn(c"t", async {}).is_ok());
+        assert!(!idle.is_finished());
+        executor.shutdown()
+    }
+
     /// H2, H3: executors are shut down while timers and other CPUs still wake their tasks.
     #[test]
     fn wakes_during_shutdown() -> Result {
