@@ -337,6 +337,7 @@ impl Ring for MockRing {
 /// What a test wants of its queue.
 #[derive(Clone, Copy)]
 pub(crate) struct Options {
+    pub(crate) names: &'static Names,
     pub(crate) credits: usize,
     pub(crate) jobs: usize,
     pub(crate) memory: usize,
@@ -349,6 +350,7 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn new(credits: usize) -> Self {
         Self {
+            names: &const { Names::new(c"test", c"queue") },
             credits,
             jobs: 64,
             memory: usize::MAX,
@@ -394,7 +396,7 @@ impl Bench {
         let scope = executor.root().child(c"queue")?;
         let mock = Mock::new()?;
         let config = Config {
-            names: &const { Names::new(c"test", c"queue") },
+            names: options.names,
             credits: options.credits,
             jobs: options.jobs,
             memory: options.memory,
