@@ -21,7 +21,7 @@
 //! | leaf | takes a unit | put off |
 //! |---|---|---|
 //! | channels, [`Notify`], [`Semaphore`], [`JoinHandle`], [`Scope::join`], sleeps, intervals, the items of [`FutureSet`] and of interrupt lines | yes | yes |
-//! | the time limit of a [`timeout`] | no | no: it cuts off what is ready all the time, too |
+//! | the time limit of a [`timeout`] | yes | 16 units later: it cuts off what is ready all the time, too |
 //! | [`cancelled`], [`Scope::cancelled`] | no | no: who is to end is told at once |
 //! | [`yield_now`] | no | it goes to the end of the list anyway |
 //! | what is polled inside of [`unconstrained`] | no | no |
@@ -66,6 +66,10 @@ use pin_project_lite::pin_project;
 /// How many leafs may be ready in one poll.
 const BUDGET: u16 = 128;
 
+/// How many time limits may be over after that: they are not put off by what they limit, but a loop of limits that are over at once
+/// ends as well.
+const OVERDRAFT: u16 = 16;
+
 /// Instead of a number: nothing is counted.
 const UNLIMITED: u16 = u16::MAX;
 
@@ -77,13 +81,13 @@ pub(crate) struct Budget(AtomicU16);
 
 impl Budget {
     pub(crate) const fn new() -> Self {
-        Self(AtomicU16::new(BUDGET))
+        Self(AtomicU16::new(BUDGET + OVERDRAFT))
     }
 
     /// A poll begins.
     #[inline]
     pub(crate) fn reset(&self) {
-        self.0.store(BUDGET, Ordering::Relaxed);
+        self.0.store(BUDGET + OVERDRAFT, Ordering::Relaxed);
     }
 
     #[inline]
@@ -151,8 +155,27 @@ pub fn poll_budget<T>(
     cx: &mut Context<'_>,
     f: impl FnOnce(&mut Context<'_>) -> Poll<T>,
 ) -> Poll<T> {
+    poll_beyond(cx, OVERDRAFT, f)
+}
+
+/// The same for time limits.
+#[inline]
+pub(crate) fn poll_limit<T>(
+    cx: &mut Context<'_>,
+    f: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+) -> Poll<T> {
+    poll_beyond(cx, 0, f)
+}
+
+/// Polls by `f` as long as more than `end` units are left.
+#[inline]
+fn poll_beyond<T>(
+    cx: &mut Context<'_>,
+    end: u16,
+    f: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+) -> Poll<T> {
     let left = with(cx, |budget| budget.map(Budget::left));
-    if left == Some(0) {
+    if left.is_some_and(|left| left <= end) {
         cx.waker().wake_by_ref();
         return Poll::Pending;
     }
@@ -169,7 +192,7 @@ pub fn poll_budget<T>(
 /// before have had all of it, so that the next one's turn comes first.
 #[doc(hidden)]
 pub fn rotate(cx: &Context<'_>, first: usize, n: usize) -> usize {
-    if with(cx, |budget| budget.is_some_and(|b| b.left() == 0)) {
+    if with(cx, |budget| budget.is_some_and(|b| b.left() <= OVERDRAFT)) {
         (first + 1) % n
     } else {
         0
@@ -182,7 +205,7 @@ pub fn budget_left() -> Option<u32> {
     let task = current::get()?;
     // SAFETY: Valid until the poll returns, which has called us.
     let left = unsafe { task.as_ref() }.budget().left();
-    (left != UNLIMITED).then_some(left.into())
+    (left != UNLIMITED).then_some(left.saturating_sub(OVERDRAFT).into())
 }
 
 /// The future of [`consume_budget`].

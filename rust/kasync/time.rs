@@ -8,7 +8,10 @@
 
 use crate::{
     atomic::Latch,
-    budget::poll_budget,
+    budget::{
+        poll_budget,
+        poll_limit, //
+    },
     platform::{
         Plat,
         Platform,
@@ -208,7 +211,7 @@ impl<F: Future> Future for Timeout<F> {
             return Poll::Ready(Ok(output));
         }
         // Nor is the limit put off by a future that is ready all the time.
-        this.sleep.poll_expiry(cx).map(|()| Err(Elapsed))
+        poll_limit(cx, |cx| this.sleep.poll_expiry(cx)).map(|()| Err(Elapsed))
     }
 }
 

@@ -521,3 +521,18 @@ fn threads_have_none() {
         assert_eq!(polls.get(), 1);
     });
 }
+
+/// A loop of time limits that are over at once comes to the end of its budget as well.
+#[test]
+fn limits_that_are_over_at_once() {
+    manual(|_, executor| {
+        let (task, polls) = polled(async {
+            for _ in 0..1000 {
+                let limit = timeout(Delta::from_nanos(0), std::future::pending::<()>());
+                assert_eq!(limit.await, Err(Elapsed));
+            }
+        });
+        block_on(executor.root().spawn(c"limits", task).unwrap()).unwrap();
+        assert_eq!(polls.get(), 1000_usize.div_ceil(128 + 16));
+    });
+}
