@@ -147,6 +147,12 @@ impl TestLine {
         // SAFETY: The line is there.
         unsafe { kasync_test_line_raise(self.0) }
     }
+
+    /// Waits until handlers, threads included, have looked at what was raised.
+    pub(crate) fn synchronize(&self) {
+        // SAFETY: The line is there; may sleep.
+        unsafe { kernel::bindings::synchronize_irq(self.number()) }
+    }
 }
 
 impl Drop for TestLine {

@@ -410,7 +410,7 @@ mod tests {
         let permit = ManuallyDrop::new(block_on(ring.acquire(1))?);
         let mut acquire = ManuallyDrop::new(KBox::pin(ring.acquire(1), GFP_KERNEL)?);
         let mut notified = ManuallyDrop::new(KBox::pin(notify.notified(), GFP_KERNEL)?);
-        let mut slept = ManuallyDrop::new(KBox::pin(sleep(Delta::from_millis(1)), GFP_KERNEL)?);
+        let mut slept = ManuallyDrop::new(KBox::pin(sleep(LIMIT), GFP_KERNEL)?);
         let mut join = ManuallyDrop::new(KBox::pin(scope.join(), GFP_KERNEL)?);
         let asked = scope.clone();
         let mut wait = ManuallyDrop::new(KBox::pin(asked.cancelled(), GFP_KERNEL)?);
