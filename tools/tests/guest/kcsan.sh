@@ -4,7 +4,7 @@
 # Data races, on a kernel with KCSAN in its strict form, with the model of weak memory: the KUnit suites, and tasks under random load
 # on four processors. What is seen: plain and atomic accesses of our Rust code (Kbuild says how), of our C, of the workqueues, timers
 # and fences below. Not seen: the code of the kernel's own Rust crates, where it is not inlined into ours. Accesses are sampled.
-guest_tap kcsan --kcsan-kernel --no-emu --processors 4 --timeout 900 --modules "kasync jobqueue kasync_test torture" -- sh -c '
+guest_tap kcsan --kcsan-kernel --no-emu --processors 4 --timeout 900 --modules "kasync jobqueue kasync_test torture_keeper torture" -- sh -c '
 	kcsan=/sys/kernel/debug/kcsan
 	rmmod torture kasync_test
 	# One access in so many is watched for a while, on each processor.
@@ -14,7 +14,7 @@ guest_tap kcsan --kcsan-kernel --no-emu --processors 4 --timeout 900 --modules "
 	sed -nE "s/^ +((not )?ok [0-9].*)/\1/p" /sys/kernel/debug/kunit/kasync_*/results
 	if insmod /mnt/rig/modules/torture.ko soak_ms=30000; then echo ok soak; else echo not ok soak; fi
 	echo off >$kcsan
-	rmmod torture kasync_test jobqueue kasync
+	rmmod torture torture_keeper kasync_test jobqueue kasync
 	n=$(sed -nE "s/^setup_watchpoints: ([0-9]+)/\1/p" $kcsan)
 	if [ "$n" -gt 5000 ]; then echo "ok KCSAN has looked"; else echo "not ok KCSAN has looked"; fi
 	dmesg | sed -nE "s/.*torture: /# /p"
