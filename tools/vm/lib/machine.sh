@@ -18,6 +18,7 @@ parse_options() {
 	COMMAND=()
 	while [ $# -gt 0 ]; do
 		case $1 in
+		--plain-kernel) FLAVOUR_WANTED=plain ;;
 		--debug-kernel) FLAVOUR_WANTED=debug ;;
 		--kcsan-kernel) FLAVOUR_WANTED=kcsan ;;
 		--no-emu) WITH_EMU= ;;
