@@ -185,7 +185,7 @@ impl Mock {
         self.state.lock().retired
     }
 
-    /// From now on it is reset when a job takes too long.
+    /// It is reset when a job takes too long the next time; once.
     pub(crate) fn reset_when_stalled(&self) {
         self.state.lock().resets = Some(0);
     }
@@ -306,7 +306,7 @@ impl Ring for MockRing {
     }
 
     async fn stalled(&mut self, running: &Running, n: u32) -> Verdict {
-        if let Some(resets) = self.0.state.lock().resets.as_mut() {
+        if let Some(resets @ 0) = self.0.state.lock().resets.as_mut() {
             *resets += 1;
             // SAFETY: There is no hardware.
             return Verdict::Stopped(unsafe { RingStopped::new() });
