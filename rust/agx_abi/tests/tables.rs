@@ -144,11 +144,6 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
         "the table keeps the layout of firmware 12.3",
     ),
     (
-        "FlagEvent",
-        "FIRING",
-        "bits of 128 slots: four words here, two in the table",
-    ),
-    (
         "TimeoutEvent",
         "COUNTER",
         "the table has one u64 for the counter and the unknown word",
@@ -177,11 +172,6 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
         "ChannelErrorEvent",
         "EVENT_VALUE",
         "the table does not name the payload",
-    ),
-    (
-        "FwLogPayload",
-        "TEXT",
-        "the table's text has no size of its own",
     ),
     (
         "RuntimePointers",
@@ -217,11 +207,6 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
         "FwStatus",
         "HALT_COUNT",
         "64 bits in the driver, 32 in the table",
-    ),
-    (
-        "HwDataB",
-        "UNK_534",
-        "the driver has one more word in front, so the table's UNK_538 is here",
     ),
     (
         "HwDataB",
