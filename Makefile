@@ -3,7 +3,7 @@
 # "make help" lists what can be made. The modules themselves are described in Kbuild.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint shell modules modules_install clean
+.PHONY: help run test bench lint docs shell modules modules_install clean
 
 VM := tools/vm/vm
 
@@ -11,7 +11,8 @@ help:
 	@echo 'make run                     boot a VM with an emulated M1 GPU and run the main job on it'
 	@echo 'make test                    all tests, on the host and in VMs'
 	@echo 'make bench                   what jobs cost, beside drm_sched, in guest instructions'
-	@echo 'make lint                    formatting, clippy, licence headers, shell scripts'
+	@echo 'make lint                    formatting, clippy, rustdoc, licence headers, shell scripts'
+	@echo 'make docs                    the pages of Documentation/ and the crates'"'"' documentation, into build/docs'
 	@echo 'make shell                   a shell in the VM, driver loaded'
 	@echo 'make modules KDIR=DIR        build the modules for the configured kernel tree DIR'
 	@echo 'make modules_install KDIR=DIR'
@@ -32,6 +33,9 @@ bench:
 
 lint:
 	@tools/tests/lint
+
+docs:
+	@tools/docs/build
 
 shell:
 	@$(VM) shell

@@ -152,7 +152,7 @@ layout! {
         END("end_addr"): u64 = 0x08,
     }
 
-    /// Timestamps that the firmware writes for itself, in ticks of the 24 MHz timer [I].
+    /// Timestamps that the firmware writes for itself, in ticks of the 24 MHz timer (\[I\]).
     pub struct JobTimestamps(""): 0x10 {
         /// Time at the start.
         START(""): u64 = 0x00,

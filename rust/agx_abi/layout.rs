@@ -145,7 +145,7 @@ pub struct FieldInfo {
     pub size: usize,
 }
 
-/// A structure that was declared by [`layout!`](crate::layout).
+/// A structure that was declared by `layout!`.
 pub trait Layout: Value {
     /// Its name.
     const NAME: &'static str;

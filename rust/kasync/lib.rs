@@ -42,7 +42,7 @@
 //!
 //! # Outside the kernel
 //!
-//! The same source compiles for the host, on [`platform::host`], for tests. `cfg(MODULE)` tells the
+//! The same source compiles for the host, on `platform::host`, for tests. `cfg(MODULE)` tells the
 //! two apart.
 
 #![cfg_attr(not(MODULE), no_std)]

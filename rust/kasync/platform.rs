@@ -2,8 +2,8 @@
 
 //! What the executor needs from the world around it.
 //!
-//! The core is written against [`Platform`] and names nothing of the kernel. One platform is chosen
-//! at compile time ([`Plat`]) and not by a type parameter: the core's code then stands once in
+//! The core is written against `Platform` and names nothing of the kernel. One platform is chosen
+//! at compile time (`Plat`) and not by a type parameter: the core's code then stands once in
 //! kasync.ko and not once in each of its users. `cfg(MODULE)`, which Kbuild sets, tells the kernel
 //! from the host; there, the feature `loom` exchanges the world for tests for one that the model
 //! checker explores.
