@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What is measured. With "-icount shift=0" a nanosecond is an instruction of the guest's. A scenario is run twice, and
- * the second counts, so that all have their memory warm.
+ * What is measured. With "-icount shift=0" a nanosecond is an instruction of the guest's. A scenario is run several
+ * times. The first does not count, so that all have their memory warm; of the others the median does, as a tick of the clock or a
+ * worker that is made meanwhile is no part of a job.
  */
 #include <linux/dma-fence.h>
 #include <linux/kthread.h>
@@ -10,10 +11,12 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 
 #include "bench.h"
 
 #define MANY_QUEUES 512
+#define ROUNDS 6
 
 int asahi_bench_run(void);
 
@@ -60,10 +63,10 @@ static void destroy_all(const struct bench_backend *backend, void **queues, unsi
 	backend->settle();
 }
 
-/* What is between these is measured. The second round counts. */
+/* What is between these is measured, and profiled in the last round. */
 static u64 begin(int round)
 {
-	if (round)
+	if (round == ROUNDS - 1)
 		bench_region_begin();
 	return bench_now();
 }
@@ -72,9 +75,21 @@ static u64 end(int round, u64 start)
 {
 	u64 took = bench_now() - start;
 
-	if (round)
+	if (round == ROUNDS - 1)
 		bench_region_end();
 	return took;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return cmp_int(*(const u64 *)a, *(const u64 *)b);
+}
+
+/* Of all rounds but the first. */
+static u64 median(u64 *took)
+{
+	sort(took + 1, ROUNDS - 1, sizeof(*took), compare, NULL);
+	return took[ROUNDS / 2];
 }
 
 static int wait(struct dma_fence *fence)
@@ -112,24 +127,24 @@ static int run_jobs(const struct bench_backend *backend, void **queues, unsigned
 static int scenario_jobs(const struct bench_backend *backend, const char *name, void **queues, unsigned int count,
 			 unsigned int jobs, unsigned int every)
 {
-	u64 took = 0;
+	u64 took[ROUNDS];
 	int ret;
 
-	for (int round = 0; round < 2; round++) {
+	for (int round = 0; round < ROUNDS; round++) {
 		ret = create_all(backend, queues, count);
 		if (ret)
 			return ret;
 		/* What is allocated at the first job is a part of the queue. */
 		ret = run_jobs(backend, queues, count, 1, 1);
-		took = begin(round);
+		took[round] = begin(round);
 		ret = ret ?: run_jobs(backend, queues, count, jobs, every);
-		took = end(round, took);
+		took[round] = end(round, took[round]);
 		destroy_all(backend, queues, count);
 		clean(backend);
 		if (ret)
 			return ret;
 	}
-	bench_report(name, backend->name, took / (count * jobs));
+	bench_report(name, backend->name, median(took) / (count * jobs));
 	return 0;
 }
 
@@ -177,12 +192,11 @@ static int scenario_deps(const struct bench_backend *backend)
 {
 	struct signaller signaller = { .irq = IRQ_WORK_INIT_HARD(signal_one) };
 	struct dma_fence *deps[DEPS_BATCH * BENCH_DEPS];
-	u64 contexts = dma_fence_context_alloc(BENCH_DEPS), took = 0;
+	u64 contexts = dma_fence_context_alloc(BENCH_DEPS), took[ROUNDS] = {};
 	void *queue;
 	int ret = 0;
 
-	for (int round = 0; round < 2 && !ret; round++) {
-		took = 0;
+	for (int round = 0; round < ROUNDS && !ret; round++) {
 		queue = backend->create();
 		if (!queue)
 			return -ENOMEM;
@@ -197,7 +211,7 @@ static int scenario_deps(const struct bench_backend *backend)
 			}
 			start = bench_now();
 			ret = deps_batch(backend, queue, &signaller, deps);
-			took += bench_now() - start;
+			took[round] += bench_now() - start;
 			while (i--)
 				dma_fence_put(deps[i]);
 		}
@@ -205,32 +219,32 @@ static int scenario_deps(const struct bench_backend *backend)
 		clean(backend);
 	}
 	if (!ret)
-		bench_report("deps4", backend->name, took / DEPS_JOBS);
+		bench_report("deps4", backend->name, median(took) / DEPS_JOBS);
 	return ret;
 }
 
 static int scenario_queues(const struct bench_backend *backend, void **queues, unsigned int count)
 {
-	u64 create = 0, destroy = 0;
+	u64 create[ROUNDS], destroy[ROUNDS];
 
-	for (int round = 0; round < 2; round++) {
+	for (int round = 0; round < ROUNDS; round++) {
 		int ret;
 
-		create = begin(round);
+		create[round] = begin(round);
 		ret = create_all(backend, queues, count);
-		create = end(round, create);
+		create[round] = end(round, create[round]);
 		if (ret)
 			return ret;
 		ret = run_jobs(backend, queues, count, 1, 1);
 		if (ret)
 			return ret;
-		destroy = begin(round);
+		destroy[round] = begin(round);
 		destroy_all(backend, queues, count);
-		destroy = end(round, destroy);
+		destroy[round] = end(round, destroy[round]);
 		clean(backend);
 	}
-	bench_report("queue_create", backend->name, create / count);
-	bench_report("queue_destroy", backend->name, destroy / count);
+	bench_report("queue_create", backend->name, median(create) / count);
+	bench_report("queue_destroy", backend->name, median(destroy) / count);
 	return 0;
 }
 
