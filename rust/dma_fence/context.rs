@@ -19,11 +19,7 @@
 //! - Dropping never signals: others would free memory that the hardware still writes. The fence goes to limbo, and
 //!   whoever holds [`RingStopped`] can let all of them out.
 //!
-//! # Who keeps the context
-//!
-//! A fence that was armed points to its context, for limbo, and owns no reference to it: that would be two atomic operations more for each
-//! fence. Both ends own one. When both have gone they have counted, without any atomic operation, how many fences were armed and
-//! how many were signalled; if some were not, and are not in limbo, the context is not freed any more.
+//! What the two ends have to do with each other is in [`limbo`](crate::limbo).
 
 use crate::{
     deadline::{
@@ -31,10 +27,18 @@ use crate::{
         Deadlines, //
     },
     fence::Fence,
-    ffi, //
+    ffi,
+    limbo::{
+        Armed,
+        Arming,
+        Context,
+        Limbo,
+        Signalling, //
+    }, //
 };
 use core::{
     mem::ManuallyDrop,
+    ops::DerefMut,
     ptr::{
         self,
         NonNull, //
@@ -50,7 +54,6 @@ use kernel::{
     bindings,
     ffi::{
         c_char,
-        c_int,
         c_void, //
     },
     new_spinlock,
@@ -65,7 +68,7 @@ use kernel::{
 ///
 /// `struct dma_fence_shim_own` in C, which allocates it.
 #[repr(C)]
-struct OwnFence {
+pub(crate) struct OwnFence {
     base: bindings::dma_fence,
     names: &'static Names,
     /// Valid as long as the fence is armed and has not signalled; null in one that is lost. Read under the fence's lock, or by its owner.
@@ -192,34 +195,72 @@ pub struct FenceContext {
     id: u64,
     deadlines: Deadlines,
     #[pin]
-    limbo: SpinLock<Limbo>,
+    limbo: SpinLock<Limbo<FenceContext>>,
 }
 
-struct Limbo {
-    /// The last that has come.
-    last: *mut OwnFence,
-    /// Once both ends have gone: how many fences were armed, and have neither signalled nor come here. Wraps around.
-    open: u32,
-    /// How many ends have gone.
-    ends: u32,
-}
+// SAFETY: As each function says: of an `OwnFence` the context and the number do not change while it is armed.
+unsafe impl Context for FenceContext {
+    type Fence = OwnFence;
 
-// SAFETY: Fences are used from all threads.
-unsafe impl Send for Limbo {}
+    #[inline(always)]
+    fn limbo(&self) -> impl DerefMut<Target = Limbo<Self>> {
+        self.limbo.lock()
+    }
+
+    #[inline(always)]
+    unsafe fn of(fence: NonNull<OwnFence>) -> *const Self {
+        // SAFETY: Valid by the safety requirements.
+        unsafe { (*fence.as_ptr()).context }
+    }
+
+    #[inline(always)]
+    unsafe fn seqno(fence: NonNull<OwnFence>) -> u64 {
+        // SAFETY: Valid by the safety requirements.
+        unsafe { (*fence.as_ptr()).base.seqno }
+    }
+
+    #[inline(always)]
+    unsafe fn next(fence: NonNull<OwnFence>) -> *mut *mut OwnFence {
+        // SAFETY: Valid by the safety requirements.
+        unsafe { &raw mut (*fence.as_ptr()).next }
+    }
+
+    #[inline(always)]
+    unsafe fn finish(fence: NonNull<OwnFence>, error: i32) {
+        // SAFETY: By the safety requirements. The function takes over the reference.
+        unsafe { ffi::dma_fence_shim_finish(fence.as_ptr().cast(), error) };
+    }
+
+    #[cold]
+    fn warn_dropped(&self) {
+        pr_warn!(
+            "a fence of {:?} was dropped before it signalled\n",
+            self.names.timeline()
+        );
+    }
+
+    #[cold]
+    fn warn_out_of_turn(&self, seqno: u64) {
+        pr_err!(
+            "fence {seqno} of {:?} is out of turn\n",
+            self.names.timeline()
+        );
+    }
+
+    #[cold]
+    fn warn_left_behind(&self) {
+        pr_err!(
+            "fences of {:?} are left behind, and so is their context\n",
+            self.names.timeline()
+        );
+    }
+}
 
 /// The end of a context that arms fences: whoever has it publishes in this order. To be kept behind the lock of the queue.
-pub struct Order {
-    context: Arc<FenceContext>,
-    /// The next sequence number.
-    next: u64,
-}
+pub struct Order(Arming<FenceContext>);
 
 /// The end of a context that signals fences. To be kept by who knows when work is over.
-pub struct Signaller {
-    context: Arc<FenceContext>,
-    /// Whose turn it is.
-    next: u64,
-}
+pub struct Signaller(Signalling<FenceContext>);
 
 impl FenceContext {
     /// A context and its two ends.
@@ -232,101 +273,49 @@ impl FenceContext {
                 names,
                 id,
                 deadlines: Deadlines::new(),
-                limbo <- new_spinlock!(Limbo {
-                    last: ptr::null_mut(),
-                    open: 0,
-                    ends: 0,
-                }),
+                limbo <- new_spinlock!(Limbo::new()),
             }),
             GFP_KERNEL,
         )?;
-        let order = Order {
-            context: context.clone(),
-            next: 1,
-        };
-        Ok((order, Signaller { context, next: 1 }))
-    }
-
-    /// Takes in a fence that was given up, and its reference.
-    fn keep(&self, own: NonNull<OwnFence>) {
-        let mut limbo = self.limbo.lock();
-        // SAFETY: The reference is ours, so the fence is there, and nobody else uses the field.
-        unsafe { (*own.as_ptr()).next = limbo.last };
-        limbo.last = own.as_ptr();
-        limbo.open = limbo.open.wrapping_sub(1);
-    }
-
-    /// How many there are in limbo.
-    fn in_limbo(&self) -> u32 {
-        let limbo = self.limbo.lock();
-        let (mut next, mut count) = (limbo.last, 0);
-        while let Some(own) = NonNull::new(next) {
-            count += 1;
-            // SAFETY: The fences in the list are valid, and it is ours while it is locked.
-            next = unsafe { own.as_ref() }.next;
-        }
-        count
-    }
-
-    /// One of the ends goes: it adds the number of fences that it has armed, or takes that of those that it has signalled.
-    fn end_of(this: &Arc<Self>, number: u64) {
-        let mut limbo = this.limbo.lock();
-        // What both have in common stays below 2³².
-        limbo.open = limbo.open.wrapping_add(number as u32);
-        limbo.ends += 1;
-        let left = limbo.ends == 2 && limbo.open != 0;
-        drop(limbo);
-        if left {
-            pr_err!(
-                "fences of {:?} are left behind, and so is their context\n",
-                this.names.timeline()
-            );
-            core::mem::forget(this.clone());
-        }
+        let order = Order(Arming::new(context.clone()));
+        Ok((order, Signaller(Signalling::new(context))))
     }
 }
 
 impl Order {
     /// What [`Fence::context`] is of the fences.
     pub fn context_id(&self) -> u64 {
-        self.context.id
+        self.0.context().id
     }
 
     /// Makes the fence. From now on somebody may wait for it, and it has to signal.
     pub fn arm(&mut self, reservation: FenceReservation) -> (Fence, Pending) {
-        let seqno = self.next;
-        self.next += 1;
         let own = ManuallyDrop::new(reservation).0;
-        let context = &*self.context;
         // SAFETY: The fence is at the beginning of memory of its own, which is ours, and the operations are
-        // static; see there for why they may go with the module. The function returns two references.
-        let fence = unsafe {
-            (&raw mut (*own.as_ptr()).names).write(context.names);
-            (&raw mut (*own.as_ptr()).context).write(context);
-            ffi::dma_fence_shim_arm(own.as_ptr().cast(), &OPS, context.id, seqno);
-            Fence::from_raw(own.cast())
+        // static; see there for why they may go with the module. The function returns two references, of which one is the second result's.
+        let armed = unsafe {
+            self.0.arm(|context, seqno| {
+                (&raw mut (*own.as_ptr()).names).write(context.names);
+                (&raw mut (*own.as_ptr()).context).write(context);
+                ffi::dma_fence_shim_arm(own.as_ptr().cast(), &OPS, context.id, seqno);
+                own
+            })
         };
-        // INVARIANT: Armed just now, with the second reference.
-        (fence, Pending(Armed(own)))
-    }
-}
-
-impl Drop for Order {
-    fn drop(&mut self) {
-        FenceContext::end_of(&self.context, self.next - 1);
+        // SAFETY: The other reference.
+        (unsafe { Fence::from_raw(own.cast()) }, Pending(armed))
     }
 }
 
 impl Signaller {
     /// The names that the context was made with.
     pub fn names(&self) -> &'static Names {
-        self.context.names
+        self.0.context().names
     }
 
     /// Has the task of `cx` hear of deadlines: it is woken when there is one to take. One task only: the first.
     pub fn hear_of_deadlines(&self, cx: &task::Context<'_>) {
         if let Some(task) = TaskRef::of(cx) {
-            self.context.deadlines.tell(task);
+            self.0.context().deadlines.tell(task);
         }
     }
 
@@ -334,7 +323,7 @@ impl Signaller {
     /// once, if it is negative. A hint.
     #[inline]
     pub fn take_deadline(&self) -> Option<Delta> {
-        self.context.deadlines.take()
+        self.0.context().deadlines.take()
     }
 
     /// The hardware has said that the job is over, or that it has stopped.
@@ -349,23 +338,8 @@ impl Signaller {
         self.signal(fence.0, section, Err(error));
     }
 
-    fn signal(&mut self, armed: Armed, _section: &SignallingSection<'_>, result: Result) {
-        let own = armed.0;
-        // SAFETY: Valid by the type invariant; these do not change.
-        let (context, seqno) = unsafe { ((*own.as_ptr()).context, (*own.as_ptr()).base.seqno) };
-        if seqno != self.next || !ptr::eq(context, &*self.context) {
-            pr_err!(
-                "fence {seqno} of {:?} is out of turn\n",
-                self.context.names.timeline()
-            );
-            // To limbo.
-            return;
-        }
-        self.next += 1;
-        core::mem::forget(armed);
-        let error: c_int = result.err().map_or(0, Error::to_errno);
-        // SAFETY: Valid by the type invariant, and armed, so it has not signalled. The function takes over the reference.
-        unsafe { ffi::dma_fence_shim_finish(own.as_ptr().cast(), error) };
+    fn signal(&mut self, armed: Armed<FenceContext>, _: &SignallingSection<'_>, result: Result) {
+        self.0.signal(armed, result.err().map_or(0, Error::to_errno));
     }
 
     /// Signals with `error` the fences that were dropped while somebody could still wait for them; those whose turn it is: if there are
@@ -376,64 +350,32 @@ impl Signaller {
         _section: &SignallingSection<'_>,
         error: Error,
     ) -> u32 {
-        while let Some(own) = self.take_next() {
-            self.next += 1;
-            // SAFETY: It is from limbo, which owned a reference, and has not signalled. The function takes the reference over.
-            unsafe { ffi::dma_fence_shim_finish(own.as_ptr().cast(), error.to_errno()) };
-        }
-        self.context.in_limbo()
-    }
-
-    /// The fence in limbo whose turn it is.
-    fn take_next(&self) -> Option<NonNull<OwnFence>> {
-        let mut limbo = self.context.limbo.lock();
-        let mut link: *mut *mut OwnFence = &mut limbo.last;
-        // SAFETY: The fences in the list are valid, and it is ours while it is locked.
-        let found = unsafe {
-            while let Some(own) = NonNull::new(*link) {
-                if own.as_ref().base.seqno == self.next {
-                    break;
-                }
-                link = &raw mut (*own.as_ptr()).next;
-            }
-            let found = NonNull::new(*link)?;
-            *link = (*found.as_ptr()).next;
-            found
-        };
-        // It counts as signalled now.
-        limbo.open = limbo.open.wrapping_add(1);
-        Some(found)
-    }
-}
-
-impl Drop for Signaller {
-    fn drop(&mut self) {
-        FenceContext::end_of(&self.context, (self.next - 1).wrapping_neg());
+        self.0.drain(error.to_errno())
     }
 }
 
 #[pinned_drop]
 impl PinnedDrop for FenceContext {
     fn drop(self: Pin<&mut Self>) {
-        let forgotten = self.limbo.lock().last;
-        if !forgotten.is_null() {
+        let mut first = None;
+        self.limbo.lock().each(|fence| {
             // They leak: who waits for them does so forever, which is better than to go on too early. So whoever asks
             // for their names has to find an answer (R10), and the code that gives it.
-            // SAFETY: No requirements.
-            unsafe { ffi::dma_fence_shim_pin_module() };
-            let mut next = forgotten;
-            while let Some(own) = NonNull::new(next) {
-                // SAFETY: It is in the list, and stays. The names are read as pointers that are always valid.
-                unsafe {
-                    (*own.as_ptr()).names = &LOST;
-                    deadline::with_lock(own.as_ptr().cast(), |_| {
-                        (*own.as_ptr()).context = ptr::null();
-                    });
-                    next = (*own.as_ptr()).next;
-                }
+            if first.is_none() {
+                // SAFETY: No requirements.
+                unsafe { ffi::dma_fence_shim_pin_module() };
             }
-            // SAFETY: As above.
-            let seqno = unsafe { (*forgotten).base.seqno };
+            // SAFETY: It is in limbo, and stays. The names are read as pointers that are always valid.
+            let seqno = unsafe {
+                (*fence.as_ptr()).names = &LOST;
+                deadline::with_lock(fence.as_ptr().cast(), |_| {
+                    (*fence.as_ptr()).context = ptr::null();
+                });
+                Self::seqno(fence)
+            };
+            first = first.or(Some(seqno));
+        });
+        if let Some(seqno) = first {
             pr_err!(
                 "fence {}:{seqno} of {:?} was dropped and will never signal\n",
                 self.id,
@@ -485,46 +427,21 @@ impl Drop for FenceReservation {
     }
 }
 
-/// A fence that has to be signalled.
-///
-/// # Invariants
-///
-/// Points to a fence that was armed and has not signalled, of which it owns a reference. Its context is there: see the module.
-struct Armed(NonNull<OwnFence>);
-
-// SAFETY: Fences are used from all threads.
-unsafe impl Send for Armed {}
-// SAFETY: As above.
-unsafe impl Sync for Armed {}
-
-impl Armed {
-    fn id(&self) -> (u64, u64) {
-        // SAFETY: Valid by the type invariant; these do not change.
-        let base = unsafe { &self.0.as_ref().base };
-        (base.context, base.seqno)
-    }
-}
-
-impl Drop for Armed {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariant.
-        let context = unsafe { &*self.0.as_ref().context };
-        pr_warn!(
-            "a fence of {:?} was dropped before it signalled\n",
-            context.names.timeline()
-        );
-        context.keep(self.0);
-    }
+/// Its context and sequence number.
+fn id(armed: &Armed<FenceContext>) -> (u64, u64) {
+    // SAFETY: Valid, and these do not change.
+    let base = unsafe { &(*armed.as_ptr().as_ptr()).base };
+    (base.context, base.seqno)
 }
 
 /// The fence of a job that the hardware does not know yet.
 #[must_use = "somebody may wait for the fence"]
-pub struct Pending(Armed);
+pub struct Pending(Armed<FenceContext>);
 
 impl Pending {
     /// Its context and sequence number.
     pub fn id(&self) -> (u64, u64) {
-        self.0.id()
+        id(&self.0)
     }
 
     /// The hardware knows the job.
@@ -536,11 +453,11 @@ impl Pending {
 
 /// The fence of a job that the hardware knows.
 #[must_use = "somebody may wait for the fence"]
-pub struct InFlight(Armed);
+pub struct InFlight(Armed<FenceContext>);
 
 impl InFlight {
     /// Its context and sequence number.
     pub fn id(&self) -> (u64, u64) {
-        self.0.id()
+        id(&self.0)
     }
 }

@@ -22,6 +22,7 @@ mod context;
 mod deadline;
 mod fence;
 mod ffi;
+mod limbo;
 mod registration;
 mod resv;
 mod set;

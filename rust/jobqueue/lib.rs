@@ -21,12 +21,15 @@
 //! cancelled, the others are waited for. Every fence signals, none early.
 
 mod c;
+mod inbox;
 mod job;
+mod latch;
 #[cfg(MODULE)]
 mod module;
 mod places;
 mod priority;
 mod queue;
+mod sync;
 mod task;
 mod trace;
 mod usage;

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 //! How many jobs, and how much memory of theirs, a queue has room for (R22).
+//!
+//! Nothing of the kernel is named here: the model checker compiles this file as well (`rust/kasync/loom/tests/permit.rs`).
 
-use crate::waits;
-use kernel::{
-    prelude::*,
-    sync::atomic::{
+use crate::{
+    sync::{
         Atomic,
         Full,
         Relaxed, //
-    }, //
+    },
+    waits, //
 };
+use kasync::Result;
 
 /// One who waits.
 const WAITER: u64 = 1 << 48;

@@ -3,25 +3,28 @@
 //! The queue, as its users see it.
 
 use crate::{
+    inbox::Spare,
     job::{
-        Fifo,
         Inbox,
+        Memory,
         Node,
-        Spare,
         Stage, //
+    },
+    latch::{
+        self,
+        Gate,
+        Latch,
+        CLOSED,
+        PARKED, //
     },
     places::{
         self,
         Places, //
     },
     task::Task,
-    waits,
     Ring, //
 };
-use core::{
-    mem::MaybeUninit,
-    pin::Pin, //
-};
+use core::ops::DerefMut;
 use dma_fence::{
     Fence,
     FenceContext,
@@ -34,7 +37,6 @@ use kasync::{
     block_on_interruptible,
     select,
     time::Delta,
-    Claim,
     Either,
     JoinHandle,
     Scope, //
@@ -43,12 +45,7 @@ use kernel::{
     new_spinlock,
     prelude::*,
     sync::{
-        atomic::{
-            Atomic,
-            Full,
-            Relaxed,
-            Release, //
-        },
+        atomic::Atomic,
         Arc,
         SpinLock, //
     }, //
@@ -92,13 +89,8 @@ pub struct Config {
     pub on_error: OnError,
 }
 
-/// No more jobs are taken, and those that the hardware has not seen do not run.
-const CLOSED: u32 = 1 << 0;
-/// The hardware is to get no more jobs for now.
-const PARKED: u32 = 1 << 1;
-
-/// What the queue and its task share. Who waits for a change, which is rare, does so at [`waits`].
-#[pin_data(PinnedDrop)]
+/// What the queue and its task share.
+#[pin_data]
 pub(crate) struct Shared<R: Ring> {
     /// What [`Fence::context`] is of the queue's fences.
     context: u64,
@@ -107,33 +99,37 @@ pub(crate) struct Shared<R: Ring> {
     units: u32,
     scope: Scope,
     places: Places,
-    /// The address of a [`Spare`], memory without contents, or 0. Put in by the task, taken out by anybody.
-    spare: Atomic<usize>,
-    on_error: OnError,
-    /// Changed under the lock of `gate`.
+    /// Put in by the task.
+    spare: Spare<Memory<R>>,
     flags: Atomic<u32>,
-    /// Jobs for the task. Put in under the lock of `gate`.
     inbox: Inbox<R>,
     #[pin]
-    gate: SpinLock<Gate>,
+    gate: SpinLock<Gate<Order>>,
 }
 
-#[pinned_drop]
-impl<R: Ring> PinnedDrop for Shared<R> {
-    fn drop(self: Pin<&mut Self>) {
-        drop(self.take_spare());
+impl<R: Ring> Latch for Shared<R> {
+    type Order = Order;
+    type Node = Node<R>;
+
+    #[inline(always)]
+    fn gate(&self) -> impl DerefMut<Target = Gate<Order>> {
+        self.gate.lock()
     }
-}
 
-/// What every job passes.
-struct Gate {
-    order: Order,
-    /// Jobs that will be committed: see [`Admitted`].
-    admitted: u32,
-    /// Since it was parked the task has found that the hardware has no job.
-    settled: bool,
-    /// The task has come to its end.
-    ended: bool,
+    #[inline(always)]
+    fn flags(&self) -> &Atomic<u32> {
+        &self.flags
+    }
+
+    #[inline(always)]
+    fn inbox(&self) -> &Inbox<R> {
+        &self.inbox
+    }
+
+    #[inline(always)]
+    fn scope(&self) -> &Scope {
+        &self.scope
+    }
 }
 
 /// A place in the queue, and so much memory. Dropping it gives it back.
@@ -145,125 +141,16 @@ impl<R: Ring> Drop for Place<'_, R> {
     }
 }
 
-/// What the queue's task finds.
-#[derive(Clone, Copy)]
-pub(crate) struct Seen {
-    flags: u32,
-    cancelled: bool,
-}
-
-impl Seen {
-    /// Jobs do not run any more.
-    #[inline]
-    pub(crate) fn is_closed(self) -> bool {
-        self.flags & CLOSED != 0 || self.cancelled
-    }
-
-    /// They do not run for now.
-    #[inline]
-    pub(crate) fn is_parked(self) -> bool {
-        self.flags & PARKED != 0
-    }
-}
-
 impl<R: Ring> Shared<R> {
-    #[inline]
-    pub(crate) fn look(&self) -> Seen {
-        Seen {
-            flags: self.flags.load(Relaxed),
-            cancelled: self.scope.is_cancelled(),
-        }
-    }
-
     pub(crate) fn credits(&self) -> u32 {
         self.credits
     }
 
-    /// Takes the jobs that were committed.
-    #[inline]
-    pub(crate) fn receive(&self, jobs: &mut Fifo<R>) {
-        // Whoever commits one wakes the task after it, so it is seen then.
-        if !self.inbox.is_empty() {
-            self.inbox.take(jobs);
-        }
-    }
-
-    /// Of a queue that is closed, and whose task has nothing left: whether there will be no job any more.
-    #[cold]
-    pub(crate) fn is_over(&self) -> bool {
-        let gate = self.gate.lock();
-        gate.admitted == 0 && self.inbox.is_empty()
-    }
-
-    /// The task has seen that the queue is parked, and the hardware has no job.
-    #[cold]
-    pub(crate) fn settle(&self) {
-        let mut gate = self.gate.lock();
-        // Not if it was unparked meanwhile.
-        let now = self.flags.load(Relaxed) & PARKED != 0;
-        let news = now && !core::mem::replace(&mut gate.settled, now);
-        drop(gate);
-        if news {
-            waits::notify(self);
-        }
-    }
-
-    /// The task has come to its end.
-    pub(crate) fn end(&self) {
-        self.gate.lock().ended = true;
-        waits::notify(self);
-    }
-
-    /// Whether the hardware has no job of a parked queue.
-    fn is_quiet(&self) -> bool {
-        let gate = self.gate.lock();
-        gate.settled || gate.ended || self.flags.load(Relaxed) & PARKED == 0
-    }
-
-    /// Sets and clears flags.
-    fn set(&self, gate: &mut Gate, set: u32, clear: u32) {
-        if clear & PARKED != 0 {
-            gate.settled = false;
-        }
-        let flags = self.flags.load(Relaxed);
-        self.flags.store((flags | set) & !clear, Relaxed);
-    }
-
-    /// From here on the job has a fence, and is the queue's task's. Under the lock.
-    #[inline(always)]
-    fn push(&self, prepared: Prepared<'_, R>, gate: &mut Gate) -> Fence {
-        let Prepared {
-            mut node,
-            reservation,
-            place,
-            queue: _,
-        } = prepared;
-        let (fence, pending) = gate.order.arm(reservation);
-        node.stage = Stage::Waiting(pending);
-        self.inbox.put(node);
-        // It is the job's now, and given back by the queue's task.
-        core::mem::forget(place);
-        fence
-    }
-
     /// The job that had this memory is over. For the queue's task only.
     #[inline]
-    pub(crate) fn retire(&self, spare: Spare<R>, units: u32) {
-        if self.spare.load(Relaxed) == 0 {
-            // Nobody else puts one in.
-            self.spare.store(KBox::into_raw(spare) as usize, Release);
-        }
+    pub(crate) fn retire(&self, spare: KBox<Memory<R>>, units: u32) {
+        self.spare.put(spare);
         self.places.give(units);
-    }
-
-    #[inline]
-    fn take_spare(&self) -> Option<Spare<R>> {
-        if self.spare.load(Relaxed) == 0 {
-            return None;
-        }
-        let spare = self.spare.xchg(0, Full) as *mut MaybeUninit<Node<R>>;
-        // SAFETY: Not null, so it is from a box, put in above, and taken out once.
-        (!spare.is_null()).then(|| unsafe { KBox::from_raw(spare) })
     }
 }
 
@@ -301,16 +188,10 @@ impl<R: Ring> JobQueue<R> {
                 scope: scope.clone(),
                 units,
                 places: Places::new(jobs, *units),
-                spare: Atomic::new(0),
-                on_error: config.on_error,
+                spare: Spare::new(),
                 flags: Atomic::new(0),
                 inbox: Inbox::new(),
-                gate <- new_spinlock!(Gate {
-                    order,
-                    admitted: 0,
-                    settled: false,
-                    ended: false,
-                }),
+                gate <- new_spinlock!(Gate::new(order)),
             }),
             GFP_KERNEL,
         )?;
@@ -351,7 +232,7 @@ impl<R: Ring> JobQueue<R> {
         let place = Place(shared, units);
         let reservation = FenceReservation::new()?;
         let dependencies = FenceSet::new(dependencies, Some(shared.context))?;
-        let node = Node::new(job, (credits, units), dependencies, shared.take_spare())?;
+        let node = Node::new(job, (credits, units), dependencies, shared.spare.take())?;
         Ok(Prepared {
             queue: self,
             node,
@@ -369,7 +250,6 @@ impl<R: Ring> JobQueue<R> {
     /// Ends [`JobQueue::park`].
     pub fn unpark(&self) {
         self.change(0, PARKED);
-        waits::notify(&*self.shared);
     }
 
     /// Waits until the hardware has no job of a queue that is parked, or until it is not parked any more. Cancel safe.
@@ -378,14 +258,7 @@ impl<R: Ring> JobQueue<R> {
     ///
     /// `ENODEV` if this module is not initialised.
     pub async fn quiet(&self) -> Result {
-        let changed = waits::of(&*self.shared)?;
-        loop {
-            let change = changed.notified();
-            if self.shared.is_quiet() {
-                return Ok(());
-            }
-            change.await;
-        }
+        latch::quiet(&*self.shared).await
     }
 
     /// Takes no more jobs, and cancels those that the hardware has not seen. Does not wait; the rest is up to the queue's task, which
@@ -395,20 +268,7 @@ impl<R: Ring> JobQueue<R> {
     }
 
     fn change(&self, set: u32, clear: u32) {
-        let claim = self.task.claim();
-        let mut gate = self.shared.gate.lock();
-        self.shared.set(&mut gate, set, clear);
-        drop(gate);
-        self.attend(claim);
-    }
-
-    /// There is something for the task.
-    #[inline]
-    fn attend(&self, claim: Option<Claim<'_>>) {
-        match claim {
-            Some(claim) => claim.poll(),
-            None => self.task.wake(),
-        }
+        self.shared.change(&self.task, set, clear);
     }
 }
 
@@ -445,16 +305,27 @@ impl<'q, R: Ring> Prepared<'q, R> {
     /// `ECANCELED` if the queue has been closed; then nothing has happened.
     pub fn commit(self) -> Result<Fence> {
         let queue = self.queue;
-        let claim = queue.task.claim();
-        let mut gate = queue.shared.gate.lock();
-        if queue.shared.look().is_closed() {
-            drop(gate);
-            return Err(ECANCELED);
-        }
-        let fence = queue.shared.push(self, &mut gate);
-        drop(gate);
-        queue.attend(claim);
+        let fence = queue
+            .shared
+            .commit(&queue.task, |order| self.arm(order))
+            .ok_or(ECANCELED)?;
         Ok(fence)
+    }
+
+    /// From here on the job has a fence, and is the queue's task's.
+    #[inline(always)]
+    fn arm(self, order: &mut Order) -> (KBox<Node<R>>, Fence) {
+        let Prepared {
+            mut node,
+            reservation,
+            place,
+            queue: _,
+        } = self;
+        let (fence, pending) = order.arm(reservation);
+        node.stage = Stage::Waiting(pending);
+        // It is the job's now, and given back by the queue's task.
+        core::mem::forget(place);
+        (node, fence)
     }
 
     /// Half of a commit: after this the other half, [`Admitted::commit`], cannot fail. So jobs for several queues are committed together,
@@ -466,13 +337,9 @@ impl<'q, R: Ring> Prepared<'q, R> {
     ///
     /// As [`Prepared::commit`].
     pub fn admit(self) -> Result<Admitted<'q, R>> {
-        let mut gate = self.queue.shared.gate.lock();
-        if self.queue.shared.look().is_closed() {
-            drop(gate);
+        if !self.queue.shared.admit() {
             return Err(ECANCELED);
         }
-        gate.admitted += 1;
-        drop(gate);
         Ok(Admitted {
             queue: self.queue,
             prepared: Some(self),
@@ -496,22 +363,16 @@ impl<R: Ring> Admitted<'_, R> {
         let Some(prepared) = self.prepared.take() else {
             unreachable!("committed once");
         };
-        let claim = queue.task.claim();
-        let mut gate = queue.shared.gate.lock();
-        gate.admitted -= 1;
-        let fence = queue.shared.push(prepared, &mut gate);
-        drop(gate);
-        queue.attend(claim);
-        fence
+        queue
+            .shared
+            .commit_admitted(&queue.task, |order| prepared.arm(order))
     }
 }
 
 impl<R: Ring> Drop for Admitted<'_, R> {
     fn drop(&mut self) {
         if self.prepared.take().is_some() {
-            self.queue.shared.gate.lock().admitted -= 1;
-            // It may have waited for this.
-            self.queue.task.wake();
+            self.queue.shared.withdraw(&self.queue.task);
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::{
         Node,
         Stage, //
     },
+    latch::Latch,
     queue::{
         Config,
         OnError,
