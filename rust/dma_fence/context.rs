@@ -339,7 +339,8 @@ impl Signaller {
     }
 
     fn signal(&mut self, armed: Armed<FenceContext>, _: &SignallingSection<'_>, result: Result) {
-        self.0.signal(armed, result.err().map_or(0, Error::to_errno));
+        self.0
+            .signal(armed, result.err().map_or(0, Error::to_errno));
     }
 
     /// Signals with `error` the fences that were dropped while somebody could still wait for them; those whose turn it is: if there are

@@ -22,9 +22,11 @@ use crate::{
         Link, //
     },
     sync::{
+        Acquire,
         Atomic,
         Box,
-        Relaxed, //
+        Relaxed,
+        Release, //
     },
     waits, //
 };
@@ -128,7 +130,8 @@ pub(crate) trait Latch: Sized {
     #[inline]
     fn look(&self) -> Seen {
         Seen {
-            flags: self.flags().load(Relaxed),
+            // With the release: what was done before the queue was unparked, to the hardware, comes before the next job.
+            flags: self.flags().load(Acquire),
             cancelled: self.scope().is_cancelled(),
         }
     }
@@ -182,7 +185,7 @@ pub(crate) trait Latch: Sized {
             gate.settled = false;
         }
         let flags = self.flags().load(Relaxed);
-        self.flags().store((flags | set) & !clear, Relaxed);
+        self.flags().store((flags | set) & !clear, Release);
         drop(gate);
         attend(task, claim);
         if clear & PARKED != 0 {

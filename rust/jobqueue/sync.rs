@@ -6,6 +6,7 @@
 pub(crate) use kernel::{
     alloc::KBox as Box,
     sync::atomic::{
+        Acquire,
         Atomic,
         Full,
         Relaxed,

@@ -68,7 +68,7 @@ fn take(inbox: &Inbox<Job>, jobs: &mut Fifo<Job>, got: &mut Vec<u64>) {
 /// last wake.
 #[test]
 fn put_against_take() {
-    model(3, || {
+    model(2, || {
         let shared = Arc::new((Inbox::<Job>::new(), AtomicWaker::new()));
         let threads = [[1, 2].as_slice(), &[11]].map(|numbers| {
             let shared = shared.clone();
@@ -99,7 +99,7 @@ fn put_against_take() {
 /// H19: what was taken before comes before what is taken later.
 #[test]
 fn take_behind_others() {
-    model(3, || {
+    model(2, || {
         let inbox = Arc::new(Inbox::<Job>::new());
         inbox.put(Job::new(1));
         inbox.put(Job::new(2));
@@ -121,7 +121,7 @@ fn take_behind_others() {
 /// H18: jobs that nobody takes go with the inbox; those that were taken, with the list.
 #[test]
 fn put_against_drop() {
-    model(3, || {
+    model(2, || {
         let inbox = Arc::new(Inbox::<Job>::new());
         let i = inbox.clone();
         let other = thread::spawn(move || i.put(Job::new(1)));
@@ -136,7 +136,7 @@ fn put_against_drop() {
 /// with it.
 #[test]
 fn spare_memory() {
-    model(3, || {
+    model(2, || {
         let spare = Arc::new(Spare::<UnsafeCell<u32>>::new());
         let takers = [(); 2].map(|()| {
             let spare = spare.clone();
@@ -176,7 +176,7 @@ unsafe impl Send for Memory {}
 #[test]
 fn ring_against_firmware() {
     const SIZE: u32 = 2;
-    model(3, || {
+    model(2, || {
         let memory = Arc::new(Memory {
             entries: [0, 0].map(UnsafeCell::new),
             write: AtomicU32::new(0),

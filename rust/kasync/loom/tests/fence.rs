@@ -109,8 +109,11 @@ impl External {
     /// Takes the lock, which has to be there for as long as it is held.
     fn locked<R>(&self, f: impl FnOnce(&mut Vec<Node>) -> R) -> R {
         let there = || {
-            self.alive
-                .with(|alive| assert!(unsafe { *alive }, "a lock that was freed is taken (H7)"))
+            self.alive.with(|alive| {
+                // SAFETY: Written when the lock is freed, and loom finds who reads at the same time.
+                let alive = unsafe { *alive };
+                assert!(alive, "a lock that was freed is taken (H7)");
+            })
         };
         there();
         let mut list = self.list.lock().unwrap();
@@ -149,10 +152,12 @@ impl Fence {
     }
 
     fn signal(&self, error: i32) {
+        // SAFETY: Not signalled yet, so nobody reads it, which loom checks.
         self.0.error.with_mut(|e| unsafe { *e = error });
         self.0.external.locked(|list| {
             assert!(!self.0.signaled.swap(true, Ordering::SeqCst));
             for node in std::mem::take(list) {
+                // SAFETY: Signalled, so nobody writes it any more.
                 let error = self.0.error.with(|e| unsafe { *e });
                 // SAFETY: Linked, and called once.
                 if let Some(waker) = unsafe { Registration::<Fence>::fired(node.0, error) } {
@@ -165,10 +170,10 @@ impl Fence {
     /// The issuer may free its lock as soon as this returns, and does.
     fn free_lock(&self) {
         drop(GATE.write().unwrap());
-        self.0
-            .external
-            .alive
-            .with_mut(|alive| unsafe { *alive = false });
+        self.0.external.alive.with_mut(|alive| {
+            // SAFETY: Nobody may need the lock any more, and loom finds who does.
+            unsafe { *alive = false }
+        });
     }
 }
 
@@ -204,6 +209,7 @@ unsafe impl Source for Fence {
     fn error(&self) -> i32 {
         // SIGNALED was seen, and this orders what was written before.
         fence(Ordering::Acquire);
+        // SAFETY: Not written any more once the fence has signalled.
         self.0.error.with(|e| unsafe { *e })
     }
 }

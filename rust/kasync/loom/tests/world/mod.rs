@@ -39,6 +39,7 @@ pub(crate) mod sync {
     }
 
     pub(crate) struct Relaxed;
+    pub(crate) struct Acquire;
     pub(crate) struct Release;
     pub(crate) struct Full;
 
@@ -46,6 +47,12 @@ pub(crate) mod sync {
         const LOAD: Ordering = Ordering::Relaxed;
         const STORE: Ordering = Ordering::Relaxed;
         const BOTH: Ordering = Ordering::Relaxed;
+    }
+
+    impl Order for Acquire {
+        const LOAD: Ordering = Ordering::Acquire;
+        const STORE: Ordering = Ordering::Relaxed;
+        const BOTH: Ordering = Ordering::Acquire;
     }
 
     impl Order for Release {
@@ -61,58 +68,96 @@ pub(crate) mod sync {
     }
 
     /// An integer that there is an atomic one of.
-    pub(crate) trait Integer {
+    pub(crate) trait Integer: Sized {
         type Atomic;
+
+        fn new(v: Self) -> Self::Atomic;
+        fn load(at: &Self::Atomic, order: Ordering) -> Self;
+        fn store(at: &Self::Atomic, v: Self, order: Ordering);
+        fn swap(at: &Self::Atomic, v: Self, order: Ordering) -> Self;
+        fn exchange(at: &Self::Atomic, old: Self, new: Self, order: Ordering)
+            -> Result<Self, Self>;
+        fn add(at: &Self::Atomic, v: Self, order: Ordering) -> Self;
+        fn sub(at: &Self::Atomic, v: Self, order: Ordering) -> Self;
     }
 
-    pub(crate) struct Atomic<T: Integer>(T::Atomic);
-
-    macro_rules! atomics {
+    macro_rules! integers {
         ($($integer:ty: $atomic:ident,)*) => {$(
             impl Integer for $integer {
                 type Atomic = atomic::$atomic;
-            }
 
-            impl Atomic<$integer> {
-                pub(crate) fn new(v: $integer) -> Self {
-                    Self(atomic::$atomic::new(v))
+                fn new(v: Self) -> Self::Atomic {
+                    atomic::$atomic::new(v)
                 }
 
-                pub(crate) fn load<O: Order>(&self, _: O) -> $integer {
-                    self.0.load(O::LOAD)
+                fn load(at: &Self::Atomic, order: Ordering) -> Self {
+                    at.load(order)
                 }
 
-                pub(crate) fn store<O: Order>(&self, v: $integer, _: O) {
-                    self.0.store(v, O::STORE)
+                fn store(at: &Self::Atomic, v: Self, order: Ordering) {
+                    at.store(v, order)
                 }
 
-                pub(crate) fn xchg<O: Order>(&self, v: $integer, _: O) -> $integer {
-                    self.0.swap(v, O::BOTH)
+                fn swap(at: &Self::Atomic, v: Self, order: Ordering) -> Self {
+                    at.swap(v, order)
                 }
 
-                pub(crate) fn cmpxchg<O: Order>(
-                    &self,
-                    old: $integer,
-                    new: $integer,
-                    _: O,
-                ) -> Result<$integer, $integer> {
-                    self.0.compare_exchange(old, new, O::BOTH, Ordering::Relaxed)
+                fn exchange(
+                    at: &Self::Atomic,
+                    old: Self,
+                    new: Self,
+                    order: Ordering,
+                ) -> Result<Self, Self> {
+                    at.compare_exchange(old, new, order, Ordering::Relaxed)
                 }
 
-                pub(crate) fn fetch_add<O: Order>(&self, v: $integer, _: O) -> $integer {
-                    self.0.fetch_add(v, O::BOTH)
+                fn add(at: &Self::Atomic, v: Self, order: Ordering) -> Self {
+                    at.fetch_add(v, order)
                 }
 
-                pub(crate) fn fetch_sub<O: Order>(&self, v: $integer, _: O) -> $integer {
-                    self.0.fetch_sub(v, O::BOTH)
+                fn sub(at: &Self::Atomic, v: Self, order: Ordering) -> Self {
+                    at.fetch_sub(v, order)
                 }
             }
         )*};
     }
-    atomics! {
+    integers! {
         u32: AtomicU32,
         u64: AtomicU64,
         usize: AtomicUsize,
+    }
+
+    /// `kernel::sync::atomic::Atomic`.
+    pub(crate) struct Atomic<T: Integer>(T::Atomic);
+
+    impl<T: Integer> Atomic<T> {
+        pub(crate) fn new(v: T) -> Self {
+            Self(T::new(v))
+        }
+
+        pub(crate) fn load<O: Order>(&self, _: O) -> T {
+            T::load(&self.0, O::LOAD)
+        }
+
+        pub(crate) fn store<O: Order>(&self, v: T, _: O) {
+            T::store(&self.0, v, O::STORE);
+        }
+
+        pub(crate) fn xchg<O: Order>(&self, v: T, _: O) -> T {
+            T::swap(&self.0, v, O::BOTH)
+        }
+
+        pub(crate) fn cmpxchg<O: Order>(&self, old: T, new: T, _: O) -> Result<T, T> {
+            T::exchange(&self.0, old, new, O::BOTH)
+        }
+
+        pub(crate) fn fetch_add<O: Order>(&self, v: T, _: O) -> T {
+            T::add(&self.0, v, O::BOTH)
+        }
+
+        pub(crate) fn fetch_sub<O: Order>(&self, v: T, _: O) -> T {
+            T::sub(&self.0, v, O::BOTH)
+        }
     }
 
     std::thread_local! {
