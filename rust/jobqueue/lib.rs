@@ -46,6 +46,7 @@ pub use queue::{
 };
 pub use trace::Label;
 pub use usage::{
+    Clock,
     EngineUsage,
     Work, //
 };

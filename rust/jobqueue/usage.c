@@ -4,11 +4,13 @@
 
 #include <drm/drm_print.h>
 
-void jobqueue_print_engine(struct drm_printer *printer, const char *name, u64 ns);
+void jobqueue_print_usage(struct drm_printer *printer, const char *kind, const char *name, u64 number,
+			  const char *unit);
 
-/* As Documentation/gpu/drm-usage-stats.rst has it. */
-void jobqueue_print_engine(struct drm_printer *printer, const char *name, u64 ns)
+/* As Documentation/gpu/drm-usage-stats.rst has it. The unit begins with a space, or is empty. */
+void jobqueue_print_usage(struct drm_printer *printer, const char *kind, const char *name, u64 number,
+			  const char *unit)
 {
-	drm_printf(printer, "drm-engine-%s:\t%llu ns\n", name, ns);
+	drm_printf(printer, "drm-%s-%s:\t%llu%s\n", kind, name, number, unit);
 }
-EXPORT_SYMBOL_GPL(jobqueue_print_engine);
+EXPORT_SYMBOL_GPL(jobqueue_print_usage);

@@ -25,7 +25,22 @@ use kernel::{
 };
 
 unsafe extern "C" {
-    fn jobqueue_print_engine(printer: *mut c_void, name: *const c_char, ns: u64);
+    fn jobqueue_print_usage(
+        printer: *mut c_void,
+        kind: *const c_char,
+        name: *const c_char,
+        number: u64,
+        unit: *const c_char,
+    );
+}
+
+/// What an engine's cycles are to be compared with. The rules allow for one of the two.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Clock {
+    /// Its highest clock, in hertz: `drm-maxfreq-<name>`. It says something of an engine without cycles as well.
+    MaxHz(u64),
+    /// How many cycles there were so far, busy or not: `drm-total-cycles-<name>`. For an engine whose cycles are counted.
+    TotalCycles(u64),
 }
 
 /// How long one kind of engine has worked for one client: the time in which it had anything in flight there. What overlaps counts once, and
@@ -33,8 +48,8 @@ unsafe extern "C" {
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
-/// | `new`, `show` | yes | no | no |
-/// | `begin`, `busy`, drop of [`Work`] | yes | yes | no |
+/// | `new`, `with_cycles`, `show` | yes | no | no |
+/// | `begin`, `busy`, `add_cycles`, drop of [`Work`] | yes | yes | no |
 ///
 /// # Examples
 ///
@@ -42,7 +57,7 @@ unsafe extern "C" {
 /// // In Ring::start(), and what goes with the job until it is over:
 /// let running = Running { hardware, _work: self.usage.begin() };
 /// // In drm_driver.show_fdinfo:
-/// unsafe { file.usage.show(printer) };
+/// unsafe { file.usage.show(printer, Some(Clock::MaxHz(1_278_000_000))) };
 /// ```
 #[pin_data]
 pub struct EngineUsage {
@@ -54,6 +69,8 @@ pub struct EngineUsage {
 struct State {
     /// Until the last change.
     busy: Delta,
+    /// Busy cycles, if anybody counts them.
+    cycles: Option<u64>,
     in_flight: u32,
     last_change: Instant<Monotonic>,
 }
@@ -73,11 +90,21 @@ impl State {
 impl EngineUsage {
     /// `name` goes into the keys, as `drm-engine-<name>`.
     pub fn new(name: &'static CStr) -> Result<Arc<Self>> {
+        Self::make(name, None)
+    }
+
+    /// The same for an engine of which the hardware says how many cycles it was busy.
+    pub fn with_cycles(name: &'static CStr) -> Result<Arc<Self>> {
+        Self::make(name, Some(0))
+    }
+
+    fn make(name: &'static CStr, cycles: Option<u64>) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
                 name,
                 state <- new_spinlock!(State {
                     busy: Delta::ZERO,
+                    cycles,
                     in_flight: 0,
                     last_change: Instant::now(),
                 }),
@@ -102,15 +129,48 @@ impl EngineUsage {
         state.busy
     }
 
-    /// Prints the keys.
+    /// The hardware says that it was busy for so many cycles. Does nothing to one that was not made by [`EngineUsage::with_cycles`].
+    pub fn add_cycles(&self, n: u64) {
+        if let Some(cycles) = &mut self.state.lock().cycles {
+            *cycles = cycles.wrapping_add(n);
+        }
+    }
+
+    /// Prints the keys: the time, the cycles if they are counted, and `clock`.
     ///
     /// # Safety
     ///
     /// `printer` is a `struct drm_printer` that may be used.
-    pub unsafe fn show(&self, printer: *mut c_void) {
-        let ns = self.busy().as_nanos();
-        // SAFETY: By the safety requirements; the name is a C string.
-        unsafe { jobqueue_print_engine(printer, self.name.as_char_ptr(), ns.unsigned_abs()) };
+    pub unsafe fn show(&self, printer: *mut c_void, clock: Option<Clock>) {
+        let (busy, cycles) = {
+            let mut state = self.state.lock();
+            state.advance();
+            (state.busy.as_nanos().unsigned_abs(), state.cycles)
+        };
+        let print = |kind: &CStr, number, unit: &CStr| {
+            let name = self.name.as_char_ptr();
+            // SAFETY: By the safety requirements; the others are C strings.
+            unsafe {
+                jobqueue_print_usage(
+                    printer,
+                    kind.as_char_ptr(),
+                    name,
+                    number,
+                    unit.as_char_ptr(),
+                )
+            };
+        };
+        print(c"engine", busy, c" ns");
+        if let Some(cycles) = cycles {
+            print(c"cycles", cycles, c"");
+        }
+        match clock {
+            Some(Clock::MaxHz(hz)) => print(c"maxfreq", hz, c" Hz"),
+            Some(Clock::TotalCycles(total)) if cycles.is_some() => {
+                print(c"total-cycles", total, c"")
+            }
+            _ => (),
+        }
     }
 }
 

@@ -13,6 +13,8 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
+#include <drm/drm_print.h>
+
 #include "helpers.h"
 
 /* Calls fn in n threads at once, and waits. */
@@ -252,4 +254,27 @@ void jobqueue_test_outer_with(jobqueue_test_fn fn, void *data)
 	spin_lock_irqsave(&outer_lock, flags);
 	fn(data);
 	spin_unlock_irqrestore(&outer_lock, flags);
+}
+
+struct printed {
+	char *to;
+	size_t size;
+	size_t length;
+};
+
+static void print_to(struct drm_printer *printer, struct va_format *vaf)
+{
+	struct printed *printed = printer->arg;
+	size_t at = min(printed->length, printed->size);
+
+	printed->length += snprintf(printed->to + at, printed->size - at, "%pV", vaf);
+}
+
+size_t jobqueue_test_printed(void (*show)(void *printer, void *data), void *data, char *to, size_t size)
+{
+	struct printed printed = { .to = to, .size = size };
+	struct drm_printer printer = { .printfn = print_to, .arg = &printed };
+
+	show(&printer, data);
+	return printed.length;
 }

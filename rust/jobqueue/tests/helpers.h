@@ -27,6 +27,9 @@ u64 jobqueue_test_contexts(unsigned int n);
 int jobqueue_test_live(void);
 void jobqueue_test_barrier(void);
 
+/* What show() prints, up to size bytes. Returns how many it would be. */
+size_t jobqueue_test_printed(void (*show)(void *printer, void *data), void *data, char *to, size_t size);
+
 /* A lock that somebody holds who signals. */
 void jobqueue_test_outer_with(jobqueue_test_fn fn, void *data);
 

@@ -107,6 +107,17 @@ static void check_identity(struct context *ctx, struct context *other)
 	check_true("which tell them apart", number_of(other->fd, "drm-client-id", "\n") != one);
 }
 
+/* The clock is the device's, whatever the client does. What the firmware does not count is not there. */
+static void check_clock(struct context *ctx)
+{
+	struct drm_asahi_params_global params;
+
+	need("get the parameters", get_params(ctx->fd, &params));
+	check_true("the highest clock is that of the parameters",
+		   number_of(ctx->fd, "drm-maxfreq-compute", " Hz\n") == params.max_frequency_khz * 1000ll);
+	check_true("cycles are not made up", !value_of("drm-cycles-compute") && !value_of("drm-total-cycles-compute"));
+}
+
 static void check_memory(struct context *ctx)
 {
 	long long before = number_of(ctx->fd, "drm-total-memory", " KiB\n"), after;
@@ -128,6 +139,7 @@ void test_fdinfo(void)
 	context_init(&other);
 	check_identity(&ctx, &other);
 	check_engine(&ctx, &other);
+	check_clock(&ctx);
 	check_memory(&ctx);
 	context_fini(&other);
 	context_fini(&ctx);

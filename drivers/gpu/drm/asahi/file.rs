@@ -25,7 +25,10 @@ use crate::{
     vm::Vm, //
 };
 use core::ffi::c_void;
-use jobqueue::EngineUsage;
+use jobqueue::{
+    Clock,
+    EngineUsage, //
+};
 use kernel::{
     drm::{
         self,
@@ -77,17 +80,26 @@ impl drm::file::DriverFile for AsahiFile {
     }
 }
 
-/// Tells how long the engines have worked for a client.
+/// Tells how long the engines have worked for a client, and how fast they may be clocked. The firmware does not say how many cycles a
+/// command took.
 ///
 /// # Safety
 ///
-/// `printer` is a `struct drm_printer`, and `file` an open file of a device of this driver's.
+/// `printer` is a `struct drm_printer`, and `file` an open file of `dev`, which is a device of this driver's that has been registered.
 #[no_mangle]
-unsafe extern "C" fn asahi_show_engines(printer: *mut c_void, file: *mut c_void) {
+unsafe extern "C" fn asahi_show_engines(printer: *mut c_void, dev: *mut c_void, file: *mut c_void) {
+    // SAFETY: By the function's requirements.
+    let dev: &drm::Device<AsahiDrmDriver, drm::Ioctl> =
+        unsafe { drm::Device::from_raw(dev.cast()) };
     // SAFETY: By the function's requirements.
     let file: &File = unsafe { drm::File::from_raw(file.cast()) };
+    // Of a device that has gone nothing is known any more.
+    let khz = dev.registration_guard().and_then(|guard| {
+        guard.registration_data_with(|reg| reg.gpu.firmware().max_frequency_khz())
+    });
+    let clock = khz.map(|khz| Clock::MaxHz(u64::from(khz) * 1000));
     // SAFETY: By the function's requirements.
-    unsafe { file.inner().compute.show(printer) };
+    unsafe { file.inner().compute.show(printer, clock) };
 }
 
 /// `EINVAL` unless all of `fields` are zero.

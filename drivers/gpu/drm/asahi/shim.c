@@ -279,11 +279,11 @@ struct sg_table *asahi_imported_pages(struct drm_gem_object *obj)
 }
 
 /* In file.rs: how long the engines have worked for the client. */
-void asahi_show_engines(struct drm_printer *printer, struct drm_file *file);
+void asahi_show_engines(struct drm_printer *printer, struct drm_device *dev, struct drm_file *file);
 
 static void asahi_show_fdinfo(struct drm_printer *printer, struct drm_file *file)
 {
-	asahi_show_engines(printer, file);
+	asahi_show_engines(printer, file->minor->dev, file);
 	drm_show_memory_stats(printer, file);
 }
 
