@@ -58,6 +58,7 @@ const OVER: i32 = 1;
 /// `struct jobqueue_job`.
 #[repr(C)]
 struct RawJob {
+    memory: usize,
     state: c_int,
     error: c_int,
 }
@@ -79,6 +80,7 @@ struct RawConfig {
     names: *const Names,
     credits: c_uint,
     jobs: c_uint,
+    memory: usize,
     patience_ms: c_uint,
     on_error: c_uint,
 }
@@ -117,6 +119,11 @@ unsafe impl Sync for CRunning {}
 impl Ring for CRing {
     type Job = CJob;
     type Running = CRunning;
+
+    fn memory(job: &CJob) -> usize {
+        // SAFETY: The driver's promise is that it is valid, and that this does not change while the queue has it.
+        unsafe { (*job.0.as_ptr()).memory }
+    }
 
     async fn start(&mut self, job: &mut CJob) -> Result<CRunning> {
         // SAFETY: The driver's function, with the driver's ring and job, in the queue's task.
@@ -249,7 +256,10 @@ unsafe extern "C" fn jobqueue_create(
         names: unsafe { &*raw.names },
         credits: raw.credits as usize,
         jobs: raw.jobs as usize,
-        memory: usize::MAX,
+        memory: match raw.memory {
+            0 => usize::MAX,
+            memory => memory,
+        },
         patience: Delta::from_millis(raw.patience_ms.into()),
         on_error,
     };
@@ -293,10 +303,8 @@ unsafe fn prepare(
     let job = NonNull::new(job).ok_or(EINVAL)?;
     // SAFETY: Both are valid, the queue until the result is gone; nobody else uses the job yet.
     unsafe {
-        job.write(RawJob {
-            state: WAITING,
-            error: 0,
-        });
+        (&raw mut (*job.as_ptr()).state).write(WAITING);
+        (&raw mut (*job.as_ptr()).error).write(0);
         (*queue).queue.prepare(CJob(job), credits as usize, fences)
     }
 }

@@ -31,8 +31,11 @@ struct jobqueue;
 struct jobqueue_device;
 struct jobqueue_prepared;
 
-/* To be embedded in the driver's job. Nothing in it is the driver's. */
+/* To be embedded in the driver's job. */
 struct jobqueue_job {
+	/* How many bytes the job keeps: set by the driver before it is prepared, for jobqueue_config.memory. */
+	size_t memory;
+	/* Not the driver's. */
 	int state;
 	int error;
 };
@@ -80,6 +83,8 @@ struct jobqueue_config {
 	/* How much may be in flight, and how many jobs may be in the queue at all. */
 	unsigned int credits;
 	unsigned int jobs;
+	/* How many bytes the jobs in the queue may keep, in units of 4 KiB; 0: any number. One that keeps more is refused. */
+	size_t memory;
 	/* After how long the driver is asked about the oldest job in flight. */
 	unsigned int patience_ms;
 	enum jobqueue_on_error on_error;
@@ -106,7 +111,7 @@ void jobqueue_close(struct jobqueue *queue);
 void jobqueue_put(struct jobqueue *queue);
 
 /*
- * Everything about a job that may fail; may wait for a place in the queue. References to the dependencies are taken. If it fails the job is
+ * Everything about a job that may fail; may wait for a place in the queue, or for memory. References to the dependencies are taken. If it fails the job is
  * still the driver's.
  */
 struct jobqueue_prepared *jobqueue_prepare(struct jobqueue *queue, struct jobqueue_job *job,

@@ -8,11 +8,14 @@
 #include <linux/dma-fence.h>
 #include <linux/irq_work.h>
 #include <linux/module.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "../../rust/jobqueue/jobqueue.h"
 
 #define CREDITS 4
+/* What the jobs in the queue may keep. */
+#define MEMORY SZ_64K
 
 struct sample_job {
 	struct jobqueue_job base;
@@ -110,8 +113,8 @@ static const struct jobqueue_ops sample_ops = {
 	.end = sample_end,
 };
 
-static struct dma_fence *submit(struct sample *sample, int error, bool hangs, unsigned int credits,
-				struct dma_fence *after)
+static struct dma_fence *submit_with(struct sample *sample, int error, bool hangs, unsigned int credits,
+				     struct dma_fence *after, size_t memory)
 {
 	struct sample_job *job = kzalloc_obj(*job);
 	struct dma_fence *fence;
@@ -120,10 +123,17 @@ static struct dma_fence *submit(struct sample *sample, int error, bool hangs, un
 		return ERR_PTR(-ENOMEM);
 	job->error = error;
 	job->hangs = hangs;
+	job->base.memory = memory;
 	fence = jobqueue_submit(sample->queue, &job->base, credits, &after, after ? 1 : 0);
 	if (IS_ERR(fence))
 		kfree(job);
 	return fence;
+}
+
+static struct dma_fence *submit(struct sample *sample, int error, bool hangs, unsigned int credits,
+				struct dma_fence *after)
+{
+	return submit_with(sample, error, hangs, credits, after, 0);
 }
 
 /* Whether a fence signals with "want". Gives it back. */
@@ -165,6 +175,15 @@ static void run(struct sample *sample)
 	check("the queue goes on", ends_with(third, 0));
 	check("the ring was reset once", sample->resets == 1);
 
+	/* Memory for one of two: the second is not prepared before the first, which hangs, has been given up. */
+	first = submit_with(sample, 0, true, 1, NULL, MEMORY / 4 * 3);
+	second = submit_with(sample, 0, false, 1, NULL, MEMORY / 2);
+	check("a job waits for the memory of another", !IS_ERR(first) && dma_fence_is_signaled(first));
+	check("which was given up", ends_with(first, -ETIME));
+	check("and runs then", ends_with(second, 0));
+	check("one that keeps more than there may be is refused",
+	      submit_with(sample, 0, false, 1, NULL, MEMORY + 1) == ERR_PTR(-EINVAL));
+
 	/* One that is not committed leaves nothing. */
 	job = kzalloc_obj(*job);
 	stub = dma_fence_get_stub();
@@ -202,6 +221,7 @@ static int __init sample_init(void)
 		.names = &names,
 		.credits = CREDITS,
 		.jobs = 16,
+		.memory = MEMORY,
 		.patience_ms = 50,
 		.on_error = JOBQUEUE_ERRORS_IGNORED,
 	};
@@ -233,9 +253,9 @@ static int __init sample_init(void)
 	jobqueue_device_destroy(device);
 	irq_work_sync(&sample->irq);
 	check("the queue has ended", sample->ended);
-	/* Two that ran, three around the reset, one that was in the ring and one behind it. */
-	check("all jobs came back", sample->retired == 7);
-	check("those that should have run did", sample->started == 6);
+	/* Two that ran, three around the reset, two with memory, one that was in the ring and one behind it. */
+	check("all jobs came back", sample->retired == 9);
+	check("those that should have run did", sample->started == 8);
 	jobqueue_put(sample->queue);
 	if (failures)
 		ret = -EIO;
