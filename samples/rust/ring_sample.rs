@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A driver on `kasync` and `jobqueue`, to learn from. Its GPU is a timer.
+//!
+//! ```text
+//!   prepare(), commit()              the queue's task                 the GPU
+//!   ───────────────────  ─────────►  ────────────────                 ───────
+//!   the fence                        start()  ── started += 1 ──────► each tick: one more is done,
+//!     ▲                              poll_finish() ◄── AtomicWaker ── unless it hangs
+//!     └───────── signals ──────────────┘
+//! ```
+//!
+//! Loading the module runs some jobs and says what became of them; it does not load if that is not what should have.
+//!
+//! What a driver for real hardware does besides: its interrupt comes through `kasync::irq`, or from C, and wakes the same waker; the executor is
+//! made when the device is probed, and shut down when it goes; each open file has a scope below the device's, and each queue one below its
+//! file's. `drivers/gpu/drm/asahi` does all of that.
+
+use core::task::{
+    Context,
+    Poll, //
+};
+use dma_fence::{
+    Fence,
+    RingStopped, //
+};
+use jobqueue::{
+    Config,
+    JobQueue,
+    Names,
+    OnError,
+    Ring,
+    Verdict, //
+};
+use kasync::{
+    block_on,
+    cancelled,
+    join,
+    select,
+    sync::AtomicWaker,
+    time::timeout,
+    Either,
+    Executor,
+    Scope, //
+};
+use kernel::{
+    impl_has_hr_timer,
+    prelude::*,
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Relaxed,
+            Release, //
+        },
+        Arc,
+        ArcBorrow, //
+    },
+    time::{
+        hrtimer::{
+            ArcHrTimerHandle,
+            HrTimer,
+            HrTimerCallback,
+            HrTimerCallbackContext,
+            HrTimerPointer,
+            HrTimerRestart,
+            RelativeMode, //
+        },
+        Delta,
+        Monotonic, //
+    }, //
+};
+
+struct Sample;
+
+module! {
+    type: Sample,
+    name: "ring_sample",
+    authors: ["The asahi-async authors"],
+    description: "A driver on the job queue",
+    license: "Dual MIT/GPL",
+}
+
+/// How long the GPU takes for a job.
+const TICK: Delta = Delta::from_micros(200);
+/// After how long a job that makes no sign is looked at. Much longer than a job takes: it is for what has gone wrong.
+const PATIENCE: Delta = Delta::from_millis(50);
+/// How long we wait for what has to come.
+const LIMIT: Delta = Delta::from_secs(10);
+/// How many jobs the GPU has room for.
+const ROOM: usize = 4;
+
+/// The GPU: what the ring and the interrupt share. Real ones have the counters in memory that both sides see.
+#[pin_data]
+struct Gpu {
+    #[pin]
+    timer: HrTimer<Self>,
+    /// How many jobs it was given, and how many it has done. Jobs are numbered from 1, in this order.
+    started: Atomic<u64>,
+    done: Atomic<u64>,
+    /// The job that it does not get past, or 0.
+    hangs_at: Atomic<u64>,
+    /// Where the queue's task leaves its waker for the interrupt. Waking may be done anywhere: it queues a work item, and polls nothing.
+    changed: AtomicWaker,
+}
+
+impl_has_hr_timer! {
+    impl HasHrTimer<Self> for Gpu {
+        mode: RelativeMode<Monotonic>, field: self.timer
+    }
+}
+
+impl HrTimerCallback for Gpu {
+    type Pointer<'a> = Arc<Self>;
+
+    /// A tick, and the interrupt.
+    fn run(this: ArcBorrow<'_, Self>, mut cx: HrTimerCallbackContext<'_, Self>) -> HrTimerRestart {
+        let done = this.done.load(Relaxed);
+        if done < this.started.load(Acquire) && done + 1 != this.hangs_at.load(Relaxed) {
+            // First say so, then wake. The task does the opposite: it registers, then looks. So it does not miss it.
+            this.done.store(done + 1, Release);
+            this.changed.wake();
+        }
+        cx.forward_now(TICK);
+        HrTimerRestart::Restart
+    }
+}
+
+impl Gpu {
+    fn new() -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                timer <- HrTimer::new(),
+                started: Atomic::new(0),
+                done: Atomic::new(0),
+                hangs_at: Atomic::new(0),
+                changed: AtomicWaker::new(),
+            }),
+            GFP_KERNEL,
+        )
+    }
+}
+
+/// A job. What it needs of memory belongs into it, so that it stays until [`Ring::retire`].
+struct Job {
+    /// The GPU is going to hang with it.
+    hangs: bool,
+    /// Counts those that came back.
+    retired: Arc<Atomic<u64>>,
+}
+
+/// The hardware's side of a queue. Only the queue's task uses it, one call at a time: so no locks.
+///
+/// All calls are in a poll of that task, that is, in a fence signalling section: nothing here may allocate with `GFP_KERNEL`, or wait for a
+/// fence, and lockdep says so if it does. What is needed of memory is in the job, or was made in `new`.
+struct GpuRing {
+    gpu: Arc<Gpu>,
+    /// The GPU runs as long as this is there.
+    ticks: Option<ArcHrTimerHandle<Gpu>>,
+}
+
+impl GpuRing {
+    fn new(gpu: Arc<Gpu>) -> Self {
+        let ticks = Some(gpu.clone().start(TICK));
+        Self { gpu, ticks }
+    }
+}
+
+impl Ring for GpuRing {
+    type Job = Job;
+    /// What is known of a job that the GPU has: its number.
+    type Running = u64;
+
+    /// There is room for the job, and what it depends on has signalled: both are the queue's business. This could wait as well, for an address
+    /// space for example: it is `async`.
+    async fn start(&mut self, job: &mut Job) -> Result<u64> {
+        let number = self.gpu.started.load(Relaxed) + 1;
+        if job.hangs {
+            self.gpu.hangs_at.store(number, Relaxed);
+        }
+        // All that the GPU needs to know of the job is there before this.
+        self.gpu.started.store(number, Release);
+        Ok(number)
+    }
+
+    /// Of the oldest job that the GPU has. The order matters: who looks first and registers then sleeps through what comes in between.
+    fn poll_finish(&mut self, number: &mut u64, cx: &mut Context<'_>) -> Poll<Result> {
+        self.gpu.changed.register(cx);
+        // Acquire: what the GPU has written for the job is seen by who waits for its fence.
+        if self.gpu.done.load(Acquire) >= *number {
+            Poll::Ready(Ok(()))
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// It may just be late; the second time it is given up.
+    async fn stalled(&mut self, _number: &u64, n: u32) -> Verdict {
+        if n < 2 {
+            return Verdict::Wait(PATIENCE);
+        }
+        // Cancels the timer and waits for its function: the GPU does nothing any more.
+        self.ticks = None;
+        // What it had and has not done it has forgotten. New jobs get those numbers.
+        self.gpu.started.store(self.gpu.done.load(Relaxed), Relaxed);
+        self.gpu.hangs_at.store(0, Relaxed);
+        self.ticks = Some(self.gpu.clone().start(TICK));
+        // SAFETY: As above: nothing that was in flight is touched any more. This is the promise that everything hangs on, so it is `unsafe`:
+        // the fences signal now, and who has waited for them frees the memory.
+        Verdict::Stopped(unsafe { RingStopped::new() })
+    }
+
+    /// The fence has signalled. Where taking the job apart would take long, or sleep, it goes to somebody else from here.
+    fn retire(&mut self, job: Job) {
+        job.retired.fetch_add(1, Relaxed);
+    }
+
+    /// Nothing to do: the time for power management.
+    fn idle(&mut self) {}
+
+    /// Closed, and nothing is in flight. `async`, as firmware may have to be told, and has to answer.
+    async fn end(self) {
+        // Also here, though it goes anyway: who looks at the GPU after the queue has ended finds that it rests.
+        drop(self.ticks);
+    }
+}
+
+/// Of an open file of the device: a scope for whatever is done for it, and its queue.
+struct Client {
+    scope: Scope,
+    queue: JobQueue<GpuRing>,
+    retired: Arc<Atomic<u64>>,
+}
+
+impl Client {
+    fn new(device: &Scope) -> Result<Self> {
+        let scope = device.child(c"client")?;
+        let config = Config {
+            names: &const { Names::new(c"ring_sample", c"ring") },
+            credits: ROOM,
+            // More than are in flight, so that the GPU is never without; whoever wants to prepare more waits.
+            jobs: 4 * ROOM,
+            memory: usize::MAX,
+            patience: PATIENCE,
+            on_error: OnError::Ignore,
+        };
+        let queue = JobQueue::new(&scope, c"queue", GpuRing::new(Gpu::new()?), &config)?;
+        let retired = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+        Ok(Self {
+            scope,
+            queue,
+            retired,
+        })
+    }
+
+    /// What the submit ioctl does. All that may fail comes before `commit()`: installing the fence would go between the two, in its
+    /// first half, see `Documentation/jobqueue.rst`.
+    fn submit(&self, hangs: bool, credits: usize, after: &[&Fence]) -> Result<Fence> {
+        let mut dependencies = KVVec::with_capacity(after.len(), GFP_KERNEL)?;
+        for &fence in after {
+            dependencies.push(fence.clone(), GFP_KERNEL)?;
+        }
+        let job = Job {
+            hangs,
+            retired: self.retired.clone(),
+        };
+        let prepared = self.queue.prepare(job, credits, dependencies)?;
+        prepared.commit()
+    }
+}
+
+/// Waits for a fence as any future: here from a thread, with a limit, so that what is wrong is seen to be.
+fn result(fence: &Fence) -> Result {
+    block_on(timeout(LIMIT, fence.wait()))?.map_err(|_| ETIMEDOUT)?
+}
+
+/// Says what has held, as a test does.
+fn check(what: &str, held: bool) -> Result {
+    pr_info!("{} {what}\n", if held { "ok" } else { "not ok" });
+    if held {
+        Ok(())
+    } else {
+        Err(EIO)
+    }
+}
+
+/// Jobs of two clients, of whom one waits for the other.
+fn two_clients(device: &Scope) -> Result {
+    let (one, other) = (Client::new(device)?, Client::new(device)?);
+    let first = one.submit(false, 1, &[])?;
+    check("a job runs", result(&first).is_ok())?;
+
+    // Any driver's fence will do as a dependency; this one is of another queue. Nobody here waits for it but the queue's task.
+    let before = one.submit(false, 1, &[])?;
+    let after = other.submit(false, ROOM, &[&before])?;
+    check("a job waits for another queue's", result(&after).is_ok())?;
+    check("which is over then", before.is_signaled())?;
+
+    // In tasks, fences are awaited, several at once if need be. A task owns what it uses, and belongs to a scope.
+    let (a, b) = (one.submit(false, 1, &[])?, other.submit(false, 1, &[])?);
+    let task = device.spawn(c"waits", async move {
+        let (a, b) = join(a.wait(), b.wait()).await;
+        a.and(b)
+    })?;
+    check("a task awaits two", block_on(task)? == Ok(()))?;
+
+    // Dropping a queue closes it, and does not wait. Its task owns what it needs, and goes on until the last fence has signalled.
+    let last = one.submit(false, 1, &[])?;
+    let scope = one.scope.clone();
+    drop(one);
+    // Whoever has to know that it is over joins the scope: a device that goes, and hardly anybody else.
+    scope.join_blocking()?;
+    check(
+        "a queue that is dropped brings its jobs to an end",
+        last.is_signaled(),
+    )
+}
+
+/// A job that hangs.
+fn hang(device: &Scope) -> Result {
+    let client = Client::new(device)?;
+    let hung = client.submit(true, 1, &[])?;
+    let lost = client.submit(false, 1, &[])?;
+    // Needs all of the ring, so it has not been in flight when that is reset.
+    let next = client.submit(false, ROOM, &[])?;
+    check("a job that hangs times out", result(&hung) == Err(ETIME))?;
+    check(
+        "one that was in flight with it is lost",
+        result(&lost) == Err(ECANCELED),
+    )?;
+    check("the next one runs", result(&next).is_ok())
+}
+
+/// The client is killed while its job hangs. Its scope is cancelled, and with that all that was done for it.
+fn cancel(device: &Scope) -> Result {
+    let client = Client::new(device)?;
+    let flying = client.submit(true, ROOM, &[])?;
+    let waiting = client.submit(false, 1, &[])?;
+    // A task of the client's, which waits for the same fence. Cancelling is a request: a task that may have to wait for long listens to it, and
+    // ends in its own time, after whatever it has to clean up. Dropping the future of a fence is always fine.
+    let fence = flying.clone();
+    let task = client.scope.spawn(c"waits", async move {
+        match select(cancelled(), fence.wait()).await {
+            Either::Left(()) => Err(ECANCELED),
+            Either::Right(result) => result,
+        }
+    })?;
+
+    client.scope.cancel();
+    check(
+        "nothing is committed any more",
+        client.submit(false, 1, &[]).is_err(),
+    )?;
+    // The GPU has seen this one: it is not over before the GPU says so, or has been reset (H17). So joining takes as long.
+    client.scope.join_blocking()?;
+    check(
+        "what the GPU has seen is awaited",
+        result(&flying) == Err(ETIME),
+    )?;
+    check(
+        "what it has not seen is cancelled",
+        result(&waiting) == Err(ECANCELED),
+    )?;
+    check("a task has heard of it", block_on(task)? == Err(ECANCELED))?;
+    check("all jobs came back", client.retired.load(Relaxed) == 2)
+}
+
+fn run(executor: &Executor) -> Result {
+    // What is done for the device is below one scope.
+    let device = executor.root().child(c"device")?;
+    two_clients(&device)?;
+    hang(&device)?;
+    cancel(&device)
+}
+
+impl kernel::Module for Sample {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let executor = Executor::new(c"ring_sample")?;
+        let ran = run(&executor);
+        // Cancels what is left, and waits for it: code and data of the module are not used any more after this.
+        executor.shutdown()?;
+        ran?;
+        Ok(Self)
+    }
+}
