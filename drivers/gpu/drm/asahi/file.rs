@@ -80,7 +80,7 @@ impl drm::file::DriverFile for AsahiFile {
     }
 }
 
-/// Tells how long the engines have worked for a client, and how fast they may be clocked. The firmware does not say how many cycles a
+/// Tells how long the engines have worked for a client, and how fast they may be clocked. Nothing known of the firmware says how many cycles a
 /// command took.
 ///
 /// # Safety
