@@ -15,7 +15,8 @@ use std::sync::Mutex;
 use agx_isa::exec::assemble::{dalu, Builder};
 use agx_isa::exec::{prefer_baseline, Stop};
 use agx_isa::table::Op;
-use program::{Random, D, F, I, S};
+pub use program::Random;
+use program::{D, F, I, S};
 use reference::{State, MEMORY};
 
 use super::support::{Bench, DATA};
@@ -136,7 +137,8 @@ fn smallest(mut program: Vec<I>, state: &State) -> Vec<I> {
     program
 }
 
-fn number(name: &str, otherwise: u64) -> u64 {
+/// A number from the environment.
+pub fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).map_or(otherwise, |text| text.parse().expect("a number"))
 }
 
