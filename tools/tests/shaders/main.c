@@ -300,6 +300,7 @@ int main(int argc, char **argv)
 	printf("# %s, compared with %s\n", gpu.properties.deviceName, reference.properties.deviceName);
 	test_transfers(&gpu);
 	test_indirect(&gpu, grid_code, sizeof(grid_code));
+	test_sparse(&gpu);
 	for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
 		const struct test *test = &tests[i];
 

@@ -29,6 +29,7 @@ void model_subgroup(const uint32_t *in, uint32_t *out, uint32_t threads);
 void model_shuffle(const uint32_t *in, uint32_t *out, uint32_t threads);
 
 void test_transfers(struct gpu *gpu);
+void test_sparse(struct gpu *gpu);
 /* @code: the shader "grid". */
 void test_indirect(struct gpu *gpu, const uint32_t *code, size_t size);
 

@@ -88,6 +88,9 @@ impl Pages for ContextPages {
     }
 }
 
+/// Launches of a job that the log names: a stream may have millions.
+const LISTED: u64 = 1000;
+
 /// A job on the GPU. When this goes away it is stopped, and does not touch memory any more.
 #[derive(Debug)]
 pub(crate) struct Running {
@@ -120,8 +123,15 @@ impl Running {
                     move |line: &str| machine.log(Level::Debug, line)
                 };
                 let trace = options.trace.then_some(&sink as &Sink);
+                let mut launches = 0;
                 job.run(&pages, trace, &mut |launch| {
-                    machine.log(Level::Info, &format!("job {number}: launch {launch}"));
+                    launches += 1;
+                    if launches <= LISTED {
+                        machine.log(Level::Info, &format!("job {number}: launch {launch}"));
+                    } else if launches == LISTED + 1 {
+                        let line = format!("job {number}: more launches, which are not listed");
+                        machine.log(Level::Info, &line);
+                    }
                 });
             }
         };

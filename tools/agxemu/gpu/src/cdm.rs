@@ -52,6 +52,8 @@ pub enum Step {
     Launch(Box<Launch>),
     /// A barrier, with its control bits.
     Barrier(u32),
+    /// A link or a return, with its target.
+    Jump(u64),
 }
 
 /// Inputs of a walk.
@@ -78,7 +80,7 @@ impl From<usc::Error> for End {
     }
 }
 
-/// Follows `stream` to its end, calling `seen` for each launch and barrier; an error of that ends the walk.
+/// Follows `stream` to its end, calling `seen` for each launch, barrier and jump; an error of that ends the walk.
 pub fn walk(
     mem: &dyn GpuMemory,
     stream: Stream,
@@ -152,7 +154,7 @@ impl Walker<'_> {
                     }
                     self.stack.push(self.cursor + 8);
                 }
-                self.jump((u64::from(w0 & 0xff) << 32) | u64::from(w1))?;
+                self.jump((u64::from(w0 & 0xff) << 32) | u64::from(w1), seen)?;
             }
             2 => {
                 // Both words of the block must be there.
@@ -164,10 +166,10 @@ impl Walker<'_> {
                 self.cursor += 4;
                 // Bit 27 makes a barrier return as well.
                 if w0 & (1 << 27) != 0 {
-                    self.ret()?;
+                    self.ret(seen)?;
                 }
             }
-            4 => self.ret()?,
+            4 => self.ret(seen)?,
             other => {
                 return Err(End::Hang(format!(
                     "undefined block type {other} ({w0:#010x}) at {:#x}",
@@ -178,9 +180,9 @@ impl Walker<'_> {
         Ok(true)
     }
 
-    fn ret(&mut self) -> Result<(), End> {
+    fn ret(&mut self, seen: &mut dyn FnMut(Step) -> Result<(), End>) -> Result<(), End> {
         match self.stack.pop() {
-            Some(target) => self.jump(target),
+            Some(target) => self.jump(target, seen),
             None => Err(End::Hang(format!(
                 "return at {:#x} without a call",
                 self.cursor
@@ -188,7 +190,12 @@ impl Walker<'_> {
         }
     }
 
-    fn jump(&mut self, target: u64) -> Result<(), End> {
+    fn jump(
+        &mut self,
+        target: u64,
+        seen: &mut dyn FnMut(Step) -> Result<(), End>,
+    ) -> Result<(), End> {
+        seen(Step::Jump(target))?;
         if target % 4 != 0 {
             return Err(End::Hang(format!(
                 "jump from {:#x} to unaligned {target:#x}",

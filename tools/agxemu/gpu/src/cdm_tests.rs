@@ -39,7 +39,9 @@ fn run(mem: &Flat) -> (Vec<Step>, End) {
             usc_base: USC,
         },
         &mut |s| {
-            steps.push(s);
+            if !matches!(s, Step::Jump(_)) {
+                steps.push(s);
+            }
             Ok(())
         },
     );
@@ -248,4 +250,29 @@ fn nonsense_is_a_hang_with_its_reason() {
         end,
         End::Hang("control stream base 0x100002 is not word aligned".into())
     );
+}
+
+#[test]
+fn a_stream_of_jumps_can_be_stopped() {
+    // 64 links, each to the next.
+    let words: Vec<u32> = (1..=64u32)
+        .flat_map(|n| [1 << 29 | (BASE >> 32) as u32, BASE as u32 + 8 * n])
+        .chain(TERMINATE)
+        .collect();
+    let memory = memory().words(BASE, &words);
+    assert_eq!(run(&memory).1, End::Terminated);
+    let mut jumps = 0;
+    let stream = Stream {
+        base: BASE,
+        usc_base: USC,
+    };
+    let end = walk(&memory, stream, &mut |step| {
+        assert_eq!(step, Step::Jump(BASE + 8 * (jumps + 1)));
+        jumps += 1;
+        if jumps == 10 {
+            return Err(End::Stopped);
+        }
+        Ok(())
+    });
+    assert_eq!((end, jumps), (End::Stopped, 10));
 }

@@ -12,7 +12,7 @@ use crate::cdm::End;
 use crate::fault::{Fault, Unit};
 use crate::host::{GpuHost, Refresh};
 use crate::launch::{Launch, Size};
-use crate::threadgroup::{end_of, Meter, Run, Scratch};
+use crate::threadgroup::{end_of, Meter, Run, Scratch, SLICE};
 use crate::tlb::{Pages, Uncached};
 use crate::trace::{Sink, Traced};
 use crate::usc::Binding;
@@ -147,35 +147,18 @@ impl<'a> Executor<'a> {
             vm_slot: self.settings.vm_slot.into(),
             ..Dispatch::default()
         };
-        let mut group = Group::new(pc, &dispatch, 0);
-        let host = GpuHost::new(self.pages, self.settings.soft_faults);
-        let cache = &mut self.workers[0].cache;
-        let limit = self.meter.group_limit;
-        let mut budget = limit;
-        let stop = match self.trace {
-            Some(sink) => {
-                let mut host = Traced { host, sink };
-                group.run_preamble(&mut host, shared, &dispatch, cache, &mut budget)
-            }
-            None => {
-                let mut host = host;
-                group.run_preamble(&mut host, shared, &dispatch, cache, &mut budget)
-            }
-        };
-        let used = limit.saturating_sub(budget);
-        self.meter.charge(used, used, group.pc())?;
-        match stop {
-            Stop::Done => Ok(()),
-            Stop::Fault(fault) => Err(end_of(&fault)),
-            // One group meets no other at a barrier; nothing on hardware says what happens then.
-            Stop::Barrier => Err(End::Illegal(format!(
-                "preshader {pc:#x}: threadgroup barrier at {:#x}",
-                group.pc()
-            ))),
-            Stop::Budget => Err(End::Hang(format!(
-                "endless preshader, now at {:#x}",
-                group.pc()
-            ))),
+        let mut host = GpuHost::new(self.pages, self.settings.soft_faults);
+        let (cache, meter) = (&mut self.workers[0].cache, self.meter);
+        match self.trace {
+            Some(sink) => preshader(
+                pc,
+                &dispatch,
+                &mut Traced { host, sink },
+                shared,
+                cache,
+                meter,
+            ),
+            None => preshader(pc, &dispatch, &mut host, shared, cache, meter),
         }
     }
 
@@ -208,6 +191,39 @@ impl<'a> Executor<'a> {
         });
         let end = all.end.into_inner().unwrap_or_else(|e| e.into_inner());
         end.map_or(Ok(()), Err)
+    }
+}
+
+/// Runs the preshader at `pc`, slice by slice, as it may take long and the job may be told to stop.
+fn preshader<H: Host + Refresh>(
+    pc: u64,
+    dispatch: &Dispatch,
+    host: &mut H,
+    shared: &mut Shared,
+    cache: &mut Cache,
+    meter: &Meter,
+) -> Result<(), End> {
+    let mut group = Group::new(pc, dispatch, 0);
+    let mut used = 0;
+    loop {
+        host.refresh();
+        let mut budget = SLICE;
+        let stop = group.run_preamble(host, shared, dispatch, cache, &mut budget);
+        let count = SLICE.saturating_sub(budget).max(1);
+        used += count;
+        meter.charge(count, used, group.pc())?;
+        match stop {
+            Stop::Done => return Ok(()),
+            Stop::Fault(fault) => return Err(end_of(&fault)),
+            // One group meets no other at a barrier; nothing on hardware says what happens then.
+            Stop::Barrier => {
+                return Err(End::Illegal(format!(
+                    "preshader {pc:#x}: threadgroup barrier at {:#x}",
+                    group.pc()
+                )))
+            }
+            Stop::Budget => {}
+        }
     }
 }
 

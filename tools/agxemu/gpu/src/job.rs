@@ -143,7 +143,7 @@ impl Job {
                     Step::Barrier(bits) if bits & BARRIER_FORGET_CODE != 0 => {
                         executor.forget_code();
                     }
-                    Step::Barrier(_) => {}
+                    Step::Barrier(_) | Step::Jump(_) => {}
                 }
                 Ok(())
             })
@@ -162,3 +162,7 @@ impl Job {
 #[cfg(test)]
 #[path = "job_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "hostile_tests.rs"]
+mod hostile_tests;

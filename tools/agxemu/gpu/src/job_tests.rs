@@ -312,3 +312,34 @@ fn an_endless_job_can_be_stopped_while_it_runs() {
         assert_eq!(job.outcome().expect("over").end, End::Stopped);
     });
 }
+
+#[test]
+fn an_endless_preshader_can_be_stopped_while_it_runs() {
+    let endless = [0x00, 0xc0, 0x00, 0x00, 0x00, 0x00];
+    let memory = context(&[[64, 1, 1, 32, 1, 1]], &STOP);
+    memory.put(USC + 0x2000, &endless);
+    // The shader, then the preshader.
+    memory.put(USC + 0x40, &[0x0d, 0x0c, 0x00, 0x10, 0x00, 0x00]);
+    memory.put(USC + 0x46, &(0xc0_8000_u32 << 8 | 0x38).to_le_bytes());
+    memory.put(USC + 0x4a, &0x2000_u32.to_le_bytes());
+    let mut job = job(1);
+    job.meter.group_limit = u64::MAX;
+    job.meter.job_limit = u64::MAX;
+    std::thread::scope(|scope| {
+        scope.spawn(|| job.run(&memory, None, &mut |_| {}));
+        while job.meter.instructions.load(Ordering::Relaxed) == 0 {
+            std::thread::yield_now();
+        }
+        job.stop();
+        job.wait();
+        assert_eq!(job.outcome().expect("over").end, End::Stopped);
+    });
+    job.meter.stop.store(false, Ordering::Relaxed);
+    job.meter.group_limit = 1 << 16;
+    job.run(&memory, None, &mut |_| {});
+    let end = job.outcome().expect("over").end;
+    assert!(
+        matches!(&end, End::Hang(text) if text.contains("endless")),
+        "{end:?}"
+    );
+}

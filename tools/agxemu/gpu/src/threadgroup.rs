@@ -22,7 +22,7 @@ use crate::host::{unpack, Refresh};
 
 /// Instructions that a SIMD group may execute before others get their turn and the job is asked
 /// whether it is to stop.
-const SLICE: u64 = 1 << 12;
+pub(crate) const SLICE: u64 = 1 << 12;
 
 /// How far a job has come, for all of its threads.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 
 use agx_isa::exec::host::Sampler as SamplerBytes;
 
-use super::layout::{Layout, Order, Shape};
+use super::layout::{Layout, Order, Shape, PAGE};
 use super::texel::Codec;
 
 /// Fields by their bits, both ends included.
@@ -62,6 +62,8 @@ pub struct Image {
     pub last_level: u32,
     pub samples: u32,
     pub is_3d: bool,
+    /// The address is that of a page map.
+    pub sparse: bool,
     /// For textures, where each channel comes from (4 is one, 5 is zero); for writing, what goes into
     /// each channel of memory.
     pub swizzle: [u8; 4],
@@ -83,9 +85,11 @@ impl Image {
     pub fn texture(bytes: &[u8; 24]) -> Result<Self, String> {
         let b = Bits(*bytes);
         let dimension = b.get(0, 3);
-        if b.get(104, 105) != 0 {
-            return Err(format!("texture mode {}", b.get(104, 105)));
-        }
+        let sparse = match b.get(104, 105) {
+            0 => false,
+            3 => true,
+            other => return Err(format!("texture mode {other}")),
+        };
         let codec = Codec::new(b.small(6, 12), b.small(13, 15), b.flag(108))?;
         let samples = match (is_multisampled(dimension), b.flag(64)) {
             (false, _) => 1,
@@ -94,6 +98,9 @@ impl Image {
         };
         let order = b.order((b.get(110, 126) + 1) * 16)?;
         let linear = matches!(order, Order::Linear { .. });
+        if linear && sparse {
+            return Err("sparse texture row by row".to_owned());
+        }
         let layers = match linear {
             true if b.flag(127) => b.small(128, 138) + 1,
             true => 1,
@@ -122,6 +129,7 @@ impl Image {
             last_level: last_level.max(first_level),
             samples,
             is_3d,
+            sparse,
             swizzle: [16, 19, 22, 25].map(|low| b.get(low, low + 2) as u8),
         })
     }
@@ -179,6 +187,7 @@ impl Image {
             last_level: level,
             samples,
             is_3d,
+            sparse: false,
             swizzle: [16, 18, 20, 22].map(|low| b.get(low, low + 1) as u8),
         })
     }
@@ -194,16 +203,57 @@ impl Image {
         [side(self.width), side(self.height), depth]
     }
 
-    /// Address of a texel, or of the block that it is in; none outside the image.
-    pub fn place(&self, level: u32, x: u32, y: u32, layer: u32, sample: u32) -> Option<u64> {
+    /// Where a texel is, or the block that it is in; none outside the image.
+    pub fn place(&self, level: u32, x: u32, y: u32, layer: u32, sample: u32) -> Option<Place> {
         let [width, height, layers] = self.size(level);
         let inside = x < width && y < height && layer < layers && sample < self.samples;
+        if !inside || level > self.last_level {
+            return None;
+        }
         let [block_width, block_height] = self.codec.block();
         let (column, row) = (x / block_width, y / block_height);
-        let within = self.layout.offset(layer, level, column, row);
-        let sample = u64::from(sample) * self.codec.bytes() as u64;
-        (inside && level <= self.last_level).then(|| self.address + within + sample)
+        let within = self.layout.offset(level, column, row);
+        let within = within + u64::from(sample) * self.codec.bytes() as u64;
+        let stride = self.layout.layer();
+        if !self.sparse {
+            return Some(Place::At(self.address + u64::from(layer) * stride + within));
+        }
+        // A layer starts a folio of the map.
+        let folio = u64::from(layer) * stride.div_ceil(FOLIO * PAGE) + within / (FOLIO * PAGE);
+        let entry = 2 * FOLIO * folio + within / PAGE % FOLIO;
+        Some(Place::Mapped {
+            entry: self.address + entry * 4,
+            offset: within % PAGE,
+        })
     }
+}
+
+/// Where a texel is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At this address.
+    At(u64),
+    /// In the page that an entry of the page map names.
+    Mapped { entry: u64, offset: u64 },
+}
+
+impl Place {
+    /// The address of what is not sparse.
+    pub fn address(self) -> Option<u64> {
+        match self {
+            Self::At(address) => Some(address),
+            Self::Mapped { .. } => None,
+        }
+    }
+}
+
+/// Pages that a folio of a page map is for. A folio has room for twice as many entries of four bytes.
+const FOLIO: u64 = 256;
+
+/// The page that an entry of a page map names, if it is enabled.
+pub fn mapped(entry: u32) -> Option<u64> {
+    let page = u64::from(entry & 0x03ff_ffff) * PAGE;
+    (entry >> 31 == 1).then_some(page)
 }
 
 /// How a coordinate outside the image is brought inside.

@@ -13,7 +13,8 @@ pub const MAX_LEVELS: usize = 16;
 
 /// Bytes that a level, or a layer of linear images, is aligned to.
 const LINE: u64 = 128;
-const PAGE: u64 = 0x4000;
+/// A page, which is also a tile.
+pub const PAGE: u64 = 0x4000;
 
 /// How texels are ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,11 +207,15 @@ fn morton(x: u32, y: u32, tile: [u32; 2]) -> u64 {
 }
 
 impl Layout {
-    /// Offset of a texel's first sample from the start of the image.
-    pub fn offset(&self, layer: u32, level: u32, x: u32, y: u32) -> u64 {
-        let base = u64::from(layer) * self.layer;
+    /// Bytes from one layer to the next.
+    pub fn layer(&self) -> u64 {
+        self.layer
+    }
+
+    /// Offset of a texel's first sample from the start of its layer.
+    pub fn offset(&self, level: u32, x: u32, y: u32) -> u64 {
         if let Order::Linear { stride, .. } = self.order {
-            return base + u64::from(y) * stride + u64::from(x) * self.bytes;
+            return u64::from(y) * stride + u64::from(x) * self.bytes;
         }
         let Level {
             offset,
@@ -221,7 +226,7 @@ impl Layout {
         let tiles = u64::from(y / height) * tiles_per_row + u64::from(x / width);
         let texels = u64::from(width) * u64::from(height);
         let within = morton(x % width, y % height, [width, height]);
-        base + offset + (tiles * texels + within) * self.bytes
+        offset + (tiles * texels + within) * self.bytes
     }
 }
 
@@ -271,13 +276,13 @@ mod tests {
             let shape = shape(order, bytes, width, height);
             let layout = shape.layout();
             let mut seen = std::collections::HashSet::new();
-            for layer in 0..2 {
+            for layer in 0..2u64 {
                 for level in 0..shape.count() {
                     for y in 0..minify(height, level) {
                         for x in 0..minify(width, level) {
-                            let at = layout.offset(layer, level, x, y);
+                            let at = layer * layout.layer + layout.offset(level, x, y);
                             assert_eq!(at % bytes, 0);
-                            let end = u64::from(layer + 1) * layout.layer;
+                            let end = (layer + 1) * layout.layer;
                             assert!(at + bytes <= end, "{shape:?} {level} {x} {y}");
                             assert!(seen.insert(at), "{shape:?} {layer} {level} {x} {y}");
                         }
@@ -308,7 +313,7 @@ mod tests {
             for level in 0..shape.count() {
                 for y in 0..minify(height, level).div_ceil(block[1]) {
                     for x in 0..minify(width, level).div_ceil(block[0]) {
-                        let at = layout.offset(0, level, x, y);
+                        let at = layout.offset(level, x, y);
                         assert!(at + 16 <= layout.layer, "{shape:?} {level} {x} {y}");
                         assert!(seen.insert(at), "{shape:?} {level} {x} {y}");
                     }
@@ -321,12 +326,12 @@ mod tests {
     fn levels_of_a_tiled_image() {
         // 256x256 of four bytes: 4x4 tiles, 2x2, one, then a chain of powers of two.
         let layout = shape(Order::Tiled, 4, 256, 256).layout();
-        let starts: Vec<u64> = (0..5).map(|l| layout.offset(0, l, 0, 0)).collect();
+        let starts: Vec<u64> = (0..5).map(|l| layout.offset(l, 0, 0)).collect();
         assert_eq!(starts, [0, 0x40000, 0x50000, 0x54000, 0x55000]);
         // A page of 64x64 texels to the right, and one tile row down.
-        assert_eq!(layout.offset(0, 0, 64, 0), 0x4000);
-        assert_eq!(layout.offset(0, 0, 0, 64), 0x10000);
-        assert_eq!(layout.offset(0, 0, 3, 5), (0b100111) * 4);
+        assert_eq!(layout.offset(0, 64, 0), 0x4000);
+        assert_eq!(layout.offset(0, 0, 64), 0x10000);
+        assert_eq!(layout.offset(0, 3, 5), (0b100111) * 4);
         assert_eq!(layout.layer % 0x4000, 0);
     }
 
@@ -337,6 +342,7 @@ mod tests {
             layer: 0x10000,
         };
         let layout = shape(order, 4, 100, 100).layout();
-        assert_eq!(layout.offset(2, 0, 3, 5), 0x20000 + 5 * 0x200 + 12);
+        assert_eq!(layout.layer(), 0x10000);
+        assert_eq!(layout.offset(0, 3, 5), 5 * 0x200 + 12);
     }
 }

@@ -9,7 +9,7 @@ use agx_isa::exec::host::{
 use agx_isa::exec::{Lanes, MemoryFault};
 
 use super::compressed::Texels;
-use super::descriptor::{Image, Mip, Sampler, Wrap};
+use super::descriptor::{mapped, Image, Mip, Place as Texel, Sampler, Wrap};
 use super::filter::{direction, face, taps, Taps};
 use agx_isa::exec::LaneFault;
 
@@ -33,6 +33,8 @@ struct Reader<'a, 'l> {
     /// The block that was read last, of compressed formats.
     block: &'a mut Option<(u64, Texels)>,
     load: &'a mut Load<'l>,
+    /// No texel so far was on a page that a sparse image does not have.
+    resident: bool,
 }
 
 impl Reader<'_, '_> {
@@ -45,8 +47,18 @@ impl Reader<'_, '_> {
     ) -> Result<Option<[u32; 4]>, MemoryFault> {
         let image = self.image;
         let [x, y, layer] = at;
-        let Some(place) = image.place(level, x, y, layer, sample) else {
-            return Ok(None);
+        let place = match image.place(level, x, y, layer, sample) {
+            None => return Ok(None),
+            Some(Texel::At(address)) => address,
+            Some(Texel::Mapped { entry, offset }) => {
+                let mut bytes = [0; 4];
+                (self.load)(entry, &mut bytes)?;
+                let Some(page) = mapped(u32::from_le_bytes(bytes)) else {
+                    self.resident = false;
+                    return Ok(Some([0; 4]));
+                };
+                page + offset
+            }
         };
         let mut bytes = [0; 16];
         let bytes = &mut bytes[..image.codec.bytes()];
@@ -103,12 +115,15 @@ pub fn run(
             image: &image,
             block: &mut block,
             load: &mut *load,
+            resident: true,
         };
         let texel = match &sampler {
             None => fetch(request, &mut reader, lane),
             Some(sampler) => sample(request, &mut reader, sampler, lane),
         };
         let texel = texel.map_err(|fault| HostFault::Memory(LaneFault::new(lane, fault)))?;
+        // What else than not zero it is, is inferred.
+        result.residency[lane] = u32::from(!reader.resident);
         for (channel, value) in result.channels.iter_mut().zip(texel) {
             channel[lane] = value;
         }

@@ -6,7 +6,7 @@ use agx_isa::exec::format::Format;
 use agx_isa::exec::host::{bits, BlockWrite, HostFault, ImageWrite, Numeric};
 use agx_isa::exec::{Dispatch, LaneFault, MemoryFault};
 
-use super::descriptor::Image;
+use super::descriptor::{Image, Place};
 use super::sample::integer_place;
 
 /// Writes memory.
@@ -23,7 +23,8 @@ pub fn texels(request: &ImageWrite, store: &mut Store<'_>) -> Result<(), HostFau
     for lane in bits(request.mask) {
         let ([x, y, layer], sample) = integer_place(request.dim, &request.coordinates, lane);
         let level = image.first_level + (request.lod[lane] & 0xffff);
-        let Some(place) = image.place(level, x, y, layer, sample) else {
+        let place = image.place(level, x, y, layer, sample);
+        let Some(place) = place.and_then(Place::address) else {
             continue;
         };
         let values = request.data.map(|channel| {
@@ -67,8 +68,9 @@ pub fn block(
         for x in 0..tile.width {
             for sample in 0..tile.samples.min(image.samples) {
                 let from = tile.address(x, y, sample);
-                let to = image.place(level, x0 + x, y0 + y, layer, sample);
-                let (Some(from), Some(to)) = (from, to) else {
+                let (x, y) = (x0.wrapping_add(x), y0.wrapping_add(y));
+                let to = image.place(level, x, y, layer, sample);
+                let (Some(from), Some(to)) = (from, to.and_then(Place::address)) else {
                     continue;
                 };
                 let from = from + request.offset as usize;

@@ -11,10 +11,10 @@ use agx_isa::exec::{format::Format, Dispatch, Host, Lanes, Tile};
 use crate::host::GpuHost;
 use crate::paged::Paged;
 
-const AT: u64 = 0x12_0000_0000;
+pub const AT: u64 = 0x12_0000_0000;
 
 /// Bits of a descriptor: first, last, value.
-fn descriptor(fields: &[(u32, u32, u64)]) -> [u8; 24] {
+pub fn descriptor(fields: &[(u32, u32, u64)]) -> [u8; 24] {
     let mut bytes = [0; 24];
     for &(low, high, value) in fields {
         for bit in low..=high {
@@ -25,8 +25,8 @@ fn descriptor(fields: &[(u32, u32, u64)]) -> [u8; 24] {
     bytes
 }
 
-const D2: u64 = 2;
-const D2_ARRAY: u64 = 3;
+pub const D2: u64 = 2;
+pub const D2_ARRAY: u64 = 3;
 const CUBE: u64 = 6;
 const TILED: u64 = 2;
 const RGBA8: u64 = 0x28;
@@ -48,7 +48,7 @@ fn target(dim: u64, size: u64, level: u64, levels: u64, layers: u64) -> [u8; 24]
     ])
 }
 
-fn texture(dim: u64, size: u64, levels: u64, layers: u64) -> [u8; 24] {
+pub fn texture(dim: u64, size: u64, levels: u64, layers: u64) -> [u8; 24] {
     descriptor(&[
         (0, 3, dim),
         (4, 5, TILED),
@@ -69,7 +69,7 @@ fn memory() -> Paged {
     memory
 }
 
-fn all(value: u32) -> Lanes {
+pub fn all(value: u32) -> Lanes {
     [value; 32]
 }
 
@@ -102,7 +102,7 @@ fn paint(host: &mut GpuHost<'_>, image: [u8; 24], dim: Dim, size: u32, layers: u
     }
 }
 
-fn request(
+pub fn request(
     op: TextureOp,
     dim: Dim,
     texture: [u8; 24],
@@ -146,8 +146,8 @@ fn read(host: &mut GpuHost<'_>, request: &TextureRequest) -> [f32; 4] {
         .map(|c| (f32::from_bits(c[0]) * 255.0 * 64.0).round() / 64.0)
 }
 
-const LINEAR: (u32, u32, u64) = (23, 26, 0b0101);
-const MAX_LOD: (u32, u32, u64) = (10, 19, 0x3ff);
+pub const LINEAR: (u32, u32, u64) = (23, 26, 0b0101);
+pub const MAX_LOD: (u32, u32, u64) = (10, 19, 0x3ff);
 
 #[test]
 fn fetches_find_what_stores_left() {

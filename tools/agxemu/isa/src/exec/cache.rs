@@ -12,6 +12,10 @@ use crate::decode::{decode, DecodeError, MAX_LENGTH};
 /// Bytes of code that one block describes.
 const BLOCK: u64 = 4096;
 
+/// Blocks that are kept. A page of code may be mapped at any number of addresses; without a bound a
+/// program that jumps from one to the next would fill the host's memory.
+const MAX_BLOCKS: usize = 1024;
+
 /// Instructions that start in a stretch of code, decoded when they are first reached.
 struct Block {
     /// For each two bytes: one more than the place in `code`, zero when not decoded yet.
@@ -83,6 +87,9 @@ impl Cache {
 
     #[cold]
     fn select(&mut self, base: u64) {
+        if self.blocks.len() == MAX_BLOCKS && !self.by_base.contains_key(&base) {
+            self.clear();
+        }
         let next = self.blocks.len();
         self.current = *self.by_base.entry(base).or_insert(next);
         self.base = base;

@@ -7,7 +7,7 @@ use super::host::bits;
 use super::kernel::Args;
 use super::op::{Alu, Dst, ShuffleOp, Src, Wide, WideSrc};
 use super::run::{unsupported, Machine};
-use super::{float, FaultKind, Group, Host, Lanes, Shared, LANES};
+use super::{FaultKind, Group, Host, Lanes, Shared, LANES};
 
 const ZERO: Lanes = [0; LANES];
 
@@ -68,11 +68,10 @@ impl Group {
         let mut s = [&ZERO; 4];
         let temps = [t0, t1, t2, t3];
         for (n, tmp) in temps.into_iter().enumerate().take(alu.count.into()) {
-            if alu.widen >> n & 1 == 1 {
+            if let Some(Some(widen)) = alu.widen.get(n) {
                 let mut raw = ZERO;
                 let raw = read(&self.regs, shared, alu.src[n], &mut raw);
-                let raw = [raw, &ZERO, &ZERO, &ZERO];
-                alu.widener.call(&args(alu, raw), tmp);
+                widen.call(&args(alu, [raw, &ZERO, &ZERO, &ZERO]), tmp);
                 s[n] = tmp;
             } else {
                 s[n] = read(&self.regs, shared, alu.src[n], tmp);
@@ -129,19 +128,29 @@ impl Group {
 
     /// Sums and products that are clamped.
     fn clamped(&mut self, shared: &Shared, op: &Wide, low: i64, high: i64) {
-        for lane in 0..LANES {
-            let value = |from: WideSrc| {
-                let raw = self.lane_value(shared, from.src, lane);
-                if from.signed {
-                    i128::from(raw as i32)
+        // Sources have 32 bits here, so that 64 are enough but for products without sign, of which
+        // those that do not fit are beyond the bounds.
+        let mut sum = [0; LANES];
+        let mut term = [0; LANES];
+        self.wide_source(shared, op.a, &mut sum);
+        self.wide_source(shared, op.b, &mut term);
+        if let Some(factor) = op.factor {
+            let mut by = [0; LANES];
+            self.wide_source(shared, factor, &mut by);
+            for (sum, &by) in sum.iter_mut().zip(&by) {
+                let product = sum.wrapping_mul(by);
+                let positive = (*sum | by) >> 63 == 0;
+                *sum = if positive {
+                    product.min(1 << 62)
                 } else {
-                    i128::from(raw)
-                }
-            };
-            let product = value(op.a) * op.factor.map_or(1, value);
-            let term = if op.negate { -value(op.b) } else { value(op.b) };
-            let sum = (product + term).clamp(low.into(), high.into());
-            self.out[lane] = sum as u32;
+                    product
+                };
+            }
+        }
+        for ((out, &sum), &term) in self.out.iter_mut().zip(&sum).zip(&term) {
+            let (sum, term) = (sum as i64, term as i64);
+            let sum = if op.negate { sum - term } else { sum + term };
+            *out = sum.clamp(low, high) as u32;
         }
         self.commit(op.dst);
     }
@@ -185,17 +194,17 @@ impl Group {
 
     /// Differences between the lanes of each quad, whose lanes are 0 1 above 2 3.
     pub(super) fn difference(&mut self, shared: &Shared, alu: &Alu, vertical: bool) {
-        let mut tmp = ZERO;
-        let raw = read(&self.regs, shared, alu.src[0], &mut tmp);
+        let (mut tmp, mut wide) = (ZERO, ZERO);
+        let mut from = read(&self.regs, shared, alu.src[0], &mut tmp);
+        if let Some(widen) = alu.widen[0] {
+            widen.call(&args(alu, [from, &ZERO, &ZERO, &ZERO]), &mut wide);
+            from = &wide;
+        }
         let step = if vertical { 2 } else { 1 };
         let (mut high, mut low) = (ZERO, ZERO);
         for lane in 0..LANES {
-            let value = |at: usize| match alu.widen & 1 {
-                1 => float::widen(raw[at]),
-                _ => raw[at],
-            };
-            high[lane] = value(lane | step);
-            low[lane] = value(lane & !step);
+            high[lane] = from[lane | step];
+            low[lane] = from[lane & !step];
         }
         let s = [&high, &low, &ZERO, &ZERO];
         alu.kernel.call(&args(alu, s), &mut self.out);

@@ -5,15 +5,15 @@
 //! Values out of range go to the nearest integer and NaN to zero; what hardware does with them is
 //! not documented.
 
-use super::float::flush;
-use super::kernel::{kernels, Args};
+use super::float::{flush, rint};
+use super::kernel::kernels;
 
 /// The source with its denormals flushed, as an integer: to nearest even, or towards zero.
 #[inline(always)]
-fn rounded<const NEAREST: bool>(a: u32, _: &Args<'_>) -> f32 {
+fn rounded<const NEAREST: bool, const NATIVE: bool>(a: u32) -> f32 {
     let x = f32::from_bits(flush(a));
     if NEAREST {
-        x.round_ties_even()
+        rint::<NATIVE>(x)
     } else {
         x
     }
@@ -32,22 +32,22 @@ fn to_float<const NEAREST: bool>(exact: f64) -> u32 {
 
 kernels! {
     /// Float to unsigned 16-bit integer.
-    f_to_u16<NEAREST: bool> |a, _, _, _, k| {
-        let x = rounded::<NEAREST>(a, k);
+    f_to_u16<NEAREST: bool> |a, _, _, _, _| {
+        let x = rounded::<NEAREST, NATIVE>(a);
         let low = if x > 0.0 { x } else { 0.0 };
         (if low < 65535.0 { low } else { 65535.0 }) as i32 as u32
     };
     /// Float to signed 16-bit integer, sign-extended.
-    f_to_s16<NEAREST: bool> |a, _, _, _, k| {
-        let x = rounded::<NEAREST>(a, k);
+    f_to_s16<NEAREST: bool> |a, _, _, _, _| {
+        let x = rounded::<NEAREST, NATIVE>(a);
         let low = if x > -32768.0 { x } else { -32768.0 };
         let both = if low < 32767.0 { low } else { 32767.0 };
         (if x.is_nan() { 0.0 } else { both }) as i32 as u32
     };
     /// Float to unsigned 32-bit integer.
-    f_to_u32<NEAREST: bool> |a, _, _, _, k| rounded::<NEAREST>(a, k) as u32;
+    f_to_u32<NEAREST: bool> |a, _, _, _, _| rounded::<NEAREST, NATIVE>(a) as u32;
     /// Float to signed 32-bit integer.
-    f_to_s32<NEAREST: bool> |a, _, _, _, k| rounded::<NEAREST>(a, k) as i32 as u32;
+    f_to_s32<NEAREST: bool> |a, _, _, _, _| rounded::<NEAREST, NATIVE>(a) as i32 as u32;
     /// Unsigned integer, of which `p` bits count, to float.
     u_to_f<NEAREST: bool> |a, _, _, _, k| to_float::<NEAREST>(f64::from(a & k.p));
     /// Signed integer, whose sign is at `32 - q`, to float.

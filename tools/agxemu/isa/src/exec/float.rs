@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Float kernels and the conversions that they share.
+//! 32-bit float kernels.
 //!
-//! 32-bit sources and results lose their denormals (the sign stays), 16-bit ones keep them. A NaN
-//! that an operation yields is always the same one. Sources of 16 bits reach a kernel widened.
+//! 32-bit sources and results lose their denormals (the sign stays). A NaN that an operation yields
+//! is always the same one. Sources of 16 bits reach a kernel widened.
 
 use super::integer::mask;
-use super::kernel::{kernels, Args};
+use super::kernel::{kernels, loops, Args};
+use super::transcendental::{Exp2, Function, Log2, SineRatio};
+use super::{Lanes, LANES};
 
 /// The NaN that 32-bit operations yield.
 pub const NAN: u32 = 0x7fc0_0000;
-/// The NaN that 16-bit operations yield.
-pub const NAN16: u32 = 0x7e00;
+
+/// One 32-bit float per lane.
+pub type Floats = [f32; LANES];
 
 /// A denormal becomes a zero of the same sign.
 #[inline(always)]
@@ -24,76 +27,9 @@ pub fn flush(x: u32) -> u32 {
     x & keep
 }
 
-/// The value of a half float as a 32-bit one; exact.
-#[inline(always)]
-pub fn widen(half: u32) -> u32 {
-    let magnitude = (half & 0x7fff) << 13;
-    let sign = (half & 0x8000) << 16;
-    let rebias = 112 << 23;
-    let normal = magnitude + rebias;
-    let special = normal + rebias;
-    // A denormal gets the exponent of the smallest normal, whose value is then taken away.
-    let one = 113 << 23;
-    let denormal = f32::from_bits(magnitude + one) - f32::from_bits(one);
-    let exponent = magnitude & (0x1f << 23);
-    let value = if exponent == 0x1f << 23 {
-        special
-    } else {
-        normal
-    };
-    sign | if exponent == 0 {
-        denormal.to_bits()
-    } else {
-        value
-    }
-}
-
-/// The nearest half float, ties to even; denormals are kept.
-#[inline(always)]
-pub fn narrow(x: u32) -> u32 {
-    let sign = x >> 16 & 0x8000;
-    let magnitude = x & 0x7fff_ffff;
-    // Adding this leaves the bits of a half denormal at the end, rounded by the addition.
-    let magic = ((127 - 15) + (23 - 10) + 1) << 23;
-    let denormal = (f32::from_bits(magnitude) + f32::from_bits(magic))
-        .to_bits()
-        .wrapping_sub(magic);
-    let odd = magnitude >> 13 & 1;
-    let normal = magnitude.wrapping_sub(112 << 23).wrapping_add(0xfff + odd) >> 13;
-    let finite = if magnitude < 113 << 23 {
-        denormal
-    } else {
-        normal
-    };
-    let special = if magnitude > 0x7f80_0000 {
-        NAN16
-    } else {
-        0x7c00
-    };
-    let huge = magnitude >= (127 + 16) << 23;
-    let out = if huge { special } else { finite };
-    // The one NaN has no sign.
-    if magnitude > 0x7f80_0000 {
-        out
-    } else {
-        sign | out
-    }
-}
-
-/// The half float next to it towards zero.
-#[inline(always)]
-pub fn narrow_to_zero(x: u32) -> u32 {
-    let magnitude = x & 0x7fff_ffff;
-    let near = narrow(x);
-    // Towards zero of the nearest: one less when it is too large. Infinity is 0x7c00, so the
-    // largest finite number is one less as well.
-    let too_large = widen(near & 0x7fff) > magnitude && magnitude <= 0x7f80_0000;
-    near - u32::from(too_large)
-}
-
 /// What is stored as the result of a 32-bit operation.
 #[inline(always)]
-fn finish<const SAT: bool>(value: f32) -> u32 {
+pub fn finish<const SAT: bool>(value: f32) -> u32 {
     if SAT {
         // Comparisons with NaN fail: NaN becomes zero, and so does -0.
         let high = if value < 1.0 { value } else { 1.0 };
@@ -106,37 +42,148 @@ fn finish<const SAT: bool>(value: f32) -> u32 {
     }
 }
 
-/// The result of a 16-bit operation, which is narrowed afterwards.
-#[inline(always)]
-fn finish16<const SAT: bool>(value: f32) -> u32 {
-    let high = if value < 1.0 { value } else { 1.0 };
-    let bounded = if value > 0.0 { high } else { 0.0 };
-    if SAT { bounded } else { value }.to_bits()
-}
-
 /// Source `n` with its modifiers.
 #[inline(always)]
 fn source(x: u32, n: usize, k: &Args<'_>) -> f32 {
     f32::from_bits(flush(x) & k.and[n] ^ k.xor[n])
 }
 
-/// `a * b + c` rounded so that a second rounding to 16 bits gives what one rounding would.
-///
-/// The product of two half floats is exact. The sum is rounded to odd: when it is not exact, the
-/// neighbour with the odd last bit is taken.
+/// The first source of all lanes.
 #[inline(always)]
-fn fma16(a: f32, b: f32, c: f32) -> f32 {
-    let product = a * b;
+fn sources(k: &Args<'_>) -> Floats {
+    let mut out = [0.0; LANES];
+    for (out, &x) in out.iter_mut().zip(k.s[0]) {
+        *out = source(x, 0, k);
+    }
+    out
+}
+
+/// [`finish`] for all lanes.
+#[inline(always)]
+fn finish_all<const SAT: bool>(values: &Floats, out: &mut Lanes) {
+    for (out, &value) in out.iter_mut().zip(values) {
+        *out = finish::<SAT>(value);
+    }
+}
+
+/// A [`Function`] for all lanes.
+#[inline(always)]
+fn run<F: Function, const SAT: bool>(k: &Args<'_>, out: &mut Lanes) {
+    let mut special = 0;
+    for (out, &x) in out.iter_mut().zip(k.s[0]) {
+        let (value, bits) = F::fast(f32::from_bits(x & k.and[0] ^ k.xor[0]));
+        *out = value.to_bits();
+        special |= bits;
+    }
+    if SAT || special >> 31 == 1 {
+        for (out, &x) in out.iter_mut().zip(k.s[0]) {
+            *out = finish::<SAT>(F::full(source(x, 0, k), f32::from_bits(*out)));
+        }
+    }
+}
+
+/// 1/√x, correct to the last bit but for rare ties: one step towards the root in 64 bits, from the
+/// 32-bit one.
+#[inline(always)]
+fn reciprocal_roots(x: &Floats) -> Floats {
+    let mut out = [0.0; LANES];
+    for (out, &x) in out.iter_mut().zip(x) {
+        *out = 1.0 / x.sqrt();
+    }
+    for (out, &x) in out.iter_mut().zip(x) {
+        let root = f64::from(*out);
+        // How far x·root² is from one. For zero and infinity it is NaN, and their root exact.
+        let error = 1.0 - f64::from(x) * (root * root);
+        let better = (root + root * (error * (0.5 + 0.375 * error))) as f32;
+        *out = if better.is_nan() { *out } else { better };
+    }
+    out
+}
+
+/// `a * b + c`, rounded once.
+///
+/// Without an instruction for it: in 64 bits the product is exact. The sum is rounded to odd, that is, when it is not exact, the
+/// neighbour with the odd last bit is taken; then the rounding to 32 bits gives what one rounding
+/// would.
+#[inline(always)]
+fn fused<const NATIVE: bool>(a: f32, b: f32, c: f32) -> f32 {
+    if NATIVE {
+        return a.mul_add(b, c);
+    }
+    let (product, c) = (f64::from(a) * f64::from(b), f64::from(c));
     let sum = product + c;
     let shadow = sum - product;
     let error = (product - (sum - shadow)) + (c - shadow);
-    // Not so for NaN.
-    let inexact = error.abs() > 0.0;
-    let even = sum.to_bits() & 1 == 0;
-    let away = (error > 0.0) == (sum > 0.0);
-    let step = if away { 1 } else { !0 };
-    let step = if inexact && even { step } else { 0 };
-    f32::from_bits(sum.to_bits().wrapping_add(step))
+    // The error is zero, NaN, or at least a unit in the last place of the smallest product.
+    let inexact = u64::from(error.abs() > 1e-100);
+    let above = (sum.to_bits() ^ error.to_bits()) >> 63;
+    f64::from_bits(sum.to_bits().wrapping_sub(above & inexact) | inexact) as f32
+}
+
+/// The nearest integer, ties to even.
+#[inline(always)]
+pub fn rint<const NATIVE: bool>(x: f32) -> f32 {
+    if NATIVE {
+        return x.round_ties_even();
+    }
+    // From 2^23 on all numbers are integers; below, the sum with it is rounded to one.
+    let magic = 8_388_608.0;
+    let near = (x.abs() + magic) - magic;
+    let magnitude = if x.abs() < magic { near } else { x.abs() };
+    f32::from_bits(magnitude.to_bits() | x.to_bits() & 0x8000_0000)
+}
+
+/// The next integer that is not above.
+#[inline(always)]
+fn floor<const NATIVE: bool>(x: f32) -> f32 {
+    if NATIVE {
+        return x.floor();
+    }
+    let near = rint::<false>(x);
+    near - if near > x { 1.0 } else { 0.0 }
+}
+
+/// The next integer that is not below.
+#[inline(always)]
+fn ceil<const NATIVE: bool>(x: f32) -> f32 {
+    if NATIVE {
+        return x.ceil();
+    }
+    -floor::<false>(-x)
+}
+
+/// The next integer towards zero.
+#[inline(always)]
+fn trunc<const NATIVE: bool>(x: f32) -> f32 {
+    if NATIVE {
+        return x.trunc();
+    }
+    let magnitude = floor::<false>(x.abs());
+    f32::from_bits(magnitude.to_bits() | x.to_bits() & 0x8000_0000)
+}
+
+loops! {
+    /// The reciprocal of the square root.
+    rsqrt<SAT: bool> |args, out| {
+        let roots = reciprocal_roots(&sources(args));
+        finish_all::<SAT>(&roots, out);
+    };
+    /// What multiplied by a is the square root of a; finite for zero and infinity.
+    sqrt_helper<SAT: bool> |args, out| {
+        let x = sources(args);
+        let mut roots = reciprocal_roots(&x);
+        for (root, &x) in roots.iter_mut().zip(&x) {
+            let edge = (x == 0.0) | (x == f32::INFINITY);
+            *root = if edge { 1.0 } else { *root };
+        }
+        finish_all::<SAT>(&roots, out);
+    };
+    /// The logarithm to base 2.
+    log2<SAT: bool> |args, out| run::<Log2, SAT>(args, out);
+    /// Two to the power of a.
+    exp2<SAT: bool> |args, out| run::<Exp2, SAT>(args, out);
+    /// Second part of the sine: sin(a·π/2)/a.
+    sine_ratio<SAT: bool> |args, out| run::<SineRatio, SAT>(args, out);
 }
 
 kernels! {
@@ -144,50 +191,27 @@ kernels! {
     add<SAT: bool> |a, b, _, _, k| finish::<SAT>(source(a, 0, k) + source(b, 1, k));
     /// `a * b`
     mul<SAT: bool> |a, b, _, _, k| finish::<SAT>(source(a, 0, k) * source(b, 1, k));
-    /// `a * b + c`, rounded once.
-    fma<SAT: bool> |a, b, c, _, k| {
-        finish::<SAT>(source(a, 0, k).mul_add(source(b, 1, k), source(c, 2, k)))
-    };
-    /// 16-bit `a + b`; 32 bits are enough that rounding twice does no harm.
-    add16<SAT: bool> |a, b, _, _, k| finish16::<SAT>(source(a, 0, k) + source(b, 1, k));
-    /// 16-bit `a * b`
-    mul16<SAT: bool> |a, b, _, _, k| finish16::<SAT>(source(a, 0, k) * source(b, 1, k));
-    /// 16-bit `a * b + c`, rounded once.
-    fma_half<SAT: bool> |a, b, c, _, k| {
-        finish16::<SAT>(fma16(source(a, 0, k), source(b, 1, k), source(c, 2, k)))
+    /// `a * b + c`, rounded once; without `SIGNS` sources are taken as they are.
+    fma<SAT: bool, SIGNS: bool> |a, b, c, _, k| {
+        let source = |x, n| if SIGNS { source(x, n, k) } else { f32::from_bits(flush(x)) };
+        finish::<SAT>(fused::<NATIVE>(source(a, 0), source(b, 1), source(c, 2)))
     };
 
     /// Rounds down.
-    floor<SAT: bool> |a, _, _, _, k| finish::<SAT>(source(a, 0, k).floor());
+    round_down<SAT: bool> |a, _, _, _, k| finish::<SAT>(floor::<NATIVE>(source(a, 0, k)));
     /// Rounds up.
-    ceil<SAT: bool> |a, _, _, _, k| finish::<SAT>(source(a, 0, k).ceil());
+    round_up<SAT: bool> |a, _, _, _, k| finish::<SAT>(ceil::<NATIVE>(source(a, 0, k)));
     /// Rounds towards zero.
-    trunc<SAT: bool> |a, _, _, _, k| finish::<SAT>(source(a, 0, k).trunc());
+    round_to_zero<SAT: bool> |a, _, _, _, k| finish::<SAT>(trunc::<NATIVE>(source(a, 0, k)));
     /// Rounds to the nearest integer, ties to even.
-    rint<SAT: bool> |a, _, _, _, k| finish::<SAT>(source(a, 0, k).round_ties_even());
+    round<SAT: bool> |a, _, _, _, k| finish::<SAT>(rint::<NATIVE>(source(a, 0, k)));
     /// The reciprocal.
     rcp<SAT: bool> |a, _, _, _, k| finish::<SAT>(1.0 / source(a, 0, k));
-    /// The reciprocal of the square root.
-    rsqrt<SAT: bool> |a, _, _, _, k| finish::<SAT>(reciprocal_root(source(a, 0, k)));
-    /// What multiplied by a is the square root of a; finite for zero and infinity.
-    sqrt_helper<SAT: bool> |a, _, _, _, k| {
-        let x = source(a, 0, k);
-        let edge = x == 0.0 || x == f32::INFINITY;
-        finish::<SAT>(if edge { 1.0 } else { reciprocal_root(x) })
-    };
-    /// The logarithm to base 2.
-    log2<SAT: bool> |a, _, _, _, k| finish::<SAT>(super::transcendental::log2(source(a, 0, k)));
-    /// Two to the power of a.
-    exp2<SAT: bool> |a, _, _, _, k| finish::<SAT>(super::transcendental::exp2(source(a, 0, k)));
     /// First part of the sine: folds four quadrants to -1..1.
     sine_fold<SAT: bool> |a, _, _, _, k| {
         let x = source(a, 0, k);
         let folded = if x < 3.0 { 2.0 - x } else { x - 4.0 };
         finish::<SAT>(if x < 1.0 { x } else { folded })
-    };
-    /// Second part of the sine: sin(a·π/2)/a.
-    sine_ratio<SAT: bool> |a, _, _, _, k| {
-        finish::<SAT>(super::transcendental::sine_ratio(source(a, 0, k)))
     };
     /// `a - b`, for the differences in a quad; the modifiers of a apply to both.
     difference<SAT: bool> |a, b, _, _, k| finish::<SAT>(source(a, 0, k) - source(b, 0, k));
@@ -232,10 +256,4 @@ kernels! {
         let (a, b) = (source(a, 0, k), source(b, 1, k));
         if a > b || b.is_nan() { c } else { d }
     };
-}
-
-/// 1/√x, correct to the last bit but for rare ties.
-#[inline(always)]
-fn reciprocal_root(x: f32) -> f32 {
-    (1.0 / f64::from(x).sqrt()) as f32
 }

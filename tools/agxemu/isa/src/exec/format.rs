@@ -2,7 +2,7 @@
 
 //! Formats of memory accesses.
 
-use super::float;
+use super::half;
 
 /// How an element lies in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,7 +172,7 @@ impl Format {
         let value = match self {
             Self::I8 | Self::I16 | Self::I32 => return bits,
             Self::F16 if !wide => return bits,
-            Self::F16 => return float::widen(bits),
+            Self::F16 => return half::widen(bits),
             Self::Srgba8 if channel < 3 => from_srgb(bits & 0xff),
             Self::Unorm8 | Self::Srgba8 => bits as f32 / 255.0,
             Self::Snorm8 => (bits as i8 as f32).max(-127.0) / 127.0,
@@ -185,7 +185,7 @@ impl Format {
                     2 => field(bits, 22, 10) << 5,
                     _ => field(bits, channel * 11, 11) << 4,
                 };
-                f32::from_bits(float::widen(half))
+                f32::from_bits(half::widen(half))
             }
             Self::Rgb9E5 | Self::Rgb9E5Zero => {
                 let exponent = field(bits, 27, 5) as i32;
@@ -196,15 +196,15 @@ impl Format {
         if wide {
             bits
         } else {
-            float::narrow(bits)
+            half::narrow(bits)
         }
     }
 
     /// The bits in memory of one channel, of formats that are not packed.
     pub fn pack(self, value: u32, channel: u32, wide: bool) -> u32 {
-        let float = f32::from_bits(if wide { value } else { float::widen(value) });
+        let float = f32::from_bits(if wide { value } else { half::widen(value) });
         match self {
-            Self::F16 if wide => float::narrow(value),
+            Self::F16 if wide => half::narrow(value),
             Self::Srgba8 if channel < 3 => to_srgb(float),
             Self::Unorm8 | Self::Srgba8 => unorm(float, 255),
             Self::Snorm8 => snorm(float, 127) & 0xff,
@@ -216,7 +216,7 @@ impl Format {
 
     /// The word of all channels, of packed formats.
     pub fn pack_word(self, texel: [u32; 4], wide: bool) -> u32 {
-        let [r, g, b, a] = texel.map(|v| f32::from_bits(if wide { v } else { float::widen(v) }));
+        let [r, g, b, a] = texel.map(|v| f32::from_bits(if wide { v } else { half::widen(v) }));
         match self {
             Self::Rgb10A2 => {
                 unorm(r, 1023) | unorm(g, 1023) << 10 | unorm(b, 1023) << 20 | unorm(a, 3) << 30

@@ -8,6 +8,9 @@ use super::{Lanes, LANES};
 /// 32-bit registers of a lane.
 pub const REGISTERS: usize = 128;
 
+/// Words of scratch memory that stay allocated when a group starts anew.
+const MAX_KEPT: usize = 4096;
+
 /// What all threads of a launch read: uniforms, texture state and sampler state.
 ///
 /// | | preamble | main program |
@@ -158,6 +161,10 @@ impl Group {
     /// this place of the grid; for partial threadgroups that is inferred.
     pub fn reset(&mut self, pc: u64, dispatch: &Dispatch, index: u32) {
         self.regs.fill([0; LANES]);
+        // Much of it is not kept for those who need little.
+        if self.scratch.capacity() > MAX_KEPT {
+            self.scratch = Vec::new();
+        }
         self.scratch.clear();
         self.stack = 0;
         self.stopped = None;

@@ -1,86 +1,163 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Conversion between half floats and 32-bit floats, with the CPU's own instructions if it has
-//! them. They agree with [`float::widen`] and [`float::narrow`] but for NaN, of which the latter
-//! knows one only.
+//! Half floats: conversion from and to 32-bit floats, and 16-bit operations, which do both in one
+//! loop. Denormals are kept; a NaN that an operation yields is always the same one.
 
 use super::float;
-use super::kernel::{kernels, Kernel};
+use super::kernel::{kernels, Args};
+
+/// The NaN that 16-bit operations yield.
+pub const NAN: u32 = 0x7e00;
+
+/// The value of a half float as a 32-bit one; exact. Bits above 16 are ignored.
+#[inline(always)]
+pub fn widen(half: u32) -> u32 {
+    widen_high(half << 16)
+}
+
+/// The same, of the high half of a word.
+#[inline(always)]
+fn widen_high(word: u32) -> u32 {
+    widen_masked(word, !0)
+}
+
+/// The same, of which `and` may take the sign away.
+#[inline(always)]
+fn widen_masked(word: u32, and: u32) -> u32 {
+    // Sign, exponent and mantissa come to their places; the exponent is too small by 112.
+    let placed = ((word as i32) >> 3) as u32 & (0x8fff_e000 & and);
+    let value = f32::from_bits(placed) * f32::from_bits((127 + 112) << 23);
+    // What had the largest exponent is infinite or NaN.
+    let special = if value.abs() >= 65536.0 {
+        0x7f80_0000
+    } else {
+        0
+    };
+    value.to_bits() | special
+}
+
+/// The nearest half float, ties to even.
+#[inline(always)]
+pub fn narrow(x: u32) -> u32 {
+    let magnitude = f32::from_bits(x & 0x7fff_ffff);
+    // NaN goes through as what is too large.
+    let bounded = if magnitude < 65536.0 {
+        magnitude
+    } else {
+        65536.0
+    };
+    let smallest = f32::from_bits((127 - 14) << 23);
+    let normal = if bounded > smallest {
+        bounded
+    } else {
+        smallest
+    };
+    // A power of two so much larger that the sum is rounded at the last place of a half float. In
+    // the end of the sum is the mantissa then, to which the exponent is added.
+    let exponent = normal.to_bits() & 0x7f80_0000;
+    let magic = exponent + (13 << 23);
+    let sum = bounded + f32::from_bits(magic);
+    let mantissa = sum.to_bits().wrapping_sub(magic);
+    let half = mantissa
+        .wrapping_add(exponent >> 13)
+        .wrapping_sub((127 - 14) << 10);
+    // The one NaN has no sign.
+    if f32::from_bits(x).is_nan() {
+        NAN
+    } else {
+        half | x >> 16 & 0x8000
+    }
+}
+
+/// The half float next to it towards zero.
+#[inline(always)]
+pub fn narrow_to_zero(x: u32) -> u32 {
+    let magnitude = x & 0x7fff_ffff;
+    let near = narrow(x);
+    // Towards zero of the nearest: one less when it is too large. Infinity is 0x7c00, so the
+    // largest finite number is one less as well.
+    let too_large = widen(near & 0x7fff) > magnitude && magnitude <= 0x7f80_0000;
+    near - u32::from(too_large)
+}
+
+/// Source `n` of a 16-bit operation: a half float, which byte `n` of `p` shifts to the high half of
+/// its word. `xor` is what changes the sign.
+#[inline(always)]
+fn source(x: u32, n: usize, k: &Args<'_>, xor: u32) -> f32 {
+    let high = x << (k.p >> (8 * n) & 31);
+    f32::from_bits(widen_masked(high, k.and[n]) ^ xor)
+}
+
+/// The product of the first two sources, which is exact.
+#[inline(always)]
+fn product(a: u32, b: u32, k: &Args<'_>) -> f32 {
+    source(a, 0, k, k.xor[0] ^ k.xor[1]) * source(b, 1, k, 0)
+}
+
+/// The result of a 16-bit operation.
+#[inline(always)]
+fn finish<const SAT: bool>(value: f32) -> u32 {
+    // NaN becomes zero.
+    let high = if value < 1.0 { value } else { 1.0 };
+    let bounded = if value > 0.0 { high } else { 0.0 };
+    narrow(if SAT { bounded } else { value }.to_bits())
+}
+
+/// The sum of a product and a half float, rounded so that a second rounding to 16 bits gives what one
+/// rounding would: to odd, that is, when it is not exact, the neighbour with the odd last bit is
+/// taken.
+#[inline(always)]
+fn sum_to_odd(product: f32, c: f32) -> f32 {
+    let sum = product + c;
+    let shadow = sum - product;
+    let error = (product - (sum - shadow)) + (c - shadow);
+    // The error is zero, NaN, or at least a unit in the last place of the smallest product.
+    let unit = 1.0 / (1u64 << 48) as f32;
+    let inexact = if error.abs() >= unit { !0 } else { 0 };
+    let above = (sum.to_bits() ^ error.to_bits()) >> 31;
+    f32::from_bits(sum.to_bits().wrapping_sub(above & inexact) | 1 & inexact)
+}
+
+/// The 32-bit result of a 32-bit operation on half floats, or the half float nearest to it.
+#[inline(always)]
+fn single<const SAT: bool, const HALF: bool>(value: f32) -> u32 {
+    let bits = float::finish::<SAT>(value);
+    if HALF {
+        narrow(bits)
+    } else {
+        bits
+    }
+}
 
 kernels! {
-    /// The 32-bit value of a half float, by arithmetic.
-    from_half_plain |a, _, _, _, _| float::widen(a);
-    /// The half float nearest to a, by arithmetic.
-    to_half_plain |a, _, _, _, _| float::narrow(a);
-    /// The half float next to a towards zero.
-    to_half_zero |a, _, _, _, _| float::narrow_to_zero(a);
-}
+    /// The 32-bit value of a half float.
+    from_low |a, _, _, _, _| widen(a);
+    /// The same of a high half.
+    from_high |a, _, _, _, _| widen_high(a);
+    /// The half float nearest to a 32-bit float.
+    nearest |a, _, _, _, _| narrow(a);
+    /// The half float next to a 32-bit float towards zero.
+    to_zero |a, _, _, _, _| narrow_to_zero(a);
 
-/// The 32-bit value of a half float.
-pub fn from_half() -> Kernel {
-    #[cfg(target_arch = "x86_64")]
-    if super::kernel::wide_vectors() && is_x86_feature_detected!("f16c") {
-        // SAFETY: The features have just been found.
-        return unsafe { Kernel::new(x86::from_half) };
-    }
-    from_half_plain()
-}
-
-/// The half float nearest to the first source, ties to even.
-pub fn to_half() -> Kernel {
-    #[cfg(target_arch = "x86_64")]
-    if super::kernel::wide_vectors() && is_x86_feature_detected!("f16c") {
-        // SAFETY: The features have just been found.
-        return unsafe { Kernel::new(x86::to_half) };
-    }
-    to_half_plain()
-}
-
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    use std::arch::x86_64::{
-        __m256i, _mm256_blendv_epi8, _mm256_castps_si256, _mm256_castsi256_si128, _mm256_cmp_ps,
-        _mm256_cvtepu16_epi32, _mm256_cvtph_ps, _mm256_cvtps_ph, _mm256_extracti128_si256,
-        _mm256_loadu_ps, _mm256_loadu_si256, _mm256_set1_epi32, _mm256_storeu_ps,
-        _mm256_storeu_si256, _mm_packus_epi32, _CMP_UNORD_Q, _MM_FROUND_TO_NEAREST_INT,
+    /// `a + b`; 32 bits are enough that rounding twice does no harm.
+    add<SAT: bool> |a, b, _, _, k| {
+        finish::<SAT>(source(a, 0, k, k.xor[0]) + source(b, 1, k, k.xor[1]))
+    };
+    /// `a * b`
+    mul<SAT: bool> |a, b, _, _, k| finish::<SAT>(product(a, b, k));
+    /// `a * b + c`, rounded once.
+    fma<SAT: bool> |a, b, c, _, k| {
+        finish::<SAT>(sum_to_odd(product(a, b, k), source(c, 2, k, k.xor[2])))
     };
 
-    use crate::exec::float::NAN16;
-    use crate::exec::kernel::Args;
-    use crate::exec::Lanes;
-
-    /// # Safety
-    ///
-    /// The CPU has AVX2 and F16C.
-    #[target_feature(enable = "avx2,f16c")]
-    pub unsafe fn from_half(args: &Args<'_>, out: &mut Lanes) {
-        for (from, to) in args.s[0].chunks_exact(8).zip(out.chunks_exact_mut(8)) {
-            // SAFETY: Both chunks have eight lanes, which is what is read and written, and need
-            // no alignment.
-            unsafe {
-                let wide = _mm256_loadu_si256(from.as_ptr().cast::<__m256i>());
-                let low = _mm256_castsi256_si128(wide);
-                let halves = _mm_packus_epi32(low, _mm256_extracti128_si256::<1>(wide));
-                _mm256_storeu_ps(to.as_mut_ptr().cast::<f32>(), _mm256_cvtph_ps(halves));
-            }
-        }
-    }
-
-    /// # Safety
-    ///
-    /// The CPU has AVX2 and F16C.
-    #[target_feature(enable = "avx2,f16c")]
-    pub unsafe fn to_half(args: &Args<'_>, out: &mut Lanes) {
-        for (from, to) in args.s[0].chunks_exact(8).zip(out.chunks_exact_mut(8)) {
-            // SAFETY: As above.
-            unsafe {
-                let value = _mm256_loadu_ps(from.as_ptr().cast::<f32>());
-                let halves = _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(value);
-                let nan = _mm256_castps_si256(_mm256_cmp_ps::<_CMP_UNORD_Q>(value, value));
-                let one = _mm256_set1_epi32(NAN16 as i32);
-                let bits = _mm256_blendv_epi8(_mm256_cvtepu16_epi32(halves), one, nan);
-                _mm256_storeu_si256(to.as_mut_ptr().cast::<__m256i>(), bits);
-            }
-        }
-    }
+    /// `a + b` in 32 bits.
+    single_add<SAT: bool, HALF: bool> |a, b, _, _, k| {
+        single::<SAT, HALF>(source(a, 0, k, k.xor[0]) + source(b, 1, k, k.xor[1]))
+    };
+    /// `a * b` in 32 bits.
+    single_mul<SAT: bool, HALF: bool> |a, b, _, _, k| single::<SAT, HALF>(product(a, b, k));
+    /// `a * b + c` in 32 bits, where the product is exact: the sum is what is rounded.
+    single_fma<SAT: bool, HALF: bool> |a, b, c, _, k| {
+        single::<SAT, HALF>(product(a, b, k) + source(c, 2, k, k.xor[2]))
+    };
 }

@@ -64,32 +64,31 @@ pub fn wide_vectors() -> bool {
         && is_x86_feature_detected!("lzcnt")
 }
 
-/// Defines kernels by what they do to one lane: arguments are the four sources and the [`Args`].
-///
-/// `name` becomes a function that returns the [`Kernel`] for this CPU; `name<T>` a generic one.
-macro_rules! kernels {
-    ($($(#[$doc:meta])* $name:ident $(<$($p:ident: $t:ty),+>)?
-        |$a:pat_param, $b:pat_param, $c:pat_param, $d:pat_param, $args:pat_param| $body:expr;)*) => {$(
+/// Whether the baseline of the target has fused multiply-add and rounding to integers.
+pub const NATIVE: bool = cfg!(target_arch = "aarch64") || cfg!(target_feature = "fma");
+
+/// Defines kernels as loops: `name` becomes a function that returns the [`Kernel`] for this CPU; `name<T>` a generic
+/// one. The body sees the [`Args`], the lanes to write, and as `NATIVE` whether the CPU has fused multiply-add and
+/// rounding to integers.
+macro_rules! loops {
+    ($($(#[$doc:meta])* $name:ident $(<$($p:ident: $t:ty),+>)? |$args:ident, $out:ident| $body:expr;)*) => {$(
         $(#[$doc])*
         pub fn $name $(<$(const $p: $t),+>)? () -> $crate::exec::kernel::Kernel {
             use $crate::exec::kernel::{Args, Kernel};
-            use $crate::exec::{Lanes, LANES};
+            use $crate::exec::Lanes;
 
             #[inline(always)]
-            fn lanes $(<$(const $p: $t),+>)? (args: &Args<'_>, out: &mut Lanes) {
-                let lane = |$a: u32, $b: u32, $c: u32, $d: u32, $args: &Args<'_>| -> u32 { $body };
-                for i in 0..LANES {
-                    let [a, b, c, d] = args.s;
-                    out[i] = lane(a[i], b[i], c[i], d[i], args);
-                }
+            #[allow(clippy::extra_unused_type_parameters)]
+            fn all<const NATIVE: bool $(, $(const $p: $t),+)?>($args: &Args<'_>, $out: &mut Lanes) {
+                $body
             }
             fn base $(<$(const $p: $t),+>)? (args: &Args<'_>, out: &mut Lanes) {
-                lanes $(::<$($p),+>)? (args, out);
+                all::<{ $crate::exec::kernel::NATIVE } $(, $($p),+)?>(args, out);
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma,popcnt,lzcnt")]
             unsafe fn wide $(<$(const $p: $t),+>)? (args: &Args<'_>, out: &mut Lanes) {
-                lanes $(::<$($p),+>)? (args, out);
+                all::<true $(, $($p),+)?>(args, out);
             }
             #[cfg(target_arch = "x86_64")]
             if $crate::exec::kernel::wide_vectors() {
@@ -101,4 +100,21 @@ macro_rules! kernels {
         }
     )*};
 }
-pub(super) use kernels;
+
+/// Defines kernels by what they do to one lane: arguments are the four sources and the [`Args`].
+macro_rules! kernels {
+    ($($(#[$doc:meta])* $name:ident $(<$($p:ident: $t:ty),+>)?
+        |$a:pat_param, $b:pat_param, $c:pat_param, $d:pat_param, $k:pat_param| $body:expr;)*) => {
+        $crate::exec::kernel::loops! {$(
+            $(#[$doc])*
+            $name $(<$($p: $t),+>)? |args, out| {
+                let lane = |$a: u32, $b: u32, $c: u32, $d: u32, $k: &Args<'_>| -> u32 { $body };
+                let [a, b, c, d] = args.s;
+                for i in 0..$crate::exec::LANES {
+                    out[i] = lane(a[i], b[i], c[i], d[i], args);
+                }
+            };
+        )*}
+    };
+}
+pub(super) use {kernels, loops};

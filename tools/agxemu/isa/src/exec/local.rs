@@ -146,9 +146,6 @@ impl Group {
             return Err(unsupported(format!("scratch memory of {size} words")));
         }
         self.stack = size;
-        if self.scratch.len() < size as usize {
-            self.scratch.resize(size as usize, [0; LANES]);
-        }
         Ok(())
     }
 
@@ -201,6 +198,11 @@ impl Group {
             let lane = lane as u8;
             return Err(Box::new(FaultKind::Scratch { lane, address }));
         };
+        // What is not touched takes no memory of the host.
+        let words = range.end.div_ceil(4);
+        if self.scratch.len() < words {
+            self.scratch.resize(words, [0; LANES]);
+        }
         let buffer = &mut self.buffer[lane * size..][..size];
         if range.start & 3 == 0 && size & 3 == 0 {
             let words = &mut self.scratch[range.start / 4..range.end / 4];

@@ -3,9 +3,10 @@
 //! From a decoded instruction to an [`Op`]: arithmetic and control flow.
 
 use super::kernel::Kernel;
+use super::lower_float::{conversion, float_alu, float_operation, funop, half_alu};
 use super::op::{Alu, Branch, Dst, Inst, Op, Src, Wide, WideSrc};
-use super::operand::{self, FloatSrc, Refusal};
-use super::{convert, float, half, integer, lower_memory, lower_texture};
+use super::operand::{self, Refusal};
+use super::{float, half, integer, lower_memory, lower_texture};
 use crate::decode::Instruction;
 use crate::table;
 
@@ -64,15 +65,14 @@ fn meaning(entry: &table::Entry) -> u128 {
     all | constant | 1 << entry.long_bit
 }
 
-fn alu(kernel: Kernel, dst: Dst, src: &[Src]) -> Alu {
+pub(super) fn alu(kernel: Kernel, dst: Dst, src: &[Src]) -> Alu {
     let mut all = [Src::Immediate(0); 4];
     all[..src.len()].copy_from_slice(src);
     Alu {
         kernel,
         dst,
         count: src.len() as u8,
-        widen: 0,
-        widener: half::from_half(),
+        widen: [None; 3],
         narrow: None,
         src: all,
         and: [!0; 3],
@@ -82,30 +82,7 @@ fn alu(kernel: Kernel, dst: Dst, src: &[Src]) -> Alu {
     }
 }
 
-/// An operation whose first sources are floats.
-fn float_alu(kernel: Kernel, dst: Dst, floats: &[FloatSrc]) -> Alu {
-    let mut all = [Src::Immediate(0); 4];
-    for (to, from) in all.iter_mut().zip(floats) {
-        *to = from.src;
-    }
-    let mut alu = alu(kernel, dst, &all[..floats.len()]);
-    for (n, from) in floats.iter().enumerate() {
-        alu.widen |= u8::from(from.half) << n;
-        alu.and[n] = from.and;
-        alu.xor[n] = from.xor;
-    }
-    alu
-}
-
-/// Rounds a 32-bit float result to the size of the destination.
-fn narrowed(mut alu: Alu) -> Alu {
-    if matches!(alu.dst, Dst::Low(_) | Dst::High(_)) {
-        alu.narrow = Some(half::to_half());
-    }
-    alu
-}
-
-fn pick(sat: bool, plain: Kernel, saturating: Kernel) -> Kernel {
+pub(super) fn pick(sat: bool, plain: Kernel, saturating: Kernel) -> Kernel {
     if sat {
         saturating
     } else {
@@ -142,37 +119,18 @@ fn arithmetic(inst: &Instruction) -> Result<Option<Op>, Refusal> {
         table::Op::Popcount => alu(integer::popcount(), operand::dalu(inst)?, &[a(1)?]),
         table::Op::Ffs => alu(integer::highest(), operand::dalu(inst)?, &[a(1)?]),
         table::Op::Convert => conversion(inst)?,
-        table::Op::Fadd => {
-            let kernel = pick(sat, float::add::<false>(), float::add::<true>());
-            narrowed(float_alu(kernel, operand::dalu(inst)?, &[f(1)?, f(2)?]))
-        }
-        table::Op::Fmul => {
-            let kernel = pick(sat, float::mul::<false>(), float::mul::<true>());
-            narrowed(float_alu(kernel, operand::dalu(inst)?, &[f(1)?, f(2)?]))
-        }
-        table::Op::Ffma => {
-            let kernel = pick(sat, float::fma::<false>(), float::fma::<true>());
-            narrowed(float_alu(
-                kernel,
-                operand::dalu(inst)?,
-                &[f(1)?, f(2)?, f(3)?],
-            ))
-        }
+        table::Op::Fadd | table::Op::Fmul | table::Op::Ffma => float_operation(inst, sat)?,
         table::Op::Hadd => {
-            let kernel = pick(sat, float::add16::<false>(), float::add16::<true>());
-            narrowed(float_alu(kernel, operand::dhalf(inst)?, &[h(1)?, h(2)?]))
+            let kernel = pick(sat, half::add::<false>(), half::add::<true>());
+            half_alu(kernel, operand::dhalf(inst)?, &[h(1)?, h(2)?])
         }
         table::Op::Hmul => {
-            let kernel = pick(sat, float::mul16::<false>(), float::mul16::<true>());
-            narrowed(float_alu(kernel, operand::dhalf(inst)?, &[h(1)?, h(2)?]))
+            let kernel = pick(sat, half::mul::<false>(), half::mul::<true>());
+            half_alu(kernel, operand::dhalf(inst)?, &[h(1)?, h(2)?])
         }
         table::Op::Hfma => {
-            let kernel = pick(sat, float::fma_half::<false>(), float::fma_half::<true>());
-            narrowed(float_alu(
-                kernel,
-                operand::dhalf(inst)?,
-                &[h(1)?, h(2)?, h(3)?],
-            ))
+            let kernel = pick(sat, half::fma::<false>(), half::fma::<true>());
+            half_alu(kernel, operand::dhalf(inst)?, &[h(1)?, h(2)?, h(3)?])
         }
         table::Op::Funop => return Ok(Some(funop(inst)?)),
         table::Op::Icmpsel => {
@@ -352,85 +310,6 @@ fn bitop(inst: &Instruction) -> Result<Alu, Refusal> {
     };
     alu.p = table as u32;
     Ok(alu)
-}
-
-fn conversion(inst: &Instruction) -> Result<Alu, Refusal> {
-    let dst = operand::dalu(inst)?;
-    let src = operand::alu(inst, 1)?;
-    let nearest = match inst.field("round") {
-        0 => false,
-        1 => true,
-        round => return Err(format!("rounding mode {round}")),
-    };
-    let mode = inst.field("mode");
-    let mut alu = alu(
-        match (mode, nearest) {
-            (0 | 6 | 10, true) => convert::u_to_f::<true>(),
-            (0 | 6 | 10, false) => convert::u_to_f::<false>(),
-            (1 | 7 | 11, true) => convert::s_to_f::<true>(),
-            (1 | 7 | 11, false) => convert::s_to_f::<false>(),
-            (4, true) => convert::f_to_u16::<true>(),
-            (4, false) => convert::f_to_u16::<false>(),
-            (5, true) => convert::f_to_s16::<true>(),
-            (5, false) => convert::f_to_s16::<false>(),
-            (8, true) => convert::f_to_u32::<true>(),
-            (8, false) => convert::f_to_u32::<false>(),
-            (9, true) => convert::f_to_s32::<true>(),
-            (9, false) => convert::f_to_s32::<false>(),
-            _ => return Err(format!("conversion {mode}")),
-        },
-        dst,
-        &[src],
-    );
-    let bits = match mode {
-        0 | 1 => 8,
-        6 | 7 => 16,
-        _ => 32,
-    };
-    alu.p = !0 >> (32 - bits);
-    alu.q = 32 - bits;
-    let to_integer = matches!(mode, 4 | 5 | 8 | 9);
-    if to_integer {
-        let half = matches!(src, Src::Low(_) | Src::High(_) | Src::UniformHalf(_));
-        alu.widen = half.into();
-    } else if !matches!(dst, Dst::Word(_)) {
-        alu.narrow = Some(pick(nearest, half::to_half_zero(), half::to_half()));
-    }
-    Ok(alu)
-}
-
-fn funop(inst: &Instruction) -> Result<Op, Refusal> {
-    let dst = operand::dalu(inst)?;
-    let src = operand::float(inst, 1)?;
-    let sat = inst.field("sat") == 1;
-    macro_rules! unary {
-        ($kernel:ident) => {
-            pick(sat, float::$kernel::<false>(), float::$kernel::<true>())
-        };
-    }
-    let kernel = match inst.field("op") {
-        0 => unary!(floor),
-        1 => unary!(sqrt_helper),
-        4 | 6 => unary!(difference),
-        8 => unary!(rcp),
-        9 => unary!(rsqrt),
-        10 => unary!(sine_fold),
-        12 => unary!(log2),
-        13 => unary!(exp2),
-        14 => unary!(sine_ratio),
-        16 => unary!(ceil),
-        32 => unary!(trunc),
-        48 => unary!(rint),
-        op => return Err(format!("float function {op}")),
-    };
-    let alu = narrowed(float_alu(kernel, dst, &[src]));
-    Ok(match inst.field("op") {
-        op @ (4 | 6) => Op::Difference {
-            alu,
-            vertical: op == 6,
-        },
-        _ => Op::Alu(alu),
-    })
 }
 
 fn control(inst: &Instruction) -> Result<Option<Op>, Refusal> {

@@ -39,6 +39,7 @@ mod integer;
 mod kernel;
 mod local;
 mod lower;
+mod lower_float;
 mod lower_memory;
 mod lower_texture;
 mod memory;

@@ -44,10 +44,8 @@ pub struct Alu {
     pub dst: Dst,
     /// Sources in use, the first of `src`.
     pub count: u8,
-    /// Which sources are half floats that the kernel wants as 32-bit floats.
-    pub widen: u8,
-    /// What widens them.
-    pub widener: Kernel,
+    /// What makes 32-bit floats of those sources that are half floats.
+    pub widen: [Option<Kernel>; 3],
     /// Rounds the result to 16 bits, for 32-bit float operations.
     pub narrow: Option<Kernel>,
     pub src: [Src; 4],

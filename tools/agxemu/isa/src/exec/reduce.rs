@@ -3,7 +3,7 @@
 //! Reductions and scans over the active lanes of a quad or of the group.
 
 use super::op::{ReduceOp, Src};
-use super::{float, Group, Shared, LANES};
+use super::{float, half, Group, Shared, LANES};
 
 impl ReduceOp {
     /// What leaves every value as it is.
@@ -41,7 +41,7 @@ impl ReduceOp {
                     f32::from_bits(if wide {
                         float::flush(v)
                     } else {
-                        float::widen(v)
+                        half::widen(v)
                     })
                 };
                 let (x, y) = (value(a), value(b));
@@ -56,7 +56,7 @@ impl ReduceOp {
                 match wide {
                     _ if out.is_nan() && wide => float::NAN,
                     true => float::flush(out.to_bits()),
-                    false => float::narrow(out.to_bits()),
+                    false => half::narrow(out.to_bits()),
                 }
             }
         }

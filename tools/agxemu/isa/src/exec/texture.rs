@@ -11,7 +11,7 @@ use super::memory::uniform64;
 use super::op::{Descriptor, Image, Src, Texture, TileAccess};
 use super::operand::half_register;
 use super::run::{unsupported, Machine};
-use super::{float, FaultKind, Group, Host, Lanes, Shared, LANES};
+use super::{half, FaultKind, Group, Host, Lanes, Shared, LANES};
 
 /// Sampler numbers in a register from here on are places in the sampler heap.
 const HEAP_FIRST: u32 = 28;
@@ -180,7 +180,7 @@ impl Group {
                     let value = from[lane];
                     // That integers are cut off for 16-bit registers is inferred.
                     to[lane] = match (t.dst.wide, result.numeric) {
-                        (false, Numeric::Float) => float::narrow(value),
+                        (false, Numeric::Float) => half::narrow(value),
                         _ => value,
                     };
                 }

@@ -8,12 +8,25 @@
 
 use std::f64::consts::{FRAC_PI_2, LN_2, LOG2_E};
 
-/// The value of `c[0] + c[1] x + …`.
+/// The value of `c[0] + c[1] x + …`. Each four terms are added up first, which leaves the CPU more to
+/// do at a time than one sum would.
 #[inline(always)]
 fn polynomial<const N: usize>(x: f64, c: &[f64; N]) -> f64 {
-    let mut sum = c[N - 1];
-    for i in (0..N - 1).rev() {
-        sum = sum * x + c[i];
+    let x2 = x * x;
+    let x4 = x2 * x2;
+    let two = |i: usize| if i + 1 < N { c[i] + c[i + 1] * x } else { c[i] };
+    let four = |i| {
+        if i + 2 < N {
+            two(i) + two(i + 2) * x2
+        } else {
+            two(i)
+        }
+    };
+    let mut at = (N - 1) / 4 * 4;
+    let mut sum = four(at);
+    while at > 0 {
+        at -= 4;
+        sum = sum * x4 + four(at);
     }
     sum
 }
@@ -37,6 +50,9 @@ const fn series<const N: usize>(factor: f64, start: u32, step: u32, sign: f64) -
     out
 }
 
+/// 1.5·2^52: what is added to it is rounded to an integer.
+const ROUND: f64 = 6_755_399_441_055_744.0;
+
 /// 2^x for |x| ≤ 1/2.
 const EXP2: [f64; 11] = series(LN_2, 0, 1, 1.0);
 /// sin(xπ/2)/x as a series in x².
@@ -55,54 +71,114 @@ const fn odd_reciprocals<const N: usize>() -> [f64; N] {
 /// log2((1 + s) / (1 - s)) / s as a series in s².
 const LOG2: [f64; 8] = odd_reciprocals();
 
-/// The logarithm to base 2 of a number that is not denormal.
-#[inline(always)]
-pub fn log2(x: f32) -> f32 {
-    let bits = x.to_bits();
-    // The mantissa is brought to √½ … √2.
-    let exponent = (bits as i32).wrapping_sub(0x3f35_04f3) >> 23;
-    let mantissa = f64::from(f32::from_bits(bits.wrapping_sub((exponent << 23) as u32)));
-    let s = (mantissa - 1.0) / (mantissa + 1.0);
-    let value = f64::from(exponent) + s * polynomial(s * s, &LOG2);
-    let value = if x == f32::INFINITY { x } else { value as f32 };
-    let value = if x >= 0.0 { value } else { f32::NAN };
-    if x == 0.0 {
-        f32::NEG_INFINITY
-    } else {
-        value
+/// A function on one lane in two steps: a value, whose highest bit says that it may not do, and what
+/// does then. Comparisons instead of that bit would keep the first step from becoming vector code.
+pub trait Function {
+    /// The value for a source whose denormals are not flushed. Not NaN and not denormal, or the bit is set.
+    fn fast(x: f32) -> (f32, u32);
+
+    /// The value for any source, from the fast one.
+    fn full(x: f32, fast: f32) -> f32;
+}
+
+/// The logarithm to base 2.
+pub struct Log2;
+
+impl Function for Log2 {
+    #[inline(always)]
+    fn fast(x: f32) -> (f32, u32) {
+        let bits = x.to_bits();
+        // The mantissa is brought to √½ … √2.
+        let exponent = (bits as i32).wrapping_sub(0x3f35_04f3) >> 23;
+        let mantissa = f64::from(f32::from_bits(bits.wrapping_sub((exponent << 23) as u32)));
+        let s = (mantissa - 1.0) / (mantissa + 1.0);
+        let value = f64::from(exponent) + s * polynomial(s * s, &LOG2);
+        // Negative, zero, denormal, or not finite.
+        let below = bits.wrapping_sub(0x0080_0000);
+        let above = 0x7f7f_ffff_u32.wrapping_sub(bits);
+        (value as f32, below | above)
+    }
+
+    #[inline(always)]
+    fn full(x: f32, fast: f32) -> f32 {
+        let finite = if x == f32::INFINITY { x } else { fast };
+        let valid = if x >= 0.0 { finite } else { f32::NAN };
+        if x == 0.0 {
+            f32::NEG_INFINITY
+        } else {
+            valid
+        }
     }
 }
 
 /// Two to the power of x.
-#[inline(always)]
-pub fn exp2(x: f32) -> f32 {
-    // Results outside are infinite or zero anyway. NaN goes through as the lower bound.
-    let bounded = if x > -200.0 { x } else { -200.0 };
-    let bounded = f64::from(if bounded < 200.0 { bounded } else { 200.0 });
-    // Adding and taking away 1.5·2^52 rounds to an integer, which is then in the low bits.
-    let magic = 6_755_399_441_055_744.0;
-    let shifted = bounded + magic;
-    let fraction = bounded - (shifted - magic);
-    let power = shifted.to_bits().wrapping_sub(f64::to_bits(magic));
-    let scale = f64::from_bits(power.wrapping_add(1023) << 52);
-    let value = (polynomial(fraction, &EXP2) * scale) as f32;
-    if x.is_nan() {
-        f32::NAN
-    } else {
-        value
+pub struct Exp2;
+
+impl Function for Exp2 {
+    #[inline(always)]
+    fn fast(x: f32) -> (f32, u32) {
+        // 1.5·2^23: the sum is rounded to an integer, which is in its low bits.
+        let magic = 12_582_912.0;
+        let shifted = x + magic;
+        let fraction = f64::from(x - (shifted - magic));
+        let value = (polynomial(fraction, &EXP2) as f32).to_bits();
+        let power = shifted.to_bits() << 23;
+        // Below -126 it is denormal, from 128 on infinite.
+        let above = (x + 126.0).to_bits();
+        let special = above | 0x437d_ffff_u32.wrapping_sub(above & 0x7fff_ffff);
+        (f32::from_bits(value.wrapping_add(power)), special)
+    }
+
+    #[inline(always)]
+    fn full(x: f32, _: f32) -> f32 {
+        // Results outside are infinite or zero anyway. NaN goes through as the lower bound.
+        let bounded = if x > -200.0 { x } else { -200.0 };
+        let bounded = f64::from(if bounded < 200.0 { bounded } else { 200.0 });
+        let shifted = bounded + ROUND;
+        let fraction = bounded - (shifted - ROUND);
+        let power = shifted.to_bits().wrapping_sub(f64::to_bits(ROUND));
+        let scale = f64::from_bits(power.wrapping_add(1023) << 52);
+        let value = (polynomial(fraction, &EXP2) * scale) as f32;
+        if x.is_nan() {
+            f32::NAN
+        } else {
+            value
+        }
     }
 }
 
 /// sin(xπ/2)/x; π/2 for zero.
-#[inline(always)]
-pub fn sine_ratio(x: f32) -> f32 {
-    // Only -1..1 is of use; beyond it the argument is brought there by the period of the sine.
-    let wide = f64::from(x);
-    let turns = (wide * 0.25).round_ties_even() * 4.0;
-    let r = wide - turns;
-    let folded = if r > 1.0 { 2.0 - r } else { r };
-    let folded = if r < -1.0 { -2.0 - r } else { folded };
-    let ratio = polynomial(folded * folded, &SINE);
-    let outside = ratio * folded / wide;
-    (if x.abs() <= 1.0 { ratio } else { outside }) as f32
+pub struct SineRatio;
+
+impl Function for SineRatio {
+    #[inline(always)]
+    fn fast(x: f32) -> (f32, u32) {
+        let square = f64::from(x) * f64::from(x);
+        // Only -1..1 is of use.
+        let outside = 0x3f80_0000_u32.wrapping_sub(x.to_bits() & 0x7fff_ffff);
+        (polynomial(square, &SINE) as f32, outside)
+    }
+
+    #[inline(always)]
+    fn full(x: f32, fast: f32) -> f32 {
+        // Outside the argument is brought there by the period of the sine.
+        let wide = f64::from(x);
+        let turns = wide * 0.25;
+        // From 2^51 on they are whole.
+        let whole = if turns.abs() < 2_251_799_813_685_248.0 {
+            (turns + ROUND) - ROUND
+        } else {
+            turns
+        };
+        let r = wide - whole * 4.0;
+        let folded = if r > 1.0 { 2.0 - r } else { r };
+        let folded = if r < -1.0 { -2.0 - r } else { folded };
+        let ratio = polynomial(folded * folded, &SINE);
+        let outside = ratio * folded / wide;
+        if x.abs() <= 1.0 {
+            fast
+        } else {
+            outside as f32
+        }
+    }
 }

@@ -15,7 +15,8 @@ use std::sync::Mutex;
 use agx_isa::exec::assemble::{dalu, Builder};
 use agx_isa::exec::{prefer_baseline, Stop};
 use agx_isa::table::Op;
-use program::{Random, D, F, I, S};
+pub use program::Random;
+use program::{D, F, I, S};
 use reference::{State, MEMORY};
 
 use super::support::{Bench, DATA};
@@ -136,7 +137,8 @@ fn smallest(mut program: Vec<I>, state: &State) -> Vec<I> {
     program
 }
 
-fn number(name: &str, otherwise: u64) -> u64 {
+/// A number from the environment.
+pub fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).map_or(otherwise, |text| text.parse().expect("a number"))
 }
 
@@ -220,4 +222,56 @@ fn half_products_round_once() {
             panic!("{what}");
         }
     }
+}
+
+/// Products near half a place of what is added, and near what makes the smallest normal number of it, with both sets
+/// of loops.
+#[test]
+fn products_round_once() {
+    let _choice = CHOICE.lock().expect("the other test has not failed");
+    let word = |n| F {
+        src: S::Word(n),
+        abs: false,
+        neg: false,
+    };
+    let program = [I::Float {
+        op: Op::Ffma,
+        dst: D::Word(1),
+        src: vec![word(2), word(3), word(4)],
+        sat: false,
+    }];
+    let mut random = Random(5);
+    let mut state = start(&mut random);
+    for n in 0..3000 {
+        for halves in &mut state.halves {
+            // (1 + i)(1 - i) or (1 + i)(1 + i), at most 2^-17 away from one.
+            let near = random.below(64) as u32;
+            let other = if random.coin() { 0 } else { near };
+            let (mut a, mut b) = (0x3f80_0000 + near, 0x3f80_0000 + other);
+            if other == 0 {
+                b -= 2 * near;
+            }
+            let mut c = random.next() as u32 & 0x807f_ffff;
+            if random.below(4) == 0 {
+                // 2^-126 and 2^-150.
+                c = c & 0x8000_0000 | 0x0080_0000;
+                a -= 75 << 23;
+                b -= 75 << 23;
+            } else {
+                let exponent = 100 + random.below(50) as u32;
+                c |= exponent << 23;
+                a = a & 0x007f_ffff | (exponent - 24 + random.below(2) as u32) << 23;
+            }
+            a |= (random.next() as u32) & 0x8000_0000;
+            for (register, value) in [(2, a), (3, b), (4, c)] {
+                halves[register * 2] = value as u16;
+                halves[register * 2 + 1] = (value >> 16) as u16;
+            }
+        }
+        prefer_baseline(n % 2 == 1);
+        if let Some(what) = difference(&program, &state) {
+            panic!("{what}");
+        }
+    }
+    prefer_baseline(false);
 }

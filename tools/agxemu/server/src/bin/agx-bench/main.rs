@@ -6,11 +6,12 @@
 //! used up; the loop's jump is counted too. Memory is accessed through page tables. The second column is
 //! what a CPU without AVX2 would do.
 
+mod classes;
+
 use std::sync::Arc;
 
 use agx_abi::uat::{self, pte, Protection};
 
-use agx_isa::exec::assemble as asm;
 use agx_isa::exec::assemble::Builder;
 use agx_isa::exec::{prefer_baseline, Cache, Dispatch, Group, Shared, Stop, LANES};
 use agx_isa::table::Op;
@@ -94,158 +95,6 @@ fn processor_time() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// 32-bit register as float source.
-fn f(number: u64) -> u64 {
-    asm::float(number * 2, 9, false, false)
-}
-
-fn h(number: u64) -> u64 {
-    asm::half_float(number, 1, false, false)
-}
-
-/// The same instruction with different registers.
-fn varied(build: impl Fn(u64, u64, u64) -> Builder) -> Vec<u8> {
-    (0..24)
-        .flat_map(|n| build(8 + n % 8, 16 + n % 7, 24 + n % 5).bytes())
-        .collect()
-}
-
-fn classes() -> Vec<(&'static str, bool, Vec<u8>)> {
-    let b = Builder::new;
-    let d = |n: u64| asm::dalu(n * 2, true);
-    let m = |n: u64| asm::mul(n * 2, 9, false);
-    let c = |n: u64| asm::cmpsel(n * 2, 1, true);
-    let buffer = asm::uniform_base(0);
-    let lane = |signed| asm::index_word(4, signed);
-    let access = |op, mask, shift| {
-        varied(move |n, _, _| {
-            b(op)
-                .operands(&[asm::mem(n * 8, true, mask), buffer, lane(false)])
-                .field("fmt", 2)
-                .field("shift", shift)
-        })
-    };
-    vec![
-        (
-            "iadd",
-            true,
-            varied(|x, y, z| b(Op::Iadd).operands(&[asm::dalu64(x * 2, 1), m(y), m(z)])),
-        ),
-        (
-            "imad",
-            true,
-            varied(|x, y, z| b(Op::Imad).operands(&[asm::dalu64(x * 2, 1), m(y), m(z), m(x)])),
-        ),
-        (
-            "iadd 64",
-            true,
-            varied(|x, y, z| {
-                b(Op::Iadd).operands(&[asm::dalu64(x * 2, 2), asm::mul(y * 2, 13, false), m(z)])
-            }),
-        ),
-        (
-            "bitop",
-            true,
-            varied(|x, y, z| {
-                b(Op::Bitop)
-                    .operands(&[d(x), asm::word(y), asm::word(z)])
-                    .field("tt", 6)
-            }),
-        ),
-        (
-            "shift",
-            true,
-            varied(|x, y, z| b(Op::Bfi).operands(&[d(x), asm::imm(0), asm::word(y), asm::word(z)])),
-        ),
-        (
-            "icmpsel",
-            true,
-            varied(|x, y, z| {
-                b(Op::Icmpsel)
-                    .operands(&[d(x), asm::word(y), asm::word(z), c(y), c(z)])
-                    .field("icond", 1)
-            }),
-        ),
-        (
-            "fadd",
-            true,
-            varied(|x, y, z| b(Op::Fadd).operands(&[d(x), f(y), f(z)])),
-        ),
-        (
-            "ffma",
-            true,
-            varied(|x, y, z| b(Op::Ffma).operands(&[d(x), f(y), f(z), f(x)])),
-        ),
-        (
-            "ffma, uniform",
-            true,
-            varied(|x, y, _| {
-                b(Op::Ffma).operands(&[d(x), f(y), asm::float(4, 6, false, false), f(x)])
-            }),
-        ),
-        (
-            "hfma",
-            true,
-            varied(|x, y, z| b(Op::Hfma).operands(&[asm::dalu(x, false), h(y), h(z), h(x)])),
-        ),
-        (
-            "convert",
-            true,
-            varied(|x, y, _| {
-                b(Op::Convert)
-                    .operands(&[d(x), asm::word(y)])
-                    .field("mode", 10)
-                    .field("round", 1)
-            }),
-        ),
-        (
-            "rcp",
-            true,
-            varied(|x, y, _| b(Op::Funop).operands(&[d(x), f(y)]).field("op", 8)),
-        ),
-        (
-            "log2",
-            true,
-            varied(|x, y, _| b(Op::Funop).operands(&[d(x), f(y)]).field("op", 12)),
-        ),
-        (
-            "exp2",
-            true,
-            varied(|x, y, _| b(Op::Funop).operands(&[d(x), f(y)]).field("op", 13)),
-        ),
-        (
-            "if/pop",
-            true,
-            (0..12)
-                .flat_map(|_| {
-                    let mut code = b(Op::IfIcmp)
-                        .operands(&[asm::word(9), asm::word(10)])
-                        .field("n", 1)
-                        .field("icond", 1)
-                        .bytes();
-                    code.extend(b(Op::PopExec).field("n", 1).bytes());
-                    code
-                })
-                .collect(),
-        ),
-        ("load 32", false, access(Op::DeviceLoad, 1, 0)),
-        ("load 4x32", false, access(Op::DeviceLoad, 15, 2)),
-        ("store 32", false, access(Op::DeviceStore, 1, 0)),
-        ("store 4x32", false, access(Op::DeviceStore, 15, 2)),
-        ("load 32, scattered", false, access(Op::DeviceLoad, 1, 1)),
-        ("store 32, scattered", false, access(Op::DeviceStore, 1, 1)),
-        (
-            "local load",
-            false,
-            varied(|x, _, _| {
-                b(Op::LocalLoad)
-                    .operands(&[asm::mem(x * 2, true, 1), 10, 1 << 16])
-                    .field("fmt", 2)
-            }),
-        ),
-    ]
-}
-
 /// Millions of lane-instructions per second of processor time, the best of five runs.
 fn rate(name: &str, code: &[u8]) -> f64 {
     let memory = Tables::new();
@@ -265,8 +114,12 @@ fn rate(name: &str, code: &[u8]) -> f64 {
     for lane in 0..LANES {
         group.register_mut(4)[lane] = lane as u32;
         group.register_mut(5)[lane] = lane as u32 * 4;
-        for register in 16..32 {
+        for register in 16..24 {
             let value = 1.0 + lane as f32 / (register as f32);
+            group.register_mut(register)[lane] = value.to_bits();
+        }
+        for register in 24..32 {
+            let value = lane as f32 / (register as f32 + 10.0);
             group.register_mut(register)[lane] = value.to_bits();
         }
     }
@@ -295,8 +148,8 @@ fn rate(name: &str, code: &[u8]) -> f64 {
 fn main() {
     println!("M lane-instructions/s");
     println!("{:<22} {:>10} {:>10}", "class", "this CPU", "baseline");
-    let mut low = [f64::INFINITY; 2];
-    for (name, arithmetic, mut code) in classes() {
+    let mut low = [[f64::INFINITY; 2]; 3];
+    for (name, kind, mut code) in classes::all() {
         let off = -(code.len() as i32);
         let back = Builder::new(Op::JmpExecAny).field("off", u64::from(off as u32));
         code.extend(back.bytes());
@@ -305,9 +158,13 @@ fn main() {
         let base = rate(name, &code);
         prefer_baseline(false);
         println!("{name:<22} {best:>10.0} {base:>10.0}");
-        let kind = usize::from(!arithmetic);
-        low[kind] = low[kind].min(best);
+        let low = &mut low[kind as usize];
+        *low = [low[0].min(best), low[1].min(base)];
     }
-    let [arithmetic, memory] = low;
-    println!("slowest arithmetic {arithmetic:.0}, slowest memory {memory:.0}");
+    for (kind, [best, base]) in ["arithmetic", "memory", "group"].iter().zip(low) {
+        println!(
+            "{:<22} {best:>10.0} {base:>10.0}",
+            format!("slowest: {kind}")
+        );
+    }
 }
