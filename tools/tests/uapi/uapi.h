@@ -104,5 +104,7 @@ void test_teardown(void);
 void test_import(void);
 void test_fdinfo(void);
 void test_fences(void);
+/* Takes longer than a minute; with jobs that take long (--fault delay:1000). */
+void test_starve(void);
 
 #endif

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
+#define _GNU_SOURCE
 #include "uapi.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define RW (DRM_ASAHI_BIND_READ | DRM_ASAHI_BIND_WRITE)
@@ -138,6 +144,53 @@ static void check_bind_array(int fd, uint32_t vm, uint32_t bo)
 	check("bind array: still usable", bind_array(fd, vm, 5, stride, 0, (uintptr_t)ops), 0);
 }
 
+/* Maps one file of operations again and again, and binds all of them, which takes hours. */
+static void bind_for_hours(int fd, uint32_t vm, int started)
+{
+	const size_t size = 4 << 20, times = 8192;
+	struct drm_asahi_gem_bind_op *ops;
+	int file = memfd_create("ops", MFD_CLOEXEC);
+	char *at = mmap(NULL, size * times, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (file < 0 || ftruncate(file, size) || at == MAP_FAILED)
+		return;
+	for (size_t i = 0; i < times; i++)
+		if (mmap(at + i * size, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) == MAP_FAILED)
+			return;
+	ops = (void *)at;
+	for (size_t i = 0; i < size / sizeof(*ops); i++)
+		ops[i] = (struct drm_asahi_gem_bind_op){ .flags = DRM_ASAHI_BIND_UNBIND, .range = PAGE, .addr = USER_VA };
+	if (write(started, "", 1) == 1)
+		bind_array(fd, vm, size / sizeof(*ops) * times, sizeof(*ops), 0, (uintptr_t)ops);
+}
+
+static void check_killed(int fd, uint32_t vm)
+{
+	int started[2], death, status;
+	struct pollfd poller;
+	pid_t child;
+	char byte;
+
+	need("create a pipe", pipe(started) ? -errno : 0);
+	child = fork();
+	need("fork", child);
+	if (child == 0) {
+		bind_for_hours(fd, vm, started[1]);
+		_exit(0);
+	}
+	close(started[1]);
+	check_true("a process binds for hours", read(started[0], &byte, 1) == 1);
+	close(started[0]);
+	death = syscall(SYS_pidfd_open, child, 0);
+	need("open a process", death);
+	poller = (struct pollfd){ .fd = death, .events = POLLIN };
+	check_true("it is still at it", poll(&poller, 1, 200) == 0);
+	kill(child, SIGKILL);
+	check_true("it dies when it is killed", poll(&poller, 1, 20000) == 1);
+	close(death);
+	check_true("of the signal", waitpid(child, &status, WNOHANG) == child && WIFSIGNALED(status));
+}
+
 void test_vm(void)
 {
 	struct drm_asahi_params_global p;
@@ -152,6 +205,7 @@ void test_vm(void)
 	need("create a buffer", gem_create(fd, 4 * PAGE, 0, 0, &bo));
 	check_bind(fd, &p, vm, bo);
 	check_bind_array(fd, vm, bo);
+	check_killed(fd, vm);
 	/* Binding keeps the object: closing its handle under the mapping is legal. */
 	check("bind once more", vm_bind(fd, vm, bo, USER_VA, PAGE), 0);
 	check("close a bound object", gem_close(fd, bo), 0);

@@ -3,7 +3,6 @@
 #
 # The virtual machine: QEMU, the emulator, and what both share.
 
-MEMORY_MIB=2048
 # QEMU's "virt" has its memory here.
 MEMORY_BASE=$((0x40000000))
 # The boot loader's regions, from the end of memory downwards, with the sizes that they have at least.
@@ -13,7 +12,7 @@ REGIONS="uat-ttbs:0x4000 uat-pagetables:0x400000 uat-handoff:0x4000 hw-cal-a:0x8
 COMPLAINTS='WARNING: |BUG: |KASAN: |Kernel panic|Internal error: |Oops|possible recursive locking|possible circular locking|inconsistent lock state|suspicious RCU usage|INFO: task .* blocked|rcu: INFO: .* stall|kmemleak: unreferenced|new suspected memory leaks|kmemleak: .*disabled|refcount_t: |UBSAN: |ODEBUG: |scheduling while atomic|sleeping function called'
 
 parse_options() {
-	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' PLUGIN='' WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR='' PROCESSORS=2
+	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' PLUGIN='' WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR='' PROCESSORS=2 MEMORY_MIB=2048
 	MODULES="kasync jobqueue agxemu_bridge asahi"
 	COMMAND=()
 	while [ $# -gt 0 ]; do
@@ -24,7 +23,7 @@ parse_options() {
 		--no-emu) WITH_EMU= ;;
 		--no-modules) MODULES= ;;
 		--icount) ICOUNT=1 ;;
-		--share | --emu | --plugin | --modules | --timeout | --log | --processors)
+		--share | --emu | --plugin | --modules | --timeout | --log | --processors | --memory)
 			[ $# -gt 1 ] || die "$1 needs a value"
 			case $1 in
 			--share) SHARE=$(realpath "$2") ;;
@@ -33,6 +32,7 @@ parse_options() {
 			--modules) MODULES=$2 ;;
 			--timeout) TIMEOUT=$2 ;;
 			--processors) PROCESSORS=$2 ;;
+			--memory) MEMORY_MIB=$2 ;;
 			--log) LOG_DIR=$(realpath -m "$2") ;;
 			esac
 			shift
@@ -99,7 +99,7 @@ machine_tree() {
 	for region in $REGIONS; do
 		size=$((${region#*:}))
 		at=$((at - size))
-		nodes+=$(printf '%s@%x { reg = <0 0x%x 0 0x%x>; };' "${region%:*}" $at $at $size)
+		nodes+=$(printf '%s@%x { reg = <0x%x 0x%x 0 0x%x>; };' "${region%:*}" $at $((at >> 32)) $((at & 0xffffffff)) $size)
 		EMULATOR_REGIONS+=(--region "$(printf '%s=0x%x,0x%x' "${region%:*}" $at $size)")
 	done
 	in_root "$ROOT" qemu-system-aarch64 -M "$QEMU_MACHINE,dumpdtb=$RUN/qemu.dtb" \

@@ -47,6 +47,7 @@ extern "C" {
     pub(crate) fn asahi_region_unmap(at: *mut c_void);
 
     pub(crate) fn asahi_time_ns() -> u64;
+    pub(crate) fn asahi_killed() -> bool;
 
     pub(crate) fn asahi_mm_create(start: u64, size: u64) -> *mut DrmMm;
     pub(crate) fn asahi_mm_destroy(mm: *mut DrmMm);

@@ -17,6 +17,7 @@ use crate::{
         AsahiDrmDriver,
         RegistrationData, //
     },
+    ffi,
     gem,
     handles::Handles,
     queue::Queue,
@@ -159,6 +160,11 @@ impl AsahiFile {
         }
         let vm = file.inner().vm(data.vm_id)?;
         for index in 0..u64::from(data.num_binds) {
+            // There may be four thousand million of them.
+            // SAFETY: It looks at the current process only.
+            if unsafe { ffi::asahi_killed() } {
+                return Err(EINTR);
+            }
             let at = data
                 .userptr
                 .checked_add(index * u64::from(data.stride))

@@ -172,7 +172,7 @@ pub(crate) struct Machine<'a> {
 /// | [`Firmware::boot`], [`Firmware::shutdown`] | process, may sleep; not in a signalling section |
 /// | [`Firmware::begin_submission`] | process, signalling sections included |
 /// | [`Firmware::submit`] | task |
-/// | [`Firmware::recheck`], [`Firmware::crash`] | any |
+/// | [`Firmware::recheck`], [`Firmware::progress`], [`Firmware::crash`] | any |
 pub(crate) struct Firmware {
     dev: ARef<Device>,
     scope: Scope,
@@ -395,6 +395,11 @@ impl Firmware {
     /// Looks at all rings, in case an interrupt was lost.
     pub(crate) fn recheck(&self) {
         self.link.wakes.all();
+    }
+
+    /// A number that is another one when commands of any queue have completed since.
+    pub(crate) fn progress(&self) -> u32 {
+        self.events.progress()
     }
 
     /// Addresses of the statistics blocks.

@@ -94,8 +94,9 @@ const MAX_JOBS: usize = 256;
 /// How long a job may be in flight until rings and stamps are looked at, in case an interrupt or an event was
 /// lost.
 const PATIENCE: Delta = Delta::from_millis(2000);
-/// How often they are looked at until the firmware is given up. It stops commands that take too long by itself,
-/// much earlier.
+/// How often they are looked at, while no command of any queue completes, until the firmware is given up. It stops
+/// commands that take too long by itself, much earlier; but one that it has not begun may wait for queues of higher
+/// priority as long as those have something to do.
 const MAX_COMPLAINTS: u32 = 30;
 
 /// A queue.
@@ -170,6 +171,7 @@ impl Queue {
             vm: Some(Grave::new(vm.clone())?),
             usage,
             label,
+            silence: Silence::default(),
         };
 
         let scope = gpu.scope().child(c"queue")?;
@@ -244,6 +246,28 @@ pub(crate) struct QueueRing {
     vm: Option<KBox<Grave<Arc<Vm>>>>,
     usage: Arc<EngineUsage>,
     label: Label,
+    silence: Silence,
+}
+
+/// How long the firmware has completed nothing, as seen by a queue that waits.
+#[derive(Default)]
+struct Silence {
+    progress: u32,
+    complaints: u32,
+}
+
+impl Silence {
+    /// Counts a complaint, the `n`th about a job. Returns how many there were since the firmware completed something.
+    fn complain(&mut self, n: u32, progress: u32) -> u32 {
+        if n == 1 || progress != self.progress {
+            *self = Self {
+                progress,
+                complaints: 0,
+            };
+        }
+        self.complaints += 1;
+        self.complaints
+    }
 }
 
 /// A job that the firmware has.
@@ -272,7 +296,7 @@ impl Ring for QueueRing {
     }
 
     async fn stalled(&mut self, flight: &Flight, n: u32) -> Verdict {
-        if n < MAX_COMPLAINTS {
+        if self.silence.complain(n, self.firmware.progress()) < MAX_COMPLAINTS {
             self.firmware.recheck();
             flight.running.look();
         } else {

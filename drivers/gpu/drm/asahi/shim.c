@@ -10,6 +10,7 @@
 #include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/of_reserved_mem.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
@@ -172,6 +173,14 @@ u64 asahi_time_ns(void)
 {
 	isb();
 	return mul_u64_u64_div_u64(read_sysreg(cntpct_el0), NSEC_PER_SEC, arch_timer_get_cntfrq());
+}
+
+/* Whether the process of an ioctl is to die, and waits for the ioctl's end. */
+bool asahi_killed(void);
+
+bool asahi_killed(void)
+{
+	return fatal_signal_pending(current);
 }
 
 /*

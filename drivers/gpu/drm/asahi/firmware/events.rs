@@ -226,6 +226,13 @@ impl Events {
         }
     }
 
+    /// A number that is another one when commands of any queue have completed since, whether that was flagged or not.
+    pub(super) fn progress(&self) -> u32 {
+        self.slots
+            .iter()
+            .fold(0, |sum, slot| slot.host.load(Relaxed).wrapping_add(sum))
+    }
+
     /// Reads the stamp of `slot` and tells who waits for it.
     fn update(&self, slot: &Slot) {
         // Acquire: what the command wrote is visible to whoever learns that it is complete.
