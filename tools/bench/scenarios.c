@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * What is measured. With "-icount shift=0" a nanosecond is an instruction of the guest's. A scenario is run several
- * times. The first does not count, so that all have their memory warm; of the others the median does, as a tick of the clock or a
- * worker that is made meanwhile is no part of a job.
+ * times. The first does not count, so that all have their memory warm; of the others the mean does, as what ticks of the clock and
+ * ends of grace periods do falls into some of them only.
  */
 #include <linux/dma-fence.h>
 #include <linux/kthread.h>
@@ -11,12 +11,11 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
-#include <linux/sort.h>
 
 #include "bench.h"
 
 #define MANY_QUEUES 512
-#define ROUNDS 6
+#define ROUNDS 9
 
 int asahi_bench_run(void);
 
@@ -80,16 +79,14 @@ static u64 end(int round, u64 start)
 	return took;
 }
 
-static int compare(const void *a, const void *b)
-{
-	return cmp_int(*(const u64 *)a, *(const u64 *)b);
-}
-
 /* Of all rounds but the first. */
-static u64 median(u64 *took)
+static u64 mean(const u64 *took)
 {
-	sort(took + 1, ROUNDS - 1, sizeof(*took), compare, NULL);
-	return took[ROUNDS / 2];
+	u64 sum = 0;
+
+	for (int round = 1; round < ROUNDS; round++)
+		sum += took[round];
+	return sum / (ROUNDS - 1);
 }
 
 static int wait(struct dma_fence *fence)
@@ -144,7 +141,7 @@ static int scenario_jobs(const struct bench_backend *backend, const char *name, 
 		if (ret)
 			return ret;
 	}
-	bench_report(name, backend->name, median(took) / (count * jobs));
+	bench_report(name, backend->name, mean(took) / (count * jobs));
 	return 0;
 }
 
@@ -219,7 +216,7 @@ static int scenario_deps(const struct bench_backend *backend)
 		clean(backend);
 	}
 	if (!ret)
-		bench_report("deps4", backend->name, median(took) / DEPS_JOBS);
+		bench_report("deps4", backend->name, mean(took) / DEPS_JOBS);
 	return ret;
 }
 
@@ -243,8 +240,8 @@ static int scenario_queues(const struct bench_backend *backend, void **queues, u
 		destroy[round] = end(round, destroy[round]);
 		clean(backend);
 	}
-	bench_report("queue_create", backend->name, median(create) / count);
-	bench_report("queue_destroy", backend->name, median(destroy) / count);
+	bench_report("queue_create", backend->name, mean(create) / count);
+	bench_report("queue_destroy", backend->name, mean(destroy) / count);
 	return 0;
 }
 
