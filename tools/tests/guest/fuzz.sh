@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 #
-# Random calls of the driver and of DRM, other ones each time ("# seed" in the log), and then: can it be unloaded?
+# Random calls of the driver and of DRM, four threads at once, the same ones each time unless ASAHI_SEED says otherwise; and then: can it be
+# unloaded?
 # shellcheck disable=SC2154
 guest_tap fuzz --share "$programs" -- sh -c '
-	/mnt/share/fuzz 40
-	rmmod asahi && echo ok the module is unloaded || echo not ok the module is unloaded'
+	/mnt/share/fuzz 40 4 "$1"
+	rmmod asahi && echo ok the module is unloaded || echo not ok the module is unloaded' sh "${ASAHI_SEED:-1}"
