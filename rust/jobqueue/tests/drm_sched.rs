@@ -40,6 +40,7 @@ use crate::{
     }, //
 };
 use dma_fence::Fence;
+use jobqueue::OnError;
 use kasync::time::{
     Delta,
     Instant, //
@@ -124,10 +125,15 @@ mod tests {
         basic(4, true)
     }
 
-    /// The queues go with half of a chain through all of them still to come: what has not been started by then never is.
+    /// The queues go with half of a chain through all of them still to come: what has not been started by then never is. Errors go along the
+    /// chain, as one queue may still take a job when another has gone.
     #[test]
     fn cleanup_with_pending() -> Result {
-        let benches = several(4, Options::timed(8, MS))?;
+        let options = Options {
+            on_error: OnError::Propagate,
+            ..Options::timed(8, Delta::from_millis(4))
+        };
+        let benches = several(4, options)?;
         let fences = fill(&benches, 100, true)?;
         assert_eq!(result(&fences[50]), Ok(()));
         for bench in &benches {

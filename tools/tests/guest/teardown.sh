@@ -14,7 +14,7 @@ teardown() {
 		while kill -0 \$! && ! dmesg | grep -q 'blocked for more than'; do sleep 0.2; done 2>/dev/null
 		dmesg | grep 'teardown: '
 		kill -0 \$! 2>/dev/null || rmmod $all"
-	cp "$LOGS/rig.log" "$LOGS/$module-$step.log"
+	cp "$RIG_LOG" "$LOGS/$module-$step.log"
 }
 teardown "drm_sched: hardware finishes after its queue has gone" 125 'KASAN: slab-use-after-free in' \
 	"gpu-sched drm_sched_teardown" 1

@@ -5,7 +5,7 @@
 torture() {
 	local name=$1
 	shift
-	guest_tap "torture-$name" --no-emu --processors 4 --modules "kasync jobqueue torture_keeper torture" -- sh -c "
+	guest_tap "torture-$name" --no-emu --processors 4 --timeout 1200 --modules "kasync jobqueue torture_keeper torture" -- sh -c "
 		rmmod torture
 		echo N >/sys/kernel/debug/failslab/ignore-gfp-wait
 		echo 0 >/sys/kernel/debug/failslab/verbose

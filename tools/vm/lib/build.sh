@@ -15,7 +15,7 @@ vendor() {
 	printf '%s\n' "$key" >"$dir/.key"
 }
 
-# modules FLAVOUR [ARGUMENT…]: builds the modules, and prints where they are.
+# modules FLAVOUR [ARGUMENT…]: builds the modules, and prints where they are. Machines may be started side by side.
 modules() {
 	local flavour=$1 root kernel out
 	shift
@@ -23,13 +23,16 @@ modules() {
 	kernel=$(kernel "$flavour")
 	out=$REPO/build/modules-$flavour
 	mkdir -p "$out"
-	vendor "$root"
-	in_root "$root" make -C "$kernel/build" LLVM=1 ARCH=arm64 M="$REPO" MO="$out" -j"$JOBS" \
-		AGXEMU_BRIDGE=1 BENCH="${ASAHI_BENCH:-}" "$@" modules >"$out/log" 2>&1 || {
-		say "error: the modules do not build. From $out/log:"
-		grep -E -A8 '^(error|.*error:)' "$out/log" | head -n 40 >&2 || tail -n 20 "$out/log" >&2
-		exit 1
-	}
+	(
+		flock 9
+		vendor "$root"
+		in_root "$root" make -C "$kernel/build" LLVM=1 ARCH=arm64 M="$REPO" MO="$out" -j"$JOBS" \
+			AGXEMU_BRIDGE=1 BENCH="${ASAHI_BENCH:-}" "$@" modules >"$out/log" 2>&1 || {
+			say "error: the modules do not build. From $out/log:"
+			grep -E -A8 '^(error|.*error:)' "$out/log" | head -n 40 >&2 || tail -n 20 "$out/log" >&2
+			exit 1
+		}
+	) 9>"$REPO/build/modules.lock"
 	printf '%s\n' "$out"
 }
 
