@@ -295,15 +295,12 @@ fn a_trace_names_instructions_and_accesses() {
     assert!(has("  write 0x1200004000: 0000000001000000"), "{lines:?}");
 }
 
-#[test]
-fn an_endless_job_can_be_stopped_while_it_runs() {
-    let endless = [0x00, 0xc0, 0x00, 0x00, 0x00, 0x00];
-    let memory = context(&[[64, 1, 1, 32, 1, 1]], &endless);
-    let mut job = job(2);
+/// Stops a job that does not end by itself, once it has begun.
+fn stop_while_it_runs(job: &mut Job, memory: &Paged) {
     job.meter.group_limit = u64::MAX;
     job.meter.job_limit = u64::MAX;
     std::thread::scope(|scope| {
-        scope.spawn(|| job.run(&memory, None, &mut |_| {}));
+        scope.spawn(|| job.run(memory, None, &mut |_| {}));
         while job.meter.instructions.load(Ordering::Relaxed) == 0 {
             std::thread::yield_now();
         }
@@ -311,6 +308,14 @@ fn an_endless_job_can_be_stopped_while_it_runs() {
         job.wait();
         assert_eq!(job.outcome().expect("over").end, End::Stopped);
     });
+}
+
+#[test]
+fn an_endless_job_can_be_stopped_while_it_runs() {
+    let endless = [0x00, 0xc0, 0x00, 0x00, 0x00, 0x00];
+    let memory = context(&[[64, 1, 1, 32, 1, 1]], &endless);
+    let mut job = job(2);
+    stop_while_it_runs(&mut job, &memory);
 }
 
 #[test]
@@ -323,17 +328,7 @@ fn an_endless_preshader_can_be_stopped_while_it_runs() {
     memory.put(USC + 0x46, &(0xc0_8000_u32 << 8 | 0x38).to_le_bytes());
     memory.put(USC + 0x4a, &0x2000_u32.to_le_bytes());
     let mut job = job(1);
-    job.meter.group_limit = u64::MAX;
-    job.meter.job_limit = u64::MAX;
-    std::thread::scope(|scope| {
-        scope.spawn(|| job.run(&memory, None, &mut |_| {}));
-        while job.meter.instructions.load(Ordering::Relaxed) == 0 {
-            std::thread::yield_now();
-        }
-        job.stop();
-        job.wait();
-        assert_eq!(job.outcome().expect("over").end, End::Stopped);
-    });
+    stop_while_it_runs(&mut job, &memory);
     job.meter.stop.store(false, Ordering::Relaxed);
     job.meter.group_limit = 1 << 16;
     job.run(&memory, None, &mut |_| {});
