@@ -33,7 +33,8 @@ use core::{
 use dma_fence::{
     Fence,
     Names,
-    RingStopped, //
+    RingStopped,
+    Timeline, //
 };
 use kasync::{
     sync::AtomicWaker,
@@ -140,11 +141,11 @@ impl Ring for CRing {
         Poll::Ready(to_result(unsafe { (*running.job.0.as_ptr()).error }))
     }
 
-    async fn stalled(&mut self, running: &CRunning, n: u32) -> Verdict {
+    async fn stalled(&mut self, running: &CRunning, n: u32, timeline: Timeline) -> Verdict {
         // SAFETY: As in start().
         match unsafe { (self.ops.stalled)(self.ring, running.job.0.as_ptr(), n) } {
             // SAFETY: That is what the driver says by 0.
-            0 => Verdict::Stopped(unsafe { RingStopped::new() }),
+            0 => Verdict::Stopped(unsafe { RingStopped::new(timeline) }),
             ms => Verdict::Wait(Delta::from_millis(ms.into())),
         }
     }
@@ -297,7 +298,9 @@ unsafe fn prepare(
     let mut fences = KVVec::with_capacity(count, GFP_KERNEL)?;
     for i in 0..count {
         // SAFETY: There are so many, all valid.
-        let fence = unsafe { NonNull::new(*dependencies.add(i)).map(|f| Fence::clone_raw(f)) };
+        let fence = unsafe {
+            NonNull::new(*dependencies.add(i)).map(|f| Fence::from_ptr(f.as_ptr()).into())
+        };
         fences.push(fence.ok_or(EINVAL)?, GFP_KERNEL)?;
     }
     let job = NonNull::new(job).ok_or(EINVAL)?;
@@ -341,7 +344,7 @@ unsafe extern "C" fn jobqueue_abandon(prepared: *mut CPrepared) {
 
 fn commit(prepared: Prepared<'_, CRing>) -> *mut bindings::dma_fence {
     match prepared.commit() {
-        Ok(fence) => fence.into_raw(),
+        Ok(fence) => Fence::into_raw(fence),
         Err(e) => e.to_ptr(),
     }
 }

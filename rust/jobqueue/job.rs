@@ -15,8 +15,8 @@ use core::{
 };
 use dma_fence::{
     FenceSet,
-    InFlight,
-    Pending, //
+    InFlightFence,
+    PendingFence, //
 };
 use kernel::prelude::*;
 
@@ -25,8 +25,7 @@ use kernel::prelude::*;
 /// | field | prepared | waiting | in flight |
 /// |---|---|---|---|
 /// | owner | [`Prepared`](crate::Prepared) | [`Inbox`](crate::inbox::Inbox), then the task | the task |
-/// | `dependencies` | all | those that had not all signalled when they were looked at | none |
-/// | `stage` | `Prepared` | `Waiting` | `Flying` |
+/// | `stage` | `Prepared`, with its dependencies | `Waiting`, with its dependencies | `Flying` |
 /// | `verdict` | none | how it ends if the hardware is not going to see it | none |
 pub(crate) struct Node<R: Ring> {
     /// The next one in the same list, which owns it.
@@ -36,7 +35,6 @@ pub(crate) struct Node<R: Ring> {
     pub(crate) credits: u32,
     /// What it keeps of memory.
     pub(crate) units: u32,
-    pub(crate) dependencies: FenceSet,
     pub(crate) stage: Stage<R>,
     pub(crate) verdict: Option<Error>,
 }
@@ -46,7 +44,7 @@ unsafe impl<R: Ring> Send for Node<R> {}
 const _: () = {
     const fn is_send<T: Send>() {}
     const fn of<R: Ring>() {
-        is_send::<(R::Job, FenceSet, Stage<R>, Option<Error>)>();
+        is_send::<(R::Job, Stage<R>, Option<Error>)>();
     }
 };
 
@@ -70,11 +68,11 @@ pub(crate) type Memory<R> = MaybeUninit<Node<R>>;
 /// What a job has of its fence and of the hardware.
 pub(crate) enum Stage<R: Ring> {
     /// Nobody but its owner knows of it.
-    Prepared,
+    Prepared(FenceSet),
     /// It was committed.
-    Waiting(Pending),
+    Waiting(PendingFence),
     /// The hardware has it.
-    Flying(InFlight, Permit, R::Running),
+    Flying(InFlightFence, Permit, R::Running),
 }
 
 /// Room in the ring, in credits. Owned by the job that the hardware has, and nobody else, until it is over (H23).
@@ -129,8 +127,7 @@ impl<R: Ring> Node<R> {
             job: Some(job),
             credits,
             units,
-            dependencies,
-            stage: Stage::Prepared,
+            stage: Stage::Prepared(dependencies),
             verdict: None,
         };
         match spare {
@@ -139,8 +136,17 @@ impl<R: Ring> Node<R> {
         }
     }
 
+    /// The fence of a job that waits.
+    #[inline]
+    pub(crate) fn pending(&self) -> Option<&PendingFence> {
+        match &self.stage {
+            Stage::Waiting(fence) => Some(fence),
+            _ => None,
+        }
+    }
+
     /// Takes the stage out; it becomes `Prepared`.
     pub(crate) fn take_stage(&mut self) -> Stage<R> {
-        core::mem::replace(&mut self.stage, Stage::Prepared)
+        core::mem::replace(&mut self.stage, Stage::Prepared(FenceSet::default()))
     }
 }

@@ -71,15 +71,17 @@ enum jobqueue_on_error {
 	JOBQUEUE_ERRORS_POISON,
 };
 
-/* Of the driver, and of the kind of ring. */
+/* Of the driver, and of the kind of ring. To be static, and zero but for the names. */
 struct jobqueue_names {
 	const char *driver;
 	const char *ring;
+	/* Not the driver's. */
+	const void *copy;
 };
 
 struct jobqueue_config {
 	/* They have to stay as long as the module. */
-	const struct jobqueue_names *names;
+	struct jobqueue_names *names;
 	/* How much may be in flight, and how many jobs may be in the queue at all. */
 	unsigned int credits;
 	unsigned int jobs;

@@ -60,7 +60,8 @@ use core::{
 };
 use dma_fence::{
     Fence,
-    RingStopped, //
+    RingStopped,
+    Timeline, //
 };
 use kasync::time::Delta;
 use kernel::prelude::*;
@@ -116,7 +117,12 @@ pub trait Ring: Send + 'static {
     ///
     /// The hardware has the last word: a job that it says to be over meanwhile, before the verdict or because of it, ends as
     /// [`Ring::poll_finish`] says (H20). In the end that, or a verdict, has to end each job.
-    fn stalled(&mut self, running: &Self::Running, n: u32) -> impl Future<Output = Verdict> + Send;
+    fn stalled(
+        &mut self,
+        running: &Self::Running,
+        n: u32,
+        timeline: Timeline,
+    ) -> impl Future<Output = Verdict> + Send;
 
     /// Somebody wants a job of this queue to be over within so much time, or at once if it is negative: clocks may be raised. A hint.
     /// Whoever signals what jobs of the queue wait for is told as well.

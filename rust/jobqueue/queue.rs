@@ -28,10 +28,11 @@ use core::ops::DerefMut;
 use dma_fence::{
     Fence,
     FenceContext,
+    FenceEmitter,
     FenceReservation,
     FenceSet,
     Names,
-    Order, //
+    Timeline, //
 };
 use kasync::{
     block_on_interruptible,
@@ -45,6 +46,7 @@ use kernel::{
     new_spinlock,
     prelude::*,
     sync::{
+        aref::ARef,
         atomic::Atomic,
         Arc,
         SpinLock, //
@@ -93,7 +95,7 @@ pub struct Config {
 #[pin_data]
 pub(crate) struct Shared<R: Ring> {
     /// What [`Fence::context`] is of the queue's fences.
-    context: u64,
+    context: Timeline,
     credits: u32,
     /// What one job may keep of memory, in units.
     units: u32,
@@ -104,15 +106,15 @@ pub(crate) struct Shared<R: Ring> {
     flags: Atomic<u32>,
     inbox: Inbox<R>,
     #[pin]
-    gate: SpinLock<Gate<Order>>,
+    gate: SpinLock<Gate<FenceEmitter>>,
 }
 
 impl<R: Ring> Latch for Shared<R> {
-    type Order = Order;
+    type Order = FenceEmitter;
     type Node = Node<R>;
 
     #[inline(always)]
-    fn gate(&self) -> impl DerefMut<Target = Gate<Order>> {
+    fn gate(&self) -> impl DerefMut<Target = Gate<FenceEmitter>> {
         self.gate.lock()
     }
 
@@ -183,7 +185,7 @@ impl<R: Ring> JobQueue<R> {
         let (order, signaller) = FenceContext::new(config.names)?;
         let shared = Arc::pin_init(
             try_pin_init!(Shared {
-                context: order.context_id(),
+                context: order.timeline(),
                 credits: u32::try_from(config.credits).unwrap_or(u32::MAX),
                 scope: scope.clone(),
                 units,
@@ -210,7 +212,7 @@ impl<R: Ring> JobQueue<R> {
         &self,
         job: R::Job,
         credits: usize,
-        dependencies: KVVec<Fence>,
+        dependencies: KVVec<ARef<Fence>>,
     ) -> Result<Prepared<'_, R>> {
         let shared = &*self.shared;
         let credits = u32::try_from(credits).map_err(|_| EINVAL)?;
@@ -303,7 +305,7 @@ impl<'q, R: Ring> Prepared<'q, R> {
     /// # Errors
     ///
     /// `ECANCELED` if the queue has been closed; then nothing has happened.
-    pub fn commit(self) -> Result<Fence> {
+    pub fn commit(self) -> Result<ARef<Fence>> {
         let queue = self.queue;
         let fence = queue
             .shared
@@ -314,14 +316,17 @@ impl<'q, R: Ring> Prepared<'q, R> {
 
     /// From here on the job has a fence, and is the queue's task's.
     #[inline(always)]
-    fn arm(self, order: &mut Order) -> (KBox<Node<R>>, Fence) {
+    fn arm(self, order: &mut FenceEmitter) -> (KBox<Node<R>>, ARef<Fence>) {
         let Prepared {
             mut node,
             reservation,
             place,
             queue: _,
         } = self;
-        let (fence, pending) = order.arm(reservation);
+        let Stage::Prepared(dependencies) = node.take_stage() else {
+            unreachable!("not committed before");
+        };
+        let (fence, pending) = order.arm(reservation, dependencies);
         node.stage = Stage::Waiting(pending);
         // It is the job's now, and given back by the queue's task.
         core::mem::forget(place);
@@ -358,7 +363,7 @@ pub struct Admitted<'q, R: Ring> {
 
 impl<R: Ring> Admitted<'_, R> {
     /// Commits the job, as [`Prepared::commit`] does.
-    pub fn commit(mut self) -> Fence {
+    pub fn commit(mut self) -> ARef<Fence> {
         let queue = self.queue;
         let Some(prepared) = self.prepared.take() else {
             unreachable!("committed once");

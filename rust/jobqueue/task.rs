@@ -46,8 +46,9 @@ use core::{
     }, //
 };
 use dma_fence::{
-    FenceSet,
-    Signaller, //
+    FenceSignaller,
+    HwDone,
+    RingStopped, //
 };
 use kasync::{
     time::{
@@ -75,7 +76,7 @@ pub(crate) struct Task<R: Ring> {
     /// What is in flight, oldest first.
     flights: Fifo<R>,
     credits: Credits,
-    signaller: Signaller,
+    signaller: FenceSignaller,
     /// Whether the ring knows that there is nothing to do.
     idle: bool,
     patience: Delta,
@@ -104,7 +105,7 @@ impl<R: Ring> Task<R> {
     pub(crate) fn new(
         shared: Arc<Shared<R>>,
         ring: R,
-        signaller: Signaller,
+        signaller: FenceSignaller,
         config: &Config,
     ) -> Self {
         let credits = Credits::new(shared.credits());
@@ -133,7 +134,7 @@ impl<R: Ring> Task<R> {
             // Not armed before it is polled.
             let mut alarm = pin!(sleep(self.patience));
             poll_fn(|cx| {
-                self.signaller.hear_of_deadlines(cx);
+                self.signaller.subscribe_deadline(cx);
                 Poll::Ready(())
             })
             .await;
@@ -161,7 +162,7 @@ impl<R: Ring> Task<R> {
                 return Poll::Pending;
             }
             match self.poll_first(cx) {
-                Some(result) => self.finish_first(result),
+                Some(result) => self.finish_first(result, None),
                 None => break,
             }
         }
@@ -214,8 +215,8 @@ impl<R: Ring> Task<R> {
         let mut new = Fifo::new();
         self.shared.receive(&mut new);
         while let Some(node) = new.pop() {
-            if let Stage::Waiting(fence) = &node.stage {
-                trace::queue(&self.traced(), fence.id(), &node.dependencies);
+            if let Some(fence) = node.pending() {
+                trace::queue(&self.traced(), fence.id(), fence.dependencies());
             }
             self.waiting.push(node);
         }
@@ -230,8 +231,11 @@ impl<R: Ring> Task<R> {
     /// Somebody wants one of the fences: passes that on (R18).
     #[cold]
     fn hurry(&mut self, within: Delta) {
-        self.waiting
-            .each(|node| node.dependencies.set_deadline(within));
+        self.waiting.each(|node| {
+            if let Some(fence) = node.pending() {
+                fence.dependencies().set_deadline(within);
+            }
+        });
         self.ring.hurry(within);
     }
 
@@ -248,7 +252,7 @@ impl<R: Ring> Task<R> {
     fn look(&mut self, alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Event> {
         let seen = self.shared.look();
         self.receive();
-        if let Some(within) = self.signaller.take_deadline() {
+        if let Some(within) = self.signaller.next_deadline() {
             self.hurry(within);
         }
         let flying = !self.flights.is_empty();
@@ -266,20 +270,22 @@ impl<R: Ring> Task<R> {
                 None => !seen.is_parked() && self.credits.has(node.credits),
             };
             if free {
-                if trace::on() && !node.dependencies.is_polled() {
-                    if let Stage::Waiting(fence) = &node.stage {
-                        trace::wait(fence.id(), &node.dependencies);
-                    }
-                }
                 let Node {
-                    dependencies,
+                    stage: Stage::Waiting(fence),
                     job,
                     verdict,
                     ..
-                } = &mut *node;
+                } = &mut *node
+                else {
+                    unreachable!("what was committed waits");
+                };
+                if trace::on() && !fence.dependencies().is_polled() {
+                    trace::wait(fence.id(), fence.dependencies());
+                }
+                let mut dependencies = fence.dependencies_mut();
                 let polled = match (verdict, job) {
                     (None, Some(job)) => {
-                        dependencies.poll_all_but(cx, |fence| self.ring.lower(job, fence))
+                        dependencies.poll_except(cx, |fence| self.ring.lower(job, fence))
                     }
                     // The hardware does not wait for anything any more.
                     _ => dependencies.poll_all(cx),
@@ -339,7 +345,7 @@ impl<R: Ring> Task<R> {
                 Ok(running) => return self.fly(running),
                 Err(e) => node.verdict = Some(e),
             }
-            if !node.dependencies.is_empty() {
+            if !node.pending().is_none_or(|f| f.dependencies().is_empty()) {
                 // Those that the hardware would have waited for come first now.
                 return;
             }
@@ -372,14 +378,12 @@ impl<R: Ring> Task<R> {
                 self.trace_run(fence.id());
             }
             node.stage = Stage::Flying(fence.submitted(), permit, running);
-            // The hardware waits for what is left of them.
-            node.dependencies = FenceSet::default();
         }
         self.flights.push(node);
     }
 
     /// The oldest job in flight is over.
-    fn finish_first(&mut self, result: Result) {
+    fn finish_first(&mut self, result: Result, stopped: Option<&RingStopped>) {
         let Some(mut node) = self.flights.pop() else {
             return;
         };
@@ -391,7 +395,17 @@ impl<R: Ring> Task<R> {
             if trace::on() {
                 trace::done(fence.id());
             }
-            signal(|section| self.signaller.complete(fence, section, result));
+            signal(|section| match (stopped, result) {
+                (Some(stopped), Err(error)) => {
+                    self.signaller.fail(fence, stopped, error, section);
+                }
+                _ => {
+                    let timeline = self.signaller.timeline();
+                    // SAFETY: The ring has said that the oldest job is over.
+                    let done = unsafe { HwDone::new(timeline, result) };
+                    self.signaller.complete(fence, done, section);
+                }
+            });
             drop(running);
         }
         self.retire(node);
@@ -422,27 +436,34 @@ impl<R: Ring> Task<R> {
         else {
             return None;
         };
-        match self.ring.stalled(running, self.complaints).await {
+        match self
+            .ring
+            .stalled(running, self.complaints, self.signaller.timeline())
+            .await
+        {
             Verdict::Wait(after) => Some(after),
-            Verdict::Stopped(_proof) => {
-                self.lose().await;
+            Verdict::Stopped(stopped) => {
+                self.lose(&stopped).await;
                 None
             }
         }
     }
 
     /// The ring was reset: nothing that is in flight is any more.
-    async fn lose(&mut self) {
+    async fn lose(&mut self, stopped: &RingStopped) {
         let mut error = ETIME;
         while !self.flights.is_empty() {
             // What it has finished before it was stopped, it has (H20).
             let result = poll_fn(|cx| Poll::Ready(self.poll_first(cx))).await;
             let lost = result.is_none();
-            self.finish_first(result.unwrap_or(Err(error)));
+            self.finish_first(result.unwrap_or(Err(error)), lost.then_some(stopped));
             if lost {
                 error = ECANCELED;
             }
         }
+        signal(|section| {
+            self.signaller.drain_orphans(stopped, ECANCELED, section);
+        });
     }
 }
 

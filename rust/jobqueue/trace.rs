@@ -13,7 +13,7 @@
 
 use dma_fence::{
     FenceSet,
-    Names, //
+    TimelineNames, //
 };
 use kernel::{
     ffi::c_char,
@@ -83,7 +83,7 @@ pub struct Label {
 pub(crate) struct Traced {
     pub(crate) label: Label,
     /// Of the driver, and of the queue's kind.
-    pub(crate) names: &'static Names,
+    pub(crate) names: &'static TimelineNames,
     /// Jobs that wait.
     pub(crate) waiting: u32,
     /// Credits in flight.
@@ -152,7 +152,7 @@ fn each(
     (context, seqno): Id,
     dependencies: &FenceSet,
 ) {
-    for dependency in dependencies.iter().filter(|f| !f.is_signaled()) {
+    for dependency in dependencies.iter().filter(|f| !f.test_signaled_flag()) {
         // SAFETY: No requirements.
         unsafe { event(context, seqno, dependency.context(), dependency.seqno()) };
     }

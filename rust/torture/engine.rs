@@ -14,6 +14,7 @@ use core::{
         Poll, //
     }, //
 };
+use dma_fence::Timeline;
 use dma_fence::{
     Fence,
     RingStopped, //
@@ -34,6 +35,7 @@ use kasync::{
     },
     Scope, //
 };
+use kernel::sync::aref::ARef;
 use kernel::{
     bindings,
     error::to_result,
@@ -253,14 +255,14 @@ impl Ring for CheckedRing {
     }
 
     /// Most of the time the stop ends the jobs in the way of all of them, else the engine is waited for and the verdict does.
-    async fn stalled(&mut self, running: &Running, n: u32) -> Verdict {
+    async fn stalled(&mut self, running: &Running, n: u32, timeline: Timeline) -> Verdict {
         self.0.stop(false);
         if running.number % 2 == 0 {
             return Verdict::Wait(Delta::from_millis(i64::from(n)));
         }
         poll_fn(|cx| self.0.poll_stopped(cx)).await;
         // SAFETY: The engine says that nothing runs any more, and nothing is started while this is asked.
-        Verdict::Stopped(unsafe { RingStopped::new() })
+        Verdict::Stopped(unsafe { RingStopped::new(timeline) })
     }
 
     fn retire(&mut self, _job: Job) {}
@@ -279,7 +281,10 @@ pub(crate) fn queue(
     on_error: OnError,
 ) -> Result<JobQueue<CheckedRing>> {
     let config = Config {
-        names: &const { Names::new(c"torture", c"queue") },
+        names: {
+            static NAMES: Names = Names::new(c"torture", c"queue");
+            &NAMES
+        },
         credits,
         jobs: 64,
         memory: usize::MAX,
@@ -290,7 +295,7 @@ pub(crate) fn queue(
 }
 
 /// Somebody else's fence, which signals in an interrupt after a time.
-pub(crate) fn foreign_fence(after: Delta, result: Result) -> Result<Fence> {
+pub(crate) fn foreign_fence(after: Delta, result: Result) -> Result<ARef<Fence>> {
     let error = result.err().map_or(0, Error::to_errno);
     // SAFETY: No requirements.
     let raw = unsafe { torture_foreign_fence(after.as_nanos().unsigned_abs(), error) };

@@ -99,7 +99,8 @@ fn channels() -> Result {
 }
 
 fn fences() -> Result {
-    let _ends = FenceContext::new(&const { Names::new(c"failures", c"failures") })?;
+    static NAMES: Names = Names::new(c"failures", c"failures");
+    let _ends = FenceContext::new(&NAMES)?;
     drop(FenceReservation::new()?);
     drop(ChainNode::new()?);
     Ok(())

@@ -28,6 +28,7 @@ use kasync::{
     },
     Executor, //
 };
+use kernel::sync::aref::ARef;
 use kernel::{
     new_spinlock,
     prelude::*,
@@ -45,7 +46,7 @@ const QUEUES: u32 = 512;
 const LIMIT: Delta = Delta::from_secs(120);
 
 /// A fence, and the number of its queue.
-type Known = (Fence, u32);
+type Known = (ARef<Fence>, u32);
 
 /// Fences that were committed not long ago.
 #[pin_data]

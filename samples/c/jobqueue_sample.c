@@ -213,7 +213,7 @@ static void run(struct sample *sample)
 
 static int __init sample_init(void)
 {
-	static const struct jobqueue_names names = {
+	static struct jobqueue_names names = {
 		.driver = "jobqueue_sample",
 		.ring = "sample",
 	};

@@ -20,6 +20,7 @@ use core::task::{
     Context,
     Poll, //
 };
+use dma_fence::Timeline;
 use dma_fence::{
     Fence,
     RingStopped, //
@@ -43,6 +44,7 @@ use kasync::{
     Executor,
     Scope, //
 };
+use kernel::sync::aref::ARef;
 use kernel::{
     impl_has_hr_timer,
     prelude::*,
@@ -195,7 +197,7 @@ impl Ring for GpuRing {
     }
 
     /// It may just be late; the second time it is given up.
-    async fn stalled(&mut self, _number: &u64, n: u32) -> Verdict {
+    async fn stalled(&mut self, _number: &u64, n: u32, timeline: Timeline) -> Verdict {
         if n < 2 {
             return Verdict::Wait(PATIENCE);
         }
@@ -207,7 +209,7 @@ impl Ring for GpuRing {
         self.ticks = Some(self.gpu.clone().start(TICK));
         // SAFETY: As above: nothing that was in flight is touched any more. This is the promise that everything hangs on, so it is `unsafe`:
         // the fences signal now, and who has waited for them frees the memory.
-        Verdict::Stopped(unsafe { RingStopped::new() })
+        Verdict::Stopped(unsafe { RingStopped::new(timeline) })
     }
 
     /// The fence has signalled. Where taking the job apart would take long, or sleep, it goes to somebody else from here.
@@ -236,7 +238,10 @@ impl Client {
     fn new(device: &Scope) -> Result<Self> {
         let scope = device.child(c"client")?;
         let config = Config {
-            names: &const { Names::new(c"ring_sample", c"ring") },
+            names: {
+                static NAMES: Names = Names::new(c"ring_sample", c"ring");
+                &NAMES
+            },
             credits: ROOM,
             // More than are in flight, so that the GPU is never without; whoever wants to prepare more waits.
             jobs: 4 * ROOM,
@@ -255,10 +260,10 @@ impl Client {
 
     /// What the submit ioctl does. All that may fail comes before `commit()`: installing the fence would go between the two, in its
     /// first half, see `Documentation/jobqueue.rst`.
-    fn submit(&self, hangs: bool, credits: usize, after: &[&Fence]) -> Result<Fence> {
+    fn submit(&self, hangs: bool, credits: usize, after: &[&Fence]) -> Result<ARef<Fence>> {
         let mut dependencies = KVVec::with_capacity(after.len(), GFP_KERNEL)?;
         for &fence in after {
-            dependencies.push(fence.clone(), GFP_KERNEL)?;
+            dependencies.push(fence.into(), GFP_KERNEL)?;
         }
         let job = Job {
             hangs,
@@ -294,7 +299,7 @@ fn two_clients(device: &Scope) -> Result {
     let before = one.submit(false, 1, &[])?;
     let after = other.submit(false, ROOM, &[&before])?;
     check("a job waits for another queue's", result(&after).is_ok())?;
-    check("which is over then", before.is_signaled())?;
+    check("which is over then", before.test_signaled_flag())?;
 
     // In tasks, fences are awaited, several at once if need be. A task owns what it uses, and belongs to a scope.
     let (a, b) = (one.submit(false, 1, &[])?, other.submit(false, 1, &[])?);
@@ -312,7 +317,7 @@ fn two_clients(device: &Scope) -> Result {
     scope.join_blocking()?;
     check(
         "a queue that is dropped brings its jobs to an end",
-        last.is_signaled(),
+        last.test_signaled_flag(),
     )
 }
 

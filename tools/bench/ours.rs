@@ -20,6 +20,7 @@ use core::{
     },
 };
 use dma_fence::Fence;
+use dma_fence::Timeline;
 use jobqueue::{
     Config,
     JobQueue,
@@ -35,6 +36,7 @@ use kasync::{
     Executor,
     Scope, //
 };
+use kernel::sync::aref::ARef;
 use kernel::{
     bindings,
     prelude::*,
@@ -144,7 +146,7 @@ impl Ring for BenchRing {
         Poll::Pending
     }
 
-    async fn stalled(&mut self, _number: &u64, _n: u32) -> Verdict {
+    async fn stalled(&mut self, _number: &u64, _n: u32, _timeline: Timeline) -> Verdict {
         pr_err!("ours: a job has timed out\n");
         Verdict::Wait(PATIENCE)
     }
@@ -206,7 +208,10 @@ fn create() -> Result<KBox<Queue>> {
     };
     let hardware = Hardware::new()?;
     let config = Config {
-        names: &const { Names::new(c"bench", c"queue") },
+        names: {
+            static NAMES: Names = Names::new(c"bench", c"queue");
+            &NAMES
+        },
         credits: CREDITS,
         jobs: 2 * CREDITS,
         memory: usize::MAX,
@@ -277,15 +282,15 @@ unsafe extern "C" fn bench_ours_kick(queue: *mut Queue) {
     unsafe { &*queue }.hardware.kick();
 }
 
-fn submit(queue: &Queue, deps: &[NonNull<bindings::dma_fence>]) -> Result<Fence> {
+fn submit(queue: &Queue, deps: &[NonNull<bindings::dma_fence>]) -> Result<ARef<Fence>> {
     let mut dependencies = KVVec::new();
     if !deps.is_empty() {
         dependencies.reserve(deps.len(), GFP_KERNEL)?;
     }
     for dep in deps {
         // SAFETY: The caller has a reference; this one stays the caller's.
-        let fence = core::mem::ManuallyDrop::new(unsafe { Fence::from_raw(*dep) });
-        dependencies.push(Fence::clone(&fence), GFP_KERNEL)?;
+        let fence = unsafe { Fence::from_ptr(dep.as_ptr()) };
+        dependencies.push(fence.into(), GFP_KERNEL)?;
     }
     let prepared = queue.jobs.prepare((), 1, dependencies)?;
     prepared.commit()

@@ -11,6 +11,7 @@ use core::{
 };
 use dma_fence::Fence;
 use kasync::time::Delta;
+use kernel::sync::aref::ARef;
 use kernel::{
     bindings,
     error::to_result,
@@ -125,7 +126,7 @@ pub(crate) enum Enable {
 /// Dropping it frees the lock one grace period later, which other drivers do as well: all fences have to have signalled by then.
 pub(crate) struct Issuer {
     lock: NonNull<RawLock>,
-    fences: KVec<Fence>,
+    fences: KVec<ARef<Fence>>,
     /// The same ones, for C.
     raw: KVec<*mut bindings::dma_fence>,
     /// How many of them have been signalled.
@@ -171,7 +172,7 @@ impl Issuer {
         Ok(this)
     }
 
-    pub(crate) fn fences(&self) -> &[Fence] {
+    pub(crate) fn fences(&self) -> &[ARef<Fence>] {
         &self.fences
     }
 

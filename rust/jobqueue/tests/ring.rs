@@ -6,6 +6,7 @@ use core::task::{
     Context,
     Poll, //
 };
+use dma_fence::Timeline;
 use dma_fence::{
     Fence,
     RingStopped, //
@@ -33,6 +34,7 @@ use kasync::{
     Executor,
     Scope, //
 };
+use kernel::sync::aref::ARef;
 use kernel::{
     new_spinlock,
     prelude::*,
@@ -46,12 +48,12 @@ use kernel::{
 pub(crate) const LIMIT: Delta = Delta::from_millis(5000);
 
 /// What a fence signals with; `ETIME` if it does not within the limit.
-pub(crate) fn result(fence: &Fence) -> Result {
+pub(crate) fn result(fence: &ARef<Fence>) -> Result {
     block_on(timeout(LIMIT, fence.wait()))?.unwrap_or(Err(ETIME))
 }
 
 /// Whether it goes on waiting for a time that is long enough for what is wrong to happen.
-pub(crate) fn stays(fence: &Fence) -> Result<bool> {
+pub(crate) fn stays(fence: &ARef<Fence>) -> Result<bool> {
     Ok(block_on(timeout(Delta::from_millis(20), fence.wait()))?.is_err())
 }
 
@@ -305,11 +307,11 @@ impl Ring for MockRing {
         }
     }
 
-    async fn stalled(&mut self, running: &Running, n: u32) -> Verdict {
+    async fn stalled(&mut self, running: &Running, n: u32, timeline: Timeline) -> Verdict {
         if let Some(resets @ 0) = self.0.state.lock().resets.as_mut() {
             *resets += 1;
             // SAFETY: There is no hardware.
-            return Verdict::Stopped(unsafe { RingStopped::new() });
+            return Verdict::Stopped(unsafe { RingStopped::new(timeline) });
         }
         self.0.change(|state| {
             if running.stalls {
@@ -350,7 +352,10 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn new(credits: usize) -> Self {
         Self {
-            names: &const { Names::new(c"test", c"queue") },
+            names: {
+                static NAMES: Names = Names::new(c"test", c"queue");
+                &NAMES
+            },
             credits,
             jobs: 64,
             memory: usize::MAX,
@@ -420,7 +425,7 @@ impl Bench {
         &self,
         job: Job,
         credits: usize,
-        dependencies: &[Fence],
+        dependencies: &[ARef<Fence>],
     ) -> Result<Prepared<'_, MockRing>> {
         let mut fences = KVVec::new();
         for fence in dependencies {
@@ -430,7 +435,7 @@ impl Bench {
     }
 
     /// Commits a job that costs one credit.
-    pub(crate) fn commit(&self, job: Job, dependencies: &[Fence]) -> Result<Fence> {
+    pub(crate) fn commit(&self, job: Job, dependencies: &[ARef<Fence>]) -> Result<ARef<Fence>> {
         self.prepare(job, 1, dependencies)?.commit()
     }
 

@@ -6,6 +6,7 @@ use core::task::{
     Context,
     Poll, //
 };
+use dma_fence::Timeline;
 use dma_fence::{
     Fence,
     RingStopped, //
@@ -94,11 +95,7 @@ impl Ring for MockRing {
         Ok(self.0.clone())
     }
 
-    fn poll_finish(
-        &mut self,
-        hardware: &mut Arc<Hardware>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result> {
+    fn poll_finish(&mut self, hardware: &mut Arc<Hardware>, cx: &mut Context<'_>) -> Poll<Result> {
         hardware.waker.register(cx);
         if hardware.finished.load(Acquire) {
             Poll::Ready(Ok(()))
@@ -107,10 +104,10 @@ impl Ring for MockRing {
         }
     }
 
-    async fn stalled(&mut self, _hardware: &Arc<Hardware>, _n: u32) -> Verdict {
+    async fn stalled(&mut self, _hardware: &Arc<Hardware>, _n: u32, timeline: Timeline) -> Verdict {
         if self.0.reset.load(Acquire) {
             // SAFETY: It has been reset.
-            return Verdict::Stopped(unsafe { RingStopped::new() });
+            return Verdict::Stopped(unsafe { RingStopped::new(timeline) });
         }
         Verdict::Wait(PATIENCE)
     }
@@ -151,7 +148,10 @@ fn teardown(scope: &Scope, step: u32) -> Result {
         GFP_KERNEL,
     )?;
     let config = Config {
-        names: &const { Names::new(c"teardown", c"teardown") },
+        names: {
+            static NAMES: Names = Names::new(c"teardown", c"teardown");
+            &NAMES
+        },
         credits: 4,
         jobs: 8,
         memory: usize::MAX,
@@ -171,7 +171,7 @@ fn teardown(scope: &Scope, step: u32) -> Result {
     if step == 2 {
         print_name(&fence);
     }
-    if fence.is_signaled() {
+    if fence.test_signaled_flag() {
         pr_err!("the fence has signalled early\n");
         return Err(EIO);
     }
