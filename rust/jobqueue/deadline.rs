@@ -85,8 +85,11 @@ impl Deadline {
                 self.is_walking = false;
                 return false;
             };
-            node.dependencies.set_deadline(within);
-            left = left.saturating_sub(1 + node.dependencies.len());
+            left -= 1;
+            if let Some(fence) = node.pending() {
+                fence.dependencies().set_deadline(within);
+                left = left.saturating_sub(fence.dependencies().len());
+            }
         }
         true
     }
