@@ -40,6 +40,9 @@ mod trace;
 mod usage;
 mod waits;
 
+/// What `pr_*` put before a message.
+const __LOG_PREFIX: &[u8] = b"jobqueue\0";
+
 pub use dma_fence::{
     HwDone,
     Names,

@@ -160,7 +160,7 @@ impl<R: Ring> Shared<R> {
                 credits,
                 pages,
                 scope: scope.clone(),
-                capacity: Capacity::new(jobs, pages),
+                capacity: Capacity::new(jobs, *pages),
                 cache: NodeCache::new(),
                 flags: Atomic::new(0),
                 activity: Atomic::new(BUSY),

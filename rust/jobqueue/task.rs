@@ -74,6 +74,7 @@ use kasync::{
     Site, //
 };
 use kernel::{
+    pr_warn_once,
     prelude::*,
     sync::Arc, //
 };

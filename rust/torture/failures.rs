@@ -27,12 +27,16 @@ use kasync::{
     block_on,
     sync::{
         mpsc,
-        oneshot, //
+        oneshot,
+        Semaphore, //
     },
     time::Delta,
     Executor, //
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 unsafe extern "C" {
     fn torture_fail_nth(n: u32) -> bool;

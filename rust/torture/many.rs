@@ -22,6 +22,7 @@ use jobqueue::{
 };
 use kasync::{
     block_on,
+    sync::Semaphore,
     time::{
         timeout,
         Delta, //

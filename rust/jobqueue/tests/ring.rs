@@ -141,8 +141,7 @@ struct State {
     refuses: Option<Error>,
     /// What a time limit that passes while nothing is in flight ends with.
     fails: Option<Error>,
-    /// How often readiness was asked for, and how often a time limit passed meanwhile.
-    asked: u32,
+    /// How often in a row a time limit has passed while the ring was not ready.
     not_ready: u32,
     /// How often the ring was told that nothing is in flight.
     quiesced: u32,
@@ -198,7 +197,6 @@ impl Mock {
                     busy: false,
                     refuses: None,
                     fails: None,
-                    asked: 0,
                     not_ready: 0,
                     quiesced: 0,
                     caller: 0,
@@ -244,10 +242,6 @@ impl Mock {
     /// A time limit that passes while nothing is in flight ends the wait for readiness.
     pub(crate) fn fail_when_not_ready(&self, e: Error) {
         self.change(|state| state.fails = Some(e));
-    }
-
-    pub(crate) fn asked(&self) -> u32 {
-        self.state.lock().asked
     }
 
     pub(crate) fn quiesced(&self) -> u32 {
@@ -411,7 +405,6 @@ impl MockRing {
         self.mock.ready.register(cx);
         {
             let mut state = self.mock.state.lock();
-            state.asked += 1;
             if state.busy {
                 return Poll::Pending;
             }
