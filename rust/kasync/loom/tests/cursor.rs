@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 //! Models of a ring's cursor: how jobs come to the queue's task in order, how their memory comes back, and how the task hears of those that
-//! the hardware has done with. `rust/jobqueue/inbox.rs` itself, and the asahi driver's `ring.rs`. Each names the hazards that it covers.
+//! the hardware has done with. `rust/jobqueue/submit_list.rs` itself, and the asahi driver's `ring.rs`. Each names the hazards that it covers.
 
 use kasync::{
     block_on,
@@ -26,16 +26,16 @@ use std::{
 mod world;
 pub(crate) use world::sync;
 
-#[path = "../../../jobqueue/inbox.rs"]
-mod inbox;
+#[path = "../../../jobqueue/submit_list.rs"]
+mod submit_list;
 #[path = "../../../../drivers/gpu/drm/asahi/firmware/ring.rs"]
 mod ring;
 
-use inbox::{
+use submit_list::{
     Fifo,
-    Inbox,
+    SubmitList,
     Link,
-    Spare, //
+    NodeCache, //
 };
 use ring::{
     Consumer,
@@ -55,9 +55,9 @@ unsafe impl Link for Job {
 }
 
 /// What has come, in order.
-fn take(inbox: &Inbox<Job>, jobs: &mut Fifo<Job>, got: &mut Vec<u64>) {
-    if !inbox.is_empty() {
-        inbox.take(jobs);
+fn take(list: &SubmitList<Job>, jobs: &mut Fifo<Job>, got: &mut Vec<u64>) {
+    if !list.is_empty() {
+        list.take(jobs);
     }
     while let Some(job) = jobs.pop() {
         got.push(job.number());
@@ -69,7 +69,7 @@ fn take(inbox: &Inbox<Job>, jobs: &mut Fifo<Job>, got: &mut Vec<u64>) {
 #[test]
 fn put_against_take() {
     model(2, || {
-        let shared = Arc::new((Inbox::<Job>::new(), AtomicWaker::new()));
+        let shared = Arc::new((SubmitList::<Job>::new(), AtomicWaker::new()));
         let threads = [[1, 2].as_slice(), &[11]].map(|numbers| {
             let shared = shared.clone();
             thread::spawn(move || {
@@ -100,15 +100,15 @@ fn put_against_take() {
 #[test]
 fn take_behind_others() {
     model(2, || {
-        let inbox = Arc::new(Inbox::<Job>::new());
-        inbox.put(Job::new(1));
-        inbox.put(Job::new(2));
-        let i = inbox.clone();
+        let list = Arc::new(SubmitList::<Job>::new());
+        list.put(Job::new(1));
+        list.put(Job::new(2));
+        let i = list.clone();
         let other = thread::spawn(move || i.put(Job::new(3)));
         let mut jobs = Fifo::new();
-        inbox.take(&mut jobs);
+        list.take(&mut jobs);
         other.join().unwrap();
-        inbox.take(&mut jobs);
+        list.take(&mut jobs);
         assert_eq!(jobs.len(), 3);
         for number in 1..=3 {
             assert_eq!(jobs.first().map(|job| job.number()), Some(number));
@@ -118,16 +118,16 @@ fn take_behind_others() {
     });
 }
 
-/// H18: jobs that nobody takes go with the inbox; those that were taken, with the list.
+/// H18: jobs that nobody takes go with the submit list; those that were taken, with the list.
 #[test]
 fn put_against_drop() {
     model(2, || {
-        let inbox = Arc::new(Inbox::<Job>::new());
-        let i = inbox.clone();
+        let list = Arc::new(SubmitList::<Job>::new());
+        let i = list.clone();
         let other = thread::spawn(move || i.put(Job::new(1)));
         let mut jobs = Fifo::new();
-        inbox.take(&mut jobs);
-        drop(inbox);
+        list.take(&mut jobs);
+        drop(list);
         other.join().unwrap();
     });
 }
@@ -137,11 +137,11 @@ fn put_against_drop() {
 #[test]
 fn spare_memory() {
     model(2, || {
-        let spare = Arc::new(Spare::<UnsafeCell<u32>>::new());
+        let cache = Arc::new(NodeCache::<UnsafeCell<u32>>::new());
         let takers = [(); 2].map(|()| {
-            let spare = spare.clone();
+            let cache = cache.clone();
             thread::spawn(move || {
-                if let Some(memory) = spare.take() {
+                if let Some(memory) = cache.take() {
                     // SAFETY: It is ours alone, which loom checks.
                     memory.with_mut(|m| unsafe { *m += 1 });
                     drop(memory);
@@ -152,7 +152,7 @@ fn spare_memory() {
             let memory = sync::Box::new(UnsafeCell::new(0));
             // SAFETY: As above.
             memory.with_mut(|m| unsafe { *m = 1 });
-            spare.put(memory);
+            cache.put(memory);
         }
         takers.map(|t| t.join().unwrap());
     });
@@ -214,5 +214,26 @@ fn ring_against_firmware() {
         .unwrap();
         firmware.join().unwrap();
         assert_eq!(got, [1, 2]);
+    });
+}
+
+/// The cursor of a list goes on where it was, whatever was taken out or added meanwhile.
+#[test]
+fn cursor_of_a_list() {
+    model(1, || {
+        let mut jobs = Fifo::new();
+        for number in 1..=4 {
+            jobs.push(Job::new(number));
+        }
+        let next = |jobs: &mut Fifo<Job>| jobs.advance().map(|job| job.number());
+        assert_eq!((next(&mut jobs), next(&mut jobs)), (Some(1), Some(2)));
+        // One before the cursor goes, and the one at the cursor.
+        assert!(jobs.pop().is_some() && jobs.pop().is_some());
+        assert_eq!((next(&mut jobs), next(&mut jobs)), (Some(3), Some(4)));
+        assert_eq!(next(&mut jobs), None);
+        jobs.push(Job::new(5));
+        assert_eq!((next(&mut jobs), next(&mut jobs)), (Some(5), None));
+        jobs.rewind();
+        assert_eq!(next(&mut jobs), Some(3));
     });
 }
