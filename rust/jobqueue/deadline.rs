@@ -24,8 +24,8 @@ use kasync::time::{
 /// How many jobs and fences are told in one poll, before the job that exceeds it is finished.
 const WALK: usize = 256;
 
-/// How much earlier a request has to be, and how much time has to pass, until the same jobs are told
-/// again.
+/// How much earlier a request has to be, and how much time has to pass, until the same jobs are
+/// told again.
 const STEP: Delta = Delta::from_millis(1);
 
 /// The deadline that a queue's jobs have been told, if any.
@@ -70,8 +70,8 @@ impl Deadline {
         self.is_walking = true;
     }
 
-    /// Tells the fences that jobs wait for, from where the last walk has ended. Returns whether there
-    /// are more.
+    /// Tells the fences that jobs wait for, from where the last walk has ended. Returns whether
+    /// there are more.
     #[cold]
     pub(crate) fn walk<R: Ring>(&mut self, waiting: &mut Fifo<R>) -> bool {
         let Some((told, _)) = self.told else {

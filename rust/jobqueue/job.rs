@@ -76,7 +76,8 @@ pub(crate) enum Stage<R: Ring> {
     InFlight(InFlightFence, Permit, R::InFlight),
 }
 
-/// Room in the ring, in credits. It belongs to a job that the hardware has until that is over (H23).
+/// Room in the ring, in credits. It belongs to a job that the hardware has until that is over
+/// (H23).
 pub(crate) struct Permit(u32);
 
 /// The credits of a ring. They belong to the queue's task, which takes no lock for them.

@@ -4,8 +4,9 @@
 
 use kernel::prelude::*;
 
-/// How urgent the jobs of a queue are, beside those of others. It is for the ring to tell the firmware, and for the driver to run the
-/// queue's task by an executor of its own if it has to come before others as well:
+/// How urgent the jobs of a queue are, beside those of others. It is for the ring to tell the
+/// firmware, and for the driver to run the queue's task by an executor of its own if it has to come
+/// before others as well:
 ///
 /// | | firmware | `executor()` | `DRM_ASAHI_PRIORITY_*` | `DRM_SCHED_PRIORITY_*` |
 /// |---|---|---|---|---|

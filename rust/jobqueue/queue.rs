@@ -72,8 +72,8 @@ pub struct JobQueue<R: Ring> {
 impl<R: Ring> JobQueue<R> {
     /// Returns a new queue, whose task is one of `scope`.
     ///
-    /// Cancelling the scope closes the queue. Joining it waits until the last fence has signalled and
-    /// [`Ring::destroy`] has returned.
+    /// Cancelling the scope closes the queue. Joining it waits until the last fence has signalled
+    /// and [`Ring::destroy`] has returned.
     ///
     /// # Context
     ///
@@ -252,7 +252,9 @@ impl<'q, R: Ring> Prepared<'q, R> {
     /// `ECANCELED` if the queue has been closed; then nothing has happened.
     pub fn commit(self) -> Result<ARef<Fence>> {
         let queue = self.queue;
-        let fence = queue.shared.commit(&queue.task, |emitter| self.arm(emitter));
+        let fence = queue
+            .shared
+            .commit(&queue.task, |emitter| self.arm(emitter));
         fence.ok_or(ECANCELED)
     }
 
@@ -277,8 +279,9 @@ impl<'q, R: Ring> Prepared<'q, R> {
 
     /// Does half of a commit: the other half, [`Admitted::commit`], cannot fail.
     ///
-    /// So jobs for several queues are committed together, all or none: prepare all, admit all, commit
-    /// all. Until the job is committed or dropped the queue does not end, even if it is closed.
+    /// So jobs for several queues are committed together, all or none: prepare all, admit all,
+    /// commit all. Until the job is committed or dropped the queue does not end, even if it is
+    /// closed.
     ///
     /// # Context
     ///
@@ -300,8 +303,8 @@ impl<'q, R: Ring> Prepared<'q, R> {
 
 /// A job that only needs to be committed, which cannot fail any more.
 ///
-/// Dropping it undoes everything; no callback of the ring runs inside. Forgetting it keeps the queue
-/// from ending.
+/// Dropping it undoes everything; no callback of the ring runs inside. Forgetting it keeps the
+/// queue from ending.
 #[must_use = "the queue does not end before it is committed or dropped"]
 pub struct Admitted<'q, R: Ring> {
     queue: &'q JobQueue<R>,

@@ -13,15 +13,15 @@
 //!                                                                 ended: end()
 //! ```
 //!
-//! Flags change, and jobs are put in, under one lock: so a job is either there when the task sees that
-//! the queue is closed, or refused (H22). The task reads the flags without the lock: whatever changes
-//! them wakes it later.
+//! Flags change, and jobs are put in, under one lock: so a job is either there when the task sees
+//! that the queue is closed, or refused (H22). The task reads the flags without the lock: whatever
+//! changes them wakes it later.
 //!
 //! # Inline polls
 //!
 //! Whatever changes a queue wakes a worker, which polls the task; with one exception. [`commit`]
-//! polls the task itself, once, if nothing is in flight and nothing else waits. The thread cannot be
-//! preempted from before the job is put in until the poll is over. In such a poll the task only
+//! polls the task itself, once, if nothing is in flight and nothing else waits. The thread cannot
+//! be preempted from before the job is put in until the poll is over. In such a poll the task only
 //! submits the job; it signals no fence.
 //!
 //! ```text

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Lists of jobs: in order, on their way to the queue's task, and the memory of a retired one on its
-//! way back.
+//! Lists of jobs: in order, on their way to the queue's task, and the memory of a retired one on
+//! its way back.
 //!
 //! This file names nothing of the kernel, so that the model checker compiles it as it is
 //! (`rust/kasync/loom/tests/cursor.rs`).

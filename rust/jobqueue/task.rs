@@ -17,8 +17,8 @@
 //! ```
 //!
 //! One poll goes through this until there is nothing to do, or a number of times: then others have
-//! their turn (H16). A poll in a thread that commits (see [`submission`](crate::submission)) submits
-//! its job, and leaves everything else to a worker.
+//! their turn (H16). A poll in a thread that commits (see [`submission`](crate::submission))
+//! submits its job, and leaves everything else to a worker.
 
 use crate::{
     deadline::Deadline,
@@ -167,8 +167,8 @@ impl<R: Ring> Task<R> {
         }
     }
 
-    /// Returns the task's future. Not an `async fn`, which would have the task twice: as its argument,
-    /// and as a variable.
+    /// Returns the task's future. Not an `async fn`, which would have the task twice: as its
+    /// argument, and as a variable.
     #[expect(clippy::manual_async_fn)]
     pub(crate) fn run(mut self) -> impl Future<Output = ()> + Send {
         async move {
@@ -388,8 +388,8 @@ impl<R: Ring> Task<R> {
                 }
             }
         }
-        // It completes in its turn, and after all that it depends on: the hardware does not wait for
-        // anything any more.
+        // It completes in its turn, and after all that it depends on: the hardware does not wait
+        // for anything any more.
         if in_flight || fence.dependencies_mut().poll_all(cx).is_pending() {
             return First::Waits;
         }
@@ -495,8 +495,8 @@ impl<R: Ring> Task<R> {
 
     /// Asks whether the time limit has passed.
     ///
-    /// The alarm is not set anew for each job, which would be most of what a job costs: if it goes off
-    /// for a job that is over, it is set for the job that is the oldest by then.
+    /// The alarm is not set anew for each job, which would be most of what a job costs: if it goes
+    /// off for a job that is over, it is set for the job that is the oldest by then.
     fn poll_alarm(&mut self, mut alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Event> {
         loop {
             let Some(progress) = self.alarm else {

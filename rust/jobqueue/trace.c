@@ -24,24 +24,24 @@ void jobqueue_trace_unreg(void)
 }
 
 void jobqueue_trace_queue(const char *dev, const char *ring, u64 context, u64 seqno, u32 waiting,
-			  u32 flying, u64 client_id);
+			  u32 in_flight, u64 client_id);
 void jobqueue_trace_run(const char *dev, const char *ring, u64 context, u64 seqno, u32 waiting,
-			u32 flying, u64 client_id);
+			u32 in_flight, u64 client_id);
 void jobqueue_trace_done(u64 context, u64 seqno);
 void jobqueue_trace_add_dep(u64 context, u64 seqno, u64 dep_context, u64 dep_seqno);
 void jobqueue_trace_unschedulable(u64 context, u64 seqno, u64 dep_context, u64 dep_seqno);
 
 void jobqueue_trace_queue(const char *dev, const char *ring, u64 context, u64 seqno, u32 waiting,
-			  u32 flying, u64 client_id)
+			  u32 in_flight, u64 client_id)
 {
-	trace_drm_sched_job_queue(dev, ring, context, seqno, waiting, flying, client_id);
+	trace_drm_sched_job_queue(dev, ring, context, seqno, waiting, in_flight, client_id);
 }
 EXPORT_SYMBOL_GPL(jobqueue_trace_queue);
 
 void jobqueue_trace_run(const char *dev, const char *ring, u64 context, u64 seqno, u32 waiting,
-			u32 flying, u64 client_id)
+			u32 in_flight, u64 client_id)
 {
-	trace_drm_sched_job_run(dev, ring, context, seqno, waiting, flying, client_id);
+	trace_drm_sched_job_run(dev, ring, context, seqno, waiting, in_flight, client_id);
 }
 EXPORT_SYMBOL_GPL(jobqueue_trace_run);
 

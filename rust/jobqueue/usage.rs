@@ -37,14 +37,17 @@ unsafe extern "C" {
 /// What an engine's cycles are to be compared with. The rules allow for one of the two.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Clock {
-    /// Its highest clock, in hertz: `drm-maxfreq-<name>`. It says something of an engine without cycles as well.
+    /// Its highest clock, in hertz: `drm-maxfreq-<name>`. It says something of an engine without
+    /// cycles as well.
     MaxHz(u64),
-    /// How many cycles there were so far, busy or not: `drm-total-cycles-<name>`. For an engine whose cycles are counted.
+    /// How many cycles there were so far, busy or not: `drm-total-cycles-<name>`. For an engine
+    /// whose cycles are counted.
     TotalCycles(u64),
 }
 
-/// How long one kind of engine has worked for one client: the time in which it had anything in flight there. What overlaps counts once, and
-/// as others may have been served as well it is the most that it can have been.
+/// How long one kind of engine has worked for one client: the time in which it had anything in
+/// flight there. What overlaps counts once, and as others may have been served as well it is the
+/// most that it can have been.
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
@@ -129,7 +132,8 @@ impl EngineUsage {
         state.busy
     }
 
-    /// The hardware says that it was busy for so many cycles. Does nothing to one that was not made by [`EngineUsage::with_cycles`].
+    /// The hardware says that it was busy for so many cycles. Does nothing to one that was not made
+    /// by [`EngineUsage::with_cycles`].
     pub fn add_cycles(&self, n: u64) {
         if let Some(cycles) = &mut self.state.lock().cycles {
             *cycles = cycles.wrapping_add(n);

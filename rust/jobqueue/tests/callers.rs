@@ -42,7 +42,8 @@ mod tests {
             bench.queue.park();
             let fence = bench.commit(Job::new(1), &[])?;
             // Its task has nothing to do, so that a poll on the spot would be possible.
-            block_on(timeout(LIMIT, core::pin::pin!(bench.queue.parked())))?.map_err(|_| ETIME)??;
+            block_on(timeout(LIMIT, core::pin::pin!(bench.queue.parked())))?
+                .map_err(|_| ETIME)??;
             bench.mock.count_calls();
             let watch = Watch::new(&fence)?;
             bench.queue.close();
@@ -61,7 +62,8 @@ mod tests {
             let mut bench = patient()?;
             bench.queue.park();
             let fence = bench.commit(Job::new(1), &[])?;
-            block_on(timeout(LIMIT, core::pin::pin!(bench.queue.parked())))?.map_err(|_| ETIME)??;
+            block_on(timeout(LIMIT, core::pin::pin!(bench.queue.parked())))?
+                .map_err(|_| ETIME)??;
             bench.mock.count_calls();
             let watch = Watch::new(&fence)?;
             bench.drop_queue()?;
@@ -80,7 +82,8 @@ mod tests {
         for id in 1..=ROUNDS {
             bench.queue.park();
             let fence = bench.commit(Job::new(id), &[])?;
-            block_on(timeout(LIMIT, core::pin::pin!(bench.queue.parked())))?.map_err(|_| ETIME)??;
+            block_on(timeout(LIMIT, core::pin::pin!(bench.queue.parked())))?
+                .map_err(|_| ETIME)??;
             bench.mock.count_calls();
             bench.queue.unpark();
             bench.wait_started(id as usize)?;

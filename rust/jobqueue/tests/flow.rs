@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What keeps jobs from the hardware but themselves: memory, and fences that the hardware waits for; and who hurries.
+//! What keeps jobs from the hardware but themselves: memory, and fences that the hardware waits
+//! for; and who hurries.
 
 use kernel::prelude::*;
 
@@ -31,7 +32,8 @@ mod tests {
 
     const KIB: usize = 1024;
 
-    /// R22: jobs keep as much memory as the queue allows, and whoever wants more waits until some is given back.
+    /// R22: jobs keep as much memory as the queue allows, and whoever wants more waits until some
+    /// is given back.
     #[test]
     fn memory_is_limited() -> Result {
         let options = Options {

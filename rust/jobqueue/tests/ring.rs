@@ -20,8 +20,8 @@ use jobqueue::{
     Prepared,
     Ring,
     RingStopped,
-    TimeoutAction,
     Timeline, //
+    TimeoutAction,
 };
 use kasync::{
     block_on,
@@ -111,7 +111,8 @@ impl Job {
         }
     }
 
-    /// One whose number is how many have been started before it, and itself: for who does not know that.
+    /// One whose number is how many have been started before it, and itself: for who does not know
+    /// that.
     pub(crate) fn next() -> Self {
         Self::new(0)
     }
@@ -546,7 +547,8 @@ pub(crate) struct Options {
     pub(crate) memory: usize,
     pub(crate) timeout: Delta,
     pub(crate) on_error: OnError,
-    /// How long jobs take, one after the other; if there is none they end when the test says so. Their numbers then have to be 1, 2, 3 …
+    /// How long jobs take, one after the other; if there is none they end when the test says so.
+    /// Their numbers then have to be 1, 2, 3 …
     pub(crate) duration: Option<Delta>,
 }
 
@@ -611,7 +613,12 @@ impl Bench {
             timeout: options.timeout,
             on_error: options.on_error,
         };
-        let queue = JobQueue::new(&scope, c"queue", MockRing::new(mock.clone(), permits)?, &config)?;
+        let queue = JobQueue::new(
+            &scope,
+            c"queue",
+            MockRing::new(mock.clone(), permits)?,
+            &config,
+        )?;
         if let Some(duration) = options.duration {
             let hardware = mock.clone().work(duration);
             executor.root().spawn(c"hardware", hardware)?.detach();

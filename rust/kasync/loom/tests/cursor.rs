@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Models of a ring's cursor: how jobs come to the queue's task in order, how their memory comes back, and how the task hears of those that
-//! the hardware has done with. `rust/jobqueue/submit_list.rs` itself, and the asahi driver's `ring.rs`. Each names the hazards that it covers.
+//! Models of a ring's cursor: how jobs come to the queue's task in order, how their memory comes
+//! back, and how the task hears of those that the hardware has done with.
+//! `rust/jobqueue/submit_list.rs` itself, and the asahi driver's `ring.rs`. Each names the hazards
+//! that it covers.
 
 use kasync::{
     block_on,
@@ -26,20 +28,20 @@ use std::{
 mod world;
 pub(crate) use world::sync;
 
-#[path = "../../../jobqueue/submit_list.rs"]
-mod submit_list;
 #[path = "../../../../drivers/gpu/drm/asahi/firmware/ring.rs"]
 mod ring;
+#[path = "../../../jobqueue/submit_list.rs"]
+mod submit_list;
 
-use submit_list::{
-    Fifo,
-    SubmitList,
-    Link,
-    NodeCache, //
-};
 use ring::{
     Consumer,
     Producer, //
+};
+use submit_list::{
+    Fifo,
+    Link,
+    NodeCache, //
+    SubmitList,
 };
 use world::{
     job::Job,
@@ -64,8 +66,8 @@ fn take(list: &SubmitList<Job>, jobs: &mut Fifo<Job>, got: &mut Vec<u64>) {
     }
 }
 
-/// H1, H19: two threads put jobs in while the task takes them out. Each comes once, those of one thread in its order, and none after the
-/// last wake.
+/// H1, H19: two threads put jobs in while the task takes them out. Each comes once, those of one
+/// thread in its order, and none after the last wake.
 #[test]
 fn put_against_take() {
     model(2, || {
@@ -132,8 +134,8 @@ fn put_against_drop() {
     });
 }
 
-/// Memory of a job that is over is given to one of two who prepare the next, or to none: never to both, and not before the task has done
-/// with it.
+/// Memory of a job that is over is given to one of two who prepare the next, or to none: never to
+/// both, and not before the task has done with it.
 #[test]
 fn spare_memory() {
     model(2, || {
@@ -171,8 +173,9 @@ unsafe impl Sync for Memory {}
 // SAFETY: As above.
 unsafe impl Send for Memory {}
 
-/// H1, H10, H19: the firmware writes more messages than its ring has room for, and interrupts; the task registers, looks, reads, and moves
-/// its index. All arrive, in order, and no entry is written before it was read.
+/// H1, H10, H19: the firmware writes more messages than its ring has room for, and interrupts; the
+/// task registers, looks, reads, and moves its index. All arrive, in order, and no entry is written
+/// before it was read.
 #[test]
 fn ring_against_firmware() {
     const SIZE: u32 = 2;

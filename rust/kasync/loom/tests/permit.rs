@@ -3,7 +3,8 @@
 //! Models of permits, that is, of a queue's room for jobs and their memory:
 //! `rust/jobqueue/capacity.rs` itself. Each names the hazards that it covers.
 //!
-//! Credits, the permits of the hardware's ring, are in the queue's task alone, and nothing is to be explored.
+//! Credits, the permits of the hardware's ring, are in the queue's task alone, and nothing is to be
+//! explored.
 
 use kasync::{
     block_on,
@@ -98,7 +99,8 @@ fn take_against_give() {
     });
 }
 
-/// H1: two try, of whom one fails because the other tries, and a third waits: it does not miss the place.
+/// H1: two try, of whom one fails because the other tries, and a third waits: it does not miss the
+/// place.
 #[test]
 fn take_against_tries() {
     model(2, || {
@@ -120,7 +122,8 @@ fn take_against_tries() {
     });
 }
 
-/// H24: one of two who wait gives up while the place comes back. The other gets it, and nobody is thought to wait any more.
+/// H24: one of two who wait gives up while the place comes back. The other gets it, and nobody is
+/// thought to wait any more.
 #[test]
 fn give_against_cancel() {
     model(2, || {
@@ -147,7 +150,8 @@ fn give_against_cancel() {
     });
 }
 
-/// H1, H24: memory for one of two jobs, with places for both. Room that is taken and released without memory does not disturb.
+/// H1, H24: memory for one of two jobs, with places for both. Room that is taken and released
+/// without memory does not disturb.
 #[test]
 fn memory_against_give() {
     model(2, || {
@@ -173,7 +177,8 @@ fn memory_against_give() {
     });
 }
 
-/// Who has just been told that there is a place does not take it past one who waits as well, but one of them gets it, and then the other.
+/// Who has just been told that there is a place does not take it past one who waits as well, but
+/// one of them gets it, and then the other.
 #[test]
 fn two_wait() {
     model(2, || {
@@ -195,8 +200,8 @@ fn two_wait() {
     });
 }
 
-/// A20: a job that needs all pages waits first, and a small one behind it. The small one does not pass
-/// when there is room for it only.
+/// A20: a job that needs all pages waits first, and a small one behind it. The small one does not
+/// pass when there is room for it only.
 #[test]
 fn large_before_small() {
     model(2, || {

@@ -168,7 +168,11 @@ impl Task {
             self.poll_inline(cx);
             false
         } else {
-            assert_eq!(COMMITTING.with(Cell::get), 0, "a commit does a worker's work");
+            assert_eq!(
+                COMMITTING.with(Cell::get),
+                0,
+                "a commit does a worker's work"
+            );
             self.poll_in_worker(cx)
         };
         if ended {
@@ -186,7 +190,11 @@ impl Task {
         let flags = self.shared.flags();
         self.shared.receive(&mut self.waiting);
         let number = self.waiting.first().map(|job| job.number());
-        assert_eq!(number, Some(COMMITTING.with(Cell::get)), "not the committed job");
+        assert_eq!(
+            number,
+            Some(COMMITTING.with(Cell::get)),
+            "not the committed job"
+        );
         assert!(!self.in_flight, "something is in flight");
         match self.poll_first(flags, cx) {
             First::Ready => {
@@ -243,7 +251,11 @@ impl Task {
             return First::None;
         }
         if flags.is_closed() {
-            return if self.in_flight { First::Waits } else { First::Cancelled };
+            return if self.in_flight {
+                First::Waits
+            } else {
+                First::Cancelled
+            };
         }
         if flags.is_parked() || self.in_flight {
             return First::Waits;
@@ -328,8 +340,8 @@ fn arm(last: &mut u64) -> (sync::Box<Job>, u64) {
     (Job::new(*last), *last)
 }
 
-/// Runs `scene` with a queue, which it closes; it returns how many jobs were committed. The queue ends then, and each of them has come to the
-/// task, in order, once.
+/// Runs `scene` with a queue, which it closes; it returns how many jobs were committed. The queue
+/// ends then, and each of them has come to the task, in order, once.
 fn queue_model(preemptions: usize, scene: impl Fn(&Queue) -> u64 + Send + Sync + 'static) {
     queue_model_with(preemptions, true, scene);
 }
@@ -364,7 +376,10 @@ fn queue_model_with(
             .shared()
             .with_hardware(|h| std::mem::take(&mut h.numbers));
         assert_eq!(numbers, Vec::from_iter(1..=jobs), "lost, or out of order");
-        assert!(queue.shared().submit_list.is_empty(), "committed after the end");
+        assert!(
+            queue.shared().submit_list.is_empty(),
+            "committed after the end"
+        );
         queue
             .shared()
             .with_hardware(|h| assert!(!h.held, "ends with what others wait for"));
@@ -385,7 +400,8 @@ fn close_against_commit() {
     });
 }
 
-/// H22, H35: the same, but it is the scope that is cancelled. With one preemption, as cancelling takes many steps.
+/// H22, H35: the same, but it is the scope that is cancelled. With one preemption, as cancelling
+/// takes many steps.
 #[test]
 fn cancel_against_commit() {
     queue_model(1, |queue| {
@@ -397,7 +413,8 @@ fn cancel_against_commit() {
     });
 }
 
-/// H19: two commit: both jobs come, in the order of the numbers that they were given. With one preemption.
+/// H19: two commit: both jobs come, in the order of the numbers that they were given. With one
+/// preemption.
 #[test]
 fn commit_against_commit() {
     queue_model(1, |queue| {
@@ -441,8 +458,8 @@ fn close_against_withdrawn() {
     });
 }
 
-/// H21, H37: a queue is parked while the hardware is given a job, and is through with it. Once it is quiet the hardware is ours. With one
-/// preemption.
+/// H21, H37: a queue is parked while the hardware is given a job, and is through with it. Once it
+/// is quiet the hardware is ours. With one preemption.
 #[test]
 fn park_against_commit() {
     queue_model(1, |queue| {
@@ -462,7 +479,8 @@ fn park_against_commit() {
     });
 }
 
-/// H21: what is done to the hardware while the queue is parked comes before whatever the task does after that, though it looks by itself.
+/// H21: what is done to the hardware while the queue is parked comes before whatever the task does
+/// after that, though it looks by itself.
 #[test]
 fn unpark_against_wake() {
     queue_model(2, |queue| {
@@ -480,8 +498,8 @@ fn unpark_against_wake() {
     });
 }
 
-/// H21, H1: it is unparked while somebody waits for it to be quiet, which it does not become: who does not wait for ever. With one
-/// preemption.
+/// H21, H1: it is unparked while somebody waits for it to be quiet, which it does not become: who
+/// does not wait for ever. With one preemption.
 #[test]
 fn unpark_against_parked() {
     queue_model(1, |queue| {
@@ -509,7 +527,8 @@ fn end_against_parked() {
     });
 }
 
-/// H21, H37: parked again at once, it is quiet again only when the hardware has no job again. With one preemption.
+/// H21, H37: parked again at once, it is quiet again only when the hardware has no job again. With
+/// one preemption.
 #[test]
 fn park_again() {
     queue_model(1, |queue| {
@@ -530,8 +549,8 @@ fn park_again() {
     });
 }
 
-/// A3: the queue is closed while the hardware is not ready for a job, and gets ready meanwhile. The job
-/// runs or not, and either way what the hardware holds is given back.
+/// A3: the queue is closed while the hardware is not ready for a job, and gets ready meanwhile. The
+/// job runs or not, and either way what the hardware holds is given back.
 #[test]
 fn close_against_readiness() {
     queue_model_with(2, false, |queue| {
@@ -579,8 +598,8 @@ fn completion_against_readiness() {
     });
 }
 
-/// A4, R1: two commit to a queue that has nothing to do: a thread only ever submits its own job, and
-/// only to hardware that has none.
+/// A4, R1: two commit to a queue that has nothing to do: a thread only ever submits its own job,
+/// and only to hardware that has none.
 #[test]
 fn inline_against_commit() {
     queue_model(1, |queue| {
