@@ -405,7 +405,7 @@ impl MockRing {
     fn poll_free(&mut self, cx: &mut Context<'_>) -> Poll<Result> {
         self.mock.ready.register(cx);
         {
-            let mut state = self.mock.state.lock();
+            let state = self.mock.state.lock();
             if state.busy {
                 return Poll::Pending;
             }
