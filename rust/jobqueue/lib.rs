@@ -118,9 +118,9 @@ pub enum TimeoutAction {
 /// # Shared resources
 ///
 /// What a ring takes from a pool that other rings use as well (slots, ring room) it takes in
-/// `poll_ready`, in the same order as the other rings, and gives back in `quiesced`. So a queue with
-/// nothing in flight holds nothing that others wait for, unless it is getting ready: then its time
-/// limit runs.
+/// `poll_ready`, in the same order as the other rings, and gives back in `quiesced`. So a queue
+/// with nothing in flight holds nothing that others wait for, unless it is getting ready: then its
+/// time limit runs.
 pub trait Ring: Send + 'static {
     /// A job.
     type Job: Send + 'static;

@@ -9,7 +9,7 @@
 //!              commit(), admit()                change(CLOSED)
 //!   open ──────────────────────────► open ─────────────────────► closed: commit() and admit() fail
 //!                                                                   │ the task finds nothing left,
-//!                                                                   ▼ and nothing admitted: is_over()
+//!                                                                   ▼ nor admitted: is_over()
 //!                                                                 ended: end()
 //! ```
 //!

@@ -37,7 +37,7 @@ pub(crate) unsafe trait Link: Sized {
 /// ```text
 ///   first ─► A ─► B ─► C ─► D ◄─ last
 ///                 ▲
-///               cursor: the job that advance() has returned last; null: none of those that are left
+///               cursor: what advance() has returned last; null: none of what is left
 /// ```
 ///
 /// # Invariants

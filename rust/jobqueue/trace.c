@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What is behind the static branches of trace.rs. Those are in the queue's generic code, that is, in other modules, and there is one
- * key for all events: so no tracepoint has to be exported, under a name that DRM's scheduler might export as well.
+ * The functions behind the static branches of trace.rs. Those are in the queue's generic code, that
+ * is, in other modules, and there is one key for all events: so no tracepoint has to be exported
+ * under a name that DRM's scheduler might export as well.
  */
 #include <linux/export.h>
 #include <linux/jump_label.h>
