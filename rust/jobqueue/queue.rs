@@ -202,29 +202,8 @@ impl<R: Ring> Drop for JobQueue<R> {
 ///                                    └─ admit() ─► Admitted ── commit() ──► the fence
 /// ```
 ///
-/// It belongs to the queue that it was prepared for, and is committed once:
-///
-/// ```compile_fail,E0382
-/// # use jobqueue::*;
-/// # fn f<R: Ring>(queue: &JobQueue<R>, job: R::Job) -> kernel::error::Result {
-/// let prepared = queue.prepare(job, 1, Default::default())?;
-/// prepared.commit()?;
-/// prepared.commit()?;
-/// # Ok(())
-/// # }
-/// ```
-///
-/// It does not outlive the queue:
-///
-/// ```compile_fail,E0505
-/// # use jobqueue::*;
-/// # fn f<R: Ring>(queue: JobQueue<R>, job: R::Job) -> kernel::error::Result {
-/// let prepared = queue.prepare(job, 1, Default::default())?;
-/// drop(queue);
-/// prepared.commit()?;
-/// # Ok(())
-/// # }
-/// ```
+/// It belongs to the queue that it was prepared for, does not outlive it, and is committed once:
+/// `tests/compile_fail` has programs that try, and do not compile.
 #[must_use = "nothing happens before it is committed"]
 pub struct Prepared<'q, R: Ring> {
     queue: &'q JobQueue<R>,
