@@ -219,11 +219,11 @@ impl FenceContext {
     /// # Safety
     ///
     /// There must be no armed fence but those in the list of orphans, and no ends.
-    unsafe fn free(this: NonNull<Self>) {
+    pub(crate) unsafe fn free(this: NonNull<Self>) {
         // SAFETY: From `Box::leak()` in `new()`, and not used any more by the safety requirements.
-        let mut context = unsafe { Box::from_raw(this.as_ptr()) };
+        let context = unsafe { Box::from_raw(this.as_ptr()) };
         let mut lost = false;
-        let mut next = *context.orphans.get_mut();
+        let mut next = context.orphans.load(Relaxed);
         while let Some(fence) = NonNull::new(next) {
             // SAFETY: Orphans are armed, and the list has a reference to each, which is never given
             // back.

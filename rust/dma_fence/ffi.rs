@@ -92,6 +92,7 @@ unsafe extern "C" {
     pub(crate) fn dma_fence_shim_get(fence: *mut dma_fence);
     pub(crate) fn dma_fence_shim_put(fence: *mut dma_fence);
     pub(crate) fn dma_fence_shim_is_later(a: *mut dma_fence, b: *mut dma_fence) -> bool;
+    pub(crate) fn dma_fence_shim_fatal_signal() -> bool;
     pub(crate) fn dma_fence_shim_get_module();
     pub(crate) fn dma_fence_shim_put_module();
     pub(crate) fn dma_fence_shim_api_violation(what: *const c_char);

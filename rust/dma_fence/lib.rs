@@ -18,6 +18,8 @@
 //! that is dropped instead is not signalled but orphaned, until there is evidence that the hardware
 //! has stopped.
 
+mod all;
+mod collect;
 mod containers;
 mod context;
 mod deadline;

@@ -9,6 +9,8 @@
 #include <linux/dma-fence.h>
 #include <linux/export.h>
 #include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include <drm/drm_syncobj.h>
@@ -32,6 +34,14 @@ bool dma_fence_shim_is_later(struct dma_fence *a, struct dma_fence *b)
 	return dma_fence_is_later(a, b);
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_is_later);
+
+/* Whether a long walk is to stop, as the thread is going to be killed. May sleep. */
+bool dma_fence_shim_fatal_signal(void)
+{
+	cond_resched();
+	return fatal_signal_pending(current);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_fatal_signal);
 
 /* A context may have fences for which this module's code is needed. */
 void dma_fence_shim_get_module(void)

@@ -17,6 +17,7 @@ struct ww_acquire_ctx;
 void dma_fence_shim_get(struct dma_fence *fence);
 void dma_fence_shim_put(struct dma_fence *fence);
 bool dma_fence_shim_is_later(struct dma_fence *a, struct dma_fence *b);
+bool dma_fence_shim_fatal_signal(void);
 void dma_fence_shim_get_module(void);
 void dma_fence_shim_put_module(void);
 void dma_fence_shim_api_violation(const char *what);

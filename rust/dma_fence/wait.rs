@@ -6,8 +6,10 @@ use crate::{
     fence::Fence, //
     ffi,
     registration::{
+        Listener,
         Registration,
-        Source, //
+        Source,
+        Wake, //
     },
 };
 use core::{
@@ -33,27 +35,33 @@ use kernel::{
     }, //
 };
 
-// SAFETY: `dma_fence` does all that, by its contract with issuers about the lock.
-unsafe impl Source for Fence {
+// SAFETY: The core of `dma_fence` does all that, by its contract with issuers about the lock.
+unsafe impl Source for ARef<Fence> {
     type Node = bindings::dma_fence_cb;
+
+    #[inline]
+    fn node() -> bindings::dma_fence_cb {
+        bindings::dma_fence_cb::default()
+    }
 
     fn read_side<R>(f: impl FnOnce() -> R) -> R {
         let _rcu = rcu::read_lock();
         f()
     }
 
-    unsafe fn add(&self, node: *mut bindings::dma_fence_cb) -> bool {
-        // SAFETY: The fence is valid, and so is the node, by the function's requirements.
-        unsafe { bindings::dma_fence_add_callback(self.as_raw(), node, Some(fired)) == 0 }
+    #[inline]
+    unsafe fn add<L: Listener>(&self, node: *mut bindings::dma_fence_cb) -> bool {
+        // SAFETY: The fence is valid, and by the safety requirements so is the node.
+        unsafe { bindings::dma_fence_add_callback(self.as_raw(), node, Some(fired::<L>)) == 0 }
     }
 
     unsafe fn remove(&self, node: *mut bindings::dma_fence_cb) -> bool {
-        // SAFETY: As above, and it was added.
+        // SAFETY: The fence is valid, and by the safety requirements the node was added.
         unsafe { bindings::dma_fence_remove_callback(self.as_raw(), node) }
     }
 
     fn error(&self) -> i32 {
-        // SAFETY: The fence is valid.
+        // SAFETY: The fence is valid by its type invariant.
         unsafe { ffi::dma_fence_shim_error(self.as_raw()) }
     }
 }
@@ -67,7 +75,7 @@ unsafe impl Source for Fence {
 pub struct FenceFuture {
     fence: ARef<Fence>,
     site: Site,
-    registration: Registration<Fence>,
+    registration: Registration<ARef<Fence>, Wake>,
     _pin: PhantomPinned,
 }
 
@@ -77,7 +85,7 @@ impl FenceFuture {
         Self {
             fence,
             site: Site::here(),
-            registration: Registration::new(bindings::dma_fence_cb::default()),
+            registration: Registration::new(Wake::new()),
             _pin: PhantomPinned,
         }
     }
@@ -89,7 +97,7 @@ impl Future for FenceFuture {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result> {
         poll_budget(cx, |cx| {
             // SAFETY: The registration is pinned, and this is its only owner, with one fence; `drop` removes it.
-            match unsafe { self.registration.poll(&*self.fence, cx.waker()) } {
+            match unsafe { self.registration.poll(&self.fence, cx.waker()) } {
                 Poll::Ready(error) => Poll::Ready(to_result(error)),
                 Poll::Pending => {
                     self.site.waits(cx);
@@ -102,17 +110,22 @@ impl Future for FenceFuture {
 
 impl Drop for FenceFuture {
     fn drop(&mut self) {
-        // SAFETY: As above.
+        // SAFETY: This is the only waiter, and the fence is that of all polls.
         unsafe { self.registration.remove(&self.fence) };
     }
 }
 
 /// # Safety
 ///
-/// Only as callback of a [`Registration`]'s node, which the fence's core calls at most once.
-unsafe extern "C" fn fired(fence: *mut bindings::dma_fence, node: *mut bindings::dma_fence_cb) {
-    // SAFETY: By the function's requirements; the fence's error does not change any more.
-    if let Some(waker) = unsafe { Registration::<Fence>::fired(node, (*fence).error) } {
+/// `node` must be that of a `Registration<ARef<Fence>, L>` which was added to `fence`; to be called
+/// by `dma_fence_signal()` only.
+unsafe extern "C" fn fired<L: Listener>(
+    fence: *mut bindings::dma_fence,
+    node: *mut bindings::dma_fence_cb,
+) {
+    // SAFETY: By the safety requirements; the core calls a node once, and the fence's error does not
+    // change any more.
+    if let Some(waker) = unsafe { Registration::<ARef<Fence>, L>::fired(node, (*fence).error) } {
         waker.wake();
     }
 }
