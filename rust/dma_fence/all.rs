@@ -24,7 +24,7 @@
 //! | store | load | why |
 //! |---|---|---|
 //! | callback: `missing` - 1 (full) | `poll`: `missing` (acquire) | what the fences stand for |
-//! | `poll`: registers the waker | callback: `missing` - 1 (full), then takes the waker | lost wake |
+//! | `poll`: registers the waker | callback: `missing` - 1 (full), takes the waker | lost wake |
 
 use crate::{
     registration::{

@@ -58,10 +58,10 @@ impl FenceSet {
 
     /// Collects a set.
     ///
-    /// Arrays and chains are taken apart, and those that are named again left out. Of several fences
-    /// of one timeline, which signal in order, only the last is kept, and none of `own`: a job is in
-    /// order with the others of its timeline already. Fences that have signalled without an error
-    /// are left out as well.
+    /// Arrays and chains are taken apart, and those that are named again left out. Of several
+    /// fences of one timeline, which signal in order, only the last is kept, and none of `own`: a
+    /// job is in order with the others of its timeline already. Fences that have signalled without
+    /// an error are left out as well.
     ///
     /// Whether links of a chain have failed that come before its last one is not reported: it
     /// depends on who has walked the chain before.
@@ -183,8 +183,8 @@ impl Collection {
         Ok(())
     }
 
-    /// Leaves one fence of each timeline. What it costs is shared by those that were added since the
-    /// last time.
+    /// Leaves one fence of each timeline. What it costs is shared by those that were added since
+    /// the last time.
     fn sort(&mut self) {
         let entries = &mut self.entries;
         entries.sort_unstable_by_key(|e| (e.fence.context(), e.place));

@@ -84,7 +84,8 @@ pub(crate) unsafe trait Source {
     /// called or removed.
     unsafe fn add<L: Listener>(&self, node: *mut Self::Node) -> bool;
 
-    /// Unlinks `node` and returns `true`; or returns `false` if it was called, and the call is over.
+    /// Unlinks `node` and returns `true`; or returns `false` if it was called, and the call is
+    /// over.
     ///
     /// # Safety
     ///
@@ -181,8 +182,8 @@ impl<S: Source, L: Listener> Registration<S, L> {
     ///
     /// # Safety
     ///
-    /// `node` must be that of a registration that was added, and be called for the first time since,
-    /// by the fence, which has signalled with `error`, with its lock held.
+    /// `node` must be that of a registration that was added, and be called for the first time
+    /// since, by the fence, which has signalled with `error`, with its lock held.
     #[inline]
     pub(crate) unsafe fn fired(node: *mut S::Node, error: i32) -> Option<Waker> {
         let this: *const Self = node.cast();

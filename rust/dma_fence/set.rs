@@ -10,7 +10,8 @@ use crate::{
     fence::{
         ARef,
         Fence, //
-    }, //
+    },
+    wait::annotate, //
 };
 use core::{
     pin::Pin,
@@ -217,6 +218,7 @@ impl FenceSet {
             all.as_mut().unskip();
         }
         if all.poll(cx).is_pending() {
+            annotate(cx);
             return Poll::Pending;
         }
         let result = inner.result();

@@ -77,7 +77,8 @@ impl<T> Drop for Entries<T> {
         // SAFETY: The values are owned, and not used any more.
         unsafe { core::ptr::drop_in_place(values) };
         if capacity > 0 {
-            // SAFETY: The memory is from the allocator of `KVVec`, kvmalloc(), and not used any more.
+            // SAFETY: The memory is from the allocator of `KVVec`, kvmalloc(), and not used any
+            // more.
             unsafe { bindings::kvfree_atomic(values.cast()) };
         }
     }

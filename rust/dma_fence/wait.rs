@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Waiting for a fence: a callback on it is part of the future. See [`registration`](crate::registration) for the protocol.
+//! Waiting for one fence: a future with a callback on it.
+//!
+//! The protocol is in [`registration`](crate::registration).
 
 use crate::{
-    fence::Fence, //
+    fence::{
+        ARef,
+        Fence, //
+    },
     ffi,
     registration::{
         Listener,
@@ -23,16 +28,14 @@ use core::{
 };
 use kasync::{
     poll_budget,
-    Site, //
+    Site,
+    TaskRef, //
 };
 use kernel::{
     bindings,
     error::to_result,
     prelude::*,
-    sync::{
-        aref::ARef,
-        rcu, //
-    }, //
+    sync::rcu, //
 };
 
 // SAFETY: The core of `dma_fence` does all that, by its contract with issuers about the lock.
@@ -66,7 +69,11 @@ unsafe impl Source for ARef<Fence> {
     }
 }
 
-/// The future of [`Fence::wait`]. Cancel safe: a fence that has signalled stays so.
+/// The future of [`Fence::wait`].
+///
+/// It is cancel safe: a fence that has signalled stays so.
+///
+/// # Context
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
@@ -96,10 +103,12 @@ impl Future for FenceFuture {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result> {
         poll_budget(cx, |cx| {
-            // SAFETY: The registration is pinned, and this is its only owner, with one fence; `drop` removes it.
+            // SAFETY: The registration is pinned, this is its only waiter, with one fence, and
+            // `drop` removes it.
             match unsafe { self.registration.poll(&self.fence, cx.waker()) } {
                 Poll::Ready(error) => Poll::Ready(to_result(error)),
                 Poll::Pending => {
+                    annotate(cx);
                     self.site.waits(cx);
                     Poll::Pending
                 }
@@ -115,6 +124,27 @@ impl Drop for FenceFuture {
     }
 }
 
+/// Tells lockdep that the calling thread may wait for a fence, as C's `dma_fence_wait()` does.
+///
+/// Futures of this crate do so when a thread polls them. What waits for fences in another way, such
+/// as for room in a queue, is to call this in process context before it blocks.
+#[inline]
+pub fn might_wait() {
+    #[cfg(CONFIG_LOCKDEP)]
+    // SAFETY: The function may be called from process context, and does nothing in a section.
+    unsafe {
+        ffi::dma_fence_shim_might_wait();
+    }
+}
+
+/// Calls [`might_wait`] if `cx` is not of a task: then it is a thread that waits.
+#[inline]
+pub(crate) fn annotate(cx: &Context<'_>) {
+    if cfg!(CONFIG_LOCKDEP) && TaskRef::of(cx).is_none() {
+        might_wait();
+    }
+}
+
 /// # Safety
 ///
 /// `node` must be that of a `Registration<ARef<Fence>, L>` which was added to `fence`; to be called
@@ -123,8 +153,8 @@ unsafe extern "C" fn fired<L: Listener>(
     fence: *mut bindings::dma_fence,
     node: *mut bindings::dma_fence_cb,
 ) {
-    // SAFETY: By the safety requirements; the core calls a node once, and the fence's error does not
-    // change any more.
+    // SAFETY: By the safety requirements; the core calls a node once, and the fence's error does
+    // not change any more.
     if let Some(waker) = unsafe { Registration::<ARef<Fence>, L>::fired(node, (*fence).error) } {
         waker.wake();
     }

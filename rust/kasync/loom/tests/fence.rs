@@ -72,7 +72,8 @@ impl Drop for Wait {
     }
 }
 
-/// H1, H10, H11: the fence signals before, while or after it is polled. The wait ends with its error.
+/// H1, H10, H11: the fence signals before, while or after it is polled. The wait ends with its
+/// error.
 #[test]
 fn signal_against_poll() {
     model(3, || {
