@@ -115,9 +115,13 @@ impl Fence {
     ///
     /// # Examples
     ///
-    /// ```ignore
+    /// ```
+    /// # use dma_fence::Fence;
+    /// # use kernel::{prelude::*, sync::aref::ARef};
+    /// # pub fn f(vertices: ARef<Fence>, fragments: ARef<Fence>) -> Result<ARef<Fence>> {
     /// // One sync file for a job with two fences.
-    /// let all = Fence::merge(&[vertices, fragments])?;
+    /// Fence::merge(&[vertices, fragments])
+    /// # }
     /// ```
     pub fn merge(fences: &[ARef<Fence>]) -> Result<ARef<Fence>> {
         let mut raw = KVVec::with_capacity(fences.len(), GFP_KERNEL)?;
@@ -213,10 +217,15 @@ impl Drop for ChainNode {
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// # use dma_fence::{ChainNode, Fence};
+/// # use kernel::{prelude::*, sync::aref::ARef};
+/// # pub fn f(before: ARef<Fence>, fence: ARef<Fence>) -> Result<ARef<Fence>> {
 /// let node = ChainNode::new()?;                        // may fail
 /// let chain = node.link(Some(before), fence, 7)?;      // allocates nothing
 /// let six = chain.find(6)?;                            // signals when all up to 6 have
+/// # Ok(six)
+/// # }
 /// ```
 ///
 /// # Invariants

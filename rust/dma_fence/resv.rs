@@ -218,15 +218,23 @@ impl<'a> Resv<'a> {
 ///
 /// The queue may make a job wait for room, so it is asked for that before anything is locked.
 ///
-/// ```ignore
-/// let place = queue.reserve()?;                       // may wait
-/// let resv = Resv::of(&*object);
+/// ```
+/// # use dma_fence::{Fence, Resv, Usage};
+/// # use kernel::{prelude::*, sync::aref::ARef};
+/// # pub fn f<P, J>(
+/// #     resv: Resv<'_>,
+/// #     reserve: impl FnOnce() -> Result<P>,
+/// #     prepare: impl FnOnce(P, KVVec<ARef<Fence>>) -> Result<J>,
+/// #     commit: impl FnOnce(J) -> Result<ARef<Fence>>,
+/// # ) -> Result {
+/// let place = reserve()?;                             // may wait
 /// resv.with_locked(|locked| {                         // from here on only we add fences
-///     let prepared = place.prepare(job, 1, resv.fences(Usage::rw(true))?)?;
+///     let prepared = prepare(place, resv.fences(Usage::rw(true))?)?;
 ///     let [slot] = locked.reserve_fences()?;          // the last that may fail
-///     let fence = prepared.commit()?;
+///     let fence = commit(prepared)?;
 ///     slot.add_fence(&fence, Usage::Write)            // fails for containers only
-/// })?;
+/// })
+/// # }
 /// ```
 ///
 /// # Invariants

@@ -47,10 +47,16 @@ const NEVER: i64 = i64::MAX;
 ///
 /// # Examples
 ///
-/// ```ignore
-/// let mut set = FenceSet::new(fences, None)?;                // allocates all that it takes
-/// set.set_deadline(Delta::from_millis(16));                  // drivers may raise their clocks
-/// poll_fn(|cx| set.poll_all(cx)).await?;                     // one wake, however many fences
+/// ```
+/// # use dma_fence::{Fence, FenceSet};
+/// # use kasync::time::Delta;
+/// # use kernel::{prelude::*, sync::aref::ARef};
+/// # use core::future::poll_fn;
+/// # pub async fn wait(fences: KVVec<ARef<Fence>>) -> Result {
+/// let mut set = FenceSet::new(fences, None)?;        // allocates all that it takes
+/// set.set_deadline(Delta::from_millis(16));          // drivers may raise their clocks
+/// poll_fn(|cx| set.poll_all(cx)).await               // one wake, however many fences
+/// # }
 /// ```
 #[derive(Default)]
 pub struct FenceSet(Option<Pin<KBox<Inner>>>);

@@ -44,10 +44,14 @@ use kernel::{
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// # use dma_fence::{Fence, SyncFile};
+/// # use kernel::{prelude::*, sync::aref::ARef};
+/// # pub fn f(commit: impl FnOnce() -> Result<ARef<Fence>>) -> Result<u32> {
 /// let out = SyncFile::reserve()?;                     // may fail
-/// let fence = queue.commit(prepared)?;
-/// args.fd = out.install(&fence);                      // cannot
+/// let fence = commit()?;
+/// Ok(out.install(&fence))                             // cannot
+/// # }
 /// ```
 pub struct SyncFile {
     fd: FileDescriptorReservation,

@@ -39,11 +39,16 @@ use kernel::{
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// # use dma_fence::{ChainNode, Fence, SyncObj};
+/// # use kernel::{prelude::*, sync::aref::ARef};
+/// # pub fn f(commit: impl FnOnce() -> Result<ARef<Fence>>) -> Result<SyncObj> {
 /// let object = SyncObj::new(None)?;
-/// let node = ChainNode::new()?;                       // before the commit
-/// object.add_point(node, &queue.commit(prepared)?, 1)?;
-/// let handle = unsafe { object.handle(file) }?;
+/// let node = ChainNode::new()?;                       // may fail
+/// let fence = commit()?;
+/// object.add_point(node, &fence, 1)?;                 // fails for chains only
+/// # Ok(object)
+/// # }
 /// ```
 ///
 /// # Invariants
