@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// error: E0308
+//~ E0308
 
 //! A prepared job belongs to its queue: there is no way to commit it to another one.
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// error: E0382
+//~ E0382
 
 //! A prepared job is committed once.
 

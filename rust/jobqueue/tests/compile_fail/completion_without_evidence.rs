@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// error: E0053
+//~ E0053
 
 //! A completion takes evidence, and no other value will do.
 

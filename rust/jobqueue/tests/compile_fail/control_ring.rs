@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// compiles
+//~ passes
 
 //! A ring: the control of those that do not compile.
 

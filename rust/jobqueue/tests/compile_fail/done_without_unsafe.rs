@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// error: E0133
+//~ E0133
 
 //! Only code that vouches for the hardware says that a job is over.
 

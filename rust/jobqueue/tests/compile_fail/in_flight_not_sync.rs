@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// error: E0277
+//~ E0277
 
 //! A job in flight is borrowed across an await, so it must be `Sync`.
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// error: E0277
+//~ E0277
 
 //! A job is handed to a worker, so it must be `Send`.
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// error: E0505
+//~ E0505
 
 //! A prepared job does not outlive its queue.
 
