@@ -157,6 +157,8 @@ struct State {
     lowered: (u64, u32),
     /// How soon somebody wants something.
     hurried: Option<Delta>,
+    /// How often the ring was told.
+    deadlines: u32,
     /// How often it was reset, if that is what it does.
     resets: Option<u32>,
     ended: bool,
@@ -207,6 +209,7 @@ impl Mock {
                     complaints: 0,
                     lowered: (0, 0),
                     hurried: None,
+                    deadlines: 0,
                     resets: None,
                     ended: false,
                     done: 0,
@@ -308,6 +311,16 @@ impl Mock {
     /// For how many it has said so.
     pub(crate) fn lowered(&self) -> u32 {
         self.state.lock().lowered.1
+    }
+
+    /// How often the ring was told of a deadline.
+    pub(crate) fn deadlines(&self) -> u32 {
+        self.state.lock().deadlines
+    }
+
+    /// Waits until the ring was told of a deadline that is sooner.
+    pub(crate) async fn hurried_within(&self, within: Delta) {
+        self.wait(|state| state.hurried.filter(|d| *d <= within)).await;
     }
 
     /// How soon somebody wants something, as soon as somebody does.
@@ -443,7 +456,11 @@ impl Ring for MockRing {
     }
 
     fn set_deadline(&mut self, within: Delta) {
-        self.mock.change(|state| state.hurried = Some(within));
+        self.mock.note_call(false);
+        self.mock.change(|state| {
+            state.hurried = Some(within);
+            state.deadlines += 1;
+        });
     }
 
     fn poll_ready(&mut self, job: &mut Job, cx: &mut Context<'_>) -> Poll<Result> {
