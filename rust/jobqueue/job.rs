@@ -58,6 +58,8 @@ unsafe impl<R: Ring> Link for Node<R> {
     }
 }
 
+/// Jobs that wait.
+pub(crate) type WaitList<R> = submit_list::WaitList<Node<R>>;
 /// Jobs in order.
 pub(crate) type Fifo<R> = submit_list::Fifo<Node<R>>;
 /// Committed jobs on their way to the queue's task.

@@ -169,8 +169,8 @@ pub trait Ring: Send + 'static {
     /// must be woken when that may have changed, typically by an
     /// [`AtomicWaker`](kasync::sync::AtomicWaker).
     ///
-    /// The returned evidence must be of `timeline`, the queue's. It is not polled again after it
-    /// was ready.
+    /// The returned evidence must be of `timeline`, the queue's. May be polled again after it
+    /// was ready, for the same job: then it is ready again, in the same way.
     fn poll_complete(
         &mut self,
         job: &mut Self::InFlight,

@@ -37,9 +37,9 @@
 
 use crate::{
     submit_list::{
-        Fifo,
         Link,
-        SubmitList, //
+        SubmitList,
+        WaitList, //
     },
     sync::{
         Acquire,
@@ -161,10 +161,10 @@ pub(crate) trait Submission: Sized {
 
     /// Takes the jobs that were committed. For the task.
     #[inline]
-    fn receive(&self, jobs: &mut Fifo<Self::Node>) {
+    fn receive(&self, jobs: &mut WaitList<Self::Node>) {
         // A commit wakes the task after it has put its job in, so the job is seen then.
         if !self.submit_list().is_empty() {
-            self.submit_list().take(jobs);
+            jobs.receive(self.submit_list());
         }
     }
 

@@ -40,8 +40,9 @@ use ring::{
 use submit_list::{
     Fifo,
     Link,
-    NodeCache, //
+    NodeCache,
     SubmitList,
+    WaitList, //
 };
 use world::{
     job::Job,
@@ -224,11 +225,11 @@ fn ring_against_firmware() {
 #[test]
 fn cursor_of_a_list() {
     model(1, || {
-        let mut jobs = Fifo::new();
+        let mut jobs = WaitList::new();
         for number in 1..=4 {
             jobs.push(Job::new(number));
         }
-        let next = |jobs: &mut Fifo<Job>| jobs.advance().map(|job| job.number());
+        let next = |jobs: &mut WaitList<Job>| jobs.advance().map(|job| job.number());
         assert_eq!((next(&mut jobs), next(&mut jobs)), (Some(1), Some(2)));
         // One before the cursor goes, and the one at the cursor.
         assert!(jobs.pop().is_some() && jobs.pop().is_some());

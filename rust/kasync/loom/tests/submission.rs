@@ -57,9 +57,9 @@ use submission::{
     PARKED, //
 };
 use submit_list::{
-    Fifo,
     Link,
-    SubmitList, //
+    SubmitList,
+    WaitList, //
 };
 use world::{
     job::Job,
@@ -146,7 +146,7 @@ impl Shared {
 /// The queue's task.
 struct Task {
     shared: Arc<Shared>,
-    waiting: Fifo<Job>,
+    waiting: WaitList<Job>,
     in_flight: bool,
     is_idle: bool,
     is_quiesced: bool,
@@ -284,7 +284,7 @@ impl Task {
 fn run(shared: Arc<Shared>) -> impl Future<Output = ()> {
     let mut task = Task {
         shared,
-        waiting: Fifo::new(),
+        waiting: WaitList::new(),
         in_flight: false,
         is_idle: false,
         is_quiesced: true,
