@@ -4,8 +4,8 @@
 //!
 //! In the kernel they follow the LKMM through [`kernel::sync::atomic`]; on the host they are those
 //! of `core`. The ordering is part of each method's name, so that a model checker's types fit in
-//! here, as loom's do, without touching a caller. "Full" is ordered against everything on both sides, also when a
-//! compare-exchange fails on the host.
+//! here, as loom's do, without touching a caller. "Full" is ordered against everything on both sides.
+//! A compare-exchange that fails orders nothing, on the host as in the kernel.
 
 #[cfg(MODULE)]
 mod imp {
@@ -112,7 +112,7 @@ mod imp {
 
         pub(crate) fn cmpxchg_full(&self, old: u64, new: u64) -> Result<u64, u64> {
             self.0
-                .compare_exchange(old, new, Ordering::SeqCst, Ordering::SeqCst)
+                .compare_exchange(old, new, Ordering::SeqCst, Ordering::Relaxed)
         }
 
         pub(crate) fn xchg_full(&self, new: u64) -> u64 {

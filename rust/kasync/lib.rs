@@ -57,6 +57,7 @@ const __LOG_PREFIX: &[u8] = b"kasync\0";
 mod atomic;
 mod block_on;
 mod budget;
+mod cell;
 mod combine;
 mod current;
 mod executor;

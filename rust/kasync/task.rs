@@ -92,6 +92,7 @@ pub(crate) use waker::{
 use crate::{
     atomic::Stat,
     budget::Budget,
+    cell::OwnedCell,
     current::{
         self,
         Here, //
@@ -156,7 +157,7 @@ pub(crate) struct Header {
     watched: UnsafeCell<Watched>,
     /// Of the poll that is under way.
     budget: Budget,
-    join_waker: UnsafeCell<Option<Waker>>,
+    join_waker: OwnedCell<Option<Waker>>,
     name: &'static CStr,
     born_ns: i64,
     /// Twice the number of polls that have ended, plus 1 while one runs.
@@ -189,7 +190,7 @@ union Stage<F: Future> {
 #[repr(C)]
 struct Task<F: Future> {
     header: Header,
-    stage: UnsafeCell<Stage<F>>,
+    stage: OwnedCell<Stage<F>>,
 }
 
 impl<F: Future> Task<F> {
@@ -201,10 +202,15 @@ impl<F: Future> Task<F> {
         layout: Layout::new::<Self>(),
     };
 
-    fn stage(header: NonNull<Header>) -> *mut Stage<F> {
+    /// Calls `f` with the stage.
+    ///
+    /// # Safety
+    ///
+    /// `header` must be that of a valid `Self`.
+    unsafe fn with_stage<R>(header: NonNull<Header>, f: impl FnOnce(*mut Stage<F>) -> R) -> R {
         let task = header.cast::<Self>();
-        // SAFETY: Only called through the vtable of the very same type, with a valid task.
-        unsafe { (*task.as_ptr()).stage.get() }
+        // SAFETY: By the safety requirements.
+        unsafe { &(*task.as_ptr()).stage }.with(f)
     }
 
     /// # Safety
@@ -212,19 +218,22 @@ impl<F: Future> Task<F> {
     /// For all four: `header` is that of a valid `Self`, and the caller owns what the function
     /// touches, per the table in the module.
     unsafe fn poll(header: NonNull<Header>, cx: &mut Context<'_>) -> bool {
-        let stage = Self::stage(header);
-        // SAFETY: The task is started and not complete, and we are its only worker: the stage holds
-        // the future, ours, in place until it is dropped below.
-        let future = unsafe { Pin::new_unchecked(&mut *(*stage).future) };
-        let Poll::Ready(output) = future.poll(cx) else {
-            return false;
+        let poll = |stage: *mut Stage<F>| {
+            // SAFETY: The task is started and not complete, and we are its only worker: the stage
+            // holds the future, ours, in place until it is dropped below.
+            let future = unsafe { Pin::new_unchecked(&mut *(*stage).future) };
+            let Poll::Ready(output) = future.poll(cx) else {
+                return false;
+            };
+            // SAFETY: The stage is ours, and nobody touches the future afterwards.
+            unsafe {
+                ManuallyDrop::drop(&mut (*stage).future);
+                (*stage).output = ManuallyDrop::new(output);
+            }
+            true
         };
-        // SAFETY: As above; nobody touches the future afterwards.
-        unsafe {
-            ManuallyDrop::drop(&mut (*stage).future);
-            (*stage).output = ManuallyDrop::new(output);
-        }
-        true
+        // SAFETY: The header is that of a valid `Self`.
+        unsafe { Self::with_stage(header, poll) }
     }
 
     /// # Safety
@@ -232,7 +241,7 @@ impl<F: Future> Task<F> {
     /// See [`Task::poll`].
     unsafe fn drop_future(header: NonNull<Header>) {
         // SAFETY: The caller owns the future, per the table in the module.
-        unsafe { ManuallyDrop::drop(&mut (*Self::stage(header)).future) }
+        unsafe { Self::with_stage(header, |s| ManuallyDrop::drop(&mut (*s).future)) }
     }
 
     /// # Safety
@@ -240,7 +249,7 @@ impl<F: Future> Task<F> {
     /// See [`Task::poll`].
     unsafe fn drop_output(header: NonNull<Header>) {
         // SAFETY: The caller owns the output, per the table in the module.
-        unsafe { ManuallyDrop::drop(&mut (*Self::stage(header)).output) }
+        unsafe { Self::with_stage(header, |s| ManuallyDrop::drop(&mut (*s).output)) }
     }
 
     /// # Safety
@@ -249,7 +258,7 @@ impl<F: Future> Task<F> {
     unsafe fn take_output(header: NonNull<Header>, dst: *mut ()) {
         // SAFETY: The caller owns the output, and `dst` is valid for a value of its type.
         unsafe {
-            let output = ManuallyDrop::take(&mut (*Self::stage(header)).output);
+            let output = Self::with_stage(header, |s| ManuallyDrop::take(&mut (*s).output));
             dst.cast::<F::Output>().write(output);
         }
     }
@@ -385,7 +394,7 @@ unsafe fn complete(header: NonNull<Header>) {
     }
     if old.has_join_waker() {
         // SAFETY: JOIN_WAKER and COMPLETE together: the slot is ours.
-        if let Some(waker) = unsafe { (*task.join_waker.get()).take() } {
+        if let Some(waker) = task.join_waker.with(|slot| unsafe { (*slot).take() }) {
             waker.wake();
         }
     }

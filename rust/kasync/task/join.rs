@@ -135,16 +135,16 @@ impl<T> JoinHandle<T> {
         if self.task().state.retract_join_waker().is_err() {
             return self.take();
         }
-        let slot = self.task().join_waker.get();
+        let slot = &self.task().join_waker;
         // SAFETY: JOIN_WAKER is clear and the task was not complete: the slot is ours.
-        match unsafe { &mut *slot } {
+        slot.with(|slot| match unsafe { &mut *slot } {
             Some(waker) => waker.clone_from(cx.waker()),
             empty => *empty = Some(cx.waker().clone()),
-        }
+        });
         if self.task().state.publish_join_waker().is_err() {
             // Ended meanwhile, without a look at the slot, since JOIN_WAKER was clear.
             // SAFETY: So it is still ours.
-            drop(unsafe { (*slot).take() });
+            drop(slot.with(|slot| unsafe { (*slot).take() }));
             return self.take();
         }
         if let Some(site) = self.site {
@@ -160,7 +160,11 @@ impl<T> Drop for JoinHandle<T> {
         if !old.is_complete() {
             // SAFETY: HANDLE and JOIN_WAKER were cleared before the task was complete: the slot is
             // ours.
-            drop(unsafe { (*self.task().join_waker.get()).take() });
+            drop(
+                self.task()
+                    .join_waker
+                    .with(|slot| unsafe { (*slot).take() }),
+            );
         } else if self.site.is_some() {
             // SAFETY: COMPLETE with HANDLE set: the output is ours.
             unsafe { (self.task().vtable.drop_output)(self.header) };

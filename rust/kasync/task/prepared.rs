@@ -16,6 +16,7 @@ use super::{
 use crate::{
     atomic::Stat,
     budget::Budget,
+    cell::OwnedCell,
     current::Here,
     list::Links,
     platform::{
@@ -82,13 +83,13 @@ where
             (&raw mut (*h).woken).write(UnsafeCell::new(false));
             (&raw mut (*h).watched).write(UnsafeCell::new(Watched::new()));
             (&raw mut (*h).budget).write(Budget::new());
-            (&raw mut (*h).join_waker).write(UnsafeCell::new(None));
+            (&raw mut (*h).join_waker).write(OwnedCell::new(None));
             (&raw mut (*h).name).write(name);
             (&raw mut (*h).born_ns).write(Plat::now_ns());
             (&raw mut (*h).polls).write(Stat::new());
             (&raw mut (*h).wakes).write(Stat::new());
             (&raw mut (*h).site).write(SiteCell::new());
-            (&raw mut (*task.as_ptr()).stage).write(UnsafeCell::new(Stage {
+            (&raw mut (*task.as_ptr()).stage).write(OwnedCell::new(Stage {
                 future: ManuallyDrop::new(future),
             }));
         }

@@ -91,7 +91,9 @@ impl State {
             };
             match self.0.cmpxchg_full(cur, new) {
                 Ok(_) => return Ok(Snapshot(cur)),
-                Err(now) => cur = now,
+                // Read anew: a compare-exchange that fails orders nothing, and who is told of
+                // COMPLETE reads the output, or the join waker's slot, next.
+                Err(_) => cur = self.0.load_acquire(),
             }
         }
     }
