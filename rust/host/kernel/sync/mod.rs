@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Synchronisation primitives.
+
+mod arc;
+pub mod atomic;
+mod global;
+pub mod rcu;
+
+pub use crate::global_lock;
+pub use arc::{
+    Arc,
+    ArcBorrow,
+    UniqueArc, //
+};
+pub use global::{
+    GlobalGuard,
+    GlobalLock, //
+};
