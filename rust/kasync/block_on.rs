@@ -4,15 +4,7 @@
 
 use crate::{
     current,
-    platform::{
-        code,
-        Parked,
-        Parker,
-        Plat,
-        Platform,
-        Result, //
-    },
-    refs::Ref, //
+    report::api_violation, //
 };
 use core::{
     alloc::Layout,
@@ -28,16 +20,20 @@ use core::{
         Waker, //
     }, //
 };
+use kernel::{
+prelude::*,
+sync::Arc, //
+};
 
 type PlatParker = <Plat as Platform>::Parker;
 
 /// What a thread needs to block: a parker that wakers may outlive.
-pub(crate) struct Parking(Ref<PlatParker>);
+pub(crate) struct Parking(Arc<PlatParker>);
 
 impl Parking {
     pub(crate) fn new() -> Result<Self> {
-        // SAFETY: `Parker::init` initialises in place, and a `Ref` does not move.
-        Ok(Self(unsafe { Ref::new_with(|slot| Parker::init(slot))? }))
+        // SAFETY: `Parker::init` initialises in place, and an `Arc` does not move.
+        Ok(Self(unsafe { Arc::new_with(|slot| Parker::init(slot))? }))
     }
 
     /// Polls `future` to its end, parked in between. Calls `late` each time that takes far too
@@ -73,7 +69,7 @@ impl Parking {
     }
 
     fn waker(&self) -> Waker {
-        let data = Ref::into_raw(self.0.clone()).as_ptr().cast_const().cast();
+        let data = Arc::into_raw(self.0.clone()).as_ptr().cast_const().cast();
         // SAFETY: The vtable does as `RawWaker` demands; the waker owns the reference just made.
         unsafe { Waker::from_raw(RawWaker::new(data, &VTABLE)) }
     }
@@ -84,9 +80,9 @@ static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, dr
 /// # Safety
 ///
 /// `data` must be that of a waker made here, which gives up its reference to the caller.
-unsafe fn take(data: *const ()) -> Ref<PlatParker> {
+unsafe fn take(data: *const ()) -> Arc<PlatParker> {
     // SAFETY: By the safety requirements.
-    unsafe { Ref::from_raw(NonNull::new_unchecked(data.cast_mut().cast())) }
+    unsafe { Arc::from_raw(NonNull::new_unchecked(data.cast_mut().cast())) }
 }
 
 /// # Safety
@@ -131,7 +127,7 @@ impl<F> Boxed<F> {
     const LAYOUT: Layout = Layout::new::<(F, u8)>();
 
     fn new(future: F) -> Result<Self> {
-        let memory = Plat::alloc(Self::LAYOUT).ok_or(code::ENOMEM)?.cast::<F>();
+        let memory = Plat::alloc(Self::LAYOUT).ok_or(ENOMEM)?.cast::<F>();
         // SAFETY: Freshly allocated, large and aligned enough.
         unsafe { memory.as_ptr().write(future) };
         Ok(Self(memory))
@@ -161,8 +157,8 @@ impl<F> Drop for Boxed<F> {
 /// dropped then.
 pub fn block_on<F: Future>(future: F) -> Result<F::Output> {
     if current::in_section() {
-        Plat::misuse(c"block_on() inside a poll or a signalling section");
-        return Err(code::EDEADLK);
+        api_violation(c"block_on() inside a poll or a signalling section");
+        return Err(EDEADLK);
     }
     let parking = Parking::new()?;
     let mut future = Boxed::new(future)?;
@@ -176,12 +172,12 @@ pub fn block_on<F: Future>(future: F) -> Result<F::Output> {
 /// As [`block_on`]; and `ERESTARTSYS` if there is a signal for the thread. The future is dropped then.
 pub fn block_on_interruptible<F: Future>(future: F) -> Result<F::Output> {
     if current::in_section() {
-        Plat::misuse(c"block_on_interruptible() inside a poll or a signalling section");
-        return Err(code::EDEADLK);
+        api_violation(c"block_on_interruptible() inside a poll or a signalling section");
+        return Err(EDEADLK);
     }
     let parking = Parking::new()?;
     let mut future = Boxed::new(future)?;
     parking
         .block_on_interruptible(future.as_mut())
-        .ok_or(code::ERESTARTSYS)
+        .ok_or(ERESTARTSYS)
 }

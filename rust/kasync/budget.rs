@@ -22,9 +22,8 @@
 //! |---|---|---|
 //! | channels, [`Notify`], [`Semaphore`], [`JoinHandle`], [`Scope::join`], sleeps, intervals, the items of [`FutureSet`] and of interrupt lines | yes | yes |
 //! | the time limit of a [`timeout`] | yes | 16 units later: it cuts off what is ready all the time, too |
-//! | [`cancelled`], [`Scope::cancelled`] | no | no: who is to end is told at once |
+//! | [`cancelled`], [`Scope::cancelled`] | once cancelled | 16 units later, for the same reason |
 //! | [`yield_now`] | no | it goes to the end of the list anyway |
-//! | what is polled inside of [`unconstrained`] | no | no |
 //!
 //! What polls several futures, [`select!`], [`join!`], [`FutureSet`], begins with the next one after a poll
 //! that has used the budget up: so one of them that is always ready does not keep the others from
@@ -45,33 +44,31 @@
 //! [`yield_now`]: crate::yield_now
 //! [`block_on`]: crate::block_on()
 
-use crate::{
-    current,
-    task, //
+use crate::task::{
+    budget::{
+        Budget,
+        OVERDRAFT, //
+    },
+    header::current_task,
+    waker::task_of, //
 };
 use core::{
     future::Future,
     pin::Pin,
-    sync::atomic::{
-        AtomicU16,
-        Ordering, //
-    },
     task::{
         Context,
         Poll, //
     }, //
 };
-use pin_project_lite::pin_project;
 
+<<<<<<< rust/kasync/budget.rs
+=======
 /// How many leafs may be ready in one poll.
 const BUDGET: u16 = 128;
 
 /// How many time limits may be over after that: they are not put off by what they limit, but a loop of limits that are over at once
 /// ends as well.
 const OVERDRAFT: u16 = 16;
-
-/// Instead of a number: nothing is counted.
-const UNLIMITED: u16 = u16::MAX;
 
 /// The budget of the poll that is under way; in the task's header.
 ///
@@ -97,18 +94,17 @@ impl Budget {
 
     #[inline]
     fn spend(&self, left: u16) {
-        if left != UNLIMITED {
-            self.0.store(left.saturating_sub(1), Ordering::Relaxed);
-        }
+        self.0.store(left.saturating_sub(1), Ordering::Relaxed);
     }
 }
 
+>>>>>>> /tmp/kst/m/theirs/rust_kasync_budget.rs
 /// Calls `f` with the budget of the task that is polled with `cx`, if there is one: of the task whose
 /// waker `cx` has, or else, as combinators have wakers of their own, of the one that this thread is
 /// polling.
 #[inline]
 fn with<R>(cx: &Context<'_>, f: impl FnOnce(Option<&Budget>) -> R) -> R {
-    match task::task_of(cx.waker()).or_else(current::get) {
+    match task_of(cx.waker()).or_else(current_task) {
         // SAFETY: The waker keeps its task valid; and the current task is valid until its poll
         // returns, which has called us.
         Some(task) => f(Some(unsafe { task.as_ref() }.budget())),
@@ -125,30 +121,31 @@ fn with<R>(cx: &Context<'_>, f: impl FnOnce(Option<&Budget>) -> R) -> R {
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
-/// | `poll_budget`, `budget_left` | yes | yes | no |
+/// | `poll_budget` | yes | yes | no |
 ///
 /// # Examples
 ///
 /// A leaf that is always ready, and yet leaves room for others:
 ///
 /// ```
-/// # use kasync::platform::host::World;
+/// # use kernel::host::World;
 /// # let world = World::manual();
 /// # let _world = world.enter();
 /// use core::{future::poll_fn, task::Poll};
-/// use kasync::{budget_left, poll_budget, Executor};
+/// use kasync::{poll_budget, Executor};
 ///
 /// let executor = Executor::new(c"example")?;
 /// let task = executor.root().spawn(c"eager", async {
-///     let first = budget_left();
 ///     for _ in 0..1000 {
 ///         poll_fn(|cx| poll_budget(cx, |_| Poll::Ready(()))).await;
 ///     }
-///     (first, budget_left())
 /// })?;
-/// assert_eq!(kasync::block_on(task)?, (Some(128), Some(128 * 8 - 1000)));
+/// // Each poll of the task has ended after 128 of them.
+/// assert_eq!(world.run(), 8);
+/// assert!(task.is_finished());
+/// # drop(task);
 /// executor.shutdown()?;
-/// # Ok::<(), kasync::Error>(())
+/// # Ok::<(), kernel::error::Error>(())
 /// ```
 #[inline]
 pub fn poll_budget<T>(
@@ -171,10 +168,10 @@ pub(crate) fn poll_limit<T>(
 #[inline]
 fn poll_beyond<T>(
     cx: &mut Context<'_>,
-    end: u16,
+    end: i16,
     f: impl FnOnce(&mut Context<'_>) -> Poll<T>,
 ) -> Poll<T> {
-    let left = with(cx, |budget| budget.map(Budget::left));
+    let left = with(cx, |budget| budget.and_then(Budget::left));
     if left.is_some_and(|left| left <= end) {
         cx.waker().wake_by_ref();
         return Poll::Pending;
@@ -182,7 +179,7 @@ fn poll_beyond<T>(
     let poll = f(cx);
     if poll.is_ready() {
         // Read anew, as there may have been leafs inside.
-        with(cx, |budget| budget.map(|b| b.spend(b.left())));
+        with(cx, |budget| budget.map(Budget::spend));
     }
     poll
 }
@@ -192,20 +189,29 @@ fn poll_beyond<T>(
 /// before have had all of it, so that the next one's turn comes first.
 #[doc(hidden)]
 pub fn rotate(cx: &Context<'_>, first: usize, n: usize) -> usize {
-    if with(cx, |budget| budget.is_some_and(|b| b.left() <= OVERDRAFT)) {
+    if with(cx, |budget| {
+        let left = budget.and_then(Budget::left);
+        left.is_some_and(|left| left <= OVERDRAFT)
+    }) {
         (first + 1) % n
     } else {
         0
     }
 }
 
-/// How many leafs may still be ready in this poll of the task that the calling thread is polling.
-/// `None`: no task, or [`unconstrained`].
+/// Returns how many leaves may still be ready in this poll of the task that the calling thread is
+/// polling. For tests.
+#[doc(hidden)]
 pub fn budget_left() -> Option<u32> {
-    let task = current::get()?;
+    let task = current_task()?;
     // SAFETY: Valid until the poll returns, which has called us.
+<<<<<<< rust/kasync/budget.rs
+    let left = unsafe { task.as_ref() }.budget().left()?;
+    Some((left - OVERDRAFT).max(0) as u32)
+=======
     let left = unsafe { task.as_ref() }.budget().left();
-    (left != UNLIMITED).then_some(left.saturating_sub(OVERDRAFT).into())
+    Some(left.saturating_sub(OVERDRAFT).into())
+>>>>>>> /tmp/kst/m/theirs/rust_kasync_budget.rs
 }
 
 /// The future of [`consume_budget`].
@@ -225,6 +231,7 @@ impl Future for ConsumeBudget {
 pub fn consume_budget() -> ConsumeBudget {
     ConsumeBudget(())
 }
+<<<<<<< rust/kasync/budget.rs
 
 pin_project! {
     /// The future of [`unconstrained`].
@@ -240,12 +247,12 @@ impl<F: Future> Future for Unconstrained<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let before = with(cx, |budget| {
-            budget.map(|b| b.0.swap(UNLIMITED, Ordering::Relaxed))
+            budget.map(|b| b.replace(None))
         });
         let poll = self.project().future.poll(cx);
         if let Some(before) = before {
             with(cx, |budget| {
-                budget.map(|b| b.0.store(before, Ordering::Relaxed))
+                budget.map(|b| b.replace(before))
             });
         }
         poll
@@ -258,3 +265,5 @@ impl<F: Future> Future for Unconstrained<F> {
 pub fn unconstrained<F: Future>(future: F) -> Unconstrained<F> {
     Unconstrained { future }
 }
+=======
+>>>>>>> /tmp/kst/m/theirs/rust_kasync_budget.rs

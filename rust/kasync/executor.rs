@@ -3,30 +3,29 @@
 //! Executors.
 
 use crate::{
-    atomic::Latch,
     block_on::Parking,
     current,
     lock::IrqLock,
-    platform::{
-        self,
-        code,
-        Arc,
-        Plat,
-        Platform,
-        Queue,
-        Result, //
-    },
-    refs::Ref,
     scope::{
         Scope,
         Tree, //
-    }, //
+    },
+    once_flag::OnceFlag,
+    report::api_violation,
+    thread, //
 };
 use core::{
     cell::UnsafeCell,
     ffi::CStr,
     mem::MaybeUninit,
     ptr::NonNull, //
+};
+use kernel::{
+prelude::*,
+sync::{
+rcu,
+Arc, //
+}, //
 };
 
 /// What all scopes of an executor share.
@@ -50,12 +49,12 @@ impl Core {
 pub(crate) struct Inner {
     /// At offset 0, see [`close`]. For closing on another thread.
     reap: UnsafeCell<MaybeUninit<<Plat as Platform>::Reap>>,
-    core: Ref<Core>,
+    core: Arc<Core>,
     root: Scope,
     /// Allocated beforehand, as closing may not fail.
     parking: Parking,
-    closing: Latch,
-    closed: Latch,
+    closing: OnceFlag,
+    closed: OnceFlag,
 }
 
 // SAFETY: `reap` is only touched by the platform, after the last handle is gone; the rest is
@@ -88,7 +87,7 @@ pub enum Priority {
 /// | `root` | yes | yes | yes |
 /// | `shutdown` | yes | no (refused) | no |
 /// | drop | yes (blocks) | yes (hands over) | in an interrupt (hands over) |
-pub struct Executor(Ref<Inner>);
+pub struct Executor(Arc<Inner>);
 
 impl Executor {
     /// Makes an executor with an UNBOUND | MEM_RECLAIM workqueue of its own. May sleep.
@@ -109,20 +108,20 @@ impl Executor {
         let parking = Parking::new()?;
         let queue = Plat::queue_new(name, priority == Priority::High)?;
         let tree = Tree::new();
-        let result = Ref::new(Core { queue, tree }).and_then(|core| {
-            Ref::new(Inner {
+        let result = Arc::new(Core { queue, tree }, GFP_KERNEL).and_then(|core| {
+            Arc::new(Inner {
                 reap: UnsafeCell::new(MaybeUninit::uninit()),
                 root: Scope::new_root(core.clone(), name)?,
                 core,
                 parking,
-                closing: Latch::new(),
-                closed: Latch::new(),
-            })
+                closing: OnceFlag::new(),
+                closed: OnceFlag::new(),
+            }, GFP_KERNEL)
         });
         match result {
             Ok(inner) => {
                 // If something fails, dropping the executor destroys the queue.
-                let executor = platform::arc(Self(inner))?;
+                let executor = Arc::new(Self(inner), GFP_KERNEL)?;
                 Plat::register(executor.root())?;
                 Ok(executor)
             }
@@ -148,8 +147,8 @@ impl Executor {
     /// is at it.
     pub fn shutdown(&self) -> Result {
         if current::in_section() {
-            Plat::misuse(c"an executor is shut down inside a poll or a signalling section");
-            return Err(code::EDEADLK);
+            api_violation(c"an executor is shut down inside a poll or a signalling section");
+            return Err(EDEADLK);
         }
         self.0.close()
     }
@@ -157,38 +156,42 @@ impl Executor {
 
 impl Inner {
     fn close(&self) -> Result {
-        if self.closed.is_up() {
+        if self.closed.is_set() {
             return Ok(());
         }
-        if !self.closing.raise() {
-            return Err(code::EBUSY);
+        if !self.closing.set() {
+            return Err(EBUSY);
         }
         // R11: no new task and no new scope from here on ...
         self.root.cancel();
         // ... all tasks complete ...
         self.root.join_on(&self.parking)?;
         // ... no wake that still saw one of them incomplete ...
-        Plat::synchronize();
+        rcu::synchronize_rcu();
         // SAFETY: ... so nobody queues any more: complete tasks are not queued.
         unsafe { Plat::queue_destroy(self.core.queue) };
         Plat::unregister(&self.root);
-        self.closed.raise();
+        self.closed.set();
         Ok(())
     }
 }
 
 impl Drop for Executor {
     fn drop(&mut self) {
-        if self.0.closed.is_up() {
+        if self.0.closed.is_set() {
             return;
         }
-        if !current::in_section() && Plat::thread_id() != 0 {
+<<<<<<< rust/kasync/executor.rs
+        if !current::in_section() && thread::id() != 0 {
+=======
+        if !current::in_section() && Plat::blocking_thread_id() != 0 {
+>>>>>>> /tmp/kst/m/theirs/rust_kasync_executor.rs
             // Nobody else is at it, as this was the last handle; and blocking is legal here.
             let _closed = self.0.close();
             return;
         }
         self.0.root.cancel();
-        let inner = Ref::into_raw(self.0.clone());
+        let inner = Arc::into_raw(self.0.clone());
         // SAFETY: `close()` takes the reference back. The last handle is gone, so this happens
         // once.
         unsafe { Plat::reap(inner.cast()) };
@@ -202,7 +205,7 @@ impl Drop for Executor {
 /// `reap` must be what was passed to [`Platform::reap`], once.
 pub(crate) unsafe fn close(reap: NonNull<<Plat as Platform>::Reap>) {
     // SAFETY: `reap` is at offset 0; the reference was made for us.
-    let inner = unsafe { Ref::from_raw(reap.cast::<Inner>()) };
+    let inner = unsafe { Arc::from_raw(reap.cast::<Inner>()) };
     // Cannot fail: not in a poll, and nobody else is at it.
     let _closed = inner.close();
 }

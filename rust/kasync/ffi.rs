@@ -22,12 +22,16 @@ unsafe extern "C" {
     );
     pub(crate) fn kasync_thread_id() -> usize;
     pub(crate) fn kasync_blocking_thread_id() -> usize;
+    pub(crate) fn kasync_preempt_disable();
+    pub(crate) fn kasync_preempt_enable();
     pub(crate) fn kasync_lock_init(lock: *mut raw_spinlock_t);
     pub(crate) fn kasync_lock(lock: *mut raw_spinlock_t) -> usize;
     pub(crate) fn kasync_unlock(lock: *mut raw_spinlock_t, flags: usize);
+    pub(crate) fn kasync_current_lock() -> usize;
+    pub(crate) fn kasync_current_unlock(flags: usize);
     pub(crate) fn kasync_section_begin() -> bool;
     pub(crate) fn kasync_section_end(cookie: bool);
-    pub(crate) fn kasync_misuse(what: *const c_char);
+    pub(crate) fn kasync_api_violation(what: *const c_char);
     pub(crate) fn kasync_reap(
         work: *mut work_struct,
         close: unsafe extern "C" fn(*mut work_struct),

@@ -24,11 +24,8 @@
 //! ```
 
 use crate::{
-    atomic::AtomicU64,
     budget::poll_budget,
-    platform::Result,
-    refs::Ref,
-    site::Site,
+    await_site::AwaitSite,
     sync::AtomicWaker, //
 };
 use core::{
@@ -39,6 +36,17 @@ use core::{
         Context,
         Poll, //
     }, //
+};
+use kernel::{
+prelude::*,
+sync::{
+atomic::{
+Atomic,
+Full,
+Relaxed, //
+},
+Arc, //
+}, //
 };
 use futures_core::Stream;
 use kernel::{
@@ -78,9 +86,9 @@ struct Shared {
 
 impl Shared {
     fn update(&self, f: impl Fn(u64) -> u64) -> u64 {
-        let mut cur = self.count.load_relaxed();
+        let mut cur = self.count.load(Relaxed);
         loop {
-            match self.count.cmpxchg_full(cur, f(cur)) {
+            match self.count.cmpxchg(cur, f(cur), Full) {
                 Ok(_) => return cur,
                 Err(now) => cur = now,
             }
@@ -90,7 +98,7 @@ impl Shared {
 
 struct Handler<L> {
     line: L,
-    shared: Ref<Shared>,
+    shared: Arc<Shared>,
 }
 
 /// # Safety
@@ -118,7 +126,7 @@ unsafe extern "C" fn handle<L: Line>(_irq: c_int, data: *mut c_void) -> bindings
 /// The line was requested with the address of `handler`.
 pub struct Registration<'a, L: Line> {
     irq: u32,
-    handler: Ref<Handler<L>>,
+    handler: Arc<Handler<L>>,
     _device: PhantomData<IrqRequest<'a>>,
 }
 
@@ -152,15 +160,15 @@ pub unsafe fn request_raw<'a, L: Line>(
     kind: Kind,
     line: L,
 ) -> Result<(Registration<'a, L>, Interrupts)> {
-    let shared = Ref::new(Shared {
-        count: AtomicU64::new(0),
+    let shared = Arc::new(Shared {
+        count: Atomic::new(0),
         waker: AtomicWaker::new(),
-    })?;
-    let handler = Ref::new(Handler {
+    }, GFP_KERNEL)?;
+    let handler = Arc::new(Handler {
         line,
         shared: shared.clone(),
-    })?;
-    let data = Ref::as_ptr(&handler).as_ptr().cast();
+    }, GFP_KERNEL)?;
+    let data = Arc::as_ptr(&handler).as_ptr().cast();
     let (hard, threaded, flags) = match kind {
         Kind::Hard => (
             Some(handle::<L> as unsafe extern "C" fn(_, _) -> _),
@@ -196,7 +204,7 @@ impl<L: Line> Registration<'_, L> {
 
 impl<L: Line> Drop for Registration<'_, L> {
     fn drop(&mut self) {
-        let data = Ref::as_ptr(&self.handler).as_ptr().cast();
+        let data = Arc::as_ptr(&self.handler).as_ptr().cast();
         // SAFETY: Requested with this address, by the type invariant. Waits for the handler.
         unsafe { bindings::free_irq(self.irq, data) };
         let shared = &self.handler.shared;
@@ -211,20 +219,20 @@ impl<L: Line> Drop for Registration<'_, L> {
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
 /// | polling, drop | yes | yes | no |
-pub struct Interrupts(Ref<Shared>);
+pub struct Interrupts(Arc<Shared>);
 
 impl Stream for Interrupts {
     type Item = u64;
 
     #[track_caller]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<u64>> {
-        let site = Site::here();
+        let site = AwaitSite::here();
         poll_budget(cx, |cx| self.poll_count(cx, site))
     }
 }
 
 impl Interrupts {
-    fn poll_count(&self, cx: &mut Context<'_>, site: Site) -> Poll<Option<u64>> {
+    fn poll_count(&self, cx: &mut Context<'_>, site: AwaitSite) -> Poll<Option<u64>> {
         // First, so that an interrupt that comes from here on wakes.
         self.0.waker.register(cx);
         let count = self.0.update(|count| count & CLOSED);

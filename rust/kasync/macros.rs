@@ -17,7 +17,7 @@
 /// # Examples
 ///
 /// ```
-/// # use kasync::platform::host::World;
+/// # use kernel::host::World;
 /// # let world = World::manual();
 /// # let _world = world.enter();
 /// # let executor = kasync::Executor::new(c"example")?;
@@ -41,7 +41,7 @@
 /// drop(tx);
 /// assert_eq!(kasync::block_on(task)?, 3);
 /// # executor.shutdown()?;
-/// # Ok::<(), kasync::Error>(())
+/// # Ok::<(), kernel::error::Error>(())
 /// ```
 #[macro_export]
 macro_rules! select {
@@ -111,12 +111,12 @@ macro_rules! select {
 /// # Examples
 ///
 /// ```
-/// # use kasync::platform::host::World;
+/// # use kernel::host::World;
 /// # let world = World::manual();
 /// # let _world = world.enter();
 /// let all = async { kasync::join!(async { 1 }, kasync::yield_now(), async { "three" }) };
 /// assert_eq!(kasync::block_on(all)?, (1, (), "three"));
-/// # Ok::<(), kasync::Error>(())
+/// # Ok::<(), kernel::error::Error>(())
 /// ```
 #[macro_export]
 macro_rules! join {

@@ -14,13 +14,17 @@
 //! # Rules of the tree
 //!
 //! All links are guarded by one leaf lock per executor, taken with interrupts disabled:
-//! 1. a cancelled scope gets no new task and no new child, so a subtree that was marked stays
-//!    marked;
+//! 1. a scope that is marked as cancelled, and any below it, gets no new task and no new child; so a
+//!    subtree that was marked, a few scopes at a time, stays marked;
 //! 2. a scope stays in its parent's list until its memory goes;
-//! 3. under the lock only tasks of this crate are woken, at most [`BATCH`] at a time.
+//! 3. under the lock only tasks of this crate are woken;
+//! 4. the lock is held for a bounded time: a walk looks at [`BATCH`] scopes and tasks at most, then
+//!    lets go of the lock, with a reference to the scope where it goes on.
 
 mod cancelled;
 mod join;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 pub use cancelled::{
@@ -31,34 +35,29 @@ pub use cancelled::{
 pub use join::Join;
 
 use crate::{
-    atomic::Latch,
     block_on::Parking,
     current,
     executor::Core,
-    platform::{
-        code,
-        Plat,
-        Platform,
-        Queue,
-        Result, //
-    },
-    refs::Ref,
     task::{
-        Header,
         JoinHandle,
         Prepared, //
-    }, //
+    },
+    once_flag::OnceFlag,
+    report::api_violation, //
 };
 use core::{
     cell::UnsafeCell,
     ffi::CStr,
-    future::Future,
-    ptr::NonNull, //
+    future::Future, //
+};
+use kernel::{
+prelude::*,
+sync::Arc, //
 };
 use tree::Node;
 pub(crate) use tree::Tree;
 
-/// How many tasks are woken while the lock is held.
+/// The number of scopes and tasks that are looked at, and woken, while the lock is held.
 const BATCH: usize = 32;
 
 /// How deep a tree may be; dropping the last handle of a leaf may drop as many scopes, recursively.
@@ -135,12 +134,12 @@ impl Path {
 }
 
 pub(crate) struct ScopeInner {
-    core: Ref<Core>,
+    core: Arc<Core>,
     parent: Option<Scope>,
     name: Name,
     depth: u32,
     /// Raised under the tree's lock, read anywhere.
-    cancelled: Latch,
+    cancelled: OnceFlag,
     /// Guarded by the tree's lock.
     node: UnsafeCell<Node>,
 }
@@ -167,18 +166,18 @@ unsafe impl Send for ScopeInner {}
 /// | `join_blocking` | yes | no (refused) | no |
 /// | clone, drop | yes | yes | yes |
 #[derive(Clone)]
-pub struct Scope(Ref<ScopeInner>);
+pub struct Scope(Arc<ScopeInner>);
 
 impl Scope {
-    pub(crate) fn new_root(core: Ref<Core>, name: &'static CStr) -> Result<Self> {
-        Ok(Self(Ref::new(ScopeInner {
+    pub(crate) fn new_root(core: Arc<Core>, name: &'static CStr) -> Result<Self> {
+        Ok(Self(Arc::new(ScopeInner {
             core,
             parent: None,
             name: Name::new(name),
             depth: 0,
-            cancelled: Latch::new(),
+            cancelled: OnceFlag::new(),
             node: UnsafeCell::new(Node::new()),
-        })?))
+        }, GFP_KERNEL)?))
     }
 
     /// Makes a scope below this one.
@@ -188,16 +187,16 @@ impl Scope {
     /// `ECANCELED` if this scope was cancelled, `E2BIG` if the tree would get too deep, `ENOMEM`.
     pub fn child(&self, name: &'static CStr) -> Result<Scope> {
         if self.0.depth >= MAX_DEPTH {
-            return Err(code::E2BIG);
+            return Err(E2BIG);
         }
-        let child = Scope(Ref::new(ScopeInner {
+        let child = Scope(Arc::new(ScopeInner {
             core: self.0.core.clone(),
             parent: Some(self.clone()),
             name: Name::new(name),
             depth: self.0.depth + 1,
-            cancelled: Latch::new(),
+            cancelled: OnceFlag::new(),
             node: UnsafeCell::new(Node::new()),
-        })?);
+        }, GFP_KERNEL)?);
         self.add_child(&child)?;
         Ok(child)
     }
@@ -217,7 +216,7 @@ impl Scope {
     /// Whether this scope, or one above it, was cancelled.
     #[inline]
     pub fn is_cancelled(&self) -> bool {
-        self.0.cancelled.is_up()
+        self.0.cancelled.is_set()
     }
 
     /// A future that resolves when this scope is cancelled. Cancel safe.
@@ -242,7 +241,7 @@ impl Scope {
     /// The handle goes with it, so who has the only one can start nothing in it any more:
     ///
     /// ```compile_fail,E0382
-    /// # fn f(scope: kasync::Scope) -> kasync::Result {
+    /// # fn f(scope: kasync::Scope) -> kernel::error::Result {
     /// let ended = scope.end();
     /// scope.spawn(c"too late", async {})?.detach();
     /// # drop(ended);
@@ -256,10 +255,10 @@ impl Scope {
     /// # Examples
     ///
     /// ```
-    /// # use kasync::platform::host::World;
+    /// # use kernel::host::World;
     /// # let world = World::manual();
     /// # let _world = world.enter();
-    /// use kasync::{cancelled, platform::code, Executor};
+    /// use kasync::{cancelled, Executor};
     ///
     /// let executor = Executor::new(c"example")?;
     /// let scope = executor.root().child(c"work")?;
@@ -267,10 +266,10 @@ impl Scope {
     /// scope.spawn(c"events", cancelled())?.detach();
     /// kasync::block_on(scope.end())??;
     /// let refused = clone.spawn(c"too late", async {});
-    /// assert_eq!(refused.err(), Some(code::ECANCELED));
+    /// assert_eq!(refused.err(), Some(kernel::error::code::ECANCELED));
     /// # drop(clone);
     /// executor.shutdown()?;
-    /// # Ok::<(), kasync::Error>(())
+    /// # Ok::<(), kernel::error::Error>(())
     /// ```
     #[track_caller]
     pub fn end(self) -> Join {
@@ -286,8 +285,8 @@ impl Scope {
     /// its worker (H15), and the fences that others wait for could depend on it. `ENOMEM`.
     pub fn join_blocking(&self) -> Result {
         if current::in_section() {
-            Plat::misuse(c"join_blocking() inside a poll or a signalling section");
-            return Err(code::EDEADLK);
+            api_violation(c"join_blocking() inside a poll or a signalling section");
+            return Err(EDEADLK);
         }
         self.join_on(&Parking::new()?)
     }
@@ -309,11 +308,9 @@ impl Scope {
             true
         });
         let name = self.name();
-        Plat::warn(format_args!(
-            "still waiting for {n} tasks of scope {name}, among them:"
-        ));
+        pr_warn!("still waiting for {n} tasks of scope {name}, among them:\n");
         for info in some.into_iter().flatten() {
-            Plat::warn(format_args!("{info}"));
+            pr_warn!("{info}\n");
         }
     }
 
@@ -340,7 +337,7 @@ impl Scope {
     /// # Examples
     ///
     /// ```
-    /// # use kasync::platform::host::World;
+    /// # use kernel::host::World;
     /// # let world = World::manual();
     /// # let _world = world.enter();
     /// use kasync::Executor;
@@ -350,7 +347,7 @@ impl Scope {
     /// let handle = scope.spawn(c"sum", async { 1 + 2 })?;
     /// assert_eq!(kasync::block_on(handle)?, 3);
     /// executor.shutdown()?;
-    /// # Ok::<(), kasync::Error>(())
+    /// # Ok::<(), kernel::error::Error>(())
     /// ```
     ///
     /// What a task must not be does not compile. It may run on any worker, so what stays on its
@@ -393,7 +390,7 @@ impl Scope {
     /// It is started once:
     ///
     /// ```compile_fail,E0382
-    /// # fn f(scope: kasync::Scope) -> kasync::Result {
+    /// # fn f(scope: kasync::Scope) -> kernel::error::Result {
     /// let prepared = scope.reserve(c"once", async {})?;
     /// prepared.start().detach();
     /// prepared.start().detach();
@@ -415,7 +412,7 @@ impl Scope {
 
     /// Tells it from others.
     pub(crate) fn address(&self) -> *const () {
-        Ref::as_ptr(&self.0).as_ptr().cast_const().cast()
+        Arc::as_ptr(&self.0).as_ptr().cast_const().cast()
     }
 
     pub(crate) fn queue(&self) -> Queue {
@@ -424,7 +421,7 @@ impl Scope {
 
     /// Whether both are handles of one scope.
     pub(crate) fn is_same(&self, other: &Scope) -> bool {
-        Ref::as_ptr(&self.0) == Ref::as_ptr(&other.0)
+        Arc::as_ptr(&self.0) == Arc::as_ptr(&other.0)
     }
 
     /// Whether this is `other` or lies below it.
@@ -440,14 +437,17 @@ impl Scope {
     }
 }
 
-/// Whether the task whose waker `cx` has is part of `scope`. `None` if the waker is not a task's
-/// own.
-fn task_within(cx: &core::task::Context<'_>, scope: &Scope) -> Option<(NonNull<Header>, bool)> {
-    let task = crate::task::task_of(cx.waker())?;
-    if current::get() != Some(task) {
-        return None;
-    }
-    // SAFETY: The task is being polled by this very thread, so its scope is not being moved out.
-    let within = unsafe { task.as_ref().scope() }.is_some_and(|s| s.is_within(scope));
-    Some((task, within))
+/// Returns whether the task that the calling thread is polling is part of `scope`.
+fn polled_within(scope: &Scope) -> bool {
+    current::get().is_some_and(|task| {
+        // SAFETY: The task is being polled by this very thread, so its scope stays in place.
+        unsafe { task.as_ref().scope() }.is_some_and(|s| s.is_within(scope))
+    })
+}
+
+/// Returns whether `cx` is that of the task that the calling thread is polling, and no
+/// combinator's.
+fn is_of_current(cx: &core::task::Context<'_>) -> bool {
+    let task = crate::task::task_of(cx.waker());
+    task.is_some() && current::get() == task
 }

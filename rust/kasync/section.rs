@@ -4,14 +4,10 @@
 
 use crate::{
     current,
-    platform::{
-        code,
-        Plat,
-        Platform,
-        Result, //
-    }, //
+    report::api_violation, //
 };
 use core::marker::PhantomData;
+use kernel::prelude::*;
 
 /// A witness that the caller runs inside a fence signalling section.
 ///
@@ -46,8 +42,8 @@ impl SignallingSection<'_> {
     /// `EINVAL`, reported loudly, outside of one.
     pub fn with<R>(f: impl FnOnce(&SignallingSection<'_>) -> R) -> Result<R> {
         if !current::in_section() {
-            Plat::misuse(c"a signalling section was asked for outside of one");
-            return Err(code::EINVAL);
+            api_violation(c"a signalling section was asked for outside of one");
+            return Err(EINVAL);
         }
         Ok(f(&SignallingSection {
             _not_send: PhantomData,
@@ -75,7 +71,7 @@ impl SignallingSection<'_> {
     /// the hardware, or the proof that it has stopped, has given reason for, and nothing on the
     /// path may wait for a fence or allocate with reclaim.
     pub unsafe fn enter<R>(f: impl FnOnce(&SignallingSection<'_>) -> R) -> R {
-        Plat::section(|| {
+        annotated(|| {
             current::enter_section(|| {
                 f(&SignallingSection {
                     _not_send: PhantomData,

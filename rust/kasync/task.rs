@@ -49,7 +49,7 @@
 //! | output | – | – | the handle, or the worker if there is no handle |
 //! | join waker slot, `JOIN_WAKER` clear | – | the handle | nobody (empty) |
 //! | join waker slot, `JOIN_WAKER` set | – | nobody | the worker, which takes it out |
-//! | `links`, `woken`, `watched` | the lock of the scope tree | the same | nobody (not linked) |
+//! | `links`, `watched` | the lock of the scope tree | the same | nobody (not linked) |
 //! | `scope` | shared | shared | the worker, which moves it out |
 //! | `budget` | – | who has set RUNNING, and the leafs that it polls | – |
 //! | work item | – | the workqueue | the workqueue, until its last run |
@@ -79,7 +79,7 @@ mod waker;
 pub use claim::Claim;
 pub(crate) use info::{
     TaskInfo,
-    Watched, //
+    StallState, //
 };
 pub use join::JoinHandle;
 pub use prepared::Prepared;
@@ -90,26 +90,21 @@ pub(crate) use waker::{
 };
 
 use crate::{
-    atomic::Stat,
     budget::Budget,
     cell::OwnedCell,
     current::{
         self,
-        Here, //
+        PollContext, //
     },
     list::{
         Linked,
         Links, //
     },
-    platform::{
-        Plat,
-        Platform,
-        Queue,
-        Work, //
-    },
     scope::Scope,
     site::SiteCell,
-    trace, //
+    trace,
+    stat::StatCounter,
+    section::annotated, //
 };
 use core::{
     alloc::Layout,
@@ -127,6 +122,8 @@ use core::{
 };
 use state::State;
 
+<<<<<<< rust/kasync/task.rs
+=======
 /// What depends on the type of the future.
 pub(crate) struct Vtable {
     /// Polls. On `true` the future is dropped and the output is in place.
@@ -151,13 +148,11 @@ pub(crate) struct Header {
     queue: Queue,
     scope: UnsafeCell<Option<Scope>>,
     links: UnsafeCell<Links<Header>>,
-    /// Whether a cancel of the scope has woken the task already.
-    woken: UnsafeCell<bool>,
     /// What the watch has seen of it.
     watched: UnsafeCell<Watched>,
     /// Of the poll that is under way.
     budget: Budget,
-    join_waker: OwnedCell<Option<Waker>>,
+    join_waker: UnsafeCell<Option<Waker>>,
     name: &'static CStr,
     born_ns: i64,
     /// Twice the number of polls that have ended, plus 1 while one runs.
@@ -180,6 +175,7 @@ unsafe impl Linked for Header {
     }
 }
 
+>>>>>>> /tmp/kst/m/theirs/rust_kasync_task.rs
 /// The future until the task is complete, then its output.
 union Stage<F: Future> {
     future: ManuallyDrop<F>,
@@ -334,31 +330,29 @@ pub(crate) unsafe fn run(work: NonNull<Work>) {
     // here (H2, H12). Nor if claimed: then (11).
     if task.state.run().is_ok() {
         // SAFETY: The right to poll is ours.
-        match unsafe { poll(header, Here::worker()) } {
+        match unsafe { poll(header, PollContext::worker()) } {
             // SAFETY: The future has just become Ready.
-            Some(true) => unsafe { complete(header) },
-            Some(false) => task.state.idle(),
-            None => {
-                task.state.idle();
-                // SAFETY: Valid through our reference.
-                unsafe { wake(header) };
-            }
+            true => unsafe { complete(header) },
+            false => task.state.idle(),
         }
     }
     // SAFETY: The pending mark's reference.
     unsafe { put(header) };
 }
 
-/// Polls once, and says whether the future is done. `None`: not polled, since too many threads are
-/// inside of polls at the moment.
+/// Polls once, and returns whether the future is done.
 ///
 /// # Safety
 ///
 /// The task must be valid, started and not complete, and the right to poll it be the caller's.
-unsafe fn poll(header: NonNull<Header>, here: Here) -> Option<bool> {
+<<<<<<< rust/kasync/task.rs
+unsafe fn poll(header: NonNull<Header>, here: PollContext) -> Option<bool> {
+=======
+unsafe fn poll(header: NonNull<Header>, here: Here) -> bool {
+>>>>>>> /tmp/kst/m/theirs/rust_kasync_task.rs
     // SAFETY: Valid by the safety requirements.
     let task = unsafe { header.as_ref() };
-    Plat::section(|| {
+    annotated(|| {
         here.enter(header, || {
             task.budget.reset();
             // Odd while a poll runs. Nobody else writes.
@@ -385,7 +379,7 @@ unsafe fn complete(header: NonNull<Header>) {
     let old = task.state.complete();
     if !old.has_handle() {
         // In the section, as it may run a driver's code.
-        Plat::section(|| {
+        annotated(|| {
             current::enter_section(|| {
                 // SAFETY: No handle: the output is ours.
                 unsafe { (task.vtable.drop_output)(header) }
@@ -410,6 +404,8 @@ unsafe fn complete(header: NonNull<Header>) {
     unsafe { put(header) };
 }
 
+<<<<<<< rust/kasync/task.rs
+=======
 impl Header {
     pub(crate) fn name(&self) -> &'static CStr {
         self.name
@@ -446,14 +442,5 @@ impl Header {
         // SAFETY: By the safety requirements the scope is not being moved out.
         unsafe { (*self.scope.get()).as_ref() }
     }
-
-    /// Marks as woken by a cancel, and says whether it was not before.
-    ///
-    /// # Safety
-    ///
-    /// The scope tree's lock must be held.
-    pub(crate) unsafe fn mark_woken(&self) -> bool {
-        // SAFETY: Under the lock.
-        !unsafe { self.woken.get().replace(true) }
-    }
 }
+>>>>>>> /tmp/kst/m/theirs/rust_kasync_task.rs

@@ -5,14 +5,7 @@
 use crate::{
     budget::poll_budget,
     lock::IrqLock,
-    platform::{
-        code,
-        Plat,
-        Platform,
-        Result, //
-    },
-    refs::Ref,
-    site::Site, //
+    await_site::AwaitSite, //
 };
 use core::{
     alloc::Layout,
@@ -25,6 +18,15 @@ use core::{
         Poll,
         Waker, //
     }, //
+};
+use kernel::{
+prelude::*,
+sync::{
+atomic::{
+Full, //
+},
+Arc, //
+}, //
 };
 use futures_core::Stream;
 
@@ -47,16 +49,16 @@ unsafe impl<T: Send> Send for Ring<T> {}
 impl<T> Ring<T> {
     fn layout(capacity: usize) -> Result<Layout> {
         // One byte more, as an allocation of no bytes has no address.
-        let slots = Layout::array::<T>(capacity).map_err(|_| code::EINVAL)?;
+        let slots = Layout::array::<T>(capacity).map_err(|_| EINVAL)?;
         let (layout, _) = slots
             .extend(Layout::new::<u8>())
-            .map_err(|_| code::EINVAL)?;
+            .map_err(|_| EINVAL)?;
         Ok(layout)
     }
 
     fn new(capacity: usize) -> Result<Self> {
         let layout = Self::layout(capacity)?;
-        let slots = Plat::alloc(layout).ok_or(code::ENOMEM)?.cast();
+        let slots = Plat::alloc(layout).ok_or(ENOMEM)?.cast();
         Ok(Self {
             slots,
             capacity,
@@ -112,7 +114,7 @@ struct State<T> {
     waker: Option<Waker>,
 }
 
-type Shared<T> = Ref<IrqLock<State<T>>>;
+type Shared<T> = Arc<IrqLock<State<T>>>;
 
 /// Makes a channel with room for `capacity` values. May sleep.
 ///
@@ -123,7 +125,7 @@ type Shared<T> = Ref<IrqLock<State<T>>>;
 /// # Examples
 ///
 /// ```
-/// # use kasync::platform::host::World;
+/// # use kernel::host::World;
 /// # let world = World::manual();
 /// # let _world = world.enter();
 /// use kasync::sync::mpsc;
@@ -133,18 +135,18 @@ type Shared<T> = Ref<IrqLock<State<T>>>;
 /// assert!(tx.try_send(2).is_ok());
 /// assert!(tx.try_send(3).is_err());
 /// assert_eq!(kasync::block_on(rx.recv())?, Some(1));
-/// # Ok::<(), kasync::Error>(())
+/// # Ok::<(), kernel::error::Error>(())
 /// ```
 pub fn channel<T: Send>(capacity: usize) -> Result<(Sender<T>, Receiver<T>)> {
     if capacity == 0 {
-        return Err(code::EINVAL);
+        return Err(EINVAL);
     }
-    let shared = Ref::new(IrqLock::new(State {
+    let shared = Arc::new(IrqLock::new(State {
         ring: Ring::new(capacity)?,
         senders: 1,
         closed: false,
         waker: None,
-    }))?;
+    }), GFP_KERNEL)?;
     Ok((Sender(shared.clone()), Receiver(shared)))
 }
 
@@ -221,7 +223,7 @@ impl<T: Send> Receiver<T> {
     /// Cancel safe: a value leaves the channel only when it is returned.
     #[track_caller]
     pub fn recv(&mut self) -> Recv<'_, T> {
-        Recv(self, Site::here())
+        Recv(self, AwaitSite::here())
     }
 
     /// Takes a value if there is one.
@@ -271,7 +273,7 @@ impl<T: Send> Stream for Receiver<T> {
 
 /// The future of [`Receiver::recv`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct Recv<'a, T: Send>(&'a mut Receiver<T>, Site);
+pub struct Recv<'a, T: Send>(&'a mut Receiver<T>, AwaitSite);
 
 impl<T: Send> Future for Recv<'_, T> {
     type Output = Option<T>;

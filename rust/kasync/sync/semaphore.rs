@@ -5,8 +5,7 @@
 use crate::{
     budget::poll_budget,
     lock::IrqLock,
-    platform::Arc,
-    site::Site,
+    await_site::AwaitSite,
     wait::{
         WaitList,
         WaitState,
@@ -23,6 +22,10 @@ use core::{
         Poll, //
     }, //
 };
+use kernel::{
+prelude::*,
+sync::Arc, //
+};
 
 struct State {
     permits: u64,
@@ -38,7 +41,7 @@ struct State {
 /// # Examples
 ///
 /// ```
-/// # use kasync::platform::host::World;
+/// # use kernel::host::World;
 /// # let world = World::manual();
 /// # let _world = world.enter();
 /// use kasync::sync::Semaphore;
@@ -48,7 +51,7 @@ struct State {
 /// assert!(ring.try_acquire(2).is_none());
 /// drop(permit);
 /// assert!(ring.try_acquire(2).is_some());
-/// # Ok::<(), kasync::Error>(())
+/// # Ok::<(), kernel::error::Error>(())
 /// ```
 pub struct Semaphore(IrqLock<State>);
 
@@ -139,22 +142,6 @@ impl<S: Deref<Target = Semaphore>> Permit<S> {
     pub fn count(&self) -> usize {
         self.n
     }
-
-    /// Moves the permits of `other`, which must be of the same semaphore, into this one.
-    ///
-    /// Gives `other` back if it is of another semaphore.
-    pub fn merge(&mut self, mut other: Self) -> Result<(), Self> {
-        if !core::ptr::eq(&*self.semaphore, &*other.semaphore) {
-            return Err(other);
-        }
-        self.n += core::mem::take(&mut other.n);
-        Ok(())
-    }
-
-    /// Takes the permits out of the semaphore for good.
-    pub fn forget(mut self) {
-        self.n = 0;
-    }
 }
 
 impl<S: Deref<Target = Semaphore>> Drop for Permit<S> {
@@ -172,7 +159,7 @@ pub struct Acquire<S: Deref<Target = Semaphore>> {
     /// Taken when ready.
     semaphore: Option<S>,
     n: usize,
-    site: Site,
+    site: AwaitSite,
     waiter: Waiter,
     registered: bool,
 }
@@ -183,7 +170,7 @@ impl<S: Deref<Target = Semaphore>> Acquire<S> {
         Self {
             semaphore: Some(semaphore),
             n,
-            site: Site::here(),
+            site: AwaitSite::here(),
             waiter: Waiter::new(),
             registered: false,
         }

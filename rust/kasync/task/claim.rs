@@ -10,15 +10,10 @@ use super::{
     state::Snapshot,
     Header, //
 };
-use crate::{
-    current::Here,
-    platform::{
-        Plat,
-        Platform, //
-    }, //
-};
+use crate::current::PollContext;
 use core::{
     marker::PhantomData,
+    mem::ManuallyDrop,
     ptr::NonNull, //
 };
 
@@ -31,24 +26,28 @@ const POLLS: u32 = 4;
 /// While it is held, wakes of the task are noted and queue nothing. So who submits work claims the
 /// task, makes the work known to it, and polls: no worker is woken if nothing has to be waited for.
 /// Dropping the claim unpolled leaves the task to a worker if it was woken meanwhile. Forgetting it
-/// keeps the right for ever: nobody polls the task any more, and who joins its scope waits for ever.
+/// keeps the right for ever: nobody polls the task any more, and a join of its scope never ends. So
+/// taking one is `unsafe`, and for the job queue only.
 ///
 /// Rules: a claim is refused in an interrupt, with preemption or interrupts disabled, and inside a
-/// poll or another signalling section. So polls never nest: the stack holds one poll above the
-/// caller's own frames. A task that keeps waking itself is polled at most four times, then goes to
-/// the end of the workqueue like any other (H16). What the caller holds is held during the poll:
-/// nothing that the future locks.
+/// poll or another signalling section; on `PREEMPT_RT` always. So polls never nest: the stack holds
+/// one poll above the caller's own frames. A task that keeps waking itself is polled at most four
+/// times, then goes to the end of the workqueue like any other (H16). What the caller holds is held
+/// during the poll: nothing that the future locks.
+///
+/// Preemption is disabled while the claim exists. So a thread that the scheduler keeps away never
+/// holds one, and the polls that it allows must not sleep.
 ///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
 /// | `JoinHandle::claim` | yes | `None` | `None` |
-/// | `poll` | yes | – | – |
+/// | `poll`, `poll_once` | yes | – | – |
 /// | drop | yes | yes | – |
 ///
 /// # Examples
 ///
 /// ```
-/// # use kasync::platform::host::World;
+/// # use kernel::host::World;
 /// # let world = World::manual();
 /// # let _world = world.enter();
 /// use kasync::{sync::mpsc, Executor};
@@ -57,7 +56,8 @@ const POLLS: u32 = 4;
 /// let (tx, mut rx) = mpsc::channel(4)?;
 /// let queue = executor.root().spawn(c"queue", async move { rx.recv().await })?;
 /// {
-///     let claim = queue.claim();
+///     // SAFETY: It is polled at once.
+///     let claim = unsafe { queue.claim() };
 ///     assert!(tx.try_send(5).is_ok());
 ///     if let Some(claim) = claim {
 ///         claim.poll(); // The task has ended here, without a worker.
@@ -65,7 +65,7 @@ const POLLS: u32 = 4;
 /// }
 /// assert_eq!(kasync::block_on(queue)?, Some(5));
 /// executor.shutdown()?;
-/// # Ok::<(), kasync::Error>(())
+/// # Ok::<(), kernel::error::Error>(())
 /// ```
 ///
 /// A claim stays on its thread:
@@ -82,11 +82,29 @@ const POLLS: u32 = 4;
 pub struct Claim<'a> {
     header: NonNull<Header>,
     /// Neither `Send` nor `Sync`.
-    here: Here,
+    here: PollContext,
     /// The task's state when it was claimed.
     word: Snapshot,
+    /// Goes after the right to poll.
+    preempt: NoPreempt,
     /// Borrows the handle.
     _handle: PhantomData<&'a ()>,
+}
+
+/// Preemption is disabled while this exists.
+struct NoPreempt;
+
+impl NoPreempt {
+    /// Disables preemption, unless there are spinlocks that sleep: `PREEMPT_RT`.
+    fn new() -> Option<Self> {
+        Plat::preempt_disable().then_some(Self)
+    }
+}
+
+impl Drop for NoPreempt {
+    fn drop(&mut self) {
+        Plat::preempt_enable();
+    }
 }
 
 /// (10)
@@ -95,51 +113,70 @@ pub struct Claim<'a> {
 ///
 /// The task must stay valid for `'a`.
 pub(super) unsafe fn claim<'a>(header: NonNull<Header>) -> Option<Claim<'a>> {
+<<<<<<< rust/kasync/task/claim.rs
+    let here = PollContext::may_poll()?;
+=======
     let here = Here::may_poll()?;
+    let preempt = NoPreempt::new()?;
+>>>>>>> /tmp/kst/m/theirs/rust_kasync_task_claim.rs
     // SAFETY: Valid by the safety requirements.
     let word = unsafe { header.as_ref() }.state.claim()?;
     // SAFETY: Claimed just now.
-    Some(unsafe { Claim::from_claimed(header, here, word) })
+    Some(unsafe { Claim::from_claimed(header, here, word, preempt) })
 }
 
 impl Claim<'_> {
     /// # Safety
     ///
     /// The task must stay valid for the life of the claim, and have been claimed by the caller.
-    pub(super) unsafe fn from_claimed(header: NonNull<Header>, here: Here, word: Snapshot) -> Self {
+<<<<<<< rust/kasync/task/claim.rs
+    pub(super) unsafe fn from_claimed(header: NonNull<Header>, here: PollContext, word: Snapshot) -> Self {
+=======
+    unsafe fn from_claimed(
+        header: NonNull<Header>,
+        here: Here,
+        word: Snapshot,
+        preempt: NoPreempt,
+    ) -> Self {
+>>>>>>> /tmp/kst/m/theirs/rust_kasync_task_claim.rs
         // INVARIANT: By the safety requirements.
         Self {
             header,
             here,
             word,
+            preempt,
             _handle: PhantomData,
         }
     }
 
+    /// Polls the task once. If it was woken meanwhile a worker polls it again.
+    #[inline]
+    pub fn poll_once(self) {
+        self.poll_times(1);
+    }
+
     /// Polls the task, again if it was woken meanwhile, but only a few times.
     pub fn poll(self) {
+        self.poll_times(POLLS);
+    }
+
+    fn poll_times(self, times: u32) {
         // SAFETY: Valid by the type invariant.
         let task = unsafe { self.header.as_ref() };
-        for n in 0..POLLS {
+        for n in 0..times {
             // The first poll needs no reason: the caller has one.
             if !task.state.take_notes() && n > 0 {
                 return;
             }
             // SAFETY: By the type invariant.
-            match unsafe { poll(self.header, self.here) } {
-                Some(true) => {
-                    // The scope's reference goes with the task; the handle's keeps it valid.
-                    let header = self.header;
-                    core::mem::forget(self);
-                    // SAFETY: The future has just become Ready.
-                    unsafe { complete(header) };
-                    return;
-                }
-                Some(false) => (),
-                None => {
-                    task.state.note();
-                    return;
-                }
+            if unsafe { poll(self.header, self.here) } {
+                // The scope's reference goes with the task; the handle's keeps it valid.
+                let this = ManuallyDrop::new(self);
+                // SAFETY: The future has just become Ready.
+                unsafe { complete(this.header) };
+                // SAFETY: Taken out once: the claim itself is not dropped.
+                drop(unsafe { core::ptr::read(&this.preempt) });
+                return;
             }
         }
     }

@@ -11,11 +11,8 @@ use super::{
 };
 use crate::{
     budget::poll_budget,
-    platform::{
-        Plat,
-        Platform, //
-    },
-    site::Site, //
+    await_site::AwaitSite,
+    report::api_violation, //
 };
 use core::{
     future::Future,
@@ -45,7 +42,7 @@ use core::{
 pub struct JoinHandle<T> {
     header: NonNull<Header>,
     /// Where it is waited for; nowhere any more once the output was taken.
-    site: Option<Site>,
+    site: Option<AwaitSite>,
     _output: PhantomData<T>,
 }
 
@@ -63,7 +60,7 @@ impl<T> JoinHandle<T> {
     pub(super) unsafe fn from_raw(header: NonNull<Header>) -> Self {
         Self {
             header,
-            site: Some(Site::here()),
+            site: Some(AwaitSite::here()),
             _output: PhantomData,
         }
     }
@@ -100,7 +97,17 @@ impl<T> JoinHandle<T> {
 
     /// Takes the right to poll the task on this thread, if the task is not being polled and the
     /// thread is in process context, outside of polls and signalling sections.
-    pub fn claim(&self) -> Option<Claim<'_>> {
+    ///
+    /// For the job queue, which polls a queue's task on the thread that has just committed a job.
+    ///
+    /// # Safety
+    ///
+    /// The claim must be dropped or polled, and soon: until then no worker polls the task,
+    /// whatever it is woken for. So between, the caller may neither wait for anything, a fence
+    /// that the task signals in the first place, nor be kept away from its processor where such a
+    /// fence is in flight.
+    #[doc(hidden)]
+    pub unsafe fn claim(&self) -> Option<Claim<'_>> {
         // SAFETY: Valid through our reference for as long as the handle is borrowed.
         unsafe { claim(self.header) }
     }
@@ -109,7 +116,7 @@ impl<T> JoinHandle<T> {
     fn take(&mut self) -> Poll<T> {
         if self.site.take().is_none() {
             // H12: the value is gone, and a panic would take the machine down.
-            Plat::misuse(c"a JoinHandle was polled after it was ready");
+            api_violation(c"a JoinHandle was polled after it was ready");
             return Poll::Pending;
         }
         let mut output = MaybeUninit::<T>::uninit();

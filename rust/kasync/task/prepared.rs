@@ -3,7 +3,6 @@
 //! Tasks that are allocated and counted in their scope but not yet started.
 
 use super::{
-    claim::Claim,
     put,
     schedule,
     state::State,
@@ -11,22 +10,19 @@ use super::{
     JoinHandle,
     Stage,
     Task,
-    Watched, //
+    StallState, //
 };
 use crate::{
-    atomic::Stat,
     budget::Budget,
+<<<<<<< rust/kasync/task/prepared.rs
     cell::OwnedCell,
-    current::Here,
+    current::PollContext,
+=======
+>>>>>>> /tmp/kst/m/theirs/rust_kasync_task_prepared.rs
     list::Links,
-    platform::{
-        code,
-        Plat,
-        Platform,
-        Result, //
-    },
     scope::Scope,
-    site::SiteCell, //
+    site::SiteCell,
+    stat::StatCounter, //
 };
 use core::{
     cell::UnsafeCell,
@@ -36,6 +32,7 @@ use core::{
     mem::ManuallyDrop,
     ptr::NonNull, //
 };
+use kernel::prelude::*;
 
 /// A task that only needs to be started, which cannot fail. Made by [`Scope::reserve`].
 ///
@@ -67,27 +64,31 @@ where
     /// (1)
     pub(crate) fn new(scope: &Scope, name: &'static CStr, future: F) -> Result<Self> {
         let vtable = &Task::<F>::VTABLE;
-        let memory = Plat::alloc(vtable.layout).ok_or(code::ENOMEM)?;
-        let task = memory.cast::<Task<F>>();
-        let header = memory.cast::<Header>();
+        let memory = KBox::<Task<F>>::new_uninit(GFP_KERNEL)?;
+        let task = NonNull::from(KBox::leak(memory)).cast::<Task<F>>();
+        let header = task.cast::<Header>();
         // SAFETY: Freshly allocated with the layout of the task. The item is initialised in place,
         // and the rest field by field, as the whole task may be large.
         unsafe {
-            Plat::work_init((&raw mut (*header.as_ptr()).work).cast());
+            Work::init(&raw mut (*header.as_ptr()).work, super::run);
             let h = header.as_ptr();
             (&raw mut (*h).state).write(State::new());
             (&raw mut (*h).vtable).write(vtable);
             (&raw mut (*h).queue).write(scope.queue());
             (&raw mut (*h).scope).write(UnsafeCell::new(Some(scope.clone())));
             (&raw mut (*h).links).write(UnsafeCell::new(Links::new()));
+<<<<<<< rust/kasync/task/prepared.rs
             (&raw mut (*h).woken).write(UnsafeCell::new(false));
+            (&raw mut (*h).watched).write(UnsafeCell::new(StallState::new()));
+=======
             (&raw mut (*h).watched).write(UnsafeCell::new(Watched::new()));
+>>>>>>> /tmp/kst/m/theirs/rust_kasync_task_prepared.rs
             (&raw mut (*h).budget).write(Budget::new());
             (&raw mut (*h).join_waker).write(OwnedCell::new(None));
             (&raw mut (*h).name).write(name);
-            (&raw mut (*h).born_ns).write(Plat::now_ns());
-            (&raw mut (*h).polls).write(Stat::new());
-            (&raw mut (*h).wakes).write(Stat::new());
+            (&raw mut (*h).born).write(Instant::now());
+            (&raw mut (*h).polls).write(StatCounter::new(0));
+            (&raw mut (*h).wakes).write(StatCounter::new(0));
             (&raw mut (*h).site).write(SiteCell::new());
             (&raw mut (*task.as_ptr()).stage).write(OwnedCell::new(Stage {
                 future: ManuallyDrop::new(future),
@@ -135,6 +136,7 @@ where
     }
 }
 
+<<<<<<< rust/kasync/task/prepared.rs
 impl<F> Prepared<F>
 where
     F: Future + Send + 'static,
@@ -146,7 +148,7 @@ where
     /// # Examples
     ///
     /// ```
-    /// # use kasync::platform::host::World;
+    /// # use kernel::host::World;
     /// # let world = World::manual();
     /// # let _world = world.enter();
     /// let executor = kasync::Executor::new(c"example")?;
@@ -154,11 +156,11 @@ where
     /// assert!(handle.is_finished());
     /// # drop(handle);
     /// executor.shutdown()?;
-    /// # Ok::<(), kasync::Error>(())
+    /// # Ok::<(), kernel::error::Error>(())
     /// ```
     #[track_caller]
     pub fn start_inline(self) -> JoinHandle<F::Output> {
-        let Some(here) = Here::may_poll() else {
+        let Some(here) = PollContext::may_poll() else {
             return self.start();
         };
         let header = self.header;
@@ -176,6 +178,8 @@ where
     }
 }
 
+=======
+>>>>>>> /tmp/kst/m/theirs/rust_kasync_task_prepared.rs
 impl<F: Future> Drop for Prepared<F> {
     fn drop(&mut self) {
         let header = self.header;

@@ -9,10 +9,7 @@ use super::{
     wake,
     Header, //
 };
-use crate::platform::{
-    Plat,
-    Platform, //
-};
+
 use core::{
     ffi::c_void,
     mem::ManuallyDrop,
