@@ -21,6 +21,7 @@ unsafe extern "C" {
     fn kasync_test_in_hardirq() -> bool;
     fn kasync_test_nice() -> c_int;
     fn kasync_test_irq(f: Callback, data: *mut c_void);
+    fn kasync_test_atomic(f: Callback, data: *mut c_void);
     fn kasync_test_all_cpus(f: Callback, data: *mut c_void);
     fn kasync_test_timer_start(ns: u64, f: Callback, data: *mut c_void) -> *mut c_void;
     fn kasync_test_timer_stop(timer: *mut c_void);
@@ -68,6 +69,12 @@ pub(crate) fn nice() -> i32 {
 pub(crate) fn irq<F: FnMut() + Send>(mut f: F) {
     // SAFETY: `f` outlives the call, which waits.
     unsafe { kasync_test_irq(call::<F>, (&raw mut f).cast()) }
+}
+
+/// Calls `f` on this thread, with preemption disabled.
+pub(crate) fn atomic<F: FnMut()>(mut f: F) {
+    // SAFETY: `f` outlives the call.
+    unsafe { kasync_test_atomic(call::<F>, (&raw mut f).cast()) }
 }
 
 /// Calls `f` on all CPUs with interrupts disabled, on all but this one in an interrupt, and waits.

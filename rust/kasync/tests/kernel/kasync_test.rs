@@ -13,6 +13,7 @@ use kernel::{
 };
 
 mod contexts;
+mod drops;
 mod hazards;
 mod irqs;
 mod leafs;
