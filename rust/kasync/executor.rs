@@ -182,7 +182,7 @@ impl Drop for Executor {
         if self.0.closed.is_up() {
             return;
         }
-        if !current::in_section() && Plat::thread_id() != 0 {
+        if !current::in_section() && Plat::blocking_thread_id() != 0 {
             // Nobody else is at it, as this was the last handle; and blocking is legal here.
             let _closed = self.0.close();
             return;
