@@ -22,7 +22,7 @@
 //! |---|---|---|
 //! | channels, [`Notify`], [`Semaphore`], [`JoinHandle`], [`Scope::join`], sleeps, intervals, the items of [`FutureSet`] and of interrupt lines | yes | yes |
 //! | the time limit of a [`timeout`] | yes | 16 units later: it cuts off what is ready all the time, too |
-//! | [`cancelled`], [`Scope::cancelled`] | no | no: who is to end is told at once |
+//! | [`cancelled`], [`Scope::cancelled`] | once cancelled | 16 units later, for the same reason |
 //! | [`yield_now`] | no | it goes to the end of the list anyway |
 //! | what is polled inside of [`unconstrained`] | no | no |
 //!

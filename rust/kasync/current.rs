@@ -29,11 +29,11 @@ mod table {
         static ENTRY: Cell<Option<u64>> = Cell::new(None);
     }
 
-    pub(super) fn with_entry<R>(_thread: u64, task: u64, f: impl FnOnce() -> R) -> Result<R, ()> {
+    pub(super) fn with_entry<R>(_thread: u64, task: u64, f: impl FnOnce() -> R) -> R {
         ENTRY.with(|e| e.set(Some(task)));
         let ret = f();
         ENTRY.with(|e| e.set(None));
-        Ok(ret)
+        ret
     }
 
     pub(super) fn entry(_thread: u64) -> Option<u64> {
@@ -82,31 +82,20 @@ impl Here {
         }
     }
 
-    /// Calls `f` with `task` as the thread's current task. `None`, and `f` is not called, if too many threads are in sections at
-    /// once.
+    /// Calls `f` with `task` as the thread's current task.
     #[inline]
-    pub(crate) fn enter<R>(self, task: NonNull<Header>, f: impl FnOnce() -> R) -> Option<R> {
-        with_entry(self.thread, task.as_ptr() as usize as u64, f).ok()
+    pub(crate) fn enter<R>(self, task: NonNull<Header>, f: impl FnOnce() -> R) -> R {
+        with_entry(self.thread, task.as_ptr() as usize as u64, f)
     }
 }
 
-/// Calls `f` with the thread known to be inside a signalling section; if too many are, this one is
-/// not known to be: what asks for it then reports misuse, which is wrong but harmless.
+/// Calls `f` with the thread known to be inside a signalling section.
 pub(crate) fn enter_section<R>(f: impl FnOnce() -> R) -> R {
     let thread = Plat::thread_id();
     if entry(thread).is_some() {
         return f();
     }
-    let mut f = Some(f);
-    let mut call = || f.take().map(|f| f());
-    let ret = match with_entry(thread, NO_TASK, &mut call) {
-        Ok(ret) => ret,
-        Err(()) => call(),
-    };
-    match ret {
-        Some(ret) => ret,
-        None => unreachable!("called once"),
-    }
+    with_entry(thread, NO_TASK, f)
 }
 
 /// The task that the calling thread is polling, if any. It stays valid until the poll returns.

@@ -25,6 +25,8 @@ unsafe extern "C" {
     pub(crate) fn kasync_lock_init(lock: *mut raw_spinlock_t);
     pub(crate) fn kasync_lock(lock: *mut raw_spinlock_t) -> usize;
     pub(crate) fn kasync_unlock(lock: *mut raw_spinlock_t, flags: usize);
+    pub(crate) fn kasync_current_lock() -> usize;
+    pub(crate) fn kasync_current_unlock(flags: usize);
     pub(crate) fn kasync_section_begin() -> bool;
     pub(crate) fn kasync_section_end(cookie: bool);
     pub(crate) fn kasync_misuse(what: *const c_char);

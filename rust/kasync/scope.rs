@@ -14,13 +14,17 @@
 //! # Rules of the tree
 //!
 //! All links are guarded by one leaf lock per executor, taken with interrupts disabled:
-//! 1. a cancelled scope gets no new task and no new child, so a subtree that was marked stays
-//!    marked;
+//! 1. a scope that is marked as cancelled, and any below it, gets no new task and no new child; so a
+//!    subtree that was marked, a few scopes at a time, stays marked;
 //! 2. a scope stays in its parent's list until its memory goes;
-//! 3. under the lock only tasks of this crate are woken, at most [`BATCH`] at a time.
+//! 3. under the lock only tasks of this crate are woken;
+//! 4. the lock is held for a bounded time: a walk looks at [`BATCH`] scopes and tasks at most, then
+//!    lets go of the lock, with a reference to the scope where it goes on.
 
 mod cancelled;
 mod join;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 pub use cancelled::{
@@ -44,7 +48,6 @@ use crate::{
     },
     refs::Ref,
     task::{
-        Header,
         JoinHandle,
         Prepared, //
     }, //
@@ -52,13 +55,12 @@ use crate::{
 use core::{
     cell::UnsafeCell,
     ffi::CStr,
-    future::Future,
-    ptr::NonNull, //
+    future::Future, //
 };
 use tree::Node;
 pub(crate) use tree::Tree;
 
-/// How many tasks are woken while the lock is held.
+/// The number of scopes and tasks that are looked at, and woken, while the lock is held.
 const BATCH: usize = 32;
 
 /// How deep a tree may be; dropping the last handle of a leaf may drop as many scopes, recursively.
@@ -440,14 +442,17 @@ impl Scope {
     }
 }
 
-/// Whether the task whose waker `cx` has is part of `scope`. `None` if the waker is not a task's
-/// own.
-fn task_within(cx: &core::task::Context<'_>, scope: &Scope) -> Option<(NonNull<Header>, bool)> {
-    let task = crate::task::task_of(cx.waker())?;
-    if current::get() != Some(task) {
-        return None;
-    }
-    // SAFETY: The task is being polled by this very thread, so its scope is not being moved out.
-    let within = unsafe { task.as_ref().scope() }.is_some_and(|s| s.is_within(scope));
-    Some((task, within))
+/// Returns whether the task that the calling thread is polling is part of `scope`.
+fn polled_within(scope: &Scope) -> bool {
+    current::get().is_some_and(|task| {
+        // SAFETY: The task is being polled by this very thread, so its scope stays in place.
+        unsafe { task.as_ref().scope() }.is_some_and(|s| s.is_within(scope))
+    })
+}
+
+/// Returns whether `cx` is that of the task that the calling thread is polling, and no
+/// combinator's.
+fn is_of_current(cx: &core::task::Context<'_>) -> bool {
+    let task = crate::task::task_of(cx.waker());
+    task.is_some() && current::get() == task
 }

@@ -105,6 +105,24 @@ void kasync_unlock(raw_spinlock_t *lock, unsigned long flags)
 }
 EXPORT_SYMBOL_GPL(kasync_unlock);
 
+/* Guards the list of threads that have no slot in the table of those inside of polls. */
+static DEFINE_RAW_SPINLOCK(kasync_current_list_lock);
+
+unsigned long kasync_current_lock(void)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&kasync_current_list_lock, flags);
+	return flags;
+}
+EXPORT_SYMBOL_GPL(kasync_current_lock);
+
+void kasync_current_unlock(unsigned long flags)
+{
+	raw_spin_unlock_irqrestore(&kasync_current_list_lock, flags);
+}
+EXPORT_SYMBOL_GPL(kasync_current_unlock);
+
 bool kasync_section_begin(void)
 {
 	return dma_fence_begin_signalling();

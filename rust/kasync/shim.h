@@ -14,6 +14,8 @@ unsigned long kasync_blocking_thread_id(void);
 void kasync_lock_init(raw_spinlock_t *lock);
 unsigned long kasync_lock(raw_spinlock_t *lock);
 void kasync_unlock(raw_spinlock_t *lock, unsigned long flags);
+unsigned long kasync_current_lock(void);
+void kasync_current_unlock(unsigned long flags);
 bool kasync_section_begin(void);
 void kasync_section_end(bool cookie);
 void kasync_misuse(const char *what);

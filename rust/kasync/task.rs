@@ -49,7 +49,7 @@
 //! | output | – | – | the handle, or the worker if there is no handle |
 //! | join waker slot, `JOIN_WAKER` clear | – | the handle | nobody (empty) |
 //! | join waker slot, `JOIN_WAKER` set | – | nobody | the worker, which takes it out |
-//! | `links`, `woken`, `watched` | the lock of the scope tree | the same | nobody (not linked) |
+//! | `links`, `watched` | the lock of the scope tree | the same | nobody (not linked) |
 //! | `scope` | shared | shared | the worker, which moves it out |
 //! | `budget` | – | who has set RUNNING, and the leafs that it polls | – |
 //! | work item | – | the workqueue | the workqueue, until its last run |
@@ -150,8 +150,6 @@ pub(crate) struct Header {
     queue: Queue,
     scope: UnsafeCell<Option<Scope>>,
     links: UnsafeCell<Links<Header>>,
-    /// Whether a cancel of the scope has woken the task already.
-    woken: UnsafeCell<bool>,
     /// What the watch has seen of it.
     watched: UnsafeCell<Watched>,
     /// Of the poll that is under way.
@@ -327,26 +325,20 @@ pub(crate) unsafe fn run(work: NonNull<Work>) {
         // SAFETY: The right to poll is ours.
         match unsafe { poll(header, Here::worker()) } {
             // SAFETY: The future has just become Ready.
-            Some(true) => unsafe { complete(header) },
-            Some(false) => task.state.idle(),
-            None => {
-                task.state.idle();
-                // SAFETY: Valid through our reference.
-                unsafe { wake(header) };
-            }
+            true => unsafe { complete(header) },
+            false => task.state.idle(),
         }
     }
     // SAFETY: The pending mark's reference.
     unsafe { put(header) };
 }
 
-/// Polls once, and says whether the future is done. `None`: not polled, since too many threads are
-/// inside of polls at the moment.
+/// Polls once, and returns whether the future is done.
 ///
 /// # Safety
 ///
 /// The task must be valid, started and not complete, and the right to poll it be the caller's.
-unsafe fn poll(header: NonNull<Header>, here: Here) -> Option<bool> {
+unsafe fn poll(header: NonNull<Header>, here: Here) -> bool {
     // SAFETY: Valid by the safety requirements.
     let task = unsafe { header.as_ref() };
     Plat::section(|| {
@@ -436,15 +428,5 @@ impl Header {
     pub(crate) unsafe fn scope(&self) -> Option<&Scope> {
         // SAFETY: By the safety requirements the scope is not being moved out.
         unsafe { (*self.scope.get()).as_ref() }
-    }
-
-    /// Marks as woken by a cancel, and says whether it was not before.
-    ///
-    /// # Safety
-    ///
-    /// The scope tree's lock must be held.
-    pub(crate) unsafe fn mark_woken(&self) -> bool {
-        // SAFETY: Under the lock.
-        !unsafe { self.woken.get().replace(true) }
     }
 }

@@ -3,10 +3,12 @@
 //! Awaiting cancellation.
 
 use super::{
-    task_within,
+    is_of_current,
+    polled_within,
     Scope, //
 };
 use crate::{
+    budget::poll_limit,
     current,
     site::Site,
     task::Header,
@@ -62,10 +64,13 @@ impl Future for Cancelled<'_> {
         // SAFETY: The waiter stays where it is.
         let this = unsafe { self.get_unchecked_mut() };
         if this.scope.is_cancelled() {
-            this.unregister();
-            return Poll::Ready(());
+            // A loop that awaits it again and again has to end some time.
+            return poll_limit(cx, |_| {
+                this.unregister();
+                Poll::Ready(())
+            });
         }
-        if let Some((_, true)) = task_within(cx, this.scope) {
+        if is_of_current(cx) && polled_within(this.scope) {
             // Either the flag was up above, or the wake of this task is still to come.
             this.unregister();
             this.site.waits(cx);
@@ -127,7 +132,8 @@ impl Future for TaskCancelled {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // Both requests wake the task itself: nothing to register.
         match current::get() {
-            Some(task) if is_cancelled(task) => Poll::Ready(()),
+            // A loop that awaits it again and again has to end some time.
+            Some(task) if is_cancelled(task) => poll_limit(cx, |_| Poll::Ready(())),
             _ => {
                 self.0.waits(cx);
                 Poll::Pending

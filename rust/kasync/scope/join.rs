@@ -3,7 +3,7 @@
 //! Awaiting the end of all tasks.
 
 use super::{
-    task_within,
+    polled_within,
     Scope, //
 };
 use crate::{
@@ -62,7 +62,8 @@ impl Join {
     fn poll_end(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result> {
         // SAFETY: The waiter stays where it is.
         let this = unsafe { self.get_unchecked_mut() };
-        if let Some((_, true)) = task_within(cx, &this.scope) {
+        // Whatever waker it is polled with: the task that is being polled is what waits.
+        if polled_within(&this.scope) {
             Plat::misuse(c"a task joins a scope that it is part of");
             return Poll::Ready(Err(code::EDEADLK));
         }

@@ -126,20 +126,13 @@ impl Claim<'_> {
                 return;
             }
             // SAFETY: By the type invariant.
-            match unsafe { poll(self.header, self.here) } {
-                Some(true) => {
-                    // The scope's reference goes with the task; the handle's keeps it valid.
-                    let header = self.header;
-                    core::mem::forget(self);
-                    // SAFETY: The future has just become Ready.
-                    unsafe { complete(header) };
-                    return;
-                }
-                Some(false) => (),
-                None => {
-                    task.state.note();
-                    return;
-                }
+            if unsafe { poll(self.header, self.here) } {
+                // The scope's reference goes with the task; the handle's keeps it valid.
+                let header = self.header;
+                core::mem::forget(self);
+                // SAFETY: The future has just become Ready.
+                unsafe { complete(header) };
+                return;
             }
         }
     }

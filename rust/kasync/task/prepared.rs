@@ -79,7 +79,6 @@ where
             (&raw mut (*h).queue).write(scope.queue());
             (&raw mut (*h).scope).write(UnsafeCell::new(Some(scope.clone())));
             (&raw mut (*h).links).write(UnsafeCell::new(Links::new()));
-            (&raw mut (*h).woken).write(UnsafeCell::new(false));
             (&raw mut (*h).watched).write(UnsafeCell::new(Watched::new()));
             (&raw mut (*h).budget).write(Budget::new());
             (&raw mut (*h).join_waker).write(UnsafeCell::new(None));

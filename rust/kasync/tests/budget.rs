@@ -536,3 +536,33 @@ fn limits_that_are_over_at_once() {
         assert_eq!(polls.get(), 1000_usize.div_ceil(128 + 16));
     });
 }
+
+/// A task that awaits the same cancellation again and again gives its worker back.
+#[test]
+fn cancelled_again_and_again() {
+    manual(|world, executor| {
+        const TIMES: usize = 1000;
+        for of_task in [true, false] {
+            let scope = executor.root().child(c"s").unwrap();
+            let other = executor.root().child(c"other").unwrap();
+            let asked = other.clone();
+            let task = async move {
+                for _ in 0..TIMES {
+                    if of_task {
+                        cancelled().await;
+                    } else {
+                        asked.cancelled().await;
+                    }
+                }
+            };
+            let task = scope.spawn(c"t", task).unwrap();
+            world.run();
+            scope.cancel();
+            other.cancel();
+            let polls = world.run();
+            assert!(task.is_finished());
+            assert!(polls > TIMES / 200, "{polls} polls");
+            block_on(task).unwrap();
+        }
+    });
+}

@@ -12,6 +12,7 @@ use common::{
 use kasync::{
     block_on,
     cancelled,
+    next,
     platform::{
         code,
         host::World, //
@@ -24,6 +25,7 @@ use kasync::{
     yield_now,
     Either,
     Executor,
+    FutureSet,
     Scope, //
 };
 use std::{
@@ -230,6 +232,25 @@ fn join_of_own_scope_is_refused() {
         world.run();
         assert!(handle.is_finished());
         assert_eq!(world.take_misuse().len(), 2);
+    });
+}
+
+/// The same if a combinator with wakers of its own polls the join.
+#[test]
+fn join_of_own_scope_is_refused_with_any_waker() {
+    manual(|world, executor| {
+        let scope = executor.root().child(c"s").unwrap();
+        let own = scope.clone();
+        let task = async move {
+            let mut set = FutureSet::<_, 1>::new().unwrap();
+            assert!(set.push(own.join()).is_ok());
+            next(&mut set).await
+        };
+        let handle = scope.spawn(c"t", task).unwrap();
+        world.run();
+        assert!(handle.is_finished(), "it waits for itself");
+        assert_eq!(block_on(handle), Ok(Some(Err(code::EDEADLK))));
+        assert_eq!(world.take_misuse().len(), 1);
     });
 }
 

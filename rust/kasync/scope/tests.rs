@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! How long the tree's lock is held, counted in scopes and tasks that are looked at.
+
+use super::{
+    Scope,
+    BATCH, //
+};
+use crate::{
+    cancelled,
+    platform::host::World,
+    Executor, //
+};
+use std::{
+    cell::Cell,
+    sync::atomic::{
+        AtomicBool,
+        AtomicUsize,
+        Ordering, //
+    },
+    thread,
+    vec::Vec, //
+};
+
+std::thread_local! {
+    static STEPS: Cell<usize> = const { Cell::new(0) };
+    static LONGEST: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The calling thread has taken the lock.
+pub(super) fn hold() {
+    STEPS.set(0);
+}
+
+/// The calling thread, which has the lock, looks at a scope or a task.
+pub(super) fn step() {
+    STEPS.set(STEPS.get() + 1);
+    LONGEST.set(LONGEST.get().max(STEPS.get()));
+}
+
+/// The most steps with the lock held while `f` runs, on this thread.
+fn longest<R>(f: impl FnOnce() -> R) -> (usize, R) {
+    LONGEST.set(0);
+    let ret = f();
+    (LONGEST.get(), ret)
+}
+
+/// `n` scopes, each with a task and an empty child.
+fn wide(root: &Scope, n: usize) -> Vec<Scope> {
+    let mut scopes = Vec::new();
+    for _ in 0..n {
+        let scope = root.child(c"wide").unwrap();
+        scope.spawn(c"task", cancelled()).unwrap().detach();
+        scopes.push(scope.child(c"empty").unwrap());
+    }
+    scopes
+}
+
+const BOUND: usize = 2 * BATCH;
+
+/// Looking at all tasks, and cancelling them, holds the lock for a bounded number of steps.
+#[test]
+fn walks_are_bounded() {
+    let world = World::manual();
+    let _entered = world.enter();
+    let executor = Executor::new(c"test").unwrap();
+    let root = executor.root();
+    let scopes = wide(root, 10_000);
+    let one = root.child(c"one").unwrap();
+    for _ in 0..20_000 {
+        one.spawn(c"task", cancelled()).unwrap().detach();
+    }
+    world.run();
+
+    let (steps, table) = longest(|| world.tasks());
+    assert_eq!(table.lines().count(), 1 + 30_000);
+    assert!(steps <= BOUND, "the table of tasks: {steps} steps");
+    let (steps, _) = longest(|| world.stalled(1));
+    assert!(steps <= BOUND, "the watch for stalls: {steps} steps");
+    let (steps, ()) = longest(|| root.report_stall());
+    assert!(steps <= BOUND, "a join that is late: {steps} steps");
+    let (steps, ()) = longest(|| root.cancel());
+    assert!(steps <= BOUND, "cancel: {steps} steps");
+    assert!(scopes.iter().all(Scope::is_cancelled));
+    assert_eq!(world.run(), 30_000);
+    drop((scopes, one));
+    executor.shutdown().unwrap();
+    drop(executor);
+    assert_eq!(world.live_allocations(), 0);
+}
+
+/// A walk sees each task that is there all the time once, whatever else comes and goes meanwhile.
+#[test]
+fn walks_against_changes() {
+    const KEPT: usize = 500;
+    let world = World::threaded(2);
+    let _entered = world.enter();
+    let executor = Executor::new(c"test").unwrap();
+    let root = executor.root();
+    let kept = wide(root, KEPT / 2);
+    let one = root.child(c"one").unwrap();
+    for _ in 0..KEPT / 2 {
+        one.spawn(c"task", cancelled()).unwrap().detach();
+    }
+    let (stop, rounds) = (AtomicBool::new(false), AtomicUsize::new(0));
+    thread::scope(|s| {
+        for i in 0..2 {
+            let (world, stop, one, rounds) = (world.clone(), &stop, &one, &rounds);
+            s.spawn(move || {
+                let _entered = world.enter();
+                while !stop.load(Ordering::SeqCst) {
+                    let scope = one.child(c"short").unwrap();
+                    for _ in 0..10 {
+                        let at = scope.child(c"shorter").unwrap();
+                        at.spawn(c"passing", cancelled()).unwrap().detach();
+                        one.spawn(c"passing", async {}).unwrap().detach();
+                    }
+                    if i == 0 {
+                        scope.cancel();
+                    }
+                    drop(scope.end());
+                    rounds.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+        }
+        for _ in 0..50 {
+            let before = rounds.load(Ordering::SeqCst);
+            let table = world.tasks();
+            let seen = table.lines().filter(|l| l.starts_with("task ")).count();
+            // The heading begins so as well.
+            assert_eq!(seen, 1 + KEPT);
+            while rounds.load(Ordering::SeqCst) == before {
+                thread::yield_now();
+            }
+        }
+        stop.store(true, Ordering::SeqCst);
+    });
+    drop((kept, one));
+    executor.shutdown().unwrap();
+    drop(executor);
+    assert_eq!(world.live_allocations(), 0);
+}
+
+/// While one thread cancels a large tree, what another thread cancels below is cancelled when that
+/// call returns, and nothing new comes in anywhere.
+#[test]
+fn cancels_that_overlap() {
+    let world = World::threaded(2);
+    let _entered = world.enter();
+    for round in 0..20 {
+        let executor = Executor::new(c"test").unwrap();
+        let scopes = wide(executor.root(), 300);
+        let begun = AtomicBool::new(false);
+        thread::scope(|s| {
+            let (world, scopes, begun, executor) = (world.clone(), &scopes, &begun, &executor);
+            s.spawn(move || {
+                let _entered = world.enter();
+                begun.store(true, Ordering::SeqCst);
+                executor.root().cancel();
+                assert!(scopes.iter().all(Scope::is_cancelled));
+            });
+            while !begun.load(Ordering::SeqCst) {
+                thread::yield_now();
+            }
+            for scope in scopes.iter().rev().skip(round) {
+                scope.cancel();
+                assert!(scope.is_cancelled());
+                assert!(scope.child(c"late").is_err());
+            }
+        });
+        for scope in &scopes {
+            assert!(scope.spawn(c"late", async {}).is_err());
+        }
+        drop(scopes);
+        executor.shutdown().unwrap();
+    }
+    assert_eq!(world.live_allocations(), 0);
+}
