@@ -24,7 +24,6 @@
 //! | the time limit of a [`timeout`] | yes | 16 units later: it cuts off what is ready all the time, too |
 //! | [`cancelled`], [`Scope::cancelled`] | once cancelled | 16 units later, for the same reason |
 //! | [`yield_now`] | no | it goes to the end of the list anyway |
-//! | what is polled inside of [`unconstrained`] | no | no |
 //!
 //! What polls several futures, [`select!`], [`join!`], [`FutureSet`], begins with the next one after a poll
 //! that has used the budget up: so one of them that is always ready does not keep the others from
@@ -61,7 +60,6 @@ use core::{
         Poll, //
     }, //
 };
-use pin_project_lite::pin_project;
 
 /// How many leafs may be ready in one poll.
 const BUDGET: u16 = 128;
@@ -69,9 +67,6 @@ const BUDGET: u16 = 128;
 /// How many time limits may be over after that: they are not put off by what they limit, but a loop of limits that are over at once
 /// ends as well.
 const OVERDRAFT: u16 = 16;
-
-/// Instead of a number: nothing is counted.
-const UNLIMITED: u16 = u16::MAX;
 
 /// The budget of the poll that is under way; in the task's header.
 ///
@@ -97,9 +92,7 @@ impl Budget {
 
     #[inline]
     fn spend(&self, left: u16) {
-        if left != UNLIMITED {
-            self.0.store(left.saturating_sub(1), Ordering::Relaxed);
-        }
+        self.0.store(left.saturating_sub(1), Ordering::Relaxed);
     }
 }
 
@@ -125,7 +118,7 @@ fn with<R>(cx: &Context<'_>, f: impl FnOnce(Option<&Budget>) -> R) -> R {
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
-/// | `poll_budget`, `budget_left` | yes | yes | no |
+/// | `poll_budget` | yes | yes | no |
 ///
 /// # Examples
 ///
@@ -136,17 +129,18 @@ fn with<R>(cx: &Context<'_>, f: impl FnOnce(Option<&Budget>) -> R) -> R {
 /// # let world = World::manual();
 /// # let _world = world.enter();
 /// use core::{future::poll_fn, task::Poll};
-/// use kasync::{budget_left, poll_budget, Executor};
+/// use kasync::{poll_budget, Executor};
 ///
 /// let executor = Executor::new(c"example")?;
 /// let task = executor.root().spawn(c"eager", async {
-///     let first = budget_left();
 ///     for _ in 0..1000 {
 ///         poll_fn(|cx| poll_budget(cx, |_| Poll::Ready(()))).await;
 ///     }
-///     (first, budget_left())
 /// })?;
-/// assert_eq!(kasync::block_on(task)?, (Some(128), Some(128 * 8 - 1000)));
+/// // Each poll of the task has ended after 128 of them.
+/// assert_eq!(world.run(), 8);
+/// assert!(task.is_finished());
+/// # drop(task);
 /// executor.shutdown()?;
 /// # Ok::<(), kasync::Error>(())
 /// ```
@@ -199,13 +193,14 @@ pub fn rotate(cx: &Context<'_>, first: usize, n: usize) -> usize {
     }
 }
 
-/// How many leafs may still be ready in this poll of the task that the calling thread is polling.
-/// `None`: no task, or [`unconstrained`].
+/// Returns how many leaves may still be ready in this poll of the task that the calling thread is
+/// polling. For tests.
+#[doc(hidden)]
 pub fn budget_left() -> Option<u32> {
     let task = current::get()?;
     // SAFETY: Valid until the poll returns, which has called us.
     let left = unsafe { task.as_ref() }.budget().left();
-    (left != UNLIMITED).then_some(left.saturating_sub(OVERDRAFT).into())
+    Some(left.saturating_sub(OVERDRAFT).into())
 }
 
 /// The future of [`consume_budget`].
@@ -224,37 +219,4 @@ impl Future for ConsumeBudget {
 /// that may go on for long and have no other leaf in them. Cancel safe.
 pub fn consume_budget() -> ConsumeBudget {
     ConsumeBudget(())
-}
-
-pin_project! {
-    /// The future of [`unconstrained`].
-    #[must_use = "futures do nothing unless awaited"]
-    pub struct Unconstrained<F> {
-        #[pin]
-        future: F,
-    }
-}
-
-impl<F: Future> Future for Unconstrained<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let before = with(cx, |budget| {
-            budget.map(|b| b.0.swap(UNLIMITED, Ordering::Relaxed))
-        });
-        let poll = self.project().future.poll(cx);
-        if let Some(before) = before {
-            with(cx, |budget| {
-                budget.map(|b| b.0.store(before, Ordering::Relaxed))
-            });
-        }
-        poll
-    }
-}
-
-/// Polls `future` without a budget: its leafs are never put off, and take nothing from the others'.
-/// For what has to be done at once and is known to come to an end; one that is ready for ever holds
-/// its worker for ever. As cancel safe as `future` is.
-pub fn unconstrained<F: Future>(future: F) -> Unconstrained<F> {
-    Unconstrained { future }
 }

@@ -105,52 +105,6 @@ impl<F: Future> Step<F> {
     }
 }
 
-pin_project! {
-    /// The future of [`join`].
-    #[must_use = "futures do nothing unless awaited"]
-    pub struct JoinBoth<A: Future, B: Future> {
-        #[pin]
-        a: Step<A>,
-        #[pin]
-        b: Step<B>,
-        first: usize,
-    }
-}
-
-impl<A: Future, B: Future> Future for JoinBoth<A, B> {
-    type Output = (A::Output, B::Output);
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let mut ready = true;
-        for n in 0..2 {
-            ready &= if (*this.first + n) % 2 == 0 {
-                this.a.as_mut().poll(cx)
-            } else {
-                this.b.as_mut().poll(cx)
-            };
-        }
-        *this.first = rotate(cx, *this.first, 2);
-        if ready {
-            // After it was ready once the outputs are gone, and it stays pending (H12).
-            if let (Some(a), Some(b)) = (this.a.take(), this.b.take()) {
-                return Poll::Ready((a, b));
-            }
-        }
-        Poll::Pending
-    }
-}
-
-/// Waits for both futures, polled by the same task. Cancel safe if nobody misses the output of the
-/// one that was ready first.
-pub fn join<A: Future, B: Future>(a: A, b: B) -> JoinBoth<A, B> {
-    JoinBoth {
-        a: Step::Running { future: a },
-        b: Step::Running { future: b },
-        first: 0,
-    }
-}
-
 /// The future of [`yield_now`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct YieldNow {

@@ -8,12 +8,11 @@
 //!
 //! - [`Executor`]: a workqueue and the root of its scopes.
 //! - [`Scope`]: the tree that tasks belong to; spawning, cancelling, joining.
-//! - [`JoinHandle`], [`Prepared`]: a task started, or ready to be. [`Claim`]: polled on the spot.
+//! - [`JoinHandle`], [`Prepared`]: a task started, or ready to be.
 //! - [`time`]: sleeping and timeouts. [`sync`]: what tasks, threads and interrupts tell each other
 //!   by.
 //! - [`select!`], [`join!`], [`FutureSet`], [`yield_now`]: several things in one task.
-//! - [`poll_budget`], [`consume_budget`], [`unconstrained`]: how long a task may be ready until it is
-//!   the others' turn.
+//! - [`poll_budget`], [`consume_budget`]: how long a task may be ready until it is the others' turn.
 //! - `irq`, in the kernel: an interrupt line as a stream.
 //! - [`block_on`]: from a thread that may sleep into async.
 //! - [`SignallingSection`]: the witness of being inside of a poll.
@@ -87,22 +86,19 @@ pub use block_on::{
 };
 #[doc(hidden)]
 pub use budget::rotate as __rotate;
+#[doc(hidden)]
+pub use budget::budget_left as __budget_left;
 pub use budget::{
-    budget_left,
     consume_budget,
     poll_budget,
-    unconstrained,
-    ConsumeBudget,
-    Unconstrained, //
+    ConsumeBudget, //
 };
 #[doc(hidden)]
 pub use combine::Step as __Step;
 pub use combine::{
-    join,
     select,
     yield_now,
     Either,
-    JoinBoth,
     Select,
     YieldNow, //
 };

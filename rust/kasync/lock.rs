@@ -12,8 +12,9 @@ use core::cell::UnsafeCell;
 /// Data behind an interrupt-disabling lock.
 ///
 /// All locks of this crate are leaf locks: while one is held no other is taken, no waker is called,
-/// cloned or dropped except those of this crate's own tasks, and no user code runs. They share one
-/// lockdep class, so that any nesting is reported.
+/// cloned or dropped except those of this crate's own tasks, and no code of a user of this crate
+/// runs: values are moved or, in [`watch`](crate::sync::watch), copied. They share one lockdep
+/// class, so that any nesting is reported.
 pub(crate) struct IrqLock<T> {
     raw: <Plat as Platform>::RawLock,
     data: UnsafeCell<T>,

@@ -139,22 +139,6 @@ impl<S: Deref<Target = Semaphore>> Permit<S> {
     pub fn count(&self) -> usize {
         self.n
     }
-
-    /// Moves the permits of `other`, which must be of the same semaphore, into this one.
-    ///
-    /// Gives `other` back if it is of another semaphore.
-    pub fn merge(&mut self, mut other: Self) -> Result<(), Self> {
-        if !core::ptr::eq(&*self.semaphore, &*other.semaphore) {
-            return Err(other);
-        }
-        self.n += core::mem::take(&mut other.n);
-        Ok(())
-    }
-
-    /// Takes the permits out of the semaphore for good.
-    pub fn forget(mut self) {
-        self.n = 0;
-    }
 }
 
 impl<S: Deref<Target = Semaphore>> Drop for Permit<S> {

@@ -31,7 +31,8 @@ const POLLS: u32 = 4;
 /// While it is held, wakes of the task are noted and queue nothing. So who submits work claims the
 /// task, makes the work known to it, and polls: no worker is woken if nothing has to be waited for.
 /// Dropping the claim unpolled leaves the task to a worker if it was woken meanwhile. Forgetting it
-/// keeps the right for ever: nobody polls the task any more, and who joins its scope waits for ever.
+/// keeps the right for ever: nobody polls the task any more, and a join of its scope never ends. So
+/// taking one is `unsafe`, and for the job queue only.
 ///
 /// Rules: a claim is refused in an interrupt, with preemption or interrupts disabled, and inside a
 /// poll or another signalling section. So polls never nest: the stack holds one poll above the
@@ -57,7 +58,8 @@ const POLLS: u32 = 4;
 /// let (tx, mut rx) = mpsc::channel(4)?;
 /// let queue = executor.root().spawn(c"queue", async move { rx.recv().await })?;
 /// {
-///     let claim = queue.claim();
+///     // SAFETY: It is polled at once.
+///     let claim = unsafe { queue.claim() };
 ///     assert!(tx.try_send(5).is_ok());
 ///     if let Some(claim) = claim {
 ///         claim.poll(); // The task has ended here, without a worker.

@@ -100,7 +100,17 @@ impl<T> JoinHandle<T> {
 
     /// Takes the right to poll the task on this thread, if the task is not being polled and the
     /// thread is in process context, outside of polls and signalling sections.
-    pub fn claim(&self) -> Option<Claim<'_>> {
+    ///
+    /// For the job queue, which polls a queue's task on the thread that has just committed a job.
+    ///
+    /// # Safety
+    ///
+    /// The claim must be dropped or polled, and soon: until then no worker polls the task,
+    /// whatever it is woken for. So between, the caller may neither wait for anything, a fence
+    /// that the task signals in the first place, nor be kept away from its processor where such a
+    /// fence is in flight.
+    #[doc(hidden)]
+    pub unsafe fn claim(&self) -> Option<Claim<'_>> {
         // SAFETY: Valid through our reference for as long as the handle is borrowed.
         unsafe { claim(self.header) }
     }

@@ -3,7 +3,6 @@
 //! Tasks that are allocated and counted in their scope but not yet started.
 
 use super::{
-    claim::Claim,
     put,
     schedule,
     state::State,
@@ -16,7 +15,6 @@ use super::{
 use crate::{
     atomic::Stat,
     budget::Budget,
-    current::Here,
     list::Links,
     platform::{
         code,
@@ -130,47 +128,6 @@ where
         });
         // SAFETY: The handle's reference and the output type are those of this task.
         unsafe { JoinHandle::from_raw(header) }
-    }
-}
-
-impl<F> Prepared<F>
-where
-    F: Future + Send + 'static,
-    F::Output: Send,
-{
-    /// Starts the task and polls it on this thread, as [`Claim::poll`] does; where that is not
-    /// possible, as [`Prepared::start`]. Cannot fail; any context but NMI.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use kasync::platform::host::World;
-    /// # let world = World::manual();
-    /// # let _world = world.enter();
-    /// let executor = kasync::Executor::new(c"example")?;
-    /// let handle = executor.root().reserve(c"sum", async { 1 + 2 })?.start_inline();
-    /// assert!(handle.is_finished());
-    /// # drop(handle);
-    /// executor.shutdown()?;
-    /// # Ok::<(), kasync::Error>(())
-    /// ```
-    #[track_caller]
-    pub fn start_inline(self) -> JoinHandle<F::Output> {
-        let Some(here) = Here::may_poll() else {
-            return self.start();
-        };
-        let header = self.header;
-        core::mem::forget(self);
-        // SAFETY: The handle's reference and the output type are those of this task, which is kept
-        // valid by it.
-        let (handle, word) = unsafe {
-            header.as_ref().note_start();
-            let word = header.as_ref().state.start_claimed();
-            (JoinHandle::from_raw(header), word)
-        };
-        // SAFETY: Claimed just now, and the handle lives on.
-        unsafe { Claim::from_claimed(header, here, word) }.poll();
-        handle
     }
 }
 

@@ -107,13 +107,6 @@ impl State {
         self.set(STARTED);
     }
 
-    /// (3) and (10) at once, with a note, so that the task is polled or else queued.
-    /// Returns the word as it is then.
-    pub(crate) fn start_claimed(&self) -> Snapshot {
-        let bits = STARTED | RUNNING | CLAIMED | RERUN;
-        Snapshot(self.set(bits).0 | bits)
-    }
-
     /// (4). A worker takes the right to poll. If a claim has it, the claim is left a note instead.
     /// `Err` if there is nothing to poll now.
     pub(crate) fn run(&self) -> Result<(), ()> {

@@ -10,11 +10,10 @@ use common::{
     Count, //
 };
 use kasync::{
+    __budget_left,
     block_on,
-    budget_left,
     cancelled,
     consume_budget,
-    join,
     next,
     poll_budget,
     select,
@@ -31,7 +30,6 @@ use kasync::{
         Delta,
         Elapsed, //
     },
-    unconstrained,
     yield_now,
     Either,
     FutureSet,
@@ -269,7 +267,7 @@ fn units() {
         let (task, polls) = polled(async move {
             let mut n = 0;
             loop {
-                l.lock().unwrap().push(budget_left().unwrap());
+                l.lock().unwrap().push(__budget_left().unwrap());
                 match rx.recv().await {
                     Some(m) => assert_eq!(m, n),
                     None => return n,
@@ -391,7 +389,9 @@ fn children_take_turns() {
     manual(|_, executor| {
         let root = executor.root();
         let s = Count::default();
-        let t = root.spawn(c"t", join(eager(s.clone()), finite(s.clone())));
+        let t = root.spawn(c"t", async move {
+            kasync::join!(eager(s.clone()), finite(s.clone()))
+        });
         assert!(block_on(t.unwrap()).unwrap().0 < ENDLESS);
         let s = Count::default();
         let t = root.spawn(c"t", async move {
@@ -416,41 +416,13 @@ fn children_take_turns() {
     });
 }
 
-/// Without a budget, and with the rest of it afterwards.
-#[test]
-fn unconstrained_is_one_poll() {
-    manual(|world, executor| {
-        let (task, polls) = polled(async {
-            let ring = Semaphore::new(1);
-            drop(ring.acquire(1).await);
-            let inside = unconstrained(async {
-                for _ in 0..1000 {
-                    drop(ring.acquire(1).await);
-                }
-                let before = budget_left();
-                // Nests, and is without a budget again after it was pending.
-                unconstrained(yield_now()).await;
-                (before, budget_left())
-            });
-            let inside = inside.await;
-            (inside, budget_left())
-        });
-        let task = executor.root().spawn(c"t", task).unwrap();
-        assert!(world.step());
-        assert_eq!(polls.get(), 1);
-        world.run();
-        assert_eq!(polls.get(), 2);
-        assert_eq!(block_on(task), Ok(((None, None), Some(128))));
-    });
-}
-
 /// H24: what a leaf was given while it was put off is passed on, or still there.
 #[test]
 fn nothing_is_lost_when_put_off() {
     /// Uses the budget up, then polls `f` once.
     async fn put_off<F: Future + Unpin>(mut f: F) -> F {
         let ring = Semaphore::new(1);
-        while budget_left() != Some(0) {
+        while __budget_left() != Some(0) {
             drop(ring.acquire(1).await);
         }
         poll_fn(|cx| {
@@ -515,7 +487,7 @@ fn threads_have_none() {
             for _ in 0..1000 {
                 drop(ring.acquire(1).await);
             }
-            budget_left()
+            __budget_left()
         });
         assert_eq!(block_on(f), Ok(None));
         assert_eq!(polls.get(), 1);

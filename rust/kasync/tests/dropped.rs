@@ -11,7 +11,6 @@ use common::{
     Count,
     OnDrop, //
 };
-use futures_core::Stream;
 use kasync::{
     block_on,
     cancelled,
@@ -28,12 +27,9 @@ use kasync::{
         Semaphore, //
     },
     time::{
-        interval,
         sleep,
-        sleep_until,
         timeout,
-        Delta,
-        Instant, //
+        Delta, //
     },
     yield_now,
     Executor,
@@ -132,22 +128,13 @@ fn notified_and_permits() {
 }
 
 #[test]
-fn sleeps_and_ticks() {
+fn sleeps() {
     manual(|world, _| {
-        let until = Instant::now();
         dropped(sleep(MS), || world.advance(MS));
         dropped(sleep(MS), || ());
-        assert!(poll(pin!(sleep_until(until))).is_ready());
         let mut again = pin!(sleep(MS));
         dropped(again.as_mut(), || world.advance(MS));
         assert!(poll(again.as_mut()).is_ready());
-        let mut ticks = pin!(interval(MS));
-        dropped(ticks.as_mut().tick(), || world.advance(MS));
-        assert_eq!(block_on(ticks.as_mut().tick()), Ok(1));
-        dropped(poll_fn(|cx| ticks.as_mut().poll_next(cx)), || {
-            world.advance(MS);
-        });
-        assert_eq!(block_on(ticks.as_mut().tick()), Ok(1));
         // Firing later finds nobody.
         world.advance(MS);
     });

@@ -133,7 +133,8 @@ fn claim_against_wake() {
             f.store(true, Ordering::Relaxed);
             waker.wake();
         });
-        if let Some(claim) = handle.claim() {
+        // SAFETY: It is dropped, and no fence depends on it.
+        if let Some(claim) = unsafe { handle.claim() } {
             claim.poll();
         }
         block_on(handle).unwrap();
@@ -152,7 +153,8 @@ fn claim_against_shutdown() {
         let (handle, waker) = waiting(&executor, &flag);
         flag.store(true, Ordering::Relaxed);
         let thread = thread::spawn(move || {
-            let claim = handle.claim();
+            // SAFETY: As above.
+            let claim = unsafe { handle.claim() };
             waker.wake();
             drop(claim);
             drop(handle);

@@ -163,7 +163,7 @@ mod tests {
             let (n, i, w) = (notify.clone(), waiting.clone(), woken.clone());
             let task = async move {
                 // The first is polled first, so who is counted waits.
-                join(n.notified(), async { i.fetch_add(1, Full) }).await;
+                kasync::join!(n.notified(), async { i.fetch_add(1, Full) });
                 w.fetch_add(1, Full);
             };
             executor.root().spawn(c"t", task)?.detach();
