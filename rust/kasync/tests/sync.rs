@@ -27,8 +27,7 @@ use kasync::{
         sleep,
         timeout,
         Delta,
-        Elapsed,
-        Instant, //
+        Elapsed, //
     },
     yield_now,
     Either, //
