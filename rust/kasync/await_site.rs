@@ -12,7 +12,6 @@ use core::{
     panic::Location,
     task::Context, //
 };
-use kernel::prelude::*;
 
 /// A place in the source.
 #[derive(Clone, Copy)]

@@ -61,44 +61,6 @@ use core::{
     }, //
 };
 
-<<<<<<< rust/kasync/budget.rs
-=======
-/// How many leafs may be ready in one poll.
-const BUDGET: u16 = 128;
-
-/// How many time limits may be over after that: they are not put off by what they limit, but a loop of limits that are over at once
-/// ends as well.
-const OVERDRAFT: u16 = 16;
-
-/// The budget of the poll that is under way; in the task's header.
-///
-/// Only who polls has to do with it. It is atomic since a waker of the task may be used to poll
-/// something on another thread: that makes a wrong count, and no more.
-pub(crate) struct Budget(AtomicU16);
-
-impl Budget {
-    pub(crate) const fn new() -> Self {
-        Self(AtomicU16::new(BUDGET + OVERDRAFT))
-    }
-
-    /// A poll begins.
-    #[inline]
-    pub(crate) fn reset(&self) {
-        self.0.store(BUDGET + OVERDRAFT, Ordering::Relaxed);
-    }
-
-    #[inline]
-    fn left(&self) -> u16 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    #[inline]
-    fn spend(&self, left: u16) {
-        self.0.store(left.saturating_sub(1), Ordering::Relaxed);
-    }
-}
-
->>>>>>> /tmp/kst/m/theirs/rust_kasync_budget.rs
 /// Calls `f` with the budget of the task that is polled with `cx`, if there is one: of the task whose
 /// waker `cx` has, or else, as combinators have wakers of their own, of the one that this thread is
 /// polling.
@@ -171,7 +133,7 @@ fn poll_beyond<T>(
     end: i16,
     f: impl FnOnce(&mut Context<'_>) -> Poll<T>,
 ) -> Poll<T> {
-    let left = with(cx, |budget| budget.and_then(Budget::left));
+    let left = with(cx, |budget| budget.map(Budget::left));
     if left.is_some_and(|left| left <= end) {
         cx.waker().wake_by_ref();
         return Poll::Pending;
@@ -190,7 +152,7 @@ fn poll_beyond<T>(
 #[doc(hidden)]
 pub fn rotate(cx: &Context<'_>, first: usize, n: usize) -> usize {
     if with(cx, |budget| {
-        let left = budget.and_then(Budget::left);
+        let left = budget.map(Budget::left);
         left.is_some_and(|left| left <= OVERDRAFT)
     }) {
         (first + 1) % n
@@ -205,13 +167,8 @@ pub fn rotate(cx: &Context<'_>, first: usize, n: usize) -> usize {
 pub fn budget_left() -> Option<u32> {
     let task = current_task()?;
     // SAFETY: Valid until the poll returns, which has called us.
-<<<<<<< rust/kasync/budget.rs
-    let left = unsafe { task.as_ref() }.budget().left()?;
-    Some((left - OVERDRAFT).max(0) as u32)
-=======
     let left = unsafe { task.as_ref() }.budget().left();
-    Some(left.saturating_sub(OVERDRAFT).into())
->>>>>>> /tmp/kst/m/theirs/rust_kasync_budget.rs
+    Some((left - OVERDRAFT).max(0) as u32)
 }
 
 /// The future of [`consume_budget`].
@@ -231,39 +188,3 @@ impl Future for ConsumeBudget {
 pub fn consume_budget() -> ConsumeBudget {
     ConsumeBudget(())
 }
-<<<<<<< rust/kasync/budget.rs
-
-pin_project! {
-    /// The future of [`unconstrained`].
-    #[must_use = "futures do nothing unless awaited"]
-    pub struct Unconstrained<F> {
-        #[pin]
-        future: F,
-    }
-}
-
-impl<F: Future> Future for Unconstrained<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let before = with(cx, |budget| {
-            budget.map(|b| b.replace(None))
-        });
-        let poll = self.project().future.poll(cx);
-        if let Some(before) = before {
-            with(cx, |budget| {
-                budget.map(|b| b.replace(before))
-            });
-        }
-        poll
-    }
-}
-
-/// Polls `future` without a budget: its leafs are never put off, and take nothing from the others'.
-/// For what has to be done at once and is known to come to an end; one that is ready for ever holds
-/// its worker for ever. As cancel safe as `future` is.
-pub fn unconstrained<F: Future>(future: F) -> Unconstrained<F> {
-    Unconstrained { future }
-}
-=======
->>>>>>> /tmp/kst/m/theirs/rust_kasync_budget.rs

@@ -6,14 +6,11 @@
 //! workqueue for the current work item instead would not do: that item may be somebody else's and
 //! freed already, and a poll need not run on a worker.
 
-use crate::{
-    thread, //
-};
+use crate::thread;
 use core::{
     marker::PhantomData,
     ptr::NonNull, //
 };
-use kernel::prelude::*;
 
 #[cfg(not(feature = "loom"))]
 mod table;
@@ -49,7 +46,7 @@ const NO_TASK: u64 = 1;
 /// A thread where one may block, and that is in no section: where a poll may begin.
 #[derive(Clone, Copy)]
 pub(crate) struct PollContext {
-    /// As [`Platform::thread_id`].
+    /// As [`thread::id`].
     thread: u64,
     /// Not for other threads.
     _thread: PhantomData<*mut ()>,
@@ -81,13 +78,8 @@ impl PollContext {
 
     /// Calls `f` with `task` as the thread's current task.
     #[inline]
-<<<<<<< rust/kasync/current.rs
-    pub(crate) fn enter<R>(self, task: NonNull<()>, f: impl FnOnce() -> R) -> Option<R> {
-        with_entry(self.thread, task.as_ptr() as usize as u64, f).ok()
-=======
-    pub(crate) fn enter<R>(self, task: NonNull<Header>, f: impl FnOnce() -> R) -> R {
+    pub(crate) fn enter<R>(self, task: NonNull<()>, f: impl FnOnce() -> R) -> R {
         with_entry(self.thread, task.as_ptr() as usize as u64, f)
->>>>>>> /tmp/kst/m/theirs/rust_kasync_current.rs
     }
 }
 

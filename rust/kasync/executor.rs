@@ -5,50 +5,35 @@
 use crate::{
     block_on::Parking,
     current,
-    lock::IrqLock,
-    scope::{
-        Scope,
-        Tree, //
-    },
+    inspect,
     once_flag::OnceFlag,
     report::api_violation,
-    thread, //
+    scope::{
+        Core,
+        Scope, //
+    },
+    thread,
+    workqueue::{
+        self,
+        Queue,
+        Work, //
+    }, //
 };
-use core::{
-    cell::UnsafeCell,
-    ffi::CStr,
-    mem::MaybeUninit,
-    ptr::NonNull, //
-};
+use core::ffi::CStr;
 use kernel::{
-prelude::*,
-sync::{
-rcu,
-Arc, //
-}, //
+    bindings::work_struct,
+    prelude::*,
+    sync::{
+        rcu,
+        Arc, //
+    }, //
 };
-
-/// What all scopes of an executor share.
-pub(crate) struct Core {
-    queue: Queue,
-    tree: IrqLock<Tree>,
-}
-
-impl Core {
-    pub(crate) fn queue(&self) -> Queue {
-        self.queue
-    }
-
-    pub(crate) fn tree(&self) -> &IrqLock<Tree> {
-        &self.tree
-    }
-}
 
 /// What an executor is, apart from the handle; lives until its queue is gone.
 #[repr(C)]
 pub(crate) struct Inner {
     /// At offset 0, see [`close`]. For closing on another thread.
-    reap: UnsafeCell<MaybeUninit<<Plat as Platform>::Reap>>,
+    closer: Work,
     core: Arc<Core>,
     root: Scope,
     /// Allocated beforehand, as closing may not fail.
@@ -57,8 +42,7 @@ pub(crate) struct Inner {
     closed: OnceFlag,
 }
 
-// SAFETY: `reap` is only touched by the platform, after the last handle is gone; the rest is
-// `Sync`.
+// SAFETY: `closer` is used once, after the last handle is gone; the rest is `Sync`.
 unsafe impl Sync for Inner {}
 // SAFETY: Nothing in it depends on the thread.
 unsafe impl Send for Inner {}
@@ -106,28 +90,30 @@ impl Executor {
     /// `ENOMEM`.
     pub fn with_priority(name: &'static CStr, priority: Priority) -> Result<Arc<Self>> {
         let parking = Parking::new()?;
-        let queue = Plat::queue_new(name, priority == Priority::High)?;
-        let tree = Tree::new();
-        let result = Arc::new(Core { queue, tree }, GFP_KERNEL).and_then(|core| {
-            Arc::new(Inner {
-                reap: UnsafeCell::new(MaybeUninit::uninit()),
-                root: Scope::new_root(core.clone(), name)?,
-                core,
-                parking,
-                closing: OnceFlag::new(),
-                closed: OnceFlag::new(),
-            }, GFP_KERNEL)
+        let queue = Queue::new(name, priority == Priority::High)?;
+        let result = Core::new(queue).and_then(|core| {
+            Ok(Arc::new(
+                Inner {
+                    closer: Work::uninit(),
+                    root: Scope::new_root(core.clone(), name)?,
+                    core,
+                    parking,
+                    closing: OnceFlag::new(),
+                    closed: OnceFlag::new(),
+                },
+                GFP_KERNEL,
+            )?)
         });
         match result {
             Ok(inner) => {
                 // If something fails, dropping the executor destroys the queue.
                 let executor = Arc::new(Self(inner), GFP_KERNEL)?;
-                Plat::register(executor.root())?;
+                inspect::register(executor.root())?;
                 Ok(executor)
             }
             Err(e) => {
                 // SAFETY: Nobody else knows the queue.
-                unsafe { Plat::queue_destroy(queue) };
+                unsafe { queue.destroy() };
                 Err(e)
             }
         }
@@ -169,8 +155,8 @@ impl Inner {
         // ... no wake that still saw one of them incomplete ...
         rcu::synchronize_rcu();
         // SAFETY: ... so nobody queues any more: complete tasks are not queued.
-        unsafe { Plat::queue_destroy(self.core.queue) };
-        Plat::unregister(&self.root);
+        unsafe { self.core.queue().destroy() };
+        inspect::unregister(&self.root);
         self.closed.set();
         Ok(())
     }
@@ -181,11 +167,7 @@ impl Drop for Executor {
         if self.0.closed.is_set() {
             return;
         }
-<<<<<<< rust/kasync/executor.rs
-        if !current::in_section() && thread::id() != 0 {
-=======
-        if !current::in_section() && Plat::blocking_thread_id() != 0 {
->>>>>>> /tmp/kst/m/theirs/rust_kasync_executor.rs
+        if !current::in_section() && thread::blocking_id() != 0 {
             // Nobody else is at it, as this was the last handle; and blocking is legal here.
             let _closed = self.0.close();
             return;
@@ -194,18 +176,18 @@ impl Drop for Executor {
         let inner = Arc::into_raw(self.0.clone());
         // SAFETY: `close()` takes the reference back. The last handle is gone, so this happens
         // once.
-        unsafe { Plat::reap(inner.cast()) };
+        unsafe { workqueue::run_later((*inner).closer.get(), close) };
     }
 }
 
-/// Closes an executor that was handed over. Called by the platform on a thread that may block.
+/// Closes an executor that was handed over, on a thread that may block.
 ///
 /// # Safety
 ///
-/// `reap` must be what was passed to [`Platform::reap`], once.
-pub(crate) unsafe fn close(reap: NonNull<<Plat as Platform>::Reap>) {
-    // SAFETY: `reap` is at offset 0; the reference was made for us.
-    let inner = unsafe { Arc::from_raw(reap.cast::<Inner>()) };
+/// `closer` must be that of an executor whose last handle is gone, with a reference for the callee.
+unsafe extern "C" fn close(closer: *mut work_struct) {
+    // SAFETY: `closer` is at offset 0, and the reference was made for us.
+    let inner = unsafe { Arc::from_raw(closer.cast_const().cast::<Inner>()) };
     // Cannot fail: not in a poll, and nobody else is at it.
     let _closed = inner.close();
 }

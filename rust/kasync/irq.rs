@@ -24,8 +24,8 @@
 //! ```
 
 use crate::{
-    budget::poll_budget,
     await_site::AwaitSite,
+    budget::poll_budget,
     sync::AtomicWaker, //
 };
 use core::{
@@ -37,17 +37,6 @@ use core::{
         Poll, //
     }, //
 };
-use kernel::{
-prelude::*,
-sync::{
-atomic::{
-Atomic,
-Full,
-Relaxed, //
-},
-Arc, //
-}, //
-};
 use futures_core::Stream;
 use kernel::{
     bindings,
@@ -58,6 +47,17 @@ use kernel::{
     },
     irq::IrqRequest,
     str::CStrExt as _, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Full,
+            Relaxed, //
+        },
+        Arc, //
+    }, //
 };
 
 /// The device at the end of a line.
@@ -80,7 +80,7 @@ const CLOSED: u64 = 1 << 63;
 
 struct Shared {
     /// Interrupts that nobody has been told of.
-    count: AtomicU64,
+    count: Atomic<u64>,
     waker: AtomicWaker,
 }
 
@@ -160,15 +160,21 @@ pub unsafe fn request_raw<'a, L: Line>(
     kind: Kind,
     line: L,
 ) -> Result<(Registration<'a, L>, Interrupts)> {
-    let shared = Arc::new(Shared {
-        count: Atomic::new(0),
-        waker: AtomicWaker::new(),
-    }, GFP_KERNEL)?;
-    let handler = Arc::new(Handler {
-        line,
-        shared: shared.clone(),
-    }, GFP_KERNEL)?;
-    let data = Arc::as_ptr(&handler).as_ptr().cast();
+    let shared = Arc::new(
+        Shared {
+            count: Atomic::new(0),
+            waker: AtomicWaker::new(),
+        },
+        GFP_KERNEL,
+    )?;
+    let handler = Arc::new(
+        Handler {
+            line,
+            shared: shared.clone(),
+        },
+        GFP_KERNEL,
+    )?;
+    let data = Arc::as_ptr(&handler).cast_mut().cast();
     let (hard, threaded, flags) = match kind {
         Kind::Hard => (
             Some(handle::<L> as unsafe extern "C" fn(_, _) -> _),
@@ -204,7 +210,7 @@ impl<L: Line> Registration<'_, L> {
 
 impl<L: Line> Drop for Registration<'_, L> {
     fn drop(&mut self) {
-        let data = Arc::as_ptr(&self.handler).as_ptr().cast();
+        let data = Arc::as_ptr(&self.handler).cast_mut().cast();
         // SAFETY: Requested with this address, by the type invariant. Waits for the handler.
         unsafe { bindings::free_irq(self.irq, data) };
         let shared = &self.handler.shared;

@@ -18,14 +18,9 @@ use kernel::bindings;
 /// Data behind an interrupt-disabling lock.
 ///
 /// All locks of this crate are leaf locks: while one is held no other is taken, no waker is called,
-<<<<<<< rust/kasync/lock.rs
-/// cloned or dropped except those of this crate's own tasks. They share one lockdep class, so that
-/// any nesting is reported.
-=======
 /// cloned or dropped except those of this crate's own tasks, and no code of a user of this crate
 /// runs: values are moved or, in [`watch`](crate::sync::watch), copied. They share one lockdep
 /// class, so that any nesting is reported.
->>>>>>> /tmp/kst/m/theirs/rust_kasync_lock.rs
 pub(crate) struct IrqLock<T> {
     raw: UnsafeCell<bindings::raw_spinlock_t>,
     data: UnsafeCell<T>,

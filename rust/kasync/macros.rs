@@ -75,7 +75,7 @@ macro_rules! select {
             $($V($V)),+
         }
         let out = {
-            $(let mut $f = ::core::pin::pin!($crate::__When($crate::select!(@if [$($cond)?] $future)));)+
+            $(let mut $f = ::core::pin::pin!($crate::__OptionFuture($crate::select!(@if [$($cond)?] $future)));)+
             let mut first = 0;
             ::core::future::poll_fn(|cx| {
                 let mut n = 0;
@@ -121,7 +121,7 @@ macro_rules! select {
 #[macro_export]
 macro_rules! join {
     (@names [$({$f:ident [$future:expr]})+] [$($pool:tt)*]) => {{
-        $(let mut $f = ::core::pin::pin!($crate::__Step::new($future));)+
+        $(let mut $f = ::core::pin::pin!($crate::__MaybeDone::new($future));)+
         let mut first = 0;
         ::core::future::poll_fn(|cx| {
             let mut ready = true;
@@ -153,9 +153,9 @@ macro_rules! join {
 
 /// A future that may not be there: then it is never ready. For [`select!`].
 #[doc(hidden)]
-pub struct When<F>(pub Option<F>);
+pub struct OptionFuture<F>(pub Option<F>);
 
-impl<F: core::future::Future> When<F> {
+impl<F: core::future::Future> OptionFuture<F> {
     /// Polls it.
     pub fn poll(
         self: core::pin::Pin<&mut Self>,

@@ -4,6 +4,7 @@
 
 use crate::{
     current,
+    ffi,
     report::api_violation, //
 };
 use core::marker::PhantomData;
@@ -79,4 +80,19 @@ impl SignallingSection<'_> {
             })
         })
     }
+}
+
+/// Calls `f` in a section that signals fences, as far as lockdep is concerned.
+#[inline]
+pub(crate) fn annotated<R>(f: impl FnOnce() -> R) -> R {
+    if !cfg!(CONFIG_LOCKDEP) {
+        // It only exists for lockdep.
+        return f();
+    }
+    // SAFETY: Ended below, on the same thread.
+    let cookie = unsafe { ffi::kasync_section_begin() };
+    let ret = f();
+    // SAFETY: Begun above.
+    unsafe { ffi::kasync_section_end(cookie) };
+    ret
 }

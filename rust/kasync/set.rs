@@ -18,15 +18,14 @@
 //! Wakers of children own a reference to `ready` and `parent`, not to the futures: they may outlive the set.
 
 use crate::{
+    await_site::AwaitSite,
     budget::{
         poll_budget,
         rotate, //
     },
-    await_site::AwaitSite,
     sync::AtomicWaker, //
 };
 use core::{
-    alloc::Layout,
     future::Future,
     mem::MaybeUninit,
     pin::Pin,
@@ -39,24 +38,24 @@ use core::{
         Waker, //
     }, //
 };
-use kernel::{
-prelude::*,
-sync::{
-atomic::{
-Atomic,
-Full,
-Relaxed, //
-},
-Arc, //
-}, //
-};
 use futures_core::Stream;
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Full,
+            Relaxed, //
+        },
+        Arc, //
+    }, //
+};
 
 /// What wakers of children share. So aligned, and so large, that an address within it tells the child.
 #[repr(align(64))]
 struct Shared {
     /// Bits of children that are to be polled.
-    ready: AtomicU64,
+    ready: Atomic<u64>,
     parent: AtomicWaker,
 }
 
@@ -119,8 +118,6 @@ unsafe impl<F: Future + Send, const N: usize> Sync for FutureSet<F, N> {}
 impl<F: Future, const N: usize> Unpin for FutureSet<F, N> {}
 
 impl<F: Future, const N: usize> FutureSet<F, N> {
-    const LAYOUT: Layout = Layout::new::<[MaybeUninit<F>; N]>();
-
     /// An empty set. May sleep.
     ///
     /// # Errors
@@ -128,15 +125,15 @@ impl<F: Future, const N: usize> FutureSet<F, N> {
     /// `ENOMEM`.
     pub fn new() -> Result<Self> {
         const { assert!(N > 0 && N <= MAX, "1 to 64 futures") };
-        let shared = Arc::new(Shared {
-            ready: Atomic::new(0),
-            parent: AtomicWaker::new(),
-        }, GFP_KERNEL)?;
-        let places = if Self::LAYOUT.size() == 0 {
-            NonNull::dangling()
-        } else {
-            Plat::alloc(Self::LAYOUT).ok_or(ENOMEM)?.cast()
-        };
+        let shared = Arc::new(
+            Shared {
+                ready: Atomic::new(0),
+                parent: AtomicWaker::new(),
+            },
+            GFP_KERNEL,
+        )?;
+        let places = KBox::<[MaybeUninit<F>; N]>::new_uninit(GFP_KERNEL)?;
+        let places = NonNull::from(KBox::leak(places)).cast();
         // INVARIANT: Allocated with the layout of `N` futures, none of which is there.
         Ok(Self {
             places,
@@ -231,10 +228,9 @@ impl<F: Future, const N: usize> Drop for FutureSet<F, N> {
         }
         // A waker of the owner that is left would be a reference to the task that this may be part of.
         drop(self.shared.parent.take());
-        if Self::LAYOUT.size() != 0 {
-            // SAFETY: Allocated with this layout; no future is left in it.
-            unsafe { Plat::free(self.places.cast(), Self::LAYOUT) };
-        }
+        let places = self.places.cast::<MaybeUninit<[MaybeUninit<F>; N]>>();
+        // SAFETY: Leaked by `new()`; no future is left in it.
+        drop(unsafe { KBox::from_raw(places.as_ptr()) });
     }
 }
 
@@ -270,7 +266,7 @@ static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, dr
 
 /// A waker of child `at`: the address of byte `at` of `shared`.
 fn child_waker(shared: &Arc<Shared>, at: usize) -> Waker {
-    let base = Arc::into_raw(shared.clone()).as_ptr().cast::<u8>();
+    let base = Arc::into_raw(shared.clone()).cast::<u8>();
     // SAFETY: The data is as the functions of the table expect it, and owns a reference.
     unsafe { Waker::from_raw(RawWaker::new(base.wrapping_add(at).cast(), &VTABLE)) }
 }
@@ -288,7 +284,7 @@ fn parts(data: *const ()) -> (NonNull<Shared>, usize) {
 /// See `RawWakerVTable`.
 unsafe fn clone(data: *const ()) -> RawWaker {
     // SAFETY: The waker that is cloned owns a reference, which stays its own; the new one owns another.
-    let shared = core::mem::ManuallyDrop::new(unsafe { Arc::from_raw(parts(data).0) });
+    let shared = core::mem::ManuallyDrop::new(unsafe { Arc::from_raw(parts(data).0.as_ptr()) });
     core::mem::forget(Arc::clone(&shared));
     RawWaker::new(data, &VTABLE)
 }
@@ -299,7 +295,7 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 unsafe fn wake(data: *const ()) {
     let (shared, at) = parts(data);
     // SAFETY: The reference is the waker's, which is used up.
-    unsafe { Arc::from_raw(shared) }.wake(at);
+    unsafe { Arc::from_raw(shared.as_ptr()) }.wake(at);
 }
 
 /// # Safety
@@ -316,7 +312,7 @@ unsafe fn wake_by_ref(data: *const ()) {
 /// See `RawWakerVTable`.
 unsafe fn drop_waker(data: *const ()) {
     // SAFETY: The reference is the waker's.
-    drop(unsafe { Arc::from_raw(parts(data).0) });
+    drop(unsafe { Arc::from_raw(parts(data).0.as_ptr()) });
 }
 
 /// The future of [`next`].

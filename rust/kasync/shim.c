@@ -82,6 +82,18 @@ unsigned long kasync_blocking_thread_id(void)
 }
 EXPORT_SYMBOL_GPL(kasync_blocking_thread_id);
 
+void kasync_preempt_disable(void)
+{
+	preempt_disable();
+}
+EXPORT_SYMBOL_GPL(kasync_preempt_disable);
+
+void kasync_preempt_enable(void)
+{
+	preempt_enable();
+}
+EXPORT_SYMBOL_GPL(kasync_preempt_enable);
+
 /* One class for all: these are leaf locks, none nests in another. */
 void kasync_lock_init(raw_spinlock_t *kasync_leaf_lock)
 {
@@ -104,6 +116,24 @@ void kasync_unlock(raw_spinlock_t *lock, unsigned long flags)
 	raw_spin_unlock_irqrestore(lock, flags);
 }
 EXPORT_SYMBOL_GPL(kasync_unlock);
+
+/* Guards the list of threads that have no slot in the table of those inside of polls. */
+static DEFINE_RAW_SPINLOCK(kasync_current_list_lock);
+
+unsigned long kasync_current_lock(void)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&kasync_current_list_lock, flags);
+	return flags;
+}
+EXPORT_SYMBOL_GPL(kasync_current_lock);
+
+void kasync_current_unlock(unsigned long flags)
+{
+	raw_spin_unlock_irqrestore(&kasync_current_list_lock, flags);
+}
+EXPORT_SYMBOL_GPL(kasync_current_unlock);
 
 bool kasync_section_begin(void)
 {

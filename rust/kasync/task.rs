@@ -66,116 +66,54 @@
 //!
 //! # Why no wake reaches a dead queue (H2, H3)
 //!
-//! A wake reads COMPLETE and queues inside one gate section (RCU). A shut down executor has seen
-//! all its tasks COMPLETE, then waits for the gate sections, then destroys the queue.
+//! A wake reads COMPLETE and queues inside one RCU section. An executor that is shut down has seen all
+//! its tasks COMPLETE, then waits for a grace period, then destroys the queue.
 
+pub(crate) mod budget;
 mod claim;
+pub(crate) mod header;
 mod info;
 mod join;
 mod prepared;
 pub(crate) mod state;
-mod waker;
+pub(crate) mod waker;
 
 pub use claim::Claim;
-pub(crate) use info::{
-    TaskInfo,
-    StallState, //
+pub(crate) use header::{
+    current_task,
+    Header, //
 };
+pub(crate) use info::TaskInfo;
 pub use join::JoinHandle;
 pub use prepared::Prepared;
 pub use waker::TaskRef;
-pub(crate) use waker::{
-    task_of,
-    with_waker, //
-};
 
 use crate::{
-    budget::Budget,
     cell::OwnedCell,
     current::{
         self,
         PollContext, //
     },
-    list::{
-        Linked,
-        Links, //
-    },
-    scope::Scope,
-    site::SiteCell,
-    trace,
-    stat::StatCounter,
-    section::annotated, //
+    section::annotated,
+    trace, //
 };
 use core::{
-    alloc::Layout,
-    cell::UnsafeCell,
-    ffi::CStr,
     future::Future,
     mem::ManuallyDrop,
     pin::Pin,
     ptr::NonNull,
     task::{
         Context,
-        Poll,
-        Waker, //
+        Poll, //
     }, //
 };
-use state::State;
+use header::Vtable;
+use kernel::{
+    bindings,
+    sync::rcu, //
+};
+use waker::with_waker;
 
-<<<<<<< rust/kasync/task.rs
-=======
-/// What depends on the type of the future.
-pub(crate) struct Vtable {
-    /// Polls. On `true` the future is dropped and the output is in place.
-    poll: unsafe fn(NonNull<Header>, &mut Context<'_>) -> bool,
-    /// Drops the future of a task that was never started.
-    drop_future: unsafe fn(NonNull<Header>),
-    /// Drops the output.
-    drop_output: unsafe fn(NonNull<Header>),
-    /// Moves the output to an address.
-    take_output: unsafe fn(NonNull<Header>, *mut ()),
-    /// Of the whole task.
-    layout: Layout,
-}
-
-/// The part of a task that does not depend on the future. See the module for who owns which field.
-#[repr(C)]
-pub(crate) struct Header {
-    /// At offset 0: the workqueue gives its address back to [`run`].
-    work: UnsafeCell<Work>,
-    pub(crate) state: State,
-    vtable: &'static Vtable,
-    queue: Queue,
-    scope: UnsafeCell<Option<Scope>>,
-    links: UnsafeCell<Links<Header>>,
-    /// What the watch has seen of it.
-    watched: UnsafeCell<Watched>,
-    /// Of the poll that is under way.
-    budget: Budget,
-    join_waker: UnsafeCell<Option<Waker>>,
-    name: &'static CStr,
-    born_ns: i64,
-    /// Twice the number of polls that have ended, plus 1 while one runs.
-    polls: Stat,
-    /// An approximate count: wakes that come at once may count as one.
-    wakes: Stat,
-    /// Of the last await that was not ready.
-    site: SiteCell,
-}
-
-// R30. Lock debugging makes work items larger.
-#[cfg(all(MODULE, not(CONFIG_LOCKDEP)))]
-const _: () = assert!(core::mem::size_of::<Header>() == 160);
-
-// SAFETY: `links` is a field of the header.
-unsafe impl Linked for Header {
-    unsafe fn links(node: NonNull<Self>) -> *mut Links<Self> {
-        // SAFETY: `node` is valid.
-        unsafe { (&raw mut (*node.as_ptr()).links).cast() }
-    }
-}
-
->>>>>>> /tmp/kst/m/theirs/rust_kasync_task.rs
 /// The future until the task is complete, then its output.
 union Stage<F: Future> {
     future: ManuallyDrop<F>,
@@ -195,7 +133,6 @@ impl<F: Future> Task<F> {
         drop_future: Self::drop_future,
         drop_output: Self::drop_output,
         take_output: Self::take_output,
-        layout: Layout::new::<Self>(),
     };
 
     /// Calls `f` with the stage.
@@ -268,12 +205,12 @@ impl<F: Future> Task<F> {
 pub(crate) unsafe fn put(header: NonNull<Header>) {
     // SAFETY: Valid through the caller's reference.
     let task = unsafe { header.as_ref() };
-    let layout = task.vtable.layout;
     if task.state.put_ref() {
         // (9) SAFETY: The last reference. Future, output, scope and join waker were moved out or
         // dropped before the scope's and the handle's reference went, so that nothing is left to
         // drop.
-        unsafe { Plat::free(header.cast(), layout) };
+        // The layout is not asked for: the task's module may be gone.
+        unsafe { bindings::kfree(header.as_ptr().cast()) };
     }
 }
 
@@ -286,44 +223,44 @@ pub(crate) unsafe fn wake(header: NonNull<Header>) {
     // SAFETY: Valid by the safety requirements.
     let task = unsafe { header.as_ref() };
     task.wakes.add(1);
-    Plat::gate(|| {
-        let now = task.state.load();
-        if now.is_complete() {
-            return;
-        }
-        // Whoever waits for the task to end, and then lets its code go, waits for gate sections as
-        // well.
-        trace::wake(task);
-        // (11), without touching the count.
-        if now.is_claimed() && task.state.note() {
-            return;
-        }
-        // The reference that the pending mark will own. Fully ordered, so that who starts the task
-        // sees what was written before, if this does not see it started.
-        let old = task.state.get_ref();
-        let absorbed =
-            old.is_complete() || !old.is_started() || (old.is_claimed() && task.state.note());
-        if absorbed || !schedule(header, task) {
-            // SAFETY: Nobody else has got the reference taken above.
-            unsafe { put(header) };
-        }
-    });
+    // Whoever waits for the task to end, and then lets its code go, waits for a grace period as
+    // well.
+    let _rcu = rcu::read_lock();
+    let now = task.state.load();
+    if now.is_complete() {
+        return;
+    }
+    trace::wake(task.address(), task.name);
+    // (11), without touching the count.
+    if now.is_claimed() && task.state.note() {
+        return;
+    }
+    // The reference that the pending mark will own. Fully ordered, so that who starts the task
+    // sees what was written before, if this does not see it started.
+    let old = task.state.get_ref();
+    let absorbed =
+        old.is_complete() || !old.is_started() || (old.is_claimed() && task.state.note());
+    if absorbed || !schedule(task) {
+        // SAFETY: Nobody else has got the reference taken above.
+        unsafe { put(header) };
+    }
 }
 
 /// Queues the task. Callers own a reference, which passes to the pending mark on `true`.
-fn schedule(header: NonNull<Header>, task: &Header) -> bool {
+fn schedule(task: &Header) -> bool {
     // SAFETY: The item was initialised with the task; a reference keeps it valid until it has run.
-    // Inside a gate section and not complete, or not yet started: the queue is there.
-    unsafe { Plat::enqueue(task.queue, header.cast()) }
+    // Inside an RCU section and not complete, or not yet started: the queue is there.
+    unsafe { task.queue.enqueue(task.work.get()) }
 }
 
-/// Runs a task: (4). Called by the platform, once per pending mark that it has cleared.
+/// Runs a task: (4). Called by the workqueue, once per pending mark that it has cleared.
 ///
 /// # Safety
 ///
 /// `work` must be the item of a task, and its pending mark have been set and cleared.
-pub(crate) unsafe fn run(work: NonNull<Work>) {
-    let header = work.cast::<Header>();
+unsafe extern "C" fn run(work: *mut bindings::work_struct) {
+    // SAFETY: Not null: the item is at offset 0 of a task.
+    let header = unsafe { NonNull::new_unchecked(work.cast::<Header>()) };
     // SAFETY: The pending mark's reference, now ours, keeps the task valid.
     let task = unsafe { header.as_ref() };
     // Nothing to do if complete: a wake that came between the last poll's Ready and COMPLETE leads
@@ -345,24 +282,20 @@ pub(crate) unsafe fn run(work: NonNull<Work>) {
 /// # Safety
 ///
 /// The task must be valid, started and not complete, and the right to poll it be the caller's.
-<<<<<<< rust/kasync/task.rs
-unsafe fn poll(header: NonNull<Header>, here: PollContext) -> Option<bool> {
-=======
-unsafe fn poll(header: NonNull<Header>, here: Here) -> bool {
->>>>>>> /tmp/kst/m/theirs/rust_kasync_task.rs
+unsafe fn poll(header: NonNull<Header>, here: PollContext) -> bool {
     // SAFETY: Valid by the safety requirements.
     let task = unsafe { header.as_ref() };
     annotated(|| {
-        here.enter(header, || {
+        here.enter(header.cast(), || {
             task.budget.reset();
             // Odd while a poll runs. Nobody else writes.
             let polls = task.polls.get();
             task.polls.set(polls.wrapping_add(1));
-            trace::poll_begin(task);
+            trace::poll_begin(task.address(), task.name);
             // SAFETY: The task is started, not complete, and ours alone to poll.
             let done = with_waker(header, |cx| unsafe { (task.vtable.poll)(header, cx) });
             task.polls.set(polls.wrapping_add(2));
-            trace::poll_end(task, done);
+            trace::poll_end(task.address(), task.name, done);
             done
         })
     })
@@ -404,43 +337,21 @@ unsafe fn complete(header: NonNull<Header>) {
     unsafe { put(header) };
 }
 
-<<<<<<< rust/kasync/task.rs
-=======
 impl Header {
-    pub(crate) fn name(&self) -> &'static CStr {
-        self.name
+    fn address(&self) -> *const () {
+        core::ptr::from_ref(self).cast()
     }
 
-    // Two of their own, as what calls them is generic and stands in other modules, which have no
-    // business with tracepoints of this one.
+    // Two functions of their own, as their callers are generic and stand in other modules, which
+    // have no business with tracepoints of this one.
 
     #[inline(never)]
     fn note_start(&self) {
-        trace::start(self);
+        trace::start(self.address(), self.name);
     }
 
     #[inline(never)]
     fn note_cancel(&self) {
-        trace::cancel(self);
-    }
-
-    pub(crate) fn budget(&self) -> &Budget {
-        &self.budget
-    }
-
-    pub(crate) fn site(&self) -> &SiteCell {
-        &self.site
-    }
-
-    /// The scope of a task whose future exists.
-    ///
-    /// # Safety
-    ///
-    /// Only for the task's own worker during a poll, whoever holds the scope tree's lock and has
-    /// found the task linked, and the owner of a `Prepared`; not for longer.
-    pub(crate) unsafe fn scope(&self) -> Option<&Scope> {
-        // SAFETY: By the safety requirements the scope is not being moved out.
-        unsafe { (*self.scope.get()).as_ref() }
+        trace::cancel(self.address(), self.name);
     }
 }
->>>>>>> /tmp/kst/m/theirs/rust_kasync_task.rs

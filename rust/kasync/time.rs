@@ -7,13 +7,14 @@
 //! the waker and wakes.
 
 use crate::{
+    await_site::AwaitSite,
     budget::{
         poll_budget,
         poll_limit, //
     },
-    await_site::AwaitSite,
+    once_flag::OnceFlag,
     sync::AtomicWaker,
-    once_flag::OnceFlag, //
+    timer::Timer, //
 };
 use core::{
     cell::UnsafeCell,
@@ -25,17 +26,12 @@ use core::{
         Poll, //
     }, //
 };
-<<<<<<< rust/kasync/time.rs
-use kernel::prelude::*;
-use futures_core::Stream;
-=======
->>>>>>> /tmp/kst/m/theirs/rust_kasync_time.rs
 use pin_project_lite::pin_project;
 
-pub use crate::platform::{
-    Delta,
-    Instant, //
-};
+pub use kernel::time::Delta;
+
+/// A point on the monotonic clock.
+pub type Instant = kernel::time::Instant<kernel::time::Monotonic>;
 
 /// The future of [`sleep`]. Cancel safe; may be polled again after it was
 /// ready.
@@ -50,7 +46,7 @@ pub struct Sleep {
     after: Delta,
     armed: bool,
     site: AwaitSite,
-    timer: UnsafeCell<<Plat as Platform>::Timer>,
+    timer: UnsafeCell<Timer>,
     expired: OnceFlag,
     waker: AtomicWaker,
     _pin: PhantomPinned,
@@ -145,24 +141,9 @@ impl Sleep {
             // SAFETY: The timer is valid. Waits for the callback, which may be running.
             unsafe { Timer::disarm(this.timer.get()) };
         }
-<<<<<<< rust/kasync/time.rs
         this.expired = OnceFlag::new();
-        this.from = from;
-        this.after = after;
-    }
-}
-
-impl Sleep {
-    /// Moves the end by `ns` from where it was, and counts on.
-    fn postpone(self: Pin<&mut Self>, ns: i64) {
-        let from = self.from;
-        let after = self.after.as_nanos().saturating_add(ns);
-        self.reset_to(from, Delta::from_nanos(after));
-=======
-        this.expired = Latch::new();
         this.from = Instant::now();
         this.after = d;
->>>>>>> /tmp/kst/m/theirs/rust_kasync_time.rs
     }
 }
 

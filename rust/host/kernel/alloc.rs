@@ -89,6 +89,12 @@ impl<T> KBox<T> {
         ManuallyDrop::new(b).0.as_ptr()
     }
 
+    /// Consumes and leaks the box and returns a mutable reference.
+    pub fn leak<'a>(b: Self) -> &'a mut T {
+        // SAFETY: The value stays valid, as the box is not dropped.
+        unsafe { &mut *Self::into_raw(b) }
+    }
+
     /// Creates a box from a raw pointer.
     ///
     /// # Safety

@@ -14,6 +14,7 @@ use crate::{
     host, //
 };
 
+pub(crate) use crate::host::memory::kmalloc;
 pub use crate::host::{
     locks::{
         completion,
@@ -33,7 +34,6 @@ pub use crate::host::{
         workqueue_struct, //
     }, //
 };
-pub(crate) use crate::host::memory::kmalloc;
 
 /// The function of a work item.
 pub type work_func_t = unsafe extern "C" fn(*mut work_struct);

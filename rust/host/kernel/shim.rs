@@ -23,15 +23,15 @@ use crate::{
 };
 
 #[no_mangle]
-unsafe extern "C" fn kasync_queue_new(_name: *const c_char, _urgent: bool) -> *mut workqueue_struct {
+unsafe extern "C" fn kasync_queue_new(
+    _name: *const c_char,
+    _urgent: bool,
+) -> *mut workqueue_struct {
     host::work::alloc_workqueue()
 }
 
 #[no_mangle]
-unsafe extern "C" fn kasync_queue_work(
-    wq: *mut workqueue_struct,
-    work: *mut work_struct,
-) -> bool {
+unsafe extern "C" fn kasync_queue_work(wq: *mut workqueue_struct, work: *mut work_struct) -> bool {
     // SAFETY: The caller says that both are valid until the item has run.
     unsafe { host::work::queue_work(wq, work) }
 }
@@ -56,6 +56,28 @@ extern "C" fn kasync_thread_id() -> usize {
 #[no_mangle]
 extern "C" fn kasync_blocking_thread_id() -> usize {
     host::thread_id()
+}
+
+#[no_mangle]
+extern "C" fn kasync_preempt_disable() {}
+
+#[no_mangle]
+extern "C" fn kasync_preempt_enable() {}
+
+/// Taken by a thread that has no slot in the table of those inside of polls.
+static CURRENT_LOCK: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
+#[no_mangle]
+extern "C" fn kasync_current_lock() -> usize {
+    while CURRENT_LOCK.swap(true, std::sync::atomic::Ordering::Acquire) {
+        std::thread::yield_now();
+    }
+    0
+}
+
+#[no_mangle]
+extern "C" fn kasync_current_unlock(_flags: usize) {
+    CURRENT_LOCK.store(false, std::sync::atomic::Ordering::Release);
 }
 
 #[no_mangle]

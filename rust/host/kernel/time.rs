@@ -50,10 +50,11 @@ impl<C: ClockSource> Instant<C> {
 
     /// Returns the amount of time elapsed since the [`Instant`].
     pub fn elapsed(&self) -> Delta {
-        Self::now() - Self {
-            inner: self.inner,
-            _c: PhantomData,
-        }
+        Self::now()
+            - Self {
+                inner: self.inner,
+                _c: PhantomData,
+            }
     }
 }
 

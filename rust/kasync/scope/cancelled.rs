@@ -8,10 +8,12 @@ use super::{
     Scope, //
 };
 use crate::{
-    budget::poll_limit,
-    current,
     await_site::AwaitSite,
-    task::Header,
+    budget::poll_limit,
+    task::{
+        current_task,
+        Header, //
+    },
     wait::Waiter, //
 };
 use core::{
@@ -131,7 +133,7 @@ impl Future for TaskCancelled {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // Both requests wake the task itself: nothing to register.
-        match current::get() {
+        match current_task() {
             // A loop that awaits it again and again has to end some time.
             Some(task) if is_cancelled(task) => poll_limit(cx, |_| Poll::Ready(())),
             _ => {

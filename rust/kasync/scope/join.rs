@@ -7,13 +7,13 @@ use super::{
     Scope, //
 };
 use crate::{
-    budget::poll_budget,
     await_site::AwaitSite,
+    budget::poll_budget,
+    report::api_violation, //
     wait::{
         WaitState,
         Waiter, //
     },
-    report::api_violation, //
 };
 use core::{
     future::Future,
@@ -58,16 +58,10 @@ impl Join {
     fn poll_end(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result> {
         // SAFETY: The waiter stays where it is.
         let this = unsafe { self.get_unchecked_mut() };
-<<<<<<< rust/kasync/scope/join.rs
-        if let Some((_, true)) = task_within(cx, &this.scope) {
-            api_violation(c"a task joins a scope that it is part of");
-            return Poll::Ready(Err(EDEADLK));
-=======
         // Whatever waker it is polled with: the task that is being polled is what waits.
         if polled_within(&this.scope) {
-            Plat::misuse(c"a task joins a scope that it is part of");
-            return Poll::Ready(Err(code::EDEADLK));
->>>>>>> /tmp/kst/m/theirs/rust_kasync_scope_join.rs
+            api_violation(c"a task joins a scope that it is part of");
+            return Poll::Ready(Err(EDEADLK));
         }
         let waker = cx.waker().clone();
         let waiter = &this.waiter;

@@ -7,10 +7,11 @@ use super::{
     BATCH, //
 };
 use crate::{
+    inspect,
     cancelled,
-    platform::host::World,
     Executor, //
 };
+use kernel::host::World;
 use std::{
     cell::Cell,
     sync::atomic::{
@@ -58,6 +59,13 @@ fn wide(root: &Scope, n: usize) -> Vec<Scope> {
 
 const BOUND: usize = 2 * BATCH;
 
+/// The table of all tasks, as debugfs shows it.
+fn tasks() -> String {
+    let mut table = String::new();
+    inspect::write_tasks(&mut table).unwrap();
+    table
+}
+
 /// Looking at all tasks, and cancelling them, holds the lock for a bounded number of steps.
 #[test]
 fn walks_are_bounded() {
@@ -72,11 +80,14 @@ fn walks_are_bounded() {
     }
     world.run();
 
-    let (steps, table) = longest(|| world.tasks());
+    let (steps, table) = longest(tasks);
     assert_eq!(table.lines().count(), 1 + 30_000);
     assert!(steps <= BOUND, "the table of tasks: {steps} steps");
-    let (steps, _) = longest(|| world.stalled(1));
+    // SAFETY: The only watch of this world.
+    let watch = unsafe { inspect::StallWatch::new(4) };
+    let (steps, ()) = longest(|| world.look_for_stalls());
     assert!(steps <= BOUND, "the watch for stalls: {steps} steps");
+    drop(watch);
     let (steps, ()) = longest(|| root.report_stall());
     assert!(steps <= BOUND, "a join that is late: {steps} steps");
     let (steps, ()) = longest(|| root.cancel());
@@ -125,7 +136,7 @@ fn walks_against_changes() {
         }
         for _ in 0..50 {
             let before = rounds.load(Ordering::SeqCst);
-            let table = world.tasks();
+            let table = tasks();
             let seen = table.lines().filter(|l| l.starts_with("task ")).count();
             // The heading begins so as well.
             assert_eq!(seen, 1 + KEPT);

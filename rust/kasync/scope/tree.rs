@@ -32,8 +32,8 @@ use core::{
     }, //
 };
 use kernel::{
-prelude::*,
-sync::Arc, //
+    prelude::*,
+    sync::aref::ARef, //
 };
 
 /// What the lock of the tree guards, but for what is in the scopes and the tasks themselves.
@@ -172,14 +172,14 @@ impl ScopeInner {
 
     /// Returns whether the scope takes no task and no child any more.
     fn is_closed(&self, tree: &Tree) -> bool {
-        if self.cancelled.is_up() {
+        if self.cancelled.is_set() {
             return true;
         }
         // A scope above may be marked, and this one's turn still to come (rule 1).
         let mut scope = self;
         while let (true, Some(parent)) = (tree.marking > 0, &scope.parent) {
             scope = &parent.0;
-            if scope.cancelled.is_up() {
+            if scope.cancelled.is_set() {
                 return true;
             }
         }
@@ -199,17 +199,17 @@ impl Scope {
 
     pub(super) fn add_child(&self, child: &Scope) -> Result {
         self.locked(|tree, scope| {
-<<<<<<< rust/kasync/scope/tree.rs
-            if scope.cancelled.is_set() {
-                return Err(ECANCELED);
-=======
             if scope.is_closed(tree) {
-                return Err(code::ECANCELED);
->>>>>>> /tmp/kst/m/theirs/rust_kasync_scope_tree.rs
+                return Err(ECANCELED);
             }
             // SAFETY: The child is new, hence not linked, and unlinks itself before its memory goes
             // (rule 2).
-            unsafe { scope.node(tree).children.push_back(Arc::as_ptr(&child.0)) };
+            unsafe {
+                scope
+                    .node(tree)
+                    .children
+                    .push_back(NonNull::from(&*child.0))
+            };
             Ok(())
         })
     }
@@ -222,13 +222,8 @@ impl Scope {
     /// freed.
     pub(crate) unsafe fn add_task(&self, task: NonNull<Header>) -> Result {
         self.locked(|tree, scope| {
-<<<<<<< rust/kasync/scope/tree.rs
-            if scope.cancelled.is_set() {
-                return Err(ECANCELED);
-=======
             if scope.is_closed(tree) {
-                return Err(code::ECANCELED);
->>>>>>> /tmp/kst/m/theirs/rust_kasync_scope_tree.rs
+                return Err(ECANCELED);
             }
             // SAFETY: By the safety requirements.
             unsafe { scope.node(tree).tasks.push_back(task) };
@@ -312,7 +307,7 @@ impl Scope {
                     // is valid, and the lock is held.
                     Some(scope) => unsafe {
                         tree.unlink(pause);
-                        (Ref::as_ptr(&scope.0), (*pause).task)
+                        (NonNull::from(&*scope.0), (*pause).task)
                     },
                     None => (top, self.0.node(tree).tasks.front()),
                 };
@@ -332,14 +327,14 @@ impl Scope {
                     }
                     if steps >= BATCH {
                         // SAFETY: The scope is valid, see above.
-                        if let Some(r) = unsafe { Ref::try_get(cur) } {
+                        if let Some(r) = unsafe { ScopeInner::try_get(cur) } {
                             // SAFETY: The pause lives as long as this function, which unlinks it
                             // when it goes on; the lock is held.
                             unsafe {
                                 (*pause).task = task;
                                 tree.link(pause);
                             }
-                            return Some(Scope(r));
+                            return Some(r);
                         }
                         // Nobody has it any more, so there is no task in it, and a thread is about
                         // to unlink it: there are never many of these.
@@ -383,7 +378,7 @@ impl Scope {
         if self.is_cancelled() && self.locked(|tree, _| tree.marking == 0) {
             return;
         }
-        trace::cancel_scope(self);
+        trace::cancel_scope(self.address(), || self.path());
         self.locked(|tree, _| tree.marking += 1);
         let mut chain = ptr::null_mut();
         let mut at = None;
@@ -404,7 +399,7 @@ impl Scope {
         }
         while let Some(scope) = NonNull::new(chain) {
             // SAFETY: `mark()` left one reference for each scope in the chain.
-            let scope = Scope(unsafe { Arc::from_raw(scope) });
+            let scope = Scope(unsafe { ARef::from_raw(scope) });
             chain = scope.locked(|tree, scope| scope.node(tree).cancel_next);
             // None comes in any more, so each task is woken once.
             scope.walk(false, |task, _| {
@@ -450,37 +445,27 @@ unsafe fn mark(
     let mut cur = match at {
         None => top,
         // SAFETY: By the safety requirements. It was marked, and its children are to come.
-        Some(at) => unsafe { next_scope(tree, Ref::as_ptr(&at.0), top, true) }?,
+        Some(at) => unsafe { next_scope(tree, NonNull::from(&*at.0), top, true) }?,
     };
     let mut steps = 0;
     loop {
         steps += 1;
         tree.step();
         // SAFETY: Linked scopes, and `top`, are valid while the lock is held (rule 2).
-<<<<<<< rust/kasync/scope/tree.rs
-        let scope = unsafe { at.as_ref() };
-        // Below a marked scope all are marked already (rule 1).
-        let descend = scope.cancelled.set();
-        if descend {
-            // SAFETY: The memory is valid, see above. A scope whose last reference is gone has no
-            // task.
-            if let Some(r) = unsafe { Arc::try_get(at) } {
-=======
         let scope = unsafe { cur.as_ref() };
-        let raised = scope.cancelled.raise();
+        let raised = scope.cancelled.set();
         if raised {
             // SAFETY: The memory is valid, see above. A scope whose last reference is gone has
             // neither a task nor a child, and a thread is about to unlink it.
-            if let Some(r) = unsafe { Ref::try_get(cur) } {
->>>>>>> /tmp/kst/m/theirs/rust_kasync_scope_tree.rs
+            if let Some(r) = unsafe { ScopeInner::try_get(cur) } {
                 scope.node(tree).cancel_next = *chain;
-                *chain = Arc::into_raw(r).as_ptr();
+                *chain = ARef::into_raw(r.0).as_ptr();
             }
         }
         if steps >= BATCH {
             // SAFETY: As for the chain's reference.
-            if let Some(r) = unsafe { Ref::try_get(cur) } {
-                return Some(Scope(r));
+            if let Some(r) = unsafe { ScopeInner::try_get(cur) } {
+                return Some(r);
             }
         }
         // Below a marked scope all are marked, unless another call is still at it.
@@ -517,7 +502,7 @@ unsafe fn next_scope(
             return sibling;
         }
         // SAFETY: As above; below `top` each scope has a parent.
-        cur = Arc::as_ptr(&unsafe { cur.as_ref() }.parent.as_ref()?.0);
+        cur = NonNull::from(&*unsafe { cur.as_ref() }.parent.as_ref()?.0);
     }
     None
 }

@@ -29,12 +29,12 @@ use core::{
     }, //
 };
 use kernel::{
-processor,
-sync::atomic::{
-Atomic,
-Full,
-Relaxed, //
-}, //
+    processor,
+    sync::atomic::{
+        Atomic,
+        Full,
+        Relaxed, //
+    }, //
 };
 
 /// Nobody is to be woken.
@@ -91,7 +91,7 @@ const ARMED: u64 = 1 << 2;
 /// # Ok::<(), kernel::error::Error>(())
 /// ```
 pub struct AtomicWaker {
-    state: AtomicU64,
+    state: Atomic<u64>,
     slot: UnsafeCell<Option<Waker>>,
 }
 

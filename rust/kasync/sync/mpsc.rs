@@ -3,32 +3,26 @@
 //! A bounded channel: many senders in any context, one receiver.
 
 use crate::{
+    await_site::AwaitSite, //
     budget::poll_budget,
     lock::IrqLock,
-    await_site::AwaitSite, //
 };
 use core::{
     alloc::Layout,
     future::Future,
     mem::MaybeUninit,
     pin::Pin,
-    ptr::NonNull,
     task::{
         Context,
         Poll,
         Waker, //
     }, //
 };
-use kernel::{
-prelude::*,
-sync::{
-atomic::{
-Full, //
-},
-Arc, //
-}, //
-};
 use futures_core::Stream;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 /// A ring of values.
 ///
@@ -37,7 +31,7 @@ use futures_core::Stream;
 /// `slots` has room for `capacity` values, and the `len` from `head` on, modulo `capacity`, are
 /// initialised.
 struct Ring<T> {
-    slots: NonNull<MaybeUninit<T>>,
+    slots: KVec<MaybeUninit<T>>,
     capacity: usize,
     head: usize,
     len: usize,
@@ -47,18 +41,11 @@ struct Ring<T> {
 unsafe impl<T: Send> Send for Ring<T> {}
 
 impl<T> Ring<T> {
-    fn layout(capacity: usize) -> Result<Layout> {
-        // One byte more, as an allocation of no bytes has no address.
-        let slots = Layout::array::<T>(capacity).map_err(|_| EINVAL)?;
-        let (layout, _) = slots
-            .extend(Layout::new::<u8>())
-            .map_err(|_| EINVAL)?;
-        Ok(layout)
-    }
-
     fn new(capacity: usize) -> Result<Self> {
-        let layout = Self::layout(capacity)?;
-        let slots = Plat::alloc(layout).ok_or(ENOMEM)?.cast();
+        let mut slots = KVec::with_capacity(capacity, GFP_KERNEL)?;
+        for _ in 0..capacity {
+            slots.push(MaybeUninit::uninit(), GFP_KERNEL)?;
+        }
         Ok(Self {
             slots,
             capacity,
@@ -68,8 +55,7 @@ impl<T> Ring<T> {
     }
 
     fn slot(&mut self, i: usize) -> &mut MaybeUninit<T> {
-        // SAFETY: Less than `capacity`.
-        unsafe { &mut *self.slots.as_ptr().add((self.head + i) % self.capacity) }
+        &mut self.slots[(self.head + i) % self.capacity]
     }
 
     fn push(&mut self, value: T) -> Result<(), T> {
@@ -99,10 +85,6 @@ impl<T> Ring<T> {
 impl<T> Drop for Ring<T> {
     fn drop(&mut self) {
         while self.pop().is_some() {}
-        if let Ok(layout) = Self::layout(self.capacity) {
-            // SAFETY: Allocated with this layout.
-            unsafe { Plat::free(self.slots.cast(), layout) };
-        }
     }
 }
 
@@ -138,15 +120,18 @@ type Shared<T> = Arc<IrqLock<State<T>>>;
 /// # Ok::<(), kernel::error::Error>(())
 /// ```
 pub fn channel<T: Send>(capacity: usize) -> Result<(Sender<T>, Receiver<T>)> {
-    if capacity == 0 {
+    if capacity == 0 || Layout::array::<T>(capacity).is_err() {
         return Err(EINVAL);
     }
-    let shared = Arc::new(IrqLock::new(State {
-        ring: Ring::new(capacity)?,
-        senders: 1,
-        closed: false,
-        waker: None,
-    }), GFP_KERNEL)?;
+    let shared = Arc::new(
+        IrqLock::new(State {
+            ring: Ring::new(capacity)?,
+            senders: 1,
+            closed: false,
+            waker: None,
+        }),
+        GFP_KERNEL,
+    )?;
     Ok((Sender(shared.clone()), Receiver(shared)))
 }
 
@@ -262,6 +247,9 @@ impl<T: Send> Drop for Receiver<T> {
         while self.try_recv().is_some() {}
     }
 }
+
+/// The values are elsewhere.
+impl<T: Send> Unpin for Receiver<T> {}
 
 impl<T: Send> Stream for Receiver<T> {
     type Item = T;

@@ -3,9 +3,9 @@
 //! "Something has changed."
 
 use crate::{
+    await_site::AwaitSite,
     budget::poll_budget,
     lock::IrqLock,
-    await_site::AwaitSite,
     wait::{
         WaitList,
         WaitState,

@@ -3,9 +3,9 @@
 //! A channel for one value.
 
 use crate::{
+    await_site::AwaitSite, //
     budget::poll_budget,
     lock::IrqLock,
-    await_site::AwaitSite, //
 };
 use core::{
     future::Future,
@@ -17,8 +17,8 @@ use core::{
     }, //
 };
 use kernel::{
-prelude::*,
-sync::Arc, //
+    prelude::*,
+    sync::Arc, //
 };
 
 struct State<T> {
@@ -37,12 +37,15 @@ type Shared<T> = Arc<IrqLock<State<T>>>;
 /// `ENOMEM`.
 #[track_caller]
 pub fn channel<T: Send>() -> Result<(Sender<T>, Receiver<T>)> {
-    let shared = Arc::new(IrqLock::new(State {
-        value: None,
-        waker: None,
-        sender: true,
-        receiver: true,
-    }), GFP_KERNEL)?;
+    let shared = Arc::new(
+        IrqLock::new(State {
+            value: None,
+            waker: None,
+            sender: true,
+            receiver: true,
+        }),
+        GFP_KERNEL,
+    )?;
     Ok((Sender(shared.clone()), Receiver(shared, AwaitSite::here())))
 }
 

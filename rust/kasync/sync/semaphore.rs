@@ -3,9 +3,9 @@
 //! Counted permits.
 
 use crate::{
+    await_site::AwaitSite,
     budget::poll_budget,
     lock::IrqLock,
-    await_site::AwaitSite,
     wait::{
         WaitList,
         WaitState,
@@ -23,8 +23,7 @@ use core::{
     }, //
 };
 use kernel::{
-prelude::*,
-sync::Arc, //
+    sync::Arc, //
 };
 
 struct State {
@@ -106,10 +105,10 @@ impl Semaphore {
     }
 
     /// As [`Semaphore::try_acquire`], with a permit that can go anywhere.
-    pub fn try_acquire_owned(self: &Arc<Self>, n: usize) -> Option<OwnedPermit> {
-        let taken = self.0.with(|s| Self::take_now(s, n));
+    pub fn try_acquire_owned(this: &Arc<Self>, n: usize) -> Option<OwnedPermit> {
+        let taken = this.0.with(|s| Self::take_now(s, n));
         taken.then(|| Permit {
-            semaphore: self.clone(),
+            semaphore: this.clone(),
             n,
         })
     }
@@ -122,8 +121,8 @@ impl Semaphore {
 
     /// Waits for `n` permits that hold a reference to the semaphore, so that they can go anywhere.
     #[track_caller]
-    pub fn acquire_owned(self: &Arc<Self>, n: usize) -> Acquire<Arc<Self>> {
-        Acquire::new(self.clone(), n)
+    pub fn acquire_owned(this: &Arc<Self>, n: usize) -> Acquire<Arc<Self>> {
+        Acquire::new(this.clone(), n)
     }
 }
 

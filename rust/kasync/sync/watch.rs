@@ -8,9 +8,9 @@
 //! channel, inside of it.
 
 use crate::{
+    await_site::AwaitSite,
     budget::poll_budget,
     lock::IrqLock,
-    await_site::AwaitSite,
     wait::{
         WaitList,
         Waiter,
@@ -26,8 +26,8 @@ use core::{
     }, //
 };
 use kernel::{
-prelude::*,
-sync::Arc, //
+    prelude::*,
+    sync::Arc, //
 };
 
 struct State<T: Copy> {
@@ -75,19 +75,17 @@ type Shared<T> = Arc<IrqLock<State<T>>>;
 /// assert_eq!(rx.get(), 22);
 /// # Ok::<(), kernel::error::Error>(())
 /// ```
-<<<<<<< rust/kasync/sync/watch.rs
-pub fn channel<T: Send>(value: T) -> Result<(Sender<T>, Receiver<T>)> {
-    let shared = Arc::new(IrqLock::new(State {
-=======
 pub fn channel<T: Copy + Send>(value: T) -> Result<(Sender<T>, Receiver<T>)> {
-    let shared = Ref::new(IrqLock::new(State {
->>>>>>> /tmp/kst/m/theirs/rust_kasync_sync_watch.rs
-        value,
-        version: 0,
-        sender: true,
-        receivers: 1,
-        waiters: WaitList::new(),
-    }), GFP_KERNEL)?;
+    let shared = Arc::new(
+        IrqLock::new(State {
+            value,
+            version: 0,
+            sender: true,
+            receivers: 1,
+            waiters: WaitList::new(),
+        }),
+        GFP_KERNEL,
+    )?;
     let receiver = Receiver {
         shared: shared.clone(),
         seen: 0,

@@ -11,9 +11,6 @@ const BUDGET: i16 = 128;
 /// of limits that are over at once ends as well.
 pub(crate) const OVERDRAFT: i16 = 16;
 
-/// Instead of a number: nothing is counted.
-const UNLIMITED: i16 = i16::MAX;
-
 /// The budget of the poll that is under way; in the task's header.
 ///
 /// Only the thread that polls has to do with it. A waker of the task may be used to poll something
@@ -31,25 +28,15 @@ impl Budget {
         self.0.set(BUDGET + OVERDRAFT);
     }
 
-    /// Returns the units that are left, those for time limits among them; `None` if nothing is
-    /// counted.
+    /// Returns the units that are left, those for time limits among them.
     #[inline]
-    pub(crate) fn left(&self) -> Option<i16> {
-        Some(self.0.get()).filter(|left| *left != UNLIMITED)
+    pub(crate) fn left(&self) -> i16 {
+        self.0.get()
     }
 
     /// Takes one unit.
     #[inline]
     pub(crate) fn spend(&self) {
-        if let Some(left) = self.left() {
-            self.0.set((left - 1).max(0));
-        }
-    }
-
-    /// Replaces the units that are left, and returns those that were.
-    pub(crate) fn replace(&self, left: Option<i16>) -> Option<i16> {
-        let old = self.left();
-        self.0.set(left.unwrap_or(UNLIMITED));
-        old
+        self.0.set((self.left() - 1).max(0));
     }
 }

@@ -10,12 +10,16 @@ use super::{
     state::Snapshot,
     Header, //
 };
-use crate::current::PollContext;
+use crate::{
+    current::PollContext,
+    thread::NoPreempt, //
+};
 use core::{
     marker::PhantomData,
     mem::ManuallyDrop,
     ptr::NonNull, //
 };
+use kernel::sync::rcu;
 
 /// How often [`Claim::poll`] polls a task that wakes itself before it leaves it to a worker.
 const POLLS: u32 = 4;
@@ -91,34 +95,14 @@ pub struct Claim<'a> {
     _handle: PhantomData<&'a ()>,
 }
 
-/// Preemption is disabled while this exists.
-struct NoPreempt;
-
-impl NoPreempt {
-    /// Disables preemption, unless there are spinlocks that sleep: `PREEMPT_RT`.
-    fn new() -> Option<Self> {
-        Plat::preempt_disable().then_some(Self)
-    }
-}
-
-impl Drop for NoPreempt {
-    fn drop(&mut self) {
-        Plat::preempt_enable();
-    }
-}
-
 /// (10)
 ///
 /// # Safety
 ///
 /// The task must stay valid for `'a`.
 pub(super) unsafe fn claim<'a>(header: NonNull<Header>) -> Option<Claim<'a>> {
-<<<<<<< rust/kasync/task/claim.rs
     let here = PollContext::may_poll()?;
-=======
-    let here = Here::may_poll()?;
     let preempt = NoPreempt::new()?;
->>>>>>> /tmp/kst/m/theirs/rust_kasync_task_claim.rs
     // SAFETY: Valid by the safety requirements.
     let word = unsafe { header.as_ref() }.state.claim()?;
     // SAFETY: Claimed just now.
@@ -129,16 +113,12 @@ impl Claim<'_> {
     /// # Safety
     ///
     /// The task must stay valid for the life of the claim, and have been claimed by the caller.
-<<<<<<< rust/kasync/task/claim.rs
-    pub(super) unsafe fn from_claimed(header: NonNull<Header>, here: PollContext, word: Snapshot) -> Self {
-=======
     unsafe fn from_claimed(
         header: NonNull<Header>,
-        here: Here,
+        here: PollContext,
         word: Snapshot,
         preempt: NoPreempt,
     ) -> Self {
->>>>>>> /tmp/kst/m/theirs/rust_kasync_task_claim.rs
         // INVARIANT: By the safety requirements.
         Self {
             header,
@@ -191,16 +171,15 @@ impl Drop for Claim<'_> {
         }
         // The queue is there for as long as the task is not complete, which it may become as soon
         // as it was released.
-        Plat::gate(|| {
-            // (12)
-            if task.state.release() {
-                // The reference that the pending mark will own.
-                let old = task.state.get_ref();
-                if old.is_complete() || !schedule(self.header, task) {
-                    // SAFETY: The reference taken above.
-                    unsafe { put(self.header) };
-                }
+        let _rcu = rcu::read_lock();
+        // (12)
+        if task.state.release() {
+            // The reference that the pending mark will own.
+            let old = task.state.get_ref();
+            if old.is_complete() || !schedule(task) {
+                // SAFETY: The reference taken above.
+                unsafe { put(self.header) };
             }
-        });
+        }
     }
 }

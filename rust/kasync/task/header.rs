@@ -58,8 +58,6 @@ pub(crate) struct Header {
     pub(super) queue: Queue,
     pub(super) scope: UnsafeCell<Option<Scope>>,
     pub(super) links: UnsafeCell<Links<Header>>,
-    /// Whether a cancel of the scope has woken the task already.
-    pub(super) woken: UnsafeCell<bool>,
     /// What the watch over stalls has seen of it.
     pub(super) watched: UnsafeCell<StallState>,
     /// Of the poll that is under way.
@@ -77,8 +75,7 @@ pub(crate) struct Header {
 
 // R30: 160 bytes. Lock debugging makes work items larger, and loom everything.
 const _: () = assert!(
-    size_of::<Header>() - size_of::<Work>() == 128
-        || size_of::<StatCounter>() > size_of::<u64>()
+    size_of::<Header>() - size_of::<Work>() == 128 || size_of::<StatCounter>() > size_of::<u64>()
 );
 
 // SAFETY: `links` is a field of the header.
@@ -90,11 +87,6 @@ unsafe impl Linked for Header {
 }
 
 impl Header {
-    /// Returns the name.
-    pub(crate) fn name(&self) -> &'static CStr {
-        self.name
-    }
-
     /// Returns the budget of the poll that is under way.
     pub(crate) fn budget(&self) -> &Budget {
         &self.budget
@@ -114,16 +106,6 @@ impl Header {
     pub(crate) unsafe fn scope(&self) -> Option<&Scope> {
         // SAFETY: By the safety requirements the scope is not being moved out.
         unsafe { (*self.scope.get()).as_ref() }
-    }
-
-    /// Marks the task as woken by a cancel, and returns whether it was not before.
-    ///
-    /// # Safety
-    ///
-    /// The scope tree's lock must be held.
-    pub(crate) unsafe fn mark_woken(&self) -> bool {
-        // SAFETY: The lock, which is held, serialises all access.
-        !unsafe { self.woken.get().replace(true) }
     }
 
     /// Looks once more at a task that is started. Returns true once, when it has neither been

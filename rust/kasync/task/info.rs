@@ -4,12 +4,12 @@
 
 use super::header::Header;
 use crate::{
+    await_site::AwaitSite, //
     scope::{
         Name,
         Path,
         ScopeInner, //
     },
-    await_site::AwaitSite, //
 };
 use core::fmt;
 

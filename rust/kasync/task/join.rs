@@ -10,8 +10,8 @@ use super::{
     Header, //
 };
 use crate::{
-    budget::poll_budget,
     await_site::AwaitSite,
+    budget::poll_budget,
     report::api_violation, //
 };
 use core::{

@@ -3,26 +3,25 @@
 //! Tasks that are allocated and counted in their scope but not yet started.
 
 use super::{
+    budget::Budget,
+    header::{
+        Header,
+        SiteCell,
+        StallState, //
+    },
     put,
     schedule,
     state::State,
-    Header,
     JoinHandle,
     Stage,
-    Task,
-    StallState, //
+    Task, //
 };
 use crate::{
-    budget::Budget,
-<<<<<<< rust/kasync/task/prepared.rs
     cell::OwnedCell,
-    current::PollContext,
-=======
->>>>>>> /tmp/kst/m/theirs/rust_kasync_task_prepared.rs
     list::Links,
     scope::Scope,
-    site::SiteCell,
-    stat::StatCounter, //
+    stat::StatCounter,
+    workqueue::Work, //
 };
 use core::{
     cell::UnsafeCell,
@@ -32,7 +31,11 @@ use core::{
     mem::ManuallyDrop,
     ptr::NonNull, //
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::rcu,
+    time::Instant, //
+};
 
 /// A task that only needs to be started, which cannot fail. Made by [`Scope::reserve`].
 ///
@@ -77,12 +80,7 @@ where
             (&raw mut (*h).queue).write(scope.queue());
             (&raw mut (*h).scope).write(UnsafeCell::new(Some(scope.clone())));
             (&raw mut (*h).links).write(UnsafeCell::new(Links::new()));
-<<<<<<< rust/kasync/task/prepared.rs
-            (&raw mut (*h).woken).write(UnsafeCell::new(false));
             (&raw mut (*h).watched).write(UnsafeCell::new(StallState::new()));
-=======
-            (&raw mut (*h).watched).write(UnsafeCell::new(Watched::new()));
->>>>>>> /tmp/kst/m/theirs/rust_kasync_task_prepared.rs
             (&raw mut (*h).budget).write(Budget::new());
             (&raw mut (*h).join_waker).write(OwnedCell::new(None));
             (&raw mut (*h).name).write(name);
@@ -119,67 +117,23 @@ where
         core::mem::forget(self);
         // SAFETY: The handle's reference keeps the task valid.
         let task = unsafe { header.as_ref() };
-        Plat::gate(|| {
-            // The reference that the pending mark will own.
-            task.state.get_ref();
-            task.note_start();
-            task.state.start();
-            // Started, the task may be woken by a cancel of the scope and end before it is queued
-            // here; the gate section keeps the queue alive until then.
-            if !schedule(header, task) {
-                // SAFETY: The reference taken above.
-                unsafe { put(header) };
-            }
-        });
+        // Started, the task may be woken by a cancel of the scope and end before it is queued here;
+        // the section keeps the queue alive until then.
+        let rcu = rcu::read_lock();
+        // The reference that the pending mark will own.
+        task.state.get_ref();
+        task.note_start();
+        task.state.start();
+        if !schedule(task) {
+            // SAFETY: The reference taken above.
+            unsafe { put(header) };
+        }
+        drop(rcu);
         // SAFETY: The handle's reference and the output type are those of this task.
         unsafe { JoinHandle::from_raw(header) }
     }
 }
 
-<<<<<<< rust/kasync/task/prepared.rs
-impl<F> Prepared<F>
-where
-    F: Future + Send + 'static,
-    F::Output: Send,
-{
-    /// Starts the task and polls it on this thread, as [`Claim::poll`] does; where that is not
-    /// possible, as [`Prepared::start`]. Cannot fail; any context but NMI.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use kernel::host::World;
-    /// # let world = World::manual();
-    /// # let _world = world.enter();
-    /// let executor = kasync::Executor::new(c"example")?;
-    /// let handle = executor.root().reserve(c"sum", async { 1 + 2 })?.start_inline();
-    /// assert!(handle.is_finished());
-    /// # drop(handle);
-    /// executor.shutdown()?;
-    /// # Ok::<(), kernel::error::Error>(())
-    /// ```
-    #[track_caller]
-    pub fn start_inline(self) -> JoinHandle<F::Output> {
-        let Some(here) = PollContext::may_poll() else {
-            return self.start();
-        };
-        let header = self.header;
-        core::mem::forget(self);
-        // SAFETY: The handle's reference and the output type are those of this task, which is kept
-        // valid by it.
-        let (handle, word) = unsafe {
-            header.as_ref().note_start();
-            let word = header.as_ref().state.start_claimed();
-            (JoinHandle::from_raw(header), word)
-        };
-        // SAFETY: Claimed just now, and the handle lives on.
-        unsafe { Claim::from_claimed(header, here, word) }.poll();
-        handle
-    }
-}
-
-=======
->>>>>>> /tmp/kst/m/theirs/rust_kasync_task_prepared.rs
 impl<F: Future> Drop for Prepared<F> {
     fn drop(&mut self) {
         let header = self.header;

@@ -4,14 +4,13 @@
 //!
 //! The transition numbers are those of the diagram in [`crate::task`].
 
-
 use kernel::{
-prelude::*,
-sync::atomic::{
-Acquire,
-Atomic,
-Full, //
-}, //
+    prelude::*,
+    sync::atomic::{
+        Acquire,
+        Atomic,
+        Full, //
+    }, //
 };
 
 /// The task was started: wakes may queue it. Set once, by (3).

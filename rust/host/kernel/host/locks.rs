@@ -40,7 +40,8 @@ impl raw_spinlock_t {
     pub(crate) fn lock(&self) {
         let guard = self.lock.lock().unwrap();
         // SAFETY: The guard is dropped by `unlock()`, or with the lock, while the lock is there.
-        let guard = unsafe { core::mem::transmute::<MutexGuard<'_, ()>, MutexGuard<'_, ()>>(guard) };
+        let guard =
+            unsafe { core::mem::transmute::<MutexGuard<'_, ()>, MutexGuard<'_, ()>>(guard) };
         // SAFETY: The lock is held, so the place is ours.
         unsafe { *self.guard.get() = Some(guard) };
     }

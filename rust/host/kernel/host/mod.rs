@@ -12,12 +12,12 @@ pub(crate) mod work;
 #[cfg(not(feature = "loom"))]
 mod world;
 #[cfg(not(feature = "loom"))]
+pub(crate) use world::*;
+#[cfg(not(feature = "loom"))]
 pub use world::{
     Entered,
     World, //
 };
-#[cfg(not(feature = "loom"))]
-pub(crate) use world::*;
 
 #[cfg(feature = "loom")]
 mod model;

@@ -8,12 +8,7 @@ use crate::{
         Flags,
         KBox, //
     },
-    sync::atomic::{
-        Acquire,
-        Atomic,
-        Relaxed,
-        Release, //
-    }, //
+    sync::Refcount, //
 };
 use core::{
     marker::PhantomData,
@@ -31,12 +26,9 @@ use core::{
 
 #[repr(C)]
 struct ArcInner<T> {
-    refcount: Atomic<i32>,
+    refcount: Refcount,
     data: T,
 }
-
-/// From this count on an object is immortal, as with `refcount_t`.
-const SATURATED: i32 = i32::MIN / 2;
 
 /// A reference-counted pointer to an instance of `T`.
 pub struct Arc<T> {
@@ -96,7 +88,7 @@ impl<T> Arc<T> {
         this.ptr == other.ptr
     }
 
-    fn refcount(&self) -> &Atomic<i32> {
+    fn refcount(&self) -> &Refcount {
         // SAFETY: The pointer is valid.
         unsafe { &(*self.ptr.as_ptr()).refcount }
     }
@@ -113,23 +105,16 @@ impl<T> Deref for Arc<T> {
 
 impl<T> Clone for Arc<T> {
     fn clone(&self) -> Self {
-        if self.refcount().fetch_add(1, Relaxed) < 0 {
-            self.refcount().store(SATURATED, Relaxed);
-        }
+        self.refcount().inc();
         Self::from_inner(self.ptr)
     }
 }
 
 impl<T> Drop for Arc<T> {
     fn drop(&mut self) {
-        match self.refcount().fetch_sub(1, Release) {
-            1 => {
-                self.refcount().load(Acquire);
-                // SAFETY: This was the last reference, and the memory is that of a box.
-                drop(unsafe { KBox::from_raw(self.ptr.as_ptr()) });
-            }
-            old if old < 0 => self.refcount().store(SATURATED, Relaxed),
-            _ => (),
+        if self.refcount().dec_and_test() {
+            // SAFETY: This was the last reference, and the memory is that of a box.
+            drop(unsafe { KBox::from_raw(self.ptr.as_ptr()) });
         }
     }
 }
@@ -175,7 +160,7 @@ pub struct UniqueArc<T>(Arc<T>);
 impl<T> UniqueArc<T> {
     /// Allocates a new [`UniqueArc`] instance.
     pub fn new(value: T, flags: Flags) -> Result<Self, AllocError> {
-        let refcount = Atomic::new(1);
+        let refcount = Refcount::new(1);
         let data = value;
         let inner = KBox::new(ArcInner { refcount, data }, flags)?;
         // SAFETY: Boxes are never null.

@@ -38,7 +38,8 @@ impl<T: Send + 'static> GlobalLock<T> {
         let lock = host::global(core::ptr::from_ref(self) as usize, self.init);
         let guard = lock.lock().unwrap();
         // SAFETY: The guard is dropped before the reference to the lock.
-        let guard = unsafe { core::mem::transmute::<MutexGuard<'_, T>, MutexGuard<'static, T>>(guard) };
+        let guard =
+            unsafe { core::mem::transmute::<MutexGuard<'_, T>, MutexGuard<'static, T>>(guard) };
         GlobalGuard { guard, _lock: lock }
     }
 }

@@ -3,9 +3,11 @@
 //! Synchronisation primitives.
 
 mod arc;
+pub mod aref;
 pub mod atomic;
 mod global;
 pub mod rcu;
+mod refcount;
 
 pub use crate::global_lock;
 pub use arc::{
@@ -17,3 +19,4 @@ pub use global::{
     GlobalGuard,
     GlobalLock, //
 };
+pub use refcount::Refcount;

@@ -2,13 +2,13 @@
 
 //! RCU support: readers hold a lock for reading, and a grace period takes it for writing.
 
-#[cfg(not(feature = "loom"))]
-use std::sync::{
+#[cfg(feature = "loom")]
+use loom::sync::{
     RwLock,
     RwLockReadGuard, //
 };
-#[cfg(feature = "loom")]
-use loom::sync::{
+#[cfg(not(feature = "loom"))]
+use std::sync::{
     RwLock,
     RwLockReadGuard, //
 };

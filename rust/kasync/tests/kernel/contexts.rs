@@ -123,13 +123,13 @@ pub(crate) fn counter() -> Result<Counter> {
 }
 
 /// Announces `n` broken rules; `finish` says how many of them were not reported.
-pub(crate) fn expect_misuse(n: i32) {
+pub(crate) fn expect_api_violations(n: i32) {
     // SAFETY: No requirements.
     unsafe { kasync_expect_api_violations(n) }
 }
 
 /// How many announced reports did not come.
-pub(crate) fn misuse_outstanding() -> i32 {
+pub(crate) fn api_violations_outstanding() -> i32 {
     // SAFETY: No requirements.
     unsafe { kasync_api_violations_outstanding() }
 }
