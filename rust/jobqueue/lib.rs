@@ -28,7 +28,6 @@ mod capacity;
 mod deadline;
 mod evidence;
 mod job;
-#[cfg(MODULE)]
 mod module;
 mod priority;
 mod queue;
