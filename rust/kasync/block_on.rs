@@ -153,13 +153,29 @@ impl<F> Drop for Boxed<F> {
     }
 }
 
-/// Blocks until `future` is ready. Process context only, and not where fences wait for the caller.
+/// Blocks until `future` is ready.
+///
+/// # Context
+///
+/// Process context, and not where a fence waits for the caller. The thread sleeps between polls, so
+/// the future has to be `Send`: what keeps a thread from sleeping, such as the guard of a spinlock,
+/// is not, and does not live across an await here either.
+///
+/// ```compile_fail,E0277
+/// # fn f(lock: &std::sync::Mutex<u32>) {
+/// let _ = kasync::block_on(async {
+///     let guard = lock.lock();
+///     kasync::yield_now().await;
+///     drop(guard);
+/// });
+/// # }
+/// ```
 ///
 /// # Errors
 ///
-/// `EDEADLK`, reported loudly, inside a poll or a signalling section (H15). `ENOMEM`. The future is
+/// `EDEADLK`, with a warning, inside a poll or a signalling section (H15). `ENOMEM`. The future is
 /// dropped then.
-pub fn block_on<F: Future>(future: F) -> Result<F::Output> {
+pub fn block_on<F: Future + Send>(future: F) -> Result<F::Output> {
     if current::in_section() {
         Plat::misuse(c"block_on() inside a poll or a signalling section");
         return Err(code::EDEADLK);
@@ -169,12 +185,16 @@ pub fn block_on<F: Future>(future: F) -> Result<F::Output> {
     Ok(parking.block_on(future.as_mut(), || ()))
 }
 
-/// As [`block_on`], for who does it on behalf of a process that may be killed meanwhile: in an ioctl.
+/// Blocks until `future` is ready or there is a signal for the thread, as system calls do.
+///
+/// # Context
+///
+/// As [`block_on`].
 ///
 /// # Errors
 ///
-/// As [`block_on`]; and `ERESTARTSYS` if there is a signal for the thread. The future is dropped then.
-pub fn block_on_interruptible<F: Future>(future: F) -> Result<F::Output> {
+/// As [`block_on`]; and `ERESTARTSYS` if there is a signal. The future is dropped then.
+pub fn block_on_interruptible<F: Future + Send>(future: F) -> Result<F::Output> {
     if current::in_section() {
         Plat::misuse(c"block_on_interruptible() inside a poll or a signalling section");
         return Err(code::EDEADLK);
