@@ -44,64 +44,29 @@
 //! [`yield_now`]: crate::yield_now
 //! [`block_on`]: crate::block_on()
 
-use crate::{
-    current,
-    task, //
+use crate::task::{
+    budget::{
+        Budget,
+        OVERDRAFT, //
+    },
+    header::current_task,
+    waker::task_of, //
 };
 use core::{
     future::Future,
     pin::Pin,
-    sync::atomic::{
-        AtomicU16,
-        Ordering, //
-    },
     task::{
         Context,
         Poll, //
     }, //
 };
 
-/// How many leafs may be ready in one poll.
-const BUDGET: u16 = 128;
-
-/// How many time limits may be over after that: they are not put off by what they limit, but a loop of limits that are over at once
-/// ends as well.
-const OVERDRAFT: u16 = 16;
-
-/// The budget of the poll that is under way; in the task's header.
-///
-/// Only who polls has to do with it. It is atomic since a waker of the task may be used to poll
-/// something on another thread: that makes a wrong count, and no more.
-pub(crate) struct Budget(AtomicU16);
-
-impl Budget {
-    pub(crate) const fn new() -> Self {
-        Self(AtomicU16::new(BUDGET + OVERDRAFT))
-    }
-
-    /// A poll begins.
-    #[inline]
-    pub(crate) fn reset(&self) {
-        self.0.store(BUDGET + OVERDRAFT, Ordering::Relaxed);
-    }
-
-    #[inline]
-    fn left(&self) -> u16 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    #[inline]
-    fn spend(&self, left: u16) {
-        self.0.store(left.saturating_sub(1), Ordering::Relaxed);
-    }
-}
-
 /// Calls `f` with the budget of the task that is polled with `cx`, if there is one: of the task whose
 /// waker `cx` has, or else, as combinators have wakers of their own, of the one that this thread is
 /// polling.
 #[inline]
 fn with<R>(cx: &Context<'_>, f: impl FnOnce(Option<&Budget>) -> R) -> R {
-    match task::task_of(cx.waker()).or_else(current::get) {
+    match task_of(cx.waker()).or_else(current_task) {
         // SAFETY: The waker keeps its task valid; and the current task is valid until its poll
         // returns, which has called us.
         Some(task) => f(Some(unsafe { task.as_ref() }.budget())),
@@ -125,7 +90,7 @@ fn with<R>(cx: &Context<'_>, f: impl FnOnce(Option<&Budget>) -> R) -> R {
 /// A leaf that is always ready, and yet leaves room for others:
 ///
 /// ```
-/// # use kasync::platform::host::World;
+/// # use kernel::host::World;
 /// # let world = World::manual();
 /// # let _world = world.enter();
 /// use core::{future::poll_fn, task::Poll};
@@ -142,7 +107,7 @@ fn with<R>(cx: &Context<'_>, f: impl FnOnce(Option<&Budget>) -> R) -> R {
 /// assert!(task.is_finished());
 /// # drop(task);
 /// executor.shutdown()?;
-/// # Ok::<(), kasync::Error>(())
+/// # Ok::<(), kernel::error::Error>(())
 /// ```
 #[inline]
 pub fn poll_budget<T>(
@@ -165,7 +130,7 @@ pub(crate) fn poll_limit<T>(
 #[inline]
 fn poll_beyond<T>(
     cx: &mut Context<'_>,
-    end: u16,
+    end: i16,
     f: impl FnOnce(&mut Context<'_>) -> Poll<T>,
 ) -> Poll<T> {
     let left = with(cx, |budget| budget.map(Budget::left));
@@ -176,7 +141,7 @@ fn poll_beyond<T>(
     let poll = f(cx);
     if poll.is_ready() {
         // Read anew, as there may have been leafs inside.
-        with(cx, |budget| budget.map(|b| b.spend(b.left())));
+        with(cx, |budget| budget.map(Budget::spend));
     }
     poll
 }
@@ -186,7 +151,10 @@ fn poll_beyond<T>(
 /// before have had all of it, so that the next one's turn comes first.
 #[doc(hidden)]
 pub fn rotate(cx: &Context<'_>, first: usize, n: usize) -> usize {
-    if with(cx, |budget| budget.is_some_and(|b| b.left() <= OVERDRAFT)) {
+    if with(cx, |budget| {
+        let left = budget.map(Budget::left);
+        left.is_some_and(|left| left <= OVERDRAFT)
+    }) {
         (first + 1) % n
     } else {
         0
@@ -197,10 +165,10 @@ pub fn rotate(cx: &Context<'_>, first: usize, n: usize) -> usize {
 /// polling. For tests.
 #[doc(hidden)]
 pub fn budget_left() -> Option<u32> {
-    let task = current::get()?;
+    let task = current_task()?;
     // SAFETY: Valid until the poll returns, which has called us.
     let left = unsafe { task.as_ref() }.budget().left();
-    Some(left.saturating_sub(OVERDRAFT).into())
+    Some((left - OVERDRAFT).max(0) as u32)
 }
 
 /// The future of [`consume_budget`].

@@ -65,7 +65,7 @@ pin_project! {
     #[project = StepProj]
     /// A future, then its output.
     #[doc(hidden)]
-    pub enum Step<F: Future> {
+    pub enum MaybeDone<F: Future> {
         Running {
             #[pin]
             future: F,
@@ -76,10 +76,10 @@ pin_project! {
     }
 }
 
-impl<F: Future> Step<F> {
+impl<F: Future> MaybeDone<F> {
     /// One that is to be polled.
     pub fn new(future: F) -> Self {
-        Step::Running { future }
+        MaybeDone::Running { future }
     }
 
     /// Polls, and says whether it is done.
@@ -88,7 +88,7 @@ impl<F: Future> Step<F> {
             match future.poll(cx) {
                 Poll::Ready(output) => {
                     let output = Some(output);
-                    self.set(Step::Done { output });
+                    self.set(MaybeDone::Done { output });
                 }
                 Poll::Pending => return false,
             }

@@ -31,7 +31,7 @@ unsafe extern "C" {
     pub(crate) fn kasync_current_unlock(flags: usize);
     pub(crate) fn kasync_section_begin() -> bool;
     pub(crate) fn kasync_section_end(cookie: bool);
-    pub(crate) fn kasync_misuse(what: *const c_char);
+    pub(crate) fn kasync_api_violation(what: *const c_char);
     pub(crate) fn kasync_reap(
         work: *mut work_struct,
         close: unsafe extern "C" fn(*mut work_struct),

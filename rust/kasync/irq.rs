@@ -16,11 +16,8 @@
 //! `tests/kernel/irqs.rs` shows how it is used.
 
 use crate::{
-    atomic::AtomicU64,
+    await_site::AwaitSite,
     budget::poll_budget,
-    platform::Result,
-    refs::Ref,
-    site::Site,
     sync::AtomicWaker, //
 };
 use core::{
@@ -42,6 +39,17 @@ use kernel::{
     },
     irq::IrqRequest,
     str::CStrExt as _, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Full,
+            Relaxed, //
+        },
+        Arc, //
+    }, //
 };
 
 /// A device that raises interrupts.
@@ -65,15 +73,15 @@ const CLOSED: u64 = 1 << 63;
 
 struct Shared {
     /// The interrupts that no item of the stream has counted, and [`CLOSED`].
-    count: AtomicU64,
+    count: Atomic<u64>,
     waker: AtomicWaker,
 }
 
 impl Shared {
     fn update(&self, f: impl Fn(u64) -> u64) -> u64 {
-        let mut cur = self.count.load_relaxed();
+        let mut cur = self.count.load(Relaxed);
         loop {
-            match self.count.cmpxchg_full(cur, f(cur)) {
+            match self.count.cmpxchg(cur, f(cur), Full) {
                 Ok(_) => return cur,
                 Err(now) => cur = now,
             }
@@ -83,7 +91,7 @@ impl Shared {
 
 struct Handler<L> {
     line: L,
-    shared: Ref<Shared>,
+    shared: Arc<Shared>,
 }
 
 /// The handler of the line.
@@ -115,7 +123,7 @@ unsafe extern "C" fn handle<L: Line>(_irq: c_int, data: *mut c_void) -> bindings
 /// The line was requested with the address of `handler`.
 pub struct Registration<'a, L: Line> {
     irq: u32,
-    handler: Ref<Handler<L>>,
+    handler: Arc<Handler<L>>,
     _device: PhantomData<IrqRequest<'a>>,
 }
 
@@ -158,15 +166,21 @@ pub unsafe fn request_raw<'a, L: Line>(
     kind: Kind,
     line: L,
 ) -> Result<(Registration<'a, L>, Interrupts)> {
-    let shared = Ref::new(Shared {
-        count: AtomicU64::new(0),
-        waker: AtomicWaker::new(),
-    })?;
-    let handler = Ref::new(Handler {
-        line,
-        shared: shared.clone(),
-    })?;
-    let data = Ref::as_ptr(&handler).as_ptr().cast();
+    let shared = Arc::new(
+        Shared {
+            count: Atomic::new(0),
+            waker: AtomicWaker::new(),
+        },
+        GFP_KERNEL,
+    )?;
+    let handler = Arc::new(
+        Handler {
+            line,
+            shared: shared.clone(),
+        },
+        GFP_KERNEL,
+    )?;
+    let data = Arc::as_ptr(&handler).cast_mut().cast();
     let (hard, threaded, flags) = match kind {
         Kind::Hard => (
             Some(handle::<L> as unsafe extern "C" fn(_, _) -> _),
@@ -203,7 +217,7 @@ impl<L: Line> Registration<'_, L> {
 
 impl<L: Line> Drop for Registration<'_, L> {
     fn drop(&mut self) {
-        let data = Ref::as_ptr(&self.handler).as_ptr().cast();
+        let data = Arc::as_ptr(&self.handler).cast_mut().cast();
         // SAFETY: Requested with this address by the type invariant. This waits for the handler.
         unsafe { bindings::free_irq(self.irq, data) };
         let shared = &self.handler.shared;
@@ -220,20 +234,20 @@ impl<L: Line> Drop for Registration<'_, L> {
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
 /// | polling, drop | yes | yes | no |
-pub struct Interrupts(Ref<Shared>);
+pub struct Interrupts(Arc<Shared>);
 
 impl Stream for Interrupts {
     type Item = u64;
 
     #[track_caller]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<u64>> {
-        let site = Site::here();
+        let site = AwaitSite::here();
         poll_budget(cx, |cx| self.poll_count(cx, site))
     }
 }
 
 impl Interrupts {
-    fn poll_count(&self, cx: &mut Context<'_>, site: Site) -> Poll<Option<u64>> {
+    fn poll_count(&self, cx: &mut Context<'_>, site: AwaitSite) -> Poll<Option<u64>> {
         // First, so that an interrupt that comes from here on wakes.
         self.0.waker.register(cx);
         let count = self.0.update(|count| count & CLOSED);

@@ -154,37 +154,37 @@ EXPORT_SYMBOL_GPL(kasync_section_end);
 #if IS_ENABLED(CONFIG_KUNIT)
 static atomic_t kasync_expected;
 
-void kasync_expect_misuse(int n)
+void kasync_expect_api_violations(int n)
 {
 	atomic_set(&kasync_expected, n);
 }
-EXPORT_SYMBOL_GPL(kasync_expect_misuse);
+EXPORT_SYMBOL_GPL(kasync_expect_api_violations);
 
 /* How many of the announced reports have not come. */
-int kasync_misuse_outstanding(void)
+int kasync_api_violations_outstanding(void)
 {
 	return atomic_xchg(&kasync_expected, 0);
 }
-EXPORT_SYMBOL_GPL(kasync_misuse_outstanding);
+EXPORT_SYMBOL_GPL(kasync_api_violations_outstanding);
 
-static bool kasync_misuse_expected(void)
+static bool kasync_api_violation_expected(void)
 {
 	return atomic_dec_if_positive(&kasync_expected) >= 0;
 }
 #else
-static bool kasync_misuse_expected(void)
+static bool kasync_api_violation_expected(void)
 {
 	return false;
 }
 #endif
 
-void kasync_misuse(const char *what)
+void kasync_api_violation(const char *what)
 {
-	if (kasync_misuse_expected())
+	if (kasync_api_violation_expected())
 		return;
 	WARN(1, "kasync: %s\n", what);
 }
-EXPORT_SYMBOL_GPL(kasync_misuse);
+EXPORT_SYMBOL_GPL(kasync_api_violation);
 
 /*
  * Executors whose last handle was dropped where one cannot block are closed here. Not a queue of the reclaim

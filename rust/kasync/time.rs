@@ -7,18 +7,14 @@
 //! the waker and wakes.
 
 use crate::{
-    atomic::Latch,
+    await_site::AwaitSite,
     budget::{
         poll_budget,
         poll_limit, //
     },
-    platform::{
-        Plat,
-        Platform,
-        Timer, //
-    },
-    site::Site,
-    sync::AtomicWaker, //
+    once_flag::OnceFlag,
+    sync::AtomicWaker,
+    timer::Timer, //
 };
 use core::{
     cell::UnsafeCell,
@@ -32,10 +28,10 @@ use core::{
 };
 use pin_project_lite::pin_project;
 
-pub use crate::platform::{
-    Delta,
-    Instant, //
-};
+pub use kernel::time::Delta;
+
+/// A point on the monotonic clock.
+pub type Instant = kernel::time::Instant<kernel::time::Monotonic>;
 
 /// The future of [`sleep`]. Cancel safe; may be polled again after it was
 /// ready.
@@ -49,9 +45,9 @@ pub struct Sleep {
     from: Instant,
     after: Delta,
     armed: bool,
-    site: Site,
-    timer: UnsafeCell<<Plat as Platform>::Timer>,
-    expired: Latch,
+    site: AwaitSite,
+    timer: UnsafeCell<Timer>,
+    expired: OnceFlag,
     waker: AtomicWaker,
     _pin: PhantomPinned,
 }
@@ -69,9 +65,9 @@ impl Sleep {
             from: Instant::now(),
             after,
             armed: false,
-            site: Site::here(),
+            site: AwaitSite::here(),
             timer: UnsafeCell::new(Timer::new()),
-            expired: Latch::new(),
+            expired: OnceFlag::new(),
             waker: AtomicWaker::new(),
             _pin: PhantomPinned,
         }
@@ -90,7 +86,7 @@ impl Sleep {
     unsafe fn fire(this: *const ()) {
         // SAFETY: The armed future is pinned, and disarming waits for us.
         let this = unsafe { &*this.cast::<Self>() };
-        this.expired.raise();
+        this.expired.set();
         this.waker.wake();
     }
 }
@@ -107,7 +103,7 @@ impl Sleep {
     fn poll_expiry(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // SAFETY: Nothing is moved.
         let this = unsafe { self.get_unchecked_mut() };
-        if this.expired.is_up() {
+        if this.expired.is_set() {
             return Poll::Ready(());
         }
         // H9: the waker of the last poll counts.
@@ -117,7 +113,7 @@ impl Sleep {
             return Poll::Pending;
         }
         this.waker.register(cx);
-        if this.expired.is_up() {
+        if this.expired.is_set() {
             return Poll::Ready(());
         }
         if !this.armed {
@@ -145,7 +141,7 @@ impl Sleep {
             // SAFETY: The timer is valid. Waits for the callback, which may be running.
             unsafe { Timer::disarm(this.timer.get()) };
         }
-        this.expired = Latch::new();
+        this.expired = OnceFlag::new();
         this.from = Instant::now();
         this.after = d;
     }

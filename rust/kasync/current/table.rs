@@ -9,8 +9,17 @@
 //! A thread writes, looks for and removes its own entries only, so nothing has to be ordered
 //! between threads but the reuse of a slot, and the list by its lock.
 
-use crate::atomic::AtomicU64;
-use core::ptr;
+use crate::ffi;
+use core::{
+    cell::UnsafeCell,
+    ptr, //
+};
+use kernel::sync::atomic::{
+    Atomic,
+    Full,
+    Relaxed,
+    Release, //
+};
 
 /// Far more than the processors of most machines: polls do not block, so few threads of each
 /// processor are inside of one at a time.
@@ -18,15 +27,15 @@ const SLOTS: usize = 1024;
 
 struct Slot {
     /// The thread, or 0. Claimed by compare-exchange.
-    thread: AtomicU64,
+    thread: Atomic<u64>,
     /// The address of the task; only the thread in `thread` looks at it.
-    task: AtomicU64,
+    task: Atomic<u64>,
 }
 
 static TABLE: [Slot; SLOTS] = [const {
     Slot {
-        thread: AtomicU64::new(0),
-        task: AtomicU64::new(0),
+        thread: Atomic::new(0),
+        task: Atomic::new(0),
     }
 }; SLOTS];
 
@@ -46,7 +55,7 @@ struct Taken(&'static Slot);
 impl Drop for Taken {
     #[inline]
     fn drop(&mut self) {
-        self.0.thread.store_release(0);
+        self.0.thread.store(0, Release);
     }
 }
 
@@ -57,10 +66,10 @@ pub(super) fn with_entry<R>(thread: u64, task: u64, f: impl FnOnce() -> R) -> R 
     if thread == 0 {
         return f();
     }
-    let free = |slot: &&Slot| slot.thread.cmpxchg_full(0, thread).is_ok();
+    let free = |slot: &&Slot| slot.thread.cmpxchg(0, thread, Full).is_ok();
     match slots(thread).find(free).map(Taken) {
         Some(slot) => {
-            slot.0.task.store_relaxed(task);
+            slot.0.task.store(task, Relaxed);
             f()
         }
         None => {
@@ -80,8 +89,8 @@ pub(super) fn entry(thread: u64) -> Option<u64> {
     if thread == 0 {
         return None;
     }
-    match slots(thread).find(|slot| slot.thread.load_relaxed() == thread) {
-        Some(slot) => Some(slot.task.load_relaxed()),
+    match slots(thread).find(|slot| slot.thread.load(Relaxed) == thread) {
+        Some(slot) => Some(slot.task.load(Relaxed)),
         None => overflow::find(thread),
     }
 }
@@ -98,14 +107,14 @@ mod overflow {
     use super::*;
 
     /// The number of nodes, so that a look-up costs a load while there are none.
-    static LENGTH: AtomicU64 = AtomicU64::new(0);
+    static LENGTH: Atomic<u64> = Atomic::new(0);
 
     /// Unlinks the node when dropped.
     struct Linked(*mut Node);
 
     impl Drop for Linked {
         fn drop(&mut self) {
-            lock::with_head(|mut at| {
+            with_head(|mut at| {
                 // SAFETY: The lock is held, so all linked nodes are valid and do not change, and
                 // this node is one of them.
                 unsafe {
@@ -115,7 +124,7 @@ mod overflow {
                     *at = (*self.0).next;
                 }
             });
-            LENGTH.fetch_sub_full(1);
+            LENGTH.fetch_sub(1, Full);
         }
     }
 
@@ -123,8 +132,8 @@ mod overflow {
     #[cold]
     pub(super) fn with_node<R>(mut node: Node, f: impl FnOnce() -> R) -> R {
         let node = &raw mut node;
-        LENGTH.fetch_add_full(1);
-        lock::with_head(|head| {
+        LENGTH.fetch_add(1, Full);
+        with_head(|head| {
             // SAFETY: The node lives as long as this call, which unlinks it; the lock is held.
             unsafe {
                 (*node).next = *head;
@@ -139,7 +148,7 @@ mod overflow {
     #[inline]
     pub(super) fn find(thread: u64) -> Option<u64> {
         // What the calling thread has added to the length is in it.
-        if LENGTH.load_relaxed() == 0 {
+        if LENGTH.load(Relaxed) == 0 {
             return None;
         }
         find_linked(thread)
@@ -148,7 +157,7 @@ mod overflow {
     #[cold]
     fn find_linked(thread: u64) -> Option<u64> {
         let mut task = None;
-        lock::with_head(|head| {
+        with_head(|head| {
             // SAFETY: The lock is held, so all linked nodes are valid and do not change.
             unsafe {
                 let mut at = *head;
@@ -161,54 +170,31 @@ mod overflow {
         task
     }
 
-    #[cfg(MODULE)]
-    mod lock {
-        use super::*;
+    struct Head(UnsafeCell<*mut Node>);
 
-        struct Head(core::cell::UnsafeCell<*mut Node>);
+    // SAFETY: Accessed with the lock held only.
+    unsafe impl Sync for Head {}
 
-        // SAFETY: Accessed with the lock held only.
-        unsafe impl Sync for Head {}
+    static HEAD: Head = Head(UnsafeCell::new(ptr::null_mut()));
 
-        static HEAD: Head = Head(core::cell::UnsafeCell::new(ptr::null_mut()));
-
-        pub(super) fn with_head(f: impl FnOnce(*mut *mut Node)) {
-            // SAFETY: Unlocked below, with the flags.
-            let flags = unsafe { crate::ffi::kasync_current_lock() };
-            f(HEAD.0.get());
-            // SAFETY: Locked above.
-            unsafe { crate::ffi::kasync_current_unlock(flags) };
-        }
-    }
-
-    #[cfg(not(MODULE))]
-    mod lock {
-        use super::*;
-        use std::sync::Mutex;
-
-        struct Head(*mut Node);
-
-        // SAFETY: Nodes are accessed with the lock held only.
-        unsafe impl Send for Head {}
-
-        static HEAD: Mutex<Head> = Mutex::new(Head(ptr::null_mut()));
-
-        pub(super) fn with_head(f: impl FnOnce(*mut *mut Node)) {
-            f(&raw mut HEAD.lock().unwrap().0);
-        }
+    /// Calls `f` with the place of the first node, with the lock of the list held.
+    fn with_head(f: impl FnOnce(*mut *mut Node)) {
+        // SAFETY: Unlocked below, with the flags.
+        let flags = unsafe { ffi::kasync_current_lock() };
+        f(HEAD.0.get());
+        // SAFETY: Locked above.
+        unsafe { ffi::kasync_current_unlock(flags) };
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        current::{
-            enter_section,
-            in_section, //
-        },
-        platform::host::World, //
+    use crate::current::{
+        enter_section,
+        in_section, //
     };
+    use kernel::host::World;
     use std::{
         sync::Barrier,
         thread, //

@@ -8,10 +8,12 @@ use super::{
     Scope, //
 };
 use crate::{
+    await_site::AwaitSite,
     budget::poll_limit,
-    current,
-    site::Site,
-    task::Header,
+    task::{
+        current_task,
+        Header, //
+    },
     wait::Waiter, //
 };
 use core::{
@@ -30,7 +32,7 @@ use core::{
 /// registers.
 pub struct Cancelled<'a> {
     scope: &'a Scope,
-    site: Site,
+    site: AwaitSite,
     waiter: Waiter,
     registered: bool,
 }
@@ -40,7 +42,7 @@ impl<'a> Cancelled<'a> {
     pub(super) fn new(scope: &'a Scope) -> Self {
         Self {
             scope,
-            site: Site::here(),
+            site: AwaitSite::here(),
             waiter: Waiter::new(),
             registered: false,
         }
@@ -79,7 +81,7 @@ impl Future for Cancelled<'_> {
         let waker = cx.waker().clone();
         let waiter = &this.waiter;
         let result = this.scope.locked(|tree, scope| {
-            if scope.cancelled.is_up() {
+            if scope.cancelled.is_set() {
                 return Err(waker);
             }
             // SAFETY: The waiter belongs to this list, is pinned, and `Drop` removes it.
@@ -106,7 +108,7 @@ impl Drop for Cancelled<'_> {
 }
 
 /// The future of [`cancelled`].
-pub struct TaskCancelled(Site);
+pub struct TaskCancelled(AwaitSite);
 
 /// A future that resolves when the task that polls it was asked to cancel: through its handle, or
 /// through its scope or one above. Cancel safe.
@@ -115,7 +117,7 @@ pub struct TaskCancelled(Site);
 /// with wakers of its own, which leaves out children that did not wake, needs [`Scope::cancelled`].
 #[track_caller]
 pub fn cancelled() -> TaskCancelled {
-    TaskCancelled(Site::here())
+    TaskCancelled(AwaitSite::here())
 }
 
 fn is_cancelled(task: NonNull<Header>) -> bool {
@@ -131,7 +133,7 @@ impl Future for TaskCancelled {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // Both requests wake the task itself: nothing to register.
-        match current::get() {
+        match current_task() {
             // A loop that awaits it again and again has to end some time.
             Some(task) if is_cancelled(task) => poll_limit(cx, |_| Poll::Ready(())),
             _ => {

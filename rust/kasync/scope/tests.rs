@@ -7,11 +7,12 @@ use super::{
     BATCH, //
 };
 use crate::{
+    inspect,
     cancelled,
-    platform::host::World,
     Executor,
     JoinHandle, //
 };
+use kernel::host::World;
 use std::{
     boxed::Box,
     cell::{
@@ -74,6 +75,13 @@ fn wide(root: &Scope, n: usize) -> Vec<Scope> {
 
 const BOUND: usize = 2 * BATCH;
 
+/// The table of all tasks, as debugfs shows it.
+fn tasks() -> String {
+    let mut table = String::new();
+    inspect::write_tasks(&mut table).unwrap();
+    table
+}
+
 /// Looking at all tasks, and cancelling them, holds the lock for a bounded number of steps.
 #[test]
 fn walks_are_bounded() {
@@ -88,11 +96,14 @@ fn walks_are_bounded() {
     }
     world.run();
 
-    let (steps, table) = longest(|| world.tasks());
+    let (steps, table) = longest(tasks);
     assert_eq!(table.lines().count(), 1 + 30_000);
     assert!(steps <= BOUND, "the table of tasks: {steps} steps");
-    let (steps, _) = longest(|| world.stalled(1));
+    // SAFETY: The only watch of this world.
+    let watch = unsafe { inspect::StallWatch::new(4) };
+    let (steps, ()) = longest(|| world.look_for_stalls());
     assert!(steps <= BOUND, "the watch for stalls: {steps} steps");
+    drop(watch);
     let (steps, ()) = longest(|| root.report_stall());
     assert!(steps <= BOUND, "a join that is late: {steps} steps");
     let (steps, ()) = longest(|| root.cancel());
@@ -119,7 +130,7 @@ fn walks_against_changes() {
         one.spawn(c"task", cancelled()).unwrap().detach();
     }
     let (stop, rounds) = (AtomicBool::new(false), AtomicUsize::new(0));
-    thread::scope(|s| {
+    let seen = thread::scope(|s| {
         for i in 0..2 {
             let (world, stop, one, rounds) = (world.clone(), &stop, &one, &rounds);
             s.spawn(move || {
@@ -139,18 +150,24 @@ fn walks_against_changes() {
                 }
             });
         }
+        // Not asserted here, where the other threads would not be told to stop.
+        let mut seen = Vec::new();
         for _ in 0..50 {
             let before = rounds.load(Ordering::SeqCst);
-            let table = world.tasks();
-            let seen = table.lines().filter(|l| l.starts_with("task ")).count();
-            // The heading begins so as well.
-            assert_eq!(seen, 1 + KEPT);
+            let mut kept = 0;
+            root.each_task(|task, _| {
+                kept += usize::from(task.is_named(c"task"));
+                true
+            });
+            seen.push(kept);
             while rounds.load(Ordering::SeqCst) == before {
                 thread::yield_now();
             }
         }
         stop.store(true, Ordering::SeqCst);
+        seen
     });
+    assert_eq!(seen, [KEPT; 50]);
     drop((kept, one));
     executor.shutdown().unwrap();
     drop(executor);
@@ -184,11 +201,14 @@ fn walk_goes_on_behind_what_has_ended() {
             drop((ended, gone, stopped));
         }
     })));
-    let table = world.tasks();
-    let seen = table.lines().filter(|l| l.starts_with("task ")).count();
-    // The heading, those that are left, and of the eight those that came before the pause.
+    let mut seen = 0;
+    root.each_task(|_, _| {
+        seen += 1;
+        true
+    });
+    // Those that are left, and of the eight those that came before the pause.
     let left = tasks.len();
-    assert!((1 + left..1 + left + 8).contains(&seen), "{seen} of {left}");
+    assert!((left + 1..left + 8).contains(&seen), "{seen} of {left}");
     drop((tasks, one, two));
     executor.shutdown().unwrap();
     drop(executor);

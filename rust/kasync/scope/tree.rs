@@ -14,11 +14,6 @@ use crate::{
         List, //
     },
     lock::IrqLock,
-    platform::{
-        code,
-        Result, //
-    },
-    refs::Ref,
     task::{
         self,
         Header, //
@@ -35,6 +30,10 @@ use core::{
         self,
         NonNull, //
     }, //
+};
+use kernel::{
+    prelude::*,
+    sync::aref::ARef, //
 };
 
 /// What the lock of the tree guards, but for what is in the scopes and the tasks themselves.
@@ -173,14 +172,14 @@ impl ScopeInner {
 
     /// Returns whether the scope takes no task and no child any more.
     fn is_closed(&self, tree: &Tree) -> bool {
-        if self.cancelled.is_up() {
+        if self.cancelled.is_set() {
             return true;
         }
         // A scope above may be marked, and this one's turn still to come (rule 1).
         let mut scope = self;
         while let (true, Some(parent)) = (tree.marking > 0, &scope.parent) {
             scope = &parent.0;
-            if scope.cancelled.is_up() {
+            if scope.cancelled.is_set() {
                 return true;
             }
         }
@@ -201,11 +200,16 @@ impl Scope {
     pub(super) fn add_child(&self, child: &Scope) -> Result {
         self.locked(|tree, scope| {
             if scope.is_closed(tree) {
-                return Err(code::ECANCELED);
+                return Err(ECANCELED);
             }
             // SAFETY: The child is new, hence not linked, and unlinks itself before its memory goes
             // (rule 2).
-            unsafe { scope.node(tree).children.push_back(Ref::as_ptr(&child.0)) };
+            unsafe {
+                scope
+                    .node(tree)
+                    .children
+                    .push_back(NonNull::from(&*child.0))
+            };
             Ok(())
         })
     }
@@ -219,7 +223,7 @@ impl Scope {
     pub(crate) unsafe fn add_task(&self, task: NonNull<Header>) -> Result {
         self.locked(|tree, scope| {
             if scope.is_closed(tree) {
-                return Err(code::ECANCELED);
+                return Err(ECANCELED);
             }
             // SAFETY: By the safety requirements.
             unsafe { scope.node(tree).tasks.push_back(task) };
@@ -303,7 +307,7 @@ impl Scope {
                     // is valid, and the lock is held.
                     Some(scope) => unsafe {
                         tree.unlink(pause);
-                        (Ref::as_ptr(&scope.0), (*pause).task)
+                        (NonNull::from(&*scope.0), (*pause).task)
                     },
                     None => (top, self.0.node(tree).tasks.front()),
                 };
@@ -323,14 +327,14 @@ impl Scope {
                     }
                     if steps >= BATCH {
                         // SAFETY: The scope is valid, see above.
-                        if let Some(r) = unsafe { Ref::try_get(cur) } {
+                        if let Some(r) = unsafe { ScopeInner::try_get(cur) } {
                             // SAFETY: The pause lives as long as this function, which unlinks it
                             // when it goes on; the lock is held.
                             unsafe {
                                 (*pause).task = task;
                                 tree.link(pause);
                             }
-                            return Some(Scope(r));
+                            return Some(r);
                         }
                         // Nobody has it any more, so there is no task in it, and a thread is about
                         // to unlink it: there are never many of these.
@@ -376,7 +380,7 @@ impl Scope {
         if self.is_cancelled() && self.locked(|tree, _| tree.marking == 0) {
             return;
         }
-        trace::cancel_scope(self);
+        trace::cancel_scope(self.address(), || self.path());
         self.locked(|tree, _| tree.marking += 1);
         let mut chain = ptr::null_mut();
         let mut at = None;
@@ -397,7 +401,7 @@ impl Scope {
         }
         while let Some(scope) = NonNull::new(chain) {
             // SAFETY: `mark()` left one reference for each scope in the chain.
-            let scope = Scope(unsafe { Ref::from_raw(scope) });
+            let scope = Scope(unsafe { ARef::from_raw(scope) });
             chain = scope.locked(|tree, scope| scope.node(tree).cancel_next);
             // None comes in any more, so each task is woken once.
             scope.walk(false, |task, _| {
@@ -443,7 +447,7 @@ unsafe fn mark(
     let mut cur = match at {
         None => top,
         // SAFETY: By the safety requirements. It was marked, and its children are to come.
-        Some(at) => unsafe { next_scope(tree, Ref::as_ptr(&at.0), top, true) }?,
+        Some(at) => unsafe { next_scope(tree, NonNull::from(&*at.0), top, true) }?,
     };
     let mut steps = 0;
     loop {
@@ -451,19 +455,19 @@ unsafe fn mark(
         tree.step();
         // SAFETY: Linked scopes, and `top`, are valid while the lock is held (rule 2).
         let scope = unsafe { cur.as_ref() };
-        let raised = scope.cancelled.raise();
+        let raised = scope.cancelled.set();
         if raised {
             // SAFETY: The memory is valid, see above. A scope whose last reference is gone has
             // neither a task nor a child, and a thread is about to unlink it.
-            if let Some(r) = unsafe { Ref::try_get(cur) } {
+            if let Some(r) = unsafe { ScopeInner::try_get(cur) } {
                 scope.node(tree).cancel_next = *chain;
-                *chain = Ref::into_raw(r).as_ptr();
+                *chain = ARef::into_raw(r.0).as_ptr();
             }
         }
         if steps >= BATCH {
             // SAFETY: As for the chain's reference.
-            if let Some(r) = unsafe { Ref::try_get(cur) } {
-                return Some(Scope(r));
+            if let Some(r) = unsafe { ScopeInner::try_get(cur) } {
+                return Some(r);
             }
         }
         // Below a marked scope all are marked, unless another call is still at it.
@@ -500,7 +504,7 @@ unsafe fn next_scope(
             return sibling;
         }
         // SAFETY: As above; below `top` each scope has a parent.
-        cur = Ref::as_ptr(&unsafe { cur.as_ref() }.parent.as_ref()?.0);
+        cur = NonNull::from(&*unsafe { cur.as_ref() }.parent.as_ref()?.0);
     }
     None
 }

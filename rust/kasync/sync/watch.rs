@@ -8,11 +8,9 @@
 //! channel, inside of it.
 
 use crate::{
+    await_site::AwaitSite,
     budget::poll_budget,
     lock::IrqLock,
-    platform::Result,
-    refs::Ref,
-    site::Site,
     wait::{
         WaitList,
         Waiter,
@@ -27,6 +25,10 @@ use core::{
         Poll, //
     }, //
 };
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 struct State<T: Copy> {
     value: T,
@@ -38,7 +40,7 @@ struct State<T: Copy> {
     waiters: WaitList,
 }
 
-type Shared<T> = Ref<IrqLock<State<T>>>;
+type Shared<T> = Arc<IrqLock<State<T>>>;
 
 /// Makes a channel that holds `value`. The receiver has seen that one. May sleep.
 ///
@@ -61,7 +63,7 @@ type Shared<T> = Ref<IrqLock<State<T>>>;
 /// # Examples
 ///
 /// ```
-/// # use kasync::platform::host::World;
+/// # use kernel::host::World;
 /// # let world = World::manual();
 /// # let _world = world.enter();
 /// use kasync::sync::watch;
@@ -71,16 +73,19 @@ type Shared<T> = Ref<IrqLock<State<T>>>;
 /// assert!(temperature.send(22).is_ok());
 /// assert!(kasync::block_on(rx.changed())?.is_ok());
 /// assert_eq!(rx.get(), 22);
-/// # Ok::<(), kasync::Error>(())
+/// # Ok::<(), kernel::error::Error>(())
 /// ```
 pub fn channel<T: Copy + Send>(value: T) -> Result<(Sender<T>, Receiver<T>)> {
-    let shared = Ref::new(IrqLock::new(State {
-        value,
-        version: 0,
-        sender: true,
-        receivers: 1,
-        waiters: WaitList::new(),
-    }))?;
+    let shared = Arc::new(
+        IrqLock::new(State {
+            value,
+            version: 0,
+            sender: true,
+            receivers: 1,
+            waiters: WaitList::new(),
+        }),
+        GFP_KERNEL,
+    )?;
     let receiver = Receiver {
         shared: shared.clone(),
         seen: 0,
@@ -171,7 +176,7 @@ impl<T: Copy + Send> Receiver<T> {
     pub fn changed(&mut self) -> Changed<'_, T> {
         Changed {
             receiver: self,
-            site: Site::here(),
+            site: AwaitSite::here(),
             waiter: Waiter::new(),
             registered: false,
         }
@@ -210,7 +215,7 @@ impl<T: Copy + Send> Drop for Receiver<T> {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Changed<'a, T: Copy + Send> {
     receiver: &'a mut Receiver<T>,
-    site: Site,
+    site: AwaitSite,
     waiter: Waiter,
     registered: bool,
 }

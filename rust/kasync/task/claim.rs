@@ -11,17 +11,15 @@ use super::{
     Header, //
 };
 use crate::{
-    current::Here,
-    platform::{
-        Plat,
-        Platform, //
-    }, //
+    current::PollContext,
+    thread::NoPreempt, //
 };
 use core::{
     marker::PhantomData,
     mem::ManuallyDrop,
     ptr::NonNull, //
 };
+use kernel::sync::rcu;
 
 /// How often [`Claim::poll`] polls a task that wakes itself before it leaves it to a worker.
 const POLLS: u32 = 4;
@@ -53,7 +51,7 @@ const POLLS: u32 = 4;
 /// # Examples
 ///
 /// ```
-/// # use kasync::platform::host::World;
+/// # use kernel::host::World;
 /// # let world = World::manual();
 /// # let _world = world.enter();
 /// use kasync::{sync::mpsc, Executor};
@@ -71,7 +69,7 @@ const POLLS: u32 = 4;
 /// }
 /// assert_eq!(kasync::block_on(queue)?, Some(5));
 /// executor.shutdown()?;
-/// # Ok::<(), kasync::Error>(())
+/// # Ok::<(), kernel::error::Error>(())
 /// ```
 ///
 /// A claim stays on its thread:
@@ -88,7 +86,7 @@ const POLLS: u32 = 4;
 pub struct Claim<'a> {
     header: NonNull<Header>,
     /// Neither `Send` nor `Sync`.
-    here: Here,
+    here: PollContext,
     /// The task's state when it was claimed.
     word: Snapshot,
     /// Goes after the right to poll.
@@ -97,29 +95,13 @@ pub struct Claim<'a> {
     _handle: PhantomData<&'a ()>,
 }
 
-/// Preemption is disabled while this exists.
-struct NoPreempt;
-
-impl NoPreempt {
-    /// Disables preemption, unless there are spinlocks that sleep: `PREEMPT_RT`.
-    fn new() -> Option<Self> {
-        Plat::preempt_disable().then_some(Self)
-    }
-}
-
-impl Drop for NoPreempt {
-    fn drop(&mut self) {
-        Plat::preempt_enable();
-    }
-}
-
 /// (10)
 ///
 /// # Safety
 ///
 /// The task must stay valid for `'a`.
 pub(super) unsafe fn claim<'a>(header: NonNull<Header>) -> Option<Claim<'a>> {
-    let here = Here::may_poll()?;
+    let here = PollContext::may_poll()?;
     let preempt = NoPreempt::new()?;
     // SAFETY: Valid by the safety requirements.
     let word = unsafe { header.as_ref() }.state.claim()?;
@@ -133,7 +115,7 @@ impl Claim<'_> {
     /// The task must stay valid for the life of the claim, and have been claimed by the caller.
     unsafe fn from_claimed(
         header: NonNull<Header>,
-        here: Here,
+        here: PollContext,
         word: Snapshot,
         preempt: NoPreempt,
     ) -> Self {
@@ -189,16 +171,15 @@ impl Drop for Claim<'_> {
         }
         // The queue is there for as long as the task is not complete, which it may become as soon
         // as it was released.
-        Plat::gate(|| {
-            // (12)
-            if task.state.release() {
-                // The reference that the pending mark will own.
-                let old = task.state.get_ref();
-                if old.is_complete() || !schedule(self.header, task) {
-                    // SAFETY: The reference taken above.
-                    unsafe { put(self.header) };
-                }
+        let _rcu = rcu::read_lock();
+        // (12)
+        if task.state.release() {
+            // The reference that the pending mark will own.
+            let old = task.state.get_ref();
+            if old.is_complete() || !schedule(task) {
+                // SAFETY: The reference taken above.
+                unsafe { put(self.header) };
             }
-        });
+        }
     }
 }

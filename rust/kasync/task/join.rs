@@ -10,12 +10,9 @@ use super::{
     Header, //
 };
 use crate::{
+    await_site::AwaitSite,
     budget::poll_budget,
-    platform::{
-        Plat,
-        Platform, //
-    },
-    site::Site, //
+    report::api_violation, //
 };
 use core::{
     future::Future,
@@ -45,7 +42,7 @@ use core::{
 pub struct JoinHandle<T> {
     header: NonNull<Header>,
     /// Where it is waited for; nowhere any more once the output was taken.
-    site: Option<Site>,
+    site: Option<AwaitSite>,
     _output: PhantomData<T>,
 }
 
@@ -63,7 +60,7 @@ impl<T> JoinHandle<T> {
     pub(super) unsafe fn from_raw(header: NonNull<Header>) -> Self {
         Self {
             header,
-            site: Some(Site::here()),
+            site: Some(AwaitSite::here()),
             _output: PhantomData,
         }
     }
@@ -119,7 +116,7 @@ impl<T> JoinHandle<T> {
     fn take(&mut self) -> Poll<T> {
         if self.site.take().is_none() {
             // H12: the value is gone, and a panic would take the machine down.
-            Plat::misuse(c"a JoinHandle was polled after it was ready");
+            api_violation(c"a JoinHandle was polled after it was ready");
             return Poll::Pending;
         }
         let mut output = MaybeUninit::<T>::uninit();
@@ -145,16 +142,16 @@ impl<T> JoinHandle<T> {
         if self.task().state.retract_join_waker().is_err() {
             return self.take();
         }
-        let slot = self.task().join_waker.get();
+        let slot = &self.task().join_waker;
         // SAFETY: JOIN_WAKER is clear and the task was not complete: the slot is ours.
-        match unsafe { &mut *slot } {
+        slot.with(|slot| match unsafe { &mut *slot } {
             Some(waker) => waker.clone_from(cx.waker()),
             empty => *empty = Some(cx.waker().clone()),
-        }
+        });
         if self.task().state.publish_join_waker().is_err() {
             // Ended meanwhile, without a look at the slot, since JOIN_WAKER was clear.
             // SAFETY: So it is still ours.
-            drop(unsafe { (*slot).take() });
+            drop(slot.with(|slot| unsafe { (*slot).take() }));
             return self.take();
         }
         if let Some(site) = self.site {
@@ -170,7 +167,11 @@ impl<T> Drop for JoinHandle<T> {
         if !old.is_complete() {
             // SAFETY: HANDLE and JOIN_WAKER were cleared before the task was complete: the slot is
             // ours.
-            drop(unsafe { (*self.task().join_waker.get()).take() });
+            drop(
+                self.task()
+                    .join_waker
+                    .with(|slot| unsafe { (*slot).take() }),
+            );
         } else if self.site.is_some() {
             // SAFETY: COMPLETE with HANDLE set: the output is ours.
             unsafe { (self.task().vtable.drop_output)(self.header) };

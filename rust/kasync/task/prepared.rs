@@ -3,27 +3,25 @@
 //! Tasks that are allocated and counted in their scope but not yet started.
 
 use super::{
+    budget::Budget,
+    header::{
+        Header,
+        SiteCell,
+        StallState, //
+    },
     put,
     schedule,
     state::State,
-    Header,
     JoinHandle,
     Stage,
-    Task,
-    Watched, //
+    Task, //
 };
 use crate::{
-    atomic::Stat,
-    budget::Budget,
+    cell::OwnedCell,
     list::Links,
-    platform::{
-        code,
-        Plat,
-        Platform,
-        Result, //
-    },
     scope::Scope,
-    site::SiteCell, //
+    stat::StatCounter,
+    workqueue::Work, //
 };
 use core::{
     cell::UnsafeCell,
@@ -32,6 +30,11 @@ use core::{
     marker::PhantomData,
     mem::ManuallyDrop,
     ptr::NonNull, //
+};
+use kernel::{
+    prelude::*,
+    sync::rcu,
+    time::Instant, //
 };
 
 /// A task that only needs to be started, which cannot fail. Made by [`Scope::reserve`].
@@ -64,28 +67,28 @@ where
     /// (1)
     pub(crate) fn new(scope: &Scope, name: &'static CStr, future: F) -> Result<Self> {
         let vtable = &Task::<F>::VTABLE;
-        let memory = Plat::alloc(vtable.layout).ok_or(code::ENOMEM)?;
-        let task = memory.cast::<Task<F>>();
-        let header = memory.cast::<Header>();
+        let memory = KBox::<Task<F>>::new_uninit(GFP_KERNEL)?;
+        let task = NonNull::from(KBox::leak(memory)).cast::<Task<F>>();
+        let header = task.cast::<Header>();
         // SAFETY: Freshly allocated with the layout of the task. The item is initialised in place,
         // and the rest field by field, as the whole task may be large.
         unsafe {
-            Plat::work_init((&raw mut (*header.as_ptr()).work).cast());
+            Work::init(&raw mut (*header.as_ptr()).work, super::run);
             let h = header.as_ptr();
             (&raw mut (*h).state).write(State::new());
             (&raw mut (*h).vtable).write(vtable);
             (&raw mut (*h).queue).write(scope.queue());
             (&raw mut (*h).scope).write(UnsafeCell::new(Some(scope.clone())));
             (&raw mut (*h).links).write(UnsafeCell::new(Links::new()));
-            (&raw mut (*h).watched).write(UnsafeCell::new(Watched::new()));
+            (&raw mut (*h).watched).write(UnsafeCell::new(StallState::new()));
             (&raw mut (*h).budget).write(Budget::new());
-            (&raw mut (*h).join_waker).write(UnsafeCell::new(None));
+            (&raw mut (*h).join_waker).write(OwnedCell::new(None));
             (&raw mut (*h).name).write(name);
-            (&raw mut (*h).born_ns).write(Plat::now_ns());
-            (&raw mut (*h).polls).write(Stat::new());
-            (&raw mut (*h).wakes).write(Stat::new());
+            (&raw mut (*h).born).write(Instant::now());
+            (&raw mut (*h).polls).write(StatCounter::new(0));
+            (&raw mut (*h).wakes).write(StatCounter::new(0));
             (&raw mut (*h).site).write(SiteCell::new());
-            (&raw mut (*task.as_ptr()).stage).write(UnsafeCell::new(Stage {
+            (&raw mut (*task.as_ptr()).stage).write(OwnedCell::new(Stage {
                 future: ManuallyDrop::new(future),
             }));
         }
@@ -114,18 +117,18 @@ where
         core::mem::forget(self);
         // SAFETY: The handle's reference keeps the task valid.
         let task = unsafe { header.as_ref() };
-        Plat::gate(|| {
-            // The reference that the pending mark will own.
-            task.state.get_ref();
-            task.note_start();
-            task.state.start();
-            // Started, the task may be woken by a cancel of the scope and end before it is queued
-            // here; the gate section keeps the queue alive until then.
-            if !schedule(header, task) {
-                // SAFETY: The reference taken above.
-                unsafe { put(header) };
-            }
-        });
+        // Started, the task may be woken by a cancel of the scope and end before it is queued here;
+        // the section keeps the queue alive until then.
+        let rcu = rcu::read_lock();
+        // The reference that the pending mark will own.
+        task.state.get_ref();
+        task.note_start();
+        task.state.start();
+        if !schedule(task) {
+            // SAFETY: The reference taken above.
+            unsafe { put(header) };
+        }
+        drop(rcu);
         // SAFETY: The handle's reference and the output type are those of this task.
         unsafe { JoinHandle::from_raw(header) }
     }

@@ -35,6 +35,7 @@ use kasync::{
     FutureSet,
     Scope, //
 };
+use kernel::alloc::flags::GFP_KERNEL;
 use std::{
     future::{
         poll_fn,
@@ -150,10 +151,10 @@ impl HogStep for Permits {
     }
 }
 
-struct OwnedPermits(Arc<Semaphore>);
+struct OwnedPermits(kernel::sync::Arc<Semaphore>);
 impl HogStep for OwnedPermits {
     fn once(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(async { drop(self.0.acquire_owned(1).await) })
+        Box::pin(async { drop(Semaphore::acquire_owned(&self.0, 1).await) })
     }
 }
 
@@ -222,7 +223,7 @@ fn eager_tasks_take_turns() {
     hog_against_other("oneshot", |_| OneShots);
     hog_against_other("semaphore", |_| Permits(Semaphore::new(1)));
     hog_against_other("owned permits", |_| {
-        OwnedPermits(Arc::new(Semaphore::new(1)))
+        OwnedPermits(kernel::sync::Arc::new(Semaphore::new(1), GFP_KERNEL).unwrap())
     });
     hog_against_other("notify", |_| Notifications(Notify::new()));
     hog_against_other("watch", |_| {
@@ -461,9 +462,9 @@ fn nothing_is_lost_when_put_off() {
         assert_eq!(block_on(task.unwrap()), Ok(10));
         // A notification and permits that were given go to the next in line.
         let notify = Notify::new();
-        let ring = Arc::new(Semaphore::new(0));
+        let ring = kernel::sync::Arc::new(Semaphore::new(0), GFP_KERNEL).unwrap();
         let mut first = Box::pin(notify.notified());
-        let mut permit = Box::pin(ring.acquire_owned(2));
+        let mut permit = Box::pin(Semaphore::acquire_owned(&ring, 2));
         let mut cx = Context::from_waker(Waker::noop());
         assert!(first.as_mut().poll(&mut cx).is_pending());
         assert!(permit.as_mut().poll(&mut cx).is_pending());

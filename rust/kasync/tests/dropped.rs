@@ -16,7 +16,6 @@ use kasync::{
     cancelled,
     consume_budget,
     next,
-    platform::host::World,
     select,
     sync::{
         mpsc,
@@ -34,6 +33,10 @@ use kasync::{
     yield_now,
     Executor,
     FutureSet, //
+};
+use kernel::{
+    alloc::flags::GFP_KERNEL,
+    host::World, //
 };
 use std::{
     future::{
@@ -118,11 +121,11 @@ fn notified_and_permits() {
         let notify = Notify::new();
         dropped(notify.notified(), || notify.notify_one());
         assert!(poll(pin!(notify.notified())).is_ready());
-        let ring = Arc::new(Semaphore::new(0));
+        let ring = kernel::sync::Arc::new(Semaphore::new(0), GFP_KERNEL).unwrap();
         dropped(ring.acquire(2), || ring.add_permits(2));
         assert_eq!(ring.available(), 2);
         let all = ring.try_acquire(2).unwrap();
-        dropped(ring.acquire_owned(1), || drop(all));
+        dropped(Semaphore::acquire_owned(&ring, 1), || drop(all));
         assert_eq!(ring.available(), 2);
     });
 }
@@ -261,21 +264,21 @@ fn forgotten() {
     for _ in 0..2 {
         let (witness, t) = (OnDrop(gone.clone()), told.clone());
         let task = async move {
-            let ring = Arc::new(Semaphore::new(3));
+            let ring = kernel::sync::Arc::new(Semaphore::new(3), GFP_KERNEL).unwrap();
             let notify = Arc::new(Notify::new());
             let (tx, mut rx) = mpsc::channel::<u32>(4).unwrap();
             let (one, other) = oneshot::channel::<u32>().unwrap();
             let (latest, mut changes) = watch::channel(0).unwrap();
             // Permits are gone, and no more than those.
             forget(ring.try_acquire(1).unwrap());
-            forget(ring.try_acquire_owned(1).unwrap());
+            forget(Semaphore::try_acquire_owned(&ring, 1).unwrap());
             assert_eq!(ring.available(), 1);
             // Futures that are linked somewhere, in memory that is leaked with them. What they are linked
             // into is leaked as well, by the reference that they have.
             let mut leak = Box::pin(sleep(MS));
             assert!(poll(leak.as_mut()).is_pending());
             forget(leak);
-            let mut leak = Box::pin(ring.acquire_owned(2));
+            let mut leak = Box::pin(Semaphore::acquire_owned(&ring, 2));
             assert!(poll(leak.as_mut()).is_pending());
             forget(leak);
             let mut leak = Box::pin(timeout(MS, pending::<()>()));
@@ -309,5 +312,5 @@ fn forgotten() {
     executor.shutdown().unwrap();
     assert_eq!((told.get(), gone.get()), (2, 2));
     assert!(world.live_allocations() > 0);
-    assert_eq!(world.take_misuse(), Vec::<String>::new());
+    assert_eq!(world.take_api_violations(), Vec::<String>::new());
 }

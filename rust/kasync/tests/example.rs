@@ -8,15 +8,17 @@ use common::Count;
 use kasync::{
     block_on,
     cancelled,
-    platform::host::World,
     sync::mpsc,
     time::{
         sleep,
         Delta, //
     },
     yield_now,
-    Executor,
-    Result, //
+    Executor, //
+};
+use kernel::{
+    host::World,
+    prelude::*, //
 };
 
 /// What the interrupt handler has read from the device.

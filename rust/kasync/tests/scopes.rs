@@ -13,10 +13,6 @@ use kasync::{
     block_on,
     cancelled,
     next,
-    platform::{
-        code,
-        host::World, //
-    },
     select,
     time::{
         sleep,
@@ -27,6 +23,10 @@ use kasync::{
     Executor,
     FutureSet,
     Scope, //
+};
+use kernel::{
+    error::code,
+    host::World, //
 };
 use std::{
     future::{
@@ -231,7 +231,7 @@ fn join_of_own_scope_is_refused() {
         let handle = inner.spawn(c"t", task).unwrap();
         world.run();
         assert!(handle.is_finished());
-        assert_eq!(world.take_misuse().len(), 2);
+        assert_eq!(world.take_api_violations().len(), 2);
     });
 }
 
@@ -250,7 +250,7 @@ fn join_of_own_scope_is_refused_with_any_waker() {
         world.run();
         assert!(handle.is_finished(), "it waits for itself");
         assert_eq!(block_on(handle), Ok(Some(Err(code::EDEADLK))));
-        assert_eq!(world.take_misuse().len(), 1);
+        assert_eq!(world.take_api_violations().len(), 1);
     });
 }
 
@@ -319,7 +319,7 @@ fn executor_dropped_in_a_poll() {
     assert_eq!(world.reap(), 2);
     drop(outer);
     assert_eq!(world.live_allocations(), 0);
-    assert!(world.take_misuse().is_empty());
+    assert!(world.take_api_violations().is_empty());
 }
 
 /// H30: a task that holds its own scope, and its executor's, does not keep them from ending.

@@ -11,10 +11,6 @@ use common::{
 };
 use kasync::{
     block_on,
-    platform::{
-        code,
-        host::World, //
-    },
     select,
     sync::{
         mpsc,
@@ -31,6 +27,11 @@ use kasync::{
     },
     yield_now,
     Either, //
+};
+use kernel::{
+    alloc::flags::GFP_KERNEL,
+    error::code,
+    host::World, //
 };
 use std::{
     future::{
@@ -157,9 +158,9 @@ fn atomic_waker() {
 #[test]
 fn owned_permits_at_once() {
     manual(|_, _| {
-        let semaphore = Arc::new(Semaphore::new(2));
-        let permit = semaphore.try_acquire_owned(2).unwrap();
-        assert!(semaphore.try_acquire_owned(1).is_none());
+        let semaphore = kernel::sync::Arc::new(Semaphore::new(2), GFP_KERNEL).unwrap();
+        let permit = Semaphore::try_acquire_owned(&semaphore, 2).unwrap();
+        assert!(Semaphore::try_acquire_owned(&semaphore, 1).is_none());
         drop(permit);
         assert_eq!(semaphore.available(), 2);
     });
@@ -287,11 +288,14 @@ fn semaphore_is_fair() {
 #[test]
 fn owned_permits_travel() {
     manual(|world, executor| {
-        let ring = Arc::new(Semaphore::new(1));
-        let permit = block_on(ring.acquire_owned(1)).unwrap();
+        let ring = kernel::sync::Arc::new(Semaphore::new(1), GFP_KERNEL).unwrap();
+        let permit = block_on(Semaphore::acquire_owned(&ring, 1)).unwrap();
         let task = async move { drop(permit) };
         let handle = executor.root().spawn(c"t", task).unwrap();
-        let waiting = executor.root().spawn(c"w", ring.acquire_owned(1)).unwrap();
+        let waiting = executor
+            .root()
+            .spawn(c"w", Semaphore::acquire_owned(&ring, 1))
+            .unwrap();
         world.run();
         assert!(handle.is_finished() && waiting.is_finished());
         drop(waiting);

@@ -6,7 +6,6 @@
 use kasync::{
     block_on,
     next,
-    platform::host::live_allocations,
     sync::{
         oneshot,
         AtomicWaker,
@@ -15,6 +14,7 @@ use kasync::{
     Executor,
     FutureSet, //
 };
+use kernel::host::live_allocations;
 use loom::{
     sync::{
         atomic::{

@@ -14,10 +14,10 @@
 
 use kasync::{
     block_on,
-    platform::host::live_allocations,
     sync::oneshot,
     Executor, //
 };
+use kernel::host::live_allocations;
 use loom::{
     cell::UnsafeCell,
     sync::{

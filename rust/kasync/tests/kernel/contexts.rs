@@ -33,8 +33,8 @@ unsafe extern "C" {
     fn kasync_test_block_workers() -> *mut c_void;
     fn kasync_test_unblock_workers(blockers: *mut c_void);
     fn kasync_test_in_rescuer() -> bool;
-    fn kasync_expect_misuse(n: c_int);
-    fn kasync_misuse_outstanding() -> c_int;
+    fn kasync_expect_api_violations(n: c_int);
+    fn kasync_api_violations_outstanding() -> c_int;
 }
 
 /// # Safety
@@ -123,15 +123,15 @@ pub(crate) fn counter() -> Result<Counter> {
 }
 
 /// Announces `n` broken rules; `finish` says how many of them were not reported.
-pub(crate) fn expect_misuse(n: i32) {
+pub(crate) fn expect_api_violations(n: i32) {
     // SAFETY: No requirements.
-    unsafe { kasync_expect_misuse(n) }
+    unsafe { kasync_expect_api_violations(n) }
 }
 
 /// How many announced reports did not come.
-pub(crate) fn misuse_outstanding() -> i32 {
+pub(crate) fn api_violations_outstanding() -> i32 {
     // SAFETY: No requirements.
-    unsafe { kasync_misuse_outstanding() }
+    unsafe { kasync_api_violations_outstanding() }
 }
 
 /// An interrupt line that is raised by calling.

@@ -9,9 +9,9 @@ use kernel::prelude::*;
 mod tests {
     use crate::contexts::{
         counter,
-        expect_misuse,
+        expect_api_violations,
         irq,
-        misuse_outstanding,
+        api_violations_outstanding,
         Counter,
         IrqTimer, //
     };
@@ -153,7 +153,7 @@ mod tests {
         let ring = kasync::platform::Arc::new(Semaphore::new(0), GFP_KERNEL)?;
         let (tx, rx) = oneshot::channel()?;
         let (moved, polls) = (counter()?, counter()?);
-        let mut permit = Some(KBox::pin(ring.acquire_owned(1), GFP_KERNEL)?);
+        let mut permit = Some(KBox::pin(Semaphore::acquire_owned(&ring, 1), GFP_KERNEL)?);
         let mut tx = Some(tx);
         let first = Polled(
             KBox::pin(
@@ -251,9 +251,9 @@ mod tests {
         while !handle.is_finished() {
             block_on(sleep(Delta::from_micros(20)))?;
         }
-        expect_misuse(1);
+        expect_api_violations(1);
         assert_eq!(twice(handle)?, (true, false));
-        assert_eq!(misuse_outstanding(), 0);
+        assert_eq!(api_violations_outstanding(), 0);
         executor.shutdown()
     }
 

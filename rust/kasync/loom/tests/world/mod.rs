@@ -5,7 +5,7 @@
 //! Orderings are the kernel's. A "full" operation orders as one of C11's that acquires and releases; loom knows nothing stronger for operations
 //! that are not fences. One that compares, and fails, orders nothing.
 
-use kasync::platform::host::live_allocations;
+use kernel::host::live_allocations;
 
 /// Runs `scene` in every interleaving with so many preemptions at most. Then nothing may be allocated any more.
 pub(crate) fn model(preemptions: usize, scene: impl Fn() + Sync + Send + 'static) {
