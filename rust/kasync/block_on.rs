@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! From async to blocking, for process context outside of tasks.
+//! Waiting for futures in threads that may sleep.
 
 use crate::{
     current,
@@ -24,7 +24,8 @@ use core::{
 };
 use kernel::{
     prelude::*,
-    sync::Arc, //
+    sync::Arc,
+    task::might_sleep, //
 };
 
 /// What a thread needs to block: a parker that wakers may outlive.
@@ -35,13 +36,14 @@ impl Parking {
         Ok(Self(Parker::new()?))
     }
 
-    /// Polls `future` to its end, parked in between. Calls `late` each time that takes far too
-    /// long.
+    /// Polls `future` to its end, parked between polls. Calls `late` each time that the parker's
+    /// time limit is over.
     pub(crate) fn block_on<F: Future>(
         &self,
         mut future: Pin<&mut F>,
         mut late: impl FnMut(),
     ) -> F::Output {
+        might_sleep();
         let waker = self.waker();
         let mut cx = Context::from_waker(&waker);
         loop {
@@ -55,6 +57,7 @@ impl Parking {
 
     /// As `block_on`, but gives up with `None` when there is a signal for the thread.
     fn block_on_interruptible<F: Future>(&self, mut future: Pin<&mut F>) -> Option<F::Output> {
+        might_sleep();
         let waker = self.waker();
         let mut cx = Context::from_waker(&waker);
         loop {
@@ -124,7 +127,8 @@ unsafe fn drop_waker(data: *const ()) {
 ///
 /// Process context, and not where a fence waits for the caller. The thread sleeps between polls, so
 /// the future has to be `Send`: what keeps a thread from sleeping, such as the guard of a spinlock,
-/// is not, and does not live across an await here either.
+/// is not, and does not live across an await here either. A caller that may not sleep is reported
+/// by `might_sleep()`.
 ///
 /// ```compile_fail,E0277
 /// # fn f(lock: &std::sync::Mutex<u32>) {
