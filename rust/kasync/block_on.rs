@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! From async to blocking, for process context outside of tasks.
+//! Waiting for futures in threads that may sleep.
 
 use crate::{
     current,
@@ -24,7 +24,8 @@ use core::{
 };
 use kernel::{
     prelude::*,
-    sync::Arc, //
+    sync::Arc,
+    task::might_sleep, //
 };
 
 /// What a thread needs to block: a parker that wakers may outlive.
@@ -35,13 +36,14 @@ impl Parking {
         Ok(Self(Parker::new()?))
     }
 
-    /// Polls `future` to its end, parked in between. Calls `late` each time that takes far too
-    /// long.
+    /// Polls `future` to its end, parked between polls. Calls `late` each time that the parker's
+    /// time limit is over.
     pub(crate) fn block_on<F: Future>(
         &self,
         mut future: Pin<&mut F>,
         mut late: impl FnMut(),
     ) -> F::Output {
+        might_sleep();
         let waker = self.waker();
         let mut cx = Context::from_waker(&waker);
         loop {
@@ -55,6 +57,7 @@ impl Parking {
 
     /// As `block_on`, but gives up with `None` when there is a signal for the thread.
     fn block_on_interruptible<F: Future>(&self, mut future: Pin<&mut F>) -> Option<F::Output> {
+        might_sleep();
         let waker = self.waker();
         let mut cx = Context::from_waker(&waker);
         loop {
@@ -118,13 +121,30 @@ unsafe fn drop_waker(data: *const ()) {
     drop(unsafe { take(data) });
 }
 
-/// Blocks until `future` is ready. Process context only, and not where fences wait for the caller.
+/// Blocks until `future` is ready.
+///
+/// # Context
+///
+/// Process context, and not where a fence waits for the caller. The thread sleeps between polls, so
+/// the future has to be `Send`: what keeps a thread from sleeping, such as the guard of a spinlock,
+/// is not, and does not live across an await here either. A caller that may not sleep is reported
+/// by `might_sleep()`.
+///
+/// ```compile_fail,E0277
+/// # fn f(lock: &std::sync::Mutex<u32>) {
+/// let _ = kasync::block_on(async {
+///     let guard = lock.lock();
+///     kasync::yield_now().await;
+///     drop(guard);
+/// });
+/// # }
+/// ```
 ///
 /// # Errors
 ///
-/// `EDEADLK`, reported loudly, inside a poll or a signalling section (H15). `ENOMEM`. The future is
+/// `EDEADLK`, with a warning, inside a poll or a signalling section (H15). `ENOMEM`. The future is
 /// dropped then.
-pub fn block_on<F: Future>(future: F) -> Result<F::Output> {
+pub fn block_on<F: Future + Send>(future: F) -> Result<F::Output> {
     if current::in_section() {
         api_violation(c"block_on() inside a poll or a signalling section");
         return Err(EDEADLK);
@@ -135,12 +155,16 @@ pub fn block_on<F: Future>(future: F) -> Result<F::Output> {
     Ok(parking.block_on(future.as_mut(), || ()))
 }
 
-/// As [`block_on`], for who does it on behalf of a process that may be killed meanwhile: in an ioctl.
+/// Blocks until `future` is ready or there is a signal for the thread, as system calls do.
+///
+/// # Context
+///
+/// As [`block_on`].
 ///
 /// # Errors
 ///
-/// As [`block_on`]; and `ERESTARTSYS` if there is a signal for the thread. The future is dropped then.
-pub fn block_on_interruptible<F: Future>(future: F) -> Result<F::Output> {
+/// As [`block_on`]; and `ERESTARTSYS` if there is a signal. The future is dropped then.
+pub fn block_on_interruptible<F: Future + Send>(future: F) -> Result<F::Output> {
     if current::in_section() {
         api_violation(c"block_on_interruptible() inside a poll or a signalling section");
         return Err(EDEADLK);

@@ -36,6 +36,8 @@ unsafe extern "C" {
         work: *mut work_struct,
         close: unsafe extern "C" fn(*mut work_struct),
     );
+    pub(crate) fn kasync_defer(node: *mut c_void, run: unsafe extern "C" fn(*mut c_void));
+    pub(crate) fn kasync_defer_flush();
     pub(crate) fn kasync_reaper_start() -> c_int;
     pub(crate) fn kasync_reaper_stop();
     pub(crate) fn kasync_work_pending(work: *const work_struct) -> bool;

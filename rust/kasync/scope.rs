@@ -74,7 +74,11 @@ use kernel::{
 use tree::Node;
 
 /// The number of scopes and tasks that are looked at, and woken, while the lock is held.
+#[cfg(not(feature = "loom"))]
 const BATCH: usize = 32;
+/// So that models see what happens between.
+#[cfg(feature = "loom")]
+const BATCH: usize = 1;
 
 /// How deep a tree may be; dropping the last handle of a leaf may drop as many scopes, recursively.
 const MAX_DEPTH: u32 = 16;

@@ -9,6 +9,7 @@
 #include <linux/bug.h>
 #include <linux/dma-fence.h>
 #include <linux/export.h>
+#include <linux/llist.h>
 #include <linux/lockdep.h>
 #include <linux/module.h>
 #include <linux/notifier.h>
@@ -209,6 +210,34 @@ void kasync_reap(struct work_struct *work, work_func_t close)
 	queue_work(kasync_reaper, work);
 }
 EXPORT_SYMBOL_GPL(kasync_reap);
+
+/* What is left to a thread that may sleep. */
+static LLIST_HEAD(kasync_deferred_list);
+static void (*kasync_deferred_run)(struct llist_node *node);
+
+static void kasync_deferred_work(struct work_struct *work)
+{
+	struct llist_node *node, *next;
+
+	llist_for_each_safe(node, next, llist_del_all(&kasync_deferred_list))
+		READ_ONCE(kasync_deferred_run)(node);
+}
+
+static DECLARE_WORK(kasync_deferred, kasync_deferred_work);
+
+/* Has run() called with the node. It is the same function at all times. */
+void kasync_defer(struct llist_node *node, void (*run)(struct llist_node *node))
+{
+	WRITE_ONCE(kasync_deferred_run, run);
+	llist_add(node, &kasync_deferred_list);
+	queue_work(kasync_reaper, &kasync_deferred);
+}
+EXPORT_SYMBOL_GPL(kasync_defer);
+
+void kasync_defer_flush(void)
+{
+	flush_work(&kasync_deferred);
+}
 
 bool kasync_work_pending(const struct work_struct *work)
 {

@@ -11,7 +11,8 @@
 //! ```text
 //!            (1) reserve
 //!                │
-//!            PREPARED ──(2) dropped──► future dropped, memory freed with the last reference
+//!            PREPARED ──(2) dropped──► future dropped, memory freed with the last reference;
+//!                │                     where the caller may not sleep, by a worker
 //!                │ (3) start: STARTED set, then queued
 //!                ▼
 //!  ┌──────► SCHEDULED ◄──────────┐  pending mark set; the mark owns one reference
@@ -71,6 +72,7 @@
 
 pub(crate) mod budget;
 mod claim;
+mod deferred;
 pub(crate) mod header;
 mod info;
 mod join;
@@ -272,6 +274,15 @@ unsafe extern "C" fn run(work: *mut bindings::work_struct) {
             true => unsafe { complete(header) },
             false => task.state.idle(),
         }
+    } else if !task.state.load().is_started() {
+        // In the section, as it may run a driver's code.
+        annotated(|| {
+            current::enter_section(|| {
+                // SAFETY: Queued and not started: the reservation was dropped where the future
+                // could not be, and has passed all of the task on.
+                unsafe { prepared::discard(header) }
+            })
+        });
     }
     // SAFETY: The pending mark's reference.
     unsafe { put(header) };

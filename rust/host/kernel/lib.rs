@@ -31,6 +31,7 @@ pub mod processor;
 pub mod shim;
 pub mod str;
 pub mod sync;
+pub mod task;
 pub mod time;
 pub mod types;
 

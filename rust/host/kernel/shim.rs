@@ -55,6 +55,9 @@ extern "C" fn kasync_thread_id() -> usize {
 
 #[no_mangle]
 extern "C" fn kasync_blocking_thread_id() -> usize {
+    if host::is_atomic() {
+        return 0;
+    }
     host::thread_id()
 }
 
@@ -120,6 +123,16 @@ unsafe extern "C" fn kasync_api_violation(what: *const c_char) {
 #[no_mangle]
 unsafe extern "C" fn kasync_reap(work: *mut work_struct, close: work_func_t) {
     host::reap(work, close);
+}
+
+#[no_mangle]
+unsafe extern "C" fn kasync_defer(node: *mut c_void, run: unsafe extern "C" fn(*mut c_void)) {
+    host::defer(node, run);
+}
+
+#[no_mangle]
+extern "C" fn kasync_defer_flush() {
+    host::run_reaped();
 }
 
 #[no_mangle]

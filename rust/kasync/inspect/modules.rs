@@ -94,4 +94,7 @@ unsafe extern "C" fn going(module: *const c_void) {
             let _joined = root.join_on(parking);
         }
     }
+    // Outputs that were to be dropped elsewhere: code of the module as well.
+    // SAFETY: May sleep here.
+    unsafe { ffi::kasync_defer_flush() };
 }

@@ -9,11 +9,16 @@ use super::{
 use crate::{
     inspect,
     cancelled,
-    Executor, //
+    Executor,
+    JoinHandle, //
 };
 use kernel::host::World;
 use std::{
-    cell::Cell,
+    boxed::Box,
+    cell::{
+        Cell,
+        RefCell, //
+    },
     sync::atomic::{
         AtomicBool,
         AtomicUsize,
@@ -37,6 +42,17 @@ pub(super) fn hold() {
 pub(super) fn step() {
     STEPS.set(STEPS.get() + 1);
     LONGEST.set(LONGEST.get().max(STEPS.get()));
+}
+
+std::thread_local! {
+    static PAUSED: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+}
+
+/// The calling thread has let go of the lock in the middle of a walk.
+pub(super) fn paused() {
+    if let Some(f) = PAUSED.take() {
+        f();
+    }
 }
 
 /// The most steps with the lock held while `f` runs, on this thread.
@@ -114,7 +130,7 @@ fn walks_against_changes() {
         one.spawn(c"task", cancelled()).unwrap().detach();
     }
     let (stop, rounds) = (AtomicBool::new(false), AtomicUsize::new(0));
-    thread::scope(|s| {
+    let seen = thread::scope(|s| {
         for i in 0..2 {
             let (world, stop, one, rounds) = (world.clone(), &stop, &one, &rounds);
             s.spawn(move || {
@@ -134,19 +150,66 @@ fn walks_against_changes() {
                 }
             });
         }
+        // Not asserted here, where the other threads would not be told to stop.
+        let mut seen = Vec::new();
         for _ in 0..50 {
             let before = rounds.load(Ordering::SeqCst);
-            let table = tasks();
-            let seen = table.lines().filter(|l| l.starts_with("task ")).count();
-            // The heading begins so as well.
-            assert_eq!(seen, 1 + KEPT);
+            let mut kept = 0;
+            root.each_task(|task, _| {
+                kept += usize::from(task.is_named(c"task"));
+                true
+            });
+            seen.push(kept);
             while rounds.load(Ordering::SeqCst) == before {
                 thread::yield_now();
             }
         }
         stop.store(true, Ordering::SeqCst);
+        seen
     });
+    assert_eq!(seen, [KEPT; 50]);
     drop((kept, one));
+    executor.shutdown().unwrap();
+    drop(executor);
+    assert_eq!(world.live_allocations(), 0);
+}
+
+/// The task at which a walk has let go of the lock ends before the walk goes on, as do the one
+/// behind it, and a scope that is still to come.
+#[test]
+fn walk_goes_on_behind_what_has_ended() {
+    let world = World::manual();
+    let _entered = world.enter();
+    let executor = Executor::new(c"test").unwrap();
+    let root = executor.root();
+    let spawn = |scope: &Scope| scope.spawn(c"task", cancelled()).unwrap();
+    let (one, gone) = (root.child(c"one").unwrap(), root.child(c"gone").unwrap());
+    let two = root.child(c"two").unwrap();
+    let mut tasks: Vec<_> = (0..3 * BATCH).map(|_| spawn(&one)).collect();
+    spawn(&gone).detach();
+    tasks.extend((0..BATCH).map(|_| spawn(&two)));
+    world.run();
+    let stopped = root.child(c"not a task").unwrap();
+    PAUSED.set(Some(Box::new({
+        let world = world.clone();
+        // The steps before were `root`'s children and the first tasks of `one`.
+        let ended: Vec<_> = tasks.drain(BATCH - 4..BATCH + 4).collect();
+        move || {
+            ended.iter().for_each(JoinHandle::cancel);
+            gone.cancel();
+            world.run();
+            drop((ended, gone, stopped));
+        }
+    })));
+    let mut seen = 0;
+    root.each_task(|_, _| {
+        seen += 1;
+        true
+    });
+    // Those that are left, and of the eight those that came before the pause.
+    let left = tasks.len();
+    assert!((left + 1..left + 8).contains(&seen), "{seen} of {left}");
+    drop((tasks, one, two));
     executor.shutdown().unwrap();
     drop(executor);
     assert_eq!(world.live_allocations(), 0);

@@ -355,6 +355,8 @@ impl Scope {
                 Some(scope) => at = Some(scope),
                 None => return,
             }
+            #[cfg(test)]
+            super::tests::paused();
         }
     }
 

@@ -50,6 +50,12 @@ impl fmt::Display for TaskInfo {
 }
 
 impl Header {
+    /// Returns whether that is the name of the task.
+    #[cfg(test)]
+    pub(crate) fn is_named(&self, name: &core::ffi::CStr) -> bool {
+        self.name == name
+    }
+
     /// A look at a task of `scope`, found in the scope's list.
     pub(crate) fn info(&self, scope: &ScopeInner) -> TaskInfo {
         let state = self.state.load();

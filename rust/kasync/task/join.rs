@@ -4,6 +4,7 @@
 
 use super::{
     claim::claim,
+    deferred,
     put,
     wake,
     Claim,
@@ -30,14 +31,15 @@ use core::{
 /// moment that the poll returns it.
 ///
 /// Dropping it detaches: the task goes on as part of its scope, and its output is dropped when it
-/// ends. Forgetting it leaks the output and the memory of the task, nothing more (H29).
+/// ends. The output of a task that has ended is dropped with the handle, or, where the caller may
+/// not sleep, soon after by another thread. Forgetting it leaks the output and the memory of the task, nothing more (H29).
 ///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
 /// | `poll` | yes | yes | no |
 /// | `claim` | yes | `None` | `None` |
 /// | `cancel`, `wake`, `is_finished` | yes | yes | yes |
-/// | drop, `detach` | yes | yes | only if the output needs no drop |
+/// | drop, `detach` | yes | yes | yes (another thread drops the output) |
 #[must_use = "await it, or call `detach()` to say that the output does not matter"]
 pub struct JoinHandle<T> {
     header: NonNull<Header>,
@@ -173,6 +175,12 @@ impl<T> Drop for JoinHandle<T> {
                     .with(|slot| unsafe { (*slot).take() }),
             );
         } else if self.site.is_some() {
+            if deferred::is_needed::<T>() {
+                // SAFETY: COMPLETE with HANDLE set: the output is ours, as is the handle's
+                // reference.
+                unsafe { deferred::drop_output(self.header) };
+                return;
+            }
             // SAFETY: COMPLETE with HANDLE set: the output is ours.
             unsafe { (self.task().vtable.drop_output)(self.header) };
         }

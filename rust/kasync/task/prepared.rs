@@ -3,6 +3,7 @@
 //! Tasks that are allocated and counted in their scope but not yet started.
 
 use super::{
+    deferred,
     budget::Budget,
     header::{
         Header,
@@ -40,13 +41,14 @@ use kernel::{
 /// A task that only needs to be started, which cannot fail. Made by [`Scope::reserve`].
 ///
 /// It counts as a task of its scope: joining the scope waits until it has been started and has
-/// ended, or was dropped. Dropping it drops the future. Forgetting it leaks the future, and who
+/// ended, or was dropped. Dropping it drops the future, or, where the caller may not sleep, has a
+/// worker drop it. Forgetting it leaks the future, and who
 /// joins the scope waits for ever.
 ///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
 /// | `start` | yes | yes | yes |
-/// | drop | yes | as the future's drop allows | no (the future is dropped) |
+/// | drop | yes | as the future's drop allows | yes (a worker drops the future) |
 #[must_use = "a prepared task does nothing until it is started"]
 pub struct Prepared<F: Future> {
     header: NonNull<Header>,
@@ -136,16 +138,30 @@ where
 
 impl<F: Future> Drop for Prepared<F> {
     fn drop(&mut self) {
-        let header = self.header;
-        // SAFETY: (2): The task was never started, so nobody but us touches its contents. Its scope
-        // is left last, since leaving it lets the code of the future go away.
-        unsafe {
-            (header.as_ref().vtable.drop_future)(header);
-            if let Some(scope) = (*header.as_ref().scope.get()).take() {
-                scope.task_ended(header);
-            }
-            put(header);
-            put(header);
+        if deferred::is_needed::<F>() {
+            // SAFETY: The task was never started, so all of it is ours.
+            unsafe { deferred::drop_future(self.header) };
+        } else {
+            // SAFETY: As for `drop_future()`.
+            unsafe { discard(self.header) };
         }
+    }
+}
+
+/// Drops the future of a task that was never started, and leaves its scope: (2).
+///
+/// # Safety
+///
+/// The task was never started, and the caller owns all of it, both references included.
+pub(super) unsafe fn discard(header: NonNull<Header>) {
+    // SAFETY: By the safety requirements nobody else touches the task's contents. Its scope is left
+    // last, since leaving it lets the code of the future go away.
+    unsafe {
+        (header.as_ref().vtable.drop_future)(header);
+        if let Some(scope) = (*header.as_ref().scope.get()).take() {
+            scope.task_ended(header);
+        }
+        put(header);
+        put(header);
     }
 }

@@ -120,7 +120,7 @@ impl State {
     /// `Err` if there is nothing to poll now.
     pub(crate) fn run(&self) -> Result<(), ()> {
         let old = self.update(|s| match s {
-            s if s.is_complete() => None,
+            s if s.is_complete() || !s.is_started() => None,
             s if s.is_claimed() => Some(s.0 | RERUN),
             s => Some(s.0 | RUNNING),
         });

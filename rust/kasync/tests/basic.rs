@@ -409,3 +409,14 @@ fn stalls_are_reported_once() {
         assert!(reports().iter().all(String::is_empty));
     });
 }
+
+/// A thread that blocks where it must not sleep is reported, even if the future is ready at once.
+#[test]
+fn blocking_where_one_must_not_sleep_is_reported() {
+    let world = World::manual();
+    let _entered = world.enter();
+    let ready = World::atomically(|| block_on(async { 1 }));
+    assert_eq!(ready, Ok(1));
+    let reports = world.take_api_violations();
+    assert_eq!(reports, ["sleeping function called from invalid context"]);
+}

@@ -80,6 +80,14 @@ pub(crate) fn reap(_work: *mut work::work_struct, _close: work_func_t) {
     unreachable!("executors are not dropped inside of polls in the models");
 }
 
+pub(crate) fn defer(_node: *mut c_void, _run: unsafe extern "C" fn(*mut c_void)) {
+    unreachable!("threads of the models may sleep");
+}
+
+pub(crate) fn is_atomic() -> bool {
+    false
+}
+
 pub(crate) fn run_reaped() {}
 
 pub(crate) fn watch_modules(_going: Option<unsafe extern "C" fn(*const c_void)>) {

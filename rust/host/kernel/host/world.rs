@@ -70,9 +70,13 @@ struct Inner {
     irqs: Mutex<Vec<Irq>>,
 }
 
-struct Reaped(*mut work_struct, work_func_t);
+/// What is left to a thread that may block: a function and its argument.
+enum Reaped {
+    Work(*mut work_struct, work_func_t),
+    Deferred(*mut c_void, unsafe extern "C" fn(*mut c_void)),
+}
 
-// SAFETY: Executors are closed on any thread.
+// SAFETY: Both are for any thread.
 unsafe impl Send for Reaped {}
 
 #[derive(Clone, Copy)]
@@ -102,6 +106,7 @@ std::thread_local! {
     static WORLD: RefCell<Option<World>> = const { RefCell::new(None) };
     static THREAD: usize = NEXT_THREAD.fetch_add(64, Ordering::Relaxed);
     static IN_SECTION: Cell<usize> = const { Cell::new(0) };
+    static ATOMIC: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Leaves the world when dropped.
@@ -221,11 +226,24 @@ impl World {
     /// Runs what was left to the thread that may block, and returns the number of items.
     pub fn reap(&self) -> usize {
         let reaped = core::mem::take(&mut *self.0.reaped.lock().unwrap());
-        for Reaped(work, close) in &reaped {
-            // SAFETY: Given to `kasync_reap()`, run once.
-            unsafe { close(*work) };
+        for reaped in &reaped {
+            // SAFETY: Given to `kasync_reap()` or `kasync_defer()`, run once.
+            unsafe {
+                match reaped {
+                    Reaped::Work(work, close) => close(*work),
+                    Reaped::Deferred(node, run) => run(*node),
+                }
+            }
         }
         reaped.len()
+    }
+
+    /// Calls `f` where the calling thread must not sleep, as with preemption disabled.
+    pub fn atomically<R>(f: impl FnOnce() -> R) -> R {
+        ATOMIC.with(|atomic| atomic.set(true));
+        let ret = f();
+        ATOMIC.with(|atomic| atomic.set(false));
+        ret
     }
 
     /// Has the watch over tasks look once, if it was started.
@@ -347,7 +365,19 @@ pub(crate) fn section_end() {
 
 pub(crate) fn reap(work: *mut work_struct, close: work_func_t) {
     let world = World::current();
-    world.0.reaped.lock().unwrap().push(Reaped(work, close));
+    let reaped = Reaped::Work(work, close);
+    world.0.reaped.lock().unwrap().push(reaped);
+}
+
+pub(crate) fn defer(node: *mut c_void, run: unsafe extern "C" fn(*mut c_void)) {
+    let world = World::current();
+    let reaped = Reaped::Deferred(node, run);
+    world.0.reaped.lock().unwrap().push(reaped);
+}
+
+/// Whether the calling thread must not sleep.
+pub(crate) fn is_atomic() -> bool {
+    ATOMIC.with(Cell::get)
 }
 
 pub(crate) fn run_reaped() {

@@ -216,6 +216,43 @@ fn cancel_against_spawn() {
     });
 }
 
+/// Contract 5: a cancel of a scope races one of the scope above, a few scopes at a time. When either
+/// call returns, all that is below its scope is cancelled.
+#[test]
+fn cancels_that_overlap() {
+    model(|| {
+        let executor = Executor::new(c"m").unwrap();
+        let a = executor.root().child(c"a").unwrap();
+        let b = a.child(c"b").unwrap();
+        let (other, below) = (a.clone(), b.clone());
+        let thread = thread::spawn(move || {
+            other.cancel();
+            assert!(below.is_cancelled());
+        });
+        executor.root().cancel();
+        assert!(a.is_cancelled() && b.is_cancelled());
+        thread.join().unwrap();
+        drop((a, b));
+        executor.shutdown().unwrap();
+    });
+}
+
+/// Contract 5: a walk that wakes the tasks of a cancelled scope, one at a time, while these end.
+#[test]
+fn cancel_of_tasks_that_end() {
+    model(|| {
+        let executor = Executor::new(c"m").unwrap();
+        let scope = executor.root().child(c"s").unwrap();
+        let first = scope.spawn(c"t", kasync::cancelled()).unwrap();
+        scope.spawn(c"t", kasync::cancelled()).unwrap().detach();
+        let thread = thread::spawn(move || first.cancel());
+        scope.cancel();
+        thread.join().unwrap();
+        drop(scope);
+        executor.shutdown().unwrap();
+    });
+}
+
 /// H10, H24: a notification races the registration of who waits for it.
 #[test]
 fn notify() {
