@@ -34,8 +34,6 @@
 //!
 //! All functions may be called in any context.
 
-#![cfg_attr(not(MODULE), no_std)]
-
 #[macro_use]
 mod layout;
 

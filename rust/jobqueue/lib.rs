@@ -27,7 +27,6 @@ mod c;
 mod capacity;
 mod deadline;
 mod job;
-#[cfg(MODULE)]
 mod module;
 mod priority;
 mod queue;

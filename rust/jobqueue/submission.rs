@@ -257,7 +257,9 @@ pub(crate) trait Submission: Sized {
         // Claimed before the job is put in: so no worker is woken for it, and this thread is not
         // preempted between the two.
         let claim = if self.activity().load(Relaxed) == IDLE {
-            task.claim()
+            // SAFETY: Polled or dropped below, with preemption disabled and nothing waited for
+            // between.
+            unsafe { task.claim() }
         } else {
             None
         };

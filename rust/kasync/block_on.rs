@@ -1,25 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! From async to blocking, for process context outside of tasks.
+//! Waiting for futures in threads that may sleep.
 
 use crate::{
     current,
-    platform::{
-        code,
+    parker::{
         Parked,
-        Parker,
-        Plat,
-        Platform,
-        Result, //
+        Parker, //
     },
-    refs::Ref, //
+    report::api_violation, //
 };
 use core::{
-    alloc::Layout,
     future::Future,
     mem::ManuallyDrop,
     pin::Pin,
-    ptr::NonNull,
     task::{
         Context,
         Poll,
@@ -28,25 +22,28 @@ use core::{
         Waker, //
     }, //
 };
-
-type PlatParker = <Plat as Platform>::Parker;
+use kernel::{
+    prelude::*,
+    sync::Arc,
+    task::might_sleep, //
+};
 
 /// What a thread needs to block: a parker that wakers may outlive.
-pub(crate) struct Parking(Ref<PlatParker>);
+pub(crate) struct Parking(Arc<Parker>);
 
 impl Parking {
     pub(crate) fn new() -> Result<Self> {
-        // SAFETY: `Parker::init` initialises in place, and a `Ref` does not move.
-        Ok(Self(unsafe { Ref::new_with(|slot| Parker::init(slot))? }))
+        Ok(Self(Parker::new()?))
     }
 
-    /// Polls `future` to its end, parked in between. Calls `late` each time that takes far too
-    /// long.
+    /// Polls `future` to its end, parked between polls. Calls `late` each time that the parker's
+    /// time limit is over.
     pub(crate) fn block_on<F: Future>(
         &self,
         mut future: Pin<&mut F>,
         mut late: impl FnMut(),
     ) -> F::Output {
+        might_sleep();
         let waker = self.waker();
         let mut cx = Context::from_waker(&waker);
         loop {
@@ -60,6 +57,7 @@ impl Parking {
 
     /// As `block_on`, but gives up with `None` when there is a signal for the thread.
     fn block_on_interruptible<F: Future>(&self, mut future: Pin<&mut F>) -> Option<F::Output> {
+        might_sleep();
         let waker = self.waker();
         let mut cx = Context::from_waker(&waker);
         loop {
@@ -73,7 +71,7 @@ impl Parking {
     }
 
     fn waker(&self) -> Waker {
-        let data = Ref::into_raw(self.0.clone()).as_ptr().cast_const().cast();
+        let data = Arc::into_raw(self.0.clone()).cast();
         // SAFETY: The vtable does as `RawWaker` demands; the waker owns the reference just made.
         unsafe { Waker::from_raw(RawWaker::new(data, &VTABLE)) }
     }
@@ -84,9 +82,9 @@ static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, dr
 /// # Safety
 ///
 /// `data` must be that of a waker made here, which gives up its reference to the caller.
-unsafe fn take(data: *const ()) -> Ref<PlatParker> {
+unsafe fn take(data: *const ()) -> Arc<Parker> {
     // SAFETY: By the safety requirements.
-    unsafe { Ref::from_raw(NonNull::new_unchecked(data.cast_mut().cast())) }
+    unsafe { Arc::from_raw(data.cast()) }
 }
 
 /// # Safety
@@ -123,65 +121,58 @@ unsafe fn drop_waker(data: *const ()) {
     drop(unsafe { take(data) });
 }
 
-/// A future pinned in memory of its own: leafs have timers in them, which do not belong on a stack.
-struct Boxed<F>(NonNull<F>);
-
-impl<F> Boxed<F> {
-    /// Never of size 0, which the allocator would refuse.
-    const LAYOUT: Layout = Layout::new::<(F, u8)>();
-
-    fn new(future: F) -> Result<Self> {
-        let memory = Plat::alloc(Self::LAYOUT).ok_or(code::ENOMEM)?.cast::<F>();
-        // SAFETY: Freshly allocated, large and aligned enough.
-        unsafe { memory.as_ptr().write(future) };
-        Ok(Self(memory))
-    }
-
-    fn as_mut(&mut self) -> Pin<&mut F> {
-        // SAFETY: Valid, ours alone, and never moved.
-        unsafe { Pin::new_unchecked(self.0.as_mut()) }
-    }
-}
-
-impl<F> Drop for Boxed<F> {
-    fn drop(&mut self) {
-        // SAFETY: Valid and ours alone.
-        unsafe {
-            core::ptr::drop_in_place(self.0.as_ptr());
-            Plat::free(self.0.cast(), Self::LAYOUT);
-        }
-    }
-}
-
-/// Blocks until `future` is ready. Process context only, and not where fences wait for the caller.
+/// Blocks until `future` is ready.
+///
+/// # Context
+///
+/// Process context, and not where a fence waits for the caller. The thread sleeps between polls, so
+/// the future has to be `Send`: what keeps a thread from sleeping, such as the guard of a spinlock,
+/// is not, and does not live across an await here either. A caller that may not sleep is reported
+/// by `might_sleep()`.
+///
+/// ```compile_fail,E0277
+/// # fn f(lock: &std::sync::Mutex<u32>) {
+/// let _ = kasync::block_on(async {
+///     let guard = lock.lock();
+///     kasync::yield_now().await;
+///     drop(guard);
+/// });
+/// # }
+/// ```
 ///
 /// # Errors
 ///
-/// `EDEADLK`, reported loudly, inside a poll or a signalling section (H15). `ENOMEM`. The future is
+/// `EDEADLK`, with a warning, inside a poll or a signalling section (H15). `ENOMEM`. The future is
 /// dropped then.
-pub fn block_on<F: Future>(future: F) -> Result<F::Output> {
+pub fn block_on<F: Future + Send>(future: F) -> Result<F::Output> {
     if current::in_section() {
-        Plat::misuse(c"block_on() inside a poll or a signalling section");
-        return Err(code::EDEADLK);
+        api_violation(c"block_on() inside a poll or a signalling section");
+        return Err(EDEADLK);
     }
     let parking = Parking::new()?;
-    let mut future = Boxed::new(future)?;
+    // Leaves have timers in them, which do not belong on a stack.
+    let mut future = KBox::pin(future, GFP_KERNEL)?;
     Ok(parking.block_on(future.as_mut(), || ()))
 }
 
-/// As [`block_on`], for who does it on behalf of a process that may be killed meanwhile: in an ioctl.
+/// Blocks until `future` is ready or there is a signal for the thread, as system calls do.
+///
+/// # Context
+///
+/// As [`block_on`].
 ///
 /// # Errors
 ///
-/// As [`block_on`]; and `ERESTARTSYS` if there is a signal for the thread. The future is dropped then.
-pub fn block_on_interruptible<F: Future>(future: F) -> Result<F::Output> {
+/// As [`block_on`]; and `ERESTARTSYS` if there is a signal. The future is dropped then.
+pub fn block_on_interruptible<F: Future + Send>(future: F) -> Result<F::Output> {
     if current::in_section() {
-        Plat::misuse(c"block_on_interruptible() inside a poll or a signalling section");
-        return Err(code::EDEADLK);
+        api_violation(c"block_on_interruptible() inside a poll or a signalling section");
+        return Err(EDEADLK);
     }
     let parking = Parking::new()?;
-    let mut future = Boxed::new(future)?;
+    // Leaves have timers in them, which do not belong on a stack.
+    let mut future = KBox::pin(future, GFP_KERNEL)?;
     parking
         .block_on_interruptible(future.as_mut())
-        .ok_or(code::ERESTARTSYS)
+        .ok_or(ERESTARTSYS)
 }

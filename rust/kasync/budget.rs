@@ -22,9 +22,8 @@
 //! |---|---|---|
 //! | channels, [`Notify`], [`Semaphore`], [`JoinHandle`], [`Scope::join`], sleeps, intervals, the items of [`FutureSet`] and of interrupt lines | yes | yes |
 //! | the time limit of a [`timeout`] | yes | 16 units later: it cuts off what is ready all the time, too |
-//! | [`cancelled`], [`Scope::cancelled`] | no | no: who is to end is told at once |
+//! | [`cancelled`], [`Scope::cancelled`] | once cancelled | 16 units later, for the same reason |
 //! | [`yield_now`] | no | it goes to the end of the list anyway |
-//! | what is polled inside of [`unconstrained`] | no | no |
 //!
 //! What polls several futures, [`select!`], [`join!`], [`FutureSet`], begins with the next one after a poll
 //! that has used the budget up: so one of them that is always ready does not keep the others from
@@ -45,70 +44,29 @@
 //! [`yield_now`]: crate::yield_now
 //! [`block_on`]: crate::block_on()
 
-use crate::{
-    current,
-    task, //
+use crate::task::{
+    budget::{
+        Budget,
+        OVERDRAFT, //
+    },
+    header::current_task,
+    waker::task_of, //
 };
 use core::{
     future::Future,
     pin::Pin,
-    sync::atomic::{
-        AtomicU16,
-        Ordering, //
-    },
     task::{
         Context,
         Poll, //
     }, //
 };
-use pin_project_lite::pin_project;
-
-/// How many leafs may be ready in one poll.
-const BUDGET: u16 = 128;
-
-/// How many time limits may be over after that: they are not put off by what they limit, but a loop of limits that are over at once
-/// ends as well.
-const OVERDRAFT: u16 = 16;
-
-/// Instead of a number: nothing is counted.
-const UNLIMITED: u16 = u16::MAX;
-
-/// The budget of the poll that is under way; in the task's header.
-///
-/// Only who polls has to do with it. It is atomic since a waker of the task may be used to poll
-/// something on another thread: that makes a wrong count, and no more.
-pub(crate) struct Budget(AtomicU16);
-
-impl Budget {
-    pub(crate) const fn new() -> Self {
-        Self(AtomicU16::new(BUDGET + OVERDRAFT))
-    }
-
-    /// A poll begins.
-    #[inline]
-    pub(crate) fn reset(&self) {
-        self.0.store(BUDGET + OVERDRAFT, Ordering::Relaxed);
-    }
-
-    #[inline]
-    fn left(&self) -> u16 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    #[inline]
-    fn spend(&self, left: u16) {
-        if left != UNLIMITED {
-            self.0.store(left.saturating_sub(1), Ordering::Relaxed);
-        }
-    }
-}
 
 /// Calls `f` with the budget of the task that is polled with `cx`, if there is one: of the task whose
 /// waker `cx` has, or else, as combinators have wakers of their own, of the one that this thread is
 /// polling.
 #[inline]
 fn with<R>(cx: &Context<'_>, f: impl FnOnce(Option<&Budget>) -> R) -> R {
-    match task::task_of(cx.waker()).or_else(current::get) {
+    match task_of(cx.waker()).or_else(current_task) {
         // SAFETY: The waker keeps its task valid; and the current task is valid until its poll
         // returns, which has called us.
         Some(task) => f(Some(unsafe { task.as_ref() }.budget())),
@@ -125,30 +83,31 @@ fn with<R>(cx: &Context<'_>, f: impl FnOnce(Option<&Budget>) -> R) -> R {
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
-/// | `poll_budget`, `budget_left` | yes | yes | no |
+/// | `poll_budget` | yes | yes | no |
 ///
 /// # Examples
 ///
 /// A leaf that is always ready, and yet leaves room for others:
 ///
 /// ```
-/// # use kasync::platform::host::World;
+/// # use kernel::host::World;
 /// # let world = World::manual();
 /// # let _world = world.enter();
 /// use core::{future::poll_fn, task::Poll};
-/// use kasync::{budget_left, poll_budget, Executor};
+/// use kasync::{poll_budget, Executor};
 ///
 /// let executor = Executor::new(c"example")?;
 /// let task = executor.root().spawn(c"eager", async {
-///     let first = budget_left();
 ///     for _ in 0..1000 {
 ///         poll_fn(|cx| poll_budget(cx, |_| Poll::Ready(()))).await;
 ///     }
-///     (first, budget_left())
 /// })?;
-/// assert_eq!(kasync::block_on(task)?, (Some(128), Some(128 * 8 - 1000)));
+/// // Each poll of the task has ended after 128 of them.
+/// assert_eq!(world.run(), 8);
+/// assert!(task.is_finished());
+/// # drop(task);
 /// executor.shutdown()?;
-/// # Ok::<(), kasync::Error>(())
+/// # Ok::<(), kernel::error::Error>(())
 /// ```
 #[inline]
 pub fn poll_budget<T>(
@@ -171,7 +130,7 @@ pub(crate) fn poll_limit<T>(
 #[inline]
 fn poll_beyond<T>(
     cx: &mut Context<'_>,
-    end: u16,
+    end: i16,
     f: impl FnOnce(&mut Context<'_>) -> Poll<T>,
 ) -> Poll<T> {
     let left = with(cx, |budget| budget.map(Budget::left));
@@ -182,7 +141,7 @@ fn poll_beyond<T>(
     let poll = f(cx);
     if poll.is_ready() {
         // Read anew, as there may have been leafs inside.
-        with(cx, |budget| budget.map(|b| b.spend(b.left())));
+        with(cx, |budget| budget.map(Budget::spend));
     }
     poll
 }
@@ -192,20 +151,24 @@ fn poll_beyond<T>(
 /// before have had all of it, so that the next one's turn comes first.
 #[doc(hidden)]
 pub fn rotate(cx: &Context<'_>, first: usize, n: usize) -> usize {
-    if with(cx, |budget| budget.is_some_and(|b| b.left() <= OVERDRAFT)) {
+    if with(cx, |budget| {
+        let left = budget.map(Budget::left);
+        left.is_some_and(|left| left <= OVERDRAFT)
+    }) {
         (first + 1) % n
     } else {
         0
     }
 }
 
-/// How many leafs may still be ready in this poll of the task that the calling thread is polling.
-/// `None`: no task, or [`unconstrained`].
+/// Returns how many leaves may still be ready in this poll of the task that the calling thread is
+/// polling. For tests.
+#[doc(hidden)]
 pub fn budget_left() -> Option<u32> {
-    let task = current::get()?;
+    let task = current_task()?;
     // SAFETY: Valid until the poll returns, which has called us.
     let left = unsafe { task.as_ref() }.budget().left();
-    (left != UNLIMITED).then_some(left.saturating_sub(OVERDRAFT).into())
+    Some((left - OVERDRAFT).max(0) as u32)
 }
 
 /// The future of [`consume_budget`].
@@ -224,37 +187,4 @@ impl Future for ConsumeBudget {
 /// that may go on for long and have no other leaf in them. Cancel safe.
 pub fn consume_budget() -> ConsumeBudget {
     ConsumeBudget(())
-}
-
-pin_project! {
-    /// The future of [`unconstrained`].
-    #[must_use = "futures do nothing unless awaited"]
-    pub struct Unconstrained<F> {
-        #[pin]
-        future: F,
-    }
-}
-
-impl<F: Future> Future for Unconstrained<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let before = with(cx, |budget| {
-            budget.map(|b| b.0.swap(UNLIMITED, Ordering::Relaxed))
-        });
-        let poll = self.project().future.poll(cx);
-        if let Some(before) = before {
-            with(cx, |budget| {
-                budget.map(|b| b.0.store(before, Ordering::Relaxed))
-            });
-        }
-        poll
-    }
-}
-
-/// Polls `future` without a budget: its leafs are never put off, and take nothing from the others'.
-/// For what has to be done at once and is known to come to an end; one that is ready for ever holds
-/// its worker for ever. As cancel safe as `future` is.
-pub fn unconstrained<F: Future>(future: F) -> Unconstrained<F> {
-    Unconstrained { future }
 }

@@ -65,7 +65,7 @@ pin_project! {
     #[project = StepProj]
     /// A future, then its output.
     #[doc(hidden)]
-    pub enum Step<F: Future> {
+    pub enum MaybeDone<F: Future> {
         Running {
             #[pin]
             future: F,
@@ -76,10 +76,10 @@ pin_project! {
     }
 }
 
-impl<F: Future> Step<F> {
+impl<F: Future> MaybeDone<F> {
     /// One that is to be polled.
     pub fn new(future: F) -> Self {
-        Step::Running { future }
+        MaybeDone::Running { future }
     }
 
     /// Polls, and says whether it is done.
@@ -88,7 +88,7 @@ impl<F: Future> Step<F> {
             match future.poll(cx) {
                 Poll::Ready(output) => {
                     let output = Some(output);
-                    self.set(Step::Done { output });
+                    self.set(MaybeDone::Done { output });
                 }
                 Poll::Pending => return false,
             }
@@ -102,52 +102,6 @@ impl<F: Future> Step<F> {
             StepProj::Done { output } => output.take(),
             StepProj::Running { .. } => None,
         }
-    }
-}
-
-pin_project! {
-    /// The future of [`join`].
-    #[must_use = "futures do nothing unless awaited"]
-    pub struct JoinBoth<A: Future, B: Future> {
-        #[pin]
-        a: Step<A>,
-        #[pin]
-        b: Step<B>,
-        first: usize,
-    }
-}
-
-impl<A: Future, B: Future> Future for JoinBoth<A, B> {
-    type Output = (A::Output, B::Output);
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let mut ready = true;
-        for n in 0..2 {
-            ready &= if (*this.first + n) % 2 == 0 {
-                this.a.as_mut().poll(cx)
-            } else {
-                this.b.as_mut().poll(cx)
-            };
-        }
-        *this.first = rotate(cx, *this.first, 2);
-        if ready {
-            // After it was ready once the outputs are gone, and it stays pending (H12).
-            if let (Some(a), Some(b)) = (this.a.take(), this.b.take()) {
-                return Poll::Ready((a, b));
-            }
-        }
-        Poll::Pending
-    }
-}
-
-/// Waits for both futures, polled by the same task. Cancel safe if nobody misses the output of the
-/// one that was ready first.
-pub fn join<A: Future, B: Future>(a: A, b: B) -> JoinBoth<A, B> {
-    JoinBoth {
-        a: Step::Running { future: a },
-        b: Step::Running { future: b },
-        first: 0,
     }
 }
 

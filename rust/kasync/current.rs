@@ -6,13 +6,7 @@
 //! workqueue for the current work item instead would not do: that item may be somebody else's and
 //! freed already, and a poll need not run on a worker.
 
-use crate::{
-    platform::{
-        Plat,
-        Platform, //
-    },
-    task::Header, //
-};
+use crate::thread;
 use core::{
     marker::PhantomData,
     ptr::NonNull, //
@@ -29,11 +23,11 @@ mod table {
         static ENTRY: Cell<Option<u64>> = Cell::new(None);
     }
 
-    pub(super) fn with_entry<R>(_thread: u64, task: u64, f: impl FnOnce() -> R) -> Result<R, ()> {
+    pub(super) fn with_entry<R>(_thread: u64, task: u64, f: impl FnOnce() -> R) -> R {
         ENTRY.with(|e| e.set(Some(task)));
         let ret = f();
         ENTRY.with(|e| e.set(None));
-        Ok(ret)
+        ret
     }
 
     pub(super) fn entry(_thread: u64) -> Option<u64> {
@@ -51,18 +45,18 @@ const NO_TASK: u64 = 1;
 
 /// A thread where one may block, and that is in no section: where a poll may begin.
 #[derive(Clone, Copy)]
-pub(crate) struct Here {
-    /// As [`Platform::thread_id`].
+pub(crate) struct PollContext {
+    /// As [`thread::id`].
     thread: u64,
     /// Not for other threads.
     _thread: PhantomData<*mut ()>,
 }
 
-impl Here {
+impl PollContext {
     /// The calling thread, if it is like that.
     #[inline]
     pub(crate) fn may_poll() -> Option<Self> {
-        let thread = Plat::blocking_thread_id();
+        let thread = thread::blocking_id();
         if thread == 0 || entry(thread).is_some() {
             return None;
         }
@@ -72,7 +66,7 @@ impl Here {
     /// The calling thread, which is a worker's.
     #[inline]
     pub(crate) fn worker() -> Self {
-        Self::new(Plat::thread_id())
+        Self::new(thread::id())
     }
 
     fn new(thread: u64) -> Self {
@@ -82,40 +76,29 @@ impl Here {
         }
     }
 
-    /// Calls `f` with `task` as the thread's current task. `None`, and `f` is not called, if too many threads are in sections at
-    /// once.
+    /// Calls `f` with `task` as the thread's current task.
     #[inline]
-    pub(crate) fn enter<R>(self, task: NonNull<Header>, f: impl FnOnce() -> R) -> Option<R> {
-        with_entry(self.thread, task.as_ptr() as usize as u64, f).ok()
+    pub(crate) fn enter<R>(self, task: NonNull<()>, f: impl FnOnce() -> R) -> R {
+        with_entry(self.thread, task.as_ptr() as usize as u64, f)
     }
 }
 
-/// Calls `f` with the thread known to be inside a signalling section; if too many are, this one is
-/// not known to be: what asks for it then reports misuse, which is wrong but harmless.
+/// Calls `f` with the thread known to be inside a signalling section.
 pub(crate) fn enter_section<R>(f: impl FnOnce() -> R) -> R {
-    let thread = Plat::thread_id();
+    let thread = thread::id();
     if entry(thread).is_some() {
         return f();
     }
-    let mut f = Some(f);
-    let mut call = || f.take().map(|f| f());
-    let ret = match with_entry(thread, NO_TASK, &mut call) {
-        Ok(ret) => ret,
-        Err(()) => call(),
-    };
-    match ret {
-        Some(ret) => ret,
-        None => unreachable!("called once"),
-    }
+    with_entry(thread, NO_TASK, f)
 }
 
 /// The task that the calling thread is polling, if any. It stays valid until the poll returns.
-pub(crate) fn get() -> Option<NonNull<Header>> {
-    let task = entry(Plat::thread_id()).filter(|t| *t != NO_TASK)?;
-    NonNull::new(task as usize as *mut Header)
+pub(crate) fn get() -> Option<NonNull<()>> {
+    let task = entry(thread::id()).filter(|t| *t != NO_TASK)?;
+    NonNull::new(task as usize as *mut ())
 }
 
 /// Whether the calling thread is inside a poll or another signalling section.
 pub(crate) fn in_section() -> bool {
-    entry(Plat::thread_id()).is_some()
+    entry(thread::id()).is_some()
 }

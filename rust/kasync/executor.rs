@@ -3,63 +3,46 @@
 //! Executors.
 
 use crate::{
-    atomic::Latch,
     block_on::Parking,
     current,
-    lock::IrqLock,
-    platform::{
-        self,
-        code,
-        Arc,
-        Plat,
-        Platform,
-        Queue,
-        Result, //
-    },
-    refs::Ref,
+    inspect,
+    once_flag::OnceFlag,
+    report::api_violation,
     scope::{
-        Scope,
-        Tree, //
+        Core,
+        Scope, //
+    },
+    thread,
+    workqueue::{
+        self,
+        Queue,
+        Work, //
     }, //
 };
-use core::{
-    cell::UnsafeCell,
-    ffi::CStr,
-    mem::MaybeUninit,
-    ptr::NonNull, //
+use core::ffi::CStr;
+use kernel::{
+    bindings::work_struct,
+    prelude::*,
+    sync::{
+        rcu,
+        Arc, //
+    }, //
 };
-
-/// What all scopes of an executor share.
-pub(crate) struct Core {
-    queue: Queue,
-    tree: IrqLock<Tree>,
-}
-
-impl Core {
-    pub(crate) fn queue(&self) -> Queue {
-        self.queue
-    }
-
-    pub(crate) fn tree(&self) -> &IrqLock<Tree> {
-        &self.tree
-    }
-}
 
 /// What an executor is, apart from the handle; lives until its queue is gone.
 #[repr(C)]
 pub(crate) struct Inner {
     /// At offset 0, see [`close`]. For closing on another thread.
-    reap: UnsafeCell<MaybeUninit<<Plat as Platform>::Reap>>,
-    core: Ref<Core>,
+    closer: Work,
+    core: Arc<Core>,
     root: Scope,
     /// Allocated beforehand, as closing may not fail.
     parking: Parking,
-    closing: Latch,
-    closed: Latch,
+    closing: OnceFlag,
+    closed: OnceFlag,
 }
 
-// SAFETY: `reap` is only touched by the platform, after the last handle is gone; the rest is
-// `Sync`.
+// SAFETY: `closer` is used once, after the last handle is gone; the rest is `Sync`.
 unsafe impl Sync for Inner {}
 // SAFETY: Nothing in it depends on the thread.
 unsafe impl Send for Inner {}
@@ -88,7 +71,7 @@ pub enum Priority {
 /// | `root` | yes | yes | yes |
 /// | `shutdown` | yes | no (refused) | no |
 /// | drop | yes (blocks) | yes (hands over) | in an interrupt (hands over) |
-pub struct Executor(Ref<Inner>);
+pub struct Executor(Arc<Inner>);
 
 impl Executor {
     /// Makes an executor with an UNBOUND | MEM_RECLAIM workqueue of its own. May sleep.
@@ -107,28 +90,30 @@ impl Executor {
     /// `ENOMEM`.
     pub fn with_priority(name: &'static CStr, priority: Priority) -> Result<Arc<Self>> {
         let parking = Parking::new()?;
-        let queue = Plat::queue_new(name, priority == Priority::High)?;
-        let tree = Tree::new();
-        let result = Ref::new(Core { queue, tree }).and_then(|core| {
-            Ref::new(Inner {
-                reap: UnsafeCell::new(MaybeUninit::uninit()),
-                root: Scope::new_root(core.clone(), name)?,
-                core,
-                parking,
-                closing: Latch::new(),
-                closed: Latch::new(),
-            })
+        let queue = Queue::new(name, priority == Priority::High)?;
+        let result = Core::new(queue).and_then(|core| {
+            Ok(Arc::new(
+                Inner {
+                    closer: Work::uninit(),
+                    root: Scope::new_root(core.clone(), name)?,
+                    core,
+                    parking,
+                    closing: OnceFlag::new(),
+                    closed: OnceFlag::new(),
+                },
+                GFP_KERNEL,
+            )?)
         });
         match result {
             Ok(inner) => {
                 // If something fails, dropping the executor destroys the queue.
-                let executor = platform::arc(Self(inner))?;
-                Plat::register(executor.root())?;
+                let executor = Arc::new(Self(inner), GFP_KERNEL)?;
+                inspect::register(executor.root())?;
                 Ok(executor)
             }
             Err(e) => {
                 // SAFETY: Nobody else knows the queue.
-                unsafe { Plat::queue_destroy(queue) };
+                unsafe { queue.destroy() };
                 Err(e)
             }
         }
@@ -148,8 +133,8 @@ impl Executor {
     /// is at it.
     pub fn shutdown(&self) -> Result {
         if current::in_section() {
-            Plat::misuse(c"an executor is shut down inside a poll or a signalling section");
-            return Err(code::EDEADLK);
+            api_violation(c"an executor is shut down inside a poll or a signalling section");
+            return Err(EDEADLK);
         }
         self.0.close()
     }
@@ -157,52 +142,52 @@ impl Executor {
 
 impl Inner {
     fn close(&self) -> Result {
-        if self.closed.is_up() {
+        if self.closed.is_set() {
             return Ok(());
         }
-        if !self.closing.raise() {
-            return Err(code::EBUSY);
+        if !self.closing.set() {
+            return Err(EBUSY);
         }
         // R11: no new task and no new scope from here on ...
         self.root.cancel();
         // ... all tasks complete ...
         self.root.join_on(&self.parking)?;
         // ... no wake that still saw one of them incomplete ...
-        Plat::synchronize();
+        rcu::synchronize_rcu();
         // SAFETY: ... so nobody queues any more: complete tasks are not queued.
-        unsafe { Plat::queue_destroy(self.core.queue) };
-        Plat::unregister(&self.root);
-        self.closed.raise();
+        unsafe { self.core.queue().destroy() };
+        inspect::unregister(&self.root);
+        self.closed.set();
         Ok(())
     }
 }
 
 impl Drop for Executor {
     fn drop(&mut self) {
-        if self.0.closed.is_up() {
+        if self.0.closed.is_set() {
             return;
         }
-        if !current::in_section() && Plat::thread_id() != 0 {
+        if !current::in_section() && thread::blocking_id() != 0 {
             // Nobody else is at it, as this was the last handle; and blocking is legal here.
             let _closed = self.0.close();
             return;
         }
         self.0.root.cancel();
-        let inner = Ref::into_raw(self.0.clone());
+        let inner = Arc::into_raw(self.0.clone());
         // SAFETY: `close()` takes the reference back. The last handle is gone, so this happens
         // once.
-        unsafe { Plat::reap(inner.cast()) };
+        unsafe { workqueue::run_later((*inner).closer.get(), close) };
     }
 }
 
-/// Closes an executor that was handed over. Called by the platform on a thread that may block.
+/// Closes an executor that was handed over, on a thread that may block.
 ///
 /// # Safety
 ///
-/// `reap` must be what was passed to [`Platform::reap`], once.
-pub(crate) unsafe fn close(reap: NonNull<<Plat as Platform>::Reap>) {
-    // SAFETY: `reap` is at offset 0; the reference was made for us.
-    let inner = unsafe { Ref::from_raw(reap.cast::<Inner>()) };
+/// `closer` must be that of an executor whose last handle is gone, with a reference for the callee.
+unsafe extern "C" fn close(closer: *mut work_struct) {
+    // SAFETY: `closer` is at offset 0, and the reference was made for us.
+    let inner = unsafe { Arc::from_raw(closer.cast_const().cast::<Inner>()) };
     // Cannot fail: not in a poll, and nobody else is at it.
     let _closed = inner.close();
 }

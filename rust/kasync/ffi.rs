@@ -27,13 +27,17 @@ unsafe extern "C" {
     pub(crate) fn kasync_lock_init(lock: *mut raw_spinlock_t);
     pub(crate) fn kasync_lock(lock: *mut raw_spinlock_t) -> usize;
     pub(crate) fn kasync_unlock(lock: *mut raw_spinlock_t, flags: usize);
+    pub(crate) fn kasync_current_lock() -> usize;
+    pub(crate) fn kasync_current_unlock(flags: usize);
     pub(crate) fn kasync_section_begin() -> bool;
     pub(crate) fn kasync_section_end(cookie: bool);
-    pub(crate) fn kasync_misuse(what: *const c_char);
+    pub(crate) fn kasync_api_violation(what: *const c_char);
     pub(crate) fn kasync_reap(
         work: *mut work_struct,
         close: unsafe extern "C" fn(*mut work_struct),
     );
+    pub(crate) fn kasync_defer(node: *mut c_void, run: unsafe extern "C" fn(*mut c_void));
+    pub(crate) fn kasync_defer_flush();
     pub(crate) fn kasync_reaper_start() -> c_int;
     pub(crate) fn kasync_reaper_stop();
     pub(crate) fn kasync_work_pending(work: *const work_struct) -> bool;

@@ -1,34 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! An interrupt line as a stream.
+//! Interrupt lines as streams.
 //!
-//! The C side is `request_threaded_irq()` and `free_irq()`. The handler quietens the device, which only the driver knows how to
-//! ([`Line::acknowledge`]), counts, and wakes the task that has the stream. Interrupts that come before the task looks are one
-//! item, which says how many there were.
+//! C header: [`include/linux/interrupt.h`](srctree/include/linux/interrupt.h)
+//!
+//! The handler makes the device take its interrupt back ([`Line::acknowledge`]), counts, and wakes
+//! the task that has the stream. Interrupts that come before the task looks are one item, which is
+//! the number of them.
 //!
 //! | | where `acknowledge` runs | for |
 //! |---|---|---|
-//! | [`Kind::Hard`] | hard interrupt | devices whose registers quieten them |
-//! | [`Kind::Threaded`] | a thread, the line masked meanwhile | those behind a bus that sleeps |
+//! | [`Kind::Hard`] | hard interrupt | devices whose registers are accessed directly |
+//! | [`Kind::Threaded`] | a thread, the line masked meanwhile | devices behind a bus that sleeps |
 //!
-//! # Examples
-//!
-//! ```ignore
-//! let (registration, mut interrupts) = irq::request(pdev.irq_by_index(0)?, c"gpu", Kind::Hard, line)?;
-//! scope.spawn(c"interrupts", async move {
-//!     while let Some(count) = kasync::next(&mut interrupts).await {
-//!         handle(count);
-//!     }
-//! })?.detach();
-//! // Dropping the registration ends the stream, and so the task.
-//! ```
+//! `tests/kernel/irqs.rs` shows how it is used.
 
 use crate::{
-    atomic::AtomicU64,
+    await_site::AwaitSite,
     budget::poll_budget,
-    platform::Result,
-    refs::Ref,
-    site::Site,
     sync::AtomicWaker, //
 };
 use core::{
@@ -51,14 +40,26 @@ use kernel::{
     irq::IrqRequest,
     str::CStrExt as _, //
 };
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Full,
+            Relaxed, //
+        },
+        Arc, //
+    }, //
+};
 
-/// The device at the end of a line.
+/// A device that raises interrupts.
 pub trait Line: Send + Sync + 'static {
-    /// Makes the device take its interrupt back. `false` if it has not raised any: the kernel counts those as spurious.
+    /// Makes the device take its interrupt back, and returns whether it has raised one. Interrupts
+    /// of no device are counted as spurious.
     fn acknowledge(&self) -> bool;
 }
 
-/// Where [`Line::acknowledge`] is called.
+/// The context in which [`Line::acknowledge`] is called.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// In hard interrupt context.
@@ -67,20 +68,20 @@ pub enum Kind {
     Threaded,
 }
 
-/// Raised by the registration's drop, in the count's place.
+/// The flag beside the count that says that the registration is gone.
 const CLOSED: u64 = 1 << 63;
 
 struct Shared {
-    /// Interrupts that nobody has been told of.
-    count: AtomicU64,
+    /// The interrupts that no item of the stream has counted, and [`CLOSED`].
+    count: Atomic<u64>,
     waker: AtomicWaker,
 }
 
 impl Shared {
     fn update(&self, f: impl Fn(u64) -> u64) -> u64 {
-        let mut cur = self.count.load_relaxed();
+        let mut cur = self.count.load(Relaxed);
         loop {
-            match self.count.cmpxchg_full(cur, f(cur)) {
+            match self.count.cmpxchg(cur, f(cur), Full) {
                 Ok(_) => return cur,
                 Err(now) => cur = now,
             }
@@ -90,14 +91,16 @@ impl Shared {
 
 struct Handler<L> {
     line: L,
-    shared: Ref<Shared>,
+    shared: Arc<Shared>,
 }
 
+/// The handler of the line.
+///
 /// # Safety
 ///
-/// Only for the interrupt of a registration: `data` is its handler.
+/// `data` must be the address of a valid `Handler<L>`.
 unsafe extern "C" fn handle<L: Line>(_irq: c_int, data: *mut c_void) -> bindings::irqreturn_t {
-    // SAFETY: By the function's requirements.
+    // SAFETY: Valid by the safety requirements.
     let handler = unsafe { &*data.cast::<Handler<L>>() };
     if !handler.line.acknowledge() {
         return bindings::irqreturn::IRQ_NONE;
@@ -107,7 +110,9 @@ unsafe extern "C" fn handle<L: Line>(_irq: c_int, data: *mut c_void) -> bindings
     bindings::irqreturn::IRQ_HANDLED
 }
 
-/// An interrupt line that was requested. Dropping it gives the line back, after its handler has ended, and ends the stream.
+/// A line that was requested.
+///
+/// Dropping it waits for the handler, gives the line back, and ends the stream.
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
@@ -118,7 +123,7 @@ unsafe extern "C" fn handle<L: Line>(_irq: c_int, data: *mut c_void) -> bindings
 /// The line was requested with the address of `handler`.
 pub struct Registration<'a, L: Line> {
     irq: u32,
-    handler: Ref<Handler<L>>,
+    handler: Arc<Handler<L>>,
     _device: PhantomData<IrqRequest<'a>>,
 }
 
@@ -126,18 +131,25 @@ pub struct Registration<'a, L: Line> {
 ///
 /// # Errors
 ///
-/// `EBUSY` if somebody else has it, `ENOMEM`, others of `request_threaded_irq()`.
-pub fn request<'a, L: Line>(
+/// `EBUSY` if the line is taken, `ENOMEM`, others of `request_threaded_irq()`.
+///
+/// # Safety
+///
+/// As for [`kernel::irq::Registration::new`]: the registration must be dropped before `'a` ends. In
+/// particular it must not be forgotten. Else the handler is called when the device is unbound, and
+/// when the module with its code is gone.
+pub unsafe fn request<'a, L: Line>(
     request: IrqRequest<'a>,
     name: &'static CStr,
     kind: Kind,
     line: L,
 ) -> Result<(Registration<'a, L>, Interrupts)> {
-    // SAFETY: The request proves that the line is the device's, which is bound for 'a.
+    // SAFETY: The request proves that the line is that of a device that is bound for `'a`. The
+    // registration is dropped before `'a` ends by the safety requirements.
     unsafe { request_raw(request.irq(), name, kind, line) }
 }
 
-/// The same with the number of the line.
+/// As [`request`], with the number of the line. For tests, whose lines belong to no device.
 ///
 /// # Errors
 ///
@@ -145,22 +157,30 @@ pub fn request<'a, L: Line>(
 ///
 /// # Safety
 ///
-/// The line must be the caller's to request, and be there until the registration is dropped.
+/// The line must be the caller's to request, and be there until the registration is dropped, which
+/// must happen before `'a` ends.
+#[doc(hidden)]
 pub unsafe fn request_raw<'a, L: Line>(
     irq: u32,
     name: &'static CStr,
     kind: Kind,
     line: L,
 ) -> Result<(Registration<'a, L>, Interrupts)> {
-    let shared = Ref::new(Shared {
-        count: AtomicU64::new(0),
-        waker: AtomicWaker::new(),
-    })?;
-    let handler = Ref::new(Handler {
-        line,
-        shared: shared.clone(),
-    })?;
-    let data = Ref::as_ptr(&handler).as_ptr().cast();
+    let shared = Arc::new(
+        Shared {
+            count: Atomic::new(0),
+            waker: AtomicWaker::new(),
+        },
+        GFP_KERNEL,
+    )?;
+    let handler = Arc::new(
+        Handler {
+            line,
+            shared: shared.clone(),
+        },
+        GFP_KERNEL,
+    )?;
+    let data = Arc::as_ptr(&handler).cast_mut().cast();
     let (hard, threaded, flags) = match kind {
         Kind::Hard => (
             Some(handle::<L> as unsafe extern "C" fn(_, _) -> _),
@@ -174,11 +194,12 @@ pub unsafe fn request_raw<'a, L: Line>(
         ),
     };
     let name = name.as_char_ptr();
-    // SAFETY: The handler stays where it is until the line was given back, and so does the name, which is static.
+    // SAFETY: The handler stays where it is until the registration, which has a reference to it, is
+    // dropped and has given the line back. The name is static.
     to_result(unsafe {
         bindings::request_threaded_irq(irq, hard, threaded, flags as usize, name, data)
     })?;
-    // INVARIANT: Requested just now.
+    // INVARIANT: Requested just now, with this address.
     let registration = Registration {
         irq,
         handler,
@@ -188,7 +209,7 @@ pub unsafe fn request_raw<'a, L: Line>(
 }
 
 impl<L: Line> Registration<'_, L> {
-    /// The device.
+    /// Returns the device.
     pub fn line(&self) -> &L {
         &self.handler.line
     }
@@ -196,8 +217,8 @@ impl<L: Line> Registration<'_, L> {
 
 impl<L: Line> Drop for Registration<'_, L> {
     fn drop(&mut self) {
-        let data = Ref::as_ptr(&self.handler).as_ptr().cast();
-        // SAFETY: Requested with this address, by the type invariant. Waits for the handler.
+        let data = Arc::as_ptr(&self.handler).cast_mut().cast();
+        // SAFETY: Requested with this address by the type invariant. This waits for the handler.
         unsafe { bindings::free_irq(self.irq, data) };
         let shared = &self.handler.shared;
         shared.update(|count| count | CLOSED);
@@ -205,26 +226,28 @@ impl<L: Line> Drop for Registration<'_, L> {
     }
 }
 
-/// Interrupts, as a stream of how many there were since the last item. It ends when the registration is dropped, after what came
-/// before. Cancel safe: interrupts that nobody was told of are in the next item.
+/// A stream of the numbers of interrupts since the item before.
+///
+/// It ends when the registration is dropped, after the interrupts that came before. Cancel safe:
+/// interrupts that no item has counted are in the next item.
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
 /// | polling, drop | yes | yes | no |
-pub struct Interrupts(Ref<Shared>);
+pub struct Interrupts(Arc<Shared>);
 
 impl Stream for Interrupts {
     type Item = u64;
 
     #[track_caller]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<u64>> {
-        let site = Site::here();
+        let site = AwaitSite::here();
         poll_budget(cx, |cx| self.poll_count(cx, site))
     }
 }
 
 impl Interrupts {
-    fn poll_count(&self, cx: &mut Context<'_>, site: Site) -> Poll<Option<u64>> {
+    fn poll_count(&self, cx: &mut Context<'_>, site: AwaitSite) -> Poll<Option<u64>> {
         // First, so that an interrupt that comes from here on wakes.
         self.0.waker.register(cx);
         let count = self.0.update(|count| count & CLOSED);

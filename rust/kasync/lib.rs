@@ -8,17 +8,16 @@
 //!
 //! - [`Executor`]: a workqueue and the root of its scopes.
 //! - [`Scope`]: the tree that tasks belong to; spawning, cancelling, joining.
-//! - [`JoinHandle`], [`Prepared`]: a task started, or ready to be. [`Claim`]: polled on the spot.
+//! - [`JoinHandle`], [`Prepared`]: a task started, or ready to be.
 //! - [`time`]: sleeping and timeouts. [`sync`]: what tasks, threads and interrupts tell each other
 //!   by.
 //! - [`select!`], [`join!`], [`FutureSet`], [`yield_now`]: several things in one task.
-//! - [`poll_budget`], [`consume_budget`], [`unconstrained`]: how long a task may be ready until it is
-//!   the others' turn.
+//! - [`poll_budget`], [`consume_budget`]: how long a task may be ready until it is the others' turn.
 //! - `irq`, in the kernel: an interrupt line as a stream.
 //! - [`block_on`]: from a thread that may sleep into async.
 //! - [`SignallingSection`]: the witness of being inside of a poll.
 //!
-//! - [`Site`]: where a task waits, as seen from outside.
+//! - [`AwaitSite`]: where a task waits, as seen from outside.
 //!
 //! # Seen from outside
 //!
@@ -42,67 +41,62 @@
 //!
 //! # Outside the kernel
 //!
-//! The same source compiles for the host, on `platform::host`, for tests. `cfg(MODULE)` tells the
-//! two apart.
-
-#![cfg_attr(not(MODULE), no_std)]
-
-#[cfg(not(MODULE))]
-extern crate std;
+//! The same source compiles for the host, against a crate `kernel` of its own (`rust/host`), for
+//! tests and models.
 
 /// Prefix of log messages of this crate, looked for by the macros of [`kernel::print`].
-#[cfg(MODULE)]
 const __LOG_PREFIX: &[u8] = b"kasync\0";
 
-mod atomic;
+mod await_site;
 mod block_on;
 mod budget;
+mod cell;
 mod combine;
 mod current;
 mod executor;
-#[cfg(MODULE)]
 mod ffi;
-#[cfg(MODULE)]
+#[doc(hidden)]
+pub mod inspect;
 pub mod irq;
 mod list;
 mod lock;
 mod macros;
-#[cfg(MODULE)]
-mod module;
-pub mod platform;
-mod refs;
+mod once_flag;
+mod parker;
+mod report;
 mod scope;
 mod section;
 mod set;
-mod site;
+mod stat;
 pub mod sync;
 mod task;
+mod thread;
 pub mod time;
+mod timer;
 mod trace;
 mod wait;
+mod workqueue;
 
+pub use await_site::AwaitSite;
 pub use block_on::{
     block_on,
     block_on_interruptible, //
 };
 #[doc(hidden)]
+pub use budget::budget_left as __budget_left;
+#[doc(hidden)]
 pub use budget::rotate as __rotate;
 pub use budget::{
-    budget_left,
     consume_budget,
     poll_budget,
-    unconstrained,
-    ConsumeBudget,
-    Unconstrained, //
+    ConsumeBudget, //
 };
 #[doc(hidden)]
-pub use combine::Step as __Step;
+pub use combine::MaybeDone as __MaybeDone;
 pub use combine::{
-    join,
     select,
     yield_now,
     Either,
-    JoinBoth,
     Select,
     YieldNow, //
 };
@@ -111,11 +105,7 @@ pub use executor::{
     Priority, //
 };
 #[doc(hidden)]
-pub use macros::When as __When;
-pub use platform::{
-    Error,
-    Result, //
-};
+pub use macros::OptionFuture as __OptionFuture;
 pub use scope::{
     cancelled,
     Cancelled,
@@ -129,7 +119,6 @@ pub use set::{
     FutureSet,
     Next, //
 };
-pub use site::Site;
 pub use task::{
     Claim,
     JoinHandle,

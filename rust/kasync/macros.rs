@@ -17,7 +17,7 @@
 /// # Examples
 ///
 /// ```
-/// # use kasync::platform::host::World;
+/// # use kernel::host::World;
 /// # let world = World::manual();
 /// # let _world = world.enter();
 /// # let executor = kasync::Executor::new(c"example")?;
@@ -41,7 +41,7 @@
 /// drop(tx);
 /// assert_eq!(kasync::block_on(task)?, 3);
 /// # executor.shutdown()?;
-/// # Ok::<(), kasync::Error>(())
+/// # Ok::<(), kernel::error::Error>(())
 /// ```
 #[macro_export]
 macro_rules! select {
@@ -75,7 +75,7 @@ macro_rules! select {
             $($V($V)),+
         }
         let out = {
-            $(let mut $f = ::core::pin::pin!($crate::__When($crate::select!(@if [$($cond)?] $future)));)+
+            $(let mut $f = ::core::pin::pin!($crate::__OptionFuture($crate::select!(@if [$($cond)?] $future)));)+
             let mut first = 0;
             ::core::future::poll_fn(|cx| {
                 let mut n = 0;
@@ -111,17 +111,17 @@ macro_rules! select {
 /// # Examples
 ///
 /// ```
-/// # use kasync::platform::host::World;
+/// # use kernel::host::World;
 /// # let world = World::manual();
 /// # let _world = world.enter();
 /// let all = async { kasync::join!(async { 1 }, kasync::yield_now(), async { "three" }) };
 /// assert_eq!(kasync::block_on(all)?, (1, (), "three"));
-/// # Ok::<(), kasync::Error>(())
+/// # Ok::<(), kernel::error::Error>(())
 /// ```
 #[macro_export]
 macro_rules! join {
     (@names [$({$f:ident [$future:expr]})+] [$($pool:tt)*]) => {{
-        $(let mut $f = ::core::pin::pin!($crate::__Step::new($future));)+
+        $(let mut $f = ::core::pin::pin!($crate::__MaybeDone::new($future));)+
         let mut first = 0;
         ::core::future::poll_fn(|cx| {
             let mut ready = true;
@@ -153,9 +153,9 @@ macro_rules! join {
 
 /// A future that may not be there: then it is never ready. For [`select!`].
 #[doc(hidden)]
-pub struct When<F>(pub Option<F>);
+pub struct OptionFuture<F>(pub Option<F>);
 
-impl<F: core::future::Future> When<F> {
+impl<F: core::future::Future> OptionFuture<F> {
     /// Polls it.
     pub fn poll(
         self: core::pin::Pin<&mut Self>,

@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The module: a watch over modules that use it, `kasync/tasks` in debugfs, and a watch over tasks that stall.
+//! The module around the executor: `kasync/tasks` in debugfs, a watch over modules that use it, and
+//! one over tasks that stall.
 
-use crate::{
-    ffi,
-    platform::registry::{
-        self,
-        StallWatch,
-        Watch, //
-    }, //
+use kasync::inspect::{
+    self,
+    ModuleWatch,
+    Reaper,
+    StallWatch, //
 };
 use kernel::{
     debugfs::{
         Dir,
         File, //
     },
-    error::to_result,
     fmt,
     prelude::*, //
 };
@@ -27,27 +25,9 @@ struct Kasync {
     _dir: Dir,
     _stall_watch: StallWatch,
     // What the file shows is there until the file is gone.
-    _watch: Watch,
+    _watch: ModuleWatch,
     // Last: closes what is still to be closed.
     _reaper: Reaper,
-}
-
-/// The thread that closes executors whose last handle was dropped where one cannot block.
-struct Reaper(());
-
-impl Reaper {
-    fn new() -> Result<Self> {
-        // SAFETY: Called once, by the module's init function.
-        to_result(unsafe { ffi::kasync_reaper_start() })?;
-        Ok(Self(()))
-    }
-}
-
-impl Drop for Reaper {
-    fn drop(&mut self) {
-        // SAFETY: Started in `new()`. No user of this module is left that could drop an executor.
-        unsafe { ffi::kasync_reaper_stop() };
-    }
 }
 
 module! {
@@ -65,18 +45,21 @@ module! {
 }
 
 fn write_tasks(_: &(), f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    registry::write_tasks(f)
+    inspect::write_tasks(f)
 }
 
 impl kernel::InPlaceModule for Kasync {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         let dir = Dir::new(c"kasync");
         try_pin_init!(Self {
-            _reaper: Reaper::new()?,
-            _watch: Watch::new()?,
+            // SAFETY: Called once, by the module's init function, and dropped by its exit function.
+            _reaper: unsafe { Reaper::new()? },
+            // SAFETY: Called once, by the module's init function, before any executor is made.
+            _watch: unsafe { ModuleWatch::new()? },
             _tasks <- dir.read_callback_file(c"tasks", (), &write_tasks),
             _dir: dir.clone(),
-            _stall_watch: StallWatch::new(module_parameters::stall_ms.value()),
+            // SAFETY: Called once, by the module's init function, after the reaper was started.
+            _stall_watch: unsafe { StallWatch::new(module_parameters::stall_ms.value()) },
         })
     }
 }

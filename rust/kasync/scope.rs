@@ -14,13 +14,19 @@
 //! # Rules of the tree
 //!
 //! All links are guarded by one leaf lock per executor, taken with interrupts disabled:
-//! 1. a cancelled scope gets no new task and no new child, so a subtree that was marked stays
-//!    marked;
+//! 1. a scope that is marked as cancelled, and any below it, gets no new task and no new child; so a
+//!    subtree that was marked, a few scopes at a time, stays marked;
 //! 2. a scope stays in its parent's list until its memory goes;
-//! 3. under the lock only tasks of this crate are woken, at most [`BATCH`] at a time.
+//! 3. under the lock only tasks of this crate are woken;
+//! 4. the lock is held for a bounded time: a walk looks at [`BATCH`] scopes and tasks at most, then
+//!    lets go of the lock, with a reference to the scope where it goes on.
 
 mod cancelled;
 mod join;
+mod name;
+mod shared;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 pub use cancelled::{
@@ -29,25 +35,23 @@ pub use cancelled::{
     TaskCancelled, //
 };
 pub use join::Join;
+pub(crate) use name::{
+    Name,
+    Path, //
+};
+pub(crate) use shared::Core;
 
 use crate::{
-    atomic::Latch,
     block_on::Parking,
     current,
-    executor::Core,
-    platform::{
-        code,
-        Plat,
-        Platform,
-        Queue,
-        Result, //
-    },
-    refs::Ref,
+    once_flag::OnceFlag,
+    report::api_violation,
     task::{
-        Header,
+        self,
         JoinHandle,
         Prepared, //
-    }, //
+    },
+    workqueue, //
 };
 use core::{
     cell::UnsafeCell,
@@ -55,97 +59,90 @@ use core::{
     future::Future,
     ptr::NonNull, //
 };
+use kernel::{
+    prelude::*,
+    sync::{
+        aref::{
+            ARef,
+            AlwaysRefCounted, //
+        },
+        atomic::Relaxed,
+        Arc,
+        Refcount, //
+    }, //
+};
 use tree::Node;
-pub(crate) use tree::Tree;
 
-/// How many tasks are woken while the lock is held.
+/// The number of scopes and tasks that are looked at, and woken, while the lock is held.
+#[cfg(not(feature = "loom"))]
 const BATCH: usize = 32;
+/// So that models see what happens between.
+#[cfg(feature = "loom")]
+const BATCH: usize = 1;
 
 /// How deep a tree may be; dropping the last handle of a leaf may drop as many scopes, recursively.
 const MAX_DEPTH: u32 = 16;
 
-/// The start of a name: a copy, since a scope may outlive the code that has named it.
-#[derive(Clone, Copy)]
-pub(crate) struct Name {
-    bytes: [u8; 23],
-    len: u8,
-}
-
-impl Name {
-    pub(crate) fn new(name: &CStr) -> Self {
-        let mut this = Self {
-            bytes: [0; 23],
-            len: 0,
-        };
-        for (to, from) in this.bytes.iter_mut().zip(name.to_bytes()) {
-            *to = if from.is_ascii_graphic() { *from } else { b'?' };
-            this.len += 1;
-        }
-        this
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        // Only ASCII is stored.
-        core::str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or("?")
-    }
-}
-
-/// The names of a scope and of those above it, the executor first; the end, if it is long. A zero is
-/// behind it.
-#[derive(Clone, Copy)]
-pub(crate) struct Path {
-    bytes: [u8; Self::SIZE],
-    start: u8,
-}
-
-impl Path {
-    const SIZE: usize = 72;
-
-    fn new(scope: &ScopeInner) -> Self {
-        let mut this = Self {
-            bytes: [0; Self::SIZE],
-            start: Self::SIZE as u8 - 1,
-        };
-        let mut cur = scope;
-        loop {
-            this.prepend(cur.name.as_str().as_bytes());
-            match &cur.parent {
-                Some(parent) => cur = &parent.0,
-                None => return this,
-            }
-            this.prepend(b"/");
-        }
-    }
-
-    fn prepend(&mut self, bytes: &[u8]) {
-        let start = usize::from(self.start);
-        let len = bytes.len().min(start);
-        self.bytes[start - len..start].copy_from_slice(&bytes[bytes.len() - len..]);
-        self.start -= len as u8;
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        // Only ASCII is stored.
-        core::str::from_utf8(&self.bytes[usize::from(self.start)..Self::SIZE - 1]).unwrap_or("?")
-    }
-
-    pub(crate) fn as_ptr(&self) -> *const u8 {
-        self.bytes[usize::from(self.start)..].as_ptr()
-    }
-}
-
 pub(crate) struct ScopeInner {
-    core: Ref<Core>,
+    refcount: Refcount,
+    core: Arc<Core>,
     parent: Option<Scope>,
     name: Name,
     depth: u32,
     /// Raised under the tree's lock, read anywhere.
-    cancelled: Latch,
+    cancelled: OnceFlag,
     /// Guarded by the tree's lock.
     node: UnsafeCell<Node>,
 }
 
+// SAFETY: The count keeps the memory, which was allocated by `into_scope()`.
+unsafe impl AlwaysRefCounted for ScopeInner {
+    fn inc_ref(&self) {
+        self.refcount.inc();
+    }
+
+    unsafe fn dec_ref(obj: NonNull<Self>) {
+        // SAFETY: The caller's reference keeps the object valid until here.
+        if unsafe { obj.as_ref() }.refcount.dec_and_test() {
+            // SAFETY: This was the last reference, and `into_scope()` has leaked a box.
+            drop(unsafe { KBox::from_raw(obj.as_ptr()) });
+        }
+    }
+}
+
 impl ScopeInner {
+    /// Returns the first handle of a scope. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    fn into_scope(self) -> Result<Scope> {
+        let inner = KBox::leak(KBox::new(self, GFP_KERNEL)?);
+        // SAFETY: The initial count of one is this reference's.
+        Ok(Scope(unsafe { ARef::from_raw(NonNull::from(inner)) }))
+    }
+
+    /// Returns a handle of the scope at `at`, unless its last reference is gone.
+    ///
+    /// # Safety
+    ///
+    /// `at` must be valid for the time of the call.
+    unsafe fn try_get(at: NonNull<Self>) -> Option<Scope> {
+        // SAFETY: By the safety requirements.
+        let count = unsafe { at.as_ref() }.refcount.as_atomic();
+        let mut cur = count.load(Relaxed);
+        while cur > 0 {
+            match count.cmpxchg(cur, cur + 1, Relaxed) {
+                // SAFETY: The reference that was just counted.
+                Ok(_) => return Some(Scope(unsafe { ARef::from_raw(at) })),
+                Err(now) => cur = now,
+            }
+        }
+        // A saturated count stays as it is, and keeps the scope for ever.
+        // SAFETY: So this reference need not be counted.
+        (cur < 0).then(|| Scope(unsafe { ARef::from_raw(at) }))
+    }
+
     /// Scopes above are there as long as this one is.
     pub(crate) fn path(&self) -> Path {
         Path::new(self)
@@ -167,18 +164,20 @@ unsafe impl Send for ScopeInner {}
 /// | `join_blocking` | yes | no (refused) | no |
 /// | clone, drop | yes | yes | yes |
 #[derive(Clone)]
-pub struct Scope(Ref<ScopeInner>);
+pub struct Scope(ARef<ScopeInner>);
 
 impl Scope {
-    pub(crate) fn new_root(core: Ref<Core>, name: &'static CStr) -> Result<Self> {
-        Ok(Self(Ref::new(ScopeInner {
+    pub(crate) fn new_root(core: Arc<Core>, name: &'static CStr) -> Result<Self> {
+        ScopeInner {
+            refcount: Refcount::new(1),
             core,
             parent: None,
             name: Name::new(name),
             depth: 0,
-            cancelled: Latch::new(),
+            cancelled: OnceFlag::new(),
             node: UnsafeCell::new(Node::new()),
-        })?))
+        }
+        .into_scope()
     }
 
     /// Makes a scope below this one.
@@ -188,16 +187,18 @@ impl Scope {
     /// `ECANCELED` if this scope was cancelled, `E2BIG` if the tree would get too deep, `ENOMEM`.
     pub fn child(&self, name: &'static CStr) -> Result<Scope> {
         if self.0.depth >= MAX_DEPTH {
-            return Err(code::E2BIG);
+            return Err(E2BIG);
         }
-        let child = Scope(Ref::new(ScopeInner {
+        let child = ScopeInner {
+            refcount: Refcount::new(1),
             core: self.0.core.clone(),
             parent: Some(self.clone()),
             name: Name::new(name),
             depth: self.0.depth + 1,
-            cancelled: Latch::new(),
+            cancelled: OnceFlag::new(),
             node: UnsafeCell::new(Node::new()),
-        })?);
+        }
+        .into_scope()?;
         self.add_child(&child)?;
         Ok(child)
     }
@@ -217,7 +218,7 @@ impl Scope {
     /// Whether this scope, or one above it, was cancelled.
     #[inline]
     pub fn is_cancelled(&self) -> bool {
-        self.0.cancelled.is_up()
+        self.0.cancelled.is_set()
     }
 
     /// A future that resolves when this scope is cancelled. Cancel safe.
@@ -242,7 +243,7 @@ impl Scope {
     /// The handle goes with it, so who has the only one can start nothing in it any more:
     ///
     /// ```compile_fail,E0382
-    /// # fn f(scope: kasync::Scope) -> kasync::Result {
+    /// # fn f(scope: kasync::Scope) -> kernel::error::Result {
     /// let ended = scope.end();
     /// scope.spawn(c"too late", async {})?.detach();
     /// # drop(ended);
@@ -256,10 +257,10 @@ impl Scope {
     /// # Examples
     ///
     /// ```
-    /// # use kasync::platform::host::World;
+    /// # use kernel::host::World;
     /// # let world = World::manual();
     /// # let _world = world.enter();
-    /// use kasync::{cancelled, platform::code, Executor};
+    /// use kasync::{cancelled, Executor};
     ///
     /// let executor = Executor::new(c"example")?;
     /// let scope = executor.root().child(c"work")?;
@@ -267,10 +268,10 @@ impl Scope {
     /// scope.spawn(c"events", cancelled())?.detach();
     /// kasync::block_on(scope.end())??;
     /// let refused = clone.spawn(c"too late", async {});
-    /// assert_eq!(refused.err(), Some(code::ECANCELED));
+    /// assert_eq!(refused.err(), Some(kernel::error::code::ECANCELED));
     /// # drop(clone);
     /// executor.shutdown()?;
-    /// # Ok::<(), kasync::Error>(())
+    /// # Ok::<(), kernel::error::Error>(())
     /// ```
     #[track_caller]
     pub fn end(self) -> Join {
@@ -286,8 +287,8 @@ impl Scope {
     /// its worker (H15), and the fences that others wait for could depend on it. `ENOMEM`.
     pub fn join_blocking(&self) -> Result {
         if current::in_section() {
-            Plat::misuse(c"join_blocking() inside a poll or a signalling section");
-            return Err(code::EDEADLK);
+            api_violation(c"join_blocking() inside a poll or a signalling section");
+            return Err(EDEADLK);
         }
         self.join_on(&Parking::new()?)
     }
@@ -309,11 +310,9 @@ impl Scope {
             true
         });
         let name = self.name();
-        Plat::warn(format_args!(
-            "still waiting for {n} tasks of scope {name}, among them:"
-        ));
+        pr_warn!("still waiting for {n} tasks of scope {name}, among them:\n");
         for info in some.into_iter().flatten() {
-            Plat::warn(format_args!("{info}"));
+            pr_warn!("{info}\n");
         }
     }
 
@@ -340,7 +339,7 @@ impl Scope {
     /// # Examples
     ///
     /// ```
-    /// # use kasync::platform::host::World;
+    /// # use kernel::host::World;
     /// # let world = World::manual();
     /// # let _world = world.enter();
     /// use kasync::Executor;
@@ -350,7 +349,7 @@ impl Scope {
     /// let handle = scope.spawn(c"sum", async { 1 + 2 })?;
     /// assert_eq!(kasync::block_on(handle)?, 3);
     /// executor.shutdown()?;
-    /// # Ok::<(), kasync::Error>(())
+    /// # Ok::<(), kernel::error::Error>(())
     /// ```
     ///
     /// What a task must not be does not compile. It may run on any worker, so what stays on its
@@ -393,7 +392,7 @@ impl Scope {
     /// It is started once:
     ///
     /// ```compile_fail,E0382
-    /// # fn f(scope: kasync::Scope) -> kasync::Result {
+    /// # fn f(scope: kasync::Scope) -> kernel::error::Result {
     /// let prepared = scope.reserve(c"once", async {})?;
     /// prepared.start().detach();
     /// prepared.start().detach();
@@ -415,16 +414,16 @@ impl Scope {
 
     /// Tells it from others.
     pub(crate) fn address(&self) -> *const () {
-        Ref::as_ptr(&self.0).as_ptr().cast_const().cast()
+        core::ptr::from_ref(&*self.0).cast()
     }
 
-    pub(crate) fn queue(&self) -> Queue {
+    pub(crate) fn queue(&self) -> workqueue::Queue {
         self.0.core.queue()
     }
 
     /// Whether both are handles of one scope.
     pub(crate) fn is_same(&self, other: &Scope) -> bool {
-        Ref::as_ptr(&self.0) == Ref::as_ptr(&other.0)
+        core::ptr::eq(&*self.0, &*other.0)
     }
 
     /// Whether this is `other` or lies below it.
@@ -440,14 +439,17 @@ impl Scope {
     }
 }
 
-/// Whether the task whose waker `cx` has is part of `scope`. `None` if the waker is not a task's
-/// own.
-fn task_within(cx: &core::task::Context<'_>, scope: &Scope) -> Option<(NonNull<Header>, bool)> {
-    let task = crate::task::task_of(cx.waker())?;
-    if current::get() != Some(task) {
-        return None;
-    }
-    // SAFETY: The task is being polled by this very thread, so its scope is not being moved out.
-    let within = unsafe { task.as_ref().scope() }.is_some_and(|s| s.is_within(scope));
-    Some((task, within))
+/// Returns whether the task that the calling thread is polling is part of `scope`.
+fn polled_within(scope: &Scope) -> bool {
+    task::current_task().is_some_and(|task| {
+        // SAFETY: The task is being polled by this very thread, so its scope stays in place.
+        unsafe { task.as_ref().scope() }.is_some_and(|s| s.is_within(scope))
+    })
+}
+
+/// Returns whether `cx` is that of the task that the calling thread is polling, and no
+/// combinator's.
+fn is_of_current(cx: &core::task::Context<'_>) -> bool {
+    let task = task::waker::task_of(cx.waker());
+    task.is_some() && task::current_task() == task
 }

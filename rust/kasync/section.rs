@@ -4,14 +4,11 @@
 
 use crate::{
     current,
-    platform::{
-        code,
-        Plat,
-        Platform,
-        Result, //
-    }, //
+    ffi,
+    report::api_violation, //
 };
 use core::marker::PhantomData;
+use kernel::prelude::*;
 
 /// A witness that the caller runs inside a fence signalling section.
 ///
@@ -46,8 +43,8 @@ impl SignallingSection<'_> {
     /// `EINVAL`, reported loudly, outside of one.
     pub fn with<R>(f: impl FnOnce(&SignallingSection<'_>) -> R) -> Result<R> {
         if !current::in_section() {
-            Plat::misuse(c"a signalling section was asked for outside of one");
-            return Err(code::EINVAL);
+            api_violation(c"a signalling section was asked for outside of one");
+            return Err(EINVAL);
         }
         Ok(f(&SignallingSection {
             _not_send: PhantomData,
@@ -75,7 +72,7 @@ impl SignallingSection<'_> {
     /// the hardware, or the proof that it has stopped, has given reason for, and nothing on the
     /// path may wait for a fence or allocate with reclaim.
     pub unsafe fn enter<R>(f: impl FnOnce(&SignallingSection<'_>) -> R) -> R {
-        Plat::section(|| {
+        annotated(|| {
             current::enter_section(|| {
                 f(&SignallingSection {
                     _not_send: PhantomData,
@@ -83,4 +80,19 @@ impl SignallingSection<'_> {
             })
         })
     }
+}
+
+/// Calls `f` in a section that signals fences, as far as lockdep is concerned.
+#[inline]
+pub(crate) fn annotated<R>(f: impl FnOnce() -> R) -> R {
+    if !cfg!(CONFIG_LOCKDEP) {
+        // It only exists for lockdep.
+        return f();
+    }
+    // SAFETY: Ended below, on the same thread.
+    let cookie = unsafe { ffi::kasync_section_begin() };
+    let ret = f();
+    // SAFETY: Begun above.
+    unsafe { ffi::kasync_section_end(cookie) };
+    ret
 }

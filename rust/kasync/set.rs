@@ -18,23 +18,14 @@
 //! Wakers of children own a reference to `ready` and `parent`, not to the futures: they may outlive the set.
 
 use crate::{
-    atomic::AtomicU64,
+    await_site::AwaitSite,
     budget::{
         poll_budget,
         rotate, //
     },
-    platform::{
-        code,
-        Plat,
-        Platform,
-        Result, //
-    },
-    refs::Ref,
-    site::Site,
     sync::AtomicWaker, //
 };
 use core::{
-    alloc::Layout,
     future::Future,
     mem::MaybeUninit,
     pin::Pin,
@@ -48,12 +39,23 @@ use core::{
     }, //
 };
 use futures_core::Stream;
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Full,
+            Relaxed, //
+        },
+        Arc, //
+    }, //
+};
 
 /// What wakers of children share. So aligned, and so large, that an address within it tells the child.
 #[repr(align(64))]
 struct Shared {
     /// Bits of children that are to be polled.
-    ready: AtomicU64,
+    ready: Atomic<u64>,
     parent: AtomicWaker,
 }
 
@@ -77,7 +79,7 @@ const _: () = assert!(core::mem::size_of::<Shared>() >= MAX);
 /// # Examples
 ///
 /// ```
-/// # use kasync::platform::host::World;
+/// # use kernel::host::World;
 /// # let world = World::manual();
 /// # let _world = world.enter();
 /// use kasync::{next, FutureSet};
@@ -94,7 +96,7 @@ const _: () = assert!(core::mem::size_of::<Shared>() >= MAX);
 ///     sum
 /// };
 /// assert_eq!(kasync::block_on(sum)?, 14);
-/// # Ok::<(), kasync::Error>(())
+/// # Ok::<(), kernel::error::Error>(())
 /// ```
 ///
 /// # Invariants
@@ -105,7 +107,7 @@ pub struct FutureSet<F: Future, const N: usize> {
     used: u64,
     /// At which place to begin.
     first: usize,
-    shared: Ref<Shared>,
+    shared: Arc<Shared>,
 }
 
 // SAFETY: It owns the futures.
@@ -116,8 +118,6 @@ unsafe impl<F: Future + Send, const N: usize> Sync for FutureSet<F, N> {}
 impl<F: Future, const N: usize> Unpin for FutureSet<F, N> {}
 
 impl<F: Future, const N: usize> FutureSet<F, N> {
-    const LAYOUT: Layout = Layout::new::<[MaybeUninit<F>; N]>();
-
     /// An empty set. May sleep.
     ///
     /// # Errors
@@ -125,15 +125,15 @@ impl<F: Future, const N: usize> FutureSet<F, N> {
     /// `ENOMEM`.
     pub fn new() -> Result<Self> {
         const { assert!(N > 0 && N <= MAX, "1 to 64 futures") };
-        let shared = Ref::new(Shared {
-            ready: AtomicU64::new(0),
-            parent: AtomicWaker::new(),
-        })?;
-        let places = if Self::LAYOUT.size() == 0 {
-            NonNull::dangling()
-        } else {
-            Plat::alloc(Self::LAYOUT).ok_or(code::ENOMEM)?.cast()
-        };
+        let shared = Arc::new(
+            Shared {
+                ready: Atomic::new(0),
+                parent: AtomicWaker::new(),
+            },
+            GFP_KERNEL,
+        )?;
+        let places = KBox::<[MaybeUninit<F>; N]>::new_uninit(GFP_KERNEL)?;
+        let places = NonNull::from(KBox::leak(places)).cast();
         // INVARIANT: Allocated with the layout of `N` futures, none of which is there.
         Ok(Self {
             places,
@@ -185,13 +185,13 @@ impl<F: Future, const N: usize> Stream for FutureSet<F, N> {
 
     #[track_caller]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
-        let site = Site::here();
+        let site = AwaitSite::here();
         poll_budget(cx, |cx| self.get_mut().poll_children(cx, site))
     }
 }
 
 impl<F: Future, const N: usize> FutureSet<F, N> {
-    fn poll_children(&mut self, cx: &mut Context<'_>, site: Site) -> Poll<Option<F::Output>> {
+    fn poll_children(&mut self, cx: &mut Context<'_>, site: AwaitSite) -> Poll<Option<F::Output>> {
         let this = self;
         if this.is_empty() {
             return Poll::Ready(None);
@@ -228,10 +228,9 @@ impl<F: Future, const N: usize> Drop for FutureSet<F, N> {
         }
         // A waker of the owner that is left would be a reference to the task that this may be part of.
         drop(self.shared.parent.take());
-        if Self::LAYOUT.size() != 0 {
-            // SAFETY: Allocated with this layout; no future is left in it.
-            unsafe { Plat::free(self.places.cast(), Self::LAYOUT) };
-        }
+        let places = self.places.cast::<MaybeUninit<[MaybeUninit<F>; N]>>();
+        // SAFETY: Leaked by `new()`; no future is left in it.
+        drop(unsafe { KBox::from_raw(places.as_ptr()) });
     }
 }
 
@@ -246,9 +245,9 @@ impl Shared {
 
     /// Returns what was there before.
     fn update(&self, f: impl Fn(u64) -> u64) -> u64 {
-        let mut cur = self.ready.load_relaxed();
+        let mut cur = self.ready.load(Relaxed);
         loop {
-            match self.ready.cmpxchg_full(cur, f(cur)) {
+            match self.ready.cmpxchg(cur, f(cur), Full) {
                 Ok(_) => return cur,
                 Err(now) => cur = now,
             }
@@ -266,8 +265,8 @@ impl Shared {
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
 
 /// A waker of child `at`: the address of byte `at` of `shared`.
-fn child_waker(shared: &Ref<Shared>, at: usize) -> Waker {
-    let base = Ref::into_raw(shared.clone()).as_ptr().cast::<u8>();
+fn child_waker(shared: &Arc<Shared>, at: usize) -> Waker {
+    let base = Arc::into_raw(shared.clone()).cast::<u8>();
     // SAFETY: The data is as the functions of the table expect it, and owns a reference.
     unsafe { Waker::from_raw(RawWaker::new(base.wrapping_add(at).cast(), &VTABLE)) }
 }
@@ -276,7 +275,7 @@ fn child_waker(shared: &Ref<Shared>, at: usize) -> Waker {
 fn parts(data: *const ()) -> (NonNull<Shared>, usize) {
     let at = data as usize % MAX;
     let base = data.cast::<u8>().wrapping_sub(at).cast_mut();
-    // SAFETY: It comes from a `Ref`, so it is not null.
+    // SAFETY: It comes from an `Arc`, so it is not null.
     (unsafe { NonNull::new_unchecked(base.cast()) }, at)
 }
 
@@ -285,8 +284,8 @@ fn parts(data: *const ()) -> (NonNull<Shared>, usize) {
 /// See `RawWakerVTable`.
 unsafe fn clone(data: *const ()) -> RawWaker {
     // SAFETY: The waker that is cloned owns a reference, which stays its own; the new one owns another.
-    let shared = core::mem::ManuallyDrop::new(unsafe { Ref::from_raw(parts(data).0) });
-    core::mem::forget(Ref::clone(&shared));
+    let shared = core::mem::ManuallyDrop::new(unsafe { Arc::from_raw(parts(data).0.as_ptr()) });
+    core::mem::forget(Arc::clone(&shared));
     RawWaker::new(data, &VTABLE)
 }
 
@@ -296,7 +295,7 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 unsafe fn wake(data: *const ()) {
     let (shared, at) = parts(data);
     // SAFETY: The reference is the waker's, which is used up.
-    unsafe { Ref::from_raw(shared) }.wake(at);
+    unsafe { Arc::from_raw(shared.as_ptr()) }.wake(at);
 }
 
 /// # Safety
@@ -313,7 +312,7 @@ unsafe fn wake_by_ref(data: *const ()) {
 /// See `RawWakerVTable`.
 unsafe fn drop_waker(data: *const ()) {
     // SAFETY: The reference is the waker's.
-    drop(unsafe { Ref::from_raw(parts(data).0) });
+    drop(unsafe { Arc::from_raw(parts(data).0.as_ptr()) });
 }
 
 /// The future of [`next`].

@@ -9,6 +9,7 @@
 #include <linux/bug.h>
 #include <linux/dma-fence.h>
 #include <linux/export.h>
+#include <linux/llist.h>
 #include <linux/lockdep.h>
 #include <linux/module.h>
 #include <linux/notifier.h>
@@ -117,6 +118,24 @@ void kasync_unlock(raw_spinlock_t *lock, unsigned long flags)
 }
 EXPORT_SYMBOL_GPL(kasync_unlock);
 
+/* Guards the list of threads that have no slot in the table of those inside of polls. */
+static DEFINE_RAW_SPINLOCK(kasync_current_list_lock);
+
+unsigned long kasync_current_lock(void)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&kasync_current_list_lock, flags);
+	return flags;
+}
+EXPORT_SYMBOL_GPL(kasync_current_lock);
+
+void kasync_current_unlock(unsigned long flags)
+{
+	raw_spin_unlock_irqrestore(&kasync_current_list_lock, flags);
+}
+EXPORT_SYMBOL_GPL(kasync_current_unlock);
+
 bool kasync_section_begin(void)
 {
 	return dma_fence_begin_signalling();
@@ -136,37 +155,37 @@ EXPORT_SYMBOL_GPL(kasync_section_end);
 #if IS_ENABLED(CONFIG_KUNIT)
 static atomic_t kasync_expected;
 
-void kasync_expect_misuse(int n)
+void kasync_expect_api_violations(int n)
 {
 	atomic_set(&kasync_expected, n);
 }
-EXPORT_SYMBOL_GPL(kasync_expect_misuse);
+EXPORT_SYMBOL_GPL(kasync_expect_api_violations);
 
 /* How many of the announced reports have not come. */
-int kasync_misuse_outstanding(void)
+int kasync_api_violations_outstanding(void)
 {
 	return atomic_xchg(&kasync_expected, 0);
 }
-EXPORT_SYMBOL_GPL(kasync_misuse_outstanding);
+EXPORT_SYMBOL_GPL(kasync_api_violations_outstanding);
 
-static bool kasync_misuse_expected(void)
+static bool kasync_api_violation_expected(void)
 {
 	return atomic_dec_if_positive(&kasync_expected) >= 0;
 }
 #else
-static bool kasync_misuse_expected(void)
+static bool kasync_api_violation_expected(void)
 {
 	return false;
 }
 #endif
 
-void kasync_misuse(const char *what)
+void kasync_api_violation(const char *what)
 {
-	if (kasync_misuse_expected())
+	if (kasync_api_violation_expected())
 		return;
 	WARN(1, "kasync: %s\n", what);
 }
-EXPORT_SYMBOL_GPL(kasync_misuse);
+EXPORT_SYMBOL_GPL(kasync_api_violation);
 
 /*
  * Executors whose last handle was dropped where one cannot block are closed here. Not a queue of the reclaim
@@ -191,6 +210,34 @@ void kasync_reap(struct work_struct *work, work_func_t close)
 	queue_work(kasync_reaper, work);
 }
 EXPORT_SYMBOL_GPL(kasync_reap);
+
+/* What is left to a thread that may sleep. */
+static LLIST_HEAD(kasync_deferred_list);
+static void (*kasync_deferred_run)(struct llist_node *node);
+
+static void kasync_deferred_work(struct work_struct *work)
+{
+	struct llist_node *node, *next;
+
+	llist_for_each_safe(node, next, llist_del_all(&kasync_deferred_list))
+		READ_ONCE(kasync_deferred_run)(node);
+}
+
+static DECLARE_WORK(kasync_deferred, kasync_deferred_work);
+
+/* Has run() called with the node. It is the same function at all times. */
+void kasync_defer(struct llist_node *node, void (*run)(struct llist_node *node))
+{
+	WRITE_ONCE(kasync_deferred_run, run);
+	llist_add(node, &kasync_deferred_list);
+	queue_work(kasync_reaper, &kasync_deferred);
+}
+EXPORT_SYMBOL_GPL(kasync_defer);
+
+void kasync_defer_flush(void)
+{
+	flush_work(&kasync_deferred);
+}
 
 bool kasync_work_pending(const struct work_struct *work)
 {

@@ -16,10 +16,14 @@ void kasync_preempt_enable(void);
 void kasync_lock_init(raw_spinlock_t *lock);
 unsigned long kasync_lock(raw_spinlock_t *lock);
 void kasync_unlock(raw_spinlock_t *lock, unsigned long flags);
+unsigned long kasync_current_lock(void);
+void kasync_current_unlock(unsigned long flags);
 bool kasync_section_begin(void);
 void kasync_section_end(bool cookie);
-void kasync_misuse(const char *what);
+void kasync_api_violation(const char *what);
 void kasync_reap(struct work_struct *work, work_func_t close);
+void kasync_defer(struct llist_node *node, void (*run)(struct llist_node *node));
+void kasync_defer_flush(void);
 int kasync_reaper_start(void);
 void kasync_reaper_stop(void);
 bool kasync_work_pending(const struct work_struct *work);
@@ -30,8 +34,8 @@ void kasync_watch_stop(void);
 bool kasync_code_is_in(const void *code, const void *mod);
 
 #if IS_ENABLED(CONFIG_KUNIT)
-void kasync_expect_misuse(int n);
-int kasync_misuse_outstanding(void);
+void kasync_expect_api_violations(int n);
+int kasync_api_violations_outstanding(void);
 #endif
 
 #endif

@@ -8,8 +8,7 @@
 //! | [`Semaphore::try_acquire`], [`Semaphore::add_permits`], drop of a [`Permit`] | yes | yes | yes |
 //! | [`mpsc::Sender::try_send`], clone and drop of a sender | yes | yes | yes |
 //! | [`oneshot::Sender::send`], drop of a sender | yes | yes | yes |
-//! | [`watch::Sender::send_modify`], all of a [`watch::Receiver`] but awaiting | yes | yes | yes |
-//! | [`watch::Sender::send`], drop of either side | yes | yes | as the values' drop allows |
+//! | all of a [`watch::Sender`] and of a [`watch::Receiver`] but awaiting | yes | yes | yes |
 //! | polling and dropping of the futures and receivers | yes | yes | no |
 //! | [`mpsc::channel`], [`oneshot::channel`], [`watch::channel`] | yes | no (they allocate) | no |
 //!

@@ -11,7 +11,8 @@
 //! ```text
 //!            (1) reserve
 //!                │
-//!            PREPARED ──(2) dropped──► future dropped, memory freed with the last reference
+//!            PREPARED ──(2) dropped──► future dropped, memory freed with the last reference;
+//!                │                     where the caller may not sleep, by a worker
 //!                │ (3) start: STARTED set, then queued
 //!                ▼
 //!  ┌──────► SCHEDULED ◄──────────┐  pending mark set; the mark owns one reference
@@ -49,7 +50,7 @@
 //! | output | – | – | the handle, or the worker if there is no handle |
 //! | join waker slot, `JOIN_WAKER` clear | – | the handle | nobody (empty) |
 //! | join waker slot, `JOIN_WAKER` set | – | nobody | the worker, which takes it out |
-//! | `links`, `woken`, `watched` | the lock of the scope tree | the same | nobody (not linked) |
+//! | `links`, `watched` | the lock of the scope tree | the same | nobody (not linked) |
 //! | `scope` | shared | shared | the worker, which moves it out |
 //! | `budget` | – | who has set RUNNING, and the leafs that it polls | – |
 //! | work item | – | the workqueue | the workqueue, until its last run |
@@ -66,118 +67,54 @@
 //!
 //! # Why no wake reaches a dead queue (H2, H3)
 //!
-//! A wake reads COMPLETE and queues inside one gate section (RCU). A shut down executor has seen
-//! all its tasks COMPLETE, then waits for the gate sections, then destroys the queue.
+//! A wake reads COMPLETE and queues inside one RCU section. An executor that is shut down has seen all
+//! its tasks COMPLETE, then waits for a grace period, then destroys the queue.
 
+pub(crate) mod budget;
 mod claim;
+mod deferred;
+pub(crate) mod header;
 mod info;
 mod join;
 mod prepared;
 pub(crate) mod state;
-mod waker;
+pub(crate) mod waker;
 
 pub use claim::Claim;
-pub(crate) use info::{
-    TaskInfo,
-    Watched, //
+pub(crate) use header::{
+    current_task,
+    Header, //
 };
+pub(crate) use info::TaskInfo;
 pub use join::JoinHandle;
 pub use prepared::Prepared;
 pub use waker::TaskRef;
-pub(crate) use waker::{
-    task_of,
-    with_waker, //
-};
 
 use crate::{
-    atomic::Stat,
-    budget::Budget,
+    cell::OwnedCell,
     current::{
         self,
-        Here, //
+        PollContext, //
     },
-    list::{
-        Linked,
-        Links, //
-    },
-    platform::{
-        Plat,
-        Platform,
-        Queue,
-        Work, //
-    },
-    scope::Scope,
-    site::SiteCell,
+    section::annotated,
     trace, //
 };
 use core::{
-    alloc::Layout,
-    cell::UnsafeCell,
-    ffi::CStr,
     future::Future,
     mem::ManuallyDrop,
     pin::Pin,
     ptr::NonNull,
     task::{
         Context,
-        Poll,
-        Waker, //
+        Poll, //
     }, //
 };
-use state::State;
-
-/// What depends on the type of the future.
-pub(crate) struct Vtable {
-    /// Polls. On `true` the future is dropped and the output is in place.
-    poll: unsafe fn(NonNull<Header>, &mut Context<'_>) -> bool,
-    /// Drops the future of a task that was never started.
-    drop_future: unsafe fn(NonNull<Header>),
-    /// Drops the output.
-    drop_output: unsafe fn(NonNull<Header>),
-    /// Moves the output to an address.
-    take_output: unsafe fn(NonNull<Header>, *mut ()),
-    /// Of the whole task.
-    layout: Layout,
-}
-
-/// The part of a task that does not depend on the future. See the module for who owns which field.
-#[repr(C)]
-pub(crate) struct Header {
-    /// At offset 0: the workqueue gives its address back to [`run`].
-    work: UnsafeCell<Work>,
-    pub(crate) state: State,
-    vtable: &'static Vtable,
-    queue: Queue,
-    scope: UnsafeCell<Option<Scope>>,
-    links: UnsafeCell<Links<Header>>,
-    /// Whether a cancel of the scope has woken the task already.
-    woken: UnsafeCell<bool>,
-    /// What the watch has seen of it.
-    watched: UnsafeCell<Watched>,
-    /// Of the poll that is under way.
-    budget: Budget,
-    join_waker: UnsafeCell<Option<Waker>>,
-    name: &'static CStr,
-    born_ns: i64,
-    /// Twice the number of polls that have ended, plus 1 while one runs.
-    polls: Stat,
-    /// An approximate count: wakes that come at once may count as one.
-    wakes: Stat,
-    /// Of the last await that was not ready.
-    site: SiteCell,
-}
-
-// R30. Lock debugging makes work items larger.
-#[cfg(all(MODULE, not(CONFIG_LOCKDEP)))]
-const _: () = assert!(core::mem::size_of::<Header>() == 160);
-
-// SAFETY: `links` is a field of the header.
-unsafe impl Linked for Header {
-    unsafe fn links(node: NonNull<Self>) -> *mut Links<Self> {
-        // SAFETY: `node` is valid.
-        unsafe { (&raw mut (*node.as_ptr()).links).cast() }
-    }
-}
+use header::Vtable;
+use kernel::{
+    bindings,
+    sync::rcu, //
+};
+use waker::with_waker;
 
 /// The future until the task is complete, then its output.
 union Stage<F: Future> {
@@ -189,7 +126,7 @@ union Stage<F: Future> {
 #[repr(C)]
 struct Task<F: Future> {
     header: Header,
-    stage: UnsafeCell<Stage<F>>,
+    stage: OwnedCell<Stage<F>>,
 }
 
 impl<F: Future> Task<F> {
@@ -198,13 +135,17 @@ impl<F: Future> Task<F> {
         drop_future: Self::drop_future,
         drop_output: Self::drop_output,
         take_output: Self::take_output,
-        layout: Layout::new::<Self>(),
     };
 
-    fn stage(header: NonNull<Header>) -> *mut Stage<F> {
+    /// Calls `f` with the stage.
+    ///
+    /// # Safety
+    ///
+    /// `header` must be that of a valid `Self`.
+    unsafe fn with_stage<R>(header: NonNull<Header>, f: impl FnOnce(*mut Stage<F>) -> R) -> R {
         let task = header.cast::<Self>();
-        // SAFETY: Only called through the vtable of the very same type, with a valid task.
-        unsafe { (*task.as_ptr()).stage.get() }
+        // SAFETY: By the safety requirements.
+        unsafe { &(*task.as_ptr()).stage }.with(f)
     }
 
     /// # Safety
@@ -212,19 +153,22 @@ impl<F: Future> Task<F> {
     /// For all four: `header` is that of a valid `Self`, and the caller owns what the function
     /// touches, per the table in the module.
     unsafe fn poll(header: NonNull<Header>, cx: &mut Context<'_>) -> bool {
-        let stage = Self::stage(header);
-        // SAFETY: The task is started and not complete, and we are its only worker: the stage holds
-        // the future, ours, in place until it is dropped below.
-        let future = unsafe { Pin::new_unchecked(&mut *(*stage).future) };
-        let Poll::Ready(output) = future.poll(cx) else {
-            return false;
+        let poll = |stage: *mut Stage<F>| {
+            // SAFETY: The task is started and not complete, and we are its only worker: the stage
+            // holds the future, ours, in place until it is dropped below.
+            let future = unsafe { Pin::new_unchecked(&mut *(*stage).future) };
+            let Poll::Ready(output) = future.poll(cx) else {
+                return false;
+            };
+            // SAFETY: The stage is ours, and nobody touches the future afterwards.
+            unsafe {
+                ManuallyDrop::drop(&mut (*stage).future);
+                (*stage).output = ManuallyDrop::new(output);
+            }
+            true
         };
-        // SAFETY: As above; nobody touches the future afterwards.
-        unsafe {
-            ManuallyDrop::drop(&mut (*stage).future);
-            (*stage).output = ManuallyDrop::new(output);
-        }
-        true
+        // SAFETY: The header is that of a valid `Self`.
+        unsafe { Self::with_stage(header, poll) }
     }
 
     /// # Safety
@@ -232,7 +176,7 @@ impl<F: Future> Task<F> {
     /// See [`Task::poll`].
     unsafe fn drop_future(header: NonNull<Header>) {
         // SAFETY: The caller owns the future, per the table in the module.
-        unsafe { ManuallyDrop::drop(&mut (*Self::stage(header)).future) }
+        unsafe { Self::with_stage(header, |s| ManuallyDrop::drop(&mut (*s).future)) }
     }
 
     /// # Safety
@@ -240,7 +184,7 @@ impl<F: Future> Task<F> {
     /// See [`Task::poll`].
     unsafe fn drop_output(header: NonNull<Header>) {
         // SAFETY: The caller owns the output, per the table in the module.
-        unsafe { ManuallyDrop::drop(&mut (*Self::stage(header)).output) }
+        unsafe { Self::with_stage(header, |s| ManuallyDrop::drop(&mut (*s).output)) }
     }
 
     /// # Safety
@@ -249,7 +193,7 @@ impl<F: Future> Task<F> {
     unsafe fn take_output(header: NonNull<Header>, dst: *mut ()) {
         // SAFETY: The caller owns the output, and `dst` is valid for a value of its type.
         unsafe {
-            let output = ManuallyDrop::take(&mut (*Self::stage(header)).output);
+            let output = Self::with_stage(header, |s| ManuallyDrop::take(&mut (*s).output));
             dst.cast::<F::Output>().write(output);
         }
     }
@@ -263,12 +207,12 @@ impl<F: Future> Task<F> {
 pub(crate) unsafe fn put(header: NonNull<Header>) {
     // SAFETY: Valid through the caller's reference.
     let task = unsafe { header.as_ref() };
-    let layout = task.vtable.layout;
     if task.state.put_ref() {
         // (9) SAFETY: The last reference. Future, output, scope and join waker were moved out or
         // dropped before the scope's and the handle's reference went, so that nothing is left to
         // drop.
-        unsafe { Plat::free(header.cast(), layout) };
+        // The layout is not asked for: the task's module may be gone.
+        unsafe { bindings::kfree(header.as_ptr().cast()) };
     }
 }
 
@@ -281,85 +225,88 @@ pub(crate) unsafe fn wake(header: NonNull<Header>) {
     // SAFETY: Valid by the safety requirements.
     let task = unsafe { header.as_ref() };
     task.wakes.add(1);
-    Plat::gate(|| {
-        let now = task.state.load();
-        if now.is_complete() {
-            return;
-        }
-        // Whoever waits for the task to end, and then lets its code go, waits for gate sections as
-        // well.
-        trace::wake(task);
-        // (11), without touching the count.
-        if now.is_claimed() && task.state.note() {
-            return;
-        }
-        // The reference that the pending mark will own. Fully ordered, so that who starts the task
-        // sees what was written before, if this does not see it started.
-        let old = task.state.get_ref();
-        let absorbed =
-            old.is_complete() || !old.is_started() || (old.is_claimed() && task.state.note());
-        if absorbed || !schedule(header, task) {
-            // SAFETY: Nobody else has got the reference taken above.
-            unsafe { put(header) };
-        }
-    });
+    // Whoever waits for the task to end, and then lets its code go, waits for a grace period as
+    // well.
+    let _rcu = rcu::read_lock();
+    let now = task.state.load();
+    if now.is_complete() {
+        return;
+    }
+    trace::wake(task.address(), task.name);
+    // (11), without touching the count.
+    if now.is_claimed() && task.state.note() {
+        return;
+    }
+    // The reference that the pending mark will own. Fully ordered, so that who starts the task
+    // sees what was written before, if this does not see it started.
+    let old = task.state.get_ref();
+    let absorbed =
+        old.is_complete() || !old.is_started() || (old.is_claimed() && task.state.note());
+    if absorbed || !schedule(task) {
+        // SAFETY: Nobody else has got the reference taken above.
+        unsafe { put(header) };
+    }
 }
 
 /// Queues the task. Callers own a reference, which passes to the pending mark on `true`.
-fn schedule(header: NonNull<Header>, task: &Header) -> bool {
+fn schedule(task: &Header) -> bool {
     // SAFETY: The item was initialised with the task; a reference keeps it valid until it has run.
-    // Inside a gate section and not complete, or not yet started: the queue is there.
-    unsafe { Plat::enqueue(task.queue, header.cast()) }
+    // Inside an RCU section and not complete, or not yet started: the queue is there.
+    unsafe { task.queue.enqueue(task.work.get()) }
 }
 
-/// Runs a task: (4). Called by the platform, once per pending mark that it has cleared.
+/// Runs a task: (4). Called by the workqueue, once per pending mark that it has cleared.
 ///
 /// # Safety
 ///
 /// `work` must be the item of a task, and its pending mark have been set and cleared.
-pub(crate) unsafe fn run(work: NonNull<Work>) {
-    let header = work.cast::<Header>();
+unsafe extern "C" fn run(work: *mut bindings::work_struct) {
+    // SAFETY: Not null: the item is at offset 0 of a task.
+    let header = unsafe { NonNull::new_unchecked(work.cast::<Header>()) };
     // SAFETY: The pending mark's reference, now ours, keeps the task valid.
     let task = unsafe { header.as_ref() };
     // Nothing to do if complete: a wake that came between the last poll's Ready and COMPLETE leads
     // here (H2, H12). Nor if claimed: then (11).
     if task.state.run().is_ok() {
         // SAFETY: The right to poll is ours.
-        match unsafe { poll(header, Here::worker()) } {
+        match unsafe { poll(header, PollContext::worker()) } {
             // SAFETY: The future has just become Ready.
-            Some(true) => unsafe { complete(header) },
-            Some(false) => task.state.idle(),
-            None => {
-                task.state.idle();
-                // SAFETY: Valid through our reference.
-                unsafe { wake(header) };
-            }
+            true => unsafe { complete(header) },
+            false => task.state.idle(),
         }
+    } else if !task.state.load().is_started() {
+        // In the section, as it may run a driver's code.
+        annotated(|| {
+            current::enter_section(|| {
+                // SAFETY: Queued and not started: the reservation was dropped where the future
+                // could not be, and has passed all of the task on.
+                unsafe { prepared::discard(header) }
+            })
+        });
     }
     // SAFETY: The pending mark's reference.
     unsafe { put(header) };
 }
 
-/// Polls once, and says whether the future is done. `None`: not polled, since too many threads are
-/// inside of polls at the moment.
+/// Polls once, and returns whether the future is done.
 ///
 /// # Safety
 ///
 /// The task must be valid, started and not complete, and the right to poll it be the caller's.
-unsafe fn poll(header: NonNull<Header>, here: Here) -> Option<bool> {
+unsafe fn poll(header: NonNull<Header>, here: PollContext) -> bool {
     // SAFETY: Valid by the safety requirements.
     let task = unsafe { header.as_ref() };
-    Plat::section(|| {
-        here.enter(header, || {
+    annotated(|| {
+        here.enter(header.cast(), || {
             task.budget.reset();
             // Odd while a poll runs. Nobody else writes.
             let polls = task.polls.get();
             task.polls.set(polls.wrapping_add(1));
-            trace::poll_begin(task);
+            trace::poll_begin(task.address(), task.name);
             // SAFETY: The task is started, not complete, and ours alone to poll.
             let done = with_waker(header, |cx| unsafe { (task.vtable.poll)(header, cx) });
             task.polls.set(polls.wrapping_add(2));
-            trace::poll_end(task, done);
+            trace::poll_end(task.address(), task.name, done);
             done
         })
     })
@@ -376,7 +323,7 @@ unsafe fn complete(header: NonNull<Header>) {
     let old = task.state.complete();
     if !old.has_handle() {
         // In the section, as it may run a driver's code.
-        Plat::section(|| {
+        annotated(|| {
             current::enter_section(|| {
                 // SAFETY: No handle: the output is ours.
                 unsafe { (task.vtable.drop_output)(header) }
@@ -385,7 +332,7 @@ unsafe fn complete(header: NonNull<Header>) {
     }
     if old.has_join_waker() {
         // SAFETY: JOIN_WAKER and COMPLETE together: the slot is ours.
-        if let Some(waker) = unsafe { (*task.join_waker.get()).take() } {
+        if let Some(waker) = task.join_waker.with(|slot| unsafe { (*slot).take() }) {
             waker.wake();
         }
     }
@@ -402,49 +349,20 @@ unsafe fn complete(header: NonNull<Header>) {
 }
 
 impl Header {
-    pub(crate) fn name(&self) -> &'static CStr {
-        self.name
+    fn address(&self) -> *const () {
+        core::ptr::from_ref(self).cast()
     }
 
-    // Two of their own, as what calls them is generic and stands in other modules, which have no
-    // business with tracepoints of this one.
+    // Two functions of their own, as their callers are generic and stand in other modules, which
+    // have no business with tracepoints of this one.
 
     #[inline(never)]
     fn note_start(&self) {
-        trace::start(self);
+        trace::start(self.address(), self.name);
     }
 
     #[inline(never)]
     fn note_cancel(&self) {
-        trace::cancel(self);
-    }
-
-    pub(crate) fn budget(&self) -> &Budget {
-        &self.budget
-    }
-
-    pub(crate) fn site(&self) -> &SiteCell {
-        &self.site
-    }
-
-    /// The scope of a task whose future exists.
-    ///
-    /// # Safety
-    ///
-    /// Only for the task's own worker during a poll, whoever holds the scope tree's lock and has
-    /// found the task linked, and the owner of a `Prepared`; not for longer.
-    pub(crate) unsafe fn scope(&self) -> Option<&Scope> {
-        // SAFETY: By the safety requirements the scope is not being moved out.
-        unsafe { (*self.scope.get()).as_ref() }
-    }
-
-    /// Marks as woken by a cancel, and says whether it was not before.
-    ///
-    /// # Safety
-    ///
-    /// The scope tree's lock must be held.
-    pub(crate) unsafe fn mark_woken(&self) -> bool {
-        // SAFETY: Under the lock.
-        !unsafe { self.woken.get().replace(true) }
+        trace::cancel(self.address(), self.name);
     }
 }

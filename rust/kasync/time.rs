@@ -7,18 +7,14 @@
 //! the waker and wakes.
 
 use crate::{
-    atomic::Latch,
+    await_site::AwaitSite,
     budget::{
         poll_budget,
         poll_limit, //
     },
-    platform::{
-        Plat,
-        Platform,
-        Timer, //
-    },
-    site::Site,
-    sync::AtomicWaker, //
+    once_flag::OnceFlag,
+    sync::AtomicWaker,
+    timer::Timer, //
 };
 use core::{
     cell::UnsafeCell,
@@ -30,29 +26,28 @@ use core::{
         Poll, //
     }, //
 };
-use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-pub use crate::platform::{
-    Delta,
-    Instant, //
-};
+pub use kernel::time::Delta;
 
-/// The future of [`sleep`] and [`sleep_until`]. Cancel safe; may be polled again after it was
+/// A point on the monotonic clock.
+pub type Instant = kernel::time::Instant<kernel::time::Monotonic>;
+
+/// The future of [`sleep`]. Cancel safe; may be polled again after it was
 /// ready.
 ///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
-/// | `sleep`, `sleep_until` | yes | yes | yes |
+/// | `sleep` | yes | yes | yes |
 /// | poll, drop | yes | yes | no |
 #[must_use = "futures do nothing unless awaited"]
 pub struct Sleep {
     from: Instant,
     after: Delta,
     armed: bool,
-    site: Site,
-    timer: UnsafeCell<<Plat as Platform>::Timer>,
-    expired: Latch,
+    site: AwaitSite,
+    timer: UnsafeCell<Timer>,
+    expired: OnceFlag,
     waker: AtomicWaker,
     _pin: PhantomPinned,
 }
@@ -65,14 +60,14 @@ unsafe impl Sync for Sleep {}
 
 impl Sleep {
     #[track_caller]
-    fn new(from: Instant, after: Delta) -> Self {
+    fn new(after: Delta) -> Self {
         Self {
-            from,
+            from: Instant::now(),
             after,
             armed: false,
-            site: Site::here(),
+            site: AwaitSite::here(),
             timer: UnsafeCell::new(Timer::new()),
-            expired: Latch::new(),
+            expired: OnceFlag::new(),
             waker: AtomicWaker::new(),
             _pin: PhantomPinned,
         }
@@ -91,7 +86,7 @@ impl Sleep {
     unsafe fn fire(this: *const ()) {
         // SAFETY: The armed future is pinned, and disarming waits for us.
         let this = unsafe { &*this.cast::<Self>() };
-        this.expired.raise();
+        this.expired.set();
         this.waker.wake();
     }
 }
@@ -108,7 +103,7 @@ impl Sleep {
     fn poll_expiry(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // SAFETY: Nothing is moved.
         let this = unsafe { self.get_unchecked_mut() };
-        if this.expired.is_up() {
+        if this.expired.is_set() {
             return Poll::Ready(());
         }
         // H9: the waker of the last poll counts.
@@ -118,7 +113,7 @@ impl Sleep {
             return Poll::Pending;
         }
         this.waker.register(cx);
-        if this.expired.is_up() {
+        if this.expired.is_set() {
             return Poll::Ready(());
         }
         if !this.armed {
@@ -140,28 +135,15 @@ impl Sleep {
 impl Sleep {
     /// Counts anew: `d` from now. For one that is used again and again.
     pub fn reset(self: Pin<&mut Self>, d: Delta) {
-        self.reset_to(Instant::now(), d);
-    }
-
-    fn reset_to(self: Pin<&mut Self>, from: Instant, after: Delta) {
         // SAFETY: Nothing is moved.
         let this = unsafe { self.get_unchecked_mut() };
         if core::mem::replace(&mut this.armed, false) {
             // SAFETY: The timer is valid. Waits for the callback, which may be running.
             unsafe { Timer::disarm(this.timer.get()) };
         }
-        this.expired = Latch::new();
-        this.from = from;
-        this.after = after;
-    }
-}
-
-impl Sleep {
-    /// Moves the end by `ns` from where it was, and counts on.
-    fn postpone(self: Pin<&mut Self>, ns: i64) {
-        let from = self.from;
-        let after = self.after.as_nanos().saturating_add(ns);
-        self.reset_to(from, Delta::from_nanos(after));
+        this.expired = OnceFlag::new();
+        this.from = Instant::now();
+        this.after = d;
     }
 }
 
@@ -177,13 +159,7 @@ impl Drop for Sleep {
 /// Waits for a span of time, counted from this call.
 #[track_caller]
 pub fn sleep(d: Delta) -> Sleep {
-    Sleep::new(Instant::now(), d)
-}
-
-/// Waits until a point in time. Ready at once if it has passed.
-#[track_caller]
-pub fn sleep_until(t: Instant) -> Sleep {
-    Sleep::new(t, Delta::from_nanos(0))
+    Sleep::new(d)
 }
 
 /// The time was over before the future was ready.
@@ -191,7 +167,7 @@ pub fn sleep_until(t: Instant) -> Sleep {
 pub struct Elapsed;
 
 pin_project! {
-    /// The future of [`timeout`] and [`timeout_at`].
+    /// The future of [`timeout`].
     #[must_use = "futures do nothing unless awaited"]
     pub struct Timeout<F> {
         #[pin]
@@ -221,65 +197,4 @@ impl<F: Future> Future for Timeout<F> {
 pub fn timeout<F: Future>(d: Delta, future: F) -> Timeout<F> {
     let sleep = sleep(d);
     Timeout { future, sleep }
-}
-
-/// Waits for `future`, but not beyond `t`.
-#[track_caller]
-pub fn timeout_at<F: Future>(t: Instant, future: F) -> Timeout<F> {
-    let sleep = sleep_until(t);
-    Timeout { future, sleep }
-}
-
-pin_project! {
-    /// Ticks at fixed points in time, see [`interval`].
-    ///
-    /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
-    /// |---|---|---|---|
-    /// | `interval` | yes | yes | yes |
-    /// | `poll_tick`, `tick`, drop | yes | yes | no |
-    pub struct Interval {
-        #[pin]
-        sleep: Sleep,
-        period_ns: i64,
-    }
-}
-
-impl Interval {
-    /// How many periods are over since the last tick: more than one if it was asked late. Cancel safe: a tick that nobody was
-    /// told of is not lost.
-    pub async fn tick(mut self: Pin<&mut Self>) -> u64 {
-        core::future::poll_fn(|cx| self.as_mut().poll_tick(cx)).await
-    }
-
-    /// As [`Interval::tick`], for futures that are written by hand.
-    pub fn poll_tick(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<u64> {
-        let mut this = self.project();
-        if this.sleep.as_mut().poll(cx).is_pending() {
-            return Poll::Pending;
-        }
-        let late = this.sleep.left_ns().saturating_neg().max(0);
-        let periods = late / *this.period_ns + 1;
-        this.sleep.postpone(periods.saturating_mul(*this.period_ns));
-        Poll::Ready(periods as u64)
-    }
-}
-
-/// Ticks every `period`, for the first time one period after this call. The ticks do not drift: they are at multiples of the
-/// period, whenever they are asked for. A period below one nanosecond counts as one.
-#[track_caller]
-pub fn interval(period: Delta) -> Interval {
-    let period_ns = period.as_nanos().max(1);
-    Interval {
-        sleep: sleep(Delta::from_nanos(period_ns)),
-        period_ns,
-    }
-}
-
-/// The items are as those of [`Interval::tick`]. It has no end.
-impl Stream for Interval {
-    type Item = u64;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<u64>> {
-        self.poll_tick(cx).map(Some)
-    }
 }

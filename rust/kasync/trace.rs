@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Tracepoints (`trace.h`): a static branch each while nobody looks. Nothing on the host.
+//! Tracepoints (`trace.h`): a static branch each while nobody looks.
 //!
 //! ```text
 //! # echo 1 > /sys/kernel/tracing/events/kasync/enable
 //! # cat /sys/kernel/tracing/trace_pipe
 //! ```
 
-use crate::{
-    scope::Scope,
-    task::Header, //
-};
+use core::ffi::CStr;
 
-#[cfg(MODULE)]
 mod ffi {
     use kernel::{
         bindings::tracepoint,
@@ -39,7 +35,6 @@ mod ffi {
 }
 
 /// Whether somebody looks.
-#[cfg(MODULE)]
 macro_rules! on {
     ($key:ident) => {{
         // SAFETY: The static key of a tracepoint of this module, defined in C.
@@ -59,17 +54,11 @@ macro_rules! events {
         ///
         /// The task must not have ended, as its name goes with the module that has named it.
         #[inline(always)]
-        pub(crate) fn $name(task: &Header, $($arg: $type),*) {
-            #[cfg(MODULE)]
+        pub(crate) fn $name(task: *const (), name: &CStr, $($arg: $type),*) {
             if on!($key) {
                 use kernel::str::CStrExt as _;
-                let this = core::ptr::from_ref(task).cast();
                 // SAFETY: The address is not used as one; the name is a C string.
-                unsafe { ffi::$call(this, task.name().as_char_ptr(), $($arg),*) };
-            }
-            #[cfg(not(MODULE))]
-            {
-                let _ = (task.name(), $($arg),*);
+                unsafe { ffi::$call(task.cast(), name.as_char_ptr(), $($arg),*) };
             }
         }
     )*};
@@ -88,17 +77,13 @@ events! {
     poll_end(ready: bool) = __tracepoint_kasync_poll_end, kasync_trace_poll_end;
 }
 
-/// A scope was asked to end.
+/// A scope was asked to end. `path` returns its names, with a zero behind them.
 #[inline(always)]
-pub(crate) fn cancel_scope(scope: &Scope) {
-    #[cfg(MODULE)]
+pub(crate) fn cancel_scope<P: AsRef<CStr>>(scope: *const (), path: impl FnOnce() -> P) {
     if on!(__tracepoint_kasync_cancel_scope) {
-        let path = scope.path();
-        // SAFETY: The address is not used as one; the path ends with a zero.
-        unsafe { ffi::kasync_trace_cancel_scope(scope.address().cast(), path.as_ptr().cast()) };
-    }
-    #[cfg(not(MODULE))]
-    {
-        let _ = (scope.path().as_ptr(), scope.address());
+        use kernel::str::CStrExt as _;
+        let path = path();
+        // SAFETY: The address is not used as one; the path is a C string.
+        unsafe { ffi::kasync_trace_cancel_scope(scope.cast(), path.as_ref().as_char_ptr()) };
     }
 }

@@ -7,10 +7,13 @@
 //! and the waiter out of the list under the lock; the waker is called after unlocking, and the
 //! future, which may be gone by then, is not touched again (H6).
 
-use crate::list::{
-    Linked,
-    Links,
-    List, //
+use crate::{
+    cell::OwnedCell,
+    list::{
+        Linked,
+        Links,
+        List, //
+    }, //
 };
 use core::{
     cell::UnsafeCell,
@@ -35,26 +38,26 @@ pub(crate) enum WaitState {
 }
 
 /// What is behind the lock.
-pub(crate) struct Entry {
-    links: Links<Entry>,
+struct Entry {
     waker: Option<Waker>,
     state: WaitState,
     /// For the list's user: a count, or an epoch.
-    pub(crate) key: u64,
+    key: u64,
 }
 
-// SAFETY: `links` is a field of the entry.
-unsafe impl Linked for Entry {
+// SAFETY: `links` is a field of the waiter.
+unsafe impl Linked for Waiter {
     unsafe fn links(node: NonNull<Self>) -> *mut Links<Self> {
         // SAFETY: `node` is valid.
-        unsafe { &raw mut (*node.as_ptr()).links }
+        unsafe { (&raw mut (*node.as_ptr()).links).cast() }
     }
 }
 
 /// A future's place in a [`WaitList`]. Its content is only accessed under the lock that the list is
 /// in.
 pub(crate) struct Waiter {
-    entry: UnsafeCell<Entry>,
+    links: UnsafeCell<Links<Waiter>>,
+    entry: OwnedCell<Entry>,
     _pin: PhantomPinned,
 }
 
@@ -64,10 +67,10 @@ unsafe impl Send for Waiter {}
 unsafe impl Sync for Waiter {}
 
 impl Waiter {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            entry: UnsafeCell::new(Entry {
-                links: Links::new(),
+            links: UnsafeCell::new(Links::new()),
+            entry: OwnedCell::new(Entry {
                 waker: None,
                 state: WaitState::Idle,
                 key: 0,
@@ -76,14 +79,19 @@ impl Waiter {
         }
     }
 
-    fn entry(&self) -> NonNull<Entry> {
-        // SAFETY: Not null.
-        unsafe { NonNull::new_unchecked(self.entry.get()) }
+    /// Calls `f` with what is behind the lock.
+    ///
+    /// # Safety
+    ///
+    /// The list's lock must be held.
+    unsafe fn with<R>(&self, f: impl FnOnce(&mut Entry) -> R) -> R {
+        // SAFETY: The lock, which is held, serialises all access to entries.
+        self.entry.with(|entry| f(unsafe { &mut *entry }))
     }
 }
 
 /// Waiters in order of arrival.
-pub(crate) struct WaitList(List<Entry>);
+pub(crate) struct WaitList(List<Waiter>);
 
 impl WaitList {
     pub(crate) const fn new() -> Self {
@@ -102,7 +110,7 @@ impl WaitList {
     /// below.
     pub(crate) unsafe fn state(&self, waiter: &Waiter) -> WaitState {
         // SAFETY: Under the lock.
-        unsafe { waiter.entry().as_ref() }.state
+        unsafe { waiter.with(|entry| entry.state) }
     }
 
     /// Links `waiter`, or, if it is linked already, replaces its waker (H9). The previous waker is
@@ -113,14 +121,18 @@ impl WaitList {
     /// See [`WaitList::state`]; moreover `waiter` must be pinned and be removed before it is
     /// dropped.
     pub(crate) unsafe fn wait(&mut self, waiter: &Waiter, waker: Waker, key: u64) -> Option<Waker> {
-        // SAFETY: Under the lock.
-        let entry = unsafe { &mut *waiter.entry.get() };
-        let old = entry.waker.replace(waker);
-        if entry.state != WaitState::Waiting {
-            entry.state = WaitState::Waiting;
-            entry.key = key;
+        let enter = |entry: &mut Entry| {
+            let state = core::mem::replace(&mut entry.state, WaitState::Waiting);
+            if state != WaitState::Waiting {
+                entry.key = key;
+            }
+            (state, entry.waker.replace(waker))
+        };
+        // SAFETY: The lock is held by the safety requirements.
+        let (state, old) = unsafe { waiter.with(enter) };
+        if state != WaitState::Waiting {
             // SAFETY: Not linked, and stays valid until it is removed.
-            unsafe { self.0.push_back(waiter.entry()) };
+            unsafe { self.0.push_back(NonNull::from(waiter)) };
         }
         old
     }
@@ -133,26 +145,31 @@ impl WaitList {
     /// See [`WaitList::state`].
     pub(crate) unsafe fn remove(&mut self, waiter: &Waiter) -> (WaitState, Option<Waker>) {
         // SAFETY: Under the lock; linked here or nowhere.
-        unsafe { self.0.remove(waiter.entry()) };
-        // SAFETY: Under the lock.
-        let entry = unsafe { &mut *waiter.entry.get() };
-        let state = core::mem::replace(&mut entry.state, WaitState::Idle);
-        (state, entry.waker.take())
+        unsafe { self.0.remove(NonNull::from(waiter)) };
+        let leave = |entry: &mut Entry| {
+            let state = core::mem::replace(&mut entry.state, WaitState::Idle);
+            (state, entry.waker.take())
+        };
+        // SAFETY: The lock is held by the safety requirements.
+        unsafe { waiter.with(leave) }
     }
 
     /// The key of the first waiter.
     fn front_key(&self) -> Option<u64> {
-        // SAFETY: Linked entries are valid, and `&self` means that the lock is held.
-        self.0.front().map(|e| unsafe { e.as_ref() }.key)
+        let waiter = self.0.front()?;
+        // SAFETY: Linked waiters are valid, and `&self` means that the lock is held.
+        Some(unsafe { waiter.as_ref().with(|entry| entry.key) })
     }
 
     /// Takes the first waiter out.
     fn notify_front(&mut self, state: WaitState) -> Option<Waker> {
-        let mut entry = self.0.pop_front()?;
+        let waiter = self.0.pop_front()?;
+        let leave = |entry: &mut Entry| {
+            entry.state = state;
+            entry.waker.take()
+        };
         // SAFETY: It was linked, hence is valid, and `&mut self` means that the lock is held.
-        let entry = unsafe { entry.as_mut() };
-        entry.state = state;
-        entry.waker.take()
+        unsafe { waiter.as_ref().with(leave) }
     }
 
     /// Gives what was waited for to the first waiter. The waker is to be called after unlocking.

@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn parked_while_not_ready() -> Result {
         let permits = permit()?;
-        let taken = permits.try_acquire_owned(1).ok_or(EBUSY)?;
+        let taken = Semaphore::try_acquire_owned(&permits, 1).ok_or(EBUSY)?;
         let bench = patient(Some(permits.clone()))?;
         let fence = bench.commit(Job::new(1), &[])?;
         assert!(stays(&fence)?);
@@ -203,7 +203,7 @@ mod tests {
         bench.queue.park();
         let told = bench.wait_quiesced(before + 1);
         drop(taken);
-        let free = permits.try_acquire_owned(1).is_some();
+        let free = Semaphore::try_acquire_owned(&permits, 1).is_some();
         bench.queue.unpark();
         bench.wait_started(1)?;
         bench.mock.complete(1, Ok(()));

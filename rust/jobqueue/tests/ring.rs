@@ -378,7 +378,7 @@ impl Scarce {
             return Poll::Ready(());
         }
         if self.acquire.is_none() {
-            self.acquire.set(Some(self.permits.acquire_owned(1)));
+            self.acquire.set(Some(Semaphore::acquire_owned(&self.permits, 1)));
         }
         let Some(acquire) = self.acquire.as_mut().as_pin_mut() else {
             return Poll::Pending;

@@ -3,13 +3,17 @@
 //! Awaiting cancellation.
 
 use super::{
-    task_within,
+    is_of_current,
+    polled_within,
     Scope, //
 };
 use crate::{
-    current,
-    site::Site,
-    task::Header,
+    await_site::AwaitSite,
+    budget::poll_limit,
+    task::{
+        current_task,
+        Header, //
+    },
     wait::Waiter, //
 };
 use core::{
@@ -28,7 +32,7 @@ use core::{
 /// registers.
 pub struct Cancelled<'a> {
     scope: &'a Scope,
-    site: Site,
+    site: AwaitSite,
     waiter: Waiter,
     registered: bool,
 }
@@ -38,7 +42,7 @@ impl<'a> Cancelled<'a> {
     pub(super) fn new(scope: &'a Scope) -> Self {
         Self {
             scope,
-            site: Site::here(),
+            site: AwaitSite::here(),
             waiter: Waiter::new(),
             registered: false,
         }
@@ -62,10 +66,13 @@ impl Future for Cancelled<'_> {
         // SAFETY: The waiter stays where it is.
         let this = unsafe { self.get_unchecked_mut() };
         if this.scope.is_cancelled() {
-            this.unregister();
-            return Poll::Ready(());
+            // A loop that awaits it again and again has to end some time.
+            return poll_limit(cx, |_| {
+                this.unregister();
+                Poll::Ready(())
+            });
         }
-        if let Some((_, true)) = task_within(cx, this.scope) {
+        if is_of_current(cx) && polled_within(this.scope) {
             // Either the flag was up above, or the wake of this task is still to come.
             this.unregister();
             this.site.waits(cx);
@@ -74,7 +81,7 @@ impl Future for Cancelled<'_> {
         let waker = cx.waker().clone();
         let waiter = &this.waiter;
         let result = this.scope.locked(|tree, scope| {
-            if scope.cancelled.is_up() {
+            if scope.cancelled.is_set() {
                 return Err(waker);
             }
             // SAFETY: The waiter belongs to this list, is pinned, and `Drop` removes it.
@@ -101,7 +108,7 @@ impl Drop for Cancelled<'_> {
 }
 
 /// The future of [`cancelled`].
-pub struct TaskCancelled(Site);
+pub struct TaskCancelled(AwaitSite);
 
 /// A future that resolves when the task that polls it was asked to cancel: through its handle, or
 /// through its scope or one above. Cancel safe.
@@ -110,7 +117,7 @@ pub struct TaskCancelled(Site);
 /// with wakers of its own, which leaves out children that did not wake, needs [`Scope::cancelled`].
 #[track_caller]
 pub fn cancelled() -> TaskCancelled {
-    TaskCancelled(Site::here())
+    TaskCancelled(AwaitSite::here())
 }
 
 fn is_cancelled(task: NonNull<Header>) -> bool {
@@ -126,8 +133,9 @@ impl Future for TaskCancelled {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // Both requests wake the task itself: nothing to register.
-        match current::get() {
-            Some(task) if is_cancelled(task) => Poll::Ready(()),
+        match current_task() {
+            // A loop that awaits it again and again has to end some time.
+            Some(task) if is_cancelled(task) => poll_limit(cx, |_| Poll::Ready(())),
             _ => {
                 self.0.waits(cx);
                 Poll::Pending

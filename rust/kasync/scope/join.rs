@@ -3,22 +3,17 @@
 //! Awaiting the end of all tasks.
 
 use super::{
-    task_within,
+    polled_within,
     Scope, //
 };
 use crate::{
+    await_site::AwaitSite,
     budget::poll_budget,
-    platform::{
-        code,
-        Plat,
-        Platform,
-        Result, //
-    },
-    site::Site,
+    report::api_violation, //
     wait::{
         WaitState,
         Waiter, //
-    }, //
+    },
 };
 use core::{
     future::Future,
@@ -28,12 +23,13 @@ use core::{
         Poll, //
     }, //
 };
+use kernel::prelude::*;
 
 /// The future of [`Scope::join`]. Cancel safe.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Join {
     scope: Scope,
-    site: Site,
+    site: AwaitSite,
     waiter: Waiter,
     registered: bool,
 }
@@ -43,7 +39,7 @@ impl Join {
     pub(super) fn new(scope: Scope) -> Self {
         Self {
             scope,
-            site: Site::here(),
+            site: AwaitSite::here(),
             waiter: Waiter::new(),
             registered: false,
         }
@@ -62,9 +58,10 @@ impl Join {
     fn poll_end(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result> {
         // SAFETY: The waiter stays where it is.
         let this = unsafe { self.get_unchecked_mut() };
-        if let Some((_, true)) = task_within(cx, &this.scope) {
-            Plat::misuse(c"a task joins a scope that it is part of");
-            return Poll::Ready(Err(code::EDEADLK));
+        // Whatever waker it is polled with: the task that is being polled is what waits.
+        if polled_within(&this.scope) {
+            api_violation(c"a task joins a scope that it is part of");
+            return Poll::Ready(Err(EDEADLK));
         }
         let waker = cx.waker().clone();
         let waiter = &this.waiter;

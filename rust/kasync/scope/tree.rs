@@ -14,11 +14,6 @@ use crate::{
         List, //
     },
     lock::IrqLock,
-    platform::{
-        code,
-        Result, //
-    },
-    refs::Ref,
     task::{
         self,
         Header, //
@@ -29,18 +24,101 @@ use crate::{
         WakerBatch, //
     }, //
 };
-use core::ptr::{
-    self,
-    NonNull, //
+use core::{
+    cell::UnsafeCell,
+    ptr::{
+        self,
+        NonNull, //
+    }, //
+};
+use kernel::{
+    prelude::*,
+    sync::aref::ARef, //
 };
 
-/// What the lock of the tree guards has no place of its own: it is in the scopes and tasks. Having
-/// `&mut Tree` is the proof that the lock is held.
-pub(crate) struct Tree(());
+/// What the lock of the tree guards, but for what is in the scopes and the tasks themselves.
+/// Having `&mut Tree` is the proof that the lock is held.
+pub(crate) struct Tree {
+    /// The walks that pause at a task, linked by [`Pause::next`].
+    ///
+    /// # Invariants
+    ///
+    /// Each is valid, and unlinked before it goes.
+    pauses: *mut Pause,
+    /// The number of calls that are marking scopes as cancelled.
+    marking: usize,
+}
+
+// SAFETY: The pauses are accessed under the tree's lock only.
+unsafe impl Send for Tree {}
+
+/// A walk that has let go of the lock.
+struct Pause {
+    next: *mut Pause,
+    /// The task to go on with. When that leaves its list, so does this go on to the one after it.
+    task: Option<NonNull<Header>>,
+}
 
 impl Tree {
     pub(crate) fn new() -> IrqLock<Self> {
-        IrqLock::new(Self(()))
+        IrqLock::new(Self {
+            pauses: ptr::null_mut(),
+            marking: 0,
+        })
+    }
+
+    /// Notes that a scope or a task is looked at with the lock held.
+    #[inline]
+    fn step(&mut self) {
+        #[cfg(test)]
+        super::tests::step();
+    }
+
+    /// Links a pause.
+    ///
+    /// # Safety
+    ///
+    /// `pause` must be valid, not be linked, and be unlinked before it goes.
+    unsafe fn link(&mut self, pause: *mut Pause) {
+        // SAFETY: Valid by the safety requirements.
+        unsafe { (*pause).next = self.pauses };
+        // INVARIANT: By the safety requirements.
+        self.pauses = pause;
+    }
+
+    /// Unlinks a pause.
+    ///
+    /// # Safety
+    ///
+    /// `pause` must be linked.
+    unsafe fn unlink(&mut self, pause: *mut Pause) {
+        let mut at = &raw mut self.pauses;
+        // SAFETY: Linked pauses are valid by the type invariant, and `pause` is one of them.
+        unsafe {
+            while *at != pause {
+                at = &raw mut (**at).next;
+            }
+            *at = (*pause).next;
+        }
+    }
+
+    /// Has walks that pause at `task`, which is about to leave its list, go on behind it.
+    ///
+    /// # Safety
+    ///
+    /// `task` must be linked.
+    #[inline]
+    unsafe fn pass(&mut self, task: NonNull<Header>) {
+        let mut at = self.pauses;
+        while !at.is_null() {
+            // SAFETY: Linked pauses are valid by the type invariant, and the lock is held.
+            let pause = unsafe { &mut *at };
+            if pause.task == Some(task) {
+                // SAFETY: `task` is linked, and the lock is held.
+                pause.task = unsafe { List::after(task) };
+            }
+            at = pause.next;
+        }
     }
 }
 
@@ -49,14 +127,14 @@ pub(super) struct Node {
     links: Links<ScopeInner>,
     children: List<ScopeInner>,
     tasks: List<Header>,
-    /// Own tasks, plus children that are pending themselves.
+    /// The number of own tasks, plus that of children that are pending themselves.
     pub(super) pending: usize,
-    /// Counts how often `pending` has come down to 0.
+    /// The number of times that `pending` has come down to 0.
     pub(super) epoch: u64,
     pub(super) cancel_waiters: WaitList,
     /// Waiters of [`Scope::join`]; the key is the epoch at which they came.
     pub(super) join_waiters: WaitList,
-    /// Chain of scopes that one `cancel()` has marked; each holds a reference.
+    /// The next of the scopes that one `cancel()` has marked; each is a reference.
     cancel_next: *mut ScopeInner,
 }
 
@@ -91,22 +169,47 @@ impl ScopeInner {
         // one lock.
         unsafe { &mut *self.node.get() }
     }
+
+    /// Returns whether the scope takes no task and no child any more.
+    fn is_closed(&self, tree: &Tree) -> bool {
+        if self.cancelled.is_set() {
+            return true;
+        }
+        // A scope above may be marked, and this one's turn still to come (rule 1).
+        let mut scope = self;
+        while let (true, Some(parent)) = (tree.marking > 0, &scope.parent) {
+            scope = &parent.0;
+            if scope.cancelled.is_set() {
+                return true;
+            }
+        }
+        false
+    }
 }
 
 impl Scope {
     /// Calls `f` with the tree's lock held.
     pub(super) fn locked<R>(&self, f: impl FnOnce(&mut Tree, &ScopeInner) -> R) -> R {
-        self.0.core.tree().with(|tree| f(tree, &self.0))
+        self.0.core.tree().with(|tree| {
+            #[cfg(test)]
+            super::tests::hold();
+            f(tree, &self.0)
+        })
     }
 
     pub(super) fn add_child(&self, child: &Scope) -> Result {
         self.locked(|tree, scope| {
-            if scope.cancelled.is_up() {
-                return Err(code::ECANCELED);
+            if scope.is_closed(tree) {
+                return Err(ECANCELED);
             }
             // SAFETY: The child is new, hence not linked, and unlinks itself before its memory goes
             // (rule 2).
-            unsafe { scope.node(tree).children.push_back(Ref::as_ptr(&child.0)) };
+            unsafe {
+                scope
+                    .node(tree)
+                    .children
+                    .push_back(NonNull::from(&*child.0))
+            };
             Ok(())
         })
     }
@@ -119,8 +222,8 @@ impl Scope {
     /// freed.
     pub(crate) unsafe fn add_task(&self, task: NonNull<Header>) -> Result {
         self.locked(|tree, scope| {
-            if scope.cancelled.is_up() {
-                return Err(code::ECANCELED);
+            if scope.is_closed(tree) {
+                return Err(ECANCELED);
             }
             // SAFETY: By the safety requirements.
             unsafe { scope.node(tree).tasks.push_back(task) };
@@ -145,8 +248,11 @@ impl Scope {
     pub(crate) unsafe fn task_ended(&self, task: NonNull<Header>) {
         // How many scopes, from this one up, have no task left.
         let ended = self.locked(|tree, scope| {
-            // SAFETY: By the safety requirements.
-            unsafe { scope.node(tree).tasks.remove(task) };
+            // SAFETY: The task is linked by the safety requirements.
+            unsafe {
+                tree.pass(task);
+                scope.node(tree).tasks.remove(task);
+            }
             let mut scope = scope;
             let mut ended = 0;
             loop {
@@ -173,28 +279,85 @@ impl Scope {
         }
     }
 
-    /// Calls `f` with each task of this scope and below, and its own scope, until `f`
-    /// returns `false`. All under the lock, with interrupts disabled.
+    /// Calls `f` with each task of this scope and below, and its own scope, until `f` returns
+    /// `false`.
+    ///
+    /// `f` runs with the tree's lock held, and interrupts disabled. The lock is held for
+    /// [`BATCH`] scopes and tasks at most, then let go of. So a task that is there all the time
+    /// is seen once; one that comes or ends meanwhile may be.
     pub(crate) fn each_task(&self, mut f: impl FnMut(&Header, &ScopeInner) -> bool) {
-        self.locked(|tree, top| {
-            let top = NonNull::from(top);
-            let mut cur = Some(top);
-            while let Some(at) = cur {
-                // SAFETY: Linked scopes, and `top`, are valid while the lock is held (rule 2).
-                let scope = unsafe { at.as_ref() };
-                let mut task = scope.node(tree).tasks.front();
-                while let Some(t) = task {
-                    // SAFETY: Linked tasks are valid while the lock is held.
-                    if !f(unsafe { t.as_ref() }, scope) {
-                        return;
-                    }
-                    // SAFETY: As above.
-                    task = unsafe { List::after(t) };
-                }
-                // SAFETY: The lock is held, and `at` is in the subtree.
-                cur = unsafe { next_scope(tree, at, top, true) };
-            }
+        // SAFETY: Linked tasks are valid while the lock is held.
+        self.walk(true, |task, scope| f(unsafe { task.as_ref() }, scope));
+    }
+
+    /// As [`Scope::each_task`]; without `below`, of the tasks of this very scope only.
+    fn walk(&self, below: bool, mut f: impl FnMut(NonNull<Header>, &ScopeInner) -> bool) {
+        let pause = UnsafeCell::new(Pause {
+            next: ptr::null_mut(),
+            task: None,
         });
+        let pause = pause.get();
+        // Where the walk pauses; `None` before it has begun.
+        let mut at: Option<Scope> = None;
+        loop {
+            let next = self.locked(|tree, top| {
+                let top = NonNull::from(top);
+                let (mut cur, mut task) = match &at {
+                    // SAFETY: Linked below, when the walk has let go of the lock here. The pause
+                    // is valid, and the lock is held.
+                    Some(scope) => unsafe {
+                        tree.unlink(pause);
+                        (NonNull::from(&*scope.0), (*pause).task)
+                    },
+                    None => (top, self.0.node(tree).tasks.front()),
+                };
+                let mut steps = 0;
+                loop {
+                    // SAFETY: `top`, linked scopes, and that of our reference are valid while the
+                    // lock is held (rule 2).
+                    let scope = unsafe { cur.as_ref() };
+                    while let Some(t) = task.filter(|_| steps < BATCH) {
+                        steps += 1;
+                        tree.step();
+                        // SAFETY: Linked tasks are valid while the lock is held.
+                        task = unsafe { List::after(t) };
+                        if !f(t, scope) {
+                            return None;
+                        }
+                    }
+                    if steps >= BATCH {
+                        // SAFETY: The scope is valid, see above.
+                        if let Some(r) = unsafe { ScopeInner::try_get(cur) } {
+                            // SAFETY: The pause lives as long as this function, which unlinks it
+                            // when it goes on; the lock is held.
+                            unsafe {
+                                (*pause).task = task;
+                                tree.link(pause);
+                            }
+                            return Some(r);
+                        }
+                        // Nobody has it any more, so there is no task in it, and a thread is about
+                        // to unlink it: there are never many of these.
+                    }
+                    if !below {
+                        return None;
+                    }
+                    steps += 1;
+                    tree.step();
+                    // SAFETY: The lock is held, and `cur` is in the subtree.
+                    cur = unsafe { next_scope(tree, cur, top, true) }?;
+                    // SAFETY: Linked scopes are valid while the lock is held (rule 2).
+                    task = unsafe { cur.as_ref() }.node(tree).tasks.front();
+                }
+            });
+            // The reference before goes here, where the lock is not held.
+            match next {
+                Some(scope) => at = Some(scope),
+                None => return,
+            }
+            #[cfg(test)]
+            super::tests::paused();
+        }
     }
 
     fn wake_joiners(&self) {
@@ -214,47 +377,41 @@ impl Scope {
     }
 
     pub(super) fn cancel_tree(&self) {
-        if self.is_cancelled() {
+        if self.is_cancelled() && self.locked(|tree, _| tree.marking == 0) {
             return;
         }
-        trace::cancel_scope(self);
-        // Mark the whole subtree at once; the lock is held for a few instructions per scope.
+        trace::cancel_scope(self.address(), || self.path());
+        self.locked(|tree, _| tree.marking += 1);
         let mut chain = ptr::null_mut();
-        self.locked(|tree, top| {
-            // SAFETY: The lock is held, so that no scope's memory goes.
-            unsafe { mark(tree, NonNull::from(top), &mut chain) }
-        });
+        let mut at = None;
+        loop {
+            let next = self.locked(|tree, top| {
+                // SAFETY: The lock is held, and the reference keeps the scope linked.
+                let next = unsafe { mark(tree, NonNull::from(top), at.as_ref(), &mut chain) };
+                if next.is_none() {
+                    tree.marking -= 1;
+                }
+                next
+            });
+            // The reference before goes here, where the lock is not held.
+            match next {
+                Some(scope) => at = Some(scope),
+                None => break,
+            }
+        }
         while let Some(scope) = NonNull::new(chain) {
             // SAFETY: `mark()` left one reference for each scope in the chain.
-            let scope = Scope(unsafe { Ref::from_raw(scope) });
+            let scope = Scope(unsafe { ARef::from_raw(scope) });
             chain = scope.locked(|tree, scope| scope.node(tree).cancel_next);
-            scope.wake_tasks();
+            // None comes in any more, so each task is woken once.
+            scope.walk(false, |task, _| {
+                // SAFETY: A linked task is valid, and the lock is held. Waking only queues, and
+                // takes no lock of this crate.
+                unsafe { task::wake(task) };
+                true
+            });
             scope.wake_cancel_waiters();
         }
-    }
-
-    /// Wakes each task once, a batch at a time: the woken ones move to the end of the list.
-    fn wake_tasks(&self) {
-        let batch = |tree: &mut Tree, scope: &ScopeInner| {
-            let node = scope.node(tree);
-            for _ in 0..BATCH {
-                let Some(task) = node.tasks.front() else {
-                    return false;
-                };
-                // SAFETY: A linked task is valid, and the lock is held. It is pushed back right
-                // after it was removed. Waking only queues, and takes no lock of this crate.
-                unsafe {
-                    if !task.as_ref().mark_woken() {
-                        return false;
-                    }
-                    node.tasks.remove(task);
-                    node.tasks.push_back(task);
-                    task::wake(task);
-                }
-            }
-            true
-        };
-        while self.locked(batch) {}
     }
 
     fn wake_cancel_waiters(&self) {
@@ -271,29 +428,52 @@ impl Scope {
     }
 }
 
-/// Marks `top` and all below as cancelled, and chains those that are to be woken, each with a
-/// reference.
+/// Marks scopes of the subtree of `top` as cancelled, and chains those that are to be woken, each
+/// with a reference; from `top` on, or from behind `at`. Returns where to go on, or `None` if all
+/// are marked.
+///
+/// The order is pre-order, and nothing is added below a marked scope (rule 1). So what is behind
+/// the mark stays marked, and no scope is left out.
 ///
 /// # Safety
 ///
-/// The tree's lock must be held, and `top` be valid.
-unsafe fn mark(tree: &mut Tree, top: NonNull<ScopeInner>, chain: &mut *mut ScopeInner) {
-    let mut cur = Some(top);
-    while let Some(at) = cur {
+/// The tree's lock must be held, `top` be valid, and `at` be what the call before returned.
+unsafe fn mark(
+    tree: &mut Tree,
+    top: NonNull<ScopeInner>,
+    at: Option<&Scope>,
+    chain: &mut *mut ScopeInner,
+) -> Option<Scope> {
+    let mut cur = match at {
+        None => top,
+        // SAFETY: By the safety requirements. It was marked, and its children are to come.
+        Some(at) => unsafe { next_scope(tree, NonNull::from(&*at.0), top, true) }?,
+    };
+    let mut steps = 0;
+    loop {
+        steps += 1;
+        tree.step();
         // SAFETY: Linked scopes, and `top`, are valid while the lock is held (rule 2).
-        let scope = unsafe { at.as_ref() };
-        // Below a marked scope all are marked already (rule 1).
-        let descend = scope.cancelled.raise();
-        if descend {
-            // SAFETY: The memory is valid, see above. A scope whose last reference is gone has no
-            // task.
-            if let Some(r) = unsafe { Ref::try_get(at) } {
+        let scope = unsafe { cur.as_ref() };
+        let raised = scope.cancelled.set();
+        if raised {
+            // SAFETY: The memory is valid, see above. A scope whose last reference is gone has
+            // neither a task nor a child, and a thread is about to unlink it.
+            if let Some(r) = unsafe { ScopeInner::try_get(cur) } {
                 scope.node(tree).cancel_next = *chain;
-                *chain = Ref::into_raw(r).as_ptr();
+                *chain = ARef::into_raw(r.0).as_ptr();
             }
         }
+        if steps >= BATCH {
+            // SAFETY: As for the chain's reference.
+            if let Some(r) = unsafe { ScopeInner::try_get(cur) } {
+                return Some(r);
+            }
+        }
+        // Below a marked scope all are marked, unless another call is still at it.
+        let descend = raised || tree.marking > 1;
         // SAFETY: By the safety requirements.
-        cur = unsafe { next_scope(tree, at, top, descend) };
+        cur = unsafe { next_scope(tree, cur, top, descend) }?;
     }
 }
 
@@ -324,7 +504,7 @@ unsafe fn next_scope(
             return sibling;
         }
         // SAFETY: As above; below `top` each scope has a parent.
-        cur = Ref::as_ptr(&unsafe { cur.as_ref() }.parent.as_ref()?.0);
+        cur = NonNull::from(&*unsafe { cur.as_ref() }.parent.as_ref()?.0);
     }
     None
 }

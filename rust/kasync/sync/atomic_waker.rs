@@ -20,18 +20,20 @@
 //!
 //! In IDLE the last waker may still be there: so that the same task registers again without a count of references going up and down.
 
-use crate::{
-    atomic::{
-        self,
-        AtomicU64, //
-    },
-    site::Site, //
-};
+use crate::await_site::AwaitSite;
 use core::{
     cell::UnsafeCell,
     task::{
         Context,
         Waker, //
+    }, //
+};
+use kernel::{
+    processor,
+    sync::atomic::{
+        Atomic,
+        Full,
+        Relaxed, //
     }, //
 };
 
@@ -58,7 +60,7 @@ const ARMED: u64 = 1 << 2;
 /// # Examples
 ///
 /// ```
-/// # use kasync::platform::host::World;
+/// # use kernel::host::World;
 /// # let world = World::manual();
 /// # let _world = world.enter();
 /// use core::{
@@ -86,10 +88,10 @@ const ARMED: u64 = 1 << 2;
 /// news.0.wake();
 /// kasync::block_on(task)?;
 /// executor.shutdown()?;
-/// # Ok::<(), kasync::Error>(())
+/// # Ok::<(), kernel::error::Error>(())
 /// ```
 pub struct AtomicWaker {
-    state: AtomicU64,
+    state: Atomic<u64>,
     slot: UnsafeCell<Option<Waker>>,
 }
 
@@ -103,7 +105,7 @@ impl AtomicWaker {
     #[expect(clippy::new_without_default)]
     pub fn new() -> Self {
         Self {
-            state: AtomicU64::new(IDLE),
+            state: Atomic::new(IDLE),
             slot: UnsafeCell::new(None),
         }
     }
@@ -112,12 +114,12 @@ impl AtomicWaker {
     /// woken.
     #[track_caller]
     pub fn register(&self, cx: &Context<'_>) {
-        Site::here().waits(cx);
+        AwaitSite::here().waits(cx);
         let new = cx.waker();
         // (1)
-        let now = self.state.load_relaxed() & ARMED;
-        if self.state.cmpxchg_full(now, REGISTERING).is_err() {
-            atomic::relax();
+        let now = self.state.load(Relaxed) & ARMED;
+        if self.state.cmpxchg(now, REGISTERING, Full).is_err() {
+            processor::cpu_relax();
             new.wake_by_ref();
             return;
         }
@@ -128,9 +130,9 @@ impl AtomicWaker {
             _ => slot.replace(new.clone()),
         };
         // (2)
-        if self.state.cmpxchg_full(REGISTERING, ARMED).is_err() {
+        if self.state.cmpxchg(REGISTERING, ARMED, Full).is_err() {
             // (4)
-            self.state.xchg_full(IDLE);
+            self.state.xchg(IDLE, Full);
             new.wake_by_ref();
         }
         // Now, as this may run another's code.
@@ -143,7 +145,7 @@ impl AtomicWaker {
     ///
     /// Nobody registers meanwhile, and nobody uses [`AtomicWaker::take`].
     pub(crate) unsafe fn is_left_by(&self, cx: &Context<'_>) -> bool {
-        if self.state.load_relaxed() != ARMED {
+        if self.state.load(Relaxed) != ARMED {
             return false;
         }
         // SAFETY: By the safety requirements nobody writes to the slot.
@@ -153,7 +155,7 @@ impl AtomicWaker {
 
     /// (3), (5). Whether there is somebody to wake, and the slot is ours.
     fn begin(&self) -> bool {
-        let mut now = self.state.load_relaxed();
+        let mut now = self.state.load(Relaxed);
         loop {
             let next = if now == IDLE {
                 IDLE
@@ -162,7 +164,7 @@ impl AtomicWaker {
             };
             // Written even if it changes nothing: so who registers next, or the owner when it is done, has seen what was written
             // before.
-            match self.state.cmpxchg_full(now, next) {
+            match self.state.cmpxchg(now, next, Full) {
                 Ok(_) => return now == ARMED,
                 Err(other) => now = other,
             }
@@ -177,7 +179,7 @@ impl AtomicWaker {
         // SAFETY: In WAKING, which we have entered, the slot is ours.
         let waker = unsafe { (*self.slot.get()).take() };
         // (6)
-        self.state.xchg_full(IDLE);
+        self.state.xchg(IDLE, Full);
         waker
     }
 
@@ -192,6 +194,6 @@ impl AtomicWaker {
             waker.wake_by_ref();
         }
         // (6)
-        self.state.xchg_full(IDLE);
+        self.state.xchg(IDLE, Full);
     }
 }

@@ -3,23 +3,15 @@
 //! A bounded channel: many senders in any context, one receiver.
 
 use crate::{
+    await_site::AwaitSite, //
     budget::poll_budget,
     lock::IrqLock,
-    platform::{
-        code,
-        Plat,
-        Platform,
-        Result, //
-    },
-    refs::Ref,
-    site::Site, //
 };
 use core::{
     alloc::Layout,
     future::Future,
     mem::MaybeUninit,
     pin::Pin,
-    ptr::NonNull,
     task::{
         Context,
         Poll,
@@ -27,6 +19,10 @@ use core::{
     }, //
 };
 use futures_core::Stream;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 /// A ring of values.
 ///
@@ -35,7 +31,7 @@ use futures_core::Stream;
 /// `slots` has room for `capacity` values, and the `len` from `head` on, modulo `capacity`, are
 /// initialised.
 struct Ring<T> {
-    slots: NonNull<MaybeUninit<T>>,
+    slots: KVec<MaybeUninit<T>>,
     capacity: usize,
     head: usize,
     len: usize,
@@ -45,18 +41,11 @@ struct Ring<T> {
 unsafe impl<T: Send> Send for Ring<T> {}
 
 impl<T> Ring<T> {
-    fn layout(capacity: usize) -> Result<Layout> {
-        // One byte more, as an allocation of no bytes has no address.
-        let slots = Layout::array::<T>(capacity).map_err(|_| code::EINVAL)?;
-        let (layout, _) = slots
-            .extend(Layout::new::<u8>())
-            .map_err(|_| code::EINVAL)?;
-        Ok(layout)
-    }
-
     fn new(capacity: usize) -> Result<Self> {
-        let layout = Self::layout(capacity)?;
-        let slots = Plat::alloc(layout).ok_or(code::ENOMEM)?.cast();
+        let mut slots = KVec::with_capacity(capacity, GFP_KERNEL)?;
+        for _ in 0..capacity {
+            slots.push(MaybeUninit::uninit(), GFP_KERNEL)?;
+        }
         Ok(Self {
             slots,
             capacity,
@@ -66,8 +55,7 @@ impl<T> Ring<T> {
     }
 
     fn slot(&mut self, i: usize) -> &mut MaybeUninit<T> {
-        // SAFETY: Less than `capacity`.
-        unsafe { &mut *self.slots.as_ptr().add((self.head + i) % self.capacity) }
+        &mut self.slots[(self.head + i) % self.capacity]
     }
 
     fn push(&mut self, value: T) -> Result<(), T> {
@@ -97,10 +85,6 @@ impl<T> Ring<T> {
 impl<T> Drop for Ring<T> {
     fn drop(&mut self) {
         while self.pop().is_some() {}
-        if let Ok(layout) = Self::layout(self.capacity) {
-            // SAFETY: Allocated with this layout.
-            unsafe { Plat::free(self.slots.cast(), layout) };
-        }
     }
 }
 
@@ -112,7 +96,7 @@ struct State<T> {
     waker: Option<Waker>,
 }
 
-type Shared<T> = Ref<IrqLock<State<T>>>;
+type Shared<T> = Arc<IrqLock<State<T>>>;
 
 /// Makes a channel with room for `capacity` values. May sleep.
 ///
@@ -123,7 +107,7 @@ type Shared<T> = Ref<IrqLock<State<T>>>;
 /// # Examples
 ///
 /// ```
-/// # use kasync::platform::host::World;
+/// # use kernel::host::World;
 /// # let world = World::manual();
 /// # let _world = world.enter();
 /// use kasync::sync::mpsc;
@@ -133,18 +117,21 @@ type Shared<T> = Ref<IrqLock<State<T>>>;
 /// assert!(tx.try_send(2).is_ok());
 /// assert!(tx.try_send(3).is_err());
 /// assert_eq!(kasync::block_on(rx.recv())?, Some(1));
-/// # Ok::<(), kasync::Error>(())
+/// # Ok::<(), kernel::error::Error>(())
 /// ```
 pub fn channel<T: Send>(capacity: usize) -> Result<(Sender<T>, Receiver<T>)> {
-    if capacity == 0 {
-        return Err(code::EINVAL);
+    if capacity == 0 || Layout::array::<T>(capacity).is_err() {
+        return Err(EINVAL);
     }
-    let shared = Ref::new(IrqLock::new(State {
-        ring: Ring::new(capacity)?,
-        senders: 1,
-        closed: false,
-        waker: None,
-    }))?;
+    let shared = Arc::new(
+        IrqLock::new(State {
+            ring: Ring::new(capacity)?,
+            senders: 1,
+            closed: false,
+            waker: None,
+        }),
+        GFP_KERNEL,
+    )?;
     Ok((Sender(shared.clone()), Receiver(shared)))
 }
 
@@ -221,7 +208,7 @@ impl<T: Send> Receiver<T> {
     /// Cancel safe: a value leaves the channel only when it is returned.
     #[track_caller]
     pub fn recv(&mut self) -> Recv<'_, T> {
-        Recv(self, Site::here())
+        Recv(self, AwaitSite::here())
     }
 
     /// Takes a value if there is one.
@@ -261,6 +248,9 @@ impl<T: Send> Drop for Receiver<T> {
     }
 }
 
+/// The values are elsewhere.
+impl<T: Send> Unpin for Receiver<T> {}
+
 impl<T: Send> Stream for Receiver<T> {
     type Item = T;
 
@@ -271,7 +261,7 @@ impl<T: Send> Stream for Receiver<T> {
 
 /// The future of [`Receiver::recv`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct Recv<'a, T: Send>(&'a mut Receiver<T>, Site);
+pub struct Recv<'a, T: Send>(&'a mut Receiver<T>, AwaitSite);
 
 impl<T: Send> Future for Recv<'_, T> {
     type Output = Option<T>;

@@ -3,9 +3,9 @@
 //! "Something has changed."
 
 use crate::{
+    await_site::AwaitSite,
     budget::poll_budget,
     lock::IrqLock,
-    site::Site,
     wait::{
         WaitList,
         WaitState,
@@ -36,7 +36,7 @@ struct State {
 /// # Examples
 ///
 /// ```
-/// # use kasync::platform::host::World;
+/// # use kernel::host::World;
 /// # let world = World::manual();
 /// # let _world = world.enter();
 /// use kasync::sync::Notify;
@@ -44,7 +44,7 @@ struct State {
 /// let notify = Notify::new();
 /// notify.notify_one(); // Nobody waits yet: it is kept for the first who does.
 /// kasync::block_on(notify.notified())?;
-/// # Ok::<(), kasync::Error>(())
+/// # Ok::<(), kernel::error::Error>(())
 /// ```
 pub struct Notify(IrqLock<State>);
 
@@ -96,7 +96,7 @@ impl Notify {
     pub fn notified(&self) -> Notified<'_> {
         Notified {
             notify: self,
-            site: Site::here(),
+            site: AwaitSite::here(),
             epoch: self.0.with(|s| s.epoch),
             waiter: Waiter::new(),
             registered: false,
@@ -110,7 +110,7 @@ impl Notify {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Notified<'a> {
     notify: &'a Notify,
-    site: Site,
+    site: AwaitSite,
     epoch: u64,
     waiter: Waiter,
     registered: bool,

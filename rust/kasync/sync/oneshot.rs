@@ -3,11 +3,9 @@
 //! A channel for one value.
 
 use crate::{
+    await_site::AwaitSite, //
     budget::poll_budget,
     lock::IrqLock,
-    platform::Result,
-    refs::Ref,
-    site::Site, //
 };
 use core::{
     future::Future,
@@ -18,6 +16,10 @@ use core::{
         Waker, //
     }, //
 };
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 struct State<T> {
     value: Option<T>,
@@ -26,7 +28,7 @@ struct State<T> {
     receiver: bool,
 }
 
-type Shared<T> = Ref<IrqLock<State<T>>>;
+type Shared<T> = Arc<IrqLock<State<T>>>;
 
 /// Makes a channel. May sleep.
 ///
@@ -35,13 +37,16 @@ type Shared<T> = Ref<IrqLock<State<T>>>;
 /// `ENOMEM`.
 #[track_caller]
 pub fn channel<T: Send>() -> Result<(Sender<T>, Receiver<T>)> {
-    let shared = Ref::new(IrqLock::new(State {
-        value: None,
-        waker: None,
-        sender: true,
-        receiver: true,
-    }))?;
-    Ok((Sender(shared.clone()), Receiver(shared, Site::here())))
+    let shared = Arc::new(
+        IrqLock::new(State {
+            value: None,
+            waker: None,
+            sender: true,
+            receiver: true,
+        }),
+        GFP_KERNEL,
+    )?;
+    Ok((Sender(shared.clone()), Receiver(shared, AwaitSite::here())))
 }
 
 /// The sender was dropped without having sent.
@@ -87,7 +92,7 @@ impl<T: Send> Drop for Sender<T> {
 /// The receiving side: a future of the value. Cancel safe: the value is taken when it is returned.
 /// A value that was sent and not taken is dropped with the receiver, in the context of that drop.
 #[must_use = "futures do nothing unless awaited"]
-pub struct Receiver<T: Send>(Shared<T>, Site);
+pub struct Receiver<T: Send>(Shared<T>, AwaitSite);
 
 impl<T: Send> Future for Receiver<T> {
     type Output = Result<T, Closed>;

@@ -3,10 +3,9 @@
 //! Counted permits.
 
 use crate::{
+    await_site::AwaitSite,
     budget::poll_budget,
     lock::IrqLock,
-    platform::Arc,
-    site::Site,
     wait::{
         WaitList,
         WaitState,
@@ -23,6 +22,9 @@ use core::{
         Poll, //
     }, //
 };
+use kernel::{
+    sync::Arc, //
+};
 
 struct State {
     permits: u64,
@@ -38,7 +40,7 @@ struct State {
 /// # Examples
 ///
 /// ```
-/// # use kasync::platform::host::World;
+/// # use kernel::host::World;
 /// # let world = World::manual();
 /// # let _world = world.enter();
 /// use kasync::sync::Semaphore;
@@ -48,7 +50,7 @@ struct State {
 /// assert!(ring.try_acquire(2).is_none());
 /// drop(permit);
 /// assert!(ring.try_acquire(2).is_some());
-/// # Ok::<(), kasync::Error>(())
+/// # Ok::<(), kernel::error::Error>(())
 /// ```
 pub struct Semaphore(IrqLock<State>);
 
@@ -103,10 +105,10 @@ impl Semaphore {
     }
 
     /// As [`Semaphore::try_acquire`], with a permit that can go anywhere.
-    pub fn try_acquire_owned(self: &Arc<Self>, n: usize) -> Option<OwnedPermit> {
-        let taken = self.0.with(|s| Self::take_now(s, n));
+    pub fn try_acquire_owned(this: &Arc<Self>, n: usize) -> Option<OwnedPermit> {
+        let taken = this.0.with(|s| Self::take_now(s, n));
         taken.then(|| Permit {
-            semaphore: self.clone(),
+            semaphore: this.clone(),
             n,
         })
     }
@@ -119,8 +121,8 @@ impl Semaphore {
 
     /// Waits for `n` permits that hold a reference to the semaphore, so that they can go anywhere.
     #[track_caller]
-    pub fn acquire_owned(self: &Arc<Self>, n: usize) -> Acquire<Arc<Self>> {
-        Acquire::new(self.clone(), n)
+    pub fn acquire_owned(this: &Arc<Self>, n: usize) -> Acquire<Arc<Self>> {
+        Acquire::new(this.clone(), n)
     }
 }
 
@@ -139,22 +141,6 @@ impl<S: Deref<Target = Semaphore>> Permit<S> {
     pub fn count(&self) -> usize {
         self.n
     }
-
-    /// Moves the permits of `other`, which must be of the same semaphore, into this one.
-    ///
-    /// Gives `other` back if it is of another semaphore.
-    pub fn merge(&mut self, mut other: Self) -> Result<(), Self> {
-        if !core::ptr::eq(&*self.semaphore, &*other.semaphore) {
-            return Err(other);
-        }
-        self.n += core::mem::take(&mut other.n);
-        Ok(())
-    }
-
-    /// Takes the permits out of the semaphore for good.
-    pub fn forget(mut self) {
-        self.n = 0;
-    }
 }
 
 impl<S: Deref<Target = Semaphore>> Drop for Permit<S> {
@@ -172,7 +158,7 @@ pub struct Acquire<S: Deref<Target = Semaphore>> {
     /// Taken when ready.
     semaphore: Option<S>,
     n: usize,
-    site: Site,
+    site: AwaitSite,
     waiter: Waiter,
     registered: bool,
 }
@@ -183,7 +169,7 @@ impl<S: Deref<Target = Semaphore>> Acquire<S> {
         Self {
             semaphore: Some(semaphore),
             n,
-            site: Site::here(),
+            site: AwaitSite::here(),
             waiter: Waiter::new(),
             registered: false,
         }

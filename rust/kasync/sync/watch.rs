@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The latest value of something: one sender, many receivers, each of which sees the last value,
-//! not necessarily those before.
+//! A channel for the latest value of something: one sender, many receivers, each of which sees the
+//! last value, not necessarily those before.
+//!
+//! Values are `Copy`: they are copied in and out under the channel's lock, where none of their
+//! owner's code may run. A look at the value under that lock would invite a second one, of the same
+//! channel, inside of it.
 
 use crate::{
+    await_site::AwaitSite,
     budget::poll_budget,
     lock::IrqLock,
-    platform::Result,
-    refs::Ref,
-    site::Site,
     wait::{
         WaitList,
         Waiter,
@@ -23,8 +25,12 @@ use core::{
         Poll, //
     }, //
 };
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
-struct State<T> {
+struct State<T: Copy> {
     value: T,
     /// Counts the values.
     version: u64,
@@ -34,9 +40,21 @@ struct State<T> {
     waiters: WaitList,
 }
 
-type Shared<T> = Ref<IrqLock<State<T>>>;
+type Shared<T> = Arc<IrqLock<State<T>>>;
 
 /// Makes a channel that holds `value`. The receiver has seen that one. May sleep.
+///
+/// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
+/// |---|---|---|---|
+/// | `channel` | yes | no (allocates) | no |
+/// | all of a [`Sender`] and a [`Receiver`] but awaiting | yes | yes | yes |
+/// | polling and dropping of [`Changed`] | yes | yes | no |
+///
+/// A value with a destructor, or one that is looked at in place, is refused:
+///
+/// ```compile_fail,E0277
+/// let _ = kasync::sync::watch::channel(String::new());
+/// ```
 ///
 /// # Errors
 ///
@@ -45,7 +63,7 @@ type Shared<T> = Ref<IrqLock<State<T>>>;
 /// # Examples
 ///
 /// ```
-/// # use kasync::platform::host::World;
+/// # use kernel::host::World;
 /// # let world = World::manual();
 /// # let _world = world.enter();
 /// use kasync::sync::watch;
@@ -55,16 +73,19 @@ type Shared<T> = Ref<IrqLock<State<T>>>;
 /// assert!(temperature.send(22).is_ok());
 /// assert!(kasync::block_on(rx.changed())?.is_ok());
 /// assert_eq!(rx.get(), 22);
-/// # Ok::<(), kasync::Error>(())
+/// # Ok::<(), kernel::error::Error>(())
 /// ```
-pub fn channel<T: Send>(value: T) -> Result<(Sender<T>, Receiver<T>)> {
-    let shared = Ref::new(IrqLock::new(State {
-        value,
-        version: 0,
-        sender: true,
-        receivers: 1,
-        waiters: WaitList::new(),
-    }))?;
+pub fn channel<T: Copy + Send>(value: T) -> Result<(Sender<T>, Receiver<T>)> {
+    let shared = Arc::new(
+        IrqLock::new(State {
+            value,
+            version: 0,
+            sender: true,
+            receivers: 1,
+            waiters: WaitList::new(),
+        }),
+        GFP_KERNEL,
+    )?;
     let receiver = Receiver {
         shared: shared.clone(),
         seen: 0,
@@ -76,7 +97,7 @@ pub fn channel<T: Send>(value: T) -> Result<(Sender<T>, Receiver<T>)> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Closed;
 
-fn wake<T>(shared: &IrqLock<State<T>>, pred: impl Fn(&State<T>, u64) -> bool) {
+fn wake<T: Copy>(shared: &IrqLock<State<T>>, pred: impl Fn(&State<T>, u64) -> bool) {
     loop {
         let mut wakers = WakerBatch::new();
         shared.with(|s| {
@@ -91,35 +112,25 @@ fn wake<T>(shared: &IrqLock<State<T>>, pred: impl Fn(&State<T>, u64) -> bool) {
 }
 
 /// The sending side.
-pub struct Sender<T: Send>(Shared<T>);
+pub struct Sender<T: Copy + Send>(Shared<T>);
 
-impl<T: Send> Sender<T> {
-    /// Puts `value` in the place of the one before, which is dropped here. Any context in which
-    /// that may be done.
+impl<T: Copy + Send> Sender<T> {
+    /// Replaces the value.
     ///
     /// # Errors
     ///
     /// Gives the value back if no receiver is left.
     pub fn send(&self, value: T) -> core::result::Result<(), T> {
-        let _old = self.0.with(|s| {
+        self.0.with(|s| {
             if s.receivers == 0 {
                 return Err(value);
             }
             s.version += 1;
-            Ok(core::mem::replace(&mut s.value, value))
+            s.value = value;
+            Ok(())
         })?;
         self.wake();
         Ok(())
-    }
-
-    /// Changes the value in place, with interrupts disabled and under a spinlock, so `f` must be
-    /// short and take no lock. Any context but NMI.
-    pub fn send_modify(&self, f: impl FnOnce(&mut T)) {
-        self.0.with(|s| {
-            s.version += 1;
-            f(&mut s.value);
-        });
-        self.wake();
     }
 
     /// Whether no receiver is left. Any context but NMI.
@@ -144,7 +155,7 @@ impl<T: Send> Sender<T> {
     }
 }
 
-impl<T: Send> Drop for Sender<T> {
+impl<T: Copy + Send> Drop for Sender<T> {
     fn drop(&mut self) {
         self.0.with(|s| s.sender = false);
         wake(&self.0, |_, _| true);
@@ -152,12 +163,12 @@ impl<T: Send> Drop for Sender<T> {
 }
 
 /// The receiving side. A clone has seen what the original has.
-pub struct Receiver<T: Send> {
+pub struct Receiver<T: Copy + Send> {
     shared: Shared<T>,
     seen: u64,
 }
 
-impl<T: Send> Receiver<T> {
+impl<T: Copy + Send> Receiver<T> {
     /// Waits for a value that this receiver has not seen, and counts the latest as seen.
     ///
     /// Cancel safe: a change is seen at the moment that this returns.
@@ -165,7 +176,7 @@ impl<T: Send> Receiver<T> {
     pub fn changed(&mut self) -> Changed<'_, T> {
         Changed {
             receiver: self,
-            site: Site::here(),
+            site: AwaitSite::here(),
             waiter: Waiter::new(),
             registered: false,
         }
@@ -176,26 +187,15 @@ impl<T: Send> Receiver<T> {
         self.shared.with(|s| self.seen < s.version)
     }
 
-    /// A copy of the latest value, which counts as seen. Any context but NMI.
-    pub fn get(&mut self) -> T
-    where
-        T: Copy,
-    {
+    /// Returns a copy of the latest value, which counts as seen.
+    pub fn get(&mut self) -> T {
         let (version, value) = self.shared.with(|s| (s.version, s.value));
         self.seen = version;
         value
     }
-
-    /// Looks at the latest value, which counts as seen, with interrupts disabled and under a
-    /// spinlock, so `f` must be short and take no lock. Any context but NMI.
-    pub fn with<R>(&mut self, f: impl FnOnce(&T) -> R) -> R {
-        let (version, result) = self.shared.with(|s| (s.version, f(&s.value)));
-        self.seen = version;
-        result
-    }
 }
 
-impl<T: Send> Clone for Receiver<T> {
+impl<T: Copy + Send> Clone for Receiver<T> {
     fn clone(&self) -> Self {
         self.shared.with(|s| s.receivers += 1);
         Self {
@@ -205,7 +205,7 @@ impl<T: Send> Clone for Receiver<T> {
     }
 }
 
-impl<T: Send> Drop for Receiver<T> {
+impl<T: Copy + Send> Drop for Receiver<T> {
     fn drop(&mut self) {
         self.shared.with(|s| s.receivers -= 1);
     }
@@ -213,14 +213,14 @@ impl<T: Send> Drop for Receiver<T> {
 
 /// The future of [`Receiver::changed`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct Changed<'a, T: Send> {
+pub struct Changed<'a, T: Copy + Send> {
     receiver: &'a mut Receiver<T>,
-    site: Site,
+    site: AwaitSite,
     waiter: Waiter,
     registered: bool,
 }
 
-impl<T: Send> Future for Changed<'_, T> {
+impl<T: Copy + Send> Future for Changed<'_, T> {
     type Output = core::result::Result<(), Closed>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -228,7 +228,7 @@ impl<T: Send> Future for Changed<'_, T> {
     }
 }
 
-impl<T: Send> Changed<'_, T> {
+impl<T: Copy + Send> Changed<'_, T> {
     fn poll_changed(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -263,7 +263,7 @@ impl<T: Send> Changed<'_, T> {
     }
 }
 
-impl<T: Send> Drop for Changed<'_, T> {
+impl<T: Copy + Send> Drop for Changed<'_, T> {
     fn drop(&mut self) {
         if self.registered {
             let waiter = &self.waiter;

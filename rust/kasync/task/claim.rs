@@ -11,17 +11,15 @@ use super::{
     Header, //
 };
 use crate::{
-    current::Here,
-    platform::{
-        Plat,
-        Platform, //
-    }, //
+    current::PollContext,
+    thread::NoPreempt, //
 };
 use core::{
     marker::PhantomData,
     mem::ManuallyDrop,
     ptr::NonNull, //
 };
+use kernel::sync::rcu;
 
 /// How often [`Claim::poll`] polls a task that wakes itself before it leaves it to a worker.
 const POLLS: u32 = 4;
@@ -32,7 +30,8 @@ const POLLS: u32 = 4;
 /// While it is held, wakes of the task are noted and queue nothing. So who submits work claims the
 /// task, makes the work known to it, and polls: no worker is woken if nothing has to be waited for.
 /// Dropping the claim unpolled leaves the task to a worker if it was woken meanwhile. Forgetting it
-/// keeps the right for ever: nobody polls the task any more, and who joins its scope waits for ever.
+/// keeps the right for ever: nobody polls the task any more, and a join of its scope never ends. So
+/// taking one is `unsafe`, and for the job queue only.
 ///
 /// Rules: a claim is refused in an interrupt, with preemption or interrupts disabled, and inside a
 /// poll or another signalling section; on `PREEMPT_RT` always. So polls never nest: the stack holds
@@ -52,7 +51,7 @@ const POLLS: u32 = 4;
 /// # Examples
 ///
 /// ```
-/// # use kasync::platform::host::World;
+/// # use kernel::host::World;
 /// # let world = World::manual();
 /// # let _world = world.enter();
 /// use kasync::{sync::mpsc, Executor};
@@ -61,7 +60,8 @@ const POLLS: u32 = 4;
 /// let (tx, mut rx) = mpsc::channel(4)?;
 /// let queue = executor.root().spawn(c"queue", async move { rx.recv().await })?;
 /// {
-///     let claim = queue.claim();
+///     // SAFETY: It is polled at once.
+///     let claim = unsafe { queue.claim() };
 ///     assert!(tx.try_send(5).is_ok());
 ///     if let Some(claim) = claim {
 ///         claim.poll(); // The task has ended here, without a worker.
@@ -69,7 +69,7 @@ const POLLS: u32 = 4;
 /// }
 /// assert_eq!(kasync::block_on(queue)?, Some(5));
 /// executor.shutdown()?;
-/// # Ok::<(), kasync::Error>(())
+/// # Ok::<(), kernel::error::Error>(())
 /// ```
 ///
 /// A claim stays on its thread:
@@ -86,29 +86,13 @@ const POLLS: u32 = 4;
 pub struct Claim<'a> {
     header: NonNull<Header>,
     /// Neither `Send` nor `Sync`.
-    here: Here,
+    here: PollContext,
     /// The task's state when it was claimed.
     word: Snapshot,
-    /// Last, as it goes last.
-    preempt: Option<NoPreempt>,
+    /// Goes after the right to poll.
+    preempt: NoPreempt,
     /// Borrows the handle.
     _handle: PhantomData<&'a ()>,
-}
-
-/// Preemption is disabled while this exists.
-struct NoPreempt;
-
-impl NoPreempt {
-    /// Disables preemption, unless there are spinlocks that sleep: `PREEMPT_RT`.
-    fn new() -> Option<Self> {
-        Plat::preempt_disable().then_some(Self)
-    }
-}
-
-impl Drop for NoPreempt {
-    fn drop(&mut self) {
-        Plat::preempt_enable();
-    }
 }
 
 /// (10)
@@ -117,12 +101,12 @@ impl Drop for NoPreempt {
 ///
 /// The task must stay valid for `'a`.
 pub(super) unsafe fn claim<'a>(header: NonNull<Header>) -> Option<Claim<'a>> {
-    let here = Here::may_poll()?;
+    let here = PollContext::may_poll()?;
     let preempt = NoPreempt::new()?;
     // SAFETY: Valid by the safety requirements.
     let word = unsafe { header.as_ref() }.state.claim()?;
     // SAFETY: Claimed just now.
-    Some(unsafe { Claim::from_claimed(header, here, word, Some(preempt)) })
+    Some(unsafe { Claim::from_claimed(header, here, word, preempt) })
 }
 
 impl Claim<'_> {
@@ -131,9 +115,9 @@ impl Claim<'_> {
     /// The task must stay valid for the life of the claim, and have been claimed by the caller.
     unsafe fn from_claimed(
         header: NonNull<Header>,
-        here: Here,
+        here: PollContext,
         word: Snapshot,
-        preempt: Option<NoPreempt>,
+        preempt: NoPreempt,
     ) -> Self {
         // INVARIANT: By the safety requirements.
         Self {
@@ -143,16 +127,6 @@ impl Claim<'_> {
             preempt,
             _handle: PhantomData,
         }
-    }
-
-    /// Returns the claim of a task that is being started. Its polls may be preempted.
-    ///
-    /// # Safety
-    ///
-    /// The task must stay valid for the life of the claim, and have been claimed by the caller.
-    pub(super) unsafe fn of_started(header: NonNull<Header>, here: Here, word: Snapshot) -> Self {
-        // SAFETY: By the safety requirements.
-        unsafe { Self::from_claimed(header, here, word, None) }
     }
 
     /// Polls the task once. If it was woken meanwhile a worker polls it again.
@@ -175,21 +149,14 @@ impl Claim<'_> {
                 return;
             }
             // SAFETY: By the type invariant.
-            match unsafe { poll(self.header, self.here) } {
-                Some(true) => {
-                    // The scope's reference goes with the task; the handle's keeps it valid.
-                    let mut this = ManuallyDrop::new(self);
-                    let preempt = this.preempt.take();
-                    // SAFETY: The future has just become Ready.
-                    unsafe { complete(this.header) };
-                    drop(preempt);
-                    return;
-                }
-                Some(false) => (),
-                None => {
-                    task.state.note();
-                    return;
-                }
+            if unsafe { poll(self.header, self.here) } {
+                // The scope's reference goes with the task; the handle's keeps it valid.
+                let this = ManuallyDrop::new(self);
+                // SAFETY: The future has just become Ready.
+                unsafe { complete(this.header) };
+                // SAFETY: Taken out once: the claim itself is not dropped.
+                drop(unsafe { core::ptr::read(&this.preempt) });
+                return;
             }
         }
     }
@@ -204,16 +171,15 @@ impl Drop for Claim<'_> {
         }
         // The queue is there for as long as the task is not complete, which it may become as soon
         // as it was released.
-        Plat::gate(|| {
-            // (12)
-            if task.state.release() {
-                // The reference that the pending mark will own.
-                let old = task.state.get_ref();
-                if old.is_complete() || !schedule(self.header, task) {
-                    // SAFETY: The reference taken above.
-                    unsafe { put(self.header) };
-                }
+        let _rcu = rcu::read_lock();
+        // (12)
+        if task.state.release() {
+            // The reference that the pending mark will own.
+            let old = task.state.get_ref();
+            if old.is_complete() || !schedule(task) {
+                // SAFETY: The reference taken above.
+                unsafe { put(self.header) };
             }
-        });
+        }
     }
 }

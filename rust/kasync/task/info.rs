@@ -2,18 +2,14 @@
 
 //! Tasks seen from outside.
 
-use super::Header;
+use super::header::Header;
 use crate::{
-    platform::{
-        Plat,
-        Platform, //
-    },
+    await_site::AwaitSite, //
     scope::{
         Name,
         Path,
         ScopeInner, //
     },
-    site::Site, //
 };
 use core::fmt;
 
@@ -26,7 +22,7 @@ pub(crate) struct TaskInfo {
     polls: u64,
     wakes: u64,
     age_ns: i64,
-    site: Option<Site>,
+    site: Option<AwaitSite>,
 }
 
 impl TaskInfo {
@@ -53,46 +49,19 @@ impl fmt::Display for TaskInfo {
     }
 }
 
-/// What the watch knows of a task: the number of its polls, truncated, and for how many looks it has stayed so.
-pub(crate) struct Watched {
-    polls: u16,
-    looks: u16,
-}
-
-impl Watched {
-    pub(crate) const fn new() -> Self {
-        Self { polls: 0, looks: 0 }
-    }
-}
-
 impl Header {
-    /// One more look at a task that is started. True once, when it has neither been polled to an end nor begun another poll for
-    /// `bound` looks.
-    ///
-    /// # Safety
-    ///
-    /// The scope tree's lock must be held.
-    pub(crate) unsafe fn watch(&self, bound: u16) -> bool {
-        if !self.state.load().is_started() {
-            return false;
-        }
-        let polls = self.polls.get() as u16;
-        // SAFETY: Under the lock.
-        let watched = unsafe { &mut *self.watched.get() };
-        if watched.polls != polls {
-            *watched = Watched { polls, looks: 0 };
-            return false;
-        }
-        watched.looks = watched.looks.saturating_add(1);
-        watched.looks == bound
+    /// Returns whether that is the name of the task.
+    #[cfg(test)]
+    pub(crate) fn is_named(&self, name: &core::ffi::CStr) -> bool {
+        self.name == name
     }
 
     /// A look at a task of `scope`, found in the scope's list.
     pub(crate) fn info(&self, scope: &ScopeInner) -> TaskInfo {
         let state = self.state.load();
         let polls = self.polls.get();
-        // SAFETY: The item is part of the task.
-        let pending = unsafe { Plat::is_pending(self.work.get()) };
+        // SAFETY: The item was initialised with the task.
+        let pending = unsafe { self.work.is_pending() };
         let state = match (polls % 2, pending) {
             _ if !state.is_started() => "prepared",
             (1, false) => "running",
@@ -106,14 +75,8 @@ impl Header {
             state,
             polls: polls / 2,
             wakes: self.wakes.get(),
-            age_ns: Plat::now_ns() - self.born_ns,
-            site: self.site.get(),
+            age_ns: self.born.elapsed().as_nanos(),
+            site: self.site.get().map(AwaitSite::from),
         }
-    }
-
-    /// The address of the code that polls the task.
-    #[cfg(MODULE)]
-    pub(crate) fn code(&self) -> *const () {
-        self.vtable.poll as *const ()
     }
 }

@@ -4,18 +4,16 @@
 
 use super::{
     claim::claim,
+    deferred,
     put,
     wake,
     Claim,
     Header, //
 };
 use crate::{
+    await_site::AwaitSite,
     budget::poll_budget,
-    platform::{
-        Plat,
-        Platform, //
-    },
-    site::Site, //
+    report::api_violation, //
 };
 use core::{
     future::Future,
@@ -33,19 +31,20 @@ use core::{
 /// moment that the poll returns it.
 ///
 /// Dropping it detaches: the task goes on as part of its scope, and its output is dropped when it
-/// ends. Forgetting it leaks the output and the memory of the task, nothing more (H29).
+/// ends. The output of a task that has ended is dropped with the handle, or, where the caller may
+/// not sleep, soon after by another thread. Forgetting it leaks the output and the memory of the task, nothing more (H29).
 ///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
 /// | `poll` | yes | yes | no |
 /// | `claim` | yes | `None` | `None` |
 /// | `cancel`, `wake`, `is_finished` | yes | yes | yes |
-/// | drop, `detach` | yes | yes | only if the output needs no drop |
+/// | drop, `detach` | yes | yes | yes (another thread drops the output) |
 #[must_use = "await it, or call `detach()` to say that the output does not matter"]
 pub struct JoinHandle<T> {
     header: NonNull<Header>,
     /// Where it is waited for; nowhere any more once the output was taken.
-    site: Option<Site>,
+    site: Option<AwaitSite>,
     _output: PhantomData<T>,
 }
 
@@ -63,7 +62,7 @@ impl<T> JoinHandle<T> {
     pub(super) unsafe fn from_raw(header: NonNull<Header>) -> Self {
         Self {
             header,
-            site: Some(Site::here()),
+            site: Some(AwaitSite::here()),
             _output: PhantomData,
         }
     }
@@ -100,7 +99,17 @@ impl<T> JoinHandle<T> {
 
     /// Takes the right to poll the task on this thread, if the task is not being polled and the
     /// thread is in process context, outside of polls and signalling sections.
-    pub fn claim(&self) -> Option<Claim<'_>> {
+    ///
+    /// For the job queue, which polls a queue's task on the thread that has just committed a job.
+    ///
+    /// # Safety
+    ///
+    /// The claim must be dropped or polled, and soon: until then no worker polls the task,
+    /// whatever it is woken for. So between, the caller may neither wait for anything, a fence
+    /// that the task signals in the first place, nor be kept away from its processor where such a
+    /// fence is in flight.
+    #[doc(hidden)]
+    pub unsafe fn claim(&self) -> Option<Claim<'_>> {
         // SAFETY: Valid through our reference for as long as the handle is borrowed.
         unsafe { claim(self.header) }
     }
@@ -109,7 +118,7 @@ impl<T> JoinHandle<T> {
     fn take(&mut self) -> Poll<T> {
         if self.site.take().is_none() {
             // H12: the value is gone, and a panic would take the machine down.
-            Plat::misuse(c"a JoinHandle was polled after it was ready");
+            api_violation(c"a JoinHandle was polled after it was ready");
             return Poll::Pending;
         }
         let mut output = MaybeUninit::<T>::uninit();
@@ -135,16 +144,16 @@ impl<T> JoinHandle<T> {
         if self.task().state.retract_join_waker().is_err() {
             return self.take();
         }
-        let slot = self.task().join_waker.get();
+        let slot = &self.task().join_waker;
         // SAFETY: JOIN_WAKER is clear and the task was not complete: the slot is ours.
-        match unsafe { &mut *slot } {
+        slot.with(|slot| match unsafe { &mut *slot } {
             Some(waker) => waker.clone_from(cx.waker()),
             empty => *empty = Some(cx.waker().clone()),
-        }
+        });
         if self.task().state.publish_join_waker().is_err() {
             // Ended meanwhile, without a look at the slot, since JOIN_WAKER was clear.
             // SAFETY: So it is still ours.
-            drop(unsafe { (*slot).take() });
+            drop(slot.with(|slot| unsafe { (*slot).take() }));
             return self.take();
         }
         if let Some(site) = self.site {
@@ -160,8 +169,18 @@ impl<T> Drop for JoinHandle<T> {
         if !old.is_complete() {
             // SAFETY: HANDLE and JOIN_WAKER were cleared before the task was complete: the slot is
             // ours.
-            drop(unsafe { (*self.task().join_waker.get()).take() });
+            drop(
+                self.task()
+                    .join_waker
+                    .with(|slot| unsafe { (*slot).take() }),
+            );
         } else if self.site.is_some() {
+            if deferred::is_needed::<T>() {
+                // SAFETY: COMPLETE with HANDLE set: the output is ours, as is the handle's
+                // reference.
+                unsafe { deferred::drop_output(self.header) };
+                return;
+            }
             // SAFETY: COMPLETE with HANDLE set: the output is ours.
             unsafe { (self.task().vtable.drop_output)(self.header) };
         }

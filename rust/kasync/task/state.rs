@@ -4,7 +4,14 @@
 //!
 //! The transition numbers are those of the diagram in [`crate::task`].
 
-use crate::atomic::AtomicU64;
+use kernel::{
+    prelude::*,
+    sync::atomic::{
+        Acquire,
+        Atomic,
+        Full, //
+    }, //
+};
 
 /// The task was started: wakes may queue it. Set once, by (3).
 const STARTED: u64 = 1 << 0;
@@ -69,29 +76,31 @@ impl Snapshot {
 }
 
 /// The word.
-pub(crate) struct State(AtomicU64);
+pub(crate) struct State(Atomic<u64>);
 
 impl State {
     /// A prepared task (1). Two references: one of the scope's task list, one of the handle to be.
     pub(crate) fn new() -> Self {
-        Self(AtomicU64::new(HANDLE | (2 * REF)))
+        Self(Atomic::new(HANDLE | (2 * REF)))
     }
 
     pub(crate) fn load(&self) -> Snapshot {
-        Snapshot(self.0.load_acquire())
+        Snapshot(self.0.load(Acquire))
     }
 
     /// Tries `next` on the current word until it sticks or declines. `Ok` and `Err` hold the word
     /// before.
     fn update(&self, next: impl Fn(Snapshot) -> Option<u64>) -> Result<Snapshot, Snapshot> {
-        let mut cur = self.0.load_acquire();
+        let mut cur = self.0.load(Acquire);
         loop {
             let Some(new) = next(Snapshot(cur)) else {
                 return Err(Snapshot(cur));
             };
-            match self.0.cmpxchg_full(cur, new) {
+            match self.0.cmpxchg(cur, new, Full) {
                 Ok(_) => return Ok(Snapshot(cur)),
-                Err(now) => cur = now,
+                // Read anew: a compare-exchange that fails orders nothing, and who is told of
+                // COMPLETE reads the output, or the join waker's slot, next.
+                Err(_) => cur = self.0.load(Acquire),
             }
         }
     }
@@ -107,18 +116,11 @@ impl State {
         self.set(STARTED);
     }
 
-    /// (3) and (10) at once, with a note, so that the task is polled or else queued.
-    /// Returns the word as it is then.
-    pub(crate) fn start_claimed(&self) -> Snapshot {
-        let bits = STARTED | RUNNING | CLAIMED | RERUN;
-        Snapshot(self.set(bits).0 | bits)
-    }
-
     /// (4). A worker takes the right to poll. If a claim has it, the claim is left a note instead.
     /// `Err` if there is nothing to poll now.
     pub(crate) fn run(&self) -> Result<(), ()> {
         let old = self.update(|s| match s {
-            s if s.is_complete() => None,
+            s if s.is_complete() || !s.is_started() => None,
             s if s.is_claimed() => Some(s.0 | RERUN),
             s => Some(s.0 | RUNNING),
         });
@@ -131,7 +133,7 @@ impl State {
     /// (6), (7). A worker gives the right to poll back.
     pub(crate) fn idle(&self) {
         // Nobody else changes the flag while it is set.
-        self.0.fetch_sub_full(RUNNING);
+        self.0.fetch_sub(RUNNING, Full);
     }
 
     /// (10). Takes the right to poll if the task is started, not complete and nobody has it.
@@ -157,7 +159,7 @@ impl State {
     /// (12), if nobody has left a note. `guess` is what the word was, and may still be.
     pub(crate) fn release_idle(&self, guess: Snapshot) -> bool {
         let idle = |s: Snapshot| s.0 & !(RUNNING | CLAIMED);
-        if !guess.is_to_rerun() && self.0.cmpxchg_full(guess.0, idle(guess)).is_ok() {
+        if !guess.is_to_rerun() && self.0.cmpxchg(guess.0, idle(guess), Full).is_ok() {
             return true;
         }
         self.update(|s| (!s.is_to_rerun()).then_some(idle(s)))
@@ -213,18 +215,18 @@ impl State {
 
     /// One reference more. Returns the word before.
     pub(crate) fn get_ref(&self) -> Snapshot {
-        let old = self.0.fetch_add_full(REF);
+        let old = self.0.fetch_add(REF, Full);
         if old >= SATURATED {
-            self.0.fetch_sub_full(REF);
+            self.0.fetch_sub(REF, Full);
         }
         Snapshot(old)
     }
 
     /// One reference less, and whether it was the last.
     pub(crate) fn put_ref(&self) -> bool {
-        let old = self.0.fetch_sub_full(REF);
+        let old = self.0.fetch_sub(REF, Full);
         if old >= SATURATED {
-            self.0.fetch_add_full(REF);
+            self.0.fetch_add(REF, Full);
             return false;
         }
         Snapshot(old).refs() == 1
@@ -233,7 +235,7 @@ impl State {
     /// For tests: as if so many references existed.
     #[cfg(test)]
     pub(crate) fn saturate(&self) {
-        self.0.fetch_add_full(SATURATED);
+        self.0.fetch_add(SATURATED, Full);
     }
 }
 

@@ -9,10 +9,7 @@ use super::{
     wake,
     Header, //
 };
-use crate::platform::{
-    Plat,
-    Platform, //
-};
+
 use core::{
     ffi::c_void,
     mem::ManuallyDrop,
@@ -24,6 +21,7 @@ use core::{
         Waker, //
     }, //
 };
+use kernel::sync::rcu;
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake_by_value, wake_by_ref, drop_waker);
 
@@ -57,12 +55,13 @@ unsafe fn wake_by_value(data: *const ()) {
     // SAFETY: The waker's reference keeps the task valid.
     let task = unsafe { header.as_ref() };
     task.wakes.add(1);
-    let queued = Plat::gate(|| {
+    let queued = {
+        let _rcu = rcu::read_lock();
         // (5), but the waker's own reference passes to the pending mark.
         let now = task.state.load();
         let absorbed = now.is_complete() || (now.is_claimed() && task.state.note());
-        !absorbed && schedule(header, task)
-    });
+        !absorbed && schedule(task)
+    };
     if !queued {
         // SAFETY: The waker's reference, which nobody else has got.
         unsafe { put(header) };

@@ -12,14 +12,14 @@ use common::{
 use kasync::{
     block_on,
     cancelled,
-    platform::{
-        code,
-        host::World, //
-    },
     time::Delta,
     yield_now,
     Executor,
     SignallingSection, //
+};
+use kernel::{
+    error::code,
+    host::World, //
 };
 use std::{
     future::poll_fn,
@@ -247,7 +247,7 @@ fn polls_are_sections() {
         assert!(handle.is_finished());
         assert!(!World::in_section());
         assert_eq!(SignallingSection::with(|_| 7), Err(code::EINVAL));
-        assert_eq!(world.take_misuse().len(), 1);
+        assert_eq!(world.take_api_violations().len(), 1);
     });
 }
 
@@ -267,7 +267,7 @@ fn own_sections() {
                 assert_eq!(executor.shutdown(), Err(code::EDEADLK));
             });
         }
-        assert_eq!(world.take_misuse().len(), 3);
+        assert_eq!(world.take_api_violations().len(), 3);
         assert_eq!(block_on(async { 2 }), Ok(2));
         // Inside a poll the task stays known.
         let task = async {
@@ -298,7 +298,7 @@ fn no_blocking_in_polls() {
         };
         let handle = executor.root().spawn(c"t", task).unwrap();
         world.run();
-        assert_eq!(world.take_misuse().len(), 3);
+        assert_eq!(world.take_api_violations().len(), 3);
         // The same executor can be shut down where blocking is legal.
         drop(block_on(handle).unwrap());
     });
@@ -321,7 +321,7 @@ fn handle_polled_after_ready() {
             .await
         };
         block_on(check).unwrap();
-        assert_eq!(world.take_misuse().len(), 1);
+        assert_eq!(world.take_api_violations().len(), 1);
     });
 }
 
@@ -330,7 +330,8 @@ fn handle_polled_after_ready() {
 fn tasks_can_be_seen() {
     manual(|world, executor| {
         let look = || {
-            let table = world.tasks();
+            let mut table = String::new();
+            kasync::inspect::write_tasks(&mut table).unwrap();
             let rows: Vec<Vec<String>> = table
                 .lines()
                 .skip(1)
@@ -380,7 +381,13 @@ fn stalls_are_reported_once() {
             .unwrap();
         let prepared = scope.reserve(c"prepared", async {}).unwrap();
         world.run();
-        let reports = || (0..8).map(|_| world.stalled(4)).collect::<Vec<_>>();
+        // SAFETY: The only watch of this world.
+        let _watch = unsafe { kasync::inspect::StallWatch::new(4) };
+        let look = |_| {
+            world.look_for_stalls();
+            world.take_log().join("\n")
+        };
+        let reports = || (0..8).map(look).collect::<Vec<_>>();
         let found = reports();
         // The first look finds out how often it was polled.
         let is_stall =
@@ -401,4 +408,15 @@ fn stalls_are_reported_once() {
         assert!(handle.is_finished());
         assert!(reports().iter().all(String::is_empty));
     });
+}
+
+/// A thread that blocks where it must not sleep is reported, even if the future is ready at once.
+#[test]
+fn blocking_where_one_must_not_sleep_is_reported() {
+    let world = World::manual();
+    let _entered = world.enter();
+    let ready = World::atomically(|| block_on(async { 1 }));
+    assert_eq!(ready, Ok(1));
+    let reports = world.take_api_violations();
+    assert_eq!(reports, ["sleeping function called from invalid context"]);
 }

@@ -10,11 +10,10 @@ use common::{
     Count, //
 };
 use kasync::{
+    __budget_left,
     block_on,
-    budget_left,
     cancelled,
     consume_budget,
-    join,
     next,
     poll_budget,
     select,
@@ -31,12 +30,12 @@ use kasync::{
         Delta,
         Elapsed, //
     },
-    unconstrained,
     yield_now,
     Either,
     FutureSet,
     Scope, //
 };
+use kernel::alloc::flags::GFP_KERNEL;
 use std::{
     future::{
         poll_fn,
@@ -152,10 +151,10 @@ impl HogStep for Permits {
     }
 }
 
-struct OwnedPermits(Arc<Semaphore>);
+struct OwnedPermits(kernel::sync::Arc<Semaphore>);
 impl HogStep for OwnedPermits {
     fn once(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(async { drop(self.0.acquire_owned(1).await) })
+        Box::pin(async { drop(Semaphore::acquire_owned(&self.0, 1).await) })
     }
 }
 
@@ -224,7 +223,7 @@ fn eager_tasks_take_turns() {
     hog_against_other("oneshot", |_| OneShots);
     hog_against_other("semaphore", |_| Permits(Semaphore::new(1)));
     hog_against_other("owned permits", |_| {
-        OwnedPermits(Arc::new(Semaphore::new(1)))
+        OwnedPermits(kernel::sync::Arc::new(Semaphore::new(1), GFP_KERNEL).unwrap())
     });
     hog_against_other("notify", |_| Notifications(Notify::new()));
     hog_against_other("watch", |_| {
@@ -269,7 +268,7 @@ fn units() {
         let (task, polls) = polled(async move {
             let mut n = 0;
             loop {
-                l.lock().unwrap().push(budget_left().unwrap());
+                l.lock().unwrap().push(__budget_left().unwrap());
                 match rx.recv().await {
                     Some(m) => assert_eq!(m, n),
                     None => return n,
@@ -391,7 +390,9 @@ fn children_take_turns() {
     manual(|_, executor| {
         let root = executor.root();
         let s = Count::default();
-        let t = root.spawn(c"t", join(eager(s.clone()), finite(s.clone())));
+        let t = root.spawn(c"t", async move {
+            kasync::join!(eager(s.clone()), finite(s.clone()))
+        });
         assert!(block_on(t.unwrap()).unwrap().0 < ENDLESS);
         let s = Count::default();
         let t = root.spawn(c"t", async move {
@@ -416,41 +417,13 @@ fn children_take_turns() {
     });
 }
 
-/// Without a budget, and with the rest of it afterwards.
-#[test]
-fn unconstrained_is_one_poll() {
-    manual(|world, executor| {
-        let (task, polls) = polled(async {
-            let ring = Semaphore::new(1);
-            drop(ring.acquire(1).await);
-            let inside = unconstrained(async {
-                for _ in 0..1000 {
-                    drop(ring.acquire(1).await);
-                }
-                let before = budget_left();
-                // Nests, and is without a budget again after it was pending.
-                unconstrained(yield_now()).await;
-                (before, budget_left())
-            });
-            let inside = inside.await;
-            (inside, budget_left())
-        });
-        let task = executor.root().spawn(c"t", task).unwrap();
-        assert!(world.step());
-        assert_eq!(polls.get(), 1);
-        world.run();
-        assert_eq!(polls.get(), 2);
-        assert_eq!(block_on(task), Ok(((None, None), Some(128))));
-    });
-}
-
 /// H24: what a leaf was given while it was put off is passed on, or still there.
 #[test]
 fn nothing_is_lost_when_put_off() {
     /// Uses the budget up, then polls `f` once.
     async fn put_off<F: Future + Unpin>(mut f: F) -> F {
         let ring = Semaphore::new(1);
-        while budget_left() != Some(0) {
+        while __budget_left() != Some(0) {
             drop(ring.acquire(1).await);
         }
         poll_fn(|cx| {
@@ -489,9 +462,9 @@ fn nothing_is_lost_when_put_off() {
         assert_eq!(block_on(task.unwrap()), Ok(10));
         // A notification and permits that were given go to the next in line.
         let notify = Notify::new();
-        let ring = Arc::new(Semaphore::new(0));
+        let ring = kernel::sync::Arc::new(Semaphore::new(0), GFP_KERNEL).unwrap();
         let mut first = Box::pin(notify.notified());
-        let mut permit = Box::pin(ring.acquire_owned(2));
+        let mut permit = Box::pin(Semaphore::acquire_owned(&ring, 2));
         let mut cx = Context::from_waker(Waker::noop());
         assert!(first.as_mut().poll(&mut cx).is_pending());
         assert!(permit.as_mut().poll(&mut cx).is_pending());
@@ -515,7 +488,7 @@ fn threads_have_none() {
             for _ in 0..1000 {
                 drop(ring.acquire(1).await);
             }
-            budget_left()
+            __budget_left()
         });
         assert_eq!(block_on(f), Ok(None));
         assert_eq!(polls.get(), 1);
@@ -534,5 +507,35 @@ fn limits_that_are_over_at_once() {
         });
         block_on(executor.root().spawn(c"limits", task).unwrap()).unwrap();
         assert_eq!(polls.get(), 1000_usize.div_ceil(128 + 16));
+    });
+}
+
+/// A task that awaits the same cancellation again and again gives its worker back.
+#[test]
+fn cancelled_again_and_again() {
+    manual(|world, executor| {
+        const TIMES: usize = 1000;
+        for of_task in [true, false] {
+            let scope = executor.root().child(c"s").unwrap();
+            let other = executor.root().child(c"other").unwrap();
+            let asked = other.clone();
+            let task = async move {
+                for _ in 0..TIMES {
+                    if of_task {
+                        cancelled().await;
+                    } else {
+                        asked.cancelled().await;
+                    }
+                }
+            };
+            let task = scope.spawn(c"t", task).unwrap();
+            world.run();
+            scope.cancel();
+            other.cancel();
+            let polls = world.run();
+            assert!(task.is_finished());
+            assert!(polls > TIMES / 200, "{polls} polls");
+            block_on(task).unwrap();
+        }
     });
 }

@@ -12,10 +12,7 @@ use common::{
 use kasync::{
     block_on,
     cancelled,
-    platform::{
-        code,
-        host::World, //
-    },
+    next,
     select,
     time::{
         sleep,
@@ -24,7 +21,12 @@ use kasync::{
     yield_now,
     Either,
     Executor,
+    FutureSet,
     Scope, //
+};
+use kernel::{
+    error::code,
+    host::World, //
 };
 use std::{
     future::{
@@ -229,7 +231,26 @@ fn join_of_own_scope_is_refused() {
         let handle = inner.spawn(c"t", task).unwrap();
         world.run();
         assert!(handle.is_finished());
-        assert_eq!(world.take_misuse().len(), 2);
+        assert_eq!(world.take_api_violations().len(), 2);
+    });
+}
+
+/// The same if a combinator with wakers of its own polls the join.
+#[test]
+fn join_of_own_scope_is_refused_with_any_waker() {
+    manual(|world, executor| {
+        let scope = executor.root().child(c"s").unwrap();
+        let own = scope.clone();
+        let task = async move {
+            let mut set = FutureSet::<_, 1>::new().unwrap();
+            assert!(set.push(own.join()).is_ok());
+            next(&mut set).await
+        };
+        let handle = scope.spawn(c"t", task).unwrap();
+        world.run();
+        assert!(handle.is_finished(), "it waits for itself");
+        assert_eq!(block_on(handle), Ok(Some(Err(code::EDEADLK))));
+        assert_eq!(world.take_api_violations().len(), 1);
     });
 }
 
@@ -298,7 +319,7 @@ fn executor_dropped_in_a_poll() {
     assert_eq!(world.reap(), 2);
     drop(outer);
     assert_eq!(world.live_allocations(), 0);
-    assert!(world.take_misuse().is_empty());
+    assert!(world.take_api_violations().is_empty());
 }
 
 /// H30: a task that holds its own scope, and its executor's, does not keep them from ending.

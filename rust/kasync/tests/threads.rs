@@ -11,7 +11,6 @@ use common::{
 use kasync::{
     block_on,
     cancelled,
-    platform::host::World,
     select,
     sync::{
         mpsc,
@@ -26,6 +25,10 @@ use kasync::{
     },
     yield_now,
     Executor, //
+};
+use kernel::{
+    alloc::flags::GFP_KERNEL,
+    host::World, //
 };
 use std::{
     future::poll_fn,
@@ -217,7 +220,7 @@ fn timers_against_drops() {
 fn channels_under_contention() {
     threaded(3, |world, executor| {
         let (tx, mut rx) = mpsc::channel::<usize>(8).unwrap();
-        let ring = Arc::new(Semaphore::new(3));
+        let ring = kernel::sync::Arc::new(Semaphore::new(3), GFP_KERNEL).unwrap();
         let notify = Arc::new(Notify::new());
         let (r, n) = (ring.clone(), notify.clone());
         let sum = executor.root().spawn(c"rx", async move {
@@ -315,7 +318,7 @@ fn stalls_are_named() {
             }
             let mut lines = Vec::new();
             while lines.len() < 3 {
-                lines.extend(world.take_warnings());
+                lines.extend(world.take_log());
                 thread::yield_now();
             }
             assert!(lines[0].contains("2 tasks of scope files"));

@@ -6,7 +6,6 @@
 use kasync::{
     block_on,
     next,
-    platform::host::live_allocations,
     sync::{
         oneshot,
         AtomicWaker,
@@ -15,6 +14,7 @@ use kasync::{
     Executor,
     FutureSet, //
 };
+use kernel::host::live_allocations;
 use loom::{
     sync::{
         atomic::{
@@ -133,7 +133,8 @@ fn claim_against_wake() {
             f.store(true, Ordering::Relaxed);
             waker.wake();
         });
-        if let Some(claim) = handle.claim() {
+        // SAFETY: It is dropped, and no fence depends on it.
+        if let Some(claim) = unsafe { handle.claim() } {
             claim.poll();
         }
         block_on(handle).unwrap();
@@ -152,7 +153,8 @@ fn claim_against_shutdown() {
         let (handle, waker) = waiting(&executor, &flag);
         flag.store(true, Ordering::Relaxed);
         let thread = thread::spawn(move || {
-            let claim = handle.claim();
+            // SAFETY: As above.
+            let claim = unsafe { handle.claim() };
             waker.wake();
             drop(claim);
             drop(handle);
@@ -211,6 +213,43 @@ fn cancel_against_spawn() {
         scope.cancel();
         executor.shutdown().unwrap();
         thread.join().unwrap();
+    });
+}
+
+/// Contract 5: a cancel of a scope races one of the scope above, a few scopes at a time. When either
+/// call returns, all that is below its scope is cancelled.
+#[test]
+fn cancels_that_overlap() {
+    model(|| {
+        let executor = Executor::new(c"m").unwrap();
+        let a = executor.root().child(c"a").unwrap();
+        let b = a.child(c"b").unwrap();
+        let (other, below) = (a.clone(), b.clone());
+        let thread = thread::spawn(move || {
+            other.cancel();
+            assert!(below.is_cancelled());
+        });
+        executor.root().cancel();
+        assert!(a.is_cancelled() && b.is_cancelled());
+        thread.join().unwrap();
+        drop((a, b));
+        executor.shutdown().unwrap();
+    });
+}
+
+/// Contract 5: a walk that wakes the tasks of a cancelled scope, one at a time, while these end.
+#[test]
+fn cancel_of_tasks_that_end() {
+    model(|| {
+        let executor = Executor::new(c"m").unwrap();
+        let scope = executor.root().child(c"s").unwrap();
+        let first = scope.spawn(c"t", kasync::cancelled()).unwrap();
+        scope.spawn(c"t", kasync::cancelled()).unwrap().detach();
+        let thread = thread::spawn(move || first.cancel());
+        scope.cancel();
+        thread.join().unwrap();
+        drop(scope);
+        executor.shutdown().unwrap();
     });
 }
 

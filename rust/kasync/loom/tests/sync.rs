@@ -4,7 +4,6 @@
 
 use kasync::{
     block_on,
-    platform::host::live_allocations,
     sync::{
         mpsc,
         oneshot,
@@ -14,6 +13,7 @@ use kasync::{
     },
     Executor, //
 };
+use kernel::host::live_allocations;
 use loom::{
     sync::Arc,
     thread, //

@@ -4,9 +4,9 @@
 #![allow(dead_code)] // Each test binary uses a part.
 
 use kasync::{
-    platform::host::World,
     Executor, //
 };
+use kernel::host::World;
 use std::sync::{
     atomic::{
         AtomicUsize,
@@ -23,7 +23,7 @@ pub fn manual(f: impl FnOnce(&World, &Executor)) {
     f(&world, &executor);
     drop(executor);
     assert_eq!(world.live_allocations(), 0, "leak");
-    assert_eq!(world.take_misuse(), Vec::<String>::new());
+    assert_eq!(world.take_api_violations(), Vec::<String>::new());
 }
 
 /// A shared counter.
@@ -56,5 +56,5 @@ pub fn threaded(n: usize, f: impl FnOnce(&World, &Executor)) {
     f(&world, &executor);
     drop(executor);
     assert_eq!(world.live_allocations(), 0, "leak");
-    assert_eq!(world.take_misuse(), Vec::<String>::new());
+    assert_eq!(world.take_api_violations(), Vec::<String>::new());
 }

@@ -21,6 +21,7 @@ unsafe extern "C" {
     fn kasync_test_in_hardirq() -> bool;
     fn kasync_test_nice() -> c_int;
     fn kasync_test_irq(f: Callback, data: *mut c_void);
+    fn kasync_test_atomic(f: Callback, data: *mut c_void);
     fn kasync_test_all_cpus(f: Callback, data: *mut c_void);
     fn kasync_test_timer_start(ns: u64, f: Callback, data: *mut c_void) -> *mut c_void;
     fn kasync_test_timer_stop(timer: *mut c_void);
@@ -32,8 +33,8 @@ unsafe extern "C" {
     fn kasync_test_block_workers() -> *mut c_void;
     fn kasync_test_unblock_workers(blockers: *mut c_void);
     fn kasync_test_in_rescuer() -> bool;
-    fn kasync_expect_misuse(n: c_int);
-    fn kasync_misuse_outstanding() -> c_int;
+    fn kasync_expect_api_violations(n: c_int);
+    fn kasync_api_violations_outstanding() -> c_int;
 }
 
 /// # Safety
@@ -68,6 +69,12 @@ pub(crate) fn nice() -> i32 {
 pub(crate) fn irq<F: FnMut() + Send>(mut f: F) {
     // SAFETY: `f` outlives the call, which waits.
     unsafe { kasync_test_irq(call::<F>, (&raw mut f).cast()) }
+}
+
+/// Calls `f` on this thread, with preemption disabled.
+pub(crate) fn atomic<F: FnMut()>(mut f: F) {
+    // SAFETY: `f` outlives the call.
+    unsafe { kasync_test_atomic(call::<F>, (&raw mut f).cast()) }
 }
 
 /// Calls `f` on all CPUs with interrupts disabled, on all but this one in an interrupt, and waits.
@@ -116,15 +123,15 @@ pub(crate) fn counter() -> Result<Counter> {
 }
 
 /// Announces `n` broken rules; `finish` says how many of them were not reported.
-pub(crate) fn expect_misuse(n: i32) {
+pub(crate) fn expect_api_violations(n: i32) {
     // SAFETY: No requirements.
-    unsafe { kasync_expect_misuse(n) }
+    unsafe { kasync_expect_api_violations(n) }
 }
 
 /// How many announced reports did not come.
-pub(crate) fn misuse_outstanding() -> i32 {
+pub(crate) fn api_violations_outstanding() -> i32 {
     // SAFETY: No requirements.
-    unsafe { kasync_misuse_outstanding() }
+    unsafe { kasync_api_violations_outstanding() }
 }
 
 /// An interrupt line that is raised by calling.

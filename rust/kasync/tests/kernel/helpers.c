@@ -58,6 +58,14 @@ void kasync_test_irq(kasync_test_fn fn, void *data)
 	irq_work_sync(&irq.work);
 }
 
+/* Calls fn in a thread, with preemption disabled. */
+void kasync_test_atomic(kasync_test_fn fn, void *data)
+{
+	preempt_disable();
+	fn(data);
+	preempt_enable();
+}
+
 /* Calls fn on all CPUs at once, with interrupts disabled, and waits. */
 static void run_call(void *data)
 {

@@ -13,6 +13,7 @@ use kernel::{
 };
 
 mod contexts;
+mod drops;
 mod hazards;
 mod irqs;
 mod leafs;
@@ -20,8 +21,8 @@ mod rescue;
 mod tasks;
 
 use contexts::{
-    expect_misuse,
-    misuse_outstanding, //
+    expect_api_violations,
+    api_violations_outstanding, //
 };
 use core::cell::UnsafeCell;
 use kasync::{
@@ -64,7 +65,7 @@ module! {
 
 impl kernel::Module for KasyncTest {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        if misuse_outstanding() != 0 {
+        if api_violations_outstanding() != 0 {
             pr_err!("the task left behind was not reported when the module went last time\n");
             return Err(EIO);
         }
@@ -126,6 +127,6 @@ fn race(executor: &Executor) -> Result {
 impl Drop for KasyncTest {
     fn drop(&mut self) {
         // Reported by kasync after this, when the module is about to go.
-        expect_misuse(1);
+        expect_api_violations(1);
     }
 }

@@ -132,7 +132,7 @@ mod tests {
                 for i in 0..200 {
                     let want = 1 + (i + t) % 5;
                     let limit = Delta::from_micros(10 + (i as i64 * 13) % 60);
-                    if let Ok(permit) = timeout(limit, ring.acquire_owned(want)).await {
+                    if let Ok(permit) = timeout(limit, Semaphore::acquire_owned(&ring, want)).await {
                         got += 1;
                         if i % 3 == 0 {
                             sleep(Delta::from_micros(15)).await;
@@ -163,7 +163,7 @@ mod tests {
             let (n, i, w) = (notify.clone(), waiting.clone(), woken.clone());
             let task = async move {
                 // The first is polled first, so who is counted waits.
-                join(n.notified(), async { i.fetch_add(1, Full) }).await;
+                kasync::join!(n.notified(), async { i.fetch_add(1, Full) });
                 w.fetch_add(1, Full);
             };
             executor.root().spawn(c"t", task)?.detach();

@@ -9,10 +9,10 @@ mod tests {
     use crate::contexts::{
         all_cpus,
         counter,
-        expect_misuse,
+        expect_api_violations,
         in_hardirq,
         irq,
-        misuse_outstanding,
+        api_violations_outstanding,
         nice,
         under_fence_lock,
         Counter,
@@ -248,10 +248,10 @@ mod tests {
 
     /// H15, R15: blocking in a poll is refused with an error and a report.
     #[test]
-    fn misuse_is_refused() -> Result {
-        let executor = Executor::new(c"misuse")?;
+    fn api_violations_are_refused() -> Result {
+        let executor = Executor::new(c"violations")?;
         let scope = executor.root().child(c"scope")?;
-        expect_misuse(4);
+        expect_api_violations(4);
         let (own, e) = (scope.clone(), executor.clone());
         let handle = scope.spawn(c"t", async move {
             let joined = own.join_blocking();
@@ -262,7 +262,7 @@ mod tests {
             (joined, blocked, shut, deadlock, section)
         })?;
         let (joined, blocked, shut, deadlock, section) = block_on(handle)?;
-        assert_eq!(misuse_outstanding(), 0);
+        assert_eq!(api_violations_outstanding(), 0);
         for refused in [joined, blocked, shut, deadlock] {
             assert_eq!(
                 refused.err().map(|e| e.to_errno()),
@@ -270,24 +270,24 @@ mod tests {
             );
         }
         assert!(section.is_ok());
-        expect_misuse(1);
+        expect_api_violations(1);
         assert!(SignallingSection::with(|_| ()).is_err());
-        assert_eq!(misuse_outstanding(), 0);
+        assert_eq!(api_violations_outstanding(), 0);
         executor.shutdown()
     }
 
-    /// H15, R15: the same in a signalling section that is no poll, where a claim is refused as well, and a task
-    /// that would be polled at once is left to a worker.
+    /// H15, R15: the same in a signalling section that is no poll, where a claim is refused as well.
     #[test]
-    fn misuse_in_sections_is_refused() -> Result {
+    fn api_violations_in_sections_are_refused() -> Result {
         let executor = Executor::new(c"sections")?;
         let scope = executor.root().child(c"scope")?;
         let idle = scope.spawn(c"idle", cancelled())?;
         let prepared = scope.reserve(c"t", async { in_hardirq() })?;
-        expect_misuse(3);
+        expect_api_violations(3);
         let inside = |_: &SignallingSection<'_>| {
-            let claimed = idle.claim().is_some();
-            let started = prepared.start_inline();
+            // SAFETY: It is refused, and dropped at once if not.
+            let claimed = unsafe { idle.claim() }.is_some();
+            let started = prepared.start();
             let refused = [
                 scope.join_blocking(),
                 block_on(async {}),
@@ -297,7 +297,7 @@ mod tests {
         };
         // SAFETY: Nothing is signalled, and what would block is refused: that is what this tests.
         let (claimed, started, refused) = unsafe { SignallingSection::enter(inside) };
-        assert_eq!(misuse_outstanding(), 0);
+        assert_eq!(api_violations_outstanding(), 0);
         assert!(!claimed);
         for refused in refused {
             assert_eq!(

@@ -163,7 +163,7 @@ impl AddressSpace {
         if let Some(guard) = self.join_binding() {
             return Ok(guard);
         }
-        let permit = self.uat.slots.free.acquire_owned(1).await;
+        let permit = Semaphore::acquire_owned(&self.uat.slots.free, 1).await;
         self.bind_with(permit)
     }
 

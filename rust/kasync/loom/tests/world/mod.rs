@@ -7,7 +7,7 @@
 //! releases; loom knows nothing stronger for operations that are not fences. One that compares, and
 //! fails, orders nothing.
 
-use kasync::platform::host::live_allocations;
+use kernel::host::live_allocations;
 
 /// Runs `scene` in every interleaving with so many preemptions at most. Then nothing may be
 /// allocated any more.

@@ -6,10 +6,7 @@
 //! and leaves it with its task whenever it is polled and not ready. Of several leaves in one task
 //! the one that was polled last counts.
 
-use crate::{
-    atomic::Stat,
-    task, //
-};
+use crate::task::waker::task_of;
 use core::{
     fmt,
     panic::Location,
@@ -18,9 +15,9 @@ use core::{
 
 /// A place in the source.
 #[derive(Clone, Copy)]
-pub struct Site(&'static Location<'static>);
+pub struct AwaitSite(&'static Location<'static>);
 
-impl Site {
+impl AwaitSite {
     /// The place of the call of the function that calls this, if that is `#[track_caller]`.
     #[track_caller]
     #[inline]
@@ -36,38 +33,24 @@ impl Site {
     /// [`AtomicWaker::register`]: crate::sync::AtomicWaker::register
     #[inline]
     pub fn waits(self, cx: &Context<'_>) {
-        if let Some(task) = task::task_of(cx.waker()) {
+        if let Some(task) = task_of(cx.waker()) {
             // SAFETY: A waker keeps its task valid.
-            unsafe { task.as_ref() }.site().set(self);
+            unsafe { task.as_ref() }.site().set(self.0);
         }
     }
 }
 
-impl fmt::Display for Site {
+impl From<&'static Location<'static>> for AwaitSite {
+    fn from(location: &'static Location<'static>) -> Self {
+        Self(location)
+    }
+}
+
+impl fmt::Display for AwaitSite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The file and its directory: enough to find it.
         let path = self.0.file();
         let start = path.rmatch_indices('/').nth(1).map_or(0, |(at, _)| at + 1);
         write!(f, "{}:{}", &path[start..], self.0.line())
-    }
-}
-
-/// Where a task waits, for others to read.
-pub(crate) struct SiteCell(Stat);
-
-impl SiteCell {
-    pub(crate) fn new() -> Self {
-        Self(Stat::new())
-    }
-
-    pub(crate) fn set(&self, site: Site) {
-        self.0.set(core::ptr::from_ref(site.0) as usize as u64);
-    }
-
-    pub(crate) fn get(&self) -> Option<Site> {
-        let location = self.0.get() as usize as *const Location<'static>;
-        // SAFETY: Null, or set above. The code that it is part of is there for as long as the task
-        // is, whose scope the caller has found it in.
-        unsafe { location.as_ref() }.map(Site)
     }
 }

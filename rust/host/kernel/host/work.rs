@@ -4,15 +4,18 @@
 //! item runs; an item never runs twice at once; it is not touched after its function was called.
 
 use super::World;
-use crate::task;
+use crate::{
+    bindings::work_func_t,
+    sync::atomic::{
+        Atomic,
+        Full,
+        Relaxed, //
+    }, //
+};
 use core::ptr::NonNull;
 use std::{
     collections::VecDeque,
     sync::{
-        atomic::{
-            AtomicBool,
-            Ordering, //
-        },
         Arc,
         Condvar,
         Mutex, //
@@ -20,30 +23,32 @@ use std::{
     thread::{
         self,
         JoinHandle, //
-    },
-    vec::Vec, //
+    }, //
 };
 
 /// A work item.
+#[allow(non_camel_case_types)]
 #[repr(C)]
-pub struct HostWork {
-    pending: AtomicBool,
+pub struct work_struct {
+    pending: Atomic<bool>,
+    func: work_func_t,
 }
 
-impl HostWork {
-    pub(super) fn new() -> Self {
+impl work_struct {
+    pub(crate) fn new(func: work_func_t) -> Self {
         Self {
-            pending: AtomicBool::new(false),
+            pending: Atomic::new(false),
+            func,
         }
     }
 
-    pub(super) fn is_pending(&self) -> bool {
-        self.pending.load(Ordering::Relaxed)
+    pub(crate) fn is_pending(&self) -> bool {
+        self.pending.load(Relaxed)
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Item(NonNull<HostWork>);
+struct Item(NonNull<work_struct>);
 
 // SAFETY: Items move between threads by design.
 unsafe impl Send for Item {}
@@ -55,15 +60,49 @@ struct State {
     destroyed: bool,
 }
 
-/// A queue.
-pub struct HostQueue {
+pub(super) struct Queue {
     state: Mutex<State>,
     changed: Condvar,
     workers: Mutex<Vec<JoinHandle<()>>>,
 }
 
-impl HostQueue {
-    pub(super) fn new(world: &World, threads: usize) -> Arc<Self> {
+/// A work queue: a handle that is leaked when the queue is destroyed, so that a wake that comes too
+/// late finds that out and panics, instead of reading freed memory.
+#[allow(non_camel_case_types)]
+pub struct workqueue_struct(Arc<Queue>);
+
+/// Makes a queue in the calling thread's world.
+pub(crate) fn alloc_workqueue() -> *mut workqueue_struct {
+    let world = World::current();
+    let queue = Queue::new(&world, world.threads());
+    world.add_queue(queue.clone());
+    Box::into_raw(Box::new(workqueue_struct(queue)))
+}
+
+/// Queues an item unless it is pending already, and returns whether it did.
+///
+/// # Safety
+///
+/// Both must be valid, the item until it has run.
+pub(crate) unsafe fn queue_work(wq: *mut workqueue_struct, work: *mut work_struct) -> bool {
+    // SAFETY: By the safety requirements.
+    unsafe { (*wq).0.enqueue(NonNull::new_unchecked(work)) }
+}
+
+/// Runs what is still queued, waits for what is running, destroys the queue.
+///
+/// # Safety
+///
+/// The queue must be valid, and nobody queue anything any more but its own items.
+pub unsafe fn destroy_workqueue(wq: *mut workqueue_struct) {
+    // SAFETY: By the safety requirements.
+    let queue = unsafe { &(*wq).0 };
+    queue.destroy();
+    World::current().remove_queue(queue);
+}
+
+impl Queue {
+    fn new(world: &World, threads: usize) -> Arc<Self> {
         let queue = Arc::new(Self {
             state: Mutex::new(State::default()),
             changed: Condvar::new(),
@@ -80,17 +119,12 @@ impl HostQueue {
         queue
     }
 
-    /// See [`crate::platform::Platform::enqueue`].
-    ///
     /// # Safety
     ///
-    /// The same.
-    pub(super) unsafe fn enqueue(&self, work: NonNull<HostWork>) -> bool {
-        // SAFETY: Valid by the safety requirements.
-        if unsafe { work.as_ref() }
-            .pending
-            .swap(true, Ordering::SeqCst)
-        {
+    /// See [`queue_work`].
+    unsafe fn enqueue(&self, work: NonNull<work_struct>) -> bool {
+        // SAFETY: By the safety requirements the item is valid.
+        if unsafe { work.as_ref() }.pending.xchg(true, Full) {
             return false;
         }
         let mut state = self.state.lock().unwrap();
@@ -113,12 +147,13 @@ impl HostQueue {
     }
 
     fn execute(&self, item: Item) {
-        // SAFETY: A queued item is valid until it has run.
-        unsafe { item.0.as_ref() }
-            .pending
-            .swap(false, Ordering::SeqCst);
-        // SAFETY: Only tasks' items are queued, once per pending mark.
-        unsafe { task::run(item.0) };
+        // SAFETY: A queued item is valid until its function is called.
+        let func = unsafe {
+            item.0.as_ref().pending.xchg(false, Full);
+            item.0.as_ref().func
+        };
+        // SAFETY: Called once per pending mark.
+        unsafe { func(item.0.as_ptr()) };
         self.state.lock().unwrap().running.retain(|i| *i != item);
         self.changed.notify_all();
     }
@@ -143,7 +178,7 @@ impl HostQueue {
         }
     }
 
-    pub(super) fn destroy(&self) {
+    fn destroy(&self) {
         let workers = core::mem::take(&mut *self.workers.lock().unwrap());
         if workers.is_empty() {
             while self.run_one() {}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The machine, and what tests do to it.
+
+pub(crate) mod locks;
+pub(crate) mod memory;
+
+#[cfg(not(feature = "loom"))]
+pub(crate) mod timer;
+#[cfg(not(feature = "loom"))]
+pub(crate) mod work;
+#[cfg(not(feature = "loom"))]
+mod world;
+#[cfg(not(feature = "loom"))]
+pub(crate) use world::*;
+#[cfg(not(feature = "loom"))]
+pub use world::{
+    Entered,
+    World, //
+};
+
+#[cfg(feature = "loom")]
+mod model;
+#[cfg(feature = "loom")]
+pub use model::live_allocations;
+#[cfg(feature = "loom")]
+pub(crate) use model::*;
+
+use crate::ffi::c_void;
+
+/// A module that goes: where its code is.
+pub struct Module(pub core::ops::Range<usize>);
+
+impl Module {
+    pub(crate) fn has_code(&self, code: *const c_void) -> bool {
+        self.0.contains(&(code as usize))
+    }
+}

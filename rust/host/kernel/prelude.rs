@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The `kernel` prelude.
+
+pub use crate::{
+    alloc::{
+        flags::*,
+        KBox,
+        KVec, //
+    },
+    error::{
+        code::*,
+        Error,
+        Result, //
+    },
+    pr_warn, //
+};
+pub use core::pin::Pin;

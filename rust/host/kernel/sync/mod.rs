@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Synchronisation primitives.
+
+mod arc;
+pub mod aref;
+pub mod atomic;
+mod global;
+pub mod rcu;
+mod refcount;
+
+pub use crate::global_lock;
+pub use arc::{
+    Arc,
+    ArcBorrow,
+    UniqueArc, //
+};
+pub use global::{
+    GlobalGuard,
+    GlobalLock, //
+};
+pub use refcount::Refcount;

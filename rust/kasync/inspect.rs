@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! All executors, for looking at their tasks.
+//!
+//! The module around this crate (`module.rs`) shows the table of tasks in debugfs, and starts the
+//! watches.
+
+mod modules;
+mod stalls;
+
+pub use modules::ModuleWatch;
+pub use stalls::StallWatch;
+
+use crate::{
+    ffi,
+    scope::Scope,
+    task::TaskInfo, //
+};
+use core::fmt;
+use kernel::{
+    error::to_result,
+    prelude::*,
+    sync::global_lock, //
+};
+
+global_lock! {
+    // SAFETY: `ModuleWatch::new()`, called by the module's init function, initialises it before any
+    // other use.
+    unsafe(uninit) static ROOTS: Mutex<KVec<Scope>> = KVec::new();
+}
+
+/// Makes the tasks below `root` known. May sleep.
+///
+/// # Errors
+///
+/// `ENOMEM`.
+pub(crate) fn register(root: &Scope) -> Result {
+    Ok(ROOTS.lock().push(root.clone(), GFP_KERNEL)?)
+}
+
+/// Undoes [`register`]. May sleep.
+pub(crate) fn unregister(root: &Scope) {
+    let mut roots = ROOTS.lock();
+    roots.retain(|r| !r.is_same(root));
+    if roots.is_empty() {
+        *roots = KVec::new();
+    }
+}
+
+/// Writes the table of all tasks. May sleep.
+///
+/// # Errors
+///
+/// Those of `f`.
+pub fn write_tasks(f: &mut impl fmt::Write) -> fmt::Result {
+    TaskInfo::write_heading(f)?;
+    // Keeping the lock lets no executor's shutdown finish meanwhile.
+    let roots = ROOTS.lock();
+    for root in &*roots {
+        let mut count = 0;
+        root.each_task(|_, _| {
+            count += 1;
+            true
+        });
+        // With room for some that come while nobody looks.
+        let Ok(mut rows) = KVec::<TaskInfo>::with_capacity(count + 16, GFP_KERNEL) else {
+            return writeln!(f, "out of memory");
+        };
+        let mut left_out = false;
+        root.each_task(|task, scope| {
+            left_out = rows.push_within_capacity(task.info(scope)).is_err();
+            !left_out
+        });
+        for row in &rows {
+            writeln!(f, "{row}")?;
+        }
+        if left_out {
+            writeln!(f, "... and more, spawned meanwhile")?;
+        }
+    }
+    Ok(())
+}
+
+/// The thread that closes executors whose last handle was dropped where one cannot block, while
+/// this exists.
+pub struct Reaper(());
+
+impl Reaper {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    ///
+    /// # Safety
+    ///
+    /// To be called once, by the module's init function, and dropped by its exit function only.
+    pub unsafe fn new() -> Result<Self> {
+        // SAFETY: Called once.
+        to_result(unsafe { ffi::kasync_reaper_start() })?;
+        Ok(Self(()))
+    }
+}
+
+impl Drop for Reaper {
+    fn drop(&mut self) {
+        // SAFETY: Started in `new()`. No user of this module is left that could drop an executor.
+        unsafe { ffi::kasync_reaper_stop() };
+    }
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A timer that may be moved until it is armed, and calls back once.
+//!
+//! [`kernel::time::hrtimer`] has timers that are initialised in place, before they are armed; a
+//! future is a plain value until it is polled for the first time.
+//!
+//! C header: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h)
+
+use kernel::{
+    bindings,
+    types::Opaque, //
+};
+
+/// A callback and its data.
+type Call = (unsafe fn(*const ()), *const ());
+
+/// A one-shot timer on the monotonic clock.
+#[repr(C)]
+pub(crate) struct Timer {
+    /// At offset 0, see [`expired`].
+    timer: Opaque<bindings::hrtimer>,
+    /// Set while the timer is armed, and until it is disarmed.
+    call: Option<Call>,
+}
+
+/// # Safety
+///
+/// Only for hrtimers that [`Timer::arm`] has started.
+unsafe extern "C" fn expired(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
+    let this = timer.cast::<Timer>();
+    // SAFETY: `arm()` has set `call` before it started the timer, and `disarm()` waits for us.
+    if let Some((fire, data)) = unsafe { (*this).call } {
+        // SAFETY: `data` is valid until `disarm()` returns.
+        unsafe { fire(data) };
+    }
+    bindings::hrtimer_restart::HRTIMER_NORESTART
+}
+
+impl Timer {
+    /// Returns a timer that was never armed.
+    pub(crate) const fn new() -> Self {
+        Self {
+            timer: Opaque::uninit(),
+            call: None,
+        }
+    }
+
+    /// Arms the timer: `fire(data)` is called once, not before `after_ns` have passed, possibly in
+    /// hard interrupt context.
+    ///
+    /// # Safety
+    ///
+    /// `this` must be valid, not be armed, and may not move nor be freed before [`Timer::disarm`];
+    /// `data` must stay valid until then.
+    pub(crate) unsafe fn arm(
+        this: *mut Self,
+        after_ns: i64,
+        fire: unsafe fn(*const ()),
+        data: *const (),
+    ) {
+        // SAFETY: `this` is valid and not armed, so that nobody else looks at it.
+        let timer = unsafe {
+            (*this).call = Some((fire, data));
+            (*this).timer.get()
+        };
+        let mode = bindings::hrtimer_mode_HRTIMER_MODE_REL;
+        // SAFETY: The timer is valid, and stays in place until `disarm()`.
+        unsafe {
+            bindings::hrtimer_setup(timer, Some(expired), bindings::CLOCK_MONOTONIC as i32, mode);
+            bindings::hrtimer_start_range_ns(timer, after_ns, 0, mode);
+        }
+    }
+
+    /// Disarms the timer, and waits for a callback that is running. Does nothing if it was never
+    /// armed. Process context, and not from the callback itself.
+    ///
+    /// # Safety
+    ///
+    /// `this` must be valid.
+    pub(crate) unsafe fn disarm(this: *mut Self) {
+        // SAFETY: `this` is valid; a running callback only reads `call`.
+        if unsafe { (*this).call.is_some() } {
+            // SAFETY: `call` is set by `arm()` only, which has set up the timer.
+            unsafe { bindings::hrtimer_cancel((*this).timer.get()) };
+            // SAFETY: The timer is inactive, nobody else looks at it.
+            unsafe { (*this).call = None };
+        }
+    }
+}
