@@ -4,6 +4,7 @@
 
 mod alloc;
 mod bind;
+mod deferred_drop;
 mod device;
 mod driver;
 mod ffi;
@@ -11,13 +12,13 @@ mod file;
 mod firmware;
 mod gem;
 mod gpu;
-mod graveyard;
 mod handles;
 mod hw;
 mod job;
 mod mmu;
 mod queue;
 mod regs;
+mod slots;
 mod submit;
 mod timestamps;
 mod uapi;

@@ -8,11 +8,11 @@ use crate::{
         Heaps,
         KernelMapping, //
     },
+    deferred_drop::DeferredDropQueue,
     firmware::{
         Firmware,
         Machine, //
     },
-    graveyard::Graveyard,
     hw::{
         self,
         ident::GpuId,
@@ -69,7 +69,7 @@ pub(crate) struct Gpu {
     queues: Scope,
     uat: Arc<Uat>,
     heaps: Heaps,
-    graveyard: Arc<Graveyard>,
+    deferred: Arc<DeferredDropQueue>,
     firmware: Arc<Firmware>,
     fault_control: u32,
     // What the firmware has in its tables besides; it goes after the firmware.
@@ -127,7 +127,7 @@ impl Gpu {
         let blobs = unsafe { [hw_cal_a.content(), hw_cal_b.content(), globals.content()] };
 
         let heaps = Heaps::new(uat)?;
-        let graveyard = Graveyard::new()?;
+        let deferred = DeferredDropQueue::new()?;
         let control_page = ControlPage::new(uat)?;
         let (io, mappings) = map_io(uat, chip)?;
 
@@ -157,7 +157,7 @@ impl Gpu {
             queues,
             uat: uat.clone(),
             heaps,
-            graveyard,
+            deferred,
             firmware: firmware.clone(),
             fault_control: parts.fault_control,
             _control_page: control_page,
@@ -186,7 +186,7 @@ impl Gpu {
         if let Err(e) = self.queues.join_blocking() {
             dev_err!(self.dev, "queues do not end: {e:?}\n");
         }
-        self.graveyard.flush();
+        self.deferred.flush();
         self.firmware.shutdown();
         self.uat.shutdown();
         if let Err(e) = self.executor.shutdown() {
@@ -219,9 +219,9 @@ impl Gpu {
         &self.heaps
     }
 
-    /// Where its tasks leave what they may not free.
-    pub(crate) fn graveyard(&self) -> &Arc<Graveyard> {
-        &self.graveyard
+    /// What its tasks may not free.
+    pub(crate) fn deferred(&self) -> &Arc<DeferredDropQueue> {
+        &self.deferred
     }
 
     /// Has the firmware clean its cache, if much memory waits for that. May sleep.

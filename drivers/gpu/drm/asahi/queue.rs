@@ -15,6 +15,7 @@
 //! nobody has to wait for it but the device.
 
 use crate::{
+    deferred_drop::DeferredDrop,
     device::RegistrationData,
     file::{
         must_be_zero,
@@ -22,37 +23,27 @@ use crate::{
         File,
         RegisteredDevice, //
     },
-    firmware::Firmware,
     gpu::Gpu,
-    graveyard::{
-        Grave,
-        Graveyard, //
-    },
     job::{
         compute::Common,
         context::Context,
-        hardware::{
-            Hardware,
-            Plan,
-            Running, //
-        },
         memory::JobMemory,
+        ring::{
+            Job,
+            QueueRing,
+            TIMEOUT, //
+        },
         work_queue::{
             WorkQueue,
             MAX_IN_FLIGHT, //
         }, //
     },
-    timestamps::Timestamps,
     uapi,
     vm::Vm, //
 };
 use agx_abi::{
     channel::PipeKind,
     uat::USER_END, //
-};
-use core::task::{
-    self,
-    Poll, //
 };
 use dma_fence::Fence;
 use jobqueue::{
@@ -63,10 +54,7 @@ use jobqueue::{
     Names,
     OnError,
     Prepared,
-    Priority,
-    Ring,
-    Verdict,
-    Work, //
+    Priority, //
 };
 use kasync::Scope;
 use kernel::{
@@ -79,8 +67,7 @@ use kernel::{
             Relaxed, //
         },
         Arc, //
-    },
-    time::Delta, //
+    }, //
 };
 
 /// Number of the next queue, by which the firmware tells queues apart.
@@ -91,14 +78,6 @@ const MAX_PRIORITY: Priority = Priority::Medium;
 
 /// How many jobs a client may have in a queue before it has to wait in the submit.
 const MAX_JOBS: usize = 256;
-/// How long a job may be in flight until rings and stamps are looked at, in case an interrupt or an event was
-/// lost.
-const PATIENCE: Delta = Delta::from_millis(2000);
-/// How often they are looked at, while no command of any queue completes, until the firmware is given up. It stops
-/// commands that take too long by itself, much earlier; but one that it has not begun may wait for queues of higher
-/// priority as long as those have something to do.
-const MAX_COMPLAINTS: u32 = 30;
-
 /// A queue.
 pub(crate) struct Queue {
     gpu: Arc<Gpu>,
@@ -114,22 +93,6 @@ fn client_id(file: &File) -> u64 {
     let raw: *const bindings::drm_file = core::ptr::from_ref(file).cast();
     // SAFETY: The file is open, and this never changes.
     unsafe { (*raw).client_id }
-}
-
-/// A job.
-pub(crate) struct Job {
-    plan: Plan,
-    _timestamps: KVec<Arc<Timestamps>>,
-}
-
-impl Job {
-    /// `timestamps`: what the job's commands write to.
-    pub(crate) fn new(plan: Plan, timestamps: KVec<Arc<Timestamps>>) -> Result<KBox<Grave<Self>>> {
-        Grave::new(Self {
-            plan,
-            _timestamps: timestamps,
-        })
-    }
 }
 
 impl Queue {
@@ -164,15 +127,7 @@ impl Queue {
             stats: firmware.stats().compute,
             preempt1_size: gpu.chip().buffers.compute_preempt1.into(),
         };
-        let ring = QueueRing {
-            hardware: Hardware::new(firmware.clone(), vm.space().clone(), context, compute),
-            firmware: firmware.clone(),
-            graveyard: gpu.graveyard().clone(),
-            vm: Some(Grave::new(vm.clone())?),
-            usage,
-            label,
-            silence: Silence::default(),
-        };
+        let ring = QueueRing::new(firmware, gpu.deferred(), &vm, context, compute, usage, label)?;
 
         let scope = gpu.scope().child(c"queue")?;
         let config = Config {
@@ -180,7 +135,7 @@ impl Queue {
             credits: MAX_IN_FLIGHT,
             jobs: MAX_JOBS,
             memory: usize::MAX,
-            patience: PATIENCE,
+            patience: TIMEOUT,
             on_error: OnError::Ignore,
         };
         let jobs = JobQueue::new(&scope, c"queue", ring, &config)?;
@@ -218,11 +173,12 @@ impl Queue {
     /// The part of a submit that may fail. May wait for other jobs of the queue to complete.
     pub(crate) fn prepare(
         &self,
-        job: KBox<Grave<Job>>,
+        job: Job,
         dependencies: KVVec<Fence>,
     ) -> Result<Prepared<'_, QueueRing>> {
-        let credits = job.plan.commands.len();
-        self.jobs.prepare(job, credits, dependencies)
+        let credits = job.commands.len();
+        self.jobs
+            .prepare(DeferredDrop::new(job)?, credits, dependencies)
     }
 
     /// Takes no more jobs, cancels those that have not begun, and ends when the others have.
@@ -234,101 +190,6 @@ impl Queue {
 impl Drop for Queue {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-/// The hardware's side of a queue.
-pub(crate) struct QueueRing {
-    hardware: Hardware,
-    firmware: Arc<Firmware>,
-    graveyard: Arc<Graveyard>,
-    /// Absent only while it is dropped. Its memory must be there as long as jobs are in flight.
-    vm: Option<KBox<Grave<Arc<Vm>>>>,
-    usage: Arc<EngineUsage>,
-    label: Label,
-    silence: Silence,
-}
-
-/// How long the firmware has completed nothing, as seen by a queue that waits.
-#[derive(Default)]
-struct Silence {
-    progress: u32,
-    complaints: u32,
-}
-
-impl Silence {
-    /// Counts a complaint, the `n`th about a job. Returns how many there were since the firmware completed something.
-    fn complain(&mut self, n: u32, progress: u32) -> u32 {
-        if n == 1 || progress != self.progress {
-            *self = Self {
-                progress,
-                complaints: 0,
-            };
-        }
-        self.complaints += 1;
-        self.complaints
-    }
-}
-
-/// A job that the firmware has.
-pub(crate) struct Flight {
-    running: Running,
-    _work: Work,
-}
-
-impl Ring for QueueRing {
-    type Job = KBox<Grave<Job>>;
-    type Running = Flight;
-
-    fn label(&self) -> Label {
-        self.label.clone()
-    }
-
-    async fn start(&mut self, job: &mut Self::Job) -> Result<Flight> {
-        Ok(Flight {
-            running: self.hardware.start(&job.plan).await?,
-            _work: self.usage.begin(),
-        })
-    }
-
-    fn poll_finish(&mut self, flight: &mut Flight, cx: &mut task::Context<'_>) -> Poll<Result> {
-        flight.running.poll(cx)
-    }
-
-    async fn stalled(&mut self, flight: &Flight, n: u32) -> Verdict {
-        if self.silence.complain(n, self.firmware.progress()) < MAX_COMPLAINTS {
-            self.firmware.recheck();
-            flight.running.look();
-        } else {
-            self.firmware
-                .give_up(fmt!("a job has been in flight for too long"));
-        }
-        // In the end the job is found to be over, or the firmware to have crashed, which ends it.
-        Verdict::Wait(PATIENCE)
-    }
-
-    fn retire(&mut self, job: Self::Job) {
-        self.graveyard.bury(job);
-    }
-
-    fn idle(&mut self) {
-        self.hardware.rest();
-    }
-
-    async fn end(mut self) {
-        if let Err(e) = self.hardware.destroy().await {
-            // If the firmware still knows the context its memory may not be used again.
-            self.firmware
-                .give_up(fmt!("the context of a queue was not destroyed: {e:?}"));
-        }
-    }
-}
-
-impl Drop for QueueRing {
-    fn drop(&mut self) {
-        if let Some(vm) = self.vm.take() {
-            self.graveyard.bury(vm);
-        }
     }
 }
 

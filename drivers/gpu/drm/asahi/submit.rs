@@ -28,8 +28,8 @@ use crate::{
             Work, //
         },
         compute,
-        hardware::{
-            Plan,
+        ring::{
+            Job,
             Planned, //
         },
         sync::{
@@ -38,10 +38,7 @@ use crate::{
             Sync, //
         }, //
     },
-    queue::{
-        Job,
-        Queue, //
-    },
+    queue::Queue,
     timestamps::Timestamps,
     uapi::{
         self,
@@ -88,14 +85,14 @@ fn submit(queue: &Queue, file: &File, request: &Submit) -> Result {
 
     let mut buffer = KVVec::new();
     read_commands(request, &mut buffer)?;
-    let (plan, timestamps) = plan(queue, file, &buffer)?;
+    let job = plan(queue, file, &buffer)?;
     drop(buffer);
 
     let mut records = SyncRecords::new(request)?;
     let waits = records.waits(file, request.in_sync_count)?;
     let signals = records.signals(file, request.out_sync_count)?;
 
-    let prepared = queue.prepare(Job::new(plan, timestamps)?, waits)?;
+    let prepared = queue.prepare(job, waits)?;
     let fence = prepared.commit()?;
     for signal in signals {
         signal.publish(&fence);
@@ -135,8 +132,8 @@ impl From<BadTimestamp> for Error {
     }
 }
 
-/// The commands in `buffer`, written to memory, and the timestamp objects that they need.
-fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<(Plan, KVec<Arc<Timestamps>>)> {
+/// Returns the job of the commands in `buffer`, which it writes to memory.
+fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<Job> {
     // First everything is looked at, so that what is wrong is found before memory is spent on it.
     let mut objects = KVec::new();
     let mut user_timestamps = KVec::new();
@@ -180,7 +177,11 @@ fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<(Plan, KVec<Arc<Tim
         )?;
         commands.push(Planned { sequence, barriers }, GFP_KERNEL)?;
     }
-    Ok((Plan { memory, commands }, objects))
+    Ok(Job {
+        memory,
+        commands,
+        _timestamps: objects,
+    })
 }
 
 /// The address of a timestamp, or 0 if there is none; its object is kept in `objects`.
