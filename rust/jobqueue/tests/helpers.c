@@ -15,6 +15,7 @@
 
 #include <drm/drm_print.h>
 
+#include "../jobqueue.h"
 #include "helpers.h"
 
 /* Calls fn in n threads at once, and waits. */
@@ -96,6 +97,47 @@ void jobqueue_test_in_irq(jobqueue_test_fn fn, void *data)
 bool jobqueue_test_in_hardirq(void)
 {
 	return in_hardirq();
+}
+
+bool jobqueue_test_preemptible(void)
+{
+	return preemptible();
+}
+
+struct jobqueue_test_watch {
+	struct dma_fence_cb cb;
+	int thread;
+};
+
+static void note_thread(struct dma_fence *fence, struct dma_fence_cb *cb)
+{
+	struct jobqueue_test_watch *watch = container_of(cb, struct jobqueue_test_watch, cb);
+
+	WRITE_ONCE(watch->thread, current->pid);
+}
+
+/* NULL if the fence has signalled. */
+struct jobqueue_test_watch *jobqueue_test_watch_create(struct dma_fence *fence)
+{
+	struct jobqueue_test_watch *watch = kzalloc(sizeof(*watch), GFP_KERNEL);
+
+	if (watch && dma_fence_add_callback(fence, &watch->cb, note_thread)) {
+		kfree(watch);
+		return NULL;
+	}
+	return watch;
+}
+
+/* 0 if it has not signalled. */
+int jobqueue_test_watch_thread(struct jobqueue_test_watch *watch)
+{
+	return READ_ONCE(watch->thread);
+}
+
+void jobqueue_test_watch_free(struct jobqueue_test_watch *watch, struct dma_fence *fence)
+{
+	dma_fence_remove_callback(fence, &watch->cb);
+	kfree(watch);
 }
 
 /*
@@ -277,4 +319,97 @@ size_t jobqueue_test_printed(void (*show)(void *printer, void *data), void *data
 
 	show(&printer, data);
 	return printed.length;
+}
+
+static int c_start(void *ring, struct jobqueue_job *job)
+{
+	return -ENODEV;
+}
+
+static unsigned int c_stalled(void *ring, struct jobqueue_job *job, unsigned int n)
+{
+	return 1000;
+}
+
+static void c_retire(void *ring, struct jobqueue_job *job)
+{
+}
+
+static void c_end(void *ring)
+{
+}
+
+/* Whether a queue is refused that is like a good one but for what "change" does to it. */
+static bool c_refuses(struct jobqueue_device *device, unsigned int change)
+{
+	struct jobqueue_names names = { .driver = "test", .ring = "c" };
+	struct jobqueue_ops ops = {
+		.start = c_start,
+		.stalled = c_stalled,
+		.retire = c_retire,
+		.end = c_end,
+	};
+	struct jobqueue_config config = {
+		.names = &names,
+		.credits = 1,
+		.jobs = 1,
+		.patience_ms = 1000,
+	};
+	struct jobqueue *queue;
+
+	switch (change) {
+	case 0:
+		config.jobs = 0;
+		break;
+	case 1:
+		config.credits = 0;
+		break;
+	case 2:
+		config.patience_ms = 0;
+		break;
+	case 3:
+		config.on_error = JOBQUEUE_ERRORS_POISON + 1;
+		break;
+	case 4:
+		config.names = NULL;
+		break;
+	case 5:
+		names.ring = NULL;
+		break;
+	case 6:
+		ops.start = NULL;
+		break;
+	case 7:
+		ops.stalled = NULL;
+		break;
+	case 8:
+		ops.retire = NULL;
+		break;
+	case 9:
+		ops.end = NULL;
+		break;
+	}
+	queue = jobqueue_create(change == 10 ? NULL : device, change == 11 ? NULL : &config,
+				change == 12 ? NULL : &ops, NULL);
+	if (queue == ERR_PTR(-EINVAL))
+		return true;
+	if (!IS_ERR(queue))
+		jobqueue_put(queue);
+	return false;
+}
+
+/* A bit for each change that is not refused. */
+unsigned int jobqueue_test_c_refuses(void)
+{
+	struct jobqueue_device *device = jobqueue_device_create("jobqueue_test");
+	unsigned int change, accepted = 0;
+
+	if (IS_ERR(device))
+		return UINT_MAX;
+	/* The last ones are an oops rather than a wrong answer where they are not checked. */
+	for (change = 0; change <= 12; change++)
+		if (!c_refuses(device, change))
+			accepted |= BIT(change);
+	jobqueue_device_destroy(device);
+	return accepted;
 }

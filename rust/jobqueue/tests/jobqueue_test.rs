@@ -4,10 +4,12 @@
 //!
 //! Loading the module runs them; results are in the log and in debugfs, `kunit/jobqueue/results`.
 
+mod callers;
 mod contexts;
 mod drm_sched;
 mod flow;
 mod foreign;
+mod hardware;
 mod ring;
 mod seen;
 

@@ -2,9 +2,13 @@
 
 //! A ring whose jobs end when the test says so.
 
-use core::task::{
-    Context,
-    Poll, //
+use core::{
+    future::Future,
+    pin::Pin,
+    task::{
+        Context,
+        Poll, //
+    }, //
 };
 use dma_fence::{
     Fence,
@@ -22,8 +26,11 @@ use jobqueue::{
 use kasync::{
     block_on,
     sync::{
+        Acquire,
         AtomicWaker,
-        Notify, //
+        Notify,
+        OwnedPermit,
+        Semaphore, //
     },
     time::{
         sleep,
@@ -85,6 +92,11 @@ impl Job {
         }
     }
 
+    /// One that keeps so many bytes, numbered as those of [`Job::next`].
+    pub(crate) fn large_next(bytes: usize) -> Self {
+        Self::large(0, bytes)
+    }
+
     /// One for which the hardware waits itself for fences of that timeline, and no others.
     pub(crate) fn lowering(id: u32) -> Self {
         Self {
@@ -117,6 +129,21 @@ impl Job {
 
 /// What has happened so far.
 struct State {
+    /// The ring is not ready for any job before this is cleared.
+    busy: bool,
+    /// What readiness ends with.
+    refuses: Option<Error>,
+    /// What a time limit that passes while nothing is in flight ends with.
+    fails: Option<Error>,
+    /// How often readiness was asked for, and how often a time limit passed meanwhile.
+    asked: u32,
+    not_ready: u32,
+    /// How often the ring was told that nothing is in flight.
+    quiesced: u32,
+    /// The thread whose callbacks are counted, how many there were, and how many of these could be
+    /// preempted.
+    caller: i32,
+    called: Called,
     started: usize,
     retired: usize,
     complaints: u32,
@@ -132,12 +159,24 @@ struct State {
     result: Result,
 }
 
+/// Callbacks of the ring that ran in a certain thread.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Called {
+    /// Those that a commit may run: readiness, submission, a look at completion.
+    pub(crate) submits: u32,
+    /// All others.
+    pub(crate) others: u32,
+    /// Of all of these, those that could be preempted.
+    pub(crate) preemptible: u32,
+}
+
 /// What test and ring share.
 #[pin_data]
 pub(crate) struct Mock {
     changed: Notify,
     /// Of the queue's task.
     waker: AtomicWaker,
+    ready: AtomicWaker,
     #[pin]
     state: SpinLock<State>,
 }
@@ -148,7 +187,16 @@ impl Mock {
             pin_init!(Self {
                 changed: Notify::new(),
                 waker: AtomicWaker::new(),
+                ready: AtomicWaker::new(),
                 state <- new_spinlock!(State {
+                    busy: false,
+                    refuses: None,
+                    fails: None,
+                    asked: 0,
+                    not_ready: 0,
+                    quiesced: 0,
+                    caller: 0,
+                    called: Called::default(),
                     started: 0,
                     retired: 0,
                     complaints: 0,
@@ -170,6 +218,59 @@ impl Mock {
             state.done = id;
             state.result = result;
         });
+    }
+
+    /// The same, and nobody is told.
+    pub(crate) fn complete_in_silence(&self, id: u32) {
+        self.state.lock().done = id;
+    }
+
+    /// Whether the ring is ready from now on.
+    pub(crate) fn set_busy(&self, busy: bool) {
+        self.change(|state| state.busy = busy);
+    }
+
+    /// Readiness ends with this from now on.
+    pub(crate) fn refuse(&self, e: Option<Error>) {
+        self.change(|state| state.refuses = e);
+    }
+
+    /// A time limit that passes while nothing is in flight ends the wait for readiness.
+    pub(crate) fn fail_when_not_ready(&self, e: Error) {
+        self.change(|state| state.fails = Some(e));
+    }
+
+    pub(crate) fn asked(&self) -> u32 {
+        self.state.lock().asked
+    }
+
+    pub(crate) fn quiesced(&self) -> u32 {
+        self.state.lock().quiesced
+    }
+
+    /// Counts callbacks in the calling thread from now on.
+    pub(crate) fn count_calls(&self) {
+        let mut state = self.state.lock();
+        state.caller = kernel::current!().pid();
+        state.called = Called::default();
+    }
+
+    pub(crate) fn called(&self) -> Called {
+        self.state.lock().called
+    }
+
+    /// A callback runs.
+    fn note_call(&self, submits: bool) {
+        let mut state = self.state.lock();
+        if state.caller != kernel::current!().pid() {
+            return;
+        }
+        state.called.submits += u32::from(submits);
+        state.called.others += u32::from(!submits);
+        drop(state);
+        if crate::contexts::preemptible() {
+            self.state.lock().called.preemptible += 1;
+        }
     }
 
     pub(crate) fn started(&self) -> usize {
@@ -217,6 +318,7 @@ impl Mock {
         f(&mut self.state.lock());
         self.changed.notify_waiters();
         self.waker.wake();
+        self.ready.wake();
     }
 
     /// Hardware that works by itself, until the queue has ended.
@@ -248,8 +350,75 @@ impl Mock {
     }
 }
 
+/// Something scarce that rings share.
+struct Scarce {
+    permits: Arc<Semaphore>,
+    /// The wait for a permit.
+    acquire: Pin<KBox<Option<Acquire<Arc<Semaphore>>>>>,
+    held: Option<OwnedPermit>,
+}
+
+impl Scarce {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.held.is_some() {
+            return Poll::Ready(());
+        }
+        if self.acquire.is_none() {
+            self.acquire.set(Some(self.permits.acquire_owned(1)));
+        }
+        let Some(acquire) = self.acquire.as_mut().as_pin_mut() else {
+            return Poll::Pending;
+        };
+        let permit = core::task::ready!(acquire.poll(cx));
+        self.acquire.set(None);
+        self.held = Some(permit);
+        Poll::Ready(())
+    }
+
+    /// Gives back what it has, and what it waits for.
+    fn release(&mut self) {
+        self.acquire.set(None);
+        self.held = None;
+    }
+}
+
 /// The ring.
-pub(crate) struct MockRing(Arc<Mock>);
+pub(crate) struct MockRing {
+    mock: Arc<Mock>,
+    scarce: Option<Scarce>,
+}
+
+impl MockRing {
+    fn new(mock: Arc<Mock>, permits: Option<Arc<Semaphore>>) -> Result<Self> {
+        let scarce = match permits {
+            Some(permits) => Some(Scarce {
+                permits,
+                acquire: KBox::pin(None, GFP_KERNEL)?,
+                held: None,
+            }),
+            None => None,
+        };
+        Ok(Self { mock, scarce })
+    }
+
+    fn poll_free(&mut self, cx: &mut Context<'_>) -> Poll<Result> {
+        self.mock.ready.register(cx);
+        {
+            let mut state = self.mock.state.lock();
+            state.asked += 1;
+            if state.busy {
+                return Poll::Pending;
+            }
+            if let Some(e) = state.refuses {
+                return Poll::Ready(Err(e));
+            }
+        }
+        match &mut self.scarce {
+            Some(scarce) => scarce.poll(cx).map(Ok),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+}
 
 /// A job that it has.
 pub(crate) struct Running {
@@ -267,35 +436,38 @@ impl Ring for MockRing {
     }
 
     fn lower(&mut self, job: &mut Job, dependency: &Fence) -> bool {
-        let mut state = self.0.state.lock();
+        let mut state = self.mock.state.lock();
         let lowers = job.lowers && dependency.context() == state.lowered.0;
         state.lowered.1 += u32::from(lowers);
         lowers
     }
 
     fn hurry(&mut self, within: Delta) {
-        self.0.change(|state| state.hurried = Some(within));
+        self.mock.change(|state| state.hurried = Some(within));
     }
 
     async fn start(&mut self, job: &mut Job) -> Result<Running> {
+        self.mock.note_call(true);
+        core::future::poll_fn(|cx| self.poll_free(cx)).await?;
         if job.fails {
             return Err(ENODEV);
         }
         let mut id = job.id;
-        self.0.change(|state| {
+        self.mock.change(|state| {
             state.started += 1;
             if id == 0 {
                 id = state.started as u32;
             }
         });
         Ok(Running {
-            mock: self.0.clone(),
+            mock: self.mock.clone(),
             id,
             stalls: job.stalls,
         })
     }
 
     fn poll_finish(&mut self, running: &mut Running, cx: &mut Context<'_>) -> Poll<Result> {
+        running.mock.note_call(true);
         running.mock.waker.register(cx);
         let state = running.mock.state.lock();
         if state.done >= running.id {
@@ -306,12 +478,12 @@ impl Ring for MockRing {
     }
 
     async fn stalled(&mut self, running: &Running, n: u32) -> Verdict {
-        if let Some(resets @ 0) = self.0.state.lock().resets.as_mut() {
+        if let Some(resets @ 0) = self.mock.state.lock().resets.as_mut() {
             *resets += 1;
             // SAFETY: There is no hardware.
             return Verdict::Stopped(unsafe { RingStopped::new() });
         }
-        self.0.change(|state| {
+        self.mock.change(|state| {
             if running.stalls {
                 state.complaints = n;
                 if n == 3 {
@@ -324,13 +496,21 @@ impl Ring for MockRing {
     }
 
     fn retire(&mut self, _job: Job) {
-        self.0.change(|state| state.retired += 1);
+        self.mock.note_call(false);
+        self.mock.change(|state| state.retired += 1);
     }
 
-    fn idle(&mut self) {}
+    fn idle(&mut self) {
+        self.mock.note_call(false);
+        if let Some(scarce) = &mut self.scarce {
+            scarce.release();
+        }
+        self.mock.change(|state| state.quiesced += 1);
+    }
 
     async fn end(self) {
-        self.0.change(|state| state.ended = true);
+        self.mock.note_call(false);
+        self.mock.change(|state| state.ended = true);
     }
 }
 
@@ -392,6 +572,11 @@ impl Bench {
     }
 
     pub(crate) fn build(options: Options) -> Result<Self> {
+        Self::sharing(options, None)
+    }
+
+    /// A queue whose ring takes one of `permits` while it has something in flight.
+    pub(crate) fn sharing(options: Options, permits: Option<Arc<Semaphore>>) -> Result<Self> {
         let executor = Executor::new(c"jobqueue_test")?;
         let scope = executor.root().child(c"queue")?;
         let mock = Mock::new()?;
@@ -403,7 +588,7 @@ impl Bench {
             patience: options.patience,
             on_error: options.on_error,
         };
-        let queue = JobQueue::new(&scope, c"queue", MockRing(mock.clone()), &config)?;
+        let queue = JobQueue::new(&scope, c"queue", MockRing::new(mock.clone(), permits)?, &config)?;
         if let Some(duration) = options.duration {
             let hardware = mock.clone().work(duration);
             executor.root().spawn(c"hardware", hardware)?.detach();
@@ -414,6 +599,22 @@ impl Bench {
             scope,
             executor,
         })
+    }
+
+    /// Drops the queue; another one, without jobs, takes its place.
+    pub(crate) fn drop_queue(&mut self) -> Result {
+        let config = Config {
+            names: &const { Names::new(c"test", c"queue") },
+            credits: 1,
+            jobs: 1,
+            memory: usize::MAX,
+            patience: LIMIT,
+            on_error: OnError::Ignore,
+        };
+        let ring = MockRing::new(Mock::new()?, None)?;
+        let next = JobQueue::new(&self.scope, c"queue", ring, &config)?;
+        drop(core::mem::replace(&mut self.queue, next));
+        Ok(())
     }
 
     pub(crate) fn prepare(
@@ -432,6 +633,24 @@ impl Bench {
     /// Commits a job that costs one credit.
     pub(crate) fn commit(&self, job: Job, dependencies: &[Fence]) -> Result<Fence> {
         self.prepare(job, 1, dependencies)?.commit()
+    }
+
+    /// Waits until the ring was told `count` times that nothing is in flight.
+    pub(crate) fn wait_quiesced(&self, count: u32) -> Result {
+        let quiesced = self.mock.wait(|s| (s.quiesced >= count).then_some(()));
+        block_on(timeout(LIMIT, quiesced))?.map_err(|_| ETIME)
+    }
+
+    /// Waits until a time limit has passed so often while the ring was not ready.
+    pub(crate) fn wait_not_ready(&self, count: u32) -> Result {
+        let late = self.mock.wait(|s| (s.not_ready >= count).then_some(()));
+        block_on(timeout(LIMIT, late))?.map_err(|_| ETIME)
+    }
+
+    /// Waits until `count` jobs have been retired.
+    pub(crate) fn wait_retired(&self, count: usize) -> Result {
+        let retired = self.mock.wait(|s| (s.retired >= count).then_some(()));
+        block_on(timeout(LIMIT, retired))?.map_err(|_| ETIME)
     }
 
     /// Waits until `count` jobs have been started.
