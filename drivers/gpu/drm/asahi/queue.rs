@@ -135,7 +135,7 @@ impl Queue {
             credits: MAX_IN_FLIGHT,
             jobs: MAX_JOBS,
             memory: usize::MAX,
-            patience: TIMEOUT,
+            timeout: TIMEOUT,
             on_error: OnError::Ignore,
         };
         let jobs = JobQueue::new(&scope, c"queue", ring, &config)?;

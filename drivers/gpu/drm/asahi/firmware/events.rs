@@ -302,12 +302,7 @@ impl EventSlot {
         self.slot.state.lock().window.is_idle()
     }
 
-    /// The number of commands that can be issued before one has to complete.
-    pub(crate) fn room(&self) -> usize {
-        self.slot.state.lock().window.room()
-    }
-
-    /// Numbers the next command. `EBUSY` if too many are in flight, see [`EventSlot::room`].
+    /// Numbers the next command. `EBUSY` if 127 are in flight.
     pub(crate) fn issue(&mut self) -> Result<Stamp> {
         self.slot.state.lock().window.issue().ok_or(EBUSY)
     }

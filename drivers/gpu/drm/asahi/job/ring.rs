@@ -53,9 +53,11 @@ use core::task::{
 };
 use jobqueue::{
     EngineUsage,
+    HwDone,
     Label,
     Ring,
-    Verdict,
+    TimeoutAction,
+    Timeline,
     Work, //
 };
 use kernel::{
@@ -293,62 +295,13 @@ impl QueueRing {
 
 impl Ring for QueueRing {
     type Job = KBox<DeferredDrop<Job>>;
-    type Running = InFlight;
+    type InFlight = InFlight;
 
     fn label(&self) -> Label {
         self.label.clone()
     }
 
-    async fn start(&mut self, job: &mut Self::Job) -> Result<InFlight> {
-        core::future::poll_fn(|cx| self.poll_ready(job, cx)).await?;
-        Ok(self.submit(job))
-    }
-
-    fn poll_finish(&mut self, job: &mut InFlight, cx: &mut task::Context<'_>) -> Poll<Result> {
-        match &job.commands {
-            Some(commands) => commands.poll(cx),
-            None => Poll::Ready(Err(ENODEV)),
-        }
-    }
-
-    async fn stalled(&mut self, job: &InFlight, n: u32) -> Verdict {
-        if self.count_timeout(n) < MAX_TIMEOUTS {
-            self.firmware.recheck();
-            if let Some(commands) = &job.commands {
-                commands.watch.look();
-            }
-        } else {
-            self.firmware
-                .give_up(fmt!("a job has been in flight for too long"));
-        }
-        // In the end the job is found to be over, or the firmware to have crashed, which ends it.
-        Verdict::Wait(TIMEOUT)
-    }
-
-    fn retire(&mut self, job: Self::Job) {
-        self.deferred.queue(job);
-    }
-
-    fn idle(&mut self) {
-        self.quiesced();
-    }
-
-    async fn end(mut self) {
-        self.quiesced();
-        if let Err(e) = self.context.destroy(&self.firmware).await {
-            // If the firmware still knows the context its memory may not be used again.
-            self.firmware
-                .give_up(fmt!("the context of a queue was not destroyed: {e:?}"));
-        }
-    }
-}
-
-impl QueueRing {
-    fn poll_ready(
-        &mut self,
-        _job: &mut KBox<DeferredDrop<Job>>,
-        cx: &mut task::Context<'_>,
-    ) -> Poll<Result> {
+    fn poll_ready(&mut self, _job: &mut Self::Job, cx: &mut task::Context<'_>) -> Poll<Result> {
         self.firmware.crash().check()?;
         // The room is kept only if all else is there.
         let room = ready!(self.room_wait.poll(self.compute.pipe(), cx))?;
@@ -357,7 +310,7 @@ impl QueueRing {
         Poll::Ready(Ok(()))
     }
 
-    fn submit(&mut self, job: &mut KBox<DeferredDrop<Job>>) -> InFlight {
+    fn submit(&mut self, job: &mut Self::Job) -> InFlight {
         let pending = self.firmware.begin_submission();
         let commands = self.hand_over(job).inspect_err(|e| {
             // Half of it may be there, which nobody can take back.
@@ -371,9 +324,58 @@ impl QueueRing {
         }
     }
 
+    fn poll_complete(
+        &mut self,
+        job: &mut InFlight,
+        timeline: Timeline,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<HwDone> {
+        let result = match &job.commands {
+            Some(commands) => ready!(commands.poll(cx)),
+            None => Err(ENODEV),
+        };
+        // SAFETY: The stamp of the queue's event slot has reached the last command of the job, or the
+        // firmware, which alone makes the GPU run commands, is dead. `job` is of this ring, and so of
+        // `timeline`.
+        Poll::Ready(unsafe { HwDone::new(timeline, result) })
+    }
+
+    async fn timed_out(
+        &mut self,
+        job: Option<&InFlight>,
+        n: u32,
+        _timeline: Timeline,
+    ) -> TimeoutAction {
+        if self.count_timeout(n) < MAX_TIMEOUTS {
+            self.firmware.recheck();
+            if let Some(commands) = job.and_then(|job| job.commands.as_ref()) {
+                commands.watch.look();
+            }
+        } else {
+            self.firmware
+                .give_up(fmt!("no command has completed for too long"));
+        }
+        // In the end the job is found to be over or its turn comes, or the firmware is found to be dead,
+        // which ends it.
+        TimeoutAction::Wait(TIMEOUT)
+    }
+
+    fn retire(&mut self, job: Self::Job) {
+        self.deferred.queue(job);
+    }
+
     fn quiesced(&mut self) {
         self.room = None;
         self.release_slots();
+    }
+
+    async fn destroy(mut self) {
+        self.quiesced();
+        if let Err(e) = self.context.destroy(&self.firmware).await {
+            // If the firmware still knows the context its memory may not be used again.
+            self.firmware
+                .give_up(fmt!("the context of a queue was not destroyed: {e:?}"));
+        }
     }
 }
 
