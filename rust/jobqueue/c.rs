@@ -112,12 +112,13 @@ impl RawOps {
 struct RawNames {
     driver: *const c_char,
     ring: *const c_char,
+    _copy: *const c_void,
 }
 
 /// `struct jobqueue_config`.
 #[repr(C)]
 struct RawConfig {
-    names: *const RawNames,
+    names: *mut RawNames,
     credits: c_uint,
     jobs: c_uint,
     memory: usize,
@@ -128,6 +129,7 @@ struct RawConfig {
 // `c_exports.c` has the same figures.
 const _: () = {
     const POINTER: usize = size_of::<usize>();
+    assert!(size_of::<RawNames>() == size_of::<Names>());
     assert!(size_of::<RawJob>() == POINTER + 8);
     assert!(core::mem::offset_of!(RawJob, state) == POINTER);
     assert!(size_of::<RawOps>() == 6 * POINTER);
@@ -331,7 +333,7 @@ unsafe fn config(raw: *const RawConfig) -> Result<Config> {
     }
     Ok(Config {
         // SAFETY: By the safety requirements; both strings are there. The layouts are the same.
-        names: unsafe { &*raw.names.cast::<Names>() },
+        names: unsafe { &*raw.names.cast_const().cast::<Names>() },
         credits: raw.credits as usize,
         jobs: raw.jobs as usize,
         memory: match raw.memory {
@@ -426,7 +428,7 @@ unsafe fn prepare(
     let mut fences = KVVec::with_capacity(count, GFP_KERNEL)?;
     for i in 0..count {
         // SAFETY: There are `count` fences, each of which is null or valid.
-        let fence = unsafe { NonNull::new(*dependencies.add(i)).map(|f| Fence::clone_raw(f)) };
+        let fence = unsafe { NonNull::new(*dependencies.add(i)).map(|f| Fence::from_ptr(f.as_ptr()).into()) };
         fences.push(fence.ok_or(EINVAL)?, GFP_KERNEL)?;
     }
     // SAFETY: The job is valid, and nothing else uses it yet. The queue is valid until the result is
@@ -475,7 +477,7 @@ unsafe extern "C" fn jobqueue_abandon(prepared: *mut CPrepared) {
 /// Returns the fence of a job that is committed, or an `ERR_PTR`.
 fn commit(prepared: Result<Prepared<'_, CRing>>) -> *mut bindings::dma_fence {
     match prepared.and_then(Prepared::commit) {
-        Ok(fence) => fence.into_raw(),
+        Ok(fence) => Fence::into_raw(fence),
         Err(e) => e.to_ptr(),
     }
 }

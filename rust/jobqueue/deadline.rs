@@ -59,8 +59,8 @@ impl Deadline {
         let again = match self.told {
             None => true,
             // What has passed says nothing any more, but is not repeated for each request either.
-            Some((told, at)) if told <= now => now - at >= STEP,
-            Some((told, _)) => wanted + STEP <= told,
+            Some((told, at)) if (told - now).is_negative() => now - at >= STEP,
+            Some((told, _)) => told - wanted >= STEP,
         };
         if again {
             self.told = Some((wanted, now));
@@ -85,8 +85,11 @@ impl Deadline {
                 self.is_walking = false;
                 return false;
             };
-            node.dependencies.set_deadline(within);
-            left = left.saturating_sub(1 + node.dependencies.len());
+            left -= 1;
+            if let Some(fence) = node.pending() {
+                fence.dependencies().set_deadline(within);
+                left = left.saturating_sub(fence.dependencies().len());
+            }
         }
         true
     }

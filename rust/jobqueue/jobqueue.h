@@ -124,7 +124,7 @@ enum jobqueue_on_error {
 };
 
 /**
- * struct jobqueue_names - names of fences
+ * struct jobqueue_names - names of fences, to be a static variable
  *
  * @driver: name of the driver
  * @ring: name of the kind of ring
@@ -132,6 +132,8 @@ enum jobqueue_on_error {
 struct jobqueue_names {
 	const char *driver;
 	const char *ring;
+	/* private: */
+	const void *copy;
 };
 
 /**
@@ -145,7 +147,7 @@ struct jobqueue_names {
  * @on_error: what a failure means to others: one of &enum jobqueue_on_error
  */
 struct jobqueue_config {
-	const struct jobqueue_names *names;
+	struct jobqueue_names *names;
 	unsigned int credits;
 	unsigned int jobs;
 	size_t memory;

@@ -26,7 +26,6 @@
 mod c;
 mod capacity;
 mod deadline;
-mod evidence;
 mod job;
 #[cfg(MODULE)]
 mod module;
@@ -41,9 +40,12 @@ mod trace;
 mod usage;
 mod waits;
 
-pub use dma_fence::Names;
-pub use evidence::{
+/// What `pr_*` put before a message.
+const __LOG_PREFIX: &[u8] = b"jobqueue\0";
+
+pub use dma_fence::{
     HwDone,
+    Names,
     RingStopped,
     Timeline, //
 };

@@ -24,9 +24,9 @@ use crate::{
 use dma_fence::{
     Fence,
     FenceContext,
+    FenceEmitter,
     FenceReservation,
-    FenceSet,
-    Order, //
+    FenceSet, //
 };
 use kasync::{
     block_on_interruptible,
@@ -37,7 +37,10 @@ use kasync::{
 };
 use kernel::{
     prelude::*,
-    sync::Arc, //
+    sync::{
+        aref::ARef,
+        Arc, //
+    }, //
 };
 
 /// Room for one job in a queue. Dropping it releases the room.
@@ -82,8 +85,8 @@ impl<R: Ring> JobQueue<R> {
     /// `ENOMEM`.
     pub fn new(scope: &Scope, name: &'static CStr, ring: R, config: &Config) -> Result<Self> {
         config.limits()?;
-        let (order, signaller) = FenceContext::new(config.names)?;
-        let shared = Shared::new(scope, order, config)?;
+        let (emitter, signaller) = FenceContext::new(config.names)?;
+        let shared = Shared::new(scope, emitter, config)?;
         let task = Task::new(shared.clone(), ring, signaller, config);
         let task = scope.spawn(name, task.run())?;
         Ok(Self { shared, task })
@@ -108,7 +111,7 @@ impl<R: Ring> JobQueue<R> {
         &self,
         job: R::Job,
         credits: usize,
-        dependencies: KVVec<Fence>,
+        dependencies: KVVec<ARef<Fence>>,
     ) -> Result<Prepared<'_, R>> {
         let shared = &*self.shared;
         let credits = u32::try_from(credits).map_err(|_| EINVAL)?;
@@ -126,13 +129,12 @@ impl<R: Ring> JobQueue<R> {
         }
         let room = Room(shared, pages);
         let reservation = FenceReservation::new()?;
-        let dependencies = FenceSet::new(dependencies, Some(shared.context()))?;
-        let node = Node::new(job, (credits, pages), shared.take_memory())?;
+        let dependencies = FenceSet::new(dependencies, Some(shared.timeline()))?;
+        let node = Node::new(job, (credits, pages), dependencies, shared.take_memory())?;
         Ok(Prepared {
             queue: self,
             node,
             reservation,
-            dependencies,
             room,
         })
     }
@@ -228,7 +230,6 @@ pub struct Prepared<'q, R: Ring> {
     queue: &'q JobQueue<R>,
     node: KBox<Node<R>>,
     reservation: FenceReservation,
-    dependencies: FenceSet,
     room: Room<'q, R>,
 }
 
@@ -249,24 +250,25 @@ impl<'q, R: Ring> Prepared<'q, R> {
     /// # Errors
     ///
     /// `ECANCELED` if the queue has been closed; then nothing has happened.
-    pub fn commit(self) -> Result<Fence> {
+    pub fn commit(self) -> Result<ARef<Fence>> {
         let queue = self.queue;
-        let fence = queue.shared.commit(&queue.task, |order| self.arm(order));
+        let fence = queue.shared.commit(&queue.task, |emitter| self.arm(emitter));
         fence.ok_or(ECANCELED)
     }
 
     /// Gives the job a fence, and returns what the queue's task gets.
     #[inline(always)]
-    fn arm(self, order: &mut Order) -> (KBox<Node<R>>, Fence) {
+    fn arm(self, emitter: &mut FenceEmitter) -> (KBox<Node<R>>, ARef<Fence>) {
         let Prepared {
             mut node,
             reservation,
-            dependencies,
             room,
             queue: _,
         } = self;
-        let (fence, pending) = order.arm(reservation);
-        node.dependencies = dependencies;
+        let Stage::Prepared(dependencies) = node.take_stage() else {
+            unreachable!("not committed before");
+        };
+        let (fence, pending) = emitter.arm(reservation, dependencies);
         node.stage = Stage::Waiting(pending);
         // The room belongs to the job, and is released by the queue's task.
         core::mem::forget(room);
@@ -309,14 +311,14 @@ pub struct Admitted<'q, R: Ring> {
 
 impl<R: Ring> Admitted<'_, R> {
     /// Commits the job, as [`Prepared::commit`] does, with the same callbacks of the ring inside.
-    pub fn commit(mut self) -> Fence {
+    pub fn commit(mut self) -> ARef<Fence> {
         let queue = self.queue;
         let Some(prepared) = self.prepared.take() else {
             unreachable!("committed once");
         };
         queue
             .shared
-            .commit_admitted(&queue.task, |order| prepared.arm(order))
+            .commit_admitted(&queue.task, |emitter| prepared.arm(emitter))
     }
 }
 

@@ -22,11 +22,6 @@
 
 use crate::{
     deadline::Deadline,
-    evidence::{
-        HwDone,
-        RingStopped,
-        Timeline, //
-    },
     job::{
         Credits,
         Fifo,
@@ -64,8 +59,10 @@ use core::{
     }, //
 };
 use dma_fence::{
-    FenceSet,
-    Signaller, //
+    FenceSignaller,
+    HwDone,
+    InFlightFence,
+    RingStopped, //
 };
 use kasync::{
     time::{
@@ -77,6 +74,7 @@ use kasync::{
     Site, //
 };
 use kernel::{
+    pr_warn_once,
     prelude::*,
     sync::Arc, //
 };
@@ -96,7 +94,7 @@ pub(crate) struct Task<R: Ring> {
     /// Jobs in flight, oldest first.
     in_flight: Fifo<R>,
     credits: Credits,
-    signaller: Signaller,
+    signaller: FenceSignaller,
     /// Evidence for the oldest job in flight, seen by a poll that must not signal.
     done: Option<HwDone>,
     /// Nothing was in flight, and nothing waited, at the end of the last poll.
@@ -144,7 +142,7 @@ impl<R: Ring> Task<R> {
     pub(crate) fn new(
         shared: Arc<Shared<R>>,
         ring: R,
-        signaller: Signaller,
+        signaller: FenceSignaller,
         config: &Config,
     ) -> Self {
         let credits = Credits::new(shared.credits());
@@ -177,7 +175,7 @@ impl<R: Ring> Task<R> {
             // Armed by its first poll.
             let mut alarm = pin!(sleep(self.timeout));
             poll_fn(|cx| {
-                self.signaller.hear_of_deadlines(cx);
+                self.signaller.subscribe_deadline(cx);
                 Poll::Ready(())
             })
             .await;
@@ -308,7 +306,7 @@ impl<R: Ring> Task<R> {
     /// Asks whether the oldest job in flight is over.
     #[inline]
     fn poll_complete(&mut self, cx: &mut Context<'_>) -> Option<HwDone> {
-        let timeline = self.timeline();
+        let timeline = self.signaller.timeline();
         let Some(Node {
             stage: Stage::InFlight(_, _, in_flight),
             ..
@@ -325,12 +323,6 @@ impl<R: Ring> Task<R> {
         }
     }
 
-    /// Returns the timeline of the queue's fences.
-    #[inline(always)]
-    fn timeline(&self) -> Timeline {
-        Timeline::of(self.shared.context())
-    }
-
     /// Takes the jobs that were committed.
     #[inline]
     fn receive(&mut self) {
@@ -344,7 +336,7 @@ impl<R: Ring> Task<R> {
     /// Passes on that somebody wants a fence of the queue soon (R18).
     #[inline]
     fn poll_deadline(&mut self, cx: &Context<'_>) {
-        if let Some(within) = self.signaller.take_deadline() {
+        if let Some(within) = self.signaller.next_deadline() {
             self.deadline
                 .request(within, &mut self.ring, &mut self.waiting);
         }
@@ -362,33 +354,43 @@ impl<R: Ring> Task<R> {
         if node.error.is_none() {
             node.error = self.poison.or(flags.is_closed().then_some(ECANCELED));
         }
-        if let (None, Some(job)) = (node.error, &mut node.job) {
-            if flags.is_parked() || !self.credits.has(node.credits) {
+        let Node {
+            stage: Stage::Waiting(fence),
+            job,
+            credits,
+            error,
+            ..
+        } = node
+        else {
+            unreachable!("a committed job waits");
+        };
+        if let (None, Some(job)) = (*error, job) {
+            if flags.is_parked() || !self.credits.has(*credits) {
                 return First::Waits;
             }
             if trace::on() {
-                trace::wait(&node.stage, &node.dependencies);
+                trace::wait(fence);
             }
             let ring = &mut self.ring;
             let can_wait = |fence: &_| ring.hw_can_wait(job, fence);
-            let Poll::Ready(result) = node.dependencies.poll_all_but(cx, can_wait) else {
+            let Poll::Ready(result) = fence.dependencies_mut().poll_except(cx, can_wait) else {
                 return First::Waits;
             };
             if self.on_error != OnError::Ignore {
-                node.error = result.err();
+                *error = result.err();
             }
-            if node.error.is_none() {
+            if error.is_none() {
                 self.is_quiesced = false;
                 match self.ring.poll_ready(job, cx) {
                     Poll::Pending => return First::NotReady,
                     Poll::Ready(Ok(())) => return First::Ready,
-                    Poll::Ready(Err(e)) => node.error = Some(e),
+                    Poll::Ready(Err(e)) => *error = Some(e),
                 }
             }
         }
         // It completes in its turn, and after all that it depends on: the hardware does not wait for
         // anything any more.
-        if in_flight || node.dependencies.poll_all(cx).is_pending() {
+        if in_flight || fence.dependencies_mut().poll_all(cx).is_pending() {
             return First::Waits;
         }
         First::Cancelled
@@ -407,8 +409,6 @@ impl<R: Ring> Task<R> {
         if trace::on() {
             self.trace_run(fence.id());
         }
-        // The hardware waits for the dependencies that are left.
-        node.dependencies = FenceSet::default();
         node.stage = Stage::InFlight(fence.submitted(), permit, in_flight);
         if self.in_flight.is_empty() {
             self.note_progress();
@@ -436,14 +436,14 @@ impl<R: Ring> Task<R> {
     /// Ends the oldest job in flight, which is over.
     fn finish_first(&mut self, done: HwDone) {
         self.end_first(|task, fence| {
-            task.record_error(done.result);
-            signal(|section| task.signaller.complete(fence, section, done.result));
+            task.record_error(done.result());
+            signal(|section| task.signaller.complete(fence, done, section));
         });
     }
 
     /// Ends the oldest job in flight, by having `end` signal its fence.
     #[inline(always)]
-    fn end_first(&mut self, end: impl FnOnce(&mut Self, dma_fence::InFlight)) {
+    fn end_first(&mut self, end: impl FnOnce(&mut Self, InFlightFence)) {
         let Some(mut node) = self.in_flight.pop() else {
             return;
         };
@@ -518,7 +518,7 @@ impl<R: Ring> Task<R> {
     /// next one is.
     async fn handle_timeout(&mut self) -> Delta {
         self.timeouts += 1;
-        let (n, timeline) = (self.timeouts, self.timeline());
+        let (n, timeline) = (self.timeouts, self.signaller.timeline());
         let job = match self.in_flight.first() {
             Some(Node {
                 stage: Stage::InFlight(_, _, in_flight),
@@ -529,8 +529,8 @@ impl<R: Ring> Task<R> {
         let is_in_flight = job.is_some();
         match self.ring.timed_out(job, n, timeline).await {
             TimeoutAction::Wait(after) => return after.max(SHORTEST_WAIT),
-            TimeoutAction::Stopped(proof) if proof.timeline == timeline => {
-                self.fail_in_flight(proof).await;
+            TimeoutAction::Stopped(proof) if proof.timeline() == timeline => {
+                self.fail_in_flight(&proof).await;
             }
             TimeoutAction::Stopped(_) => {
                 pr_warn_once!("a ring was said to have stopped that is not the queue's\n");
@@ -547,8 +547,8 @@ impl<R: Ring> Task<R> {
         self.timeout
     }
 
-    /// Ends all jobs in flight: the ring was reset.
-    async fn fail_in_flight(&mut self, _proof: RingStopped) {
+    /// Ends all jobs in flight, and orphaned fences: the ring was reset.
+    async fn fail_in_flight(&mut self, stopped: &RingStopped) {
         let mut error = ETIME;
         while !self.in_flight.is_empty() {
             // What the hardware has finished before it was stopped is finished (H20).
@@ -557,12 +557,15 @@ impl<R: Ring> Task<R> {
                 None => {
                     self.end_first(|task, fence| {
                         task.record_error(Err(error));
-                        signal(|section| task.signaller.complete(fence, section, Err(error)));
+                        signal(|section| task.signaller.fail(fence, stopped, error, section));
                     });
                     error = ECANCELED;
                 }
             }
         }
+        signal(|section| {
+            self.signaller.drain_orphans(stopped, ECANCELED, section);
+        });
     }
 
     /// Does what [`Task::receive`] does, with trace events.
@@ -571,8 +574,8 @@ impl<R: Ring> Task<R> {
         let mut new = Fifo::new();
         self.shared.receive(&mut new);
         while let Some(node) = new.pop() {
-            if let Stage::Waiting(fence) = &node.stage {
-                trace::queue(&self.traced(), fence.id(), &node.dependencies);
+            if let Some(fence) = node.pending() {
+                trace::queue(&self.traced(), fence.id(), fence.dependencies());
             }
             self.waiting.push(node);
         }

@@ -11,13 +11,10 @@
 //!                         it may have to wait for    has not signalled                has it
 //! ```
 
-use crate::{
-    job::Stage,
-    Ring, //
-};
 use dma_fence::{
     FenceSet,
-    Names, //
+    PendingFence,
+    TimelineNames, //
 };
 use kernel::{
     ffi::c_char,
@@ -87,7 +84,7 @@ pub struct Label {
 pub(crate) struct Traced {
     pub(crate) label: Label,
     /// Names of the driver, and of the queue's kind.
-    pub(crate) names: &'static Names,
+    pub(crate) names: &'static TimelineNames,
     /// Jobs that wait.
     pub(crate) waiting: u32,
     /// Credits in flight.
@@ -112,11 +109,9 @@ pub(crate) fn queue(queue: &Traced, fence: Id, dependencies: &FenceSet) {
 
 /// Says that it is a job's turn, but for its dependencies; once for each job.
 #[cold]
-pub(crate) fn wait<R: Ring>(stage: &Stage<R>, dependencies: &FenceSet) {
-    if let Stage::Waiting(fence) = stage {
-        if !dependencies.is_polled() {
-            each(ffi::jobqueue_trace_unschedulable, fence.id(), dependencies);
-        }
+pub(crate) fn wait(fence: &PendingFence) {
+    if !fence.dependencies().is_polled() {
+        each(ffi::jobqueue_trace_unschedulable, fence.id(), fence.dependencies());
     }
 }
 
@@ -160,7 +155,7 @@ fn each(
     (context, seqno): Id,
     dependencies: &FenceSet,
 ) {
-    for dependency in dependencies.iter().filter(|f| !f.is_signaled()) {
+    for dependency in dependencies.iter().filter(|f| !f.test_signaled_flag()) {
         // SAFETY: The function takes numbers only.
         unsafe { event(context, seqno, dependency.context(), dependency.seqno()) };
     }

@@ -28,7 +28,7 @@ mod tests {
 
     fn patient() -> Result<Bench> {
         Bench::build(Options {
-            patience: LIMIT,
+            timeout: LIMIT,
             ..Options::new(8)
         })
     }
@@ -42,7 +42,7 @@ mod tests {
             bench.queue.park();
             let fence = bench.commit(Job::new(1), &[])?;
             // Its task has nothing to do, so that a poll on the spot would be possible.
-            block_on(timeout(LIMIT, core::pin::pin!(bench.queue.quiet())))?.map_err(|_| ETIME)??;
+            block_on(timeout(LIMIT, core::pin::pin!(bench.queue.parked())))?.map_err(|_| ETIME)??;
             bench.mock.count_calls();
             let watch = Watch::new(&fence)?;
             bench.queue.close();
@@ -61,7 +61,7 @@ mod tests {
             let mut bench = patient()?;
             bench.queue.park();
             let fence = bench.commit(Job::new(1), &[])?;
-            block_on(timeout(LIMIT, core::pin::pin!(bench.queue.quiet())))?.map_err(|_| ETIME)??;
+            block_on(timeout(LIMIT, core::pin::pin!(bench.queue.parked())))?.map_err(|_| ETIME)??;
             bench.mock.count_calls();
             let watch = Watch::new(&fence)?;
             bench.drop_queue()?;
@@ -80,7 +80,7 @@ mod tests {
         for id in 1..=ROUNDS {
             bench.queue.park();
             let fence = bench.commit(Job::new(id), &[])?;
-            block_on(timeout(LIMIT, core::pin::pin!(bench.queue.quiet())))?.map_err(|_| ETIME)??;
+            block_on(timeout(LIMIT, core::pin::pin!(bench.queue.parked())))?.map_err(|_| ETIME)??;
             bench.mock.count_calls();
             bench.queue.unpark();
             bench.wait_started(id as usize)?;
@@ -167,7 +167,7 @@ mod tests {
         let (source, strict) = (
             patient()?,
             Bench::build(Options {
-                patience: LIMIT,
+                timeout: LIMIT,
                 on_error: jobqueue::OnError::Propagate,
                 ..Options::new(8)
             })?,

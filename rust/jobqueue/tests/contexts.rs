@@ -11,6 +11,7 @@ use core::{
 };
 use dma_fence::Fence;
 use kasync::time::Delta;
+use kernel::sync::aref::ARef;
 use kernel::{
     bindings,
     error::to_result,
@@ -129,7 +130,7 @@ pub(crate) fn c_accepts() -> u32 {
 /// Finds out which thread signals a fence.
 pub(crate) struct Watch {
     raw: NonNull<RawWatch>,
-    fence: Fence,
+    fence: ARef<Fence>,
 }
 
 impl Watch {
@@ -139,7 +140,7 @@ impl Watch {
         let raw = unsafe { jobqueue_test_watch_create(fence.as_raw()) };
         Ok(Self {
             raw: NonNull::new(raw).ok_or(EALREADY)?,
-            fence: fence.clone(),
+            fence: fence.into(),
         })
     }
 
@@ -179,7 +180,7 @@ pub(crate) enum Enable {
 /// Dropping it frees the lock one grace period later, which other drivers do as well: all fences have to have signalled by then.
 pub(crate) struct Issuer {
     lock: NonNull<RawLock>,
-    fences: KVec<Fence>,
+    fences: KVec<ARef<Fence>>,
     /// The same ones, for C.
     raw: KVec<*mut bindings::dma_fence>,
     /// How many of them have been signalled.
@@ -225,7 +226,7 @@ impl Issuer {
         Ok(this)
     }
 
-    pub(crate) fn fences(&self) -> &[Fence] {
+    pub(crate) fn fences(&self) -> &[ARef<Fence>] {
         &self.fences
     }
 

@@ -62,6 +62,7 @@ use kernel::{
     prelude::*,
     str::CString,
     sync::{
+        aref::ARef,
         atomic::{
             Atomic,
             Relaxed, //
@@ -78,6 +79,7 @@ const MAX_PRIORITY: Priority = Priority::Medium;
 
 /// How many jobs a client may have in a queue before it has to wait in the submit.
 const MAX_JOBS: usize = 256;
+
 /// A queue.
 pub(crate) struct Queue {
     gpu: Arc<Gpu>,
@@ -131,7 +133,10 @@ impl Queue {
 
         let scope = gpu.scope().child(c"queue")?;
         let config = Config {
-            names: &const { Names::new(c"asahi", c"compute") },
+            names: {
+                static NAMES: Names = Names::new(c"asahi", c"compute");
+                &NAMES
+            },
             credits: MAX_IN_FLIGHT,
             jobs: MAX_JOBS,
             memory: usize::MAX,
@@ -174,7 +179,7 @@ impl Queue {
     pub(crate) fn prepare(
         &self,
         job: Job,
-        dependencies: KVVec<Fence>,
+        dependencies: KVVec<ARef<Fence>>,
     ) -> Result<Prepared<'_, QueueRing>> {
         let credits = job.commands.len();
         self.jobs

@@ -50,6 +50,7 @@ use dma_fence::{
     Fence,
     SyncObj, //
 };
+use kernel::sync::aref::ARef;
 use kernel::{
     bindings,
     prelude::*,
@@ -231,7 +232,7 @@ impl SyncRecords {
     }
 
     /// The fences of the next `count` records.
-    fn waits(&mut self, file: &File, count: u32) -> Result<KVVec<Fence>> {
+    fn waits(&mut self, file: &File, count: u32) -> Result<KVVec<ARef<Fence>>> {
         let mut fences = KVVec::with_capacity(count as usize, GFP_KERNEL)?;
         for _ in 0..count {
             let sync = self.next()?;
