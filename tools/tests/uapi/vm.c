@@ -206,7 +206,7 @@ void test_vm(void)
 	check_bind(fd, &p, vm, bo);
 	check_bind_array(fd, vm, bo);
 	check_killed(fd, vm);
-	/* Binding keeps the object: closing its handle under the mapping is legal. */
+	/* memory.c looks at what becomes of the mapping. */
 	check("bind once more", vm_bind(fd, vm, bo, USER_VA, PAGE), 0);
 	check("close a bound object", gem_close(fd, bo), 0);
 	check("destroy with bindings", vm_destroy(fd, vm), 0);
