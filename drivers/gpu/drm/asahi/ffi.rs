@@ -62,6 +62,13 @@ extern "C" {
     pub(crate) fn asahi_mm_remove(node: *mut DrmMmNode);
     pub(crate) fn asahi_mm_start(node: *const DrmMmNode) -> u64;
 
+    pub(crate) fn asahi_first_mapping(
+        gpuvm: *mut c_void,
+        object: *mut c_void,
+        addr: *mut u64,
+        range: *mut u64,
+    ) -> bool;
+
     pub(crate) fn asahi_drm_extend(drm: *mut c_void) -> c_int;
     pub(crate) fn asahi_imported_pages(object: *mut c_void) -> *mut c_void;
 }

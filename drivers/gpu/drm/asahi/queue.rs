@@ -199,6 +199,11 @@ impl Queue {
         &self.gpu
     }
 
+    /// The VM that its jobs run in.
+    pub(crate) fn vm(&self) -> &Arc<Vm> {
+        &self.vm
+    }
+
     /// What all of its commands have in common.
     pub(crate) fn common(&self) -> &Common {
         &self.common

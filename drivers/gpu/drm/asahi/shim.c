@@ -23,6 +23,7 @@
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
 #include <drm/drm_gem_shmem_helper.h>
+#include <drm/drm_gpuvm.h>
 #include <drm/drm_managed.h>
 #include <drm/drm_mm.h>
 #include <drm/drm_prime.h>
@@ -233,6 +234,34 @@ void asahi_mm_remove(struct drm_mm_node *node)
 u64 asahi_mm_start(const struct drm_mm_node *node)
 {
 	return node->start;
+}
+
+/*
+ * Mappings
+ */
+
+bool asahi_first_mapping(struct drm_gpuvm *gpuvm, struct drm_gem_object *obj, u64 *addr, u64 *range);
+
+/*
+ * The first mapping of an object in an address space, if there is one. The caller holds the lock of the
+ * address space, so the mapping is still there when it looks.
+ */
+bool asahi_first_mapping(struct drm_gpuvm *gpuvm, struct drm_gem_object *obj, u64 *addr, u64 *range)
+{
+	struct drm_gpuvm_bo *vm_bo;
+	struct drm_gpuva *va;
+
+	guard(mutex)(&obj->gpuva.lock);
+	drm_gem_for_each_gpuvm_bo(vm_bo, obj) {
+		if (vm_bo->vm != gpuvm)
+			continue;
+		drm_gpuvm_bo_for_each_va(va, vm_bo) {
+			*addr = va->va.addr;
+			*range = va->va.range;
+			return true;
+		}
+	}
+	return false;
 }
 
 /*
