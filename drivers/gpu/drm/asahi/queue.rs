@@ -83,8 +83,8 @@ use kernel::{
     time::Delta, //
 };
 
-/// Number of the next queue, by which the firmware tells queues apart.
-static NUMBER: Atomic<u32> = Atomic::new(1);
+/// Number of the next queue, by which the firmware tells queues apart. 0 and 1 are the firmware's own.
+static NUMBER: Atomic<u32> = Atomic::new(2);
 
 /// The highest that is open to clients. The two above are reserved.
 const MAX_PRIORITY: Priority = Priority::Medium;
