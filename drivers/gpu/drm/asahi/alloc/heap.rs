@@ -110,9 +110,16 @@ struct Chunk {
 }
 
 impl Chunk {
-    fn new(shared: &Arc<Shared>, addresses: &Arc<Ranges>, size: usize) -> Result<Arc<Self>> {
+    /// A chunk of `size` bytes at least, whose first address is aligned to `align` and to pages.
+    fn new(
+        shared: &Arc<Shared>,
+        addresses: &Arc<Ranges>,
+        size: usize,
+        align: usize,
+    ) -> Result<Arc<Self>> {
         let buffer = Buffer::new(size)?;
-        let span = addresses.allocate(buffer.size() as u64, PAGE_SIZE)?;
+        let align = PAGE_SIZE.max(align as u64);
+        let span = addresses.allocate(buffer.size() as u64, align)?;
         let free = Ranges::new(span.range())?;
         shared
             .target
@@ -197,7 +204,8 @@ impl Heap {
         }
 
         chunks.reserve(1, GFP_KERNEL)?;
-        let chunk = Chunk::new(&self.shared, &self.addresses, size.max(self.grain))?;
+        let size_of_chunk = size.max(self.grain);
+        let chunk = Chunk::new(&self.shared, &self.addresses, size_of_chunk, align)?;
         chunks.push(chunk.clone(), GFP_KERNEL)?;
         drop(chunks);
         let span = chunk.free.allocate(size as u64, align as u64)?;
