@@ -19,7 +19,7 @@ use kernel::{
     sync::Arc, //
 };
 
-/// A mapping of pages in the kernel's half, with a page behind it that nothing is mapped to.
+/// A mapping of pages in the kernel's half.
 ///
 /// May be dropped in any process context. Whoever maps what the firmware caches drops it only when that
 /// is asleep or dead.
@@ -30,7 +30,8 @@ pub(crate) struct KernelMapping {
 }
 
 impl KernelMapping {
-    /// Maps `count` pages, at the physical addresses `pages`, somewhere in `ranges`.
+    /// Maps `count` pages, at the physical addresses `pages`, somewhere in `ranges`. Nothing is mapped to the page
+    /// behind them.
     pub(crate) fn new(
         uat: &Arc<Uat>,
         ranges: &Arc<Ranges>,
@@ -38,8 +39,30 @@ impl KernelMapping {
         count: usize,
         protection: Protection,
     ) -> Result<Self> {
+        Self::with_guard(uat, ranges, pages, count, protection, PAGE_SIZE)
+    }
+
+    /// The same without a guard page, for ranges in which room is scarce.
+    pub(crate) fn without_guard(
+        uat: &Arc<Uat>,
+        ranges: &Arc<Ranges>,
+        pages: impl Iterator<Item = u64>,
+        count: usize,
+        protection: Protection,
+    ) -> Result<Self> {
+        Self::with_guard(uat, ranges, pages, count, protection, 0)
+    }
+
+    fn with_guard(
+        uat: &Arc<Uat>,
+        ranges: &Arc<Ranges>,
+        pages: impl Iterator<Item = u64>,
+        count: usize,
+        protection: Protection,
+        guard: u64,
+    ) -> Result<Self> {
         let size = u64::try_from(count)?.checked_mul(PAGE_SIZE).ok_or(EINVAL)?;
-        let span = ranges.allocate(size.checked_add(PAGE_SIZE).ok_or(EINVAL)?, PAGE_SIZE)?;
+        let span = ranges.allocate(size.checked_add(guard).ok_or(EINVAL)?, PAGE_SIZE)?;
         uat.map_kernel(span.start(), pages.take(count), protection)?;
         Ok(Self {
             uat: uat.clone(),
