@@ -32,6 +32,7 @@ static void check_create(int fd, const struct drm_asahi_params_global *p)
 
 	check("create", create_with(fd, KERNEL_START, KERNEL_START + min, 0), 0);
 	check("create: range at the start", create_with(fd, 0x8000, 0x8000 + min, 0), 0);
+	check("create: range at an odd page", create_with(fd, PAGE * 3, PAGE * 3 + min, 0), 0);
 	check("create: pad", create_with(fd, KERNEL_START, KERNEL_END, 1), -EINVAL);
 	check("create: kernel range too small",
 	      create_with(fd, KERNEL_START, KERNEL_START + min - PAGE * 2, 0), -EINVAL);
