@@ -28,13 +28,16 @@ extern "C" {
     pub(crate) fn asahi_table_alloc() -> u64;
     pub(crate) fn asahi_table_free(table: u64);
     pub(crate) fn asahi_table_entries(table: u64) -> *mut c_void;
+    pub(crate) fn asahi_table_empty() -> u64;
 
+    pub(crate) fn asahi_tlbi_all();
     pub(crate) fn asahi_tlbi_context(asid: u64);
     pub(crate) fn asahi_tlbi_pages(asid: u64, va: u64, pages: u64);
     pub(crate) fn asahi_dsb();
 
     pub(crate) fn asahi_buffer_alloc(size: usize) -> *mut c_void;
     pub(crate) fn asahi_buffer_free(buffer: *mut c_void);
+    pub(crate) fn asahi_buffer_keep(buffer: *const c_void);
     pub(crate) fn asahi_buffer_phys(at: *const c_void) -> u64;
 
     pub(crate) fn asahi_region_find(

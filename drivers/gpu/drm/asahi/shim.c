@@ -7,6 +7,7 @@
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/ioport.h>
+#include <linux/kmemleak.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/of_reserved_mem.h>
@@ -55,6 +56,7 @@ static_assert(sizeof(struct drm_asahi_submit) == 40);
 u64 asahi_table_alloc(void);
 void asahi_table_free(u64 table);
 void *asahi_table_entries(u64 table);
+u64 asahi_table_empty(void);
 
 /* 0 if there is no memory. */
 u64 asahi_table_alloc(void)
@@ -74,15 +76,31 @@ void *asahi_table_entries(u64 table)
 	return phys_to_virt(table);
 }
 
+/* A table without entries that is never freed. Nobody writes to it. */
+u64 asahi_table_empty(void)
+{
+	return page_to_phys(ZERO_PAGE(0));
+}
+
 /*
  * Translation caches. The GPU and its coprocessor listen to what the CPU broadcasts in the outer
  * shareable domain; there is no other way to them.
  */
 
+void asahi_tlbi_all(void);
 void asahi_tlbi_context(u64 asid);
 void asahi_tlbi_pages(u64 asid, u64 va, u64 pages);
 void asahi_dsb(void);
 
+/* Entries of all contexts, the global ones and those of walks included. */
+void asahi_tlbi_all(void)
+{
+	dsb(sy);
+	__tlbi(vmalle1os);
+	dsb(sy);
+}
+
+/* The entries of one context. Global ones, as those of the kernel's half, belong to none and stay. */
 void asahi_tlbi_context(u64 asid)
 {
 	dsb(sy);
@@ -96,6 +114,7 @@ static u64 tlbi_operand(u64 va, u64 asid)
 	return asid << 48 | (va >> 12 & GENMASK_ULL(43, 0));
 }
 
+/* The entries for some pages: those of one context, and global ones. */
 void asahi_tlbi_pages(u64 asid, u64 va, u64 pages)
 {
 	dsb(sy);
@@ -115,6 +134,7 @@ void asahi_dsb(void)
 
 void *asahi_buffer_alloc(size_t size);
 void asahi_buffer_free(void *buffer);
+void asahi_buffer_keep(const void *buffer);
 u64 asahi_buffer_phys(const void *at);
 
 void *asahi_buffer_alloc(size_t size)
@@ -125,6 +145,12 @@ void *asahi_buffer_alloc(size_t size)
 void asahi_buffer_free(void *buffer)
 {
 	vfree(buffer);
+}
+
+/* It is never freed: something besides the CPU may still use it. */
+void asahi_buffer_keep(const void *buffer)
+{
+	kmemleak_ignore(buffer);
 }
 
 u64 asahi_buffer_phys(const void *at)

@@ -82,11 +82,15 @@ impl Target {
         }
     }
 
-    fn unmap(&self, range: Range<u64>) {
+    /// Ends the mapping of `range`. Returns whether the memory may be freed: otherwise it is still mapped, since the
+    /// firmware may use it for ever.
+    fn unmap(&self, range: Range<u64>) -> bool {
         match self {
+            Self::Kernel(uat) if uat.is_abandoned() => return false,
             Self::Kernel(uat) => uat.unmap_kernel(range),
             Self::Client(space) => space.unmap(range),
         }
+        true
     }
 }
 
@@ -136,7 +140,9 @@ impl Chunk {
 
 impl Drop for Chunk {
     fn drop(&mut self) {
-        self.shared.target.unmap(self.span.range());
+        if !self.shared.target.unmap(self.span.range()) {
+            self.buffer.keep();
+        }
     }
 }
 
