@@ -191,6 +191,22 @@ void asahi_region_unmap(void *at)
 }
 
 /*
+ * The mailbox
+ */
+
+int asahi_mailbox_check(struct device *dev);
+
+/* Exported by drivers/soc/apple/mailbox.c, whose header is not among the public ones. */
+struct apple_mbox;
+struct apple_mbox *apple_mbox_get(struct device *dev, int index);
+
+/* Whether RTKit will find the mailbox: -EPROBE_DEFER if that has no driver yet. */
+int asahi_mailbox_check(struct device *dev)
+{
+	return PTR_ERR_OR_ZERO(apple_mbox_get(dev, 0));
+}
+
+/*
  * The timer that CPU and GPU share. The firmware turns its ticks into nanoseconds.
  */
 

@@ -113,6 +113,7 @@ impl RtkitBuffer {
             count,
             Protection::FW_SHARED_RW,
         )?;
+        uat.set_lent(true);
         Ok(Self { mapping, buffer })
     }
 }

@@ -107,6 +107,8 @@ pub(crate) struct Uat {
     handoff: SpinLock<Handoff>,
     /// Whether the clients' contexts are cut off, for good. Changes with `handoff` locked.
     cut_off: Atomic<bool>,
+    /// Whether the firmware was told of memory of ours, and has not gone to sleep since.
+    lent: Atomic<bool>,
     /// Whether the firmware may go on using what it was given, for ever.
     abandoned: Atomic<bool>,
     upper: ManuallyDrop<PageTable<Pages>>,
@@ -151,6 +153,7 @@ impl Uat {
                 dev,
                 handoff <- new_spinlock!(handoff),
                 cut_off: Atomic::new(false),
+                lent: Atomic::new(false),
                 abandoned: Atomic::new(false),
                 upper: ManuallyDrop::new(upper),
                 lower,
@@ -334,6 +337,16 @@ impl Uat {
             self.put_root(KERNEL_CONTEXT, TtbEntry::TTB0, empty_table());
             self.cut_off_clients();
         }
+    }
+
+    /// Notes whether the firmware knows an address in the kernel's half.
+    pub(crate) fn set_lent(&self, lent: bool) {
+        self.lent.store(lent, Relaxed);
+    }
+
+    /// Whether the firmware may use memory of ours.
+    pub(crate) fn is_lent(&self) -> bool {
+        self.lent.load(Relaxed)
     }
 
     /// The firmware may go on using what it was given: from now on nothing in the kernel's half is unmapped or
