@@ -117,6 +117,33 @@ impl AsahiFile {
         self.vms.lock().get(id).cloned()
     }
 
+    /// Ends all mappings of `object` in the VMs that the client can still reach.
+    ///
+    /// No list of them is made, as that would need memory, and no lock is held meanwhile.
+    pub(crate) fn unbind_object(&self, object: &gem::Object) {
+        let mut last = 0;
+        loop {
+            let next = {
+                let vms = self.vms.lock();
+                vms.after(last).map(|(id, vm)| (id, vm.clone()))
+            };
+            let Some((id, vm)) = next else { break };
+            vm.unbind_object(object);
+            last = id;
+        }
+        // A VM whose handle is gone lives on in its queues.
+        let mut last = 0;
+        loop {
+            let next = {
+                let queues = self.queues.lock();
+                queues.after(last).map(|(id, queue)| (id, queue.vm().clone()))
+            };
+            let Some((id, vm)) = next else { break };
+            vm.unbind_object(object);
+            last = id;
+        }
+    }
+
     /// The timestamp buffer with number `handle`.
     pub(crate) fn timestamps(&self, handle: u32) -> Result<Arc<Timestamps>> {
         self.timestamps.lock().get(handle).cloned()
@@ -180,7 +207,16 @@ impl AsahiFile {
             Operation::Unbind { range } => vm.unbind(range.clone()),
             Operation::Bind { handle, .. } => {
                 let object = gem::lookup(file, *handle)?;
-                vm.bind(&object, reg.dev(), &operation)
+                vm.bind(&object, reg.dev(), &operation)?;
+                // If the handle was closed meanwhile that may have been before the bind: then nothing but
+                // us would ever unbind the object.
+                let still_open = gem::lookup(file, *handle)
+                    .is_ok_and(|now| core::ptr::eq(&*now, &*object));
+                if !still_open {
+                    vm.unbind_object(&object);
+                    return Err(ENOENT);
+                }
+                Ok(())
             }
         }
     }

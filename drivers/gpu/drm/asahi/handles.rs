@@ -44,6 +44,12 @@ impl<T> Handles<T> {
         thing.and_then(Option::as_ref).ok_or(ENOENT)
     }
 
+    /// The first thing whose number is above `last`, and its number.
+    pub(crate) fn after(&self, last: u32) -> Option<(u32, &T)> {
+        let mut rest = self.things.iter().enumerate().skip(last as usize);
+        rest.find_map(|(index, thing)| Some((index as u32 + 1, thing.as_ref()?)))
+    }
+
     /// Takes the thing with number `handle` out. `ENOENT` if there is none.
     pub(crate) fn remove(&mut self, handle: u32) -> Result<T> {
         let thing = self.things.get_mut(Self::index(handle)?);

@@ -71,8 +71,8 @@ use kernel::{
     }, //
 };
 
-/// Number of the next queue, by which the firmware tells queues apart.
-static NUMBER: Atomic<u32> = Atomic::new(1);
+/// Number of the next queue, by which the firmware tells queues apart. 0 and 1 are the firmware's own.
+static NUMBER: Atomic<u32> = Atomic::new(2);
 
 /// The highest that is open to clients. The two above are reserved.
 const MAX_PRIORITY: Priority = Priority::Medium;
@@ -157,6 +157,11 @@ impl Queue {
     /// The GPU that it is a queue of.
     pub(crate) fn gpu(&self) -> &Gpu {
         &self.gpu
+    }
+
+    /// The VM that its jobs run in.
+    pub(crate) fn vm(&self) -> &Arc<Vm> {
+        &self.vm
     }
 
     /// What all of its commands have in common.

@@ -81,11 +81,15 @@ impl Target {
         }
     }
 
-    fn unmap(&self, range: Range<u64>) {
+    /// Ends the mapping of `range`. Returns whether the memory may be freed: otherwise it is still mapped, since the
+    /// firmware may use it for ever.
+    fn unmap(&self, range: Range<u64>) -> bool {
         match self {
+            Self::Kernel(uat) if uat.is_abandoned() => return false,
             Self::Kernel(uat) => uat.unmap_kernel(range),
             Self::Client(space) => space.unmap(range),
         }
+        true
     }
 }
 
@@ -109,9 +113,16 @@ struct Chunk {
 }
 
 impl Chunk {
-    fn new(shared: &Arc<Shared>, addresses: &Arc<Ranges>, size: usize) -> Result<Arc<Self>> {
+    /// A chunk of `size` bytes at least, whose first address is aligned to `align` and to pages.
+    fn new(
+        shared: &Arc<Shared>,
+        addresses: &Arc<Ranges>,
+        size: usize,
+        align: usize,
+    ) -> Result<Arc<Self>> {
         let buffer = Buffer::new(size)?;
-        let span = addresses.allocate(buffer.size() as u64, PAGE_SIZE)?;
+        let align = PAGE_SIZE.max(align as u64);
+        let span = addresses.allocate(buffer.size() as u64, align)?;
         let free = Ranges::new(span.range())?;
         shared
             .target
@@ -128,7 +139,9 @@ impl Chunk {
 
 impl Drop for Chunk {
     fn drop(&mut self) {
-        self.shared.target.unmap(self.span.range());
+        if !self.shared.target.unmap(self.span.range()) {
+            self.buffer.keep();
+        }
     }
 }
 
@@ -204,7 +217,8 @@ impl Heap {
         }
 
         // Several threads that find the heap full at a time make a chunk each.
-        let chunk = Chunk::new(&self.shared, &self.addresses, size.max(self.grain))?;
+        let size_of_chunk = size.max(self.grain);
+        let chunk = Chunk::new(&self.shared, &self.addresses, size_of_chunk, align)?;
         let span = chunk.free.allocate(size as u64, align as u64)?;
         self.add(chunk.clone())?;
         GpuBox::new(chunk, span)

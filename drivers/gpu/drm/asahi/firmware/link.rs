@@ -215,13 +215,15 @@ pub(super) struct Link {
     dev: ARef<Device>,
     rtkit: SetOnce<Rtkit<Callbacks>>,
     crash: Crash,
+    uat: Arc<Uat>,
     pub(super) wakes: Arc<Wakes>,
 }
 
 impl Link {
-    pub(super) fn new(dev: &Device, crash: Crash) -> Result<Self> {
+    pub(super) fn new(dev: &Device, uat: &Arc<Uat>, crash: Crash) -> Result<Self> {
         Ok(Self {
             dev: dev.into(),
+            uat: uat.clone(),
             rtkit: SetOnce::new(),
             crash,
             wakes: Arc::new(Wakes::new(), GFP_KERNEL)?,
@@ -229,11 +231,11 @@ impl Link {
     }
 
     /// Connects to the mailbox. The firmware may send from here on.
-    pub(super) fn open(&self, dev: &Device<Bound>, uat: &Arc<Uat>) -> Result {
+    pub(super) fn open(&self, dev: &Device<Bound>) -> Result {
         let callbacks = Arc::new(
             Callbacks {
                 dev: self.dev.clone(),
-                uat: uat.clone(),
+                uat: self.uat.clone(),
                 crash: self.crash.clone(),
                 wakes: self.wakes.clone(),
             },
@@ -267,6 +269,7 @@ impl Link {
                 );
             })?;
         }
+        self.uat.set_lent(true);
         rtkit.send_message(ENDPOINT_FIRMWARE, message::init(init_data))
     }
 
