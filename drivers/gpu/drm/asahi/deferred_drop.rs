@@ -62,15 +62,20 @@ impl<T: ?Sized> DerefMut for DeferredDrop<T> {
 ///
 /// | call | context |
 /// |---|---|
-/// | [`DeferredDropQueue::new`], [`DeferredDropQueue::flush`] | process, may sleep; not in a signalling section |
+/// | [`DeferredDropQueue::new`], [`DeferredDropQueue::close`] | process, may sleep; not in a signalling section |
 /// | [`DeferredDropQueue::queue`] | process, signalling sections and disabled preemption included |
 #[pin_data]
 pub(crate) struct DeferredDropQueue {
     #[pin]
     work: Work<DeferredDropQueue>,
-    /// The one that was queued last.
     #[pin]
-    last: SpinLock<Option<KBox<DeferredDrop<dyn Send>>>>,
+    state: SpinLock<State>,
+}
+
+struct State {
+    /// The value that was queued last.
+    last: Option<KBox<DeferredDrop<dyn Send>>>,
+    is_closed: bool,
 }
 
 impl_has_work! {
@@ -83,26 +88,35 @@ impl DeferredDropQueue {
         Arc::pin_init(
             pin_init!(Self {
                 work <- new_work!("asahi::DeferredDropQueue::work"),
-                last <- new_spinlock!(None),
+                state <- new_spinlock!(State {
+                    last: None,
+                    is_closed: false,
+                }),
             }),
             GFP_KERNEL,
         )
     }
 
-    /// Has `value` dropped soon.
+    /// Has `value` dropped soon; or drops it, when the queue is closed.
     pub(crate) fn queue<T: Send + 'static>(self: &Arc<Self>, value: KBox<DeferredDrop<T>>) {
         let mut value: KBox<DeferredDrop<dyn Send>> = value;
         {
-            let mut last = self.last.lock();
-            value.next = last.take();
-            *last = Some(value);
+            let mut state = self.state.lock();
+            if state.is_closed {
+                drop(state);
+                return;
+            }
+            value.next = state.last.take();
+            state.last = Some(value);
         }
         // If the work is queued already it has not looked yet.
         let _ = workqueue::system_long().enqueue(self.clone());
     }
 
-    /// Returns when all that was queued before has been dropped.
-    pub(crate) fn flush(&self) {
+    /// Closes the queue. When it returns all that was queued has been dropped, and the worker never runs
+    /// again: so the driver may be unloaded, whatever is dropped later.
+    pub(crate) fn close(&self) {
+        self.state.lock().is_closed = true;
         // SAFETY: `self.work` is initialised, and stays while `self` is borrowed.
         unsafe { bindings::flush_work(Work::raw_get(&raw const self.work)) };
     }
@@ -110,7 +124,7 @@ impl DeferredDropQueue {
     fn drop_all(&self) {
         loop {
             // The lock is not held while something is dropped.
-            let mut last = self.last.lock().take();
+            let mut last = self.state.lock().last.take();
             if last.is_none() {
                 return;
             }

@@ -20,7 +20,10 @@ use crate::{
     ffi,
     gem,
     handles::Handles,
-    queue::Queue,
+    queue::{
+        ClosedQueues,
+        Queue, //
+    },
     timestamps::Timestamps,
     uapi,
     vm::Vm, //
@@ -49,7 +52,7 @@ use kernel::{
 };
 
 /// What a client has.
-#[pin_data]
+#[pin_data(PinnedDrop)]
 pub(crate) struct AsahiFile {
     #[pin]
     vms: Mutex<Handles<Arc<Vm>>>,
@@ -59,6 +62,14 @@ pub(crate) struct AsahiFile {
     pub(crate) queues: Mutex<Handles<Arc<Queue>>>,
     /// Of the compute jobs of all of its queues.
     pub(crate) compute: Arc<EngineUsage>,
+}
+
+#[pinned_drop]
+impl PinnedDrop for AsahiFile {
+    fn drop(self: Pin<&mut Self>) {
+        let queues = core::mem::replace(&mut *self.queues.lock(), Handles::new());
+        ClosedQueues::close(queues);
+    }
 }
 
 pub(crate) type File = drm::File<AsahiFile>;

@@ -200,7 +200,7 @@ impl Parts {
         if let Err(e) = self.queues.join_blocking() {
             dev_err!(self.dev, "queues do not end: {e:?}\n");
         }
-        self.deferred.flush();
+        self.deferred.close();
         self.firmware.shutdown();
         self.uat.shutdown();
         if let Err(e) = self.executor.shutdown() {

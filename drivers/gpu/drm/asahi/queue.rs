@@ -3,27 +3,21 @@
 //! Queues of clients.
 //!
 //! ```text
-//!   Queue (a client's handle) ──► JobQueue ──► task: Ring, the hardware's side of the queue
+//!   Queue (a client's handle) ──► JobQueue ──► task: QueueRing, the hardware's side of the queue
 //!     │ dropped, destroyed: cancels its scope           │
 //!     ▼                                                 ▼
 //!   scope ────────────────────────────────────► jobs not begun are cancelled, those in flight awaited,
 //!                                               then DestroyContext, then the memory may go
 //! ```
 //!
-//! A queue has a scope of its own below the device's. Whoever ends it, the client, the close of its file, or
-//! the device that goes, cancels the scope; its task then brings everything to an end, in its own time, and
-//! nobody has to wait for it but the device.
+//! A queue has a scope of its own below the device's. It is cancelled when the client destroys the queue,
+//! when the client's file is closed, and when the device goes. The queue's task then brings everything to
+//! an end, in its own time, and only the end of the device waits for it.
 
 use crate::{
     deferred_drop::DeferredDrop,
-    device::RegistrationData,
-    file::{
-        must_be_zero,
-        AsahiFile,
-        File,
-        RegisteredDevice, //
-    },
     gpu::Gpu,
+    handles::Handles,
     job::{
         compute::Common,
         context::Context,
@@ -38,13 +32,9 @@ use crate::{
             MAX_IN_FLIGHT, //
         }, //
     },
-    uapi,
     vm::Vm, //
 };
-use agx_abi::{
-    channel::PipeKind,
-    uat::USER_END, //
-};
+use agx_abi::channel::PipeKind;
 use dma_fence::Fence;
 use jobqueue::{
     Config,
@@ -56,11 +46,12 @@ use jobqueue::{
     Prepared,
     Priority, //
 };
-use kasync::Scope;
+use kasync::{
+    block_on,
+    Scope, //
+};
 use kernel::{
-    bindings,
     prelude::*,
-    str::CString,
     sync::{
         aref::ARef,
         atomic::{
@@ -74,9 +65,6 @@ use kernel::{
 /// Number of the next queue, by which the firmware tells queues apart. 0 and 1 are the firmware's own.
 static NUMBER: Atomic<u32> = Atomic::new(2);
 
-/// The highest that is open to clients. The two above are reserved.
-const MAX_PRIORITY: Priority = Priority::Medium;
-
 /// How many jobs a client may have in a queue before it has to wait in the submit.
 const MAX_JOBS: usize = 256;
 
@@ -89,16 +77,13 @@ pub(crate) struct Queue {
     scope: Scope,
 }
 
-/// By which number others know a client.
-fn client_id(file: &File) -> u64 {
-    // `drm::File` is a transparent wrapper of it.
-    let raw: *const bindings::drm_file = core::ptr::from_ref(file).cast();
-    // SAFETY: The file is open, and this never changes.
-    unsafe { (*raw).client_id }
-}
-
 impl Queue {
-    fn new(
+    /// Returns a queue in `vm`. Nothing is told to the firmware before the first job.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if the firmware is dead.
+    pub(crate) fn new(
         gpu: &Arc<Gpu>,
         vm: Arc<Vm>,
         priority: Priority,
@@ -154,22 +139,22 @@ impl Queue {
         Ok(Arc::new(queue, GFP_KERNEL)?)
     }
 
-    /// The GPU that it is a queue of.
+    /// Returns the GPU that it is a queue of.
     pub(crate) fn gpu(&self) -> &Gpu {
         &self.gpu
     }
 
-    /// The VM that its jobs run in.
+    /// Returns the VM that its jobs run in.
     pub(crate) fn vm(&self) -> &Arc<Vm> {
         &self.vm
     }
 
-    /// What all of its commands have in common.
+    /// Returns what all of its commands have in common.
     pub(crate) fn common(&self) -> &Common {
         &self.common
     }
 
-    /// Memory for a job of `count` commands.
+    /// Returns memory for a job of `count` commands.
     pub(crate) fn job_memory(&self, count: usize) -> Result<JobMemory> {
         self.gpu.collect_garbage();
         JobMemory::new(
@@ -180,7 +165,7 @@ impl Queue {
         )
     }
 
-    /// The part of a submit that may fail. May wait for other jobs of the queue to complete.
+    /// Does the part of a submit that may fail. May wait for other jobs of the queue to complete.
     pub(crate) fn prepare(
         &self,
         job: Job,
@@ -191,8 +176,9 @@ impl Queue {
             .prepare(DeferredDrop::new(job)?, credits, dependencies)
     }
 
-    /// Takes no more jobs, cancels those that have not begun, and ends when the others have.
-    fn close(&self) {
+    /// Takes no more jobs, cancels those that have not begun, and ends when the others have. Does not
+    /// wait for that.
+    pub(crate) fn close(&self) {
         self.scope.cancel();
     }
 }
@@ -203,45 +189,50 @@ impl Drop for Queue {
     }
 }
 
-impl AsahiFile {
-    /// The queue with number `id`.
-    pub(crate) fn queue(&self, id: u32) -> Result<Arc<Queue>> {
-        self.queues.lock().get(id).cloned()
-    }
+/// The queues of a client that has closed its file.
+///
+/// A client may have very many. So they are closed by a worker, not by the thread that closes the file;
+/// and the worker lets the tasks of those that it has closed come to their turn before it closes more, so
+/// that the tasks of other clients' queues are not behind all of them.
+pub(crate) struct ClosedQueues(Handles<Arc<Queue>>);
 
-    pub(crate) fn queue_create(
-        _dev: &RegisteredDevice,
-        reg: &RegistrationData<'_>,
-        data: &mut uapi::QueueCreate,
-        file: &File,
-    ) -> Result {
-        must_be_zero(&[data.flags.into()])?;
-        let priority = Priority::from_level(data.priority)?;
-        if priority > MAX_PRIORITY || data.usc_exec_base > USER_END {
-            return Err(EINVAL);
-        }
-        let vm = file.inner().vm(data.vm_id)?;
-        let device = CString::try_from(reg.dev().name())?;
-        let label = Label {
-            device: Some(Arc::new(device, GFP_KERNEL)?),
-            client_id: client_id(file),
+impl ClosedQueues {
+    /// How many queues are closed at a time.
+    const BATCH: usize = 32;
+
+    /// Has `queues` closed soon.
+    pub(crate) fn close(mut queues: Handles<Arc<Queue>>) {
+        let Some(first) = queues.pop() else {
+            return;
         };
-        let usage = file.inner().compute.clone();
-        let queue = Queue::new(&reg.gpu, vm, priority, data.usc_exec_base, usage, label)?;
-        data.queue_id = file.inner().queues.lock().insert(queue)?;
-        Ok(())
+        let deferred = first.gpu.deferred().clone();
+        drop(first);
+        // Without memory for the worker's list they are closed here and now.
+        if let Ok(queues) = DeferredDrop::new(Self(queues)) {
+            deferred.queue(queues);
+        }
     }
 
-    pub(crate) fn queue_destroy(
-        _dev: &RegisteredDevice,
-        _reg: &RegistrationData<'_>,
-        data: &mut uapi::QueueDestroy,
-        file: &File,
-    ) -> Result {
-        must_be_zero(&[data.pad.into()])?;
-        let queue = file.inner().queues.lock().remove(data.queue_id)?;
-        // Also for those who are about to submit to it.
-        queue.close();
-        Ok(())
+    /// Returns when the tasks have been polled that were woken before.
+    fn let_tasks_run(scope: &Scope) {
+        // A task that is woken later is polled later. If it cannot be made, as the device goes, there is
+        // nobody to be considerate of.
+        if let Ok(task) = scope.spawn(c"turn", async {}) {
+            let _ = block_on(task);
+        }
+    }
+}
+
+impl Drop for ClosedQueues {
+    fn drop(&mut self) {
+        let mut count = 0;
+        while let Some(queue) = self.0.pop() {
+            let gpu = queue.gpu.clone();
+            drop(queue);
+            count += 1;
+            if count % Self::BATCH == 0 {
+                Self::let_tasks_run(gpu.scope());
+            }
+        }
     }
 }

@@ -83,6 +83,9 @@ const LAST_PAUSE: Delta = Delta::from_millis(8);
 /// How long the firmware may take for an entry.
 const LIMIT: Delta = Delta::from_millis(1000);
 
+/// How many tasks wait at a time until the entry that each has written is dealt with.
+const TURNS: usize = 16;
+
 /// Geometry of a ring.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Geometry {
@@ -149,17 +152,17 @@ pub(crate) struct TxChannel {
     link: Arc<Link>,
     crash: Crash,
     addresses: RingAddresses,
-    /// One permit for each entry, for those that wait until theirs is dealt with: so that many of them
-    /// do not all look at the same index.
+    /// First come, first served, for those that wait until their entry is dealt with: each doorbell of
+    /// the firmware wakes all that are in here.
     turns: Semaphore,
     #[pin]
     ring: SpinLock<Ring>,
 }
 
-/// An entry that has been written: its place in the ring.
+/// An entry that has been written: its number, counted from 1.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
-pub(super) struct Ticket(u32);
+pub(super) struct Ticket(u64);
 
 impl TxChannel {
     pub(super) fn new(
@@ -183,7 +186,7 @@ impl TxChannel {
                     state: state.va(),
                     entries: entries.va(),
                 },
-                turns: Semaphore::new(geometry.entries as usize - 1),
+                turns: Semaphore::new(TURNS),
                 ring <- new_spinlock!(Ring {
                     entry_size: geometry.entry_size,
                     read: state.word(geometry.read_index)?,
@@ -212,7 +215,7 @@ impl TxChannel {
         let mut ring = self.ring.lock();
         match ring.room() {
             Ok(0) => Err(EAGAIN),
-            Ok(_) => ring.push(entry).map(Ticket),
+            Ok(_) => ring.push(entry),
             Err(bad) => {
                 drop(ring);
                 Err(self.broken(bad))
@@ -262,14 +265,13 @@ impl TxChannel {
         self.finished(ticket).await
     }
 
-    /// Waits until the firmware has dealt with the entry of `ticket`. To be called not later than a
-    /// round of the ring after that was written.
+    /// Waits until the firmware has dealt with the entry of `ticket`.
     ///
     /// # Errors
     ///
     /// As for [`TxChannel::run`].
     pub(super) async fn finished(&self, ticket: Ticket) -> Result {
-        self.look(|ring| ring.producer.passed(ring.read.load(Acquire), ticket.0))
+        self.look(|ring| Ok(ring.done()? >= ticket.0))
             .await
     }
 
@@ -280,14 +282,14 @@ impl TxChannel {
         loop {
             let progress = self.link.wakes.progress.notified();
             self.crash.check()?;
-            let (state, read) = {
+            let state = {
                 let ring = self.ring.lock();
-                (ready(&ring), ring.read.load(Acquire))
+                ready(&ring).and_then(|ready| Ok((ready, ring.done()?)))
             };
             match state {
-                Ok(true) => return Ok(()),
-                Ok(false) if still.is_too_long(read) => return Err(ETIMEDOUT),
-                Ok(false) => (),
+                Ok((true, _)) => return Ok(()),
+                Ok((false, done)) if still.is_too_long(done) => return Err(ETIMEDOUT),
+                Ok((false, _)) => (),
                 Err(bad) => return Err(self.broken(bad)),
             }
             self.crash.or(select(progress, time::sleep(pause))).await?;
@@ -309,8 +311,13 @@ impl Ring {
         Ok(room.saturating_sub(self.reserved))
     }
 
+    /// Returns the number of entries that the firmware has dealt with.
+    fn done(&self) -> Result<u64, BadIndex> {
+        self.producer.done(self.read.load(Acquire))
+    }
+
     /// Writes an entry, for which there is room, and publishes it.
-    fn push(&mut self, entry: &[u8]) -> Result<u32> {
+    fn push(&mut self, entry: &[u8]) -> Result<Ticket> {
         if entry.len() > self.entry_size {
             return Err(EINVAL);
         }
@@ -320,21 +327,21 @@ impl Ring {
         barrier::mb(Write);
         let index = self.producer.advance();
         self.write.store(index, Release);
-        Ok(index)
+        Ok(Ticket(self.producer.written()))
     }
 }
 
-/// Since when a read index has stood still.
+/// Since when the firmware has dealt with nothing.
 #[derive(Default)]
-struct Still(Option<(u32, Instant<Monotonic>)>);
+struct Still(Option<(u64, Instant<Monotonic>)>);
 
 impl Still {
-    /// Returns whether the index, which is `read` now, has stood still for too long.
-    fn is_too_long(&mut self, read: u32) -> bool {
+    /// Returns whether it has dealt with nothing for too long. `done`: the number of entries so far.
+    fn is_too_long(&mut self, done: u64) -> bool {
         match self.0 {
-            Some((before, since)) if before == read => since.elapsed() > LIMIT,
+            Some((before, since)) if before == done => since.elapsed() > LIMIT,
             _ => {
-                self.0 = Some((read, Instant::now()));
+                self.0 = Some((done, Instant::now()));
                 false
             }
         }
@@ -360,7 +367,7 @@ impl Room {
         };
         let mut ring = channel.ring.lock();
         ring.reserved -= 1;
-        ring.push(entry)?;
+        let _ticket = ring.push(entry)?;
         drop(ring);
         channel.link.ring(Doorbell::KICK.and(channel.doorbell));
         Ok(())
@@ -409,8 +416,9 @@ impl RoomWait {
                 self.still = Still::default();
                 return Poll::Ready(room);
             }
-            let read = channel.ring.lock().read.load(Acquire);
-            if self.still.is_too_long(read) {
+            // A bad index is found by the next look.
+            let done = channel.ring.lock().done().unwrap_or(0);
+            if self.still.is_too_long(done) {
                 return Poll::Ready(Err(channel.link.give_up(fmt!(
                     "firmware does not look at the {:?} ring",
                     channel.name

@@ -335,8 +335,8 @@ impl Ring for QueueRing {
             None => Err(ENODEV),
         };
         // SAFETY: The stamp of the queue's event slot has reached the last command of the job, or the
-        // firmware, which alone makes the GPU run commands, is dead. `job` is of this ring, and so of
-        // `timeline`.
+        // firmware is dead: then no memory of clients is in the GPU's reach, see `Crash`. `job` is of
+        // this ring, and so of `timeline`.
         Poll::Ready(unsafe { HwDone::new(timeline, result) })
     }
 

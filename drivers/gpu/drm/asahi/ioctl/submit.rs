@@ -12,6 +12,7 @@
 
 use crate::{
     device::RegistrationData,
+    ffi,
     file::{
         must_be_zero,
         AsahiFile,
@@ -50,11 +51,13 @@ use dma_fence::{
     Fence,
     SyncObj, //
 };
-use kernel::sync::aref::ARef;
 use kernel::{
     bindings,
     prelude::*,
-    sync::Arc,
+    sync::{
+        aref::ARef,
+        Arc, //
+    },
     uaccess::{
         UserPtr,
         UserSlice,
@@ -64,7 +67,7 @@ use kernel::{
 
 /// Longest command buffer: far beyond what the most commands can take, in the longest form that we know.
 const MAX_BUFFER: usize = 1 << 20;
-/// Most sync objects of a submit.
+/// Most sync records of a submit, in and out. The fences behind them are limited by the job queue.
 const MAX_SYNCS: usize = 1 << 12;
 
 impl AsahiFile {
@@ -231,9 +234,14 @@ impl SyncRecords {
         Ok(Sync::parse(&bytes)?)
     }
 
-    /// The fences of the next `count` records.
+    /// Returns the fences of the next `count` records. Records that say the same are looked up once.
+    ///
+    /// # Errors
+    ///
+    /// `EINTR` if the thread is being killed: finding a point of a timeline may take long, if a client
+    /// has put very many on it.
     fn waits(&mut self, file: &File, count: u32) -> Result<KVVec<ARef<Fence>>> {
-        let mut fences = KVVec::with_capacity(count as usize, GFP_KERNEL)?;
+        let mut wanted = KVVec::with_capacity(count as usize, GFP_KERNEL)?;
         for _ in 0..count {
             let sync = self.next()?;
             let point = match sync.point {
@@ -245,8 +253,23 @@ impl SyncRecords {
                     continue;
                 }
             };
+            wanted.push((sync.handle, point), GFP_KERNEL)?;
+        }
+        // The order of what a job waits for means nothing.
+        wanted.sort_unstable();
+
+        let mut fences = KVVec::new();
+        let mut before = None;
+        for &(handle, point) in &wanted {
+            if before.replace((handle, point)) == Some((handle, point)) {
+                continue;
+            }
+            // SAFETY: It looks at the current process only.
+            if unsafe { ffi::asahi_killed() } {
+                return Err(EINTR);
+            }
             // SAFETY: The file is open: we are in an ioctl on it.
-            let fence = unsafe { SyncObj::find_fence(as_raw(file), sync.handle, point)? };
+            let fence = unsafe { SyncObj::find_fence(as_raw(file), handle, point)? };
             fences.push(fence, GFP_KERNEL)?;
         }
         Ok(fences)
