@@ -173,6 +173,9 @@ impl PendingStamp {
     /// Bit of [`PendingStamp::INFO`]: the entry holds a command.
     pub const VALID: u32 = 1;
     const SLOT_SHIFT: u32 = 4;
+    /// The bits of [`PendingStamp::INFO`] above the slot's seven are not understood; the driver in the
+    /// field masks them out.
+    const SLOT_MASK: u32 = 0x7f;
 
     /// The entry for a command.
     pub fn new(slot: u32, value: u32) -> Self {
@@ -186,6 +189,23 @@ impl PendingStamp {
     /// The event slot of the command, if the entry holds one.
     pub fn slot(&self) -> Option<u32> {
         let info = self.get(Self::INFO);
-        (info & Self::VALID != 0).then_some(info >> Self::SLOT_SHIFT)
+        (info & Self::VALID != 0).then_some((info >> Self::SLOT_SHIFT) & Self::SLOT_MASK)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_of_pending_stamps() {
+        assert_eq!(PendingStamp::zeroed().slot(), None);
+        for slot in [0, 1, 0x7f] {
+            let mut entry = PendingStamp::new(slot, 0x300);
+            assert_eq!(entry.slot(), Some(slot));
+            // What the firmware may write above.
+            entry.set(PendingStamp::INFO, entry.get(PendingStamp::INFO) | 0xffff_f800);
+            assert_eq!(entry.slot(), Some(slot));
+        }
     }
 }

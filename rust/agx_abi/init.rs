@@ -8,8 +8,9 @@ use crate::channel::{ChannelInfo, PipeKind};
 pub const REGION_A_SIZE: usize = 0x4000;
 /// Size of the vertex statistics. The driver in the field gives more than the table has.
 pub const STATS_VERTEX_SIZE: usize = 0x3004;
-/// Size of the fragment statistics.
-pub const STATS_FRAGMENT_SIZE: usize = 0x748;
+/// Size of the fragment statistics. The table has 0x748 bytes, the driver in the field gives 0x1124 and says
+/// that the structure changes all the time: a firmware that writes more must not reach what lies behind.
+pub const STATS_FRAGMENT_SIZE: usize = 0x3000;
 /// Size of the compute statistics. The driver in the field gives more than the table has.
 pub const STATS_COMPUTE_SIZE: usize = 0x3000;
 /// Offsets in the fragment statistics of two words that start with -1; all else is zero.

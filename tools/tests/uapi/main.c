@@ -3,7 +3,7 @@
  * Tests of the asahi UAPI against include/uapi/drm/asahi_drm.h: what the ioctls accept, and the
  * errno of what they refuse. Prints TAP.
  *
- * usage: uapi [GROUP...]     groups: params vm gem queue submit submit-errors teardown import fdinfo fences starve
+ * usage: uapi [GROUP...]     groups: params vm gem queue submit submit-errors teardown import fdinfo fences memory starve
  */
 #include "uapi.h"
 
@@ -24,6 +24,7 @@ static const struct {
 	{ "import", test_import },
 	{ "fdinfo", test_fdinfo },
 	{ "fences", test_fences },
+	{ "memory", test_memory },
 	{ "starve", test_starve },
 };
 

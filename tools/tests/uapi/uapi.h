@@ -104,6 +104,8 @@ void test_teardown(void);
 void test_import(void);
 void test_fdinfo(void);
 void test_fences(void);
+/* Wants a guest of 2 GiB. */
+void test_memory(void);
 /* Takes longer than a minute; with jobs that take long (--fault delay:1000). */
 void test_starve(void);
 

@@ -32,6 +32,7 @@ static void check_create(int fd, const struct drm_asahi_params_global *p)
 
 	check("create", create_with(fd, KERNEL_START, KERNEL_START + min, 0), 0);
 	check("create: range at the start", create_with(fd, 0x8000, 0x8000 + min, 0), 0);
+	check("create: range at an odd page", create_with(fd, PAGE * 3, PAGE * 3 + min, 0), 0);
 	check("create: pad", create_with(fd, KERNEL_START, KERNEL_END, 1), -EINVAL);
 	check("create: kernel range too small",
 	      create_with(fd, KERNEL_START, KERNEL_START + min - PAGE * 2, 0), -EINVAL);
@@ -206,7 +207,7 @@ void test_vm(void)
 	check_bind(fd, &p, vm, bo);
 	check_bind_array(fd, vm, bo);
 	check_killed(fd, vm);
-	/* Binding keeps the object: closing its handle under the mapping is legal. */
+	/* memory.c looks at what becomes of the mapping. */
 	check("bind once more", vm_bind(fd, vm, bo, USER_VA, PAGE), 0);
 	check("close a bound object", gem_close(fd, bo), 0);
 	check("destroy with bindings", vm_destroy(fd, vm), 0);

@@ -21,9 +21,6 @@ pub(crate) const SINGLE_PAGE: u32 = 1 << 3;
 
 /// Smallest range that a VM has to leave to the driver.
 pub(crate) const KERNEL_MIN_SIZE: u64 = 0x2000_0000;
-/// What the ends of that range are aligned to.
-const KERNEL_ALIGN: u64 = 0x8000;
-
 /// An operation as the client asks for it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request {
@@ -76,8 +73,8 @@ pub(crate) fn kernel_range(start: u64, end: u64) -> Result<Range<u64>, Invalid> 
     let size = end.checked_sub(start).ok_or(Invalid)?;
     if size < KERNEL_MIN_SIZE
         || !is_within(&range, &(USER_START..USER_END))
-        || start % KERNEL_ALIGN != 0
-        || end % KERNEL_ALIGN != 0
+        || start % PAGE_SIZE != 0
+        || end % PAGE_SIZE != 0
     {
         return Err(Invalid);
     }
@@ -277,7 +274,8 @@ mod tests {
     fn kernel_ranges() {
         assert_eq!(kernel_range(KERNEL.start, KERNEL.end), Ok(KERNEL));
         assert!(kernel_range(0x8000, 0x8000 + KERNEL_MIN_SIZE).is_ok());
-        assert!(kernel_range(0x4000, 0x4000 + KERNEL_MIN_SIZE).is_err());
+        assert!(kernel_range(0x4000, 0x4000 + KERNEL_MIN_SIZE).is_ok());
+        assert!(kernel_range(0x6000, 0x6000 + KERNEL_MIN_SIZE).is_err());
         assert!(kernel_range(KERNEL.start, KERNEL.start).is_err());
         assert!(kernel_range(KERNEL.end, KERNEL.start).is_err());
         assert!(kernel_range(KERNEL.start, KERNEL.start + KERNEL_MIN_SIZE - 0x8000).is_err());

@@ -75,7 +75,10 @@ fn extend(device: &drm::UnregisteredDevice<AsahiDrmDriver>) -> Result {
 /// The kernel's `declare_drm_ioctls!` takes the types of the arguments from its `uapi` crate, which does not
 /// have ours.
 macro_rules! ioctl {
-    ($ioctl:ident, $argument:ident, $handler:expr) => {{
+    ($ioctl:ident, $argument:ident, $handler:expr) => {
+        ioctl!($ioctl, $argument, $handler, drm::ioctl::AUTH)
+    };
+    ($ioctl:ident, $argument:ident, $handler:expr, $flags:expr) => {{
         /// # Safety
         ///
         /// Only for DRM, as an entry of this driver's table.
@@ -109,14 +112,15 @@ macro_rules! ioctl {
         DrmIoctlDescriptor {
             cmd: uapi::$ioctl,
             func: Some(call),
-            flags: drm::ioctl::RENDER_ALLOW | drm::ioctl::AUTH,
+            flags: drm::ioctl::RENDER_ALLOW | $flags,
             name: as_char_ptr_in_const_context(kernel::c_str!(stringify!($ioctl))),
         }
     }};
 }
 
 const IOCTLS: &[DrmIoctlDescriptor] = in_order(&[
-    ioctl!(IOCTL_GET_PARAMS, GetParams, AsahiFile::get_params),
+    // On the primary node it is for everybody, as what a client learns there is no secret.
+    ioctl!(IOCTL_GET_PARAMS, GetParams, AsahiFile::get_params, 0),
     ioctl!(IOCTL_GET_TIME, GetTime, AsahiFile::get_time),
     ioctl!(IOCTL_VM_CREATE, VmCreate, AsahiFile::vm_create),
     ioctl!(IOCTL_VM_DESTROY, VmDestroy, AsahiFile::vm_destroy),

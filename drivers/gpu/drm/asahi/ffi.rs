@@ -28,13 +28,16 @@ extern "C" {
     pub(crate) fn asahi_table_alloc() -> u64;
     pub(crate) fn asahi_table_free(table: u64);
     pub(crate) fn asahi_table_entries(table: u64) -> *mut c_void;
+    pub(crate) fn asahi_table_empty() -> u64;
 
+    pub(crate) fn asahi_tlbi_all();
     pub(crate) fn asahi_tlbi_context(asid: u64);
     pub(crate) fn asahi_tlbi_pages(asid: u64, va: u64, pages: u64);
     pub(crate) fn asahi_dsb();
 
     pub(crate) fn asahi_buffer_alloc(size: usize) -> *mut c_void;
     pub(crate) fn asahi_buffer_free(buffer: *mut c_void);
+    pub(crate) fn asahi_buffer_keep(buffer: *const c_void);
     pub(crate) fn asahi_buffer_phys(at: *const c_void) -> u64;
 
     pub(crate) fn asahi_region_find(
@@ -45,6 +48,8 @@ extern "C" {
     ) -> c_int;
     pub(crate) fn asahi_region_map(base: u64, size: u64) -> *mut c_void;
     pub(crate) fn asahi_region_unmap(at: *mut c_void);
+
+    pub(crate) fn asahi_mailbox_check(dev: *mut c_void) -> c_int;
 
     pub(crate) fn asahi_time_ns() -> u64;
     pub(crate) fn asahi_killed() -> bool;
@@ -61,6 +66,13 @@ extern "C" {
     ) -> c_int;
     pub(crate) fn asahi_mm_remove(node: *mut DrmMmNode);
     pub(crate) fn asahi_mm_start(node: *const DrmMmNode) -> u64;
+
+    pub(crate) fn asahi_first_mapping(
+        gpuvm: *mut c_void,
+        object: *mut c_void,
+        addr: *mut u64,
+        range: *mut u64,
+    ) -> bool;
 
     pub(crate) fn asahi_drm_extend(drm: *mut c_void) -> c_int;
     pub(crate) fn asahi_imported_pages(object: *mut c_void) -> *mut c_void;

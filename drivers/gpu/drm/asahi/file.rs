@@ -20,7 +20,10 @@ use crate::{
     ffi,
     gem,
     handles::Handles,
-    queue::Queue,
+    queue::{
+        ClosedQueues,
+        Queue, //
+    },
     timestamps::Timestamps,
     uapi,
     vm::Vm, //
@@ -49,7 +52,7 @@ use kernel::{
 };
 
 /// What a client has.
-#[pin_data]
+#[pin_data(PinnedDrop)]
 pub(crate) struct AsahiFile {
     #[pin]
     vms: Mutex<Handles<Arc<Vm>>>,
@@ -59,6 +62,14 @@ pub(crate) struct AsahiFile {
     pub(crate) queues: Mutex<Handles<Arc<Queue>>>,
     /// Of the compute jobs of all of its queues.
     pub(crate) compute: Arc<EngineUsage>,
+}
+
+#[pinned_drop]
+impl PinnedDrop for AsahiFile {
+    fn drop(self: Pin<&mut Self>) {
+        let queues = core::mem::replace(&mut *self.queues.lock(), Handles::new());
+        ClosedQueues::close(queues);
+    }
 }
 
 pub(crate) type File = drm::File<AsahiFile>;
@@ -115,6 +126,38 @@ impl AsahiFile {
     /// The VM with number `id`.
     pub(crate) fn vm(&self, id: u32) -> Result<Arc<Vm>> {
         self.vms.lock().get(id).cloned()
+    }
+
+    /// Ends all mappings of `object` in the VMs that the client can still reach.
+    ///
+    /// No list of them is made, as that would need memory, and no lock is held meanwhile.
+    pub(crate) fn unbind_object(&self, object: &gem::Object) {
+        let mut last = 0;
+        loop {
+            let next = {
+                let vms = self.vms.lock();
+                vms.after(last).map(|(id, vm)| (id, vm.clone()))
+            };
+            let Some((id, vm)) = next else { break };
+            vm.unbind_object(object);
+            last = id;
+        }
+        // A VM whose handle is gone lives on in its queues.
+        let mut last = 0;
+        loop {
+            let next = {
+                let queues = self.queues.lock();
+                queues.after(last).map(|(id, queue)| (id, queue.vm().clone()))
+            };
+            let Some((id, vm)) = next else { break };
+            vm.unbind_object(object);
+            last = id;
+        }
+    }
+
+    /// Returns the queue with number `id`, `ENOENT` if there is none.
+    pub(crate) fn queue(&self, id: u32) -> Result<Arc<Queue>> {
+        self.queues.lock().get(id).cloned()
     }
 
     /// The timestamp buffer with number `handle`.
@@ -180,7 +223,16 @@ impl AsahiFile {
             Operation::Unbind { range } => vm.unbind(range.clone()),
             Operation::Bind { handle, .. } => {
                 let object = gem::lookup(file, *handle)?;
-                vm.bind(&object, reg.dev(), &operation)
+                vm.bind(&object, reg.dev(), &operation)?;
+                // If the handle was closed meanwhile that may have been before the bind: then nothing but
+                // us would ever unbind the object.
+                let still_open = gem::lookup(file, *handle)
+                    .is_ok_and(|now| core::ptr::eq(&*now, &*object));
+                if !still_open {
+                    vm.unbind_object(&object);
+                    return Err(ENOENT);
+                }
+                Ok(())
             }
         }
     }

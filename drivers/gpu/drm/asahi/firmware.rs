@@ -7,7 +7,7 @@
 //!
 //! ```text
 //!        queues (jobs)                         memory management
-//!   submit │    ▲ Watch::wait                    │ unmap, flush
+//!   submit │    ▲ Watch::poll                    │ unmap, flush
 //!          ▼    │                                ▼
 //!   ┌───────────┴──────────── Firmware ─────────────────────┐
 //!   │ pipes  Power   Events ◄── EventTask ──► Recovery   Control
@@ -22,7 +22,7 @@
 //! Life of the firmware:
 //!
 //! ```text
-//!            boot()            crash log, or something that no firmware would do
+//!       new(), boot()         crash log, or something that no firmware would do
 //!   stopped ───────► running ───────────────────────────────────────────────────► dead
 //!      ▲                │ shutdown()
 //!      └────────────────┘ (asleep: boot() wakes it)
@@ -46,7 +46,6 @@ pub(crate) mod ring;
 mod rx;
 mod rx_task;
 pub(crate) mod shared;
-pub(crate) mod slots;
 mod stamp;
 mod tx;
 mod window;
@@ -68,12 +67,18 @@ pub(crate) use self::{
     notifier::Notifier,
     outcome::Owner,
     power::PendingSubmission,
-    stamp::Stamp, //
+    stamp::Stamp,
+    tx::{
+        Room,
+        RoomWait,
+        TxChannel, //
+    }, //
 };
 
 use self::{
     blobs::{
         Blobs,
+        Cores,
         Expected, //
     },
     initdata::{
@@ -94,10 +99,7 @@ use self::{
     recovery::Recovery,
     rx::RxMemory,
     rx_task::EventTask,
-    tx::{
-        Geometry,
-        TxChannel, //
-    }, //
+    tx::Geometry, //
 };
 use crate::{
     alloc::Heaps,
@@ -134,8 +136,17 @@ use kernel::{
         aref::ARef,
         atomic::Relaxed,
         Arc, //
+    },
+    time::{
+        Delta,
+        Instant,
+        Monotonic, //
     }, //
 };
+
+/// How long the firmware may take for its first command without a word in the log. At the first power-up that may
+/// include calibration.
+const INITIALIZE_LIMIT: Delta = Delta::from_millis(10_000);
 
 /// How long the firmware leaves the GPU on when there is nothing to do.
 const IDLE_OFF_DELAY_MS: u32 = 2;
@@ -147,7 +158,6 @@ pub(crate) struct Machine<'a> {
     /// come to an end.
     pub(crate) scope: &'a Scope,
     pub(crate) chip: &'static Chip,
-    pub(crate) id: &'a GpuId,
     pub(crate) regs: &'a Arc<Regs>,
     pub(crate) uat: &'a Arc<Uat>,
     pub(crate) heaps: &'a Heaps,
@@ -161,18 +171,15 @@ pub(crate) struct Machine<'a> {
     pub(crate) buffer_manager: (u64, u64),
     /// What happens at a fault of a shader; 0xb unless somebody debugs.
     pub(crate) fault_control: u32,
-    /// Whether the coprocessor's CPU was running when the driver came.
-    pub(crate) was_running: bool,
 }
 
 /// The firmware of a GPU, running or dead.
 ///
 /// | call | context |
 /// |---|---|
-/// | [`Firmware::boot`], [`Firmware::shutdown`] | process, may sleep; not in a signalling section |
-/// | [`Firmware::begin_submission`] | process, signalling sections included |
-/// | [`Firmware::submit`] | task |
-/// | [`Firmware::recheck`], [`Firmware::progress`], [`Firmware::crash`] | any |
+/// | [`Firmware::new`], [`Firmware::boot`], [`Firmware::shutdown`] | process, may sleep; not in a signalling section |
+/// | [`Firmware::begin_submission`] | process, signalling sections and disabled preemption included |
+/// | [`Firmware::recheck`], [`Firmware::progress`], [`Firmware::crash`], [`Firmware::give_up`] | any |
 pub(crate) struct Firmware {
     dev: ARef<Device>,
     scope: Scope,
@@ -184,22 +191,27 @@ pub(crate) struct Firmware {
     events: Arc<Events>,
     power: Arc<Power>,
     init_data: InitData,
+    cores: Cores,
     max_frequency_khz: Option<u32>,
+    uat: Arc<Uat>,
     /// Rings whose reading ends the tasks have; kept until the firmware is gone.
     _rings: (RxMemory, LogMemory),
 }
 
 impl Firmware {
-    /// Boots the firmware, and returns when it has taken its first command.
+    /// Makes everything that the firmware wants to be given, and the tasks that listen to it. The coprocessor need not
+    /// run yet.
     ///
-    /// On failure the reason is in the log, nothing runs any more, and the firmware is asleep or dead.
-    pub(crate) fn boot(machine: &Machine<'_>) -> Result<Arc<Self>> {
+    /// # Errors
+    ///
+    /// What is wrong with the bootloader's blobs is in the log.
+    pub(crate) fn new(machine: &Machine<'_>) -> Result<Arc<Self>> {
         let dev = machine.dev;
         let blobs = check_blobs(machine)?;
 
         let scope = machine.scope.child(c"firmware")?;
-        let crash = Crash::new(&scope)?;
-        let link = Arc::new(Link::new(dev, crash.clone())?, GFP_KERNEL)?;
+        let crash = Crash::new(&scope, machine.uat)?;
+        let link = Arc::new(Link::new(dev, machine.uat, crash.clone())?, GFP_KERNEL)?;
         let heaps = machine.heaps;
 
         // The rings that we write.
@@ -210,21 +222,21 @@ impl Firmware {
         let mut pipes = KVec::with_capacity(PIPES, GFP_KERNEL)?;
         for priority in 0..PIPE_PRIORITIES {
             for kind in PipeKind::ALL {
-                let doorbell = Doorbell::Pipe(kind, priority as u32);
+                let doorbell = Doorbell::pipe(kind, priority);
                 pipes.push(command(c"pipe", Geometry::PIPE, doorbell)?, GFP_KERNEL)?;
             }
         }
         let device_control = command(
             c"device control",
             Geometry::DEVICE_CONTROL,
-            Doorbell::DeviceControl,
+            Doorbell::DEVICE_CONTROL,
         )?;
         let fwctl = TxChannel::new(
             c"FwCtl",
             Geometry::FWCTL,
             &heaps.shared,
             &heaps.shared,
-            Doorbell::FwCtl,
+            Doorbell::FW_CTL,
             &link,
             &crash,
         )?;
@@ -239,7 +251,13 @@ impl Firmware {
         // The rings that we read.
         let event_ring = RxMemory::new(&heaps.shared, 1, EVENT_ENTRIES, EventMessage::SIZE)?;
         let log_rings = LogMemory::new(&heaps.shared)?;
-        let events = Events::new(dev, &crash, &heaps.private, &heaps.shared)?;
+        let events = Events::new(
+            dev,
+            &crash,
+            &machine.uat.slots,
+            &heaps.private,
+            &heaps.shared,
+        )?;
 
         let init_data = InitData::new(
             heaps,
@@ -259,10 +277,7 @@ impl Firmware {
                 fault_control: machine.fault_control,
             },
         )?;
-        let power = Power::new(
-            &link,
-            init_data.globals.field(Globals::PENDING_SUBMISSIONS)?,
-        )?;
+        let power = Power::new(init_data.globals.field(Globals::PENDING_SUBMISSIONS)?)?;
 
         let recovery = Recovery::new(
             dev,
@@ -294,40 +309,47 @@ impl Firmware {
                 events,
                 power,
                 init_data,
+                cores: blobs.cores(),
+                uat: machine.uat.clone(),
                 max_frequency_khz: blobs.max_frequency_mhz().map(|mhz| mhz * 1000),
                 _rings: (event_ring, log_rings),
             },
             GFP_KERNEL,
         )?;
-        this.start(machine, event_task, logs)
+        this.spawn(event_task, logs)
             .inspect_err(|_| this.shutdown())?;
         Ok(this)
     }
 
-    /// The part of [`Firmware::boot`] that has to be undone if it fails.
-    fn start(&self, machine: &Machine<'_>, events: EventTask, logs: Logs) -> Result {
+    fn spawn(&self, events: EventTask, logs: Logs) -> Result {
         let print_logs = rx_task::print_logs(logs, self.link.clone(), self.crash.clone());
         self.scope.spawn(c"events", events.run())?.detach();
         self.scope.spawn(c"logs", print_logs)?.detach();
         self.scope
             .spawn(c"crash", self.events.clone().crashed())?
             .detach();
+        Ok(())
+    }
 
-        self.link.open(machine.dev, machine.uat)?;
+    /// Boots the firmware, and returns when it has taken its first command, or lives and takes its time.
+    ///
+    /// `was_running`: the coprocessor's CPU was running when the driver came.
+    ///
+    /// # Errors
+    ///
+    /// The reason is in the log. [`Firmware::shutdown`] ends what was begun.
+    pub(crate) fn boot(&self, dev: &Device<Bound>, id: &GpuId, was_running: bool) -> Result {
+        self.cores.check(id).map_err(|e| {
+            dev_err!(dev, "{e}\n");
+            EINVAL
+        })?;
+
+        self.link.open(dev)?;
         // It has to be there when the firmware reads the init data.
         let ticket = self.control.queue(DeviceControl::Initialize)?;
-        self.link.boot(machine.was_running, self.init_data.va())?;
-        self.link.ring(Doorbell::DeviceControl)?;
-        self.link.ring(Doorbell::Kick)?;
-
-        // Nothing acknowledges the init data; that this command is done shows that they were taken.
-        block_on(self.control.device_control.finished(ticket))?.inspect_err(|e| {
-            if *e == ETIMEDOUT {
-                dev_err!(self.dev, "firmware does not take its init data\n");
-            } else if self.crash.is_set() {
-                dev_err!(self.dev, "firmware crashed on its init data\n");
-            }
-        })?;
+        self.link.boot(was_running, self.init_data.va())?;
+        self.link.ring(Doorbell::DEVICE_CONTROL.and(Doorbell::KICK));
+        self.wait_initialized(ticket)?;
         self.init_data
             .globals
             .field(Globals::IDLE_OFF_DELAY_MS)?
@@ -335,15 +357,51 @@ impl Firmware {
         Ok(())
     }
 
+    /// Waits until the firmware has taken the command of `ticket`, its first one.
+    ///
+    /// Nothing acknowledges the init data; that this command is done shows that they were taken. A firmware that takes
+    /// longer than [`INITIALIZE_LIMIT`] is left alone with them: they are its memory then, and it may still come up.
+    fn wait_initialized(&self, ticket: tx::Ticket) -> Result {
+        let start = Instant::<Monotonic>::now();
+        loop {
+            match block_on(self.control.device_control.finished(ticket))? {
+                Ok(()) => return Ok(()),
+                Err(e) if e == ETIMEDOUT => (),
+                Err(e) => {
+                    if self.crash.is_set() {
+                        dev_err!(self.dev, "firmware crashed on its init data\n");
+                    }
+                    return Err(e);
+                }
+            }
+            if start.elapsed() > INITIALIZE_LIMIT {
+                dev_warn!(
+                    self.dev,
+                    "firmware has not taken its first command for {} s: going on without\n",
+                    INITIALIZE_LIMIT.as_millis() / 1000
+                );
+                return Ok(());
+            }
+        }
+    }
+
     /// Puts the firmware to sleep and ends all contact, so that the memory it knew can go.
+    ///
+    /// If it does not say that it sleeps, it may go on using that memory: then all of it stays allocated and mapped,
+    /// with a line in the log.
     ///
     /// The queues are closed by then; what waits nevertheless ends with `ENODEV`. May be repeated.
     pub(crate) fn shutdown(&self) {
-        match self.link.sleep() {
-            // Dead, or it was never up.
-            Err(e) if e == ENODEV => (),
-            Err(e) => dev_err!(self.dev, "firmware does not go to sleep: {e:?}\n"),
-            Ok(()) => (),
+        let slept = self.link.sleep();
+        // A firmware that was never told anything of ours, or sleeps already, is not missed.
+        if slept.is_ok() {
+            self.uat.set_lent(false);
+        } else if self.uat.is_lent() && !self.uat.is_abandoned() {
+            self.uat.abandon();
+            dev_err!(
+                self.dev,
+                "firmware did not go to sleep ({slept:?}): what it was given stays allocated until the next reboot\n"
+            );
         }
         self.scope.cancel();
         if let Err(e) = self.scope.join_blocking() {
@@ -352,23 +410,18 @@ impl Firmware {
         self.link.close();
     }
 
-    /// Tells a pipe of `priority` that a queue has work, as soon as its ring has room.
-    pub(crate) async fn submit(&self, priority: usize, message: &PipeMessage) -> Result {
-        self.pipe(priority, message)?
-            .send(message.encode().as_bytes())
-            .await
-            .map(|_ticket| ())
+    /// Returns the pipe of `kind` and `priority`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is no such priority.
+    pub(crate) fn pipe(&self, kind: PipeKind, priority: usize) -> Result<Arc<TxChannel>> {
+        let pipe = self.pipes.get(RuntimePointers::pipe(kind, priority));
+        Ok(pipe.ok_or(EINVAL)?.clone())
     }
 
-    fn pipe(&self, priority: usize, message: &PipeMessage) -> Result<&TxChannel> {
-        let pipe = self
-            .pipes
-            .get(RuntimePointers::pipe(message.kind, priority));
-        Ok(pipe.ok_or(EINVAL)?)
-    }
-
-    /// A submission begins, or waits for its dependencies: keeps the GPU on, and wakes it.
-    pub(crate) fn begin_submission(&self) -> Result<PendingSubmission> {
+    /// Counts a submission as begun: while the result lives the firmware keeps the GPU on.
+    pub(crate) fn begin_submission(&self) -> PendingSubmission {
         self.power.begin()
     }
 
@@ -397,7 +450,7 @@ impl Firmware {
         self.link.wakes.all();
     }
 
-    /// A number that is another one when commands of any queue have completed since.
+    /// Returns a number that is another one when commands of any queue have completed since.
     pub(crate) fn progress(&self) -> u32 {
         self.events.progress()
     }
@@ -418,7 +471,6 @@ fn check_blobs<'a>(machine: &Machine<'a>) -> Result<Blobs<'a>> {
     let [hw_cal_a, hw_cal_b, globals] = machine.blobs;
     let expected = Expected {
         chip: machine.chip,
-        id: machine.id,
         ttb_base: machine.ttb_base,
     };
     Blobs::new(hw_cal_a, hw_cal_b, globals)

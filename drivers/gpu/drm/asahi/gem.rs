@@ -63,6 +63,13 @@ impl DriverObject for Buffer {
             private_to: args.private_to,
         })
     }
+
+    /// Ends all mappings of the object in the address spaces of `file`.
+    ///
+    /// Userspace relies on that: closing a handle is how it frees a buffer, and it unbinds nothing before.
+    fn close(object: &Object, file: &drm::File<AsahiFile>) {
+        file.inner().unbind_object(object);
+    }
 }
 
 /// Creates an object of `size` bytes. `root`: of the VM that it is private to.

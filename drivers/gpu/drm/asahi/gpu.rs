@@ -8,11 +8,12 @@ use crate::{
         Heaps,
         KernelMapping, //
     },
+    deferred_drop::DeferredDropQueue,
+    ffi,
     firmware::{
         Firmware,
         Machine, //
     },
-    graveyard::Graveyard,
     hw::{
         self,
         ident::GpuId,
@@ -47,11 +48,13 @@ use kernel::{
         Bound,
         Device, //
     },
+    error::to_result,
     platform,
     prelude::*,
     sync::{
         aref::ARef,
-        Arc, //
+        Arc,
+        UniqueArc, //
     }, //
 };
 
@@ -62,14 +65,20 @@ use kernel::{
 /// | [`Gpu::start`], [`Gpu::stop`] | process, may sleep; not in a signalling section |
 /// | all others | any |
 pub(crate) struct Gpu {
+    parts: Parts,
+    id: GpuId,
+}
+
+/// What there is of a GPU before its coprocessor runs.
+struct Parts {
     dev: ARef<Device>,
     chip: &'static Chip,
-    id: GpuId,
+    regs: Arc<Regs>,
     executor: Arc<Executor>,
     queues: Scope,
     uat: Arc<Uat>,
     heaps: Heaps,
-    graveyard: Arc<Graveyard>,
+    deferred: Arc<DeferredDropQueue>,
     firmware: Arc<Firmware>,
     fault_control: u32,
     // What the firmware has in its tables besides; it goes after the firmware.
@@ -78,7 +87,14 @@ pub(crate) struct Gpu {
 }
 
 impl Gpu {
-    /// Brings the GPU of `pdev` up. If that fails, the reason is in the log and nothing is left behind.
+    /// Brings the GPU of `pdev` up.
+    ///
+    /// The coprocessor cannot be stopped once it runs. So what can be found out or made before comes before, and
+    /// nothing that is in the coprocessor's hands is freed if the rest fails.
+    ///
+    /// # Errors
+    ///
+    /// The reason is in the log. Nothing is left behind but what [`Firmware::shutdown`] may say.
     pub(crate) fn start(
         pdev: &platform::Device<Bound>,
         chip: &'static Chip,
@@ -86,84 +102,15 @@ impl Gpu {
     ) -> Result<Arc<Self>> {
         let dev: &Device<Bound> = pdev.as_ref();
         check_abi(dev)?;
+        check_mailbox(dev)?;
 
         let regs = Arc::new(Regs::map(pdev, chip)?, GFP_KERNEL)?;
-        let id = identify(dev, &regs, chip)?;
-        let uat = Uat::new(dev)?;
-        // The handshake needs it.
-        let was_running = regs.start_cpu()?;
+        let room = UniqueArc::<Self>::new_uninit(GFP_KERNEL)?;
         let executor = Executor::new(c"asahi")?;
-
-        uat.handshake()
-            .and_then(|()| {
-                let parts = Parts {
-                    dev,
-                    chip,
-                    id,
-                    regs,
-                    was_running,
-                    fault_control,
-                };
-                Self::start_firmware(parts, &uat, &executor)
-            })
-            .inspect_err(|_| {
-                uat.shutdown();
-                let _ = executor.shutdown();
-            })
-    }
-
-    /// The part of [`Gpu::start`] after which the firmware has to be cut off from memory if it fails.
-    fn start_firmware(
-        parts: Parts<'_>,
-        uat: &Arc<Uat>,
-        executor: &Arc<Executor>,
-    ) -> Result<Arc<Self>> {
-        let Parts { dev, chip, id, .. } = parts;
-
-        let hw_cal_a = Region::find(dev, c"hw-cal-a", HwDataA::SIZE)?;
-        let hw_cal_b = Region::find(dev, c"hw-cal-b", HwDataB::SIZE)?;
-        let globals = Region::find(dev, c"globals", Globals::SIZE)?;
-        // SAFETY: The boot loader wrote them; the firmware gets copies.
-        let blobs = unsafe { [hw_cal_a.content(), hw_cal_b.content(), globals.content()] };
-
-        let heaps = Heaps::new(uat)?;
-        let graveyard = Graveyard::new()?;
-        let control_page = ControlPage::new(uat)?;
-        let (io, mappings) = map_io(uat, chip)?;
-
-        let firmware = Firmware::boot(&Machine {
-            dev,
-            scope: executor.root(),
-            chip,
-            id: &id,
-            regs: &parts.regs,
-            uat,
-            heaps: &heaps,
-            blobs,
-            ttb_base: uat.ttb_base(),
-            io: &io,
-            buffer_manager: control_page.addresses(),
-            fault_control: parts.fault_control,
-            was_running: parts.was_running,
+        let parts = Parts::new(dev, chip, regs, &executor, fault_control).inspect_err(|_| {
+            let _ = executor.shutdown();
         })?;
-        let queues = executor.root().child(c"queues");
-        let queues = queues.inspect_err(|_| firmware.shutdown())?;
-
-        let gpu = Self {
-            dev: dev.into(),
-            chip,
-            id,
-            executor: executor.clone(),
-            queues,
-            uat: uat.clone(),
-            heaps,
-            graveyard,
-            firmware: firmware.clone(),
-            fault_control: parts.fault_control,
-            _control_page: control_page,
-            _io: mappings,
-        };
-        let gpu = Arc::new(gpu, GFP_KERNEL).inspect_err(|_| firmware.shutdown())?;
+        let id = parts.boot(dev).inspect_err(|_| parts.stop())?;
 
         let [letter, digit] = id.revision_name();
         dev_info!(
@@ -175,28 +122,97 @@ impl Gpu {
             id.clusters * id.cores,
             id.clusters
         );
-        Ok(gpu)
+        Ok(room.write(Self { parts, id }).into())
     }
 
     /// Ends everything: the queues' tasks, then the firmware. Then it knows no memory of ours any more.
     ///
     /// May be repeated.
     pub(crate) fn stop(&self) {
+        self.parts.stop();
+    }
+}
+
+impl Parts {
+    /// Makes them.
+    fn new(
+        dev: &Device<Bound>,
+        chip: &'static Chip,
+        regs: Arc<Regs>,
+        executor: &Arc<Executor>,
+        fault_control: u32,
+    ) -> Result<Self> {
+        let uat = Uat::new(dev)?;
+        let hw_cal_a = Region::find(dev, c"hw-cal-a", HwDataA::SIZE)?;
+        let hw_cal_b = Region::find(dev, c"hw-cal-b", HwDataB::SIZE)?;
+        let globals = Region::find(dev, c"globals", Globals::SIZE)?;
+        // SAFETY: The boot loader wrote them; the firmware gets copies.
+        let blobs = unsafe { [hw_cal_a.content(), hw_cal_b.content(), globals.content()] };
+
+        let heaps = Heaps::new(&uat)?;
+        let deferred = DeferredDropQueue::new()?;
+        let control_page = ControlPage::new(&uat)?;
+        let (io, mappings) = map_io(&uat, chip)?;
+        let queues = executor.root().child(c"queues")?;
+        let firmware = Firmware::new(&Machine {
+            dev,
+            scope: executor.root(),
+            chip,
+            regs: &regs,
+            uat: &uat,
+            heaps: &heaps,
+            blobs,
+            ttb_base: uat.ttb_base(),
+            io: &io,
+            buffer_manager: control_page.addresses(),
+            fault_control,
+        })?;
+        Ok(Self {
+            dev: dev.into(),
+            chip,
+            regs,
+            executor: executor.clone(),
+            queues,
+            uat,
+            heaps,
+            deferred,
+            firmware,
+            fault_control,
+            _control_page: control_page,
+            _io: mappings,
+        })
+    }
+
+    /// Starts the coprocessor, and its firmware on it.
+    fn boot(&self, dev: &Device<Bound>) -> Result<GpuId> {
+        // The handshake needs it.
+        let was_running = self.regs.start_cpu()?;
+        self.uat.handshake()?;
+        // Now the GPU has power for sure: its registers may not answer before.
+        let id = identify(dev, &self.regs, self.chip)?;
+        self.firmware.boot(dev, &id, was_running)?;
+        Ok(id)
+    }
+
+    /// Ends everything. May be repeated.
+    fn stop(&self) {
         self.queues.cancel();
         if let Err(e) = self.queues.join_blocking() {
             dev_err!(self.dev, "queues do not end: {e:?}\n");
         }
-        self.graveyard.flush();
+        self.deferred.close();
         self.firmware.shutdown();
         self.uat.shutdown();
         if let Err(e) = self.executor.shutdown() {
             dev_err!(self.dev, "tasks do not end: {e:?}\n");
         }
     }
+}
 
+impl Gpu {
     /// What is known about its chip.
     pub(crate) fn chip(&self) -> &'static Chip {
-        self.chip
+        self.parts.chip
     }
 
     /// What it says about itself.
@@ -206,34 +222,34 @@ impl Gpu {
 
     /// The scope of all tasks that need the firmware: each queue's is a child of it.
     pub(crate) fn scope(&self) -> &Scope {
-        &self.queues
+        &self.parts.queues
     }
 
     /// Its page tables.
     pub(crate) fn uat(&self) -> &Arc<Uat> {
-        &self.uat
+        &self.parts.uat
     }
 
     /// Memory for what its firmware reads and writes.
     pub(crate) fn heaps(&self) -> &Heaps {
-        &self.heaps
+        &self.parts.heaps
     }
 
-    /// Where its tasks leave what they may not free.
-    pub(crate) fn graveyard(&self) -> &Arc<Graveyard> {
-        &self.graveyard
+    /// What its tasks may not free.
+    pub(crate) fn deferred(&self) -> &Arc<DeferredDropQueue> {
+        &self.parts.deferred
     }
 
     /// Has the firmware clean its cache, if much memory waits for that. May sleep.
     pub(crate) fn collect_garbage(&self) {
-        if !self.heaps.is_garbage_due() {
+        if !self.parts.heaps.is_garbage_due() {
             return;
         }
-        let garbage = self.heaps.take_garbage();
-        match block_on(self.firmware.control().flush()) {
+        let garbage = self.parts.heaps.take_garbage();
+        match block_on(self.parts.firmware.control().flush()) {
             Ok(Ok(())) => drop(garbage),
             _ => {
-                self.firmware.give_up(fmt!("cache was not cleaned"));
+                self.parts.firmware.give_up(fmt!("cache was not cleaned"));
                 // It may still be written to.
                 core::mem::forget(garbage);
             }
@@ -242,23 +258,21 @@ impl Gpu {
 
     /// Its firmware.
     pub(crate) fn firmware(&self) -> &Arc<Firmware> {
-        &self.firmware
+        &self.parts.firmware
     }
 
     /// Whether shaders survive accesses to memory that is not mapped.
     pub(crate) fn has_soft_faults(&self) -> bool {
-        self.fault_control == Globals::FAULT_CONTROL_SOFT
+        self.parts.fault_control == Globals::FAULT_CONTROL_SOFT
     }
 }
 
-/// What [`Gpu::start`] has found out.
-struct Parts<'a> {
-    dev: &'a Device<Bound>,
-    chip: &'static Chip,
-    id: GpuId,
-    regs: Arc<Regs>,
-    was_running: bool,
-    fault_control: u32,
+/// Makes sure that the mailbox has its driver: the device has to be probed later if it has not.
+fn check_mailbox(dev: &Device<Bound>) -> Result {
+    // `Device` is a transparent wrapper of `struct device`.
+    let raw: *const Device<Bound> = dev;
+    // SAFETY: The device is bound.
+    to_result(unsafe { ffi::asahi_mailbox_check(raw.cast_mut().cast()) })
 }
 
 /// Makes sure that the firmware is one that we can talk to.
@@ -276,7 +290,7 @@ fn check_abi(dev: &Device<Bound>) -> Result {
     Err(ENODEV)
 }
 
-/// Reads who the GPU is, and compares that with what the device tree says.
+/// Reads which GPU it is, and compares that with what the device tree says.
 fn identify(dev: &Device<Bound>, regs: &Regs, chip: &Chip) -> Result<GpuId> {
     let raw = regs.read_id()?;
     dev_dbg!(dev, "identification: {raw:x?}\n");

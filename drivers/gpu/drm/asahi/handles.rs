@@ -34,6 +34,16 @@ impl<T> Handles<T> {
         Ok(index as u32 + 1)
     }
 
+    /// Takes any one thing out.
+    pub(crate) fn pop(&mut self) -> Option<T> {
+        while let Some(thing) = self.things.pop() {
+            if thing.is_some() {
+                return thing;
+            }
+        }
+        None
+    }
+
     fn index(handle: u32) -> Result<usize> {
         Ok(handle.checked_sub(1).ok_or(ENOENT)? as usize)
     }
@@ -42,6 +52,12 @@ impl<T> Handles<T> {
     pub(crate) fn get(&self, handle: u32) -> Result<&T> {
         let thing = self.things.get(Self::index(handle)?);
         thing.and_then(Option::as_ref).ok_or(ENOENT)
+    }
+
+    /// The first thing whose number is above `last`, and its number.
+    pub(crate) fn after(&self, last: u32) -> Option<(u32, &T)> {
+        let mut rest = self.things.iter().enumerate().skip(last as usize);
+        rest.find_map(|(index, thing)| Some((index as u32 + 1, thing.as_ref()?)))
     }
 
     /// Takes the thing with number `handle` out. `ENOENT` if there is none.

@@ -7,6 +7,7 @@
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/ioport.h>
+#include <linux/kmemleak.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/of_reserved_mem.h>
@@ -23,6 +24,7 @@
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
 #include <drm/drm_gem_shmem_helper.h>
+#include <drm/drm_gpuvm.h>
 #include <drm/drm_managed.h>
 #include <drm/drm_mm.h>
 #include <drm/drm_prime.h>
@@ -54,6 +56,7 @@ static_assert(sizeof(struct drm_asahi_submit) == 40);
 u64 asahi_table_alloc(void);
 void asahi_table_free(u64 table);
 void *asahi_table_entries(u64 table);
+u64 asahi_table_empty(void);
 
 /* 0 if there is no memory. */
 u64 asahi_table_alloc(void)
@@ -73,15 +76,31 @@ void *asahi_table_entries(u64 table)
 	return phys_to_virt(table);
 }
 
+/* A table without entries that is never freed. Nobody writes to it. */
+u64 asahi_table_empty(void)
+{
+	return page_to_phys(ZERO_PAGE(0));
+}
+
 /*
  * Translation caches. The GPU and its coprocessor listen to what the CPU broadcasts in the outer
  * shareable domain; there is no other way to them.
  */
 
+void asahi_tlbi_all(void);
 void asahi_tlbi_context(u64 asid);
 void asahi_tlbi_pages(u64 asid, u64 va, u64 pages);
 void asahi_dsb(void);
 
+/* Entries of all contexts, the global ones and those of walks included. */
+void asahi_tlbi_all(void)
+{
+	dsb(sy);
+	__tlbi(vmalle1os);
+	dsb(sy);
+}
+
+/* The entries of one context. Global ones, as those of the kernel's half, belong to none and stay. */
 void asahi_tlbi_context(u64 asid)
 {
 	dsb(sy);
@@ -95,6 +114,7 @@ static u64 tlbi_operand(u64 va, u64 asid)
 	return asid << 48 | (va >> 12 & GENMASK_ULL(43, 0));
 }
 
+/* The entries for some pages: those of one context, and global ones. */
 void asahi_tlbi_pages(u64 asid, u64 va, u64 pages)
 {
 	dsb(sy);
@@ -114,6 +134,7 @@ void asahi_dsb(void)
 
 void *asahi_buffer_alloc(size_t size);
 void asahi_buffer_free(void *buffer);
+void asahi_buffer_keep(const void *buffer);
 u64 asahi_buffer_phys(const void *at);
 
 void *asahi_buffer_alloc(size_t size)
@@ -124,6 +145,12 @@ void *asahi_buffer_alloc(size_t size)
 void asahi_buffer_free(void *buffer)
 {
 	vfree(buffer);
+}
+
+/* It is never freed: something besides the CPU may still use it. */
+void asahi_buffer_keep(const void *buffer)
+{
+	kmemleak_ignore(buffer);
 }
 
 u64 asahi_buffer_phys(const void *at)
@@ -161,6 +188,22 @@ void *asahi_region_map(u64 base, u64 size)
 void asahi_region_unmap(void *at)
 {
 	memunmap(at);
+}
+
+/*
+ * The mailbox
+ */
+
+int asahi_mailbox_check(struct device *dev);
+
+/* Exported by drivers/soc/apple/mailbox.c, whose header is not among the public ones. */
+struct apple_mbox;
+struct apple_mbox *apple_mbox_get(struct device *dev, int index);
+
+/* Whether RTKit will find the mailbox: -EPROBE_DEFER if that has no driver yet. */
+int asahi_mailbox_check(struct device *dev)
+{
+	return PTR_ERR_OR_ZERO(apple_mbox_get(dev, 0));
 }
 
 /*
@@ -233,6 +276,34 @@ void asahi_mm_remove(struct drm_mm_node *node)
 u64 asahi_mm_start(const struct drm_mm_node *node)
 {
 	return node->start;
+}
+
+/*
+ * Mappings
+ */
+
+bool asahi_first_mapping(struct drm_gpuvm *gpuvm, struct drm_gem_object *obj, u64 *addr, u64 *range);
+
+/*
+ * The first mapping of an object in an address space, if there is one. The caller holds the lock of the
+ * address space, so the mapping is still there when it looks.
+ */
+bool asahi_first_mapping(struct drm_gpuvm *gpuvm, struct drm_gem_object *obj, u64 *addr, u64 *range)
+{
+	struct drm_gpuvm_bo *vm_bo;
+	struct drm_gpuva *va;
+
+	guard(mutex)(&obj->gpuva.lock);
+	drm_gem_for_each_gpuvm_bo(vm_bo, obj) {
+		if (vm_bo->vm != gpuvm)
+			continue;
+		drm_gpuvm_bo_for_each_va(va, vm_bo) {
+			*addr = va->va.addr;
+			*range = va->va.range;
+			return true;
+		}
+	}
+	return false;
 }
 
 /*

@@ -56,7 +56,7 @@ impl Timestamps {
             return Err(EINVAL);
         }
         let pages = PinnedPages::new(&object, dev)?;
-        let mapping = KernelMapping::new(
+        let mapping = KernelMapping::of_client(
             uat,
             &uat.timestamps,
             pages.at_offset(offset),

@@ -8,8 +8,8 @@
 //!       └─ Heap:              the driver's own memory in the client's range
 //! ```
 //!
-//! A VM lives as long as a handle, a queue or a job has a reference to it. What is bound stays bound until
-//! then.
+//! A VM lives as long as a handle, a queue or a job has a reference to it. An object stays bound until it is
+//! unbound, the client closes its handle of the object, or the VM goes.
 
 use crate::{
     alloc::{
@@ -21,6 +21,7 @@ use crate::{
         AsahiDevice,
         AsahiDrmDriver, //
     },
+    ffi,
     gem::{
         self,
         Object,
@@ -47,18 +48,21 @@ use kernel::{
         Bound,
         Device, //
     },
-    drm::gpuvm::{
-        DriverGpuVm,
-        GpuVaAlloc,
-        GpuVm,
-        OpMap,
-        OpMapRequest,
-        OpMapped,
-        OpRemap,
-        OpRemapped,
-        OpUnmap,
-        OpUnmapped,
-        UniqueRefGpuVm, //
+    drm::{
+        gem::IntoGEMObject,
+        gpuvm::{
+            DriverGpuVm,
+            GpuVaAlloc,
+            GpuVm,
+            OpMap,
+            OpMapRequest,
+            OpMapped,
+            OpRemap,
+            OpRemapped,
+            OpUnmap,
+            OpUnmapped,
+            UniqueRefGpuVm, //
+        }, //
     },
     new_mutex,
     prelude::*,
@@ -181,6 +185,20 @@ impl Vm {
         result
     }
 
+    /// Ends all mappings of `object`. When it returns the GPU uses none of them any more.
+    pub(crate) fn unbind_object(&self, object: &Object) {
+        let mut step = Step::without_spares();
+        let mut gpuvm = self.gpuvm.lock();
+        while let Some(range) = first_mapping(&gpuvm, object) {
+            // It is a whole mapping, so nothing is split, and nothing has to be allocated.
+            if let Err(e) = gpuvm.sm_unmap(range.start, range.end - range.start, &mut step) {
+                pr_err!("an object could not be unbound: {e:?}\n");
+                break;
+            }
+        }
+        gpuvm.deferred_cleanup();
+    }
+
     /// Binds part of `object` as `operation`, a bind, says. What was bound there before no longer is.
     pub(crate) fn bind(
         &self,
@@ -240,6 +258,22 @@ impl PinnedDrop for Vm {
     }
 }
 
+/// The addresses of the first mapping of `object` in `gpuvm`, if there is one.
+fn first_mapping(gpuvm: &UniqueRefGpuVm<Mappings>, object: &Object) -> Option<Range<u64>> {
+    let (mut addr, mut range) = (0, 0);
+    // SAFETY: Both are valid, and the results are ours. A unique reference to the address space is the
+    // lock that keeps its mappings as they are.
+    let found = unsafe {
+        ffi::asahi_first_mapping(
+            gpuvm.as_raw().cast(),
+            IntoGEMObject::as_raw(object).cast(),
+            &mut addr,
+            &mut range,
+        )
+    };
+    found.then(|| addr..addr + range)
+}
+
 /// What is to be bound.
 struct New<'a> {
     pages: PinnedPages<'a>,
@@ -265,6 +299,14 @@ impl<'a> Step<'a> {
             spare.push(GpuVaAlloc::new(GFP_KERNEL)?, GFP_KERNEL)?;
         }
         Ok(Self { new, spare })
+    }
+
+    /// An operation that neither binds nor cuts anything.
+    fn without_spares() -> Self {
+        Self {
+            new: None,
+            spare: KVec::new(),
+        }
     }
 
     fn spare(&mut self) -> Result<GpuVaAlloc<Mappings>> {

@@ -4,7 +4,10 @@
 
 use crate::ffi;
 use agx_abi::uat::PAGE_SIZE;
-use core::ptr::NonNull;
+use core::{
+    ffi::c_void,
+    ptr::NonNull, //
+};
 use kernel::prelude::*;
 
 /// Zeroed pages.
@@ -15,11 +18,13 @@ use kernel::prelude::*;
 pub(super) struct Buffer {
     at: NonNull<u8>,
     size: usize,
+    /// Whether it is not freed on drop.
+    kept: bool,
 }
 
-// SAFETY: It is memory, and nothing is thread local about it.
+// SAFETY: By the type invariant it is memory that it owns, for whatever thread.
 unsafe impl Send for Buffer {}
-// SAFETY: As above; shared access is the business of who uses the pointer.
+// SAFETY: It only gives out a pointer and numbers that never change; accesses are up to its users.
 unsafe impl Sync for Buffer {}
 
 impl Buffer {
@@ -35,7 +40,13 @@ impl Buffer {
         Ok(Self {
             at: NonNull::new(at.cast()).ok_or(ENOMEM)?,
             size,
+            kept: false,
         })
+    }
+
+    /// Keeps the pages for ever, as something besides the CPU may still use them.
+    pub(super) fn keep(&mut self) {
+        self.kept = true;
     }
 
     pub(super) fn cpu_addr(&self) -> NonNull<u8> {
@@ -57,7 +68,13 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant.
-        unsafe { ffi::asahi_buffer_free(self.at.as_ptr().cast()) };
+        let at = self.at.as_ptr().cast::<c_void>();
+        if self.kept {
+            // SAFETY: By the type invariant it is such a buffer.
+            unsafe { ffi::asahi_buffer_keep(at) };
+        } else {
+            // SAFETY: By the type invariant it is such a buffer, and nobody uses it after its owner.
+            unsafe { ffi::asahi_buffer_free(at) };
+        }
     }
 }

@@ -19,18 +19,24 @@ use kernel::{
     sync::Arc, //
 };
 
-/// A mapping of pages in the kernel's half, with a page behind it that nothing is mapped to.
+/// A mapping of pages in the kernel's half.
 ///
-/// May be dropped in any process context. Whoever maps what the firmware caches drops it only when that
+/// May be dropped in any process context. A mapping of what the firmware caches is dropped only when that
 /// is asleep or dead.
 pub(crate) struct KernelMapping {
     uat: Arc<Uat>,
     span: Span,
     size: u64,
+    /// Whether it stays if the firmware may go on using it for ever.
+    stays: bool,
 }
 
 impl KernelMapping {
-    /// Maps `count` pages, at the physical addresses `pages`, somewhere in `ranges`.
+    /// Maps `count` pages, at the physical addresses `pages`, somewhere in `ranges`. Nothing is mapped to the page
+    /// behind them.
+    ///
+    /// The pages are the driver's own: if the firmware is abandoned ([`Uat::abandon`]) the mapping stays, and the
+    /// owner must keep the pages.
     pub(crate) fn new(
         uat: &Arc<Uat>,
         ranges: &Arc<Ranges>,
@@ -38,13 +44,34 @@ impl KernelMapping {
         count: usize,
         protection: Protection,
     ) -> Result<Self> {
-        let size = u64::try_from(count)?.checked_mul(PAGE_SIZE).ok_or(EINVAL)?;
+        let size = size_of_pages(count)?;
         let span = ranges.allocate(size.checked_add(PAGE_SIZE).ok_or(EINVAL)?, PAGE_SIZE)?;
         uat.map_kernel(span.start(), pages.take(count), protection)?;
         Ok(Self {
             uat: uat.clone(),
             span,
             size,
+            stays: true,
+        })
+    }
+
+    /// The same for pages of a client, without a guard behind them, as room is scarce. The mapping ends with the
+    /// object in any case: a firmware that still uses it takes a fault.
+    pub(crate) fn of_client(
+        uat: &Arc<Uat>,
+        ranges: &Arc<Ranges>,
+        pages: impl Iterator<Item = u64>,
+        count: usize,
+        protection: Protection,
+    ) -> Result<Self> {
+        let size = size_of_pages(count)?;
+        let span = ranges.allocate(size, PAGE_SIZE)?;
+        uat.map_kernel(span.start(), pages.take(count), protection)?;
+        Ok(Self {
+            uat: uat.clone(),
+            span,
+            size,
+            stays: false,
         })
     }
 
@@ -54,8 +81,15 @@ impl KernelMapping {
     }
 }
 
+fn size_of_pages(count: usize) -> Result<u64> {
+    u64::try_from(count)?.checked_mul(PAGE_SIZE).ok_or(EINVAL)
+}
+
 impl Drop for KernelMapping {
     fn drop(&mut self) {
+        if self.stays && self.uat.is_abandoned() {
+            return;
+        }
         self.uat.unmap_kernel(self.va()..self.va() + self.size);
     }
 }
@@ -79,7 +113,16 @@ impl RtkitBuffer {
             count,
             Protection::FW_SHARED_RW,
         )?;
+        uat.set_lent(true);
         Ok(Self { mapping, buffer })
+    }
+}
+
+impl Drop for RtkitBuffer {
+    fn drop(&mut self) {
+        if self.mapping.uat.is_abandoned() {
+            self.buffer.keep();
+        }
     }
 }
 
@@ -104,7 +147,7 @@ pub(crate) struct ControlPage {
     uat: Arc<Uat>,
     _mapping: KernelMapping,
     va: u64,
-    _buffer: Buffer,
+    buffer: Buffer,
 }
 
 impl ControlPage {
@@ -122,7 +165,7 @@ impl ControlPage {
             uat: uat.clone(),
             va: mapping.va(),
             _mapping: mapping,
-            _buffer: buffer,
+            buffer,
         })
     }
 
@@ -134,6 +177,9 @@ impl ControlPage {
 
 impl Drop for ControlPage {
     fn drop(&mut self) {
+        if self.uat.is_abandoned() {
+            self.buffer.keep();
+        }
         self.uat
             .unmap_kernel_lower(BUFFER_MGR_CTL_GPU..BUFFER_MGR_CTL_GPU + PAGE_SIZE);
     }

@@ -34,7 +34,6 @@ pub(crate) struct Blobs<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Expected<'a> {
     pub(crate) chip: &'a Chip,
-    pub(crate) id: &'a GpuId,
     /// Physical address of the page table bases.
     pub(crate) ttb_base: u64,
 }
@@ -96,10 +95,9 @@ impl<'a> Blobs<'a> {
         })
     }
 
-    /// Whether they fit this machine and this driver.
+    /// Whether they fit this machine and this driver, as far as is known before the GPU has power.
     pub(crate) fn check(&self, expected: &Expected<'_>) -> Result<(), BlobError> {
         let b = self.hw_cal_b;
-        let id = expected.id;
         for (name, found, expected) in [
             (
                 "chip_id",
@@ -122,11 +120,6 @@ impl<'a> Blobs<'a> {
                 HwDataB::GPU_CORE_ID.read(b).into(),
                 expected.chip.firmware_core_id().into(),
             ),
-            (
-                "num_cores",
-                HwDataB::NUM_CORES.read(b).into(),
-                (id.clusters * id.cores).into(),
-            ),
             ("do_init", Globals::DO_INIT.read(self.globals).into(), 1u64),
         ] {
             if found != expected {
@@ -140,6 +133,11 @@ impl<'a> Blobs<'a> {
         Ok(())
     }
 
+    /// How many cores the firmware is told that there are.
+    pub(crate) fn cores(&self) -> Cores {
+        Cores(HwDataB::NUM_CORES.read(self.hw_cal_b))
+    }
+
     /// The highest clock of the GPU in MHz, as the firmware is told it; `None` if that is missing.
     pub(crate) fn max_frequency_mhz(&self) -> Option<u32> {
         let last = HwDataB::MAX_PSTATE.read(self.hw_cal_b) as usize;
@@ -148,6 +146,25 @@ impl<'a> Blobs<'a> {
             .get(last)
             .copied()
             .filter(|&mhz| mhz > 0)
+    }
+}
+
+/// How many cores the bootloader has found.
+#[derive(Clone, Copy)]
+pub(crate) struct Cores(u32);
+
+impl Cores {
+    /// Whether the GPU has as many.
+    pub(crate) fn check(self, id: &GpuId) -> Result<(), BlobError> {
+        let expected = id.clusters * id.cores;
+        if self.0 == expected {
+            return Ok(());
+        }
+        Err(BlobError::Field {
+            name: "num_cores",
+            found: self.0.into(),
+            expected: expected.into(),
+        })
     }
 }
 
@@ -198,11 +215,11 @@ mod tests {
         .unwrap();
         let expected = Expected {
             chip: &T8103,
-            id: &id,
             ttb_base: 0xbf00_0000,
         };
         let blobs = Blobs::new(a, b, g).map_err(|e| e.to_string())?;
         blobs.check(&expected).map_err(|e| e.to_string())?;
+        blobs.cores().check(&id).map_err(|e| e.to_string())?;
         Ok(blobs.max_frequency_mhz())
     }
 
@@ -232,6 +249,10 @@ mod tests {
         assert_eq!(
             bad(|r| HwDataB::CHIP_ID.write(&mut r[1], 0x8112)),
             "bootloader set chip_id to 0x8112 instead of 0x8103"
+        );
+        assert_eq!(
+            bad(|r| HwDataB::NUM_CORES.write(&mut r[1], 7)),
+            "bootloader set num_cores to 0x7 instead of 0x8"
         );
         assert_eq!(
             bad(|r| HwDataB::UAT_TTB_BASE.write(&mut r[1], 0)),

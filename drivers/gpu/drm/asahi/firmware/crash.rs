@@ -6,40 +6,57 @@
 //! the machine is reset. What is left to do is to let nobody wait for it: every wait for the
 //! firmware in this driver goes through [`Crash::or`], and ends with `ENODEV`.
 
+use crate::mmu::Uat;
 use core::future::Future;
 use kasync::{
     select,
     Either,
     Scope, //
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 /// A flag that is set once and can be awaited.
 ///
 /// | call | context |
 /// |---|---|
-/// | [`Crash::set`], [`Crash::is_set`], [`Crash::check`] | any |
+/// | [`Crash::set`] | any but interrupts |
+/// | [`Crash::is_set`], [`Crash::check`] | any |
 /// | [`Crash::happened`], [`Crash::or`] | task; as cancel safe as its future is |
 #[derive(Clone)]
-pub(crate) struct Crash(
+pub(crate) struct Crash {
     /// Holds no tasks: its cancellation is the flag.
-    Scope,
-);
+    alive: Scope,
+    uat: Arc<Uat>,
+}
 
 impl Crash {
     /// Not set. It is set with `scope` at the latest.
-    pub(super) fn new(scope: &Scope) -> Result<Self> {
-        Ok(Self(scope.child(c"alive")?))
+    pub(super) fn new(scope: &Scope, uat: &Arc<Uat>) -> Result<Self> {
+        Ok(Self {
+            alive: scope.child(c"alive")?,
+            uat: uat.clone(),
+        })
     }
 
-    /// Sets it.
+    /// Sets it, after all clients' memory is out of the GPU's reach.
+    ///
+    /// Fences complete because of the flag, and clients then free what their jobs worked on, while the GPU may be
+    /// at it still: nobody has stopped it.
+    ///
+    /// # Context
+    ///
+    /// Any but interrupts.
     pub(super) fn set(&self) {
-        self.0.cancel();
+        self.uat.cut_off_clients();
+        self.alive.cancel();
     }
 
     /// Whether it is set.
     pub(crate) fn is_set(&self) -> bool {
-        self.0.is_cancelled()
+        self.alive.is_cancelled()
     }
 
     /// `ENODEV` if it is set.
@@ -53,12 +70,12 @@ impl Crash {
 
     /// Waits until it is set.
     pub(super) async fn happened(&self) {
-        self.0.cancelled().await;
+        self.alive.cancelled().await;
     }
 
     /// What `future` gives, or `ENODEV` as soon as the firmware is dead.
     pub(crate) async fn or<F: Future>(&self, future: F) -> Result<F::Output> {
-        match select(future, self.0.cancelled()).await {
+        match select(future, self.alive.cancelled()).await {
             Either::Left(output) => Ok(output),
             Either::Right(()) => Err(ENODEV),
         }

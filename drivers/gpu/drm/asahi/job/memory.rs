@@ -41,6 +41,8 @@ use kernel::prelude::*;
 
 /// What the firmware's objects are aligned to.
 const ALIGN: usize = 0x80;
+/// What a preemption buffer is aligned to: a page of the tiler's.
+const PREEMPTION_ALIGN: usize = 0x8000;
 
 const COMMAND_STRIDE: usize = RunCompute::SIZE.next_multiple_of(ALIGN);
 const BARRIERS: usize = MAX_SEQUENCE.next_multiple_of(ALIGN);
@@ -68,7 +70,8 @@ impl JobMemory {
             commands: Shared::new(&heaps.gpu_ro, count * COMMAND_STRIDE)?,
             sequences: Shared::new(&heaps.private, count * SEQUENCE_STRIDE)?,
             timestamps: Shared::new(&heaps.shared, count * JobTimestamps::SIZE)?,
-            preemption: client.alloc(preempt1_size as usize + PREEMPTION_TAIL, ALIGN)?,
+            preemption: client
+                .alloc(preempt1_size as usize + PREEMPTION_TAIL, PREEMPTION_ALIGN)?,
         })
     }
 

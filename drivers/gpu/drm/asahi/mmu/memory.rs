@@ -2,19 +2,53 @@
 
 //! Page tables in the kernel's memory.
 
-use super::table::{
-    MapError,
-    TableMemory, //
+use super::{
+    region::Region,
+    table::{
+        MapError,
+        TableMemory, //
+    },
+    tlb, //
 };
 use crate::ffi;
+use core::ptr::NonNull;
 use kernel::prelude::*;
 
-/// Tables are single pages, which the CPU finds in its linear mapping.
+/// Memory for tables: pages that the CPU finds in its linear mapping, but for a root in a region.
 #[derive(Clone, Copy)]
-pub(crate) struct Pages;
+pub(crate) struct Pages {
+    /// A root that the boot loader has set up, and where the CPU has it.
+    region: Option<(u64, NonNull<u64>)>,
+}
+
+// SAFETY: The pointer is only handed out, to users that keep the rules of `TableMemory`.
+unsafe impl Send for Pages {}
+// SAFETY: It never changes.
+unsafe impl Sync for Pages {}
+
+impl Pages {
+    /// Memory for the tables of an address space of its own.
+    pub(crate) const fn new() -> Self {
+        Self { region: None }
+    }
+
+    /// Memory for tables below a root that is at the start of `region`.
+    ///
+    /// The region need not be part of the kernel's linear mapping: its own mapping is used.
+    ///
+    /// # Safety
+    ///
+    /// `region` must live as long as the result.
+    pub(super) unsafe fn with_root(region: &Region) -> Self {
+        Self {
+            region: Some((region.base(), region.cpu_addr().cast())),
+        }
+    }
+}
 
 // SAFETY: A table is a page of its own in the linear mapping, which is there for as long as the page is
-// allocated. Everybody uses atomics: `PageTable` does, and the hardware's walks are single copies.
+// allocated, or the root in a region that is mapped as long as `self` lives. Everybody uses atomics:
+// `PageTable` does, and the hardware's walks are single copies.
 unsafe impl TableMemory for Pages {
     type Error = Error;
 
@@ -32,9 +66,22 @@ unsafe impl TableMemory for Pages {
     }
 
     fn entries(&self, table: u64) -> *mut u64 {
-        // SAFETY: Computes an address.
-        unsafe { ffi::asahi_table_entries(table) }.cast()
+        match self.region {
+            Some((root, at)) if root == table => at.as_ptr(),
+            // SAFETY: Computes an address.
+            _ => unsafe { ffi::asahi_table_entries(table) }.cast(),
+        }
     }
+
+    fn invalidate_all(&self) {
+        tlb::invalidate_all();
+    }
+}
+
+/// The physical address of a table without entries, which is never freed.
+pub(super) fn empty_table() -> u64 {
+    // SAFETY: Computes an address.
+    unsafe { ffi::asahi_table_empty() }
 }
 
 impl From<MapError<Error>> for Error {

@@ -3,6 +3,7 @@
 //! Memory regions that the boot loader has set up.
 
 use crate::ffi;
+use agx_abi::uat::PAGE_SIZE;
 use core::{
     ptr::NonNull,
     slice, //
@@ -27,9 +28,9 @@ pub(crate) struct Region {
     at: NonNull<u8>,
 }
 
-// SAFETY: It is memory, and nothing is thread local about it.
+// SAFETY: By the type invariant it is memory that it owns the mapping of, for whatever thread.
 unsafe impl Send for Region {}
-// SAFETY: As above; shared access is the business of who uses the pointer.
+// SAFETY: It only gives out a pointer and numbers that never change; accesses are up to its users.
 unsafe impl Sync for Region {}
 
 impl Region {
@@ -56,6 +57,10 @@ impl Region {
                 dev,
                 "memory region '{name}' has {size:#x} bytes, {min:#x} are needed\n"
             );
+            return Err(EINVAL);
+        }
+        if base % PAGE_SIZE != 0 {
+            dev_err!(dev, "memory region '{name}' at {base:#x} is not aligned to a page\n");
             return Err(EINVAL);
         }
 

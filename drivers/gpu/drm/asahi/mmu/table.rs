@@ -5,7 +5,8 @@
 //! Rules that everything here keeps, since firmware and GPU walk the tables at any time:
 //!
 //! - Entries go from 0 to valid and back to 0, never from one address to another.
-//! - Tables are never freed while the address space lives, so only leaves have to be invalidated.
+//! - Tables are never freed while the address space lives, so only leaves have to be invalidated. When it
+//!   goes, it first goes out of reach, then everything is invalidated, then its tables are freed.
 //!
 //! There is no lock: tables are linked, and pages mapped, by atomic exchange, and nobody waits. So
 //! mappings may end in any context. Making one allocates.
@@ -47,6 +48,10 @@ pub(crate) unsafe trait TableMemory {
 
     /// Where the CPU finds the entries of the table at physical address `table`.
     fn entries(&self, table: u64) -> *mut u64;
+
+    /// Makes everybody who walks tables forget what they have found there. When it returns, a table to which
+    /// nothing led before is walked by nobody.
+    fn invalidate_all(&self);
 }
 
 /// Why a page cannot be mapped.
@@ -111,8 +116,9 @@ impl<M: TableMemory> PageTable<M> {
             owns_root: false,
             leaf: 0,
         };
-        // What a driver before us left there.
+        // A driver before us, of a kernel before this one perhaps, left something there.
         this.entry(root, index).store(0, Ordering::Relaxed);
+        this.memory.invalidate_all();
         this
     }
 
@@ -234,34 +240,34 @@ impl<M: TableMemory> PageTable<M> {
         unsafe { AtomicU64::from_ptr(self.memory.entries(table).add(index)) }
     }
 
-    /// Frees what is below `table`, and the table unless it is at level 0.
-    fn free_below(&self, table: u64, level: usize, indices: Range<usize>) {
+    /// Frees `table`, which is of `level`, and what is below it.
+    fn free_all(&self, table: u64, level: usize) {
         if level < LAST_LEVEL {
-            for index in indices {
+            for index in 0..LEVEL_ENTRIES[level] {
                 let entry = self.load(table, index);
                 if entry != 0 {
-                    let below = entry & pte::ADDRESS_MASK;
-                    self.free_below(below, level + 1, 0..LEVEL_ENTRIES[level + 1]);
+                    self.free_all(entry & pte::ADDRESS_MASK, level + 1);
                 }
             }
         }
-        if level > 0 {
-            // SAFETY: By the type invariants we have allocated it; whoever drops us has made sure that
-            // nobody walks the tables.
-            unsafe { self.memory.free(table) };
-        }
+        // SAFETY: By the type invariants we have allocated it. `drop()`, which is the only caller, has made
+        // sure that it is out of reach.
+        unsafe { self.memory.free(table) };
     }
 }
 
 impl<M: TableMemory> Drop for PageTable<M> {
     fn drop(&mut self) {
-        self.free_below(self.root, 0, self.roots.clone());
         if self.owns_root {
-            // SAFETY: As in `free_below()`.
-            unsafe { self.memory.free(self.root) };
-        } else {
-            for index in self.roots.clone() {
-                self.entry(self.root, index).store(0, Ordering::Relaxed);
+            // The owner has taken the root out of the context that it was in.
+            return self.free_all(self.root, 0);
+        }
+        for index in self.roots.clone() {
+            let entry = self.entry(self.root, index).swap(0, Ordering::Relaxed);
+            if entry != 0 {
+                // The root stays where it is walked from.
+                self.memory.invalidate_all();
+                self.free_all(entry & pte::ADDRESS_MASK, 1);
             }
         }
     }
@@ -297,6 +303,23 @@ mod tests {
         tables: HashMap<u64, Box<[u64; 2048]>>,
         next: u64,
         left: Option<usize>,
+        /// A root that is walked at all times.
+        walked: Option<u64>,
+        /// Tables that a walk from there may have in a cache.
+        cached: Vec<u64>,
+    }
+
+    impl State {
+        /// All tables that a walk from `table`, of `level`, comes to.
+        fn reach(&self, table: u64, level: usize, found: &mut Vec<u64>) {
+            for &entry in self.tables[&table].iter().filter(|&&entry| entry != 0) {
+                let below = entry & pte::ADDRESS_MASK;
+                if level < LAST_LEVEL && self.tables.contains_key(&below) {
+                    found.push(below);
+                    self.reach(below, level + 1, found);
+                }
+            }
+        }
     }
 
     // SAFETY: Boxes do not move, and are dropped by `free()` only.
@@ -315,8 +338,9 @@ mod tests {
         }
 
         unsafe fn free(&self, table: u64) {
-            self.0
-                .borrow_mut()
+            let mut state = self.0.borrow_mut();
+            assert!(!state.cached.contains(&table), "freed while it is walked");
+            state
                 .tables
                 .remove(&table)
                 .expect("freed twice, or never allocated");
@@ -329,6 +353,15 @@ mod tests {
                 .get_mut(&table)
                 .expect("no such table")
                 .as_mut_ptr()
+        }
+
+        fn invalidate_all(&self) {
+            let mut state = self.0.borrow_mut();
+            let mut found = Vec::new();
+            if let Some(root) = state.walked {
+                state.reach(root, 0, &mut found);
+            }
+            state.cached = found;
         }
     }
 
@@ -402,6 +435,30 @@ mod tests {
             assert_eq!(entries.add(KERNEL_ROOT_INDEX).read(), 0);
         }
         assert_eq!(live(&memory), 1);
+    }
+
+    #[test]
+    fn tables_go_out_of_reach_before_they_are_freed() {
+        let memory = Fake::default();
+        let root = memory.allocate().unwrap();
+        // SAFETY: A table of our own.
+        let upper = unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX) };
+        upper.map(KERNEL_START, 0x8_0000_0000, P).unwrap();
+        memory.0.borrow_mut().walked = Some(root);
+        memory.invalidate_all();
+        assert_eq!(memory.0.borrow().cached.len(), 2);
+        drop(upper);
+        assert_eq!(live(&memory), 1);
+
+        // What was there before is forgotten before anything new is linked.
+        let below = memory.allocate().unwrap();
+        let old = below | pte::VALID;
+        // SAFETY: A table of our own.
+        unsafe { memory.entries(root).add(KERNEL_ROOT_INDEX).write(old) };
+        memory.0.borrow_mut().cached.push(below);
+        // SAFETY: A table of our own.
+        drop(unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX) });
+        assert!(memory.0.borrow().cached.is_empty());
     }
 
     #[test]

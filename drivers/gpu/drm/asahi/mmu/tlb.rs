@@ -2,6 +2,17 @@
 
 //! Invalidation of translations that GPU and coprocessor may have kept.
 //!
+//! Leaves of the lower half are non-global (nG = 1): their TLB entries belong to a context, and go with
+//! it. Leaves of the kernel's half are global, and an invalidation by context leaves their entries alone:
+//! they go by address, or with everything.
+//!
+//! | function | lower half | kernel's half | walks |
+//! |---|---|---|---|
+//! | [`invalidate_context`] | of one context | | |
+//! | [`invalidate_range`] | of one context | | |
+//! | [`invalidate_global_range`] | | in the range | |
+//! | [`invalidate_all`] | all | all | all |
+//!
 //! All functions may be called in any context. What was stored to the tables before is visible to the
 //! walks that come after.
 
@@ -12,29 +23,52 @@ use agx_abi::uat::{
 };
 use core::ops::Range;
 
-/// From how many pages on it is cheaper to invalidate all of a context.
+/// From how many pages on it is cheaper to invalidate more than the pages.
 const MAX_PAGES: u64 = 64;
 
-/// Forgets all of context `asid`.
+/// Invalidates everything.
+pub(super) fn invalidate_all() {
+    // SAFETY: Without an entry the tables are walked again, which is always allowed.
+    unsafe { ffi::asahi_tlbi_all() };
+}
+
+/// Invalidates all of context `asid`, but no global entry.
 pub(super) fn invalidate_context(asid: u64) {
-    // SAFETY: To invalidate too much is always allowed.
+    // SAFETY: Without an entry the tables are walked again, which is always allowed.
     unsafe { ffi::asahi_tlbi_context(asid) };
 }
 
-/// Forgets the pages of `range` in context `asid`.
+/// Invalidates the pages of `range` in the lower half of context `asid`.
 pub(super) fn invalidate_range(asid: u64, range: Range<u64>) {
-    let pages = (range.end - range.start) >> PAGE_BITS;
-    debug_assert!(range.start % PAGE_SIZE == 0);
-    if pages > MAX_PAGES {
+    if pages(&range) > MAX_PAGES {
         invalidate_context(asid);
     } else {
-        // SAFETY: As above.
-        unsafe { ffi::asahi_tlbi_pages(asid, range.start, pages) };
+        invalidate_pages(asid, &range);
     }
+}
+
+/// Invalidates the pages of `range` in the kernel's half.
+pub(super) fn invalidate_global_range(range: Range<u64>) {
+    if pages(&range) > MAX_PAGES {
+        invalidate_all();
+    } else {
+        // By address global entries go for whatever context.
+        invalidate_pages(0, &range);
+    }
+}
+
+fn pages(range: &Range<u64>) -> u64 {
+    (range.end - range.start) >> PAGE_BITS
+}
+
+fn invalidate_pages(asid: u64, range: &Range<u64>) {
+    debug_assert!(range.start % PAGE_SIZE == 0);
+    // SAFETY: Without an entry the tables are walked again, which is always allowed.
+    unsafe { ffi::asahi_tlbi_pages(asid, range.start, pages(range)) };
 }
 
 /// Makes what was stored to tables and memory visible to their readers.
 pub(super) fn publish() {
-    // SAFETY: A barrier.
+    // SAFETY: A barrier may be executed anywhere.
     unsafe { ffi::asahi_dsb() };
 }

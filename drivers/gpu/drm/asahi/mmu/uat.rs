@@ -7,16 +7,19 @@ use super::{
         Handoff,
         Stuck, //
     },
-    memory::Pages,
+    memory::{
+        empty_table,
+        Pages, //
+    },
     range::Ranges,
     region::Region,
-    slots::Slots,
     table::{
         is_page_range,
         PageTable, //
     },
     tlb, //
 };
+use crate::slots::SlotPool;
 use agx_abi::{
     uat::{
         ttb,
@@ -34,6 +37,7 @@ use agx_abi::{
     Value, //
 };
 use core::{
+    mem::ManuallyDrop,
     ops::Range,
     sync::atomic::{
         AtomicU64,
@@ -53,6 +57,10 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         SpinLock, //
     },
@@ -83,16 +91,30 @@ const ANSWER_PERIOD: Delta = Delta::from_millis(10);
 /// | [`Uat::unmap_kernel`] | any |
 /// | [`Uat::bind_context`], [`Uat::unbind_context`] | process, signalling sections included |
 ///
-/// Dropping it forgets all mappings: the firmware must be asleep or dead.
-#[pin_data]
+/// # Roots
+///
+/// | root | who | after [`Uat::shutdown`] |
+/// |---|---|---|
+/// | upper half | the boot loader's; the firmware's own image is in it | stays for ever |
+/// | entry 2 of it | ours: the kernel's half | cleared when the object is dropped |
+/// | lower half of context 0 | ours | a table without entries |
+/// | contexts 1 to 63 | clients | none |
+#[pin_data(PinnedDrop)]
 pub(crate) struct Uat {
     dev: ARef<Device>,
-    /// Who may take the lock that we share with the firmware.
+    /// The lock that we share with the firmware, for one of us at a time.
     #[pin]
     handoff: SpinLock<Handoff>,
-    upper: PageTable<Pages>,
+    /// Whether the clients' contexts are cut off, for good. Changes with `handoff` locked.
+    cut_off: Atomic<bool>,
+    /// Whether the firmware was told of memory of ours, and has not gone to sleep since.
+    lent: Atomic<bool>,
+    /// Whether the firmware may go on using what it was given, for ever.
+    abandoned: Atomic<bool>,
+    upper: ManuallyDrop<PageTable<Pages>>,
     lower: PageTable<Pages>,
-    pub(super) slots: Arc<Slots>,
+    /// Slots for clients' address spaces, and for what else queues need with them.
+    pub(crate) slots: Arc<SlotPool>,
     /// Addresses in the kernel's half for buffers of RTKit.
     pub(crate) rtkit: Arc<Ranges>,
     /// Addresses in the kernel's half for device registers.
@@ -115,11 +137,13 @@ impl Uat {
         // SAFETY: `Region::find()` has made sure of the size; mappings of regions are aligned to more than
         // 8, and live as long as the object.
         let handoff = unsafe { Handoff::new(handoff_region.cpu_addr()) };
+        // SAFETY: The object keeps the region until after the table.
+        let memory = unsafe { Pages::with_root(&pagetables) };
         // SAFETY: The region's first page is the root of the upper half, and entry `KERNEL_ROOT_INDEX` of it
         // is what the firmware leaves to the driver.
-        let upper = unsafe { PageTable::new_upper(Pages, pagetables.base(), KERNEL_ROOT_INDEX) };
-        let lower = PageTable::new_lower(Pages)?;
-        let slots = Slots::new()?;
+        let upper = unsafe { PageTable::new_upper(memory, pagetables.base(), KERNEL_ROOT_INDEX) };
+        let lower = PageTable::new_lower(Pages::new())?;
+        let slots = SlotPool::new()?;
         let rtkit = Ranges::new(RTKIT)?;
         let mmio = Ranges::new(MMIO)?;
         let timestamps = Ranges::new(TIMESTAMP_BASE..TIMESTAMP_BASE + TIMESTAMP_SIZE)?;
@@ -129,7 +153,10 @@ impl Uat {
             pin_init!(Self {
                 dev,
                 handoff <- new_spinlock!(handoff),
-                upper,
+                cut_off: Atomic::new(false),
+                lent: Atomic::new(false),
+                abandoned: Atomic::new(false),
+                upper: ManuallyDrop::new(upper),
                 lower,
                 slots,
                 rtkit,
@@ -164,11 +191,34 @@ impl Uat {
         }
         self.handoff.lock().clear_flush_slots();
 
-        self.set_context(KERNEL_CONTEXT, self.lower.root(), self.upper.root())?;
-        for context in 1..CONTEXTS as u64 {
-            self.clear_context(context)?;
-        }
+        tlb::publish();
+        let handoff = self.handoff.lock();
+        handoff
+            .locked(|| {
+                self.put_root(KERNEL_CONTEXT, TtbEntry::TTB0, self.lower.root());
+                self.put_root(KERNEL_CONTEXT, TtbEntry::TTB1, self.upper.root());
+                self.clear_clients();
+            })
+            .map_err(|e| self.stuck(e))?;
+        // The root of the kernel's half is another one, perhaps.
+        tlb::invalidate_all();
         Ok(())
+    }
+
+    /// Stores a root of a context. The caller holds the lock, or knows that nobody else does.
+    fn put_root(&self, context: u64, field: Field<TtbEntry, u64>, root: u64) {
+        self.root(context, field)
+            .store(ttb(root, context), Ordering::Relaxed);
+    }
+
+    /// Takes all roots out of the clients' contexts. The caller holds the lock, or knows that nobody else does,
+    /// and invalidates.
+    fn clear_clients(&self) {
+        for context in 1..CONTEXTS as u64 {
+            for field in [TtbEntry::TTB0, TtbEntry::TTB1] {
+                self.root(context, field).store(0, Ordering::Relaxed);
+            }
+        }
     }
 
     fn stuck(&self, Stuck: Stuck) -> Error {
@@ -183,39 +233,39 @@ impl Uat {
         unsafe { AtomicU64::from_ptr(self.ttbs.cpu_addr().add(offset).cast().as_ptr()) }
     }
 
-    fn store_roots(&self, context: u64, lower: u64, upper: u64) -> Result {
-        // What the roots lead to is there before them.
+    /// Gives a client's context another root for its lower half; it has no upper one.
+    fn store_lower(&self, context: u64, lower: u64) -> Result {
+        // What the root leads to is there before it.
         tlb::publish();
         let handoff = self.handoff.lock();
+        if self.cut_off.load(Relaxed) {
+            return Err(ENODEV);
+        }
         handoff
             .locked(|| {
                 self.root(context, TtbEntry::TTB0)
                     .store(lower, Ordering::Relaxed);
                 self.root(context, TtbEntry::TTB1)
-                    .store(upper, Ordering::Relaxed);
+                    .store(0, Ordering::Relaxed);
             })
             .map_err(|e| self.stuck(e))?;
         tlb::invalidate_context(context);
         Ok(())
     }
 
-    fn set_context(&self, context: u64, lower: u64, upper: u64) -> Result {
-        self.store_roots(context, ttb(lower, context), ttb(upper, context))
-    }
-
-    fn clear_context(&self, context: u64) -> Result {
-        self.store_roots(context, 0, 0)
-    }
-
     /// Gives context `context` the lower half with root `lower`.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` after [`Uat::cut_off_clients`]; `EIO` if the firmware does not give the lock back.
     pub(super) fn bind_context(&self, context: u64, lower: u64) -> Result {
-        self.store_roots(context, ttb(lower, context), 0)
+        self.store_lower(context, ttb(lower, context))
     }
 
     /// Takes the lower half with root `lower` out of context `context`, if it is there.
     pub(super) fn unbind_context(&self, context: u64, lower: u64) -> Result {
         if self.root(context, TtbEntry::TTB0).load(Ordering::Relaxed) == ttb(lower, context) {
-            self.clear_context(context)?;
+            self.store_lower(context, 0)?;
         }
         Ok(())
     }
@@ -251,7 +301,7 @@ impl Uat {
     pub(crate) fn unmap_kernel(&self, range: Range<u64>) {
         debug_assert!(is_page_range(&range));
         self.upper.unmap_range(range.clone());
-        tlb::invalidate_range(KERNEL_CONTEXT, range);
+        tlb::invalidate_global_range(range);
     }
 
     /// Ends the mappings of `range` in the lower half of context 0.
@@ -261,16 +311,67 @@ impl Uat {
         tlb::invalidate_range(KERNEL_CONTEXT, range);
     }
 
-    /// Takes all roots away from the firmware, which must be asleep or dead.
-    pub(crate) fn shutdown(&self) {
-        for context in 0..CONTEXTS as u64 {
-            // Not under the lock: its other party is gone, perhaps with the lock in its hand.
-            self.root(context, TtbEntry::TTB0)
-                .store(0, Ordering::Relaxed);
-            self.root(context, TtbEntry::TTB1)
-                .store(0, Ordering::Relaxed);
-            tlb::invalidate_context(context);
+    /// Cuts all clients' contexts off from memory, for good. When it returns the GPU reaches no memory of
+    /// theirs any more, whether or not the firmware is alive.
+    ///
+    /// Any context but interrupts. May be repeated.
+    pub(crate) fn cut_off_clients(&self) {
+        // Not under the lock that we share with the firmware, which may be dead with that in its hand. What it
+        // may read meanwhile is a root, or none.
+        let _handoff = self.handoff.lock();
+        if !self.cut_off.load(Relaxed) {
+            self.cut_off.store(true, Relaxed);
+            self.clear_clients();
         }
+        tlb::invalidate_all();
+    }
+
+    /// Ends what firmware and GPU have of our lower halves: the clients', and the one of context 0. Their tables
+    /// may be freed then.
+    ///
+    /// The upper half stays: the firmware's own image is in it, which it needs even to sleep. The kernel's part of
+    /// it goes mapping by mapping, and its tables go with the object.
+    pub(crate) fn shutdown(&self) {
+        let ours = ttb(self.lower.root(), KERNEL_CONTEXT);
+        // If it is not there the handshake has not come so far.
+        if self.root(KERNEL_CONTEXT, TtbEntry::TTB0).load(Ordering::Relaxed) == ours {
+            self.put_root(KERNEL_CONTEXT, TtbEntry::TTB0, empty_table());
+            self.cut_off_clients();
+        }
+    }
+
+    /// Notes whether the firmware knows an address in the kernel's half.
+    pub(crate) fn set_lent(&self, lent: bool) {
+        self.lent.store(lent, Relaxed);
+    }
+
+    /// Whether the firmware may use memory of ours.
+    pub(crate) fn is_lent(&self) -> bool {
+        self.lent.load(Relaxed)
+    }
+
+    /// The firmware may go on using what it was given: from now on nothing in the kernel's half is unmapped or
+    /// freed that it was given by us. It stays until the machine is reset.
+    pub(crate) fn abandon(&self) {
+        self.abandoned.store(true, Relaxed);
+    }
+
+    /// Whether what the firmware was given has to stay.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Relaxed)
+    }
+}
+
+#[pinned_drop]
+impl PinnedDrop for Uat {
+    fn drop(self: Pin<&mut Self>) {
+        if self.is_abandoned() {
+            return;
+        }
+        // SAFETY: The field is not pinned, and neither moved nor replaced.
+        let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: It is not used any more.
+        unsafe { ManuallyDrop::drop(&mut this.upper) };
     }
 }
 
