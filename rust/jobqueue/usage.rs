@@ -129,6 +129,11 @@ impl EngineUsage {
         state.busy
     }
 
+    /// Returns whether any work is in flight.
+    pub fn is_busy(&self) -> bool {
+        self.state.lock().in_flight != 0
+    }
+
     /// The hardware says that it was busy for so many cycles. Does nothing to one that was not made by [`EngineUsage::with_cycles`].
     pub fn add_cycles(&self, n: u64) {
         if let Some(cycles) = &mut self.state.lock().cycles {

@@ -17,6 +17,7 @@ mod hw;
 mod job;
 mod mmu;
 mod queue;
+mod quota;
 mod regs;
 mod submit;
 mod timestamps;

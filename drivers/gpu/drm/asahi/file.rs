@@ -21,6 +21,14 @@ use crate::{
     gem,
     handles::Handles,
     queue::Queue,
+    quota::{
+        Charge,
+        Quota,
+        MAX_OBJECTS,
+        MAX_QUEUES,
+        MAX_TIMESTAMPS,
+        MAX_VMS, //
+    },
     timestamps::Timestamps,
     uapi,
     vm::Vm, //
@@ -57,6 +65,10 @@ pub(crate) struct AsahiFile {
     timestamps: Mutex<Handles<Arc<Timestamps>>>,
     #[pin]
     pub(crate) queues: Mutex<Handles<Arc<Queue>>>,
+    /// Handles of buffer objects.
+    objects: Quota,
+    /// Addresses for timestamps.
+    timestamp_quota: Arc<Quota>,
     /// Of the compute jobs of all of its queues.
     pub(crate) compute: Arc<EngineUsage>,
 }
@@ -69,14 +81,17 @@ impl drm::file::DriverFile for AsahiFile {
 
     fn open(_dev: &AsahiDevice) -> Result<Pin<KBox<Self>>> {
         let compute = EngineUsage::new(c"compute")?;
+        let timestamp_quota = Quota::new_shared()?;
         KBox::pin_init(
             pin_init!(Self {
                 compute,
-                vms <- new_mutex!(Handles::new()),
-                timestamps <- new_mutex!(Handles::new()),
-                queues <- new_mutex!(Handles::new()),
+                vms <- new_mutex!(Handles::new(MAX_VMS)),
+                timestamps <- new_mutex!(Handles::new(MAX_TIMESTAMPS)),
+                queues <- new_mutex!(Handles::new(MAX_QUEUES)),
+                objects: Quota::new(),
+                timestamp_quota,
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
     }
 }
@@ -101,6 +116,22 @@ unsafe extern "C" fn asahi_show_engines(printer: *mut c_void, dev: *mut c_void, 
     let clock = khz.map(|khz| Clock::MaxHz(u64::from(khz) * 1000));
     // SAFETY: By the function's requirements.
     unsafe { file.inner().compute.show(printer, clock) };
+}
+
+/// What fdinfo says of a client besides its handles.
+///
+/// # Safety
+///
+/// `file` is an open file of a device of this driver's, and `closed` and `busy` are places for results.
+#[no_mangle]
+unsafe extern "C" fn asahi_file_usage(file: *mut c_void, closed: *mut u64, busy: *mut bool) {
+    // SAFETY: By the function's requirements.
+    let file: &File = unsafe { drm::File::from_raw(file.cast()) };
+    // SAFETY: By the function's requirements.
+    unsafe {
+        closed.write(file.inner().closed_memory());
+        busy.write(file.inner().compute.is_busy());
+    }
 }
 
 /// `EINVAL` unless all of `fields` are zero.
@@ -131,6 +162,11 @@ impl AsahiFile {
             vm.unbind_object(object);
             last = id;
         }
+        for timestamps in self.timestamps.lock().iter() {
+            if core::ptr::eq(timestamps.object(), object) {
+                timestamps.set_closed();
+            }
+        }
         // A VM whose handle is gone lives on in its queues.
         let mut last = 0;
         loop {
@@ -142,6 +178,34 @@ impl AsahiFile {
             vm.unbind_object(object);
             last = id;
         }
+    }
+
+    /// Counts another handle of a buffer object. `ENOSPC` if there are too many.
+    pub(crate) fn add_handle(&self) -> Result {
+        let charge = Charge::new(&self.objects, 1, MAX_OBJECTS).ok_or(ENOSPC)?;
+        // `remove_handle()` takes it back.
+        core::mem::forget(charge);
+        Ok(())
+    }
+
+    /// Counts a handle of a buffer object less.
+    pub(crate) fn remove_handle(&self) {
+        self.objects.give_back(1);
+    }
+
+    /// Bytes of buffer objects that the client has no handle of any more, but timestamps in.
+    fn closed_memory(&self) -> u64 {
+        let timestamps = self.timestamps.lock();
+        let closed = || timestamps.iter().filter(|timestamps| timestamps.is_closed());
+        let mut bytes = 0;
+        for (place, one) in closed().enumerate() {
+            // An object may be bound in many places.
+            let mut before = closed().take(place);
+            if !before.any(|other| core::ptr::eq(other.object(), one.object())) {
+                bytes += gem::size(one.object());
+            }
+        }
+        bytes
     }
 
     /// The timestamp buffer with number `handle`.
@@ -156,6 +220,7 @@ impl AsahiFile {
         file: &File,
     ) -> Result {
         must_be_zero(&[data.pad.into()])?;
+        file.inner().vms.lock().check_room()?;
         let range = kernel_range(data.kernel_start, data.kernel_end).map_err(|_| EINVAL)?;
         let vm = Vm::new(dev, reg.dev(), reg.gpu.uat(), range)?;
         data.vm_id = file.inner().vms.lock().insert(vm)?;
@@ -269,8 +334,11 @@ impl AsahiFile {
                 }
                 let object = gem::lookup(file, data.handle)?;
                 let uat = reg.gpu.uat();
-                let mapped = Timestamps::new(dev, uat, reg.dev(), object, data.offset, data.range)?;
-                let mapped = Arc::new(mapped, GFP_KERNEL)?;
+                this.timestamps.lock().check_room()?;
+                let quota = &this.timestamp_quota;
+                let (offset, range) = (data.offset, data.range);
+                let mapped = Timestamps::new(dev, uat, reg.dev(), object, offset, range, quota)?;
+                let mapped = Arc::new(mapped, GFP_KERNEL_ACCOUNT)?;
                 data.object_handle = this.timestamps.lock().insert(mapped)?;
                 Ok(())
             }

@@ -354,6 +354,7 @@ impl AsahiFile {
         if priority > MAX_PRIORITY || data.usc_exec_base > USER_END {
             return Err(EINVAL);
         }
+        file.inner().queues.lock().check_room()?;
         let vm = file.inner().vm(data.vm_id)?;
         let device = CString::try_from(reg.dev().name())?;
         let label = Label {

@@ -146,7 +146,7 @@ impl Vm {
                 space,
                 _drm: drm.into(),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
     }
 
@@ -294,9 +294,9 @@ impl<'a> Step<'a> {
     const SPARE: usize = 5;
 
     fn new(new: Option<New<'a>>) -> Result<Self> {
-        let mut spare = KVec::with_capacity(Self::SPARE, GFP_KERNEL)?;
+        let mut spare = KVec::with_capacity(Self::SPARE, GFP_KERNEL_ACCOUNT)?;
         for _ in 0..Self::SPARE {
-            spare.push(GpuVaAlloc::new(GFP_KERNEL)?, GFP_KERNEL)?;
+            spare.push(GpuVaAlloc::new(GFP_KERNEL_ACCOUNT)?, GFP_KERNEL_ACCOUNT)?;
         }
         Ok(Self { new, spare })
     }
@@ -376,7 +376,7 @@ impl DriverGpuVm for Mappings {
             pin_init::init_zeroed::<()>(),
         );
         if let Some(unused) = left.unused_va.take() {
-            step.spare.push(unused, GFP_KERNEL)?;
+            step.spare.push(unused, GFP_KERNEL_ACCOUNT)?;
         }
         Ok(done)
     }

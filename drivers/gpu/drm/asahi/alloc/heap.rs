@@ -134,7 +134,7 @@ impl Chunk {
             buffer,
             span,
         };
-        Ok(Arc::new(chunk, GFP_KERNEL)?)
+        Ok(Arc::new(chunk, GFP_KERNEL_ACCOUNT)?)
     }
 }
 
@@ -168,7 +168,7 @@ impl Heap {
                 protection: config.protection,
                 garbage <- new_spinlock!(Pile::new()),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
         let addresses = Ranges::new(config.range)?;
         Arc::pin_init(
@@ -178,7 +178,7 @@ impl Heap {
                 grain: config.grain,
                 chunks <- new_mutex!(KVec::new()),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
     }
 
@@ -209,10 +209,10 @@ impl Heap {
             }
         }
 
-        chunks.reserve(1, GFP_KERNEL)?;
+        chunks.reserve(1, GFP_KERNEL_ACCOUNT)?;
         let size_of_chunk = size.max(self.grain);
         let chunk = Chunk::new(&self.shared, &self.addresses, size_of_chunk, align)?;
-        chunks.push(chunk.clone(), GFP_KERNEL)?;
+        chunks.push(chunk.clone(), GFP_KERNEL_ACCOUNT)?;
         drop(chunks);
         let span = chunk.free.allocate(size as u64, align as u64)?;
         GpuBox::new(chunk, span)
@@ -262,7 +262,7 @@ impl GpuBox {
                 chunk,
                 next: None,
             },
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
         // SAFETY: As above, and nobody else has this span.
         unsafe { at.write_bytes(0, size) };

@@ -70,7 +70,7 @@ struct Table {
 
 impl Slots {
     pub(super) fn new() -> Result<Arc<Self>> {
-        let free = Arc::new(Semaphore::new(SLOTS), GFP_KERNEL)?;
+        let free = Arc::new(Semaphore::new(SLOTS), GFP_KERNEL_ACCOUNT)?;
         Arc::pin_init(
             pin_init!(Self {
                 free,
@@ -79,7 +79,7 @@ impl Slots {
                     bound: [0; SLOTS],
                 }),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
     }
 }
@@ -121,7 +121,7 @@ impl AddressSpace {
                     permit: None,
                 }),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
     }
 
