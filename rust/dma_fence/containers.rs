@@ -19,16 +19,13 @@ use core::{
     ptr::{
         self,
         NonNull, //
-    },
-    sync::atomic::{
-        AtomicPtr,
-        Ordering, //
     }, //
 };
 use kernel::{
     bindings,
     error::to_result,
-    prelude::*, //
+    prelude::*,
+    sync::aref::ARef, //
 };
 
 /// The fences that a fence is made of; itself, if it is no container.
@@ -53,11 +50,11 @@ impl<'a> Leaves<'a> {
     }
 
     /// The leaf that it is at, and whether that belongs to the container's own end, not to an earlier link of a chain.
-    pub(crate) fn leaf(&self) -> Option<(Fence, bool)> {
-        let at = NonNull::new(self.at)?;
+    pub(crate) fn leaf(&self) -> Option<(ARef<Fence>, bool)> {
+        let at = NonNull::new(self.at)?.as_ptr();
         let own = self.cursor.is_at(self.head.as_raw());
         // SAFETY: The leaf is valid as long as the cursor, which has a reference to what holds it, is not moved on.
-        Some((unsafe { Fence::clone_raw(at) }, own))
+        Some((unsafe { Fence::from_ptr(at) }.into(), own))
     }
 
     /// Goes on to the next leaf.
@@ -83,8 +80,7 @@ impl Fence {
     /// Whether it is an array or a chain.
     pub fn is_container(&self) -> bool {
         // SAFETY: Valid by the type invariant; the pointer is changed atomically, and not followed.
-        let ops = unsafe { AtomicPtr::from_ptr((&raw mut (*self.as_raw()).ops).cast()) };
-        let ops: *const bindings::dma_fence_ops = ops.load(Ordering::Relaxed);
+        let ops = unsafe { (&raw const (*self.as_raw()).ops).read_volatile() };
         ops == &raw const bindings::dma_fence_array_ops
             || ops == &raw const bindings::dma_fence_chain_ops
     }
@@ -102,18 +98,16 @@ impl Fence {
     /// // What a client gets as one sync file.
     /// let all = Fence::merge(&[vertices, fragments])?;
     /// ```
-    pub fn merge(fences: &[Fence]) -> Result<Fence> {
+    pub fn merge(fences: &[ARef<Fence>]) -> Result<ARef<Fence>> {
+        let mut raw = KVVec::with_capacity(fences.len(), GFP_KERNEL)?;
         let mut cursors = KVVec::with_capacity(fences.len(), GFP_KERNEL)?;
-        for _ in fences {
+        for fence in fences {
+            raw.push(fence.as_raw(), GFP_KERNEL)?;
             cursors.push(ffi::UnwrapCursor::default(), GFP_KERNEL)?;
         }
-        // SAFETY: As many valid fences as cursors; a `Fence` is nothing but the pointer to it. Both are read only while this runs.
+        // SAFETY: There are as many valid fences as cursors, and both arrays stay during the call.
         let merged = unsafe {
-            ffi::__dma_fence_unwrap_merge(
-                fences.len(),
-                fences.as_ptr().cast_mut().cast(),
-                cursors.as_mut_ptr(),
-            )
+            ffi::__dma_fence_unwrap_merge(fences.len(), raw.as_mut_ptr(), cursors.as_mut_ptr())
         };
         let merged = NonNull::new(merged).ok_or(ENOMEM)?;
         // SAFETY: The function returns a reference.
@@ -152,7 +146,7 @@ impl ChainNode {
     /// # Errors
     ///
     /// `EINVAL` if `fence` is a chain itself: those come before a link, not into it.
-    pub fn link(self, prev: Option<Fence>, fence: Fence, seqno: u64) -> Result<Chain> {
+    pub fn link(self, prev: Option<ARef<Fence>>, fence: ARef<Fence>, seqno: u64) -> Result<Chain> {
         // SAFETY: Valid by the type invariant.
         if unsafe { ffi::dma_fence_shim_is_chain(fence.as_raw()) } {
             return Err(EINVAL);
@@ -161,7 +155,7 @@ impl ChainNode {
         let prev = prev.map_or(ptr::null_mut(), Fence::into_raw);
         // SAFETY: The memory was ours and becomes a fence that begins there; both references are passed on. Not a chain.
         let fence = unsafe {
-            ffi::dma_fence_chain_init(node.as_ptr(), prev, fence.into_raw(), seqno);
+            ffi::dma_fence_chain_init(node.as_ptr(), prev, Fence::into_raw(fence), seqno);
             Fence::from_raw(node.cast())
         };
         // INVARIANT: As just made.
@@ -200,7 +194,7 @@ impl Drop for ChainNode {
 ///
 /// The fence is a link of a chain.
 #[derive(Clone)]
-pub struct Chain(Fence);
+pub struct Chain(ARef<Fence>);
 
 impl Chain {
     /// How far it goes: the number of the last link.
@@ -213,13 +207,13 @@ impl Chain {
     /// # Errors
     ///
     /// `EINVAL` if it does not go that far. To wait until it does is not for the kernel: that may never be.
-    pub fn find(&self, seqno: u64) -> Result<Fence> {
-        let mut fence = self.0.clone().into_raw();
+    pub fn find(&self, seqno: u64) -> Result<ARef<Fence>> {
+        let mut fence = Fence::into_raw(self.0.clone());
         // SAFETY: A reference to a fence, which on success is exchanged for one to another.
         let result = to_result(unsafe { ffi::dma_fence_chain_find_seqno(&mut fence, seqno) });
         let Some(found) = NonNull::new(fence) else {
             // The walk has come to the chain's end: all that was before has signalled.
-            return result.and_then(|()| Fence::signaled());
+            return result.and_then(|()| Fence::stub());
         };
         // SAFETY: As above; on failure it is the one that it was.
         let fence = unsafe { Fence::from_raw(found) };
@@ -233,11 +227,11 @@ impl Chain {
     }
 }
 
-impl TryFrom<Fence> for Chain {
-    type Error = Fence;
+impl TryFrom<ARef<Fence>> for Chain {
+    type Error = ARef<Fence>;
 
     /// Gives the fence back if it is not a chain.
-    fn try_from(fence: Fence) -> Result<Self, Fence> {
+    fn try_from(fence: ARef<Fence>) -> Result<Self, ARef<Fence>> {
         // SAFETY: Valid by the type invariant.
         if unsafe { ffi::dma_fence_shim_is_chain(fence.as_raw()) } {
             // INVARIANT: As just seen.
@@ -248,7 +242,7 @@ impl TryFrom<Fence> for Chain {
     }
 }
 
-impl From<Chain> for Fence {
+impl From<Chain> for ARef<Fence> {
     fn from(chain: Chain) -> Self {
         chain.0
     }

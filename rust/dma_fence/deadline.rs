@@ -3,7 +3,7 @@
 //! Deadlines of own fences: somebody wants one of them by a certain time, and who works for it hears of that.
 //!
 //! ```text
-//!  dma_fence_set_deadline(), anybody, any context                    Signaller::take_deadline(), who works for it
+//!  dma_fence_set_deadline(), anybody, any context                    Signaller::next_deadline(), who works for it
 //!       │ under the fence's lock, if it has not signalled                 ▲
 //!       └──────────► soonest = min(soonest, deadline) ── wakes the task ──┘ takes it out
 //! ```
@@ -11,24 +11,32 @@
 //! A fence that has not signalled belongs to somebody who keeps its context, and signalling takes the fence's lock: so under that lock the
 //! context is there. The context takes itself out of fences that are lost when it goes.
 
-use crate::ffi;
+use crate::{
+    context::FenceSignaller,
+    names::TimelineNames, //
+};
 use core::{
     ffi::c_void,
+    mem::ManuallyDrop,
     ptr::{
         self,
         NonNull, //
     },
-    sync::atomic::{
-        AtomicI64,
-        AtomicPtr,
-        Ordering, //
-    }, //
+    task::Context, //
 };
 use kasync::{
     time::Delta,
     TaskRef, //
 };
-use kernel::bindings;
+use kernel::{
+    bindings,
+    sync::atomic::{
+        Acquire,
+        Atomic,
+        Full,
+        Relaxed, //
+    }, //
+};
 
 const NONE: i64 = i64::MAX;
 
@@ -39,17 +47,17 @@ const NONE: i64 = i64::MAX;
 /// `task` is null or from a [`TaskRef`], and then does not change any more.
 pub(crate) struct Deadlines {
     /// In nanoseconds of the monotonic clock.
-    soonest: AtomicI64,
+    soonest: Atomic<i64>,
     /// Who works for them.
-    task: AtomicPtr<c_void>,
+    task: Atomic<*mut c_void>,
 }
 
 impl Deadlines {
     pub(crate) fn new() -> Self {
         // INVARIANT: Null.
         Self {
-            soonest: AtomicI64::new(NONE),
-            task: AtomicPtr::new(ptr::null_mut()),
+            soonest: Atomic::new(NONE),
+            task: Atomic::new(ptr::null_mut()),
         }
     }
 
@@ -57,12 +65,7 @@ impl Deadlines {
     pub(crate) fn tell(&self, task: TaskRef) {
         let raw = task.into_raw();
         // INVARIANT: From a reference, and only if it was null.
-        let set = self.task.compare_exchange(
-            ptr::null_mut(),
-            raw.as_ptr(),
-            Ordering::AcqRel,
-            Ordering::Relaxed,
-        );
+        let set = self.task.cmpxchg(ptr::null_mut(), raw.as_ptr(), Full);
         if set.is_err() {
             // SAFETY: From above, and nobody else has seen it.
             drop(unsafe { TaskRef::from_raw(raw) });
@@ -70,19 +73,26 @@ impl Deadlines {
     }
 
     pub(crate) fn note(&self, deadline: i64) {
-        if self.soonest.fetch_min(deadline, Ordering::AcqRel) <= deadline {
-            return;
+        let mut soonest = self.soonest.load(Relaxed);
+        loop {
+            if soonest <= deadline {
+                return;
+            }
+            match self.soonest.cmpxchg(soonest, deadline, Full) {
+                Ok(_) => break,
+                Err(now) => soonest = now,
+            }
         }
-        if let Some(task) = NonNull::new(self.task.load(Ordering::Acquire)) {
+        if let Some(task) = NonNull::new(self.task.load(Acquire)) {
             // SAFETY: By the type invariant; the reference stays ours.
-            let task = core::mem::ManuallyDrop::new(unsafe { TaskRef::from_raw(task) });
+            let task = ManuallyDrop::new(unsafe { TaskRef::from_raw(task) });
             task.wake();
         }
     }
 
     #[inline]
     pub(crate) fn take(&self) -> Option<Delta> {
-        if self.soonest.load(Ordering::Relaxed) == NONE {
+        if self.soonest.load(Relaxed) == NONE {
             return None;
         }
         self.take_some()
@@ -90,7 +100,7 @@ impl Deadlines {
 
     #[cold]
     fn take_some(&self) -> Option<Delta> {
-        let deadline = self.soonest.swap(NONE, Ordering::AcqRel);
+        let deadline = self.soonest.xchg(NONE, Full);
         // SAFETY: No requirements.
         let now = unsafe { bindings::ktime_get() };
         (deadline != NONE).then(|| Delta::from_nanos(deadline.saturating_sub(now)))
@@ -106,18 +116,24 @@ impl Drop for Deadlines {
     }
 }
 
-/// Calls `f` under the fence's lock, with whether the fence has signalled.
-///
-/// # Safety
-///
-/// `fence` is an initialised fence with a lock of its own.
-pub(crate) unsafe fn with_lock<R>(fence: *mut bindings::dma_fence, f: impl FnOnce(bool) -> R) -> R {
-    // SAFETY: By the safety requirements; unlocked below.
-    let flags = unsafe { ffi::dma_fence_shim_lock(fence) };
-    let signaled = bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT;
-    // SAFETY: Valid, and under the lock the bit does not change.
-    let result = f(unsafe { (&raw const (*fence).flags).read_volatile() } & (1 << signaled) != 0);
-    // SAFETY: Locked above.
-    unsafe { ffi::dma_fence_shim_unlock(fence, flags) };
-    result
+impl FenceSignaller {
+    /// Returns the names of the fences.
+    pub fn names(&self) -> &'static TimelineNames {
+        self.context().names()
+    }
+
+    /// Has the task of `cx` woken when there is a deadline to take. Only the first task that asks is.
+    pub fn subscribe_deadline(&self, cx: &Context<'_>) {
+        if let Some(task) = TaskRef::of(cx) {
+            self.context().deadlines().tell(task);
+        }
+    }
+
+    /// Returns within what time the next fence is wanted, by the deadlines set since the last call.
+    ///
+    /// A negative time has passed already. This is a hint.
+    #[inline]
+    pub fn next_deadline(&self) -> Option<Delta> {
+        self.context().deadlines().take()
+    }
 }

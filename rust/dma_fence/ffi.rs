@@ -8,6 +8,7 @@ use kernel::{
         dma_fence_ops, //
     },
     ffi::{
+        c_char,
         c_int,
         c_uint,
         c_ulong,
@@ -91,7 +92,9 @@ unsafe extern "C" {
     pub(crate) fn dma_fence_shim_get(fence: *mut dma_fence);
     pub(crate) fn dma_fence_shim_put(fence: *mut dma_fence);
     pub(crate) fn dma_fence_shim_is_later(a: *mut dma_fence, b: *mut dma_fence) -> bool;
-    pub(crate) fn dma_fence_shim_pin_module();
+    pub(crate) fn dma_fence_shim_get_module();
+    pub(crate) fn dma_fence_shim_put_module();
+    pub(crate) fn dma_fence_shim_api_violation(what: *const c_char);
     pub(crate) fn dma_fence_shim_error(fence: *mut dma_fence) -> c_int;
     pub(crate) fn dma_fence_shim_alloc() -> *mut c_void;
     pub(crate) fn dma_fence_shim_arm(

@@ -31,9 +31,11 @@
 //! section began, and the issuer waits for the section before it frees the lock.
 
 use super::sync::{
-    AtomicU8,
-    Ordering,
-    Owned, //
+    Acquire,
+    Atomic,
+    Owned,
+    Relaxed,
+    Release, //
 };
 use core::{
     cell::UnsafeCell,
@@ -43,9 +45,9 @@ use core::{
     }, //
 };
 
-const IDLE: u8 = 0;
-const ARMED: u8 = 1;
-const FIRED: u8 = 2;
+const IDLE: u32 = 0;
+const ARMED: u32 = 1;
+const FIRED: u32 = 2;
 
 /// A fence, as far as waiting for it goes.
 ///
@@ -84,7 +86,7 @@ pub(crate) unsafe trait Source {
 pub(crate) struct Registration<S: Source> {
     /// First, so that the callback finds the rest.
     node: UnsafeCell<S::Node>,
-    state: AtomicU8,
+    state: Atomic<u32>,
     error: Owned<i32>,
     waker: Owned<Option<Waker>>,
 }
@@ -98,7 +100,7 @@ impl<S: Source> Registration<S> {
     pub(crate) fn new(node: S::Node) -> Self {
         Self {
             node: UnsafeCell::new(node),
-            state: AtomicU8::new(IDLE),
+            state: Atomic::new(IDLE),
             error: Owned::new(0),
             waker: Owned::new(None),
         }
@@ -131,7 +133,7 @@ impl<S: Source> Registration<S> {
         // SAFETY: In IDLE it is ours.
         self.waker.with(|w| unsafe { *w = Some(waker) });
         // Before it is linked: the callback's FIRED may come at once. The fence's lock orders them.
-        self.state.store(ARMED, Ordering::Relaxed);
+        self.state.store(ARMED, Relaxed);
         // (1) SAFETY: The node stays until it was called or is removed. From here on it may be called.
         if S::read_side(|| unsafe { fence.add(self.node.get()) }) {
             return true;
@@ -140,7 +142,7 @@ impl<S: Source> Registration<S> {
         let _waker = self.waker.with(|w| unsafe { (*w).take() });
         // SAFETY: As above.
         self.error.with(|e| unsafe { *e = fence.error() });
-        self.state.store(FIRED, Ordering::Relaxed);
+        self.state.store(FIRED, Relaxed);
         false
     }
 
@@ -150,14 +152,14 @@ impl<S: Source> Registration<S> {
     ///
     /// See [`Registration::poll`].
     pub(crate) unsafe fn remove(&self, fence: &S) -> bool {
-        S::read_side(|| match self.state.load(Ordering::Acquire) {
+        S::read_side(|| match self.state.load(Acquire) {
             FIRED => false,
             ARMED => {
                 // (2) SAFETY: It was added. The fence had not signalled, or not for as long as a grace period, when this section
                 // began, so its lock is there.
                 let linked = unsafe { fence.remove(self.node.get()) };
                 if linked {
-                    self.state.store(IDLE, Ordering::Relaxed);
+                    self.state.store(IDLE, Relaxed);
                 }
                 // If it was not linked the callback has run to its end, under the lock that `remove` took.
                 linked
@@ -179,7 +181,7 @@ impl<S: Source> Registration<S> {
         unsafe {
             (*this).error.with(|e| *e = error);
             let waker = (*this).waker.with(|w| (*w).take());
-            (*this).state.store(FIRED, Ordering::Release);
+            (*this).state.store(FIRED, Release);
             waker
         }
     }

@@ -3,7 +3,7 @@
 //! The fences of buffers: `dma_resv`, what drivers that share one tell each other without userspace's help.
 //!
 //! ```text
-//!          lock(), lock_all()           slots()                      Slot::add()
+//!          lock(), lock_all()           reserve_fences()                      Slot::add_fence()
 //!  Resv ───────────────────► Locked ───────────────► [Slot; N] ───────────────────► the buffer has the fence
 //!    │      may fail           │       may fail         │ drop: not used             cannot fail
 //!    ▼ fences()                ▼ drop: unlocked         ▼
@@ -29,6 +29,7 @@ use kernel::{
     drm::gem::IntoGEMObject,
     error::to_result,
     prelude::*,
+    sync::aref::ARef,
     types::NotThreadSafe, //
 };
 
@@ -48,7 +49,7 @@ pub enum Usage {
 
 impl Usage {
     /// What somebody has to wait for who is not told by userspace.
-    pub fn before_access(write: bool) -> Self {
+    pub fn rw(write: bool) -> Self {
         if write {
             Self::Read
         } else {
@@ -63,7 +64,7 @@ impl Usage {
 /// |---|---|---|---|
 /// | `lock`, `lock_all` | yes | no (wait for who allocates) | no |
 /// | `fences` | yes | no (allocates) | no |
-/// | `set_deadline`, `is_idle` | yes | yes | yes |
+/// | `set_deadline`, `test_signaled` | yes | yes | yes |
 ///
 /// # Invariants
 ///
@@ -100,7 +101,7 @@ impl<'a> Resv<'a> {
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub fn fences(self, usage: Usage) -> Result<KVVec<Fence>> {
+    pub fn fences(self, usage: Usage) -> Result<KVVec<ARef<Fence>>> {
         let mut count = 0;
         let mut array: *mut *mut bindings::dma_fence = ptr::null_mut();
         // SAFETY: Valid by the type invariant; the function writes both.
@@ -123,7 +124,7 @@ impl<'a> Resv<'a> {
     }
 
     /// Whether all fences of `usage`, and of those before it, have signalled.
-    pub fn is_idle(self, usage: Usage) -> bool {
+    pub fn test_signaled(self, usage: Usage) -> bool {
         // SAFETY: Valid by the type invariant.
         unsafe { ffi::dma_resv_test_signaled(self.as_raw(), usage as u32) }
     }
@@ -189,8 +190,8 @@ impl<'a> Resv<'a> {
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
-/// | `slots` | yes | no (allocates) | no |
-/// | [`Slot::add`], drop of slots | yes | yes | no |
+/// | `reserve_fences` | yes | no (allocates) | no |
+/// | [`Slot::add_fence`], drop of slots | yes | yes | no |
 /// | drop | yes, of the thread that has locked it | no | no |
 ///
 /// # Examples
@@ -198,10 +199,10 @@ impl<'a> Resv<'a> {
 /// ```ignore
 /// let resv = Resv::of(&*object);
 /// let locked = resv.lock()?;                          // from here on nobody adds a fence but us
-/// let prepared = queue.prepare(job, 1, resv.fences(Usage::before_access(true))?)?;
-/// let [slot] = locked.slots()?;                       // the last that may fail
+/// let prepared = queue.prepare(job, 1, resv.fences(Usage::rw(true))?)?;
+/// let [slot] = locked.reserve_fences()?;                       // the last that may fail
 /// let fence = queue.commit(prepared)?;
-/// slot.add(&fence, Usage::Write)?;                    // fails for containers only
+/// slot.add_fence(&fence, Usage::Write)?;                    // fails for containers only
 /// ```
 ///
 /// # Invariants
@@ -227,7 +228,7 @@ impl<'a> Locked<'a> {
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub fn slots<const N: usize>(&self) -> Result<[Slot<'_>; N]> {
+    pub fn reserve_fences<const N: usize>(&self) -> Result<[Slot<'_>; N]> {
         if N > 0 {
             let all = u32::try_from(N).map_err(|_| EINVAL)?;
             let all = all.checked_add(self.promised.get()).ok_or(EINVAL)?;
@@ -260,7 +261,7 @@ impl Slot<'_> {
     /// # Errors
     ///
     /// `EINVAL` if it is an array or a chain: what those are made of is to be added, each in a slot of its own.
-    pub fn add(self, fence: &Fence, usage: Usage) -> Result {
+    pub fn add_fence(self, fence: &Fence, usage: Usage) -> Result {
         if fence.is_container() {
             return Err(EINVAL);
         }

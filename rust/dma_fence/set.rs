@@ -18,6 +18,7 @@
 
 use crate::{
     containers::Leaves,
+    context::Timeline,
     fence::Fence, //
 };
 use core::{
@@ -45,7 +46,10 @@ use kernel::{
     },
     bindings,
     prelude::*,
-    sync::rcu, //
+    sync::{
+        aref::ARef,
+        rcu, //
+    }, //
 };
 
 const IDLE: u8 = 0;
@@ -73,7 +77,7 @@ struct Entry {
     /// Its place among the others.
     place: u32,
     shared: *const Shared,
-    fence: Fence,
+    fence: ARef<Fence>,
 }
 
 /// What the callbacks of a set have in common.
@@ -84,7 +88,7 @@ struct Shared {
 
 struct Inner {
     shared: Shared,
-    entries: KVec<Entry>,
+    entries: KVVec<Entry>,
     added: bool,
     /// How many are not waited for. These are not linked.
     covered: u32,
@@ -101,7 +105,7 @@ unsafe impl Sync for Inner {}
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
 /// | `new` | yes | no (allocates) | no |
-/// | `poll_all`, `poll_all_but`, drop | yes | yes | no |
+/// | `poll_all`, `poll_except`, drop | yes | yes | no |
 /// | `set_deadline`, `iter`, `len`, `is_empty`, `is_polled` | yes | yes | yes |
 ///
 /// # Examples
@@ -124,7 +128,7 @@ impl FenceSet {
     ///
     /// `ENOMEM`.
     #[inline]
-    pub fn new(fences: KVVec<Fence>, own_context: Option<u64>) -> Result<Self> {
+    pub fn new(fences: KVVec<ARef<Fence>>, own_context: Option<Timeline>) -> Result<Self> {
         if fences.is_empty() {
             if fences.capacity() == 0 {
                 // Nothing to free: spares a call of the allocator.
@@ -135,14 +139,14 @@ impl FenceSet {
         Self::new_some(fences, own_context)
     }
 
-    fn new_some(fences: KVVec<Fence>, own_context: Option<u64>) -> Result<Self> {
+    fn new_some(fences: KVVec<ARef<Fence>>, own_context: Option<Timeline>) -> Result<Self> {
         let inner = KBox::new(
             Inner {
                 shared: Shared {
                     missing: AtomicU32::new(0),
                     waker: AtomicWaker::new(),
                 },
-                entries: KVec::with_capacity(fences.len(), quietly())?,
+                entries: KVVec::with_capacity(fences.len(), quietly())?,
                 added: false,
                 covered: 0,
                 _pin: PhantomPinned,
@@ -177,12 +181,19 @@ impl FenceSet {
     /// Its fences.
     pub fn iter(&self) -> impl Iterator<Item = &Fence> {
         let inner = self.0.iter();
-        inner.flat_map(|inner| &inner.entries).map(|e| &e.fence)
+        inner.flat_map(|inner| &inner.entries).map(|e| &*e.fence)
     }
 
     /// Whether somebody has asked already.
     pub fn is_polled(&self) -> bool {
         self.0.as_ref().is_some_and(|inner| inner.added)
+    }
+
+    /// Returns whether all of the fences have signalled.
+    ///
+    /// What was written before they were signalled is visible then.
+    pub fn test_signaled(&self) -> bool {
+        self.iter().all(|fence| fence.result().is_some())
     }
 
     /// Whether there is nothing to wait for.
@@ -204,7 +215,7 @@ impl FenceSet {
     /// As [`FenceSet::poll_all`], but does not wait for those of which `covered` says that somebody else does. It is asked about each that has not
     /// signalled, until it says yes. If it has, the set stays as it is when this is ready: it can still be polled for all.
     #[inline]
-    pub fn poll_all_but(
+    pub fn poll_except(
         &mut self,
         cx: &mut Context<'_>,
         covered: impl FnMut(&Fence) -> bool,
@@ -212,10 +223,10 @@ impl FenceSet {
         if self.0.is_none() {
             return Poll::Ready(Ok(()));
         }
-        self.poll_some_but(cx, covered)
+        self.poll_some_except(cx, covered)
     }
 
-    fn poll_some_but(
+    fn poll_some_except(
         &mut self,
         cx: &mut Context<'_>,
         covered: impl FnMut(&Fence) -> bool,
@@ -253,7 +264,7 @@ impl FenceSet {
 /// A set that is being made.
 struct Builder {
     inner: KBox<Inner>,
-    own_context: Option<u64>,
+    own_context: Option<Timeline>,
     /// With how many entries they are sorted the next time, if they are many.
     sort_at: usize,
 }
@@ -261,7 +272,7 @@ struct Builder {
 impl Builder {
     /// Adds what a container is made of.
     #[cold]
-    fn add_all(&mut self, container: Fence) -> Result {
+    fn add_all(&mut self, container: ARef<Fence>) -> Result {
         let mut leaves = Leaves::new(&container);
         while let Some((leaf, tells)) = leaves.leaf() {
             self.add(leaf, tells)?;
@@ -272,9 +283,9 @@ impl Builder {
 
     /// Adds a fence that is no container.
     #[inline(always)]
-    fn add(&mut self, fence: Fence, tells: bool) -> Result {
+    fn add(&mut self, fence: ARef<Fence>, tells: bool) -> Result {
         let context = fence.context();
-        if Some(context) == self.own_context {
+        if self.own_context.is_some_and(|own| own.id() == context) {
             return Ok(());
         }
         let entry = Entry {
@@ -376,7 +387,7 @@ impl Inner {
         // SAFETY: Nothing is moved out of it, and the entries stay where they are.
         let this = unsafe { self.get_unchecked_mut() };
         for entry in &mut this.entries {
-            if entry.covered || entry.fence.is_signaled() || !covered(&entry.fence) {
+            if entry.covered || entry.fence.test_signaled_flag() || !covered(&entry.fence) {
                 continue;
             }
             // One that has just fired has counted itself.

@@ -33,14 +33,53 @@ bool dma_fence_shim_is_later(struct dma_fence *a, struct dma_fence *b)
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_is_later);
 
-/*
- * A fence was lost that somebody may wait for, for ever: what it is made of must stay.
- */
-void dma_fence_shim_pin_module(void)
+/* A context may have fences for which this module's code is needed. */
+void dma_fence_shim_get_module(void)
 {
 	__module_get(THIS_MODULE);
 }
-EXPORT_SYMBOL_GPL(dma_fence_shim_pin_module);
+EXPORT_SYMBOL_GPL(dma_fence_shim_get_module);
+
+void dma_fence_shim_put_module(void)
+{
+	module_put(THIS_MODULE);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_put_module);
+
+/* How many API violations a test is going to make. */
+#if IS_ENABLED(CONFIG_KUNIT)
+static atomic_t dma_fence_expected;
+
+void dma_fence_expect_violations(int n)
+{
+	atomic_set(&dma_fence_expected, n);
+}
+EXPORT_SYMBOL_GPL(dma_fence_expect_violations);
+
+/* How many of them were not made. */
+int dma_fence_violations_outstanding(void)
+{
+	return atomic_xchg(&dma_fence_expected, 0);
+}
+EXPORT_SYMBOL_GPL(dma_fence_violations_outstanding);
+
+static bool dma_fence_violation_expected(void)
+{
+	return atomic_dec_if_positive(&dma_fence_expected) >= 0;
+}
+#else
+static bool dma_fence_violation_expected(void)
+{
+	return false;
+}
+#endif
+
+void dma_fence_shim_api_violation(const char *what)
+{
+	if (!dma_fence_violation_expected())
+		WARN_ONCE(1, "dma_fence: %s\n", what);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_api_violation);
 
 /* The error of a fence that has signalled. */
 int dma_fence_shim_error(struct dma_fence *fence)
@@ -51,7 +90,7 @@ int dma_fence_shim_error(struct dma_fence *fence)
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_error);
 
-/* OwnFence in context.rs. */
+/* OwnFence in own.rs. */
 struct dma_fence_shim_own {
 	struct dma_fence base;
 	const void *names;

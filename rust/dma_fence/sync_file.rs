@@ -57,7 +57,7 @@ impl SyncFile {
     pub fn new() -> Result<Self> {
         let fd = FileDescriptorReservation::get_unused_fd_flags(bindings::O_CLOEXEC)?;
         // Until there is the right one.
-        let fence = Fence::signaled()?;
+        let fence = Fence::stub()?;
         // SAFETY: The fence is valid; the function takes a reference of its own.
         let file = unsafe { ffi::dma_fence_shim_sync_file_new(fence.as_raw()) };
         let file = NonNull::new(file).ok_or(ENOMEM)?;
@@ -85,7 +85,7 @@ impl SyncFile {
     /// # Errors
     ///
     /// `EINVAL` if the descriptor is none, or not one of a sync file.
-    pub fn import(fd: i32) -> Result<Fence> {
+    pub fn import(fd: i32) -> Result<ARef<Fence>> {
         // SAFETY: No requirements.
         let fence = NonNull::new(unsafe { ffi::sync_file_get_fence(fd) }).ok_or(EINVAL)?;
         // SAFETY: The function returns a reference.

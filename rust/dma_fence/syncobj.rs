@@ -17,7 +17,8 @@ use core::ptr::{
 use kernel::{
     bindings,
     error::to_result,
-    prelude::*, //
+    prelude::*,
+    sync::aref::ARef, //
 };
 
 /// A counted reference to a sync object.
@@ -92,7 +93,7 @@ impl SyncObj {
     }
 
     /// The fence that it has now: that of a binary object, or of the last point of a timeline.
-    pub fn fence(&self) -> Option<Fence> {
+    pub fn fence(&self) -> Option<ARef<Fence>> {
         // SAFETY: Valid by the type invariant.
         let fence = unsafe { ffi::dma_fence_shim_syncobj_fence(self.0.as_ptr()) };
         // SAFETY: The function returns a reference.
@@ -104,7 +105,7 @@ impl SyncObj {
     /// # Errors
     ///
     /// `EINVAL` if it has none yet. To wait until it has is userspace's part: that may never be.
-    pub fn find(&self, point: u64) -> Result<Fence> {
+    pub fn find(&self, point: u64) -> Result<ARef<Fence>> {
         let fence = self.fence().ok_or(EINVAL)?;
         if point == 0 {
             return Ok(fence);
@@ -155,7 +156,7 @@ impl SyncObj {
         file: *mut bindings::drm_file,
         handle: u32,
         point: u64,
-    ) -> Result<Fence> {
+    ) -> Result<ARef<Fence>> {
         let mut fence = ptr::null_mut();
         // SAFETY: By the safety requirements.
         to_result(unsafe {

@@ -27,7 +27,10 @@ use kernel::{
     bindings,
     error::to_result,
     prelude::*,
-    sync::rcu, //
+    sync::{
+        aref::ARef,
+        rcu, //
+    }, //
 };
 
 // SAFETY: `dma_fence` does all that, by its contract with issuers about the lock.
@@ -62,7 +65,7 @@ unsafe impl Source for Fence {
 /// | poll, drop | yes | yes | no |
 #[must_use = "futures do nothing unless awaited"]
 pub struct FenceFuture {
-    fence: Fence,
+    fence: ARef<Fence>,
     site: Site,
     registration: Registration<Fence>,
     _pin: PhantomPinned,
@@ -70,7 +73,7 @@ pub struct FenceFuture {
 
 impl FenceFuture {
     #[track_caller]
-    pub(crate) fn new(fence: Fence) -> Self {
+    pub(crate) fn new(fence: ARef<Fence>) -> Self {
         Self {
             fence,
             site: Site::here(),
@@ -86,7 +89,7 @@ impl Future for FenceFuture {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result> {
         poll_budget(cx, |cx| {
             // SAFETY: The registration is pinned, and this is its only owner, with one fence; `drop` removes it.
-            match unsafe { self.registration.poll(&self.fence, cx.waker()) } {
+            match unsafe { self.registration.poll(&*self.fence, cx.waker()) } {
                 Poll::Ready(error) => Poll::Ready(to_result(error)),
                 Poll::Pending => {
                     self.site.waits(cx);

@@ -1,29 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The queue for drivers in C: `jobqueue.h`, which says what callers promise. All functions here are as safe as that.
+//! The queue for drivers in C.
+//!
+//! C header: `jobqueue.h`, which says what callers promise. All functions here rely on that, and
+//! check what they can: pointers that may be null, and the ranges of values.
 //!
 //! ```text
 //!  jobqueue_job.state:   WAITING ──────────────────────► OVER
-//!                        prepare()    jobqueue_complete(), the last access of which to the job this is
+//!                        prepare()    jobqueue_complete(), whose last access to the job this is
 //! ```
 
 use crate::{
     Config,
+    HwDone,
     JobQueue,
     OnError,
     Prepared,
     Ring,
-    Verdict, //
+    RingStopped,
+    TimeoutAction,
+    Timeline, //
 };
 use core::{
     ffi::c_void,
     ptr::{
         self,
         NonNull, //
-    },
-    sync::atomic::{
-        AtomicI32,
-        Ordering, //
     },
     task::{
         Context,
@@ -32,8 +34,7 @@ use core::{
 };
 use dma_fence::{
     Fence,
-    Names,
-    RingStopped, //
+    Names, //
 };
 use kasync::{
     sync::AtomicWaker,
@@ -49,7 +50,14 @@ use kernel::{
         c_uint, //
     },
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Release, //
+        },
+        Arc, //
+    }, //
 };
 
 const WAITING: i32 = 0;
@@ -59,111 +67,191 @@ const OVER: i32 = 1;
 #[repr(C)]
 struct RawJob {
     memory: usize,
-    state: c_int,
+    state: Atomic<i32>,
     error: c_int,
 }
 
 /// `struct jobqueue_ops`.
 #[repr(C)]
 #[derive(Clone, Copy)]
+struct RawOps {
+    poll_ready: Option<unsafe extern "C" fn(*mut c_void, *mut RawJob) -> c_int>,
+    submit: Option<unsafe extern "C" fn(*mut c_void, *mut RawJob)>,
+    timed_out: Option<unsafe extern "C" fn(*mut c_void, *mut RawJob, c_uint) -> c_int>,
+    retire: Option<unsafe extern "C" fn(*mut c_void, *mut RawJob)>,
+    quiesced: Option<unsafe extern "C" fn(*mut c_void)>,
+    destroy: Option<unsafe extern "C" fn(*mut c_void)>,
+}
+
+/// `struct jobqueue_ops`, without what must not be missing.
 struct Ops {
-    start: unsafe extern "C" fn(*mut c_void, *mut RawJob) -> c_int,
-    stalled: unsafe extern "C" fn(*mut c_void, *mut RawJob, c_uint) -> c_uint,
+    poll_ready: Option<unsafe extern "C" fn(*mut c_void, *mut RawJob) -> c_int>,
+    submit: unsafe extern "C" fn(*mut c_void, *mut RawJob),
+    timed_out: unsafe extern "C" fn(*mut c_void, *mut RawJob, c_uint) -> c_int,
     retire: unsafe extern "C" fn(*mut c_void, *mut RawJob),
-    idle: Option<unsafe extern "C" fn(*mut c_void)>,
-    end: unsafe extern "C" fn(*mut c_void),
+    quiesced: Option<unsafe extern "C" fn(*mut c_void)>,
+    destroy: unsafe extern "C" fn(*mut c_void),
+}
+
+impl RawOps {
+    /// Returns the operations if all that must not be missing are there.
+    fn check(self) -> Result<Ops> {
+        Ok(Ops {
+            poll_ready: self.poll_ready,
+            submit: self.submit.ok_or(EINVAL)?,
+            timed_out: self.timed_out.ok_or(EINVAL)?,
+            retire: self.retire.ok_or(EINVAL)?,
+            quiesced: self.quiesced,
+            destroy: self.destroy.ok_or(EINVAL)?,
+        })
+    }
+}
+
+/// `struct jobqueue_names`.
+#[repr(C)]
+struct RawNames {
+    driver: *const c_char,
+    ring: *const c_char,
+    _copy: *const c_void,
 }
 
 /// `struct jobqueue_config`.
 #[repr(C)]
 struct RawConfig {
-    names: *const Names,
+    names: *mut RawNames,
     credits: c_uint,
     jobs: c_uint,
     memory: usize,
-    patience_ms: c_uint,
+    timeout_ms: c_uint,
     on_error: c_uint,
 }
 
-/// The driver's side of a queue. The driver frees it itself, after `end`.
+// `c_exports.c` has the same figures.
+const _: () = {
+    const POINTER: usize = size_of::<usize>();
+    assert!(size_of::<RawNames>() == size_of::<Names>());
+    assert!(size_of::<RawJob>() == POINTER + 8);
+    assert!(core::mem::offset_of!(RawJob, state) == POINTER);
+    assert!(size_of::<RawOps>() == 6 * POINTER);
+    assert!(core::mem::offset_of!(RawConfig, memory) == POINTER + 8);
+    assert!(core::mem::offset_of!(RawConfig, on_error) == 2 * POINTER + 12);
+};
+
+/// The driver's side of a queue, which the driver frees after `destroy`.
+///
+/// # Invariants
+///
+/// The operations may be called with `ring`, one at a time, until `destroy` was.
 struct CRing {
     ops: Ops,
     ring: *mut c_void,
     waker: Arc<AtomicWaker>,
 }
 
-// SAFETY: The driver's ring is for one thread at a time, not for a certain one.
+// SAFETY: By the type invariant the operations are called one at a time; they may be called in any
+// thread.
 unsafe impl Send for CRing {}
 
-/// A job of the driver's. While the queue has it, it stays where it is.
+/// A job of the driver's.
+///
+/// # Invariants
+///
+/// The job is valid until it is passed to `retire`.
 struct CJob(NonNull<RawJob>);
 
-// SAFETY: As for the ring.
+// SAFETY: A job belongs to no thread.
 unsafe impl Send for CJob {}
 
 impl CJob {
-    fn state(&self) -> &AtomicI32 {
-        // SAFETY: The driver's promise is that the job is valid while the queue has it; that field is the queue's.
-        unsafe { AtomicI32::from_ptr(&raw mut (*self.0.as_ptr()).state) }
+    /// Returns the job's state.
+    fn state(&self) -> &Atomic<i32> {
+        // SAFETY: The job is valid, by the type invariant, and the field is only accessed as an atomic.
+        unsafe { &*(&raw const (*self.0.as_ptr()).state) }
     }
 }
 
 /// A job that the hardware has.
-struct CRunning {
-    job: CJob,
-}
+struct CInFlight(CJob);
 
-// SAFETY: What is shared of it is the state, which is atomic.
-unsafe impl Sync for CRunning {}
+// SAFETY: All that a shared reference gives access to is the state, which is atomic.
+unsafe impl Sync for CInFlight {}
 
 impl Ring for CRing {
     type Job = CJob;
-    type Running = CRunning;
+    type InFlight = CInFlight;
 
     fn memory(job: &CJob) -> usize {
-        // SAFETY: The driver's promise is that it is valid, and that this does not change while the queue has it.
+        // SAFETY: The job is valid, by the type invariant, and the field does not change while the queue
+        // has it.
         unsafe { (*job.0.as_ptr()).memory }
     }
 
-    async fn start(&mut self, job: &mut CJob) -> Result<CRunning> {
-        // SAFETY: The driver's function, with the driver's ring and job, in the queue's task.
-        to_result(unsafe { (self.ops.start)(self.ring, job.0.as_ptr()) })?;
-        Ok(CRunning { job: CJob(job.0) })
+    fn poll_ready(&mut self, job: &mut CJob, cx: &mut Context<'_>) -> Poll<Result> {
+        let Some(poll_ready) = self.ops.poll_ready else {
+            return Poll::Ready(Ok(()));
+        };
+        self.waker.register(cx);
+        // SAFETY: By the type invariants of ring and job.
+        match to_result(unsafe { poll_ready(self.ring, job.0.as_ptr()) }) {
+            Err(e) if e == EAGAIN => Poll::Pending,
+            result => Poll::Ready(result),
+        }
     }
 
-    fn poll_finish(&mut self, running: &mut CRunning, cx: &mut Context<'_>) -> Poll<Result> {
+    fn submit(&mut self, job: &mut CJob) -> CInFlight {
+        // SAFETY: By the type invariants of ring and job.
+        unsafe { (self.ops.submit)(self.ring, job.0.as_ptr()) };
+        CInFlight(CJob(job.0))
+    }
+
+    fn poll_complete(
+        &mut self,
+        job: &mut CInFlight,
+        timeline: Timeline,
+        cx: &mut Context<'_>,
+    ) -> Poll<HwDone> {
         self.waker.register(cx);
-        if running.job.state().load(Ordering::Acquire) != OVER {
+        // Pairs with the release in `jobqueue_complete()`.
+        if job.0.state().load(Acquire) != OVER {
             return Poll::Pending;
         }
-        // SAFETY: Written before the state, and not any more after that.
-        Poll::Ready(to_result(unsafe { (*running.job.0.as_ptr()).error }))
+        // SAFETY: The error was written before the state, and is not written any more.
+        let result = to_result(unsafe { (*job.0 .0.as_ptr()).error });
+        // SAFETY: The driver promises by `jobqueue_complete()` that the hardware is through with the job.
+        Poll::Ready(unsafe { HwDone::new(timeline, result) })
     }
 
-    async fn stalled(&mut self, running: &CRunning, n: u32) -> Verdict {
-        // SAFETY: As in start().
-        match unsafe { (self.ops.stalled)(self.ring, running.job.0.as_ptr(), n) } {
-            // SAFETY: That is what the driver says by 0.
-            0 => Verdict::Stopped(unsafe { RingStopped::new() }),
-            ms => Verdict::Wait(Delta::from_millis(ms.into())),
+    async fn timed_out(
+        &mut self,
+        job: Option<&CInFlight>,
+        n: u32,
+        timeline: Timeline,
+    ) -> TimeoutAction {
+        let job = job.map_or(ptr::null_mut(), |job| job.0 .0.as_ptr());
+        // SAFETY: By the type invariants of ring and job.
+        match unsafe { (self.ops.timed_out)(self.ring, job, n) } {
+            // SAFETY: The driver promises by 0 that the ring has stopped.
+            0 => TimeoutAction::Stopped(unsafe { RingStopped::new(timeline) }),
+            ms @ 1.. => TimeoutAction::Wait(Delta::from_millis(ms.into())),
+            errno => TimeoutAction::Fail(Error::from_errno(errno)),
         }
     }
 
     fn retire(&mut self, job: CJob) {
-        // SAFETY: As in start(); the driver's again from here on.
+        // SAFETY: By the type invariants of ring and job; the last access to the job.
         unsafe { (self.ops.retire)(self.ring, job.0.as_ptr()) };
     }
 
-    fn idle(&mut self) {
-        if let Some(idle) = self.ops.idle {
-            // SAFETY: As in start().
-            unsafe { idle(self.ring) };
+    fn quiesced(&mut self) {
+        if let Some(quiesced) = self.ops.quiesced {
+            // SAFETY: By the type invariant.
+            unsafe { quiesced(self.ring) };
         }
     }
 
-    async fn end(self) {
-        // SAFETY: As in start(), and the last call.
-        unsafe { (self.ops.end)(self.ring) };
+    async fn destroy(self) {
+        // SAFETY: By the type invariant; the last call.
+        unsafe { (self.ops.destroy)(self.ring) };
     }
 }
 
@@ -179,7 +267,7 @@ struct CQueue {
 /// `struct jobqueue_prepared`.
 struct CPrepared(Prepared<'static, CRing>);
 
-/// A pointer for C: to what there is, or to no memory, which is an error.
+/// Returns a pointer for C: to the value, or an `ERR_PTR`.
 fn pass<T>(result: Result<KBox<T>>) -> *mut T {
     match result {
         Ok(value) => KBox::into_raw(value),
@@ -187,39 +275,94 @@ fn pass<T>(result: Result<KBox<T>>) -> *mut T {
     }
 }
 
-/// # Safety
-///
-/// A C string that stays as long as the module whose it is.
-unsafe fn name(name: *const c_char) -> &'static CStr {
-    // SAFETY: By the safety requirements.
-    unsafe { CStr::from_char_ptr(name) }
+/// Returns a pointer that is neither null nor an `ERR_PTR`.
+fn take<T>(pointer: *mut T) -> Result<NonNull<T>> {
+    // SAFETY: The function looks at the value of the pointer only.
+    if unsafe { bindings::IS_ERR(pointer.cast_const().cast()) } {
+        // SAFETY: The function looks at the value of the pointer only.
+        let errno = unsafe { bindings::PTR_ERR(pointer.cast_const().cast()) };
+        return Err(Error::from_errno(errno as c_int));
+    }
+    NonNull::new(pointer).ok_or(EINVAL)
 }
 
-fn device_create(name: &'static CStr) -> Result<KBox<CDevice>> {
+fn device_create(name: *const c_char) -> Result<KBox<CDevice>> {
+    if name.is_null() {
+        return Err(EINVAL);
+    }
+    // SAFETY: As `jobqueue_device_create()` in jobqueue.h says, `name` ends with NUL, and stays as long
+    // as the module.
+    let name = unsafe { CStr::from_char_ptr(name) };
     Ok(KBox::new(CDevice(Executor::new(name)?), GFP_KERNEL)?)
 }
 
 /// # Safety
 ///
-/// As the header says.
+/// See `jobqueue_device_create()` in jobqueue.h.
 #[no_mangle]
-unsafe extern "C" fn jobqueue_device_create(at: *const c_char) -> *mut CDevice {
-    // SAFETY: As the header says.
-    pass(device_create(unsafe { name(at) }))
+unsafe extern "C" fn jobqueue_device_create(name: *const c_char) -> *mut CDevice {
+    pass(device_create(name))
 }
 
 /// # Safety
 ///
-/// As the header says.
+/// See `jobqueue_device_destroy()` in jobqueue.h.
 #[no_mangle]
 unsafe extern "C" fn jobqueue_device_destroy(device: *mut CDevice) {
-    // SAFETY: From jobqueue_device_create(), and not used any more.
-    let device = unsafe { KBox::from_raw(device) };
+    let Ok(device) = take(device) else {
+        return;
+    };
+    // SAFETY: From `jobqueue_device_create()`, and not used any more.
+    let device = unsafe { KBox::from_raw(device.as_ptr()) };
     // Cannot fail in process context. Waits until the last task has ended.
     let _ = device.0.shutdown();
 }
 
-fn create(device: &CDevice, config: &Config, ops: Ops, ring: *mut c_void) -> Result<KBox<CQueue>> {
+/// Returns a configuration for Rust.
+///
+/// # Safety
+///
+/// `raw` must be null or valid, as jobqueue.h says.
+unsafe fn config(raw: *const RawConfig) -> Result<Config> {
+    // SAFETY: By the safety requirements.
+    let raw = unsafe { raw.as_ref() }.ok_or(EINVAL)?;
+    // SAFETY: By the safety requirements.
+    let names = unsafe { raw.names.as_ref() }.ok_or(EINVAL)?;
+    if names.driver.is_null() || names.ring.is_null() {
+        return Err(EINVAL);
+    }
+    Ok(Config {
+        // SAFETY: By the safety requirements; both strings are there. The layouts are the same.
+        names: unsafe { &*raw.names.cast_const().cast::<Names>() },
+        credits: raw.credits as usize,
+        jobs: raw.jobs as usize,
+        memory: match raw.memory {
+            0 => usize::MAX,
+            memory => memory,
+        },
+        timeout: Delta::from_millis(raw.timeout_ms.into()),
+        on_error: match raw.on_error {
+            0 => OnError::Ignore,
+            1 => OnError::Propagate,
+            2 => OnError::Poison,
+            _ => return Err(EINVAL),
+        },
+    })
+}
+
+/// # Safety
+///
+/// See `jobqueue_create()` in jobqueue.h.
+unsafe fn create(
+    device: *mut CDevice,
+    raw: *const RawConfig,
+    ops: *const RawOps,
+    ring: *mut c_void,
+) -> Result<KBox<CQueue>> {
+    // SAFETY: Null or valid, by the safety requirements.
+    let (config, ops) = unsafe { (config(raw)?, ops.as_ref().ok_or(EINVAL)?.check()?) };
+    // SAFETY: From `jobqueue_device_create()`, and valid.
+    let device = unsafe { take(device)?.as_ref() };
     let waker = Arc::new(AtomicWaker::new(), GFP_KERNEL)?;
     let scope = device.0.root().child(c"queue")?;
     let memory = KBox::<CQueue>::new_uninit(GFP_KERNEL)?;
@@ -229,99 +372,89 @@ fn create(device: &CDevice, config: &Config, ops: Ops, ring: *mut c_void) -> Res
         waker: waker.clone(),
     };
     // The last that may fail: after this the driver's ring is in use.
-    let queue = JobQueue::new(&scope, c"queue", ring, config)?;
+    let queue = JobQueue::new(&scope, c"queue", ring, &config)?;
     Ok(KBox::write(memory, CQueue { queue, waker }))
 }
 
 /// # Safety
 ///
-/// As the header says.
+/// See `jobqueue_create()` in jobqueue.h.
 #[no_mangle]
 unsafe extern "C" fn jobqueue_create(
     device: *mut CDevice,
     config: *const RawConfig,
-    ops: *const Ops,
+    ops: *const RawOps,
     ring: *mut c_void,
 ) -> *mut CQueue {
-    // SAFETY: Valid, as the header says, names included.
-    let (device, raw, ops) = unsafe { (&*device, &*config, *ops) };
-    let on_error = match raw.on_error {
-        0 => OnError::Ignore,
-        1 => OnError::Propagate,
-        2 => OnError::Poison,
-        _ => return EINVAL.to_ptr(),
-    };
-    let config = Config {
-        // SAFETY: As above.
-        names: unsafe { &*raw.names },
-        credits: raw.credits as usize,
-        jobs: raw.jobs as usize,
-        memory: match raw.memory {
-            0 => usize::MAX,
-            memory => memory,
-        },
-        patience: Delta::from_millis(raw.patience_ms.into()),
-        on_error,
-    };
-    pass(create(device, &config, ops, ring))
+    // SAFETY: By the safety requirements.
+    pass(unsafe { create(device, config, ops, ring) })
 }
 
 /// # Safety
 ///
-/// As the header says.
+/// See `jobqueue_close()` in jobqueue.h.
 #[no_mangle]
 unsafe extern "C" fn jobqueue_close(queue: *const CQueue) {
-    // SAFETY: From jobqueue_create(), and valid.
+    // SAFETY: From `jobqueue_create()`, and valid.
     unsafe { (*queue).queue.close() };
 }
 
 /// # Safety
 ///
-/// As the header says.
+/// See `jobqueue_put()` in jobqueue.h.
 #[no_mangle]
 unsafe extern "C" fn jobqueue_put(queue: *mut CQueue) {
-    // SAFETY: From jobqueue_create(), and not used any more.
-    drop(unsafe { KBox::from_raw(queue) });
+    if let Ok(queue) = take(queue) {
+        // SAFETY: From `jobqueue_create()`, and not used any more.
+        drop(unsafe { KBox::from_raw(queue.as_ptr()) });
+    }
 }
 
 /// # Safety
 ///
-/// As the header says.
+/// See `jobqueue_prepare()` in jobqueue.h.
 unsafe fn prepare(
-    queue: *const CQueue,
+    queue: *mut CQueue,
     job: *mut RawJob,
     credits: c_uint,
     dependencies: *const *mut bindings::dma_fence,
     count: usize,
 ) -> Result<Prepared<'static, CRing>> {
+    let queue = take(queue)?;
+    let job = NonNull::new(job).ok_or(EINVAL)?;
+    if count != 0 && dependencies.is_null() {
+        return Err(EINVAL);
+    }
     let mut fences = KVVec::with_capacity(count, GFP_KERNEL)?;
     for i in 0..count {
-        // SAFETY: There are so many, all valid.
-        let fence = unsafe { NonNull::new(*dependencies.add(i)).map(|f| Fence::clone_raw(f)) };
+        // SAFETY: There are `count` fences, each of which is null or valid.
+        let fence = unsafe { NonNull::new(*dependencies.add(i)).map(|f| Fence::from_ptr(f.as_ptr()).into()) };
         fences.push(fence.ok_or(EINVAL)?, GFP_KERNEL)?;
     }
-    let job = NonNull::new(job).ok_or(EINVAL)?;
-    // SAFETY: Both are valid, the queue until the result is gone; nobody else uses the job yet.
+    // SAFETY: The job is valid, and nothing else uses it yet. The queue is valid until the result is
+    // gone.
     unsafe {
-        (&raw mut (*job.as_ptr()).state).write(WAITING);
+        (&raw mut (*job.as_ptr()).state).write(Atomic::new(WAITING));
         (&raw mut (*job.as_ptr()).error).write(0);
-        (*queue).queue.prepare(CJob(job), credits as usize, fences)
+        (*queue.as_ptr())
+            .queue
+            .prepare(CJob(job), credits as usize, fences)
     }
 }
 
 /// # Safety
 ///
-/// As the header says.
+/// See `jobqueue_prepare()` in jobqueue.h.
 #[no_mangle]
 unsafe extern "C" fn jobqueue_prepare(
-    queue: *const CQueue,
+    queue: *mut CQueue,
     job: *mut RawJob,
     credits: c_uint,
     dependencies: *const *mut bindings::dma_fence,
     count: usize,
 ) -> *mut CPrepared {
     let memory = KBox::<CPrepared>::new_uninit(GFP_KERNEL).map_err(Error::from);
-    // SAFETY: As the header says.
+    // SAFETY: By the safety requirements.
     let prepare = || unsafe { prepare(queue, job, credits, dependencies, count) };
     let prepared = memory.and_then(|memory| {
         let prepared = prepare()?;
@@ -332,57 +465,70 @@ unsafe extern "C" fn jobqueue_prepare(
 
 /// # Safety
 ///
-/// As the header says.
+/// See `jobqueue_abandon()` in jobqueue.h.
 #[no_mangle]
 unsafe extern "C" fn jobqueue_abandon(prepared: *mut CPrepared) {
-    // SAFETY: From jobqueue_prepare(), and not used any more.
-    drop(unsafe { KBox::from_raw(prepared) });
+    if let Ok(prepared) = take(prepared) {
+        // SAFETY: From `jobqueue_prepare()`, and not used any more.
+        drop(unsafe { KBox::from_raw(prepared.as_ptr()) });
+    }
 }
 
-fn commit(prepared: Prepared<'_, CRing>) -> *mut bindings::dma_fence {
-    match prepared.commit() {
-        Ok(fence) => fence.into_raw(),
+/// Returns the fence of a job that is committed, or an `ERR_PTR`.
+fn commit(prepared: Result<Prepared<'_, CRing>>) -> *mut bindings::dma_fence {
+    match prepared.and_then(Prepared::commit) {
+        Ok(fence) => Fence::into_raw(fence),
         Err(e) => e.to_ptr(),
     }
 }
 
 /// # Safety
 ///
-/// As the header says.
+/// See `jobqueue_commit()` in jobqueue.h.
 #[no_mangle]
 unsafe extern "C" fn jobqueue_commit(prepared: *mut CPrepared) -> *mut bindings::dma_fence {
-    // SAFETY: From jobqueue_prepare(), and not used any more.
-    let CPrepared(prepared) = KBox::into_inner(unsafe { KBox::from_raw(prepared) });
-    commit(prepared)
+    // SAFETY: From `jobqueue_prepare()`, and not used any more.
+    commit(take(prepared).map(|prepared| unsafe {
+        let CPrepared(prepared) = KBox::into_inner(KBox::from_raw(prepared.as_ptr()));
+        prepared
+    }))
 }
 
 /// # Safety
 ///
-/// As the header says.
+/// See `jobqueue_submit()` in jobqueue.h.
 #[no_mangle]
 unsafe extern "C" fn jobqueue_submit(
-    queue: *const CQueue,
+    queue: *mut CQueue,
     job: *mut RawJob,
     credits: c_uint,
     dependencies: *const *mut bindings::dma_fence,
     count: usize,
 ) -> *mut bindings::dma_fence {
-    // SAFETY: As the header says.
-    match unsafe { prepare(queue, job, credits, dependencies, count) } {
-        Ok(prepared) => commit(prepared),
-        Err(e) => e.to_ptr(),
+    // SAFETY: By the safety requirements.
+    commit(unsafe { prepare(queue, job, credits, dependencies, count) })
+}
+
+/// # Safety
+///
+/// See `jobqueue_complete()` in jobqueue.h.
+#[no_mangle]
+unsafe extern "C" fn jobqueue_complete(queue: *const CQueue, job: *mut RawJob, error: c_int) {
+    // SAFETY: Both are valid: the job is in flight, and the queue is not put yet. The state is the last
+    // access to the job.
+    unsafe {
+        ptr::write(&raw mut (*job).error, error);
+        // Pairs with the acquire in `poll_complete()`.
+        (*(&raw const (*job).state)).store(OVER, Release);
+        (*queue).waker.wake();
     }
 }
 
 /// # Safety
 ///
-/// As the header says.
+/// See `jobqueue_ready()` in jobqueue.h.
 #[no_mangle]
-unsafe extern "C" fn jobqueue_complete(queue: *const CQueue, job: *mut RawJob, error: c_int) {
-    // SAFETY: Both are valid: the job is in flight, and the queue not put yet. The state is the last that is touched of the job.
-    unsafe {
-        ptr::write(&raw mut (*job).error, error);
-        AtomicI32::from_ptr(&raw mut (*job).state).store(OVER, Ordering::Release);
-        (*queue).waker.wake();
-    }
+unsafe extern "C" fn jobqueue_ready(queue: *const CQueue) {
+    // SAFETY: From `jobqueue_create()`, and valid.
+    unsafe { (*queue).waker.wake() };
 }

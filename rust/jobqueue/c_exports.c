@@ -1,8 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* The functions of c.rs, for other modules, checked against the header that those see. */
+/*
+ * Exports the functions of c.rs, checks them against the header, and checks the types that c.rs
+ * mirrors.
+ */
+#include <linux/build_bug.h>
 #include <linux/export.h>
+#include <linux/stddef.h>
 
 #include "jobqueue.h"
+
+/* c.rs has the same figures. */
+static_assert(sizeof(struct jobqueue_names) == 3 * sizeof(void *));
+static_assert(sizeof(struct jobqueue_job) == sizeof(size_t) + 2 * sizeof(int));
+static_assert(offsetof(struct jobqueue_job, state) == sizeof(size_t));
+static_assert(sizeof(struct jobqueue_ops) == 6 * sizeof(void *));
+static_assert(offsetof(struct jobqueue_config, memory) == sizeof(void *) + 2 * sizeof(int));
+static_assert(offsetof(struct jobqueue_config, on_error) ==
+	      offsetof(struct jobqueue_config, memory) + sizeof(size_t) + sizeof(int));
+static_assert(JOBQUEUE_ERRORS_IGNORED == 0);
+static_assert(JOBQUEUE_ERRORS_PROPAGATE == 1);
+static_assert(JOBQUEUE_ERRORS_POISON == 2);
 
 EXPORT_SYMBOL_GPL(jobqueue_device_create);
 EXPORT_SYMBOL_GPL(jobqueue_device_destroy);
@@ -14,3 +31,4 @@ EXPORT_SYMBOL_GPL(jobqueue_abandon);
 EXPORT_SYMBOL_GPL(jobqueue_commit);
 EXPORT_SYMBOL_GPL(jobqueue_submit);
 EXPORT_SYMBOL_GPL(jobqueue_complete);
+EXPORT_SYMBOL_GPL(jobqueue_ready);

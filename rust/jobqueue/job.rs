@@ -3,7 +3,7 @@
 //! Jobs on their way through a queue.
 
 use crate::{
-    inbox::{
+    submit_list::{
         self,
         Link, //
     },
@@ -15,8 +15,8 @@ use core::{
 };
 use dma_fence::{
     FenceSet,
-    InFlight,
-    Pending, //
+    InFlightFence,
+    PendingFence, //
 };
 use kernel::prelude::*;
 
@@ -24,85 +24,85 @@ use kernel::prelude::*;
 ///
 /// | field | prepared | waiting | in flight |
 /// |---|---|---|---|
-/// | owner | [`Prepared`](crate::Prepared) | [`Inbox`](crate::inbox::Inbox), then the task | the task |
-/// | `dependencies` | all | those that had not all signalled when they were looked at | none |
-/// | `stage` | `Prepared` | `Waiting` | `Flying` |
-/// | `verdict` | none | how it ends if the hardware is not going to see it | none |
+/// | owner | [`Prepared`](crate::Prepared) | the submit list, then the task | the task |
+/// | `stage` | `Prepared` | `Waiting` | `InFlight` |
+/// | `error` | none | set once it is certain that the job will not run | none |
 pub(crate) struct Node<R: Ring> {
-    /// The next one in the same list, which owns it.
+    /// Links the list that owns the node.
     next: *mut Node<R>,
-    /// Taken out at the end.
+    /// Taken out when the job is retired.
     pub(crate) job: Option<R::Job>,
     pub(crate) credits: u32,
-    /// What it keeps of memory.
-    pub(crate) units: u32,
-    pub(crate) dependencies: FenceSet,
+    /// How many pages the job keeps.
+    pub(crate) pages: u32,
     pub(crate) stage: Stage<R>,
-    pub(crate) verdict: Option<Error>,
+    pub(crate) error: Option<Error>,
 }
 
-// SAFETY: `next` is for the list that it is in; all else is `Send`: see the assertion.
+// SAFETY: `next` belongs to the list that owns the node; all other fields are `Send`, which the
+// assertion below checks.
 unsafe impl<R: Ring> Send for Node<R> {}
 const _: () = {
     const fn is_send<T: Send>() {}
     const fn of<R: Ring>() {
-        is_send::<(R::Job, FenceSet, Stage<R>, Option<Error>)>();
+        is_send::<(R::Job, Stage<R>, Option<Error>)>();
     }
 };
 
-// SAFETY: `next` is a field of the node.
+// SAFETY: `next` is a field of the node, which only lists use.
 unsafe impl<R: Ring> Link for Node<R> {
     #[inline(always)]
     unsafe fn next(node: *mut Self) -> *mut *mut Self {
-        // SAFETY: Valid by the safety requirements.
+        // SAFETY: `node` is valid by the safety requirements.
         unsafe { &raw mut (*node).next }
     }
 }
 
 /// Jobs in order.
-pub(crate) type Fifo<R> = inbox::Fifo<Node<R>>;
+pub(crate) type Fifo<R> = submit_list::Fifo<Node<R>>;
 /// Committed jobs on their way to the queue's task.
-pub(crate) type Inbox<R> = inbox::Inbox<Node<R>>;
+pub(crate) type SubmitList<R> = submit_list::SubmitList<Node<R>>;
 
-/// Memory of a job that is over, for the next one.
+/// Memory of a retired job, for the next one.
 pub(crate) type Memory<R> = MaybeUninit<Node<R>>;
 
-/// What a job has of its fence and of the hardware.
+/// Where a job is, with what belongs to it there.
 pub(crate) enum Stage<R: Ring> {
-    /// Nobody but its owner knows of it.
-    Prepared,
-    /// It was committed.
-    Waiting(Pending),
-    /// The hardware has it.
-    Flying(InFlight, Permit, R::Running),
+    /// Nothing but its owner knows of the job, which is going to wait for these fences.
+    Prepared(FenceSet),
+    /// The job was committed. The fence has the dependencies.
+    Waiting(PendingFence),
+    /// The hardware has the job.
+    InFlight(InFlightFence, Permit, R::InFlight),
 }
 
-/// Room in the ring, in credits. Owned by the job that the hardware has, and nobody else, until it is over (H23).
+/// Room in the ring, in credits. It belongs to a job that the hardware has until that is over (H23).
 pub(crate) struct Permit(u32);
 
-/// The room that a ring has. Only the queue's task has it, so it takes no lock.
+/// The credits of a ring. They belong to the queue's task, which takes no lock for them.
 pub(crate) struct Credits {
     free: u32,
     all: u32,
 }
 
 impl Credits {
+    /// Returns a number of credits, all of which are free.
     pub(crate) fn new(free: u32) -> Self {
         Self { free, all: free }
     }
 
-    /// How much is in flight.
+    /// Returns how many credits are in flight.
     pub(crate) fn taken(&self) -> u32 {
         self.all - self.free
     }
 
-    /// Whether there is room for so much.
+    /// Returns whether `credits` are free.
     #[inline]
     pub(crate) fn has(&self, credits: u32) -> bool {
         credits <= self.free
     }
 
-    /// Takes room that there is: see [`Credits::has`].
+    /// Takes credits that are free: see [`Credits::has`].
     #[inline]
     pub(crate) fn take(&mut self, credits: u32) -> Permit {
         let taken = credits.min(self.free);
@@ -110,37 +110,50 @@ impl Credits {
         Permit(taken)
     }
 
-    /// Gives it back: the hardware has done with the job.
+    /// Releases the credits of a job that is over.
     #[inline]
-    pub(crate) fn give(&mut self, permit: Permit) {
+    pub(crate) fn release(&mut self, permit: Permit) {
         self.free += permit.0;
     }
 }
 
 impl<R: Ring> Node<R> {
+    /// Returns a node for a job that is being prepared, in `memory` if there is some.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(crate) fn new(
         job: R::Job,
-        (credits, units): (u32, u32),
+        (credits, pages): (u32, u32),
         dependencies: FenceSet,
-        spare: Option<KBox<Memory<R>>>,
+        memory: Option<KBox<Memory<R>>>,
     ) -> Result<KBox<Self>> {
         let node = Self {
             next: ptr::null_mut(),
             job: Some(job),
             credits,
-            units,
-            dependencies,
-            stage: Stage::Prepared,
-            verdict: None,
+            pages,
+            stage: Stage::Prepared(dependencies),
+            error: None,
         };
-        match spare {
-            Some(spare) => Ok(KBox::write(spare, node)),
+        match memory {
+            Some(memory) => Ok(KBox::write(memory, node)),
             None => Ok(KBox::new(node, GFP_KERNEL)?),
+        }
+    }
+
+    /// Returns the fence of a job that waits.
+    #[inline]
+    pub(crate) fn pending(&self) -> Option<&PendingFence> {
+        match &self.stage {
+            Stage::Waiting(fence) => Some(fence),
+            _ => None,
         }
     }
 
     /// Takes the stage out; it becomes `Prepared`.
     pub(crate) fn take_stage(&mut self) -> Stage<R> {
-        core::mem::replace(&mut self.stage, Stage::Prepared)
+        core::mem::replace(&mut self.stage, Stage::Prepared(FenceSet::default()))
     }
 }

@@ -1,48 +1,63 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A queue of jobs for a ring of the hardware's.
+//! A queue of jobs for a ring of the hardware.
 //!
 //! ```text
-//!   ioctl                                    the queue's task
-//!   ─────                                    ────────────────
+//!   ioctl                      the queue's task
+//!   ─────                      ────────────────
 //!   prepare()  may fail, leaves no trace
 //!      │
-//!   commit() ──► waiting ──► dependencies ──► credits ──► Ring::start() ──► in flight ──► poll_finish()
-//!      │           │  FIFO        │                            │               FIFO            │
-//!      ▼           │ close()      │                            │ failed                        ▼
-//!   the fence      └──────────────┴───────────► cancelled ◄────┘                     complete(result)
-//!                     after all before it, and after its dependencies
+//!   commit() ──► waiting ─► dependencies ─► credits ─► poll_ready() ─► submit() ─► poll_complete()
+//!      │           │ FIFO      │                        │                │ FIFO        │
+//!      ▼           │ close()   │                        │ Err            ▼             ▼
+//!   the fence      └───────────┴──────► cancelled ◄─────┘             in flight    complete
+//!                       after the jobs before it, and its dependencies
 //! ```
 //!
-//! Jobs of a queue run and complete in the order of their commits. Different queues know nothing of each other but
-//! their fences.
+//! Jobs of a queue run and complete in the order of their commits. Different queues know nothing of
+//! each other but their fences.
 //!
-//! A queue may be closed at any time, whatever its jobs are doing: those that the hardware has not seen are
-//! cancelled, the others are waited for. Every fence signals, none early.
+//! A queue may be closed at any time, whatever its jobs are doing: jobs that the hardware does not
+//! have are cancelled, those in flight are waited for. Every fence signals, none early.
+//!
+//! The task looks at completions, the time limit, cancellation and readiness in one place, on every
+//! poll. No state of one keeps another from being seen.
 
 mod c;
-mod inbox;
+mod capacity;
+mod deadline;
 mod job;
-mod latch;
 #[cfg(MODULE)]
 mod module;
-mod places;
 mod priority;
 mod queue;
+mod shared;
+mod submission;
+mod submit_list;
 mod sync;
 mod task;
 mod trace;
 mod usage;
 mod waits;
 
-pub use dma_fence::Names;
+/// What `pr_*` put before a message.
+const __LOG_PREFIX: &[u8] = b"jobqueue\0";
+
+pub use dma_fence::{
+    HwDone,
+    Names,
+    RingStopped,
+    Timeline, //
+};
 pub use priority::Priority;
 pub use queue::{
     Admitted,
-    Config,
     JobQueue,
-    OnError,
     Prepared, //
+};
+pub use shared::{
+    Config,
+    OnError, //
 };
 pub use trace::Label;
 pub use usage::{
@@ -58,76 +73,138 @@ use core::{
         Poll, //
     }, //
 };
-use dma_fence::{
-    Fence,
-    RingStopped, //
-};
+use dma_fence::Fence;
 use kasync::time::Delta;
 use kernel::prelude::*;
 
-/// What becomes of a job that takes too long.
-pub enum Verdict {
-    /// It may take so much longer, at least; then the ring is asked again.
+/// What happens after a time limit has passed.
+pub enum TimeoutAction {
+    /// Wait for this much longer, at least; then the ring is asked again. Less than a millisecond is
+    /// one.
     Wait(Delta),
-    /// The ring was reset: whatever it has not finished it never will, and it is ready for more. The job's fence gets `ETIME`, those of the others in
-    /// flight, which were lost with it, get `ECANCELED`; what has not been in flight yet runs.
+    /// The ring was reset: it will never finish what it has not finished, and can take jobs again.
+    ///
+    /// The fence of the oldest job gets `ETIME`, those of the others in flight, which were lost with
+    /// it, get `ECANCELED`. Jobs that were not in flight run. Evidence of another timeline than the
+    /// queue's is refused with a warning, and the queue goes on as after `Wait`.
     Stopped(RingStopped),
+    /// The job for which the ring is not ready is cancelled with this error. With a job in flight it
+    /// is refused with a warning, and the queue goes on as after `Wait`.
+    Fail(Error),
 }
 
-/// The hardware's side of a queue. Only the queue's task uses it, in signalling sections: nothing in it may
-/// allocate with reclaim, or wait for what does.
+/// The hardware's side of a queue.
+///
+/// Only the queue's task uses it, one call at a time, in fence signalling sections: nothing in it may
+/// allocate with reclaim, or wait for something that does.
+///
+/// | callback | may sleep | may run in a thread that commits |
+/// |---|---|---|
+/// | `memory` | yes, it is called by `prepare` | always |
+/// | `hw_can_wait`, `poll_ready`, `submit`, `poll_complete` | no | yes, with preemption disabled |
+/// | `retire`, `quiesced`, `set_deadline`, `label` | no | no |
+/// | `timed_out`, `destroy` | as any future: no, they await | no |
+///
+/// ```text
+///              poll_ready() Pending
+///                 ┌────┐
+///                 │    ▼      Ready(Ok)
+///   quiet ──► getting ready ────────────► submit() ──► in flight ──► poll_complete() Ready
+///     ▲           │ abandoned, Ready(Err)                  ▲              │
+///     │           ▼                                        └── others ────┤ in flight
+///     └─── quiesced() ◄───────────────────────────────────────────────────┘ none
+/// ```
+///
+/// # Shared resources
+///
+/// What a ring takes from a pool that other rings use as well (slots, ring room) it takes in
+/// `poll_ready`, in the same order as the other rings, and gives back in `quiesced`. So a queue with
+/// nothing in flight holds nothing that others wait for, unless it is getting ready: then its time
+/// limit runs.
 pub trait Ring: Send + 'static {
     /// A job.
     type Job: Send + 'static;
     /// What is known of a job that the hardware has.
-    type Running: Send + Sync + 'static;
+    type InFlight: Send + Sync + 'static;
 
-    /// Whose the queue is, for those who look from outside: asked only while somebody does.
+    /// Returns the owner of the queue, for trace events. Only called while these are enabled.
     fn label(&self) -> Label {
         Label::default()
     }
 
-    /// How many bytes a job keeps while it is in the queue, for [`Config::memory`].
+    /// Returns how many bytes a job keeps while it is in the queue, for [`Config::memory`].
     fn memory(_job: &Self::Job) -> usize {
         0
     }
 
-    /// Whether the hardware itself waits for `dependency` before it runs `job`, so that nobody else has to: because it is a job of the same
-    /// firmware's, for example. If so, it is up to [`Ring::start`] to have it wait, or to fail.
+    /// Returns whether the hardware itself waits for `dependency` before it runs `job`: for example
+    /// because both are jobs of the same firmware. Then the queue does not wait for it, and
+    /// [`Ring::submit`] has to tell the hardware.
     ///
-    /// Asked when it is the job's turn but for what it depends on, about each fence that has not signalled, until this says yes: again
-    /// whenever the queue's task looks. The job starts as soon as all others have signalled. Whether such a fence fails is not looked at,
-    /// as nobody knows by then. A job that is cancelled waits for all of them, as ever (R3).
-    fn lower(&mut self, _job: &mut Self::Job, _dependency: &Fence) -> bool {
+    /// Called for the first job that waits, for each of its dependencies that has not signalled, until
+    /// this returns `true`: again on every poll of the task. The job is submitted once all others have
+    /// signalled. Whether such a fence fails is not looked at. A cancelled job waits for all of its
+    /// dependencies (R3).
+    fn hw_can_wait(&mut self, _job: &mut Self::Job, _dependency: &Fence) -> bool {
         false
     }
 
-    /// Hands `job` to the hardware. At least as many credits as it costs are free.
+    /// Polls for readiness: ready once the hardware can take `job` at once, with all that this needs,
+    /// such as slots, room in the ring, and an address space. At least as many credits as the job
+    /// costs are free.
     ///
-    /// On failure the hardware does not know the job, and never will, or can never run again.
-    fn start(&mut self, job: &mut Self::Job) -> impl Future<Output = Result<Self::Running>> + Send;
-
-    /// Whether the hardware says that the job is over, and with which result. If not, has the task of `cx` woken when that may
-    /// have changed, typically by an [`AtomicWaker`](kasync::sync::AtomicWaker). Asked for the oldest job in flight only.
-    fn poll_finish(&mut self, running: &mut Self::Running, cx: &mut Context<'_>) -> Poll<Result>;
-
-    /// The oldest job in flight has made no sign for another [`Config::patience`], or as long as the last verdict has allowed, the
-    /// `n`th time in a row. What now?
+    /// May never be polled again after it was pending, if the queue is closed or parked, or the time
+    /// limit passes. Then [`Ring::quiesced`] is called, once nothing is in flight.
     ///
-    /// The hardware has the last word: a job that it says to be over meanwhile, before the verdict or because of it, ends as
-    /// [`Ring::poll_finish`] says (H20). In the end that, or a verdict, has to end each job.
-    fn stalled(&mut self, running: &Self::Running, n: u32) -> impl Future<Output = Verdict> + Send;
+    /// # Errors
+    ///
+    /// The job is cancelled with the error. The hardware does not know it.
+    fn poll_ready(&mut self, job: &mut Self::Job, cx: &mut Context<'_>) -> Poll<Result>;
 
-    /// Somebody wants a job of this queue to be over within so much time, or at once if it is negative: clocks may be raised. A hint.
-    /// Whoever signals what jobs of the queue wait for is told as well.
-    fn hurry(&mut self, _within: Delta) {}
+    /// Hands `job` to the hardware, which is ready for it: [`Ring::poll_ready`] has just returned
+    /// `Ready(Ok(()))` for it, and nothing was called in between.
+    fn submit(&mut self, job: &mut Self::Job) -> Self::InFlight;
 
-    /// A job is over and its fence has signalled; it is given back, to be disposed of.
+    /// Polls for the completion of the oldest job in flight. If it is pending, the task of `cx` must
+    /// be woken when that may have changed, typically by an
+    /// [`AtomicWaker`](kasync::sync::AtomicWaker).
+    ///
+    /// The returned evidence must be of `timeline`, the queue's. It is not polled again after it was
+    /// ready.
+    fn poll_complete(
+        &mut self,
+        job: &mut Self::InFlight,
+        timeline: Timeline,
+        cx: &mut Context<'_>,
+    ) -> Poll<HwDone>;
+
+    /// Decides what happens after a time limit has passed for the `n`th time in a row.
+    ///
+    /// `job` is the oldest job in flight, of which the hardware has not reported the end for
+    /// [`Config::timeout`], or the time of the last [`TimeoutAction::Wait`]. It is `None` if nothing
+    /// is in flight, and [`Ring::poll_ready`] has been pending that long.
+    ///
+    /// A job that the hardware reports to be over meanwhile ends as [`Ring::poll_complete`] says
+    /// (H20). In the end that, or the returned action, has to end each job.
+    fn timed_out(
+        &mut self,
+        job: Option<&Self::InFlight>,
+        n: u32,
+        timeline: Timeline,
+    ) -> impl Future<Output = TimeoutAction> + Send;
+
+    /// Somebody wants a job of this queue to be complete within this time, or at once if it is
+    /// negative. A hint, for example to raise clocks.
+    ///
+    /// The fences that the queue's jobs wait for are told by the queue.
+    fn set_deadline(&mut self, _within: Delta) {}
+
+    /// Takes a job back whose fence has signalled.
     fn retire(&mut self, job: Self::Job);
 
-    /// Nothing is in flight, and nothing waits to be.
-    fn idle(&mut self);
+    /// Releases what the ring shares with others: nothing is in flight, whatever waits.
+    fn quiesced(&mut self);
 
-    /// The queue is closed and nothing is in flight: the last call.
-    fn end(self) -> impl Future<Output = ()> + Send;
+    /// Ends the ring: the queue is closed, and nothing is in flight. The last call.
+    fn destroy(self) -> impl Future<Output = ()> + Send;
 }

@@ -3,33 +3,46 @@
 //! The task of a queue.
 //!
 //! ```text
-//!                 ┌──────────────────────── next_event() ───────────────────────┐
-//!                 │ the oldest in flight is over │ the next may start │ patience │ closed, all over
-//!                 ▼                              ▼                    ▼          ▼
-//!            finish_first(), and again       proceed()            judge()      Ring::end()
+//!   poll_next(), on every poll, in this order:
+//!
+//!     the oldest job in flight is over ──► finish_first(): its fence signals
+//!     jobs were committed, flags changed, a deadline was set
+//!     the first job that waits:
+//!       its dependencies have signalled,
+//!       and the ring is ready for it ────► submit_first()
+//!       it does not run ─────────────────► cancel_first(): its fence signals
+//!     nothing is in flight ──────────────► Ring::quiesced()
+//!     the time limit has passed ─────────► handle_timeout()
+//!     closed, and nothing is left ───────► Ring::destroy()
 //! ```
 //!
-//! One poll goes through this until there is nothing to do, or a number of times: then others have their turn (H16).
+//! One poll goes through this until there is nothing to do, or a number of times: then others have
+//! their turn (H16). A poll in a thread that commits (see [`submission`](crate::submission)) submits
+//! its job, and leaves everything else to a worker.
 
 use crate::{
+    deadline::Deadline,
     job::{
         Credits,
         Fifo,
         Node,
         Stage, //
     },
-    latch::Latch,
-    queue::{
+    shared::{
         Config,
         OnError,
         Shared, //
+    },
+    submission::{
+        Flags,
+        Submission, //
     },
     trace::{
         self,
         Traced, //
     },
     Ring,
-    Verdict, //
+    TimeoutAction, //
 };
 use core::{
     future::{
@@ -46,8 +59,10 @@ use core::{
     }, //
 };
 use dma_fence::{
-    FenceSet,
-    Signaller, //
+    FenceSignaller,
+    HwDone,
+    InFlightFence,
+    RingStopped, //
 };
 use kasync::{
     time::{
@@ -59,52 +74,75 @@ use kasync::{
     Site, //
 };
 use kernel::{
+    pr_warn_once,
     prelude::*,
     sync::Arc, //
 };
 
-/// How many events are dealt with in one poll.
+/// How many jobs are submitted or finished in one poll.
 const BUDGET: u32 = 64;
+
+/// The shortest time that a ring can ask to wait for.
+const SHORTEST_WAIT: Delta = Delta::from_millis(1);
 
 /// The task.
 pub(crate) struct Task<R: Ring> {
     shared: Arc<Shared<R>>,
     ring: R,
-    /// What waits, oldest first.
+    /// Jobs that wait, oldest first.
     waiting: Fifo<R>,
-    /// What is in flight, oldest first.
-    flights: Fifo<R>,
+    /// Jobs in flight, oldest first.
+    in_flight: Fifo<R>,
     credits: Credits,
-    signaller: Signaller,
-    /// Whether the ring knows that there is nothing to do.
-    idle: bool,
-    patience: Delta,
+    signaller: FenceSignaller,
+    /// Evidence for the oldest job in flight, seen by a poll that must not signal.
+    done: Option<HwDone>,
+    /// Nothing was in flight, and nothing waited, at the end of the last poll.
+    is_idle: bool,
+    /// The ring knows that nothing is in flight, and has not been asked for readiness since.
+    is_quiesced: bool,
+    timeout: Delta,
     on_error: OnError,
-    /// Of the first job that has failed, if the others are to know.
+    /// The error of the first job that has failed, with [`OnError::Poison`].
     poison: Option<Error>,
-    /// How many jobs have been the oldest in flight; which of them the alarm was set for, if it was; and how often that one was
-    /// complained of.
-    finished: u64,
+    deadline: Deadline,
+    /// How often something else has begun that the time limit is for; the value that the alarm was
+    /// set for, if it is set; and how often that has timed out.
+    progress: u64,
     alarm: Option<u64>,
-    complaints: u32,
+    timeouts: u32,
     budget: u32,
 }
 
-/// What comes next.
+/// What a poll leads to.
 enum Event {
-    /// The next job's dependencies are met, and there is room for it.
-    Ready,
-    /// It has taken too long once more.
-    Stalled,
+    /// The time limit has passed.
+    TimedOut,
     /// The queue is closed, and nothing is left.
     End,
 }
 
+/// What can be done with the first job that waits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum First {
+    /// There is no job.
+    None,
+    /// It waits for what comes before it, for its dependencies, for credits, or to be unparked.
+    Waits,
+    /// The ring is not ready for it.
+    NotReady,
+    /// The ring is ready for it.
+    Ready,
+    /// It does not run, and all before it and all that it depends on is over.
+    Cancelled,
+}
+
 impl<R: Ring> Task<R> {
+    /// Returns the task of a new queue.
     pub(crate) fn new(
         shared: Arc<Shared<R>>,
         ring: R,
-        signaller: Signaller,
+        signaller: FenceSignaller,
         config: &Config,
     ) -> Self {
         let credits = Credits::new(shared.credits());
@@ -112,88 +150,175 @@ impl<R: Ring> Task<R> {
             shared,
             ring,
             waiting: Fifo::new(),
-            flights: Fifo::new(),
+            in_flight: Fifo::new(),
             credits,
             signaller,
-            idle: false,
-            patience: config.patience,
+            done: None,
+            is_idle: false,
+            is_quiesced: false,
+            timeout: config.timeout,
             on_error: config.on_error,
             poison: None,
-            finished: 0,
+            deadline: Deadline::new(),
+            progress: 0,
             alarm: None,
-            complaints: 0,
+            timeouts: 0,
             budget: BUDGET,
         }
     }
 
-    /// Not an `async fn`: that would have the task twice, as its argument and as a variable.
+    /// Returns the task's future. Not an `async fn`, which would have the task twice: as its argument,
+    /// and as a variable.
     #[expect(clippy::manual_async_fn)]
     pub(crate) fn run(mut self) -> impl Future<Output = ()> + Send {
         async move {
-            // Not armed before it is polled.
-            let mut alarm = pin!(sleep(self.patience));
+            // Armed by its first poll.
+            let mut alarm = pin!(sleep(self.timeout));
             poll_fn(|cx| {
-                self.signaller.hear_of_deadlines(cx);
+                self.signaller.subscribe_deadline(cx);
                 Poll::Ready(())
             })
             .await;
             loop {
-                match poll_fn(|cx| self.next_event(alarm.as_mut(), cx)).await {
-                    Event::Ready => self.proceed().await,
-                    Event::Stalled => {
-                        if let Some(after) = self.judge().await {
-                            self.alarm = Some(self.finished);
-                            alarm.as_mut().reset(after);
-                        }
+                match poll_fn(|cx| self.poll_next(alarm.as_mut(), cx)).await {
+                    Event::TimedOut => {
+                        let after = self.handle_timeout().await;
+                        self.alarm = Some(self.progress);
+                        alarm.as_mut().reset(after);
                     }
                     Event::End => break,
                 }
             }
             self.shared.end();
-            self.ring.end().await;
+            self.ring.destroy().await;
         }
     }
 
-    /// Completions come before new work.
-    fn next_event(&mut self, alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Event> {
-        loop {
-            if self.is_too_long(cx) {
-                return Poll::Pending;
-            }
-            match self.poll_first(cx) {
-                Some(result) => self.finish_first(result),
-                None => break,
-            }
-        }
-        let event = self.look(alarm, cx);
+    /// Does all that can be done, in a worker or in a thread that commits.
+    fn poll_next(&mut self, alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Event> {
+        let event = if self.is_idle && self.shared.is_inline() {
+            self.poll_inline(alarm, cx);
+            Poll::Pending
+        } else {
+            self.poll_in_worker(alarm, cx)
+        };
         if event.is_pending() {
             self.budget = BUDGET;
+            let is_idle = self.waiting.is_empty() && self.in_flight.is_empty();
+            if self.is_idle || is_idle {
+                self.set_idle(is_idle, cx);
+            }
         }
         event
     }
 
-    /// Whether others have their turn now.
-    fn is_too_long(&mut self, cx: &Context<'_>) -> bool {
+    /// Says at the end of a poll whether the next commit may poll the task.
+    fn set_idle(&mut self, is_idle: bool, cx: &mut Context<'_>) {
+        self.shared.set_idle(is_idle);
+        self.deadline.clear();
+        if is_idle && !self.is_idle {
+            // For the debugfs table of tasks.
+            Site::here().waits(cx);
+        }
+        self.is_idle = is_idle;
+    }
+
+    /// Submits the job of the thread that commits, whose poll this is. Signals no fence.
+    fn poll_inline(&mut self, alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) {
+        let flags = self.shared.flags();
+        self.receive();
+        match self.poll_first(flags, cx) {
+            First::Ready => {
+                self.submit_first();
+                let done = self.poll_complete(cx);
+                if done.is_some() || !self.waiting.is_empty() {
+                    self.done = done;
+                    cx.waker().wake_by_ref();
+                }
+            }
+            First::NotReady => {}
+            // Perhaps the ring has to hear that it is quiet, or the queue that it is parked.
+            First::Waits if self.is_quiesced && !flags.is_parked() => return,
+            First::None | First::Waits | First::Cancelled => {
+                cx.waker().wake_by_ref();
+                return;
+            }
+        }
+        if self.poll_alarm(alarm, cx).is_ready() {
+            // The worker finds it passed as well.
+            cx.waker().wake_by_ref();
+        }
+    }
+
+    fn poll_in_worker(&mut self, alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Event> {
+        loop {
+            // Completions come before new work.
+            while let Some(done) = self.poll_complete(cx) {
+                self.finish_first(done);
+                if self.is_over_budget(cx) {
+                    return Poll::Pending;
+                }
+            }
+            let flags = self.shared.flags();
+            self.receive();
+            self.poll_deadline(cx);
+            let was_in_flight = !self.in_flight.is_empty();
+            let first = loop {
+                let first = self.poll_first(flags, cx);
+                match first {
+                    First::Ready => self.submit_first(),
+                    First::Cancelled => self.cancel_first(),
+                    _ => break first,
+                }
+                if self.is_over_budget(cx) {
+                    return Poll::Pending;
+                }
+            };
+            let in_flight = !self.in_flight.is_empty();
+            if in_flight && !was_in_flight {
+                // What is the oldest now has not been asked whether it is over.
+                continue;
+            }
+            if !in_flight && first != First::NotReady {
+                self.quiesce();
+                if flags.is_parked() {
+                    self.shared.mark_parked();
+                }
+                if first == First::None && flags.is_closed() && self.shared.is_over() {
+                    return Poll::Ready(Event::End);
+                }
+                return Poll::Pending;
+            }
+            return self.poll_alarm(alarm, cx);
+        }
+    }
+
+    /// Counts a job that was submitted or finished. Returns whether others have their turn now.
+    fn is_over_budget(&mut self, cx: &Context<'_>) -> bool {
         self.budget -= 1;
         let over = self.budget == 0;
         if over {
-            self.budget = BUDGET;
             cx.waker().wake_by_ref();
         }
         over
     }
 
-    /// How the oldest job in flight has ended, if it has.
-    fn poll_first(&mut self, cx: &mut Context<'_>) -> Option<Result> {
+    /// Asks whether the oldest job in flight is over.
+    #[inline]
+    fn poll_complete(&mut self, cx: &mut Context<'_>) -> Option<HwDone> {
+        let timeline = self.signaller.timeline();
         let Some(Node {
-            stage: Stage::Flying(_, _, running),
+            stage: Stage::InFlight(_, _, in_flight),
             ..
-        }) = self.flights.first()
+        }) = self.in_flight.first()
         else {
             return None;
         };
-        match self.ring.poll_finish(running, cx) {
-            Poll::Ready(result) => Some(result),
+        if self.done.is_some() {
+            return self.done.take();
+        }
+        match self.ring.poll_complete(in_flight, timeline, cx) {
+            Poll::Ready(done) => Some(done),
             Poll::Pending => None,
         }
     }
@@ -208,151 +333,98 @@ impl<R: Ring> Task<R> {
         }
     }
 
-    /// The same for who looks from outside.
-    #[cold]
-    fn trace_received(&mut self) {
-        let mut new = Fifo::new();
-        self.shared.receive(&mut new);
-        while let Some(node) = new.pop() {
-            if let Stage::Waiting(fence) = &node.stage {
-                trace::queue(&self.traced(), fence.id(), &node.dependencies);
-            }
-            self.waiting.push(node);
+    /// Passes on that somebody wants a fence of the queue soon (R18).
+    #[inline]
+    fn poll_deadline(&mut self, cx: &Context<'_>) {
+        if let Some(within) = self.signaller.next_deadline() {
+            self.deadline
+                .request(within, &mut self.ring, &mut self.waiting);
+        }
+        if self.deadline.is_walking && self.deadline.walk(&mut self.waiting) {
+            cx.waker().wake_by_ref();
         }
     }
 
-    /// For who looks from outside: the hardware has the job of this fence.
-    #[cold]
-    fn trace_run(&self, fence: (u64, u64)) {
-        trace::run(&self.traced(), fence);
-    }
-
-    /// Somebody wants one of the fences: passes that on (R18).
-    #[cold]
-    fn hurry(&mut self, within: Delta) {
-        self.waiting
-            .each(|node| node.dependencies.set_deadline(within));
-        self.ring.hurry(within);
-    }
-
-    /// What the events have in common.
-    fn traced(&self) -> Traced {
-        Traced {
-            label: self.ring.label(),
-            names: self.signaller.names(),
-            waiting: self.waiting.len(),
-            flying: self.credits.taken(),
-        }
-    }
-
-    fn look(&mut self, alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Event> {
-        let seen = self.shared.look();
-        self.receive();
-        if let Some(within) = self.signaller.take_deadline() {
-            self.hurry(within);
-        }
-        let flying = !self.flights.is_empty();
-        if seen.is_parked() && !flying {
-            self.shared.settle();
-        }
-        if let Some(node) = self.waiting.first() {
-            self.idle = false;
-            // One that the hardware will not see completes in its turn.
-            if node.verdict.is_none() {
-                node.verdict = self.poison.or(seen.is_closed().then_some(ECANCELED));
-            }
-            let free = match node.verdict {
-                Some(_) => !flying,
-                None => !seen.is_parked() && self.credits.has(node.credits),
-            };
-            if free {
-                if trace::on() && !node.dependencies.is_polled() {
-                    if let Stage::Waiting(fence) = &node.stage {
-                        trace::wait(fence.id(), &node.dependencies);
-                    }
-                }
-                let Node {
-                    dependencies,
-                    job,
-                    verdict,
-                    ..
-                } = &mut *node;
-                let polled = match (verdict, job) {
-                    (None, Some(job)) => {
-                        dependencies.poll_all_but(cx, |fence| self.ring.lower(job, fence))
-                    }
-                    // The hardware does not wait for anything any more.
-                    _ => dependencies.poll_all(cx),
-                };
-                if let Poll::Ready(result) = polled {
-                    if self.on_error != OnError::Ignore {
-                        node.verdict = node.verdict.or(result.err());
-                    }
-                    return Poll::Ready(Event::Ready);
-                }
-            }
-        } else if !flying {
-            if seen.is_closed() && self.shared.is_over() {
-                return Poll::Ready(Event::End);
-            }
-            if !self.idle {
-                self.idle = true;
-                self.ring.idle();
-                // For who looks from outside: it waits for jobs.
-                Site::here().waits(cx);
-            }
-        }
-        if flying {
-            self.poll_alarm(alarm, cx)
-        } else {
-            Poll::Pending
-        }
-    }
-
-    /// The alarm is not set anew for each job, which would be most of what a job costs: if it goes off for one that is over, it
-    /// is set for the one that is the oldest then.
-    fn poll_alarm(&mut self, mut alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Event> {
-        loop {
-            let Some(number) = self.alarm else {
-                self.alarm = Some(self.finished);
-                alarm.as_mut().reset(self.patience);
-                continue;
-            };
-            if alarm.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            self.alarm = None;
-            if number == self.finished {
-                return Poll::Ready(Event::Stalled);
-            }
-        }
-    }
-
-    /// Goes on with the job that comes next, whose dependencies are met and which has room. It stays where it is if it has to wait
-    /// after all.
-    async fn proceed(&mut self) {
+    /// Asks what can be done with the first job that waits.
+    fn poll_first(&mut self, flags: Flags, cx: &mut Context<'_>) -> First {
+        let in_flight = !self.in_flight.is_empty();
         let Some(node) = self.waiting.first() else {
-            return;
+            return First::None;
         };
-        if let (None, Some(job)) = (node.verdict, &mut node.job) {
-            match self.ring.start(job).await {
-                Ok(running) => return self.fly(running),
-                Err(e) => node.verdict = Some(e),
+        if node.error.is_none() {
+            node.error = self.poison.or(flags.is_closed().then_some(ECANCELED));
+        }
+        let Node {
+            stage: Stage::Waiting(fence),
+            job,
+            credits,
+            error,
+            ..
+        } = node
+        else {
+            unreachable!("a committed job waits");
+        };
+        if let (None, Some(job)) = (*error, job) {
+            if flags.is_parked() || !self.credits.has(*credits) {
+                return First::Waits;
             }
-            if !node.dependencies.is_empty() {
-                // Those that the hardware would have waited for come first now.
-                return;
+            if trace::on() {
+                trace::wait(fence);
+            }
+            let ring = &mut self.ring;
+            let can_wait = |fence: &_| ring.hw_can_wait(job, fence);
+            let Poll::Ready(result) = fence.dependencies_mut().poll_except(cx, can_wait) else {
+                return First::Waits;
+            };
+            if self.on_error != OnError::Ignore {
+                *error = result.err();
+            }
+            if error.is_none() {
+                self.is_quiesced = false;
+                match self.ring.poll_ready(job, cx) {
+                    Poll::Pending => return First::NotReady,
+                    Poll::Ready(Ok(())) => return First::Ready,
+                    Poll::Ready(Err(e)) => *error = Some(e),
+                }
             }
         }
-        if !self.flights.is_empty() {
-            return;
+        // It completes in its turn, and after all that it depends on: the hardware does not wait for
+        // anything any more.
+        if in_flight || fence.dependencies_mut().poll_all(cx).is_pending() {
+            return First::Waits;
         }
+        First::Cancelled
+    }
+
+    /// Hands the first job that waits to the hardware, which is ready for it.
+    fn submit_first(&mut self) {
         let Some(mut node) = self.waiting.pop() else {
             return;
         };
+        let (Stage::Waiting(fence), Some(job)) = (node.take_stage(), &mut node.job) else {
+            return;
+        };
+        let in_flight = self.ring.submit(job);
+        let permit = self.credits.take(node.credits);
+        if trace::on() {
+            self.trace_run(fence.id());
+        }
+        node.stage = Stage::InFlight(fence.submitted(), permit, in_flight);
+        if self.in_flight.is_empty() {
+            self.note_progress();
+        }
+        self.in_flight.push(node);
+    }
+
+    /// Ends the first job that waits, which does not run.
+    fn cancel_first(&mut self) {
+        let Some(mut node) = self.waiting.pop() else {
+            return;
+        };
+        self.note_progress();
         if let Stage::Waiting(fence) = node.take_stage() {
-            let error = node.verdict.unwrap_or(ECANCELED);
-            self.note(Err(error));
+            let error = node.error.unwrap_or(ECANCELED);
+            self.record_error(Err(error));
             if trace::on() {
                 trace::done(fence.id());
             }
@@ -361,94 +433,173 @@ impl<R: Ring> Task<R> {
         self.retire(node);
     }
 
-    /// The hardware has the job that comes next.
-    fn fly(&mut self, running: R::Running) {
-        let Some(mut node) = self.waiting.pop() else {
-            return;
-        };
-        if let Stage::Waiting(fence) = node.take_stage() {
-            let permit = self.credits.take(node.credits);
-            if trace::on() {
-                self.trace_run(fence.id());
-            }
-            node.stage = Stage::Flying(fence.submitted(), permit, running);
-            // The hardware waits for what is left of them.
-            node.dependencies = FenceSet::default();
-        }
-        self.flights.push(node);
+    /// Ends the oldest job in flight, which is over.
+    fn finish_first(&mut self, done: HwDone) {
+        self.end_first(|task, fence| {
+            task.record_error(done.result());
+            signal(|section| task.signaller.complete(fence, done, section));
+        });
     }
 
-    /// The oldest job in flight is over.
-    fn finish_first(&mut self, result: Result) {
-        let Some(mut node) = self.flights.pop() else {
+    /// Ends the oldest job in flight, by having `end` signal its fence.
+    #[inline(always)]
+    fn end_first(&mut self, end: impl FnOnce(&mut Self, InFlightFence)) {
+        let Some(mut node) = self.in_flight.pop() else {
             return;
         };
-        self.finished += 1;
-        self.complaints = 0;
-        self.note(result);
-        if let Stage::Flying(fence, permit, running) = node.take_stage() {
-            self.credits.give(permit);
+        self.note_progress();
+        if let Stage::InFlight(fence, permit, in_flight) = node.take_stage() {
+            self.credits.release(permit);
             if trace::on() {
                 trace::done(fence.id());
             }
-            signal(|section| self.signaller.complete(fence, section, result));
-            drop(running);
+            end(self, fence);
+            drop(in_flight);
         }
         self.retire(node);
     }
 
-    /// How a job has ended, for those after it.
-    fn note(&mut self, result: Result) {
+    /// Remembers how a job has ended, for those after it.
+    fn record_error(&mut self, result: Result) {
         if self.on_error == OnError::Poison {
             self.poison = self.poison.or(result.err());
         }
     }
 
+    /// Gives a job back whose fence has signalled.
     fn retire(&mut self, mut node: KBox<Node<R>>) {
         if let Some(job) = node.job.take() {
             self.ring.retire(job);
         }
-        let units = node.units;
-        self.shared.retire(KBox::drop_contents(node), units);
+        let pages = node.pages;
+        self.shared.retire(KBox::drop_contents(node), pages);
     }
 
-    /// Asks the ring what becomes of the oldest job in flight, and how long that may take.
-    async fn judge(&mut self) -> Option<Delta> {
-        self.complaints += 1;
-        let Some(Node {
-            stage: Stage::Flying(_, _, running),
-            ..
-        }) = self.flights.first()
-        else {
-            return None;
-        };
-        match self.ring.stalled(running, self.complaints).await {
-            Verdict::Wait(after) => Some(after),
-            Verdict::Stopped(_proof) => {
-                self.lose().await;
-                None
-            }
+    /// Tells the ring that nothing is in flight, if it does not know.
+    #[inline]
+    fn quiesce(&mut self) {
+        if !self.is_quiesced {
+            self.is_quiesced = true;
+            // Readiness that was pending is not waited for any more.
+            self.note_progress();
+            self.ring.quiesced();
         }
     }
 
-    /// The ring was reset: nothing that is in flight is any more.
-    async fn lose(&mut self) {
-        let mut error = ETIME;
-        while !self.flights.is_empty() {
-            // What it has finished before it was stopped, it has (H20).
-            let result = poll_fn(|cx| Poll::Ready(self.poll_first(cx))).await;
-            let lost = result.is_none();
-            self.finish_first(result.unwrap_or(Err(error)));
-            if lost {
-                error = ECANCELED;
+    /// Says that the time limit is for something else from here on.
+    #[inline]
+    fn note_progress(&mut self) {
+        self.progress += 1;
+        self.timeouts = 0;
+    }
+
+    /// Asks whether the time limit has passed.
+    ///
+    /// The alarm is not set anew for each job, which would be most of what a job costs: if it goes off
+    /// for a job that is over, it is set for the job that is the oldest by then.
+    fn poll_alarm(&mut self, mut alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Event> {
+        loop {
+            let Some(progress) = self.alarm else {
+                self.alarm = Some(self.progress);
+                alarm.as_mut().reset(self.timeout);
+                continue;
+            };
+            if alarm.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
             }
+            if progress == self.progress {
+                return Poll::Ready(Event::TimedOut);
+            }
+            self.alarm = None;
+        }
+    }
+
+    /// Asks the ring what happens after a time limit has passed, and does it. Returns how long the
+    /// next one is.
+    async fn handle_timeout(&mut self) -> Delta {
+        self.timeouts += 1;
+        let (n, timeline) = (self.timeouts, self.signaller.timeline());
+        let job = match self.in_flight.first() {
+            Some(Node {
+                stage: Stage::InFlight(_, _, in_flight),
+                ..
+            }) => Some(&*in_flight),
+            _ => None,
+        };
+        let is_in_flight = job.is_some();
+        match self.ring.timed_out(job, n, timeline).await {
+            TimeoutAction::Wait(after) => return after.max(SHORTEST_WAIT),
+            TimeoutAction::Stopped(proof) if proof.timeline() == timeline => {
+                self.fail_in_flight(&proof).await;
+            }
+            TimeoutAction::Stopped(_) => {
+                pr_warn_once!("a ring was said to have stopped that is not the queue's\n");
+            }
+            TimeoutAction::Fail(_) if is_in_flight => {
+                pr_warn_once!("a job in flight cannot be cancelled\n");
+            }
+            TimeoutAction::Fail(e) => {
+                if let Some(node) = self.waiting.first() {
+                    node.error = node.error.or(Some(e));
+                }
+            }
+        }
+        self.timeout
+    }
+
+    /// Ends all jobs in flight, and orphaned fences: the ring was reset.
+    async fn fail_in_flight(&mut self, stopped: &RingStopped) {
+        let mut error = ETIME;
+        while !self.in_flight.is_empty() {
+            // What the hardware has finished before it was stopped is finished (H20).
+            match poll_fn(|cx| Poll::Ready(self.poll_complete(cx))).await {
+                Some(done) => self.finish_first(done),
+                None => {
+                    self.end_first(|task, fence| {
+                        task.record_error(Err(error));
+                        signal(|section| task.signaller.fail(fence, stopped, error, section));
+                    });
+                    error = ECANCELED;
+                }
+            }
+        }
+        signal(|section| {
+            self.signaller.drain_orphans(stopped, ECANCELED, section);
+        });
+    }
+
+    /// Does what [`Task::receive`] does, with trace events.
+    #[cold]
+    fn trace_received(&mut self) {
+        let mut new = Fifo::new();
+        self.shared.receive(&mut new);
+        while let Some(node) = new.pop() {
+            if let Some(fence) = node.pending() {
+                trace::queue(&self.traced(), fence.id(), fence.dependencies());
+            }
+            self.waiting.push(node);
+        }
+    }
+
+    #[cold]
+    fn trace_run(&self, fence: (u64, u64)) {
+        trace::run(&self.traced(), fence);
+    }
+
+    /// Returns what the trace events of a queue have in common.
+    fn traced(&self) -> Traced {
+        Traced {
+            label: self.ring.label(),
+            names: self.signaller.names(),
+            waiting: self.waiting.len(),
+            in_flight: self.credits.taken(),
         }
     }
 }
 
-/// Calls `f` with the witness of the poll that we are in.
+/// Calls `f` with the witness of the poll that the caller is in.
 fn signal(f: impl FnOnce(&SignallingSection<'_>)) {
-    // SAFETY: This is only called by `Task`, which nobody sees outside of this crate, and which is given to an executor as soon as it is
-    // made: this is a poll of it.
+    // SAFETY: Only `Task` calls this, in a poll of its future: nothing outside of this crate sees a
+    // `Task`, and an executor polls it.
     f(&unsafe { SignallingSection::witness() });
 }

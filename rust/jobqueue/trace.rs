@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Tracepoints (`trace.h`): a static branch each while nobody looks.
+//! Trace events (`trace.h`): a static branch each while they are disabled.
 //!
 //! ```text
 //! # echo 1 > /sys/kernel/tracing/events/jobqueue/enable
@@ -13,7 +13,8 @@
 
 use dma_fence::{
     FenceSet,
-    Names, //
+    PendingFence,
+    TimelineNames, //
 };
 use kernel::{
     ffi::c_char,
@@ -28,7 +29,7 @@ mod ffi {
         ffi::c_char, //
     };
 
-    /// A `struct static_key_false`, as the macro wants it.
+    /// A `struct static_key_false`, as `static_branch_unlikely!` takes it.
     #[repr(C)]
     pub(super) struct Key {
         pub(super) key: static_key_false,
@@ -42,7 +43,7 @@ mod ffi {
             context: u64,
             seqno: u64,
             waiting: u32,
-            flying: u32,
+            in_flight: u32,
             client_id: u64,
         );
         pub(super) fn jobqueue_trace_run(
@@ -51,7 +52,7 @@ mod ffi {
             context: u64,
             seqno: u64,
             waiting: u32,
-            flying: u32,
+            in_flight: u32,
             client_id: u64,
         );
         pub(super) fn jobqueue_trace_done(context: u64, seqno: u64);
@@ -70,58 +71,60 @@ mod ffi {
     }
 }
 
-/// Whose a queue is, for those who look from outside.
+/// The owner of a queue, for trace events.
 #[derive(Clone, Default)]
 pub struct Label {
-    /// The device's name. If there is none, the driver's is shown.
+    /// The device's name; the driver's is shown if there is none.
     pub device: Option<Arc<CString>>,
     /// `drm_file.client_id`, or 0.
     pub client_id: u64,
 }
 
-/// What a queue's task knows for those events that say how a queue is doing.
+/// What the events that say how a queue is doing have in common.
 pub(crate) struct Traced {
     pub(crate) label: Label,
-    /// Of the driver, and of the queue's kind.
-    pub(crate) names: &'static Names,
+    /// Names of the driver, and of the queue's kind.
+    pub(crate) names: &'static TimelineNames,
     /// Jobs that wait.
     pub(crate) waiting: u32,
     /// Credits in flight.
-    pub(crate) flying: u32,
+    pub(crate) in_flight: u32,
 }
 
-/// A fence's context and sequence number.
+/// The context and sequence number of a fence.
 type Id = (u64, u64);
 
-/// Whether somebody looks. What follows if so is kept out of the way.
+/// Returns whether any event is enabled. The code for that is kept out of the way.
 #[inline(always)]
 pub(crate) fn on() -> bool {
     // SAFETY: A static key of this module, defined in C.
     unsafe { kernel::jump_label::static_branch_unlikely!(ffi::jobqueue_trace_key, ffi::Key, key) }
 }
 
-/// The queue's task has received a job that was committed, while others wait.
+/// Says that the queue's task has received a job that was committed.
 pub(crate) fn queue(queue: &Traced, fence: Id, dependencies: &FenceSet) {
     emit(ffi::jobqueue_trace_queue, queue, fence);
     each(ffi::jobqueue_trace_add_dep, fence, dependencies);
 }
 
-/// It is a job's turn, but for what it depends on.
+/// Says that it is a job's turn, but for its dependencies; once for each job.
 #[cold]
-pub(crate) fn wait(fence: Id, dependencies: &FenceSet) {
-    each(ffi::jobqueue_trace_unschedulable, fence, dependencies);
+pub(crate) fn wait(fence: &PendingFence) {
+    if !fence.dependencies().is_polled() {
+        each(ffi::jobqueue_trace_unschedulable, fence.id(), fence.dependencies());
+    }
 }
 
-/// The hardware has a job, while others wait.
+/// Says that the hardware has a job.
 pub(crate) fn run(queue: &Traced, fence: Id) {
     emit(ffi::jobqueue_trace_run, queue, fence);
 }
 
-/// A job is over.
+/// Says that a job is over.
 #[cold]
 #[inline(never)]
 pub(crate) fn done((context, seqno): Id) {
-    // SAFETY: No requirements.
+    // SAFETY: The function takes numbers only.
     unsafe { ffi::jobqueue_trace_done(context, seqno) };
 }
 
@@ -132,7 +135,7 @@ fn emit(
 ) {
     let (driver, ring) = (queue.names.driver(), queue.names.timeline());
     let device = queue.label.device.as_deref().map_or(driver, |name| name);
-    // SAFETY: Both are C strings.
+    // SAFETY: Both strings end with NUL, and live until the call returns.
     unsafe {
         event(
             device.as_char_ptr(),
@@ -140,20 +143,20 @@ fn emit(
             context,
             seqno,
             queue.waiting,
-            queue.flying,
+            queue.in_flight,
             queue.label.client_id,
         )
     };
 }
 
-/// Tells of each of `dependencies` that has not signalled.
+/// Emits `event` for each of `dependencies` that has not signalled.
 fn each(
     event: unsafe extern "C" fn(u64, u64, u64, u64),
     (context, seqno): Id,
     dependencies: &FenceSet,
 ) {
-    for dependency in dependencies.iter().filter(|f| !f.is_signaled()) {
-        // SAFETY: No requirements.
+    for dependency in dependencies.iter().filter(|f| !f.test_signaled_flag()) {
+        // SAFETY: The function takes numbers only.
         unsafe { event(context, seqno, dependency.context(), dependency.seqno()) };
     }
 }

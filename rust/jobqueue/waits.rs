@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What those wait on who wait for a queue to change in a way that is rare: a place that becomes free in a full one, the last job of a parked
-//! one. Queues share a few of these, as users of the kernel's `wait_var_event()` do: with its own a queue would be a third larger.
+//! Waits for rare changes of a queue: room in a full one, the last job of a parked one.
+//!
+//! All queues share a few [`Notify`]s, as users of the kernel's `wait_var_event()` share wait queues:
+//! with its own a queue would be a third larger.
 
 use kasync::sync::Notify;
 use kernel::{
@@ -13,12 +15,14 @@ const COUNT: usize = 16;
 
 static NOTIFIES: SetOnce<[Notify; COUNT]> = SetOnce::new();
 
-/// To be called by the module's init function.
+/// Initialises this, for the module's init function.
 pub(crate) fn init() {
     NOTIFIES.populate(core::array::from_fn(|_| Notify::new()));
 }
 
-/// The one that serves whatever is at this address. Others are served as well, so who is notified looks again.
+/// Returns what is notified when the object at `address` changes, and some others as well.
+///
+/// # Errors
 ///
 /// `ENODEV` before [`init`].
 pub(crate) fn of<T>(address: &T) -> Result<&'static Notify> {
@@ -28,7 +32,7 @@ pub(crate) fn of<T>(address: &T) -> Result<&'static Notify> {
     Ok(&notifies[(address >> 6 ^ address >> 10) % COUNT])
 }
 
-/// Has who waits for what is at this address look.
+/// Wakes all waits for the object at `address`.
 #[cold]
 pub(crate) fn notify<T>(address: &T) {
     if let Ok(notify) = of(address) {

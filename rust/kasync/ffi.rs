@@ -22,6 +22,8 @@ unsafe extern "C" {
     );
     pub(crate) fn kasync_thread_id() -> usize;
     pub(crate) fn kasync_blocking_thread_id() -> usize;
+    pub(crate) fn kasync_preempt_disable();
+    pub(crate) fn kasync_preempt_enable();
     pub(crate) fn kasync_lock_init(lock: *mut raw_spinlock_t);
     pub(crate) fn kasync_lock(lock: *mut raw_spinlock_t) -> usize;
     pub(crate) fn kasync_unlock(lock: *mut raw_spinlock_t, flags: usize);

@@ -123,6 +123,13 @@ pub(crate) unsafe trait Platform: 'static {
     /// The same, but 0 wherever the caller may not block, as far as can be known. Any context.
     fn blocking_thread_id() -> u64;
 
+    /// Disables preemption of the calling thread, and says so; `false`, and nothing happens, where
+    /// spinlocks sleep.
+    fn preempt_disable() -> bool;
+
+    /// Undoes [`Platform::preempt_disable`].
+    fn preempt_enable();
+
     /// Allocates memory. May sleep.
     fn alloc(layout: Layout) -> Option<NonNull<u8>>;
 

@@ -82,6 +82,18 @@ unsigned long kasync_blocking_thread_id(void)
 }
 EXPORT_SYMBOL_GPL(kasync_blocking_thread_id);
 
+void kasync_preempt_disable(void)
+{
+	preempt_disable();
+}
+EXPORT_SYMBOL_GPL(kasync_preempt_disable);
+
+void kasync_preempt_enable(void)
+{
+	preempt_enable();
+}
+EXPORT_SYMBOL_GPL(kasync_preempt_enable);
+
 /* One class for all: these are leaf locks, none nests in another. */
 void kasync_lock_init(raw_spinlock_t *kasync_leaf_lock)
 {

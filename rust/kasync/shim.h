@@ -11,6 +11,8 @@ bool kasync_queue_work(struct workqueue_struct *wq, struct work_struct *work);
 void kasync_work_init(struct work_struct *work, work_func_t run);
 unsigned long kasync_thread_id(void);
 unsigned long kasync_blocking_thread_id(void);
+void kasync_preempt_disable(void);
+void kasync_preempt_enable(void);
 void kasync_lock_init(raw_spinlock_t *lock);
 unsigned long kasync_lock(raw_spinlock_t *lock);
 void kasync_unlock(raw_spinlock_t *lock, unsigned long flags);

@@ -16,6 +16,13 @@
 //! runs the management dialogue. To wait there for another message is to wait for ever; nothing in
 //! this crate offers a way to do so.
 //!
+//! # Doorbells
+//!
+//! Most of what a driver sends is a doorbell: "look at that ring". It says the same however often it is
+//! sent, so it need not be queued: [`Rtkit::ring`] sets a bit, in any context, and a worker sends one
+//! message for each bit. The thread that rings never waits for the mailbox, nor for another thread that
+//! rings.
+//!
 //! # States
 //!
 //! ```text
@@ -50,6 +57,8 @@ use kernel::{
 
 mod raw;
 
+pub use raw::Message;
+
 /// Memory that the coprocessor and the CPU share, for one of the system endpoints.
 ///
 /// Dropped when RTKit is closed or shut down, in process context.
@@ -74,19 +83,27 @@ pub unsafe trait SharedBuffer: Send + 'static {
 /// | function | context |
 /// |---|---|
 /// | `recv_message_early` | hard interrupt: may wake tasks, may not sleep, allocate or lock |
-/// | `recv_message`, `shmem_setup` | process, on RTKit's ordered workqueue: may allocate, may not wait for a message |
-/// | `crashed` | the same |
+/// | `recv_message`, `shmem_setup`, `crashed` | process, on RTKit's ordered workqueue: may allocate, may not wait for a message |
+/// | `send_failed` | process, on the workqueue of the doorbells: may not allocate with reclaim |
 ///
-/// None of them may boot, shut down or close [`Rtkit`], which wait for callbacks to end.
+/// None of them may boot, shut down, close or drop [`Rtkit`], all of which wait for callbacks to end.
 pub trait Operations: Send + Sync + 'static {
     /// The memory that [`Operations::shmem_setup`] gives.
     type Buffer: SharedBuffer;
+
+    /// The doorbells, at most 64. Of those that are rung at a time the first is sent first.
+    const DOORBELLS: &'static [Message];
 
     /// A message arrived at one of the driver's endpoints. Returns whether it has been dealt with.
     fn recv_message_early(&self, endpoint: u8, message: u64) -> bool;
 
     /// A message arrived that [`Operations::recv_message_early`] did not take.
     fn recv_message(&self, endpoint: u8, message: u64);
+
+    /// A doorbell could not be sent: for half a second the mailbox has had no room.
+    ///
+    /// What it announced may stay unseen, so the coprocessor has to be given up.
+    fn send_failed(&self, error: Error);
 
     /// The coprocessor asks for `size` bytes of memory. With `iova` it says that it has mapped them
     /// there already.
@@ -113,10 +130,9 @@ pub enum BootError {
 ///
 /// | call | context |
 /// |---|---|
-/// | all, and drop | process, may sleep |
-/// | [`Rtkit::boot`], [`Rtkit::shutdown`] | sleeps for some seconds at worst; not in a signalling section |
-/// | [`Rtkit::send_message`] | sleeps only while the FIFO of the mailbox is full, 500 ms at most |
-/// | drop | not from a callback |
+/// | [`Rtkit::ring`] | any |
+/// | all others, and drop | process, may sleep; not from a callback |
+/// | [`Rtkit::boot`], [`Rtkit::shutdown`] | sleep for some seconds at worst; not in a signalling section |
 ///
 /// # Invariants
 ///
@@ -128,10 +144,19 @@ pub struct Rtkit<T: Operations> {
 
 // SAFETY: `struct rtkit` has a lock of its own and may be used and freed by any thread.
 unsafe impl<T: Operations> Send for Rtkit<T> {}
-// SAFETY: As above.
+// SAFETY: `struct rtkit` has a lock of its own, and all of its functions may be called at a time.
 unsafe impl<T: Operations> Sync for Rtkit<T> {}
 
 impl<T: Operations> Rtkit<T> {
+    /// The bits of the doorbells that there are.
+    const DOORBELLS: u64 = {
+        assert!(T::DOORBELLS.len() <= 64);
+        match T::DOORBELLS.len() {
+            0 => 0,
+            count => u64::MAX >> (64 - count),
+        }
+    };
+
     /// Connects to the coprocessor behind mailbox `mbox` of `dev`.
     ///
     /// From here on the callbacks may run. `EPROBE_DEFER` if the mailbox has no driver yet.
@@ -140,15 +165,18 @@ impl<T: Operations> Rtkit<T> {
         // `Device` is a transparent wrapper of `struct device`.
         let dev: *const Device<Bound> = dev;
         // SAFETY: `dev` is bound. The functions of `Callbacks<T>` expect a cookie that points to a
-        // `T`, and get it: `ops` lives until `drop()` has closed RTKit, after which none is called.
+        // `T`, and get it: `ops` lives until `drop()` has closed RTKit, after which none is called, nor
+        // are the doorbells looked at, which are static anyway.
         let raw = from_err_ptr(unsafe {
             raw::rtkit_create(
                 dev.cast_mut().cast(),
                 c_int::try_from(mbox)?,
                 cookie,
+                T::DOORBELLS.as_ptr(),
                 Callbacks::<T>::crashed,
                 Callbacks::<T>::recv_message,
                 Callbacks::<T>::recv_message_early,
+                Callbacks::<T>::send_failed,
                 Callbacks::<T>::shmem_setup,
                 Callbacks::<T>::shmem_destroy,
             )
@@ -192,11 +220,30 @@ impl<T: Operations> Rtkit<T> {
         to_result(unsafe { raw::rtkit_start_ep(self.raw.as_ptr(), endpoint) })
     }
 
-    /// Sends `message`. All writes to memory before it are visible to the coprocessor when it gets
-    /// the message. `ENODEV` if it is not running, or has crashed.
+    /// Sends `message`, which is no doorbell. All writes to memory before it are visible to the
+    /// coprocessor when it gets the message.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if the coprocessor is not running, or has crashed. `ETIMEDOUT` if the mailbox has had
+    /// no room for half a second.
     pub fn send_message(&self, endpoint: u8, message: u64) -> Result {
         // SAFETY: By the type invariant.
         to_result(unsafe { raw::rtkit_send(self.raw.as_ptr(), endpoint, message) })
+    }
+
+    /// Rings the doorbells whose bits are set, by their index in [`Operations::DOORBELLS`]. All writes
+    /// to memory before it are visible to the coprocessor when it gets the messages.
+    ///
+    /// Those that were rung already and are not sent yet are sent once. Nothing is sent to a
+    /// coprocessor that is not running, or has crashed.
+    ///
+    /// # Context
+    ///
+    /// Any; does not sleep.
+    pub fn ring(&self, doorbells: u64) {
+        // SAFETY: By the type invariant. There are no other bits than those of `T::DOORBELLS`.
+        unsafe { raw::rtkit_ring(self.raw.as_ptr(), doorbells & Self::DOORBELLS) };
     }
 
     /// Whether a crash log has arrived.
@@ -205,7 +252,8 @@ impl<T: Operations> Rtkit<T> {
         unsafe { raw::rtkit_is_crashed(self.raw.as_ptr()) }
     }
 
-    /// Ends all contact: when it returns no callback runs, and every call gives `ENODEV`.
+    /// Ends all contact: when it returns no callback runs, and every call gives `ENODEV`. That holds
+    /// for each of several callers, and also when the device is being unbound, which closes as well.
     pub fn close(&self) {
         // SAFETY: By the type invariant.
         unsafe { raw::rtkit_close(self.raw.as_ptr()) };
@@ -228,8 +276,8 @@ impl<T: Operations> Callbacks<T> {
     ///
     /// `cookie` must point to a `T` that lives for `'a`.
     unsafe fn ops<'a>(cookie: *mut c_void) -> &'a T {
-        // SAFETY: By the requirement above; `T: Sync`, and nobody has it exclusively since it is in
-        // an `Arc`.
+        // SAFETY: By the function's requirements. `T: Sync`, and nobody has it exclusively since it is
+        // in an `Arc`.
         unsafe { &*cookie.cast::<T>() }
     }
 
@@ -252,8 +300,16 @@ impl<T: Operations> Callbacks<T> {
     ///
     /// Only for RTKit to call, with the cookie that it got from [`Rtkit::new`].
     unsafe extern "C" fn recv_message(cookie: *mut c_void, endpoint: u8, message: u64) {
-        // SAFETY: As in `crashed()`.
+        // SAFETY: `Rtkit::new()` passed a `T` as cookie, which lives until RTKit is closed.
         unsafe { Self::ops(cookie) }.recv_message(endpoint, message);
+    }
+
+    /// # Safety
+    ///
+    /// Only for `rtkit_ring_work()` to call, with the cookie that RTKit got from [`Rtkit::new`].
+    unsafe extern "C" fn send_failed(cookie: *mut c_void, error: c_int) {
+        // SAFETY: `Rtkit::new()` passed a `T` as cookie, which lives until RTKit is closed.
+        unsafe { Self::ops(cookie) }.send_failed(Error::from_errno(error));
     }
 
     /// # Safety
@@ -264,7 +320,7 @@ impl<T: Operations> Callbacks<T> {
         endpoint: u8,
         message: u64,
     ) -> bool {
-        // SAFETY: As in `crashed()`.
+        // SAFETY: `Rtkit::new()` passed a `T` as cookie, which lives until RTKit is closed.
         unsafe { Self::ops(cookie) }.recv_message_early(endpoint, message)
     }
 
@@ -272,7 +328,7 @@ impl<T: Operations> Callbacks<T> {
     ///
     /// Only for RTKit to call, with the cookie that it got from [`Rtkit::new`] and a valid `shmem`.
     unsafe extern "C" fn shmem_setup(cookie: *mut c_void, shmem: *mut raw::RawShmem) -> c_int {
-        // SAFETY: As in `crashed()`.
+        // SAFETY: `Rtkit::new()` passed a `T` as cookie, which lives until RTKit is closed.
         let ops = unsafe { Self::ops(cookie) };
         from_result(|| {
             // SAFETY: `shmem` is valid while we run.

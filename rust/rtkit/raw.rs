@@ -16,9 +16,24 @@ pub(crate) struct RawShmem {
     _opaque: [u8; 0],
 }
 
+/// `struct rtkit_message` of `shim.c`: a message, and the endpoint that it goes to.
+#[repr(C)]
+pub struct Message {
+    message: u64,
+    endpoint: u8,
+}
+
+impl Message {
+    /// Returns `message` for `endpoint`.
+    pub const fn new(endpoint: u8, message: u64) -> Self {
+        Self { message, endpoint }
+    }
+}
+
 pub(crate) type CrashedFn = unsafe extern "C" fn(*mut c_void, *const c_void, usize);
 pub(crate) type RecvFn = unsafe extern "C" fn(*mut c_void, u8, u64);
 pub(crate) type RecvEarlyFn = unsafe extern "C" fn(*mut c_void, u8, u64) -> bool;
+pub(crate) type SendFailedFn = unsafe extern "C" fn(*mut c_void, c_int);
 pub(crate) type ShmemSetupFn = unsafe extern "C" fn(*mut c_void, *mut RawShmem) -> c_int;
 pub(crate) type ShmemDestroyFn = unsafe extern "C" fn(*mut c_void, *mut RawShmem);
 
@@ -27,9 +42,11 @@ extern "C" {
         dev: *mut c_void,
         mbox: c_int,
         cookie: *mut c_void,
+        doorbells: *const Message,
         crashed: CrashedFn,
         recv: RecvFn,
         recv_early: RecvEarlyFn,
+        send_failed: SendFailedFn,
         shmem_setup: ShmemSetupFn,
         shmem_destroy: ShmemDestroyFn,
     ) -> *mut RawRtkit;
@@ -39,6 +56,7 @@ extern "C" {
     pub(crate) fn rtkit_shutdown(r: *mut RawRtkit) -> c_int;
     pub(crate) fn rtkit_start_ep(r: *mut RawRtkit, ep: u8) -> c_int;
     pub(crate) fn rtkit_send(r: *mut RawRtkit, ep: u8, msg: u64) -> c_int;
+    pub(crate) fn rtkit_ring(r: *mut RawRtkit, doorbells: u64);
     pub(crate) fn rtkit_is_crashed(r: *mut RawRtkit) -> bool;
     pub(crate) fn rtkit_shmem_size(shmem: *const RawShmem) -> usize;
     pub(crate) fn rtkit_shmem_iova(shmem: *const RawShmem) -> u64;

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * The part of the rtkit crate that has to be C: it knows the layouts of
- * include/linux/soc/apple/rtkit.h, so that the Rust side does not have to repeat them.
+ * The C half of the rtkit crate: it uses the structures of include/linux/soc/apple/rtkit.h, so that
+ * the Rust half does not have to repeat their layouts.
  *
- * One struct rtkit per coprocessor. It belongs to two owners: the Rust object, and a device managed
- * action that closes it when the device is unbound, whatever the Rust object does. After the close
- * every call fails with -ENODEV and no callback runs any more.
+ * There is one struct rtkit for each coprocessor. It has two owners: the Rust object, and a device
+ * managed action that closes it when the device is unbound, whatever the Rust object does. After the
+ * close every call fails with -ENODEV and no callback runs.
  */
 
+#include <linux/atomic.h>
+#include <linux/bitops.h>
 #include <linux/cleanup.h>
 #include <linux/completion.h>
 #include <linux/device.h>
@@ -19,31 +21,41 @@
 #include <linux/soc/apple/rtkit.h>
 #include <linux/workqueue.h>
 
+/* A message that may be sent again at any time: "look at that ring". As in lib.rs. */
+struct rtkit_message {
+	u64 message;
+	u8 endpoint;
+};
+
 struct rtkit {
 	struct kref ref;
-	/* One for being open, and one for each call that runs: the last one to go completes @idle. */
+	/* One for being open, and one for each call that runs. The last one to go completes @idle. */
 	refcount_t users;
 	struct completion idle;
-	bool closed;
-	/*
-	 * Serialises boot and shutdown. Not taken to send: messages are sent where fences wait for
-	 * it, and booting allocates.
-	 */
+	/* Set by the first closer. @closed completes when that one is through. */
+	bool closing;
+	struct completion closed;
+	/* Serialises boot, shutdown, and messages that are no doorbells. */
 	struct mutex boot_lock;
-	/*
-	 * Keeps senders apart: two of them that find the FIFO of the mailbox full at the same time
-	 * would enable its interrupt twice (see apple_mbox_send()).
-	 */
-	struct mutex send_lock;
 	struct apple_rtkit *rtk;
 	struct apple_rtkit_ops ops;
+	void *cookie;
+
+	/* Doorbells that were rung and not yet sent, by their index in @doorbells. */
+	atomic64_t rung;
+	const struct rtkit_message *doorbells;
+	struct work_struct ring_work;
+	struct workqueue_struct *ring_wq;
+	void (*send_failed)(void *cookie, int error);
 };
 
 /* What Rust calls: the declarations are in raw.rs. */
 struct rtkit *rtkit_create(struct device *dev, int mbox, void *cookie,
+			   const struct rtkit_message *doorbells,
 			   void (*crashed)(void *, const void *, size_t),
 			   void (*recv)(void *, u8, u64),
 			   bool (*recv_early)(void *, u8, u64),
+			   void (*send_failed)(void *, int),
 			   int (*shmem_setup)(void *, struct apple_rtkit_shmem *),
 			   void (*shmem_destroy)(void *, struct apple_rtkit_shmem *));
 void rtkit_close(struct rtkit *r);
@@ -52,6 +64,7 @@ int rtkit_boot(struct rtkit *r, bool wake);
 int rtkit_shutdown(struct rtkit *r);
 int rtkit_start_ep(struct rtkit *r, u8 ep);
 int rtkit_send(struct rtkit *r, u8 ep, u64 msg);
+void rtkit_ring(struct rtkit *r, u64 doorbells);
 bool rtkit_is_crashed(struct rtkit *r);
 size_t rtkit_shmem_size(const struct apple_rtkit_shmem *shmem);
 u64 rtkit_shmem_iova(const struct apple_rtkit_shmem *shmem);
@@ -61,7 +74,11 @@ void *rtkit_shmem_private(const struct apple_rtkit_shmem *shmem);
 
 static void rtkit_release(struct kref *ref)
 {
-	kfree(container_of(ref, struct rtkit, ref));
+	struct rtkit *r = container_of(ref, struct rtkit, ref);
+
+	if (r->ring_wq)
+		destroy_workqueue(r->ring_wq);
+	kfree(r);
 }
 
 void rtkit_put(struct rtkit *r)
@@ -83,17 +100,21 @@ static void rtkit_put_open(struct rtkit *r)
 DEFINE_FREE(rtkit_open, struct rtkit *, if (_T) rtkit_put_open(_T))
 
 /*
- * May sleep. Waits for calls and callbacks that run, so it may not be called from a callback.
- * Idempotent, but a second caller may return before the first one is done: only the devres action
- * and the Rust object call it, and unbinding waits for both.
+ * Sleeps until calls and callbacks that run have returned, so it may not be called from a callback.
+ * Idempotent: every closer returns when the close is through, whoever began it. So neither the device
+ * goes on being unbound nor the Rust object frees what the callbacks use while one of them runs.
  */
 void rtkit_close(struct rtkit *r)
 {
-	if (xchg(&r->closed, true))
-		return;
-	rtkit_put_open(r);
-	wait_for_completion(&r->idle);
-	apple_rtkit_free(r->rtk);
+	if (!xchg(&r->closing, true)) {
+		rtkit_put_open(r);
+		wait_for_completion(&r->idle);
+		/* It stays disabled: rtkit_ring() does nothing from here on. */
+		disable_work_sync(&r->ring_work);
+		apple_rtkit_free(r->rtk);
+		complete_all(&r->closed);
+	}
+	wait_for_completion(&r->closed);
 }
 
 static void rtkit_devm_close(void *data)
@@ -104,10 +125,58 @@ static void rtkit_devm_close(void *data)
 	rtkit_put(r);
 }
 
+/*
+ * Sends the doorbells that were rung.
+ *
+ * "Atomic" is what the library calls the way to send that does not sleep. The other one, when the FIFO
+ * of the mailbox is full, enables an interrupt and waits; two senders that do so at a time, or one whose
+ * wait ends early, leave the depth of that interrupt wrong ("Unbalanced enable for IRQ"), and the
+ * library's own worker sends like that. This one never touches the interrupt. What it costs: while the
+ * FIFO is full it spins with interrupts off, for the microseconds until the coprocessor takes a message,
+ * or for half a second if that never takes another one. The latter happens once in its life, since
+ * @send_failed gives it up; and it happens here, in a worker of the kernel's, and in no thread of a
+ * user's.
+ */
+static void rtkit_ring_work(struct work_struct *work)
+{
+	struct rtkit *r = container_of(work, struct rtkit, ring_work);
+	u64 rung = atomic64_xchg(&r->rung, 0);
+
+	for (; rung; rung &= rung - 1) {
+		const struct rtkit_message *m = &r->doorbells[__ffs64(rung)];
+		int ret;
+
+		/* It has crashed, or was put to sleep: it looks at no ring any more. */
+		if (!apple_rtkit_is_running(r->rtk))
+			return;
+		ret = apple_rtkit_send_message(r->rtk, m->endpoint, m->message, NULL, true);
+		if (ret) {
+			r->send_failed(r->cookie, ret);
+			return;
+		}
+	}
+}
+
+/*
+ * Any context. What was written to memory before is there for the coprocessor when it gets the message:
+ * the exchange orders this before the worker's atomic64_xchg(), and the library has a barrier before it
+ * sends.
+ */
+void rtkit_ring(struct rtkit *r, u64 doorbells)
+{
+	u64 before = atomic64_fetch_or(doorbells, &r->rung);
+
+	/* Those that were there have queued the work, or are about to. */
+	if (doorbells & ~before)
+		queue_work(r->ring_wq, &r->ring_work);
+}
+
 struct rtkit *rtkit_create(struct device *dev, int mbox, void *cookie,
+			   const struct rtkit_message *doorbells,
 			   void (*crashed)(void *, const void *, size_t),
 			   void (*recv)(void *, u8, u64),
 			   bool (*recv_early)(void *, u8, u64),
+			   void (*send_failed)(void *, int),
 			   int (*shmem_setup)(void *, struct apple_rtkit_shmem *),
 			   void (*shmem_destroy)(void *, struct apple_rtkit_shmem *))
 {
@@ -121,13 +190,26 @@ struct rtkit *rtkit_create(struct device *dev, int mbox, void *cookie,
 	kref_init(&r->ref);
 	refcount_set(&r->users, 1);
 	init_completion(&r->idle);
+	init_completion(&r->closed);
 	mutex_init(&r->boot_lock);
-	mutex_init(&r->send_lock);
+	r->cookie = cookie;
 	r->ops.crashed = crashed;
 	r->ops.recv_message = recv;
 	r->ops.recv_message_early = recv_early;
 	r->ops.shmem_setup = shmem_setup;
 	r->ops.shmem_destroy = shmem_destroy;
+
+	atomic64_set(&r->rung, 0);
+	r->doorbells = doorbells;
+	r->send_failed = send_failed;
+	INIT_WORK(&r->ring_work, rtkit_ring_work);
+	/* Fences wait for doorbells, and memory for fences. */
+	r->ring_wq = alloc_ordered_workqueue("rtkit-ring-%s", WQ_HIGHPRI | WQ_MEM_RECLAIM,
+					     dev_name(dev));
+	if (!r->ring_wq) {
+		rtkit_put(r);
+		return ERR_PTR(-ENOMEM);
+	}
 
 	r->rtk = apple_rtkit_init(dev, cookie, NULL, mbox, &r->ops);
 	if (IS_ERR(r->rtk)) {
@@ -146,10 +228,13 @@ struct rtkit *rtkit_create(struct device *dev, int mbox, void *cookie,
 	return r;
 }
 
+/* A call of the library's that sends and waits. */
 struct rtkit_call {
 	struct work_struct work;
-	int (*call)(struct apple_rtkit *rtk);
+	int (*call)(struct rtkit_call *c);
 	struct apple_rtkit *rtk;
+	u8 ep;
+	u64 msg;
 	int ret;
 };
 
@@ -157,17 +242,23 @@ static void rtkit_call_work(struct work_struct *work)
 {
 	struct rtkit_call *c = container_of(work, struct rtkit_call, work);
 
-	c->ret = c->call(c->rtk);
+	c->ret = c->call(c);
 }
 
 /*
- * The library waits interruptibly, some seconds at most. A signal for whoever happens to bind or
- * unbind the device must not leave the coprocessor half way, so a worker does it: it gets none.
+ * The library waits interruptibly, some seconds at most. A signal for the thread that happens to bind
+ * or unbind the device must not leave the coprocessor half way, nor the interrupt of the mailbox
+ * enabled. So a worker does it: it gets no signals.
  */
-static int rtkit_call(struct apple_rtkit *rtk, int (*call)(struct apple_rtkit *rtk))
+static int rtkit_call(struct rtkit *r, struct rtkit_call c)
 {
-	struct rtkit_call c = { .call = call, .rtk = rtk };
+	struct rtkit *open __free(rtkit_open) = rtkit_get_open(r) ? r : NULL;
 
+	if (!open)
+		return -ENODEV;
+
+	guard(mutex)(&r->boot_lock);
+	c.rtk = r->rtk;
 	INIT_WORK_ONSTACK(&c.work, rtkit_call_work);
 	queue_work(system_dfl_wq, &c.work);
 	flush_work(&c.work);
@@ -175,60 +266,51 @@ static int rtkit_call(struct apple_rtkit *rtk, int (*call)(struct apple_rtkit *r
 	return c.ret;
 }
 
+static int rtkit_do_boot(struct rtkit_call *c)
+{
+	return apple_rtkit_boot(c->rtk);
+}
+
+static int rtkit_do_wake(struct rtkit_call *c)
+{
+	return apple_rtkit_wake(c->rtk);
+}
+
 int rtkit_boot(struct rtkit *r, bool wake)
 {
-	struct rtkit *open __free(rtkit_open) = rtkit_get_open(r) ? r : NULL;
+	return rtkit_call(r, (struct rtkit_call){ .call = wake ? rtkit_do_wake : rtkit_do_boot });
+}
 
-	if (!open)
-		return -ENODEV;
-
-	guard(mutex)(&r->boot_lock);
-	return rtkit_call(r->rtk, wake ? apple_rtkit_wake : apple_rtkit_boot);
+static int rtkit_do_shutdown(struct rtkit_call *c)
+{
+	return apple_rtkit_is_running(c->rtk) ? apple_rtkit_shutdown(c->rtk) : -ENODEV;
 }
 
 int rtkit_shutdown(struct rtkit *r)
 {
-	struct rtkit *open __free(rtkit_open) = rtkit_get_open(r) ? r : NULL;
+	return rtkit_call(r, (struct rtkit_call){ .call = rtkit_do_shutdown });
+}
 
-	if (!open)
-		return -ENODEV;
-
-	guard(mutex)(&r->boot_lock);
-	if (!apple_rtkit_is_running(r->rtk))
-		return -ENODEV;
-	return rtkit_call(r->rtk, apple_rtkit_shutdown);
+static int rtkit_do_start_ep(struct rtkit_call *c)
+{
+	return apple_rtkit_start_ep(c->rtk, c->ep);
 }
 
 int rtkit_start_ep(struct rtkit *r, u8 ep)
 {
-	struct rtkit *open __free(rtkit_open) = rtkit_get_open(r) ? r : NULL;
+	return rtkit_call(r, (struct rtkit_call){ .call = rtkit_do_start_ep, .ep = ep });
+}
 
-	if (!open)
+static int rtkit_do_send(struct rtkit_call *c)
+{
+	if (!apple_rtkit_is_running(c->rtk))
 		return -ENODEV;
-	return apple_rtkit_start_ep(r->rtk, ep);
+	return apple_rtkit_send_message(c->rtk, c->ep, c->msg, NULL, true);
 }
 
 int rtkit_send(struct rtkit *r, u8 ep, u64 msg)
 {
-	struct rtkit *open __free(rtkit_open) = rtkit_get_open(r) ? r : NULL;
-	int ret;
-
-	if (!open)
-		return -ENODEV;
-
-	guard(mutex)(&r->send_lock);
-	/* Behind the lock: it may have crashed while we waited. */
-	if (!apple_rtkit_is_running(r->rtk))
-		return -ENODEV;
-
-	ret = apple_rtkit_send_message(r->rtk, ep, msg, NULL, false);
-	/*
-	 * The FIFO is full and a signal is pending for this thread. The message has to go out
-	 * nevertheless, since the ring entry that it announces is written.
-	 */
-	if (ret == -ERESTARTSYS)
-		ret = apple_rtkit_send_message(r->rtk, ep, msg, NULL, true);
-	return ret;
+	return rtkit_call(r, (struct rtkit_call){ .call = rtkit_do_send, .ep = ep, .msg = msg });
 }
 
 bool rtkit_is_crashed(struct rtkit *r)

@@ -27,12 +27,16 @@ use kasync::{
     block_on,
     sync::{
         mpsc,
-        oneshot, //
+        oneshot,
+        Semaphore, //
     },
     time::Delta,
     Executor, //
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 unsafe extern "C" {
     fn torture_fail_nth(n: u32) -> bool;
@@ -99,7 +103,8 @@ fn channels() -> Result {
 }
 
 fn fences() -> Result {
-    let _ends = FenceContext::new(&const { Names::new(c"failures", c"failures") })?;
+    static NAMES: Names = Names::new(c"failures", c"failures");
+    let _ends = FenceContext::new(&NAMES)?;
     drop(FenceReservation::new()?);
     drop(ChainNode::new()?);
     Ok(())
@@ -108,8 +113,9 @@ fn fences() -> Result {
 fn jobs(executor: &Executor) -> Result {
     let scope = executor.root().child(c"failures")?;
     let engine = Engine::new(1, false)?;
+    let slots = Arc::new(Semaphore::new(1), GFP_KERNEL)?;
     let run = || -> Result {
-        let queue = queue(&scope, &engine, 4, Delta::from_secs(1), OnError::Ignore)?;
+        let queue = queue(&scope, &engine, &slots, 4, Delta::from_secs(1), OnError::Ignore)?;
         for _ in 0..3 {
             let mut dependencies = KVVec::new();
             let foreign = foreign_fence(Delta::from_micros(200), Ok(()))?;

@@ -5,8 +5,8 @@
 //! ```text
 //!   prepare(), commit()              the queue's task                 the GPU
 //!   ───────────────────  ─────────►  ────────────────                 ───────
-//!   the fence                        start()  ── started += 1 ──────► each tick: one more is done,
-//!     ▲                              poll_finish() ◄── AtomicWaker ── unless it hangs
+//!   the fence                        submit() ── started += 1 ──────► each tick: one more is done,
+//!     ▲                              poll_complete() ◄ AtomicWaker ── unless it hangs
 //!     └───────── signals ──────────────┘
 //! ```
 //!
@@ -20,17 +20,17 @@ use core::task::{
     Context,
     Poll, //
 };
-use dma_fence::{
-    Fence,
-    RingStopped, //
-};
+use dma_fence::Fence;
 use jobqueue::{
     Config,
+    HwDone,
     JobQueue,
     Names,
     OnError,
     Ring,
-    Verdict, //
+    RingStopped,
+    TimeoutAction,
+    Timeline, //
 };
 use kasync::{
     block_on,
@@ -43,6 +43,7 @@ use kasync::{
     Executor,
     Scope, //
 };
+use kernel::sync::aref::ARef;
 use kernel::{
     impl_has_hr_timer,
     prelude::*,
@@ -81,10 +82,12 @@ module! {
     license: "Dual MIT/GPL",
 }
 
+static NAMES: Names = Names::new(c"ring_sample", c"ring");
+
 /// How long the GPU takes for a job.
 const TICK: Delta = Delta::from_micros(200);
-/// After how long a job that makes no sign is looked at. Much longer than a job takes: it is for what has gone wrong.
-const PATIENCE: Delta = Delta::from_millis(50);
+/// Time limit for a job. Much longer than a job takes: it is for what has gone wrong.
+const TIMEOUT: Delta = Delta::from_millis(50);
 /// How long we wait for what has to come.
 const LIMIT: Delta = Delta::from_secs(10);
 /// How many jobs the GPU has room for.
@@ -169,35 +172,53 @@ impl GpuRing {
 impl Ring for GpuRing {
     type Job = Job;
     /// What is known of a job that the GPU has: its number.
-    type Running = u64;
+    type InFlight = u64;
 
-    /// There is room for the job, and what it depends on has signalled: both are the queue's business. This could wait as well, for an address
-    /// space for example: it is `async`.
-    async fn start(&mut self, job: &mut Job) -> Result<u64> {
+    /// Always ready: credits are room in the ring, and the queue counts them. A ring that shares
+    /// something with others, such as slots for address spaces, takes it here, and gives it back in
+    /// [`Ring::quiesced`].
+    fn poll_ready(&mut self, _job: &mut Job, _cx: &mut Context<'_>) -> Poll<Result> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// Hands the job to the GPU. May run in the thread that commits, with preemption disabled.
+    fn submit(&mut self, job: &mut Job) -> u64 {
         let number = self.gpu.started.load(Relaxed) + 1;
         if job.hangs {
             self.gpu.hangs_at.store(number, Relaxed);
         }
         // All that the GPU needs to know of the job is there before this.
         self.gpu.started.store(number, Release);
-        Ok(number)
+        number
     }
 
-    /// Of the oldest job that the GPU has. The order matters: who looks first and registers then sleeps through what comes in between.
-    fn poll_finish(&mut self, number: &mut u64, cx: &mut Context<'_>) -> Poll<Result> {
+    /// Polls for the end of the oldest job that the GPU has. It registers first, and looks then: the
+    /// other way round it would miss what comes in between.
+    fn poll_complete(
+        &mut self,
+        number: &mut u64,
+        timeline: Timeline,
+        cx: &mut Context<'_>,
+    ) -> Poll<HwDone> {
         self.gpu.changed.register(cx);
-        // Acquire: what the GPU has written for the job is seen by who waits for its fence.
-        if self.gpu.done.load(Acquire) >= *number {
-            Poll::Ready(Ok(()))
-        } else {
-            Poll::Pending
+        // Pairs with the release of the interrupt: what the GPU has written for the job is visible to
+        // all that wait for its fence.
+        if self.gpu.done.load(Acquire) < *number {
+            return Poll::Pending;
         }
+        // SAFETY: The GPU has counted the job, and does not touch its memory any more.
+        Poll::Ready(unsafe { HwDone::new(timeline, Ok(())) })
     }
 
-    /// It may just be late; the second time it is given up.
-    async fn stalled(&mut self, _number: &u64, n: u32) -> Verdict {
+    /// Waits the first time, as the job may just be late; resets the GPU the second time.
+    async fn timed_out(
+        &mut self,
+        _number: Option<&u64>,
+        n: u32,
+        timeline: Timeline,
+    ) -> TimeoutAction {
         if n < 2 {
-            return Verdict::Wait(PATIENCE);
+            return TimeoutAction::Wait(TIMEOUT);
         }
         // Cancels the timer and waits for its function: the GPU does nothing any more.
         self.ticks = None;
@@ -207,7 +228,7 @@ impl Ring for GpuRing {
         self.ticks = Some(self.gpu.clone().start(TICK));
         // SAFETY: As above: nothing that was in flight is touched any more. This is the promise that everything hangs on, so it is `unsafe`:
         // the fences signal now, and who has waited for them frees the memory.
-        Verdict::Stopped(unsafe { RingStopped::new() })
+        TimeoutAction::Stopped(unsafe { RingStopped::new(timeline) })
     }
 
     /// The fence has signalled. Where taking the job apart would take long, or sleep, it goes to somebody else from here.
@@ -216,10 +237,10 @@ impl Ring for GpuRing {
     }
 
     /// Nothing to do: the time for power management.
-    fn idle(&mut self) {}
+    fn quiesced(&mut self) {}
 
     /// Closed, and nothing is in flight. `async`, as firmware may have to be told, and has to answer.
-    async fn end(self) {
+    async fn destroy(self) {
         // Also here, though it goes anyway: who looks at the GPU after the queue has ended finds that it rests.
         drop(self.ticks);
     }
@@ -236,12 +257,12 @@ impl Client {
     fn new(device: &Scope) -> Result<Self> {
         let scope = device.child(c"client")?;
         let config = Config {
-            names: &const { Names::new(c"ring_sample", c"ring") },
+            names: &NAMES,
             credits: ROOM,
             // More than are in flight, so that the GPU is never without; whoever wants to prepare more waits.
             jobs: 4 * ROOM,
             memory: usize::MAX,
-            patience: PATIENCE,
+            timeout: TIMEOUT,
             on_error: OnError::Ignore,
         };
         let queue = JobQueue::new(&scope, c"queue", GpuRing::new(Gpu::new()?), &config)?;
@@ -255,10 +276,10 @@ impl Client {
 
     /// What the submit ioctl does. All that may fail comes before `commit()`: installing the fence would go between the two, in its
     /// first half, see `Documentation/jobqueue.rst`.
-    fn submit(&self, hangs: bool, credits: usize, after: &[&Fence]) -> Result<Fence> {
+    fn submit(&self, hangs: bool, credits: usize, after: &[&Fence]) -> Result<ARef<Fence>> {
         let mut dependencies = KVVec::with_capacity(after.len(), GFP_KERNEL)?;
         for &fence in after {
-            dependencies.push(fence.clone(), GFP_KERNEL)?;
+            dependencies.push(fence.into(), GFP_KERNEL)?;
         }
         let job = Job {
             hangs,
@@ -294,7 +315,7 @@ fn two_clients(device: &Scope) -> Result {
     let before = one.submit(false, 1, &[])?;
     let after = other.submit(false, ROOM, &[&before])?;
     check("a job waits for another queue's", result(&after).is_ok())?;
-    check("which is over then", before.is_signaled())?;
+    check("which is over then", before.test_signaled_flag())?;
 
     // In tasks, fences are awaited, several at once if need be. A task owns what it uses, and belongs to a scope.
     let (a, b) = (one.submit(false, 1, &[])?, other.submit(false, 1, &[])?);
@@ -312,7 +333,7 @@ fn two_clients(device: &Scope) -> Result {
     scope.join_blocking()?;
     check(
         "a queue that is dropped brings its jobs to an end",
-        last.is_signaled(),
+        last.test_signaled_flag(),
     )
 }
 

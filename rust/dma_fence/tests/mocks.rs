@@ -9,12 +9,14 @@ use core::{
 use dma_fence::{
     Fence,
     FenceContext,
+    FenceEmitter,
     FenceReservation,
+    FenceSet,
+    FenceSignaller,
+    HwDone,
     Names,
-    Order,
-    Pending,
-    Resv,
-    Signaller, //
+    PendingFence,
+    Resv, //
 };
 use kasync::{
     block_on,
@@ -30,6 +32,7 @@ use kernel::{
     new_mutex,
     prelude::*,
     sync::{
+        aref::ARef,
         Arc,
         Mutex, //
     }, //
@@ -62,31 +65,34 @@ pub(crate) fn result(fence: &Fence) -> Result {
 
 /// A timeline of ours.
 pub(crate) struct Timeline {
-    order: Order,
-    pub(crate) signaller: Arc<Mutex<Signaller>>,
+    emitter: FenceEmitter,
+    pub(crate) signaller: Arc<Mutex<FenceSignaller>>,
 }
 
 /// What a fence of a [`Timeline`] stands for.
 pub(crate) struct Work {
-    pending: Pending,
-    signaller: Arc<Mutex<Signaller>>,
+    pending: PendingFence,
+    signaller: Arc<Mutex<FenceSignaller>>,
 }
 
 impl Timeline {
     pub(crate) fn new() -> Result<Self> {
-        let (order, signaller) = FenceContext::new(&const { Names::new(c"test", c"timeline") })?;
+        static NAMES: Names = Names::new(c"test", c"timeline");
+        let (emitter, signaller) = FenceContext::new(&NAMES)?;
         let signaller = Arc::pin_init(new_mutex!(signaller), GFP_KERNEL)?;
-        Ok(Self { order, signaller })
+        Ok(Self { emitter, signaller })
     }
 
     /// What [`Fence::context`] is of its fences.
-    pub(crate) fn id(&self) -> u64 {
-        self.order.context_id()
+    pub(crate) fn id(&self) -> dma_fence::Timeline {
+        self.emitter.timeline()
     }
 
     /// Its next fence.
-    pub(crate) fn next(&mut self) -> Result<(Fence, Work)> {
-        let (fence, pending) = self.order.arm(FenceReservation::new()?);
+    pub(crate) fn next(&mut self) -> Result<(ARef<Fence>, Work)> {
+        let (fence, pending) = self
+            .emitter
+            .arm(FenceReservation::new()?, FenceSet::default());
         let signaller = self.signaller.clone();
         Ok((fence, Work { pending, signaller }))
     }
@@ -97,11 +103,13 @@ pub(crate) fn end(work: Work, result: Result) {
     let mut signaller = work.signaller.lock();
     let fence = work.pending.submitted();
     // SAFETY: There is no hardware.
-    unsafe { SignallingSection::enter(|section| signaller.complete(fence, section, result)) };
+    let done = unsafe { HwDone::new(signaller.timeline(), result) };
+    // SAFETY: There is no hardware.
+    unsafe { SignallingSection::enter(|section| signaller.complete(fence, done, section)) };
 }
 
 /// A fence of another driver.
-pub(crate) struct Foreign(pub(crate) Fence);
+pub(crate) struct Foreign(pub(crate) ARef<Fence>);
 
 impl Foreign {
     pub(crate) fn new() -> Result<Self> {

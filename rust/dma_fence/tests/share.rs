@@ -79,9 +79,9 @@ mod tests {
         assert!(object.fence().is_none());
         assert_eq!(object.points(), none);
         let other = SyncObj::new(Some(&fence))?;
-        assert!(!other.find(0)?.is_signaled());
+        assert!(!other.find(0)?.test_signaled_flag());
         end(pending, Ok(()));
-        assert!(other.find(0)?.is_signaled());
+        assert!(other.find(0)?.test_signaled_flag());
         Ok(())
     }
 
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(object.points(), points(20, 0));
         end(first, Ok(()));
         assert_eq!(result(&ten), Ok(()));
-        assert!(!twenty.is_signaled());
+        assert!(!twenty.test_signaled_flag());
         assert_eq!(object.points(), points(20, 10));
         end(second, Ok(()));
         assert_eq!(result(&twenty), Ok(()));
@@ -126,24 +126,24 @@ mod tests {
         let buffer = Buffer::new()?;
         let resv = buffer.resv();
         let (reader, writer, keeper) = (Foreign::new()?, Foreign::new()?, Foreign::new()?);
-        assert!(resv.is_idle(Usage::Bookkeep) && resv.fences(Usage::Bookkeep)?.is_empty());
+        assert!(resv.test_signaled(Usage::Bookkeep) && resv.fences(Usage::Bookkeep)?.is_empty());
         {
             let locked = resv.lock()?;
-            let [one, two, unused] = locked.slots()?;
+            let [one, two, unused] = locked.reserve_fences()?;
             drop(unused);
             // Those that were promised before are still there.
-            let [three] = locked.slots()?;
-            let _none: [_; 0] = locked.slots()?;
-            one.add(&reader.0, Usage::Read)?;
-            two.add(&writer.0, Usage::Write)?;
-            three.add(&keeper.0, Usage::Bookkeep)?;
+            let [three] = locked.reserve_fences()?;
+            let _none: [_; 0] = locked.reserve_fences()?;
+            one.add_fence(&reader.0, Usage::Read)?;
+            two.add_fence(&writer.0, Usage::Write)?;
+            three.add_fence(&keeper.0, Usage::Bookkeep)?;
         }
-        assert!(!resv.is_idle(Usage::Write));
-        assert!(resv.is_idle(Usage::Kernel) && resv.fences(Usage::Kernel)?.is_empty());
+        assert!(!resv.test_signaled(Usage::Write));
+        assert!(resv.test_signaled(Usage::Kernel) && resv.fences(Usage::Kernel)?.is_empty());
         // Who reads waits for who writes; who writes waits for both.
-        let writes = contexts(resv, Usage::before_access(false))?;
+        let writes = contexts(resv, Usage::rw(false))?;
         assert_eq!(writes.as_slice(), &[writer.0.context()][..]);
-        let both = contexts(resv, Usage::before_access(true))?;
+        let both = contexts(resv, Usage::rw(true))?;
         assert_eq!(
             both.as_slice(),
             &[reader.0.context(), writer.0.context()][..]
@@ -152,10 +152,10 @@ mod tests {
         resv.set_deadline(Usage::Read, Delta::from_millis(5));
         assert!(reader.deadline() > 0 && writer.deadline() > 0 && keeper.deadline() == 0);
         writer.signal(Ok(()));
-        assert!(resv.is_idle(Usage::Write) && !resv.is_idle(Usage::Read));
+        assert!(resv.test_signaled(Usage::Write) && !resv.test_signaled(Usage::Read));
         reader.signal(Ok(()));
         keeper.signal(Ok(()));
-        assert!(resv.is_idle(Usage::Bookkeep));
+        assert!(resv.test_signaled(Usage::Bookkeep));
         Ok(())
     }
 
@@ -164,10 +164,10 @@ mod tests {
         let (buffer, one, two) = (Buffer::new()?, Foreign::new()?, Foreign::new()?);
         let array = Fence::merge(&[one.0.clone(), two.0.clone()])?;
         let locked = buffer.resv().lock()?;
-        let [slot] = locked.slots()?;
-        assert_eq!(slot.add(&array, Usage::Write), Err(EINVAL));
+        let [slot] = locked.reserve_fences()?;
+        assert_eq!(slot.add_fence(&array, Usage::Write), Err(EINVAL));
         drop(locked);
-        assert!(buffer.resv().is_idle(Usage::Bookkeep));
+        assert!(buffer.resv().test_signaled(Usage::Bookkeep));
         one.signal(Ok(()));
         two.signal(Ok(()));
         Ok(())
@@ -182,14 +182,14 @@ mod tests {
         assert_eq!(all.iter().count(), 2);
         assert!(all.get(other.resv()).is_none());
         for resv in [one.resv(), two.resv()] {
-            let [slot] = all.get(resv).ok_or(EINVAL)?.slots()?;
-            slot.add(&fence.0, Usage::Write)?;
+            let [slot] = all.get(resv).ok_or(EINVAL)?.reserve_fences()?;
+            slot.add_fence(&fence.0, Usage::Write)?;
         }
         drop(all);
         // They are not locked any more.
         drop(other.resv().lock()?);
         drop(one.resv().lock()?);
-        assert!(!one.resv().is_idle(Usage::Write) && !two.resv().is_idle(Usage::Write));
+        assert!(!one.resv().test_signaled(Usage::Write) && !two.resv().test_signaled(Usage::Write));
         fence.signal(Ok(()));
         let none = Resv::lock_all(core::iter::empty())?;
         assert_eq!(none.iter().count(), 0);

@@ -11,6 +11,7 @@ use core::{
 };
 use dma_fence::Fence;
 use kasync::time::Delta;
+use kernel::sync::aref::ARef;
 use kernel::{
     bindings,
     error::to_result,
@@ -28,6 +29,12 @@ struct RawLock {
     _opaque: [u8; 0],
 }
 
+/// `struct jobqueue_test_watch`.
+#[repr(C)]
+struct RawWatch {
+    _opaque: [u8; 0],
+}
+
 type Callback = unsafe extern "C" fn(*mut c_void);
 
 unsafe extern "C" {
@@ -38,6 +45,11 @@ unsafe extern "C" {
     ) -> c_int;
     fn jobqueue_test_in_irq(f: Callback, data: *mut c_void);
     fn jobqueue_test_in_hardirq() -> bool;
+    fn jobqueue_test_preemptible() -> bool;
+    fn jobqueue_test_watch_create(fence: *mut bindings::dma_fence) -> *mut RawWatch;
+    fn jobqueue_test_watch_thread(watch: *mut RawWatch) -> c_int;
+    fn jobqueue_test_watch_free(watch: *mut RawWatch, fence: *mut bindings::dma_fence);
+    fn jobqueue_test_c_refuses() -> c_uint;
     fn jobqueue_test_lock_create() -> *mut RawLock;
     fn jobqueue_test_lock_free(lock: *mut RawLock);
     fn jobqueue_test_fence_create(
@@ -103,6 +115,49 @@ pub(crate) fn in_hardirq() -> bool {
     unsafe { jobqueue_test_in_hardirq() }
 }
 
+/// Whether the caller can be preempted.
+pub(crate) fn preemptible() -> bool {
+    // SAFETY: May be called anywhere.
+    unsafe { jobqueue_test_preemptible() }
+}
+
+/// Which of the checks of `jobqueue_test_c_refuses()` fail: a bit each.
+pub(crate) fn c_accepts() -> u32 {
+    // SAFETY: Called where it may sleep.
+    unsafe { jobqueue_test_c_refuses() }
+}
+
+/// Finds out which thread signals a fence.
+pub(crate) struct Watch {
+    raw: NonNull<RawWatch>,
+    fence: ARef<Fence>,
+}
+
+impl Watch {
+    /// `EALREADY` if the fence has signalled.
+    pub(crate) fn new(fence: &Fence) -> Result<Self> {
+        // SAFETY: The fence is valid.
+        let raw = unsafe { jobqueue_test_watch_create(fence.as_raw()) };
+        Ok(Self {
+            raw: NonNull::new(raw).ok_or(EALREADY)?,
+            fence: fence.into(),
+        })
+    }
+
+    /// Whether the calling thread has signalled it.
+    pub(crate) fn is_ours(&self) -> bool {
+        // SAFETY: Valid until dropped.
+        unsafe { jobqueue_test_watch_thread(self.raw.as_ptr()) == kernel::current!().pid() }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // SAFETY: Valid, and not used any more; of this fence.
+        unsafe { jobqueue_test_watch_free(self.raw.as_ptr(), self.fence.as_raw()) }
+    }
+}
+
 /// Calls `f` with a lock held that is the same for all who call this.
 pub(crate) fn with_outer_lock<F: FnMut() + Send>(mut f: F) {
     // SAFETY: `f` outlives the call.
@@ -125,7 +180,7 @@ pub(crate) enum Enable {
 /// Dropping it frees the lock one grace period later, which other drivers do as well: all fences have to have signalled by then.
 pub(crate) struct Issuer {
     lock: NonNull<RawLock>,
-    fences: KVec<Fence>,
+    fences: KVec<ARef<Fence>>,
     /// The same ones, for C.
     raw: KVec<*mut bindings::dma_fence>,
     /// How many of them have been signalled.
@@ -171,7 +226,7 @@ impl Issuer {
         Ok(this)
     }
 
-    pub(crate) fn fences(&self) -> &[Fence] {
+    pub(crate) fn fences(&self) -> &[ARef<Fence>] {
         &self.fences
     }
 

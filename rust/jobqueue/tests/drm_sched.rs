@@ -46,12 +46,13 @@ use kasync::time::{
     Instant, //
 };
 use kernel::prelude::*;
+use kernel::sync::aref::ARef;
 
 const MS: Delta = Delta::from_millis(1);
 
 /// Commits `depth` jobs to the queues in turn, each after the last one if it is a chain.
-fn fill(benches: &[Bench], depth: u32, chain: bool) -> Result<KVec<Fence>> {
-    let mut fences = KVec::<Fence>::with_capacity(depth as usize, GFP_KERNEL)?;
+fn fill(benches: &[Bench], depth: u32, chain: bool) -> Result<KVec<ARef<Fence>>> {
+    let mut fences = KVec::<ARef<Fence>>::with_capacity(depth as usize, GFP_KERNEL)?;
     for i in 0..depth {
         let n = benches.len() as u32;
         let bench = &benches[(i % n) as usize];
@@ -83,7 +84,7 @@ fn basic(queues: usize, chain: bool) -> Result {
             return Err(EIO);
         }
         let before = if chain { 1 } else { queues };
-        if i >= before && !fences[i - before].is_signaled() {
+        if i >= before && !fences[i - before].test_signaled_flag() {
             return Err(EINVAL);
         }
     }
@@ -159,7 +160,7 @@ mod tests {
     #[test]
     fn cancel_job() -> Result {
         let bench = Bench::build(Options {
-            patience: crate::ring::LIMIT,
+            timeout: crate::ring::LIMIT,
             ..Options::new(8)
         })?;
         let fence = bench.commit(Job::new(1), &[])?;
@@ -178,7 +179,7 @@ mod tests {
     #[test]
     fn parallel_submit() -> Result {
         let mut options = Options::new(8);
-        options.patience = crate::ring::LIMIT;
+        options.timeout = crate::ring::LIMIT;
         let benches = several(16, options)?;
         threads(16, |n| {
             let bench = &benches[n as usize];
@@ -228,10 +229,11 @@ mod tests {
         threads(16, |n| {
             let bench = &benches[n as usize];
             let jobs = 625 / (n + 1);
-            let mut window = KVec::<Fence>::with_capacity(WINDOW, GFP_KERNEL)?;
+            let mut window = KVec::<ARef<Fence>>::with_capacity(WINDOW, GFP_KERNEL)?;
             for id in 1..=jobs {
                 if window.len() == WINDOW {
-                    result(&window.remove(0).map_err(|_| EINVAL)?)?;
+                    let first = window.remove(0).map_err(|_| EINVAL)?;
+                    result(&first)?;
                 }
                 window.push(bench.commit(Job::new(id), &[])?, GFP_KERNEL)?;
             }
@@ -248,7 +250,7 @@ mod tests {
     fn timeout_resets() -> Result {
         let patience = Delta::from_millis(200);
         let bench = Bench::build(Options {
-            patience,
+            timeout: patience,
             ..Options::new(8)
         })?;
         bench.mock.reset_when_stalled();
@@ -268,7 +270,7 @@ mod tests {
         // It takes complaints as a reason to end only if there are three: what is wanted is one, and that the job goes on after it.
         let fence = bench.commit(Job::stalling(1), &[])?;
         bench.wait_complaints(1)?;
-        assert!(!fence.is_signaled());
+        assert!(!fence.test_signaled_flag());
         bench.mock.complete(1, Ok(()));
         assert_eq!(result(&fence), Ok(()));
         assert_eq!(bench.mock.resets(), None);
@@ -292,7 +294,7 @@ mod tests {
     #[test]
     fn credits_are_weighed() -> Result {
         let bench = Bench::build(Options {
-            patience: crate::ring::LIMIT,
+            timeout: crate::ring::LIMIT,
             ..Options::new(4)
         })?;
         let mut fences = KVec::new();
@@ -321,7 +323,7 @@ mod tests {
     #[test]
     fn queues_do_not_hold_each_other_up() -> Result {
         let mut options = Options::new(1);
-        options.patience = crate::ring::LIMIT;
+        options.timeout = crate::ring::LIMIT;
         let (hog, waiting) = (Bench::build(options)?, Bench::build(options)?);
         let free = Bench::build(Options::timed(1, MS))?;
         let hogs = fill(core::slice::from_ref(&hog), 50, false)?;
@@ -344,7 +346,7 @@ mod tests {
         let fences = fill(&benches, 200, false)?;
         let last = &fences[199];
         let mut changes = 0;
-        while !last.is_signaled() && changes < 20_000 {
+        while !last.test_signaled_flag() && changes < 20_000 {
             let bench = &benches[changes % 4];
             bench.queue.park();
             kernel::time::delay::fsleep(Delta::from_micros(200));
@@ -362,11 +364,11 @@ mod tests {
     #[test]
     fn jobs_move_between_queues() -> Result {
         let benches = several(3, Options::timed(8, Delta::from_micros(200)))?;
-        let mut clients = KVec::<Option<Fence>>::new();
+        let mut clients = KVec::<Option<ARef<Fence>>>::new();
         for _ in 0..13 {
             clients.push(None, GFP_KERNEL)?;
         }
-        let mut all = KVec::<(Fence, Option<Fence>)>::new();
+        let mut all = KVec::<(ARef<Fence>, Option<ARef<Fence>>)>::new();
         let mut next = [0; 3];
         for i in 0..500 {
             let (client, at) = (i % 13, i % 3);
@@ -379,7 +381,7 @@ mod tests {
         }
         for (fence, before) in all.iter().rev() {
             assert_eq!(result(fence), Ok(()));
-            assert!(before.as_ref().is_none_or(Fence::is_signaled));
+            assert!(before.as_ref().is_none_or(|f| f.test_signaled_flag()));
         }
         end(&benches)
     }

@@ -51,13 +51,14 @@ use kasync::{
     Executor,
     Scope, //
 };
+use kernel::sync::aref::ARef;
 use kernel::{
     prelude::*,
     sync::Arc,
     time::delay::fsleep, //
 };
 
-fn set(fences: &[Fence]) -> Result<FenceSet> {
+fn set(fences: &[ARef<Fence>]) -> Result<FenceSet> {
     let mut all = KVVec::new();
     for fence in fences {
         all.push(fence.clone(), GFP_KERNEL)?;
@@ -85,13 +86,13 @@ fn join(scope: &Scope) -> Result {
 fn patient(on_error: OnError) -> Result<Bench> {
     Bench::build(Options {
         on_error,
-        patience: LIMIT,
+        timeout: LIMIT,
         ..Options::new(8)
     })
 }
 
 /// A job of `bench` that depends on `fences`.
-fn depending(bench: &Bench, fences: &[Fence]) -> Result<Fence> {
+fn depending(bench: &Bench, fences: &[ARef<Fence>]) -> Result<ARef<Fence>> {
     bench.commit(Job::next(), fences)
 }
 
@@ -268,7 +269,7 @@ mod tests {
         assert!(matches!(prepared.commit(), Err(ECANCELED)));
         let early = block_on(timeout(Delta::from_millis(100), bench.scope.join()))?;
         assert!(early.is_err());
-        assert!(!waiting.is_signaled() && !behind.is_signaled());
+        assert!(!waiting.test_signaled_flag() && !behind.test_signaled_flag());
 
         in_irq(|| issuer.signal_rest(Ok(())));
         assert_eq!(result(&waiting), Err(ECANCELED));
@@ -313,7 +314,7 @@ mod tests {
         let [first, second, rest @ ..] = issuer.fences() else {
             return Err(EINVAL);
         };
-        assert!(!first.is_signaled());
+        assert!(!first.test_signaled_flag());
         assert_eq!(block_on(first.wait())?, Ok(()));
         let mut all = set(rest)?;
         assert_eq!(all.len(), 2);
@@ -322,7 +323,7 @@ mod tests {
         bench.wait_started(1)?;
         bench.mock.complete(1, Ok(()));
         assert_eq!(result(&job), Ok(()));
-        assert!(issuer.fences().iter().all(Fence::is_signaled));
+        assert!(issuer.fences().iter().all(|f| f.test_signaled_flag()));
         bench.end()?;
         drop(issuer);
         settle()

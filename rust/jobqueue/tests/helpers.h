@@ -13,6 +13,16 @@ typedef void (*jobqueue_test_fn)(void *data);
 int jobqueue_test_threads(unsigned int n, int (*fn)(void *data, unsigned int n), void *data);
 void jobqueue_test_in_irq(jobqueue_test_fn fn, void *data);
 bool jobqueue_test_in_hardirq(void);
+bool jobqueue_test_preemptible(void);
+
+/* Which thread signals a fence. */
+struct jobqueue_test_watch;
+struct jobqueue_test_watch *jobqueue_test_watch_create(struct dma_fence *fence);
+int jobqueue_test_watch_thread(struct jobqueue_test_watch *watch);
+void jobqueue_test_watch_free(struct jobqueue_test_watch *watch, struct dma_fence *fence);
+
+/* Arguments that the functions for drivers in C refuse. */
+unsigned int jobqueue_test_c_refuses(void);
 
 /* Somebody else's fences. */
 struct jobqueue_test_lock *jobqueue_test_lock_create(void);

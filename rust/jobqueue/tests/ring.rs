@@ -2,28 +2,35 @@
 
 //! A ring whose jobs end when the test says so.
 
-use core::task::{
-    Context,
-    Poll, //
+use core::{
+    future::Future,
+    pin::Pin,
+    task::{
+        Context,
+        Poll, //
+    }, //
 };
-use dma_fence::{
-    Fence,
-    RingStopped, //
-};
+use dma_fence::Fence;
 use jobqueue::{
     Config,
+    HwDone,
     JobQueue,
     Names,
     OnError,
     Prepared,
     Ring,
-    Verdict, //
+    RingStopped,
+    TimeoutAction,
+    Timeline, //
 };
 use kasync::{
     block_on,
     sync::{
+        Acquire,
         AtomicWaker,
-        Notify, //
+        Notify,
+        OwnedPermit,
+        Semaphore, //
     },
     time::{
         sleep,
@@ -37,21 +44,27 @@ use kernel::{
     new_spinlock,
     prelude::*,
     sync::{
+        aref::ARef,
         Arc,
         SpinLock, //
     }, //
 };
 
+static NAMES: Names = Names::new(c"test", c"queue");
+
 /// How long anything may take.
 pub(crate) const LIMIT: Delta = Delta::from_millis(5000);
 
+/// How long the ring asks to wait when something takes too long.
+const WAIT: Delta = Delta::from_millis(30);
+
 /// What a fence signals with; `ETIME` if it does not within the limit.
-pub(crate) fn result(fence: &Fence) -> Result {
+pub(crate) fn result(fence: &ARef<Fence>) -> Result {
     block_on(timeout(LIMIT, fence.wait()))?.unwrap_or(Err(ETIME))
 }
 
 /// Whether it goes on waiting for a time that is long enough for what is wrong to happen.
-pub(crate) fn stays(fence: &Fence) -> Result<bool> {
+pub(crate) fn stays(fence: &ARef<Fence>) -> Result<bool> {
     Ok(block_on(timeout(Delta::from_millis(20), fence.wait()))?.is_err())
 }
 
@@ -83,6 +96,11 @@ impl Job {
             bytes,
             ..Self::new(id)
         }
+    }
+
+    /// One that keeps so many bytes, numbered as those of [`Job::next`].
+    pub(crate) fn large_next(bytes: usize) -> Self {
+        Self::large(0, bytes)
     }
 
     /// One for which the hardware waits itself for fences of that timeline, and no others.
@@ -117,6 +135,20 @@ impl Job {
 
 /// What has happened so far.
 struct State {
+    /// The ring is not ready for any job before this is cleared.
+    busy: bool,
+    /// What readiness ends with.
+    refuses: Option<Error>,
+    /// What a time limit that passes while nothing is in flight ends with.
+    fails: Option<Error>,
+    /// How often in a row a time limit has passed while the ring was not ready.
+    not_ready: u32,
+    /// How often the ring was told that nothing is in flight.
+    quiesced: u32,
+    /// The thread whose callbacks are counted, how many there were, and how many of these could be
+    /// preempted.
+    caller: i32,
+    called: Called,
     started: usize,
     retired: usize,
     complaints: u32,
@@ -132,12 +164,24 @@ struct State {
     result: Result,
 }
 
+/// Callbacks of the ring that ran in a certain thread.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Called {
+    /// Those that a commit may run: readiness, submission, a look at completion.
+    pub(crate) submits: u32,
+    /// All others.
+    pub(crate) others: u32,
+    /// Of all of these, those that could be preempted.
+    pub(crate) preemptible: u32,
+}
+
 /// What test and ring share.
 #[pin_data]
 pub(crate) struct Mock {
     changed: Notify,
     /// Of the queue's task.
     waker: AtomicWaker,
+    ready: AtomicWaker,
     #[pin]
     state: SpinLock<State>,
 }
@@ -148,7 +192,15 @@ impl Mock {
             pin_init!(Self {
                 changed: Notify::new(),
                 waker: AtomicWaker::new(),
+                ready: AtomicWaker::new(),
                 state <- new_spinlock!(State {
+                    busy: false,
+                    refuses: None,
+                    fails: None,
+                    not_ready: 0,
+                    quiesced: 0,
+                    caller: 0,
+                    called: Called::default(),
                     started: 0,
                     retired: 0,
                     complaints: 0,
@@ -170,6 +222,55 @@ impl Mock {
             state.done = id;
             state.result = result;
         });
+    }
+
+    /// The same, and nobody is told.
+    pub(crate) fn complete_in_silence(&self, id: u32) {
+        self.state.lock().done = id;
+    }
+
+    /// Whether the ring is ready from now on.
+    pub(crate) fn set_busy(&self, busy: bool) {
+        self.change(|state| state.busy = busy);
+    }
+
+    /// Readiness ends with this from now on.
+    pub(crate) fn refuse(&self, e: Option<Error>) {
+        self.change(|state| state.refuses = e);
+    }
+
+    /// A time limit that passes while nothing is in flight ends the wait for readiness.
+    pub(crate) fn fail_when_not_ready(&self, e: Error) {
+        self.change(|state| state.fails = Some(e));
+    }
+
+    pub(crate) fn quiesced(&self) -> u32 {
+        self.state.lock().quiesced
+    }
+
+    /// Counts callbacks in the calling thread from now on.
+    pub(crate) fn count_calls(&self) {
+        let mut state = self.state.lock();
+        state.caller = kernel::current!().pid();
+        state.called = Called::default();
+    }
+
+    pub(crate) fn called(&self) -> Called {
+        self.state.lock().called
+    }
+
+    /// A callback runs.
+    fn note_call(&self, submits: bool) {
+        let mut state = self.state.lock();
+        if state.caller != kernel::current!().pid() {
+            return;
+        }
+        state.called.submits += u32::from(submits);
+        state.called.others += u32::from(!submits);
+        drop(state);
+        if crate::contexts::preemptible() {
+            self.state.lock().called.preemptible += 1;
+        }
     }
 
     pub(crate) fn started(&self) -> usize {
@@ -217,6 +318,7 @@ impl Mock {
         f(&mut self.state.lock());
         self.changed.notify_waiters();
         self.waker.wake();
+        self.ready.wake();
     }
 
     /// Hardware that works by itself, until the queue has ended.
@@ -248,11 +350,77 @@ impl Mock {
     }
 }
 
+/// Something scarce that rings share.
+struct Scarce {
+    permits: Arc<Semaphore>,
+    /// The wait for a permit.
+    acquire: Pin<KBox<Option<Acquire<Arc<Semaphore>>>>>,
+    held: Option<OwnedPermit>,
+}
+
+impl Scarce {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.held.is_some() {
+            return Poll::Ready(());
+        }
+        if self.acquire.is_none() {
+            self.acquire.set(Some(self.permits.acquire_owned(1)));
+        }
+        let Some(acquire) = self.acquire.as_mut().as_pin_mut() else {
+            return Poll::Pending;
+        };
+        let permit = core::task::ready!(acquire.poll(cx));
+        self.acquire.set(None);
+        self.held = Some(permit);
+        Poll::Ready(())
+    }
+
+    /// Gives back what it has, and what it waits for.
+    fn release(&mut self) {
+        self.acquire.set(None);
+        self.held = None;
+    }
+}
+
 /// The ring.
-pub(crate) struct MockRing(Arc<Mock>);
+pub(crate) struct MockRing {
+    mock: Arc<Mock>,
+    scarce: Option<Scarce>,
+}
+
+impl MockRing {
+    fn new(mock: Arc<Mock>, permits: Option<Arc<Semaphore>>) -> Result<Self> {
+        let scarce = match permits {
+            Some(permits) => Some(Scarce {
+                permits,
+                acquire: KBox::pin(None, GFP_KERNEL)?,
+                held: None,
+            }),
+            None => None,
+        };
+        Ok(Self { mock, scarce })
+    }
+
+    fn poll_free(&mut self, cx: &mut Context<'_>) -> Poll<Result> {
+        self.mock.ready.register(cx);
+        {
+            let mut state = self.mock.state.lock();
+            if state.busy {
+                return Poll::Pending;
+            }
+            if let Some(e) = state.refuses {
+                return Poll::Ready(Err(e));
+            }
+        }
+        match &mut self.scarce {
+            Some(scarce) => scarce.poll(cx).map(Ok),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+}
 
 /// A job that it has.
-pub(crate) struct Running {
+pub(crate) struct InFlight {
     mock: Arc<Mock>,
     id: u32,
     stalls: bool,
@@ -260,77 +428,112 @@ pub(crate) struct Running {
 
 impl Ring for MockRing {
     type Job = Job;
-    type Running = Running;
+    type InFlight = InFlight;
 
     fn memory(job: &Job) -> usize {
         job.bytes
     }
 
-    fn lower(&mut self, job: &mut Job, dependency: &Fence) -> bool {
-        let mut state = self.0.state.lock();
+    fn hw_can_wait(&mut self, job: &mut Job, dependency: &Fence) -> bool {
+        let mut state = self.mock.state.lock();
         let lowers = job.lowers && dependency.context() == state.lowered.0;
         state.lowered.1 += u32::from(lowers);
         lowers
     }
 
-    fn hurry(&mut self, within: Delta) {
-        self.0.change(|state| state.hurried = Some(within));
+    fn set_deadline(&mut self, within: Delta) {
+        self.mock.change(|state| state.hurried = Some(within));
     }
 
-    async fn start(&mut self, job: &mut Job) -> Result<Running> {
+    fn poll_ready(&mut self, job: &mut Job, cx: &mut Context<'_>) -> Poll<Result> {
+        self.mock.note_call(true);
+        let free = self.poll_free(cx);
         if job.fails {
-            return Err(ENODEV);
+            return Poll::Ready(Err(ENODEV));
         }
+        free
+    }
+
+    fn submit(&mut self, job: &mut Job) -> InFlight {
+        self.mock.note_call(true);
         let mut id = job.id;
-        self.0.change(|state| {
+        self.mock.change(|state| {
             state.started += 1;
             if id == 0 {
                 id = state.started as u32;
             }
         });
-        Ok(Running {
-            mock: self.0.clone(),
+        InFlight {
+            mock: self.mock.clone(),
             id,
             stalls: job.stalls,
-        })
+        }
     }
 
-    fn poll_finish(&mut self, running: &mut Running, cx: &mut Context<'_>) -> Poll<Result> {
-        running.mock.waker.register(cx);
-        let state = running.mock.state.lock();
-        if state.done >= running.id {
-            Poll::Ready(state.result)
+    fn poll_complete(
+        &mut self,
+        job: &mut InFlight,
+        timeline: Timeline,
+        cx: &mut Context<'_>,
+    ) -> Poll<HwDone> {
+        job.mock.note_call(true);
+        job.mock.waker.register(cx);
+        let state = job.mock.state.lock();
+        if state.done >= job.id {
+            // SAFETY: There is no hardware.
+            Poll::Ready(unsafe { HwDone::new(timeline, state.result) })
         } else {
             Poll::Pending
         }
     }
 
-    async fn stalled(&mut self, running: &Running, n: u32) -> Verdict {
-        if let Some(resets @ 0) = self.0.state.lock().resets.as_mut() {
+    async fn timed_out(
+        &mut self,
+        job: Option<&InFlight>,
+        n: u32,
+        timeline: Timeline,
+    ) -> TimeoutAction {
+        let Some(job) = job else {
+            let mut fails = None;
+            self.mock.change(|state| {
+                state.not_ready = n;
+                fails = state.fails;
+            });
+            return fails.map_or(TimeoutAction::Wait(WAIT), TimeoutAction::Fail);
+        };
+        if let Some(resets @ 0) = self.mock.state.lock().resets.as_mut() {
             *resets += 1;
             // SAFETY: There is no hardware.
-            return Verdict::Stopped(unsafe { RingStopped::new() });
+            return TimeoutAction::Stopped(unsafe { RingStopped::new(timeline) });
         }
-        self.0.change(|state| {
-            if running.stalls {
+        self.mock.change(|state| {
+            if job.stalls {
                 state.complaints = n;
                 if n == 3 {
-                    state.done = running.id;
+                    state.done = job.id;
                     state.result = Err(ETIMEDOUT);
                 }
             }
         });
-        Verdict::Wait(Delta::from_millis(30))
+        TimeoutAction::Wait(WAIT)
     }
 
     fn retire(&mut self, _job: Job) {
-        self.0.change(|state| state.retired += 1);
+        self.mock.note_call(false);
+        self.mock.change(|state| state.retired += 1);
     }
 
-    fn idle(&mut self) {}
+    fn quiesced(&mut self) {
+        self.mock.note_call(false);
+        if let Some(scarce) = &mut self.scarce {
+            scarce.release();
+        }
+        self.mock.change(|state| state.quiesced += 1);
+    }
 
-    async fn end(self) {
-        self.0.change(|state| state.ended = true);
+    async fn destroy(self) {
+        self.mock.note_call(false);
+        self.mock.change(|state| state.ended = true);
     }
 }
 
@@ -341,7 +544,7 @@ pub(crate) struct Options {
     pub(crate) credits: usize,
     pub(crate) jobs: usize,
     pub(crate) memory: usize,
-    pub(crate) patience: Delta,
+    pub(crate) timeout: Delta,
     pub(crate) on_error: OnError,
     /// How long jobs take, one after the other; if there is none they end when the test says so. Their numbers then have to be 1, 2, 3 …
     pub(crate) duration: Option<Delta>,
@@ -350,11 +553,11 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn new(credits: usize) -> Self {
         Self {
-            names: &const { Names::new(c"test", c"queue") },
+            names: &NAMES,
             credits,
             jobs: 64,
             memory: usize::MAX,
-            patience: Delta::from_millis(50),
+            timeout: Delta::from_millis(50),
             on_error: OnError::Ignore,
             duration: None,
         }
@@ -364,7 +567,7 @@ impl Options {
     pub(crate) fn timed(credits: usize, duration: Delta) -> Self {
         Self {
             jobs: 1024,
-            patience: LIMIT,
+            timeout: LIMIT,
             duration: Some(duration),
             ..Self::new(credits)
         }
@@ -392,6 +595,11 @@ impl Bench {
     }
 
     pub(crate) fn build(options: Options) -> Result<Self> {
+        Self::sharing(options, None)
+    }
+
+    /// A queue whose ring takes one of `permits` while it has something in flight.
+    pub(crate) fn sharing(options: Options, permits: Option<Arc<Semaphore>>) -> Result<Self> {
         let executor = Executor::new(c"jobqueue_test")?;
         let scope = executor.root().child(c"queue")?;
         let mock = Mock::new()?;
@@ -400,10 +608,10 @@ impl Bench {
             credits: options.credits,
             jobs: options.jobs,
             memory: options.memory,
-            patience: options.patience,
+            timeout: options.timeout,
             on_error: options.on_error,
         };
-        let queue = JobQueue::new(&scope, c"queue", MockRing(mock.clone()), &config)?;
+        let queue = JobQueue::new(&scope, c"queue", MockRing::new(mock.clone(), permits)?, &config)?;
         if let Some(duration) = options.duration {
             let hardware = mock.clone().work(duration);
             executor.root().spawn(c"hardware", hardware)?.detach();
@@ -416,11 +624,27 @@ impl Bench {
         })
     }
 
+    /// Drops the queue; another one, without jobs, takes its place.
+    pub(crate) fn drop_queue(&mut self) -> Result {
+        let config = Config {
+            names: &NAMES,
+            credits: 1,
+            jobs: 1,
+            memory: usize::MAX,
+            timeout: LIMIT,
+            on_error: OnError::Ignore,
+        };
+        let ring = MockRing::new(Mock::new()?, None)?;
+        let next = JobQueue::new(&self.scope, c"queue", ring, &config)?;
+        drop(core::mem::replace(&mut self.queue, next));
+        Ok(())
+    }
+
     pub(crate) fn prepare(
         &self,
         job: Job,
         credits: usize,
-        dependencies: &[Fence],
+        dependencies: &[ARef<Fence>],
     ) -> Result<Prepared<'_, MockRing>> {
         let mut fences = KVVec::new();
         for fence in dependencies {
@@ -430,8 +654,26 @@ impl Bench {
     }
 
     /// Commits a job that costs one credit.
-    pub(crate) fn commit(&self, job: Job, dependencies: &[Fence]) -> Result<Fence> {
+    pub(crate) fn commit(&self, job: Job, dependencies: &[ARef<Fence>]) -> Result<ARef<Fence>> {
         self.prepare(job, 1, dependencies)?.commit()
+    }
+
+    /// Waits until the ring was told `count` times that nothing is in flight.
+    pub(crate) fn wait_quiesced(&self, count: u32) -> Result {
+        let quiesced = self.mock.wait(|s| (s.quiesced >= count).then_some(()));
+        block_on(timeout(LIMIT, quiesced))?.map_err(|_| ETIME)
+    }
+
+    /// Waits until a time limit has passed so often while the ring was not ready.
+    pub(crate) fn wait_not_ready(&self, count: u32) -> Result {
+        let late = self.mock.wait(|s| (s.not_ready >= count).then_some(()));
+        block_on(timeout(LIMIT, late))?.map_err(|_| ETIME)
+    }
+
+    /// Waits until `count` jobs have been retired.
+    pub(crate) fn wait_retired(&self, count: usize) -> Result {
+        let retired = self.mock.wait(|s| (s.retired >= count).then_some(()));
+        block_on(timeout(LIMIT, retired))?.map_err(|_| ETIME)
     }
 
     /// Waits until `count` jobs have been started.

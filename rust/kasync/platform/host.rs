@@ -336,6 +336,12 @@ unsafe impl Platform for Host {
         Self::thread_id()
     }
 
+    fn preempt_disable() -> bool {
+        true
+    }
+
+    fn preempt_enable() {}
+
     fn alloc(layout: Layout) -> Option<NonNull<u8>> {
         let world = World::current();
         let left = &world.0.fail_after;

@@ -146,6 +146,22 @@ unsafe impl Platform for Kernel {
         unsafe { ffi::kasync_blocking_thread_id() as u64 }
     }
 
+    #[inline]
+    fn preempt_disable() -> bool {
+        if cfg!(CONFIG_PREEMPT_RT) {
+            return false;
+        }
+        // SAFETY: Enabled again by `preempt_enable()`.
+        unsafe { ffi::kasync_preempt_disable() };
+        true
+    }
+
+    #[inline]
+    fn preempt_enable() {
+        // SAFETY: Disabled by `preempt_disable()`.
+        unsafe { ffi::kasync_preempt_enable() };
+    }
+
     fn alloc(layout: Layout) -> Option<NonNull<u8>> {
         Kmalloc::alloc(layout, GFP_KERNEL, NumaNode::NO_NODE)
             .ok()

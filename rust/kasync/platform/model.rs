@@ -211,6 +211,12 @@ unsafe impl Platform for Host {
         1
     }
 
+    fn preempt_disable() -> bool {
+        true
+    }
+
+    fn preempt_enable() {}
+
     fn alloc(layout: Layout) -> Option<NonNull<u8>> {
         LIVE.with(|n| n.set(n.get() + 1));
         // SAFETY: Layouts of this crate's types are never empty.

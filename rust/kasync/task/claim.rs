@@ -19,6 +19,7 @@ use crate::{
 };
 use core::{
     marker::PhantomData,
+    mem::ManuallyDrop,
     ptr::NonNull, //
 };
 
@@ -34,15 +35,18 @@ const POLLS: u32 = 4;
 /// keeps the right for ever: nobody polls the task any more, and who joins its scope waits for ever.
 ///
 /// Rules: a claim is refused in an interrupt, with preemption or interrupts disabled, and inside a
-/// poll or another signalling section. So polls never nest: the stack holds one poll above the
-/// caller's own frames. A task that keeps waking itself is polled at most four times, then goes to
-/// the end of the workqueue like any other (H16). What the caller holds is held during the poll:
-/// nothing that the future locks.
+/// poll or another signalling section; on `PREEMPT_RT` always. So polls never nest: the stack holds
+/// one poll above the caller's own frames. A task that keeps waking itself is polled at most four
+/// times, then goes to the end of the workqueue like any other (H16). What the caller holds is held
+/// during the poll: nothing that the future locks.
+///
+/// Preemption is disabled while the claim exists. So a thread that the scheduler keeps away never
+/// holds one, and the polls that it allows must not sleep.
 ///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
 /// | `JoinHandle::claim` | yes | `None` | `None` |
-/// | `poll` | yes | – | – |
+/// | `poll`, `poll_once` | yes | – | – |
 /// | drop | yes | yes | – |
 ///
 /// # Examples
@@ -85,8 +89,26 @@ pub struct Claim<'a> {
     here: Here,
     /// The task's state when it was claimed.
     word: Snapshot,
+    /// Last, as it goes last.
+    preempt: Option<NoPreempt>,
     /// Borrows the handle.
     _handle: PhantomData<&'a ()>,
+}
+
+/// Preemption is disabled while this exists.
+struct NoPreempt;
+
+impl NoPreempt {
+    /// Disables preemption, unless there are spinlocks that sleep: `PREEMPT_RT`.
+    fn new() -> Option<Self> {
+        Plat::preempt_disable().then_some(Self)
+    }
+}
+
+impl Drop for NoPreempt {
+    fn drop(&mut self) {
+        Plat::preempt_enable();
+    }
 }
 
 /// (10)
@@ -96,31 +118,58 @@ pub struct Claim<'a> {
 /// The task must stay valid for `'a`.
 pub(super) unsafe fn claim<'a>(header: NonNull<Header>) -> Option<Claim<'a>> {
     let here = Here::may_poll()?;
+    let preempt = NoPreempt::new()?;
     // SAFETY: Valid by the safety requirements.
     let word = unsafe { header.as_ref() }.state.claim()?;
     // SAFETY: Claimed just now.
-    Some(unsafe { Claim::from_claimed(header, here, word) })
+    Some(unsafe { Claim::from_claimed(header, here, word, Some(preempt)) })
 }
 
 impl Claim<'_> {
     /// # Safety
     ///
     /// The task must stay valid for the life of the claim, and have been claimed by the caller.
-    pub(super) unsafe fn from_claimed(header: NonNull<Header>, here: Here, word: Snapshot) -> Self {
+    unsafe fn from_claimed(
+        header: NonNull<Header>,
+        here: Here,
+        word: Snapshot,
+        preempt: Option<NoPreempt>,
+    ) -> Self {
         // INVARIANT: By the safety requirements.
         Self {
             header,
             here,
             word,
+            preempt,
             _handle: PhantomData,
         }
     }
 
+    /// Returns the claim of a task that is being started. Its polls may be preempted.
+    ///
+    /// # Safety
+    ///
+    /// The task must stay valid for the life of the claim, and have been claimed by the caller.
+    pub(super) unsafe fn of_started(header: NonNull<Header>, here: Here, word: Snapshot) -> Self {
+        // SAFETY: By the safety requirements.
+        unsafe { Self::from_claimed(header, here, word, None) }
+    }
+
+    /// Polls the task once. If it was woken meanwhile a worker polls it again.
+    #[inline]
+    pub fn poll_once(self) {
+        self.poll_times(1);
+    }
+
     /// Polls the task, again if it was woken meanwhile, but only a few times.
     pub fn poll(self) {
+        self.poll_times(POLLS);
+    }
+
+    fn poll_times(self, times: u32) {
         // SAFETY: Valid by the type invariant.
         let task = unsafe { self.header.as_ref() };
-        for n in 0..POLLS {
+        for n in 0..times {
             // The first poll needs no reason: the caller has one.
             if !task.state.take_notes() && n > 0 {
                 return;
@@ -129,10 +178,11 @@ impl Claim<'_> {
             match unsafe { poll(self.header, self.here) } {
                 Some(true) => {
                     // The scope's reference goes with the task; the handle's keeps it valid.
-                    let header = self.header;
-                    core::mem::forget(self);
+                    let mut this = ManuallyDrop::new(self);
+                    let preempt = this.preempt.take();
                     // SAFETY: The future has just become Ready.
-                    unsafe { complete(header) };
+                    unsafe { complete(this.header) };
+                    drop(preempt);
                     return;
                 }
                 Some(false) => (),

@@ -170,7 +170,7 @@ where
             (JoinHandle::from_raw(header), word)
         };
         // SAFETY: Claimed just now, and the handle lives on.
-        unsafe { Claim::from_claimed(header, here, word) }.poll();
+        unsafe { Claim::of_started(header, here, word) }.poll();
         handle
     }
 }

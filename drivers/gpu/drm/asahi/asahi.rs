@@ -4,6 +4,7 @@
 
 mod alloc;
 mod bind;
+mod deferred_drop;
 mod device;
 mod driver;
 mod ffi;
@@ -11,15 +12,15 @@ mod file;
 mod firmware;
 mod gem;
 mod gpu;
-mod graveyard;
 mod handles;
 mod hw;
+mod ioctl;
 mod job;
 mod mmu;
 mod queue;
 mod quota;
 mod regs;
-mod submit;
+mod slots;
 mod timestamps;
 mod uapi;
 mod vm;

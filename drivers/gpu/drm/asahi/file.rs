@@ -20,7 +20,10 @@ use crate::{
     ffi,
     gem,
     handles::Handles,
-    queue::Queue,
+    queue::{
+        ClosedQueues,
+        Queue, //
+    },
     quota::{
         Charge,
         Quota,
@@ -57,7 +60,7 @@ use kernel::{
 };
 
 /// What a client has.
-#[pin_data]
+#[pin_data(PinnedDrop)]
 pub(crate) struct AsahiFile {
     #[pin]
     vms: Mutex<Handles<Arc<Vm>>>,
@@ -71,6 +74,14 @@ pub(crate) struct AsahiFile {
     timestamp_quota: Arc<Quota>,
     /// Of the compute jobs of all of its queues.
     pub(crate) compute: Arc<EngineUsage>,
+}
+
+#[pinned_drop]
+impl PinnedDrop for AsahiFile {
+    fn drop(self: Pin<&mut Self>) {
+        let queues = core::mem::replace(&mut *self.queues.lock(), Handles::new(0));
+        ClosedQueues::close(queues);
+    }
 }
 
 pub(crate) type File = drm::File<AsahiFile>;

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //!        queues (jobs)                         memory management
-//!   submit │    ▲ Watch::wait                    │ unmap, flush
+//!   submit │    ▲ Watch::poll                    │ unmap, flush
 //!          ▼    │                                ▼
 //!   ┌───────────┴──────────── Firmware ─────────────────────┐
 //!   │ pipes  Power   Events ◄── EventTask ──► Recovery   Control
@@ -46,7 +46,6 @@ pub(crate) mod ring;
 mod rx;
 mod rx_task;
 pub(crate) mod shared;
-pub(crate) mod slots;
 mod stamp;
 mod tx;
 mod window;
@@ -68,7 +67,12 @@ pub(crate) use self::{
     notifier::Notifier,
     outcome::Owner,
     power::PendingSubmission,
-    stamp::Stamp, //
+    stamp::Stamp,
+    tx::{
+        Room,
+        RoomWait,
+        TxChannel, //
+    }, //
 };
 
 use self::{
@@ -95,10 +99,7 @@ use self::{
     recovery::Recovery,
     rx::RxMemory,
     rx_task::EventTask,
-    tx::{
-        Geometry,
-        TxChannel, //
-    }, //
+    tx::Geometry, //
 };
 use crate::{
     alloc::Heaps,
@@ -177,9 +178,8 @@ pub(crate) struct Machine<'a> {
 /// | call | context |
 /// |---|---|
 /// | [`Firmware::new`], [`Firmware::boot`], [`Firmware::shutdown`] | process, may sleep; not in a signalling section |
-/// | [`Firmware::begin_submission`] | process, signalling sections included |
-/// | [`Firmware::submit`] | task |
-/// | [`Firmware::recheck`], [`Firmware::progress`], [`Firmware::crash`] | any |
+/// | [`Firmware::begin_submission`] | process, signalling sections and disabled preemption included |
+/// | [`Firmware::recheck`], [`Firmware::progress`], [`Firmware::crash`], [`Firmware::give_up`] | any |
 pub(crate) struct Firmware {
     dev: ARef<Device>,
     scope: Scope,
@@ -222,21 +222,21 @@ impl Firmware {
         let mut pipes = KVec::with_capacity(PIPES, GFP_KERNEL)?;
         for priority in 0..PIPE_PRIORITIES {
             for kind in PipeKind::ALL {
-                let doorbell = Doorbell::Pipe(kind, priority as u32);
+                let doorbell = Doorbell::pipe(kind, priority);
                 pipes.push(command(c"pipe", Geometry::PIPE, doorbell)?, GFP_KERNEL)?;
             }
         }
         let device_control = command(
             c"device control",
             Geometry::DEVICE_CONTROL,
-            Doorbell::DeviceControl,
+            Doorbell::DEVICE_CONTROL,
         )?;
         let fwctl = TxChannel::new(
             c"FwCtl",
             Geometry::FWCTL,
             &heaps.shared,
             &heaps.shared,
-            Doorbell::FwCtl,
+            Doorbell::FW_CTL,
             &link,
             &crash,
         )?;
@@ -251,7 +251,13 @@ impl Firmware {
         // The rings that we read.
         let event_ring = RxMemory::new(&heaps.shared, 1, EVENT_ENTRIES, EventMessage::SIZE)?;
         let log_rings = LogMemory::new(&heaps.shared)?;
-        let events = Events::new(dev, &crash, &heaps.private, &heaps.shared)?;
+        let events = Events::new(
+            dev,
+            &crash,
+            &machine.uat.slots,
+            &heaps.private,
+            &heaps.shared,
+        )?;
 
         let init_data = InitData::new(
             heaps,
@@ -271,10 +277,7 @@ impl Firmware {
                 fault_control: machine.fault_control,
             },
         )?;
-        let power = Power::new(
-            &link,
-            init_data.globals.field(Globals::PENDING_SUBMISSIONS)?,
-        )?;
+        let power = Power::new(init_data.globals.field(Globals::PENDING_SUBMISSIONS)?)?;
 
         let recovery = Recovery::new(
             dev,
@@ -345,8 +348,7 @@ impl Firmware {
         // It has to be there when the firmware reads the init data.
         let ticket = self.control.queue(DeviceControl::Initialize)?;
         self.link.boot(was_running, self.init_data.va())?;
-        self.link.ring(Doorbell::DeviceControl)?;
-        self.link.ring(Doorbell::Kick)?;
+        self.link.ring(Doorbell::DEVICE_CONTROL.and(Doorbell::KICK));
         self.wait_initialized(ticket)?;
         self.init_data
             .globals
@@ -408,23 +410,18 @@ impl Firmware {
         self.link.close();
     }
 
-    /// Tells a pipe of `priority` that a queue has work, as soon as its ring has room.
-    pub(crate) async fn submit(&self, priority: usize, message: &PipeMessage) -> Result {
-        self.pipe(priority, message)?
-            .send(message.encode().as_bytes())
-            .await
-            .map(|_ticket| ())
+    /// Returns the pipe of `kind` and `priority`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is no such priority.
+    pub(crate) fn pipe(&self, kind: PipeKind, priority: usize) -> Result<Arc<TxChannel>> {
+        let pipe = self.pipes.get(RuntimePointers::pipe(kind, priority));
+        Ok(pipe.ok_or(EINVAL)?.clone())
     }
 
-    fn pipe(&self, priority: usize, message: &PipeMessage) -> Result<&TxChannel> {
-        let pipe = self
-            .pipes
-            .get(RuntimePointers::pipe(message.kind, priority));
-        Ok(pipe.ok_or(EINVAL)?)
-    }
-
-    /// A submission begins, or waits for its dependencies: keeps the GPU on, and wakes it.
-    pub(crate) fn begin_submission(&self) -> Result<PendingSubmission> {
+    /// Counts a submission as begun: while the result lives the firmware keeps the GPU on.
+    pub(crate) fn begin_submission(&self) -> PendingSubmission {
         self.power.begin()
     }
 
@@ -453,7 +450,7 @@ impl Firmware {
         self.link.wakes.all();
     }
 
-    /// A number that is another one when commands of any queue have completed since.
+    /// Returns a number that is another one when commands of any queue have completed since.
     pub(crate) fn progress(&self) -> u32 {
         self.events.progress()
     }

@@ -8,12 +8,12 @@ use crate::{
         Heaps,
         KernelMapping, //
     },
+    deferred_drop::DeferredDropQueue,
     ffi,
     firmware::{
         Firmware,
         Machine, //
     },
-    graveyard::Graveyard,
     hw::{
         self,
         ident::GpuId,
@@ -78,7 +78,7 @@ struct Parts {
     queues: Scope,
     uat: Arc<Uat>,
     heaps: Heaps,
-    graveyard: Arc<Graveyard>,
+    deferred: Arc<DeferredDropQueue>,
     firmware: Arc<Firmware>,
     fault_control: u32,
     // What the firmware has in its tables besides; it goes after the firmware.
@@ -150,7 +150,7 @@ impl Parts {
         let blobs = unsafe { [hw_cal_a.content(), hw_cal_b.content(), globals.content()] };
 
         let heaps = Heaps::new(&uat)?;
-        let graveyard = Graveyard::new()?;
+        let deferred = DeferredDropQueue::new()?;
         let control_page = ControlPage::new(&uat)?;
         let (io, mappings) = map_io(&uat, chip)?;
         let queues = executor.root().child(c"queues")?;
@@ -175,7 +175,7 @@ impl Parts {
             queues,
             uat,
             heaps,
-            graveyard,
+            deferred,
             firmware,
             fault_control,
             _control_page: control_page,
@@ -200,7 +200,7 @@ impl Parts {
         if let Err(e) = self.queues.join_blocking() {
             dev_err!(self.dev, "queues do not end: {e:?}\n");
         }
-        self.graveyard.flush();
+        self.deferred.close();
         self.firmware.shutdown();
         self.uat.shutdown();
         if let Err(e) = self.executor.shutdown() {
@@ -235,9 +235,9 @@ impl Gpu {
         &self.parts.heaps
     }
 
-    /// Where its tasks leave what they may not free.
-    pub(crate) fn graveyard(&self) -> &Arc<Graveyard> {
-        &self.parts.graveyard
+    /// What its tasks may not free.
+    pub(crate) fn deferred(&self) -> &Arc<DeferredDropQueue> {
+        &self.parts.deferred
     }
 
     /// Has the firmware clean its cache, if much memory waits for that. May sleep.

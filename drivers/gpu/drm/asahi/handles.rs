@@ -48,6 +48,16 @@ impl<T> Handles<T> {
         Ok(index as u32 + 1)
     }
 
+    /// Takes any one thing out.
+    pub(crate) fn pop(&mut self) -> Option<T> {
+        while let Some(thing) = self.things.pop() {
+            if thing.is_some() {
+                return thing;
+            }
+        }
+        None
+    }
+
     fn index(handle: u32) -> Result<usize> {
         Ok(handle.checked_sub(1).ok_or(ENOENT)? as usize)
     }

@@ -24,13 +24,17 @@ pub(crate) mod regs {
     pub(crate) mod fault;
 }
 
+/// What the driver's `slots` module has of this kind.
+pub(crate) mod slots {
+    pub(crate) mod table;
+}
+
 /// What the driver's `firmware` module has of this kind.
 pub(crate) mod firmware {
     pub(crate) mod blobs;
     pub(crate) mod message;
     pub(crate) mod outcome;
     pub(crate) mod ring;
-    pub(crate) mod slots;
     pub(crate) mod stamp;
     pub(crate) mod window;
 }

@@ -19,13 +19,12 @@ use core::{
     ptr::NonNull, //
 };
 use kernel::{
-    new_mutex,
+    alloc::kvec::PushError,
     new_spinlock,
     prelude::*,
     sizes::SZ_64K,
     sync::{
         Arc,
-        Mutex,
         SpinLock, //
     }, //
 };
@@ -156,8 +155,11 @@ pub(crate) struct Heap {
     shared: Arc<Shared>,
     addresses: Arc<Ranges>,
     grain: usize,
+    /// Oldest first. The lock is held only to look at one, or to add one: what takes long, and what may
+    /// wait, is done without it, since all clients need the heaps of the kernel's half, and the scheduler
+    /// may keep the thread away that is in here.
     #[pin]
-    chunks: Mutex<KVec<Arc<Chunk>>>,
+    chunks: SpinLock<KVVec<Arc<Chunk>>>,
 }
 
 impl Heap {
@@ -176,7 +178,7 @@ impl Heap {
                 shared,
                 addresses,
                 grain: config.grain,
-                chunks <- new_mutex!(KVec::new()),
+                chunks <- new_spinlock!(KVVec::new()),
             }),
             GFP_KERNEL_ACCOUNT,
         )
@@ -200,22 +202,50 @@ impl Heap {
         }
         let size = size.checked_next_multiple_of(MIN_ALIGN).ok_or(EINVAL)?;
 
-        let mut chunks = self.chunks.lock();
-        for chunk in chunks.iter().rev() {
+        // Others may add one meanwhile. Then one is looked at twice, or the new one is not.
+        let mut place = self.chunks.lock().len();
+        while place > 0 {
+            place -= 1;
+            let Some(chunk) = self.chunks.lock().get(place).cloned() else {
+                continue;
+            };
             match chunk.free.allocate(size as u64, align as u64) {
-                Ok(span) => return GpuBox::new(chunk.clone(), span),
+                Ok(span) => return GpuBox::new(chunk, span),
                 Err(e) if e == ENOSPC => (),
                 Err(e) => return Err(e),
             }
         }
 
-        chunks.reserve(1, GFP_KERNEL_ACCOUNT)?;
+        // Several threads that find the heap full at a time make a chunk each.
         let size_of_chunk = size.max(self.grain);
         let chunk = Chunk::new(&self.shared, &self.addresses, size_of_chunk, align)?;
-        chunks.push(chunk.clone(), GFP_KERNEL_ACCOUNT)?;
-        drop(chunks);
         let span = chunk.free.allocate(size as u64, align as u64)?;
+        self.add(chunk.clone())?;
         GpuBox::new(chunk, span)
+    }
+
+    /// Adds `chunk`. The list grows without the lock.
+    fn add(&self, mut chunk: Arc<Chunk>) -> Result {
+        let mut larger = KVVec::new();
+        loop {
+            let room = {
+                let mut chunks = self.chunks.lock();
+                if larger.capacity() > chunks.capacity() {
+                    for old in chunks.drain_all() {
+                        // It is larger.
+                        let _ = larger.push_within_capacity(old);
+                    }
+                    mem::swap(&mut larger, &mut *chunks);
+                }
+                match chunks.push_within_capacity(chunk) {
+                    Ok(()) => return Ok(()),
+                    Err(PushError(back)) => chunk = back,
+                }
+                chunks.capacity().max(8) * 2
+            };
+            // Also drops the one that was too small.
+            larger = KVVec::with_capacity(room, GFP_KERNEL_ACCOUNT)?;
+        }
     }
 }
 

@@ -24,8 +24,8 @@ use kernel::{
 /// | all async functions | task, or `kasync::block_on` in process context; if cancelled the command may have been sent |
 pub(crate) struct Control {
     pub(super) device_control: Arc<TxChannel>,
-    /// The firmware wants to have it. What it caches stays mapped until it is asleep, so there is no use
-    /// for it yet.
+    /// The firmware wants to have it. Nothing uses it yet: what the firmware caches stays mapped until it
+    /// is asleep.
     pub(super) fwctl: Arc<TxChannel>,
 }
 
@@ -37,11 +37,7 @@ impl Control {
 
     /// Runs a device control command to its end.
     pub(super) async fn run(&self, command: DeviceControl) -> Result {
-        let ticket = self
-            .device_control
-            .send(command.encode().as_bytes())
-            .await?;
-        self.device_control.finished(ticket).await
+        self.device_control.run(command.encode().as_bytes()).await
     }
 
     /// Makes the firmware forget the context at `address`, and clean its caches. Then its memory, and

@@ -5,13 +5,14 @@
 //! There are 128. Each has two stamps, which grow by one step with each command that completes: the
 //! firmware compares the one ("FW stamp") for its barriers, we read the other ("host stamp"). A work
 //! queue owns a slot for as long as it has commands in flight, numbers them with
-//! [`EventSlot::issue`], and awaits them with [`Watch::wait`].
+//! [`EventSlot::issue`], and awaits them with [`Watch::poll`]. Who gets a slot when there are not enough
+//! is decided by the [`SlotPool`].
 //!
 //! ```text
-//!   Events::acquire().await        EventSlot::issue()           flag from the firmware
+//!      Events::take()              EventSlot::issue()           flag from the firmware
 //!  ───────────────────────► owned ───────────────────► pending ──────────────────────► complete
-//!        (waits for a              (at most 127)         │ fail()                  ▲      Ok, or
-//!         free slot)                                     └► failed, and pending ───┘      its failure
+//!                                  (at most 127)         │ fail()                  ▲      Ok, or
+//!                                                        └► failed, and pending ───┘      its failure
 //! ```
 //!
 //! A failed command completes like any other: what recovery leaves here is only what to tell about it
@@ -27,27 +28,25 @@ use super::{
         Shared,
         Word, //
     },
-    slots::SlotTable,
     stamp::Stamp,
     window::Window, //
 };
-use crate::alloc::Heap;
+use crate::{
+    alloc::Heap,
+    slots::{
+        SlotPool,
+        Tables, //
+    }, //
+};
 use agx_abi::event::{
     initial_stamp,
     SLOTS, //
 };
-use core::{
-    future::poll_fn,
-    task::{
-        Context,
-        Poll, //
-    }, //
+use core::task::{
+    Context,
+    Poll, //
 };
-use kasync::sync::{
-    AtomicWaker,
-    OwnedPermit,
-    Semaphore, //
-};
+use kasync::sync::AtomicWaker;
 use kernel::{
     device::Device,
     new_spinlock,
@@ -87,7 +86,7 @@ struct Slot {
     index: usize,
     host: Word<u32>,
     addresses: Addresses,
-    /// The task of the queue that has the slot.
+    /// The task of the queue that owns the slot.
     changed: AtomicWaker,
     #[pin]
     state: SpinLock<State>,
@@ -102,35 +101,26 @@ pub(crate) struct Addresses {
     pub(crate) firmware: u64,
 }
 
-/// What protects the assignment of slots.
-struct Assignment {
-    table: SlotTable<SLOTS>,
-    /// Permits of the slots that are draining.
-    draining: [Option<OwnedPermit>; SLOTS],
-}
-
 /// All slots.
 ///
 /// | call | context |
 /// |---|---|
-/// | [`Events::acquire`] | task; cancel safe |
-/// | [`Events::flag`], [`Events::fail`] | task (they take spinlocks) |
-#[pin_data]
+/// | [`Events::new`] | process, allocates |
+/// | all others | process, signalling sections and disabled preemption included |
 pub(crate) struct Events {
     dev: ARef<Device>,
     crash: Crash,
     slots: KVec<Arc<Slot>>,
-    /// The stamps that the firmware compares. Nobody here looks at them, but it writes them as long as it runs.
+    /// The stamps that the firmware compares. Only it looks at them; it writes them as long as it runs.
     _stamps: Shared,
-    free: Arc<Semaphore>,
-    #[pin]
-    assignment: SpinLock<Assignment>,
+    pool: Arc<SlotPool>,
 }
 
 impl Events {
     pub(super) fn new(
         dev: &Device,
         crash: &Crash,
+        pool: &Arc<SlotPool>,
         private: &Heap,
         shared: &Heap,
     ) -> Result<Arc<Self>> {
@@ -163,36 +153,25 @@ impl Events {
             slots.push(slot, GFP_KERNEL)?;
         }
 
-        Arc::pin_init(
-            try_pin_init!(Self {
-                dev: dev.into(),
-                crash: crash.clone(),
-                slots,
-                _stamps: firmware,
-                free: Arc::new(Semaphore::new(SLOTS), GFP_KERNEL)?,
-                assignment <- new_spinlock!(Assignment {
-                    table: SlotTable::new(),
-                    draining: [const { None }; SLOTS],
-                }),
-            }),
-            GFP_KERNEL,
-        )
+        let this = Self {
+            dev: dev.into(),
+            crash: crash.clone(),
+            slots,
+            _stamps: firmware,
+            pool: pool.clone(),
+        };
+        Ok(Arc::new(this, GFP_KERNEL)?)
     }
 
-    /// Takes a slot for `owner`, waiting until one is free. `last`: the one that it had before.
-    pub(crate) async fn acquire(
+    /// Takes a slot of `tables` for `owner`: `last`, the one that it had before, if that is free.
+    /// Returns `None` if no slot is free.
+    pub(crate) fn take(
         self: &Arc<Self>,
+        tables: &mut Tables,
         owner: Owner,
         last: Option<u32>,
-    ) -> Result<EventSlot> {
-        let permit = self.crash.or(self.free.acquire_owned(1)).await?;
-        let index = self
-            .assignment
-            .lock()
-            .table
-            .take(last.map(|i| i as usize))
-            // As many permits as slots, and a permit is given back after its slot.
-            .ok_or(EBUSY)?;
+    ) -> Option<EventSlot> {
+        let index = tables.events.take(last.map(|i| i as usize))?;
         let slot = self.slots[index].clone();
         {
             let mut state = slot.state.lock();
@@ -200,21 +179,21 @@ impl Events {
             // The stamp goes on from where the last owner left it.
             state.window = Window::new(Stamp(slot.host.load(Acquire)));
         }
-        Ok(EventSlot {
+        Some(EventSlot {
             slot,
             events: self.clone(),
-            permit: Some(permit),
         })
     }
 }
 
 impl Events {
-    /// Waits for the end of the firmware, and tells everybody who waits for a command.
+    /// Waits for the end of the firmware, and tells all tasks that wait for a command or a slot.
     pub(super) async fn crashed(self: Arc<Self>) {
         self.crash.happened().await;
         for slot in &self.slots {
             slot.changed.wake();
         }
+        self.pool.wake_first();
     }
 
     /// The firmware has flagged the slots whose bits are set: their stamps have grown.
@@ -226,16 +205,17 @@ impl Events {
         }
     }
 
-    /// A number that is another one when commands of any queue have completed since, whether that was flagged or not.
+    /// Returns a number that is another one when commands of any queue have completed since, whether
+    /// that was flagged or not.
     pub(super) fn progress(&self) -> u32 {
         self.slots
             .iter()
             .fold(0, |sum, slot| slot.host.load(Relaxed).wrapping_add(sum))
     }
 
-    /// Reads the stamp of `slot` and tells who waits for it.
+    /// Reads the stamp of `slot`, and wakes the task that waits for it.
     fn update(&self, slot: &Slot) {
-        // Acquire: what the command wrote is visible to whoever learns that it is complete.
+        // Acquire: what the command wrote is visible to those that learn that it is complete.
         let value = Stamp(slot.host.load(Acquire));
         let owned = {
             let mut state = slot.state.lock();
@@ -256,15 +236,12 @@ impl Events {
 
     /// A slot without an owner may have reached its last value.
     fn drained(&self, slot: &Slot) {
-        let mut assignment = self.assignment.lock();
-        let state = slot.state.lock();
-        let done = state.owner.is_none() && state.window.is_idle();
-        drop(state);
-        if done && assignment.table.drained(slot.index) {
-            let permit = assignment.draining[slot.index].take();
-            drop(assignment);
-            drop(permit);
-        }
+        self.pool.release(|tables| {
+            let state = slot.state.lock();
+            if state.owner.is_none() && state.window.is_idle() {
+                tables.events.drained(slot.index);
+            }
+        });
     }
 
     /// Notes that the commands of slot `index` up to `value` have failed, in the way that `failure`
@@ -302,7 +279,6 @@ impl Events {
 pub(crate) struct EventSlot {
     slot: Arc<Slot>,
     events: Arc<Events>,
-    permit: Option<OwnedPermit>,
 }
 
 impl EventSlot {
@@ -326,17 +302,12 @@ impl EventSlot {
         self.slot.state.lock().window.is_idle()
     }
 
-    /// The number of commands that can be issued before one has to complete.
-    pub(crate) fn room(&self) -> usize {
-        self.slot.state.lock().window.room()
-    }
-
-    /// Numbers the next command. `EBUSY` if too many are in flight, see [`EventSlot::room`].
+    /// Numbers the next command. `EBUSY` if 127 are in flight.
     pub(crate) fn issue(&mut self) -> Result<Stamp> {
         self.slot.state.lock().window.issue().ok_or(EBUSY)
     }
 
-    /// To wait for its commands elsewhere than where they are issued.
+    /// Returns what its commands are awaited by.
     pub(crate) fn watch(&self) -> Watch {
         Watch {
             slot: self.slot.clone(),
@@ -345,12 +316,12 @@ impl EventSlot {
     }
 }
 
-/// What the commands of an [`EventSlot`] are awaited by.
+/// The commands of an [`EventSlot`], for the one that waits for them.
 ///
 /// | call | context |
 /// |---|---|
-/// | [`Watch::wait`], [`Watch::poll`] | the task of the queue; cancel safe |
-/// | [`Watch::look`], [`Watch::outcome`], drop | process, signalling sections included |
+/// | [`Watch::poll`] | the task of the queue |
+/// | all others, and drop | process, signalling sections and disabled preemption included |
 pub(crate) struct Watch {
     slot: Arc<Slot>,
     events: Arc<Events>,
@@ -371,31 +342,22 @@ impl Watch {
         outcome.or_else(dead)
     }
 
-    /// Whether the command with number `value` is complete. If not, the task of `cx` is woken when that may have changed: it
-    /// is the only one, that of the queue that has the slot.
+    /// Returns how the command with number `value` has ended, if it has. If not, the task of `cx` is
+    /// woken when that may have changed: it is the only one, that of the queue that owns the slot.
     pub(crate) fn poll(&self, value: Stamp, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         // First, so that what changes from here on is not missed. Of a crash `Events::crashed` tells.
         self.slot.changed.register(cx);
         self.outcome(value).map_or(Poll::Pending, Poll::Ready)
     }
-
-    /// Waits until the command with number `value` is complete.
-    pub(crate) async fn wait(&self, value: Stamp) -> Result<(), Failure> {
-        poll_fn(|cx| self.poll(value, cx)).await
-    }
 }
 
 impl Drop for EventSlot {
     fn drop(&mut self) {
-        let index = self.slot.index;
-        let mut assignment = self.events.assignment.lock();
-        let mut state = self.slot.state.lock();
-        state.owner = None;
-        let busy = !state.window.is_idle() && !self.events.crash.is_set();
-        drop(state);
-        assignment.table.release(index, busy);
-        if busy {
-            assignment.draining[index] = self.permit.take();
-        }
+        self.events.pool.release(|tables| {
+            let mut state = self.slot.state.lock();
+            state.owner = None;
+            let busy = !state.window.is_idle() && !self.events.crash.is_set();
+            tables.events.release(self.slot.index, busy);
+        });
     }
 }

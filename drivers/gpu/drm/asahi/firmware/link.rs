@@ -7,10 +7,16 @@
 //! writes. It arrives in the hard interrupt of the mailbox, and wakes two tasks there.
 
 use super::crash::Crash;
-use crate::alloc::RtkitBuffer;
-use crate::mmu::Uat;
+use crate::{
+    alloc::RtkitBuffer,
+    mmu::Uat, //
+};
 use agx_abi::{
-    channel::PipeKind,
+    channel::{
+        PipeKind,
+        PIPE_PRIORITIES, //
+    },
+    init::RuntimePointers,
     message::{
         self,
         ENDPOINT_DOORBELL,
@@ -34,36 +40,66 @@ use kernel::{
 };
 use rtkit::{
     BootError,
+    Message,
     Rtkit, //
 };
 
 /// The only message of the firmware.
 const RX_DOORBELL: u64 = message::message(message::TYPE_RX_DOORBELL, 0);
 
-/// What the firmware can be told to look at.
+/// Doorbells: what the firmware is told to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Doorbell {
-    /// The ring of a pipe, by kind and priority.
-    Pipe(PipeKind, u32),
-    /// Nothing: only to be awake.
-    Kick,
-    /// The device control ring.
-    DeviceControl,
-    /// The FwCtl ring.
-    FwCtl,
-}
+pub(super) struct Doorbell(
+    /// A bit for each of [`DOORBELLS`].
+    u64,
+);
 
 impl Doorbell {
-    const fn message(self) -> u64 {
-        let channel = match self {
-            Doorbell::Pipe(kind, priority) => message::pipe_doorbell(kind as u32, priority),
-            Doorbell::Kick => message::DOORBELL_KICK,
-            Doorbell::DeviceControl => message::DOORBELL_DEVICE_CONTROL,
-            Doorbell::FwCtl => return message::message(message::TYPE_FW_CTL_DOORBELL, 0),
-        };
-        message::message(message::TYPE_TX_DOORBELL, channel as u64)
+    /// Nothing: only to be awake. It comes before those of the pipes.
+    pub(super) const KICK: Self = Self(1 << 0);
+    /// The device control ring.
+    pub(super) const DEVICE_CONTROL: Self = Self(1 << 1);
+    /// The FwCtl ring.
+    pub(super) const FW_CTL: Self = Self(1 << 2);
+    /// Index of the first pipe's.
+    const PIPES: usize = 3;
+
+    /// The ring of a pipe, by kind and priority.
+    pub(super) const fn pipe(kind: PipeKind, priority: usize) -> Self {
+        Self(1 << (Self::PIPES + RuntimePointers::pipe(kind, priority)))
+    }
+
+    /// Both.
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 }
+
+/// The messages of the doorbells.
+const DOORBELLS: [Message; Doorbell::PIPES + PIPE_PRIORITIES * PipeKind::ALL.len()] = {
+    const fn ring(channel: u16) -> Message {
+        let message = message::message(message::TYPE_TX_DOORBELL, channel as u64);
+        Message::new(ENDPOINT_DOORBELL, message)
+    }
+    let fw_ctl = message::message(message::TYPE_FW_CTL_DOORBELL, 0);
+
+    let mut all = [const { ring(message::DOORBELL_KICK) };
+        Doorbell::PIPES + PIPE_PRIORITIES * PipeKind::ALL.len()];
+    all[1] = ring(message::DOORBELL_DEVICE_CONTROL);
+    all[2] = Message::new(ENDPOINT_DOORBELL, fw_ctl);
+    let mut priority = 0;
+    while priority < PIPE_PRIORITIES {
+        let mut i = 0;
+        while i < PipeKind::ALL.len() {
+            let kind = PipeKind::ALL[i];
+            all[Doorbell::PIPES + RuntimePointers::pipe(kind, priority)] =
+                ring(message::pipe_doorbell(kind as u32, priority as u32));
+            i += 1;
+        }
+        priority += 1;
+    }
+    all
+};
 
 /// What the interrupt wakes.
 pub(super) struct Wakes {
@@ -71,7 +107,7 @@ pub(super) struct Wakes {
     pub(super) events: Notify,
     /// The task that reads the other rings.
     pub(super) logs: Notify,
-    /// Whoever waits for a read index to move.
+    /// All tasks that wait for a read index to move.
     pub(super) progress: Notify,
 }
 
@@ -84,7 +120,11 @@ impl Wakes {
         }
     }
 
-    /// Wakes everybody. Any context.
+    /// Wakes all of them.
+    ///
+    /// # Context
+    ///
+    /// Any.
     pub(super) fn all(&self) {
         self.events.notify_one();
         self.logs.notify_one();
@@ -103,6 +143,8 @@ pub(super) struct Callbacks {
 impl rtkit::Operations for Callbacks {
     type Buffer = RtkitBuffer;
 
+    const DOORBELLS: &'static [Message] = &DOORBELLS;
+
     fn recv_message_early(&self, endpoint: u8, message: u64) -> bool {
         let known = endpoint == ENDPOINT_FIRMWARE && message == RX_DOORBELL;
         if known {
@@ -115,6 +157,15 @@ impl rtkit::Operations for Callbacks {
         dev_warn!(
             self.dev,
             "unknown message {message:#018x} from firmware endpoint {endpoint:#x}\n"
+        );
+    }
+
+    fn send_failed(&self, error: Error) {
+        declare_dead(
+            &self.dev,
+            &self.crash,
+            &self.wakes,
+            fmt!("firmware takes no messages ({error:?})"),
         );
     }
 
@@ -142,11 +193,23 @@ impl rtkit::Operations for Callbacks {
     }
 }
 
+/// Says that the firmware is dead, and wakes all who wait for it.
+fn declare_dead(dev: &Device, crash: &Crash, wakes: &Wakes, why: fmt::Arguments<'_>) {
+    if !crash.is_set() {
+        dev_err!(
+            dev,
+            "{why}: the GPU is unusable until the next reboot\n"
+        );
+    }
+    crash.set();
+    wakes.all();
+}
+
 /// The connection to the firmware.
 ///
 /// | call | context |
 /// |---|---|
-/// | [`Link::ring`] | process, signalling sections included; see [`Rtkit`] |
+/// | [`Link::ring`], [`Link::give_up`] | any |
 /// | [`Link::open`], [`Link::boot`], [`Link::close`] | process, sleep |
 pub(super) struct Link {
     dev: ARef<Device>,
@@ -224,31 +287,29 @@ impl Link {
         error
     }
 
-    /// Rings a doorbell. What it refers to has to be in memory before.
+    /// Rings a doorbell. What it refers to has to be in memory before. Nothing happens if the firmware
+    /// is dead.
     ///
-    /// It fails only if the firmware is dead, or so stuck that it is given up: the mailbox waits half a
-    /// second for room.
-    pub(super) fn ring(&self, doorbell: Doorbell) -> Result {
-        self.crash.check()?;
-        self.rtkit()?
-            .send_message(ENDPOINT_DOORBELL, doorbell.message())
-            .map_err(|e| self.give_up(fmt!("firmware takes no messages ({e:?})")))
+    /// # Context
+    ///
+    /// Any; does not sleep. A worker sends the message.
+    pub(super) fn ring(&self, doorbell: Doorbell) {
+        if let Some(rtkit) = self.rtkit.as_ref() {
+            rtkit.ring(doorbell.0);
+        }
     }
 
     /// Declares the firmware dead, because it does what no firmware would.
     pub(super) fn give_up(&self, why: fmt::Arguments<'_>) -> Error {
-        if !self.crash.is_set() {
-            dev_err!(
-                self.dev,
-                "{why}: the GPU is unusable until the next reboot\n"
-            );
-        }
-        self.crash.set();
-        self.wakes.all();
+        declare_dead(&self.dev, &self.crash, &self.wakes, why);
         ENODEV
     }
 
-    /// Puts the coprocessor to sleep; `ENODEV` if it does not run. Then it touches none of our memory, and can be woken again.
+    /// Puts the coprocessor to sleep. Then it touches none of our memory, and can be woken again.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if it does not run.
     pub(super) fn sleep(&self) -> Result {
         self.rtkit()?.shutdown()
     }

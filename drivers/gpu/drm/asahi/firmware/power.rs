@@ -2,13 +2,7 @@
 
 //! Keeping the GPU on while work is on its way.
 
-use super::{
-    link::{
-        Doorbell,
-        Link, //
-    },
-    shared::Word, //
-};
+use super::shared::Word;
 use kernel::{
     new_spinlock,
     prelude::*,
@@ -23,7 +17,6 @@ use kernel::{
 /// the GPU off.
 #[pin_data]
 pub(super) struct Power {
-    link: Arc<Link>,
     /// The firmware's copy.
     shared: Word<u32>,
     #[pin]
@@ -31,10 +24,9 @@ pub(super) struct Power {
 }
 
 impl Power {
-    pub(super) fn new(link: &Arc<Link>, shared: Word<u32>) -> Result<Arc<Self>> {
+    pub(super) fn new(shared: Word<u32>) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
-                link: link.clone(),
                 shared,
                 count <- new_spinlock!(0),
             }),
@@ -42,12 +34,11 @@ impl Power {
         )
     }
 
-    /// Counts one more, and wakes the firmware.
-    pub(super) fn begin(self: &Arc<Self>) -> Result<PendingSubmission> {
+    /// Counts one more submission. The doorbell that announces it has to come with a kick, which wakes
+    /// the firmware.
+    pub(super) fn begin(self: &Arc<Self>) -> PendingSubmission {
         self.add(1);
-        let pending = PendingSubmission(self.clone());
-        self.link.ring(Doorbell::Kick)?;
-        Ok(pending)
+        PendingSubmission(self.clone())
     }
 
     fn add(&self, n: i32) {

@@ -11,6 +11,8 @@
 pub(crate) struct Producer {
     size: u32,
     write: u32,
+    /// Number of entries written so far.
+    written: u64,
 }
 
 /// Our side of a ring that the firmware writes and we read.
@@ -25,13 +27,22 @@ pub(crate) struct Consumer {
 pub(crate) struct BadIndex(pub(crate) u32);
 
 impl Producer {
-    /// An empty ring.
+    /// Returns an empty ring.
     pub(crate) const fn new(size: u32) -> Self {
-        Self { size, write: 0 }
+        Self {
+            size,
+            write: 0,
+            written: 0,
+        }
     }
 
-    /// Where the next entry goes, and also what the read index will be once the firmware has dealt
-    /// with all entries so far.
+    /// Returns the number of entries written so far.
+    pub(crate) const fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Returns where the next entry goes, which is also what the read index will be once the firmware
+    /// has dealt with all entries so far.
     pub(crate) const fn index(&self) -> u32 {
         self.write
     }
@@ -44,22 +55,20 @@ impl Producer {
         Ok((read + self.size - self.write - 1) % self.size)
     }
 
-    /// Whether the firmware has dealt with everything before index `target`.
-    ///
-    /// `target` is an earlier value of [`Producer::index`], at most a round old.
-    pub(crate) const fn passed(&self, read: u32, target: u32) -> Result<bool, BadIndex> {
+    /// Returns the number of entries that the firmware has dealt with so far, given its read index.
+    pub(crate) const fn done(&self, read: u32) -> Result<u64, BadIndex> {
         if read >= self.size {
             return Err(BadIndex(read));
         }
-        // Entries not yet dealt with, and entries written since `target`.
+        // It is never more than a round behind.
         let left = (self.write + self.size - read) % self.size;
-        let since = (self.write + self.size - target) % self.size;
-        Ok(left <= since)
+        Ok(self.written.saturating_sub(left as u64))
     }
 
     /// Counts one entry as written. The caller has made sure that there was room.
     pub(crate) fn advance(&mut self) -> u32 {
         self.write = (self.write + 1) % self.size;
+        self.written += 1;
         self.write
     }
 }
@@ -109,30 +118,29 @@ mod tests {
     }
 
     #[test]
-    fn passed_for_every_position() {
-        for start in 0..8 {
-            for written in 0..8 {
-                let mut tx = Producer::new(8);
-                for _ in 0..start {
-                    tx.advance();
-                }
-                // Index after each of the entries, with the ring empty before them.
-                let targets: Vec<_> = (0..written).map(|_| tx.advance()).collect();
-                for done in 0..=written {
-                    let read = (start + done) % 8;
-                    for (i, &target) in targets.iter().enumerate() {
-                        assert_eq!(tx.passed(read, target), Ok((i as u32) < done));
-                    }
-                }
+    fn done_for_every_position_and_round() {
+        // Also when it is asked late, rounds after an entry was dealt with.
+        let mut tx = Producer::new(8);
+        let mut done = 0;
+        for round in 0..40_u64 {
+            for _ in 0..round % 8 {
+                assert_ne!(tx.room((done % 8) as u32), Ok(0));
+                tx.advance();
+            }
+            assert_eq!(tx.done((done % 8) as u32), Ok(done));
+            while done < tx.written() {
+                done += 1;
+                assert_eq!(tx.done((done % 8) as u32), Ok(done));
             }
         }
+        assert_eq!(done, tx.written());
     }
 
     #[test]
     fn indices_out_of_shared_memory_are_checked() {
         let tx = Producer::new(256);
         assert_eq!(tx.room(256), Err(BadIndex(256)));
-        assert_eq!(tx.passed(!0, 0), Err(BadIndex(!0)));
+        assert_eq!(tx.done(!0), Err(BadIndex(!0)));
         assert_eq!(Consumer::new(256).next(300), Err(BadIndex(300)));
     }
 

@@ -26,11 +26,6 @@ impl Stamp {
         Self(self.0.wrapping_add(count as u32 * STAMP_STEP))
     }
 
-    /// The value of the command `count` places before.
-    pub(crate) const fn back(self, count: usize) -> Self {
-        Self(self.0.wrapping_sub(count as u32 * STAMP_STEP))
-    }
-
     /// Commands between `earlier` and this; negative if this is the earlier one.
     pub(crate) const fn since(self, earlier: Self) -> i32 {
         stamp_distance(self.0, earlier.0)
@@ -64,9 +59,8 @@ mod tests {
         assert!(s.next().has_reached(s));
         assert!(!s.has_reached(s.next()));
         assert_eq!(s.next(), Stamp(0x600));
-        assert_eq!(s.back(3), Stamp(0x200));
-        assert_eq!(s.back(6).next(), s.back(5));
-        assert_eq!(s.back(6).forward(7), s.next());
+        assert_eq!(s.forward(3), Stamp(0x800));
+        assert_eq!(s.forward(1), s.next());
         assert_eq!(Stamp(0x900).since(s), 4);
         assert_eq!(s.since(Stamp(0x900)), -4);
     }

@@ -2,9 +2,11 @@
 
 //! Rings that the driver writes: pipes, device control, FwCtl.
 //!
-//! The firmware says nothing when it has dealt with an entry: it moves the read index. So whoever
-//! waits for that looks again at each doorbell of the firmware, which is a sign of life and often
-//! comes for the very reason, and after a pause, which grows from [`FIRST_PAUSE`] to [`LAST_PAUSE`].
+//! The firmware says nothing when it has dealt with an entry: it moves the read index. So what waits
+//! for that looks again at each doorbell of the firmware, which is a sign of life and often comes for
+//! the very reason, and after a pause, which grows from [`FIRST_PAUSE`] to [`LAST_PAUSE`]. An index that
+//! does not move for [`LIMIT`] although there is something to read belongs to a firmware that is dead,
+//! whatever its mailbox says.
 
 use super::{
     crash::Crash,
@@ -36,9 +38,21 @@ use agx_abi::{
     },
     Value, //
 };
+use core::{
+    future::Future,
+    pin::Pin,
+    task::{
+        Context,
+        Poll, //
+    }, //
+};
 use kasync::{
     select,
-    time, //
+    sync::Semaphore,
+    time::{
+        self,
+        Sleep, //
+    }, //
 };
 use kernel::{
     new_spinlock,
@@ -55,15 +69,22 @@ use kernel::{
         Arc,
         SpinLock, //
     },
-    time::Delta, //
+    time::{
+        Delta,
+        Instant,
+        Monotonic, //
+    }, //
 };
 
 /// First pause between two looks at a read index.
 const FIRST_PAUSE: Delta = Delta::from_micros(100);
 /// Longest pause between two looks at a read index.
 const LAST_PAUSE: Delta = Delta::from_millis(8);
-/// How long the firmware may take for a control message.
-pub(super) const LIMIT: Delta = Delta::from_millis(1000);
+/// How long the firmware may take for an entry.
+const LIMIT: Delta = Delta::from_millis(1000);
+
+/// How many tasks wait at a time until the entry that each has written is dealt with.
+const TURNS: usize = 16;
 
 /// Geometry of a ring.
 #[derive(Clone, Copy, Debug)]
@@ -114,29 +135,34 @@ struct Ring {
     read: Word<u32>,
     write: Word<u32>,
     producer: Producer,
+    /// Number of entries that are promised to [`Room`]s.
+    reserved: u32,
 }
 
 /// A ring that the driver writes.
 ///
 /// | call | context |
 /// |---|---|
-/// | [`TxChannel::try_send`] | process, signalling sections included |
-/// | [`TxChannel::send`], [`TxChannel::finished`], [`TxChannel::room`] | task; cancel safe, except that a cancelled `send` may have sent or not |
+/// | [`TxChannel::push`], [`TxChannel::reserve`] | process, signalling sections and disabled preemption included |
+/// | [`TxChannel::run`], [`TxChannel::finished`] | task, or `kasync::block_on`; if cancelled the entry may have been sent |
 #[pin_data]
-pub(super) struct TxChannel {
+pub(crate) struct TxChannel {
     name: &'static CStr,
     doorbell: Doorbell,
     link: Arc<Link>,
     crash: Crash,
     addresses: RingAddresses,
+    /// First come, first served, for those that wait until their entry is dealt with: each doorbell of
+    /// the firmware wakes all that are in here.
+    turns: Semaphore,
     #[pin]
     ring: SpinLock<Ring>,
 }
 
-/// An entry that has been written: its place in the ring.
+/// An entry that has been written: its number, counted from 1.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
-pub(super) struct Ticket(u32);
+pub(super) struct Ticket(u64);
 
 impl TxChannel {
     pub(super) fn new(
@@ -160,12 +186,14 @@ impl TxChannel {
                     state: state.va(),
                     entries: entries.va(),
                 },
+                turns: Semaphore::new(TURNS),
                 ring <- new_spinlock!(Ring {
                     entry_size: geometry.entry_size,
                     read: state.word(geometry.read_index)?,
                     write: state.word(geometry.write_index)?,
                     entries,
                     producer: Producer::new(geometry.entries),
+                    reserved: 0,
                 }),
             }),
             GFP_KERNEL,
@@ -177,13 +205,17 @@ impl TxChannel {
         self.addresses
     }
 
-    /// Writes an entry without ringing. `EAGAIN` if the ring is full.
+    /// Writes an entry without ringing.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` if the ring is full, `ENODEV` if the firmware is dead.
     pub(super) fn push(&self, entry: &[u8]) -> Result<Ticket> {
         self.crash.check()?;
         let mut ring = self.ring.lock();
-        match ring.producer.room(ring.read.load(Acquire)) {
+        match ring.room() {
             Ok(0) => Err(EAGAIN),
-            Ok(_) => ring.push(entry).map(Ticket),
+            Ok(_) => ring.push(entry),
             Err(bad) => {
                 drop(ring);
                 Err(self.broken(bad))
@@ -191,51 +223,73 @@ impl TxChannel {
         }
     }
 
-    /// Writes an entry and rings. `EAGAIN` if the ring is full.
-    pub(super) fn try_send(&self, entry: &[u8]) -> Result<Ticket> {
-        let ticket = self.push(entry)?;
-        self.link.ring(self.doorbell)?;
-        Ok(ticket)
-    }
-
-    /// Writes an entry as soon as there is room, and rings.
-    pub(super) async fn send(&self, entry: &[u8]) -> Result<Ticket> {
-        loop {
-            match self.try_send(entry) {
-                Err(e) if e == EAGAIN => self.room().await?,
-                done => return done,
+    /// Takes room for one entry. Returns `None` if the ring is full.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if the firmware is dead.
+    fn reserve(self: &Arc<Self>) -> Result<Option<Room>> {
+        self.crash.check()?;
+        let mut ring = self.ring.lock();
+        match ring.room() {
+            Ok(0) => Ok(None),
+            Ok(_) => {
+                ring.reserved += 1;
+                drop(ring);
+                Ok(Some(Room {
+                    channel: Some(self.clone()),
+                }))
+            }
+            Err(bad) => {
+                drop(ring);
+                Err(self.broken(bad))
             }
         }
     }
 
-    /// Waits until there is room for an entry.
-    pub(super) async fn room(&self) -> Result {
-        self.look(|ring| Ok(ring.producer.room(ring.read.load(Acquire))? > 0))
+    /// Sends an entry, and returns when the firmware has dealt with it.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if the firmware is dead, `ETIMEDOUT` if it has dealt with no entry for a second.
+    pub(super) async fn run(&self, entry: &[u8]) -> Result {
+        let _turn = self.crash.or(self.turns.acquire(1)).await?;
+        let ticket = loop {
+            match self.push(entry) {
+                // Only if others were cancelled, and their entries are still there.
+                Err(e) if e == EAGAIN => self.look(|ring| Ok(ring.room()? > 0)).await?,
+                done => break done?,
+            }
+        };
+        self.link.ring(self.doorbell);
+        self.finished(ticket).await
+    }
+
+    /// Waits until the firmware has dealt with the entry of `ticket`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`TxChannel::run`].
+    pub(super) async fn finished(&self, ticket: Ticket) -> Result {
+        self.look(|ring| Ok(ring.done()? >= ticket.0))
             .await
     }
 
-    /// Waits until the firmware has dealt with the entry of `ticket`; `ETIMEDOUT` if that takes it
-    /// longer than a second.
-    ///
-    /// Not later than a round of the ring after it was written.
-    pub(super) async fn finished(&self, ticket: Ticket) -> Result {
-        let look = self.look(|ring| ring.producer.passed(ring.read.load(Acquire), ticket.0));
-        match time::timeout(LIMIT, look).await {
-            Ok(done) => done,
-            Err(_) => Err(ETIMEDOUT),
-        }
-    }
-
-    /// Looks at the ring until `ready`.
+    /// Looks at the ring until `ready`, or until the read index has stood still for too long.
     async fn look(&self, ready: impl Fn(&Ring) -> Result<bool, BadIndex>) -> Result {
+        let mut still = Still::default();
         let mut pause = FIRST_PAUSE;
         loop {
             let progress = self.link.wakes.progress.notified();
             self.crash.check()?;
-            let state = ready(&self.ring.lock());
+            let state = {
+                let ring = self.ring.lock();
+                ready(&ring).and_then(|ready| Ok((ready, ring.done()?)))
+            };
             match state {
-                Ok(true) => return Ok(()),
-                Ok(false) => (),
+                Ok((true, _)) => return Ok(()),
+                Ok((false, done)) if still.is_too_long(done) => return Err(ETIMEDOUT),
+                Ok((false, _)) => (),
                 Err(bad) => return Err(self.broken(bad)),
             }
             self.crash.or(select(progress, time::sleep(pause))).await?;
@@ -251,8 +305,19 @@ impl TxChannel {
 }
 
 impl Ring {
+    /// Returns the number of entries that fit and are not promised.
+    fn room(&self) -> Result<u32, BadIndex> {
+        let room = self.producer.room(self.read.load(Acquire))?;
+        Ok(room.saturating_sub(self.reserved))
+    }
+
+    /// Returns the number of entries that the firmware has dealt with.
+    fn done(&self) -> Result<u64, BadIndex> {
+        self.producer.done(self.read.load(Acquire))
+    }
+
     /// Writes an entry, for which there is room, and publishes it.
-    fn push(&mut self, entry: &[u8]) -> Result<u32> {
+    fn push(&mut self, entry: &[u8]) -> Result<Ticket> {
         if entry.len() > self.entry_size {
             return Err(EINVAL);
         }
@@ -262,6 +327,108 @@ impl Ring {
         barrier::mb(Write);
         let index = self.producer.advance();
         self.write.store(index, Release);
-        Ok(index)
+        Ok(Ticket(self.producer.written()))
+    }
+}
+
+/// Since when the firmware has dealt with nothing.
+#[derive(Default)]
+struct Still(Option<(u64, Instant<Monotonic>)>);
+
+impl Still {
+    /// Returns whether it has dealt with nothing for too long. `done`: the number of entries so far.
+    fn is_too_long(&mut self, done: u64) -> bool {
+        match self.0 {
+            Some((before, since)) if before == done => since.elapsed() > LIMIT,
+            _ => {
+                self.0 = Some((done, Instant::now()));
+                false
+            }
+        }
+    }
+}
+
+/// Room for one entry of a ring. Given back on drop.
+#[must_use = "dropping it gives the room back"]
+pub(crate) struct Room {
+    /// Absent when it was used.
+    channel: Option<Arc<TxChannel>>,
+}
+
+impl Room {
+    /// Writes `entry`, and rings, with a kick: the firmware may be asleep.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if the entry does not fit the ring.
+    pub(crate) fn send(mut self, entry: &[u8]) -> Result {
+        let Some(channel) = self.channel.take() else {
+            return Err(EINVAL);
+        };
+        let mut ring = channel.ring.lock();
+        ring.reserved -= 1;
+        let _ticket = ring.push(entry)?;
+        drop(ring);
+        channel.link.ring(Doorbell::KICK.and(channel.doorbell));
+        Ok(())
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        if let Some(channel) = &self.channel {
+            channel.ring.lock().reserved -= 1;
+        }
+    }
+}
+
+/// The wait of one task for room in a ring.
+pub(crate) struct RoomWait {
+    pause: Pin<KBox<Sleep>>,
+    next: Delta,
+    still: Still,
+}
+
+impl RoomWait {
+    /// Returns a wait that has not begun.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            pause: KBox::pin(time::sleep(FIRST_PAUSE), GFP_KERNEL)?,
+            next: FIRST_PAUSE,
+            still: Still::default(),
+        })
+    }
+
+    /// Takes room for one entry of `channel`. If there is none, the task of `cx` is woken when that may
+    /// have changed.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if the firmware is dead. It is given up if it has dealt with no entry for a second.
+    pub(crate) fn poll(
+        &mut self,
+        channel: &Arc<TxChannel>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Room>> {
+        loop {
+            if let Some(room) = channel.reserve().transpose() {
+                self.next = FIRST_PAUSE;
+                self.still = Still::default();
+                return Poll::Ready(room);
+            }
+            // A bad index is found by the next look.
+            let done = channel.ring.lock().done().unwrap_or(0);
+            if self.still.is_too_long(done) {
+                return Poll::Ready(Err(channel.link.give_up(fmt!(
+                    "firmware does not look at the {:?} ring",
+                    channel.name
+                ))));
+            }
+            self.pause.as_mut().reset(self.next);
+            self.next = core::cmp::min(self.next + self.next, LAST_PAUSE);
+            if self.pause.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
     }
 }

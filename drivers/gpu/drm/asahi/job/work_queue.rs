@@ -3,7 +3,7 @@
 //! Work queues: rings of commands, one for each pipe of a user queue.
 //!
 //! ```text
-//!              occupy()               push()…, submit()             completed()
+//!              occupy()           issue(), push()…, publish()              rest()
 //!   dormant ─────────────► occupying ───────────────────► busy ─────────────────────► dormant
 //!                          an event slot                   │  ▲   nothing in flight
 //!                                                          └──┘
@@ -25,8 +25,10 @@ use crate::{
         Firmware,
         Owner,
         PipeMessage,
-        Stamp, //
-    }, //
+        Stamp,
+        TxChannel, //
+    },
+    slots::Tables, //
 };
 use agx_abi::{
     channel::PipeKind,
@@ -68,8 +70,9 @@ const _: () = assert!((MAX_IN_FLIGHT + 64) * (1 + MAX_BARRIERS) < RING_ENTRIES a
 /// A work queue of the firmware.
 pub(crate) struct WorkQueue {
     firmware: Arc<Firmware>,
-    pipe: PipeKind,
-    priority: usize,
+    kind: PipeKind,
+    /// The ring by which the firmware is told of new commands.
+    pipe: Arc<TxChannel>,
     info: Shared,
     entries: Shared,
     _state: Shared,
@@ -100,7 +103,7 @@ impl WorkQueue {
         firmware: &Arc<Firmware>,
         heaps: &Heaps,
         context: &Context,
-        pipe: PipeKind,
+        kind: PipeKind,
         priority: usize,
         queue: u32,
     ) -> Result<Self> {
@@ -110,7 +113,7 @@ impl WorkQueue {
         let entries = Shared::new(&heaps.shared, RING_ENTRIES as usize * ENTRY)?;
         let buffer = Shared::new(&heaps.private, GPU_BUF_SIZE)?;
 
-        let block = match pipe {
+        let block = match kind {
             PipeKind::Compute => Priority::new_compute(priority),
             PipeKind::Vertex | PipeKind::Fragment => Priority::new(priority),
         };
@@ -128,8 +131,8 @@ impl WorkQueue {
 
         Ok(Self {
             firmware: firmware.clone(),
-            pipe,
-            priority,
+            kind,
+            pipe: firmware.pipe(kind, priority)?,
             info: Shared::copy_of(&heaps.private, info.as_bytes())?,
             entries,
             written: state.field(RingState::CPU_WRITE_PTR)?,
@@ -149,39 +152,39 @@ impl WorkQueue {
         self.info.va()
     }
 
-    /// Takes an event slot, if it has none. `vm_slot`: the slot of the VM, which stays that as long as
-    /// commands are in flight.
-    pub(crate) async fn occupy(&mut self, vm_slot: u32) -> Result {
-        if self.slot.is_some() {
-            return Ok(());
-        }
-        let owner = Owner {
-            queue_info: self.info.va(),
-            pipe: self.pipe as u32,
-            vm_slot,
-        };
-        let slot = self
-            .firmware
-            .events()
-            .acquire(owner, self.last_slot)
-            .await?;
-        self.last_slot = Some(slot.index());
-        self.slot = Some(slot);
-        Ok(())
+    /// The ring by which the firmware is told of new commands.
+    pub(crate) fn pipe(&self) -> &Arc<TxChannel> {
+        &self.pipe
     }
 
-    /// The event slot, which it has been given.
+    /// Takes an event slot of `tables`. `vm_slot`: the slot of the VM, which stays that as long as
+    /// commands are in flight. Returns whether one was free.
+    pub(crate) fn occupy(&mut self, tables: &mut Tables, vm_slot: u32) -> bool {
+        let owner = Owner {
+            queue_info: self.info.va(),
+            pipe: self.kind as u32,
+            vm_slot,
+        };
+        let slot = self.firmware.events().take(tables, owner, self.last_slot);
+        if let Some(slot) = &slot {
+            self.last_slot = Some(slot.index());
+        }
+        self.slot = slot;
+        self.slot.is_some()
+    }
+
+    /// Returns the event slot, `EINVAL` if it has none.
     pub(crate) fn slot(&self) -> Result<&EventSlot> {
         self.slot.as_ref().ok_or(EINVAL)
     }
 
-    /// Value of the last command that was pushed, if it may still be in flight.
+    /// Returns the value of the last command that was issued, if it may still be in flight.
     pub(crate) fn in_flight(&self) -> Option<Stamp> {
         let slot = self.slot.as_ref().filter(|slot| !slot.is_idle())?;
         Some(slot.issued())
     }
 
-    /// How a barrier of any work queue waits for the command with number `value`.
+    /// Returns what a barrier of any work queue needs to wait for the command with number `value`.
     pub(crate) fn target(&self, value: Stamp) -> Result<Target> {
         let slot = self.slot()?;
         Ok(Target {
@@ -191,29 +194,8 @@ impl WorkQueue {
         })
     }
 
-    /// Waits until `count` commands can be pushed; at most [`MAX_IN_FLIGHT`].
-    pub(crate) async fn reserve(&self, count: usize) -> Result {
-        let slot = self.slot()?;
-        if count > MAX_IN_FLIGHT {
-            return Err(EINVAL);
-        }
-        if slot.room() < count {
-            // A failure is for the job that this command is of.
-            let _ = slot
-                .watch()
-                .wait(slot.issued().back(MAX_IN_FLIGHT - count))
-                .await;
-        }
-        self.firmware.crash().check()
-    }
-
-    /// Pushes the barrier that makes the next command wait for `target`; it is written by `write`, which
-    /// gives its address.
-    pub(crate) fn push_barrier(
-        &mut self,
-        target: &Target,
-        write: impl FnOnce(&Barrier) -> Result<u64>,
-    ) -> Result {
+    /// Returns the barrier that makes the next command wait for `target`.
+    pub(crate) fn barrier(&self, target: &Target) -> Result<Barrier> {
         let next = self.slot()?.issued().next();
         let mut barrier = Barrier::zeroed();
         barrier
@@ -224,12 +206,15 @@ impl WorkQueue {
             .set(Barrier::STAMP_SELF, next.0)
             .set(Barrier::UUID, Barrier::UUID_EXPLICIT)
             .set(Barrier::INTERNAL_TYPE, Barrier::INTERNAL_TYPE_EXPLICIT);
-        let va = write(&barrier)?;
-        self.push_entry(va)
+        Ok(barrier)
     }
 
-    /// Pushes the command at address `va`; `write` completes it with what it is told.
-    pub(crate) fn push(&mut self, va: u64, write: impl FnOnce(&Numbers) -> Result) -> Result {
+    /// Numbers the next command.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if [`MAX_IN_FLIGHT`] commands are in flight, `EINVAL` without an event slot.
+    pub(crate) fn issue(&mut self) -> Result<Numbers> {
         let slot = self.slot.as_mut().ok_or(EINVAL)?;
         let addresses = slot.addresses();
         let numbers = Numbers {
@@ -240,20 +225,19 @@ impl WorkQueue {
             count: self.count,
         };
         self.count += 1;
-        write(&numbers)?;
-        self.push_entry(va)
+        Ok(numbers)
     }
 
-    fn push_entry(&mut self, va: u64) -> Result {
-        // The firmware moves this index before it says that a command is done, and only so many are in
-        // flight: if there is no room it has lost its way.
+    /// Writes the address of a barrier, or of the command behind it, to the ring.
+    ///
+    /// # Errors
+    ///
+    /// `ENOSPC` if the ring has no room. Then the firmware has lost its way: it moves its index before it
+    /// says that a command is done, and more commands are not in flight than there is room for.
+    pub(crate) fn push(&mut self, va: u64) -> Result {
         match self.producer.room(self.done.load(Acquire)) {
             Ok(1..) => (),
-            bad => {
-                self.firmware
-                    .give_up(fmt!("ring of a work queue has no room: {bad:?}"));
-                return Err(ENODEV);
-            }
+            Ok(0) | Err(_) => return Err(ENOSPC),
         }
         let at = self.producer.index() as usize * ENTRY;
         self.entries.write(at, &va.to_le_bytes())?;
@@ -261,10 +245,10 @@ impl WorkQueue {
         Ok(())
     }
 
-    /// Hands over everything that was pushed.
-    pub(crate) async fn submit(&mut self) -> Result {
+    /// Publishes all that was pushed. Returns the message by which the pipe is told.
+    pub(crate) fn publish(&mut self) -> Result<PipeMessage> {
         let message = PipeMessage {
-            kind: self.pipe,
+            kind: self.kind,
             queue_info: self.info.va(),
             write_index: self.producer.index(),
             slot: self.slot()?.index(),
@@ -273,9 +257,13 @@ impl WorkQueue {
         // What the entries refer to is there before them, and they are before the index.
         barrier::mb(Write);
         self.written.store(message.write_index, Release);
-        self.firmware.submit(self.priority, &message).await?;
         self.known = true;
-        Ok(())
+        Ok(message)
+    }
+
+    /// Returns whether it has an event slot.
+    pub(crate) fn is_occupying(&self) -> bool {
+        self.slot.is_some()
     }
 
     /// Gives the event slot back if nothing is in flight. Returns whether that is so.

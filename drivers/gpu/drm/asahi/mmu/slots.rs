@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Slots: the contexts 1 to 63, lent to clients' address spaces while these have work.
+//! Clients' address spaces, and the slots that they get: the contexts 1 to 63, lent to them while they
+//! have work.
 //!
 //! A slot is sticky: the address space keeps it after its work, until somebody else needs one, and then
 //! the one that has been idle for longest goes.
 //!
 //! ```text
-//!                 bind(): permit, table.take()                 last user drops its guard
+//!                 bind(): a slot is free                      last user drops its guard
 //!   no slot ────────────────────────────────────► in use (n) ───────────────────────────► idle, sticky
-//!      ▲                                             ▲  bind(): n + 1, no waiting             │
+//!      ▲                                             ▲  bind(): n + 1                         │
 //!      │                                             └────────────────────────────────────────┤ bind()
 //!      └──────────────────────────────────────────────────────────────────────────────────────┘
 //!                                                                  another address space takes it
 //! ```
+//!
+//! Who gets a slot when there are not enough is decided by the [`SlotPool`].
 
 use super::{
     memory::Pages,
@@ -26,16 +29,12 @@ use super::{
         Uat, //
     }, //
 };
-use crate::firmware::slots::SlotTable;
-use agx_abi::uat::{
-    Protection,
-    CONTEXTS, //
+use crate::slots::{
+    SlotPool,
+    Tables, //
 };
+use agx_abi::uat::Protection;
 use core::ops::Range;
-use kasync::sync::{
-    OwnedPermit,
-    Semaphore, //
-};
 use kernel::{
     new_spinlock,
     prelude::*,
@@ -45,43 +44,9 @@ use kernel::{
     }, //
 };
 
-/// Slots that there are: all contexts but the kernel's.
-const SLOTS: usize = CONTEXTS - 1;
-
 /// The context behind a slot.
 const fn context(slot: usize) -> u64 {
     slot as u64 + 1
-}
-
-/// Which slots are in use, and whose root each has.
-#[pin_data]
-pub(super) struct Slots {
-    /// One permit for each slot that is not in use.
-    free: Arc<Semaphore>,
-    #[pin]
-    table: SpinLock<Table>,
-}
-
-struct Table {
-    slots: SlotTable<SLOTS>,
-    /// The root of the address space that is bound to each slot; 0 if none is.
-    bound: [u64; SLOTS],
-}
-
-impl Slots {
-    pub(super) fn new() -> Result<Arc<Self>> {
-        let free = Arc::new(Semaphore::new(SLOTS), GFP_KERNEL_ACCOUNT)?;
-        Arc::pin_init(
-            pin_init!(Self {
-                free,
-                table <- new_spinlock!(Table {
-                    slots: SlotTable::new(),
-                    bound: [0; SLOTS],
-                }),
-            }),
-            GFP_KERNEL_ACCOUNT,
-        )
-    }
 }
 
 /// The lower half of a client: page tables, and the slot that they have.
@@ -89,8 +54,7 @@ impl Slots {
 /// | call | context |
 /// |---|---|
 /// | [`AddressSpace::new`], [`AddressSpace::map`], [`AddressSpace::prepare`] | process, allocates |
-/// | [`AddressSpace::bind`] | task |
-/// | [`AddressSpace::unmap`], drop | process, signalling sections included |
+/// | [`AddressSpace::bind`], [`AddressSpace::unmap`], drop | process, signalling sections and disabled preemption included |
 #[pin_data(PinnedDrop)]
 pub(crate) struct AddressSpace {
     uat: Arc<Uat>,
@@ -99,11 +63,12 @@ pub(crate) struct AddressSpace {
     binding: SpinLock<Binding>,
 }
 
+/// Changed under the lock of the pool as well, which is taken first.
 struct Binding {
     /// The slot that it has, or had last.
     slot: Option<usize>,
+    /// Number of its guards.
     users: usize,
-    permit: Option<OwnedPermit>,
 }
 
 impl AddressSpace {
@@ -118,11 +83,15 @@ impl AddressSpace {
                 binding <- new_spinlock!(Binding {
                     slot: None,
                     users: 0,
-                    permit: None,
                 }),
             }),
             GFP_KERNEL_ACCOUNT,
         )
+    }
+
+    /// Returns the pool that its slots come from.
+    pub(crate) fn slots(&self) -> &SlotPool {
+        &self.uat.slots
     }
 
     /// Maps the pages at physical addresses `pages` from `va` on. On failure nothing is mapped.
@@ -156,65 +125,48 @@ impl AddressSpace {
         }
     }
 
-    /// Waits for a slot. While the guard lives the context is this address space's.
+    /// Takes a slot of `tables`, or becomes one more user of the one that is in use already. While the
+    /// guard lives the context is this address space's. Returns `None` if no slot is free.
     ///
-    /// Cancel safe: dropping the future before it is ready changes nothing.
-    pub(crate) async fn bind(self: Arc<Self>) -> Result<SlotGuard> {
-        if let Some(guard) = self.join_binding() {
-            return Ok(guard);
-        }
-        let permit = self.uat.slots.free.acquire_owned(1).await;
-        self.bind_with(permit)
-    }
-
-    /// Becomes one more user of the slot that is in use already.
-    fn join_binding(self: &Arc<Self>) -> Option<SlotGuard> {
+    /// # Errors
+    ///
+    /// The error of the translation unit if the firmware does not let the context be changed.
+    pub(crate) fn bind(self: &Arc<Self>, tables: &mut Tables) -> Result<Option<SlotGuard>> {
         let mut binding = self.binding.lock();
-        let slot = binding.slot.filter(|_| binding.users > 0)?;
+        let slot = match binding.slot.filter(|_| binding.users > 0) {
+            Some(slot) => slot,
+            None => {
+                let Some(slot) = tables.vms.take(binding.slot) else {
+                    return Ok(None);
+                };
+                let root = self.table.root();
+                if tables.roots[slot] != root {
+                    if let Err(e) = self.uat.bind_context(context(slot), root) {
+                        tables.vms.release(slot, false);
+                        return Err(e);
+                    }
+                    tables.roots[slot] = root;
+                }
+                slot
+            }
+        };
+        binding.slot = Some(slot);
         binding.users += 1;
         drop(binding);
-        Some(SlotGuard {
+        Ok(Some(SlotGuard {
             space: self.clone(),
             slot,
-        })
-    }
-
-    fn bind_with(self: Arc<Self>, permit: OwnedPermit) -> Result<SlotGuard> {
-        let slots = &self.uat.slots;
-        let mut binding = self.binding.lock();
-        if binding.users == 0 {
-            let mut table = slots.table.lock();
-            // The permit says that there is one.
-            let slot = table.slots.take(binding.slot).ok_or(EBUSY)?;
-            if table.bound[slot] != self.table.root() {
-                if let Err(e) = self.uat.bind_context(context(slot), self.table.root()) {
-                    table.slots.release(slot, false);
-                    return Err(e);
-                }
-                table.bound[slot] = self.table.root();
-            }
-            binding.slot = Some(slot);
-            binding.permit = Some(permit);
-        }
-        // Else another task of ours was faster: its slot will do, and the permit goes back.
-        let slot = binding.slot.ok_or(EBUSY)?;
-        binding.users += 1;
-        drop(binding);
-        Ok(SlotGuard { space: self, slot })
+        }))
     }
 
     fn release(&self, slot: usize) {
-        let mut binding = self.binding.lock();
-        binding.users -= 1;
-        let permit = if binding.users == 0 {
-            self.uat.slots.table.lock().slots.release(slot, false);
-            binding.permit.take()
-        } else {
-            None
-        };
-        drop(binding);
-        // Behind the lock: it may wake somebody.
-        drop(permit);
+        self.uat.slots.release(|tables| {
+            let mut binding = self.binding.lock();
+            binding.users -= 1;
+            if binding.users == 0 {
+                tables.vms.release(slot, false);
+            }
+        });
     }
 }
 
@@ -224,13 +176,15 @@ impl PinnedDrop for AddressSpace {
         let Some(slot) = self.binding.lock().slot else {
             return;
         };
-        let mut table = self.uat.slots.table.lock();
-        // No guard is left, so if the slot is still ours it is idle.
-        if table.bound[slot] == self.table.root() {
-            table.bound[slot] = 0;
-            // On failure the firmware is dead, and walks no table any more.
-            let _ = self.uat.unbind_context(context(slot), self.table.root());
-        }
+        self.uat.slots.release(|tables| {
+            // No guard is left, so if the slot is still ours it is idle.
+            let root = self.table.root();
+            if tables.roots[slot] == root {
+                tables.roots[slot] = 0;
+                // On failure the firmware is dead, and walks no table any more.
+                let _ = self.uat.unbind_context(context(slot), root);
+            }
+        });
     }
 }
 

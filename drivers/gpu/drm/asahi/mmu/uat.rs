@@ -13,13 +13,13 @@ use super::{
     },
     range::Ranges,
     region::Region,
-    slots::Slots,
     table::{
         is_page_range,
         PageTable, //
     },
     tlb, //
 };
+use crate::slots::SlotPool;
 use agx_abi::{
     uat::{
         ttb,
@@ -113,7 +113,8 @@ pub(crate) struct Uat {
     abandoned: Atomic<bool>,
     upper: ManuallyDrop<PageTable<Pages>>,
     lower: PageTable<Pages>,
-    pub(super) slots: Arc<Slots>,
+    /// Slots for clients' address spaces, and for what else queues need with them.
+    pub(crate) slots: Arc<SlotPool>,
     /// Addresses in the kernel's half for buffers of RTKit.
     pub(crate) rtkit: Arc<Ranges>,
     /// Addresses in the kernel's half for device registers.
@@ -142,7 +143,7 @@ impl Uat {
         // is what the firmware leaves to the driver.
         let upper = unsafe { PageTable::new_upper(memory, pagetables.base(), KERNEL_ROOT_INDEX) };
         let lower = PageTable::new_lower(Pages::new())?;
-        let slots = Slots::new()?;
+        let slots = SlotPool::new()?;
         let rtkit = Ranges::new(RTKIT)?;
         let mmio = Ranges::new(MMIO)?;
         let timestamps = Ranges::new(TIMESTAMP_BASE..TIMESTAMP_BASE + TIMESTAMP_SIZE)?;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Which event slot a queue gets.
+//! Which slot a queue or a VM gets.
 //!
-//! Sticky: a queue gets the slot again that it had last, if that is free. Else the one that has been
-//! free for longest, so that the slots that others may want back stay theirs for as long as possible.
+//! Sticky: one gets the slot again that it had last, if that is free. Else the one that has been free
+//! for longest, so that the slots that others may want back stay theirs for as long as possible.
 //!
 //! ```text
 //!            take()              release(idle)
@@ -26,19 +26,27 @@ enum State {
 /// The slots.
 pub(crate) struct SlotTable<const N: usize> {
     slots: [State; N],
+    /// Number of those that are free.
+    free: usize,
     turn: u64,
 }
 
 impl<const N: usize> SlotTable<N> {
-    /// All free.
+    /// Returns a table all slots of which are free.
     pub(crate) const fn new() -> Self {
         Self {
             slots: [State::Free(0); N],
+            free: N,
             turn: 0,
         }
     }
 
-    /// Takes a slot: `last` if that is free.
+    /// Returns whether a slot is free.
+    pub(crate) const fn has_free(&self) -> bool {
+        self.free > 0
+    }
+
+    /// Takes a slot: `last` if that is free, else another one. Returns its index.
     pub(crate) fn take(&mut self, last: Option<usize>) -> Option<usize> {
         let free_since = |i: usize| match self.slots.get(i) {
             Some(State::Free(turn)) => Some(*turn),
@@ -51,6 +59,7 @@ impl<const N: usize> SlotTable<N> {
                 .map(|(_, i)| i)
         })?;
         self.slots[index] = State::Taken;
+        self.free -= 1;
         Some(index)
     }
 
@@ -74,6 +83,7 @@ impl<const N: usize> SlotTable<N> {
 
     fn free(&mut self, index: usize) {
         self.turn += 1;
+        self.free += 1;
         self.slots[index] = State::Free(self.turn);
     }
 }
@@ -90,11 +100,27 @@ mod tests {
         t.release(b, false);
         t.release(a, false);
         assert_eq!(t.take(Some(b)), Some(b));
-        // Somebody else has it: any other.
+        // It is taken: any other one.
         let c = t.take(Some(b)).unwrap();
         assert_ne!(c, b);
         // A hint from nowhere does no harm.
         assert!(t.take(Some(77)).is_some());
+    }
+
+    #[test]
+    fn has_free_says_whether_take_succeeds() {
+        let mut t = SlotTable::<3>::new();
+        let mut taken = Vec::new();
+        while t.has_free() {
+            taken.push(t.take(None).unwrap());
+        }
+        assert_eq!((taken.len(), t.take(None)), (3, None));
+        t.release(taken[0], true);
+        assert!(!t.has_free());
+        assert!(t.drained(taken[0]) && t.has_free());
+        assert_eq!(t.take(None), Some(taken[0]));
+        t.release(taken[1], false);
+        assert!(t.has_free());
     }
 
     #[test]

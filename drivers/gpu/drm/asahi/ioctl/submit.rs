@@ -12,6 +12,7 @@
 
 use crate::{
     device::RegistrationData,
+    ffi,
     file::{
         must_be_zero,
         AsahiFile,
@@ -28,8 +29,8 @@ use crate::{
             Work, //
         },
         compute,
-        hardware::{
-            Plan,
+        ring::{
+            Job,
             Planned, //
         },
         sync::{
@@ -38,10 +39,7 @@ use crate::{
             Sync, //
         }, //
     },
-    queue::{
-        Job,
-        Queue, //
-    },
+    queue::Queue,
     timestamps::Timestamps,
     uapi::{
         self,
@@ -56,7 +54,10 @@ use dma_fence::{
 use kernel::{
     bindings,
     prelude::*,
-    sync::Arc,
+    sync::{
+        aref::ARef,
+        Arc, //
+    },
     uaccess::{
         UserPtr,
         UserSlice,
@@ -66,7 +67,7 @@ use kernel::{
 
 /// Longest command buffer: far beyond what the most commands can take, in the longest form that we know.
 const MAX_BUFFER: usize = 1 << 20;
-/// Most sync objects of a submit.
+/// Most sync records of a submit, in and out. The fences behind them are limited by the job queue.
 const MAX_SYNCS: usize = 1 << 12;
 
 impl AsahiFile {
@@ -88,14 +89,14 @@ fn submit(queue: &Queue, file: &File, request: &Submit) -> Result {
 
     let mut buffer = KVVec::new();
     read_commands(request, &mut buffer)?;
-    let (plan, timestamps) = plan(queue, file, &buffer)?;
+    let job = plan(queue, file, &buffer)?;
     drop(buffer);
 
     let mut records = SyncRecords::new(request)?;
     let waits = records.waits(file, request.in_sync_count)?;
     let signals = records.signals(file, request.out_sync_count)?;
 
-    let prepared = queue.prepare(Job::new(plan, timestamps)?, waits)?;
+    let prepared = queue.prepare(job, waits)?;
     let fence = prepared.commit()?;
     for signal in signals {
         signal.publish(&fence);
@@ -135,8 +136,8 @@ impl From<BadTimestamp> for Error {
     }
 }
 
-/// The commands in `buffer`, written to memory, and the timestamp objects that they need.
-fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<(Plan, KVec<Arc<Timestamps>>)> {
+/// Returns the job of the commands in `buffer`, which it writes to memory.
+fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<Job> {
     // First everything is looked at, so that what is wrong is found before memory is spent on it.
     let mut objects = KVec::new();
     let mut user_timestamps = KVec::new();
@@ -180,7 +181,11 @@ fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<(Plan, KVec<Arc<Tim
         )?;
         commands.push(Planned { sequence, barriers }, GFP_KERNEL)?;
     }
-    Ok((Plan { memory, commands }, objects))
+    Ok(Job {
+        memory,
+        commands,
+        _timestamps: objects,
+    })
 }
 
 /// The address of a timestamp, or 0 if there is none; its object is kept in `objects`.
@@ -229,9 +234,14 @@ impl SyncRecords {
         Ok(Sync::parse(&bytes)?)
     }
 
-    /// The fences of the next `count` records.
-    fn waits(&mut self, file: &File, count: u32) -> Result<KVVec<Fence>> {
-        let mut fences = KVVec::with_capacity(count as usize, GFP_KERNEL)?;
+    /// Returns the fences of the next `count` records. Records that say the same are looked up once.
+    ///
+    /// # Errors
+    ///
+    /// `EINTR` if the thread is being killed: finding a point of a timeline may take long, if a client
+    /// has put very many on it.
+    fn waits(&mut self, file: &File, count: u32) -> Result<KVVec<ARef<Fence>>> {
+        let mut wanted = KVVec::with_capacity(count as usize, GFP_KERNEL)?;
         for _ in 0..count {
             let sync = self.next()?;
             let point = match sync.point {
@@ -243,8 +253,23 @@ impl SyncRecords {
                     continue;
                 }
             };
+            wanted.push((sync.handle, point), GFP_KERNEL)?;
+        }
+        // The order of what a job waits for means nothing.
+        wanted.sort_unstable();
+
+        let mut fences = KVVec::new();
+        let mut before = None;
+        for &(handle, point) in &wanted {
+            if before.replace((handle, point)) == Some((handle, point)) {
+                continue;
+            }
+            // SAFETY: It looks at the current process only.
+            if unsafe { ffi::asahi_killed() } {
+                return Err(EINTR);
+            }
             // SAFETY: The file is open: we are in an ioctl on it.
-            let fence = unsafe { SyncObj::find_fence(as_raw(file), sync.handle, point)? };
+            let fence = unsafe { SyncObj::find_fence(as_raw(file), handle, point)? };
             fences.push(fence, GFP_KERNEL)?;
         }
         Ok(fences)

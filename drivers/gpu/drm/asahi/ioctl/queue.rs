@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The ioctls that create and destroy queues.
+
+use crate::{
+    device::RegistrationData,
+    file::{
+        must_be_zero,
+        AsahiFile,
+        File,
+        RegisteredDevice, //
+    },
+    queue::Queue,
+    uapi, //
+};
+use agx_abi::uat::USER_END;
+use jobqueue::{
+    Label,
+    Priority, //
+};
+use kernel::{
+    bindings,
+    prelude::*,
+    str::CString,
+    sync::Arc, //
+};
+
+/// The highest priority that is open to clients. The two above are reserved.
+const MAX_PRIORITY: Priority = Priority::Medium;
+
+/// Returns the number by which a client is known outside.
+fn client_id(file: &File) -> u64 {
+    // `drm::File` is a transparent wrapper of it.
+    let raw: *const bindings::drm_file = core::ptr::from_ref(file).cast();
+    // SAFETY: The file is open, and this never changes.
+    unsafe { (*raw).client_id }
+}
+
+impl AsahiFile {
+    /// Returns the queue with number `id`, `ENOENT` if there is none.
+    pub(crate) fn queue(&self, id: u32) -> Result<Arc<Queue>> {
+        self.queues.lock().get(id).cloned()
+    }
+
+    pub(crate) fn queue_create(
+        _dev: &RegisteredDevice,
+        reg: &RegistrationData<'_>,
+        data: &mut uapi::QueueCreate,
+        file: &File,
+    ) -> Result {
+        must_be_zero(&[data.flags.into()])?;
+        let priority = Priority::from_level(data.priority)?;
+        if priority > MAX_PRIORITY || data.usc_exec_base > USER_END {
+            return Err(EINVAL);
+        }
+        file.inner().queues.lock().check_room()?;
+        let vm = file.inner().vm(data.vm_id)?;
+        let device = CString::try_from(reg.dev().name())?;
+        let label = Label {
+            device: Some(Arc::new(device, GFP_KERNEL)?),
+            client_id: client_id(file),
+        };
+        let usage = file.inner().compute.clone();
+        let queue = Queue::new(&reg.gpu, vm, priority, data.usc_exec_base, usage, label)?;
+        data.queue_id = file.inner().queues.lock().insert(queue)?;
+        Ok(())
+    }
+
+    pub(crate) fn queue_destroy(
+        _dev: &RegisteredDevice,
+        _reg: &RegistrationData<'_>,
+        data: &mut uapi::QueueDestroy,
+        file: &File,
+    ) -> Result {
+        must_be_zero(&[data.pad.into()])?;
+        let queue = file.inner().queues.lock().remove(data.queue_id)?;
+        // Also for threads that are about to submit to it.
+        queue.close();
+        Ok(())
+    }
+}

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The slots that queues share: 63 for VMs, 128 for events.
+//!
+//! A job runs with one slot of each kind. Both are taken together or not at all, first come, first
+//! served, under one lock:
+//!
+//! ```text
+//!                       poll_acquire(): nobody waits, and both are there
+//!            ┌────────────────────────────────────────────────────────────────────────────┐
+//!            │                                                                            ▼
+//!   has none ──────────────────► waits ────────────────────────────────────────────► has both
+//!      ▲  ▲     poll_acquire()     │    poll_acquire(): it is the first, and both are there  │
+//!      │  └────────────────────────┘                                                        │
+//!      │            leave()                                                                 │
+//!      └────────────────────────────────────────────────────────────────────────────────────┘
+//!                                         the guards are dropped
+//! ```
+//!
+//! So a queue that waits holds no slot, and a queue that holds slots has jobs in flight, which the
+//! hardware ends whatever other queues do. That no queue keeps its slots for ever while others wait is
+//! up to its ring, which looks at [`SlotPool::is_contended`] before it starts another job.
+
+pub(crate) mod table;
+
+use self::table::SlotTable;
+use agx_abi::{
+    event,
+    uat::CONTEXTS, //
+};
+use core::task::{
+    Context,
+    Poll, //
+};
+use kasync::sync::AtomicWaker;
+use kernel::{
+    list::{
+        impl_list_arc_safe,
+        impl_list_item,
+        AtomicTracker,
+        List,
+        ListArc,
+        ListLinks,
+        TryNewListArc, //
+    },
+    new_spinlock,
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc,
+        SpinLock, //
+    }, //
+};
+
+/// Number of VM slots: all contexts but the kernel's.
+pub(crate) const VM_SLOTS: usize = CONTEXTS - 1;
+/// Number of event slots.
+pub(crate) const EVENT_SLOTS: usize = event::SLOTS;
+
+/// Which slots are taken, and which address space has been bound to each VM slot.
+pub(crate) struct Tables {
+    pub(crate) vms: SlotTable<VM_SLOTS>,
+    /// The root of the address space that is bound to each VM slot; 0 if none is.
+    pub(crate) roots: [u64; VM_SLOTS],
+    pub(crate) events: SlotTable<EVENT_SLOTS>,
+}
+
+struct State {
+    tables: Tables,
+    /// The queues that wait, in the order in which they came.
+    waiting: List<Waiter>,
+}
+
+impl State {
+    /// Returns the waiter that is next.
+    fn first(&self) -> Option<Arc<Waiter>> {
+        self.waiting.iter().next().map(Into::into)
+    }
+}
+
+/// All slots.
+///
+/// | call | context |
+/// |---|---|
+/// | [`SlotPool::new`] | process, allocates |
+/// | all others | process, signalling sections and disabled preemption included |
+#[pin_data]
+pub(crate) struct SlotPool {
+    #[pin]
+    state: SpinLock<State>,
+    /// Length of the list of those that wait. Written under the lock.
+    waiting: Atomic<usize>,
+}
+
+/// The place of one queue among those that wait.
+#[pin_data]
+pub(crate) struct Waiter {
+    /// The task of the queue.
+    task: AtomicWaker,
+    #[pin]
+    tracker: AtomicTracker,
+    #[pin]
+    links: ListLinks,
+}
+
+impl_list_arc_safe! {
+    impl ListArcSafe<0> for Waiter {
+        tracked_by tracker: AtomicTracker;
+    }
+}
+
+impl_list_item! {
+    impl ListItem<0> for Waiter {
+        using ListLinks { self.links };
+    }
+}
+
+impl Waiter {
+    /// Returns a waiter that does not wait.
+    pub(crate) fn new() -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                task: AtomicWaker::new(),
+                tracker <- AtomicTracker::new(),
+                links <- ListLinks::new(),
+            }),
+            GFP_KERNEL,
+        )
+    }
+}
+
+impl SlotPool {
+    /// Returns a pool all slots of which are free.
+    pub(crate) fn new() -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                state <- new_spinlock!(State {
+                    tables: Tables {
+                        vms: SlotTable::new(),
+                        roots: [0; VM_SLOTS],
+                        events: SlotTable::new(),
+                    },
+                    waiting: List::new(),
+                }),
+                waiting: Atomic::new(0),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Takes slots by `take`, when it is `waiter`'s turn. `take` returns `None`, and takes nothing, if
+    /// not all that it needs is there; then the task of `cx` is woken when that may have changed.
+    ///
+    /// May be dropped for good by [`SlotPool::leave`].
+    pub(crate) fn poll_acquire<R>(
+        &self,
+        waiter: &Arc<Waiter>,
+        cx: &Context<'_>,
+        take: impl FnOnce(&mut Tables) -> Result<Option<R>>,
+    ) -> Poll<Result<R>> {
+        // Before it looks, so that what is given back from here on wakes it.
+        waiter.task.register(cx);
+        let mut state = self.state.lock();
+        let first = state.first();
+        if first.is_none_or(|first| Arc::ptr_eq(&first, waiter)) {
+            if let Some(result) = take(&mut state.tables).transpose() {
+                let next = self.remove(&mut state, waiter);
+                drop(state);
+                wake(next);
+                return Poll::Ready(result);
+            }
+        }
+        // If it fails it is in the list already.
+        if let Ok(waiter) = ListArc::try_from_arc(waiter.clone()) {
+            state.waiting.push_back(waiter);
+            self.count(&state, |n| n + 1);
+        }
+        Poll::Pending
+    }
+
+    /// Ends the waiting of `waiter`, if it waits.
+    pub(crate) fn leave(&self, waiter: &Waiter) {
+        let mut state = self.state.lock();
+        let next = self.remove(&mut state, waiter);
+        drop(state);
+        wake(next);
+    }
+
+    /// Gives slots back, or changes the tables in another way, by `change`.
+    pub(crate) fn release<R>(&self, change: impl FnOnce(&mut Tables) -> R) -> R {
+        let mut state = self.state.lock();
+        let result = change(&mut state.tables);
+        let next = state.first();
+        drop(state);
+        wake(next);
+        result
+    }
+
+    /// Returns whether somebody waits for slots.
+    pub(crate) fn is_contended(&self) -> bool {
+        self.waiting.load(Relaxed) != 0
+    }
+
+    /// Wakes the one that is first, which wakes the next when it leaves.
+    pub(crate) fn wake_first(&self) {
+        self.release(|_| ());
+    }
+
+    /// Takes `waiter` out of the list. Returns the one to be woken, since the turn may be its now.
+    fn remove(&self, state: &mut State, waiter: &Waiter) -> Option<Arc<Waiter>> {
+        // SAFETY: A waiter belongs to one queue of this GPU, and is never in another list.
+        let removed = unsafe { state.waiting.remove(waiter) };
+        if removed.is_some() {
+            self.count(state, |n| n - 1);
+        }
+        state.first()
+    }
+
+    /// Changes the number of those that wait. `_state`: the lock is held.
+    fn count(&self, _state: &State, change: impl FnOnce(usize) -> usize) {
+        self.waiting.store(change(self.waiting.load(Relaxed)), Relaxed);
+    }
+}
+
+/// Wakes the task of `waiter`.
+fn wake(waiter: Option<Arc<Waiter>>) {
+    if let Some(waiter) = waiter {
+        waiter.task.wake();
+    }
+}

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The submission side of a queue: commits against closing, parking, and the queue's task.
+//!
+//! This file names nothing of the kernel, so that the model checker compiles it as it is
+//! (`rust/kasync/loom/tests/submission.rs`).
+//!
+//! ```text
+//!              commit(), admit()                change(CLOSED)
+//!   open ──────────────────────────► open ─────────────────────► closed: commit() and admit() fail
+//!                                                                   │ the task finds nothing left,
+//!                                                                   ▼ and nothing admitted: is_over()
+//!                                                                 ended: end()
+//! ```
+//!
+//! Flags change, and jobs are put in, under one lock: so a job is either there when the task sees that
+//! the queue is closed, or refused (H22). The task reads the flags without the lock: whatever changes
+//! them wakes it later.
+//!
+//! # Inline polls
+//!
+//! Whatever changes a queue wakes a worker, which polls the task; with one exception. [`commit`]
+//! polls the task itself, once, if nothing is in flight and nothing else waits. The thread cannot be
+//! preempted from before the job is put in until the poll is over. In such a poll the task only
+//! submits the job; it signals no fence.
+//!
+//! ```text
+//!               the task returns from a poll with nothing left
+//!   BUSY ───────────────────────────────────────────────────────► IDLE ◄─┐ the claim is dropped:
+//!    ▲ │                                                           │     │ others were first
+//!    │ └─ with something in flight, or waiting                     ▼     │
+//!    │                                                      commit() claims the task ──► INLINE
+//!    └────────────────────────────── the task returns from the inline poll ──────────────┘
+//! ```
+//!
+//! [`commit`]: Submission::commit
+
+use crate::{
+    submit_list::{
+        Fifo,
+        Link,
+        SubmitList, //
+    },
+    sync::{
+        Acquire,
+        Atomic,
+        Box,
+        Relaxed,
+        Release, //
+    },
+    waits, //
+};
+use core::ops::DerefMut;
+use kasync::{
+    JoinHandle,
+    Result,
+    Scope, //
+};
+
+/// Flag: the queue takes no more jobs, and those that the hardware does not have will not run.
+pub(crate) const CLOSED: u32 = 1 << 0;
+/// Flag: the hardware gets no more jobs for now.
+pub(crate) const PARKED: u32 = 1 << 1;
+
+/// Activity: something is in flight, or waits.
+pub(crate) const BUSY: u32 = 0;
+/// Activity: nothing is in flight, and nothing waits.
+pub(crate) const IDLE: u32 = 1;
+/// Activity: a commit polls the task.
+pub(crate) const INLINE: u32 = 2;
+
+/// What the lock protects. `O` gives jobs their order.
+pub(crate) struct State<O> {
+    order: O,
+    /// Jobs that were admitted and not committed or withdrawn yet.
+    admitted: u32,
+    /// The task has found that the hardware has no job since the queue was parked.
+    parked: bool,
+    /// The task has come to its end.
+    ended: bool,
+}
+
+impl<O> State<O> {
+    /// Returns the state of an open queue.
+    pub(crate) fn new(order: O) -> Self {
+        Self {
+            order,
+            admitted: 0,
+            parked: false,
+            ended: false,
+        }
+    }
+}
+
+/// The flags of a queue, as they were read.
+#[derive(Clone, Copy)]
+pub(crate) struct Flags {
+    flags: u32,
+    cancelled: bool,
+}
+
+impl Flags {
+    /// Returns whether jobs do not run any more.
+    #[inline]
+    pub(crate) fn is_closed(self) -> bool {
+        self.flags & CLOSED != 0 || self.cancelled
+    }
+
+    /// Returns whether jobs do not run for now.
+    #[inline]
+    pub(crate) fn is_parked(self) -> bool {
+        self.flags & PARKED != 0
+    }
+}
+
+/// Waits until the hardware has no job of a parked queue, or the queue is not parked. Cancel safe.
+pub(crate) async fn parked(queue: &impl Submission) -> Result {
+    let changed = waits::of(queue)?;
+    loop {
+        let change = changed.notified();
+        if queue.is_quiet() {
+            return Ok(());
+        }
+        change.await;
+    }
+}
+
+/// What a queue and its task share. `task` is the queue's own in all calls.
+pub(crate) trait Submission: Sized {
+    /// What gives jobs their order.
+    type Order;
+    /// A job.
+    type Node: Link;
+
+    /// Locks the state.
+    fn state(&self) -> impl DerefMut<Target = State<Self::Order>>;
+
+    /// Returns the flags, which are changed under the lock, and 0 at first.
+    fn flag_word(&self) -> &Atomic<u32>;
+
+    /// Returns the activity: [`BUSY`] at first. Only the thread that has the right to poll the task
+    /// changes it.
+    fn activity(&self) -> &Atomic<u32>;
+
+    /// Returns the list of committed jobs, which are put in under the lock.
+    fn submit_list(&self) -> &SubmitList<Self::Node>;
+
+    /// Returns the scope. Cancelling it closes the queue, and wakes the task.
+    fn scope(&self) -> &Scope;
+
+    /// Reads the flags.
+    #[inline]
+    fn flags(&self) -> Flags {
+        Flags {
+            // Pairs with the release in `change()`: what was done to the hardware before the queue
+            // was unparked comes before the next job.
+            flags: self.flag_word().load(Acquire),
+            cancelled: self.scope().is_cancelled(),
+        }
+    }
+
+    /// Takes the jobs that were committed. For the task.
+    #[inline]
+    fn receive(&self, jobs: &mut Fifo<Self::Node>) {
+        // A commit wakes the task after it has put its job in, so the job is seen then.
+        if !self.submit_list().is_empty() {
+            self.submit_list().take(jobs);
+        }
+    }
+
+    /// Returns whether this poll is a commit's. For a task that has left the queue [`IDLE`].
+    #[inline]
+    fn is_inline(&self) -> bool {
+        self.activity().load(Relaxed) == INLINE
+    }
+
+    /// Says whether the task returns with nothing in flight, and nothing waiting. For the task.
+    #[inline]
+    fn set_idle(&self, idle: bool) {
+        // Whatever claims the task later sees this by the order of the claim.
+        let activity = if idle { IDLE } else { BUSY };
+        self.activity().store(activity, Relaxed);
+    }
+
+    /// Returns whether a closed queue can never receive another job. For a task with nothing left.
+    #[cold]
+    fn is_over(&self) -> bool {
+        let state = self.state();
+        state.admitted == 0 && self.submit_list().is_empty()
+    }
+
+    /// Says that the hardware has no job of a parked queue. For the task.
+    #[cold]
+    fn mark_parked(&self) {
+        let mut state = self.state();
+        // Not if it was unparked meanwhile.
+        let now = self.flag_word().load(Relaxed) & PARKED != 0;
+        let news = now && !core::mem::replace(&mut state.parked, now);
+        drop(state);
+        if news {
+            waits::notify(self);
+        }
+    }
+
+    /// Says that the task has come to its end.
+    fn end(&self) {
+        self.state().ended = true;
+        waits::notify(self);
+    }
+
+    /// Returns whether the hardware has no job of a parked queue, or the queue is not parked.
+    fn is_quiet(&self) -> bool {
+        let state = self.state();
+        state.parked || state.ended || self.flag_word().load(Relaxed) & PARKED == 0
+    }
+
+    /// Sets and clears flags, and wakes the task.
+    fn change(&self, task: &JoinHandle<()>, set: u32, clear: u32) {
+        let mut state = self.state();
+        if clear & PARKED != 0 {
+            state.parked = false;
+        }
+        let flags = self.flag_word().load(Relaxed);
+        // Pairs with the acquire in `flags()`.
+        self.flag_word().store((flags | set) & !clear, Release);
+        drop(state);
+        task.wake();
+        if clear & PARKED != 0 {
+            waits::notify(self);
+        }
+    }
+
+    /// Puts in the job that `arm` makes, which is called under the lock, and has the task polled.
+    ///
+    /// Returns `None`, without a call of `arm`, if the queue is closed.
+    #[inline]
+    fn commit<T>(
+        &self,
+        task: &JoinHandle<()>,
+        arm: impl FnOnce(&mut Self::Order) -> (Box<Self::Node>, T),
+    ) -> Option<T> {
+        self.put(task, |state| {
+            if self.flags().is_closed() {
+                return None;
+            }
+            Some(arm(&mut state.order))
+        })
+    }
+
+    /// Puts in the job that `make` makes, which is called under the lock, and has the task polled.
+    #[inline(always)]
+    fn put<T>(
+        &self,
+        task: &JoinHandle<()>,
+        make: impl FnOnce(&mut State<Self::Order>) -> Option<(Box<Self::Node>, T)>,
+    ) -> Option<T> {
+        // Claimed before the job is put in: so no worker is woken for it, and this thread is not
+        // preempted between the two.
+        let claim = if self.activity().load(Relaxed) == IDLE {
+            task.claim()
+        } else {
+            None
+        };
+        let mut state = self.state();
+        let (node, result) = make(&mut state)?;
+        let alone = self.submit_list().put(node);
+        drop(state);
+        match claim {
+            // Looked at again: the task may have been polled before it was claimed.
+            Some(claim) if alone && self.activity().load(Relaxed) == IDLE => {
+                self.activity().store(INLINE, Relaxed);
+                claim.poll_once();
+            }
+            claim => {
+                // Noted by the claim, if there is one, and passed on to a worker when that goes.
+                task.wake();
+                drop(claim);
+            }
+        }
+        Some(result)
+    }
+
+    /// Keeps the queue from its end until [`Submission::commit_admitted`] or
+    /// [`Submission::withdraw`] is called. Returns `false`, and does nothing, if it is closed.
+    fn admit(&self) -> bool {
+        let mut state = self.state();
+        if self.flags().is_closed() {
+            return false;
+        }
+        state.admitted += 1;
+        true
+    }
+
+    /// Puts in the job that `arm` makes, which was admitted, and has the task polled.
+    fn commit_admitted<T>(
+        &self,
+        task: &JoinHandle<()>,
+        arm: impl FnOnce(&mut Self::Order) -> (Box<Self::Node>, T),
+    ) -> T {
+        let put = self.put(task, |state| {
+            state.admitted -= 1;
+            Some(arm(&mut state.order))
+        });
+        match put {
+            Some(result) => result,
+            None => unreachable!("an admitted job is never refused"),
+        }
+    }
+
+    /// Says that a job that was admitted will not come, and wakes the task.
+    fn withdraw(&self, task: &JoinHandle<()>) {
+        self.state().admitted -= 1;
+        task.wake();
+    }
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! What runs in the threads that use a queue: of the ring only what a commit hands to hardware that
+//! has nothing to do, and no fence signals there.
+
+use kernel::prelude::*;
+
+#[kunit_tests(jobqueue_callers)]
+mod tests {
+    use crate::{
+        contexts::Watch,
+        ring::{
+            result,
+            Bench,
+            Called,
+            Job,
+            Options,
+            LIMIT, //
+        }, //
+    };
+    use kasync::{
+        block_on,
+        time::timeout, //
+    };
+    use kernel::prelude::*;
+
+    const ROUNDS: u32 = 30;
+
+    fn patient() -> Result<Bench> {
+        Bench::build(Options {
+            timeout: LIMIT,
+            ..Options::new(8)
+        })
+    }
+
+    /// Closing with a job that was never in flight.
+    #[test]
+    fn close_runs_nothing() -> Result {
+        let mut ours = 0;
+        for _ in 0..ROUNDS {
+            let bench = patient()?;
+            bench.queue.park();
+            let fence = bench.commit(Job::new(1), &[])?;
+            // Its task has nothing to do, so that a poll on the spot would be possible.
+            block_on(timeout(LIMIT, core::pin::pin!(bench.queue.parked())))?.map_err(|_| ETIME)??;
+            bench.mock.count_calls();
+            let watch = Watch::new(&fence)?;
+            bench.queue.close();
+            assert_eq!(result(&fence), Err(ECANCELED));
+            ours += u32::from(watch.is_ours()) + bench.mock.called().others;
+            bench.end()?;
+        }
+        assert_eq!(ours, 0);
+        Ok(())
+    }
+
+    #[test]
+    fn drop_runs_nothing() -> Result {
+        let mut ours = 0;
+        for _ in 0..ROUNDS {
+            let mut bench = patient()?;
+            bench.queue.park();
+            let fence = bench.commit(Job::new(1), &[])?;
+            block_on(timeout(LIMIT, core::pin::pin!(bench.queue.parked())))?.map_err(|_| ETIME)??;
+            bench.mock.count_calls();
+            let watch = Watch::new(&fence)?;
+            bench.drop_queue()?;
+            assert_eq!(result(&fence), Err(ECANCELED));
+            ours += u32::from(watch.is_ours()) + bench.mock.called().others;
+            bench.end()?;
+        }
+        assert_eq!(ours, 0);
+        Ok(())
+    }
+
+    #[test]
+    fn park_and_unpark_run_nothing() -> Result {
+        let bench = patient()?;
+        let mut called = KVec::new();
+        for id in 1..=ROUNDS {
+            bench.queue.park();
+            let fence = bench.commit(Job::new(id), &[])?;
+            block_on(timeout(LIMIT, core::pin::pin!(bench.queue.parked())))?.map_err(|_| ETIME)??;
+            bench.mock.count_calls();
+            bench.queue.unpark();
+            bench.wait_started(id as usize)?;
+            bench.queue.park();
+            bench.mock.complete_in_silence(id);
+            let watch = Watch::new(&fence);
+            bench.queue.park();
+            bench.queue.unpark();
+            bench.mock.complete(id, Ok(()));
+            assert_eq!(result(&fence), Ok(()));
+            if let Ok(watch) = watch {
+                assert!(!watch.is_ours());
+            }
+            called.push(bench.mock.called(), GFP_KERNEL)?;
+        }
+        bench.end()?;
+        assert!(called.iter().all(|c| *c == Called::default()));
+        Ok(())
+    }
+
+    /// What was admitted is withdrawn from a queue that is closed.
+    #[test]
+    fn withdraw_runs_nothing() -> Result {
+        for _ in 0..ROUNDS {
+            let bench = patient()?;
+            let admitted = bench.prepare(Job::new(1), 1, &[])?.admit()?;
+            bench.queue.close();
+            bench.mock.count_calls();
+            drop(admitted);
+            let ended = bench.end();
+            assert_eq!(bench.mock.called(), Called::default());
+            ended?;
+        }
+        Ok(())
+    }
+
+    /// A commit hands its job to hardware that has nothing to do, and cannot be preempted
+    /// meanwhile; the job's end is another thread's business.
+    #[test]
+    fn commit_submits_only() -> Result {
+        let bench = patient()?;
+        let mut inline = 0;
+        for id in 1..=ROUNDS {
+            bench.mock.count_calls();
+            // It is over as soon as it is begun.
+            bench.mock.complete_in_silence(id);
+            let fence = bench.commit(Job::new(id), &[])?;
+            let called = bench.mock.called();
+            assert_eq!((called.others, called.preemptible), (0, 0));
+            inline += u32::from(called.submits > 0);
+            bench.mock.complete(id, Ok(()));
+            assert_eq!(result(&fence), Ok(()));
+            bench.wait_retired(id as usize)?;
+        }
+        bench.end()?;
+        assert!(inline > 0);
+        Ok(())
+    }
+
+    /// A commit to a queue with something in flight only wakes a worker.
+    #[test]
+    fn commit_behind_another_runs_nothing() -> Result {
+        let bench = patient()?;
+        for id in 1..=ROUNDS {
+            let fence = bench.commit(Job::new(2 * id - 1), &[])?;
+            bench.wait_started(2 * id as usize - 1)?;
+            let watch = Watch::new(&fence)?;
+            bench.mock.complete_in_silence(2 * id - 1);
+            bench.mock.count_calls();
+            let next = bench.commit(Job::new(2 * id), &[])?;
+            let called = bench.mock.called();
+            bench.mock.complete(2 * id, Ok(()));
+            assert_eq!((result(&fence), result(&next)), (Ok(()), Ok(())));
+            assert!(!watch.is_ours());
+            assert_eq!(called, Called::default());
+        }
+        bench.end()
+    }
+
+    /// A job that is not to run, since what it depends on has failed: its fence does not signal in
+    /// the commit.
+    #[test]
+    fn commit_cancels_nothing() -> Result {
+        let (source, strict) = (
+            patient()?,
+            Bench::build(Options {
+                timeout: LIMIT,
+                on_error: jobqueue::OnError::Propagate,
+                ..Options::new(8)
+            })?,
+        );
+        let failing = source.commit(Job::new(1), &[])?;
+        source.wait_started(1)?;
+        source.mock.complete(1, Err(EIO));
+        assert_eq!(result(&failing), Err(EIO));
+        let mut others = 0;
+        for id in 1..=ROUNDS {
+            strict.mock.count_calls();
+            let fence = strict.commit(Job::new(id), core::slice::from_ref(&failing))?;
+            others += strict.mock.called().others;
+            assert_eq!(result(&fence), Err(EIO));
+        }
+        source.end()?;
+        strict.end()?;
+        assert_eq!(others, 0);
+        Ok(())
+    }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/* A client with many idle queues is killed: how long it takes to end, beside how long it took to make them. */
+#define _GNU_SOURCE
+#include "wedge.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define QUEUES 2000
+
+struct many {
+	volatile int64_t took_us;
+};
+
+static void make(void *arg)
+{
+	struct many *many = arg;
+	int64_t start;
+	struct context ctx;
+	uint32_t queue;
+
+	context_init(&ctx);
+	start = now_us();
+	for (int i = 0; i < QUEUES * scale; i++)
+		need("create a queue", queue_create(ctx.fd, ctx.vm, &queue));
+	many->took_us = now_us() - start;
+	for (;;)
+		pause();
+}
+
+void test_exit(void)
+{
+	struct bystander b = bystander_start();
+	struct many *many = shared_page();
+
+	for (int round = 0; round < 4; round++) {
+		int64_t made, gone;
+		pid_t pid;
+
+		many->took_us = 0;
+		pid = attacker_start(make, many);
+		while (!many->took_us)
+			sleep_ms(1);
+		made = many->took_us;
+		bystander_longest_us(&b);
+		gone = attacker_kill(pid);
+		printf("# %d queues, made in %lld ms; killed, gone after %lld ms\n", QUEUES * scale,
+		       (long long)made / 1000, (long long)gone / 1000);
+		check_true("the end of a client does not wait for its queues one by one", gone >= 0 && gone < made / 4);
+		check_true("the bystander gets on", bystander_lives(&b, 60));
+		printf("# the bystander's longest job: %u ms\n", bystander_longest_us(&b) / 1000);
+	}
+	bystander_stop(&b);
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * Clients that the scheduler hardly ever runs: SCHED_IDLE, on a processor with eight busy threads. Their jobs in flight have to
+ * complete as early as those of normal clients there, and nobody else may wait for them.
+ *
+ * How late a fence is: the time at which it signalled, less the time at which the firmware was through with the job.
+ */
+#define _GNU_SOURCE
+#include "wedge.h"
+
+#include <errno.h>
+#include <linux/sync_file.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define BUSY 8
+#define CLIENTS 3
+#define IN_FLIGHT 4
+#define MAX_FENCES 8192
+#define SECONDS 20
+/* A tick of the scheduler's, for each of the busy threads: what cannot be told from bad luck. */
+#define SLACK_US 100000
+
+struct fences {
+	volatile bool stop;
+	volatile int count;
+	int32_t late_us[MAX_FENCES];
+};
+
+static void pin(pid_t pid, int processor)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(processor, &set);
+	need("choose a processor", sched_setaffinity(pid, sizeof(set), &set) ? -errno : 0);
+}
+
+static void policy(pid_t pid, int policy)
+{
+	struct sched_param param = { 0 };
+
+	need("set the policy", sched_setscheduler(pid, policy, &param) ? -errno : 0);
+}
+
+static void be_busy(void *arg)
+{
+	(void)arg;
+	for (;;)
+		;
+}
+
+/* CLOCK_MONOTONIC less the GPU's clock, as well as it can be told. */
+static int64_t clock_offset_us(int fd)
+{
+	int64_t best = INT64_MAX, offset = 0;
+
+	for (int i = 0; i < 20; i++) {
+		struct drm_asahi_get_time time = { 0 };
+		int64_t before = now_us(), after;
+
+		need("read the GPU's clock", gpu_ioctl(fd, DRM_IOCTL_ASAHI_GET_TIME, &time));
+		after = now_us();
+		if (after - before < best) {
+			best = after - before;
+			offset = before + best / 2 - (int64_t)(time.gpu_timestamp / 1000);
+		}
+	}
+	return offset;
+}
+
+static int64_t signalled_us(int file)
+{
+	struct sync_fence_info fence = { 0 };
+	struct sync_file_info info = { .num_fences = 1, .sync_fence_info = (uintptr_t)&fence };
+
+	need("wait for a fence", sync_file_wait(file, 600000));
+	need("ask a sync file", ioctl(file, SYNC_IOC_FILE_INFO, &info) ? -errno : 0);
+	return fence.timestamp_ns / 1000;
+}
+
+static void run_client(void *arg)
+{
+	struct drm_asahi_gem_bind_object bind = {
+		.op = DRM_ASAHI_BIND_OBJECT_OP_BIND, .flags = DRM_ASAHI_BIND_OBJECT_USAGE_TIMESTAMPS, .range = PAGE,
+	};
+	struct compute_command command = compute_command();
+	struct drm_asahi_sync out = { 0 };
+	struct fences *fences = arg;
+	int files[IN_FLIGHT];
+	struct context ctx;
+	uint64_t *stamps;
+	int64_t offset;
+
+	context_init(&ctx);
+	need("create a buffer", gem_create(ctx.fd, PAGE, DRM_ASAHI_GEM_WRITEBACK, 0, &bind.handle));
+	stamps = gem_map(ctx.fd, bind.handle, PAGE);
+	need("map a buffer", stamps ? 0 : -ENOMEM);
+	need("bind it for timestamps", gpu_ioctl(ctx.fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &bind));
+	need("create a syncobj", syncobj_create(ctx.fd, &out.handle));
+	offset = clock_offset_us(ctx.fd);
+
+	for (int n = 0; !fences->stop || n % IN_FLIGHT; n++) {
+		int i = n % IN_FLIGHT;
+
+		if (n >= IN_FLIGHT) {
+			int64_t late = signalled_us(files[i]) - offset - (int64_t)(stamps[i] / 1000);
+
+			close(files[i]);
+			if (fences->count < MAX_FENCES)
+				fences->late_us[fences->count++] = late;
+		}
+		command.compute.ts.end = (struct drm_asahi_timestamp){ bind.object_handle, i * 8 };
+		need("submit", submit(&ctx, &command, sizeof(command), &out, 0, 1));
+		files[i] = syncobj_export_sync_file(ctx.fd, out.handle);
+		need("export a sync file", files[i]);
+	}
+}
+
+struct result {
+	int count;
+	int32_t median, longest;
+	uint32_t bystander;
+};
+
+static int compare(const void *a, const void *b)
+{
+	return *(const int32_t *)a - *(const int32_t *)b;
+}
+
+/* What @count processes of @how do beside the busy ones. */
+static struct result run(const char *name, int how, int seconds, struct bystander *b)
+{
+	static int32_t all[CLIENTS * MAX_FENCES];
+	struct fences *fences[CLIENTS];
+	struct result result = { 0 };
+	pid_t pids[CLIENTS];
+
+	for (int i = 0; i < CLIENTS; i++) {
+		fences[i] = mmap(NULL, sizeof(struct fences), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		need("map memory", fences[i] == MAP_FAILED ? -ENOMEM : 0);
+		pids[i] = attacker_start(run_client, fences[i]);
+	}
+	/* It has begun, so that as much is there to be measured. */
+	for (int i = 0; i < CLIENTS; i++) {
+		while (!fences[i]->count)
+			sleep_ms(1);
+		pin(pids[i], 0);
+		policy(pids[i], how);
+	}
+	bystander_longest_us(b);
+	sleep_ms(seconds * 1000);
+	result.bystander = bystander_longest_us(b);
+	/* What is late is late, and counts: but it need not be waited for at this pace. */
+	for (int i = 0; i < CLIENTS; i++) {
+		fences[i]->stop = true;
+		policy(pids[i], SCHED_OTHER);
+		pin(pids[i], 1);
+	}
+	for (int i = 0; i < CLIENTS; i++) {
+		check_true("a client ends", attacker_wait(pids[i], 300));
+		for (int k = 0; k < fences[i]->count; k++)
+			all[result.count++] = fences[i]->late_us[k];
+		munmap(fences[i], sizeof(struct fences));
+	}
+	qsort(all, result.count, sizeof(all[0]), compare);
+	result.median = all[result.count / 2];
+	result.longest = all[result.count - 1];
+	printf("# %s: %d fences, late by %d us (median), %d us at most; the bystander's longest job %u us\n", name,
+	       result.count, result.median, result.longest, result.bystander);
+	return result;
+}
+
+void test_idle(void)
+{
+	struct bystander b = bystander_start();
+	struct result normal, idle;
+	pid_t busy[BUSY];
+
+	pin(0, 1);
+	pin(b.pid, 1);
+	for (int i = 0; i < BUSY; i++) {
+		busy[i] = attacker_start(be_busy, NULL);
+		pin(busy[i], 0);
+	}
+	normal = run("normal", SCHED_OTHER, SECONDS * scale, &b);
+	idle = run("SCHED_IDLE", SCHED_IDLE, 2 * SECONDS * scale, &b);
+	for (int i = 0; i < BUSY; i++)
+		attacker_kill(busy[i]);
+
+	check_true("there was something to measure", normal.count > 100 && idle.count > 10);
+	check_true("their fences are as early as those of normal clients, in the middle",
+		   idle.median <= 2 * normal.median);
+	check_true("and at worst", idle.longest <= 2 * normal.longest + SLACK_US);
+	check_true("nobody else waits for them", idle.bystander <= 2 * normal.bystander + SLACK_US);
+	bystander_stop(&b);
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * usage: wedge GROUP [SCALE]
+ *
+ * SCALE: how much of it, 1 by default. Prints TAP. The kernel log is the other half of the test.
+ */
+#define _GNU_SOURCE
+#include "wedge.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+int scale = 1;
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} groups[] = {
+	{ "slots", test_slots },
+	{ "idle", test_idle },
+	{ "syncs", test_syncs },
+	{ "deadlines", test_deadlines },
+	{ "exit", test_exit },
+};
+
+int main(int argc, char **argv)
+{
+	struct rlimit files = { 1 << 16, 1 << 16 };
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc > 2)
+		scale = atoi(argv[2]);
+	need("allow many files", setrlimit(RLIMIT_NOFILE, &files) ? -errno : 0);
+	need("open the render node to everybody", chmod("/dev/dri/renderD128", 0666) ? -errno : 0);
+	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(groups); i++) {
+		if (strcmp(argv[1], groups[i].name))
+			continue;
+		groups[i].run();
+		return finish();
+	}
+	fprintf(stderr, "usage: wedge slots|idle|syncs|deadlines|exit [SCALE]\n");
+	return 2;
+}
