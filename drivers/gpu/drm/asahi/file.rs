@@ -72,6 +72,8 @@ pub(crate) struct AsahiFile {
     objects: Quota,
     /// Addresses for timestamps.
     timestamp_quota: Arc<Quota>,
+    /// Jobs that are not complete.
+    pub(crate) jobs: Arc<Quota>,
     /// Of the compute jobs of all of its queues.
     pub(crate) compute: Arc<EngineUsage>,
 }
@@ -93,6 +95,7 @@ impl drm::file::DriverFile for AsahiFile {
     fn open(_dev: &AsahiDevice) -> Result<Pin<KBox<Self>>> {
         let compute = EngineUsage::new(c"compute")?;
         let timestamp_quota = Quota::new_shared()?;
+        let jobs = Quota::new_shared()?;
         KBox::pin_init(
             pin_init!(Self {
                 compute,
@@ -101,6 +104,7 @@ impl drm::file::DriverFile for AsahiFile {
                 queues <- new_mutex!(Handles::new(MAX_QUEUES)),
                 objects: Quota::new(),
                 timestamp_quota,
+                jobs,
             }),
             GFP_KERNEL_ACCOUNT,
         )

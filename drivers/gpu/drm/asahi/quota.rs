@@ -37,6 +37,9 @@ use kernel::{
 pub(crate) const MAX_VMS: usize = 128;
 /// Queues of a file.
 pub(crate) const MAX_QUEUES: usize = 2048;
+/// Jobs of a file that are not complete. A queue has 256 at most, and a submit to it waits then: a client that comes
+/// to this limit has more queues that are full than programs have.
+pub(crate) const MAX_JOBS: u64 = 4096;
 /// Timestamp objects of a file.
 pub(crate) const MAX_TIMESTAMPS: usize = 1024;
 /// Handles of buffer objects of a file.

@@ -142,6 +142,7 @@ void *asahi_buffer_alloc(size_t size)
 	return __vmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 }
 
+/* Process context; no lock is taken under which anybody allocates. */
 void asahi_buffer_free(void *buffer)
 {
 	vfree(buffer);

@@ -24,6 +24,10 @@ use kernel::{
     prelude::*,
     sizes::SZ_64K,
     sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         SpinLock, //
     }, //
@@ -100,11 +104,41 @@ struct Shared {
     protection: Protection,
     #[pin]
     garbage: SpinLock<Pile>,
+    /// Oldest first. The lock is held only to look at one, or to add or remove one: what takes long, and what may
+    /// wait, is done without it, since all clients need the heaps of the kernel's half, and the scheduler
+    /// may keep the thread away that is in here.
+    #[pin]
+    chunks: SpinLock<KVVec<Arc<Chunk>>>,
+}
+
+impl Shared {
+    /// Takes `chunk`, in which there is no object any more, out of the list, unless it is the only empty one: that is
+    /// kept for what comes next.
+    ///
+    /// An allocation that has found it meanwhile has a reference, and may still use it.
+    fn retire(&self, chunk: &Arc<Chunk>) {
+        let retired = {
+            let mut chunks = self.chunks.lock();
+            let is_empty = |chunk: &Arc<Chunk>| chunk.objects.load(Relaxed) == 0;
+            let place = chunks.iter().position(|other| Arc::ptr_eq(other, chunk));
+            let mut empty = chunks.iter().filter(|other| is_empty(other));
+            match place {
+                Some(place) if is_empty(chunk) && empty.nth(1).is_some() => {
+                    chunks.remove(place).ok()
+                }
+                _ => None,
+            }
+        };
+        // Behind the lock.
+        drop(retired);
+    }
 }
 
 /// Some pages, mapped.
 struct Chunk {
     shared: Arc<Shared>,
+    /// How many objects there are in it.
+    objects: Atomic<usize>,
     /// The addresses in it that are free.
     free: Arc<Ranges>,
     buffer: Buffer,
@@ -129,6 +163,7 @@ impl Chunk {
             .map(span.start(), &buffer, shared.protection)?;
         let chunk = Self {
             shared: shared.clone(),
+            objects: Atomic::new(0),
             free,
             buffer,
             span,
@@ -155,11 +190,6 @@ pub(crate) struct Heap {
     shared: Arc<Shared>,
     addresses: Arc<Ranges>,
     grain: usize,
-    /// Oldest first. The lock is held only to look at one, or to add one: what takes long, and what may
-    /// wait, is done without it, since all clients need the heaps of the kernel's half, and the scheduler
-    /// may keep the thread away that is in here.
-    #[pin]
-    chunks: SpinLock<KVVec<Arc<Chunk>>>,
 }
 
 impl Heap {
@@ -169,6 +199,7 @@ impl Heap {
                 target,
                 protection: config.protection,
                 garbage <- new_spinlock!(Pile::new()),
+                chunks <- new_spinlock!(KVVec::new()),
             }),
             GFP_KERNEL_ACCOUNT,
         )?;
@@ -178,7 +209,6 @@ impl Heap {
                 shared,
                 addresses,
                 grain: config.grain,
-                chunks <- new_spinlock!(KVVec::new()),
             }),
             GFP_KERNEL_ACCOUNT,
         )
@@ -203,10 +233,10 @@ impl Heap {
         let size = size.checked_next_multiple_of(MIN_ALIGN).ok_or(EINVAL)?;
 
         // Others may add one meanwhile. Then one is looked at twice, or the new one is not.
-        let mut place = self.chunks.lock().len();
+        let mut place = self.shared.chunks.lock().len();
         while place > 0 {
             place -= 1;
-            let Some(chunk) = self.chunks.lock().get(place).cloned() else {
+            let Some(chunk) = self.shared.chunks.lock().get(place).cloned() else {
                 continue;
             };
             match chunk.free.allocate(size as u64, align as u64) {
@@ -229,7 +259,7 @@ impl Heap {
         let mut larger = KVVec::new();
         loop {
             let room = {
-                let mut chunks = self.chunks.lock();
+                let mut chunks = self.shared.chunks.lock();
                 if larger.capacity() > chunks.capacity() {
                     for old in chunks.drain_all() {
                         // It is larger.
@@ -255,6 +285,9 @@ impl PinnedDrop for Heap {
         // Nobody will clean the cache for it any more: there is nobody left who has it in his.
         let pile = self.shared.garbage.lock().close();
         drop(pile);
+        // They refer to what has them in its list.
+        let chunks = mem::replace(&mut *self.shared.chunks.lock(), KVVec::new());
+        drop(chunks);
     }
 }
 
@@ -276,8 +309,17 @@ struct Object {
 
 // SAFETY: `at` points into the chunk, which may be sent.
 unsafe impl Send for Object {}
-// SAFETY: As above; shared access is the business of who uses the pointer.
+// SAFETY: It only gives out a pointer and numbers that never change; accesses are up to its users.
 unsafe impl Sync for Object {}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        if self.chunk.objects.fetch_sub(1, Relaxed) == 1 {
+            // The reference here keeps the chunk until the span in it has gone.
+            self.chunk.shared.retire(&self.chunk);
+        }
+    }
+}
 
 impl GpuBox {
     fn new(chunk: Arc<Chunk>, span: Span) -> Result<Self> {
@@ -285,6 +327,8 @@ impl GpuBox {
         // SAFETY: The span is part of the chunk's, which is as long as its buffer.
         let at = unsafe { chunk.buffer.cpu_addr().add(offset) };
         let size = span_size(&span);
+        // Counted down when the object is dropped, which an allocation that fails does as well.
+        chunk.objects.add(1, Relaxed);
         let object = KBox::new(
             Object {
                 span,
@@ -294,7 +338,7 @@ impl GpuBox {
             },
             GFP_KERNEL_ACCOUNT,
         )?;
-        // SAFETY: As above, and nobody else has this span.
+        // SAFETY: In bounds as just computed, and nobody else has this span.
         unsafe { at.write_bytes(0, size) };
         Ok(Self {
             object: Some(object),
@@ -405,6 +449,7 @@ pub(crate) struct Garbage {
 }
 
 /// The heaps in the kernel's half.
+#[derive(Clone)]
 pub(crate) struct Heaps {
     /// The firmware's own, cached by it.
     pub(crate) private: Arc<Heap>,

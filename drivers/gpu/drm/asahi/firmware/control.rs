@@ -17,6 +17,9 @@ use kernel::{
     sync::Arc, //
 };
 
+/// How often the firmware is asked whether it is alive. Each may take a second.
+const ALIVE_TRIES: usize = 10;
+
 /// The device control ring and the FwCtl ring.
 ///
 /// | call | context |
@@ -47,6 +50,20 @@ impl Control {
     pub(crate) async fn destroy_context(&self, address: u64, ids: ContextIds) -> Result {
         self.run(DeviceControl::DestroyContext { address, ids })
             .await
+    }
+
+    /// Returns whether the firmware still deals with commands, which it does beside the GPU's work. It is
+    /// asked for some seconds.
+    pub(crate) async fn is_alive(&self) -> bool {
+        for _ in 0..ALIVE_TRIES {
+            match self.flush().await {
+                Ok(()) => return true,
+                // It may be busy.
+                Err(e) if e == ETIMEDOUT => (),
+                Err(_) => return false,
+            }
+        }
+        false
     }
 
     /// Makes the firmware clean its caches. Then memory that was taken out of use before may be used

@@ -12,7 +12,7 @@
 //!   event Fault or Timeout ───────────────►   read the fault register
 //!                                             mark the listed commands as failed
 //!                                             clear the list
-//!                                             wait for halted (100 ms)
+//!                                             wait for halted (5 s)
 //!                        ◄─────────────────   halted = 0; resume = 1
 //!   reset the pipes
 //!   write all stamps, event Flag ─────────►   the commands complete, with their failures
@@ -68,8 +68,9 @@ use kernel::{
 /// Entries of the list of commands in flight.
 const PENDING_STAMPS: usize = Globals::PENDING_STAMPS.size() / PendingStamp::SIZE;
 
-/// How long the firmware may take from the event to the halt.
-const HALT_LIMIT: Delta = Delta::from_millis(100);
+/// How long the firmware may take from the event to the halt. All jobs wait meanwhile; to give it up too early
+/// costs the GPU until the next reboot.
+const HALT_LIMIT: Delta = Delta::from_millis(5000);
 /// Pause between two looks at whether it has halted. It sends nothing when it has.
 const HALT_PAUSE: Delta = Delta::from_millis(1);
 

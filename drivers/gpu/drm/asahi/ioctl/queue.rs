@@ -57,7 +57,7 @@ impl AsahiFile {
         let vm = file.inner().vm(data.vm_id)?;
         let device = CString::try_from(reg.dev().name())?;
         let label = Label {
-            device: Some(Arc::new(device, GFP_KERNEL)?),
+            device: Some(Arc::new(device, GFP_KERNEL_ACCOUNT)?),
             client_id: client_id(file),
         };
         let usage = file.inner().compute.clone();
