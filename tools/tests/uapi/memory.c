@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,18 +33,20 @@ static long long available(void)
 	return meminfo("MemAvailable");
 }
 
-/* A line of the file's fdinfo in KiB, or -1. */
+/* A line of the file's fdinfo in KiB, or -1. It is in the largest unit without a fraction, and 0 has none. */
 static long long fdinfo(int fd, const char *key)
 {
-	char path[64], line[128], name[64];
+	char path[64], line[128], name[64], unit[8];
 	long long value, found = -1;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 	file = fopen(path, "r");
-	while (file && found < 0 && fgets(line, sizeof(line), file))
-		if (sscanf(line, "%63[^:]: %lld KiB", name, &value) == 2 && !strcmp(name, key))
-			found = value;
+	while (file && found < 0 && fgets(line, sizeof(line), file)) {
+		unit[0] = 0;
+		if (sscanf(line, "%63[^:]: %lld %7s", name, &value, unit) >= 2 && !strcmp(name, key))
+			found = !strcmp(unit, "MiB") ? value * KIB_PER_MIB : !strcmp(unit, "KiB") || !value ? value : -1;
+	}
 	if (file)
 		fclose(file);
 	return found;
@@ -278,16 +281,34 @@ static int make_bound(int fd, uint32_t vm)
 	return ret ? ret : vm_bind(fd, vm, bo, va, size);
 }
 
+#define TOUCHED (4 * MIB)
+
+static void *touched[1024];
+static size_t touched_count;
+
 static int make_touched(int fd, uint32_t arg)
 {
-	const uint64_t size = 4 * MIB;
 	uint32_t bo;
-	int ret = gem_create(fd, size, 0, 0, &bo);
+	int ret = gem_create(fd, TOUCHED, 0, 0, &bo);
+	void *map;
 
 	(void)arg;
-	if (ret)
+	if (ret || touched_count == ARRAY_SIZE(touched))
 		return ret;
-	return gem_map(fd, bo, size) ? 0 : -errno;
+	map = gem_map(fd, bo, TOUCHED);
+	if (!map)
+		return -errno;
+	memset(map, 1, TOUCHED);
+	touched[touched_count++] = map;
+	return 0;
+}
+
+/* Closes the context, and the mappings that outlive it. */
+static void end(struct context *ctx)
+{
+	context_fini(ctx);
+	while (touched_count)
+		munmap(touched[--touched_count], TOUCHED);
 }
 
 static time_t seconds(void)
@@ -319,12 +340,12 @@ static void check_greed(const char *what, int (*make)(int fd, uint32_t arg), boo
 	check_true("memory is left", available() > least);
 	check("another client works", run(&other), 0);
 	check("another client has timestamps", bind_timestamps(other.fd, bo, PAGE, &object), 0);
-	context_fini(&greedy);
+	end(&greedy);
 	check_true("all comes back", is_back(what, before, 60));
 	context_init(&greedy);
 	again = count_until(greedy.fd, want, make, buffer ? greedy.bo : greedy.vm, what);
 	check_true("and can be had again", again + 1 >= count);
-	context_fini(&greedy);
+	end(&greedy);
 	context_fini(&other);
 }
 
@@ -338,9 +359,9 @@ static void check_timestamps_of_many(void)
 		fd[i] = gpu_open();
 		need("open the render node", fd[i]);
 		need("create a buffer", gem_create(fd[i], MIB, 0, 0, &bo));
+		ret = bind_timestamps(fd[i], bo, PAGE, &object);
 		while (bind_timestamps(fd[i], bo, MIB, &object) == 0)
 			;
-		ret = bind_timestamps(fd[i], bo, PAGE, &object);
 		while (bind_timestamps(fd[i], bo, PAGE, &object) == 0)
 			;
 	}

@@ -187,7 +187,9 @@ impl AsahiFile {
         loop {
             let next = {
                 let queues = self.queues.lock();
-                queues.after(last).map(|(id, queue)| (id, queue.vm().clone()))
+                queues
+                    .after(last)
+                    .map(|(id, queue)| (id, queue.vm().clone()))
             };
             let Some((id, vm)) = next else { break };
             vm.unbind_object(object);
@@ -211,7 +213,11 @@ impl AsahiFile {
     /// Bytes of buffer objects that the client has no handle of any more, but timestamps in.
     fn closed_memory(&self) -> u64 {
         let timestamps = self.timestamps.lock();
-        let closed = || timestamps.iter().filter(|timestamps| timestamps.is_closed());
+        let closed = || {
+            timestamps
+                .iter()
+                .filter(|timestamps| timestamps.is_closed())
+        };
         let mut bytes = 0;
         for (place, one) in closed().enumerate() {
             // An object may be bound in many places.
@@ -290,8 +296,8 @@ impl AsahiFile {
                 vm.bind(&object, reg.dev(), &operation)?;
                 // If the handle was closed meanwhile that may have been before the bind: then nothing but
                 // us would ever unbind the object.
-                let still_open = gem::lookup(file, *handle)
-                    .is_ok_and(|now| core::ptr::eq(&*now, &*object));
+                let still_open =
+                    gem::lookup(file, *handle).is_ok_and(|now| core::ptr::eq(&*now, &*object));
                 if !still_open {
                     vm.unbind_object(&object);
                     return Err(ENOENT);

@@ -60,7 +60,10 @@ impl Region {
             return Err(EINVAL);
         }
         if base % PAGE_SIZE != 0 {
-            dev_err!(dev, "memory region '{name}' at {base:#x} is not aligned to a page\n");
+            dev_err!(
+                dev,
+                "memory region '{name}' at {base:#x} is not aligned to a page\n"
+            );
             return Err(EINVAL);
         }
 

@@ -334,7 +334,11 @@ impl Uat {
     pub(crate) fn shutdown(&self) {
         let ours = ttb(self.lower.root(), KERNEL_CONTEXT);
         // If it is not there the handshake has not come so far.
-        if self.root(KERNEL_CONTEXT, TtbEntry::TTB0).load(Ordering::Relaxed) == ours {
+        if self
+            .root(KERNEL_CONTEXT, TtbEntry::TTB0)
+            .load(Ordering::Relaxed)
+            == ours
+        {
             self.put_root(KERNEL_CONTEXT, TtbEntry::TTB0, empty_table());
             self.cut_off_clients();
         }
