@@ -7,6 +7,7 @@ mod commands;
 mod compute;
 mod damage;
 mod flush;
+mod habits;
 mod halts;
 mod init;
 mod ordering;
