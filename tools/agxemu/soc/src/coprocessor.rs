@@ -3,11 +3,15 @@
 //! The coprocessor: a thread that runs RTKit and the firmware.
 //!
 //! ```text
-//!   off ── run bit ──► greeting; handoff answered ──► messages, timers ──► dead
-//!    ▲                                                     │
-//!    └────────────────────── reset ◄───────────────────────┘
+//!   off ── run bit ──► greeting ──► messages, timers ──► dead
+//!    ▲                                    │
+//!    └──────────────── reset ◄────────────┘
 //! ```
+//!
+//! The handoff is answered whenever the host gets to it: before RTKit's dialogue, as Linux does, or in
+//! its midst, with the first buffer that is mapped. What goes to the firmware waits for it.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,6 +93,10 @@ struct Life<'a> {
     before: Counters,
     dead: bool,
     syslog_index: u64,
+    /// The handoff was answered.
+    handed_off: bool,
+    /// What the firmware gets after that.
+    held: VecDeque<Message>,
 }
 
 impl<'a> Life<'a> {
@@ -104,6 +112,8 @@ impl<'a> Life<'a> {
             before: Counters::default(),
             dead: false,
             syslog_index: 0,
+            handed_off: false,
+            held: VecDeque::new(),
         };
         life.set_up_capture();
         life
@@ -141,39 +151,31 @@ impl<'a> Life<'a> {
             let hello = self.rtkit.start();
             self.send(hello);
         }
-        if !self.answer_handoff() {
-            return;
-        }
         while !self.is_over() {
+            self.answer_handoff();
             while let Some(message) = self.receive() {
                 self.handle(message);
             }
             let next = self.run_firmware();
-            self.soc.wait(self.generation, next);
+            let look = (!self.handed_off).then_some(HANDOFF_PERIOD);
+            self.soc
+                .wait(self.generation, next.into_iter().chain(look).min());
         }
     }
 
-    /// Waits for the host's side of the handoff, and answers it. False when this life is over.
-    fn answer_handoff(&mut self) -> bool {
-        loop {
-            if self.is_over() {
-                return false;
-            }
-            if self.has(&Trouble::NoHandoff) {
-                self.soc.wait(self.generation, None);
-                continue;
-            }
-            match self.soc.answer_handoff() {
-                Ok(true) => {
-                    self.soc.note(Level::Info, "handoff answered");
-                    return true;
-                }
-                Ok(false) => std::thread::sleep(HANDOFF_PERIOD),
-                Err(e) => {
-                    self.soc.note(Level::Warn, &e);
-                    std::thread::sleep(HANDOFF_PERIOD);
-                }
-            }
+    /// Answers the host's side of the handoff once that is there, and hands the firmware what has waited.
+    fn answer_handoff(&mut self) {
+        if self.handed_off || self.dead || self.has(&Trouble::NoHandoff) {
+            return;
+        }
+        match self.soc.answer_handoff() {
+            Ok(false) => return,
+            Ok(true) => self.soc.note(Level::Info, "handoff answered"),
+            Err(e) => return self.soc.note(Level::Warn, &e),
+        }
+        self.handed_off = true;
+        while let Some(message) = self.held.pop_front() {
+            self.deliver(message);
         }
     }
 
@@ -206,17 +208,24 @@ impl<'a> Life<'a> {
     fn act(&mut self, action: Action) {
         match action {
             Action::Send(message) => self.send(message),
-            Action::Deliver((message, endpoint)) => {
-                if let Err(panic) = self.firmware.message(endpoint, message) {
-                    self.crash(&panic.0);
-                }
-            }
+            Action::Deliver(message) if self.handed_off => self.deliver(message),
+            Action::Deliver(message) => self.held.push_back(message),
+            Action::Note(line) => self.soc.note(Level::Info, line),
             Action::Slept => {
                 self.soc.note(Level::Info, "coprocessor asleep");
                 self.before = self.total();
                 self.firmware = firmware(&self.soc, self.config);
                 self.set_up_capture();
             }
+        }
+    }
+
+    fn deliver(&mut self, (message, endpoint): Message) {
+        if self.dead {
+            return;
+        }
+        if let Err(panic) = self.firmware.message(endpoint, message) {
+            self.crash(&panic.0);
         }
     }
 

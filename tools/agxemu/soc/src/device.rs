@@ -51,6 +51,8 @@ const I2A_RECV0: u64 = MAILBOX + 0x830;
 const I2A_RECV1: u64 = MAILBOX + 0x838;
 
 const FAULT_INFO: u64 = 0x1_7030;
+/// One driver that has run on Macs writes 0x70001 here when it starts, without knowing why.
+const START_WORD: u64 = 0xd1_4000;
 
 /// Cores of the GPU, the one that is switched off included.
 pub const CORES: u32 = 8;
@@ -74,6 +76,7 @@ pub struct Device {
     /// The two words that the guest writes there.
     guest_clock: Mutex<[u64; 2]>,
     running: AtomicBool,
+    start_word: AtomicU64,
     reads: AtomicU64,
     writes: AtomicU64,
 }
@@ -92,6 +95,7 @@ impl Device {
             boot_page,
             guest_clock: Mutex::default(),
             running: AtomicBool::new(false),
+            start_word: AtomicU64::new(0),
             reads: AtomicU64::new(0),
             writes: AtomicU64::new(0),
         }
@@ -162,6 +166,7 @@ impl Device {
         }
         match offset {
             FAULT_INFO => self.soc.fault_info(),
+            START_WORD => self.start_word.load(Ordering::Relaxed),
             _ => {
                 self.unknown("read of", "sgx", offset);
                 0
@@ -200,6 +205,7 @@ impl Device {
                     );
                 }
             }
+            (BAR_SGX, START_WORD) => self.start_word.store(value, Ordering::Relaxed),
             (BAR_ASC, _) => self.unknown("write to", "asc", offset),
             (BAR_SGX, _) => self.unknown("write to", "sgx", offset),
             _ => self.unknown("write to", "read-only BAR", offset),

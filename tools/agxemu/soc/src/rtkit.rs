@@ -108,6 +108,8 @@ pub enum Action {
     Deliver(Message),
     /// The host put the coprocessor to sleep: the firmware forgets everything.
     Slept,
+    /// A line for the log: the host did what means nothing at that moment.
+    Note(&'static str),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,6 +230,18 @@ impl Rtkit {
             (management::SET_IOP_POWER, Stage::Asleep) if state == power::INIT => {
                 let hello = self.start();
                 Ok(vec![Action::Send(hello)])
+            }
+            // One host that has run on Macs always sends it, right behind the run bit: it wakes up
+            // who sleeps, and is nothing to the others. While up is inferred.
+            (management::SET_IOP_POWER, Stage::Hello | Stage::Map(_)) if state == power::INIT => {
+                Ok(vec![Action::Note(
+                    "wake-up message to a coprocessor that starts",
+                )])
+            }
+            (management::SET_IOP_POWER, Stage::Up) if state == power::INIT => {
+                Ok(vec![Action::Note(
+                    "wake-up message to a coprocessor that is up",
+                )])
             }
             (management::PING, Stage::Up) => Ok(vec![send(management::PONG, 0)]),
             (kind, stage) => Err(format!(
@@ -358,6 +372,24 @@ mod tests {
         let woken = r.message((0x0060_0000_0000_0220, 0)).unwrap();
         assert_eq!(woken, [Action::Send((0x0010_0000_000c_000b, 0))]);
         boot(&mut r);
+    }
+
+    #[test]
+    fn a_wake_up_message_is_nothing_to_who_is_awake() {
+        let mut r = Rtkit::default();
+        let wake = |r: &mut Rtkit| {
+            let actions = r.message((0x0060_0000_0000_0220, 0)).unwrap();
+            assert!(matches!(actions[..], [Action::Note(_)]), "{actions:?}");
+        };
+        assert_eq!(r.start(), (0x0010_0000_000c_000b, 0));
+        wake(&mut r);
+        let map0 = Action::Send((0x0080_0000_0000_0117, 0));
+        assert_eq!(r.message((0x0020_0000_000c_000c, 0)).unwrap(), [map0]);
+        wake(&mut r);
+        boot(&mut r);
+        wake(&mut r);
+        // Nothing was forgotten.
+        assert_eq!(r.message((0x0050_0020_0000_0002, 0)).unwrap(), []);
     }
 
     #[test]

@@ -268,20 +268,21 @@ impl Soc {
 
     /// Answers the handoff if the host has said that it is there. Returns whether it has.
     ///
+    /// Without the lock: there are hosts that hold it while they wait for the answer, and some that
+    /// do not.
+    ///
     /// # Errors
     ///
-    /// As [`Machine::select_context`].
+    /// The handoff region is no RAM.
     pub fn answer_handoff(&self) -> Result<bool, String> {
         let outside = |e: OutsideRam| format!("handoff at {:#x} is no RAM", e.0);
         let ap = self.ram.load_u64(self.handoff_at(Handoff::MAGIC_AP));
         if ap.map_err(outside)? != Handoff::MAGIC {
             return Ok(false);
         }
-        self.locked(|| {
-            self.ram
-                .store_u64(self.handoff_at(Handoff::MAGIC_FW), Handoff::MAGIC)
-        })?
-        .map_err(outside)?;
+        self.ram
+            .store_u64(self.handoff_at(Handoff::MAGIC_FW), Handoff::MAGIC)
+            .map_err(outside)?;
         Ok(true)
     }
 

@@ -203,6 +203,56 @@ fn handoff_is_answered_only_when_the_cpu_runs() {
     });
 }
 
+/// The dialogue of m1n1: the wake-up message behind the run bit, the handoff in the midst of RTKit's
+/// dialogue, with the lock held until the answer is there.
+#[test]
+fn the_handoff_may_come_with_the_first_buffer() {
+    let host = Host::new(vec![]);
+    host.start();
+    host.send(0x0060_0000_0000_0220, 0);
+    host.expect(0x0010_0000_000c_000b, 0);
+    host.send(0x0020_0000_000c_000c, 0);
+    host.expect(0x0080_0000_0000_0117, 0);
+    host.send(0x0080_0000_0000_0001, 0);
+    host.expect(0x0088_0001_0000_0003, 0);
+    host.send(0x0088_0001_0000_0000, 0);
+    host.expect(0x0070_0000_0000_0020, 0);
+    host.send(0x0050_0001_0000_0002, 0);
+    host.expect(0x0012_0000_0000_0000, 1);
+    let answer = host.regions.handoff() + Handoff::MAGIC_FW.offset() as u64;
+    let lock = host.regions.handoff() + Handoff::LOCK_AP.offset() as u64;
+    assert_eq!(host.soc.ram.load_u64(answer), Ok(0));
+    host.soc.ram.store_u8(lock, 1).unwrap();
+    host.announce();
+    host.wait("answer", || {
+        (host.soc.ram.load_u64(answer) == Ok(Handoff::MAGIC)).then_some(())
+    });
+    host.soc.ram.store_u8(lock, 0).unwrap();
+    let page = FREE + 8 * PAGE;
+    host.map_page(page);
+    host.send(0x0012_0fae_0000_0000, 1);
+    host.send(0x00b0_0000_0000_0020, 0);
+    host.expect(0x00b0_0000_0000_0020, 0);
+    host.send(0x0050_0020_0000_0002, 0);
+    // INIT with nothing behind it: it has reached the firmware.
+    host.send(0x0081_0fa0_0000_0000, 0x20);
+    host.expect(0x0012_0fae_0000_0000, 1);
+}
+
+#[test]
+fn what_goes_to_the_firmware_waits_for_the_handoff() {
+    let host = Host::new(vec![]);
+    host.start();
+    host.map_page(FREE + 8 * PAGE);
+    host.boot();
+    host.send(0x0081_0fa0_0000_0000, 0x20);
+    // The firmware would crash at it: RTKit goes on, so it has not seen it.
+    host.send(0x0030_0000_0000_0000, 0);
+    host.expect(0x0040_0000_0000_0000, 0);
+    host.announce();
+    host.expect(0x0012_0fae_0000_0000, 1);
+}
+
 #[test]
 fn a_crash_reaches_the_host_with_its_reason() {
     let host = Host::new(vec![]);
