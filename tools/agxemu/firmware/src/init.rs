@@ -22,6 +22,7 @@ use agx_abi::init::{self, FaultInfo, FwStatus, InitData, RuntimePointers, UatLev
 use agx_abi::uat::Protection;
 use agx_abi::{Field, Value};
 
+use crate::behaviour::LARGE_STATISTICS;
 use crate::channels::Places;
 use crate::chip::Chip;
 use crate::iomap;
@@ -45,6 +46,8 @@ const BUFFER_MANAGER_TOUCHED: u64 = 0x7f0;
 pub struct Init {
     /// The structure itself.
     pub va: u64,
+    /// RuntimePointers.
+    pub pointers: u64,
     /// Globals.
     pub globals: u64,
     /// FwStatus.
@@ -110,6 +113,7 @@ impl Init {
         let places = Places::collect(mem, &p, status)?;
         Ok(Self {
             va,
+            pointers,
             globals,
             status,
             halt_info: p.get(RuntimePointers::FAULT_INFO),
@@ -121,6 +125,37 @@ impl Init {
             places,
             io,
         })
+    }
+}
+
+impl Init {
+    /// Panics unless the fragment statistics have room for the larger table.
+    pub fn check_large_statistics(&self, mem: &Memory) -> Fw<()> {
+        let what = "fragment statistics";
+        let start = self.fragment_stats;
+        let end = start.wrapping_add(LARGE_STATISTICS);
+        mem.expect(what, start, LARGE_STATISTICS, &[Protection::FW_PRIV_RW])?;
+        let pointers = mem.record("runtime pointers", self.pointers, RuntimePointers::SIZE)?;
+        let fields = [
+            RuntimePointers::STATS_VERTEX,
+            RuntimePointers::STATS_COMPUTE,
+            RuntimePointers::HWDATA_A,
+            RuntimePointers::HWDATA_B,
+            RuntimePointers::FAULT_INFO,
+            RuntimePointers::UNK_198,
+            RuntimePointers::UNK_1B8,
+            RuntimePointers::UNK_1C0,
+            RuntimePointers::UNK_1C8,
+        ];
+        let own = [self.va, self.pointers, self.globals, self.status];
+        let all = fields.map(|field| pointers.get(field)).into_iter();
+        for other in all.chain(own) {
+            ensure!(
+                !(start..end).contains(&other),
+                "{what} at {start:#x} are written up to {end:#x}, something else is at {other:#x}"
+            );
+        }
+        Ok(())
     }
 }
 

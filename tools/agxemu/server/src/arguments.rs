@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use agxemu_firmware::gpu;
 use agxemu_firmware::script::{Rule, Script};
+use agxemu_soc::hardware::Hardware;
 use agxemu_soc::options::{Regions, Trouble};
 
 /// What is printed with an error.
@@ -20,6 +21,7 @@ usage: agxemu --socket PATH --region NAME=START,SIZE … [OPTION…]
   --chip t8103           the chip (the only one so far)
   --firmware 13.5        the firmware (the only one so far)
   --fault RULE           something goes wrong; may be repeated
+  --hardware NAME,…      hardware or firmware behaves as they may; may be repeated
   --capture DIR          write memory out at each doorbell
   --threads N            host threads that a job is spread over (default: one for each core)
   --budget N             instructions that one SIMD group may execute before its shader counts as endless
@@ -32,7 +34,19 @@ fault rules
   of the firmware:  hang:JOB mmu-fault:JOB channel-error:JOB delay:MS delay:JOB:MS drop-flag:N
                     crash-event:N crash-doorbell:N
   around it:        no-handoff no-hello crash-boot drop-irq:N abi:X.Y.Z no-region:NAME
-                    empty-region:NAME";
+                    empty-region:NAME
+
+hardware
+  image          root entries 0 and 1 hold the firmware's image, without which it dies
+  sleep          only sleep state 0x10 is one from which the coprocessor can be started anew
+  ids            the ID registers read garbage while the coprocessor is off
+  endpoints      RTKit announces more endpoints
+  late-messages  messages come when the interrupt handler has just found the mailbox empty
+  statistics     the fragment statistics are written up to 0x1124
+  stamp-bits     pending stamps have bits above the event slot
+  slow-init:MS   Initialize takes so long
+  slow-halt:MS   so long from the event of a halt to the word that says so
+  strict         all of these, with 1500 and 300 ms";
 
 /// The arguments.
 pub struct Arguments {
@@ -44,6 +58,8 @@ pub struct Arguments {
     pub script: Script,
     /// `--fault`, around it
     pub trouble: Vec<Trouble>,
+    /// `--hardware`
+    pub hardware: Hardware,
     /// `--threads`, `--budget`
     pub gpu: gpu::Options,
     /// `--capture`
@@ -66,6 +82,7 @@ impl Arguments {
             regions: Regions::default(),
             script: Script::default(),
             trouble: Vec::new(),
+            hardware: Hardware::default(),
             gpu: gpu::Options::default(),
             capture: None,
             stats: None,
@@ -83,6 +100,7 @@ impl Arguments {
                 "--chip" => only("chip", &value()?, "t8103")?,
                 "--firmware" => only("firmware", &value()?, "13.5")?,
                 "--fault" => this.fault(&value()?)?,
+                "--hardware" => this.hardware.add(&value()?)?,
                 "--threads" => this.gpu.threads = positive(&option, &value()?)? as usize,
                 "--budget" => this.gpu.limits.group = positive(&option, &value()?)?,
                 "--trace" => this.gpu.trace = true,

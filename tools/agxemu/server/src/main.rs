@@ -73,6 +73,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         arguments.regions,
         empty.map(|i| i as usize),
         lost,
+        &arguments.hardware,
         Box::new(lines.clone()),
         log,
     );
@@ -89,6 +90,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         script: arguments.script,
         trouble: arguments.trouble,
         capture: arguments.capture,
+        hardware: arguments.hardware,
     };
 
     let server = Server::new(&arguments.socket, true, pci::irqs(), pci::regions())
@@ -109,13 +111,14 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         .map_err(|_| "the firmware thread panicked".to_owned())?;
     let (reads, writes) = device.accesses();
     let summary = format!(
-        "{} jobs started, {} completed, {} doorbells, {} events, {} interrupts, {reads} register reads, \
-         {writes} register writes",
+        "{} jobs started, {} completed, {} doorbells, {} events, {} interrupts and {} again, \
+         {reads} register reads, {writes} register writes",
         counters.jobs,
         counters.completed,
         counters.doorbells,
         counters.events,
         soc.interrupts(),
+        soc.raised_again(),
     );
     soc.note(Level::Info, &summary);
     println!("agxemu: {summary}");

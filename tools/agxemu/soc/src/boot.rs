@@ -7,7 +7,7 @@
 
 use agx_abi::globals::Globals;
 use agx_abi::hwdata::{HwDataA, HwDataB};
-use agx_abi::uat::{DUMMY_PAGE, PAGE_SIZE, TIMESTAMP_BASE};
+use agx_abi::uat::{pte, DUMMY_PAGE, PAGE_SIZE, TIMESTAMP_BASE};
 use agx_abi::{Field, Value};
 use agxemu_firmware::machine::OutsideRam;
 
@@ -27,6 +27,9 @@ const BASE_STATE: u32 = 3;
 const CLOCKS_PER_PERIOD: u32 = 24_000 * PERIOD_MS;
 const PERIOD_MS: u32 = 8;
 const BASE_CLOCK_KHZ: u32 = 24_000;
+
+/// Pages of the firmware: the root, two tables of each other level, and two that they map.
+const IMAGE_PAGES: u64 = 7;
 
 /// A structure in the making.
 struct Blob<S> {
@@ -149,20 +152,52 @@ pub fn is_ready(ram: &Ram, regions: &Regions) -> bool {
         .all(|r| ram.contains(r.start, r.size as usize))
 }
 
-/// Writes all regions, as they are when the operating system starts. `empty` is left empty.
+/// Root entries 0 and 1 of the upper half, which lead to the firmware's image.
+pub fn image_entries(regions: &Regions) -> [u64; 2] {
+    let table = |page: u64| (regions.pagetables() + page * PAGE_SIZE) | pte::VALID;
+    [table(1), table(2)]
+}
+
+/// The root of the upper half with tables of the firmware behind it, each of which maps one page.
+fn image_tables(regions: &Regions) -> Vec<u8> {
+    let mut pages = vec![0; (IMAGE_PAGES * PAGE_SIZE) as usize];
+    let mut put = |page: u64, index: usize, entry: u64| {
+        let at = (page * PAGE_SIZE) as usize + 8 * index;
+        pages[at..at + 8].copy_from_slice(&entry.to_le_bytes());
+    };
+    let at = |page: u64| regions.pagetables() + page * PAGE_SIZE;
+    // Pages of the firmware itself are not the host's; it may read, write and execute them.
+    let own = pte::AF | (1 << pte::AP_SHIFT) | pte::PXN | pte::VALID;
+    for (index, entry) in image_entries(regions).into_iter().enumerate() {
+        let first = 1 + index as u64;
+        put(0, index, entry);
+        put(first, 0, at(first + 2) | pte::VALID);
+        put(first + 2, 0, at(first + 4) | own);
+    }
+    pages
+}
+
+/// Writes all regions, as they are when the operating system starts. `empty` is left empty. With `image`
+/// the firmware's memory is mapped.
 ///
 /// A region that is too small gets what fits: to notice that is the driver's part.
 ///
 /// # Errors
 ///
 /// The address that is not RAM.
-pub fn write(ram: &Ram, regions: &Regions, empty: Option<usize>) -> Result<(), OutsideRam> {
+pub fn write(
+    ram: &Ram,
+    regions: &Regions,
+    empty: Option<usize>,
+    image: bool,
+) -> Result<(), OutsideRam> {
     let page = || vec![0; PAGE_SIZE as usize];
-    // Roots of page tables and the handoff structure start empty; so does the root of the upper half,
-    // in which the real firmware has two entries of its own.
+    // Roots of page tables and the handoff structure start empty; so does the root of the upper half
+    // without `image`.
+    let tables = if image { image_tables(regions) } else { page() };
     let contents = [
         page(),
-        page(),
+        tables,
         page(),
         hw_cal_a(),
         hw_cal_b(regions.ttbs()),
@@ -199,7 +234,7 @@ mod tests {
         assert!(!is_ready(&ram, &regions));
         ram.map(0x8000_0000, Arc::new(Anonymous::new(64)));
         assert!(is_ready(&ram, &regions));
-        write(&ram, &regions, Some(5)).unwrap();
+        write(&ram, &regions, Some(5), false).unwrap();
         let field = |region: usize, offset: usize| {
             ram.load_u32(regions.0[region].start + offset as u64)
                 .unwrap()

@@ -23,6 +23,7 @@ use agxemu_firmware::script::Script;
 use agxemu_firmware::{Counters, Firmware};
 
 use crate::crashlog;
+use crate::hardware::Hardware;
 use crate::mailbox::Message;
 use crate::options::Trouble;
 use crate::rtkit::{self, Action, Rtkit};
@@ -30,6 +31,8 @@ use crate::soc::Soc;
 
 /// How often the handoff is looked at: nothing tells that the host has written it.
 const HANDOFF_PERIOD: Duration = Duration::from_millis(1);
+/// How often the firmware's image is looked at: real firmware would notice with the next instruction.
+const IMAGE_PERIOD: Duration = Duration::from_millis(20);
 /// Page size.
 const PAGE: u64 = 0x4000;
 
@@ -46,6 +49,8 @@ pub struct Config {
     pub trouble: Vec<Trouble>,
     /// Where captures go.
     pub capture: Option<PathBuf>,
+    /// What hardware and firmware do.
+    pub hardware: Hardware,
 }
 
 /// Runs until the emulator ends; returns what the firmware did in all its lives.
@@ -79,6 +84,7 @@ fn sum(a: Counters, b: Counters) -> Counters {
 fn firmware(soc: &Arc<Soc>, config: &Config) -> Firmware {
     let mut firmware = Firmware::new(soc.clone(), config.chip, config.script.clone());
     firmware.set_gpu(config.gpu);
+    firmware.set_behaviour(config.hardware.firmware);
     firmware
 }
 
@@ -107,7 +113,7 @@ impl<'a> Life<'a> {
             soc,
             config,
             generation,
-            rtkit: Rtkit::default(),
+            rtkit: Rtkit::new(&config.hardware),
             firmware,
             before: Counters::default(),
             dead: false,
@@ -148,19 +154,40 @@ impl<'a> Life<'a> {
             }
         }
         if !self.has(&Trouble::NoHello) {
+            self.soc.set_off(false);
             let hello = self.rtkit.start();
             self.send(hello);
         }
         while !self.is_over() {
+            self.look_at_image();
             self.answer_handoff();
             while let Some(message) = self.receive() {
                 self.handle(message);
             }
             let next = self.run_firmware();
-            let look = (!self.handed_off).then_some(HANDOFF_PERIOD);
-            self.soc
-                .wait(self.generation, next.into_iter().chain(look).min());
+            let look = match (self.handed_off, self.config.hardware.image) {
+                (false, _) => Some(HANDOFF_PERIOD),
+                (true, true) => Some(IMAGE_PERIOD),
+                (true, false) => None,
+            };
+            let again = self.soc.raise_again();
+            let limit = [next, look, again].into_iter().flatten().min();
+            self.soc.wait(self.generation, limit);
         }
+    }
+
+    /// Whoever takes away the firmware's image kills it: there is no code left to say so.
+    fn look_at_image(&mut self) {
+        if self.dead || !self.config.hardware.image {
+            return;
+        }
+        let Err(what) = self.soc.firmware_image(self.handed_off) else {
+            return;
+        };
+        self.dead = true;
+        let line = format!("coprocessor crashed: the firmware's own memory is gone: {what}");
+        self.soc.note(Level::Warn, &line);
+        self.soc.set_off(true);
     }
 
     /// Answers the host's side of the handoff once that is there, and hands the firmware what has waited.
@@ -184,8 +211,8 @@ impl<'a> Life<'a> {
     }
 
     fn receive(&self) -> Option<Message> {
-        let (message, edges) = self.soc.mailbox(|m| m.firmware_receive());
-        self.soc.edges(edges);
+        let (message, lines) = self.soc.mailbox(|m| m.firmware_receive());
+        self.soc.raise(lines);
         message
     }
 
@@ -197,6 +224,7 @@ impl<'a> Life<'a> {
             Ok(actions) => actions.into_iter().for_each(|action| self.act(action)),
             Err(reason) => self.crash(&format!("RTKit: {reason}")),
         }
+        self.soc.set_off(self.dead || self.rtkit.is_off());
         if message.1 == rtkit::CRASHLOG && self.has(&Trouble::CrashBoot) {
             self.crash("scripted crash at boot");
         }
@@ -211,12 +239,24 @@ impl<'a> Life<'a> {
             Action::Deliver(message) if self.handed_off => self.deliver(message),
             Action::Deliver(message) => self.held.push_back(message),
             Action::Note(line) => self.soc.note(Level::Info, line),
+            Action::Idled => {
+                self.complain_if_busy();
+                self.soc.note(Level::Info, "coprocessor idle");
+            }
             Action::Slept => {
+                self.complain_if_busy();
                 self.soc.note(Level::Info, "coprocessor asleep");
                 self.before = self.total();
                 self.firmware = firmware(&self.soc, self.config);
                 self.set_up_capture();
             }
+        }
+    }
+
+    fn complain_if_busy(&self) {
+        if self.firmware.is_busy() {
+            let line = "the coprocessor is put to sleep with commands open";
+            self.soc.note(Level::Warn, line);
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use agxemu_firmware::machine::Level;
 
+use crate::mailbox::Mailbox;
 use crate::options::Regions;
 use crate::overlay;
 use crate::soc::Soc;
@@ -68,6 +69,9 @@ const IDENTIFICATION: [(u64, u32); 8] = [
     (0xd0_1500, 0xfe),
     (0xd0_1514, 0),
 ];
+
+/// What becomes of these while the coprocessor is off.
+const GARBAGE: u32 = 0xa5a5_5a5a;
 
 /// The function's registers.
 pub struct Device {
@@ -146,7 +150,15 @@ impl Device {
             A2I_CONTROL => self
                 .soc
                 .mailbox(|m| control(m.host_sees_full(), m.is_send_empty())),
-            I2A_CONTROL => self.soc.mailbox(|m| control(false, m.is_receive_empty())),
+            I2A_CONTROL => {
+                let (empty, lines) = self.soc.mailbox(Mailbox::host_sees_receive_empty);
+                if lines.receive {
+                    self.soc.raise(lines);
+                    // The firmware's thread looks after the line from now on.
+                    self.soc.work();
+                }
+                control(false, empty)
+            }
             I2A_RECV0 => self.soc.mailbox(|m| m.host_peek().0),
             I2A_RECV1 => self.soc.mailbox(|m| {
                 let (_, endpoint) = m.host_peek();
@@ -162,6 +174,11 @@ impl Device {
 
     fn read_sgx(&self, offset: u64) -> u64 {
         if let Some((_, value)) = IDENTIFICATION.iter().find(|(at, _)| *at == offset) {
+            if self.soc.are_ids_garbage() {
+                let line = format!("read of sgx+{offset:#x} while the coprocessor is off: garbage");
+                self.soc.note(Level::Warn, &line);
+                return u64::from(*value ^ GARBAGE);
+            }
             return u64::from(*value);
         }
         match offset {

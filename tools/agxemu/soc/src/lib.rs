@@ -18,6 +18,7 @@ pub mod coprocessor;
 pub mod crashlog;
 pub mod device;
 pub mod fdt;
+pub mod hardware;
 pub mod mailbox;
 pub mod options;
 pub mod overlay;

@@ -2,6 +2,7 @@
 
 //! The firmware against a small driver, without a virtual machine.
 
+mod behaviour;
 mod capture;
 mod commands;
 mod compute;
