@@ -13,6 +13,7 @@
 //! Nothing here knows about QEMU: guest memory is handed in as file mappings or as a vector, interrupts
 //! go out through the trait [`Lines`](soc::Lines).
 
+pub mod blobs;
 pub mod boot;
 pub mod coprocessor;
 pub mod crashlog;
