@@ -27,6 +27,8 @@ usage: agxemu --socket PATH --region NAME=START,SIZE … [OPTION…]
   --budget N             instructions that one SIMD group may execute before its shader counts as endless
   --trace                log every instruction and memory access of shaders
   --log FILE             log to FILE instead of standard error
+  --tlbi FILE            make FILE for the plugin tlbi/plugin.c of QEMU, and report translations that
+                         the guest forgets to invalidate
   --stats FILE           at exit, write counters to FILE as JSON
   --help                 print this
 
@@ -64,6 +66,8 @@ pub struct Arguments {
     pub gpu: gpu::Options,
     /// `--capture`
     pub capture: Option<PathBuf>,
+    /// `--tlbi`
+    pub tlbi: Option<PathBuf>,
     /// `--stats`
     pub stats: Option<PathBuf>,
     log: Option<PathBuf>,
@@ -85,6 +89,7 @@ impl Arguments {
             hardware: Hardware::default(),
             gpu: gpu::Options::default(),
             capture: None,
+            tlbi: None,
             stats: None,
             log: None,
         };
@@ -106,6 +111,7 @@ impl Arguments {
                 "--trace" => this.gpu.trace = true,
                 "--capture" => this.capture = Some(value()?.into()),
                 "--log" => this.log = Some(value()?.into()),
+                "--tlbi" => this.tlbi = Some(value()?.into()),
                 "--stats" => this.stats = Some(value()?.into()),
                 _ => return Err(format!("unknown option {option}")),
             }
@@ -173,13 +179,15 @@ mod tests {
     fn complete() {
         let a = parse(&format!(
             "--socket s {REGIONS} --chip t8103 --firmware 13.5 --fault hang:2 --fault no-hello --capture d \
-             --threads 3 --budget 1000"
+             --threads 3 --budget 1000 --hardware ids,slow-init:7 --tlbi t"
         ))
         .unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(a.socket, PathBuf::from("s"));
         assert_eq!(a.trouble, [Trouble::NoHello]);
         assert_eq!((a.gpu.threads, a.gpu.limits.group), (3, 1000));
         assert!(a.script.job(2).is_some() && a.capture.is_some());
+        assert!(a.hardware.ids && a.hardware.firmware.initialize_ms == 7);
+        assert_eq!(a.tlbi, Some(PathBuf::from("t")));
     }
 
     #[test]

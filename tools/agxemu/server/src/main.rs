@@ -7,6 +7,7 @@ mod backend;
 mod lines;
 mod memory;
 mod pci;
+mod tlbi;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use vfio_user::Server;
 use crate::arguments::Arguments;
 use crate::backend::Backend;
 use crate::lines::MsiLines;
+use crate::tlbi::Ring;
 
 fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "--help") {
@@ -77,6 +79,10 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         Box::new(lines.clone()),
         log,
     );
+    if let Some(path) = &arguments.tlbi {
+        let ring = Ring::create(path).map_err(|e| format!("{}: {e}", path.display()))?;
+        soc.watch(Box::new(ring));
+    }
     let abi = abi.unwrap_or([13, 5, 0]);
     let device = Arc::new(Device::new(
         soc.clone(),
@@ -121,17 +127,23 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         soc.raised_again(),
     );
     soc.note(Level::Info, &summary);
+    if soc.watches() {
+        soc.note(Level::Info, &format!("{} stale translations", soc.stale()));
+    }
     println!("agxemu: {summary}");
     if let Some(path) = stats {
         let json = format!(
             "{{\"jobs\": {}, \"interrupts\": {}, \"mmio_reads\": {reads}, \"mmio_writes\": {writes}, \
-             \"launches\": {}, \"threads\": {}, \"instructions\": {}, \"gpu_ms\": {}}}\n",
+             \"launches\": {}, \"threads\": {}, \"instructions\": {}, \"gpu_ms\": {}, \
+             \"raised_again\": {}, \"stale\": {}}}\n",
             counters.completed,
             soc.interrupts(),
             counters.launches,
             counters.threads,
             counters.instructions,
             counters.gpu_ticks / MS,
+            soc.raised_again(),
+            soc.stale(),
         );
         std::fs::write(&path, json).map_err(|e| format!("statistics {}: {e}", path.display()))?;
     }

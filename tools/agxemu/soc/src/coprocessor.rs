@@ -14,7 +14,7 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agxemu_firmware::chip::Chip;
 use agxemu_firmware::gpu;
@@ -33,6 +33,8 @@ use crate::soc::Soc;
 const HANDOFF_PERIOD: Duration = Duration::from_millis(1);
 /// How often the firmware's image is looked at: real firmware would notice with the next instruction.
 const IMAGE_PERIOD: Duration = Duration::from_millis(20);
+/// How often stale translations are looked for.
+const STALE_PERIOD: Duration = Duration::from_millis(100);
 /// Page size.
 const PAGE: u64 = 0x4000;
 
@@ -101,6 +103,8 @@ struct Life<'a> {
     syslog_index: u64,
     /// The handoff was answered.
     handed_off: bool,
+    /// When stale translations were looked for.
+    looked_at: Option<Instant>,
     /// What the firmware gets after that.
     held: VecDeque<Message>,
 }
@@ -119,6 +123,7 @@ impl<'a> Life<'a> {
             dead: false,
             syslog_index: 0,
             handed_off: false,
+            looked_at: None,
             held: VecDeque::new(),
         };
         life.set_up_capture();
@@ -171,9 +176,22 @@ impl<'a> Life<'a> {
                 (true, false) => None,
             };
             let again = self.soc.raise_again();
-            let limit = [next, look, again].into_iter().flatten().min();
+            let book = self.look_for_stale();
+            let limit = [next, look, again, book].into_iter().flatten().min();
             self.soc.wait(self.generation, limit);
         }
+    }
+
+    /// Looks for stale translations now and then; returns when to do it again.
+    fn look_for_stale(&mut self) -> Option<Duration> {
+        if !self.soc.watches() {
+            return None;
+        }
+        if self.looked_at.is_none_or(|at| at.elapsed() >= STALE_PERIOD) {
+            self.looked_at = Some(Instant::now());
+            self.soc.look_for_stale();
+        }
+        Some(STALE_PERIOD)
     }
 
     /// Whoever takes away the firmware's image kills it: there is no code left to say so.

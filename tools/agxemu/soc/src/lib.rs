@@ -25,5 +25,6 @@ pub mod options;
 pub mod overlay;
 pub mod ram;
 pub mod rtkit;
+pub mod shadow;
 pub mod soc;
 pub mod uat;

@@ -4,7 +4,7 @@
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 use agx_abi::uat::{ttb_table, Handoff, TTB_VALID};
@@ -19,6 +19,7 @@ use crate::mailbox::{self, Mailbox};
 use crate::options::Regions;
 use crate::overlay::{VECTOR_RECEIVE_NOT_EMPTY, VECTOR_SEND_EMPTY};
 use crate::ram::Ram;
+use crate::shadow::{self, Invalidations, Key, Shadow, Unbound};
 use crate::uat::Uat;
 
 /// Interrupt lines to the host.
@@ -68,7 +69,24 @@ pub struct Soc {
     changed: Condvar,
     start: Instant,
     clock: Mutex<Clock>,
+    book: OnceLock<Book>,
+    stale: AtomicU64,
     log: Mutex<Box<dyn Write + Send>>,
+}
+
+/// The translations that hardware would have.
+struct Book {
+    heard: Box<dyn Invalidations>,
+    shadow: Mutex<Shadow>,
+}
+
+impl Book {
+    /// The book as it is after all that was heard so far.
+    fn open(&self) -> MutexGuard<'_, Shadow> {
+        let mut shadow = lock(&self.shadow);
+        self.heard.take(&mut |what| shadow.invalidate(what));
+        shadow
+    }
 }
 
 /// A line that was raised.
@@ -126,6 +144,8 @@ impl Soc {
                 read_at: Instant::now(),
                 base: 0,
             }),
+            book: OnceLock::new(),
+            stale: AtomicU64::new(0),
             log: Mutex::new(log),
         })
     }
@@ -160,6 +180,9 @@ impl Soc {
         *lock(&self.raised) = [None; 2];
         self.fault_info.store(0, Ordering::Relaxed);
         self.set_off(true);
+        if let Some(book) = self.book.get() {
+            book.open().clear();
+        }
         if self.booted.load(Ordering::Relaxed) {
             self.run_boot_loader();
         }
@@ -225,6 +248,56 @@ impl Soc {
     /// Whether the ID registers read garbage now.
     pub fn are_ids_garbage(&self) -> bool {
         self.hardware.ids && self.off.load(Ordering::Relaxed)
+    }
+
+    /// From now on looks for translations that the host forgets to invalidate.
+    pub fn watch(&self, heard: Box<dyn Invalidations>) {
+        let shadow = Mutex::default();
+        let _ = self.book.set(Book { heard, shadow });
+    }
+
+    /// Whether [`Soc::watch`] was called.
+    pub fn watches(&self) -> bool {
+        self.book.get().is_some()
+    }
+
+    /// Says which translations hardware could still use although their entries have changed.
+    pub fn look_for_stale(&self) {
+        let Some(book) = self.book.get() else {
+            return;
+        };
+        let uat = self.uat();
+        let entry = |key: Key| {
+            let slot = shadow::context(key);
+            let (lower, upper) = uat.roots(slot);
+            let root = if key.va >> 63 == 0 { lower } else { upper };
+            match root & TTB_VALID {
+                0 => Err(Unbound),
+                _ => Ok(uat.walk(slot, key.va).ok().map(|page| page.pte)),
+            }
+        };
+        let stale = book.open().look(Instant::now(), entry);
+        for s in stale {
+            self.stale.fetch_add(1, Ordering::Relaxed);
+            let context = match s.key.asid {
+                Some(asid) => format!("context {asid}"),
+                None => "all contexts (it is global)".to_owned(),
+            };
+            let new = match s.new {
+                Some(new) => format!("{new:#x}"),
+                None => "unmapped".to_owned(),
+            };
+            let line = format!(
+                "stale translation: {:#x} of {context} was {:#x}, is {new}, and was not invalidated",
+                s.key.va, s.old
+            );
+            self.note(Level::Warn, &line);
+        }
+    }
+
+    /// Translations that were found stale so far.
+    pub fn stale(&self) -> u64 {
+        self.stale.load(Ordering::Relaxed)
     }
 
     /// Looks whether the firmware's image is where the boot loader has put it. Once `bound`, context 0
@@ -443,7 +516,14 @@ fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Machine for Soc {
     fn translate(&self, slot: u8, va: u64, role: Role, write: bool) -> Result<Page, AccessError> {
-        self.uat().translate(slot, va, role, write)
+        let Some(book) = self.book.get() else {
+            return self.uat().translate(slot, va, role, write);
+        };
+        // With the book open: an invalidation that follows is one of what is kept here.
+        let mut shadow = book.open();
+        let page = self.uat().translate(slot, va, role, write)?;
+        shadow.used(slot, va, page.pte);
+        Ok(page)
     }
 
     fn entry(&self, slot: u8, va: u64) -> Option<Page> {

@@ -17,6 +17,7 @@ use agxemu_soc::device::{Device, BAR_ASC, BAR_BOOT, BAR_SGX, MAILBOX};
 use agxemu_soc::hardware::Hardware;
 use agxemu_soc::options::{Region, Regions, Trouble};
 use agxemu_soc::ram::Anonymous;
+use agxemu_soc::shadow::{Invalidation, Invalidations, PATIENCE};
 use agxemu_soc::soc::{Lines, Soc};
 
 const RAM: u64 = 0x8000_0000;
@@ -489,5 +490,55 @@ fn whoever_takes_the_image_away_kills_the_firmware() {
         host.send(0x0030_0000_0000_0000, 0);
         std::thread::sleep(Duration::from_millis(50));
         assert_ne!(host.read(BAR_ASC, MAILBOX + 0x114) & 1 << 17, 0);
+    }
+}
+
+/// Invalidations as the test broadcasts them.
+#[derive(Clone, Default)]
+struct Heard(Arc<Mutex<Vec<Invalidation>>>);
+
+impl Invalidations for Heard {
+    fn take(&self, each: &mut dyn FnMut(Invalidation)) {
+        self.0.lock().unwrap().drain(..).for_each(each);
+    }
+}
+
+#[test]
+fn a_forgotten_invalidation_is_reported() {
+    let invalidations = [
+        (None, true),
+        // The kernel's half is global: by ASID it is not reached.
+        (Some(Invalidation::Asid(0)), true),
+        (
+            Some(Invalidation::Range {
+                asid: Some(0),
+                start: VA,
+                len: PAGE,
+            }),
+            false,
+        ),
+    ];
+    for (invalidation, is_stale) in invalidations {
+        let host = Host::new(vec![]);
+        let heard = Heard::default();
+        host.soc.watch(Box::new(heard.clone()));
+        host.start();
+        host.announce();
+        host.map_page(FREE + 8 * PAGE);
+        host.boot();
+        // The crash log goes there: the coprocessor has the translation.
+        host.send(0x0081_0fa0_0000_0000, 0x20);
+        host.expect(0x0012_0fae_0000_0000, 1);
+        let table = FREE + 2 * PAGE;
+        let at = table + 8 * ((VA >> LEVEL_SHIFTS[2]) % LEVEL_ENTRIES[2] as u64);
+        host.soc.ram.store_u64(at, 0).unwrap();
+        heard.0.lock().unwrap().extend(invalidation);
+        if is_stale {
+            host.wait("report", || (host.soc.stale() == 1).then_some(()));
+            assert!(host.log.has("stale translation: 0xffffffae00000000"));
+        } else {
+            std::thread::sleep(PATIENCE + Duration::from_millis(300));
+            assert_eq!(host.soc.stale(), 0);
+        }
     }
 }
