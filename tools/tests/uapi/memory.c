@@ -320,8 +320,8 @@ static time_t seconds(void)
 }
 
 /*
- * One client that takes all it can get, beside another that goes on. @limit: of how many it is to be refused, which is
- * before the machine has a problem.
+ * One client that takes all it can get, beside another that goes on. @limit: of how many it is to
+ * be refused, which is before the machine has a problem.
  */
 static void check_greed(const char *what, int (*make)(int fd, uint32_t arg), bool buffer, int want, int limit)
 {

@@ -111,12 +111,13 @@ impl drm::file::DriverFile for AsahiFile {
     }
 }
 
-/// Tells how long the engines have worked for a client, and how fast they may be clocked. Nothing known of the firmware says how many cycles a
-/// command took.
+/// Tells how long the engines have worked for a client, and how fast they may be clocked. Nothing
+/// known of the firmware says how many cycles a command took.
 ///
 /// # Safety
 ///
-/// `printer` is a `struct drm_printer`, and `file` an open file of `dev`, which is a device of this driver's that has been registered.
+/// `printer` is a `struct drm_printer`, and `file` an open file of `dev`, which is a device of this
+/// driver's that has been registered.
 #[no_mangle]
 unsafe extern "C" fn asahi_show_engines(printer: *mut c_void, dev: *mut c_void, file: *mut c_void) {
     // SAFETY: By the function's requirements.
@@ -137,7 +138,8 @@ unsafe extern "C" fn asahi_show_engines(printer: *mut c_void, dev: *mut c_void, 
 ///
 /// # Safety
 ///
-/// `file` is an open file of a device of this driver's, and `closed` and `busy` are places for results.
+/// `file` is an open file of a device of this driver's, and `closed` and `busy` are places for
+/// results.
 #[no_mangle]
 unsafe extern "C" fn asahi_file_usage(file: *mut c_void, closed: *mut u64, busy: *mut bool) {
     // SAFETY: By the function's requirements.
@@ -294,8 +296,8 @@ impl AsahiFile {
             Operation::Bind { handle, .. } => {
                 let object = gem::lookup(file, *handle)?;
                 vm.bind(&object, reg.dev(), &operation)?;
-                // If the handle was closed meanwhile that may have been before the bind: then nothing but
-                // us would ever unbind the object.
+                // If the handle was closed meanwhile that may have been before the bind: then
+                // nothing but us would ever unbind the object.
                 let still_open =
                     gem::lookup(file, *handle).is_ok_and(|now| core::ptr::eq(&*now, &*object));
                 if !still_open {
@@ -381,8 +383,8 @@ impl AsahiFile {
     }
 }
 
-/// Reads the bind operation at `at`. What `stride` leaves no room for is zero; what it has more room for
-/// must be.
+/// Reads the bind operation at `at`. What `stride` leaves no room for is zero; what it has more
+/// room for must be.
 fn read_bind_op(at: u64, stride: u32) -> Result<Request> {
     const SIZE: usize = size_of::<uapi::GemBindOp>();
 

@@ -55,8 +55,8 @@ pub(crate) type Object = shmem::Object<Buffer>;
 /// What the driver adds to it.
 #[pin_data]
 pub(crate) struct Buffer {
-    /// The VM that it is private to, by the object that all private ones share their reservations with.
-    /// Kept so that the identity cannot be reused.
+    /// The VM that it is private to, by the object that all private ones share their reservations
+    /// with. Kept so that the identity cannot be reused.
     private_to: Option<ARef<Object>>,
     /// For its pages, once they cannot be reclaimed.
     #[pin]
@@ -86,7 +86,8 @@ impl DriverObject for Buffer {
 
     /// Ends all mappings of the object in the address spaces of `file`.
     ///
-    /// Userspace relies on that: closing a handle is how it frees a buffer, and it unbinds nothing before.
+    /// Userspace relies on that: closing a handle is how it frees a buffer, and it unbinds nothing
+    /// before.
     fn close(object: &Object, file: &drm::File<AsahiFile>) {
         file.inner().unbind_object(object);
         file.inner().remove_handle();
@@ -118,7 +119,8 @@ pub(crate) fn create(
     Ok(object)
 }
 
-/// Charges the memory of an object that is about to be mapped by a process. It cannot be reclaimed from then on.
+/// Charges the memory of an object that is about to be mapped by a process. It cannot be reclaimed
+/// from then on.
 ///
 /// # Safety
 ///
@@ -195,7 +197,8 @@ impl<'a> PinnedPages<'a> {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, also if clients have pinned as much as they may, or `EINVAL` if what was imported is not made of whole pages.
+    /// `ENOMEM`, also if clients have pinned as much as they may, or `EINVAL` if what was imported
+    /// is not made of whole pages.
     pub(crate) fn new(object: &'a Object, dev: &'a Device<Bound>) -> Result<Self> {
         // SAFETY: The object is valid.
         let imported = unsafe { ffi::asahi_imported_pages(IntoGEMObject::as_raw(object).cast()) };
@@ -203,7 +206,8 @@ impl<'a> PinnedPages<'a> {
             object.charge(size(object))?;
             return Ok(Self(object.sg_table(dev)?));
         }
-        // SAFETY: The table of an imported object is there as long as the object, and does not change.
+        // SAFETY: The table of an imported object is there as long as the object, and does not
+        // change.
         let table = unsafe { SGTable::from_raw(imported.cast()) };
         let whole = |at: u64| at % PAGE_SIZE == 0;
         if !table

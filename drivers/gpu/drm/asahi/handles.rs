@@ -19,7 +19,8 @@ impl<T> Handles<T> {
         }
     }
 
-    /// `ENOSPC` if there is no room for another thing. So nothing is made that would not get a number.
+    /// `ENOSPC` if there is no room for another thing. So nothing is made that would not get a
+    /// number.
     pub(crate) fn check_room(&self) -> Result {
         let full = self.things.len() == self.max && self.things.iter().all(Option::is_some);
         if full {

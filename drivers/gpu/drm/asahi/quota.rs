@@ -11,14 +11,15 @@
 //! | jobs that are not complete | 4096 | file | `ENOSPC` |
 //! | memory that cannot be reclaimed | half of it, three quarters from 4 GiB on | all | `ENOMEM` |
 //!
-//! A VM takes 70 KiB of kernel memory, a queue 30 KiB, an empty object 2 KiB: a file can take about 250 MiB
-//! before it is refused. Mesa needs one VM and a few queues for each file. Panthor has 32 VMs and 128 groups
-//! of up to 32 queues, xe has no limits of this kind. What is allocated for a client is charged to its
-//! memory cgroup besides, which is what holds a client that opens many files.
+//! A VM takes 70 KiB of kernel memory, a queue 30 KiB, an empty object 2 KiB: a file can take about
+//! 250 MiB before it is refused. Mesa needs one VM and a few queues for each file. Panthor has 32
+//! VMs and 128 groups of up to 32 queues, xe has no limits of this kind. What is allocated for a
+//! client is charged to its memory cgroup besides, which is what holds a client that opens many
+//! files.
 //!
-//! Memory that the GPU can reach cannot be reclaimed, and does not count as any process's: the OOM killer
-//! would look for somebody else. So there is a limit to it, as TTM has one for the drivers that use it. It
-//! is the size of the heap that userspace offers to programs.
+//! Memory that the GPU can reach cannot be reclaimed, and does not count as any process's: the OOM
+//! killer would look for somebody else. So there is a limit to it, as TTM has one for the drivers
+//! that use it. It is the size of the heap that userspace offers to programs.
 
 use crate::ffi;
 use core::ops::Deref;
@@ -37,15 +38,15 @@ use kernel::{
 pub(crate) const MAX_VMS: usize = 128;
 /// Queues of a file.
 pub(crate) const MAX_QUEUES: usize = 2048;
-/// Jobs of a file that are not complete. A queue has 256 at most, and a submit to it waits then: a client that comes
-/// to this limit has more queues that are full than programs have.
+/// Jobs of a file that are not complete. A queue has 256 at most, and a submit to it waits then: a
+/// client that comes to this limit has more queues that are full than programs have.
 pub(crate) const MAX_JOBS: u64 = 4096;
 /// Timestamp objects of a file.
 pub(crate) const MAX_TIMESTAMPS: usize = 1024;
 /// Handles of buffer objects of a file.
 pub(crate) const MAX_OBJECTS: u64 = 1 << 16;
-/// Which part of the addresses for timestamps that nobody has a file may have. However many files take what
-/// they can get, something is left for the next one.
+/// Which part of the addresses for timestamps that nobody has a file may have. However many files
+/// take what they can get, something is left for the next one.
 pub(crate) const TIMESTAMP_SHARE: u64 = 16;
 
 /// Memory of clients that cannot be reclaimed.
@@ -100,8 +101,9 @@ impl<Q: Deref<Target = Quota>> Charge<Q> {
     /// Any.
     pub(crate) fn new(quota: Q, amount: u64, limit: u64) -> Option<Self> {
         let used = quota.0.fetch_add(amount, Relaxed);
-        // INVARIANT: Just added. If it is too much it goes again at once; somebody else may be refused
-        // meanwhile who would have fitted beside us, which is as good as to have come later.
+        // INVARIANT: Just added. If it is too much it goes again at once; somebody else may be
+        // refused meanwhile who would have fitted beside us, which is as good as to have come
+        // later.
         let charge = Self { quota, amount };
         (used.checked_add(amount)? <= limit).then_some(charge)
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What the driver needs of the kernel that has no Rust abstraction in 7.3. Only pointers and integers
- * cross over; the declarations on the other side are in ffi.rs.
+ * What the driver needs of the kernel that has no Rust abstraction in 7.3. Only pointers and
+ * integers cross over; the declarations on the other side are in ffi.rs.
  */
 #include <linux/dma-buf.h>
 #include <linux/gfp.h>
@@ -286,8 +286,8 @@ u64 asahi_mm_start(const struct drm_mm_node *node)
 bool asahi_first_mapping(struct drm_gpuvm *gpuvm, struct drm_gem_object *obj, u64 *addr, u64 *range);
 
 /*
- * The first mapping of an object in an address space, if there is one. The caller holds the lock of the
- * address space, so the mapping is still there when it looks.
+ * The first mapping of an object in an address space, if there is one. The caller holds the lock of
+ * the address space, so the mapping is still there when it looks.
  */
 bool asahi_first_mapping(struct drm_gpuvm *gpuvm, struct drm_gem_object *obj, u64 *addr, u64 *range)
 {
@@ -335,8 +335,8 @@ static int asahi_prime_handle_to_fd(struct drm_device *drm, struct drm_file *fil
 }
 
 /*
- * kernel::drm of 7.3 leaves this to drm_gem_shmem_prime_import_sg_table(), which makes an object that is
- * smaller than what the driver takes all its objects for.
+ * kernel::drm of 7.3 leaves this to drm_gem_shmem_prime_import_sg_table(), which makes an object
+ * that is smaller than what the driver takes all its objects for.
  */
 static struct drm_gem_object *asahi_prime_import_sg_table(struct drm_device *drm,
 							   struct dma_buf_attachment *attach,
@@ -380,8 +380,8 @@ static int asahi_gem_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma
 }
 
 /*
- * kernel::drm of 7.3 has one table of functions for all objects of a driver, and no way to add to it. This is
- * a copy of it that says more.
+ * kernel::drm of 7.3 has one table of functions for all objects of a driver, and no way to add to
+ * it. This is a copy of it that says more.
  */
 static struct drm_gem_object_funcs asahi_gem_funcs;
 static DEFINE_MUTEX(asahi_gem_funcs_lock);
@@ -406,8 +406,8 @@ void asahi_show_engines(struct drm_printer *printer, struct drm_device *dev, str
 void asahi_file_usage(struct drm_file *file, u64 *closed, bool *busy);
 
 /*
- * Jobs do not say which objects they use: while any is in flight, all that are bound are taken to be active. No object
- * can be purged.
+ * Jobs do not say which objects they use: while any is in flight, all that are bound are taken to
+ * be active. No object can be purged.
  */
 static void asahi_show_memory(struct drm_printer *printer, struct drm_file *file)
 {
@@ -454,8 +454,8 @@ static const struct file_operations asahi_fops = {
 
 /*
  * kernel::drm of 7.3 knows two features, and its struct drm_driver is a constant. Before the device
- * is registered nobody has seen it, so the device can have a copy that says more. The copy goes with
- * the device.
+ * is registered nobody has seen it, so the device can have a copy that says more. The copy goes
+ * with the device.
  */
 int asahi_drm_extend(struct drm_device *drm)
 {

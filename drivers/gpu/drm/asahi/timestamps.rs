@@ -58,8 +58,8 @@ impl Timestamps {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if the object has no such pages; `ENOMEM`; `ENOSPC` if the client has as much as it may have of the
-    /// addresses, which all clients share.
+    /// `EINVAL` if the object has no such pages; `ENOMEM`; `ENOSPC` if the client has as much as it
+    /// may have of the addresses, which all clients share.
     pub(crate) fn new(
         drm: &AsahiDevice,
         uat: &Arc<Uat>,

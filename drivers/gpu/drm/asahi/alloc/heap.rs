@@ -71,7 +71,7 @@ impl HeapConfig {
     };
 }
 
-/// Whose half of which address space.
+/// The half of an address space that a heap is in.
 enum Target {
     Kernel(Arc<Uat>),
     Client(Arc<AddressSpace>),
@@ -85,8 +85,8 @@ impl Target {
         }
     }
 
-    /// Ends the mapping of `range`. Returns whether the memory may be freed: otherwise it is still mapped, since the
-    /// firmware may use it for ever.
+    /// Ends the mapping of `range`. Returns whether the memory may be freed: otherwise it is still
+    /// mapped, since the firmware may use it for ever.
     fn unmap(&self, range: Range<u64>) -> bool {
         match self {
             Self::Kernel(uat) if uat.is_abandoned() => return false,
@@ -104,16 +104,16 @@ struct Shared {
     protection: Protection,
     #[pin]
     garbage: SpinLock<Pile>,
-    /// Oldest first. The lock is held only to look at one, or to add or remove one: what takes long, and what may
-    /// wait, is done without it, since all clients need the heaps of the kernel's half, and the scheduler
-    /// may keep the thread away that is in here.
+    /// Oldest first. The lock is held only to look at one, or to add or remove one: what takes
+    /// long, and what may wait, is done without it, since all clients need the heaps of the
+    /// kernel's half, and the scheduler may keep the thread away that is in here.
     #[pin]
     chunks: SpinLock<KVVec<Arc<Chunk>>>,
 }
 
 impl Shared {
-    /// Takes `chunk`, in which there is no object any more, out of the list, unless it is the only empty one: that is
-    /// kept for what comes next.
+    /// Takes `chunk`, in which there is no object any more, out of the list, unless it is the only
+    /// empty one: that is kept for what comes next.
     ///
     /// An allocation that has found it meanwhile has a reference, and may still use it.
     fn retire(&self, chunk: &Arc<Chunk>) {
@@ -224,7 +224,8 @@ impl Heap {
         Self::with_target(Target::Client(space.clone()), config)
     }
 
-    /// Allocates a zeroed object of `size` bytes, aligned to `align` and at least to what the firmware wants.
+    /// Allocates a zeroed object of `size` bytes, aligned to `align` and at least to what the
+    /// firmware wants.
     pub(crate) fn alloc(&self, size: usize, align: usize) -> Result<GpuBox> {
         let align = align.max(MIN_ALIGN);
         if size == 0 || !align.is_power_of_two() {
@@ -462,7 +463,8 @@ pub(crate) struct Heaps {
 }
 
 impl Heaps {
-    /// How much garbage may pile up in a heap before the firmware should be asked to clean its cache.
+    /// How much garbage may pile up in a heap before the firmware should be asked to clean its
+    /// cache.
     const MAX_BYTES: usize = 16 << 20;
     const MAX_COUNT: usize = 2048;
 

@@ -27,8 +27,8 @@ const ALIVE_TRIES: usize = 10;
 /// | all async functions | task, or `kasync::block_on` in process context; if cancelled the command may have been sent |
 pub(crate) struct Control {
     pub(super) device_control: Arc<TxChannel>,
-    /// The firmware wants to have it. Nothing uses it yet: what the firmware caches stays mapped until it
-    /// is asleep.
+    /// The firmware wants to have it. Nothing uses it yet: what the firmware caches stays mapped
+    /// until it is asleep.
     pub(super) fwctl: Arc<TxChannel>,
 }
 
@@ -43,8 +43,8 @@ impl Control {
         self.device_control.run(command.encode().as_bytes()).await
     }
 
-    /// Makes the firmware forget the context at `address`, and clean its caches. Then its memory, and
-    /// all that was taken out of use before, may be used for something else.
+    /// Makes the firmware forget the context at `address`, and clean its caches. Then its memory,
+    /// and all that was taken out of use before, may be used for something else.
     ///
     /// `ids`: what the firmware has left in the context.
     pub(crate) async fn destroy_context(&self, address: u64, ids: ContextIds) -> Result {
@@ -52,8 +52,8 @@ impl Control {
             .await
     }
 
-    /// Returns whether the firmware still deals with commands, which it does beside the GPU's work. It is
-    /// asked for some seconds.
+    /// Returns whether the firmware still deals with commands, which it does beside the GPU's work.
+    /// It is asked for some seconds.
     pub(crate) async fn is_alive(&self) -> bool {
         for _ in 0..ALIVE_TRIES {
             match self.flush().await {
@@ -66,8 +66,8 @@ impl Control {
         false
     }
 
-    /// Makes the firmware clean its caches. Then memory that was taken out of use before may be used
-    /// for something else.
+    /// Makes the firmware clean its caches. Then memory that was taken out of use before may be
+    /// used for something else.
     pub(crate) async fn flush(&self) -> Result {
         self.run(DeviceControl::FLUSH).await
     }

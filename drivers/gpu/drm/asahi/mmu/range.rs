@@ -117,7 +117,7 @@ pub(crate) struct Span {
 
 // SAFETY: The node is used under the lock of its `Ranges`.
 unsafe impl Send for Span {}
-// SAFETY: As above.
+// SAFETY: Its methods only read numbers that never change.
 unsafe impl Sync for Span {}
 
 impl Span {
