@@ -103,6 +103,8 @@ struct Life<'a> {
     syslog_index: u64,
     /// The handoff was answered.
     handed_off: bool,
+    /// Context 0 has had an upper half since: the host gives it one when it has seen the answer.
+    bound: bool,
     /// When stale translations were looked for.
     looked_at: Option<Instant>,
     /// What the firmware gets after that.
@@ -123,6 +125,7 @@ impl<'a> Life<'a> {
             dead: false,
             syslog_index: 0,
             handed_off: false,
+            bound: false,
             looked_at: None,
             held: VecDeque::new(),
         };
@@ -199,7 +202,8 @@ impl<'a> Life<'a> {
         if self.dead || !self.config.hardware.image {
             return;
         }
-        let Err(what) = self.soc.firmware_image(self.handed_off) else {
+        self.bound |= self.handed_off && self.soc.is_bound();
+        let Err(what) = self.soc.firmware_image(self.bound) else {
             return;
         };
         self.dead = true;

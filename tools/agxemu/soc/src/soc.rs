@@ -300,6 +300,11 @@ impl Soc {
         self.stale.load(Ordering::Relaxed)
     }
 
+    /// Whether the host has given context 0 an upper half.
+    pub fn is_bound(&self) -> bool {
+        self.uat().roots(0).1 & TTB_VALID != 0
+    }
+
     /// Looks whether the firmware's image is where the boot loader has put it. Once `bound`, context 0
     /// has to lead to it.
     ///
