@@ -144,8 +144,8 @@ use kernel::{
     }, //
 };
 
-/// How long the firmware may take for its first command without a word in the log. At the first power-up that may
-/// include calibration.
+/// How long the firmware may take for its first command without a word in the log. At the first
+/// power-up that may include calibration.
 const INITIALIZE_LIMIT: Delta = Delta::from_millis(10_000);
 
 /// How long the firmware leaves the GPU on when there is nothing to do.
@@ -154,8 +154,8 @@ const IDLE_OFF_DELAY_MS: u32 = 2;
 /// What the driver has found out and set up before the firmware can be booted.
 pub(crate) struct Machine<'a> {
     pub(crate) dev: &'a Device<Bound>,
-    /// Parent of the firmware's tasks. It must outlive the queues' tasks: those need the firmware to
-    /// come to an end.
+    /// Parent of the firmware's tasks. It must outlive the queues' tasks: those need the firmware
+    /// to come to an end.
     pub(crate) scope: &'a Scope,
     pub(crate) chip: &'static Chip,
     pub(crate) regs: &'a Arc<Regs>,
@@ -199,8 +199,8 @@ pub(crate) struct Firmware {
 }
 
 impl Firmware {
-    /// Makes everything that the firmware wants to be given, and the tasks that listen to it. The coprocessor need not
-    /// run yet.
+    /// Makes everything that the firmware wants to be given, and the tasks that listen to it. The
+    /// coprocessor need not run yet.
     ///
     /// # Errors
     ///
@@ -331,7 +331,8 @@ impl Firmware {
         Ok(())
     }
 
-    /// Boots the firmware, and returns when it has taken its first command, or lives and takes its time.
+    /// Boots the firmware, and returns when it has taken its first command, or lives and takes its
+    /// time.
     ///
     /// `was_running`: the coprocessor's CPU was running when the driver came.
     ///
@@ -359,8 +360,9 @@ impl Firmware {
 
     /// Waits until the firmware has taken the command of `ticket`, its first one.
     ///
-    /// Nothing acknowledges the init data; that this command is done shows that they were taken. A firmware that takes
-    /// longer than [`INITIALIZE_LIMIT`] is left alone with them: they are its memory then, and it may still come up.
+    /// Nothing acknowledges the init data; that this command is done shows that they were taken. A
+    /// firmware that takes longer than [`INITIALIZE_LIMIT`] is left alone with them: they are its
+    /// memory then, and it may still come up.
     fn wait_initialized(&self, ticket: tx::Ticket) -> Result {
         let start = Instant::<Monotonic>::now();
         loop {
@@ -387,8 +389,8 @@ impl Firmware {
 
     /// Puts the firmware to sleep and ends all contact, so that the memory it knew can go.
     ///
-    /// If it does not say that it sleeps, it may go on using that memory: then all of it stays allocated and mapped,
-    /// with a line in the log.
+    /// If it does not say that it sleeps, it may go on using that memory: then all of it stays
+    /// allocated and mapped, with a line in the log.
     ///
     /// The queues are closed by then; what waits nevertheless ends with `ENODEV`. May be repeated.
     pub(crate) fn shutdown(&self) {

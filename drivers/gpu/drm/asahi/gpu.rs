@@ -89,8 +89,8 @@ struct Parts {
 impl Gpu {
     /// Brings the GPU of `pdev` up.
     ///
-    /// The coprocessor cannot be stopped once it runs. So what can be found out or made before comes before, and
-    /// nothing that is in the coprocessor's hands is freed if the rest fails.
+    /// The coprocessor cannot be stopped once it runs. So what can be found out or made before
+    /// comes before, and nothing that is in the coprocessor's hands is freed if the rest fails.
     ///
     /// # Errors
     ///
@@ -125,7 +125,8 @@ impl Gpu {
         Ok(room.write(Self { parts, id }).into())
     }
 
-    /// Ends everything: the queues' tasks, then the firmware. Then it knows no memory of ours any more.
+    /// Ends everything: the queues' tasks, then the firmware. Then it knows no memory of ours any
+    /// more.
     ///
     /// May be repeated.
     pub(crate) fn stop(&self) {

@@ -22,6 +22,7 @@
 //! With a capture directory, memory is written out at INIT and at each doorbell, before anything is
 //! done about the message. See [`capture`] for the format.
 
+pub mod behaviour;
 pub mod capture;
 pub mod channels;
 pub mod chip;
@@ -55,6 +56,7 @@ use std::sync::Arc;
 
 use agx_abi::message;
 
+use crate::behaviour::Behaviour;
 use crate::capture::Capture;
 use crate::channels::Doorbell;
 use crate::chip::Chip;
@@ -109,6 +111,7 @@ pub struct Firmware {
     chip: &'static Chip,
     script: Script,
     gpu: gpu::Options,
+    behaviour: Behaviour,
     capture: Option<Capture>,
     state: State,
     counters: Counters,
@@ -123,6 +126,7 @@ impl Firmware {
             chip,
             script,
             gpu: gpu::Options::default(),
+            behaviour: Behaviour::default(),
             capture: None,
             state: State::Waiting,
             counters,
@@ -132,6 +136,16 @@ impl Firmware {
     /// What to do about the GPU, before INIT.
     pub fn set_gpu(&mut self, options: gpu::Options) {
         self.gpu = options;
+    }
+
+    /// What it does in its own way, before INIT.
+    pub fn set_behaviour(&mut self, behaviour: Behaviour) {
+        self.behaviour = behaviour;
+    }
+
+    /// Whether it has work that is not finished.
+    pub fn is_busy(&self) -> bool {
+        matches!(&self.state, State::Running(core) if core.is_busy())
     }
 
     /// Captures memory into `directory` from now on.
@@ -217,6 +231,9 @@ impl Firmware {
         self.take_capture("init", message, va);
         let mem = Memory::new(self.machine.clone());
         let init = Init::walk(&mem, self.chip, va)?;
+        if self.behaviour.large_statistics {
+            init.check_large_statistics(&mem)?;
+        }
         self.machine
             .log(Level::Info, &format!("init data at {va:#x} accepted"));
         self.state = State::Running(Box::new(Core::new(
@@ -224,6 +241,7 @@ impl Firmware {
             self.chip,
             self.script.clone(),
             self.gpu,
+            self.behaviour,
             init,
         )?));
         Ok(())

@@ -34,6 +34,11 @@ impl Regions {
         self.0[0].start
     }
 
+    /// Base of the root table of the upper half, and of the firmware's own tables and memory behind it.
+    pub fn pagetables(&self) -> u64 {
+        self.0[1].start
+    }
+
     /// Base of the handoff structure.
     pub fn handoff(&self) -> u64 {
         self.0[2].start
