@@ -23,18 +23,16 @@ tree_key() {
 	) | sha256sum | cut -c1-16
 }
 
-# cpu_seconds: processor time of this shell's finished children, in seconds.
-cpu_seconds() {
-	times | awk 'NR == 2 { gsub(/[ms]/, " "); print int($1 * 60 + $2 + $3 * 60 + $4 + 0.5) }'
-}
-
 # record NAME SECONDS: writes the record of the suite that has counted in $passed, $failed, $skipped and $reasons.
 record() {
+	# Processor time of this shell's finished children; in a pipe it would be another shell's.
+	times >"$RECORDS/.times-$1"
 	{
-		printf 'passed %d\nfailed %d\nskipped %d\nseconds %d\ncpu %d\n' \
-			"$passed" "$failed" "$skipped" "$2" "$(cpu_seconds)"
+		printf 'passed %d\nfailed %d\nskipped %d\nseconds %d\n' "$passed" "$failed" "$skipped" "$2"
+		awk 'NR == 2 { gsub(/[ms]/, " "); print "cpu", int($1 * 60 + $2 + $3 * 60 + $4 + 0.5) }' "$RECORDS/.times-$1"
 		[ -z "$reasons" ] || sed '/^$/d; s/^/reason /' <<<"$reasons" | sort -u
 	} >"$RECORDS/.$1"
+	rm "$RECORDS/.times-$1"
 	mv "$RECORDS/.$1" "$RECORDS/$1"
 }
 
