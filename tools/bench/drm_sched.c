@@ -79,7 +79,7 @@ static int sched_init(void)
 
 static int shared_init(void)
 {
-	workqueue = alloc_workqueue("bench_drm_shared", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	workqueue = alloc_workqueue("bench_drm_shared", WQ_MEM_RECLAIM | WQ_PERCPU, 0);
 	return workqueue ? sched_init() : -ENOMEM;
 }
 
