@@ -56,8 +56,8 @@ struct bench_backend {
 	void (*mock_destroy)(void *mock);
 };
 
-extern const struct bench_backend bench_ours, bench_drm_sched, bench_drm_shared, bench_floor,
-	bench_direct;
+extern const struct bench_backend bench_ours, bench_drm_sched, bench_drm_shared, bench_drm_percpu;
+extern const struct bench_backend bench_floor, bench_direct;
 
 /* The executor by itself (executor.rs). Prints as it goes. */
 int bench_executor(void);

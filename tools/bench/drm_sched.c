@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * DRM's scheduler as drivers use it whose firmware schedules: one scheduler and one entity for each
- * queue. The schedulers have a workqueue each ("drm_sched", as xe does), or one in common
- * ("drm_shared", as panthor does).
+ * queue. The schedulers have a workqueue each ("drm_sched", as with xe), or one in common: an
+ * unbound one ("drm_shared", as with panthor), or one whose works stay on the processor that queues
+ * them ("drm_percpu", as with nouveau).
  */
 #include <linux/device/faux.h>
 #include <linux/slab.h>
@@ -77,10 +78,20 @@ static int sched_init(void)
 	return device ? 0 : -ENODEV;
 }
 
+static int init_with(unsigned int flags)
+{
+	workqueue = alloc_workqueue("bench_drm", WQ_MEM_RECLAIM | flags, 0);
+	return workqueue ? sched_init() : -ENOMEM;
+}
+
 static int shared_init(void)
 {
-	workqueue = alloc_workqueue("bench_drm_shared", WQ_MEM_RECLAIM | WQ_PERCPU, 0);
-	return workqueue ? sched_init() : -ENOMEM;
+	return init_with(WQ_UNBOUND);
+}
+
+static int percpu_init(void)
+{
+	return init_with(WQ_PERCPU);
 }
 
 static void sched_exit(void)
@@ -184,6 +195,17 @@ const struct bench_backend bench_drm_sched = {
 const struct bench_backend bench_drm_shared = {
 	.name = "drm_shared",
 	.init = shared_init,
+	.exit = sched_exit,
+	.create = sched_create,
+	.destroy = sched_destroy,
+	.settle = sched_settle,
+	.submit = sched_submit,
+	.kick = sched_kick,
+};
+
+const struct bench_backend bench_drm_percpu = {
+	.name = "drm_percpu",
+	.init = percpu_init,
 	.exit = sched_exit,
 	.create = sched_create,
 	.destroy = sched_destroy,

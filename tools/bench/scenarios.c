@@ -21,7 +21,8 @@
 int asahi_bench_run(void);
 
 static const struct bench_backend *const backends[] = {
-	&bench_ours, &bench_drm_sched, &bench_drm_shared, &bench_floor, &bench_direct,
+	&bench_ours,	   &bench_drm_sched, &bench_drm_shared,
+	&bench_drm_percpu, &bench_floor,     &bench_direct,
 };
 
 u64 bench_now(void)
