@@ -3,15 +3,16 @@
 # "make help" lists what can be made. The modules themselves are described in Kbuild.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint docs shell modules modules_install clean
+.PHONY: help run test test-all bench lint docs shell modules modules_install clean
 
 VM := tools/vm/vm
 
 help:
 	@echo 'make run                     boot a VM with an emulated M1 GPU and run the main job on it'
-	@echo 'make test                    all tests, on the host and in VMs'
-	@echo 'make bench                   what jobs cost, beside drm_sched, in guest instructions'
-	@echo 'make lint                    formatting, clippy, rustdoc, licence headers, shell scripts'
+	@echo 'make test                    tests of all that a change can break, on the host and in VMs: half an hour'
+	@echo 'make test-all                all tests, and the whole of each: hours; goes on where it was cut off'
+	@echo 'make bench                   what jobs, queues and SUBMIT cost, beside drm_sched, in guest instructions'
+	@echo 'make lint                    formatting, clippy, rustdoc, checkpatch, licence headers, structure, shell scripts'
 	@echo 'make docs                    the pages of Documentation/ and the crates'"'"' documentation, into build/docs'
 	@echo 'make shell                   a shell in the VM, driver loaded'
 	@echo 'make modules KDIR=DIR        build the modules for the configured kernel tree DIR'
@@ -27,6 +28,9 @@ run:
 
 test:
 	@tools/tests/run
+
+test-all:
+	@tools/tests/run --all
 
 bench:
 	@tools/bench/run

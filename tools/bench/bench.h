@@ -14,7 +14,9 @@
 /* Fences that a job waits for, at most. */
 #define BENCH_DEPS 4
 
-/* A ring of the hardware's: each job that is put there is over as soon as interrupts are enabled. */
+/*
+ * A ring of the hardware's: each job that is put there is over as soon as interrupts are enabled.
+ */
 struct bench_hw {
 	struct irq_work irq;
 	/* Jobs that the hardware has not seen, the last first. */
@@ -47,19 +49,25 @@ struct bench_backend {
 	struct dma_fence *(*submit)(void *queue, struct dma_fence **deps, unsigned int count);
 	/* Starts what is held back by bench_paused. */
 	void (*kick)(void *queue);
-	/* The driver's own part of a queue, to be taken off; absent if it has no memory of its own. */
+	/*
+	 * The driver's own part of a queue, to be taken off; absent if it has no memory of its own.
+	 */
 	void *(*mock)(void);
 	void (*mock_destroy)(void *mock);
 };
 
-extern const struct bench_backend bench_ours, bench_drm_sched, bench_floor, bench_direct;
+extern const struct bench_backend bench_ours, bench_drm_sched, bench_drm_shared, bench_drm_percpu;
+extern const struct bench_backend bench_floor, bench_direct;
 
 /* The executor by itself (executor.rs). Prints as it goes. */
 int bench_executor(void);
 void bench_report(const char *scenario, const char *who, u64 value);
 u64 bench_now(void);
 
-/* What is measured, for the profiler (profile.c): hints without an effect. The nth region of a boot is the nth line of the report. */
+/*
+ * What is measured, for the profiler (profile.c): hints without an effect. The nth region of a boot
+ * is the nth line of the report.
+ */
 static inline void bench_region_begin(void)
 {
 	asm volatile("hint #0x60" ::: "memory");
@@ -74,5 +82,14 @@ static inline void bench_region_end(void)
 s64 bench_memory(void);
 int bench_memory_begin(void);
 void bench_memory_end(void);
+
+/* Context switches, and wakes of workqueues' threads. Counted between begin and end. */
+struct bench_switches {
+	u64 switches;
+	u64 wakes;
+};
+
+int bench_switches_begin(void);
+struct bench_switches bench_switches_end(void);
 
 #endif

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * DRM's scheduler as drivers use it whose firmware schedules: one scheduler and one entity for each queue, with the
- * scheduler's own workqueue.
+ * DRM's scheduler as drivers use it whose firmware schedules: one scheduler and one entity for each
+ * queue. The schedulers have a workqueue each ("drm_sched", as with xe), or one in common: an
+ * unbound one ("drm_shared", as with panthor), or one whose works stay on the processor that queues
+ * them ("drm_percpu", as with nouveau).
  */
 #include <linux/device/faux.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include <drm/gpu_scheduler.h>
 
@@ -27,6 +30,8 @@ struct sched_job {
 };
 
 static struct faux_device *device;
+/* That of all schedulers, or NULL if each has its own. */
+static struct workqueue_struct *workqueue;
 
 static void sched_done(struct llist_node *node)
 {
@@ -40,7 +45,8 @@ static struct dma_fence *sched_run(struct drm_sched_job *base)
 	struct sched_job *job = container_of(base, struct sched_job, base);
 
 	/* One reference for the scheduler, and the first for the job itself. */
-	dma_fence_init64(&job->hw_fence, &bench_fence_ops, NULL, job->queue->context, ++job->queue->seqno);
+	dma_fence_init64(&job->hw_fence, &bench_fence_ops, NULL, job->queue->context,
+			 ++job->queue->seqno);
 	dma_fence_get(&job->hw_fence);
 	bench_hw_run(&job->queue->hw, &job->node);
 	return &job->hw_fence;
@@ -72,8 +78,27 @@ static int sched_init(void)
 	return device ? 0 : -ENODEV;
 }
 
+static int init_with(unsigned int flags)
+{
+	workqueue = alloc_workqueue("bench_drm", WQ_MEM_RECLAIM | flags, 0);
+	return workqueue ? sched_init() : -ENOMEM;
+}
+
+static int shared_init(void)
+{
+	return init_with(WQ_UNBOUND);
+}
+
+static int percpu_init(void)
+{
+	return init_with(WQ_PERCPU);
+}
+
 static void sched_exit(void)
 {
+	if (workqueue)
+		destroy_workqueue(workqueue);
+	workqueue = NULL;
 	faux_device_destroy(device);
 }
 
@@ -81,6 +106,7 @@ static void *sched_create(void)
 {
 	const struct drm_sched_init_args args = {
 		.ops = &sched_ops,
+		.submit_wq = workqueue,
 		.num_rqs = 1,
 		.credit_limit = BENCH_CREDITS,
 		.timeout = 5 * HZ,
@@ -158,6 +184,28 @@ static void sched_kick(void *data)
 const struct bench_backend bench_drm_sched = {
 	.name = "drm_sched",
 	.init = sched_init,
+	.exit = sched_exit,
+	.create = sched_create,
+	.destroy = sched_destroy,
+	.settle = sched_settle,
+	.submit = sched_submit,
+	.kick = sched_kick,
+};
+
+const struct bench_backend bench_drm_shared = {
+	.name = "drm_shared",
+	.init = shared_init,
+	.exit = sched_exit,
+	.create = sched_create,
+	.destroy = sched_destroy,
+	.settle = sched_settle,
+	.submit = sched_submit,
+	.kick = sched_kick,
+};
+
+const struct bench_backend bench_drm_percpu = {
+	.name = "drm_percpu",
+	.init = percpu_init,
 	.exit = sched_exit,
 	.create = sched_create,
 	.destroy = sched_destroy,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What cannot be avoided: a fence for each job, callbacks on those that it waits for, and either a worker
- * ("floor") or none ("direct") that hands it to the hardware. No credits, no timeout, no error handling, no teardown.
+ * What cannot be avoided: a fence for each job, callbacks on those that it waits for, and either a
+ * worker ("floor") or none ("direct") that hands it to the hardware. No credits, no timeout, no
+ * error handling, no teardown.
  */
 #include <linux/slab.h>
 #include <linux/workqueue.h>

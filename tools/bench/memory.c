@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * How much of the slab allocator's memory is in use: all that is allocated and freed while the module is there. What does
- * not come from there (stacks of threads, per-CPU memory) is not counted.
+ * How much of the slab allocator's memory is in use: all that is allocated and freed while the
+ * module is there. What does not come from there (stacks of threads, per-CPU memory) is not
+ * counted.
  */
 #include <linux/atomic.h>
 #include <linux/slab.h>
@@ -12,8 +13,8 @@
 
 static atomic64_t bytes;
 
-static void on_kmalloc(void *data, unsigned long call_site, const void *ptr, size_t bytes_req, size_t bytes_alloc,
-		       gfp_t gfp, int node)
+static void on_kmalloc(void *data, unsigned long call_site, const void *ptr, size_t bytes_req,
+		       size_t bytes_alloc, gfp_t gfp, int node)
 {
 	atomic64_add(bytes_alloc, &bytes);
 }
@@ -24,13 +25,14 @@ static void on_kfree(void *data, unsigned long call_site, const void *ptr)
 		atomic64_sub(ksize(ptr), &bytes);
 }
 
-static void on_cache_alloc(void *data, unsigned long call_site, const void *ptr, struct kmem_cache *cache, gfp_t gfp,
-			   int node)
+static void on_cache_alloc(void *data, unsigned long call_site, const void *ptr,
+			   struct kmem_cache *cache, gfp_t gfp, int node)
 {
 	atomic64_add(kmem_cache_size(cache), &bytes);
 }
 
-static void on_cache_free(void *data, unsigned long call_site, const void *ptr, const struct kmem_cache *cache)
+static void on_cache_free(void *data, unsigned long call_site, const void *ptr,
+			  const struct kmem_cache *cache)
 {
 	atomic64_sub(kmem_cache_size((struct kmem_cache *)cache), &bytes);
 }

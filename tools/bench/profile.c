@@ -1,37 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * A plugin for QEMU: how often each instruction of the guest is executed while something is measured.
+ * A plugin for QEMU: how often each instruction of the guest is executed while something is
+ * measured.
  *
- * The guest says so by hints that do nothing (bench.h): HINT #0x60 begins the next region, HINT #0x61 ends it. At the end each line of
- * the file given by out= is "region address count".
+ * The guest says so by hints that do nothing (bench.h): HINT #0x60 begins the next region, HINT
+ * #0x61 ends it. At the end each line of the file given by out= is "region address count".
  */
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What is needed of QEMU's interface for plugins, version 7, that of QEMU 11 (its documentation: devel/tcg-plugins). */
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-typedef uint64_t qemu_plugin_id_t;
-typedef void tb_callback(struct qemu_plugin_tb *tb, void *data);
-typedef void insn_callback(unsigned int vcpu, void *data);
-typedef void exit_callback(void *data);
-void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, tb_callback *callback, void *data);
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, insn_callback *callback, int flags, void *data);
-void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, exit_callback *callback, void *data);
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
-size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *data, size_t size);
-uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
+#include "plugin.h"
 
-#define EXPORT __attribute__((visibility("default")))
+int qemu_plugin_version = 7;
 
-EXPORT int qemu_plugin_version = 7;
-
-#define HINT_BEGIN 0xd5032c1f
-#define HINT_END 0xd5032c3f
 #define REGIONS 64
 #define BUCKETS (1 << 16)
 
@@ -87,9 +70,11 @@ static void translated(struct qemu_plugin_tb *tb, void *data)
 
 		qemu_plugin_insn_data(insn, &word, sizeof(word));
 		if (word == HINT_BEGIN || word == HINT_END)
-			qemu_plugin_register_vcpu_insn_exec_cb(insn, word == HINT_BEGIN ? begin : end, 0, NULL);
+			qemu_plugin_register_vcpu_insn_exec_cb(
+				insn, word == HINT_BEGIN ? begin : end, 0, NULL);
 		else
-			qemu_plugin_register_vcpu_insn_exec_cb(insn, executed, 0, find(qemu_plugin_insn_vaddr(insn)));
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, executed, 0,
+							       find(qemu_plugin_insn_vaddr(insn)));
 	}
 }
 
@@ -105,12 +90,13 @@ static void finished(void *data)
 		for (struct address *a = buckets[b]; a; a = a->next)
 			for (int r = 0; r < regions && r < REGIONS; r++)
 				if (a->counts[r])
-					fprintf(file, "%d %llx %llu\n", r, (unsigned long long)a->address,
+					fprintf(file, "%d %llx %llu\n", r,
+						(unsigned long long)a->address,
 						(unsigned long long)a->counts[r]);
 	fclose(file);
 }
 
-EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **argv)
+int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **argv)
 {
 	for (int i = 0; i < argc; i++)
 		if (!strncmp(argv[i], "out=", 4))

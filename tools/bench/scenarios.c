@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What is measured. With "-icount shift=0" a nanosecond is an instruction of the guest's. A scenario is run several
- * times. The first does not count, so that all have their memory warm; of the others the mean does, as what ticks of the clock and
- * ends of grace periods do falls into some of them only.
+ * What is measured. With "-icount shift=0" a nanosecond is an instruction of the guest's. A
+ * scenario is run several times. The first does not count, so that all have their memory warm; of
+ * the others the mean does, as what ticks of the clock and ends of grace periods do falls into some
+ * of them only.
  */
 #include <linux/dma-fence.h>
 #include <linux/kthread.h>
@@ -20,7 +21,8 @@
 int asahi_bench_run(void);
 
 static const struct bench_backend *const backends[] = {
-	&bench_ours, &bench_drm_sched, &bench_floor, &bench_direct,
+	&bench_ours,	   &bench_drm_sched, &bench_drm_shared,
+	&bench_drm_percpu, &bench_floor,     &bench_direct,
 };
 
 u64 bench_now(void)
@@ -38,7 +40,9 @@ static void clean(const struct bench_backend *backend)
 {
 	backend->settle();
 	rcu_barrier();
-	/* kfree_rcu() collects for five seconds; time in which nothing runs costs no instructions. */
+	/*
+	 * kfree_rcu() collects for five seconds; time in which nothing runs costs no instructions.
+	 */
 	schedule_timeout_uninterruptible(6 * HZ);
 }
 
@@ -97,8 +101,8 @@ static int wait(struct dma_fence *fence)
 }
 
 /* Submits @jobs to each of @count queues in turn, and waits for all of them each @every jobs. */
-static int run_jobs(const struct bench_backend *backend, void **queues, unsigned int count, unsigned int jobs,
-		    unsigned int every)
+static int run_jobs(const struct bench_backend *backend, void **queues, unsigned int count,
+		    unsigned int jobs, unsigned int every)
 {
 	static struct dma_fence *fences[MANY_QUEUES];
 	int ret = 0;
@@ -121,8 +125,8 @@ static int run_jobs(const struct bench_backend *backend, void **queues, unsigned
 	return ret;
 }
 
-static int scenario_jobs(const struct bench_backend *backend, const char *name, void **queues, unsigned int count,
-			 unsigned int jobs, unsigned int every)
+static int scenario_jobs(const struct bench_backend *backend, const char *name, void **queues,
+			 unsigned int count, unsigned int jobs, unsigned int every)
 {
 	u64 took[ROUNDS];
 	int ret;
@@ -142,6 +146,34 @@ static int scenario_jobs(const struct bench_backend *backend, const char *name, 
 			return ret;
 	}
 	bench_report(name, backend->name, mean(took) / (count * jobs));
+	return 0;
+}
+
+/* Counts with the jobs of scenario_jobs(), for each 1000 of them. */
+static int scenario_switches(const struct bench_backend *backend, const char *name, void **queues,
+			     unsigned int count, unsigned int jobs, unsigned int every)
+{
+	struct bench_switches counted;
+	char scenario[32];
+	int ret;
+
+	ret = create_all(backend, queues, count);
+	if (ret)
+		return ret;
+	ret = run_jobs(backend, queues, count, 1, 1);
+	ret = ret ?: bench_switches_begin();
+	if (!ret) {
+		ret = run_jobs(backend, queues, count, jobs, every);
+		counted = bench_switches_end();
+	}
+	destroy_all(backend, queues, count);
+	clean(backend);
+	if (ret)
+		return ret;
+	snprintf(scenario, sizeof(scenario), "switches_%s", name);
+	bench_report(scenario, backend->name, counted.switches * 1000 / (count * jobs));
+	snprintf(scenario, sizeof(scenario), "wakes_%s", name);
+	bench_report(scenario, backend->name, counted.wakes * 1000 / (count * jobs));
 	return 0;
 }
 
@@ -203,7 +235,8 @@ static int scenario_deps(const struct bench_backend *backend)
 
 			for (i = 0; i < ARRAY_SIZE(deps); i++) {
 				deps[i] = kzalloc(sizeof(*deps[i]), GFP_KERNEL | __GFP_NOFAIL);
-				dma_fence_init64(deps[i], &bench_fence_ops, NULL, contexts + i % BENCH_DEPS,
+				dma_fence_init64(deps[i], &bench_fence_ops, NULL,
+						 contexts + i % BENCH_DEPS,
 						 1 + batch * DEPS_BATCH + i / BENCH_DEPS);
 			}
 			start = bench_now();
@@ -349,6 +382,10 @@ static int run(const struct bench_backend *backend)
 	ret = ret ?: scenario_jobs(backend, "q512", queues, MANY_QUEUES, 20, 4);
 	ret = ret ?: scenario_deps(backend);
 	ret = ret ?: scenario_queues(backend, queues, 64);
+	ret = ret ?: scenario_switches(backend, "batched", queues, 1, 2000, 64);
+	ret = ret ?: scenario_switches(backend, "single", queues, 1, 2000, 1);
+	ret = ret ?: scenario_switches(backend, "q16", queues, 16, 500, 16);
+	ret = ret ?: scenario_switches(backend, "q512", queues, MANY_QUEUES, 20, 4);
 	ret = ret ?: scenario_memory(backend, queues);
 	clean(backend);
 	backend->exit();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * The main job: dispatches a compute shader many times on one queue, each submit behind the one before it
- * along a timeline semaphore, with a fence and two timestamps of its own.
+ * The main job: dispatches a compute shader many times on one queue, each submit behind the one
+ * before it along a timeline semaphore, with a fence and two timestamps of its own.
  *
- * Checks that the fences signal in order and that the timestamps rise. What the shader computes is not
- * looked at.
+ * Checks that the fences signal in order and that the timestamps rise. What the shader computes is
+ * not looked at.
  *
  * usage: dispatch [NAME [COUNT]]     NAME: part of the device's name
  */
@@ -214,7 +214,8 @@ static void create_program(struct gpu *gpu, struct program *program)
 	check(vkCreateComputePipelines(gpu->device, VK_NULL_HANDLE, 1, &pipeline_info, NULL,
 				       &program->pipeline), "pipeline");
 
-	check(vkCreateDescriptorPool(gpu->device, &pool_info, NULL, &allocate.descriptorPool), "pool");
+	check(vkCreateDescriptorPool(gpu->device, &pool_info, NULL, &allocate.descriptorPool),
+	      "pool");
 	allocate.pSetLayouts = &set_layout;
 	check(vkAllocateDescriptorSets(gpu->device, &allocate, &program->set), "descriptor set");
 	buffer.buffer = create_buffer(gpu, COUNTERS * sizeof(uint32_t));
@@ -252,7 +253,8 @@ static VkSemaphore create_timeline(struct gpu *gpu)
 	return semaphore;
 }
 
-static void record(VkCommandBuffer commands, struct program *program, VkQueryPool queries, uint32_t i)
+static void record(VkCommandBuffer commands, struct program *program, VkQueryPool queries,
+		   uint32_t i)
 {
 	VkCommandBufferBeginInfo begin = { .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO };
 
@@ -293,7 +295,8 @@ static void submit(struct gpu *gpu, VkCommandBuffer commands, VkSemaphore timeli
 	check(vkQueueSubmit(gpu->queue, 1, &info, fence), "submit");
 }
 
-static void wait_in_order(struct gpu *gpu, VkSemaphore timeline, const VkFence *fences, uint32_t count)
+static void wait_in_order(struct gpu *gpu, VkSemaphore timeline, const VkFence *fences,
+			  uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		uint64_t value = i + 1, reached;
@@ -306,10 +309,12 @@ static void wait_in_order(struct gpu *gpu, VkSemaphore timeline, const VkFence *
 		bool later = false;
 
 		check(vkWaitSemaphores(gpu->device, &info, TIMEOUT_NS), "wait for the timeline");
-		check(vkGetSemaphoreCounterValue(gpu->device, timeline, &reached), "timeline value");
+		check(vkGetSemaphoreCounterValue(gpu->device, timeline, &reached),
+		      "timeline value");
 		if (reached < value)
 			fail("the timeline went back");
-		check(vkWaitForFences(gpu->device, 1, &fences[i], VK_TRUE, TIMEOUT_NS), "wait for a fence");
+		check(vkWaitForFences(gpu->device, 1, &fences[i], VK_TRUE, TIMEOUT_NS),
+		      "wait for a fence");
 		/* From the last one: where one has signalled, all before it have. */
 		for (uint32_t j = count; j-- > 0;) {
 			bool signalled = vkGetFenceStatus(gpu->device, fences[j]) == VK_SUCCESS;
@@ -377,7 +382,8 @@ int main(int argc, char **argv)
 	timeline = create_timeline(&gpu);
 
 	pool_info.queueFamilyIndex = gpu.family;
-	check(vkCreateCommandPool(gpu.device, &pool_info, NULL, &allocate.commandPool), "command pool");
+	check(vkCreateCommandPool(gpu.device, &pool_info, NULL, &allocate.commandPool),
+	      "command pool");
 	allocate.commandBufferCount = count;
 	check(vkAllocateCommandBuffers(gpu.device, &allocate, commands), "command buffers");
 

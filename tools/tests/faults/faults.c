@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * What becomes of jobs when things go wrong. The emulator is told what goes wrong by its --fault option; this
- * submits jobs to one queue, all at once, and compares the result of each fence.
+ * What becomes of jobs when things go wrong. The emulator is told what goes wrong by its --fault
+ * option; this submits jobs to one queue, all at once, and compares the result of each fence.
  *
  * usage: faults RESULT...      RESULT: ok, or an errno name, or several of them with a bar between
  *
  *	--fault hang:2             faults ok ETIMEDOUT ok
  *	--fault crash-event:2      faults ok ENODEV ENODEV SUBMIT:ENODEV
  *
- * If a submit is refused, that is its job's result. A last argument SUBMIT:RESULT says how one more submit
- * ends, after all that. Prints TAP.
+ * If a submit is refused, that is its job's result. A last argument SUBMIT:RESULT says how one more
+ * submit ends, after all that. Prints TAP.
  */
 #define _GNU_SOURCE
 #include "../uapi/uapi.h"
@@ -83,7 +83,9 @@ int main(int argc, char **argv)
 	printf("# submitted\n");
 	fflush(stdout);
 	for (int i = 0; i < jobs; i++) {
-		check_result("job", i + 1, refused[i] ? refused[i] : sync_file_wait(files[i], SECONDS * 1000), argv[i + 1]);
+		check_result("job", i + 1,
+			     refused[i] ? refused[i] : sync_file_wait(files[i], SECONDS * 1000),
+			     argv[i + 1]);
 		if (files[i] >= 0)
 			close(files[i]);
 	}

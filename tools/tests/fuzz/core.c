@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* What DRM does for every driver: names, buffers as files, syncobjs; and fences and buffers as files. */
+/*
+ * What DRM does for every driver: names, buffers as files, syncobjs; and fences and buffers as
+ * files.
+ */
 #define _GNU_SOURCE
 #include "fuzz.h"
 
@@ -28,7 +31,8 @@ static int identity(struct thread *t, int fd)
 	struct drm_client client = { .idx = below(t, 4) };
 	struct drm_stats stats;
 	struct drm_auth auth = { .magic = some_handle(t) };
-	struct drm_unique unique = { .unique = (void *)(uintptr_t)some_pointer(t, NULL, 0), .unique_len = below(t, 64) };
+	struct drm_unique unique = { .unique = (void *)(uintptr_t)some_pointer(t, NULL, 0),
+				     .unique_len = below(t, 64) };
 	struct drm_set_version set_version = { .drm_di_major = below(t, 3), .drm_dd_major = -1 };
 
 	switch (below(t, 11)) {
@@ -69,12 +73,15 @@ static int name_buffer(struct thread *t, int fd)
 	struct drm_gem_flink flink = { .handle = some_handle(t) };
 	struct drm_gem_open open = { .name = some_handle(t) };
 
-	return once_in(t, 2) ? fuzzed_ioctl(t, fd, DRM_IOCTL_GEM_FLINK, &flink) : fuzzed_ioctl(t, fd, DRM_IOCTL_GEM_OPEN, &open);
+	return once_in(t, 2) ? fuzzed_ioctl(t, fd, DRM_IOCTL_GEM_FLINK, &flink) :
+			       fuzzed_ioctl(t, fd, DRM_IOCTL_GEM_OPEN, &open);
 }
 
 static int export_buffer(struct thread *t, int fd)
 {
-	struct drm_prime_handle args = { .handle = some_handle(t), .flags = DRM_CLOEXEC | (once_in(t, 2) ? DRM_RDWR : 0), .fd = -1 };
+	struct drm_prime_handle args = { .handle = some_handle(t),
+					 .flags = DRM_CLOEXEC | (once_in(t, 2) ? DRM_RDWR : 0),
+					 .fd = -1 };
 	int ret = fuzzed_ioctl(t, fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &args);
 
 	if (!ret)
@@ -91,7 +98,8 @@ static int import_buffer(struct thread *t, int fd)
 
 static int create_syncobj(struct thread *t, int fd)
 {
-	struct drm_syncobj_create args = { .flags = once_in(t, 2) ? DRM_SYNCOBJ_CREATE_SIGNALED : 0 };
+	struct drm_syncobj_create args = { .flags = once_in(t, 2) ? DRM_SYNCOBJ_CREATE_SIGNALED :
+								    0 };
 
 	return fuzzed_ioctl(t, fd, DRM_IOCTL_SYNCOBJ_CREATE, &args);
 }
@@ -105,7 +113,9 @@ static int destroy_syncobj(struct thread *t, int fd)
 
 static int export_syncobj(struct thread *t, int fd)
 {
-	struct drm_syncobj_handle args = { .handle = some_handle(t), .flags = below(t, 4), .fd = -1, .point = below(t, 16) };
+	struct drm_syncobj_handle args = {
+		.handle = some_handle(t), .flags = below(t, 4), .fd = -1, .point = below(t, 16)
+	};
 	int ret = fuzzed_ioctl(t, fd, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &args);
 
 	if (!ret)
@@ -115,7 +125,10 @@ static int export_syncobj(struct thread *t, int fd)
 
 static int import_syncobj(struct thread *t, int fd)
 {
-	struct drm_syncobj_handle args = { .handle = some_handle(t), .flags = below(t, 4), .fd = some_file(t), .point = below(t, 16) };
+	struct drm_syncobj_handle args = { .handle = some_handle(t),
+					   .flags = below(t, 4),
+					   .fd = some_file(t),
+					   .point = below(t, 16) };
 
 	return fuzzed_ioctl(t, fd, DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, &args);
 }
@@ -133,7 +146,9 @@ static int use_syncobjs(struct thread *t, int fd)
 {
 	uint32_t handles[4];
 	uint64_t points[4];
-	struct drm_syncobj_timeline_wait wait = { .timeout_nsec = soon(t), .count_handles = 1 + below(t, 4), .flags = below(t, 8) };
+	struct drm_syncobj_timeline_wait wait = { .timeout_nsec = soon(t),
+						  .count_handles = 1 + below(t, 4),
+						  .flags = below(t, 8) };
 	struct drm_syncobj_timeline_array array = { .count_handles = wait.count_handles };
 	struct drm_syncobj_transfer transfer = {
 		.src_handle = some_handle(t), .dst_handle = some_handle(t),
@@ -141,7 +156,9 @@ static int use_syncobjs(struct thread *t, int fd)
 	};
 	struct drm_syncobj_wait binary;
 	struct drm_syncobj_array plain;
-	struct drm_syncobj_eventfd event = { .handle = some_handle(t), .point = below(t, 16), .flags = below(t, 2), .fd = -1 };
+	struct drm_syncobj_eventfd event = {
+		.handle = some_handle(t), .point = below(t, 16), .flags = below(t, 2), .fd = -1
+	};
 	int signalled, ret;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(handles); i++) {
@@ -154,9 +171,13 @@ static int use_syncobjs(struct thread *t, int fd)
 	array.handles = wait.handles;
 	array.points = wait.points;
 	binary = (struct drm_syncobj_wait){
-		.handles = wait.handles, .count_handles = wait.count_handles, .timeout_nsec = wait.timeout_nsec, .flags = wait.flags,
+		.handles = wait.handles,
+		.count_handles = wait.count_handles,
+		.timeout_nsec = wait.timeout_nsec,
+		.flags = wait.flags,
 	};
-	plain = (struct drm_syncobj_array){ .handles = wait.handles, .count_handles = wait.count_handles };
+	plain = (struct drm_syncobj_array){ .handles = wait.handles,
+					    .count_handles = wait.count_handles };
 	switch (below(t, 8)) {
 	case 0:
 		return fuzzed_ioctl(t, fd, DRM_IOCTL_SYNCOBJ_WAIT, &binary);
@@ -248,7 +269,8 @@ static int use_file(struct thread *t, int fd)
 static int anything(struct thread *t, int fd)
 {
 	uint64_t words[32];
-	unsigned int size = below(t, sizeof(words)), number = once_in(t, 2) ? 0x40 + below(t, 16) : below(t, 0xd0);
+	unsigned int size = below(t, sizeof(words)),
+		     number = once_in(t, 2) ? 0x40 + below(t, 16) : below(t, 0xd0);
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(words); i++)
 		words[i] = once_in(t, 2) ? 0 : some_value(t);
@@ -300,7 +322,10 @@ struct kind core_kinds[] = {
 	{ .name = "SYNCOBJ_HANDLE_TO_FD", .call = export_syncobj, .weight = 8 },
 	{ .name = "SYNCOBJ_FD_TO_HANDLE", .call = import_syncobj, .weight = 10 },
 	{ .name = "other SYNCOBJ_…", .call = use_syncobjs, .weight = 24 },
-	{ .name = "fences of sw_sync's", .call = use_timeline, .weight = 6, .may_always_fail = true },
+	{ .name = "fences of sw_sync's",
+	  .call = use_timeline,
+	  .weight = 6,
+	  .may_always_fail = true },
 	{ .name = "buffers and fences as files", .call = use_file, .weight = 16 },
 	{ .name = "anything", .call = anything, .weight = 8 },
 	{ .name = "read and poll", .call = read_and_poll, .weight = 2 },

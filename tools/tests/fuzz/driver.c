@@ -28,7 +28,8 @@ static int get_time(struct thread *t, int fd)
 
 static int create_vm(struct thread *t, int fd)
 {
-	struct drm_asahi_vm_create args = { .kernel_start = KERNEL_START, .kernel_end = KERNEL_END };
+	struct drm_asahi_vm_create args = { .kernel_start = KERNEL_START,
+					    .kernel_end = KERNEL_END };
 
 	if (once_in(t, 4)) {
 		args.kernel_start = some_address(t);
@@ -56,11 +57,13 @@ static int bind(struct thread *t, int fd)
 	for (unsigned int i = 0; i < args.num_binds; i++) {
 		struct drm_asahi_gem_bind_op *op = &ops[i];
 
-		*op = (struct drm_asahi_gem_bind_op){ .addr = some_address(t), .range = some_size(t) };
+		*op = (struct drm_asahi_gem_bind_op){ .addr = some_address(t),
+						      .range = some_size(t) };
 		if (once_in(t, 3)) {
 			op->flags = DRM_ASAHI_BIND_UNBIND;
 		} else {
-			op->flags = (1 + below(t, 3)) << 1 | (once_in(t, 5) ? DRM_ASAHI_BIND_SINGLE_PAGE : 0);
+			op->flags = (1 + below(t, 3)) << 1 |
+				    (once_in(t, 5) ? DRM_ASAHI_BIND_SINGLE_PAGE : 0);
 			op->handle = some_handle(t);
 			op->offset = once_in(t, 3) ? below(t, 8) * PAGE : 0;
 		}
@@ -82,12 +85,16 @@ static int create_buffer(struct thread *t, int fd)
 	return fuzzed_ioctl(t, fd, DRM_IOCTL_ASAHI_GEM_CREATE, &args);
 }
 
-/* Maps a buffer, and writes or reads. Memory that was mapped goes away again, so that all has an end. */
+/*
+ * Maps a buffer, and writes or reads. Memory that was mapped goes away again, so that all has an
+ * end.
+ */
 static int map_buffer(struct thread *t, int fd)
 {
 	struct drm_asahi_gem_mmap_offset args = { .handle = some_handle(t) };
 	int ret = fuzzed_ioctl(t, fd, DRM_IOCTL_ASAHI_GEM_MMAP_OFFSET, &args);
-	static const int protections[] = { PROT_READ, PROT_READ | PROT_WRITE, PROT_NONE, PROT_READ | PROT_EXEC };
+	static const int protections[] = { PROT_READ, PROT_READ | PROT_WRITE, PROT_NONE,
+					   PROT_READ | PROT_EXEC };
 	int protection = protections[below(t, ARRAY_SIZE(protections))];
 	int flags = once_in(t, 4) ? MAP_PRIVATE : MAP_SHARED;
 	uint64_t size = once_in(t, 3) ? PAGE * (1 + below(t, 16)) : PAGE;
@@ -98,8 +105,12 @@ static int map_buffer(struct thread *t, int fd)
 	map = mmap(NULL, size, protection, flags, fd, args.offset);
 	if (map == MAP_FAILED)
 		return -errno;
-	/* Within the object, or this thread would get a signal; so the kernel does it, which gets an error. */
-	if (madvise(map, size, once_in(t, 2) ? MADV_POPULATE_READ : MADV_POPULATE_WRITE) == 0 && (protection & PROT_WRITE)) {
+	/*
+	 * Within the object, or this thread would get a signal; so the kernel does it, which gets
+	 * an error.
+	 */
+	if (madvise(map, size, once_in(t, 2) ? MADV_POPULATE_READ : MADV_POPULATE_WRITE) == 0 &&
+	    (protection & PROT_WRITE)) {
 		map[0] = CDM_TERMINATE;
 		map[1] = 0;
 		if (once_in(t, 3))
@@ -170,7 +181,8 @@ static size_t some_command(struct thread *t, uint8_t *at)
 		memcpy(at + sizeof(command.header), attachments, command.header.size);
 		return sizeof(command.header) + command.header.size;
 	}
-	command.compute.cdm_ctrl_stream_base = once_in(t, 8) ? some_address(t) : USER_VA + below(t, 4) * SLOT_SIZE;
+	command.compute.cdm_ctrl_stream_base = once_in(t, 8) ? some_address(t) :
+							       USER_VA + below(t, 4) * SLOT_SIZE;
 	command.compute.cdm_ctrl_stream_end = command.compute.cdm_ctrl_stream_base + 8;
 	command.compute.ts.start = some_timestamp(t);
 	command.compute.ts.end = some_timestamp(t);
@@ -200,7 +212,9 @@ static int submit_jobs(struct thread *t, int fd)
 		args.out_sync_count = below(t, 3);
 	for (unsigned int i = 0; i < ARRAY_SIZE(syncs); i++)
 		syncs[i] = (struct drm_asahi_sync){
-			.sync_type = below(t, 2), .handle = some_handle(t), .timeline_value = below(t, 16),
+			.sync_type = below(t, 2),
+			.handle = some_handle(t),
+			.timeline_value = below(t, 16),
 		};
 	for (unsigned int i = 0; i < count; i++)
 		args.cmdbuf_size += some_command(t, commands + args.cmdbuf_size);

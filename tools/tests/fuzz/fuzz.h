@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * Random calls of the kernel, most of them almost right: an argument is first made as it ought to be, then now and then
- * one word of it is replaced.
+ * Random calls of the kernel, most of them almost right: an argument is first made as it ought to
+ * be, then now and then one word of it is replaced.
  */
 #ifndef FUZZ_H
 #define FUZZ_H
@@ -55,14 +55,20 @@ uint64_t some_value(struct thread *t);
 /* A page-aligned address that often has something bound, and a size. */
 uint64_t some_address(struct thread *t);
 uint64_t some_size(struct thread *t);
-/* The thread's memory, with @size bytes of @data in it if those are given; now and then another address. */
+/*
+ * The thread's memory, with @size bytes of @data in it if those are given; now and then another
+ * address.
+ */
 uint64_t some_pointer(struct thread *t, const void *data, size_t size);
 
 /* A file of the pool, or a negative number; and one more for it, in place of another. */
 int some_file(struct thread *t);
 void keep_file(struct thread *t, int fd);
 
-/* Calls @request, with an argument that may be wrong. 0 or a negative errno, with the thread's own argument updated. */
+/*
+ * Calls @request, with an argument that may be wrong. 0 or a negative errno, with the thread's own
+ * argument updated.
+ */
 int fuzzed_ioctl(struct thread *t, int fd, unsigned long request, void *arg);
 
 #endif

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * Random calls of the device from several threads, which are interrupted again and again, while files of theirs are
- * closed. Prints TAP: that calls of all kinds went through, and that the device works afterwards. Whether the kernel
- * has something to say is for the rig to tell.
+ * Random calls of the device from several threads, which are interrupted again and again, while
+ * files of theirs are closed. Prints TAP: that calls of all kinds went through, and that the device
+ * works afterwards. Whether the kernel has something to say is for the rig to tell.
  *
- * usage: fuzz SECONDS [THREADS [SEED]]     default 4 threads, and a seed that is different each time
+ * usage: fuzz SECONDS [THREADS [SEED]]     default 4 threads, and a seed that is different each
+ * time
  */
 #define _GNU_SOURCE
 #include "fuzz.h"
@@ -49,15 +50,35 @@ bool once_in(struct thread *t, unsigned int n)
 
 uint32_t some_handle(struct thread *t)
 {
-	return once_in(t, 64) ? some_value(t) : below(t, once_in(t, 4) ? 16 : 4) + (once_in(t, 16) ? 0 : 1);
+	return once_in(t, 64) ? some_value(t) :
+				below(t, once_in(t, 4) ? 16 : 4) + (once_in(t, 16) ? 0 : 1);
 }
 
 uint64_t some_value(struct thread *t)
 {
 	static const uint64_t limits[] = {
-		0, 1, 2, 8, 0x3fff, 0x4000, 0x4001, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000,
-		0x7fffffffff, 0x8000000000, 0x7fffffffffffffff, 0x8000000000000000, 0xffffffffffffffff,
-		KERNEL_START, KERNEL_END, USER_VA, 0x20000000,
+		0,
+		1,
+		2,
+		8,
+		0x3fff,
+		0x4000,
+		0x4001,
+		0xffff,
+		0x10000,
+		0x7fffffff,
+		0x80000000,
+		0xffffffff,
+		0x100000000,
+		0x7fffffffff,
+		0x8000000000,
+		0x7fffffffffffffff,
+		0x8000000000000000,
+		0xffffffffffffffff,
+		KERNEL_START,
+		KERNEL_END,
+		USER_VA,
+		0x20000000,
 	};
 
 	switch (below(t, 4)) {
@@ -115,8 +136,9 @@ int some_file(struct thread *t)
 }
 
 /*
- * If it is a timeline of sw_sync's, all of its fences signal first: closed with some that do not, it signals those
- * under the lock that the last reference of one needs (seen with Linux 7.3: a callback of a syncobj's eventfd has that).
+ * If it is a timeline of sw_sync's, all of its fences signal first: closed with some that do not,
+ * it signals those under the lock that the last reference of one needs (seen with Linux 7.3: a
+ * callback of a syncobj's eventfd has that).
  */
 static void close_file(int fd)
 {
@@ -136,21 +158,28 @@ void keep_file(struct thread *t, int fd)
 }
 
 /*
- * Some arguments are what a machine cannot stand, whoever the driver: memory for a buffer as large as can be, all of
- * which is there at once when it is mapped. And of two DRM complains about itself: more syncobjs than memory can be
- * allocated for, and a timeline's fence that becomes part of another timeline.
+ * Some arguments are what a machine cannot stand, whoever the driver: memory for a buffer as large
+ * as can be, all of which is there at once when it is mapped. And of two DRM complains about
+ * itself: more syncobjs than memory can be allocated for, and a timeline's fence that becomes part
+ * of another timeline.
  */
 static void tame(unsigned int number, uint8_t *arg)
 {
 	static const struct {
 		unsigned int number, at;
 	} counts[] = {
-		{ _IOC_NR(DRM_IOCTL_SYNCOBJ_WAIT), offsetof(struct drm_syncobj_wait, count_handles) },
-		{ _IOC_NR(DRM_IOCTL_SYNCOBJ_RESET), offsetof(struct drm_syncobj_array, count_handles) },
-		{ _IOC_NR(DRM_IOCTL_SYNCOBJ_SIGNAL), offsetof(struct drm_syncobj_array, count_handles) },
-		{ _IOC_NR(DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT), offsetof(struct drm_syncobj_timeline_wait, count_handles) },
-		{ _IOC_NR(DRM_IOCTL_SYNCOBJ_QUERY), offsetof(struct drm_syncobj_timeline_array, count_handles) },
-		{ _IOC_NR(DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL), offsetof(struct drm_syncobj_timeline_array, count_handles) },
+		{ _IOC_NR(DRM_IOCTL_SYNCOBJ_WAIT),
+		  offsetof(struct drm_syncobj_wait, count_handles) },
+		{ _IOC_NR(DRM_IOCTL_SYNCOBJ_RESET),
+		  offsetof(struct drm_syncobj_array, count_handles) },
+		{ _IOC_NR(DRM_IOCTL_SYNCOBJ_SIGNAL),
+		  offsetof(struct drm_syncobj_array, count_handles) },
+		{ _IOC_NR(DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT),
+		  offsetof(struct drm_syncobj_timeline_wait, count_handles) },
+		{ _IOC_NR(DRM_IOCTL_SYNCOBJ_QUERY),
+		  offsetof(struct drm_syncobj_timeline_array, count_handles) },
+		{ _IOC_NR(DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL),
+		  offsetof(struct drm_syncobj_timeline_array, count_handles) },
 	};
 	const size_t flags = offsetof(struct drm_syncobj_handle, flags);
 	uint64_t size;
@@ -182,8 +211,11 @@ int fuzzed_ioctl(struct thread *t, int fd, unsigned long request, void *arg)
 	if (size >= 4 && once_in(t, 12))
 		((uint32_t *)room)[below(t, size / 4)] = some_value(t);
 	if (once_in(t, 64)) {
-		/* Another size, so that the kernel has to fill up or cut off; or another direction. */
-		request = _IOC(once_in(t, 4) ? below(t, 4) : _IOC_DIR(request), _IOC_TYPE(request), _IOC_NR(request), below(t, 200));
+		/*
+		 * Another size, so that the kernel has to fill up or cut off; or another direction.
+		 */
+		request = _IOC(once_in(t, 4) ? below(t, 4) : _IOC_DIR(request), _IOC_TYPE(request),
+			       _IOC_NR(request), below(t, 200));
 	}
 	if (_IOC_TYPE(request) == DRM_IOCTL_BASE)
 		tame(_IOC_NR(request), room);
@@ -254,15 +286,16 @@ static void interrupted(int number)
 }
 
 /*
- * The memory of a thread is all that there is within four gigabytes: a pointer with half of it replaced does not lead
- * the kernel to the program's own.
+ * The memory of a thread is all that there is within four gigabytes: a pointer with half of it
+ * replaced does not lead the kernel to the program's own.
  */
 static void init_thread(struct thread *t, unsigned int index, uint64_t seed)
 {
 	void *at = (void *)(0x200000000000ull + ((uint64_t)index << 32));
 
 	t->random = (seed + index) * 0x9e3779b97f4a7c15ull | 1;
-	t->scratch = mmap(at, SCRATCH + 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	t->scratch = mmap(at, SCRATCH + 2 * PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	need("memory", t->scratch == MAP_FAILED ? -ENOMEM : 0);
 	mprotect(t->scratch + SCRATCH, PAGE, PROT_NONE);
 	mprotect(t->scratch + SCRATCH + PAGE, PAGE, PROT_READ);

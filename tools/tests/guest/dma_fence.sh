@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
+# machine: shared
 #
 # The KUnit suites of fences: containers, sets, sync files, sync objects, buffers.
 guest_tap dma_fence --no-emu --modules "kasync jobqueue dma_fence_test" -- sh -c '

@@ -4,24 +4,22 @@
 # What becomes of jobs when firmware or shader go wrong, and of the driver after it.
 # shellcheck disable=SC2154
 
-# faults RULE RESULT…: the jobs' results; then the driver goes, with whatever state it is in.
+# faults RULES RESULT…: the jobs' results; then the driver goes, with whatever state it is in.
 faults() {
-	local rule=$1
+	local rules=$1
 	shift
-	guest_tap "faults-${rule//[:.]/-}" --share "$programs" --emu "--fault $rule" -- sh -c '
+	guest_tap "faults-${rules//[:. ]/-}" --share "$programs" --emu "--fault ${rules// / --fault }" -- sh -c '
 		/mnt/share/faults "$@"
 		if rmmod asahi; then echo ok unload; else echo not ok unload; fi
 		if insmod /mnt/rig/modules/asahi.ko; then echo ok reload; else echo not ok reload; fi
 		' sh "$@"
 }
 
-faults mmu-fault:2 ok EIO ok
-faults hang:2 ok ETIMEDOUT ok
+faults "mmu-fault:2 hang:4 drop-flag:6 delay:8:500" ok EIO ok ETIMEDOUT ok ok ok ok ok
+# By itself: the job before it fails as well if its event comes with the error.
 faults channel-error:2 ok EIO ok
-faults drop-flag:2 ok ok ok
 # The driver has had about eight interrupts when it is up.
 faults drop-irq:12 ok ok ok ok ok ok ok ok
-faults delay:2:500 ok ok ok
 # A job whose stamp was written before the crash is done, whether or not its event came.
 faults crash-event:2 ok 'ok|ENODEV' ENODEV SUBMIT:ENODEV
 faults crash-doorbell:4 'ok|ENODEV' 'ok|ENODEV' ENODEV SUBMIT:ENODEV

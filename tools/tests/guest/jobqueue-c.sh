@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
+# machine: shared
 #
 # The job queue under a driver in C: samples/c.
 guest_tap jobqueue-c --no-emu --modules "kasync jobqueue jobqueue_sample" -- sh -c '

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
+# machine: shared
 #
 # The job queue seen from outside: events with the names and fields of DRM's scheduler, for all jobs of the KUnit suites, beside that
 # scheduler's own. Each job has its life in order, and runs after what it depends on.

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
+# machine: shared
 #
 # The job queue's KUnit suites, on a ring that is not hardware.
 guest_tap jobqueue --no-emu --modules "kasync jobqueue jobqueue_test" -- sh -c '

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
+# machine: shared
 #
 # R24, the executor seen from outside: tracepoints, the table of tasks, and the watch over tasks that stall. The test module leaves
 # a task behind that waits until the module goes.

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
+# machine: shared
 #
 # The executor's KUnit suites. Loading the module runs them. It leaves a task behind, so that unloading
 # has to wait for that; when loaded again it fails if that went unnoticed.
@@ -10,30 +11,11 @@ guest_tap kasync --no-emu --modules "kasync kasync_test" -- sh -c '
 	else
 		echo not ok reload
 	fi'
+rounds=20
+[ "$TIER" = test ] || rounds=100
 guest_tap kasync-load --no-emu --modules "kasync jobqueue" -- sh -c '
-	for i in $(seq 100); do
+	for i in $(seq "$1"); do
 		rmmod jobqueue kasync && insmod /mnt/rig/modules/kasync.ko && insmod /mnt/rig/modules/jobqueue.ko ||
 			{ echo "not ok round $i"; exit; }
 	done
-	echo ok loaded and unloaded 100 times'
-# H38: as if there were no memory for another thread. The shell cannot have one either meanwhile, so it does with what is built in. The
-# module makes its tasks, shows one, waits for the limit, keeps all workers busy, and looks who polls; it shows none when it is done.
-guest_tap kasync-rescue --no-emu --processors 4 --modules "kasync kasync_test" -- bash -c '
-	rmmod kasync_test
-	limit=/proc/sys/kernel/threads-max tasks=/sys/kernel/debug/kasync/tasks
-	read -r max <$limit
-	mkfifo /tmp/pause
-	exec 3<>/tmp/pause
-	insmod /mnt/rig/modules/kasync_test.ko rescue=1 &
-	seen() { read -r -d "" text <$tasks; [[ $text == *rescue-me* ]]; }
-	until seen || ! kill -0 $! 2>/dev/null; do read -r -t 0.1 -u 3; done
-	echo 1 >$limit
-	while seen; do read -r -t 0.1 -u 3; done
-	echo "$max" >$limit
-	if wait $!; then echo "ok the rescuer polls"; else echo "not ok the rescuer polls"; fi
-	dmesg | sed -nE "s/.*kasync_test: (rescue: .*|[0-9]+ works block)/# \1/p"
-	dmesg | grep -q "Failed to create a worker thread" && echo "ok workers could not be made"'
-# Contract: a poll is a fence signalling section, where memory must not be reclaimed.
-expect "lockdep catches an allocation in a poll" 125 'at: kasync_section_begin' --debug-kernel --no-emu \
-	--modules "kasync kasync_test" -- \
-	sh -c 'rmmod kasync_test; insmod /mnt/rig/modules/kasync_test.ko alloc_in_poll=1'
+	echo ok loaded and unloaded $1 times' sh $rounds

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
+# machine: shared
 #
 # OpenCL by rusticl, on the GPU and on llvmpipe.
 # shellcheck disable=SC2154

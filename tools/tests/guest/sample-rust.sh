@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
+# machine: shared
 #
 # The job queue under a driver in Rust: samples/rust.
 guest_tap sample-rust --no-emu --modules "kasync jobqueue ring_sample" -- sh -c '

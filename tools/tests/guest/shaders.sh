@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
+# machine: shared
 #
 # Compute shaders that Mesa compiles for the GPU, compared with llvmpipe.
 # shellcheck disable=SC2154

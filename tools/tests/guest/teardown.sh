@@ -1,38 +1,19 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
+# machine: shared
 #
-# Side by side: a queue that goes while the hardware has its job, with DRM's scheduler and with ours. The verdict is the kernel's.
-# teardown NAME STATUS PATTERN MODULES STEP: inserting the last module does the step. If that does not end, the kernel says so.
-teardown() {
-	local name=$1 status=$2 pattern=$3 modules=$4 step=$5 module=${4##* } all
-	all=$(tr ' ' '\n' <<<"$modules" | tac | tr '\n' ' ')
-	expect "$name" "$status" "$pattern" --debug-kernel --no-emu --modules "$modules" -- sh -c "
-		rmmod $module
-		echo 3 >/proc/sys/kernel/hung_task_timeout_secs
-		echo 1 >/proc/sys/kernel/hung_task_check_interval_secs
-		insmod /mnt/rig/modules/$module.ko step=$step &
-		while kill -0 \$! && ! dmesg | grep -q 'blocked for more than'; do sleep 0.2; done 2>/dev/null
-		dmesg | grep 'teardown: '
-		kill -0 \$! 2>/dev/null || rmmod $all"
-	cp "$RIG_LOG" "$LOGS/$module-$step.log"
-}
-teardown "drm_sched: hardware finishes after its queue has gone" 125 'KASAN: slab-use-after-free in' \
-	"gpu-sched drm_sched_teardown" 1
-teardown "drm_sched: the name of a fence whose queue has gone" 125 'KASAN: slab-use-after-free in drm_sched_fence_get_timeline_name' \
-	"gpu-sched drm_sched_teardown" 2
-teardown "jobqueue: hardware finishes after its queue has gone" 0 'the hardware has finished, the fence has signalled' \
-	"kasync jobqueue jobqueue_teardown" 1
-teardown "jobqueue: the name of a fence whose queue has gone" 0 'the fence is teardown' \
-	"kasync jobqueue jobqueue_teardown" 2
-teardown "drm_sched: somebody waits for a job that its queue has left behind" 125 'INFO: task insmod:.* blocked for more than' \
-	"gpu-sched drm_sched_teardown" 3
-teardown "jobqueue: somebody waits for a job that its queue has left behind" 0 'the hardware was reset, the fence has signalled: Err\(ETIME\)' \
-	"kasync jobqueue jobqueue_teardown" 3
-teardown "drm_sched: nobody waits for a job that its queue has left behind" 125 'WARNING: .* at kmem_cache_destroy.* rmmod' \
-	"gpu-sched drm_sched_teardown" 4
-teardown "jobqueue: nobody waits for a job that its queue has left behind" 0 'the hardware was reset, nobody waits' \
-	"kasync jobqueue jobqueue_teardown" 4
-teardown "drm_sched: one more job for a queue that has gone" 125 'KASAN: slab-use-after-free in drm_sched_' \
-	"gpu-sched drm_sched_teardown" 5
-teardown "jobqueue: one more job for a queue that has gone" 0 'one more job: Some\(ECANCELED\)' \
-	"kasync jobqueue jobqueue_teardown" 5
+# A queue that goes while the hardware has its job. teardown-drm-sched.sh does the same steps with DRM's scheduler. Inserting
+# the module does a step.
+guest_tap teardown --no-emu --modules "kasync jobqueue" -- bash -c '
+	# step NUMBER PATTERN NAME: the module has to print PATTERN.
+	step() {
+		dmesg -C
+		insmod /mnt/rig/modules/jobqueue_teardown.ko step=$1 && rmmod jobqueue_teardown
+		if [ $? = 0 ] && dmesg | grep -qE "teardown: $2"; then echo "ok $3"; else echo "not ok $3"; dmesg; fi
+	}
+	step 1 "the hardware has finished, the fence has signalled" "hardware finishes after its queue has gone"
+	step 2 "the fence is teardown" "the name of a fence whose queue has gone"
+	step 3 "the hardware was reset, the fence has signalled: Err\(ETIME\)" "a wait for a job that its queue has left behind"
+	step 4 "the hardware was reset, nobody waits" "nobody waits for a job that its queue has left behind"
+	step 5 "one more job: Some\(ECANCELED\)" "one more job for a queue that has gone"
+	if rmmod jobqueue kasync; then echo ok unload; else echo not ok unload; fi'

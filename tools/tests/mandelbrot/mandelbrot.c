@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * Computes a picture of the Mandelbrot set and writes its iteration counts to a file: 32-bit numbers, little
- * endian, row by row.
+ * Computes a picture of the Mandelbrot set and writes its iteration counts to a file: 32-bit
+ * numbers, little endian, row by row.
  *
  * usage: mandelbrot NAME SIZE LIMIT FILE      NAME: part of the device's name
  */
@@ -37,8 +37,8 @@ int main(int argc, char **argv)
 	dispatch(&gpu, &program, push, sizeof(push), groups, groups, 1);
 	start = seconds();
 	finish(&gpu);
-	printf("mandelbrot: %ux%u pixels, at most %u iterations: %.3f s in the guest\n", push[0], push[0],
-	       push[1], seconds() - start);
+	printf("mandelbrot: %ux%u pixels, at most %u iterations: %.3f s in the guest\n", push[0],
+	       push[0], push[1], seconds() - start);
 
 	/* The file system wants pages that it can pin, which a mapping of the device's is not. */
 	copy = malloc(picture.size);

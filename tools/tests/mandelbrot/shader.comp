@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// Iterations until a point of the plane leaves the circle of radius 2, for each pixel. Everything is "precise": products
-// and sums are rounded one by one, as in the reference (see check/src/main.rs).
+// Iterations until a point of the plane leaves the circle of radius 2, for each pixel. Everything
+// is "precise": products and sums are rounded one by one, as in the reference (see
+// check/src/main.rs).
 #version 450
 
 layout(local_size_x = 16, local_size_y = 16) in;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * OpenCL kernels on the GPU, each compared with what another device of the same machine makes of the same random
- * input. Prints TAP.
+ * OpenCL kernels on the GPU, each compared with what another device of the same machine makes of
+ * the same random input. Prints TAP.
  *
  * usage: opencl-test NAME REFERENCE      parts of the devices' names
  */
@@ -63,10 +63,12 @@ static void find_device(struct device *device, const char *name)
 		cl_device_id ids[8];
 		cl_uint devices = 0;
 
-		if (clGetDeviceIDs(platforms[i], CL_DEVICE_TYPE_ALL, 8, ids, &devices) != CL_SUCCESS)
+		if (clGetDeviceIDs(platforms[i], CL_DEVICE_TYPE_ALL, 8, ids, &devices) !=
+		    CL_SUCCESS)
 			continue;
 		for (cl_uint j = 0; j < devices && j < 8; j++) {
-			check(clGetDeviceInfo(ids[j], CL_DEVICE_NAME, sizeof(device->name), device->name, NULL),
+			check(clGetDeviceInfo(ids[j], CL_DEVICE_NAME, sizeof(device->name),
+					      device->name, NULL),
 			      "device name");
 			device->id = ids[j];
 			if (strstr(device->name, name))
@@ -92,7 +94,8 @@ static void open_device(struct device *device, const char *name)
 	if (error != CL_SUCCESS) {
 		char log[8192] = "";
 
-		clGetProgramBuildInfo(device->program, device->id, CL_PROGRAM_BUILD_LOG, sizeof(log) - 1, log, NULL);
+		clGetProgramBuildInfo(device->program, device->id, CL_PROGRAM_BUILD_LOG,
+				      sizeof(log) - 1, log, NULL);
 		fputs(log, stderr);
 		fail("build", error);
 	}
@@ -114,8 +117,11 @@ static void run(struct device *device, const char *name, uint32_t *in, uint32_t 
 	check(error, name);
 	check(clSetKernelArg(kernel, 0, sizeof(source), &source), "argument");
 	check(clSetKernelArg(kernel, 1, sizeof(result), &result), "argument");
-	check(clEnqueueNDRangeKernel(device->queue, kernel, 1, NULL, &global, &local, 0, NULL, NULL), "run");
-	check(clEnqueueReadBuffer(device->queue, result, CL_TRUE, 0, WORDS * 4, out, 0, NULL, NULL), "read");
+	check(clEnqueueNDRangeKernel(device->queue, kernel, 1, NULL, &global, &local, 0, NULL,
+				     NULL),
+	      "run");
+	check(clEnqueueReadBuffer(device->queue, result, CL_TRUE, 0, WORDS * 4, out, 0, NULL, NULL),
+	      "read");
 	clReleaseKernel(kernel);
 	clReleaseMemObject(source);
 	clReleaseMemObject(result);
@@ -157,15 +163,18 @@ int main(int argc, char **argv)
 			bool is_float = tests[i].floats >> j % 8 & 1;
 
 			written += want[j] != 0;
-			if (is_float ? is_near(got[j], want[j], tests[i].tolerance) : got[j] == want[j])
+			if (is_float ? is_near(got[j], want[j], tests[i].tolerance) :
+				       got[j] == want[j])
 				continue;
 			if (wrong++ < 6)
-				printf("# thread %u, word %u: %08x, wanted %08x\n", j / 8, j % 8, got[j], want[j]);
+				printf("# thread %u, word %u: %08x, wanted %08x\n", j / 8, j % 8,
+				       got[j], want[j]);
 		}
 		if (wrong || written < 100)
 			failed++;
-		printf("%sok %d - OpenCL %s: %u of %u words differ\n", wrong || written < 100 ? "not " : "", ++number,
-		       tests[i].name, wrong, written);
+		printf("%sok %d - OpenCL %s: %u of %u words differ\n",
+		       wrong || written < 100 ? "not " : "", ++number, tests[i].name, wrong,
+		       written);
 		fflush(stdout);
 	}
 	printf("1..%d\n", number);

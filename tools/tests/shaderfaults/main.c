@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * What becomes of shaders that access what they may not, or never end, and of others beside them. Prints TAP.
+ * What becomes of shaders that access what they may not, or never end, and of others beside them.
+ * Prints TAP.
  *
  * usage: shader-faults NAME       NAME: part of the device's name
  */
@@ -14,7 +15,10 @@
 enum what { READ, WRITE, FOREVER };
 
 #define THREADS 64
-/* Nothing is mapped there: Mesa begins above, and leaves the first 64 GiB but for a page or two alone. */
+/*
+ * Nothing is mapped there: Mesa begins above, and leaves the first 64 GiB but for a page or two
+ * alone.
+ */
 #define UNMAPPED 0x700000000ull
 /* Mesa's page of zeros, which it maps for reading. */
 #define READ_ONLY 0x100000000ull
@@ -39,11 +43,13 @@ static void report(const char *what, bool good)
 
 static void client_open(struct client *client, const char *name)
 {
-	struct binding binding = { .type = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, .buffer = &client->result };
+	struct binding binding = { .type = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+				   .buffer = &client->result };
 
 	gpu_open(&client->gpu, name);
 	buffer_create(&client->gpu, &client->result, 4096);
-	program_create(&client->gpu, &client->program, access_code, sizeof(access_code), &binding, 1, 16);
+	program_create(&client->gpu, &client->program, access_code, sizeof(access_code), &binding,
+		       1, 16);
 }
 
 static void start(struct client *client, enum what what, uint64_t address)
@@ -79,7 +85,10 @@ static void fault(const char *name, const char *text, enum what what, uint64_t a
 	client_open(&good, name);
 	client_open(&bad, name);
 	start(&bad, what, address);
-	/* Mesa does not look at the error of a fence: what can be seen is that the shader did not get to its end. */
+	/*
+	 * Mesa does not look at the error of a fence: what can be seen is that the shader did not
+	 * get to its end.
+	 */
 	wait_for(&bad.gpu);
 	snprintf(line, sizeof(line), "%s: the job ends before its end", text);
 	report(line, !is_result(&bad, 100, 1) && !is_result(&bad, 0, 0));
@@ -99,11 +108,14 @@ int main(int argc, char **argv)
 		fail("usage: shader-faults NAME");
 	client_open(&client, argv[1]);
 	start(&client, READ, UNMAPPED);
-	report("a read of nothing gives zeros", wait_for(&client.gpu) == VK_SUCCESS && is_result(&client, 0, 0));
+	report("a read of nothing gives zeros",
+	       wait_for(&client.gpu) == VK_SUCCESS && is_result(&client, 0, 0));
 	start(&client, WRITE, UNMAPPED);
-	report("a write to nothing vanishes", wait_for(&client.gpu) == VK_SUCCESS && is_result(&client, 100, 1));
+	report("a write to nothing vanishes",
+	       wait_for(&client.gpu) == VK_SUCCESS && is_result(&client, 100, 1));
 	start(&client, READ, READ_ONLY);
-	report("a read-only page can be read", wait_for(&client.gpu) == VK_SUCCESS && is_result(&client, 0, 0));
+	report("a read-only page can be read",
+	       wait_for(&client.gpu) == VK_SUCCESS && is_result(&client, 0, 0));
 	gpu_close(&client.gpu);
 	fault(argv[1], "a write to a read-only page", WRITE, READ_ONLY);
 	fault(argv[1], "a shader without end", FOREVER, 0);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * What a shader that runs can still do with a page once its binding has changed under it. Prints TAP.
+ * What a shader that runs can still do with a page once its binding has changed under it. Prints
+ * TAP.
  *
- * A job counts, and writes the count to two pages: to "target", whose binding changes, and to "control", where the
- * test sees how far it is and tells it to stop, and where the job says that it got to its end.
+ * A job counts, and writes the count to two pages: to "target", whose binding changes, and to
+ * "control", where the test sees how far it is and tells it to stop, and where the job says that it
+ * got to its end.
  */
 #include "../uapi/uapi.h"
 
@@ -61,7 +63,10 @@ static void *bound(struct client *client, uint64_t va, uint32_t *handle)
 
 static void client_open(struct client *client)
 {
-	/* Launch of one thread, with 64 uniform halves, of what is described at CODE_VA + 0x40; the end. */
+	/*
+	 * Launch of one thread, with 64 uniform halves, of what is described at CODE_VA + 0x40; the
+	 * end.
+	 */
 	const uint32_t stream[] = { 1 << 1, 0x40, 1, 1, 1, 1, 1, 1, 2u << 29, 0 };
 	/* Eight halves from the arguments on, the shader, no preshader. */
 	const uint64_t uniforms = 0x1d | 8ull << 20 | (USER_VA + ARGUMENTS) >> 2 << 26;
@@ -155,7 +160,8 @@ static void check_unbind(struct client *client)
 	check_true("a job writes to a page", counts(client, 1000) && client->map[0] != 0);
 	check("the page is unbound while the job runs", rebind(client, DRM_ASAHI_BIND_UNBIND), 0);
 	check_true("the job goes on, and does not write to it any more", stays(client));
-	check("the page is bound again", rebind(client, DRM_ASAHI_BIND_READ | DRM_ASAHI_BIND_WRITE), 0);
+	check("the page is bound again", rebind(client, DRM_ASAHI_BIND_READ | DRM_ASAHI_BIND_WRITE),
+	      0);
 	check_true("the job writes to it again", counts(client, 1000) && client->map[0] != MARK);
 	check_true("the job ends as it should", stop(client));
 }
@@ -194,7 +200,8 @@ static void check_read_only(struct client *client, struct client *other)
 
 	start(client);
 	check_true("a job writes to a page", counts(client, 1000));
-	check("the page becomes read-only while the job runs", rebind(client, DRM_ASAHI_BIND_READ), 0);
+	check("the page becomes read-only while the job runs", rebind(client, DRM_ASAHI_BIND_READ),
+	      0);
 	check("the job is over", ends(client), 0);
 	check_true("but did not get to its end", client->control[2] == 0);
 	count = client->control[1];
@@ -203,7 +210,8 @@ static void check_read_only(struct client *client, struct client *other)
 	start(other);
 	check_true("another client's job works", counts(other, 1000));
 	check_true("and ends as it should", stop(other));
-	check_true("the first writes nothing any more", client->map[0] == MARK && client->control[1] == count);
+	check_true("the first writes nothing any more",
+		   client->map[0] == MARK && client->control[1] == count);
 }
 
 int main(void)

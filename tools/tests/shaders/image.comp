@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// Loads and stores of images that shaders write: each texel of the first two, an array and a volume.
+// Loads and stores of images that shaders write: each texel of the first two, an array and a
+// volume.
 #version 460
 layout(local_size_x = 8, local_size_y = 8) in;
 layout(std430, binding = 0) readonly buffer In {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * Images: stores and loads of shaders, copies from and to buffers, samplers. Each function does the same on any
- * device and leaves what came of it in @out.
+ * Images: stores and loads of shaders, copies from and to buffers, samplers. Each function does the
+ * same on any device and leaves what came of it in @out.
  */
 #include <string.h>
 
@@ -22,7 +22,8 @@ static const VkImageCreateInfo plain = {
 	.arrayLayers = 1,
 	.samples = VK_SAMPLE_COUNT_1_BIT,
 	.tiling = VK_IMAGE_TILING_OPTIMAL,
-	.usage = VK_IMAGE_USAGE_STORAGE_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT | VK_IMAGE_USAGE_TRANSFER_DST_BIT,
+	.usage = VK_IMAGE_USAGE_STORAGE_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT |
+		 VK_IMAGE_USAGE_TRANSFER_DST_BIT,
 };
 
 void run_storage_images(struct gpu *gpu, const uint32_t *in, uint32_t *out, uint32_t words)
@@ -76,13 +77,14 @@ void run_storage_images(struct gpu *gpu, const uint32_t *in, uint32_t *out, uint
 }
 
 /* Copies to an image of 3 layers and 3 levels and back, one level and layer after the other. */
-static void copy_all(struct gpu *gpu, const struct image *image, const struct block *block, const struct buffer *buffer,
-		     bool to_image)
+static void copy_all(struct gpu *gpu, const struct image *image, const struct block *block,
+		     const struct buffer *buffer, bool to_image)
 {
 	VkDeviceSize at = 0;
 
 	for (uint32_t level = 0; level < image->levels; level++) {
-		uint32_t width = image->extent.width >> level, height = image->extent.height >> level;
+		uint32_t width = image->extent.width >> level,
+			 height = image->extent.height >> level;
 		VkBufferImageCopy region = {
 			.bufferOffset = at,
 			.imageSubresource = { VK_IMAGE_ASPECT_COLOR_BIT, level, 0, image->layers },
@@ -101,7 +103,8 @@ static void copy_all(struct gpu *gpu, const struct image *image, const struct bl
 	barrier(gpu);
 }
 
-void run_copies(struct gpu *gpu, const struct block *block, const uint32_t *in, uint32_t *out, uint32_t words)
+void run_copies(struct gpu *gpu, const struct block *block, const uint32_t *in, uint32_t *out,
+		uint32_t words)
 {
 	VkImageCreateInfo info = plain;
 	struct buffer source, result;
@@ -127,8 +130,8 @@ void run_copies(struct gpu *gpu, const struct block *block, const uint32_t *in, 
 	buffer_destroy(gpu, &result);
 }
 
-void run_sampling(struct gpu *gpu, const VkSamplerCreateInfo *info, const struct block *block, const uint32_t *in,
-		  uint32_t *out, uint32_t words)
+void run_sampling(struct gpu *gpu, const VkSamplerCreateInfo *info, const struct block *block,
+		  const uint32_t *in, uint32_t *out, uint32_t words)
 {
 	struct buffer source, texels, result;
 	struct image image;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * Compute shaders on the GPU, each compared with what another device of the same machine (llvmpipe) makes of the
- * same random input, or with a model in C. Prints TAP.
+ * Compute shaders on the GPU, each compared with what another device of the same machine (llvmpipe)
+ * makes of the same random input, or with a model in C. Prints TAP.
  *
  * usage: shaders-test NAME REFERENCE [SEED]      NAME, REFERENCE: parts of the devices' names
  */
@@ -58,18 +58,45 @@ static const struct test tests[] = {
 	{ CODE(wide), { 16, 1, 1 }, WORDS_WITH_EDGES, .stride = 32 },
 	{ CODE(narrow), { 16, 1, 1 }, WORDS_WITH_EDGES, .stride = 16 },
 	{ CODE(float_exact), { 16, 1, 1 }, FLOATS_WITH_EDGES, .stride = 24, .floats = ~(1u << 18) },
-	{ CODE(float_near), { 16, 1, 1 }, FLOATS, .stride = 16, .floats = ~0u, .relative = 4e-6, .absolute = 4e-6 },
-	{ CODE(angles), { 16, 1, 1 }, FLOATS, .stride = 8, .floats = ~0u, .relative = 1e-3, .absolute = 1e-3 },
+	{ CODE(float_near),
+	  { 16, 1, 1 },
+	  FLOATS,
+	  .stride = 16,
+	  .floats = ~0u,
+	  .relative = 4e-6,
+	  .absolute = 4e-6 },
+	{ CODE(angles),
+	  { 16, 1, 1 },
+	  FLOATS,
+	  .stride = 8,
+	  .floats = ~0u,
+	  .relative = 1e-3,
+	  .absolute = 1e-3 },
 	{ CODE(half), { 16, 1, 1 }, FLOATS, .stride = 16, .floats = 1u << 15 },
-	{ CODE(convert), { 16, 1, 1 }, FLOATS_WITH_EDGES, .stride = 16, .floats = 0x7c00, .relative = 2e-7 },
+	{ CODE(convert),
+	  { 16, 1, 1 },
+	  FLOATS_WITH_EDGES,
+	  .stride = 16,
+	  .floats = 0x7c00,
+	  .relative = 2e-7 },
 	{ CODE(flow), { 16, 1, 1 }, WORDS_WITH_EDGES, .stride = 8 },
 	{ CODE(local), { 16, 1, 1 }, WORDS_WITH_EDGES, .stride = 4 },
 	{ CODE(atomics), { 16, 1, 1 }, WORDS_WITH_EDGES, .stride = 1 },
 	{ CODE(scratch), { 16, 1, 1 }, WORDS_WITH_EDGES, .stride = 2 },
 	{ CODE(grid), { 3, 7, 2 }, WORDS_WITH_EDGES, .stride = 4 },
 	{ CODE(memory), { 16, 1, 1 }, WORDS_WITH_EDGES, .stride = 20 },
-	{ CODE(subgroup), { 8, 1, 1 }, WORDS_WITH_EDGES, .stride = 32, .model = model_subgroup, .group_size = 128 },
-	{ CODE(shuffle), { 8, 1, 1 }, WORDS_WITH_EDGES, .stride = 16, .model = model_shuffle, .group_size = 128 },
+	{ CODE(subgroup),
+	  { 8, 1, 1 },
+	  WORDS_WITH_EDGES,
+	  .stride = 32,
+	  .model = model_subgroup,
+	  .group_size = 128 },
+	{ CODE(shuffle),
+	  { 8, 1, 1 },
+	  WORDS_WITH_EDGES,
+	  .stride = 16,
+	  .model = model_shuffle,
+	  .group_size = 128 },
 };
 
 static uint64_t state = 1;
@@ -115,8 +142,10 @@ static uint32_t bits_of(float value)
 
 static uint32_t input_word(enum input input)
 {
-	static const uint32_t words[] = { 0, 1, 2, 31, 32, 0x7fffffff, 0x80000000, 0xffffffff, 0xffff, 0x8000, 0x80 };
-	static const float floats[] = { 0, -0.0f, 1, -1, 0.5, 1.5, 2.5, -2.5, 1e30, -1e-30, INFINITY, -INFINITY, 65504 };
+	static const uint32_t words[] = { 0,	      1,	  2,	  31,	  32,  0x7fffffff,
+					  0x80000000, 0xffffffff, 0xffff, 0x8000, 0x80 };
+	static const float floats[] = { 0,    -0.0f, 1,	     -1,       0.5,	  1.5,	2.5,
+					-2.5, 1e30,  -1e-30, INFINITY, -INFINITY, 65504 };
 	uint32_t n = random_word();
 
 	if (input != FLOATS && n % 8 == 0) {
@@ -163,7 +192,8 @@ static bool is_near(const struct test *test, uint32_t got, uint32_t want)
 	return fabsf(g - w) <= test->absolute + test->relative * fabsf(w);
 }
 
-static void compare(const struct test *test, const uint32_t *in, const uint32_t *got, const uint32_t *want)
+static void compare(const struct test *test, const uint32_t *in, const uint32_t *got,
+		    const uint32_t *want)
 {
 	uint32_t wrong = 0, written = 0;
 
@@ -178,8 +208,9 @@ static void compare(const struct test *test, const uint32_t *in, const uint32_t 
 			uint32_t thread = i / test->stride;
 			const uint32_t *a = in + thread * 4 % WORDS;
 
-			printf("# thread %u, word %u: %08x, wanted %08x (%g, %g); input %08x %08x %08x %08x\n", thread,
-			       word, got[i], want[i], float_of(got[i]), float_of(want[i]), a[0], a[1], a[2], a[3]);
+			printf("# thread %u, word %u: %08x, wanted %08x (%g, %g)", thread, word, got[i],
+			       want[i], float_of(got[i]), float_of(want[i]));
+			printf(", of %08x %08x %08x %08x\n", a[0], a[1], a[2], a[3]);
 		}
 	}
 	report(!wrong && written > 100, "%s: %u of %u words differ", test->name, wrong, written);
@@ -196,7 +227,8 @@ static const VkSamplerCreateInfo samplers[] = {
 	  .borderColor = VK_BORDER_COLOR_FLOAT_OPAQUE_WHITE, .maxLod = VK_LOD_CLAMP_NONE },
 };
 
-static void test_images(struct gpu *gpu, struct gpu *reference, uint32_t *in, uint32_t *got, uint32_t *want)
+static void test_images(struct gpu *gpu, struct gpu *reference, uint32_t *in, uint32_t *got,
+			uint32_t *want)
 {
 	static const struct {
 		const char *name;
@@ -214,7 +246,9 @@ static void test_images(struct gpu *gpu, struct gpu *reference, uint32_t *in, ui
 	};
 	const struct test storage = { .name = "storage images", .stride = 8 };
 	/* The share of a texel has eight bits on hardware, and on llvmpipe. */
-	const struct test sampling = { .name = "sampling", .stride = 16, .floats = 0xffff, .absolute = 6e-3 };
+	const struct test sampling = {
+		.name = "sampling", .stride = 16, .floats = 0xffff, .absolute = 6e-3
+	};
 
 	for (uint32_t i = 0; i < WORDS; i++)
 		in[i] = random_word();
@@ -230,11 +264,13 @@ static void test_images(struct gpu *gpu, struct gpu *reference, uint32_t *in, ui
 			in[j] = random_word() & 0x7bff7bff;
 		for (uint32_t level = 0; level < 3; level++)
 			bytes += ((96 >> level) + block->width - 1) / block->width *
-				 (((72 >> level) + block->height - 1) / block->height) * 3 * block->bytes;
+				 (((72 >> level) + block->height - 1) / block->height) * 3 *
+				 block->bytes;
 		run_copies(gpu, block, in, got, WORDS);
 		for (uint32_t j = 0; j < bytes / 4; j++)
 			wrong += got[j] != in[j];
-		report(!wrong, "copies of %s: %u of %u words differ", formats[i].name, wrong, bytes / 4);
+		report(!wrong, "copies of %s: %u of %u words differ", formats[i].name, wrong,
+		       bytes / 4);
 	}
 	for (size_t i = 0; i < sizeof(samplers) / sizeof(*samplers); i++) {
 		for (uint32_t j = 0; j < WORDS; j++)
@@ -246,11 +282,12 @@ static void test_images(struct gpu *gpu, struct gpu *reference, uint32_t *in, ui
 }
 
 /* Formats that both devices have; random bits are valid blocks of all of them. */
-static void test_compressed(struct gpu *gpu, struct gpu *reference, uint32_t *in, uint32_t *got, uint32_t *want)
+static void test_compressed(struct gpu *gpu, struct gpu *reference, uint32_t *in, uint32_t *got,
+			    uint32_t *want)
 {
 	/*
-	 * What lies between the two colours of a block is not said to the last bit: thirds are rounded. Floats of BC6H
-	 * reach 65504, so they are only compared as they are, not mixed.
+	 * What lies between the two colours of a block is not said to the last bit: thirds are
+	 * rounded. Floats of BC6H reach 65504, so they are only compared as they are, not mixed.
 	 */
 	static const struct {
 		const char *name;
@@ -297,7 +334,8 @@ int main(int argc, char **argv)
 		state = strtoull(argv[3], NULL, 0);
 	gpu_open(&gpu, argv[1]);
 	gpu_open(&reference, argv[2]);
-	printf("# %s, compared with %s\n", gpu.properties.deviceName, reference.properties.deviceName);
+	printf("# %s, compared with %s\n", gpu.properties.deviceName,
+	       reference.properties.deviceName);
 	test_transfers(&gpu);
 	test_indirect(&gpu, grid_code, sizeof(grid_code));
 	test_sparse(&gpu);

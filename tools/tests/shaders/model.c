@@ -32,7 +32,9 @@ static bool is_away(uint32_t a)
 /* Over the lanes of @in that have not left, up to @end. */
 static struct reduction reduce(const uint32_t *in, uint32_t end)
 {
-	struct reduction r = { .min = ~0u, .and = ~0u, .product = 1, .smin = INT32_MAX, .smax = INT32_MIN };
+	struct reduction r = {
+		.min = ~0u, .and = ~0u, .product = 1, .smin = INT32_MAX, .smax = INT32_MIN
+	};
 
 	for (uint32_t lane = 0; lane < end; lane++) {
 		uint32_t a = in[lane];
@@ -66,13 +68,15 @@ void model_subgroup(const uint32_t *in, uint32_t *out, uint32_t threads)
 		uint32_t lane = i % LANES, *o = out + i * 32, a = in[i];
 		const uint32_t *group = in + i - lane;
 		struct reduction all = reduce(group, LANES), before = reduce(group, lane);
-		uint32_t first = __builtin_ctz(all.lanes), signs = 0, count = __builtin_popcount(all.lanes);
+		uint32_t first = __builtin_ctz(all.lanes), signs = 0,
+			 count = __builtin_popcount(all.lanes);
 
 		if (is_away(a))
 			continue;
 		for (uint32_t j = 0; j < LANES; j++)
 			signs += all.lanes >> j & 1 & group[j] >> 31;
-		*o++ = LANES | lane << 8 | i % GROUP / LANES << 16 | (uint32_t)(GROUP / LANES) << 24;
+		*o++ = LANES | lane << 8 | i % GROUP / LANES << 16 |
+		       (uint32_t)(GROUP / LANES) << 24;
 		*o++ = lane == first;
 		*o++ = (all.sevens > 0) | (uint32_t)(all.sevens == 0) << 1;
 		*o++ = signs == 0 || signs == count;

@@ -20,9 +20,10 @@ struct block {
 
 /* Images: what a device makes of @in. */
 void run_storage_images(struct gpu *gpu, const uint32_t *in, uint32_t *out, uint32_t words);
-void run_copies(struct gpu *gpu, const struct block *block, const uint32_t *in, uint32_t *out, uint32_t words);
-void run_sampling(struct gpu *gpu, const VkSamplerCreateInfo *info, const struct block *block, const uint32_t *in,
-		  uint32_t *out, uint32_t words);
+void run_copies(struct gpu *gpu, const struct block *block, const uint32_t *in, uint32_t *out,
+		uint32_t words);
+void run_sampling(struct gpu *gpu, const VkSamplerCreateInfo *info, const struct block *block,
+		  const uint32_t *in, uint32_t *out, uint32_t words);
 
 /* What a subgroup of 32 lanes makes of @in. */
 void model_subgroup(const uint32_t *in, uint32_t *out, uint32_t threads);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * A sparse image of two layers: blocks of it get memory, lose it, and get that of others. What shaders read then is
- * known: what was stored where there is memory, zeros elsewhere.
+ * A sparse image of two layers: blocks of it get memory, lose it, and get that of others. What
+ * shaders read then is known: what was stored where there is memory, zeros elsewhere.
  */
 #include <string.h>
 
@@ -31,7 +31,8 @@ static bool has_sparse_images(struct gpu *gpu)
 
 	vkGetPhysicalDeviceFeatures(gpu->physical, &features);
 	vkGetPhysicalDeviceQueueFamilyProperties(gpu->physical, &count, families);
-	return features.sparseBinding && features.sparseResidencyImage2D && features.shaderResourceResidency &&
+	return features.sparseBinding && features.sparseResidencyImage2D &&
+	       features.shaderResourceResidency &&
 	       gpu->properties.sparseProperties.residencyNonResidentStrict &&
 	       (families[gpu->family].queueFlags & VK_QUEUE_SPARSE_BINDING_BIT);
 }
@@ -60,8 +61,9 @@ static void create(struct gpu *gpu, struct sparse *sparse)
 	VkMemoryAllocateInfo allocate = { .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO };
 	uint32_t count = 1;
 
-	vkGetPhysicalDeviceSparseImageFormatProperties(gpu->physical, info.format, info.imageType, info.samples,
-						       info.usage, info.tiling, &count, &properties);
+	vkGetPhysicalDeviceSparseImageFormatProperties(gpu->physical, info.format, info.imageType,
+						       info.samples, info.usage, info.tiling,
+						       &count, &properties);
 	if (count != 1)
 		fail("no sparse images of that format");
 	sparse->block = properties.imageGranularity;
@@ -69,7 +71,8 @@ static void create(struct gpu *gpu, struct sparse *sparse)
 	info.extent.width = SIDE * sparse->block.width - 8;
 	info.extent.height = SIDE * sparse->block.height - 16;
 	info.extent.depth = 1;
-	check(vkCreateImage(gpu->device, &info, NULL, &sparse->image.image), "create a sparse image");
+	check(vkCreateImage(gpu->device, &info, NULL, &sparse->image.image),
+	      "create a sparse image");
 	vkGetImageMemoryRequirements(gpu->device, sparse->image.image, &needs);
 	sparse->block_bytes = needs.alignment;
 	allocate.allocationSize = BLOCKS * sparse->block_bytes;
@@ -83,7 +86,8 @@ static void create(struct gpu *gpu, struct sparse *sparse)
 }
 
 /* Binds a block of the image to one of memory, or to none. */
-static void bind(struct gpu *gpu, struct sparse *sparse, uint32_t layer, uint32_t x, uint32_t y, uint32_t memory)
+static void bind(struct gpu *gpu, struct sparse *sparse, uint32_t layer, uint32_t x, uint32_t y,
+		 uint32_t memory)
 {
 	VkExtent3D size = sparse->image.extent, block = sparse->block;
 	VkSparseImageMemoryBind one = {
@@ -92,7 +96,9 @@ static void bind(struct gpu *gpu, struct sparse *sparse, uint32_t layer, uint32_
 		.memory = memory ? sparse->memory : VK_NULL_HANDLE,
 		.memoryOffset = memory ? (memory - 1) * sparse->block_bytes : 0,
 	};
-	VkSparseImageMemoryBindInfo binds = { .image = sparse->image.image, .bindCount = 1, .pBinds = &one };
+	VkSparseImageMemoryBindInfo binds = { .image = sparse->image.image,
+					      .bindCount = 1,
+					      .pBinds = &one };
 	VkBindSparseInfo info = {
 		.sType = VK_STRUCTURE_TYPE_BIND_SPARSE_INFO,
 		.imageBindCount = 1,
@@ -100,16 +106,22 @@ static void bind(struct gpu *gpu, struct sparse *sparse, uint32_t layer, uint32_
 	};
 	uint32_t right = size.width - one.offset.x, below = size.height - one.offset.y;
 
-	one.extent = (VkExtent3D) {
-		right < block.width ? right : block.width, below < block.height ? below : block.height, 1,
+	one.extent = (VkExtent3D){
+		right < block.width ? right : block.width,
+		below < block.height ? below : block.height,
+		1,
 	};
 	check(vkQueueBindSparse(gpu->queue, 1, &info, gpu->fence), "bind sparse memory");
 	check(wait_for(gpu), "wait for the binding");
 	sparse->bound[layer][y][x] = memory;
 }
 
-/* Texels that are not as they should be, when memory blocks have what @stored says was in the image there. */
-static uint32_t wrong(const struct sparse *sparse, const uint32_t (*seen)[2], const uint32_t stored[BLOCKS][3])
+/*
+ * Texels that are not as they should be, when memory blocks have what @stored says was in the image
+ * there.
+ */
+static uint32_t wrong(const struct sparse *sparse, const uint32_t (*seen)[2],
+		      const uint32_t stored[BLOCKS][3])
 {
 	VkExtent3D size = sparse->image.extent, block = sparse->block;
 	uint32_t count = 0;
@@ -117,7 +129,8 @@ static uint32_t wrong(const struct sparse *sparse, const uint32_t (*seen)[2], co
 	for (uint32_t layer = 0; layer < LAYERS; layer++)
 		for (uint32_t y = 0; y < size.height; y++)
 			for (uint32_t x = 0; x < size.width; x++, seen++) {
-				uint32_t memory = sparse->bound[layer][y / block.height][x / block.width];
+				uint32_t memory =
+					sparse->bound[layer][y / block.height][x / block.width];
 				uint32_t want = 0;
 
 				if (memory) {
@@ -125,14 +138,16 @@ static uint32_t wrong(const struct sparse *sparse, const uint32_t (*seen)[2], co
 					uint32_t old_y = from[1] * block.height + y % block.height;
 					uint32_t old_x = from[0] * block.width + x % block.width;
 
-					want = (from[2] * size.height + old_y) * size.width + old_x + 1;
+					want = (from[2] * size.height + old_y) * size.width +
+					       old_x + 1;
 				}
 				count += (*seen)[0] != want || (*seen)[1] != !!memory;
 			}
 	return count;
 }
 
-static void run_step(struct gpu *gpu, const struct program *program, const struct image *image, uint32_t step)
+static void run_step(struct gpu *gpu, const struct program *program, const struct image *image,
+		     uint32_t step)
 {
 	uint32_t width = image->extent.width / 8, height = image->extent.height / 8;
 
@@ -164,7 +179,9 @@ void test_sparse(struct gpu *gpu)
 		return;
 	}
 	create(gpu, &sparse);
-	buffer_create(gpu, &result, (VkDeviceSize)sparse.image.extent.width * sparse.image.extent.height * LAYERS * 8);
+	buffer_create(gpu, &result,
+		      (VkDeviceSize)sparse.image.extent.width * sparse.image.extent.height *
+			      LAYERS * 8);
 	check(vkCreateSampler(gpu->device, &nearest, NULL, &bindings[2].sampler), "sampler");
 	program_create(gpu, &program, sparse_code, sizeof(sparse_code), bindings, 3, 4);
 	for (uint32_t i = 0; i < BLOCKS; i++)
@@ -175,7 +192,8 @@ void test_sparse(struct gpu *gpu)
 
 		run_step(gpu, &program, &sparse.image, step);
 		count = wrong(&sparse, result.map, stored);
-		report(!count, "sparse images, %s: %u texels differ", step == 1 ? "fetches" : "loads", count);
+		report(!count, "sparse images, %s: %u texels differ",
+		       step == 1 ? "fetches" : "loads", count);
 	}
 	/* Memory goes, and turns up elsewhere with what is in it. */
 	bind(gpu, &sparse, 0, 0, 0, 0);
@@ -186,7 +204,8 @@ void test_sparse(struct gpu *gpu)
 
 		run_step(gpu, &program, &sparse.image, step);
 		count = wrong(&sparse, result.map, stored);
-		report(!count, "sparse images bound anew, %s: %u texels differ", step == 1 ? "fetches" : "loads", count);
+		report(!count, "sparse images bound anew, %s: %u texels differ",
+		       step == 1 ? "fetches" : "loads", count);
 	}
 	program_destroy(gpu, &program);
 	vkDestroySampler(gpu->device, bindings[2].sampler, NULL);

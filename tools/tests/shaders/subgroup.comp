@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// Operations of a subgroup. The results depend on its size, so that they are compared with a model in C.
+// Operations of a subgroup. The results depend on its size, so that they are compared with a model
+// in C.
 #version 460
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_vote : require

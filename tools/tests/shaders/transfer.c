@@ -23,8 +23,8 @@ void test_transfers(struct gpu *gpu)
 {
 	static const VkDeviceSize places[][3] = {
 		/* From, to, size. */
-		{ 0, 0, SIZE }, { 0, 0, 4 }, { 4, 8, 32764 }, { 16, 32, 4096 }, { 1, 2, 3 }, { 3, 16, 1001 },
-		{ 1024, 7, 129 }, { 32, 96, 65404 },
+		{ 0, 0, SIZE }, { 0, 0, 4 },	 { 4, 8, 32764 },  { 16, 32, 4096 },
+		{ 1, 2, 3 },	{ 3, 16, 1001 }, { 1024, 7, 129 }, { 32, 96, 65404 },
 	};
 	static uint8_t wanted[SIZE], update[65536];
 	struct buffer from, to;
@@ -38,19 +38,22 @@ void test_transfers(struct gpu *gpu)
 
 		fill_random(to.map, SIZE);
 		memcpy(wanted, to.map, SIZE);
-		memcpy(wanted + region.dstOffset, (uint8_t *)from.map + region.srcOffset, region.size);
+		memcpy(wanted + region.dstOffset, (uint8_t *)from.map + region.srcOffset,
+		       region.size);
 		begin(gpu);
 		vkCmdCopyBuffer(gpu->commands, from.buffer, to.buffer, 1, &region);
 		finish(gpu);
-		report(is_same(&to, wanted), "copy %ju bytes from %ju to %ju", (uintmax_t)region.size,
-		       (uintmax_t)region.srcOffset, (uintmax_t)region.dstOffset);
+		report(is_same(&to, wanted), "copy %ju bytes from %ju to %ju",
+		       (uintmax_t)region.size, (uintmax_t)region.srcOffset,
+		       (uintmax_t)region.dstOffset);
 
 		if (region.dstOffset % 4 || region.size % 4)
 			continue;
 		for (size_t j = region.dstOffset; j < region.dstOffset + region.size; j += 4)
 			memcpy(wanted + j, "\x78\x56\x34\x12", 4);
 		begin(gpu);
-		vkCmdFillBuffer(gpu->commands, to.buffer, region.dstOffset, region.size, 0x12345678);
+		vkCmdFillBuffer(gpu->commands, to.buffer, region.dstOffset, region.size,
+				0x12345678);
 		finish(gpu);
 		report(is_same(&to, wanted), "fill %ju bytes at %ju", (uintmax_t)region.size,
 		       (uintmax_t)region.dstOffset);
@@ -90,18 +93,20 @@ void test_indirect(struct gpu *gpu, const uint32_t *code, size_t size)
 		memset(out.map, 0xff, SIZE);
 		begin(gpu);
 		vkCmdBindPipeline(gpu->commands, VK_PIPELINE_BIND_POINT_COMPUTE, program.pipeline);
-		vkCmdBindDescriptorSets(gpu->commands, VK_PIPELINE_BIND_POINT_COMPUTE, program.layout, 0, 1,
-					&program.set, 0, NULL);
+		vkCmdBindDescriptorSets(gpu->commands, VK_PIPELINE_BIND_POINT_COMPUTE,
+					program.layout, 0, 1, &program.set, 0, NULL);
 		vkCmdDispatchIndirect(gpu->commands, arguments.buffer, i * sizeof(*sizes));
 		finish(gpu);
 		for (uint32_t t = 0; t < threads; t++) {
-			uint32_t x = t % (sizes[i].x * 5), y = t / (sizes[i].x * 5) % (sizes[i].y * 3);
+			uint32_t x = t % (sizes[i].x * 5),
+				 y = t / (sizes[i].x * 5) % (sizes[i].y * 3);
 			uint32_t z = t / (sizes[i].x * 5) / (sizes[i].y * 3);
 
 			wrong += words[t * 4] != (x | y << 8 | z << 16);
 		}
 		wrong += words[threads * 4] != ~0u;
-		report(!wrong, "indirect dispatch of %ux%ux%u threadgroups", sizes[i].x, sizes[i].y, sizes[i].z);
+		report(!wrong, "indirect dispatch of %ux%ux%u threadgroups", sizes[i].x, sizes[i].y,
+		       sizes[i].z);
 	}
 	program_destroy(gpu, &program);
 	buffer_destroy(gpu, &in);

@@ -139,7 +139,8 @@ void gpu_close(struct gpu *gpu)
 	vkDestroyInstance(gpu->instance, NULL);
 }
 
-static VkDeviceMemory allocate(struct gpu *gpu, const VkMemoryRequirements *needs, VkMemoryPropertyFlags wanted)
+static VkDeviceMemory allocate(struct gpu *gpu, const VkMemoryRequirements *needs,
+			       VkMemoryPropertyFlags wanted)
 {
 	VkMemoryAllocateInfo info = {
 		.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
@@ -176,7 +177,8 @@ void buffer_create(struct gpu *gpu, struct buffer *buffer, VkDeviceSize size)
 	buffer->memory = allocate(gpu, &needs, VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
 					       VK_MEMORY_PROPERTY_HOST_COHERENT_BIT);
 	check(vkBindBufferMemory(gpu->device, buffer->buffer, buffer->memory, 0), "bind memory");
-	check(vkMapMemory(gpu->device, buffer->memory, 0, VK_WHOLE_SIZE, 0, &buffer->map), "map memory");
+	check(vkMapMemory(gpu->device, buffer->memory, 0, VK_WHOLE_SIZE, 0, &buffer->map),
+	      "map memory");
 	buffer->size = size;
 	memset(buffer->map, 0, size);
 }
@@ -187,7 +189,8 @@ void buffer_destroy(struct gpu *gpu, struct buffer *buffer)
 	vkFreeMemory(gpu->device, buffer->memory, NULL);
 }
 
-void image_create(struct gpu *gpu, struct image *image, const VkImageCreateInfo *info, VkImageViewType type)
+void image_create(struct gpu *gpu, struct image *image, const VkImageCreateInfo *info,
+		  VkImageViewType type)
 {
 	VkImageViewCreateInfo view = {
 		.sType = VK_STRUCTURE_TYPE_IMAGE_VIEW_CREATE_INFO,
@@ -241,7 +244,8 @@ void image_layout(struct gpu *gpu, const struct image *image, VkImageLayout from
 			     VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, 0, 0, NULL, 0, NULL, 1, &change);
 }
 
-static void write_set(struct gpu *gpu, VkDescriptorSet set, const struct binding *bindings, uint32_t count)
+static void write_set(struct gpu *gpu, VkDescriptorSet set, const struct binding *bindings,
+		      uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		VkDescriptorBufferInfo buffer = { .range = VK_WHOLE_SIZE };
@@ -267,7 +271,8 @@ static void write_set(struct gpu *gpu, VkDescriptorSet set, const struct binding
 	}
 }
 
-static void create_set(struct gpu *gpu, struct program *program, const struct binding *bindings, uint32_t count)
+static void create_set(struct gpu *gpu, struct program *program, const struct binding *bindings,
+		       uint32_t count)
 {
 	VkDescriptorSetLayoutBinding layout[MAX_BINDINGS];
 	VkDescriptorPoolSize sizes[MAX_BINDINGS];
@@ -299,8 +304,10 @@ static void create_set(struct gpu *gpu, struct program *program, const struct bi
 		};
 		sizes[i] = (VkDescriptorPoolSize) { bindings[i].type, 1 };
 	}
-	check(vkCreateDescriptorSetLayout(gpu->device, &layout_info, NULL, &program->set_layout), "set layout");
-	check(vkCreateDescriptorPool(gpu->device, &pool_info, NULL, &program->pool), "descriptor pool");
+	check(vkCreateDescriptorSetLayout(gpu->device, &layout_info, NULL, &program->set_layout),
+	      "set layout");
+	check(vkCreateDescriptorPool(gpu->device, &pool_info, NULL, &program->pool),
+	      "descriptor pool");
 	allocate.descriptorPool = program->pool;
 	check(vkAllocateDescriptorSets(gpu->device, &allocate, &program->set), "descriptor set");
 	write_set(gpu, program->set, bindings, count);
@@ -332,11 +339,13 @@ void program_create(struct gpu *gpu, struct program *program, const uint32_t *co
 	};
 
 	create_set(gpu, program, bindings, count);
-	check(vkCreatePipelineLayout(gpu->device, &layout, NULL, &program->layout), "pipeline layout");
+	check(vkCreatePipelineLayout(gpu->device, &layout, NULL, &program->layout),
+	      "pipeline layout");
 	check(vkCreateShaderModule(gpu->device, &module, NULL, &program->module), "shader");
 	pipeline.stage.module = program->module;
 	pipeline.layout = program->layout;
-	check(vkCreateComputePipelines(gpu->device, VK_NULL_HANDLE, 1, &pipeline, NULL, &program->pipeline),
+	check(vkCreateComputePipelines(gpu->device, VK_NULL_HANDLE, 1, &pipeline, NULL,
+				       &program->pipeline),
 	      "pipeline");
 }
 
@@ -360,11 +369,11 @@ void dispatch(struct gpu *gpu, const struct program *program, const void *push, 
 	      uint32_t x, uint32_t y, uint32_t z)
 {
 	vkCmdBindPipeline(gpu->commands, VK_PIPELINE_BIND_POINT_COMPUTE, program->pipeline);
-	vkCmdBindDescriptorSets(gpu->commands, VK_PIPELINE_BIND_POINT_COMPUTE, program->layout, 0, 1,
-				&program->set, 0, NULL);
+	vkCmdBindDescriptorSets(gpu->commands, VK_PIPELINE_BIND_POINT_COMPUTE, program->layout, 0,
+				1, &program->set, 0, NULL);
 	if (push_size)
-		vkCmdPushConstants(gpu->commands, program->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, push_size,
-				   push);
+		vkCmdPushConstants(gpu->commands, program->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0,
+				   push_size, push);
 	vkCmdDispatch(gpu->commands, x, y, z);
 	barrier(gpu);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * As much of Vulkan as a test of compute shaders needs: one device, one queue, one command buffer that is
- * recorded, submitted and waited for. Every error ends the program with a message.
+ * As much of Vulkan as a test of compute shaders needs: one device, one queue, one command buffer
+ * that is recorded, submitted and waited for. Every error ends the program with a message.
  */
 #ifndef TESTS_VULKAN_COMPUTE_H
 #define TESTS_VULKAN_COMPUTE_H
@@ -69,7 +69,8 @@ void buffer_create(struct gpu *gpu, struct buffer *buffer, VkDeviceSize size);
 void buffer_destroy(struct gpu *gpu, struct buffer *buffer);
 
 /* A colour image of all levels and layers, in VK_IMAGE_LAYOUT_UNDEFINED. */
-void image_create(struct gpu *gpu, struct image *image, const VkImageCreateInfo *info, VkImageViewType type);
+void image_create(struct gpu *gpu, struct image *image, const VkImageCreateInfo *info,
+		  VkImageViewType type);
 void image_destroy(struct gpu *gpu, struct image *image);
 /* Records a barrier for everything, and the change to @layout. */
 void image_layout(struct gpu *gpu, const struct image *image, VkImageLayout from, VkImageLayout to);

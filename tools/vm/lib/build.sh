@@ -57,14 +57,14 @@ emulator() {
 	printf '%s\n' "$REPO/build/agxemu"
 }
 
-# Programs for the guest: every directory of tools/tests with a Makefile.
+# Programs for the guest: every directory of tools/tests and tools/bench with a Makefile.
 guest_programs() {
 	local root sysroot kernel out=$REPO/build/guest dir
 	root=$(toolchain)
 	sysroot=$(sysroot)
 	kernel=$(kernel plain)
 	mkdir -p "$out"
-	for dir in "$REPO"/tools/tests/*/Makefile; do
+	for dir in "$REPO"/tools/{tests,bench}/*/Makefile; do
 		dir=$(dirname "$dir")
 		in_root "$root" make -s -C "$dir" OUT="$out" UAPI_HEADERS="$kernel/build/usr/include" \
 			CC="clang --target=aarch64-linux-gnu --sysroot=$sysroot -fuse-ld=lld" >&2 ||

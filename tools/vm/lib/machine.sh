@@ -13,7 +13,7 @@ COMPLAINTS='WARNING: |BUG: |KASAN: |Kernel panic|Internal error: |Oops|possible 
 
 parse_options() {
 	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' PLUGIN='' WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR='' PROCESSORS=2 MEMORY_MIB=2048
-	MODULES="kasync jobqueue agxemu_bridge asahi"
+	MODULES="kasync jobqueue agxemu_bridge asahi" CARRIED='' GPU_MAY_FAIL=
 	COMMAND=()
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -23,13 +23,15 @@ parse_options() {
 		--no-emu) WITH_EMU= ;;
 		--no-modules) MODULES= ;;
 		--icount) ICOUNT=1 ;;
-		--share | --emu | --plugin | --modules | --timeout | --log | --processors | --memory)
+		--gpu-may-fail) GPU_MAY_FAIL=1 ;;
+		--share | --emu | --plugin | --modules | --carry | --timeout | --log | --processors | --memory)
 			[ $# -gt 1 ] || die "$1 needs a value"
 			case $1 in
 			--share) SHARE=$(realpath "$2") ;;
 			--emu) EMU_OPTIONS=$2 ;;
 			--plugin) PLUGIN=$2 ;;
 			--modules) MODULES=$2 ;;
+			--carry) CARRIED=$2 ;;
 			--timeout) TIMEOUT=$2 ;;
 			--processors) PROCESSORS=$2 ;;
 			--memory) MEMORY_MIB=$2 ;;
@@ -65,8 +67,9 @@ machine_prepare() {
 	RUN=$(mktemp -d "$CACHE/run/vm.XXXXXX")
 	trap machine_cleanup EXIT
 	mkdir "$RUN/rig" "$RUN/rig/modules"
+	cp "$REPO/tools/vm/guest/boot" "$RUN/rig/boot"
 	local module file
-	for module in $MODULES; do
+	for module in $MODULES $CARRIED; do
 		file=$MODULE_DIR/$module.ko
 		[ -e "$file" ] || file=$(find "$KERNEL/build/drivers" -name "$module.ko" -print -quit)
 		[ -n "$file" ] || die "no module $module"
@@ -142,7 +145,9 @@ machine_end_emulator() {
 machine_command() {
 	local processors=$PROCESSORS
 	[ -z "$ICOUNT" ] || processors=1
-	printf 'SHARE=%s\nINTERACTIVE=%s\nMODULES="%s"\n' "${SHARE:+1}" "$1" "$MODULES" >"$RUN/rig/options"
+	local gpu=
+	[ -z "$WITH_EMU" ] || [ -n "$GPU_MAY_FAIL" ] || [[ " $MODULES " != *" asahi "* ]] || gpu=1
+	printf 'SHARE=%s\nINTERACTIVE=%s\nMODULES="%s"\nGPU=%s\n' "${SHARE:+1}" "$1" "$MODULES" "$gpu" >"$RUN/rig/options"
 	printf '%q ' "${COMMAND[@]}" >"$RUN/rig/command"
 	machine_tree "$processors"
 	[ -z "$WITH_EMU" ] || machine_start_emulator
@@ -213,7 +218,10 @@ machine_exec() {
 	fi
 	local status
 	status=$(cat "$RUN/rig/status")
-	[ "$status" != 126 ] || grep 'rig: ' "$RUN/console.log" >&2 || true
+	case $status in
+	123) grep -E 'rig: |asahi .*gpu: ' "$RUN/console.log" >&2 || true ;;
+	126) grep 'rig: ' "$RUN/console.log" >&2 || true ;;
+	esac
 	exit "$status"
 }
 

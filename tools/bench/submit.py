@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""What a SUBMIT costs: submit.py TRACE SYMBOLS [--profile].
+
+TRACE is what trace.c writes while submit/submit.c runs, SYMBOLS the guest's /proc/kallsyms. Prints "bench: NAME ours VALUE" for the
+kernel's instructions
+  submit_doorbell  from the system call's entry to the first message for the firmware
+  submit_return    from its entry to its return
+  irq_signal       from the interrupt that says that the job is done to the first fence that signals
+each the median over the jobs. With --profile also which functions they are in, on average.
+"""
+
+import array
+import re
+import statistics
+import sys
+
+from symbols import Symbols, readable
+
+BEGIN, MARK, END = 1, 2, 3
+# Where the processor goes on an interrupt, in the kernel and in a program.
+IRQ_VECTORS = (0x280, 0x480)
+PHASES = ("submit_doorbell", "submit_return", "irq_signal")
+
+
+def jobs(path):
+    """The lists of the kernel's instructions of each job, with MARK where the system call has returned."""
+    words = array.array("Q")
+    with open(path, "rb") as file:
+        words.frombytes(file.read())
+    job = None
+    for word in words:
+        if word == BEGIN:
+            job = []
+        elif word == END:
+            if job is not None:
+                yield job
+            job = None
+        elif job is not None and (word == MARK or word >> 63):
+            job.append(word)
+
+
+def first(job, wanted, start=0):
+    return next((i for i in range(start, len(job)) if job[i] in wanted), None)
+
+
+def last(job, wanted, end):
+    return next((i for i in range(end - 1, -1, -1) if job[i] in wanted), None)
+
+
+def phases(job, symbols):
+    """The instructions of each phase, or None if the job has not gone through all of them."""
+    vectors = symbols.entry("vectors")
+    irq = {vectors + offset for offset in IRQ_VECTORS}
+    signals = {a for n, a in symbols.by_name.items() if re.match(r"dma_fence_signal", n)}
+    doorbell = first(job, {symbols.entry("apple_mbox_send")})
+    returned = job.index(MARK)
+    if doorbell is None:
+        return None
+    signalled = first(job, signals, doorbell)
+    handler = last(job, {symbols.entry("apple_mbox_recv_irq")}, signalled or 0)
+    interrupt = last(job, irq, handler or 0)
+    if interrupt is None:
+        return None
+    return dict(zip(PHASES, (job[:doorbell], job[:returned], job[interrupt:signalled])))
+
+
+def main(trace, symbols, profile):
+    symbols = Symbols(symbols)
+    all_jobs = list(jobs(trace))
+    measured = [found for found in (phases(job, symbols) for job in all_jobs) if found]
+    if len(measured) < 20:
+        sys.exit(f"error: of {len(all_jobs)} jobs, {len(measured)} have doorbell, interrupt and signal")
+    for phase in PHASES:
+        lengths = [sum(1 for word in job[phase] if word != MARK) for job in measured]
+        print(f"bench: {phase} ours {round(statistics.median(lengths))}")
+        if not profile:
+            continue
+        counts = {}
+        for job in measured:
+            for word in job[phase]:
+                if word != MARK:
+                    name = symbols.at(word)
+                    counts[name] = counts.get(name, 0) + 1
+        paths = dict(readable(sorted(counts)))
+        print(f"  from {min(lengths)} to {max(lengths)}")
+        for name, count in sorted(counts.items(), key=lambda item: -item[1]):
+            if count / len(measured) >= 4:
+                print(f"{count / len(measured):8.0f}  {paths[name]}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], "--profile" in sys.argv[3:])

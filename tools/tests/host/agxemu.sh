@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# The emulator's tests.
+cargo_suite agxemu tools/agxemu --workspace --target-dir "$TARGET/test-agxemu" -- --show-output

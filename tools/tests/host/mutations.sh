@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# shellcheck disable=SC2154
+# Whether the models notice mistakes. In "make test" each mutation has to apply, and each sixth is run.
+if [ "$TIER" = all ]; then
+	every=1
+else
+	every=6
+fi
+status=0 start=$SECONDS
+"$here/mutations" --every $every >"$LOGS/mutations.log" 2>&1 || status=$?
+grep '^FAILED' "$LOGS/mutations.log" >&2 || true
+count_cargo "mutations that the models notice" "$LOGS/mutations.log" $status $start

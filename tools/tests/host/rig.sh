@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# The rig itself: what "vm exec" passes on, notices and says; and the modules for kernels of others.
+
+# "make modules" and "make modules_install" for the kernel in DIR, in the toolchain root as a machine with compilers.
+modules_for() {
+	local name=$1 dir=$2 want=$3 pattern=$4 target status=0
+	for target in modules modules_install; do
+		in_root "$(toolchain)" env INSTALL_MOD_PATH="$LOGS/installed" \
+			make -C "$REPO" "$target" KDIR="$dir" >"$RIG_LOG" 2>&1 || status=$?
+	done
+	judge "$name" $status "$want" "$pattern"
+}
+
+module_tests() {
+	local dir=$LOGS/kernel
+	mkdir -p "$dir/include/config"
+	modules_for "no kernel" "$dir/none" 2 'no directory'
+	modules_for "a kernel that is not configured" "$dir" 2 'is not configured'
+	sed '/CONFIG_APPLE_RTKIT=/d' "$(kernel plain)/build/.config" >"$dir/.config"
+	modules_for "a kernel that is not built" "$dir" 2 'is not built'
+	touch "$dir/Module.symvers"
+	echo 6.12.0 >"$dir/include/config/kernel.release"
+	modules_for "a kernel of another version" "$dir" 2 'is kernel 6.12.0'
+	echo 7.3.0 >"$dir/include/config/kernel.release"
+	modules_for "a kernel that lacks an option" "$dir" 2 'CONFIG_APPLE_RTKIT is not set'
+	modules_for "builds and installs the modules" "$(kernel plain)/build" 0 'INSTALL .*/asahi\.ko'
+}
+
+rig_tests() {
+	local bare=(--no-emu --no-modules) share
+	share=$(mktemp -d "$LOGS/share.XXXXXX")
+	echo here >"$share/file"
+	expect "passes the status through" 7 '' "${bare[@]}" --share "$share" -- sh -c '
+		uname -m
+		printf "<%s> <%s>\n" "$@"
+		cat /mnt/share/file
+		echo back >/mnt/share/new
+		exit 7' sh 'a  b' "\$c"
+	judge "runs a command" 0 0 '^aarch64$'
+	judge "quotes arguments" 0 0 '^<a  b> <\$c>$'
+	judge "shares a directory" 0 0 '^here$'
+	if [ "$(cat "$share/new" 2>/dev/null)" = back ]; then pass "rig: share is writable"; else fail "rig: share is writable"; fi
+	expect "gives up in time" 124 'seconds are over' "${bare[@]}" --timeout 15 -- sleep 1000
+	expect "notices a kernel warning" 125 'kernel complained' "${bare[@]}" -- sh -c 'echo "WARNING: CPU: 0 made up" >/dev/kmsg'
+	expect "notices a panic" 125 'Kernel panic' "${bare[@]}" -- sh -c 'echo c >/proc/sysrq-trigger; sleep 100'
+	expect "notices a leak" 125 'unreferenced' "${bare[@]}" -- sh -c 'echo "kmemleak: unreferenced object made up" >/dev/kmsg'
+	expect "says when a module does not load" 126 'rig: asahi.ko: ' --no-emu --modules asahi -- true
+	expect "says why the emulator does not start" 127 'no fault rule' --emu "--fault nonsense" -- true
+	expect "says when the GPU does not come up" 123 'firmware does not answer' --emu "--fault no-hello" -- true
+	expect "counts instructions" 0 '^0\.[0-9]+$' "${bare[@]}" --icount -- sh -c 'cut -d" " -f1 /proc/uptime'
+	expect "says which module there is not" 1 'no module nonesuch' --no-emu --modules nonesuch -- true
+	expect "boots the debug kernel" 0 'lockdep' "${bare[@]}" --debug-kernel -- sh -c 'zcat /proc/config.gz | grep -q PROVE_LOCKING=y && echo lockdep'
+	module_tests
+}
+
+rig_tests

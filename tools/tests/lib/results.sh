@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# Results of suites: one record per finished suite, and the summary made of them.
+#
+# A record is $RECORDS/NAME, with lines "passed N", "failed N", "skipped N", "seconds N", "cpu N" and "reason TEXT". It
+# appears in one step, at the end of the suite: a suite without a record was cut off.
+# shellcheck disable=SC2154
+
+# Prints a hash of all files that the tests can see: tracked files and new ones, as they are now. The summaries that are
+# kept in the tree do not count.
+tree_key() {
+	local files
+	if git -C "$REPO" rev-parse --git-dir >/dev/null 2>&1; then
+		mapfile -d '' -t files < <(git -C "$REPO" ls-files -z --cached --others --exclude-standard)
+	else
+		mapfile -d '' -t files < <(cd "$REPO" && find . -name build -prune -o -name target -prune -o -type f -print0)
+	fi
+	(
+		cd "$REPO" || exit
+		printf '%s\0' "${files[@]}" | grep -zv '^\(\./\)\?tools/tests/results/' | sort -zu |
+			xargs -0 sha256sum -- 2>/dev/null || true
+	) | sha256sum | cut -c1-16
+}
+
+# record NAME SECONDS: writes the record of the suite that has counted in $passed, $failed, $skipped and $reasons.
+record() {
+	# Processor time of this shell's finished children; in a pipe it would be another shell's.
+	times >"$RECORDS/.times-$1"
+	{
+		printf 'passed %d\nfailed %d\nskipped %d\nseconds %d\n' "$passed" "$failed" "$skipped" "$2"
+		awk 'NR == 2 { gsub(/[ms]/, " "); print "cpu", int($1 * 60 + $2 + $3 * 60 + $4 + 0.5) }' "$RECORDS/.times-$1"
+		[ -z "$reasons" ] || sed '/^$/d; s/^/reason /' <<<"$reasons" | sort -u
+	} >"$RECORDS/.$1"
+	rm "$RECORDS/.times-$1"
+	mv "$RECORDS/.$1" "$RECORDS/$1"
+}
+
+# value NAME KEY: a number of a record, or 0.
+value() {
+	awk -v key="$2" '$1 == key { n = $2 } END { print n + 0 }' "$RECORDS/$1" 2>/dev/null
+}
+
+# summary NAME…: prints the table of the suites' results.
+summary() {
+	local name
+	printf '%-28s %7s %7s %8s %8s %8s  %s\n' suite passed failed skipped minutes cpu ''
+	for name in "$@"; do
+		if [ ! -e "$RECORDS/$name" ]; then
+			printf '%-28s %7s %7s %8s %8s %8s  %s\n' "$name" - 1 - - - "did not end"
+			continue
+		fi
+		awk -v name="$name" '
+			$1 == "reason" { why = why (why ? "; " : "") substr($0, 8); next }
+			{ v[$1] = $2 }
+			END { printf "%-28s %7d %7d %8d %8.1f %8.1f  %s\n", name, v["passed"], v["failed"], v["skipped"],
+				v["seconds"] / 60, v["cpu"] / 60, why }' "$RECORDS/$name"
+	done | sed 's/ *$//'
+}
+
+# summary_json NAME…: the same as JSON.
+summary_json() {
+	local name comma=
+	printf '{"tree":"%s","tier":"%s","processors":%d,"suites":[' "$(tree_key)" "$TIER" "$(nproc)"
+	for name in "$@"; do
+		printf '%s\n{"suite":"%s"' "$comma" "$name"
+		comma=,
+		if [ -e "$RECORDS/$name" ]; then
+			awk '
+				$1 == "reason" {
+					text = substr($0, 8)
+					gsub(/\\/, "\\\\", text); gsub(/"/, "\\\"", text); gsub(/[[:cntrl:]]/, " ", text)
+					why = why (why ? "," : "") "\"" text "\""
+					next
+				}
+				{ printf ",\"%s\":%d", $1, $2 }
+				END { printf ",\"ended\":true,\"reasons\":[%s]}", why }' "$RECORDS/$name"
+		else
+			printf ',"ended":false}'
+		fi
+	done
+	printf '\n]}\n'
+}

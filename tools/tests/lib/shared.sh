@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# Machines that several suites share, since a boot of the debug kernel takes as long as many a test. Suites with the header
+# "# machine: shared" run there, one after another: without a GPU if their guest_tap calls say --no-emu, otherwise on the
+# emulated one. Of the options of "vm exec" they may use --no-emu, --modules, --timeout, and --share "$programs".
+# shellcheck disable=SC2154
+
+# queue NAME ARGUMENT…: notes a guest_tap call of $suite for a shared machine.
+queue() {
+	local name=$1 kind=gpu modules="kasync jobqueue agxemu_bridge asahi" timeout=600 dir
+	shift
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--no-emu) kind=bare ;;
+		--modules | --timeout)
+			[ "$1" = --modules ] && modules=$2 || timeout=$2
+			shift
+			;;
+		--share)
+			[ "$2" = "$programs" ] || die "$suite: a shared machine has only the guest programs"
+			shift
+			;;
+		--)
+			shift
+			break
+			;;
+		*) die "$suite: $1 needs a machine of its own" ;;
+		esac
+		shift
+	done
+	mkdir -p "$LOGS/shared/$kind"
+	dir=$LOGS/shared/$kind/$(printf '%03d' "$(find "$LOGS/shared/$kind" -mindepth 1 -maxdepth 1 | wc -l)")-$name
+	mkdir "$dir"
+	printf '%s\n' "$suite" >"$dir/suite"
+	printf '%s\n' "$modules" >"$dir/modules"
+	printf '%s\n' "$timeout" >"$dir/timeout"
+	printf '%q ' "$@" >"$dir/command"
+}
+
+# collect SUITE…: has the suites note what they run.
+collect() {
+	local suite
+	rm -rf "$LOGS/shared"
+	for suite in "$@"; do
+		(
+			guest_tap() { queue "$@"; }
+			expect() { die "$suite: expect needs a machine of its own"; }
+			# shellcheck disable=SC1090
+			. "$here/guest/$suite.sh"
+		)
+	done
+}
+
+# shared_machine KIND: boots the machine, runs what was noted for it, and writes the records of suites and machine.
+shared_machine() {
+	local kind=$1 share=$LOGS/shared-$1.share status=0 start=$SECONDS dir name options=() timeout=300 suite names
+	[ "$kind" = gpu ] || options+=(--no-emu)
+	mkdir -p "$share"
+	cp -r "$programs/." "$share/"
+	mv "$LOGS/shared/$kind" "$share/.tests"
+	for dir in "$share"/.tests/*/; do
+		timeout=$((timeout + $(cat "$dir/timeout")))
+	done
+	cp "$here/lib/in-guest" "$share/.tests/run"
+	"$here/../vm/vm" exec --debug-kernel --log "$LOGS/shared-$kind" "${options[@]}" --no-modules --timeout $timeout \
+		--carry "$(tr ' ' '\n' < <(cat "$share"/.tests/*/modules) | sort -u | tr '\n' ' ')" \
+		--share "$share" -- bash /mnt/share/.tests/run >"$LOGS/shared-$kind.log" 2>&1 </dev/null || status=$?
+	mapfile -t names < <(sort -u "$share"/.tests/*/suite)
+	for suite in "${names[@]}"; do
+		(
+			passed=0 failed=0 skipped=0 reasons='' seconds=0
+			for dir in "$share"/.tests/*/; do
+				[ "$(cat "$dir/suite")" = "$suite" ] || continue
+				name=$(basename "$dir")
+				name=${name#*-}
+				cp "$dir/output" "$LOGS/$name.log" 2>/dev/null || : >"$LOGS/$name.log"
+				if [ -e "$dir/status" ]; then
+					judge_tap "$name" "$(cat "$dir/status")" "$(cat "$dir/seconds")"
+					seconds=$((seconds + $(cat "$dir/seconds")))
+				else
+					judge_tap "$name" 124 0
+				fi
+			done
+			record "$suite" $seconds
+		)
+	done
+	passed=0 failed=0
+	if [ $status = 0 ]; then
+		pass "shared-$kind: the kernel has nothing to complain of"
+	else
+		fail "shared-$kind: status $status"
+		tail -n 60 "$LOGS/shared-$kind.log" >&2
+	fi
+	say "shared-$kind: $((SECONDS - start)) s"
+	rm -rf "$share"
+}

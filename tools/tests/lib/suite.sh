@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# What the scripts in host/ and guest/ are written with. Each is sourced in a shell of its own, with $TIER set to "test" or
+# "all", $programs to the directory of guest programs, and $LOGS to where logs go. Headers of a script say how it is run:
+#
+#   # tier: test      part of "make test" and of "make test-all"; the default. Such a suite may do less if $TIER is "test"
+#   # tier: all       part of "make test-all" only
+#   # machine: alone  not beside other machines; implied by --processors
+#   # machine: shared in a machine with others (shared.sh)
+# shellcheck disable=SC2154
+
+pass() {
+	passed=$((passed + 1))
+	say "ok: $*"
+}
+
+fail() {
+	failed=$((failed + 1))
+	say "FAILED: $*"
+}
+
+# skip NAME REASON: counts a test that could not run here.
+skip() {
+	skipped=$((skipped + 1))
+	reasons+="$1: $2"$'\n'
+	say "skipped: $1: $2"
+}
+
+# count_cargo NAME LOG STATUS START: adds the figures of cargo's "test result" lines. A run without one is a failure. A test
+# that prints "skipped: REASON" counts as skipped, and so does one that cargo ignores.
+count_cargo() {
+	local name=$1 log=$2 status=$3 start=$4 good bad ignored why
+	read -r good bad ignored < <(
+		sed -nE 's/^test result: .* ([0-9]+) passed; ([0-9]+) failed;( ([0-9]+) ignored)?.*/\1 \2 \4/p' "$log" |
+			awk '{ p += $1; f += $2; i += $3 } END { print p + 0, f + 0, i + 0 }'
+	)
+	while read -r why; do
+		good=$((good - 1)) skipped=$((skipped + 1))
+		reasons+="$why"$'\n'
+	done < <(sed -nE 's/^skipped: //p' "$log" | sort)
+	if [ "$ignored" != 0 ]; then
+		skipped=$((skipped + ignored))
+		reasons+=$(sed -nE 's/^test (.*) \.\.\. ignored(, (.*))?$/\1: \3/p' "$log")$'\n'
+	fi
+	passed=$((passed + good))
+	failed=$((failed + bad))
+	say "$name: $good passed, $bad failed ($((SECONDS - start)) s)"
+	if [ "$status" != 0 ] && [ "$bad" = 0 ]; then
+		fail "$name did not build or run"
+	elif [ $((good + bad)) = 0 ]; then
+		fail "$name: no test ran"
+	fi
+	[ "$status" = 0 ] || grep -E -A12 '^(error|failures:|---- )' "$log" | head -n 60 >&2 || true
+}
+
+# cargo_suite NAME DIR ARGUMENT…: "cargo test ARGUMENT…" in DIR.
+cargo_suite() {
+	local name=$1 dir=$2 status=0 start=$SECONDS root
+	shift 2
+	root=$(toolchain)
+	(
+		cd "$REPO/$dir"
+		in_root "$root" "${CARGO_ENV[@]}" cargo test --locked --no-fail-fast "$@"
+	) >"$LOGS/$name.log" 2>&1 || status=$?
+	count_cargo "cargo test in $dir" "$LOGS/$name.log" $status $start
+}
+CARGO_ENV=(env)
+
+# expect NAME STATUS PATTERN ARGUMENT…: "vm exec ARGUMENT…" has to end with STATUS and print PATTERN.
+expect() {
+	local name=$1 want=$2 pattern=$3 status=0
+	shift 3
+	"$here/../vm/vm" exec "$@" >"$RIG_LOG" 2>&1 </dev/null || status=$?
+	judge "$name" "$status" "$want" "$pattern"
+}
+
+# judge NAME STATUS WANTED-STATUS PATTERN: judges the command whose output is in $RIG_LOG.
+judge() {
+	if [ "$2" = "$3" ] && { [ -z "$4" ] || grep -qE "$4" "$RIG_LOG"; }; then
+		pass "rig: $1"
+	else
+		fail "rig: $1 (status $2, want $3)"
+		tail -n 10 "$RIG_LOG" >&2
+	fi
+}
+
+# guest_tap NAME ARGUMENT…: "vm exec ARGUMENT…" prints TAP.
+guest_tap() {
+	local name=$1 status=0 start=$SECONDS
+	shift
+	"$here/../vm/vm" exec --debug-kernel --log "$LOGS/$name" "$@" >"$LOGS/$name.log" 2>&1 </dev/null || status=$?
+	judge_tap "$name" $status $((SECONDS - start))
+}
+
+# judge_tap NAME STATUS SECONDS: counts the TAP lines in $LOGS/NAME.log.
+judge_tap() {
+	local name=$1 status=$2 log=$LOGS/$1.log good bad skips
+	good=$(grep -cE '^ok ' "$log" || true)
+	skips=$(grep -cE '^ok .*# SKIP' "$log" || true)
+	bad=$(grep -cE '^(not ok |Bail out!)' "$log" || true)
+	good=$((good - skips))
+	passed=$((passed + good))
+	failed=$((failed + bad))
+	skipped=$((skipped + skips))
+	reasons+=$(sed -nE 's/^ok (.*# SKIP.*)/\1/p' "$log")$'\n'
+	say "$name: $good passed, $bad failed ($3 s)"
+	grep -E -A1 '^(not ok |Bail out!)' "$log" | head -n 40 >&2 || true
+	if [ "$status" != 0 ] && { [ "$status" -ge 123 ] || [ "$bad" = 0 ]; }; then
+		fail "$name: status $status"
+		grep -vE '^ok ' "$log" | tail -n 40 >&2
+	fi
+	[ "$status" != 0 ] || [ "$good" != 0 ] || fail "$name: no test ran"
+}
