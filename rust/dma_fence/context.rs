@@ -1,464 +1,650 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A driver's own fences.
+//! Fences of a driver's own.
 //!
 //! ```text
-//!                   Order::arm()           submitted()           Signaller::complete()
-//!  FenceReservation ────────────► Pending ─────────────► InFlight ───────────────────► signalled
-//!    │ drop: freed                  │ Signaller::cancel()    │ drop, with a warning        ▲
-//!    ▼                              ├─────────────────────────────────────────────────────►│
-//!  nothing has happened             │ drop, with a warning   ▼                            │
-//!                                   └─────────────────────► limbo ────────────────────────┘
-//!                                                             Signaller::drain(RingStopped)
+//!               FenceEmitter::arm()       submitted()          FenceSignaller::complete(), fail()
+//!  FenceReservation ─────► PendingFence ─────► InFlightFence ──────────────────► signalled
+//!    │ drop: freed           │   │ FenceSignaller::cancel()   │ drop                 ▲  ▲
+//!    ▼                       │   └────────────────────────────┼──────────────────────┘  │
+//!  nothing has happened      │ drop                           ▼                         │
+//!                            └───────────────────────────► orphaned ────────────────────┘
+//!                                                             FenceSignaller::drain_orphans()
 //! ```
 //!
-//! A context has two ends. [`Order`] arms fences: it takes the next sequence number, cannot fail, and leaves no holes; whoever has it
-//! publishes in this order. [`Signaller`] signals them, in the same order: one whose turn it is not goes to limbo (H19).
+//! A context has two ends. [`FenceEmitter`] arms fences: it takes the next sequence number, cannot
+//! fail, and leaves no holes; the fences have to be published in this order. [`FenceSignaller`]
+//! signals them in the same order: a fence that is not the next one is orphaned (H19).
 //!
-//! - Signalling needs the witness of a signalling section; `complete` is for who has seen the hardware say that the work is over.
-//! - Dropping never signals: others would free memory that the hardware still writes. The fence goes to limbo, and
-//!   whoever holds [`RingStopped`] can let all of them out.
+//! Dropping an armed fence does not signal it, since others would reuse memory that the hardware
+//! may still write: the fence is *orphaned*, and can only be signalled with the evidence that the
+//! hardware has stopped.
 //!
-//! What the two ends have to do with each other is in [`limbo`](crate::limbo).
+//! # Lifetime of the context
+//!
+//! An armed fence points to its context, and owns no reference to it: that would be two atomic
+//! operations more for each fence. When both ends have gone, `word` tells how many fences were
+//! armed and have neither signalled nor been orphaned. If there is one the context is not freed any
+//! more.
+//!
+//! | who | changes `word` by |
+//! |---|---|
+//! | emitter, when it goes | +1 end, + fences that it has armed |
+//! | signaller, when it goes | +1 end, - fences that it was given and has signalled |
+//! | a fence, when it is orphaned | -1 fence, its last access of the context |
+//!
+//! A context keeps the module of this crate from being unloaded. It gives that up when it is freed,
+//! unless there is an orphaned fence: that may be asked for its names for ever. So may a fence that
+//! was forgotten, whose context is never freed.
+//!
+//! # Memory ordering
+//!
+//! | store | load | why |
+//! |---|---|---|
+//! | orphan: `cmpxchg` of `orphans` (full) | drain: `xchg` of `orphans` (acquire) | the link |
+//! | all: `fetch_add`, `fetch_sub` of `word` (release, or full) | last end (full) | freeing |
 
 use crate::{
-    deadline::{
-        self,
-        Deadlines, //
+    deadline::Deadlines,
+    names::{
+        Names, //
+        TimelineNames,
     },
-    fence::Fence,
-    ffi,
-    limbo::{
-        Armed,
-        Arming,
-        Context,
-        Limbo,
-        Signalling, //
+    own::{
+        self,
+        OwnFence, //
+    },
+    set::FenceSet,
+    sync::{
+        Acquire,
+        Atomic,
+        Box,
+        Error,
+        Full,
+        Relaxed,
+        Release,
+        Result,
+        GFP_KERNEL, //
     }, //
 };
 use core::{
     mem::ManuallyDrop,
-    ops::DerefMut,
+    ops::Deref,
     ptr::{
         self,
         NonNull, //
     },
-    task, //
-};
-use kasync::{
-    time::Delta,
-    SignallingSection,
-    TaskRef, //
-};
-use kernel::{
-    bindings,
-    ffi::{
-        c_char,
-        c_void, //
-    },
-    new_spinlock,
-    prelude::*,
-    sync::{
-        Arc,
-        SpinLock, //
+    task::{
+        self,
+        Poll, //
     }, //
 };
+use kasync::SignallingSection;
 
-/// A fence of ours. The kernel frees it as the kmalloc memory that begins with the fence.
-///
-/// `struct dma_fence_shim_own` in C, which allocates it.
-#[repr(C)]
-pub(crate) struct OwnFence {
-    base: bindings::dma_fence,
-    names: &'static Names,
-    /// Valid as long as the fence is armed and has not signalled; null in one that is lost. Read under the fence's lock, or by its owner.
-    context: *const FenceContext,
-    /// The one before it in limbo.
-    next: *mut OwnFence,
-}
-
-const _: () = assert!(core::mem::offset_of!(OwnFence, base) == 0);
-const _: () = assert!(
-    size_of::<OwnFence>() == size_of::<bindings::dma_fence>() + 3 * size_of::<*const c_void>()
-);
-
-/// Neither `release` nor `wait`: so the kernel forgets these when the fence signals, and a fence may outlive the
-/// module.
-static OPS: bindings::dma_fence_ops = bindings::dma_fence_ops {
-    get_driver_name: Some(driver_name),
-    get_timeline_name: Some(timeline_name),
-    enable_signaling: None,
-    signaled: None,
-    wait: None,
-    release: None,
-    set_deadline: Some(set_deadline),
+pub use crate::evidence::{
+    HwDone,
+    RingStopped,
+    Timeline, //
+};
+use crate::fence::{
+    ARef,
+    Fence, //
 };
 
-/// # Safety
+/// One of the two ends, in the low bits of [`FenceContext::word`].
+const END: u64 = 1;
+/// A fence that was armed, in the high bits, which wrap around.
+const FENCE: u64 = 1 << 8;
+
+/// Where the fences of one queue come from.
 ///
-/// Only for fences with [`OPS`].
-unsafe extern "C" fn driver_name(fence: *mut bindings::dma_fence) -> *const c_char {
-    // SAFETY: Those are at the beginning of an `OwnFence`.
-    unsafe { (*fence.cast::<OwnFence>()).names.driver.0 }
-}
-
-/// # Safety
-///
-/// Only for fences with [`OPS`].
-unsafe extern "C" fn timeline_name(fence: *mut bindings::dma_fence) -> *const c_char {
-    // SAFETY: Those are at the beginning of an `OwnFence`.
-    unsafe { (*fence.cast::<OwnFence>()).names.timeline.0 }
-}
-
-/// # Safety
-///
-/// Only for fences with [`OPS`].
-unsafe extern "C" fn set_deadline(fence: *mut bindings::dma_fence, deadline: bindings::ktime_t) {
-    // SAFETY: Those are at the beginning of an `OwnFence`, and have locks of their own.
-    unsafe {
-        deadline::with_lock(fence, |signaled| {
-            let context = (*fence.cast::<OwnFence>()).context;
-            if !signaled && !context.is_null() {
-                // Not signalled, so the context is there.
-                (*context).deadlines.note(deadline);
-            }
-        });
-    }
-}
-
-/// A C string that is always there, as C knows it.
-#[repr(transparent)]
-#[derive(Clone, Copy)]
-struct StaticStr(*const c_char);
-
-// SAFETY: It is read only.
-unsafe impl Sync for StaticStr {}
-// SAFETY: As above.
-unsafe impl Send for StaticStr {}
-
-impl StaticStr {
-    fn get(self) -> &'static CStr {
-        // SAFETY: From a static string.
-        unsafe { CStr::from_char_ptr(self.0) }
-    }
-}
-
-/// What fences are called, for humans, in traces: `struct dma_fence_names` in C.
-///
-/// # Examples
-///
-/// ```ignore
-/// let names: &'static Names = &const { Names::new(c"mydriver", c"compute") };
-/// ```
-#[repr(C)]
-pub struct Names {
-    driver: StaticStr,
-    timeline: StaticStr,
-}
-
-impl Names {
-    /// Of a driver, and of a kind of timeline.
-    // What the kernel has instead is not for constants.
-    #[expect(clippy::disallowed_methods)]
-    pub const fn new(driver: &'static CStr, timeline: &'static CStr) -> Self {
-        Self {
-            driver: StaticStr(driver.as_ptr().cast()),
-            timeline: StaticStr(timeline.as_ptr().cast()),
-        }
-    }
-
-    /// The driver's.
-    pub fn driver(&self) -> &'static CStr {
-        self.driver.get()
-    }
-
-    /// The timeline's.
-    pub fn timeline(&self) -> &'static CStr {
-        self.timeline.get()
-    }
-}
-
-/// Of fences that nobody knows any more.
-static LOST: Names = Names::new(c"lost", c"lost");
-
-/// Where the fences of one queue come from: they signal in the order in which they were armed.
+/// # Context
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
 /// | `new`, `FenceReservation::new` | yes | no (allocate) | no |
-/// | `arm`, `submitted`, drop of a fence | yes | yes | no |
-/// | `complete`, `cancel`, `drain` | no (need the witness) | yes | no |
-/// | `hear_of_deadlines`, `take_deadline` | yes | yes | yes |
-#[pin_data(PinnedDrop)]
+/// | `arm`, `submitted` | yes | yes | no |
+/// | drop of an armed fence | yes | yes | yes |
+/// | `complete`, `fail`, `cancel`, `drain_orphans` | no (need the witness) | yes | no |
+/// | `subscribe_deadline`, `next_deadline` | yes | yes | yes |
 pub struct FenceContext {
-    names: &'static Names,
-    id: u64,
+    names: &'static TimelineNames,
+    timeline: Timeline,
     deadlines: Deadlines,
-    #[pin]
-    limbo: SpinLock<Limbo<FenceContext>>,
+    /// Fences that were orphaned and not collected yet, the last one first.
+    orphans: Atomic<*mut OwnFence>,
+    /// See the module.
+    word: Atomic<u64>,
 }
-
-// SAFETY: As each function says: of an `OwnFence` the context and the number do not change while it is armed.
-unsafe impl Context for FenceContext {
-    type Fence = OwnFence;
-
-    #[inline(always)]
-    fn limbo(&self) -> impl DerefMut<Target = Limbo<Self>> {
-        self.limbo.lock()
-    }
-
-    #[inline(always)]
-    unsafe fn of(fence: NonNull<OwnFence>) -> *const Self {
-        // SAFETY: Valid by the safety requirements.
-        unsafe { (*fence.as_ptr()).context }
-    }
-
-    #[inline(always)]
-    unsafe fn seqno(fence: NonNull<OwnFence>) -> u64 {
-        // SAFETY: Valid by the safety requirements.
-        unsafe { (*fence.as_ptr()).base.seqno }
-    }
-
-    #[inline(always)]
-    unsafe fn next(fence: NonNull<OwnFence>) -> *mut *mut OwnFence {
-        // SAFETY: Valid by the safety requirements.
-        unsafe { &raw mut (*fence.as_ptr()).next }
-    }
-
-    #[inline(always)]
-    unsafe fn finish(fence: NonNull<OwnFence>, error: i32) {
-        // SAFETY: By the safety requirements. The function takes over the reference.
-        unsafe { ffi::dma_fence_shim_finish(fence.as_ptr().cast(), error) };
-    }
-
-    #[cold]
-    fn warn_dropped(&self) {
-        pr_warn!(
-            "a fence of {:?} was dropped before it signalled\n",
-            self.names.timeline()
-        );
-    }
-
-    #[cold]
-    fn warn_out_of_turn(&self, seqno: u64) {
-        pr_err!(
-            "fence {seqno} of {:?} is out of turn\n",
-            self.names.timeline()
-        );
-    }
-
-    #[cold]
-    fn warn_left_behind(&self) {
-        pr_err!(
-            "fences of {:?} are left behind, and so is their context\n",
-            self.names.timeline()
-        );
-    }
-}
-
-/// The end of a context that arms fences: whoever has it publishes in this order. To be kept behind the lock of the queue.
-pub struct Order(Arming<FenceContext>);
-
-/// The end of a context that signals fences. To be kept by who knows when work is over.
-pub struct Signaller(Signalling<FenceContext>);
 
 impl FenceContext {
-    /// A context and its two ends.
+    /// Creates a context, and returns its two ends.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     #[expect(clippy::new_ret_no_self)]
-    pub fn new(names: &'static Names) -> Result<(Order, Signaller)> {
-        // SAFETY: No requirements.
-        let id = unsafe { bindings::dma_fence_context_alloc(1) };
-        let context = Arc::pin_init(
-            pin_init!(Self {
-                names,
-                id,
+    pub fn new(names: &'static Names) -> Result<(FenceEmitter, FenceSignaller)> {
+        let context = Box::new(
+            Self {
+                names: names.copied()?,
+                timeline: own::new_timeline(),
                 deadlines: Deadlines::new(),
-                limbo <- new_spinlock!(Limbo::new()),
-            }),
+                orphans: Atomic::new(ptr::null_mut()),
+                word: Atomic::new(0),
+            },
             GFP_KERNEL,
         )?;
-        let order = Order(Arming::new(context.clone()));
-        Ok((order, Signaller(Signalling::new(context))))
-    }
-}
-
-impl Order {
-    /// What [`Fence::context`] is of the fences.
-    pub fn context_id(&self) -> u64 {
-        self.0.context().id
-    }
-
-    /// Makes the fence. From now on somebody may wait for it, and it has to signal.
-    pub fn arm(&mut self, reservation: FenceReservation) -> (Fence, Pending) {
-        let own = ManuallyDrop::new(reservation).0;
-        // SAFETY: The fence is at the beginning of memory of its own, which is ours, and the operations are
-        // static; see there for why they may go with the module. The function returns two references, of which one is the second result's.
-        let armed = unsafe {
-            self.0.arm(|context, seqno| {
-                (&raw mut (*own.as_ptr()).names).write(context.names);
-                (&raw mut (*own.as_ptr()).context).write(context);
-                ffi::dma_fence_shim_arm(own.as_ptr().cast(), &OPS, context.id, seqno);
-                own
-            })
+        // Given back in `free()`.
+        own::get_module();
+        let context = NonNull::from(Box::leak(context));
+        // INVARIANT: The context was just made, and each end exists once.
+        let emitter = FenceEmitter {
+            end: End(context),
+            next: 1,
         };
-        // SAFETY: The other reference.
-        (unsafe { Fence::from_raw(own.cast()) }, Pending(armed))
-    }
-}
-
-impl Signaller {
-    /// The names that the context was made with.
-    pub fn names(&self) -> &'static Names {
-        self.0.context().names
+        let signaller = FenceSignaller {
+            end: End(context),
+            next: 1,
+            orphans: ptr::null_mut(),
+            drained: 0,
+        };
+        Ok((emitter, signaller))
     }
 
-    /// Has the task of `cx` hear of deadlines: it is woken when there is one to take. One task only: the first.
-    pub fn hear_of_deadlines(&self, cx: &task::Context<'_>) {
-        if let Some(task) = TaskRef::of(cx) {
-            self.0.context().deadlines.tell(task);
-        }
+    pub(crate) fn names(&self) -> &'static TimelineNames {
+        self.names
     }
 
-    /// By when the soonest is wanted of the fences that have not signalled, of those that somebody has asked for since the last call; at
-    /// once, if it is negative. A hint.
-    #[inline]
-    pub fn take_deadline(&self) -> Option<Delta> {
-        self.0.context().deadlines.take()
+    pub(crate) fn timeline(&self) -> Timeline {
+        self.timeline
     }
 
-    /// The hardware has said that the job is over, or that it has stopped.
-    #[inline]
-    pub fn complete(&mut self, fence: InFlight, section: &SignallingSection<'_>, result: Result) {
-        self.signal(fence.0, section, result);
+    pub(crate) fn deadlines(&self) -> &Deadlines {
+        &self.deadlines
     }
 
-    /// The job will never be given to the hardware. To be called when all that the job would have waited for has signalled.
-    #[inline]
-    pub fn cancel(&mut self, fence: Pending, section: &SignallingSection<'_>, error: Error) {
-        self.signal(fence.0, section, Err(error));
-    }
-
-    fn signal(&mut self, armed: Armed<FenceContext>, _: &SignallingSection<'_>, result: Result) {
-        self.0
-            .signal(armed, result.err().map_or(0, Error::to_errno));
-    }
-
-    /// Signals with `error` the fences that were dropped while somebody could still wait for them; those whose turn it is: if there are
-    /// others before them which were not dropped, those have to come first. Returns how many are left.
-    pub fn drain(
-        &mut self,
-        _proof: &RingStopped,
-        _section: &SignallingSection<'_>,
-        error: Error,
-    ) -> u32 {
-        self.0.drain(error.to_errno())
-    }
-}
-
-#[pinned_drop]
-impl PinnedDrop for FenceContext {
-    fn drop(self: Pin<&mut Self>) {
-        let mut first = None;
-        self.limbo.lock().each(|fence| {
-            // They leak: who waits for them does so forever, which is better than to go on too early. So whoever asks
-            // for their names has to find an answer (R10), and the code that gives it.
-            if first.is_none() {
-                // SAFETY: No requirements.
-                unsafe { ffi::dma_fence_shim_pin_module() };
-            }
-            // SAFETY: It is in limbo, and stays. The names are read as pointers that are always valid.
-            let seqno = unsafe {
-                (*fence.as_ptr()).names = &LOST;
-                deadline::with_lock(fence.as_ptr().cast(), |_| {
-                    (*fence.as_ptr()).context = ptr::null();
-                });
-                Self::seqno(fence)
-            };
-            first = first.or(Some(seqno));
-        });
-        if let Some(seqno) = first {
-            pr_err!(
-                "fence {}:{seqno} of {:?} was dropped and will never signal\n",
-                self.id,
-                self.names.timeline()
-            );
-        }
-    }
-}
-
-/// The proof that the hardware of a context's queue has stopped, and touches nothing any more.
-pub struct RingStopped(());
-
-impl RingStopped {
+    /// Takes in an armed fence that its owner gives up, and its reference.
+    ///
     /// # Safety
     ///
-    /// The hardware has acknowledged, by the way that completions come, that it has stopped, or can never run again.
-    pub unsafe fn new() -> Self {
-        Self(())
+    /// `fence` must be an armed fence of this context, in no list, and not be used by the caller
+    /// again. Nor may the context be, which the caller need not keep.
+    #[cold]
+    unsafe fn orphan(this: *const Self, fence: NonNull<OwnFence>) {
+        // SAFETY: The fence is armed, so the context is valid until `word` is changed below.
+        let context = unsafe { &*this };
+        // SAFETY: By the safety requirements.
+        unsafe { context.push(fence) };
+        context.word.fetch_sub(FENCE, Release);
+    }
+
+    /// Links an orphan into the list.
+    ///
+    /// # Safety
+    ///
+    /// `fence` must be an armed fence of this context, in no list, of which a reference is passed
+    /// on.
+    unsafe fn push(&self, fence: NonNull<OwnFence>) {
+        let mut first = self.orphans.load(Relaxed);
+        loop {
+            // SAFETY: The fence is in no list, so the link is the caller's.
+            unsafe { *own::next(fence) = first };
+            match self.orphans.cmpxchg(first, fence.as_ptr(), Full) {
+                Ok(_) => return,
+                Err(now) => first = now,
+            }
+        }
+    }
+
+    /// Gives up one of the two ends, which changes the number of armed fences by `fences`.
+    ///
+    /// # Safety
+    ///
+    /// To be called once by each end, which does not use the context any more.
+    unsafe fn put(this: NonNull<Self>, fences: u64) {
+        let change = fences.wrapping_mul(FENCE).wrapping_add(END);
+        // SAFETY: The end has kept the context until now.
+        let context = unsafe { this.as_ref() };
+        let word = context.word.fetch_add(change, Full).wrapping_add(change);
+        if word == 2 * END {
+            // SAFETY: Both ends have gone, and no fence is armed that points here and was not
+            // orphaned. The operation above has ordered all that they did before.
+            unsafe { Self::free(this) };
+        } else if word % FENCE == 2 * END {
+            own::warn_left_behind(context);
+        }
+    }
+
+    /// Frees a context.
+    ///
+    /// # Safety
+    ///
+    /// There must be no armed fence but those in the list of orphans, and no ends.
+    pub(crate) unsafe fn free(this: NonNull<Self>) {
+        // SAFETY: From `Box::leak()` in `new()`, and not used any more by the safety requirements.
+        let context = unsafe { Box::from_raw(this.as_ptr()) };
+        let mut lost = false;
+        let mut next = context.orphans.load(Relaxed);
+        while let Some(fence) = NonNull::new(next) {
+            // SAFETY: Orphans are armed, and the list has a reference to each, which is never given
+            // back.
+            unsafe {
+                next = *own::next(fence);
+                own::lose(fence);
+                own::warn_lost(&context, own::id(fence).1);
+            }
+            lost = true;
+        }
+        if !lost {
+            // SAFETY: For the call in `new()`. The context has nothing to do with any fence any
+            // more.
+            unsafe { own::put_module() };
+        }
     }
 }
 
-/// A fence that is allocated, and no more: dropping it frees it.
+/// One of the two ends of a context.
 ///
 /// # Invariants
 ///
-/// Points to memory for a fence, which is not initialised, and its own.
+/// Points to a context that stays until [`FenceContext::put`] is called for this end.
+struct End(NonNull<FenceContext>);
+
+// SAFETY: Nothing in a `FenceContext` belongs to a thread.
+unsafe impl Send for End {}
+// SAFETY: What is shared of a `FenceContext` is atomic.
+unsafe impl Sync for End {}
+
+impl Deref for End {
+    type Target = FenceContext;
+
+    #[inline(always)]
+    fn deref(&self) -> &FenceContext {
+        // SAFETY: By the type invariant.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+/// The end of a context that arms fences.
+///
+/// Fences have to be published in the order in which they are armed, so the emitter belongs behind
+/// the lock that orders submission.
+pub struct FenceEmitter {
+    end: End,
+    /// The next sequence number.
+    next: u64,
+}
+
+impl FenceEmitter {
+    /// Returns the timeline of the fences.
+    pub fn timeline(&self) -> Timeline {
+        self.end.timeline
+    }
+
+    /// Arms a fence: others may wait for it from now on, and it has to be signalled.
+    ///
+    /// The job that the fence stands for runs after `dependencies` have signalled.
+    #[inline(always)]
+    pub fn arm(
+        &mut self,
+        reservation: FenceReservation,
+        dependencies: FenceSet,
+    ) -> (ARef<Fence>, PendingFence) {
+        let own = ManuallyDrop::new(reservation).0;
+        let seqno = self.next;
+        self.next += 1;
+        // SAFETY: The memory is the reservation's, which is used up. The context stays, see the
+        // module.
+        unsafe { own::arm(own, &self.end, self.end.timeline, seqno) };
+        // SAFETY: The first of the two references.
+        let fence = unsafe { Fence::from_raw(own.cast()) };
+        // INVARIANT: Just armed; the second of the two references.
+        let armed = Armed(own);
+        (
+            fence,
+            PendingFence {
+                armed,
+                dependencies,
+            },
+        )
+    }
+}
+
+impl Drop for FenceEmitter {
+    fn drop(&mut self) {
+        // SAFETY: This end goes.
+        unsafe { FenceContext::put(self.end.0, self.next - 1) };
+    }
+}
+
+/// The end of a context that signals fences.
+///
+/// It belongs to the code that knows when jobs are over.
+pub struct FenceSignaller {
+    end: End,
+    /// The sequence number of the next fence to signal.
+    next: u64,
+    /// Orphans that were collected, in order.
+    orphans: *mut OwnFence,
+    /// How many orphans were signalled.
+    drained: u64,
+}
+
+// SAFETY: The list of orphans is owned, and fences may be used from any thread.
+unsafe impl Send for FenceSignaller {}
+// SAFETY: Nothing but what `FenceContext` shares can be done with a shared signaller.
+unsafe impl Sync for FenceSignaller {}
+
+impl FenceSignaller {
+    pub(crate) fn context(&self) -> &FenceContext {
+        &self.end
+    }
+
+    /// Returns the timeline of the fences.
+    #[inline(always)]
+    pub fn timeline(&self) -> Timeline {
+        self.end.timeline
+    }
+
+    /// Signals a fence whose job the hardware has done.
+    ///
+    /// Evidence for another timeline is an API violation. Then, and if it is not the fence's turn,
+    /// the fence is orphaned.
+    #[inline]
+    pub fn complete(&mut self, fence: InFlightFence, done: HwDone, _: &SignallingSection<'_>) {
+        self.signal(fence.0, done.timeline(), done.result());
+    }
+
+    /// Signals a fence whose job the hardware had when it stopped.
+    ///
+    /// Evidence for another timeline is an API violation. Then, and if it is not the fence's turn,
+    /// the fence is orphaned.
+    pub fn fail(
+        &mut self,
+        fence: InFlightFence,
+        stopped: &RingStopped,
+        error: Error,
+        _: &SignallingSection<'_>,
+    ) {
+        self.signal(fence.0, stopped.timeline(), Err(error));
+    }
+
+    /// Signals a fence whose job will never be given to the hardware.
+    ///
+    /// The fence must not signal before the dependencies of the job have: others conclude from a
+    /// fence that all before it is over. Calling this earlier is an API violation. Then, and if it
+    /// is not the fence's turn, the fence is orphaned.
+    pub fn cancel(&mut self, fence: PendingFence, _: &SignallingSection<'_>, error: Error) {
+        let PendingFence {
+            armed,
+            dependencies,
+        } = fence;
+        if !dependencies.test_signaled() {
+            own::api_violation(c"a job was cancelled before its dependencies had signalled");
+            return;
+        }
+        self.signal(armed, self.end.timeline, Err(error));
+    }
+
+    #[inline(always)]
+    fn signal(&mut self, armed: Armed, evidence: Timeline, result: Result) {
+        let (timeline, seqno) = armed.id();
+        if seqno != self.next || timeline != self.end.timeline || evidence != timeline {
+            self.refuse(armed, evidence);
+            return;
+        }
+        self.next += 1;
+        let armed = ManuallyDrop::new(armed);
+        let error = result.err().map_or(0, Error::to_errno);
+        // SAFETY: By the type invariant the fence has not signalled, and the reference is passed
+        // on.
+        unsafe { own::finish(armed.0, error) };
+    }
+
+    /// Orphans a fence instead of signalling it.
+    #[cold]
+    fn refuse(&self, armed: Armed, evidence: Timeline) {
+        let (timeline, seqno) = armed.id();
+        if timeline != self.end.timeline {
+            own::api_violation(c"a fence of another context was to be signalled");
+        } else if evidence != timeline {
+            own::api_violation(c"a fence was to be signalled with evidence for another timeline");
+        } else {
+            own::warn_out_of_order(&self.end, seqno);
+        }
+    }
+
+    /// Signals with `error` those orphans that are next on the timeline, and returns how many are
+    /// left.
+    ///
+    /// An orphan behind a fence that is still pending or in flight stays until that has signalled.
+    /// Evidence for another timeline is an API violation: nothing is signalled then.
+    pub fn drain_orphans(
+        &mut self,
+        stopped: &RingStopped,
+        error: Error,
+        _: &SignallingSection<'_>,
+    ) -> usize {
+        self.collect();
+        if stopped.timeline() != self.end.timeline {
+            own::api_violation(c"orphans were to be signalled with evidence for another timeline");
+            return self.count();
+        }
+        while let Some(fence) = NonNull::new(self.orphans) {
+            // SAFETY: Orphans are armed, and the list is ours.
+            let seqno = unsafe { own::id(fence) }.1;
+            if seqno != self.next {
+                break;
+            }
+            self.next += 1;
+            self.drained += 1;
+            // SAFETY: Orphans have not signalled; the list's reference is passed on.
+            unsafe {
+                self.orphans = *own::next(fence);
+                own::finish(fence, error.to_errno());
+            }
+        }
+        self.count()
+    }
+
+    /// Takes in the orphans that have come since the last time.
+    fn collect(&mut self) {
+        let mut next = self.end.orphans.xchg(ptr::null_mut(), Acquire);
+        while let Some(fence) = NonNull::new(next) {
+            // SAFETY: Orphans are armed, and this list is ours now.
+            unsafe {
+                next = *own::next(fence);
+                self.insert(fence);
+            }
+        }
+    }
+
+    /// Inserts a fence. The list is mostly taken in backwards, so its place is mostly the first.
+    ///
+    /// # Safety
+    ///
+    /// `fence` must be an orphan of this context, in no list.
+    unsafe fn insert(&mut self, fence: NonNull<OwnFence>) {
+        let mut link: *mut *mut OwnFence = &mut self.orphans;
+        // SAFETY: Orphans are armed, and both the list and the new one are ours.
+        unsafe {
+            while let Some(other) = NonNull::new(*link) {
+                if own::id(other).1 > own::id(fence).1 {
+                    break;
+                }
+                link = own::next(other);
+            }
+            *own::next(fence) = *link;
+            *link = fence.as_ptr();
+        }
+    }
+
+    fn count(&self) -> usize {
+        let mut count = 0;
+        let mut next = self.orphans;
+        while let Some(fence) = NonNull::new(next) {
+            // SAFETY: Orphans are armed, and the list is ours.
+            next = unsafe { *own::next(fence) };
+            count += 1;
+        }
+        count
+    }
+}
+
+impl Drop for FenceSignaller {
+    fn drop(&mut self) {
+        // Nobody can drain them any more. `FenceContext::free()` deals with them.
+        let mut next = self.orphans;
+        while let Some(fence) = NonNull::new(next) {
+            // SAFETY: Orphans are armed, and the list is ours.
+            unsafe {
+                next = *own::next(fence);
+                self.end.push(fence);
+            }
+        }
+        let signalled = (self.next - 1).wrapping_sub(self.drained);
+        // SAFETY: This end goes.
+        unsafe { FenceContext::put(self.end.0, signalled.wrapping_neg()) };
+    }
+}
+
+/// The memory for a fence. Dropping it frees the memory.
+///
+/// # Invariants
+///
+/// Points to memory from [`own::alloc`], which is owned and not initialised.
 pub struct FenceReservation(NonNull<OwnFence>);
 
-// SAFETY: It is memory.
+// SAFETY: The memory is owned, and belongs to no thread.
 unsafe impl Send for FenceReservation {}
-// SAFETY: As above.
+// SAFETY: Nothing can be done with a shared reservation.
 unsafe impl Sync for FenceReservation {}
 
 impl FenceReservation {
-    /// Allocates a fence. Nobody sees it yet.
+    /// Allocates a fence.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     #[inline]
     pub fn new() -> Result<Self> {
-        // SAFETY: No requirements.
-        let own = unsafe { ffi::dma_fence_shim_alloc() };
         // INVARIANT: Just allocated.
-        NonNull::new(own.cast()).map(Self).ok_or(ENOMEM)
+        own::alloc().map(Self)
     }
 }
 
 impl Drop for FenceReservation {
     fn drop(&mut self) {
-        // SAFETY: Our own memory, from kmalloc() by the type invariant.
-        unsafe { bindings::kfree(self.0.as_ptr().cast()) };
+        // SAFETY: By the type invariant.
+        unsafe { own::free(self.0) };
     }
 }
 
-/// Its context and sequence number.
-fn id(armed: &Armed<FenceContext>) -> (u64, u64) {
-    // SAFETY: Valid, and these do not change.
-    let base = unsafe { &(*armed.as_ptr().as_ptr()).base };
-    (base.context, base.seqno)
+/// A fence that has to be signalled.
+///
+/// # Invariants
+///
+/// Points to a fence that was armed and has not signalled, of which it owns a reference. The
+/// context of the fence stays: see the module.
+struct Armed(NonNull<OwnFence>);
+
+// SAFETY: Fences may be used from any thread.
+unsafe impl Send for Armed {}
+// SAFETY: What can be done with a shared armed fence is to read fields that do not change.
+unsafe impl Sync for Armed {}
+
+impl Armed {
+    #[inline(always)]
+    fn id(&self) -> (Timeline, u64) {
+        // SAFETY: By the type invariant.
+        unsafe { own::id(self.0) }
+    }
 }
 
-/// The fence of a job that the hardware does not know yet.
-#[must_use = "somebody may wait for the fence"]
-pub struct Pending(Armed<FenceContext>);
+impl Drop for Armed {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant the context stays at least until the fence is orphaned.
+        unsafe {
+            let context = own::context(self.0);
+            own::warn_orphaned(&*context, self.id().1);
+            FenceContext::orphan(context, self.0);
+        }
+    }
+}
 
-impl Pending {
-    /// Its context and sequence number.
+/// The fence of a job that the hardware does not have yet.
+#[must_use = "others may wait for the fence"]
+pub struct PendingFence {
+    armed: Armed,
+    dependencies: FenceSet,
+}
+
+impl PendingFence {
+    /// Returns the context and the sequence number of the fence.
     pub fn id(&self) -> (u64, u64) {
-        id(&self.0)
+        let (timeline, seqno) = self.armed.id();
+        (timeline.id(), seqno)
     }
 
-    /// The hardware knows the job.
-    #[inline]
-    pub fn submitted(self) -> InFlight {
-        InFlight(self.0)
+    /// Returns the fences that the job waits for.
+    #[inline(always)]
+    pub fn dependencies(&self) -> &FenceSet {
+        &self.dependencies
+    }
+
+    /// Returns the fences that the job waits for, to be polled.
+    #[inline(always)]
+    pub fn dependencies_mut(&mut self) -> Dependencies<'_> {
+        Dependencies(&mut self.dependencies)
+    }
+
+    /// Tells that the hardware has the job. What has not signalled of the dependencies is the
+    /// hardware's to wait for.
+    #[inline(always)]
+    pub fn submitted(self) -> InFlightFence {
+        InFlightFence(self.armed)
     }
 }
 
-/// The fence of a job that the hardware knows.
-#[must_use = "somebody may wait for the fence"]
-pub struct InFlight(Armed<FenceContext>);
+/// The dependencies of a pending fence, which can be polled, and not be exchanged for others.
+pub struct Dependencies<'a>(&'a mut FenceSet);
 
-impl InFlight {
-    /// Its context and sequence number.
+impl Dependencies<'_> {
+    /// Polls all of them: see [`FenceSet::poll_all`].
+    #[inline(always)]
+    pub fn poll_all(&mut self, cx: &mut task::Context<'_>) -> Poll<Result> {
+        self.0.poll_all(cx)
+    }
+
+    /// Polls those that `skip` does not skip: see [`FenceSet::poll_except`].
+    #[inline(always)]
+    pub fn poll_except(
+        &mut self,
+        cx: &mut task::Context<'_>,
+        skip: impl FnMut(&Fence) -> bool,
+    ) -> Poll<Result> {
+        self.0.poll_except(cx, skip)
+    }
+}
+
+impl Deref for Dependencies<'_> {
+    type Target = FenceSet;
+
+    #[inline(always)]
+    fn deref(&self) -> &FenceSet {
+        self.0
+    }
+}
+
+/// The fence of a job that the hardware has.
+#[must_use = "others may wait for the fence"]
+pub struct InFlightFence(Armed);
+
+impl InFlightFence {
+    /// Returns the context and the sequence number of the fence.
     pub fn id(&self) -> (u64, u64) {
-        id(&self.0)
+        let (timeline, seqno) = self.0.id();
+        (timeline.id(), seqno)
     }
 }

@@ -1,148 +1,181 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! References to fences.
+//! DMA fences of any driver.
+//!
+//! C header: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h)
 
 use crate::{
+    context::Timeline,
     ffi,
     wait::FenceFuture, //
 };
-use core::{
-    mem::ManuallyDrop,
-    ptr::NonNull,
-    sync::atomic::{
-        AtomicUsize,
-        Ordering, //
-    }, //
-};
+use core::ptr::NonNull;
 use kasync::time::Delta;
 use kernel::{
     bindings,
-    prelude::*, //
+    error::to_result,
+    prelude::*,
+    sync::aref::AlwaysRefCounted,
+    types::Opaque, //
 };
 
-/// A counted reference to a fence, of whichever driver.
+pub(crate) use kernel::sync::aref::ARef;
+
+/// A `struct dma_fence`, of this driver or of another one.
+///
+/// Owned references are [`ARef<Fence>`].
+///
+/// # Context
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
-/// | clone, drop, `is_signaled`, `is_container`, `result`, `context`, `seqno`, `set_deadline` | yes | yes | yes |
-/// | `signaled`, `merge` | yes | no (allocate) | no |
+/// | clone and drop of [`ARef<Fence>`] | yes | yes | yes |
+/// | `test_signaled_flag`, `result`, `context`, `seqno`, `is_container` | yes | yes | yes |
+/// | `set_deadline` | yes | yes | yes |
+/// | `stub`, `merge` | yes | no (allocate) | no |
 /// | `wait` | yes | yes | no |
 ///
 /// # Invariants
 ///
-/// Points to an initialised fence, of which it owns a reference.
+/// Instances are initialised by `dma_fence_init()` or `dma_fence_init64()` and reference counted.
 #[repr(transparent)]
-pub struct Fence(NonNull<bindings::dma_fence>);
+pub struct Fence(Opaque<bindings::dma_fence>);
 
-// SAFETY: Fences are counted atomically and used from all threads.
+// SAFETY: A `dma_fence` may be used, and its last reference dropped, from any thread.
 unsafe impl Send for Fence {}
-// SAFETY: As above.
+// SAFETY: All of a `dma_fence` that may change is protected by its lock or accessed atomically.
 unsafe impl Sync for Fence {}
 
+// SAFETY: `dma_fence_get()` and `dma_fence_put()` count references to a `dma_fence`, which is not
+// freed before the count reaches zero.
+unsafe impl AlwaysRefCounted for Fence {
+    #[inline]
+    fn inc_ref(&self) {
+        // SAFETY: `self` is an initialised fence whose count is not zero, as it is borrowed.
+        unsafe { ffi::dma_fence_shim_get(self.as_raw()) };
+    }
+
+    #[inline]
+    unsafe fn dec_ref(this: NonNull<Self>) {
+        // SAFETY: The caller owns a reference, and gives it up.
+        unsafe { ffi::dma_fence_shim_put(this.as_ptr().cast()) };
+    }
+}
+
 impl Fence {
-    /// # Safety
-    ///
-    /// `ptr` is an initialised fence, and the caller passes on a reference to it.
-    pub unsafe fn from_raw(ptr: NonNull<bindings::dma_fence>) -> Self {
-        // INVARIANT: By the safety requirements.
-        Self(ptr)
-    }
-
-    /// Another reference to a fence.
+    /// Returns the owned reference that `ptr` stands for.
     ///
     /// # Safety
     ///
-    /// `ptr` is an initialised fence, to which somebody has a reference.
-    pub unsafe fn clone_raw(ptr: NonNull<bindings::dma_fence>) -> Self {
-        // SAFETY: By the safety requirements.
-        unsafe { ffi::dma_fence_shim_get(ptr.as_ptr()) };
-        // INVARIANT: The reference that was just taken.
-        Self(ptr)
+    /// `ptr` must point to an initialised fence, of which the caller passes on a reference.
+    #[inline]
+    pub unsafe fn from_raw(ptr: NonNull<bindings::dma_fence>) -> ARef<Self> {
+        // SAFETY: By the safety requirements; `Fence` is a transparent wrapper of `dma_fence`.
+        unsafe { ARef::from_raw(ptr.cast()) }
     }
 
-    /// The reference, passed on to the caller.
-    pub fn into_raw(self) -> *mut bindings::dma_fence {
-        ManuallyDrop::new(self).as_raw()
+    /// Borrows a fence of the C side.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` must point to an initialised fence whose reference count stays above zero for `'a`.
+    #[inline]
+    pub unsafe fn from_ptr<'a>(ptr: *mut bindings::dma_fence) -> &'a Self {
+        // SAFETY: By the safety requirements; `Fence` is a transparent wrapper of `dma_fence`.
+        unsafe { &*ptr.cast() }
     }
 
-    /// One that has signalled.
+    /// Returns the raw pointer to the fence, valid as long as `self`.
+    #[inline]
+    pub fn as_raw(&self) -> *mut bindings::dma_fence {
+        self.0.get()
+    }
+
+    /// Passes an owned reference on to the C side.
+    #[inline]
+    pub fn into_raw(this: ARef<Self>) -> *mut bindings::dma_fence {
+        ARef::into_raw(this).as_ptr().cast()
+    }
+
+    /// Returns a new fence that has signalled, with the time of the call as its timestamp.
     ///
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub fn signaled() -> Result<Self> {
-        // SAFETY: No requirements.
+    pub fn stub() -> Result<ARef<Self>> {
+        // SAFETY: Both functions may be called from process context at any time.
         let fence = unsafe { bindings::dma_fence_allocate_private_stub(bindings::ktime_get()) };
         let fence = NonNull::new(fence).ok_or(ENOMEM)?;
-        // SAFETY: The function returns a reference.
+        // SAFETY: The function returns a new fence with its only reference.
         Ok(unsafe { Self::from_raw(fence) })
     }
 
-    /// The fence itself; valid as long as `self`.
-    pub fn as_raw(&self) -> *mut bindings::dma_fence {
-        self.0.as_ptr()
+    /// Returns whether the fence is marked as signalled.
+    ///
+    /// Unlike C's `dma_fence_is_signaled()` this does not ask the driver, and so never signals the
+    /// fence. It orders nothing: use [`Fence::result`] before relying on what the fence stands for.
+    #[inline]
+    pub fn test_signaled_flag(&self) -> bool {
+        // SAFETY: The fence is valid by the type invariant. Others change the flags by atomic bit
+        // operations; a volatile read of the word is a `READ_ONCE()`.
+        let flags = unsafe { (&raw const (*self.as_raw()).flags).read_volatile() };
+        flags & (1 << bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT) != 0
     }
 
-    /// Whether it has signalled. If not it may have by the time that this returns.
-    pub fn is_signaled(&self) -> bool {
-        // SAFETY: Valid by the type invariant; the flags are changed atomically.
-        let flags = unsafe { AtomicUsize::from_ptr(&raw mut (*self.as_raw()).flags) };
-        let signaled = bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT;
-        flags.load(Ordering::Relaxed) & (1 << signaled) != 0
-    }
-
-    /// With which result it has signalled; `None` if it has not.
+    /// Returns the result of a fence that has signalled, or `None`.
+    ///
+    /// What was written before the fence was signalled is visible after `Some`.
+    #[inline]
     pub fn result(&self) -> Option<Result> {
-        self.is_signaled().then(|| {
-            // SAFETY: Valid by the type invariant, and signalled.
-            kernel::error::to_result(unsafe { ffi::dma_fence_shim_error(self.as_raw()) })
+        self.test_signaled_flag().then(|| {
+            // SAFETY: The fence is valid by the type invariant, and has signalled.
+            to_result(unsafe { ffi::dma_fence_shim_error(self.as_raw()) })
         })
     }
 
-    /// The timeline that it is on. Fences of one timeline signal in order.
+    /// Returns the number of the fence's timeline. Fences of one timeline signal in order.
+    #[inline]
     pub fn context(&self) -> u64 {
-        // SAFETY: Valid by the type invariant; never changes.
+        // SAFETY: The fence is valid by the type invariant; the field does not change after init.
         unsafe { (*self.as_raw()).context }
     }
 
-    /// Its number on its timeline.
+    /// Returns the fence's timeline.
+    #[inline]
+    pub fn timeline(&self) -> Timeline {
+        Timeline::of(self.context())
+    }
+
+    /// Returns the fence's sequence number on its timeline.
+    #[inline]
     pub fn seqno(&self) -> u64 {
-        // SAFETY: Valid by the type invariant; never changes.
+        // SAFETY: The fence is valid by the type invariant; the field does not change after init.
         unsafe { (*self.as_raw()).seqno }
     }
 
-    /// Whether it comes after `other`, of the same context.
+    /// Returns whether the fence comes after `other`, a fence of the same context.
+    #[inline]
     pub fn is_later_than(&self, other: &Fence) -> bool {
-        // SAFETY: Both are valid by the type invariant.
+        // SAFETY: Both fences are valid by the type invariant.
         unsafe { ffi::dma_fence_shim_is_later(self.as_raw(), other.as_raw()) }
     }
 
-    /// Tells who signals it that it is wanted after so much time, so that clocks can be raised. A hint.
-    pub fn set_deadline(&self, after: Delta) {
-        // SAFETY: Valid by the type invariant; the clock has no requirements.
-        unsafe {
-            let deadline = bindings::ktime_get().saturating_add(after.as_nanos());
-            bindings::dma_fence_set_deadline(self.as_raw(), deadline);
-        }
+    /// Tells the fence's driver that the fence is wanted `within` that time. This is a hint.
+    pub fn set_deadline(&self, within: Delta) {
+        // SAFETY: `ktime_get()` may be called from any context.
+        let now = unsafe { bindings::ktime_get() };
+        self.set_deadline_at(now.saturating_add(within.as_nanos()));
     }
 
-    /// A future that resolves when it signals, to the error that it signals with. Cancel safe.
+    /// As [`Fence::set_deadline`], at a time in nanoseconds of the monotonic clock.
+    pub(crate) fn set_deadline_at(&self, deadline: bindings::ktime_t) {
+        // SAFETY: The fence is valid by the type invariant.
+        unsafe { bindings::dma_fence_set_deadline(self.as_raw(), deadline) };
+    }
+
+    /// Returns a future that resolves to the fence's result once it has signalled. Cancel safe.
     #[track_caller]
     pub fn wait(&self) -> FenceFuture {
-        FenceFuture::new(self.clone())
-    }
-}
-
-impl Clone for Fence {
-    fn clone(&self) -> Self {
-        // SAFETY: Valid by the type invariant.
-        unsafe { Self::clone_raw(self.0) }
-    }
-}
-
-impl Drop for Fence {
-    fn drop(&mut self) {
-        // SAFETY: Gives back the reference that it owns.
-        unsafe { ffi::dma_fence_shim_put(self.as_raw()) };
+        FenceFuture::new(self.into())
     }
 }

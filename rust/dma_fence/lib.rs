@@ -5,24 +5,29 @@
 //! - [`Fence`]: a reference to anybody's `dma_fence`; [`Fence::wait`] is a future.
 //! - [`FenceSet`]: many fences, one wake. Arrays and chains are taken apart.
 //! - [`Chain`], [`Fence::merge`]: such containers, in and out.
-//! - [`FenceContext`]: where own fences come from, [`Order`] and [`Signaller`], its two ends; see there for their states.
+//! - [`FenceContext`]: where own fences come from; [`FenceEmitter`] and [`FenceSignaller`] are its
+//!   two ends.
 //! - [`SyncFile`]: fences as file descriptors, in and out.
 //! - [`Resv`]: the fences of buffers, in and out.
 //! - [`SyncObj`]: binary and timeline sync objects, in and out.
 //!
 //! # What a fence promises
 //!
-//! It signals in finite time, whatever userspace does, and only when the work behind it is over: who waits for
-//! it may free or reuse memory then. So an own fence that exists can only be signalled by who says why
-//! it may, and one that is dropped instead is not signalled but kept, in its context's limbo, until there
-//! is proof that the hardware has stopped.
+//! It signals in finite time, whatever userspace does, and only when the work behind it is over:
+//! who waits for it may free or reuse memory then. So an own fence can only be signalled with
+//! evidence of that, and one that is dropped instead is not signalled but orphaned, until there is
+//! evidence that the hardware has stopped.
 
+mod all;
+mod collect;
 mod containers;
 mod context;
 mod deadline;
+mod evidence;
 mod fence;
 mod ffi;
-mod limbo;
+mod names;
+mod own;
 mod registration;
 mod resv;
 mod set;
@@ -39,16 +44,24 @@ pub use containers::{
     ChainNode, //
 };
 pub use context::{
+    Dependencies,
     FenceContext,
+    FenceEmitter,
     FenceReservation,
-    InFlight,
-    Names,
-    Order,
-    Pending,
+    FenceSignaller,
+    HwDone,
+    InFlightFence,
+    PendingFence,
     RingStopped,
-    Signaller, //
+    Timeline, //
 };
 pub use fence::Fence;
+#[doc(hidden)]
+pub use names::module_exit;
+pub use names::{
+    Names,
+    TimelineNames, //
+};
 pub use resv::{
     AllLocked,
     Locked,
@@ -62,4 +75,7 @@ pub use syncobj::{
     Points,
     SyncObj, //
 };
-pub use wait::FenceFuture;
+pub use wait::{
+    might_wait,
+    FenceFuture, //
+};

@@ -10,6 +10,7 @@
 #include "jobqueue.h"
 
 /* c.rs has the same figures. */
+static_assert(sizeof(struct jobqueue_names) == 3 * sizeof(void *));
 static_assert(sizeof(struct jobqueue_job) == sizeof(size_t) + 2 * sizeof(int));
 static_assert(offsetof(struct jobqueue_job, state) == sizeof(size_t));
 static_assert(sizeof(struct jobqueue_ops) == 6 * sizeof(void *));

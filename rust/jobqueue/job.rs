@@ -15,8 +15,8 @@ use core::{
 };
 use dma_fence::{
     FenceSet,
-    InFlight,
-    Pending, //
+    InFlightFence,
+    PendingFence, //
 };
 use kernel::prelude::*;
 
@@ -35,7 +35,6 @@ pub(crate) struct Node<R: Ring> {
     pub(crate) credits: u32,
     /// How many pages the job keeps.
     pub(crate) pages: u32,
-    pub(crate) dependencies: FenceSet,
     pub(crate) stage: Stage<R>,
     pub(crate) error: Option<Error>,
 }
@@ -46,7 +45,7 @@ unsafe impl<R: Ring> Send for Node<R> {}
 const _: () = {
     const fn is_send<T: Send>() {}
     const fn of<R: Ring>() {
-        is_send::<(R::Job, FenceSet, Stage<R>, Option<Error>)>();
+        is_send::<(R::Job, Stage<R>, Option<Error>)>();
     }
 };
 
@@ -59,6 +58,8 @@ unsafe impl<R: Ring> Link for Node<R> {
     }
 }
 
+/// Jobs that wait.
+pub(crate) type WaitList<R> = submit_list::WaitList<Node<R>>;
 /// Jobs in order.
 pub(crate) type Fifo<R> = submit_list::Fifo<Node<R>>;
 /// Committed jobs on their way to the queue's task.
@@ -69,15 +70,16 @@ pub(crate) type Memory<R> = MaybeUninit<Node<R>>;
 
 /// Where a job is, with what belongs to it there.
 pub(crate) enum Stage<R: Ring> {
-    /// Nothing but its owner knows of the job.
-    Prepared,
-    /// The job was committed.
-    Waiting(Pending),
+    /// Nothing but its owner knows of the job, which is going to wait for these fences.
+    Prepared(FenceSet),
+    /// The job was committed. The fence has the dependencies.
+    Waiting(PendingFence),
     /// The hardware has the job.
-    InFlight(InFlight, Permit, R::InFlight),
+    InFlight(InFlightFence, Permit, R::InFlight),
 }
 
-/// Room in the ring, in credits. It belongs to a job that the hardware has until that is over (H23).
+/// Room in the ring, in credits. It belongs to a job that the hardware has until that is over
+/// (H23).
 pub(crate) struct Permit(u32);
 
 /// The credits of a ring. They belong to the queue's task, which takes no lock for them.
@@ -127,6 +129,7 @@ impl<R: Ring> Node<R> {
     pub(crate) fn new(
         job: R::Job,
         (credits, pages): (u32, u32),
+        dependencies: FenceSet,
         memory: Option<KBox<Memory<R>>>,
     ) -> Result<KBox<Self>> {
         let node = Self {
@@ -134,8 +137,7 @@ impl<R: Ring> Node<R> {
             job: Some(job),
             credits,
             pages,
-            dependencies: FenceSet::default(),
-            stage: Stage::Prepared,
+            stage: Stage::Prepared(dependencies),
             error: None,
         };
         match memory {
@@ -144,8 +146,17 @@ impl<R: Ring> Node<R> {
         }
     }
 
+    /// Returns the fence of a job that waits.
+    #[inline]
+    pub(crate) fn pending(&self) -> Option<&PendingFence> {
+        match &self.stage {
+            Stage::Waiting(fence) => Some(fence),
+            _ => None,
+        }
+    }
+
     /// Takes the stage out; it becomes `Prepared`.
     pub(crate) fn take_stage(&mut self) -> Stage<R> {
-        core::mem::replace(&mut self.stage, Stage::Prepared)
+        core::mem::replace(&mut self.stage, Stage::Prepared(FenceSet::default()))
     }
 }

@@ -19,3 +19,10 @@ impl kernel::Module for JobQueue {
         Ok(JobQueue)
     }
 }
+
+impl Drop for JobQueue {
+    fn drop(&mut self) {
+        // SAFETY: The module goes. It could not if there was a context.
+        unsafe { dma_fence::module_exit() };
+    }
+}

@@ -24,9 +24,9 @@ use crate::{
 use dma_fence::{
     Fence,
     FenceContext,
+    FenceEmitter,
     FenceReservation,
-    FenceSet,
-    Order, //
+    FenceSet, //
 };
 use kasync::{
     block_on_interruptible,
@@ -37,7 +37,10 @@ use kasync::{
 };
 use kernel::{
     prelude::*,
-    sync::Arc, //
+    sync::{
+        aref::ARef,
+        Arc, //
+    }, //
 };
 
 /// Room for one job in a queue. Dropping it releases the room.
@@ -69,8 +72,8 @@ pub struct JobQueue<R: Ring> {
 impl<R: Ring> JobQueue<R> {
     /// Returns a new queue, whose task is one of `scope`.
     ///
-    /// Cancelling the scope closes the queue. Joining it waits until the last fence has signalled and
-    /// [`Ring::destroy`] has returned.
+    /// Cancelling the scope closes the queue. Joining it waits until the last fence has signalled
+    /// and [`Ring::destroy`] has returned.
     ///
     /// # Context
     ///
@@ -82,8 +85,8 @@ impl<R: Ring> JobQueue<R> {
     /// `ENOMEM`.
     pub fn new(scope: &Scope, name: &'static CStr, ring: R, config: &Config) -> Result<Self> {
         config.limits()?;
-        let (order, signaller) = FenceContext::new(config.names)?;
-        let shared = Shared::new(scope, order, config)?;
+        let (emitter, signaller) = FenceContext::new(config.names)?;
+        let shared = Shared::new(scope, emitter, config)?;
         let task = Task::new(shared.clone(), ring, signaller, config);
         let task = scope.spawn(name, task.run())?;
         Ok(Self { shared, task })
@@ -108,7 +111,7 @@ impl<R: Ring> JobQueue<R> {
         &self,
         job: R::Job,
         credits: usize,
-        dependencies: KVVec<Fence>,
+        dependencies: KVVec<ARef<Fence>>,
     ) -> Result<Prepared<'_, R>> {
         let shared = &*self.shared;
         let credits = u32::try_from(credits).map_err(|_| EINVAL)?;
@@ -126,13 +129,12 @@ impl<R: Ring> JobQueue<R> {
         }
         let room = Room(shared, pages);
         let reservation = FenceReservation::new()?;
-        let dependencies = FenceSet::new(dependencies, Some(shared.context()))?;
-        let node = Node::new(job, (credits, pages), shared.take_memory())?;
+        let dependencies = FenceSet::new(dependencies, Some(shared.timeline()))?;
+        let node = Node::new(job, (credits, pages), dependencies, shared.take_memory())?;
         Ok(Prepared {
             queue: self,
             node,
             reservation,
-            dependencies,
             room,
         })
     }
@@ -200,35 +202,13 @@ impl<R: Ring> Drop for JobQueue<R> {
 ///                                    └─ admit() ─► Admitted ── commit() ──► the fence
 /// ```
 ///
-/// It belongs to the queue that it was prepared for, and is committed once:
-///
-/// ```compile_fail,E0382
-/// # use jobqueue::*;
-/// # fn f<R: Ring>(queue: &JobQueue<R>, job: R::Job) -> kernel::error::Result {
-/// let prepared = queue.prepare(job, 1, Default::default())?;
-/// prepared.commit()?;
-/// prepared.commit()?;
-/// # Ok(())
-/// # }
-/// ```
-///
-/// It does not outlive the queue:
-///
-/// ```compile_fail,E0505
-/// # use jobqueue::*;
-/// # fn f<R: Ring>(queue: JobQueue<R>, job: R::Job) -> kernel::error::Result {
-/// let prepared = queue.prepare(job, 1, Default::default())?;
-/// drop(queue);
-/// prepared.commit()?;
-/// # Ok(())
-/// # }
-/// ```
+/// It belongs to the queue that it was prepared for, does not outlive it, and is committed once:
+/// `tests/compile_fail` has programs that try, and do not compile.
 #[must_use = "nothing happens before it is committed"]
 pub struct Prepared<'q, R: Ring> {
     queue: &'q JobQueue<R>,
     node: KBox<Node<R>>,
     reservation: FenceReservation,
-    dependencies: FenceSet,
     room: Room<'q, R>,
 }
 
@@ -249,24 +229,27 @@ impl<'q, R: Ring> Prepared<'q, R> {
     /// # Errors
     ///
     /// `ECANCELED` if the queue has been closed; then nothing has happened.
-    pub fn commit(self) -> Result<Fence> {
+    pub fn commit(self) -> Result<ARef<Fence>> {
         let queue = self.queue;
-        let fence = queue.shared.commit(&queue.task, |order| self.arm(order));
+        let fence = queue
+            .shared
+            .commit(&queue.task, |emitter| self.arm(emitter));
         fence.ok_or(ECANCELED)
     }
 
     /// Gives the job a fence, and returns what the queue's task gets.
     #[inline(always)]
-    fn arm(self, order: &mut Order) -> (KBox<Node<R>>, Fence) {
+    fn arm(self, emitter: &mut FenceEmitter) -> (KBox<Node<R>>, ARef<Fence>) {
         let Prepared {
             mut node,
             reservation,
-            dependencies,
             room,
             queue: _,
         } = self;
-        let (fence, pending) = order.arm(reservation);
-        node.dependencies = dependencies;
+        let Stage::Prepared(dependencies) = node.take_stage() else {
+            unreachable!("not committed before");
+        };
+        let (fence, pending) = emitter.arm(reservation, dependencies);
         node.stage = Stage::Waiting(pending);
         // The room belongs to the job, and is released by the queue's task.
         core::mem::forget(room);
@@ -275,8 +258,9 @@ impl<'q, R: Ring> Prepared<'q, R> {
 
     /// Does half of a commit: the other half, [`Admitted::commit`], cannot fail.
     ///
-    /// So jobs for several queues are committed together, all or none: prepare all, admit all, commit
-    /// all. Until the job is committed or dropped the queue does not end, even if it is closed.
+    /// So jobs for several queues are committed together, all or none: prepare all, admit all,
+    /// commit all. Until the job is committed or dropped the queue does not end, even if it is
+    /// closed.
     ///
     /// # Context
     ///
@@ -298,8 +282,8 @@ impl<'q, R: Ring> Prepared<'q, R> {
 
 /// A job that only needs to be committed, which cannot fail any more.
 ///
-/// Dropping it undoes everything; no callback of the ring runs inside. Forgetting it keeps the queue
-/// from ending.
+/// Dropping it undoes everything; no callback of the ring runs inside. Forgetting it keeps the
+/// queue from ending.
 #[must_use = "the queue does not end before it is committed or dropped"]
 pub struct Admitted<'q, R: Ring> {
     queue: &'q JobQueue<R>,
@@ -309,14 +293,14 @@ pub struct Admitted<'q, R: Ring> {
 
 impl<R: Ring> Admitted<'_, R> {
     /// Commits the job, as [`Prepared::commit`] does, with the same callbacks of the ring inside.
-    pub fn commit(mut self) -> Fence {
+    pub fn commit(mut self) -> ARef<Fence> {
         let queue = self.queue;
         let Some(prepared) = self.prepared.take() else {
             unreachable!("committed once");
         };
         queue
             .shared
-            .commit_admitted(&queue.task, |order| prepared.arm(order))
+            .commit_admitted(&queue.task, |emitter| prepared.arm(emitter))
     }
 }
 

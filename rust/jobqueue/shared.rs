@@ -22,8 +22,9 @@ use crate::{
 };
 use core::ops::DerefMut;
 use dma_fence::{
+    FenceEmitter,
     Names,
-    Order, //
+    Timeline, //
 };
 use kasync::{
     time::Delta,
@@ -100,8 +101,7 @@ impl Config {
 /// What a queue and its task share.
 #[pin_data]
 pub(crate) struct Shared<R: Ring> {
-    /// The context of the queue's fences.
-    context: u64,
+    timeline: Timeline,
     credits: u32,
     /// How many pages one job may keep.
     pages: u32,
@@ -113,15 +113,15 @@ pub(crate) struct Shared<R: Ring> {
     activity: Atomic<u32>,
     submit_list: SubmitList<R>,
     #[pin]
-    state: SpinLock<State<Order>>,
+    state: SpinLock<State<FenceEmitter>>,
 }
 
 impl<R: Ring> Submission for Shared<R> {
-    type Order = Order;
+    type Order = FenceEmitter;
     type Node = Node<R>;
 
     #[inline(always)]
-    fn state(&self) -> impl DerefMut<Target = State<Order>> {
+    fn state(&self) -> impl DerefMut<Target = State<FenceEmitter>> {
         self.state.lock()
     }
 
@@ -152,28 +152,29 @@ impl<R: Ring> Shared<R> {
     /// # Errors
     ///
     /// `EINVAL` if the configuration is out of range, `ENOMEM`.
-    pub(crate) fn new(scope: &Scope, order: Order, config: &Config) -> Result<Arc<Self>> {
+    pub(crate) fn new(scope: &Scope, emitter: FenceEmitter, config: &Config) -> Result<Arc<Self>> {
         let (credits, jobs, pages) = config.limits()?;
         Arc::pin_init(
             pin_init!(Self {
-                context: order.context_id(),
+                timeline: emitter.timeline(),
                 credits,
                 pages,
                 scope: scope.clone(),
-                capacity: Capacity::new(jobs, pages),
+                capacity: Capacity::new(jobs, *pages),
                 cache: NodeCache::new(),
                 flags: Atomic::new(0),
                 activity: Atomic::new(BUSY),
                 submit_list: SubmitList::new(),
-                state <- new_spinlock!(State::new(order)),
+                state <- new_spinlock!(State::new(emitter)),
             }),
             GFP_KERNEL,
         )
     }
 
-    /// Returns the context of the queue's fences.
-    pub(crate) fn context(&self) -> u64 {
-        self.context
+    /// Returns the timeline of the queue's fences.
+    #[inline(always)]
+    pub(crate) fn timeline(&self) -> Timeline {
+        self.timeline
     }
 
     /// Returns how many credits may be in flight.

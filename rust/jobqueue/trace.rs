@@ -6,18 +6,17 @@
 //! # echo 1 > /sys/kernel/tracing/events/jobqueue/enable
 //! # cat /sys/kernel/tracing/trace_pipe
 //!
-//!  drm_sched_job_queue ─► drm_sched_job_add_dep … ─► drm_sched_job_unschedulable … ─► drm_sched_job_run ─► drm_sched_job_done
-//!  received by the task   for each fence that        its turn, and such a fence       the hardware         its fence signals
-//!                         it may have to wait for    has not signalled                has it
+//!  drm_sched_job_queue           received by the task
+//!   └► drm_sched_job_add_dep …   for each fence that it may have to wait for
+//!   └► drm_sched_job_unschedulable …   its turn, and such a fence has not signalled
+//!   └► drm_sched_job_run         the hardware has it
+//!   └► drm_sched_job_done        its fence signals
 //! ```
 
-use crate::{
-    job::Stage,
-    Ring, //
-};
 use dma_fence::{
     FenceSet,
-    Names, //
+    PendingFence,
+    TimelineNames, //
 };
 use kernel::{
     ffi::c_char,
@@ -87,7 +86,7 @@ pub struct Label {
 pub(crate) struct Traced {
     pub(crate) label: Label,
     /// Names of the driver, and of the queue's kind.
-    pub(crate) names: &'static Names,
+    pub(crate) names: &'static TimelineNames,
     /// Jobs that wait.
     pub(crate) waiting: u32,
     /// Credits in flight.
@@ -112,11 +111,13 @@ pub(crate) fn queue(queue: &Traced, fence: Id, dependencies: &FenceSet) {
 
 /// Says that it is a job's turn, but for its dependencies; once for each job.
 #[cold]
-pub(crate) fn wait<R: Ring>(stage: &Stage<R>, dependencies: &FenceSet) {
-    if let Stage::Waiting(fence) = stage {
-        if !dependencies.is_polled() {
-            each(ffi::jobqueue_trace_unschedulable, fence.id(), dependencies);
-        }
+pub(crate) fn wait(fence: &PendingFence) {
+    if !fence.dependencies().is_polled() {
+        each(
+            ffi::jobqueue_trace_unschedulable,
+            fence.id(),
+            fence.dependencies(),
+        );
     }
 }
 
@@ -160,7 +161,7 @@ fn each(
     (context, seqno): Id,
     dependencies: &FenceSet,
 ) {
-    for dependency in dependencies.iter().filter(|f| !f.is_signaled()) {
+    for dependency in dependencies.iter().filter(|f| !f.test_signaled_flag()) {
         // SAFETY: The function takes numbers only.
         unsafe { event(context, seqno, dependency.context(), dependency.seqno()) };
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A driver, as far as its end is concerned: a device, the files that processes have open, and their queues.
+//! A driver, as far as its end is concerned: a device, the files that processes have open, and
+//! their queues.
 //!
 //! ```text
 //!   device ── file ── queue        what goes, and what goes with it
@@ -29,6 +30,7 @@ use jobqueue::{
     OnError, //
 };
 use kasync::{
+    sync::Semaphore,
     time::{
         sleep,
         Delta, //
@@ -114,16 +116,23 @@ pub(crate) struct Device {
     unplugged: Atomic<u32>,
     #[pin]
     engines: SpinLock<KVec<Arc<Engine>>>,
+    /// Its queues share them while they have something in flight.
+    slots: Arc<Semaphore>,
 }
+
+/// How many queues of a device may have something in flight.
+const SLOTS: usize = 2;
 
 impl Device {
     pub(crate) fn new() -> Result<Arc<Self>> {
         let engines = KVec::with_capacity(ENGINES, GFP_KERNEL)?;
         let executor = Executor::new(c"torture-device")?;
+        let slots = Arc::new(Semaphore::new(SLOTS), GFP_KERNEL)?;
         Arc::pin_init(
             pin_init!(Self {
                 executor,
                 unplugged: Atomic::new(0),
+                slots,
                 engines <- new_spinlock!(engines),
             }),
             GFP_KERNEL,
@@ -210,8 +219,8 @@ impl Bench {
         let on_error = [OnError::Ignore, OnError::Propagate, OnError::Poison];
         let on_error = on_error[random.below(3) as usize];
         let credits = 2 + random.below(7) as usize;
-        let patience = if hangs { SOON } else { NEVER };
-        let queue = queue(&scope, &engine, credits, patience, on_error)?;
+        let timeout = if hangs { SOON } else { NEVER };
+        let queue = queue(&scope, &engine, &device.slots, credits, timeout, on_error)?;
         let how = [End::Close, End::Drop, End::Cancel, End::Unplug, End::Finish];
         let bench = Self {
             scope,
@@ -275,7 +284,8 @@ pub(crate) struct File {
 }
 
 impl File {
-    /// Opens a file with some queues, all of which will end at a random moment. Jobs take so much time, more or less.
+    /// Opens a file with some queues, all of which will end at a random moment. Jobs take so much
+    /// time, more or less.
     pub(crate) fn open(
         device: &Device,
         world: &Scope,

@@ -2,38 +2,51 @@
 
 //! Hardware that checks (`helpers.c`), as the job queue sees it.
 
+use crate::failed;
 use core::{
     ffi::{
         c_int,
         c_void, //
     },
-    future::poll_fn,
+    future::{
+        poll_fn,
+        Future, //
+    },
+    pin::Pin,
     ptr::NonNull,
     task::{
+        ready,
         Context,
         Poll, //
     }, //
 };
-use dma_fence::{
-    Fence,
-    RingStopped, //
-};
+use dma_fence::Fence;
 use jobqueue::{
     Config,
+    HwDone,
     JobQueue,
     Names,
     OnError,
     Ring,
-    Verdict, //
+    RingStopped,
+    Timeline, //
+    TimeoutAction,
 };
 use kasync::{
-    sync::AtomicWaker,
+    sync::{
+        Acquire,
+        AtomicWaker,
+        OwnedPermit,
+        Semaphore, //
+    },
     time::{
         sleep,
-        Delta, //
+        Delta,
+        Sleep, //
     },
     Scope, //
 };
+use kernel::sync::aref::ARef;
 use kernel::{
     bindings,
     error::to_result,
@@ -62,6 +75,7 @@ unsafe extern "C" {
         hangs: bool,
     ) -> *mut RawEngine;
     fn torture_engine_destroy(engine: *mut RawEngine);
+    fn torture_engine_gone(engine: *mut RawEngine) -> bool;
     fn torture_engine_start(engine: *mut RawEngine, job: *mut RawJob) -> u64;
     fn torture_engine_done(engine: *mut RawEngine) -> u64;
     fn torture_engine_result(engine: *mut RawEngine, number: u64) -> c_int;
@@ -126,12 +140,16 @@ impl Engine {
         }
     }
 
-    fn start(&self, job: &Job) -> Result<u64> {
+    /// Whether it is gone for good.
+    fn is_gone(&self) -> bool {
+        // SAFETY: Valid until dropped.
+        unsafe { torture_engine_gone(self.raw.as_ptr()) }
+    }
+
+    /// Starts a job, and returns its number. One that is gone ends the job at once, with an error.
+    fn start(&self, job: &Job) -> u64 {
         // SAFETY: Both are valid.
-        match unsafe { torture_engine_start(self.raw.as_ptr(), job.raw.as_ptr()) } {
-            0 => Err(ENODEV),
-            number => Ok(number),
-        }
+        unsafe { torture_engine_start(self.raw.as_ptr(), job.raw.as_ptr()) }
     }
 
     fn finished(&self, number: u64) -> Option<Result> {
@@ -208,7 +226,8 @@ pub(crate) struct Witness(NonNull<RawJob>);
 impl Witness {
     /// Has the judge look when the fence signals.
     pub(crate) fn committed(self, fence: &Fence) {
-        // SAFETY: Both are valid. The ring has the engine until all of its jobs' fences have signalled.
+        // SAFETY: Both are valid. The ring has the engine until all of its jobs' fences have
+        // signalled.
         unsafe { torture_job_committed(self.0.as_ptr(), fence.as_raw()) }
     }
 }
@@ -220,77 +239,165 @@ impl Drop for Witness {
     }
 }
 
-/// The ring.
-pub(crate) struct CheckedRing(Arc<Engine>);
+/// The ring. It shares slots with the other rings of the device, and takes its time.
+pub(crate) struct CheckedRing {
+    engine: Arc<Engine>,
+    slots: Arc<Semaphore>,
+    /// The wait for a slot, and the slot.
+    acquire: Pin<KBox<Option<Acquire<Arc<Semaphore>>>>>,
+    slot: Option<OwnedPermit>,
+    /// The time that it takes to find room for a job, and whether that has begun.
+    delay: Pin<KBox<Sleep>>,
+    is_delayed: bool,
+}
+
+impl CheckedRing {
+    fn new(engine: &Arc<Engine>, slots: &Arc<Semaphore>) -> Result<Self> {
+        Ok(Self {
+            engine: engine.clone(),
+            slots: slots.clone(),
+            acquire: KBox::pin(None, GFP_KERNEL)?,
+            slot: None,
+            delay: KBox::pin(sleep(Delta::ZERO), GFP_KERNEL)?,
+            is_delayed: false,
+        })
+    }
+
+    fn poll_slot(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.slot.is_some() {
+            return Poll::Ready(());
+        }
+        if self.acquire.is_none() {
+            self.acquire.set(Some(self.slots.acquire_owned(1)));
+        }
+        let Some(acquire) = self.acquire.as_mut().as_pin_mut() else {
+            return Poll::Pending;
+        };
+        let slot = ready!(acquire.poll(cx));
+        self.acquire.set(None);
+        self.slot = Some(slot);
+        Poll::Ready(())
+    }
+}
 
 /// A job that the hardware has: its number.
-pub(crate) struct Running {
+pub(crate) struct InFlight {
     engine: Arc<Engine>,
     number: u64,
 }
 
 impl Ring for CheckedRing {
     type Job = Job;
-    type Running = Running;
+    type InFlight = InFlight;
 
-    async fn start(&mut self, job: &mut Job) -> Result<Running> {
+    fn poll_ready(&mut self, job: &mut Job, cx: &mut Context<'_>) -> Poll<Result> {
+        ready!(self.poll_slot(cx));
         if job.delay.as_nanos() != 0 {
-            sleep(job.delay).await;
+            if !self.is_delayed {
+                self.is_delayed = true;
+                self.delay.as_mut().reset(job.delay);
+            }
+            ready!(self.delay.as_mut().poll(cx));
         }
-        Ok(Running {
-            number: self.0.start(job)?,
-            engine: self.0.clone(),
+        Poll::Ready(if self.engine.is_gone() {
+            Err(ENODEV)
+        } else {
+            Ok(())
         })
     }
 
-    fn poll_finish(&mut self, running: &mut Running, cx: &mut Context<'_>) -> Poll<Result> {
-        let Running { engine, number } = running;
-        if let Some(result) = engine.finished(*number) {
-            return Poll::Ready(result);
+    fn submit(&mut self, job: &mut Job) -> InFlight {
+        self.is_delayed = false;
+        if self.slot.is_none() {
+            failed(c"a job is submitted without a slot", 0, 0);
         }
-        engine.waker.register(cx);
-        engine.finished(*number).map_or(Poll::Pending, Poll::Ready)
+        InFlight {
+            number: self.engine.start(job),
+            engine: self.engine.clone(),
+        }
     }
 
-    /// Most of the time the stop ends the jobs in the way of all of them, else the engine is waited for and the verdict does.
-    async fn stalled(&mut self, running: &Running, n: u32) -> Verdict {
-        self.0.stop(false);
-        if running.number % 2 == 0 {
-            return Verdict::Wait(Delta::from_millis(i64::from(n)));
+    fn poll_complete(
+        &mut self,
+        job: &mut InFlight,
+        timeline: Timeline,
+        cx: &mut Context<'_>,
+    ) -> Poll<HwDone> {
+        let InFlight { engine, number } = job;
+        let mut result = engine.finished(*number);
+        if result.is_none() {
+            engine.waker.register(cx);
+            result = engine.finished(*number);
         }
-        poll_fn(|cx| self.0.poll_stopped(cx)).await;
-        // SAFETY: The engine says that nothing runs any more, and nothing is started while this is asked.
-        Verdict::Stopped(unsafe { RingStopped::new() })
+        // SAFETY: The engine says that the job is over.
+        result.map_or(Poll::Pending, |result| {
+            Poll::Ready(unsafe { HwDone::new(timeline, result) })
+        })
+    }
+
+    /// Most of the time the stop ends the jobs as usual, else the engine is waited for, and the
+    /// action does.
+    async fn timed_out(
+        &mut self,
+        job: Option<&InFlight>,
+        n: u32,
+        timeline: Timeline,
+    ) -> TimeoutAction {
+        let Some(job) = job else {
+            // The slots are all taken; it may be given up.
+            return match n {
+                ..8 => TimeoutAction::Wait(Delta::from_millis(i64::from(n))),
+                _ => TimeoutAction::Fail(ETIME),
+            };
+        };
+        self.engine.stop(false);
+        if job.number % 2 == 0 {
+            return TimeoutAction::Wait(Delta::from_millis(i64::from(n)));
+        }
+        poll_fn(|cx| self.engine.poll_stopped(cx)).await;
+        // SAFETY: The engine says that nothing runs any more, and nothing is started meanwhile.
+        TimeoutAction::Stopped(unsafe { RingStopped::new(timeline) })
     }
 
     fn retire(&mut self, _job: Job) {}
 
-    fn idle(&mut self) {}
+    fn quiesced(&mut self) {
+        self.is_delayed = false;
+        self.acquire.set(None);
+        self.slot = None;
+    }
 
-    async fn end(self) {}
+    async fn destroy(self) {
+        if self.slot.is_some() || self.acquire.is_some() {
+            failed(c"a queue ends with a slot", 0, 0);
+        }
+    }
 }
 
-/// A queue on hardware that checks.
+static NAMES: Names = Names::new(c"torture", c"queue");
+
+/// A queue on hardware that checks, which shares `slots` with others.
 pub(crate) fn queue(
     scope: &Scope,
     engine: &Arc<Engine>,
+    slots: &Arc<Semaphore>,
     credits: usize,
-    patience: Delta,
+    timeout: Delta,
     on_error: OnError,
 ) -> Result<JobQueue<CheckedRing>> {
     let config = Config {
-        names: &const { Names::new(c"torture", c"queue") },
+        names: &NAMES,
         credits,
         jobs: 64,
         memory: usize::MAX,
-        patience,
+        timeout,
         on_error,
     };
-    JobQueue::new(scope, c"queue", CheckedRing(engine.clone()), &config)
+    JobQueue::new(scope, c"queue", CheckedRing::new(engine, slots)?, &config)
 }
 
 /// Somebody else's fence, which signals in an interrupt after a time.
-pub(crate) fn foreign_fence(after: Delta, result: Result) -> Result<Fence> {
+pub(crate) fn foreign_fence(after: Delta, result: Result) -> Result<ARef<Fence>> {
     let error = result.err().map_or(0, Error::to_errno);
     // SAFETY: No requirements.
     let raw = unsafe { torture_foreign_fence(after.as_nanos().unsigned_abs(), error) };

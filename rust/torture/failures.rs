@@ -27,19 +27,24 @@ use kasync::{
     block_on,
     sync::{
         mpsc,
-        oneshot, //
+        oneshot,
+        Semaphore, //
     },
     time::Delta,
     Executor, //
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 unsafe extern "C" {
     fn torture_fail_nth(n: u32) -> bool;
     fn torture_fail_left() -> u32;
 }
 
-/// Has the `n`th allocation of `f` fail, for `n` from 1 up, until `f` has no `n`th one. Returns how many it has.
+/// Has the `n`th allocation of `f` fail, for `n` from 1 up, until `f` has no `n`th one. Returns how
+/// many it has.
 ///
 /// # Errors
 ///
@@ -99,7 +104,8 @@ fn channels() -> Result {
 }
 
 fn fences() -> Result {
-    let _ends = FenceContext::new(&const { Names::new(c"failures", c"failures") })?;
+    static NAMES: Names = Names::new(c"failures", c"failures");
+    let _ends = FenceContext::new(&NAMES)?;
     drop(FenceReservation::new()?);
     drop(ChainNode::new()?);
     Ok(())
@@ -108,8 +114,16 @@ fn fences() -> Result {
 fn jobs(executor: &Executor) -> Result {
     let scope = executor.root().child(c"failures")?;
     let engine = Engine::new(1, false)?;
+    let slots = Arc::new(Semaphore::new(1), GFP_KERNEL)?;
     let run = || -> Result {
-        let queue = queue(&scope, &engine, 4, Delta::from_secs(1), OnError::Ignore)?;
+        let queue = queue(
+            &scope,
+            &engine,
+            &slots,
+            4,
+            Delta::from_secs(1),
+            OnError::Ignore,
+        )?;
         for _ in 0..3 {
             let mut dependencies = KVVec::new();
             let foreign = foreign_fence(Delta::from_micros(200), Ok(()))?;

@@ -240,22 +240,28 @@ void torture_engine_destroy(struct torture_engine *engine)
 	kfree(engine);
 }
 
-/* Returns the job's number, 0 if there is no hardware. */
+/* Whether there is no hardware any more. */
+bool torture_engine_gone(struct torture_engine *engine)
+{
+	return READ_ONCE(engine->dead);
+}
+
+/* Returns the job's number. If there is no hardware any more the job is lost soon. */
 u64 torture_engine_start(struct torture_engine *engine, struct torture_job *job)
 {
 	unsigned long flags;
-	u64 number = 0;
+	u64 number;
 
 	for (int i = 0; i < MAX_DEPS && job->deps[i]; i++) {
 		if (!dma_fence_test_signaled_flag(job->deps[i]))
 			torture_failed("a job starts before its dependency", job->deps[i]->context, job->deps[i]->seqno);
 	}
 	spin_lock_irqsave(&engine->lock, flags);
-	if (!engine->dead) {
-		number = ++engine->started;
-		job->number = number;
-		engine_arm(engine);
-	}
+	number = ++engine->started;
+	job->number = number;
+	if (engine->dead)
+		engine->stop = true;
+	engine_arm(engine);
 	spin_unlock_irqrestore(&engine->lock, flags);
 	return number;
 }
@@ -302,7 +308,8 @@ void torture_engine_stop(struct torture_engine *engine, bool forever)
 
 	spin_lock_irqsave(&engine->lock, flags);
 	engine->stop = true;
-	engine->dead |= forever;
+	if (forever)
+		WRITE_ONCE(engine->dead, true);
 	engine_arm(engine);
 	spin_unlock_irqrestore(&engine->lock, flags);
 }

@@ -34,6 +34,7 @@ void torture_keep(struct dma_fence *fence);
 struct torture_engine *torture_engine_create(void (*changed)(void *context), void *context, u32 seed,
 					     bool hangs);
 void torture_engine_destroy(struct torture_engine *engine);
+bool torture_engine_gone(struct torture_engine *engine);
 u64 torture_engine_start(struct torture_engine *engine, struct torture_job *job);
 u64 torture_engine_done(struct torture_engine *engine);
 bool torture_engine_idle(struct torture_engine *engine);

@@ -22,12 +22,14 @@ use jobqueue::{
 };
 use kasync::{
     block_on,
+    sync::Semaphore,
     time::{
         timeout,
         Delta, //
     },
     Executor, //
 };
+use kernel::sync::aref::ARef;
 use kernel::{
     new_spinlock,
     prelude::*,
@@ -45,7 +47,7 @@ const QUEUES: u32 = 512;
 const LIMIT: Delta = Delta::from_secs(120);
 
 /// A fence, and the number of its queue.
-type Known = (Fence, u32);
+type Known = (ARef<Fence>, u32);
 
 /// Fences that were committed not long ago.
 #[pin_data]
@@ -98,11 +100,19 @@ pub(crate) fn run(jobs: u32, seed: u32) -> Result {
     let executor = Executor::new(c"torture-many")?;
     let mut random = Random::new(seed, 100);
     let mut benches = KVVec::new();
+    let slots = Arc::new(Semaphore::new(QUEUES as usize / 4), GFP_KERNEL)?;
     for _ in 0..QUEUES {
         let scope = executor.root().child(c"many")?;
         let engine = Engine::new(random.next(), false)?;
         // Patience for a machine that is busy: no job is to be stopped here.
-        let queue = queue(&scope, &engine, 8, Delta::from_secs(60), OnError::Propagate)?;
+        let queue = queue(
+            &scope,
+            &engine,
+            &slots,
+            8,
+            Delta::from_secs(60),
+            OnError::Propagate,
+        )?;
         benches.push(Bench { engine, queue }, GFP_KERNEL)?;
     }
     let recent = Recent::new()?;
@@ -157,7 +167,8 @@ pub(crate) fn run(jobs: u32, seed: u32) -> Result {
     let (good, bad, judged) = (good.load(Relaxed), bad.load(Relaxed), judged() - before);
     pr_info!("{jobs} jobs on {QUEUES} queues: {good} well, {bad} not; {judged} judged as they signalled\n");
     result?;
-    // The others were over when they were committed. If that is what most of them are nothing is tested.
+    // The others were over when they were committed. If that is what most of them are nothing is
+    // tested.
     if judged < jobs / 2 {
         failed(c"few jobs were judged", judged.into(), jobs.into());
     }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Queues, files and devices (`device.rs`) go at random moments, with jobs prepared, admitted, waiting for fences, waiting for room, running and
-//! completing; meanwhile queues are parked and unparked.
+//! Queues, files and devices (`device.rs`) go at random moments, with jobs prepared, admitted,
+//! waiting for fences, waiting for room, running and completing; meanwhile queues are parked and
+//! unparked.
 //!
-//! In the end every fence has signalled, with a result that there is a reason for, and the hardware knows of no early one.
+//! In the end every fence has signalled, with a result that there is a reason for, and the hardware
+//! knows of no early one.
 
 use crate::{
     device::{
@@ -35,6 +37,7 @@ use kasync::{
     Executor,
     Scope, //
 };
+use kernel::sync::aref::ARef;
 use kernel::{
     prelude::*,
     sync::{
@@ -80,15 +83,15 @@ impl Seen {
 
 /// A fence that there is.
 struct Known {
-    fence: Fence,
+    fence: ARef<Fence>,
     /// The file and the queue of this round that it is of.
     of: Option<(usize, usize)>,
     /// What it depends on, of other queues.
-    dependencies: KVec<Fence>,
+    dependencies: KVec<ARef<Fence>>,
 }
 
 impl Known {
-    fn foreign(fence: Fence) -> Self {
+    fn foreign(fence: ARef<Fence>) -> Self {
         Self {
             fence,
             of: None,
@@ -188,7 +191,7 @@ fn has_reason(
         ENODEV => gone,
         _ => false,
     };
-    let has = |fence: &Fence| fence.result() == Some(Err(e));
+    let has = |fence: &ARef<Fence>| fence.result() == Some(Err(e));
     own || match bench.on_error {
         OnError::Ignore => false,
         OnError::Propagate => known.dependencies.iter().any(has),
@@ -199,11 +202,12 @@ fn has_reason(
     }
 }
 
-/// Whether one of its dependencies has failed, so that it may not go well. Of several of one timeline it is the last that counts.
+/// Whether one of its dependencies has failed, so that it may not go well. Of several of one
+/// timeline it is the last that counts.
 fn must_fail(known: &Known, bench: &Bench) -> bool {
     let dependencies = &known.dependencies;
     let counts = |fence: &Fence| {
-        let other = |f: &Fence| f.context() == fence.context() && f.is_later_than(fence);
+        let other = |f: &ARef<Fence>| f.context() == fence.context() && f.is_later_than(fence);
         !dependencies.iter().any(other)
     };
     bench.on_error != OnError::Ignore
@@ -361,7 +365,7 @@ fn round(
     seen.unplugged.fetch_add(gone.into(), Relaxed);
     for known in fences {
         // The foreign one may be late.
-        if kept.len() < 4 && known.fence.is_signaled() {
+        if kept.len() < 4 && known.fence.test_signaled_flag() {
             kept.push(Known::foreign(known.fence), GFP_KERNEL)?;
         }
     }

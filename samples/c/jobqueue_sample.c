@@ -62,7 +62,7 @@ static void sample_irq(struct irq_work *irq)
 		jobqueue_complete(sample->queue, &over[i]->base, over[i]->error);
 }
 
-static int sample_start(void *ring, struct jobqueue_job *job)
+static void sample_submit(void *ring, struct jobqueue_job *job)
 {
 	struct sample *sample = ring;
 	unsigned long flags;
@@ -72,11 +72,10 @@ static int sample_start(void *ring, struct jobqueue_job *job)
 	sample->started++;
 	spin_unlock_irqrestore(&sample->lock, flags);
 	irq_work_queue(&sample->irq);
-	return 0;
 }
 
-/* The second time it has no more patience: whatever is in the ring is lost. */
-static unsigned int sample_stalled(void *ring, struct jobqueue_job *job, unsigned int n)
+/* The second time the ring is reset: what is in it is lost. */
+static int sample_timed_out(void *ring, struct jobqueue_job *job, unsigned int n)
 {
 	struct sample *sample = ring;
 	unsigned long flags;
@@ -99,7 +98,7 @@ static void sample_retire(void *ring, struct jobqueue_job *job)
 	kfree(to_job(job));
 }
 
-static void sample_end(void *ring)
+static void sample_destroy(void *ring)
 {
 	struct sample *sample = ring;
 
@@ -107,10 +106,10 @@ static void sample_end(void *ring)
 }
 
 static const struct jobqueue_ops sample_ops = {
-	.start = sample_start,
-	.stalled = sample_stalled,
+	.submit = sample_submit,
+	.timed_out = sample_timed_out,
 	.retire = sample_retire,
-	.end = sample_end,
+	.destroy = sample_destroy,
 };
 
 static struct dma_fence *submit_with(struct sample *sample, int error, bool hangs, unsigned int credits,
@@ -213,7 +212,7 @@ static void run(struct sample *sample)
 
 static int __init sample_init(void)
 {
-	static const struct jobqueue_names names = {
+	static struct jobqueue_names names = {
 		.driver = "jobqueue_sample",
 		.ring = "sample",
 	};
@@ -222,7 +221,7 @@ static int __init sample_init(void)
 		.credits = CREDITS,
 		.jobs = 16,
 		.memory = MEMORY,
-		.patience_ms = 50,
+		.timeout_ms = 50,
 		.on_error = JOBQUEUE_ERRORS_IGNORED,
 	};
 	struct jobqueue_device *device;

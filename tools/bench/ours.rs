@@ -22,11 +22,13 @@ use core::{
 use dma_fence::Fence;
 use jobqueue::{
     Config,
+    HwDone,
     JobQueue,
     Names,
     OnError,
     Ring,
-    Verdict, //
+    Timeline, //
+    TimeoutAction,
 };
 use kasync::{
     block_on,
@@ -35,6 +37,7 @@ use kasync::{
     Executor,
     Scope, //
 };
+use kernel::sync::aref::ARef;
 use kernel::{
     bindings,
     prelude::*,
@@ -45,7 +48,9 @@ use kernel::{
 };
 
 const CREDITS: usize = 64;
-const PATIENCE: Delta = Delta::from_millis(5000);
+const TIMEOUT: Delta = Delta::from_millis(5000);
+
+static NAMES: Names = Names::new(c"bench", c"queue");
 
 /// `struct bench_counter`.
 #[repr(C)]
@@ -123,37 +128,51 @@ struct BenchRing(Arc<Hardware>);
 impl Ring for BenchRing {
     type Job = ();
     /// The job's number.
-    type Running = u64;
+    type InFlight = u64;
 
-    async fn start(&mut self, _job: &mut ()) -> Result<u64> {
+    fn poll_ready(&mut self, _job: &mut (), _cx: &mut Context<'_>) -> Poll<Result> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn submit(&mut self, _job: &mut ()) -> u64 {
         let number = self.0.started.load(Ordering::Relaxed) + 1;
         self.0.started.store(number, Ordering::Relaxed);
         self.0.kick();
-        Ok(number)
+        number
     }
 
-    fn poll_finish(&mut self, number: &mut u64, cx: &mut Context<'_>) -> Poll<Result> {
+    fn poll_complete(
+        &mut self,
+        number: &mut u64,
+        timeline: Timeline,
+        cx: &mut Context<'_>,
+    ) -> Poll<HwDone> {
         let over = || self.0.done.load(Ordering::Acquire) >= *number;
-        if over() {
-            return Poll::Ready(Ok(()));
+        if !over() {
+            self.0.changed.register(cx);
+            if !over() {
+                return Poll::Pending;
+            }
         }
-        self.0.changed.register(cx);
-        if over() {
-            return Poll::Ready(Ok(()));
-        }
-        Poll::Pending
+        // SAFETY: There is no hardware that could still write.
+        Poll::Ready(unsafe { HwDone::new(timeline, Ok(())) })
     }
 
-    async fn stalled(&mut self, _number: &u64, _n: u32) -> Verdict {
+    async fn timed_out(
+        &mut self,
+        _number: Option<&u64>,
+        _n: u32,
+        _timeline: Timeline,
+    ) -> TimeoutAction {
         pr_err!("ours: a job has timed out\n");
-        Verdict::Wait(PATIENCE)
+        TimeoutAction::Wait(TIMEOUT)
     }
 
     fn retire(&mut self, _job: ()) {}
 
-    fn idle(&mut self) {}
+    fn quiesced(&mut self) {}
 
-    async fn end(self) {}
+    async fn destroy(self) {}
 }
 
 struct Queue {
@@ -206,11 +225,11 @@ fn create() -> Result<KBox<Queue>> {
     };
     let hardware = Hardware::new()?;
     let config = Config {
-        names: &const { Names::new(c"bench", c"queue") },
+        names: &NAMES,
         credits: CREDITS,
         jobs: 2 * CREDITS,
         memory: usize::MAX,
-        patience: PATIENCE,
+        timeout: TIMEOUT,
         on_error: OnError::Ignore,
     };
     let jobs = JobQueue::new(&scope, c"queue", BenchRing(hardware.clone()), &config)?;
@@ -277,15 +296,15 @@ unsafe extern "C" fn bench_ours_kick(queue: *mut Queue) {
     unsafe { &*queue }.hardware.kick();
 }
 
-fn submit(queue: &Queue, deps: &[NonNull<bindings::dma_fence>]) -> Result<Fence> {
+fn submit(queue: &Queue, deps: &[NonNull<bindings::dma_fence>]) -> Result<ARef<Fence>> {
     let mut dependencies = KVVec::new();
     if !deps.is_empty() {
         dependencies.reserve(deps.len(), GFP_KERNEL)?;
     }
     for dep in deps {
         // SAFETY: The caller has a reference; this one stays the caller's.
-        let fence = core::mem::ManuallyDrop::new(unsafe { Fence::from_raw(*dep) });
-        dependencies.push(Fence::clone(&fence), GFP_KERNEL)?;
+        let fence = unsafe { Fence::from_ptr(dep.as_ptr()) };
+        dependencies.push(fence.into(), GFP_KERNEL)?;
     }
     let prepared = queue.jobs.prepare((), 1, dependencies)?;
     prepared.commit()

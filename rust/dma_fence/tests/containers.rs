@@ -32,15 +32,16 @@ mod tests {
         },
         Executor, //
     };
+    use kernel::sync::aref::ARef;
     use kernel::{
         bindings,
         prelude::*, //
     };
 
-    fn set(fences: &[&Fence], own_context: Option<u64>) -> Result<FenceSet> {
+    fn set(fences: &[&Fence], own_context: Option<dma_fence::Timeline>) -> Result<FenceSet> {
         let mut all = KVVec::new();
         for &fence in fences {
-            all.push(fence.clone(), GFP_KERNEL)?;
+            all.push(fence.into(), GFP_KERNEL)?;
         }
         FenceSet::new(all, own_context)
     }
@@ -54,8 +55,8 @@ mod tests {
     fn chain(fences: &[&Fence]) -> Result<Chain> {
         let mut last: Option<Chain> = None;
         for (i, &fence) in fences.iter().enumerate() {
-            let prev = last.take().map(Fence::from);
-            last = Some(ChainNode::new()?.link(prev, fence.clone(), i as u64 + 1)?);
+            let prev = last.take().map(ARef::from);
+            last = Some(ChainNode::new()?.link(prev, fence.into(), i as u64 + 1)?);
         }
         last.ok_or(EINVAL)
     }
@@ -73,8 +74,8 @@ mod tests {
         end(pending_b, Err(EIO));
         assert_eq!(result(&merged), Err(EIO));
         // Of nothing, or of what is over, is one that is over.
-        assert!(Fence::merge(&[])?.is_signaled());
-        assert!(Fence::merge(&[a1])?.is_signaled());
+        assert!(Fence::merge(&[])?.test_signaled_flag());
+        assert!(Fence::merge(&[a1])?.test_signaled_flag());
         Ok(())
     }
 
@@ -114,7 +115,7 @@ mod tests {
         let ((a2, pending_a2), (own1, pending_own)) = (a.next()?, own.next()?);
         // With an array as a link.
         let array = Fence::merge(&[b1.clone(), a1.clone()])?;
-        let last = Fence::from(chain(&[&a1, &array, &own1, &a2])?);
+        let last = ARef::from(chain(&[&a1, &array, &own1, &a2])?);
         let mut set = set(&[&last], Some(own.id()))?;
         assert_eq!(set.len(), 2);
         end(pending_a1, Ok(()));
@@ -123,7 +124,7 @@ mod tests {
         end(pending_b1, Ok(()));
         // The own one has not signalled, and the chain has not.
         assert_eq!(all(&mut set, LIMIT), Ok(()));
-        assert!(!last.is_signaled());
+        assert!(!last.test_signaled_flag());
         end(pending_own, Ok(()));
         assert_eq!(result(&last), Ok(()));
         Ok(())
@@ -133,7 +134,7 @@ mod tests {
     fn what_has_signalled_is_left_out() -> Result {
         let (mut a, mut b) = (Timeline::new()?, Timeline::new()?);
         let ((a1, pending_a), (b1, pending_b)) = (a.next()?, b.next()?);
-        let last = Fence::from(chain(&[&a1, &b1])?);
+        let last = ARef::from(chain(&[&a1, &b1])?);
         end(pending_a, Err(EIO));
         end(pending_b, Ok(()));
         assert!(set(&[&b1], None)?.is_empty());
@@ -149,8 +150,8 @@ mod tests {
         let (mut a, mut b, mut c) = (Timeline::new()?, Timeline::new()?, Timeline::new()?);
         let ((a1, pending_a), (b1, pending_b)) = (a.next()?, b.next()?);
         let (c1, pending_c) = c.next()?;
-        let early = Fence::from(chain(&[&a1, &b1])?);
-        let late = Fence::from(chain(&[&b1, &a1])?);
+        let early = ARef::from(chain(&[&a1, &b1])?);
+        let late = ARef::from(chain(&[&b1, &a1])?);
         let mut before = set(&[&early], None)?;
         let mut told = set(&[&late, &c1], None)?;
         end(pending_a, Err(EIO));
@@ -171,7 +172,8 @@ mod tests {
         Ok(())
     }
 
-    /// Userspace says how many: that must not be quadratic, and nothing may get lost when they are sorted.
+    /// Userspace says how many: that must not be quadratic, and nothing may get lost when they are
+    /// sorted.
     #[test]
     fn many_timelines() -> Result {
         const TIMELINES: usize = 150;
@@ -222,7 +224,7 @@ mod tests {
     fn a_set_that_is_dropped_early() -> Result {
         let (mut a, foreign) = (Timeline::new()?, Foreign::new()?);
         let (a1, pending) = a.next()?;
-        let last = Fence::from(chain(&[&a1, &foreign.0])?);
+        let last = ARef::from(chain(&[&a1, &foreign.0])?);
         let mut set = set(&[&last], None)?;
         assert_eq!(all(&mut set, SOON), Err(ETIME));
         end(pending, Ok(()));
@@ -243,9 +245,9 @@ mod tests {
         end(first, Ok(()));
         assert_eq!(result(&point), Ok(()));
         assert_eq!((chain.seqno(), chain.signaled()), (2, 1));
-        assert!(chain.find(1)?.is_signaled() && !chain.find(2)?.is_signaled());
+        assert!(chain.find(1)?.test_signaled_flag() && !chain.find(2)?.test_signaled_flag());
         // A chain does not go into a link, and an array is not a chain.
-        let whole = Fence::from(chain.clone());
+        let whole = ARef::from(chain.clone());
         let refused = ChainNode::new()?.link(None, whole.clone(), 1);
         assert_eq!(refused.err(), Some(EINVAL));
         assert!(Chain::try_from(a2).is_err());
@@ -255,13 +257,14 @@ mod tests {
         Ok(())
     }
 
-    /// Who works for an own fence hears when somebody wants it, whoever that is and by whatever way.
+    /// Who works for an own fence hears when somebody wants it, whoever that is and by whatever
+    /// way.
     #[test]
     fn deadlines_of_own_fences() -> Result {
         let (mut a, foreign) = (Timeline::new()?, Foreign::new()?);
         let ((a1, first), (a2, second)) = (a.next()?, a.next()?);
         let signaller = a.signaller.clone();
-        let heard = || signaller.lock().take_deadline();
+        let heard = || signaller.lock().next_deadline();
         assert!(heard().is_none());
         let (late, early) = (Delta::from_secs(3600), Delta::from_secs(60));
         a1.set_deadline(late);
@@ -281,11 +284,11 @@ mod tests {
             c"hears",
             poll_fn(move |cx| {
                 let signaller = theirs.lock();
-                signaller.hear_of_deadlines(cx);
+                signaller.subscribe_deadline(cx);
                 if let Some(asks) = asks.take() {
                     let _ = asks.send(());
                 }
-                signaller.take_deadline().map_or(Poll::Pending, Poll::Ready)
+                signaller.next_deadline().map_or(Poll::Pending, Poll::Ready)
             }),
         )?;
         assert_eq!(block_on(asked)?, Ok(()));
@@ -310,7 +313,7 @@ mod tests {
     fn deadlines_go_to_all() -> Result {
         let (one, two, three) = (Foreign::new()?, Foreign::new()?, Foreign::new()?);
         let array = Fence::merge(&[one.0.clone(), two.0.clone()])?;
-        let set = set(&[&array, &Fence::from(chain(&[&three.0])?)], None)?;
+        let set = set(&[&array, &ARef::from(chain(&[&three.0])?)], None)?;
         // SAFETY: No requirements.
         let now = unsafe { bindings::ktime_get() };
         let second = Delta::from_millis(1000);

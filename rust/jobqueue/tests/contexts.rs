@@ -11,6 +11,7 @@ use core::{
 };
 use dma_fence::Fence;
 use kasync::time::Delta;
+use kernel::sync::aref::ARef;
 use kernel::{
     bindings,
     error::to_result,
@@ -129,7 +130,7 @@ pub(crate) fn c_accepts() -> u32 {
 /// Finds out which thread signals a fence.
 pub(crate) struct Watch {
     raw: NonNull<RawWatch>,
-    fence: Fence,
+    fence: ARef<Fence>,
 }
 
 impl Watch {
@@ -139,7 +140,7 @@ impl Watch {
         let raw = unsafe { jobqueue_test_watch_create(fence.as_raw()) };
         Ok(Self {
             raw: NonNull::new(raw).ok_or(EALREADY)?,
-            fence: fence.clone(),
+            fence: fence.into(),
         })
     }
 
@@ -176,10 +177,11 @@ pub(crate) enum Enable {
 
 /// Fences of another driver, with one lock for all of them, which is not theirs.
 ///
-/// Dropping it frees the lock one grace period later, which other drivers do as well: all fences have to have signalled by then.
+/// Dropping it frees the lock one grace period later, which other drivers do as well: all fences
+/// have to have signalled by then.
 pub(crate) struct Issuer {
     lock: NonNull<RawLock>,
-    fences: KVec<Fence>,
+    fences: KVec<ARef<Fence>>,
     /// The same ones, for C.
     raw: KVec<*mut bindings::dma_fence>,
     /// How many of them have been signalled.
@@ -209,7 +211,8 @@ impl Issuer {
         // SAFETY: No requirements.
         let context = unsafe { jobqueue_test_contexts(n) };
         for i in 0..n {
-            // SAFETY: The lock is there until a grace period after the fence has signalled; the reference is ours.
+            // SAFETY: The lock is there until a grace period after the fence has signalled; the
+            // reference is ours.
             let fence = unsafe {
                 let fence = jobqueue_test_fence_create(
                     lock.as_ptr(),
@@ -225,7 +228,7 @@ impl Issuer {
         Ok(this)
     }
 
-    pub(crate) fn fences(&self) -> &[Fence] {
+    pub(crate) fn fences(&self) -> &[ARef<Fence>] {
         &self.fences
     }
 
@@ -235,8 +238,8 @@ impl Issuer {
         unsafe { jobqueue_test_fence_enabled(self.fences[i].as_raw()) }
     }
 
-    /// Signals the next `n`. May be called in any context. `together`: with the lock held over all of them, as interrupt handlers of
-    /// some drivers do.
+    /// Signals the next `n`. May be called in any context. `together`: with the lock held over all
+    /// of them, as interrupt handlers of some drivers do.
     pub(crate) fn signal(&mut self, n: usize, result: Result, together: bool) {
         let error = result.err().map_or(0, Error::to_errno);
         let next = &mut self.raw[self.signalled..][..n];
@@ -273,12 +276,14 @@ impl Issuer {
 impl Drop for Issuer {
     fn drop(&mut self) {
         self.signal_rest(Ok(()));
-        // SAFETY: All fences have signalled: nobody takes it any more, who has not begun to look by now.
+        // SAFETY: All fences have signalled: nobody takes it any more, who has not begun to look by
+        // now.
         unsafe { jobqueue_test_lock_free(self.lock.as_ptr()) }
     }
 }
 
-/// Waits until all issuers' locks have been freed. To be called by each test that has had one: their callback is this module's.
+/// Waits until all issuers' locks have been freed. To be called by each test that has had one:
+/// their callback is this module's.
 pub(crate) fn settle() -> Result {
     for _ in 0..500 {
         // SAFETY: Called where it may sleep.

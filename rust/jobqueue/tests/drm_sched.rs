@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What DRM's scheduler promises of its behaviour, by its own KUnit suites (`drivers/gpu/drm/scheduler/tests`), asked of the job queue.
+//! What DRM's scheduler promises of its behaviour, by its own KUnit suites
+//! (`drivers/gpu/drm/scheduler/tests`), asked of the job queue.
 //!
-//! There a scheduler is a ring and entities are queues for it; with firmware that schedules, each queue has a ring of its own. So wherever they
-//! have a number of entities we have a number of queues.
+//! There a scheduler is a ring and entities are queues for it; with firmware that schedules, each
+//! queue has a ring of its own. So wherever they have a number of entities we have a number of
+//! queues.
 //!
 //! | theirs | ours |
 //! |---|---|
@@ -46,12 +48,13 @@ use kasync::time::{
     Instant, //
 };
 use kernel::prelude::*;
+use kernel::sync::aref::ARef;
 
 const MS: Delta = Delta::from_millis(1);
 
 /// Commits `depth` jobs to the queues in turn, each after the last one if it is a chain.
-fn fill(benches: &[Bench], depth: u32, chain: bool) -> Result<KVec<Fence>> {
-    let mut fences = KVec::<Fence>::with_capacity(depth as usize, GFP_KERNEL)?;
+fn fill(benches: &[Bench], depth: u32, chain: bool) -> Result<KVec<ARef<Fence>>> {
+    let mut fences = KVec::<ARef<Fence>>::with_capacity(depth as usize, GFP_KERNEL)?;
     for i in 0..depth {
         let n = benches.len() as u32;
         let bench = &benches[(i % n) as usize];
@@ -74,7 +77,8 @@ fn end(benches: &[Bench]) -> Result {
     benches.iter().try_for_each(Bench::end)
 }
 
-/// All go well, and whatever was committed before another one of its queue, or before one that depends on it, was over first.
+/// All go well, and whatever was committed before another one of its queue, or before one that
+/// depends on it, was over first.
 fn basic(queues: usize, chain: bool) -> Result {
     let benches = several(queues, Options::timed(usize::MAX, MS))?;
     let fences = fill(&benches, 100, chain)?;
@@ -83,7 +87,7 @@ fn basic(queues: usize, chain: bool) -> Result {
             return Err(EIO);
         }
         let before = if chain { 1 } else { queues };
-        if i >= before && !fences[i - before].is_signaled() {
+        if i >= before && !fences[i - before].test_signaled_flag() {
             return Err(EINVAL);
         }
     }
@@ -125,8 +129,9 @@ mod tests {
         basic(4, true)
     }
 
-    /// The queues go with half of a chain through all of them still to come: what has not been started by then never is. Errors go along the
-    /// chain, as one queue may still take a job when another has gone.
+    /// The queues go with half of a chain through all of them still to come: what has not been
+    /// started by then never is. Errors go along the chain, as one queue may still take a job when
+    /// another has gone.
     #[test]
     fn cleanup_with_pending() -> Result {
         let options = Options {
@@ -142,8 +147,8 @@ mod tests {
         let mut cancelled = 0;
         for fence in &fences {
             match result(fence) {
-                // What runs when the queue goes is waited for. After it nothing runs, or it would have started before what it depends on
-                // was over.
+                // What runs when the queue goes is waited for. After it nothing runs, or it would
+                // have started before what it depends on was over.
                 Ok(()) => assert_eq!(cancelled, 0),
                 Err(ECANCELED) => cancelled += 1,
                 Err(e) => return Err(e),
@@ -155,11 +160,12 @@ mod tests {
         end(&benches)
     }
 
-    /// A queue goes while the hardware has its job. The fence does not signal before the hardware has acknowledged that it was stopped.
+    /// A queue goes while the hardware has its job. The fence does not signal before the hardware
+    /// has acknowledged that it was stopped.
     #[test]
     fn cancel_job() -> Result {
         let bench = Bench::build(Options {
-            patience: crate::ring::LIMIT,
+            timeout: crate::ring::LIMIT,
             ..Options::new(8)
         })?;
         let fence = bench.commit(Job::new(1), &[])?;
@@ -178,7 +184,7 @@ mod tests {
     #[test]
     fn parallel_submit() -> Result {
         let mut options = Options::new(8);
-        options.patience = crate::ring::LIMIT;
+        options.timeout = crate::ring::LIMIT;
         let benches = several(16, options)?;
         threads(16, |n| {
             let bench = &benches[n as usize];
@@ -228,10 +234,11 @@ mod tests {
         threads(16, |n| {
             let bench = &benches[n as usize];
             let jobs = 625 / (n + 1);
-            let mut window = KVec::<Fence>::with_capacity(WINDOW, GFP_KERNEL)?;
+            let mut window = KVec::<ARef<Fence>>::with_capacity(WINDOW, GFP_KERNEL)?;
             for id in 1..=jobs {
                 if window.len() == WINDOW {
-                    result(&window.remove(0).map_err(|_| EINVAL)?)?;
+                    let first = window.remove(0).map_err(|_| EINVAL)?;
+                    result(&first)?;
                 }
                 window.push(bench.commit(Job::new(id), &[])?, GFP_KERNEL)?;
             }
@@ -248,7 +255,7 @@ mod tests {
     fn timeout_resets() -> Result {
         let patience = Delta::from_millis(200);
         let bench = Bench::build(Options {
-            patience,
+            timeout: patience,
             ..Options::new(8)
         })?;
         bench.mock.reset_when_stalled();
@@ -265,10 +272,11 @@ mod tests {
     #[test]
     fn timeout_skips_reset() -> Result {
         let bench = Bench::new(8)?;
-        // It takes complaints as a reason to end only if there are three: what is wanted is one, and that the job goes on after it.
+        // It takes complaints as a reason to end only if there are three: what is wanted is one,
+        // and that the job goes on after it.
         let fence = bench.commit(Job::stalling(1), &[])?;
         bench.wait_complaints(1)?;
-        assert!(!fence.is_signaled());
+        assert!(!fence.test_signaled_flag());
         bench.mock.complete(1, Ok(()));
         assert_eq!(result(&fence), Ok(()));
         assert_eq!(bench.mock.resets(), None);
@@ -292,11 +300,12 @@ mod tests {
     #[test]
     fn credits_are_weighed() -> Result {
         let bench = Bench::build(Options {
-            patience: crate::ring::LIMIT,
+            timeout: crate::ring::LIMIT,
             ..Options::new(4)
         })?;
         let mut fences = KVec::new();
-        // The third has room only when the first two are over, and the small one after it does not overtake it.
+        // The third has room only when the first two are over, and the small one after it does not
+        // overtake it.
         for (id, credits) in [(1, 1), (2, 2), (3, 4), (4, 1)] {
             let prepared = bench.prepare(Job::new(id), credits, &[])?;
             fences.push(prepared.commit()?, GFP_KERNEL)?;
@@ -317,11 +326,12 @@ mod tests {
         bench.end()
     }
 
-    /// One queue's hardware does nothing, and another one waits for a fence: a hundred jobs of a third come and go.
+    /// One queue's hardware does nothing, and another one waits for a fence: a hundred jobs of a
+    /// third come and go.
     #[test]
     fn queues_do_not_hold_each_other_up() -> Result {
         let mut options = Options::new(1);
-        options.patience = crate::ring::LIMIT;
+        options.timeout = crate::ring::LIMIT;
         let (hog, waiting) = (Bench::build(options)?, Bench::build(options)?);
         let free = Bench::build(Options::timed(1, MS))?;
         let hogs = fill(core::slice::from_ref(&hog), 50, false)?;
@@ -344,7 +354,7 @@ mod tests {
         let fences = fill(&benches, 200, false)?;
         let last = &fences[199];
         let mut changes = 0;
-        while !last.is_signaled() && changes < 20_000 {
+        while !last.test_signaled_flag() && changes < 20_000 {
             let bench = &benches[changes % 4];
             bench.queue.park();
             kernel::time::delay::fsleep(Delta::from_micros(200));
@@ -362,11 +372,11 @@ mod tests {
     #[test]
     fn jobs_move_between_queues() -> Result {
         let benches = several(3, Options::timed(8, Delta::from_micros(200)))?;
-        let mut clients = KVec::<Option<Fence>>::new();
+        let mut clients = KVec::<Option<ARef<Fence>>>::new();
         for _ in 0..13 {
             clients.push(None, GFP_KERNEL)?;
         }
-        let mut all = KVec::<(Fence, Option<Fence>)>::new();
+        let mut all = KVec::<(ARef<Fence>, Option<ARef<Fence>>)>::new();
         let mut next = [0; 3];
         for i in 0..500 {
             let (client, at) = (i % 13, i % 3);
@@ -379,7 +389,7 @@ mod tests {
         }
         for (fence, before) in all.iter().rev() {
             assert_eq!(result(fence), Ok(()));
-            assert!(before.as_ref().is_none_or(Fence::is_signaled));
+            assert!(before.as_ref().is_none_or(|f| f.test_signaled_flag()));
         }
         end(&benches)
     }

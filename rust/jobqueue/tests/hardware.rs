@@ -28,6 +28,7 @@ mod tests {
     use kernel::{
         prelude::*,
         sync::{
+            aref::ARef,
             atomic::{
                 Atomic,
                 Relaxed, //
@@ -39,7 +40,7 @@ mod tests {
     /// A queue whose time limits do not pass during a test.
     fn patient(permits: Option<Arc<Semaphore>>) -> Result<Bench> {
         let options = Options {
-            patience: LIMIT,
+            timeout: LIMIT,
             ..Options::new(8)
         };
         Bench::sharing(options, permits)
@@ -54,7 +55,10 @@ mod tests {
     #[test]
     fn two_rings_share_one_permit() -> Result {
         let permits = permit()?;
-        let (one, other) = (patient(Some(permits.clone()))?, patient(Some(permits.clone()))?);
+        let (one, other) = (
+            patient(Some(permits.clone()))?,
+            patient(Some(permits.clone()))?,
+        );
         let short = one.commit(Job::new(1), &[])?;
         one.wait_started(1)?;
         let wanted = other.commit(Job::new(1), &[])?;
@@ -85,7 +89,7 @@ mod tests {
         for _ in 0..COUNT {
             benches.push(patient(Some(permits.clone()))?, GFP_KERNEL)?;
         }
-        let mut last: Option<Fence> = None;
+        let mut last: Option<ARef<Fence>> = None;
         let mut all = KVec::new();
         for i in (0..COUNT).rev() {
             all.push(benches[i].commit(Job::new(1), &[])?, GFP_KERNEL)?;
@@ -117,7 +121,7 @@ mod tests {
         assert!(stays(&second)?);
         bench.mock.complete(1, Ok(()));
         let early = result(&first);
-        let pending = !second.is_signaled() && bench.mock.started() == 1;
+        let pending = !second.test_signaled_flag() && bench.mock.started() == 1;
         bench.mock.set_busy(false);
         bench.wait_started(2)?;
         bench.mock.complete(2, Ok(()));
@@ -153,7 +157,7 @@ mod tests {
         bench.mock.set_busy(true);
         let first = bench.commit(Job::new(1), &[])?;
         let late = bench.wait_not_ready(2);
-        let pending = !first.is_signaled();
+        let pending = !first.test_signaled_flag();
         bench.mock.fail_when_not_ready(ENXIO);
         let failed = result(&first);
         bench.mock.set_busy(false);
@@ -296,9 +300,18 @@ mod tests {
         let bad = [
             Options { jobs: 0, ..good },
             Options { credits: 0, ..good },
-            Options { jobs: 1 << 22, ..good },
-            Options { patience: Delta::from_nanos(0), ..good },
-            Options { patience: Delta::from_millis(-5), ..good },
+            Options {
+                jobs: 1 << 22,
+                ..good
+            },
+            Options {
+                timeout: Delta::from_nanos(0),
+                ..good
+            },
+            Options {
+                timeout: Delta::from_millis(-5),
+                ..good
+            },
         ];
         for options in bad {
             match Bench::build(options) {

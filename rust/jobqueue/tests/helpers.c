@@ -321,12 +321,11 @@ size_t jobqueue_test_printed(void (*show)(void *printer, void *data), void *data
 	return printed.length;
 }
 
-static int c_start(void *ring, struct jobqueue_job *job)
+static void c_submit(void *ring, struct jobqueue_job *job)
 {
-	return -ENODEV;
 }
 
-static unsigned int c_stalled(void *ring, struct jobqueue_job *job, unsigned int n)
+static int c_timed_out(void *ring, struct jobqueue_job *job, unsigned int n)
 {
 	return 1000;
 }
@@ -335,25 +334,26 @@ static void c_retire(void *ring, struct jobqueue_job *job)
 {
 }
 
-static void c_end(void *ring)
+static void c_destroy(void *ring)
 {
 }
 
 /* Whether a queue is refused that is like a good one but for what "change" does to it. */
 static bool c_refuses(struct jobqueue_device *device, unsigned int change)
 {
-	struct jobqueue_names names = { .driver = "test", .ring = "c" };
+	static struct jobqueue_names good = { .driver = "test", .ring = "c" };
+	static struct jobqueue_names bad = { .driver = "test" };
 	struct jobqueue_ops ops = {
-		.start = c_start,
-		.stalled = c_stalled,
+		.submit = c_submit,
+		.timed_out = c_timed_out,
 		.retire = c_retire,
-		.end = c_end,
+		.destroy = c_destroy,
 	};
 	struct jobqueue_config config = {
-		.names = &names,
+		.names = &good,
 		.credits = 1,
 		.jobs = 1,
-		.patience_ms = 1000,
+		.timeout_ms = 1000,
 	};
 	struct jobqueue *queue;
 
@@ -365,7 +365,7 @@ static bool c_refuses(struct jobqueue_device *device, unsigned int change)
 		config.credits = 0;
 		break;
 	case 2:
-		config.patience_ms = 0;
+		config.timeout_ms = 0;
 		break;
 	case 3:
 		config.on_error = JOBQUEUE_ERRORS_POISON + 1;
@@ -374,19 +374,19 @@ static bool c_refuses(struct jobqueue_device *device, unsigned int change)
 		config.names = NULL;
 		break;
 	case 5:
-		names.ring = NULL;
+		config.names = &bad;
 		break;
 	case 6:
-		ops.start = NULL;
+		ops.submit = NULL;
 		break;
 	case 7:
-		ops.stalled = NULL;
+		ops.timed_out = NULL;
 		break;
 	case 8:
 		ops.retire = NULL;
 		break;
 	case 9:
-		ops.end = NULL;
+		ops.destroy = NULL;
 		break;
 	}
 	queue = jobqueue_create(change == 10 ? NULL : device, change == 11 ? NULL : &config,

@@ -63,6 +63,7 @@ mod tests {
         SignallingSection, //
     };
     use kernel::prelude::*;
+    use kernel::sync::aref::ARef;
 
     #[test]
     fn jobs_complete_in_order() -> Result {
@@ -72,12 +73,12 @@ mod tests {
             fences.push(bench.commit(Job::new(id), &[])?, GFP_KERNEL)?;
         }
         bench.wait_started(5)?;
-        assert!(fences.iter().all(|fence| !fence.is_signaled()));
+        assert!(fences.iter().all(|fence| !fence.test_signaled_flag()));
         bench.mock.complete(3, Ok(()));
         for fence in &fences[..3] {
             assert_eq!(result(fence), Ok(()));
         }
-        assert!(fences[3..].iter().all(|fence| !fence.is_signaled()));
+        assert!(fences[3..].iter().all(|fence| !fence.test_signaled_flag()));
         bench.mock.complete(5, Err(EIO));
         assert_eq!(result(&fences[3]), Err(EIO));
         assert_eq!(result(&fences[4]), Err(EIO));
@@ -124,7 +125,7 @@ mod tests {
         first.mock.complete(3, Ok(()));
         // Its own timeline is in order anyway: it need not be over.
         bench.wait_started(2)?;
-        assert!(!own.is_signaled());
+        assert!(!own.test_signaled_flag());
         bench.mock.complete(2, Ok(()));
         assert_eq!(result(&fence), Ok(()));
         first.end()?;
@@ -136,7 +137,7 @@ mod tests {
     #[test]
     fn fence_sets() -> Result {
         let bench = Bench::new(8)?;
-        let set = |fences: &[Fence], own| -> Result<FenceSet> {
+        let set = |fences: &[ARef<Fence>], own| -> Result<FenceSet> {
             let mut all = KVVec::new();
             for fence in fences {
                 all.push(fence.clone(), GFP_KERNEL)?;
@@ -149,7 +150,7 @@ mod tests {
         assert!(second.is_later_than(&first) && !first.is_later_than(&second));
         let both = [second.clone(), first.clone()];
         assert_eq!(set(&both, None)?.len(), 1);
-        assert!(set(&both, Some(first.context()))?.is_empty());
+        assert!(set(&both, Some(first.timeline()))?.is_empty());
 
         // Polled, and dropped with its callback linked.
         let mut given_up = set(&both, None)?;
@@ -162,8 +163,9 @@ mod tests {
         bench.mock.complete(2, Err(EIO));
         let all = timeout(LIMIT, poll_fn(|cx| waited.poll_all(cx)));
         assert!(block_on(all)?.is_ok());
-        assert!(second.is_signaled() && waited.is_empty());
-        // What has failed is found, what has gone well is left out. Of one timeline it is the last that counts.
+        assert!(second.test_signaled_flag() && waited.is_empty());
+        // What has failed is found, what has gone well is left out. Of one timeline it is the last
+        // that counts.
         let mut failed = set(&both, None)?;
         assert_eq!(failed.len(), 1);
         assert_eq!(block_on(poll_fn(|cx| failed.poll_all(cx)))?, Err(EIO));
@@ -225,12 +227,12 @@ mod tests {
         // Nothing signals before what was committed before it.
         assert!([&flying, &waiting, &depending]
             .iter()
-            .all(|f| !f.is_signaled()));
+            .all(|f| !f.test_signaled_flag()));
         bench.mock.complete(1, Ok(()));
         assert_eq!(result(&flying), Ok(()));
         assert_eq!(result(&waiting), Err(ECANCELED));
         // Nor before what it depends on.
-        assert!(!depending.is_signaled());
+        assert!(!depending.test_signaled_flag());
         other.mock.complete(1, Ok(()));
         assert_eq!(result(&depending), Err(ECANCELED));
         assert_eq!(bench.mock.started(), 1);
@@ -246,7 +248,7 @@ mod tests {
         let second = bench.commit(Job::failing(2), &[])?;
         let third = bench.commit(Job::new(3), &[])?;
         bench.wait_started(1)?;
-        assert!(!second.is_signaled());
+        assert!(!second.test_signaled_flag());
         bench.mock.complete(1, Ok(()));
         assert_eq!(result(&first), Ok(()));
         assert_eq!(result(&second), Err(ENODEV));
@@ -266,7 +268,8 @@ mod tests {
         bench.end()
     }
 
-    /// R16, H20: a reset ends what is in flight; what the hardware has finished before stays so; later jobs run.
+    /// R16, H20: a reset ends what is in flight; what the hardware has finished before stays so;
+    /// later jobs run.
     #[test]
     fn a_reset_ends_what_is_in_flight() -> Result {
         let bench = Bench::new(2)?;
@@ -302,17 +305,17 @@ mod tests {
     #[test]
     fn a_dropped_fence_goes_to_limbo() -> Result {
         let executor = Executor::new(c"limbo")?;
-        let (mut order, mut signaller) =
-            FenceContext::new(&const { Names::new(c"test", c"limbo") })?;
-        let (first, pending) = order.arm(FenceReservation::new()?);
-        let (second, other) = order.arm(FenceReservation::new()?);
+        static NAMES: Names = Names::new(c"test", c"limbo");
+        let (mut order, mut signaller) = FenceContext::new(&NAMES)?;
+        let (first, pending) = order.arm(FenceReservation::new()?, FenceSet::default());
+        let (second, other) = order.arm(FenceReservation::new()?, FenceSet::default());
         drop(pending.submitted());
         drop(other);
-        assert!(!first.is_signaled() && !second.is_signaled());
+        assert!(!first.test_signaled_flag() && !second.test_signaled_flag());
         let task = async move {
             // SAFETY: There is no hardware.
-            let stopped = unsafe { RingStopped::new() };
-            SignallingSection::with(|section| signaller.drain(&stopped, section, ENODEV))
+            let stopped = unsafe { RingStopped::new(signaller.timeline()) };
+            SignallingSection::with(|section| signaller.drain_orphans(&stopped, ENODEV, section))
         };
         block_on(executor.root().spawn(c"drain", task)?)??;
         assert_eq!(result(&first), Err(ENODEV));
@@ -347,11 +350,11 @@ mod tests {
         let second = bench.commit(Job::new(2), &[])?;
         let third = bench.commit(Job::new(3), &[])?;
         // The hardware has one still.
-        let early = block_on(timeout(Delta::from_millis(20), pin!(bench.queue.quiet())))?;
+        let early = block_on(timeout(Delta::from_millis(20), pin!(bench.queue.parked())))?;
         assert!(early.is_err());
         bench.mock.complete(1, Ok(()));
         assert_eq!(result(&first), Ok(()));
-        assert!(block_on(timeout(LIMIT, pin!(bench.queue.quiet())))?.is_ok());
+        assert!(block_on(timeout(LIMIT, pin!(bench.queue.parked())))?.is_ok());
         assert_eq!(bench.mock.started(), 1);
         bench.queue.unpark();
         bench.wait_started(3)?;

@@ -10,18 +10,18 @@ use core::{
         Poll, //
     }, //
 };
-use dma_fence::{
-    Fence,
-    RingStopped, //
-};
+use dma_fence::Fence;
 use jobqueue::{
     Config,
+    HwDone,
     JobQueue,
     Names,
     OnError,
     Prepared,
     Ring,
-    Verdict, //
+    RingStopped,
+    Timeline, //
+    TimeoutAction,
 };
 use kasync::{
     block_on,
@@ -44,21 +44,27 @@ use kernel::{
     new_spinlock,
     prelude::*,
     sync::{
+        aref::ARef,
         Arc,
         SpinLock, //
     }, //
 };
 
+static NAMES: Names = Names::new(c"test", c"queue");
+
 /// How long anything may take.
 pub(crate) const LIMIT: Delta = Delta::from_millis(5000);
 
+/// How long the ring asks to wait when something takes too long.
+const WAIT: Delta = Delta::from_millis(30);
+
 /// What a fence signals with; `ETIME` if it does not within the limit.
-pub(crate) fn result(fence: &Fence) -> Result {
+pub(crate) fn result(fence: &ARef<Fence>) -> Result {
     block_on(timeout(LIMIT, fence.wait()))?.unwrap_or(Err(ETIME))
 }
 
 /// Whether it goes on waiting for a time that is long enough for what is wrong to happen.
-pub(crate) fn stays(fence: &Fence) -> Result<bool> {
+pub(crate) fn stays(fence: &ARef<Fence>) -> Result<bool> {
     Ok(block_on(timeout(Delta::from_millis(20), fence.wait()))?.is_err())
 }
 
@@ -105,7 +111,8 @@ impl Job {
         }
     }
 
-    /// One whose number is how many have been started before it, and itself: for who does not know that.
+    /// One whose number is how many have been started before it, and itself: for who does not know
+    /// that.
     pub(crate) fn next() -> Self {
         Self::new(0)
     }
@@ -135,8 +142,7 @@ struct State {
     refuses: Option<Error>,
     /// What a time limit that passes while nothing is in flight ends with.
     fails: Option<Error>,
-    /// How often readiness was asked for, and how often a time limit passed meanwhile.
-    asked: u32,
+    /// How often in a row a time limit has passed while the ring was not ready.
     not_ready: u32,
     /// How often the ring was told that nothing is in flight.
     quiesced: u32,
@@ -151,6 +157,8 @@ struct State {
     lowered: (u64, u32),
     /// How soon somebody wants something.
     hurried: Option<Delta>,
+    /// How often the ring was told.
+    deadlines: u32,
     /// How often it was reset, if that is what it does.
     resets: Option<u32>,
     ended: bool,
@@ -192,7 +200,6 @@ impl Mock {
                     busy: false,
                     refuses: None,
                     fails: None,
-                    asked: 0,
                     not_ready: 0,
                     quiesced: 0,
                     caller: 0,
@@ -202,6 +209,7 @@ impl Mock {
                     complaints: 0,
                     lowered: (0, 0),
                     hurried: None,
+                    deadlines: 0,
                     resets: None,
                     ended: false,
                     done: 0,
@@ -238,10 +246,6 @@ impl Mock {
     /// A time limit that passes while nothing is in flight ends the wait for readiness.
     pub(crate) fn fail_when_not_ready(&self, e: Error) {
         self.change(|state| state.fails = Some(e));
-    }
-
-    pub(crate) fn asked(&self) -> u32 {
-        self.state.lock().asked
     }
 
     pub(crate) fn quiesced(&self) -> u32 {
@@ -307,6 +311,16 @@ impl Mock {
     /// For how many it has said so.
     pub(crate) fn lowered(&self) -> u32 {
         self.state.lock().lowered.1
+    }
+
+    /// How often the ring was told of a deadline.
+    pub(crate) fn deadlines(&self) -> u32 {
+        self.state.lock().deadlines
+    }
+
+    /// Waits until the ring was told of a deadline that is sooner.
+    pub(crate) async fn hurried_within(&self, within: Delta) {
+        self.wait(|state| state.hurried.filter(|d| *d <= within)).await;
     }
 
     /// How soon somebody wants something, as soon as somebody does.
@@ -404,8 +418,7 @@ impl MockRing {
     fn poll_free(&mut self, cx: &mut Context<'_>) -> Poll<Result> {
         self.mock.ready.register(cx);
         {
-            let mut state = self.mock.state.lock();
-            state.asked += 1;
+            let state = self.mock.state.lock();
             if state.busy {
                 return Poll::Pending;
             }
@@ -421,7 +434,7 @@ impl MockRing {
 }
 
 /// A job that it has.
-pub(crate) struct Running {
+pub(crate) struct InFlight {
     mock: Arc<Mock>,
     id: u32,
     stalls: bool,
@@ -429,29 +442,38 @@ pub(crate) struct Running {
 
 impl Ring for MockRing {
     type Job = Job;
-    type Running = Running;
+    type InFlight = InFlight;
 
     fn memory(job: &Job) -> usize {
         job.bytes
     }
 
-    fn lower(&mut self, job: &mut Job, dependency: &Fence) -> bool {
+    fn hw_can_wait(&mut self, job: &mut Job, dependency: &Fence) -> bool {
         let mut state = self.mock.state.lock();
         let lowers = job.lowers && dependency.context() == state.lowered.0;
         state.lowered.1 += u32::from(lowers);
         lowers
     }
 
-    fn hurry(&mut self, within: Delta) {
-        self.mock.change(|state| state.hurried = Some(within));
+    fn set_deadline(&mut self, within: Delta) {
+        self.mock.note_call(false);
+        self.mock.change(|state| {
+            state.hurried = Some(within);
+            state.deadlines += 1;
+        });
     }
 
-    async fn start(&mut self, job: &mut Job) -> Result<Running> {
+    fn poll_ready(&mut self, job: &mut Job, cx: &mut Context<'_>) -> Poll<Result> {
         self.mock.note_call(true);
-        core::future::poll_fn(|cx| self.poll_free(cx)).await?;
+        let free = self.poll_free(cx);
         if job.fails {
-            return Err(ENODEV);
+            return Poll::Ready(Err(ENODEV));
         }
+        free
+    }
+
+    fn submit(&mut self, job: &mut Job) -> InFlight {
+        self.mock.note_call(true);
         let mut id = job.id;
         self.mock.change(|state| {
             state.started += 1;
@@ -459,40 +481,59 @@ impl Ring for MockRing {
                 id = state.started as u32;
             }
         });
-        Ok(Running {
+        InFlight {
             mock: self.mock.clone(),
             id,
             stalls: job.stalls,
-        })
+        }
     }
 
-    fn poll_finish(&mut self, running: &mut Running, cx: &mut Context<'_>) -> Poll<Result> {
-        running.mock.note_call(true);
-        running.mock.waker.register(cx);
-        let state = running.mock.state.lock();
-        if state.done >= running.id {
-            Poll::Ready(state.result)
+    fn poll_complete(
+        &mut self,
+        job: &mut InFlight,
+        timeline: Timeline,
+        cx: &mut Context<'_>,
+    ) -> Poll<HwDone> {
+        job.mock.note_call(true);
+        job.mock.waker.register(cx);
+        let state = job.mock.state.lock();
+        if state.done >= job.id {
+            // SAFETY: There is no hardware.
+            Poll::Ready(unsafe { HwDone::new(timeline, state.result) })
         } else {
             Poll::Pending
         }
     }
 
-    async fn stalled(&mut self, running: &Running, n: u32) -> Verdict {
+    async fn timed_out(
+        &mut self,
+        job: Option<&InFlight>,
+        n: u32,
+        timeline: Timeline,
+    ) -> TimeoutAction {
+        let Some(job) = job else {
+            let mut fails = None;
+            self.mock.change(|state| {
+                state.not_ready = n;
+                fails = state.fails;
+            });
+            return fails.map_or(TimeoutAction::Wait(WAIT), TimeoutAction::Fail);
+        };
         if let Some(resets @ 0) = self.mock.state.lock().resets.as_mut() {
             *resets += 1;
             // SAFETY: There is no hardware.
-            return Verdict::Stopped(unsafe { RingStopped::new() });
+            return TimeoutAction::Stopped(unsafe { RingStopped::new(timeline) });
         }
         self.mock.change(|state| {
-            if running.stalls {
+            if job.stalls {
                 state.complaints = n;
                 if n == 3 {
-                    state.done = running.id;
+                    state.done = job.id;
                     state.result = Err(ETIMEDOUT);
                 }
             }
         });
-        Verdict::Wait(Delta::from_millis(30))
+        TimeoutAction::Wait(WAIT)
     }
 
     fn retire(&mut self, _job: Job) {
@@ -500,7 +541,7 @@ impl Ring for MockRing {
         self.mock.change(|state| state.retired += 1);
     }
 
-    fn idle(&mut self) {
+    fn quiesced(&mut self) {
         self.mock.note_call(false);
         if let Some(scarce) = &mut self.scarce {
             scarce.release();
@@ -508,7 +549,7 @@ impl Ring for MockRing {
         self.mock.change(|state| state.quiesced += 1);
     }
 
-    async fn end(self) {
+    async fn destroy(self) {
         self.mock.note_call(false);
         self.mock.change(|state| state.ended = true);
     }
@@ -521,20 +562,21 @@ pub(crate) struct Options {
     pub(crate) credits: usize,
     pub(crate) jobs: usize,
     pub(crate) memory: usize,
-    pub(crate) patience: Delta,
+    pub(crate) timeout: Delta,
     pub(crate) on_error: OnError,
-    /// How long jobs take, one after the other; if there is none they end when the test says so. Their numbers then have to be 1, 2, 3 …
+    /// How long jobs take, one after the other; if there is none they end when the test says so.
+    /// Their numbers then have to be 1, 2, 3 …
     pub(crate) duration: Option<Delta>,
 }
 
 impl Options {
     pub(crate) fn new(credits: usize) -> Self {
         Self {
-            names: &const { Names::new(c"test", c"queue") },
+            names: &NAMES,
             credits,
             jobs: 64,
             memory: usize::MAX,
-            patience: Delta::from_millis(50),
+            timeout: Delta::from_millis(50),
             on_error: OnError::Ignore,
             duration: None,
         }
@@ -544,7 +586,7 @@ impl Options {
     pub(crate) fn timed(credits: usize, duration: Delta) -> Self {
         Self {
             jobs: 1024,
-            patience: LIMIT,
+            timeout: LIMIT,
             duration: Some(duration),
             ..Self::new(credits)
         }
@@ -585,10 +627,15 @@ impl Bench {
             credits: options.credits,
             jobs: options.jobs,
             memory: options.memory,
-            patience: options.patience,
+            timeout: options.timeout,
             on_error: options.on_error,
         };
-        let queue = JobQueue::new(&scope, c"queue", MockRing::new(mock.clone(), permits)?, &config)?;
+        let queue = JobQueue::new(
+            &scope,
+            c"queue",
+            MockRing::new(mock.clone(), permits)?,
+            &config,
+        )?;
         if let Some(duration) = options.duration {
             let hardware = mock.clone().work(duration);
             executor.root().spawn(c"hardware", hardware)?.detach();
@@ -604,11 +651,11 @@ impl Bench {
     /// Drops the queue; another one, without jobs, takes its place.
     pub(crate) fn drop_queue(&mut self) -> Result {
         let config = Config {
-            names: &const { Names::new(c"test", c"queue") },
+            names: &NAMES,
             credits: 1,
             jobs: 1,
             memory: usize::MAX,
-            patience: LIMIT,
+            timeout: LIMIT,
             on_error: OnError::Ignore,
         };
         let ring = MockRing::new(Mock::new()?, None)?;
@@ -621,7 +668,7 @@ impl Bench {
         &self,
         job: Job,
         credits: usize,
-        dependencies: &[Fence],
+        dependencies: &[ARef<Fence>],
     ) -> Result<Prepared<'_, MockRing>> {
         let mut fences = KVVec::new();
         for fence in dependencies {
@@ -631,7 +678,7 @@ impl Bench {
     }
 
     /// Commits a job that costs one credit.
-    pub(crate) fn commit(&self, job: Job, dependencies: &[Fence]) -> Result<Fence> {
+    pub(crate) fn commit(&self, job: Job, dependencies: &[ARef<Fence>]) -> Result<ARef<Fence>> {
         self.prepare(job, 1, dependencies)?.commit()
     }
 

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What happens to a job queue if it goes before its jobs do: the counterpart of `drm_sched_teardown.c`, step by step.
+//! What happens to a job queue if it goes before its jobs do: the counterpart of
+//! `drm_sched_teardown.c`, step by step.
 
 use core::task::{
     Context,
     Poll, //
 };
-use dma_fence::{
-    Fence,
-    RingStopped, //
-};
+use dma_fence::Fence;
 use jobqueue::{
     Config,
+    HwDone,
     JobQueue,
     Names,
     OnError,
     Ring,
-    Verdict, //
+    RingStopped,
+    Timeline, //
+    TimeoutAction,
 };
 use kasync::{
     block_on,
@@ -64,8 +65,10 @@ unsafe extern "C" {
     fn dma_fence_timeline_name(fence: *mut bindings::dma_fence) -> *const kernel::ffi::c_char;
 }
 
+static NAMES: Names = Names::new(c"teardown", c"teardown");
+
 /// How long a job may take.
-const PATIENCE: Delta = Delta::from_secs(1);
+const TIMEOUT: Delta = Delta::from_secs(1);
 
 struct Hardware {
     running: Notify,
@@ -87,39 +90,50 @@ struct MockRing(Arc<Hardware>);
 
 impl Ring for MockRing {
     type Job = ();
-    type Running = Arc<Hardware>;
+    type InFlight = Arc<Hardware>;
 
-    async fn start(&mut self, _job: &mut ()) -> Result<Arc<Hardware>> {
-        self.0.running.notify_one();
-        Ok(self.0.clone())
+    fn poll_ready(&mut self, _job: &mut (), _cx: &mut Context<'_>) -> Poll<Result> {
+        Poll::Ready(Ok(()))
     }
 
-    fn poll_finish(
+    fn submit(&mut self, _job: &mut ()) -> Arc<Hardware> {
+        self.0.running.notify_one();
+        self.0.clone()
+    }
+
+    fn poll_complete(
         &mut self,
         hardware: &mut Arc<Hardware>,
+        timeline: Timeline,
         cx: &mut Context<'_>,
-    ) -> Poll<Result> {
+    ) -> Poll<HwDone> {
         hardware.waker.register(cx);
         if hardware.finished.load(Acquire) {
-            Poll::Ready(Ok(()))
+            // SAFETY: There is no hardware that could still write.
+            Poll::Ready(unsafe { HwDone::new(timeline, Ok(())) })
         } else {
             Poll::Pending
         }
     }
 
-    async fn stalled(&mut self, _hardware: &Arc<Hardware>, _n: u32) -> Verdict {
+    async fn timed_out(
+        &mut self,
+        _job: Option<&Arc<Hardware>>,
+        _n: u32,
+        timeline: Timeline,
+    ) -> TimeoutAction {
         if self.0.reset.load(Acquire) {
-            // SAFETY: It has been reset.
-            return Verdict::Stopped(unsafe { RingStopped::new() });
+            // SAFETY: There is no hardware that could still write.
+            return TimeoutAction::Stopped(unsafe { RingStopped::new(timeline) });
         }
-        Verdict::Wait(PATIENCE)
+        TimeoutAction::Wait(TIMEOUT)
     }
 
     fn retire(&mut self, _job: ()) {}
 
-    fn idle(&mut self) {}
+    fn quiesced(&mut self) {}
 
-    async fn end(self) {}
+    async fn destroy(self) {}
 }
 
 fn print_name(fence: &Fence) {
@@ -151,11 +165,11 @@ fn teardown(scope: &Scope, step: u32) -> Result {
         GFP_KERNEL,
     )?;
     let config = Config {
-        names: &const { Names::new(c"teardown", c"teardown") },
+        names: &NAMES,
         credits: 4,
         jobs: 8,
         memory: usize::MAX,
-        patience: PATIENCE,
+        timeout: TIMEOUT,
         on_error: OnError::Ignore,
     };
     let queue = JobQueue::new(scope, c"queue", MockRing(hardware.clone()), &config)?;
@@ -171,7 +185,7 @@ fn teardown(scope: &Scope, step: u32) -> Result {
     if step == 2 {
         print_name(&fence);
     }
-    if fence.is_signaled() {
+    if fence.test_signaled_flag() {
         pr_err!("the fence has signalled early\n");
         return Err(EIO);
     }

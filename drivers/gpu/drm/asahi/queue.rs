@@ -55,6 +55,7 @@ use core::task::{
     Poll, //
 };
 use dma_fence::Fence;
+use dma_fence::Timeline;
 use jobqueue::{
     Config,
     EngineUsage,
@@ -69,6 +70,7 @@ use jobqueue::{
     Work, //
 };
 use kasync::Scope;
+use kernel::sync::aref::ARef;
 use kernel::{
     bindings,
     prelude::*,
@@ -176,7 +178,10 @@ impl Queue {
 
         let scope = gpu.scope().child(c"queue")?;
         let config = Config {
-            names: &const { Names::new(c"asahi", c"compute") },
+            names: {
+                static NAMES: Names = Names::new(c"asahi", c"compute");
+                &NAMES
+            },
             credits: MAX_IN_FLIGHT,
             jobs: MAX_JOBS,
             memory: usize::MAX,
@@ -219,7 +224,7 @@ impl Queue {
     pub(crate) fn prepare(
         &self,
         job: KBox<Grave<Job>>,
-        dependencies: KVVec<Fence>,
+        dependencies: KVVec<ARef<Fence>>,
     ) -> Result<Prepared<'_, QueueRing>> {
         let credits = job.plan.commands.len();
         self.jobs.prepare(job, credits, dependencies)
@@ -295,7 +300,7 @@ impl Ring for QueueRing {
         flight.running.poll(cx)
     }
 
-    async fn stalled(&mut self, flight: &Flight, n: u32) -> Verdict {
+    async fn stalled(&mut self, flight: &Flight, n: u32, _timeline: Timeline) -> Verdict {
         if self.silence.complain(n, self.firmware.progress()) < MAX_COMPLAINTS {
             self.firmware.recheck();
             flight.running.look();

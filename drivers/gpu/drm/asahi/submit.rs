@@ -53,6 +53,7 @@ use dma_fence::{
     Fence,
     SyncObj, //
 };
+use kernel::sync::aref::ARef;
 use kernel::{
     bindings,
     prelude::*,
@@ -230,7 +231,7 @@ impl SyncRecords {
     }
 
     /// The fences of the next `count` records.
-    fn waits(&mut self, file: &File, count: u32) -> Result<KVVec<Fence>> {
+    fn waits(&mut self, file: &File, count: u32) -> Result<KVVec<ARef<Fence>>> {
         let mut fences = KVVec::with_capacity(count as usize, GFP_KERNEL)?;
         for _ in 0..count {
             let sync = self.next()?;
@@ -278,7 +279,10 @@ impl Signal {
     fn publish(self, fence: &Fence) {
         match self.point {
             None => self.object.replace_fence(fence),
-            Some((node, point)) => self.object.add_point(node, fence, point),
+            Some((node, point)) => {
+                // Fails for chains, and a job's fence is none.
+                let _ = self.object.add_point(node, fence, point);
+            }
         }
     }
 }

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Names of drivers and timelines, for traces and for userspace.
+//!
+//! A fence that has not signalled may be asked for its names at any time, and safe code can make
+//! such a fence outlive the module that it is of (`mem::forget()`, statics, cycles of references).
+//! So a fence does not refer to the names of the driver's module but to a copy that belongs to this
+//! module, which stays for as long as there are contexts: see [`context`](crate::context).
+
+use core::ptr;
+use kernel::{
+    ffi::c_char,
+    prelude::*,
+    str::CString,
+    sync::atomic::{
+        Acquire,
+        Atomic,
+        Full,
+        Release, //
+    }, //
+};
+
+/// A C string of a driver's, in the layout of C's `const char *`.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+struct StaticStr(*const c_char);
+
+// SAFETY: A `StaticStr` is only made of strings that are never written.
+unsafe impl Sync for StaticStr {}
+// SAFETY: A `StaticStr` is only made of strings that are never written.
+unsafe impl Send for StaticStr {}
+
+impl StaticStr {
+    fn get(self) -> &'static CStr {
+        // SAFETY: Made of a `&'static CStr`, or of a C string that stays as long as its module.
+        unsafe { CStr::from_char_ptr(self.0) }
+    }
+}
+
+/// The names of fences: `struct dma_fence_names` in C.
+///
+/// [`FenceContext::new`](crate::FenceContext::new) copies them when they are used first, and
+/// remembers the copy here. So they are to be a `static`.
+///
+/// # Examples
+///
+/// ```
+/// use dma_fence::Names;
+///
+/// static NAMES: Names = Names::new(c"mydriver", c"compute");
+/// ```
+#[repr(C)]
+pub struct Names {
+    driver: StaticStr,
+    timeline: StaticStr,
+    /// The copy, or null until there is one.
+    copy: Atomic<*const TimelineNames>,
+}
+
+impl Names {
+    /// Names a driver, and a kind of timeline.
+    // `CStr::as_char_ptr()` of the kernel crate is not const.
+    #[expect(clippy::disallowed_methods)]
+    pub const fn new(driver: &'static CStr, timeline: &'static CStr) -> Self {
+        Self {
+            driver: StaticStr(driver.as_ptr().cast()),
+            timeline: StaticStr(timeline.as_ptr().cast()),
+            copy: Atomic::new(ptr::null()),
+        }
+    }
+
+    /// Returns the driver's name.
+    pub fn driver(&self) -> &'static CStr {
+        self.driver.get()
+    }
+
+    /// Returns the timeline's name.
+    pub fn timeline(&self) -> &'static CStr {
+        self.timeline.get()
+    }
+
+    /// Returns the copy, making it if there is none.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    #[inline]
+    pub(crate) fn copied(&self) -> Result<&'static TimelineNames> {
+        // Pairs with the store in `copy()`.
+        // SAFETY: Null, or a copy, which is not freed before this module goes.
+        match unsafe { self.copy.load(Acquire).as_ref() } {
+            Some(copy) => Ok(copy),
+            None => self.copy(),
+        }
+    }
+
+    #[cold]
+    fn copy(&self) -> Result<&'static TimelineNames> {
+        let copy = match TimelineNames::find(self.driver(), self.timeline()) {
+            Some(copy) => copy,
+            None => TimelineNames::add(self.driver(), self.timeline())?,
+        };
+        // Pairs with the load in `copied()`. Two that race store equal copies.
+        self.copy.store(copy, Release);
+        Ok(copy)
+    }
+}
+
+/// The names of a timeline: a copy of [`Names`] in memory of this module.
+pub struct TimelineNames {
+    driver: CString,
+    timeline: CString,
+    next: *const TimelineNames,
+}
+
+/// All copies, of which there are as many as different names.
+static COPIES: Atomic<*mut TimelineNames> = Atomic::new(ptr::null_mut());
+
+// SAFETY: `next` does not change once the copy is in the list; nothing else is shared mutably.
+unsafe impl Sync for TimelineNames {}
+// SAFETY: A copy belongs to no thread.
+unsafe impl Send for TimelineNames {}
+
+impl TimelineNames {
+    /// Returns the driver's name.
+    pub fn driver(&self) -> &CStr {
+        &self.driver
+    }
+
+    /// Returns the timeline's name.
+    pub fn timeline(&self) -> &CStr {
+        &self.timeline
+    }
+
+    fn find(driver: &CStr, timeline: &CStr) -> Option<&'static Self> {
+        // Pairs with the exchange in `add()`.
+        let mut next: *const Self = COPIES.load(Acquire);
+        // SAFETY: Copies in the list are valid until this module goes.
+        while let Some(copy) = unsafe { next.as_ref() } {
+            if copy.driver() == driver && copy.timeline() == timeline {
+                return Some(copy);
+            }
+            next = copy.next;
+        }
+        None
+    }
+
+    fn add(driver: &CStr, timeline: &CStr) -> Result<&'static Self> {
+        let copy = KBox::new(
+            Self {
+                driver: CString::try_from(driver)?,
+                timeline: CString::try_from(timeline)?,
+                next: ptr::null(),
+            },
+            GFP_KERNEL,
+        )?;
+        let copy = KBox::into_raw(copy);
+        let mut first = COPIES.load(Acquire);
+        loop {
+            // SAFETY: The copy is not in the list yet, so it is this function's alone.
+            unsafe { (*copy).next = first };
+            match COPIES.cmpxchg(first, copy, Full) {
+                // SAFETY: In the list from here on, and not written any more.
+                Ok(_) => return Ok(unsafe { &*copy }),
+                Err(now) => first = now,
+            }
+        }
+    }
+}
+
+/// Frees what this crate has allocated for good.
+///
+/// # Safety
+///
+/// To be called when the module that this crate is in goes, so that there are no contexts any more.
+#[doc(hidden)]
+pub unsafe fn module_exit() {
+    let mut next = COPIES.xchg(ptr::null_mut(), Full);
+    while !next.is_null() {
+        // SAFETY: From `KBox::into_raw()` in `add()`, and by the safety requirements nobody refers
+        // to it.
+        let copy = unsafe { KBox::from_raw(next) };
+        next = copy.next.cast_mut();
+    }
+}
