@@ -1,22 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Fences: other drivers' as futures, one's own as typestate, and DRM's sync objects.
+//! DMA fences: those of other drivers as futures, own ones as a typestate, and the objects by which
+//! fences are shared.
 //!
-//! - [`Fence`]: a reference to anybody's `dma_fence`; [`Fence::wait`] is a future.
-//! - [`FenceSet`]: many fences, one wake. Arrays and chains are taken apart.
-//! - [`Chain`], [`Fence::merge`]: such containers, in and out.
-//! - [`FenceContext`]: where own fences come from; [`FenceEmitter`] and [`FenceSignaller`] are its
-//!   two ends.
-//! - [`SyncFile`]: fences as file descriptors, in and out.
-//! - [`Resv`]: the fences of buffers, in and out.
-//! - [`SyncObj`]: binary and timeline sync objects, in and out.
+//! C header: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h)
 //!
-//! # What a fence promises
+//! - [`Fence`]: a `struct dma_fence` of any driver; [`Fence::wait`] is a future.
+//! - [`FenceSet`]: several fences, one wake. Arrays and chains are taken apart.
+//! - [`Chain`], [`Fence::merge`]: chains and arrays.
+//! - [`FenceContext`]: a timeline of own fences; [`FenceEmitter`] and [`FenceSignaller`] are its
+//! two
+//!   ends.
+//! - [`SyncFile`]: fences as file descriptors.
+//! - [`Resv`]: the fences of buffers.
+//! - [`SyncObj`]: binary and timeline sync objects.
 //!
-//! It signals in finite time, whatever userspace does, and only when the work behind it is over:
-//! who waits for it may free or reuse memory then. So an own fence can only be signalled with
-//! evidence of that, and one that is dropped instead is not signalled but orphaned, until there is
-//! evidence that the hardware has stopped.
+//! # Contract
+//!
+//! A fence signals in finite time, whatever userspace does, and only when the work behind it is
+//! over: waiters free or reuse memory then. So an own fence can only be signalled with evidence of
+//! that, and one that is dropped instead is orphaned, until there is evidence that the hardware has
+//! stopped. `Documentation/dma_fence.rst` has the whole of it.
 
 mod all;
 mod collect;
@@ -36,7 +40,7 @@ mod sync_file;
 mod syncobj;
 mod wait;
 
-/// What `pr_*` put before a message.
+/// The prefix of messages of the `pr_*` macros.
 const __LOG_PREFIX: &[u8] = b"dma_fence\0";
 
 pub use containers::{

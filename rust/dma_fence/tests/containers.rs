@@ -46,12 +46,12 @@ mod tests {
         FenceSet::new(all, own_context)
     }
 
-    /// What a set ends with; `ETIME` if it does not within the limit.
+    /// Returns the result of a set, or `ETIME` if it is not ready within the limit.
     fn all(set: &mut FenceSet, limit: Delta) -> Result {
         block_on(timeout(limit, poll_fn(|cx| set.poll_all(cx))))?.unwrap_or(Err(ETIME))
     }
 
-    /// A chain of these, numbered from 1.
+    /// Returns a chain of these fences, numbered from 1.
     fn chain(fences: &[&Fence]) -> Result<Chain> {
         let mut last: Option<Chain> = None;
         for (i, &fence) in fences.iter().enumerate() {
@@ -257,8 +257,7 @@ mod tests {
         Ok(())
     }
 
-    /// Who works for an own fence hears when somebody wants it, whoever that is and by whatever
-    /// way.
+    /// The task that works for own fences hears of deadlines, however these are set.
     #[test]
     fn deadlines_of_own_fences() -> Result {
         let (mut a, foreign) = (Timeline::new()?, Foreign::new()?);
@@ -314,7 +313,7 @@ mod tests {
         let (one, two, three) = (Foreign::new()?, Foreign::new()?, Foreign::new()?);
         let array = Fence::merge(&[one.0.clone(), two.0.clone()])?;
         let set = set(&[&array, &ARef::from(chain(&[&three.0])?)], None)?;
-        // SAFETY: No requirements.
+        // SAFETY: `ktime_get()` may be called from any context.
         let now = unsafe { bindings::ktime_get() };
         let second = Delta::from_millis(1000);
         set.set_deadline(second);
@@ -327,7 +326,7 @@ mod tests {
         one.signal(Ok(()));
         set.set_deadline(Delta::from_millis(1));
         assert!(two.deadline() < before);
-        // It is over: nobody asks it any more.
+        // It has signalled, so it is not told any more.
         assert!(one.deadline() >= now + second.as_nanos());
         two.signal(Ok(()));
         three.signal(Ok(()));

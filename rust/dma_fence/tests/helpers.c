@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Fences of another driver, buffers without a driver, and somebody who wants the same buffers.
+ * Fences of another driver, buffers without a driver, and a rival for the same buffers.
  */
 #include <linux/completion.h>
 #include <linux/delay.h>
@@ -175,8 +175,8 @@ void dma_fence_test_resv_free(struct dma_resv *resv)
 }
 
 /*
- * Somebody who came before us, has "first", and, once we wait, wants "second" as well. Being
- * younger we have to let go of that before we wait.
+ * A thread with an older context, which has "first" and, once we wait, wants "second" as well.
+ * Being younger we have to unlock that before we wait.
  */
 struct rival {
 	struct dma_resv *first, *second;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Fences and buffers that do what a test says.
+//! Fences and buffers for tests.
 
 use core::{
     ffi::c_void,
@@ -71,21 +71,21 @@ mod ffi {
     }
 }
 
-/// How long anything may take.
+/// A limit for all waits.
 pub(crate) const LIMIT: Delta = Delta::from_millis(5000);
 
-/// What a fence signals with; `ETIME` if it does not within the limit.
+/// Returns the result of a fence, or `ETIME` if it does not signal within the limit.
 pub(crate) fn result(fence: &Fence) -> Result {
     block_on(timeout(LIMIT, fence.wait()))?.unwrap_or(Err(ETIME))
 }
 
-/// A timeline of ours.
+/// A timeline whose fences a test signals.
 pub(crate) struct Timeline {
     pub(crate) emitter: FenceEmitter,
     pub(crate) signaller: Arc<Mutex<FenceSignaller>>,
 }
 
-/// What a fence of a [`Timeline`] stands for.
+/// The work behind a fence of a [`Timeline`].
 pub(crate) struct Work {
     pub(crate) pending: PendingFence,
     signaller: Arc<Mutex<FenceSignaller>>,
@@ -99,12 +99,12 @@ impl Timeline {
         Ok(Self { emitter, signaller })
     }
 
-    /// What [`Fence::context`] is of its fences.
+    /// Returns the timeline of its fences.
     pub(crate) fn id(&self) -> dma_fence::Timeline {
         self.emitter.timeline()
     }
 
-    /// Its next fence.
+    /// Arms the next fence.
     pub(crate) fn next(&mut self) -> Result<(ARef<Fence>, Work)> {
         let (fence, pending) = self
             .emitter
@@ -129,27 +129,27 @@ pub(crate) struct Foreign(pub(crate) ARef<Fence>);
 
 impl Foreign {
     pub(crate) fn new() -> Result<Self> {
-        // SAFETY: No requirements.
+        // SAFETY: The function allocates a fence, and nothing else.
         let fence = NonNull::new(unsafe { ffi::dma_fence_test_foreign() }).ok_or(ENOMEM)?;
         // SAFETY: The function returns a reference.
         Ok(Self(unsafe { Fence::from_raw(fence) }))
     }
 
-    /// In nanoseconds of the monotonic clock; 0 if it has none.
+    /// Returns its deadline in nanoseconds of the monotonic clock; 0 if it has none.
     pub(crate) fn deadline(&self) -> i64 {
-        // SAFETY: It is one of those.
+        // SAFETY: The fence is from `dma_fence_test_foreign()`.
         unsafe { ffi::dma_fence_test_deadline(self.0.as_raw()) }
     }
 
-    /// How many deadlines it was told.
+    /// Returns how many deadlines it was told.
     pub(crate) fn deadlines(&self) -> i32 {
-        // SAFETY: It is one of those.
+        // SAFETY: The fence is from `dma_fence_test_foreign()`.
         unsafe { ffi::dma_fence_test_deadlines(self.0.as_raw()) }
     }
 
     pub(crate) fn signal(&self, result: Result) {
         let error = result.err().map_or(0, Error::to_errno);
-        // SAFETY: It is one of those; called once.
+        // SAFETY: The fence is from `dma_fence_test_foreign()`, and signalled once.
         unsafe { ffi::dma_fence_test_signal(self.0.as_raw(), error) };
     }
 }
@@ -228,12 +228,12 @@ pub(crate) fn while_killed<R>(f: impl FnOnce() -> R) -> R {
     ret
 }
 
-/// What a buffer has.
+/// A reservation object without a buffer.
 pub(crate) struct Buffer(NonNull<bindings::dma_resv>);
 
 impl Buffer {
     pub(crate) fn new() -> Result<Self> {
-        // SAFETY: No requirements.
+        // SAFETY: The function allocates, and nothing else.
         let resv = unsafe { ffi::dma_fence_test_resv_new() };
         NonNull::new(resv.cast()).map(Self).ok_or(ENOMEM)
     }
@@ -243,7 +243,7 @@ impl Buffer {
         unsafe { Resv::from_raw(self.0) }
     }
 
-    /// Which of two is locked first by who goes by address.
+    /// Returns the two in the order of their addresses, in which they are locked together.
     pub(crate) fn in_order(self, other: Self) -> (Self, Self) {
         if self.0 < other.0 {
             (self, other)
@@ -255,12 +255,12 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        // SAFETY: It is one of those, and not locked.
+        // SAFETY: From `dma_fence_test_resv_new()`, and not locked.
         unsafe { ffi::dma_fence_test_resv_free(self.0.as_ptr().cast()) };
     }
 }
 
-/// Somebody older who has one buffer and wants another.
+/// A thread with an older context, which has one buffer and wants another.
 pub(crate) struct Rival<'a> {
     rival: NonNull<c_void>,
     _buffers: [&'a Buffer; 2],
@@ -279,7 +279,7 @@ impl<'a> Rival<'a> {
         })
     }
 
-    /// Waits until it is through; whether it got both.
+    /// Waits until it is through, and returns whether it got both.
     pub(crate) fn end(self) -> Result {
         // SAFETY: Started, and ended once.
         to_result(unsafe { ffi::dma_fence_test_rival_end(self.rival.as_ptr()) })

@@ -148,7 +148,8 @@ mod tests {
         Ok(())
     }
 
-    /// Skipped dependencies are the hardware's to wait for, and a cancelled job's fence still waits.
+    /// Skipped dependencies are the hardware's to wait for, and a cancelled job's fence still
+    /// waits.
     #[test]
     fn skipped_dependencies_are_waited_for() -> Result {
         let (mut emitter, mut signaller) = ends()?;
@@ -172,7 +173,8 @@ mod tests {
         Ok(())
     }
 
-    /// Orphans stay behind a fence that is in flight, and later fences go on when they were drained.
+    /// Orphans stay behind a fence that is in flight, and later fences go on when they were
+    /// drained.
     #[test]
     fn orphans_signal_in_order() -> Result {
         let (mut emitter, mut signaller) = ends()?;

@@ -106,7 +106,7 @@ fn signal_against_drop() {
     });
 }
 
-/// H9, H7: polled by somebody, then by somebody else: the last one is
+/// H9, H7: polled with one waker, then with another: the last one is
 /// woken, whatever the fence does meanwhile.
 #[test]
 fn signal_against_new_waker() {
