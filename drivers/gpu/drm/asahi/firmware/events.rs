@@ -185,7 +185,10 @@ impl Events {
         owner: Owner,
         last: Option<u32>,
     ) -> Result<EventSlot> {
-        let permit = self.crash.or(Semaphore::acquire_owned(&self.free, 1)).await?;
+        let permit = self
+            .crash
+            .or(Semaphore::acquire_owned(&self.free, 1))
+            .await?;
         let index = self
             .assignment
             .lock()
