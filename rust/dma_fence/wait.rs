@@ -28,7 +28,7 @@ use core::{
 };
 use kasync::{
     poll_budget,
-    Site,
+    AwaitSite,
     TaskRef, //
 };
 use kernel::{
@@ -81,7 +81,7 @@ unsafe impl Source for ARef<Fence> {
 #[must_use = "futures do nothing unless awaited"]
 pub struct FenceFuture {
     fence: ARef<Fence>,
-    site: Site,
+    site: AwaitSite,
     registration: Registration<ARef<Fence>, Wake>,
     _pin: PhantomPinned,
 }
@@ -91,7 +91,7 @@ impl FenceFuture {
     pub(crate) fn new(fence: ARef<Fence>) -> Self {
         Self {
             fence,
-            site: Site::here(),
+            site: AwaitSite::here(),
             registration: Registration::new(Wake::new()),
             _pin: PhantomPinned,
         }

@@ -13,10 +13,8 @@ use crate::{
     },
     waits, //
 };
-use kasync::{
-    sync::Semaphore,
-    Result, //
-};
+use kasync::sync::Semaphore;
+use kernel::error::Result;
 
 /// One waiter, in the word.
 const WAITER: u64 = 1 << 48;

@@ -53,9 +53,9 @@ use crate::{
 use core::ops::DerefMut;
 use kasync::{
     JoinHandle,
-    Result,
     Scope, //
 };
+use kernel::error::Result;
 
 /// Flag: the queue takes no more jobs, and those that the hardware does not have will not run.
 pub(crate) const CLOSED: u32 = 1 << 0;

@@ -72,8 +72,8 @@ use kasync::{
         Delta,
         Sleep, //
     },
+    AwaitSite, //
     SignallingSection,
-    Site, //
 };
 use kernel::{
     pr_warn_once,
@@ -228,7 +228,7 @@ impl<R: Ring> Task<R> {
         self.deadline.clear();
         if is_idle && !self.is_idle {
             // For the debugfs table of tasks.
-            Site::here().waits(cx);
+            AwaitSite::here().waits(cx);
         }
         self.is_idle = is_idle;
     }

@@ -268,7 +268,8 @@ impl CheckedRing {
             return Poll::Ready(());
         }
         if self.acquire.is_none() {
-            self.acquire.set(Some(self.slots.acquire_owned(1)));
+            self.acquire
+                .set(Some(Semaphore::acquire_owned(&self.slots, 1)));
         }
         let Some(acquire) = self.acquire.as_mut().as_pin_mut() else {
             return Poll::Pending;

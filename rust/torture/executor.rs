@@ -53,7 +53,7 @@ const SLOTS: usize = 24;
 /// What all tasks share.
 struct World {
     notify: Notify,
-    permits: kasync::platform::Arc<Semaphore>,
+    permits: kernel::sync::Arc<Semaphore>,
     born: Atomic<u32>,
     gone: Atomic<u32>,
     done: Atomic<u32>,
@@ -245,7 +245,7 @@ pub(crate) fn run(ms: u32, seed: u32) -> Result {
     let world = Arc::new(
         World {
             notify: Notify::new(),
-            permits: kasync::platform::Arc::new(Semaphore::new(16), GFP_KERNEL)?,
+            permits: kernel::sync::Arc::new(Semaphore::new(16), GFP_KERNEL)?,
             born: Atomic::new(0),
             gone: Atomic::new(0),
             done: Atomic::new(0),

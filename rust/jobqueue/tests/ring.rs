@@ -320,7 +320,8 @@ impl Mock {
 
     /// Waits until the ring was told of a deadline that is sooner.
     pub(crate) async fn hurried_within(&self, within: Delta) {
-        self.wait(|state| state.hurried.filter(|d| *d <= within)).await;
+        self.wait(|state| state.hurried.filter(|d| *d <= within))
+            .await;
     }
 
     /// How soon somebody wants something, as soon as somebody does.
@@ -378,7 +379,8 @@ impl Scarce {
             return Poll::Ready(());
         }
         if self.acquire.is_none() {
-            self.acquire.set(Some(Semaphore::acquire_owned(&self.permits, 1)));
+            self.acquire
+                .set(Some(Semaphore::acquire_owned(&self.permits, 1)));
         }
         let Some(acquire) = self.acquire.as_mut().as_pin_mut() else {
             return Poll::Pending;

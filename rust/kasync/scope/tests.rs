@@ -7,8 +7,8 @@ use super::{
     BATCH, //
 };
 use crate::{
-    inspect,
     cancelled,
+    inspect,
     Executor,
     JoinHandle, //
 };

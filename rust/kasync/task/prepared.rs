@@ -3,8 +3,8 @@
 //! Tasks that are allocated and counted in their scope but not yet started.
 
 use super::{
-    deferred,
     budget::Budget,
+    deferred,
     header::{
         Header,
         SiteCell,

@@ -8,10 +8,10 @@ use kernel::prelude::*;
 #[kunit_tests(kasync_hazards)]
 mod tests {
     use crate::contexts::{
+        api_violations_outstanding,
         counter,
         expect_api_violations,
         irq,
-        api_violations_outstanding,
         Counter,
         IrqTimer, //
     };

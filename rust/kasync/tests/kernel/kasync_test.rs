@@ -21,8 +21,8 @@ mod rescue;
 mod tasks;
 
 use contexts::{
-    expect_api_violations,
     api_violations_outstanding, //
+    expect_api_violations,
 };
 use core::cell::UnsafeCell;
 use kasync::{

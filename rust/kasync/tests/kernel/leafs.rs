@@ -132,7 +132,8 @@ mod tests {
                 for i in 0..200 {
                     let want = 1 + (i + t) % 5;
                     let limit = Delta::from_micros(10 + (i as i64 * 13) % 60);
-                    if let Ok(permit) = timeout(limit, Semaphore::acquire_owned(&ring, want)).await {
+                    if let Ok(permit) = timeout(limit, Semaphore::acquire_owned(&ring, want)).await
+                    {
                         got += 1;
                         if i % 3 == 0 {
                             sleep(Delta::from_micros(15)).await;

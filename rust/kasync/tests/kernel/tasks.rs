@@ -8,11 +8,11 @@ use kernel::prelude::*;
 mod tests {
     use crate::contexts::{
         all_cpus,
+        api_violations_outstanding,
         counter,
         expect_api_violations,
         in_hardirq,
         irq,
-        api_violations_outstanding,
         nice,
         under_fence_lock,
         Counter,

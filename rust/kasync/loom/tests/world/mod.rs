@@ -218,10 +218,8 @@ pub(crate) mod sync {
 }
 
 pub(crate) mod waits {
-    use kasync::{
-        sync::Notify,
-        Result, //
-    };
+    use kasync::sync::Notify;
+    use kernel::error::Result;
 
     loom::lazy_static! {
         /// One for all, as it happens in the kernel if addresses are alike.
