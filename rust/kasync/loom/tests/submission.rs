@@ -594,6 +594,8 @@ fn completion_against_readiness() {
         queue.get_ready();
         assert!(queue.commit().is_some());
         other.join().unwrap();
+        // Both run, or the second is cancelled: either way both are done with.
+        queue.change(CLOSED, 0);
         2
     });
 }
@@ -608,6 +610,7 @@ fn inline_against_commit() {
         let q = queue.clone();
         let other = thread::spawn(move || q.commit().is_some());
         assert!(queue.commit().is_some() && other.join().unwrap());
+        queue.change(CLOSED, 0);
         2
     });
 }
