@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Fences that are made of fences: arrays and chains, taken apart and put together.
+//! Fences that are made of fences: arrays and chains.
+//!
+//! C headers: [`include/linux/dma-fence-array.h`](srctree/include/linux/dma-fence-array.h),
+//! [`include/linux/dma-fence-chain.h`](srctree/include/linux/dma-fence-chain.h),
+//! [`include/linux/dma-fence-unwrap.h`](srctree/include/linux/dma-fence-unwrap.h)
 //!
 //! ```text
-//!  chain ──► link 3 ──► link 2 ──► link 1        a timeline; links whose fences have signalled are dropped on the way
+//!  chain ──► link 3 ──► link 2 ──► link 1     a timeline; walking it drops signalled links
 //!              │          │          │
-//!            fence      array      fence          a link holds a fence or an array, an array holds neither
+//!            fence      array      fence       a link holds a fence or an array
 //!                      │     │
-//!                    fence  fence                 the leaves: what Leaves yields
+//!                    fence  fence              leaves: what Leaves yields
 //! ```
 
 use crate::{
-    fence::Fence,
+    fence::{
+        ARef,
+        Fence, //
+    },
     ffi, //
 };
 use core::{
@@ -24,43 +31,44 @@ use core::{
 use kernel::{
     bindings,
     error::to_result,
-    prelude::*,
-    sync::aref::ARef, //
+    prelude::*, //
 };
 
-/// The fences that a fence is made of; itself, if it is no container.
+/// A walk over the leaves of a fence, which is its own leaf if it is no container.
 ///
 /// # Invariants
 ///
-/// The cursor has been through `dma_fence_unwrap_first`, and owns what that says it owns: a reference to its `chain`.
+/// The cursor is initialised by `dma_fence_unwrap_first()`, and owns the reference to its `chain`.
 pub(crate) struct Leaves<'a> {
     head: &'a Fence,
     cursor: ffi::UnwrapCursor,
-    /// What the cursor is at, or null at the end.
+    /// The leaf that the cursor is at, or null at the end.
     at: *mut bindings::dma_fence,
 }
 
 impl<'a> Leaves<'a> {
     pub(crate) fn new(head: &'a Fence) -> Self {
         let mut cursor = ffi::UnwrapCursor::default();
-        // SAFETY: The fence is valid; the cursor is ours, and written by this.
+        // SAFETY: The fence is valid by its type invariant; the function initialises the cursor.
         let at = unsafe { ffi::dma_fence_unwrap_first(head.as_raw(), &mut cursor) };
-        // INVARIANT: As just done.
+        // INVARIANT: Initialised by the function above.
         Self { head, cursor, at }
     }
 
-    /// The leaf that it is at, and whether that belongs to the container's own end, not to an earlier link of a chain.
+    /// Returns the leaf that the walk is at, and whether it is of the last link of a chain, or of
+    /// another container.
     pub(crate) fn leaf(&self) -> Option<(ARef<Fence>, bool)> {
         let at = NonNull::new(self.at)?.as_ptr();
         let own = self.cursor.is_at(self.head.as_raw());
-        // SAFETY: The leaf is valid as long as the cursor, which has a reference to what holds it, is not moved on.
+        // SAFETY: The leaf is valid until the cursor is moved on, as the cursor has a reference to
+        // the container.
         Some((unsafe { Fence::from_ptr(at) }.into(), own))
     }
 
     /// Goes on to the next leaf.
     pub(crate) fn advance(&mut self) {
         if !self.at.is_null() {
-            // SAFETY: By the type invariant, and not at its end.
+            // SAFETY: By the type invariant, and the cursor is not at the end.
             self.at = unsafe { ffi::dma_fence_unwrap_next(&mut self.cursor) };
         }
     }
@@ -68,7 +76,7 @@ impl<'a> Leaves<'a> {
 
 impl Drop for Leaves<'_> {
     fn drop(&mut self) {
-        // At the end the walk has given it back.
+        // At the end of the walk the function has put it.
         if let Some(chain) = NonNull::new(self.cursor.held()) {
             // SAFETY: By the type invariant the cursor owns this reference.
             drop(unsafe { Fence::from_raw(chain) });
@@ -77,16 +85,29 @@ impl Drop for Leaves<'_> {
 }
 
 impl Fence {
-    /// Whether it is an array or a chain.
-    pub fn is_container(&self) -> bool {
-        // SAFETY: Valid by the type invariant; the pointer is changed atomically, and not followed.
-        let ops = unsafe { (&raw const (*self.as_raw()).ops).read_volatile() };
-        ops == &raw const bindings::dma_fence_array_ops
-            || ops == &raw const bindings::dma_fence_chain_ops
+    fn ops(&self) -> *const bindings::dma_fence_ops {
+        // SAFETY: The fence is valid by the type invariant. Signalling may clear the pointer, which
+        // is not followed here; a volatile read is a `READ_ONCE()`.
+        unsafe { (&raw const (*self.as_raw()).ops).read_volatile() }
     }
 
-    /// One fence for all of `fences`, which are taken apart first: it signals when they all have, with the first error of those that have
-    /// not yet. A single one that has not signalled is that itself; without any it is one that has signalled.
+    /// Returns whether the fence is an array or a chain.
+    #[inline]
+    pub fn is_container(&self) -> bool {
+        self.is_chain() || self.ops() == &raw const bindings::dma_fence_array_ops
+    }
+
+    /// Returns whether the fence is a chain.
+    #[inline]
+    pub fn is_chain(&self) -> bool {
+        self.ops() == &raw const bindings::dma_fence_chain_ops
+    }
+
+    /// Returns one fence for all of `fences`, which are taken apart first.
+    ///
+    /// It signals when all have, with the first error of those that have not signalled yet. A
+    /// single fence that has not signalled is returned itself; without any the result has
+    /// signalled.
     ///
     /// # Errors
     ///
@@ -94,9 +115,13 @@ impl Fence {
     ///
     /// # Examples
     ///
-    /// ```ignore
-    /// // What a client gets as one sync file.
-    /// let all = Fence::merge(&[vertices, fragments])?;
+    /// ```
+    /// # use dma_fence::Fence;
+    /// # use kernel::{prelude::*, sync::aref::ARef};
+    /// # pub fn f(vertices: ARef<Fence>, fragments: ARef<Fence>) -> Result<ARef<Fence>> {
+    /// // One sync file for a job with two fences.
+    /// Fence::merge(&[vertices, fragments])
+    /// # }
     /// ```
     pub fn merge(fences: &[ARef<Fence>]) -> Result<ARef<Fence>> {
         let mut raw = KVVec::with_capacity(fences.len(), GFP_KERNEL)?;
@@ -117,6 +142,8 @@ impl Fence {
 
 /// The memory for a link of a chain, that is, for a point on a timeline.
 ///
+/// # Context
+///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
 /// | `new` | yes | no (allocates) | no |
@@ -124,45 +151,49 @@ impl Fence {
 ///
 /// # Invariants
 ///
-/// Points to an uninitialised link that nobody else has.
+/// Points to an uninitialised link, which is owned.
 pub struct ChainNode(NonNull<ffi::DmaFenceChain>);
 
-// SAFETY: It is memory.
+// SAFETY: The memory is owned, and belongs to no thread.
 unsafe impl Send for ChainNode {}
-// SAFETY: As above.
+// SAFETY: Nothing can be done with a shared node.
 unsafe impl Sync for ChainNode {}
 
 impl ChainNode {
-    /// Allocates it.
+    /// Allocates a node.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub fn new() -> Result<Self> {
-        // SAFETY: No requirements.
+        // SAFETY: The function allocates memory, and nothing else.
         let chain = unsafe { ffi::dma_fence_shim_chain_alloc() };
         // INVARIANT: Just allocated.
         NonNull::new(chain).map(Self).ok_or(ENOMEM)
     }
 
-    /// Makes it a link that holds `fence`, before which comes all of `prev`. Takes no memory.
+    /// Makes the node a link that holds `fence`, after all of `prev`. Takes no memory.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if `fence` is a chain itself: those come before a link, not into it.
+    /// `EINVAL` if `fence` is a chain: see [`SyncObj::add_point`](crate::SyncObj::add_point).
     pub fn link(self, prev: Option<ARef<Fence>>, fence: ARef<Fence>, seqno: u64) -> Result<Chain> {
-        // SAFETY: Valid by the type invariant.
-        if unsafe { ffi::dma_fence_shim_is_chain(fence.as_raw()) } {
+        if fence.is_chain() {
             return Err(EINVAL);
         }
         let node = self.into_raw();
         let prev = prev.map_or(ptr::null_mut(), Fence::into_raw);
-        // SAFETY: The memory was ours and becomes a fence that begins there; both references are passed on. Not a chain.
+        // SAFETY: The memory was ours and becomes a fence that begins there. Both references are
+        // passed on, and `fence` is no chain.
         let fence = unsafe {
             ffi::dma_fence_chain_init(node.as_ptr(), prev, Fence::into_raw(fence), seqno);
             Fence::from_raw(node.cast())
         };
-        // INVARIANT: As just made.
+        // INVARIANT: Just made a link.
         Ok(Chain(fence))
     }
 
-    /// The memory, to be passed on.
+    /// Passes the memory on to the C side.
     pub(crate) fn into_raw(self) -> NonNull<ffi::DmaFenceChain> {
         ManuallyDrop::new(self).0
     }
@@ -170,12 +201,14 @@ impl ChainNode {
 
 impl Drop for ChainNode {
     fn drop(&mut self) {
-        // SAFETY: It is ours, and not initialised, so it was not published.
+        // SAFETY: The memory is owned, and not initialised.
         unsafe { ffi::dma_fence_shim_chain_free(self.0.as_ptr()) };
     }
 }
 
 /// A chain, by its last link: a timeline as far as it goes.
+///
+/// # Context
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
@@ -184,10 +217,15 @@ impl Drop for ChainNode {
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// # use dma_fence::{ChainNode, Fence};
+/// # use kernel::{prelude::*, sync::aref::ARef};
+/// # pub fn f(before: ARef<Fence>, fence: ARef<Fence>) -> Result<ARef<Fence>> {
 /// let node = ChainNode::new()?;                        // may fail
 /// let chain = node.link(Some(before), fence, 7)?;      // allocates nothing
 /// let six = chain.find(6)?;                            // signals when all up to 6 have
+/// # Ok(six)
+/// # }
 /// ```
 ///
 /// # Invariants
@@ -197,32 +235,34 @@ impl Drop for ChainNode {
 pub struct Chain(ARef<Fence>);
 
 impl Chain {
-    /// How far it goes: the number of the last link.
+    /// Returns the number of the last link.
     pub fn seqno(&self) -> u64 {
         self.0.seqno()
     }
 
-    /// The fence that signals when all up to `seqno` have; with 0 the chain's own.
+    /// Returns the fence that signals when all up to `seqno` have; with 0 that of the chain.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if it does not go that far. To wait until it does is not for the kernel: that may never be.
+    /// `EINVAL` if the chain does not go that far. To wait until it does is userspace's part: that
+    /// may never be.
     pub fn find(&self, seqno: u64) -> Result<ARef<Fence>> {
         let mut fence = Fence::into_raw(self.0.clone());
-        // SAFETY: A reference to a fence, which on success is exchanged for one to another.
+        // SAFETY: The variable is a reference to a fence, which the function may exchange for one
+        // to another, or for null.
         let result = to_result(unsafe { ffi::dma_fence_chain_find_seqno(&mut fence, seqno) });
         let Some(found) = NonNull::new(fence) else {
-            // The walk has come to the chain's end: all that was before has signalled.
+            // The walk has come to the end of the chain: all before has signalled.
             return result.and_then(|()| Fence::stub());
         };
-        // SAFETY: As above; on failure it is the one that it was.
+        // SAFETY: The reference that the function has left: on failure the one that it was given.
         let fence = unsafe { Fence::from_raw(found) };
         result.map(|()| fence)
     }
 
-    /// The number up to which all have signalled; 0 if none has.
+    /// Returns the number up to which all have signalled; 0 if none has.
     pub fn signaled(&self) -> u64 {
-        // SAFETY: A chain, by the type invariant.
+        // SAFETY: The fence is a chain by the type invariant.
         unsafe { ffi::dma_fence_shim_chain_signaled(self.0.as_raw()) }
     }
 }
@@ -230,11 +270,10 @@ impl Chain {
 impl TryFrom<ARef<Fence>> for Chain {
     type Error = ARef<Fence>;
 
-    /// Gives the fence back if it is not a chain.
+    /// Returns the fence itself if it is not a chain.
     fn try_from(fence: ARef<Fence>) -> Result<Self, ARef<Fence>> {
-        // SAFETY: Valid by the type invariant.
-        if unsafe { ffi::dma_fence_shim_is_chain(fence.as_raw()) } {
-            // INVARIANT: As just seen.
+        if fence.is_chain() {
+            // INVARIANT: As just checked.
             Ok(Self(fence))
         } else {
             Err(fence)

@@ -16,15 +16,16 @@
 //! fail, and leaves no holes; the fences have to be published in this order. [`FenceSignaller`]
 //! signals them in the same order: a fence that is not the next one is orphaned (H19).
 //!
-//! Dropping an armed fence does not signal it, since others would reuse memory that the hardware may
-//! still write: the fence is *orphaned*, and can only be signalled with the evidence that the
+//! Dropping an armed fence does not signal it, since others would reuse memory that the hardware
+//! may still write: the fence is *orphaned*, and can only be signalled with the evidence that the
 //! hardware has stopped.
 //!
 //! # Lifetime of the context
 //!
 //! An armed fence points to its context, and owns no reference to it: that would be two atomic
-//! operations more for each fence. When both ends have gone, `word` tells how many fences were armed
-//! and have neither signalled nor been orphaned. If there is one the context is not freed any more.
+//! operations more for each fence. When both ends have gone, `word` tells how many fences were
+//! armed and have neither signalled nor been orphaned. If there is one the context is not freed any
+//! more.
 //!
 //! | who | changes `word` by |
 //! |---|---|
@@ -182,7 +183,8 @@ impl FenceContext {
     ///
     /// # Safety
     ///
-    /// `fence` must be an armed fence of this context, in no list, of which a reference is passed on.
+    /// `fence` must be an armed fence of this context, in no list, of which a reference is passed
+    /// on.
     unsafe fn push(&self, fence: NonNull<OwnFence>) {
         let mut first = self.orphans.load(Relaxed);
         loop {
@@ -219,11 +221,11 @@ impl FenceContext {
     /// # Safety
     ///
     /// There must be no armed fence but those in the list of orphans, and no ends.
-    unsafe fn free(this: NonNull<Self>) {
+    pub(crate) unsafe fn free(this: NonNull<Self>) {
         // SAFETY: From `Box::leak()` in `new()`, and not used any more by the safety requirements.
-        let mut context = unsafe { Box::from_raw(this.as_ptr()) };
+        let context = unsafe { Box::from_raw(this.as_ptr()) };
         let mut lost = false;
-        let mut next = *context.orphans.get_mut();
+        let mut next = context.orphans.load(Relaxed);
         while let Some(fence) = NonNull::new(next) {
             // SAFETY: Orphans are armed, and the list has a reference to each, which is never given
             // back.
@@ -235,7 +237,8 @@ impl FenceContext {
             lost = true;
         }
         if !lost {
-            // SAFETY: For the call in `new()`. The context has nothing to do with any fence any more.
+            // SAFETY: For the call in `new()`. The context has nothing to do with any fence any
+            // more.
             unsafe { own::put_module() };
         }
     }
@@ -394,7 +397,8 @@ impl FenceSignaller {
         self.next += 1;
         let armed = ManuallyDrop::new(armed);
         let error = result.err().map_or(0, Error::to_errno);
-        // SAFETY: By the type invariant the fence has not signalled, and the reference is passed on.
+        // SAFETY: By the type invariant the fence has not signalled, and the reference is passed
+        // on.
         unsafe { own::finish(armed.0, error) };
     }
 
@@ -541,8 +545,8 @@ impl Drop for FenceReservation {
 ///
 /// # Invariants
 ///
-/// Points to a fence that was armed and has not signalled, of which it owns a reference. The context
-/// of the fence stays: see the module.
+/// Points to a fence that was armed and has not signalled, of which it owns a reference. The
+/// context of the fence stays: see the module.
 struct Armed(NonNull<OwnFence>);
 
 // SAFETY: Fences may be used from any thread.

@@ -1,15 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Deadlines of own fences: somebody wants one of them by a certain time, and who works for it hears of that.
+//! Deadlines of own fences.
 //!
 //! ```text
-//!  dma_fence_set_deadline(), anybody, any context                    Signaller::next_deadline(), who works for it
-//!       │ under the fence's lock, if it has not signalled                 ▲
-//!       └──────────► soonest = min(soonest, deadline) ── wakes the task ──┘ takes it out
+//!  dma_fence_set_deadline(), in any context          FenceSignaller::next_deadline()
+//!       │ under the fence's lock                          ▲
+//!       └─────► soonest = min(soonest, deadline) ─────────┘ takes it out
+//!                       │ the subscribed task is woken
 //! ```
 //!
-//! A fence that has not signalled belongs to somebody who keeps its context, and signalling takes the fence's lock: so under that lock the
-//! context is there. The context takes itself out of fences that are lost when it goes.
+//! So deadlines are merged: however many are set, the task that works for the fences takes one.
+//!
+//! A fence that has not signalled keeps its context, and signalling takes the fence's lock. So
+//! under that lock the context is valid, or the pointer to it was cleared.
+//!
+//! # Memory ordering
+//!
+//! | store | load | why |
+//! |---|---|---|
+//! | `note`: `cmpxchg` of `soonest` (full) | `take`: `soonest` (relaxed) | a lost deadline |
+//! | `subscribe`: `cmpxchg` of `task` (full) | `note`: `task` (acquire) | a lost wake |
+//!
+//! Each side stores before it loads what the other has stored, with a full barrier between: one of
+//! the two sees the other.
 
 use crate::{
     context::FenceSignaller,
@@ -40,15 +53,15 @@ use kernel::{
 
 const NONE: i64 = i64::MAX;
 
-/// What is asked of the fences of a context.
+/// The deadlines of the fences of a context.
 ///
 /// # Invariants
 ///
 /// `task` is null or from a [`TaskRef`], and then does not change any more.
 pub(crate) struct Deadlines {
-    /// In nanoseconds of the monotonic clock.
+    /// The soonest, in nanoseconds of the monotonic clock.
     soonest: Atomic<i64>,
-    /// Who works for them.
+    /// The task that works for the fences.
     task: Atomic<*mut c_void>,
 }
 
@@ -61,17 +74,18 @@ impl Deadlines {
         }
     }
 
-    /// Has `task` hear of deadlines from now on; the first who asks.
-    pub(crate) fn tell(&self, task: TaskRef) {
+    /// Has `task` woken for deadlines from now on, if there was no task before.
+    pub(crate) fn subscribe(&self, task: TaskRef) {
         let raw = task.into_raw();
         // INVARIANT: From a reference, and only if it was null.
         let set = self.task.cmpxchg(ptr::null_mut(), raw.as_ptr(), Full);
         if set.is_err() {
-            // SAFETY: From above, and nobody else has seen it.
+            // SAFETY: From `into_raw()` above, and not stored.
             drop(unsafe { TaskRef::from_raw(raw) });
         }
     }
 
+    /// Takes note of a deadline, and wakes the task if it is the soonest.
     pub(crate) fn note(&self, deadline: i64) {
         let mut soonest = self.soonest.load(Relaxed);
         loop {
@@ -84,12 +98,13 @@ impl Deadlines {
             }
         }
         if let Some(task) = NonNull::new(self.task.load(Acquire)) {
-            // SAFETY: By the type invariant; the reference stays ours.
+            // SAFETY: From `into_raw()` by the type invariant. The reference is not given back.
             let task = ManuallyDrop::new(unsafe { TaskRef::from_raw(task) });
             task.wake();
         }
     }
 
+    /// Takes the soonest deadline out.
     #[inline]
     pub(crate) fn take(&self) -> Option<Delta> {
         if self.soonest.load(Relaxed) == NONE {
@@ -101,7 +116,7 @@ impl Deadlines {
     #[cold]
     fn take_some(&self) -> Option<Delta> {
         let deadline = self.soonest.xchg(NONE, Full);
-        // SAFETY: No requirements.
+        // SAFETY: `ktime_get()` may be called from any context.
         let now = unsafe { bindings::ktime_get() };
         (deadline != NONE).then(|| Delta::from_nanos(deadline.saturating_sub(now)))
     }
@@ -110,7 +125,7 @@ impl Deadlines {
 impl Drop for Deadlines {
     fn drop(&mut self) {
         if let Some(task) = NonNull::new(*self.task.get_mut()) {
-            // SAFETY: By the type invariant, and not used any more.
+            // SAFETY: From `into_raw()` by the type invariant, and not used any more.
             drop(unsafe { TaskRef::from_raw(task) });
         }
     }
@@ -122,10 +137,11 @@ impl FenceSignaller {
         self.context().names()
     }
 
-    /// Has the task of `cx` woken when there is a deadline to take. Only the first task that asks is.
+    /// Has the task of `cx` woken when there is a deadline to take. Only the first task that asks
+    /// is.
     pub fn subscribe_deadline(&self, cx: &Context<'_>) {
         if let Some(task) = TaskRef::of(cx) {
-            self.context().deadlines().tell(task);
+            self.context().deadlines().subscribe(task);
         }
     }
 

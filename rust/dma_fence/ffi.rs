@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The C side, `shim.c`.
+//! Declarations of C functions that bindgen does not see: those of `shim.c` and `share.c`, and
+//! those of headers that the kernel crate does not include.
 
 use kernel::{
     bindings::{
@@ -25,11 +26,11 @@ pub(crate) struct DrmSyncobj(Opaque<u8>);
 #[repr(transparent)]
 pub(crate) struct DmaFenceChain(Opaque<u8>);
 
-/// `struct dma_resv`. The kernel's own has fields that make warnings.
+/// `struct dma_resv`. In a declaration that of bindgen triggers `improper_ctypes`.
 #[repr(transparent)]
 pub(crate) struct DmaResv(Opaque<u8>);
 
-/// `struct file`, likewise.
+/// `struct file`. In a declaration that of bindgen triggers `improper_ctypes`.
 #[repr(transparent)]
 pub(crate) struct File(Opaque<u8>);
 
@@ -37,7 +38,7 @@ pub(crate) struct File(Opaque<u8>);
 #[repr(transparent)]
 pub(crate) struct WwAcquireCtx(Opaque<u8>);
 
-/// `struct dma_fence_unwrap`.
+/// `struct dma_fence_unwrap`, whose layout `shim.c` asserts.
 #[repr(C)]
 #[derive(Default)]
 pub(crate) struct UnwrapCursor {
@@ -45,6 +46,8 @@ pub(crate) struct UnwrapCursor {
     array: FencePtr,
     index: c_uint,
 }
+
+const _: () = assert!(size_of::<UnwrapCursor>() == 3 * size_of::<*mut c_void>());
 
 #[repr(transparent)]
 struct FencePtr(*mut dma_fence);
@@ -56,12 +59,13 @@ impl Default for FencePtr {
 }
 
 impl UnwrapCursor {
-    /// The link of a chain that it is at, or what else it was started with; null at the end.
+    /// Returns the link of a chain that it is at, or the fence that it was started with; null at
+    /// the end.
     pub(crate) fn held(&self) -> *mut dma_fence {
         self.chain.0
     }
 
-    /// Whether it is at what it was started with.
+    /// Returns whether it is at the fence that it was started with.
     pub(crate) fn is_at(&self, head: *mut dma_fence) -> bool {
         self.chain.0 == head
     }
@@ -87,11 +91,13 @@ unsafe extern "C" {
     pub(crate) fn dma_fence_chain_find_seqno(fence: *mut *mut dma_fence, seqno: u64) -> c_int;
     pub(crate) fn dma_fence_shim_lock(fence: *mut dma_fence) -> c_ulong;
     pub(crate) fn dma_fence_shim_unlock(fence: *mut dma_fence, flags: c_ulong);
-    pub(crate) fn dma_fence_shim_is_chain(fence: *mut dma_fence) -> bool;
     pub(crate) fn dma_fence_shim_chain_signaled(fence: *mut dma_fence) -> u64;
     pub(crate) fn dma_fence_shim_get(fence: *mut dma_fence);
     pub(crate) fn dma_fence_shim_put(fence: *mut dma_fence);
     pub(crate) fn dma_fence_shim_is_later(a: *mut dma_fence, b: *mut dma_fence) -> bool;
+    pub(crate) fn dma_fence_shim_fatal_signal() -> bool;
+    #[cfg(CONFIG_LOCKDEP)]
+    pub(crate) fn dma_fence_shim_might_wait();
     pub(crate) fn dma_fence_shim_get_module();
     pub(crate) fn dma_fence_shim_put_module();
     pub(crate) fn dma_fence_shim_api_violation(what: *const c_char);
@@ -136,16 +142,6 @@ unsafe extern "C" {
     pub(crate) fn dma_fence_shim_sync_file_new(fence: *mut dma_fence) -> *mut File;
     pub(crate) fn dma_fence_shim_sync_file_set(file: *mut File, fence: *mut dma_fence);
 
-    pub(crate) fn dma_resv_get_fences(
-        resv: *mut DmaResv,
-        usage: u32,
-        count: *mut c_uint,
-        fences: *mut *mut *mut dma_fence,
-    ) -> c_int;
-    pub(crate) fn dma_resv_test_signaled(resv: *mut DmaResv, usage: u32) -> bool;
-    pub(crate) fn dma_resv_set_deadline(resv: *mut DmaResv, usage: u32, deadline: i64);
-    pub(crate) fn dma_resv_reserve_fences(resv: *mut DmaResv, count: c_uint) -> c_int;
-    pub(crate) fn dma_resv_add_fence(resv: *mut DmaResv, fence: *mut dma_fence, usage: u32);
     pub(crate) fn dma_fence_shim_resv_lock(resv: *mut DmaResv, ctx: *mut WwAcquireCtx) -> c_int;
     pub(crate) fn dma_fence_shim_resv_unlock(resv: *mut DmaResv);
     pub(crate) fn dma_fence_shim_resv_context_new() -> *mut WwAcquireCtx;

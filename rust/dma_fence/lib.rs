@@ -13,11 +13,13 @@
 //!
 //! # What a fence promises
 //!
-//! It signals in finite time, whatever userspace does, and only when the work behind it is over: who waits for
-//! it may free or reuse memory then. So an own fence can only be signalled with evidence of that, and one
-//! that is dropped instead is not signalled but orphaned, until there is evidence that the hardware
-//! has stopped.
+//! It signals in finite time, whatever userspace does, and only when the work behind it is over:
+//! who waits for it may free or reuse memory then. So an own fence can only be signalled with
+//! evidence of that, and one that is dropped instead is not signalled but orphaned, until there is
+//! evidence that the hardware has stopped.
 
+mod all;
+mod collect;
 mod containers;
 mod context;
 mod deadline;
@@ -73,4 +75,7 @@ pub use syncobj::{
     Points,
     SyncObj, //
 };
-pub use wait::FenceFuture;
+pub use wait::{
+    might_wait,
+    FenceFuture, //
+};

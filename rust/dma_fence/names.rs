@@ -44,7 +44,9 @@ impl StaticStr {
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// use dma_fence::Names;
+///
 /// static NAMES: Names = Names::new(c"mydriver", c"compute");
 /// ```
 #[repr(C)]

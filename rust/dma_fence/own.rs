@@ -150,7 +150,8 @@ pub(crate) unsafe fn arm(
     seqno: u64,
 ) {
     let own = fence.as_ptr();
-    // SAFETY: The memory is the caller's. `OPS` is as static as this module, which the context keeps.
+    // SAFETY: The memory is the caller's. `OPS` is as static as this module, which the context
+    // keeps.
     unsafe {
         (&raw mut (*own).names).write(context.names());
         (&raw mut (*own).context).write(context);

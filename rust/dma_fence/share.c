@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What sharing fences needs from C: sync files, and the fences of buffers.
+ * Functions for the Rust code of fences: sync files, and reservation objects.
  *
- * Everything is exported, as generic Rust code that ends up in the users of the module may inline a
+ * All are exported, as generic Rust code that ends up in the users of the module may inline a
  * caller of these functions.
  */
 #include <linux/dma-resv.h>
@@ -22,7 +22,10 @@ struct file *dma_fence_shim_sync_file_new(struct dma_fence *fence)
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_sync_file_new);
 
-/* Of a sync file that nobody else has. Whoever gets it by its descriptor sees what was written before. */
+/*
+ * Sets the fence of a sync file that is in no table yet. fd_install() publishes the file with what
+ * was written before.
+ */
 void dma_fence_shim_sync_file_set(struct file *file, struct dma_fence *fence)
 {
 	struct sync_file *sync_file = file->private_data;
@@ -63,7 +66,8 @@ void dma_fence_shim_resv_context_end(struct ww_acquire_ctx *ctx)
 EXPORT_SYMBOL_GPL(dma_fence_shim_resv_context_end);
 
 /* Locks all, which are different; on failure none. */
-int dma_fence_shim_resv_lock_all(struct ww_acquire_ctx *ctx, struct dma_resv *const *resvs, size_t count)
+int dma_fence_shim_resv_lock_all(struct ww_acquire_ctx *ctx, struct dma_resv *const *resvs,
+				 size_t count)
 {
 	struct dma_resv *slow = NULL;
 	size_t i;
@@ -82,7 +86,7 @@ again:
 		return 0;
 	}
 
-	/* Somebody older has it: let all go, and wait for that one first. */
+	/* An older context has it: unlock all, and wait for that one first. */
 	for (size_t j = 0; j < i; j++) {
 		if (resvs[j] != slow)
 			dma_resv_unlock(resvs[j]);

@@ -1,19 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What fences need from C: inline functions, and DRM's sync objects.
+ * Functions for the Rust code of fences: inline functions of C, and DRM's sync objects.
  *
- * Everything is exported, as generic Rust code that ends up in the users of the module may inline a
+ * All are exported, as generic Rust code that ends up in the users of the module may inline a
  * caller of these functions.
  */
+#include <linux/build_bug.h>
 #include <linux/dma-fence-chain.h>
+#include <linux/dma-fence-unwrap.h>
 #include <linux/dma-fence.h>
 #include <linux/export.h>
 #include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include <drm/drm_syncobj.h>
 
 #include "shim.h"
+
+/* UnwrapCursor in ffi.rs. */
+static_assert(offsetof(struct dma_fence_unwrap, chain) == 0);
+static_assert(offsetof(struct dma_fence_unwrap, array) == sizeof(void *));
+static_assert(offsetof(struct dma_fence_unwrap, index) == 2 * sizeof(void *));
+static_assert(sizeof(struct dma_fence_unwrap) == 3 * sizeof(void *));
 
 void dma_fence_shim_get(struct dma_fence *fence)
 {
@@ -32,6 +42,45 @@ bool dma_fence_shim_is_later(struct dma_fence *a, struct dma_fence *b)
 	return dma_fence_is_later(a, b);
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_is_later);
+
+static atomic_t dma_fence_annotated;
+
+#ifdef CONFIG_LOCKDEP
+/*
+ * Tells lockdep that this thread may wait for a fence, as dma_fence_wait() does. In a poll or
+ * another signalling section it does not: there nothing waits, and the first of the functions
+ * returns true.
+ */
+void dma_fence_shim_might_wait(void)
+{
+	bool nested = dma_fence_begin_signalling();
+	struct dma_fence *stub;
+
+	dma_fence_end_signalling(nested);
+	if (nested)
+		return;
+	stub = dma_fence_get_stub();
+	dma_fence_wait(stub, false);
+	dma_fence_put(stub);
+	atomic_inc(&dma_fence_annotated);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_might_wait);
+#endif
+
+/* How often a thread has been annotated as waiting, for tests. */
+int dma_fence_annotated_waits(void)
+{
+	return atomic_read(&dma_fence_annotated);
+}
+EXPORT_SYMBOL_GPL(dma_fence_annotated_waits);
+
+/* Whether a long walk is to stop, as the thread is going to be killed. May sleep. */
+bool dma_fence_shim_fatal_signal(void)
+{
+	cond_resched();
+	return fatal_signal_pending(current);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_fatal_signal);
 
 /* A context may have fences for which this module's code is needed. */
 void dma_fence_shim_get_module(void)
@@ -63,6 +112,13 @@ int dma_fence_violations_outstanding(void)
 }
 EXPORT_SYMBOL_GPL(dma_fence_violations_outstanding);
 
+/* How often the module is in use, by other modules and by contexts. */
+int dma_fence_module_refcount(void)
+{
+	return module_refcount(THIS_MODULE);
+}
+EXPORT_SYMBOL_GPL(dma_fence_module_refcount);
+
 static bool dma_fence_violation_expected(void)
 {
 	return atomic_dec_if_positive(&dma_fence_expected) >= 0;
@@ -81,10 +137,10 @@ void dma_fence_shim_api_violation(const char *what)
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_api_violation);
 
-/* The error of a fence that has signalled. */
+/* The error of a fence whose signalled flag was seen. */
 int dma_fence_shim_error(struct dma_fence *fence)
 {
-	/* The flag is seen before what was written before it is: order the two. */
+	/* Pairs with the barrier of the atomic operation that sets the flag. */
 	smp_rmb();
 	return READ_ONCE(fence->error);
 }
@@ -98,7 +154,7 @@ struct dma_fence_shim_own {
 	void *next;
 };
 
-/* Memory for a fence of ours: of a constant size, and of its own, as the kernel frees the fence by its address. */
+/* Memory for a fence: of its own, as the kernel frees the fence by its address. */
 void *dma_fence_shim_alloc(void)
 {
 	return kmalloc(sizeof(struct dma_fence_shim_own), GFP_KERNEL);
@@ -106,7 +162,8 @@ void *dma_fence_shim_alloc(void)
 EXPORT_SYMBOL_GPL(dma_fence_shim_alloc);
 
 /* Makes a fence with an inline lock, and two references. */
-void dma_fence_shim_arm(struct dma_fence *fence, const struct dma_fence_ops *ops, u64 context, u64 seqno)
+void dma_fence_shim_arm(struct dma_fence *fence, const struct dma_fence_ops *ops, u64 context,
+			u64 seqno)
 {
 	dma_fence_init64(fence, ops, NULL, context, seqno);
 	dma_fence_get(fence);
@@ -138,15 +195,9 @@ void dma_fence_shim_unlock(struct dma_fence *fence, unsigned long flags)
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_unlock);
 
-bool dma_fence_shim_is_chain(struct dma_fence *fence)
-{
-	return dma_fence_is_chain(fence);
-}
-EXPORT_SYMBOL_GPL(dma_fence_shim_is_chain);
-
 /*
- * Up to which number all of a chain have signalled. Links that have are dropped by the walk, so the oldest that is left has not, and
- * knows the number before its own, or is the only one.
+ * The number up to which all of a chain have signalled. The walk drops links that have, so the
+ * oldest that is left has not, and knows the number before its own, or is the only one.
  */
 u64 dma_fence_shim_chain_signaled(struct dma_fence *head)
 {
@@ -162,13 +213,17 @@ u64 dma_fence_shim_chain_signaled(struct dma_fence *head)
 		dma_fence_put(oldest);
 		oldest = dma_fence_get(link);
 	}
-	seqno = dma_fence_is_signaled(oldest) ? oldest->seqno : to_dma_fence_chain(oldest)->prev_seqno;
+	if (dma_fence_is_signaled(oldest))
+		seqno = oldest->seqno;
+	else
+		seqno = to_dma_fence_chain(oldest)->prev_seqno;
 	dma_fence_put(oldest);
 	return seqno;
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_chain_signaled);
 
-int dma_fence_shim_find_fence(struct drm_file *file, u32 handle, u64 point, struct dma_fence **fence)
+int dma_fence_shim_find_fence(struct drm_file *file, u32 handle, u64 point,
+			      struct dma_fence **fence)
 {
 	return drm_syncobj_find_fence(file, handle, point, 0, fence);
 }

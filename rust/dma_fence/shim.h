@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* What shim.c has for Rust, whose declarations are in ffi.rs. */
+/* Functions of shim.c and share.c for Rust, whose declarations are in ffi.rs. */
 #ifndef DMA_FENCE_SHIM_H
 #define DMA_FENCE_SHIM_H
 
@@ -17,6 +17,10 @@ struct ww_acquire_ctx;
 void dma_fence_shim_get(struct dma_fence *fence);
 void dma_fence_shim_put(struct dma_fence *fence);
 bool dma_fence_shim_is_later(struct dma_fence *a, struct dma_fence *b);
+void dma_fence_shim_might_wait(void);
+int dma_fence_annotated_waits(void);
+int dma_fence_module_refcount(void);
+bool dma_fence_shim_fatal_signal(void);
 void dma_fence_shim_get_module(void);
 void dma_fence_shim_put_module(void);
 void dma_fence_shim_api_violation(const char *what);
@@ -24,13 +28,14 @@ void dma_fence_expect_violations(int n);
 int dma_fence_violations_outstanding(void);
 int dma_fence_shim_error(struct dma_fence *fence);
 void *dma_fence_shim_alloc(void);
-void dma_fence_shim_arm(struct dma_fence *fence, const struct dma_fence_ops *ops, u64 context, u64 seqno);
+void dma_fence_shim_arm(struct dma_fence *fence, const struct dma_fence_ops *ops, u64 context,
+			u64 seqno);
 void dma_fence_shim_finish(struct dma_fence *fence, int error);
 unsigned long dma_fence_shim_lock(struct dma_fence *fence);
 void dma_fence_shim_unlock(struct dma_fence *fence, unsigned long flags);
-bool dma_fence_shim_is_chain(struct dma_fence *fence);
 u64 dma_fence_shim_chain_signaled(struct dma_fence *head);
-int dma_fence_shim_find_fence(struct drm_file *file, u32 handle, u64 point, struct dma_fence **fence);
+int dma_fence_shim_find_fence(struct drm_file *file, u32 handle, u64 point,
+			      struct dma_fence **fence);
 struct drm_syncobj *dma_fence_shim_syncobj_find(struct drm_file *file, u32 handle);
 void dma_fence_shim_syncobj_put(struct drm_syncobj *object);
 void dma_fence_shim_syncobj_replace(struct drm_syncobj *object, struct dma_fence *fence);
@@ -48,6 +53,7 @@ int dma_fence_shim_resv_lock(struct dma_resv *resv, struct ww_acquire_ctx *ctx);
 void dma_fence_shim_resv_unlock(struct dma_resv *resv);
 struct ww_acquire_ctx *dma_fence_shim_resv_context_new(void);
 void dma_fence_shim_resv_context_end(struct ww_acquire_ctx *ctx);
-int dma_fence_shim_resv_lock_all(struct ww_acquire_ctx *ctx, struct dma_resv *const *resvs, size_t count);
+int dma_fence_shim_resv_lock_all(struct ww_acquire_ctx *ctx, struct dma_resv *const *resvs,
+				 size_t count);
 
 #endif

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! DRM's sync objects: what userspace knows fences by.
+//! DRM sync objects, binary and timeline: userspace's handles of fences.
+//!
+//! C header: [`include/drm/drm_syncobj.h`](srctree/include/drm/drm_syncobj.h)
 
 use crate::{
     containers::{
         Chain,
         ChainNode, //
     },
-    fence::Fence,
+    fence::{
+        ARef,
+        Fence, //
+    },
     ffi, //
 };
 use core::ptr::{
@@ -17,11 +22,12 @@ use core::ptr::{
 use kernel::{
     bindings,
     error::to_result,
-    prelude::*,
-    sync::aref::ARef, //
+    prelude::*, //
 };
 
 /// A counted reference to a sync object.
+///
+/// # Context
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
@@ -33,11 +39,16 @@ use kernel::{
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// # use dma_fence::{ChainNode, Fence, SyncObj};
+/// # use kernel::{prelude::*, sync::aref::ARef};
+/// # pub fn f(commit: impl FnOnce() -> Result<ARef<Fence>>) -> Result<SyncObj> {
 /// let object = SyncObj::new(None)?;
-/// let node = ChainNode::new()?;                       // before the commit
-/// object.add_point(node, &queue.commit(prepared)?, 1);
-/// let handle = unsafe { object.handle(file) }?;
+/// let node = ChainNode::new()?;                       // may fail
+/// let fence = commit()?;
+/// object.add_point(node, &fence, 1)?;                 // fails for chains only
+/// # Ok(object)
+/// # }
 /// ```
 ///
 /// # Invariants
@@ -45,9 +56,9 @@ use kernel::{
 /// Points to a sync object, of which it owns a reference.
 pub struct SyncObj(NonNull<ffi::DrmSyncobj>);
 
-// SAFETY: Sync objects are counted atomically and used from all threads.
+// SAFETY: Sync objects are counted atomically and may be used from any thread.
 unsafe impl Send for SyncObj {}
-// SAFETY: As above.
+// SAFETY: All of a sync object that changes is protected by its lock.
 unsafe impl Sync for SyncObj {}
 
 /// How far a timeline has come.
@@ -55,12 +66,12 @@ unsafe impl Sync for SyncObj {}
 pub struct Points {
     /// The last point that has a fence; 0 if none has.
     pub submitted: u64,
-    /// The last point up to which all have signalled.
+    /// The last point up to which all fences have signalled.
     pub signaled: u64,
 }
 
 impl SyncObj {
-    /// A new object, with a fence or without.
+    /// Creates an object, with a fence or without.
     ///
     /// # Errors
     ///
@@ -74,7 +85,7 @@ impl SyncObj {
         NonNull::new(object).map(Self).ok_or(ENOMEM)
     }
 
-    /// A handle of `file` for it.
+    /// Creates a handle of `file` for the object.
     ///
     /// # Errors
     ///
@@ -82,7 +93,7 @@ impl SyncObj {
     ///
     /// # Safety
     ///
-    /// `file` is an open DRM file.
+    /// `file` must be an open DRM file.
     pub unsafe fn handle(&self, file: *mut bindings::drm_file) -> Result<u32> {
         let mut handle = 0;
         // SAFETY: By the safety requirements, and the type invariant.
@@ -92,19 +103,20 @@ impl SyncObj {
         Ok(handle)
     }
 
-    /// The fence that it has now: that of a binary object, or of the last point of a timeline.
+    /// Returns the fence that the object has now, which is that of the last point of a timeline.
     pub fn fence(&self) -> Option<ARef<Fence>> {
-        // SAFETY: Valid by the type invariant.
+        // SAFETY: The object is valid by the type invariant.
         let fence = unsafe { ffi::dma_fence_shim_syncobj_fence(self.0.as_ptr()) };
-        // SAFETY: The function returns a reference.
+        // SAFETY: The function returns a reference, or null.
         NonNull::new(fence).map(|fence| unsafe { Fence::from_raw(fence) })
     }
 
-    /// The fence of a point, or, with 0, the one that it has now.
+    /// Returns the fence of a point, or, with 0, the one that the object has now.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if it has none yet. To wait until it has is userspace's part: that may never be.
+    /// `EINVAL` if there is none yet. To wait until there is one is userspace's part: that may
+    /// never be.
     pub fn find(&self, point: u64) -> Result<ARef<Fence>> {
         let fence = self.fence().ok_or(EINVAL)?;
         if point == 0 {
@@ -113,7 +125,7 @@ impl SyncObj {
         Chain::try_from(fence).map_err(|_| EINVAL)?.find(point)
     }
 
-    /// How far the timeline has come; of a binary object both are 0.
+    /// Returns how far the timeline has come. Of a binary object both numbers are 0.
     pub fn points(&self) -> Points {
         match self.fence().map(Chain::try_from) {
             Some(Ok(chain)) => Points {
@@ -127,56 +139,75 @@ impl SyncObj {
         }
     }
 
-    /// Takes its fence away.
+    /// Takes the object's fence away.
     pub fn reset(&self) {
-        // SAFETY: Valid by the type invariant; without a fence there is none any more.
+        // SAFETY: The object is valid by the type invariant; null stands for no fence.
         unsafe { ffi::dma_fence_shim_syncobj_replace(self.0.as_ptr(), ptr::null_mut()) };
     }
 
-    /// The object with `handle` of `file`. `ENOENT` if there is none.
+    /// Returns the object with `handle` of `file`.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if there is none.
     ///
     /// # Safety
     ///
-    /// `file` is an open DRM file.
+    /// `file` must be an open DRM file.
     pub unsafe fn lookup(file: *mut bindings::drm_file, handle: u32) -> Result<Self> {
         // SAFETY: By the safety requirements.
         let object = unsafe { ffi::dma_fence_shim_syncobj_find(file.cast(), handle) };
-        // INVARIANT: The C function returns a reference.
+        // INVARIANT: The function returns a reference, or null.
         NonNull::new(object).map(Self).ok_or(ENOENT)
     }
 
-    /// The fence of the object with `handle` of `file`: that of `point` of a timeline, or, with 0, that of a
-    /// binary object. `ENOENT` if there is no object, `EINVAL` if it has no such fence yet: waiting for one to be
-    /// submitted is userspace's part.
+    /// Returns the fence of `point`, or, with 0, the fence that the object with `handle` of `file`
+    /// has now.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if there is no object, `EINVAL` if it has no such fence yet: to wait until there is
+    /// one is userspace's part.
     ///
     /// # Safety
     ///
-    /// `file` is an open DRM file.
+    /// `file` must be an open DRM file.
     pub unsafe fn find_fence(
         file: *mut bindings::drm_file,
         handle: u32,
         point: u64,
     ) -> Result<ARef<Fence>> {
         let mut fence = ptr::null_mut();
-        // SAFETY: By the safety requirements.
+        // SAFETY: By the safety requirements; the function writes the variable.
         to_result(unsafe {
             ffi::dma_fence_shim_find_fence(file.cast(), handle, point, &mut fence)
         })?;
         let fence = NonNull::new(fence).ok_or(EINVAL)?;
-        // SAFETY: On success the function returns a reference to a fence.
+        // SAFETY: On success the function returns a reference.
         Ok(unsafe { Fence::from_raw(fence) })
     }
 
     /// Makes `fence` the object's.
     pub fn replace_fence(&self, fence: &Fence) {
-        // SAFETY: Both are valid by their invariants; the function takes a reference of its own.
+        // SAFETY: Both are valid by their type invariants; the function takes a reference of its
+        // own.
         unsafe { ffi::dma_fence_shim_syncobj_replace(self.0.as_ptr(), fence.as_raw()) };
     }
 
-    /// Makes `fence` the one of `point`.
-    pub fn add_point(&self, node: ChainNode, fence: &Fence, point: u64) {
+    /// Makes `fence` that of `point`. Takes no memory, and cannot fail for a fence that is no
+    /// chain.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if `fence` is a chain. Chains of chains are freed recursively, by as many calls as
+    /// there are levels, and so would overflow the kernel's stack.
+    pub fn add_point(&self, node: ChainNode, fence: &Fence, point: u64) -> Result {
+        if fence.is_chain() {
+            return Err(EINVAL);
+        }
         let chain = node.into_raw();
-        // SAFETY: The function takes over the chain node, which was ours, and a reference to the fence of its own.
+        // SAFETY: The function takes over the node, which was ours, and takes a reference to the
+        // fence of its own.
         unsafe {
             ffi::dma_fence_shim_syncobj_add_point(
                 self.0.as_ptr(),
@@ -185,6 +216,7 @@ impl SyncObj {
                 point,
             )
         };
+        Ok(())
     }
 }
 

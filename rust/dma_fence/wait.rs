@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Waiting for a fence: a callback on it is part of the future. See [`registration`](crate::registration) for the protocol.
+//! Waiting for one fence: a future with a callback on it.
+//!
+//! The protocol is in [`registration`](crate::registration).
 
 use crate::{
-    fence::Fence, //
+    fence::{
+        ARef,
+        Fence, //
+    },
     ffi,
     registration::{
+        Listener,
         Registration,
-        Source, //
+        Source,
+        Wake, //
     },
 };
 use core::{
@@ -21,44 +28,52 @@ use core::{
 };
 use kasync::{
     poll_budget,
-    Site, //
+    Site,
+    TaskRef, //
 };
 use kernel::{
     bindings,
     error::to_result,
     prelude::*,
-    sync::{
-        aref::ARef,
-        rcu, //
-    }, //
+    sync::rcu, //
 };
 
-// SAFETY: `dma_fence` does all that, by its contract with issuers about the lock.
-unsafe impl Source for Fence {
+// SAFETY: The core of `dma_fence` does all that, by its contract with issuers about the lock.
+unsafe impl Source for ARef<Fence> {
     type Node = bindings::dma_fence_cb;
+
+    #[inline]
+    fn node() -> bindings::dma_fence_cb {
+        bindings::dma_fence_cb::default()
+    }
 
     fn read_side<R>(f: impl FnOnce() -> R) -> R {
         let _rcu = rcu::read_lock();
         f()
     }
 
-    unsafe fn add(&self, node: *mut bindings::dma_fence_cb) -> bool {
-        // SAFETY: The fence is valid, and so is the node, by the function's requirements.
-        unsafe { bindings::dma_fence_add_callback(self.as_raw(), node, Some(fired)) == 0 }
+    #[inline]
+    unsafe fn add<L: Listener>(&self, node: *mut bindings::dma_fence_cb) -> bool {
+        // SAFETY: The fence is valid, and by the safety requirements so is the node.
+        unsafe { bindings::dma_fence_add_callback(self.as_raw(), node, Some(fired::<L>)) == 0 }
     }
 
     unsafe fn remove(&self, node: *mut bindings::dma_fence_cb) -> bool {
-        // SAFETY: As above, and it was added.
+        // SAFETY: The fence is valid, and by the safety requirements the node was added.
         unsafe { bindings::dma_fence_remove_callback(self.as_raw(), node) }
     }
 
     fn error(&self) -> i32 {
-        // SAFETY: The fence is valid.
+        // SAFETY: The fence is valid by its type invariant.
         unsafe { ffi::dma_fence_shim_error(self.as_raw()) }
     }
 }
 
-/// The future of [`Fence::wait`]. Cancel safe: a fence that has signalled stays so.
+/// The future of [`Fence::wait`].
+///
+/// It is cancel safe: a fence that has signalled stays so.
+///
+/// # Context
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
@@ -67,7 +82,7 @@ unsafe impl Source for Fence {
 pub struct FenceFuture {
     fence: ARef<Fence>,
     site: Site,
-    registration: Registration<Fence>,
+    registration: Registration<ARef<Fence>, Wake>,
     _pin: PhantomPinned,
 }
 
@@ -77,7 +92,7 @@ impl FenceFuture {
         Self {
             fence,
             site: Site::here(),
-            registration: Registration::new(bindings::dma_fence_cb::default()),
+            registration: Registration::new(Wake::new()),
             _pin: PhantomPinned,
         }
     }
@@ -88,10 +103,12 @@ impl Future for FenceFuture {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result> {
         poll_budget(cx, |cx| {
-            // SAFETY: The registration is pinned, and this is its only owner, with one fence; `drop` removes it.
-            match unsafe { self.registration.poll(&*self.fence, cx.waker()) } {
+            // SAFETY: The registration is pinned, this is its only waiter, with one fence, and
+            // `drop` removes it.
+            match unsafe { self.registration.poll(&self.fence, cx.waker()) } {
                 Poll::Ready(error) => Poll::Ready(to_result(error)),
                 Poll::Pending => {
+                    annotate(cx);
                     self.site.waits(cx);
                     Poll::Pending
                 }
@@ -102,17 +119,43 @@ impl Future for FenceFuture {
 
 impl Drop for FenceFuture {
     fn drop(&mut self) {
-        // SAFETY: As above.
+        // SAFETY: This is the only waiter, and the fence is that of all polls.
         unsafe { self.registration.remove(&self.fence) };
+    }
+}
+
+/// Tells lockdep that the calling thread may wait for a fence, as C's `dma_fence_wait()` does.
+///
+/// Futures of this crate do so when a thread polls them. What waits for fences in another way, such
+/// as for room in a queue, is to call this in process context before it blocks.
+#[inline]
+pub fn might_wait() {
+    #[cfg(CONFIG_LOCKDEP)]
+    // SAFETY: The function may be called from process context, and does nothing in a section.
+    unsafe {
+        ffi::dma_fence_shim_might_wait();
+    }
+}
+
+/// Calls [`might_wait`] if `cx` is not of a task: then it is a thread that waits.
+#[inline]
+pub(crate) fn annotate(cx: &Context<'_>) {
+    if cfg!(CONFIG_LOCKDEP) && TaskRef::of(cx).is_none() {
+        might_wait();
     }
 }
 
 /// # Safety
 ///
-/// Only as callback of a [`Registration`]'s node, which the fence's core calls at most once.
-unsafe extern "C" fn fired(fence: *mut bindings::dma_fence, node: *mut bindings::dma_fence_cb) {
-    // SAFETY: By the function's requirements; the fence's error does not change any more.
-    if let Some(waker) = unsafe { Registration::<Fence>::fired(node, (*fence).error) } {
+/// `node` must be that of a `Registration<ARef<Fence>, L>` which was added to `fence`; to be called
+/// by `dma_fence_signal()` only.
+unsafe extern "C" fn fired<L: Listener>(
+    fence: *mut bindings::dma_fence,
+    node: *mut bindings::dma_fence_cb,
+) {
+    // SAFETY: By the safety requirements; the core calls a node once, and the fence's error does
+    // not change any more.
+    if let Some(waker) = unsafe { Registration::<ARef<Fence>, L>::fired(node, (*fence).error) } {
         waker.wake();
     }
 }

@@ -18,8 +18,8 @@ use crate::{
     Prepared,
     Ring,
     RingStopped,
-    TimeoutAction,
     Timeline, //
+    TimeoutAction,
 };
 use core::{
     ffi::c_void,
@@ -165,7 +165,8 @@ unsafe impl Send for CJob {}
 impl CJob {
     /// Returns the job's state.
     fn state(&self) -> &Atomic<i32> {
-        // SAFETY: The job is valid, by the type invariant, and the field is only accessed as an atomic.
+        // SAFETY: The job is valid, by the type invariant, and the field is only accessed as an
+        // atomic.
         unsafe { &*(&raw const (*self.0.as_ptr()).state) }
     }
 }
@@ -181,8 +182,8 @@ impl Ring for CRing {
     type InFlight = CInFlight;
 
     fn memory(job: &CJob) -> usize {
-        // SAFETY: The job is valid, by the type invariant, and the field does not change while the queue
-        // has it.
+        // SAFETY: The job is valid, by the type invariant, and the field does not change while the
+        // queue has it.
         unsafe { (*job.0.as_ptr()).memory }
     }
 
@@ -217,7 +218,8 @@ impl Ring for CRing {
         }
         // SAFETY: The error was written before the state, and is not written any more.
         let result = to_result(unsafe { (*job.0 .0.as_ptr()).error });
-        // SAFETY: The driver promises by `jobqueue_complete()` that the hardware is through with the job.
+        // SAFETY: The driver promises by `jobqueue_complete()` that the hardware is through with
+        // the job.
         Poll::Ready(unsafe { HwDone::new(timeline, result) })
     }
 
@@ -290,8 +292,8 @@ fn device_create(name: *const c_char) -> Result<KBox<CDevice>> {
     if name.is_null() {
         return Err(EINVAL);
     }
-    // SAFETY: As `jobqueue_device_create()` in jobqueue.h says, `name` ends with NUL, and stays as long
-    // as the module.
+    // SAFETY: As `jobqueue_device_create()` in jobqueue.h says, `name` ends with NUL, and stays as
+    // long as the module.
     let name = unsafe { CStr::from_char_ptr(name) };
     Ok(KBox::new(CDevice(Executor::new(name)?), GFP_KERNEL)?)
 }
@@ -428,11 +430,13 @@ unsafe fn prepare(
     let mut fences = KVVec::with_capacity(count, GFP_KERNEL)?;
     for i in 0..count {
         // SAFETY: There are `count` fences, each of which is null or valid.
-        let fence = unsafe { NonNull::new(*dependencies.add(i)).map(|f| Fence::from_ptr(f.as_ptr()).into()) };
+        let fence = unsafe {
+            NonNull::new(*dependencies.add(i)).map(|f| Fence::from_ptr(f.as_ptr()).into())
+        };
         fences.push(fence.ok_or(EINVAL)?, GFP_KERNEL)?;
     }
-    // SAFETY: The job is valid, and nothing else uses it yet. The queue is valid until the result is
-    // gone.
+    // SAFETY: The job is valid, and nothing else uses it yet. The queue is valid until the result
+    // is gone.
     unsafe {
         (&raw mut (*job.as_ptr()).state).write(Atomic::new(WAITING));
         (&raw mut (*job.as_ptr()).error).write(0);
@@ -514,8 +518,8 @@ unsafe extern "C" fn jobqueue_submit(
 /// See `jobqueue_complete()` in jobqueue.h.
 #[no_mangle]
 unsafe extern "C" fn jobqueue_complete(queue: *const CQueue, job: *mut RawJob, error: c_int) {
-    // SAFETY: Both are valid: the job is in flight, and the queue is not put yet. The state is the last
-    // access to the job.
+    // SAFETY: Both are valid: the job is in flight, and the queue is not put yet. The state is the
+    // last access to the job.
     unsafe {
         ptr::write(&raw mut (*job).error, error);
         // Pairs with the acquire in `poll_complete()`.

@@ -31,10 +31,11 @@ const PAGE_SIZE: usize = 4096;
 /// Both jobs and pages are fewer than this.
 pub(crate) const LIMIT: u32 = 1 << 22;
 
-/// Room for jobs and for the pages that they keep, with a queue of waiters, first come, first served.
+/// Room for jobs and for the pages that they keep, with a queue of waiters, first come, first
+/// served.
 ///
-/// Both counts are one word, so that taking room and releasing it is one atomic operation each while
-/// nothing waits:
+/// Both counts are one word, so that taking room and releasing it is one atomic operation each
+/// while nothing waits:
 ///
 /// ```text
 ///   63        48 47            24 23           0
@@ -42,8 +43,8 @@ pub(crate) const LIMIT: u32 = 1 << 22;
 /// ```
 ///
 /// Waiters hold `turn` one after the other, in the order in which they came. The one that holds it
-/// looks at the word whenever something was released (see [`waits`]). While there are waiters nothing
-/// is taken past them: so a job with many pages does not starve behind small ones.
+/// looks at the word whenever something was released (see [`waits`]). While there are waiters
+/// nothing is taken past them: so a job with many pages does not starve behind small ones.
 pub(crate) struct Capacity {
     word: Atomic<u64>,
     turn: Semaphore,

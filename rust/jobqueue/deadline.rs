@@ -13,76 +13,79 @@
 //! ```
 
 use crate::{
-    job::Fifo,
+    job::WaitList,
     Ring, //
 };
-use kasync::time::{
-    Delta,
-    Instant, //
-};
+use kasync::time::Delta;
+use kernel::bindings;
 
 /// How many jobs and fences are told in one poll, before the job that exceeds it is finished.
 const WALK: usize = 256;
 
-/// How much earlier a request has to be, and how much time has to pass, until the same jobs are told
-/// again.
+/// How much earlier a request has to be, and how much time has to pass, until the same jobs are
+/// told again.
 const STEP: Delta = Delta::from_millis(1);
 
-/// The deadline that a queue's jobs have been told, if any.
+/// No request.
+const NONE: i64 = i64::MIN;
+
+/// The earliest deadline that a queue's jobs have been told, if any.
 pub(crate) struct Deadline {
-    /// The earliest request, and when the walk for it began.
-    told: Option<(Instant, Instant)>,
-    /// The walk has not come to the end.
-    pub(crate) is_walking: bool,
+    /// In nanoseconds of the monotonic clock, or [`NONE`].
+    told: i64,
+}
+
+/// Returns the time in nanoseconds.
+fn now() -> i64 {
+    // SAFETY: The clock can be read in any context.
+    unsafe { bindings::ktime_get() }
 }
 
 impl Deadline {
     /// Returns that there was no request.
     pub(crate) const fn new() -> Self {
-        Self {
-            told: None,
-            is_walking: false,
-        }
+        Self { told: NONE }
     }
 
     /// Forgets all requests: the jobs that they were for are over.
     #[inline]
     pub(crate) fn clear(&mut self) {
-        *self = Self::new();
+        self.told = NONE;
     }
 
     /// Handles the request that a job is complete within this time.
     #[cold]
-    pub(crate) fn request<R: Ring>(&mut self, within: Delta, ring: &mut R, waiting: &mut Fifo<R>) {
-        let now = Instant::now();
-        let wanted = now + Delta::from_nanos(within.as_nanos().max(0));
-        let again = match self.told {
-            None => true,
-            // What has passed says nothing any more, but is not repeated for each request either.
-            Some((told, at)) if (told - now).is_negative() => now - at >= STEP,
-            Some((told, _)) => told - wanted >= STEP,
-        };
+    pub(crate) fn request<R: Ring>(
+        &mut self,
+        within: Delta,
+        ring: &mut R,
+        waiting: &mut WaitList<R>,
+    ) {
+        let now = now();
+        let wanted = now.saturating_add(within.as_nanos().max(0));
+        let step = STEP.as_nanos();
+        // What has passed says nothing any more, but is not repeated for each request either.
+        let again = self.told == NONE
+            || self.told.saturating_add(step) <= now
+            || wanted.saturating_add(step) <= self.told;
         if again {
-            self.told = Some((wanted, now));
+            self.told = wanted;
             waiting.rewind();
             ring.set_deadline(within);
         }
-        self.is_walking = true;
     }
 
     /// Tells the fences that jobs wait for, from where the last walk has ended. Returns whether there
     /// are more.
     #[cold]
-    pub(crate) fn walk<R: Ring>(&mut self, waiting: &mut Fifo<R>) -> bool {
-        let Some((told, _)) = self.told else {
-            self.is_walking = false;
+    pub(crate) fn walk<R: Ring>(&mut self, waiting: &mut WaitList<R>) -> bool {
+        if self.told == NONE {
             return false;
-        };
-        let within = told - Instant::now();
+        }
+        let within = Delta::from_nanos(self.told.saturating_sub(now()));
         let mut left = WALK;
         while left > 0 {
             let Some(node) = waiting.advance() else {
-                self.is_walking = false;
                 return false;
             };
             left -= 1;

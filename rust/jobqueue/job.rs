@@ -58,6 +58,8 @@ unsafe impl<R: Ring> Link for Node<R> {
     }
 }
 
+/// Jobs that wait.
+pub(crate) type WaitList<R> = submit_list::WaitList<Node<R>>;
 /// Jobs in order.
 pub(crate) type Fifo<R> = submit_list::Fifo<Node<R>>;
 /// Committed jobs on their way to the queue's task.
@@ -76,7 +78,8 @@ pub(crate) enum Stage<R: Ring> {
     InFlight(InFlightFence, Permit, R::InFlight),
 }
 
-/// Room in the ring, in credits. It belongs to a job that the hardware has until that is over (H23).
+/// Room in the ring, in credits. It belongs to a job that the hardware has until that is over
+/// (H23).
 pub(crate) struct Permit(u32);
 
 /// The credits of a ring. They belong to the queue's task, which takes no lock for them.

@@ -7,8 +7,8 @@
 /**
  * DOC: The job queue for drivers in C
  *
- * Jobs of a queue run and complete in the order of their commits. A queue may be closed at any time,
- * every fence signals, and none early: see Documentation/jobqueue.rst.
+ * Jobs of a queue run and complete in the order of their commits. A queue may be closed at any
+ * time, every fence signals, and none early: see Documentation/jobqueue.rst.
  *
  * ::
  *
@@ -39,8 +39,8 @@
  * ===============================  =======  =================  ========  =======================
  *
  * jobqueue_commit() and jobqueue_submit() call poll_ready() and submit() only for the job that they
- * commit, only if nothing is in flight and nothing else waits, and with preemption disabled. No fence
- * of a queue signals inside any of these functions.
+ * commit, only if nothing is in flight and nothing else waits, and with preemption disabled. No
+ * fence of a queue signals inside any of these functions.
  */
 
 struct dma_fence;
@@ -64,15 +64,15 @@ struct jobqueue_job {
 /**
  * struct jobqueue_ops - the hardware's side of a queue
  *
- * Called by the queue's task, one at a time, in fence signalling sections: none may wait for a fence,
- * or for memory in a way that does. All but @timed_out and @destroy must not sleep.
+ * Called by the queue's task, one at a time, in fence signalling sections: none may wait for a
+ * fence, or for memory in a way that does. All but @timed_out and @destroy must not sleep.
  */
 struct jobqueue_ops {
 	/**
 	 * @poll_ready: Returns 0 if the hardware can take the job at once. Returns -EAGAIN if it
-	 * cannot yet; then jobqueue_ready() has to be called when that may have changed. With any other
-	 * errno the job is cancelled. May be asked again, for the same job or another one, after each
-	 * answer but 0. Optional: the hardware is always ready.
+	 * cannot yet; then jobqueue_ready() has to be called when that may have changed. With any
+	 * other errno the job is cancelled. May be asked again, for the same job or another one,
+	 * after each answer but 0. Optional: the hardware is always ready.
 	 */
 	int (*poll_ready)(void *ring, struct jobqueue_job *job);
 
@@ -82,13 +82,14 @@ struct jobqueue_ops {
 	void (*submit)(void *ring, struct jobqueue_job *job);
 
 	/**
-	 * @timed_out: The oldest job in flight is not over after &jobqueue_config.timeout_ms, or the
-	 * time that the last call has returned, for the nth time in a row. If nothing is in flight,
+	 * @timed_out: The oldest job in flight is not over after &jobqueue_config.timeout_ms, or
+	 * the time that the last call has returned, for the nth time in a row. If nothing is in
+	 * flight,
 	 * @job is NULL, and @poll_ready has returned -EAGAIN for that long.
 	 *
-	 * Returns for how many milliseconds to go on; or 0: the ring was reset, touches no memory of its
-	 * jobs any more, and can take others; or, if @job is NULL, an errno for the job that cannot be
-	 * submitted.
+	 * Returns for how many milliseconds to go on; or 0: the ring was reset, touches no memory
+	 * of its jobs any more, and can take others; or, if @job is NULL, an errno for the job that
+	 * cannot be submitted.
 	 */
 	int (*timed_out)(void *ring, struct jobqueue_job *job, unsigned int n);
 
@@ -98,14 +99,14 @@ struct jobqueue_ops {
 	void (*retire)(void *ring, struct jobqueue_job *job);
 
 	/**
-	 * @quiesced: Nothing is in flight, whatever waits: the ring releases what it shares with other
-	 * rings. Optional.
+	 * @quiesced: Nothing is in flight, whatever waits: the ring releases what it shares with
+	 * other rings. Optional.
 	 */
 	void (*quiesced)(void *ring);
 
 	/**
-	 * @destroy: The queue is closed, and nothing is in flight: the last call, after which the ring is
-	 * the driver's again.
+	 * @destroy: The queue is closed, and nothing is in flight: the last call, after which the
+	 * ring is the driver's again.
 	 */
 	void (*destroy)(void *ring);
 };
@@ -230,8 +231,8 @@ void jobqueue_abandon(struct jobqueue_prepared *prepared);
  * jobqueue_commit() - commit a prepared job
  * @prepared: the prepared job; an ERR_PTR is returned as it is
  *
- * Return: the job's fence, with a reference, or ERR_PTR(-ECANCELED) if the queue is closed: then the
- * job is still the driver's.
+ * Return: the job's fence, with a reference, or ERR_PTR(-ECANCELED) if the queue is closed: then
+ * the job is still the driver's.
  */
 struct dma_fence *jobqueue_commit(struct jobqueue_prepared *prepared);
 

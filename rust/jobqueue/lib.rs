@@ -79,24 +79,24 @@ use kernel::prelude::*;
 
 /// What happens after a time limit has passed.
 pub enum TimeoutAction {
-    /// Wait for this much longer, at least; then the ring is asked again. Less than a millisecond is
-    /// one.
+    /// Wait for this much longer, at least; then the ring is asked again. Less than a millisecond
+    /// is one.
     Wait(Delta),
     /// The ring was reset: it will never finish what it has not finished, and can take jobs again.
     ///
-    /// The fence of the oldest job gets `ETIME`, those of the others in flight, which were lost with
-    /// it, get `ECANCELED`. Jobs that were not in flight run. Evidence of another timeline than the
-    /// queue's is refused with a warning, and the queue goes on as after `Wait`.
+    /// The fence of the oldest job gets `ETIME`, those of the others in flight, which were lost
+    /// with it, get `ECANCELED`. Jobs that were not in flight run. Evidence of another timeline
+    /// than the queue's is refused with a warning, and the queue goes on as after `Wait`.
     Stopped(RingStopped),
-    /// The job for which the ring is not ready is cancelled with this error. With a job in flight it
-    /// is refused with a warning, and the queue goes on as after `Wait`.
+    /// The job for which the ring is not ready is cancelled with this error. With a job in flight
+    /// it is refused with a warning, and the queue goes on as after `Wait`.
     Fail(Error),
 }
 
 /// The hardware's side of a queue.
 ///
-/// Only the queue's task uses it, one call at a time, in fence signalling sections: nothing in it may
-/// allocate with reclaim, or wait for something that does.
+/// Only the queue's task uses it, one call at a time, in fence signalling sections: nothing in it
+/// may allocate with reclaim, or wait for something that does.
 ///
 /// | callback | may sleep | may run in a thread that commits |
 /// |---|---|---|
@@ -118,9 +118,9 @@ pub enum TimeoutAction {
 /// # Shared resources
 ///
 /// What a ring takes from a pool that other rings use as well (slots, ring room) it takes in
-/// `poll_ready`, in the same order as the other rings, and gives back in `quiesced`. So a queue with
-/// nothing in flight holds nothing that others wait for, unless it is getting ready: then its time
-/// limit runs.
+/// `poll_ready`, in the same order as the other rings, and gives back in `quiesced`. So a queue
+/// with nothing in flight holds nothing that others wait for, unless it is getting ready: then its
+/// time limit runs.
 pub trait Ring: Send + 'static {
     /// A job.
     type Job: Send + 'static;
@@ -141,20 +141,20 @@ pub trait Ring: Send + 'static {
     /// because both are jobs of the same firmware. Then the queue does not wait for it, and
     /// [`Ring::submit`] has to tell the hardware.
     ///
-    /// Called for the first job that waits, for each of its dependencies that has not signalled, until
-    /// this returns `true`: again on every poll of the task. The job is submitted once all others have
-    /// signalled. Whether such a fence fails is not looked at. A cancelled job waits for all of its
-    /// dependencies (R3).
+    /// Called for the first job that waits, for each of its dependencies that has not signalled,
+    /// until this returns `true`: again on every poll of the task. The job is submitted once all
+    /// others have signalled. Whether such a fence fails is not looked at. A cancelled job waits
+    /// for all of its dependencies (R3).
     fn hw_can_wait(&mut self, _job: &mut Self::Job, _dependency: &Fence) -> bool {
         false
     }
 
-    /// Polls for readiness: ready once the hardware can take `job` at once, with all that this needs,
-    /// such as slots, room in the ring, and an address space. At least as many credits as the job
-    /// costs are free.
+    /// Polls for readiness: ready once the hardware can take `job` at once, with all that this
+    /// needs, such as slots, room in the ring, and an address space. At least as many credits as
+    /// the job costs are free.
     ///
-    /// May never be polled again after it was pending, if the queue is closed or parked, or the time
-    /// limit passes. Then [`Ring::quiesced`] is called, once nothing is in flight.
+    /// May never be polled again after it was pending, if the queue is closed or parked, or the
+    /// time limit passes. Then [`Ring::quiesced`] is called, once nothing is in flight.
     ///
     /// # Errors
     ///
@@ -165,12 +165,12 @@ pub trait Ring: Send + 'static {
     /// `Ready(Ok(()))` for it, and nothing was called in between.
     fn submit(&mut self, job: &mut Self::Job) -> Self::InFlight;
 
-    /// Polls for the completion of the oldest job in flight. If it is pending, the task of `cx` must
-    /// be woken when that may have changed, typically by an
+    /// Polls for the completion of the oldest job in flight. If it is pending, the task of `cx`
+    /// must be woken when that may have changed, typically by an
     /// [`AtomicWaker`](kasync::sync::AtomicWaker).
     ///
-    /// The returned evidence must be of `timeline`, the queue's. It is not polled again after it was
-    /// ready.
+    /// The returned evidence must be of `timeline`, the queue's. May be polled again after it
+    /// was ready, for the same job: then it is ready again, in the same way.
     fn poll_complete(
         &mut self,
         job: &mut Self::InFlight,
@@ -181,8 +181,8 @@ pub trait Ring: Send + 'static {
     /// Decides what happens after a time limit has passed for the `n`th time in a row.
     ///
     /// `job` is the oldest job in flight, of which the hardware has not reported the end for
-    /// [`Config::timeout`], or the time of the last [`TimeoutAction::Wait`]. It is `None` if nothing
-    /// is in flight, and [`Ring::poll_ready`] has been pending that long.
+    /// [`Config::timeout`], or the time of the last [`TimeoutAction::Wait`]. It is `None` if
+    /// nothing is in flight, and [`Ring::poll_ready`] has been pending that long.
     ///
     /// A job that the hardware reports to be over meanwhile ends as [`Ring::poll_complete`] says
     /// (H20). In the end that, or the returned action, has to end each job.

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! How urgent queues are.
+//! Priorities of queues.
 
 use kernel::prelude::*;
 
-/// How urgent the jobs of a queue are, beside those of others. It is for the ring to tell the firmware, and for the driver to run the
-/// queue's task by an executor of its own if it has to come before others as well:
+/// The priority of a queue's jobs, beside those of other queues.
+///
+/// It is for the ring to tell the firmware. A driver may also run the queue's task on an executor
+/// of its own:
 ///
 /// | | firmware | `executor()` | `DRM_ASAHI_PRIORITY_*` | `DRM_SCHED_PRIORITY_*` |
 /// |---|---|---|---|---|
@@ -22,19 +24,19 @@ use kernel::prelude::*;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub enum Priority {
-    /// What can wait.
+    /// Last.
     Low,
-    /// What is said of most.
+    /// The default.
     #[default]
     Medium,
-    /// What somebody waits for who sees it.
+    /// For jobs whose latency users see.
     High,
     /// Before everything else.
     Realtime,
 }
 
 impl Priority {
-    /// From the lowest, 0, to the highest, 3.
+    /// Returns the priority of a level, from 0, the lowest, to 3, the highest.
     ///
     /// # Errors
     ///
@@ -49,17 +51,17 @@ impl Priority {
         }
     }
 
-    /// From the lowest, 0, to the highest, 3.
+    /// Returns the level, from 0, the lowest, to 3, the highest.
     pub const fn level(self) -> u32 {
         self as u32
     }
 
-    /// As firmware and DRM's scheduler count: from the highest, 0, to the lowest, 3.
+    /// Returns the rank, as firmware and DRM's scheduler count: from 0, the highest, to 3.
     pub const fn rank(self) -> u32 {
         3 - self.level()
     }
 
-    /// What its executor should be made with.
+    /// Returns the priority of an executor for such queues.
     pub const fn executor(self) -> kasync::Priority {
         match self {
             Self::Low | Self::Medium => kasync::Priority::Normal,

@@ -72,8 +72,8 @@ pub struct JobQueue<R: Ring> {
 impl<R: Ring> JobQueue<R> {
     /// Returns a new queue, whose task is one of `scope`.
     ///
-    /// Cancelling the scope closes the queue. Joining it waits until the last fence has signalled and
-    /// [`Ring::destroy`] has returned.
+    /// Cancelling the scope closes the queue. Joining it waits until the last fence has signalled
+    /// and [`Ring::destroy`] has returned.
     ///
     /// # Context
     ///
@@ -202,29 +202,8 @@ impl<R: Ring> Drop for JobQueue<R> {
 ///                                    └─ admit() ─► Admitted ── commit() ──► the fence
 /// ```
 ///
-/// It belongs to the queue that it was prepared for, and is committed once:
-///
-/// ```compile_fail,E0382
-/// # use jobqueue::*;
-/// # fn f<R: Ring>(queue: &JobQueue<R>, job: R::Job) -> kernel::error::Result {
-/// let prepared = queue.prepare(job, 1, Default::default())?;
-/// prepared.commit()?;
-/// prepared.commit()?;
-/// # Ok(())
-/// # }
-/// ```
-///
-/// It does not outlive the queue:
-///
-/// ```compile_fail,E0505
-/// # use jobqueue::*;
-/// # fn f<R: Ring>(queue: JobQueue<R>, job: R::Job) -> kernel::error::Result {
-/// let prepared = queue.prepare(job, 1, Default::default())?;
-/// drop(queue);
-/// prepared.commit()?;
-/// # Ok(())
-/// # }
-/// ```
+/// It belongs to the queue that it was prepared for, does not outlive it, and is committed once:
+/// `tests/compile_fail` has programs that try, and do not compile.
 #[must_use = "nothing happens before it is committed"]
 pub struct Prepared<'q, R: Ring> {
     queue: &'q JobQueue<R>,
@@ -252,7 +231,9 @@ impl<'q, R: Ring> Prepared<'q, R> {
     /// `ECANCELED` if the queue has been closed; then nothing has happened.
     pub fn commit(self) -> Result<ARef<Fence>> {
         let queue = self.queue;
-        let fence = queue.shared.commit(&queue.task, |emitter| self.arm(emitter));
+        let fence = queue
+            .shared
+            .commit(&queue.task, |emitter| self.arm(emitter));
         fence.ok_or(ECANCELED)
     }
 
@@ -277,8 +258,9 @@ impl<'q, R: Ring> Prepared<'q, R> {
 
     /// Does half of a commit: the other half, [`Admitted::commit`], cannot fail.
     ///
-    /// So jobs for several queues are committed together, all or none: prepare all, admit all, commit
-    /// all. Until the job is committed or dropped the queue does not end, even if it is closed.
+    /// So jobs for several queues are committed together, all or none: prepare all, admit all,
+    /// commit all. Until the job is committed or dropped the queue does not end, even if it is
+    /// closed.
     ///
     /// # Context
     ///
@@ -300,8 +282,8 @@ impl<'q, R: Ring> Prepared<'q, R> {
 
 /// A job that only needs to be committed, which cannot fail any more.
 ///
-/// Dropping it undoes everything; no callback of the ring runs inside. Forgetting it keeps the queue
-/// from ending.
+/// Dropping it undoes everything; no callback of the ring runs inside. Forgetting it keeps the
+/// queue from ending.
 #[must_use = "the queue does not end before it is committed or dropped"]
 pub struct Admitted<'q, R: Ring> {
     queue: &'q JobQueue<R>,

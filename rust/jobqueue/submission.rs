@@ -9,19 +9,19 @@
 //!              commit(), admit()                change(CLOSED)
 //!   open ──────────────────────────► open ─────────────────────► closed: commit() and admit() fail
 //!                                                                   │ the task finds nothing left,
-//!                                                                   ▼ and nothing admitted: is_over()
+//!                                                                   ▼ nor admitted: is_over()
 //!                                                                 ended: end()
 //! ```
 //!
-//! Flags change, and jobs are put in, under one lock: so a job is either there when the task sees that
-//! the queue is closed, or refused (H22). The task reads the flags without the lock: whatever changes
-//! them wakes it later.
+//! Flags change, and jobs are put in, under one lock: so a job is either there when the task sees
+//! that the queue is closed, or refused (H22). The task reads the flags without the lock: whatever
+//! changes them wakes it later.
 //!
 //! # Inline polls
 //!
 //! Whatever changes a queue wakes a worker, which polls the task; with one exception. [`commit`]
-//! polls the task itself, once, if nothing is in flight and nothing else waits. The thread cannot be
-//! preempted from before the job is put in until the poll is over. In such a poll the task only
+//! polls the task itself, once, if nothing is in flight and nothing else waits. The thread cannot
+//! be preempted from before the job is put in until the poll is over. In such a poll the task only
 //! submits the job; it signals no fence.
 //!
 //! ```text
@@ -37,9 +37,9 @@
 
 use crate::{
     submit_list::{
-        Fifo,
         Link,
-        SubmitList, //
+        SubmitList,
+        WaitList, //
     },
     sync::{
         Acquire,
@@ -161,10 +161,10 @@ pub(crate) trait Submission: Sized {
 
     /// Takes the jobs that were committed. For the task.
     #[inline]
-    fn receive(&self, jobs: &mut Fifo<Self::Node>) {
+    fn receive(&self, jobs: &mut WaitList<Self::Node>) {
         // A commit wakes the task after it has put its job in, so the job is seen then.
         if !self.submit_list().is_empty() {
-            self.submit_list().take(jobs);
+            jobs.receive(self.submit_list());
         }
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Lists of jobs: in order, on their way to the queue's task, and the memory of a retired one on its
-//! way back.
+//! Lists of jobs: in order, on their way to the queue's task, and the memory of a retired one on
+//! its way back.
 //!
 //! This file names nothing of the kernel, so that the model checker compiles it as it is
 //! (`rust/kasync/loom/tests/cursor.rs`).
@@ -32,23 +32,15 @@ pub(crate) unsafe trait Link: Sized {
     unsafe fn next(node: *mut Self) -> *mut *mut Self;
 }
 
-/// A list of jobs, first in, first out, with a cursor.
-///
-/// ```text
-///   first ─► A ─► B ─► C ─► D ◄─ last
-///                 ▲
-///               cursor: the job that advance() has returned last; null: none of those that are left
-/// ```
+/// A list of jobs, first in, first out.
 ///
 /// # Invariants
 ///
-/// - `first` is null, or the first of a list of nodes from boxes that belong to this list; then
-///   `last` is the last of them.
-/// - `cursor` is null, or one of these nodes.
+/// `first` is null, or the first of a list of nodes from boxes that belong to this list; then `last`
+/// is the last of them.
 pub(crate) struct Fifo<T: Link> {
     first: *mut T,
     last: *mut T,
-    cursor: *mut T,
     _nodes: PhantomData<Box<T>>,
 }
 
@@ -58,11 +50,10 @@ unsafe impl<T: Link + Send> Send for Fifo<T> {}
 impl<T: Link> Fifo<T> {
     /// Returns an empty list.
     pub(crate) const fn new() -> Self {
-        // INVARIANT: Both pointers that the invariants speak of are null.
+        // INVARIANT: Null.
         Self {
             first: ptr::null_mut(),
             last: ptr::null_mut(),
-            cursor: ptr::null_mut(),
             _nodes: PhantomData,
         }
     }
@@ -123,24 +114,94 @@ impl<T: Link> Fifo<T> {
         if node.is_null() {
             return None;
         }
-        if self.cursor == node {
-            // INVARIANT: Null. All before the cursor have gone already.
-            self.cursor = ptr::null_mut();
-        }
         // SAFETY: `node` is a node of this list, by the type invariant.
         // INVARIANT: What is left of the list.
         self.first = unsafe { *T::next(node) };
         // SAFETY: From a box, by the type invariant, and not in the list any more.
         Some(unsafe { Box::from_raw(node) })
     }
+}
+
+impl<T: Link> Drop for Fifo<T> {
+    fn drop(&mut self) {
+        while self.pop().is_some() {}
+    }
+}
+
+/// A list of jobs, first in, first out, with a cursor.
+///
+/// ```text
+///   first ─► A ─► B ─► C ─► D ◄─ last
+///                 ▲
+///               cursor: what advance() has returned last; null: none of what is left
+/// ```
+///
+/// # Invariants
+///
+/// `cursor` is null, or a node of the list.
+pub(crate) struct WaitList<T: Link> {
+    jobs: Fifo<T>,
+    cursor: *mut T,
+}
+
+// SAFETY: The cursor is only used to find nodes of the list, which is `Send`.
+unsafe impl<T: Link + Send> Send for WaitList<T> {}
+
+impl<T: Link> WaitList<T> {
+    /// Returns an empty list.
+    pub(crate) const fn new() -> Self {
+        // INVARIANT: Null.
+        Self {
+            jobs: Fifo::new(),
+            cursor: ptr::null_mut(),
+        }
+    }
+
+    /// Returns whether the list has no job.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.jobs.is_empty()
+    }
+
+    /// Counts the jobs.
+    pub(crate) fn len(&self) -> u32 {
+        self.jobs.len()
+    }
+
+    /// Returns the first job.
+    #[inline]
+    pub(crate) fn first(&mut self) -> Option<&mut T> {
+        self.jobs.first()
+    }
+
+    /// Adds a job at the end.
+    pub(crate) fn push(&mut self, node: Box<T>) {
+        self.jobs.push(node);
+    }
+
+    /// Takes the jobs out of `list`, and adds them at the end.
+    #[inline]
+    pub(crate) fn receive(&mut self, list: &SubmitList<T>) {
+        list.take(&mut self.jobs);
+    }
+
+    /// Takes the first job out.
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<Box<T>> {
+        if self.cursor == self.jobs.first {
+            // INVARIANT: Null. All before the cursor have gone already.
+            self.cursor = ptr::null_mut();
+        }
+        self.jobs.pop()
+    }
 
     /// Moves the cursor on by one job, and returns that; `None`, and the cursor stays, if it is at
     /// the last one.
     pub(crate) fn advance(&mut self) -> Option<&mut T> {
         let next = if self.cursor.is_null() {
-            self.first
+            self.jobs.first
         } else {
-            // SAFETY: The cursor is a node of this list, by the type invariant.
+            // SAFETY: The cursor is a node of the list, by the type invariant.
             unsafe { *T::next(self.cursor) }
         };
         if next.is_null() {
@@ -148,7 +209,7 @@ impl<T: Link> Fifo<T> {
         }
         // INVARIANT: The first node, or the one after a node.
         self.cursor = next;
-        // SAFETY: A node of this list, which is borrowed.
+        // SAFETY: A node of the list, which is borrowed.
         Some(unsafe { &mut *next })
     }
 
@@ -156,12 +217,6 @@ impl<T: Link> Fifo<T> {
     pub(crate) fn rewind(&mut self) {
         // INVARIANT: Null.
         self.cursor = ptr::null_mut();
-    }
-}
-
-impl<T: Link> Drop for Fifo<T> {
-    fn drop(&mut self) {
-        while self.pop().is_some() {}
     }
 }
 

@@ -17,8 +17,8 @@
 //! ```
 //!
 //! One poll goes through this until there is nothing to do, or a number of times: then others have
-//! their turn (H16). A poll in a thread that commits (see [`submission`](crate::submission)) submits
-//! its job, and leaves everything else to a worker.
+//! their turn (H16). A poll in a thread that commits (see [`submission`](crate::submission))
+//! submits its job, and leaves everything else to a worker.
 
 use crate::{
     deadline::Deadline,
@@ -26,7 +26,8 @@ use crate::{
         Credits,
         Fifo,
         Node,
-        Stage, //
+        Stage,
+        WaitList, //
     },
     shared::{
         Config,
@@ -49,6 +50,7 @@ use core::{
         poll_fn,
         Future, //
     },
+    num::NonZeroU32,
     pin::{
         pin,
         Pin, //
@@ -90,13 +92,11 @@ pub(crate) struct Task<R: Ring> {
     shared: Arc<Shared<R>>,
     ring: R,
     /// Jobs that wait, oldest first.
-    waiting: Fifo<R>,
+    waiting: WaitList<R>,
     /// Jobs in flight, oldest first.
     in_flight: Fifo<R>,
     credits: Credits,
     signaller: FenceSignaller,
-    /// Evidence for the oldest job in flight, seen by a poll that must not signal.
-    done: Option<HwDone>,
     /// Nothing was in flight, and nothing waited, at the end of the last poll.
     is_idle: bool,
     /// The ring knows that nothing is in flight, and has not been asked for readiness since.
@@ -106,10 +106,12 @@ pub(crate) struct Task<R: Ring> {
     /// The error of the first job that has failed, with [`OnError::Poison`].
     poison: Option<Error>,
     deadline: Deadline,
+    /// There are jobs that the deadline has not been passed on to.
+    is_walking: bool,
     /// How often something else has begun that the time limit is for; the value that the alarm was
     /// set for, if it is set; and how often that has timed out.
-    progress: u64,
-    alarm: Option<u64>,
+    progress: u32,
+    alarm: Option<NonZeroU32>,
     timeouts: u32,
     budget: u32,
 }
@@ -149,26 +151,26 @@ impl<R: Ring> Task<R> {
         Self {
             shared,
             ring,
-            waiting: Fifo::new(),
+            waiting: WaitList::new(),
             in_flight: Fifo::new(),
             credits,
             signaller,
-            done: None,
             is_idle: false,
             is_quiesced: false,
             timeout: config.timeout,
             on_error: config.on_error,
             poison: None,
             deadline: Deadline::new(),
-            progress: 0,
+            is_walking: false,
+            progress: 1,
             alarm: None,
             timeouts: 0,
             budget: BUDGET,
         }
     }
 
-    /// Returns the task's future. Not an `async fn`, which would have the task twice: as its argument,
-    /// and as a variable.
+    /// Returns the task's future. Not an `async fn`, which would have the task twice: as its
+    /// argument, and as a variable.
     #[expect(clippy::manual_async_fn)]
     pub(crate) fn run(mut self) -> impl Future<Output = ()> + Send {
         async move {
@@ -181,10 +183,18 @@ impl<R: Ring> Task<R> {
             .await;
             loop {
                 match poll_fn(|cx| self.poll_next(alarm.as_mut(), cx)).await {
+                    // Little is kept across these awaits, as it is kept by each queue.
                     Event::TimedOut => {
-                        let after = self.handle_timeout().await;
-                        self.alarm = Some(self.progress);
-                        alarm.as_mut().reset(after);
+                        let (n, timeline) = (self.timeouts, self.signaller.timeline());
+                        let job = first_in_flight(&mut self.in_flight);
+                        let action = self.ring.timed_out(job, n, timeline).await;
+                        let (task, mut action) = (&mut self, Some(action));
+                        let after = poll_fn(move |cx| {
+                            let after = action.take().map(|action| task.handle_timeout(action, cx));
+                            Poll::Ready(after)
+                        })
+                        .await;
+                        alarm.as_mut().reset(after.unwrap_or(self.timeout));
                     }
                     Event::End => break,
                 }
@@ -230,9 +240,8 @@ impl<R: Ring> Task<R> {
         match self.poll_first(flags, cx) {
             First::Ready => {
                 self.submit_first();
-                let done = self.poll_complete(cx);
-                if done.is_some() || !self.waiting.is_empty() {
-                    self.done = done;
+                // The worker asks again.
+                if self.poll_complete(cx).is_some() || !self.waiting.is_empty() {
                     cx.waker().wake_by_ref();
                 }
             }
@@ -314,9 +323,6 @@ impl<R: Ring> Task<R> {
         else {
             return None;
         };
-        if self.done.is_some() {
-            return self.done.take();
-        }
         match self.ring.poll_complete(in_flight, timeline, cx) {
             Poll::Ready(done) => Some(done),
             Poll::Pending => None,
@@ -339,9 +345,13 @@ impl<R: Ring> Task<R> {
         if let Some(within) = self.signaller.next_deadline() {
             self.deadline
                 .request(within, &mut self.ring, &mut self.waiting);
+            self.is_walking = true;
         }
-        if self.deadline.is_walking && self.deadline.walk(&mut self.waiting) {
-            cx.waker().wake_by_ref();
+        if self.is_walking {
+            self.is_walking = self.deadline.walk(&mut self.waiting);
+            if self.is_walking {
+                cx.waker().wake_by_ref();
+            }
         }
     }
 
@@ -388,8 +398,8 @@ impl<R: Ring> Task<R> {
                 }
             }
         }
-        // It completes in its turn, and after all that it depends on: the hardware does not wait for
-        // anything any more.
+        // It completes in its turn, and after all that it depends on: the hardware does not wait
+        // for anything any more.
         if in_flight || fence.dependencies_mut().poll_all(cx).is_pending() {
             return First::Waits;
         }
@@ -489,53 +499,46 @@ impl<R: Ring> Task<R> {
     /// Says that the time limit is for something else from here on.
     #[inline]
     fn note_progress(&mut self) {
-        self.progress += 1;
+        self.progress = self.progress.wrapping_add(1).max(1);
         self.timeouts = 0;
     }
 
     /// Asks whether the time limit has passed.
     ///
-    /// The alarm is not set anew for each job, which would be most of what a job costs: if it goes off
-    /// for a job that is over, it is set for the job that is the oldest by then.
+    /// The alarm is not set anew for each job, which would be most of what a job costs: if it goes
+    /// off for a job that is over, it is set for the job that is the oldest by then.
     fn poll_alarm(&mut self, mut alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Event> {
         loop {
             let Some(progress) = self.alarm else {
-                self.alarm = Some(self.progress);
+                self.alarm = NonZeroU32::new(self.progress);
                 alarm.as_mut().reset(self.timeout);
                 continue;
             };
             if alarm.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            if progress == self.progress {
+            if progress.get() == self.progress {
+                self.timeouts += 1;
                 return Poll::Ready(Event::TimedOut);
             }
             self.alarm = None;
         }
     }
 
-    /// Asks the ring what happens after a time limit has passed, and does it. Returns how long the
-    /// next one is.
-    async fn handle_timeout(&mut self) -> Delta {
-        self.timeouts += 1;
-        let (n, timeline) = (self.timeouts, self.signaller.timeline());
-        let job = match self.in_flight.first() {
-            Some(Node {
-                stage: Stage::InFlight(_, _, in_flight),
-                ..
-            }) => Some(&*in_flight),
-            _ => None,
-        };
-        let is_in_flight = job.is_some();
-        match self.ring.timed_out(job, n, timeline).await {
-            TimeoutAction::Wait(after) => return after.max(SHORTEST_WAIT),
-            TimeoutAction::Stopped(proof) if proof.timeline() == timeline => {
-                self.fail_in_flight(&proof).await;
+    /// Does what the ring wants after a time limit has passed. Returns how long the next one is.
+    #[cold]
+    fn handle_timeout(&mut self, action: TimeoutAction, cx: &mut Context<'_>) -> Delta {
+        let mut after = self.timeout;
+        match action {
+            TimeoutAction::Wait(wait) => after = wait.max(SHORTEST_WAIT),
+            TimeoutAction::Stopped(stopped) => {
+                if stopped.timeline() == self.signaller.timeline() {
+                    self.fail_in_flight(&stopped, cx);
+                } else {
+                    pr_warn_once!("a ring was said to have stopped that is not the queue's\n");
+                }
             }
-            TimeoutAction::Stopped(_) => {
-                pr_warn_once!("a ring was said to have stopped that is not the queue's\n");
-            }
-            TimeoutAction::Fail(_) if is_in_flight => {
+            TimeoutAction::Fail(_) if !self.in_flight.is_empty() => {
                 pr_warn_once!("a job in flight cannot be cancelled\n");
             }
             TimeoutAction::Fail(e) => {
@@ -544,24 +547,24 @@ impl<R: Ring> Task<R> {
                 }
             }
         }
-        self.timeout
+        self.alarm = NonZeroU32::new(self.progress);
+        after
     }
 
     /// Ends all jobs in flight, and orphaned fences: the ring was reset.
-    async fn fail_in_flight(&mut self, stopped: &RingStopped) {
+    fn fail_in_flight(&mut self, stopped: &RingStopped, cx: &mut Context<'_>) {
         let mut error = ETIME;
         while !self.in_flight.is_empty() {
             // What the hardware has finished before it was stopped is finished (H20).
-            match poll_fn(|cx| Poll::Ready(self.poll_complete(cx))).await {
-                Some(done) => self.finish_first(done),
-                None => {
-                    self.end_first(|task, fence| {
-                        task.record_error(Err(error));
-                        signal(|section| task.signaller.fail(fence, stopped, error, section));
-                    });
-                    error = ECANCELED;
-                }
+            if let Some(done) = self.poll_complete(cx) {
+                self.finish_first(done);
+                continue;
             }
+            self.end_first(|task, fence| {
+                task.record_error(Err(error));
+                signal(|section| task.signaller.fail(fence, stopped, error, section));
+            });
+            error = ECANCELED;
         }
         signal(|section| {
             self.signaller.drain_orphans(stopped, ECANCELED, section);
@@ -571,7 +574,7 @@ impl<R: Ring> Task<R> {
     /// Does what [`Task::receive`] does, with trace events.
     #[cold]
     fn trace_received(&mut self) {
-        let mut new = Fifo::new();
+        let mut new = WaitList::new();
         self.shared.receive(&mut new);
         while let Some(node) = new.pop() {
             if let Some(fence) = node.pending() {
@@ -594,6 +597,14 @@ impl<R: Ring> Task<R> {
             waiting: self.waiting.len(),
             in_flight: self.credits.taken(),
         }
+    }
+}
+
+/// Returns what is known of the oldest job in flight.
+fn first_in_flight<R: Ring>(in_flight: &mut Fifo<R>) -> Option<&R::InFlight> {
+    match in_flight.first()?.stage {
+        Stage::InFlight(_, _, ref in_flight) => Some(in_flight),
+        _ => None,
     }
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What is behind the static branches of trace.rs. Those are in the queue's generic code, that is, in other modules, and there is one
- * key for all events: so no tracepoint has to be exported, under a name that DRM's scheduler might export as well.
+ * The functions behind the static branches of trace.rs. Those are in the queue's generic code, that
+ * is, in other modules, and there is one key for all events: so no tracepoint has to be exported
+ * under a name that DRM's scheduler might export as well.
  */
 #include <linux/export.h>
 #include <linux/jump_label.h>
@@ -24,24 +25,24 @@ void jobqueue_trace_unreg(void)
 }
 
 void jobqueue_trace_queue(const char *dev, const char *ring, u64 context, u64 seqno, u32 waiting,
-			  u32 flying, u64 client_id);
+			  u32 in_flight, u64 client_id);
 void jobqueue_trace_run(const char *dev, const char *ring, u64 context, u64 seqno, u32 waiting,
-			u32 flying, u64 client_id);
+			u32 in_flight, u64 client_id);
 void jobqueue_trace_done(u64 context, u64 seqno);
 void jobqueue_trace_add_dep(u64 context, u64 seqno, u64 dep_context, u64 dep_seqno);
 void jobqueue_trace_unschedulable(u64 context, u64 seqno, u64 dep_context, u64 dep_seqno);
 
 void jobqueue_trace_queue(const char *dev, const char *ring, u64 context, u64 seqno, u32 waiting,
-			  u32 flying, u64 client_id)
+			  u32 in_flight, u64 client_id)
 {
-	trace_drm_sched_job_queue(dev, ring, context, seqno, waiting, flying, client_id);
+	trace_drm_sched_job_queue(dev, ring, context, seqno, waiting, in_flight, client_id);
 }
 EXPORT_SYMBOL_GPL(jobqueue_trace_queue);
 
 void jobqueue_trace_run(const char *dev, const char *ring, u64 context, u64 seqno, u32 waiting,
-			u32 flying, u64 client_id)
+			u32 in_flight, u64 client_id)
 {
-	trace_drm_sched_job_run(dev, ring, context, seqno, waiting, flying, client_id);
+	trace_drm_sched_job_run(dev, ring, context, seqno, waiting, in_flight, client_id);
 }
 EXPORT_SYMBOL_GPL(jobqueue_trace_run);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * Tracepoints of the job queue: names and fields are those of DRM's scheduler, which are stable, so that what reads those reads these.
+ * Tracepoints of the job queue: names and fields are those of DRM's scheduler, which are stable, so
+ * that programs that read those can read these.
  * The group is another, as both may be there.
  */
 #undef TRACE_SYSTEM
@@ -18,9 +19,9 @@ void jobqueue_trace_unreg(void);
 #endif
 
 DECLARE_EVENT_CLASS(drm_sched_job,
-	TP_PROTO(const char *dev, const char *ring, u64 context, u64 seqno, u32 waiting, u32 flying,
-		 u64 client_id),
-	TP_ARGS(dev, ring, context, seqno, waiting, flying, client_id),
+	TP_PROTO(const char *dev, const char *ring, u64 context, u64 seqno, u32 waiting,
+		 u32 in_flight, u64 client_id),
+	TP_ARGS(dev, ring, context, seqno, waiting, in_flight, client_id),
 	TP_STRUCT__entry(
 		__string(name, ring)
 		__field(u32, job_count)
@@ -33,7 +34,7 @@ DECLARE_EVENT_CLASS(drm_sched_job,
 	TP_fast_assign(
 		__assign_str(name);
 		__entry->job_count = waiting;
-		__entry->hw_job_count = flying;
+		__entry->hw_job_count = in_flight;
 		__assign_str(dev);
 		__entry->fence_context = context;
 		__entry->fence_seqno = seqno;
@@ -46,17 +47,17 @@ DECLARE_EVENT_CLASS(drm_sched_job,
 
 /* A job was committed. */
 DEFINE_EVENT_FN(drm_sched_job, drm_sched_job_queue,
-	TP_PROTO(const char *dev, const char *ring, u64 context, u64 seqno, u32 waiting, u32 flying,
-		 u64 client_id),
-	TP_ARGS(dev, ring, context, seqno, waiting, flying, client_id),
+	TP_PROTO(const char *dev, const char *ring, u64 context, u64 seqno, u32 waiting,
+		 u32 in_flight, u64 client_id),
+	TP_ARGS(dev, ring, context, seqno, waiting, in_flight, client_id),
 	jobqueue_trace_reg, jobqueue_trace_unreg
 );
 
 /* The hardware has it. */
 DEFINE_EVENT_FN(drm_sched_job, drm_sched_job_run,
-	TP_PROTO(const char *dev, const char *ring, u64 context, u64 seqno, u32 waiting, u32 flying,
-		 u64 client_id),
-	TP_ARGS(dev, ring, context, seqno, waiting, flying, client_id),
+	TP_PROTO(const char *dev, const char *ring, u64 context, u64 seqno, u32 waiting,
+		 u32 in_flight, u64 client_id),
+	TP_ARGS(dev, ring, context, seqno, waiting, in_flight, client_id),
 	jobqueue_trace_reg, jobqueue_trace_unreg
 );
 
@@ -76,7 +77,10 @@ TRACE_EVENT_FN(drm_sched_job_done,
 	jobqueue_trace_reg, jobqueue_trace_unreg
 );
 
-/* A job that was committed waits for a fence. Containers were taken apart, and what had signalled is left out. */
+/*
+ * A job that was committed waits for a fence. Containers were taken apart, and fences that had
+ * signalled are left out.
+ */
 TRACE_EVENT_FN(drm_sched_job_add_dep,
 	TP_PROTO(u64 context, u64 seqno, u64 dep_context, u64 dep_seqno),
 	TP_ARGS(context, seqno, dep_context, dep_seqno),

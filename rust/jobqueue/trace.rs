@@ -6,9 +6,11 @@
 //! # echo 1 > /sys/kernel/tracing/events/jobqueue/enable
 //! # cat /sys/kernel/tracing/trace_pipe
 //!
-//!  drm_sched_job_queue ─► drm_sched_job_add_dep … ─► drm_sched_job_unschedulable … ─► drm_sched_job_run ─► drm_sched_job_done
-//!  received by the task   for each fence that        its turn, and such a fence       the hardware         its fence signals
-//!                         it may have to wait for    has not signalled                has it
+//!  drm_sched_job_queue           received by the task
+//!   └► drm_sched_job_add_dep …   for each fence that it may have to wait for
+//!   └► drm_sched_job_unschedulable …   its turn, and such a fence has not signalled
+//!   └► drm_sched_job_run         the hardware has it
+//!   └► drm_sched_job_done        its fence signals
 //! ```
 
 use dma_fence::{
@@ -111,7 +113,11 @@ pub(crate) fn queue(queue: &Traced, fence: Id, dependencies: &FenceSet) {
 #[cold]
 pub(crate) fn wait(fence: &PendingFence) {
     if !fence.dependencies().is_polled() {
-        each(ffi::jobqueue_trace_unschedulable, fence.id(), fence.dependencies());
+        each(
+            ffi::jobqueue_trace_unschedulable,
+            fence.id(),
+            fence.dependencies(),
+        );
     }
 }
 

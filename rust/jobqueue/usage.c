@@ -4,12 +4,12 @@
 
 #include <drm/drm_print.h>
 
-void jobqueue_print_usage(struct drm_printer *printer, const char *kind, const char *name, u64 number,
-			  const char *unit);
+void jobqueue_print_usage(struct drm_printer *printer, const char *kind, const char *name,
+			  u64 number, const char *unit);
 
 /* As Documentation/gpu/drm-usage-stats.rst has it. The unit begins with a space, or is empty. */
-void jobqueue_print_usage(struct drm_printer *printer, const char *kind, const char *name, u64 number,
-			  const char *unit)
+void jobqueue_print_usage(struct drm_printer *printer, const char *kind, const char *name,
+			  u64 number, const char *unit)
 {
 	drm_printf(printer, "drm-%s-%s:\t%llu%s\n", kind, name, number, unit);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! How long engines work for a client: the keys of `Documentation/gpu/drm-usage-stats.rst`.
+//! The time that engines work for a client: the keys of `Documentation/gpu/drm-usage-stats.rst`.
 //!
 //! ```text
 //!  jobs in flight     0      1    2    1    0         1      0
@@ -34,17 +34,22 @@ unsafe extern "C" {
     );
 }
 
-/// What an engine's cycles are to be compared with. The rules allow for one of the two.
+/// A clock that an engine's cycles are compared with: one of the two that
+/// `drm-usage-stats.rst` allows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Clock {
-    /// Its highest clock, in hertz: `drm-maxfreq-<name>`. It says something of an engine without cycles as well.
+    /// The engine's highest clock, in hertz: `drm-maxfreq-<name>`. Also for an engine without
+    /// cycles.
     MaxHz(u64),
-    /// How many cycles there were so far, busy or not: `drm-total-cycles-<name>`. For an engine whose cycles are counted.
+    /// The number of cycles so far, busy or not: `drm-total-cycles-<name>`. For an engine whose
+    /// cycles are counted.
     TotalCycles(u64),
 }
 
-/// How long one kind of engine has worked for one client: the time in which it had anything in flight there. What overlaps counts once, and
-/// as others may have been served as well it is the most that it can have been.
+/// The time that one kind of engine has worked for one client.
+///
+/// That is the time in which anything of the client was in flight there. Overlapping jobs count
+/// once. As other clients may have been served meanwhile it is an upper bound.
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
@@ -54,8 +59,8 @@ pub enum Clock {
 /// # Examples
 ///
 /// ```ignore
-/// // In Ring::start(), and what goes with the job until it is over:
-/// let running = Running { hardware, _work: self.usage.begin() };
+/// // In Ring::submit(), as a part of what is known of the job until it is over:
+/// let in_flight = InFlight { hardware, _work: self.usage.begin() };
 /// // In drm_driver.show_fdinfo:
 /// unsafe { file.usage.show(printer, Some(Clock::MaxHz(1_278_000_000))) };
 /// ```
@@ -67,16 +72,16 @@ pub struct EngineUsage {
 }
 
 struct State {
-    /// Until the last change.
+    /// The busy time until the last change.
     busy: Delta,
-    /// Busy cycles, if anybody counts them.
+    /// Busy cycles, if they are counted.
     cycles: Option<u64>,
     in_flight: u32,
     last_change: Instant<Monotonic>,
 }
 
 impl State {
-    /// Counts the time until now.
+    /// Adds the time until now.
     fn advance(&mut self) {
         let now = Instant::now();
         if self.in_flight > 0 {
@@ -88,12 +93,20 @@ impl State {
 }
 
 impl EngineUsage {
-    /// `name` goes into the keys, as `drm-engine-<name>`.
+    /// Returns a new engine without cycles. The name is part of the keys: `drm-engine-<name>`.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub fn new(name: &'static CStr) -> Result<Arc<Self>> {
         Self::make(name, None)
     }
 
-    /// The same for an engine of which the hardware says how many cycles it was busy.
+    /// Returns a new engine whose hardware counts its busy cycles.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub fn with_cycles(name: &'static CStr) -> Result<Arc<Self>> {
         Self::make(name, Some(0))
     }
@@ -113,7 +126,7 @@ impl EngineUsage {
         )
     }
 
-    /// It works for the client until the result is dropped.
+    /// Begins work for the client, which ends when the result is dropped.
     pub fn begin(self: &Arc<Self>) -> Work {
         let mut state = self.state.lock();
         state.advance();
@@ -122,14 +135,14 @@ impl EngineUsage {
         Work(self.clone())
     }
 
-    /// How long it has worked so far; never less than before.
+    /// Returns the busy time so far, which never decreases.
     pub fn busy(&self) -> Delta {
         let mut state = self.state.lock();
         state.advance();
         state.busy
     }
 
-    /// The hardware says that it was busy for so many cycles. Does nothing to one that was not made by [`EngineUsage::with_cycles`].
+    /// Adds busy cycles, unless the engine is one without cycles.
     pub fn add_cycles(&self, n: u64) {
         if let Some(cycles) = &mut self.state.lock().cycles {
             *cycles = cycles.wrapping_add(n);
@@ -140,7 +153,7 @@ impl EngineUsage {
     ///
     /// # Safety
     ///
-    /// `printer` is a `struct drm_printer` that may be used.
+    /// `printer` must be a valid `struct drm_printer`.
     pub unsafe fn show(&self, printer: *mut c_void, clock: Option<Clock>) {
         let (busy, cycles) = {
             let mut state = self.state.lock();
@@ -149,7 +162,7 @@ impl EngineUsage {
         };
         let print = |kind: &CStr, number, unit: &CStr| {
             let name = self.name.as_char_ptr();
-            // SAFETY: By the safety requirements; the others are C strings.
+            // SAFETY: The printer is valid by the safety requirements; the strings end with NUL.
             unsafe {
                 jobqueue_print_usage(
                     printer,
@@ -174,7 +187,7 @@ impl EngineUsage {
     }
 }
 
-/// Something that an engine works on.
+/// Work of an engine.
 #[must_use = "it counts as over once it is dropped"]
 pub struct Work(Arc<EngineUsage>);
 

@@ -2,8 +2,8 @@
 
 //! Waits for rare changes of a queue: room in a full one, the last job of a parked one.
 //!
-//! All queues share a few [`Notify`]s, as users of the kernel's `wait_var_event()` share wait queues:
-//! with its own a queue would be a third larger.
+//! All queues share a few [`Notify`]s, as users of the kernel's `wait_var_event()` share wait
+//! queues: with its own a queue would be a third larger.
 
 use kasync::sync::Notify;
 use kernel::{

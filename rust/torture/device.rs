@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A driver, as far as its end is concerned: a device, the files that processes have open, and their queues.
+//! A driver, as far as its end is concerned: a device, the files that processes have open, and
+//! their queues.
 //!
 //! ```text
 //!   device ── file ── queue        what goes, and what goes with it
@@ -283,7 +284,8 @@ pub(crate) struct File {
 }
 
 impl File {
-    /// Opens a file with some queues, all of which will end at a random moment. Jobs take so much time, more or less.
+    /// Opens a file with some queues, all of which will end at a random moment. Jobs take so much
+    /// time, more or less.
     pub(crate) fn open(
         device: &Device,
         world: &Scope,

@@ -29,8 +29,8 @@ use jobqueue::{
     OnError,
     Ring,
     RingStopped,
-    TimeoutAction,
     Timeline, //
+    TimeoutAction,
 };
 use kasync::{
     sync::{
@@ -226,7 +226,8 @@ pub(crate) struct Witness(NonNull<RawJob>);
 impl Witness {
     /// Has the judge look when the fence signals.
     pub(crate) fn committed(self, fence: &Fence) {
-        // SAFETY: Both are valid. The ring has the engine until all of its jobs' fences have signalled.
+        // SAFETY: Both are valid. The ring has the engine until all of its jobs' fences have
+        // signalled.
         unsafe { torture_job_committed(self.0.as_ptr(), fence.as_raw()) }
     }
 }

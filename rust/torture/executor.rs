@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Tasks of all kinds, spawned, woken, claimed, cancelled, awaited, detached and dropped at random in several threads.
+//! Tasks of all kinds, spawned, woken, claimed, cancelled, awaited, detached and dropped at random
+//! in several threads.
 //!
-//! In the end all of their futures have been dropped, once each, and those that were awaited have said what they had to.
+//! In the end all of their futures have been dropped, once each, and those that were awaited have
+//! said what they had to.
 
 use crate::{
     failed,

@@ -43,7 +43,8 @@ unsafe extern "C" {
     fn torture_fail_left() -> u32;
 }
 
-/// Has the `n`th allocation of `f` fail, for `n` from 1 up, until `f` has no `n`th one. Returns how many it has.
+/// Has the `n`th allocation of `f` fail, for `n` from 1 up, until `f` has no `n`th one. Returns how
+/// many it has.
 ///
 /// # Errors
 ///
@@ -115,7 +116,14 @@ fn jobs(executor: &Executor) -> Result {
     let engine = Engine::new(1, false)?;
     let slots = Arc::new(Semaphore::new(1), GFP_KERNEL)?;
     let run = || -> Result {
-        let queue = queue(&scope, &engine, &slots, 4, Delta::from_secs(1), OnError::Ignore)?;
+        let queue = queue(
+            &scope,
+            &engine,
+            &slots,
+            4,
+            Delta::from_secs(1),
+            OnError::Ignore,
+        )?;
         for _ in 0..3 {
             let mut dependencies = KVVec::new();
             let foreign = foreign_fence(Delta::from_micros(200), Ok(()))?;

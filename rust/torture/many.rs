@@ -105,7 +105,14 @@ pub(crate) fn run(jobs: u32, seed: u32) -> Result {
         let scope = executor.root().child(c"many")?;
         let engine = Engine::new(random.next(), false)?;
         // Patience for a machine that is busy: no job is to be stopped here.
-        let queue = queue(&scope, &engine, &slots, 8, Delta::from_secs(60), OnError::Propagate)?;
+        let queue = queue(
+            &scope,
+            &engine,
+            &slots,
+            8,
+            Delta::from_secs(60),
+            OnError::Propagate,
+        )?;
         benches.push(Bench { engine, queue }, GFP_KERNEL)?;
     }
     let recent = Recent::new()?;
@@ -160,7 +167,8 @@ pub(crate) fn run(jobs: u32, seed: u32) -> Result {
     let (good, bad, judged) = (good.load(Relaxed), bad.load(Relaxed), judged() - before);
     pr_info!("{jobs} jobs on {QUEUES} queues: {good} well, {bad} not; {judged} judged as they signalled\n");
     result?;
-    // The others were over when they were committed. If that is what most of them are nothing is tested.
+    // The others were over when they were committed. If that is what most of them are nothing is
+    // tested.
     if judged < jobs / 2 {
         failed(c"few jobs were judged", judged.into(), jobs.into());
     }

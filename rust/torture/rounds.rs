@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Queues, files and devices (`device.rs`) go at random moments, with jobs prepared, admitted, waiting for fences, waiting for room, running and
-//! completing; meanwhile queues are parked and unparked.
+//! Queues, files and devices (`device.rs`) go at random moments, with jobs prepared, admitted,
+//! waiting for fences, waiting for room, running and completing; meanwhile queues are parked and
+//! unparked.
 //!
-//! In the end every fence has signalled, with a result that there is a reason for, and the hardware knows of no early one.
+//! In the end every fence has signalled, with a result that there is a reason for, and the hardware
+//! knows of no early one.
 
 use crate::{
     device::{
@@ -200,7 +202,8 @@ fn has_reason(
     }
 }
 
-/// Whether one of its dependencies has failed, so that it may not go well. Of several of one timeline it is the last that counts.
+/// Whether one of its dependencies has failed, so that it may not go well. Of several of one
+/// timeline it is the last that counts.
 fn must_fail(known: &Known, bench: &Bench) -> bool {
     let dependencies = &known.dependencies;
     let counts = |fence: &Fence| {

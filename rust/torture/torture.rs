@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What takes long: the executor and the job queue under random load on all processors, with hardware that checks.
+//! What takes long: the executor and the job queue under random load on all processors, with
+//! hardware that checks.
 //!
 //! Loading the module runs what its parameters ask for; it does not load if anything is wrong.
 

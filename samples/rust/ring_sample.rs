@@ -10,11 +10,13 @@
 //!     └───────── signals ──────────────┘
 //! ```
 //!
-//! Loading the module runs some jobs and says what became of them; it does not load if that is not what should have.
+//! Loading the module runs some jobs and says what became of them; it does not load if that is not
+//! what should have.
 //!
-//! What a driver for real hardware does besides: its interrupt comes through `kasync::irq`, or from C, and wakes the same waker; the executor is
-//! made when the device is probed, and shut down when it goes; each open file has a scope below the device's, and each queue one below its
-//! file's. `drivers/gpu/drm/asahi` does all of that.
+//! What a driver for real hardware does besides: its interrupt comes through `kasync::irq`, or from
+//! C, and wakes the same waker; the executor is made when the device is probed, and shut down when
+//! it goes; each open file has a scope below the device's, and each queue one below its file's.
+//! `drivers/gpu/drm/asahi` does all of that.
 
 use core::task::{
     Context,
@@ -29,8 +31,8 @@ use jobqueue::{
     OnError,
     Ring,
     RingStopped,
-    TimeoutAction,
     Timeline, //
+    TimeoutAction,
 };
 use kasync::{
     block_on,
@@ -93,17 +95,20 @@ const LIMIT: Delta = Delta::from_secs(10);
 /// How many jobs the GPU has room for.
 const ROOM: usize = 4;
 
-/// The GPU: what the ring and the interrupt share. Real ones have the counters in memory that both sides see.
+/// The GPU: what the ring and the interrupt share. Real ones have the counters in memory that both
+/// sides see.
 #[pin_data]
 struct Gpu {
     #[pin]
     timer: HrTimer<Self>,
-    /// How many jobs it was given, and how many it has done. Jobs are numbered from 1, in this order.
+    /// How many jobs it was given, and how many it has done. Jobs are numbered from 1, in this
+    /// order.
     started: Atomic<u64>,
     done: Atomic<u64>,
     /// The job that it does not get past, or 0.
     hangs_at: Atomic<u64>,
-    /// Where the queue's task leaves its waker for the interrupt. Waking may be done anywhere: it queues a work item, and polls nothing.
+    /// Where the queue's task leaves its waker for the interrupt. Waking may be done anywhere: it
+    /// queues a work item, and polls nothing.
     changed: AtomicWaker,
 }
 
@@ -120,7 +125,8 @@ impl HrTimerCallback for Gpu {
     fn run(this: ArcBorrow<'_, Self>, mut cx: HrTimerCallbackContext<'_, Self>) -> HrTimerRestart {
         let done = this.done.load(Relaxed);
         if done < this.started.load(Acquire) && done + 1 != this.hangs_at.load(Relaxed) {
-            // First say so, then wake. The task does the opposite: it registers, then looks. So it does not miss it.
+            // First say so, then wake. The task does the opposite: it registers, then looks. So it
+            // does not miss it.
             this.done.store(done + 1, Release);
             this.changed.wake();
         }
@@ -154,8 +160,9 @@ struct Job {
 
 /// The hardware's side of a queue. Only the queue's task uses it, one call at a time: so no locks.
 ///
-/// All calls are in a poll of that task, that is, in a fence signalling section: nothing here may allocate with `GFP_KERNEL`, or wait for a
-/// fence, and lockdep says so if it does. What is needed of memory is in the job, or was made in `new`.
+/// All calls are in a poll of that task, that is, in a fence signalling section: nothing here may
+/// allocate with `GFP_KERNEL`, or wait for a fence, and lockdep says so if it does. What is needed
+/// of memory is in the job, or was made in `new`.
 struct GpuRing {
     gpu: Arc<Gpu>,
     /// The GPU runs as long as this is there.
@@ -192,8 +199,8 @@ impl Ring for GpuRing {
         number
     }
 
-    /// Polls for the end of the oldest job that the GPU has. It registers first, and looks then: the
-    /// other way round it would miss what comes in between.
+    /// Polls for the end of the oldest job that the GPU has. It registers first, and looks then:
+    /// the other way round it would miss what comes in between.
     fn poll_complete(
         &mut self,
         number: &mut u64,
@@ -201,8 +208,8 @@ impl Ring for GpuRing {
         cx: &mut Context<'_>,
     ) -> Poll<HwDone> {
         self.gpu.changed.register(cx);
-        // Pairs with the release of the interrupt: what the GPU has written for the job is visible to
-        // all that wait for its fence.
+        // Pairs with the release of the interrupt: what the GPU has written for the job is visible
+        // to all that wait for its fence.
         if self.gpu.done.load(Acquire) < *number {
             return Poll::Pending;
         }
@@ -226,12 +233,14 @@ impl Ring for GpuRing {
         self.gpu.started.store(self.gpu.done.load(Relaxed), Relaxed);
         self.gpu.hangs_at.store(0, Relaxed);
         self.ticks = Some(self.gpu.clone().start(TICK));
-        // SAFETY: As above: nothing that was in flight is touched any more. This is the promise that everything hangs on, so it is `unsafe`:
-        // the fences signal now, and who has waited for them frees the memory.
+        // SAFETY: As above: nothing that was in flight is touched any more. This is the promise
+        // that everything hangs on, so it is `unsafe`: the fences signal now, and who has waited
+        // for them frees the memory.
         TimeoutAction::Stopped(unsafe { RingStopped::new(timeline) })
     }
 
-    /// The fence has signalled. Where taking the job apart would take long, or sleep, it goes to somebody else from here.
+    /// The fence has signalled. Where taking the job apart would take long, or sleep, it goes to
+    /// somebody else from here.
     fn retire(&mut self, job: Job) {
         job.retired.fetch_add(1, Relaxed);
     }
@@ -239,9 +248,11 @@ impl Ring for GpuRing {
     /// Nothing to do: the time for power management.
     fn quiesced(&mut self) {}
 
-    /// Closed, and nothing is in flight. `async`, as firmware may have to be told, and has to answer.
+    /// Closed, and nothing is in flight. `async`, as firmware may have to be told, and has to
+    /// answer.
     async fn destroy(self) {
-        // Also here, though it goes anyway: who looks at the GPU after the queue has ended finds that it rests.
+        // Also here, though it goes anyway: who looks at the GPU after the queue has ended finds
+        // that it rests.
         drop(self.ticks);
     }
 }
@@ -259,7 +270,8 @@ impl Client {
         let config = Config {
             names: &NAMES,
             credits: ROOM,
-            // More than are in flight, so that the GPU is never without; whoever wants to prepare more waits.
+            // More than are in flight, so that the GPU is never without; whoever wants to prepare
+            // more waits.
             jobs: 4 * ROOM,
             memory: usize::MAX,
             timeout: TIMEOUT,
@@ -274,8 +286,8 @@ impl Client {
         })
     }
 
-    /// What the submit ioctl does. All that may fail comes before `commit()`: installing the fence would go between the two, in its
-    /// first half, see `Documentation/jobqueue.rst`.
+    /// What the submit ioctl does. All that may fail comes before `commit()`: installing the fence
+    /// would go between the two, in its first half, see `Documentation/jobqueue.rst`.
     fn submit(&self, hangs: bool, credits: usize, after: &[&Fence]) -> Result<ARef<Fence>> {
         let mut dependencies = KVVec::with_capacity(after.len(), GFP_KERNEL)?;
         for &fence in after {
@@ -290,7 +302,8 @@ impl Client {
     }
 }
 
-/// Waits for a fence as any future: here from a thread, with a limit, so that what is wrong is seen to be.
+/// Waits for a fence as any future: here from a thread, with a limit, so that what is wrong is seen
+/// to be.
 fn result(fence: &Fence) -> Result {
     block_on(timeout(LIMIT, fence.wait()))?.map_err(|_| ETIMEDOUT)?
 }
@@ -311,13 +324,15 @@ fn two_clients(device: &Scope) -> Result {
     let first = one.submit(false, 1, &[])?;
     check("a job runs", result(&first).is_ok())?;
 
-    // Any driver's fence will do as a dependency; this one is of another queue. Nobody here waits for it but the queue's task.
+    // Any driver's fence will do as a dependency; this one is of another queue. Nobody here waits
+    // for it but the queue's task.
     let before = one.submit(false, 1, &[])?;
     let after = other.submit(false, ROOM, &[&before])?;
     check("a job waits for another queue's", result(&after).is_ok())?;
     check("which is over then", before.test_signaled_flag())?;
 
-    // In tasks, fences are awaited, several at once if need be. A task owns what it uses, and belongs to a scope.
+    // In tasks, fences are awaited, several at once if need be. A task owns what it uses, and
+    // belongs to a scope.
     let (a, b) = (one.submit(false, 1, &[])?, other.submit(false, 1, &[])?);
     let task = device.spawn(c"waits", async move {
         let (a, b) = join(a.wait(), b.wait()).await;
@@ -325,11 +340,13 @@ fn two_clients(device: &Scope) -> Result {
     })?;
     check("a task awaits two", block_on(task)? == Ok(()))?;
 
-    // Dropping a queue closes it, and does not wait. Its task owns what it needs, and goes on until the last fence has signalled.
+    // Dropping a queue closes it, and does not wait. Its task owns what it needs, and goes on until
+    // the last fence has signalled.
     let last = one.submit(false, 1, &[])?;
     let scope = one.scope.clone();
     drop(one);
-    // Whoever has to know that it is over joins the scope: a device that goes, and hardly anybody else.
+    // Whoever has to know that it is over joins the scope: a device that goes, and hardly anybody
+    // else.
     scope.join_blocking()?;
     check(
         "a queue that is dropped brings its jobs to an end",
@@ -352,13 +369,15 @@ fn hang(device: &Scope) -> Result {
     check("the next one runs", result(&next).is_ok())
 }
 
-/// The client is killed while its job hangs. Its scope is cancelled, and with that all that was done for it.
+/// The client is killed while its job hangs. Its scope is cancelled, and with that all that was
+/// done for it.
 fn cancel(device: &Scope) -> Result {
     let client = Client::new(device)?;
     let flying = client.submit(true, ROOM, &[])?;
     let waiting = client.submit(false, 1, &[])?;
-    // A task of the client's, which waits for the same fence. Cancelling is a request: a task that may have to wait for long listens to it, and
-    // ends in its own time, after whatever it has to clean up. Dropping the future of a fence is always fine.
+    // A task of the client's, which waits for the same fence. Cancelling is a request: a task that
+    // may have to wait for long listens to it, and ends in its own time, after whatever it has to
+    // clean up. Dropping the future of a fence is always fine.
     let fence = flying.clone();
     let task = client.scope.spawn(c"waits", async move {
         match select(cancelled(), fence.wait()).await {
@@ -372,7 +391,8 @@ fn cancel(device: &Scope) -> Result {
         "nothing is committed any more",
         client.submit(false, 1, &[]).is_err(),
     )?;
-    // The GPU has seen this one: it is not over before the GPU says so, or has been reset (H17). So joining takes as long.
+    // The GPU has seen this one: it is not over before the GPU says so, or has been reset (H17). So
+    // joining takes as long.
     client.scope.join_blocking()?;
     check(
         "what the GPU has seen is awaited",
@@ -398,7 +418,8 @@ impl kernel::Module for Sample {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let executor = Executor::new(c"ring_sample")?;
         let ran = run(&executor);
-        // Cancels what is left, and waits for it: code and data of the module are not used any more after this.
+        // Cancels what is left, and waits for it: code and data of the module are not used any more
+        // after this.
         executor.shutdown()?;
         ran?;
         Ok(Self)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Costs of the job queue and of the executor, beside those of DRM's scheduler and of bare workqueues.
+//! Costs of the job queue and of the executor, beside those of DRM's scheduler and of bare
+//! workqueues.
 //!
 //! Loading the module measures, and prints one line for each figure.
 

@@ -27,8 +27,8 @@ use jobqueue::{
     Names,
     OnError,
     Ring,
-    TimeoutAction,
     Timeline, //
+    TimeoutAction,
 };
 use kasync::{
     block_on,

@@ -172,7 +172,8 @@ mod tests {
         Ok(())
     }
 
-    /// Userspace says how many: that must not be quadratic, and nothing may get lost when they are sorted.
+    /// Userspace says how many: that must not be quadratic, and nothing may get lost when they are
+    /// sorted.
     #[test]
     fn many_timelines() -> Result {
         const TIMELINES: usize = 150;
@@ -256,7 +257,8 @@ mod tests {
         Ok(())
     }
 
-    /// Who works for an own fence hears when somebody wants it, whoever that is and by whatever way.
+    /// Who works for an own fence hears when somebody wants it, whoever that is and by whatever
+    /// way.
     #[test]
     fn deadlines_of_own_fences() -> Result {
         let (mut a, foreign) = (Timeline::new()?, Foreign::new()?);

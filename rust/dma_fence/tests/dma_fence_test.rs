@@ -2,10 +2,13 @@
 
 //! KUnit tests of containers, sets, sync files, sync objects and the fences of buffers.
 //!
-//! Loading the module runs them; results are in the log and in debugfs, `kunit/dma_fence_*/results`.
+//! Loading the module runs them; results are in the log and in debugfs,
+//! `kunit/dma_fence_*/results`.
 
+mod collect;
 mod containers;
 mod mocks;
+mod own;
 mod share;
 
 use kernel::prelude::*;

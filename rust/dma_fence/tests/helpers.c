@@ -6,10 +6,13 @@
 #include <linux/delay.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
+#include <linux/irq_work.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 #include "helpers.h"
 
@@ -17,6 +20,7 @@ struct foreign {
 	struct dma_fence base;
 	spinlock_t lock;
 	ktime_t deadline;
+	int deadlines;
 };
 
 static const char *foreign_name(struct dma_fence *fence)
@@ -29,6 +33,7 @@ static void foreign_set_deadline(struct dma_fence *fence, ktime_t deadline)
 	struct foreign *foreign = container_of(fence, struct foreign, base);
 
 	WRITE_ONCE(foreign->deadline, deadline);
+	WRITE_ONCE(foreign->deadlines, foreign->deadlines + 1);
 }
 
 static void foreign_release(struct dma_fence *fence)
@@ -60,6 +65,93 @@ s64 dma_fence_test_deadline(struct dma_fence *fence)
 	return READ_ONCE(container_of(fence, struct foreign, base)->deadline);
 }
 
+/* How many deadlines it was told. */
+int dma_fence_test_deadlines(struct dma_fence *fence)
+{
+	return READ_ONCE(container_of(fence, struct foreign, base)->deadlines);
+}
+
+/* Whether a callback is on it. */
+bool dma_fence_test_is_waited_for(struct dma_fence *fence)
+{
+	unsigned long flags;
+	bool ret;
+
+	dma_fence_lock_irqsave(fence, flags);
+	ret = !list_empty(&fence->cb_list);
+	dma_fence_unlock_irqrestore(fence, flags);
+	return ret;
+}
+
+/*
+ * What is left of a fence that nothing can signal any more, with the context that it keeps: struct
+ * dma_fence_shim_own of shim.c. Signals it, and frees all.
+ */
+void dma_fence_test_bury(struct dma_fence *fence)
+{
+	void *context = ((void **)(fence + 1))[1];
+
+	dma_fence_signal(fence);
+	dma_fence_put(fence);
+	kfree(context);
+}
+
+/* The name of its timeline is "name", and in other memory. */
+bool dma_fence_test_has_copied_name(struct dma_fence *fence, const char *name)
+{
+	const char __rcu *in_rcu;
+	const char *has;
+	bool ret;
+
+	rcu_read_lock();
+	in_rcu = dma_fence_timeline_name(fence);
+	has = rcu_dereference(in_rcu);
+	ret = has != name && !strcmp(has, name);
+	rcu_read_unlock();
+	return ret;
+}
+
+struct in_irq {
+	struct irq_work work;
+	void (*f)(void *data);
+	void *data;
+	bool in_irq;
+};
+
+static void in_irq_run(struct irq_work *work)
+{
+	struct in_irq *call = container_of(work, struct in_irq, work);
+
+	call->in_irq = in_hardirq();
+	call->f(call->data);
+}
+
+/* Calls "f" in a hard interrupt. */
+bool dma_fence_test_in_irq(void (*f)(void *data), void *data)
+{
+	struct in_irq call = {
+		.work = IRQ_WORK_INIT_HARD(in_irq_run),
+		.f = f,
+		.data = data,
+	};
+
+	irq_work_queue(&call.work);
+	irq_work_sync(&call.work);
+	return call.in_irq;
+}
+
+/* This thread is going to be killed, or is not any more. */
+void dma_fence_test_kill(bool kill)
+{
+	if (kill) {
+		allow_signal(SIGKILL);
+		send_sig(SIGKILL, current, 1);
+	} else {
+		flush_signals(current);
+		disallow_signal(SIGKILL);
+	}
+}
+
 void dma_fence_test_signal(struct dma_fence *fence, int error)
 {
 	if (error)
@@ -83,8 +175,8 @@ void dma_fence_test_resv_free(struct dma_resv *resv)
 }
 
 /*
- * Somebody who came before us, has "first", and, once we wait, wants "second" as well. Being younger we have to let go of that
- * before we wait.
+ * Somebody who came before us, has "first", and, once we wait, wants "second" as well. Being
+ * younger we have to let go of that before we wait.
  */
 struct rival {
 	struct dma_resv *first, *second;

@@ -44,6 +44,22 @@ mod ffi {
     unsafe extern "C" {
         pub(super) fn dma_fence_test_foreign() -> *mut bindings::dma_fence;
         pub(super) fn dma_fence_test_deadline(fence: *mut bindings::dma_fence) -> i64;
+        pub(super) fn dma_fence_test_deadlines(fence: *mut bindings::dma_fence) -> i32;
+        pub(super) fn dma_fence_test_is_waited_for(fence: *mut bindings::dma_fence) -> bool;
+        pub(super) fn dma_fence_test_bury(fence: *mut bindings::dma_fence);
+        pub(super) fn dma_fence_test_has_copied_name(
+            fence: *mut bindings::dma_fence,
+            name: *const kernel::ffi::c_char,
+        ) -> bool;
+        pub(super) fn dma_fence_test_in_irq(
+            f: unsafe extern "C" fn(*mut c_void),
+            data: *mut c_void,
+        ) -> bool;
+        pub(super) fn dma_fence_test_kill(kill: bool);
+        pub(super) fn dma_fence_expect_violations(n: i32);
+        pub(super) fn dma_fence_violations_outstanding() -> i32;
+        pub(super) fn dma_fence_annotated_waits() -> i32;
+        pub(super) fn dma_fence_module_refcount() -> i32;
         pub(super) fn dma_fence_test_signal(fence: *mut bindings::dma_fence, error: i32);
         pub(super) fn dma_fence_test_resv_new() -> *mut c_void;
         pub(super) fn dma_fence_test_resv_free(resv: *mut c_void);
@@ -65,13 +81,13 @@ pub(crate) fn result(fence: &Fence) -> Result {
 
 /// A timeline of ours.
 pub(crate) struct Timeline {
-    emitter: FenceEmitter,
+    pub(crate) emitter: FenceEmitter,
     pub(crate) signaller: Arc<Mutex<FenceSignaller>>,
 }
 
 /// What a fence of a [`Timeline`] stands for.
 pub(crate) struct Work {
-    pending: PendingFence,
+    pub(crate) pending: PendingFence,
     signaller: Arc<Mutex<FenceSignaller>>,
 }
 
@@ -125,11 +141,91 @@ impl Foreign {
         unsafe { ffi::dma_fence_test_deadline(self.0.as_raw()) }
     }
 
+    /// How many deadlines it was told.
+    pub(crate) fn deadlines(&self) -> i32 {
+        // SAFETY: It is one of those.
+        unsafe { ffi::dma_fence_test_deadlines(self.0.as_raw()) }
+    }
+
     pub(crate) fn signal(&self, result: Result) {
         let error = result.err().map_or(0, Error::to_errno);
         // SAFETY: It is one of those; called once.
         unsafe { ffi::dma_fence_test_signal(self.0.as_raw(), error) };
     }
+}
+
+/// Announces that the crate is going to report `n` API violations.
+pub(crate) fn expect_violations(n: i32) {
+    // SAFETY: The function sets a counter.
+    unsafe { ffi::dma_fence_expect_violations(n) };
+}
+
+/// Returns how many of the announced reports have not come.
+pub(crate) fn violations_outstanding() -> i32 {
+    // SAFETY: The function reads a counter.
+    unsafe { ffi::dma_fence_violations_outstanding() }
+}
+
+/// Returns how often a thread was annotated as waiting for a fence.
+pub(crate) fn annotated_waits() -> i32 {
+    // SAFETY: The function reads a counter.
+    unsafe { ffi::dma_fence_annotated_waits() }
+}
+
+/// Returns how often the module of the crate is in use.
+pub(crate) fn module_refcount() -> i32 {
+    // SAFETY: The function reads a counter.
+    unsafe { ffi::dma_fence_module_refcount() }
+}
+
+/// Returns whether a callback is on the fence.
+pub(crate) fn is_waited_for(fence: &Fence) -> bool {
+    // SAFETY: The fence is valid.
+    unsafe { ffi::dma_fence_test_is_waited_for(fence.as_raw()) }
+}
+
+/// Returns whether the timeline of a fence has this name, in other memory.
+pub(crate) fn has_copied_name(fence: &Fence, name: &CStr) -> bool {
+    // SAFETY: The fence is valid, and not signalled.
+    unsafe { ffi::dma_fence_test_has_copied_name(fence.as_raw(), name.as_char_ptr()) }
+}
+
+/// Signals and frees a fence that was forgotten, and the context that was left behind with it.
+///
+/// # Safety
+///
+/// `fence` must be the only armed fence of its context, whose ends have gone or were forgotten.
+pub(crate) unsafe fn bury(fence: &Fence) {
+    // SAFETY: By the safety requirements.
+    unsafe { ffi::dma_fence_test_bury(fence.as_raw()) };
+    // SAFETY: The context that has kept the module is gone.
+    unsafe { dma_fence_shim_put_module() };
+}
+
+unsafe extern "C" {
+    fn dma_fence_shim_put_module();
+}
+
+/// Drops `value` in a hard interrupt.
+pub(crate) fn drop_in_irq<T: Send>(value: T) {
+    unsafe extern "C" fn drop_it<T>(data: *mut c_void) {
+        // SAFETY: A value that is there, and taken once.
+        drop(unsafe { (*data.cast::<Option<T>>()).take() });
+    }
+    let mut value = Some(value);
+    // SAFETY: The value stays until the function returns.
+    let in_irq = unsafe { ffi::dma_fence_test_in_irq(drop_it::<T>, (&raw mut value).cast()) };
+    assert!(in_irq && value.is_none());
+}
+
+/// Calls `f` while there is a fatal signal for the thread.
+pub(crate) fn while_killed<R>(f: impl FnOnce() -> R) -> R {
+    // SAFETY: The thread is a test's.
+    unsafe { ffi::dma_fence_test_kill(true) };
+    let ret = f();
+    // SAFETY: The thread is a test's.
+    unsafe { ffi::dma_fence_test_kill(false) };
+    ret
 }
 
 /// What a buffer has.

@@ -33,7 +33,7 @@ mod tests {
     #[test]
     fn sync_files_out_and_in() -> Result {
         let (fence, pending) = Timeline::new()?.next()?;
-        let out = SyncFile::new()?;
+        let out = SyncFile::reserve()?;
         let fd = out.fd() as i32;
         // Nobody sees it before.
         assert_eq!(SyncFile::import(fd).err(), Some(EINVAL));
@@ -51,11 +51,11 @@ mod tests {
 
     #[test]
     fn a_sync_file_that_is_dropped() -> Result {
-        let out = SyncFile::new()?;
+        let out = SyncFile::reserve()?;
         let fd = out.fd();
         drop(out);
         // The descriptor is free again.
-        let again = SyncFile::new()?;
+        let again = SyncFile::reserve()?;
         assert_eq!(again.fd(), fd);
         Ok(())
     }
@@ -90,7 +90,7 @@ mod tests {
         let mut timeline = Timeline::new()?;
         let object = SyncObj::new(None)?;
         let ((one, first), (two, second)) = (timeline.next()?, timeline.next()?);
-        object.add_point(ChainNode::new()?, &one, 10);
+        object.add_point(ChainNode::new()?, &one, 10)?;
         let points = |submitted, signaled| Points {
             submitted,
             signaled,
@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(object.points(), points(10, 0));
         // A point that is not there yet is not waited for.
         assert_eq!(object.find(11).err(), Some(EINVAL));
-        object.add_point(ChainNode::new()?, &two, 20);
+        object.add_point(ChainNode::new()?, &two, 20)?;
         let (ten, twenty) = (object.find(10)?, object.find(15)?);
         assert_eq!(object.points(), points(20, 0));
         end(first, Ok(()));
@@ -110,6 +110,30 @@ mod tests {
         assert_eq!(object.points(), points(20, 20));
         object.reset();
         assert_eq!(object.points(), points(0, 0));
+        Ok(())
+    }
+
+    /// A chain in a chain in a chain: dropping it would take a stack frame for each level.
+    #[test]
+    fn chains_do_not_go_into_a_point() -> Result {
+        const LEVELS: usize = 64;
+        let (fence, pending) = Timeline::new()?.next()?;
+        let mut payload = fence.clone();
+        let mut refused = 0;
+        for _ in 0..LEVELS {
+            let object = SyncObj::new(None)?;
+            match object.add_point(ChainNode::new()?, &payload, 1) {
+                Ok(()) => payload = object.fence().ok_or(EINVAL)?,
+                Err(e) => {
+                    assert_eq!(e, EINVAL);
+                    assert!(object.fence().is_none());
+                    refused += 1;
+                }
+            }
+        }
+        assert_eq!(refused, LEVELS - 1);
+        assert!(payload.is_chain() && !fence.is_chain());
+        end(pending, Ok(()));
         Ok(())
     }
 
@@ -127,8 +151,7 @@ mod tests {
         let resv = buffer.resv();
         let (reader, writer, keeper) = (Foreign::new()?, Foreign::new()?, Foreign::new()?);
         assert!(resv.test_signaled(Usage::Bookkeep) && resv.fences(Usage::Bookkeep)?.is_empty());
-        {
-            let locked = resv.lock()?;
+        resv.with_locked(|locked| {
             let [one, two, unused] = locked.reserve_fences()?;
             drop(unused);
             // Those that were promised before are still there.
@@ -136,11 +159,11 @@ mod tests {
             let _none: [_; 0] = locked.reserve_fences()?;
             one.add_fence(&reader.0, Usage::Read)?;
             two.add_fence(&writer.0, Usage::Write)?;
-            three.add_fence(&keeper.0, Usage::Bookkeep)?;
-        }
+            three.add_fence(&keeper.0, Usage::Bookkeep)
+        })?;
         assert!(!resv.test_signaled(Usage::Write));
         assert!(resv.test_signaled(Usage::Kernel) && resv.fences(Usage::Kernel)?.is_empty());
-        // Who reads waits for who writes; who writes waits for both.
+        // A reader waits for the writer, a writer for both.
         let writes = contexts(resv, Usage::rw(false))?;
         assert_eq!(writes.as_slice(), &[writer.0.context()][..]);
         let both = contexts(resv, Usage::rw(true))?;
@@ -163,10 +186,11 @@ mod tests {
     fn containers_do_not_go_into_a_buffer() -> Result {
         let (buffer, one, two) = (Buffer::new()?, Foreign::new()?, Foreign::new()?);
         let array = Fence::merge(&[one.0.clone(), two.0.clone()])?;
-        let locked = buffer.resv().lock()?;
-        let [slot] = locked.reserve_fences()?;
-        assert_eq!(slot.add_fence(&array, Usage::Write), Err(EINVAL));
-        drop(locked);
+        buffer.resv().with_locked(|locked| {
+            let [slot] = locked.reserve_fences()?;
+            assert_eq!(slot.add_fence(&array, Usage::Write), Err(EINVAL));
+            Ok(())
+        })?;
         assert!(buffer.resv().test_signaled(Usage::Bookkeep));
         one.signal(Ok(()));
         two.signal(Ok(()));
@@ -178,33 +202,35 @@ mod tests {
         let (one, two, other) = (Buffer::new()?, Buffer::new()?, Buffer::new()?);
         let fence = Foreign::new()?;
         // The first twice, as by two objects that share it.
-        let all = Resv::lock_all([one.resv(), two.resv(), one.resv()])?;
-        assert_eq!(all.iter().count(), 2);
-        assert!(all.get(other.resv()).is_none());
-        for resv in [one.resv(), two.resv()] {
-            let [slot] = all.get(resv).ok_or(EINVAL)?.reserve_fences()?;
-            slot.add_fence(&fence.0, Usage::Write)?;
-        }
-        drop(all);
-        // They are not locked any more.
-        drop(other.resv().lock()?);
-        drop(one.resv().lock()?);
+        Resv::with_all_locked([one.resv(), two.resv(), one.resv()], |all| {
+            assert_eq!(all.iter().count(), 2);
+            assert!(all.get(other.resv()).is_none());
+            for resv in [one.resv(), two.resv()] {
+                let [slot] = all.get(resv).ok_or(EINVAL)?.reserve_fences()?;
+                slot.add_fence(&fence.0, Usage::Write)?;
+            }
+            Ok(())
+        })?;
+        // They are not locked any more, whatever the closure returned.
+        assert_eq!(one.resv().with_locked(|_| Err::<(), _>(EIO)), Err(EIO));
+        one.resv().with_locked(|_| Ok(()))?;
+        other.resv().with_locked(|_| Ok(()))?;
         assert!(!one.resv().test_signaled(Usage::Write) && !two.resv().test_signaled(Usage::Write));
         fence.signal(Ok(()));
-        let none = Resv::lock_all(core::iter::empty())?;
-        assert_eq!(none.iter().count(), 0);
+        let none = Resv::with_all_locked([], |all| Ok(all.iter().count()))?;
+        assert_eq!(none, 0);
         Ok(())
     }
 
-    /// Two who want the same buffers, each of which has what the other needs.
+    /// Two threads want the same buffers, and each has what the other needs.
     #[test]
     fn no_deadlock_over_buffers() -> Result {
         let (first, second) = Buffer::new()?.in_order(Buffer::new()?);
         // It has what we take last, and wants what we take first.
         let rival = Rival::start(&second, &first)?;
-        let all = Resv::lock_all([first.resv(), second.resv()])?;
-        assert_eq!(all.iter().count(), 2);
-        drop(all);
+        let both =
+            Resv::with_all_locked([first.resv(), second.resv()], |all| Ok(all.iter().count()))?;
+        assert_eq!(both, 2);
         rival.end()
     }
 }

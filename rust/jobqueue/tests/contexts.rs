@@ -177,7 +177,8 @@ pub(crate) enum Enable {
 
 /// Fences of another driver, with one lock for all of them, which is not theirs.
 ///
-/// Dropping it frees the lock one grace period later, which other drivers do as well: all fences have to have signalled by then.
+/// Dropping it frees the lock one grace period later, which other drivers do as well: all fences
+/// have to have signalled by then.
 pub(crate) struct Issuer {
     lock: NonNull<RawLock>,
     fences: KVec<ARef<Fence>>,
@@ -210,7 +211,8 @@ impl Issuer {
         // SAFETY: No requirements.
         let context = unsafe { jobqueue_test_contexts(n) };
         for i in 0..n {
-            // SAFETY: The lock is there until a grace period after the fence has signalled; the reference is ours.
+            // SAFETY: The lock is there until a grace period after the fence has signalled; the
+            // reference is ours.
             let fence = unsafe {
                 let fence = jobqueue_test_fence_create(
                     lock.as_ptr(),
@@ -236,8 +238,8 @@ impl Issuer {
         unsafe { jobqueue_test_fence_enabled(self.fences[i].as_raw()) }
     }
 
-    /// Signals the next `n`. May be called in any context. `together`: with the lock held over all of them, as interrupt handlers of
-    /// some drivers do.
+    /// Signals the next `n`. May be called in any context. `together`: with the lock held over all
+    /// of them, as interrupt handlers of some drivers do.
     pub(crate) fn signal(&mut self, n: usize, result: Result, together: bool) {
         let error = result.err().map_or(0, Error::to_errno);
         let next = &mut self.raw[self.signalled..][..n];
@@ -274,12 +276,14 @@ impl Issuer {
 impl Drop for Issuer {
     fn drop(&mut self) {
         self.signal_rest(Ok(()));
-        // SAFETY: All fences have signalled: nobody takes it any more, who has not begun to look by now.
+        // SAFETY: All fences have signalled: nobody takes it any more, who has not begun to look by
+        // now.
         unsafe { jobqueue_test_lock_free(self.lock.as_ptr()) }
     }
 }
 
-/// Waits until all issuers' locks have been freed. To be called by each test that has had one: their callback is this module's.
+/// Waits until all issuers' locks have been freed. To be called by each test that has had one:
+/// their callback is this module's.
 pub(crate) fn settle() -> Result {
     for _ in 0..500 {
         // SAFETY: Called where it may sleep.

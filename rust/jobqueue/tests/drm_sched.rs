@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What DRM's scheduler promises of its behaviour, by its own KUnit suites (`drivers/gpu/drm/scheduler/tests`), asked of the job queue.
+//! What DRM's scheduler promises of its behaviour, by its own KUnit suites
+//! (`drivers/gpu/drm/scheduler/tests`), asked of the job queue.
 //!
-//! There a scheduler is a ring and entities are queues for it; with firmware that schedules, each queue has a ring of its own. So wherever they
-//! have a number of entities we have a number of queues.
+//! There a scheduler is a ring and entities are queues for it; with firmware that schedules, each
+//! queue has a ring of its own. So wherever they have a number of entities we have a number of
+//! queues.
 //!
 //! | theirs | ours |
 //! |---|---|
@@ -75,7 +77,8 @@ fn end(benches: &[Bench]) -> Result {
     benches.iter().try_for_each(Bench::end)
 }
 
-/// All go well, and whatever was committed before another one of its queue, or before one that depends on it, was over first.
+/// All go well, and whatever was committed before another one of its queue, or before one that
+/// depends on it, was over first.
 fn basic(queues: usize, chain: bool) -> Result {
     let benches = several(queues, Options::timed(usize::MAX, MS))?;
     let fences = fill(&benches, 100, chain)?;
@@ -126,8 +129,9 @@ mod tests {
         basic(4, true)
     }
 
-    /// The queues go with half of a chain through all of them still to come: what has not been started by then never is. Errors go along the
-    /// chain, as one queue may still take a job when another has gone.
+    /// The queues go with half of a chain through all of them still to come: what has not been
+    /// started by then never is. Errors go along the chain, as one queue may still take a job when
+    /// another has gone.
     #[test]
     fn cleanup_with_pending() -> Result {
         let options = Options {
@@ -143,8 +147,8 @@ mod tests {
         let mut cancelled = 0;
         for fence in &fences {
             match result(fence) {
-                // What runs when the queue goes is waited for. After it nothing runs, or it would have started before what it depends on
-                // was over.
+                // What runs when the queue goes is waited for. After it nothing runs, or it would
+                // have started before what it depends on was over.
                 Ok(()) => assert_eq!(cancelled, 0),
                 Err(ECANCELED) => cancelled += 1,
                 Err(e) => return Err(e),
@@ -156,7 +160,8 @@ mod tests {
         end(&benches)
     }
 
-    /// A queue goes while the hardware has its job. The fence does not signal before the hardware has acknowledged that it was stopped.
+    /// A queue goes while the hardware has its job. The fence does not signal before the hardware
+    /// has acknowledged that it was stopped.
     #[test]
     fn cancel_job() -> Result {
         let bench = Bench::build(Options {
@@ -267,7 +272,8 @@ mod tests {
     #[test]
     fn timeout_skips_reset() -> Result {
         let bench = Bench::new(8)?;
-        // It takes complaints as a reason to end only if there are three: what is wanted is one, and that the job goes on after it.
+        // It takes complaints as a reason to end only if there are three: what is wanted is one,
+        // and that the job goes on after it.
         let fence = bench.commit(Job::stalling(1), &[])?;
         bench.wait_complaints(1)?;
         assert!(!fence.test_signaled_flag());
@@ -298,7 +304,8 @@ mod tests {
             ..Options::new(4)
         })?;
         let mut fences = KVec::new();
-        // The third has room only when the first two are over, and the small one after it does not overtake it.
+        // The third has room only when the first two are over, and the small one after it does not
+        // overtake it.
         for (id, credits) in [(1, 1), (2, 2), (3, 4), (4, 1)] {
             let prepared = bench.prepare(Job::new(id), credits, &[])?;
             fences.push(prepared.commit()?, GFP_KERNEL)?;
@@ -319,7 +326,8 @@ mod tests {
         bench.end()
     }
 
-    /// One queue's hardware does nothing, and another one waits for a fence: a hundred jobs of a third come and go.
+    /// One queue's hardware does nothing, and another one waits for a fence: a hundred jobs of a
+    /// third come and go.
     #[test]
     fn queues_do_not_hold_each_other_up() -> Result {
         let mut options = Options::new(1);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What keeps jobs from the hardware but themselves: memory, and fences that the hardware waits for; and who hurries.
+//! What keeps jobs from the hardware but themselves: memory, and fences that the hardware waits
+//! for; and who hurries.
 
 use kernel::prelude::*;
 
@@ -31,7 +32,8 @@ mod tests {
 
     const KIB: usize = 1024;
 
-    /// R22: jobs keep as much memory as the queue allows, and whoever wants more waits until some is given back.
+    /// R22: jobs keep as much memory as the queue allows, and whoever wants more waits until some
+    /// is given back.
     #[test]
     fn memory_is_limited() -> Result {
         let options = Options {
@@ -140,5 +142,44 @@ mod tests {
         assert_eq!(result(&fence), Ok(()));
         bench.end()?;
         other.end()
+    }
+
+    /// A16: requests are merged. Only one that is earlier is passed on again, and that reaches what
+    /// the last of many jobs waits for, though not in one poll.
+    #[test]
+    fn deadlines_are_merged() -> Result {
+        const JOBS: u32 = 600;
+        let options = Options {
+            jobs: JOBS as usize + 1,
+            timeout: LIMIT,
+            ..Options::new(8)
+        };
+        let (bench, first, last) = (Bench::build(options)?, Bench::new(8)?, Bench::new(8)?);
+        let (gate, other) = (first.commit(Job::new(1), &[])?, last.commit(Job::new(1), &[])?);
+        bench.commit(Job::new(1), core::slice::from_ref(&gate))?;
+        for id in 2..JOBS {
+            bench.commit(Job::new(id), &[])?;
+        }
+        let fence = bench.commit(Job::new(JOBS), core::slice::from_ref(&other))?;
+        for _ in 0..100 {
+            fence.set_deadline(Delta::from_secs(60));
+            kernel::time::delay::fsleep(Delta::from_micros(300));
+        }
+        let told = bench.mock.deadlines();
+        fence.set_deadline(Delta::from_secs(30));
+        for mock in [&bench.mock, &last.mock] {
+            let soon = core::pin::pin!(mock.hurried_within(Delta::from_secs(30)));
+            block_on(timeout(LIMIT, soon))?.map_err(|_| ETIME)?;
+        }
+        let again = bench.mock.deadlines();
+        first.mock.complete(1, Ok(()));
+        last.mock.complete(1, Ok(()));
+        bench.mock.complete(JOBS, Ok(()));
+        assert_eq!(result(&fence), Ok(()));
+        bench.end()?;
+        first.end()?;
+        last.end()?;
+        assert_eq!((told, again), (1, 2));
+        Ok(())
     }
 }

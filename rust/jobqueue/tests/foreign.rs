@@ -2,8 +2,9 @@
 
 //! Fences of other drivers, with all that those may do.
 //!
-//! Most drivers have the lock of a fence outside of it. It may be one for all fences of a ring, and it may be gone one grace period after they
-//! have signalled. The callbacks run with it held, often in a hard interrupt. KASAN and lockdep are the judges of most of this.
+//! Most drivers have the lock of a fence outside of it. It may be one for all fences of a ring, and
+//! it may be gone one grace period after they have signalled. The callbacks run with it held, often
+//! in a hard interrupt. KASAN and lockdep are the judges of most of this.
 
 use crate::{
     contexts::{
@@ -100,7 +101,8 @@ fn depending(bench: &Bench, fences: &[ARef<Fence>]) -> Result<ARef<Fence>> {
 mod tests {
     use super::*;
 
-    /// H7, R27: who has waited has nothing to do with the lock once the fence has signalled, whether it looks at the result or goes away.
+    /// H7, R27: who has waited has nothing to do with the lock once the fence has signalled,
+    /// whether it looks at the result or goes away.
     #[test]
     fn the_lock_is_freed_a_grace_period_after() -> Result {
         for together in [false, true] {
@@ -135,7 +137,8 @@ mod tests {
         Ok(())
     }
 
-    /// H6, H7: waits are given up by a worker while an interrupt signals, and the lock goes as soon as it may.
+    /// H6, H7: waits are given up by a worker while an interrupt signals, and the lock goes as soon
+    /// as it may.
     #[test]
     fn given_up_while_it_signals() -> Result {
         let executor = Executor::new(c"given-up")?;
@@ -186,7 +189,8 @@ mod tests {
         settle()
     }
 
-    /// H8, R26: one lock for all fences of a ring, held over all of them in the interrupt. Who is woken by one waits for the next at once.
+    /// H8, R26: one lock for all fences of a ring, held over all of them in the interrupt. Who is
+    /// woken by one waits for the next at once.
     #[test]
     fn a_ring_shares_its_lock() -> Result {
         let executor = Executor::new(c"siblings")?;
@@ -251,7 +255,8 @@ mod tests {
         settle()
     }
 
-    /// H39, R3: nobody signals what waits for a fence that does not, whatever becomes of its queue; and that is not the hardware's fault.
+    /// H39, R3: nobody signals what waits for a fence that does not, whatever becomes of its queue;
+    /// and that is not the hardware's fault.
     #[test]
     fn never_unless_it_is_told() -> Result {
         let bench = Bench::new(8)?;
@@ -329,7 +334,8 @@ mod tests {
         settle()
     }
 
-    /// R19: what an error is to who depends on it, whether it is there before the job or comes while the job waits.
+    /// R19: what an error is to who depends on it, whether it is there before the job or comes
+    /// while the job waits.
     #[test]
     fn with_an_error() -> Result {
         for on_error in [OnError::Ignore, OnError::Propagate, OnError::Poison] {
@@ -383,7 +389,8 @@ mod tests {
         settle()
     }
 
-    /// H8, R12: it is signalled under a lock that whoever is woken takes as well. Waking is no more than that.
+    /// H8, R12: it is signalled under a lock that whoever is woken takes as well. Waking is no more
+    /// than that.
     #[test]
     fn woken_under_others_locks() -> Result {
         let executor = Executor::new(c"nested")?;

@@ -55,7 +55,10 @@ mod tests {
     #[test]
     fn two_rings_share_one_permit() -> Result {
         let permits = permit()?;
-        let (one, other) = (patient(Some(permits.clone()))?, patient(Some(permits.clone()))?);
+        let (one, other) = (
+            patient(Some(permits.clone()))?,
+            patient(Some(permits.clone()))?,
+        );
         let short = one.commit(Job::new(1), &[])?;
         one.wait_started(1)?;
         let wanted = other.commit(Job::new(1), &[])?;
@@ -297,9 +300,18 @@ mod tests {
         let bad = [
             Options { jobs: 0, ..good },
             Options { credits: 0, ..good },
-            Options { jobs: 1 << 22, ..good },
-            Options { timeout: Delta::from_nanos(0), ..good },
-            Options { timeout: Delta::from_millis(-5), ..good },
+            Options {
+                jobs: 1 << 22,
+                ..good
+            },
+            Options {
+                timeout: Delta::from_nanos(0),
+                ..good
+            },
+            Options {
+                timeout: Delta::from_millis(-5),
+                ..good
+            },
         ];
         for options in bad {
             match Bench::build(options) {

@@ -164,7 +164,8 @@ mod tests {
         let all = timeout(LIMIT, poll_fn(|cx| waited.poll_all(cx)));
         assert!(block_on(all)?.is_ok());
         assert!(second.test_signaled_flag() && waited.is_empty());
-        // What has failed is found, what has gone well is left out. Of one timeline it is the last that counts.
+        // What has failed is found, what has gone well is left out. Of one timeline it is the last
+        // that counts.
         let mut failed = set(&both, None)?;
         assert_eq!(failed.len(), 1);
         assert_eq!(block_on(poll_fn(|cx| failed.poll_all(cx)))?, Err(EIO));
@@ -267,7 +268,8 @@ mod tests {
         bench.end()
     }
 
-    /// R16, H20: a reset ends what is in flight; what the hardware has finished before stays so; later jobs run.
+    /// R16, H20: a reset ends what is in flight; what the hardware has finished before stays so;
+    /// later jobs run.
     #[test]
     fn a_reset_ends_what_is_in_flight() -> Result {
         let bench = Bench::new(2)?;

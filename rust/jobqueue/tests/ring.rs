@@ -20,8 +20,8 @@ use jobqueue::{
     Prepared,
     Ring,
     RingStopped,
-    TimeoutAction,
     Timeline, //
+    TimeoutAction,
 };
 use kasync::{
     block_on,
@@ -111,7 +111,8 @@ impl Job {
         }
     }
 
-    /// One whose number is how many have been started before it, and itself: for who does not know that.
+    /// One whose number is how many have been started before it, and itself: for who does not know
+    /// that.
     pub(crate) fn next() -> Self {
         Self::new(0)
     }
@@ -156,6 +157,8 @@ struct State {
     lowered: (u64, u32),
     /// How soon somebody wants something.
     hurried: Option<Delta>,
+    /// How often the ring was told.
+    deadlines: u32,
     /// How often it was reset, if that is what it does.
     resets: Option<u32>,
     ended: bool,
@@ -206,6 +209,7 @@ impl Mock {
                     complaints: 0,
                     lowered: (0, 0),
                     hurried: None,
+                    deadlines: 0,
                     resets: None,
                     ended: false,
                     done: 0,
@@ -309,6 +313,16 @@ impl Mock {
         self.state.lock().lowered.1
     }
 
+    /// How often the ring was told of a deadline.
+    pub(crate) fn deadlines(&self) -> u32 {
+        self.state.lock().deadlines
+    }
+
+    /// Waits until the ring was told of a deadline that is sooner.
+    pub(crate) async fn hurried_within(&self, within: Delta) {
+        self.wait(|state| state.hurried.filter(|d| *d <= within)).await;
+    }
+
     /// How soon somebody wants something, as soon as somebody does.
     pub(crate) async fn hurried(&self) -> Delta {
         self.wait(|state| state.hurried).await
@@ -404,7 +418,7 @@ impl MockRing {
     fn poll_free(&mut self, cx: &mut Context<'_>) -> Poll<Result> {
         self.mock.ready.register(cx);
         {
-            let mut state = self.mock.state.lock();
+            let state = self.mock.state.lock();
             if state.busy {
                 return Poll::Pending;
             }
@@ -442,7 +456,11 @@ impl Ring for MockRing {
     }
 
     fn set_deadline(&mut self, within: Delta) {
-        self.mock.change(|state| state.hurried = Some(within));
+        self.mock.note_call(false);
+        self.mock.change(|state| {
+            state.hurried = Some(within);
+            state.deadlines += 1;
+        });
     }
 
     fn poll_ready(&mut self, job: &mut Job, cx: &mut Context<'_>) -> Poll<Result> {
@@ -546,7 +564,8 @@ pub(crate) struct Options {
     pub(crate) memory: usize,
     pub(crate) timeout: Delta,
     pub(crate) on_error: OnError,
-    /// How long jobs take, one after the other; if there is none they end when the test says so. Their numbers then have to be 1, 2, 3 …
+    /// How long jobs take, one after the other; if there is none they end when the test says so.
+    /// Their numbers then have to be 1, 2, 3 …
     pub(crate) duration: Option<Delta>,
 }
 
@@ -611,7 +630,12 @@ impl Bench {
             timeout: options.timeout,
             on_error: options.on_error,
         };
-        let queue = JobQueue::new(&scope, c"queue", MockRing::new(mock.clone(), permits)?, &config)?;
+        let queue = JobQueue::new(
+            &scope,
+            c"queue",
+            MockRing::new(mock.clone(), permits)?,
+            &config,
+        )?;
         if let Some(duration) = options.duration {
             let hardware = mock.clone().work(duration);
             executor.root().spawn(c"hardware", hardware)?.detach();

@@ -82,7 +82,8 @@ mod tests {
 
     const WHILE: Delta = Delta::from_millis(20);
 
-    /// What overlaps counts once, and what is idle not at all: both bounds are measured, and hold however late threads are.
+    /// What overlaps counts once, and what is idle not at all: both bounds are measured, and hold
+    /// however late threads are.
     #[test]
     fn busy_time_is_that_with_work() -> Result {
         let usage = EngineUsage::new(c"test")?;
@@ -109,7 +110,8 @@ mod tests {
         Ok(())
     }
 
-    /// The keys and units of `drm-usage-stats.rst`: time always, cycles if they are counted, and either of the two to compare them with.
+    /// The keys and units of `drm-usage-stats.rst`: time always, cycles if they are counted, and
+    /// either of the two to compare them with.
     #[test]
     fn keys_are_those_of_the_rules() -> Result {
         let time = EngineUsage::new(c"test")?;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What happens to a job queue if it goes before its jobs do: the counterpart of `drm_sched_teardown.c`, step by step.
+//! What happens to a job queue if it goes before its jobs do: the counterpart of
+//! `drm_sched_teardown.c`, step by step.
 
 use core::task::{
     Context,
@@ -15,8 +16,8 @@ use jobqueue::{
     OnError,
     Ring,
     RingStopped,
-    TimeoutAction,
     Timeline, //
+    TimeoutAction,
 };
 use kasync::{
     block_on,

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Models of a ring's cursor: how jobs come to the queue's task in order, how their memory comes back, and how the task hears of those that
-//! the hardware has done with. `rust/jobqueue/inbox.rs` itself, and the asahi driver's `ring.rs`. Each names the hazards that it covers.
+//! Models of a ring's cursor: how jobs come to the queue's task in order, how their memory comes
+//! back, and how the task hears of those that the hardware has done with.
+//! `rust/jobqueue/submit_list.rs` itself, and the asahi driver's `ring.rs`. Each names the hazards
+//! that it covers.
 
 use kasync::{
     block_on,
@@ -26,20 +28,21 @@ use std::{
 mod world;
 pub(crate) use world::sync;
 
-#[path = "../../../jobqueue/inbox.rs"]
-mod inbox;
 #[path = "../../../../drivers/gpu/drm/asahi/firmware/ring.rs"]
 mod ring;
+#[path = "../../../jobqueue/submit_list.rs"]
+mod submit_list;
 
-use inbox::{
-    Fifo,
-    Inbox,
-    Link,
-    Spare, //
-};
 use ring::{
     Consumer,
     Producer, //
+};
+use submit_list::{
+    Fifo,
+    Link,
+    NodeCache,
+    SubmitList,
+    WaitList, //
 };
 use world::{
     job::Job,
@@ -55,21 +58,21 @@ unsafe impl Link for Job {
 }
 
 /// What has come, in order.
-fn take(inbox: &Inbox<Job>, jobs: &mut Fifo<Job>, got: &mut Vec<u64>) {
-    if !inbox.is_empty() {
-        inbox.take(jobs);
+fn take(list: &SubmitList<Job>, jobs: &mut Fifo<Job>, got: &mut Vec<u64>) {
+    if !list.is_empty() {
+        list.take(jobs);
     }
     while let Some(job) = jobs.pop() {
         got.push(job.number());
     }
 }
 
-/// H1, H19: two threads put jobs in while the task takes them out. Each comes once, those of one thread in its order, and none after the
-/// last wake.
+/// H1, H19: two threads put jobs in while the task takes them out. Each comes once, those of one
+/// thread in its order, and none after the last wake.
 #[test]
 fn put_against_take() {
     model(2, || {
-        let shared = Arc::new((Inbox::<Job>::new(), AtomicWaker::new()));
+        let shared = Arc::new((SubmitList::<Job>::new(), AtomicWaker::new()));
         let threads = [[1, 2].as_slice(), &[11]].map(|numbers| {
             let shared = shared.clone();
             thread::spawn(move || {
@@ -100,15 +103,15 @@ fn put_against_take() {
 #[test]
 fn take_behind_others() {
     model(2, || {
-        let inbox = Arc::new(Inbox::<Job>::new());
-        inbox.put(Job::new(1));
-        inbox.put(Job::new(2));
-        let i = inbox.clone();
+        let list = Arc::new(SubmitList::<Job>::new());
+        list.put(Job::new(1));
+        list.put(Job::new(2));
+        let i = list.clone();
         let other = thread::spawn(move || i.put(Job::new(3)));
         let mut jobs = Fifo::new();
-        inbox.take(&mut jobs);
+        list.take(&mut jobs);
         other.join().unwrap();
-        inbox.take(&mut jobs);
+        list.take(&mut jobs);
         assert_eq!(jobs.len(), 3);
         for number in 1..=3 {
             assert_eq!(jobs.first().map(|job| job.number()), Some(number));
@@ -118,30 +121,30 @@ fn take_behind_others() {
     });
 }
 
-/// H18: jobs that nobody takes go with the inbox; those that were taken, with the list.
+/// H18: jobs that nobody takes go with the submit list; those that were taken, with the list.
 #[test]
 fn put_against_drop() {
     model(2, || {
-        let inbox = Arc::new(Inbox::<Job>::new());
-        let i = inbox.clone();
+        let list = Arc::new(SubmitList::<Job>::new());
+        let i = list.clone();
         let other = thread::spawn(move || i.put(Job::new(1)));
         let mut jobs = Fifo::new();
-        inbox.take(&mut jobs);
-        drop(inbox);
+        list.take(&mut jobs);
+        drop(list);
         other.join().unwrap();
     });
 }
 
-/// Memory of a job that is over is given to one of two who prepare the next, or to none: never to both, and not before the task has done
-/// with it.
+/// Memory of a job that is over is given to one of two who prepare the next, or to none: never to
+/// both, and not before the task has done with it.
 #[test]
 fn spare_memory() {
     model(2, || {
-        let spare = Arc::new(Spare::<UnsafeCell<u32>>::new());
+        let cache = Arc::new(NodeCache::<UnsafeCell<u32>>::new());
         let takers = [(); 2].map(|()| {
-            let spare = spare.clone();
+            let cache = cache.clone();
             thread::spawn(move || {
-                if let Some(memory) = spare.take() {
+                if let Some(memory) = cache.take() {
                     // SAFETY: It is ours alone, which loom checks.
                     memory.with_mut(|m| unsafe { *m += 1 });
                     drop(memory);
@@ -152,7 +155,7 @@ fn spare_memory() {
             let memory = sync::Box::new(UnsafeCell::new(0));
             // SAFETY: As above.
             memory.with_mut(|m| unsafe { *m = 1 });
-            spare.put(memory);
+            cache.put(memory);
         }
         takers.map(|t| t.join().unwrap());
     });
@@ -171,8 +174,9 @@ unsafe impl Sync for Memory {}
 // SAFETY: As above.
 unsafe impl Send for Memory {}
 
-/// H1, H10, H19: the firmware writes more messages than its ring has room for, and interrupts; the task registers, looks, reads, and moves
-/// its index. All arrive, in order, and no entry is written before it was read.
+/// H1, H10, H19: the firmware writes more messages than its ring has room for, and interrupts; the
+/// task registers, looks, reads, and moves its index. All arrive, in order, and no entry is written
+/// before it was read.
 #[test]
 fn ring_against_firmware() {
     const SIZE: u32 = 2;
@@ -214,5 +218,26 @@ fn ring_against_firmware() {
         .unwrap();
         firmware.join().unwrap();
         assert_eq!(got, [1, 2]);
+    });
+}
+
+/// The cursor of a list goes on where it was, whatever was taken out or added meanwhile.
+#[test]
+fn cursor_of_a_list() {
+    model(1, || {
+        let mut jobs = WaitList::new();
+        for number in 1..=4 {
+            jobs.push(Job::new(number));
+        }
+        let next = |jobs: &mut WaitList<Job>| jobs.advance().map(|job| job.number());
+        assert_eq!((next(&mut jobs), next(&mut jobs)), (Some(1), Some(2)));
+        // One before the cursor goes, and the one at the cursor.
+        assert!(jobs.pop().is_some() && jobs.pop().is_some());
+        assert_eq!((next(&mut jobs), next(&mut jobs)), (Some(3), Some(4)));
+        assert_eq!(next(&mut jobs), None);
+        jobs.push(Job::new(5));
+        assert_eq!((next(&mut jobs), next(&mut jobs)), (Some(5), None));
+        jobs.rewind();
+        assert_eq!(next(&mut jobs), Some(3));
     });
 }

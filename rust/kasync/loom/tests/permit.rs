@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Models of permits, that is, of a queue's places and memory: `rust/jobqueue/places.rs` itself. Each names the hazards that it covers.
+//! Models of permits, that is, of a queue's room for jobs and their memory:
+//! `rust/jobqueue/capacity.rs` itself. Each names the hazards that it covers.
 //!
-//! Credits, the permits of the hardware's ring, are in the queue's task alone, and nothing is to be explored.
+//! Credits, the permits of the hardware's ring, are in the queue's task alone, and nothing is to be
+//! explored.
 
 use kasync::{
     block_on,
@@ -28,15 +30,15 @@ pub(crate) use world::{
     waits, //
 };
 
-#[path = "../../../jobqueue/places.rs"]
-mod places;
+#[path = "../../../jobqueue/capacity.rs"]
+mod capacity;
 
-use places::Places;
+use capacity::Capacity;
 use world::model;
 
 /// A queue, and what one who has its only place may do: loom finds whoever does so without.
 struct Queue {
-    places: Places,
+    capacity: Capacity,
     inside: UnsafeCell<u32>,
 }
 
@@ -46,17 +48,17 @@ unsafe impl Sync for Queue {}
 unsafe impl Send for Queue {}
 
 impl Queue {
-    fn new(places: u32, units: u32) -> Arc<Self> {
+    fn new(jobs: u32, pages: u32) -> Arc<Self> {
         Arc::new(Self {
-            places: Places::new(places, units),
+            capacity: Capacity::new(jobs, pages),
             inside: UnsafeCell::new(0),
         })
     }
 
     /// As `JobQueue::prepare()` does.
-    fn take(&self, units: u32) {
-        if !self.places.try_take(units) {
-            block_on(self.places.take(units)).unwrap().unwrap();
+    fn take(&self, pages: u32) {
+        if !self.capacity.try_take(pages) {
+            block_on(self.capacity.take(pages)).unwrap().unwrap();
         }
     }
 
@@ -65,16 +67,16 @@ impl Queue {
         self.inside.with_mut(|n| unsafe { *n += 1 });
     }
 
-    /// So many are free, of places and units: and no more.
-    fn has_free(&self, places: u32, units: u32) {
-        if units != 0 {
-            assert!(!self.places.try_take(units + 1), "more than there were");
-            assert!(self.places.try_take(units), "memory was lost");
+    /// Checks that this much is free, and no more.
+    fn has_free(&self, jobs: u32, pages: u32) {
+        if pages != 0 {
+            assert!(!self.capacity.try_take(pages + 1), "more than there were");
+            assert!(self.capacity.try_take(pages), "memory was lost");
         }
-        for _ in u32::from(units != 0)..places {
-            assert!(self.places.try_take(0), "a place was lost");
+        for _ in u32::from(pages != 0)..jobs {
+            assert!(self.capacity.try_take(0), "a place was lost");
         }
-        assert!(!self.places.try_take(0), "more than there were");
+        assert!(!self.capacity.try_take(0), "more than there were");
     }
 }
 
@@ -87,17 +89,18 @@ fn take_against_give() {
         let other = thread::spawn(move || {
             q.take(0);
             q.touch();
-            q.places.give(0);
+            q.capacity.release(0);
         });
         queue.take(0);
         queue.touch();
-        queue.places.give(0);
+        queue.capacity.release(0);
         other.join().unwrap();
         queue.has_free(1, 0);
     });
 }
 
-/// H1: two try, of whom one fails because the other tries, and a third waits: it does not miss the place.
+/// H1: two try, of whom one fails because the other tries, and a third waits: it does not miss the
+/// place.
 #[test]
 fn take_against_tries() {
     model(2, || {
@@ -105,31 +108,32 @@ fn take_against_tries() {
         let tries = [(); 2].map(|()| {
             let q = queue.clone();
             thread::spawn(move || {
-                if q.places.try_take(0) {
+                if q.capacity.try_take(0) {
                     q.touch();
-                    q.places.give(0);
+                    q.capacity.release(0);
                 }
             })
         });
-        block_on(queue.places.take(0)).unwrap().unwrap();
+        block_on(queue.capacity.take(0)).unwrap().unwrap();
         queue.touch();
-        queue.places.give(0);
+        queue.capacity.release(0);
         tries.map(|t| t.join().unwrap());
         queue.has_free(1, 0);
     });
 }
 
-/// H24: one of two who wait gives up while the place comes back. The other gets it, and nobody is thought to wait any more.
+/// H24: one of two who wait gives up while the place comes back. The other gets it, and nobody is
+/// thought to wait any more.
 #[test]
 fn give_against_cancel() {
     model(2, || {
         let queue = Queue::new(1, 0);
-        assert!(queue.places.try_take(0));
+        assert!(queue.capacity.try_take(0));
         let q = queue.clone();
         // Waits before the others begin.
         let (tx, rx) = oneshot::channel().unwrap();
         let gives_up = thread::spawn(move || {
-            let mut first = Box::pin(q.places.take(0));
+            let mut first = Box::pin(q.capacity.take(0));
             let waits = Pin::new(&mut first).poll(&mut Context::from_waker(Waker::noop()));
             tx.send(()).unwrap();
             drop(first);
@@ -137,16 +141,17 @@ fn give_against_cancel() {
         });
         block_on(rx).unwrap().unwrap();
         let q = queue.clone();
-        let giver = thread::spawn(move || q.places.give(0));
-        block_on(queue.places.take(0)).unwrap().unwrap();
+        let giver = thread::spawn(move || q.capacity.release(0));
+        block_on(queue.capacity.take(0)).unwrap().unwrap();
         giver.join().unwrap();
         gives_up.join().unwrap();
-        queue.places.give(0);
+        queue.capacity.release(0);
         queue.has_free(1, 0);
     });
 }
 
-/// H1, H24: memory for one of two jobs, with places for both. Places that are taken and given without memory do not disturb.
+/// H1, H24: memory for one of two jobs, with places for both. Room that is taken and released
+/// without memory does not disturb.
 #[test]
 fn memory_against_give() {
     model(2, || {
@@ -155,41 +160,70 @@ fn memory_against_give() {
         let other = thread::spawn(move || {
             q.take(2);
             q.touch();
-            q.places.give(2);
+            q.capacity.release(2);
         });
         let q = queue.clone();
         let small = thread::spawn(move || {
-            if q.places.try_take(0) {
-                q.places.give(0);
+            if q.capacity.try_take(0) {
+                q.capacity.release(0);
             }
         });
         queue.take(3);
         queue.touch();
-        queue.places.give(3);
+        queue.capacity.release(3);
         other.join().unwrap();
         small.join().unwrap();
         queue.has_free(2, 3);
     });
 }
 
-/// Who has just been told that there is a place does not take it past one who waits as well, but one of them gets it, and then the other.
+/// Who has just been told that there is a place does not take it past one who waits as well, but
+/// one of them gets it, and then the other.
 #[test]
 fn two_wait() {
     model(2, || {
         let queue = Queue::new(1, 0);
-        assert!(queue.places.try_take(0));
+        assert!(queue.capacity.try_take(0));
         let q = queue.clone();
         let other = thread::spawn(move || {
-            block_on(q.places.take(0)).unwrap().unwrap();
+            block_on(q.capacity.take(0)).unwrap().unwrap();
             q.touch();
-            q.places.give(0);
+            q.capacity.release(0);
         });
         queue.touch();
-        queue.places.give(0);
-        block_on(queue.places.take(0)).unwrap().unwrap();
+        queue.capacity.release(0);
+        block_on(queue.capacity.take(0)).unwrap().unwrap();
         queue.touch();
-        queue.places.give(0);
+        queue.capacity.release(0);
         other.join().unwrap();
         queue.has_free(1, 0);
+    });
+}
+
+/// A20: a job that needs all pages waits first, and a small one behind it. The small one does not
+/// pass when there is room for it only.
+#[test]
+fn large_before_small() {
+    model(2, || {
+        let queue = Queue::new(4, 2);
+        queue.take(1);
+        queue.take(1);
+        let mut large = Box::pin(queue.capacity.take(2));
+        let mut small = Box::pin(queue.capacity.take(1));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(large.as_mut().poll(&mut cx).is_pending());
+        assert!(small.as_mut().poll(&mut cx).is_pending());
+        let q = queue.clone();
+        let other = thread::spawn(move || q.capacity.release(1));
+        assert!(small.as_mut().poll(&mut cx).is_pending(), "passed by");
+        queue.capacity.release(1);
+        assert!(small.as_mut().poll(&mut cx).is_pending(), "passed by");
+        block_on(large).unwrap().unwrap();
+        queue.touch();
+        queue.capacity.release(2);
+        block_on(small).unwrap().unwrap();
+        queue.capacity.release(1);
+        other.join().unwrap();
+        queue.has_free(4, 2);
     });
 }

@@ -303,7 +303,10 @@ impl Signal {
     fn publish(self, fence: &Fence) {
         match self.point {
             None => self.object.replace_fence(fence),
-            Some((node, point)) => self.object.add_point(node, fence, point),
+            Some((node, point)) => {
+                // Fails for chains, and a job's fence is none.
+                let _ = self.object.add_point(node, fence, point);
+            }
         }
     }
 }

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the models put in the place of the kernel, for code of `rust/jobqueue`: `sync` and `waits` of that crate, from what loom can explore.
+//! What the models put in the place of the kernel, for code of `rust/jobqueue`: `sync` and `waits`
+//! of that crate, from what loom can explore.
 //!
-//! Orderings are the kernel's. A "full" operation orders as one of C11's that acquires and releases; loom knows nothing stronger for operations
-//! that are not fences. One that compares, and fails, orders nothing.
+//! Orderings are the kernel's. A "full" operation orders as one of C11's that acquires and
+//! releases; loom knows nothing stronger for operations that are not fences. One that compares, and
+//! fails, orders nothing.
 
 use kasync::platform::host::live_allocations;
 
-/// Runs `scene` in every interleaving with so many preemptions at most. Then nothing may be allocated any more.
+/// Runs `scene` in every interleaving with so many preemptions at most. Then nothing may be
+/// allocated any more.
 pub(crate) fn model(preemptions: usize, scene: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);

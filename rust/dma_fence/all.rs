@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Waiting for several fences with one wake.
+//!
+//! Each fence has a [`Registration`]. They share a waker, and a count of what is missing; the
+//! callback that brings the count to zero wakes.
+//!
+//! ```text
+//!   missing = 1 + number of fences       the 1 is poll()'s own: nothing wakes before all are added
+//!      │ -1: a fence had signalled when it was to be added
+//!      │ -1: a callback
+//!      │ -1: all were added
+//!      ▼
+//!   missing = 0 ──► Ready; if a callback has brought it there, it wakes the task
+//! ```
+//!
+//! A fence that is skipped is unlinked, and not missing, until all are asked for again.
+//!
+//! Nothing of the kernel is named here: a model checker compiles this file as well
+//! (`rust/kasync/loom/tests/fence_set.rs`).
+//!
+//! # Memory ordering
+//!
+//! | store | load | why |
+//! |---|---|---|
+//! | callback: `missing` - 1 (full) | `poll`: `missing` (acquire) | what the fences stand for |
+//! | `poll`: registers the waker | callback: `missing` - 1 (full), takes the waker | lost wake |
+
+use crate::{
+    registration::{
+        Listener,
+        Registration,
+        Source, //
+    },
+    sync::{
+        Acquire,
+        Atomic,
+        Entries,
+        Full,
+        Owned,
+        Relaxed,
+        ADD_AT_ONCE, //
+    }, //
+};
+use core::{
+    cell::Cell,
+    marker::PhantomPinned,
+    pin::Pin,
+    ptr,
+    task::{
+        Context,
+        Poll,
+        Waker, //
+    }, //
+};
+use kasync::sync::AtomicWaker;
+
+/// What the callbacks of a set have in common.
+struct Shared {
+    missing: Atomic<u32>,
+    waker: AtomicWaker,
+}
+
+/// A listener that counts for a set.
+///
+/// # Invariants
+///
+/// Points to what the set shares while the registration is ARMED.
+struct Count(Owned<*const Shared>);
+
+impl Listener for Count {
+    #[inline]
+    unsafe fn signalled(&self, _error: i32) -> Option<Waker> {
+        // SAFETY: By the type invariant; the set is not freed before the registration is FIRED.
+        let shared = unsafe { &*self.0.with(|shared| *shared) };
+        if shared.missing.fetch_sub(1, Full) == 1 {
+            shared.waker.take()
+        } else {
+            None
+        }
+    }
+}
+
+/// A fence that is waited for.
+pub(crate) struct Entry<S: Source> {
+    registration: Registration<S, Count>,
+    skipped: Cell<bool>,
+    /// Whether the error of the fence is one of those that the set reports.
+    pub(crate) reports: bool,
+    /// The place of the fence among those that were given.
+    pub(crate) place: u32,
+    pub(crate) fence: S,
+}
+
+impl<S: Source> Entry<S> {
+    #[inline]
+    pub(crate) fn new(fence: S, reports: bool, place: u32) -> Self {
+        Self {
+            registration: Registration::new(Count(Owned::new(ptr::null()))),
+            skipped: Cell::new(false),
+            reports,
+            place,
+            fence,
+        }
+    }
+}
+
+/// Fences all of which are waited for.
+pub(crate) struct WaitAll<S: Source> {
+    shared: Shared,
+    entries: Entries<Entry<S>>,
+    /// How many entries were added.
+    added: Cell<usize>,
+    /// How many entries are skipped. These are not linked.
+    skipped: Cell<usize>,
+    _pin: PhantomPinned,
+}
+
+// SAFETY: The callbacks take turns with the owner, see `Registration`; cells are the owner's.
+unsafe impl<S: Source + Send> Send for WaitAll<S> {}
+// SAFETY: All that changes what is in a cell takes `Pin<&mut Self>`.
+unsafe impl<S: Source + Sync> Sync for WaitAll<S> {}
+
+impl<S: Source> WaitAll<S> {
+    pub(crate) fn new(entries: Entries<Entry<S>>) -> Self {
+        Self {
+            shared: Shared {
+                missing: Atomic::new(0),
+                waker: AtomicWaker::new(),
+            },
+            entries,
+            added: Cell::new(0),
+            skipped: Cell::new(0),
+            _pin: PhantomPinned,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn entries(&self) -> &[Entry<S>] {
+        &self.entries
+    }
+
+    /// Returns whether it was polled before.
+    pub(crate) fn is_polled(&self) -> bool {
+        self.added.get() > 0
+    }
+
+    /// Returns whether some of the fences are skipped.
+    pub(crate) fn is_skipping(&self) -> bool {
+        self.skipped.get() > 0
+    }
+
+    /// Links an entry, or takes it from what is missing.
+    #[inline]
+    fn add(&self, entry: &Entry<S>) {
+        // INVARIANT: What is shared stays as long as the entries.
+        let listener = entry.registration.listener();
+        // SAFETY: The registration is IDLE, so the listener is ours.
+        listener.0.with(|s| unsafe { *s = &self.shared });
+        // SAFETY: The set is pinned and the entries do not move, and `drop` unlinks them.
+        if unsafe { !entry.registration.add(&entry.fence) } {
+            self.shared.missing.fetch_sub(1, Full);
+        }
+    }
+
+    fn is_complete(&self) -> Poll<()> {
+        if self.shared.missing.load(Acquire) == 0 {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Polls those that are not skipped.
+    pub(crate) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.into_ref();
+        // First, so that a callback that brings the count to zero from here on wakes this task.
+        this.shared.waker.register(cx);
+        let (added, all) = (this.added.get(), this.entries.len());
+        if added < all {
+            if added == 0 {
+                this.shared.missing.store(all as u32 + 1, Relaxed);
+            }
+            let more = all.min(added + ADD_AT_ONCE);
+            for entry in &this.entries[added..more] {
+                this.add(entry);
+            }
+            this.added.set(more);
+            if more < all {
+                // The others have their turn.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            this.shared.missing.fetch_sub(1, Full);
+        }
+        this.is_complete()
+    }
+
+    /// Skips the fences that `skip` says yes to, if all were added. Returns whether all others have
+    /// signalled.
+    ///
+    /// `skip` is to say no to those that have signalled.
+    pub(crate) fn skip(self: Pin<&mut Self>, mut skip: impl FnMut(&S) -> bool) -> Poll<()> {
+        let this = self.into_ref();
+        if this.added.get() < this.entries.len() {
+            return Poll::Pending;
+        }
+        for entry in &*this.entries {
+            if entry.skipped.get() || !skip(&entry.fence) {
+                continue;
+            }
+            // SAFETY: The fence is the one that the entry was added for. One that has just fired
+            // has counted itself.
+            if unsafe { entry.registration.remove(&entry.fence) } {
+                entry.skipped.set(true);
+                this.skipped.set(this.skipped.get() + 1);
+                this.shared.missing.fetch_sub(1, Full);
+            }
+        }
+        this.is_complete()
+    }
+
+    /// Waits for all fences again.
+    pub(crate) fn unskip(self: Pin<&mut Self>) {
+        let this = self.into_ref();
+        if this.skipped.replace(0) == 0 {
+            return;
+        }
+        for entry in &*this.entries {
+            if entry.skipped.replace(false) {
+                this.shared.missing.fetch_add(1, Full);
+                this.add(entry);
+            }
+        }
+    }
+}
+
+impl<S: Source> Drop for WaitAll<S> {
+    fn drop(&mut self) {
+        for entry in &self.entries[..self.added.get()] {
+            // SAFETY: The fence is the one that the entry was added for.
+            unsafe { entry.registration.remove(&entry.fence) };
+        }
+    }
+}

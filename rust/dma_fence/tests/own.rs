@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Own fences: evidence, orphans, and what outlives its module.
+
+use kernel::prelude::*;
+
+#[kunit_tests(dma_fence_own)]
+mod tests {
+    use crate::mocks::{
+        annotated_waits,
+        bury,
+        drop_in_irq,
+        end,
+        expect_violations,
+        has_copied_name,
+        module_refcount,
+        result,
+        violations_outstanding,
+        Foreign,
+        Timeline, //
+    };
+    use core::{
+        future::poll_fn,
+        mem::forget,
+        task::Poll, //
+    };
+    use dma_fence::{
+        Fence,
+        FenceContext,
+        FenceEmitter,
+        FenceReservation,
+        FenceSet,
+        FenceSignaller,
+        HwDone,
+        InFlightFence,
+        Names,
+        PendingFence,
+        RingStopped, //
+    };
+    use kasync::{
+        block_on,
+        time::{
+            timeout,
+            Delta, //
+        },
+        Executor,
+        SignallingSection, //
+    };
+    use kernel::{
+        prelude::*,
+        sync::aref::ARef, //
+    };
+
+    static NAMES: Names = Names::new(c"test", c"own");
+    static OTHER: Names = Names::new(c"test", c"other");
+
+    fn ends() -> Result<(FenceEmitter, FenceSignaller)> {
+        FenceContext::new(&NAMES)
+    }
+
+    fn pending(emitter: &mut FenceEmitter) -> Result<(ARef<Fence>, PendingFence)> {
+        Ok(emitter.arm(FenceReservation::new()?, FenceSet::default()))
+    }
+
+    fn in_flight(emitter: &mut FenceEmitter) -> Result<(ARef<Fence>, InFlightFence)> {
+        let (fence, pending) = pending(emitter)?;
+        Ok((fence, pending.submitted()))
+    }
+
+    fn section<R>(f: impl FnOnce(&SignallingSection<'_>) -> R) -> R {
+        // SAFETY: There is no hardware.
+        unsafe { SignallingSection::enter(f) }
+    }
+
+    fn stopped(signaller: &FenceSignaller) -> RingStopped {
+        // SAFETY: There is no hardware.
+        unsafe { RingStopped::new(signaller.timeline()) }
+    }
+
+    fn done(signaller: &FenceSignaller) -> HwDone {
+        // SAFETY: There is no hardware.
+        unsafe { HwDone::new(signaller.timeline(), Ok(())) }
+    }
+
+    /// Signals what was orphaned, all of it.
+    fn drain(signaller: &mut FenceSignaller, error: Error) {
+        let stopped = stopped(signaller);
+        let left = section(|section| signaller.drain_orphans(&stopped, error, section));
+        assert_eq!(left, 0);
+    }
+
+    #[test]
+    fn evidence_for_another_timeline_is_refused() -> Result {
+        let ((mut emitter, mut signaller), (_emitter, other)) = (ends()?, ends()?);
+        let (first, a) = in_flight(&mut emitter)?;
+        let (second, b) = in_flight(&mut emitter)?;
+        expect_violations(3);
+        section(|section| signaller.complete(a, done(&other), section));
+        section(|section| signaller.fail(b, &stopped(&other), EIO, section));
+        assert!(!first.test_signaled_flag() && !second.test_signaled_flag());
+        let left = section(|s| signaller.drain_orphans(&stopped(&other), EIO, s));
+        assert_eq!(left, 2);
+        assert_eq!(violations_outstanding(), 0);
+        assert!(!first.test_signaled_flag() && !second.test_signaled_flag());
+        drain(&mut signaller, ENODEV);
+        assert_eq!(
+            (result(&first), result(&second)),
+            (Err(ENODEV), Err(ENODEV))
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn a_fence_of_another_context_is_refused() -> Result {
+        let ((mut emitter, mut signaller), (_emitter, mut other)) = (ends()?, ends()?);
+        let (fence, in_flight) = in_flight(&mut emitter)?;
+        expect_violations(1);
+        section(|section| other.complete(in_flight, done(&signaller), section));
+        assert_eq!(violations_outstanding(), 0);
+        assert!(!fence.test_signaled_flag());
+        // It is an orphan of its own context.
+        drain(&mut other, EIO);
+        assert!(!fence.test_signaled_flag());
+        drain(&mut signaller, EIO);
+        assert_eq!(result(&fence), Err(EIO));
+        Ok(())
+    }
+
+    #[test]
+    fn cancelling_waits_for_dependencies() -> Result {
+        let (mut emitter, mut signaller) = ends()?;
+        let foreign = Foreign::new()?;
+        let mut arm = || -> Result<_> {
+            let mut fences = KVVec::new();
+            fences.push(foreign.0.clone(), GFP_KERNEL)?;
+            let dependencies = FenceSet::new(fences, None)?;
+            Ok(emitter.arm(FenceReservation::new()?, dependencies))
+        };
+        let ((early, first), (late, second)) = (arm()?, arm()?);
+        expect_violations(1);
+        section(|section| signaller.cancel(first, section, ECANCELED));
+        assert_eq!(violations_outstanding(), 0);
+        assert!(!early.test_signaled_flag());
+        foreign.signal(Ok(()));
+        drain(&mut signaller, EIO);
+        section(|section| signaller.cancel(second, section, ECANCELED));
+        assert_eq!((result(&early), result(&late)), (Err(EIO), Err(ECANCELED)));
+        Ok(())
+    }
+
+    /// Skipped dependencies are the hardware's to wait for, and a cancelled job's fence still waits.
+    #[test]
+    fn skipped_dependencies_are_waited_for() -> Result {
+        let (mut emitter, mut signaller) = ends()?;
+        let foreign = Foreign::new()?;
+        let mut fences = KVVec::new();
+        fences.push(foreign.0.clone(), GFP_KERNEL)?;
+        let dependencies = FenceSet::new(fences, None)?;
+        let (fence, mut pending) = emitter.arm(FenceReservation::new()?, dependencies);
+        let mut dependencies = pending.dependencies_mut();
+        let skipping = poll_fn(|cx| dependencies.poll_except(cx, |_| true));
+        assert_eq!(block_on(skipping)?, Ok(()));
+        assert_eq!(pending.dependencies().len(), 1);
+        let mut dependencies = pending.dependencies_mut();
+        let all = poll_fn(|cx| dependencies.poll_all(cx));
+        assert!(block_on(timeout(Delta::from_millis(20), all))?.is_err());
+        foreign.signal(Err(EIO));
+        let mut dependencies = pending.dependencies_mut();
+        assert_eq!(block_on(poll_fn(|cx| dependencies.poll_all(cx)))?, Err(EIO));
+        section(|section| signaller.cancel(pending, section, EIO));
+        assert_eq!(result(&fence), Err(EIO));
+        Ok(())
+    }
+
+    /// Orphans stay behind a fence that is in flight, and later fences go on when they were drained.
+    #[test]
+    fn orphans_signal_in_order() -> Result {
+        let (mut emitter, mut signaller) = ends()?;
+        let (first, a) = in_flight(&mut emitter)?;
+        let (second, b) = pending(&mut emitter)?;
+        let (third, c) = in_flight(&mut emitter)?;
+        drop((c, b));
+        let proof = stopped(&signaller);
+        let left = section(|section| signaller.drain_orphans(&proof, EIO, section));
+        assert_eq!(left, 2);
+        section(|section| signaller.fail(a, &proof, ETIME, section));
+        assert!(!second.test_signaled_flag() && !third.test_signaled_flag());
+        let left = section(|section| signaller.drain_orphans(&proof, EIO, section));
+        assert_eq!(left, 0);
+        let results = [&first, &second, &third].map(|fence| result(fence));
+        assert_eq!(results, [Err(ETIME), Err(EIO), Err(EIO)]);
+        // The timeline goes on.
+        let (fourth, d) = in_flight(&mut emitter)?;
+        section(|section| signaller.complete(d, done(&signaller), section));
+        assert_eq!(result(&fourth), Ok(()));
+        Ok(())
+    }
+
+    /// H16, and a lock that a thread would take with interrupts on: there is none.
+    #[test]
+    fn fences_are_dropped_in_interrupts() -> Result {
+        let (mut emitter, mut signaller) = ends()?;
+        let (first, a) = in_flight(&mut emitter)?;
+        let (second, b) = in_flight(&mut emitter)?;
+        let (third, c) = pending(&mut emitter)?;
+        drop(b);
+        drop_in_irq(a);
+        drop_in_irq(c);
+        drain(&mut signaller, EIO);
+        let results = [&first, &second, &third].map(|fence| result(fence));
+        assert_eq!(results, [Err(EIO), Err(EIO), Err(EIO)]);
+        Ok(())
+    }
+
+    #[test]
+    fn a_context_keeps_the_module() -> Result {
+        let before = module_refcount();
+        let (mut emitter, mut signaller) = ends()?;
+        assert_eq!(module_refcount(), before + 1);
+        let (fence, in_flight) = in_flight(&mut emitter)?;
+        drop(emitter);
+        section(|section| signaller.complete(in_flight, done(&signaller), section));
+        drop(signaller);
+        // A fence that has signalled needs nothing of it.
+        assert_eq!(module_refcount(), before);
+        assert_eq!(result(&fence), Ok(()));
+        Ok(())
+    }
+
+    #[test]
+    fn a_forgotten_fence_keeps_the_module() -> Result {
+        let before = module_refcount();
+        let (mut emitter, signaller) = ends()?;
+        let (fence, forgotten) = pending(&mut emitter)?;
+        forget(forgotten);
+        drop((emitter, signaller));
+        assert_eq!(module_refcount(), before + 1);
+        assert!(has_copied_name(&fence, NAMES.timeline()));
+        fence.set_deadline(Delta::from_millis(1));
+        assert!(!fence.test_signaled_flag());
+        // SAFETY: It is the only fence of its context, whose ends have gone.
+        unsafe { bury(&fence) };
+        assert_eq!(module_refcount(), before);
+        Ok(())
+    }
+
+    #[test]
+    fn forgotten_ends_keep_the_module() -> Result {
+        let before = module_refcount();
+        let (mut emitter, signaller) = FenceContext::new(&OTHER)?;
+        let (fence, forgotten) = in_flight(&mut emitter)?;
+        forget((emitter, signaller, forgotten));
+        assert_eq!(module_refcount(), before + 1);
+        assert!(has_copied_name(&fence, OTHER.timeline()));
+        fence.set_deadline(Delta::from_millis(1));
+        // SAFETY: It is the only fence of its context, whose ends were forgotten.
+        unsafe { bury(&fence) };
+        assert_eq!(module_refcount(), before);
+        Ok(())
+    }
+
+    /// Lockdep learns that a thread waits for a fence, and that a task does not.
+    #[test]
+    fn threads_that_wait_are_annotated() -> Result {
+        let mut timeline = Timeline::new()?;
+        let ((first, a), (second, b)) = (timeline.next()?, timeline.next()?);
+        let before = annotated_waits();
+        assert!(block_on(timeout(Delta::from_millis(1), first.wait()))?.is_err());
+        let by_thread = annotated_waits();
+        assert!((by_thread > before) == cfg!(CONFIG_LOCKDEP));
+        let executor = Executor::new(c"waits")?;
+        let fence = second.clone();
+        let task = executor.root().spawn(c"waits", async move {
+            let mut wait = core::pin::pin!(fence.wait());
+            // Pending once, then given up.
+            poll_fn(|cx| {
+                let pending = core::future::Future::poll(wait.as_mut(), cx).is_pending();
+                Poll::Ready(pending)
+            })
+            .await
+        })?;
+        assert!(block_on(task)?);
+        assert_eq!(annotated_waits(), by_thread);
+        end(a, Ok(()));
+        end(b, Ok(()));
+        Ok(())
+    }
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//~ E0382
+
+//! An admitted job is committed once.
+
+use jobqueue::JobQueue;
+use jobqueue::Ring;
+use kernel::prelude::*;
+
+/// Commits a job twice.
+pub fn submit<R: Ring>(queue: &JobQueue<R>, job: R::Job) -> Result {
+    let admitted = queue.prepare(job, 1, KVVec::new())?.admit()?;
+    let _one = admitted.commit();
+    let _other = admitted.commit();
+    Ok(())
+}
