@@ -3,7 +3,7 @@
  * A plugin for QEMU: tells the emulator which TLB invalidations the guest broadcasts in the outer shareable
  * domain. A device cannot see them; the GPU of a Mac listens to them.
  *
- * The file given by file=, which the emulator has made, is mapped by both:
+ * The file given by ring=, which the emulator has made, is mapped by both:
  *
  *   u64 magic, u64 count, then a ring of SLOTS times {u64 instruction, u64 operand}
  *
@@ -142,11 +142,11 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, 
 	int fd;
 
 	for (int i = 0; i < argc; i++)
-		if (!strncmp(argv[i], "file=", 5))
+		if (!strncmp(argv[i], "ring=", 5))
 			path = argv[i] + 5;
 	fd = path ? open(path, O_RDWR) : -1;
 	if (fd < 0) {
-		fprintf(stderr, "tlbi plugin: file= names no file\n");
+		fprintf(stderr, "tlbi plugin: ring= names no file\n");
 		return -1;
 	}
 	ring = mmap(NULL, sizeof(*ring), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

@@ -117,6 +117,12 @@ pub struct Firmware {
     counters: Counters,
 }
 
+impl Drop for Firmware {
+    fn drop(&mut self) {
+        self.finish_captures();
+    }
+}
+
 impl Firmware {
     /// Firmware of `chip` that was just started.
     pub fn new(machine: Arc<dyn Machine>, chip: &'static Chip, script: Script) -> Self {
@@ -150,7 +156,22 @@ impl Firmware {
 
     /// Captures memory into `directory` from now on.
     pub fn capture_to(&mut self, directory: PathBuf) {
-        self.capture = Some(Capture::new(directory, self.chip));
+        match Capture::new(directory, self.chip) {
+            Ok(capture) => self.capture = Some(capture),
+            Err(error) => self.no_more_captures(&error),
+        }
+    }
+
+    /// Waits until all captures are written, and takes no more.
+    pub fn finish_captures(&mut self) {
+        let result = self.capture.take().map(|mut capture| capture.finish());
+        if let Some(Err(error)) = result {
+            self.no_more_captures(&error);
+        }
+    }
+
+    fn no_more_captures(&self, error: &std::io::Error) {
+        self.warn(&format!("capture failed, no more captures: {error}"));
     }
 
     /// What happened so far.
@@ -291,10 +312,7 @@ impl Firmware {
             io,
         };
         if let Err(error) = capture.take(&*self.machine, &event) {
-            self.machine.log(
-                Level::Warn,
-                &format!("capture failed, no more captures: {error}"),
-            );
+            self.no_more_captures(&error);
             self.capture = None;
         }
     }

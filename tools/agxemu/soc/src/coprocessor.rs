@@ -322,8 +322,9 @@ impl<'a> Life<'a> {
                 .note(Level::Warn, "the host has given no crash log buffer");
             return;
         };
-        let log = crashlog::build(reason, self.soc.ticks());
-        let va = self.rtkit.crashlog.map_or(0, |b| b.va);
+        let mut log = crashlog::build(reason, self.soc.ticks());
+        let (va, size) = self.rtkit.crashlog.map_or((0, 0), |b| (b.va, b.size));
+        log.truncate(size as usize);
         if let Err(e) = self.write(va, &log) {
             self.soc.note(Level::Warn, &format!("crash log: {e}"));
         }
@@ -336,7 +337,10 @@ impl<'a> Life<'a> {
             return;
         };
         let stride = 0x20 + rtkit::SYSLOG_TEXT;
-        let index = self.syslog_index % rtkit::SYSLOG_ENTRIES;
+        let entries = rtkit::SYSLOG_ENTRIES.min(buffer.size / stride);
+        let Some(index) = self.syslog_index.checked_rem(entries) else {
+            return;
+        };
         let mut entry = vec![0; stride as usize];
         let name = b"rtk_ep_work";
         entry[8..8 + name.len()].copy_from_slice(name);

@@ -209,15 +209,17 @@ impl Rtkit {
                 "message {message:#x} on endpoint {ep:#x}, which was not started"
             )),
             CRASHLOG => {
-                self.crashlog = Some(buffer(message, CRASHLOG_SIZE)?);
-                Ok(vec![])
+                let crashlog = buffer(message)?;
+                self.crashlog = Some(crashlog);
+                Ok(smaller(crashlog, CRASHLOG_SIZE))
             }
             SYSLOG if kind(message) == SYSLOG_LOG => Ok(vec![]),
             SYSLOG => {
-                self.syslog = Some(buffer(message, SYSLOG_SIZE)?);
-                Ok(vec![])
+                let syslog = buffer(message)?;
+                self.syslog = Some(syslog);
+                Ok(smaller(syslog, SYSLOG_SIZE))
             }
-            IOREPORT => buffer(message, OTHER_SIZE).map(|_| vec![]),
+            IOREPORT => Ok(smaller(buffer(message)?, OTHER_SIZE)),
             OSLOG => oslog(message),
             _ => Ok(vec![Action::Deliver((message, ep))]),
         }
@@ -350,16 +352,24 @@ impl Rtkit {
     }
 }
 
+/// What follows from a buffer of the host. One host is said to answer with less than was asked for.
+fn smaller(buffer: Buffer, wanted: u64) -> Vec<Action> {
+    match buffer.size < wanted {
+        true => vec![Action::Note(
+            "the host gives a smaller buffer than was asked for",
+        )],
+        false => vec![],
+    }
+}
+
 /// The host's answer to a buffer request.
-fn buffer(message: u64, wanted: u64) -> Result<Buffer, String> {
+fn buffer(message: u64) -> Result<Buffer, String> {
     let buffer = Buffer {
         va: sign_extend(bits(message, 43, 0), 44),
         size: bits(message, 51, 44) * 0x1000,
     };
-    if kind(message) != BUFFER || buffer.va == 0 || buffer.size < wanted {
-        return Err(format!(
-            "{message:#x} does not give a buffer of {wanted:#x} bytes"
-        ));
+    if kind(message) != BUFFER || buffer.va == 0 || buffer.size == 0 {
+        return Err(format!("{message:#x} does not give a buffer"));
     }
     Ok(buffer)
 }
@@ -440,6 +450,16 @@ mod tests {
         wake(&mut r);
         // Nothing was forgotten.
         assert_eq!(r.message((0x0050_0020_0000_0002, 0)).unwrap(), []);
+    }
+
+    #[test]
+    fn a_smaller_buffer_is_taken_as_it_is() {
+        let mut r = Rtkit::default();
+        boot(&mut r);
+        let actions = r.message((0x0010_1fae_0000_0000, 1)).unwrap();
+        assert!(matches!(actions[..], [Action::Note(_)]), "{actions:?}");
+        assert_eq!(r.crashlog.unwrap().size, 0x1000);
+        assert_eq!(r.crash(), Some((0x0010_1fae_0000_0000, 1)));
     }
 
     #[test]
