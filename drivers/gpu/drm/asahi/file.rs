@@ -231,6 +231,11 @@ impl AsahiFile {
         bytes
     }
 
+    /// Returns the queue with number `id`, `ENOENT` if there is none.
+    pub(crate) fn queue(&self, id: u32) -> Result<Arc<Queue>> {
+        self.queues.lock().get(id).cloned()
+    }
+
     /// The timestamp buffer with number `handle`.
     pub(crate) fn timestamps(&self, handle: u32) -> Result<Arc<Timestamps>> {
         self.timestamps.lock().get(handle).cloned()

@@ -114,8 +114,8 @@ impl Logs {
             return;
         };
         match level {
-            0 => dev_dbg!(self.dev, "firmware: {text}\n"),
-            1 => dev_info!(self.dev, "firmware: {text}\n"),
+            // The usual course of things, such as a client's new queue.
+            0 | 1 => dev_dbg!(self.dev, "firmware: {text}\n"),
             2 => dev_notice!(self.dev, "firmware: {text}\n"),
             3 => dev_warn!(self.dev, "firmware: {text}\n"),
             4 => dev_err!(self.dev, "firmware: {text}\n"),

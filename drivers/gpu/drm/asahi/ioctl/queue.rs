@@ -37,11 +37,6 @@ fn client_id(file: &File) -> u64 {
 }
 
 impl AsahiFile {
-    /// Returns the queue with number `id`, `ENOENT` if there is none.
-    pub(crate) fn queue(&self, id: u32) -> Result<Arc<Queue>> {
-        self.queues.lock().get(id).cloned()
-    }
-
     pub(crate) fn queue_create(
         _dev: &RegisteredDevice,
         reg: &RegistrationData<'_>,
