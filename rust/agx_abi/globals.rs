@@ -204,7 +204,10 @@ mod tests {
             let mut entry = PendingStamp::new(slot, 0x300);
             assert_eq!(entry.slot(), Some(slot));
             // What the firmware may write above.
-            entry.set(PendingStamp::INFO, entry.get(PendingStamp::INFO) | 0xffff_f800);
+            entry.set(
+                PendingStamp::INFO,
+                entry.get(PendingStamp::INFO) | 0xffff_f800,
+            );
             assert_eq!(entry.slot(), Some(slot));
         }
     }

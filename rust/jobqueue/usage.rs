@@ -142,6 +142,11 @@ impl EngineUsage {
         state.busy
     }
 
+    /// Returns whether any work is in flight.
+    pub fn is_busy(&self) -> bool {
+        self.state.lock().in_flight != 0
+    }
+
     /// Adds busy cycles, unless the engine is one without cycles.
     pub fn add_cycles(&self, n: u64) {
         if let Some(cycles) = &mut self.state.lock().cycles {

@@ -207,7 +207,7 @@ impl<T: Operations> Rtkit<T> {
         }
     }
 
-    /// Puts a running coprocessor to sleep, so that a later [`Rtkit::boot`] can wake it, and frees
+    /// Quiesces a running coprocessor, so that a later [`Rtkit::boot`] can wake it, and frees
     /// the shared buffers. `ENODEV` if it is not running.
     pub fn shutdown(&self) -> Result {
         // SAFETY: By the type invariant.

@@ -282,9 +282,13 @@ int rtkit_boot(struct rtkit *r, bool wake)
 	return rtkit_call(r, (struct rtkit_call){ .call = wake ? rtkit_do_wake : rtkit_do_boot });
 }
 
+/*
+ * Quiesced, not asleep: of the two ways that RTKit has, this is the one of which it is known that AGX comes back from it. The
+ * next one to come wakes it.
+ */
 static int rtkit_do_shutdown(struct rtkit_call *c)
 {
-	return apple_rtkit_is_running(c->rtk) ? apple_rtkit_shutdown(c->rtk) : -ENODEV;
+	return apple_rtkit_is_running(c->rtk) ? apple_rtkit_quiesce(c->rtk) : -ENODEV;
 }
 
 int rtkit_shutdown(struct rtkit *r)

@@ -34,5 +34,6 @@ probe_fails empty-region:globals 'memory region globals is empty'
 
 # No emulator at all: no device appears, and the modules come and go.
 guest_tap probe-without-gpu --no-emu -- sh -c '
+	if grep -q alias=of: /mnt/rig/modules/asahi.ko; then echo "not ok nothing loads it by itself"; else echo "ok nothing loads it by itself"; fi
 	if [ -e /dev/dri ]; then echo "not ok there is no device"; else echo "ok there is no device"; fi
 	if rmmod asahi agxemu_bridge jobqueue kasync; then echo ok unload; else echo not ok unload; fi'

@@ -3,7 +3,7 @@
  * Tests of the asahi UAPI against include/uapi/drm/asahi_drm.h: what the ioctls accept, and the
  * errno of what they refuse. Prints TAP.
  *
- * usage: uapi [GROUP...]     groups: params vm gem queue submit submit-errors teardown import fdinfo fences memory starve
+ * usage: uapi [GROUP...]     groups: params vm gem queue submit submit-errors teardown import fdinfo fences memory starve long
  */
 #include "uapi.h"
 
@@ -26,6 +26,7 @@ static const struct {
 	{ "fences", test_fences },
 	{ "memory", test_memory },
 	{ "starve", test_starve },
+	{ "long", test_long },
 };
 
 static bool known(const char *name)

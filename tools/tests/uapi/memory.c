@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MIB (1ll << 20)
@@ -31,18 +33,20 @@ static long long available(void)
 	return meminfo("MemAvailable");
 }
 
-/* A line of the file's fdinfo in KiB, or -1. */
+/* A line of the file's fdinfo in KiB, or -1. It is in the largest unit without a fraction, and 0 has none. */
 static long long fdinfo(int fd, const char *key)
 {
-	char path[64], line[128], name[64];
+	char path[64], line[128], name[64], unit[8];
 	long long value, found = -1;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 	file = fopen(path, "r");
-	while (file && found < 0 && fgets(line, sizeof(line), file))
-		if (sscanf(line, "%63[^:]: %lld KiB", name, &value) == 2 && !strcmp(name, key))
-			found = value;
+	while (file && found < 0 && fgets(line, sizeof(line), file)) {
+		unit[0] = 0;
+		if (sscanf(line, "%63[^:]: %lld %7s", name, &value, unit) >= 2 && !strcmp(name, key))
+			found = !strcmp(unit, "MiB") ? value * KIB_PER_MIB : !strcmp(unit, "KiB") || !value ? value : -1;
+	}
 	if (file)
 		fclose(file);
 	return found;
@@ -178,8 +182,203 @@ static void check_close_in_pieces(void)
 	close(fd);
 }
 
+static int bind_timestamps(int fd, uint32_t bo, uint64_t size, uint32_t *object)
+{
+	struct drm_asahi_gem_bind_object args = {
+		.flags = DRM_ASAHI_BIND_OBJECT_USAGE_TIMESTAMPS, .handle = bo, .range = size,
+	};
+	int ret = gpu_ioctl(fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &args);
+
+	*object = args.object_handle;
+	return ret;
+}
+
+/* All keys of fdinfo, of a buffer's life. */
+static void check_fdinfo(void)
+{
+	const long long size = 16 * MIB, kib = size / 1024;
+	struct drm_prime_handle export = { .flags = DRM_CLOEXEC | DRM_RDWR };
+	long long total, resident, shared;
+	struct context ctx, other;
+	uint32_t bo, object;
+
+	context_init(&ctx);
+	context_init(&other);
+	total = fdinfo(ctx.fd, "drm-total-memory");
+	resident = fdinfo(ctx.fd, "drm-resident-memory");
+	shared = fdinfo(ctx.fd, "drm-shared-memory");
+	check_true("all keys are there", total > 0 && resident > 0 && shared == 0 &&
+		   fdinfo(ctx.fd, "drm-active-memory") == 0 && fdinfo(ctx.fd, "drm-purgeable-memory") == 0);
+
+	need("create a buffer", gem_create(ctx.fd, size, 0, 0, &bo));
+	check_true("a new buffer counts", fdinfo(ctx.fd, "drm-total-memory") == total + kib);
+	check_true("but is not resident", fdinfo(ctx.fd, "drm-resident-memory") == resident);
+	need("bind it", vm_bind(ctx.fd, ctx.vm, bo, USER_VA + (1ull << 32), size));
+	check_true("once it is bound it is", fdinfo(ctx.fd, "drm-resident-memory") == resident + kib);
+
+	export.handle = bo;
+	need("export it", gpu_ioctl(ctx.fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &export));
+	check_true("once it is exported it is shared", fdinfo(ctx.fd, "drm-shared-memory") == shared + kib);
+	total = fdinfo(other.fd, "drm-total-memory");
+	need("import it", gpu_ioctl(other.fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &(struct drm_prime_handle){ .fd = export.fd }));
+	check_true("what is imported counts there", fdinfo(other.fd, "drm-total-memory") == total + kib &&
+		   fdinfo(other.fd, "drm-shared-memory") == kib);
+	close(export.fd);
+
+	total = fdinfo(ctx.fd, "drm-total-memory");
+	need("have timestamps in it", bind_timestamps(ctx.fd, bo, PAGE, &object));
+	need("have more", bind_timestamps(ctx.fd, bo, 2 * PAGE, &object));
+	need("close it", gem_close(ctx.fd, bo));
+	check_true("what timestamps keep counts, once", fdinfo(ctx.fd, "drm-total-memory") == total);
+	context_fini(&other);
+	context_fini(&ctx);
+}
+
+/* Calls @make until it refuses. Returns how often it did not. */
+static int count_until(int fd, int want, int (*make)(int fd, uint32_t arg), uint32_t arg, const char *what)
+{
+	int count = 0, ret;
+
+	do {
+		ret = make(fd, arg);
+		count += !ret;
+	} while (!ret && count < 1 << 17);
+	printf("# %s: %d, then %s\n", what, count, strerror(-ret));
+	check(what, ret, want);
+	return count;
+}
+
+static int make_vm(int fd, uint32_t arg)
+{
+	uint32_t vm;
+
+	(void)arg;
+	return vm_create(fd, &vm);
+}
+
+static int make_queue(int fd, uint32_t vm)
+{
+	uint32_t queue;
+
+	return queue_create(fd, vm, &queue);
+}
+
+static int make_timestamps(int fd, uint32_t bo)
+{
+	uint32_t object;
+
+	return bind_timestamps(fd, bo, PAGE, &object);
+}
+
+static int make_bound(int fd, uint32_t vm)
+{
+	static uint64_t va = USER_VA;
+	const uint64_t size = 4 * MIB;
+	uint32_t bo;
+	int ret = gem_create(fd, size, 0, 0, &bo);
+
+	va += size;
+	return ret ? ret : vm_bind(fd, vm, bo, va, size);
+}
+
+#define TOUCHED (4 * MIB)
+
+static void *touched[1024];
+static size_t touched_count;
+
+static int make_touched(int fd, uint32_t arg)
+{
+	uint32_t bo;
+	int ret = gem_create(fd, TOUCHED, 0, 0, &bo);
+	void *map;
+
+	(void)arg;
+	if (ret || touched_count == ARRAY_SIZE(touched))
+		return ret;
+	map = gem_map(fd, bo, TOUCHED);
+	if (!map)
+		return -errno;
+	memset(map, 1, TOUCHED);
+	touched[touched_count++] = map;
+	return 0;
+}
+
+/* Closes the context, and the mappings that outlive it. */
+static void end(struct context *ctx)
+{
+	context_fini(ctx);
+	while (touched_count)
+		munmap(touched[--touched_count], TOUCHED);
+}
+
+static time_t seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+/*
+ * One client that takes all it can get, beside another that goes on. @limit: of how many it is to
+ * be refused, which is before the machine has a problem.
+ */
+static void check_greed(const char *what, int (*make)(int fd, uint32_t arg), bool buffer, int want, int limit)
+{
+	long long before = available(), least = meminfo("MemTotal") / 8;
+	struct context greedy, other;
+	uint32_t bo, object;
+	time_t start;
+	int count, again;
+
+	context_init(&other);
+	context_init(&greedy);
+	need("create a buffer", gem_create(other.fd, PAGE, 0, 0, &bo));
+	start = seconds();
+	count = count_until(greedy.fd, want, make, buffer ? greedy.bo : greedy.vm, what);
+	check_true("it is refused in time", count > 0 && count <= limit && seconds() - start < 60);
+	check_true("memory is left", available() > least);
+	check("another client works", run(&other), 0);
+	check("another client has timestamps", bind_timestamps(other.fd, bo, PAGE, &object), 0);
+	end(&greedy);
+	check_true("all comes back", is_back(what, before, 60));
+	context_init(&greedy);
+	again = count_until(greedy.fd, want, make, buffer ? greedy.bo : greedy.vm, what);
+	check_true("and can be had again", again + 1 >= count);
+	end(&greedy);
+	context_fini(&other);
+}
+
+/* However many files take what they can, there is something left for one more. */
+static void check_timestamps_of_many(void)
+{
+	int fd[40], ret = 0, i;
+	uint32_t bo, object;
+
+	for (i = 0; i < 40 && !ret; i++) {
+		fd[i] = gpu_open();
+		need("open the render node", fd[i]);
+		need("create a buffer", gem_create(fd[i], MIB, 0, 0, &bo));
+		ret = bind_timestamps(fd[i], bo, PAGE, &object);
+		while (bind_timestamps(fd[i], bo, MIB, &object) == 0)
+			;
+		while (bind_timestamps(fd[i], bo, PAGE, &object) == 0)
+			;
+	}
+	check("timestamps for the last of many that take all they can", ret, 0);
+	while (i--)
+		close(fd[i]);
+}
+
 void test_memory(void)
 {
+	check_fdinfo();
+	check_greed("VMs", make_vm, false, -ENOSPC, 128);
+	check_greed("queues", make_queue, false, -ENOSPC, 2048);
+	check_greed("timestamps", make_timestamps, true, -ENOSPC, 1024);
+	check_timestamps_of_many();
+	check_greed("bound buffers", make_bound, false, -ENOMEM, 300);
+	check_greed("mapped buffers", make_touched, false, -ENOMEM, 300);
 	check_close(0, "bind and close");
 	check_close(DRM_ASAHI_GEM_VM_PRIVATE, "bind and close what is private");
 	check_close(DRM_ASAHI_GEM_WRITEBACK, "bind and close what is cached");

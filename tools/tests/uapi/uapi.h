@@ -108,5 +108,7 @@ void test_fences(void);
 void test_memory(void);
 /* Takes longer than a minute; with jobs that take long (--fault delay:1000). */
 void test_starve(void);
+/* The same, with a first job that takes 75 s (--fault delay:1:75000). */
+void test_long(void);
 
 #endif

@@ -67,10 +67,12 @@ struct agxemu_bridge {
 static int bridge_domain_map(struct irq_domain *domain, unsigned int virq, irq_hw_number_t hw)
 {
 	/*
-	 * A vector is an edge at each transition of the line to active. handle_simple_irq keeps an
-	 * edge that comes while the line is disabled and replays it at enable.
+	 * A vector is an edge at each transition of the line to active. handle_edge_irq keeps an edge
+	 * that comes while the line is disabled, and one that comes on another CPU while the handler
+	 * runs: an edge that was kept is replayed by a tasklet, on whatever CPU enables the line, and
+	 * not where the vector goes.
 	 */
-	irq_set_chip_and_handler(virq, &dummy_irq_chip, handle_simple_irq);
+	irq_set_chip_and_handler(virq, &dummy_irq_chip, handle_edge_irq);
 	return 0;
 }
 

@@ -7,11 +7,13 @@
 //!              └─ GpuBox, GpuBox … an object: part of a chunk
 //! ```
 //!
-//! A chunk is mapped once and stays mapped as long as its heap. So nothing has to be flushed or
-//! invalidated when an object goes, and an object may go in any process context.
+//! A chunk is mapped once, and stays mapped until no object is left in it and the heap has another
+//! such chunk. So hardly anything has to be invalidated when an object goes, and an object may go
+//! in any process context; and what one client made the heap grow by comes back when it has gone.
 //!
-//! What the firmware caches (the heaps "private" and "gpu_ro") may be written back after the object has
-//! been freed. Such memory is *garbage* until the firmware has cleaned its cache: see [`heap::Garbage`].
+//! What the firmware caches (the heaps "private" and "gpu_ro") may be written back after the object
+//! has been freed. Such memory is *garbage* until the firmware has cleaned its cache: see
+//! [`heap::Garbage`].
 
 mod buffer;
 mod heap;

@@ -18,6 +18,7 @@ mod ioctl;
 mod job;
 mod mmu;
 mod queue;
+mod quota;
 mod regs;
 mod slots;
 mod timestamps;

@@ -91,8 +91,8 @@ impl Operation {
 
         if request.flags & UNBIND != 0 {
             let alone = request.flags == UNBIND && request.handle == 0 && request.offset == 0;
-            // What the driver has is no mapping of the client's, so a range that reaches over it is no danger;
-            // but one that is meant for it is a mistake.
+            // What the driver has is no mapping of the client's, so a range that reaches over it is
+            // no danger; but one that is meant for it is a mistake.
             if !alone || is_within(&range, kernel) {
                 return Err(Invalid);
             }

@@ -40,7 +40,7 @@ pub(crate) struct DeferredDrop<T: ?Sized> {
 impl<T> DeferredDrop<T> {
     /// Returns `value` in an allocation of its own.
     pub(crate) fn new(value: T) -> Result<KBox<Self>> {
-        Ok(KBox::new(Self { next: None, value }, GFP_KERNEL)?)
+        Ok(KBox::new(Self { next: None, value }, GFP_KERNEL_ACCOUNT)?)
     }
 }
 
@@ -93,7 +93,7 @@ impl DeferredDropQueue {
                     is_closed: false,
                 }),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
     }
 

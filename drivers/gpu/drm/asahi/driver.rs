@@ -16,6 +16,7 @@ use crate::{
 use agx_abi::globals::Globals;
 use kernel::{
     device::Core,
+    device_id::IdArray,
     dma::{
         Device as _,
         DmaMask, //
@@ -37,17 +38,19 @@ pub(crate) struct AsahiData<'bound> {
     _gpu: Running,
 }
 
-kernel::of_device_table!(
-    OF_TABLE,
-    <AsahiDriver as platform::Driver>::IdInfo,
-    [
-        (of::DeviceId::new(c"apple,agx-g13g"), &chips::T8103),
+/// The devices.
+///
+/// `of_device_table!` would make the module's aliases of them, by which it is loaded as soon as
+/// there is a GPU. The driver does not render: a desktop that found it would have nothing to fall
+/// back to. So it is loaded by hand, until it does.
+static OF_TABLE: IdArray<of::DeviceId, <AsahiDriver as platform::Driver>::IdInfo, 4> =
+    IdArray::new([
+        (of::DeviceId::new(c"apple,agx-g13g"), &&chips::T8103),
         // The most specific name counts: only the smallest of the family has this one alone.
-        (of::DeviceId::new(c"apple,agx-g13s"), &chips::T6000),
-        (of::DeviceId::new(c"apple,agx-g13c"), &chips::T6001),
-        (of::DeviceId::new(c"apple,agx-g13d"), &chips::T6002)
-    ]
-);
+        (of::DeviceId::new(c"apple,agx-g13s"), &&chips::T6000),
+        (of::DeviceId::new(c"apple,agx-g13c"), &&chips::T6001),
+        (of::DeviceId::new(c"apple,agx-g13d"), &&chips::T6002),
+    ]);
 
 impl platform::Driver for AsahiDriver {
     type IdInfo = &'static Chip;
@@ -63,7 +66,8 @@ impl platform::Driver for AsahiDriver {
         unsafe { pdev.dma_set_mask_and_coherent(DmaMask::try_new(chip.oas)?)? };
         let gpu = Gpu::start(pdev, chip, Globals::FAULT_CONTROL_SOFT)?;
         let running = Running(gpu.clone());
-        // SAFETY: It goes into the data of the bound device, which are dropped when that is unbound.
+        // SAFETY: It goes into the data of the bound device, which are dropped when that is
+        // unbound.
         let registration = unsafe { device::register(pdev, gpu)? };
         Ok(AsahiData {
             _registration: registration,

@@ -24,6 +24,14 @@ use crate::{
         ClosedQueues,
         Queue, //
     },
+    quota::{
+        Charge,
+        Quota,
+        MAX_OBJECTS,
+        MAX_QUEUES,
+        MAX_TIMESTAMPS,
+        MAX_VMS, //
+    },
     timestamps::Timestamps,
     uapi,
     vm::Vm, //
@@ -60,6 +68,12 @@ pub(crate) struct AsahiFile {
     timestamps: Mutex<Handles<Arc<Timestamps>>>,
     #[pin]
     pub(crate) queues: Mutex<Handles<Arc<Queue>>>,
+    /// Handles of buffer objects.
+    objects: Quota,
+    /// Addresses for timestamps.
+    timestamp_quota: Arc<Quota>,
+    /// Jobs that are not complete.
+    pub(crate) jobs: Arc<Quota>,
     /// Of the compute jobs of all of its queues.
     pub(crate) compute: Arc<EngineUsage>,
 }
@@ -67,7 +81,7 @@ pub(crate) struct AsahiFile {
 #[pinned_drop]
 impl PinnedDrop for AsahiFile {
     fn drop(self: Pin<&mut Self>) {
-        let queues = core::mem::replace(&mut *self.queues.lock(), Handles::new());
+        let queues = core::mem::replace(&mut *self.queues.lock(), Handles::new(0));
         ClosedQueues::close(queues);
     }
 }
@@ -80,24 +94,30 @@ impl drm::file::DriverFile for AsahiFile {
 
     fn open(_dev: &AsahiDevice) -> Result<Pin<KBox<Self>>> {
         let compute = EngineUsage::new(c"compute")?;
+        let timestamp_quota = Quota::new_shared()?;
+        let jobs = Quota::new_shared()?;
         KBox::pin_init(
             pin_init!(Self {
                 compute,
-                vms <- new_mutex!(Handles::new()),
-                timestamps <- new_mutex!(Handles::new()),
-                queues <- new_mutex!(Handles::new()),
+                vms <- new_mutex!(Handles::new(MAX_VMS)),
+                timestamps <- new_mutex!(Handles::new(MAX_TIMESTAMPS)),
+                queues <- new_mutex!(Handles::new(MAX_QUEUES)),
+                objects: Quota::new(),
+                timestamp_quota,
+                jobs,
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
     }
 }
 
-/// Tells how long the engines have worked for a client, and how fast they may be clocked. Nothing known of the firmware says how many cycles a
-/// command took.
+/// Tells how long the engines have worked for a client, and how fast they may be clocked. Nothing
+/// known of the firmware says how many cycles a command took.
 ///
 /// # Safety
 ///
-/// `printer` is a `struct drm_printer`, and `file` an open file of `dev`, which is a device of this driver's that has been registered.
+/// `printer` is a `struct drm_printer`, and `file` an open file of `dev`, which is a device of this
+/// driver's that has been registered.
 #[no_mangle]
 unsafe extern "C" fn asahi_show_engines(printer: *mut c_void, dev: *mut c_void, file: *mut c_void) {
     // SAFETY: By the function's requirements.
@@ -112,6 +132,23 @@ unsafe extern "C" fn asahi_show_engines(printer: *mut c_void, dev: *mut c_void, 
     let clock = khz.map(|khz| Clock::MaxHz(u64::from(khz) * 1000));
     // SAFETY: By the function's requirements.
     unsafe { file.inner().compute.show(printer, clock) };
+}
+
+/// What fdinfo says of a client besides its handles.
+///
+/// # Safety
+///
+/// `file` is an open file of a device of this driver's, and `closed` and `busy` are places for
+/// results.
+#[no_mangle]
+unsafe extern "C" fn asahi_file_usage(file: *mut c_void, closed: *mut u64, busy: *mut bool) {
+    // SAFETY: By the function's requirements.
+    let file: &File = unsafe { drm::File::from_raw(file.cast()) };
+    // SAFETY: By the function's requirements.
+    unsafe {
+        closed.write(file.inner().closed_memory());
+        busy.write(file.inner().compute.is_busy());
+    }
 }
 
 /// `EINVAL` unless all of `fields` are zero.
@@ -142,17 +179,56 @@ impl AsahiFile {
             vm.unbind_object(object);
             last = id;
         }
+        for timestamps in self.timestamps.lock().iter() {
+            if core::ptr::eq(timestamps.object(), object) {
+                timestamps.set_closed();
+            }
+        }
         // A VM whose handle is gone lives on in its queues.
         let mut last = 0;
         loop {
             let next = {
                 let queues = self.queues.lock();
-                queues.after(last).map(|(id, queue)| (id, queue.vm().clone()))
+                queues
+                    .after(last)
+                    .map(|(id, queue)| (id, queue.vm().clone()))
             };
             let Some((id, vm)) = next else { break };
             vm.unbind_object(object);
             last = id;
         }
+    }
+
+    /// Counts another handle of a buffer object. `ENOSPC` if there are too many.
+    pub(crate) fn add_handle(&self) -> Result {
+        let charge = Charge::new(&self.objects, 1, MAX_OBJECTS).ok_or(ENOSPC)?;
+        // `remove_handle()` takes it back.
+        core::mem::forget(charge);
+        Ok(())
+    }
+
+    /// Counts a handle of a buffer object less.
+    pub(crate) fn remove_handle(&self) {
+        self.objects.give_back(1);
+    }
+
+    /// Bytes of buffer objects that the client has no handle of any more, but timestamps in.
+    fn closed_memory(&self) -> u64 {
+        let timestamps = self.timestamps.lock();
+        let closed = || {
+            timestamps
+                .iter()
+                .filter(|timestamps| timestamps.is_closed())
+        };
+        let mut bytes = 0;
+        for (place, one) in closed().enumerate() {
+            // An object may be bound in many places.
+            let mut before = closed().take(place);
+            if !before.any(|other| core::ptr::eq(other.object(), one.object())) {
+                bytes += gem::size(one.object());
+            }
+        }
+        bytes
     }
 
     /// Returns the queue with number `id`, `ENOENT` if there is none.
@@ -172,6 +248,7 @@ impl AsahiFile {
         file: &File,
     ) -> Result {
         must_be_zero(&[data.pad.into()])?;
+        file.inner().vms.lock().check_room()?;
         let range = kernel_range(data.kernel_start, data.kernel_end).map_err(|_| EINVAL)?;
         let vm = Vm::new(dev, reg.dev(), reg.gpu.uat(), range)?;
         data.vm_id = file.inner().vms.lock().insert(vm)?;
@@ -224,10 +301,10 @@ impl AsahiFile {
             Operation::Bind { handle, .. } => {
                 let object = gem::lookup(file, *handle)?;
                 vm.bind(&object, reg.dev(), &operation)?;
-                // If the handle was closed meanwhile that may have been before the bind: then nothing but
-                // us would ever unbind the object.
-                let still_open = gem::lookup(file, *handle)
-                    .is_ok_and(|now| core::ptr::eq(&*now, &*object));
+                // If the handle was closed meanwhile that may have been before the bind: then
+                // nothing but us would ever unbind the object.
+                let still_open =
+                    gem::lookup(file, *handle).is_ok_and(|now| core::ptr::eq(&*now, &*object));
                 if !still_open {
                     vm.unbind_object(&object);
                     return Err(ENOENT);
@@ -285,8 +362,11 @@ impl AsahiFile {
                 }
                 let object = gem::lookup(file, data.handle)?;
                 let uat = reg.gpu.uat();
-                let mapped = Timestamps::new(dev, uat, reg.dev(), object, data.offset, data.range)?;
-                let mapped = Arc::new(mapped, GFP_KERNEL)?;
+                this.timestamps.lock().check_room()?;
+                let quota = &this.timestamp_quota;
+                let (offset, range) = (data.offset, data.range);
+                let mapped = Timestamps::new(dev, uat, reg.dev(), object, offset, range, quota)?;
+                let mapped = Arc::new(mapped, GFP_KERNEL_ACCOUNT)?;
                 data.object_handle = this.timestamps.lock().insert(mapped)?;
                 Ok(())
             }
@@ -308,8 +388,8 @@ impl AsahiFile {
     }
 }
 
-/// Reads the bind operation at `at`. What `stride` leaves no room for is zero; what it has more room for
-/// must be.
+/// Reads the bind operation at `at`. What `stride` leaves no room for is zero; what it has more
+/// room for must be.
 fn read_bind_op(at: u64, stride: u32) -> Result<Request> {
     const SIZE: usize = size_of::<uapi::GemBindOp>();
 

@@ -144,8 +144,8 @@ use kernel::{
     }, //
 };
 
-/// How long the firmware may take for its first command without a word in the log. At the first power-up that may
-/// include calibration.
+/// How long the firmware may take for its first command without a word in the log. At the first
+/// power-up that may include calibration.
 const INITIALIZE_LIMIT: Delta = Delta::from_millis(10_000);
 
 /// How long the firmware leaves the GPU on when there is nothing to do.
@@ -154,8 +154,8 @@ const IDLE_OFF_DELAY_MS: u32 = 2;
 /// What the driver has found out and set up before the firmware can be booted.
 pub(crate) struct Machine<'a> {
     pub(crate) dev: &'a Device<Bound>,
-    /// Parent of the firmware's tasks. It must outlive the queues' tasks: those need the firmware to
-    /// come to an end.
+    /// Parent of the firmware's tasks. It must outlive the queues' tasks: those need the firmware
+    /// to come to an end.
     pub(crate) scope: &'a Scope,
     pub(crate) chip: &'static Chip,
     pub(crate) regs: &'a Arc<Regs>,
@@ -199,8 +199,8 @@ pub(crate) struct Firmware {
 }
 
 impl Firmware {
-    /// Makes everything that the firmware wants to be given, and the tasks that listen to it. The coprocessor need not
-    /// run yet.
+    /// Makes everything that the firmware wants to be given, and the tasks that listen to it. The
+    /// coprocessor need not run yet.
     ///
     /// # Errors
     ///
@@ -331,36 +331,46 @@ impl Firmware {
         Ok(())
     }
 
-    /// Boots the firmware, and returns when it has taken its first command, or lives and takes its time.
+    /// Boots the firmware, and returns when it has taken its first command, or lives and takes its
+    /// time.
     ///
-    /// `was_running`: the coprocessor's CPU was running when the driver came.
+    /// `was_running`: the coprocessor's CPU was running when the driver came. `identify` tells
+    /// which GPU it is; it is asked when the coprocessor is awake for sure.
     ///
     /// # Errors
     ///
     /// The reason is in the log. [`Firmware::shutdown`] ends what was begun.
-    pub(crate) fn boot(&self, dev: &Device<Bound>, id: &GpuId, was_running: bool) -> Result {
-        self.cores.check(id).map_err(|e| {
+    pub(crate) fn boot(
+        &self,
+        dev: &Device<Bound>,
+        was_running: bool,
+        identify: impl FnOnce() -> Result<GpuId>,
+    ) -> Result<GpuId> {
+        self.link.open(dev)?;
+        self.link.boot(was_running)?;
+        let id = identify()?;
+        self.cores.check(&id).map_err(|e| {
             dev_err!(dev, "{e}\n");
             EINVAL
         })?;
 
-        self.link.open(dev)?;
         // It has to be there when the firmware reads the init data.
         let ticket = self.control.queue(DeviceControl::Initialize)?;
-        self.link.boot(was_running, self.init_data.va())?;
+        self.link.hand_over(self.init_data.va())?;
         self.link.ring(Doorbell::DEVICE_CONTROL.and(Doorbell::KICK));
         self.wait_initialized(ticket)?;
         self.init_data
             .globals
             .field(Globals::IDLE_OFF_DELAY_MS)?
             .store(IDLE_OFF_DELAY_MS, Relaxed);
-        Ok(())
+        Ok(id)
     }
 
     /// Waits until the firmware has taken the command of `ticket`, its first one.
     ///
-    /// Nothing acknowledges the init data; that this command is done shows that they were taken. A firmware that takes
-    /// longer than [`INITIALIZE_LIMIT`] is left alone with them: they are its memory then, and it may still come up.
+    /// Nothing acknowledges the init data; that this command is done shows that they were taken. A
+    /// firmware that takes longer than [`INITIALIZE_LIMIT`] is left alone with them: they are its
+    /// memory then, and it may still come up.
     fn wait_initialized(&self, ticket: tx::Ticket) -> Result {
         let start = Instant::<Monotonic>::now();
         loop {
@@ -387,8 +397,8 @@ impl Firmware {
 
     /// Puts the firmware to sleep and ends all contact, so that the memory it knew can go.
     ///
-    /// If it does not say that it sleeps, it may go on using that memory: then all of it stays allocated and mapped,
-    /// with a line in the log.
+    /// If it does not say that it sleeps, it may go on using that memory: then all of it stays
+    /// allocated and mapped, with a line in the log.
     ///
     /// The queues are closed by then; what waits nevertheless ends with `ENODEV`. May be repeated.
     pub(crate) fn shutdown(&self) {

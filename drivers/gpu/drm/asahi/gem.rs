@@ -9,6 +9,12 @@ use crate::{
     },
     ffi,
     file::AsahiFile,
+    quota::{
+        max_pinned,
+        Charge,
+        Quota,
+        PINNED, //
+    },
     uapi, //
 };
 use agx_abi::uat::{
@@ -34,19 +40,27 @@ use kernel::{
             IntoGEMObject, //
         }, //
     },
+    new_mutex,
     prelude::*,
     scatterlist::SGTable,
-    sync::aref::ARef, //
+    sync::{
+        aref::ARef,
+        Mutex, //
+    }, //
 };
 
 /// A buffer object in memory that can be swapped until it is bound.
 pub(crate) type Object = shmem::Object<Buffer>;
 
 /// What the driver adds to it.
+#[pin_data]
 pub(crate) struct Buffer {
-    /// The VM that it is private to, by the object that all private ones share their reservations with.
-    /// Kept so that the identity cannot be reused.
+    /// The VM that it is private to, by the object that all private ones share their reservations
+    /// with. Kept so that the identity cannot be reused.
     private_to: Option<ARef<Object>>,
+    /// For its pages, once they cannot be reclaimed.
+    #[pin]
+    pinned: Mutex<Option<Charge<&'static Quota>>>,
 }
 
 /// What a new object is to be.
@@ -59,16 +73,24 @@ impl DriverObject for Buffer {
     type Args = Args;
 
     fn new(_dev: &AsahiDevice, _size: usize, args: Args) -> impl PinInit<Self, Error> {
-        Ok(Self {
+        try_pin_init!(Self {
             private_to: args.private_to,
+            pinned <- new_mutex!(None),
         })
+    }
+
+    /// Counts another handle of `file`. `ENOSPC` if it has too many.
+    fn open(_object: &Object, file: &drm::File<AsahiFile>) -> Result {
+        file.inner().add_handle()
     }
 
     /// Ends all mappings of the object in the address spaces of `file`.
     ///
-    /// Userspace relies on that: closing a handle is how it frees a buffer, and it unbinds nothing before.
+    /// Userspace relies on that: closing a handle is how it frees a buffer, and it unbinds nothing
+    /// before.
     fn close(object: &Object, file: &drm::File<AsahiFile>) {
         file.inner().unbind_object(object);
+        file.inner().remove_handle();
     }
 }
 
@@ -91,7 +113,26 @@ pub(crate) fn create(
     let args = Args {
         private_to: root.map(Into::into),
     };
-    Object::new(dev, size, config, args)
+    let object = Object::new(dev, size, config, args)?;
+    // SAFETY: It is of this driver's, and nobody else has it yet.
+    unsafe { ffi::asahi_gem_extend(IntoGEMObject::as_raw(&*object).cast()) };
+    Ok(object)
+}
+
+/// Charges the memory of an object that is about to be mapped by a process. It cannot be reclaimed
+/// from then on.
+///
+/// # Safety
+///
+/// `object` is one of this driver's.
+#[no_mangle]
+unsafe extern "C" fn asahi_gem_charge(object: *mut c_void) -> c_int {
+    // SAFETY: By the function's requirements.
+    let object: &Object = unsafe { IntoGEMObject::from_raw(object.cast()) };
+    match object.charge(size(object)) {
+        Ok(()) => 0,
+        Err(e) => e.to_errno(),
+    }
 }
 
 /// What somebody else's memory is imported into: an object without pages of its own.
@@ -126,6 +167,19 @@ pub(crate) fn lookup(file: &drm::File<AsahiFile>, handle: u32) -> Result<ARef<Ob
 }
 
 impl Buffer {
+    /// Charges the object's `size` bytes, unless they are already, until it is freed.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` if clients have pinned as much memory as they may.
+    fn charge(&self, size: u64) -> Result {
+        let mut pinned = self.pinned.lock();
+        if pinned.is_none() {
+            *pinned = Some(Charge::new(&PINNED, size, max_pinned()).ok_or(ENOMEM)?);
+        }
+        Ok(())
+    }
+
     /// Whether it may be bound in the VM with this root.
     pub(crate) fn may_be_bound_by(&self, root: &Object) -> bool {
         match &self.private_to {
@@ -143,14 +197,17 @@ impl<'a> PinnedPages<'a> {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, or `EINVAL` if what was imported is not made of whole pages.
+    /// `ENOMEM`, also if clients have pinned as much as they may, or `EINVAL` if what was imported
+    /// is not made of whole pages.
     pub(crate) fn new(object: &'a Object, dev: &'a Device<Bound>) -> Result<Self> {
         // SAFETY: The object is valid.
         let imported = unsafe { ffi::asahi_imported_pages(IntoGEMObject::as_raw(object).cast()) };
         if imported.is_null() {
+            object.charge(size(object))?;
             return Ok(Self(object.sg_table(dev)?));
         }
-        // SAFETY: The table of an imported object is there as long as the object, and does not change.
+        // SAFETY: The table of an imported object is there as long as the object, and does not
+        // change.
         let table = unsafe { SGTable::from_raw(imported.cast()) };
         let whole = |at: u64| at % PAGE_SIZE == 0;
         if !table

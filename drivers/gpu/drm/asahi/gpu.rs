@@ -89,8 +89,8 @@ struct Parts {
 impl Gpu {
     /// Brings the GPU of `pdev` up.
     ///
-    /// The coprocessor cannot be stopped once it runs. So what can be found out or made before comes before, and
-    /// nothing that is in the coprocessor's hands is freed if the rest fails.
+    /// The coprocessor cannot be stopped once it runs. So what can be found out or made before
+    /// comes before, and nothing that is in the coprocessor's hands is freed if the rest fails.
     ///
     /// # Errors
     ///
@@ -125,7 +125,8 @@ impl Gpu {
         Ok(room.write(Self { parts, id }).into())
     }
 
-    /// Ends everything: the queues' tasks, then the firmware. Then it knows no memory of ours any more.
+    /// Ends everything: the queues' tasks, then the firmware. Then it knows no memory of ours any
+    /// more.
     ///
     /// May be repeated.
     pub(crate) fn stop(&self) {
@@ -188,10 +189,10 @@ impl Parts {
         // The handshake needs it.
         let was_running = self.regs.start_cpu()?;
         self.uat.handshake()?;
-        // Now the GPU has power for sure: its registers may not answer before.
-        let id = identify(dev, &self.regs, self.chip)?;
-        self.firmware.boot(dev, &id, was_running)?;
-        Ok(id)
+        // Registers of the GPU need not answer before the coprocessor is awake, which a driver
+        // before us has left asleep, perhaps.
+        self.firmware
+            .boot(dev, was_running, || identify(dev, &self.regs, self.chip))
     }
 
     /// Ends everything. May be repeated.

@@ -6,17 +6,32 @@ use kernel::prelude::*;
 
 /// Things by number. Numbers begin at 1, and those of things that are gone are used again.
 pub(crate) struct Handles<T> {
-    things: KVec<Option<T>>,
+    things: KVVec<Option<T>>,
+    max: usize,
 }
 
 impl<T> Handles<T> {
-    /// How many things a client may have of one kind.
-    const MAX: usize = 1 << 16;
-
-    pub(crate) const fn new() -> Self {
+    /// Room for `max` things at a time.
+    pub(crate) const fn new(max: usize) -> Self {
         Self {
-            things: KVec::new(),
+            things: KVVec::new(),
+            max,
         }
+    }
+
+    /// `ENOSPC` if there is no room for another thing. So nothing is made that would not get a
+    /// number.
+    pub(crate) fn check_room(&self) -> Result {
+        let full = self.things.len() == self.max && self.things.iter().all(Option::is_some);
+        if full {
+            return Err(ENOSPC);
+        }
+        Ok(())
+    }
+
+    /// All things.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.things.iter().flatten()
     }
 
     /// Gives `thing` a number. `ENOSPC` if the client has too many.
@@ -24,9 +39,9 @@ impl<T> Handles<T> {
         let free = self.things.iter().position(Option::is_none);
         let index = match free {
             Some(index) => index,
-            None if self.things.len() == Self::MAX => return Err(ENOSPC),
+            None if self.things.len() == self.max => return Err(ENOSPC),
             None => {
-                self.things.push(None, GFP_KERNEL)?;
+                self.things.push(None, GFP_KERNEL_ACCOUNT)?;
                 self.things.len() - 1
             }
         };

@@ -57,8 +57,8 @@ impl Variant {
     }
 }
 
-/// Whether this driver speaks the firmware interface of version `abi`, as the device tree gives it in
-/// `apple,firmware-abi`.
+/// Whether this driver speaks the firmware interface of version `abi`, as the device tree gives it
+/// in `apple,firmware-abi`.
 pub(crate) const fn is_supported_abi(abi: [u32; 3]) -> bool {
     matches!(abi, [13, 5, _])
 }

@@ -114,7 +114,7 @@ impl Queue {
             stats: firmware.stats().compute,
             preempt1_size: gpu.chip().buffers.compute_preempt1.into(),
         };
-        let ring = QueueRing::new(firmware, gpu.deferred(), &vm, context, compute, usage, label)?;
+        let ring = QueueRing::new(firmware, heaps, gpu.deferred(), &vm, context, compute, usage, label)?;
 
         let scope = gpu.scope().child(c"queue")?;
         let config = Config {
@@ -136,7 +136,7 @@ impl Queue {
             jobs,
             scope,
         };
-        Ok(Arc::new(queue, GFP_KERNEL)?)
+        Ok(Arc::new(queue, GFP_KERNEL_ACCOUNT)?)
     }
 
     /// Returns the GPU that it is a queue of.

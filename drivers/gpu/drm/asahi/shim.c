@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What the driver needs of the kernel that has no Rust abstraction in 7.3. Only pointers and integers
- * cross over; the declarations on the other side are in ffi.rs.
+ * What the driver needs of the kernel that has no Rust abstraction in 7.3. Only pointers and
+ * integers cross over; the declarations on the other side are in ffi.rs.
  */
 #include <linux/dma-buf.h>
 #include <linux/gfp.h>
@@ -142,6 +142,7 @@ void *asahi_buffer_alloc(size_t size)
 	return __vmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 }
 
+/* Process context; no lock is taken under which anybody allocates. */
 void asahi_buffer_free(void *buffer)
 {
 	vfree(buffer);
@@ -240,7 +241,7 @@ u64 asahi_mm_start(const struct drm_mm_node *node);
 
 struct drm_mm *asahi_mm_create(u64 start, u64 size)
 {
-	struct drm_mm *mm = kzalloc(sizeof(*mm), GFP_KERNEL);
+	struct drm_mm *mm = kzalloc(sizeof(*mm), GFP_KERNEL_ACCOUNT);
 
 	if (mm)
 		drm_mm_init(mm, start, size);
@@ -255,7 +256,7 @@ void asahi_mm_destroy(struct drm_mm *mm)
 
 struct drm_mm_node *asahi_mm_node_create(void)
 {
-	return kzalloc(sizeof(struct drm_mm_node), GFP_KERNEL);
+	return kzalloc(sizeof(struct drm_mm_node), GFP_KERNEL_ACCOUNT);
 }
 
 void asahi_mm_node_destroy(struct drm_mm_node *node)
@@ -285,8 +286,8 @@ u64 asahi_mm_start(const struct drm_mm_node *node)
 bool asahi_first_mapping(struct drm_gpuvm *gpuvm, struct drm_gem_object *obj, u64 *addr, u64 *range);
 
 /*
- * The first mapping of an object in an address space, if there is one. The caller holds the lock of the
- * address space, so the mapping is still there when it looks.
+ * The first mapping of an object in an address space, if there is one. The caller holds the lock of
+ * the address space, so the mapping is still there when it looks.
  */
 bool asahi_first_mapping(struct drm_gpuvm *gpuvm, struct drm_gem_object *obj, u64 *addr, u64 *range)
 {
@@ -334,8 +335,8 @@ static int asahi_prime_handle_to_fd(struct drm_device *drm, struct drm_file *fil
 }
 
 /*
- * kernel::drm of 7.3 leaves this to drm_gem_shmem_prime_import_sg_table(), which makes an object that is
- * smaller than what the driver takes all its objects for.
+ * kernel::drm of 7.3 leaves this to drm_gem_shmem_prime_import_sg_table(), which makes an object
+ * that is smaller than what the driver takes all its objects for.
  */
 static struct drm_gem_object *asahi_prime_import_sg_table(struct drm_device *drm,
 							   struct dma_buf_attachment *attach,
@@ -358,13 +359,90 @@ struct sg_table *asahi_imported_pages(struct drm_gem_object *obj)
 	return drm_gem_is_imported(obj) ? to_drm_gem_shmem_obj(obj)->sgt : NULL;
 }
 
+/* How much memory clients may pin: as much as userspace takes for the size of the GPU's heap. */
+u64 asahi_pinned_limit(void);
+
+u64 asahi_pinned_limit(void)
+{
+	u64 total = (u64)totalram_pages() << PAGE_SHIFT;
+
+	return total <= SZ_4G ? total / 2 : total / 4 * 3;
+}
+
+/* In gem.rs: the object's memory counts as pinned from now on. */
+int asahi_gem_charge(struct drm_gem_object *obj);
+
+static int asahi_gem_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
+{
+	int ret = drm_gem_is_imported(obj) ? 0 : asahi_gem_charge(obj);
+
+	return ret ?: drm_gem_shmem_object_mmap(obj, vma);
+}
+
+/*
+ * kernel::drm of 7.3 has one table of functions for all objects of a driver, and no way to add to
+ * it. This is a copy of it that says more.
+ */
+static struct drm_gem_object_funcs asahi_gem_funcs;
+static DEFINE_MUTEX(asahi_gem_funcs_lock);
+
+void asahi_gem_extend(struct drm_gem_object *obj);
+
+/* The caller has just made the object, and nobody else has it. */
+void asahi_gem_extend(struct drm_gem_object *obj)
+{
+	scoped_guard(mutex, &asahi_gem_funcs_lock) {
+		if (!asahi_gem_funcs.mmap) {
+			asahi_gem_funcs = *obj->funcs;
+			asahi_gem_funcs.mmap = asahi_gem_mmap;
+		}
+	}
+	obj->funcs = &asahi_gem_funcs;
+}
+
 /* In file.rs: how long the engines have worked for the client. */
 void asahi_show_engines(struct drm_printer *printer, struct drm_device *dev, struct drm_file *file);
+/* In file.rs: objects that are in use without a handle, and whether any work is in flight. */
+void asahi_file_usage(struct drm_file *file, u64 *closed, bool *busy);
+
+/*
+ * Jobs do not say which objects they use: while any is in flight, all that are bound are taken to
+ * be active. No object can be purged.
+ */
+static void asahi_show_memory(struct drm_printer *printer, struct drm_file *file)
+{
+	struct drm_memory_stats stats = {};
+	struct drm_gem_object *obj;
+	u64 closed;
+	bool busy;
+	int id;
+
+	asahi_file_usage(file, &closed, &busy);
+
+	spin_lock(&file->table_lock);
+	idr_for_each_entry(&file->object_idr, obj, id) {
+		if (drm_gem_object_is_shared_for_memory_stats(obj))
+			stats.shared += obj->size;
+		else
+			stats.private += obj->size;
+		if (drm_gem_is_imported(obj) || to_drm_gem_shmem_obj(obj)->pages)
+			stats.resident += obj->size;
+		if (busy && !list_empty(&obj->gpuva.list))
+			stats.active += obj->size;
+	}
+	spin_unlock(&file->table_lock);
+
+	stats.private += closed;
+	stats.resident += closed;
+	stats.active += busy ? closed : 0;
+	drm_print_memory_stats(printer, &stats, DRM_GEM_OBJECT_RESIDENT | DRM_GEM_OBJECT_PURGEABLE |
+			       DRM_GEM_OBJECT_ACTIVE, "memory");
+}
 
 static void asahi_show_fdinfo(struct drm_printer *printer, struct drm_file *file)
 {
 	asahi_show_engines(printer, file->minor->dev, file);
-	drm_show_memory_stats(printer, file);
+	asahi_show_memory(printer, file);
 }
 
 /* Those of kernel::drm, and fdinfo. Not with the device: they are looked at when its last file is gone. */
@@ -376,8 +454,8 @@ static const struct file_operations asahi_fops = {
 
 /*
  * kernel::drm of 7.3 knows two features, and its struct drm_driver is a constant. Before the device
- * is registered nobody has seen it, so the device can have a copy that says more. The copy goes with
- * the device.
+ * is registered nobody has seen it, so the device can have a copy that says more. The copy goes
+ * with the device.
  */
 int asahi_drm_extend(struct drm_device *drm)
 {

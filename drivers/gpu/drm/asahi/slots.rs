@@ -127,7 +127,7 @@ impl Waiter {
                 tracker <- AtomicTracker::new(),
                 links <- ListLinks::new(),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
     }
 }
@@ -147,7 +147,7 @@ impl SlotPool {
                 }),
                 waiting: Atomic::new(0),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
     }
 

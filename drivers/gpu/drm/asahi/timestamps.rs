@@ -11,7 +11,12 @@ use crate::{
         Object,
         PinnedPages, //
     },
-    mmu::Uat, //
+    mmu::Uat,
+    quota::{
+        Charge,
+        Quota,
+        TIMESTAMP_SHARE, //
+    }, //
 };
 use agx_abi::uat::{
     Protection,
@@ -25,6 +30,10 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc, //
     }, //
 };
@@ -36,13 +45,21 @@ pub(crate) struct Timestamps {
     // Before the object: fields are dropped in order.
     mapping: KernelMapping,
     size: u64,
-    _object: ARef<Object>,
+    object: ARef<Object>,
+    /// Whether the client has closed its handle of the object.
+    closed: Atomic<bool>,
+    _share: Charge<Arc<Quota>>,
     /// Objects do not keep their device.
     _drm: ARef<AsahiDevice>,
 }
 
 impl Timestamps {
-    /// Maps `size` bytes from `offset` on of `object`.
+    /// Maps `size` bytes from `offset` on of `object`. `quota`: what the client has already.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if the object has no such pages; `ENOMEM`; `ENOSPC` if the client has as much as it
+    /// may have of the addresses, which all clients share.
     pub(crate) fn new(
         drm: &AsahiDevice,
         uat: &Arc<Uat>,
@@ -50,11 +67,15 @@ impl Timestamps {
         object: ARef<Object>,
         offset: u64,
         size: u64,
+        quota: &Arc<Quota>,
     ) -> Result<Self> {
         let range = page_range(offset, size).ok_or(EINVAL)?;
         if range.end > gem::size(&object) {
             return Err(EINVAL);
         }
+        let own = quota.used();
+        let limit = (uat.timestamps.left() + own) / TIMESTAMP_SHARE;
+        let share = Charge::new(quota.clone(), size, limit).ok_or(ENOSPC)?;
         let pages = PinnedPages::new(&object, dev)?;
         let mapping = KernelMapping::of_client(
             uat,
@@ -66,7 +87,9 @@ impl Timestamps {
         Ok(Self {
             mapping,
             size,
-            _object: object,
+            object,
+            closed: Atomic::new(false),
+            _share: share,
             _drm: drm.into(),
         })
     }
@@ -74,6 +97,21 @@ impl Timestamps {
     /// The firmware's address of it.
     pub(crate) fn va(&self) -> u64 {
         self.mapping.va()
+    }
+
+    /// The buffer object.
+    pub(crate) fn object(&self) -> &Object {
+        &self.object
+    }
+
+    /// Notes that the client has closed its handle of the object: nothing but us keeps that for it.
+    pub(crate) fn set_closed(&self) {
+        self.closed.store(true, Relaxed);
+    }
+
+    /// Whether it has.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Relaxed)
     }
 
     /// Its size in bytes.

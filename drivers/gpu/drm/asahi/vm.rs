@@ -8,8 +8,8 @@
 //!       └─ Heap:              the driver's own memory in the client's range
 //! ```
 //!
-//! A VM lives as long as a handle, a queue or a job has a reference to it. An object stays bound until it is
-//! unbound, the client closes its handle of the object, or the VM goes.
+//! A VM lives as long as a handle, a queue or a job has a reference to it. An object stays bound
+//! until it is unbound, the client closes its handle of the object, or the VM goes.
 
 use crate::{
     alloc::{
@@ -112,8 +112,8 @@ impl Vm {
             Protection::GPU_SHARED_RW,
         )?;
 
-        // The lower half of the range is for what the GPU alone uses; the upper half is for what render jobs
-        // share between firmware and GPU, of which there is nothing yet.
+        // The lower half of the range is for what the GPU alone uses; the upper half is for what
+        // render jobs share between firmware and GPU, of which there is nothing yet.
         let middle = kernel_range.start.midpoint(kernel_range.end) / PAGE_SIZE * PAGE_SIZE;
         let heap = Heap::new_client(
             &space,
@@ -146,7 +146,7 @@ impl Vm {
                 space,
                 _drm: drm.into(),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
     }
 
@@ -199,7 +199,8 @@ impl Vm {
         gpuvm.deferred_cleanup();
     }
 
-    /// Binds part of `object` as `operation`, a bind, says. What was bound there before no longer is.
+    /// Binds part of `object` as `operation`, a bind, says. What was bound there before no longer
+    /// is.
     pub(crate) fn bind(
         &self,
         object: &Object,
@@ -261,8 +262,8 @@ impl PinnedDrop for Vm {
 /// The addresses of the first mapping of `object` in `gpuvm`, if there is one.
 fn first_mapping(gpuvm: &UniqueRefGpuVm<Mappings>, object: &Object) -> Option<Range<u64>> {
     let (mut addr, mut range) = (0, 0);
-    // SAFETY: Both are valid, and the results are ours. A unique reference to the address space is the
-    // lock that keeps its mappings as they are.
+    // SAFETY: Both are valid, and the results are ours. A unique reference to the address space is
+    // the lock that keeps its mappings as they are.
     let found = unsafe {
         ffi::asahi_first_mapping(
             gpuvm.as_raw().cast(),
@@ -284,8 +285,8 @@ struct New<'a> {
 /// One operation: what is to be bound, and the memory for it.
 pub(crate) struct Step<'a> {
     new: Option<New<'a>>,
-    /// One for the new mapping, and two for what is left of an old one at either end. An operation can cut one
-    /// mapping in two, or two mappings at one end each.
+    /// One for the new mapping, and two for what is left of an old one at either end. An operation
+    /// can cut one mapping in two, or two mappings at one end each.
     spare: KVec<GpuVaAlloc<Mappings>>,
 }
 
@@ -294,9 +295,9 @@ impl<'a> Step<'a> {
     const SPARE: usize = 5;
 
     fn new(new: Option<New<'a>>) -> Result<Self> {
-        let mut spare = KVec::with_capacity(Self::SPARE, GFP_KERNEL)?;
+        let mut spare = KVec::with_capacity(Self::SPARE, GFP_KERNEL_ACCOUNT)?;
         for _ in 0..Self::SPARE {
-            spare.push(GpuVaAlloc::new(GFP_KERNEL)?, GFP_KERNEL)?;
+            spare.push(GpuVaAlloc::new(GFP_KERNEL_ACCOUNT)?, GFP_KERNEL_ACCOUNT)?;
         }
         Ok(Self { new, spare })
     }
@@ -376,7 +377,7 @@ impl DriverGpuVm for Mappings {
             pin_init::init_zeroed::<()>(),
         );
         if let Some(unused) = left.unused_va.take() {
-            step.spare.push(unused, GFP_KERNEL)?;
+            step.spare.push(unused, GFP_KERNEL_ACCOUNT)?;
         }
         Ok(done)
     }

@@ -7,13 +7,14 @@
 //! ```text
 //! <seq>/meta.json                 what the capture is of
 //! <seq>/0/<va>.bin                pages of the firmware's context, both halves
-//! <seq>/<slot>/<va>.bin           pages of the context of a submission, 1 to 63
+//! <seq>/0/pages.txt               its page table: a line "<va> <entry>" for each page
+//! <seq>/<slot>/…                  the same of the context of a submission, 1 to 63
 //! ```
 //!
 //! `<seq>` counts from 000000, leaving out what exists; `<va>` is the GPU address of the page, 16 hexadecimal digits, sign
-//! extended; a `.bin` file is one page of 16384 bytes. A page that is the same as in the capture
-//! before is a hard link to its file there. Pages mapped to something that is not RAM, which are
-//! devices, have no file and are listed in `meta.json`:
+//! extended; `<entry>` is the last-level entry, with address, attributes and permissions. A `.bin` file is one page of
+//! 16384 bytes. A page that is the same as in the capture before is a hard link to its file there. Pages mapped to
+//! something that is not RAM, which are devices, have no file and are listed in `meta.json`:
 //!
 //! ```text
 //! {
@@ -21,6 +22,8 @@
 //!   "init_data": "0xffffffa000000000",
 //!   "ring": "pipe compute 2", "message": "0x008300000000000a",
 //!   "contexts": [0, 1],
+//!   "roots": [ { "context": 0, "ttb0": "0x…", "ttb1": "0x…" }, … ],
+//!   "changed": [ { "context": 0, "va": "0x…" }, … ],
 //!   "mmio": [ { "context": 0, "va": "0x…", "phys": "0x…", "pages": 7 }, … ],
 //!   "io_mappings": [ { "index": 0, "va": "0x…", "phys": "0x…", "size": 114688 }, … ]
 //! }
@@ -28,14 +31,21 @@
 //!
 //! Taken when a message arrives and before it is handled, a capture shows memory as the host left it.
 //! `ring` is `init`, `device control`, `fwctl`, `kick`, `unknown` or `pipe TYPE PRIORITY`.
+//!
+//! The guest runs on meanwhile. So memory is read twice: what is the same both times was all there at
+//! the moment between, and has files. Pages that the guest has changed have none; `changed` names
+//! them. Files are written by a thread of their own, so that the firmware goes on.
 
-use std::collections::hash_map::{DefaultHasher, Entry};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::fs;
-use std::hash::{Hash, Hasher};
 use std::io;
 use std::path::PathBuf;
+use std::sync::mpsc::{sync_channel, SyncSender};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use agx_abi::uat::{ttb_table, FIRMWARE_START};
 
 use crate::chip::Chip;
 use crate::iomap::IoMapping;
@@ -56,13 +66,35 @@ pub struct Event<'a> {
     pub io: &'a [IoMapping],
 }
 
+/// Captures that wait for the disk at most; the firmware waits for it then.
+const WAITING: usize = 256;
+/// How often memory is read again while the guest changes some of it.
+const ATTEMPTS: usize = 3;
+
+/// A page of a context.
+type Key = (u8, u64);
+type Contents = Arc<[u8]>;
+
 /// A directory of captures.
 pub struct Capture {
-    directory: PathBuf,
     chip: &'static Chip,
-    next: u64,
-    /// Hash and file of the last contents of each page, by context and address.
-    last: HashMap<(u8, u64), (u64, PathBuf)>,
+    /// The last contents of each page.
+    last: HashMap<Key, Contents>,
+    writer: Option<Writer>,
+}
+
+/// A capture that is to be written.
+struct Taken {
+    pages: Vec<(Key, Contents)>,
+    tables: Vec<(u8, String)>,
+    meta: String,
+}
+
+/// The thread that writes files.
+struct Writer {
+    taken: SyncSender<Taken>,
+    thread: JoinHandle<io::Result<()>>,
+    error: Arc<Mutex<Option<String>>>,
 }
 
 /// Pages in a row that are no RAM.
@@ -75,79 +107,118 @@ struct Device {
 
 impl Capture {
     /// Captures into `directory`.
-    pub fn new(directory: PathBuf, chip: &'static Chip) -> Self {
-        Self {
-            directory,
+    ///
+    /// # Errors
+    ///
+    /// There is no thread to write files.
+    pub fn new(directory: PathBuf, chip: &'static Chip) -> io::Result<Self> {
+        Ok(Self {
             chip,
-            next: 0,
             last: HashMap::new(),
+            writer: Some(Writer::new(directory)?),
+        })
+    }
+
+    /// Takes one capture, whose files are written later.
+    ///
+    /// # Errors
+    ///
+    /// What the file system has said of an earlier one.
+    pub fn take(&mut self, machine: &dyn Machine, event: &Event<'_>) -> io::Result<()> {
+        let mut contexts = vec![0];
+        contexts.extend(event.slots.iter().filter(|slot| **slot != 0));
+        let mut devices = Vec::new();
+        let mut tables = Vec::new();
+        let mut places: Vec<(Key, u64)> = Vec::new();
+        for &slot in &contexts {
+            let mut table = String::new();
+            for mapping in mappings(machine, slot) {
+                // Writing to a string cannot fail.
+                let _ = writeln!(table, "{:016x} {:016x}", mapping.va, mapping.page.pte);
+                match machine.read_phys(mapping.page.pa, &mut [0; 8]) {
+                    Ok(()) => places.push(((slot, mapping.va), mapping.page.pa)),
+                    Err(_) => device(&mut devices, slot, &mapping),
+                }
+            }
+            tables.push((slot, table));
+        }
+        let changed = self.read(machine, &places);
+        let pages = places
+            .iter()
+            .filter(|(key, _)| !changed.contains(key))
+            .filter_map(|(key, _)| Some((*key, self.last.get(key)?.clone())))
+            .collect();
+        let roots = contexts.iter().map(|&slot| (slot, machine.ttbs(slot)));
+        let meta = self.meta(event, &roots.collect::<Vec<_>>(), &changed, &devices);
+        let taken = Taken {
+            pages,
+            tables,
+            meta,
+        };
+        match &self.writer {
+            Some(writer) => writer.write(taken),
+            None => Ok(()),
         }
     }
 
-    /// Writes one capture.
+    /// Reads all pages until they are the same twice; returns those that the guest changes.
+    fn read(&mut self, machine: &dyn Machine, places: &[(Key, u64)]) -> BTreeSet<Key> {
+        let mut changed = self.refresh(machine, places);
+        for _ in 0..ATTEMPTS {
+            changed = self.refresh(machine, places);
+            if changed.is_empty() {
+                break;
+            }
+        }
+        changed
+    }
+
+    /// Reads all pages once; returns those that differ from what was read before.
+    fn refresh(&mut self, machine: &dyn Machine, places: &[(Key, u64)]) -> BTreeSet<Key> {
+        let mut changed = BTreeSet::new();
+        let mut bytes = vec![0; PAGE as usize];
+        for &(key, pa) in places {
+            if machine.read_phys(pa, &mut bytes).is_err() {
+                changed.insert(key);
+            } else if self.last.get(&key).is_none_or(|last| **last != *bytes) {
+                self.last.insert(key, bytes.as_slice().into());
+                changed.insert(key);
+            }
+        }
+        changed
+    }
+
+    /// Waits until everything is written.
     ///
     /// # Errors
     ///
     /// Whatever the file system says.
-    pub fn take(&mut self, machine: &dyn Machine, event: &Event<'_>) -> io::Result<()> {
-        let directory = self.fresh();
-        let mut devices = Vec::new();
-        let mut contexts = vec![0];
-        contexts.extend(event.slots.iter().filter(|slot| **slot != 0));
-        for &slot in &contexts {
-            let out = directory.join(slot.to_string());
-            fs::create_dir_all(&out)?;
-            for mapping in machine.mappings(slot) {
-                let mut bytes = vec![0; PAGE as usize];
-                if machine.read_phys(mapping.page.pa, &mut bytes).is_err() {
-                    device(&mut devices, slot, &mapping);
-                    continue;
-                }
-                let file = out.join(format!("{:016x}.bin", mapping.va));
-                self.page((slot, mapping.va), &bytes, file)?;
-            }
-        }
-        fs::write(
-            directory.join("meta.json"),
-            self.meta(event, &contexts, &devices),
-        )
-    }
-
-    /// The next directory. Captures of an earlier run stay as they are, which matters the more as
-    /// their files may be shared.
-    fn fresh(&mut self) -> PathBuf {
-        loop {
-            let directory = self.directory.join(format!("{:06}", self.next));
-            self.next += 1;
-            if !directory.exists() {
-                return directory;
-            }
+    pub fn finish(&mut self) -> io::Result<()> {
+        match self.writer.take() {
+            Some(writer) => writer.finish(),
+            None => Ok(()),
         }
     }
 
-    fn page(&mut self, key: (u8, u64), bytes: &[u8], file: PathBuf) -> io::Result<()> {
-        let mut hasher = DefaultHasher::new();
-        bytes.hash(&mut hasher);
-        let hash = hasher.finish();
-        match self.last.entry(key) {
-            Entry::Occupied(mut old) => {
-                let same = old.get().0 == hash && fs::hard_link(&old.get().1, &file).is_ok();
-                if !same {
-                    fs::write(&file, bytes)?;
-                }
-                old.insert((hash, file));
-            }
-            Entry::Vacant(new) => {
-                fs::write(&file, bytes)?;
-                new.insert((hash, file));
-            }
-        }
-        Ok(())
-    }
-
-    fn meta(&self, event: &Event<'_>, contexts: &[u8], devices: &[Device]) -> String {
+    fn meta(
+        &self,
+        event: &Event<'_>,
+        roots: &[(u8, (u64, u64))],
+        changed: &BTreeSet<Key>,
+        devices: &[Device],
+    ) -> String {
         let mut out = String::new();
-        let contexts: Vec<String> = contexts.iter().map(u8::to_string).collect();
+        let contexts: Vec<String> = roots.iter().map(|(slot, _)| slot.to_string()).collect();
+        let roots: Vec<String> = roots
+            .iter()
+            .map(|(slot, (lower, upper))| {
+                format!(r#"{{"context": {slot}, "ttb0": "{lower:#x}", "ttb1": "{upper:#x}"}}"#)
+            })
+            .collect();
+        let changed: Vec<String> = changed
+            .iter()
+            .map(|(slot, va)| format!(r#"{{"context": {slot}, "va": "{va:#x}"}}"#))
+            .collect();
         let devices: Vec<String> = devices
             .iter()
             .map(|d| {
@@ -171,17 +242,128 @@ impl Capture {
             out,
             "{{\n  \"gpu\": \"{}\",\n  \"firmware\": \"{}\",\n  \"init_data\": \"{:#x}\",\n  \
              \"ring\": \"{}\",\n  \"message\": \"{:#018x}\",\n  \"contexts\": [{}],\n  \
-             \"mmio\": [{}],\n  \"io_mappings\": [{}]\n}}\n",
+             \"roots\": [{}],\n  \"changed\": [{}],\n  \"mmio\": [{}],\n  \"io_mappings\": [{}]\n}}\n",
             self.chip.gpu,
             self.chip.firmware,
             event.init_data,
             event.ring,
             event.message,
             contexts.join(", "),
+            roots.join(", "),
+            changed.join(", "),
             devices.join(", "),
             io.join(", ")
         );
         out
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        // Whoever wants to know of errors has called it.
+        let _ = self.finish();
+    }
+}
+
+/// Everything mapped in a context, but for the kernel's half in that of a user.
+fn mappings(machine: &dyn Machine, slot: u8) -> Vec<Mapping> {
+    let kernel = ttb_table(machine.ttbs(0).1);
+    let shares = slot != 0 && ttb_table(machine.ttbs(slot).1) == kernel;
+    let mut all = machine.mappings(slot);
+    all.retain(|m| !(shares && m.va >= FIRMWARE_START));
+    all
+}
+
+impl Writer {
+    fn new(directory: PathBuf) -> io::Result<Self> {
+        let (taken, next) = sync_channel::<Taken>(WAITING);
+        let error = Arc::new(Mutex::new(None));
+        let said = error.clone();
+        let thread = std::thread::Builder::new()
+            .name("capture".to_owned())
+            .spawn(move || {
+                let mut files = Files {
+                    directory,
+                    next: 0,
+                    last: HashMap::new(),
+                };
+                let result = next.into_iter().try_for_each(|taken| files.write(taken));
+                if let Err(e) = &result {
+                    *said.lock().unwrap_or_else(|e| e.into_inner()) = Some(e.to_string());
+                }
+                result
+            })?;
+        Ok(Self {
+            taken,
+            thread,
+            error,
+        })
+    }
+
+    fn write(&self, taken: Taken) -> io::Result<()> {
+        // The other end is gone only after an error.
+        if self.taken.send(taken).is_ok() {
+            return Ok(());
+        }
+        let mut error = self.error.lock().unwrap_or_else(|e| e.into_inner());
+        let text = error.take().unwrap_or_else(|| "no writer".to_owned());
+        Err(io::Error::other(text))
+    }
+
+    fn finish(self) -> io::Result<()> {
+        drop(self.taken);
+        match self.thread.join() {
+            Ok(result) => result,
+            Err(_) => Err(io::Error::other("the writer panicked")),
+        }
+    }
+}
+
+/// The files of all captures.
+struct Files {
+    directory: PathBuf,
+    next: u64,
+    /// File of the last contents of each page.
+    last: HashMap<Key, (Contents, PathBuf)>,
+}
+
+impl Files {
+    fn write(&mut self, taken: Taken) -> io::Result<()> {
+        let directory = self.fresh();
+        for (slot, table) in taken.tables {
+            let out = directory.join(slot.to_string());
+            fs::create_dir_all(&out)?;
+            fs::write(out.join("pages.txt"), table)?;
+        }
+        for (key, contents) in taken.pages {
+            let (slot, va) = key;
+            let file = directory.join(format!("{slot}/{va:016x}.bin"));
+            self.page(key, contents, file)?;
+        }
+        fs::write(directory.join("meta.json"), taken.meta)
+    }
+
+    /// The next directory. Captures of an earlier run stay as they are, which matters the more as
+    /// their files may be shared.
+    fn fresh(&mut self) -> PathBuf {
+        loop {
+            let directory = self.directory.join(format!("{:06}", self.next));
+            self.next += 1;
+            if !directory.exists() {
+                return directory;
+            }
+        }
+    }
+
+    fn page(&mut self, key: Key, contents: Contents, file: PathBuf) -> io::Result<()> {
+        let links = |(old, path): &(Contents, PathBuf)| {
+            (Arc::ptr_eq(old, &contents) || *old == contents) && fs::hard_link(path, &file).is_ok()
+        };
+        if !self.last.get(&key).is_some_and(links) {
+            fs::write(&file, &*contents)?;
+        }
+        self.last.insert(key, (contents, file));
+        Ok(())
     }
 }
 

@@ -5,10 +5,11 @@
 use agx_abi::compute::TimestampPointers;
 use agx_abi::compute::{EncoderParams, JobMeta, JobParameters1, JobParameters2, RunCompute};
 use agx_abi::event::{Notifier, SLOTS, STAMP_STEP};
-use agx_abi::uat::{Protection, TIMESTAMP_BASE, TIMESTAMP_SIZE};
+use agx_abi::uat::{ttb_asid, ttb_table, Protection, TTB_VALID};
 use agx_abi::{Field, Value};
 
 use crate::chip::Chip;
+use crate::init::Init;
 use crate::memory::{end, Memory, Record};
 use crate::panic::{bail, ensure, Fw};
 
@@ -59,7 +60,7 @@ pub struct Compute {
 
 impl Compute {
     /// Reads the command at `va` of the user queue `uuid`.
-    pub fn read(mem: &Memory, chip: &Chip, va: u64, uuid: u32) -> Fw<Self> {
+    pub fn read(mem: &Memory, chip: &Chip, init: &Init, va: u64, uuid: u32) -> Fw<Self> {
         let what = "compute command";
         let size = RunCompute::SIZE;
         // The GPU fetches parameters from the command itself, so it has to be able to read it.
@@ -69,14 +70,25 @@ impl Compute {
         r.want("word 0xc", RunCompute::UNK_4, 0)?;
         r.zero(RunCompute::UNK_POINTEE.offset()..RunCompute::JOB_PARAMS1.offset())?;
         let vm_slot = bound(mem, &r, r.get(RunCompute::VM_SLOT))?;
+        ensure!(
+            mem.machine().entry(vm_slot, init.dummy_page).is_some(),
+            "{r}: context {vm_slot} does not map the dummy page {:#x} of hardware data B",
+            init.dummy_page
+        );
 
         let (preempt, stream, usc_base) = parameters1(mem, chip, &r, vm_slot)?;
         parameters2(&r, preempt)?;
-        let samplers = encoder(&r)?;
+        let samplers = encoder(mem, &r)?;
         let stamps = meta(mem, &r)?;
-        let timestamps = times(mem, &r, RunCompute::TIMESTAMPS, false)?;
-        let user_timestamps = times(mem, &r, RunCompute::USER_TIMESTAMPS, true)?;
-        r.want("client sequence", RunCompute::CLIENT_SEQUENCE, uuid as u8)?;
+        let timestamps = times(mem, &r, RunCompute::TIMESTAMPS, None)?;
+        let user = Some(init.timestamp_base);
+        let user_timestamps = times(mem, &r, RunCompute::USER_TIMESTAMPS, user)?;
+        mem.usual(
+            &r,
+            "client sequence",
+            RunCompute::CLIENT_SEQUENCE,
+            uuid as u8,
+        );
         r.zero(end(RunCompute::CLIENT_SEQUENCE)..size)?;
 
         let notifier = r.get(RunCompute::NOTIFIER);
@@ -115,16 +127,17 @@ impl Compute {
 pub fn bound(mem: &Memory, r: &Record, slot: u32) -> Fw<u8> {
     ensure!((1..64).contains(&slot), "{r}: vm slot {slot}");
     let (ttb0, ttb1) = mem.machine().ttbs(slot as u8);
-    ensure!(ttb0 & 1 != 0, "{r}: vm slot {slot} is not bound");
+    ensure!(ttb0 & TTB_VALID != 0, "{r}: vm slot {slot} is not bound");
     ensure!(
-        ttb0 >> 48 == u64::from(slot),
+        ttb_asid(ttb0) == u64::from(slot),
         "{r}: vm slot {slot} is bound with ASID {}",
-        ttb0 >> 48
+        ttb_asid(ttb0)
     );
-    // Only the G14X GPU needs the kernel half in user contexts.
+    // No GPU but the G14X needs the kernel's half in user contexts, and it does no harm to the others.
+    let (_, kernel) = mem.machine().ttbs(0);
     ensure!(
-        ttb1 == 0,
-        "{r}: vm slot {slot} has an upper half ({ttb1:#x})"
+        ttb1 == 0 || ttb1 & TTB_VALID != 0 && ttb_table(ttb1) == ttb_table(kernel),
+        "{r}: vm slot {slot} has an upper half ({ttb1:#x}) that is not the kernel's ({kernel:#x})"
     );
     Ok(slot as u8)
 }
@@ -133,8 +146,8 @@ fn parameters1(mem: &Memory, chip: &Chip, r: &Record, slot: u8) -> Fw<(u64, u64,
     let p = RunCompute::JOB_PARAMS1;
     let preempt = r.get(p.then(JobParameters1::PREEMPT1));
     let size = chip.compute_preempt;
-    let allowed = &[Protection::GPU_SHARED_RW];
-    mem.expect_in(slot, "preemption buffer", preempt, size + 0x20, allowed)?;
+    let usual = &[Protection::GPU_SHARED_RW, Protection::GPU_FW_PRIV_RW];
+    mem.expect_in(slot, "preemption buffer", preempt, size + 0x20, usual)?;
     let parts = [
         JobParameters1::PREEMPT2,
         JobParameters1::PREEMPT3,
@@ -178,9 +191,12 @@ fn parameters2(r: &Record, preempt: u64) -> Fw<()> {
     r.zero(end(p.then(JobParameters2::CDM_CTRL_STREAM_END))..end(p))
 }
 
-fn encoder(r: &Record) -> Fw<(u64, u32)> {
+fn encoder(mem: &Memory, r: &Record) -> Fw<(u64, u32)> {
     let p = RunCompute::ENCODER_PARAMS;
-    r.zero(p.offset()..p.then(EncoderParams::MASK).offset())?;
+    let id = p.then(EncoderParams::SYNC_GROW);
+    r.zero(p.offset()..id.offset())?;
+    mem.usual(r, "encoder id", id, 0);
+    r.zero(end(id)..p.then(EncoderParams::MASK).offset())?;
     r.want("encoder mask", p.then(EncoderParams::MASK), u32::MAX)?;
     let samplers = r.get(p.then(EncoderParams::SAMPLER_COUNT));
     let more = p.then(EncoderParams::SAMPLER_COUNT_PLUS_1);
@@ -201,7 +217,7 @@ fn meta(mem: &Memory, r: &Record) -> Fw<Stamps> {
         m.then(JobMeta::EVENT_CONTROL_INDEX),
         0,
     )?;
-    r.want("uuid", m.then(JobMeta::UUID), 0)?;
+    mem.usual(r, "uuid of a command", m.then(JobMeta::UUID), 0);
     let flush = r.get(m.then(JobMeta::FLUSH_STAMPS));
     ensure!(flush <= 1, "{r}: flush_stamps is {flush:#x}");
     let slot = r.get(m.then(JobMeta::STAMP_SLOT));
@@ -226,11 +242,12 @@ fn meta(mem: &Memory, r: &Record) -> Fw<Stamps> {
     Ok(stamps)
 }
 
+/// The addresses at `field`. Those of the user, which may be 0, lie behind `user`.
 fn times(
     mem: &Memory,
     r: &Record,
     field: Field<RunCompute, TimestampPointers>,
-    user: bool,
+    user: Option<u64>,
 ) -> Fw<[u64; 2]> {
     let pointers = r.get(field);
     let times = [
@@ -238,12 +255,13 @@ fn times(
         pointers.get(TimestampPointers::END),
     ];
     for va in times {
-        if user && va == 0 {
+        if user.is_some() && va == 0 {
             continue;
         }
-        if user && !(TIMESTAMP_BASE..=TIMESTAMP_BASE + TIMESTAMP_SIZE - 8).contains(&va) {
-            bail!("{r}: user timestamp at {va:#x}, outside the timestamp area");
+        if let Some(base) = user.filter(|base| va < *base) {
+            bail!("{r}: user timestamp at {va:#x}, the area starts at {base:#x}");
         }
+        ensure!(va % 8 == 0, "{r}: unaligned timestamp at {va:#x}");
         mem.expect("timestamp", va, 8, &[Protection::FW_SHARED_RW])?;
     }
     Ok(times)
@@ -257,13 +275,19 @@ fn notifier(mem: &Memory, va: u64, uuid: u32) -> Fw<()> {
         &[Protection::FW_PRIV_RW],
     )?;
     let n = mem.record("notifier", va, Notifier::SIZE)?;
-    n.want("generation", Notifier::GENERATION, uuid)?;
+    mem.usual(
+        &n,
+        "submission id of a notifier",
+        Notifier::GENERATION,
+        uuid,
+    );
     n.want("word 0x10", Notifier::UNK_10, Notifier::UNK_10_VALUE)?;
     n.want("tail", Notifier::UNK_BUF, Notifier::UNK_BUF_VALUE)?;
-    mem.expect(
-        "threshold",
-        n.get(Notifier::THRESHOLD),
-        8,
-        &[Protection::FW_SHARED_RW],
-    )
+    let threshold = n.get(Notifier::THRESHOLD);
+    ensure!(
+        threshold % 4 == 0,
+        "{n}: unaligned threshold {threshold:#x}"
+    );
+    // One driver that has run on Macs has 4 bytes there, with nothing mapped behind them.
+    mem.expect("threshold", threshold, 4, &[Protection::FW_SHARED_RW])
 }

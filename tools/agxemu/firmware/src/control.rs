@@ -6,10 +6,12 @@
 
 use agx_abi::channel::{device_control as dc, DestroyContext, DeviceControlMessage};
 use agx_abi::channel::{GrowTvbAck, IdlePowerOff, RecoverChannel};
+use agx_abi::init::STATS_FRAGMENT_SIZE;
 use agx_abi::queue::GpuContextData;
 use agx_abi::{Field, Value};
 
-use crate::core::Core;
+use crate::behaviour::LARGE_STATISTICS;
+use crate::core::{Core, MS};
 use crate::machine::Level;
 use crate::memory::{end, Record};
 use crate::panic::{bail, ensure, Fw};
@@ -27,10 +29,25 @@ impl Core {
                 self.up || kind == dc::INITIALIZE,
                 "{r}: type {kind:#x}, the first message must be Initialize"
             );
+            if kind == dc::INITIALIZE && !self.up && !self.is_initialized() {
+                return Ok(());
+            }
             self.control_message(&r, kind)?;
             self.ch.device_control.advance(&self.mem)?;
         }
         Ok(())
+    }
+
+    /// Whether the time that Initialize takes is over; it starts with the first question.
+    fn is_initialized(&mut self) -> bool {
+        let now = self.now();
+        let ms = self.behaviour.initialize_ms;
+        let done = *self.initialized_at.get_or_insert(now + ms * MS);
+        if now < done {
+            return false;
+        }
+        self.initialized_at = None;
+        true
     }
 
     fn control_message(&mut self, r: &Record, kind: u32) -> Fw<()> {
@@ -65,7 +82,19 @@ impl Core {
         ensure!(!self.up, "{r}: second Initialize");
         r.zero(end(DeviceControlMessage::KIND)..r.size())?;
         self.up = true;
+        self.write_statistics()?;
         self.log(Log::Info, "globals taken over, GPU initialised")
+    }
+
+    /// Writes all of the fragment statistics, if they are large, but for the words that start with -1.
+    pub(crate) fn write_statistics(&mut self) -> Fw<()> {
+        if !self.behaviour.large_statistics {
+            return Ok(());
+        }
+        let tail = STATS_FRAGMENT_SIZE..LARGE_STATISTICS as usize;
+        let bytes = vec![0x5a; tail.len()];
+        let at = self.init.fragment_stats + tail.start as u64;
+        self.mem.write(at, &bytes)
     }
 
     fn destroy_context(&mut self, r: &Record) -> Fw<()> {

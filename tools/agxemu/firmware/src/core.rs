@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use agx_abi::globals::Globals;
 
+use crate::behaviour::Behaviour;
 use crate::channels::{Channels, Doorbell, PIPES};
 use crate::chip::Chip;
 use crate::engine::Active;
@@ -31,6 +32,7 @@ pub struct Core {
     pub(crate) chip: &'static Chip,
     pub(crate) script: Script,
     pub(crate) gpu: Options,
+    pub(crate) behaviour: Behaviour,
     /// Advances with each message of the host.
     pub(crate) epoch: Epoch,
     /// What the host handed over.
@@ -39,6 +41,8 @@ pub struct Core {
     pub(crate) report: Report,
     /// Whether Initialize was handled.
     pub(crate) up: bool,
+    /// When Initialize is done, while it is under way.
+    pub(crate) initialized_at: Option<u64>,
     /// By address of their QueueInfo.
     pub(crate) queues: BTreeMap<u64, Queue>,
     /// QueueInfos whose memory the firmware has not let go of since the last flush.
@@ -70,6 +74,7 @@ impl Core {
         chip: &'static Chip,
         script: Script,
         gpu: Options,
+        behaviour: Behaviour,
         init: Init,
     ) -> Fw<Self> {
         let ch = Channels::new(&mem, &init.places)?;
@@ -80,11 +85,13 @@ impl Core {
             chip,
             script,
             gpu,
+            behaviour,
             epoch: Epoch::default(),
             init,
             ch,
             report,
             up: false,
+            initialized_at: None,
             queues: BTreeMap::new(),
             retired: BTreeSet::new(),
             slots: Slots::default(),
@@ -148,6 +155,11 @@ impl Core {
             if std::mem::take(&mut self.control_rung) {
                 self.control()?;
             }
+            if let Some(deadline) = self.initialized_at {
+                // What came behind it waits for it.
+                self.control_rung = true;
+                break Some(deadline);
+            }
             for index in std::mem::take(&mut self.rung) {
                 debug_assert!(index < PIPES);
                 self.submissions(index)?;
@@ -164,6 +176,11 @@ impl Core {
         }
         self.report.ring(&self.mem);
         Ok(next)
+    }
+
+    /// Whether there is work that is not finished.
+    pub fn is_busy(&self) -> bool {
+        self.active.is_some() || self.halt.is_some() || !self.queues.values().all(Queue::is_idle)
     }
 
     /// Tells the host's log why the firmware ends.

@@ -18,6 +18,7 @@ use agx_abi::globals::{Globals, GlobalsFaultInfo, PendingStamp};
 use agx_abi::init::{FaultInfo, FwStatus};
 use agxemu_gpu::fault::Fault;
 
+use crate::behaviour::STAMP_BITS;
 use crate::core::{Core, MS};
 use crate::engine::Gpu;
 use crate::machine::Level;
@@ -29,6 +30,8 @@ use crate::report::Log;
 pub(crate) struct Halt {
     /// When to look again whether the host resumes.
     check_at: u64,
+    /// When the word that says so is written, if it was not yet.
+    said_at: Option<u64>,
 }
 
 /// How often a halted firmware looks for the host's answer: there is no doorbell for it.
@@ -102,7 +105,11 @@ impl Core {
         active.gpu = Gpu::Idle;
         let (slot, value, uuid) = (active.cmd.stamps.slot, active.cmd.stamps.value, active.uuid);
         // One stream, so there is one command in flight.
-        let pending = PendingStamp::new(slot.into(), value);
+        let mut pending = PendingStamp::new(slot.into(), value);
+        if self.behaviour.stamp_bits {
+            let info = pending.get(PendingStamp::INFO);
+            pending.set(PendingStamp::INFO, info | STAMP_BITS);
+        }
         let first = at(self.init.globals, Globals::PENDING_STAMPS.at(0));
         self.mem.write(first, pending.as_bytes())?;
         let queue = Globals::FAULT_INFO.then(GlobalsFaultInfo::QUEUE_UUID);
@@ -113,18 +120,34 @@ impl Core {
         let count = at(self.init.status, FwStatus::HALT_COUNT);
         self.mem
             .set_u64(count, self.mem.u64(count)?.wrapping_add(1))?;
-        self.mem
-            .set_u32(at(self.init.status, FwStatus::HALTED), 1)?;
         self.counters.halts += 1;
+        let now = self.now();
+        let delay = self.behaviour.halt_ms * MS;
         self.halt = Some(Halt {
-            check_at: self.now(),
+            check_at: now,
+            said_at: Some(now + delay),
         });
+        if delay == 0 {
+            self.say_halted()?;
+        }
         Ok(())
+    }
+
+    fn say_halted(&mut self) -> Fw<()> {
+        if let Some(halt) = &mut self.halt {
+            halt.said_at = None;
+        }
+        self.mem.set_u32(at(self.init.status, FwStatus::HALTED), 1)
     }
 
     /// If halted, looks for the host's answer: when to look again, or `None` if not halted any more.
     pub(crate) fn halted(&mut self) -> Fw<Option<u64>> {
         let now = self.now();
+        match self.halt.as_ref().and_then(|halt| halt.said_at) {
+            Some(at) if now < at => return Ok(Some(at)),
+            Some(_) => self.say_halted()?,
+            None => {}
+        }
         let Some(halt) = &mut self.halt else {
             return Ok(None);
         };

@@ -19,20 +19,35 @@ use agx_abi::channel::{FwLogPayload, FW_LOG_ENTRIES, FW_LOG_LEVELS};
 use agx_abi::globals::Globals;
 use agx_abi::hwdata::{HwDataA, HwDataB};
 use agx_abi::init::{self, FaultInfo, FwStatus, InitData, RuntimePointers, UatLevelInfo};
-use agx_abi::uat::{Protection, DUMMY_PAGE, TIMESTAMP_BASE};
+use agx_abi::uat::Protection;
 use agx_abi::{Field, Value};
 
+use crate::behaviour::LARGE_STATISTICS;
 use crate::channels::Places;
 use crate::chip::Chip;
 use crate::iomap;
 use crate::memory::{end, Memory, Record, PAGE};
 use crate::panic::{bail, ensure, Fw};
 
+/// Bytes of the vertex statistics that the firmware touches: a driver that has drawn on Macs gives so
+/// many, with nothing mapped behind them.
+const STATS_VERTEX_TOUCHED: usize = 0x690;
+/// Bytes of the fragment statistics by the smaller of the two tables that are known; `--hardware
+/// statistics` writes the larger one.
+const STATS_FRAGMENT_TOUCHED: usize = 0x748;
+/// Bytes of the compute statistics that the firmware touches as it starts, found as for vertices.
+/// Of a driver that runs compute only the larger [`init::STATS_COMPUTE_SIZE`] is known.
+const STATS_COMPUTE_TOUCHED: usize = 0x1180;
+/// Bytes of the buffer managers' control that are touched, found as for vertices.
+const BUFFER_MANAGER_TOUCHED: u64 = 0x7f0;
+
 /// Addresses found in the init data that the firmware uses later.
 #[derive(Clone, Debug)]
 pub struct Init {
     /// The structure itself.
     pub va: u64,
+    /// RuntimePointers.
+    pub pointers: u64,
     /// Globals.
     pub globals: u64,
     /// FwStatus.
@@ -41,8 +56,14 @@ pub struct Init {
     pub halt_info: u64,
     /// Statistics of the compute stream.
     pub compute_stats: u64,
+    /// Statistics of the fragment stream.
+    pub fragment_stats: u64,
     /// Payloads of the log.
     pub log_payloads: u64,
+    /// The page that each user context has to map.
+    pub dummy_page: u64,
+    /// First address of user timestamps.
+    pub timestamp_base: u64,
     /// Rings.
     pub places: Places,
     /// The io mappings in use.
@@ -82,19 +103,59 @@ impl Init {
         let p = mem.record("runtime pointers", pointers, RuntimePointers::SIZE)?;
         buffers(mem, &p)?;
         buffer_manager(mem, &p)?;
-        let io = hw_data(mem, chip, p.get(RuntimePointers::HWDATA_B))?;
+        let b = mem.record(
+            "hardware data B",
+            p.get(RuntimePointers::HWDATA_B),
+            HwDataB::SIZE,
+        )?;
+        let io = hw_data(mem, chip, &b)?;
         self::globals(mem, globals)?;
         let places = Places::collect(mem, &p, status)?;
         Ok(Self {
             va,
+            pointers,
             globals,
             status,
             halt_info: p.get(RuntimePointers::FAULT_INFO),
             compute_stats: p.get(RuntimePointers::STATS_COMPUTE),
+            fragment_stats: p.get(RuntimePointers::STATS_FRAGMENT),
             log_payloads: p.get(RuntimePointers::FW_LOG_PAYLOADS),
+            dummy_page: b.get(HwDataB::UNK_30),
+            timestamp_base: b.get(HwDataB::TIMESTAMP_AREA_BASE),
             places,
             io,
         })
+    }
+}
+
+impl Init {
+    /// Panics unless the fragment statistics have room for the larger table.
+    pub fn check_large_statistics(&self, mem: &Memory) -> Fw<()> {
+        let what = "fragment statistics";
+        let start = self.fragment_stats;
+        let end = start.wrapping_add(LARGE_STATISTICS);
+        mem.expect(what, start, LARGE_STATISTICS, &[Protection::FW_PRIV_RW])?;
+        let pointers = mem.record("runtime pointers", self.pointers, RuntimePointers::SIZE)?;
+        let fields = [
+            RuntimePointers::STATS_VERTEX,
+            RuntimePointers::STATS_COMPUTE,
+            RuntimePointers::HWDATA_A,
+            RuntimePointers::HWDATA_B,
+            RuntimePointers::FAULT_INFO,
+            RuntimePointers::UNK_198,
+            RuntimePointers::UNK_1B8,
+            RuntimePointers::UNK_1C0,
+            RuntimePointers::UNK_1C8,
+        ];
+        let own = [self.va, self.pointers, self.globals, self.status];
+        let all = fields.map(|field| pointers.get(field)).into_iter();
+        for other in all.chain(own) {
+            ensure!(
+                !(start..end).contains(&other),
+                "{what} at {start:#x} are written up to {end:#x}, something else is at {other:#x}"
+            );
+        }
+        Ok(())
     }
 }
 
@@ -135,19 +196,19 @@ fn buffers(mem: &Memory, p: &Record) -> Fw<()> {
         (
             "vertex statistics",
             RuntimePointers::STATS_VERTEX,
-            init::STATS_VERTEX_SIZE,
+            STATS_VERTEX_TOUCHED,
             private,
         ),
         (
             "fragment statistics",
             RuntimePointers::STATS_FRAGMENT,
-            init::STATS_FRAGMENT_SIZE,
+            STATS_FRAGMENT_TOUCHED,
             private,
         ),
         (
             "compute statistics",
             RuntimePointers::STATS_COMPUTE,
-            init::STATS_COMPUTE_SIZE,
+            STATS_COMPUTE_TOUCHED,
             private,
         ),
         (
@@ -215,45 +276,52 @@ fn buffers(mem: &Memory, p: &Record) -> Fw<()> {
     )
 }
 
-/// The control page of the buffer managers, which GPU and firmware share.
+/// The control block of the buffer managers, which GPU and firmware share. It may lie anywhere in its
+/// page.
 fn buffer_manager(mem: &Memory, p: &Record) -> Fw<()> {
     let gpu = p.get(RuntimePointers::BUFFER_MGR_CTL_GPU);
     let fw = p.get(RuntimePointers::BUFFER_MGR_CTL_FW);
     let what = "buffer manager control";
+    let len = BUFFER_MANAGER_TOUCHED;
     mem.expect(
         &format!("{what}, GPU view"),
         gpu,
-        PAGE,
+        len,
         &[Protection::GPU_SHARED_RW],
     )?;
     mem.expect(
         &format!("{what}, firmware view"),
         fw,
-        PAGE,
+        len,
         &[Protection::FW_SHARED_RW],
     )?;
     ensure!(
         gpu >> 39 == 0,
         "{what}: GPU view {gpu:#x} outside the lower half"
     );
-    let page = |va: u64| mem.machine().entry(0, va).map(|page| page.pa);
-    ensure!(
-        page(gpu) == page(fw),
-        "{what}: {gpu:#x} and {fw:#x} are different pages"
-    );
+    for offset in [0, len - 1] {
+        let place = |va: u64| {
+            let va = va + offset;
+            mem.machine().entry(0, va).map(|page| page.pa + va % PAGE)
+        };
+        ensure!(
+            place(gpu) == place(fw),
+            "{what}: {gpu:#x} and {fw:#x} are different memory"
+        );
+    }
     Ok(())
 }
 
 /// What the firmware relies on in the blob that the boot loader filled, and the host completed.
-fn hw_data(mem: &Memory, chip: &Chip, va: u64) -> Fw<Vec<iomap::IoMapping>> {
-    let b = mem.record("hardware data B", va, HwDataB::SIZE)?;
+fn hw_data(mem: &Memory, chip: &Chip, b: &Record) -> Fw<Vec<iomap::IoMapping>> {
     b.want("chip id", HwDataB::CHIP_ID, chip.id)?;
-    b.want("dummy page", HwDataB::UNK_30, DUMMY_PAGE)?;
-    b.want(
-        "timestamp base",
-        HwDataB::TIMESTAMP_AREA_BASE,
-        TIMESTAMP_BASE,
-    )?;
+    for (name, field) in [
+        ("dummy page", HwDataB::UNK_30),
+        ("timestamp base", HwDataB::TIMESTAMP_AREA_BASE),
+    ] {
+        let va = b.get(field);
+        ensure!(va != 0 && va % PAGE == 0, "{b}: {name} is {va:#x}");
+    }
     b.want("ttb base", HwDataB::UAT_TTB_BASE, mem.machine().ttbs_base())?;
     b.want("GPU core id", HwDataB::GPU_CORE_ID, chip.core_id)?;
     b.want("use_secure_cache_flush", HwDataB::UNK_524, 1)?;
@@ -264,7 +332,7 @@ fn hw_data(mem: &Memory, chip: &Chip, va: u64) -> Fw<Vec<iomap::IoMapping>> {
         "{b}: {cores} cores on a {}",
         chip.gpu
     );
-    iomap::check(mem, chip, &b)
+    iomap::check(mem, chip, b)
 }
 
 fn globals(mem: &Memory, va: u64) -> Fw<()> {

@@ -22,6 +22,7 @@
 //! With a capture directory, memory is written out at INIT and at each doorbell, before anything is
 //! done about the message. See [`capture`] for the format.
 
+pub mod behaviour;
 pub mod capture;
 pub mod channels;
 pub mod chip;
@@ -55,6 +56,7 @@ use std::sync::Arc;
 
 use agx_abi::message;
 
+use crate::behaviour::Behaviour;
 use crate::capture::Capture;
 use crate::channels::Doorbell;
 use crate::chip::Chip;
@@ -109,9 +111,16 @@ pub struct Firmware {
     chip: &'static Chip,
     script: Script,
     gpu: gpu::Options,
+    behaviour: Behaviour,
     capture: Option<Capture>,
     state: State,
     counters: Counters,
+}
+
+impl Drop for Firmware {
+    fn drop(&mut self) {
+        self.finish_captures();
+    }
 }
 
 impl Firmware {
@@ -123,6 +132,7 @@ impl Firmware {
             chip,
             script,
             gpu: gpu::Options::default(),
+            behaviour: Behaviour::default(),
             capture: None,
             state: State::Waiting,
             counters,
@@ -134,9 +144,34 @@ impl Firmware {
         self.gpu = options;
     }
 
+    /// What it does in its own way, before INIT.
+    pub fn set_behaviour(&mut self, behaviour: Behaviour) {
+        self.behaviour = behaviour;
+    }
+
+    /// Whether it has work that is not finished.
+    pub fn is_busy(&self) -> bool {
+        matches!(&self.state, State::Running(core) if core.is_busy())
+    }
+
     /// Captures memory into `directory` from now on.
     pub fn capture_to(&mut self, directory: PathBuf) {
-        self.capture = Some(Capture::new(directory, self.chip));
+        match Capture::new(directory, self.chip) {
+            Ok(capture) => self.capture = Some(capture),
+            Err(error) => self.no_more_captures(&error),
+        }
+    }
+
+    /// Waits until all captures are written, and takes no more.
+    pub fn finish_captures(&mut self) {
+        let result = self.capture.take().map(|mut capture| capture.finish());
+        if let Some(Err(error)) = result {
+            self.no_more_captures(&error);
+        }
+    }
+
+    fn no_more_captures(&self, error: &std::io::Error) {
+        self.warn(&format!("capture failed, no more captures: {error}"));
     }
 
     /// What happened so far.
@@ -217,6 +252,9 @@ impl Firmware {
         self.take_capture("init", message, va);
         let mem = Memory::new(self.machine.clone());
         let init = Init::walk(&mem, self.chip, va)?;
+        if self.behaviour.large_statistics {
+            init.check_large_statistics(&mem)?;
+        }
         self.machine
             .log(Level::Info, &format!("init data at {va:#x} accepted"));
         self.state = State::Running(Box::new(Core::new(
@@ -224,6 +262,7 @@ impl Firmware {
             self.chip,
             self.script.clone(),
             self.gpu,
+            self.behaviour,
             init,
         )?));
         Ok(())
@@ -273,10 +312,7 @@ impl Firmware {
             io,
         };
         if let Err(error) = capture.take(&*self.machine, &event) {
-            self.machine.log(
-                Level::Warn,
-                &format!("capture failed, no more captures: {error}"),
-            );
+            self.no_more_captures(&error);
             self.capture = None;
         }
     }

@@ -3,14 +3,14 @@
 //! The firmware's view of memory: context 0, with the coprocessor's rights.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use agx_abi::uat::{Protection, PAGE_SIZE};
+use agx_abi::uat::{pte, Access, Protection, PAGE_SIZE};
 use agx_abi::{Field, Value};
 
-use crate::machine::{Machine, OutsideRam, Role};
+use crate::machine::{Level, Machine, OutsideRam, Role};
 use crate::panic::{bail, Fw, Panic};
 
 /// Size of a page.
@@ -37,6 +37,36 @@ pub fn protection_name(protection: Protection) -> String {
         Some((_, name)) => (*name).to_owned(),
         None => format!("unknown protection {:#x}", protection.bits()),
     }
+}
+
+/// Why a mapping as `got` does not do where the driver in the field maps as `usual`; `None` if it does.
+///
+/// Rights count, not bits: a driver that has run on Macs gives more of them than the driver in the field.
+/// Uncached memory does where cached memory does. The reverse is an error: the firmware would go on
+/// with lines that the host has changed, or the host would not see what the firmware has written.
+fn shortfall(got: Protection, usual: Protection) -> Option<&'static str> {
+    let less = |have: Access, need: Access| (need.read && !have.read, need.write && !have.write);
+    let attribute = |p: Protection| (p.bits() & pte::ATTR_MASK) >> pte::ATTR_SHIFT;
+    let is_device = |p: Protection| attribute(p) == pte::ATTR_DEVICE;
+    if got.bits() & pte::AF == 0 {
+        return Some("its access flag is not set");
+    }
+    match less(got.firmware(), usual.firmware()) {
+        (true, _) => return Some("the firmware cannot read it"),
+        (_, true) => return Some("the firmware cannot write it"),
+        (false, false) => {}
+    }
+    match less(got.gpu(), usual.gpu()) {
+        (true, _) => return Some("the GPU cannot read it"),
+        (_, true) => return Some("the GPU cannot write it"),
+        (false, false) => {}
+    }
+    match (is_device(got), is_device(usual)) {
+        (true, false) => return Some("it is memory, mapped as device registers"),
+        (false, true) => return Some("it is device registers, mapped as memory"),
+        (true, true) | (false, false) => {}
+    }
+    (got.is_cached() && !usual.is_cached()).then_some("host and firmware share it, cached")
 }
 
 /// A copy of a structure in guest memory.
@@ -122,6 +152,8 @@ impl fmt::Display for Record {
 pub struct Memory {
     machine: Arc<dyn Machine>,
     cached: RefCell<BTreeMap<u64, u64>>,
+    /// What [`Memory::remark`] has logged.
+    remarks: RefCell<BTreeSet<String>>,
 }
 
 impl Memory {
@@ -130,6 +162,28 @@ impl Memory {
         Self {
             machine,
             cached: RefCell::new(BTreeMap::new()),
+            remarks: RefCell::new(BTreeSet::new()),
+        }
+    }
+
+    /// Logs, once for each `kind`, that the host does what only the driver in the field does not.
+    ///
+    /// Nothing says that the firmware minds, so it is not a panic.
+    pub fn remark(&self, kind: &str, detail: &str) {
+        if self.remarks.borrow_mut().insert(kind.to_owned()) {
+            let line = format!("unusual: {kind}: {detail}");
+            self.machine.log(Level::Warn, &line);
+        }
+    }
+
+    /// Logs, once for each `name`, that `field` of `r` does not hold what the driver in the field writes.
+    pub fn usual<S, T>(&self, r: &Record, name: &str, field: Field<S, T>, usual: T)
+    where
+        T: Value + PartialEq + fmt::LowerHex,
+    {
+        let got = r.get(field);
+        if got != usual {
+            self.remark(name, &format!("{r}: {got:#x}, usually {usual:#x}"));
         }
     }
 
@@ -260,9 +314,11 @@ impl Memory {
             .map_err(|e| bus_error(va, e))
     }
 
-    /// Panics unless all of `va..va+len` is mapped as one of `allowed`.
-    pub fn expect(&self, what: &str, va: u64, len: u64, allowed: &[Protection]) -> Fw<()> {
-        self.expect_in(0, what, va, len, allowed)
+    /// Panics unless all of `va..va+len` is mapped with the rights of one of `usual`.
+    ///
+    /// A protection that has these rights and is none of them is logged, once for each `what`.
+    pub fn expect(&self, what: &str, va: u64, len: u64, usual: &[Protection]) -> Fw<()> {
+        self.expect_in(0, what, va, len, usual)
     }
 
     /// As [`Memory::expect`], in context `slot`.
@@ -272,7 +328,7 @@ impl Memory {
         what: &str,
         va: u64,
         len: u64,
-        allowed: &[Protection],
+        usual: &[Protection],
     ) -> Fw<()> {
         if va == 0 {
             bail!("{what}: null pointer");
@@ -284,18 +340,31 @@ impl Memory {
                 bail!("{what}: {at:#x} is not mapped ({va:#x}, {len:#x} bytes)");
             };
             let protection = Protection::from_entry(page.pte);
-            if !allowed.contains(&protection) {
-                let got = protection_name(protection);
-                let want: Vec<String> = allowed.iter().map(|p| protection_name(*p)).collect();
-                bail!(
-                    "{what}: {at:#x} is mapped as {got}, expected {}",
-                    want.join(" or ")
-                );
+            if !usual.contains(&protection) {
+                self.unusual(what, at, protection, usual)?;
             }
             at = match at.checked_add(PAGE) {
                 Some(at) => at,
                 None => break,
             };
+        }
+        Ok(())
+    }
+
+    /// Panics unless `protection` does for one of `usual`.
+    fn unusual(&self, what: &str, at: u64, protection: Protection, usual: &[Protection]) -> Fw<()> {
+        let shortfalls: Vec<_> = usual.iter().map(|u| shortfall(protection, *u)).collect();
+        let got = protection_name(protection);
+        let names: Vec<String> = usual.iter().map(|p| protection_name(*p)).collect();
+        let names = names.join(" or ");
+        match shortfalls.iter().flatten().next() {
+            Some(why) if !shortfalls.contains(&None) => {
+                bail!("{what}: {at:#x} is mapped as {got}, {why} (usually {names})")
+            }
+            _ => self.remark(
+                &format!("{what} mapped as {got}"),
+                &format!("{at:#x}, usually {names}"),
+            ),
         }
         Ok(())
     }

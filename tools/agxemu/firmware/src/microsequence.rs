@@ -97,11 +97,11 @@ pub fn read(mem: &Memory, cmd: &Compute, owner: Owner) -> Fw<Vec<Op>> {
         r.want("header", HEADER, want)?;
         match op {
             Op::StartCompute => {
-                attachments = check_start(&r, cmd, owner)?;
+                attachments = check_start(mem, &r, cmd, owner)?;
                 start_at = Some(cursor);
             }
-            Op::Timestamp { start } => check_timestamp(&r, cmd, owner, start)?,
-            Op::FinalizeCompute => check_finalize(&r, cmd, owner, start_at, attachments)?,
+            Op::Timestamp { start } => check_timestamp(mem, &r, cmd, owner, start)?,
+            Op::FinalizeCompute => check_finalize(mem, &r, cmd, owner, start_at, attachments)?,
             Op::WaitForIdle | Op::RetireStamp => {}
         }
         ops.push(op);
@@ -138,7 +138,7 @@ fn order(ops: &[Op], cmd: &Compute, base: u64) -> Fw<()> {
     Ok(())
 }
 
-fn check_start(r: &Record, cmd: &Compute, owner: Owner) -> Fw<u32> {
+fn check_start(mem: &Memory, r: &Record, cmd: &Compute, owner: Owner) -> Fw<u32> {
     type S = StartCompute;
     r.want(
         "unk_pointer",
@@ -154,7 +154,7 @@ fn check_start(r: &Record, cmd: &Compute, owner: Owner) -> Fw<u32> {
     r.want("queue", S::QUEUE, owner.info)?;
     r.want("vm slot", S::VM_SLOT, cmd.vm_slot.into())?;
     r.want("word 0x28", S::UNK_28, 1)?;
-    r.want("event generation", S::EVENT_GENERATION, owner.uuid)?;
+    mem.usual(r, "event generation", S::EVENT_GENERATION, owner.uuid);
     // The command itself has the low half only.
     let sequence = r.get(S::EVENT_SEQ);
     ensure!(
@@ -169,7 +169,7 @@ fn check_start(r: &Record, cmd: &Compute, owner: Owner) -> Fw<u32> {
         cmd.field(RunCompute::JOB_PARAMS2),
     )?;
     r.want("word 0x44", S::UNK_44, 0)?;
-    r.want("uuid", S::UUID, 0)?;
+    mem.usual(r, "uuid of StartCompute", S::UUID, 0);
     let count = r.get(S::ATTACHMENT_COUNT);
     ensure!(
         count as usize <= MAX_ATTACHMENTS,
@@ -196,7 +196,7 @@ fn check_start(r: &Record, cmd: &Compute, owner: Owner) -> Fw<u32> {
     Ok(count)
 }
 
-fn check_timestamp(r: &Record, cmd: &Compute, owner: Owner, first: bool) -> Fw<()> {
+fn check_timestamp(mem: &Memory, r: &Record, cmd: &Compute, owner: Owner, first: bool) -> Fw<()> {
     type T = Timestamp;
     let which = if first {
         TimestampPointers::START
@@ -223,10 +223,12 @@ fn check_timestamp(r: &Record, cmd: &Compute, owner: Owner, first: bool) -> Fw<(
         T::UNK_TS,
         cmd.field(RunCompute::CONTEXT_STORE_REQ),
     )?;
-    r.zero(T::UUID.offset()..T::SIZE)
+    mem.usual(r, "uuid of a timestamp", T::UUID, 0);
+    r.zero(end(T::UUID)..T::SIZE)
 }
 
 fn check_finalize(
+    mem: &Memory,
     r: &Record,
     cmd: &Compute,
     owner: Owner,
@@ -242,7 +244,9 @@ fn check_finalize(
         F::JOB_PARAMS2,
         cmd.field(RunCompute::JOB_PARAMS2),
     )?;
-    r.zero_between(F::JOB_PARAMS2, F::FW_STAMP)?;
+    r.zero_between(F::JOB_PARAMS2, F::UUID)?;
+    mem.usual(r, "uuid of FinalizeCompute", F::UUID, 0);
+    r.zero_between(F::UUID, F::FW_STAMP)?;
     r.want("firmware stamp", F::FW_STAMP, cmd.stamps.fw)?;
     r.want("stamp value", F::STAMP_VALUE, cmd.stamps.value)?;
     r.zero_between(F::STAMP_VALUE, F::RESTART_BRANCH_OFFSET)?;

@@ -15,13 +15,13 @@
 //! submissions reach, `fetched` how far commands were taken up, `done` how far they are finished.
 
 use agx_abi::channel::PipeKind;
-use agx_abi::event::NotifierList;
+use agx_abi::event::{NotifierList, STAMP_STEP};
 use agx_abi::queue::{self as abi, GpuContextData, Priority, QueueInfo, RingState};
 use agx_abi::uat::Protection;
 use agx_abi::Value;
 
 use crate::memory::{at, end, Memory};
-use crate::panic::{bail, ensure, Fw};
+use crate::panic::{bail, ensure, Fw, Panic};
 
 /// Entries of a command ring.
 pub const RING: u32 = abi::RING_ENTRIES;
@@ -53,6 +53,8 @@ pub struct Queue {
     pub slot: Option<u8>,
     /// Value of the last event taken up since the slot was assigned.
     pub last_value: Option<u32>,
+    /// Host stamp of that event.
+    pub last_stamp: Option<u64>,
     /// Value that the barriers before the next command promise for it.
     pub promised: Option<u32>,
     /// Number of the last command.
@@ -77,25 +79,17 @@ impl Queue {
         let list = r.get(QueueInfo::NOTIFIER_LIST);
         let buffer = r.get(QueueInfo::GPU_BUF);
         let context = r.get(QueueInfo::CONTEXT);
-        let shared = |name: &str, va: u64, len: usize| {
-            mem.expect(
-                &format!("{r}: {name}"),
-                va,
-                len as u64,
-                &[Protection::FW_SHARED_RW],
-            )
+        let part = |name: &str, va: u64, len: usize, usual: Protection| {
+            mem.expect(name, va, len as u64, &[usual])
+                .map_err(|e| Panic(format!("{r}: {e}")))
         };
-        shared("ring state", state, <RingState as Value>::SIZE)?;
-        shared("ring", ring, RING as usize * 8)?;
-        shared("notifier list", list, NotifierList::SIZE)?;
-        shared("context", context, GpuContextData::SIZE)?;
-        let private = &[Protection::FW_PRIV_RW];
-        mem.expect(
-            &format!("{r}: buffer"),
-            buffer,
-            abi::GPU_BUF_SIZE as u64,
-            private,
-        )?;
+        let shared = Protection::FW_SHARED_RW;
+        part("ring state", state, <RingState as Value>::SIZE, shared)?;
+        part("ring", ring, RING as usize * 8, shared)?;
+        part("notifier list", list, NotifierList::SIZE, shared)?;
+        part("context", context, GpuContextData::SIZE, shared)?;
+        let private = Protection::FW_PRIV_RW;
+        part("buffer", buffer, abi::GPU_BUF_SIZE, private)?;
 
         r.zero(QueueInfo::GPU_RPTR1.offset()..QueueInfo::EVENT_SLOT.offset())?;
         ensure!(
@@ -144,6 +138,7 @@ impl Queue {
             limit: fetched,
             slot: None,
             last_value: None,
+            last_stamp: None,
             promised: None,
             last_sequence: None,
             open_events: 0,
@@ -243,9 +238,11 @@ impl Queue {
         mem.set_u32(at(self.info, QueueInfo::EVENT_SLOT), slot.into())
     }
 
-    /// The value that the next Run command must carry, given the host stamp of its slot.
-    pub fn next_value(&self, host_stamp: u32) -> u32 {
-        self.last_value.unwrap_or(host_stamp).wrapping_add(0x100)
+    /// The value that the next Run command must carry, given its host stamp and what that holds.
+    pub fn next_value(&self, stamp: u64, holds: u32) -> u32 {
+        // A stamp that is used for the first time goes on from what the host has put there.
+        let last = self.last_value.filter(|_| self.last_stamp == Some(stamp));
+        last.unwrap_or(holds).wrapping_add(STAMP_STEP)
     }
 }
 

@@ -7,7 +7,7 @@
 //! are taken strictly in order, so a barrier that is not met holds up its own queue and no other.
 
 use agx_abi::channel::PipeKind;
-use agx_abi::queue::{Barrier as BarrierCommand, InitBuffer, TAG_RUN_FRAGMENT, TAG_RUN_VERTEX};
+use agx_abi::queue::{InitBuffer, TAG_RUN_FRAGMENT, TAG_RUN_VERTEX};
 use agx_abi::Value;
 
 use crate::command::{self, Barrier, BARRIER, INIT_BUFFER};
@@ -66,12 +66,12 @@ impl Core {
 
     fn barrier(&mut self, info: u64, va: u64) -> Fw<bool> {
         let barrier = Barrier::read(&self.mem, va)?;
-        self.slots.check_fw(barrier.stamp, barrier.slot)?;
+        self.slots
+            .check_wait(&self.mem, barrier.stamp, barrier.slot);
         if !reached(self.mem.u32(barrier.stamp)?, barrier.value) {
             return Ok(false);
         }
-        self.objects
-            .add("barrier", va, BarrierCommand::SIZE as u64)?;
+        self.objects.add("barrier", va, command::BARRIER_TOUCHED)?;
         self.pass(info, va, barrier.own)?;
         Ok(true)
     }

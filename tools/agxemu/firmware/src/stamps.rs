@@ -21,8 +21,8 @@ pub const SLOTS: usize = agx_abi::event::SLOTS;
 /// Who owns which slot, and where the stamps are.
 pub struct Slots {
     owners: [Option<u64>; SLOTS],
-    host: Option<u64>,
-    fw: Option<u64>,
+    /// Host and firmware stamp of each slot with open commands.
+    places: [Option<(u64, u64)>; SLOTS],
     /// Event bits collected for each notifier.
     collected: BTreeMap<u64, u128>,
 }
@@ -31,8 +31,7 @@ impl Default for Slots {
     fn default() -> Self {
         Self {
             owners: [None; SLOTS],
-            host: None,
-            fw: None,
+            places: [None; SLOTS],
             collected: BTreeMap::new(),
         }
     }
@@ -57,15 +56,41 @@ impl Slots {
         }
     }
 
-    /// Checks that a firmware stamp is the one of its slot.
-    pub fn check_fw(&mut self, stamp: u64, slot: u8) -> Fw<()> {
-        same(&mut self.fw, "firmware stamp", stamp, slot)
+    /// Says if a firmware stamp that is waited for is not the one of its slot.
+    ///
+    /// The command carries the address as well, and the firmware reads that: nothing says that it looks
+    /// at the slot too.
+    pub fn check_wait(&self, mem: &Memory, stamp: u64, slot: u8) {
+        if let Some((_, fw)) = self.places[usize::from(slot)].filter(|(_, fw)| *fw != stamp) {
+            mem.remark(
+                "barrier on a stamp that its slot does not use",
+                &format!("{stamp:#x}, slot {slot} uses {fw:#x}"),
+            );
+        }
     }
 
-    /// Checks that both stamps of a command are those of its slot.
-    pub fn check(&mut self, stamps: &Stamps) -> Fw<()> {
-        same(&mut self.host, "host stamp", stamps.host, stamps.slot)?;
-        self.check_fw(stamps.fw, stamps.slot)
+    /// Takes the stamps of a command that begins.
+    ///
+    /// They may be anywhere, but those of one slot stay where they are while it has commands open.
+    pub fn take(&mut self, stamps: &Stamps) -> Fw<()> {
+        let place = &mut self.places[usize::from(stamps.slot)];
+        let (host, fw) = *place.get_or_insert((stamps.host, stamps.fw));
+        for (what, old, new) in [
+            ("host stamp", host, stamps.host),
+            ("firmware stamp", fw, stamps.fw),
+        ] {
+            ensure!(
+                old == new,
+                "{what} of slot {} moves from {old:#x} to {new:#x} with commands open",
+                stamps.slot
+            );
+        }
+        Ok(())
+    }
+
+    /// Slot `slot` has no open commands any more: the next may have its stamps elsewhere.
+    pub fn idle(&mut self, slot: u8) {
+        self.places[usize::from(slot)] = None;
     }
 
     /// Counts one finished command of `slot` for the notifier at `va`.
@@ -76,7 +101,7 @@ impl Slots {
         *bits |= 1 << slot;
         let count = mem.u32(at(va, Notifier::CUR_COUNT))?.wrapping_add(1);
         mem.set_u32(at(va, Notifier::CUR_COUNT), count)?;
-        let threshold = mem.u64(mem.u64(at(va, Notifier::THRESHOLD))?)? as u32;
+        let threshold = mem.u32(mem.u64(at(va, Notifier::THRESHOLD))?)?;
         // Both only grow, and may wrap.
         let left = threshold.wrapping_sub(count);
         if left as i32 >= 0 {
@@ -97,17 +122,6 @@ impl Slots {
     }
 }
 
-/// All stamps of a kind form one array: once its base is known, each must lie in it.
-fn same(base: &mut Option<u64>, what: &str, va: u64, slot: u8) -> Fw<()> {
-    let own = va.wrapping_sub(4 * u64::from(slot));
-    let base = *base.get_or_insert(own);
-    ensure!(
-        base == own,
-        "{what} {va:#x} of slot {slot} is not in the array at {base:#x}"
-    );
-    Ok(())
-}
-
 /// Whether stamp value `a` is at or after `b`.
 pub fn reached(a: u32, b: u32) -> bool {
     stamp_distance(a, b) >= 0
@@ -126,14 +140,23 @@ mod tests {
     }
 
     #[test]
-    fn stamps_of_one_kind_share_an_array() {
+    fn stamps_of_a_slot_stay_where_they_are() {
+        let stamps = |slot, host, fw| Stamps {
+            host,
+            fw,
+            value: 0x100,
+            slot,
+        };
         let mut slots = Slots::default();
-        slots.check_fw(0x1008, 2).unwrap();
-        slots.check_fw(0x1000, 0).unwrap();
-        let text = slots.check_fw(0x1008, 3).unwrap_err().0;
+        slots.take(&stamps(2, 0x1008, 0x5000)).unwrap();
+        slots.take(&stamps(0, 0x9000, 0x1000)).unwrap();
+        slots.take(&stamps(2, 0x1008, 0x5000)).unwrap();
         assert_eq!(
-            text,
-            "firmware stamp 0x1008 of slot 3 is not in the array at 0x1000"
+            slots.take(&stamps(2, 0x1008, 0x5004)).unwrap_err().0,
+            "firmware stamp of slot 2 moves from 0x5000 to 0x5004 with commands open"
         );
+        assert!(slots.take(&stamps(2, 0x100c, 0x5000)).is_err());
+        slots.idle(2);
+        slots.take(&stamps(2, 0x100c, 0x5004)).unwrap();
     }
 }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use agxemu_firmware::gpu;
 use agxemu_firmware::script::{Rule, Script};
+use agxemu_soc::hardware::Hardware;
 use agxemu_soc::options::{Regions, Trouble};
 
 /// What is printed with an error.
@@ -20,11 +21,14 @@ usage: agxemu --socket PATH --region NAME=START,SIZE … [OPTION…]
   --chip t8103           the chip (the only one so far)
   --firmware 13.5        the firmware (the only one so far)
   --fault RULE           something goes wrong; may be repeated
+  --hardware NAME,…      hardware or firmware behaves as they may; may be repeated
   --capture DIR          write memory out at each doorbell
   --threads N            host threads that a job is spread over (default: one for each core)
   --budget N             instructions that one SIMD group may execute before its shader counts as endless
   --trace                log every instruction and memory access of shaders
   --log FILE             log to FILE instead of standard error
+  --tlbi FILE            make FILE for the plugin tlbi/plugin.c of QEMU, and report translations that
+                         the guest forgets to invalidate
   --stats FILE           at exit, write counters to FILE as JSON
   --help                 print this
 
@@ -32,7 +36,19 @@ fault rules
   of the firmware:  hang:JOB mmu-fault:JOB channel-error:JOB delay:MS delay:JOB:MS drop-flag:N
                     crash-event:N crash-doorbell:N
   around it:        no-handoff no-hello crash-boot drop-irq:N abi:X.Y.Z no-region:NAME
-                    empty-region:NAME";
+                    empty-region:NAME
+
+hardware
+  image          root entries 0 and 1 hold the firmware's image, without which it dies
+  sleep          only sleep state 0x10 is one from which the coprocessor can be started anew
+  ids            the ID registers read garbage while the coprocessor is off
+  endpoints      RTKit announces more endpoints
+  late-messages  messages come when the interrupt handler has just found the mailbox empty
+  statistics     the fragment statistics are written up to 0x1124
+  stamp-bits     pending stamps have bits above the event slot
+  slow-init:MS   Initialize takes so long
+  slow-halt:MS   so long from the event of a halt to the word that says so
+  strict         all of these, with 1500 and 300 ms";
 
 /// The arguments.
 pub struct Arguments {
@@ -44,10 +60,14 @@ pub struct Arguments {
     pub script: Script,
     /// `--fault`, around it
     pub trouble: Vec<Trouble>,
+    /// `--hardware`
+    pub hardware: Hardware,
     /// `--threads`, `--budget`
     pub gpu: gpu::Options,
     /// `--capture`
     pub capture: Option<PathBuf>,
+    /// `--tlbi`
+    pub tlbi: Option<PathBuf>,
     /// `--stats`
     pub stats: Option<PathBuf>,
     log: Option<PathBuf>,
@@ -66,8 +86,10 @@ impl Arguments {
             regions: Regions::default(),
             script: Script::default(),
             trouble: Vec::new(),
+            hardware: Hardware::default(),
             gpu: gpu::Options::default(),
             capture: None,
+            tlbi: None,
             stats: None,
             log: None,
         };
@@ -83,11 +105,13 @@ impl Arguments {
                 "--chip" => only("chip", &value()?, "t8103")?,
                 "--firmware" => only("firmware", &value()?, "13.5")?,
                 "--fault" => this.fault(&value()?)?,
+                "--hardware" => this.hardware.add(&value()?)?,
                 "--threads" => this.gpu.threads = positive(&option, &value()?)? as usize,
                 "--budget" => this.gpu.limits.group = positive(&option, &value()?)?,
                 "--trace" => this.gpu.trace = true,
                 "--capture" => this.capture = Some(value()?.into()),
                 "--log" => this.log = Some(value()?.into()),
+                "--tlbi" => this.tlbi = Some(value()?.into()),
                 "--stats" => this.stats = Some(value()?.into()),
                 _ => return Err(format!("unknown option {option}")),
             }
@@ -155,13 +179,15 @@ mod tests {
     fn complete() {
         let a = parse(&format!(
             "--socket s {REGIONS} --chip t8103 --firmware 13.5 --fault hang:2 --fault no-hello --capture d \
-             --threads 3 --budget 1000"
+             --threads 3 --budget 1000 --hardware ids,slow-init:7 --tlbi t"
         ))
         .unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(a.socket, PathBuf::from("s"));
         assert_eq!(a.trouble, [Trouble::NoHello]);
         assert_eq!((a.gpu.threads, a.gpu.limits.group), (3, 1000));
         assert!(a.script.job(2).is_some() && a.capture.is_some());
+        assert!(a.hardware.ids && a.hardware.firmware.initialize_ms == 7);
+        assert_eq!(a.tlbi, Some(PathBuf::from("t")));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod backend;
 mod lines;
 mod memory;
 mod pci;
+mod tlbi;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use vfio_user::Server;
 use crate::arguments::Arguments;
 use crate::backend::Backend;
 use crate::lines::MsiLines;
+use crate::tlbi::Ring;
 
 fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "--help") {
@@ -73,9 +75,14 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         arguments.regions,
         empty.map(|i| i as usize),
         lost,
+        &arguments.hardware,
         Box::new(lines.clone()),
         log,
     );
+    if let Some(path) = &arguments.tlbi {
+        let ring = Ring::create(path).map_err(|e| format!("{}: {e}", path.display()))?;
+        soc.watch(Box::new(ring));
+    }
     let abi = abi.unwrap_or([13, 5, 0]);
     let device = Arc::new(Device::new(
         soc.clone(),
@@ -89,6 +96,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         script: arguments.script,
         trouble: arguments.trouble,
         capture: arguments.capture,
+        hardware: arguments.hardware,
     };
 
     let server = Server::new(&arguments.socket, true, pci::irqs(), pci::regions())
@@ -109,26 +117,33 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         .map_err(|_| "the firmware thread panicked".to_owned())?;
     let (reads, writes) = device.accesses();
     let summary = format!(
-        "{} jobs started, {} completed, {} doorbells, {} events, {} interrupts, {reads} register reads, \
-         {writes} register writes",
+        "{} jobs started, {} completed, {} doorbells, {} events, {} interrupts and {} again, \
+         {reads} register reads, {writes} register writes",
         counters.jobs,
         counters.completed,
         counters.doorbells,
         counters.events,
         soc.interrupts(),
+        soc.raised_again(),
     );
     soc.note(Level::Info, &summary);
+    if soc.watches() {
+        soc.note(Level::Info, &format!("{} stale translations", soc.stale()));
+    }
     println!("agxemu: {summary}");
     if let Some(path) = stats {
         let json = format!(
             "{{\"jobs\": {}, \"interrupts\": {}, \"mmio_reads\": {reads}, \"mmio_writes\": {writes}, \
-             \"launches\": {}, \"threads\": {}, \"instructions\": {}, \"gpu_ms\": {}}}\n",
+             \"launches\": {}, \"threads\": {}, \"instructions\": {}, \"gpu_ms\": {}, \
+             \"raised_again\": {}, \"stale\": {}}}\n",
             counters.completed,
             soc.interrupts(),
             counters.launches,
             counters.threads,
             counters.instructions,
             counters.gpu_ticks / MS,
+            soc.raised_again(),
+            soc.stale(),
         );
         std::fs::write(&path, json).map_err(|e| format!("statistics {}: {e}", path.display()))?;
     }

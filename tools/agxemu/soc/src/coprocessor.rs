@@ -3,14 +3,18 @@
 //! The coprocessor: a thread that runs RTKit and the firmware.
 //!
 //! ```text
-//!   off ── run bit ──► greeting; handoff answered ──► messages, timers ──► dead
-//!    ▲                                                     │
-//!    └────────────────────── reset ◄───────────────────────┘
+//!   off ── run bit ──► greeting ──► messages, timers ──► dead
+//!    ▲                                    │
+//!    └──────────────── reset ◄────────────┘
 //! ```
+//!
+//! The handoff is answered whenever the host gets to it: before RTKit's dialogue, as Linux does, or in
+//! its midst, with the first buffer that is mapped. What goes to the firmware waits for it.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agxemu_firmware::chip::Chip;
 use agxemu_firmware::gpu;
@@ -19,6 +23,7 @@ use agxemu_firmware::script::Script;
 use agxemu_firmware::{Counters, Firmware};
 
 use crate::crashlog;
+use crate::hardware::Hardware;
 use crate::mailbox::Message;
 use crate::options::Trouble;
 use crate::rtkit::{self, Action, Rtkit};
@@ -26,6 +31,10 @@ use crate::soc::Soc;
 
 /// How often the handoff is looked at: nothing tells that the host has written it.
 const HANDOFF_PERIOD: Duration = Duration::from_millis(1);
+/// How often the firmware's image is looked at: real firmware would notice with the next instruction.
+const IMAGE_PERIOD: Duration = Duration::from_millis(20);
+/// How often stale translations are looked for.
+const STALE_PERIOD: Duration = Duration::from_millis(100);
 /// Page size.
 const PAGE: u64 = 0x4000;
 
@@ -42,6 +51,8 @@ pub struct Config {
     pub trouble: Vec<Trouble>,
     /// Where captures go.
     pub capture: Option<PathBuf>,
+    /// What hardware and firmware do.
+    pub hardware: Hardware,
 }
 
 /// Runs until the emulator ends; returns what the firmware did in all its lives.
@@ -75,6 +86,7 @@ fn sum(a: Counters, b: Counters) -> Counters {
 fn firmware(soc: &Arc<Soc>, config: &Config) -> Firmware {
     let mut firmware = Firmware::new(soc.clone(), config.chip, config.script.clone());
     firmware.set_gpu(config.gpu);
+    firmware.set_behaviour(config.hardware.firmware);
     firmware
 }
 
@@ -89,6 +101,14 @@ struct Life<'a> {
     before: Counters,
     dead: bool,
     syslog_index: u64,
+    /// The handoff was answered.
+    handed_off: bool,
+    /// Context 0 has had an upper half since: the host gives it one when it has seen the answer.
+    bound: bool,
+    /// When stale translations were looked for.
+    looked_at: Option<Instant>,
+    /// What the firmware gets after that.
+    held: VecDeque<Message>,
 }
 
 impl<'a> Life<'a> {
@@ -99,11 +119,15 @@ impl<'a> Life<'a> {
             soc,
             config,
             generation,
-            rtkit: Rtkit::default(),
+            rtkit: Rtkit::new(&config.hardware),
             firmware,
             before: Counters::default(),
             dead: false,
             syslog_index: 0,
+            handed_off: false,
+            bound: false,
+            looked_at: None,
+            held: VecDeque::new(),
         };
         life.set_up_capture();
         life
@@ -138,42 +162,69 @@ impl<'a> Life<'a> {
             }
         }
         if !self.has(&Trouble::NoHello) {
+            self.soc.set_off(false);
             let hello = self.rtkit.start();
             self.send(hello);
         }
-        if !self.answer_handoff() {
-            return;
-        }
         while !self.is_over() {
+            self.look_at_image();
+            self.answer_handoff();
             while let Some(message) = self.receive() {
                 self.handle(message);
             }
             let next = self.run_firmware();
-            self.soc.wait(self.generation, next);
+            let look = match (self.handed_off, self.config.hardware.image) {
+                (false, _) => Some(HANDOFF_PERIOD),
+                (true, true) => Some(IMAGE_PERIOD),
+                (true, false) => None,
+            };
+            let again = self.soc.raise_again();
+            let book = self.look_for_stale();
+            let limit = [next, look, again, book].into_iter().flatten().min();
+            self.soc.wait(self.generation, limit);
         }
     }
 
-    /// Waits for the host's side of the handoff, and answers it. False when this life is over.
-    fn answer_handoff(&mut self) -> bool {
-        loop {
-            if self.is_over() {
-                return false;
-            }
-            if self.has(&Trouble::NoHandoff) {
-                self.soc.wait(self.generation, None);
-                continue;
-            }
-            match self.soc.answer_handoff() {
-                Ok(true) => {
-                    self.soc.note(Level::Info, "handoff answered");
-                    return true;
-                }
-                Ok(false) => std::thread::sleep(HANDOFF_PERIOD),
-                Err(e) => {
-                    self.soc.note(Level::Warn, &e);
-                    std::thread::sleep(HANDOFF_PERIOD);
-                }
-            }
+    /// Looks for stale translations now and then; returns when to do it again.
+    fn look_for_stale(&mut self) -> Option<Duration> {
+        if !self.soc.watches() {
+            return None;
+        }
+        if self.looked_at.is_none_or(|at| at.elapsed() >= STALE_PERIOD) {
+            self.looked_at = Some(Instant::now());
+            self.soc.look_for_stale();
+        }
+        Some(STALE_PERIOD)
+    }
+
+    /// Whoever takes away the firmware's image kills it: there is no code left to say so.
+    fn look_at_image(&mut self) {
+        if self.dead || !self.config.hardware.image {
+            return;
+        }
+        self.bound |= self.handed_off && self.soc.is_bound();
+        let Err(what) = self.soc.firmware_image(self.bound) else {
+            return;
+        };
+        self.dead = true;
+        let line = format!("coprocessor crashed: the firmware's own memory is gone: {what}");
+        self.soc.note(Level::Warn, &line);
+        self.soc.set_off(true);
+    }
+
+    /// Answers the host's side of the handoff once that is there, and hands the firmware what has waited.
+    fn answer_handoff(&mut self) {
+        if self.handed_off || self.dead || self.has(&Trouble::NoHandoff) {
+            return;
+        }
+        match self.soc.answer_handoff() {
+            Ok(false) => return,
+            Ok(true) => self.soc.note(Level::Info, "handoff answered"),
+            Err(e) => return self.soc.note(Level::Warn, &e),
+        }
+        self.handed_off = true;
+        while let Some(message) = self.held.pop_front() {
+            self.deliver(message);
         }
     }
 
@@ -182,8 +233,8 @@ impl<'a> Life<'a> {
     }
 
     fn receive(&self) -> Option<Message> {
-        let (message, edges) = self.soc.mailbox(|m| m.firmware_receive());
-        self.soc.edges(edges);
+        let (message, lines) = self.soc.mailbox(|m| m.firmware_receive());
+        self.soc.raise(lines);
         message
     }
 
@@ -195,6 +246,7 @@ impl<'a> Life<'a> {
             Ok(actions) => actions.into_iter().for_each(|action| self.act(action)),
             Err(reason) => self.crash(&format!("RTKit: {reason}")),
         }
+        self.soc.set_off(self.dead || self.rtkit.is_off());
         if message.1 == rtkit::CRASHLOG && self.has(&Trouble::CrashBoot) {
             self.crash("scripted crash at boot");
         }
@@ -206,17 +258,36 @@ impl<'a> Life<'a> {
     fn act(&mut self, action: Action) {
         match action {
             Action::Send(message) => self.send(message),
-            Action::Deliver((message, endpoint)) => {
-                if let Err(panic) = self.firmware.message(endpoint, message) {
-                    self.crash(&panic.0);
-                }
+            Action::Deliver(message) if self.handed_off => self.deliver(message),
+            Action::Deliver(message) => self.held.push_back(message),
+            Action::Note(line) => self.soc.note(Level::Info, line),
+            Action::Idled => {
+                self.complain_if_busy();
+                self.soc.note(Level::Info, "coprocessor idle");
             }
             Action::Slept => {
+                self.complain_if_busy();
                 self.soc.note(Level::Info, "coprocessor asleep");
                 self.before = self.total();
                 self.firmware = firmware(&self.soc, self.config);
                 self.set_up_capture();
             }
+        }
+    }
+
+    fn complain_if_busy(&self) {
+        if self.firmware.is_busy() {
+            let line = "the coprocessor is put to sleep with commands open";
+            self.soc.note(Level::Warn, line);
+        }
+    }
+
+    fn deliver(&mut self, (message, endpoint): Message) {
+        if self.dead {
+            return;
+        }
+        if let Err(panic) = self.firmware.message(endpoint, message) {
+            self.crash(&panic.0);
         }
     }
 
@@ -251,8 +322,9 @@ impl<'a> Life<'a> {
                 .note(Level::Warn, "the host has given no crash log buffer");
             return;
         };
-        let log = crashlog::build(reason, self.soc.ticks());
-        let va = self.rtkit.crashlog.map_or(0, |b| b.va);
+        let mut log = crashlog::build(reason, self.soc.ticks());
+        let (va, size) = self.rtkit.crashlog.map_or((0, 0), |b| (b.va, b.size));
+        log.truncate(size as usize);
         if let Err(e) = self.write(va, &log) {
             self.soc.note(Level::Warn, &format!("crash log: {e}"));
         }
@@ -265,7 +337,10 @@ impl<'a> Life<'a> {
             return;
         };
         let stride = 0x20 + rtkit::SYSLOG_TEXT;
-        let index = self.syslog_index % rtkit::SYSLOG_ENTRIES;
+        let entries = rtkit::SYSLOG_ENTRIES.min(buffer.size / stride);
+        let Some(index) = self.syslog_index.checked_rem(entries) else {
+            return;
+        };
         let mut entry = vec![0; stride as usize];
         let name = b"rtk_ep_work";
         entry[8..8 + name.len()].copy_from_slice(name);

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use agxemu_firmware::machine::Level;
 
+use crate::mailbox::Mailbox;
 use crate::options::Regions;
 use crate::overlay;
 use crate::soc::Soc;
@@ -51,6 +52,8 @@ const I2A_RECV0: u64 = MAILBOX + 0x830;
 const I2A_RECV1: u64 = MAILBOX + 0x838;
 
 const FAULT_INFO: u64 = 0x1_7030;
+/// One driver that has run on Macs writes 0x70001 here when it starts, without knowing why.
+const START_WORD: u64 = 0xd1_4000;
 
 /// Cores of the GPU, the one that is switched off included.
 pub const CORES: u32 = 8;
@@ -67,6 +70,9 @@ const IDENTIFICATION: [(u64, u32); 8] = [
     (0xd0_1514, 0),
 ];
 
+/// What becomes of these while the coprocessor is off.
+const GARBAGE: u32 = 0xa5a5_5a5a;
+
 /// The function's registers.
 pub struct Device {
     soc: Arc<Soc>,
@@ -74,6 +80,7 @@ pub struct Device {
     /// The two words that the guest writes there.
     guest_clock: Mutex<[u64; 2]>,
     running: AtomicBool,
+    start_word: AtomicU64,
     reads: AtomicU64,
     writes: AtomicU64,
 }
@@ -92,6 +99,7 @@ impl Device {
             boot_page,
             guest_clock: Mutex::default(),
             running: AtomicBool::new(false),
+            start_word: AtomicU64::new(0),
             reads: AtomicU64::new(0),
             writes: AtomicU64::new(0),
         }
@@ -142,7 +150,15 @@ impl Device {
             A2I_CONTROL => self
                 .soc
                 .mailbox(|m| control(m.host_sees_full(), m.is_send_empty())),
-            I2A_CONTROL => self.soc.mailbox(|m| control(false, m.is_receive_empty())),
+            I2A_CONTROL => {
+                let (empty, lines) = self.soc.mailbox(Mailbox::host_sees_receive_empty);
+                if lines.receive {
+                    self.soc.raise(lines);
+                    // The firmware's thread looks after the line from now on.
+                    self.soc.work();
+                }
+                control(false, empty)
+            }
             I2A_RECV0 => self.soc.mailbox(|m| m.host_peek().0),
             I2A_RECV1 => self.soc.mailbox(|m| {
                 let (_, endpoint) = m.host_peek();
@@ -158,10 +174,16 @@ impl Device {
 
     fn read_sgx(&self, offset: u64) -> u64 {
         if let Some((_, value)) = IDENTIFICATION.iter().find(|(at, _)| *at == offset) {
+            if self.soc.are_ids_garbage() {
+                let line = format!("read of sgx+{offset:#x} while the coprocessor is off: garbage");
+                self.soc.note(Level::Warn, &line);
+                return u64::from(*value ^ GARBAGE);
+            }
             return u64::from(*value);
         }
         match offset {
             FAULT_INFO => self.soc.fault_info(),
+            START_WORD => self.start_word.load(Ordering::Relaxed),
             _ => {
                 self.unknown("read of", "sgx", offset);
                 0
@@ -200,6 +222,7 @@ impl Device {
                     );
                 }
             }
+            (BAR_SGX, START_WORD) => self.start_word.store(value, Ordering::Relaxed),
             (BAR_ASC, _) => self.unknown("write to", "asc", offset),
             (BAR_SGX, _) => self.unknown("write to", "sgx", offset),
             _ => self.unknown("write to", "read-only BAR", offset),

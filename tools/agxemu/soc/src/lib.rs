@@ -13,15 +13,18 @@
 //! Nothing here knows about QEMU: guest memory is handed in as file mappings or as a vector, interrupts
 //! go out through the trait [`Lines`](soc::Lines).
 
+pub mod blobs;
 pub mod boot;
 pub mod coprocessor;
 pub mod crashlog;
 pub mod device;
 pub mod fdt;
+pub mod hardware;
 pub mod mailbox;
 pub mod options;
 pub mod overlay;
 pub mod ram;
 pub mod rtkit;
+pub mod shadow;
 pub mod soc;
 pub mod uat;

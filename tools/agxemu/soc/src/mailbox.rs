@@ -10,12 +10,12 @@ pub type Message = (u64, u8);
 /// Room towards the coprocessor.
 const DEPTH: usize = 16;
 
-/// What changed, for whoever drives the interrupt lines.
+/// The interrupt lines: which became active, or which are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Edges {
-    /// "Receive not empty" became active.
+pub struct Lines {
+    /// "Receive not empty".
     pub receive: bool,
-    /// "Send empty" became active while somebody may be waiting for it.
+    /// "Send empty", while somebody may be waiting for it.
     pub send_empty: bool,
 }
 
@@ -26,6 +26,12 @@ pub struct Mailbox {
     to_host: VecDeque<Message>,
     /// The host found no room since "send empty" was last active.
     was_full: bool,
+    /// "Send empty" became active after that, and the host has not looked since.
+    emptied: bool,
+    /// The host has not found its FIFO empty since the line was last raised: its handler may be at work.
+    reading: bool,
+    /// Whether messages wait for the worst moment, and those that do.
+    late: Option<VecDeque<Message>>,
     /// First half of the message that the host is sending.
     payload: u64,
     /// Messages that the host sent although there was no room.
@@ -33,6 +39,23 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
+    /// A mailbox in which a message that would come while the host reads comes right after the host
+    /// has found the FIFO empty, while its handler still runs.
+    pub fn late() -> Self {
+        Self {
+            late: Some(VecDeque::new()),
+            ..Self::default()
+        }
+    }
+
+    /// The lines that are active now.
+    pub fn lines(&self) -> Lines {
+        Lines {
+            receive: !self.to_host.is_empty(),
+            send_empty: self.emptied,
+        }
+    }
+
     /// The host writes the first half of a message.
     pub fn host_payload(&mut self, payload: u64) {
         self.payload = payload;
@@ -44,6 +67,7 @@ impl Mailbox {
             self.overruns += 1;
             return false;
         }
+        self.emptied = false;
         self.to_firmware.push_back((self.payload, endpoint as u8));
         true
     }
@@ -52,6 +76,7 @@ impl Mailbox {
     pub fn host_sees_full(&mut self) -> bool {
         let full = self.is_full();
         self.was_full |= full;
+        self.emptied = false;
         full
     }
 
@@ -69,6 +94,23 @@ impl Mailbox {
         self.to_host.is_empty()
     }
 
+    /// The host asks whether nothing is there for it; and what comes at that very moment.
+    pub fn host_sees_receive_empty(&mut self) -> (bool, Lines) {
+        if !self.to_host.is_empty() {
+            return (false, Lines::default());
+        }
+        self.reading = false;
+        let late = self.late.as_mut().map(std::mem::take).unwrap_or_default();
+        let lines = late.into_iter().fold(Lines::default(), |lines, message| {
+            let new = self.put(message);
+            Lines {
+                receive: lines.receive | new.receive,
+                ..lines
+            }
+        });
+        (true, lines)
+    }
+
     /// The message that the host would read next; zeros if there is none.
     pub fn host_peek(&self) -> Message {
         self.to_host.front().copied().unwrap_or_default()
@@ -80,27 +122,39 @@ impl Mailbox {
     }
 
     /// The coprocessor sends.
-    pub fn firmware_send(&mut self, message: Message) -> Edges {
+    pub fn firmware_send(&mut self, message: Message) -> Lines {
+        match &mut self.late {
+            Some(late) if self.reading => {
+                late.push_back(message);
+                Lines::default()
+            }
+            _ => self.put(message),
+        }
+    }
+
+    fn put(&mut self, message: Message) -> Lines {
         let receive = self.to_host.is_empty();
         self.to_host.push_back(message);
-        Edges {
+        self.reading = true;
+        Lines {
             receive,
             send_empty: false,
         }
     }
 
     /// The coprocessor takes the next message.
-    pub fn firmware_receive(&mut self) -> (Option<Message>, Edges) {
+    pub fn firmware_receive(&mut self) -> (Option<Message>, Lines) {
         let message = self.to_firmware.pop_front();
         let send_empty = message.is_some() && self.to_firmware.is_empty() && self.was_full;
         if send_empty {
             self.was_full = false;
+            self.emptied = true;
         }
-        let edges = Edges {
+        let lines = Lines {
             receive: false,
             send_empty,
         };
-        (message, edges)
+        (message, lines)
     }
 
     /// Messages that were lost because the host did not look whether there is room.
@@ -149,9 +203,33 @@ mod tests {
             assert_eq!(message, Some((n, 0x20)));
             assert_eq!(edges.send_empty, n == DEPTH as u64 - 1);
         }
+        // Active until the host looks.
+        assert!(m.lines().send_empty);
+        assert!(!m.host_sees_full());
+        assert!(!m.lines().send_empty);
         m.host_payload(5);
         assert!(m.host_send(0x21));
-        assert_eq!(m.firmware_receive(), (Some((5, 0x21)), Edges::default()));
+        assert_eq!(m.firmware_receive(), (Some((5, 0x21)), Lines::default()));
         assert_eq!(m.firmware_receive().0, None);
+    }
+
+    #[test]
+    fn a_late_message_comes_when_the_host_has_found_nothing() {
+        let mut m = Mailbox::late();
+        assert!(m.firmware_send((1, 0)).receive);
+        m.host_pop();
+        // The host's handler has yet to find out that there is no more.
+        assert!(!m.firmware_send((2, 0)).receive);
+        assert!(!m.firmware_send((3, 0)).receive);
+        assert!(m.is_receive_empty());
+        let (empty, lines) = m.host_sees_receive_empty();
+        assert!(empty && lines.receive);
+        assert_eq!(m.host_peek(), (2, 0));
+        assert_eq!(m.host_sees_receive_empty(), (false, Lines::default()));
+        m.host_pop();
+        m.host_pop();
+        assert_eq!(m.host_sees_receive_empty(), (true, Lines::default()));
+        // It waits for nothing any more.
+        assert!(m.firmware_send((4, 0)).receive);
     }
 }

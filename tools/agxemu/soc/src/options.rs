@@ -34,6 +34,11 @@ impl Regions {
         self.0[0].start
     }
 
+    /// Base of the root table of the upper half, and of the firmware's own tables and memory behind it.
+    pub fn pagetables(&self) -> u64 {
+        self.0[1].start
+    }
+
     /// Base of the handoff structure.
     pub fn handoff(&self) -> u64 {
         self.0[2].start
@@ -81,7 +86,7 @@ fn number(text: &str) -> Option<u64> {
 /// | `no-handoff` | the coprocessor does not answer the handoff |
 /// | `no-hello` | it answers that, but RTKit does not greet |
 /// | `crash-boot` | RTKit crashes as soon as it can say so |
-/// | `drop-irq:N` | the Nth interrupt of the mailbox is lost |
+/// | `drop-irq:N` | the Nth interrupt of the mailbox is lost; the line is signalled again, as it is level |
 /// | `abi:X.Y.Z` | the device tree names this firmware interface |
 /// | `no-region:NAME` | the device tree does not name this memory region |
 /// | `empty-region:NAME` | the boot loader leaves this region empty |

@@ -10,8 +10,12 @@
 //!      └─► SET_IOP_PWR init: hello again
 //! ```
 //!
+//! By itself all sleep states are one. With [`Hardware::sleep`] they are those of the table in
+//! [`crate::hardware`].
+//!
 //! Strict: what the host may not say at that moment is an error, and the coprocessor panics.
 
+use crate::hardware::Hardware;
 use crate::mailbox::Message;
 
 /// Protocol versions that it speaks.
@@ -30,10 +34,12 @@ pub const IOREPORT: u8 = 4;
 pub const OSLOG: u8 = 8;
 
 /// Endpoints that it announces, 32 in each map.
-const MAPS: [u64; 2] = [
+const MAPS: &[u64] = &[
     (1 << MANAGEMENT) | (1 << CRASHLOG) | (1 << SYSLOG) | (1 << IOREPORT) | (1 << OSLOG),
     0b11,
 ];
+/// More of them: debugging (3) and tracing (10), whose messages are not known, and some of no meaning.
+const MORE_MAPS: &[u64] = &[MAPS[0] | (1 << 3) | (1 << 10), 0b1011, 1 << 5];
 
 /// Management messages.
 mod management {
@@ -50,6 +56,7 @@ mod management {
 
 /// Power states.
 mod power {
+    pub const OFF: u64 = 0x00;
     pub const SLEEP: u64 = 0x01;
     pub const QUIESCED: u64 = 0x10;
     pub const ON: u64 = 0x20;
@@ -108,11 +115,19 @@ pub enum Action {
     Deliver(Message),
     /// The host put the coprocessor to sleep: the firmware forgets everything.
     Slept,
+    /// The host put the coprocessor to sleep: the firmware keeps everything.
+    Idled,
+    /// A line for the log: the host did what means nothing at that moment.
+    Note(&'static str),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Asleep,
+    /// In a state that nothing but a reset ends.
+    Off,
+    /// Everything is kept, and no message taken.
+    Idle,
     Hello,
     Map(usize),
     Up,
@@ -124,6 +139,9 @@ pub struct Rtkit {
     /// Power state of the host.
     host: u64,
     started: [u64; 4],
+    /// Sleep states differ.
+    states: bool,
+    maps: &'static [u64],
     /// The crash log's buffer, once the host has given it.
     pub crashlog: Option<Buffer>,
     /// The syslog's buffer, once the host has given it.
@@ -136,6 +154,8 @@ impl Default for Rtkit {
             stage: Stage::Asleep,
             host: 0,
             started: [0; 4],
+            states: false,
+            maps: MAPS,
             crashlog: None,
             syslog: None,
         }
@@ -143,10 +163,26 @@ impl Default for Rtkit {
 }
 
 impl Rtkit {
+    /// RTKit of such hardware, before it starts.
+    pub fn new(hardware: &Hardware) -> Self {
+        Self {
+            states: hardware.sleep,
+            maps: if hardware.endpoints { MORE_MAPS } else { MAPS },
+            ..Self::default()
+        }
+    }
+
+    /// Whether it is in a state in which nothing of the chip can be relied on.
+    pub fn is_off(&self) -> bool {
+        matches!(self.stage, Stage::Off | Stage::Asleep)
+    }
+
     /// The coprocessor starts, or wakes up: its greeting.
     pub fn start(&mut self) -> Message {
         *self = Self {
             stage: Stage::Hello,
+            states: self.states,
+            maps: self.maps,
             ..Self::default()
         };
         let hello = of_type(management::HELLO, (MAX_VERSION << 16) | MIN_VERSION);
@@ -173,15 +209,17 @@ impl Rtkit {
                 "message {message:#x} on endpoint {ep:#x}, which was not started"
             )),
             CRASHLOG => {
-                self.crashlog = Some(buffer(message, CRASHLOG_SIZE)?);
-                Ok(vec![])
+                let crashlog = buffer(message)?;
+                self.crashlog = Some(crashlog);
+                Ok(smaller(crashlog, CRASHLOG_SIZE))
             }
             SYSLOG if kind(message) == SYSLOG_LOG => Ok(vec![]),
             SYSLOG => {
-                self.syslog = Some(buffer(message, SYSLOG_SIZE)?);
-                Ok(vec![])
+                let syslog = buffer(message)?;
+                self.syslog = Some(syslog);
+                Ok(smaller(syslog, SYSLOG_SIZE))
             }
-            IOREPORT => buffer(message, OTHER_SIZE).map(|_| vec![]),
+            IOREPORT => Ok(smaller(buffer(message)?, OTHER_SIZE)),
             OSLOG => oslog(message),
             _ => Ok(vec![Action::Deliver((message, ep))]),
         }
@@ -197,16 +235,16 @@ impl Rtkit {
                     return Err(format!("host wants protocol {min} to {max}"));
                 }
                 self.stage = Stage::Map(0);
-                Ok(vec![map(0)])
+                Ok(vec![self.map(0)])
             }
             (management::ENDPOINT_MAP, Stage::Map(n)) => {
-                let last = n + 1 == MAPS.len();
+                let last = n + 1 == self.maps.len();
                 if bits(message, 34, 32) != n as u64 || ((message >> 51) & 1 != 0) != last {
                     return Err(format!("wrong answer {message:#x} to endpoint map {n}"));
                 }
                 if !last {
                     self.stage = Stage::Map(n + 1);
-                    return Ok(vec![map(n + 1)]);
+                    return Ok(vec![self.map(n + 1)]);
                 }
                 self.stage = Stage::Up;
                 Ok(vec![send(management::IOP_POWER_ACK, power::ON)])
@@ -217,17 +255,44 @@ impl Rtkit {
                 Ok(vec![send(management::SET_AP_POWER, state)])
             }
             (management::SET_IOP_POWER, Stage::Up)
-                if matches!(state, power::SLEEP | power::QUIESCED | power::IDLE | 0) =>
+                if matches!(
+                    state,
+                    power::OFF | power::SLEEP | power::QUIESCED | power::IDLE
+                ) =>
             {
                 if self.host == power::ON {
                     return Err(format!("power state {state:#x} while the host is on"));
                 }
-                self.stage = Stage::Asleep;
-                Ok(vec![Action::Slept, send(management::IOP_POWER_ACK, state)])
+                let (stage, action) = match state {
+                    power::OFF | power::SLEEP if self.states => (Stage::Off, Action::Slept),
+                    power::IDLE if self.states => (Stage::Idle, Action::Idled),
+                    _ => (Stage::Asleep, Action::Slept),
+                };
+                self.stage = stage;
+                Ok(vec![action, send(management::IOP_POWER_ACK, state)])
             }
+            (management::SET_IOP_POWER, Stage::Idle) if state == power::INIT => {
+                self.stage = Stage::Up;
+                Ok(vec![send(management::IOP_POWER_ACK, power::ON)])
+            }
+            (_, Stage::Off) => Ok(vec![Action::Note(
+                "message to a coprocessor that only a reset brings back",
+            )]),
             (management::SET_IOP_POWER, Stage::Asleep) if state == power::INIT => {
                 let hello = self.start();
                 Ok(vec![Action::Send(hello)])
+            }
+            // One host that has run on Macs always sends it, right behind the run bit: it wakes up
+            // who sleeps, and is nothing to the others. While up is inferred.
+            (management::SET_IOP_POWER, Stage::Hello | Stage::Map(_)) if state == power::INIT => {
+                Ok(vec![Action::Note(
+                    "wake-up message to a coprocessor that starts",
+                )])
+            }
+            (management::SET_IOP_POWER, Stage::Up) if state == power::INIT => {
+                Ok(vec![Action::Note(
+                    "wake-up message to a coprocessor that is up",
+                )])
             }
             (management::PING, Stage::Up) => Ok(vec![send(management::PONG, 0)]),
             (kind, stage) => Err(format!(
@@ -238,7 +303,8 @@ impl Rtkit {
 
     fn start_endpoint(&mut self, message: u64) -> Result<Vec<Action>, String> {
         let ep = bits(message, 39, 32) as u8;
-        let announced = MAPS
+        let announced = self
+            .maps
             .get(usize::from(ep) / 32)
             .is_some_and(|map| (map >> (ep % 32)) & 1 != 0);
         if !announced || message & 2 == 0 {
@@ -266,6 +332,12 @@ impl Rtkit {
         })
     }
 
+    fn map(&self, n: usize) -> Action {
+        let last = u64::from(n + 1 == self.maps.len());
+        let rest = (last << 51) | ((n as u64) << 32) | self.maps[n];
+        Action::Send((of_type(management::ENDPOINT_MAP, rest), MANAGEMENT))
+    }
+
     /// The message that tells the host of a crash, if the host can understand it.
     pub fn crash(&self) -> Option<Message> {
         let buffer = self.crashlog?;
@@ -280,24 +352,26 @@ impl Rtkit {
     }
 }
 
+/// What follows from a buffer of the host. One host is said to answer with less than was asked for.
+fn smaller(buffer: Buffer, wanted: u64) -> Vec<Action> {
+    match buffer.size < wanted {
+        true => vec![Action::Note(
+            "the host gives a smaller buffer than was asked for",
+        )],
+        false => vec![],
+    }
+}
+
 /// The host's answer to a buffer request.
-fn buffer(message: u64, wanted: u64) -> Result<Buffer, String> {
+fn buffer(message: u64) -> Result<Buffer, String> {
     let buffer = Buffer {
         va: sign_extend(bits(message, 43, 0), 44),
         size: bits(message, 51, 44) * 0x1000,
     };
-    if kind(message) != BUFFER || buffer.va == 0 || buffer.size < wanted {
-        return Err(format!(
-            "{message:#x} does not give a buffer of {wanted:#x} bytes"
-        ));
+    if kind(message) != BUFFER || buffer.va == 0 || buffer.size == 0 {
+        return Err(format!("{message:#x} does not give a buffer"));
     }
     Ok(buffer)
-}
-
-fn map(n: usize) -> Action {
-    let last = u64::from(n + 1 == MAPS.len());
-    let rest = (last << 51) | ((n as u64) << 32) | MAPS[n];
-    Action::Send((of_type(management::ENDPOINT_MAP, rest), MANAGEMENT))
 }
 
 fn oslog(message: u64) -> Result<Vec<Action>, String> {
@@ -358,6 +432,92 @@ mod tests {
         let woken = r.message((0x0060_0000_0000_0220, 0)).unwrap();
         assert_eq!(woken, [Action::Send((0x0010_0000_000c_000b, 0))]);
         boot(&mut r);
+    }
+
+    #[test]
+    fn a_wake_up_message_is_nothing_to_who_is_awake() {
+        let mut r = Rtkit::default();
+        let wake = |r: &mut Rtkit| {
+            let actions = r.message((0x0060_0000_0000_0220, 0)).unwrap();
+            assert!(matches!(actions[..], [Action::Note(_)]), "{actions:?}");
+        };
+        assert_eq!(r.start(), (0x0010_0000_000c_000b, 0));
+        wake(&mut r);
+        let map0 = Action::Send((0x0080_0000_0000_0117, 0));
+        assert_eq!(r.message((0x0020_0000_000c_000c, 0)).unwrap(), [map0]);
+        wake(&mut r);
+        boot(&mut r);
+        wake(&mut r);
+        // Nothing was forgotten.
+        assert_eq!(r.message((0x0050_0020_0000_0002, 0)).unwrap(), []);
+    }
+
+    #[test]
+    fn a_smaller_buffer_is_taken_as_it_is() {
+        let mut r = Rtkit::default();
+        boot(&mut r);
+        let actions = r.message((0x0010_1fae_0000_0000, 1)).unwrap();
+        assert!(matches!(actions[..], [Action::Note(_)]), "{actions:?}");
+        assert_eq!(r.crashlog.unwrap().size, 0x1000);
+        assert_eq!(r.crash(), Some((0x0010_1fae_0000_0000, 1)));
+    }
+
+    #[test]
+    fn sleep_states_differ() {
+        let sleep = |state: u64| {
+            let mut r = Rtkit::new(&Hardware {
+                sleep: true,
+                ..Hardware::default()
+            });
+            boot(&mut r);
+            r.message((0x00b0_0000_0000_0000 | (state & 0xfff), 0))
+                .unwrap();
+            let actions = r.message((0x0060_0000_0000_0000 | state, 0)).unwrap();
+            let ack = Action::Send((0x0070_0000_0000_0000 | state, 0));
+            assert_eq!(actions[1], ack);
+            let woken = r.message((0x0060_0000_0000_0220, 0)).unwrap();
+            (r, actions[0], woken)
+        };
+        let (mut r, action, woken) = sleep(0x10);
+        assert_eq!(action, Action::Slept);
+        assert_eq!(woken, [Action::Send((0x0010_0000_000c_000b, 0))]);
+        boot(&mut r);
+        let (mut r, action, woken) = sleep(0x201);
+        assert_eq!(action, Action::Idled);
+        assert_eq!(woken, [Action::Send((0x0070_0000_0000_0020, 0))]);
+        // The endpoints are still started.
+        let kick = (0x0083_0000_0000_0010, 0x21);
+        assert_eq!(r.message(kick).unwrap(), [Action::Deliver(kick)]);
+        for state in [0, 1] {
+            let (r, action, woken) = sleep(state);
+            assert_eq!(action, Action::Slept);
+            assert!(matches!(woken[..], [Action::Note(_)]), "{woken:?}");
+            assert!(r.is_off());
+        }
+    }
+
+    #[test]
+    fn more_endpoints_in_three_maps() {
+        let mut r = Rtkit::new(&Hardware {
+            endpoints: true,
+            ..Hardware::default()
+        });
+        r.start();
+        let mut said = |m: u64| r.message((m, 0)).unwrap();
+        let maps = [
+            0x0080_0000_0000_051f,
+            0x0080_0001_0000_000b,
+            0x0088_0002_0000_0020,
+        ]
+        .map(|m| [Action::Send((m, 0))]);
+        assert_eq!(said(0x0020_0000_000c_000c), maps[0]);
+        assert_eq!(said(0x0080_0000_0000_0001), maps[1]);
+        assert_eq!(said(0x0080_0001_0000_0001), maps[2]);
+        let on = Action::Send((0x0070_0000_0000_0020, 0));
+        assert_eq!(said(0x0088_0002_0000_0000), [on]);
+        // Of those that Linux knows, nothing is asked for.
+        assert_eq!(said(0x0050_0003_0000_0002), []);
+        assert_eq!(said(0x0050_000a_0000_0002), []);
     }
 
     #[test]

@@ -4,20 +4,22 @@
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
-use agx_abi::uat::Handoff;
+use agx_abi::uat::{ttb_table, Handoff, TTB_VALID};
 use agx_abi::{Field, Value};
 use agxemu_firmware::machine::{Level, Machine, Mapping, OutsideRam, Page, Role};
 use agxemu_gpu::backing::HostPage;
 use agxemu_gpu::fault::AccessError;
 
 use crate::boot;
-use crate::mailbox::{Edges, Mailbox};
+use crate::hardware::Hardware;
+use crate::mailbox::{self, Mailbox};
 use crate::options::Regions;
 use crate::overlay::{VECTOR_RECEIVE_NOT_EMPTY, VECTOR_SEND_EMPTY};
 use crate::ram::Ram;
+use crate::shadow::{self, Invalidations, Key, Shadow, Unbound};
 use crate::uat::Uat;
 
 /// Interrupt lines to the host.
@@ -55,14 +57,51 @@ pub struct Soc {
     /// Interrupts so far, and which of them is not to arrive.
     interrupts: AtomicU64,
     lost_interrupt: Option<u64>,
+    /// When the lines were raised last, and how often again.
+    raised: Mutex<[Option<Raised>; 2]>,
+    again: AtomicU64,
+    hardware: Hardware,
+    /// The coprocessor is off, so that registers may read anything.
+    off: AtomicBool,
     fault_info: AtomicU64,
     booted: AtomicBool,
     signal: Mutex<Signal>,
     changed: Condvar,
     start: Instant,
     clock: Mutex<Clock>,
+    book: OnceLock<Book>,
+    stale: AtomicU64,
     log: Mutex<Box<dyn Write + Send>>,
 }
+
+/// The translations that hardware would have.
+struct Book {
+    heard: Box<dyn Invalidations>,
+    shadow: Mutex<Shadow>,
+}
+
+impl Book {
+    /// The book as it is after all that was heard so far.
+    fn open(&self) -> MutexGuard<'_, Shadow> {
+        let mut shadow = lock(&self.shadow);
+        self.heard.take(&mut |what| shadow.invalidate(what));
+        shadow
+    }
+}
+
+/// A line that was raised.
+#[derive(Clone, Copy)]
+struct Raised {
+    /// The last time.
+    at: Instant,
+    /// When it is raised again, if it is still active.
+    patience: Duration,
+}
+
+/// How long a line may be active before its vector is sent again: it is level, and a vector can get lost.
+const RAISE_AGAIN: Duration = Duration::from_millis(10);
+/// The same where nobody has looked for long.
+const RAISE_AGAIN_MAX: Duration = Duration::from_secs(1);
 
 /// The guest's clock, as far as it is known: on a Mac both sides look at one timer.
 struct Clock {
@@ -79,6 +118,7 @@ impl Soc {
         regions: Regions,
         empty_region: Option<usize>,
         lost_interrupt: Option<u64>,
+        hardware: &Hardware,
         lines: Box<dyn Lines>,
         log: Box<dyn Write + Send>,
     ) -> Arc<Self> {
@@ -86,10 +126,14 @@ impl Soc {
             ram: Ram::default(),
             regions,
             empty_region,
-            mailbox: Mutex::default(),
+            mailbox: Mutex::new(new_mailbox(hardware.late_messages)),
             lines,
             interrupts: AtomicU64::new(0),
             lost_interrupt,
+            raised: Mutex::default(),
+            again: AtomicU64::new(0),
+            hardware: *hardware,
+            off: AtomicBool::new(true),
             fault_info: AtomicU64::new(0),
             booted: AtomicBool::new(false),
             signal: Mutex::default(),
@@ -100,6 +144,8 @@ impl Soc {
                 read_at: Instant::now(),
                 base: 0,
             }),
+            book: OnceLock::new(),
+            stale: AtomicU64::new(0),
             log: Mutex::new(log),
         })
     }
@@ -114,7 +160,8 @@ impl Soc {
     }
 
     fn run_boot_loader(&self) {
-        match boot::write(&self.ram, &self.regions, self.empty_region) {
+        let image = self.hardware.image;
+        match boot::write(&self.ram, &self.regions, self.empty_region, image) {
             Ok(()) => self.note(Level::Info, "boot loader: regions written"),
             Err(e) => self.note(Level::Warn, &format!("boot loader: {:#x} is no RAM", e.0)),
         }
@@ -129,8 +176,13 @@ impl Soc {
                 ..Signal::default()
             };
         });
-        *lock(&self.mailbox) = Mailbox::default();
+        *lock(&self.mailbox) = new_mailbox(self.hardware.late_messages);
+        *lock(&self.raised) = [None; 2];
         self.fault_info.store(0, Ordering::Relaxed);
+        self.set_off(true);
+        if let Some(book) = self.book.get() {
+            book.open().clear();
+        }
         if self.booted.load(Ordering::Relaxed) {
             self.run_boot_loader();
         }
@@ -188,22 +240,156 @@ impl Soc {
         *lock(&self.signal)
     }
 
+    /// Says whether the coprocessor is off.
+    pub fn set_off(&self, off: bool) {
+        self.off.store(off, Ordering::Relaxed);
+    }
+
+    /// Whether the ID registers read garbage now.
+    pub fn are_ids_garbage(&self) -> bool {
+        self.hardware.ids && self.off.load(Ordering::Relaxed)
+    }
+
+    /// From now on looks for translations that the host forgets to invalidate.
+    pub fn watch(&self, heard: Box<dyn Invalidations>) {
+        let shadow = Mutex::default();
+        let _ = self.book.set(Book { heard, shadow });
+    }
+
+    /// Whether [`Soc::watch`] was called.
+    pub fn watches(&self) -> bool {
+        self.book.get().is_some()
+    }
+
+    /// Says which translations hardware could still use although their entries have changed.
+    pub fn look_for_stale(&self) {
+        let Some(book) = self.book.get() else {
+            return;
+        };
+        let uat = self.uat();
+        let entry = |key: Key| {
+            let slot = shadow::context(key);
+            let (lower, upper) = uat.roots(slot);
+            let root = if key.va >> 63 == 0 { lower } else { upper };
+            match root & TTB_VALID {
+                0 => Err(Unbound),
+                _ => Ok(uat.walk(slot, key.va).ok().map(|page| page.pte)),
+            }
+        };
+        let stale = book.open().look(Instant::now(), entry);
+        for s in stale {
+            self.stale.fetch_add(1, Ordering::Relaxed);
+            let context = match s.key.asid {
+                Some(asid) => format!("context {asid}"),
+                None => "all contexts (it is global)".to_owned(),
+            };
+            let new = match s.new {
+                Some(new) => format!("{new:#x}"),
+                None => "unmapped".to_owned(),
+            };
+            let line = format!(
+                "stale translation: {:#x} of {context} was {:#x}, is {new}, and was not invalidated",
+                s.key.va, s.old
+            );
+            self.note(Level::Warn, &line);
+        }
+    }
+
+    /// Translations that were found stale so far.
+    pub fn stale(&self) -> u64 {
+        self.stale.load(Ordering::Relaxed)
+    }
+
+    /// Whether the host has given context 0 an upper half.
+    pub fn is_bound(&self) -> bool {
+        self.uat().roots(0).1 & TTB_VALID != 0
+    }
+
+    /// Looks whether the firmware's image is where the boot loader has put it. Once `bound`, context 0
+    /// has to lead to it.
+    ///
+    /// # Errors
+    ///
+    /// What the host has done.
+    pub fn firmware_image(&self, bound: bool) -> Result<(), String> {
+        let root = self.regions.pagetables();
+        for (index, want) in boot::image_entries(&self.regions).into_iter().enumerate() {
+            let got = self.ram.load_u64(root + 8 * index as u64).unwrap_or(0);
+            if got != want {
+                return Err(format!(
+                    "root entry {index} of the upper half is {got:#x}, was {want:#x}"
+                ));
+            }
+        }
+        let (_, upper) = self.uat().roots(0);
+        if bound && (upper & TTB_VALID == 0 || ttb_table(upper) != root) {
+            return Err(format!(
+                "context 0 has the upper half {upper:#x}, the firmware's is at {root:#x}"
+            ));
+        }
+        Ok(())
+    }
+
     /// Does something with the mailbox.
     pub fn mailbox<R>(&self, f: impl FnOnce(&mut Mailbox) -> R) -> R {
         f(&mut lock(&self.mailbox))
     }
 
-    /// Drives the lines after something was done with the mailbox.
-    pub fn edges(&self, edges: Edges) {
-        if edges.receive {
+    /// Signals the lines that became active.
+    pub fn raise(&self, lines: mailbox::Lines) {
+        if lines.receive {
             self.interrupt(VECTOR_RECEIVE_NOT_EMPTY);
         }
-        if edges.send_empty {
+        if lines.send_empty {
             self.interrupt(VECTOR_SEND_EMPTY);
         }
     }
 
+    /// Signals the lines that are still active again; returns when to call this again.
+    ///
+    /// On a Mac the lines are level: what the host has not taken is signalled until it has. A vector is
+    /// an event, and can get lost on its way.
+    pub fn raise_again(&self) -> Option<Duration> {
+        let active = self.mailbox(|m| m.lines());
+        let now = Instant::now();
+        let mut next: Option<Duration> = None;
+        let lines = [
+            (VECTOR_RECEIVE_NOT_EMPTY, active.receive),
+            (VECTOR_SEND_EMPTY, active.send_empty),
+        ];
+        let mut raised = lock(&self.raised);
+        for (vector, _) in lines.into_iter().filter(|(_, active)| *active) {
+            let Some(Some(line)) = raised.get_mut(vector as usize) else {
+                continue;
+            };
+            let since = now.duration_since(line.at);
+            let mut left = line.patience.saturating_sub(since);
+            if left.is_zero() {
+                let n = self.again.fetch_add(1, Ordering::Relaxed) + 1;
+                let text = format!("line {vector} is active for {since:?}: signalled again ({n})");
+                self.note(Level::Debug, &text);
+                self.lines.pulse(vector);
+                line.at = now;
+                line.patience = (line.patience * 2).min(RAISE_AGAIN_MAX);
+                left = line.patience;
+            }
+            next = Some(next.map_or(left, |next| next.min(left)));
+        }
+        next
+    }
+
+    /// How often a line was signalled that had been before.
+    pub fn raised_again(&self) -> u64 {
+        self.again.load(Ordering::Relaxed)
+    }
+
     fn interrupt(&self, vector: u32) {
+        if let Some(line) = lock(&self.raised).get_mut(vector as usize) {
+            *line = Some(Raised {
+                at: Instant::now(),
+                patience: RAISE_AGAIN,
+            });
+        }
         let n = self.interrupts.fetch_add(1, Ordering::Relaxed) + 1;
         if self.lost_interrupt == Some(n) {
             self.note(Level::Info, &format!("interrupt {n} is lost, as scripted"));
@@ -268,20 +454,21 @@ impl Soc {
 
     /// Answers the handoff if the host has said that it is there. Returns whether it has.
     ///
+    /// Without the lock: there are hosts that hold it while they wait for the answer, and some that
+    /// do not.
+    ///
     /// # Errors
     ///
-    /// As [`Machine::select_context`].
+    /// The handoff region is no RAM.
     pub fn answer_handoff(&self) -> Result<bool, String> {
         let outside = |e: OutsideRam| format!("handoff at {:#x} is no RAM", e.0);
         let ap = self.ram.load_u64(self.handoff_at(Handoff::MAGIC_AP));
         if ap.map_err(outside)? != Handoff::MAGIC {
             return Ok(false);
         }
-        self.locked(|| {
-            self.ram
-                .store_u64(self.handoff_at(Handoff::MAGIC_FW), Handoff::MAGIC)
-        })?
-        .map_err(outside)?;
+        self.ram
+            .store_u64(self.handoff_at(Handoff::MAGIC_FW), Handoff::MAGIC)
+            .map_err(outside)?;
         Ok(true)
     }
 
@@ -321,13 +508,27 @@ impl Soc {
     }
 }
 
+fn new_mailbox(late: bool) -> Mailbox {
+    match late {
+        true => Mailbox::late(),
+        false => Mailbox::default(),
+    }
+}
+
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|e| e.into_inner())
 }
 
 impl Machine for Soc {
     fn translate(&self, slot: u8, va: u64, role: Role, write: bool) -> Result<Page, AccessError> {
-        self.uat().translate(slot, va, role, write)
+        let Some(book) = self.book.get() else {
+            return self.uat().translate(slot, va, role, write);
+        };
+        // With the book open: an invalidation that follows is one of what is kept here.
+        let mut shadow = book.open();
+        let page = self.uat().translate(slot, va, role, write)?;
+        shadow.used(slot, va, page.pte);
+        Ok(page)
     }
 
     fn entry(&self, slot: u8, va: u64) -> Option<Page> {
@@ -387,8 +588,8 @@ impl Machine for Soc {
     }
 
     fn send(&self, endpoint: u8, message: u64) {
-        let edges = self.mailbox(|m| m.firmware_send((message, endpoint)));
-        self.edges(edges);
+        let lines = self.mailbox(|m| m.firmware_send((message, endpoint)));
+        self.raise(lines);
     }
 
     fn ticks(&self) -> u64 {
@@ -422,6 +623,7 @@ mod tests {
             regions,
             None,
             None,
+            &Hardware::default(),
             Box::new(NoLines),
             Box::new(std::io::sink()),
         );

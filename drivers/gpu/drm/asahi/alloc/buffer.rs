@@ -14,7 +14,8 @@ use kernel::prelude::*;
 ///
 /// # Invariants
 ///
-/// `at` is memory of `size` bytes, a multiple of the page size, that `asahi_buffer_alloc()` has returned.
+/// `at` is memory of `size` bytes, a multiple of the page size, that `asahi_buffer_alloc()` has
+/// returned.
 pub(super) struct Buffer {
     at: NonNull<u8>,
     size: usize,
@@ -73,7 +74,8 @@ impl Drop for Buffer {
             // SAFETY: By the type invariant it is such a buffer.
             unsafe { ffi::asahi_buffer_keep(at) };
         } else {
-            // SAFETY: By the type invariant it is such a buffer, and nobody uses it after its owner.
+            // SAFETY: By the type invariant it is such a buffer, and nobody uses it after its
+            // owner.
             unsafe { ffi::asahi_buffer_free(at) };
         }
     }

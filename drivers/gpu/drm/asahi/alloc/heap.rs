@@ -24,6 +24,10 @@ use kernel::{
     prelude::*,
     sizes::SZ_64K,
     sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         SpinLock, //
     }, //
@@ -67,7 +71,7 @@ impl HeapConfig {
     };
 }
 
-/// Whose half of which address space.
+/// The half of an address space that a heap is in.
 enum Target {
     Kernel(Arc<Uat>),
     Client(Arc<AddressSpace>),
@@ -81,8 +85,8 @@ impl Target {
         }
     }
 
-    /// Ends the mapping of `range`. Returns whether the memory may be freed: otherwise it is still mapped, since the
-    /// firmware may use it for ever.
+    /// Ends the mapping of `range`. Returns whether the memory may be freed: otherwise it is still
+    /// mapped, since the firmware may use it for ever.
     fn unmap(&self, range: Range<u64>) -> bool {
         match self {
             Self::Kernel(uat) if uat.is_abandoned() => return false,
@@ -100,11 +104,41 @@ struct Shared {
     protection: Protection,
     #[pin]
     garbage: SpinLock<Pile>,
+    /// Oldest first. The lock is held only to look at one, or to add or remove one: what takes
+    /// long, and what may wait, is done without it, since all clients need the heaps of the
+    /// kernel's half, and the scheduler may keep the thread away that is in here.
+    #[pin]
+    chunks: SpinLock<KVVec<Arc<Chunk>>>,
+}
+
+impl Shared {
+    /// Takes `chunk`, in which there is no object any more, out of the list, unless it is the only
+    /// empty one: that is kept for what comes next.
+    ///
+    /// An allocation that has found it meanwhile has a reference, and may still use it.
+    fn retire(&self, chunk: &Arc<Chunk>) {
+        let retired = {
+            let mut chunks = self.chunks.lock();
+            let is_empty = |chunk: &Arc<Chunk>| chunk.objects.load(Relaxed) == 0;
+            let place = chunks.iter().position(|other| Arc::ptr_eq(other, chunk));
+            let mut empty = chunks.iter().filter(|other| is_empty(other));
+            match place {
+                Some(place) if is_empty(chunk) && empty.nth(1).is_some() => {
+                    chunks.remove(place).ok()
+                }
+                _ => None,
+            }
+        };
+        // Behind the lock.
+        drop(retired);
+    }
 }
 
 /// Some pages, mapped.
 struct Chunk {
     shared: Arc<Shared>,
+    /// How many objects there are in it.
+    objects: Atomic<usize>,
     /// The addresses in it that are free.
     free: Arc<Ranges>,
     buffer: Buffer,
@@ -129,11 +163,12 @@ impl Chunk {
             .map(span.start(), &buffer, shared.protection)?;
         let chunk = Self {
             shared: shared.clone(),
+            objects: Atomic::new(0),
             free,
             buffer,
             span,
         };
-        Ok(Arc::new(chunk, GFP_KERNEL)?)
+        Ok(Arc::new(chunk, GFP_KERNEL_ACCOUNT)?)
     }
 }
 
@@ -155,11 +190,6 @@ pub(crate) struct Heap {
     shared: Arc<Shared>,
     addresses: Arc<Ranges>,
     grain: usize,
-    /// Oldest first. The lock is held only to look at one, or to add one: what takes long, and what may
-    /// wait, is done without it, since all clients need the heaps of the kernel's half, and the scheduler
-    /// may keep the thread away that is in here.
-    #[pin]
-    chunks: SpinLock<KVVec<Arc<Chunk>>>,
 }
 
 impl Heap {
@@ -169,8 +199,9 @@ impl Heap {
                 target,
                 protection: config.protection,
                 garbage <- new_spinlock!(Pile::new()),
+                chunks <- new_spinlock!(KVVec::new()),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
         let addresses = Ranges::new(config.range)?;
         Arc::pin_init(
@@ -178,9 +209,8 @@ impl Heap {
                 shared,
                 addresses,
                 grain: config.grain,
-                chunks <- new_spinlock!(KVVec::new()),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
     }
 
@@ -194,7 +224,8 @@ impl Heap {
         Self::with_target(Target::Client(space.clone()), config)
     }
 
-    /// Allocates a zeroed object of `size` bytes, aligned to `align` and at least to what the firmware wants.
+    /// Allocates a zeroed object of `size` bytes, aligned to `align` and at least to what the
+    /// firmware wants.
     pub(crate) fn alloc(&self, size: usize, align: usize) -> Result<GpuBox> {
         let align = align.max(MIN_ALIGN);
         if size == 0 || !align.is_power_of_two() {
@@ -203,10 +234,10 @@ impl Heap {
         let size = size.checked_next_multiple_of(MIN_ALIGN).ok_or(EINVAL)?;
 
         // Others may add one meanwhile. Then one is looked at twice, or the new one is not.
-        let mut place = self.chunks.lock().len();
+        let mut place = self.shared.chunks.lock().len();
         while place > 0 {
             place -= 1;
-            let Some(chunk) = self.chunks.lock().get(place).cloned() else {
+            let Some(chunk) = self.shared.chunks.lock().get(place).cloned() else {
                 continue;
             };
             match chunk.free.allocate(size as u64, align as u64) {
@@ -229,7 +260,7 @@ impl Heap {
         let mut larger = KVVec::new();
         loop {
             let room = {
-                let mut chunks = self.chunks.lock();
+                let mut chunks = self.shared.chunks.lock();
                 if larger.capacity() > chunks.capacity() {
                     for old in chunks.drain_all() {
                         // It is larger.
@@ -244,7 +275,7 @@ impl Heap {
                 chunks.capacity().max(8) * 2
             };
             // Also drops the one that was too small.
-            larger = KVVec::with_capacity(room, GFP_KERNEL)?;
+            larger = KVVec::with_capacity(room, GFP_KERNEL_ACCOUNT)?;
         }
     }
 }
@@ -255,6 +286,9 @@ impl PinnedDrop for Heap {
         // Nobody will clean the cache for it any more: there is nobody left who has it in his.
         let pile = self.shared.garbage.lock().close();
         drop(pile);
+        // They refer to what has them in its list.
+        let chunks = mem::replace(&mut *self.shared.chunks.lock(), KVVec::new());
+        drop(chunks);
     }
 }
 
@@ -276,8 +310,17 @@ struct Object {
 
 // SAFETY: `at` points into the chunk, which may be sent.
 unsafe impl Send for Object {}
-// SAFETY: As above; shared access is the business of who uses the pointer.
+// SAFETY: It only gives out a pointer and numbers that never change; accesses are up to its users.
 unsafe impl Sync for Object {}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        if self.chunk.objects.fetch_sub(1, Relaxed) == 1 {
+            // The reference here keeps the chunk until the span in it has gone.
+            self.chunk.shared.retire(&self.chunk);
+        }
+    }
+}
 
 impl GpuBox {
     fn new(chunk: Arc<Chunk>, span: Span) -> Result<Self> {
@@ -285,6 +328,8 @@ impl GpuBox {
         // SAFETY: The span is part of the chunk's, which is as long as its buffer.
         let at = unsafe { chunk.buffer.cpu_addr().add(offset) };
         let size = span_size(&span);
+        // Counted down when the object is dropped, which an allocation that fails does as well.
+        chunk.objects.add(1, Relaxed);
         let object = KBox::new(
             Object {
                 span,
@@ -292,9 +337,9 @@ impl GpuBox {
                 chunk,
                 next: None,
             },
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
-        // SAFETY: As above, and nobody else has this span.
+        // SAFETY: In bounds as just computed, and nobody else has this span.
         unsafe { at.write_bytes(0, size) };
         Ok(Self {
             object: Some(object),
@@ -405,6 +450,7 @@ pub(crate) struct Garbage {
 }
 
 /// The heaps in the kernel's half.
+#[derive(Clone)]
 pub(crate) struct Heaps {
     /// The firmware's own, cached by it.
     pub(crate) private: Arc<Heap>,
@@ -417,7 +463,8 @@ pub(crate) struct Heaps {
 }
 
 impl Heaps {
-    /// How much garbage may pile up in a heap before the firmware should be asked to clean its cache.
+    /// How much garbage may pile up in a heap before the firmware should be asked to clean its
+    /// cache.
     const MAX_BYTES: usize = 16 << 20;
     const MAX_COUNT: usize = 2048;
 

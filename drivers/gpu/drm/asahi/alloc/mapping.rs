@@ -21,8 +21,8 @@ use kernel::{
 
 /// A mapping of pages in the kernel's half.
 ///
-/// May be dropped in any process context. A mapping of what the firmware caches is dropped only when that
-/// is asleep or dead.
+/// May be dropped in any process context. A mapping of what the firmware caches is dropped only
+/// when that is asleep or dead.
 pub(crate) struct KernelMapping {
     uat: Arc<Uat>,
     span: Span,
@@ -32,11 +32,11 @@ pub(crate) struct KernelMapping {
 }
 
 impl KernelMapping {
-    /// Maps `count` pages, at the physical addresses `pages`, somewhere in `ranges`. Nothing is mapped to the page
-    /// behind them.
+    /// Maps `count` pages, at the physical addresses `pages`, somewhere in `ranges`. Nothing is
+    /// mapped to the page behind them.
     ///
-    /// The pages are the driver's own: if the firmware is abandoned ([`Uat::abandon`]) the mapping stays, and the
-    /// owner must keep the pages.
+    /// The pages are the driver's own: if the firmware is abandoned ([`Uat::abandon`]) the mapping
+    /// stays, and the owner must keep the pages.
     pub(crate) fn new(
         uat: &Arc<Uat>,
         ranges: &Arc<Ranges>,
@@ -55,8 +55,8 @@ impl KernelMapping {
         })
     }
 
-    /// The same for pages of a client, without a guard behind them, as room is scarce. The mapping ends with the
-    /// object in any case: a firmware that still uses it takes a fault.
+    /// The same for pages of a client, without a guard behind them, as room is scarce. The mapping
+    /// ends with the object in any case: a firmware that still uses it takes a fault.
     pub(crate) fn of_client(
         uat: &Arc<Uat>,
         ranges: &Arc<Ranges>,
@@ -141,8 +141,8 @@ unsafe impl rtkit::SharedBuffer for RtkitBuffer {
     }
 }
 
-/// The page by which the firmware manages all tiled vertex buffers: mapped once for the firmware and once
-/// for the GPU.
+/// The page by which the firmware manages all tiled vertex buffers: mapped once for the firmware
+/// and once for the GPU.
 pub(crate) struct ControlPage {
     uat: Arc<Uat>,
     _mapping: KernelMapping,

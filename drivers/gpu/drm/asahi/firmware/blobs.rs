@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The three blobs that the bootloader leaves: calibration, limits and tuning, read out of fuses and
-//! of Apple's device tree. The driver copies them and fills in what only it can know; here is how it
-//! makes sure beforehand that they are what they should be.
+//! The three blobs that the bootloader leaves: calibration, limits and tuning, read out of fuses
+//! and of Apple's device tree. The driver copies them and fills in what only it can know; here is
+//! how it makes sure beforehand that they are what they should be.
 
 use crate::hw::{
     ident::GpuId,

@@ -17,6 +17,9 @@ use kernel::{
     sync::Arc, //
 };
 
+/// How often the firmware is asked whether it is alive. Each may take a second.
+const ALIVE_TRIES: usize = 10;
+
 /// The device control ring and the FwCtl ring.
 ///
 /// | call | context |
@@ -24,8 +27,8 @@ use kernel::{
 /// | all async functions | task, or `kasync::block_on` in process context; if cancelled the command may have been sent |
 pub(crate) struct Control {
     pub(super) device_control: Arc<TxChannel>,
-    /// The firmware wants to have it. Nothing uses it yet: what the firmware caches stays mapped until it
-    /// is asleep.
+    /// The firmware wants to have it. Nothing uses it yet: what the firmware caches stays mapped
+    /// until it is asleep.
     pub(super) fwctl: Arc<TxChannel>,
 }
 
@@ -40,8 +43,8 @@ impl Control {
         self.device_control.run(command.encode().as_bytes()).await
     }
 
-    /// Makes the firmware forget the context at `address`, and clean its caches. Then its memory, and
-    /// all that was taken out of use before, may be used for something else.
+    /// Makes the firmware forget the context at `address`, and clean its caches. Then its memory,
+    /// and all that was taken out of use before, may be used for something else.
     ///
     /// `ids`: what the firmware has left in the context.
     pub(crate) async fn destroy_context(&self, address: u64, ids: ContextIds) -> Result {
@@ -49,8 +52,22 @@ impl Control {
             .await
     }
 
-    /// Makes the firmware clean its caches. Then memory that was taken out of use before may be used
-    /// for something else.
+    /// Returns whether the firmware still deals with commands, which it does beside the GPU's work.
+    /// It is asked for some seconds.
+    pub(crate) async fn is_alive(&self) -> bool {
+        for _ in 0..ALIVE_TRIES {
+            match self.flush().await {
+                Ok(()) => return true,
+                // It may be busy.
+                Err(e) if e == ETIMEDOUT => (),
+                Err(_) => return false,
+            }
+        }
+        false
+    }
+
+    /// Makes the firmware clean its caches. Then memory that was taken out of use before may be
+    /// used for something else.
     pub(crate) async fn flush(&self) -> Result {
         self.run(DeviceControl::FLUSH).await
     }

@@ -43,8 +43,8 @@ impl Crash {
 
     /// Sets it, after all clients' memory is out of the GPU's reach.
     ///
-    /// Fences complete because of the flag, and clients then free what their jobs worked on, while the GPU may be
-    /// at it still: nobody has stopped it.
+    /// Fences complete because of the flag, and clients then free what their jobs worked on, while
+    /// the GPU may be at it still: nobody has stopped it.
     ///
     /// # Context
     ///

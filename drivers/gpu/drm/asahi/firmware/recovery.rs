@@ -2,8 +2,8 @@
 
 //! What to do when the firmware has stopped.
 //!
-//! After a fault of the GPU or a command that makes no progress the firmware stops everything, lists
-//! the commands that were in flight, and waits:
+//! After a fault of the GPU or a command that makes no progress the firmware stops everything,
+//! lists the commands that were in flight, and waits:
 //!
 //! ```text
 //!   firmware                                  driver
@@ -12,7 +12,7 @@
 //!   event Fault or Timeout ───────────────►   read the fault register
 //!                                             mark the listed commands as failed
 //!                                             clear the list
-//!                                             wait for halted (100 ms)
+//!                                             wait for halted (5 s)
 //!                        ◄─────────────────   halted = 0; resume = 1
 //!   reset the pipes
 //!   write all stamps, event Flag ─────────►   the commands complete, with their failures
@@ -68,8 +68,9 @@ use kernel::{
 /// Entries of the list of commands in flight.
 const PENDING_STAMPS: usize = Globals::PENDING_STAMPS.size() / PendingStamp::SIZE;
 
-/// How long the firmware may take from the event to the halt.
-const HALT_LIMIT: Delta = Delta::from_millis(100);
+/// How long the firmware may take from the event to the halt. All jobs wait meanwhile; to give it
+/// up too early costs the GPU until the next reboot.
+const HALT_LIMIT: Delta = Delta::from_millis(5000);
 /// Pause between two looks at whether it has halted. It sends nothing when it has.
 const HALT_PAUSE: Delta = Delta::from_millis(1);
 
@@ -177,9 +178,9 @@ impl Recovery {
         Ok(self.halt_count.load(Relaxed))
     }
 
-    /// Whether a timeout event is about a halt that has been dealt with already: two commands may run
-    /// out of time at once, and one halt ends both. (So it is understood from traces; the second
-    /// condition makes sure that no halt is missed should that be wrong.)
+    /// Whether a timeout event is about a halt that has been dealt with already: two commands may
+    /// run out of time at once, and one halt ends both. (So it is understood from traces; the
+    /// second condition makes sure that no halt is missed should that be wrong.)
     pub(super) fn is_stale(&self, counter: u32) -> bool {
         counter < self.handled && self.halted.load(Acquire) == 0
     }

@@ -41,7 +41,10 @@ const MAX_FIELD: usize = 0x20;
 impl Shared {
     /// Allocates `size` bytes.
     pub(crate) fn new(heap: &Heap, size: usize) -> Result<Self> {
-        Ok(Self(Arc::new(heap.alloc(size, ALIGN)?, GFP_KERNEL)?))
+        Ok(Self(Arc::new(
+            heap.alloc(size, ALIGN)?,
+            GFP_KERNEL_ACCOUNT,
+        )?))
     }
 
     /// Allocates a copy of `content`.

@@ -2,8 +2,8 @@
 
 //! The device registers that the firmware wants in its own address space.
 //!
-//! The firmware runs clocks, power and temperature by itself. The driver's part is to map the blocks
-//! and to write the list into the hw-cal-b blob.
+//! The firmware runs clocks, power and temperature by itself. The driver's part is to map the
+//! blocks and to write the list into the hw-cal-b blob.
 
 /// Distance between the physical address spaces of two dies.
 pub(crate) const DIE_STRIDE: u64 = 0x20_0000_0000;
@@ -87,9 +87,9 @@ const fn ro(index: usize, phys: u64, size: u32) -> IoMapping {
     entry(index, phys, size, false)
 }
 
-// The indices: 0 Fender, 1 AIC timer, 2 AIC software interrupt, 3 RGX, 7 analog temperature sensors,
-// 8 PMP doorbell, 9 metrology, 10 GMG, 11 memory caches, 12 AIC banked registers, 13 PMGR scratch,
-// 14 and 15 NIA of either die, 16 CRE, 17 stream codec; the others have no known name.
+// The indices: 0 Fender, 1 AIC timer, 2 AIC software interrupt, 3 RGX, 7 analog temperature
+// sensors, 8 PMP doorbell, 9 metrology, 10 GMG, 11 memory caches, 12 AIC banked registers, 13 PMGR
+// scratch, 14 and 15 NIA of either die, 16 CRE, 17 stream codec; the others have no known name.
 
 pub(super) static T8103: [IoMapping; 10] = [
     rw(0, 0x2_04d0_0000, 0x1_c000),

@@ -48,10 +48,11 @@ impl AsahiFile {
         if priority > MAX_PRIORITY || data.usc_exec_base > USER_END {
             return Err(EINVAL);
         }
+        file.inner().queues.lock().check_room()?;
         let vm = file.inner().vm(data.vm_id)?;
         let device = CString::try_from(reg.dev().name())?;
         let label = Label {
-            device: Some(Arc::new(device, GFP_KERNEL)?),
+            device: Some(Arc::new(device, GFP_KERNEL_ACCOUNT)?),
             client_id: client_id(file),
         };
         let usage = file.inner().compute.clone();

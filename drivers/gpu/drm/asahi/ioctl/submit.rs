@@ -40,6 +40,10 @@ use crate::{
         }, //
     },
     queue::Queue,
+    quota::{
+        Charge,
+        MAX_JOBS, //
+    },
     timestamps::Timestamps,
     uapi::{
         self,
@@ -110,7 +114,7 @@ fn read_commands(request: &Submit, buffer: &mut KVVec<u8>) -> Result {
         return Err(EINVAL);
     }
     let address = UserPtr::from_addr(request.cmdbuf as usize);
-    UserSlice::new(address, size).read_all(buffer, GFP_KERNEL)
+    UserSlice::new(address, size).read_all(buffer, GFP_KERNEL_ACCOUNT)
 }
 
 impl From<Invalid> for Error {
@@ -138,6 +142,7 @@ impl From<BadTimestamp> for Error {
 
 /// Returns the job of the commands in `buffer`, which it writes to memory.
 fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<Job> {
+    let charge = Charge::new(file.inner().jobs.clone(), 1, MAX_JOBS).ok_or(ENOSPC)?;
     // First everything is looked at, so that what is wrong is found before memory is spent on it.
     let mut objects = KVec::new();
     let mut user_timestamps = KVec::new();
@@ -154,7 +159,7 @@ fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<Job> {
             Work::Compute(compute) => {
                 let start = resolve(file, compute.ts.start, &mut objects)?;
                 let end = resolve(file, compute.ts.end, &mut objects)?;
-                user_timestamps.push([start, end], GFP_KERNEL)?;
+                user_timestamps.push([start, end], GFP_KERNEL_ACCOUNT)?;
             }
         }
     }
@@ -164,7 +169,7 @@ fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<Job> {
 
     let count = user_timestamps.len();
     let memory = queue.job_memory(count)?;
-    let mut commands = KVec::with_capacity(count, GFP_KERNEL)?;
+    let mut commands = KVec::with_capacity(count, GFP_KERNEL_ACCOUNT)?;
     for (index, command) in Parser::new(buffer).enumerate() {
         let Command { barriers, work } = command?;
         let Work::Compute(compute) = work else {
@@ -179,12 +184,13 @@ fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<Job> {
             last,
             &mut memory.command(index),
         )?;
-        commands.push(Planned { sequence, barriers }, GFP_KERNEL)?;
+        commands.push(Planned { sequence, barriers }, GFP_KERNEL_ACCOUNT)?;
     }
     Ok(Job {
         memory,
         commands,
         _timestamps: objects,
+        _charge: charge,
     })
 }
 
@@ -199,7 +205,7 @@ fn resolve(
     };
     let object = file.inner().timestamps(timestamp.handle)?;
     let address = timestamp.address(object.va(), object.size())?;
-    objects.push(object, GFP_KERNEL)?;
+    objects.push(object, GFP_KERNEL_ACCOUNT)?;
     Ok(address)
 }
 
@@ -241,7 +247,7 @@ impl SyncRecords {
     /// `EINTR` if the thread is being killed: finding a point of a timeline may take long, if a client
     /// has put very many on it.
     fn waits(&mut self, file: &File, count: u32) -> Result<KVVec<ARef<Fence>>> {
-        let mut wanted = KVVec::with_capacity(count as usize, GFP_KERNEL)?;
+        let mut wanted = KVVec::with_capacity(count as usize, GFP_KERNEL_ACCOUNT)?;
         for _ in 0..count {
             let sync = self.next()?;
             let point = match sync.point {
@@ -253,7 +259,7 @@ impl SyncRecords {
                     continue;
                 }
             };
-            wanted.push((sync.handle, point), GFP_KERNEL)?;
+            wanted.push((sync.handle, point), GFP_KERNEL_ACCOUNT)?;
         }
         // The order of what a job waits for means nothing.
         wanted.sort_unstable();
@@ -270,14 +276,14 @@ impl SyncRecords {
             }
             // SAFETY: The file is open: we are in an ioctl on it.
             let fence = unsafe { SyncObj::find_fence(as_raw(file), handle, point)? };
-            fences.push(fence, GFP_KERNEL)?;
+            fences.push(fence, GFP_KERNEL_ACCOUNT)?;
         }
         Ok(fences)
     }
 
     /// What the next `count` records want to be signalled.
     fn signals(&mut self, file: &File, count: u32) -> Result<KVVec<Signal>> {
-        let mut signals = KVVec::with_capacity(count as usize, GFP_KERNEL)?;
+        let mut signals = KVVec::with_capacity(count as usize, GFP_KERNEL_ACCOUNT)?;
         for _ in 0..count {
             let sync = self.next()?;
             let object = lookup(file, sync.handle)?;
@@ -285,7 +291,7 @@ impl SyncRecords {
                 Point::Binary => None,
                 Point::Timeline(point) => Some((ChainNode::new()?, point)),
             };
-            signals.push(Signal { object, point }, GFP_KERNEL)?;
+            signals.push(Signal { object, point }, GFP_KERNEL_ACCOUNT)?;
         }
         Ok(signals)
     }

@@ -70,8 +70,7 @@ impl JobMemory {
             commands: Shared::new(&heaps.gpu_ro, count * COMMAND_STRIDE)?,
             sequences: Shared::new(&heaps.private, count * SEQUENCE_STRIDE)?,
             timestamps: Shared::new(&heaps.shared, count * JobTimestamps::SIZE)?,
-            preemption: client
-                .alloc(preempt1_size as usize + PREEMPTION_TAIL, PREEMPTION_ALIGN)?,
+            preemption: client.alloc(preempt1_size as usize + PREEMPTION_TAIL, PREEMPTION_ALIGN)?,
         })
     }
 

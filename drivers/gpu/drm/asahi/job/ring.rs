@@ -29,6 +29,7 @@ use super::{
     work_queue::WorkQueue, //
 };
 use crate::{
+    alloc::Heaps,
     deferred_drop::{
         DeferredDrop,
         DeferredDropQueue, //
@@ -42,6 +43,10 @@ use crate::{
         Watch, //
     },
     mmu::SlotGuard,
+    quota::{
+        Charge,
+        Quota, //
+    },
     slots::Waiter,
     timestamps::Timestamps,
     vm::Vm, //
@@ -69,9 +74,12 @@ use kernel::{
 /// How long a job may be in flight until rings and stamps are looked at, in case an interrupt or an event
 /// was lost.
 pub(crate) const TIMEOUT: Delta = Delta::from_millis(2000);
-/// How often they are looked at, while no command of any queue completes, until the firmware is given up.
-/// It stops commands that take too long by itself, much earlier; but one that it has not begun may wait
-/// for queues of higher priority as long as those have something to do.
+/// How often they are looked at, while no command of any queue completes, until the firmware is asked
+/// whether it is alive.
+///
+/// There is no limit to how long a job may run as long as it is. It stops commands that make no progress
+/// by itself; one that it has not begun may wait for queues of higher priority as long as those have
+/// something to do. No command of the firmware's is known that ends a single job that runs.
 const MAX_TIMEOUTS: u32 = 30;
 
 /// A command of a job that is ready to run.
@@ -87,6 +95,8 @@ pub(crate) struct Job {
     pub(crate) commands: KVec<Planned>,
     /// What the commands write timestamps to.
     pub(crate) _timestamps: KVec<Arc<Timestamps>>,
+    /// Among the client's.
+    pub(crate) _charge: Charge<Arc<Quota>>,
 }
 
 /// A job that the firmware has.
@@ -126,6 +136,7 @@ impl Commands {
 /// The hardware's side of a queue.
 pub(crate) struct QueueRing {
     firmware: Arc<Firmware>,
+    heaps: Heaps,
     /// Absent only while it is dropped. Its memory must be there as long as jobs are in flight.
     vm: Option<KBox<DeferredDrop<Arc<Vm>>>>,
     deferred: Arc<DeferredDropQueue>,
@@ -154,6 +165,7 @@ impl QueueRing {
     /// Returns the ring of a queue in `vm` that has no job yet.
     pub(crate) fn new(
         firmware: &Arc<Firmware>,
+        heaps: &Heaps,
         deferred: &Arc<DeferredDropQueue>,
         vm: &Arc<Vm>,
         context: Context,
@@ -163,6 +175,7 @@ impl QueueRing {
     ) -> Result<Self> {
         Ok(Self {
             firmware: firmware.clone(),
+            heaps: heaps.clone(),
             vm: Some(DeferredDrop::new(vm.clone())?),
             deferred: deferred.clone(),
             context,
@@ -351,9 +364,11 @@ impl Ring for QueueRing {
             if let Some(commands) = job.and_then(|job| job.commands.as_ref()) {
                 commands.watch.look();
             }
+        } else if self.firmware.control().is_alive().await {
+            self.timeouts = 0;
         } else {
             self.firmware
-                .give_up(fmt!("no command has completed for too long"));
+                .give_up(fmt!("no command completes, and firmware does not answer"));
         }
         // In the end the job is found to be over or its turn comes, or the firmware is found to be dead,
         // which ends it.
@@ -371,10 +386,16 @@ impl Ring for QueueRing {
 
     async fn destroy(mut self) {
         self.quiesced();
-        if let Err(e) = self.context.destroy(&self.firmware).await {
-            // If the firmware still knows the context its memory may not be used again.
-            self.firmware
-                .give_up(fmt!("the context of a queue was not destroyed: {e:?}"));
+        // What was taken out of use so far may be used again when that is done.
+        let garbage = self.heaps.take_garbage();
+        match self.context.destroy(&self.firmware).await {
+            Ok(()) => drop(garbage),
+            Err(e) => {
+                // If the firmware still knows the context its memory may not be used again.
+                core::mem::forget(garbage);
+                self.firmware
+                    .give_up(fmt!("the context of a queue was not destroyed: {e:?}"));
+            }
         }
     }
 }

@@ -2,7 +2,8 @@
 
 //! The lock and the handshake that driver and firmware share: the region `handoff`.
 //!
-//! A lock of two (Dekker's), since neither side has atomic operations that the other's caches know of:
+//! A lock of two (Dekker's), since neither side has atomic operations that the other's caches know
+//! of:
 //!
 //! ```text
 //!            want := 1                 other does not want
@@ -36,8 +37,8 @@ use core::{
 const TURN_HOST: u32 = 0;
 const TURN_FIRMWARE: u32 = 1;
 
-/// How often the lock is looked at before the firmware is taken for dead. It holds the lock for some
-/// instructions at a time.
+/// How often the lock is looked at before the firmware is taken for dead. It holds the lock for
+/// some instructions at a time.
 const SPINS: usize = 10_000_000;
 
 /// The firmware does not give the lock back.
@@ -56,14 +57,14 @@ pub(crate) struct Handoff {
 
 // SAFETY: All access is atomic.
 unsafe impl Send for Handoff {}
-// SAFETY: As above.
+// SAFETY: By the type invariant all access through a shared reference is atomic.
 unsafe impl Sync for Handoff {}
 
 impl Handoff {
     /// # Safety
     ///
-    /// `at` must be aligned to 8 and valid for [`Layout::SIZE`] bytes for as long as the result lives, and
-    /// nobody but the firmware may access them otherwise.
+    /// `at` must be aligned to 8 and valid for [`Layout::SIZE`] bytes for as long as the result
+    /// lives, and nobody but the firmware may access them otherwise.
     pub(crate) unsafe fn new(at: NonNull<u8>) -> Self {
         // INVARIANT: By the function's requirements.
         Self { at }

@@ -46,9 +46,9 @@ impl Pages {
     }
 }
 
-// SAFETY: A table is a page of its own in the linear mapping, which is there for as long as the page is
-// allocated, or the root in a region that is mapped as long as `self` lives. Everybody uses atomics:
-// `PageTable` does, and the hardware's walks are single copies.
+// SAFETY: A table is a page of its own in the linear mapping, which is there for as long as the
+// page is allocated, or the root in a region that is mapped as long as `self` lives. Everybody uses
+// atomics: `PageTable` does, and the hardware's walks are single copies.
 unsafe impl TableMemory for Pages {
     type Error = Error;
 

@@ -12,6 +12,10 @@ use kernel::{
     new_spinlock,
     prelude::*,
     sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         SpinLock, //
     }, //
@@ -26,6 +30,7 @@ use kernel::{
 #[pin_data(PinnedDrop)]
 pub(crate) struct Ranges {
     range: Range<u64>,
+    used: Atomic<u64>,
     #[pin]
     mm: SpinLock<Mm>,
 }
@@ -48,10 +53,17 @@ impl Ranges {
         Arc::pin_init(
             pin_init!(Self {
                 range,
+                used: Atomic::new(0),
                 mm <- new_spinlock!(mm),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
+    }
+
+    /// How many addresses nobody has.
+    pub(crate) fn left(&self) -> u64 {
+        let size = self.range.end - self.range.start;
+        size.saturating_sub(self.used.load(Relaxed))
     }
 
     /// A part of `size` bytes, aligned to `align`. `ENOSPC` if there is none.
@@ -72,6 +84,7 @@ impl Ranges {
 
         // SAFETY: It was inserted, and does not change any more.
         let start = unsafe { ffi::asahi_mm_start(node.as_ptr()) };
+        self.used.add(size, Relaxed);
         // INVARIANT: It was inserted, with this size.
         Ok(Span {
             ranges: self.clone(),
@@ -104,7 +117,7 @@ pub(crate) struct Span {
 
 // SAFETY: The node is used under the lock of its `Ranges`.
 unsafe impl Send for Span {}
-// SAFETY: As above.
+// SAFETY: Its methods only read numbers that never change.
 unsafe impl Sync for Span {}
 
 impl Span {
@@ -125,6 +138,7 @@ impl Drop for Span {
         // SAFETY: By the type invariant it is inserted, and we hold the lock.
         unsafe { ffi::asahi_mm_remove(self.node.as_ptr()) };
         drop(mm);
+        let _ = self.ranges.used.fetch_sub(self.size, Relaxed);
         // SAFETY: It was removed.
         unsafe { ffi::asahi_mm_node_destroy(self.node.as_ptr()) };
     }

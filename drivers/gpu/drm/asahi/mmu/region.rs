@@ -60,7 +60,10 @@ impl Region {
             return Err(EINVAL);
         }
         if base % PAGE_SIZE != 0 {
-            dev_err!(dev, "memory region '{name}' at {base:#x} is not aligned to a page\n");
+            dev_err!(
+                dev,
+                "memory region '{name}' at {base:#x} is not aligned to a page\n"
+            );
             return Err(EINVAL);
         }
 
@@ -91,8 +94,8 @@ impl Region {
     ///
     /// # Safety
     ///
-    /// Nobody may write to the region for as long as the result is used: it must be one of those that only
-    /// the boot loader writes.
+    /// Nobody may write to the region for as long as the result is used: it must be one of those
+    /// that only the boot loader writes.
     pub(crate) unsafe fn content(&self) -> &[u8] {
         // SAFETY: By the type invariant, and the function's requirements.
         unsafe { slice::from_raw_parts(self.at.as_ptr(), self.size) }

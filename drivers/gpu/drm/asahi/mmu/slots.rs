@@ -85,7 +85,7 @@ impl AddressSpace {
                     users: 0,
                 }),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
     }
 

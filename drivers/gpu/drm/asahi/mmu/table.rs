@@ -5,8 +5,9 @@
 //! Rules that everything here keeps, since firmware and GPU walk the tables at any time:
 //!
 //! - Entries go from 0 to valid and back to 0, never from one address to another.
-//! - Tables are never freed while the address space lives, so only leaves have to be invalidated. When it
-//!   goes, it first goes out of reach, then everything is invalidated, then its tables are freed.
+//! - Tables are never freed while the address space lives, so only leaves have to be invalidated.
+//!   When it goes, it first goes out of reach, then everything is invalidated, then its tables are
+//!   freed.
 //!
 //! There is no lock: tables are linked, and pages mapped, by atomic exchange, and nobody waits. So
 //! mappings may end in any context. Making one allocates.
@@ -31,8 +32,8 @@ use core::{
 ///
 /// # Safety
 ///
-/// The memory at `entries(table)` must be aligned, valid for reads and writes of a whole table for as
-/// long as the table has not been freed, and accessed atomically only.
+/// The memory at `entries(table)` must be aligned, valid for reads and writes of a whole table for
+/// as long as the table has not been freed, and accessed atomically only.
 pub(crate) unsafe trait TableMemory {
     type Error;
 
@@ -49,8 +50,8 @@ pub(crate) unsafe trait TableMemory {
     /// Where the CPU finds the entries of the table at physical address `table`.
     fn entries(&self, table: u64) -> *mut u64;
 
-    /// Makes everybody who walks tables forget what they have found there. When it returns, a table to which
-    /// nothing led before is walked by nobody.
+    /// Makes everybody who walks tables forget what they have found there. When it returns, a table
+    /// to which nothing led before is walked by nobody.
     fn invalidate_all(&self);
 }
 
@@ -68,8 +69,8 @@ pub(crate) enum MapError<E> {
 /// # Invariants
 ///
 /// - `root` is a table of `memory`, valid for as long as `self` lives.
-/// - The valid entries with an index in `roots` of the root, and all entries below them, point to tables
-///   that [`TableMemory::allocate`] has returned, or at the last level to pages.
+/// - The valid entries with an index in `roots` of the root, and all entries below them, point to
+///   tables that [`TableMemory::allocate`] has returned, or at the last level to pages.
 pub(crate) struct PageTable<M: TableMemory> {
     memory: M,
     root: u64,
@@ -106,7 +107,8 @@ impl<M: TableMemory> PageTable<M> {
     ///
     /// # Safety
     ///
-    /// `root` must be a table, valid for as long as the result lives, and nobody else may touch the entry.
+    /// `root` must be a table, valid for as long as the result lives, and nobody else may touch the
+    /// entry.
     pub(crate) unsafe fn new_upper(memory: M, root: u64, index: usize) -> Self {
         // INVARIANT: By the function's requirements; the entry is cleared below.
         let this = Self {
@@ -235,8 +237,8 @@ impl<M: TableMemory> PageTable<M> {
     }
 
     fn entry(&self, table: u64, index: usize) -> &AtomicU64 {
-        // SAFETY: By the type invariants `table` is one, and it lives as long as `self`; all callers'
-        // indices are smaller than a table.
+        // SAFETY: By the type invariants `table` is one, and it lives as long as `self`; all
+        // callers' indices are smaller than a table.
         unsafe { AtomicU64::from_ptr(self.memory.entries(table).add(index)) }
     }
 
@@ -250,8 +252,8 @@ impl<M: TableMemory> PageTable<M> {
                 }
             }
         }
-        // SAFETY: By the type invariants we have allocated it. `drop()`, which is the only caller, has made
-        // sure that it is out of reach.
+        // SAFETY: By the type invariants we have allocated it. `drop()`, which is the only caller,
+        // has made sure that it is out of reach.
         unsafe { self.memory.free(table) };
     }
 }
@@ -423,13 +425,13 @@ mod tests {
             entries.write(0x1_0000_0003);
             entries.add(KERNEL_ROOT_INDEX).write(0xdead);
         }
-        // SAFETY: As above.
+        // SAFETY: A table of our own.
         let upper = unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX) };
         // What was left in our entry is not followed.
         assert_eq!(upper.lookup(KERNEL_START), None);
         upper.map(KERNEL_START, 0x8_0000_0000, P).unwrap();
         drop(upper);
-        // SAFETY: As above.
+        // SAFETY: A table of our own.
         unsafe {
             assert_eq!(entries.read(), 0x1_0000_0003);
             assert_eq!(entries.add(KERNEL_ROOT_INDEX).read(), 0);

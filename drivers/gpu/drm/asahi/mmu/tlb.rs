@@ -2,9 +2,9 @@
 
 //! Invalidation of translations that GPU and coprocessor may have kept.
 //!
-//! Leaves of the lower half are non-global (nG = 1): their TLB entries belong to a context, and go with
-//! it. Leaves of the kernel's half are global, and an invalidation by context leaves their entries alone:
-//! they go by address, or with everything.
+//! Leaves of the lower half are non-global (nG = 1): their TLB entries belong to a context, and go
+//! with it. Leaves of the kernel's half are global, and an invalidation by context leaves their
+//! entries alone: they go by address, or with everything.
 //!
 //! | function | lower half | kernel's half | walks |
 //! |---|---|---|---|
@@ -13,8 +13,8 @@
 //! | [`invalidate_global_range`] | | in the range | |
 //! | [`invalidate_all`] | all | all | all |
 //!
-//! All functions may be called in any context. What was stored to the tables before is visible to the
-//! walks that come after.
+//! All functions may be called in any context. What was stored to the tables before is visible to
+//! the walks that come after.
 
 use crate::ffi;
 use agx_abi::uat::{

@@ -78,8 +78,8 @@ const KERNEL_CONTEXT: u64 = 0;
 const RTKIT: Range<u64> = 0xffff_ffae_0000_0000..TIMESTAMP_BASE;
 const MMIO: Range<u64> = 0xffff_ffaf_0000_0000..KERNEL_END;
 
-/// How long the firmware may take to answer the handshake, and how often it is looked at: nothing tells
-/// that the answer is there.
+/// How long the firmware may take to answer the handshake, and how often it is looked at: nothing
+/// tells that the answer is there.
 const ANSWER_LIMIT: Delta = Delta::from_millis(1000);
 const ANSWER_PERIOD: Delta = Delta::from_millis(10);
 
@@ -134,13 +134,13 @@ impl Uat {
         let pagetables = Region::find(dev, c"pagetables", PAGE_SIZE as usize)?;
         let handoff_region = Region::find(dev, c"handoff", HandoffLayout::SIZE)?;
 
-        // SAFETY: `Region::find()` has made sure of the size; mappings of regions are aligned to more than
-        // 8, and live as long as the object.
+        // SAFETY: `Region::find()` has made sure of the size; mappings of regions are aligned to
+        // more than 8, and live as long as the object.
         let handoff = unsafe { Handoff::new(handoff_region.cpu_addr()) };
         // SAFETY: The object keeps the region until after the table.
         let memory = unsafe { Pages::with_root(&pagetables) };
-        // SAFETY: The region's first page is the root of the upper half, and entry `KERNEL_ROOT_INDEX` of it
-        // is what the firmware leaves to the driver.
+        // SAFETY: The region's first page is the root of the upper half, and entry
+        // `KERNEL_ROOT_INDEX` of it is what the firmware leaves to the driver.
         let upper = unsafe { PageTable::new_upper(memory, pagetables.base(), KERNEL_ROOT_INDEX) };
         let lower = PageTable::new_lower(Pages::new())?;
         let slots = SlotPool::new()?;
@@ -211,8 +211,8 @@ impl Uat {
             .store(ttb(root, context), Ordering::Relaxed);
     }
 
-    /// Takes all roots out of the clients' contexts. The caller holds the lock, or knows that nobody else does,
-    /// and invalidates.
+    /// Takes all roots out of the clients' contexts. The caller holds the lock, or knows that
+    /// nobody else does, and invalidates.
     fn clear_clients(&self) {
         for context in 1..CONTEXTS as u64 {
             for field in [TtbEntry::TTB0, TtbEntry::TTB1] {
@@ -228,8 +228,8 @@ impl Uat {
 
     fn root(&self, context: u64, field: Field<TtbEntry, u64>) -> &AtomicU64 {
         let offset = context as usize * TtbEntry::SIZE + field.offset();
-        // SAFETY: All contexts' entries are inside of the region, and aligned. The firmware reads them, and we
-        // write them, as single words.
+        // SAFETY: All contexts' entries are inside of the region, and aligned. The firmware reads
+        // them, and we write them, as single words.
         unsafe { AtomicU64::from_ptr(self.ttbs.cpu_addr().add(offset).cast().as_ptr()) }
     }
 
@@ -296,8 +296,8 @@ impl Uat {
         Ok(())
     }
 
-    /// Ends the mappings of `range` in the kernel's half. They must not be cached by the firmware, unless
-    /// that is asleep or dead.
+    /// Ends the mappings of `range` in the kernel's half. They must not be cached by the firmware,
+    /// unless that is asleep or dead.
     pub(crate) fn unmap_kernel(&self, range: Range<u64>) {
         debug_assert!(is_page_range(&range));
         self.upper.unmap_range(range.clone());
@@ -311,13 +311,13 @@ impl Uat {
         tlb::invalidate_range(KERNEL_CONTEXT, range);
     }
 
-    /// Cuts all clients' contexts off from memory, for good. When it returns the GPU reaches no memory of
-    /// theirs any more, whether or not the firmware is alive.
+    /// Cuts all clients' contexts off from memory, for good. When it returns the GPU reaches no
+    /// memory of theirs any more, whether or not the firmware is alive.
     ///
     /// Any context but interrupts. May be repeated.
     pub(crate) fn cut_off_clients(&self) {
-        // Not under the lock that we share with the firmware, which may be dead with that in its hand. What it
-        // may read meanwhile is a root, or none.
+        // Not under the lock that we share with the firmware, which may be dead with that in its
+        // hand. What it may read meanwhile is a root, or none.
         let _handoff = self.handoff.lock();
         if !self.cut_off.load(Relaxed) {
             self.cut_off.store(true, Relaxed);
@@ -326,15 +326,19 @@ impl Uat {
         tlb::invalidate_all();
     }
 
-    /// Ends what firmware and GPU have of our lower halves: the clients', and the one of context 0. Their tables
-    /// may be freed then.
+    /// Ends what firmware and GPU have of our lower halves: the clients', and the one of context 0.
+    /// Their tables may be freed then.
     ///
-    /// The upper half stays: the firmware's own image is in it, which it needs even to sleep. The kernel's part of
-    /// it goes mapping by mapping, and its tables go with the object.
+    /// The upper half stays: the firmware's own image is in it, which it needs even to sleep. The
+    /// kernel's part of it goes mapping by mapping, and its tables go with the object.
     pub(crate) fn shutdown(&self) {
         let ours = ttb(self.lower.root(), KERNEL_CONTEXT);
         // If it is not there the handshake has not come so far.
-        if self.root(KERNEL_CONTEXT, TtbEntry::TTB0).load(Ordering::Relaxed) == ours {
+        if self
+            .root(KERNEL_CONTEXT, TtbEntry::TTB0)
+            .load(Ordering::Relaxed)
+            == ours
+        {
             self.put_root(KERNEL_CONTEXT, TtbEntry::TTB0, empty_table());
             self.cut_off_clients();
         }
@@ -350,8 +354,8 @@ impl Uat {
         self.lent.load(Relaxed)
     }
 
-    /// The firmware may go on using what it was given: from now on nothing in the kernel's half is unmapped or
-    /// freed that it was given by us. It stays until the machine is reset.
+    /// The firmware may go on using what it was given: from now on nothing in the kernel's half is
+    /// unmapped or freed that it was given by us. It stays until the machine is reset.
     pub(crate) fn abandon(&self) {
         self.abandoned.store(true, Relaxed);
     }

@@ -27,7 +27,7 @@ pub(crate) struct FaultInfo {
     pub(crate) address: u64,
     /// Context, that is VM slot.
     pub(crate) vm_slot: u8,
-    /// Who asked.
+    /// The unit that asked.
     pub(crate) unit: Unit,
     /// Which of its requests; meaning of the bits unknown.
     pub(crate) sideband: u8,
@@ -40,8 +40,8 @@ pub(crate) struct FaultInfo {
 }
 
 impl FaultInfo {
-    /// Decodes the fault register, and on G14X the address register beside it. `None` if no fault is
-    /// recorded.
+    /// Decodes the fault register, and on G14X the address register beside it. `None` if no fault
+    /// is recorded.
     pub(crate) fn decode(generation: Generation, info: u64, address: u64) -> Option<Self> {
         if info == BLOCKED || info & 1 == 0 {
             return None;

@@ -4,11 +4,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use agx_abi::init::InitData;
-use agx_abi::uat::{pte, PAGE_SIZE};
+use agx_abi::uat::{pte, Protection, PAGE_SIZE};
 use agx_abi::Value;
-use agxemu_firmware::machine::Machine;
+use agxemu_firmware::machine::{Machine, Mapping};
 
 use crate::support::driver::Driver;
 use crate::support::job::{user_context, Queue, STREAM};
@@ -56,6 +57,7 @@ fn memory_is_captured_before_the_message_is_handled() {
     user_context(&mut d, 1);
     let mut q = Queue::new(&mut d, 7, 2, 1, 5);
     let job = q.run(&mut d, STREAM).unwrap();
+    d.fw.finish_captures();
     assert_eq!(names(&directory.0), ["000000", "000001", "000002"]);
 
     // At INIT: the whole context of the firmware, and nothing else.
@@ -75,8 +77,14 @@ fn memory_is_captured_before_the_message_is_handled() {
     // At the submission: the job's context too, with stamps as they were before.
     let last = directory.0.join("000002");
     assert_eq!(names(&last), ["0", "1", "meta.json"]);
-    assert_eq!(names(&last.join("0")).len(), ram(0));
-    assert_eq!(names(&last.join("1")).len(), ram(1));
+    assert_eq!(names(&last.join("0")).len(), ram(0) + 1);
+    assert_eq!(names(&last.join("1")).len(), ram(1) + 1);
+    // The page table has the devices, too.
+    let table = fs::read_to_string(last.join("0/pages.txt")).unwrap();
+    let all = d.machine.mappings(0);
+    let line = |m: &Mapping| format!("{:016x} {:016x}\n", m.va, m.page.pte);
+    assert_eq!(table, all.iter().map(line).collect::<String>());
+    assert!(all.len() > ram(0));
     let stamp = d.host_stamps + 20;
     assert_eq!(word(&last.join("0"), stamp), job.value - 0x100);
     assert_eq!(d.mem.u32(stamp), job.value);
@@ -84,6 +92,7 @@ fn memory_is_captured_before_the_message_is_handled() {
     assert_eq!(word(&last.join("1"), STREAM + 4), 0x40);
 
     let meta = fs::read_to_string(last.join("meta.json")).unwrap();
+    let roots = d.machine.ttbs(0);
     let init = format!(r#""init_data": "{:#x}""#, d.tree.init_data);
     for text in [
         r#""gpu": "G13G""#,
@@ -92,6 +101,11 @@ fn memory_is_captured_before_the_message_is_handled() {
         r#""ring": "pipe compute 2""#,
         r#""message": "0x008300000000000a""#,
         r#""contexts": [0, 1]"#,
+        r#""changed": []"#,
+        &format!(
+            r#"{{"context": 0, "ttb0": "{:#x}", "ttb1": "{:#x}"}}"#,
+            roots.0, roots.1
+        ),
         r#"{"context": 0, "va": "0xffffffaf00000000", "phys": "0x204d00000", "pages": 7}"#,
         r#"{"index": 0, "va": "0xffffffaf00000000", "phys": "0x204d00000", "size": 114688}"#,
     ] {
@@ -109,6 +123,7 @@ fn a_capture_that_fails_is_said_once_and_stops_nothing() {
     let mut d = Driver::new(&[]);
     d.fw.capture_to(directory.0.clone());
     d.boot().unwrap();
+    d.fw.finish_captures();
     let lines = d.machine.lines.lock().unwrap();
     assert_eq!(
         lines
@@ -128,6 +143,7 @@ fn pages_with_impossible_bits_are_captured_all_the_same() {
     d.machine.set_u64(at, entry & !pte::AF);
     d.fw.capture_to(directory.0.clone());
     assert!(d.boot().is_err());
+    d.fw.finish_captures();
     let file = directory
         .0
         .join(format!("000000/0/{:016x}.bin", d.tree.init_data & !0x3fff));
@@ -144,6 +160,7 @@ fn captures_of_an_earlier_run_stay_as_they_are() {
     let mut first = Driver::new(&[]);
     first.fw.capture_to(directory.0.clone());
     first.boot().unwrap();
+    first.fw.finish_captures();
     let old = file(&first, "000001");
     let mut second = Driver::new(&[]);
     second.fw.capture_to(directory.0.clone());
@@ -151,7 +168,44 @@ fn captures_of_an_earlier_run_stay_as_they_are() {
         .mem
         .set(second.tree.init_data, InitData::UAT_PAGE_SIZE, 0x1234);
     assert!(second.boot().is_err());
+    second.fw.finish_captures();
     assert_eq!(names(&directory.0), ["000000", "000001", "000002"]);
     assert_eq!(file(&first, "000001"), old);
     assert_ne!(file(&second, "000002"), old);
+}
+
+/// The guest counts in one page while captures are taken.
+#[test]
+fn what_the_guest_changes_meanwhile_is_left_out_and_named() {
+    let directory = Directory::new("torn");
+    let mut d = Driver::new(&[]);
+    d.fw.capture_to(directory.0.clone());
+    let va = d
+        .mem
+        .alloc(Protection::FW_SHARED_RW, 2 * PAGE_SIZE as usize)
+        + PAGE_SIZE;
+    let va = va & !(PAGE_SIZE - 1);
+    let pa = d.machine.entry(0, va).unwrap().pa;
+    d.machine.restless.store(pa, Ordering::Relaxed);
+    d.init().unwrap();
+    d.machine.restless.store(0, Ordering::Relaxed);
+    d.initialize().unwrap();
+    d.fw.finish_captures();
+    let first = directory.0.join("000000");
+    let meta = fs::read_to_string(first.join("meta.json")).unwrap();
+    let changed = format!(r#""changed": [{{"context": 0, "va": "{va:#x}"}}]"#);
+    assert!(meta.contains(&changed), "{meta}");
+    let file = format!("0/{va:016x}.bin");
+    assert!(!first.join(&file).exists());
+    let table = fs::read_to_string(first.join("0/pages.txt")).unwrap();
+    assert!(table.contains(&format!("{va:016x} ")));
+    // At rest again, it is captured.
+    let second = directory.0.join("000001");
+    assert!(second.join(&file).exists());
+    assert_eq!(
+        u64::from(word(&second.join("0"), va)),
+        d.machine.get_u64(pa)
+    );
+    let meta = fs::read_to_string(second.join("meta.json")).unwrap();
+    assert!(meta.contains(r#""changed": []"#), "{meta}");
 }

@@ -153,8 +153,7 @@ fn a_slot_changes_its_owner_and_goes_on_from_its_stamp() {
     b.run(&mut d, STREAM).unwrap();
     assert_eq!(d.host_stamp(3), initial_stamp(3) + 0x300);
     // The first queue moves to another slot, and starts from the stamp that it finds there.
-    a.event_slot = 4;
-    a.value = d.host_stamp(4);
+    a.move_to(&d, 4);
     a.run(&mut d, STREAM).unwrap();
     assert_eq!(d.host_stamp(4), initial_stamp(4) + 0x100);
     assert_eq!(d.flags(), [1 << 3, 1 << 3, 1 << 3, 1 << 4]);

@@ -69,8 +69,8 @@ const CASES: &[(Break, &str)] = &[
         "init data: 0xffffffa700000000 is not mapped",
     ),
     (
-        |d| protect(&mut d.mem, d.tree.init_data, Protection::FW_SHARED_RW),
-        "is mapped as FW_SHARED_RW, expected FW_PRIV_RW",
+        |d| protect(&mut d.mem, d.tree.init_data, Protection::FW_SHARED_RO),
+        "is mapped as FW_SHARED_RO, the firmware cannot write it (usually FW_PRIV_RW)",
     ),
     (
         |d| {
@@ -120,9 +120,24 @@ const CASES: &[(Break, &str)] = &[
     (
         |d| {
             let va = d.mem.get(d.tree.init_data, InitData::REGION_A);
-            protect(&mut d.mem, va, Protection::FW_SHARED_RW);
+            protect(&mut d.mem, va, Protection::FW_PRIV_RW);
         },
-        "region A: 0xffffffa200000000 is mapped as FW_SHARED_RW, expected FW_SHARED_RO",
+        "region A: 0xffffffa200000000 is mapped as FW_PRIV_RW, host and firmware share it, cached",
+    ),
+    (
+        |d| {
+            let va = d.mem.get(d.tree.init_data, InitData::REGION_A);
+            protect(&mut d.mem, va, Protection::FW_MMIO_RW);
+        },
+        "is mapped as FW_MMIO_RW, it is memory, mapped as device registers",
+    ),
+    (
+        |d| {
+            let at = d.mem.entry(KERNEL, d.tree.init_data);
+            let entry = d.mem.machine.get_u64(at);
+            d.mem.machine.set_u64(at, entry & !pte::AF);
+        },
+        "its access flag is not set",
     ),
     (
         |d| {
@@ -195,7 +210,7 @@ const CASES: &[(Break, &str)] = &[
             d.mem
                 .map(KERNEL, BUFFER_MGR_CTL_GPU, page, Protection::GPU_SHARED_RW);
         },
-        "are different pages",
+        "are different memory",
     ),
     (
         |d| d.mem.set(d.tree.hw_data_b, HwDataB::CHIP_ID, 0x8112),
@@ -257,8 +272,12 @@ const CASES: &[(Break, &str)] = &[
         "io mapping 2: page 0 is mapped to 0x204d00000, expected 0x23b104000",
     ),
     (
+        |d| protect(&mut d.mem, 0xffff_ffaf_0000_0000, Protection::FW_SHARED_RW),
+        "is mapped as FW_SHARED_RW, it is device registers, mapped as memory",
+    ),
+    (
         |d| protect(&mut d.mem, 0xffff_ffaf_0000_0000, Protection::FW_MMIO_RO),
-        "is mapped as FW_MMIO_RO, expected FW_MMIO_RW",
+        "is mapped as FW_MMIO_RO, the firmware cannot write it",
     ),
     (
         |d| {
@@ -301,8 +320,8 @@ const CASES: &[(Break, &str)] = &[
         "pipe fragment 1 state: null",
     ),
     (
-        |d| channel(d, R::PIPES.at(11), ChannelInfo::RING, d.host_stamps),
-        "pipe compute 3 ring: 0xffffffa",
+        |d| channel(d, R::PIPES.at(11), ChannelInfo::RING, 0x123_4000),
+        "pipe compute 3 ring: 0x1234000 is not mapped",
     ),
     (
         |d| channel(d, R::DEVICE_CONTROL, ChannelInfo::STATE, d.tree.pointers),

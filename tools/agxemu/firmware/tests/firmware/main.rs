@@ -2,11 +2,13 @@
 
 //! The firmware against a small driver, without a virtual machine.
 
+mod behaviour;
 mod capture;
 mod commands;
 mod compute;
 mod damage;
 mod flush;
+mod habits;
 mod halts;
 mod init;
 mod ordering;

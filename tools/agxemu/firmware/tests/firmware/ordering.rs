@@ -23,17 +23,15 @@ type BarrierCase = (&'static str, fn(&Driver, u64));
 /// What is changed in a barrier that would be good, and the reason for the panic.
 const BARRIER: &[BarrierCase] = &[
     ("slot 128", |d, at| d.mem.set(at, Barrier::WAIT_SLOT, 128)),
-    ("stamp: null pointer", |d, at| {
+    ("stamp of a barrier: null pointer", |d, at| {
         d.mem.set(at, Barrier::WAIT_STAMP, 0)
-    }),
-    ("is not in the array", |d, at| {
-        d.mem.set(at, Barrier::WAIT_SLOT, 3)
     }),
     ("external is 0x1", |d, at| {
         d.mem.set(at, Barrier::EXTERNAL, 1)
     }),
-    ("uuid 0xffffbbbb with type 0", |d, at| {
-        d.mem.set(at, Barrier::INTERNAL_TYPE, 0)
+    ("unaligned stamp", |d, at| {
+        let stamp = d.mem.get(at, Barrier::WAIT_STAMP);
+        d.mem.set(at, Barrier::WAIT_STAMP, stamp + 2);
     }),
     ("waits for 0x1, which is not a whole event", |d, at| {
         d.mem.set(at, Barrier::WAIT_VALUE, 1)

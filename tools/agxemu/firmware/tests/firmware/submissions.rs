@@ -194,7 +194,7 @@ const CASES: &[Case] = &[
             let barrier = q.barrier(d, 5, 0x100);
             q.push(d, barrier);
             q.submit(d)?;
-            q.event_slot = 1;
+            q.move_to(d, 1);
             q.run(d, STREAM).map(drop)
         },
     ),
@@ -261,7 +261,7 @@ const CASES: &[Case] = &[
     ("ring state: null pointer", |d| {
         first(d, |d, q| d.mem.set(q.info, QueueInfo::STATE, 0))
     }),
-    ("is mapped as FW_PRIV_RW, expected FW_SHARED_RW", |d| {
+    ("FW_PRIV_RW, host and firmware share it, cached", |d| {
         first(d, |d, q| {
             d.mem.set(q.info, QueueInfo::NOTIFIER_LIST, q.notifier)
         })

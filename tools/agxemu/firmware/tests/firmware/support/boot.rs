@@ -6,10 +6,11 @@ use agx_abi::channel::{self, ChannelInfo, ChannelState, FwCtlState, FwLogPayload
 use agx_abi::globals::Globals;
 use agx_abi::hwdata::{HwDataA, HwDataB, IoMapping};
 use agx_abi::init::{self, FwStatus, InitData, RuntimePointers, UatLevelInfo};
-use agx_abi::uat::{Protection, BUFFER_MGR_CTL_GPU, DUMMY_PAGE, PAGE_SIZE, TIMESTAMP_BASE};
+use agx_abi::uat::{Protection, BUFFER_MGR_CTL_GPU, PAGE_SIZE};
 use agx_abi::Value;
 use agxemu_firmware::chip::T8103_V13_5;
 
+use super::habits::Habits;
 use super::machine::TTBS;
 use super::memory::{Memory, KERNEL};
 
@@ -23,7 +24,6 @@ pub struct Tree {
     pub log_payloads: u64,
 }
 
-const PRIVATE: Protection = Protection::FW_PRIV_RW;
 const SHARED: Protection = Protection::FW_SHARED_RW;
 
 fn channel(mem: &mut Memory, ring: Protection, len: usize, state: usize) -> ChannelInfo {
@@ -33,9 +33,10 @@ fn channel(mem: &mut Memory, ring: Protection, len: usize, state: usize) -> Chan
     info
 }
 
-pub fn build(mem: &mut Memory) -> Tree {
-    let pointers = runtime_pointers(mem);
-    let globals = mem.alloc(PRIVATE, Globals::SIZE);
+pub fn build(mem: &mut Memory, habits: &Habits) -> Tree {
+    let private = habits.private;
+    let pointers = runtime_pointers(mem, habits);
+    let globals = mem.alloc(private, Globals::SIZE);
     mem.set(globals, Globals::DO_INIT, 1);
     mem.set(globals, Globals::PROGRESS_CHECK_INTERVAL_CL, 250);
     mem.set(globals, Globals::IDLE_OFF_DELAY_MS, 2);
@@ -44,8 +45,8 @@ pub fn build(mem: &mut Memory) -> Tree {
     let fw_ctl = channel(mem, SHARED, entry, FwCtlState::SIZE);
     mem.set(status, FwStatus::FW_CTL, fw_ctl);
 
-    let init_data = mem.alloc(PRIVATE, InitData::SIZE);
-    let region_a = mem.alloc(Protection::FW_SHARED_RO, init::REGION_A_SIZE);
+    let init_data = mem.alloc(private, InitData::SIZE);
+    let region_a = mem.alloc(habits.region_a, init::REGION_A_SIZE);
     mem.set(init_data, InitData::VER_INFO, InitData::VER_INFO_VALUE);
     mem.set(init_data, InitData::REGION_A, region_a);
     mem.set(init_data, InitData::RUNTIME_POINTERS, pointers);
@@ -70,14 +71,15 @@ pub fn build(mem: &mut Memory) -> Tree {
     }
 }
 
-fn runtime_pointers(mem: &mut Memory) -> u64 {
+fn runtime_pointers(mem: &mut Memory, habits: &Habits) -> u64 {
     type R = RuntimePointers;
-    let p = mem.alloc(PRIVATE, R::SIZE);
+    let private = habits.private;
+    let p = mem.alloc(private, R::SIZE);
     let state = ChannelState::SIZE;
     let len = |count: u32, entry: usize| count as usize * entry;
     let pipe = len(channel::PIPE_ENTRIES, channel::PipeMessage::SIZE);
     for i in 0..12 {
-        let info = channel(mem, PRIVATE, pipe, state);
+        let info = channel(mem, private, pipe, state);
         mem.set(p, R::PIPES.at(i), info);
     }
     let control = len(
@@ -90,7 +92,7 @@ fn runtime_pointers(mem: &mut Memory) -> u64 {
     let stats = len(channel::STATS_ENTRIES, agx_abi::stats::StatsMessage::SIZE);
     let levels = channel::FW_LOG_LEVELS;
     for (field, ring, len, state) in [
-        (R::DEVICE_CONTROL, PRIVATE, control, state),
+        (R::DEVICE_CONTROL, private, control, state),
         (R::EVENT, SHARED, event, state),
         (R::FW_LOG, SHARED, levels * log, levels * state),
         (R::KTRACE, SHARED, trace, state),
@@ -100,44 +102,45 @@ fn runtime_pointers(mem: &mut Memory) -> u64 {
         mem.set(p, field, info);
     }
     for (field, protection, len) in [
-        (R::STATS_VERTEX, PRIVATE, init::STATS_VERTEX_SIZE),
-        (R::STATS_FRAGMENT, PRIVATE, init::STATS_FRAGMENT_SIZE),
-        (R::STATS_COMPUTE, PRIVATE, init::STATS_COMPUTE_SIZE),
-        (R::HWDATA_A, PRIVATE, HwDataA::SIZE),
-        (R::FAULT_INFO, PRIVATE, init::FAULT_INFO_SIZE),
-        (R::UNK_198, PRIVATE, init::UNK_198_SIZE),
+        (R::STATS_VERTEX, private, habits.vertex_statistics),
+        (R::STATS_FRAGMENT, private, init::STATS_FRAGMENT_SIZE),
+        (R::STATS_COMPUTE, private, habits.compute_statistics),
+        (R::HWDATA_A, private, HwDataA::SIZE),
+        (R::FAULT_INFO, private, init::FAULT_INFO_SIZE),
+        (R::UNK_198, private, init::UNK_198_SIZE),
         (
             R::FW_LOG_PAYLOADS,
             SHARED,
             levels * FwLogPayload::SIZE * channel::FW_LOG_ENTRIES as usize,
         ),
-        (R::UNK_1B8, PRIVATE, init::UNK_1B8_SIZE),
-        (R::UNK_1C0, PRIVATE, init::UNK_1C0_SIZE),
-        (R::UNK_1C8, PRIVATE, init::UNK_1C8_SIZE),
+        (R::UNK_1B8, private, init::UNK_1B8_SIZE),
+        (R::UNK_1C0, private, init::UNK_1C0_SIZE),
+        (R::UNK_1C8, private, init::UNK_1C8_SIZE),
     ] {
         let va = mem.alloc(protection, len);
         mem.set(p, field, va);
     }
-    let b = hw_data_b(mem);
+    let b = hw_data_b(mem, habits);
     mem.set(p, R::HWDATA_B, b);
     mem.set(p, R::HWDATA_B_2, b);
     let page = mem.page();
     let fw_view = 0xffff_ffae_ffff_0000;
-    mem.map(KERNEL, BUFFER_MGR_CTL_GPU, page, Protection::GPU_SHARED_RW);
+    mem.map(KERNEL, BUFFER_MGR_CTL_GPU, page, habits.buffer_manager);
     mem.map(KERNEL, fw_view, page, SHARED);
-    mem.set(p, R::BUFFER_MGR_CTL_GPU, BUFFER_MGR_CTL_GPU);
-    mem.set(p, R::BUFFER_MGR_CTL_FW, fw_view);
+    let offset = habits.buffer_manager_offset;
+    mem.set(p, R::BUFFER_MGR_CTL_GPU, BUFFER_MGR_CTL_GPU + offset);
+    mem.set(p, R::BUFFER_MGR_CTL_FW, fw_view + offset);
     mem.set(p, R::UNK_6B38, R::UNK_6B38_VALUE);
     p
 }
 
 /// The blob as the boot loader fills it, completed by the driver.
-fn hw_data_b(mem: &mut Memory) -> u64 {
+fn hw_data_b(mem: &mut Memory, habits: &Habits) -> u64 {
     type B = HwDataB;
-    let b = mem.alloc(PRIVATE, B::SIZE);
+    let b = mem.alloc(habits.private, B::SIZE);
     mem.set(b, B::CHIP_ID, 0x8103);
-    mem.set(b, B::UNK_30, DUMMY_PAGE);
-    mem.set(b, B::TIMESTAMP_AREA_BASE, TIMESTAMP_BASE);
+    mem.set(b, B::UNK_30, habits.dummy_page);
+    mem.set(b, B::TIMESTAMP_AREA_BASE, habits.timestamp_base);
     mem.set(b, B::UAT_TTB_BASE, TTBS);
     mem.set(b, B::GPU_CORE_ID, 11);
     mem.set(b, B::UNK_524, 1);
@@ -149,7 +152,7 @@ fn hw_data_b(mem: &mut Memory) -> u64 {
         let offset = io.phys % PAGE_SIZE;
         let protection = match io.writable {
             true => Protection::FW_MMIO_RW,
-            false => Protection::FW_MMIO_RO,
+            false => habits.registers_to_read,
         };
         let pages = (offset + u64::from(io.size)).div_ceil(PAGE_SIZE);
         for i in 0..pages {

@@ -20,6 +20,7 @@ use agxemu_firmware::{Firmware, DOORBELLS, ENDPOINT};
 use agxemu_gpu::job::Limits;
 
 use super::boot::{self, Tree};
+use super::habits::{Habits, LINUX};
 use super::machine::TestMachine;
 use super::memory::Memory;
 
@@ -38,6 +39,7 @@ pub struct Driver {
     /// Arrays of stamps.
     pub host_stamps: u64,
     pub fw_stamps: u64,
+    pub habits: Habits,
     event_read: u32,
     log_read: [u32; 6],
     /// Time that the last `run` asked to be called at.
@@ -47,11 +49,16 @@ pub struct Driver {
 impl Driver {
     /// Memory prepared, nothing sent.
     pub fn new(rules: &[&str]) -> Self {
+        Self::with(rules, &LINUX)
+    }
+
+    /// As [`Driver::new`], with habits of its own.
+    pub fn with(rules: &[&str], habits: &Habits) -> Self {
         let machine = Arc::new(TestMachine::new());
-        let mut mem = Memory::new(machine.clone());
-        let tree = boot::build(&mut mem);
+        let mut mem = Memory::new(machine.clone(), habits);
+        let tree = boot::build(&mut mem, habits);
         let host_stamps = mem.alloc(Protection::FW_SHARED_RW, 4 * 128);
-        let fw_stamps = mem.alloc(Protection::FW_PRIV_RW, 4 * 128);
+        let fw_stamps = mem.alloc(habits.private, 4 * 128);
         for slot in 0..128 {
             mem.set_u32(host_stamps + 4 * slot, initial_stamp(slot as usize));
         }
@@ -75,6 +82,7 @@ impl Driver {
             fw,
             host_stamps,
             fw_stamps,
+            habits: *habits,
             event_read: 0,
             log_read: [0; 6],
             wake: None,
@@ -240,8 +248,11 @@ impl Driver {
         self.mem.u32(self.fw_stamps + 4 * u64::from(slot))
     }
 
-    /// Changes the count of jobs that are under way.
+    /// Changes the count of jobs that are under way, if this driver counts.
     pub fn pending(&self, change: i32) {
+        if !self.habits.counts {
+            return;
+        }
         let old = self
             .mem
             .get(self.tree.globals, Globals::PENDING_SUBMISSIONS);

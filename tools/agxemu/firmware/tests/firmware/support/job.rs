@@ -5,7 +5,7 @@
 use agx_abi::channel::{PipeKind, PipeMessage};
 use agx_abi::compute::{EncoderParams, JobMeta, JobParameters1, JobParameters2, RunCompute};
 use agx_abi::compute::{JobTimestamps, TimestampPointers};
-use agx_abi::event::{Notifier, NotifierList, Threshold, STAMP_STEP};
+use agx_abi::event::{Notifier, NotifierList, STAMP_STEP};
 use agx_abi::init::RuntimePointers;
 use agx_abi::message::pipe_doorbell;
 use agx_abi::microsequence::{FinalizeCompute, RetireStamp, StartCompute, Timestamp, WaitForIdle};
@@ -33,6 +33,8 @@ pub struct Queue {
     pub list: u64,
     pub notifier: u64,
     pub threshold: u64,
+    pub host_stamp: u64,
+    pub fw_stamp: u64,
     pub write: u32,
     pub is_new: bool,
     pub value: u32,
@@ -66,8 +68,13 @@ impl Queue {
         vm_slot: u8,
         event_slot: u8,
     ) -> Self {
-        let private = Protection::FW_PRIV_RW;
+        let habits = d.habits;
+        let private = habits.private;
         let shared = Protection::FW_SHARED_RW;
+        let stamps = match habits.stamp_arrays {
+            true => [d.host_stamps, d.fw_stamps].map(|base| base + 4 * u64::from(event_slot)),
+            false => [shared, private].map(|protection| d.mem.alloc(protection, 4)),
+        };
         let mem = &mut d.mem;
         let info = mem.alloc(private, QueueInfo::SIZE);
         let state = mem.alloc(shared, <RingState as Value>::SIZE);
@@ -75,7 +82,7 @@ impl Queue {
         let list = mem.alloc(shared, NotifierList::SIZE);
         let context = mem.alloc(shared, GpuContextData::SIZE);
         let notifier = mem.alloc(private, Notifier::SIZE);
-        let threshold = mem.alloc(shared, Threshold::SIZE);
+        let threshold = mem.alloc(shared, habits.threshold);
         let buffer = mem.alloc(private, agx_abi::queue::GPU_BUF_SIZE);
         let words = match kind {
             PipeKind::Compute => Priority::new_compute(priority),
@@ -99,10 +106,12 @@ impl Queue {
         mem.set(context, GpuContextData::UNK_1E, 0xff);
         mem.set(context, GpuContextData::UNK_23, 2);
         mem.set(notifier, Notifier::THRESHOLD, threshold);
-        mem.set(notifier, Notifier::GENERATION, uuid);
+        // A driver that fills the other fields leaves this one empty.
+        let generation = if habits.ids.is_some() { 0 } else { uuid };
+        mem.set(notifier, Notifier::GENERATION, generation);
         mem.set(notifier, Notifier::UNK_10, Notifier::UNK_10_VALUE);
         mem.set(notifier, Notifier::UNK_BUF, Notifier::UNK_BUF_VALUE);
-        let value = d.host_stamp(event_slot);
+        let value = mem.u32(stamps[0]);
         Self {
             uuid,
             kind,
@@ -116,6 +125,8 @@ impl Queue {
             list,
             notifier,
             threshold,
+            host_stamp: stamps[0],
+            fw_stamp: stamps[1],
             write: 0,
             is_new: true,
             value,
@@ -125,14 +136,22 @@ impl Queue {
         }
     }
 
+    /// Uses event slot `slot` from now on, with its stamps as they are.
+    pub fn move_to(&mut self, d: &Driver, slot: u8) {
+        self.event_slot = slot;
+        self.host_stamp = d.host_stamps + 4 * u64::from(slot);
+        self.fw_stamp = d.fw_stamps + 4 * u64::from(slot);
+        self.value = d.host_stamp(slot);
+    }
+
     /// Makes a compute command with the value that is next.
     pub fn job(&mut self, d: &mut Driver, stream: u64, user: [u64; 2]) -> Job {
-        let at = d.mem.alloc(Protection::GPU_RO_FW_PRIV_RW, RunCompute::SIZE);
+        let at = d.mem.alloc(d.habits.command, RunCompute::SIZE);
         let timestamps = d.mem.alloc(Protection::FW_SHARED_RW, JobTimestamps::SIZE);
         let slot = self.vm_slot;
         let preempt = *self.preempt.get_or_insert_with(|| {
             d.mem
-                .alloc_in(slot, Protection::GPU_SHARED_RW, PREEMPT as usize + 0x20)
+                .alloc_in(slot, d.habits.preemption, PREEMPT as usize + 0x20)
         });
         self.value = self.value.wrapping_add(STAMP_STEP);
         let (value, slot) = (self.value, u64::from(self.event_slot));
@@ -159,8 +178,8 @@ impl Queue {
             .set(p2.then(JobParameters2::CDM_CTRL_STREAM_END), stream + 0x28)
             .set(e.then(EncoderParams::MASK), u32::MAX)
             .set(e.then(EncoderParams::SAMPLER_COUNT_PLUS_1), 1)
-            .set(m.then(JobMeta::STAMP), d.host_stamps + 4 * slot)
-            .set(m.then(JobMeta::FW_STAMP), d.fw_stamps + 4 * slot)
+            .set(m.then(JobMeta::STAMP), self.host_stamp)
+            .set(m.then(JobMeta::FW_STAMP), self.fw_stamp)
             .set(m.then(JobMeta::STAMP_VALUE), value)
             .set(m.then(JobMeta::STAMP_SLOT), slot as u32)
             .set(m.then(JobMeta::EVENT_SEQ), self.sequence as u32)
@@ -180,7 +199,14 @@ impl Queue {
                 RunCompute::USER_TIMESTAMPS.then(TimestampPointers::END),
                 user[1],
             )
-            .set(RunCompute::CLIENT_SEQUENCE, self.uuid as u8);
+            .set(
+                RunCompute::CLIENT_SEQUENCE,
+                d.habits.ids.unwrap_or(self.uuid) as u8,
+            );
+        if let Some(id) = d.habits.ids {
+            c.set(e.then(EncoderParams::SYNC_GROW), id)
+                .set(m.then(JobMeta::UUID), id);
+        }
         let job = Job {
             at,
             timestamps,
@@ -200,6 +226,7 @@ impl Queue {
     fn microsequence(&self, d: &mut Driver, mut job: Job, timestamps: bool) -> (Job, Vec<u8>) {
         let stats = d.mem.get(d.tree.pointers, RuntimePointers::STATS_COMPUTE);
         let field = |offset: usize| job.at + offset as u64;
+        let id = d.habits.ids.unwrap_or(0);
         let mut start = StartCompute::zeroed();
         start
             .set(StartCompute::HEADER, StartCompute::HEADER_VALUE)
@@ -215,7 +242,11 @@ impl Queue {
             .set(StartCompute::QUEUE, self.info)
             .set(StartCompute::VM_SLOT, self.vm_slot.into())
             .set(StartCompute::UNK_28, 1)
-            .set(StartCompute::EVENT_GENERATION, self.uuid)
+            .set(
+                StartCompute::EVENT_GENERATION,
+                d.habits.ids.map_or(self.uuid, |_| 0),
+            )
+            .set(StartCompute::UUID, id)
             .set(StartCompute::EVENT_SEQ, self.sequence)
             .set(
                 StartCompute::JOB_PARAMS2,
@@ -231,6 +262,7 @@ impl Queue {
             let mut op = Timestamp::zeroed();
             let update = RunCompute::TIMESTAMPS.then(which).offset();
             op.set(Timestamp::HEADER, header)
+                .set(Timestamp::UUID, id)
                 .set(
                     Timestamp::COMMAND_TIME,
                     field(RunCompute::COMMAND_TIME.offset()),
@@ -260,7 +292,6 @@ impl Queue {
             ops.extend(time(Timestamp::HEADER_END, TimestampPointers::END));
         }
         let finalize = ops.len();
-        let stamp = d.fw_stamps + 4 * u64::from(self.event_slot);
         let mut op = FinalizeCompute::zeroed();
         op.set(FinalizeCompute::HEADER, FinalizeCompute::HEADER_VALUE)
             .set(FinalizeCompute::STATS, stats)
@@ -270,7 +301,8 @@ impl Queue {
                 FinalizeCompute::JOB_PARAMS2,
                 field(RunCompute::JOB_PARAMS2.offset()),
             )
-            .set(FinalizeCompute::FW_STAMP, stamp)
+            .set(FinalizeCompute::UUID, id)
+            .set(FinalizeCompute::FW_STAMP, self.fw_stamp)
             .set(FinalizeCompute::STAMP_VALUE, job.value)
             .set(FinalizeCompute::RESTART_BRANCH_OFFSET, -(finalize as i32))
             .set(
@@ -279,23 +311,33 @@ impl Queue {
             );
         ops.extend(op.as_bytes());
         ops.extend(RetireStamp::HEADER_VALUE.to_le_bytes());
-        job.microsequence = d.mem.alloc(Protection::FW_PRIV_RW, ops.len());
+        job.microsequence = d.mem.alloc(d.habits.private, ops.len());
         job.finalize = finalize as u64;
         (job, ops)
     }
 
     /// A barrier on `value` of `slot`, before the command that is next.
     pub fn barrier(&mut self, d: &mut Driver, slot: u8, value: u32) -> u64 {
-        let at = d.mem.alloc(Protection::FW_PRIV_RW, Barrier::SIZE);
+        let stamp = d.fw_stamps + 4 * u64::from(slot);
+        self.barrier_on(d, stamp, slot, value)
+    }
+
+    /// A barrier on `value` of the firmware stamp at `stamp`, before the command that is next.
+    pub fn barrier_on(&mut self, d: &mut Driver, stamp: u64, slot: u8, value: u32) -> u64 {
+        let size = d.habits.barrier;
+        let at = d.mem.alloc(d.habits.private, size);
         let mut b = Barrier::zeroed();
         b.set(Barrier::TAG, Barrier::TAG_VALUE)
-            .set(Barrier::WAIT_STAMP, d.fw_stamps + 4 * u64::from(slot))
+            .set(Barrier::WAIT_STAMP, stamp)
             .set(Barrier::WAIT_VALUE, value)
             .set(Barrier::WAIT_SLOT, slot.into())
             .set(Barrier::STAMP_SELF, self.value.wrapping_add(STAMP_STEP))
-            .set(Barrier::UUID, Barrier::UUID_EXPLICIT)
+            .set(
+                Barrier::UUID,
+                d.habits.ids.unwrap_or(Barrier::UUID_EXPLICIT),
+            )
             .set(Barrier::INTERNAL_TYPE, Barrier::INTERNAL_TYPE_EXPLICIT);
-        d.mem.write(at, b.as_bytes());
+        d.mem.write(at, &b.as_bytes()[..size]);
         at
     }
 
@@ -310,9 +352,9 @@ impl Queue {
     }
 
     /// Announces `events` more events, as is done when jobs are started.
-    pub fn raise(&self, d: &Driver, events: u64) {
-        let old = d.mem.get(self.threshold, Threshold::COUNT);
-        d.mem.set(self.threshold, Threshold::COUNT, old + events);
+    pub fn raise(&self, d: &Driver, events: u32) {
+        let old = d.mem.u32(self.threshold);
+        d.mem.set_u32(self.threshold, old + events);
     }
 
     /// The message that submits what is in the ring.

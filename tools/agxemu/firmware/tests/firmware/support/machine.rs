@@ -26,6 +26,8 @@ pub struct TestMachine {
     pub sent: Mutex<VecDeque<(u8, u64)>>,
     pub lines: Mutex<Vec<String>>,
     pub selected: Mutex<Vec<u8>>,
+    /// A page that changes after each look at all of it; 0 for none.
+    pub restless: AtomicU64,
 }
 
 impl TestMachine {
@@ -37,6 +39,7 @@ impl TestMachine {
             sent: Mutex::default(),
             lines: Mutex::default(),
             selected: Mutex::default(),
+            restless: AtomicU64::new(0),
         }
     }
 
@@ -197,7 +200,11 @@ impl Machine for TestMachine {
     fn read_phys(&self, pa: u64, buf: &mut [u8]) -> Result<(), OutsideRam> {
         self.parts(pa, buf.len(), |page, offset, range| {
             page.window().read(offset, &mut buf[range]);
-        })
+        })?;
+        if pa == self.restless.load(Ordering::Relaxed) && buf.len() as u64 == PAGE_SIZE {
+            self.set_u64(pa, self.get_u64(pa) + 1);
+        }
+        Ok(())
     }
 
     fn write_phys(&self, pa: u64, bytes: &[u8]) -> Result<(), OutsideRam> {

@@ -8,6 +8,7 @@ use agx_abi::uat::{pte, ttb, Protection, LEVEL_ENTRIES, LEVEL_SHIFTS, PAGE_SIZE}
 use agx_abi::{Field, Value};
 use agxemu_firmware::machine::Machine;
 
+use super::habits::Habits;
 use super::machine::{TestMachine, FREE, ROOT, TTBS};
 
 /// A context for kernel structures.
@@ -19,15 +20,24 @@ pub struct Memory {
     /// Heaps: context, protection, next address, end of what is mapped.
     heaps: Vec<(u8, Protection, u64, u64)>,
     next_base: u64,
+    /// See [`Habits::guards`](super::habits::Habits::guards).
+    guards: bool,
+    /// User contexts get the kernel's upper half.
+    upper_half: bool,
+    /// The page that each user context has.
+    dummy_page: u64,
 }
 
 impl Memory {
-    pub fn new(machine: Arc<TestMachine>) -> Self {
+    pub fn new(machine: Arc<TestMachine>, habits: &Habits) -> Self {
         let mut memory = Self {
             machine,
             free: FREE,
             heaps: Vec::new(),
             next_base: 0xffff_ffa0_0000_0000,
+            guards: habits.guards,
+            upper_half: habits.upper_half,
+            dummy_page: habits.dummy_page,
         };
         let lower = memory.page();
         memory.machine.set_u64(TTBS, ttb(lower, 0));
@@ -47,7 +57,13 @@ impl Memory {
         let root = self.page();
         let at = TTBS + 16 * u64::from(slot);
         self.machine.set_u64(at, ttb(root, slot.into()));
-        self.machine.set_u64(at + 8, 0);
+        let upper = match self.upper_half {
+            true => ttb(ROOT, slot.into()),
+            false => 0,
+        };
+        self.machine.set_u64(at + 8, upper);
+        let dummy = self.page();
+        self.map(slot, self.dummy_page, dummy, Protection::GPU_SHARED_RW);
     }
 
     /// Place of the last-level entry of `va`, with its tables made.
@@ -93,7 +109,22 @@ impl Memory {
         self.alloc_in(KERNEL, protection, size)
     }
 
+    /// Memory that ends where its last page ends, with nothing mapped behind.
+    fn alloc_guarded(&mut self, slot: u8, protection: Protection, size: usize) -> u64 {
+        let len = (size as u64).next_multiple_of(PAGE_SIZE);
+        let base = match slot {
+            KERNEL => self.next_base,
+            _ => self.next_base & 0x7f_ffff_ffff,
+        };
+        self.next_base += len + PAGE_SIZE;
+        self.map_fresh(slot, base, len, protection);
+        base + len - (size as u64).next_multiple_of(4)
+    }
+
     pub fn alloc_in(&mut self, slot: u8, protection: Protection, size: usize) -> u64 {
+        if self.guards {
+            return self.alloc_guarded(slot, protection, size);
+        }
         let found = self
             .heaps
             .iter()

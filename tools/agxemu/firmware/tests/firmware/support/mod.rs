@@ -5,6 +5,7 @@
 
 pub mod boot;
 pub mod driver;
+pub mod habits;
 pub mod job;
 pub mod machine;
 pub mod memory;

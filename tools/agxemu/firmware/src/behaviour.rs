@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What real firmware may do and this one does only if it is told so.
+
+/// What the firmware does otherwise than in the plainest way. None of it is wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Behaviour {
+    /// Milliseconds that Initialize takes.
+    pub initialize_ms: u64,
+    /// Milliseconds from the event of a halt to the word that says so.
+    pub halt_ms: u64,
+    /// The fragment statistics are as large as in the larger of the two tables that are known, and
+    /// written to.
+    pub large_statistics: bool,
+    /// The information words of pending stamps have bits above the event slot.
+    pub stamp_bits: bool,
+}
+
+/// Bytes of the fragment statistics in the larger table.
+pub const LARGE_STATISTICS: u64 = 0x1124;
+/// Bits of the information word of a pending stamp above the event slot. Their meaning is not known:
+/// the driver in the field masks them away.
+pub const STAMP_BITS: u32 = 0x5a5 << 11;

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What real firmware may do, and a driver has to live with.
+
+use agx_abi::channel::event;
+use agx_abi::channel::ChannelState;
+use agx_abi::globals::{Globals, PendingStamp};
+use agx_abi::init::{FwStatus, RuntimePointers as R};
+use agx_abi::uat::Protection;
+use agxemu_firmware::behaviour::{Behaviour, LARGE_STATISTICS, STAMP_BITS};
+
+use crate::support::driver::Driver;
+use crate::support::job::{user_context, Queue, STREAM};
+
+fn driver(rules: &[&str], behaviour: Behaviour) -> Driver {
+    let mut d = Driver::new(rules);
+    d.fw.set_behaviour(behaviour);
+    d
+}
+
+#[test]
+fn initialize_takes_its_time_and_what_follows_waits() {
+    let mut d = driver(
+        &[],
+        Behaviour {
+            initialize_ms: 3000,
+            ..Behaviour::default()
+        },
+    );
+    d.boot().unwrap();
+    let (state, _) = d.place(R::DEVICE_CONTROL);
+    assert_eq!(d.mem.get(state, ChannelState::READ_PTR), 0);
+    // A driver that does not wait for it submits at once.
+    user_context(&mut d, 1);
+    let mut q = Queue::new(&mut d, 1, 2, 1, 0);
+    q.run(&mut d, STREAM).unwrap();
+    assert_eq!(d.flags(), []);
+    d.machine.advance(2900 * 24_000);
+    d.run().unwrap();
+    assert_eq!(d.mem.get(state, ChannelState::READ_PTR), 0);
+    d.sleep().unwrap();
+    assert_eq!(d.mem.get(state, ChannelState::READ_PTR), 1);
+    assert_eq!(d.flags(), [1]);
+}
+
+#[test]
+fn the_word_of_a_halt_comes_after_its_event() {
+    let mut d = driver(
+        &["mmu-fault:1"],
+        Behaviour {
+            halt_ms: 300,
+            ..Behaviour::default()
+        },
+    );
+    d.boot().unwrap();
+    user_context(&mut d, 1);
+    let mut q = Queue::new(&mut d, 7, 2, 1, 5);
+    q.run(&mut d, STREAM).unwrap();
+    assert_eq!(d.events()[0].kind, event::FAULT);
+    assert_eq!(d.mem.get(d.tree.status, FwStatus::HALTED), 0);
+    d.machine.advance(200 * 24_000);
+    d.run().unwrap();
+    assert_eq!(d.mem.get(d.tree.status, FwStatus::HALTED), 0);
+    d.sleep().unwrap();
+    assert_eq!(d.mem.get(d.tree.status, FwStatus::HALTED), 1);
+    d.mem.set(
+        d.tree.globals,
+        Globals::PENDING_STAMPS.at(0),
+        PendingStamp::zeroed(),
+    );
+    d.mem.set(d.tree.status, FwStatus::HALTED, 0);
+    d.mem.set(d.tree.status, FwStatus::RESUME, 1);
+    d.sleep().unwrap();
+    assert_eq!(d.flags(), [1 << 5]);
+}
+
+#[test]
+fn pending_stamps_have_bits_of_unknown_meaning() {
+    let mut d = driver(
+        &["mmu-fault:1"],
+        Behaviour {
+            stamp_bits: true,
+            ..Behaviour::default()
+        },
+    );
+    d.boot().unwrap();
+    user_context(&mut d, 1);
+    let mut q = Queue::new(&mut d, 7, 2, 1, 5);
+    q.run(&mut d, STREAM).unwrap();
+    let stamp = d.mem.get(d.tree.globals, Globals::PENDING_STAMPS.at(0));
+    assert_eq!(stamp.get(PendingStamp::INFO), STAMP_BITS | 0x51);
+}
+
+#[test]
+fn large_statistics_need_their_room() {
+    let behaviour = Behaviour {
+        large_statistics: true,
+        ..Behaviour::default()
+    };
+    // In the small buffer they run into what lies behind it.
+    let mut d = driver(&[], behaviour);
+    let panic = d.boot().unwrap_err().0;
+    assert!(panic.contains("something else is at"), "{panic}");
+
+    let mut d = driver(&[], behaviour);
+    let size = LARGE_STATISTICS as usize;
+    let at = d.mem.alloc(Protection::FW_PRIV_RW, size + 4);
+    d.mem.set(d.tree.pointers, R::STATS_FRAGMENT, at);
+    d.boot().unwrap();
+    assert_eq!(d.mem.u32(at + LARGE_STATISTICS - 4), 0x5a5a_5a5a);
+    assert_eq!(d.mem.u32(at + LARGE_STATISTICS), 0);
+    assert_eq!(d.mem.u32(at + 0x108), 0);
+}

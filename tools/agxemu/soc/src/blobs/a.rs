@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! hw-cal-a: the power controllers.
+
+use agx_abi::hwdata::{HwDataA as A, PowerZone, ShaderEngine};
+
+use super::*;
+
+/// hw-cal-a.
+pub fn hw_cal_a() -> Vec<u8> {
+    let mut a = Blob::<A>::new();
+    state(&mut a);
+    power_filter(&mut a);
+    peak_power(&mut a);
+    performance(&mut a);
+    die(&mut a);
+    average_power(&mut a);
+    shader_engine(&mut a);
+    a.shared(A::HWS1, A::HWS2, A::HWS3);
+    a.set(A::UNK_3CE8, 1);
+    // With one of eight cores switched off; what is not of a core stays.
+    a.set(A::CORE_LEAK_COEF, first(1000.0 * (0.12 + 0.88 * 7.0 / 8.0)));
+    a.set(A::SRAM_LEAK_COEF, first(45.0 * (0.2 + 0.8 * 7.0 / 8.0)));
+    a.bytes
+}
+
+/// An array for all clusters, of which there is one.
+fn first(value: f32) -> [f32; 8] {
+    let mut values = [0.0; 8];
+    values[0] = value;
+    values
+}
+
+fn state(a: &mut Blob<A>) {
+    let mut sram = [0.0; 16];
+    sram[..STATES].fill(SRAM_K);
+    a.set(A::CLOCKS_PER_PERIOD, CLOCKS)
+        .set(A::CLOCKS_PER_PERIOD_2, CLOCKS)
+        .set(A::PWR_STATUS, 4)
+        .set(A::UNK_10, 1.0)
+        .all(1, [A::ACTUAL_PSTATE, A::TGT_PSTATE, A::UNK_40])
+        .set(A::MIN_PSTATE_SCALED, 100)
+        .set(A::MIN_PSTATE_SCALED_4, 100.0)
+        .all(
+            BASE,
+            [
+                A::BASE_PSTATE_SCALED,
+                A::BASE_PSTATE_SCALED_2,
+                A::BASE_PSTATE_SCALED_3,
+                A::BASE_PSTATE_SCALED_4,
+            ],
+        )
+        .all(
+            MAX,
+            [
+                A::MAX_PSTATE_SCALED,
+                A::MAX_PSTATE_SCALED_2,
+                A::MAX_PSTATE_SCALED_3,
+                A::MAX_PSTATE_SCALED_4,
+                A::MAX_PSTATE_SCALED_5,
+                A::MAX_PSTATE_SCALED_7,
+                A::MAX_PSTATE_SCALED_8,
+                A::MAX_PSTATE_SCALED_9,
+                A::MAX_PSTATE_SCALED_10,
+                A::MAX_PSTATE_SCALED_11,
+                A::MAX_PSTATE_SCALED_12,
+                A::MAX_PSTATE_SCALED_13,
+                A::MAX_PSTATE_SCALED_14,
+            ],
+        )
+        .set(A::MAX_PSTATE_SCALED_6, MAX as f32)
+        .all(
+            max_power(),
+            [
+                A::MAX_POWER_2,
+                A::MAX_POWER_3,
+                A::MAX_POWER_4,
+                A::MAX_POWER_5,
+                A::MAX_POWER_6,
+                A::MAX_POWER_8,
+            ],
+        )
+        .all(max_power() as f32, [A::MAX_POWER_1, A::MAX_POWER_7])
+        .all(
+            MIN_DUTY,
+            [
+                A::PWR_MIN_DUTY_CYCLE,
+                A::PWR_MIN_DUTY_CYCLE_3,
+                A::PWR_MIN_DUTY_CYCLE_4,
+            ],
+        )
+        .set(A::PWR_MIN_DUTY_CYCLE_2, MIN_DUTY as f32)
+        .set(A::MAX_FREQ_MHZ, FREQUENCIES[STATES - 1])
+        .set(A::SRAM_K, sram)
+        .all(FIXED_ONE, [A::UNK_6FC, A::UNK_7FC, A::UNK_8A8, A::UNK_D20])
+        .set(A::UNK_64C, 625)
+        .set(A::UNK_ALPHA_NEG, 0.8)
+        .set(A::UNK_ALPHA, 0.2);
+}
+
+fn power_filter(a: &mut Blob<A>) {
+    let (new, old) = filter(313);
+    a.set(A::PWR_FILTER_A, new)
+        .set(A::PWR_FILTER_A_NEG, old)
+        .set(A::PWR_INTEGRAL_GAIN, 0.020_212_9)
+        .set(A::PWR_INTEGRAL_MIN_CLAMP, 0.0)
+        .set(A::PWR_PROPORTIONAL_GAIN, 5.283_185_5)
+        .set(A::PWR_PSTATE_RELATED_K, -(MAX as f32) / max_power() as f32)
+        .set(A::PWR_PSTATE_MAX_DC_OFFSET, MIN_DUTY as i32 - MAX as i32);
+}
+
+fn peak_power(a: &mut Blob<A>) {
+    let (new, old) = filter(PPM_TC);
+    a.set(A::PPM_FILTER_TC_PERIODS_X4, 4 * PPM_TC)
+        .set(A::PPM_FILTER_A, new)
+        .set(A::PPM_FILTER_A_NEG, old)
+        .set(A::PPM_KI_DT, PPM_KI_DT)
+        .set(A::PPM_KP, PPM_KP)
+        .set(A::PPM_FILTER_TC_MS, PPM_TC_MS)
+        .set(A::PPM_FILTER_TC_CLKS, PPM_TC * CLOCKS);
+}
+
+fn performance(a: &mut Blob<A>) {
+    let (new, old) = filter(5);
+    let (new_2, old_2) = filter(50);
+    a.all(85, [A::PERF_TGT_UTILIZATION, A::PERF_TGT_UTILIZATION_2])
+        .set(A::PERF_BOOST_MIN_UTIL, 100)
+        .set(A::PERF_BOOST_CE_STEP, 25)
+        .set(A::PERF_RESET_ITERS, 6)
+        .set(A::UNK_774, 6)
+        .set(A::UNK_778, 1)
+        .set(A::PERF_FILTER_DROP_THRESHOLD, 0)
+        .set(A::PERF_FILTER_A, new)
+        .set(A::PERF_FILTER_A_NEG, old)
+        .set(A::PERF_FILTER_A2, new_2)
+        .set(A::PERF_FILTER_A2_NEG, old_2)
+        .set(A::PERF_KI, 7.895_683_3)
+        .set(A::PERF_KI2, 0.197_392)
+        .set(A::PERF_KP, 14.707_963)
+        .set(A::PERF_KP2, 6.853_981)
+        .set(A::PERF_INTEGRAL_MIN_CLAMP, 0.0)
+        .set(A::UNK_79C, 95.0)
+        .set(
+            A::BOOST_STATE_UNK_K,
+            (STATES as u32 - 1 - BASE_STATE) as f32 / 0.95,
+        );
+}
+
+fn die(a: &mut Blob<A>) {
+    a.all(
+        DIE_SENSORS,
+        [
+            A::FAST_DIE0_SENSOR_MASK,
+            A::FAST_DIE0_SENSOR_MASK_2,
+            A::FAST_DIE0_SENSOR_MASK_ALT,
+        ],
+    )
+    .set(A::FAST_DIE0_RELEASE_TEMP_CC, DIE_RELEASE)
+    .set(A::UNK_87C, DIE_87C)
+    .set(A::UNK_880, 4)
+    .set(A::UNK_894, 1.0)
+    .set(A::FAST_DIE0_KI_DT, DIE_KI_DT)
+    .set(A::FAST_DIE0_KP, DIE_KP)
+    .set(A::FAST_DIE0_PROP_TGT_DELTA, 0)
+    .set(A::UNK_8CC, DIE_8CC)
+    .set(A::UNK_E24, 112)
+    .all(1, [A::UNK_E28, A::UNK_163C]);
+}
+
+fn average_power(a: &mut Blob<A>) {
+    let (new, old) = filter(AVG_TC);
+    let (target_new, target_old) = filter(AVG_TARGET_TC);
+    let (zone_new, zone_old) = filter(ZONE_TC);
+    let zone = A::POWER_ZONES.at(0);
+    a.all(1, [A::UNK_C2C, A::POWER_ZONE_COUNT])
+        .set(A::AVG_POWER_TARGET_FILTER_A, target_new)
+        .set(A::AVG_POWER_TARGET_FILTER_A_NEG, target_old)
+        .set(A::AVG_POWER_TARGET_FILTER_TC_X4, 4 * AVG_TARGET_TC)
+        .set(
+            A::AVG_POWER_TARGET_FILTER_TC_XPERIOD,
+            AVG_TARGET_TC * PERIOD,
+        )
+        .set(A::AVG_POWER_TARGET_FILTER_TC_CLKS, AVG_TARGET_TC * CLOCKS)
+        .set(A::AVG_POWER_FILTER_TC_PERIODS_X4, 4 * AVG_TC)
+        .set(A::AVG_POWER_FILTER_A, new)
+        .set(A::AVG_POWER_FILTER_A_NEG, old)
+        .set(A::AVG_POWER_KI_DT, AVG_KI_DT)
+        .set(A::AVG_POWER_KP, AVG_KP)
+        .set(A::AVG_POWER_MIN_DUTY_CYCLE, MIN_DUTY)
+        .set(A::AVG_POWER_FILTER_TC_MS, AVG_TC_MS)
+        .set(A::AVG_POWER_FILTER_TC_CLKS, AVG_TC * CLOCKS)
+        .set(zone.then(PowerZone::TARGET), ZONE_TARGET)
+        .set(
+            zone.then(PowerZone::TARGET_OFFSET),
+            ZONE_TARGET - ZONE_OFFSET,
+        )
+        .set(zone.then(PowerZone::TC_X4), 4 * ZONE_TC)
+        .set(zone.then(PowerZone::TC_XPERIOD), ZONE_TC * PERIOD)
+        .set(zone.then(PowerZone::UNK_10), 1_320_000_000)
+        .set(zone.then(PowerZone::A_NEG), zone_old)
+        .set(zone.then(PowerZone::A), zone_new);
+}
+
+fn shader_engine(a: &mut Blob<A>) {
+    type S = ShaderEngine;
+    let dt = PERIOD as f32 / 1000.0;
+    let e = A::UNK_E10_0;
+    let (tc, tc_1) = (9, 3);
+    let ((new, old), (new_1, old_1)) = (filter(tc), filter(tc_1));
+    a.set(e.then(S::UNK_38), 4)
+        .set(e.then(S::UNK_3C), 8000)
+        .set(e.then(S::INACTIVE_THRESHOLD), 2500)
+        .set(e.then(S::ENGAGEMENT_CRITERIA), -1)
+        .set(e.then(S::RESET_CRITERIA), 50)
+        .set(e.then(S::UNK_54), 50)
+        .set(e.then(S::UNK_58), 1)
+        .set(e.then(S::FILTER_A), new)
+        .set(e.then(S::FILTER_A_NEG), old)
+        .set(e.then(S::FILTER_1_A), new_1)
+        .set(e.then(S::FILTER_1_A_NEG), old_1)
+        .set(e.then(S::KI_DT), -50.0 * dt)
+        .set(e.then(S::KI_1_DT), -100.0 * dt)
+        .set(e.then(S::KP), -5.0)
+        .set(e.then(S::KP_1), -10.0)
+        .all(
+            FIXED_ONE,
+            [e.then(S::UNK_7C), e.then(S::UNK_C4), e.then(S::UNK_114)],
+        )
+        .set(e.then(S::UNK_8C), 100)
+        .set(e.then(S::MAX_PSTATE_SCALED_1), MAX)
+        .set(e.then(S::MAX_PSTATE_SCALED_2), MAX)
+        .set(e.then(S::UNK_9C), 8000.0)
+        .set(e.then(S::UNK_A0), 1400)
+        .set(e.then(S::TC_MS), tc * PERIOD)
+        .set(e.then(S::TC_1_MS), tc_1 * PERIOD)
+        .set(e.then(S::TC_CLKS), u64::from(tc * CLOCKS))
+        .set(e.then(S::TC_1_CLKS), u64::from(tc_1 * CLOCKS))
+        .set(e.then(S::UNK_124), 40);
+}

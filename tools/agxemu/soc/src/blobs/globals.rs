@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! globals: what host and firmware share.
+
+use agx_abi::globals::{Globals as G, GlobalsPowerZone};
+
+use super::*;
+
+/// Where a block without a name is: what the firmware does about its own power [?].
+const SUB: usize = 0x64;
+
+/// globals.
+pub fn globals() -> Vec<u8> {
+    let mut g = Blob::<G>::new();
+    g.set(G::UNK_24_0, 3000)
+        .set(G::UNK_34, 120)
+        .put(SUB, &0xffff_u16.to_le_bytes())
+        .put(SUB + 2, &40_u16.to_le_bytes())
+        .put(SUB + 4, &0xffff_u16.to_le_bytes())
+        .put(SUB + 0xa, &1_u32.to_le_bytes())
+        .put(SUB + 0x1e, &1_u32.to_le_bytes())
+        .set(G::FAULT_CONTROL, G::FAULT_CONTROL_SOFT)
+        .set(G::PROGRESS_CHECK_INTERVAL_3D, 40)
+        .set(G::PROGRESS_CHECK_INTERVAL_TA, 10)
+        .set(G::PROGRESS_CHECK_INTERVAL_CL, 250)
+        .set(G::UNK_1102C_8, 100)
+        .set(G::IDLE_OFF_DELAY_MS, 2)
+        .set(G::FENDER_IDLE_OFF_DELAY_MS, 40)
+        .set(G::FW_EARLY_WAKE_TIMEOUT_MS, 5)
+        .set(G::CL_CONTEXT_SWITCH_TIMEOUT_MS, 40)
+        .set(G::CL_KILL_TIMEOUT_MS, 50)
+        .all(
+            1,
+            [
+                G::UNK_28,
+                G::UNK_2C,
+                G::UNK_8900,
+                G::POWER_ZONE_COUNT,
+                G::UNK_89E0,
+                G::UNK_89F4_8,
+                G::UNK_900C,
+                G::UNK_9010_0,
+                G::UNK_903C,
+                G::DO_INIT,
+                G::UNK_1102C_0,
+                G::UNK_1102C_4,
+                G::UNK_1102C_C,
+            ],
+        )
+        .shared(G::HWS1, G::HWS2, G::HWS3);
+    power(&mut g);
+    g.bytes
+}
+
+fn power(g: &mut Blob<G>) {
+    let zone = G::POWER_ZONES.at(0);
+    g.all(max_power(), [G::MAX_POWER, G::MAX_POWER_2])
+        .all(
+            MAX,
+            [
+                G::MAX_PSTATE_SCALED,
+                G::MAX_PSTATE_SCALED_2,
+                G::MAX_PSTATE_SCALED_3,
+            ],
+        )
+        .set(G::AVG_POWER_FILTER_TC_PERIODS, AVG_TC)
+        .set(G::AVG_POWER_KI_DT, AVG_KI_DT)
+        .set(G::AVG_POWER_KP, AVG_KP)
+        .set(G::AVG_POWER_MIN_DUTY_CYCLE, MIN_DUTY)
+        .set(G::AVG_POWER_TARGET_FILTER_TC, AVG_TARGET_TC)
+        .set(zone.then(GlobalsPowerZone::TARGET), ZONE_TARGET)
+        .set(
+            zone.then(GlobalsPowerZone::TARGET_OFFSET),
+            ZONE_TARGET - ZONE_OFFSET,
+        )
+        .set(zone.then(GlobalsPowerZone::TC), ZONE_TC)
+        .set(G::UNK_89BC, DIE_8CC)
+        .set(G::FAST_DIE0_RELEASE_TEMP, DIE_RELEASE)
+        .set(G::UNK_89C4, DIE_87C)
+        .set(G::FAST_DIE0_PROP_TGT_DELTA, 0)
+        .set(G::FAST_DIE0_KP, DIE_KP)
+        .set(G::FAST_DIE0_KI_DT, DIE_KI_DT)
+        .set(G::PPM_KP, PPM_KP)
+        .set(G::PPM_KI_DT, PPM_KI_DT);
+}

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What the boot loader leaves in hw-cal-a, hw-cal-b and globals: an M1 with seven cores of eight.
+//!
+//! The structures name what each field is; a field without a value here is zero on such a machine too,
+//! or the driver's. Power and leakage are from fuses on a real one, and only plausible here.
+
+mod a;
+mod b;
+mod globals;
+
+pub use a::hw_cal_a;
+pub use b::hw_cal_b;
+pub use globals::globals;
+
+use agx_abi::hwdata::{HwDataShared1, HwDataShared2, HwDataShared3};
+use agx_abi::{Field, Value};
+
+/// Frequencies of an M1, MHz; the first state is "off".
+const FREQUENCIES: [u32; STATES] = [0, 396, 528, 720, 924, 1128, 1278];
+/// Their voltages, mV.
+const VOLTAGES: [u32; STATES] = [400, 603, 640, 690, 784, 862, 931];
+/// Power of each state in 100 uW for each mV.
+const POWER_SCALES: [u32; STATES] = [0, 63, 80, 108, 150, 198, 210];
+const STATES: usize = 7;
+/// The state that it starts from, of a Mac mini.
+const BASE_STATE: u32 = 3;
+/// 100 times the base state.
+const BASE: u32 = 100 * BASE_STATE;
+/// 100 times the highest state.
+const MAX: u32 = 100 * (STATES as u32 - 1);
+
+/// Timer clocks in a millisecond.
+const CLOCK_KHZ: u32 = 24_000;
+/// The period of the power controllers, ms.
+const PERIOD: u32 = 8;
+/// Timer clocks in a period.
+const CLOCKS: u32 = CLOCK_KHZ * PERIOD;
+
+/// The lowest duty cycle of the controllers.
+const MIN_DUTY: u32 = 40;
+/// What several controllers have in some field.
+const FIXED_ONE: f32 = 65536.0;
+/// Voltage of the SRAM at least, mV.
+const MIN_SRAM_MV: u32 = 850;
+/// Factor of the SRAM.
+const SRAM_K: f32 = 1.02;
+
+/// Average power: time constants in ms and in periods, gains.
+const AVG_TC_MS: u32 = 1000;
+const AVG_TC: u32 = AVG_TC_MS / PERIOD;
+const AVG_TARGET_TC: u32 = 125;
+const AVG_KI_DT: f32 = 7.5 * PERIOD as f32 / 1000.0;
+const AVG_KP: f32 = 4.0;
+/// Peak power.
+const PPM_TC_MS: u32 = 100;
+const PPM_TC: u32 = PPM_TC_MS / PERIOD;
+const PPM_KI_DT: f32 = 91.5 * PERIOD as f32 / 1000.0;
+const PPM_KP: f32 = 6.9;
+/// Temperature of the die.
+const DIE_KI_DT: f32 = 200.0 * PERIOD as f32 / 1000.0;
+const DIE_KP: f32 = 5.0;
+const DIE_RELEASE: u32 = 100 * 80;
+const DIE_SENSORS: u64 = 0x12;
+const DIE_87C: i32 = -220;
+const DIE_8CC: u32 = 9880;
+/// The one power zone: target and offset in mW, time constant.
+const ZONE_TARGET: u32 = 30_000;
+const ZONE_OFFSET: u32 = 100;
+const ZONE_TC: u32 = 6875;
+
+/// Power of state `i`, mW.
+fn power(i: usize) -> u32 {
+    VOLTAGES[i] * POWER_SCALES[i] / 10
+}
+
+/// The highest power, mW.
+fn max_power() -> u32 {
+    (0..STATES).map(power).max().unwrap_or(0)
+}
+
+/// Weight of a new value, and of the old one, in a filter with time constant `tc`.
+fn filter(tc: u32) -> (f32, f32) {
+    let new = 1.0 / tc as f32;
+    (new, 1.0 - new)
+}
+
+/// A structure in the making.
+struct Blob<S> {
+    bytes: Vec<u8>,
+    structure: std::marker::PhantomData<S>,
+}
+
+impl<S: Value> Blob<S> {
+    fn new() -> Self {
+        Self {
+            bytes: vec![0; S::SIZE],
+            structure: std::marker::PhantomData,
+        }
+    }
+
+    fn set<T: Value>(&mut self, field: Field<S, T>, value: T) -> &mut Self {
+        field.write(&mut self.bytes, value);
+        self
+    }
+
+    /// Gives all `fields` the same value.
+    fn all<T: Value + Copy, const N: usize>(
+        &mut self,
+        value: T,
+        fields: [Field<S, T>; N],
+    ) -> &mut Self {
+        for field in fields {
+            self.set(field, value);
+        }
+        self
+    }
+
+    /// Writes to a place that has no name.
+    fn put(&mut self, offset: usize, bytes: &[u8]) -> &mut Self {
+        self.bytes[offset..offset + bytes.len()].copy_from_slice(bytes);
+        self
+    }
+
+    /// The three blocks that hw-cal-a and globals both have.
+    fn shared(
+        &mut self,
+        first: Field<S, HwDataShared1>,
+        second: Field<S, HwDataShared2>,
+        third: Field<S, HwDataShared3>,
+    ) -> &mut Self {
+        let mut table = [-1; 16];
+        table[1..7].copy_from_slice(&[0x7282, 0x50ea, 0x370a, 0x25be, 0x1c1f, 0x16fb]);
+        self.set(first.then(HwDataShared1::TABLE), table)
+            .set(first.then(HwDataShared1::UNK_A4), 0xffff)
+            .set(
+                second.then(HwDataShared2::TABLE),
+                [0x800, 0x1555, -1, -1, -1, -1, -1, -1, 0, 0],
+            )
+            .set(second.then(HwDataShared2::UNK_28), [0xff; 16])
+            .set(second.then(HwDataShared2::UNK_508), 0xc0_0007)
+            // The chip has no third table.
+            .set(third.then(HwDataShared3::UNK_0), 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use agx_abi::globals::Globals;
+    use agx_abi::hwdata::{HwDataA, HwDataB, PowerZone, ShaderEngine};
+
+    #[test]
+    fn powers_are_those_of_the_table() {
+        let b = hw_cal_b(0x8_0000_0000);
+        let relative = HwDataB::REL_MAX_POWERS.read(&b);
+        assert_eq!(relative[..STATES], [0, 19, 26, 38, 60, 87, 100]);
+        assert_eq!(max_power(), 19_551);
+        assert_eq!(
+            HwDataB::REL_BOOST_FREQS.read(&b)[..STATES],
+            [0, 0, 0, 0, 36, 73, 100]
+        );
+        assert_eq!(HwDataB::VOLTAGES_SRAM.read(&b)[6], [931; 8]);
+        assert_eq!(HwDataB::VOLTAGES_SRAM.read(&b)[1], [850; 8]);
+    }
+
+    /// Fields of a structure as the source declares them: name and place.
+    fn fields(source: &str, structure: &str) -> Vec<(String, std::ops::Range<usize>)> {
+        let start = source
+            .find(&format!("pub struct {structure}("))
+            .expect("structure");
+        let body = &source[start..];
+        let body = &body[..body.find("\n    }").expect("end")];
+        let mut places: Vec<(String, usize)> = Vec::new();
+        for line in body.lines().skip(1).map(str::trim) {
+            if line.starts_with("//") {
+                continue;
+            }
+            let (name, rest) = line.split_once('(').expect("name");
+            let (_, offset) = rest.rsplit_once("= 0x").expect("offset");
+            let offset = usize::from_str_radix(offset.trim_end_matches(','), 16).expect("number");
+            places.push((name.to_owned(), offset));
+        }
+        let ends = places.iter().skip(1).map(|(_, at)| *at);
+        let ends: Vec<usize> = ends.chain([places[places.len() - 1].1 + 4]).collect();
+        places
+            .into_iter()
+            .zip(ends)
+            .map(|((name, at), end)| (name, at..end))
+            .collect()
+    }
+
+    fn empty(source: &str, structure: &str, bytes: &[u8]) -> Vec<String> {
+        fields(source, structure)
+            .into_iter()
+            .filter(|(_, place)| bytes[place.clone()].iter().all(|b| *b == 0))
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    /// Each field that has a name is filled, but for those that are zero on such a machine.
+    #[test]
+    fn nothing_is_left_out() {
+        let hwdata = include_str!("../../../../../rust/agx_abi/hwdata.rs");
+        let zero_a = [
+            // Constants that are 0 for this chip.
+            "PWR_INTEGRAL_MIN_CLAMP",
+            "PERF_FILTER_DROP_THRESHOLD",
+            "PERF_INTEGRAL_MIN_CLAMP",
+            "FAST_DIE0_PROP_TGT_DELTA",
+            // Tables that it does not have.
+            "UNK_COEF_A1",
+            "UNK_COEF_A2",
+            "UNK_COEF_B1",
+            "UNK_COEF_B2",
+            "UNK_HWS2",
+            "HWS3",
+            "AUX_LEAK_COEF",
+        ];
+        assert_eq!(empty(hwdata, "HwDataA", &hw_cal_a()), zero_a);
+        let zero_b = [
+            "UNK_20",
+            "UNK_28",
+            // The driver's.
+            "IO_MAPPINGS",
+            "SGX_SRAM_PTR",
+            // 0 for this chip.
+            "UNK_4E0",
+            "UNK_534",
+            "TIMER_OFFSET",
+            "UNK_B30",
+        ];
+        let b = hw_cal_b(0x8_0000_0000);
+        assert_eq!(empty(hwdata, "HwDataB", &b), zero_b);
+        let source = include_str!("../../../../../rust/agx_abi/globals.rs");
+        let zero = [
+            // The driver's.
+            "KTRACE_ENABLE",
+            "UNK_2C_0",
+            "PENDING_SUBMISSIONS",
+            // 0 for this chip.
+            "FAST_DIE0_PROP_TGT_DELTA",
+            "IDLE_OFF_STANDBY_TIMER",
+            "UNK_HWS2_4",
+            "UNK_HWS2_24",
+            "HWS3",
+            // The firmware's.
+            "IDLE_TS",
+            "PENDING_STAMPS",
+            "FAULT_INFO",
+            // A table that it does not have.
+            "UNK_118E8",
+            "UNK_118EC",
+        ];
+        assert_eq!(empty(source, "Globals", &globals()), zero);
+    }
+
+    #[test]
+    fn samples_of_each_kind() {
+        let a = hw_cal_a();
+        assert_eq!(HwDataA::PWR_PSTATE_MAX_DC_OFFSET.read(&a), -560);
+        assert_eq!(HwDataA::PPM_FILTER_TC_PERIODS_X4.read(&a), 48);
+        assert_eq!(HwDataA::PPM_FILTER_TC_CLKS.read(&a), 12 * 192_000);
+        assert_eq!(HwDataA::PWR_PSTATE_RELATED_K.read(&a), -600.0 / 19_551.0);
+        let zone = HwDataA::POWER_ZONES.at(0);
+        assert_eq!(zone.then(PowerZone::TC_XPERIOD).read(&a), 55_000);
+        let engine = HwDataA::UNK_E10_0;
+        assert_eq!(engine.then(ShaderEngine::TC_1_CLKS).read(&a), 576_000);
+        let g = globals();
+        assert_eq!(Globals::POWER_ZONE_COUNT.read(&g), 1);
+        assert_eq!(Globals::AVG_POWER_KI_DT.read(&g), 0.06);
+        assert_eq!(g[0x66], 40);
+    }
+}

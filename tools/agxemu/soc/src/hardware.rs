@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! How a Mac's hardware and firmware may behave, where the emulator by itself takes the plainest way.
+//!
+//! | name | effect |
+//! |---|---|
+//! | `image` | root entries 0 and 1 of the upper half hold the firmware's image; without them it dies |
+//! | `sleep` | the sleep states of the coprocessor are different things, see below |
+//! | `ids` | the ID registers read garbage while the coprocessor is off |
+//! | `endpoints` | RTKit announces more endpoints than the driver knows, in three maps |
+//! | `late-messages` | messages come at the worst moment for the mailbox's interrupt handler |
+//! | `statistics` | the fragment statistics are written up to 0x1124 |
+//! | `stamp-bits` | pending stamps have bits above the event slot |
+//! | `slow-init:MS` | Initialize takes so long |
+//! | `slow-halt:MS` | the word that says that the GPU is halted comes so long after the event |
+//! | `strict` | all of these, with 1500 ms and 300 ms |
+//!
+//! Sleep states (\[C\]: a driver that has run on Macs does it; \[I\]: inferred):
+//!
+//! | state | what becomes of the coprocessor |
+//! |---|---|
+//! | 0x10 | forgets all, keeps its translation root; 0x220 starts it anew \[C\] |
+//! | 0x201 | keeps all, takes no messages; 0x220 continues, without a greeting \[I\] |
+//! | 0x1 | forgets all, and does not come back by 0x220 \[I\] |
+//! | 0x0 | the same \[I\] |
+
+use agxemu_firmware::behaviour::Behaviour;
+
+/// What `strict` waits with Initialize.
+const STRICT_INITIALIZE_MS: u64 = 1500;
+/// What `strict` waits with the word of a halt.
+const STRICT_HALT_MS: u64 = 300;
+
+/// All of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hardware {
+    /// `image`
+    pub image: bool,
+    /// `sleep`
+    pub sleep: bool,
+    /// `ids`
+    pub ids: bool,
+    /// `endpoints`
+    pub endpoints: bool,
+    /// `late-messages`
+    pub late_messages: bool,
+    /// `statistics`, `stamp-bits`, `slow-init`, `slow-halt`
+    pub firmware: Behaviour,
+}
+
+impl Hardware {
+    /// Everything at once.
+    pub const STRICT: Self = Self {
+        image: true,
+        sleep: true,
+        ids: true,
+        endpoints: true,
+        late_messages: true,
+        firmware: Behaviour {
+            initialize_ms: STRICT_INITIALIZE_MS,
+            halt_ms: STRICT_HALT_MS,
+            large_statistics: true,
+            stamp_bits: true,
+        },
+    };
+
+    /// Adds what a list of names, with commas between them, stands for.
+    ///
+    /// # Errors
+    ///
+    /// The name that is not in the table.
+    pub fn add(&mut self, names: &str) -> Result<(), String> {
+        names.split(',').try_for_each(|name| self.add_one(name))
+    }
+
+    fn add_one(&mut self, text: &str) -> Result<(), String> {
+        let bad = || format!("{text:?} is nothing that hardware does (--help lists what is)");
+        if let Some((name, ms)) = text.split_once(':') {
+            let ms = ms.parse().map_err(|_| bad())?;
+            match name {
+                "slow-init" => self.firmware.initialize_ms = ms,
+                "slow-halt" => self.firmware.halt_ms = ms,
+                _ => return Err(bad()),
+            }
+            return Ok(());
+        }
+        let flag = match text {
+            "strict" => {
+                *self = Self::STRICT;
+                return Ok(());
+            }
+            "image" => &mut self.image,
+            "sleep" => &mut self.sleep,
+            "ids" => &mut self.ids,
+            "endpoints" => &mut self.endpoints,
+            "late-messages" => &mut self.late_messages,
+            "statistics" => &mut self.firmware.large_statistics,
+            "stamp-bits" => &mut self.firmware.stamp_bits,
+            _ => return Err(bad()),
+        };
+        *flag = true;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_names_are_strict() {
+        let mut h = Hardware::default();
+        h.add("image,sleep,ids,endpoints,late-messages").unwrap();
+        h.add("statistics,stamp-bits").unwrap();
+        assert_ne!(h, Hardware::STRICT);
+        h.add("slow-init:1500,slow-halt:300").unwrap();
+        assert_eq!(h, Hardware::STRICT);
+        let mut strict = Hardware::default();
+        strict.add("strict,slow-init:2").unwrap();
+        assert_eq!(strict.firmware.initialize_ms, 2);
+        for text in ["", "x", "image,", "slow-init", "slow-init:", "ids:1"] {
+            assert!(h.add(text).is_err(), "{text:?}");
+        }
+    }
+}

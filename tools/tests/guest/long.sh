@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# A job of 75 s, and another client. Its time is real.
+# shellcheck disable=SC2154
+guest_tap uapi-long --plain-kernel --timeout 300 --share "$programs" --emu "--fault delay:1:75000" -- /mnt/share/uapi long

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/* An honest job that takes longer than anybody would wait for a firmware that does nothing. */
+#include "uapi.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The first job takes so long, and the others nothing: --fault delay:1:75000. */
+#define SECONDS 75
+
+static long long now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ll + ts.tv_nsec / 1000000;
+}
+
+void test_long(void)
+{
+	struct context ctx, other;
+	long long start, took;
+	uint32_t sync, quick;
+	int file, quick_file;
+
+	context_init(&ctx);
+	context_init(&other);
+	need("create a syncobj", syncobj_create(ctx.fd, &sync));
+	need("create a syncobj", syncobj_create(other.fd, &quick));
+	start = now();
+	need("submit the long job", submit_one(&ctx, sync));
+	file = syncobj_export_sync_file(ctx.fd, sync);
+	need("export a fence", file);
+
+	/* The other client has nothing to do until long after a minute. */
+	check("the job goes on", sync_file_wait(file, (SECONDS - 5) * 1000), -ETIME);
+	need("submit", submit_one(&other, quick));
+	quick_file = syncobj_export_sync_file(other.fd, quick);
+	need("export a fence", quick_file);
+	check("the long job ends well", sync_file_wait(file, 60000), 0);
+	took = now() - start;
+	printf("# it took %lld ms\n", took);
+	check_true("it took as long as it should", took >= SECONDS * 1000 - 1000);
+	check("the other client is unharmed", sync_file_wait(quick_file, 30000), 0);
+	check("the client can have more", submit_one(&ctx, sync), 0);
+	check("which it gets", syncobj_wait(ctx.fd, sync, 30), 0);
+	close(file);
+	close(quick_file);
+	context_fini(&other);
+	context_fini(&ctx);
+}
