@@ -7,6 +7,7 @@
  */
 #include <linux/atomic.h>
 #include <linux/bug.h>
+#include <linux/cpumask.h>
 #include <linux/dma-fence.h>
 #include <linux/export.h>
 #include <linux/llist.h>
@@ -28,6 +29,12 @@
  * it (a task, or a thread that flushes the queue) may not allocate in a way that waits for fences, even
  * outside of a poll.
  */
+/*
+ * How many polls run at a time. A poll does not block, so more than there are processors gain nothing; the
+ * default would let a thousand workers compete with everybody when that many tasks are woken at a time.
+ */
+#define KASYNC_WQ_ACTIVE ((int)(4 * num_possible_cpus()))
+
 #define KASYNC_WQ_FLAGS(urgent) (WQ_UNBOUND | WQ_MEM_RECLAIM | ((urgent) ? WQ_HIGHPRI : 0))
 
 #ifdef CONFIG_LOCKDEP
@@ -46,13 +53,13 @@ static void kasync_prime(void)
 struct workqueue_struct *kasync_queue_new(const char *name, bool urgent)
 {
 	kasync_prime();
-	return alloc_workqueue_lockdep_map("kasync/%s", KASYNC_WQ_FLAGS(urgent), 0, &kasync_wq_map,
-					   name);
+	return alloc_workqueue_lockdep_map("kasync/%s", KASYNC_WQ_FLAGS(urgent), KASYNC_WQ_ACTIVE,
+					   &kasync_wq_map, name);
 }
 #else
 struct workqueue_struct *kasync_queue_new(const char *name, bool urgent)
 {
-	return alloc_workqueue("kasync/%s", KASYNC_WQ_FLAGS(urgent), 0, name);
+	return alloc_workqueue("kasync/%s", KASYNC_WQ_FLAGS(urgent), KASYNC_WQ_ACTIVE, name);
 }
 #endif
 EXPORT_SYMBOL_GPL(kasync_queue_new);

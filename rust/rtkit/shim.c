@@ -164,11 +164,12 @@ static void rtkit_ring_work(struct work_struct *work)
  */
 void rtkit_ring(struct rtkit *r, u64 doorbells)
 {
-	u64 before = atomic64_fetch_or(doorbells, &r->rung);
-
-	/* Those that were there have queued the work, or are about to. */
-	if (doorbells & ~before)
-		queue_work(r->ring_wq, &r->ring_work);
+	atomic64_fetch_or(doorbells, &r->rung);
+	/*
+	 * Also if the bits were there: the thread that has set them may have been preempted before it got
+	 * here, and nobody else is to wait until it runs again.
+	 */
+	queue_work(r->ring_wq, &r->ring_work);
 }
 
 struct rtkit *rtkit_create(struct device *dev, int mbox, void *cookie,

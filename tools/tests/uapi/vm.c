@@ -213,8 +213,8 @@ void test_vm(void)
 	check("destroy with bindings", vm_destroy(fd, vm), 0);
 
 	/* Many at once, and left to the close of the file. */
-	for (int i = 0; i < 200; i++)
+	for (int i = 0; i < 100; i++)
 		need("create many VMs", vm_create(fd, &vm));
-	check_true("200 VMs at once", true);
+	check_true("100 VMs at once", true);
 	close(fd);
 }

@@ -199,11 +199,6 @@ impl AsahiFile {
         }
     }
 
-    /// Returns the queue with number `id`, `ENOENT` if there is none.
-    pub(crate) fn queue(&self, id: u32) -> Result<Arc<Queue>> {
-        self.queues.lock().get(id).cloned()
-    }
-
     /// Counts another handle of a buffer object. `ENOSPC` if there are too many.
     pub(crate) fn add_handle(&self) -> Result {
         let charge = Charge::new(&self.objects, 1, MAX_OBJECTS).ok_or(ENOSPC)?;
@@ -234,6 +229,11 @@ impl AsahiFile {
             }
         }
         bytes
+    }
+
+    /// Returns the queue with number `id`, `ENOENT` if there is none.
+    pub(crate) fn queue(&self, id: u32) -> Result<Arc<Queue>> {
+        self.queues.lock().get(id).cloned()
     }
 
     /// The timestamp buffer with number `handle`.

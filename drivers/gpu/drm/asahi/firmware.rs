@@ -334,28 +334,36 @@ impl Firmware {
     /// Boots the firmware, and returns when it has taken its first command, or lives and takes its
     /// time.
     ///
-    /// `was_running`: the coprocessor's CPU was running when the driver came.
+    /// `was_running`: the coprocessor's CPU was running when the driver came. `identify` tells
+    /// which GPU it is; it is asked when the coprocessor is awake for sure.
     ///
     /// # Errors
     ///
     /// The reason is in the log. [`Firmware::shutdown`] ends what was begun.
-    pub(crate) fn boot(&self, dev: &Device<Bound>, id: &GpuId, was_running: bool) -> Result {
-        self.cores.check(id).map_err(|e| {
+    pub(crate) fn boot(
+        &self,
+        dev: &Device<Bound>,
+        was_running: bool,
+        identify: impl FnOnce() -> Result<GpuId>,
+    ) -> Result<GpuId> {
+        self.link.open(dev)?;
+        self.link.boot(was_running)?;
+        let id = identify()?;
+        self.cores.check(&id).map_err(|e| {
             dev_err!(dev, "{e}\n");
             EINVAL
         })?;
 
-        self.link.open(dev)?;
         // It has to be there when the firmware reads the init data.
         let ticket = self.control.queue(DeviceControl::Initialize)?;
-        self.link.boot(was_running, self.init_data.va())?;
+        self.link.hand_over(self.init_data.va())?;
         self.link.ring(Doorbell::DEVICE_CONTROL.and(Doorbell::KICK));
         self.wait_initialized(ticket)?;
         self.init_data
             .globals
             .field(Globals::IDLE_OFF_DELAY_MS)?
             .store(IDLE_OFF_DELAY_MS, Relaxed);
-        Ok(())
+        Ok(id)
     }
 
     /// Waits until the firmware has taken the command of `ticket`, its first one.

@@ -189,10 +189,10 @@ impl Parts {
         // The handshake needs it.
         let was_running = self.regs.start_cpu()?;
         self.uat.handshake()?;
-        // Now the GPU has power for sure: its registers may not answer before.
-        let id = identify(dev, &self.regs, self.chip)?;
-        self.firmware.boot(dev, &id, was_running)?;
-        Ok(id)
+        // Registers of the GPU need not answer before the coprocessor is awake, which a driver
+        // before us has left asleep, perhaps.
+        self.firmware
+            .boot(dev, was_running, || identify(dev, &self.regs, self.chip))
     }
 
     /// Ends everything. May be repeated.

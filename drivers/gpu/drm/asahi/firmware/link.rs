@@ -196,10 +196,7 @@ impl rtkit::Operations for Callbacks {
 /// Says that the firmware is dead, and wakes all who wait for it.
 fn declare_dead(dev: &Device, crash: &Crash, wakes: &Wakes, why: fmt::Arguments<'_>) {
     if !crash.is_set() {
-        dev_err!(
-            dev,
-            "{why}: the GPU is unusable until the next reboot\n"
-        );
+        dev_err!(dev, "{why}: the GPU is unusable until the next reboot\n");
     }
     crash.set();
     wakes.all();
@@ -248,12 +245,12 @@ impl Link {
         }
     }
 
-    /// Boots RTKit and hands the init data to the firmware.
+    /// Boots RTKit. The firmware knows nothing of ours but its shared buffers then.
     ///
     /// `was_running`: the coprocessor's CPU was running before we came. Either the bootloader has
     /// started it, and it greets as it should; or it sleeps since an earlier [`Link::sleep`], says
     /// nothing, and has to be woken.
-    pub(super) fn boot(&self, was_running: bool, init_data: u64) -> Result {
+    pub(super) fn boot(&self, was_running: bool) -> Result {
         let rtkit = self.rtkit()?;
 
         let booted = match rtkit.boot(false) {
@@ -269,8 +266,14 @@ impl Link {
                 );
             })?;
         }
+        Ok(())
+    }
+
+    /// Hands the init data at `address` to the firmware.
+    pub(super) fn hand_over(&self, address: u64) -> Result {
         self.uat.set_lent(true);
-        rtkit.send_message(ENDPOINT_FIRMWARE, message::init(init_data))
+        self.rtkit()?
+            .send_message(ENDPOINT_FIRMWARE, message::init(address))
     }
 
     fn boot_failed(&self, was_running: bool, error: BootError) -> Error {
