@@ -11,7 +11,7 @@ use crate::{
         ScopeInner, //
     },
 };
-use core::fmt;
+use kernel::fmt;
 
 /// What a task did until the moment at which somebody looked.
 #[derive(Clone, Copy)]
