@@ -72,7 +72,8 @@ pub fn write_tasks(f: &mut impl fmt::Write) -> fmt::Result {
             !left_out
         });
         for row in &rows {
-            writeln!(f, "{row}")?;
+            row.write_row(f)?;
+            f.write_char('\n')?;
         }
         if left_out {
             writeln!(f, "... and more, spawned meanwhile")?;

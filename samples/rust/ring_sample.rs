@@ -335,7 +335,7 @@ fn two_clients(device: &Scope) -> Result {
     // belongs to a scope.
     let (a, b) = (one.submit(false, 1, &[])?, other.submit(false, 1, &[])?);
     let task = device.spawn(c"waits", async move {
-        let (a, b) = join(a.wait(), b.wait()).await;
+        let (a, b) = join!(a.wait(), b.wait());
         a.and(b)
     })?;
     check("a task awaits two", block_on(task)? == Ok(()))?;

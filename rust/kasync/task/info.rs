@@ -34,10 +34,9 @@ impl TaskInfo {
             "task", "state", "polls", "wakes", "age_ms", "awaits"
         )
     }
-}
 
-impl fmt::Display for TaskInfo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Writes the row of the table, without the end of the line.
+    pub(crate) fn write_row(&self, f: &mut impl fmt::Write) -> fmt::Result {
         let (name, scope, state) = (self.name.as_str(), self.scope.as_str(), self.state);
         let (polls, wakes, ms) = (self.polls, self.wakes, self.age_ns / 1_000_000);
         write!(f, "{name:<23} {state:<9} {polls:>10} {wakes:>10} {ms:>12} ")?;
@@ -46,6 +45,12 @@ impl fmt::Display for TaskInfo {
             Some(site) => write!(f, "{site} {scope}"),
             None => write!(f, "- {scope}"),
         }
+    }
+}
+
+impl fmt::Display for TaskInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_row(f)
     }
 }
 

@@ -12,7 +12,6 @@ mod tests {
     };
     use kasync::{
         block_on,
-        join,
         select,
         sync::{
             mpsc,
