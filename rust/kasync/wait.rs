@@ -63,7 +63,7 @@ pub(crate) struct Waiter {
 
 // SAFETY: The content is accessed under a lock only.
 unsafe impl Send for Waiter {}
-// SAFETY: As above.
+// SAFETY: The content is accessed under the lock of its list only.
 unsafe impl Sync for Waiter {}
 
 impl Waiter {
@@ -233,7 +233,7 @@ impl Drop for WakerBatch {
     fn drop(&mut self) {
         while self.len > 0 {
             self.len -= 1;
-            // SAFETY: As above.
+            // SAFETY: It is one of the first `len`, which were initialised, and is no longer one.
             unsafe { self.wakers[self.len].assume_init_drop() };
         }
     }

@@ -366,7 +366,7 @@ impl Scope {
             self.locked(|tree, scope| {
                 let node = scope.node(tree);
                 let epoch = node.epoch;
-                // Who came after the scope was empty waits for the next time.
+                // Waiters that came after the scope was empty wait for the next time.
                 node.join_waiters
                     .notify_while(&mut wakers, |key| key != epoch);
             });
@@ -498,12 +498,12 @@ unsafe fn next_scope(
     // No child: the next sibling, or that of the nearest ancestor that has one.
     let mut cur = at;
     while cur != top {
-        // SAFETY: As above.
+        // SAFETY: Linked scopes are valid while the lock is held (rule 2).
         let sibling = unsafe { List::after(cur) };
         if sibling.is_some() {
             return sibling;
         }
-        // SAFETY: As above; below `top` each scope has a parent.
+        // SAFETY: Linked scopes are valid while the lock is held (rule 2). Below `top` each has a parent.
         cur = NonNull::from(&*unsafe { cur.as_ref() }.parent.as_ref()?.0);
     }
     None

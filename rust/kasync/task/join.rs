@@ -32,7 +32,8 @@ use core::{
 ///
 /// Dropping it detaches: the task goes on as part of its scope, and its output is dropped when it
 /// ends. The output of a task that has ended is dropped with the handle, or, where the caller may
-/// not sleep, soon after by another thread. Forgetting it leaks the output and the memory of the task, nothing more (H29).
+/// not sleep, soon after by another thread. Forgetting it leaks the output and the memory of the
+/// task, nothing more (H29).
 ///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|

@@ -462,7 +462,7 @@ mod tests {
         executor.shutdown()
     }
 
-    /// H32: what leafs take of a task's memory, and a future that is far too large for a stack's frame.
+    /// H32: what leaves take of a task's memory, and a future that is far too large for a stack's frame.
     #[test]
     fn sizes() -> Result {
         let executor = Executor::new(c"sizes")?;
