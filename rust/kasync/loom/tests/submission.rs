@@ -187,8 +187,8 @@ impl Task {
     }
 
     fn poll_inline(&mut self, cx: &mut Context<'_>) {
-        let flags = self.shared.flags();
         self.shared.receive(&mut self.waiting);
+        let flags = self.shared.flags();
         let number = self.waiting.first().map(|job| job.number());
         assert_eq!(
             number,
@@ -214,8 +214,8 @@ impl Task {
                 self.in_flight = false;
                 self.shared.with_hardware(|h| h.busy = false);
             }
-            let flags = self.shared.flags();
             self.shared.receive(&mut self.waiting);
+            let flags = self.shared.flags();
             match self.poll_first(flags, cx) {
                 First::Ready => self.start(),
                 First::Cancelled => {
