@@ -186,8 +186,8 @@ impl Task {
     }
 
     fn poll_inline(&mut self, cx: &mut Context<'_>) {
-        let flags = self.shared.flags();
         self.shared.receive(&mut self.waiting);
+        let flags = self.shared.flags();
         let number = self.waiting.first().map(|job| job.number());
         assert_eq!(
             number,
@@ -213,8 +213,8 @@ impl Task {
                 self.in_flight = false;
                 self.shared.with_hardware(|h| h.busy = false);
             }
-            let flags = self.shared.flags();
             self.shared.receive(&mut self.waiting);
+            let flags = self.shared.flags();
             match self.poll_first(flags, cx) {
                 First::Ready => self.start(),
                 First::Cancelled => {
@@ -593,6 +593,8 @@ fn completion_against_readiness() {
         queue.get_ready();
         assert!(queue.commit().is_some());
         other.join().unwrap();
+        // Both run, or the second is cancelled: either way both are done with.
+        queue.change(CLOSED, 0);
         2
     });
 }
@@ -607,6 +609,7 @@ fn inline_against_commit() {
         let q = queue.clone();
         let other = thread::spawn(move || q.commit().is_some());
         assert!(queue.commit().is_some() && other.join().unwrap());
+        queue.change(CLOSED, 0);
         2
     });
 }
