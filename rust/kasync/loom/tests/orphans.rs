@@ -45,6 +45,26 @@ mod sync {
 
     pub(crate) const GFP_KERNEL: () = ();
 
+    /// A value whose owner changes by a protocol, which loom watches over.
+    pub(crate) struct Owned<T>(loom::cell::UnsafeCell<T>);
+
+    impl<T> Owned<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(loom::cell::UnsafeCell::new(value))
+        }
+
+        pub(crate) fn with<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+            self.0.with_mut(f)
+        }
+    }
+
+    impl<T> Drop for Owned<T> {
+        /// Freeing it is for the owner.
+        fn drop(&mut self) {
+            self.0.with_mut(|_| ());
+        }
+    }
+
     pub(crate) type Result<T = (), E = Error> = core::result::Result<T, E>;
 
     #[derive(Clone, Copy, Debug, PartialEq)]
