@@ -14,7 +14,6 @@ use core::{
 use kernel::{
     bindings,
     prelude::*,
-    str::CStrExt as _,
     types::Opaque, //
 };
 
