@@ -61,6 +61,7 @@ use crate::{
         Box,
         Error,
         Full,
+        Owned,
         Relaxed,
         Release,
         Result,
@@ -115,6 +116,16 @@ pub struct FenceContext {
     orphans: Atomic<*mut OwnFence>,
     /// See the module.
     word: Atomic<u64>,
+    /// The signaller's: here, as it is needed rarely, and the memory is there.
+    collected: Owned<Collected>,
+}
+
+/// What the signaller has of orphans.
+struct Collected {
+    /// The orphans that it has taken out of [`FenceContext::orphans`], in order.
+    first: *mut OwnFence,
+    /// How many orphans were signalled.
+    drained: u64,
 }
 
 impl FenceContext {
@@ -132,6 +143,10 @@ impl FenceContext {
                 deadlines: Deadlines::new(),
                 orphans: Atomic::new(ptr::null_mut()),
                 word: Atomic::new(0),
+                collected: Owned::new(Collected {
+                    first: ptr::null_mut(),
+                    drained: 0,
+                }),
             },
             GFP_KERNEL,
         )?;
@@ -146,8 +161,6 @@ impl FenceContext {
         let signaller = FenceSignaller {
             end: End(context),
             next: 1,
-            orphans: ptr::null_mut(),
-            drained: 0,
         };
         Ok((emitter, signaller))
     }
@@ -253,7 +266,7 @@ struct End(NonNull<FenceContext>);
 
 // SAFETY: Nothing in a `FenceContext` belongs to a thread.
 unsafe impl Send for End {}
-// SAFETY: What is shared of a `FenceContext` is atomic.
+// SAFETY: What is shared of a `FenceContext` is atomic; the rest is the signaller's.
 unsafe impl Sync for End {}
 
 impl Deref for End {
@@ -325,16 +338,7 @@ pub struct FenceSignaller {
     end: End,
     /// The sequence number of the next fence to signal.
     next: u64,
-    /// Orphans that were collected, in order.
-    orphans: *mut OwnFence,
-    /// How many orphans were signalled.
-    drained: u64,
 }
-
-// SAFETY: The list of orphans is owned, and fences may be used from any thread.
-unsafe impl Send for FenceSignaller {}
-// SAFETY: Nothing but what `FenceContext` shares can be done with a shared signaller.
-unsafe impl Sync for FenceSignaller {}
 
 impl FenceSignaller {
     pub(crate) fn context(&self) -> &FenceContext {
@@ -431,21 +435,31 @@ impl FenceSignaller {
             own::api_violation(c"orphans were to be signalled with evidence for another timeline");
             return self.count();
         }
-        while let Some(fence) = NonNull::new(self.orphans) {
+        while let Some(fence) = NonNull::new(self.collected(|c| c.first)) {
             // SAFETY: Orphans are armed, and the list is ours.
             let seqno = unsafe { own::id(fence) }.1;
             if seqno != self.next {
                 break;
             }
             self.next += 1;
-            self.drained += 1;
+            // SAFETY: Orphans are armed, and the list is ours.
+            let next = unsafe { *own::next(fence) };
+            self.collected(|c| {
+                c.first = next;
+                c.drained += 1;
+            });
             // SAFETY: Orphans have not signalled; the list's reference is passed on.
-            unsafe {
-                self.orphans = *own::next(fence);
-                own::finish(fence, error.to_errno());
-            }
+            unsafe { own::finish(fence, error.to_errno()) };
         }
         self.count()
+    }
+
+    /// Calls `f` with what was collected.
+    fn collected<R>(&mut self, f: impl FnOnce(&mut Collected) -> R) -> R {
+        // SAFETY: It is the signaller's, which is borrowed mutably.
+        self.end
+            .collected
+            .with(|collected| f(unsafe { &mut *collected }))
     }
 
     /// Takes in the orphans that have come since the last time.
@@ -466,23 +480,25 @@ impl FenceSignaller {
     ///
     /// `fence` must be an orphan of this context, in no list.
     unsafe fn insert(&mut self, fence: NonNull<OwnFence>) {
-        let mut link: *mut *mut OwnFence = &mut self.orphans;
-        // SAFETY: Orphans are armed, and both the list and the new one are ours.
-        unsafe {
-            while let Some(other) = NonNull::new(*link) {
-                if own::id(other).1 > own::id(fence).1 {
-                    break;
+        self.collected(|collected| {
+            let mut link: *mut *mut OwnFence = &mut collected.first;
+            // SAFETY: Orphans are armed, and both the list and the new one are ours.
+            unsafe {
+                while let Some(other) = NonNull::new(*link) {
+                    if own::id(other).1 > own::id(fence).1 {
+                        break;
+                    }
+                    link = own::next(other);
                 }
-                link = own::next(other);
+                *own::next(fence) = *link;
+                *link = fence.as_ptr();
             }
-            *own::next(fence) = *link;
-            *link = fence.as_ptr();
-        }
+        });
     }
 
-    fn count(&self) -> usize {
+    fn count(&mut self) -> usize {
         let mut count = 0;
-        let mut next = self.orphans;
+        let mut next = self.collected(|c| c.first);
         while let Some(fence) = NonNull::new(next) {
             // SAFETY: Orphans are armed, and the list is ours.
             next = unsafe { *own::next(fence) };
@@ -495,7 +511,7 @@ impl FenceSignaller {
 impl Drop for FenceSignaller {
     fn drop(&mut self) {
         // Nobody can drain them any more. `FenceContext::free()` deals with them.
-        let mut next = self.orphans;
+        let mut next = self.collected(|c| c.first);
         while let Some(fence) = NonNull::new(next) {
             // SAFETY: Orphans are armed, and the list is ours.
             unsafe {
@@ -503,7 +519,8 @@ impl Drop for FenceSignaller {
                 self.end.push(fence);
             }
         }
-        let signalled = (self.next - 1).wrapping_sub(self.drained);
+        let drained = self.collected(|c| c.drained);
+        let signalled = (self.next - 1).wrapping_sub(drained);
         // SAFETY: This end goes.
         unsafe { FenceContext::put(self.end.0, signalled.wrapping_neg()) };
     }

@@ -161,6 +161,12 @@ impl<S: Source, L: Listener> Registration<S, L> {
     /// The caller must be the waiter, and `fence` that of [`Registration::add`].
     #[inline]
     pub(crate) unsafe fn remove(&self, fence: &S) -> bool {
+        // These need no section: FIRED stays, and IDLE is the waiter's.
+        match self.state.load(Acquire) {
+            FIRED => return false,
+            IDLE => return true,
+            _ => (),
+        }
         S::read_side(|| match self.state.load(Acquire) {
             FIRED => false,
             ARMED => {

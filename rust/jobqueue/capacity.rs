@@ -6,15 +6,17 @@
 //! (`rust/kasync/loom/tests/permit.rs`).
 
 use crate::{
-    sync::{
-        Atomic,
-        Full,
-        Relaxed, //
-    },
     waits, //
 };
 use kasync::sync::Semaphore;
-use kernel::error::Result;
+use kernel::{
+    error::Result,
+    sync::atomic::{
+        Atomic,
+        Full,
+        Relaxed, //
+    }, //
+};
 
 /// One waiter, in the word.
 const WAITER: u64 = 1 << 48;

@@ -33,7 +33,6 @@ mod queue;
 mod shared;
 mod submission;
 mod submit_list;
-mod sync;
 mod task;
 mod trace;
 mod usage;

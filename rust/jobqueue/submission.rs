@@ -41,13 +41,6 @@ use crate::{
         SubmitList,
         WaitList, //
     },
-    sync::{
-        Acquire,
-        Atomic,
-        Box,
-        Relaxed,
-        Release, //
-    },
     waits, //
 };
 use core::ops::DerefMut;
@@ -55,7 +48,16 @@ use kasync::{
     JoinHandle,
     Scope, //
 };
-use kernel::error::Result;
+use kernel::{
+    alloc::KBox,
+    error::Result,
+    sync::atomic::{
+        Acquire,
+        Atomic,
+        Relaxed,
+        Release, //
+    }, //
+};
 
 /// Flag: the queue takes no more jobs, and those that the hardware does not have will not run.
 pub(crate) const CLOSED: u32 = 1 << 0;
@@ -237,7 +239,7 @@ pub(crate) trait Submission: Sized {
     fn commit<T>(
         &self,
         task: &JoinHandle<()>,
-        arm: impl FnOnce(&mut Self::Order) -> (Box<Self::Node>, T),
+        arm: impl FnOnce(&mut Self::Order) -> (KBox<Self::Node>, T),
     ) -> Option<T> {
         self.put(task, |state| {
             if self.flags().is_closed() {
@@ -252,7 +254,7 @@ pub(crate) trait Submission: Sized {
     fn put<T>(
         &self,
         task: &JoinHandle<()>,
-        make: impl FnOnce(&mut State<Self::Order>) -> Option<(Box<Self::Node>, T)>,
+        make: impl FnOnce(&mut State<Self::Order>) -> Option<(KBox<Self::Node>, T)>,
     ) -> Option<T> {
         // Claimed before the job is put in: so no worker is woken for it, and this thread is not
         // preempted between the two.
@@ -297,7 +299,7 @@ pub(crate) trait Submission: Sized {
     fn commit_admitted<T>(
         &self,
         task: &JoinHandle<()>,
-        arm: impl FnOnce(&mut Self::Order) -> (Box<Self::Node>, T),
+        arm: impl FnOnce(&mut Self::Order) -> (KBox<Self::Node>, T),
     ) -> T {
         let put = self.put(task, |state| {
             state.admitted -= 1;

@@ -6,16 +6,18 @@
 //! This file names nothing of the kernel, so that the model checker compiles it as it is
 //! (`rust/kasync/loom/tests/cursor.rs`).
 
-use crate::sync::{
-    Atomic,
-    Box,
-    Full,
-    Relaxed,
-    Release, //
-};
 use core::{
     marker::PhantomData,
     ptr, //
+};
+use kernel::{
+    alloc::KBox,
+    sync::atomic::{
+        Atomic,
+        Full,
+        Relaxed,
+        Release, //
+    }, //
 };
 
 /// A node of a singly linked list.
@@ -41,7 +43,7 @@ pub(crate) unsafe trait Link: Sized {
 pub(crate) struct Fifo<T: Link> {
     first: *mut T,
     last: *mut T,
-    _nodes: PhantomData<Box<T>>,
+    _nodes: PhantomData<KBox<T>>,
 }
 
 // SAFETY: The list owns its nodes, by the type invariant, and shares them with nothing.
@@ -83,8 +85,8 @@ impl<T: Link> Fifo<T> {
     }
 
     /// Adds a job at the end.
-    pub(crate) fn push(&mut self, node: Box<T>) {
-        let node = Box::into_raw(node);
+    pub(crate) fn push(&mut self, node: KBox<T>) {
+        let node = KBox::into_raw(node);
         // SAFETY: The node is from a box, which this function owns.
         unsafe { *T::next(node) = ptr::null_mut() };
         // SAFETY: A list of one node, which is from a box.
@@ -109,7 +111,7 @@ impl<T: Link> Fifo<T> {
 
     /// Takes the first job out.
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<Box<T>> {
+    pub(crate) fn pop(&mut self) -> Option<KBox<T>> {
         let node = self.first;
         if node.is_null() {
             return None;
@@ -118,7 +120,7 @@ impl<T: Link> Fifo<T> {
         // INVARIANT: What is left of the list.
         self.first = unsafe { *T::next(node) };
         // SAFETY: From a box, by the type invariant, and not in the list any more.
-        Some(unsafe { Box::from_raw(node) })
+        Some(unsafe { KBox::from_raw(node) })
     }
 }
 
@@ -175,7 +177,7 @@ impl<T: Link> WaitList<T> {
     }
 
     /// Adds a job at the end.
-    pub(crate) fn push(&mut self, node: Box<T>) {
+    pub(crate) fn push(&mut self, node: KBox<T>) {
         self.jobs.push(node);
     }
 
@@ -187,7 +189,7 @@ impl<T: Link> WaitList<T> {
 
     /// Takes the first job out.
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<Box<T>> {
+    pub(crate) fn pop(&mut self) -> Option<KBox<T>> {
         if self.cursor == self.jobs.first {
             // INVARIANT: Null. All before the cursor have gone already.
             self.cursor = ptr::null_mut();
@@ -231,7 +233,7 @@ impl<T: Link> WaitList<T> {
 /// `last` is 0, or the address of the first of a list of nodes from boxes that belong to this list.
 pub(crate) struct SubmitList<T: Link> {
     last: Atomic<usize>,
-    _nodes: PhantomData<Box<T>>,
+    _nodes: PhantomData<KBox<T>>,
 }
 
 // SAFETY: Nodes are only moved in and out, each by one thread, and are `Send`.
@@ -257,8 +259,8 @@ impl<T: Link> SubmitList<T> {
 
     /// Puts a job in, behind all others. Returns whether there were none.
     #[inline]
-    pub(crate) fn put(&self, node: Box<T>) -> bool {
-        let node = Box::into_raw(node);
+    pub(crate) fn put(&self, node: KBox<T>) -> bool {
+        let node = KBox::into_raw(node);
         let mut last = self.last.load(Relaxed);
         loop {
             // SAFETY: The node belongs to this function until the exchange succeeds.
@@ -303,7 +305,7 @@ impl<T: Link> Drop for SubmitList<T> {
 /// `address` is 0, or that of a box that belongs to this.
 pub(crate) struct NodeCache<T> {
     address: Atomic<usize>,
-    _box: PhantomData<Box<T>>,
+    _box: PhantomData<KBox<T>>,
 }
 
 // SAFETY: The box is only moved in and out, each by one thread.
@@ -323,24 +325,24 @@ impl<T> NodeCache<T> {
 
     /// Puts a box in, or frees it if there is one already. Only one thread does this at a time.
     #[inline]
-    pub(crate) fn put(&self, memory: Box<T>) {
+    pub(crate) fn put(&self, memory: KBox<T>) {
         if self.address.load(Relaxed) == 0 {
             // INVARIANT: From a box. No other thread puts one in, so none is lost. Pairs with
             // `take()`.
-            self.address.store(Box::into_raw(memory) as usize, Release);
+            self.address.store(KBox::into_raw(memory) as usize, Release);
         }
     }
 
     /// Takes the box out, if there is one.
     #[inline]
-    pub(crate) fn take(&self) -> Option<Box<T>> {
+    pub(crate) fn take(&self) -> Option<KBox<T>> {
         if self.address.load(Relaxed) == 0 {
             return None;
         }
         // INVARIANT: Empty. Pairs with `put()`.
         let memory = self.address.xchg(0, Full) as *mut T;
         // SAFETY: Not null, so from a box by the type invariant, and only taken out here.
-        (!memory.is_null()).then(|| unsafe { Box::from_raw(memory) })
+        (!memory.is_null()).then(|| unsafe { KBox::from_raw(memory) })
     }
 }
 

@@ -235,8 +235,8 @@ impl<R: Ring> Task<R> {
 
     /// Submits the job of the thread that commits, whose poll this is. Signals no fence.
     fn poll_inline(&mut self, alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) {
-        let flags = self.shared.flags();
         self.receive();
+        let flags = self.shared.flags();
         match self.poll_first(flags, cx) {
             First::Ready => {
                 self.submit_first();
@@ -268,8 +268,9 @@ impl<R: Ring> Task<R> {
                     return Poll::Pending;
                 }
             }
-            let flags = self.shared.flags();
+            // In this order: a job that was committed to a parked queue does not start.
             self.receive();
+            let flags = self.shared.flags();
             self.poll_deadline(cx);
             let was_in_flight = !self.in_flight.is_empty();
             let first = loop {

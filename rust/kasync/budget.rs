@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What keeps a task that is ready again and again from starving the others (H16).
+//! Budgets, which keep a task that is ready again and again from starving the others (H16).
 //!
 //! Each poll begins with a budget, in the task's header. A leaf, a future that has no other inside,
-//! takes one unit of it whenever it is ready. With nothing left it does not look whether it is
-//! ready: it wakes its task and is pending, so that the poll ends, and the task goes to the end of
-//! the workqueue's list. Nothing is lost by that, since a leaf changes nothing unless it is ready.
+//! takes one unit of it whenever it is ready. With no unit left it does not look whether it is
+//! ready: it wakes its task and is pending. So the poll ends, and the task goes to the end of the
+//! workqueue's list. Nothing is lost by that, since a leaf changes nothing unless it is ready.
 //!
 //! ```text
 //!              poll begins: 128
@@ -15,21 +15,21 @@
 //!            │      ▲                                  │
 //!            │      └──────────────────────────────────┘
 //!            ▼ 0 units
-//!        each leaf: wake, Pending ──► the poll ends ──► the end of the list ──► poll begins: 128
+//!        each leaf: wake, Pending ──► the poll ends ──► end of the list ──► poll begins: 128
 //! ```
 //!
 //! | leaf | takes a unit | put off |
 //! |---|---|---|
-//! | channels, [`Notify`], [`Semaphore`], [`JoinHandle`], [`Scope::join`], sleeps, intervals, the items of [`FutureSet`] and of interrupt lines | yes | yes |
-//! | the time limit of a [`timeout`] | yes | 16 units later: it cuts off what is ready all the time, too |
-//! | [`cancelled`], [`Scope::cancelled`] | once cancelled | 16 units later, for the same reason |
+//! | channels, [`Notify`], [`Semaphore`], [`JoinHandle`], [`Scope::join`], sleeps, streams | yes | yes |
+//! | the time limit of a [`timeout`] | yes | 16 units later: it cuts off what is always ready |
+//! | [`cancelled`], [`Scope::cancelled`] | once cancelled | 16 units later, as time limits |
 //! | [`yield_now`] | no | it goes to the end of the list anyway |
 //!
-//! What polls several futures, [`select!`], [`join!`], [`FutureSet`], begins with the next one after a poll
-//! that has used the budget up: so one of them that is always ready does not keep the others from
-//! their turn.
+//! Combinators, [`select!`], [`join!`] and [`FutureSet`], begin with the next future after a poll
+//! that has used the budget up. So one that is always ready does not keep the others from their
+//! turn.
 //!
-//! Outside of tasks, in [`block_on`] for example, there is no budget: threads are preempted.
+//! There is no budget outside of tasks, in [`block_on`] for example: threads are preempted.
 //!
 //! [`select!`]: crate::select!
 //! [`join!`]: crate::join!
@@ -61,9 +61,9 @@ use core::{
     }, //
 };
 
-/// Calls `f` with the budget of the task that is polled with `cx`, if there is one: of the task whose
-/// waker `cx` has, or else, as combinators have wakers of their own, of the one that this thread is
-/// polling.
+/// Calls `f` with the budget of the task that is polled with `cx`, if there is one: that of the task
+/// whose waker `cx` has, or else, as combinators have wakers of their own, that of the task that this
+/// thread is polling.
 #[inline]
 fn with<R>(cx: &Context<'_>, f: impl FnOnce(Option<&Budget>) -> R) -> R {
     match task_of(cx.waker()).or_else(current_task) {
@@ -74,12 +74,11 @@ fn with<R>(cx: &Context<'_>, f: impl FnOnce(Option<&Budget>) -> R) -> R {
     }
 }
 
-/// For leafs: polls by `f` if the task's budget allows it. If not, the task is woken, `f` is not
-/// called and the result is pending. Being ready takes one unit.
+/// Polls a leaf by `f` if the task's budget allows it. Being ready takes one unit. Without any left
+/// the task is woken, `f` is not called, and the result is pending.
 ///
-/// `f` does what a poll does, that is it leaves the waker with whom it concerns when it is pending;
-/// and it must not be ready but through its result, for what is ready without being counted may be
-/// ready for ever.
+/// `f` does what a poll does: it leaves the waker with what it waits for if it is pending. It must
+/// not be ready but through its result, since what is not counted may be ready for ever.
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
@@ -117,7 +116,7 @@ pub fn poll_budget<T>(
     poll_beyond(cx, OVERDRAFT, f)
 }
 
-/// The same for time limits.
+/// Polls a time limit, or a cancellation, which may overdraw the budget.
 #[inline]
 pub(crate) fn poll_limit<T>(
     cx: &mut Context<'_>,
@@ -140,15 +139,15 @@ fn poll_beyond<T>(
     }
     let poll = f(cx);
     if poll.is_ready() {
-        // Read anew, as there may have been leafs inside.
+        // Read anew, as there may have been leaves inside.
         with(cx, |budget| budget.map(Budget::spend));
     }
     poll
 }
 
-/// For combinators, when they are pending: at which of `n` children to begin the next time, if it was
-/// `first` this time. The first has precedence, but if the budget is used up it may be that those
-/// before have had all of it, so that the next one's turn comes first.
+/// Returns at which of `n` children a combinator that is pending begins the next time, if it was
+/// `first` this time. The first child has precedence, but if the budget is used up those before may
+/// have had all of it, so that the next one's turn comes first.
 #[doc(hidden)]
 pub fn rotate(cx: &Context<'_>, first: usize, n: usize) -> usize {
     if with(cx, |budget| {
@@ -183,8 +182,8 @@ impl Future for ConsumeBudget {
     }
 }
 
-/// Takes one unit of the budget, and goes to the end of the list when nothing is left. For loops
-/// that may go on for long and have no other leaf in them. Cancel safe.
+/// Takes one unit of the budget, and goes to the end of the list if none is left. For loops that
+/// may be long and have no other leaf in them. Cancel safe.
 pub fn consume_budget() -> ConsumeBudget {
     ConsumeBudget(())
 }

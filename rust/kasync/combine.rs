@@ -53,10 +53,11 @@ impl<A: Future, B: Future> Future for Select<A, B> {
     }
 }
 
-/// Waits for the first of two futures to be ready. Both are polled by the same task, `a` first, so
-/// that `a` wins when both are ready; cancellation belongs there. Only after a poll in which they have
-/// used up the task's budget is `b` polled first. The other one is dropped with the returned future:
-/// it should be cancel safe (H24).
+/// Waits for the first of two futures to be ready.
+///
+/// Both are polled by the same task, `a` first, so that `a` wins when both are ready: cancellation
+/// belongs there. Only after a poll in which they have used up the task's budget is `b` polled
+/// first. The other one is dropped with the returned future: it should be cancel safe (H24).
 pub fn select<A: Future, B: Future>(a: A, b: B) -> Select<A, B> {
     Select { a, b, first: 0 }
 }

@@ -38,7 +38,6 @@ use kernel::{
         c_void, //
     },
     irq::IrqRequest,
-    str::CStrExt as _, //
 };
 use kernel::{
     prelude::*,

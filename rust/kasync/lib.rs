@@ -12,7 +12,8 @@
 //! - [`time`]: sleeping and timeouts. [`sync`]: what tasks, threads and interrupts tell each other
 //!   by.
 //! - [`select!`], [`join!`], [`FutureSet`], [`yield_now`]: several things in one task.
-//! - [`poll_budget`], [`consume_budget`]: how long a task may be ready until it is the others' turn.
+//! - [`poll_budget`], [`consume_budget`]: how long a task may be ready until others have their
+//!   turn.
 //! - `irq`, in the kernel: an interrupt line as a stream.
 //! - [`block_on`]: from a thread that may sleep into async.
 //! - [`SignallingSection`]: the witness of being inside of a poll.
@@ -33,8 +34,8 @@
 //!
 //! 1. A poll never blocks: it waits for no fence, takes no lock that somebody holds who allocates
 //!    with reclaim, and does not allocate itself. Lockdep checks it.
-//! 2. Futures, and their outputs, are dropped in process context only: by the worker, or by who
-//!    holds the handle.
+//! 2. Futures, and their outputs, are dropped in process context only: by the worker, or by the
+//!    owner of the handle.
 //! 3. Cancelling is a request. A task that cleans up asynchronously does it after `cancelled()` has
 //!    resolved, and then returns; joining its scope waits for that.
 //! 4. What a future borrows it owns: tasks are `'static`, so forgetting a handle leaks at worst.

@@ -122,7 +122,7 @@ impl<T: Linked> List<T> {
             None => self.head = next,
         }
         match NonNull::new(next) {
-            // SAFETY: As above.
+            // SAFETY: Neighbours of a node in this list are valid by the type invariant.
             Some(next) => unsafe { (*T::links(next)).prev = prev },
             None => self.tail = prev,
         }

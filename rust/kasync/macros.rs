@@ -2,17 +2,17 @@
 
 //! `select!` and `join!`: several futures in one task, without allocation.
 
-/// Waits for the first of up to eight futures that is ready, and evaluates what belongs to it.
+/// Waits for the first of up to eight futures, and evaluates the expression that belongs to it.
 ///
-/// Each branch is `pattern = future => expression` or `pattern = future, if condition => expression`;
-/// a branch whose condition is false is not there this time, and its future is not made. Without
-/// any branch left it waits for ever.
+/// A branch is `pattern = future => expression` or `pattern = future, if condition => expression`.
+/// The future of a branch whose condition is false is not made. With no branch left it waits for
+/// ever.
 ///
-/// Futures are polled in the order in which they are written, at each wake all of them: one that is
-/// ready again and again keeps those after it from their turn, so what must not wait, such as
-/// [`cancelled()`](crate::cancelled), comes first. Only after a poll in which they have used up the task's
-/// budget, and none was ready, is another one polled first. When one is ready the others are dropped,
-/// before its expression is evaluated. That is as cancel safe as they are.
+/// Futures are polled in the order in which they are written, all of them at each wake. A future
+/// that is ready again and again keeps those after it from their turn. So what must not wait comes
+/// first, such as [`cancelled()`](crate::cancelled). Only after a poll in which they have used up
+/// the task's budget, and none was ready, is another one polled first. When one is ready the others
+/// are dropped, before its expression is evaluated. That is as cancel safe as they are.
 ///
 /// # Examples
 ///
@@ -103,8 +103,9 @@ macro_rules! select {
     };
 }
 
-/// Waits until all of up to eight futures have been ready, and gives a tuple of what they were ready
-/// with. All are polled by the same task, at each wake those that are not ready yet.
+/// Waits for all of up to eight futures, and returns a tuple of their outputs.
+///
+/// All are polled by the same task, at each wake those that are not ready yet.
 ///
 /// Cancel safe if nobody misses the outputs of those that were ready first.
 ///

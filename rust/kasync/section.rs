@@ -51,7 +51,8 @@ impl SignallingSection<'_> {
         }))
     }
 
-    /// The witness for the poll, or other section, that the caller is in, without a look whether it is in one: for who signals often.
+    /// Returns the witness of the poll, or other section, that the caller is in, without a check. For
+    /// hot paths.
     ///
     /// # Safety
     ///

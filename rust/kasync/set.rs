@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A set of futures, polled by one task as they are woken.
+//! Sets of futures that one task polls as they are woken.
 //!
 //! ```text
-//!   push(): a free place ──► ready bit set ──► poll_next() takes the bits, polls those children
+//!   push(): a free place ──► ready bit set ──► poll_next() takes bits, polls those children
 //!                                ▲                 │ Pending         │ Ready
 //!                                └── a child's waker sets its bit    ▼
-//!                                    and wakes the task           the place is free, the output is the item
+//!                                    and wakes the task    place free, output is the item
 //! ```
 //!
-//! | field | who touches it |
+//! | field | access |
 //! |---|---|
 //! | places, `used` | the owner of the set |
 //! | `ready` | wakers set bits, the owner takes them |
 //! | `parent` | the owner leaves its waker, wakers take it |
 //!
-//! Wakers of children own a reference to `ready` and `parent`, not to the futures: they may outlive the set.
+//! Wakers of children own a reference to `ready` and `parent`, not to the futures: they may outlive
+//! the set.
 
 use crate::{
     await_site::AwaitSite,
@@ -51,10 +52,11 @@ use kernel::{
     }, //
 };
 
-/// What wakers of children share. So aligned, and so large, that an address within it tells the child.
+/// What wakers of children share. It is aligned, and large enough, for an address within it to tell
+/// the child.
 #[repr(align(64))]
 struct Shared {
-    /// Bits of children that are to be polled.
+    /// The bits of children that are to be polled.
     ready: Atomic<u64>,
     parent: AtomicWaker,
 }
@@ -62,8 +64,10 @@ struct Shared {
 const MAX: usize = 64;
 const _: () = assert!(core::mem::size_of::<Shared>() >= MAX);
 
-/// Up to `N` futures, at most 64, all of one type, polled as they are woken: a [`Stream`] of their outputs in the order in which
-/// they are ready, which ends when the set is empty.
+/// A set of up to `N` futures of one type, at most 64, that are polled as they are woken.
+///
+/// It is a [`Stream`] of their outputs in the order in which they are ready, which ends when the set
+/// is empty.
 ///
 /// Memory for all is allocated with the set; neither adding nor polling allocates.
 ///
@@ -101,7 +105,8 @@ const _: () = assert!(core::mem::size_of::<Shared>() >= MAX);
 ///
 /// # Invariants
 ///
-/// `places` is valid for `N` futures; those whose bit in `used` is set are initialised, and do not move until they are dropped.
+/// `places` is valid for `N` futures; those whose bit in `used` is set are initialised, and do not
+/// move until they are dropped.
 pub struct FutureSet<F: Future, const N: usize> {
     places: NonNull<F>,
     used: u64,
@@ -118,7 +123,7 @@ unsafe impl<F: Future + Send, const N: usize> Sync for FutureSet<F, N> {}
 impl<F: Future, const N: usize> Unpin for FutureSet<F, N> {}
 
 impl<F: Future, const N: usize> FutureSet<F, N> {
-    /// An empty set. May sleep.
+    /// Makes an empty set. May sleep.
     ///
     /// # Errors
     ///
@@ -143,12 +148,12 @@ impl<F: Future, const N: usize> FutureSet<F, N> {
         })
     }
 
-    /// How many futures there are.
+    /// Returns the number of futures.
     pub fn len(&self) -> usize {
         self.used.count_ones() as usize
     }
 
-    /// Whether there is none.
+    /// Returns whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.used == 0
     }
@@ -226,7 +231,8 @@ impl<F: Future, const N: usize> Drop for FutureSet<F, N> {
         while self.used != 0 {
             self.remove(self.used.trailing_zeros() as usize);
         }
-        // A waker of the owner that is left would be a reference to the task that this may be part of.
+        // A waker of the owner that is left would be a reference to the task that this may be part
+        // of.
         drop(self.shared.parent.take());
         let places = self.places.cast::<MaybeUninit<[MaybeUninit<F>; N]>>();
         // SAFETY: Leaked by `new()`; no future is left in it.
@@ -255,7 +261,7 @@ impl Shared {
     }
 
     fn wake(&self, at: usize) {
-        // Whoever has set the bit first has woken the task, which has not taken it yet.
+        // The first that sets the bit wakes the task, which has not taken it yet.
         if self.set_ready(1 << at) & (1 << at) == 0 {
             self.parent.wake();
         }
@@ -283,7 +289,8 @@ fn parts(data: *const ()) -> (NonNull<Shared>, usize) {
 ///
 /// See `RawWakerVTable`.
 unsafe fn clone(data: *const ()) -> RawWaker {
-    // SAFETY: The waker that is cloned owns a reference, which stays its own; the new one owns another.
+    // SAFETY: The waker that is cloned owns a reference, which stays its own; the new one owns
+    // another.
     let shared = core::mem::ManuallyDrop::new(unsafe { Arc::from_raw(parts(data).0.as_ptr()) });
     core::mem::forget(Arc::clone(&shared));
     RawWaker::new(data, &VTABLE)
@@ -327,8 +334,8 @@ impl<S: Stream + Unpin> Future for Next<'_, S> {
     }
 }
 
-/// The next item of a stream, `None` at its end. As cancel safe as the stream's polling is: those of this crate take an item only
-/// when they return it.
+/// Waits for the next item of a stream, or `None` at its end. As cancel safe as the stream's polling:
+/// the streams of this crate take an item at the moment at which they return it.
 pub fn next<S: Stream + Unpin>(stream: &mut S) -> Next<'_, S> {
     Next(stream)
 }

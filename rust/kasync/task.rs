@@ -52,7 +52,7 @@
 //! | join waker slot, `JOIN_WAKER` set | – | nobody | the worker, which takes it out |
 //! | `links`, `watched` | the lock of the scope tree | the same | nobody (not linked) |
 //! | `scope` | shared | shared | the worker, which moves it out |
-//! | `budget` | – | who has set RUNNING, and the leafs that it polls | – |
+//! | `budget` | – | who has set RUNNING, and the leaves that it polls | – |
 //! | work item | – | the workqueue | the workqueue, until its last run |
 //!
 //! References are owned by: the scope's task list (until complete), the handle, each waker, the

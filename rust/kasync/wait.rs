@@ -23,7 +23,7 @@ use core::{
     task::Waker, //
 };
 
-/// Where a waiter is.
+/// The state of a waiter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum WaitState {
     /// Not linked, never was, or given up.
@@ -37,7 +37,7 @@ pub(crate) enum WaitState {
     Given,
 }
 
-/// What is behind the lock.
+/// The part of a waiter that its list's lock guards.
 struct Entry {
     waker: Option<Waker>,
     state: WaitState,
@@ -63,7 +63,7 @@ pub(crate) struct Waiter {
 
 // SAFETY: The content is accessed under a lock only.
 unsafe impl Send for Waiter {}
-// SAFETY: As above.
+// SAFETY: The content is accessed under the lock of its list only.
 unsafe impl Sync for Waiter {}
 
 impl Waiter {
@@ -233,7 +233,7 @@ impl Drop for WakerBatch {
     fn drop(&mut self) {
         while self.len > 0 {
             self.len -= 1;
-            // SAFETY: As above.
+            // SAFETY: It is one of the first `len`, which were initialised, and is no longer one.
             unsafe { self.wakers[self.len].assume_init_drop() };
         }
     }

@@ -13,6 +13,7 @@ pub use crate::{
         Error,
         Result, //
     },
-    pr_warn, //
+    pr_warn,
+    str::CStrExt as _, //
 };
 pub use core::pin::Pin;

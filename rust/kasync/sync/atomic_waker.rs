@@ -15,10 +15,12 @@
 //! ARMED ──────────────► WAKING ──────────────────────────► IDLE
 //! ```
 //!
-//! The slot belongs to who has entered REGISTERING or WAKING. Who finds it taken leaves the wake to the owner, by (3); or, if the owner is
-//! about to wake whoever was there before, wakes the new one itself, so that it looks and comes again.
+//! The slot belongs to the thread that has entered REGISTERING or WAKING. A thread that finds the
+//! slot taken leaves the wake to that owner, by (3). If the owner is about to wake the waker that was
+//! there before, a thread that registers wakes its own waker instead, so that the task looks again.
 //!
-//! In IDLE the last waker may still be there: so that the same task registers again without a count of references going up and down.
+//! In IDLE the last waker may still be there, so that the same task registers again without the
+//! count of references going up and down.
 
 use crate::await_site::AwaitSite;
 use core::{
@@ -37,19 +39,19 @@ use kernel::{
     }, //
 };
 
-/// Nobody is to be woken.
+/// There is nothing to wake.
 const IDLE: u64 = 0;
 /// A task is leaving its waker.
 const REGISTERING: u64 = 1 << 0;
-/// Somebody wakes, or wants to.
+/// A thread wakes, or a wake is noted for the owner.
 const WAKING: u64 = 1 << 1;
-/// Who has registered waits.
+/// The waker in the slot is to be woken.
 const ARMED: u64 = 1 << 2;
 
-/// Where one task leaves its waker for those who have news for it.
+/// A slot for the waker of one task that waits for an event.
 ///
-/// The cheapest way to be woken: no list, and nothing to do when the waiting is over. The task
-/// registers first and looks after that, so that news that comes in between is not lost.
+/// This is the cheapest way to be woken: no list, and nothing to do when the waiting is over. The
+/// task registers first, then looks at its condition, so that an event between the two is not lost.
 ///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
@@ -97,11 +99,11 @@ pub struct AtomicWaker {
 
 // SAFETY: The state says whose the slot is; wakers are used from all threads.
 unsafe impl Sync for AtomicWaker {}
-// SAFETY: As above.
+// SAFETY: Wakers may be used and dropped by any thread.
 unsafe impl Send for AtomicWaker {}
 
 impl AtomicWaker {
-    /// Without a waker.
+    /// Makes a slot without a waker.
     #[expect(clippy::new_without_default)]
     pub fn new() -> Self {
         Self {
@@ -110,8 +112,8 @@ impl AtomicWaker {
         }
     }
 
-    /// Leaves the waker of `cx`, instead of the one before. If somebody wakes, or another task registers, at the same time, `cx` is
-    /// woken.
+    /// Replaces the waker by that of `cx`. If another thread wakes or registers at the same time, `cx`
+    /// is woken.
     #[track_caller]
     pub fn register(&self, cx: &Context<'_>) {
         AwaitSite::here().waits(cx);
@@ -139,7 +141,7 @@ impl AtomicWaker {
         drop(old);
     }
 
-    /// Whether the waker of `cx` is there, and nobody has woken it since.
+    /// Returns whether the waker of `cx` is there and was not woken since.
     ///
     /// # Safety
     ///
@@ -162,8 +164,8 @@ impl AtomicWaker {
             } else {
                 (now | WAKING) & !ARMED
             };
-            // Written even if it changes nothing: so who registers next, or the owner when it is done, has seen what was written
-            // before.
+            // Written even if it changes nothing: so what was written before is seen by the next
+            // thread that registers, or by the owner when it is done.
             match self.state.cmpxchg(now, next, Full) {
                 Ok(_) => return now == ARMED,
                 Err(other) => now = other,
@@ -171,7 +173,7 @@ impl AtomicWaker {
         }
     }
 
-    /// Takes the waker out, to be woken when nothing is locked.
+    /// Takes the waker out, to be woken when no lock is held.
     pub fn take(&self) -> Option<Waker> {
         if !self.begin() {
             return None;
@@ -183,8 +185,9 @@ impl AtomicWaker {
         waker
     }
 
-    /// Wakes who has registered since the last call, if anybody. The waker's reference stays: it keeps the memory of the task, not the
-    /// future in it, until another one registers or this is dropped.
+    /// Wakes the waker that was registered since the last call, if any. The waker's reference stays: it
+    /// keeps the memory of the task, not the future in it, until another waker is registered or this is
+    /// dropped.
     pub fn wake(&self) {
         if !self.begin() {
             return;

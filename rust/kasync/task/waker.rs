@@ -85,7 +85,8 @@ pub(crate) fn with_waker<R>(header: NonNull<Header>, f: impl FnOnce(&mut Context
     f(&mut Context::from_waker(&waker))
 }
 
-/// A reference to a task, to wake it by: half as large as a waker. It keeps the task's memory, not its future.
+/// A reference to a task for waking it, of half the size of a waker. It keeps the task's memory, not
+/// its future.
 ///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
@@ -98,7 +99,7 @@ pub struct TaskRef(NonNull<Header>);
 
 // SAFETY: As wakers: tasks are woken from all threads.
 unsafe impl Send for TaskRef {}
-// SAFETY: As above.
+// SAFETY: As wakers: a task may be woken by several threads at once.
 unsafe impl Sync for TaskRef {}
 
 impl TaskRef {

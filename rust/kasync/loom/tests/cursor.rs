@@ -26,7 +26,6 @@ use std::{
 };
 
 mod world;
-pub(crate) use world::sync;
 
 #[path = "../../../../drivers/gpu/drm/asahi/firmware/ring.rs"]
 mod ring;
@@ -152,7 +151,7 @@ fn spare_memory() {
             })
         });
         for _ in 0..2 {
-            let memory = sync::Box::new(UnsafeCell::new(0));
+            let memory = world::boxed(UnsafeCell::new(0));
             // SAFETY: As above.
             memory.with_mut(|m| unsafe { *m = 1 });
             cache.put(memory);

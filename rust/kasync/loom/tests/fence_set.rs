@@ -145,3 +145,33 @@ fn unskip_against_signal() {
         issuer.join().unwrap();
     });
 }
+
+/// H6: a fence is skipped while it signals: it counts once.
+#[test]
+fn skip_against_its_signal() {
+    model(3, || {
+        let [a, b] = [Fence::new(), Fence::new()];
+        let mut set = set(&[&a, &b]);
+        assert!(poll(&mut set).is_pending());
+        let issuer = issuer(&a);
+        let skip = |fence: &Fence| !fence.test_signaled_flag() && fence.is(&a);
+        assert!(set.as_mut().skip(skip).is_pending(), "b has not signalled");
+        issuer.join().unwrap();
+        b.signal(0);
+        assert!(poll(&mut set).is_ready());
+    });
+}
+
+/// H7: a skipped fence signals, and its lock goes, while the set is dropped.
+#[test]
+fn skipped_against_drop() {
+    model(3, || {
+        let [a, b] = [Fence::new(), Fence::new()];
+        let mut set = set(&[&a, &b]);
+        assert!(poll(&mut set).is_pending());
+        assert!(set.as_mut().skip(|fence| fence.is(&a)).is_pending());
+        let issuer = issuer(&a);
+        drop(set);
+        issuer.join().unwrap();
+    });
+}

@@ -20,7 +20,6 @@ use std::{
     cell::RefCell,
     ptr::NonNull, //
 };
-use world::sync::Integer;
 
 #[path = "../../../dma_fence/context.rs"]
 mod context;
@@ -28,42 +27,11 @@ mod context;
 mod evidence;
 mod world;
 
-impl<T> Integer for *mut T {
-    type Atomic = AtomicPtr<T>;
-
-    fn new(v: Self) -> Self::Atomic {
-        AtomicPtr::new(v)
-    }
-
-    fn load(at: &Self::Atomic, order: Ordering) -> Self {
-        at.load(order)
-    }
-
-    fn store(at: &Self::Atomic, v: Self, order: Ordering) {
-        at.store(v, order);
-    }
-
-    fn swap(at: &Self::Atomic, v: Self, order: Ordering) -> Self {
-        at.swap(v, order)
-    }
-
-    fn exchange(at: &Self::Atomic, old: Self, new: Self, order: Ordering) -> Result<Self, Self> {
-        at.compare_exchange(old, new, order, Ordering::Relaxed)
-    }
-
-    fn add(_: &Self::Atomic, _: Self, _: Ordering) -> Self {
-        unreachable!("pointers are not added")
-    }
-
-    fn sub(_: &Self::Atomic, _: Self, _: Ordering) -> Self {
-        unreachable!("pointers are not subtracted")
-    }
-}
-
 /// What `rust/dma_fence/context.rs` is made of here.
 mod sync {
-    use crate::world::sync::Box as Counted;
-    pub(crate) use crate::world::sync::{
+    use crate::world::boxed;
+    use kernel::alloc::KBox as Counted;
+    pub(crate) use kernel::sync::atomic::{
         Acquire,
         Atomic,
         Full,
@@ -76,6 +44,26 @@ mod sync {
     };
 
     pub(crate) const GFP_KERNEL: () = ();
+
+    /// A value whose owner changes by a protocol, which loom watches over.
+    pub(crate) struct Owned<T>(loom::cell::UnsafeCell<T>);
+
+    impl<T> Owned<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(loom::cell::UnsafeCell::new(value))
+        }
+
+        pub(crate) fn with<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+            self.0.with_mut(f)
+        }
+    }
+
+    impl<T> Drop for Owned<T> {
+        /// Freeing it is for the owner.
+        fn drop(&mut self) {
+            self.0.with_mut(|_| ());
+        }
+    }
 
     pub(crate) type Result<T = (), E = Error> = core::result::Result<T, E>;
 
@@ -92,7 +80,7 @@ mod sync {
 
     impl<T> Box<T> {
         pub(crate) fn new(value: T, _: ()) -> Result<Self> {
-            Ok(Self(Counted::new(value)))
+            Ok(Self(boxed(value)))
         }
 
         pub(crate) fn leak<'a>(this: Self) -> &'a mut T {
@@ -218,7 +206,7 @@ mod own {
             Timeline, //
         },
         sync::Result,
-        world::sync::Box,
+        world::boxed,
         Log,
         LOG, //
     };

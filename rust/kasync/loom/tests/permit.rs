@@ -26,7 +26,6 @@ use std::{
 
 mod world;
 pub(crate) use world::{
-    sync,
     waits, //
 };
 

@@ -38,7 +38,6 @@ use std::{
 
 mod world;
 pub(crate) use world::{
-    sync,
     waits, //
 };
 
@@ -91,8 +90,8 @@ struct Hardware {
 }
 
 struct Shared {
-    flags: sync::Atomic<u32>,
-    activity: sync::Atomic<u32>,
+    flags: kernel::sync::atomic::Atomic<u32>,
+    activity: kernel::sync::atomic::Atomic<u32>,
     submit_list: SubmitList<Job>,
     scope: Scope,
     /// The order is the number of the last job.
@@ -119,11 +118,11 @@ impl Submission for Shared {
         self.state.lock().unwrap()
     }
 
-    fn flag_word(&self) -> &sync::Atomic<u32> {
+    fn flag_word(&self) -> &kernel::sync::atomic::Atomic<u32> {
         &self.flags
     }
 
-    fn activity(&self) -> &sync::Atomic<u32> {
+    fn activity(&self) -> &kernel::sync::atomic::Atomic<u32> {
         &self.activity
     }
 
@@ -187,8 +186,8 @@ impl Task {
     }
 
     fn poll_inline(&mut self, cx: &mut Context<'_>) {
-        let flags = self.shared.flags();
         self.shared.receive(&mut self.waiting);
+        let flags = self.shared.flags();
         let number = self.waiting.first().map(|job| job.number());
         assert_eq!(
             number,
@@ -214,8 +213,8 @@ impl Task {
                 self.in_flight = false;
                 self.shared.with_hardware(|h| h.busy = false);
             }
-            let flags = self.shared.flags();
             self.shared.receive(&mut self.waiting);
+            let flags = self.shared.flags();
             match self.poll_first(flags, cx) {
                 First::Ready => self.start(),
                 First::Cancelled => {
@@ -334,7 +333,7 @@ impl Queue {
     }
 }
 
-fn arm(last: &mut u64) -> (sync::Box<Job>, u64) {
+fn arm(last: &mut u64) -> (kernel::alloc::KBox<Job>, u64) {
     *last += 1;
     COMMITTING.with(|c| c.set(*last));
     (Job::new(*last), *last)
@@ -356,8 +355,8 @@ fn queue_model_with(
         let executor = Executor::new(c"m").unwrap();
         let scope = executor.root().child(c"s").unwrap();
         let shared = Arc::new(Shared {
-            flags: sync::Atomic::<u32>::new(0),
-            activity: sync::Atomic::<u32>::new(BUSY),
+            flags: kernel::sync::atomic::Atomic::<u32>::new(0),
+            activity: kernel::sync::atomic::Atomic::<u32>::new(BUSY),
             submit_list: SubmitList::new(),
             scope: scope.clone(),
             state: Mutex::new(State::new(0)),

@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn futures_move_between_tasks() -> Result {
         let executor = Executor::new(c"move")?;
-        let ring = kernel::sync::Arc::new(Semaphore::new(0), GFP_KERNEL)?;
+        let ring = Arc::new(Semaphore::new(0), GFP_KERNEL)?;
         let (tx, rx) = oneshot::channel()?;
         let (moved, polls) = (counter()?, counter()?);
         let mut permit = Some(KBox::pin(Semaphore::acquire_owned(&ring, 1), GFP_KERNEL)?);
@@ -463,7 +463,7 @@ mod tests {
         executor.shutdown()
     }
 
-    /// H32: what leafs take of a task's memory, and a future that is far too large for a stack's frame.
+    /// H32: what leaves take of a task's memory, and a future that is far too large for a stack's frame.
     #[test]
     fn sizes() -> Result {
         let executor = Executor::new(c"sizes")?;

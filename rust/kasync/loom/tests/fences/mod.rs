@@ -34,7 +34,7 @@ use loom::{
 use std::task::Waker;
 
 pub(crate) mod sync {
-    pub(crate) use crate::world::sync::{
+    pub(crate) use kernel::sync::atomic::{
         Acquire,
         Atomic,
         Full,

@@ -4,7 +4,7 @@
 
 use kernel::prelude::*;
 
-#[kunit_tests(kasync_leafs)]
+#[kunit_tests(kasync_leaves)]
 mod tests {
     use crate::contexts::{
         counter,
