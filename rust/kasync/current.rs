@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Which task the calling thread is polling.
+//! The task that the calling thread is polling.
 //!
-//! A table of threads that are inside a poll, or a signalling section of another kind. Asking the
-//! workqueue for the current work item instead would not do: that item may be somebody else's and
-//! freed already, and a poll need not run on a worker.
+//! Threads that are inside a poll, or a signalling section of another kind, are in a table. The
+//! workqueue's current work item would not do: that item may be another's and freed already, and a
+//! poll need not run on a worker.
 
 use crate::thread;
 use core::{
@@ -40,10 +40,10 @@ use table::{
     with_entry, //
 };
 
-/// What stands for a task in a signalling section that is no poll.
+/// The entry of a signalling section that is no poll, in the place of a task.
 const NO_TASK: u64 = 1;
 
-/// A thread where one may block, and that is in no section: where a poll may begin.
+/// A thread that may block and is in no section, so that a poll may begin there.
 #[derive(Clone, Copy)]
 pub(crate) struct PollContext {
     /// As [`thread::id`].
@@ -53,7 +53,7 @@ pub(crate) struct PollContext {
 }
 
 impl PollContext {
-    /// The calling thread, if it is like that.
+    /// Returns the calling thread if a poll may begin there.
     #[inline]
     pub(crate) fn may_poll() -> Option<Self> {
         let thread = thread::blocking_id();
@@ -63,7 +63,7 @@ impl PollContext {
         Some(Self::new(thread))
     }
 
-    /// The calling thread, which is a worker's.
+    /// Returns the calling thread, which is a worker's.
     #[inline]
     pub(crate) fn worker() -> Self {
         Self::new(thread::id())
@@ -92,13 +92,13 @@ pub(crate) fn enter_section<R>(f: impl FnOnce() -> R) -> R {
     with_entry(thread, NO_TASK, f)
 }
 
-/// The task that the calling thread is polling, if any. It stays valid until the poll returns.
+/// Returns the task that the calling thread is polling. It stays valid until the poll returns.
 pub(crate) fn get() -> Option<NonNull<()>> {
     let task = entry(thread::id()).filter(|t| *t != NO_TASK)?;
     NonNull::new(task as usize as *mut ())
 }
 
-/// Whether the calling thread is inside a poll or another signalling section.
+/// Returns whether the calling thread is inside a poll or another signalling section.
 pub(crate) fn in_section() -> bool {
     entry(thread::id()).is_some()
 }

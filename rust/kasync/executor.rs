@@ -29,7 +29,7 @@ use kernel::{
     }, //
 };
 
-/// What an executor is, apart from the handle; lives until its queue is gone.
+/// The content of an executor. It lives until the workqueue is destroyed.
 #[repr(C)]
 pub(crate) struct Inner {
     /// At offset 0, see [`close`]. For closing on another thread.
@@ -47,13 +47,13 @@ unsafe impl Sync for Inner {}
 // SAFETY: Nothing in it depends on the thread.
 unsafe impl Send for Inner {}
 
-/// How soon the workers of an executor run, beside others.
+/// The priority of an executor's workers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Priority {
-    /// As threads do.
+    /// That of normal threads.
     #[default]
     Normal,
-    /// Before threads: `WQ_HIGHPRI`. For what is short, and holds up others.
+    /// `WQ_HIGHPRI`: before normal threads. For tasks that are short and hold up others.
     High,
 }
 
@@ -61,8 +61,8 @@ pub enum Priority {
 ///
 /// Dropping it shuts it down as [`Executor::shutdown`] does, and so blocks until all tasks have
 /// ended: the code that they run cannot go away before them if its owner owns the executor. Where
-/// blocking is impossible, inside a poll or an interrupt, the rest is handed over to a thread of
-/// this module (H31). A task may hold the last reference to its own executor. When a module goes,
+/// blocking is impossible, inside a poll, in an interrupt or in atomic context, the rest is handed
+/// over to a thread of this module (H31). A task may hold the last reference to its own executor. When a module goes,
 /// it waits for tasks that run its code, and reports them, whatever has become of their executor.
 ///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
@@ -70,7 +70,7 @@ pub enum Priority {
 /// | `new`, `with_priority` | yes | no (allocate) | no |
 /// | `root` | yes | yes | yes |
 /// | `shutdown` | yes | no (refused) | no |
-/// | drop | yes (blocks) | yes (hands over) | in an interrupt (hands over) |
+/// | drop | yes (blocks) | yes (hands over) | yes (hands over) |
 pub struct Executor(Arc<Inner>);
 
 impl Executor {
@@ -83,7 +83,7 @@ impl Executor {
         Self::with_priority(name, Priority::Normal)
     }
 
-    /// As [`Executor::new`], with workers of that priority.
+    /// Makes an executor with workers of that priority. See [`Executor::new`].
     ///
     /// # Errors
     ///
@@ -119,7 +119,7 @@ impl Executor {
         }
     }
 
-    /// The root of the scopes.
+    /// Returns the root of the tree of scopes.
     pub fn root(&self) -> &Scope {
         &self.0.root
     }

@@ -80,7 +80,7 @@ const BATCH: usize = 32;
 #[cfg(feature = "loom")]
 const BATCH: usize = 1;
 
-/// How deep a tree may be; dropping the last handle of a leaf may drop as many scopes, recursively.
+/// The depth of a tree. Dropping the last handle of a leaf may drop as many scopes, recursively.
 const MAX_DEPTH: u32 = 16;
 
 pub(crate) struct ScopeInner {
@@ -203,7 +203,7 @@ impl Scope {
         Ok(child)
     }
 
-    /// The name given at creation, or the start of it.
+    /// Returns the name given at creation, or the start of it.
     pub fn name(&self) -> &str {
         self.0.name.as_str()
     }
@@ -215,19 +215,19 @@ impl Scope {
         self.cancel_tree();
     }
 
-    /// Whether this scope, or one above it, was cancelled.
+    /// Returns whether this scope, or one above it, was cancelled.
     #[inline]
     pub fn is_cancelled(&self) -> bool {
         self.0.cancelled.is_set()
     }
 
-    /// A future that resolves when this scope is cancelled. Cancel safe.
+    /// Returns a future that resolves when this scope is cancelled. Cancel safe.
     #[track_caller]
     pub fn cancelled(&self) -> Cancelled<'_> {
         Cancelled::new(self)
     }
 
-    /// A future that resolves when no task is left in this scope and below: at once if there is
+    /// Returns a future that resolves when no task is left in this scope and below: at once if there is
     /// none now, else when the last one ends, even if another one is spawned right after. Cancel
     /// safe.
     ///
@@ -293,12 +293,12 @@ impl Scope {
         self.join_on(&Parking::new()?)
     }
 
-    /// The same with what it takes allocated before.
+    /// Blocks as [`Scope::join_blocking`] does, and allocates nothing.
     pub(crate) fn join_on(&self, parking: &Parking) -> Result {
         parking.block_on(core::pin::pin!(self.join()), || self.report_stall())
     }
 
-    /// Says whom a blocking join still waits for.
+    /// Logs what a blocking join still waits for.
     fn report_stall(&self) {
         let mut some = [const { None }; 4];
         let mut n = 0;
@@ -352,7 +352,7 @@ impl Scope {
     /// # Ok::<(), kernel::error::Error>(())
     /// ```
     ///
-    /// What a task must not be does not compile. It may run on any worker, so what stays on its
+    /// Some futures do not compile. A task may run on any worker, so what stays on its
     /// thread may not live across an await (H13):
     ///
     /// ```compile_fail,E0277
@@ -421,12 +421,12 @@ impl Scope {
         self.0.core.queue()
     }
 
-    /// Whether both are handles of one scope.
+    /// Returns whether both are handles of one scope.
     pub(crate) fn is_same(&self, other: &Scope) -> bool {
         core::ptr::eq(&*self.0, &*other.0)
     }
 
-    /// Whether this is `other` or lies below it.
+    /// Returns whether this is `other` or lies below it.
     pub(crate) fn is_within(&self, other: &Scope) -> bool {
         let mut scope = Some(self);
         while let Some(s) = scope {

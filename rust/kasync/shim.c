@@ -21,12 +21,12 @@
 #include "shim.h"
 
 /*
- * One own queue per executor. Fence signalling depends on it, hence WQ_MEM_RECLAIM; tasks never block,
- * so the one rescuer that comes with it gives forward progress to all of them.
+ * Each executor has a workqueue. Fences depend on it, hence WQ_MEM_RECLAIM. Tasks never block, so
+ * the one rescuer that comes with it gives forward progress to all of them.
  *
- * All executors share a lockdep map that is taught once to nest inside the fence signalling map: who holds
- * it (a task, or a thread that flushes the queue) may not allocate in a way that waits for fences, even
- * outside of a poll.
+ * All executors share a lockdep map that is taught once to nest inside of the fence signalling map.
+ * So a task, or a thread that flushes the queue, may not allocate in a way that waits for fences,
+ * even outside of a poll.
  */
 #define KASYNC_WQ_FLAGS(urgent) (WQ_UNBOUND | WQ_MEM_RECLAIM | ((urgent) ? WQ_HIGHPRI : 0))
 
@@ -69,14 +69,17 @@ void kasync_work_init(struct work_struct *work, work_func_t run)
 }
 EXPORT_SYMBOL_GPL(kasync_work_init);
 
-/* Who runs this: 0 in an interrupt, as that is not the interrupted thread's doing. */
+/* The thread that runs this; 0 in an interrupt, which is not the interrupted thread's doing. */
 unsigned long kasync_thread_id(void)
 {
 	return in_task() ? (unsigned long)current : 0;
 }
 EXPORT_SYMBOL_GPL(kasync_thread_id);
 
-/* The same, but 0 where one may not block. Without CONFIG_PREEMPT_COUNT, disabled preemption cannot be seen. */
+/*
+ * The same, but 0 where the caller may not sleep. Disabled preemption is not seen without
+ * CONFIG_PREEMPT_COUNT.
+ */
 unsigned long kasync_blocking_thread_id(void)
 {
 	return !in_atomic() && !irqs_disabled() && !rcu_preempt_depth() ? (unsigned long)current : 0;
@@ -149,8 +152,8 @@ void kasync_section_end(bool cookie)
 EXPORT_SYMBOL_GPL(kasync_section_end);
 
 /*
- * Broken rules of the API. Tests that break one on purpose announce it first, and the report is then
- * counted instead of printed.
+ * Violations of the API. A test that makes one on purpose announces it first; the report is then
+ * counted and not printed.
  */
 #if IS_ENABLED(CONFIG_KUNIT)
 static atomic_t kasync_expected;
@@ -188,8 +191,8 @@ void kasync_api_violation(const char *what)
 EXPORT_SYMBOL_GPL(kasync_api_violation);
 
 /*
- * Executors whose last handle was dropped where one cannot block are closed here. Not a queue of the reclaim
- * path: nobody waits for it but the module's exit.
+ * Executors whose last handle was dropped where the caller may not sleep are closed here. This is
+ * not a queue of the reclaim path: only the module's exit waits for it.
  */
 static struct workqueue_struct *kasync_reaper;
 

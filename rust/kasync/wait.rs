@@ -23,7 +23,7 @@ use core::{
     task::Waker, //
 };
 
-/// Where a waiter is.
+/// The state of a waiter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum WaitState {
     /// Not linked, never was, or given up.
@@ -37,7 +37,7 @@ pub(crate) enum WaitState {
     Given,
 }
 
-/// What is behind the lock.
+/// The part of a waiter that its list's lock guards.
 struct Entry {
     waker: Option<Waker>,
     state: WaitState,

@@ -36,7 +36,7 @@ use kernel::{
     sync::aref::ARef, //
 };
 
-/// What the lock of the tree guards, but for what is in the scopes and the tasks themselves.
+/// The data of the tree's lock, but for what is in the scopes and the tasks themselves.
 /// Having `&mut Tree` is the proof that the lock is held.
 pub(crate) struct Tree {
     /// The walks that pause at a task, linked by [`Pause::next`].
@@ -246,7 +246,7 @@ impl Scope {
     ///
     /// `task` must have been linked by [`Scope::add_task`] of this scope.
     pub(crate) unsafe fn task_ended(&self, task: NonNull<Header>) {
-        // How many scopes, from this one up, have no task left.
+        // The number of scopes, from this one up, that have no task left.
         let ended = self.locked(|tree, scope| {
             // SAFETY: The task is linked by the safety requirements.
             unsafe {
@@ -290,7 +290,7 @@ impl Scope {
         self.walk(true, |task, scope| f(unsafe { task.as_ref() }, scope));
     }
 
-    /// As [`Scope::each_task`]; without `below`, of the tasks of this very scope only.
+    /// Calls `f` as [`Scope::each_task`] does; without `below`, with the tasks of this scope only.
     fn walk(&self, below: bool, mut f: impl FnMut(NonNull<Header>, &ScopeInner) -> bool) {
         let pause = UnsafeCell::new(Pause {
             next: ptr::null_mut(),

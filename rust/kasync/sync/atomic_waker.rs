@@ -141,7 +141,7 @@ impl AtomicWaker {
         drop(old);
     }
 
-    /// Whether the waker of `cx` is there, and nobody has woken it since.
+    /// Returns whether the waker of `cx` is there and was not woken since.
     ///
     /// # Safety
     ///

@@ -168,7 +168,7 @@ impl<T: Send> Sender<T> {
         Ok(())
     }
 
-    /// Whether the receiver is gone or has closed.
+    /// Returns whether the receiver is gone or has closed.
     pub fn is_closed(&self) -> bool {
         self.0.with(|s| s.closed)
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! "Something has changed."
+//! Notifications that carry no data.
 
 use crate::{
     await_site::AwaitSite,
@@ -31,7 +31,7 @@ struct State {
     waiters: WaitList,
 }
 
-/// Wakes one or all who wait. Carries no data; who is woken looks what has changed.
+/// Wakes one waiter or all of them. A waiter that is woken looks at its condition again.
 ///
 /// # Examples
 ///
@@ -42,14 +42,14 @@ struct State {
 /// use kasync::sync::Notify;
 ///
 /// let notify = Notify::new();
-/// notify.notify_one(); // Nobody waits yet: it is kept for the first who does.
+/// notify.notify_one(); // Nothing waits yet: it is kept for the first waiter.
 /// kasync::block_on(notify.notified())?;
 /// # Ok::<(), kernel::error::Error>(())
 /// ```
 pub struct Notify(IrqLock<State>);
 
 impl Notify {
-    /// A new one, on which nothing was notified.
+    /// Makes one without a notification.
     #[expect(clippy::new_without_default)]
     pub fn new() -> Self {
         Self(IrqLock::new(State {
@@ -59,8 +59,8 @@ impl Notify {
         }))
     }
 
-    /// Wakes the one who has waited longest, or else lets the next one pass at once. Any context
-    /// but NMI.
+    /// Wakes the waiter that came first. Without any, the next one passes at once. Any context but
+    /// NMI.
     pub fn notify_one(&self) {
         let waker = self.0.with(|s| {
             if s.waiters.is_empty() {

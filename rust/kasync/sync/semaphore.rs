@@ -32,10 +32,10 @@ struct State {
     waiters: WaitList,
 }
 
-/// A number of permits that are taken, for a while or for good, and come back.
+/// A counting semaphore.
 ///
-/// First come, first served: who wants many is not overtaken by those who want few. So a request
-/// for more than there ever are holds up everybody behind it until it is dropped.
+/// It is fair: a request for many permits is not overtaken by requests for few. So a request for
+/// more than there ever are holds up all behind it until it is dropped.
 ///
 /// # Examples
 ///
@@ -55,7 +55,7 @@ struct State {
 pub struct Semaphore(IrqLock<State>);
 
 impl Semaphore {
-    /// With so many permits.
+    /// Makes a semaphore with that number of permits.
     pub fn new(permits: usize) -> Self {
         Self(IrqLock::new(State {
             permits: permits as u64,
@@ -63,7 +63,7 @@ impl Semaphore {
         }))
     }
 
-    /// How many permits could be taken now.
+    /// Returns the number of permits that could be taken now.
     pub fn available(&self) -> usize {
         self.0.with(|s| s.permits) as usize
     }
@@ -104,7 +104,7 @@ impl Semaphore {
         taken.then(|| Permit { semaphore: self, n })
     }
 
-    /// As [`Semaphore::try_acquire`], with a permit that can go anywhere.
+    /// Takes permits as [`Semaphore::try_acquire`] does, with a reference to the semaphore.
     pub fn try_acquire_owned(this: &Arc<Self>, n: usize) -> Option<OwnedPermit> {
         let taken = this.0.with(|s| Self::take_now(s, n));
         taken.then(|| Permit {
@@ -137,7 +137,7 @@ pub struct Permit<S: Deref<Target = Semaphore>> {
 pub type OwnedPermit = Permit<Arc<Semaphore>>;
 
 impl<S: Deref<Target = Semaphore>> Permit<S> {
-    /// How many.
+    /// Returns the number of permits.
     pub fn count(&self) -> usize {
         self.n
     }

@@ -133,12 +133,12 @@ impl<T: Copy + Send> Sender<T> {
         Ok(())
     }
 
-    /// Whether no receiver is left. Any context but NMI.
+    /// Returns whether no receiver is left.
     pub fn is_closed(&self) -> bool {
         self.0.with(|s| s.receivers == 0)
     }
 
-    /// One more receiver, which has seen the value of now. Any context but NMI.
+    /// Makes one more receiver, which has seen the present value.
     pub fn subscribe(&self) -> Receiver<T> {
         let seen = self.0.with(|s| {
             s.receivers += 1;
@@ -182,7 +182,7 @@ impl<T: Copy + Send> Receiver<T> {
         }
     }
 
-    /// Whether there is a value that this receiver has not seen. Any context but NMI.
+    /// Returns whether there is a value that this receiver has not seen.
     pub fn has_changed(&self) -> bool {
         self.shared.with(|s| self.seen < s.version)
     }

@@ -4,7 +4,7 @@
 
 use crate::stat::StatShort;
 
-/// How many leaves may be ready in one poll.
+/// The number of leaves that may be ready in one poll.
 const BUDGET: i16 = 128;
 
 /// How many time limits may be over after that: what they limit does not put them off, but a loop

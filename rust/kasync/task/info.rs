@@ -13,7 +13,7 @@ use crate::{
 };
 use core::fmt;
 
-/// What a task did until the moment at which somebody looked.
+/// A snapshot of a task.
 #[derive(Clone, Copy)]
 pub(crate) struct TaskInfo {
     name: Name,

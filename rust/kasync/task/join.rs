@@ -44,7 +44,7 @@ use core::{
 #[must_use = "await it, or call `detach()` to say that the output does not matter"]
 pub struct JoinHandle<T> {
     header: NonNull<Header>,
-    /// Where it is waited for; nowhere any more once the output was taken.
+    /// The place where it is awaited; `None` once the output was taken.
     site: Option<AwaitSite>,
     _output: PhantomData<T>,
 }
@@ -73,10 +73,10 @@ impl<T> JoinHandle<T> {
         unsafe { self.header.as_ref() }
     }
 
-    /// Says that the output does not matter.
+    /// Drops the handle, to say that the output does not matter.
     pub fn detach(self) {}
 
-    /// Whether the task has ended.
+    /// Returns whether the task has ended.
     pub fn is_finished(&self) -> bool {
         self.task().state.load().is_complete()
     }

@@ -37,7 +37,7 @@ const REF: u64 = 1 << 8;
 /// From this count on the task is immortal: a leak instead of a use after free (H40).
 const SATURATED: u64 = 1 << 62;
 
-/// What the word was at some moment.
+/// A value of the word.
 #[derive(Clone, Copy)]
 pub(crate) struct Snapshot(u64);
 

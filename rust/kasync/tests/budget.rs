@@ -291,7 +291,7 @@ fn units() {
 
 /// A leaf is polled, or else its task is woken: never neither, never ready without a unit.
 #[test]
-fn own_leafs() {
+fn own_leaves() {
     manual(|world, executor| {
         let asked = Count::default();
         let a = asked.clone();

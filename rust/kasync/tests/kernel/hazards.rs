@@ -21,6 +21,7 @@ mod tests {
             Future, //
         },
         mem::{
+            forget,
             size_of_val,
             ManuallyDrop, //
         },
@@ -150,7 +151,7 @@ mod tests {
     #[test]
     fn futures_move_between_tasks() -> Result {
         let executor = Executor::new(c"move")?;
-        let ring = kernel::sync::Arc::new(Semaphore::new(0), GFP_KERNEL)?;
+        let ring = Arc::new(Semaphore::new(0), GFP_KERNEL)?;
         let (tx, rx) = oneshot::channel()?;
         let (moved, polls) = (counter()?, counter()?);
         let mut permit = Some(KBox::pin(Semaphore::acquire_owned(&ring, 1), GFP_KERNEL)?);

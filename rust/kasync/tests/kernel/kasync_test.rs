@@ -16,7 +16,7 @@ mod contexts;
 mod drops;
 mod hazards;
 mod irqs;
-mod leafs;
+mod leaves;
 mod rescue;
 mod tasks;
 

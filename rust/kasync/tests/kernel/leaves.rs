@@ -4,7 +4,7 @@
 
 use kernel::prelude::*;
 
-#[kunit_tests(kasync_leafs)]
+#[kunit_tests(kasync_leaves)]
 mod tests {
     use crate::contexts::{
         counter,
@@ -12,7 +12,6 @@ mod tests {
     };
     use kasync::{
         block_on,
-        join,
         select,
         sync::{
             mpsc,
