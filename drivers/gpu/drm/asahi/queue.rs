@@ -114,7 +114,16 @@ impl Queue {
             stats: firmware.stats().compute,
             preempt1_size: gpu.chip().buffers.compute_preempt1.into(),
         };
-        let ring = QueueRing::new(firmware, heaps, gpu.deferred(), &vm, context, compute, usage, label)?;
+        let ring = QueueRing::new(
+            firmware,
+            heaps,
+            gpu.deferred(),
+            &vm,
+            context,
+            compute,
+            usage,
+            label,
+        )?;
 
         let scope = gpu.scope().child(c"queue")?;
         let config = Config {

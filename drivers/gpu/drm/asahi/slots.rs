@@ -221,7 +221,8 @@ impl SlotPool {
 
     /// Changes the number of those that wait. `_state`: the lock is held.
     fn count(&self, _state: &State, change: impl FnOnce(usize) -> usize) {
-        self.waiting.store(change(self.waiting.load(Relaxed)), Relaxed);
+        self.waiting
+            .store(change(self.waiting.load(Relaxed)), Relaxed);
     }
 }
 

@@ -271,8 +271,7 @@ impl TxChannel {
     ///
     /// As for [`TxChannel::run`].
     pub(super) async fn finished(&self, ticket: Ticket) -> Result {
-        self.look(|ring| Ok(ring.done()? >= ticket.0))
-            .await
+        self.look(|ring| Ok(ring.done()? >= ticket.0)).await
     }
 
     /// Looks at the ring until `ready`, or until the read index has stood still for too long.

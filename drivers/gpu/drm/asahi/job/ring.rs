@@ -61,8 +61,8 @@ use jobqueue::{
     HwDone,
     Label,
     Ring,
-    TimeoutAction,
     Timeline,
+    TimeoutAction,
     Work, //
 };
 use kernel::{
