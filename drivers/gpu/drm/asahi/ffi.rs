@@ -49,6 +49,7 @@ extern "C" {
     pub(crate) fn asahi_region_map(base: u64, size: u64) -> *mut c_void;
     pub(crate) fn asahi_region_unmap(at: *mut c_void);
 
+    pub(crate) fn asahi_refuse_suspend(dev: *mut c_void) -> c_int;
     pub(crate) fn asahi_mailbox_check(dev: *mut c_void) -> c_int;
 
     pub(crate) fn asahi_time_ns() -> u64;
