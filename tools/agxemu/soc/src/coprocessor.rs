@@ -107,6 +107,8 @@ struct Life<'a> {
     bound: bool,
     /// When stale translations were looked for.
     looked_at: Option<Instant>,
+    /// What was taken out of the mailbox and not handled yet.
+    inbox: VecDeque<Message>,
     /// What the firmware gets after that.
     held: VecDeque<Message>,
 }
@@ -127,6 +129,7 @@ impl<'a> Life<'a> {
             handed_off: false,
             bound: false,
             looked_at: None,
+            inbox: VecDeque::new(),
             held: VecDeque::new(),
         };
         life.set_up_capture();
@@ -169,7 +172,7 @@ impl<'a> Life<'a> {
         while !self.is_over() {
             self.look_at_image();
             self.answer_handoff();
-            while let Some(message) = self.receive() {
+            while let Some(message) = self.next_message() {
                 self.handle(message);
             }
             let next = self.run_firmware();
@@ -230,6 +233,20 @@ impl<'a> Life<'a> {
 
     fn send(&self, (message, endpoint): Message) {
         self.soc.send(endpoint, message);
+    }
+
+    /// The next message of the host.
+    ///
+    /// With captures, which take their time, all are taken out of the mailbox first: a host may give up
+    /// a coprocessor whose mailbox stays full.
+    fn next_message(&mut self) -> Option<Message> {
+        if self.config.capture.is_some() {
+            let rest = std::iter::from_fn(|| self.receive());
+            let rest: Vec<Message> = rest.collect();
+            self.inbox.extend(rest);
+            return self.inbox.pop_front();
+        }
+        self.receive()
     }
 
     fn receive(&self) -> Option<Message> {

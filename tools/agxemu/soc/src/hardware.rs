@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! How a Mac's hardware and firmware may behave, where the emulator by itself takes the plainest way.
+//! How a Mac's hardware and firmware may behave, where the emulator takes the plainest way.
 //!
 //! | name | effect |
 //! |---|---|
-//! | `image` | root entries 0 and 1 of the upper half hold the firmware's image; without them it dies |
+//! | `image` | root entries 0 and 1 hold the firmware's image; without them it dies |
 //! | `sleep` | the sleep states of the coprocessor are different things, see below |
 //! | `ids` | the ID registers read garbage while the coprocessor is off |
 //! | `endpoints` | RTKit announces more endpoints than the driver knows, in three maps |

@@ -28,3 +28,8 @@ pub mod rtkit;
 pub mod shadow;
 pub mod soc;
 pub mod uat;
+
+mod book;
+mod interrupts;
+#[cfg(test)]
+mod rtkit_tests;

@@ -13,13 +13,14 @@ use agxemu_firmware::machine::{Level, Machine, Mapping, OutsideRam, Page, Role};
 use agxemu_gpu::backing::HostPage;
 use agxemu_gpu::fault::AccessError;
 
+use crate::book::Book;
 use crate::boot;
 use crate::hardware::Hardware;
-use crate::mailbox::{self, Mailbox};
+use crate::interrupts::Raised;
+use crate::mailbox::Mailbox;
 use crate::options::Regions;
-use crate::overlay::{VECTOR_RECEIVE_NOT_EMPTY, VECTOR_SEND_EMPTY};
+use crate::overlay::VECTOR_RECEIVE_NOT_EMPTY;
 use crate::ram::Ram;
-use crate::shadow::{self, Invalidations, Key, Shadow, Unbound};
 use crate::uat::Uat;
 
 /// Interrupt lines to the host.
@@ -53,13 +54,13 @@ pub struct Soc {
     regions: Regions,
     empty_region: Option<usize>,
     mailbox: Mutex<Mailbox>,
-    lines: Box<dyn Lines>,
+    pub(crate) lines: Box<dyn Lines>,
     /// Interrupts so far, and which of them is not to arrive.
-    interrupts: AtomicU64,
-    lost_interrupt: Option<u64>,
+    pub(crate) interrupts: AtomicU64,
+    pub(crate) lost_interrupt: Option<u64>,
     /// When the lines were raised last, and how often again.
-    raised: Mutex<[Option<Raised>; 2]>,
-    again: AtomicU64,
+    pub(crate) raised: Mutex<[Option<Raised>; 2]>,
+    pub(crate) again: AtomicU64,
     hardware: Hardware,
     /// The coprocessor is off, so that registers may read anything.
     off: AtomicBool,
@@ -69,39 +70,10 @@ pub struct Soc {
     changed: Condvar,
     start: Instant,
     clock: Mutex<Clock>,
-    book: OnceLock<Book>,
-    stale: AtomicU64,
+    pub(crate) book: OnceLock<Book>,
+    pub(crate) stale: AtomicU64,
     log: Mutex<Box<dyn Write + Send>>,
 }
-
-/// The translations that hardware would have.
-struct Book {
-    heard: Box<dyn Invalidations>,
-    shadow: Mutex<Shadow>,
-}
-
-impl Book {
-    /// The book as it is after all that was heard so far.
-    fn open(&self) -> MutexGuard<'_, Shadow> {
-        let mut shadow = lock(&self.shadow);
-        self.heard.take(&mut |what| shadow.invalidate(what));
-        shadow
-    }
-}
-
-/// A line that was raised.
-#[derive(Clone, Copy)]
-struct Raised {
-    /// The last time.
-    at: Instant,
-    /// When it is raised again, if it is still active.
-    patience: Duration,
-}
-
-/// How long a line may be active before its vector is sent again: it is level, and a vector can get lost.
-const RAISE_AGAIN: Duration = Duration::from_millis(10);
-/// The same where nobody has looked for long.
-const RAISE_AGAIN_MAX: Duration = Duration::from_secs(1);
 
 /// The guest's clock, as far as it is known: on a Mac both sides look at one timer.
 struct Clock {
@@ -250,56 +222,6 @@ impl Soc {
         self.hardware.ids && self.off.load(Ordering::Relaxed)
     }
 
-    /// From now on looks for translations that the host forgets to invalidate.
-    pub fn watch(&self, heard: Box<dyn Invalidations>) {
-        let shadow = Mutex::default();
-        let _ = self.book.set(Book { heard, shadow });
-    }
-
-    /// Whether [`Soc::watch`] was called.
-    pub fn watches(&self) -> bool {
-        self.book.get().is_some()
-    }
-
-    /// Says which translations hardware could still use although their entries have changed.
-    pub fn look_for_stale(&self) {
-        let Some(book) = self.book.get() else {
-            return;
-        };
-        let uat = self.uat();
-        let entry = |key: Key| {
-            let slot = shadow::context(key);
-            let (lower, upper) = uat.roots(slot);
-            let root = if key.va >> 63 == 0 { lower } else { upper };
-            match root & TTB_VALID {
-                0 => Err(Unbound),
-                _ => Ok(uat.walk(slot, key.va).ok().map(|page| page.pte)),
-            }
-        };
-        let stale = book.open().look(Instant::now(), entry);
-        for s in stale {
-            self.stale.fetch_add(1, Ordering::Relaxed);
-            let context = match s.key.asid {
-                Some(asid) => format!("context {asid}"),
-                None => "all contexts (it is global)".to_owned(),
-            };
-            let new = match s.new {
-                Some(new) => format!("{new:#x}"),
-                None => "unmapped".to_owned(),
-            };
-            let line = format!(
-                "stale translation: {:#x} of {context} was {:#x}, is {new}, and was not invalidated",
-                s.key.va, s.old
-            );
-            self.note(Level::Warn, &line);
-        }
-    }
-
-    /// Translations that were found stale so far.
-    pub fn stale(&self) -> u64 {
-        self.stale.load(Ordering::Relaxed)
-    }
-
     /// Whether the host has given context 0 an upper half.
     pub fn is_bound(&self) -> bool {
         self.uat().roots(0).1 & TTB_VALID != 0
@@ -333,69 +255,6 @@ impl Soc {
     /// Does something with the mailbox.
     pub fn mailbox<R>(&self, f: impl FnOnce(&mut Mailbox) -> R) -> R {
         f(&mut lock(&self.mailbox))
-    }
-
-    /// Signals the lines that became active.
-    pub fn raise(&self, lines: mailbox::Lines) {
-        if lines.receive {
-            self.interrupt(VECTOR_RECEIVE_NOT_EMPTY);
-        }
-        if lines.send_empty {
-            self.interrupt(VECTOR_SEND_EMPTY);
-        }
-    }
-
-    /// Signals the lines that are still active again; returns when to call this again.
-    ///
-    /// On a Mac the lines are level: what the host has not taken is signalled until it has. A vector is
-    /// an event, and can get lost on its way.
-    pub fn raise_again(&self) -> Option<Duration> {
-        let active = self.mailbox(|m| m.lines());
-        let now = Instant::now();
-        let mut next: Option<Duration> = None;
-        let lines = [
-            (VECTOR_RECEIVE_NOT_EMPTY, active.receive),
-            (VECTOR_SEND_EMPTY, active.send_empty),
-        ];
-        let mut raised = lock(&self.raised);
-        for (vector, _) in lines.into_iter().filter(|(_, active)| *active) {
-            let Some(Some(line)) = raised.get_mut(vector as usize) else {
-                continue;
-            };
-            let since = now.duration_since(line.at);
-            let mut left = line.patience.saturating_sub(since);
-            if left.is_zero() {
-                let n = self.again.fetch_add(1, Ordering::Relaxed) + 1;
-                let text = format!("line {vector} is active for {since:?}: signalled again ({n})");
-                self.note(Level::Debug, &text);
-                self.lines.pulse(vector);
-                line.at = now;
-                line.patience = (line.patience * 2).min(RAISE_AGAIN_MAX);
-                left = line.patience;
-            }
-            next = Some(next.map_or(left, |next| next.min(left)));
-        }
-        next
-    }
-
-    /// How often a line was signalled that had been before.
-    pub fn raised_again(&self) -> u64 {
-        self.again.load(Ordering::Relaxed)
-    }
-
-    fn interrupt(&self, vector: u32) {
-        if let Some(line) = lock(&self.raised).get_mut(vector as usize) {
-            *line = Some(Raised {
-                at: Instant::now(),
-                patience: RAISE_AGAIN,
-            });
-        }
-        let n = self.interrupts.fetch_add(1, Ordering::Relaxed) + 1;
-        if self.lost_interrupt == Some(n) {
-            self.note(Level::Info, &format!("interrupt {n} is lost, as scripted"));
-        } else {
-            self.lines.pulse(vector);
-        }
     }
 
     /// The host can take interrupts now: lines that are active already are seen.
@@ -441,7 +300,7 @@ impl Soc {
         let _ = writeln!(lock(&self.log), "[{ms:>8}] {mark} {line}");
     }
 
-    fn uat(&self) -> Uat<'_> {
+    pub(crate) fn uat(&self) -> Uat<'_> {
         Uat {
             ram: &self.ram,
             ttbs: self.regions.ttbs(),
@@ -515,7 +374,7 @@ fn new_mailbox(late: bool) -> Mailbox {
     }
 }
 
-fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|e| e.into_inner())
 }
 

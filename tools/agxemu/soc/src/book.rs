@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The book of translations that hardware would have, and the reports of those that are stale.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, MutexGuard};
+use std::time::Instant;
+
+use agx_abi::uat::TTB_VALID;
+use agxemu_firmware::machine::Level;
+
+use crate::shadow::{self, Invalidations, Key, Shadow, Unbound};
+use crate::soc::{lock, Soc};
+
+/// The translations that hardware would have.
+pub(crate) struct Book {
+    heard: Box<dyn Invalidations>,
+    shadow: Mutex<Shadow>,
+}
+
+impl Book {
+    /// The book as it is after all that was heard so far.
+    pub(crate) fn open(&self) -> MutexGuard<'_, Shadow> {
+        let mut shadow = lock(&self.shadow);
+        self.heard.take(&mut |what| shadow.invalidate(what));
+        shadow
+    }
+}
+
+impl Soc {
+    /// From now on looks for translations that the host forgets to invalidate.
+    pub fn watch(&self, heard: Box<dyn Invalidations>) {
+        let shadow = Mutex::default();
+        let _ = self.book.set(Book { heard, shadow });
+    }
+
+    /// Whether [`Soc::watch`] was called.
+    pub fn watches(&self) -> bool {
+        self.book.get().is_some()
+    }
+
+    /// Says which translations hardware could still use although their entries have changed.
+    pub fn look_for_stale(&self) {
+        let Some(book) = self.book.get() else {
+            return;
+        };
+        let uat = self.uat();
+        let entry = |key: Key| {
+            let slot = shadow::context(key);
+            let (lower, upper) = uat.roots(slot);
+            let root = if key.va >> 63 == 0 { lower } else { upper };
+            match root & TTB_VALID {
+                0 => Err(Unbound),
+                _ => Ok(uat.walk(slot, key.va).ok().map(|page| page.pte)),
+            }
+        };
+        let stale = book.open().look(Instant::now(), entry);
+        for s in stale {
+            self.stale.fetch_add(1, Ordering::Relaxed);
+            let context = match s.key.asid {
+                Some(asid) => format!("context {asid}"),
+                None => "all contexts (it is global)".to_owned(),
+            };
+            let new = match s.new {
+                Some(new) => format!("{new:#x}"),
+                None => "unmapped".to_owned(),
+            };
+            let line = format!(
+                "stale translation: {:#x} of {context} was {:#x}, is {new}, and was not invalidated",
+                s.key.va, s.old
+            );
+            self.note(Level::Warn, &line);
+        }
+    }
+
+    /// Translations that were found stale so far.
+    pub fn stale(&self) -> u64 {
+        self.stale.load(Ordering::Relaxed)
+    }
+}
