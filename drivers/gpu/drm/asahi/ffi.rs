@@ -76,6 +76,7 @@ extern "C" {
     ) -> bool;
 
     pub(crate) fn asahi_drm_extend(drm: *mut c_void) -> c_int;
+    pub(crate) fn asahi_file_is_open(file: *mut c_void) -> bool;
     pub(crate) fn asahi_pinned_limit() -> u64;
     pub(crate) fn asahi_gem_extend(object: *mut c_void);
     pub(crate) fn asahi_imported_pages(object: *mut c_void) -> *mut c_void;

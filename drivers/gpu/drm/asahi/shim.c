@@ -409,6 +409,14 @@ struct sg_table *asahi_imported_pages(struct drm_gem_object *obj)
 	return drm_gem_is_imported(obj) ? to_drm_gem_shmem_obj(obj)->sgt : NULL;
 }
 
+/* Whether a handle is closed by an ioctl, and not because its file goes. */
+bool asahi_file_is_open(struct drm_file *file);
+
+bool asahi_file_is_open(struct drm_file *file)
+{
+	return file->filp && file_count(file->filp) > 0;
+}
+
 /* How much memory clients may pin: as much as userspace takes for the size of the GPU's heap. */
 u64 asahi_pinned_limit(void);
 
