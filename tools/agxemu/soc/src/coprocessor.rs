@@ -103,6 +103,8 @@ struct Life<'a> {
     syslog_index: u64,
     /// The handoff was answered.
     handed_off: bool,
+    /// Context 0 was seen to lead to the firmware's image.
+    bound: bool,
     /// When stale translations were looked for.
     looked_at: Option<Instant>,
     /// What was taken out of the mailbox and not handled yet.
@@ -125,6 +127,7 @@ impl<'a> Life<'a> {
             dead: false,
             syslog_index: 0,
             handed_off: false,
+            bound: false,
             looked_at: None,
             inbox: VecDeque::new(),
             held: VecDeque::new(),
@@ -202,8 +205,13 @@ impl<'a> Life<'a> {
         if self.dead || !self.config.hardware.image {
             return;
         }
-        let Err(what) = self.soc.firmware_image(self.handed_off) else {
-            return;
+        // Linux makes the handoff first, and context 0 lead to the image after that.
+        let what = match self.soc.firmware_image(self.bound) {
+            Ok(bound) => {
+                self.bound = bound;
+                return;
+            }
+            Err(what) => what,
         };
         self.dead = true;
         let line = format!("coprocessor crashed: the firmware's own memory is gone: {what}");
