@@ -3,8 +3,8 @@
 //! RTKit: the protocol that Apple's coprocessors speak over their mailbox.
 //!
 //! A safe layer over the kernel's own RTKit library, C header:
-//! [`include/linux/soc/apple/rtkit.h`](srctree/include/linux/soc/apple/rtkit.h). The library does the
-//! management dialogue (versions, endpoint map, power states) and serves the system endpoints
+//! [`include/linux/soc/apple/rtkit.h`](srctree/include/linux/soc/apple/rtkit.h). The library does
+//! the management dialogue (versions, endpoint map, power states) and serves the system endpoints
 //! (crash log, syslog, ioreport, oslog) by itself; a driver supplies memory for them and talks to
 //! the endpoints of its own.
 //!
@@ -18,10 +18,10 @@
 //!
 //! # Doorbells
 //!
-//! Most of what a driver sends is a doorbell: "look at that ring". It says the same however often it is
-//! sent, so it need not be queued: [`Rtkit::ring`] sets a bit, in any context, and a worker sends one
-//! message for each bit. The thread that rings never waits for the mailbox, nor for another thread that
-//! rings.
+//! Most of what a driver sends is a doorbell: "look at that ring". It says the same however often
+//! it is sent, so it need not be queued: [`Rtkit::ring`] sets a bit, in any context, and a worker
+//! sends one message for each bit. The thread that rings never waits for the mailbox, nor for
+//! another thread that rings.
 //!
 //! # States
 //!
@@ -65,8 +65,8 @@ pub use raw::Message;
 ///
 /// # Safety
 ///
-/// `cpu_addr()` must be valid for reads of `size()` bytes for as long as the object lives, while the
-/// coprocessor writes there.
+/// `cpu_addr()` must be valid for reads of `size()` bytes for as long as the object lives, while
+/// the coprocessor writes there.
 pub unsafe trait SharedBuffer: Send + 'static {
     /// Where the CPU reads it.
     fn cpu_addr(&self) -> NonNull<u8>;
@@ -86,7 +86,8 @@ pub unsafe trait SharedBuffer: Send + 'static {
 /// | `recv_message`, `shmem_setup`, `crashed` | process, on RTKit's ordered workqueue: may allocate, may not wait for a message |
 /// | `send_failed` | process, on the workqueue of the doorbells: may not allocate with reclaim |
 ///
-/// None of them may boot, shut down, close or drop [`Rtkit`], all of which wait for callbacks to end.
+/// None of them may boot, shut down, close or drop [`Rtkit`], all of which wait for callbacks to
+/// end.
 pub trait Operations: Send + Sync + 'static {
     /// The memory that [`Operations::shmem_setup`] gives.
     type Buffer: SharedBuffer;
@@ -165,8 +166,8 @@ impl<T: Operations> Rtkit<T> {
         // `Device` is a transparent wrapper of `struct device`.
         let dev: *const Device<Bound> = dev;
         // SAFETY: `dev` is bound. The functions of `Callbacks<T>` expect a cookie that points to a
-        // `T`, and get it: `ops` lives until `drop()` has closed RTKit, after which none is called, nor
-        // are the doorbells looked at, which are static anyway.
+        // `T`, and get it: `ops` lives until `drop()` has closed RTKit, after which none is called,
+        // nor are the doorbells looked at, which are static anyway.
         let raw = from_err_ptr(unsafe {
             raw::rtkit_create(
                 dev.cast_mut().cast(),
@@ -225,15 +226,15 @@ impl<T: Operations> Rtkit<T> {
     ///
     /// # Errors
     ///
-    /// `ENODEV` if the coprocessor is not running, or has crashed. `ETIMEDOUT` if the mailbox has had
-    /// no room for half a second.
+    /// `ENODEV` if the coprocessor is not running, or has crashed. `ETIMEDOUT` if the mailbox has
+    /// had no room for half a second.
     pub fn send_message(&self, endpoint: u8, message: u64) -> Result {
         // SAFETY: By the type invariant.
         to_result(unsafe { raw::rtkit_send(self.raw.as_ptr(), endpoint, message) })
     }
 
-    /// Rings the doorbells whose bits are set, by their index in [`Operations::DOORBELLS`]. All writes
-    /// to memory before it are visible to the coprocessor when it gets the messages.
+    /// Rings the doorbells whose bits are set, by their index in [`Operations::DOORBELLS`]. All
+    /// writes to memory before it are visible to the coprocessor when it gets the messages.
     ///
     /// Those that were rung already and are not sent yet are sent once. Nothing is sent to a
     /// coprocessor that is not running, or has crashed.
@@ -252,8 +253,9 @@ impl<T: Operations> Rtkit<T> {
         unsafe { raw::rtkit_is_crashed(self.raw.as_ptr()) }
     }
 
-    /// Ends all contact: when it returns no callback runs, and every call gives `ENODEV`. That holds
-    /// for each of several callers, and also when the device is being unbound, which closes as well.
+    /// Ends all contact: when it returns no callback runs, and every call gives `ENODEV`. That
+    /// holds for each of several callers, and also when the device is being unbound, which closes
+    /// as well.
     pub fn close(&self) {
         // SAFETY: By the type invariant.
         unsafe { raw::rtkit_close(self.raw.as_ptr()) };
@@ -276,15 +278,15 @@ impl<T: Operations> Callbacks<T> {
     ///
     /// `cookie` must point to a `T` that lives for `'a`.
     unsafe fn ops<'a>(cookie: *mut c_void) -> &'a T {
-        // SAFETY: By the function's requirements. `T: Sync`, and nobody has it exclusively since it is
-        // in an `Arc`.
+        // SAFETY: By the function's requirements. `T: Sync`, and nobody has it exclusively since it
+        // is in an `Arc`.
         unsafe { &*cookie.cast::<T>() }
     }
 
     /// # Safety
     ///
-    /// Only for RTKit to call, with the cookie that it got from [`Rtkit::new`] and `log` null or `size`
-    /// bytes long.
+    /// Only for RTKit to call, with the cookie that it got from [`Rtkit::new`] and `log` null or
+    /// `size` bytes long.
     unsafe extern "C" fn crashed(cookie: *mut c_void, log: *const c_void, size: usize) {
         // SAFETY: `Rtkit::new()` passed a `T` as cookie, which lives until RTKit is closed.
         let ops = unsafe { Self::ops(cookie) };

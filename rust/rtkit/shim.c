@@ -4,8 +4,8 @@
  * the Rust half does not have to repeat their layouts.
  *
  * There is one struct rtkit for each coprocessor. It has two owners: the Rust object, and a device
- * managed action that closes it when the device is unbound, whatever the Rust object does. After the
- * close every call fails with -ENODEV and no callback runs.
+ * managed action that closes it when the device is unbound, whatever the Rust object does. After
+ * the close every call fails with -ENODEV and no callback runs.
  */
 
 #include <linux/atomic.h>
@@ -101,8 +101,9 @@ DEFINE_FREE(rtkit_open, struct rtkit *, if (_T) rtkit_put_open(_T))
 
 /*
  * Sleeps until calls and callbacks that run have returned, so it may not be called from a callback.
- * Idempotent: every closer returns when the close is through, whoever began it. So neither the device
- * goes on being unbound nor the Rust object frees what the callbacks use while one of them runs.
+ * Idempotent: every closer returns when the close is through, whoever began it. So neither the
+ * device goes on being unbound nor the Rust object frees what the callbacks use while one of them
+ * runs.
  */
 void rtkit_close(struct rtkit *r)
 {
@@ -128,14 +129,14 @@ static void rtkit_devm_close(void *data)
 /*
  * Sends the doorbells that were rung.
  *
- * "Atomic" is what the library calls the way to send that does not sleep. The other one, when the FIFO
- * of the mailbox is full, enables an interrupt and waits; two senders that do so at a time, or one whose
- * wait ends early, leave the depth of that interrupt wrong ("Unbalanced enable for IRQ"), and the
- * library's own worker sends like that. This one never touches the interrupt. What it costs: while the
- * FIFO is full it spins with interrupts off, for the microseconds until the coprocessor takes a message,
- * or for half a second if that never takes another one. The latter happens once in its life, since
- * @send_failed gives it up; and it happens here, in a worker of the kernel's, and in no thread of a
- * user's.
+ * "Atomic" is what the library calls the way to send that does not sleep. The other one, when the
+ * FIFO of the mailbox is full, enables an interrupt and waits; two senders that do so at a time, or
+ * one whose wait ends early, leave the depth of that interrupt wrong ("Unbalanced enable for IRQ"),
+ * and the library's own worker sends like that. This one never touches the interrupt. What it
+ * costs: while the FIFO is full it spins with interrupts off, for the microseconds until the
+ * coprocessor takes a message, or for half a second if that never takes another one. The latter
+ * happens once in its life, since @send_failed gives it up; and it happens here, in a worker of the
+ * kernel's, and in no thread of a user's.
  */
 static void rtkit_ring_work(struct work_struct *work)
 {
@@ -158,16 +159,16 @@ static void rtkit_ring_work(struct work_struct *work)
 }
 
 /*
- * Any context. What was written to memory before is there for the coprocessor when it gets the message:
- * the exchange orders this before the worker's atomic64_xchg(), and the library has a barrier before it
- * sends.
+ * Any context. What was written to memory before is there for the coprocessor when it gets the
+ * message: the exchange orders this before the worker's atomic64_xchg(), and the library has a
+ * barrier before it sends.
  */
 void rtkit_ring(struct rtkit *r, u64 doorbells)
 {
 	atomic64_fetch_or(doorbells, &r->rung);
 	/*
-	 * Also if the bits were there: the thread that has set them may have been preempted before it got
-	 * here, and nobody else is to wait until it runs again.
+	 * Also if the bits were there: the thread that has set them may have been preempted before
+	 * it got here, and nobody else is to wait until it runs again.
 	 */
 	queue_work(r->ring_wq, &r->ring_work);
 }
@@ -247,9 +248,9 @@ static void rtkit_call_work(struct work_struct *work)
 }
 
 /*
- * The library waits interruptibly, some seconds at most. A signal for the thread that happens to bind
- * or unbind the device must not leave the coprocessor half way, nor the interrupt of the mailbox
- * enabled. So a worker does it: it gets no signals.
+ * The library waits interruptibly, some seconds at most. A signal for the thread that happens to
+ * bind or unbind the device must not leave the coprocessor half way, nor the interrupt of the
+ * mailbox enabled. So a worker does it: it gets no signals.
  */
 static int rtkit_call(struct rtkit *r, struct rtkit_call c)
 {
@@ -283,8 +284,8 @@ int rtkit_boot(struct rtkit *r, bool wake)
 }
 
 /*
- * Quiesced, not asleep: of the two ways that RTKit has, this is the one of which it is known that AGX comes back from it. The
- * next one to come wakes it.
+ * Quiesced, not asleep: of the two ways that RTKit has, this is the one of which it is known that
+ * AGX comes back from it. The next one to come wakes it.
  */
 static int rtkit_do_shutdown(struct rtkit_call *c)
 {

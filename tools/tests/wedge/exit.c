@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* A client with many idle queues is killed: how long it takes to end, beside how long it took to make them. */
+/*
+ * A client with many idle queues is killed: how long it takes to end, beside how long it took to make them. A file may only have so
+ * many of them, and a client many files.
+ */
 #define _GNU_SOURCE
 #include "wedge.h"
 
@@ -7,6 +10,7 @@
 #include <unistd.h>
 
 #define QUEUES 2000
+#define QUEUES_OF_FILE 100
 
 struct many {
 	volatile int64_t took_us;
@@ -19,10 +23,12 @@ static void make(void *arg)
 	struct context ctx;
 	uint32_t queue;
 
-	context_init(&ctx);
 	start = now_us();
-	for (int i = 0; i < QUEUES * scale; i++)
+	for (int i = 0; i < QUEUES * scale; i++) {
+		if (i % QUEUES_OF_FILE == 0)
+			context_init(&ctx);
 		need("create a queue", queue_create(ctx.fd, ctx.vm, &queue));
+	}
 	many->took_us = now_us() - start;
 	for (;;)
 		pause();

@@ -3,12 +3,12 @@
 //! Dropping values in a worker.
 //!
 //! Tasks run in fence signalling sections, where nothing may be waited for that waits for memory in
-//! turn. But the last reference to an address space or to the firmware's memory often goes in a task,
-//! when a job completes, and freeing those takes locks under which others allocate. So it is handed to a
-//! worker, for which no fence waits.
+//! turn. But the last reference to an address space or to the firmware's memory often goes in a
+//! task, when a job completes, and freeing those takes locks under which others allocate. So it is
+//! handed to a worker, for which no fence waits.
 //!
-//! A value that may end like that lives in a [`DeferredDrop`] from its beginning, so that handing it over
-//! takes no memory and cannot fail.
+//! A value that may end like that lives in a [`DeferredDrop`] from its beginning, so that handing
+//! it over takes no memory and cannot fail.
 
 use core::ops::{
     Deref,
@@ -113,8 +113,8 @@ impl DeferredDropQueue {
         let _ = workqueue::system_long().enqueue(self.clone());
     }
 
-    /// Closes the queue. When it returns all that was queued has been dropped, and the worker never runs
-    /// again: so the driver may be unloaded, whatever is dropped later.
+    /// Closes the queue. When it returns all that was queued has been dropped, and the worker never
+    /// runs again: so the driver may be unloaded, whatever is dropped later.
     pub(crate) fn close(&self) {
         self.state.lock().is_closed = true;
         // SAFETY: `self.work` is initialised, and stays while `self` is borrowed.

@@ -72,8 +72,8 @@ fn extend(device: &drm::UnregisteredDevice<AsahiDrmDriver>) -> Result {
 
 /// The entry of an ioctl in the driver's table.
 ///
-/// The kernel's `declare_drm_ioctls!` takes the types of the arguments from its `uapi` crate, which does not
-/// have ours.
+/// The kernel's `declare_drm_ioctls!` takes the types of the arguments from its `uapi` crate, which
+/// does not have ours.
 macro_rules! ioctl {
     ($ioctl:ident, $argument:ident, $handler:expr) => {
         ioctl!($ioctl, $argument, $handler, drm::ioctl::AUTH)
@@ -87,14 +87,15 @@ macro_rules! ioctl {
             data: *mut c_void,
             file: *mut bindings::drm_file,
         ) -> c_int {
-            // SAFETY: DRM calls us with a device of this driver's, which lives meanwhile and has been
-            // registered.
-            let dev: &drm::Device<AsahiDrmDriver, drm::Ioctl> = unsafe { drm::Device::from_raw(dev) };
+            // SAFETY: DRM calls us with a device of this driver's, which lives meanwhile and has
+            // been registered.
+            let dev: &drm::Device<AsahiDrmDriver, drm::Ioctl> =
+                unsafe { drm::Device::from_raw(dev) };
             let Some(guard) = dev.registration_guard() else {
                 return ENODEV.to_errno();
             };
-            // SAFETY: DRM has made room for as many bytes as the number of the ioctl says, which is the
-            // argument's size, and has nobody else look at them. Any bytes are valid.
+            // SAFETY: DRM has made room for as many bytes as the number of the ioctl says, which is
+            // the argument's size, and has nobody else look at them. Any bytes are valid.
             let data = unsafe { &mut *data.cast::<uapi::$argument>() };
             // SAFETY: DRM calls us with a file of this device's.
             let file = unsafe { drm::File::<AsahiFile>::from_raw(file) };

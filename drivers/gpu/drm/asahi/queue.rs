@@ -10,9 +10,9 @@
 //!                                               then DestroyContext, then the memory may go
 //! ```
 //!
-//! A queue has a scope of its own below the device's. It is cancelled when the client destroys the queue,
-//! when the client's file is closed, and when the device goes. The queue's task then brings everything to
-//! an end, in its own time, and only the end of the device waits for it.
+//! A queue has a scope of its own below the device's. It is cancelled when the client destroys the
+//! queue, when the client's file is closed, and when the device goes. The queue's task then brings
+//! everything to an end, in its own time, and only the end of the device waits for it.
 
 use crate::{
     deferred_drop::DeferredDrop,
@@ -62,7 +62,8 @@ use kernel::{
     }, //
 };
 
-/// Number of the next queue, by which the firmware tells queues apart. 0 and 1 are the firmware's own.
+/// Number of the next queue, by which the firmware tells queues apart. 0 and 1 are the firmware's
+/// own.
 static NUMBER: Atomic<u32> = Atomic::new(2);
 
 /// How many jobs a client may have in a queue before it has to wait in the submit.
@@ -114,7 +115,16 @@ impl Queue {
             stats: firmware.stats().compute,
             preempt1_size: gpu.chip().buffers.compute_preempt1.into(),
         };
-        let ring = QueueRing::new(firmware, heaps, gpu.deferred(), &vm, context, compute, usage, label)?;
+        let ring = QueueRing::new(
+            firmware,
+            heaps,
+            gpu.deferred(),
+            &vm,
+            context,
+            compute,
+            usage,
+            label,
+        )?;
 
         let scope = gpu.scope().child(c"queue")?;
         let config = Config {
@@ -176,8 +186,8 @@ impl Queue {
             .prepare(DeferredDrop::new(job)?, credits, dependencies)
     }
 
-    /// Takes no more jobs, cancels those that have not begun, and ends when the others have. Does not
-    /// wait for that.
+    /// Takes no more jobs, cancels those that have not begun, and ends when the others have. Does
+    /// not wait for that.
     pub(crate) fn close(&self) {
         self.scope.cancel();
     }
@@ -191,9 +201,9 @@ impl Drop for Queue {
 
 /// The queues of a client that has closed its file.
 ///
-/// A client may have very many. So they are closed by a worker, not by the thread that closes the file;
-/// and the worker lets the tasks of those that it has closed come to their turn before it closes more, so
-/// that the tasks of other clients' queues are not behind all of them.
+/// A client may have very many. So they are closed by a worker, not by the thread that closes the
+/// file; and the worker lets the tasks of those that it has closed come to their turn before it
+/// closes more, so that the tasks of other clients' queues are not behind all of them.
 pub(crate) struct ClosedQueues(Handles<Arc<Queue>>);
 
 impl ClosedQueues {
@@ -215,8 +225,8 @@ impl ClosedQueues {
 
     /// Returns when the tasks have been polled that were woken before.
     fn let_tasks_run(scope: &Scope) {
-        // A task that is woken later is polled later. If it cannot be made, as the device goes, there is
-        // nobody to be considerate of.
+        // A task that is woken later is polled later. If it cannot be made, as the device goes,
+        // there is nobody to be considerate of.
         if let Ok(task) = scope.spawn(c"turn", async {}) {
             let _ = block_on(task);
         }

@@ -18,8 +18,8 @@
 //! ```
 //!
 //! So a queue that waits holds no slot, and a queue that holds slots has jobs in flight, which the
-//! hardware ends whatever other queues do. That no queue keeps its slots for ever while others wait is
-//! up to its ring, which looks at [`SlotPool::is_contended`] before it starts another job.
+//! hardware ends whatever other queues do. That no queue keeps its slots for ever while others wait
+//! is up to its ring, which looks at [`SlotPool::is_contended`] before it starts another job.
 
 pub(crate) mod table;
 
@@ -151,8 +151,9 @@ impl SlotPool {
         )
     }
 
-    /// Takes slots by `take`, when it is `waiter`'s turn. `take` returns `None`, and takes nothing, if
-    /// not all that it needs is there; then the task of `cx` is woken when that may have changed.
+    /// Takes slots by `take`, when it is `waiter`'s turn. `take` returns `None`, and takes nothing,
+    /// if not all that it needs is there; then the task of `cx` is woken when that may have
+    /// changed.
     ///
     /// May be dropped for good by [`SlotPool::leave`].
     pub(crate) fn poll_acquire<R>(
@@ -221,7 +222,8 @@ impl SlotPool {
 
     /// Changes the number of those that wait. `_state`: the lock is held.
     fn count(&self, _state: &State, change: impl FnOnce(usize) -> usize) {
-        self.waiting.store(change(self.waiting.load(Relaxed)), Relaxed);
+        self.waiting
+            .store(change(self.waiting.load(Relaxed)), Relaxed);
     }
 }
 

@@ -3,10 +3,10 @@
 //! Event slots: how the firmware reports that a command is complete.
 //!
 //! There are 128. Each has two stamps, which grow by one step with each command that completes: the
-//! firmware compares the one ("FW stamp") for its barriers, we read the other ("host stamp"). A work
-//! queue owns a slot for as long as it has commands in flight, numbers them with
-//! [`EventSlot::issue`], and awaits them with [`Watch::poll`]. Who gets a slot when there are not enough
-//! is decided by the [`SlotPool`].
+//! firmware compares the one ("FW stamp") for its barriers, we read the other ("host stamp"). A
+//! work queue owns a slot for as long as it has commands in flight, numbers them with
+//! [`EventSlot::issue`], and awaits them with [`Watch::poll`]. Who gets a slot when there are not
+//! enough is decided by the [`SlotPool`].
 //!
 //! ```text
 //!      Events::take()              EventSlot::issue()           flag from the firmware
@@ -15,8 +15,8 @@
 //!                                                        └► failed, and pending ───┘      its failure
 //! ```
 //!
-//! A failed command completes like any other: what recovery leaves here is only what to tell about it
-//! then. Until then the firmware may still use its memory.
+//! A failed command completes like any other: what recovery leaves here is only what to tell about
+//! it then. Until then the firmware may still use its memory.
 
 use super::{
     crash::Crash,
@@ -111,7 +111,8 @@ pub(crate) struct Events {
     dev: ARef<Device>,
     crash: Crash,
     slots: KVec<Arc<Slot>>,
-    /// The stamps that the firmware compares. Only it looks at them; it writes them as long as it runs.
+    /// The stamps that the firmware compares. Only it looks at them; it writes them as long as it
+    /// runs.
     _stamps: Shared,
     pool: Arc<SlotPool>,
 }
@@ -205,8 +206,8 @@ impl Events {
         }
     }
 
-    /// Returns a number that is another one when commands of any queue have completed since, whether
-    /// that was flagged or not.
+    /// Returns a number that is another one when commands of any queue have completed since,
+    /// whether that was flagged or not.
     pub(super) fn progress(&self) -> u32 {
         self.slots
             .iter()
@@ -342,10 +343,12 @@ impl Watch {
         outcome.or_else(dead)
     }
 
-    /// Returns how the command with number `value` has ended, if it has. If not, the task of `cx` is
-    /// woken when that may have changed: it is the only one, that of the queue that owns the slot.
+    /// Returns how the command with number `value` has ended, if it has. If not, the task of `cx`
+    /// is woken when that may have changed: it is the only one, that of the queue that owns the
+    /// slot.
     pub(crate) fn poll(&self, value: Stamp, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        // First, so that what changes from here on is not missed. Of a crash `Events::crashed` tells.
+        // First, so that what changes from here on is not missed. Of a crash `Events::crashed`
+        // tells.
         self.slot.changed.register(cx);
         self.outcome(value).map_or(Poll::Pending, Poll::Ready)
     }

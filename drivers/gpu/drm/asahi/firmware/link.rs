@@ -290,8 +290,8 @@ impl Link {
         error
     }
 
-    /// Rings a doorbell. What it refers to has to be in memory before. Nothing happens if the firmware
-    /// is dead.
+    /// Rings a doorbell. What it refers to has to be in memory before. Nothing happens if the
+    /// firmware is dead.
     ///
     /// # Context
     ///

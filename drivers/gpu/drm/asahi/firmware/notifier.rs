@@ -3,9 +3,10 @@
 //! The objects by which the firmware decides when a user queue is told of completed commands.
 //!
 //! The firmware counts the commands that finish, and sends the event when the count has reached the
-//! threshold. Both are totals that never go back. The threshold is raised by [`Notifier::expect`] when
-//! a job is really handed over, and not when it is queued: else the firmware would hold back the news
-//! of an earlier job until the later one, which may be waiting for just that news, has finished.
+//! threshold. Both are totals that never go back. The threshold is raised by [`Notifier::expect`]
+//! when a job is really handed over, and not when it is queued: else the firmware would hold back
+//! the news of an earlier job until the later one, which may be waiting for just that news, has
+//! finished.
 
 use super::shared::{
     Shared,
@@ -74,8 +75,8 @@ impl Notifier {
         self.list.va()
     }
 
-    /// `count` more commands are handed over: one for each compute command, two for each render. Before
-    /// the message to the pipe.
+    /// `count` more commands are handed over: one for each compute command, two for each render.
+    /// Before the message to the pipe.
     ///
     /// `&mut`: only the queue's own task does this. The firmware only reads.
     pub(crate) fn expect(&mut self, count: u64) {

@@ -34,8 +34,8 @@ impl Power {
         )
     }
 
-    /// Counts one more submission. The doorbell that announces it has to come with a kick, which wakes
-    /// the firmware.
+    /// Counts one more submission. The doorbell that announces it has to come with a kick, which
+    /// wakes the firmware.
     pub(super) fn begin(self: &Arc<Self>) -> PendingSubmission {
         self.add(1);
         PendingSubmission(self.clone())
@@ -44,8 +44,8 @@ impl Power {
     fn add(&self, n: i32) {
         let mut count = self.count.lock();
         *count = count.wrapping_add_signed(n);
-        // Under the lock, so that the last value written is the right one. Release: what the job wrote is
-        // seen before it is seen to be over.
+        // Under the lock, so that the last value written is the right one. Release: what the job
+        // wrote is seen before it is seen to be over.
         self.shared.store(*count, Release);
     }
 }

@@ -41,8 +41,8 @@ impl Producer {
         self.written
     }
 
-    /// Returns where the next entry goes, which is also what the read index will be once the firmware
-    /// has dealt with all entries so far.
+    /// Returns where the next entry goes, which is also what the read index will be once the
+    /// firmware has dealt with all entries so far.
     pub(crate) const fn index(&self) -> u32 {
         self.write
     }

@@ -62,7 +62,7 @@ impl EventTask {
                     }
                 }
                 Ok(false) => yield_now().await,
-                // Whoever found out has said why.
+                // The reason is in the log.
                 Err(_) => break,
             }
         }
@@ -138,8 +138,8 @@ impl EventTask {
     }
 }
 
-/// Prints logs until the firmware is dead, or the scope of `crash` is cancelled; what it said last is
-/// printed nevertheless.
+/// Prints logs until the firmware is dead, or the scope of `crash` is cancelled; what it said last
+/// is printed nevertheless.
 pub(super) async fn print_logs(mut logs: Logs, link: Arc<Link>, crash: Crash) {
     loop {
         let rung = link.wakes.logs.notified();

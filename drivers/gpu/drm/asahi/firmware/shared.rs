@@ -2,8 +2,8 @@
 
 //! Memory that the firmware reads and writes while we do.
 //!
-//! Nothing in it stays what it was, so there are no references to its content: words are accessed as
-//! atomics ([`Word`]), everything larger is copied.
+//! Nothing in it stays what it was, so there are no references to its content: words are accessed
+//! as atomics ([`Word`]), everything larger is copied.
 
 use crate::alloc::{
     GpuBox,
@@ -88,8 +88,8 @@ impl Shared {
     /// Writes `bytes` to `offset`.
     pub(crate) fn write(&self, offset: usize, bytes: &[u8]) -> Result {
         let at = self.span(offset, bytes.len())?;
-        // SAFETY: `span()` checked the bounds. The firmware may be reading; whoever writes here tells it
-        // only afterwards that there is something to read, and orders the two.
+        // SAFETY: `span()` checked the bounds. The firmware may be reading; whoever writes here
+        // tells it only afterwards that there is something to read, and orders the two.
         unsafe { at.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len()) };
         Ok(())
     }
@@ -97,8 +97,8 @@ impl Shared {
     /// Copies out `bytes.len()` bytes from `offset`.
     pub(crate) fn read(&self, offset: usize, bytes: &mut [u8]) -> Result {
         let at = self.span(offset, bytes.len())?;
-        // SAFETY: `span()` checked the bounds. If the firmware writes at the same time the copy may be
-        // a mixture, which any bytes are allowed to be.
+        // SAFETY: `span()` checked the bounds. If the firmware writes at the same time the copy may
+        // be a mixture, which any bytes are allowed to be.
         unsafe { at.copy_to_nonoverlapping(NonNull::from(&mut *bytes).cast(), bytes.len()) };
         Ok(())
     }
@@ -135,15 +135,15 @@ impl<T> Clone for Word<T> {
 
 // SAFETY: It is a reference to an atomic together with an owner that may be sent.
 unsafe impl<T: AtomicType + Send> Send for Word<T> {}
-// SAFETY: As above; atomics may be shared.
+// SAFETY: It is a reference to an atomic, which may be shared, together with an owner that may be.
 unsafe impl<T: AtomicType + Send> Sync for Word<T> {}
 
 impl<T: AtomicType> Deref for Word<T> {
     type Target = Atomic<T>;
 
     fn deref(&self) -> &Atomic<T> {
-        // SAFETY: Valid by the type invariant for as long as `self.owner` lives. Accesses by others are
-        // atomic too, or those of the firmware.
+        // SAFETY: Valid by the type invariant for as long as `self.owner` lives. Accesses by others
+        // are atomic too, or those of the firmware.
         unsafe { Atomic::from_ptr(self.at.as_ptr()) }
     }
 }

@@ -2,11 +2,11 @@
 
 //! Rings that the driver writes: pipes, device control, FwCtl.
 //!
-//! The firmware says nothing when it has dealt with an entry: it moves the read index. So what waits
-//! for that looks again at each doorbell of the firmware, which is a sign of life and often comes for
-//! the very reason, and after a pause, which grows from [`FIRST_PAUSE`] to [`LAST_PAUSE`]. An index that
-//! does not move for [`LIMIT`] although there is something to read belongs to a firmware that is dead,
-//! whatever its mailbox says.
+//! The firmware says nothing when it has dealt with an entry: it moves the read index. So what
+//! waits for that looks again at each doorbell of the firmware, which is a sign of life and often
+//! comes for the very reason, and after a pause, which grows from [`FIRST_PAUSE`] to
+//! [`LAST_PAUSE`]. An index that does not move for [`LIMIT`] although there is something to read
+//! belongs to a firmware that is dead, whatever its mailbox says.
 
 use super::{
     crash::Crash,
@@ -152,8 +152,8 @@ pub(crate) struct TxChannel {
     link: Arc<Link>,
     crash: Crash,
     addresses: RingAddresses,
-    /// First come, first served, for those that wait until their entry is dealt with: each doorbell of
-    /// the firmware wakes all that are in here.
+    /// First come, first served, for those that wait until their entry is dealt with: each doorbell
+    /// of the firmware wakes all that are in here.
     turns: Semaphore,
     #[pin]
     ring: SpinLock<Ring>,
@@ -271,8 +271,7 @@ impl TxChannel {
     ///
     /// As for [`TxChannel::run`].
     pub(super) async fn finished(&self, ticket: Ticket) -> Result {
-        self.look(|ring| Ok(ring.done()? >= ticket.0))
-            .await
+        self.look(|ring| Ok(ring.done()? >= ticket.0)).await
     }
 
     /// Looks at the ring until `ready`, or until the read index has stood still for too long.
@@ -336,7 +335,8 @@ impl Ring {
 struct Still(Option<(u64, Instant<Monotonic>)>);
 
 impl Still {
-    /// Returns whether it has dealt with nothing for too long. `done`: the number of entries so far.
+    /// Returns whether it has dealt with nothing for too long. `done`: the number of entries so
+    /// far.
     fn is_too_long(&mut self, done: u64) -> bool {
         match self.0 {
             Some((before, since)) if before == done => since.elapsed() > LIMIT,
@@ -399,8 +399,8 @@ impl RoomWait {
         })
     }
 
-    /// Takes room for one entry of `channel`. If there is none, the task of `cx` is woken when that may
-    /// have changed.
+    /// Takes room for one entry of `channel`. If there is none, the task of `cx` is woken when that
+    /// may have changed.
     ///
     /// # Errors
     ///

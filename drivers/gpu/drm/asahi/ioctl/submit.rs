@@ -69,7 +69,8 @@ use kernel::{
     }, //
 };
 
-/// Longest command buffer: far beyond what the most commands can take, in the longest form that we know.
+/// Longest command buffer: far beyond what the most commands can take, in the longest form that we
+/// know.
 const MAX_BUFFER: usize = 1 << 20;
 /// Most sync records of a submit, in and out. The fences behind them are limited by the job queue.
 const MAX_SYNCS: usize = 1 << 12;
@@ -240,12 +241,13 @@ impl SyncRecords {
         Ok(Sync::parse(&bytes)?)
     }
 
-    /// Returns the fences of the next `count` records. Records that say the same are looked up once.
+    /// Returns the fences of the next `count` records. Records that say the same are looked up
+    /// once.
     ///
     /// # Errors
     ///
-    /// `EINTR` if the thread is being killed: finding a point of a timeline may take long, if a client
-    /// has put very many on it.
+    /// `EINTR` if the thread is being killed: finding a point of a timeline may take long, if a
+    /// client has put very many on it.
     fn waits(&mut self, file: &File, count: u32) -> Result<KVVec<ARef<Fence>>> {
         let mut wanted = KVVec::with_capacity(count as usize, GFP_KERNEL_ACCOUNT)?;
         for _ in 0..count {

@@ -19,7 +19,8 @@ pub(crate) enum Wait {
     Nothing,
     /// For all that was submitted before this submit.
     Before,
-    /// For the command with this index among those of the subqueue in this submit, and so for all before it.
+    /// For the command with this index among those of the subqueue in this submit, and so for all
+    /// before it.
     Command(usize),
 }
 
@@ -34,7 +35,8 @@ pub(crate) struct Barriers {
 const NONE: u16 = 0xffff;
 
 impl Wait {
-    /// What `index` of a header means, with `count` commands of the subqueue before it in this submit.
+    /// What `index` of a header means, with `count` commands of the subqueue before it in this
+    /// submit.
     fn parse(index: u16, count: usize) -> Option<Self> {
         match usize::from(index) {
             _ if index == NONE => Some(Self::Nothing),

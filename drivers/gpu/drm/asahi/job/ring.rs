@@ -11,9 +11,9 @@
 //!   destroy()         the firmware forgets the queue
 //! ```
 //!
-//! While a queue waits it holds nothing that others wait for. While it holds slots it has jobs in flight,
-//! and when others wait for slots it starts no more of them until it has given its own back: so everybody
-//! has a turn, also if there are more queues with work than slots for good.
+//! While a queue waits it holds nothing that others wait for. While it holds slots it has jobs in
+//! flight, and when others wait for slots it starts no more of them until it has given its own
+//! back: so everybody has a turn, also if there are more queues with work than slots for good.
 
 use super::{
     barrier::{
@@ -61,8 +61,8 @@ use jobqueue::{
     HwDone,
     Label,
     Ring,
-    TimeoutAction,
     Timeline,
+    TimeoutAction,
     Work, //
 };
 use kernel::{
@@ -71,15 +71,16 @@ use kernel::{
     time::Delta, //
 };
 
-/// How long a job may be in flight until rings and stamps are looked at, in case an interrupt or an event
-/// was lost.
+/// How long a job may be in flight until rings and stamps are looked at, in case an interrupt or an
+/// event was lost.
 pub(crate) const TIMEOUT: Delta = Delta::from_millis(2000);
-/// How often they are looked at, while no command of any queue completes, until the firmware is asked
-/// whether it is alive.
+/// How often they are looked at, while no command of any queue completes, until the firmware is
+/// asked whether it is alive.
 ///
-/// There is no limit to how long a job may run as long as it is. It stops commands that make no progress
-/// by itself; one that it has not begun may wait for queues of higher priority as long as those have
-/// something to do. No command of the firmware's is known that ends a single job that runs.
+/// There is no limit to how long a job may run as long as it is. It stops commands that make no
+/// progress by itself; one that it has not begun may wait for queues of higher priority as long as
+/// those have something to do. No command of the firmware's is known that ends a single job that
+/// runs.
 const MAX_TIMEOUTS: u32 = 30;
 
 /// A command of a job that is ready to run.
@@ -115,7 +116,8 @@ struct Commands {
 }
 
 impl Commands {
-    /// Returns how the job has ended, if it has: as the first of its commands that failed, if one did.
+    /// Returns how the job has ended, if it has: as the first of its commands that failed, if one
+    /// did.
     ///
     /// To be asked while the job counts against the number of commands in flight.
     fn poll(&self, cx: &mut task::Context<'_>) -> Poll<Result> {
@@ -204,7 +206,8 @@ impl QueueRing {
             if !pool.is_contended() {
                 return Poll::Ready(Ok(()));
             }
-            // Others wait. Their turn comes when what is in flight is over, of which this task hears.
+            // Others wait. Their turn comes when what is in flight is over, of which this task
+            // hears.
             if !self.compute.rest() {
                 return Poll::Pending;
             }
@@ -248,8 +251,8 @@ impl QueueRing {
 
         for (index, command) in job.commands.iter().enumerate() {
             let mut memory = job.memory.command(index);
-            // All commands are for this queue: there are no renders to wait for, a submit with one is
-            // refused.
+            // All commands are for this queue: there are no renders to wait for, a submit with one
+            // is refused.
             let wait_for = match command.barriers.compute {
                 Wait::Nothing => None,
                 Wait::Before => before,
@@ -293,8 +296,8 @@ impl QueueRing {
         Ok(commands)
     }
 
-    /// Counts a timeout, the `n`th in a row. Returns how many there were since the firmware has completed
-    /// something.
+    /// Counts a timeout, the `n`th in a row. Returns how many there were since the firmware has
+    /// completed something.
     fn count_timeout(&mut self, n: u32) -> u32 {
         let progress = self.firmware.progress();
         if n == 1 || progress != self.progress {
@@ -347,9 +350,9 @@ impl Ring for QueueRing {
             Some(commands) => ready!(commands.poll(cx)),
             None => Err(ENODEV),
         };
-        // SAFETY: The stamp of the queue's event slot has reached the last command of the job, or the
-        // firmware is dead: then no memory of clients is in the GPU's reach, see `Crash`. `job` is of
-        // this ring, and so of `timeline`.
+        // SAFETY: The stamp of the queue's event slot has reached the last command of the job, or
+        // the firmware is dead: then no memory of clients is in the GPU's reach, see `Crash`. `job`
+        // is of this ring, and so of `timeline`.
         Poll::Ready(unsafe { HwDone::new(timeline, result) })
     }
 
@@ -370,8 +373,8 @@ impl Ring for QueueRing {
             self.firmware
                 .give_up(fmt!("no command completes, and firmware does not answer"));
         }
-        // In the end the job is found to be over or its turn comes, or the firmware is found to be dead,
-        // which ends it.
+        // In the end the job is found to be over or its turn comes, or the firmware is found to be
+        // dead, which ends it.
         TimeoutAction::Wait(TIMEOUT)
     }
 

@@ -10,7 +10,8 @@
 //!                                                         more jobs
 //! ```
 //!
-//! A queue has an event slot only while it has commands in flight: there are fewer slots than queues.
+//! A queue has an event slot only while it has commands in flight: there are fewer slots than
+//! queues.
 
 use super::context::Context;
 use crate::{
@@ -232,8 +233,9 @@ impl WorkQueue {
     ///
     /// # Errors
     ///
-    /// `ENOSPC` if the ring has no room. Then the firmware has lost its way: it moves its index before it
-    /// says that a command is done, and more commands are not in flight than there is room for.
+    /// `ENOSPC` if the ring has no room. Then the firmware has lost its way: it moves its index
+    /// before it says that a command is done, and more commands are not in flight than there is
+    /// room for.
     pub(crate) fn push(&mut self, va: u64) -> Result {
         match self.producer.room(self.done.load(Acquire)) {
             Ok(1..) => (),

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Clients' address spaces, and the slots that they get: the contexts 1 to 63, lent to them while they
-//! have work.
+//! Clients' address spaces, and the slots that they get: the contexts 1 to 63, lent to them while
+//! they have work.
 //!
-//! A slot is sticky: the address space keeps it after its work, until somebody else needs one, and then
-//! the one that has been idle for longest goes.
+//! A slot is sticky: the address space keeps it after its work, until somebody else needs one, and
+//! then the one that has been idle for longest goes.
 //!
 //! ```text
 //!                 bind(): a slot is free                      last user drops its guard
@@ -125,8 +125,8 @@ impl AddressSpace {
         }
     }
 
-    /// Takes a slot of `tables`, or becomes one more user of the one that is in use already. While the
-    /// guard lives the context is this address space's. Returns `None` if no slot is free.
+    /// Takes a slot of `tables`, or becomes one more user of the one that is in use already. While
+    /// the guard lives the context is this address space's. Returns `None` if no slot is free.
     ///
     /// # Errors
     ///

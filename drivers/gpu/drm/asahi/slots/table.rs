@@ -2,8 +2,9 @@
 
 //! Which slot a queue or a VM gets.
 //!
-//! Sticky: one gets the slot again that it had last, if that is free. Else the one that has been free
-//! for longest, so that the slots that others may want back stay theirs for as long as possible.
+//! Sticky: one gets the slot again that it had last, if that is free. Else the one that has been
+//! free for longest, so that the slots that others may want back stay theirs for as long as
+//! possible.
 //!
 //! ```text
 //!            take()              release(idle)
