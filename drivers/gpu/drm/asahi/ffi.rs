@@ -49,6 +49,7 @@ extern "C" {
     pub(crate) fn asahi_region_map(base: u64, size: u64) -> *mut c_void;
     pub(crate) fn asahi_region_unmap(at: *mut c_void);
 
+    pub(crate) fn asahi_refuse_suspend(dev: *mut c_void) -> c_int;
     pub(crate) fn asahi_mailbox_check(dev: *mut c_void) -> c_int;
 
     pub(crate) fn asahi_time_ns() -> u64;
@@ -75,6 +76,7 @@ extern "C" {
     ) -> bool;
 
     pub(crate) fn asahi_drm_extend(drm: *mut c_void) -> c_int;
+    pub(crate) fn asahi_file_is_open(file: *mut c_void) -> bool;
     pub(crate) fn asahi_pinned_limit() -> u64;
     pub(crate) fn asahi_gem_extend(object: *mut c_void);
     pub(crate) fn asahi_imported_pages(object: *mut c_void) -> *mut c_void;

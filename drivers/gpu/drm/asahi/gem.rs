@@ -89,7 +89,12 @@ impl DriverObject for Buffer {
     /// Userspace relies on that: closing a handle is how it frees a buffer, and it unbinds nothing
     /// before.
     fn close(object: &Object, file: &drm::File<AsahiFile>) {
-        file.inner().unbind_object(object);
+        // When the file itself goes, so do its VMs: each when the jobs in it are over. To take
+        // their memory away before would have them fault, which costs other clients' jobs as well.
+        // SAFETY: The file is valid.
+        if unsafe { ffi::asahi_file_is_open(core::ptr::from_ref(file).cast_mut().cast()) } {
+            file.inner().unbind_object(object);
+        }
         file.inner().remove_handle();
     }
 }

@@ -103,6 +103,7 @@ impl Gpu {
         let dev: &Device<Bound> = pdev.as_ref();
         check_abi(dev)?;
         check_mailbox(dev)?;
+        refuse_suspend(dev)?;
 
         let regs = Arc::new(Regs::map(pdev, chip)?, GFP_KERNEL)?;
         let room = UniqueArc::<Self>::new_uninit(GFP_KERNEL)?;
@@ -266,6 +267,14 @@ impl Gpu {
     pub(crate) fn has_soft_faults(&self) -> bool {
         self.parts.fault_control == Globals::FAULT_CONTROL_SOFT
     }
+}
+
+/// Has the system refuse to suspend until the device is unbound.
+fn refuse_suspend(dev: &Device<Bound>) -> Result {
+    // `Device` is a transparent wrapper of `struct device`.
+    let raw: *const Device<Bound> = dev;
+    // SAFETY: The device is bound.
+    to_result(unsafe { ffi::asahi_refuse_suspend(raw.cast_mut().cast()) })
 }
 
 /// Makes sure that the mailbox has its driver: the device has to be probed later if it has not.

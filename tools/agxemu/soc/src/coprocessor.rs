@@ -103,7 +103,7 @@ struct Life<'a> {
     syslog_index: u64,
     /// The handoff was answered.
     handed_off: bool,
-    /// Context 0 has had an upper half since: the host gives it one when it has seen the answer.
+    /// Context 0 was seen to lead to the firmware's image.
     bound: bool,
     /// When stale translations were looked for.
     looked_at: Option<Instant>,
@@ -205,9 +205,13 @@ impl<'a> Life<'a> {
         if self.dead || !self.config.hardware.image {
             return;
         }
-        self.bound |= self.handed_off && self.soc.is_bound();
-        let Err(what) = self.soc.firmware_image(self.bound) else {
-            return;
+        // Linux makes the handoff first, and context 0 lead to the image after that.
+        let what = match self.soc.firmware_image(self.bound) {
+            Ok(bound) => {
+                self.bound = bound;
+                return;
+            }
+            Err(what) => what,
         };
         self.dead = true;
         let line = format!("coprocessor crashed: the firmware's own memory is gone: {what}");

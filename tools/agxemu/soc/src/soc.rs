@@ -222,18 +222,13 @@ impl Soc {
         self.hardware.ids && self.off.load(Ordering::Relaxed)
     }
 
-    /// Whether the host has given context 0 an upper half.
-    pub fn is_bound(&self) -> bool {
-        self.uat().roots(0).1 & TTB_VALID != 0
-    }
-
-    /// Looks whether the firmware's image is where the boot loader has put it. Once `bound`, context 0
-    /// has to lead to it.
+    /// Looks whether the firmware's image is where the boot loader has put it, and whether context 0 leads
+    /// to it. It has to once it has; `bound` says whether it has.
     ///
     /// # Errors
     ///
     /// What the host has done.
-    pub fn firmware_image(&self, bound: bool) -> Result<(), String> {
+    pub fn firmware_image(&self, bound: bool) -> Result<bool, String> {
         let root = self.regions.pagetables();
         for (index, want) in boot::image_entries(&self.regions).into_iter().enumerate() {
             let got = self.ram.load_u64(root + 8 * index as u64).unwrap_or(0);
@@ -244,12 +239,13 @@ impl Soc {
             }
         }
         let (_, upper) = self.uat().roots(0);
-        if bound && (upper & TTB_VALID == 0 || ttb_table(upper) != root) {
+        let leads = upper & TTB_VALID != 0 && ttb_table(upper) == root;
+        if bound && !leads {
             return Err(format!(
                 "context 0 has the upper half {upper:#x}, the firmware's is at {root:#x}"
             ));
         }
-        Ok(())
+        Ok(leads)
     }
 
     /// Does something with the mailbox.
