@@ -7,7 +7,7 @@
 # shellcheck source=tools/tests/piglit/lib.sh
 . "$here/piglit/lib.sh"
 share=$(mktemp -d "$LOGS/piglit.XXXXXX")
-piglit_share "$share"
+piglit_share "$share" 2>>"$LOGS/piglit-packages.log"
 # Of those that pass, each 8th of OpenCL's; GL's that were written by hand, but for two whose compilations take minutes, and each
 # 30th of those that were generated. In "make test" a quarter of that.
 part=4

@@ -4,7 +4,7 @@
 #
 # A queue that goes while the hardware has its job. teardown-drm-sched.sh does the same steps with DRM's scheduler. Inserting
 # the module does a step.
-guest_tap teardown --no-emu --modules "kasync jobqueue" -- bash -c '
+guest_tap teardown --no-emu --modules "kasync jobqueue" --carry jobqueue_teardown -- bash -c '
 	# step NUMBER PATTERN NAME: the module has to print PATTERN.
 	step() {
 		dmesg -C

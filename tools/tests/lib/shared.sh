@@ -3,18 +3,22 @@
 #
 # Machines that several suites share, since a boot of the debug kernel takes as long as many a test. Suites with the header
 # "# machine: shared" run there, one after another: without a GPU if their guest_tap calls say --no-emu, otherwise on the
-# emulated one. Of the options of "vm exec" they may use --no-emu, --modules, --timeout, and --share "$programs".
+# emulated one. Of the options of "vm exec" they may use --no-emu, --modules, --carry, --timeout, and --share "$programs".
 # shellcheck disable=SC2154
 
 # queue NAME ARGUMENT…: notes a guest_tap call of $suite for a shared machine.
 queue() {
-	local name=$1 kind=gpu modules="kasync jobqueue agxemu_bridge asahi" timeout=600 dir
+	local name=$1 kind=gpu modules="kasync jobqueue agxemu_bridge asahi" carried='' timeout=600 dir
 	shift
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--no-emu) kind=bare ;;
-		--modules | --timeout)
-			[ "$1" = --modules ] && modules=$2 || timeout=$2
+		--modules | --carry | --timeout)
+			case $1 in
+			--modules) modules=$2 ;;
+			--carry) carried=$2 ;;
+			--timeout) timeout=$2 ;;
+			esac
 			shift
 			;;
 		--share)
@@ -34,6 +38,7 @@ queue() {
 	mkdir "$dir"
 	printf '%s\n' "$suite" >"$dir/suite"
 	printf '%s\n' "$modules" >"$dir/modules"
+	printf '%s\n' "$modules $carried" >"$dir/carried"
 	printf '%s\n' "$timeout" >"$dir/timeout"
 	printf '%q ' "$@" >"$dir/command"
 }
@@ -64,7 +69,7 @@ shared_machine() {
 	done
 	cp "$here/lib/in-guest" "$share/.tests/run"
 	"$here/../vm/vm" exec --debug-kernel --log "$LOGS/shared-$kind" "${options[@]}" --no-modules --timeout $timeout \
-		--carry "$(tr ' ' '\n' < <(cat "$share"/.tests/*/modules) | sort -u | tr '\n' ' ')" \
+		--carry "$(tr ' ' '\n' < <(cat "$share"/.tests/*/carried) | sort -u | tr '\n' ' ')" \
 		--share "$share" -- bash /mnt/share/.tests/run >"$LOGS/shared-$kind.log" 2>&1 </dev/null || status=$?
 	mapfile -t names < <(sort -u "$share"/.tests/*/suite)
 	for suite in "${names[@]}"; do
