@@ -21,8 +21,9 @@
 //!
 //! Whatever changes a queue wakes a worker, which polls the task; with one exception. [`commit`]
 //! polls the task itself, once, if nothing is in flight and nothing else waits. The thread cannot
-//! be preempted from before the job is put in until the poll is over. In such a poll the task only
-//! submits the job; it signals no fence.
+//! be preempted from before the job is put in until the poll is over. In such a poll the task
+//! submits the job, and ends it if the hardware is through with it by then; it signals no other
+//! fence. So no fence of earlier work waits for the moment at which a thread is scheduled.
 //!
 //! ```text
 //!               the task returns from a poll with nothing left

@@ -18,7 +18,7 @@
 //!
 //! One poll goes through this until there is nothing to do, or a number of times: then others have
 //! their turn (H16). A poll in a thread that commits (see [`submission`](crate::submission))
-//! submits its job, and leaves everything else to a worker.
+//! submits its job, ends it if it is over at once, and leaves everything else to a worker.
 
 use crate::{
     deadline::Deadline,
@@ -233,15 +233,26 @@ impl<R: Ring> Task<R> {
         self.is_idle = is_idle;
     }
 
-    /// Submits the job of the thread that commits, whose poll this is. Signals no fence.
+    /// Submits the job of the thread that commits, whose poll this is, and ends it if the hardware
+    /// is through with it by then. Signals no other fence.
     fn poll_inline(&mut self, alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) {
         self.receive();
         let flags = self.shared.flags();
         match self.poll_first(flags, cx) {
             First::Ready => {
                 self.submit_first();
-                // The worker asks again.
-                if self.poll_complete(cx).is_some() || !self.waiting.is_empty() {
+                if let Some(done) = self.poll_complete(cx) {
+                    // The hardware was through with it at once. Nothing else is in flight.
+                    self.finish_first(done);
+                    if self.waiting.is_empty() {
+                        self.quiesce();
+                        if flags.is_parked() {
+                            cx.waker().wake_by_ref();
+                        }
+                        return;
+                    }
+                }
+                if !self.waiting.is_empty() {
                     cx.waker().wake_by_ref();
                 }
             }

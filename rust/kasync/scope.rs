@@ -312,7 +312,7 @@ impl Scope {
         let name = self.name();
         pr_warn!("still waiting for {n} tasks of scope {name}, among them:\n");
         for info in some.into_iter().flatten() {
-            pr_warn!("{}\n", format_args!("{info}"));
+            pr_warn!("{info}\n");
         }
     }
 

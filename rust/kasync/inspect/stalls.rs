@@ -34,7 +34,7 @@ unsafe extern "C" fn look() {
             true
         });
         for info in stalled.iter().flatten() {
-            pr_warn!("stalled: {}\n", format_args!("{info}"));
+            pr_warn!("stalled: {info}\n");
         }
     }
 }
