@@ -6,7 +6,6 @@
 
 use agx_abi::channel::{device_control as dc, DestroyContext, DeviceControlMessage};
 use agx_abi::channel::{GrowTvbAck, IdlePowerOff, RecoverChannel};
-use agx_abi::init::STATS_FRAGMENT_SIZE;
 use agx_abi::queue::GpuContextData;
 use agx_abi::{Field, Value};
 
@@ -91,7 +90,7 @@ impl Core {
         if !self.behaviour.large_statistics {
             return Ok(());
         }
-        let tail = STATS_FRAGMENT_SIZE..LARGE_STATISTICS as usize;
+        let tail = crate::init::STATS_FRAGMENT_TOUCHED..LARGE_STATISTICS as usize;
         let bytes = vec![0x5a; tail.len()];
         let at = self.init.fragment_stats + tail.start as u64;
         self.mem.write(at, &bytes)

@@ -34,7 +34,7 @@ use crate::panic::{bail, ensure, Fw};
 const STATS_VERTEX_TOUCHED: usize = 0x690;
 /// Bytes of the fragment statistics by the smaller of the two tables that are known; `--hardware
 /// statistics` writes the larger one.
-const STATS_FRAGMENT_TOUCHED: usize = 0x748;
+pub(crate) const STATS_FRAGMENT_TOUCHED: usize = 0x748;
 /// Bytes of the compute statistics that the firmware touches as it starts, found as for vertices.
 /// Of a driver that runs compute only the larger [`init::STATS_COMPUTE_SIZE`] is known.
 const STATS_COMPUTE_TOUCHED: usize = 0x1180;

@@ -97,8 +97,12 @@ fn large_statistics_need_their_room() {
         large_statistics: true,
         ..Behaviour::default()
     };
-    // In the small buffer they run into what lies behind it.
+    // In a small buffer they run into what lies behind it.
     let mut d = driver(&[], behaviour);
+    let at = d.mem.alloc(Protection::FW_PRIV_RW, 0x748);
+    let behind = d.mem.alloc(Protection::FW_PRIV_RW, 0x3000);
+    d.mem.set(d.tree.pointers, R::STATS_FRAGMENT, at);
+    d.mem.set(d.tree.pointers, R::STATS_COMPUTE, behind);
     let panic = d.boot().unwrap_err().0;
     assert!(panic.contains("something else is at"), "{panic}");
 
