@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 #
-# What one client without privileges can do to the others. Where times are compared the kernel is the plain one.
+# What one client without privileges can do to the others. Where time limits are short the kernel is the plain one.
 # shellcheck disable=SC2154
 guest_tap wedge-slots --timeout 900 --share "$programs" -- sh -c '
 	/mnt/share/wedge slots || exit
 	if echo 11000000.gpu >/sys/bus/platform/drivers/asahi/unbind; then echo ok unbind; else echo not ok unbind; fi
 	if rmmod asahi; then echo ok unload; else echo not ok unload; fi'
-for group in idle syncs deadlines exit; do
+for group in syncs exit; do
 	guest_tap "wedge-$group" --plain-kernel --timeout 600 --share "$programs" -- /mnt/share/wedge "$group"
 done
