@@ -244,7 +244,7 @@ impl Gpu {
 
     /// Has the firmware clean its cache, if much memory waits for that. May sleep.
     pub(crate) fn collect_garbage(&self) {
-        if !self.parts.heaps.is_garbage_due() {
+        if !self.parts.heaps.is_garbage_due() || self.parts.firmware.crash().is_set() {
             return;
         }
         let garbage = self.parts.heaps.take_garbage();
@@ -253,7 +253,7 @@ impl Gpu {
             _ => {
                 self.parts.firmware.give_up(fmt!("cache was not cleaned"));
                 // It may still be written to.
-                core::mem::forget(garbage);
+                self.parts.heaps.put_back(garbage);
             }
         }
     }

@@ -446,7 +446,7 @@ impl Drop for Pile {
 /// To be dropped when the firmware has cleaned its cache after they were taken.
 #[must_use = "dropping it says that the firmware has cleaned its cache"]
 pub(crate) struct Garbage {
-    _piles: [Pile; 2],
+    piles: [Pile; 2],
 }
 
 /// The heaps in the kernel's half.
@@ -488,7 +488,21 @@ impl Heaps {
     /// All garbage so far.
     pub(crate) fn take_garbage(&self) -> Garbage {
         Garbage {
-            _piles: [&self.private, &self.gpu_ro].map(|heap| heap.shared.garbage.lock().take()),
+            piles: [&self.private, &self.gpu_ro].map(|heap| heap.shared.garbage.lock().take()),
+        }
+    }
+
+    /// Puts garbage back that the firmware has not cleaned its cache of: it is not used again before
+    /// that. It goes with the heaps, whose memory stays if the firmware never says that it sleeps.
+    pub(crate) fn put_back(&self, garbage: Garbage) {
+        for (heap, mut pile) in [&self.private, &self.gpu_ro].into_iter().zip(garbage.piles) {
+            while let Some(mut object) = pile.first.take() {
+                pile.first = object.next.take();
+                let rejected = heap.shared.garbage.lock().push(object);
+                // The heap is being dropped, which is not done with garbage under way; better to lose
+                // it than to free it.
+                mem::forget(rejected);
+            }
         }
     }
 }

@@ -395,7 +395,7 @@ impl Ring for QueueRing {
             Ok(()) => drop(garbage),
             Err(e) => {
                 // If the firmware still knows the context its memory may not be used again.
-                core::mem::forget(garbage);
+                self.heaps.put_back(garbage);
                 self.firmware
                     .give_up(fmt!("the context of a queue was not destroyed: {e:?}"));
             }
