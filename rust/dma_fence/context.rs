@@ -456,10 +456,10 @@ impl FenceSignaller {
 
     /// Calls `f` with what was collected.
     fn collected<R>(&mut self, f: impl FnOnce(&mut Collected) -> R) -> R {
-        // SAFETY: It is the signaller's, which is borrowed mutably.
-        self.end
-            .collected
-            .with(|collected| f(unsafe { &mut *collected }))
+        self.end.collected.with(|collected| {
+            // SAFETY: Only the signaller accesses what was collected, and it is borrowed mutably.
+            f(unsafe { &mut *collected })
+        })
     }
 
     /// Takes in the orphans that have come since the last time.
@@ -530,7 +530,7 @@ impl Drop for FenceSignaller {
 ///
 /// # Invariants
 ///
-/// Points to memory from [`own::alloc`], which is owned and not initialised.
+/// Points to memory from `own::alloc()`, which is owned and not initialised.
 pub struct FenceReservation(NonNull<OwnFence>);
 
 // SAFETY: The memory is owned, and belongs to no thread.

@@ -8,9 +8,8 @@
 //! - [`Fence`]: a `struct dma_fence` of any driver; [`Fence::wait`] is a future.
 //! - [`FenceSet`]: several fences, one wake. Arrays and chains are taken apart.
 //! - [`Chain`], [`Fence::merge`]: chains and arrays.
-//! - [`FenceContext`]: a timeline of own fences; [`FenceEmitter`] and [`FenceSignaller`] are its
-//! two
-//!   ends.
+//! - [`FenceContext`]: a timeline of own fences, with its two ends, [`FenceEmitter`] and
+//!   [`FenceSignaller`].
 //! - [`SyncFile`]: fences as file descriptors.
 //! - [`Resv`]: the fences of buffers.
 //! - [`SyncObj`]: binary and timeline sync objects.

@@ -166,8 +166,8 @@ impl CJob {
     /// Returns the job's state.
     fn state(&self) -> &Atomic<i32> {
         // SAFETY: The job is valid, by the type invariant, and the field is only accessed as an
-        // atomic.
-        unsafe { &*(&raw const (*self.0.as_ptr()).state) }
+        // atomic. No reference to the rest of the job is made.
+        unsafe { &(*self.0.as_ptr()).state }
     }
 }
 
@@ -523,7 +523,7 @@ unsafe extern "C" fn jobqueue_complete(queue: *const CQueue, job: *mut RawJob, e
     unsafe {
         ptr::write(&raw mut (*job).error, error);
         // Pairs with the acquire in `poll_complete()`.
-        (*(&raw const (*job).state)).store(OVER, Release);
+        (*job).state.store(OVER, Release);
         (*queue).waker.wake();
     }
 }

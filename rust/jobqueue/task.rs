@@ -181,23 +181,18 @@ impl<R: Ring> Task<R> {
                 Poll::Ready(())
             })
             .await;
-            loop {
-                match poll_fn(|cx| self.poll_next(alarm.as_mut(), cx)).await {
-                    // Little is kept across these awaits, as it is kept by each queue.
-                    Event::TimedOut => {
-                        let (n, timeline) = (self.timeouts, self.signaller.timeline());
-                        let job = first_in_flight(&mut self.in_flight);
-                        let action = self.ring.timed_out(job, n, timeline).await;
-                        let (task, mut action) = (&mut self, Some(action));
-                        let after = poll_fn(move |cx| {
-                            let after = action.take().map(|action| task.handle_timeout(action, cx));
-                            Poll::Ready(after)
-                        })
-                        .await;
-                        alarm.as_mut().reset(after.unwrap_or(self.timeout));
-                    }
-                    Event::End => break,
-                }
+            // Little is kept across these awaits, as it is kept by each queue.
+            while let Event::TimedOut = poll_fn(|cx| self.poll_next(alarm.as_mut(), cx)).await {
+                let (n, timeline) = (self.timeouts, self.signaller.timeline());
+                let job = first_in_flight(&mut self.in_flight);
+                let action = self.ring.timed_out(job, n, timeline).await;
+                let (task, mut action) = (&mut self, Some(action));
+                let after = poll_fn(move |cx| {
+                    let after = action.take().map(|action| task.handle_timeout(action, cx));
+                    Poll::Ready(after)
+                })
+                .await;
+                alarm.as_mut().reset(after.unwrap_or(self.timeout));
             }
             self.shared.end();
             self.ring.destroy().await;

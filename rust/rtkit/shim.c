@@ -185,7 +185,7 @@ struct rtkit *rtkit_create(struct device *dev, int mbox, void *cookie,
 	struct rtkit *r;
 	int ret;
 
-	r = kzalloc(sizeof(*r), GFP_KERNEL);
+	r = kzalloc_obj(*r);
 	if (!r)
 		return ERR_PTR(-ENOMEM);
 

@@ -330,8 +330,9 @@ impl Ring for CheckedRing {
             engine.waker.register(cx);
             result = engine.finished(*number);
         }
-        // SAFETY: The engine says that the job is over.
         result.map_or(Poll::Pending, |result| {
+            // SAFETY: `finished()` has returned the result of this job, so the engine is through
+            // with it, and `timeline` is that of the queue that asks.
             Poll::Ready(unsafe { HwDone::new(timeline, result) })
         })
     }

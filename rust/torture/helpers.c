@@ -399,6 +399,7 @@ void torture_job_committed(struct torture_job *job, struct dma_fence *fence)
 /* Foreign fences: with their own lock, signalled in hard interrupt context. */
 struct foreign_fence {
 	struct dma_fence base;
+	/* The lock of @base. */
 	spinlock_t lock;
 	struct hrtimer timer;
 	int error;

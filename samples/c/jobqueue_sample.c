@@ -28,6 +28,7 @@ struct sample {
 	struct jobqueue *queue;
 	/* The hardware: the jobs that it has, oldest first. */
 	struct irq_work irq;
+	/* Protects @jobs and @count. */
 	spinlock_t lock;
 	struct sample_job *jobs[CREDITS];
 	unsigned int count;

@@ -18,6 +18,7 @@
 
 struct foreign {
 	struct dma_fence base;
+	/* The lock of @base. */
 	spinlock_t lock;
 	ktime_t deadline;
 	int deadlines;

@@ -208,8 +208,14 @@ unsafe extern "C" {
 
 /// Drops `value` in a hard interrupt.
 pub(crate) fn drop_in_irq<T: Send>(value: T) {
+    /// Drops the value at `data`.
+    ///
+    /// # Safety
+    ///
+    /// `data` must point to a valid `Option<T>` that nobody else accesses during the call.
     unsafe extern "C" fn drop_it<T>(data: *mut c_void) {
-        // SAFETY: A value that is there, and taken once.
+        // SAFETY: `data` points to a valid `Option<T>` without other users, by the safety
+        // requirements.
         drop(unsafe { (*data.cast::<Option<T>>()).take() });
     }
     let mut value = Some(value);

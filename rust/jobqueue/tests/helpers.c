@@ -144,6 +144,7 @@ void jobqueue_test_watch_free(struct jobqueue_test_watch *watch, struct dma_fenc
  * The lock of an issuer, in memory of its own: the issuer may free it one grace period after its fences have signalled.
  */
 struct jobqueue_test_lock {
+	/* The lock of the issuer's fences. */
 	spinlock_t lock;
 	struct rcu_head rcu;
 };

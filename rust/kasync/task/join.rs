@@ -168,13 +168,12 @@ impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         let old = self.task().state.drop_handle();
         if !old.is_complete() {
-            // SAFETY: HANDLE and JOIN_WAKER were cleared before the task was complete: the slot is
-            // ours.
-            drop(
-                self.task()
-                    .join_waker
-                    .with(|slot| unsafe { (*slot).take() }),
-            );
+            let waker = self.task().join_waker.with(|slot| {
+                // SAFETY: HANDLE and JOIN_WAKER were cleared before the task was complete, so only
+                // the handle accesses the slot.
+                unsafe { (*slot).take() }
+            });
+            drop(waker);
         } else if self.site.is_some() {
             if deferred::is_needed::<T>() {
                 // SAFETY: COMPLETE with HANDLE set: the output is ours, as is the handle's

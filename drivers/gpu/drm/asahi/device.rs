@@ -89,8 +89,7 @@ macro_rules! ioctl {
         ) -> c_int {
             // SAFETY: DRM calls us with a device of this driver's, which lives meanwhile and has
             // been registered.
-            let dev: &drm::Device<AsahiDrmDriver, drm::Ioctl> =
-                unsafe { drm::Device::from_raw(dev) };
+            let dev = unsafe { drm::Device::<AsahiDrmDriver, drm::Ioctl>::from_raw(dev) };
             let Some(guard) = dev.registration_guard() else {
                 return ENODEV.to_errno();
             };

@@ -25,6 +25,7 @@ use crate::{
         ring::{
             Job,
             QueueRing,
+            RingParts,
             TIMEOUT, //
         },
         work_queue::{
@@ -115,16 +116,16 @@ impl Queue {
             stats: firmware.stats().compute,
             preempt1_size: gpu.chip().buffers.compute_preempt1.into(),
         };
-        let ring = QueueRing::new(
+        let ring = QueueRing::new(RingParts {
             firmware,
             heaps,
-            gpu.deferred(),
-            &vm,
+            deferred: gpu.deferred(),
+            vm: &vm,
             context,
             compute,
             usage,
             label,
-        )?;
+        })?;
 
         let scope = gpu.scope().child(c"queue")?;
         let config = Config {

@@ -389,8 +389,8 @@ static int asahi_prime_handle_to_fd(struct drm_device *drm, struct drm_file *fil
  * that is smaller than what the driver takes all its objects for.
  */
 static struct drm_gem_object *asahi_prime_import_sg_table(struct drm_device *drm,
-							   struct dma_buf_attachment *attach,
-							   struct sg_table *sgt)
+							  struct dma_buf_attachment *attach,
+							  struct sg_table *sgt)
 {
 	struct drm_gem_object *obj;
 	int ret = asahi_gem_create_for_import(drm, attach->dmabuf->size, &obj);

@@ -152,10 +152,10 @@ impl Recovery {
             match copy.slot() {
                 None => continue,
                 Some(slot) if (slot as usize) < SLOTS => {
-                    let upto = Stamp(copy.get(PendingStamp::VALUE));
+                    let last = Stamp(copy.get(PendingStamp::VALUE));
                     failed += self
                         .events
-                        .fail(slot, upto, |owner| cause.blame(fault, slot, owner));
+                        .fail(slot, last, |owner| cause.blame(fault, slot, owner));
                 }
                 Some(slot) => dev_err!(self.dev, "pending stamp of event slot {slot}\n"),
             }

@@ -163,33 +163,41 @@ pub(crate) struct QueueRing {
     timeouts: u32,
 }
 
+/// What a [`QueueRing`] is made of.
+pub(crate) struct RingParts<'a> {
+    pub(crate) firmware: &'a Arc<Firmware>,
+    pub(crate) heaps: &'a Heaps,
+    pub(crate) deferred: &'a Arc<DeferredDropQueue>,
+    /// The VM of the queue's jobs.
+    pub(crate) vm: &'a Arc<Vm>,
+    pub(crate) context: Context,
+    pub(crate) compute: WorkQueue,
+    pub(crate) usage: Arc<EngineUsage>,
+    pub(crate) label: Label,
+}
+
 impl QueueRing {
-    /// Returns the ring of a queue in `vm` that has no job yet.
-    pub(crate) fn new(
-        firmware: &Arc<Firmware>,
-        heaps: &Heaps,
-        deferred: &Arc<DeferredDropQueue>,
-        vm: &Arc<Vm>,
-        context: Context,
-        compute: WorkQueue,
-        usage: Arc<EngineUsage>,
-        label: Label,
-    ) -> Result<Self> {
+    /// Returns the ring of a queue that has no job yet.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn new(parts: RingParts<'_>) -> Result<Self> {
         Ok(Self {
-            firmware: firmware.clone(),
-            heaps: heaps.clone(),
-            vm: Some(DeferredDrop::new(vm.clone())?),
-            deferred: deferred.clone(),
-            context,
-            compute,
+            firmware: parts.firmware.clone(),
+            heaps: parts.heaps.clone(),
+            vm: Some(DeferredDrop::new(parts.vm.clone())?),
+            deferred: parts.deferred.clone(),
+            context: parts.context,
+            compute: parts.compute,
             count: 0,
             vm_slot: None,
             waiter: Waiter::new()?,
             waits: false,
             room_wait: RoomWait::new()?,
             room: None,
-            usage,
-            label,
+            usage: parts.usage,
+            label: parts.label,
             progress: 0,
             timeouts: 0,
         })
