@@ -30,7 +30,8 @@ pub const BUFFER_MGR_CTL_GPU: u64 = 0x20_0000_0000;
 
 /// Start of the upper half: the firmware's own.
 pub const FIRMWARE_START: u64 = 0xffff_ff80_0000_0000;
-/// Start of what the driver maps. Its entry in the root table is the only one that the driver writes.
+/// Start of what the driver maps. Its entry in the root table is the only one that the driver
+/// writes.
 pub const KERNEL_START: u64 = 0xffff_ffa0_0000_0000;
 /// Index of that entry.
 pub const KERNEL_ROOT_INDEX: usize = 2;
@@ -175,8 +176,8 @@ impl Protection {
 
     /// What the firmware may do with it.
     pub const fn firmware(self) -> Access {
-        // Host pages, then the firmware's own. A mapping for the firmware to write only is not known
-        // to exist: the entry is [?].
+        // Host pages, then the firmware's own. A mapping for the firmware to write only is not
+        // known to exist: the entry is [?].
         const HOST: [[Access; 4]; 4] = [
             [NONE, READ, WRITE, READ_WRITE],
             [READ, NONE, READ_WRITE, READ_WRITE],

@@ -66,8 +66,8 @@ const _: () = assert!(core::mem::size_of::<Shared>() >= MAX);
 
 /// A set of up to `N` futures of one type, at most 64, that are polled as they are woken.
 ///
-/// It is a [`Stream`] of their outputs in the order in which they are ready, which ends when the set
-/// is empty.
+/// It is a [`Stream`] of their outputs in the order in which they are ready, which ends when the
+/// set is empty.
 ///
 /// Memory for all is allocated with the set; neither adding nor polling allocates.
 ///
@@ -334,8 +334,8 @@ impl<S: Stream + Unpin> Future for Next<'_, S> {
     }
 }
 
-/// Waits for the next item of a stream, or `None` at its end. As cancel safe as the stream's polling:
-/// the streams of this crate take an item at the moment at which they return it.
+/// Waits for the next item of a stream, or `None` at its end. As cancel safe as the stream's
+/// polling: the streams of this crate take an item at the moment at which they return it.
 pub fn next<S: Stream + Unpin>(stream: &mut S) -> Next<'_, S> {
     Next(stream)
 }

@@ -67,8 +67,8 @@
 //!
 //! # Why no wake reaches a dead queue (H2, H3)
 //!
-//! A wake reads COMPLETE and queues inside one RCU section. An executor that is shut down has seen all
-//! its tasks COMPLETE, then waits for a grace period, then destroys the queue.
+//! A wake reads COMPLETE and queues inside one RCU section. An executor that is shut down has seen
+//! all its tasks COMPLETE, then waits for a grace period, then destroys the queue.
 
 pub(crate) mod budget;
 mod claim;

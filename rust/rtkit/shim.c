@@ -29,7 +29,9 @@ struct rtkit_message {
 
 struct rtkit {
 	struct kref ref;
-	/* One for being open, and one for each call that runs. The last one to go completes @idle. */
+	/*
+	 * One for being open, and one for each call that runs. The last one to go completes @idle.
+	 */
 	refcount_t users;
 	struct completion idle;
 	/* Set by the first closer. @closed completes when that one is through. */

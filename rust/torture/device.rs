@@ -5,9 +5,11 @@
 //!
 //! ```text
 //!   device ── file ── queue        what goes, and what goes with it
-//!      │        │        └ closed, dropped, its scope cancelled, its hardware gone, or left alone until all is over
+//!      │        │        └ closed, dropped, its scope cancelled, its hardware gone, or left alone
+//!      │        │          until all is over
 //!      │        └ closed; or its process is killed wherever it is at that moment, which closes it
-//!      └ unplugged: all hardware is gone, then the executor is shut down. Whoever is about to do something gets ECANCELED
+//!      └ unplugged: all hardware is gone, then the executor is shut down; each operation that
+//!        begins afterwards returns ECANCELED
 //! ```
 //!
 //! All of these happen at a random moment, in another thread than the one that submits.

@@ -122,7 +122,8 @@ mod tests {
         Ok(())
     }
 
-    /// Interrupts that come before anybody looks are one item, also when the line is given back before.
+    /// Interrupts that come before anybody looks are one item, also when the line is given back
+    /// before.
     #[test]
     fn coalesced() -> Result {
         let test_line = TestLine::new()?;
@@ -146,7 +147,8 @@ mod tests {
         Ok(())
     }
 
-    /// H24: a wait that is dropped, before or after interrupts have come, takes none of them with it.
+    /// H24: a wait that is dropped, before or after interrupts have come, takes none of them with
+    /// it.
     #[test]
     fn dropped() -> Result {
         let test_line = TestLine::new()?;

@@ -113,7 +113,8 @@ pub trait Machine: Send + Sync {
     /// As [`Machine::read_phys`].
     fn host_page(&self, pa: u64) -> Result<HostPage, OutsideRam>;
 
-    /// Does `work` beside the firmware, and has [`Firmware::run`](crate::Firmware::run) called after it.
+    /// Does `work` beside the firmware, and has [`Firmware::run`](crate::Firmware::run) called
+    /// after it.
     ///
     /// # Errors
     ///
