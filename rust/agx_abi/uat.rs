@@ -232,7 +232,7 @@ layout! {
         LOCK_AP(""): u8 = 0x10,
         /// The firmware wants the lock.
         LOCK_FW(""): u8 = 0x11,
-        /// Whose turn it is where both want it: 0 the host's, else the firmware's.
+        /// The side that has its turn where both want the lock: 0 the host's, else the firmware's.
         TURN(""): u32 = 0x14,
         /// Context in the coprocessor's lower half; 0 or all ones for none. The firmware's.
         CUR_SLOT(""): u32 = 0x18,

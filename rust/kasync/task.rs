@@ -225,8 +225,8 @@ pub(crate) unsafe fn wake(header: NonNull<Header>) {
     // SAFETY: Valid by the safety requirements.
     let task = unsafe { header.as_ref() };
     task.wakes.add(1);
-    // Whoever waits for the task to end, and then lets its code go, waits for a grace period as
-    // well.
+    // A thread that waits for the task to end, and then lets its code go, waits for a grace period
+    // as well.
     let _rcu = rcu::read_lock();
     let now = task.state.load();
     if now.is_complete() {
@@ -316,7 +316,7 @@ unsafe fn poll(header: NonNull<Header>, here: PollContext) -> bool {
 ///
 /// # Safety
 ///
-/// Only for who has polled the future to its end; the output is in place.
+/// The caller must have polled the future to its end, and the output must be in place.
 unsafe fn complete(header: NonNull<Header>) {
     // SAFETY: The caller's reference keeps the task valid.
     let task = unsafe { header.as_ref() };

@@ -243,7 +243,7 @@ impl Bench {
     fn end_later(&self, world: &Scope, after: Delta) -> Result {
         let engine = self.engine.clone();
         let scope = self.scope.clone();
-        // Whoever commits has the other one.
+        // The submitting thread has the other one.
         let queue = self.queue.clone();
         let how = self.how;
         let task = async move {
@@ -272,7 +272,7 @@ impl Bench {
 enum FileEnd {
     /// All of its queues go at once.
     Close,
-    /// Whoever submits drops what it is at, and then closes it.
+    /// The submitting thread drops what it is at, and then closes it.
     Kill,
     Stay,
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 //! H24, leaf by leaf: each is polled, is pending, and is dropped, before and after what it waits
-//! for has come. Whoever awaits the same next gets it. And H29: each handle and future is forgotten
-//! instead, which is a leak at worst.
+//! for has come. The next one that awaits the same gets it. And H29: each handle and future is
+//! forgotten instead, which is a leak at worst.
 
 mod common;
 

@@ -7,7 +7,7 @@
 //!     │ dropped, destroyed: cancels its scope           │
 //!     ▼                                                 ▼
 //!   scope ────────────────────────────────────► jobs not begun are cancelled, those in flight
-//!                                               awaited, then DestroyContext, then the memory may go
+//!                                               awaited, then DestroyContext; then the memory goes
 //! ```
 //!
 //! A queue has a scope of its own below the device's. It is cancelled when the client destroys the

@@ -153,7 +153,7 @@ fn claim_against_shutdown() {
         let (handle, waker) = waiting(&executor, &flag);
         flag.store(true, Ordering::Relaxed);
         let thread = thread::spawn(move || {
-            // SAFETY: As above.
+            // SAFETY: The claim is dropped below; the thread waits for nothing before that.
             let claim = unsafe { handle.claim() };
             waker.wake();
             drop(claim);

@@ -49,8 +49,8 @@ fn poll<F: Future>(f: &mut Pin<Box<F>>) -> Poll<F::Output> {
     f.as_mut().poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// H1, H24: a request is given its permit and dropped at the same time. Who is next in line gets
-/// it.
+/// H1, H24: a request is given its permit and dropped at the same time. The
+/// next request in line gets it.
 #[test]
 fn permits_against_drop() {
     model(|| {

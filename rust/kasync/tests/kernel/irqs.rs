@@ -134,7 +134,7 @@ mod tests {
             other,
             raised,
         };
-        // SAFETY: As above.
+        // SAFETY: The line is ours, and is there until after the registration was dropped.
         let (registration, mut interrupts) =
             unsafe { irq::request_raw(test_line.number(), c"kasync_test", Kind::Hard, device)? };
         for _ in 0..5 {
@@ -159,7 +159,7 @@ mod tests {
             other,
             raised,
         };
-        // SAFETY: As above.
+        // SAFETY: The line is ours, and is there until after the registration was dropped.
         let (registration, mut interrupts) =
             unsafe { irq::request_raw(test_line.number(), c"kasync_test", Kind::Hard, device)? };
         for _ in 0..3 {
@@ -191,9 +191,9 @@ mod tests {
             })
         };
         let number = test_line.number();
-        // SAFETY: As above.
+        // SAFETY: The line is ours, and is there until after the registration was dropped.
         let first = unsafe { irq::request_raw(number, c"kasync_test", Kind::Hard, device()?)? };
-        // SAFETY: As above.
+        // SAFETY: The line is ours, and is there until after the registration was dropped.
         let second = unsafe { irq::request_raw(number, c"kasync_test", Kind::Hard, device()?) };
         assert_eq!(second.err(), Some(EBUSY));
         drop(first);
