@@ -155,7 +155,10 @@ mod tests {
             ..Options::new(8)
         };
         let (bench, first, last) = (Bench::build(options)?, Bench::new(8)?, Bench::new(8)?);
-        let (gate, other) = (first.commit(Job::new(1), &[])?, last.commit(Job::new(1), &[])?);
+        let (gate, other) = (
+            first.commit(Job::new(1), &[])?,
+            last.commit(Job::new(1), &[])?,
+        );
         bench.commit(Job::new(1), core::slice::from_ref(&gate))?;
         for id in 2..JOBS {
             bench.commit(Job::new(id), &[])?;

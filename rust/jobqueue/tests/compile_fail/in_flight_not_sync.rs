@@ -7,8 +7,8 @@ use core::task::Context;
 use core::task::Poll;
 use jobqueue::HwDone;
 use jobqueue::Ring;
-use jobqueue::TimeoutAction;
 use jobqueue::Timeline;
+use jobqueue::TimeoutAction;
 use kernel::prelude::*;
 
 /// A ring.

@@ -4,8 +4,8 @@
 //! Only code that vouches for the hardware says that it has stopped.
 
 use jobqueue::RingStopped;
-use jobqueue::TimeoutAction;
 use jobqueue::Timeline;
+use jobqueue::TimeoutAction;
 
 /// Says that the ring has stopped.
 pub fn stop(timeline: Timeline) -> TimeoutAction {
