@@ -8,8 +8,8 @@
 //! awaits [`Scope::cancelled`]. The tasks then end in their own time, cleaning up as they must.
 //!
 //! A scope lives as long as a handle, a task or a child of it does. Dropping handles neither
-//! cancels nor ends anything: the tasks go on, and whoever joins or cancels the parent still
-//! reaches them (H29).
+//! cancels nor ends anything: the tasks go on, and a caller that joins or cancels the parent
+//! still reaches them (H29).
 //!
 //! # Rules of the tree
 //!

@@ -201,7 +201,7 @@ impl<F: Future, const N: usize> FutureSet<F, N> {
         if this.is_empty() {
             return Poll::Ready(None);
         }
-        // First, so that whoever sets a bit from here on wakes this task.
+        // First, so that each thread that sets a bit from here on wakes this task.
         this.shared.parent.register(cx);
         let mut ready = this.shared.take_ready() & this.used;
         while ready != 0 {

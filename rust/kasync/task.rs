@@ -30,7 +30,7 @@
 //!              freed (memory only: nothing else is left in it)
 //! ```
 //!
-//! A *claim* ([`Claim`]) polls on the thread of whoever has something for the task, with no worker:
+//! A *claim* ([`Claim`]) polls on the thread that has something for the task, with no worker:
 //!
 //! ```text
 //!   IDLE or SCHEDULED ──(10) claim: RUNNING and CLAIMED set──► CLAIMED

@@ -328,7 +328,7 @@ impl File {
         Ok(this)
     }
 
-    /// Whether whoever submits is to do nothing more.
+    /// Whether the submitting thread is to do nothing more.
     pub(crate) fn is_killed(&self) -> bool {
         self.killed.load(Relaxed) != 0
     }

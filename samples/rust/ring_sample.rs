@@ -270,8 +270,8 @@ impl Client {
         let config = Config {
             names: &NAMES,
             credits: ROOM,
-            // More than are in flight, so that the GPU is never without; whoever wants to prepare
-            // more waits.
+            // More than are in flight, so that the GPU is never without; a thread that wants to
+            // prepare more waits.
             jobs: 4 * ROOM,
             memory: usize::MAX,
             timeout: TIMEOUT,

@@ -32,8 +32,8 @@ mod tests {
 
     const KIB: usize = 1024;
 
-    /// R22: jobs keep as much memory as the queue allows, and whoever wants more waits until some
-    /// is given back.
+    /// R22: jobs keep as much memory as the queue allows, and a job that wants more waits until
+    /// some is given back.
     #[test]
     fn memory_is_limited() -> Result {
         let options = Options {

@@ -389,7 +389,7 @@ mod tests {
         settle()
     }
 
-    /// H8, R12: it is signalled under a lock that whoever is woken takes as well. Waking is no more
+    /// H8, R12: it is signalled under a lock that a woken waiter takes as well. Waking is no more
     /// than that.
     #[test]
     fn woken_under_others_locks() -> Result {

@@ -121,7 +121,7 @@ fn wake_against_shutdown() {
 }
 
 /// Contract 3, H1 and H16: a claim races a wake and the worker that answers it. What was written
-/// before the wake is seen by a poll, whoever does it.
+/// before the wake is seen by a poll, whichever thread polls.
 #[test]
 fn claim_against_wake() {
     model(|| {
@@ -253,7 +253,7 @@ fn cancel_of_tasks_that_end() {
     });
 }
 
-/// H10, H24: a notification races the registration of who waits for it.
+/// H10, H24: a notification races the registration of its waiter.
 #[test]
 fn notify() {
     model(|| {

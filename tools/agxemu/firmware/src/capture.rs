@@ -267,7 +267,7 @@ impl Capture {
 
 impl Drop for Capture {
     fn drop(&mut self) {
-        // Whoever wants to know of errors has called it.
+        // A caller that wants to know of errors has called it.
         let _ = self.finish();
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use agxemu_gpu::backing::HostPage;
 use agxemu_gpu::fault::AccessError;
 
-/// Whose rights an access has.
+/// The party that an access has the rights of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// The coprocessor.

@@ -18,7 +18,7 @@ use crate::panic::{bail, ensure, Fw};
 /// Number of event slots.
 pub const SLOTS: usize = agx_abi::event::SLOTS;
 
-/// Who owns which slot, and where the stamps are.
+/// The owner of each slot, and the addresses of the stamps.
 pub struct Slots {
     owners: [Option<u64>; SLOTS],
     /// Host and firmware stamp of each slot with open commands.

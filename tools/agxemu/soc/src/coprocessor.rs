@@ -201,7 +201,7 @@ impl<'a> Life<'a> {
         Some(STALE_PERIOD)
     }
 
-    /// Whoever takes away the firmware's image kills it: there is no code left to say so.
+    /// A host that takes away the firmware's image kills it: there is no code left to say so.
     fn look_at_image(&mut self) {
         if self.dead || !self.config.hardware.image {
             return;

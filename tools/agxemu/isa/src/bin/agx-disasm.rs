@@ -93,7 +93,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) if good => ExitCode::SUCCESS,
         Ok(()) => ExitCode::FAILURE,
-        // Whoever reads has had enough.
+        // The reader has had enough.
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(e) => {
             eprintln!("agx-disasm: {e}");
