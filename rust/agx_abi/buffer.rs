@@ -17,7 +17,8 @@ layout! {
         MAX_BLOCKS("unk_30"): u32 = 0x2c,
         /// Blocks that there are.
         BLOCK_COUNT("block_count"): u32 = 0x30,
-        /// Address of the block list: two words for each block, its address in units of 32 KiB, and 0.
+        /// Address of the block list: two words for each block, its address in units of 32 KiB, and
+        /// 0.
         BLOCK_LIST("block_list_addr"): u64 = 0x38,
         /// Address of the block control.
         BLOCK_CTL("block_ctl_addr"): u64 = 0x40,

@@ -2,8 +2,8 @@
 
 //! Events: how the firmware says that commands are done.
 //!
-//! A queue with work holds one of [`SLOTS`] event slots. Each slot has two stamps, the host's and the
-//! firmware's own; a finished command writes its value to both. Values of one slot rise by
+//! A queue with work holds one of [`SLOTS`] event slots. Each slot has two stamps, the host's and
+//! the firmware's own; a finished command writes its value to both. Values of one slot rise by
 //! [`STAMP_STEP`] a command and are compared as signed distances. A flag event names slots by their
 //! number, and the host then reads their stamps.
 //!

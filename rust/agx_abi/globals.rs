@@ -5,8 +5,8 @@
 use crate::hwdata::{HwDataShared1, HwDataShared2, HwDataShared3};
 
 layout! {
-    /// Variables that the host and the firmware share. Filled by the boot loader, but for what is the
-    /// driver's.
+    /// Variables that the host and the firmware share. Filled by the boot loader, but for what is
+    /// the driver's.
     pub struct Globals("InitData_RegionC"): 0x12394 {
         /// All ones to enable the ktrace channel, before initialisation.
         KTRACE_ENABLE("ktrace_enable"): u32 = 0x0,
@@ -173,8 +173,8 @@ impl PendingStamp {
     /// Bit of [`PendingStamp::INFO`]: the entry holds a command.
     pub const VALID: u32 = 1;
     const SLOT_SHIFT: u32 = 4;
-    /// The bits of [`PendingStamp::INFO`] above the slot's seven are not understood; the driver in the
-    /// field masks them out.
+    /// The bits of [`PendingStamp::INFO`] above the slot's seven are not understood; the driver in
+    /// the field masks them out.
     const SLOT_MASK: u32 = 0x7f;
 
     /// The entry for a command.

@@ -5,9 +5,10 @@
 layout! {
     /// Calibration data, mostly of the power controllers. Filled by the boot loader.
     ///
-    /// In the values below: `P` is the highest power of all performance states in mW, `M` and `B` 100 times
-    /// the highest and the base performance state, `period` [`HwDataB::POWER_SAMPLE_PERIOD`], `cpp` the timer's
-    /// clocks in a period, `n`, `q` and `t` time constants in periods.
+    /// In the values below: `P` is the highest power of all performance states in mW, `M` and `B`
+    /// 100 times the highest and the base performance state, `period`
+    /// [`HwDataB::POWER_SAMPLE_PERIOD`], `cpp` the timer's clocks in a period, `n`, `q` and `t`
+    /// time constants in periods.
     pub struct HwDataA("AGXHWDataA"): 0x421c {
         /// `cpp = 24000·period (t602x 200000)`.
         CLOCKS_PER_PERIOD("clocks_per_period"): u32 = 0x4,
@@ -259,7 +260,8 @@ layout! {
         AUX_LEAK_COEF("unk_3d34_0"): [f32; 8] = 0x41ac,
     }
 
-    /// Calibration data, mostly of the GPU. Filled by the boot loader, but for what is the driver's.
+    /// Calibration data, mostly of the GPU. Filled by the boot loader, but for what is the
+    /// driver's.
     pub struct HwDataB("AGXHWDataB"): 0x1884 {
         /// `0x1400000000`.
         UNK_8("unk_8"): u64 = 0x0,

@@ -8,8 +8,9 @@ use crate::channel::{ChannelInfo, PipeKind};
 pub const REGION_A_SIZE: usize = 0x4000;
 /// Size of the vertex statistics. The driver in the field gives more than the table has.
 pub const STATS_VERTEX_SIZE: usize = 0x3004;
-/// Size of the fragment statistics. The table has 0x748 bytes, the driver in the field gives 0x1124 and says
-/// that the structure changes all the time: a firmware that writes more must not reach what lies behind.
+/// Size of the fragment statistics. The table has 0x748 bytes, the driver in the field gives 0x1124
+/// and says that the structure changes all the time: a firmware that writes more must not reach
+/// what lies behind.
 pub const STATS_FRAGMENT_SIZE: usize = 0x3000;
 /// Size of the compute statistics. The driver in the field gives more than the table has.
 pub const STATS_COMPUTE_SIZE: usize = 0x3000;
@@ -189,7 +190,8 @@ impl RuntimePointers {
     /// What [`RuntimePointers::UNK_6B38`] holds.
     pub const UNK_6B38_VALUE: u32 = 0xff;
 
-    /// Which of [`RuntimePointers::PIPES`] is for work of `kind` at `priority`, 0 being the highest.
+    /// Which of [`RuntimePointers::PIPES`] is for work of `kind` at `priority`, 0 being the
+    /// highest.
     pub const fn pipe(kind: PipeKind, priority: usize) -> usize {
         priority * PipeKind::ALL.len() + kind as usize
     }

@@ -2,9 +2,9 @@
 
 //! Memory layout of the AGX firmware interface.
 //!
-//! Every structure that the driver and the firmware of the AGX coprocessor share, for the generation
-//! G13 with the firmware of macOS 13.5. The driver writes them, the emulator reads them, and neither
-//! knows an offset that is not declared here.
+//! Every structure that the driver and the firmware of the AGX coprocessor share, for the
+//! generation G13 with the firmware of macOS 13.5. The driver writes them, the emulator reads them,
+//! and neither knows an offset that is not declared here.
 //!
 //! Sources: what the Asahi Linux driver has proved on hardware, and the structures of m1n1, whose
 //! names the declarations carry in parentheses. Where the two disagree the driver is followed, and

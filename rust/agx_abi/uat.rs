@@ -30,7 +30,8 @@ pub const BUFFER_MGR_CTL_GPU: u64 = 0x20_0000_0000;
 
 /// Start of the upper half: the firmware's own.
 pub const FIRMWARE_START: u64 = 0xffff_ff80_0000_0000;
-/// Start of what the driver maps. Its entry in the root table is the only one that the driver writes.
+/// Start of what the driver maps. Its entry in the root table is the only one that the driver
+/// writes.
 pub const KERNEL_START: u64 = 0xffff_ffa0_0000_0000;
 /// Index of that entry.
 pub const KERNEL_ROOT_INDEX: usize = 2;
@@ -175,8 +176,8 @@ impl Protection {
 
     /// What the firmware may do with it.
     pub const fn firmware(self) -> Access {
-        // Host pages, then the firmware's own. A mapping for the firmware to write only is not known
-        // to exist: the entry is [?].
+        // Host pages, then the firmware's own. A mapping for the firmware to write only is not
+        // known to exist: the entry is [?].
         const HOST: [[Access; 4]; 4] = [
             [NONE, READ, WRITE, READ_WRITE],
             [READ, NONE, READ_WRITE, READ_WRITE],
@@ -231,7 +232,7 @@ layout! {
         LOCK_AP(""): u8 = 0x10,
         /// The firmware wants the lock.
         LOCK_FW(""): u8 = 0x11,
-        /// Whose turn it is where both want it: 0 the host's, else the firmware's.
+        /// The side that has its turn where both want the lock: 0 the host's, else the firmware's.
         TURN(""): u32 = 0x14,
         /// Context in the coprocessor's lower half; 0 or all ones for none. The firmware's.
         CUR_SLOT(""): u32 = 0x18,

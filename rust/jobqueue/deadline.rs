@@ -75,8 +75,8 @@ impl Deadline {
         }
     }
 
-    /// Tells the fences that jobs wait for, from where the last walk has ended. Returns whether there
-    /// are more.
+    /// Tells the fences that jobs wait for, from where the last walk has ended. Returns whether
+    /// there are more.
     #[cold]
     pub(crate) fn walk<R: Ring>(&mut self, waiting: &mut WaitList<R>) -> bool {
         if self.told == NONE {

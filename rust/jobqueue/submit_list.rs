@@ -38,8 +38,8 @@ pub(crate) unsafe trait Link: Sized {
 ///
 /// # Invariants
 ///
-/// `first` is null, or the first of a list of nodes from boxes that belong to this list; then `last`
-/// is the last of them.
+/// `first` is null, or the first of a list of nodes from boxes that belong to this list; then
+/// `last` is the last of them.
 pub(crate) struct Fifo<T: Link> {
     first: *mut T,
     last: *mut T,

@@ -61,9 +61,9 @@ use core::{
     }, //
 };
 
-/// Calls `f` with the budget of the task that is polled with `cx`, if there is one: that of the task
-/// whose waker `cx` has, or else, as combinators have wakers of their own, that of the task that this
-/// thread is polling.
+/// Calls `f` with the budget of the task that is polled with `cx`, if there is one: that of the
+/// task whose waker `cx` has, or else, as combinators have wakers of their own, that of the task
+/// that this thread is polling.
 #[inline]
 fn with<R>(cx: &Context<'_>, f: impl FnOnce(Option<&Budget>) -> R) -> R {
     match task_of(cx.waker()).or_else(current_task) {

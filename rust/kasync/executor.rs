@@ -62,8 +62,9 @@ pub enum Priority {
 /// Dropping it shuts it down as [`Executor::shutdown`] does, and so blocks until all tasks have
 /// ended: the code that they run cannot go away before them if its owner owns the executor. Where
 /// blocking is impossible, inside a poll, in an interrupt or in atomic context, the rest is handed
-/// over to a thread of this module (H31). A task may hold the last reference to its own executor. When a module goes,
-/// it waits for tasks that run its code, and reports them, whatever has become of their executor.
+/// over to a thread of this module (H31). A task may hold the last reference to its own executor.
+/// When a module goes, it waits for tasks that run its code, and reports them, whatever has become
+/// of their executor.
 ///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|

@@ -47,9 +47,9 @@ pub(crate) unsafe trait Linked: Sized {
 ///
 /// # Invariants
 ///
-/// Every node reachable from `head` is valid, has `linked` set and is in this list only; whoever
-/// links a node keeps it valid until it is unlinked, and all accesses to the list and to the links
-/// of its nodes are serialised by the lock that the list is in.
+/// Every node reachable from `head` is valid, has `linked` set and is in this list only; the
+/// linker of a node keeps it valid until it is unlinked, and all accesses to the list and to the
+/// links of its nodes are serialised by the lock that the list is in.
 pub(crate) struct List<T: Linked> {
     head: *mut T,
     tail: *mut T,

@@ -52,7 +52,9 @@ macro_rules! select {
     (@names [$($done:tt)*] [[$f:ident $V:ident] $($pool:tt)*]
         $pat:pat = $future:expr $(, if $cond:expr)? => $body:block $(,)? $($rest:tt)*
     ) => {
-        $crate::select!(@names [$($done)* {$f $V [$pat] [$future] [$($cond)?] [$body]}] [$($pool)*] $($rest)*)
+        $crate::select!(
+            @names [$($done)* {$f $V [$pat] [$future] [$($cond)?] [$body]}] [$($pool)*] $($rest)*
+        )
     };
     (@names [$($done:tt)*] [[$f:ident $V:ident] $($pool:tt)*]
         $pat:pat = $future:expr $(, if $cond:expr)? => $body:expr
@@ -62,7 +64,9 @@ macro_rules! select {
     (@names [$($done:tt)*] [[$f:ident $V:ident] $($pool:tt)*]
         $pat:pat = $future:expr $(, if $cond:expr)? => $body:expr, $($rest:tt)*
     ) => {
-        $crate::select!(@names [$($done)* {$f $V [$pat] [$future] [$($cond)?] [$body]}] [$($pool)*] $($rest)*)
+        $crate::select!(
+            @names [$($done)* {$f $V [$pat] [$future] [$($cond)?] [$body]}] [$($pool)*] $($rest)*
+        )
     };
     (@if [] $future:expr) => {
         ::core::option::Option::Some($future)
@@ -70,12 +74,16 @@ macro_rules! select {
     (@if [$cond:expr] $future:expr) => {
         if $cond { ::core::option::Option::Some($future) } else { ::core::option::Option::None }
     };
-    (@finish [$({$f:ident $V:ident [$pat:pat] [$future:expr] [$($cond:expr)?] [$body:expr]})+]) => {{
+    (@finish
+        [$({$f:ident $V:ident [$pat:pat] [$future:expr] [$($cond:expr)?] [$body:expr]})+]
+    ) => {{
         enum Out<$($V),+> {
             $($V($V)),+
         }
         let out = {
-            $(let mut $f = ::core::pin::pin!($crate::__OptionFuture($crate::select!(@if [$($cond)?] $future)));)+
+            $(let mut $f = ::core::pin::pin!(
+                $crate::__OptionFuture($crate::select!(@if [$($cond)?] $future))
+            );)+
             let mut first = 0;
             ::core::future::poll_fn(|cx| {
                 let mut n = 0;
@@ -99,7 +107,9 @@ macro_rules! select {
         }
     }};
     ($($branches:tt)+) => {
-        $crate::select!(@names [] [[f0 A] [f1 B] [f2 C] [f3 D] [f4 E] [f5 F] [f6 G] [f7 H]] $($branches)+)
+        $crate::select!(
+            @names [] [[f0 A] [f1 B] [f2 C] [f3 D] [f4 E] [f5 F] [f6 G] [f7 H]] $($branches)+
+        )
     };
 }
 

@@ -19,8 +19,8 @@ impl OnceFlag {
 
     /// Sets the flag, and returns whether this call did it.
     ///
-    /// Whoever sees the flag set also sees what was written before this call. A call that returns
-    /// `false` orders nothing.
+    /// A reader that sees the flag set also sees what was written before this call. A call that
+    /// returns `false` orders nothing.
     pub(crate) fn set(&self) -> bool {
         self.0.cmpxchg(false, true, Full).is_ok()
     }

@@ -8,14 +8,14 @@
 //! awaits [`Scope::cancelled`]. The tasks then end in their own time, cleaning up as they must.
 //!
 //! A scope lives as long as a handle, a task or a child of it does. Dropping handles neither
-//! cancels nor ends anything: the tasks go on, and whoever joins or cancels the parent still
-//! reaches them (H29).
+//! cancels nor ends anything: the tasks go on, and a caller that joins or cancels the parent
+//! still reaches them (H29).
 //!
 //! # Rules of the tree
 //!
 //! All links are guarded by one leaf lock per executor, taken with interrupts disabled:
-//! 1. a scope that is marked as cancelled gets no new task and no new child, nor does a scope below;
-//!    so a subtree that was marked, a few scopes at a time, stays marked;
+//! 1. a scope that is marked as cancelled gets no new task and no new child, nor does a scope
+//!    below; so a subtree that was marked, a few scopes at a time, stays marked;
 //! 2. a scope stays in its parent's list until its memory goes;
 //! 3. under the lock only tasks of this crate are woken;
 //! 4. the lock is held for a bounded time: a walk looks at [`BATCH`] scopes and tasks at most, then
@@ -227,9 +227,9 @@ impl Scope {
         Cancelled::new(self)
     }
 
-    /// Returns a future that resolves when no task is left in this scope and below: at once if there is
-    /// none now, else when the last one ends, even if another one is spawned right after. Cancel
-    /// safe.
+    /// Returns a future that resolves when no task is left in this scope and below: at once if
+    /// there is none now, else when the last one ends, even if another one is spawned right after.
+    /// Cancel safe.
     ///
     /// Fails with `EDEADLK`, and reports it, in a task that is part of the scope and so would wait
     /// for itself.

@@ -51,8 +51,8 @@ impl SignallingSection<'_> {
         }))
     }
 
-    /// Returns the witness of the poll, or other section, that the caller is in, without a check. For
-    /// hot paths.
+    /// Returns the witness of the poll, or other section, that the caller is in, without a check.
+    /// For hot paths.
     ///
     /// # Safety
     ///

@@ -66,8 +66,8 @@ const _: () = assert!(core::mem::size_of::<Shared>() >= MAX);
 
 /// A set of up to `N` futures of one type, at most 64, that are polled as they are woken.
 ///
-/// It is a [`Stream`] of their outputs in the order in which they are ready, which ends when the set
-/// is empty.
+/// It is a [`Stream`] of their outputs in the order in which they are ready, which ends when the
+/// set is empty.
 ///
 /// Memory for all is allocated with the set; neither adding nor polling allocates.
 ///
@@ -201,7 +201,7 @@ impl<F: Future, const N: usize> FutureSet<F, N> {
         if this.is_empty() {
             return Poll::Ready(None);
         }
-        // First, so that whoever sets a bit from here on wakes this task.
+        // First, so that each thread that sets a bit from here on wakes this task.
         this.shared.parent.register(cx);
         let mut ready = this.shared.take_ready() & this.used;
         while ready != 0 {
@@ -334,8 +334,8 @@ impl<S: Stream + Unpin> Future for Next<'_, S> {
     }
 }
 
-/// Waits for the next item of a stream, or `None` at its end. As cancel safe as the stream's polling:
-/// the streams of this crate take an item at the moment at which they return it.
+/// Waits for the next item of a stream, or `None` at its end. As cancel safe as the stream's
+/// polling: the streams of this crate take an item at the moment at which they return it.
 pub fn next<S: Stream + Unpin>(stream: &mut S) -> Next<'_, S> {
     Next(stream)
 }

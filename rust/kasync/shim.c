@@ -30,8 +30,9 @@
  * even outside of a poll.
  */
 /*
- * How many polls run at a time. A poll does not block, so more than there are processors gain nothing; the
- * default would let a thousand workers compete with everybody when that many tasks are woken at a time.
+ * How many polls run at a time. A poll does not block, so more than there are processors gain
+ * nothing; the default would let a thousand workers compete with everybody when that many tasks are
+ * woken at a time.
  */
 #define KASYNC_WQ_ACTIVE ((int)(4 * num_possible_cpus()))
 
@@ -89,7 +90,9 @@ EXPORT_SYMBOL_GPL(kasync_thread_id);
  */
 unsigned long kasync_blocking_thread_id(void)
 {
-	return !in_atomic() && !irqs_disabled() && !rcu_preempt_depth() ? (unsigned long)current : 0;
+	if (in_atomic() || irqs_disabled() || rcu_preempt_depth())
+		return 0;
+	return (unsigned long)current;
 }
 EXPORT_SYMBOL_GPL(kasync_blocking_thread_id);
 

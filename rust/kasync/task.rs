@@ -30,7 +30,7 @@
 //!              freed (memory only: nothing else is left in it)
 //! ```
 //!
-//! A *claim* ([`Claim`]) polls on the thread of whoever has something for the task, with no worker:
+//! A *claim* ([`Claim`]) polls on the thread that has something for the task, with no worker:
 //!
 //! ```text
 //!   IDLE or SCHEDULED ──(10) claim: RUNNING and CLAIMED set──► CLAIMED
@@ -67,8 +67,8 @@
 //!
 //! # Why no wake reaches a dead queue (H2, H3)
 //!
-//! A wake reads COMPLETE and queues inside one RCU section. An executor that is shut down has seen all
-//! its tasks COMPLETE, then waits for a grace period, then destroys the queue.
+//! A wake reads COMPLETE and queues inside one RCU section. An executor that is shut down has seen
+//! all its tasks COMPLETE, then waits for a grace period, then destroys the queue.
 
 pub(crate) mod budget;
 mod claim;
@@ -225,8 +225,8 @@ pub(crate) unsafe fn wake(header: NonNull<Header>) {
     // SAFETY: Valid by the safety requirements.
     let task = unsafe { header.as_ref() };
     task.wakes.add(1);
-    // Whoever waits for the task to end, and then lets its code go, waits for a grace period as
-    // well.
+    // A thread that waits for the task to end, and then lets its code go, waits for a grace period
+    // as well.
     let _rcu = rcu::read_lock();
     let now = task.state.load();
     if now.is_complete() {
@@ -316,7 +316,7 @@ unsafe fn poll(header: NonNull<Header>, here: PollContext) -> bool {
 ///
 /// # Safety
 ///
-/// Only for who has polled the future to its end; the output is in place.
+/// The caller must have polled the future to its end, and the output must be in place.
 unsafe fn complete(header: NonNull<Header>) {
     // SAFETY: The caller's reference keeps the task valid.
     let task = unsafe { header.as_ref() };

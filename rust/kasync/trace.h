@@ -60,7 +60,8 @@ TRACE_EVENT(kasync_poll_end,
 		__assign_str(name);
 		__entry->ready = ready;
 	),
-	TP_printk("task=%p name=%s %s", __entry->task, __get_str(name), __entry->ready ? "ready" : "pending")
+	TP_printk("task=%p name=%s %s", __entry->task, __get_str(name),
+		  __entry->ready ? "ready" : "pending")
 );
 
 /* The tasks of a scope, and of those below, were asked to end. */

@@ -29,7 +29,9 @@ struct rtkit_message {
 
 struct rtkit {
 	struct kref ref;
-	/* One for being open, and one for each call that runs. The last one to go completes @idle. */
+	/*
+	 * One for being open, and one for each call that runs. The last one to go completes @idle.
+	 */
 	refcount_t users;
 	struct completion idle;
 	/* Set by the first closer. @closed completes when that one is through. */
@@ -101,7 +103,7 @@ DEFINE_FREE(rtkit_open, struct rtkit *, if (_T) rtkit_put_open(_T))
 
 /*
  * Sleeps until calls and callbacks that run have returned, so it may not be called from a callback.
- * Idempotent: every closer returns when the close is through, whoever began it. So neither the
+ * Idempotent: every closer returns when the close is through, whichever began it. So neither the
  * device goes on being unbound nor the Rust object frees what the callbacks use while one of them
  * runs.
  */

@@ -5,9 +5,11 @@
 //!
 //! ```text
 //!   device ── file ── queue        what goes, and what goes with it
-//!      │        │        └ closed, dropped, its scope cancelled, its hardware gone, or left alone until all is over
+//!      │        │        └ closed, dropped, its scope cancelled, its hardware gone, or left alone
+//!      │        │          until all is over
 //!      │        └ closed; or its process is killed wherever it is at that moment, which closes it
-//!      └ unplugged: all hardware is gone, then the executor is shut down. Whoever is about to do something gets ECANCELED
+//!      └ unplugged: all hardware is gone, then the executor is shut down; each operation that
+//!        begins afterwards returns ECANCELED
 //! ```
 //!
 //! All of these happen at a random moment, in another thread than the one that submits.
@@ -241,7 +243,7 @@ impl Bench {
     fn end_later(&self, world: &Scope, after: Delta) -> Result {
         let engine = self.engine.clone();
         let scope = self.scope.clone();
-        // Whoever commits has the other one.
+        // The submitting thread has the other one.
         let queue = self.queue.clone();
         let how = self.how;
         let task = async move {
@@ -270,7 +272,7 @@ impl Bench {
 enum FileEnd {
     /// All of its queues go at once.
     Close,
-    /// Whoever submits drops what it is at, and then closes it.
+    /// The submitting thread drops what it is at, and then closes it.
     Kill,
     Stay,
 }
@@ -326,7 +328,7 @@ impl File {
         Ok(this)
     }
 
-    /// Whether whoever submits is to do nothing more.
+    /// Whether the submitting thread is to do nothing more.
     pub(crate) fn is_killed(&self) -> bool {
         self.killed.load(Relaxed) != 0
     }

@@ -110,7 +110,7 @@ pub(crate) struct Engine {
 
 // SAFETY: All functions on it lock.
 unsafe impl Send for Engine {}
-// SAFETY: As above.
+// SAFETY: The C functions take the engine's lock, and the waker may be shared.
 unsafe impl Sync for Engine {}
 
 impl Engine {
@@ -180,9 +180,9 @@ pub(crate) struct Job {
     pub(crate) delay: Delta,
 }
 
-// SAFETY: It is counted, and used by one at a time until it is committed.
+// SAFETY: The job is reference counted, and belongs to no thread.
 unsafe impl Send for Job {}
-// SAFETY: As above.
+// SAFETY: The count is atomic, and one thread at a time uses a job until it is committed.
 unsafe impl Sync for Job {}
 
 impl Job {
@@ -205,7 +205,8 @@ impl Job {
         }
     }
 
-    /// Whoever commits the job has this meanwhile, as it may be over before that returns.
+    /// Returns what the thread that commits the job keeps meanwhile, as the job may be over before
+    /// the commit returns.
     pub(crate) fn witness(&self) -> Witness {
         // SAFETY: Valid.
         unsafe { torture_job_get(self.raw.as_ptr()) };
@@ -401,7 +402,7 @@ pub(crate) fn queue(
 /// Somebody else's fence, which signals in an interrupt after a time.
 pub(crate) fn foreign_fence(after: Delta, result: Result) -> Result<ARef<Fence>> {
     let error = result.err().map_or(0, Error::to_errno);
-    // SAFETY: No requirements.
+    // SAFETY: Takes numbers only; the callers may sleep in the allocation.
     let raw = unsafe { torture_foreign_fence(after.as_nanos().unsigned_abs(), error) };
     // SAFETY: The reference is ours now.
     Ok(unsafe { Fence::from_raw(NonNull::new(raw).ok_or(ENOMEM)?) })
@@ -415,7 +416,7 @@ pub(crate) fn keep(fence: &Fence) {
 
 /// How many fences the judge has looked at while they signalled.
 pub(crate) fn judged() -> u32 {
-    // SAFETY: No requirements.
+    // SAFETY: Only reads a counter, which is atomic.
     unsafe { torture_judged() }
 }
 
@@ -428,7 +429,7 @@ pub(crate) fn settle() -> Result {
     for _ in 0..1000 {
         // SAFETY: Called where it may sleep.
         unsafe { torture_barrier() };
-        // SAFETY: No requirements.
+        // SAFETY: Only reads a counter, which is atomic.
         if unsafe { torture_live() } == 0 {
             return Ok(());
         }

@@ -52,12 +52,12 @@ unsafe extern "C" {
 fn each(name: &CStr, f: &dyn Fn() -> Result) -> Result<u32> {
     let mut out_of_memory = 0;
     for n in 1..10_000 {
-        // SAFETY: No requirements.
+        // SAFETY: Only sets a field of the current thread.
         if !unsafe { torture_fail_nth(n) } {
             return Err(EOPNOTSUPP);
         }
         let result = f();
-        // SAFETY: No requirements.
+        // SAFETY: Only reads and clears a field of the current thread.
         let left = unsafe { torture_fail_left() };
         match result {
             Ok(()) => {}

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Hardware that checks what it is asked to do, and a judge that sees each fence signal. In C, as none of it is to depend on what
- * it judges.
+ * Hardware that checks what it is asked to do, and a judge that sees each fence signal. In C, as
+ * none of it is to depend on what it judges.
  *
- * A job's memory is the hardware's from its start until it is over: a fence that signals in between, which would give the memory
- * to somebody else, is a failure. So is a job that starts before what it depends on has signalled, and a fence that signals before
- * an older one of its queue.
+ * A job's memory is the hardware's from its start until it is over: a fence that signals in
+ * between, which would give the memory to somebody else, is a failure. So is a job that starts
+ * before what it depends on has signalled, and a fence that signals before an older one of its
+ * queue.
  */
 #include <linux/atomic.h>
 #include <linux/completion.h>
@@ -114,7 +115,8 @@ struct torture_later {
 
 static void run_later(struct work_struct *work)
 {
-	struct torture_later *later = container_of(to_delayed_work(work), struct torture_later, work);
+	struct torture_later *later =
+		container_of(to_delayed_work(work), struct torture_later, work);
 
 	later->fn(later->data);
 }
@@ -140,7 +142,8 @@ void torture_later_wait(struct torture_later *later)
 }
 
 /*
- * Hardware. Takes jobs, and a timer's interrupt says that some of them are over. Jobs are numbered from 1 as they are started.
+ * Hardware. Takes jobs, and a timer's interrupt says that some of them are over. Jobs are numbered
+ * from 1 as they are started.
  */
 struct torture_engine {
 	/* Guards all below. Taken with fence locks held: takes none itself. */
@@ -191,7 +194,8 @@ static void engine_arm(struct torture_engine *engine)
 	if (engine->hangs && !engine->stop && engine_random(engine) % 64 == 0)
 		return;
 	engine->armed = true;
-	hrtimer_start(&engine->timer, ns_to_ktime(engine_random(engine) % 100000), HRTIMER_MODE_REL);
+	hrtimer_start(&engine->timer, ns_to_ktime(engine_random(engine) % 100000),
+		      HRTIMER_MODE_REL);
 }
 
 static enum hrtimer_restart engine_irq(struct hrtimer *timer)
@@ -202,7 +206,10 @@ static enum hrtimer_restart engine_irq(struct hrtimer *timer)
 	spin_lock_irqsave(&engine->lock, flags);
 	engine->armed = false;
 	if (engine->stop) {
-		/* What has not been finished is lost. The word that nothing runs any more comes as that of a job's end does. */
+		/*
+		 * What has not been finished is lost. The word that nothing runs any more comes as
+		 * that of a job's end does.
+		 */
 		engine->stop = false;
 		engine->stopped_from = engine->done;
 		engine->stopped_to = engine->started;
@@ -216,8 +223,8 @@ static enum hrtimer_restart engine_irq(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-struct torture_engine *torture_engine_create(void (*changed)(void *context), void *context, u32 seed,
-					     bool hangs)
+struct torture_engine *torture_engine_create(void (*changed)(void *context), void *context,
+					     u32 seed, bool hangs)
 {
 	struct torture_engine *engine = kzalloc(sizeof(*engine), GFP_KERNEL);
 
@@ -236,7 +243,8 @@ void torture_engine_destroy(struct torture_engine *engine)
 {
 	hrtimer_cancel(&engine->timer);
 	if (engine->started != engine->done)
-		torture_failed("hardware is given up that still writes", engine->started, engine->done);
+		torture_failed("hardware is given up that still writes", engine->started,
+			       engine->done);
 	kfree(engine);
 }
 
@@ -254,7 +262,8 @@ u64 torture_engine_start(struct torture_engine *engine, struct torture_job *job)
 
 	for (int i = 0; i < MAX_DEPS && job->deps[i]; i++) {
 		if (!dma_fence_test_signaled_flag(job->deps[i]))
-			torture_failed("a job starts before its dependency", job->deps[i]->context, job->deps[i]->seqno);
+			torture_failed("a job starts before its dependency", job->deps[i]->context,
+				       job->deps[i]->seqno);
 	}
 	spin_lock_irqsave(&engine->lock, flags);
 	number = ++engine->started;
@@ -354,7 +363,10 @@ bool torture_job_depends(struct torture_job *job, struct dma_fence *fence)
 	return false;
 }
 
-/* Of a fence that signals, or has: the hardware is through with its job, and what it depends on is over. */
+/*
+ * Of a fence that signals, or has: the hardware is through with its job, and what it depends on is
+ * over.
+ */
 static void judge(struct torture_job *job, struct dma_fence *fence, bool now)
 {
 	struct torture_engine *engine = job->engine;
@@ -362,16 +374,19 @@ static void judge(struct torture_job *job, struct dma_fence *fence, bool now)
 
 	spin_lock_irqsave(&engine->lock, flags);
 	if (job->number > engine->done)
-		torture_failed("a fence signals while the hardware writes", job->number, engine->done);
+		torture_failed("a fence signals while the hardware writes", job->number,
+			       engine->done);
 	if (now) {
 		if (fence->seqno < engine->signalled)
-			torture_failed("a fence signals before an older one", fence->seqno, engine->signalled);
+			torture_failed("a fence signals before an older one", fence->seqno,
+				       engine->signalled);
 		engine->signalled = fence->seqno;
 	}
 	spin_unlock_irqrestore(&engine->lock, flags);
 	for (int i = 0; i < MAX_DEPS && job->deps[i]; i++) {
 		if (!dma_fence_test_signaled_flag(job->deps[i]))
-			torture_failed("a fence signals before a dependency", job->deps[i]->context, fence->seqno);
+			torture_failed("a fence signals before a dependency", job->deps[i]->context,
+				       fence->seqno);
 	}
 }
 
@@ -449,7 +464,8 @@ struct dma_fence *torture_foreign_fence(u64 ns, int error)
 		return NULL;
 	atomic_inc(&live);
 	spin_lock_init(&foreign->lock);
-	dma_fence_init64(&foreign->base, &foreign_ops, &foreign->lock, dma_fence_context_alloc(1), 1);
+	dma_fence_init64(&foreign->base, &foreign_ops, &foreign->lock, dma_fence_context_alloc(1),
+			 1);
 	foreign->error = error;
 	dma_fence_get(&foreign->base);
 	hrtimer_setup(&foreign->timer, foreign_irq, CLOCK_MONOTONIC, HRTIMER_MODE_REL);

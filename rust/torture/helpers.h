@@ -31,8 +31,8 @@ u32 torture_fail_left(void);
 void torture_keep(struct dma_fence *fence);
 
 /* Hardware that checks. */
-struct torture_engine *torture_engine_create(void (*changed)(void *context), void *context, u32 seed,
-					     bool hangs);
+struct torture_engine *torture_engine_create(void (*changed)(void *context), void *context,
+					     u32 seed, bool hangs);
 void torture_engine_destroy(struct torture_engine *engine);
 bool torture_engine_gone(struct torture_engine *engine);
 u64 torture_engine_start(struct torture_engine *engine, struct torture_job *job);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Holds fences of modules that go: what others have of a driver when it is unloaded. Looks at them when somebody reads
- * torture_keeper in debugfs, and lets them go with this module.
+ * Holds fences of modules that go: what others have of a driver when it is unloaded. Looks at them
+ * when somebody reads torture_keeper in debugfs, and lets them go with this module.
  */
 #include <linux/debugfs.h>
 #include <linux/dma-fence.h>
@@ -51,7 +51,8 @@ static const char *look(struct dma_fence *fence, bool *well)
 	*well = status == 1;
 	if (!dma_fence_is_signaled(fence) || !status)
 		return "has not signalled";
-	if (status != 1 && status != -ECANCELED && status != -EIO && status != -ETIME && status != -ENODEV)
+	if (status != 1 && status != -ECANCELED && status != -EIO && status != -ETIME &&
+	    status != -ENODEV)
 		return "has an unknown error";
 	if (ktime_to_ns(dma_fence_timestamp(fence)) <= 0)
 		return "has no time";
@@ -86,7 +87,8 @@ static int kept_show(struct seq_file *seq, void *data)
 		well += fine;
 		if (wrong) {
 			bad++;
-			seq_printf(seq, "fence %llu:%llu %s\n", fences[i]->context, fences[i]->seqno, wrong);
+			seq_printf(seq, "fence %llu:%llu %s\n", fences[i]->context,
+				   fences[i]->seqno, wrong);
 		}
 	}
 	seq_printf(seq, "%u fences, %u of them well, %u not as they have to be\n", n, well, bad);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * A driver in C on the job queue, whose hardware is an irq_work: it takes up to four jobs, and ends them in a hard interrupt, in order,
- * except for those that hang until the ring is reset. Loading the module runs some jobs and says what became of them.
+ * A driver in C on the job queue, whose hardware is an irq_work: it takes up to four jobs, and ends
+ * them in a hard interrupt, in order, except for those that hang until the ring is reset. Loading
+ * the module runs some jobs and says what became of them.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -113,8 +114,8 @@ static const struct jobqueue_ops sample_ops = {
 	.destroy = sample_destroy,
 };
 
-static struct dma_fence *submit_with(struct sample *sample, int error, bool hangs, unsigned int credits,
-				     struct dma_fence *after, size_t memory)
+static struct dma_fence *submit_with(struct sample *sample, int error, bool hangs,
+				     unsigned int credits, struct dma_fence *after, size_t memory)
 {
 	struct sample_job *job = kzalloc_obj(*job);
 	struct dma_fence *fence;
@@ -165,7 +166,10 @@ static void run(struct sample *sample)
 	check("a job runs", ends_with(submit(sample, 0, false, 1, NULL), 0));
 	check("a job fails", ends_with(submit(sample, -EIO, false, 1, NULL), -EIO));
 
-	/* A job that hangs, one behind it that is lost with it, and one that needs the whole ring, and so runs afterwards. */
+	/*
+	 * A job that hangs, one behind it that is lost with it, and one that needs the whole ring,
+	 * and so runs afterwards.
+	 */
 	first = submit(sample, 0, true, 1, NULL);
 	second = submit(sample, 0, false, 1, NULL);
 	third = submit(sample, 0, false, CREDITS, second);
@@ -175,10 +179,14 @@ static void run(struct sample *sample)
 	check("the queue goes on", ends_with(third, 0));
 	check("the ring was reset once", sample->resets == 1);
 
-	/* Memory for one of two: the second is not prepared before the first, which hangs, has been given up. */
+	/*
+	 * Memory for one of two: the second is not prepared before the first, which hangs, has been
+	 * given up.
+	 */
 	first = submit_with(sample, 0, true, 1, NULL, MEMORY / 4 * 3);
 	second = submit_with(sample, 0, false, 1, NULL, MEMORY / 2);
-	check("a job waits for the memory of another", !IS_ERR(first) && dma_fence_is_signaled(first));
+	check("a job waits for the memory of another",
+	      !IS_ERR(first) && dma_fence_is_signaled(first));
 	check("which was given up", ends_with(first, -ETIME));
 	check("and runs then", ends_with(second, 0));
 	check("one that keeps more than there may be is refused",
@@ -253,7 +261,10 @@ static int __init sample_init(void)
 	jobqueue_device_destroy(device);
 	irq_work_sync(&sample->irq);
 	check("the queue has ended", sample->ended);
-	/* Two that ran, three around the reset, two with memory, one that was in the ring and one behind it. */
+	/*
+	 * Two that ran, three around the reset, two with memory, one that was in the ring and one
+	 * behind it.
+	 */
 	check("all jobs came back", sample->retired == 9);
 	check("those that should have run did", sample->started == 8);
 	jobqueue_put(sample->queue);

@@ -233,9 +233,9 @@ impl Ring for GpuRing {
         self.gpu.started.store(self.gpu.done.load(Relaxed), Relaxed);
         self.gpu.hangs_at.store(0, Relaxed);
         self.ticks = Some(self.gpu.clone().start(TICK));
-        // SAFETY: As above: nothing that was in flight is touched any more. This is the promise
-        // that everything hangs on, so it is `unsafe`: the fences signal now, and who has waited
-        // for them frees the memory.
+        // SAFETY: The timer is cancelled and the GPU has forgotten its jobs, so nothing that was in
+        // flight is touched any more. The fences signal because of this promise, and their waiters
+        // then free the memory.
         TimeoutAction::Stopped(unsafe { RingStopped::new(timeline) })
     }
 
@@ -270,8 +270,8 @@ impl Client {
         let config = Config {
             names: &NAMES,
             credits: ROOM,
-            // More than are in flight, so that the GPU is never without; whoever wants to prepare
-            // more waits.
+            // More than are in flight, so that the GPU is never without; a thread that wants to
+            // prepare more waits.
             jobs: 4 * ROOM,
             memory: usize::MAX,
             timeout: TIMEOUT,
@@ -345,8 +345,8 @@ fn two_clients(device: &Scope) -> Result {
     let last = one.submit(false, 1, &[])?;
     let scope = one.scope.clone();
     drop(one);
-    // Whoever has to know that it is over joins the scope: a device that goes, and hardly anybody
-    // else.
+    // Code that has to know that all is over joins the scope: in a driver, the removal of the
+    // device, and hardly anything else.
     scope.join_blocking()?;
     check(
         "a queue that is dropped brings its jobs to an end",

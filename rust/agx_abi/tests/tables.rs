@@ -279,8 +279,8 @@ fn number(json: &Json, key: &str) -> Option<usize> {
     json[key].as_u64().map(|n| n as usize)
 }
 
-/// The field `name` of a structure in the table: its offset and size. A pointer appears twice there,
-/// the second time as what it points to, without a size.
+/// The field `name` of a structure in the table: its offset and size. A pointer appears twice
+/// there, the second time as what it points to, without a size.
 fn find(structure: &Json, name: &str) -> Option<(usize, usize)> {
     let fields = structure["fields"].as_array()?;
     fields

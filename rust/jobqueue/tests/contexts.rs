@@ -111,7 +111,7 @@ pub(crate) fn in_irq<F: FnMut() + Send>(mut f: F) {
 
 /// Whether the caller runs in hard interrupt context.
 pub(crate) fn in_hardirq() -> bool {
-    // SAFETY: No requirements.
+    // SAFETY: Only reads the state of the current context.
     unsafe { jobqueue_test_in_hardirq() }
 }
 
@@ -188,9 +188,9 @@ pub(crate) struct Issuer {
     signalled: usize,
 }
 
-// SAFETY: The lock is one, and the fences are used from all threads.
+// SAFETY: The lock and the fences belong to no thread.
 unsafe impl Send for Issuer {}
-// SAFETY: As above.
+// SAFETY: The fields change through `&mut self` only, and the C functions take the issuer's lock.
 unsafe impl Sync for Issuer {}
 
 impl Issuer {
@@ -200,7 +200,7 @@ impl Issuer {
     }
 
     pub(crate) fn with(n: u32, enable: Enable) -> Result<Self> {
-        // SAFETY: No requirements.
+        // SAFETY: Takes no argument; a test's thread may sleep in the allocation.
         let lock = NonNull::new(unsafe { jobqueue_test_lock_create() }).ok_or(ENOMEM)?;
         let mut this = Self {
             lock,
@@ -208,7 +208,7 @@ impl Issuer {
             raw: KVec::new(),
             signalled: 0,
         };
-        // SAFETY: No requirements.
+        // SAFETY: Takes a number and returns one; any context may call it.
         let context = unsafe { jobqueue_test_contexts(n) };
         for i in 0..n {
             // SAFETY: The lock is there until a grace period after the fence has signalled; the
@@ -276,8 +276,8 @@ impl Issuer {
 impl Drop for Issuer {
     fn drop(&mut self) {
         self.signal_rest(Ok(()));
-        // SAFETY: All fences have signalled: nobody takes it any more, who has not begun to look by
-        // now.
+        // SAFETY: All fences have signalled, so only readers that have begun already still use the
+        // lock; the C function frees it after a grace period, which waits for them.
         unsafe { jobqueue_test_lock_free(self.lock.as_ptr()) }
     }
 }
@@ -288,7 +288,7 @@ pub(crate) fn settle() -> Result {
     for _ in 0..500 {
         // SAFETY: Called where it may sleep.
         unsafe { jobqueue_test_barrier() };
-        // SAFETY: No requirements.
+        // SAFETY: Only reads a counter that is atomic.
         if unsafe { jobqueue_test_live() } == 0 {
             return Ok(());
         }

@@ -23,7 +23,7 @@
 //! | `drm_sched_test_credits` | `credits`, and `credits_are_weighed`, as theirs are all 1 |
 //! | `drm_sched_priorities` | `queues_do_not_hold_each_other_up`: which queue's job runs first is the firmware's decision. What is left is that no queue waits for another |
 //! | `drm_sched_change_priority` | `parked_and_unparked`: there is no priority to change; what can be changed while jobs are under way is whether they may start |
-//! | `drm_sched_test_modify_sched` | `jobs_move_between_queues`: a queue has one ring for life. Who wants the next job on another ring commits it to another queue, after the last one |
+//! | `drm_sched_test_modify_sched` | `jobs_move_between_queues`: a queue has one ring for life. A client that wants the next job on another ring commits it to another queue, after the last one |
 //! | `drm_sched_scheduler_queue_overhead` | `one_at_a_time` |
 //! | `drm_sched_scheduler_ping_pong` | `ping_pong` |
 //! | `drm_sched_scheduler_two_clients_test` | `two_clients`: fairness is the firmware's as well |

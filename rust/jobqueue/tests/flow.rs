@@ -32,8 +32,8 @@ mod tests {
 
     const KIB: usize = 1024;
 
-    /// R22: jobs keep as much memory as the queue allows, and whoever wants more waits until some
-    /// is given back.
+    /// R22: jobs keep as much memory as the queue allows, and a job that wants more waits until
+    /// some is given back.
     #[test]
     fn memory_is_limited() -> Result {
         let options = Options {
@@ -124,7 +124,7 @@ mod tests {
         other.end()
     }
 
-    /// R18: who is wanted soon hears of it, and those that it waits for.
+    /// R18: a job with a deadline hears of it, and so do the jobs that it waits for.
     #[test]
     fn deadlines_are_passed_on() -> Result {
         let (bench, other) = (Bench::new(8)?, Bench::new(8)?);

@@ -101,7 +101,7 @@ fn depending(bench: &Bench, fences: &[ARef<Fence>]) -> Result<ARef<Fence>> {
 mod tests {
     use super::*;
 
-    /// H7, R27: who has waited has nothing to do with the lock once the fence has signalled,
+    /// H7, R27: a waiter has nothing to do with the lock once the fence has signalled,
     /// whether it looks at the result or goes away.
     #[test]
     fn the_lock_is_freed_a_grace_period_after() -> Result {
@@ -128,7 +128,7 @@ mod tests {
             let last = block_on(poll_fn(|cx| looks.poll_all(cx)))?;
             assert_eq!(last, Err(EIO));
             drop((again, given_up));
-            // And for who comes only now.
+            // The same holds for a fence that is asked only now.
             assert_eq!(polled.result(), Some(Err(EIO)));
             assert_eq!(block_on(dropped.wait())?, Err(EIO));
             dropped.set_deadline(Delta::from_millis(1));
@@ -189,8 +189,8 @@ mod tests {
         settle()
     }
 
-    /// H8, R26: one lock for all fences of a ring, held over all of them in the interrupt. Who is
-    /// woken by one waits for the next at once.
+    /// H8, R26: one lock for all fences of a ring, held over all of them in the interrupt. A
+    /// task that is woken by one waits for the next at once.
     #[test]
     fn a_ring_shares_its_lock() -> Result {
         let executor = Executor::new(c"siblings")?;
@@ -334,8 +334,8 @@ mod tests {
         settle()
     }
 
-    /// R19: what an error is to who depends on it, whether it is there before the job or comes
-    /// while the job waits.
+    /// R19: what an error is to a job that depends on it, whether it is there before the job or
+    /// comes while the job waits.
     #[test]
     fn with_an_error() -> Result {
         for on_error in [OnError::Ignore, OnError::Propagate, OnError::Poison] {
@@ -389,7 +389,7 @@ mod tests {
         settle()
     }
 
-    /// H8, R12: it is signalled under a lock that whoever is woken takes as well. Waking is no more
+    /// H8, R12: it is signalled under a lock that a woken waiter takes as well. Waking is no more
     /// than that.
     #[test]
     fn woken_under_others_locks() -> Result {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What the tests need from C: threads, interrupts, and fences as other drivers make them, whose locks are not in the fence.
+ * What the tests need from C: threads, interrupts, and fences as other drivers make them, whose
+ * locks are not in the fence.
  */
 #include <linux/atomic.h>
 #include <linux/completion.h>
@@ -71,7 +72,10 @@ int jobqueue_test_threads(unsigned int n, int (*fn)(void *data, unsigned int n),
 	return ret;
 }
 
-/* Calls fn in hard interrupt context, where that may take the locks of fences: not on PREEMPT_RT. Waits. */
+/*
+ * Calls fn in hard interrupt context, where that may take the locks of fences: not on PREEMPT_RT.
+ * Waits.
+ */
 struct irq_call {
 	struct irq_work work;
 	jobqueue_test_fn fn;
@@ -141,7 +145,8 @@ void jobqueue_test_watch_free(struct jobqueue_test_watch *watch, struct dma_fenc
 }
 
 /*
- * The lock of an issuer, in memory of its own: the issuer may free it one grace period after its fences have signalled.
+ * The lock of an issuer, in memory of its own: the issuer may free it one grace period after its
+ * fences have signalled.
  */
 struct jobqueue_test_lock {
 	/* The lock of the issuer's fences. */
@@ -209,16 +214,19 @@ static const struct dma_fence_ops enabled_fence_ops = {
 	.enable_signaling = fence_enable,
 };
 
-/* enable: 0: has no enable_signaling(); 1: has one; 2: has one, which says that it is over already. */
-struct dma_fence *jobqueue_test_fence_create(struct jobqueue_test_lock *lock, u64 context, u64 seqno,
-					     int enable)
+/*
+ * enable: 0: has no enable_signaling(); 1: has one; 2: has one, which says that it is over already.
+ */
+struct dma_fence *jobqueue_test_fence_create(struct jobqueue_test_lock *lock, u64 context,
+					     u64 seqno, int enable)
 {
 	struct test_fence *foreign = kzalloc(sizeof(*foreign), GFP_KERNEL);
 
 	if (!foreign)
 		return NULL;
 	foreign->over = enable == 2;
-	dma_fence_init64(&foreign->base, enable ? &enabled_fence_ops : &fence_ops, &lock->lock, context, seqno);
+	dma_fence_init64(&foreign->base, enable ? &enabled_fence_ops : &fence_ops, &lock->lock,
+			 context, seqno);
 	return &foreign->base;
 }
 
@@ -229,8 +237,8 @@ bool jobqueue_test_fence_enabled(struct dma_fence *fence)
 }
 
 /* Signals in any context; together: with the lock held over all of them. */
-void jobqueue_test_fences_signal(struct jobqueue_test_lock *lock, struct dma_fence **fences, size_t n,
-				 int error, bool together)
+void jobqueue_test_fences_signal(struct jobqueue_test_lock *lock, struct dma_fence **fences,
+				 size_t n, int error, bool together)
 {
 	unsigned long flags;
 
@@ -313,7 +321,8 @@ static void print_to(struct drm_printer *printer, struct va_format *vaf)
 	printed->length += snprintf(printed->to + at, printed->size - at, "%pV", vaf);
 }
 
-size_t jobqueue_test_printed(void (*show)(void *printer, void *data), void *data, char *to, size_t size)
+size_t jobqueue_test_printed(void (*show)(void *printer, void *data), void *data, char *to,
+			     size_t size)
 {
 	struct printed printed = { .to = to, .size = size };
 	struct drm_printer printer = { .printfn = print_to, .arg = &printed };

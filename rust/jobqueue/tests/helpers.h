@@ -27,18 +27,19 @@ unsigned int jobqueue_test_c_refuses(void);
 /* Somebody else's fences. */
 struct jobqueue_test_lock *jobqueue_test_lock_create(void);
 void jobqueue_test_lock_free(struct jobqueue_test_lock *lock);
-struct dma_fence *jobqueue_test_fence_create(struct jobqueue_test_lock *lock, u64 context, u64 seqno,
-					     int enable);
+struct dma_fence *jobqueue_test_fence_create(struct jobqueue_test_lock *lock, u64 context,
+					     u64 seqno, int enable);
 bool jobqueue_test_fence_enabled(struct dma_fence *fence);
-void jobqueue_test_fences_signal(struct jobqueue_test_lock *lock, struct dma_fence **fences, size_t n,
-				 int error, bool together);
+void jobqueue_test_fences_signal(struct jobqueue_test_lock *lock, struct dma_fence **fences,
+				 size_t n, int error, bool together);
 void jobqueue_test_fence_signal_after(struct dma_fence *fence, u64 ns, int error);
 u64 jobqueue_test_contexts(unsigned int n);
 int jobqueue_test_live(void);
 void jobqueue_test_barrier(void);
 
 /* What show() prints, up to size bytes. Returns how many it would be. */
-size_t jobqueue_test_printed(void (*show)(void *printer, void *data), void *data, char *to, size_t size);
+size_t jobqueue_test_printed(void (*show)(void *printer, void *data), void *data, char *to,
+			     size_t size);
 
 /* A lock that somebody holds who signals. */
 void jobqueue_test_outer_with(jobqueue_test_fn fn, void *data);

@@ -111,8 +111,8 @@ impl Job {
         }
     }
 
-    /// One whose number is how many have been started before it, and itself: for who does not know
-    /// that.
+    /// One whose number is how many have been started before it, and itself: for a caller that
+    /// does not know that.
     pub(crate) fn next() -> Self {
         Self::new(0)
     }

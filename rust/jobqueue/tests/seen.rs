@@ -36,7 +36,7 @@ mod tests {
         ) -> usize;
     }
 
-    /// Whose keys are to be shown.
+    /// The usage and the clock that the keys are to show.
     type Shown<'a> = (&'a EngineUsage, Option<Clock>);
 
     /// # Safety

@@ -31,8 +31,8 @@ impl Name {
     }
 }
 
-/// The names of a scope and of those above it, the executor first; the end, if it is long. A zero is
-/// behind it.
+/// The names of a scope and of those above it, the executor first; the end, if it is long. A zero
+/// is behind it.
 #[derive(Clone, Copy)]
 pub(crate) struct Path {
     bytes: [u8; Self::SIZE],

@@ -503,7 +503,8 @@ unsafe fn next_scope(
         if sibling.is_some() {
             return sibling;
         }
-        // SAFETY: Linked scopes are valid while the lock is held (rule 2). Below `top` each has a parent.
+        // SAFETY: Linked scopes are valid while the lock is held (rule 2). Below `top` each has a
+        // parent.
         cur = NonNull::from(&*unsafe { cur.as_ref() }.parent.as_ref()?.0);
     }
     None

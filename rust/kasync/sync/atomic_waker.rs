@@ -5,19 +5,21 @@
 //! # States
 //!
 //! ```text
-//!              (1) register                 (3) wake, take: a note for the owner
-//! IDLE, ARMED ──────────────► REGISTERING ────────────────────────────────────► REGISTERING | WAKING
-//!       ▲                          │ (2) done                                            │
-//!       └──────────────────────────┘                                                     │
-//! IDLE ◄─────────────────────────────────────────────────────────────────────────────────┘ (4) done: wakes
+//!              (1) register              (3) wake, take: a note for the owner
+//! IDLE, ARMED ──────────────► REGISTERING ──────────────────────────────────► REGISTERING | WAKING
+//!       ▲                          │ (2) done                                          │
+//!       └──────────────────────────┘                                                   │
+//! IDLE ◄───────────────────────────────────────────────────────────────────────────────┘
+//!                                                                        (4) done: wakes
 //!
 //!       (5) wake, take                  (6) done
 //! ARMED ──────────────► WAKING ──────────────────────────► IDLE
 //! ```
 //!
 //! The slot belongs to the thread that has entered REGISTERING or WAKING. A thread that finds the
-//! slot taken leaves the wake to that owner, by (3). If the owner is about to wake the waker that was
-//! there before, a thread that registers wakes its own waker instead, so that the task looks again.
+//! slot taken leaves the wake to that owner, by (3). If the owner is about to wake the waker that
+//! was there before, a thread that registers wakes its own waker instead, so that the task looks
+//! again.
 //!
 //! In IDLE the last waker may still be there, so that the same task registers again without the
 //! count of references going up and down.
@@ -112,8 +114,8 @@ impl AtomicWaker {
         }
     }
 
-    /// Replaces the waker by that of `cx`. If another thread wakes or registers at the same time, `cx`
-    /// is woken.
+    /// Replaces the waker by that of `cx`. If another thread wakes or registers at the same time,
+    /// `cx` is woken.
     #[track_caller]
     pub fn register(&self, cx: &Context<'_>) {
         AwaitSite::here().waits(cx);
@@ -185,9 +187,9 @@ impl AtomicWaker {
         waker
     }
 
-    /// Wakes the waker that was registered since the last call, if any. The waker's reference stays: it
-    /// keeps the memory of the task, not the future in it, until another waker is registered or this is
-    /// dropped.
+    /// Wakes the waker that was registered since the last call, if any. The waker's reference
+    /// stays: it keeps the memory of the task, not the future in it, until another waker is
+    /// registered or this is dropped.
     pub fn wake(&self) {
         if !self.begin() {
             return;

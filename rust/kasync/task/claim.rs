@@ -21,8 +21,8 @@ use core::{
 };
 use kernel::sync::rcu;
 
-/// The number of times that [`Claim::poll`] polls a task that wakes itself, before it leaves the task
-/// to a worker.
+/// The number of times that [`Claim::poll`] polls a task that wakes itself, before it leaves the
+/// task to a worker.
 const POLLS: u32 = 4;
 
 /// The right to poll a task on this thread instead of a worker. Made by

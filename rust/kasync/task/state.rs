@@ -98,8 +98,8 @@ impl State {
             };
             match self.0.cmpxchg(cur, new, Full) {
                 Ok(_) => return Ok(Snapshot(cur)),
-                // Read anew: a compare-exchange that fails orders nothing, and who is told of
-                // COMPLETE reads the output, or the join waker's slot, next.
+                // Read anew: a compare-exchange that fails orders nothing, and a caller
+                // that is told of COMPLETE reads the output, or the join waker's slot, next.
                 Err(_) => cur = self.0.load(Acquire),
             }
         }

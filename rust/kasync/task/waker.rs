@@ -85,8 +85,8 @@ pub(crate) fn with_waker<R>(header: NonNull<Header>, f: impl FnOnce(&mut Context
     f(&mut Context::from_waker(&waker))
 }
 
-/// A reference to a task for waking it, of half the size of a waker. It keeps the task's memory, not
-/// its future.
+/// A reference to a task for waking it, of half the size of a waker. It keeps the task's memory,
+/// not its future.
 ///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|

@@ -271,7 +271,7 @@ fn own_sections() {
         assert_eq!(block_on(async { 2 }), Ok(2));
         // Inside a poll the task stays known.
         let task = async {
-            // SAFETY: As above.
+            // SAFETY: Nothing is signalled in the section.
             unsafe { SignallingSection::enter(|_| assert!(World::in_section())) };
             cancelled().await;
         };

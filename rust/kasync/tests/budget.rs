@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! H16: a task that is ready again and again lets the others have their turn, and nothing is lost by
-//! that.
+//! H16: a task that is ready again and again lets the others have their turn, and nothing is lost
+//! by that.
 
 mod common;
 

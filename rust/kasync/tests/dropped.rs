@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! H24, leaf by leaf: each is polled, is pending, and is dropped, before and after what it waits for has
-//! come. Whoever awaits the same next gets it. And H29: each handle and future is forgotten instead,
-//! which is a leak at worst.
+//! H24, leaf by leaf: each is polled, is pending, and is dropped, before and after what it waits
+//! for has come. The next one that awaits the same gets it. And H29: each handle and future is
+//! forgotten instead, which is a leak at worst.
 
 mod common;
 
@@ -67,7 +67,8 @@ fn poll<F: Future>(f: Pin<&mut F>) -> Poll<F::Output> {
     f.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Polls `future`, which has to be pending, lets `happen` happen, and drops it: at the worst moment.
+/// Polls `future`, which has to be pending, lets `happen` happen, and drops it: at the worst
+/// moment.
 fn dropped<F: Future>(future: F, happen: impl FnOnce()) {
     let mut future = Box::pin(future);
     assert!(poll(future.as_mut()).is_pending());
@@ -255,9 +256,9 @@ fn sets_and_combinators() {
     });
 }
 
-/// H29: whatever handle or future is forgotten, the rest goes on and ends, the executor with it. Where
-/// somebody would wait for ever for what was forgotten, that is said in its documentation: `Prepared`
-/// and `Claim`.
+/// H29: whatever handle or future is forgotten, the rest goes on and ends, the executor with it.
+/// Where somebody would wait for ever for what was forgotten, that is said in its documentation:
+/// `Prepared` and `Claim`.
 #[test]
 fn forgotten() {
     let world = World::manual();
@@ -277,8 +278,8 @@ fn forgotten() {
             forget(ring.try_acquire(1).unwrap());
             forget(Semaphore::try_acquire_owned(&ring, 1).unwrap());
             assert_eq!(ring.available(), 1);
-            // Futures that are linked somewhere, in memory that is leaked with them. What they are linked
-            // into is leaked as well, by the reference that they have.
+            // Futures that are linked somewhere, in memory that is leaked with them. What they are
+            // linked into is leaked as well, by the reference that they have.
             let mut leak = Box::pin(sleep(MS));
             assert!(poll(leak.as_mut()).is_pending());
             forget(leak);

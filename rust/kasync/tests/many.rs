@@ -133,7 +133,8 @@ fn watch_wakes_all() {
     });
 }
 
-/// The first in the order of writing wins; conditions take branches out; the losers are dropped first.
+/// The first in the order of writing wins; conditions take branches out; the losers are dropped
+/// first.
 #[test]
 fn select_in_order() {
     manual(|world, executor| {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * A plugin for QEMU: tells the emulator which TLB invalidations the guest broadcasts in the outer shareable
- * domain. A device cannot see them; the GPU of a Mac listens to them.
+ * A plugin for QEMU: tells the emulator which TLB invalidations the guest broadcasts in the outer
+ * shareable domain. A device cannot see them; the GPU of a Mac listens to them.
  *
  * The file given by ring=, which the emulator has made, is mapped by both:
  *
@@ -18,7 +18,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* What is needed of QEMU's interface for plugins, version 7, that of QEMU 11 (its documentation: devel/tcg-plugins). */
+/*
+ * What is needed of QEMU's interface for plugins, version 7, that of QEMU 11 (its documentation:
+ * devel/tcg-plugins).
+ */
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
 struct qemu_plugin_register;
@@ -27,7 +30,8 @@ typedef void vcpu_callback(unsigned int vcpu, void *data);
 typedef void tb_callback(struct qemu_plugin_tb *tb, void *data);
 void qemu_plugin_register_vcpu_init_cb(qemu_plugin_id_t id, vcpu_callback *callback, void *data);
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, tb_callback *callback, void *data);
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, vcpu_callback *callback, int flags, void *data);
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, vcpu_callback *callback,
+					    int flags, void *data);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
 size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *data, size_t size);
@@ -131,7 +135,8 @@ static void translate(struct qemu_plugin_tb *tb, void *data)
 		if ((instruction & TLBI_MASK) != TLBI)
 			continue;
 		if (CRM(instruction) == 1 || CRM(instruction) == 5)
-			qemu_plugin_register_vcpu_insn_exec_cb(insn, invalidate, CALLBACK_READS_REGISTERS,
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, invalidate,
+							       CALLBACK_READS_REGISTERS,
 							       (void *)(uintptr_t)instruction);
 	}
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * Submits compute jobs one at a time: one command each, one syncobj whose fence has signalled to wait for, one to signal. Tells
- * the plugin (../plugin.h) when a SUBMIT begins, when it has returned, and when its fence has signalled, but for the first jobs,
- * which find memory that is cold.
+ * Submits compute jobs one at a time: one command each, one syncobj whose fence has signalled to
+ * wait for, one to signal. Tells the plugin (../plugin.h) when a SUBMIT begins, when it has
+ * returned, and when its fence has signalled, but for the first jobs, which find memory that is
+ * cold.
  */
 #include "../../tests/uapi/uapi.h"
 

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * Clients whose lives end at random moments, with jobs in all states: killed, or with the device taken away from them. What their
- * fences are worth to others is looked at from this process, which has them as sync files.
+ * Clients whose lives end at random moments, with jobs in all states: killed, or with the device
+ * taken away from them. What their fences are worth to others is looked at from this process, which
+ * has them as sync files.
  *
  * usage: lives kill|unbind SECONDS [SEED]
  *        lives outlive
  *
  *	kill       clients are killed with SIGKILL, whatever they are doing
- *	unbind     the driver is unbound from the device, and bound to it again, while clients come and go
- *	outlive    what fences are worth when all modules that they come from are gone; those are not loaded again
+ *	unbind     the driver is unbound from the device, and bound to it again, while clients come
+ *		   and go
+ *	outlive    what fences are worth when all modules that they come from are gone; those are
+ *		   not loaded again
  *
  * Prints TAP, and what was done. The kernel log is the other half of the test.
  */
@@ -63,7 +66,8 @@ struct client {
 };
 
 static struct {
-	unsigned int rounds, clients, unready, fences, blocked, well, cancelled, gone, early, late, wrong, stuck;
+	unsigned int rounds, clients, unready, fences, blocked, well, cancelled, gone, early, late,
+		wrong, stuck;
 } seen;
 
 static uint32_t state;
@@ -153,7 +157,8 @@ static void client_submit(struct context *ctx, int sock, int after, enum kind ki
 	must("create a syncobj", syncobj_create(ctx->fd, &syncs[in].handle), may_go);
 	if (in) {
 		must("create a syncobj", syncobj_create(ctx->fd, &syncs[0].handle), may_go);
-		must("import a sync file", syncobj_import_sync_file(ctx->fd, syncs[0].handle, after), may_go);
+		must("import a sync file",
+		     syncobj_import_sync_file(ctx->fd, syncs[0].handle, after), may_go);
 	}
 	must("submit", submit(ctx, &command, sizeof(command), syncs, in, 1), may_go);
 	file = syncobj_export_sync_file(ctx->fd, syncs[in].handle);
@@ -170,7 +175,8 @@ static void client_context(struct context *ctx, int sock, bool may_go)
 	ctx->fd = gpu_open();
 	must("open the render node", ctx->fd, may_go);
 	must("create a VM", vm_create(ctx->fd, &ctx->vm), may_go);
-	must("create a buffer", gem_create(ctx->fd, PAGE, DRM_ASAHI_GEM_WRITEBACK, 0, &ctx->bo), may_go);
+	must("create a buffer", gem_create(ctx->fd, PAGE, DRM_ASAHI_GEM_WRITEBACK, 0, &ctx->bo),
+	     may_go);
 	ctx->map = gem_map(ctx->fd, ctx->bo, PAGE);
 	must("map a buffer", ctx->map ? 0 : -ENODEV, may_go);
 	ctx->map[0] = CDM_TERMINATE;
@@ -231,13 +237,17 @@ static void client(int sock, int ours, bool may_go)
 	}
 }
 
-/* Makes a client. If the device may go it ends by itself, as unbinding waits for what only it can end. */
+/*
+ * Makes a client. If the device may go it ends by itself, as unbinding waits for what only it can
+ * end.
+ */
 static void start(struct client *c, int ours, bool may_go)
 {
 	uint32_t seed = rnd(UINT32_MAX) | 1, life = 10000 + rnd(200000);
 	int sock[2];
 
-	need("make a socket", socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock) ? -errno : 0);
+	need("make a socket",
+	     socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock) ? -errno : 0);
 	fflush(stdout);
 	c->pid = fork();
 	need("fork", c->pid < 0 ? -errno : 0);
@@ -273,7 +283,10 @@ static void receive(struct client *c)
 	}
 }
 
-/* Waits for the end of a client that has got, or will get, a signal. Says whether it ended by itself, in a way that is wrong. */
+/*
+ * Waits for the end of a client that has got, or will get, a signal. Says whether it ended by
+ * itself, in a way that is wrong.
+ */
 static bool reap(struct client *c)
 {
 	int64_t end = now_ms() + LIMIT_MS;
@@ -440,7 +453,8 @@ static struct sync_fence_info info_of(int file)
 	struct sync_file_info info = { .num_fences = 1, .sync_fence_info = (uintptr_t)&fence };
 
 	need("ask a sync file", ioctl(file, SYNC_IOC_FILE_INFO, &info) ? -errno : 0);
-	check_true("it has one fence, which says the same", info.num_fences == 1 && info.status == fence.status);
+	check_true("it has one fence, which says the same",
+		   info.num_fences == 1 && info.status == fence.status);
 	return fence;
 }
 
@@ -537,8 +551,8 @@ int main(int argc, char **argv)
 		seen.rounds++;
 	}
 	printf("# seed %u: %u rounds, %u clients, %u of them without a job; %u fences: %u well, %u cancelled, %u without device; %u were blocked\n",
-	       seed, seen.rounds, seen.clients, seen.unready, seen.fences, seen.well, seen.cancelled, seen.gone,
-	       seen.blocked);
+	       seed, seen.rounds, seen.clients, seen.unready, seen.fences, seen.well,
+	       seen.cancelled, seen.gone, seen.blocked);
 	check_true("all clients have ended", !seen.stuck);
 	check_true("all fences have signalled", !seen.late);
 	check_true("none early", !seen.early);

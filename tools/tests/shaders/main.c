@@ -208,8 +208,8 @@ static void compare(const struct test *test, const uint32_t *in, const uint32_t 
 			uint32_t thread = i / test->stride;
 			const uint32_t *a = in + thread * 4 % WORDS;
 
-			printf("# thread %u, word %u: %08x, wanted %08x (%g, %g)", thread, word, got[i],
-			       want[i], float_of(got[i]), float_of(want[i]));
+			printf("# thread %u, word %u: %08x, wanted %08x (%g, %g)", thread, word,
+			       got[i], want[i], float_of(got[i]), float_of(want[i]));
 			printf(", of %08x %08x %08x %08x\n", a[0], a[1], a[2], a[3]);
 		}
 	}

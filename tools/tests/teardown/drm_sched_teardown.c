@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What happens to DRM's scheduler if it goes before its jobs do: the counterpart of jobqueue_teardown.rs, step by step.
+ * What happens to DRM's scheduler if it goes before its jobs do: the counterpart of
+ * jobqueue_teardown.rs, step by step.
  *
- * A driver whose firmware schedules has a scheduler per queue, which goes when userspace closes the queue. The job that the hardware has
- * then ends when the hardware says so, and its fence is in others' hands.
+ * A driver whose firmware schedules has a scheduler per queue, which goes when userspace closes the
+ * queue. The job that the hardware has then ends when the hardware says so, and its fence is in
+ * others' hands.
  */
 #include <linux/completion.h>
 #include <linux/device/faux.h>
@@ -15,9 +17,11 @@
 
 static int step;
 module_param(step, int, 0);
-MODULE_PARM_DESC(step, "1: the hardware finishes the job afterwards; 2: somebody asks for the name of the job's fence; "
-		       "3: the hardware was reset, and somebody waits for the fence; 4: it was reset, and nobody does; "
-		       "5: whoever submits does so once more");
+MODULE_PARM_DESC(
+	step,
+	"1: the hardware finishes the job afterwards; 2: somebody asks for the name of the job's fence; "
+	"3: the hardware was reset, and somebody waits for the fence; 4: it was reset, and nobody does; "
+	"5: the submitter commits one more job");
 
 /* How long a job may take. */
 #define PATIENCE HZ
@@ -80,7 +84,9 @@ static const struct drm_sched_backend_ops ops = {
 	.free_job = free_job,
 };
 
-/* The queue, its scheduler that is, goes before the entity does, which whoever submits still has. */
+/*
+ * The queue, its scheduler that is, goes before the entity does, which whoever submits still has.
+ */
 static int teardown_entity(struct queue *queue)
 {
 	struct drm_sched_entity *entity = kzalloc(sizeof(*entity), GFP_KERNEL);
@@ -160,7 +166,8 @@ static int teardown(void)
 
 	if (step == 2) {
 		rcu_read_lock();
-		pr_info("teardown: the fence is %s\n", (__force const char *)dma_fence_timeline_name(fence));
+		pr_info("teardown: the fence is %s\n",
+			(__force const char *)dma_fence_timeline_name(fence));
 		rcu_read_unlock();
 	} else if (step == 3) {
 		dma_fence_wait(fence, false);

@@ -54,9 +54,11 @@ module! {
     params: {
         step: u32 {
             default: 0,
-            description: "1: the hardware finishes the job afterwards; 2: somebody asks for the name of the job's fence; \
-                3: the hardware was reset, and somebody waits for the fence; 4: it was reset, and nobody does; \
-                5: whoever submits does so once more",
+            description: "1: the hardware finishes the job afterwards; \
+                2: somebody asks for the name of the job's fence; \
+                3: the hardware was reset, and somebody waits for the fence; \
+                4: it was reset, and nobody does; \
+                5: the submitter commits one more job",
         },
     },
 }

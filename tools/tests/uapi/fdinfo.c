@@ -71,7 +71,8 @@ static void check_engine(struct context *ctx, struct context *other)
 	int ret = 0;
 
 	need("create a syncobj", syncobj_create(ctx->fd, &sync));
-	check_true("a client that did nothing has used nothing", number_of(ctx->fd, ENGINE, " ns\n") == 0);
+	check_true("a client that did nothing has used nothing",
+		   number_of(ctx->fd, ENGINE, " ns\n") == 0);
 	start = now();
 	need("submit", submit_one(ctx, sync));
 	need("wait", syncobj_wait(ctx->fd, sync, SECONDS));
@@ -107,15 +108,20 @@ static void check_identity(struct context *ctx, struct context *other)
 	check_true("which tell them apart", number_of(other->fd, "drm-client-id", "\n") != one);
 }
 
-/* The clock is the device's, whatever the client does. What the firmware does not count is not there. */
+/*
+ * The clock is the device's, whatever the client does. What the firmware does not count is not
+ * there.
+ */
 static void check_clock(struct context *ctx)
 {
 	struct drm_asahi_params_global params;
 
 	need("get the parameters", get_params(ctx->fd, &params));
 	check_true("the highest clock is that of the parameters",
-		   number_of(ctx->fd, "drm-maxfreq-compute", " Hz\n") == params.max_frequency_khz * 1000ll);
-	check_true("cycles are not made up", !value_of("drm-cycles-compute") && !value_of("drm-total-cycles-compute"));
+		   number_of(ctx->fd, "drm-maxfreq-compute", " Hz\n") ==
+			   params.max_frequency_khz * 1000ll);
+	check_true("cycles are not made up",
+		   !value_of("drm-cycles-compute") && !value_of("drm-total-cycles-compute"));
 }
 
 static void check_memory(struct context *ctx)
@@ -128,7 +134,8 @@ static void check_memory(struct context *ctx)
 	after = number_of(ctx->fd, "drm-total-memory", " KiB\n");
 	check_true("another buffer counts as well", after == before + 64 * 16);
 	gem_close(ctx->fd, handle);
-	check_true("and not any more once it is closed", number_of(ctx->fd, "drm-total-memory", " KiB\n") == before);
+	check_true("and not any more once it is closed",
+		   number_of(ctx->fd, "drm-total-memory", " KiB\n") == before);
 }
 
 void test_fdinfo(void)

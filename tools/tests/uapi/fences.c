@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * Other drivers' fences as what jobs wait for: sw_sync's, which signal when the test says so, and vgem's, by way of a buffer.
+ * Other drivers' fences as what jobs wait for: sw_sync's, which signal when the test says so, and
+ * vgem's, by way of a buffer.
  */
 #define _GNU_SOURCE
 #include "uapi.h"
@@ -39,7 +40,8 @@ static int submit_after(struct context *ctx, const int *files, unsigned int coun
 	for (unsigned int i = 0; i <= count; i++)
 		need("create a syncobj", syncobj_create(ctx->fd, &syncs[i].handle));
 	for (unsigned int i = 0; i < count; i++)
-		need("import a sync file", syncobj_import_sync_file(ctx->fd, syncs[i].handle, files[i]));
+		need("import a sync file",
+		     syncobj_import_sync_file(ctx->fd, syncs[i].handle, files[i]));
 	need("submit", submit(ctx, &command, sizeof(command), syncs, count, 1));
 	out = syncobj_export_sync_file(ctx->fd, syncs[count].handle);
 	need("export a sync file", out);
@@ -218,10 +220,12 @@ static void check_teardown(void)
 	out[3] = submit_after(&file, NULL, 0);
 	check("destroy a queue whose jobs wait", queue_destroy(ctx.fd, ctx.queue), 0);
 	context_fini(&file);
-	check_true("nothing signals because of that, or of a file that is closed", all_wait(out, 4));
+	check_true("nothing signals because of that, or of a file that is closed",
+		   all_wait(out, 4));
 	sw_sync_advance(timeline, 1);
 	for (int i = 0; i < 4; i++) {
-		check("then they are cancelled", sync_file_wait(out[i], SECONDS * 1000), -ECANCELED);
+		check("then they are cancelled", sync_file_wait(out[i], SECONDS * 1000),
+		      -ECANCELED);
 		close(out[i]);
 	}
 	close(in);
@@ -264,7 +268,8 @@ static void check_vgem(void)
 	context_init(&ctx);
 	dmabuf = vgem_buffer(card, &handle);
 	check("vgem writes to a buffer", vgem_attach(card, handle, &signal.fence), 0);
-	need("export the buffer's fence", ioctl(dmabuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &export) ? -errno : 0);
+	need("export the buffer's fence",
+	     ioctl(dmabuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &export) ? -errno : 0);
 	out = submit_after(&ctx, &export.fd, 1);
 	check_true("a job waits for it", all_wait(&out, 1));
 	check("vgem has written", gpu_ioctl(card, DRM_IOCTL_VGEM_FENCE_SIGNAL, &signal), 0);
@@ -275,18 +280,22 @@ static void check_vgem(void)
 	/* The other way round. The job waits for sw_sync, so that there is time to look. */
 	in = sw_sync_fence(timeline, 1);
 	import.fd = submit_after(&ctx, &in, 1);
-	need("import a job's fence into a buffer", ioctl(dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &import) ? -errno : 0);
+	need("import a job's fence into a buffer",
+	     ioctl(dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &import) ? -errno : 0);
 	check("vgem finds the buffer busy", vgem_attach(card, handle, &fence), -EBUSY);
 	sw_sync_advance(timeline, 1);
 	check("the job runs", sync_file_wait(import.fd, SECONDS * 1000), 0);
 	check("vgem finds it idle", vgem_attach(card, handle, &fence), 0);
 	/* One more that nobody signals: it does so itself after ten seconds. */
 	export.flags = DMA_BUF_SYNC_RW;
-	need("export the buffer's fence", ioctl(dmabuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &export) ? -errno : 0);
+	need("export the buffer's fence",
+	     ioctl(dmabuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &export) ? -errno : 0);
 	out = submit_after(&ctx, &export.fd, 1);
 	context_fini(&ctx);
-	check("a fence that nobody signals does so itself", sync_file_wait(export.fd, SECONDS * 1000), 0);
-	check("the job of a file that is closed is cancelled", sync_file_wait(out, SECONDS * 1000), -ECANCELED);
+	check("a fence that nobody signals does so itself",
+	      sync_file_wait(export.fd, SECONDS * 1000), 0);
+	check("the job of a file that is closed is cancelled", sync_file_wait(out, SECONDS * 1000),
+	      -ECANCELED);
 	close(out);
 	close(export.fd);
 	close(import.fd);

@@ -9,7 +9,12 @@
 
 static int create_with(int fd, uint64_t size, uint32_t flags, uint32_t vm, uint32_t pad)
 {
-	struct drm_asahi_gem_create args = { .size = size, .flags = flags, .vm_id = vm, .pad = pad };
+	struct drm_asahi_gem_create args = {
+		.size = size,
+		.flags = flags,
+		.vm_id = vm,
+		.pad = pad,
+	};
 	int ret = gpu_ioctl(fd, DRM_IOCTL_ASAHI_GEM_CREATE, &args);
 
 	if (!ret)
@@ -24,7 +29,8 @@ static void check_create(int fd, uint32_t vm)
 	check("create", create_with(fd, PAGE, 0, 0, 0), 0);
 	check("create: write-back", create_with(fd, PAGE, DRM_ASAHI_GEM_WRITEBACK, 0, 0), 0);
 	check("create: private to a VM", create_with(fd, PAGE, private, vm, 0), 0);
-	check("create: private to an unknown VM", create_with(fd, PAGE, private, 12345, 0), -ENOENT);
+	check("create: private to an unknown VM", create_with(fd, PAGE, private, 12345, 0),
+	      -ENOENT);
 	check("create: VM without the flag", create_with(fd, PAGE, 0, vm, 0), -EINVAL);
 	check("create: unknown flag", create_with(fd, PAGE, 1 << 7, 0, 0), -EINVAL);
 	check("create: pad", create_with(fd, PAGE, 0, 0, 1), -EINVAL);

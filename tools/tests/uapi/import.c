@@ -59,7 +59,8 @@ static void check_job(struct context *ctx, uint32_t handle, const uint32_t *map)
 	struct compute_command command = compute_command();
 	const volatile uint64_t *stamps = (const volatile uint64_t *)map + PAGE / 8;
 
-	check("bind it for timestamps", gpu_ioctl(ctx->fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &bind), 0);
+	check("bind it for timestamps", gpu_ioctl(ctx->fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &bind),
+	      0);
 	need("create a syncobj", syncobj_create(ctx->fd, &out.handle));
 	command.compute.cdm_ctrl_stream_base = IMPORT_VA;
 	command.compute.cdm_ctrl_stream_end = IMPORT_VA + 8;

@@ -3,7 +3,9 @@
  * Tests of the asahi UAPI against include/uapi/drm/asahi_drm.h: what the ioctls accept, and the
  * errno of what they refuse. Prints TAP.
  *
- * usage: uapi [GROUP...]     groups: params vm gem queue submit submit-errors teardown import fdinfo fences memory starve long
+ * usage: uapi [GROUP...]
+ *
+ * groups: params vm gem queue submit submit-errors teardown import fdinfo fences memory starve long
  */
 #include "uapi.h"
 

@@ -33,7 +33,10 @@ static long long available(void)
 	return meminfo("MemAvailable");
 }
 
-/* A line of the file's fdinfo in KiB, or -1. It is in the largest unit without a fraction, and 0 has none. */
+/*
+ * A line of the file's fdinfo in KiB, or -1. It is in the largest unit without a fraction, and 0
+ * has none.
+ */
 static long long fdinfo(int fd, const char *key)
 {
 	char path[64], line[128], name[64], unit[8];
@@ -44,15 +47,20 @@ static long long fdinfo(int fd, const char *key)
 	file = fopen(path, "r");
 	while (file && found < 0 && fgets(line, sizeof(line), file)) {
 		unit[0] = 0;
-		if (sscanf(line, "%63[^:]: %lld %7s", name, &value, unit) >= 2 && !strcmp(name, key))
-			found = !strcmp(unit, "MiB") ? value * KIB_PER_MIB : !strcmp(unit, "KiB") || !value ? value : -1;
+		if (sscanf(line, "%63[^:]: %lld %7s", name, &value, unit) >= 2 &&
+		    !strcmp(name, key))
+			found = !strcmp(unit, "MiB")	       ? value * KIB_PER_MIB :
+				!strcmp(unit, "KiB") || !value ? value :
+								 -1;
 	}
 	if (file)
 		fclose(file);
 	return found;
 }
 
-/* Whether there is as much memory again as before, but for @slack MiB; waits for what comes late. */
+/*
+ * Whether there is as much memory again as before, but for @slack MiB; waits for what comes late.
+ */
 static bool is_back(const char *what, long long before, long long slack)
 {
 	long long now = 0;
@@ -67,7 +75,10 @@ static bool is_back(const char *what, long long before, long long slack)
 	return false;
 }
 
-/* Bound, and closed without an unbind, as Mesa frees a buffer: more than the machine has, one after the other. */
+/*
+ * Bound, and closed without an unbind, as Mesa frees a buffer: more than the machine has, one after
+ * the other.
+ */
 static void check_close(uint32_t flags, const char *what)
 {
 	const int count = 445;
@@ -82,7 +93,8 @@ static void check_close(uint32_t flags, const char *what)
 	before = available();
 	total = fdinfo(fd, "drm-total-memory");
 	for (i = 0; i < count && !ret; i++) {
-		ret = gem_create(fd, size, flags, flags & DRM_ASAHI_GEM_VM_PRIVATE ? vm[0] : 0, &bo);
+		ret = gem_create(fd, size, flags, flags & DRM_ASAHI_GEM_VM_PRIVATE ? vm[0] : 0,
+				 &bo);
 		if (!ret)
 			ret = vm_bind(fd, vm[0], bo, USER_VA + i * size, size);
 		if (!ret && !(flags & DRM_ASAHI_GEM_VM_PRIVATE))
@@ -128,7 +140,8 @@ static void check_close_is_seen(void)
 	import.fd = export.fd;
 	check("import", gpu_ioctl(other.fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &import), 0);
 	close(export.fd);
-	check("bind what was imported", vm_bind(other.fd, other.vm, import.handle, USER_VA, PAGE), 0);
+	check("bind what was imported", vm_bind(other.fd, other.vm, import.handle, USER_VA, PAGE),
+	      0);
 	check("a job of the one", run(&ctx), 0);
 	check("a job of the other", run(&other), 0);
 
@@ -174,7 +187,8 @@ static void check_close_in_pieces(void)
 		for (int at = 0; at < 4; at++)
 			need("bind it", vm_bind(fd, vm, bo, USER_VA + at * 64 * MIB, 64 * MIB));
 		for (int at = 1; at < 32; at++)
-			need("bind something over it", vm_bind(fd, vm, small, USER_VA + at * 8 * MIB, PAGE));
+			need("bind something over it",
+			     vm_bind(fd, vm, small, USER_VA + at * 8 * MIB, PAGE));
 		need("close it", gem_close(fd, bo));
 	}
 	check_true("many pieces are unbound as one is", is_back("pieces", before, 40));
@@ -208,28 +222,34 @@ static void check_fdinfo(void)
 	resident = fdinfo(ctx.fd, "drm-resident-memory");
 	shared = fdinfo(ctx.fd, "drm-shared-memory");
 	check_true("all keys are there", total > 0 && resident > 0 && shared == 0 &&
-		   fdinfo(ctx.fd, "drm-active-memory") == 0 && fdinfo(ctx.fd, "drm-purgeable-memory") == 0);
+						 fdinfo(ctx.fd, "drm-active-memory") == 0 &&
+						 fdinfo(ctx.fd, "drm-purgeable-memory") == 0);
 
 	need("create a buffer", gem_create(ctx.fd, size, 0, 0, &bo));
 	check_true("a new buffer counts", fdinfo(ctx.fd, "drm-total-memory") == total + kib);
 	check_true("but is not resident", fdinfo(ctx.fd, "drm-resident-memory") == resident);
 	need("bind it", vm_bind(ctx.fd, ctx.vm, bo, USER_VA + (1ull << 32), size));
-	check_true("once it is bound it is", fdinfo(ctx.fd, "drm-resident-memory") == resident + kib);
+	check_true("once it is bound it is",
+		   fdinfo(ctx.fd, "drm-resident-memory") == resident + kib);
 
 	export.handle = bo;
 	need("export it", gpu_ioctl(ctx.fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &export));
-	check_true("once it is exported it is shared", fdinfo(ctx.fd, "drm-shared-memory") == shared + kib);
+	check_true("once it is exported it is shared",
+		   fdinfo(ctx.fd, "drm-shared-memory") == shared + kib);
 	total = fdinfo(other.fd, "drm-total-memory");
-	need("import it", gpu_ioctl(other.fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &(struct drm_prime_handle){ .fd = export.fd }));
-	check_true("what is imported counts there", fdinfo(other.fd, "drm-total-memory") == total + kib &&
-		   fdinfo(other.fd, "drm-shared-memory") == kib);
+	need("import it", gpu_ioctl(other.fd, DRM_IOCTL_PRIME_FD_TO_HANDLE,
+				    &(struct drm_prime_handle){ .fd = export.fd }));
+	check_true("what is imported counts there",
+		   fdinfo(other.fd, "drm-total-memory") == total + kib &&
+			   fdinfo(other.fd, "drm-shared-memory") == kib);
 	close(export.fd);
 
 	total = fdinfo(ctx.fd, "drm-total-memory");
 	need("have timestamps in it", bind_timestamps(ctx.fd, bo, PAGE, &object));
 	need("have more", bind_timestamps(ctx.fd, bo, 2 * PAGE, &object));
 	need("close it", gem_close(ctx.fd, bo));
-	check_true("what timestamps keep counts, once", fdinfo(ctx.fd, "drm-total-memory") == total);
+	check_true("what timestamps keep counts, once",
+		   fdinfo(ctx.fd, "drm-total-memory") == total);
 	context_fini(&other);
 	context_fini(&ctx);
 }
@@ -243,8 +263,8 @@ static double seconds(void)
 }
 
 /* Calls @make until it refuses. Returns how often it did not. */
-static int count_until(int fd, int want, int (*make)(int fd, uint32_t arg), uint32_t arg, const char *what,
-		       bool *at_once)
+static int count_until(int fd, int want, int (*make)(int fd, uint32_t arg), uint32_t arg,
+		       const char *what, bool *at_once)
 {
 	int count = 0, ret;
 	double start, took, longest = 0;
@@ -331,7 +351,8 @@ static void end(struct context *ctx)
  * One client that takes all it can get, beside another that goes on. @limit: of how many it is to
  * be refused, which is before the machine has a problem.
  */
-static void check_greed(const char *what, int (*make)(int fd, uint32_t arg), bool buffer, int want, int limit)
+static void check_greed(const char *what, int (*make)(int fd, uint32_t arg), bool buffer, int want,
+			int limit)
 {
 	long long before = available(), least = meminfo("MemTotal") / 8;
 	struct context greedy, other;

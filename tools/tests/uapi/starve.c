@@ -9,7 +9,10 @@
 
 /* So much longer than a driver may wait for firmware that completes nothing at all. */
 #define SECONDS 75
-/* Two queues of higher priority, with so many jobs each. What is complete is only told when a queue has nothing more. */
+/*
+ * Two queues of higher priority, with so many jobs each. What is complete is only told when a queue
+ * has nothing more.
+ */
 #define QUEUES 2
 #define AHEAD 2
 

@@ -147,7 +147,8 @@ static void check_timestamps(struct context *ctx)
 	struct drm_asahi_get_time before = { 0 }, after = { 0 };
 	volatile uint64_t *stamps;
 
-	need("create a buffer", gem_create(ctx->fd, PAGE, DRM_ASAHI_GEM_WRITEBACK, 0, &bind.handle));
+	need("create a buffer",
+	     gem_create(ctx->fd, PAGE, DRM_ASAHI_GEM_WRITEBACK, 0, &bind.handle));
 	stamps = gem_map(ctx->fd, bind.handle, PAGE);
 	need("map a buffer", stamps ? 0 : -ENOMEM);
 	need("bind it for timestamps", gpu_ioctl(ctx->fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &bind));

@@ -64,10 +64,12 @@ static void check_commands(struct context *ctx)
 	check("submit: barrier on what is not there", submit_command(ctx, command), -EINVAL);
 	command = compute_command();
 	command.header.vdm_barrier = 1;
-	check("submit: barrier on a render that is not there", submit_command(ctx, command), -EINVAL);
+	check("submit: barrier on a render that is not there", submit_command(ctx, command),
+	      -EINVAL);
 
 	longer.command.header.size += sizeof(longer.later);
-	check("submit: a longer command of zeros", submit(ctx, &longer, sizeof(longer), NULL, 0, 0), 0);
+	check("submit: a longer command of zeros", submit(ctx, &longer, sizeof(longer), NULL, 0, 0),
+	      0);
 	longer.later = 1;
 	check_either("submit: a longer command of something",
 		     submit(ctx, &longer, sizeof(longer), NULL, 0, 0), -EINVAL, -E2BIG);
@@ -91,7 +93,8 @@ static void check_attachments(struct context *ctx)
 	commands.header = commands.command.header;
 	commands.header.cmd_type = DRM_ASAHI_SET_COMPUTE_ATTACHMENTS;
 	commands.header.size = sizeof(commands.attachments);
-	check("submit: 17 attachments", submit(ctx, &commands, sizeof(commands), NULL, 0, 0), -EINVAL);
+	check("submit: 17 attachments", submit(ctx, &commands, sizeof(commands), NULL, 0, 0),
+	      -EINVAL);
 
 	memset(&one, 0, sizeof(one));
 	one.command = compute_command();
@@ -105,7 +108,8 @@ static void check_attachments(struct context *ctx)
 	check("submit: attachment pad", submit(ctx, &one, sizeof(one), NULL, 0, 0), -EINVAL);
 	one.attachment.pad = 0;
 	one.header.cdm_barrier = 0;
-	check("submit: attachments with a barrier", submit(ctx, &one, sizeof(one), NULL, 0, 0), -EINVAL);
+	check("submit: attachments with a barrier", submit(ctx, &one, sizeof(one), NULL, 0, 0),
+	      -EINVAL);
 	one.header.cdm_barrier = DRM_ASAHI_BARRIER_NONE;
 	check("submit: attachments alone",
 	      submit(ctx, &one, offsetof(typeof(one), command), NULL, 0, 0), -EINVAL);
@@ -147,7 +151,8 @@ static void check_syncs(struct context *ctx)
 	check("submit: point that nobody submitted", submit_sync(ctx, bad, 1, 0), -EINVAL);
 
 	/* Nothing of all that touched the object. */
-	check("a refused submit leaves its out-sync alone", syncobj_wait(ctx->fd, unused, 0), -EINVAL);
+	check("a refused submit leaves its out-sync alone", syncobj_wait(ctx->fd, unused, 0),
+	      -EINVAL);
 	check("submit to it after all", submit_one(ctx, unused), 0);
 	check("its fence signals", syncobj_wait(ctx->fd, unused, SECONDS), 0);
 	syncobj_destroy(ctx->fd, unused);

@@ -191,7 +191,8 @@ static void check_waiting(void)
 	submit_jobs(&slow, syncs[0].handle);
 	need("submit behind them", submit(&fast, &command, sizeof(command), syncs, 1, 1));
 	check("destroy the waiting queue", queue_destroy(fast.fd, fast.queue), 0);
-	check("the cancelled job's fence signals", syncobj_wait(slow.fd, syncs[1].handle, SECONDS), 0);
+	check("the cancelled job's fence signals", syncobj_wait(slow.fd, syncs[1].handle, SECONDS),
+	      0);
 	context_fini(&slow);
 }
 

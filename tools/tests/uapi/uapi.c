@@ -273,7 +273,9 @@ int timeline_wait(int fd, uint32_t handle, uint64_t point, unsigned int seconds)
 int syncobj_import_sync_file(int fd, uint32_t handle, int file)
 {
 	struct drm_syncobj_handle args = {
-		.handle = handle, .flags = DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_IMPORT_SYNC_FILE, .fd = file,
+		.handle = handle,
+		.flags = DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_IMPORT_SYNC_FILE,
+		.fd = file,
 	};
 
 	return gpu_ioctl(fd, DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, &args);
@@ -370,8 +372,8 @@ struct compute_command compute_command(void)
 	};
 }
 
-int submit(struct context *ctx, const void *commands, size_t size, const struct drm_asahi_sync *syncs,
-	   uint32_t in, uint32_t out)
+int submit(struct context *ctx, const void *commands, size_t size,
+	   const struct drm_asahi_sync *syncs, uint32_t in, uint32_t out)
 {
 	struct drm_asahi_submit args = {
 		.syncs = (uintptr_t)syncs,

@@ -64,7 +64,10 @@ int syncobj_import_sync_file(int fd, uint32_t handle, int file);
 int syncobj_export_sync_file(int fd, uint32_t handle);
 /* The result of a fence, when it has one; -ETIME if that takes longer than @ms. */
 int sync_file_wait(int file, int ms);
-/* sw_sync: a timeline, a fence on it that signals when the timeline gets to @value, and its going on. Files, or negative errnos. */
+/*
+ * sw_sync: a timeline, a fence on it that signals when the timeline gets to @value, and its going
+ * on. Files, or negative errnos.
+ */
 int sw_sync_create(void);
 int sw_sync_fence(int timeline, uint32_t value);
 void sw_sync_advance(int timeline, uint32_t by);
@@ -89,8 +92,8 @@ struct compute_command {
 };
 
 struct compute_command compute_command(void);
-int submit(struct context *ctx, const void *commands, size_t size, const struct drm_asahi_sync *syncs,
-	   uint32_t in, uint32_t out);
+int submit(struct context *ctx, const void *commands, size_t size,
+	   const struct drm_asahi_sync *syncs, uint32_t in, uint32_t out);
 /* One empty compute job that signals a binary object. */
 int submit_one(struct context *ctx, uint32_t out_syncobj);
 

@@ -36,8 +36,10 @@ static void check_create(int fd, const struct drm_asahi_params_global *p)
 	check("create: pad", create_with(fd, KERNEL_START, KERNEL_END, 1), -EINVAL);
 	check("create: kernel range too small",
 	      create_with(fd, KERNEL_START, KERNEL_START + min - PAGE * 2, 0), -EINVAL);
-	check("create: empty kernel range", create_with(fd, KERNEL_START, KERNEL_START, 0), -EINVAL);
-	check("create: reversed kernel range", create_with(fd, KERNEL_END, KERNEL_START, 0), -EINVAL);
+	check("create: empty kernel range", create_with(fd, KERNEL_START, KERNEL_START, 0),
+	      -EINVAL);
+	check("create: reversed kernel range", create_with(fd, KERNEL_END, KERNEL_START, 0),
+	      -EINVAL);
 	check("create: kernel range below the VM", create_with(fd, 0, min, 0), -EINVAL);
 	check("create: kernel range past the VM",
 	      create_with(fd, p->vm_end - min + PAGE * 2, p->vm_end + PAGE * 2, 0), -EINVAL);
@@ -61,9 +63,16 @@ static void check_create(int fd, const struct drm_asahi_params_global *p)
 static void check_bind_op(const char *what, int fd, uint32_t vm, uint32_t flags, uint32_t handle,
 			  uint64_t offset, uint64_t range, uint64_t addr, int want)
 {
-	check(what, vm_bind_op(fd, vm, (struct drm_asahi_gem_bind_op){
-		      .flags = flags, .handle = handle, .offset = offset, .range = range, .addr = addr,
-	      }), want);
+	check(what,
+	      vm_bind_op(fd, vm,
+			 (struct drm_asahi_gem_bind_op){
+				 .flags = flags,
+				 .handle = handle,
+				 .offset = offset,
+				 .range = range,
+				 .addr = addr,
+			 }),
+	      want);
 }
 
 static void check_bind(int fd, const struct drm_asahi_params_global *p, uint32_t vm, uint32_t bo)
@@ -72,12 +81,14 @@ static void check_bind(int fd, const struct drm_asahi_params_global *p, uint32_t
 
 	check_bind_op("bind", fd, vm, RW, bo, 0, 4 * PAGE, va, 0);
 	check_bind_op("bind: over itself", fd, vm, RW, bo, PAGE, PAGE, va + PAGE, 0);
-	check_bind_op("bind: read only", fd, vm, DRM_ASAHI_BIND_READ, bo, 0, PAGE, va + 8 * PAGE, 0);
-	check_bind_op("bind: write only", fd, vm, DRM_ASAHI_BIND_WRITE, bo, 0, PAGE, va + 9 * PAGE, 0);
+	check_bind_op("bind: read only", fd, vm, DRM_ASAHI_BIND_READ, bo, 0, PAGE, va + 8 * PAGE,
+		      0);
+	check_bind_op("bind: write only", fd, vm, DRM_ASAHI_BIND_WRITE, bo, 0, PAGE, va + 9 * PAGE,
+		      0);
 	check_bind_op("bind: one page many times", fd, vm, RW | DRM_ASAHI_BIND_SINGLE_PAGE, bo,
 		      3 * PAGE, 64 * PAGE, va + 16 * PAGE, 0);
-	check_bind_op("bind: single page past the object", fd, vm, RW | DRM_ASAHI_BIND_SINGLE_PAGE, bo,
-		      4 * PAGE, PAGE, va + 16 * PAGE, -EINVAL);
+	check_bind_op("bind: single page past the object", fd, vm, RW | DRM_ASAHI_BIND_SINGLE_PAGE,
+		      bo, 4 * PAGE, PAGE, va + 16 * PAGE, -EINVAL);
 	check_bind_op("bind: first page of the VM", fd, vm, RW, bo, 0, PAGE, p->vm_start, 0);
 	check_bind_op("bind: last page of the VM", fd, vm, RW, bo, 0, PAGE, p->vm_end - PAGE, 0);
 
@@ -88,12 +99,14 @@ static void check_bind(int fd, const struct drm_asahi_params_global *p, uint32_t
 	check_bind_op("bind: neither read nor write", fd, vm, 0, bo, 0, PAGE, va, -EINVAL);
 	check_bind_op("bind: unknown flag", fd, vm, RW | 0x10, bo, 0, PAGE, va, -EINVAL);
 	check_bind_op("bind: past the object", fd, vm, RW, bo, PAGE, 4 * PAGE, va, -EINVAL);
-	check_bind_op("bind: offset past the object", fd, vm, RW, bo, 1ull << 40, PAGE, va, -EINVAL);
+	check_bind_op("bind: offset past the object", fd, vm, RW, bo, 1ull << 40, PAGE, va,
+		      -EINVAL);
 	check_bind_op("bind: offset wraps", fd, vm, RW, bo, -PAGE, 2 * PAGE, va, -EINVAL);
 	check_bind_op("bind: address wraps", fd, vm, RW, bo, 0, 2 * PAGE, -PAGE, -EINVAL);
 	check_bind_op("bind: below the VM", fd, vm, RW, bo, 0, PAGE, 0, -EINVAL);
 	check_bind_op("bind: past the VM", fd, vm, RW, bo, 0, PAGE, p->vm_end, -EINVAL);
-	check_bind_op("bind: into the kernel's range", fd, vm, RW, bo, 0, PAGE, KERNEL_START, -EINVAL);
+	check_bind_op("bind: into the kernel's range", fd, vm, RW, bo, 0, PAGE, KERNEL_START,
+		      -EINVAL);
 	check_bind_op("bind: across the kernel's range", fd, vm, RW, bo, 0, 2 * PAGE,
 		      KERNEL_START - PAGE, -EINVAL);
 	check_bind_op("bind: unknown object", fd, vm, RW, 12345, 0, PAGE, va, -ENOENT);
@@ -102,18 +115,20 @@ static void check_bind(int fd, const struct drm_asahi_params_global *p, uint32_t
 	check_bind_op("unbind", fd, vm, DRM_ASAHI_BIND_UNBIND, 0, 0, PAGE, va + PAGE, 0);
 	check_bind_op("unbind: what is not bound", fd, vm, DRM_ASAHI_BIND_UNBIND, 0, 0, PAGE,
 		      va + (1ull << 32), 0);
-	check_bind_op("unbind: with another flag", fd, vm, RW | DRM_ASAHI_BIND_UNBIND, 0, 0, PAGE, va,
-		      -EINVAL);
+	check_bind_op("unbind: with another flag", fd, vm, RW | DRM_ASAHI_BIND_UNBIND, 0, 0, PAGE,
+		      va, -EINVAL);
 	check_bind_op("unbind: with an object", fd, vm, DRM_ASAHI_BIND_UNBIND, bo, 0, PAGE, va,
 		      -EINVAL);
 	check_bind_op("unbind: with an offset", fd, vm, DRM_ASAHI_BIND_UNBIND, 0, PAGE, PAGE, va,
 		      -EINVAL);
 	check_bind_op("unbind: the kernel's range", fd, vm, DRM_ASAHI_BIND_UNBIND, 0, 0, PAGE,
 		      KERNEL_START, -EINVAL);
-	check_bind_op("unbind: all of ours", fd, vm, DRM_ASAHI_BIND_UNBIND, 0, 0, 1ull << 32, va, 0);
+	check_bind_op("unbind: all of ours", fd, vm, DRM_ASAHI_BIND_UNBIND, 0, 0, 1ull << 32, va,
+		      0);
 }
 
-static int bind_array(int fd, uint32_t vm, uint32_t count, uint32_t stride, uint32_t pad, uint64_t ops)
+static int bind_array(int fd, uint32_t vm, uint32_t count, uint32_t stride, uint32_t pad,
+		      uint64_t ops)
 {
 	struct drm_asahi_vm_bind args = {
 		.vm_id = vm, .num_binds = count, .stride = stride, .pad = pad, .userptr = ops,
@@ -133,7 +148,8 @@ static void check_bind_array(int fd, uint32_t vm, uint32_t bo)
 			.flags = RW, .handle = bo, .range = PAGE, .addr = USER_VA + i * 2 * PAGE,
 		};
 
-	check("bind array with a longer stride", bind_array(fd, vm, 8, stride, 0, (uintptr_t)ops), 0);
+	check("bind array with a longer stride", bind_array(fd, vm, 8, stride, 0, (uintptr_t)ops),
+	      0);
 	check("bind array: pad", bind_array(fd, vm, 8, stride, 1, (uintptr_t)ops), -EINVAL);
 	check("bind array: no stride", bind_array(fd, vm, 8, 0, 0, (uintptr_t)ops), -EINVAL);
 	check("bind array: bad pointer", bind_array(fd, vm, 8, stride, 0, 8), -EFAULT);
@@ -141,7 +157,8 @@ static void check_bind_array(int fd, uint32_t vm, uint32_t bo)
 		   bind_array(fd, vm, 0xffffffff, stride, 0, (uintptr_t)ops) != 0);
 
 	ops[5].op.handle = 12345;
-	check("bind array: one bad entry", bind_array(fd, vm, 8, stride, 0, (uintptr_t)ops), -ENOENT);
+	check("bind array: one bad entry", bind_array(fd, vm, 8, stride, 0, (uintptr_t)ops),
+	      -ENOENT);
 	check("bind array: still usable", bind_array(fd, vm, 5, stride, 0, (uintptr_t)ops), 0);
 }
 
@@ -151,16 +168,20 @@ static void bind_for_hours(int fd, uint32_t vm, int started)
 	const size_t size = 4 << 20, times = 8192;
 	struct drm_asahi_gem_bind_op *ops;
 	int file = memfd_create("ops", MFD_CLOEXEC);
-	char *at = mmap(NULL, size * times, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *at = mmap(NULL, size * times, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			-1, 0);
 
 	if (file < 0 || ftruncate(file, size) || at == MAP_FAILED)
 		return;
 	for (size_t i = 0; i < times; i++)
-		if (mmap(at + i * size, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) == MAP_FAILED)
+		if (mmap(at + i * size, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file,
+			 0) == MAP_FAILED)
 			return;
 	ops = (void *)at;
 	for (size_t i = 0; i < size / sizeof(*ops); i++)
-		ops[i] = (struct drm_asahi_gem_bind_op){ .flags = DRM_ASAHI_BIND_UNBIND, .range = PAGE, .addr = USER_VA };
+		ops[i] = (struct drm_asahi_gem_bind_op){ .flags = DRM_ASAHI_BIND_UNBIND,
+							 .range = PAGE,
+							 .addr = USER_VA };
 	if (write(started, "", 1) == 1)
 		bind_array(fd, vm, size / sizeof(*ops) * times, sizeof(*ops), 0, (uintptr_t)ops);
 }
@@ -189,7 +210,8 @@ static void check_killed(int fd, uint32_t vm)
 	kill(child, SIGKILL);
 	check_true("it dies when it is killed", poll(&poller, 1, 20000) == 1);
 	close(death);
-	check_true("of the signal", waitpid(child, &status, WNOHANG) == child && WIFSIGNALED(status));
+	check_true("of the signal",
+		   waitpid(child, &status, WNOHANG) == child && WIFSIGNALED(status));
 }
 
 void test_vm(void)

@@ -90,7 +90,8 @@ bool attacker_wait(pid_t pid, int seconds)
 {
 	int status;
 
-	return gone_within(pid, seconds * 1000000ll, &status) && WIFEXITED(status) && !WEXITSTATUS(status);
+	return gone_within(pid, seconds * 1000000ll, &status) && WIFEXITED(status) &&
+	       !WEXITSTATUS(status);
 }
 
 int submit_after(struct context *ctx, uint32_t queue, uint32_t in, uint32_t out)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * Deadlines by the ten thousand, for a fence before which much has to be done: what is left for the bystander, beside what a
- * client leaves that does the same to a fence with nothing before it.
+ * Deadlines by the ten thousand, for a fence before which much has to be done: what is left for the
+ * bystander, beside what a client leaves that does the same to a fence with nothing before it.
  */
 #define _GNU_SOURCE
 #include "wedge.h"
@@ -36,7 +36,10 @@ static void set_deadlines(int file, struct attack *attack)
 	}
 }
 
-/* The fence of a job that waits for the gate, or of the first of many jobs that each wait for many such jobs. */
+/*
+ * The fence of a job that waits for the gate, or of the first of many jobs that each wait for many
+ * such jobs.
+ */
 static void attack(void *arg)
 {
 	struct attack *attack = arg;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * A client with many idle queues is killed: how long it takes to end, beside how long it took to make them. A file may only have so
- * many of them, and a client many files.
+ * A client with many idle queues is killed: how long it takes to end, beside how long it took to
+ * make them. A file may only have so many of them, and a client many files.
  */
 #define _GNU_SOURCE
 #include "wedge.h"
@@ -52,7 +52,8 @@ void test_exit(void)
 		gone = attacker_kill(pid);
 		printf("# %d queues, made in %lld ms; killed, gone after %lld ms\n", QUEUES * scale,
 		       (long long)made / 1000, (long long)gone / 1000);
-		check_true("the end of a client does not wait for its queues one by one", gone >= 0 && gone < made / 4);
+		check_true("the end of a client does not wait for its queues one by one",
+			   gone >= 0 && gone < made / 4);
 		check_true("the bystander gets on", bystander_lives(&b, 60));
 		printf("# the bystander's longest job: %u ms\n", bystander_longest_us(&b) / 1000);
 	}

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * Clients that the scheduler hardly ever runs: SCHED_IDLE, on a processor with eight busy threads. Their jobs in flight have to
- * complete as early as those of normal clients there, and nobody else may wait for them.
+ * Clients that the scheduler hardly ever runs: SCHED_IDLE, on a processor with eight busy threads.
+ * Their jobs in flight have to complete as early as those of normal clients there, and nobody else
+ * may wait for them.
  *
- * How late a fence is: the time at which it signalled, less the time at which the firmware was through with the job.
+ * How late a fence is: the time at which it signalled, less the time at which the firmware was
+ * through with the job.
  */
 #define _GNU_SOURCE
 #include "wedge.h"
@@ -87,7 +89,9 @@ static int64_t signalled_us(int file)
 static void run_client(void *arg)
 {
 	struct drm_asahi_gem_bind_object bind = {
-		.op = DRM_ASAHI_BIND_OBJECT_OP_BIND, .flags = DRM_ASAHI_BIND_OBJECT_USAGE_TIMESTAMPS, .range = PAGE,
+		.op = DRM_ASAHI_BIND_OBJECT_OP_BIND,
+		.flags = DRM_ASAHI_BIND_OBJECT_USAGE_TIMESTAMPS,
+		.range = PAGE,
 	};
 	struct compute_command command = compute_command();
 	struct drm_asahi_sync out = { 0 };
@@ -109,7 +113,8 @@ static void run_client(void *arg)
 		int i = n % IN_FLIGHT;
 
 		if (n >= IN_FLIGHT) {
-			int64_t late = signalled_us(files[i]) - offset - (int64_t)(stamps[i] / 1000);
+			int64_t late =
+				signalled_us(files[i]) - offset - (int64_t)(stamps[i] / 1000);
 
 			close(files[i]);
 			if (fences->count < MAX_FENCES)
@@ -142,7 +147,8 @@ static struct result run(const char *name, int how, int seconds, struct bystande
 	pid_t pids[CLIENTS];
 
 	for (int i = 0; i < CLIENTS; i++) {
-		fences[i] = mmap(NULL, sizeof(struct fences), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		fences[i] = mmap(NULL, sizeof(struct fences), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 		need("map memory", fences[i] == MAP_FAILED ? -ENOMEM : 0);
 		pids[i] = attacker_start(run_client, fences[i]);
 	}
@@ -171,8 +177,8 @@ static struct result run(const char *name, int how, int seconds, struct bystande
 	qsort(all, result.count, sizeof(all[0]), compare);
 	result.median = all[result.count / 2];
 	result.longest = all[result.count - 1];
-	printf("# %s: %d fences, late by %d us (median), %d us at most; the bystander's longest job %u us\n", name,
-	       result.count, result.median, result.longest, result.bystander);
+	printf("# %s: %d fences, late by %d us (median), %d us at most; the bystander's longest job %u us\n",
+	       name, result.count, result.median, result.longest, result.bystander);
 	return result;
 }
 
@@ -198,6 +204,7 @@ void test_idle(void)
 		   idle.median <= 2 * normal.median);
 	check_true("and at worst", idle.longest <= 2 * normal.longest + SLACK_US);
 	/* Of twice as many jobs, on a machine that may be busy. */
-	check_true("nobody else waits for them", idle.bystander <= 2 * normal.bystander + 10 * SLACK_US);
+	check_true("nobody else waits for them",
+		   idle.bystander <= 2 * normal.bystander + 10 * SLACK_US);
 	bystander_stop(&b);
 }

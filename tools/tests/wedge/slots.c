@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * Queues that have slots and wait for a job that gets none: more of them than there are slots, in a chain of dependencies
- * without a cycle.
+ * Queues that have slots and wait for a job that gets none: more of them than there are slots, in a
+ * chain of dependencies without a cycle.
  *
  *	A[i]    waits for the gate, completes, and leaves its queue with a slot, and B[i] behind it
- *	F       waits for the second gate, which opens when all A are done; its queue has no slot yet
+ *	F       waits for the second gate, which opens when all A are done; its queue has no slot
+ *		yet
  *	B[i]    waits for F
  */
 #define _GNU_SOURCE
@@ -33,7 +34,8 @@ struct chain {
 
 enum { SET_UP = 1, A_DONE, DONE };
 
-static void queues_init(const struct chain *chain, struct context *ctx, uint32_t *vm, uint32_t *queue)
+static void queues_init(const struct chain *chain, struct context *ctx, uint32_t *vm,
+			uint32_t *queue)
 {
 	context_init(ctx);
 	vm[0] = ctx->vm;
@@ -96,7 +98,10 @@ static void attack(void *arg)
 static struct chain chain_new(bool vms)
 {
 	struct chain chain = {
-		.vms = vms, .count = vms ? VMS : QUEUES, .timeline = sw_sync_create(), .stage = shared_page(),
+		.vms = vms,
+		.count = vms ? VMS : QUEUES,
+		.timeline = sw_sync_create(),
+		.stage = shared_page(),
 	};
 
 	need("open sw_sync", chain.timeline);

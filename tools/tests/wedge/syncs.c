@@ -54,7 +54,8 @@ static int merged(int count)
 	return both;
 }
 
-static int64_t submit_names(struct context *ctx, const uint32_t *handles, int count, volatile int *result)
+static int64_t submit_names(struct context *ctx, const uint32_t *handles, int count,
+			    volatile int *result)
 {
 	struct compute_command command = compute_command();
 	struct drm_asahi_sync *syncs = calloc(count, sizeof(*syncs));
@@ -100,7 +101,8 @@ static void name_it(struct attack *a, int file, bool objects)
 	gone = attacker_kill(pid);
 	printf("# once %lld us, %d times %lld us, result %d; gone %lld us after it was killed\n",
 	       (long long)a->once_us, NAMES, (long long)a->often_us, a->result, (long long)gone);
-	check_true(objects ? "a submit that names it by many objects is short" : "a submit that names it often is short",
+	check_true(objects ? "a submit that names it by many objects is short" :
+			     "a submit that names it often is short",
 		   a->often_us > 0 && a->often_us < TIMES * a->once_us);
 	check("it is taken", a->result, 0);
 	check_true("a client that is killed in it is gone", gone >= 0 && gone < 3000000);

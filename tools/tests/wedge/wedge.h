@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * What one client without privileges can do to the others. Each test has an attacker, which is "nobody" and has nothing but the
- * render node, and a bystander: another client, which submits one job after the other and has to get on with it.
+ * What one client without privileges can do to the others. Each test has an attacker, which is
+ * "nobody" and has nothing but the render node, and a bystander: another client, which submits one
+ * job after the other and has to get on with it.
  */
 #ifndef WEDGE_H
 #define WEDGE_H
@@ -17,7 +18,10 @@ struct bystander {
 };
 
 struct bystander_state {
-	/* Jobs that are complete, and the longest time that one took, in microseconds, since the last look. */
+	/*
+	 * Jobs that are complete, and the longest time that one took, in microseconds, since the
+	 * last look.
+	 */
 	volatile uint32_t jobs;
 	volatile uint32_t longest_us;
 	/* When the last job was submitted that is not complete, or 0. */
@@ -48,7 +52,10 @@ bool attacker_wait(pid_t pid, int seconds);
 /* An anonymous page that all processes started from here share. */
 void *shared_page(void);
 
-/* An empty compute job on @queue of @ctx, after sync object @in, if that is not 0, that signals @out, if that is not 0. */
+/*
+ * An empty compute job on @queue of @ctx, after sync object @in, if that is not 0, that signals
+ * @out, if that is not 0.
+ */
 int submit_after(struct context *ctx, uint32_t queue, uint32_t in, uint32_t out);
 /* A sync object with the fence of a sync file in it. */
 uint32_t import(int fd, int file);

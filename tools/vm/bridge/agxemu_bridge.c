@@ -39,8 +39,8 @@
 #define BOOT_OVERLAY		0x10
 
 /*
- * At the end of the page the guest tells the time: its counter and the counter's frequency. On a Mac the
- * GPU's timer is the CPU's; the emulator cannot see the guest's.
+ * At the end of the page the guest tells the time: its counter and the counter's frequency. On a
+ * Mac the GPU's timer is the CPU's; the emulator cannot see the guest's.
  */
 #define BOOT_COUNTER		0xfff0
 #define BOOT_FREQUENCY		0xfff8
@@ -67,10 +67,10 @@ struct agxemu_bridge {
 static int bridge_domain_map(struct irq_domain *domain, unsigned int virq, irq_hw_number_t hw)
 {
 	/*
-	 * A vector is an edge at each transition of the line to active. handle_edge_irq keeps an edge
-	 * that comes while the line is disabled, and one that comes on another CPU while the handler
-	 * runs: an edge that was kept is replayed by a tasklet, on whatever CPU enables the line, and
-	 * not where the vector goes.
+	 * A vector is an edge at each transition of the line to active. handle_edge_irq keeps an
+	 * edge that comes while the line is disabled, and one that comes on another CPU while the
+	 * handler runs: an edge that was kept is replayed by a tasklet, on whatever CPU enables the
+	 * line, and not where the vector goes.
 	 */
 	irq_set_chip_and_handler(virq, &dummy_irq_chip, handle_edge_irq);
 	return 0;
@@ -196,7 +196,8 @@ static int bridge_add_node(struct agxemu_bridge *bridge)
 	int ret;
 
 	if (of_n_addr_cells(of_root) != ROOT_ADDRESS_CELLS)
-		return dev_err_probe(&pdev->dev, -EINVAL, "the root node has no 64-bit addresses\n");
+		return dev_err_probe(&pdev->dev, -EINVAL,
+				     "the root node has no 64-bit addresses\n");
 
 	snprintf(name, sizeof(name), "agxemu@%x,%x", PCI_SLOT(pdev->devfn), PCI_FUNC(pdev->devfn));
 

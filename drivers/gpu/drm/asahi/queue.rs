@@ -6,8 +6,8 @@
 //!   Queue (a client's handle) ──► JobQueue ──► task: QueueRing, the hardware's side of the queue
 //!     │ dropped, destroyed: cancels its scope           │
 //!     ▼                                                 ▼
-//!   scope ────────────────────────────────────► jobs not begun are cancelled, those in flight awaited,
-//!                                               then DestroyContext, then the memory may go
+//!   scope ────────────────────────────────────► jobs not begun are cancelled, those in flight
+//!                                               awaited, then DestroyContext; then the memory goes
 //! ```
 //!
 //! A queue has a scope of its own below the device's. It is cancelled when the client destroys the

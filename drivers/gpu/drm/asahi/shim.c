@@ -101,7 +101,9 @@ void asahi_tlbi_all(void)
 	dsb(sy);
 }
 
-/* The entries of one context. Global ones, as those of the kernel's half, belong to none and stay. */
+/*
+ * The entries of one context. Global ones, as those of the kernel's half, belong to none and stay.
+ */
 void asahi_tlbi_context(u64 asid)
 {
 	dsb(sy);
@@ -226,7 +228,8 @@ static int asahi_suspend_notify(struct notifier_block *nb, unsigned long event, 
 	switch (event) {
 	case PM_SUSPEND_PREPARE:
 	case PM_HIBERNATION_PREPARE:
-		dev_warn(s->dev, "system suspend would cut the power of a running coprocessor: refused\n");
+		dev_warn(s->dev,
+			 "system suspend would cut the power of a running coprocessor: refused\n");
 		return notifier_from_errno(-EBUSY);
 	default:
 		return NOTIFY_DONE;
@@ -333,7 +336,8 @@ u64 asahi_mm_start(const struct drm_mm_node *node)
  * Mappings
  */
 
-bool asahi_first_mapping(struct drm_gpuvm *gpuvm, struct drm_gem_object *obj, u64 *addr, u64 *range);
+bool asahi_first_mapping(struct drm_gpuvm *gpuvm, struct drm_gem_object *obj, u64 *addr,
+			 u64 *range);
 
 /*
  * The first mapping of an object in an address space, if there is one. The caller holds the lock of
@@ -503,7 +507,10 @@ static void asahi_show_fdinfo(struct drm_printer *printer, struct drm_file *file
 	asahi_show_memory(printer, file);
 }
 
-/* Those of kernel::drm, and fdinfo. Not with the device: they are looked at when its last file is gone. */
+/*
+ * Those of kernel::drm, and fdinfo. Not with the device: they are looked at when its last file is
+ * gone.
+ */
 static const struct file_operations asahi_fops = {
 	.owner = THIS_MODULE,
 	DRM_GEM_FOPS,

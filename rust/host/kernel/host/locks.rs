@@ -20,13 +20,13 @@ pub(crate) use std::sync::{
 #[allow(non_camel_case_types)]
 pub struct raw_spinlock_t {
     lock: Mutex<()>,
-    /// That of who has locked it.
+    /// The guard of the thread that holds the lock.
     guard: UnsafeCell<Option<MutexGuard<'static, ()>>>,
 }
 
 // SAFETY: `guard` is the holder's.
 unsafe impl Sync for raw_spinlock_t {}
-// SAFETY: Who unlocks is who has locked.
+// SAFETY: The thread that has locked is the one that unlocks, so the guard stays in its thread.
 unsafe impl Send for raw_spinlock_t {}
 
 impl raw_spinlock_t {

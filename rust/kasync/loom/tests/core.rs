@@ -121,7 +121,7 @@ fn wake_against_shutdown() {
 }
 
 /// Contract 3, H1 and H16: a claim races a wake and the worker that answers it. What was written
-/// before the wake is seen by a poll, whoever does it.
+/// before the wake is seen by a poll, whichever thread polls.
 #[test]
 fn claim_against_wake() {
     model(|| {
@@ -153,7 +153,7 @@ fn claim_against_shutdown() {
         let (handle, waker) = waiting(&executor, &flag);
         flag.store(true, Ordering::Relaxed);
         let thread = thread::spawn(move || {
-            // SAFETY: As above.
+            // SAFETY: The claim is dropped below; the thread waits for nothing before that.
             let claim = unsafe { handle.claim() };
             waker.wake();
             drop(claim);
@@ -216,8 +216,8 @@ fn cancel_against_spawn() {
     });
 }
 
-/// Contract 5: a cancel of a scope races one of the scope above, a few scopes at a time. When either
-/// call returns, all that is below its scope is cancelled.
+/// Contract 5: a cancel of a scope races one of the scope above, a few scopes at a time. When
+/// either call returns, all that is below its scope is cancelled.
 #[test]
 fn cancels_that_overlap() {
     model(|| {
@@ -253,7 +253,7 @@ fn cancel_of_tasks_that_end() {
     });
 }
 
-/// H10, H24: a notification races the registration of who waits for it.
+/// H10, H24: a notification races the registration of its waiter.
 #[test]
 fn notify() {
     model(|| {
@@ -265,8 +265,8 @@ fn notify() {
     });
 }
 
-/// H1, H9: what two threads write before they wake is seen by a poll that comes after, though they wake at the same time and while the
-/// waker is being left.
+/// H1, H9: what two threads write before they wake is seen by a poll that comes after, though they
+/// wake at the same time and while the waker is being left.
 #[test]
 fn atomic_waker() {
     model(|| {
@@ -315,8 +315,8 @@ fn child(
     (child, rx)
 }
 
-/// H1 for the children of a set: what is written before a child's wake is seen by the child's next poll, also when the wake comes
-/// while the set is polled.
+/// H1 for the children of a set: what is written before a child's wake is seen by the child's next
+/// poll, also when the wake comes while the set is polled.
 #[test]
 fn set_against_wake() {
     model(|| {

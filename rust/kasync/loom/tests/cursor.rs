@@ -152,7 +152,7 @@ fn spare_memory() {
         });
         for _ in 0..2 {
             let memory = world::boxed(UnsafeCell::new(0));
-            // SAFETY: As above.
+            // SAFETY: The memory is new, and this thread's alone, which loom checks.
             memory.with_mut(|m| unsafe { *m = 1 });
             cache.put(memory);
         }
@@ -170,7 +170,7 @@ struct Memory {
 
 // SAFETY: Entries belong to the producer or to the consumer, as the indices say, which loom checks.
 unsafe impl Sync for Memory {}
-// SAFETY: As above.
+// SAFETY: Nothing in it belongs to a thread.
 unsafe impl Send for Memory {}
 
 /// H1, H10, H19: the firmware writes more messages than its ring has room for, and interrupts; the

@@ -35,15 +35,15 @@ mod capacity;
 use capacity::Capacity;
 use world::model;
 
-/// A queue, and what one who has its only place may do: loom finds whoever does so without.
+/// A queue, and what the holder of its only place may do: loom finds a thread that does so without.
 struct Queue {
     capacity: Capacity,
     inside: UnsafeCell<u32>,
 }
 
-// SAFETY: `inside` belongs to who has the place, which loom checks.
+// SAFETY: `inside` belongs to the thread that has the place, which loom checks.
 unsafe impl Sync for Queue {}
-// SAFETY: As above.
+// SAFETY: Nothing in it belongs to a thread.
 unsafe impl Send for Queue {}
 
 impl Queue {
@@ -176,8 +176,8 @@ fn memory_against_give() {
     });
 }
 
-/// Who has just been told that there is a place does not take it past one who waits as well, but
-/// one of them gets it, and then the other.
+/// A waiter that has just been told of a place does not take it past another waiter: one of them
+/// gets it, and then the other.
 #[test]
 fn two_wait() {
     model(2, || {

@@ -107,7 +107,7 @@ struct Shared {
 // SAFETY: The hardware is the task's, and while the queue is parked, of
 // the thread that has parked it, which loom checks.
 unsafe impl Sync for Shared {}
-// SAFETY: As above.
+// SAFETY: Nothing in it belongs to a thread.
 unsafe impl Send for Shared {}
 
 impl Submission for Shared {
@@ -137,7 +137,8 @@ impl Submission for Shared {
 
 impl Shared {
     fn with_hardware<R>(&self, f: impl FnOnce(&mut Hardware) -> R) -> R {
-        // SAFETY: As above.
+        // SAFETY: The caller is the task, or the thread that has parked the queue; loom checks that
+        // nobody else is in the cell.
         self.hardware.with_mut(|h| f(unsafe { &mut *h }))
     }
 }

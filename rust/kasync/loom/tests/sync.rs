@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Models of what tasks, threads and interrupts tell each other by, and of joining. Each names the hazards that it covers.
+//! Models of what tasks, threads and interrupts tell each other by, and of joining. Each names the
+//! hazards that it covers.
 
 use kasync::{
     block_on,
@@ -48,7 +49,8 @@ fn poll<F: Future>(f: &mut Pin<Box<F>>) -> Poll<F::Output> {
     f.as_mut().poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// H1, H24: a request is given its permit and dropped at the same time. Who is next in line gets it.
+/// H1, H24: a request is given its permit and dropped at the same time. The
+/// next request in line gets it.
 #[test]
 fn permits_against_drop() {
     model(|| {
@@ -127,7 +129,8 @@ fn send_against_dropped_receive() {
     });
 }
 
-/// R13: a channel is closed by its receiver while a value is sent. The value is dropped once, or comes back.
+/// R13: a channel is closed by its receiver while a value is sent. The value is dropped once, or
+/// comes back.
 #[test]
 fn send_against_close() {
     model(|| {
@@ -229,8 +232,8 @@ fn join_against_end() {
     });
 }
 
-/// R15: a task of a child ends while the parent is joined, and another one is started. Joining sees the moment without tasks, or waits
-/// for both.
+/// R15: a task of a child ends while the parent is joined, and another one is started. Joining sees
+/// the moment without tasks, or waits for both.
 #[test]
 fn join_against_spawn() {
     model(|| {
@@ -249,7 +252,8 @@ fn join_against_spawn() {
     });
 }
 
-/// H4, H5: handle, waker and worker let go of a task at the same time. It is freed once, by the last.
+/// H4, H5: handle, waker and worker let go of a task at the same time. It is freed once, by the
+/// last.
 #[test]
 fn last_drop() {
     model(|| {

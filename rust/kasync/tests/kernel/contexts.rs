@@ -55,13 +55,13 @@ unsafe extern "C" fn call_shared<F: Fn() + Sync>(data: *mut c_void) {
 
 /// Whether the caller runs in hard interrupt context.
 pub(crate) fn in_hardirq() -> bool {
-    // SAFETY: No requirements.
+    // SAFETY: Only reads the state of the current context.
     unsafe { kasync_test_in_hardirq() }
 }
 
 /// How nice the thread is that runs this.
 pub(crate) fn nice() -> i32 {
-    // SAFETY: No requirements.
+    // SAFETY: Only reads a field of the current thread.
     unsafe { kasync_test_nice() }
 }
 
@@ -124,13 +124,13 @@ pub(crate) fn counter() -> Result<Counter> {
 
 /// Announces `n` broken rules; `finish` says how many of them were not reported.
 pub(crate) fn expect_api_violations(n: i32) {
-    // SAFETY: No requirements.
+    // SAFETY: Only sets a counter, which is atomic.
     unsafe { kasync_expect_api_violations(n) }
 }
 
 /// How many announced reports did not come.
 pub(crate) fn api_violations_outstanding() -> i32 {
-    // SAFETY: No requirements.
+    // SAFETY: Only reads and clears a counter, which is atomic.
     unsafe { kasync_api_violations_outstanding() }
 }
 
@@ -139,7 +139,7 @@ pub(crate) struct TestLine(c_int);
 
 impl TestLine {
     pub(crate) fn new() -> Result<Self> {
-        // SAFETY: No requirements.
+        // SAFETY: Takes no argument; a test's thread may sleep.
         let irq = unsafe { kasync_test_line_create() };
         to_result(irq)?;
         Ok(Self(irq))
@@ -164,20 +164,20 @@ impl TestLine {
 
 impl Drop for TestLine {
     fn drop(&mut self) {
-        // SAFETY: The line is ours, and whoever has requested it has given it back: see the tests.
+        // SAFETY: The line is ours, and each test drops its registration before the line.
         unsafe { kasync_test_line_destroy(self.0) }
     }
 }
 
 /// Whether the kernel can make threads now.
 pub(crate) fn can_make_threads() -> bool {
-    // SAFETY: No requirements; sleeps.
+    // SAFETY: Takes no argument; a test's thread may sleep.
     unsafe { kasync_test_can_make_threads() }
 }
 
 /// Whether the calling thread is the rescuer of a workqueue.
 pub(crate) fn in_rescuer() -> bool {
-    // SAFETY: No requirements.
+    // SAFETY: Only reads the state of the current thread.
     unsafe { kasync_test_in_rescuer() }
 }
 
@@ -187,7 +187,7 @@ pub(crate) struct BlockedWorkers(*mut c_void);
 impl BlockedWorkers {
     /// Works only while no threads can be made, or else there are always more.
     pub(crate) fn new() -> Result<Self> {
-        // SAFETY: No requirements; sleeps.
+        // SAFETY: Takes no argument; a test's thread may sleep.
         let blockers = unsafe { kasync_test_block_workers() };
         if blockers.is_null() {
             return Err(ENOMEM);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Hazards that the other suites do not have by the way. `Documentation/kasync.rst` has the table of
-//! which test is for which.
+//! Hazards that the other suites do not have by the way. `Documentation/kasync.rst` has the table
+//! of which test is for which.
 
 use kernel::prelude::*;
 
@@ -89,9 +89,9 @@ mod tests {
         }
     }
 
-    /// H4, H5: a thousand wakes from interrupts while a task is polled, and the last references to tasks
-    /// that have ended, one after the other, in an interrupt, by wake and by drop. KASAN would see one too
-    /// few, kmemleak one too many.
+    /// H4, H5: a thousand wakes from interrupts while a task is polled, and the last references to
+    /// tasks that have ended, one after the other, in an interrupt, by wake and by drop. KASAN
+    /// would see one too few, kmemleak one too many.
     #[test]
     fn references() -> Result {
         let executor = Executor::new(c"references")?;
@@ -146,8 +146,8 @@ mod tests {
         Ok(())
     }
 
-    /// H9: a future moves from one task to another; the second one is woken, from an interrupt, and the
-    /// first is not.
+    /// H9: a future moves from one task to another; the second one is woken, from an interrupt, and
+    /// the first is not.
     #[test]
     fn futures_move_between_tasks() -> Result {
         let executor = Executor::new(c"move")?;
@@ -195,8 +195,8 @@ mod tests {
         executor.shutdown()
     }
 
-    /// H10: what is waited for comes, in a timer's interrupt, at about the time at which the wait begins, in
-    /// this thread or in a task.
+    /// H10: what is waited for comes, in a timer's interrupt, at about the time at which the wait
+    /// begins, in this thread or in a task.
     #[test]
     fn news_against_registration() -> Result {
         const ROUNDS: u64 = 600;
@@ -224,8 +224,8 @@ mod tests {
         executor.shutdown()
     }
 
-    /// H12: what is polled after it was ready is pending, or ready again, and never a panic: that would be
-    /// the end of the machine.
+    /// H12: what is polled after it was ready is pending, or ready again, and never a panic: that
+    /// would be the end of the machine.
     #[test]
     fn polls_after_ready() -> Result {
         fn twice<F: Future>(future: F) -> Result<(bool, bool)> {
@@ -258,8 +258,8 @@ mod tests {
         executor.shutdown()
     }
 
-    /// H16: more tasks than processors are ready for ever, each on another leaf. They are polled again and
-    /// again, in short polls, and others have their turn.
+    /// H16: more tasks than processors are ready for ever, each on another leaf. They are polled
+    /// again and again, in short polls, and others have their turn.
     #[test]
     fn eager_tasks_take_turns() -> Result {
         const HOGS: usize = 12;
@@ -335,8 +335,8 @@ mod tests {
         executor.shutdown()
     }
 
-    /// H24: values come in interrupts, while receives are dropped half way by time limits. All arrive, in
-    /// order.
+    /// H24: values come in interrupts, while receives are dropped half way by time limits. All
+    /// arrive, in order.
     #[test]
     fn receives_under_timeouts() -> Result {
         const N: u32 = 1000;
@@ -382,8 +382,8 @@ mod tests {
         executor.shutdown()
     }
 
-    /// H29: handles that nobody drops, of every type: everything else goes on, and ends. They are kept
-    /// where kmemleak sees them, and dropped when all is over, which is as harmless.
+    /// H29: handles that nobody drops, of every type: everything else goes on, and ends. They are
+    /// kept where kmemleak sees them, and dropped when all is over, which is as harmless.
     #[test]
     fn handles_that_are_kept() -> Result {
         let executor = Executor::new(c"kept")?;
@@ -437,8 +437,8 @@ mod tests {
         Ok(())
     }
 
-    /// H30: tasks that hold their own scope, their executor, and each other's handles end all the same, and
-    /// kmemleak finds nothing of them.
+    /// H30: tasks that hold their own scope, their executor, and each other's handles end all the
+    /// same, and kmemleak finds nothing of them.
     #[test]
     fn cycles_end_with_the_tasks() -> Result {
         let executor = Executor::new(c"cycles")?;
@@ -463,7 +463,8 @@ mod tests {
         executor.shutdown()
     }
 
-    /// H32: what leaves take of a task's memory, and a future that is far too large for a stack's frame.
+    /// H32: what leaves take of a task's memory, and a future that is far too large for a stack's
+    /// frame.
     #[test]
     fn sizes() -> Result {
         let executor = Executor::new(c"sizes")?;

@@ -122,7 +122,8 @@ mod tests {
         Ok(())
     }
 
-    /// Interrupts that come before anybody looks are one item, also when the line is given back before.
+    /// Interrupts that come before anybody looks are one item, also when the line is given back
+    /// before.
     #[test]
     fn coalesced() -> Result {
         let test_line = TestLine::new()?;
@@ -133,7 +134,7 @@ mod tests {
             other,
             raised,
         };
-        // SAFETY: As above.
+        // SAFETY: The line is ours, and is there until after the registration was dropped.
         let (registration, mut interrupts) =
             unsafe { irq::request_raw(test_line.number(), c"kasync_test", Kind::Hard, device)? };
         for _ in 0..5 {
@@ -146,7 +147,8 @@ mod tests {
         Ok(())
     }
 
-    /// H24: a wait that is dropped, before or after interrupts have come, takes none of them with it.
+    /// H24: a wait that is dropped, before or after interrupts have come, takes none of them with
+    /// it.
     #[test]
     fn dropped() -> Result {
         let test_line = TestLine::new()?;
@@ -157,7 +159,7 @@ mod tests {
             other,
             raised,
         };
-        // SAFETY: As above.
+        // SAFETY: The line is ours, and is there until after the registration was dropped.
         let (registration, mut interrupts) =
             unsafe { irq::request_raw(test_line.number(), c"kasync_test", Kind::Hard, device)? };
         for _ in 0..3 {
@@ -189,9 +191,9 @@ mod tests {
             })
         };
         let number = test_line.number();
-        // SAFETY: As above.
+        // SAFETY: The line is ours, and is there until after the registration was dropped.
         let first = unsafe { irq::request_raw(number, c"kasync_test", Kind::Hard, device()?)? };
-        // SAFETY: As above.
+        // SAFETY: The line is ours, and is there until after the registration was dropped.
         let second = unsafe { irq::request_raw(number, c"kasync_test", Kind::Hard, device()?) };
         assert_eq!(second.err(), Some(EBUSY));
         drop(first);

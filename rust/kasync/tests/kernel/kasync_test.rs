@@ -98,7 +98,8 @@ impl kernel::Module for KasyncTest {
 /// A word that two tasks change at the same time.
 struct Word(UnsafeCell<u64>);
 
-// SAFETY: It is not safe to share: that is what the detector has to find. Nothing depends on its value.
+// SAFETY: It is not safe to share: that is what the detector has to find. Nothing depends on its
+// value.
 unsafe impl Sync for Word {}
 
 fn race(executor: &Executor) -> Result {

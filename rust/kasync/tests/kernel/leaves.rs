@@ -162,7 +162,7 @@ mod tests {
         for _ in 0..20 {
             let (n, i, w) = (notify.clone(), waiting.clone(), woken.clone());
             let task = async move {
-                // The first is polled first, so who is counted waits.
+                // The first is polled first, so a task that is counted waits.
                 kasync::join!(n.notified(), async { i.fetch_add(1, Full) });
                 w.fetch_add(1, Full);
             };

@@ -276,7 +276,8 @@ mod tests {
         executor.shutdown()
     }
 
-    /// H15, R15: the same in a signalling section that is no poll, where a claim is refused as well.
+    /// H15, R15: the same in a signalling section that is no poll, where a claim is refused as
+    /// well.
     #[test]
     fn api_violations_in_sections_are_refused() -> Result {
         let executor = Executor::new(c"sections")?;

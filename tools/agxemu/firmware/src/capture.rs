@@ -11,10 +11,11 @@
 //! <seq>/<slot>/…                  the same of the context of a submission, 1 to 63
 //! ```
 //!
-//! `<seq>` counts from 000000, leaving out what exists; `<va>` is the GPU address of the page, 16 hexadecimal digits, sign
-//! extended; `<entry>` is the last-level entry, with address, attributes and permissions. A `.bin` file is one page of
-//! 16384 bytes. A page that is the same as in the capture before is a hard link to its file there. Pages mapped to
-//! something that is not RAM, which are devices, have no file and are listed in `meta.json`:
+//! `<seq>` counts from 000000, leaving out what exists; `<va>` is the GPU address of the page, 16
+//! hexadecimal digits, sign extended; `<entry>` is the last-level entry, with address, attributes
+//! and permissions. A `.bin` file is one page of 16384 bytes. A page that is the same as in the
+//! capture before is a hard link to its file there. Pages mapped to something that is not RAM,
+//! which are devices, have no file and are listed in `meta.json`:
 //!
 //! ```text
 //! {
@@ -29,12 +30,12 @@
 //! }
 //! ```
 //!
-//! Taken when a message arrives and before it is handled, a capture shows memory as the host left it.
-//! `ring` is `init`, `device control`, `fwctl`, `kick`, `unknown` or `pipe TYPE PRIORITY`.
+//! Taken when a message arrives and before it is handled, a capture shows memory as the host left
+//! it. `ring` is `init`, `device control`, `fwctl`, `kick`, `unknown` or `pipe TYPE PRIORITY`.
 //!
-//! The guest runs on meanwhile. So memory is read twice: what is the same both times was all there at
-//! the moment between, and has files. Pages that the guest has changed have none; `changed` names
-//! them. Files are written by a thread of their own, so that the firmware goes on.
+//! The guest runs on meanwhile. So memory is read twice: what is the same both times was all there
+//! at the moment between, and has files. Pages that the guest has changed have none; `changed`
+//! names them. Files are written by a thread of their own, so that the firmware goes on.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
@@ -182,7 +183,8 @@ impl Capture {
                 changed.insert(key);
                 continue;
             }
-            // Of the last contents only the hash is looked at: they are not in the processor's cache.
+            // Of the last contents only the hash is looked at: they are not in the processor's
+            // cache.
             let hash = hash(&bytes);
             if self.last.get(&key).is_none_or(|(last, _)| *last != hash) {
                 self.last.insert(key, (hash, bytes.as_slice().into()));
@@ -246,7 +248,8 @@ impl Capture {
             out,
             "{{\n  \"gpu\": \"{}\",\n  \"firmware\": \"{}\",\n  \"init_data\": \"{:#x}\",\n  \
              \"ring\": \"{}\",\n  \"message\": \"{:#018x}\",\n  \"contexts\": [{}],\n  \
-             \"roots\": [{}],\n  \"changed\": [{}],\n  \"mmio\": [{}],\n  \"io_mappings\": [{}]\n}}\n",
+             \"roots\": [{}],\n  \"changed\": [{}],\n  \"mmio\": [{}],\n  \
+             \"io_mappings\": [{}]\n}}\n",
             self.chip.gpu,
             self.chip.firmware,
             event.init_data,
@@ -264,7 +267,7 @@ impl Capture {
 
 impl Drop for Capture {
     fn drop(&mut self) {
-        // Whoever wants to know of errors has called it.
+        // A caller that wants to know of errors has called it.
         let _ = self.finish();
     }
 }

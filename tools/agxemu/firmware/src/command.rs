@@ -17,8 +17,8 @@ pub const BARRIER: u32 = abi::Barrier::TAG_VALUE;
 /// Tag of a buffer set-up.
 pub const INIT_BUFFER: u32 = InitBuffer::TAG_VALUE;
 
-/// Bytes of a barrier that the firmware of a G13 touches: one driver that has run on Macs has no more,
-/// with nothing mapped behind them.
+/// Bytes of a barrier that the firmware of a G13 touches: one driver that has run on Macs has no
+/// more, with nothing mapped behind them.
 pub const BARRIER_TOUCHED: u64 = 0x20;
 
 /// A barrier.

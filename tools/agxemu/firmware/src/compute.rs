@@ -133,7 +133,8 @@ pub fn bound(mem: &Memory, r: &Record, slot: u32) -> Fw<u8> {
         "{r}: vm slot {slot} is bound with ASID {}",
         ttb_asid(ttb0)
     );
-    // No GPU but the G14X needs the kernel's half in user contexts, and it does no harm to the others.
+    // No GPU but the G14X needs the kernel's half in user contexts, and it does no harm to the
+    // others.
     let (_, kernel) = mem.machine().ttbs(0);
     ensure!(
         ttb1 == 0 || ttb1 & TTB_VALID != 0 && ttb_table(ttb1) == ttb_table(kernel),

@@ -67,7 +67,8 @@ impl Core {
                 let line = format!("IdlePowerOff {:#x}", r.get(IdlePowerOff::VALUE));
                 self.log(Log::Info, &line)
             }
-            // Messages that macOS sends and whose effect is not known, at both ids that they may have.
+            // Messages that macOS sends and whose effect is not known, at both ids that they may
+            // have.
             dc::WRITE32 | 0x09 | 0x0b..=0x0d | 0x13..=0x17 | 0x1e | 0x1f | 0x23 | 0x24 => {
                 let line = format!("device control message {kind:#x} has no effect here");
                 self.mem.machine().log(Level::Warn, &line);
@@ -85,7 +86,8 @@ impl Core {
         self.log(Log::Info, "globals taken over, GPU initialised")
     }
 
-    /// Writes all of the fragment statistics, if they are large, but for the words that start with -1.
+    /// Writes all of the fragment statistics, if they are large, but for the words that start with
+    /// -1.
     pub(crate) fn write_statistics(&mut self) -> Fw<()> {
         if !self.behaviour.large_statistics {
             return Ok(());

@@ -140,7 +140,8 @@ impl Core {
         self.mem.set_u32(at(self.init.status, FwStatus::HALTED), 1)
     }
 
-    /// If halted, looks for the host's answer: when to look again, or `None` if not halted any more.
+    /// If halted, looks for the host's answer: when to look again, or `None` if not halted any
+    /// more.
     pub(crate) fn halted(&mut self) -> Fw<Option<u64>> {
         let now = self.now();
         match self.halt.as_ref().and_then(|halt| halt.said_at) {

@@ -12,8 +12,8 @@
 //!           └─ FwStatus ── FwCtl channel
 //! ```
 //!
-//! Everything is looked at once, before anything is used; the first thing that is wrong is the reason
-//! of the panic.
+//! Everything is looked at once, before anything is used; the first thing that is wrong is the
+//! reason of the panic.
 
 use agx_abi::channel::{FwLogPayload, FW_LOG_ENTRIES, FW_LOG_LEVELS};
 use agx_abi::globals::Globals;
@@ -29,8 +29,8 @@ use crate::iomap;
 use crate::memory::{end, Memory, Record, PAGE};
 use crate::panic::{bail, ensure, Fw};
 
-/// Bytes of the vertex statistics that the firmware touches: a driver that has drawn on Macs gives so
-/// many, with nothing mapped behind them.
+/// Bytes of the vertex statistics that the firmware touches: a driver that has drawn on Macs gives
+/// so many, with nothing mapped behind them.
 const STATS_VERTEX_TOUCHED: usize = 0x690;
 /// Bytes of the fragment statistics by the smaller of the two tables that are known; `--hardware
 /// statistics` writes the larger one.
@@ -276,8 +276,8 @@ fn buffers(mem: &Memory, p: &Record) -> Fw<()> {
     )
 }
 
-/// The control block of the buffer managers, which GPU and firmware share. It may lie anywhere in its
-/// page.
+/// The control block of the buffer managers, which GPU and firmware share. It may lie anywhere in
+/// its page.
 fn buffer_manager(mem: &Memory, p: &Record) -> Fw<()> {
     let gpu = p.get(RuntimePointers::BUFFER_MGR_CTL_GPU);
     let fw = p.get(RuntimePointers::BUFFER_MGR_CTL_FW);

@@ -10,12 +10,13 @@
 //!      └──────────────► crashed ◄───────────┴────────────────── halted ─────┘
 //! ```
 //!
-//! The firmware is a state machine without a thread of its own. Whoever owns it hands in the messages
-//! of its two endpoints with [`Firmware::message`] and calls [`Firmware::run`] after that and at the
-//! time that the last `run` asked for. Both end with a [`Panic`] when the host did what
+//! The firmware is a state machine without a thread of its own. Its owner hands in the
+//! messages of its two endpoints with [`Firmware::message`] and calls [`Firmware::run`] after that
+//! and at the time that the last `run` asked for. Both end with a [`Panic`] when the host did what
 //! firmware cannot accept; the owner makes the crash visible and calls neither again.
 //!
-//! Endpoints: 0x20 takes INIT and carries the doorbell to the host, 0x21 takes the host's doorbells.
+//! Endpoints: 0x20 takes INIT and carries the doorbell to the host, 0x21 takes the host's
+//! doorbells.
 //!
 //! # Captures
 //!

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use agxemu_gpu::backing::HostPage;
 use agxemu_gpu::fault::AccessError;
 
-/// Whose rights an access has.
+/// The party that an access has the rights of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// The coprocessor.
@@ -113,7 +113,8 @@ pub trait Machine: Send + Sync {
     /// As [`Machine::read_phys`].
     fn host_page(&self, pa: u64) -> Result<HostPage, OutsideRam>;
 
-    /// Does `work` beside the firmware, and has [`Firmware::run`](crate::Firmware::run) called after it.
+    /// Does `work` beside the firmware, and has [`Firmware::run`](crate::Firmware::run) called
+    /// after it.
     ///
     /// # Errors
     ///

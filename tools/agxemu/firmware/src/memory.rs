@@ -39,11 +39,13 @@ pub fn protection_name(protection: Protection) -> String {
     }
 }
 
-/// Why a mapping as `got` does not do where the driver in the field maps as `usual`; `None` if it does.
+/// Why a mapping as `got` does not do where the driver in the field maps as `usual`; `None` if it
+/// does.
 ///
-/// Rights count, not bits: a driver that has run on Macs gives more of them than the driver in the field.
-/// Uncached memory does where cached memory does. The reverse is an error: the firmware would go on
-/// with lines that the host has changed, or the host would not see what the firmware has written.
+/// Rights count, not bits: a driver that has run on Macs gives more of them than the driver in the
+/// field. Uncached memory does where cached memory does. The reverse is an error: the firmware
+/// would go on with lines that the host has changed, or the host would not see what the firmware
+/// has written.
 fn shortfall(got: Protection, usual: Protection) -> Option<&'static str> {
     let less = |have: Access, need: Access| (need.read && !have.read, need.write && !have.write);
     let attribute = |p: Protection| (p.bits() & pte::ATTR_MASK) >> pte::ATTR_SHIFT;
@@ -176,7 +178,8 @@ impl Memory {
         }
     }
 
-    /// Logs, once for each `name`, that `field` of `r` does not hold what the driver in the field writes.
+    /// Logs, once for each `name`, that `field` of `r` does not hold what the driver in the field
+    /// writes.
     pub fn usual<S, T>(&self, r: &Record, name: &str, field: Field<S, T>, usual: T)
     where
         T: Value + PartialEq + fmt::LowerHex,

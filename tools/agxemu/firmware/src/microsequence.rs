@@ -3,7 +3,8 @@
 //! Microsequences: the small programs by which the host tells the firmware how to run a command.
 //!
 //! ```text
-//! StartCompute ─► [Timestamp start] ─► WaitForIdle ─► [Timestamp end] ─► FinalizeCompute ─► RetireStamp
+//! StartCompute ─► [Timestamp start] ─► WaitForIdle ─► [Timestamp end]
+//!              ─► FinalizeCompute ─► RetireStamp
 //! ```
 //!
 //! A sequence is read as a whole and checked against its command before its first op is executed.
@@ -76,7 +77,11 @@ pub fn read(mem: &Memory, cmd: &Compute, owner: Owner) -> Fw<Vec<Op>> {
                 "Timestamp",
             ),
             StartCompute::OPCODE => (Op::StartCompute, StartCompute::SIZE, "StartCompute"),
-            FinalizeCompute::OPCODE => (Op::FinalizeCompute, FinalizeCompute::SIZE, "FinalizeCompute"),
+            FinalizeCompute::OPCODE => (
+                Op::FinalizeCompute,
+                FinalizeCompute::SIZE,
+                "FinalizeCompute",
+            ),
             other => bail!(
                 "microsequence at {base:#x}: unknown op {other:#04x} ({header:#010x}) at {cursor:#x}"
             ),

@@ -6,7 +6,7 @@ use std::fmt;
 
 /// The reason of a firmware panic: the host did what the firmware cannot accept.
 ///
-/// Whoever runs the firmware makes the crash visible (crashlog, log) and stops running it.
+/// The code that runs the firmware makes the crash visible (crashlog, log) and stops running it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Panic(pub String);
 

@@ -2,9 +2,9 @@
 
 //! Message rings between host and firmware.
 //!
-//! A ring is empty when both pointers are equal and full when one more entry would make them so. Each
-//! side trusts only the pointer that the other one writes; its own it keeps for itself, and a value
-//! in memory that differs from it is a bug of the other side.
+//! A ring is empty when both pointers are equal and full when one more entry would make them so.
+//! Each side trusts only the pointer that the other one writes; its own it keeps for itself, and a
+//! value in memory that differs from it is a bug of the other side.
 
 use agx_abi::uat::Protection;
 

@@ -2,10 +2,10 @@
 
 //! Event slots, stamps, and the accounting that decides when the host hears of them.
 //!
-//! Each queue with work owns an event slot, and with it a host stamp and a firmware stamp. A finished
-//! command raises both. The host is told with a Flag event, but not of each command: the notifier of
-//! the user queue counts finished commands, and when the count reaches the threshold that the host
-//! set, all bits collected so far are sent.
+//! Each queue with work owns an event slot, and with it a host stamp and a firmware stamp. A
+//! finished command raises both. The host is told with a Flag event, but not of each command: the
+//! notifier of the user queue counts finished commands, and when the count reaches the threshold
+//! that the host set, all bits collected so far are sent.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::panic::{bail, ensure, Fw};
 /// Number of event slots.
 pub const SLOTS: usize = agx_abi::event::SLOTS;
 
-/// Who owns which slot, and where the stamps are.
+/// The owner of each slot, and the addresses of the stamps.
 pub struct Slots {
     owners: [Option<u64>; SLOTS],
     /// Host and firmware stamp of each slot with open commands.
@@ -58,8 +58,8 @@ impl Slots {
 
     /// Says if a firmware stamp that is waited for is not the one of its slot.
     ///
-    /// The command carries the address as well, and the firmware reads that: nothing says that it looks
-    /// at the slot too.
+    /// The command carries the address as well, and the firmware reads that: nothing says that it
+    /// looks at the slot too.
     pub fn check_wait(&self, mem: &Memory, stamp: u64, slot: u8) {
         if let Some((_, fw)) = self.places[usize::from(slot)].filter(|(_, fw)| *fw != stamp) {
             mem.remark(

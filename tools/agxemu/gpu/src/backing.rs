@@ -15,8 +15,8 @@ pub const PAGE: u64 = 0x4000;
 ///
 /// # Safety
 ///
-/// `base()` must be valid for reads and writes of `len()` bytes for as long as the object lives, and
-/// aligned to a page. The guest may access it at any time.
+/// `base()` must be valid for reads and writes of `len()` bytes for as long as the object lives,
+/// and aligned to a page. The guest may access it at any time.
 pub unsafe trait Backing: Send + Sync {
     /// Where it is.
     fn base(&self) -> *mut u8;
@@ -89,15 +89,16 @@ unsafe impl Backing for Anonymous {
 ///
 /// # Invariants
 ///
-/// `base` is aligned to eight bytes at least, and valid for reads and writes of a page for as long as
-/// `_backing` lives.
+/// `base` is aligned to eight bytes at least, and valid for reads and writes of a page for as long
+/// as `_backing` lives.
 #[derive(Clone)]
 pub struct HostPage {
     base: *mut u8,
     _backing: Arc<dyn Backing>,
 }
 
-// SAFETY: It is a pointer to memory that any thread may access atomically, and a reference that keeps it.
+// SAFETY: It is a pointer to memory that any thread may access atomically, and a reference that
+// keeps it.
 unsafe impl Send for HostPage {}
 // SAFETY: As above; through a shared reference, all access is atomic.
 unsafe impl Sync for HostPage {}
@@ -185,8 +186,8 @@ impl Window<'_> {
     fn at<T: Word>(&self, offset: usize) -> &T::Atomic {
         let size = size_of::<T>();
         assert!(offset % size == 0 && offset < PAGE as usize);
-        // SAFETY: Aligned and in bounds, as just checked (the page's size is a multiple of every word's);
-        // valid by the type invariant. All accesses are atomic or those of the guest.
+        // SAFETY: Aligned and in bounds, as just checked (the page's size is a multiple of every
+        // word's); valid by the type invariant. All accesses are atomic or those of the guest.
         unsafe { &*self.base.add(offset).cast::<T::Atomic>() }
     }
 
@@ -246,9 +247,10 @@ impl Window<'_> {
     fn read_parts(&self, mut offset: usize, out: &mut [u8]) {
         if out.len() >= 16 {
             assert!(offset <= PAGE as usize && out.len() <= PAGE as usize - offset);
-            // SAFETY: In bounds, as just checked, and valid by the type invariant. Where another thread writes at
-            // the same time the copy is a mixture of old and new. Word by word, with atomics, it would take twice
-            // the time: wide loads have to wait for many narrow stores.
+            // SAFETY: In bounds, as just checked, and valid by the type invariant. Where another
+            // thread writes at the same time the copy is a mixture of old and new. Word by word,
+            // with atomics, it would take twice the time: wide loads have to wait for many narrow
+            // stores.
             unsafe {
                 std::ptr::copy_nonoverlapping(self.base.add(offset), out.as_mut_ptr(), out.len())
             };

@@ -12,10 +12,11 @@
 //!              barrier                     └────────────► Hang
 //! ```
 //!
-//! A stream has no length: it ends at a terminator, wherever links lead to it. Nothing that the walk
-//! reads is written by it, so a stream that comes back to the same address with the same return
-//! stack repeats for ever, and the hardware would not come back from it either: that is a hang of
-//! the *GPU*, found here by comparing states (Brent's cycle search), never one of the emulator.
+//! A stream has no length: it ends at a terminator, wherever links lead to it. Nothing that the
+//! walk reads is written by it, so a stream that comes back to the same address with the same
+//! return stack repeats for ever, and the hardware would not come back from it either: that is a
+//! hang of the *GPU*, found here by comparing states (Brent's cycle search), never one of the
+//! emulator.
 
 use crate::fault::{Fault, Unit};
 use crate::launch::{Launch, Size};
@@ -80,7 +81,8 @@ impl From<usc::Error> for End {
     }
 }
 
-/// Follows `stream` to its end, calling `seen` for each launch, barrier and jump; an error of that ends the walk.
+/// Follows `stream` to its end, calling `seen` for each launch, barrier and jump; an error of that
+/// ends the walk.
 pub fn walk(
     mem: &dyn GpuMemory,
     stream: Stream,

@@ -74,7 +74,8 @@ impl Fault {
     /// ```
     /// use agxemu_gpu::fault::{AccessError, Fault, Reason, Unit};
     ///
-    /// let access = AccessError { va: 0x12_3456_7880, reason: Reason::Unmapped, level: 3, write: false };
+    /// let (va, reason) = (0x12_3456_7880, Reason::Unmapped);
+    /// let access = AccessError { va, reason, level: 3, write: false };
     /// let info = Fault { access, unit: Unit::Cdm }.info(5);
     /// assert_eq!(info & 1, 1);
     /// assert_eq!((info >> 17) & 0x3f, 5);

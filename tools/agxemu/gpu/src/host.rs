@@ -51,9 +51,9 @@ impl Refresh for GpuHost<'_> {
 impl<'a> GpuHost<'a> {
     /// A host whose memory is `pages`.
     ///
-    /// With `soft_faults`, shaders read zeros where nothing is mapped, and their writes there vanish.
-    /// Other refused accesses, say a write to a read-only page, are faults all the same; that the mode
-    /// tells them apart is inferred.
+    /// With `soft_faults`, shaders read zeros where nothing is mapped, and their writes there
+    /// vanish. Other refused accesses, say a write to a read-only page, are faults all the same;
+    /// that the mode tells them apart is inferred.
     pub fn new(pages: &'a dyn Pages, soft_faults: bool) -> Self {
         Self {
             tlb: Tlb::new(pages),

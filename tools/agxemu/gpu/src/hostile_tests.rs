@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What no driver writes: streams, pipelines, code and descriptors of random bits. A job of them ends in one of the
-//! ways in which jobs end, and only writes to what is mapped for writing. `AGX_GPU_SEED` chooses the bits.
+//! What no driver writes: streams, pipelines, code and descriptors of random bits. A job of them
+//! ends in one of the ways in which jobs end, and only writes to what is mapped for writing.
+//! `AGX_GPU_SEED` chooses the bits.
 
 use agx_isa::exec::host::{
     Dim, ImageWrite, Lod, LodMode, Sampler, TextureOp, TextureRequest, TextureResult,

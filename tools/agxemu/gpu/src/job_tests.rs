@@ -47,7 +47,8 @@ fn words(memory: &Paged, count: usize) -> Vec<u32> {
         .collect()
 }
 
-/// Context with a stream of `launches`, all of the shader `code` with u0..u3 from the start of the data.
+/// Context with a stream of `launches`, all of the shader `code` with u0..u3 from the start of the
+/// data.
 fn context(launches: &[[u32; 6]], code: &[u8]) -> Paged {
     let memory = Paged::default();
     memory.map(STREAM, 1, false);

@@ -56,8 +56,8 @@ impl Launch {
     ///
     /// # Errors
     ///
-    /// As [`Pipeline::decode`]; a fault if the first instructions are not readable, and malformed for
-    /// a threadgroup without threads or with too many.
+    /// As [`Pipeline::decode`]; a fault if the first instructions are not readable, and malformed
+    /// for a threadgroup without threads or with too many.
     pub fn new(
         mem: &dyn GpuMemory,
         at: u64,

@@ -2,12 +2,13 @@
 
 //! Translations of one thread, and accesses through them.
 //!
-//! Hardware keeps a translation until the driver invalidates it. The driver does that with broadcasts between
-//! CPUs, which nothing outside of a CPU can see. But only leaf entries change while a context lives, so a
-//! translation here remembers the leaf that it was made from, and each use of it looks whether the leaf still says
-//! the same. An unbind or a change of rights holds from the next access on: not later than on hardware, where it
-//! holds from the end of the invalidation on. An access that another thread of the host has begun by then may still
-//! arrive, which hardware's invalidation would wait for.
+//! Hardware keeps a translation until the driver invalidates it. The driver does that with
+//! broadcasts between CPUs, which nothing outside of a CPU can see. But only leaf entries change
+//! while a context lives, so a translation here remembers the leaf that it was made from, and each
+//! use of it looks whether the leaf still says the same. An unbind or a change of rights holds from
+//! the next access on: not later than on hardware, where it holds from the end of the invalidation
+//! on. An access that another thread of the host has begun by then may still arrive, which
+//! hardware's invalidation would wait for.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -56,8 +57,8 @@ pub trait Pages: Send + Sync {
     /// Why the GPU may not access it in this way.
     fn page(&self, va: u64, write: bool) -> Result<Translation, AccessError>;
 
-    /// Changes whenever translations that were looked up before are to be forgotten, because tables above
-    /// the leaves may have changed.
+    /// Changes whenever translations that were looked up before are to be forgotten, because tables
+    /// above the leaves may have changed.
     fn epoch(&self) -> u64;
 }
 
@@ -222,7 +223,8 @@ impl<'a> Tlb<'a> {
         Ok(())
     }
 
-    /// Replaces the aligned word at `va` by `f` of it, as one step for everybody; returns what was there.
+    /// Replaces the aligned word at `va` by `f` of it, as one step for everybody; returns what was
+    /// there.
     ///
     /// # Errors
     ///

@@ -24,11 +24,12 @@ usage: agxemu --socket PATH --region NAME=START,SIZE … [OPTION…]
   --hardware NAME,…      hardware or firmware behaves as they may; may be repeated
   --capture DIR          write memory out at each doorbell
   --threads N            host threads that a job is spread over (default: one for each core)
-  --budget N             instructions that one SIMD group may execute before its shader counts as endless
+  --budget N             instructions that one SIMD group may execute before its shader counts as
+                         endless
   --trace                log every instruction and memory access of shaders
   --log FILE             log to FILE instead of standard error
-  --tlbi FILE            make FILE for the plugin tlbi/plugin.c of QEMU, and report translations that
-                         the guest forgets to invalidate
+  --tlbi FILE            make FILE for the plugin tlbi/plugin.c of QEMU, and report translations
+                         that the guest forgets to invalidate
   --stats FILE           at exit, write counters to FILE as JSON
   --help                 print this
 

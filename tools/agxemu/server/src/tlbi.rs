@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! TLB invalidations of the guest, from a plugin of QEMU: see `tlbi/plugin.c`, which has the format.
+//! TLB invalidations of the guest, from a plugin of QEMU: see `tlbi/plugin.c`, which has the
+//! format.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -47,8 +48,8 @@ impl Ring {
     /// The word at `offset`, which is in the ring and a multiple of 8.
     fn word(&self, offset: usize) -> &AtomicU64 {
         assert!(offset % 8 == 0 && offset + 8 <= self.memory.len());
-        // SAFETY: In bounds and aligned, as just checked and since mappings are; the plugin, too, writes it
-        // atomically. The mapping lives as long as `self`.
+        // SAFETY: In bounds and aligned, as just checked and since mappings are; the plugin, too,
+        // writes it atomically. The mapping lives as long as `self`.
         unsafe { &*self.memory.base().add(offset).cast::<AtomicU64>() }
     }
 }

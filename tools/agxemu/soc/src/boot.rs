@@ -47,8 +47,8 @@ fn image_tables(regions: &Regions) -> Vec<u8> {
     pages
 }
 
-/// Writes all regions, as they are when the operating system starts. `empty` is left empty. With `image`
-/// the firmware's memory is mapped.
+/// Writes all regions, as they are when the operating system starts. `empty` is left empty. With
+/// `image` the firmware's memory is mapped.
 ///
 /// A region that is too small gets what fits: to notice that is the driver's part.
 ///
@@ -62,8 +62,8 @@ pub fn write(
     image: bool,
 ) -> Result<(), OutsideRam> {
     let page = || vec![0; PAGE_SIZE as usize];
-    // Roots of page tables and the handoff structure start empty; so does the root of the upper half
-    // without `image`.
+    // Roots of page tables and the handoff structure start empty; so does the root of the upper
+    // half without `image`.
     let tables = if image { image_tables(regions) } else { page() };
     let contents = [
         page(),

@@ -8,8 +8,8 @@
 //!    └──────────────── reset ◄────────────┘
 //! ```
 //!
-//! The handoff is answered whenever the host gets to it: before RTKit's dialogue, as Linux does, or in
-//! its midst, with the first buffer that is mapped. What goes to the firmware waits for it.
+//! The handoff is answered whenever the host gets to it: before RTKit's dialogue, as Linux does, or
+//! in its midst, with the first buffer that is mapped. What goes to the firmware waits for it.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -31,7 +31,8 @@ use crate::soc::Soc;
 
 /// How often the handoff is looked at: nothing tells that the host has written it.
 const HANDOFF_PERIOD: Duration = Duration::from_millis(1);
-/// How often the firmware's image is looked at: real firmware would notice with the next instruction.
+/// How often the firmware's image is looked at: real firmware would notice with the next
+/// instruction.
 const IMAGE_PERIOD: Duration = Duration::from_millis(20);
 /// How often stale translations are looked for.
 const STALE_PERIOD: Duration = Duration::from_millis(100);
@@ -200,7 +201,7 @@ impl<'a> Life<'a> {
         Some(STALE_PERIOD)
     }
 
-    /// Whoever takes away the firmware's image kills it: there is no code left to say so.
+    /// A host that takes away the firmware's image kills it: there is no code left to say so.
     fn look_at_image(&mut self) {
         if self.dead || !self.config.hardware.image {
             return;
@@ -219,7 +220,8 @@ impl<'a> Life<'a> {
         self.soc.set_off(true);
     }
 
-    /// Answers the host's side of the handoff once that is there, and hands the firmware what has waited.
+    /// Answers the host's side of the handoff once that is there, and hands the firmware what has
+    /// waited.
     fn answer_handoff(&mut self) {
         if self.handed_off || self.dead || self.has(&Trouble::NoHandoff) {
             return;
@@ -241,8 +243,8 @@ impl<'a> Life<'a> {
 
     /// The next message of the host.
     ///
-    /// With captures, which take their time, all are taken out of the mailbox first: a host may give up
-    /// a coprocessor whose mailbox stays full.
+    /// With captures, which take their time, all are taken out of the mailbox first: a host may
+    /// give up a coprocessor whose mailbox stays full.
     fn next_message(&mut self) -> Option<Message> {
         if self.config.capture.is_some() {
             let rest = std::iter::from_fn(|| self.receive());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The interrupt lines of the mailbox. They are level; what goes to the host is an event for each time that one
-//! becomes active, and again while it stays so.
+//! The interrupt lines of the mailbox. They are level; what goes to the host is an event for each
+//! time that one becomes active, and again while it stays so.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -21,7 +21,8 @@ pub(crate) struct Raised {
     patience: Duration,
 }
 
-/// How long a line may be active before its vector is sent again: it is level, and a vector can get lost.
+/// How long a line may be active before its vector is sent again: it is level, and a vector can get
+/// lost.
 const RAISE_AGAIN: Duration = Duration::from_millis(10);
 /// The same where nobody has looked for long.
 const RAISE_AGAIN_MAX: Duration = Duration::from_secs(1);
@@ -39,8 +40,8 @@ impl Soc {
 
     /// Signals the lines that are still active again; returns when to call this again.
     ///
-    /// On a Mac the lines are level: what the host has not taken is signalled until it has. A vector is
-    /// an event, and can get lost on its way.
+    /// On a Mac the lines are level: what the host has not taken is signalled until it has. A
+    /// vector is an event, and can get lost on its way.
     pub fn raise_again(&self) -> Option<Duration> {
         let active = self.mailbox(|m| m.lines());
         let now = Instant::now();

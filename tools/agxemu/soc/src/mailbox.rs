@@ -28,7 +28,8 @@ pub struct Mailbox {
     was_full: bool,
     /// "Send empty" became active after that, and the host has not looked since.
     emptied: bool,
-    /// The host has not found its FIFO empty since the line was last raised: its handler may be at work.
+    /// The host has not found its FIFO empty since the line was last raised: its handler may be at
+    /// work.
     reading: bool,
     /// Whether messages wait for the worst moment, and those that do.
     late: Option<VecDeque<Message>>,
@@ -61,7 +62,8 @@ impl Mailbox {
         self.payload = payload;
     }
 
-    /// The host writes the second half, which sends. False if there was no room: the message is lost.
+    /// The host writes the second half, which sends. False if there was no room: the message is
+    /// lost.
     pub fn host_send(&mut self, endpoint: u64) -> bool {
         if self.is_full() {
             self.overruns += 1;

@@ -5,7 +5,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Names of the memory regions, in the order of the device tree binding; then as the GPU's node calls them.
+/// Names of the memory regions, in the order of the device tree binding; then as the GPU's node
+/// calls them.
 pub const REGIONS: [(&str, &str); 6] = [
     ("uat-ttbs", "ttbs"),
     ("uat-pagetables", "pagetables"),
@@ -34,7 +35,8 @@ impl Regions {
         self.0[0].start
     }
 
-    /// Base of the root table of the upper half, and of the firmware's own tables and memory behind it.
+    /// Base of the root table of the upper half, and of the firmware's own tables and memory behind
+    /// it.
     pub fn pagetables(&self) -> u64 {
         self.0[1].start
     }

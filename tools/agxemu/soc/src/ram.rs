@@ -73,8 +73,8 @@ impl Ram {
     /// Reads.
     pub fn read(&self, pa: u64, buf: &mut [u8]) -> Result<(), OutsideRam> {
         self.with(pa, buf.len(), |at| {
-            // SAFETY: `with()` gives a pointer to as many bytes. The guest may write at the same time; then the
-            // copy is a mixture, as it would be for a device.
+            // SAFETY: `with()` gives a pointer to as many bytes. The guest may write at the same
+            // time; then the copy is a mixture, as it would be for a device.
             unsafe { std::ptr::copy_nonoverlapping(at, buf.as_mut_ptr(), buf.len()) }
         })
     }

@@ -38,7 +38,8 @@ const MAPS: &[u64] = &[
     (1 << MANAGEMENT) | (1 << CRASHLOG) | (1 << SYSLOG) | (1 << IOREPORT) | (1 << OSLOG),
     0b11,
 ];
-/// More of them: debugging (3) and tracing (10), whose messages are not known, and some of no meaning.
+/// More of them: debugging (3) and tracing (10), whose messages are not known, and some of no
+/// meaning.
 const MORE_MAPS: &[u64] = &[MAPS[0] | (1 << 3) | (1 << 10), 0b1011, 1 << 5];
 
 /// Management messages.

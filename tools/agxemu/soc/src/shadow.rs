@@ -2,10 +2,11 @@
 
 //! The translations that GPU and coprocessor may still have, beside the page tables as they are.
 //!
-//! A Mac's GPU keeps what it has looked up until the host broadcasts an invalidation that covers it. The
-//! emulator itself always looks at the tables; this keeps a book of what hardware would have. A
-//! translation whose entry has changed, and that no invalidation has covered for a while, is one that
-//! hardware could still use: the host forgot an invalidation, or chose one that does not reach it.
+//! A Mac's GPU keeps what it has looked up until the host broadcasts an invalidation that covers
+//! it. The emulator itself always looks at the tables; this keeps a book of what hardware would
+//! have. A translation whose entry has changed, and that no invalidation has covered for a while,
+//! is one that hardware could still use: the host forgot an invalidation, or chose one that does
+//! not reach it.
 //!
 //! ```text
 //!              used                          entry changed
@@ -148,8 +149,8 @@ impl Shadow {
 
     /// Compares with the tables; returns what no invalidation has covered since [`PATIENCE`].
     ///
-    /// `entry` is the entry of a page in a context, `None` if there is none; or `Err` if the context is
-    /// not bound, so that nothing can be used through it.
+    /// `entry` is the entry of a page in a context, `None` if there is none; or `Err` if the
+    /// context is not bound, so that nothing can be used through it.
     pub fn look(
         &mut self,
         now: Instant,

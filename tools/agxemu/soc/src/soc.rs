@@ -222,8 +222,8 @@ impl Soc {
         self.hardware.ids && self.off.load(Ordering::Relaxed)
     }
 
-    /// Looks whether the firmware's image is where the boot loader has put it, and whether context 0 leads
-    /// to it. It has to once it has; `bound` says whether it has.
+    /// Looks whether the firmware's image is where the boot loader has put it, and whether context
+    /// 0 leads to it. It has to once it has; `bound` says whether it has.
     ///
     /// # Errors
     ///

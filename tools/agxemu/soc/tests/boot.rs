@@ -241,8 +241,8 @@ fn handoff_is_answered_only_when_the_cpu_runs() {
     });
 }
 
-/// The dialogue of m1n1: the wake-up message behind the run bit, the handoff in the midst of RTKit's
-/// dialogue, with the lock held until the answer is there.
+/// The dialogue of m1n1: the wake-up message behind the run bit, the handoff in the midst of
+/// RTKit's dialogue, with the lock held until the answer is there.
 #[test]
 fn the_handoff_may_come_with_the_first_buffer() {
     let host = Host::new(vec![]);

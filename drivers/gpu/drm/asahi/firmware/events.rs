@@ -5,14 +5,14 @@
 //! There are 128. Each has two stamps, which grow by one step with each command that completes: the
 //! firmware compares the one ("FW stamp") for its barriers, we read the other ("host stamp"). A
 //! work queue owns a slot for as long as it has commands in flight, numbers them with
-//! [`EventSlot::issue`], and awaits them with [`Watch::poll`]. Who gets a slot when there are not
-//! enough is decided by the [`SlotPool`].
+//! [`EventSlot::issue`], and awaits them with [`Watch::poll`]. The [`SlotPool`] decides which queue
+//! gets a slot when there are not enough.
 //!
 //! ```text
 //!      Events::take()              EventSlot::issue()           flag from the firmware
 //!  ───────────────────────► owned ───────────────────► pending ──────────────────────► complete
-//!                                  (at most 127)         │ fail()                  ▲      Ok, or
-//!                                                        └► failed, and pending ───┘      its failure
+//!                                  (at most 127)         │ fail()                  ▲   Ok, or
+//!                                                        └► failed, and pending ───┘   its failure
 //! ```
 //!
 //! A failed command completes like any other: what recovery leaves here is only what to tell about

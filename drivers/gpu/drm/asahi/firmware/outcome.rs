@@ -42,10 +42,11 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
-    /// How a command of `owner` failed that was in flight in `slot`, given what the GPU has recorded.
+    /// How a command of `owner` failed that was in flight in `slot`, given what the GPU has
+    /// recorded.
     ///
-    /// The one that is named is guilty: by the event its slot, by the record its context. If neither
-    /// names anybody nobody can be told from the others.
+    /// The one that is named is guilty: by the event its slot, by the record its context. If
+    /// neither names anybody nobody can be told from the others.
     pub(crate) fn blame(self, fault: Option<FaultInfo>, slot: u32, owner: &Owner) -> Failure {
         match (self, fault) {
             (Cause::Timeout(Some(culprit)), _) if culprit != slot => Failure::Killed,

@@ -27,7 +27,8 @@ use kernel::{
     }, //
 };
 
-/// One or more rings of the same kind, with their state blocks and their entries one after the other.
+/// One or more rings of the same kind, with their state blocks and their entries one after the
+/// other.
 pub(super) struct RxMemory {
     state: Shared,
     entries: Shared,

@@ -88,8 +88,8 @@ impl Shared {
     /// Writes `bytes` to `offset`.
     pub(crate) fn write(&self, offset: usize, bytes: &[u8]) -> Result {
         let at = self.span(offset, bytes.len())?;
-        // SAFETY: `span()` checked the bounds. The firmware may be reading; whoever writes here
-        // tells it only afterwards that there is something to read, and orders the two.
+        // SAFETY: `span()` checked the bounds. The firmware may be reading; the writer tells it
+        // only afterwards that there is something to read, and orders the two.
         unsafe { at.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len()) };
         Ok(())
     }

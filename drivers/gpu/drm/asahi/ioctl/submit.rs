@@ -3,9 +3,9 @@
 //! The submit ioctl.
 //!
 //! ```text
-//!   read and check the commands ─► timestamps ─► memory ─► in-syncs, out-syncs ─► prepare   may fail
-//!   ────────────────────────────────────────────────────────────────────────────────────────────────
-//!   commit: the job's fence exists ─► out-syncs get it                                      cannot
+//!   read and check the commands ─► timestamps ─► memory ─► in-syncs, out-syncs ─► prepare may fail
+//!   ──────────────────────────────────────────────────────────────────────────────────────────────
+//!   commit: the job's fence exists ─► out-syncs get it                                    cannot
 //! ```
 //!
 //! Everything above the line leaves no trace when it fails.

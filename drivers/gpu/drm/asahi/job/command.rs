@@ -3,8 +3,9 @@
 //! Commands of a submit, as a client writes them.
 //!
 //! A command buffer is a sequence of headers, each followed by a payload. Hardware commands have a
-//! structure that may be shorter than ours, of an older client, or longer, of a newer one, if what is
-//! more is zero. Software commands set the attachments of the hardware commands that follow them.
+//! structure that may be shorter than ours, of an older client, or longer, of a newer one, if what
+//! is more is zero. Software commands set the attachments of the hardware commands that follow
+//! them.
 //!
 //! Nothing here is trusted: this is where every field that has a rule is held to it.
 
@@ -96,7 +97,8 @@ impl<'a> Payload<'a> {
         u64::from_le_bytes(self.array(offset))
     }
 
-    /// An address that the GPU or the firmware is going to follow, or 0: never one of the kernel's half.
+    /// An address that the GPU or the firmware is going to follow, or 0: never one of the kernel's
+    /// half.
     pub(super) fn address(self, offset: usize, name: &'static str) -> Result<u64, Invalid> {
         let address = self.u64(offset);
         if address > USER_END {
@@ -124,8 +126,8 @@ pub(crate) struct Attachment {
     pub(crate) size: u64,
 }
 
-/// Attachments that are set for the commands that follow: records in the command buffer that have been
-/// checked.
+/// Attachments that are set for the commands that follow: records in the command buffer that have
+/// been checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Attachments<'a>(&'a [u8]);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Tests of compute commands: what is written is followed from the command on, as the firmware does.
+//! Tests of compute commands: what is written is followed from the command on, as the firmware
+//! does.
 
 use super::super::command::{
     Parser,

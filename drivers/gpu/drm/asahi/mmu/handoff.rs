@@ -6,11 +6,11 @@
 //! of:
 //!
 //! ```text
-//!            want := 1                 other does not want
-//!   idle ───────────────► wanting ────────────────────────► held ──► turn := other, want := 0 ──► idle
-//!                          ▲   │ other wants, other's turn
-//!             our turn,    │   ▼
-//!             want := 1    └─ yielding (want := 0)
+//!        want := 1             other does not want
+//! idle ─────────────► wanting ─────────────────────► held ──► turn := other, want := 0 ──► idle
+//!                      ▲   │ other wants, other's turn
+//!         our turn,    │   ▼
+//!         want := 1    └─ yielding (want := 0)
 //! ```
 
 use agx_abi::{

@@ -7,15 +7,15 @@
 //! then the one that has been idle for longest goes.
 //!
 //! ```text
-//!                 bind(): a slot is free                      last user drops its guard
-//!   no slot ────────────────────────────────────► in use (n) ───────────────────────────► idle, sticky
-//!      ▲                                             ▲  bind(): n + 1                         │
-//!      │                                             └────────────────────────────────────────┤ bind()
-//!      └──────────────────────────────────────────────────────────────────────────────────────┘
-//!                                                                  another address space takes it
+//!             bind(): a slot is free              last user drops its guard
+//!   no slot ─────────────────────────► in use (n) ──────────────────────────► idle, sticky
+//!      ▲                                  ▲  bind(): n + 1                        │
+//!      │                                  └───────────────────────────────────────┤ bind()
+//!      └──────────────────────────────────────────────────────────────────────────┘
+//!                                                      another address space takes it
 //! ```
 //!
-//! Who gets a slot when there are not enough is decided by the [`SlotPool`].
+//! The [`SlotPool`] decides which address space gets a slot when there are not enough.
 
 use super::{
     memory::Pages,

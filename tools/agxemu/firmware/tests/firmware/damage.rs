@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Random damage: whatever the host writes, the firmware accepts it or panics with a reason. It never
-//! takes the emulator with it, and never loses itself in a loop.
+//! Random damage: whatever the host writes, the firmware accepts it or panics with a reason. It
+//! never takes the emulator with it, and never loses itself in a loop.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 

@@ -233,8 +233,8 @@ const EAC: [[i32; 8]; 16] = [
     [-3, -5, -7, -9, 2, 4, 6, 8],
 ];
 
-/// The 16 values of eight bytes of EAC, which have 11 bits: base, multiplier and table, then three bits for each texel,
-/// column by column from the highest bits on.
+/// The 16 values of eight bytes of EAC, which have 11 bits: base, multiplier and table, then three
+/// bits for each texel, column by column from the highest bits on.
 fn eac(block: &[u8], signed: bool) -> [f32; 16] {
     let all = block.iter().fold(0u64, |all, &b| all << 8 | u64::from(b));
     let multiplier = match (all >> 52 & 15) as i32 {
@@ -300,7 +300,8 @@ mod tests {
 
     #[test]
     fn eac_has_eleven_bits() {
-        // Multiplier zero: steps of one. The first texel has index 0 (-3), the one below it index 7 (+14).
+        // Multiplier zero: steps of one. The first texel has index 0 (-3), the one below it index 7
+        // (+14).
         let block = [100, 0x00, 0x1c, 0, 0, 0, 0, 0];
         let format = Compressed::new(0x5b, false, false).unwrap();
         let texels = format.decode(&block);

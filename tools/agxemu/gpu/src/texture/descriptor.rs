@@ -64,8 +64,8 @@ pub struct Image {
     pub is_3d: bool,
     /// The address is that of a page map.
     pub sparse: bool,
-    /// For textures, where each channel comes from (4 is one, 5 is zero); for writing, what goes into
-    /// each channel of memory.
+    /// For textures, where each channel comes from (4 is one, 5 is zero); for writing, what goes
+    /// into each channel of memory.
     pub swizzle: [u8; 4],
 }
 
@@ -247,7 +247,8 @@ impl Place {
     }
 }
 
-/// Pages that a folio of a page map is for. A folio has room for twice as many entries of four bytes.
+/// Pages that a folio of a page map is for. A folio has room for twice as many entries of four
+/// bytes.
 const FOLIO: u64 = 256;
 
 /// The page that an entry of a page map names, if it is enabled.
@@ -263,7 +264,8 @@ pub enum Wrap {
     Repeat,
     Mirror,
     Border,
-    /// As `Edge`, but the coordinate goes up to the edge itself, so that half of the border is mixed in.
+    /// As `Edge`, but the coordinate goes up to the edge itself, so that half of the border is
+    /// mixed in.
     Clamp,
     MirrorEdge,
 }

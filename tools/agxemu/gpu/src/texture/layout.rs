@@ -62,7 +62,8 @@ pub struct Layout {
     layer: u64,
 }
 
-/// Side lengths of the largest tile: as many texels as a page has, the width up to twice the height.
+/// Side lengths of the largest tile: as many texels as a page has, the width up to twice the
+/// height.
 fn largest_tile(bytes: u64) -> [u32; 2] {
     let log = (PAGE / bytes).ilog2();
     [1 << log.div_ceil(2), 1 << (log / 2)]

@@ -6,8 +6,8 @@
 //! nothing but this emulator writes their texels, and it never compresses.
 //!
 //! The texture of a sparse image names a page map instead of the image: per page four bytes, which
-//! name a page and say whether it is there. Pages that are not read as zeros, and the shader is told.
-//! For writing there is no map: the driver binds a page to be thrown away.
+//! name a page and say whether it is there. Pages that are not read as zeros, and the shader is
+//! told. For writing there is no map: the driver binds a page to be thrown away.
 
 pub mod compressed;
 pub mod descriptor;

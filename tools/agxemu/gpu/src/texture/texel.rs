@@ -107,8 +107,9 @@ impl Codec {
         }
     }
 
-    /// The channels of a border colour that is given channel by channel, each encoded as it would be in memory but for
-    /// colours of sRGB, which are linear and have four more bits, and for floats, which have 16 bits at least.
+    /// The channels of a border colour that is given channel by channel, each encoded as it would
+    /// be in memory but for colours of sRGB, which are linear and have four more bits, and for
+    /// floats, which have 16 bits at least.
     pub fn border(&self, words: [u32; 4]) -> [u32; 4] {
         let mut out = [0, 0, 0, self.one()];
         for (channel, &bits) in words.iter().enumerate().take(self.channels()) {

@@ -9,13 +9,15 @@ use agx_isa::decode;
 
 const USAGE: &str = "usage: agx-disasm <FILE
 
-Reads lines of hexadecimal bytes from standard input and prints the instructions in them, one a line. Blanks
-between bytes, empty lines, and what follows a # are ignored. Where a line holds no instruction, or goes on with
-what is none, \"<unknown instr>\" is printed for the rest of it, and the number of the line and why on standard
-error; the other lines are still printed, and the exit status is 1.
+Reads lines of hexadecimal bytes from standard input and prints the instructions in them, one a
+line. Blanks between bytes, empty lines, and what follows a # are ignored. Where a line holds no
+instruction, or goes on with what is none, \"<unknown instr>\" is printed for the rest of it, and
+the number of the line and why on standard error; the other lines are still printed, and the exit
+status is 1.
 ";
 
-/// In place of what cannot be disassembled, so that lines of output can be told to belong to lines of input.
+/// In place of what cannot be disassembled, so that lines of output can be told to belong to lines
+/// of input.
 const UNKNOWN: &str = "<unknown instr>";
 
 /// The bytes of a line.
@@ -91,7 +93,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) if good => ExitCode::SUCCESS,
         Ok(()) => ExitCode::FAILURE,
-        // Whoever reads has had enough.
+        // The reader has had enough.
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(e) => {
             eprintln!("agx-disasm: {e}");

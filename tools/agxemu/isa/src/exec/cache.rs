@@ -25,7 +25,7 @@ struct Block {
 
 /// Code that has been decoded. Each host thread has its own.
 ///
-/// Whoever changes code, or what is mapped at its address, calls [`Cache::clear`].
+/// Code that changes instructions, or what is mapped at their address, calls [`Cache::clear`].
 pub struct Cache {
     blocks: Vec<Block>,
     by_base: HashMap<u64, usize>,

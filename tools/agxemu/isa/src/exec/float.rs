@@ -102,9 +102,9 @@ fn reciprocal_roots(x: &Floats) -> Floats {
 
 /// `a * b + c`, rounded once.
 ///
-/// Without an instruction for it: in 64 bits the product is exact. The sum is rounded to odd, that is, when it is not exact, the
-/// neighbour with the odd last bit is taken; then the rounding to 32 bits gives what one rounding
-/// would.
+/// Without an instruction for it: in 64 bits the product is exact. The sum is rounded to odd, that
+/// is, when it is not exact, the neighbour with the odd last bit is taken; then the rounding to 32
+/// bits gives what one rounding would.
 #[inline(always)]
 fn fused<const NATIVE: bool>(a: f32, b: f32, c: f32) -> f32 {
     if NATIVE {

@@ -103,9 +103,9 @@ fn finish<const SAT: bool>(value: f32) -> u32 {
     narrow(if SAT { bounded } else { value }.to_bits())
 }
 
-/// The sum of a product and a half float, rounded so that a second rounding to 16 bits gives what one
-/// rounding would: to odd, that is, when it is not exact, the neighbour with the odd last bit is
-/// taken.
+/// The sum of a product and a half float, rounded so that a second rounding to 16 bits gives what
+/// one rounding would: to odd, that is, when it is not exact, the neighbour with the odd last bit
+/// is taken.
 #[inline(always)]
 fn sum_to_odd(product: f32, c: f32) -> f32 {
     let sum = product + c;

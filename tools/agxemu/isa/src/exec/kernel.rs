@@ -67,11 +67,14 @@ pub fn wide_vectors() -> bool {
 /// Whether the baseline of the target has fused multiply-add and rounding to integers.
 pub const NATIVE: bool = cfg!(target_arch = "aarch64") || cfg!(target_feature = "fma");
 
-/// Defines kernels as loops: `name` becomes a function that returns the [`Kernel`] for this CPU; `name<T>` a generic
-/// one. The body sees the [`Args`], the lanes to write, and as `NATIVE` whether the CPU has fused multiply-add and
-/// rounding to integers.
+/// Defines kernels as loops: `name` becomes a function that returns the [`Kernel`] for this CPU;
+/// `name<T>` a generic one. The body sees the [`Args`], the lanes to write, and as `NATIVE` whether
+/// the CPU has fused multiply-add and rounding to integers.
 macro_rules! loops {
-    ($($(#[$doc:meta])* $name:ident $(<$($p:ident: $t:ty),+>)? |$args:ident, $out:ident| $body:expr;)*) => {$(
+    ($(
+        $(#[$doc:meta])*
+        $name:ident $(<$($p:ident: $t:ty),+>)? |$args:ident, $out:ident| $body:expr;
+    )*) => {$(
         $(#[$doc])*
         pub fn $name $(<$(const $p: $t),+>)? () -> $crate::exec::kernel::Kernel {
             use $crate::exec::kernel::{Args, Kernel};

@@ -81,7 +81,8 @@ fn widened(alu: &mut Alu, n: usize) {
     alu.widen[n] = Some(widen);
 }
 
-/// An operation of half floats. The kernel gets whole words, and in `p` what shifts each source to the high half.
+/// An operation of half floats. The kernel gets whole words, and in `p` what shifts each source to
+/// the high half.
 pub(super) fn half_alu(kernel: Kernel, dst: Dst, halves: &[FloatSrc]) -> Alu {
     let mut all = [Src::Immediate(0); 4];
     let mut shifts = 0;

@@ -4,9 +4,9 @@
 //!
 //! A [`Group`] is one SIMD group. Its registers are kept as one array of 32 lanes per register, so
 //! that the compiler turns the loops over lanes into vector instructions. What the groups of one
-//! launch have in common (uniforms, texture and sampler state) is [`Shared`], what the groups of one
-//! threadgroup have in common is [`Dispatch`] and the bytes of threadgroup memory. Decoded code is
-//! kept in a [`Cache`], of which every host thread has its own.
+//! launch have in common (uniforms, texture and sampler state) is [`Shared`], what the groups of
+//! one threadgroup have in common is [`Dispatch`] and the bytes of threadgroup memory. Decoded code
+//! is kept in a [`Cache`], of which every host thread has its own.
 //!
 //! ```text
 //!            Group::new / Group::reset
@@ -20,11 +20,12 @@
 //! ```
 //!
 //! The one who calls [`Group::run`] schedules: after [`Stop::Barrier`] a group may go on when every
-//! group of its threadgroup has stopped with `Barrier` or `Done`. The preamble of a launch is run by
-//! [`Group::run_preamble`], which alone may write uniforms and state registers.
+//! group of its threadgroup has stopped with `Barrier` or `Done`. The preamble of a launch is run
+//! by [`Group::run_preamble`], which alone may write uniforms and state registers.
 //!
-//! An instruction that is unknown, or that the interpreter does not carry out, and bits that have no
-//! known meaning are a [`Fault`] that names the address, the bytes and the text; nothing is guessed.
+//! An instruction that is unknown, or that the interpreter does not carry out, and bits that have
+//! no known meaning are a [`Fault`] that names the address, the bytes and the text; nothing is
+//! guessed.
 
 pub mod assemble;
 mod cache;

@@ -313,8 +313,9 @@ impl Group {
                         continue;
                     };
                     let offset = usize::from(t.offset) + first as usize * t.format.size();
-                    // Compilers store four channels also where a sample has less room. That the rest is lost, and does
-                    // not end up in the next sample, is inferred: copies of two-word texels would not work otherwise.
+                    // Compilers store four channels also where a sample has less room. That the
+                    // rest is lost, and does not end up in the next sample, is inferred: copies of
+                    // two-word texels would not work otherwise.
                     let room = (tile.stride as usize).saturating_sub(offset).min(size);
                     let at = at + offset;
                     let Some(memory) = m.local.get_mut(at..at + room) else {

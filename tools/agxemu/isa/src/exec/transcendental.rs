@@ -3,13 +3,13 @@
 //! Logarithm, exponential and sine.
 //!
 //! How exact the hardware is has not been published, so these are as exact as is cheap: series in
-//! 64-bit arithmetic, cut off where the error is below 2^-40: nearly always the nearest 32-bit float. They do
-//! without the mathematical library so that every host computes the same bits.
+//! 64-bit arithmetic, cut off where the error is below 2^-40: nearly always the nearest 32-bit
+//! float. They do without the mathematical library so that every host computes the same bits.
 
 use std::f64::consts::{FRAC_PI_2, LN_2, LOG2_E};
 
-/// The value of `c[0] + c[1] x + …`. Each four terms are added up first, which leaves the CPU more to
-/// do at a time than one sum would.
+/// The value of `c[0] + c[1] x + …`. Each four terms are added up first, which leaves the CPU more
+/// to do at a time than one sum would.
 #[inline(always)]
 fn polynomial<const N: usize>(x: f64, c: &[f64; N]) -> f64 {
     let x2 = x * x;
@@ -71,10 +71,12 @@ const fn odd_reciprocals<const N: usize>() -> [f64; N] {
 /// log2((1 + s) / (1 - s)) / s as a series in s².
 const LOG2: [f64; 8] = odd_reciprocals();
 
-/// A function on one lane in two steps: a value, whose highest bit says that it may not do, and what
-/// does then. Comparisons instead of that bit would keep the first step from becoming vector code.
+/// A function on one lane in two steps: a value, whose highest bit says that it may not do, and
+/// what does then. Comparisons instead of that bit would keep the first step from becoming vector
+/// code.
 pub trait Function {
-    /// The value for a source whose denormals are not flushed. Not NaN and not denormal, or the bit is set.
+    /// The value for a source whose denormals are not flushed. Not NaN and not denormal, or the bit
+    /// is set.
     fn fast(x: f32) -> (f32, u32);
 
     /// The value for any source, from the fast one.

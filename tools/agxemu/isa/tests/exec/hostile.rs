@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Code that nobody compiled: whatever the bits are, a group ends, is refused, or uses its budget up.
-//! `AGX_ISA_HOSTILE` says how many programs.
+//! Code that nobody compiled: whatever the bits are, a group ends, is refused, or uses its budget
+//! up. `AGX_ISA_HOSTILE` says how many programs.
 
 use agx_isa::exec::assemble::Builder;
 use agx_isa::exec::host::{

@@ -2,8 +2,8 @@
 
 //! What the boot loader leaves in hw-cal-a, hw-cal-b and globals: an M1 with seven cores of eight.
 //!
-//! The structures name what each field is; a field without a value here is zero on such a machine too,
-//! or the driver's. Power and leakage are from fuses on a real one, and only plausible here.
+//! The structures name what each field is; a field without a value here is zero on such a machine
+//! too, or the driver's. Power and leakage are from fuses on a real one, and only plausible here.
 
 mod a;
 mod b;

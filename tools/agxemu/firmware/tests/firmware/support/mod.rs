@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! A small driver for the firmware: builds everything in the memory of a test machine, as a real one
-//! would, and lets the tests break any of it.
+//! A small driver for the firmware: builds everything in the memory of a test machine, as a real
+//! one would, and lets the tests break any of it.
 
 pub mod boot;
 pub mod driver;

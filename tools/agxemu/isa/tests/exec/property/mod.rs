@@ -224,8 +224,8 @@ fn half_products_round_once() {
     }
 }
 
-/// Products near half a place of what is added, and near what makes the smallest normal number of it, with both sets
-/// of loops.
+/// Products near half a place of what is added, and near what makes the smallest normal number of
+/// it, with both sets of loops.
 #[test]
 fn products_round_once() {
     let _choice = CHOICE.lock().expect("the other test has not failed");

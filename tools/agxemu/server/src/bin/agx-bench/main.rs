@@ -2,9 +2,9 @@
 
 //! How many lane-instructions per second the interpreter carries out, per class of instruction.
 //!
-//! Each class is an endless loop of the same instructions, run with all 32 lanes until its budget is
-//! used up; the loop's jump is counted too. Memory is accessed through page tables. The second column is
-//! what a CPU without AVX2 would do.
+//! Each class is an endless loop of the same instructions, run with all 32 lanes until its budget
+//! is used up; the loop's jump is counted too. Memory is accessed through page tables. The second
+//! column is what a CPU without AVX2 would do.
 
 mod classes;
 
@@ -31,7 +31,8 @@ const RAM: u64 = 0x8_0000_0000;
 /// Pages from address zero on that are mapped.
 const PAGES: u64 = 16;
 
-/// Page tables in memory, as a driver builds them, walked for each page that is not in the translation buffer.
+/// Page tables in memory, as a driver builds them, walked for each page that is not in the
+/// translation buffer.
 struct Tables {
     ram: Ram,
 }
