@@ -550,10 +550,10 @@ fn park_again() {
 }
 
 /// A3: the queue is closed while the hardware is not ready for a job, and gets ready meanwhile. The
-/// job runs or not, and either way what the hardware holds is given back.
+/// job runs or not, and either way what the hardware holds is given back. With one preemption.
 #[test]
 fn close_against_readiness() {
-    queue_model_with(2, false, |queue| {
+    queue_model_with(1, false, |queue| {
         assert!(queue.commit().is_some());
         let q = queue.clone();
         let other = thread::spawn(move || q.get_ready());
