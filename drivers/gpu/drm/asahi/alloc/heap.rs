@@ -492,15 +492,16 @@ impl Heaps {
         }
     }
 
-    /// Puts garbage back that the firmware has not cleaned its cache of: it is not used again before
-    /// that. It goes with the heaps, whose memory stays if the firmware never says that it sleeps.
+    /// Puts garbage back that the firmware has not cleaned its cache of: it is not used again
+    /// before that. It goes with the heaps, whose memory stays if the firmware never says that it
+    /// sleeps.
     pub(crate) fn put_back(&self, garbage: Garbage) {
         for (heap, mut pile) in [&self.private, &self.gpu_ro].into_iter().zip(garbage.piles) {
             while let Some(mut object) = pile.first.take() {
                 pile.first = object.next.take();
                 let rejected = heap.shared.garbage.lock().push(object);
-                // The heap is being dropped, which is not done with garbage under way; better to lose
-                // it than to free it.
+                // The heap is being dropped, which is not done with garbage under way; better to
+                // lose it than to free it.
                 mem::forget(rejected);
             }
         }

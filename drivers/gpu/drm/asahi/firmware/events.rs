@@ -258,8 +258,8 @@ impl Events {
         let Some(slot) = self.slots.get(index as usize) else {
             return 0;
         };
-        // Commands whose stamps are written have not failed, though their event may not have come yet.
-        // The firmware writes those of the commands that have failed when it goes on.
+        // Commands whose stamps are written have not failed, though their event may not have come
+        // yet. The firmware writes those of the commands that have failed when it goes on.
         self.update(slot);
         let mut state = slot.state.lock();
         let Some(owner) = state.owner else {
