@@ -483,7 +483,7 @@ fn park_against_commit() {
 /// after that, though it looks by itself.
 #[test]
 fn unpark_against_wake() {
-    queue_model(2, |queue| {
+    queue_model(1, |queue| {
         queue.change(PARKED, 0);
         assert!(queue.commit().is_some());
         let q = queue.clone();
