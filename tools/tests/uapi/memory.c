@@ -374,6 +374,8 @@ static void check_greed(const char *what, int (*make)(int fd, uint32_t arg), boo
 	again = count_until(greedy.fd, want, make, buffer ? greedy.bo : greedy.vm, what, &at_once);
 	check_true("and can be had again", again + 1 >= count);
 	end(&greedy);
+	/* The next one is to find what this one has had. */
+	check_true("all comes back again", is_back(what, before, 60));
 	context_fini(&other);
 }
 
