@@ -3,50 +3,6 @@
 
 //! A job is handed to a worker, so it must be `Send`.
 
-use core::task::Context;
-use core::task::Poll;
-use jobqueue::HwDone;
-use jobqueue::Ring;
-use jobqueue::Timeline;
-use jobqueue::TimeoutAction;
-use kernel::prelude::*;
+include!("common/ring.rs");
 
-/// A ring.
-pub struct Mine;
-
-impl Ring for Mine {
-    type Job = *mut ();
-    type InFlight = ();
-
-    fn poll_ready(&mut self, _: &mut Self::Job, _: &mut Context<'_>) -> Poll<Result> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn submit(&mut self, _: &mut Self::Job) -> Self::InFlight {
-        loop {}
-    }
-
-    fn poll_complete(
-        &mut self,
-        _: &mut Self::InFlight,
-        _: Timeline,
-        _: &mut Context<'_>,
-    ) -> Poll<HwDone> {
-        Poll::Pending
-    }
-
-    async fn timed_out(
-        &mut self,
-        _: Option<&Self::InFlight>,
-        _: u32,
-        _: Timeline,
-    ) -> TimeoutAction {
-        TimeoutAction::Fail(EIO)
-    }
-
-    fn retire(&mut self, _: Self::Job) {}
-
-    fn quiesced(&mut self) {}
-
-    async fn destroy(self) {}
-}
+ring!(job: *mut (), in_flight: (), done: jobqueue::HwDone);
