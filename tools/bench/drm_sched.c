@@ -181,35 +181,18 @@ static void sched_kick(void *data)
 	bench_hw_kick(&queue->hw);
 }
 
-const struct bench_backend bench_drm_sched = {
-	.name = "drm_sched",
-	.init = sched_init,
-	.exit = sched_exit,
-	.create = sched_create,
-	.destroy = sched_destroy,
-	.settle = sched_settle,
-	.submit = sched_submit,
-	.kick = sched_kick,
-};
+/* The backends differ in the workqueue. */
+#define SCHED_BACKEND(backend, init_fn) {	\
+	.name = backend,			\
+	.init = init_fn,			\
+	.exit = sched_exit,			\
+	.create = sched_create,			\
+	.destroy = sched_destroy,		\
+	.settle = sched_settle,			\
+	.submit = sched_submit,			\
+	.kick = sched_kick,			\
+}
 
-const struct bench_backend bench_drm_shared = {
-	.name = "drm_shared",
-	.init = shared_init,
-	.exit = sched_exit,
-	.create = sched_create,
-	.destroy = sched_destroy,
-	.settle = sched_settle,
-	.submit = sched_submit,
-	.kick = sched_kick,
-};
-
-const struct bench_backend bench_drm_percpu = {
-	.name = "drm_percpu",
-	.init = percpu_init,
-	.exit = sched_exit,
-	.create = sched_create,
-	.destroy = sched_destroy,
-	.settle = sched_settle,
-	.submit = sched_submit,
-	.kick = sched_kick,
-};
+const struct bench_backend bench_drm_sched = SCHED_BACKEND("drm_sched", sched_init);
+const struct bench_backend bench_drm_shared = SCHED_BACKEND("drm_shared", shared_init);
+const struct bench_backend bench_drm_percpu = SCHED_BACKEND("drm_percpu", percpu_init);
