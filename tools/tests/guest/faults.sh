@@ -16,8 +16,11 @@ faults() {
 }
 
 faults "mmu-fault:2 hang:4 drop-flag:6 delay:8:500" ok EIO ok ETIMEDOUT ok ok ok ok ok
-# By itself: the job before it fails as well if its event comes with the error.
 faults channel-error:2 ok EIO ok
+# A job whose stamp was written before the next one failed is done, whether or not its event came.
+faults "drop-flag:1 channel-error:2" ok EIO ok
+faults "drop-flag:1 mmu-fault:2" ok EIO ok
+faults "drop-flag:1 hang:2" ok ETIMEDOUT ok
 # The driver has had about eight interrupts when it is up.
 faults drop-irq:12 ok ok ok ok ok ok ok ok
 # A job whose stamp was written before the crash is done, whether or not its event came.

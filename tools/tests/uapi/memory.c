@@ -207,6 +207,16 @@ static int bind_timestamps(int fd, uint32_t bo, uint64_t size, uint32_t *object)
 	return ret;
 }
 
+static int unbind_timestamps(int fd, uint32_t object)
+{
+	struct drm_asahi_gem_bind_object args = {
+		.op = DRM_ASAHI_BIND_OBJECT_OP_UNBIND,
+		.object_handle = object,
+	};
+
+	return gpu_ioctl(fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &args);
+}
+
 /* All keys of fdinfo, of a buffer's life. */
 static void check_fdinfo(void)
 {
@@ -214,7 +224,7 @@ static void check_fdinfo(void)
 	struct drm_prime_handle export = { .flags = DRM_CLOEXEC | DRM_RDWR };
 	long long total, resident, shared;
 	struct context ctx, other;
-	uint32_t bo, object;
+	uint32_t bo, object[2];
 
 	context_init(&ctx);
 	context_init(&other);
@@ -245,11 +255,17 @@ static void check_fdinfo(void)
 	close(export.fd);
 
 	total = fdinfo(ctx.fd, "drm-total-memory");
-	need("have timestamps in it", bind_timestamps(ctx.fd, bo, PAGE, &object));
-	need("have more", bind_timestamps(ctx.fd, bo, 2 * PAGE, &object));
+	need("have timestamps in it", bind_timestamps(ctx.fd, bo, PAGE, &object[0]));
+	need("have more", bind_timestamps(ctx.fd, bo, 2 * PAGE, &object[1]));
 	need("close it", gem_close(ctx.fd, bo));
 	check_true("what timestamps keep counts, once",
 		   fdinfo(ctx.fd, "drm-total-memory") == total);
+	need("end the ones", unbind_timestamps(ctx.fd, object[0]));
+	check_true("what other timestamps keep still counts",
+		   fdinfo(ctx.fd, "drm-total-memory") == total);
+	need("end the others", unbind_timestamps(ctx.fd, object[1]));
+	check_true("what nothing keeps does not count",
+		   fdinfo(ctx.fd, "drm-total-memory") == total - kib);
 	context_fini(&other);
 	context_fini(&ctx);
 }
