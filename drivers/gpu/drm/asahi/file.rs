@@ -179,11 +179,7 @@ impl AsahiFile {
             vm.unbind_object(object);
             last = id;
         }
-        for timestamps in self.timestamps.lock().iter() {
-            if core::ptr::eq(timestamps.object(), object) {
-                timestamps.set_closed();
-            }
-        }
+        self.timestamps.lock().close_object(object);
         // A VM whose handle is gone lives on in its queues.
         let mut last = 0;
         loop {
@@ -214,21 +210,7 @@ impl AsahiFile {
 
     /// Bytes of buffer objects that the client has no handle of any more, but timestamps in.
     fn closed_memory(&self) -> u64 {
-        let timestamps = self.timestamps.lock();
-        let closed = || {
-            timestamps
-                .iter()
-                .filter(|timestamps| timestamps.is_closed())
-        };
-        let mut bytes = 0;
-        for (place, one) in closed().enumerate() {
-            // An object may be bound in many places.
-            let mut before = closed().take(place);
-            if !before.any(|other| core::ptr::eq(other.object(), one.object())) {
-                bytes += gem::size(one.object());
-            }
-        }
-        bytes
+        self.timestamps.lock().closed_memory()
     }
 
     /// Returns the queue with number `id`, `ENOENT` if there is none.
@@ -379,7 +361,7 @@ impl AsahiFile {
                 ];
                 must_be_zero(&unused)?;
                 // Dropped behind the lock. Jobs may have references to it.
-                let mapped = this.timestamps.lock().remove(data.object_handle)?;
+                let mapped = this.timestamps.lock().unbind(data.object_handle)?;
                 drop(mapped);
                 Ok(())
             }

@@ -11,6 +11,7 @@ use crate::{
         Object,
         PinnedPages, //
     },
+    handles::Handles,
     mmu::Uat,
     quota::{
         Charge,
@@ -48,6 +49,9 @@ pub(crate) struct Timestamps {
     object: ARef<Object>,
     /// Whether the client has closed its handle of the object.
     closed: Atomic<bool>,
+    /// Whether the memory of the object is counted by these: of all in one object one does, if its
+    /// handle is closed. Changes under the lock of the client's [`Handles`].
+    counts: Atomic<bool>,
     _share: Charge<Arc<Quota>>,
     /// Objects do not keep their device.
     _drm: ARef<AsahiDevice>,
@@ -89,6 +93,7 @@ impl Timestamps {
             size,
             object,
             closed: Atomic::new(false),
+            counts: Atomic::new(false),
             _share: share,
             _drm: drm.into(),
         })
@@ -99,23 +104,54 @@ impl Timestamps {
         self.mapping.va()
     }
 
-    /// The buffer object.
-    pub(crate) fn object(&self) -> &Object {
-        &self.object
-    }
-
-    /// Notes that the client has closed its handle of the object: nothing but us keeps that for it.
-    pub(crate) fn set_closed(&self) {
-        self.closed.store(true, Relaxed);
-    }
-
-    /// Whether it has.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Relaxed)
-    }
-
     /// Its size in bytes.
     pub(crate) fn size(&self) -> u64 {
         self.size
+    }
+}
+
+impl Handles<Arc<Timestamps>> {
+    /// Returns all timestamps in `object`.
+    fn in_object<'a>(&'a self, object: &'a Object) -> impl Iterator<Item = &'a Timestamps> {
+        let all = self.iter().map(|timestamps| &**timestamps);
+        all.filter(move |timestamps| core::ptr::eq(&*timestamps.object, object))
+    }
+
+    /// Notes that the client has closed its handle of `object`: nothing but timestamps keeps that
+    /// for it.
+    pub(crate) fn close_object(&self, object: &Object) {
+        let mut counted = false;
+        for timestamps in self.in_object(object) {
+            timestamps.closed.store(true, Relaxed);
+            counted |= timestamps.counts.load(Relaxed);
+        }
+        let first = self.in_object(object).next();
+        if let (false, Some(first)) = (counted, first) {
+            first.counts.store(true, Relaxed);
+        }
+    }
+
+    /// Returns the bytes of all objects whose handles are closed.
+    pub(crate) fn closed_memory(&self) -> u64 {
+        self.iter()
+            .filter(|timestamps| timestamps.counts.load(Relaxed))
+            .map(|timestamps| gem::size(&timestamps.object))
+            .sum()
+    }
+
+    /// Takes the timestamps with number `handle` out. `ENOENT` if there are none.
+    ///
+    /// Others in the same object, if there are any, count for it from now on.
+    pub(crate) fn unbind(&mut self, handle: u32) -> Result<Arc<Timestamps>> {
+        let gone = self.remove(handle)?;
+        if gone.counts.load(Relaxed) {
+            let next = self
+                .in_object(&gone.object)
+                .find(|timestamps| timestamps.closed.load(Relaxed));
+            if let Some(next) = next {
+                next.counts.store(true, Relaxed);
+            }
+        }
+        Ok(gone)
     }
 }
