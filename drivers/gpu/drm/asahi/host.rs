@@ -46,4 +46,5 @@ pub(crate) mod job {
     pub(crate) mod compute;
     pub(crate) mod render;
     pub(crate) mod sync;
+    pub(crate) mod tiling;
 }
