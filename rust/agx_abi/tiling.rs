@@ -43,7 +43,7 @@ const UTILES_PER_META1_BLOCK: u32 = 0x1980;
 ///
 /// let tiling = Tiling::new(800, 600, 1, [32, 32], 1).unwrap();
 /// assert_eq!((tiling.tiles_x(), tiling.tiles_y()), (25, 19));
-/// assert_eq!(tiling.te_screen(), 18 << 12 | 24);
+/// assert_eq!(tiling.te_screen(), (18 << 12) | 24);
 /// assert!(Tiling::new(0, 600, 1, [32, 32], 1).is_none());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
