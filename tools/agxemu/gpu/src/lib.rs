@@ -12,6 +12,7 @@ pub mod fault;
 pub mod host;
 pub mod job;
 pub mod launch;
+pub mod render;
 pub mod texture;
 pub mod threadgroup;
 pub mod tlb;
