@@ -43,6 +43,7 @@ mod lower;
 mod lower_float;
 mod lower_memory;
 mod lower_texture;
+mod lower_vertex;
 mod memory;
 mod op;
 mod operand;
@@ -51,6 +52,7 @@ mod run;
 mod stop;
 mod texture;
 mod transcendental;
+mod vertex;
 
 pub use cache::{text, Cache};
 pub use group::{Dispatch, Group, Shared, Tile};

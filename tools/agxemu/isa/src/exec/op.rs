@@ -318,6 +318,11 @@ pub enum Op {
         store: bool,
         access: TileAccess,
     },
+    /// Register `word` to word `index` of a vertex's record.
+    StVar {
+        word: u8,
+        index: Src,
+    },
 }
 
 /// An instruction and its length in bytes.

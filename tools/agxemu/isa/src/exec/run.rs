@@ -307,6 +307,7 @@ impl Group {
             Op::Texture(texture) => self.texture(m, texture)?,
             Op::Image(image) => self.image(m, image)?,
             Op::Tile { store, access } => self.tile(m, *store, access)?,
+            Op::StVar { word, index } => self.store_output(m, *word, *index)?,
         }
         Ok(Flow::Next)
     }

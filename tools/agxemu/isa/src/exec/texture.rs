@@ -16,7 +16,7 @@ use super::{half, FaultKind, Group, Host, Lanes, Shared, LANES};
 /// Sampler numbers in a register from here on are places in the sampler heap.
 const HEAP_FIRST: u32 = 28;
 
-fn host_fault(fault: HostFault) -> Box<FaultKind> {
+pub(super) fn host_fault(fault: HostFault) -> Box<FaultKind> {
     match fault {
         HostFault::Memory(fault) => Box::new(FaultKind::Memory(fault)),
         HostFault::Unsupported(what) => unsupported(what),

@@ -12,3 +12,4 @@ mod refusal;
 mod subgroup;
 mod support;
 mod texture;
+mod vertex;

@@ -19,6 +19,10 @@ pub struct Flat {
     pub images: Vec<ImageWrite>,
     pub blocks: Vec<BlockWrite>,
     pub clock: Option<u32>,
+    /// Words that a vertex program has stored: lane, word of the record, value.
+    pub outputs: Vec<(usize, u32, u32)>,
+    /// Words of a record.
+    pub words: u32,
 }
 
 impl Flat {
@@ -112,6 +116,16 @@ impl Host for Flat {
         Ok(())
     }
 
+    fn store_outputs(&mut self, index: &Lanes, values: &Lanes, mask: u32) -> Result<(), HostFault> {
+        for lane in (0..LANES).filter(|lane| mask >> lane & 1 == 1) {
+            if index[lane] >= self.words {
+                return Err(HostFault::Unsupported("beyond the record".into()));
+            }
+            self.outputs.push((lane, index[lane], values[lane]));
+        }
+        Ok(())
+    }
+
     fn special(&mut self, sr: u8) -> Option<u32> {
         self.clock.filter(|_| sr == 100)
     }
@@ -156,6 +170,8 @@ impl Bench {
             images: Vec::new(),
             blocks: Vec::new(),
             clock: None,
+            outputs: Vec::new(),
+            words: 0,
         };
         let mut shared = Shared::default();
         // The first 64-bit uniform is the address of the data.
