@@ -318,17 +318,6 @@ pub(crate) struct Command<'a> {
     pub(crate) work: Work<'a>,
 }
 
-impl Command<'_> {
-    /// Its timestamps.
-    pub(crate) fn timestamps(&self) -> impl Iterator<Item = Timestamp> {
-        let (a, b) = match &self.work {
-            Work::Render(render) => (render.ts_vtx, render.ts_frag),
-            Work::Compute(compute) => (compute.ts, Timestamps::default()),
-        };
-        [a.start, a.end, b.start, b.end].into_iter().flatten()
-    }
-}
-
 /// Reads a command buffer: an iterator over its hardware commands. After an error it ends.
 pub(crate) struct Parser<'a> {
     rest: &'a [u8],

@@ -13,17 +13,21 @@ use super::command::{
     Payload,
     Timestamps, //
 };
+use agx_abi::tiling::{
+    self,
+    Tiling, //
+};
 
 /// Bytes of `drm_asahi_cmd_render`.
 const SIZE: usize = 240;
 
 /// Most pixels in a row or a column.
-pub(crate) const MAX_PIXELS: u16 = 16384;
+const MAX_PIXELS: u16 = tiling::MAX_SIZE as u16;
 /// Most layers.
-pub(crate) const MAX_LAYERS: u16 = 2048;
+const MAX_LAYERS: u16 = tiling::MAX_LAYERS as u16;
 /// Most bytes of a tile in the tile buffer: userspace keeps one less, and what the hardware does
 /// with more is not known [I].
-pub(crate) const MAX_TILE_BYTES: u32 = 32768;
+const MAX_TILE_BYTES: u32 = 32768;
 
 /// What there is of `drm_asahi_render_flags`.
 pub(crate) mod flags {
@@ -194,8 +198,20 @@ impl Framebuffer {
         Ok(())
     }
 
+    /// Returns how it is cut into tiles, by one cluster. There is an answer for all that have been
+    /// read.
+    pub(crate) fn tiling(&self) -> Option<Tiling> {
+        Tiling::new(
+            self.width.into(),
+            self.height.into(),
+            self.layers.into(),
+            [self.utile.0.into(), self.utile.1.into()],
+            self.samples.into(),
+        )
+    }
+
     /// Returns how many bytes of the tile buffer a tile takes.
-    pub(crate) const fn tile_bytes(&self) -> u32 {
+    const fn tile_bytes(&self) -> u32 {
         let pixels = self.utile.0 as u32 * self.utile.1 as u32;
         pixels * self.samples as u32 * self.sample_size as u32
     }
@@ -217,3 +233,7 @@ fn zls_buffer(
 #[cfg(test)]
 #[path = "render_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "tiling_tests.rs"]
+mod tiling_tests;
