@@ -305,7 +305,10 @@ fn structures() -> Vec<Declared> {
             HwDataA, HwDataB, IoMapping, PowerZone, HwDataShared1, HwDataShared2, HwDataShared3,
             ShaderEngine,
         },
-        init::{InitData, UatLevelInfo, RuntimePointers, FwStatus, FaultInfo},
+        init::{
+            InitData, UatLevelInfo, RuntimePointers, FwStatus, FaultInfo, VertexStatistics,
+            FragmentStatistics,
+        },
         microsequence::{
             StartCompute, Attachment, Timestamp, WaitForIdle, FinalizeCompute, RetireStamp,
             StartVertex, FinalizeVertex, StartFragment, FinalizeFragment,
