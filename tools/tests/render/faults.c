@@ -18,6 +18,24 @@ static void check_stream(struct context *ctx)
 	check("faults: a render after it", run_render(ctx, render_command()), 0);
 }
 
+/*
+ * Many of them: vertex halves stop the firmware, while the loss of fragment halves of those before
+ * is dealt with.
+ */
+static void check_many(struct context *ctx)
+{
+	static struct render_command commands[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		commands[i] = render_command();
+		commands[i].render.vdm_ctrl_stream_base = NOWHERE;
+	}
+	for (int i = 0; i < 3; i++)
+		check("faults: 64 renders whose stream is not bound",
+		      run(ctx, commands, sizeof(commands)), -EIO);
+	check("faults: a render after all of these", run_render(ctx, render_command()), 0);
+}
+
 /* Of two jobs of different clients only one is to blame. */
 static void check_others(struct context *ctx)
 {
@@ -97,6 +115,7 @@ void test_faults(void)
 
 	render_init(&ctx);
 	check_stream(&ctx);
+	check_many(&ctx);
 	check_others(&ctx);
 	check_endless(&ctx);
 	check_gone(&ctx);

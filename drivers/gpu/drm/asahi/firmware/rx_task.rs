@@ -120,7 +120,7 @@ impl EventTask {
                     value,
                 };
                 self.control
-                    .run(recover)
+                    .post(recover)
                     .await
                     .map_err(|e| self.link.give_up(fmt!("no recovery of a channel: {e:?}")))
             }
@@ -141,7 +141,7 @@ impl EventTask {
         self.events.grow_requested(grow.buffer_slot);
         let halt_count = self.recovery.halt_count();
         self.control
-            .run(DeviceControl::GrowTvbAck { grow, halt_count })
+            .post(DeviceControl::GrowTvbAck { grow, halt_count })
             .await
             .map_err(|e| {
                 self.link
