@@ -7,6 +7,7 @@
 
 pub mod backing;
 pub mod cdm;
+mod cycle;
 pub mod execute;
 pub mod fault;
 pub mod host;

@@ -14,8 +14,10 @@
 //! ```
 
 pub mod job;
+mod ppp;
 pub mod scene;
 mod tile;
+mod vdm;
 
 pub use job::{Half, RenderJob};
 pub use scene::Scene;

@@ -114,7 +114,7 @@ impl Group {
     }
 
     /// Makes the group a fragment group that starts at `pc` with these lanes, whose pixels have been
-    /// filled in. Only the first `registers` 32-bit registers start out as zeros: the others are not
+    /// filled in; the others have no samples. Only the first `registers` 32-bit registers start out as zeros: the others are not
     /// the program's.
     pub fn reset_fragments(&mut self, pc: u64, lanes: u32, registers: usize) {
         let registers = registers.min(self.regs.len());
@@ -123,7 +123,11 @@ impl Group {
         self.index = 0;
         self.launched = lanes;
         self.set_exec(lanes);
-        self.real = self.pixels_mut().real();
+        let pixels = self.pixels_mut();
+        for lane in bits(!lanes) {
+            (pixels.covered[lane], pixels.live[lane]) = (0, 0);
+        }
+        self.real = pixels.real();
     }
 
     /// A special register that has a meaning of its own in fragment groups, to `self.out`; `false`

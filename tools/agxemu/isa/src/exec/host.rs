@@ -387,6 +387,20 @@ pub trait Host {
         ))
     }
 
+    /// Stores `values` to the words `index` of the records that the lanes in `mask` write.
+    ///
+    /// # Errors
+    ///
+    /// Outside of a vertex program, and for a word beyond the record.
+    fn store_outputs(
+        &mut self,
+        _index: &Lanes,
+        _values: &Lanes,
+        _mask: u32,
+    ) -> Result<(), HostFault> {
+        Err(HostFault::Unsupported("no vertex program".into()))
+    }
+
     /// A special register that is the machine's and not the thread's; `None` is a fault.
     fn special(&mut self, _sr: u8) -> Option<u32> {
         None

@@ -45,6 +45,7 @@ mod lower_float;
 mod lower_fragment;
 mod lower_memory;
 mod lower_texture;
+mod lower_vertex;
 mod memory;
 mod op;
 mod operand;
@@ -53,6 +54,7 @@ mod run;
 mod stop;
 mod texture;
 mod transcendental;
+mod vertex;
 
 pub use cache::{text, Cache};
 pub use fragment::Pixels;

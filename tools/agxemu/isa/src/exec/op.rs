@@ -351,6 +351,11 @@ pub enum Op {
         /// Depth and stencil reference that replace those of the primitive.
         values: [Option<Src>; 2],
     },
+    /// Register `word` to word `index` of a vertex's record.
+    StVar {
+        word: u8,
+        index: Src,
+    },
 }
 
 /// An instruction and its length in bytes.

@@ -313,6 +313,7 @@ impl Group {
             Op::DepthStencil { target, values } => {
                 return self.depth_stencil(m, *target, *values);
             }
+            Op::StVar { word, index } => self.store_output(m, *word, *index)?,
         }
         Ok(Flow::Next)
     }

@@ -13,3 +13,4 @@ mod refusal;
 mod subgroup;
 mod support;
 mod texture;
+mod vertex;

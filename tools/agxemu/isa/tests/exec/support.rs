@@ -24,6 +24,10 @@ pub struct Flat {
     pub tests: Vec<SampleTest>,
     /// Samples that pass any test.
     pub passes: u32,
+    /// Words that a vertex program has stored: lane, word of the record, value.
+    pub outputs: Vec<(usize, u32, u32)>,
+    /// Words of a record.
+    pub words: u32,
 }
 
 impl Flat {
@@ -122,6 +126,16 @@ impl Host for Flat {
         Ok(test.samples.map(|samples| samples & self.passes))
     }
 
+    fn store_outputs(&mut self, index: &Lanes, values: &Lanes, mask: u32) -> Result<(), HostFault> {
+        for lane in (0..LANES).filter(|lane| mask >> lane & 1 == 1) {
+            if index[lane] >= self.words {
+                return Err(HostFault::Unsupported("beyond the record".into()));
+            }
+            self.outputs.push((lane, index[lane], values[lane]));
+        }
+        Ok(())
+    }
+
     fn special(&mut self, sr: u8) -> Option<u32> {
         self.clock.filter(|_| sr == 100)
     }
@@ -168,6 +182,8 @@ impl Bench {
             clock: None,
             tests: Vec::new(),
             passes: !0,
+            outputs: Vec::new(),
+            words: 0,
         };
         let mut shared = Shared::default();
         // The first 64-bit uniform is the address of the data.
