@@ -13,11 +13,24 @@
 //!                           RenderJob::fragment(scene) ──► run ──► outcome
 //! ```
 
+mod bindings;
+mod depth;
+mod geometry;
+mod group;
+mod host;
 pub mod job;
+mod occlusion;
+mod plan;
 mod ppp;
+mod program;
 pub mod scene;
 mod tile;
 mod vdm;
+mod worker;
+mod zls;
+
+#[cfg(test)]
+mod fragment_tests;
 
 pub use job::{Half, RenderJob};
 pub use scene::Scene;

@@ -22,4 +22,4 @@ mod block_tests;
 #[cfg(test)]
 mod sparse_tests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
