@@ -13,11 +13,20 @@
 //!                           RenderJob::fragment(scene) ──► run ──► outcome
 //! ```
 
+mod assemble;
+mod bin;
+mod capture;
+mod clip;
+mod fetch;
 pub mod job;
+mod plane;
 mod ppp;
+mod project;
+mod raster;
 pub mod scene;
 mod tile;
 mod vdm;
+mod vertex;
 
 pub use job::{Half, RenderJob};
 pub use scene::Scene;
