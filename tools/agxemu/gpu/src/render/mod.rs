@@ -28,6 +28,9 @@ mod tile;
 mod vdm;
 mod vertex;
 
+#[cfg(test)]
+mod rig;
+
 pub use job::{Half, RenderJob};
 pub use scene::Scene;
 
