@@ -29,6 +29,8 @@ mod vdm;
 mod vertex;
 
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod rig;
 
 pub use job::{Half, RenderJob};
