@@ -108,7 +108,7 @@ impl Host for Traced<'_, '_> {
         dispatch: &Dispatch,
         local: &[u8],
     ) -> Result<(), HostFault> {
-        let what = (request.dim, request.coordinates, request.format);
+        let what = (request.dim, request.place, request.format);
         (self.sink)(&format!("  image block {what:x?} {}", hex(&request.image)));
         self.host.block_write(request, dispatch, local)
     }

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The fragment half, on primitives whose coverage is stated: boxes of pixels.
+
+mod pictures;
+mod support;
