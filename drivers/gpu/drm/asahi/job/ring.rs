@@ -70,6 +70,7 @@ use crate::{
     vm::Vm, //
 };
 use core::{
+    future::Future,
     mem,
     task::{
         self,
@@ -474,26 +475,33 @@ impl Ring for QueueRing {
         Poll::Ready(unsafe { HwDone::new(timeline, result) })
     }
 
-    async fn timed_out(
+    fn timed_out(
         &mut self,
         job: Option<&InFlight>,
         n: u32,
         _timeline: Timeline,
-    ) -> TimeoutAction {
+    ) -> impl Future<Output = TimeoutAction> + Send + 'static {
+        // The firmware, if it has to be asked.
+        let mut asked = None;
         if self.count_timeout(n) < MAX_TIMEOUTS {
             self.firmware.recheck();
             if let Some(commands) = job.and_then(|job| job.commands.as_ref()) {
                 commands.look();
             }
-        } else if self.firmware.control().is_alive().await {
-            self.timeouts = 0;
         } else {
-            self.firmware
-                .give_up(fmt!("no command completes, and firmware does not answer"));
+            self.timeouts = 0;
+            asked = Some(self.firmware.clone());
         }
-        // In the end the job is found to be over or its turn comes, or the firmware is found to be
-        // dead, which ends it.
-        TimeoutAction::Wait(TIMEOUT)
+        async move {
+            if let Some(firmware) = asked {
+                if !firmware.control().is_alive().await {
+                    firmware.give_up(fmt!("no command completes, and firmware does not answer"));
+                }
+            }
+            // In the end the job is found to be over or its turn comes, or the firmware is found to
+            // be dead, which ends it.
+            TimeoutAction::Wait(TIMEOUT)
+        }
     }
 
     fn retire(&mut self, job: Self::Job) {
