@@ -369,6 +369,7 @@ impl Threadgroups<'_> {
                     core,
                     vm_slot: self.settings.vm_slot.into(),
                     tile,
+                    corner: None,
                 };
                 let mut run = Run {
                     host: &mut *host,

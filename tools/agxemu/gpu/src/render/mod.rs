@@ -13,11 +13,38 @@
 //!                           RenderJob::fragment(scene) ──► run ──► outcome
 //! ```
 
+mod assemble;
+mod bin;
+mod bindings;
+mod capture;
+mod clip;
+mod depth;
+mod fetch;
+mod geometry;
+mod group;
+mod host;
 pub mod job;
+mod occlusion;
+mod plan;
+mod plane;
 mod ppp;
+mod program;
+mod project;
+mod raster;
 pub mod scene;
 mod tile;
 mod vdm;
+mod vertex;
+mod worker;
+mod zls;
+
+#[cfg(test)]
+mod fragment_tests;
+
+#[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
+mod rig;
 
 pub use job::{Half, RenderJob};
 pub use scene::Scene;

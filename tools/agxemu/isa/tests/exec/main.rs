@@ -4,6 +4,7 @@
 
 mod control;
 mod float;
+mod fragment;
 mod hostile;
 mod integer;
 mod memory;
