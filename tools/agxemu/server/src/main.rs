@@ -135,7 +135,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         let json = format!(
             "{{\"jobs\": {}, \"interrupts\": {}, \"mmio_reads\": {reads}, \"mmio_writes\": {writes}, \
              \"launches\": {}, \"threads\": {}, \"instructions\": {}, \"gpu_ms\": {}, \
-             \"raised_again\": {}, \"stale\": {}, \"freed\": {}}}\n",
+             \"raised_again\": {}, \"stale\": {}, \"freed\": {}, \"overflows\": {}}}\n",
             counters.completed,
             soc.interrupts(),
             counters.launches,
@@ -145,6 +145,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
             soc.raised_again(),
             soc.stale(),
             soc.freed(),
+            counters.overflows,
         );
         std::fs::write(&path, json).map_err(|e| format!("statistics {}: {e}", path.display()))?;
     }

@@ -14,5 +14,7 @@ mod init;
 mod ordering;
 mod queues;
 mod render;
+mod render_fields;
+mod render_halts;
 mod submissions;
 mod support;

@@ -396,3 +396,43 @@ fn bits_that_only_the_client_decides_reach_the_gpu() {
     assert_eq!(job.background_values, 0x35a);
     assert_eq!(r.vertex.kind, PipeKind::Vertex);
 }
+
+/// A driver whose firmware is up, with the emulated GPU and a vertex stream that ends at once.
+fn with_gpu() -> (Driver, Render) {
+    let mut d = Driver::up(&[]);
+    user_context(&mut d, 1);
+    d.mem.write_in(1, STREAM, &(6u32 << 29).to_le_bytes());
+    let r = Render::new(&mut d, 7, 2, 1, [4, 5]);
+    (d, r)
+}
+
+#[test]
+fn the_emulated_gpu_renders_an_empty_scene() {
+    let (mut d, mut r) = with_gpu();
+    for _ in 0..2 {
+        r.run(&mut d, &shot()).unwrap();
+        assert_eq!(d.flags(), [BOTH]);
+    }
+    assert!(d.machine.logged("job 1: vertex, 0 primitives, 0 bytes"));
+    assert_eq!(stats(&d, &r), [1, 0, 0]);
+}
+
+#[test]
+fn faults_of_the_emulated_gpu_have_its_units() {
+    let (mut d, mut r) = with_gpu();
+    let made = r.make(&mut d, &shot());
+    let stream = agx_abi::vertex::JobParameters1::VDM_CTRL_STREAM_BASE;
+    let stream = agx_abi::vertex::RunVertex::JOB_PARAMS1.then(stream);
+    d.mem.set(made.vertex.at, stream, 0x30_0000_0040);
+    r.push(&d, &made);
+    d.pending(1);
+    r.submit(&mut d).unwrap();
+    assert_eq!(d.events()[0].kind, event::FAULT);
+    let info = d.machine.fault_info();
+    assert_eq!((info & 1, (info >> 17) & 0x3f), (1, 1));
+    let unit = agxemu_gpu::fault::Unit::VdmStream as u64;
+    assert_eq!(
+        ((info >> 9) & 0xff, (info >> 30) << 6),
+        (unit, 0x30_0000_0040)
+    );
+}

@@ -62,7 +62,7 @@ pub struct Frame {
     pub samples: u32,
     /// Width and height of a tile of the tile buffer in pixels: 32×32, 32×16 or 16×16.
     pub utile: [u32; 2],
-    /// Bytes of a sample in the tile buffer, a multiple of eight.
+    /// Bytes of a sample in the tile buffer, a multiple of eight; 0 in a vertex half.
     pub sample_size: u32,
     /// `ppp_ctrl`.
     pub ppp_control: u32,
@@ -124,7 +124,8 @@ pub struct Zls {
 /// What the fragment half needs besides the [`Scene`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FragmentJob {
-    /// The frame, equal to that of the scene.
+    /// The frame, equal to that of the scene but for the size of a sample, which no vertex half is
+    /// told.
     pub frame: Frame,
     /// Base of the 32-bit offsets of pipelines and shaders (`fragment_usc_base`).
     pub usc_base: u64,

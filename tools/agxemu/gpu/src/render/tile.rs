@@ -74,12 +74,16 @@ pub(super) fn render_geometry<G: Geometry>(
     trace: Option<&Sink>,
     note: &mut dyn FnMut(&str),
 ) -> Result<(), End> {
-    let frame = scene.frame();
+    let frame = &job.frame;
     check(frame)?;
-    if *frame != job.frame {
+    // The vertex half is not told how large a sample is.
+    let made = Frame {
+        sample_size: frame.sample_size,
+        ..*scene.frame()
+    };
+    if made != *frame {
         return Err(End::Illegal(format!(
-            "the fragment half renders {:?}, the vertex half was made for {frame:?}",
-            job.frame
+            "the fragment half renders {frame:?}, the vertex half was made for {made:?}"
         )));
     }
     let surfaces = Surfaces::new(&job.zls, frame)?;

@@ -73,6 +73,7 @@ pub struct Render {
 }
 
 /// A render that was made.
+#[derive(Debug)]
 pub struct Made {
     pub vertex: Job,
     pub fragment: Job,
