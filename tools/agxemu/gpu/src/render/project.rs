@@ -306,7 +306,9 @@ impl<'a> Projector<'a> {
             depth: [0.0, 0.0, z],
             largest_depth: z.abs(),
         };
-        self.push(scene, work, &shaped, &[Part::square(place, units)]);
+        let first = scene.parts.len();
+        scene.parts.push(Part::square(place, units));
+        self.push(scene, work, &shaped, first);
     }
 
     /// Width of lines, in 1/256 pixel.
@@ -357,7 +359,9 @@ impl<'a> Projector<'a> {
             depth,
             largest_depth: depths[0].abs().max(depths[1].abs()),
         };
-        self.push(scene, work, &shaped, &[part]);
+        let first = scene.parts.len();
+        scene.parts.push(part);
+        self.push(scene, work, &shaped, first);
     }
 
     /// The plane of the window's z, of a primitive that is cut.
@@ -374,12 +378,18 @@ impl<'a> Projector<'a> {
             false => Vec::new(),
             true => clip::triangle(&work.planes),
         };
-        let windows: Vec<[f64; 3]> = match cut {
-            false => (0..3).map(|n| work.vertex(n)).collect(),
-            true => polygon.iter().map(|corner| work.window(corner)).collect(),
-        };
-        let places = windows.iter().map(|[x, y, _]| [snap(*x), snap(*y)]);
-        let places: Vec<Place> = places.collect();
+        // Most triangles are not cut; they need no memory.
+        let mut room = [[0.0; 3]; clip::MAX_CORNERS];
+        let mut places = [[0; 2]; clip::MAX_CORNERS];
+        let count = if cut { polygon.len() } else { 3 };
+        for n in 0..count {
+            room[n] = match polygon.get(n) {
+                Some(corner) => work.window(corner),
+                None => work.vertex(n),
+            };
+            places[n] = [snap(room[n][0]), snap(room[n][1])];
+        }
+        let (windows, places) = (&room[..count], &places[..count]);
         let fan = || (2..places.len()).map(|i| [places[0], places[i - 1], places[i]]);
         let whole: i64 = fan().map(area).sum();
         if whole == 0 {
@@ -398,33 +408,34 @@ impl<'a> Projector<'a> {
             }
             return;
         }
-        let parts: Vec<Part> = match mode {
+        let first = scene.parts.len();
+        let mut add = |part: Option<Part>| scene.parts.extend(part);
+        match mode {
             // Rounding may turn small parts of a cut polygon over.
             0 => fan()
                 .filter(|&corners| area(corners).signum() == whole.signum())
-                .filter_map(Part::triangle)
-                .collect(),
+                .for_each(|corners| add(Part::triangle(corners))),
             _ => (0..places.len())
                 .filter(|&i| {
                     let edge = if cut { polygon[i].edge } else { Some(i as u8) };
                     edge.is_some_and(|edge| work.from.edges >> edge & 1 == 1)
                 })
-                .filter_map(|i| {
+                .for_each(|i| {
                     let next = places[(i + 1) % places.len()];
-                    Part::line(places[i], next, self.width(back_facing))
-                })
-                .collect(),
-        };
+                    add(Part::line(places[i], next, self.width(back_facing)));
+                }),
+        }
         let (setup, depth);
         if cut {
             let Some(sums) = triangle_sums(work) else {
+                scene.parts.truncate(first);
                 return;
             };
             setup = Setup::Sums(scene.sums.len() as u32);
             depth = self.depth_of(work, &sums);
             scene.sums.push(sums);
         } else {
-            setup = differences(&places, work);
+            setup = differences(places, work);
             let z = [windows[0][2], windows[1][2], windows[2][2]];
             depth = setup.plane(&[], z, true);
         }
@@ -439,21 +450,26 @@ impl<'a> Projector<'a> {
             depth,
             largest_depth: windows.iter().fold(0.0, |most, at| at[2].abs().max(most)),
         };
-        self.push(scene, work, &shaped, &parts);
+        self.push(scene, work, &shaped, first);
     }
 
-    fn push(&self, scene: &mut Scene, work: &Work<'_>, shaped: &Shaped, parts: &[Part]) {
+    /// Adds a primitive whose parts are those of the scene from `first` on.
+    fn push(&self, scene: &mut Scene, work: &Work<'_>, shaped: &Shaped, first: usize) {
         let index = scene.primitives.len() as u32;
+        let parts = &scene.parts[first..];
+        let count = parts.len() as u32;
         if scene.bins.add(index, work.layer.into(), parts) == 0 {
+            scene.parts.truncate(first);
+            if let Setup::Sums(index) = shaped.setup {
+                scene.sums.truncate(index as usize);
+            }
             return;
         }
-        let first = scene.parts.len() as u32;
-        scene.parts.extend(parts);
         scene.geometry.push(Geometry {
             setup: shaped.setup,
             depth: shaped.depth,
             largest_depth: shaped.largest_depth as f32,
-            parts: (first, parts.len() as u32),
+            parts: (first as u32, count),
         });
         scene.primitives.push(Primitive {
             draw: scene.draws.len() as u32 - 1,
