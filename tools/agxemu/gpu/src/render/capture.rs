@@ -8,11 +8,12 @@
 //! ```
 
 use super::assemble::Assembler;
+use super::blocks::{Arguments, Block, IndexList, StateUpdate};
 use super::fetch::{Cursor, Draw, Element};
 use super::ppp::State;
 use super::project::Projector;
 use super::scene::Scene;
-use super::vdm::{self, Block, IndexList};
+use super::vdm;
 use super::vertex::{Shader, Stage, Vertex};
 use super::VertexJob;
 use crate::cdm::End;
@@ -121,7 +122,7 @@ struct Vdm {
 }
 
 impl Vdm {
-    fn update(&mut self, update: &vdm::StateUpdate) {
+    fn update(&mut self, update: &StateUpdate) {
         let set = |value: &mut u32, new: Option<u32>| *value = new.unwrap_or(*value);
         set(&mut self.restart, update.restart);
         set(&mut self.counts, update.shader_counts);
@@ -156,7 +157,7 @@ struct Capture<'a> {
 impl Capture<'_> {
     fn line(&self, at: u64, list: &IndexList, draw: &Draw) -> String {
         let mut line = format!("vdm {at:#x}: {list}");
-        if matches!(list.arguments, vdm::Arguments::Indirect(_)) {
+        if matches!(list.arguments, Arguments::Indirect(_)) {
             line += &format!(
                 " = {} from {:#x}, {} instances",
                 draw.count, draw.start, draw.instances
