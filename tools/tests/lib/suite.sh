@@ -6,6 +6,7 @@
 #
 #   # tier: test      part of "make test" and of "make test-all"; the default. Such a suite may do less if $TIER is "test"
 #   # tier: all       part of "make test-all" only
+#   # tier: none      part of neither: only run by name, as it cannot pass yet
 #   # machine: alone  not beside other machines; implied by --processors
 #   # machine: shared in a machine with others (shared.sh)
 # shellcheck disable=SC2154

@@ -4,7 +4,7 @@
 # The guest's root file system, and what programs for the guest are compiled against.
 
 GUEST_PACKAGES=base-files,busybox-static,bash,coreutils,util-linux,mount,kmod,procps,grep,sed,strace,trace-cmd,mesa-vulkan-drivers,libgl1-mesa-dri,libvulkan1,vulkan-tools,mesa-utils,mesa-opencl-icd,ocl-icd-libopencl1,clinfo
-SYSROOT_PACKAGES=libc6-dev,libgcc-14-dev,libvulkan-dev,linux-libc-dev,ocl-icd-opencl-dev
+SYSROOT_PACKAGES=libc6-dev,libgcc-14-dev,libvulkan-dev,linux-libc-dev,ocl-icd-opencl-dev,libegl-dev,libgles-dev
 INIT=$REPO/tools/vm/guest/init
 
 # A directory and its link, where packages that were only unpacked have not made it.

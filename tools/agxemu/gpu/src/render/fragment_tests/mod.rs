@@ -2,5 +2,7 @@
 
 //! The fragment half, on primitives whose coverage is stated: boxes of pixels.
 
+mod depth;
 mod pictures;
+mod shaders;
 mod support;

@@ -247,15 +247,9 @@ impl Bench {
         let block = Builder::new(Op::ImageWriteBlock)
             .field("src", 8)
             .field("crd", 12)
-            .field("dim", if frame.samples > 1 { 4 } else { 2 })
             .field("lodimm", 1)
             .field("fmt", 4);
-        let layered = frame.layers > 1;
-        let block = match (layered, frame.samples > 1) {
-            (false, _) => block,
-            (true, false) => block.field("dim", 1),
-            (true, true) => block.field("dim", 12),
-        };
+        let block = block.field("dim", bench.dimension());
         let layer = Builder::new(Op::GetSr)
             .operands(&[dalu(12, true)])
             .field("sr", 2);
@@ -266,15 +260,21 @@ impl Bench {
         bench
     }
 
-    /// The descriptor of the target.
-    pub fn target(&self, channels: u64, kind: u64) -> [u8; 24] {
+    /// The dimension of the target.
+    fn dimension(&self) -> u64 {
         let frame = &self.job.frame;
-        let dim = match (frame.samples > 1, frame.layers > 1) {
+        match (frame.samples > 1, frame.layers > 1) {
             (false, false) => 2,
             (false, true) => 3,
             (true, false) => 4,
             (true, true) => 8,
-        };
+        }
+    }
+
+    /// The descriptor of the target.
+    pub fn target(&self, channels: u64, kind: u64) -> [u8; 24] {
+        let frame = &self.job.frame;
+        let dim = self.dimension();
         let linear = dim == 2;
         let mut fields = vec![
             (0, 3, dim),
@@ -427,7 +427,7 @@ impl Bench {
     pub fn depth_and_stencil(&self) -> (Vec<u8>, Vec<u8>) {
         (
             self.memory.get(DEPTH, 0x20000),
-            self.memory.get(STENCIL, 0x8000),
+            self.memory.get(STENCIL, 0x20000),
         )
     }
 
