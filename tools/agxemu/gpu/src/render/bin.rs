@@ -95,6 +95,11 @@ impl Bins {
         count
     }
 
+    /// Returns how many primitives there are in all regions together.
+    pub fn entries(&self) -> u64 {
+        self.entries
+    }
+
     /// Returns about how many bytes of the host they take.
     pub fn bytes(&self) -> u64 {
         4 * self.entries + 64 * self.lists.len() as u64

@@ -17,7 +17,7 @@ use super::vertex::{Shader, Stage, Vertex};
 use super::VertexJob;
 use crate::cdm::End;
 use crate::execute::Settings;
-use crate::threadgroup::Meter;
+use crate::threadgroup::{Meter, SLICE};
 use crate::tlb::{Pages, Uncached};
 use crate::trace::Sink;
 
@@ -54,6 +54,19 @@ pub fn run(
     trace: Option<&Sink>,
     note: &mut dyn FnMut(&str),
 ) -> Result<Scene, End> {
+    run_within(MAX_BYTES, job, pages, settings, meter, trace, note)
+}
+
+/// As [`run`], for a scene of at most `max_bytes`.
+pub(super) fn run_within(
+    max_bytes: u64,
+    job: &VertexJob,
+    pages: &dyn Pages,
+    settings: Settings,
+    meter: &Meter,
+    trace: Option<&Sink>,
+    note: &mut dyn FnMut(&str),
+) -> Result<Scene, End> {
     let control = job.frame.ppp_control;
     if control & !CONTROL_DEFAULT_SIZE != CONTROL {
         return Err(End::Illegal(format!("ppp_ctrl {control:#x}")));
@@ -62,6 +75,7 @@ pub fn run(
         return Err(End::Illegal(format!("{} samples", job.frame.samples)));
     }
     let mut capture = Capture {
+        max_bytes,
         job,
         pages,
         meter,
@@ -123,6 +137,7 @@ impl Vdm {
 
 /// A vertex half while it runs.
 struct Capture<'a> {
+    max_bytes: u64,
     job: &'a VertexJob,
     pages: &'a dyn Pages,
     meter: &'a Meter,
@@ -223,38 +238,51 @@ impl Capture<'_> {
             if elements.is_empty() {
                 break;
             }
-            // Also what needs no shader costs time.
-            self.meter.charge(elements.len() as u64 / 8 + 1, 0, at)?;
             self.scene.records.resize(first + vertices.len() * words, 0);
             let records = &mut self.scene.records[first..];
             self.stage.run(shader, words, &vertices, records)?;
             if !draws {
                 self.scene.records.truncate(start);
                 self.runs += 1;
+                self.charge(at, &mut (elements.len() as u64))?;
                 continue;
             }
             let frame = &self.job.frame;
             let provoking = self.vdm.provoking();
             let projector = Projector::new(&self.ppp, provoking, frame.layers, frame.ppp_control);
+            let mut work = 0;
             for element in &elements {
                 let scene = &mut self.scene;
+                let before = scene.bins.entries();
                 let emit = &mut |primitive| projector.add(scene, &primitive);
                 match *element {
                     Element::Index(record) => assembler.vertex(record, emit),
                     Element::Restart => assembler.restart(emit),
                     Element::EndOfInstance => assembler.end_of_instance(emit),
                 }
+                work += 2 + self.scene.bins.entries() - before;
+                if work >= SLICE {
+                    self.charge(at, &mut work)?;
+                }
             }
-            let bytes = self.scene.host_bytes();
-            if bytes > MAX_BYTES {
-                let text = format!("draw at {at:#x}: the scene takes {bytes} bytes");
-                return Err(End::Illegal(text));
-            }
+            self.charge(at, &mut work)?;
         }
         if self.scene.primitives.len() == primitives {
             self.scene.records.truncate(start);
         }
         Ok(())
+    }
+
+    /// Charges what was done without a shader, about as many instructions as if it were one, and
+    /// checks how large the scene has become.
+    fn charge(&self, at: u64, work: &mut u64) -> Result<(), End> {
+        self.meter.charge(std::mem::take(work) / 8 + 1, 0, at)?;
+        match self.scene.host_bytes() {
+            bytes if bytes > self.max_bytes => Err(End::Illegal(format!(
+                "draw at {at:#x}: the scene takes {bytes} bytes"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Replaces indices by the places of records, and adds those vertices that are to be shaded.

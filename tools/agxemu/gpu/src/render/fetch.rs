@@ -151,7 +151,10 @@ impl Cursor {
         self.bytes.clear();
         self.bytes.resize((inside * size) as usize, 0);
         let va = buffer.address.wrapping_add(first * size);
-        read(mem, va, &mut self.bytes, Unit::VdmIndex)?;
+        // Nothing of what is outside has to be mapped.
+        if inside != 0 {
+            read(mem, va, &mut self.bytes, Unit::VdmIndex)?;
+        }
         self.bytes.resize((u64::from(count) * size) as usize, 0);
         let restart = self.draw.restart;
         out.extend(self.bytes.chunks_exact(size as usize).map(|bytes| {

@@ -41,6 +41,11 @@ mod zls;
 #[cfg(test)]
 mod fragment_tests;
 
+#[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
+mod rig;
+
 pub use job::{Half, RenderJob};
 pub use scene::Scene;
 
