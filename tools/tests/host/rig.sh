@@ -13,6 +13,19 @@ modules_for() {
 	judge "$name" $status "$want" "$pattern"
 }
 
+# A checkout whose modules do not build: an old one must not be taken for it.
+broken_modules() {
+	local tree=$LOGS/broken status=0
+	mkdir -p "$tree"/tools "$tree"/build/{vendor,modules-plain}
+	cp -r "$here/../vm" "$tree/tools/"
+	echo '$(error broken)' >"$tree/Kbuild"
+	hash_of "$tree/rust/Cargo.lock" >"$tree/build/vendor/.key"
+	cp "$(modules plain)/kasync.ko" "$tree/build/modules-plain/"
+	"$tree/tools/vm/vm" exec --no-emu --modules kasync -- true >"$RIG_LOG" 2>&1 </dev/null || status=$?
+	judge "does not go on with modules that do not build" $status 1 'the modules do not build'
+	rm -rf "$tree"
+}
+
 module_tests() {
 	local dir=$LOGS/kernel
 	mkdir -p "$dir/include/config"
@@ -52,6 +65,7 @@ rig_tests() {
 	expect "counts instructions" 0 '^0\.[0-9]+$' "${bare[@]}" --icount -- sh -c 'cut -d" " -f1 /proc/uptime'
 	expect "says which module there is not" 1 'no module nonesuch' --no-emu --modules nonesuch -- true
 	expect "boots the debug kernel" 0 'lockdep' "${bare[@]}" --debug-kernel -- sh -c 'zcat /proc/config.gz | grep -q PROVE_LOCKING=y && echo lockdep'
+	broken_modules
 	module_tests
 }
 
