@@ -13,6 +13,19 @@ modules_for() {
 	judge "$name" $status "$want" "$pattern"
 }
 
+# Captures in a directory that neither the checkout nor the cache has.
+captures() {
+	local dir
+	dir=$(mktemp -d)
+	expect "takes captures" 0 '' --capture "$dir/of" -- true
+	if grep -q '"ring": "init"' "$dir"/of/000000/meta.json && [ -s "$dir"/of/000000/0/pages.txt ]; then
+		pass "rig: captures are there"
+	else
+		fail "rig: captures are there"
+	fi
+	rm -rf "$dir"
+}
+
 # A checkout whose modules do not build: an old one must not be taken for it.
 broken_modules() {
 	local tree=$LOGS/broken status=0
@@ -62,6 +75,7 @@ rig_tests() {
 	expect "says when a module does not load" 126 'rig: asahi.ko: ' --no-emu --modules asahi -- true
 	expect "says why the emulator does not start" 127 'no fault rule' --emu "--fault nonsense" -- true
 	expect "says when the GPU does not come up" 123 'firmware does not answer' --emu "--fault no-hello" -- true
+	captures
 	expect "counts instructions" 0 '^0\.[0-9]+$' "${bare[@]}" --icount -- sh -c 'cut -d" " -f1 /proc/uptime'
 	expect "says which module there is not" 1 'no module nonesuch' --no-emu --modules nonesuch -- true
 	expect "boots the debug kernel" 0 'lockdep' "${bare[@]}" --debug-kernel -- sh -c 'zcat /proc/config.gz | grep -q PROVE_LOCKING=y && echo lockdep'

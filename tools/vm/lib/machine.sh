@@ -14,6 +14,7 @@ COMPLAINTS='WARNING: |BUG: |KASAN: |Kernel panic|Internal error: |Oops|possible 
 parse_options() {
 	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' PLUGIN='' WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR='' PROCESSORS=2 MEMORY_MIB=2048
 	MODULES="kasync jobqueue agxemu_bridge asahi" CARRIED='' GPU_MAY_FAIL=
+	CAPTURE=
 	COMMAND=()
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -24,6 +25,11 @@ parse_options() {
 		--no-modules) MODULES= ;;
 		--icount) ICOUNT=1 ;;
 		--gpu-may-fail) GPU_MAY_FAIL=1 ;;
+		--capture)
+			[ $# -gt 1 ] || die "$1 needs a value"
+			CAPTURE=$(realpath -m "$2")
+			shift
+			;;
 		--share | --emu | --plugin | --modules | --carry | --timeout | --log | --processors | --memory)
 			[ $# -gt 1 ] || die "$1 needs a value"
 			case $1 in
@@ -49,6 +55,10 @@ parse_options() {
 		shift
 	done
 	[ -z "$SHARE" ] || [ -d "$SHARE" ] || die "--share: no directory $SHARE"
+	if [ -n "$CAPTURE" ]; then
+		[ -n "$WITH_EMU" ] || die "--capture: there is no emulator"
+		mkdir -p "$CAPTURE"
+	fi
 	if [ -z "$TIMEOUT" ]; then
 		TIMEOUT=120
 		[ "$FLAVOUR_WANTED" = plain ] || TIMEOUT=600
@@ -115,9 +125,9 @@ machine_tree() {
 
 machine_start_emulator() {
 	# shellcheck disable=SC2086
-	exec_in_root "$ROOT" "$EMULATOR" --socket "$RUN/socket" --chip t8103 --firmware 13.5 \
+	ASAHI_MOUNT=$CAPTURE exec_in_root "$ROOT" "$EMULATOR" --socket "$RUN/socket" --chip t8103 --firmware 13.5 \
 		"${EMULATOR_REGIONS[@]}" --log "$RUN/emulator.log" --stats "$RUN/stats.json" \
-		$EMU_OPTIONS >"$RUN/emulator.out" 2>&1 &
+		${CAPTURE:+--capture "$CAPTURE"} $EMU_OPTIONS >"$RUN/emulator.out" 2>&1 &
 	EMULATOR_PID=$!
 	local left=100
 	until [ -S "$RUN/socket" ]; do
@@ -130,15 +140,20 @@ machine_start_emulator() {
 	done
 }
 
-# The emulator ends when QEMU hangs up, and writes its statistics then. If QEMU never called, it waits.
+# The emulator ends when QEMU hangs up, and writes its statistics and what is left of its captures then. If QEMU never called,
+# it waits. False if captures were cut off.
 machine_end_emulator() {
 	[ -n "${EMULATOR_PID:-}" ] || return 0
-	if ! timeout 20 tail --pid="$EMULATOR_PID" -f /dev/null; then
+	local patience=20 status=0
+	[ -z "$CAPTURE" ] || patience=600
+	if ! timeout $patience tail --pid="$EMULATOR_PID" -f /dev/null; then
 		say "the emulator does not end by itself, is stopped"
 		kill "$EMULATOR_PID" 2>/dev/null || true
+		[ -z "$CAPTURE" ] || status=1
 	fi
 	wait "$EMULATOR_PID" || true
 	EMULATOR_PID=
+	return $status
 }
 
 # machine_command INTERACTIVE: sets QEMU to the command line.
@@ -203,7 +218,8 @@ machine_exec() {
 	fi
 	wait "$OUTPUT_PID" || true
 	OUTPUT_PID=
-	machine_end_emulator
+	local captured=0
+	machine_end_emulator || captured=1
 
 	machine_complaints && exit 125
 	if [ $qemu = 124 ]; then
@@ -222,6 +238,10 @@ machine_exec() {
 	123) grep -E 'rig: |asahi .*gpu: ' "$RUN/console.log" >&2 || true ;;
 	126) grep 'rig: ' "$RUN/console.log" >&2 || true ;;
 	esac
+	if [ $captured != 0 ]; then
+		say "error: the captures in $CAPTURE are not complete"
+		[ "$status" != 0 ] || exit 127
+	fi
 	exit "$status"
 }
 
