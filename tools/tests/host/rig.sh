@@ -76,6 +76,8 @@ rig_tests() {
 	expect "says why the emulator does not start" 127 'no fault rule' --emu "--fault nonsense" -- true
 	expect "says when the GPU does not come up" 123 'firmware does not answer' --emu "--fault no-hello" -- true
 	captures
+	# The image takes a minute to build, and suites of "make test" do without.
+	[ "$TIER" = test ] || expect "has programs that draw" 0 '^weston 1' "${bare[@]}" --graphics -- weston --version
 	expect "counts instructions" 0 '^0\.[0-9]+$' "${bare[@]}" --icount -- sh -c 'cut -d" " -f1 /proc/uptime'
 	expect "says which module there is not" 1 'no module nonesuch' --no-emu --modules nonesuch -- true
 	expect "boots the debug kernel" 0 'lockdep' "${bare[@]}" --debug-kernel -- sh -c 'zcat /proc/config.gz | grep -q PROVE_LOCKING=y && echo lockdep'

@@ -14,7 +14,7 @@ COMPLAINTS='WARNING: |BUG: |KASAN: |Kernel panic|Internal error: |Oops|possible 
 parse_options() {
 	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' PLUGIN='' WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR='' PROCESSORS=2 MEMORY_MIB=2048
 	MODULES="kasync jobqueue agxemu_bridge asahi" CARRIED='' GPU_MAY_FAIL=
-	CAPTURE=
+	CAPTURE='' GRAPHICS=''
 	COMMAND=()
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -25,6 +25,7 @@ parse_options() {
 		--no-modules) MODULES= ;;
 		--icount) ICOUNT=1 ;;
 		--gpu-may-fail) GPU_MAY_FAIL=1 ;;
+		--graphics) GRAPHICS=1 ;;
 		--capture)
 			[ $# -gt 1 ] || die "$1 needs a value"
 			CAPTURE=$(realpath -m "$2")
@@ -70,6 +71,7 @@ machine_prepare() {
 	ROOT=$(toolchain)
 	KERNEL=$(kernel "$FLAVOUR_WANTED")
 	IMAGE=$(guest_image)
+	[ -z "$GRAPHICS" ] || GRAPHICS_IMAGE=$(graphics_image)
 	MODULE_DIR=$(modules "$FLAVOUR_WANTED")
 	[ -z "$WITH_EMU" ] || EMULATOR=$(emulator)
 
@@ -176,6 +178,8 @@ machine_command() {
 		-drive "if=none,id=root,format=raw,readonly=on,file=$IMAGE" -device virtio-blk-pci,drive=root
 		-fsdev "local,id=rig,path=$RUN/rig,security_model=none" -device virtio-9p-pci,fsdev=rig,mount_tag=rig
 		-device virtio-rng-pci -device virtio-serial-pci)
+	[ -z "$GRAPHICS" ] || QEMU+=(-drive "if=none,id=graphics,format=raw,readonly=on,file=$GRAPHICS_IMAGE"
+		-device virtio-blk-pci,drive=graphics,serial=graphics)
 	[ -z "$ICOUNT" ] || QEMU+=(-icount shift=0,sleep=off)
 	[ -z "$PLUGIN" ] || QEMU+=(-plugin "$PLUGIN")
 	[ -z "$SHARE" ] || QEMU+=(-fsdev "local,id=share,path=$SHARE,security_model=none"
