@@ -9,11 +9,11 @@ MEMORY_BASE=$((0x40000000))
 REGIONS="uat-ttbs:0x4000 uat-pagetables:0x400000 uat-handoff:0x4000 hw-cal-a:0x8000 hw-cal-b:0x4000 globals:0x14000"
 
 # What in the kernel's log is a complaint; of KCSAN's reports those that kcsan.awk lets pass.
-COMPLAINTS='WARNING: |BUG: |KASAN: |Kernel panic|Internal error: |Oops|possible recursive locking|possible circular locking|inconsistent lock state|suspicious RCU usage|INFO: task .* blocked|rcu: INFO: .* stall|kmemleak: unreferenced|new suspected memory leaks|kmemleak: .*disabled|refcount_t: |UBSAN: |ODEBUG: |scheduling while atomic|sleeping function called'
+COMPLAINTS='WARNING: |BUG: |KASAN: |Kernel panic|Internal error: |Oops|possible recursive locking|possible circular locking|inconsistent lock state|suspicious RCU usage|INFO: task .* blocked|rcu: INFO: .* stall|kmemleak: unreferenced|new suspected memory leaks|kmemleak: .*disabled|refcount_t: |pagealloc: memory corruption|UBSAN: |ODEBUG: |scheduling while atomic|sleeping function called'
 
 parse_options() {
 	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' PLUGIN='' WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR='' PROCESSORS=2 MEMORY_MIB=2048
-	MODULES="kasync jobqueue agxemu_bridge asahi" CARRIED='' GPU_MAY_FAIL=
+	MODULES="kasync jobqueue agxemu_bridge asahi" CARRIED='' GPU_MAY_FAIL='' KERNEL_OPTIONS=''
 	CAPTURE='' GRAPHICS=''
 	COMMAND=()
 	while [ $# -gt 0 ]; do
@@ -31,7 +31,7 @@ parse_options() {
 			CAPTURE=$(realpath -m "$2")
 			shift
 			;;
-		--share | --emu | --plugin | --modules | --carry | --timeout | --log | --processors | --memory)
+		--share | --emu | --plugin | --modules | --carry | --timeout | --log | --processors | --memory | --kernel-options)
 			[ $# -gt 1 ] || die "$1 needs a value"
 			case $1 in
 			--share) SHARE=$(realpath "$2") ;;
@@ -42,6 +42,7 @@ parse_options() {
 			--timeout) TIMEOUT=$2 ;;
 			--processors) PROCESSORS=$2 ;;
 			--memory) MEMORY_MIB=$2 ;;
+			--kernel-options) KERNEL_OPTIONS=$2 ;;
 			--log) LOG_DIR=$(realpath -m "$2") ;;
 			esac
 			shift
@@ -173,7 +174,7 @@ machine_command() {
 		-object "memory-backend-memfd,id=mem,size=${MEMORY_MIB}M,share=on" -machine memory-backend=mem
 		-m "$MEMORY_MIB" -nodefaults -display none -no-reboot
 		-kernel "$KERNEL/build/arch/arm64/boot/Image" -dtb "$RUN/tree.dtb"
-		-append "root=/dev/vda rootfstype=erofs ro init=/init console=ttyAMA0 loglevel=7 panic=-1 printk.devkmsg=on kmemleak=on"
+		-append "root=/dev/vda rootfstype=erofs ro init=/init console=ttyAMA0 loglevel=7 panic=-1 printk.devkmsg=on kmemleak=on${KERNEL_OPTIONS:+ $KERNEL_OPTIONS}"
 		-serial "file:$RUN/console.log"
 		-drive "if=none,id=root,format=raw,readonly=on,file=$IMAGE" -device virtio-blk-pci,drive=root
 		-fsdev "local,id=rig,path=$RUN/rig,security_model=none" -device virtio-9p-pci,fsdev=rig,mount_tag=rig

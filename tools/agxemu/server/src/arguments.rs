@@ -49,7 +49,9 @@ hardware
   stamp-bits     pending stamps have bits above the event slot
   slow-init:MS   Initialize takes so long
   slow-halt:MS   so long from the event of a halt to the word that says so
-  strict         all of these, with 1500 and 300 ms";
+  strict         all of these, with 1500 and 300 ms
+  poison         accesses to pages that the guest has freed are reported; it has to run with
+                 page_poison=1";
 
 /// The arguments.
 pub struct Arguments {
