@@ -12,7 +12,7 @@ REGIONS="uat-ttbs:0x4000 uat-pagetables:0x400000 uat-handoff:0x4000 hw-cal-a:0x8
 COMPLAINTS='WARNING: |BUG: |KASAN: |Kernel panic|Internal error: |Oops|possible recursive locking|possible circular locking|inconsistent lock state|suspicious RCU usage|INFO: task .* blocked|rcu: INFO: .* stall|kmemleak: unreferenced|new suspected memory leaks|kmemleak: .*disabled|refcount_t: |UBSAN: |ODEBUG: |scheduling while atomic|sleeping function called'
 
 parse_options() {
-	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' PLUGIN='' WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR='' PROCESSORS=2 MEMORY_MIB=2048
+	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' PLUGIN='' DEVICE='' WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR='' PROCESSORS=2 MEMORY_MIB=2048
 	MODULES="kasync jobqueue agxemu_bridge asahi" CARRIED='' GPU_MAY_FAIL=
 	COMMAND=()
 	while [ $# -gt 0 ]; do
@@ -24,12 +24,13 @@ parse_options() {
 		--no-modules) MODULES= ;;
 		--icount) ICOUNT=1 ;;
 		--gpu-may-fail) GPU_MAY_FAIL=1 ;;
-		--share | --emu | --plugin | --modules | --carry | --timeout | --log | --processors | --memory)
+		--share | --emu | --plugin | --device | --modules | --carry | --timeout | --log | --processors | --memory)
 			[ $# -gt 1 ] || die "$1 needs a value"
 			case $1 in
 			--share) SHARE=$(realpath "$2") ;;
 			--emu) EMU_OPTIONS=$2 ;;
 			--plugin) PLUGIN=$2 ;;
+			--device) DEVICE=$2 ;;
 			--modules) MODULES=$2 ;;
 			--carry) CARRIED=$2 ;;
 			--timeout) TIMEOUT=$2 ;;
@@ -163,6 +164,7 @@ machine_command() {
 		-device virtio-rng-pci -device virtio-serial-pci)
 	[ -z "$ICOUNT" ] || QEMU+=(-icount shift=0,sleep=off)
 	[ -z "$PLUGIN" ] || QEMU+=(-plugin "$PLUGIN")
+	[ -z "$DEVICE" ] || QEMU+=(-device "$DEVICE")
 	[ -z "$SHARE" ] || QEMU+=(-fsdev "local,id=share,path=$SHARE,security_model=none"
 		-device virtio-9p-pci,fsdev=share,mount_tag=share)
 	[ -z "$WITH_EMU" ] || QEMU+=(-device
