@@ -69,7 +69,7 @@ pub(crate) struct Edu {
     pub(crate) is_copied: Atomic<bool>,
     pub(crate) computed: Notify,
     pub(crate) copied: Notify,
-    /// What the DMA engine is at, for whoever wants to know.
+    /// What the DMA engine is at, for all that want to know.
     pub(crate) dma: watch::Sender<Dma>,
     /// A channel without receivers keeps no value.
     pub(crate) _dma: watch::Receiver<Dma>,
