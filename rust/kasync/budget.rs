@@ -80,6 +80,8 @@ fn with<R>(cx: &Context<'_>, f: impl FnOnce(Option<&Budget>) -> R) -> R {
 /// `f` does what a poll does: it leaves the waker with what it waits for if it is pending. It must
 /// not be ready but through its result, since what is not counted may be ready for ever.
 ///
+/// # Context
+///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
 /// | `poll_budget` | yes | yes | no |

@@ -66,6 +66,8 @@ pub enum Priority {
 /// When a module goes, it waits for tasks that run its code, and reports them, whatever has become
 /// of their executor.
 ///
+/// # Context
+///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
 /// | `new`, `with_priority` | yes | no (allocate) | no |

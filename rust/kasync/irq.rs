@@ -113,6 +113,8 @@ unsafe extern "C" fn handle<L: Line>(_irq: c_int, data: *mut c_void) -> bindings
 ///
 /// Dropping it waits for the handler, gives the line back, and ends the stream.
 ///
+/// # Context
+///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
 /// | [`request`], drop | yes | no (they sleep) | no |
@@ -229,6 +231,8 @@ impl<L: Line> Drop for Registration<'_, L> {
 ///
 /// It ends when the registration is dropped, after the interrupts that came before. Cancel safe:
 /// interrupts that no item has counted are in the next item.
+///
+/// # Context
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|

@@ -27,12 +27,12 @@
 //! the module's parameter `stall_ms` a task that waits, or is being polled, for so long is reported
 //! once; queues without work wait as well, so this is for looking for something.
 //!
-//! The module's documentation of tasks, `task.rs`, has their states, and who owns what in which of
-//! them.
+//! The module's documentation of tasks, `task.rs`, has their states, and the owner of each field in
+//! each of them.
 //!
 //! # Rules for tasks
 //!
-//! 1. A poll never blocks: it waits for no fence, takes no lock that somebody holds who allocates
+//! 1. A poll never blocks: it waits for no fence, takes no lock whose holder may allocate
 //!    with reclaim, and does not allocate itself. Lockdep checks it.
 //! 2. Futures, and their outputs, are dropped in process context only: by the worker, or by the
 //!    owner of the handle.

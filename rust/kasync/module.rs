@@ -39,7 +39,7 @@ module! {
     params: {
         stall_ms: u32 {
             default: 0,
-            description: "Report tasks that wait, or are being polled, for so many milliseconds; 0: none",
+            description: "Report tasks that wait, or are being polled, for this many milliseconds; 0: none",
         },
     },
 }

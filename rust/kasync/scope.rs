@@ -4,7 +4,7 @@
 //!
 //! A scope has tasks and child scopes. It is counted as *pending* by its parent for as long as it
 //! has a task, or a child that is pending; so joining a scope waits for the whole subtree.
-//! Cancelling is a request: it sets the flag of the subtree, wakes its tasks and everybody who
+//! Cancelling is a request: it sets the flag of the subtree, wakes its tasks and all callers that
 //! awaits [`Scope::cancelled`]. The tasks then end in their own time, cleaning up as they must.
 //!
 //! A scope lives as long as a handle, a task or a child of it does. Dropping handles neither
@@ -156,6 +156,8 @@ unsafe impl Send for ScopeInner {}
 
 /// A scope of tasks. Cloning gives another handle of the same scope.
 ///
+/// # Context
+///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
 /// | `child`, `reserve`, `spawn` | yes | no (they allocate) | no |
@@ -240,7 +242,7 @@ impl Scope {
 
     /// Ends the scope: cancels it, and gives back what [`Scope::join`] does, to be awaited.
     ///
-    /// The handle goes with it, so who has the only one can start nothing in it any more:
+    /// The handle goes with it, so the owner of the only one can start nothing in it any more:
     ///
     /// ```compile_fail,E0382
     /// # fn f(scope: kasync::Scope) -> kernel::error::Result {

@@ -26,6 +26,8 @@ use kernel::prelude::*;
 /// });
 /// ```
 ///
+/// # Context
+///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
 /// | `with` | refused | yes | refused |

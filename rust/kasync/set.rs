@@ -71,6 +71,8 @@ const _: () = assert!(core::mem::size_of::<Shared>() >= MAX);
 ///
 /// Memory for all is allocated with the set; neither adding nor polling allocates.
 ///
+/// # Context
+///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
 /// | `new` | yes | no (allocates) | no |

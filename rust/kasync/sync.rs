@@ -2,6 +2,8 @@
 
 //! Synchronisation between tasks, interrupts and threads.
 //!
+//! # Context
+//!
 //! | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 //! |---|---|---|---|
 //! | [`Notify::notify_one`], [`Notify::notify_waiters`] | yes | yes | yes |

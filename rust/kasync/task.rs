@@ -42,17 +42,17 @@
 //! RUNNING is what keeps a worker and a claim apart (contract 3); two workers are kept apart by the
 //! workqueue.
 //!
-//! # Who owns what, when
+//! # Owners
 //!
 //! | field | prepared | started, not complete | complete |
 //! |---|---|---|---|
-//! | future | `Prepared` | who has set RUNNING: the worker or the claim | gone |
+//! | future | `Prepared` | the side that has set RUNNING: the worker or the claim | gone |
 //! | output | – | – | the handle, or the worker if there is no handle |
 //! | join waker slot, `JOIN_WAKER` clear | – | the handle | nobody (empty) |
 //! | join waker slot, `JOIN_WAKER` set | – | nobody | the worker, which takes it out |
 //! | `links`, `watched` | the lock of the scope tree | the same | nobody (not linked) |
 //! | `scope` | shared | shared | the worker, which moves it out |
-//! | `budget` | – | who has set RUNNING, and the leaves that it polls | – |
+//! | `budget` | – | the side that has set RUNNING, and the leaves that it polls | – |
 //! | work item | – | the workqueue | the workqueue, until its last run |
 //!
 //! References are owned by: the scope's task list (until complete), the handle, each waker, the
@@ -237,8 +237,8 @@ pub(crate) unsafe fn wake(header: NonNull<Header>) {
     if now.is_claimed() && task.state.note() {
         return;
     }
-    // The reference that the pending mark will own. Fully ordered, so that who starts the task
-    // sees what was written before, if this does not see it started.
+    // The reference that the pending mark will own. Fully ordered, so that the side that starts the
+    // task sees what was written before, if this does not see it started.
     let old = task.state.get_ref();
     let absorbed =
         old.is_complete() || !old.is_started() || (old.is_claimed() && task.state.note());

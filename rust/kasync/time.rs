@@ -36,6 +36,8 @@ pub type Instant = kernel::time::Instant<kernel::time::Monotonic>;
 /// The future of [`sleep`]. Cancel safe; may be polled again after it was
 /// ready.
 ///
+/// # Context
+///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
 /// | `sleep` | yes | yes | yes |

@@ -286,8 +286,8 @@ pub(crate) struct File {
 }
 
 impl File {
-    /// Opens a file with some queues, all of which will end at a random moment. Jobs take so much
-    /// time, more or less.
+    /// Opens a file with some queues, all of which will end at a random moment. Jobs take
+    /// about that much time.
     pub(crate) fn open(
         device: &Device,
         world: &Scope,

@@ -37,7 +37,7 @@ module! {
     params: {
         soak_ms: u32 {
             default: 0,
-            description: "Tasks are spawned, woken, cancelled and dropped for so many milliseconds",
+            description: "Tasks are spawned, woken, cancelled and dropped for this many milliseconds",
         },
         rounds: u32 {
             default: 0,

@@ -259,7 +259,7 @@ impl Ring for GpuRing {
     /// Closed, and nothing is in flight. `async`, as firmware may have to be told, and has to
     /// answer.
     async fn destroy(self) {
-        // Also here, though it goes anyway: who looks at the GPU after the queue has ended finds
+        // Also here, though it goes anyway: a look at the GPU after the queue has ended finds
         // that it rests.
         drop(self.ticks);
     }

@@ -240,7 +240,7 @@ impl Scope {
         })
     }
 
-    /// Unlinks a task that has ended, and wakes who waited for the last one.
+    /// Unlinks a task that has ended, and wakes those that waited for the last one.
     ///
     /// # Safety
     ///

@@ -55,6 +55,8 @@ const ARMED: u64 = 1 << 2;
 /// This is the cheapest way to be woken: no list, and nothing to do when the waiting is over. The
 /// task registers first, then looks at its condition, so that an event between the two is not lost.
 ///
+/// # Context
+///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
 /// | `register` | yes | yes | yes |

@@ -231,7 +231,7 @@ impl<S: Deref<Target = Semaphore>> Drop for Acquire<S> {
         // SAFETY: The waiter belongs to this list, and the lock is held.
         let (state, _waker) = semaphore.0.with(|s| unsafe { s.waiters.remove(waiter) });
         let given = state != WaitState::Waiting;
-        // Even without permits to give back: who is next in line may want fewer than we did.
+        // Even without permits to give back: the next request in line may want fewer than this did.
         let n = if given { self.n } else { 0 };
         semaphore.add_permits(n);
     }

@@ -44,6 +44,8 @@ type Shared<T> = Arc<IrqLock<State<T>>>;
 
 /// Makes a channel that holds `value`. The receiver has seen that one. May sleep.
 ///
+/// # Context
+///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
 /// | `channel` | yes | no (allocates) | no |

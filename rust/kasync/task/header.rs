@@ -47,8 +47,8 @@ pub(super) struct Vtable {
     pub(super) take_output: unsafe fn(NonNull<Header>, *mut ()),
 }
 
-/// The part of a task that does not depend on its future. The documentation of [`super`] says who
-/// owns which field.
+/// The part of a task that does not depend on its future. The documentation of [`super`] says which
+/// side owns which field.
 #[repr(C)]
 pub(crate) struct Header {
     /// At offset 0: the workqueue gives its address back to [`run`](super::run).

@@ -35,6 +35,8 @@ use core::{
 /// not sleep, soon after by another thread. Forgetting it leaks the output and the memory of the
 /// task, nothing more (H29).
 ///
+/// # Context
+///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
 /// | `poll` | yes | yes | no |

@@ -45,6 +45,8 @@ use kernel::{
 /// worker drop it. Forgetting it leaks the future, and who
 /// joins the scope waits for ever.
 ///
+/// # Context
+///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
 /// | `start` | yes | yes | yes |

@@ -18,8 +18,8 @@ const STARTED: u64 = 1 << 0;
 /// The future is gone, the output is there or gone as well, and nothing queues the task any more.
 /// Set once, by (8).
 const COMPLETE: u64 = 1 << 1;
-/// A handle wants the output. Set at creation; who clears it, or finds it clear, disposes of the
-/// output.
+/// A handle wants the output. Set at creation; the side that clears it, or finds it clear, disposes
+/// of the output.
 const HANDLE: u64 = 1 << 2;
 /// The slot for the handle's waker is filled and belongs to the worker. While clear it belongs to
 /// the handle.
@@ -232,7 +232,7 @@ impl State {
         Snapshot(old).refs() == 1
     }
 
-    /// For tests: as if so many references existed.
+    /// For tests: as if this many references existed.
     #[cfg(test)]
     pub(crate) fn saturate(&self) {
         self.0.fetch_add(SATURATED, Full);

@@ -88,6 +88,8 @@ pub(crate) fn with_waker<R>(header: NonNull<Header>, f: impl FnOnce(&mut Context
 /// A reference to a task for waking it, of half the size of a waker. It keeps the task's memory,
 /// not its future.
 ///
+/// # Context
+///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
 /// | all | yes | yes | yes |

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Tasks in a manual world: spawning, waking, ending, and who owns what when.
+//! Tasks in a manual world: spawning, waking, ending, and the owner of each part at each time.
 
 mod common;
 

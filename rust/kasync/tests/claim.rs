@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Inline start: who may poll, where, and what becomes of wakes meanwhile.
+//! Inline start: which threads may poll, where, and what becomes of wakes meanwhile.
 
 mod common;
 
@@ -132,7 +132,7 @@ fn wakes_are_noted() {
     });
 }
 
-/// H16: who keeps waking itself is left to a worker after a few polls.
+/// H16: a task that keeps waking itself is left to a worker after a few polls.
 #[test]
 fn has_a_budget() {
     manual(|world, executor| {
@@ -198,7 +198,7 @@ fn submitters_and_workers() {
             }
         });
         let task = Arc::into_inner(task).unwrap();
-        // Ends, as the last who submitted has polled or woken.
+        // Ends, as the last thread that submitted has polled or woken.
         block_on(task).unwrap();
     });
 }

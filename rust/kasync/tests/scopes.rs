@@ -112,7 +112,7 @@ fn dead_scopes_take_nothing() {
     });
 }
 
-/// H29: dropped handles change nothing; whoever has the parent reaches the tasks.
+/// H29: dropped handles change nothing: the tasks are reached by the parent.
 #[test]
 fn dropped_handles_pass_tasks_to_the_parent() {
     manual(|world, executor| {

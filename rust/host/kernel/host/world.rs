@@ -255,7 +255,7 @@ impl World {
         }
     }
 
-    /// Tells who watches modules that this one goes.
+    /// Tells the watch over modules that this one goes.
     pub fn module_goes(&self, module: &Module) {
         let going = *self.0.going.lock().unwrap();
         if let Some(going) = going {

@@ -121,7 +121,7 @@ fn take_against_tries() {
     });
 }
 
-/// H24: one of two who wait gives up while the place comes back. The other gets it, and nobody is
+/// H24: one of two waiters gives up while the place comes back. The other gets it, and nobody is
 /// thought to wait any more.
 #[test]
 fn give_against_cancel() {

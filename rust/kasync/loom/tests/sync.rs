@@ -191,7 +191,7 @@ fn watch_against_end() {
     });
 }
 
-/// H24: the one who was notified is dropped at the same time. The next one is woken.
+/// H24: the waiter that was notified is dropped at the same time. The next one is woken.
 #[test]
 fn notify_against_drop() {
     model(|| {

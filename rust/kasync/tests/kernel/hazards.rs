@@ -413,7 +413,7 @@ mod tests {
         let claim = unsafe { handle.claim() }.map(ManuallyDrop::new);
         let claimed = claim.is_some();
         if let Some(claim) = claim {
-            // The one that has to be given back: who joins waits for it. See its documentation.
+            // The one that has to be given back: a join waits for it. See its documentation.
             drop(ManuallyDrop::into_inner(claim));
         }
         let scope = ManuallyDrop::new(scope);

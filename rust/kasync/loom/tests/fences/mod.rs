@@ -7,7 +7,7 @@
 //!   lock held;
 //! - adding looks at SIGNALED without the lock first, and that look orders nothing;
 //! - removing takes the lock, be the fence signalled or not, and so waits for the callbacks;
-//! - the lock is the issuer's, who frees it a grace period after signalling.
+//! - the lock belongs to the issuer, and is freed a grace period after signalling.
 //!
 //! Callbacks and owners access what the protocol gives them through cells in which loom finds
 //! accesses that nothing orders. Freeing a cell counts as one, and so does freeing the lock.

@@ -16,7 +16,7 @@ use kernel::{
     host::live_allocations, //
 };
 
-/// Runs `scene` in every interleaving with so many preemptions at most. Then nothing may be
+/// Runs `scene` in every interleaving with at most that many preemptions. Then nothing may be
 /// allocated any more.
 pub(crate) fn model(preemptions: usize, scene: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Clients: tasks and threads that ask the engines, and go while these work.
+
+use crate::{
+    edu::Dma,
+    operations::{
+        Factorial,
+        RoundTrip, //
+    },
+    Driver, //
+};
+use core::future::Future;
+use kasync::{
+    block_on,
+    cancelled,
+    join,
+    next,
+    select,
+    time::{
+        timeout,
+        Instant, //
+    },
+    Either,
+    FutureSet, //
+};
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    prelude::*,
+    sync::atomic::{
+        Acquire,
+        Full, //
+    },
+    time::Delta, //
+};
+
+/// How many requests are left for unbinding to find.
+pub(crate) const LEFT: usize = 8;
+
+/// Returns whether the answer came, and the copy is right.
+async fn is_right(answer: impl Future<Output = Result<RoundTrip>>) -> bool {
+    match answer.await {
+        Ok(copy) => copy.is_copied().await,
+        Err(_) => false,
+    }
+}
+
+/// Says what has held, as a test does.
+pub(crate) fn check(what: &str, held: bool) -> Result {
+    pr_info!("{} {what}\n", if held { "ok" } else { "not ok" });
+    if held {
+        Ok(())
+    } else {
+        Err(EIO)
+    }
+}
+
+impl Driver<'_> {
+    /// Many tasks ask both engines at once.
+    pub(crate) fn many_tasks(&self, device: &Device<Bound>) -> Result {
+        let mut tasks = KVec::new();
+        for n in 1..=8u8 {
+            let of = u32::from(n);
+            let factorial = self.computing.ask(Factorial { of, is: 0 })?;
+            let copy = self.copying.ask(RoundTrip::new(device, n)?)?;
+            let task = async move {
+                let (factorial, copy) = join!(factorial, copy);
+                let (factorial, copy) = (factorial?, copy?);
+                Ok::<_, Error>(factorial.is == (1..=of).product() && copy.is_copied().await)
+            };
+            tasks.push(self.clients.spawn(c"client", task)?, GFP_KERNEL)?;
+        }
+        let mut right = 0;
+        for task in tasks {
+            right += i32::from(block_on(task)? == Ok(true));
+        }
+        check("eight tasks have their factorials and copies", right == 8)
+    }
+
+    /// A client has less time than the device needs.
+    pub(crate) fn out_of_time(&self, device: &Device<Bound>) -> Result {
+        let begin = Instant::now();
+        let answer = self.copying.ask(RoundTrip::new(device, 0)?)?;
+        let late = block_on(timeout(Delta::from_millis(20), answer))?.is_err();
+        check("a client is out of time", late)?;
+        check(
+            "while the device goes on",
+            self.edu.is_busy() && self.edu.unclaimed.load(Acquire) == 0,
+        )?;
+        let answer = self.copying.ask(RoundTrip::new(device, 1)?)?;
+        check("the next copy is right", block_on(is_right(answer))?)?;
+        check(
+            "and came after the one that nobody waited for",
+            self.edu.unclaimed.load(Acquire) == 1 && begin.elapsed() >= Delta::from_millis(400),
+        )
+    }
+
+    /// A client is cancelled. It ends at once, its operation does not.
+    pub(crate) fn cancelled(&self, device: &Device<Bound>) -> Result {
+        let scope = self.clients.child(c"cancelled")?;
+        let mut dma = self.edu.dma.subscribe();
+        let answer = self.copying.ask(RoundTrip::new(device, 2)?)?;
+        let task = scope.spawn(c"client", async move {
+            match select(cancelled(), answer).await {
+                Either::Left(()) => Err(ECANCELED),
+                Either::Right(result) => result.map(|_| ()),
+            }
+        })?;
+        block_on(async { while dma.get() != Dma::Busy && dma.changed().await.is_ok() {} })?;
+        scope.cancel();
+        check(
+            "a client is cancelled",
+            block_on(task)? == Err(ECANCELED) && self.edu.is_busy(),
+        )?;
+        let answer = self.copying.ask(RoundTrip::new(device, 3)?)?;
+        check(
+            "which the device does not notice",
+            block_on(is_right(answer))? && self.edu.unclaimed.load(Acquire) == 2,
+        )
+    }
+
+    /// Asks for more than is done before the device is unbound.
+    ///
+    /// One task has all the answers, and hears of them as they come.
+    pub(crate) fn leave_some(&self, device: &Device<Bound>) -> Result {
+        let mut answers = FutureSet::<_, LEFT>::new()?;
+        for n in 0..LEFT {
+            let answer = self.copying.ask(RoundTrip::new(device, n as u8)?)?;
+            answers.push(answer).map_err(|_| EBUSY)?;
+        }
+        let (over, refused) = (self.over.clone(), self.refused.clone());
+        let task = async move {
+            while let Some(answer) = next(&mut answers).await {
+                match answer {
+                    Ok(copy) if copy.is_copied().await => over.fetch_add(1, Full),
+                    Err(ENODEV) => refused.fetch_add(1, Full),
+                    _ => 0,
+                };
+            }
+        };
+        self.clients.spawn(c"left", task)?.detach();
+        Ok(())
+    }
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A driver for QEMU's `edu` device, to learn from.
+//!
+//! The device has two engines, which share an interrupt: one computes factorials, the other copies
+//! memory by DMA. Each works on one operation at a time, and neither can be stopped.
+//!
+//! ```text
+//!  clients: any task or thread          a task for each engine            the device
+//!  ───────────────────────────          ──────────────────────            ──────────
+//!  ask() ── request, reply ── mpsc ───► owns the request
+//!                                       run() ──── registers ───────────► works
+//!                                       Notify ◄── demultiplexer ◄─ irq ── is done
+//!  await ◄──────── oneshot ──────────── the request, and its result
+//! ```
+//!
+//! What the device accesses belongs to the task of its engine from before it is told of it until it
+//! has said that it is done. A client that is dropped, cancelled or out of time gives up an answer,
+//! and no memory.
+//!
+//! `Documentation/kasync.rst` goes through these files from the top to the end. Binding the driver
+//! runs some operations and says what became of them; unbinding it says what became of the rest.
+
+use kasync::{
+    irq,
+    sync::{
+        watch,
+        Notify, //
+    },
+    Executor,
+    Scope, //
+};
+use kernel::{
+    device,
+    dma::{
+        Device as _,
+        DmaMask, //
+    },
+    pci,
+    prelude::*,
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic, //
+        },
+        Arc, //
+    }, //
+};
+
+mod clients;
+mod edu;
+mod engine;
+mod operations;
+
+use clients::{
+    check,
+    LEFT, //
+};
+use edu::{
+    demultiplex,
+    regs,
+    Dma,
+    Edu,
+    Line, //
+};
+use engine::Engine;
+use operations::{
+    Factorial,
+    RoundTrip, //
+};
+
+/// The driver's side of a bound device.
+struct Driver<'bound> {
+    // First, so that it goes first: this ends the stream of interrupts, and so the demultiplexer.
+    _line: irq::Registration<'bound, Line>,
+    _vectors: KBox<pci::IrqVectorRegistration<'bound>>,
+    /// The tasks of the engines.
+    engines: Scope,
+    /// The tasks of the clients.
+    clients: Scope,
+    computing: Engine<Factorial>,
+    copying: Engine<RoundTrip>,
+    edu: Arc<Edu>,
+    over: Arc<Atomic<u32>>,
+    refused: Arc<Atomic<u32>>,
+    // Last: waits for all tasks that are left.
+    _executor: Arc<Executor>,
+}
+
+impl<'bound> Driver<'bound> {
+    fn new(pdev: &'bound pci::Device<device::Core<'_>>) -> Result<Self> {
+        // No constant names the vendor, and others have the class as well.
+        if pdev.vendor_id().as_raw() != 0x1234 || pdev.device_id() != 0x11e8 {
+            return Err(ENODEV);
+        }
+        pdev.enable_device_mem()?;
+        pdev.set_master();
+        // The registers are accessed by 32 bits, of whichever width they are.
+        // SAFETY: Nothing is mapped for DMA yet.
+        unsafe { pdev.dma_set_mask_and_coherent(DmaMask::new::<32>())? };
+        let (dma, receiver) = watch::channel(Dma::Idle)?;
+        let edu = Arc::new(
+            Edu {
+                bar: pdev
+                    .iomap_region_sized::<{ regs::END }>(0, c"edu_async")?
+                    .into_devres()?,
+                is_computed: Atomic::new(false),
+                is_copied: Atomic::new(false),
+                computed: Notify::new(),
+                copied: Notify::new(),
+                dma,
+                _dma: receiver,
+                unclaimed: Atomic::new(0),
+            },
+            GFP_KERNEL,
+        )?;
+        let vectors = KBox::new(
+            pdev.alloc_irq_vectors(1, 1, pci::IrqTypes::all())?,
+            GFP_KERNEL,
+        )?;
+        // SAFETY: The box does not move, and is dropped after the registration.
+        let vector = unsafe { &*(&raw const *vectors) }.index(0)?;
+        // SAFETY: The registration is part of the driver's data, which the kernel drops.
+        let (line, interrupts) = unsafe {
+            irq::request(
+                vector.into(),
+                c"edu_async",
+                irq::Kind::Hard,
+                Line(edu.clone()),
+            )?
+        };
+        let executor = Executor::new(c"edu_async")?;
+        let root = executor.root();
+        root.spawn(c"interrupts", demultiplex(edu.clone(), interrupts))?
+            .detach();
+        let engines = root.child(c"engines")?;
+        Ok(Self {
+            _line: line,
+            _vectors: vectors,
+            computing: Engine::new(&engines, c"factorials", &edu)?,
+            copying: Engine::new(&engines, c"copies", &edu)?,
+            engines,
+            clients: root.child(c"clients")?,
+            edu,
+            over: Arc::new(Atomic::new(0), GFP_KERNEL)?,
+            refused: Arc::new(Atomic::new(0), GFP_KERNEL)?,
+            _executor: executor,
+        })
+    }
+
+    /// Ends the engines, after what the device has, and the clients with them.
+    fn end(&self) -> Result {
+        self.engines.cancel();
+        self.engines.join_blocking()?;
+        self.clients.join_blocking()
+    }
+}
+
+impl Drop for Driver<'_> {
+    fn drop(&mut self) {
+        // Cannot fail: not in a poll. Interrupts still come.
+        let _joined = self.end();
+    }
+}
+
+struct EduAsync;
+
+kernel::pci_device_table!(
+    PCI_TABLE,
+    <EduAsync as pci::Driver>::IdInfo,
+    [(pci::DeviceId::from_class(0x00ff00, 0xffff00), ())]
+);
+
+impl pci::Driver for EduAsync {
+    type IdInfo = ();
+    type Data<'bound> = Driver<'bound>;
+    const ID_TABLE: pci::IdTable<Self::IdInfo> = &PCI_TABLE;
+
+    fn probe<'bound>(
+        pdev: &'bound pci::Device<device::Core<'_>>,
+        _info: Option<&'bound Self::IdInfo>,
+    ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
+        let bind = || {
+            let driver = Driver::new(pdev)?;
+            let device = pdev.as_ref();
+            driver.many_tasks(device)?;
+            driver.out_of_time(device)?;
+            driver.cancelled(device)?;
+            driver.leave_some(device)?;
+            Ok(driver)
+        };
+        bind()
+    }
+
+    fn unbind<'bound>(
+        _pdev: &'bound pci::Device<device::Core<'_>>,
+        this: Pin<&Self::Data<'bound>>,
+    ) {
+        let busy = this.edu.is_busy();
+        let ended = this.end().is_ok();
+        let (over, refused) = (this.over.load(Acquire), this.refused.load(Acquire));
+        pr_info!("unbound, device busy: {busy}; {over} over, {refused} refused\n");
+        // `check` says it.
+        let _said = check(
+            "what the device had was awaited, the rest refused",
+            ended && !this.edu.is_busy() && over + refused == LEFT as u32,
+        );
+    }
+}
+
+kernel::module_pci_driver! {
+    type: EduAsync,
+    name: "edu_async",
+    authors: ["The asahi-async authors"],
+    description: "A driver on kasync, for QEMU's edu device",
+    license: "Dual MIT/GPL",
+}

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# The executor under a driver for a device that is not ours: samples/rust/edu_async.rs on QEMU's edu. The driver is unbound in the
+# middle of a transfer, again and again, and at last goes with its module.
+[ "$TIER" = all ] && rounds=100 || rounds=10
+guest_tap sample-edu --no-emu --device edu,dma_mask=0xffffffff --modules "kasync edu_async" -- sh -c '
+	driver=/sys/bus/pci/drivers/edu_async
+	device=$(ls $driver | grep -m 1 :)
+	if [ -n "$device" ]; then echo ok bound; else echo not ok bound; fi
+	for i in $(seq '$rounds'); do
+		echo $device >$driver/unbind
+		[ ! -e $driver/$device ] || echo not ok unbind $i
+		echo $device >$driver/bind || echo not ok bind $i
+	done
+	# The device was busy, but for a moment between two transfers, and requests were refused.
+	busy=$(dmesg | grep -c "edu_async: unbound, device busy: true; [0-9]* over, [1-9]")
+	if [ $busy -gt '$((rounds / 2))' ]; then echo ok busy; else echo not ok busy $busy; fi
+	if rmmod edu_async kasync; then echo ok unload; else echo not ok unload; fi
+	dmesg | sed -nE "s/^.*edu_async: ((not )?ok .*)/\1/p" | sort | uniq -c | sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"'
