@@ -65,7 +65,7 @@ use crate::{
         Relaxed,
         Release,
         Result,
-        GFP_KERNEL, //
+        GFP_KERNEL_ACCOUNT, //
     }, //
 };
 use core::{
@@ -148,7 +148,7 @@ impl FenceContext {
                     drained: 0,
                 }),
             },
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
         // Given back in `free()`.
         own::get_module();

@@ -14,7 +14,7 @@ use kernel::{
 };
 pub(crate) use kernel::{
     alloc::{
-        flags::GFP_KERNEL,
+        flags::GFP_KERNEL_ACCOUNT,
         KBox as Box, //
     },
     error::{

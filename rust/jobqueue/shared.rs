@@ -167,7 +167,7 @@ impl<R: Ring> Shared<R> {
                 submit_list: SubmitList::new(),
                 state <- new_spinlock!(State::new(emitter)),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
     }
 
