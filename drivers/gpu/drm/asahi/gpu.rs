@@ -243,12 +243,19 @@ impl Gpu {
     }
 
     /// Has the firmware clean its cache, if much memory waits for that. May sleep.
+    ///
+    /// Not if others have the firmware do so: queues that end, which take the memory along, one
+    /// after another. The caller would have to wait for all that were before it.
     pub(crate) fn collect_garbage(&self) {
-        if !self.parts.heaps.is_garbage_due() || self.parts.firmware.crash().is_set() {
+        let control = self.parts.firmware.control();
+        if !self.parts.heaps.is_garbage_due()
+            || self.parts.firmware.crash().is_set()
+            || control.is_crowded()
+        {
             return;
         }
         let garbage = self.parts.heaps.take_garbage();
-        match block_on(self.parts.firmware.control().flush()) {
+        match block_on(control.flush()) {
             Ok(Ok(())) => drop(garbage),
             _ => {
                 self.parts.firmware.give_up(fmt!("cache was not cleaned"));
