@@ -47,6 +47,11 @@ impl<const N: usize> SlotTable<N> {
         self.free > 0
     }
 
+    /// Returns whether all slots are free.
+    pub(crate) const fn is_idle(&self) -> bool {
+        self.free == N
+    }
+
     /// Takes a slot: `last` if that is free, else another one. Returns its index.
     pub(crate) fn take(&mut self, last: Option<usize>) -> Option<usize> {
         let free_since = |i: usize| match self.slots.get(i) {
@@ -122,6 +127,20 @@ mod tests {
         assert_eq!(t.take(None), Some(taken[0]));
         t.release(taken[1], false);
         assert!(t.has_free());
+    }
+
+    #[test]
+    fn idle_when_all_are_free() {
+        let mut t = SlotTable::<2>::new();
+        assert!(t.is_idle());
+        let (a, b) = (t.take(None).unwrap(), t.take(None).unwrap());
+        t.release(a, false);
+        assert!(!t.is_idle());
+        t.release(b, true);
+        // The firmware may still write its stamp.
+        assert!(!t.is_idle());
+        assert!(t.drained(b));
+        assert!(t.is_idle());
     }
 
     #[test]
