@@ -3,9 +3,9 @@
 //! What a SIMD group sees of the machine: memory through the page tables, textures, images.
 
 use agx_isa::exec::host::{
-    AtomicOp, BlockWrite, HostFault, ImageWrite, TextureRequest, TextureResult,
+    bits, AtomicOp, BlockWrite, HostFault, ImageWrite, TextureRequest, TextureResult,
 };
-use agx_isa::exec::{Dispatch, Host, MemoryFault};
+use agx_isa::exec::{Dispatch, Host, Lanes, MemoryFault};
 
 use crate::backing::PAGE;
 use crate::fault::{AccessError, Reason};
@@ -16,6 +16,8 @@ use crate::tlb::{Pages, Tlb};
 pub struct GpuHost<'a> {
     tlb: Tlb<'a>,
     soft_faults: bool,
+    /// Records of the vertices that a vertex program runs for, word by word; empty for others.
+    pub(crate) outputs: Vec<Lanes>,
 }
 
 /// A refused access as the interpreter passes it on.
@@ -58,6 +60,7 @@ impl<'a> GpuHost<'a> {
         Self {
             tlb: Tlb::new(pages),
             soft_faults,
+            outputs: Vec::new(),
         }
     }
 
@@ -184,6 +187,20 @@ impl Host for GpuHost<'_> {
         store::block(request, dispatch, local, &mut |va, data| {
             self.store(va, data)
         })
+    }
+
+    fn store_outputs(&mut self, index: &Lanes, values: &Lanes, mask: u32) -> Result<(), HostFault> {
+        let words = self.outputs.len();
+        for lane in bits(mask) {
+            let Some(word) = self.outputs.get_mut(index[lane] as usize) else {
+                return Err(HostFault::Unsupported(format!(
+                    "word {} of a vertex record of {words}",
+                    index[lane]
+                )));
+            };
+            word[lane] = values[lane];
+        }
+        Ok(())
     }
 }
 

@@ -13,5 +13,6 @@ mod halts;
 mod init;
 mod ordering;
 mod queues;
+mod render;
 mod submissions;
 mod support;

@@ -18,6 +18,8 @@ pub mod store;
 pub mod texel;
 
 #[cfg(test)]
+mod block_tests;
+#[cfg(test)]
 mod sparse_tests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -3,7 +3,7 @@
 //! Stores of texels and of image blocks.
 
 use agx_isa::exec::format::Format;
-use agx_isa::exec::host::{bits, BlockWrite, HostFault, ImageWrite, Numeric};
+use agx_isa::exec::host::{bits, BlockPlace, BlockWrite, Dim, HostFault, ImageWrite, Numeric};
 use agx_isa::exec::{Dispatch, LaneFault, MemoryFault};
 
 use super::descriptor::{Image, Place};
@@ -54,16 +54,25 @@ pub fn block(
     store: &mut Store<'_>,
 ) -> Result<(), HostFault> {
     let image = Image::target(&request.image).map_err(HostFault::Unsupported)?;
-    let Some(corner) = request.coordinates else {
-        return Err(HostFault::Unsupported(
-            "store of the current tile outside rendering".to_owned(),
-        ));
+    let ([x0, y0, layer], _) = match request.place {
+        BlockPlace::Explicit(words) => integer_place(request.dim, &words.map(|w| [w; 32]), 0),
+        BlockPlace::Tile(word) => {
+            let Some([x, y]) = dispatch.corner else {
+                return Err(HostFault::Unsupported(
+                    "store of the current tile outside rendering".to_owned(),
+                ));
+            };
+            let layer = match request.dim {
+                Dim::D2Array => word & 0xffff,
+                Dim::D2MsArray => word >> 16,
+                _ => 0,
+            };
+            ([x, y, layer], 0)
+        }
     };
-    let corner = corner.map(|word| [word; 32]);
-    let ([x0, y0, layer], _) = integer_place(request.dim, &corner, 0);
     let level = image.first_level + (request.lod & 0xffff);
     let tile = dispatch.tile;
-    let count = image.codec.channels();
+    let element = Element::new(request.format, &image);
     for y in 0..tile.height {
         for x in 0..tile.width {
             for sample in 0..tile.samples.min(image.samples) {
@@ -74,7 +83,7 @@ pub fn block(
                     continue;
                 };
                 let from = from + request.offset as usize;
-                let texel = convert(request, &image, count, local, from)?;
+                let texel = element.convert(&image, local, from, request.round_to_zero)?;
                 store(to, &texel[..image.codec.bytes()])
                     .map_err(|fault| HostFault::Memory(LaneFault::new(0, fault)))?;
             }
@@ -83,38 +92,87 @@ pub fn block(
     Ok(())
 }
 
-/// The texel for memory of what is at `from` in the block.
-fn convert(
-    request: &BlockWrite,
-    image: &Image,
-    count: usize,
-    local: &[u8],
-    from: usize,
-) -> Result<[u8; 16], HostFault> {
-    let format = request.format;
-    let size = format.size();
-    let outside = || HostFault::Unsupported(format!("image block beyond {} bytes", local.len()));
-    let word = |n: usize| -> Result<u32, HostFault> {
-        let at = from + n * size;
-        let bytes = local.get(at..at + size).ok_or_else(outside)?;
-        let word = bytes.iter().rev().fold(0, |w, &b| (w << 8) | u32::from(b));
-        Ok(word)
-    };
-    let mut values = [0; 4];
-    if format.channels() > 1 {
-        let all = word(0)?;
-        for (channel, value) in values.iter_mut().enumerate().take(format.channels()) {
-            *value = format.unpack(all, channel as u32, true);
-        }
-    } else {
-        for (channel, value) in values.iter_mut().enumerate().take(count) {
-            *value = format.unpack(word(channel)?, channel as u32, true);
+/// How an element of an image block becomes a texel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Element {
+    /// Channels have the same bits in both; colours of sRGB are encoded in the block already.
+    Raw(Format),
+    /// One word has all channels, and its bits are those of the texel.
+    Word(Format),
+    /// As `Raw`, with the ten and two bits of a word.
+    Fields,
+    /// Channels are half floats, whatever the texel has.
+    Half,
+    /// Values are converted.
+    Value(Format),
+}
+
+impl Element {
+    fn new(format: Format, image: &Image) -> Self {
+        let float = image.codec.numeric() == Numeric::Float;
+        let width = image.codec.width();
+        match format {
+            Format::I16 if float && width != Some(16) => Self::Half,
+            Format::I8 | Format::I16 | Format::I32 => Self::Raw(format),
+            Format::Rgb10A2 if image.codec.is_rgb10a2() => Self::Fields,
+            format if format.channels() > 1 && image.codec.is_packed() => Self::Word(format),
+            format if format.channels() == 1 && width == Some(8 * format.size() as u32) => {
+                Self::Raw(format)
+            }
+            format => Self::Value(format),
         }
     }
-    // The channels of the block are those of the image in order: swizzles are for single texels.
-    let raw = matches!(format, Format::I8 | Format::I16 | Format::I32);
-    Ok(match raw {
-        true => image.codec.encode_raw(values),
-        false => image.codec.encode(values, request.round_to_zero),
-    })
+
+    /// The texel for memory of what is at `from` in the block.
+    fn convert(
+        self,
+        image: &Image,
+        local: &[u8],
+        from: usize,
+        round_to_zero: bool,
+    ) -> Result<[u8; 16], HostFault> {
+        let word = |format: Format, n: usize| -> Result<u32, HostFault> {
+            let at = from + n * format.size();
+            let bytes = local.get(at..at + format.size()).ok_or_else(|| {
+                HostFault::Unsupported(format!("image block beyond {} bytes", local.len()))
+            })?;
+            let word = bytes.iter().rev().fold(0, |w, &b| (w << 8) | u32::from(b));
+            Ok(word)
+        };
+        let mut values = [0; 4];
+        let channels = values.iter_mut().zip(image.swizzle);
+        let channels = channels.take(image.codec.channels());
+        match self {
+            Self::Word(format) => {
+                values[0] = word(format, 0)?;
+                return Ok(image.codec.encode_raw(values));
+            }
+            Self::Raw(format) => {
+                for (value, channel) in channels {
+                    *value = word(format, channel.into())?;
+                }
+                return Ok(image.codec.encode_raw(values));
+            }
+            Self::Fields => {
+                let all = word(Format::Rgb10A2, 0)?;
+                for (value, channel) in channels {
+                    *value = all >> (10 * u32::from(channel)) & 0x3ff;
+                }
+                return Ok(image.codec.encode_raw(values));
+            }
+            Self::Half => {
+                for (value, channel) in channels {
+                    *value = Format::F16.unpack(word(Format::I16, channel.into())?, 0, true);
+                }
+            }
+            Self::Value(format) => {
+                for (value, channel) in channels {
+                    let at = if format.channels() > 1 { 0 } else { channel };
+                    let word = word(format, at.into())?;
+                    *value = format.unpack(word, channel.into(), true);
+                }
+            }
+        }
+        Ok(image.codec.encode(values, round_to_zero))
+    }
 }
