@@ -47,7 +47,7 @@ const LEAVES_AT_ONCE: usize = 128;
 
 /// Flags for memory whose size is up to userspace.
 fn quietly() -> Flags {
-    GFP_KERNEL | __GFP_NOWARN
+    GFP_KERNEL_ACCOUNT | __GFP_NOWARN
 }
 
 impl FenceSet {
@@ -219,7 +219,7 @@ impl Collection {
             return Ok(FenceSet::default());
         }
         let all = All::new(self.entries.into());
-        let inner = KBox::new(Inner::new(all, self.visited), GFP_KERNEL)?;
+        let inner = KBox::new(Inner::new(all, self.visited), GFP_KERNEL_ACCOUNT)?;
         Ok(FenceSet::of(inner))
     }
 }

@@ -74,7 +74,7 @@ use kasync::{
 };
 use kernel::{
     alloc::{
-        flags::GFP_KERNEL,
+        flags::GFP_KERNEL_ACCOUNT,
         KBox, //
     },
     error::{
@@ -156,7 +156,7 @@ impl FenceContext {
                     drained: 0,
                 }),
             },
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
         // Given back in `free()`.
         own::get_module();

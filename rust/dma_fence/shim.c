@@ -163,7 +163,7 @@ struct dma_fence_shim_own {
 /* Memory for a fence: of its own, as the kernel frees the fence by its address. */
 void *dma_fence_shim_alloc(void)
 {
-	return kmalloc(sizeof(struct dma_fence_shim_own), GFP_KERNEL);
+	return kmalloc(sizeof(struct dma_fence_shim_own), GFP_KERNEL_ACCOUNT);
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_alloc);
 

@@ -142,7 +142,7 @@ impl<R: Ring> Node<R> {
         };
         match memory {
             Some(memory) => Ok(KBox::write(memory, node)),
-            None => Ok(KBox::new(node, GFP_KERNEL)?),
+            None => Ok(KBox::new(node, GFP_KERNEL_ACCOUNT)?),
         }
     }
 

@@ -166,7 +166,7 @@ impl<R: Ring> Shared<R> {
                 submit_list: SubmitList::new(),
                 order <- new_spinlock!(emitter),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
     }
 

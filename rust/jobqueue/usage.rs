@@ -122,7 +122,7 @@ impl EngineUsage {
                     last_change: Instant::now(),
                 }),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
     }
 

@@ -117,7 +117,7 @@ impl ScopeInner {
     ///
     /// `ENOMEM`.
     fn into_scope(self) -> Result<Scope> {
-        let inner = KBox::leak(KBox::new(self, GFP_KERNEL)?);
+        let inner = KBox::leak(KBox::new(self, GFP_KERNEL_ACCOUNT)?);
         // SAFETY: The initial count of one is this reference's.
         Ok(Scope(unsafe { ARef::from_raw(NonNull::from(inner)) }))
     }

@@ -71,7 +71,7 @@ where
     /// (1)
     pub(crate) fn new(scope: &Scope, name: &'static CStr, future: F) -> Result<Self> {
         let vtable = &Task::<F>::VTABLE;
-        let memory = KBox::<Task<F>>::new_uninit(GFP_KERNEL)?;
+        let memory = KBox::<Task<F>>::new_uninit(GFP_KERNEL_ACCOUNT)?;
         let task = NonNull::from(KBox::leak(memory)).cast::<Task<F>>();
         let header = task.cast::<Header>();
         // SAFETY: Freshly allocated with the layout of the task. The item is initialised in place,

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 #
-# A coprocessor that runs would lose its power: suspend is refused, and works again without the driver.
+# System suspend: with jobs in all states; and without a coprocessor that answers afterwards.
 # shellcheck disable=SC2154
-if grep -q '^CONFIG_SUSPEND=y' "$(kernel debug)/build/.config"; then
-	guest_tap suspend --share "$programs" -- sh -c '
-		if { echo freeze >/sys/power/state; } 2>&1 | grep -q busy; then echo "ok suspend is refused"; else echo "not ok suspend is refused"; fi
-		if [ "$(dmesg | grep -c "would cut the power of a running coprocessor: refused")" = 1 ]; then echo "ok with one line"; else echo "not ok with one line"; fi
-		/mnt/share/faults ok'
-else
-	skip suspend "the debug kernel has no CONFIG_SUSPEND"
-fi
+guest_tap suspend --timeout 900 --share "$programs" --emu "--fault delay:20 --fault delay:1:2000 --fault delay:2:15000" -- bash -c '
+	cp /mnt/share/suspend /tmp && /tmp/suspend
+	says() { if [ "$(dmesg | grep -cE "asahi .*gpu: $1")" = "$2" ]; then echo "ok $2 times: $1"; else echo "not ok $1"; fi; }
+	says "firmware answers after system suspend" 6
+	says "jobs still run after 10 s: system suspend is refused" 1
+	if rmmod asahi; then echo ok unload; else echo not ok unload; fi
+	insmod /mnt/rig/modules/asahi.ko
+	if [ -e /dev/dri/renderD128 ]; then echo ok reload; else echo not ok reload; fi'

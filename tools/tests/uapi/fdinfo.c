@@ -2,6 +2,7 @@
 /* What programs like top see of a client: Documentation/gpu/drm-usage-stats.rst. */
 #include "uapi.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,69 @@ static void check_memory(struct context *ctx)
 		   number_of(ctx->fd, "drm-total-memory", " KiB\n") == before);
 }
 
+struct closer {
+	pthread_barrier_t barrier;
+	int fd;
+	uint32_t bo;
+	useconds_t after;
+};
+
+static void *close_soon(void *arg)
+{
+	struct closer *closer = arg;
+
+	pthread_barrier_wait(&closer->barrier);
+	usleep(closer->after);
+	gem_close(closer->fd, closer->bo);
+	return NULL;
+}
+
+/*
+ * The handle of a buffer is closed while timestamps are made in it: if there are any, the buffer
+ * counts as long as they do.
+ */
+static void check_close_while_bound(struct context *ctx)
+{
+	const long long kib = 1000 * 16, before = number_of(ctx->fd, "drm-total-memory", " KiB\n");
+	int bad = 0, bound = 0, refused = 0;
+
+	for (int i = 0; i < 60; i++) {
+		struct drm_asahi_gem_bind_object args = {
+			.flags = DRM_ASAHI_BIND_OBJECT_USAGE_TIMESTAMPS, .range = PAGE,
+		};
+		struct closer closer = { .fd = ctx->fd, .after = i * 200 };
+		pthread_t thread;
+		long long with, without;
+		int ret;
+
+		need("create a buffer", gem_create(ctx->fd, 1000 * PAGE, 0, 0, &closer.bo));
+		args.handle = closer.bo;
+		pthread_barrier_init(&closer.barrier, NULL, 2);
+		need("start a thread", -pthread_create(&thread, NULL, close_soon, &closer));
+		pthread_barrier_wait(&closer.barrier);
+		ret = gpu_ioctl(ctx->fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &args);
+		pthread_join(thread, NULL);
+		pthread_barrier_destroy(&closer.barrier);
+		with = number_of(ctx->fd, "drm-total-memory", " KiB\n");
+		if (ret) {
+			refused++;
+			bad += with != before;
+			continue;
+		}
+		bound++;
+		args = (struct drm_asahi_gem_bind_object){
+			.op = DRM_ASAHI_BIND_OBJECT_OP_UNBIND,
+			.object_handle = args.object_handle,
+		};
+		need("end them", gpu_ioctl(ctx->fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &args));
+		without = number_of(ctx->fd, "drm-total-memory", " KiB\n");
+		bad += with != before + kib || without != before;
+	}
+	printf("# %d times timestamps, %d times the handle was closed before\n", bound, refused);
+	check_true("some timestamps are made while the handle is closed", bound > 0);
+	check_true("what timestamps keep counts whenever the handle was closed", !bad);
+}
+
 void test_fdinfo(void)
 {
 	struct context ctx, other;
@@ -148,6 +212,7 @@ void test_fdinfo(void)
 	check_engine(&ctx, &other);
 	check_clock(&ctx);
 	check_memory(&ctx);
+	check_close_while_bound(&ctx);
 	context_fini(&other);
 	context_fini(&ctx);
 	/* The operations outlive the file. */

@@ -291,9 +291,7 @@ impl AsahiFile {
                 vm.bind(&object, reg.dev(), &operation)?;
                 // If the handle was closed meanwhile that may have been before the bind: then
                 // nothing but us would ever unbind the object.
-                let still_open =
-                    gem::lookup(file, *handle).is_ok_and(|now| core::ptr::eq(&*now, &*object));
-                if !still_open {
+                if !is_still_open(file, *handle, &object) {
                     vm.unbind_object(&object);
                     return Err(ENOENT);
                 }
@@ -349,6 +347,7 @@ impl AsahiFile {
                     return Err(EINVAL);
                 }
                 let object = gem::lookup(file, data.handle)?;
+                let bound = object.clone();
                 let uat = reg.gpu.uat();
                 this.timestamps.lock().check_room()?;
                 let quota = &this.timestamp_quota;
@@ -356,6 +355,10 @@ impl AsahiFile {
                 let mapped = Timestamps::new(dev, uat, reg.dev(), object, offset, range, quota)?;
                 let mapped = Arc::new(mapped, GFP_KERNEL_ACCOUNT)?;
                 data.object_handle = this.timestamps.lock().insert(mapped)?;
+                // If the handle was closed before that, nobody has marked them.
+                if !is_still_open(file, data.handle, &bound) {
+                    this.timestamps.lock().close_object(&bound);
+                }
                 Ok(())
             }
             uapi::BIND_OBJECT_OP_UNBIND => {
@@ -374,6 +377,11 @@ impl AsahiFile {
             _ => Err(EINVAL),
         }
     }
+}
+
+/// Returns whether `handle` is still that of `object`.
+fn is_still_open(file: &File, handle: u32, object: &gem::Object) -> bool {
+    gem::lookup(file, handle).is_ok_and(|now| core::ptr::eq(&*now, object))
 }
 
 /// Reads the bind operation at `at`. What `stride` leaves no room for is zero; what it has more

@@ -24,7 +24,8 @@ use crate::{
         Region,
         Uat, //
     },
-    regs::Regs, //
+    regs::Regs,
+    suspend::SuspendNotifier, //
 };
 use agx_abi::{
     globals::Globals,
@@ -79,6 +80,8 @@ struct Parts {
     uat: Arc<Uat>,
     heaps: Heaps,
     deferred: Arc<DeferredDropQueue>,
+    // Ends before what it works on.
+    _suspend: SuspendNotifier,
     firmware: Arc<Firmware>,
     fault_control: u32,
     // What the firmware has in its tables besides; it goes after the firmware.
@@ -103,7 +106,6 @@ impl Gpu {
         let dev: &Device<Bound> = pdev.as_ref();
         check_abi(dev)?;
         check_mailbox(dev)?;
-        refuse_suspend(dev)?;
 
         let regs = Arc::new(Regs::map(pdev, chip)?, GFP_KERNEL)?;
         let room = UniqueArc::<Self>::new_uninit(GFP_KERNEL)?;
@@ -169,6 +171,7 @@ impl Parts {
             buffer_manager: control_page.addresses(),
             fault_control,
         })?;
+        let suspend = SuspendNotifier::new(dev, &firmware, &uat.slots)?;
         Ok(Self {
             dev: dev.into(),
             chip,
@@ -178,6 +181,7 @@ impl Parts {
             uat,
             heaps,
             deferred,
+            _suspend: suspend,
             firmware,
             fault_control,
             _control_page: control_page,
@@ -243,12 +247,19 @@ impl Gpu {
     }
 
     /// Has the firmware clean its cache, if much memory waits for that. May sleep.
+    ///
+    /// Not if others have the firmware do so: queues that end, which take the memory along, one
+    /// after another. The caller would have to wait for all that were before it.
     pub(crate) fn collect_garbage(&self) {
-        if !self.parts.heaps.is_garbage_due() || self.parts.firmware.crash().is_set() {
+        let control = self.parts.firmware.control();
+        if !self.parts.heaps.is_garbage_due()
+            || self.parts.firmware.crash().is_set()
+            || control.is_crowded()
+        {
             return;
         }
         let garbage = self.parts.heaps.take_garbage();
-        match block_on(self.parts.firmware.control().flush()) {
+        match block_on(control.flush()) {
             Ok(Ok(())) => drop(garbage),
             _ => {
                 self.parts.firmware.give_up(fmt!("cache was not cleaned"));
@@ -267,14 +278,6 @@ impl Gpu {
     pub(crate) fn has_soft_faults(&self) -> bool {
         self.parts.fault_control == Globals::FAULT_CONTROL_SOFT
     }
-}
-
-/// Has the system refuse to suspend until the device is unbound.
-fn refuse_suspend(dev: &Device<Bound>) -> Result {
-    // `Device` is a transparent wrapper of `struct device`.
-    let raw: *const Device<Bound> = dev;
-    // SAFETY: The device is bound.
-    to_result(unsafe { ffi::asahi_refuse_suspend(raw.cast_mut().cast()) })
 }
 
 /// Makes sure that the mailbox has its driver: the device has to be probed later if it has not.

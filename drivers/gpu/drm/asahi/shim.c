@@ -13,7 +13,6 @@
 #include <linux/of_reserved_mem.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <linux/suspend.h>
 #include <linux/vmalloc.h>
 
 #include <asm/arch_timer.h>
@@ -208,56 +207,6 @@ struct apple_mbox *apple_mbox_get(struct device *dev, int index);
 int asahi_mailbox_check(struct device *dev)
 {
 	return PTR_ERR_OR_ZERO(apple_mbox_get(dev, 0));
-}
-
-/*
- * System suspend
- */
-
-int asahi_refuse_suspend(struct device *dev);
-
-struct asahi_suspend {
-	struct notifier_block nb;
-	struct device *dev;
-};
-
-static int asahi_suspend_notify(struct notifier_block *nb, unsigned long event, void *unused)
-{
-	struct asahi_suspend *s = container_of(nb, struct asahi_suspend, nb);
-
-	switch (event) {
-	case PM_SUSPEND_PREPARE:
-	case PM_HIBERNATION_PREPARE:
-		dev_warn(s->dev,
-			 "system suspend would cut the power of a running coprocessor: refused\n");
-		return notifier_from_errno(-EBUSY);
-	default:
-		return NOTIFY_DONE;
-	}
-}
-
-static void asahi_suspend_unregister(void *data)
-{
-	struct asahi_suspend *s = data;
-
-	unregister_pm_notifier(&s->nb);
-}
-
-/*
- * As long as the device is bound the system does not suspend. The core would gate the GPU's power
- * domain under the coprocessor, which nothing brings back then.
- */
-int asahi_refuse_suspend(struct device *dev)
-{
-	struct asahi_suspend *s = devm_kzalloc(dev, sizeof(*s), GFP_KERNEL);
-	int ret;
-
-	if (!s)
-		return -ENOMEM;
-	s->dev = dev;
-	s->nb.notifier_call = asahi_suspend_notify;
-	ret = register_pm_notifier(&s->nb);
-	return ret ?: devm_add_action_or_reset(dev, asahi_suspend_unregister, s);
 }
 
 /*

@@ -21,6 +21,16 @@
 //! So a queue that holds slots has jobs in flight with them, whether it waits for more or not, and
 //! the hardware ends those whatever other queues do. That no queue keeps its slots for ever while others wait
 //! is up to its ring, which looks at [`SlotPool::is_contended`] before it starts another job.
+//!
+//! For a system suspend the pool is closed: nobody gets slots, and all who have some are to give
+//! them back, as if others waited. When all slots are free nothing is in flight.
+//!
+//! ```text
+//!          close()               the last slot is given back
+//!   open ───────────► closing ──────────────────────────────► closed, idle() returns
+//!     ▲                  │ open()                                │ open()
+//!     └──────────────────┴───────────────────────────────────────┘
+//! ```
 
 pub(crate) mod table;
 
@@ -34,7 +44,10 @@ use core::task::{
     Context,
     Poll, //
 };
-use kasync::sync::AtomicWaker;
+use kasync::sync::{
+    AtomicWaker,
+    Notify, //
+};
 use kernel::{
     list::{
         impl_list_arc_safe,
@@ -79,16 +92,33 @@ pub(crate) struct Tables {
     pub(crate) buffer_requests: [u32; BUFFER_SLOTS],
 }
 
+impl Tables {
+    /// Returns whether all slots are free.
+    fn is_idle(&self) -> bool {
+        self.vms.is_idle() && self.events.is_idle()
+    }
+}
+
 struct State {
     tables: Tables,
+    /// Nobody gets slots.
+    closed: bool,
     /// The queues that wait, in the order in which they came.
     waiting: List<Waiter>,
 }
 
 impl State {
-    /// Returns the waiter that is next.
+    /// Returns the waiter that is first.
     fn first(&self) -> Option<Arc<Waiter>> {
         self.waiting.iter().next().map(Into::into)
+    }
+
+    /// Returns the waiter whose turn it is.
+    fn next(&self) -> Option<Arc<Waiter>> {
+        if self.closed {
+            return None;
+        }
+        self.first()
     }
 }
 
@@ -102,8 +132,11 @@ impl State {
 pub(crate) struct SlotPool {
     #[pin]
     state: SpinLock<State>,
-    /// Length of the list of those that wait. Written under the lock.
+    /// Length of the list of those that wait, and one more while the pool is closed. Written under
+    /// the lock.
     waiting: Atomic<usize>,
+    /// A closed pool has become idle.
+    drained: Notify,
 }
 
 /// The place of one queue among those that wait.
@@ -157,9 +190,11 @@ impl SlotPool {
                         buffer_owners: [0; BUFFER_SLOTS],
                         buffer_requests: [0; BUFFER_SLOTS],
                     },
+                    closed: false,
                     waiting: List::new(),
                 }),
                 waiting: Atomic::new(0),
+                drained: Notify::new(),
             }),
             GFP_KERNEL_ACCOUNT,
         )
@@ -180,7 +215,7 @@ impl SlotPool {
         waiter.task.register(cx);
         let mut state = self.state.lock();
         let first = state.first();
-        if first.is_none_or(|first| Arc::ptr_eq(&first, waiter)) {
+        if !state.closed && first.is_none_or(|first| Arc::ptr_eq(&first, waiter)) {
             if let Some(result) = take(&mut state.tables).transpose() {
                 let next = self.remove(&mut state, waiter);
                 drop(state);
@@ -208,13 +243,49 @@ impl SlotPool {
     pub(crate) fn release<R>(&self, change: impl FnOnce(&mut Tables) -> R) -> R {
         let mut state = self.state.lock();
         let result = change(&mut state.tables);
-        let next = state.first();
+        let drained = state.closed && state.tables.is_idle();
+        let next = state.next();
         drop(state);
+        if drained {
+            self.drained.notify_waiters();
+        }
         wake(next);
         result
     }
 
-    /// Returns whether somebody waits for slots.
+    /// Gives no more slots to anybody, until [`SlotPool::open`] is called. Those who have slots
+    /// start no more jobs. Idempotent.
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock();
+        if !core::mem::replace(&mut state.closed, true) {
+            self.count(&state, |n| n + 1);
+        }
+    }
+
+    /// Ends [`SlotPool::close`]. Idempotent.
+    pub(crate) fn open(&self) {
+        let mut state = self.state.lock();
+        if core::mem::replace(&mut state.closed, false) {
+            self.count(&state, |n| n - 1);
+        }
+        let next = state.next();
+        drop(state);
+        wake(next);
+    }
+
+    /// Waits until all slots of a closed pool are free. Cancel safe.
+    pub(crate) async fn idle(&self) {
+        loop {
+            // Made before it looks, so that what changes from here on is not missed.
+            let drained = self.drained.notified();
+            if self.state.lock().tables.is_idle() {
+                return;
+            }
+            drained.await;
+        }
+    }
+
+    /// Returns whether somebody waits for slots, or the pool is closed.
     pub(crate) fn is_contended(&self) -> bool {
         self.waiting.load(Relaxed) != 0
     }
@@ -231,7 +302,7 @@ impl SlotPool {
         if removed.is_some() {
             self.count(state, |n| n - 1);
         }
-        state.first()
+        state.next()
     }
 
     /// Changes the number of those that wait. `_state`: the lock is held.

@@ -72,6 +72,12 @@ impl Control {
         false
     }
 
+    /// Returns whether others wait for the firmware to clean its caches, or to do something else
+    /// that cleans them. There may be thousands of them.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.device_control.is_crowded()
+    }
+
     /// Makes the firmware clean its caches. Then memory that was taken out of use before may be
     /// used for something else.
     pub(crate) async fn flush(&self) -> Result {

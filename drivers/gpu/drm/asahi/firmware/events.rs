@@ -350,9 +350,15 @@ impl Watch {
     ///
     /// To be asked before 127 more commands are issued.
     pub(crate) fn outcome(&self, value: Stamp) -> Option<Result<(), Failure>> {
-        let outcome = self.slot.state.lock().window.outcome(value);
-        let dead = || self.events.crash.is_set().then_some(Err(Failure::NoDevice));
-        outcome.or_else(dead)
+        let known = || self.slot.state.lock().window.outcome(value);
+        known().or_else(|| {
+            if !self.events.crash.is_set() {
+                return None;
+            }
+            // What was complete before the crash is so, though its event has not come.
+            self.look();
+            Some(known().unwrap_or(Err(Failure::NoDevice)))
+        })
     }
 
     /// Returns how the command with number `value` has ended, if it has. If not, the task of `cx`

@@ -281,6 +281,11 @@ impl TxChannel {
         self.finished(ticket).await
     }
 
+    /// Returns whether [`TxChannel::run`] would have to wait for its turn.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.turns.available() == 0
+    }
+
     /// Waits until the firmware has dealt with the entry of `ticket`.
     ///
     /// # Errors

@@ -47,6 +47,11 @@ impl<const N: usize> SlotTable<N> {
         self.free > 0
     }
 
+    /// Returns whether all slots are free.
+    pub(crate) const fn is_idle(&self) -> bool {
+        self.free == N
+    }
+
     /// Returns how many slots are free.
     pub(crate) const fn free_count(&self) -> usize {
         self.free
@@ -128,6 +133,20 @@ mod tests {
         assert_eq!(t.take(None), Some(taken[0]));
         t.release(taken[1], false);
         assert!(t.has_free());
+    }
+
+    #[test]
+    fn idle_when_all_are_free() {
+        let mut t = SlotTable::<2>::new();
+        assert!(t.is_idle());
+        let (a, b) = (t.take(None).unwrap(), t.take(None).unwrap());
+        t.release(a, false);
+        assert!(!t.is_idle());
+        t.release(b, true);
+        // The firmware may still write its stamp.
+        assert!(!t.is_idle());
+        assert!(t.drained(b));
+        assert!(t.is_idle());
     }
 
     #[test]

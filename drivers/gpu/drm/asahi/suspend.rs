@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! System suspend.
+//!
+//! The coprocessor stays as it is, awake and with power, and has nothing to do meanwhile:
+//!
+//! ```text
+//!           PM_SUSPEND_PREPARE             nothing is in flight
+//!   running ──────────────────► draining ────────────────────────► parked
+//!      ▲  ▲                       │ not within DRAIN_LIMIT: EBUSY     │
+//!      │  └───────────────────────┘                                   │ PM_POST_SUSPEND: it answers
+//!      └──────────────────────────────────────────────────────────────┘
+//!                                      it does not answer: the firmware is given up
+//! ```
+//!
+//! Jobs may be submitted at any time. Those that the firmware does not have wait, as if all slots
+//! were taken. So neither fences nor waits notice anything but the time that it takes.
+//!
+//! What is never done is to suspend while the coprocessor would lose its power: nothing is known of
+//! the way back. Then the suspend is refused; see `suspend.c`.
+
+use crate::{
+    ffi,
+    firmware::Firmware,
+    slots::SlotPool, //
+};
+use core::{
+    ffi::{
+        c_int,
+        c_void, //
+    },
+    ptr::NonNull, //
+};
+use kasync::{
+    block_on,
+    select,
+    time,
+    Either, //
+};
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    error::from_err_ptr,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    },
+    time::Delta, //
+};
+
+/// How long the jobs that the firmware has may take until the suspend is refused.
+const DRAIN_LIMIT: Delta = Delta::from_millis(10_000);
+
+/// What a suspend has to do with.
+struct Target {
+    dev: ARef<Device>,
+    firmware: Arc<Firmware>,
+    slots: Arc<SlotPool>,
+    /// [`Target::prepare`] has succeeded. The system's suspends are one after another.
+    parked: Atomic<bool>,
+}
+
+impl Target {
+    /// Lets the firmware come to an end with what it has, and gives it nothing more.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if that takes too long. Then everything goes on as before.
+    fn prepare(&self) -> Result {
+        if !self.is_alive() {
+            return Ok(());
+        }
+        self.slots.close();
+        let drained = select(self.slots.idle(), time::sleep(DRAIN_LIMIT));
+        match block_on(self.firmware.crash().or(drained)) {
+            // What is dead has nothing to do.
+            Ok(Ok(Either::Left(())) | Err(_)) => {
+                self.parked.store(true, Relaxed);
+                Ok(())
+            }
+            Ok(Ok(Either::Right(()))) => {
+                self.slots.open();
+                dev_warn!(
+                    self.dev,
+                    "jobs still run after {} s: system suspend is refused\n",
+                    DRAIN_LIMIT.as_millis() / 1000
+                );
+                Err(EBUSY)
+            }
+            Err(e) => {
+                self.slots.open();
+                dev_warn!(self.dev, "system suspend is refused: {e:?}\n");
+                Err(e)
+            }
+        }
+    }
+
+    /// Makes sure that the firmware is still there, and goes on.
+    fn end(&self) {
+        if !self.parked.load(Relaxed) {
+            return;
+        }
+        self.parked.store(false, Relaxed);
+        if self.is_alive() {
+            match block_on(self.firmware.control().is_alive()) {
+                Ok(true) => dev_info!(self.dev, "firmware answers after system suspend\n"),
+                Ok(false) => self
+                    .firmware
+                    .give_up(fmt!("firmware does not answer after system suspend")),
+                Err(e) => dev_warn!(
+                    self.dev,
+                    "firmware was not asked whether it is alive after system suspend: {e:?}\n"
+                ),
+            }
+        }
+        self.slots.open();
+    }
+
+    /// Whether the firmware runs.
+    fn is_alive(&self) -> bool {
+        !self.firmware.crash().is_set()
+    }
+}
+
+/// What has the GPU take part in system suspend, while it lives.
+///
+/// # Invariants
+///
+/// `raw` is a registration of `asahi_suspend_register()`, whose cookie is `_target`.
+pub(crate) struct SuspendNotifier {
+    raw: NonNull<c_void>,
+    _target: KBox<Target>,
+}
+
+// SAFETY: The registration may be ended by any thread, and `Target` may be used by any.
+unsafe impl Send for SuspendNotifier {}
+// SAFETY: There is nothing that a shared reference allows.
+unsafe impl Sync for SuspendNotifier {}
+
+impl SuspendNotifier {
+    /// Has it take part.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn new(
+        dev: &Device<Bound>,
+        firmware: &Arc<Firmware>,
+        slots: &Arc<SlotPool>,
+    ) -> Result<Self> {
+        let target = KBox::new(
+            Target {
+                dev: dev.into(),
+                firmware: firmware.clone(),
+                slots: slots.clone(),
+                parked: Atomic::new(false),
+            },
+            GFP_KERNEL,
+        )?;
+        let cookie: *const Target = &*target;
+        // `Device` is a transparent wrapper of `struct device`.
+        let raw: *const Device<Bound> = dev;
+        // SAFETY: The device is valid. The callbacks below take a `Target`, which lives until the
+        // registration has ended.
+        let raw = from_err_ptr(unsafe {
+            ffi::asahi_suspend_register(raw.cast_mut().cast(), cookie.cast_mut().cast())
+        })?;
+        // INVARIANT: By the call above.
+        Ok(Self {
+            raw: NonNull::new(raw).ok_or(ENOMEM)?,
+            _target: target,
+        })
+    }
+}
+
+impl Drop for SuspendNotifier {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant; it is not used afterwards.
+        unsafe { ffi::asahi_suspend_unregister(self.raw.as_ptr()) };
+    }
+}
+
+/// # Safety
+///
+/// `cookie` is that of a [`SuspendNotifier`] which lives.
+#[no_mangle]
+unsafe extern "C" fn asahi_suspend_is_alive(cookie: *const c_void) -> bool {
+    // SAFETY: By the function's requirements.
+    unsafe { &*cookie.cast::<Target>() }.is_alive()
+}
+
+/// # Safety
+///
+/// `cookie` is that of a [`SuspendNotifier`] which lives.
+#[no_mangle]
+unsafe extern "C" fn asahi_suspend_prepare(cookie: *const c_void) -> c_int {
+    // SAFETY: By the function's requirements.
+    match unsafe { &*cookie.cast::<Target>() }.prepare() {
+        Ok(()) => 0,
+        Err(e) => e.to_errno(),
+    }
+}
+
+/// # Safety
+///
+/// `cookie` is that of a [`SuspendNotifier`] which lives.
+#[no_mangle]
+unsafe extern "C" fn asahi_suspend_end(cookie: *const c_void) {
+    // SAFETY: By the function's requirements.
+    unsafe { &*cookie.cast::<Target>() }.end();
+}
