@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
-# tier: all
 #
 # Render commands through the UAPI, one machine for each group.
 # shellcheck disable=SC2154

@@ -20,6 +20,8 @@ pub(crate) mod fragment;
 pub(crate) mod growth;
 pub(crate) mod in_flight;
 pub(crate) mod memory;
+pub(crate) mod planned;
+pub(crate) mod queues;
 pub(crate) mod render;
 pub(crate) mod render_memory;
 pub(crate) mod render_queues;

@@ -25,6 +25,8 @@ use crate::{
         },
         in_flight::Engines,
         memory::JobMemory,
+        planned::Job,
+        queues::Queues,
         render::Render,
         render_memory::{
             RenderCommon,
@@ -35,7 +37,6 @@ use crate::{
             RenderQueues, //
         },
         ring::{
-            Job,
             QueueRing,
             RingParts,
             TIMEOUT, //
@@ -150,8 +151,7 @@ impl Queue {
             deferred: gpu.deferred(),
             vm: &vm,
             context,
-            compute,
-            render_cell: render_cell.clone(),
+            queues: Queues::new(compute, render_cell.clone())?,
             engines,
             label,
         })?;

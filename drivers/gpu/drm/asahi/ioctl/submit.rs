@@ -30,7 +30,7 @@ use crate::{
             Work, //
         },
         compute,
-        ring::{
+        planned::{
             Job,
             Planned, //
         },
@@ -178,9 +178,6 @@ fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<Job> {
     };
     let render_count = renders().count();
     let compute_count = timed.len() - render_count;
-    if render_count > 0 {
-        return Err(EOPNOTSUPP);
-    }
     let compute_memory = match compute_count {
         0 => None,
         count => Some(queue.job_memory(count)?),

@@ -362,3 +362,7 @@ pub(crate) fn write_turn<M: Memory>(
     out.set(FinalizeFragment::FW_STAMP, turn.firmware_stamp)?;
     out.set(FinalizeFragment::STAMP_VALUE, turn.value)
 }
+
+#[cfg(test)]
+#[path = "fragment_tests.rs"]
+mod tests;

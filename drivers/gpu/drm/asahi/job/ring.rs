@@ -21,31 +21,16 @@
 //! turn, also if there are more queues with work than slots for good.
 
 use super::{
-    barrier::{
-        Barriers,
-        Wait, //
-    },
-    compute,
     context::Context,
     in_flight::{
         Commands,
         Engines,
         InFlight, //
     },
-    memory::JobMemory,
-    render_memory::{
-        PlannedRender,
-        RenderMemory, //
-    },
-    render_queues::{
-        turn,
-        RenderCell,
-        RenderQueues,
-        RenderRooms, //
-    },
-    work_queue::{
-        Target,
-        WorkQueue, //
+    planned::Job,
+    queues::{
+        Queues,
+        Rooms, //
     }, //
 };
 use crate::{
@@ -54,19 +39,9 @@ use crate::{
         DeferredDrop,
         DeferredDropQueue, //
     },
-    firmware::{
-        Firmware,
-        Room,
-        RoomWait,
-        Stamp, //
-    },
+    firmware::Firmware,
     mmu::SlotGuard,
-    quota::{
-        Charge,
-        Quota, //
-    },
     slots::Waiter,
-    timestamps::Timestamps,
     vm::Vm, //
 };
 use core::{
@@ -103,25 +78,6 @@ pub(crate) const TIMEOUT: Delta = Delta::from_millis(2000);
 /// runs.
 const MAX_TIMEOUTS: u32 = 30;
 
-/// What a command of a job is, with its index among those of its kind.
-pub(crate) enum Planned {
-    Compute(compute::Sequence),
-    Render(PlannedRender),
-}
-
-/// A job: what is asked of the hardware, and what that needs.
-pub(crate) struct Job {
-    /// Of its compute commands, and of its renders, if there are any.
-    pub(crate) compute: Option<JobMemory>,
-    pub(crate) renders: Option<RenderMemory>,
-    /// At least one, and no more than can be in flight together.
-    pub(crate) commands: KVec<(Barriers, Planned)>,
-    /// What the commands write timestamps to.
-    pub(crate) _timestamps: KVec<Arc<Timestamps>>,
-    /// Among the client's.
-    pub(crate) _charge: Charge<Arc<Quota>>,
-}
-
 /// The hardware's side of a queue.
 pub(crate) struct QueueRing {
     firmware: Arc<Firmware>,
@@ -130,21 +86,14 @@ pub(crate) struct QueueRing {
     vm: Option<KBox<DeferredDrop<Arc<Vm>>>>,
     deferred: Arc<DeferredDropQueue>,
     context: Context,
-    compute: WorkQueue,
-    /// Those for renders, once there has been one.
-    renders: Option<KBox<RenderQueues>>,
-    render_cell: Arc<RenderCell>,
-    /// Number of the firmware's commands of the user queue so far: a render is two.
-    count: u64,
+    queues: Queues,
 
     /// The VM's slot. It is there when an event slot is.
     vm_slot: Option<SlotGuard>,
     /// The place among those that wait for slots, and whether it may be one of them.
     waiter: Arc<Waiter>,
     waits: bool,
-    /// The wait for room in the pipe of compute commands, and the room in all pipes, from
-    /// `poll_ready()` to `submit()`.
-    room_wait: RoomWait,
+    /// The room in the pipes, from `poll_ready()` to `submit()`.
     rooms: Rooms,
 
     engines: Engines,
@@ -152,13 +101,6 @@ pub(crate) struct QueueRing {
     /// What [`Firmware::progress`] was, and the number of timeouts since it was that.
     progress: u32,
     timeouts: u32,
-}
-
-/// Room in the pipes that a job needs.
-#[derive(Default)]
-struct Rooms {
-    compute: Option<Room>,
-    renders: Option<RenderRooms>,
 }
 
 /// What a [`QueueRing`] is made of.
@@ -169,8 +111,7 @@ pub(crate) struct RingParts<'a> {
     /// The VM of the queue's jobs.
     pub(crate) vm: &'a Arc<Vm>,
     pub(crate) context: Context,
-    pub(crate) compute: WorkQueue,
-    pub(crate) render_cell: Arc<RenderCell>,
+    pub(crate) queues: Queues,
     pub(crate) engines: Engines,
     pub(crate) label: Label,
 }
@@ -188,14 +129,10 @@ impl QueueRing {
             vm: Some(DeferredDrop::new(parts.vm.clone())?),
             deferred: parts.deferred.clone(),
             context: parts.context,
-            compute: parts.compute,
-            renders: None,
-            render_cell: parts.render_cell,
-            count: 0,
+            queues: parts.queues,
             vm_slot: None,
             waiter: Waiter::new()?,
             waits: false,
-            room_wait: RoomWait::new()?,
             rooms: Rooms::default(),
             engines: parts.engines,
             label: parts.label,
@@ -214,10 +151,8 @@ impl QueueRing {
         let Some(vm) = &self.vm else {
             return Poll::Ready(Err(ENODEV));
         };
-        let has_compute = !computes || self.compute.is_occupying();
-        let has_renders = !renders || self.renders.as_ref().is_some_and(|r| r.is_occupying());
         let contended = vm.space().slots().is_contended();
-        if has_compute && has_renders && !contended {
+        if self.queues.have_slots(computes, renders) && !contended {
             return Poll::Ready(Ok(()));
         }
         let space = vm.space().clone();
@@ -229,20 +164,9 @@ impl QueueRing {
         }
 
         self.waits = true;
-        let compute = computes.then_some(&mut self.compute);
-        let mut compute = compute.filter(|queue| !queue.is_occupying());
-        let mut queues = self.renders.as_mut().filter(|_| renders);
-        let vm_slot = &mut self.vm_slot;
+        let (queues, vm_slot) = (&mut self.queues, &mut self.vm_slot);
         let taken = ready!(pool.poll_acquire(&self.waiter, cx, |tables| {
-            let mut events = usize::from(compute.is_some());
-            if let Some(queues) = &queues {
-                let (has_buffer, more) = queues.needs(tables);
-                if !has_buffer {
-                    return Ok(None);
-                }
-                events += more;
-            }
-            if tables.events.free_count() < events {
+            if !queues.fit(computes, renders, tables) {
                 return Ok(None);
             }
             let context = match vm_slot {
@@ -254,13 +178,8 @@ impl QueueRing {
                     vm_slot.insert(guard).context()
                 }
             };
-            // As many are free this takes them.
-            if let Some(compute) = &mut compute {
-                compute.occupy(tables, context);
-            }
-            if let Some(queues) = &mut queues {
-                queues.occupy(tables, context);
-            }
+            // As they fit this takes them.
+            queues.occupy(computes, renders, tables, context);
             Ok(Some(()))
         }));
         self.waits = false;
@@ -269,10 +188,7 @@ impl QueueRing {
 
     /// Gives those slots back for which nothing is in flight. Returns whether these are all.
     fn rest(&mut self) -> bool {
-        let mut idle = self.compute.rest();
-        if let Some(renders) = &mut self.renders {
-            idle &= renders.rest();
-        }
+        let idle = self.queues.rest();
         if idle {
             self.vm_slot = None;
         }
@@ -288,53 +204,14 @@ impl QueueRing {
         self.rest();
     }
 
-    /// Writes `job` to the rings.
-    fn push(&mut self, job: &Job) -> Result<Commands> {
-        let vm_slot = self.vm_slot.as_ref().ok_or(EINVAL)?.context();
-        let before = Before::new(self)?;
-        let (mut computes, mut renders) = (0, 0);
-        for (barriers, planned) in &job.commands {
-            let targets = before.targets(self, barriers)?;
-            match planned {
-                Planned::Compute(sequence) => {
-                    let memory = job.compute.as_ref().ok_or(EINVAL)?;
-                    let mut memory = memory.command(computes);
-                    for (n, target) in targets.into_iter().flatten().enumerate() {
-                        let barrier = self.compute.barrier(&target)?;
-                        self.compute.push(memory.write_barrier(n, &barrier)?)?;
-                    }
-                    let turn = turn(&self.compute.issue()?, vm_slot, self.count);
-                    self.count += 1;
-                    compute::write_turn(&turn, *sequence, &mut memory)?;
-                    self.compute.push(memory.va())?;
-                    computes += 1;
-                }
-                Planned::Render(planned) => {
-                    let memory = job.renders.as_ref().ok_or(EINVAL)?;
-                    let queues = self.renders.as_mut().ok_or(EINVAL)?;
-                    queues.push(memory, renders, planned, targets, vm_slot, self.count)?;
-                    self.count += 2;
-                    renders += 1;
-                }
-            }
-        }
-        before.commands(self, computes, renders)
-    }
-
     /// Writes `job` to the rings, and tells the firmware.
     fn hand_over(&mut self, job: &Job) -> Result<Commands> {
         let rooms = mem::take(&mut self.rooms);
-        let before = self.count;
-        let commands = self.push(job)?;
+        let vm_slot = self.vm_slot.as_ref().ok_or(EINVAL)?.context();
+        let (commands, count) = self.queues.push(job, vm_slot)?;
         // Not before the job's turn has come, see there.
-        self.context.notifier.expect(self.count - before);
-        if let (Some(rooms), Some(queues)) = (rooms.renders, &mut self.renders) {
-            queues.send(rooms)?;
-        }
-        if let Some(room) = rooms.compute {
-            let message = self.compute.publish()?;
-            room.send(message.encode().as_bytes())?;
-        }
+        self.context.notifier.expect(count);
+        self.queues.send(rooms)?;
         Ok(commands)
     }
 
@@ -351,67 +228,6 @@ impl QueueRing {
     }
 }
 
-/// Where the work queues stood before a job was written to them.
-struct Before {
-    /// The last commands that may still be in flight, of renders and compute commands.
-    in_flight: [Option<Stamp>; 2],
-    /// The values of the job's first commands: compute, fragment, vertex.
-    first: [Option<Stamp>; 3],
-}
-
-impl Before {
-    fn new(ring: &QueueRing) -> Result<Self> {
-        let next = |queue: &WorkQueue| queue.next().ok();
-        let renders = ring.renders.as_ref();
-        Ok(Self {
-            in_flight: [
-                renders.and_then(|queues| queues.fragment.in_flight()),
-                ring.compute.in_flight(),
-            ],
-            first: [
-                next(&ring.compute),
-                renders.and_then(|queues| next(&queues.fragment)),
-                renders.and_then(|queues| next(&queues.vertex)),
-            ],
-        })
-    }
-
-    /// Returns what a command with `barriers` waits for.
-    fn targets(&self, ring: &QueueRing, barriers: &Barriers) -> Result<[Option<Target>; 2]> {
-        let [compute, fragment, _] = self.first;
-        let value = |wait, before, first: Option<Stamp>| match wait {
-            Wait::Nothing => Ok(None),
-            Wait::Before => Ok(before),
-            Wait::Command(n) => first.map(|first| Some(first.forward(n))).ok_or(EINVAL),
-        };
-        let [render_before, compute_before] = self.in_flight;
-        let render = value(barriers.render, render_before, fragment)?;
-        let compute = value(barriers.compute, compute_before, compute)?;
-        let renders = || ring.renders.as_ref().ok_or(EINVAL);
-        Ok([
-            render.map(|value| renders()?.target(value)).transpose()?,
-            compute
-                .map(|value| ring.compute.target(value))
-                .transpose()?,
-        ])
-    }
-
-    /// Returns the commands of a job that has so many of them.
-    fn commands(&self, ring: &QueueRing, computes: usize, renders: usize) -> Result<Commands> {
-        let [compute, fragment, vertex] = self.first;
-        let mut commands = Commands::default();
-        if computes > 0 {
-            commands.add(ring.compute.slot()?, compute.ok_or(EINVAL)?);
-        }
-        if renders > 0 {
-            let queues = ring.renders.as_ref().ok_or(EINVAL)?;
-            commands.add(queues.vertex.slot()?, vertex.ok_or(EINVAL)?);
-            commands.add(queues.fragment.slot()?, fragment.ok_or(EINVAL)?);
-        }
-        Ok(commands)
-    }
-}
-
 impl Ring for QueueRing {
     type Job = KBox<DeferredDrop<Job>>;
     type InFlight = InFlight;
@@ -424,20 +240,9 @@ impl Ring for QueueRing {
         self.firmware.crash().check()?;
         let (computes, renders) = (job.compute.is_some(), job.renders.is_some());
         // The room is kept only if all else is there.
-        let mut rooms = Rooms::default();
-        if computes {
-            let room = ready!(self.room_wait.poll(self.compute.pipe(), cx))?;
-            rooms.compute = Some(room);
-        }
-        if renders {
-            if self.renders.is_none() {
-                self.renders = self.render_cell.take();
-            }
-            let queues = self.renders.as_mut().ok_or(EINVAL)?;
-            rooms.renders = Some(ready!(queues.poll_rooms(cx))?);
-            if !queues.may_start() {
-                return Poll::Pending;
-            }
+        let rooms = ready!(self.queues.poll_rooms(computes, renders, cx))?;
+        if renders && !self.queues.may_render() {
+            return Poll::Pending;
         }
         ready!(self.poll_slots(computes, renders, cx))?;
         self.rooms = rooms;

@@ -347,5 +347,5 @@ pub(crate) fn write_turn<M: Memory>(
 }
 
 #[cfg(test)]
-#[path = "halves_tests.rs"]
-mod tests;
+#[path = "vertex_tests.rs"]
+pub(crate) mod tests;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Tests of both halves of a render: every field that is written is looked at, and the rest is
-//! zero.
+//! Tests of the vertex half of a render, and what those of the fragment half need as well: every
+//! field that is written is looked at, and the rest is zero.
 
 use super::*;
 use crate::job::{
@@ -15,18 +15,10 @@ use crate::job::{
     },
 };
 use agx_abi::{
-    buffer::BufferInfo,
     compute::TimestampPointers,
-    fragment::{
-        ArrayAddr,
-        AuxFbInfo,
-        BackgroundProgram,
-        EotProgram,
-        RunFragment, //
-    },
+    fragment::RunFragment,
     microsequence::{
         Attachment,
-        FinalizeFragment,
         RetireStamp,
         StartFragment,
         Timestamp,
@@ -36,7 +28,7 @@ use agx_abi::{
 };
 use std::convert::Infallible;
 
-const COMMON: Common = Common {
+pub(crate) const COMMON: Common = Common {
     queue: 0x1_0003,
     usc_exec_base: 0x11_0000_0000,
     queue_info: 0xffff_ffa0_0000_1000,
@@ -45,7 +37,7 @@ const COMMON: Common = Common {
     stats: 0xffff_ffa0_0000_3004,
 };
 
-const MACHINE: Machine = Machine {
+pub(crate) const MACHINE: Machine = Machine {
     clusters: 1,
     clustering: None,
     preempt: [0x540, 0x280, 0x20],
@@ -53,7 +45,7 @@ const MACHINE: Machine = Machine {
     core_mask: [0x77, 0x11],
 };
 
-const SCENE: ScenePlace = ScenePlace {
+pub(crate) const SCENE: ScenePlace = ScenePlace {
     scene: 0xffff_ffa8_0000_1000,
     buffer: 0xffff_ffa0_0000_5000,
     kernel_buffer: 0xffff_ffa8_0000_2000,
@@ -61,7 +53,7 @@ const SCENE: ScenePlace = ScenePlace {
     tpc: 0x60_1000_0000,
 };
 
-const TURN: Turn = Turn {
+pub(crate) const TURN: Turn = Turn {
     vm_slot: 9,
     counter: 0x1_0000_0001,
     event_seq: 0x1_0000_0002,
@@ -71,9 +63,9 @@ const TURN: Turn = Turn {
     value: 0x4d00_0300,
 };
 
-const COMMAND: u64 = 0xffff_ffa6_0000_0000;
-const SEQUENCE: u64 = 0xffff_ffa0_0001_0000;
-const TIMESTAMPS: u64 = 0xffff_ffa8_0000_0200;
+pub(crate) const COMMAND: u64 = 0xffff_ffa6_0000_0000;
+pub(crate) const SEQUENCE: u64 = 0xffff_ffa0_0001_0000;
+pub(crate) const TIMESTAMPS: u64 = 0xffff_ffa8_0000_0200;
 
 /// Memory that keeps to its bounds.
 struct Image {
@@ -95,11 +87,15 @@ impl Memory for Image {
 }
 
 /// A structure whose fields are taken out one by one.
-struct Fields(Vec<u8>);
+pub(crate) struct Fields(pub(crate) Vec<u8>);
 
 impl Fields {
     #[track_caller]
-    fn take<S, T: Value + PartialEq + core::fmt::Debug>(&mut self, field: Field<S, T>, value: T) {
+    pub(crate) fn take<S, T: Value + PartialEq + core::fmt::Debug>(
+        &mut self,
+        field: Field<S, T>,
+        value: T,
+    ) {
         assert_eq!(field.read(&self.0), value);
         let at = field.offset();
         self.0[at..at + field.size()].fill(0);
@@ -107,12 +103,12 @@ impl Fields {
 
     /// All that was not taken is zero.
     #[track_caller]
-    fn rest_is_zero(&self) {
+    pub(crate) fn rest_is_zero(&self) {
         let found = self.0.iter().position(|&b| b != 0);
         assert_eq!(found.map(|at| format!("{at:#x}")), None);
     }
 
-    fn part<S, T: Value>(&mut self, field: Field<S, T>) -> Self {
+    pub(crate) fn part<S, T: Value>(&mut self, field: Field<S, T>) -> Self {
         let range = field.offset()..field.offset() + field.size();
         let part = self.0[range.clone()].to_vec();
         self.0[range].fill(0);
@@ -164,14 +160,20 @@ fn buffer(flags: u32, layers: u16) -> Vec<u8> {
     bytes
 }
 
-struct Built {
-    command: Fields,
-    sequence: Vec<u8>,
-    layout: Layout,
+pub(crate) struct Built {
+    pub(crate) command: Fields,
+    pub(crate) sequence: Vec<u8>,
+    pub(crate) layout: Layout,
 }
 
 /// What is written for the vertex half, or else for the fragment half.
-fn build(vertex: bool, flags: u32, layers: u16, machine: &Machine, user: (u64, u64)) -> Built {
+pub(crate) fn build(
+    vertex: bool,
+    flags: u32,
+    layers: u16,
+    machine: &Machine,
+    user: (u64, u64),
+) -> Built {
     let bytes = buffer(flags, layers);
     let commands: Vec<_> = Parser::new(&bytes).collect::<Result<_, _>>().unwrap();
     let Work::Render(render) = commands[0].work else {
@@ -233,7 +235,7 @@ fn build(vertex: bool, flags: u32, layers: u16, machine: &Machine, user: (u64, u
 }
 
 #[track_caller]
-fn take_meta(mut meta: Fields) {
+pub(crate) fn take_meta(mut meta: Fields) {
     meta.take(JobMeta::STAMP, TURN.host_stamp);
     meta.take(JobMeta::FW_STAMP, TURN.firmware_stamp);
     meta.take(JobMeta::STAMP_VALUE, TURN.value);
@@ -244,7 +246,7 @@ fn take_meta(mut meta: Fields) {
 }
 
 #[track_caller]
-fn take_encoder(mut encoder: Fields) {
+pub(crate) fn take_encoder(mut encoder: Fields) {
     encoder.take(EncoderParams::MASK, u32::MAX);
     encoder.take(EncoderParams::SAMPLER_HEAP, 0x71_0000_0000);
     encoder.take(EncoderParams::SAMPLER_COUNT, 6);
@@ -253,7 +255,7 @@ fn take_encoder(mut encoder: Fields) {
 }
 
 #[track_caller]
-fn take_pointers(mut pair: Fields, start: u64, end: u64) {
+pub(crate) fn take_pointers(mut pair: Fields, start: u64, end: u64) {
     pair.take(TimestampPointers::START, start);
     pair.take(TimestampPointers::END, end);
 }
@@ -468,219 +470,4 @@ fn timestamps_of_both_halves() {
             at += Timestamp::SIZE + WaitForIdle::SIZE;
         }
     }
-}
-
-#[track_caller]
-fn take_program(mut bg: Fields, usc: u64, rsrc_spec: u64) {
-    bg.take(BackgroundProgram::USC, usc);
-    bg.take(BackgroundProgram::RSRC_SPEC, rsrc_spec);
-}
-
-#[track_caller]
-fn take_frame(mut info: Fields) {
-    info.take(AuxFbInfo::ISP_CTL, 0xc000 | 1 << 18);
-    info.take(AuxFbInfo::WIDTH, 800);
-    info.take(AuxFbInfo::HEIGHT, 600);
-    info.take(AuxFbInfo::UNK_10, 0x10_0000);
-    info.rest_is_zero();
-}
-
-#[test]
-fn the_fragment_command() {
-    use agx_abi::fragment::{
-        JobParameters1 as P1,
-        JobParameters2 as P2,
-        JobParameters3 as P3, //
-    };
-
-    let flags = flags::PROCESS_EMPTY_TILES | flags::DBIAS_IS_INT;
-    let Built {
-        command: mut c,
-        sequence,
-        layout,
-    } = build(false, flags, 2, &MACHINE, (0, 0x222));
-    let [scissor, dbias, oclqry, z, z_comp, s, s_comp] =
-        core::array::from_fn(|i| 0x70_0000_0000 + i as u64 * 0x1000);
-    let [z_stride, z_comp_stride, s_stride, s_comp_stride] = [0x3000u64, 0x3001, 0x3002, 0x3003];
-    let tilemap = layout.tilemap.at(SCENE.block);
-    let heapmeta = layout.heapmeta.at(SCENE.block);
-
-    c.take(RunFragment::TAG, 1);
-    c.take(RunFragment::COUNTER, TURN.counter);
-    c.take(RunFragment::VM_SLOT, 9);
-    c.take(RunFragment::MICROSEQUENCE, SEQUENCE);
-    c.take(RunFragment::MICROSEQUENCE_SIZE, sequence.len() as u32);
-    c.take(RunFragment::NOTIFIER, COMMON.notifier);
-    c.take(RunFragment::BUFFER, SCENE.buffer);
-    c.take(RunFragment::SCENE, SCENE.scene);
-    c.take(RunFragment::KERNEL_BUFFER, SCENE.kernel_buffer);
-    c.take(RunFragment::TVB_TILEMAP, tilemap);
-    c.take(RunFragment::PPP_MULTISAMPLECTL, 0x1234_5678_9abc);
-    c.take(RunFragment::SAMPLES, 4);
-    c.take(RunFragment::TILES_PER_MTILE_Y, 8);
-    c.take(RunFragment::TILES_PER_MTILE_X, 8);
-    c.take(RunFragment::ISP_MERGE_UPPER_X, 0x4000);
-    c.take(RunFragment::ISP_MERGE_UPPER_Y, 0x4001);
-    c.take(RunFragment::TILE_COUNT, 25 * 19);
-    c.take(RunFragment::PROCESS_EMPTY_TILES, 1);
-    c.take(RunFragment::NO_CLEAR_PIPELINE_TEXTURES, 1);
-    c.take(RunFragment::UNK_BUF_10, 1);
-    c.take(RunFragment::CLIENT_SEQUENCE, 3);
-    take_meta(c.part(RunFragment::META));
-    take_encoder(c.part(RunFragment::ENCODER_PARAMS));
-    take_pointers(c.part(RunFragment::TIMESTAMPS), TIMESTAMPS, TIMESTAMPS + 8);
-    take_pointers(c.part(RunFragment::USER_TIMESTAMPS), 0, 0x222);
-
-    let mut p = c.part(RunFragment::JOB_PARAMS1);
-    p.take(P1::UTILE_CONFIG, 2 << 12 | 1 << 14 | 2);
-    take_program(p.part(P1::BG), 0x4002, 0x4003);
-    p.take(P1::PPP_MULTISAMPLECTL, 0x1234_5678_9abc);
-    p.take(P1::ISP_SCISSOR_BASE, scissor);
-    p.take(P1::ISP_DBIAS_BASE, dbias);
-    take_frame(p.part(P1::AUX_FB_INFO));
-    p.take(P1::ISP_ZLS_PIXELS, 0x8765_4321);
-    p.take(P1::ISP_OCLQRY_BASE, oclqry);
-    p.take(P1::ZLS_CTRL, 0xc01_8000);
-    p.take(P1::Z_LOAD, z);
-    p.take(P1::Z_STORE, z);
-    p.take(P1::S_LOAD, s);
-    p.take(P1::S_STORE, s);
-    p.take(P1::Z_LOAD_STRIDE, z_stride);
-    p.take(P1::Z_STORE_STRIDE, z_stride);
-    p.take(P1::S_LOAD_STRIDE, s_stride);
-    p.take(P1::S_STORE_STRIDE, s_stride);
-    p.take(P1::Z_LOAD_COMP, z_comp);
-    p.take(P1::Z_LOAD_COMP_STRIDE, z_comp_stride);
-    p.take(P1::Z_STORE_COMP, z_comp);
-    p.take(P1::Z_STORE_COMP_STRIDE, z_comp_stride);
-    p.take(P1::S_LOAD_COMP, s_comp);
-    p.take(P1::S_LOAD_COMP_STRIDE, s_comp_stride);
-    p.take(P1::S_STORE_COMP, s_comp);
-    p.take(P1::S_STORE_COMP_STRIDE, s_comp_stride);
-    p.take(P1::TVB_TILEMAP, tilemap);
-    p.take(P1::TVB_LAYERMETA, heapmeta + 0x200);
-    p.take(P1::MTILE_STRIDE, (128 * 5) << 24);
-    p.take(P1::TVB_HEAPMETA, heapmeta);
-    p.take(P1::TILE_CONFIG, 0x1_0281);
-    p.take(P1::AUX_FB, layout.aux_fb.at(SCENE.block));
-    p.take(P1::USC_EXEC_BASE, COMMON.usc_exec_base);
-    p.take(P1::UNK_140, 0x8c60);
-    p.take(P1::HELPER_BINARY, 0x1001);
-    p.take(P1::HELPER_DATA, 0xdead_0000_0001);
-    p.take(P1::UNK_158, 0x1c);
-    p.rest_is_zero();
-
-    let mut p = c.part(RunFragment::JOB_PARAMS2);
-    p.take(P2::EOT_USC, 0x4004);
-    p.take(P2::EOT_RSRC_SPEC, 0x4005);
-    p.take(P2::ISP_MERGE_UPPER_X, 0x4000);
-    p.take(P2::ISP_MERGE_UPPER_Y, 0x4001);
-    p.take(P2::UTILES_PER_MTILE_Y, 16);
-    p.take(P2::UTILES_PER_MTILE_X, 8);
-    p.take(P2::TE_SCREEN, 18 << 12 | 24);
-    // 4 × 8 × 512 bytes.
-    p.take(P2::TIB_BLOCKS, 8);
-    p.take(P2::ISP_BGOBJDEPTH, 0x400a);
-    p.take(P2::ISP_BGOBJVALS, 0x440b);
-    p.take(P2::UNK_3C, 1);
-    p.take(P2::HELPER_CFG, 0x2001);
-    p.rest_is_zero();
-
-    let mut p = c.part(RunFragment::JOB_PARAMS3);
-    for (field, address) in [(P3::ISP_DBIAS_BASE, dbias), (P3::ISP_SCISSOR_BASE, scissor)] {
-        let mut array = p.part(field);
-        array.take(ArrayAddr::ADDRESS, address);
-        array.rest_is_zero();
-    }
-    p.take(P3::ISP_OCLQRY_BASE, oclqry);
-    take_program(p.part(P3::UNK_PARTIAL_BG), 0x4006, 0x4007);
-    take_program(p.part(P3::PARTIAL_BG), 0x4006, 0x4007);
-    p.take(P3::ZLS_CTRL, 0xc01_8000);
-    p.take(P3::Z_LOAD, z);
-    p.take(P3::Z_PARTIAL_STRIDE, z_stride);
-    p.take(P3::Z_PARTIAL_COMP_STRIDE, z_comp_stride);
-    p.take(P3::Z_STORE, z);
-    p.take(P3::Z_PARTIAL, z);
-    p.take(P3::Z_PARTIAL_COMP, z_comp);
-    p.take(P3::S_LOAD, s);
-    p.take(P3::S_PARTIAL_STRIDE, s_stride);
-    p.take(P3::S_PARTIAL_COMP_STRIDE, s_comp_stride);
-    p.take(P3::S_STORE, s);
-    p.take(P3::S_PARTIAL, s);
-    p.take(P3::S_PARTIAL_COMP, s_comp);
-    p.take(P3::TIB_BLOCKS, 8);
-    take_frame(p.part(P3::AUX_FB_INFO));
-    p.take(P3::TILE_CONFIG, 0x1_0281);
-    for field in [P3::UNK_PARTIAL_EOT, P3::PARTIAL_EOT] {
-        let mut eot = p.part(field);
-        eot.take(EotProgram::USC, 0x4008);
-        eot.take(EotProgram::RSRC_SPEC, 0x4009);
-        eot.rest_is_zero();
-    }
-    p.take(P3::ISP_BGOBJDEPTH, 0x400a);
-    p.take(P3::ISP_BGOBJVALS, 0x400b);
-    p.take(P3::SAMPLE_SIZE, 8);
-    p.take(P3::ISP_ZLS_PIXELS, 0x8765_4321);
-    p.rest_is_zero();
-    c.rest_is_zero();
-}
-
-#[test]
-fn the_fragment_sequence() {
-    let Built { sequence, .. } = build(false, 0, 1, &MACHINE, (0, 0));
-    let of = |offset: usize| COMMAND + offset as u64;
-    let mut s = Fields(sequence[..StartFragment::SIZE].to_vec());
-    s.take(StartFragment::HEADER, 0x24);
-    s.take(
-        StartFragment::JOB_PARAMS2,
-        of(RunFragment::JOB_PARAMS2.offset()),
-    );
-    s.take(StartFragment::JOB_PARAMS1, of(0x80));
-    s.take(StartFragment::SCENE, SCENE.scene);
-    s.take(StartFragment::STATS, COMMON.stats);
-    s.take(StartFragment::BUSY_FLAG, of(0x888));
-    s.take(StartFragment::TVB_OVERFLOW_COUNT, of(0x88c));
-    s.take(StartFragment::UNK_POINTER, of(0x8c8));
-    s.take(StartFragment::QUEUE, COMMON.queue_info);
-    s.take(StartFragment::WORK_ITEM, COMMAND);
-    s.take(StartFragment::VM_SLOT, 9);
-    s.take(StartFragment::UNK_50, 1);
-    s.take(StartFragment::EVENT_GENERATION, 0x1_0003);
-    s.take(StartFragment::BUFFER_SLOT, 5);
-    s.take(StartFragment::EVENT_SEQ, TURN.event_seq);
-    s.take(StartFragment::UNK_758_FLAG, of(0x770));
-    s.take(StartFragment::UNK_JOB_BUF, of(0x900));
-    s.take(StartFragment::COUNTER, TURN.counter);
-    s.take(StartFragment::NOTIFIER_BUF, COMMON.notifier_unk_buf);
-    s.take(StartFragment::ATTACHMENT_COUNT, 1);
-    let mut a = s.part(StartFragment::ATTACHMENTS.at(0));
-    a.take(Attachment::ADDRESS, 0x3000);
-    a.take(Attachment::LINES, 0x80);
-    s.rest_is_zero();
-
-    let at = StartFragment::SIZE;
-    let wait = WaitForIdle::HEADER.read(&sequence[at..]);
-    assert_eq!(wait, 0x1_0001);
-    let at = at + WaitForIdle::SIZE;
-    let mut f = Fields(sequence[at..at + FinalizeFragment::SIZE].to_vec());
-    f.take(FinalizeFragment::HEADER, 0x25);
-    f.take(FinalizeFragment::FW_STAMP, TURN.firmware_stamp);
-    f.take(FinalizeFragment::STAMP_VALUE, TURN.value);
-    f.take(FinalizeFragment::SCENE, SCENE.scene);
-    f.take(FinalizeFragment::BUFFER, SCENE.buffer);
-    f.take(FinalizeFragment::UNK_2C, 1);
-    f.take(FinalizeFragment::STATS, COMMON.stats);
-    f.take(FinalizeFragment::UNK_POINTER, of(0x8c8));
-    f.take(FinalizeFragment::BUSY_FLAG, of(0x888));
-    f.take(FinalizeFragment::QUEUE, COMMON.queue_info);
-    f.take(FinalizeFragment::WORK_ITEM, COMMAND);
-    f.take(FinalizeFragment::VM_SLOT, 9);
-    f.take(FinalizeFragment::UNK_758_FLAG, of(0x770));
-    f.take(FinalizeFragment::RESTART_BRANCH_OFFSET, -(at as i32));
-    f.take(FinalizeFragment::HAS_ATTACHMENTS, 1);
-    f.rest_is_zero();
-    let end = RetireStamp::HEADER.read(&sequence[at + FinalizeFragment::SIZE..]);
-    assert_eq!(end, 0x4000_0018);
-    // What the list of pages counts in is a block's part.
-    assert_eq!(BufferInfo::BLOCK_SIZE_VALUE, 4 * 0x8000);
 }
