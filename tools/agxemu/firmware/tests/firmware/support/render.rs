@@ -144,7 +144,9 @@ impl Render {
         let (slot, stamp) = (self.vertex.event_slot, self.vertex.fw_stamp);
         let barrier = self.fragment.barrier_on(d, stamp, slot, value);
         d.mem.set(barrier, Barrier::UUID, 0);
-        d.mem.set(barrier, Barrier::INTERNAL_TYPE, 0);
+        if d.habits.barrier > Barrier::INTERNAL_TYPE.offset() {
+            d.mem.set(barrier, Barrier::INTERNAL_TYPE, 0);
+        }
         let fragment = self.fragment(d, shot, &places, scene);
         let vertex = self.vertex(d, shot, &places, scene, fragment.value);
         Made {
@@ -254,8 +256,8 @@ impl Render {
             )
             .set(C::CLIENT_SEQUENCE, self.vertex.uuid as u8);
         let stats = d.mem.get(d.tree.pointers, RuntimePointers::STATS_VERTEX);
-        let at = d.mem.alloc(d.habits.command, C::SIZE);
-        d.mem.write(at, c.as_bytes());
+        let at = d.mem.alloc(d.habits.command, C::USED);
+        d.mem.write(at, &c.as_bytes()[..C::USED]);
         let value = self.vertex.value.wrapping_add(STAMP_STEP);
         let q = &self.vertex;
         let field = |offset: usize| at + offset as u64;
@@ -426,8 +428,8 @@ impl Render {
             .set(C::UNK_BUF_10, C::UNK_BUF_10_VALUE)
             .set(C::CLIENT_SEQUENCE, self.fragment.uuid as u8);
         let stats = d.mem.get(d.tree.pointers, RuntimePointers::STATS_FRAGMENT);
-        let at = d.mem.alloc(d.habits.command, C::SIZE);
-        d.mem.write(at, c.as_bytes());
+        let at = d.mem.alloc(d.habits.command, C::USED);
+        d.mem.write(at, &c.as_bytes()[..C::USED]);
         let value = self.fragment.value.wrapping_add(STAMP_STEP);
         let q = &self.fragment;
         let field = |offset: usize| at + offset as u64;
