@@ -59,6 +59,7 @@ use core::{
         Pin, //
     },
     task::{
+        ready,
         Context,
         Poll, //
     }, //
@@ -116,8 +117,7 @@ pub(crate) struct Task<R: Ring> {
     progress: u32,
     alarm: Option<NonZeroU32>,
     timeouts: u32,
-    /// The ring decides what happens after a time limit has passed.
-    is_timed_out: bool,
+    deciding: Deciding,
     budget: u32,
 }
 
@@ -127,6 +127,28 @@ enum Event {
     TimedOut,
     /// The queue is closed, and nothing is left.
     End,
+}
+
+/// What the ring decides on, after a time limit has passed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Deciding {
+    /// No time limit has passed.
+    Nothing,
+    /// The oldest job in flight.
+    OnJob,
+    /// That it has not become ready.
+    OnReadiness,
+}
+
+impl Deciding {
+    /// Returns what there is to decide on, with a job in flight or without.
+    fn on(in_flight: bool) -> Self {
+        if in_flight {
+            Self::OnJob
+        } else {
+            Self::OnReadiness
+        }
+    }
 }
 
 /// What can be done with the first job that waits.
@@ -171,7 +193,7 @@ impl<R: Ring> Task<R> {
             progress: 1,
             alarm: None,
             timeouts: 0,
-            is_timed_out: false,
+            deciding: Deciding::Nothing,
             budget: BUDGET,
         }
     }
@@ -192,14 +214,10 @@ impl<R: Ring> Task<R> {
             while let Event::TimedOut = poll_fn(|cx| self.poll_next(alarm.as_mut(), cx)).await {
                 let (n, timeline) = (self.timeouts, self.signaller.timeline());
                 let job = first_in_flight(&mut self.in_flight);
-                let is_in_flight = job.is_some();
+                self.deciding = Deciding::on(job.is_some());
                 let mut decision = pin!(self.ring.timed_out(job, n, timeline));
-                self.is_timed_out = true;
-                let after = poll_fn(|cx| {
-                    self.poll_timed_out(alarm.as_mut(), decision.as_mut(), is_in_flight, cx)
-                })
-                .await;
-                alarm.as_mut().reset(after);
+                let (task, mut alarm) = (&mut self, alarm.as_mut());
+                poll_fn(move |cx| task.poll_timed_out(alarm.as_mut(), decision.as_mut(), cx)).await;
             }
             self.shared.end();
             self.ring.destroy().await;
@@ -224,24 +242,21 @@ impl<R: Ring> Task<R> {
         event
     }
 
-    /// Does all that can be done while the ring makes a `decision`, and what it decides. Returns
-    /// how long the next time limit is. The limit was that of a job in flight, or not.
+    /// Does all that can be done while the ring makes a `decision`, and what it decides.
     #[cold]
     fn poll_timed_out(
         &mut self,
-        alarm: Pin<&mut Sleep>,
+        mut alarm: Pin<&mut Sleep>,
         decision: Pin<&mut impl Future<Output = TimeoutAction>>,
-        was_in_flight: bool,
         cx: &mut Context<'_>,
-    ) -> Poll<Delta> {
+    ) -> Poll<()> {
         // Jobs that are over end first.
-        let _pending = self.poll_in_worker(alarm, cx);
+        let _pending = self.poll_in_worker(alarm.as_mut(), cx);
         self.budget = BUDGET;
-        let Poll::Ready(action) = decision.poll(cx) else {
-            return Poll::Pending;
-        };
-        self.is_timed_out = false;
-        Poll::Ready(self.handle_timeout(action, was_in_flight, cx))
+        let action = ready!(decision.poll(cx));
+        let was = core::mem::replace(&mut self.deciding, Deciding::Nothing);
+        alarm.reset(self.handle_timeout(action, was == Deciding::OnJob, cx));
+        Poll::Ready(())
     }
 
     /// Says at the end of a poll whether the next commit may poll the task.
@@ -322,7 +337,7 @@ impl<R: Ring> Task<R> {
                 // What is the oldest now has not been asked whether it is over.
                 continue;
             }
-            if self.is_timed_out {
+            if self.deciding != Deciding::Nothing {
                 return Poll::Pending;
             }
             if !in_flight && first != First::NotReady {
@@ -412,7 +427,8 @@ impl<R: Ring> Task<R> {
             unreachable!("a committed job waits");
         };
         if let (None, Some(job)) = (*error, job) {
-            if flags.is_parked() || self.is_timed_out || !self.credits.has(*credits) {
+            let is_held = flags.is_parked() || self.deciding != Deciding::Nothing;
+            if is_held || !self.credits.has(*credits) {
                 return First::Waits;
             }
             if trace::on() {

@@ -7,6 +7,8 @@
 #include <linux/export.h>
 #include <linux/jump_label.h>
 
+#include "trace_names.h"
+
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 

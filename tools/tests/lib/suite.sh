@@ -9,6 +9,7 @@
 #   # tier: none      part of neither: only run by name, as it cannot pass yet
 #   # machine: alone  not beside other machines; implied by --processors
 #   # machine: shared in a machine with others (shared.sh)
+#   # order: last    in host/: the last of "make test-all", as it takes hours
 # shellcheck disable=SC2154
 
 pass() {

@@ -14,6 +14,7 @@ COMPLAINTS='WARNING: |BUG: |KASAN: |Kernel panic|Internal error: |Oops|possible 
 parse_options() {
 	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' PLUGIN='' WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR='' PROCESSORS=2 MEMORY_MIB=2048
 	MODULES="kasync jobqueue agxemu_bridge asahi" CARRIED='' GPU_MAY_FAIL='' KERNEL_OPTIONS=''
+	CAPTURE='' GRAPHICS=''
 	COMMAND=()
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -24,6 +25,12 @@ parse_options() {
 		--no-modules) MODULES= ;;
 		--icount) ICOUNT=1 ;;
 		--gpu-may-fail) GPU_MAY_FAIL=1 ;;
+		--graphics) GRAPHICS=1 ;;
+		--capture)
+			[ $# -gt 1 ] || die "$1 needs a value"
+			CAPTURE=$(realpath -m "$2")
+			shift
+			;;
 		--share | --emu | --plugin | --modules | --carry | --timeout | --log | --processors | --memory | --kernel-options)
 			[ $# -gt 1 ] || die "$1 needs a value"
 			case $1 in
@@ -50,6 +57,10 @@ parse_options() {
 		shift
 	done
 	[ -z "$SHARE" ] || [ -d "$SHARE" ] || die "--share: no directory $SHARE"
+	if [ -n "$CAPTURE" ]; then
+		[ -n "$WITH_EMU" ] || die "--capture: there is no emulator"
+		mkdir -p "$CAPTURE"
+	fi
 	if [ -z "$TIMEOUT" ]; then
 		TIMEOUT=120
 		[ "$FLAVOUR_WANTED" = plain ] || TIMEOUT=600
@@ -61,6 +72,7 @@ machine_prepare() {
 	ROOT=$(toolchain)
 	KERNEL=$(kernel "$FLAVOUR_WANTED")
 	IMAGE=$(guest_image)
+	[ -z "$GRAPHICS" ] || GRAPHICS_IMAGE=$(graphics_image)
 	MODULE_DIR=$(modules "$FLAVOUR_WANTED")
 	[ -z "$WITH_EMU" ] || EMULATOR=$(emulator)
 
@@ -116,9 +128,9 @@ machine_tree() {
 
 machine_start_emulator() {
 	# shellcheck disable=SC2086
-	exec_in_root "$ROOT" "$EMULATOR" --socket "$RUN/socket" --chip t8103 --firmware 13.5 \
+	ASAHI_MOUNT=$CAPTURE exec_in_root "$ROOT" "$EMULATOR" --socket "$RUN/socket" --chip t8103 --firmware 13.5 \
 		"${EMULATOR_REGIONS[@]}" --log "$RUN/emulator.log" --stats "$RUN/stats.json" \
-		$EMU_OPTIONS >"$RUN/emulator.out" 2>&1 &
+		${CAPTURE:+--capture "$CAPTURE"} $EMU_OPTIONS >"$RUN/emulator.out" 2>&1 &
 	EMULATOR_PID=$!
 	local left=100
 	until [ -S "$RUN/socket" ]; do
@@ -131,15 +143,20 @@ machine_start_emulator() {
 	done
 }
 
-# The emulator ends when QEMU hangs up, and writes its statistics then. If QEMU never called, it waits.
+# The emulator ends when QEMU hangs up, and writes its statistics and what is left of its captures then. If QEMU never called,
+# it waits. False if captures were cut off.
 machine_end_emulator() {
 	[ -n "${EMULATOR_PID:-}" ] || return 0
-	if ! timeout 20 tail --pid="$EMULATOR_PID" -f /dev/null; then
+	local patience=20 status=0
+	[ -z "$CAPTURE" ] || patience=600
+	if ! timeout $patience tail --pid="$EMULATOR_PID" -f /dev/null; then
 		say "the emulator does not end by itself, is stopped"
 		kill "$EMULATOR_PID" 2>/dev/null || true
+		[ -z "$CAPTURE" ] || status=1
 	fi
 	wait "$EMULATOR_PID" || true
 	EMULATOR_PID=
+	return $status
 }
 
 # machine_command INTERACTIVE: sets QEMU to the command line.
@@ -162,6 +179,8 @@ machine_command() {
 		-drive "if=none,id=root,format=raw,readonly=on,file=$IMAGE" -device virtio-blk-pci,drive=root
 		-fsdev "local,id=rig,path=$RUN/rig,security_model=none" -device virtio-9p-pci,fsdev=rig,mount_tag=rig
 		-device virtio-rng-pci -device virtio-serial-pci)
+	[ -z "$GRAPHICS" ] || QEMU+=(-drive "if=none,id=graphics,format=raw,readonly=on,file=$GRAPHICS_IMAGE"
+		-device virtio-blk-pci,drive=graphics,serial=graphics)
 	[ -z "$ICOUNT" ] || QEMU+=(-icount shift=0,sleep=off)
 	[ -z "$PLUGIN" ] || QEMU+=(-plugin "$PLUGIN")
 	[ -z "$SHARE" ] || QEMU+=(-fsdev "local,id=share,path=$SHARE,security_model=none"
@@ -204,7 +223,8 @@ machine_exec() {
 	fi
 	wait "$OUTPUT_PID" || true
 	OUTPUT_PID=
-	machine_end_emulator
+	local captured=0
+	machine_end_emulator || captured=1
 
 	machine_complaints && exit 125
 	if [ $qemu = 124 ]; then
@@ -223,6 +243,10 @@ machine_exec() {
 	123) grep -E 'rig: |asahi .*gpu: ' "$RUN/console.log" >&2 || true ;;
 	126) grep 'rig: ' "$RUN/console.log" >&2 || true ;;
 	esac
+	if [ $captured != 0 ]; then
+		say "error: the captures in $CAPTURE are not complete"
+		[ "$status" != 0 ] || exit 127
+	fi
 	exit "$status"
 }
 

@@ -9,7 +9,7 @@ use agx_isa::exec::{Dispatch, Host, Lanes, MemoryFault};
 
 use crate::backing::PAGE;
 use crate::fault::{AccessError, Reason};
-use crate::texture::{sample, store};
+use crate::texture::{sample, store, Memory};
 use crate::tlb::{Pages, Tlb};
 
 /// The host of one thread.
@@ -112,6 +112,16 @@ fn parts(va: u64, len: usize) -> impl Iterator<Item = (u64, std::ops::Range<usiz
     })
 }
 
+impl Memory for GpuHost<'_> {
+    fn read(&mut self, va: u64, out: &mut [u8]) -> Result<(), MemoryFault> {
+        Host::load(self, va, out)
+    }
+
+    fn write(&mut self, va: u64, data: &[u8]) -> Result<(), MemoryFault> {
+        Host::store(self, va, data)
+    }
+}
+
 impl Host for GpuHost<'_> {
     #[inline]
     fn load(&mut self, va: u64, out: &mut [u8]) -> Result<(), MemoryFault> {
@@ -171,11 +181,11 @@ impl Host for GpuHost<'_> {
         request: &TextureRequest,
         result: &mut TextureResult,
     ) -> Result<(), HostFault> {
-        sample::run(request, result, &mut |va, out| self.load(va, out))
+        sample::run(request, result, &mut |va, out| Host::load(self, va, out))
     }
 
     fn image_write(&mut self, request: &ImageWrite) -> Result<(), HostFault> {
-        store::texels(request, &mut |va, data| self.store(va, data))
+        store::texels(request, self)
     }
 
     fn block_write(
@@ -184,9 +194,7 @@ impl Host for GpuHost<'_> {
         dispatch: &Dispatch,
         local: &[u8],
     ) -> Result<(), HostFault> {
-        store::block(request, dispatch, local, &mut |va, data| {
-            self.store(va, data)
-        })
+        store::block(request, dispatch, local, self)
     }
 
     fn store_outputs(&mut self, index: &Lanes, values: &Lanes, mask: u32) -> Result<(), HostFault> {

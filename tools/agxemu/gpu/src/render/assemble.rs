@@ -9,8 +9,8 @@
 //!     └───────────────┴─────────────┴─────────────┘       restart, end of the instance
 //! ```
 
+use super::blocks::Topology;
 use super::scene::Shape;
-use super::vdm::Topology;
 
 /// All edges, or all vertices, of a triangle.
 const ALL: u8 = 0b111;

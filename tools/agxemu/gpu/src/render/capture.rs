@@ -8,17 +8,18 @@
 //! ```
 
 use super::assemble::Assembler;
+use super::blocks::{Arguments, Block, IndexList, StateUpdate};
 use super::fetch::{Cursor, Draw, Element};
 use super::ppp::State;
 use super::project::Projector;
 use super::scene::Scene;
-use super::vdm::{self, Block, IndexList};
+use super::vdm;
 use super::vertex::{Shader, Stage, Vertex};
 use super::VertexJob;
 use crate::cdm::End;
 use crate::execute::Settings;
 use crate::threadgroup::{Meter, SLICE};
-use crate::tlb::{Pages, Uncached};
+use crate::tlb::{Cached, Pages};
 use crate::trace::Sink;
 
 /// Vertices that are fetched and shaded at once.
@@ -74,10 +75,11 @@ pub(super) fn run_within(
     if !matches!(job.frame.samples, 1 | 2 | 4) {
         return Err(End::Illegal(format!("{} samples", job.frame.samples)));
     }
+    let memory = Cached::new(pages);
     let mut capture = Capture {
         max_bytes,
         job,
-        pages,
+        memory: &memory,
         meter,
         stage: Stage::new(pages, settings, meter, trace),
         vdm: Vdm::default(),
@@ -87,9 +89,11 @@ pub(super) fn run_within(
         runs: 0,
         scene: Scene::new(job.frame),
     };
-    let memory = Uncached(pages);
     vdm::walk(&memory, job.stream, &mut |at, block| {
         meter.charge(1, 0, at)?;
+        if let Some(sink) = trace {
+            sink(&format!("vdm {at:#x}: {block}"));
+        }
         match block {
             Block::Ppp { address, words } => capture.ppp.record(&memory, address, words)?,
             Block::Barrier(_) => {
@@ -99,6 +103,9 @@ pub(super) fn run_within(
             Block::State(update) => capture.vdm.update(&update),
             Block::Jump(_) => {}
             Block::Draw(list) => {
+                if let Some(sink) = trace {
+                    sink(&format!("  {}", capture.ppp));
+                }
                 let draw = Draw::new(&memory, &list, capture.vdm.restart)?;
                 note(&capture.line(at, &list, &draw));
                 capture.draw(at, draw)?;
@@ -121,7 +128,7 @@ struct Vdm {
 }
 
 impl Vdm {
-    fn update(&mut self, update: &vdm::StateUpdate) {
+    fn update(&mut self, update: &StateUpdate) {
         let set = |value: &mut u32, new: Option<u32>| *value = new.unwrap_or(*value);
         set(&mut self.restart, update.restart);
         set(&mut self.counts, update.shader_counts);
@@ -139,7 +146,7 @@ impl Vdm {
 struct Capture<'a> {
     max_bytes: u64,
     job: &'a VertexJob,
-    pages: &'a dyn Pages,
+    memory: &'a Cached<'a>,
     meter: &'a Meter,
     stage: Stage<'a>,
     vdm: Vdm,
@@ -156,14 +163,14 @@ struct Capture<'a> {
 impl Capture<'_> {
     fn line(&self, at: u64, list: &IndexList, draw: &Draw) -> String {
         let mut line = format!("vdm {at:#x}: {list}");
-        if matches!(list.arguments, vdm::Arguments::Indirect(_)) {
+        if matches!(list.arguments, Arguments::Indirect(_)) {
             line += &format!(
                 " = {} from {:#x}, {} instances",
                 draw.count, draw.start, draw.instances
             );
         }
         let shader = self.vdm.shader.unwrap_or_default();
-        line + &format!(", shader {shader:#x}, {}", self.ppp)
+        line + &format!(", shader {shader:#x}")
     }
 
     fn draw(&mut self, at: u64, draw: Draw) -> Result<(), End> {
@@ -214,7 +221,6 @@ impl Capture<'_> {
     }
 
     fn vertices(&mut self, at: u64, draw: Draw, words: usize, shader: &Shader) -> Result<(), End> {
-        let memory = Uncached(self.pages);
         let (start, primitives) = (self.scene.records.len(), self.scene.primitives.len());
         let draws = self.draws();
         if draws && self.scene.draws.last() != Some(&self.ppp.draw) {
@@ -232,7 +238,7 @@ impl Capture<'_> {
             while more && elements.len() < CHUNK as usize {
                 let from = elements.len();
                 let instance = cursor.instance();
-                more = cursor.next(&memory, CHUNK - from as u32, &mut elements)?;
+                more = cursor.next(self.memory, CHUNK - from as u32, &mut elements)?;
                 self.number(&draw, instance, words, &mut elements[from..], &mut vertices);
             }
             if elements.is_empty() {

@@ -7,7 +7,7 @@
 /// Planes that a primitive can be cut at: w, z at both ends, four sides, clip distances.
 pub const MAX_PLANES: usize = 7 + 8;
 /// Corners of a triangle that all of them have cut.
-const MAX_CORNERS: usize = 3 + MAX_PLANES;
+pub const MAX_CORNERS: usize = 3 + MAX_PLANES;
 
 /// A corner of what is left of a primitive.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

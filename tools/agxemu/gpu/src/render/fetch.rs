@@ -2,7 +2,7 @@
 
 //! Input assembly: which vertices a draw takes, in which order.
 
-use super::vdm::{Arguments, IndexBuffer, IndexList, Topology};
+use super::blocks::{Arguments, IndexBuffer, IndexList, Topology};
 use crate::cdm::End;
 use crate::fault::Unit;
 use crate::{read, GpuMemory};

@@ -127,3 +127,7 @@ impl RenderJob {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "job_tests.rs"]
+mod tests;

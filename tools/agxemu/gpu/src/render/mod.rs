@@ -16,6 +16,7 @@
 mod assemble;
 mod bin;
 mod bindings;
+mod blocks;
 mod capture;
 mod clip;
 mod depth;
@@ -35,6 +36,7 @@ pub mod scene;
 mod tile;
 mod vdm;
 mod vertex;
+mod work;
 mod worker;
 mod zls;
 

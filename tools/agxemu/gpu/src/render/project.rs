@@ -9,11 +9,12 @@
 //! ```
 
 use super::assemble::Assembled;
-use super::clip::{self, Corner, Distances};
+use super::clip::{self, Distances};
 use super::plane::{Plane, Setup, Sums};
-use super::ppp::{State, Viewport};
-use super::raster::{area, Part, Place};
+use super::ppp::State;
+use super::raster::{area, Part};
 use super::scene::{Geometry, Primitive, Scene, Shape};
+use super::work::{differences, line_sums, pixels, snap, triangle_sums, Work};
 
 /// Window coordinates that are left after clipping, in pixels on each side of the origin. Inferred:
 /// larger than any frame, and small enough for exact edge functions.
@@ -51,21 +52,6 @@ pub struct Projector<'a> {
     clip: usize,
 }
 
-/// A primitive on its way.
-struct Work<'a> {
-    from: &'a Assembled,
-    viewport: &'a Viewport,
-    layer: u16,
-    viewport_index: u16,
-    /// Clip coordinates, component by component.
-    x: [f64; 3],
-    y: [f64; 3],
-    z: [f64; 3],
-    w: [f64; 3],
-    /// Planes that cut it.
-    planes: Vec<Distances>,
-}
-
 /// What a primitive is drawn as.
 struct Shaped {
     shape: Shape,
@@ -73,78 +59,6 @@ struct Shaped {
     setup: Setup,
     depth: Plane,
     largest_depth: f64,
-}
-
-/// Rounds to 1/256 pixel; for values below 2⁴⁰.
-fn snap(value: f64) -> i64 {
-    // From here on doubles have no room for a fraction.
-    const SHIFT: f64 = 6_755_399_441_055_744.0;
-    let bits = (value * 256.0 + SHIFT).to_bits();
-    bits.wrapping_sub(SHIFT.to_bits()) as i64
-}
-
-fn pixels(place: Place) -> [f64; 2] {
-    place.map(|units| units as f64 / 256.0)
-}
-
-fn cross([a, b, c]: Plane, [x, y, z]: Plane) -> Plane {
-    [b * z - c * y, c * x - a * z, a * y - b * x]
-}
-
-/// The columns of the inverse of a matrix of three rows; `None` if it has none.
-fn inverse(rows: [Plane; 3]) -> Option<[Plane; 3]> {
-    let [r0, r1, r2] = rows;
-    let columns = [cross(r1, r2), cross(r2, r0), cross(r0, r1)];
-    let determinant: f64 = (0..3).map(|i| r0[i] * columns[0][i]).sum();
-    let inverse = columns.map(|column| column.map(|value| value / determinant));
-    let finite = inverse.iter().flatten().all(|value| value.is_finite());
-    finite.then_some(inverse)
-}
-
-impl Work<'_> {
-    /// Window coordinates of what is so much of each vertex.
-    fn window(&self, corner: &Corner) -> [f64; 3] {
-        let w = corner.value(&self.w);
-        let v = self.viewport;
-        let at = |values: &[f64; 3], axis: usize| {
-            corner.value(values) / w * f64::from(v.scale[axis]) + f64::from(v.offset[axis])
-        };
-        [at(&self.x, 0), at(&self.y, 1), at(&self.z, 2)]
-    }
-
-    /// Window coordinates of a vertex in front of the viewer.
-    fn vertex(&self, n: usize) -> [f64; 3] {
-        self.project(n, self.w[n])
-    }
-
-    fn project(&self, n: usize, w: f64) -> [f64; 3] {
-        let v = self.viewport;
-        let at = |value: f64, axis: usize| {
-            value / w * f64::from(v.scale[axis]) + f64::from(v.offset[axis])
-        };
-        [at(self.x[n], 0), at(self.y[n], 1), at(self.z[n], 2)]
-    }
-
-    /// The vertex multiplied by its w: in the window, homogeneous.
-    fn homogeneous(&self, n: usize) -> Plane {
-        let v = self.viewport;
-        let at = |value: f64, axis: usize| {
-            value * f64::from(v.scale[axis]) + f64::from(v.offset[axis]) * self.w[n]
-        };
-        [at(self.x[n], 0), at(self.y[n], 1), self.w[n]]
-    }
-
-    /// The projection of a vertex that may be behind the viewer.
-    fn projection(&self, n: usize) -> [f64; 3] {
-        let w = self.w[n];
-        let least = 1e-10;
-        let w = if w.abs() < least { least } else { w };
-        self.project(n, w)
-    }
-
-    fn inside(&self, n: usize) -> bool {
-        self.planes.iter().all(|distances| distances[n] >= 0.0)
-    }
 }
 
 impl<'a> Projector<'a> {
@@ -289,8 +203,11 @@ impl<'a> Projector<'a> {
         }
         let size = self.size.map_or(1.0, |word| {
             let bits = scene.records[work.from.vertices[n] as usize + word];
-            // What is no number is 1.
-            f32::from_bits(bits).max(1.0).min(LARGEST_POINT)
+            match f32::from_bits(bits) {
+                size if size > 1.0 => size.min(LARGEST_POINT),
+                // Also what is no number.
+                _ => 1.0,
+            }
         });
         let place = [snap(x), snap(y)];
         let units = snap(size.into());
@@ -306,7 +223,9 @@ impl<'a> Projector<'a> {
             depth: [0.0, 0.0, z],
             largest_depth: z.abs(),
         };
-        self.push(scene, work, &shaped, &[Part::square(place, units)]);
+        let first = scene.parts.len();
+        scene.parts.push(Part::square(place, units));
+        self.push(scene, work, &shaped, first);
     }
 
     /// Width of lines, in 1/256 pixel.
@@ -357,7 +276,9 @@ impl<'a> Projector<'a> {
             depth,
             largest_depth: depths[0].abs().max(depths[1].abs()),
         };
-        self.push(scene, work, &shaped, &[part]);
+        let first = scene.parts.len();
+        scene.parts.push(part);
+        self.push(scene, work, &shaped, first);
     }
 
     /// The plane of the window's z, of a primitive that is cut.
@@ -374,12 +295,18 @@ impl<'a> Projector<'a> {
             false => Vec::new(),
             true => clip::triangle(&work.planes),
         };
-        let windows: Vec<[f64; 3]> = match cut {
-            false => (0..3).map(|n| work.vertex(n)).collect(),
-            true => polygon.iter().map(|corner| work.window(corner)).collect(),
-        };
-        let places = windows.iter().map(|[x, y, _]| [snap(*x), snap(*y)]);
-        let places: Vec<Place> = places.collect();
+        // Most triangles are not cut; they need no memory.
+        let mut room = [[0.0; 3]; clip::MAX_CORNERS];
+        let mut places = [[0; 2]; clip::MAX_CORNERS];
+        let count = if cut { polygon.len() } else { 3 };
+        for n in 0..count {
+            room[n] = match polygon.get(n) {
+                Some(corner) => work.window(corner),
+                None => work.vertex(n),
+            };
+            places[n] = [snap(room[n][0]), snap(room[n][1])];
+        }
+        let (windows, places) = (&room[..count], &places[..count]);
         let fan = || (2..places.len()).map(|i| [places[0], places[i - 1], places[i]]);
         let whole: i64 = fan().map(area).sum();
         if whole == 0 {
@@ -398,33 +325,34 @@ impl<'a> Projector<'a> {
             }
             return;
         }
-        let parts: Vec<Part> = match mode {
+        let first = scene.parts.len();
+        let mut add = |part: Option<Part>| scene.parts.extend(part);
+        match mode {
             // Rounding may turn small parts of a cut polygon over.
             0 => fan()
                 .filter(|&corners| area(corners).signum() == whole.signum())
-                .filter_map(Part::triangle)
-                .collect(),
+                .for_each(|corners| add(Part::triangle(corners))),
             _ => (0..places.len())
                 .filter(|&i| {
                     let edge = if cut { polygon[i].edge } else { Some(i as u8) };
                     edge.is_some_and(|edge| work.from.edges >> edge & 1 == 1)
                 })
-                .filter_map(|i| {
+                .for_each(|i| {
                     let next = places[(i + 1) % places.len()];
-                    Part::line(places[i], next, self.width(back_facing))
-                })
-                .collect(),
-        };
+                    add(Part::line(places[i], next, self.width(back_facing)));
+                }),
+        }
         let (setup, depth);
         if cut {
             let Some(sums) = triangle_sums(work) else {
+                scene.parts.truncate(first);
                 return;
             };
             setup = Setup::Sums(scene.sums.len() as u32);
             depth = self.depth_of(work, &sums);
             scene.sums.push(sums);
         } else {
-            setup = differences(&places, work);
+            setup = differences(places, work);
             let z = [windows[0][2], windows[1][2], windows[2][2]];
             depth = setup.plane(&[], z, true);
         }
@@ -439,21 +367,26 @@ impl<'a> Projector<'a> {
             depth,
             largest_depth: windows.iter().fold(0.0, |most, at| at[2].abs().max(most)),
         };
-        self.push(scene, work, &shaped, &parts);
+        self.push(scene, work, &shaped, first);
     }
 
-    fn push(&self, scene: &mut Scene, work: &Work<'_>, shaped: &Shaped, parts: &[Part]) {
+    /// Adds a primitive whose parts are those of the scene from `first` on.
+    fn push(&self, scene: &mut Scene, work: &Work<'_>, shaped: &Shaped, first: usize) {
         let index = scene.primitives.len() as u32;
+        let parts = &scene.parts[first..];
+        let count = parts.len() as u32;
         if scene.bins.add(index, work.layer.into(), parts) == 0 {
+            scene.parts.truncate(first);
+            if let Setup::Sums(index) = shaped.setup {
+                scene.sums.truncate(index as usize);
+            }
             return;
         }
-        let first = scene.parts.len() as u32;
-        scene.parts.extend(parts);
         scene.geometry.push(Geometry {
             setup: shaped.setup,
             depth: shaped.depth,
             largest_depth: shaped.largest_depth as f32,
-            parts: (first, parts.len() as u32),
+            parts: (first as u32, count),
         });
         scene.primitives.push(Primitive {
             draw: scene.draws.len() as u32 - 1,
@@ -465,58 +398,6 @@ impl<'a> Projector<'a> {
             vertices: work.from.vertices,
         });
     }
-}
-
-/// The setup of a triangle that is not cut.
-fn differences(places: &[Place], work: &Work<'_>) -> Setup {
-    let [p, q, r] = [0, 1, 2].map(|n| pixels(places[n]));
-    let e1 = [q[0] - p[0], q[1] - p[1]];
-    let e2 = [r[0] - p[0], r[1] - p[1]];
-    let determinant = e1[0] * e2[1] - e2[0] * e1[1];
-    Setup::Differences {
-        origin: p,
-        slopes: [
-            [e2[1] / determinant, -e2[0] / determinant],
-            [-e1[1] / determinant, e1[0] / determinant],
-        ],
-        inverse_w: work.w.map(|w| 1.0 / w),
-    }
-}
-
-fn triangle_sums(work: &Work<'_>) -> Option<Sums> {
-    let perspective = inverse([0, 1, 2].map(|n| work.homogeneous(n)))?;
-    let projections = [0, 1, 2].map(|n| {
-        let [x, y, _] = work.projection(n);
-        [x, y, 1.0]
-    });
-    // Without a plane of its own a value is that of the first vertex.
-    let linear = inverse(projections).unwrap_or([[0.0, 0.0, 1.0], [0.0; 3], [0.0; 3]]);
-    Some(Sums {
-        perspective,
-        linear,
-    })
-}
-
-/// What the planes of a line that is cut take of its vertices; they have a slope along `axis` only.
-fn line_sums(work: &Work<'_>, axis: usize) -> Option<Sums> {
-    let plane = |slope: f64, value: f64| {
-        let mut plane = [0.0, 0.0, value];
-        plane[axis] = slope;
-        plane
-    };
-    let mut sums = Sums::default();
-    // Both v/w = slope·x + c at x = X/w, so v = slope·X + c·w at both ends.
-    let [first, last] = [work.homogeneous(0), work.homogeneous(1)];
-    let determinant = first[axis] * last[2] - last[axis] * first[2];
-    sums.perspective[0] = plane(last[2] / determinant, -last[axis] / determinant);
-    sums.perspective[1] = plane(-first[2] / determinant, first[axis] / determinant);
-    let [from, to] = [0, 1].map(|n| work.projection(n)[axis]);
-    let length = to - from;
-    sums.linear[0] = plane(-1.0 / length, to / length);
-    sums.linear[1] = plane(1.0 / length, -from / length);
-    let all = sums.perspective.iter().chain(&sums.linear).flatten();
-    let finite = all.into_iter().all(|value| value.is_finite());
-    finite.then_some(sums)
 }
 
 #[cfg(test)]

@@ -294,8 +294,8 @@ impl Rig {
         self.stream.extend([0x6400_0000 | primitive << 8, 0x14, 0]);
     }
 
-    /// Runs what was added.
-    pub(super) fn run(&mut self) -> Result<Scene, End> {
+    /// Writes what was added to memory; returns the job.
+    pub(super) fn job(&mut self) -> (VertexJob, Settings) {
         let mut stream = self.stream.clone();
         stream.extend([6 << 29, 0, 0, 0]);
         let place = |va: u64, bytes: &[u8]| {
@@ -325,6 +325,12 @@ impl Rig {
             vm_slot: 1,
             sampler_heap: (0, 0),
         };
+        (job, settings)
+    }
+
+    /// Runs what was added.
+    pub(super) fn run(&mut self) -> Result<Scene, End> {
+        let (job, settings) = self.job();
         let meter = Meter {
             stop: AtomicBool::new(false),
             group_limit: 1 << 20,

@@ -8,6 +8,7 @@ use super::{Frame, Plane, Zls};
 use crate::cdm::End;
 use crate::fault::{Fault, Unit};
 use crate::texture::layout::{Layout, Order, Shape};
+use crate::texture::metadata::{Metadata, State};
 use crate::tlb::Tlb;
 
 /// What an access is about.
@@ -23,6 +24,7 @@ struct Surface {
     layout: Layout,
     bytes: u64,
     aspect: Aspect,
+    metadata: Option<Metadata>,
 }
 
 /// The loads and stores of a command.
@@ -68,6 +70,7 @@ impl Surfaces {
             return Err(refused("resolve".to_owned()));
         }
         let size = [zls.pixels & 0x7fff, zls.pixels >> 15 & 0x7fff].map(|n| n + 1);
+        // The bit that says that a surface is compressed follows the one of its order.
         let surface = |plane: Plane, twiddled: u32, aspect| {
             let bytes = match (aspect, format) {
                 (Aspect::Stencil, _) => 1,
@@ -89,11 +92,17 @@ impl Surfaces {
                 page_aligned: true,
                 depth: 1,
             };
+            let metadata = bit(zls.control, twiddled + 1).then(|| {
+                let stride = (u64::from(plane.comp_stride >> 14) + 1) * 128;
+                Metadata::new(plane.comp_base, size, frame.samples, bytes as usize, 1)
+                    .with_layer_stride(stride)
+            });
             Surface {
                 plane,
                 layout: shape.layout(),
                 bytes,
                 aspect,
+                metadata,
             }
         };
         // Plane, bit of the order, bit that enables the access.
@@ -145,7 +154,18 @@ impl Surfaces {
             When::Part => &self.partial_loads,
         };
         for surface in list {
-            self.each(surface, layer, region, |at, index| {
+            let mut solid = Solid::default();
+            self.each(surface, layer, region, |texel, sample, index| {
+                let at = match &surface.metadata {
+                    Some(metadata) => {
+                        let first = solid.first(metadata, layer, texel, tlb)?;
+                        first.map_or(texel.sample(sample, surface.bytes), |[x, y]| {
+                            let corner = surface.layout.offset(0, x, y);
+                            texel.base.wrapping_add(corner)
+                        })
+                    }
+                    None => texel.sample(sample, surface.bytes),
+                };
                 let mut bytes = [0; 4];
                 let len = surface.bytes as usize;
                 tlb.read(at, &mut bytes[..len]).map_err(fault)?;
@@ -183,7 +203,11 @@ impl Surfaces {
             When::Part => &self.partial_stores,
         };
         for surface in list {
-            self.each(surface, layer, region, |at, index| {
+            if let Some(metadata) = &surface.metadata {
+                self.mark(metadata, layer, region, tlb)?;
+            }
+            self.each(surface, layer, region, |texel, sample, index| {
+                let at = texel.sample(sample, surface.bytes);
                 let word = match (surface.aspect, self.format) {
                     (Aspect::Stencil, _) => target.stencil[index].into(),
                     (_, DepthFormat::Float) => target.depth[index].to_bits(),
@@ -196,13 +220,35 @@ impl Surfaces {
         Ok(())
     }
 
-    /// Calls `access` with address and number of each sample of a region that is in the surface.
+    /// Says of all squares of a region that they are raw: all of them are written.
+    fn mark(
+        &self,
+        metadata: &Metadata,
+        layer: u32,
+        place: [u32; 2],
+        tlb: &mut Tlb<'_>,
+    ) -> Result<(), End> {
+        let [x0, y0] = place.map(|n| n * REGION);
+        let [width, height] = self.size;
+        let [across, down] = metadata.square();
+        for y in (y0..height.min(y0 + REGION)).step_by(down as usize) {
+            for x in (x0..width.min(x0 + REGION)).step_by(across as usize) {
+                if let Some(entry) = metadata.entry(0, layer, x, y) {
+                    tlb.write(entry, &metadata.raw()).map_err(fault)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `access` with place, sample and number of each sample of a region that is in the
+    /// surface.
     fn each(
         &self,
         surface: &Surface,
         layer: u32,
         [x0, y0]: [u32; 2],
-        mut access: impl FnMut(u64, usize) -> Result<(), End>,
+        mut access: impl FnMut(Texel, u32, usize) -> Result<(), End>,
     ) -> Result<(), End> {
         let stride = (u64::from(surface.plane.stride >> 14) + 1) * crate::backing::PAGE;
         // With a single layer the stride means nothing.
@@ -214,15 +260,64 @@ impl Surfaces {
         let [width, height] = self.size;
         for y in y0..height.min(y0 + REGION) {
             for x in x0..width.min(x0 + REGION) {
-                let texel = base.wrapping_add(surface.layout.offset(0, x, y));
+                let at = base.wrapping_add(surface.layout.offset(0, x, y));
+                let texel = Texel { base, at, x, y };
                 let first = ((y - y0) * REGION + x - x0) * self.samples;
                 for sample in 0..self.samples {
-                    let at = texel.wrapping_add(u64::from(sample) * surface.bytes);
-                    access(at, (first + sample) as usize)?;
+                    access(texel, sample, (first + sample) as usize)?;
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// A pixel of a surface.
+#[derive(Clone, Copy)]
+struct Texel {
+    /// Address of the layer.
+    base: u64,
+    /// Address of the pixel.
+    at: u64,
+    x: u32,
+    y: u32,
+}
+
+impl Texel {
+    fn sample(&self, sample: u32, bytes: u64) -> u64 {
+        self.at.wrapping_add(u64::from(sample) * bytes)
+    }
+}
+
+/// The square that was looked at last.
+#[derive(Default)]
+struct Solid(Option<(u64, State)>);
+
+impl Solid {
+    /// Returns where the square of a pixel starts, if it is of one colour.
+    fn first(
+        &mut self,
+        metadata: &Metadata,
+        layer: u32,
+        texel: Texel,
+        tlb: &mut Tlb<'_>,
+    ) -> Result<Option<[u32; 2]>, End> {
+        let Some(entry) = metadata.entry(0, layer, texel.x, texel.y) else {
+            return Ok(None);
+        };
+        let state = match self.0 {
+            Some((at, state)) if at == entry => state,
+            _ => {
+                let mut bytes = [0; 8];
+                tlb.read(entry, &mut bytes).map_err(fault)?;
+                let state = metadata.state(bytes);
+                self.0 = Some((entry, state));
+                state
+            }
+        };
+        let [across, down] = metadata.square();
+        let first = [texel.x & !(across - 1), texel.y & !(down - 1)];
+        Ok((state == State::Solid).then_some(first))
     }
 }
 

@@ -7,17 +7,16 @@ use agx_isa::exec::host::{bits, BlockPlace, BlockWrite, Dim, HostFault, ImageWri
 use agx_isa::exec::{Dispatch, LaneFault, MemoryFault};
 
 use super::descriptor::{Image, Place};
+use super::metadata::{Metadata, State};
 use super::sample::integer_place;
-
-/// Writes memory.
-pub type Store<'a> = dyn FnMut(u64, &[u8]) -> Result<(), MemoryFault> + 'a;
+use super::Memory;
 
 /// One texel for each lane; those outside the image are dropped.
 ///
 /// # Errors
 ///
 /// What is not supported, or where memory may not be written.
-pub fn texels(request: &ImageWrite, store: &mut Store<'_>) -> Result<(), HostFault> {
+pub fn texels(request: &ImageWrite, memory: &mut dyn Memory) -> Result<(), HostFault> {
     let image = Image::target(&request.image).map_err(HostFault::Unsupported)?;
     let numeric = image.codec.numeric();
     for lane in bits(request.mask) {
@@ -36,8 +35,14 @@ pub fn texels(request: &ImageWrite, store: &mut Store<'_>) -> Result<(), HostFau
         });
         let channels = image.swizzle.map(|from| values[usize::from(from)]);
         let texel = image.codec.encode(channels, request.round_to_zero);
-        store(place, &texel[..image.codec.bytes()])
-            .map_err(|fault| HostFault::Memory(LaneFault::new(lane, fault)))?;
+        let fault = |fault| HostFault::Memory(LaneFault::new(lane, fault));
+        if let Some(metadata) = &image.metadata {
+            let at = [x, y, layer];
+            make_raw(&image, metadata, level, at, false, memory).map_err(fault)?;
+        }
+        memory
+            .write(place, &texel[..image.codec.bytes()])
+            .map_err(fault)?;
     }
     Ok(())
 }
@@ -51,7 +56,7 @@ pub fn block(
     request: &BlockWrite,
     dispatch: &Dispatch,
     local: &[u8],
-    store: &mut Store<'_>,
+    memory: &mut dyn Memory,
 ) -> Result<(), HostFault> {
     let image = Image::target(&request.image).map_err(HostFault::Unsupported)?;
     let ([x0, y0, layer], _) = match request.place {
@@ -73,6 +78,11 @@ pub fn block(
     let level = image.first_level + (request.lod & 0xffff);
     let tile = dispatch.tile;
     let element = Element::new(request.format, &image);
+    let fault = |fault| HostFault::Memory(LaneFault::new(0, fault));
+    if let Some(metadata) = &image.metadata {
+        let block = [x0, y0, tile.width, tile.height];
+        squares(&image, metadata, level, layer, block, memory).map_err(fault)?;
+    }
     for y in 0..tile.height {
         for x in 0..tile.width {
             for sample in 0..tile.samples.min(image.samples) {
@@ -84,12 +94,79 @@ pub fn block(
                 };
                 let from = from + request.offset as usize;
                 let texel = element.convert(&image, local, from, request.round_to_zero)?;
-                store(to, &texel[..image.codec.bytes()])
-                    .map_err(|fault| HostFault::Memory(LaneFault::new(0, fault)))?;
+                memory
+                    .write(to, &texel[..image.codec.bytes()])
+                    .map_err(fault)?;
             }
         }
     }
     Ok(())
+}
+
+/// Makes the squares raw that a block of pixels touches.
+fn squares(
+    image: &Image,
+    metadata: &Metadata,
+    level: u32,
+    layer: u32,
+    [x0, y0, width, height]: [u32; 4],
+    memory: &mut dyn Memory,
+) -> Result<(), MemoryFault> {
+    let [columns, rows, layers] = image.size(level);
+    if level > image.last_level || layer >= layers {
+        return Ok(());
+    }
+    let (x1, y1) = (x0.saturating_add(width), y0.saturating_add(height));
+    let (x1, y1) = (x1.min(columns), y1.min(rows));
+    let [across, down] = metadata.square();
+    for y in (y0 & !(down - 1)..y1).step_by(down as usize) {
+        for x in (x0 & !(across - 1)..x1).step_by(across as usize) {
+            // What is outside of the image does not count.
+            let whole =
+                x >= x0 && y >= y0 && (x + across).min(columns) <= x1 && (y + down).min(rows) <= y1;
+            make_raw(image, metadata, level, [x, y, layer], whole, memory)?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the square raw that a pixel is in. Unless all of it is about to be written, its colour is
+/// written to all samples first.
+fn make_raw(
+    image: &Image,
+    metadata: &Metadata,
+    level: u32,
+    [x, y, layer]: [u32; 3],
+    whole: bool,
+    memory: &mut dyn Memory,
+) -> Result<(), MemoryFault> {
+    let Some(entry) = metadata.entry(level, layer, x, y) else {
+        return Ok(());
+    };
+    let mut bytes = [0; 8];
+    memory.read(entry, &mut bytes)?;
+    if bytes == metadata.raw() {
+        return Ok(());
+    }
+    if !whole && metadata.state(bytes) == State::Solid {
+        let [across, down] = metadata.square();
+        let (x0, y0) = (x & !(across - 1), y & !(down - 1));
+        let first = image.place(level, x0, y0, layer, 0);
+        if let Some(first) = first.and_then(Place::address) {
+            let mut colour = [0; 16];
+            let colour = &mut colour[..image.codec.bytes()];
+            memory.read(first, colour)?;
+            for (x, y) in (y0..y0 + down).flat_map(|y| (x0..x0 + across).map(move |x| (x, y))) {
+                for sample in 0..image.samples {
+                    let place = image.place(level, x, y, layer, sample);
+                    if let Some(place) = place.and_then(Place::address) {
+                        memory.write(place, colour)?;
+                    }
+                }
+            }
+        }
+    }
+    memory.write(entry, &metadata.raw())
 }
 
 /// How an element of an image block becomes a texel.

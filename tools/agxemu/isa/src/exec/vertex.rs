@@ -16,10 +16,10 @@ impl Group {
         word: u8,
         index: Src,
     ) -> Result<(), Box<FaultKind>> {
-        let mut indices = [0; super::LANES];
-        for (lane, index_of_lane) in indices.iter_mut().enumerate() {
-            *index_of_lane = self.lane_value(m.shared.get(), index, lane);
-        }
+        let indices = match index {
+            Src::Immediate(index) => [index; super::LANES],
+            _ => std::array::from_fn(|lane| self.lane_value(m.shared.get(), index, lane)),
+        };
         let values = &self.regs[usize::from(word)];
         let stored = m.host.store_outputs(&indices, values, self.exec);
         stored.map_err(host_fault)
