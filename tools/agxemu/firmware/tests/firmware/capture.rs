@@ -243,5 +243,5 @@ fn a_render_is_captured_with_its_context() {
     assert_eq!(field(RunVertex::BUFFER_SLOT.offset()), 7);
     assert_eq!(field(RunVertex::SCENE.offset()), made.scene as u32);
     let screen = RunVertex::TILING_PARAMS.then(TilingParameters::TE_SCREEN);
-    assert_eq!(field(screen.offset()), 18 << 12 | 24);
+    assert_eq!(field(screen.offset()), (18 << 12) | 24);
 }

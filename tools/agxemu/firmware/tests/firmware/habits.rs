@@ -79,7 +79,7 @@ fn renders_of_either_driver_are_accepted() {
         let mut r = Render::new(&mut d, 7, 2, 1, [4, 5]);
         for _ in 0..2 {
             r.run(&mut d, &shot()).unwrap();
-            assert_eq!(d.flags(), [1 << 4 | 1 << 5]);
+            assert_eq!(d.flags(), [(1 << 4) | (1 << 5)]);
         }
         if habits.counts {
             assert_eq!(remarks(&d), [""; 0]);

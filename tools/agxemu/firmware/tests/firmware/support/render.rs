@@ -31,7 +31,7 @@ pub const OCCLUSION: u64 = 0x23_0000_0000;
 pub const DEPTH: u64 = 0x24_0000_0000;
 pub const STENCIL: u64 = 0x25_0000_0000;
 /// Depth loaded and stored, stencil loaded and stored, depth as floats.
-pub const ZLS_CTRL: u64 = 1 << 14 | 1 << 15 | 1 << 18 | 1 << 19;
+pub const ZLS_CTRL: u64 = (1 << 14) | (1 << 15) | (1 << 18) | (1 << 19);
 
 /// What a render is of.
 #[derive(Clone, Copy)]
@@ -340,7 +340,7 @@ impl Render {
             array.set(ArrayAddr::ADDRESS, at);
             array
         };
-        let pixels = u64::from((t.height() - 1) << 15 | (t.width() - 1));
+        let pixels = u64::from(((t.height() - 1) << 15) | (t.width() - 1));
         let mut c = C::zeroed();
         c.set(C::TAG, C::TAG_VALUE)
             .set(C::COUNTER, self.fragment.counter)
