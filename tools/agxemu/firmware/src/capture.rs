@@ -284,7 +284,7 @@ fn hash(bytes: &[u8]) -> u64 {
         }
     }
     lanes.into_iter().fold(0, |hash: u64, lane| {
-        (hash.rotate_left(31) ^ lane ^ lane >> 32).wrapping_mul(MULTIPLIER)
+        (hash.rotate_left(31) ^ lane ^ (lane >> 32)).wrapping_mul(MULTIPLIER)
     })
 }
 

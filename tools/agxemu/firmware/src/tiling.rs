@@ -92,7 +92,7 @@ impl Tiling {
     /// last macrotile lowest.
     pub fn borders(&self) -> [u32; 2] {
         self.macrotile
-            .map(|side| side << 18 | (side * 2) << 9 | (side * 3))
+            .map(|side| (side << 18) | ((side * 2) << 9) | (side * 3))
     }
 
     /// The register with the distance of macrotiles in the tile map.
@@ -151,7 +151,7 @@ mod tests {
         );
         assert_eq!((t.region_words(), t.tile_map()), (160, 160 * 4 * 16 * 3));
         assert_eq!((t.cache_words(), t.cache()), (256, 256 * 4 * 16 * 3));
-        assert_eq!((t.screen(), t.borders()), (18 << 12 | 24, [0x20_2018; 2]));
+        assert_eq!((t.screen(), t.borders()), ((18 << 12) | 24, [0x20_2018; 2]));
         assert_eq!(
             (t.stride(), t.blocks(), t.layer_metadata()),
             (640 << 24, 8, 0x100)

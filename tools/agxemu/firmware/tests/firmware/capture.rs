@@ -8,11 +8,13 @@ use std::sync::atomic::Ordering;
 
 use agx_abi::init::InitData;
 use agx_abi::uat::{pte, Protection, PAGE_SIZE};
+use agx_abi::vertex::{RunVertex, TilingParameters};
 use agx_abi::Value;
 use agxemu_firmware::machine::{Machine, Mapping};
 
 use crate::support::driver::Driver;
 use crate::support::job::{user_context, Queue, STREAM};
+use crate::support::render::{self, Render};
 
 /// A directory that goes when the test ends.
 struct Directory(PathBuf);
@@ -208,4 +210,38 @@ fn what_the_guest_changes_meanwhile_is_left_out_and_named() {
     );
     let meta = fs::read_to_string(second.join("meta.json")).unwrap();
     assert!(meta.contains(r#""changed": []"#), "{meta}");
+}
+
+/// A capture at a render's doorbells has everything that its commands point to, and the client's
+/// context.
+#[test]
+fn a_render_is_captured_with_its_context() {
+    let directory = Directory::new("capture-render");
+    let (mut d, _) = render::driver(&[]);
+    let mut r = Render::new(&mut d, 7, 2, 1, [4, 5]);
+    d.fw.capture_to(directory.0.clone());
+    let made = r.run(&mut d, &render::shot()).unwrap();
+    d.fw.finish_captures();
+    assert_eq!(names(&directory.0), ["000000", "000001"]);
+
+    for (sequence, ring, at, tag) in [
+        ("000000", "pipe fragment 2", made.fragment.at, 1),
+        ("000001", "pipe vertex 2", made.vertex.at, 0),
+    ] {
+        let capture = directory.0.join(sequence);
+        assert_eq!(names(&capture), ["0", "1", "meta.json"]);
+        let meta = fs::read_to_string(capture.join("meta.json")).unwrap();
+        assert!(meta.contains(&format!(r#""ring": "{ring}""#)), "{meta}");
+        assert!(meta.contains(r#""contexts": [0, 1]"#), "{meta}");
+        assert_eq!(word(&capture.join("0"), at), tag);
+        let lists = word(&capture.join("1"), r.buffer.block_list);
+        assert_eq!(lists, ((0x60_0000_0000u64 + (7 << 24)) >> 15) as u32);
+    }
+    // Structures are where the interface has them.
+    let vertex = directory.0.join("000001/0");
+    let field = |offset: usize| word(&vertex, made.vertex.at + offset as u64);
+    assert_eq!(field(RunVertex::BUFFER_SLOT.offset()), 7);
+    assert_eq!(field(RunVertex::SCENE.offset()), made.scene as u32);
+    let screen = RunVertex::TILING_PARAMS.then(TilingParameters::TE_SCREEN);
+    assert_eq!(field(screen.offset()), (18 << 12) | 24);
 }

@@ -5,17 +5,21 @@
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
+use agx_abi::buffer::{BufferInfo, Scene};
 use agx_abi::compute::RunCompute;
 use agx_abi::event::Notifier;
+use agx_abi::fragment::RunFragment;
 use agx_abi::globals::Globals;
 use agx_abi::hwdata::HwDataB;
 use agx_abi::init::{FwStatus, InitData, RuntimePointers};
-use agx_abi::queue::QueueInfo;
+use agx_abi::queue::{InitBuffer, QueueInfo};
+use agx_abi::vertex::RunVertex;
 use agx_abi::Value;
 use agxemu_firmware::panic::Panic;
 
 use crate::support::driver::Driver;
 use crate::support::job::{user_context, Queue, STREAM, USC};
+use crate::support::render::{driver, shot, Render};
 
 /// Xorshift, so that a failure can be repeated.
 struct Random(u64);
@@ -121,9 +125,52 @@ fn job(random: &mut Random) -> Result<(), Panic> {
     Ok(())
 }
 
-fn survive(name: &str, run: fn(&mut Random) -> Result<(), Panic>) {
+/// A render, with the stand-in for the GPU: what the GPU makes of damage is tested where it is.
+fn render(random: &mut Random) -> Result<(), Panic> {
+    let (mut d, _) = driver(&[]);
+    let mut r = Render::new(&mut d, 1, 2, 1, [4, 5]);
+    let made = r.make(&mut d, &shot());
+    r.push(&d, &made);
+    d.pending(1);
+    r.fragment.post(&d);
+    r.vertex.post(&d);
+    let sizes = [
+        d.mem.get(made.vertex.at, RunVertex::MICROSEQUENCE_SIZE),
+        d.mem.get(made.fragment.at, RunFragment::MICROSEQUENCE_SIZE),
+    ];
+    let parts = [
+        (0, r.vertex.info, QueueInfo::SIZE),
+        (0, r.fragment.ring, 0x20),
+        (0, made.barrier, 0x24),
+        (0, made.set_up.unwrap_or_default(), InitBuffer::SIZE),
+        (0, made.vertex.at, RunVertex::USED),
+        (0, made.vertex.at, RunVertex::USED),
+        (0, made.fragment.at, RunFragment::USED),
+        (0, made.fragment.at, RunFragment::USED),
+        (0, made.vertex.microsequence, sizes[0] as usize),
+        (0, made.fragment.microsequence, sizes[1] as usize),
+        (0, made.scene, Scene::SIZE),
+        (0, r.buffer.info, BufferInfo::SIZE),
+        (0, r.buffer.control, 0x40),
+        (0, r.buffer.stats, 0x40),
+        (1, r.buffer.page_list, 128),
+        (1, r.buffer.block_list, 64),
+    ];
+    for _ in 0..=random.below(3) {
+        let (slot, va, len) = parts[random.below(parts.len() as u64) as usize];
+        random.damage(&d, slot, va, len);
+    }
+    d.ring(r.fragment.doorbell())?;
+    d.ring(r.vertex.doorbell())?;
+    for _ in 0..3 {
+        d.sleep()?;
+    }
+    Ok(())
+}
+
+fn survive(name: &str, seeds: u64, run: fn(&mut Random) -> Result<(), Panic>) {
     let mut refused = 0;
-    for seed in 1..=600u64 {
+    for seed in 1..=seeds {
         let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         match catch_unwind(AssertUnwindSafe(|| run(&mut random))) {
             Ok(Ok(())) => {}
@@ -135,15 +182,23 @@ fn survive(name: &str, run: fn(&mut Random) -> Result<(), Panic>) {
         }
     }
     // Most damage is noticed; what is not hits bytes that have no meaning yet.
-    assert!(refused > 200, "{name}: only {refused} of 600 were refused");
+    assert!(
+        refused > seeds / 3,
+        "{name}: only {refused} of {seeds} were refused"
+    );
 }
 
 #[test]
 fn damaged_init_data_never_takes_the_emulator_down() {
-    survive("boot", boot);
+    survive("boot", 600, boot);
 }
 
 #[test]
 fn damaged_jobs_never_take_the_emulator_down() {
-    survive("job", job);
+    survive("job", 600, job);
+}
+
+#[test]
+fn damaged_renders_never_take_the_emulator_down() {
+    survive("render", 300, render);
 }

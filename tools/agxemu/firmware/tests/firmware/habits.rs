@@ -4,13 +4,17 @@
 //!
 //! What only the driver in the field does is not demanded: the log says once that it is missing.
 
+use std::sync::Arc;
+
 use agx_abi::event::STAMP_STEP;
 use agx_abi::uat::{ttb, Protection};
 
 use crate::support::driver::Driver;
+use crate::support::gpu::StandIn;
 use crate::support::habits::{Habits, LINUX, M1N1};
 use crate::support::job::{user_context, Queue, STREAM};
 use crate::support::machine::{ROOT, TTBS};
+use crate::support::render::{shot, Render};
 
 fn up(habits: &Habits) -> Driver {
     let mut d = Driver::with(&[], habits);
@@ -58,6 +62,29 @@ fn the_other_driver_runs_jobs_and_barriers() {
     assert_eq!(d.mem.u32(a.host_stamp), 2 * STAMP_STEP);
     assert_eq!(d.mem.u32(b.fw_stamp), STAMP_STEP);
     assert_ne!(d.mem.u64(user[1]), 0);
+}
+
+/// Renders with everything where either driver has it, and nothing mapped behind it.
+#[test]
+fn renders_of_either_driver_are_accepted() {
+    let guarded = Habits {
+        guards: true,
+        ..LINUX
+    };
+    for habits in [LINUX, guarded, M1N1] {
+        let mut d = Driver::with(&[], &habits);
+        d.fw.set_renderer(Arc::new(StandIn::default()));
+        d.boot().unwrap();
+        user_context(&mut d, 1);
+        let mut r = Render::new(&mut d, 7, 2, 1, [4, 5]);
+        for _ in 0..2 {
+            r.run(&mut d, &shot()).unwrap();
+            assert_eq!(d.flags(), [(1 << 4) | (1 << 5)]);
+        }
+        if habits.counts {
+            assert_eq!(remarks(&d), [""; 0]);
+        }
+    }
 }
 
 #[test]

@@ -21,7 +21,7 @@ use crate::support::job::{user_context, Queue, STREAM, USC};
 use crate::support::render::{driver, shot, Render, Shot};
 use crate::support::render::{DEPTH, DEPTH_BIAS, OCCLUSION, SCISSORS, STENCIL, ZLS_CTRL};
 
-const BOTH: u128 = 1 << 4 | 1 << 5;
+const BOTH: u128 = (1 << 4) | (1 << 5);
 
 /// A driver with one user queue for renders: event slots 4 and 5.
 fn with_queue(rules: &[&str]) -> (Driver, std::sync::Arc<StandIn>, Render) {
@@ -75,7 +75,7 @@ fn a_render_runs_in_two_halves() {
     assert_eq!(job.background_values & 0xff, 0x5a);
     assert_eq!(
         (job.zls.control, job.zls.pixels),
-        (ZLS_CTRL, 64 << 15 | 1000)
+        (ZLS_CTRL, (64 << 15) | 1000)
     );
     assert_eq!(job.zls.depth_load, job.zls.depth_store);
     assert_eq!(job.zls.depth_load.base, DEPTH);
@@ -227,7 +227,7 @@ fn two_clients_take_turns() {
         .map(|v| v.1.vm_slot)
         .collect();
     assert_eq!(slots, [1, 2]);
-    assert_eq!(d.flags(), [BOTH, 1 << 6 | 1 << 7]);
+    assert_eq!(d.flags(), [BOTH, (1 << 6) | (1 << 7)]);
 }
 
 fn stats(d: &Driver, r: &Render) -> [u32; 3] {

@@ -6,7 +6,6 @@ use agx_abi::buffer::{BlockControl, Scene};
 use agx_abi::compute::{EncoderParams, JobMeta};
 use agx_abi::fragment::{self, AuxFbInfo, BackgroundProgram, EotProgram, RunFragment};
 use agx_abi::microsequence::{FinalizeFragment, FinalizeVertex, StartFragment, StartVertex};
-use agx_abi::queue::Barrier;
 use agx_abi::tiling::Tiling;
 use agx_abi::vertex::{self, RunVertex, TilingParameters};
 use agx_abi::{Field, Value};
@@ -104,7 +103,7 @@ fn submit(change: impl Fn(&mut Bench)) -> Result<(), Panic> {
     r.push(&d, &made);
     d.pending(1);
     r.submit(&mut d)?;
-    assert_eq!(d.flags(), [1 << 4 | 1 << 5]);
+    assert_eq!(d.flags(), [(1 << 4) | (1 << 5)]);
     Ok(())
 }
 

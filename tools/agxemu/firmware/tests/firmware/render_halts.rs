@@ -9,7 +9,7 @@ use agx_abi::fragment::{JobParameters1, JobParameters2, JobParameters3, RunFragm
 use agx_abi::globals::{Globals, PendingStamp};
 use agx_abi::init::FwStatus;
 use agx_abi::vertex::{RunVertex, TilingParameters};
-use agx_abi::{Field, Value};
+use agx_abi::Field;
 use agxemu_firmware::machine::Machine;
 use agxemu_firmware::panic::Panic;
 use agxemu_gpu::cdm::End;
@@ -20,7 +20,7 @@ use crate::support::gpu::{Answer, StandIn};
 use crate::support::job::{Queue, STREAM};
 use crate::support::render::{driver, shot, Made, Render, ZLS_CTRL};
 
-const BOTH: u128 = 1 << 4 | 1 << 5;
+const BOTH: u128 = (1 << 4) | (1 << 5);
 /// A job of the GPU that goes well.
 const GOOD: Answer = Answer::Bins(1000, 10);
 
@@ -267,7 +267,7 @@ const REFUSALS: &[Refusal] = &[
         d.mem.set(at, RunFragment::JOB_PARAMS3.then(values), 0x15a);
     }),
     ("depth format 1", |d, at| {
-        let value = ZLS_CTRL | 1 << 25;
+        let value = ZLS_CTRL | (1 << 25);
         zls(
             d,
             at,
@@ -291,7 +291,7 @@ const REFUSALS: &[Refusal] = &[
         zls(d, at, JobParameters1::S_STORE, &parts, 0);
     }),
     ("metadata of depth to load is at 0", |d, at| {
-        let value = ZLS_CTRL | 1 << 2;
+        let value = ZLS_CTRL | (1 << 2);
         zls(
             d,
             at,
@@ -301,7 +301,7 @@ const REFUSALS: &[Refusal] = &[
         );
     }),
     ("metadata of stencil to store is at 0", |d, at| {
-        let value = ZLS_CTRL | 1 << 8;
+        let value = ZLS_CTRL | (1 << 8);
         zls(
             d,
             at,

@@ -31,7 +31,7 @@ pub const OCCLUSION: u64 = 0x23_0000_0000;
 pub const DEPTH: u64 = 0x24_0000_0000;
 pub const STENCIL: u64 = 0x25_0000_0000;
 /// Depth loaded and stored, stencil loaded and stored, depth as floats.
-pub const ZLS_CTRL: u64 = 1 << 14 | 1 << 15 | 1 << 18 | 1 << 19;
+pub const ZLS_CTRL: u64 = (1 << 14) | (1 << 15) | (1 << 18) | (1 << 19);
 
 /// What a render is of.
 #[derive(Clone, Copy)]
@@ -144,7 +144,9 @@ impl Render {
         let (slot, stamp) = (self.vertex.event_slot, self.vertex.fw_stamp);
         let barrier = self.fragment.barrier_on(d, stamp, slot, value);
         d.mem.set(barrier, Barrier::UUID, 0);
-        d.mem.set(barrier, Barrier::INTERNAL_TYPE, 0);
+        if d.habits.barrier > Barrier::INTERNAL_TYPE.offset() {
+            d.mem.set(barrier, Barrier::INTERNAL_TYPE, 0);
+        }
         let fragment = self.fragment(d, shot, &places, scene);
         let vertex = self.vertex(d, shot, &places, scene, fragment.value);
         Made {
@@ -254,8 +256,8 @@ impl Render {
             )
             .set(C::CLIENT_SEQUENCE, self.vertex.uuid as u8);
         let stats = d.mem.get(d.tree.pointers, RuntimePointers::STATS_VERTEX);
-        let at = d.mem.alloc(d.habits.command, C::SIZE);
-        d.mem.write(at, c.as_bytes());
+        let at = d.mem.alloc(d.habits.command, C::USED);
+        d.mem.write(at, &c.as_bytes()[..C::USED]);
         let value = self.vertex.value.wrapping_add(STAMP_STEP);
         let q = &self.vertex;
         let field = |offset: usize| at + offset as u64;
@@ -338,7 +340,7 @@ impl Render {
             array.set(ArrayAddr::ADDRESS, at);
             array
         };
-        let pixels = u64::from((t.height() - 1) << 15 | (t.width() - 1));
+        let pixels = u64::from(((t.height() - 1) << 15) | (t.width() - 1));
         let mut c = C::zeroed();
         c.set(C::TAG, C::TAG_VALUE)
             .set(C::COUNTER, self.fragment.counter)
@@ -426,8 +428,8 @@ impl Render {
             .set(C::UNK_BUF_10, C::UNK_BUF_10_VALUE)
             .set(C::CLIENT_SEQUENCE, self.fragment.uuid as u8);
         let stats = d.mem.get(d.tree.pointers, RuntimePointers::STATS_FRAGMENT);
-        let at = d.mem.alloc(d.habits.command, C::SIZE);
-        d.mem.write(at, c.as_bytes());
+        let at = d.mem.alloc(d.habits.command, C::USED);
+        d.mem.write(at, &c.as_bytes()[..C::USED]);
         let value = self.fragment.value.wrapping_add(STAMP_STEP);
         let q = &self.fragment;
         let field = |offset: usize| at + offset as u64;
