@@ -20,6 +20,16 @@ use super::scene::{Quad, REGION};
 /// Quads in a row of a region.
 const ROW: u32 = REGION / 2;
 
+/// What the quads of a primitive share.
+pub(super) struct Shading<'a> {
+    /// No test follows.
+    pub tested: bool,
+    /// The primitive is seen from the back.
+    pub back: bool,
+    pub plane: DepthPlane,
+    pub coefficients: &'a [(u8, [u32; 3])],
+}
+
 /// What the quads of a group do not share.
 #[derive(Default)]
 pub(super) struct Pending {
@@ -53,41 +63,31 @@ impl Pending {
         self.count == QUADS || self.places[word] & bit != 0
     }
 
-    /// Takes a quad in; `live` are its samples that have not failed an earlier test, `tested` says
-    /// that no test follows.
-    pub fn push(
-        &mut self,
-        pixels: &mut Pixels,
-        quad: &Quad,
-        live: [u8; 4],
-        tested: bool,
-        back: bool,
-        plane: DepthPlane,
-        coefficients: &[(u8, [u32; 3])],
-    ) {
+    /// Takes a quad in; `live` are its samples that have not failed an earlier test.
+    pub fn push(&mut self, pixels: &mut Pixels, quad: &Quad, live: [u8; 4], of: &Shading<'_>) {
         let (word, bit) = Self::place(quad);
         self.places[word] |= bit;
         let slot = self.count;
         self.count += 1;
-        self.planes[slot] = plane;
-        let all = if tested { 0xff } else { 0 };
-        for corner in 0..4 {
+        self.planes[slot] = of.plane;
+        let all = if of.tested { 0xff } else { 0 };
+        for (corner, live) in live.into_iter().enumerate() {
             let lane = slot * 4 + corner;
             pixels.x[lane] = u32::from(quad.x) + (corner as u32 & 1);
             pixels.y[lane] = u32::from(quad.y) + (corner as u32 >> 1);
             pixels.covered[lane] = quad.coverage[corner].into();
-            pixels.live[lane] = live[corner].into();
+            pixels.live[lane] = live.into();
             pixels.tested[lane] = all;
         }
         if slot == 0 {
             pixels.back = 0;
             self.back = 0;
         }
-        if back {
+        if of.back {
             pixels.back |= 15 << (4 * slot);
             self.back |= 1 << slot;
         }
-        for &(register, value) in coefficients {
+        for &(register, value) in of.coefficients {
             let to = &mut pixels.coefficients[usize::from(register)];
             for (to, value) in to.iter_mut().zip(value) {
                 to[slot] = value;

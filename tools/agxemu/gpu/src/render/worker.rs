@@ -10,7 +10,7 @@ use agx_isa::exec::{Cache, Dispatch, Group, Host, Stop, Tile};
 
 use super::depth::{DepthPlane, DepthStencil, Emitted};
 use super::geometry::Geometry;
-use super::group::Pending;
+use super::group::{Pending, Shading};
 use super::host::{GroupTests, TileHost};
 use super::occlusion::Counters;
 use super::plan::{Plan, Scissor};
@@ -375,10 +375,13 @@ impl<'c, G: Geometry, H: Host + Refresh> Worker<'c, G, H> {
                 plan.bindings.fill(scene, number, place, out);
             }
             let pixels = self.group.pixels_mut();
-            let back = primitive.back_facing;
-            let coefficients = &self.coefficients;
-            self.pending
-                .push(pixels, &quad, live, plan.early, back, plane, coefficients);
+            let of = Shading {
+                tested: plan.early,
+                back: primitive.back_facing,
+                plane,
+                coefficients: &self.coefficients,
+            };
+            self.pending.push(pixels, &quad, live, &of);
         }
         Ok(())
     }

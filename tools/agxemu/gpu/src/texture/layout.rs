@@ -207,7 +207,39 @@ fn morton(x: u32, y: u32, tile: [u32; 2]) -> u64 {
     low + rest * square
 }
 
+/// Side of the squares whose texels follow each other in memory, in texels.
+pub const SQUARE: u32 = 16;
+
+/// Place of each texel of a square, in the order of memory.
+pub static SQUARE_PLACES: [[u8; 2]; (SQUARE * SQUARE) as usize] = square_places();
+
+const fn square_places() -> [[u8; 2]; (SQUARE * SQUARE) as usize] {
+    let mut out = [[0; 2]; (SQUARE * SQUARE) as usize];
+    let mut index = 0;
+    while index < out.len() {
+        let mut bit = 0;
+        while bit < 4 {
+            out[index][0] |= ((index >> (2 * bit) & 1) << bit) as u8;
+            out[index][1] |= ((index >> (2 * bit + 1) & 1) << bit) as u8;
+            bit += 1;
+        }
+        index += 1;
+    }
+    out
+}
+
 impl Layout {
+    /// Returns whether the texels of each square of a level follow each other in memory.
+    pub fn has_squares(&self, level: u32) -> bool {
+        let tile = self.levels[level as usize % MAX_LEVELS].tile;
+        !matches!(self.order, Order::Linear { .. }) && tile.iter().all(|&side| side >= SQUARE)
+    }
+
+    /// Returns whether the texels of a row follow each other in memory.
+    pub fn has_rows(&self) -> bool {
+        matches!(self.order, Order::Linear { .. })
+    }
+
     /// Bytes from one layer to the next.
     pub fn layer(&self) -> u64 {
         self.layer
@@ -334,6 +366,29 @@ mod tests {
         assert_eq!(layout.offset(0, 0, 64), 0x10000);
         assert_eq!(layout.offset(0, 3, 5), (0b100111) * 4);
         assert_eq!(layout.layer % 0x4000, 0);
+    }
+
+    #[test]
+    fn squares_follow_each_other() {
+        for (order, bytes, width, height) in [
+            (Order::Tiled, 4, 130, 70),
+            (Order::Tiled, 64, 40, 40),
+            (Order::Tiled, 1, 17, 300),
+            (Order::Twiddled, 8, 100, 33),
+        ] {
+            let shape = shape(order, bytes, width, height);
+            let layout = shape.layout();
+            for level in (0..shape.count()).filter(|&level| layout.has_squares(level)) {
+                let [x, y] = [16, minify(height, level) & !15];
+                let first = layout.offset(level, x, y);
+                for (n, [right, down]) in SQUARE_PLACES.iter().enumerate() {
+                    let at = layout.offset(level, x + u32::from(*right), y + u32::from(*down));
+                    assert_eq!(at, first + n as u64 * bytes, "{shape:?} {level} {n}");
+                }
+            }
+            assert!(layout.has_squares(0));
+        }
+        assert!(!shape(Order::Tiled, 4, 100, 8).layout().has_squares(0));
     }
 
     #[test]

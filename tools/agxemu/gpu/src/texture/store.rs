@@ -4,9 +4,10 @@
 
 use agx_isa::exec::format::Format;
 use agx_isa::exec::host::{bits, BlockPlace, BlockWrite, Dim, HostFault, ImageWrite, Numeric};
-use agx_isa::exec::{Dispatch, LaneFault, MemoryFault};
+use agx_isa::exec::{Dispatch, LaneFault, MemoryFault, Tile};
 
 use super::descriptor::{Image, Place};
+use super::layout::{SQUARE, SQUARE_PLACES};
 use super::metadata::{Metadata, State};
 use super::sample::integer_place;
 use super::Memory;
@@ -83,24 +84,144 @@ pub fn block(
         let block = [x0, y0, tile.width, tile.height];
         squares(&image, metadata, level, layer, block, memory).map_err(fault)?;
     }
-    for y in 0..tile.height {
-        for x in 0..tile.width {
-            for sample in 0..tile.samples.min(image.samples) {
-                let from = tile.address(x, y, sample);
-                let (x, y) = (x0.wrapping_add(x), y0.wrapping_add(y));
-                let to = image.place(level, x, y, layer, sample);
-                let (Some(from), Some(to)) = (from, to.and_then(Place::address)) else {
+    let mut block = Block {
+        image: &image,
+        level,
+        layer,
+        corner: [x0, y0],
+        tile,
+        order: element.order(&image),
+        element,
+        buffer: vec![0; SQUARE_BYTES],
+        offset: request.offset as usize,
+        round_to_zero: request.round_to_zero,
+        local,
+        memory,
+    };
+    block.store()
+}
+
+/// A block on its way to memory.
+struct Block<'a> {
+    image: &'a Image,
+    level: u32,
+    layer: u32,
+    corner: [u32; 2],
+    tile: Tile,
+    element: Element,
+    /// Where each byte of a texel is in the block, if none of them changes.
+    order: Option<[u8; 16]>,
+    /// Texels that are stored at once.
+    buffer: Vec<u8>,
+    /// Of the element in a sample's part of the block.
+    offset: usize,
+    round_to_zero: bool,
+    local: &'a [u8],
+    memory: &'a mut dyn Memory,
+}
+
+impl Block<'_> {
+    /// Stores what of the block is inside the image, as much as possible at once.
+    fn store(&mut self) -> Result<(), HostFault> {
+        let [width, height, layers] = self.image.size(self.level);
+        let [x0, y0] = self.corner;
+        if self.layer >= layers || self.level > self.image.last_level {
+            return Ok(());
+        }
+        let columns = self.tile.width.min(width.saturating_sub(x0));
+        let rows = self.tile.height.min(height.saturating_sub(y0));
+        // The samples of a texel follow each other if the block has all of them.
+        let same = self.tile.samples == self.image.samples;
+        let layout = &self.image.layout;
+        let aligned = self.corner.iter().all(|n| n % SQUARE == 0);
+        if same && layout.has_rows() {
+            for y in 0..rows {
+                self.run(columns, |n| [n, y])?;
+            }
+            return Ok(());
+        }
+        let squares = same && aligned && layout.has_squares(self.level);
+        for y in (0..rows).step_by(SQUARE as usize) {
+            for x in (0..columns).step_by(SQUARE as usize) {
+                if squares && x + SQUARE <= columns && y + SQUARE <= rows {
+                    self.run(SQUARE * SQUARE, |n| {
+                        let [right, down] = SQUARE_PLACES[n as usize].map(u32::from);
+                        [x + right, y + down]
+                    })?;
                     continue;
-                };
-                let from = from + request.offset as usize;
-                let texel = element.convert(&image, local, from, request.round_to_zero)?;
-                memory
-                    .write(to, &texel[..image.codec.bytes()])
-                    .map_err(fault)?;
+                }
+                for y in y..rows.min(y + SQUARE) {
+                    for x in x..columns.min(x + SQUARE) {
+                        self.texel(x, y)?;
+                    }
+                }
             }
         }
+        Ok(())
     }
-    Ok(())
+
+    /// Stores texels that follow each other in memory, from the first on, which are at `place`.
+    fn run(&mut self, count: u32, place: impl Fn(u32) -> [u32; 2]) -> Result<(), HostFault> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let size = self.image.codec.bytes();
+        let Some(to) = count.checked_sub(1).and_then(|_| self.place(place(0), 0)) else {
+            return Ok(());
+        };
+        let mut texels = buffer.chunks_exact_mut(size);
+        for n in 0..count {
+            let [x, y] = place(n);
+            for sample in 0..self.tile.samples {
+                let from = self.tile.address(x, y, sample);
+                if let (Some(from), Some(texel)) = (from, texels.next()) {
+                    self.convert(from, texel)?;
+                }
+            }
+        }
+        let bytes = &buffer[..size * (count * self.tile.samples) as usize];
+        self.write(to, bytes)?;
+        self.buffer = buffer;
+        Ok(())
+    }
+
+    /// Stores the samples of one texel.
+    fn texel(&mut self, x: u32, y: u32) -> Result<(), HostFault> {
+        for sample in 0..self.tile.samples.min(self.image.samples) {
+            let from = self.tile.address(x, y, sample);
+            if let (Some(from), Some(to)) = (from, self.place([x, y], sample)) {
+                let mut texel = [0; 16];
+                let texel = &mut texel[..self.image.codec.bytes()];
+                self.convert(from, texel)?;
+                self.write(to, texel)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn place(&self, [x, y]: [u32; 2], sample: u32) -> Option<u64> {
+        let (x, y) = (x + self.corner[0], y + self.corner[1]);
+        let place = self.image.place(self.level, x, y, self.layer, sample);
+        place.and_then(Place::address)
+    }
+
+    fn convert(&self, from: usize, texel: &mut [u8]) -> Result<(), HostFault> {
+        let from = from + self.offset;
+        if let (Some(order), Some(bytes)) = (&self.order, self.local.get(from..from + 16)) {
+            for (texel, &byte) in texel.iter_mut().zip(order) {
+                *texel = bytes[usize::from(byte & 15)];
+            }
+            return Ok(());
+        }
+        let converted = self
+            .element
+            .convert(self.image, self.local, from, self.round_to_zero)?;
+        texel.copy_from_slice(&converted[..texel.len()]);
+        Ok(())
+    }
+
+    fn write(&mut self, to: u64, bytes: &[u8]) -> Result<(), HostFault> {
+        let written = self.memory.write(to, bytes);
+        written.map_err(|fault| HostFault::Memory(LaneFault::new(0, fault)))
+    }
 }
 
 /// Makes the squares raw that a block of pixels touches.
@@ -169,6 +290,9 @@ fn make_raw(
     memory.write(entry, &metadata.raw())
 }
 
+/// Bytes of a square of the largest texels, which is more than a row of a block.
+const SQUARE_BYTES: usize = (SQUARE * SQUARE * 64) as usize;
+
 /// How an element of an image block becomes a texel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Element {
@@ -198,6 +322,26 @@ impl Element {
             }
             format => Self::Value(format),
         }
+    }
+
+    /// Where each byte of a texel is in the block, if none of them changes.
+    fn order(self, image: &Image) -> Option<[u8; 16]> {
+        let size = match self {
+            Self::Raw(format) if image.codec.width() == Some(8 * format.size() as u32) => {
+                format.size()
+            }
+            // All channels at once.
+            Self::Fields if image.swizzle == [0, 1, 2, 3] => 16,
+            Self::Word(_) => 16,
+            _ => return None,
+        };
+        Some(std::array::from_fn(|n| {
+            let channel = match size {
+                16 => 0,
+                _ => usize::from(image.swizzle[n / size & 3]) * size,
+            };
+            (channel + n % size) as u8
+        }))
     }
 
     /// The texel for memory of what is at `from` in the block.

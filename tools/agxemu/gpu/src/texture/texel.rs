@@ -28,6 +28,8 @@ pub struct Codec {
     /// Formats whose texels come in blocks, and can only be read.
     pub compressed: Option<Compressed>,
     srgb: bool,
+    /// Bytes of a texel, or of a block of them.
+    size: usize,
 }
 
 impl Codec {
@@ -75,21 +77,23 @@ impl Codec {
             0x38 => &[32, 32, 32, 32],
             other => return Err(format!("texture channels {other:#x}")),
         };
+        let size = match &compressed {
+            Some(compressed) => compressed.bytes(),
+            None => widths.iter().sum::<u32>() as usize / 8,
+        };
         Ok(Self {
             kind,
             widths,
             packed,
             compressed,
             srgb,
+            size,
         })
     }
 
     /// Bytes of a texel, or of a block of them.
     pub fn bytes(&self) -> usize {
-        if let Some(compressed) = &self.compressed {
-            return compressed.bytes();
-        }
-        self.widths.iter().sum::<u32>() as usize / 8
+        self.size
     }
 
     /// Width and height of what is kept together, in texels.

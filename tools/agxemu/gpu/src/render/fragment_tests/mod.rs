@@ -3,6 +3,7 @@
 //! The fragment half, on primitives whose coverage is stated: boxes of pixels.
 
 mod depth;
+mod hostile;
 mod pictures;
 mod shaders;
 mod support;

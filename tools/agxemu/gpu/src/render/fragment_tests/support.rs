@@ -477,7 +477,7 @@ impl Bench {
         let meter = Meter {
             stop: AtomicBool::new(false),
             group_limit: self.limit,
-            job_limit: self.limit * 16,
+            job_limit: self.limit.saturating_mul(16),
             instructions: AtomicU64::new(0),
         };
         let end = render_geometry(
