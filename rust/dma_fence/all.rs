@@ -16,7 +16,7 @@
 //!
 //! A fence that is skipped is unlinked, and not missing, until all are asked for again.
 //!
-//! Nothing of the kernel is named here: a model checker compiles this file as well
+//! Nothing of the kernel's fences is named here: a model checker compiles this file as well
 //! (`rust/kasync/loom/tests/fence_set.rs`).
 //!
 //! # Memory ordering
@@ -26,25 +26,18 @@
 //! | callback: `missing` - 1 (full) | `poll`: `missing` (acquire) | what the fences stand for |
 //! | `poll`: registers the waker | callback: `missing` - 1 (full), takes the waker | lost wake |
 
-use crate::{
-    registration::{
-        Listener,
-        Registration,
-        Source, //
-    },
-    sync::{
-        Acquire,
-        Atomic,
-        Entries,
-        Full,
-        Owned,
-        Relaxed,
-        ADD_AT_ONCE, //
-    }, //
+use crate::registration::{
+    Listener,
+    Registration,
+    Source, //
 };
 use core::{
     cell::Cell,
-    marker::PhantomPinned,
+    marker::{
+        PhantomData,
+        PhantomPinned, //
+    },
+    ops::Deref,
     pin::Pin,
     ptr,
     task::{
@@ -53,7 +46,16 @@ use core::{
         Waker, //
     }, //
 };
-use kasync::sync::AtomicWaker;
+use kasync::{
+    __OwnedCell as Owned, //
+    sync::AtomicWaker,
+};
+use kernel::sync::atomic::{
+    Acquire,
+    Atomic,
+    Full,
+    Relaxed, //
+};
 
 /// What the callbacks of a set have in common.
 struct Shared {
@@ -105,24 +107,34 @@ impl<S: Source> Entry<S> {
     }
 }
 
-/// Fences all of which are waited for.
-pub(crate) struct WaitAll<S: Source> {
+/// Fences all of which are waited for: those in `E`.
+///
+/// One poll adds at most `AT_ONCE` callbacks.
+pub(crate) struct WaitAll<S: Source, E: Deref<Target = [Entry<S>]>, const AT_ONCE: usize> {
     shared: Shared,
-    entries: Entries<Entry<S>>,
+    entries: E,
     /// How many entries were added.
     added: Cell<usize>,
     /// How many entries are skipped. These are not linked.
     skipped: Cell<usize>,
+    _source: PhantomData<S>,
     _pin: PhantomPinned,
 }
 
-// SAFETY: The callbacks take turns with the owner, see `Registration`; cells are the owner's.
-unsafe impl<S: Source + Send> Send for WaitAll<S> {}
+// SAFETY: The callbacks take turns with the owner, see `Registration`; cells are the owner's. `E`
+// owns the entries and has nothing else.
+unsafe impl<S: Source + Send, E: Deref<Target = [Entry<S>]>, const AT_ONCE: usize> Send
+    for WaitAll<S, E, AT_ONCE>
+{
+}
 // SAFETY: All that changes what is in a cell takes `Pin<&mut Self>`.
-unsafe impl<S: Source + Sync> Sync for WaitAll<S> {}
+unsafe impl<S: Source + Sync, E: Deref<Target = [Entry<S>]>, const AT_ONCE: usize> Sync
+    for WaitAll<S, E, AT_ONCE>
+{
+}
 
-impl<S: Source> WaitAll<S> {
-    pub(crate) fn new(entries: Entries<Entry<S>>) -> Self {
+impl<S: Source, E: Deref<Target = [Entry<S>]>, const AT_ONCE: usize> WaitAll<S, E, AT_ONCE> {
+    pub(crate) fn new(entries: E) -> Self {
         Self {
             shared: Shared {
                 missing: Atomic::new(0),
@@ -131,6 +143,7 @@ impl<S: Source> WaitAll<S> {
             entries,
             added: Cell::new(0),
             skipped: Cell::new(0),
+            _source: PhantomData,
             _pin: PhantomPinned,
         }
     }
@@ -181,7 +194,7 @@ impl<S: Source> WaitAll<S> {
             if added == 0 {
                 this.shared.missing.store(all as u32 + 1, Relaxed);
             }
-            let more = all.min(added + ADD_AT_ONCE);
+            let more = all.min(added + AT_ONCE);
             for entry in &this.entries[added..more] {
                 this.add(entry);
             }
@@ -235,7 +248,9 @@ impl<S: Source> WaitAll<S> {
     }
 }
 
-impl<S: Source> Drop for WaitAll<S> {
+impl<S: Source, E: Deref<Target = [Entry<S>]>, const AT_ONCE: usize> Drop
+    for WaitAll<S, E, AT_ONCE>
+{
     fn drop(&mut self) {
         for entry in &self.entries[..self.added.get()] {
             // SAFETY: The fence is the one that the entry was added for.

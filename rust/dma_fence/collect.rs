@@ -16,10 +16,7 @@
 //! bytes each. So the number of leaves is what is bounded, and a thread that is to be killed stops.
 
 use crate::{
-    all::{
-        Entry,
-        WaitAll, //
-    },
+    all::Entry,
     containers::Leaves,
     evidence::Timeline,
     fence::{
@@ -28,6 +25,7 @@ use crate::{
     },
     ffi,
     set::{
+        All,
         FenceSet,
         Inner, //
     }, //
@@ -220,7 +218,7 @@ impl Collection {
         if self.entries.is_empty() {
             return Ok(FenceSet::default());
         }
-        let all = WaitAll::new(self.entries.into());
+        let all = All::new(self.entries.into());
         let inner = KBox::new(Inner::new(all, self.visited), GFP_KERNEL)?;
         Ok(FenceSet::of(inner))
     }

@@ -54,19 +54,7 @@ use crate::{
         self,
         OwnFence, //
     },
-    set::FenceSet,
-    sync::{
-        Acquire,
-        Atomic,
-        Box,
-        Error,
-        Full,
-        Owned,
-        Relaxed,
-        Release,
-        Result,
-        GFP_KERNEL, //
-    }, //
+    set::FenceSet, //
 };
 use core::{
     mem::ManuallyDrop,
@@ -80,7 +68,27 @@ use core::{
         Poll, //
     }, //
 };
-use kasync::SignallingSection;
+use kasync::{
+    SignallingSection,
+    __OwnedCell as Owned, //
+};
+use kernel::{
+    alloc::{
+        flags::GFP_KERNEL,
+        KBox, //
+    },
+    error::{
+        Error,
+        Result, //
+    },
+    sync::atomic::{
+        Acquire,
+        Atomic,
+        Full,
+        Relaxed,
+        Release, //
+    }, //
+};
 
 pub use crate::evidence::{
     HwDone,
@@ -136,7 +144,7 @@ impl FenceContext {
     /// `ENOMEM`.
     #[expect(clippy::new_ret_no_self)]
     pub fn new(names: &'static Names) -> Result<(FenceEmitter, FenceSignaller)> {
-        let context = Box::new(
+        let context = KBox::new(
             Self {
                 names: names.copied()?,
                 timeline: own::new_timeline(),
@@ -152,7 +160,7 @@ impl FenceContext {
         )?;
         // Given back in `free()`.
         own::get_module();
-        let context = NonNull::from(Box::leak(context));
+        let context = NonNull::from(KBox::leak(context));
         // INVARIANT: The context was just made, and each end exists once.
         let emitter = FenceEmitter {
             end: End(context),
@@ -235,8 +243,8 @@ impl FenceContext {
     ///
     /// There must be no armed fence but those in the list of orphans, and no ends.
     pub(crate) unsafe fn free(this: NonNull<Self>) {
-        // SAFETY: From `Box::leak()` in `new()`, and not used any more by the safety requirements.
-        let context = unsafe { Box::from_raw(this.as_ptr()) };
+        // SAFETY: From `KBox::leak()` in `new()`, and not used any more by the safety requirements.
+        let context = unsafe { KBox::from_raw(this.as_ptr()) };
         let mut lost = false;
         let mut next = context.orphans.load(Relaxed);
         while let Some(fence) = NonNull::new(next) {

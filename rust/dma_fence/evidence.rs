@@ -6,7 +6,7 @@
 //! hardware has let go of it. Values of the types here can only be made by code that vouches for
 //! that (`unsafe`), and each belongs to one timeline: that of another one is refused.
 
-use crate::sync::Result;
+use kernel::error::Result;
 
 /// A timeline: the fences of one context.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

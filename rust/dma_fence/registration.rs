@@ -2,8 +2,8 @@
 
 //! The protocol between a waiter and its callback on a fence.
 //!
-//! Nothing of the kernel is named here: a model checker compiles this file as well, against a model
-//! of fences (`rust/kasync/loom/tests/fence.rs`).
+//! Nothing of the kernel's fences is named here: a model checker compiles this file as well, against
+//! a model of fences (`rust/kasync/loom/tests/fence.rs`).
 //!
 //! States of a registration:
 //!
@@ -38,19 +38,19 @@
 //!
 //! All else is ordered by the fence's lock.
 
-use super::sync::{
-    Acquire,
-    Atomic,
-    Owned,
-    Relaxed,
-    Release, //
-};
 use core::{
     cell::UnsafeCell,
     task::{
         Poll,
         Waker, //
     }, //
+};
+use kasync::__OwnedCell as Owned;
+use kernel::sync::atomic::{
+    Acquire,
+    Atomic,
+    Relaxed,
+    Release, //
 };
 
 const IDLE: u32 = 0;

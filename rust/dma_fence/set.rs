@@ -6,7 +6,11 @@
 //! waited for in [`all`](crate::all).
 
 use crate::{
-    all::WaitAll,
+    all::{
+        Entry,
+        WaitAll, //
+    },
+    entries::Entries,
     fence::{
         ARef,
         Fence, //
@@ -30,6 +34,9 @@ use kernel::{
         Relaxed, //
     }, //
 };
+
+/// The fences of a set. One poll adds at most 256 callbacks.
+pub(crate) type All = WaitAll<ARef<Fence>, Entries<Entry<ARef<Fence>>>, 256>;
 
 /// No deadline.
 const NEVER: i64 = i64::MAX;
@@ -65,7 +72,7 @@ pub struct FenceSet(ManuallyDrop<Option<Pin<KBox<Inner>>>>);
 #[pin_data]
 pub(crate) struct Inner {
     #[pin]
-    all: WaitAll<ARef<Fence>>,
+    all: All,
     /// The last deadline that was passed on, in nanoseconds of the monotonic clock.
     deadline: Atomic<i64>,
     /// How many leaves were looked at when the set was collected.
@@ -73,7 +80,7 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
-    pub(crate) fn new(all: WaitAll<ARef<Fence>>, visited: usize) -> Self {
+    pub(crate) fn new(all: All, visited: usize) -> Self {
         Self {
             all,
             deadline: Atomic::new(NEVER),

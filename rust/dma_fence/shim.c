@@ -112,10 +112,16 @@ int dma_fence_violations_outstanding(void)
 }
 EXPORT_SYMBOL_GPL(dma_fence_violations_outstanding);
 
-/* How often the module is in use, by other modules and by contexts. */
+/* How often the module is in use, by other modules and by contexts; -1 if it is not counted. */
 int dma_fence_module_refcount(void)
 {
-	return module_refcount(THIS_MODULE);
+#ifdef CONFIG_MODULE_UNLOAD
+	struct module *module = THIS_MODULE;
+
+	if (module)
+		return module_refcount(module);
+#endif
+	return -1;
 }
 EXPORT_SYMBOL_GPL(dma_fence_module_refcount);
 

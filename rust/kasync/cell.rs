@@ -2,7 +2,9 @@
 
 //! Cells that one side owns at a time, by a protocol.
 //!
-//! The model checker watches each access, and reports two that nothing orders.
+//! [`kernel::types::Opaque`] is for values that C changes, and pins what contains it. A cell here
+//! is a plain value, and the model checker watches each access to it: it reports two that nothing
+//! orders, which it cannot do for an `UnsafeCell` of the compiler.
 
 #[cfg(not(feature = "loom"))]
 use core::cell::UnsafeCell;
@@ -10,11 +12,11 @@ use core::cell::UnsafeCell;
 use loom::cell::UnsafeCell;
 
 /// A cell whose owner changes by a protocol that the type which contains it describes.
-pub(crate) struct OwnedCell<T>(UnsafeCell<T>);
+pub struct OwnedCell<T>(UnsafeCell<T>);
 
 impl<T> OwnedCell<T> {
     /// Returns a cell that holds `value`.
-    pub(crate) fn new(value: T) -> Self {
+    pub fn new(value: T) -> Self {
         Self(UnsafeCell::new(value))
     }
 
@@ -23,13 +25,21 @@ impl<T> OwnedCell<T> {
     /// The caller may use the pointer as far as it owns the cell then.
     #[inline(always)]
     #[cfg(not(feature = "loom"))]
-    pub(crate) fn with<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+    pub fn with<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
         f(self.0.get())
     }
 
     /// Calls `f` with a pointer to the content, which is valid for the time of the call.
     #[cfg(feature = "loom")]
-    pub(crate) fn with<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+    pub fn with<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
         self.0.with_mut(f)
+    }
+}
+
+#[cfg(feature = "loom")]
+impl<T> Drop for OwnedCell<T> {
+    /// Counts as an access: to free a cell is for its owner.
+    fn drop(&mut self) {
+        self.0.with_mut(|_| ());
     }
 }

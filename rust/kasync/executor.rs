@@ -6,7 +6,6 @@ use crate::{
     block_on::Parking,
     current,
     inspect,
-    once_flag::OnceFlag,
     report::api_violation,
     scope::{
         Core,
@@ -25,7 +24,8 @@ use kernel::{
     prelude::*,
     sync::{
         rcu,
-        Arc, //
+        Arc,
+        SetOnce, //
     }, //
 };
 
@@ -38,8 +38,8 @@ pub(crate) struct Inner {
     root: Scope,
     /// Allocated beforehand, as closing may not fail.
     parking: Parking,
-    closing: OnceFlag,
-    closed: OnceFlag,
+    closing: SetOnce<()>,
+    closed: SetOnce<()>,
 }
 
 // SAFETY: `closer` is used once, after the last handle is gone; the rest is `Sync`.
@@ -99,8 +99,8 @@ impl Executor {
                     root: Scope::new_root(core.clone(), name)?,
                     core,
                     parking,
-                    closing: OnceFlag::new(),
-                    closed: OnceFlag::new(),
+                    closing: SetOnce::new(),
+                    closed: SetOnce::new(),
                 },
                 GFP_KERNEL,
             )?)
@@ -143,10 +143,10 @@ impl Executor {
 
 impl Inner {
     fn close(&self) -> Result {
-        if self.closed.is_set() {
+        if self.closed.as_ref().is_some() {
             return Ok(());
         }
-        if !self.closing.set() {
+        if !self.closing.populate(()) {
             return Err(EBUSY);
         }
         // R11: no new task and no new scope from here on ...
@@ -158,14 +158,14 @@ impl Inner {
         // SAFETY: ... so nobody queues any more: complete tasks are not queued.
         unsafe { self.core.queue().destroy() };
         inspect::unregister(&self.root);
-        self.closed.set();
+        self.closed.populate(());
         Ok(())
     }
 }
 
 impl Drop for Executor {
     fn drop(&mut self) {
-        if self.0.closed.is_set() {
+        if self.0.closed.as_ref().is_some() {
             return;
         }
         if !current::in_section() && thread::blocking_id() != 0 {

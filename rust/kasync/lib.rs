@@ -62,7 +62,6 @@ pub mod irq;
 mod list;
 mod lock;
 mod macros;
-mod once_flag;
 mod parker;
 mod report;
 mod scope;
@@ -92,6 +91,8 @@ pub use budget::{
     poll_budget,
     ConsumeBudget, //
 };
+#[doc(hidden)]
+pub use cell::OwnedCell as __OwnedCell;
 #[doc(hidden)]
 pub use combine::MaybeDone as __MaybeDone;
 pub use combine::{

@@ -3,6 +3,11 @@
 //! Intrusive doubly linked lists whose nodes live in tasks, scopes and pinned futures.
 //!
 //! Linking and unlinking never allocates. Ends are null, so the list head itself may be moved.
+//!
+//! [`kernel::list::List`] owns its items: each is a [`ListArc`](kernel::list::ListArc), a unique
+//! reference to an `Arc`. Nodes here belong to somebody else: a waiter is part of a pinned future
+//! that may be on a stack, and a task takes itself out of its scope's list in its last moments,
+//! when no reference may be given back under the lock.
 
 use core::{
     marker::PhantomData,

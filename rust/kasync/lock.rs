@@ -3,8 +3,10 @@
 //! A lock around data, for every context.
 //!
 //! It is a `raw_spinlock_t`, which [`kernel::sync`] does not have: one that spins on `PREEMPT_RT`
-//! as well, so that it may be taken in hard interrupt context there (R29). It may be moved while
-//! nobody holds it, and futures and channels that contain one are plain values.
+//! as well, so that it may be taken in hard interrupt context there (R29).
+//! `kernel::sync::SpinLockIrq` is a `spinlock_t`, which sleeps there, and so is
+//! [`kernel::sync::SpinLock`]. Both are initialised in place as well, while futures and channels
+//! are plain values until they are polled: this lock may be moved while nobody holds it.
 //!
 //! C header: [`include/linux/spinlock.h`](srctree/include/linux/spinlock.h)
 

@@ -2,7 +2,8 @@
 
 //! What a thread that blocks sleeps on: a `struct completion` as a counter of wakes.
 //!
-//! [`kernel::sync::Completion`] can only complete all waiters, and wait without a limit.
+//! [`kernel::sync::Completion`] can only complete all waiters for good, and wait without a limit
+//! and for no signal. A parker counts its wakes, is used again, and reports what takes too long.
 //!
 //! C header: [`include/linux/completion.h`](srctree/include/linux/completion.h)
 

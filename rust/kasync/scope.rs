@@ -44,7 +44,6 @@ pub(crate) use shared::Core;
 use crate::{
     block_on::Parking,
     current,
-    once_flag::OnceFlag,
     report::api_violation,
     task::{
         self,
@@ -68,7 +67,8 @@ use kernel::{
         },
         atomic::Relaxed,
         Arc,
-        Refcount, //
+        Refcount,
+        SetOnce, //
     }, //
 };
 use tree::Node;
@@ -90,7 +90,7 @@ pub(crate) struct ScopeInner {
     name: Name,
     depth: u32,
     /// Raised under the tree's lock, read anywhere.
-    cancelled: OnceFlag,
+    cancelled: SetOnce<()>,
     /// Guarded by the tree's lock.
     node: UnsafeCell<Node>,
 }
@@ -174,7 +174,7 @@ impl Scope {
             parent: None,
             name: Name::new(name),
             depth: 0,
-            cancelled: OnceFlag::new(),
+            cancelled: SetOnce::new(),
             node: UnsafeCell::new(Node::new()),
         }
         .into_scope()
@@ -195,7 +195,7 @@ impl Scope {
             parent: Some(self.clone()),
             name: Name::new(name),
             depth: self.0.depth + 1,
-            cancelled: OnceFlag::new(),
+            cancelled: SetOnce::new(),
             node: UnsafeCell::new(Node::new()),
         }
         .into_scope()?;
@@ -218,7 +218,7 @@ impl Scope {
     /// Returns whether this scope, or one above it, was cancelled.
     #[inline]
     pub fn is_cancelled(&self) -> bool {
-        self.0.cancelled.is_set()
+        self.0.cancelled.as_ref().is_some()
     }
 
     /// Returns a future that resolves when this scope is cancelled. Cancel safe.

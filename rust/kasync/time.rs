@@ -12,7 +12,6 @@ use crate::{
         poll_budget,
         poll_limit, //
     },
-    once_flag::OnceFlag,
     sync::AtomicWaker,
     timer::Timer, //
 };
@@ -26,6 +25,7 @@ use core::{
         Poll, //
     }, //
 };
+use kernel::sync::SetOnce;
 use pin_project_lite::pin_project;
 
 pub use kernel::time::Delta;
@@ -47,7 +47,7 @@ pub struct Sleep {
     armed: bool,
     site: AwaitSite,
     timer: UnsafeCell<Timer>,
-    expired: OnceFlag,
+    expired: SetOnce<()>,
     waker: AtomicWaker,
     _pin: PhantomPinned,
 }
@@ -67,7 +67,7 @@ impl Sleep {
             armed: false,
             site: AwaitSite::here(),
             timer: UnsafeCell::new(Timer::new()),
-            expired: OnceFlag::new(),
+            expired: SetOnce::new(),
             waker: AtomicWaker::new(),
             _pin: PhantomPinned,
         }
@@ -86,7 +86,7 @@ impl Sleep {
     unsafe fn fire(this: *const ()) {
         // SAFETY: The armed future is pinned, and disarming waits for us.
         let this = unsafe { &*this.cast::<Self>() };
-        this.expired.set();
+        this.expired.populate(());
         this.waker.wake();
     }
 }
@@ -103,7 +103,7 @@ impl Sleep {
     fn poll_expiry(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // SAFETY: Nothing is moved.
         let this = unsafe { self.get_unchecked_mut() };
-        if this.expired.is_set() {
+        if this.expired.as_ref().is_some() {
             return Poll::Ready(());
         }
         // H9: the waker of the last poll counts.
@@ -113,7 +113,7 @@ impl Sleep {
             return Poll::Pending;
         }
         this.waker.register(cx);
-        if this.expired.is_set() {
+        if this.expired.as_ref().is_some() {
             return Poll::Ready(());
         }
         if !this.armed {
@@ -141,7 +141,7 @@ impl Sleep {
             // SAFETY: The timer is valid. Waits for the callback, which may be running.
             unsafe { Timer::disarm(this.timer.get()) };
         }
-        this.expired = OnceFlag::new();
+        this.expired = SetOnce::new();
         this.from = Instant::now();
         this.after = d;
     }

@@ -2,8 +2,10 @@
 
 //! A timer that may be moved until it is armed, and calls back once.
 //!
-//! [`kernel::time::hrtimer`] has timers that are initialised in place, before they are armed; a
-//! future is a plain value until it is polled for the first time.
+//! A [`kernel::time::hrtimer::HrTimer`] is initialised in place, together with the structure that
+//! it is part of, and is started through a pointer to that structure, which becomes a handle. A
+//! future is a plain value until it is polled for the first time, arms its timer in that poll, and
+//! would have to keep a handle that refers to itself.
 //!
 //! C header: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h)
 

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Work queues and work items, as far as [`kernel::workqueue`] does not have them: a queue of one's
-//! own, with a lockdep map that executors share, and items without a type that are queued by their
-//! address in any context.
+//! Work queues and work items, as far as [`kernel::workqueue`] does not have them.
+//!
+//! 7.3 has no function that makes a [`kernel::workqueue::Queue`]; those of the system are not on
+//! the reclaim path. Executors need that, and one lockdep map for all. A
+//! [`kernel::workqueue::Work`] is queued together with a reference of a type that is known, and the
+//! reference comes back when it was pending already. A task is queued by its address, by wakers
+//! that have forgotten its type, in hard interrupts, where the last reference must not be dropped.
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 

@@ -172,10 +172,11 @@ pub(crate) fn annotated_waits() -> i32 {
     unsafe { ffi::dma_fence_annotated_waits() }
 }
 
-/// Returns how often the module of the crate is in use.
-pub(crate) fn module_refcount() -> i32 {
+/// Returns how often the module of the crate is in use. `None` if it is part of the kernel.
+pub(crate) fn module_refcount() -> Option<i32> {
     // SAFETY: The function reads a counter.
-    unsafe { ffi::dma_fence_module_refcount() }
+    let count = unsafe { ffi::dma_fence_module_refcount() };
+    (count >= 0).then_some(count)
 }
 
 /// Returns whether a callback is on the fence.

@@ -218,7 +218,7 @@ mod tests {
     fn a_context_keeps_the_module() -> Result {
         let before = module_refcount();
         let (mut emitter, mut signaller) = ends()?;
-        assert_eq!(module_refcount(), before + 1);
+        assert_eq!(module_refcount(), before.map(|n| n + 1));
         let (fence, in_flight) = in_flight(&mut emitter)?;
         drop(emitter);
         section(|section| signaller.complete(in_flight, done(&signaller), section));
@@ -236,7 +236,7 @@ mod tests {
         let (fence, forgotten) = pending(&mut emitter)?;
         forget(forgotten);
         drop((emitter, signaller));
-        assert_eq!(module_refcount(), before + 1);
+        assert_eq!(module_refcount(), before.map(|n| n + 1));
         assert!(has_copied_name(&fence, NAMES.timeline()));
         fence.set_deadline(Delta::from_millis(1));
         assert!(!fence.test_signaled_flag());
@@ -252,7 +252,7 @@ mod tests {
         let (mut emitter, signaller) = FenceContext::new(&OTHER)?;
         let (fence, forgotten) = in_flight(&mut emitter)?;
         forget((emitter, signaller, forgotten));
-        assert_eq!(module_refcount(), before + 1);
+        assert_eq!(module_refcount(), before.map(|n| n + 1));
         assert!(has_copied_name(&fence, OTHER.timeline()));
         fence.set_deadline(Delta::from_millis(1));
         // SAFETY: It is the only fence of its context, whose ends were forgotten.

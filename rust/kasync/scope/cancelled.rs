@@ -81,7 +81,7 @@ impl Future for Cancelled<'_> {
         let waker = cx.waker().clone();
         let waiter = &this.waiter;
         let result = this.scope.locked(|tree, scope| {
-            if scope.cancelled.is_set() {
+            if scope.cancelled.as_ref().is_some() {
                 return Err(waker);
             }
             // SAFETY: The waiter belongs to this list, is pinned, and `Drop` removes it.

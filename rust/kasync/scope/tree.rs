@@ -172,14 +172,14 @@ impl ScopeInner {
 
     /// Returns whether the scope takes no task and no child any more.
     fn is_closed(&self, tree: &Tree) -> bool {
-        if self.cancelled.is_set() {
+        if self.cancelled.as_ref().is_some() {
             return true;
         }
         // A scope above may be marked, and this one's turn still to come (rule 1).
         let mut scope = self;
         while let (true, Some(parent)) = (tree.marking > 0, &scope.parent) {
             scope = &parent.0;
-            if scope.cancelled.is_set() {
+            if scope.cancelled.as_ref().is_some() {
                 return true;
             }
         }
@@ -457,7 +457,7 @@ unsafe fn mark(
         tree.step();
         // SAFETY: Linked scopes, and `top`, are valid while the lock is held (rule 2).
         let scope = unsafe { cur.as_ref() };
-        let raised = scope.cancelled.set();
+        let raised = scope.cancelled.populate(());
         if raised {
             // SAFETY: The memory is valid, see above. A scope whose last reference is gone has
             // neither a task nor a child, and a thread is about to unlink it.

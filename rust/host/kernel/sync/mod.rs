@@ -8,6 +8,7 @@ pub mod atomic;
 mod global;
 pub mod rcu;
 mod refcount;
+mod set_once;
 
 pub use crate::global_lock;
 pub use arc::{
@@ -20,3 +21,4 @@ pub use global::{
     GlobalLock, //
 };
 pub use refcount::Refcount;
+pub use set_once::SetOnce;

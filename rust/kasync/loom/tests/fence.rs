@@ -27,10 +27,7 @@ mod fences;
 mod registration;
 mod world;
 
-use fences::{
-    sync,
-    Fence, //
-};
+use fences::Fence;
 use registration::{
     Registration,
     Wake, //

@@ -26,20 +26,20 @@ use all::{
     Entry,
     WaitAll, //
 };
-use fences::{
-    sync,
-    Fence, //
-};
+use fences::Fence;
 use world::model;
 
-fn set(fences: &[&Fence]) -> Pin<Box<WaitAll<Fence>>> {
+/// One poll adds one callback, so that adding in several polls is modelled.
+type Set = WaitAll<Fence, Vec<Entry<Fence>>, 1>;
+
+fn set(fences: &[&Fence]) -> Pin<Box<Set>> {
     let fences = fences.iter().enumerate();
     let entries = fences.map(|(i, &fence)| Entry::new(fence.clone(), true, i as u32));
-    Box::pin(WaitAll::new(entries.collect()))
+    Box::pin(Set::new(entries.collect()))
 }
 
 /// Polls as often as it takes to add all.
-fn poll(set: &mut Pin<Box<WaitAll<Fence>>>) -> Poll<()> {
+fn poll(set: &mut Pin<Box<Set>>) -> Poll<()> {
     let mut cx = Context::from_waker(Waker::noop());
     let count = set.entries().len();
     let mut polled = Poll::Pending;

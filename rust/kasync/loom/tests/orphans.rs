@@ -4,6 +4,7 @@
 //! `evidence.rs` themselves. Each names the hazards that it covers.
 
 use kasync::SignallingSection;
+use kernel::error::Error;
 use loom::{
     cell::UnsafeCell,
     sync::{
@@ -26,91 +27,6 @@ mod context;
 #[path = "../../../dma_fence/evidence.rs"]
 mod evidence;
 mod world;
-
-/// What `rust/dma_fence/context.rs` is made of here.
-mod sync {
-    use crate::world::boxed;
-    use kernel::alloc::KBox as Counted;
-    pub(crate) use kernel::sync::atomic::{
-        Acquire,
-        Atomic,
-        Full,
-        Relaxed,
-        Release, //
-    };
-    use std::ops::{
-        Deref,
-        DerefMut, //
-    };
-
-    pub(crate) const GFP_KERNEL: () = ();
-
-    /// A value whose owner changes by a protocol, which loom watches over.
-    pub(crate) struct Owned<T>(loom::cell::UnsafeCell<T>);
-
-    impl<T> Owned<T> {
-        pub(crate) fn new(value: T) -> Self {
-            Self(loom::cell::UnsafeCell::new(value))
-        }
-
-        pub(crate) fn with<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
-            self.0.with_mut(f)
-        }
-    }
-
-    impl<T> Drop for Owned<T> {
-        /// Freeing it is for the owner.
-        fn drop(&mut self) {
-            self.0.with_mut(|_| ());
-        }
-    }
-
-    pub(crate) type Result<T = (), E = Error> = core::result::Result<T, E>;
-
-    #[derive(Clone, Copy, Debug, PartialEq)]
-    pub(crate) struct Error(pub(crate) i32);
-
-    impl Error {
-        pub(crate) fn to_errno(self) -> i32 {
-            self.0
-        }
-    }
-
-    pub(crate) struct Box<T>(Counted<T>);
-
-    impl<T> Box<T> {
-        pub(crate) fn new(value: T, _: ()) -> Result<Self> {
-            Ok(Self(boxed(value)))
-        }
-
-        pub(crate) fn leak<'a>(this: Self) -> &'a mut T {
-            // SAFETY: Not freed before `from_raw`.
-            unsafe { &mut *Counted::into_raw(this.0) }
-        }
-
-        /// # Safety
-        ///
-        /// `raw` is from [`Box::leak`], and not used any more.
-        pub(crate) unsafe fn from_raw(raw: *mut T) -> Self {
-            // SAFETY: By the safety requirements.
-            Self(unsafe { Counted::from_raw(raw) })
-        }
-    }
-
-    impl<T> Deref for Box<T> {
-        type Target = T;
-
-        fn deref(&self) -> &T {
-            &self.0
-        }
-    }
-
-    impl<T> DerefMut for Box<T> {
-        fn deref_mut(&mut self) -> &mut T {
-            &mut self.0
-        }
-    }
-}
 
 mod deadline {
     use crate::{
@@ -147,17 +63,15 @@ mod names {
     pub struct TimelineNames;
 
     impl Names {
-        pub(crate) fn copied(&self) -> crate::sync::Result<&'static TimelineNames> {
+        pub(crate) fn copied(&self) -> kernel::error::Result<&'static TimelineNames> {
             Ok(&TimelineNames)
         }
     }
 }
 
 mod set {
-    use crate::{
-        fence::Fence,
-        sync::Result, //
-    };
+    use crate::fence::Fence;
+    use kernel::error::Result;
     use std::task::{
         Context,
         Poll, //
@@ -205,7 +119,6 @@ mod own {
             FenceContext,
             Timeline, //
         },
-        sync::Result,
         world::boxed,
         Log,
         LOG, //
@@ -242,7 +155,7 @@ mod own {
         Timeline::of(*next)
     }
 
-    pub(crate) fn alloc() -> Result<NonNull<OwnFence>> {
+    pub(crate) fn alloc() -> kernel::error::Result<NonNull<OwnFence>> {
         let own = Box::new(OwnFence {
             log: log(),
             context: ptr::null(),
@@ -361,7 +274,6 @@ use context::{
 };
 use names::Names;
 use set::FenceSet;
-use sync::Error;
 
 /// What is left when contexts and their fences have gone.
 struct Log {
@@ -439,7 +351,7 @@ fn complete(signaller: &mut FenceSignaller, fence: InFlightFence) {
 fn drain(signaller: &mut FenceSignaller, error: i32) -> usize {
     // SAFETY: There is no hardware in the model.
     let stopped = unsafe { RingStopped::new(signaller.timeline()) };
-    signaller.drain_orphans(&stopped, Error(error), &section())
+    signaller.drain_orphans(&stopped, Error::from_errno(error), &section())
 }
 
 impl Log {
@@ -616,20 +528,23 @@ fn refused_is_orphaned() {
         signaller.complete(first, done, &section());
         // SAFETY: There is no hardware in the model.
         let stopped = unsafe { RingStopped::new(other.timeline()) };
-        assert_eq!(signaller.drain_orphans(&stopped, Error(-1), &section()), 1);
+        assert_eq!(
+            signaller.drain_orphans(&stopped, Error::from_errno(-1), &section()),
+            1
+        );
         let second = arm(&mut emitter);
-        signaller.fail(second, &stopped, Error(-1), &section());
+        signaller.fail(second, &stopped, Error::from_errno(-1), &section());
         let dependencies = FenceSet(false);
         let third = emitter
             .arm(FenceReservation::new().unwrap(), dependencies)
             .1;
-        signaller.cancel(third, &section(), Error(-1));
+        signaller.cancel(third, &section(), Error::from_errno(-1));
         assert_eq!(log.violations(), 4);
         assert!(log.signalled().is_empty());
         assert_eq!(drain(&mut signaller, -5), 0);
         assert_eq!(log.signalled(), [(1, -5), (2, -5), (3, -5)]);
         let fourth = pending(&mut emitter);
-        signaller.cancel(fourth, &section(), Error(-2));
+        signaller.cancel(fourth, &section(), Error::from_errno(-2));
         assert_eq!(log.signalled().len(), 4);
     });
 }

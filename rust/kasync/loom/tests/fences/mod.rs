@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the models of fences have in common: `sync` of rust/dma_fence, and fences that behave as
-//! the kernel's.
+//! What the models of fences have in common: fences that behave as the kernel's.
 //!
 //! What a modelled fence has of the kernel's:
 //! - signalling takes the lock, makes SIGNALED visible, and only then calls the callbacks, with the
@@ -32,41 +31,6 @@ use loom::{
     }, //
 };
 use std::task::Waker;
-
-pub(crate) mod sync {
-    pub(crate) use kernel::sync::atomic::{
-        Acquire,
-        Atomic,
-        Full,
-        Relaxed,
-        Release, //
-    };
-
-    /// So that adding in several polls is modelled.
-    pub(crate) const ADD_AT_ONCE: usize = 1;
-
-    pub(crate) type Entries<T> = Vec<T>;
-
-    /// A value whose owner changes by a protocol, which loom watches over.
-    pub(crate) struct Owned<T>(loom::cell::UnsafeCell<T>);
-
-    impl<T> Owned<T> {
-        pub(crate) fn new(value: T) -> Self {
-            Self(loom::cell::UnsafeCell::new(value))
-        }
-
-        pub(crate) fn with<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
-            self.0.with_mut(f)
-        }
-    }
-
-    impl<T> Drop for Owned<T> {
-        /// Freeing it is for the owner.
-        fn drop(&mut self) {
-            self.0.with_mut(|_| ());
-        }
-    }
-}
 
 loom::lazy_static! {
     /// Read sections are readers, a thread that waits for a grace period is a writer.

@@ -2,6 +2,11 @@
 
 //! What the models of `rust/jobqueue` and `rust/dma_fence` share. They are compiled against the
 //! crate `kernel` that is made of loom's types: orderings are the kernel's, and boxes are counted.
+//!
+//! The models include the files of these crates that have a protocol, one by one and unchanged. The
+//! crates as a whole do not exist outside of the kernel: the rest of them is C's fences, sync
+//! objects, files, buffers and trace events, of which models need behaviour and not code. kasync is
+//! compiled as a whole.
 
 use kernel::{
     alloc::{
