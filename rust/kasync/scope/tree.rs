@@ -447,9 +447,7 @@ unsafe fn mark(
     let mut cur = match at {
         None => top,
         // SAFETY: By the safety requirements.
-        Some((at, descend)) => unsafe {
-            next_scope(tree, NonNull::from(&*at.0), top, *descend)
-        }?,
+        Some((at, descend)) => unsafe { next_scope(tree, NonNull::from(&*at.0), top, *descend) }?,
     };
     let mut steps = 0;
     loop {
