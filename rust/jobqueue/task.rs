@@ -23,6 +23,9 @@
 //! their turn (H16). A poll in a thread that commits (see [`submission`](crate::submission))
 //! submits its job, ends it if it is over at once, and leaves everything else to a worker.
 
+mod events;
+mod timeouts;
+
 use crate::{
     deadline::Deadline,
     job::{
@@ -41,12 +44,8 @@ use crate::{
         Flags,
         Submission, //
     },
-    trace::{
-        self,
-        Traced, //
-    },
-    Ring,
-    TimeoutAction, //
+    trace,
+    Ring, //
 };
 use core::{
     future::{
@@ -59,7 +58,6 @@ use core::{
         Pin, //
     },
     task::{
-        ready,
         Context,
         Poll, //
     }, //
@@ -67,8 +65,7 @@ use core::{
 use dma_fence::{
     FenceSignaller,
     HwDone,
-    InFlightFence,
-    RingStopped, //
+    InFlightFence, //
 };
 use kasync::{
     time::{
@@ -76,20 +73,20 @@ use kasync::{
         Delta,
         Sleep, //
     },
-    AwaitSite, //
-    SignallingSection,
+    AwaitSite,
+    SignallingSection, //
 };
 use kernel::{
-    pr_warn_once,
     prelude::*,
     sync::Arc, //
+};
+use timeouts::{
+    first_in_flight,
+    Deciding, //
 };
 
 /// How many jobs are submitted or finished in one poll.
 const BUDGET: u32 = 64;
-
-/// The shortest time that a ring can ask to wait for.
-const SHORTEST_WAIT: Delta = Delta::from_millis(1);
 
 /// The task.
 pub(crate) struct Task<R: Ring> {
@@ -127,28 +124,6 @@ enum Event {
     TimedOut,
     /// The queue is closed, and nothing is left.
     End,
-}
-
-/// What the ring decides on, after a time limit has passed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Deciding {
-    /// No time limit has passed.
-    Nothing,
-    /// The oldest job in flight.
-    OnJob,
-    /// That it has not become ready.
-    OnReadiness,
-}
-
-impl Deciding {
-    /// Returns what there is to decide on, with a job in flight or without.
-    fn on(in_flight: bool) -> Self {
-        if in_flight {
-            Self::OnJob
-        } else {
-            Self::OnReadiness
-        }
-    }
 }
 
 /// What can be done with the first job that waits.
@@ -240,23 +215,6 @@ impl<R: Ring> Task<R> {
             }
         }
         event
-    }
-
-    /// Does all that can be done while the ring makes a `decision`, and what it decides.
-    #[cold]
-    fn poll_timed_out(
-        &mut self,
-        mut alarm: Pin<&mut Sleep>,
-        decision: Pin<&mut impl Future<Output = TimeoutAction>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<()> {
-        // Jobs that are over end first.
-        let _pending = self.poll_in_worker(alarm.as_mut(), cx);
-        self.budget = BUDGET;
-        let action = ready!(decision.poll(cx));
-        let was = core::mem::replace(&mut self.deciding, Deciding::Nothing);
-        alarm.reset(self.handle_timeout(action, was == Deciding::OnJob, cx));
-        Poll::Ready(())
     }
 
     /// Says at the end of a poll whether the next commit may poll the task.
@@ -547,126 +505,6 @@ impl<R: Ring> Task<R> {
             self.note_progress();
             self.ring.quiesced();
         }
-    }
-
-    /// Says that the time limit is for something else from here on.
-    #[inline]
-    fn note_progress(&mut self) {
-        self.progress = self.progress.wrapping_add(1).max(1);
-        self.timeouts = 0;
-    }
-
-    /// Asks whether the time limit has passed.
-    ///
-    /// The alarm is not set anew for each job, which would be most of what a job costs: if it goes
-    /// off for a job that is over, it is set for the job that is the oldest by then.
-    fn poll_alarm(&mut self, mut alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Event> {
-        loop {
-            let Some(progress) = self.alarm else {
-                self.alarm = NonZeroU32::new(self.progress);
-                alarm.as_mut().reset(self.timeout);
-                continue;
-            };
-            if alarm.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            if progress.get() == self.progress {
-                self.timeouts += 1;
-                return Poll::Ready(Event::TimedOut);
-            }
-            self.alarm = None;
-        }
-    }
-
-    /// Does what the ring wants after a time limit has passed. Returns how long the next one is.
-    #[cold]
-    fn handle_timeout(
-        &mut self,
-        action: TimeoutAction,
-        was_in_flight: bool,
-        cx: &mut Context<'_>,
-    ) -> Delta {
-        // Nothing has ended since the time limit passed.
-        let is_same = self.alarm.map(NonZeroU32::get) == Some(self.progress);
-        let mut after = self.timeout;
-        match action {
-            TimeoutAction::Wait(wait) => after = wait.max(SHORTEST_WAIT),
-            TimeoutAction::Stopped(stopped) => {
-                if stopped.timeline() == self.signaller.timeline() {
-                    self.fail_in_flight(&stopped, cx);
-                } else {
-                    pr_warn_once!("a ring was said to have stopped that is not the queue's\n");
-                }
-            }
-            TimeoutAction::Fail(_) if was_in_flight => {
-                pr_warn_once!("a job in flight cannot be cancelled\n");
-            }
-            // The job that the ring was not ready for has been cancelled.
-            TimeoutAction::Fail(_) if !is_same => {}
-            TimeoutAction::Fail(e) => {
-                if let Some(node) = self.waiting.first() {
-                    node.error = node.error.or(Some(e));
-                }
-            }
-        }
-        self.alarm = NonZeroU32::new(self.progress);
-        after
-    }
-
-    /// Ends all jobs in flight, and orphaned fences: the ring was reset.
-    fn fail_in_flight(&mut self, stopped: &RingStopped, cx: &mut Context<'_>) {
-        let mut error = ETIME;
-        while !self.in_flight.is_empty() {
-            // What the hardware has finished before it was stopped is finished (H20).
-            if let Some(done) = self.poll_complete(cx) {
-                self.finish_first(done);
-                continue;
-            }
-            self.end_first(|task, fence| {
-                task.record_error(Err(error));
-                signal(|section| task.signaller.fail(fence, stopped, error, section));
-            });
-            error = ECANCELED;
-        }
-        signal(|section| {
-            self.signaller.drain_orphans(stopped, ECANCELED, section);
-        });
-    }
-
-    /// Does what [`Task::receive`] does, with trace events.
-    #[cold]
-    fn trace_received(&mut self) {
-        let mut new = WaitList::new();
-        self.shared.receive(&mut new);
-        while let Some(node) = new.pop() {
-            if let Some(fence) = node.pending() {
-                trace::queue(&self.traced(), fence.id(), fence.dependencies());
-            }
-            self.waiting.push(node);
-        }
-    }
-
-    #[cold]
-    fn trace_run(&self, fence: (u64, u64)) {
-        trace::run(&self.traced(), fence);
-    }
-
-    /// Returns what the trace events of a queue have in common.
-    fn traced(&self) -> Traced {
-        Traced {
-            label: self.ring.label(),
-            names: self.signaller.names(),
-            waiting: self.waiting.len(),
-            in_flight: self.credits.taken(),
-        }
-    }
-}
-
-/// Returns what is known of the oldest job in flight.
-fn first_in_flight<R: Ring>(in_flight: &mut Fifo<R>) -> Option<&R::InFlight> {
-    match in_flight.first()?.stage {
-        Stage::InFlight(_, _, ref in_flight) => Some(in_flight),
-        _ => None,
     }
 }
 

@@ -429,8 +429,8 @@ impl Scope {
 }
 
 /// Marks scopes of the subtree of `top` as cancelled, and chains those that are to be woken, each
-/// with a reference; from `top` on, or from behind `at`. Returns where to go on, or `None` if all
-/// are marked.
+/// with a reference; from `top` on, or from behind `at`. Returns where to go on, and whether with
+/// what is below, or `None` if all are marked.
 ///
 /// The order is pre-order, and nothing is added below a marked scope (rule 1). So what is behind
 /// the mark stays marked, and no scope is left out.
@@ -441,13 +441,13 @@ impl Scope {
 unsafe fn mark(
     tree: &mut Tree,
     top: NonNull<ScopeInner>,
-    at: Option<&Scope>,
+    at: Option<&(Scope, bool)>,
     chain: &mut *mut ScopeInner,
-) -> Option<Scope> {
+) -> Option<(Scope, bool)> {
     let mut cur = match at {
         None => top,
-        // SAFETY: By the safety requirements. It was marked, and its children are to come.
-        Some(at) => unsafe { next_scope(tree, NonNull::from(&*at.0), top, true) }?,
+        // SAFETY: By the safety requirements.
+        Some((at, descend)) => unsafe { next_scope(tree, NonNull::from(&*at.0), top, *descend) }?,
     };
     let mut steps = 0;
     loop {
@@ -464,14 +464,14 @@ unsafe fn mark(
                 *chain = ARef::into_raw(r.0).as_ptr();
             }
         }
-        if steps >= BATCH {
-            // SAFETY: As for the chain's reference.
-            if let Some(r) = unsafe { ScopeInner::try_get(cur) } {
-                return Some(r);
-            }
-        }
         // Below a marked scope all are marked, unless another call is still at it.
         let descend = raised || tree.marking > 1;
+        if steps >= BATCH {
+            // SAFETY: The memory is valid, see above.
+            if let Some(r) = unsafe { ScopeInner::try_get(cur) } {
+                return Some((r, descend));
+            }
+        }
         // SAFETY: By the safety requirements.
         cur = unsafe { next_scope(tree, cur, top, descend) }?;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Memory. As the kernel's, it knows by itself how large each piece is.
+//! Memory. As the kernel's, it knows by itself how large each piece is, and what is used after it
+//! was freed is noticed, as KASAN does.
 
 use crate::{
     ffi::c_void,
@@ -10,7 +11,14 @@ use core::{
     alloc::Layout,
     ptr, //
 };
-use std::alloc;
+use std::{
+    alloc,
+    collections::VecDeque,
+    sync::{
+        Mutex,
+        PoisonError, //
+    }, //
+};
 
 /// The layout of the whole, and where in it the piece for the caller begins.
 fn whole(layout: Layout) -> (Layout, usize) {
@@ -43,9 +51,53 @@ pub unsafe fn kfree(piece: *const c_void) {
     }
     host::count_allocations(-1);
     let piece = piece.cast::<u8>().cast_mut();
-    // SAFETY: `kmalloc()` has written the layout there, and has allocated the whole with it.
-    unsafe {
-        let (whole, offset) = whole(piece.cast::<Layout>().sub(1).read_unaligned());
-        alloc::dealloc(piece.sub(offset), whole);
+    // SAFETY: `kmalloc()` has written the layout there, and what is before the piece is valid.
+    let layout = unsafe { piece.cast::<Layout>().sub(1).read_unaligned() };
+    let freed = Freed(piece, layout);
+    freed.poison();
+    let oldest = {
+        let mut quarantine = QUARANTINE.lock().unwrap_or_else(PoisonError::into_inner);
+        quarantine.push_back(freed);
+        (quarantine.len() > QUARANTINED).then(|| quarantine.pop_front())
+    };
+    drop(oldest.flatten());
+}
+
+/// What freed memory is filled with: as an address, a count or an index it leads nowhere.
+const POISON: u8 = 0xa5;
+
+/// How many pieces are kept after they were freed, so that an access finds what they were filled
+/// with.
+const QUARANTINED: usize = 64;
+
+static QUARANTINE: Mutex<VecDeque<Freed>> = Mutex::new(VecDeque::new());
+
+/// A piece of memory that was freed. Dropping it gives it back.
+struct Freed(*mut u8, Layout);
+
+// SAFETY: The memory is owned, and belongs to no thread.
+unsafe impl Send for Freed {}
+
+impl Freed {
+    fn poison(&self) {
+        // SAFETY: The piece is owned, and of that size.
+        unsafe { ptr::write_bytes(self.0, POISON, self.1.size()) };
+    }
+
+    /// Returns whether nothing was written since the piece was filled.
+    fn is_poisoned(&self) -> bool {
+        // SAFETY: The piece is owned, of that size, and was filled.
+        let bytes = unsafe { core::slice::from_raw_parts(self.0, self.1.size()) };
+        bytes.iter().all(|byte| *byte == POISON)
+    }
+}
+
+impl Drop for Freed {
+    fn drop(&mut self) {
+        let intact = self.is_poisoned();
+        let (whole, offset) = whole(self.1);
+        // SAFETY: `kmalloc()` has allocated the whole, with that layout.
+        unsafe { alloc::dealloc(self.0.sub(offset), whole) };
+        assert!(intact, "memory was written after it was freed");
     }
 }

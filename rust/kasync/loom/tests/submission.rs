@@ -6,7 +6,10 @@
 
 use kasync::{
     block_on,
-    sync::AtomicWaker,
+    sync::{
+        AtomicWaker,
+        Notify, //
+    },
     Executor,
     JoinHandle,
     Scope, //
@@ -101,6 +104,8 @@ struct Shared {
     over: AtomicBool,
     readiness: AtomicWaker,
     interrupt: AtomicWaker,
+    /// Notified whenever the task has nothing to do, in the model that waits for that.
+    idle: Option<Notify>,
 }
 
 // SAFETY: The hardware is the task's, and while the queue is parked, of
@@ -182,6 +187,9 @@ impl Task {
             self.shared.set_idle(is_idle);
         }
         self.is_idle = is_idle;
+        if let Some(idle) = self.shared.idle.as_ref().filter(|_| is_idle) {
+            idle.notify_one();
+        }
         Poll::Pending
     }
 
@@ -342,13 +350,15 @@ fn arm(last: &mut u64) -> (kernel::alloc::KBox<Job>, u64) {
 /// Runs `scene` with a queue, which it closes; it returns how many jobs were committed. The queue
 /// ends then, and each of them has come to the task, in order, once.
 fn queue_model(preemptions: usize, scene: impl Fn(&Queue) -> u64 + Send + Sync + 'static) {
-    queue_model_with(preemptions, true, scene);
+    queue_model_with(preemptions, true, None, scene);
 }
 
-/// The same, with hardware that may not be ready at first.
+/// The same, with hardware that may not be ready at first, and with what is notified when the task
+/// has nothing to do.
 fn queue_model_with(
     preemptions: usize,
     ready: bool,
+    idle: Option<fn() -> Notify>,
     scene: impl Fn(&Queue) -> u64 + Send + Sync + 'static,
 ) {
     model(preemptions, move || {
@@ -365,6 +375,7 @@ fn queue_model_with(
             over: AtomicBool::new(false),
             readiness: AtomicWaker::new(),
             interrupt: AtomicWaker::new(),
+            idle: idle.map(|new| new()),
         });
         let task = scope.spawn(c"t", run(shared.clone())).unwrap();
         let queue = Queue(Arc::new((shared, task)));
@@ -552,7 +563,7 @@ fn park_again() {
 /// job runs or not, and either way what the hardware holds is given back. With one preemption.
 #[test]
 fn close_against_readiness() {
-    queue_model_with(1, false, |queue| {
+    queue_model_with(1, false, None, |queue| {
         assert!(queue.commit().is_some());
         let q = queue.clone();
         let other = thread::spawn(move || q.get_ready());
@@ -565,7 +576,7 @@ fn close_against_readiness() {
 /// A3, A1: the queue is parked while the hardware is not ready: once it is parked nothing is held.
 #[test]
 fn park_against_readiness() {
-    queue_model_with(1, false, |queue| {
+    queue_model_with(1, false, None, |queue| {
         assert!(queue.commit().is_some());
         let q = queue.clone();
         let other = thread::spawn(move || {
@@ -586,7 +597,7 @@ fn park_against_readiness() {
 /// A3, H1: a job is over while the hardware is asked whether it is ready for the next one.
 #[test]
 fn completion_against_readiness() {
-    queue_model_with(1, false, |queue| {
+    queue_model_with(1, false, None, |queue| {
         assert!(queue.commit().is_some());
         let q = queue.clone();
         let other = thread::spawn(move || q.finish());
@@ -603,9 +614,9 @@ fn completion_against_readiness() {
 /// and only to hardware that has none.
 #[test]
 fn inline_against_commit() {
-    queue_model(1, |queue| {
-        // Until the task has said that it has nothing to do.
+    queue_model_with(1, true, Some(Notify::new), |queue| {
         queue.finish();
+        block_on(queue.shared().idle.as_ref().unwrap().notified()).unwrap();
         let q = queue.clone();
         let other = thread::spawn(move || q.commit().is_some());
         assert!(queue.commit().is_some() && other.join().unwrap());

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Trace events of a queue's task. Only called while these are enabled.
+
+use super::Task;
+use crate::{
+    job::WaitList,
+    submission::Submission,
+    trace::{
+        self,
+        Traced, //
+    },
+    Ring, //
+};
+
+impl<R: Ring> Task<R> {
+    /// Does what [`Task::receive`] does, with trace events.
+    #[cold]
+    pub(super) fn trace_received(&mut self) {
+        let mut new = WaitList::new();
+        self.shared.receive(&mut new);
+        while let Some(node) = new.pop() {
+            if let Some(fence) = node.pending() {
+                trace::queue(&self.traced(), fence.id(), fence.dependencies());
+            }
+            self.waiting.push(node);
+        }
+    }
+
+    #[cold]
+    pub(super) fn trace_run(&self, fence: (u64, u64)) {
+        trace::run(&self.traced(), fence);
+    }
+
+    /// Returns what the trace events of a queue have in common.
+    pub(super) fn traced(&self) -> Traced {
+        Traced {
+            label: self.ring.label(),
+            names: self.signaller.names(),
+            waiting: self.waiting.len(),
+            in_flight: self.credits.taken(),
+        }
+    }
+}
