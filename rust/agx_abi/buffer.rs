@@ -20,14 +20,77 @@ layout! {
         /// Address of the block list: two words for each block, its address in units of 32 KiB, and
         /// 0.
         BLOCK_LIST("block_list_addr"): u64 = 0x38,
-        /// Address of the block control.
+        /// Address of the [`BlockControl`].
         BLOCK_CTL("block_ctl_addr"): u64 = 0x40,
         /// One less than [`BufferInfo::PAGE_COUNT`].
         LAST_PAGE("last_page"): u32 = 0x48,
         /// [`BufferInfo::BLOCK_SIZE_VALUE`].
         BLOCK_SIZE("block_size"): u32 = 0x58,
-        /// Address of the counter.
+        /// Address of the [`Counter`].
         COUNTER("counter_addr"): u64 = 0x64,
+        /// 1.
+        UNK_80("unk_80"): u32 = 0x7c,
+        /// Pages that there can be.
+        MAX_PAGES("unk_84"): u32 = 0x80,
+        /// Pages that there can be without memoryless targets.
+        MAX_PAGES_NOMEMLESS("unk_88"): u32 = 0x84,
+    }
+
+    /// How many blocks a buffer has. Shared: the host adds blocks while the firmware uses the
+    /// buffer.
+    pub struct BlockControl("BufferManagerBlockControl"): 0x40 {
+        /// Blocks in the block list.
+        TOTAL("total"): u32 = 0x00,
+        /// The same.
+        WPTR("wptr"): u32 = 0x04,
+        /// 0.
+        UNK_8("unk"): u32 = 0x08,
+    }
+
+    /// How many scenes a buffer was used for.
+    pub struct Counter("BufferManagerCounter"): 0x40 {
+        /// Raised by 1 for each render.
+        COUNT("count"): u32 = 0x00,
+    }
+
+    /// What the firmware says of the use of a buffer.
+    pub struct BufferStats("BufferManagerMisc"): 0x40 {
+        /// Most pages that a scene has used; the firmware's.
+        MAX_PAGES("gpu_0"): u32 = 0x00,
+        /// Unknown; the firmware's.
+        MAX_B("gpu_4"): u32 = 0x04,
+        /// Partial renders; the firmware's.
+        OVERFLOW_COUNT("gpu_8"): u32 = 0x08,
+        /// Unknown; the firmware's.
+        UNK_C("gpu_c"): u32 = 0x0c,
+        /// 1 has the firmware begin with a new maximum, and write 0 here.
+        RESET("cpu_flag"): u32 = 0x20,
+    }
+
+    /// One render's use of a buffer. Shared: the firmware does no cache maintenance on it.
+    pub struct Scene("BufferThing"): 0x48 {
+        /// Pages of the running pass; the firmware's.
+        PASS_PAGE_COUNT("unk_0+0"): u32 = 0x00,
+        /// 0.
+        UNK_4("unk_0+4"): u32 = 0x04,
+        /// 0.
+        UNK_8("unk_8"): u64 = 0x08,
+        /// 0.
+        UNK_10("unk_10"): u64 = 0x10,
+        /// Address of [`USER_BUFFER_SIZE`] bytes in the client's address space.
+        USER_BUFFER("unkptr_18"): u64 = 0x18,
+        /// 0.
+        UNK_20("unk_20"): u32 = 0x20,
+        /// 0.
+        UNK_28("unk_28"): u64 = 0x24,
+        /// Address of the [`BufferStats`].
+        STATS("bm_misc_addr"): u64 = 0x2c,
+        /// Pages of all passes; the firmware's.
+        TOTAL_PAGE_COUNT("unk_2c"): u32 = 0x34,
+        /// 0.
+        UNK_30("unk_30"): u64 = 0x38,
+        /// 0.
+        UNK_38("unk_38"): u64 = 0x40,
     }
 }
 
@@ -42,3 +105,23 @@ pub const PAGE_SIZE: u64 = 0x8000;
 pub const BLOCK_PAGES: u32 = 4;
 /// Slots for buffers.
 pub const SLOTS: u32 = 127;
+/// Bytes that a buffer may have at most, as in macOS.
+pub const MAX_SIZE: u64 = 862_322_688;
+/// Bytes at the address of a command's `KERNEL_BUFFER`.
+pub const KERNEL_BUFFER_SIZE: usize = 0x40;
+/// Bytes at [`Scene::USER_BUFFER`] on a GPU with one cluster.
+pub const USER_BUFFER_SIZE: u64 = 0x80;
+/// Bytes at [`Scene::USER_BUFFER`] on a GPU with more than one cluster.
+pub const USER_BUFFER_SIZE_CLUSTERED: u64 = 0x1_0080;
+/// Bytes at [`crate::fragment::JobParameters1::AUX_FB`].
+pub const AUX_FB_SIZE: u64 = 0x8000;
+/// Bytes of the three parts of a render's preemption buffer, for each cluster, on the generations
+/// G13 and G14. They stand one behind the other.
+pub const PREEMPT_SIZES: [u64; 3] = [0x540, 0x280, 0x20];
+
+impl BufferInfo {
+    /// Returns the address of a page or block as its list has it.
+    pub const fn page_number(address: u64) -> u32 {
+        (address / PAGE_SIZE) as u32
+    }
+}

@@ -235,7 +235,7 @@ layout! {
     pub struct ChannelErrorEvent("ChannelError"): 0x38 {
         /// [`event::CHANNEL_ERROR`].
         KIND("msg_type"): u32 = 0x00,
-        /// 0 memory error, 1 data master killed, 2 aborted, 3 unknown.
+        /// See [`channel_error`].
         ERROR(""): u32 = 0x04,
         /// A [`PipeKind`].
         PIPE(""): u32 = 0x08,
@@ -333,4 +333,14 @@ pub mod event {
     pub const GROW_TVB: u32 = 7;
     /// See [`super::ChannelErrorEvent`].
     pub const CHANNEL_ERROR: u32 = 8;
+}
+
+/// What [`ChannelErrorEvent::ERROR`] may say. 3 has been seen as well; its meaning is not known.
+pub mod channel_error {
+    /// An access to memory failed.
+    pub const MEMORY_ERROR: u32 = 0;
+    /// The data master was killed.
+    pub const KILLED: u32 = 1;
+    /// The command was aborted.
+    pub const ABORTED: u32 = 2;
 }

@@ -28,6 +28,21 @@ pub const UNK_1C0_SIZE: usize = 0x300;
 pub const UNK_1C8_SIZE: usize = 0x1000;
 
 layout! {
+    /// The start of the vertex statistics, see [`RuntimePointers::STATS_VERTEX`]. The firmware's.
+    pub struct VertexStatistics("InitData_GPUGlobalStatsTA"): 0x690 {
+        /// Commands started.
+        TOTAL_COMMANDS("total_cmds"): u32 = 0x00,
+    }
+
+    /// The start of the fragment statistics, see [`RuntimePointers::STATS_FRAGMENT`]. The
+    /// firmware's.
+    pub struct FragmentStatistics("InitData_GPUGlobalStats3D"): 0x748 {
+        /// Commands started.
+        TOTAL_COMMANDS("total_cmds"): u32 = 0x00,
+        /// Partial renders.
+        TVB_OVERFLOWS_1("stats.tvb_overflows_1"): u32 = 0xf8,
+    }
+
     /// The root: the message `INIT` carries its address.
     pub struct InitData("InitData"): 0xbc {
         /// [`InitData::VER_INFO_VALUE`]; the firmware checks it.

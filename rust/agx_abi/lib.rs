@@ -9,7 +9,8 @@
 //! Sources: what the Asahi Linux driver has proved on hardware, and the structures of m1n1, whose
 //! names the declarations carry in parentheses. Where the two disagree the driver is followed, and
 //! `tests/tables.rs` lists the difference with its reason. A field called `UNK_…` is one whose
-//! meaning nobody knows; its documentation says what it has to hold.
+//! meaning nobody knows; its documentation says what it has to hold. In the parentheses, `a.b` is
+//! field `b` of the structure in field `a`, and `a+4` is what stands 4 bytes into field `a`.
 //!
 //! # Use
 //!
@@ -41,6 +42,7 @@ pub mod buffer;
 pub mod channel;
 pub mod compute;
 pub mod event;
+pub mod fragment;
 pub mod globals;
 pub mod hwdata;
 pub mod init;
@@ -48,7 +50,9 @@ pub mod message;
 pub mod microsequence;
 pub mod queue;
 pub mod stats;
+pub mod tiling;
 pub mod uat;
+pub mod vertex;
 
 pub use layout::{
     Field,

@@ -3,9 +3,20 @@
 //! Microsequences: what the firmware does for a command, as a program.
 //!
 //! For compute: [`StartCompute`], [`Timestamp`] for the start, [`WaitForIdle`], [`Timestamp`] for
-//! the end, [`FinalizeCompute`], [`RetireStamp`]; the timestamps only where a client wants one.
+//! the end, [`FinalizeCompute`], [`RetireStamp`]; the timestamps only where a client wants one. The
+//! halves of a render have start and finish operations of their own: [`StartVertex`],
+//! [`FinalizeVertex`], [`StartFragment`], [`FinalizeFragment`].
 
 use crate::channel::PipeKind;
+
+mod render;
+
+pub use render::{
+    FinalizeFragment,
+    FinalizeVertex,
+    StartFragment,
+    StartVertex, //
+};
 
 /// Bits of a header that are its opcode. The others are flags.
 pub const OPCODE_MASK: u32 = 0x3f;
@@ -82,7 +93,8 @@ layout! {
         QUEUE("cmdqueue_ptr"): u64 = 0x1c,
         /// Address of the command's `USER_TIMESTAMPS`.
         USER_TIMESTAMPS("user_ts_pointers_addr"): u64 = 0x24,
-        /// Address of [`crate::compute::RunCompute::CONTEXT_STORE_REQ`].
+        /// Address of [`crate::compute::RunCompute::CONTEXT_STORE_REQ`], or of the command's
+        /// `UNK_TS`.
         UNK_TS("unk_ts_addr"): u64 = 0x2c,
         /// 0.
         UUID("uuid"): u32 = 0x34,

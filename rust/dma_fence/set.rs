@@ -18,6 +18,7 @@ use crate::{
     wait::annotate, //
 };
 use core::{
+    mem::ManuallyDrop,
     pin::Pin,
     task::{
         Context,
@@ -66,7 +67,7 @@ const NEVER: i64 = i64::MAX;
 /// # }
 /// ```
 #[derive(Default)]
-pub struct FenceSet(Option<Pin<KBox<Inner>>>);
+pub struct FenceSet(ManuallyDrop<Option<Pin<KBox<Inner>>>>);
 
 #[pin_data]
 pub(crate) struct Inner {
@@ -104,7 +105,13 @@ impl Inner {
 
 impl FenceSet {
     pub(crate) fn of(inner: KBox<Inner>) -> Self {
-        Self(Some(inner.into()))
+        Self(ManuallyDrop::new(Some(inner.into())))
+    }
+
+    /// Drops the fences. The set is empty then.
+    #[cold]
+    fn clear(&mut self) {
+        drop(self.0.take());
     }
 
     /// Has the drivers of the fences know that these are wanted `within` that time.
@@ -113,7 +120,7 @@ impl FenceSet {
     /// leave less than three quarters of the time that was left. So the number of calls that a
     /// fence gets is bounded, however often userspace asks.
     pub fn set_deadline(&self, within: Delta) {
-        let Some(inner) = &self.0 else {
+        let Some(inner) = &*self.0 else {
             return;
         };
         // SAFETY: `ktime_get()` may be called from any context.
@@ -205,7 +212,7 @@ impl FenceSet {
         cx: &mut Context<'_>,
         mut skip: impl FnMut(&Fence) -> bool,
     ) -> Poll<Result> {
-        let Some(inner) = &mut self.0 else {
+        let Some(inner) = &mut *self.0 else {
             return Poll::Ready(Ok(()));
         };
         let mut all = inner.as_mut().project().all;
@@ -217,13 +224,13 @@ impl FenceSet {
         }
         let result = inner.result();
         if !inner.all.is_skipping() {
-            self.0 = None;
+            self.clear();
         }
         Poll::Ready(result)
     }
 
     fn poll_some(&mut self, cx: &mut Context<'_>) -> Poll<Result> {
-        let Some(inner) = &mut self.0 else {
+        let Some(inner) = &mut *self.0 else {
             return Poll::Ready(Ok(()));
         };
         let mut all = inner.as_mut().project().all;
@@ -235,8 +242,19 @@ impl FenceSet {
             return Poll::Pending;
         }
         let result = inner.result();
-        // The references to the fences go with it.
-        self.0 = None;
+        self.clear();
         Poll::Ready(result)
+    }
+}
+
+impl Drop for FenceSet {
+    /// Drops the fences.
+    ///
+    /// Most sets are empty, and each job drops some: so what drops the fences is out of line.
+    #[inline(always)]
+    fn drop(&mut self) {
+        if !self.is_empty() {
+            self.clear();
+        }
     }
 }

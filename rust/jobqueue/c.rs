@@ -23,6 +23,10 @@ use crate::{
 };
 use core::{
     ffi::c_void,
+    future::{
+        self,
+        Future, //
+    },
     ptr::{
         self,
         NonNull, //
@@ -223,20 +227,20 @@ impl Ring for CRing {
         Poll::Ready(unsafe { HwDone::new(timeline, result) })
     }
 
-    async fn timed_out(
+    fn timed_out(
         &mut self,
         job: Option<&CInFlight>,
         n: u32,
         timeline: Timeline,
-    ) -> TimeoutAction {
+    ) -> impl Future<Output = TimeoutAction> + Send + 'static {
         let job = job.map_or(ptr::null_mut(), |job| job.0 .0.as_ptr());
         // SAFETY: By the type invariants of ring and job.
-        match unsafe { (self.ops.timed_out)(self.ring, job, n) } {
+        future::ready(match unsafe { (self.ops.timed_out)(self.ring, job, n) } {
             // SAFETY: The driver promises by 0 that the ring has stopped.
             0 => TimeoutAction::Stopped(unsafe { RingStopped::new(timeline) }),
             ms @ 1.. => TimeoutAction::Wait(Delta::from_millis(ms.into())),
             errno => TimeoutAction::Fail(Error::from_errno(errno)),
-        }
+        })
     }
 
     fn retire(&mut self, job: CJob) {

@@ -5,13 +5,17 @@
 //! This file names nothing of the kernel, so that the model checker compiles it as it is
 //! (`rust/kasync/loom/tests/permit.rs`).
 
-use crate::{
-    waits, //
-};
+use crate::waits;
+use core::ptr;
 use kasync::sync::Semaphore;
 use kernel::{
+    alloc::{
+        flags::GFP_KERNEL,
+        KBox, //
+    },
     error::Result,
     sync::atomic::{
+        Acquire,
         Atomic,
         Full,
         Relaxed, //
@@ -45,9 +49,14 @@ pub(crate) const LIMIT: u32 = 1 << 22;
 /// Waiters hold `turn` one after the other, in the order in which they came. The one that holds it
 /// looks at the word whenever something was released (see [`waits`]). While there are waiters
 /// nothing is taken past them: so a job with many pages does not starve behind small ones.
+///
+/// # Invariants
+///
+/// `turn` is null or from a box, and then does not change any more.
 pub(crate) struct Capacity {
     word: Atomic<u64>,
-    turn: Semaphore,
+    /// Made by the first waiter: most queues never have one, and it is as large as all the rest.
+    turn: Atomic<*mut Semaphore>,
 }
 
 /// A waiter that is counted in the word. Dropping it ends the wait.
@@ -72,6 +81,7 @@ fn room(pages: u32) -> u64 {
 }
 
 /// Returns how many pages `bytes` are, at most one less than [`LIMIT`].
+#[inline]
 pub(crate) fn pages(bytes: usize) -> u32 {
     u32::try_from(bytes.div_ceil(PAGE_SIZE)).map_or(LIMIT - 1, |pages| pages.min(LIMIT - 1))
 }
@@ -80,10 +90,35 @@ impl Capacity {
     /// Returns room for `jobs` and `pages`, both less than [`LIMIT`].
     pub(crate) fn new(jobs: u32, pages: u32) -> Self {
         let word = (EMPTY + u64::from(pages)) * PAGE + EMPTY + u64::from(jobs);
+        // INVARIANT: Null.
         Self {
             word: Atomic::new(word),
-            turn: Semaphore::new(1),
+            turn: Atomic::new(ptr::null_mut()),
         }
+    }
+
+    /// Returns what waiters hold one after the other. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    fn turn(&self) -> Result<&Semaphore> {
+        let mut turn = self.turn.load(Acquire);
+        if turn.is_null() {
+            let new = KBox::into_raw(KBox::new(Semaphore::new(1), GFP_KERNEL)?);
+            // INVARIANT: From a box, and only if it was null.
+            turn = match self.turn.cmpxchg(ptr::null_mut(), new, Full) {
+                Ok(_) => new,
+                Err(_) => {
+                    // SAFETY: From the box above, and not stored.
+                    drop(unsafe { KBox::from_raw(new) });
+                    // Read anew: a compare-exchange that fails orders nothing.
+                    self.turn.load(Acquire)
+                }
+            };
+        }
+        // SAFETY: From a box by the type invariant, which is freed when the capacity is dropped.
+        Ok(unsafe { &*turn })
     }
 
     /// Takes room for a job with `pages`, unless there is none or something waits.
@@ -113,16 +148,18 @@ impl Capacity {
         false
     }
 
-    /// Waits for room for a job with `pages`, and takes it. Cancel safe.
+    /// Waits for room for a job with `pages`, and takes it. Cancel safe. May sleep when it is
+    /// polled for the first time.
     ///
     /// # Errors
     ///
-    /// `ENODEV` if this module is not initialised.
+    /// `ENODEV` if this module is not initialised, `ENOMEM`.
     pub(crate) async fn take(&self, pages: u32) -> Result {
         let released = waits::of(self)?;
+        let turn = self.turn()?;
         self.word.fetch_add(WAITER, Full);
         let _waiter = Waiter(self);
-        let _turn = self.turn.acquire(1).await;
+        let _turn = turn.acquire(1).await;
         loop {
             let release = released.notified();
             if self.take_exactly(pages, u64::MAX) {
@@ -137,6 +174,16 @@ impl Capacity {
     pub(crate) fn release(&self, pages: u32) {
         if self.word.fetch_add(room(pages), Full) >= WAITER {
             waits::notify(self);
+        }
+    }
+}
+
+impl Drop for Capacity {
+    fn drop(&mut self) {
+        let turn = self.turn.load(Relaxed);
+        if !turn.is_null() {
+            // SAFETY: From a box by the type invariant. Nothing waits, as nothing has a reference.
+            drop(unsafe { KBox::from_raw(turn) });
         }
     }
 }

@@ -84,8 +84,10 @@ struct jobqueue_ops {
 	/**
 	 * @timed_out: The oldest job in flight is not over after &jobqueue_config.timeout_ms, or
 	 * the time that the last call has returned, for the nth time in a row. If nothing is in
-	 * flight,
-	 * @job is NULL, and @poll_ready has returned -EAGAIN for that long.
+	 * flight, @job is NULL, and @poll_ready has returned -EAGAIN for that long.
+	 *
+	 * While it sleeps no other job of the queue completes. A reset that takes longer is begun
+	 * here, and its end is looked for in the next call.
 	 *
 	 * Returns for how many milliseconds to go on; or 0: the ring was reset, touches no memory
 	 * of its jobs any more, and can take others; or, if @job is NULL, an errno for the job that

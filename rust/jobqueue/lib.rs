@@ -86,8 +86,9 @@ pub enum TimeoutAction {
     /// with it, get `ECANCELED`. Jobs that were not in flight run. Evidence of another timeline
     /// than the queue's is refused with a warning, and the queue goes on as after `Wait`.
     Stopped(RingStopped),
-    /// The job for which the ring is not ready is cancelled with this error. With a job in flight
-    /// it is refused with a warning, and the queue goes on as after `Wait`.
+    /// The job for which the ring is not ready is cancelled with this error, if it still waits. If
+    /// the time limit was that of a job in flight this is refused with a warning, and the queue
+    /// goes on as after `Wait`.
     Fail(Error),
 }
 
@@ -100,8 +101,10 @@ pub enum TimeoutAction {
 /// |---|---|---|
 /// | `memory` | yes, it is called by `prepare` | always |
 /// | `hw_can_wait`, `poll_ready`, `submit`, `poll_complete` | no | yes, with preemption disabled |
-/// | `retire`, `quiesced`, `set_deadline`, `label` | no | no |
-/// | `timed_out`, `destroy` | as any future: no, they await | no |
+/// | `retire`, `quiesced` | no | if the hardware is through with the job at once |
+/// | `set_deadline`, `label` | no | no |
+/// | `timed_out` | no, its future awaits | no |
+/// | `destroy` | as any future: no, it awaits | no |
 ///
 /// ```text
 ///              poll_ready() Pending
@@ -182,14 +185,19 @@ pub trait Ring: Send + 'static {
     /// [`Config::timeout`], or the time of the last [`TimeoutAction::Wait`]. It is `None` if
     /// nothing is in flight, and [`Ring::poll_ready`] has been pending that long.
     ///
-    /// A job that the hardware reports to be over meanwhile ends as [`Ring::poll_complete`] says
-    /// (H20). In the end that, or the returned action, has to end each job.
+    /// The call itself returns at once. What the decision takes, such as a reset of the ring, is
+    /// awaited in the returned future, which is polled until it is ready. Meanwhile no job is
+    /// submitted, and [`Ring::quiesced`] is not called. All else goes on: jobs that the hardware
+    /// reports to be over end as [`Ring::poll_complete`] says (H20), be it `job` or another, and
+    /// jobs that do not run are cancelled.
+    ///
+    /// In the end the hardware, or the returned action, has to end each job.
     fn timed_out(
         &mut self,
         job: Option<&Self::InFlight>,
         n: u32,
         timeline: Timeline,
-    ) -> impl Future<Output = TimeoutAction> + Send;
+    ) -> impl Future<Output = TimeoutAction> + Send + 'static;
 
     /// Somebody wants a job of this queue to be complete within this time, or at once if it is
     /// negative. A hint, for example to raise clocks.

@@ -63,7 +63,7 @@ impl<R: Ring> Drop for Room<'_, R> {
 /// | `close`, drop | yes | yes | no | none |
 /// | `park`, `unpark`, `parked` | yes | yes | no | none |
 ///
-/// No fence of the queue signals inside any of these calls.
+/// No fence of an earlier job signals inside any of these calls.
 pub struct JobQueue<R: Ring> {
     shared: Arc<Shared<R>>,
     task: JoinHandle<()>,
@@ -223,8 +223,9 @@ impl<'q, R: Ring> Prepared<'q, R> {
     ///
     /// Any but hard IRQ. Of the ring only [`Ring::hw_can_wait`], [`Ring::poll_ready`],
     /// [`Ring::submit`] and then [`Ring::poll_complete`] may run inside, for this job, where the
-    /// caller could sleep and is in no signalling section, and not on `PREEMPT_RT`; no fence
-    /// signals.
+    /// caller could sleep and is in no signalling section, and not on `PREEMPT_RT`. Of the queue's
+    /// fences only that of this job may signal, if the hardware is through with it at once; then
+    /// [`Ring::retire`] and [`Ring::quiesced`] run as well.
     ///
     /// # Errors
     ///

@@ -13,7 +13,6 @@ use crate::{
         SubmitList, //
     },
     submission::{
-        State,
         Submission,
         BUSY, //
     },
@@ -113,7 +112,7 @@ pub(crate) struct Shared<R: Ring> {
     activity: Atomic<u32>,
     submit_list: SubmitList<R>,
     #[pin]
-    state: SpinLock<State<FenceEmitter>>,
+    order: SpinLock<FenceEmitter>,
 }
 
 impl<R: Ring> Submission for Shared<R> {
@@ -121,8 +120,8 @@ impl<R: Ring> Submission for Shared<R> {
     type Node = Node<R>;
 
     #[inline(always)]
-    fn state(&self) -> impl DerefMut<Target = State<FenceEmitter>> {
-        self.state.lock()
+    fn lock(&self) -> impl DerefMut<Target = FenceEmitter> {
+        self.order.lock()
     }
 
     #[inline(always)]
@@ -165,7 +164,7 @@ impl<R: Ring> Shared<R> {
                 flags: Atomic::new(0),
                 activity: Atomic::new(BUSY),
                 submit_list: SubmitList::new(),
-                state <- new_spinlock!(State::new(emitter)),
+                order <- new_spinlock!(emitter),
             }),
             GFP_KERNEL,
         )

@@ -64,6 +64,13 @@ use kernel::{
 pub(crate) const CLOSED: u32 = 1 << 0;
 /// Flag: the hardware gets no more jobs for now.
 pub(crate) const PARKED: u32 = 1 << 1;
+/// Flag: the task has found that the hardware has no job since the queue was parked.
+const QUIET: u32 = 1 << 2;
+/// Flag: the task has come to its end.
+const ENDED: u32 = 1 << 3;
+/// One job that was admitted and not committed or withdrawn yet. Each has room in the queue, and
+/// there is room for less than 2²² jobs.
+const ADMITTED: u32 = 1 << 4;
 
 /// Activity: something is in flight, or waits.
 pub(crate) const BUSY: u32 = 0;
@@ -71,29 +78,6 @@ pub(crate) const BUSY: u32 = 0;
 pub(crate) const IDLE: u32 = 1;
 /// Activity: a commit polls the task.
 pub(crate) const INLINE: u32 = 2;
-
-/// What the lock protects. `O` gives jobs their order.
-pub(crate) struct State<O> {
-    order: O,
-    /// Jobs that were admitted and not committed or withdrawn yet.
-    admitted: u32,
-    /// The task has found that the hardware has no job since the queue was parked.
-    parked: bool,
-    /// The task has come to its end.
-    ended: bool,
-}
-
-impl<O> State<O> {
-    /// Returns the state of an open queue.
-    pub(crate) fn new(order: O) -> Self {
-        Self {
-            order,
-            admitted: 0,
-            parked: false,
-            ended: false,
-        }
-    }
-}
 
 /// The flags of a queue, as they were read.
 #[derive(Clone, Copy)]
@@ -135,8 +119,8 @@ pub(crate) trait Submission: Sized {
     /// A job.
     type Node: Link;
 
-    /// Locks the state.
-    fn state(&self) -> impl DerefMut<Target = State<Self::Order>>;
+    /// Locks the queue's state: its order, and the right to change the flags.
+    fn lock(&self) -> impl DerefMut<Target = Self::Order>;
 
     /// Returns the flags, which are changed under the lock, and 0 at first.
     fn flag_word(&self) -> &Atomic<u32>;
@@ -155,7 +139,7 @@ pub(crate) trait Submission: Sized {
     #[inline]
     fn flags(&self) -> Flags {
         Flags {
-            // Pairs with the release in `change()`: what was done to the hardware before the queue
+            // Pairs with the release in `update_flags()`: what was done to the hardware before the queue
             // was unparked comes before the next job.
             flags: self.flag_word().load(Acquire),
             cancelled: self.scope().is_cancelled(),
@@ -185,50 +169,62 @@ pub(crate) trait Submission: Sized {
         self.activity().store(activity, Relaxed);
     }
 
+    /// Changes the flags, and returns those before. Only with the lock held.
+    #[inline(always)]
+    fn update_flags(&self, change: impl FnOnce(u32) -> u32) -> u32 {
+        let flags = self.flag_word().load(Relaxed);
+        // Pairs with the acquire in `flags()`.
+        self.flag_word().store(change(flags), Release);
+        flags
+    }
+
     /// Returns whether a closed queue can never receive another job. For a task with nothing left.
     #[cold]
     fn is_over(&self) -> bool {
-        let state = self.state();
-        state.admitted == 0 && self.submit_list().is_empty()
+        let _order = self.lock();
+        self.flag_word().load(Relaxed) < ADMITTED && self.submit_list().is_empty()
     }
 
     /// Says that the hardware has no job of a parked queue. For the task.
     #[cold]
     fn mark_parked(&self) {
-        let mut state = self.state();
+        let order = self.lock();
         // Not if it was unparked meanwhile.
-        let now = self.flag_word().load(Relaxed) & PARKED != 0;
-        let news = now && !core::mem::replace(&mut state.parked, now);
-        drop(state);
-        if news {
+        let mark = |flags| flags | if flags & PARKED != 0 { QUIET } else { 0 };
+        let flags = self.update_flags(mark);
+        drop(order);
+        if flags != mark(flags) {
             waits::notify(self);
         }
     }
 
     /// Says that the task has come to its end.
     fn end(&self) {
-        self.state().ended = true;
-        waits::notify(self);
+        let order = self.lock();
+        let flags = self.update_flags(|flags| flags | ENDED);
+        drop(order);
+        // Otherwise nothing waits: see `is_quiet()`.
+        if flags & PARKED != 0 {
+            waits::notify(self);
+        }
     }
 
     /// Returns whether the hardware has no job of a parked queue, or the queue is not parked.
     fn is_quiet(&self) -> bool {
-        let state = self.state();
-        state.parked || state.ended || self.flag_word().load(Relaxed) & PARKED == 0
+        let _order = self.lock();
+        let flags = self.flag_word().load(Relaxed);
+        flags & (QUIET | ENDED) != 0 || flags & PARKED == 0
     }
 
     /// Sets and clears flags, and wakes the task.
     fn change(&self, task: &JoinHandle<()>, set: u32, clear: u32) {
-        let mut state = self.state();
-        if clear & PARKED != 0 {
-            state.parked = false;
-        }
-        let flags = self.flag_word().load(Relaxed);
-        // Pairs with the acquire in `flags()`.
-        self.flag_word().store((flags | set) & !clear, Release);
-        drop(state);
+        let unparked = clear & PARKED != 0;
+        let clear = clear | if unparked { QUIET } else { 0 };
+        let order = self.lock();
+        self.update_flags(|flags| (flags | set) & !clear);
+        drop(order);
         task.wake();
-        if clear & PARKED != 0 {
+        if unparked {
             waits::notify(self);
         }
     }
@@ -242,11 +238,11 @@ pub(crate) trait Submission: Sized {
         task: &JoinHandle<()>,
         arm: impl FnOnce(&mut Self::Order) -> (KBox<Self::Node>, T),
     ) -> Option<T> {
-        self.put(task, |state| {
+        self.put(task, |order| {
             if self.flags().is_closed() {
                 return None;
             }
-            Some(arm(&mut state.order))
+            Some(arm(order))
         })
     }
 
@@ -255,7 +251,7 @@ pub(crate) trait Submission: Sized {
     fn put<T>(
         &self,
         task: &JoinHandle<()>,
-        make: impl FnOnce(&mut State<Self::Order>) -> Option<(KBox<Self::Node>, T)>,
+        make: impl FnOnce(&mut Self::Order) -> Option<(KBox<Self::Node>, T)>,
     ) -> Option<T> {
         // Claimed before the job is put in: so no worker is woken for it, and this thread is not
         // preempted between the two.
@@ -266,10 +262,10 @@ pub(crate) trait Submission: Sized {
         } else {
             None
         };
-        let mut state = self.state();
-        let (node, result) = make(&mut state)?;
+        let mut order = self.lock();
+        let (node, result) = make(&mut order)?;
         let alone = self.submit_list().put(node);
-        drop(state);
+        drop(order);
         match claim {
             // Looked at again: the task may have been polled before it was claimed.
             Some(claim) if alone && self.activity().load(Relaxed) == IDLE => {
@@ -288,11 +284,11 @@ pub(crate) trait Submission: Sized {
     /// Keeps the queue from its end until [`Submission::commit_admitted`] or
     /// [`Submission::withdraw`] is called. Returns `false`, and does nothing, if it is closed.
     fn admit(&self) -> bool {
-        let mut state = self.state();
+        let _order = self.lock();
         if self.flags().is_closed() {
             return false;
         }
-        state.admitted += 1;
+        self.update_flags(|flags| flags + ADMITTED);
         true
     }
 
@@ -302,9 +298,9 @@ pub(crate) trait Submission: Sized {
         task: &JoinHandle<()>,
         arm: impl FnOnce(&mut Self::Order) -> (KBox<Self::Node>, T),
     ) -> T {
-        let put = self.put(task, |state| {
-            state.admitted -= 1;
-            Some(arm(&mut state.order))
+        let put = self.put(task, |order| {
+            self.update_flags(|flags| flags - ADMITTED);
+            Some(arm(order))
         });
         match put {
             Some(result) => result,
@@ -314,7 +310,9 @@ pub(crate) trait Submission: Sized {
 
     /// Says that a job that was admitted will not come, and wakes the task.
     fn withdraw(&self, task: &JoinHandle<()>) {
-        self.state().admitted -= 1;
+        let order = self.lock();
+        self.update_flags(|flags| flags - ADMITTED);
+        drop(order);
         task.wake();
     }
 }

@@ -16,6 +16,9 @@
 //!     closed, and nothing is left ───────► Ring::destroy()
 //! ```
 //!
+//! The same is done, but for submitting jobs, while the ring decides what happens after a time
+//! limit has passed.
+//!
 //! One poll goes through this until there is nothing to do, or a number of times: then others have
 //! their turn (H16). A poll in a thread that commits (see [`submission`](crate::submission))
 //! submits its job, ends it if it is over at once, and leaves everything else to a worker.
@@ -113,6 +116,8 @@ pub(crate) struct Task<R: Ring> {
     progress: u32,
     alarm: Option<NonZeroU32>,
     timeouts: u32,
+    /// The ring decides what happens after a time limit has passed.
+    is_timed_out: bool,
     budget: u32,
 }
 
@@ -129,7 +134,8 @@ enum Event {
 enum First {
     /// There is no job.
     None,
-    /// It waits for what comes before it, for its dependencies, for credits, or to be unparked.
+    /// It waits for what comes before it, for its dependencies, for credits, to be unparked, or for
+    /// what the ring does after a time limit has passed.
     Waits,
     /// The ring is not ready for it.
     NotReady,
@@ -165,6 +171,7 @@ impl<R: Ring> Task<R> {
             progress: 1,
             alarm: None,
             timeouts: 0,
+            is_timed_out: false,
             budget: BUDGET,
         }
     }
@@ -185,14 +192,14 @@ impl<R: Ring> Task<R> {
             while let Event::TimedOut = poll_fn(|cx| self.poll_next(alarm.as_mut(), cx)).await {
                 let (n, timeline) = (self.timeouts, self.signaller.timeline());
                 let job = first_in_flight(&mut self.in_flight);
-                let action = self.ring.timed_out(job, n, timeline).await;
-                let (task, mut action) = (&mut self, Some(action));
-                let after = poll_fn(move |cx| {
-                    let after = action.take().map(|action| task.handle_timeout(action, cx));
-                    Poll::Ready(after)
+                let is_in_flight = job.is_some();
+                let mut decision = pin!(self.ring.timed_out(job, n, timeline));
+                self.is_timed_out = true;
+                let after = poll_fn(|cx| {
+                    self.poll_timed_out(alarm.as_mut(), decision.as_mut(), is_in_flight, cx)
                 })
                 .await;
-                alarm.as_mut().reset(after.unwrap_or(self.timeout));
+                alarm.as_mut().reset(after);
             }
             self.shared.end();
             self.ring.destroy().await;
@@ -215,6 +222,26 @@ impl<R: Ring> Task<R> {
             }
         }
         event
+    }
+
+    /// Does all that can be done while the ring makes a `decision`, and what it decides. Returns
+    /// how long the next time limit is. The limit was that of a job in flight, or not.
+    #[cold]
+    fn poll_timed_out(
+        &mut self,
+        alarm: Pin<&mut Sleep>,
+        decision: Pin<&mut impl Future<Output = TimeoutAction>>,
+        was_in_flight: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Delta> {
+        // Jobs that are over end first.
+        let _pending = self.poll_in_worker(alarm, cx);
+        self.budget = BUDGET;
+        let Poll::Ready(action) = decision.poll(cx) else {
+            return Poll::Pending;
+        };
+        self.is_timed_out = false;
+        Poll::Ready(self.handle_timeout(action, was_in_flight, cx))
     }
 
     /// Says at the end of a poll whether the next commit may poll the task.
@@ -294,6 +321,9 @@ impl<R: Ring> Task<R> {
             if in_flight && !was_in_flight {
                 // What is the oldest now has not been asked whether it is over.
                 continue;
+            }
+            if self.is_timed_out {
+                return Poll::Pending;
             }
             if !in_flight && first != First::NotReady {
                 self.quiesce();
@@ -382,7 +412,7 @@ impl<R: Ring> Task<R> {
             unreachable!("a committed job waits");
         };
         if let (None, Some(job)) = (*error, job) {
-            if flags.is_parked() || !self.credits.has(*credits) {
+            if flags.is_parked() || self.is_timed_out || !self.credits.has(*credits) {
                 return First::Waits;
             }
             if trace::on() {
@@ -534,7 +564,14 @@ impl<R: Ring> Task<R> {
 
     /// Does what the ring wants after a time limit has passed. Returns how long the next one is.
     #[cold]
-    fn handle_timeout(&mut self, action: TimeoutAction, cx: &mut Context<'_>) -> Delta {
+    fn handle_timeout(
+        &mut self,
+        action: TimeoutAction,
+        was_in_flight: bool,
+        cx: &mut Context<'_>,
+    ) -> Delta {
+        // Nothing has ended since the time limit passed.
+        let is_same = self.alarm.map(NonZeroU32::get) == Some(self.progress);
         let mut after = self.timeout;
         match action {
             TimeoutAction::Wait(wait) => after = wait.max(SHORTEST_WAIT),
@@ -545,9 +582,11 @@ impl<R: Ring> Task<R> {
                     pr_warn_once!("a ring was said to have stopped that is not the queue's\n");
                 }
             }
-            TimeoutAction::Fail(_) if !self.in_flight.is_empty() => {
+            TimeoutAction::Fail(_) if was_in_flight => {
                 pr_warn_once!("a job in flight cannot be cancelled\n");
             }
+            // The job that the ring was not ready for has been cancelled.
+            TimeoutAction::Fail(_) if !is_same => {}
             TimeoutAction::Fail(e) => {
                 if let Some(node) = self.waiting.first() {
                     node.error = node.error.or(Some(e));

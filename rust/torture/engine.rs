@@ -340,26 +340,32 @@ impl Ring for CheckedRing {
 
     /// Most of the time the stop ends the jobs as usual, else the engine is waited for, and the
     /// action does.
-    async fn timed_out(
+    fn timed_out(
         &mut self,
         job: Option<&InFlight>,
         n: u32,
         timeline: Timeline,
-    ) -> TimeoutAction {
-        let Some(job) = job else {
-            // The slots are all taken; it may be given up.
-            return match n {
-                ..8 => TimeoutAction::Wait(Delta::from_millis(i64::from(n))),
-                _ => TimeoutAction::Fail(ETIME),
-            };
-        };
-        self.engine.stop(false);
-        if job.number % 2 == 0 {
-            return TimeoutAction::Wait(Delta::from_millis(i64::from(n)));
+    ) -> impl Future<Output = TimeoutAction> + Send + 'static {
+        let number = job.map(|job| job.number);
+        if number.is_some() {
+            self.engine.stop(false);
         }
-        poll_fn(|cx| self.engine.poll_stopped(cx)).await;
-        // SAFETY: The engine says that nothing runs any more, and nothing is started meanwhile.
-        TimeoutAction::Stopped(unsafe { RingStopped::new(timeline) })
+        let engine = self.engine.clone();
+        async move {
+            let wait = TimeoutAction::Wait(Delta::from_millis(i64::from(n)));
+            match number {
+                // The slots are all taken; the job may be given up.
+                None if n < 8 => wait,
+                None => TimeoutAction::Fail(ETIME),
+                Some(number) if number % 2 == 0 => wait,
+                Some(_) => {
+                    poll_fn(|cx| engine.poll_stopped(cx)).await;
+                    // SAFETY: The engine says that nothing runs any more, and nothing is started
+                    // meanwhile.
+                    TimeoutAction::Stopped(unsafe { RingStopped::new(timeline) })
+                }
+            }
+        }
     }
 
     fn retire(&mut self, _job: Job) {}

@@ -18,9 +18,15 @@
 //! it goes; each open file has a scope below the device's, and each queue one below its file's.
 //! `drivers/gpu/drm/asahi` does all of that.
 
-use core::task::{
-    Context,
-    Poll, //
+use core::{
+    future::{
+        ready,
+        Future, //
+    },
+    task::{
+        Context,
+        Poll, //
+    }, //
 };
 use dma_fence::Fence;
 use jobqueue::{
@@ -218,14 +224,14 @@ impl Ring for GpuRing {
     }
 
     /// Waits the first time, as the job may just be late; resets the GPU the second time.
-    async fn timed_out(
+    fn timed_out(
         &mut self,
         _number: Option<&u64>,
         n: u32,
         timeline: Timeline,
-    ) -> TimeoutAction {
+    ) -> impl Future<Output = TimeoutAction> + Send + 'static {
         if n < 2 {
-            return TimeoutAction::Wait(TIMEOUT);
+            return ready(TimeoutAction::Wait(TIMEOUT));
         }
         // Cancels the timer and waits for its function: the GPU does nothing any more.
         self.ticks = None;
@@ -236,7 +242,9 @@ impl Ring for GpuRing {
         // SAFETY: The timer is cancelled and the GPU has forgotten its jobs, so nothing that was in
         // flight is touched any more. The fences signal because of this promise, and their waiters
         // then free the memory.
-        TimeoutAction::Stopped(unsafe { RingStopped::new(timeline) })
+        ready(TimeoutAction::Stopped(unsafe {
+            RingStopped::new(timeline)
+        }))
     }
 
     /// The fence has signalled. Where taking the job apart would take long, or sleep, it goes to

@@ -32,10 +32,10 @@ void bench_hw_fini(struct bench_hw *hw);
 void bench_hw_run(struct bench_hw *hw, struct llist_node *job);
 void bench_hw_kick(struct bench_hw *hw);
 
-/* The fence operations of whoever has no need of names. */
+/* The operations of fences that need no names of their own. */
 extern const struct dma_fence_ops bench_fence_ops;
 
-/* One who runs jobs. */
+/* A contestant, which runs jobs. */
 struct bench_backend {
 	const char *name;
 	int (*init)(void);

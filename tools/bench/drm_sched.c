@@ -78,10 +78,24 @@ static int sched_init(void)
 	return device ? 0 : -ENODEV;
 }
 
+static void workqueue_exit(void)
+{
+	if (workqueue)
+		destroy_workqueue(workqueue);
+	workqueue = NULL;
+}
+
 static int init_with(unsigned int flags)
 {
+	int ret;
+
 	workqueue = alloc_workqueue("bench_drm", WQ_MEM_RECLAIM | flags, 0);
-	return workqueue ? sched_init() : -ENOMEM;
+	if (!workqueue)
+		return -ENOMEM;
+	ret = sched_init();
+	if (ret)
+		workqueue_exit();
+	return ret;
 }
 
 static int shared_init(void)
@@ -96,9 +110,7 @@ static int percpu_init(void)
 
 static void sched_exit(void)
 {
-	if (workqueue)
-		destroy_workqueue(workqueue);
-	workqueue = NULL;
+	workqueue_exit();
 	faux_device_destroy(device);
 }
 

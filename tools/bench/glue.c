@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Our contestant, between the scenarios and ours.rs; and the hardware as Rust uses it: it counts.
+ * Our contestant, between the scenarios and ours.rs; and the hardware as Rust uses it: it counts
+ * the jobs that it was given, and in an interrupt those that it has finished, as firmware does.
  */
 #include <linux/slab.h>
 
@@ -10,11 +11,15 @@ struct bench_counter {
 	struct irq_work irq;
 	void *context;
 	void (*done)(void *context);
+	u64 started;
+	u64 finished;
 };
 
 struct bench_counter *bench_counter_create(void (*done)(void *context), void *context);
 void bench_counter_destroy(struct bench_counter *counter);
-void bench_counter_run(struct bench_counter *counter);
+u64 bench_counter_run(struct bench_counter *counter);
+u64 bench_counter_finished(const struct bench_counter *counter);
+void bench_counter_kick(struct bench_counter *counter);
 
 int bench_ours_init(void);
 void bench_ours_exit(void);
@@ -30,12 +35,14 @@ static void counter_irq(struct irq_work *irq)
 {
 	struct bench_counter *counter = container_of(irq, struct bench_counter, irq);
 
+	/* All that was started is over. */
+	smp_store_release(&counter->finished, READ_ONCE(counter->started));
 	counter->done(counter->context);
 }
 
 struct bench_counter *bench_counter_create(void (*done)(void *context), void *context)
 {
-	struct bench_counter *counter = kmalloc(sizeof(*counter), GFP_KERNEL);
+	struct bench_counter *counter = kzalloc(sizeof(*counter), GFP_KERNEL);
 
 	if (counter) {
 		counter->irq = IRQ_WORK_INIT_HARD(counter_irq);
@@ -51,10 +58,26 @@ void bench_counter_destroy(struct bench_counter *counter)
 	kfree(counter);
 }
 
-void bench_counter_run(struct bench_counter *counter)
+/* One job more. Returns its number. */
+u64 bench_counter_run(struct bench_counter *counter)
 {
+	u64 number = counter->started + 1;
+
+	WRITE_ONCE(counter->started, number);
 	if (!READ_ONCE(bench_paused))
 		irq_work_queue(&counter->irq);
+	return number;
+}
+
+/* The number of the last job that is over. */
+u64 bench_counter_finished(const struct bench_counter *counter)
+{
+	return smp_load_acquire(&counter->finished);
+}
+
+void bench_counter_kick(struct bench_counter *counter)
+{
+	irq_work_queue(&counter->irq);
 }
 
 const struct bench_backend bench_ours = {

@@ -8,11 +8,13 @@ use core::{
         c_uint,
         c_void, //
     },
-    ptr::NonNull,
-    sync::atomic::{
-        AtomicPtr,
-        AtomicU64,
-        Ordering, //
+    future::{
+        ready,
+        Future, //
+    },
+    ptr::{
+        self,
+        NonNull, //
     },
     task::{
         Context,
@@ -43,7 +45,8 @@ use kernel::{
     prelude::*,
     sync::{
         global_lock,
-        Arc, //
+        Arc,
+        UniqueArc, //
     }, //
 };
 
@@ -64,60 +67,64 @@ extern "C" {
         context: *mut c_void,
     ) -> *mut RawCounter;
     fn bench_counter_destroy(counter: *mut RawCounter);
-    fn bench_counter_run(counter: *mut RawCounter);
+    fn bench_counter_run(counter: *mut RawCounter) -> u64;
+    fn bench_counter_finished(counter: *const RawCounter) -> u64;
+    fn bench_counter_kick(counter: *mut RawCounter);
 }
 
 /// The hardware of a queue: what ring and interrupt share.
+///
+/// # Invariants
+///
+/// `counter` is null or valid.
 struct Hardware {
-    started: AtomicU64,
-    done: AtomicU64,
     changed: AtomicWaker,
-    /// The interrupt.
-    counter: AtomicPtr<RawCounter>,
+    counter: *mut RawCounter,
 }
+
+// SAFETY: Counters are used by the ring's task, and by others to kick them.
+unsafe impl Send for Hardware {}
+// SAFETY: Counters are used by the ring's task, and by others to kick them.
+unsafe impl Sync for Hardware {}
 
 /// The interrupt: all that was started is over.
 ///
 /// # Safety
 ///
-/// `context` is a valid [`Hardware`].
+/// `context` must be a valid [`Hardware`].
 unsafe extern "C" fn interrupt(context: *mut c_void) {
-    // SAFETY: By the function's requirements.
-    let hardware = unsafe { &*context.cast::<Hardware>() };
-    hardware
-        .done
-        .store(hardware.started.load(Ordering::Relaxed), Ordering::Release);
-    hardware.changed.wake();
+    // SAFETY: By the safety requirements.
+    unsafe { &*context.cast::<Hardware>() }.changed.wake();
 }
 
 impl Hardware {
     fn new() -> Result<Arc<Self>> {
-        let hardware = Arc::new(
+        // INVARIANT: Null.
+        let mut hardware = UniqueArc::new(
             Self {
-                started: AtomicU64::new(0),
-                done: AtomicU64::new(0),
                 changed: AtomicWaker::new(),
-                counter: AtomicPtr::new(core::ptr::null_mut()),
+                counter: ptr::null_mut(),
             },
             GFP_KERNEL,
         )?;
-        let context: *const Self = &*hardware;
+        let context: *mut Self = &mut *hardware;
         // SAFETY: The context is there until the counter is destroyed: see `drop`.
-        let counter = unsafe { bench_counter_create(interrupt, context.cast_mut().cast()) };
-        hardware.counter.store(counter, Ordering::Relaxed);
-        NonNull::new(counter).map(|_| hardware).ok_or(ENOMEM)
+        let counter = unsafe { bench_counter_create(interrupt, context.cast()) };
+        // INVARIANT: Just created.
+        hardware.counter = NonNull::new(counter).ok_or(ENOMEM)?.as_ptr();
+        Ok(hardware.into())
     }
 
     fn kick(&self) {
-        // SAFETY: Valid until dropped.
-        unsafe { bench_counter_run(self.counter.load(Ordering::Relaxed)) };
+        // SAFETY: Valid by the type invariant, as only `new` has one that is null.
+        unsafe { bench_counter_kick(self.counter) };
     }
 }
 
 impl Drop for Hardware {
     fn drop(&mut self) {
-        if let Some(counter) = NonNull::new(*self.counter.get_mut()) {
-            // SAFETY: It is not used any more. Waits for the interrupt.
+        if let Some(counter) = NonNull::new(self.counter) {
+            // SAFETY: Valid by the type invariant, and not used any more. Waits for the interrupt.
             unsafe { bench_counter_destroy(counter.as_ptr()) };
         }
     }
@@ -135,10 +142,8 @@ impl Ring for BenchRing {
     }
 
     fn submit(&mut self, _job: &mut ()) -> u64 {
-        let number = self.0.started.load(Ordering::Relaxed) + 1;
-        self.0.started.store(number, Ordering::Relaxed);
-        self.0.kick();
-        number
+        // SAFETY: Valid by the type invariant. Only the queue's task calls this.
+        unsafe { bench_counter_run(self.0.counter) }
     }
 
     fn poll_complete(
@@ -147,7 +152,8 @@ impl Ring for BenchRing {
         timeline: Timeline,
         cx: &mut Context<'_>,
     ) -> Poll<HwDone> {
-        let over = || self.0.done.load(Ordering::Acquire) >= *number;
+        // SAFETY: Valid by the type invariant.
+        let over = || unsafe { bench_counter_finished(self.0.counter) } >= *number;
         if !over() {
             self.0.changed.register(cx);
             if !over() {
@@ -158,14 +164,14 @@ impl Ring for BenchRing {
         Poll::Ready(unsafe { HwDone::new(timeline, Ok(())) })
     }
 
-    async fn timed_out(
+    fn timed_out(
         &mut self,
         _number: Option<&u64>,
         _n: u32,
         _timeline: Timeline,
-    ) -> TimeoutAction {
+    ) -> impl Future<Output = TimeoutAction> + Send + 'static {
         pr_err!("ours: a job has timed out\n");
-        TimeoutAction::Wait(TIMEOUT)
+        ready(TimeoutAction::Wait(TIMEOUT))
     }
 
     fn retire(&mut self, _job: ()) {}

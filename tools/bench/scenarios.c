@@ -205,7 +205,7 @@ static int deps_batch(const struct bench_backend *backend, void *queue, struct s
 		dma_fence_put(last);
 		last = fence;
 	}
-	/* Whoever has a worker may look at the first job, and find that it has to wait. */
+	/* A backend that has a worker looks at the first job, and finds that it has to wait. */
 	yield();
 	for (unsigned int i = 0; i < DEPS_BATCH * BENCH_DEPS; i++) {
 		signaller->fence = deps[i];

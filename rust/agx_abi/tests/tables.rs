@@ -8,11 +8,12 @@
 //! beside the checkout.
 
 use agx_abi::{
-    buffer, channel, compute, event, globals, hwdata, init, microsequence, queue, stats,
+    buffer, channel, compute, event, fragment, globals, hwdata, init, microsequence, queue, stats,
+    vertex,
 };
-use agx_abi::{FieldInfo, Layout, Value};
+use agx_abi::{Field, FieldInfo, Layout, Value};
 use serde_json::Value as Json;
-use std::{collections::BTreeSet, env, fs, path::PathBuf};
+use std::{collections::BTreeSet, env, fs, ops::RangeInclusive, path::PathBuf};
 
 /// The table of the only combination that the declarations are for.
 const TABLE: &str = "G13-V13_5.json";
@@ -209,6 +210,56 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
         "64 bits in the driver, 32 in the table",
     ),
     (
+        "RunVertex",
+        "JOB_PARAMS2",
+        "part of the table's struct_3: see `nested`",
+    ),
+    (
+        "RunVertex",
+        "ENCODER_PARAMS",
+        "part of the table's struct_3: see `nested`",
+    ),
+    (
+        "RunVertex",
+        "META",
+        "part of the table's struct_3: see `nested`",
+    ),
+    (
+        "JobParameters1",
+        "IOGPU_UNK_54",
+        "64 bits in the driver; the table has two words",
+    ),
+    (
+        "RunFragment",
+        "ENCODER_PARAMS",
+        "part of the table's struct_6: see `nested`",
+    ),
+    (
+        "RunFragment",
+        "META",
+        "part of the table's struct_7: see `nested`",
+    ),
+    (
+        "JobParameters2",
+        "ISP_BGOBJVALS",
+        "32 bits in the driver; the table splits the word",
+    ),
+    (
+        "JobParameters3",
+        "ISP_BGOBJVALS",
+        "32 bits in the driver; the table splits the word",
+    ),
+    (
+        "JobParameters3",
+        "TILE_CONFIG",
+        "64 bits in the driver, 32 in the table",
+    ),
+    (
+        "StartVertex",
+        "ATTACHMENTS",
+        "the table names the words of two traces; the driver has attachments, as in the others",
+    ),
+    (
         "HwDataB",
         "TIMER_OFFSET",
         "part of an unnamed run in the table",
@@ -254,12 +305,21 @@ fn structures() -> Vec<Declared> {
             HwDataA, HwDataB, IoMapping, PowerZone, HwDataShared1, HwDataShared2, HwDataShared3,
             ShaderEngine,
         },
-        init::{InitData, UatLevelInfo, RuntimePointers, FwStatus, FaultInfo},
+        init::{
+            InitData, UatLevelInfo, RuntimePointers, FwStatus, FaultInfo, VertexStatistics,
+            FragmentStatistics,
+        },
         microsequence::{
             StartCompute, Attachment, Timestamp, WaitForIdle, FinalizeCompute, RetireStamp,
+            StartVertex, FinalizeVertex, StartFragment, FinalizeFragment,
         },
         queue::{QueueInfo, RingState, GpuContextData, Barrier, InitBuffer},
-        buffer::{BufferInfo},
+        buffer::{BufferInfo, BlockControl, Counter, BufferStats, Scene},
+        vertex::{RunVertex, JobParameters1, TilingParameters},
+        fragment::{
+            RunFragment, BackgroundProgram, EotProgram, ArrayAddr, AuxFbInfo, JobParameters1,
+            JobParameters2, JobParameters3,
+        },
         stats::{
             Power, PowerOn, PowerOff, Utilisation, AveragePower, Temperature, PowerState, FwBusy,
         },
@@ -275,23 +335,214 @@ const CHANNELS: &[(&str, &str)] = &[
     ("STATS", "Stats"),
 ];
 
+/// Fields of structures in a command that the table has as fields of other structures: the
+/// command, offset and size in it, and the path.
+fn nested() -> Vec<(&'static str, usize, usize, &'static str)> {
+    use compute::{EncoderParams as Encoder, JobMeta as Meta};
+    use fragment::RunFragment as Fragment;
+    use vertex::{JobParameters2 as Parameters, RunVertex as Vertex};
+
+    fn at<S, T: Value>(field: Field<S, T>) -> (usize, usize) {
+        (field.offset(), field.size())
+    }
+    let (vertex, fragment) = ("WorkCommandTA", "WorkCommand3D");
+    [
+        (
+            vertex,
+            at(Vertex::JOB_PARAMS2.then(Parameters::PREEMPT1)),
+            "struct_3.iogpu_deflake_1",
+        ),
+        (
+            vertex,
+            at(Vertex::ENCODER_PARAMS.then(Encoder::UNK_0)),
+            "struct_3.unk_528",
+        ),
+        (
+            vertex,
+            at(Vertex::ENCODER_PARAMS.then(Encoder::SYNC_GROW)),
+            "struct_3.encoder_id",
+        ),
+        (
+            vertex,
+            at(Vertex::ENCODER_PARAMS.then(Encoder::MASK)),
+            "struct_3.unk_53c",
+        ),
+        (
+            vertex,
+            at(Vertex::ENCODER_PARAMS.then(Encoder::SAMPLER_HEAP)),
+            "struct_3.sampler_array",
+        ),
+        (
+            vertex,
+            at(Vertex::ENCODER_PARAMS.then(Encoder::SAMPLER_COUNT)),
+            "struct_3.sampler_count",
+        ),
+        (
+            vertex,
+            at(Vertex::ENCODER_PARAMS.then(Encoder::SAMPLER_COUNT_PLUS_1)),
+            "struct_3.sampler_max",
+        ),
+        (
+            vertex,
+            at(Vertex::META.then(Meta::STAMP)),
+            "struct_3.stamp1_addr",
+        ),
+        (
+            vertex,
+            at(Vertex::META.then(Meta::FW_STAMP)),
+            "struct_3.stamp2_addr",
+        ),
+        (
+            vertex,
+            at(Vertex::META.then(Meta::STAMP_VALUE)),
+            "struct_3.stamp_value",
+        ),
+        (
+            vertex,
+            at(Vertex::META.then(Meta::STAMP_SLOT)),
+            "struct_3.ev_ta",
+        ),
+        (
+            vertex,
+            at(Vertex::META.then(Meta::EVENT_CONTROL_INDEX)),
+            "struct_3.evctl_index",
+        ),
+        (
+            vertex,
+            at(Vertex::META.then(Meta::FLUSH_STAMPS)),
+            "struct_3.unk_584",
+        ),
+        (vertex, at(Vertex::META.then(Meta::UUID)), "struct_3.uuid2"),
+        (
+            vertex,
+            at(Vertex::META.then(Meta::EVENT_SEQ)),
+            "struct_3.queue_cmd_count",
+        ),
+        (
+            fragment,
+            at(Fragment::ENCODER_PARAMS.then(Encoder::UNK_0)),
+            "struct_6.unk_8",
+        ),
+        (
+            fragment,
+            at(Fragment::ENCODER_PARAMS.then(Encoder::SYNC_GROW)),
+            "struct_6.encoder_id+0",
+        ),
+        (
+            fragment,
+            at(Fragment::ENCODER_PARAMS.then(Encoder::MASK)),
+            "struct_6.unk_1c",
+        ),
+        (
+            fragment,
+            at(Fragment::ENCODER_PARAMS.then(Encoder::SAMPLER_HEAP)),
+            "struct_6.sampler_array",
+        ),
+        (
+            fragment,
+            at(Fragment::ENCODER_PARAMS.then(Encoder::SAMPLER_COUNT)),
+            "struct_6.sampler_count",
+        ),
+        (
+            fragment,
+            at(Fragment::ENCODER_PARAMS.then(Encoder::SAMPLER_COUNT_PLUS_1)),
+            "struct_6.sampler_max",
+        ),
+        (
+            fragment,
+            at(Fragment::META.then(Meta::STAMP)),
+            "struct_7.stamp1_addr",
+        ),
+        (
+            fragment,
+            at(Fragment::META.then(Meta::FW_STAMP)),
+            "struct_7.stamp2_addr",
+        ),
+        (
+            fragment,
+            at(Fragment::META.then(Meta::STAMP_VALUE)),
+            "struct_7.stamp_value",
+        ),
+        (
+            fragment,
+            at(Fragment::META.then(Meta::STAMP_SLOT)),
+            "struct_7.ev_3d",
+        ),
+        (
+            fragment,
+            at(Fragment::META.then(Meta::EVENT_CONTROL_INDEX)),
+            "struct_7.evctl_index",
+        ),
+        (
+            fragment,
+            at(Fragment::META.then(Meta::FLUSH_STAMPS)),
+            "struct_7.unk_24",
+        ),
+        (
+            fragment,
+            at(Fragment::META.then(Meta::UUID)),
+            "struct_7.uuid",
+        ),
+        (
+            fragment,
+            at(Fragment::META.then(Meta::EVENT_SEQ)),
+            "struct_7.queue_cmd_count",
+        ),
+    ]
+    .into_iter()
+    .map(|(command, (offset, size), path)| (command, offset, size, path))
+    .collect()
+}
+
 fn number(json: &Json, key: &str) -> Option<usize> {
     json[key].as_u64().map(|n| n as usize)
 }
 
-/// The field `name` of a structure in the table: its offset and size. A pointer appears twice
-/// there, the second time as what it points to, without a size.
-fn find(structure: &Json, name: &str) -> Option<(usize, usize)> {
+/// The field `name` of a structure in the table: its offset, its size, and its type. A pointer
+/// appears twice there, the second time as what it points to, without a size.
+fn field<'a>(structure: &'a Json, name: &str) -> Option<(usize, usize, &'a str)> {
     let fields = structure["fields"].as_array()?;
     fields
         .iter()
         .filter(|field| field["name"] == name)
         .find(|field| !field["type"].as_str().unwrap_or("->").starts_with("->"))
-        .and_then(|field| Some((number(field, "offset")?, number(field, "size")?)))
+        .and_then(|field| {
+            let kind = field["type"].as_str()?;
+            Some((number(field, "offset")?, number(field, "size")?, kind))
+        })
+}
+
+/// What is at `path` in a structure of the table: its offset, and the sizes that it may have.
+///
+/// `a.b` is field `b` of the structure in field `a`. `a+4` is what stands 4 bytes into field `a`,
+/// and may be smaller than the rest of that.
+fn find(tables: &Json, structure: &Json, path: &str) -> Option<(usize, RangeInclusive<usize>)> {
+    if let Some((outer, inner)) = path.split_once('.') {
+        let (offset, _, kind) = field(structure, outer)?;
+        let (at, size) = find(tables, &tables["structs"][kind], inner)?;
+        return Some((offset + at, size));
+    }
+    let Some((name, into)) = path.split_once('+') else {
+        let (offset, size, _) = field(structure, path)?;
+        return Some((offset, size..=size));
+    };
+    let (offset, size, _) = field(structure, name)?;
+    let into: usize = into.parse().ok()?;
+    Some((offset + into, 1..=size.checked_sub(into)?))
+}
+
+/// Whether `path` is at `offset` in a structure of the table and may have `size`.
+fn agrees(tables: &Json, structure: &Json, path: &str, offset: usize, size: usize) -> bool {
+    find(tables, structure, path).is_some_and(|(at, sizes)| at == offset && sizes.contains(&size))
 }
 
 /// Compares one structure; what differs goes into `differences`.
-fn compare(declared: &Declared, table: &Json, differences: &mut BTreeSet<(String, String)>) {
+fn compare(
+    declared: &Declared,
+    tables: &Json,
+    table: &Json,
+    differences: &mut BTreeSet<(String, String)>,
+) {
     let mut differs = |field: &str| {
         differences.insert((declared.name.to_owned(), field.to_owned()));
     };
@@ -300,7 +551,7 @@ fn compare(declared: &Declared, table: &Json, differences: &mut BTreeSet<(String
         differs("");
     }
     for field in declared.fields {
-        if find(table, field.table) != Some((field.offset, field.size)) {
+        if !agrees(tables, table, field.table, field.offset, field.size) {
             differs(field.name);
         }
     }
@@ -337,7 +588,7 @@ fn declarations_agree_with_the_table() {
     for declared in structures() {
         let table = &json["structs"][declared.table];
         assert!(table.is_object(), "the table has no {}", declared.table);
-        compare(&declared, table, &mut found);
+        compare(&declared, &json, table, &mut found);
     }
 
     let listed: BTreeSet<_> = DIFFERENCES
@@ -357,6 +608,18 @@ fn declarations_agree_with_the_table() {
 }
 
 #[test]
+fn nested_fields_are_where_the_table_has_them() {
+    let Some(json) = load() else { return };
+    for (command, offset, size, path) in nested() {
+        let table = &json["structs"][command];
+        assert!(
+            agrees(&json, table, path, offset, size),
+            "{command}: {path}"
+        );
+    }
+}
+
+#[test]
 fn channels_are_where_the_table_has_them() {
     let Some(json) = load() else { return };
     let table = &json["structs"]["ChannelInfoSet"];
@@ -365,9 +628,8 @@ fn channels_are_where_the_table_has_them() {
 
     for (name, table_name) in CHANNELS {
         let field = ours(name);
-        assert_eq!(
-            find(table, table_name),
-            Some((field.offset, field.size)),
+        assert!(
+            agrees(&json, table, table_name, field.offset, field.size),
             "{name}"
         );
     }
@@ -375,9 +637,10 @@ fn channels_are_where_the_table_has_them() {
         for priority in 0..channel::PIPE_PRIORITIES {
             let prefix = ["TA", "3D", "CL"][kind as usize];
             let pipe = init::RuntimePointers::PIPES.at(init::RuntimePointers::pipe(kind, priority));
-            assert_eq!(
-                find(table, &format!("{prefix}_{priority}")),
-                Some((pipe.offset(), pipe.size())),
+            let name = format!("{prefix}_{priority}");
+            assert!(
+                agrees(&json, table, &name, pipe.offset(), pipe.size()),
+                "{name}"
             );
         }
     }
@@ -386,12 +649,15 @@ fn channels_are_where_the_table_has_them() {
 /// The checks above have to be able to fail.
 #[test]
 fn a_wrong_declaration_is_noticed() {
-    let table: Json = serde_json::from_str(
-        r#"{"size": 8, "fields": [
+    let tables: Json = serde_json::from_str(
+        r#"{"structs": {"S": {"size": 8, "fields": [
             {"name": "a", "offset": 0, "size": 4, "type": "u32"},
-            {"name": "b", "offset": 4, "size": 4, "type": "u32"}]}"#,
+            {"name": "b", "offset": 4, "size": 4, "type": "T"}]},
+          "T": {"size": 4, "fields": [
+            {"name": "c", "offset": 2, "size": 2, "type": "u16"}]}}}"#,
     )
     .unwrap();
+    let table = &tables["structs"]["S"];
     let field = |name, table, offset, size| FieldInfo {
         name,
         table,
@@ -406,7 +672,7 @@ fn a_wrong_declaration_is_noticed() {
             size,
             fields,
         };
-        compare(&declared, &table, &mut found);
+        compare(&declared, &tables, table, &mut found);
         found
             .into_iter()
             .map(|(_, field)| field)
@@ -419,4 +685,12 @@ fn a_wrong_declaration_is_noticed() {
     assert_eq!(check(8, leak(vec![field("B", "b", 0, 4)])), ["B"]);
     assert_eq!(check(8, leak(vec![field("B", "b", 4, 2)])), ["B"]);
     assert_eq!(check(8, leak(vec![field("C", "c", 4, 4)])), ["C"]);
+
+    // A field of a field, and a part of one.
+    assert!(check(8, leak(vec![field("C", "b.c", 6, 2)])).is_empty());
+    assert_eq!(check(8, leak(vec![field("C", "b.c", 4, 2)])), ["C"]);
+    assert_eq!(check(8, leak(vec![field("C", "a.c", 6, 2)])), ["C"]);
+    assert!(check(8, leak(vec![field("H", "a+2", 2, 2)])).is_empty());
+    assert_eq!(check(8, leak(vec![field("H", "a+2", 2, 4)])), ["H"]);
+    assert_eq!(check(8, leak(vec![field("H", "a+2", 0, 2)])), ["H"]);
 }

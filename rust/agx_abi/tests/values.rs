@@ -8,8 +8,9 @@ use agx_abi::globals::PendingStamp;
 use agx_abi::init::{RuntimePointers, UatLevelInfo};
 use agx_abi::microsequence::{Timestamp, WaitForIdle, OPCODE_MASK};
 use agx_abi::queue::Priority;
+use agx_abi::tiling::{Tiling, MAX_LAYERS, MAX_SIZE};
 use agx_abi::uat::{pte, ttb, ttb_asid, ttb_table, Protection, TTB_VALID};
-use agx_abi::{message, Value};
+use agx_abi::{buffer, fragment, message, vertex, Value};
 
 #[test]
 fn messages() {
@@ -141,4 +142,102 @@ fn values_are_little_endian_and_need_no_alignment() {
     assert_eq!(bytes[5..], [1, 0, 2, 0]);
     assert_eq!(<[u16; 2]>::read(&bytes[5..]), [1, 2]);
     assert_eq!(f32::SIZE, 4);
+}
+
+/// Numbers that were worked out by hand.
+#[test]
+fn tilings() {
+    // One tile, four utiles: a macrotile is never smaller than four by four tiles.
+    let small = Tiling::new(1, 32, 1, [16, 16], 4).unwrap();
+    assert_eq!((small.tiles(), small.tiles_per_mtile()), (1, 16));
+    assert_eq!(
+        (small.te_screen(), small.te_mtile1()),
+        (0, 12 | 8 << 9 | 4 << 18)
+    );
+    assert_eq!(small.utile_config(), 0x5002);
+    // 5 bytes for each of 64 utiles are 80 words.
+    assert_eq!((small.rgn_size(), small.tilemap_size()), (80, 80 * 4 * 16));
+    assert_eq!((small.tpc_stride(), small.tpc_size()), (128, 128 * 4 * 16));
+    assert_eq!(small.mtile_stride(), 320 << 24);
+    assert_eq!(small.utiles_per_mtile_x(), 8);
+    // 16 · 16 pixels of 4 samples of 64 bytes.
+    assert_eq!(
+        (
+            small.tib_blocks(64),
+            small.tib_blocks(1),
+            small.tib_blocks(0)
+        ),
+        (32, 1, 0)
+    );
+    assert_eq!(
+        (small.layermeta_size(), small.render_target_max()),
+        (0, 0x8000)
+    );
+
+    // 25 · 19 tiles: macrotiles of 8 · 8.
+    let tiling = Tiling::new(800, 600, 3, [32, 16], 2).unwrap();
+    assert_eq!((tiling.tiles(), tiling.tiles_per_mtile()), (475, 64));
+    assert_eq!(
+        (tiling.utiles_per_mtile_x(), tiling.utiles_per_mtile_y()),
+        (8, 16)
+    );
+    assert_eq!(
+        (tiling.te_mtile1(), tiling.te_mtile2()),
+        (0x20_2018, 0x20_2018)
+    );
+    assert_eq!(
+        (tiling.rgn_size(), tiling.tilemap_size()),
+        (160, 160 * 4 * 16 * 3)
+    );
+    assert_eq!(tiling.tpc_size(), 256 * 4 * 16 * 3);
+    assert_eq!(tiling.utile_config(), 0x6001);
+    assert_eq!(tiling.render_target_max(), 0xe002);
+    assert_eq!(
+        (tiling.layermeta_size(), tiling.min_tvb_blocks()),
+        (0x100, 8)
+    );
+    assert_eq!((tiling.meta1_layer_stride(), tiling.meta1_blocks()), (0, 0));
+
+    // 26 · 20 · 2 utiles are one block; each cluster has a tile pointer cache.
+    let clustered = tiling.with_clusters(4);
+    assert_eq!(
+        (clustered.meta1_layer_stride(), clustered.meta1_blocks()),
+        (1, 3)
+    );
+    assert_eq!(clustered.tpc_size(), 4 * tiling.tpc_size());
+    assert_eq!(clustered.min_tvb_blocks(), 13);
+    assert_eq!(
+        vertex::JobParameters1::unk_f0(clustered.meta1_blocks()),
+        0x20
+    );
+
+    // The largest frame: everything still fits its type.
+    let largest = Tiling::new(MAX_SIZE, MAX_SIZE, MAX_LAYERS, [16, 16], 4).unwrap();
+    assert_eq!(
+        (largest.tiles(), largest.min_tvb_blocks()),
+        (512 * 512, 2048)
+    );
+    assert_eq!(largest.tilemap_size(), 5 * 128 * 128 * 4 * 16 * 2048);
+    assert_eq!(largest.te_mtile1(), 384 | 256 << 9 | 128 << 18);
+}
+
+#[test]
+fn frames_that_there_are_not() {
+    let good = |w, h, layers, utile, samples| Tiling::new(w, h, layers, utile, samples).is_some();
+    assert!(good(1, 1, 1, [32, 32], 1));
+    assert!(!good(0, 1, 1, [32, 32], 1) && !good(1, 0, 1, [32, 32], 1));
+    assert!(!good(MAX_SIZE + 1, 1, 1, [32, 32], 1) && !good(1, MAX_SIZE + 1, 1, [32, 32], 1));
+    assert!(!good(1, 1, 0, [32, 32], 1) && !good(1, 1, MAX_LAYERS + 1, [32, 32], 1));
+    assert!(!good(1, 1, 1, [16, 32], 1) && !good(1, 1, 1, [64, 64], 1));
+    assert!(!good(1, 1, 1, [32, 32], 0) && !good(1, 1, 1, [32, 32], 3));
+}
+
+#[test]
+fn buffers() {
+    assert_eq!(buffer::PAGE_SIZE * u64::from(buffer::BLOCK_PAGES), 0x2_0000);
+    assert_eq!(buffer::BufferInfo::BLOCK_SIZE_VALUE, 0x2_0000);
+    assert_eq!(buffer::BufferInfo::page_number(0x60_0001_8000), 0xc0_0003);
+    assert_eq!(f32::from_bits(vertex::JobParameters1::UNK_8_VALUE), 1e-20);
+    assert_eq!(fragment::JobParameters1::tile_config(1, false), 0x280);
+    assert_eq!(fragment::JobParameters1::tile_config(2, true), 0x1_0281);
 }

@@ -12,6 +12,7 @@ mod foreign;
 mod hardware;
 mod ring;
 mod seen;
+mod timeouts;
 
 use kernel::prelude::*;
 

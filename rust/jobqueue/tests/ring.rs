@@ -161,6 +161,10 @@ struct State {
     deadlines: u32,
     /// How often it was reset, if that is what it does.
     resets: Option<u32>,
+    /// A decision on a time limit is not made before this is cleared.
+    undecided: bool,
+    /// A decision is being made.
+    deciding: bool,
     ended: bool,
     /// Number of the last job that is over, and how those since the last call ended.
     done: u32,
@@ -211,6 +215,8 @@ impl Mock {
                     hurried: None,
                     deadlines: 0,
                     resets: None,
+                    undecided: false,
+                    deciding: false,
                     ended: false,
                     done: 0,
                     result: Ok(()),
@@ -293,6 +299,11 @@ impl Mock {
     /// It is reset when a job takes too long the next time; once.
     pub(crate) fn reset_when_stalled(&self) {
         self.state.lock().resets = Some(0);
+    }
+
+    /// Whether decisions on time limits stay pending from now on.
+    pub(crate) fn set_undecided(&self, undecided: bool) {
+        self.change(|state| state.undecided = undecided);
     }
 
     pub(crate) fn resets(&self) -> Option<u32> {
@@ -435,6 +446,35 @@ impl MockRing {
     }
 }
 
+impl MockRing {
+    /// Returns what a time limit leads to.
+    fn decide(&mut self, job: Option<&InFlight>, n: u32, timeline: Timeline) -> TimeoutAction {
+        let Some(job) = job else {
+            let mut fails = None;
+            self.mock.change(|state| {
+                state.not_ready = n;
+                fails = state.fails;
+            });
+            return fails.map_or(TimeoutAction::Wait(WAIT), TimeoutAction::Fail);
+        };
+        if let Some(resets @ 0) = self.mock.state.lock().resets.as_mut() {
+            *resets += 1;
+            // SAFETY: There is no hardware.
+            return TimeoutAction::Stopped(unsafe { RingStopped::new(timeline) });
+        }
+        self.mock.change(|state| {
+            if job.stalls {
+                state.complaints = n;
+                if n == 3 {
+                    state.done = job.id;
+                    state.result = Err(ETIMEDOUT);
+                }
+            }
+        });
+        TimeoutAction::Wait(WAIT)
+    }
+}
+
 /// A job that it has.
 pub(crate) struct InFlight {
     mock: Arc<Mock>,
@@ -507,35 +547,20 @@ impl Ring for MockRing {
         }
     }
 
-    async fn timed_out(
+    fn timed_out(
         &mut self,
         job: Option<&InFlight>,
         n: u32,
         timeline: Timeline,
-    ) -> TimeoutAction {
-        let Some(job) = job else {
-            let mut fails = None;
-            self.mock.change(|state| {
-                state.not_ready = n;
-                fails = state.fails;
-            });
-            return fails.map_or(TimeoutAction::Wait(WAIT), TimeoutAction::Fail);
-        };
-        if let Some(resets @ 0) = self.mock.state.lock().resets.as_mut() {
-            *resets += 1;
-            // SAFETY: There is no hardware.
-            return TimeoutAction::Stopped(unsafe { RingStopped::new(timeline) });
+    ) -> impl Future<Output = TimeoutAction> + Send + 'static {
+        let action = self.decide(job, n, timeline);
+        let mock = self.mock.clone();
+        async move {
+            mock.change(|state| state.deciding = true);
+            mock.wait(|state| (!state.undecided).then_some(())).await;
+            mock.change(|state| state.deciding = false);
+            action
         }
-        self.mock.change(|state| {
-            if job.stalls {
-                state.complaints = n;
-                if n == 3 {
-                    state.done = job.id;
-                    state.result = Err(ETIMEDOUT);
-                }
-            }
-        });
-        TimeoutAction::Wait(WAIT)
     }
 
     fn retire(&mut self, _job: Job) {
@@ -694,6 +719,12 @@ impl Bench {
     pub(crate) fn wait_not_ready(&self, count: u32) -> Result {
         let late = self.mock.wait(|s| (s.not_ready >= count).then_some(()));
         block_on(timeout(LIMIT, late))?.map_err(|_| ETIME)
+    }
+
+    /// Waits until a decision on a time limit is being made.
+    pub(crate) fn wait_deciding(&self) -> Result {
+        let deciding = self.mock.wait(|s| s.deciding.then_some(()));
+        block_on(timeout(LIMIT, deciding))?.map_err(|_| ETIME)
     }
 
     /// Waits until `count` jobs have been retired.

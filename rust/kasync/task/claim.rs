@@ -130,36 +130,47 @@ impl Claim<'_> {
         }
     }
 
-    /// Polls the task once. If it was woken meanwhile a worker polls it again.
-    #[inline]
+    /// Polls the task once. If it was woken meanwhile, or between the claim and this call, a worker
+    /// polls it again.
     pub fn poll_once(self) {
-        self.poll_times(1);
+        // SAFETY: By the type invariant.
+        if unsafe { poll(self.header, self.here) } {
+            // SAFETY: The future has just become ready.
+            unsafe { self.complete() };
+        }
     }
 
     /// Polls the task, again if it was woken meanwhile, but only a few times.
     pub fn poll(self) {
-        self.poll_times(POLLS);
-    }
-
-    fn poll_times(self, times: u32) {
         // SAFETY: Valid by the type invariant.
         let task = unsafe { self.header.as_ref() };
-        for n in 0..times {
+        for n in 0..POLLS {
             // The first poll needs no reason: the caller has one.
             if !task.state.take_notes() && n > 0 {
                 return;
             }
             // SAFETY: By the type invariant.
             if unsafe { poll(self.header, self.here) } {
-                // The scope's reference goes with the task; the handle's keeps it valid.
-                let this = ManuallyDrop::new(self);
-                // SAFETY: The future has just become Ready.
-                unsafe { complete(this.header) };
-                // SAFETY: Taken out once: the claim itself is not dropped.
-                drop(unsafe { core::ptr::read(&this.preempt) });
+                // SAFETY: The future has just become ready.
+                unsafe { self.complete() };
                 return;
             }
         }
+    }
+
+    /// Ends the task.
+    ///
+    /// # Safety
+    ///
+    /// The future must have become ready in a poll of this claim.
+    #[cold]
+    unsafe fn complete(self) {
+        // The scope's reference goes with the task; the handle's keeps it valid.
+        let this = ManuallyDrop::new(self);
+        // SAFETY: By the safety requirements.
+        unsafe { complete(this.header) };
+        // SAFETY: Taken out once: the claim itself is not dropped.
+        drop(unsafe { core::ptr::read(&this.preempt) });
     }
 }
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
+# order: last
 #
 # shellcheck disable=SC2154
 # Whether the models notice mistakes. In "make test" each mutation has to apply, and each sixth is run.

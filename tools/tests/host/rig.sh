@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2154
 #
 # The rig itself: what "vm exec" passes on, notices and says; and the modules for kernels of others.
 
@@ -11,6 +12,32 @@ modules_for() {
 			make -C "$REPO" "$target" KDIR="$dir" >"$RIG_LOG" 2>&1 || status=$?
 	done
 	judge "$name" $status "$want" "$pattern"
+}
+
+# Captures in a directory that neither the checkout nor the cache has.
+captures() {
+	local dir
+	dir=$(mktemp -d)
+	expect "takes captures" 0 '' --capture "$dir/of" -- true
+	if grep -q '"ring": "init"' "$dir"/of/000000/meta.json && [ -s "$dir"/of/000000/0/pages.txt ]; then
+		pass "rig: captures are there"
+	else
+		fail "rig: captures are there"
+	fi
+	rm -rf "$dir"
+}
+
+# A checkout whose modules do not build: an old one must not be taken for it.
+broken_modules() {
+	local tree=$LOGS/broken status=0
+	mkdir -p "$tree"/tools "$tree"/build/{vendor,modules-plain}
+	cp -r "$here/../vm" "$tree/tools/"
+	echo '$(error broken)' >"$tree/Kbuild"
+	hash_of "$tree/rust/Cargo.lock" >"$tree/build/vendor/.key"
+	cp "$(modules plain)/kasync.ko" "$tree/build/modules-plain/"
+	"$tree/tools/vm/vm" exec --no-emu --modules kasync -- true >"$RIG_LOG" 2>&1 </dev/null || status=$?
+	judge "does not go on with modules that do not build" $status 1 'the modules do not build'
+	rm -rf "$tree"
 }
 
 module_tests() {
@@ -49,9 +76,13 @@ rig_tests() {
 	expect "says when a module does not load" 126 'rig: asahi.ko: ' --no-emu --modules asahi -- true
 	expect "says why the emulator does not start" 127 'no fault rule' --emu "--fault nonsense" -- true
 	expect "says when the GPU does not come up" 123 'firmware does not answer' --emu "--fault no-hello" -- true
+	captures
+	# The image takes a minute to build, and suites of "make test" do without.
+	[ "$TIER" = test ] || expect "has programs that draw" 0 '^weston 1' "${bare[@]}" --graphics -- weston --version
 	expect "counts instructions" 0 '^0\.[0-9]+$' "${bare[@]}" --icount -- sh -c 'cut -d" " -f1 /proc/uptime'
 	expect "says which module there is not" 1 'no module nonesuch' --no-emu --modules nonesuch -- true
 	expect "boots the debug kernel" 0 'lockdep' "${bare[@]}" --debug-kernel -- sh -c 'zcat /proc/config.gz | grep -q PROVE_LOCKING=y && echo lockdep'
+	broken_modules
 	module_tests
 }
 

@@ -6,8 +6,10 @@
 #
 #   # tier: test      part of "make test" and of "make test-all"; the default. Such a suite may do less if $TIER is "test"
 #   # tier: all       part of "make test-all" only
+#   # tier: none      part of neither: only run by name, as it cannot pass yet
 #   # machine: alone  not beside other machines; implied by --processors
 #   # machine: shared in a machine with others (shared.sh)
+#   # order: last    in host/: the last of "make test-all", as it takes hours
 # shellcheck disable=SC2154
 
 pass() {

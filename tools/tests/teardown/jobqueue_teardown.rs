@@ -3,9 +3,15 @@
 //! What happens to a job queue if it goes before its jobs do: the counterpart of
 //! `drm_sched_teardown.c`, step by step.
 
-use core::task::{
-    Context,
-    Poll, //
+use core::{
+    future::{
+        ready,
+        Future, //
+    },
+    task::{
+        Context,
+        Poll, //
+    }, //
 };
 use dma_fence::Fence;
 use jobqueue::{
@@ -118,17 +124,18 @@ impl Ring for MockRing {
         }
     }
 
-    async fn timed_out(
+    fn timed_out(
         &mut self,
         _job: Option<&Arc<Hardware>>,
         _n: u32,
         timeline: Timeline,
-    ) -> TimeoutAction {
-        if self.0.reset.load(Acquire) {
+    ) -> impl Future<Output = TimeoutAction> + Send + 'static {
+        ready(if self.0.reset.load(Acquire) {
             // SAFETY: There is no hardware that could still write.
-            return TimeoutAction::Stopped(unsafe { RingStopped::new(timeline) });
-        }
-        TimeoutAction::Wait(TIMEOUT)
+            TimeoutAction::Stopped(unsafe { RingStopped::new(timeline) })
+        } else {
+            TimeoutAction::Wait(TIMEOUT)
+        })
     }
 
     fn retire(&mut self, _job: ()) {}

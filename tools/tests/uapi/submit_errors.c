@@ -195,8 +195,9 @@ static void check_render(struct context *ctx)
 		.width_px = 64, .height_px = 64, .layers = 1, .samples = 1, .sample_size_B = 4,
 		.utile_width_px = 32, .utile_height_px = 32,
 	};
-	check("submit: a render is not supported yet",
-	      submit(ctx, &command, sizeof(command), NULL, 0, 0), -EOPNOTSUPP);
+	check("submit: a render without a stream",
+	      submit(ctx, &command, sizeof(command), NULL, 0, 0), -EINVAL);
+	command.render.vdm_ctrl_stream_base = USER_VA;
 	command.render.flags = 1u << 31;
 	check("submit: render flags", submit(ctx, &command, sizeof(command), NULL, 0, 0), -EINVAL);
 }

@@ -168,7 +168,7 @@ void buffer_create(struct gpu *gpu, struct buffer *buffer, VkDeviceSize size)
 		.size = size,
 		.usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
 			 VK_BUFFER_USAGE_TRANSFER_DST_BIT | VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT |
-			 VK_BUFFER_USAGE_UNIFORM_BUFFER_BIT,
+			 VK_BUFFER_USAGE_UNIFORM_BUFFER_BIT | VK_BUFFER_USAGE_VERTEX_BUFFER_BIT,
 	};
 	VkMemoryRequirements needs;
 
@@ -189,6 +189,19 @@ void buffer_destroy(struct gpu *gpu, struct buffer *buffer)
 	vkFreeMemory(gpu->device, buffer->memory, NULL);
 }
 
+void image_allocate(struct gpu *gpu, struct image *image, const VkImageCreateInfo *info)
+{
+	VkMemoryRequirements needs;
+
+	check(vkCreateImage(gpu->device, info, NULL, &image->image), "create an image");
+	vkGetImageMemoryRequirements(gpu->device, image->image, &needs);
+	image->memory = allocate(gpu, &needs, 0);
+	check(vkBindImageMemory(gpu->device, image->image, image->memory, 0), "bind memory");
+	image->extent = info->extent;
+	image->layers = info->arrayLayers;
+	image->levels = info->mipLevels;
+}
+
 void image_create(struct gpu *gpu, struct image *image, const VkImageCreateInfo *info,
 		  VkImageViewType type)
 {
@@ -202,17 +215,10 @@ void image_create(struct gpu *gpu, struct image *image, const VkImageCreateInfo 
 			.layerCount = info->arrayLayers,
 		},
 	};
-	VkMemoryRequirements needs;
 
-	check(vkCreateImage(gpu->device, info, NULL, &image->image), "create an image");
-	vkGetImageMemoryRequirements(gpu->device, image->image, &needs);
-	image->memory = allocate(gpu, &needs, 0);
-	check(vkBindImageMemory(gpu->device, image->image, image->memory, 0), "bind memory");
+	image_allocate(gpu, image, info);
 	view.image = image->image;
 	check(vkCreateImageView(gpu->device, &view, NULL, &image->view), "create a view");
-	image->extent = info->extent;
-	image->layers = info->arrayLayers;
-	image->levels = info->mipLevels;
 }
 
 void image_destroy(struct gpu *gpu, struct image *image)

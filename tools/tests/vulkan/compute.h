@@ -68,6 +68,8 @@ void gpu_close(struct gpu *gpu);
 void buffer_create(struct gpu *gpu, struct buffer *buffer, VkDeviceSize size);
 void buffer_destroy(struct gpu *gpu, struct buffer *buffer);
 
+/* An image without a view. */
+void image_allocate(struct gpu *gpu, struct image *image, const VkImageCreateInfo *info);
 /* A colour image of all levels and layers, in VK_IMAGE_LAYOUT_UNDEFINED. */
 void image_create(struct gpu *gpu, struct image *image, const VkImageCreateInfo *info,
 		  VkImageViewType type);

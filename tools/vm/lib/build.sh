@@ -32,7 +32,7 @@ modules() {
 			grep -E -A8 '^(error|.*error:)' "$out/log" | head -n 40 >&2 || tail -n 20 "$out/log" >&2
 			exit 1
 		}
-	) 9>"$REPO/build/modules.lock"
+	) 9>"$REPO/build/modules.lock" || return 1
 	printf '%s\n' "$out"
 }
 

@@ -4,6 +4,8 @@
 # Shared by all parts of the rig: where things are, what is printed, and steps that are done once.
 
 set -euo pipefail
+# Functions are called for what they print: what fails in there has to end them, too.
+shopt -s inherit_errexit
 
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 CACHE=${ASAHI_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/asahi-async}

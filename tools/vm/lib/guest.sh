@@ -4,7 +4,9 @@
 # The guest's root file system, and what programs for the guest are compiled against.
 
 GUEST_PACKAGES=base-files,busybox-static,bash,coreutils,util-linux,mount,kmod,procps,grep,sed,strace,trace-cmd,mesa-vulkan-drivers,libgl1-mesa-dri,libvulkan1,vulkan-tools,mesa-utils,mesa-opencl-icd,ocl-icd-libopencl1,clinfo
-SYSROOT_PACKAGES=libc6-dev,libgcc-14-dev,libvulkan-dev,linux-libc-dev,ocl-icd-opencl-dev
+# What is drawn with, in an image of its own that only those have that ask for it.
+GRAPHICS_PACKAGES=weston,glmark2-es2-wayland,vkmark,mesa-utils-bin,waffle-utils,libwaffle-1-0
+SYSROOT_PACKAGES=libc6-dev,libgcc-14-dev,libvulkan-dev,linux-libc-dev,ocl-icd-opencl-dev,libegl-dev,libgles-dev
 INIT=$REPO/tools/vm/guest/init
 
 # A directory and its link, where packages that were only unpacked have not made it.
@@ -46,6 +48,35 @@ build_guest() {
 guest_image() {
 	local dir
 	dir=$(step guest "$(hash_of "$GUEST_PACKAGES" "$SUITE" "$INIT" "$APPLETS" 2)" build_guest)
+	printf '%s\n' "$dir/image"
+}
+
+# The packages with all that they need, without what the guest's root has already.
+build_graphics() {
+	local root
+	root=$(toolchain)
+	logged "guest graphics" "$1/log" '^(Get:|Unpacking)' 250 \
+		bootstrap "$1/root" extract arm64 "$GUEST_PACKAGES,$GRAPHICS_PACKAGES" \
+		"--aptopt=APT::Default-Release \"$SUITE-backports\""
+	(
+		cd "$1/root/usr" || exit
+		find . ! -type d -printf '%P\0' | while IFS= read -r -d '' file; do
+			[ ! -e "$GUEST_ROOT/usr/$file" ] && [ ! -L "$GUEST_ROOT/usr/$file" ] || rm -f "$file"
+		done
+		find . -mindepth 1 -type d -empty -delete
+	)
+	logged "guest graphics image" "$1/log" '^' 100 \
+		in_root "$root" mkfs.erofs -x-1 "$1/image.new" "$1/root/usr"
+	rm -rf "$1/root"
+	mv "$1/image.new" "$1/image"
+}
+
+# The image that the guest lays over its /usr, of programs that draw.
+graphics_image() {
+	local dir
+	dir=$(guest_image)
+	GUEST_ROOT=$(dirname "$dir")/root
+	dir=$(step graphics "$(hash_of "$dir" "$GRAPHICS_PACKAGES" 1)" build_graphics)
 	printf '%s\n' "$dir/image"
 }
 

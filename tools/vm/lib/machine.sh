@@ -9,11 +9,12 @@ MEMORY_BASE=$((0x40000000))
 REGIONS="uat-ttbs:0x4000 uat-pagetables:0x400000 uat-handoff:0x4000 hw-cal-a:0x8000 hw-cal-b:0x4000 globals:0x14000"
 
 # What in the kernel's log is a complaint; of KCSAN's reports those that kcsan.awk lets pass.
-COMPLAINTS='WARNING: |BUG: |KASAN: |Kernel panic|Internal error: |Oops|possible recursive locking|possible circular locking|inconsistent lock state|suspicious RCU usage|INFO: task .* blocked|rcu: INFO: .* stall|kmemleak: unreferenced|new suspected memory leaks|kmemleak: .*disabled|refcount_t: |UBSAN: |ODEBUG: |scheduling while atomic|sleeping function called'
+COMPLAINTS='WARNING: |BUG: |KASAN: |Kernel panic|Internal error: |Oops|possible recursive locking|possible circular locking|inconsistent lock state|suspicious RCU usage|INFO: task .* blocked|rcu: INFO: .* stall|kmemleak: unreferenced|new suspected memory leaks|kmemleak: .*disabled|refcount_t: |pagealloc: memory corruption|UBSAN: |ODEBUG: |scheduling while atomic|sleeping function called'
 
 parse_options() {
 	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' PLUGIN='' DEVICE='' WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR='' PROCESSORS=2 MEMORY_MIB=2048
-	MODULES="kasync jobqueue agxemu_bridge asahi" CARRIED='' GPU_MAY_FAIL=
+	MODULES="kasync jobqueue agxemu_bridge asahi" CARRIED='' GPU_MAY_FAIL='' KERNEL_OPTIONS=''
+	CAPTURE='' GRAPHICS=''
 	COMMAND=()
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -24,7 +25,13 @@ parse_options() {
 		--no-modules) MODULES= ;;
 		--icount) ICOUNT=1 ;;
 		--gpu-may-fail) GPU_MAY_FAIL=1 ;;
-		--share | --emu | --plugin | --device | --modules | --carry | --timeout | --log | --processors | --memory)
+		--graphics) GRAPHICS=1 ;;
+		--capture)
+			[ $# -gt 1 ] || die "$1 needs a value"
+			CAPTURE=$(realpath -m "$2")
+			shift
+			;;
+		--share | --emu | --plugin | --device | --modules | --carry | --timeout | --log | --processors | --memory | --kernel-options)
 			[ $# -gt 1 ] || die "$1 needs a value"
 			case $1 in
 			--share) SHARE=$(realpath "$2") ;;
@@ -36,6 +43,7 @@ parse_options() {
 			--timeout) TIMEOUT=$2 ;;
 			--processors) PROCESSORS=$2 ;;
 			--memory) MEMORY_MIB=$2 ;;
+			--kernel-options) KERNEL_OPTIONS=$2 ;;
 			--log) LOG_DIR=$(realpath -m "$2") ;;
 			esac
 			shift
@@ -50,6 +58,10 @@ parse_options() {
 		shift
 	done
 	[ -z "$SHARE" ] || [ -d "$SHARE" ] || die "--share: no directory $SHARE"
+	if [ -n "$CAPTURE" ]; then
+		[ -n "$WITH_EMU" ] || die "--capture: there is no emulator"
+		mkdir -p "$CAPTURE"
+	fi
 	if [ -z "$TIMEOUT" ]; then
 		TIMEOUT=120
 		[ "$FLAVOUR_WANTED" = plain ] || TIMEOUT=600
@@ -61,6 +73,7 @@ machine_prepare() {
 	ROOT=$(toolchain)
 	KERNEL=$(kernel "$FLAVOUR_WANTED")
 	IMAGE=$(guest_image)
+	[ -z "$GRAPHICS" ] || GRAPHICS_IMAGE=$(graphics_image)
 	MODULE_DIR=$(modules "$FLAVOUR_WANTED")
 	[ -z "$WITH_EMU" ] || EMULATOR=$(emulator)
 
@@ -116,9 +129,9 @@ machine_tree() {
 
 machine_start_emulator() {
 	# shellcheck disable=SC2086
-	exec_in_root "$ROOT" "$EMULATOR" --socket "$RUN/socket" --chip t8103 --firmware 13.5 \
+	ASAHI_MOUNT=$CAPTURE exec_in_root "$ROOT" "$EMULATOR" --socket "$RUN/socket" --chip t8103 --firmware 13.5 \
 		"${EMULATOR_REGIONS[@]}" --log "$RUN/emulator.log" --stats "$RUN/stats.json" \
-		$EMU_OPTIONS >"$RUN/emulator.out" 2>&1 &
+		${CAPTURE:+--capture "$CAPTURE"} $EMU_OPTIONS >"$RUN/emulator.out" 2>&1 &
 	EMULATOR_PID=$!
 	local left=100
 	until [ -S "$RUN/socket" ]; do
@@ -131,15 +144,20 @@ machine_start_emulator() {
 	done
 }
 
-# The emulator ends when QEMU hangs up, and writes its statistics then. If QEMU never called, it waits.
+# The emulator ends when QEMU hangs up, and writes its statistics and what is left of its captures then. If QEMU never called,
+# it waits. False if captures were cut off.
 machine_end_emulator() {
 	[ -n "${EMULATOR_PID:-}" ] || return 0
-	if ! timeout 20 tail --pid="$EMULATOR_PID" -f /dev/null; then
+	local patience=20 status=0
+	[ -z "$CAPTURE" ] || patience=600
+	if ! timeout $patience tail --pid="$EMULATOR_PID" -f /dev/null; then
 		say "the emulator does not end by itself, is stopped"
 		kill "$EMULATOR_PID" 2>/dev/null || true
+		[ -z "$CAPTURE" ] || status=1
 	fi
 	wait "$EMULATOR_PID" || true
 	EMULATOR_PID=
+	return $status
 }
 
 # machine_command INTERACTIVE: sets QEMU to the command line.
@@ -157,11 +175,13 @@ machine_command() {
 		-object "memory-backend-memfd,id=mem,size=${MEMORY_MIB}M,share=on" -machine memory-backend=mem
 		-m "$MEMORY_MIB" -nodefaults -display none -no-reboot
 		-kernel "$KERNEL/build/arch/arm64/boot/Image" -dtb "$RUN/tree.dtb"
-		-append "root=/dev/vda rootfstype=erofs ro init=/init console=ttyAMA0 loglevel=7 panic=-1 printk.devkmsg=on kmemleak=on"
+		-append "root=/dev/vda rootfstype=erofs ro init=/init console=ttyAMA0 loglevel=7 panic=-1 printk.devkmsg=on kmemleak=on${KERNEL_OPTIONS:+ $KERNEL_OPTIONS}"
 		-serial "file:$RUN/console.log"
 		-drive "if=none,id=root,format=raw,readonly=on,file=$IMAGE" -device virtio-blk-pci,drive=root
 		-fsdev "local,id=rig,path=$RUN/rig,security_model=none" -device virtio-9p-pci,fsdev=rig,mount_tag=rig
 		-device virtio-rng-pci -device virtio-serial-pci)
+	[ -z "$GRAPHICS" ] || QEMU+=(-drive "if=none,id=graphics,format=raw,readonly=on,file=$GRAPHICS_IMAGE"
+		-device virtio-blk-pci,drive=graphics,serial=graphics)
 	[ -z "$ICOUNT" ] || QEMU+=(-icount shift=0,sleep=off)
 	[ -z "$PLUGIN" ] || QEMU+=(-plugin "$PLUGIN")
 	[ -z "$DEVICE" ] || QEMU+=(-device "$DEVICE")
@@ -205,7 +225,8 @@ machine_exec() {
 	fi
 	wait "$OUTPUT_PID" || true
 	OUTPUT_PID=
-	machine_end_emulator
+	local captured=0
+	machine_end_emulator || captured=1
 
 	machine_complaints && exit 125
 	if [ $qemu = 124 ]; then
@@ -224,6 +245,10 @@ machine_exec() {
 	123) grep -E 'rig: |asahi .*gpu: ' "$RUN/console.log" >&2 || true ;;
 	126) grep 'rig: ' "$RUN/console.log" >&2 || true ;;
 	esac
+	if [ $captured != 0 ]; then
+		say "error: the captures in $CAPTURE are not complete"
+		[ "$status" != 0 ] || exit 127
+	fi
 	exit "$status"
 }
 

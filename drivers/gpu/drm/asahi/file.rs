@@ -20,6 +20,7 @@ use crate::{
     ffi,
     gem,
     handles::Handles,
+    job::in_flight::Engines,
     queue::{
         ClosedQueues,
         Queue, //
@@ -37,10 +38,7 @@ use crate::{
     vm::Vm, //
 };
 use core::ffi::c_void;
-use jobqueue::{
-    Clock,
-    EngineUsage, //
-};
+use jobqueue::Clock;
 use kernel::{
     drm::{
         self,
@@ -74,8 +72,8 @@ pub(crate) struct AsahiFile {
     timestamp_quota: Arc<Quota>,
     /// Jobs that are not complete.
     pub(crate) jobs: Arc<Quota>,
-    /// Of the compute jobs of all of its queues.
-    pub(crate) compute: Arc<EngineUsage>,
+    /// What the jobs of all of its queues have used.
+    pub(crate) engines: Engines,
 }
 
 #[pinned_drop]
@@ -93,12 +91,12 @@ impl drm::file::DriverFile for AsahiFile {
     type Driver = AsahiDrmDriver;
 
     fn open(_dev: &AsahiDevice) -> Result<Pin<KBox<Self>>> {
-        let compute = EngineUsage::new(c"compute")?;
+        let engines = Engines::new()?;
         let timestamp_quota = Quota::new_shared()?;
         let jobs = Quota::new_shared()?;
         KBox::pin_init(
             pin_init!(Self {
-                compute,
+                engines,
                 vms <- new_mutex!(Handles::new(MAX_VMS)),
                 timestamps <- new_mutex!(Handles::new(MAX_TIMESTAMPS)),
                 queues <- new_mutex!(Handles::new(MAX_QUEUES)),
@@ -130,8 +128,10 @@ unsafe extern "C" fn asahi_show_engines(printer: *mut c_void, dev: *mut c_void, 
         guard.registration_data_with(|reg| reg.gpu.firmware().max_frequency_khz())
     });
     let clock = khz.map(|khz| Clock::MaxHz(u64::from(khz) * 1000));
-    // SAFETY: By the function's requirements.
-    unsafe { file.inner().compute.show(printer, clock) };
+    for engine in file.inner().engines.all() {
+        // SAFETY: By the function's requirements.
+        unsafe { engine.show(printer, clock) };
+    }
 }
 
 /// What fdinfo says of a client besides its handles.
@@ -147,7 +147,13 @@ unsafe extern "C" fn asahi_file_usage(file: *mut c_void, closed: *mut u64, busy:
     // SAFETY: By the function's requirements.
     unsafe {
         closed.write(file.inner().closed_memory());
-        busy.write(file.inner().compute.is_busy());
+        busy.write(
+            file.inner()
+                .engines
+                .all()
+                .iter()
+                .any(|engine| engine.is_busy()),
+        );
     }
 }
 

@@ -65,7 +65,10 @@ pub(crate) use self::{
         PipeMessage, //
     },
     notifier::Notifier,
-    outcome::Owner,
+    outcome::{
+        Failure,
+        Owner, //
+    },
     power::PendingSubmission,
     stamp::Stamp,
     tx::{

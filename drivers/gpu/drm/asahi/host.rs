@@ -44,6 +44,11 @@ pub(crate) mod job {
     pub(crate) mod barrier;
     pub(crate) mod command;
     pub(crate) mod compute;
+    pub(crate) mod fragment;
+    pub(crate) mod growth;
     pub(crate) mod render;
+    pub(crate) mod scene;
+    pub(crate) mod sequence;
     pub(crate) mod sync;
+    pub(crate) mod vertex;
 }

@@ -72,6 +72,21 @@ pub(crate) struct Buffers {
     pub(crate) compute_preempt1: u32,
     /// Value of the tiling control word.
     pub(crate) tiling_control: u32,
+    /// What clusters need to share the vertex work, if there can be several.
+    pub(crate) clustering: Option<Clustering>,
+}
+
+/// Sizes of what clusters need to share the vertex work, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Clustering {
+    /// A block of the first metadata, of which there is one or more for each layer.
+    pub(crate) meta1_block: u32,
+    /// The other metadata.
+    pub(crate) meta2: u32,
+    pub(crate) meta3: u32,
+    pub(crate) meta4: u32,
+    /// Into how many parts the work may be split.
+    pub(crate) splits: u32,
 }
 
 /// A chip.

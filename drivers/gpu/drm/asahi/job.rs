@@ -3,19 +3,30 @@
 //! Jobs: what a submit asks the GPU to do, from the client's bytes to the firmware's rings.
 //!
 //! ```text
-//!   submit ioctl                                     the queue's task
-//!   ────────────                                     ────────────────
-//!   bytes ──► command ──► compute::describe ──► memory ──► compute::Turn ──► work_queue ──► pipe
-//!            (parsed)     (all but its turn)   (of the     (stamp, slots)    (ring entries,
-//!                                               job)                          barriers)
+//!   submit ioctl                                       the queue's task
+//!   ────────────                                       ────────────────
+//!   bytes ──► command ─┬► compute::describe ─► memory ────────┬──► ring ──► work_queue ──► pipes
+//!            (parsed)  │  (all but its turn)  (of the job)    │   (turns, slots, barriers)
+//!                      └► render ─┬► vertex::describe ───┬► render_memory ─► render_queues
+//!                                 └► fragment::describe ─┘  (and scenes)    (and the tiled
+//!                                                                            vertex buffer)
 //! ```
 
 pub(crate) mod barrier;
 pub(crate) mod command;
 pub(crate) mod compute;
 pub(crate) mod context;
+pub(crate) mod fragment;
+pub(crate) mod growth;
+pub(crate) mod in_flight;
 pub(crate) mod memory;
 pub(crate) mod render;
+pub(crate) mod render_memory;
+pub(crate) mod render_queues;
 pub(crate) mod ring;
+pub(crate) mod scene;
+pub(crate) mod sequence;
 pub(crate) mod sync;
+pub(crate) mod tvb;
+pub(crate) mod vertex;
 pub(crate) mod work_queue;

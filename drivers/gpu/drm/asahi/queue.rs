@@ -19,15 +19,30 @@ use crate::{
     gpu::Gpu,
     handles::Handles,
     job::{
-        compute::Common,
-        context::Context,
+        context::{
+            Context,
+            ContextAddresses, //
+        },
+        in_flight::Engines,
         memory::JobMemory,
+        render::Render,
+        render_memory::{
+            RenderCommon,
+            RenderMemory, //
+        },
+        render_queues::{
+            RenderCell,
+            RenderQueues, //
+        },
         ring::{
             Job,
             QueueRing,
             RingParts,
             TIMEOUT, //
         },
+        scene::Machine,
+        sequence::Common,
+        tvb::Tvb,
         work_queue::{
             WorkQueue,
             MAX_IN_FLIGHT, //
@@ -35,11 +50,16 @@ use crate::{
     },
     vm::Vm, //
 };
-use agx_abi::channel::PipeKind;
+use agx_abi::{
+    channel::PipeKind,
+    microsequence::{
+        StartFragment,
+        StartVertex, //
+    }, //
+};
 use dma_fence::Fence;
 use jobqueue::{
     Config,
-    EngineUsage,
     JobQueue,
     Label,
     Names,
@@ -52,6 +72,7 @@ use kasync::{
     Scope, //
 };
 use kernel::{
+    new_mutex,
     prelude::*,
     sync::{
         aref::ARef,
@@ -59,7 +80,8 @@ use kernel::{
             Atomic,
             Relaxed, //
         },
-        Arc, //
+        Arc,
+        Mutex, //
     }, //
 };
 
@@ -71,10 +93,20 @@ static NUMBER: Atomic<u32> = Atomic::new(2);
 const MAX_JOBS: usize = 256;
 
 /// A queue.
+#[pin_data(PinnedDrop)]
 pub(crate) struct Queue {
     gpu: Arc<Gpu>,
     vm: Arc<Vm>,
+    /// What all compute commands have in common.
     common: Common,
+    context: ContextAddresses,
+    /// Its rank among the priorities: 0 is the highest.
+    rank: usize,
+    /// What all renders have in common, once there has been one, and the way of their work queues
+    /// to the queue's task: most queues of a client that only computes never need them.
+    #[pin]
+    renders: Mutex<Option<Arc<RenderCommon>>>,
+    render_cell: Arc<RenderCell>,
     jobs: JobQueue<QueueRing>,
     scope: Scope,
 }
@@ -90,7 +122,7 @@ impl Queue {
         vm: Arc<Vm>,
         priority: Priority,
         usc_exec_base: u64,
-        usage: Arc<EngineUsage>,
+        engines: Engines,
         label: Label,
     ) -> Result<Arc<Self>> {
         gpu.firmware().crash().check()?;
@@ -99,23 +131,19 @@ impl Queue {
         gpu.collect_garbage();
 
         let context = Context::new(heaps, number)?;
-        let compute = WorkQueue::new(
-            firmware,
-            heaps,
-            &context,
-            PipeKind::Compute,
-            priority.rank() as usize,
-            number,
-        )?;
+        let addresses = context.addresses();
+        let rank = priority.rank() as usize;
+        let kind = PipeKind::Compute;
+        let compute = WorkQueue::new(firmware, heaps, &addresses, kind, rank, number)?;
         let common = Common {
             queue: number,
             usc_exec_base,
             queue_info: compute.va(),
-            notifier: context.notifier.va(),
-            notifier_unk_buf: context.notifier.unk_buf_va(),
+            notifier: addresses.notifier,
+            notifier_unk_buf: addresses.notifier_unk_buf,
             stats: firmware.stats().compute,
-            preempt1_size: gpu.chip().buffers.compute_preempt1.into(),
         };
+        let render_cell = RenderCell::new()?;
         let ring = QueueRing::new(RingParts {
             firmware,
             heaps,
@@ -123,14 +151,15 @@ impl Queue {
             vm: &vm,
             context,
             compute,
-            usage,
+            render_cell: render_cell.clone(),
+            engines,
             label,
         })?;
 
         let scope = gpu.scope().child(c"queue")?;
         let config = Config {
             names: {
-                static NAMES: Names = Names::new(c"asahi", c"compute");
+                static NAMES: Names = Names::new(c"asahi", c"gpu");
                 &NAMES
             },
             credits: MAX_IN_FLIGHT,
@@ -140,14 +169,20 @@ impl Queue {
             on_error: OnError::Ignore,
         };
         let jobs = JobQueue::new(&scope, c"queue", ring, &config)?;
-        let queue = Self {
-            gpu: gpu.clone(),
-            vm,
-            common,
-            jobs,
-            scope,
-        };
-        Ok(Arc::new(queue, GFP_KERNEL_ACCOUNT)?)
+        Arc::pin_init(
+            pin_init!(Self {
+                gpu: gpu.clone(),
+                vm,
+                common,
+                context: addresses,
+                rank,
+                renders <- new_mutex!(None),
+                render_cell,
+                jobs,
+                scope,
+            }),
+            GFP_KERNEL_ACCOUNT,
+        )
     }
 
     /// Returns the GPU that it is a queue of.
@@ -160,20 +195,76 @@ impl Queue {
         &self.vm
     }
 
-    /// Returns what all of its commands have in common.
+    /// Returns what all of its compute commands have in common.
     pub(crate) fn common(&self) -> &Common {
         &self.common
     }
 
-    /// Returns memory for a job of `count` commands.
+    /// Returns memory for the compute commands of a job, of which there are `count`.
     pub(crate) fn job_memory(&self, count: usize) -> Result<JobMemory> {
         self.gpu.collect_garbage();
-        JobMemory::new(
-            self.gpu.heaps(),
-            self.vm.heap(),
-            self.common.preempt1_size,
-            count,
-        )
+        let preempt1 = self.gpu.chip().buffers.compute_preempt1;
+        JobMemory::new(self.gpu.heaps(), self.vm.heap(), preempt1.into(), count)
+    }
+
+    /// Returns memory for the renders of a job.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, also if a client wants more than a part of the machine's memory.
+    pub(crate) fn render_memory<'r>(
+        &self,
+        renders: impl Iterator<Item = &'r Render<'r>>,
+    ) -> Result<RenderMemory> {
+        self.gpu.collect_garbage();
+        let common = self.render_common()?;
+        RenderMemory::new(self.gpu.heaps(), &self.vm, &common, renders)
+    }
+
+    /// Returns what all renders have in common. The first time, makes what they need.
+    fn render_common(&self) -> Result<Arc<RenderCommon>> {
+        let mut renders = self.renders.lock();
+        if let Some(common) = &*renders {
+            return Ok(common.clone());
+        }
+        let (firmware, heaps) = (self.gpu.firmware(), self.gpu.heaps());
+        let number = self.common.queue;
+        let queue = |kind| WorkQueue::new(firmware, heaps, &self.context, kind, self.rank, number);
+        let (vertex, fragment) = (queue(PipeKind::Vertex)?, queue(PipeKind::Fragment)?);
+        let tvb = Tvb::new(heaps, &self.vm)?;
+        let stats = firmware.stats();
+        let common = RenderCommon {
+            vertex: Common {
+                queue_info: vertex.va(),
+                stats: stats.vertex + StartVertex::STATS_OFFSET,
+                ..self.common
+            },
+            fragment: Common {
+                queue_info: fragment.va(),
+                stats: stats.fragment + StartFragment::STATS_OFFSET,
+                ..self.common
+            },
+            machine: self.machine(),
+            tvb: tvb.clone(),
+        };
+        let common = Arc::new(common, GFP_KERNEL_ACCOUNT)?;
+        let slots = &self.gpu.uat().slots;
+        let queues = RenderQueues::new(vertex, fragment, &tvb, slots, number)?;
+        self.render_cell.put(KBox::new(queues, GFP_KERNEL_ACCOUNT)?);
+        *renders = Some(common.clone());
+        Ok(common)
+    }
+
+    /// Returns what renders have to know of the GPU.
+    fn machine(&self) -> Machine {
+        let (id, buffers) = (self.gpu.id(), &self.gpu.chip().buffers);
+        Machine {
+            clusters: id.clusters,
+            clustering: buffers.clustering.filter(|_| id.clusters > 1),
+            preempt: buffers.preempt,
+            tiling_control: buffers.tiling_control,
+            core_mask: id.core_mask_words(),
+        }
     }
 
     /// Does the part of a submit that may fail. May wait for other jobs of the queue to complete.
@@ -194,8 +285,9 @@ impl Queue {
     }
 }
 
-impl Drop for Queue {
-    fn drop(&mut self) {
+#[pinned_drop]
+impl PinnedDrop for Queue {
+    fn drop(self: Pin<&mut Self>) {
         self.close();
     }
 }

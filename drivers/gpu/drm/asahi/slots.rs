@@ -1,30 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The slots that queues share: 63 for VMs, 128 for events.
+//! The slots that queues share: 63 for VMs, 128 for events, 127 for buffer managers.
 //!
-//! A job runs with one slot of each kind. Both are taken together or not at all, first come, first
-//! served, under one lock:
+//! A job runs with a slot for its VM, one event slot for each pipe that it has commands for, and if
+//! it has renders one for its buffer manager. All that are missing are taken together or none is,
+//! first come, first served, under one lock:
 //!
 //! ```text
-//!                       poll_acquire(): nobody waits, and both are there
+//!                        poll_acquire(): nobody waits, and all are there
 //!            ┌────────────────────────────────────────────────────────────────────────────┐
 //!            │                                                                            ▼
-//!   has none ──────────────────► waits ────────────────────────────────────────────► has both
-//!      ▲  ▲     poll_acquire()     │    poll_acquire(): it is the first, and both are there  │
+//!   has none ──────────────────► waits ─────────────────────────────────────────────► has all
+//!      ▲  ▲     poll_acquire()     │    poll_acquire(): it is the first, and all are there   │
 //!      │  └────────────────────────┘                                                        │
 //!      │            leave()                                                                 │
 //!      └────────────────────────────────────────────────────────────────────────────────────┘
 //!                                         the guards are dropped
 //! ```
 //!
-//! So a queue that waits holds no slot, and a queue that holds slots has jobs in flight, which the
-//! hardware ends whatever other queues do. That no queue keeps its slots for ever while others wait
+//! So a queue that holds slots has jobs in flight with them, whether it waits for more or not, and
+//! the hardware ends those whatever other queues do. That no queue keeps its slots for ever while others wait
 //! is up to its ring, which looks at [`SlotPool::is_contended`] before it starts another job.
 
 pub(crate) mod table;
 
 use self::table::SlotTable;
 use agx_abi::{
+    buffer,
     event,
     uat::CONTEXTS, //
 };
@@ -59,6 +61,8 @@ use kernel::{
 pub(crate) const VM_SLOTS: usize = CONTEXTS - 1;
 /// Number of event slots.
 pub(crate) const EVENT_SLOTS: usize = event::SLOTS;
+/// Number of slots for buffer managers.
+pub(crate) const BUFFER_SLOTS: usize = buffer::SLOTS as usize;
 
 /// Which slots are taken, and which address space has been bound to each VM slot.
 pub(crate) struct Tables {
@@ -66,6 +70,13 @@ pub(crate) struct Tables {
     /// The root of the address space that is bound to each VM slot; 0 if none is.
     pub(crate) roots: [u64; VM_SLOTS],
     pub(crate) events: SlotTable<EVENT_SLOTS>,
+    pub(crate) buffers: SlotTable<BUFFER_SLOTS>,
+    /// Number of the user queue whose buffer manager each slot was used for last; 0 if it was used
+    /// for none.
+    pub(crate) buffer_owners: [u32; BUFFER_SLOTS],
+    /// How often the firmware has asked for the buffer in each slot to grow, since its owner has
+    /// looked.
+    pub(crate) buffer_requests: [u32; BUFFER_SLOTS],
 }
 
 struct State {
@@ -142,6 +153,9 @@ impl SlotPool {
                         vms: SlotTable::new(),
                         roots: [0; VM_SLOTS],
                         events: SlotTable::new(),
+                        buffers: SlotTable::new(),
+                        buffer_owners: [0; BUFFER_SLOTS],
+                        buffer_requests: [0; BUFFER_SLOTS],
                     },
                     waiting: List::new(),
                 }),

@@ -66,7 +66,10 @@ use kernel::{
     },
     new_mutex,
     prelude::*,
-    sizes::SZ_512K,
+    sizes::{
+        SZ_512K,
+        SZ_64K, //
+    },
     sync::{
         aref::ARef,
         Arc,
@@ -87,6 +90,7 @@ pub(crate) struct Vm {
     root: ARef<Object>,
     kernel_range: Range<u64>,
     heap: Arc<Heap>,
+    shared_heap: Arc<Heap>,
     /// The page that the firmware's blobs want at a fixed address.
     dummy: ARef<Object>,
     space: Arc<AddressSpace>,
@@ -112,8 +116,9 @@ impl Vm {
             Protection::GPU_SHARED_RW,
         )?;
 
-        // The lower half of the range is for what the GPU alone uses; the upper half is for what
-        // render jobs share between firmware and GPU, of which there is nothing yet.
+        // The lower half of the range is for what the GPU alone uses, the upper half for what the
+        // firmware uses as well. The firmware does not cache it, so it may go at any time; the
+        // driver in the field has it cached.
         let middle = kernel_range.start.midpoint(kernel_range.end) / PAGE_SIZE * PAGE_SIZE;
         let heap = Heap::new_client(
             &space,
@@ -121,6 +126,14 @@ impl Vm {
                 range: kernel_range.start..middle,
                 protection: Protection::GPU_SHARED_RW,
                 grain: SZ_512K,
+            },
+        )?;
+        let shared_heap = Heap::new_client(
+            &space,
+            HeapConfig {
+                range: middle..kernel_range.end,
+                protection: Protection::GPU_FW_SHARED_RW,
+                grain: SZ_64K,
             },
         )?;
 
@@ -142,6 +155,7 @@ impl Vm {
                 root,
                 kernel_range,
                 heap,
+                shared_heap,
                 dummy,
                 space,
                 _drm: drm.into(),
@@ -163,6 +177,11 @@ impl Vm {
     /// The driver's own memory in it, for the GPU.
     pub(crate) fn heap(&self) -> &Heap {
         &self.heap
+    }
+
+    /// The driver's own memory in it, for the GPU and the firmware.
+    pub(crate) fn shared_heap(&self) -> &Heap {
+        &self.shared_heap
     }
 
     /// Its page tables.

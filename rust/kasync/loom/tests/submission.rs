@@ -49,7 +49,6 @@ mod submit_list;
 use submission::{
     parked,
     Flags,
-    State,
     Submission,
     BUSY,
     CLOSED,
@@ -95,7 +94,7 @@ struct Shared {
     submit_list: SubmitList<Job>,
     scope: Scope,
     /// The order is the number of the last job.
-    state: Mutex<State<u64>>,
+    order: Mutex<u64>,
     hardware: UnsafeCell<Hardware>,
     /// Whether it is ready for a job, and through with what it has.
     ready: AtomicBool,
@@ -114,8 +113,8 @@ impl Submission for Shared {
     type Order = u64;
     type Node = Job;
 
-    fn state(&self) -> impl DerefMut<Target = State<u64>> {
-        self.state.lock().unwrap()
+    fn lock(&self) -> impl DerefMut<Target = u64> {
+        self.order.lock().unwrap()
     }
 
     fn flag_word(&self) -> &kernel::sync::atomic::Atomic<u32> {
@@ -360,7 +359,7 @@ fn queue_model_with(
             activity: kernel::sync::atomic::Atomic::<u32>::new(BUSY),
             submit_list: SubmitList::new(),
             scope: scope.clone(),
-            state: Mutex::new(State::new(0)),
+            order: Mutex::new(0),
             hardware: UnsafeCell::new(Hardware::default()),
             ready: AtomicBool::new(ready),
             over: AtomicBool::new(false),

@@ -25,6 +25,10 @@ pub struct Chip {
     pub ver_info: [u16; 4],
     /// Size of the first part of the compute preemption buffer.
     pub compute_preempt: u64,
+    /// Sizes of the three parts of a render's preemption buffer.
+    pub render_preempt: [u64; 3],
+    /// `tiling_control` of vertex commands.
+    pub tiling_control: u32,
     /// Io mappings that must be there.
     pub io: &'static [Required],
 }
@@ -48,6 +52,8 @@ pub static T8103_V13_5: Chip = Chip {
     address_bits: 40,
     ver_info: InitData::VER_INFO_VALUE,
     compute_preempt: 0x7f80,
+    render_preempt: [0x540, 0x280, 0x20],
+    tiling_control: 0xa041,
     io: &[
         io(0, 0x2_04d0_0000, 0x1c000, true),
         io(1, 0x2_0e10_0000, 0x4000, false),

@@ -13,7 +13,7 @@ use crate::behaviour::LARGE_STATISTICS;
 use crate::core::{Core, MS};
 use crate::machine::Level;
 use crate::memory::{end, Record};
-use crate::panic::{bail, ensure, Fw};
+use crate::panic::{bail, ensure, Fw, Panic};
 use crate::report::Log;
 
 /// What an index is while there is none.
@@ -60,8 +60,13 @@ impl Core {
             ),
             dc::GROW_TVB_ACK => {
                 r.want("word 4", GrowTvbAck::UNK_4, 1)?;
+                r.want("sub-pipe", GrowTvbAck::SUBPIPE, 0)?;
                 let slot = r.get(GrowTvbAck::BUFFER_SLOT);
-                bail!("{r}: GrowTVBAck for buffer slot {slot}, which did not ask to grow")
+                let vm_slot = r.get(GrowTvbAck::VM_SLOT);
+                let counter = r.get(GrowTvbAck::COUNTER);
+                self.tvb
+                    .answer(&self.mem, slot, vm_slot, counter)
+                    .map_err(|e| Panic(format!("{r}: {e}")))
             }
             dc::IDLE_POWER_OFF => {
                 let line = format!("IdlePowerOff {:#x}", r.get(IdlePowerOff::VALUE));
@@ -162,6 +167,7 @@ impl Core {
             self.slots.release(info);
             self.queues.remove(&info);
         }
+        self.tvb.forget(context);
         Ok(())
     }
 

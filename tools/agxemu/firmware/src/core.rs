@@ -3,14 +3,14 @@
 //! The running firmware: its state, and the loop that does what can be done.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use agx_abi::globals::Globals;
 
 use crate::behaviour::Behaviour;
 use crate::channels::{Channels, Doorbell, PIPES};
 use crate::chip::Chip;
-use crate::engine::Active;
-use crate::gpu::{Epoch, Options};
+use crate::gpu::{Epoch, Options, Renderer};
 use crate::halt::Halt;
 use crate::init::Init;
 use crate::memory::{at, Memory};
@@ -21,6 +21,8 @@ use crate::queue::Queue;
 use crate::report::{Log, Report};
 use crate::script::Script;
 use crate::stamps::Slots;
+use crate::streams::{Active, Streams};
+use crate::tvb::Tvb;
 use crate::Counters;
 
 /// Ticks of the timer in a millisecond.
@@ -32,6 +34,7 @@ pub struct Core {
     pub(crate) chip: &'static Chip,
     pub(crate) script: Script,
     pub(crate) gpu: Options,
+    pub(crate) renderer: Arc<dyn Renderer>,
     pub(crate) behaviour: Behaviour,
     /// Advances with each message of the host.
     pub(crate) epoch: Epoch,
@@ -49,8 +52,10 @@ pub struct Core {
     pub(crate) retired: BTreeSet<u64>,
     pub(crate) slots: Slots,
     pub(crate) objects: Objects,
-    /// The compute command being run.
-    pub(crate) active: Option<Active>,
+    /// The commands being run.
+    pub(crate) streams: Streams,
+    /// Tiled vertex buffers.
+    pub(crate) tvb: Tvb,
     /// Commands that failed with a channel error, by QueueInfo.
     pub(crate) failed: BTreeMap<u64, Active>,
     pub(crate) halt: Option<Halt>,
@@ -74,6 +79,7 @@ impl Core {
         chip: &'static Chip,
         script: Script,
         gpu: Options,
+        renderer: Arc<dyn Renderer>,
         behaviour: Behaviour,
         init: Init,
     ) -> Fw<Self> {
@@ -85,6 +91,7 @@ impl Core {
             chip,
             script,
             gpu,
+            renderer,
             behaviour,
             epoch: Epoch::default(),
             init,
@@ -96,7 +103,8 @@ impl Core {
             retired: BTreeSet::new(),
             slots: Slots::default(),
             objects: Objects::default(),
-            active: None,
+            streams: Streams::default(),
+            tvb: Tvb::new(gpu.tvb_pages),
             failed: BTreeMap::new(),
             halt: None,
             rung: BTreeSet::new(),
@@ -180,7 +188,7 @@ impl Core {
 
     /// Whether there is work that is not finished.
     pub fn is_busy(&self) -> bool {
-        self.active.is_some() || self.halt.is_some() || !self.queues.values().all(Queue::is_idle)
+        !self.streams.are_idle() || self.halt.is_some() || !self.queues.values().all(Queue::is_idle)
     }
 
     /// Tells the host's log why the firmware ends.

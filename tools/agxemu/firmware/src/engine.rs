@@ -1,72 +1,35 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The compute stream: runs the microsequence of one command at a time.
+//! The streams for vertex, fragment and compute work: each runs the microsequence of one command at
+//! a time.
 //!
 //! ```text
-//!  GPU:   idle ──StartCompute──► runs ──► busy ──time──► idle
-//!                                 ├─► faulted, illegal ─┐ at WaitForIdle
-//!                                 └─► hung ──time───────┴──────────────► halt, see `halt`
+//!  GPU:   idle ──Start…──► runs ─────────────────────────► busy ──time──► idle
+//!                           ├─► grows ──host has answered──►┘
+//!                           ├─► faulted, illegal ─┐ at WaitForIdle
+//!                           └─► hung ──time───────┴──────────────► halt, see `halt`
 //!
 //!  end of a command, each step visible to the host before the next:
 //!  timestamps ► firmware stamp ► host stamp ► done pointer ► notifier count ► event ► doorbell
 //! ```
 
 use agx_abi::channel::{event, FlagEvent, PipeKind};
-use agx_abi::compute::RunCompute;
 use agx_abi::event::Notifier;
-use agx_abi::globals::Globals;
-use agx_abi::Value;
-
-use agxemu_gpu::cdm::{End, Stream};
-use agxemu_gpu::execute::Settings;
-use agxemu_gpu::fault::{AccessError, Fault, Reason, Unit};
-use agxemu_gpu::job::Outcome;
+use agx_abi::fragment::RunFragment;
+use agx_abi::init::FragmentStatistics;
 
 use crate::compute::Compute;
-use crate::core::{Core, Step, MS};
-use crate::gpu::Running;
+use crate::core::{Core, Step};
+use crate::fragment::Fragment;
 use crate::machine::Level;
 use crate::memory::at;
 use crate::microsequence::{self, Op, Owner};
-use crate::panic::{ensure, Fw, Panic};
-use crate::report::{Log, Trace};
-use crate::script::JobFault;
-
-/// State of the GPU part of a command.
-#[derive(Debug)]
-pub(crate) enum Gpu {
-    Idle,
-    /// Executes.
-    Runs(Running),
-    /// Done, but not before this time.
-    Busy(u64),
-    Faulted(Fault),
-    /// At something that cannot be executed.
-    Illegal(String),
-    /// Since this time.
-    Hung(u64),
-}
-
-/// A command that is being run.
-#[derive(Debug)]
-pub(crate) struct Active {
-    pub(crate) queue: u64,
-    pub(crate) uuid: u32,
-    pub(crate) cmd: Compute,
-    ops: Vec<Op>,
-    at: usize,
-    pub(crate) gpu: Gpu,
-    /// The GPU part is left out.
-    aborted: bool,
-}
-
-impl Active {
-    /// From now on the GPU part is left out.
-    pub(crate) fn abort(&mut self) {
-        self.aborted = true;
-        self.gpu = Gpu::Idle;
-    }
-}
+use crate::panic::{ensure, Fw};
+use crate::report::Trace;
+use crate::streams::{Active, Gpu};
+use crate::tiling::Tiling;
+use crate::vertex::Vertex;
+use crate::work::{Command, Work};
 
 /// Nanoseconds of `ticks` of the 24 MHz timer.
 pub(crate) fn nanoseconds(ticks: u64) -> u64 {
@@ -74,34 +37,115 @@ pub(crate) fn nanoseconds(ticks: u64) -> u64 {
 }
 
 impl Core {
-    /// Takes a compute command up.
+    /// Takes a command that does work up.
     pub(crate) fn begin(&mut self, info: u64, va: u64) -> Fw<()> {
+        let Some(queue) = self.queues.get(&info) else {
+            return Ok(());
+        };
+        let (kind, uuid, context) = (queue.work, queue.uuid, queue.context);
+        let mut cmd = self.read_command(kind, va, uuid)?;
+        let work = cmd.work().clone();
+        self.slots.take(&work.stamps)?;
+        let value = self.check_stamps(info, &work)?;
+        self.check_scene(info, &mut cmd)?;
+        let owner = Owner {
+            info,
+            uuid,
+            stats: match kind {
+                PipeKind::Vertex => self.init.vertex_stats,
+                PipeKind::Fragment => self.init.fragment_stats,
+                PipeKind::Compute => self.init.compute_stats,
+            },
+        };
+        let ops = microsequence::read(&self.mem, &cmd, owner)?;
+        if let Command::Vertex(vertex) = &cmd {
+            let least = Tiling::of(&vertex.job.frame).blocks();
+            self.tvb.begin(&self.mem, vertex, context, least)?;
+        }
         let Some(queue) = self.queues.get_mut(&info) else {
             return Ok(());
         };
-        let uuid = queue.uuid;
-        let cmd = Compute::read(&self.mem, self.chip, &self.init, va, uuid)?;
-        self.slots.take(&cmd.stamps)?;
+        queue.promised = None;
+        queue.last_value = Some(value);
+        queue.last_stamp = Some(work.stamps.host);
+        queue.last_sequence = Some(work.event_seq.into());
+        queue.fetch(&self.mem)?;
+        let aborted = queue
+            .abort_to
+            .is_some_and(|to| crate::stamps::reached(to, value));
+        let name = match kind {
+            PipeKind::Vertex => "vertex command",
+            PipeKind::Fragment => "fragment command",
+            PipeKind::Compute => "compute command",
+        };
+        self.objects.add(name, va, work.size)?;
+        let (sequence, len) = work.microsequence;
+        self.objects.add("microsequence", sequence, len.into())?;
+        if self.pending_submissions()? == 0 {
+            // Drivers that never count have run on Macs; the GPU may then be powered off early.
+            self.mem.remark(
+                "submission with pending_submissions 0",
+                &format!("{name} at {va:#x}"),
+            );
+        }
+        let notifier = work.notifier;
+        self.mem
+            .set_u32(at(notifier, Notifier::VM_SLOT), work.vm_slot.into())?;
+        let has = match kind {
+            PipeKind::Vertex => Notifier::HAS_VERTEX,
+            PipeKind::Fragment => Notifier::HAS_FRAGMENT,
+            PipeKind::Compute => Notifier::HAS_COMPUTE,
+        };
+        self.mem.set_u32(at(notifier, has), 1)?;
+        let active = Active {
+            queue: info,
+            uuid,
+            job: 0,
+            cmd,
+            ops,
+            at: 0,
+            gpu: Gpu::Idle,
+            aborted,
+        };
+        self.streams.replace(kind, Some(active));
+        Ok(())
+    }
+
+    fn read_command(&self, kind: PipeKind, va: u64, uuid: u32) -> Fw<Command> {
+        let (mem, chip, init) = (&self.mem, self.chip, &self.init);
+        Ok(match kind {
+            PipeKind::Vertex => Command::Vertex(Box::new(Vertex::read(mem, chip, init, va, uuid)?)),
+            PipeKind::Fragment => Command::Fragment(Box::new(Fragment::read(mem, init, va, uuid)?)),
+            PipeKind::Compute => Command::Compute(Compute::read(mem, chip, init, va, uuid)?),
+        })
+    }
+
+    /// Checks event slot, stamp value and number of a command; returns the value.
+    fn check_stamps(&self, info: u64, work: &Work) -> Fw<u32> {
+        let Some(queue) = self.queues.get(&info) else {
+            return Ok(work.stamps.value);
+        };
+        let va = work.va;
         ensure!(
-            queue.slot == Some(cmd.stamps.slot),
+            queue.slot == Some(work.stamps.slot),
             "{queue}: command at {va:#x} is of event slot {}, submitted with {:?}",
-            cmd.stamps.slot,
+            work.stamps.slot,
             queue.slot
         );
-        let host = cmd.stamps.host;
+        let host = work.stamps.host;
         let value = queue.next_value(host, self.mem.u32(host)?);
         ensure!(
-            cmd.stamps.value == value,
+            work.stamps.value == value,
             "{queue}: command at {va:#x} has stamp {:#x}, expected {value:#x}",
-            cmd.stamps.value
+            work.stamps.value
         );
-        if let Some(promised) = queue.promised.take() {
+        if let Some(promised) = queue.promised {
             ensure!(
                 promised == value,
                 "{queue}: command at {va:#x} has stamp {value:#x}, its barrier says {promised:#x}"
             );
         }
-        let sequence = u64::from(cmd.event_seq);
+        let sequence = u64::from(work.event_seq);
         ensure!(
             queue
                 .last_sequence
@@ -109,278 +153,218 @@ impl Core {
             "{queue}: command at {va:#x} is number {sequence}, the one before {:?}",
             queue.last_sequence
         );
-        let owner = Owner {
-            info,
-            uuid,
-            stats: self.init.compute_stats,
+        Ok(value)
+    }
+
+    /// Compares a fragment command with the vertex half of its scene.
+    fn check_scene(&self, info: u64, cmd: &mut Command) -> Fw<()> {
+        let Command::Fragment(fragment) = cmd else {
+            return Ok(());
         };
-        let ops = microsequence::read(&self.mem, &cmd, owner)?;
-        queue.last_value = Some(value);
-        queue.last_stamp = Some(host);
-        queue.last_sequence = Some(sequence);
-        queue.fetch(&self.mem)?;
-        let aborted = queue
-            .abort_to
-            .is_some_and(|to| crate::stamps::reached(to, value));
-        self.objects
-            .add("compute command", va, RunCompute::SIZE as u64)?;
-        self.objects.add(
-            "microsequence",
-            cmd.microsequence.0,
-            cmd.microsequence.1.into(),
-        )?;
-        if self.pending_submissions()? == 0 {
-            // Drivers that never count have run on Macs; the GPU may then be powered off early.
-            self.mem.remark(
-                "submission with pending_submissions 0",
-                &format!("compute command at {va:#x}"),
-            );
-        }
-        let notifier = cmd.notifier;
-        self.mem
-            .set_u32(at(notifier, Notifier::VM_SLOT), cmd.vm_slot.into())?;
-        self.mem.set_u32(at(notifier, Notifier::HAS_COMPUTE), 1)?;
-        self.active = Some(Active {
-            queue: info,
-            uuid,
-            cmd,
-            ops,
-            at: 0,
-            gpu: Gpu::Idle,
-            aborted,
-        });
+        let stamps = fragment.work.stamps;
+        let key = (fragment.work.vm_slot, fragment.target.scene);
+        // Without one it ends with an error when it is started.
+        let Some(scene) = self.tvb.scene(key) else {
+            return Ok(());
+        };
+        fragment.check_scene(scene)?;
+        let what = format!("fragment command at {:#x}", fragment.work.va);
+        let announced = (stamps.slot.into(), stamps.value);
+        ensure!(
+            scene.fragment == announced,
+            "{what}: has event {}:{:#x}, its vertex command says {}:{:#x}",
+            announced.0,
+            announced.1,
+            scene.fragment.0,
+            scene.fragment.1
+        );
+        let vertex = scene.vertex;
+        let waited = self.queues.get(&info);
+        ensure!(
+            waited.is_some_and(|queue| queue.waited_for(vertex.fw, vertex.value)),
+            "{what}: no barrier before it waits for its vertex command, {}:{:#x}",
+            vertex.slot,
+            vertex.value
+        );
+        fragment.buffer_slot = Some(scene.buffer_slot);
         Ok(())
     }
 
-    /// Executes the next op of the running command.
-    pub(crate) fn advance_active(&mut self) -> Fw<Step> {
+    /// Executes the next op of the running command of `kind`.
+    pub(crate) fn advance_active(&mut self, kind: PipeKind) -> Fw<Step> {
         let now = self.now();
-        let Some(active) = &self.active else {
+        let Some(active) = self.streams.get(kind) else {
             return Ok(Step::Idle);
         };
         match active.ops[active.at] {
-            Op::StartCompute => {
-                if !self.start()? {
+            Op::StartCompute | Op::StartVertex | Op::StartFragment => {
+                if !self.start(kind)? {
                     return Ok(Step::Progress);
                 }
             }
-            Op::Timestamp { start } => self.timestamp(start)?,
+            Op::Timestamp { start } => self.timestamp(kind, start)?,
             Op::WaitForIdle => {
-                if let Some(step) = self.wait_for_gpu(now)? {
+                if let Some(step) = self.wait_for_gpu(kind, now)? {
                     return Ok(step);
                 }
             }
-            Op::FinalizeCompute => self.finalize()?,
+            Op::FinalizeCompute | Op::FinalizeVertex | Op::FinalizeFragment => {
+                self.finalize(kind)?;
+            }
             Op::RetireStamp => {
-                self.retire()?;
+                self.retire(kind)?;
                 return Ok(Step::Progress);
             }
         }
-        if let Some(active) = &mut self.active {
+        if let Some(active) = self.streams.get_mut(kind) {
             active.at += 1;
         }
         Ok(Step::Progress)
     }
 
     /// What is to be done before the GPU is idle, if it is not.
-    fn wait_for_gpu(&mut self, now: u64) -> Fw<Option<Step>> {
-        let Some(active) = &mut self.active else {
+    fn wait_for_gpu(&mut self, kind: PipeKind, now: u64) -> Fw<Option<Step>> {
+        let Some(active) = self.streams.get_mut(kind) else {
             return Ok(None);
         };
-        match std::mem::replace(&mut active.gpu, Gpu::Idle) {
+        let (gpu, step) = match std::mem::replace(&mut active.gpu, Gpu::Idle) {
             Gpu::Idle => return Ok(None),
             Gpu::Runs(running) => match running.outcome() {
                 None => {
-                    active.gpu = Gpu::Runs(running);
                     // It is at work: whatever time that takes is no stall.
                     self.power.busy(now);
-                    return Ok(Some(Step::Idle));
+                    (Gpu::Runs(running), Step::Idle)
                 }
-                Some(outcome) => {
-                    let since = running.since;
-                    let gpu = self.ended(outcome, since);
-                    if let Some(active) = &mut self.active {
-                        active.gpu = gpu;
-                    }
-                }
+                Some(outcome) => (self.ended(kind, outcome, &running)?, Step::Progress),
             },
-            Gpu::Busy(until) if now < until => {
-                active.gpu = Gpu::Busy(until);
-                return Ok(Some(Step::Until(until)));
-            }
+            Gpu::Grows(since) => match self.grown(kind, since) {
+                gpu @ Gpu::Grows(_) => (gpu, Step::Idle),
+                gpu => (gpu, Step::Progress),
+            },
+            Gpu::Busy(until) if now < until => (Gpu::Busy(until), Step::Until(until)),
             Gpu::Busy(_) => return Ok(None),
-            Gpu::Faulted(fault) => self.halt_for_fault(fault)?,
-            Gpu::Illegal(reason) => self.halt_for_illegal(&reason)?,
+            Gpu::Faulted(fault) => {
+                self.halt_for_fault(kind, fault)?;
+                return Ok(Some(Step::Progress));
+            }
+            Gpu::Illegal(reason) => {
+                self.halt_for_illegal(kind, &reason)?;
+                return Ok(Some(Step::Progress));
+            }
             Gpu::Hung(since) => {
-                active.gpu = Gpu::Hung(since);
-                let deadline = since + self.patience()?;
-                if now < deadline {
-                    return Ok(Some(Step::Until(deadline)));
+                let deadline = since + self.patience(kind)?;
+                if now >= deadline {
+                    self.halt_for_timeout(kind)?;
+                    return Ok(Some(Step::Progress));
                 }
-                self.halt_for_timeout()?;
-            }
-        }
-        Ok(Some(Step::Progress))
-    }
-
-    /// Starts the GPU part; `false` if the command left the stream.
-    fn start(&mut self) -> Fw<bool> {
-        let Some(active) = &self.active else {
-            return Ok(false);
-        };
-        if active.aborted {
-            return Ok(true);
-        }
-        self.counters.jobs += 1;
-        let job = self.counters.jobs;
-        let (uuid, slot, samplers) = (active.uuid, active.cmd.vm_slot, active.cmd.samplers);
-        let (event, value) = (active.cmd.stamps.slot, active.cmd.stamps.value);
-        let stream = Stream {
-            base: active.cmd.stream,
-            usc_base: active.cmd.usc_base,
-        };
-        let line = format!("job {job}: queue {uuid}, context {slot}, event {event}:{value:#x}");
-        self.log(Log::Debug, &line)?;
-        let trace = [value.into(), event.into(), uuid.into(), 0];
-        self.report
-            .trace(&self.mem, &mut self.ch, Trace::StartCp, trace)?;
-        let fault = self.script.job(job);
-        if fault == Some(JobFault::Channel) {
-            self.fail_active(job)?;
-            return Ok(false);
-        }
-        self.mem.machine().select_context(slot).map_err(Panic)?;
-        let now = self.now();
-        let gpu = match fault {
-            Some(JobFault::Hang) => Gpu::Hung(now),
-            Some(JobFault::Mmu) => Gpu::Faulted(Fault {
-                access: AccessError {
-                    va: 0xdead_0000,
-                    reason: Reason::Unmapped,
-                    level: 3,
-                    write: false,
-                },
-                unit: Unit::Ul1c,
-            }),
-            _ => {
-                let settings = Settings {
-                    threads: self.gpu.threads,
-                    soft_faults: self.soft_faults()?,
-                    vm_slot: slot,
-                    sampler_heap: samplers,
-                };
-                let machine = self.mem.machine_handle();
-                Gpu::Runs(Running::start(
-                    machine,
-                    job,
-                    stream,
-                    settings,
-                    self.gpu,
-                    &self.epoch,
-                ))
+                (Gpu::Hung(since), Step::Until(deadline))
             }
         };
-        if let Some(active) = &mut self.active {
+        if let Some(active) = self.streams.get_mut(kind) {
             active.gpu = gpu;
         }
-        Ok(true)
+        Ok(Some(step))
     }
 
-    /// Whether shaders read zeros from where nothing is mapped.
-    fn soft_faults(&self) -> Fw<bool> {
-        let mode = self
-            .mem
-            .u32(at(self.init.globals, Globals::FAULT_CONTROL))?;
-        Ok(mode == Globals::FAULT_CONTROL_SOFT)
-    }
-
-    /// The GPU has done what it could since `since`.
-    fn ended(&mut self, outcome: Outcome, since: u64) -> Gpu {
-        let job = self.counters.jobs;
-        let machine = self.mem.machine();
-        self.counters.launches += outcome.launches;
-        self.counters.threads += outcome.threads;
-        self.counters.instructions += outcome.instructions;
-        let ticks = machine.ticks() - since;
-        self.counters.gpu_ticks += ticks;
-        let us = ticks / (MS / 1000);
-        let line = format!(
-            "job {job}: {} launches, {} threads, {} instructions of SIMD groups, {us} us",
-            outcome.launches, outcome.threads, outcome.instructions
-        );
-        machine.log(Level::Info, &line);
-        match outcome.end {
-            End::Terminated => Gpu::Busy(since + self.script.delay_ms(job) * MS),
-            End::Fault(fault) => Gpu::Faulted(fault),
-            End::Illegal(reason) => Gpu::Illegal(reason),
-            End::Hang(reason) => {
-                machine.log(Level::Warn, &format!("job {job}: GPU hangs: {reason}"));
-                Gpu::Hung(since)
-            }
-            // Nobody stops a job and then waits for it.
-            End::Stopped => Gpu::Illegal("stopped by the emulator".to_owned()),
-        }
-    }
-
-    fn timestamp(&mut self, start: bool) -> Fw<()> {
+    fn timestamp(&mut self, kind: PipeKind, start: bool) -> Fw<()> {
         let ticks = self.now();
-        let Some(active) = &self.active else {
+        let Some(active) = self.streams.get(kind) else {
             return Ok(());
         };
-        let cmd = &active.cmd;
+        let work = active.work();
         let which = usize::from(!start);
-        self.mem
-            .set_u64(cmd.field(RunCompute::COMMAND_TIME), ticks)?;
-        self.mem.set_u64(cmd.timestamps[which], ticks)?;
-        if cmd.user_timestamps[which] != 0 {
+        self.mem.set_u64(work.places.command_time, ticks)?;
+        self.mem.set_u64(work.timestamps[which], ticks)?;
+        if work.user_timestamps[which] != 0 {
             self.mem
-                .set_u64(cmd.user_timestamps[which], nanoseconds(ticks))?;
+                .set_u64(work.user_timestamps[which], nanoseconds(ticks))?;
         }
         Ok(())
     }
 
-    fn finalize(&mut self) -> Fw<()> {
-        let Some(active) = &mut self.active else {
+    fn finalize(&mut self, kind: PipeKind) -> Fw<()> {
+        let Some(active) = self.streams.get_mut(kind) else {
             return Ok(());
         };
         active.gpu = Gpu::Idle;
-        let stamps = active.cmd.stamps;
+        let stamps = active.cmd.work().stamps;
         let trace = [
             stamps.value.into(),
             stamps.slot.into(),
             stamps.fw,
             active.uuid.into(),
         ];
-        self.report
-            .trace(&self.mem, &mut self.ch, Trace::FinishCp, trace)?;
+        let (finish, update) = match kind {
+            PipeKind::Vertex => (Trace::FinishTa, Trace::StampUpdateTa),
+            PipeKind::Fragment => (Trace::Finish3d, Trace::StampUpdate3d),
+            PipeKind::Compute => (Trace::FinishCp, Trace::StampUpdateCl),
+        };
+        self.report.trace(&self.mem, &mut self.ch, finish, trace)?;
+        self.finish_scene(kind)?;
         self.mem.set_u32(stamps.fw, stamps.value)?;
-        self.report
-            .trace(&self.mem, &mut self.ch, Trace::StampUpdateCl, trace)
+        self.report.trace(&self.mem, &mut self.ch, update, trace)
     }
 
-    fn retire(&mut self) -> Fw<()> {
-        let Some(active) = self.active.take() else {
+    /// Says what a half of a render has taken of its buffer, and lets the scene go after the second
+    /// one.
+    fn finish_scene(&mut self, kind: PipeKind) -> Fw<()> {
+        let Some(active) = self.streams.get(kind) else {
             return Ok(());
         };
-        let cmd = &active.cmd;
-        let stamps = cmd.stamps;
+        match &active.cmd {
+            Command::Compute(_) => Ok(()),
+            Command::Vertex(vertex) => {
+                let key = (vertex.work.vm_slot, vertex.target.scene);
+                self.counters.overflows += u64::from(self.tvb.overflows(key));
+                self.tvb.account(&self.mem, key)
+            }
+            Command::Fragment(fragment) => {
+                let work = &fragment.work;
+                let key = (work.vm_slot, fragment.target.scene);
+                let more = match active.aborted {
+                    true => 0,
+                    false => self.tvb.parts(key) - 1,
+                };
+                for place in [
+                    work.field(RunFragment::TVB_OVERFLOW_COUNT),
+                    at(
+                        self.init.fragment_stats,
+                        FragmentStatistics::TVB_OVERFLOWS_1,
+                    ),
+                ] {
+                    let old = self.mem.u32(place)?;
+                    self.mem.set_u32(place, old.wrapping_add(more))?;
+                }
+                self.mem.set_u32(work.field(RunFragment::BUSY_FLAG), 0)?;
+                self.tvb.end(key);
+                Ok(())
+            }
+        }
+    }
+
+    fn retire(&mut self, kind: PipeKind) -> Fw<()> {
+        let Some(active) = self.streams.take(kind) else {
+            return Ok(());
+        };
+        let work = active.work();
+        let stamps = work.stamps;
         self.mem.set_u32(stamps.host, stamps.value)?;
         if let Some(queue) = self.queues.get_mut(&active.queue) {
-            debug_assert_eq!(queue.work, PipeKind::Compute);
+            debug_assert_eq!(queue.work, kind);
             queue.open_events -= 1;
             queue.finish(&self.mem)?;
             if queue.open_events == 0 {
                 self.slots.idle(stamps.slot);
             }
         }
-        self.objects.finish(cmd.va);
-        self.objects.finish(cmd.microsequence.0);
+        self.objects.finish(work.va);
+        self.objects.finish(work.microsequence.0);
         self.counters.completed += 1;
-        let trace = [cmd.notifier, 0, 0, 0];
+        let trace = [work.notifier, 0, 0, 0];
         self.report
             .trace(&self.mem, &mut self.ch, Trace::EvtComplete, trace)?;
         self.power.busy(self.mem.machine().ticks());
-        match self.slots.finished(&self.mem, cmd.notifier, stamps.slot)? {
+        match self.slots.finished(&self.mem, work.notifier, stamps.slot)? {
             Some(bits) => self.flag(bits),
             None => Ok(()),
         }

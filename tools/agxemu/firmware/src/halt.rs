@@ -6,7 +6,7 @@
 //!             fault register, pending stamps,          halted 0, resume 1
 //!  running ── halt count, halted := 1, event ──► halted ────────────────► running
 //!     ▲                                                                      │
-//!     └── the command in flight is finished as if it had completed ──────────┘
+//!     └── the commands in flight are finished as if they had completed ──────┘
 //!
 //!  running ── ChannelError event ──► queue failed, others go on
 //!     ▲                                    │ RecoverChannel
@@ -20,11 +20,11 @@ use agxemu_gpu::fault::Fault;
 
 use crate::behaviour::STAMP_BITS;
 use crate::core::{Core, MS};
-use crate::engine::Gpu;
 use crate::machine::Level;
 use crate::memory::at;
 use crate::panic::{bail, ensure, Fw};
 use crate::report::Log;
+use crate::work::kind_name;
 
 /// A halted GPU.
 pub(crate) struct Halt {
@@ -37,28 +37,26 @@ pub(crate) struct Halt {
 /// How often a halted firmware looks for the host's answer: there is no doorbell for it.
 const RESUME_POLL: u64 = MS / 2;
 
-/// What [`ChannelErrorEvent::ERROR`] says of a scripted failure: a memory error.
-const MEMORY_ERROR: u32 = 0;
-
 impl Core {
     /// Time that a command may hang before it counts as timed out, in ticks.
-    pub(crate) fn patience(&self) -> Fw<u64> {
+    pub(crate) fn patience(&self, kind: PipeKind) -> Fw<u64> {
         // The unit of the interval is inferred from its neighbours, which are milliseconds.
-        let interval = self
-            .mem
-            .u32(at(self.init.globals, Globals::PROGRESS_CHECK_INTERVAL_CL))?;
+        let field = match kind {
+            PipeKind::Vertex => Globals::PROGRESS_CHECK_INTERVAL_TA,
+            PipeKind::Fragment => Globals::PROGRESS_CHECK_INTERVAL_3D,
+            PipeKind::Compute => Globals::PROGRESS_CHECK_INTERVAL_CL,
+        };
+        let interval = self.mem.u32(at(self.init.globals, field))?;
         Ok(u64::from(interval) * MS)
     }
 
-    pub(crate) fn halt_for_fault(&mut self, fault: Fault) -> Fw<()> {
-        let Some(active) = &self.active else {
+    pub(crate) fn halt_for_fault(&mut self, kind: PipeKind, fault: Fault) -> Fw<()> {
+        let Some(slot) = self.streams.get(kind).map(|a| a.work().vm_slot) else {
             return Ok(());
         };
-        self.mem
-            .machine()
-            .set_fault_info(fault.info(active.cmd.vm_slot));
-        let line = format!("GPU fault in context {}: {fault}", active.cmd.vm_slot);
-        self.stop()?;
+        self.mem.machine().set_fault_info(fault.info(slot));
+        let line = format!("GPU fault in context {slot}: {fault}");
+        self.stop(kind)?;
         self.log(Log::Error, &line)?;
         let mut message = FaultEvent::zeroed();
         message.set(FaultEvent::KIND, event::FAULT);
@@ -66,28 +64,27 @@ impl Core {
     }
 
     /// Something that cannot be executed: a fault that the fault register knows nothing of.
-    pub(crate) fn halt_for_illegal(&mut self, reason: &str) -> Fw<()> {
-        let Some(active) = &self.active else {
+    pub(crate) fn halt_for_illegal(&mut self, kind: PipeKind, reason: &str) -> Fw<()> {
+        let Some(slot) = self.streams.get(kind).map(|a| a.work().vm_slot) else {
             return Ok(());
         };
-        let line = format!("GPU fault in context {}: {reason}", active.cmd.vm_slot);
+        let line = format!("GPU fault in context {slot}: {reason}");
         self.mem.machine().log(Level::Warn, &line);
-        self.stop()?;
+        self.stop(kind)?;
         self.log(Log::Error, &line)?;
         let mut message = FaultEvent::zeroed();
         message.set(FaultEvent::KIND, event::FAULT);
         self.event(message.as_bytes())
     }
 
-    pub(crate) fn halt_for_timeout(&mut self) -> Fw<()> {
-        let Some(active) = &self.active else {
+    pub(crate) fn halt_for_timeout(&mut self, kind: PipeKind) -> Fw<()> {
+        let Some(slot) = self.streams.get(kind).map(|a| a.work().stamps.slot) else {
             return Ok(());
         };
-        let slot = active.cmd.stamps.slot;
         let line = format!("GPU timeout: event slot {slot} makes no progress");
         // The host calls an event stale whose counter is below the halts that it has seen.
         let counter = self.mem.u32(at(self.init.status, FwStatus::HALT_COUNT))?;
-        self.stop()?;
+        self.stop(kind)?;
         self.log(Log::Error, &line)?;
         let mut message = TimeoutEvent::zeroed();
         message
@@ -97,21 +94,24 @@ impl Core {
         self.event(message.as_bytes())
     }
 
-    /// Stops the GPU and says what was in flight.
-    fn stop(&mut self) -> Fw<()> {
-        let Some(active) = &mut self.active else {
+    /// Stops the GPU because of the command of `kind`, and says what was in flight.
+    ///
+    /// All that was in flight is given up: its GPU parts are stopped, or never started.
+    fn stop(&mut self, kind: PipeKind) -> Fw<()> {
+        let Some(uuid) = self.streams.get(kind).map(|active| active.uuid) else {
             return Ok(());
         };
-        active.gpu = Gpu::Idle;
-        let (slot, value, uuid) = (active.cmd.stamps.slot, active.cmd.stamps.value, active.uuid);
-        // One stream, so there is one command in flight.
-        let mut pending = PendingStamp::new(slot.into(), value);
-        if self.behaviour.stamp_bits {
-            let info = pending.get(PendingStamp::INFO);
-            pending.set(PendingStamp::INFO, info | STAMP_BITS);
+        for (i, active) in self.streams.iter_mut().enumerate() {
+            active.abort();
+            let stamps = active.work().stamps;
+            let mut pending = PendingStamp::new(stamps.slot.into(), stamps.value);
+            if self.behaviour.stamp_bits {
+                let info = pending.get(PendingStamp::INFO);
+                pending.set(PendingStamp::INFO, info | STAMP_BITS);
+            }
+            let place = at(self.init.globals, Globals::PENDING_STAMPS.at(i));
+            self.mem.write(place, pending.as_bytes())?;
         }
-        let first = at(self.init.globals, Globals::PENDING_STAMPS.at(0));
-        self.mem.write(first, pending.as_bytes())?;
         let queue = Globals::FAULT_INFO.then(GlobalsFaultInfo::QUEUE_UUID);
         self.mem.set_u32(at(self.init.globals, queue), uuid)?;
         let halts = at(self.init.halt_info, FaultInfo::TOTAL_HALTS);
@@ -165,12 +165,14 @@ impl Core {
         }
         let halted = self.mem.u32(at(status, FwStatus::HALTED))?;
         ensure!(halted == 0, "resume set while halted is still {halted}");
-        let stamps = at(self.init.globals, Globals::PENDING_STAMPS);
-        let left = self.mem.u32(stamps)?;
-        ensure!(
-            left == 0,
-            "resume set before the pending stamps were taken ({left:#x})"
-        );
+        for i in 0..PipeKind::ALL.len() {
+            let stamp = Globals::PENDING_STAMPS.at(i).then(PendingStamp::INFO);
+            let left = self.mem.u32(at(self.init.globals, stamp))?;
+            ensure!(
+                left == 0,
+                "resume set before the pending stamps were taken ({left:#x})"
+            );
+        }
         self.mem.set_u32(at(status, FwStatus::RESUME), 0)?;
         self.mem.machine().set_fault_info(0);
         self.halt = None;
@@ -178,19 +180,22 @@ impl Core {
         Ok(None)
     }
 
-    /// Takes the running command off the stream with a channel error.
-    pub(crate) fn fail_active(&mut self, job: u64) -> Fw<()> {
-        let Some(active) = self.active.take() else {
+    /// Takes the running command of `kind` off its stream with a channel error.
+    pub(crate) fn fail_active(&mut self, kind: PipeKind, error: u32, why: &str) -> Fw<()> {
+        let Some(active) = self.streams.take(kind) else {
             return Ok(());
         };
-        let (slot, value) = (active.cmd.stamps.slot, active.cmd.stamps.value);
+        let (job, stamps) = (active.job, active.work().stamps);
+        let (slot, value) = (stamps.slot, stamps.value);
         self.failed.insert(active.queue, active);
-        self.log(Log::Error, &format!("job {job}: channel error"))?;
+        let line = format!("job {job}: {why}");
+        self.mem.machine().log(Level::Warn, &line);
+        self.log(Log::Error, &line)?;
         let mut message = ChannelErrorEvent::zeroed();
         message
             .set(ChannelErrorEvent::KIND, event::CHANNEL_ERROR)
-            .set(ChannelErrorEvent::ERROR, MEMORY_ERROR)
-            .set(ChannelErrorEvent::PIPE, PipeKind::Compute as u32)
+            .set(ChannelErrorEvent::ERROR, error)
+            .set(ChannelErrorEvent::PIPE, kind as u32)
             .set(ChannelErrorEvent::EVENT_SLOT, slot.into())
             .set(ChannelErrorEvent::EVENT_VALUE, value);
         self.event(message.as_bytes())
@@ -201,11 +206,13 @@ impl Core {
         let Some(mut active) = self.failed.remove(&info) else {
             bail!("RecoverChannel for {info:#x}, which has not failed");
         };
+        let kind = active.work().kind;
         ensure!(
-            work == PipeKind::Compute as u32,
-            "RecoverChannel: type {work} for a compute queue"
+            work == kind as u32,
+            "RecoverChannel: type {work} for a {} queue",
+            kind_name(kind)
         );
-        let first = active.cmd.stamps.value;
+        let first = active.work().stamps.value;
         ensure!(
             crate::stamps::reached(value, first),
             "RecoverChannel: up to {value:#x}, but {first:#x} failed"
@@ -215,11 +222,11 @@ impl Core {
         }
         active.abort();
         // It is finished before anything else is taken up: its microsequence never waits.
-        let running = self.active.replace(active);
-        while self.active.as_ref().is_some_and(|a| a.queue == info) {
-            self.advance_active()?;
+        let running = self.streams.replace(kind, Some(active));
+        while self.streams.get(kind).is_some_and(|a| a.queue == info) {
+            self.advance_active(kind)?;
         }
-        self.active = running;
+        self.streams.replace(kind, running);
         Ok(())
     }
 }

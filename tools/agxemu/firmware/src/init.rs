@@ -56,6 +56,8 @@ pub struct Init {
     pub halt_info: u64,
     /// Statistics of the compute stream.
     pub compute_stats: u64,
+    /// Statistics of the vertex stream.
+    pub vertex_stats: u64,
     /// Statistics of the fragment stream.
     pub fragment_stats: u64,
     /// Payloads of the log.
@@ -118,6 +120,7 @@ impl Init {
             status,
             halt_info: p.get(RuntimePointers::FAULT_INFO),
             compute_stats: p.get(RuntimePointers::STATS_COMPUTE),
+            vertex_stats: p.get(RuntimePointers::STATS_VERTEX),
             fragment_stats: p.get(RuntimePointers::STATS_FRAGMENT),
             log_payloads: p.get(RuntimePointers::FW_LOG_PAYLOADS),
             dummy_page: b.get(HwDataB::UNK_30),

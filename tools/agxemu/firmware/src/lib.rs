@@ -31,6 +31,7 @@ pub mod compute;
 pub mod control;
 pub mod core;
 pub mod flush;
+pub mod fragment;
 pub mod gpu;
 pub mod init;
 pub mod iomap;
@@ -43,6 +44,10 @@ pub mod report;
 pub mod ring;
 pub mod script;
 pub mod stamps;
+pub mod tiling;
+pub mod tvb;
+pub mod vertex;
+pub mod work;
 
 mod command;
 mod engine;
@@ -50,6 +55,8 @@ mod halt;
 mod objects;
 mod power;
 mod schedule;
+mod start;
+mod streams;
 mod submit;
 
 use std::path::PathBuf;
@@ -62,6 +69,7 @@ use crate::capture::Capture;
 use crate::channels::Doorbell;
 use crate::chip::Chip;
 use crate::core::Core;
+use crate::gpu::Renderer;
 use crate::init::Init;
 use crate::machine::{Level, Machine};
 use crate::memory::Memory;
@@ -78,7 +86,7 @@ pub const DOORBELLS: u8 = message::ENDPOINT_DOORBELL;
 pub struct Counters {
     /// Doorbells of the host.
     pub doorbells: u64,
-    /// Jobs started.
+    /// Jobs started. Each half of a render is one.
     pub jobs: u64,
     /// Jobs whose stamps were written.
     pub completed: u64,
@@ -96,6 +104,8 @@ pub struct Counters {
     pub flags: u64,
     /// Halts of the GPU.
     pub halts: u64,
+    /// Scenes that did not fit their buffers.
+    pub overflows: u64,
     /// Flushes of the whole cache.
     pub flushes: u64,
 }
@@ -112,6 +122,7 @@ pub struct Firmware {
     chip: &'static Chip,
     script: Script,
     gpu: gpu::Options,
+    renderer: Arc<dyn Renderer>,
     behaviour: Behaviour,
     capture: Option<Capture>,
     state: State,
@@ -133,6 +144,7 @@ impl Firmware {
             chip,
             script,
             gpu: gpu::Options::default(),
+            renderer: Arc::new(gpu::Agx),
             behaviour: Behaviour::default(),
             capture: None,
             state: State::Waiting,
@@ -143,6 +155,11 @@ impl Firmware {
     /// What to do about the GPU, before INIT.
     pub fn set_gpu(&mut self, options: gpu::Options) {
         self.gpu = options;
+    }
+
+    /// What renders, before INIT: by default the emulated GPU.
+    pub fn set_renderer(&mut self, renderer: Arc<dyn Renderer>) {
+        self.renderer = renderer;
     }
 
     /// What it does in its own way, before INIT.
@@ -263,6 +280,7 @@ impl Firmware {
             self.chip,
             self.script.clone(),
             self.gpu,
+            self.renderer.clone(),
             self.behaviour,
             init,
         )?));

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use agx_abi::uat::{pte, Access, Protection, PAGE_SIZE};
-use agx_abi::{Field, Value};
+use agx_abi::{Field, Layout, Value};
 
 use crate::machine::{Level, Machine, OutsideRam, Role};
 use crate::panic::{bail, Fw, Panic};
@@ -119,6 +119,24 @@ impl Record {
                 )
             }
         }
+    }
+
+    /// Panics unless all of the structure at `base` is zero but its declared fields.
+    pub fn zero_gaps<S: Layout>(&self, base: usize) -> Fw<()> {
+        let size = self.size().min(base + S::SIZE);
+        let mut from = base;
+        for field in S::FIELDS {
+            self.zero(from..base + field.offset)?;
+            from = base + field.offset + field.size;
+        }
+        self.zero(from..size)
+    }
+
+    /// Panics unless all of `fields` are zero.
+    pub fn zeros<S, T: Value>(&self, fields: &[Field<S, T>]) -> Fw<()> {
+        fields
+            .iter()
+            .try_for_each(|field| self.zero(field.offset()..end(*field)))
     }
 
     /// Panics unless everything from behind `first` up to `next` is zero.

@@ -3,39 +3,96 @@
 //! Microsequences: the small programs by which the host tells the firmware how to run a command.
 //!
 //! ```text
-//! StartCompute ─► [Timestamp start] ─► WaitForIdle ─► [Timestamp end]
-//!              ─► FinalizeCompute ─► RetireStamp
+//! Start… ─► [Timestamp start] ─► WaitForIdle ─► [Timestamp end] ─► Finalize… ─► RetireStamp
 //! ```
 //!
 //! A sequence is read as a whole and checked against its command before its first op is executed.
 
 use agx_abi::channel::PipeKind;
-use agx_abi::compute::{RunCompute, TimestampPointers};
 use agx_abi::event::Notifier;
 use agx_abi::microsequence::{Attachment, FinalizeCompute, RetireStamp, StartCompute};
+use agx_abi::microsequence::{FinalizeFragment, FinalizeVertex, StartFragment, StartVertex};
 use agx_abi::microsequence::{Timestamp, WaitForIdle, MAX_ATTACHMENTS, OPCODE_MASK};
 use agx_abi::{Field, Value};
 
-use crate::compute::Compute;
 use crate::memory::{at, end, Memory, Record};
 use crate::panic::{bail, ensure, Fw};
+use crate::work::{Command, Work};
+
+mod compute;
+mod render;
 
 /// One op.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
     /// Start the compute data master.
     StartCompute,
+    /// Start the vertex data master.
+    StartVertex,
+    /// Start the fragment half of the GPU.
+    StartFragment,
     /// Write a start (or end) time.
     Timestamp {
         /// Whether it is the start time.
         start: bool,
     },
-    /// Wait until the compute data master is idle.
+    /// Wait until what was started is idle.
     WaitForIdle,
     /// The command is done: write the firmware stamp.
     FinalizeCompute,
+    /// As [`Op::FinalizeCompute`].
+    FinalizeVertex,
+    /// As [`Op::FinalizeCompute`].
+    FinalizeFragment,
     /// Write the host stamp; ends the sequence.
     RetireStamp,
+}
+
+impl Op {
+    /// The op with `header`, its size and its name.
+    fn decode(header: u32) -> Option<(Self, usize, &'static str)> {
+        Some(match header & OPCODE_MASK {
+            WaitForIdle::OPCODE => (Self::WaitForIdle, WaitForIdle::SIZE, "WaitForIdle"),
+            RetireStamp::OPCODE => (Self::RetireStamp, RetireStamp::SIZE, "RetireStamp"),
+            Timestamp::OPCODE => {
+                let start = header >> 31 != 0;
+                (Self::Timestamp { start }, Timestamp::SIZE, "Timestamp")
+            }
+            StartCompute::OPCODE => (Self::StartCompute, StartCompute::SIZE, "StartCompute"),
+            StartVertex::OPCODE => (Self::StartVertex, StartVertex::SIZE, "StartVertex"),
+            StartFragment::OPCODE => (Self::StartFragment, StartFragment::SIZE, "StartFragment"),
+            FinalizeCompute::OPCODE => (
+                Self::FinalizeCompute,
+                FinalizeCompute::SIZE,
+                "FinalizeCompute",
+            ),
+            FinalizeVertex::OPCODE => {
+                (Self::FinalizeVertex, FinalizeVertex::SIZE, "FinalizeVertex")
+            }
+            FinalizeFragment::OPCODE => (
+                Self::FinalizeFragment,
+                FinalizeFragment::SIZE,
+                "FinalizeFragment",
+            ),
+            _ => return None,
+        })
+    }
+
+    /// What its header has to be in a sequence for `kind`.
+    fn header(self, kind: PipeKind) -> u32 {
+        match self {
+            Self::WaitForIdle => WaitForIdle::header(kind),
+            Self::RetireStamp => RetireStamp::HEADER_VALUE,
+            Self::Timestamp { start: true } => Timestamp::HEADER_START,
+            Self::Timestamp { start: false } => Timestamp::HEADER_END,
+            Self::StartCompute => StartCompute::HEADER_VALUE,
+            Self::StartVertex => StartVertex::HEADER_VALUE,
+            Self::StartFragment => StartFragment::HEADER_VALUE,
+            Self::FinalizeCompute => FinalizeCompute::HEADER_VALUE,
+            Self::FinalizeVertex => FinalizeVertex::HEADER_VALUE,
+            Self::FinalizeFragment => FinalizeFragment::HEADER_VALUE,
+        }
+    }
 }
 
 /// The header of any op.
@@ -48,66 +105,58 @@ pub struct Owner {
     pub info: u64,
     /// User queue id.
     pub uuid: u32,
-    /// Statistics buffer of the stream.
+    /// Statistics of the stream.
     pub stats: u64,
 }
 
 /// Reads the sequence of `cmd` and checks it.
-pub fn read(mem: &Memory, cmd: &Compute, owner: Owner) -> Fw<Vec<Op>> {
-    let (base, len) = cmd.microsequence;
+pub fn read(mem: &Memory, cmd: &Command, owner: Owner) -> Fw<Vec<Op>> {
+    let work = cmd.work();
+    let (base, len) = work.microsequence;
     let end = base + u64::from(len);
     let mut ops = Vec::new();
     let mut cursor = base;
-    let mut start_at = None;
-    let mut attachments = 0;
+    let mut start = Start::default();
     loop {
         ensure!(
             cursor + 4 <= end,
             "microsequence at {base:#x}: no end within {len:#x} bytes"
         );
         let header = mem.u32(cursor)?;
-        let (op, size, name) = match header & OPCODE_MASK {
-            WaitForIdle::OPCODE => (Op::WaitForIdle, WaitForIdle::SIZE, "WaitForIdle"),
-            RetireStamp::OPCODE => (Op::RetireStamp, RetireStamp::SIZE, "RetireStamp"),
-            Timestamp::OPCODE => (
-                Op::Timestamp {
-                    start: header >> 31 != 0,
-                },
-                Timestamp::SIZE,
-                "Timestamp",
-            ),
-            StartCompute::OPCODE => (Op::StartCompute, StartCompute::SIZE, "StartCompute"),
-            FinalizeCompute::OPCODE => (
-                Op::FinalizeCompute,
-                FinalizeCompute::SIZE,
-                "FinalizeCompute",
-            ),
-            other => bail!(
+        let Some((op, size, name)) = Op::decode(header) else {
+            let other = header & OPCODE_MASK;
+            bail!(
                 "microsequence at {base:#x}: unknown op {other:#04x} ({header:#010x}) at {cursor:#x}"
-            ),
+            )
         };
         ensure!(
             cursor + size as u64 <= end,
             "microsequence at {base:#x}: {name} at {cursor:#x} is cut off"
         );
         let r = mem.record(name, cursor, size)?;
-        let want = match op {
-            Op::WaitForIdle => WaitForIdle::header(PipeKind::Compute),
-            Op::RetireStamp => RetireStamp::HEADER_VALUE,
-            Op::Timestamp { start: true } => Timestamp::HEADER_START,
-            Op::Timestamp { start: false } => Timestamp::HEADER_END,
-            Op::StartCompute => StartCompute::HEADER_VALUE,
-            Op::FinalizeCompute => FinalizeCompute::HEADER_VALUE,
-        };
-        r.want("header", HEADER, want)?;
-        match op {
-            Op::StartCompute => {
-                attachments = check_start(mem, &r, cmd, owner)?;
-                start_at = Some(cursor);
+        r.want("header", HEADER, op.header(work.kind))?;
+        match (op, cmd) {
+            (Op::StartCompute, Command::Compute(c)) => {
+                start = Start::at(&r, compute::check_start(mem, &r, &c.work, owner)?);
             }
-            Op::Timestamp { start } => check_timestamp(mem, &r, cmd, owner, start)?,
-            Op::FinalizeCompute => check_finalize(mem, &r, cmd, owner, start_at, attachments)?,
-            Op::WaitForIdle | Op::RetireStamp => {}
+            (Op::StartVertex, Command::Vertex(c)) => {
+                start = Start::at(&r, render::check_start_vertex(mem, &r, c, owner)?);
+            }
+            (Op::StartFragment, Command::Fragment(c)) => {
+                start = Start::at(&r, render::check_start_fragment(mem, &r, c, owner)?);
+            }
+            (Op::FinalizeCompute, Command::Compute(c)) => {
+                compute::check_finalize(mem, &r, &c.work, owner, start)?;
+            }
+            (Op::FinalizeVertex, Command::Vertex(c)) => {
+                render::check_finalize_vertex(mem, &r, c, owner, start)?;
+            }
+            (Op::FinalizeFragment, Command::Fragment(c)) => {
+                render::check_finalize_fragment(mem, &r, c, owner, start)?;
+            }
+            (Op::Timestamp { start }, _) => check_timestamp(mem, &r, work, owner, start)?,
+            (Op::WaitForIdle | Op::RetireStamp, _) => {}
+            _ => bail!("{r}: in the sequence of a {}", work.name()),
         }
         ops.push(op);
         cursor += size as u64;
@@ -120,19 +169,19 @@ pub fn read(mem: &Memory, cmd: &Compute, owner: Owner) -> Fw<Vec<Op>> {
         "microsequence at {base:#x}: {:#x} bytes after its end",
         end - cursor
     );
-    order(&ops, cmd, base)?;
+    order(&ops, work, base)?;
     Ok(ops)
 }
 
 /// The ops must be those that a command of this kind is made of, in their order.
-fn order(ops: &[Op], cmd: &Compute, base: u64) -> Fw<()> {
-    let mut want = vec![
-        Op::StartCompute,
-        Op::WaitForIdle,
-        Op::FinalizeCompute,
-        Op::RetireStamp,
-    ];
-    if cmd.has_user_timestamps() {
+fn order(ops: &[Op], work: &Work, base: u64) -> Fw<()> {
+    let (start, finalize) = match work.kind {
+        PipeKind::Vertex => (Op::StartVertex, Op::FinalizeVertex),
+        PipeKind::Fragment => (Op::StartFragment, Op::FinalizeFragment),
+        PipeKind::Compute => (Op::StartCompute, Op::FinalizeCompute),
+    };
+    let mut want = vec![start, Op::WaitForIdle, finalize, Op::RetireStamp];
+    if work.has_user_timestamps() {
         want.insert(1, Op::Timestamp { start: true });
         want.insert(3, Op::Timestamp { start: false });
     }
@@ -143,132 +192,101 @@ fn order(ops: &[Op], cmd: &Compute, base: u64) -> Fw<()> {
     Ok(())
 }
 
-fn check_start(mem: &Memory, r: &Record, cmd: &Compute, owner: Owner) -> Fw<u32> {
-    type S = StartCompute;
-    r.want(
-        "unk_pointer",
-        S::UNK_POINTER,
-        cmd.field(RunCompute::UNK_POINTEE),
-    )?;
-    r.want(
-        "parameters 1",
-        S::JOB_PARAMS1,
-        cmd.field(RunCompute::JOB_PARAMS1),
-    )?;
-    r.want("statistics", S::STATS, owner.stats)?;
-    r.want("queue", S::QUEUE, owner.info)?;
-    r.want("vm slot", S::VM_SLOT, cmd.vm_slot.into())?;
-    r.want("word 0x28", S::UNK_28, 1)?;
-    mem.usual(r, "event generation", S::EVENT_GENERATION, owner.uuid);
-    // The command itself has the low half only.
-    let sequence = r.get(S::EVENT_SEQ);
+/// The start operation of a sequence.
+#[derive(Clone, Copy, Debug, Default)]
+struct Start {
+    /// Where it is.
+    at: Option<u64>,
+    /// How many attachments it has.
+    attachments: u32,
+}
+
+impl Start {
+    fn at(r: &Record, attachments: u32) -> Self {
+        Self {
+            at: Some(r.va),
+            attachments,
+        }
+    }
+}
+
+/// Checks the attachments at `list`, and returns how many there are.
+fn attachments<S>(
+    r: &Record,
+    list: Field<S, [Attachment; MAX_ATTACHMENTS]>,
+    count: Field<S, u32>,
+) -> Fw<u32> {
+    let attachments = r.get(count);
     ensure!(
-        sequence as u32 == cmd.event_seq,
-        "{r}: event sequence {sequence:#x}, the command has {:#x}",
-        cmd.event_seq
+        attachments as usize <= MAX_ATTACHMENTS,
+        "{r}: {attachments} attachments"
     );
-    r.want("word 0x38", S::UNK_38, 0)?;
-    r.want(
-        "parameters 2",
-        S::JOB_PARAMS2,
-        cmd.field(RunCompute::JOB_PARAMS2),
-    )?;
-    r.want("word 0x44", S::UNK_44, 0)?;
-    mem.usual(r, "uuid of StartCompute", S::UUID, 0);
-    let count = r.get(S::ATTACHMENT_COUNT);
-    ensure!(
-        count as usize <= MAX_ATTACHMENTS,
-        "{r}: {count} attachments"
-    );
-    for i in 0..count as usize {
-        let a = r.get(S::ATTACHMENTS.at(i));
+    for i in 0..attachments as usize {
+        let a = r.get(list.at(i));
         let (unk_c, unk_e) = (a.get(Attachment::UNK_C), a.get(Attachment::UNK_E));
         ensure!(
             unk_c == Attachment::UNK_C_VALUE && (1..=6).contains(&unk_e),
             "{r}: attachment {i} has words {unk_c:#x}, {unk_e:#x}"
         );
     }
-    let used = S::ATTACHMENTS.offset() + count as usize * Attachment::SIZE;
-    r.zero(used..S::ATTACHMENT_COUNT.offset())?;
-    r.zero_between(S::ATTACHMENT_COUNT, S::UNK_FLAG)?;
-    r.want("flag", S::UNK_FLAG, cmd.field(RunCompute::UNK_FLAG))?;
-    r.want("counter", S::COUNTER, cmd.counter)?;
-    r.want(
-        "notifier tail",
-        S::NOTIFIER_BUF,
-        at(cmd.notifier, Notifier::UNK_BUF),
-    )?;
-    Ok(count)
+    let used = list.offset() + attachments as usize * Attachment::SIZE;
+    r.zero(used..count.offset())?;
+    Ok(attachments)
 }
 
-fn check_timestamp(mem: &Memory, r: &Record, cmd: &Compute, owner: Owner, first: bool) -> Fw<()> {
-    type T = Timestamp;
-    let which = if first {
-        TimestampPointers::START
-    } else {
-        TimestampPointers::END
-    };
-    let update = cmd.field(RunCompute::TIMESTAMPS.then(which));
-    r.want(
-        "command time",
-        T::COMMAND_TIME,
-        cmd.field(RunCompute::COMMAND_TIME),
-    )?;
-    r.want(
-        "timestamp pointers",
-        T::TIMESTAMPS,
-        cmd.field(RunCompute::TIMESTAMPS),
-    )?;
-    r.want("pointer to update", T::UPDATE, update)?;
-    r.want("queue", T::QUEUE, owner.info)?;
-    let user = cmd.field(RunCompute::USER_TIMESTAMPS);
-    r.want("user timestamp pointers", T::USER_TIMESTAMPS, user)?;
-    r.want(
-        "context store time",
-        T::UNK_TS,
-        cmd.field(RunCompute::CONTEXT_STORE_REQ),
-    )?;
-    mem.usual(r, "uuid of a timestamp", T::UUID, 0);
-    r.zero(end(T::UUID)..T::SIZE)
-}
-
-fn check_finalize(
-    mem: &Memory,
-    r: &Record,
-    cmd: &Compute,
-    owner: Owner,
-    start_at: Option<u64>,
-    attachments: u32,
-) -> Fw<()> {
-    type F = FinalizeCompute;
-    r.want("statistics", F::STATS, owner.stats)?;
-    r.want("queue", F::QUEUE, owner.info)?;
-    r.want("vm slot", F::VM_SLOT, cmd.vm_slot.into())?;
-    r.want(
-        "parameters 2",
-        F::JOB_PARAMS2,
-        cmd.field(RunCompute::JOB_PARAMS2),
-    )?;
-    r.zero_between(F::JOB_PARAMS2, F::UUID)?;
-    mem.usual(r, "uuid of FinalizeCompute", F::UUID, 0);
-    r.zero_between(F::UUID, F::FW_STAMP)?;
-    r.want("firmware stamp", F::FW_STAMP, cmd.stamps.fw)?;
-    r.want("stamp value", F::STAMP_VALUE, cmd.stamps.value)?;
-    r.zero_between(F::STAMP_VALUE, F::RESTART_BRANCH_OFFSET)?;
-    let offset = r.get(F::RESTART_BRANCH_OFFSET);
-    let target = r.va.wrapping_add_signed(offset.into());
+/// Checks the restart of a finish operation, and what it says of attachments.
+fn restart<S>(r: &Record, offset: Field<S, i32>, has: Field<S, u32>, start: Start) -> Fw<()> {
+    let target = r.va.wrapping_add_signed(r.get(offset).into());
     ensure!(
-        start_at == Some(target),
-        "{r}: restarts at {target:#x}, the start operation is at {start_at:x?}"
+        start.at == Some(target),
+        "{r}: restarts at {target:#x}, the start operation is at {:x?}",
+        start.at
     );
     // Bits 2 and 3 select error handling.
-    let has = r.get(F::HAS_ATTACHMENTS);
-    let want = u32::from(attachments != 0);
+    let has = r.get(has);
+    let want = u32::from(start.attachments != 0);
     ensure!(
         has & !0xc == want,
-        "{r}: has_attachments {has:#x} with {attachments} attachments"
+        "{r}: has_attachments {has:#x} with {} attachments",
+        start.attachments
     );
-    r.zero_between(F::HAS_ATTACHMENTS, F::UNK_FLAG)?;
-    r.want("flag", F::UNK_FLAG, cmd.field(RunCompute::UNK_FLAG))?;
-    r.zero(end(F::UNK_FLAG)..F::SIZE)
+    Ok(())
+}
+
+/// Checks the running number of a command.
+fn sequence(r: &Record, sequence: u64, work: &Work) -> Fw<()> {
+    // The command itself has the low half only.
+    ensure!(
+        sequence as u32 == work.event_seq,
+        "{r}: event sequence {sequence:#x}, the command has {:#x}",
+        work.event_seq
+    );
+    Ok(())
+}
+
+/// Address of the notifier's tail, which start operations point to.
+fn notifier_tail(work: &Work) -> u64 {
+    at(work.notifier, Notifier::UNK_BUF)
+}
+
+fn check_timestamp(mem: &Memory, r: &Record, work: &Work, owner: Owner, first: bool) -> Fw<()> {
+    type T = Timestamp;
+    let places = &work.places;
+    let [pointers, start, end_at] = places.timestamps;
+    r.want("command time", T::COMMAND_TIME, places.command_time)?;
+    r.want("timestamp pointers", T::TIMESTAMPS, pointers)?;
+    r.want(
+        "pointer to update",
+        T::UPDATE,
+        if first { start } else { end_at },
+    )?;
+    r.want("queue", T::QUEUE, owner.info)?;
+    r.want(
+        "user timestamp pointers",
+        T::USER_TIMESTAMPS,
+        places.user_timestamps,
+    )?;
+    r.want("context store time", T::UNK_TS, places.unk_ts)?;
+    mem.usual(r, "uuid of a timestamp", T::UUID, 0);
+    r.zero(end(T::UUID)..T::SIZE)
 }

@@ -85,7 +85,7 @@ impl Core {
             self.statistics(now)?;
             self.power.next_stats = now + PERIOD;
         }
-        let idle = self.active.is_none() && self.queues.values().all(|q| q.is_idle());
+        let idle = self.streams.are_idle() && self.queues.values().all(|q| q.is_idle());
         if idle && self.pending_submissions()? == 0 {
             let delay = self
                 .mem

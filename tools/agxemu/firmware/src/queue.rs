@@ -14,6 +14,8 @@
 //! A ring is consumed at three places, which follow each other: `limit` is how far the host's
 //! submissions reach, `fetched` how far commands were taken up, `done` how far they are finished.
 
+use std::collections::BTreeMap;
+
 use agx_abi::channel::PipeKind;
 use agx_abi::event::{NotifierList, STAMP_STEP};
 use agx_abi::queue::{self as abi, GpuContextData, Priority, QueueInfo, RingState};
@@ -22,6 +24,7 @@ use agx_abi::Value;
 
 use crate::memory::{at, end, Memory};
 use crate::panic::{bail, ensure, Fw, Panic};
+use crate::stamps::reached;
 
 /// Entries of a command ring.
 pub const RING: u32 = abi::RING_ENTRIES;
@@ -63,6 +66,8 @@ pub struct Queue {
     pub open_events: u32,
     /// Commands with values up to this one are aborted, not run.
     pub abort_to: Option<u32>,
+    /// Highest value that its barriers have waited for, of each firmware stamp.
+    pub waited: BTreeMap<u64, u32>,
     /// When it was served last, to take turns within a priority.
     pub served: u64,
 }
@@ -143,6 +148,7 @@ impl Queue {
             last_sequence: None,
             open_events: 0,
             abort_to: None,
+            waited: BTreeMap::new(),
             served: 0,
         })
     }
@@ -236,6 +242,21 @@ impl Queue {
     pub fn set_slot(&mut self, mem: &Memory, slot: u8) -> Fw<()> {
         self.slot = Some(slot);
         mem.set_u32(at(self.info, QueueInfo::EVENT_SLOT), slot.into())
+    }
+
+    /// A barrier of it has seen `stamp` reach `value`.
+    pub fn has_waited(&mut self, stamp: u64, value: u32) {
+        let highest = self.waited.entry(stamp).or_insert(value);
+        if reached(value, *highest) {
+            *highest = value;
+        }
+    }
+
+    /// Whether a barrier of it has seen `stamp` reach `value`.
+    pub fn waited_for(&self, stamp: u64, value: u32) -> bool {
+        self.waited
+            .get(&stamp)
+            .is_some_and(|highest| reached(*highest, value))
     }
 
     /// The value that the next Run command must carry, given its host stamp and what that holds.

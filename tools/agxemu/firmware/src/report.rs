@@ -26,8 +26,14 @@ pub enum Log {
 /// Codes of trace entries: channel and code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trace {
+    StartTa = 0x0000,
+    FinishTa = 0x0001,
+    Start3d = 0x0004,
+    Finish3d = 0x0005,
     StartCp = 0x0007,
     FinishCp = 0x0008,
+    StampUpdateTa = 0x000a,
+    StampUpdate3d = 0x000c,
     StampUpdateCl = 0x000e,
     EvtNotify = 0x0028,
     EvtComplete = 0x010b,

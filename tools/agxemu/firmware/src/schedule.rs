@@ -2,31 +2,49 @@
 
 //! What is done next: the choice among queues, and the commands that only order others.
 //!
-//! One compute command runs at a time. Among queues whose next command can go ahead, the highest
-//! priority wins, and within a priority the one that was served longest ago. Commands of one queue
+//! One vertex, one fragment and one compute command run at a time. Among queues of a kind whose next
+//! command can go ahead, the highest priority wins, and within a priority the one that was served
+//! longest ago. Commands of one queue
 //! are taken strictly in order, so a barrier that is not met holds up its own queue and no other.
 
 use agx_abi::channel::PipeKind;
-use agx_abi::queue::{InitBuffer, TAG_RUN_FRAGMENT, TAG_RUN_VERTEX};
+use agx_abi::queue::InitBuffer;
 use agx_abi::Value;
 
 use crate::command::{self, Barrier, BARRIER, INIT_BUFFER};
 use crate::compute;
 use crate::core::{Core, Step};
+use crate::fragment;
 use crate::panic::{bail, ensure, Fw};
 use crate::queue::Queue;
 use crate::stamps::reached;
+use crate::vertex;
 
 impl Core {
     /// Does the next thing.
     pub(crate) fn step(&mut self) -> Fw<Step> {
-        if self.active.is_some() {
-            return self.advance_active();
+        let mut next = Step::Idle;
+        for kind in PipeKind::ALL {
+            let step = match self.streams.is_busy(kind) {
+                true => self.advance_active(kind)?,
+                false => self.take_up(kind)?,
+            };
+            match (step, &next) {
+                (Step::Progress, _) => return Ok(Step::Progress),
+                (Step::Until(at), Step::Until(other)) if at >= *other => {}
+                (Step::Until(at), _) => next = Step::Until(at),
+                (Step::Idle, _) => {}
+            }
         }
+        Ok(next)
+    }
+
+    /// Takes a command for the idle stream `kind` up, if there is one.
+    fn take_up(&mut self, kind: PipeKind) -> Fw<Step> {
         let mut order: Vec<(usize, u64, u64)> = self
             .queues
             .values()
-            .filter(|q| !self.failed.contains_key(&q.info))
+            .filter(|q| q.work == kind && !self.failed.contains_key(&q.info))
             .map(|q| (q.priority, q.served, q.info))
             .collect();
         order.sort_unstable();
@@ -50,10 +68,9 @@ impl Core {
         match (self.mem.u32(va)?, work) {
             (BARRIER, _) => return self.barrier(info, va),
             (INIT_BUFFER, PipeKind::Vertex) => self.init_buffer(info, va)?,
-            (compute::TAG, PipeKind::Compute) => self.begin(info, va)?,
-            (TAG_RUN_VERTEX, PipeKind::Vertex) | (TAG_RUN_FRAGMENT, PipeKind::Fragment) => bail!(
-                "{work:?} command at {va:#x}: rendering is not supported by this emulator yet"
-            ),
+            (compute::TAG, PipeKind::Compute)
+            | (vertex::TAG, PipeKind::Vertex)
+            | (fragment::TAG, PipeKind::Fragment) => self.begin(info, va)?,
             (tag, _) => bail!("{queue}: command with tag {tag:#x} at {va:#x}"),
         }
         self.turn += 1;
@@ -72,15 +89,19 @@ impl Core {
             return Ok(false);
         }
         self.objects.add("barrier", va, command::BARRIER_TOUCHED)?;
+        if let Some(queue) = self.queues.get_mut(&info) {
+            queue.has_waited(barrier.stamp, barrier.value);
+        }
         self.pass(info, va, barrier.own)?;
         Ok(true)
     }
 
     fn init_buffer(&mut self, info: u64, va: u64) -> Fw<()> {
-        let value = command::init_buffer(&self.mem, va)?;
+        let set_up = command::init_buffer(&self.mem, va)?;
+        self.tvb.set_up(&set_up)?;
         self.objects
             .add("buffer set-up", va, InitBuffer::SIZE as u64)?;
-        self.pass(info, va, value)
+        self.pass(info, va, set_up.value)
     }
 
     /// A command without an event of its own is done; it belongs to the next one, of `value`.

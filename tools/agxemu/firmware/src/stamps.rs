@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 
 use agx_abi::event::{stamp_distance, Notifier};
 
-use crate::compute::Stamps;
 use crate::memory::{at, Memory};
 use crate::panic::{bail, ensure, Fw};
+use crate::work::Stamps;
 
 /// Number of event slots.
 pub const SLOTS: usize = agx_abi::event::SLOTS;

@@ -5,15 +5,19 @@
 use agx_abi::channel::{PipeKind, PipeMessage};
 use agx_abi::compute::RunCompute;
 use agx_abi::event::SLOTS;
+use agx_abi::fragment::RunFragment;
 use agx_abi::queue::{QueueInfo, RingState};
+use agx_abi::vertex::RunVertex;
 
 use crate::channels::pipe_name;
 use crate::compute;
 use crate::core::Core;
+use crate::fragment;
 use crate::memory::{at, end, Record};
 use crate::panic::{bail, ensure, Fw};
 use crate::queue::{Queue, MAX_EVENTS, RING};
 use crate::report::Log;
+use crate::vertex;
 
 /// A pipe message.
 struct Message {
@@ -92,6 +96,7 @@ impl Core {
             );
             // A new owner starts from the stamp that the last one left behind.
             queue.last_value = None;
+            queue.waited.clear();
             queue.set_slot(&self.mem, m.slot)?;
             self.slots.assign(m.slot, info);
         }
@@ -165,6 +170,8 @@ impl Core {
             let command = mem.u64(ring.wrapping_add(8 * u64::from(index)));
             let slot = command.and_then(|va| match mem.u32(va)? {
                 compute::TAG => mem.u32(at(va, RunCompute::VM_SLOT)),
+                vertex::TAG => mem.u32(at(va, RunVertex::VM_SLOT)),
+                fragment::TAG => mem.u32(at(va, RunFragment::VM_SLOT)),
                 _ => Ok(0),
             });
             if let Ok(slot @ 1..=63) = slot {

@@ -18,6 +18,7 @@
 //! hang of the *GPU*, found here by comparing states (Brent's cycle search), never one of the
 //! emulator.
 
+use crate::cycle::Cycle;
 use crate::fault::{Fault, Unit};
 use crate::launch::{Launch, Size};
 use crate::{read, usc, GpuMemory};
@@ -93,9 +94,7 @@ pub fn walk(
         usc_base: stream.usc_base,
         cursor: stream.base,
         stack: Vec::with_capacity(RETURN_STACK),
-        mark: None,
-        until_mark: 1,
-        span: 1,
+        cycle: Cycle::new(),
     };
     if stream.base % 4 != 0 {
         return End::Hang(format!(
@@ -118,12 +117,8 @@ struct Walker<'a> {
     usc_base: u64,
     cursor: u64,
     stack: Vec<u64>,
-    /// Brent's cycle search over the states at jumps: the remembered one, …
-    mark: Option<(u64, Vec<u64>)>,
-    /// … jumps left until it is replaced, …
-    until_mark: u64,
-    /// … and the length of the current span, doubled each time.
-    span: u64,
+    /// Where jumps led, and what was on the stack then.
+    cycle: Cycle<(u64, Vec<u64>)>,
 }
 
 impl Walker<'_> {
@@ -205,18 +200,10 @@ impl Walker<'_> {
             )));
         }
         self.cursor = target;
-        if let Some((cursor, stack)) = &self.mark {
-            if *cursor == target && *stack == self.stack {
-                return Err(End::Hang(format!(
-                    "endless stream: comes back to {target:#x}"
-                )));
-            }
-        }
-        self.until_mark -= 1;
-        if self.until_mark == 0 {
-            self.mark = Some((target, self.stack.clone()));
-            self.span *= 2;
-            self.until_mark = self.span;
+        if self.cycle.repeats(&(target, self.stack.clone())) {
+            return Err(End::Hang(format!(
+                "endless stream: comes back to {target:#x}"
+            )));
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use crate::launch::{Launch, Size};
 use crate::threadgroup::{end_of, Meter, Run, Scratch, SLICE};
 use crate::tlb::{Pages, Uncached};
 use crate::trace::{Sink, Traced};
-use crate::usc::Binding;
+use crate::usc::{Binding, Pipeline};
 use crate::GpuMemory;
 
 const TEXTURE: usize = 24;
@@ -87,79 +87,23 @@ impl<'a> Executor<'a> {
             return Ok(0);
         }
         let grid = Grid::new(launch)?;
-        let mut shared = self.registers(launch)?;
-        if let Some(preshader) = launch.preshader {
-            self.preshader(preshader, &mut shared)?;
+        let (pages, settings) = (self.pages, self.settings);
+        let extended = launch.extended_samplers;
+        let mut shared = registers(pages, settings, &launch.pipeline, extended)?;
+        if let Some(pc) = launch.preshader {
+            let cache = &mut self.workers[0].cache;
+            run_preshader(
+                pages,
+                settings,
+                self.meter,
+                self.trace,
+                cache,
+                pc,
+                &mut shared,
+            )?;
         }
         self.threadgroups(launch, &grid, &shared)?;
         Ok(grid.threads.iter().product())
-    }
-
-    /// The register files of a launch, as its pipeline words fill them.
-    fn registers(&self, launch: &Launch) -> Result<Shared, End> {
-        let mut shared = Shared::default();
-        let pipeline = &launch.pipeline;
-        for b in &pipeline.uniforms {
-            let to = slice(&mut shared.uniforms, b, "uniform")?;
-            let mut bytes = vec![0; to.len() * 2];
-            self.read(b.address, &mut bytes)?;
-            for (half, bytes) in to.iter_mut().zip(bytes.chunks_exact(2)) {
-                *half = u16::from_le_bytes([bytes[0], bytes[1]]);
-            }
-        }
-        for b in &pipeline.textures {
-            let to = slice(&mut shared.textures, b, "texture")?;
-            for (i, state) in to.iter_mut().enumerate() {
-                let mut bytes = [0; TEXTURE];
-                self.read(b.address + (i * TEXTURE) as u64, &mut bytes)?;
-                *state = Some(bytes);
-            }
-        }
-        let extended = launch.extended_samplers;
-        let size = if extended { 3 * SAMPLER } else { SAMPLER };
-        for b in &pipeline.samplers {
-            let to = slice(&mut shared.samplers, b, "sampler")?;
-            for (i, state) in to.iter_mut().enumerate() {
-                let mut bytes = [0; 3 * SAMPLER];
-                self.read(b.address + (i * size) as u64, &mut bytes[..size])?;
-                *state = Some(Sampler { bytes, extended });
-            }
-        }
-        (shared.sampler_heap, shared.sampler_count) = self.settings.sampler_heap;
-        Ok(shared)
-    }
-
-    fn read(&self, va: u64, bytes: &mut [u8]) -> Result<(), End> {
-        let read = Uncached(self.pages).read(va, bytes);
-        read.map_err(|access| {
-            End::Fault(Fault {
-                access,
-                unit: Unit::Ipp,
-            })
-        })
-    }
-
-    fn preshader(&mut self, pc: u64, shared: &mut Shared) -> Result<(), End> {
-        let one = [1; 3];
-        let dispatch = Dispatch {
-            nominal: one,
-            size: one,
-            vm_slot: self.settings.vm_slot.into(),
-            ..Dispatch::default()
-        };
-        let mut host = GpuHost::new(self.pages, self.settings.soft_faults);
-        let (cache, meter) = (&mut self.workers[0].cache, self.meter);
-        match self.trace {
-            Some(sink) => preshader(
-                pc,
-                &dispatch,
-                &mut Traced { host, sink },
-                shared,
-                cache,
-                meter,
-            ),
-            None => preshader(pc, &dispatch, &mut host, shared, cache, meter),
-        }
     }
 
     fn threadgroups(&mut self, launch: &Launch, grid: &Grid, shared: &Shared) -> Result<(), End> {
@@ -191,6 +135,92 @@ impl<'a> Executor<'a> {
         });
         let end = all.end.into_inner().unwrap_or_else(|e| e.into_inner());
         end.map_or(Ok(()), Err)
+    }
+}
+
+/// Returns the register files of a shader, as its pipeline words fill them.
+///
+/// # Errors
+///
+/// A fault if what they name cannot be read, and what is not a register file.
+pub(crate) fn registers(
+    pages: &dyn Pages,
+    settings: Settings,
+    pipeline: &Pipeline,
+    extended: bool,
+) -> Result<Shared, End> {
+    let mut shared = Shared::default();
+    for b in &pipeline.uniforms {
+        let to = slice(&mut shared.uniforms, b, "uniform")?;
+        let mut bytes = vec![0; to.len() * 2];
+        read(pages, b.address, &mut bytes)?;
+        for (half, bytes) in to.iter_mut().zip(bytes.chunks_exact(2)) {
+            *half = u16::from_le_bytes([bytes[0], bytes[1]]);
+        }
+    }
+    for b in &pipeline.textures {
+        let to = slice(&mut shared.textures, b, "texture")?;
+        for (i, state) in to.iter_mut().enumerate() {
+            let mut bytes = [0; TEXTURE];
+            read(pages, b.address + (i * TEXTURE) as u64, &mut bytes)?;
+            *state = Some(bytes);
+        }
+    }
+    let size = if extended { 3 * SAMPLER } else { SAMPLER };
+    for b in &pipeline.samplers {
+        let to = slice(&mut shared.samplers, b, "sampler")?;
+        for (i, state) in to.iter_mut().enumerate() {
+            let mut bytes = [0; 3 * SAMPLER];
+            read(pages, b.address + (i * size) as u64, &mut bytes[..size])?;
+            *state = Some(Sampler { bytes, extended });
+        }
+    }
+    (shared.sampler_heap, shared.sampler_count) = settings.sampler_heap;
+    Ok(shared)
+}
+
+fn read(pages: &dyn Pages, va: u64, bytes: &mut [u8]) -> Result<(), End> {
+    let read = Uncached(pages).read(va, bytes);
+    read.map_err(|access| {
+        End::Fault(Fault {
+            access,
+            unit: Unit::Ipp,
+        })
+    })
+}
+
+/// Runs the preshader at `pc`, which writes to `shared`.
+///
+/// # Errors
+///
+/// Why the job cannot go on.
+pub(crate) fn run_preshader(
+    pages: &dyn Pages,
+    settings: Settings,
+    meter: &Meter,
+    trace: Option<&Sink>,
+    cache: &mut Cache,
+    pc: u64,
+    shared: &mut Shared,
+) -> Result<(), End> {
+    let one = [1; 3];
+    let dispatch = Dispatch {
+        nominal: one,
+        size: one,
+        vm_slot: settings.vm_slot.into(),
+        ..Dispatch::default()
+    };
+    let mut host = GpuHost::new(pages, settings.soft_faults);
+    match trace {
+        Some(sink) => preshader(
+            pc,
+            &dispatch,
+            &mut Traced { host, sink },
+            shared,
+            cache,
+            meter,
+        ),
+        None => preshader(pc, &dispatch, &mut host, shared, cache, meter),
     }
 }
 
@@ -339,6 +369,7 @@ impl Threadgroups<'_> {
                     core,
                     vm_slot: self.settings.vm_slot.into(),
                     tile,
+                    corner: None,
                 };
                 let mut run = Run {
                     host: &mut *host,

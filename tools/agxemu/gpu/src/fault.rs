@@ -27,10 +27,20 @@ pub enum Reason {
 pub enum Unit {
     /// First-level shader cache of cluster 0: instruction fetch, and accesses of shaders.
     Ul1c = 0x01,
+    /// Rasteriser: scissors, depth biases, occlusion counters.
+    Ras = 0x07,
+    /// State of the geometry pipeline (PPP records).
+    Ppp = 0x09,
+    /// Loads and stores of depth and stencil.
+    Zls = 0x0e,
     /// Compute data master: control stream and indirect arguments.
     Cdm = 0xa2,
     /// Instruction preprocessor: the words that describe a shader and its resources.
     Ipp = 0xa5,
+    /// Vertex data master: control stream and indirect arguments.
+    VdmStream = 0xa7,
+    /// Vertex data master: indices.
+    VdmIndex = 0xa9,
 }
 
 /// One access that could not be made, before it is known who made it.

@@ -3,19 +3,21 @@
 //! What a SIMD group sees of the machine: memory through the page tables, textures, images.
 
 use agx_isa::exec::host::{
-    AtomicOp, BlockWrite, HostFault, ImageWrite, TextureRequest, TextureResult,
+    bits, AtomicOp, BlockWrite, HostFault, ImageWrite, TextureRequest, TextureResult,
 };
-use agx_isa::exec::{Dispatch, Host, MemoryFault};
+use agx_isa::exec::{Dispatch, Host, Lanes, MemoryFault};
 
 use crate::backing::PAGE;
 use crate::fault::{AccessError, Reason};
-use crate::texture::{sample, store};
+use crate::texture::{sample, store, Memory};
 use crate::tlb::{Pages, Tlb};
 
 /// The host of one thread.
 pub struct GpuHost<'a> {
     tlb: Tlb<'a>,
     soft_faults: bool,
+    /// Records of the vertices that a vertex program runs for, word by word; empty for others.
+    pub(crate) outputs: Vec<Lanes>,
 }
 
 /// A refused access as the interpreter passes it on.
@@ -58,6 +60,7 @@ impl<'a> GpuHost<'a> {
         Self {
             tlb: Tlb::new(pages),
             soft_faults,
+            outputs: Vec::new(),
         }
     }
 
@@ -107,6 +110,16 @@ fn parts(va: u64, len: usize) -> impl Iterator<Item = (u64, std::ops::Range<usiz
         done += size;
         (size != 0).then_some((at, range))
     })
+}
+
+impl Memory for GpuHost<'_> {
+    fn read(&mut self, va: u64, out: &mut [u8]) -> Result<(), MemoryFault> {
+        Host::load(self, va, out)
+    }
+
+    fn write(&mut self, va: u64, data: &[u8]) -> Result<(), MemoryFault> {
+        Host::store(self, va, data)
+    }
 }
 
 impl Host for GpuHost<'_> {
@@ -168,11 +181,11 @@ impl Host for GpuHost<'_> {
         request: &TextureRequest,
         result: &mut TextureResult,
     ) -> Result<(), HostFault> {
-        sample::run(request, result, &mut |va, out| self.load(va, out))
+        sample::run(request, result, &mut |va, out| Host::load(self, va, out))
     }
 
     fn image_write(&mut self, request: &ImageWrite) -> Result<(), HostFault> {
-        store::texels(request, &mut |va, data| self.store(va, data))
+        store::texels(request, self)
     }
 
     fn block_write(
@@ -181,9 +194,21 @@ impl Host for GpuHost<'_> {
         dispatch: &Dispatch,
         local: &[u8],
     ) -> Result<(), HostFault> {
-        store::block(request, dispatch, local, &mut |va, data| {
-            self.store(va, data)
-        })
+        store::block(request, dispatch, local, self)
+    }
+
+    fn store_outputs(&mut self, index: &Lanes, values: &Lanes, mask: u32) -> Result<(), HostFault> {
+        let words = self.outputs.len();
+        for lane in bits(mask) {
+            let Some(word) = self.outputs.get_mut(index[lane] as usize) else {
+                return Err(HostFault::Unsupported(format!(
+                    "word {} of a vertex record of {words}",
+                    index[lane]
+                )));
+            };
+            word[lane] = values[lane];
+        }
+        Ok(())
     }
 }
 

@@ -7,11 +7,13 @@
 
 pub mod backing;
 pub mod cdm;
+mod cycle;
 pub mod execute;
 pub mod fault;
 pub mod host;
 pub mod job;
 pub mod launch;
+pub mod render;
 pub mod texture;
 pub mod threadgroup;
 pub mod tlb;

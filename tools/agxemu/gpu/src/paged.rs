@@ -41,6 +41,15 @@ impl Paged {
         }
     }
 
+    /// Maps a page at `va` unless there is one.
+    pub(crate) fn map_if_new(&self, va: u64) {
+        let at = va & !(PAGE - 1);
+        let known = self.pages.lock().unwrap().contains_key(&at);
+        if !known {
+            self.map(at, 1, true);
+        }
+    }
+
     /// Clears the leaf of a page.
     pub(crate) fn unmap(&self, va: u64) {
         let page = self.pages.lock().unwrap().remove(&va).unwrap();
@@ -63,9 +72,9 @@ impl Paged {
 
     /// Writes, whatever the rights.
     pub(crate) fn put(&self, va: u64, bytes: &[u8]) {
+        let pages = self.pages.lock().unwrap();
         for (i, &byte) in bytes.iter().enumerate() {
             let at = va + i as u64;
-            let pages = self.pages.lock().unwrap();
             let page = &pages[&(at & !(PAGE - 1))].page;
             page.window().write((at % PAGE) as usize, &[byte]);
         }

@@ -10,6 +10,7 @@
 //! on. An access that another thread of the host has begun by then may still arrive, which
 //! hardware's invalidation would wait for.
 
+use std::cell::RefCell;
 use std::sync::atomic::Ordering::SeqCst;
 
 use crate::backing::{HostPage, Window, PAGE};
@@ -68,6 +69,24 @@ pub struct Uncached<'a>(pub &'a dyn Pages);
 impl GpuMemory for Uncached<'_> {
     fn read(&self, va: u64, buf: &mut [u8]) -> Result<(), AccessError> {
         Tlb::new(self.0).read(va, buf)
+    }
+}
+
+/// Page tables, with a translation buffer for one thread.
+pub struct Cached<'a>(RefCell<Tlb<'a>>);
+
+impl<'a> Cached<'a> {
+    /// Returns memory that is looked up in `pages`.
+    pub fn new(pages: &'a dyn Pages) -> Self {
+        Self(RefCell::new(Tlb::new(pages)))
+    }
+}
+
+impl GpuMemory for Cached<'_> {
+    fn read(&self, va: u64, buf: &mut [u8]) -> Result<(), AccessError> {
+        let mut tlb = self.0.borrow_mut();
+        tlb.refresh();
+        tlb.read(va, buf)
     }
 }
 
@@ -323,6 +342,23 @@ mod tests {
         memory.next_epoch();
         tlb.refresh();
         assert!(tlb.read(0x10_0000, &mut [0; 4]).is_err());
+    }
+
+    #[test]
+    fn what_is_kept_of_the_tables_does_not_outlive_them() {
+        let memory = Paged::default();
+        memory.map(0x10_0000, 2, true);
+        let cached = Cached::new(&memory);
+        memory.put(0x10_3ffe, &[1, 2, 3, 4]);
+        let mut back = [0; 4];
+        cached.read(0x10_3ffe, &mut back).unwrap();
+        assert_eq!(back, [1, 2, 3, 4]);
+        memory.unmap(0x10_4000);
+        let e = cached.read(0x10_3ffe, &mut back).unwrap_err();
+        assert_eq!((e.va, e.reason), (0x10_4000, Reason::Unmapped));
+        memory.unlink(0x10_0000);
+        memory.next_epoch();
+        assert!(cached.read(0x10_0000, &mut back).is_err());
     }
 
     #[test]

@@ -10,9 +10,9 @@
 use std::fmt::Write;
 
 use agx_isa::exec::host::{
-    AtomicOp, BlockWrite, HostFault, ImageWrite, TextureRequest, TextureResult,
+    bits, AtomicOp, BlockWrite, HostFault, ImageWrite, TextureRequest, TextureResult,
 };
-use agx_isa::exec::{text, Dispatch, Host, MemoryFault};
+use agx_isa::exec::{text, Dispatch, Host, Lanes, MemoryFault};
 
 use crate::host::{GpuHost, Refresh};
 
@@ -108,9 +108,17 @@ impl Host for Traced<'_, '_> {
         dispatch: &Dispatch,
         local: &[u8],
     ) -> Result<(), HostFault> {
-        let what = (request.dim, request.coordinates, request.format);
+        let what = (request.dim, request.place, request.format);
         (self.sink)(&format!("  image block {what:x?} {}", hex(&request.image)));
         self.host.block_write(request, dispatch, local)
+    }
+
+    fn store_outputs(&mut self, index: &Lanes, values: &Lanes, mask: u32) -> Result<(), HostFault> {
+        for lane in bits(mask) {
+            let (word, value) = (index[lane], values[lane]);
+            (self.sink)(&format!("  lane {lane}: word {word} = {value:#010x}"));
+        }
+        self.host.store_outputs(index, values, mask)
     }
 
     fn special(&mut self, sr: u8) -> Option<u32> {

@@ -70,6 +70,8 @@ pub struct Pipeline {
     pub gprs: Option<u16>,
     /// Threadgroup memory, when the shader uses any.
     pub shared: Option<SharedMemory>,
+    /// The fragment properties word, which only fragment shaders of draws have.
+    pub fragment: Option<u32>,
 }
 
 fn bits(value: u64, low: u32, high: u32) -> u64 {
@@ -128,6 +130,11 @@ impl Pipeline {
         Err(Error::Malformed(format!("USC words at {va:#x} do not end")))
     }
 
+    /// Returns whether depth and stencil are tested before the shader, and not by it.
+    pub fn early_z(&self) -> bool {
+        self.fragment.is_some_and(|word| word >> 8 & 1 == 1)
+    }
+
     /// Takes one record in; `true` if it ends the list.
     fn word(&mut self, tag: u8, word: u64) -> Result<bool, String> {
         match tag {
@@ -175,8 +182,8 @@ impl Pipeline {
                 return Ok(true);
             }
             0x88 => return Ok(true),
-            // 0x58: fragment properties, of no meaning for a compute shader.
-            _ => {}
+            // 0x58: fragment properties.
+            _ => self.fragment = Some(word as u32),
         }
         Ok(false)
     }

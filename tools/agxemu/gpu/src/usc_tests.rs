@@ -28,10 +28,12 @@ fn every_record_is_decoded() {
         &shared.to_le_bytes(),
         SHADER,
         &registers.to_le_bytes(),
-        &[0x58, 0, 0, 0],
+        &[0x58, 0x01, 0xf0, 0x02],
         &preshader.to_le_bytes(),
     ]);
     let p = Pipeline::decode(&mem, 0x1000).unwrap();
+    assert_eq!(p.fragment, Some(0x02f0_0158));
+    assert!(p.early_z());
     assert_eq!(
         p.uniforms,
         [

@@ -26,6 +26,10 @@ usage: agxemu --socket PATH --region NAME=START,SIZE … [OPTION…]
   --threads N            host threads that a job is spread over (default: one for each core)
   --budget N             instructions that one SIMD group may execute before its shader counts as
                          endless
+  --tvb-pages N          pages of 32 KiB that a tiled vertex buffer has at most, whatever the driver
+                         gives it
+  --tvb-overflow WHAT    what a full one leads to: partial (default), the frame is shaded in parts;
+                         grow, the driver is asked for more first
   --trace                log every instruction and memory access of shaders
   --log FILE             log to FILE instead of standard error
   --tlbi FILE            make FILE for the plugin tlbi/plugin.c of QEMU, and report translations
@@ -49,7 +53,9 @@ hardware
   stamp-bits     pending stamps have bits above the event slot
   slow-init:MS   Initialize takes so long
   slow-halt:MS   so long from the event of a halt to the word that says so
-  strict         all of these, with 1500 and 300 ms";
+  strict         all of these, with 1500 and 300 ms
+  poison         accesses to pages that the guest has freed are reported; it has to run with
+                 page_poison=1";
 
 /// The arguments.
 pub struct Arguments {
@@ -63,7 +69,7 @@ pub struct Arguments {
     pub trouble: Vec<Trouble>,
     /// `--hardware`
     pub hardware: Hardware,
-    /// `--threads`, `--budget`
+    /// `--threads`, `--budget`, `--trace`, `--tvb-pages`, `--tvb-overflow`
     pub gpu: gpu::Options,
     /// `--capture`
     pub capture: Option<PathBuf>,
@@ -109,6 +115,8 @@ impl Arguments {
                 "--hardware" => this.hardware.add(&value()?)?,
                 "--threads" => this.gpu.threads = positive(&option, &value()?)? as usize,
                 "--budget" => this.gpu.limits.group = positive(&option, &value()?)?,
+                "--tvb-pages" => this.gpu.tvb_pages = Some(pages(&option, &value()?)?),
+                "--tvb-overflow" => this.gpu.overflow = value()?.parse()?,
                 "--trace" => this.gpu.trace = true,
                 "--capture" => this.capture = Some(value()?.into()),
                 "--log" => this.log = Some(value()?.into()),
@@ -157,6 +165,11 @@ fn positive(option: &str, value: &str) -> Result<u64, String> {
     }
 }
 
+fn pages(option: &str, value: &str) -> Result<u32, String> {
+    let pages = positive(option, value)?;
+    u32::try_from(pages).map_err(|_| format!("{option}: {value} are too many"))
+}
+
 fn only(what: &str, value: &str, known: &str) -> Result<(), String> {
     match value == known {
         true => Ok(()),
@@ -167,6 +180,7 @@ fn only(what: &str, value: &str, known: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use agxemu_firmware::tvb::Overflow;
 
     fn parse(text: &str) -> Result<Arguments, String> {
         Arguments::parse(text.split_whitespace().map(str::to_owned))
@@ -180,12 +194,14 @@ mod tests {
     fn complete() {
         let a = parse(&format!(
             "--socket s {REGIONS} --chip t8103 --firmware 13.5 --fault hang:2 --fault no-hello --capture d \
-             --threads 3 --budget 1000 --hardware ids,slow-init:7 --tlbi t"
+             --threads 3 --budget 1000 --hardware ids,slow-init:7 --tlbi t --tvb-pages 5 \
+             --tvb-overflow grow"
         ))
         .unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(a.socket, PathBuf::from("s"));
         assert_eq!(a.trouble, [Trouble::NoHello]);
         assert_eq!((a.gpu.threads, a.gpu.limits.group), (3, 1000));
+        assert_eq!((a.gpu.tvb_pages, a.gpu.overflow), (Some(5), Overflow::Grow));
         assert!(a.script.job(2).is_some() && a.capture.is_some());
         assert!(a.hardware.ids && a.hardware.firmware.initialize_ms == 7);
         assert_eq!(a.tlbi, Some(PathBuf::from("t")));
@@ -205,6 +221,18 @@ mod tests {
         assert_eq!(
             error("--threads 0"),
             "--threads: \"0\" is no number of anything"
+        );
+        assert_eq!(
+            error("--tvb-pages 0"),
+            "--tvb-pages: \"0\" is no number of anything"
+        );
+        assert_eq!(
+            error("--tvb-pages 4294967296"),
+            "--tvb-pages: 4294967296 are too many"
+        );
+        assert_eq!(
+            error("--tvb-overflow halt"),
+            "\"halt\" is nothing that a full buffer leads to"
         );
         assert_eq!(error("-v"), "unknown option -v");
     }

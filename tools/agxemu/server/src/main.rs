@@ -135,7 +135,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         let json = format!(
             "{{\"jobs\": {}, \"interrupts\": {}, \"mmio_reads\": {reads}, \"mmio_writes\": {writes}, \
              \"launches\": {}, \"threads\": {}, \"instructions\": {}, \"gpu_ms\": {}, \
-             \"raised_again\": {}, \"stale\": {}}}\n",
+             \"raised_again\": {}, \"stale\": {}, \"freed\": {}, \"overflows\": {}}}\n",
             counters.completed,
             soc.interrupts(),
             counters.launches,
@@ -144,6 +144,8 @@ fn serve(arguments: Arguments) -> Result<(), String> {
             counters.gpu_ticks / MS,
             soc.raised_again(),
             soc.stale(),
+            soc.freed(),
+            counters.overflows,
         );
         std::fs::write(&path, json).map_err(|e| format!("statistics {}: {e}", path.display()))?;
     }

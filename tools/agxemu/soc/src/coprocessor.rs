@@ -79,6 +79,7 @@ fn sum(a: Counters, b: Counters) -> Counters {
         events: a.events + b.events,
         flags: a.flags + b.flags,
         halts: a.halts + b.halts,
+        overflows: a.overflows + b.overflows,
         flushes: a.flushes + b.flushes,
     }
 }

@@ -14,6 +14,7 @@
 //! | `slow-init:MS` | Initialize takes so long |
 //! | `slow-halt:MS` | the word that says that the GPU is halted comes so long after the event |
 //! | `strict` | all of these, with 1500 ms and 300 ms |
+//! | `poison` | accesses to pages that the guest has freed are reported; the guest has to run with `page_poison=1` |
 //!
 //! Sleep states (\[C\]: a driver that has run on Macs does it; \[I\]: inferred):
 //!
@@ -44,6 +45,8 @@ pub struct Hardware {
     pub endpoints: bool,
     /// `late-messages`
     pub late_messages: bool,
+    /// `poison`
+    pub poison: bool,
     /// `statistics`, `stamp-bits`, `slow-init`, `slow-halt`
     pub firmware: Behaviour,
 }
@@ -56,6 +59,7 @@ impl Hardware {
         ids: true,
         endpoints: true,
         late_messages: true,
+        poison: false,
         firmware: Behaviour {
             initialize_ms: STRICT_INITIALIZE_MS,
             halt_ms: STRICT_HALT_MS,
@@ -86,7 +90,10 @@ impl Hardware {
         }
         let flag = match text {
             "strict" => {
-                *self = Self::STRICT;
+                *self = Self {
+                    poison: self.poison,
+                    ..Self::STRICT
+                };
                 return Ok(());
             }
             "image" => &mut self.image,
@@ -94,6 +101,7 @@ impl Hardware {
             "ids" => &mut self.ids,
             "endpoints" => &mut self.endpoints,
             "late-messages" => &mut self.late_messages,
+            "poison" => &mut self.poison,
             "statistics" => &mut self.firmware.large_statistics,
             "stamp-bits" => &mut self.firmware.stamp_bits,
             _ => return Err(bad()),
@@ -116,8 +124,9 @@ mod tests {
         h.add("slow-init:1500,slow-halt:300").unwrap();
         assert_eq!(h, Hardware::STRICT);
         let mut strict = Hardware::default();
-        strict.add("strict,slow-init:2").unwrap();
+        strict.add("poison,strict,slow-init:2").unwrap();
         assert_eq!(strict.firmware.initialize_ms, 2);
+        assert!(strict.poison);
         for text in ["", "x", "image,", "slow-init", "slow-init:", "ids:1"] {
             assert!(h.add(text).is_err(), "{text:?}");
         }

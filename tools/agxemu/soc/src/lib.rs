@@ -30,6 +30,7 @@ pub mod soc;
 pub mod uat;
 
 mod book;
+mod freed;
 mod interrupts;
 #[cfg(test)]
 mod rtkit_tests;

@@ -15,6 +15,7 @@ use agxemu_gpu::fault::AccessError;
 
 use crate::book::Book;
 use crate::boot;
+use crate::freed::Freed;
 use crate::hardware::Hardware;
 use crate::interrupts::Raised;
 use crate::mailbox::Mailbox;
@@ -61,7 +62,7 @@ pub struct Soc {
     /// When the lines were raised last, and how often again.
     pub(crate) raised: Mutex<[Option<Raised>; 2]>,
     pub(crate) again: AtomicU64,
-    hardware: Hardware,
+    pub(crate) hardware: Hardware,
     /// The coprocessor is off, so that registers may read anything.
     off: AtomicBool,
     fault_info: AtomicU64,
@@ -72,6 +73,7 @@ pub struct Soc {
     clock: Mutex<Clock>,
     pub(crate) book: OnceLock<Book>,
     pub(crate) stale: AtomicU64,
+    pub(crate) freed: Freed,
     log: Mutex<Box<dyn Write + Send>>,
 }
 
@@ -118,6 +120,7 @@ impl Soc {
             }),
             book: OnceLock::new(),
             stale: AtomicU64::new(0),
+            freed: Freed::default(),
             log: Mutex::new(log),
         })
     }
@@ -405,22 +408,27 @@ impl Machine for Soc {
     }
 
     fn read_phys(&self, pa: u64, buf: &mut [u8]) -> Result<(), OutsideRam> {
+        self.look_for_freed(pa, buf.len(), "read of");
         self.ram.read(pa, buf)
     }
 
     fn write_phys(&self, pa: u64, bytes: &[u8]) -> Result<(), OutsideRam> {
+        self.look_for_freed(pa, bytes.len(), "write to");
         self.ram.write(pa, bytes)
     }
 
     fn load_u32(&self, pa: u64) -> Result<u32, OutsideRam> {
+        self.look_for_freed(pa, 4, "load from");
         self.ram.load_u32(pa)
     }
 
     fn store_u32(&self, pa: u64, value: u32) -> Result<(), OutsideRam> {
+        self.look_for_freed(pa, 4, "store to");
         self.ram.store_u32(pa, value)
     }
 
     fn host_page(&self, pa: u64) -> Result<HostPage, OutsideRam> {
+        self.look_for_freed(pa, 1, "GPU access to");
         self.ram.page(pa)
     }
 

@@ -43,6 +43,12 @@ impl Control {
         self.device_control.run(command.encode().as_bytes()).await
     }
 
+    /// Has the firmware run a device control command. Does not wait for that: while the firmware
+    /// has halted it runs none, and whoever calls this may have to end that halt.
+    pub(super) async fn post(&self, command: DeviceControl) -> Result {
+        self.device_control.post(command.encode().as_bytes()).await
+    }
+
     /// Makes the firmware forget the context at `address`, and clean its caches. Then its memory,
     /// and all that was taken out of use before, may be used for something else.
     ///

@@ -206,6 +206,15 @@ impl Events {
         }
     }
 
+    /// The firmware wants the buffer in buffer slot `index` to grow.
+    pub(super) fn grow_requested(&self, index: u32) {
+        self.pool.release(|tables| {
+            if let Some(requests) = tables.buffer_requests.get_mut(index as usize) {
+                *requests = requests.saturating_add(1);
+            }
+        });
+    }
+
     /// Returns a number that is another one when commands of any queue have completed since,
     /// whether that was flagged or not.
     pub(super) fn progress(&self) -> u32 {

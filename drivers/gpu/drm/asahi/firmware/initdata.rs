@@ -101,6 +101,8 @@ pub(super) struct InitData {
 /// Addresses of the statistics blocks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StatsAddresses {
+    pub(crate) vertex: u64,
+    pub(crate) fragment: u64,
     pub(crate) compute: u64,
 }
 
@@ -133,6 +135,8 @@ impl InitData {
             fragment.write(at, &[0xff; 4])?;
         }
         let stats = StatsAddresses {
+            vertex: vertex.va(),
+            fragment: fragment.va(),
             compute: compute.va(),
         };
 

@@ -13,6 +13,7 @@ use agx_abi::channel::{
     EventMessage,
     FlagEvent,
     FwLogPayload,
+    GrowTvbEvent,
     TimeoutEvent, //
 };
 
@@ -41,8 +42,18 @@ pub(crate) enum Event {
         /// The last command that is lost.
         value: Stamp,
     },
-    /// Of a type that is not expected: a tiled vertex buffer that has to grow, or unknown.
+    /// A tiled vertex buffer has to grow.
+    GrowTvb(GrowTvb),
+    /// Of an unknown type.
     Other(u32),
+}
+
+/// Which buffer is to grow, and the number of the question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GrowTvb {
+    pub(crate) vm_slot: u32,
+    pub(crate) buffer_slot: u32,
+    pub(crate) counter: u32,
 }
 
 impl Event {
@@ -67,6 +78,14 @@ impl Event {
                     slot: error.get(ChannelErrorEvent::EVENT_SLOT),
                     value: Stamp(error.get(ChannelErrorEvent::EVENT_VALUE)),
                 }
+            }
+            event::GROW_TVB => {
+                let grow = GrowTvbEvent::from_bytes(bytes);
+                Event::GrowTvb(GrowTvb {
+                    vm_slot: grow.get(GrowTvbEvent::VM_SLOT),
+                    buffer_slot: grow.get(GrowTvbEvent::BUFFER_SLOT),
+                    counter: grow.get(GrowTvbEvent::COUNTER),
+                })
             }
             other => Event::Other(other),
         }
@@ -94,6 +113,13 @@ pub(crate) enum DeviceControl {
         address: u64,
         /// What the firmware keeps in it to find its own tables.
         ids: ContextIds,
+    },
+    /// Go on with what the buffer has now.
+    GrowTvbAck {
+        /// The question.
+        grow: GrowTvb,
+        /// How often the firmware has halted.
+        halt_count: u64,
     },
     /// Go on with a work queue after [`Event::ChannelError`].
     RecoverChannel {
@@ -146,6 +172,18 @@ impl DeviceControl {
                     .set(Message::PID_TABLE_INDEX, ids.pid_table_index)
                     .set(Message::UNK_CONTEXT_4, ids.unk_4)
                     .set(Message::CONTEXT, address);
+                *message.as_bytes()
+            }
+            DeviceControl::GrowTvbAck { grow, halt_count } => {
+                use channel::GrowTvbAck as Message;
+                let mut message = Message::zeroed();
+                message
+                    .set(Message::KIND, device_control::GROW_TVB_ACK)
+                    .set(Message::UNK_4, 1)
+                    .set(Message::BUFFER_SLOT, grow.buffer_slot)
+                    .set(Message::VM_SLOT, grow.vm_slot)
+                    .set(Message::COUNTER, grow.counter)
+                    .set(Message::HALT_COUNT, halt_count);
                 *message.as_bytes()
             }
             DeviceControl::RecoverChannel {
@@ -245,7 +283,14 @@ mod tests {
                 value: Stamp(0x500)
             }
         );
-        assert_eq!(event(&[7, 1, 2, 3]), Event::Other(7));
+        assert_eq!(
+            event(&[7, 1, 2, 3]),
+            Event::GrowTvb(GrowTvb {
+                vm_slot: 1,
+                buffer_slot: 2,
+                counter: 3
+            })
+        );
         assert_eq!(event(&[6]), Event::Other(6));
     }
 
@@ -263,6 +308,21 @@ mod tests {
         assert_eq!(
             words(entry.as_bytes(), [0, 4, 8, 0xc, 0x10]),
             [0x0f, 2, 0x1234_5678, 0xffff_ffa0, 0x1_0200]
+        );
+
+        let grow = GrowTvb {
+            vm_slot: 9,
+            buffer_slot: 126,
+            counter: 77,
+        };
+        let halt_count = 0x1_0000_0002;
+        let entry = DeviceControl::GrowTvbAck { grow, halt_count }.encode();
+        assert_eq!(
+            words(
+                entry.as_bytes(),
+                [0, 4, 8, 0xc, 0x10, 0x14, 0x18, 0x1c, 0x20]
+            ),
+            [0x0e, 1, 126, 9, 77, 0, 2, 1, 0]
         );
 
         let entry = DeviceControl::DestroyContext {

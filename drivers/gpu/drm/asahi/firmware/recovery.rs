@@ -175,7 +175,12 @@ impl Recovery {
             }
             self.crash.or(time::sleep(HALT_PAUSE)).await?;
         }
-        Ok(self.halt_count.load(Relaxed))
+        Ok(self.halt_count())
+    }
+
+    /// Returns how often the firmware has halted.
+    pub(super) fn halt_count(&self) -> u64 {
+        self.halt_count.load(Relaxed)
     }
 
     /// Whether a timeout event is about a halt that has been dealt with already: two commands may

@@ -14,7 +14,8 @@ use super::{
     message::{
         channel_error_name,
         DeviceControl,
-        Event, //
+        Event,
+        GrowTvb, //
     },
     outcome::{
         Cause,
@@ -119,15 +120,33 @@ impl EventTask {
                     value,
                 };
                 self.control
-                    .run(recover)
+                    .post(recover)
                     .await
                     .map_err(|e| self.link.give_up(fmt!("no recovery of a channel: {e:?}")))
             }
+            Event::GrowTvb(grow) => self.grow(grow).await,
             Event::Other(_) => {
                 dev_warn!(self.dev, "unexpected firmware event {event:?}: ignored\n");
                 Ok(())
             }
         }
+    }
+
+    /// Answers that the buffer has not grown: this task may not wait for memory. Then the firmware
+    /// makes room by a partial render [I]. There will be more of it for the next job.
+    ///
+    /// Not expected: it is for memoryless render targets, which no client can ask for.
+    async fn grow(&mut self, grow: GrowTvb) -> Result {
+        dev_warn!(self.dev, "a tiled vertex buffer is too small: {grow:?}\n");
+        self.events.grow_requested(grow.buffer_slot);
+        let halt_count = self.recovery.halt_count();
+        self.control
+            .post(DeviceControl::GrowTvbAck { grow, halt_count })
+            .await
+            .map_err(|e| {
+                self.link
+                    .give_up(fmt!("no end of a buffer's growth: {e:?}"))
+            })
     }
 
     async fn halt(&mut self, cause: Cause) -> Result {

@@ -247,6 +247,22 @@ impl TxChannel {
         }
     }
 
+    /// Sends an entry, and returns when it is in the ring.
+    ///
+    /// # Errors
+    ///
+    /// As for [`TxChannel::run`].
+    pub(super) async fn post(&self, entry: &[u8]) -> Result {
+        while let Err(e) = self.push(entry).map(drop) {
+            if e != EAGAIN {
+                return Err(e);
+            }
+            self.look(|ring| Ok(ring.room()? > 0)).await?;
+        }
+        self.link.ring(self.doorbell);
+        Ok(())
+    }
+
     /// Sends an entry, and returns when the firmware has dealt with it.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use super::{
     io,
     Buffers,
     Chip,
+    Clustering,
     Generation,
     Variant, //
 };
@@ -15,6 +16,7 @@ const fn buffers(preempt3: u32, compute_preempt1: u32, tiling_control: u32) -> B
         preempt: [0x540, 0x280, preempt3],
         compute_preempt1,
         tiling_control,
+        clustering: None,
     }
 }
 
@@ -67,7 +69,16 @@ const T600X_LIKE: Chip = Chip {
     max_cores: 8,
     max_gps: 4,
     oas: 42,
-    buffers: buffers(0x20, 0x3_bd00, 0xa540),
+    buffers: Buffers {
+        clustering: Some(Clustering {
+            meta1_block: 0x44,
+            meta2: 8 * 0xc0,
+            meta3: 8 * 0x280,
+            meta4: 16 * 0x30,
+            splits: 16,
+        }),
+        ..buffers(0x20, 0x3_bd00, 0xa540)
+    },
     io: &[],
 };
 

@@ -149,6 +149,13 @@ impl GpuId {
         self.core_masks.iter().map(|m| m.count_ones()).sum()
     }
 
+    /// The masks of cores as the first two registers have them.
+    pub(crate) fn core_mask_words(&self) -> [u32; 2] {
+        let clusters = self.core_masks[..self.clusters as usize].iter().rev();
+        let all = clusters.fold(0u128, |all, &mask| all << self.cores | u128::from(mask));
+        [all as u32, (all >> 32) as u32]
+    }
+
     /// Letter and digit of the revision.
     pub(crate) fn revision_name(&self) -> [char; 2] {
         let letter = b'A' + ((self.revision >> 4) & 0xf) as u8;
@@ -220,6 +227,7 @@ mod tests {
         assert_eq!((id.variant, id.clusters), (Variant::C, 4));
         assert_eq!((id.active_cores(), id.revision_name()), (32, ['C', '0']));
         assert_eq!(id.core_masks, [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]);
+        assert_eq!(id.core_mask_words(), [!0, 0]);
         assert_eq!(id.check(&T6001), Ok(()));
     }
 
@@ -235,6 +243,7 @@ mod tests {
         let id = GpuId::decode(&regs).unwrap();
         assert_eq!((id.variant, id.clusters), (Variant::D, 8));
         assert_eq!(id.core_masks, [0x3ff; 8]);
+        assert_eq!(id.core_mask_words(), [!0, !0]);
         assert_eq!(id.active_cores(), 80);
     }
 

@@ -55,8 +55,8 @@ impl AsahiFile {
             device: Some(Arc::new(device, GFP_KERNEL_ACCOUNT)?),
             client_id: client_id(file),
         };
-        let usage = file.inner().compute.clone();
-        let queue = Queue::new(&reg.gpu, vm, priority, data.usc_exec_base, usage, label)?;
+        let engines = file.inner().engines.clone();
+        let queue = Queue::new(&reg.gpu, vm, priority, data.usc_exec_base, engines, label)?;
         data.queue_id = file.inner().queues.lock().insert(queue)?;
         Ok(())
     }

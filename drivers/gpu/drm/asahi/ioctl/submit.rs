@@ -26,6 +26,7 @@ use crate::{
             Invalid,
             Parser,
             Timestamp,
+            Timestamps,
             Work, //
         },
         compute,
@@ -44,7 +45,7 @@ use crate::{
         Charge,
         MAX_JOBS, //
     },
-    timestamps::Timestamps,
+    timestamps,
     uapi::{
         self,
         Submit, //
@@ -141,54 +142,82 @@ impl From<BadTimestamp> for Error {
     }
 }
 
+/// A command, and where its client wants timestamps: at the start and at the end, of renders for
+/// each half.
+struct Timed<'a> {
+    command: Command<'a>,
+    times: [[u64; 2]; 2],
+}
+
 /// Returns the job of the commands in `buffer`, which it writes to memory.
 fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<Job> {
     let charge = Charge::new(file.inner().jobs.clone(), 1, MAX_JOBS).ok_or(ENOSPC)?;
     // First everything is looked at, so that what is wrong is found before memory is spent on it.
     let mut objects = KVec::new();
-    let mut user_timestamps = KVec::new();
-    let mut renders = false;
+    let mut timed = KVVec::new();
     for command in Parser::new(buffer) {
         let command = command?;
-        match command.work {
-            Work::Render(_) => {
-                renders = true;
-                for timestamp in command.timestamps() {
-                    resolve(file, Some(timestamp), &mut objects)?;
-                }
-            }
-            Work::Compute(compute) => {
-                let start = resolve(file, compute.ts.start, &mut objects)?;
-                let end = resolve(file, compute.ts.end, &mut objects)?;
-                user_timestamps.push([start, end], GFP_KERNEL_ACCOUNT)?;
-            }
-        }
-    }
-    if renders {
-        return Err(EOPNOTSUPP);
+        let mut pair = |times: Timestamps| -> Result<[u64; 2]> {
+            Ok([
+                resolve(file, times.start, &mut objects)?,
+                resolve(file, times.end, &mut objects)?,
+            ])
+        };
+        let times = match &command.work {
+            Work::Render(render) => [pair(render.ts_vtx)?, pair(render.ts_frag)?],
+            Work::Compute(compute) => [pair(compute.ts)?, [0; 2]],
+        };
+        timed.push(Timed { command, times }, GFP_KERNEL_ACCOUNT)?;
     }
 
-    let count = user_timestamps.len();
-    let memory = queue.job_memory(count)?;
-    let mut commands = KVec::with_capacity(count, GFP_KERNEL_ACCOUNT)?;
-    for (index, command) in Parser::new(buffer).enumerate() {
-        let Command { barriers, work } = command?;
-        let Work::Compute(compute) = work else {
-            return Err(EOPNOTSUPP);
+    let renders = || {
+        timed.iter().filter_map(|timed| match &timed.command.work {
+            Work::Render(render) => Some(render),
+            Work::Compute(_) => None,
+        })
+    };
+    let render_count = renders().count();
+    let compute_count = timed.len() - render_count;
+    if render_count > 0 {
+        return Err(EOPNOTSUPP);
+    }
+    let compute_memory = match compute_count {
+        0 => None,
+        count => Some(queue.job_memory(count)?),
+    };
+    let render_memory = match render_count {
+        0 => None,
+        _ => Some(queue.render_memory(renders())?),
+    };
+
+    let mut commands = KVec::with_capacity(timed.len(), GFP_KERNEL_ACCOUNT)?;
+    let (mut computes, mut renders) = (0, 0);
+    for Timed { command, times } in &timed {
+        let planned = match &command.work {
+            Work::Compute(compute) => {
+                let memory = compute_memory.as_ref().ok_or(EINVAL)?;
+                let place = memory.place(computes, times[0]);
+                let mut own = memory.command(computes);
+                computes += 1;
+                let last = computes == compute_count;
+                let common = queue.common();
+                let sequence = compute::describe(compute, common, &place, last, &mut own)?;
+                Planned::Compute(sequence)
+            }
+            Work::Render(render) => {
+                let memory = render_memory.as_ref().ok_or(EINVAL)?;
+                let index = renders;
+                renders += 1;
+                let last = renders == render_count;
+                let planned = memory.describe(index, render, *times, last)?;
+                Planned::Render(planned)
+            }
         };
-        let place = memory.place(index, user_timestamps[index]);
-        let last = index + 1 == count;
-        let sequence = compute::describe(
-            &compute,
-            queue.common(),
-            &place,
-            last,
-            &mut memory.command(index),
-        )?;
-        commands.push(Planned { sequence, barriers }, GFP_KERNEL_ACCOUNT)?;
+        commands.push((command.barriers, planned), GFP_KERNEL_ACCOUNT)?;
     }
     Ok(Job {
-        memory,
+        compute: compute_memory,
+        renders: render_memory,
         commands,
         _timestamps: objects,
         _charge: charge,
@@ -199,7 +228,7 @@ fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<Job> {
 fn resolve(
     file: &File,
     timestamp: Option<Timestamp>,
-    objects: &mut KVec<Arc<Timestamps>>,
+    objects: &mut KVec<Arc<timestamps::Timestamps>>,
 ) -> Result<u64> {
     let Some(timestamp) = timestamp else {
         return Ok(0);

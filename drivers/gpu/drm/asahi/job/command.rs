@@ -29,6 +29,8 @@ pub(crate) const MAX_COMMANDS: usize = 64;
 
 /// Bytes of `drm_asahi_cmd_header`.
 const HEADER_SIZE: usize = 8;
+/// Bytes of `drm_asahi_cmd_compute`.
+const COMPUTE_SIZE: usize = 64;
 /// Bytes of `drm_asahi_attachment`.
 const ATTACHMENT_SIZE: usize = 24;
 
@@ -63,43 +65,53 @@ pub(crate) enum Invalid {
     Empty,
 }
 
-/// A payload: zero behind its end.
-#[derive(Clone, Copy)]
-pub(super) struct Payload<'a>(&'a [u8]);
+/// A payload: a structure of `N` bytes, zero behind its end.
+pub(super) struct Payload<const N: usize>([u8; N]);
 
-impl<'a> Payload<'a> {
-    /// `bytes` as a structure of `size` bytes.
-    fn new(bytes: &'a [u8], size: usize) -> Result<Self, Invalid> {
-        match bytes.split_at_checked(size) {
-            Some((_, more)) if more.iter().any(|&b| b != 0) => Err(Invalid::UnknownFields),
-            Some((known, _)) => Ok(Self(known)),
-            None => Ok(Self(bytes)),
+impl<const N: usize> Payload<N> {
+    /// `bytes` as such a structure.
+    fn new(bytes: &[u8]) -> Result<Self, Invalid> {
+        if let Some((known, more)) = bytes.split_first_chunk() {
+            if more.iter().any(|&b| b != 0) {
+                return Err(Invalid::UnknownFields);
+            }
+            return Ok(Self(*known));
         }
+        let mut known = [0; N];
+        known[..bytes.len()].copy_from_slice(bytes);
+        Ok(Self(known))
     }
 
-    fn array<const N: usize>(self, offset: usize) -> [u8; N] {
-        core::array::from_fn(|i| self.0.get(offset + i).copied().unwrap_or(0))
+    /// The bytes of a field. The offset is known when it is compiled, and so that it is inside.
+    #[inline(always)]
+    fn array<const W: usize>(&self, offset: usize) -> [u8; W] {
+        core::array::from_fn(|i| self.0[offset + i])
     }
 
-    pub(super) fn u8(self, offset: usize) -> u8 {
-        self.array::<1>(offset)[0]
+    #[inline(always)]
+    pub(super) fn u8(&self, offset: usize) -> u8 {
+        self.0[offset]
     }
 
-    pub(super) fn u16(self, offset: usize) -> u16 {
+    #[inline(always)]
+    pub(super) fn u16(&self, offset: usize) -> u16 {
         u16::from_le_bytes(self.array(offset))
     }
 
-    pub(super) fn u32(self, offset: usize) -> u32 {
+    #[inline(always)]
+    pub(super) fn u32(&self, offset: usize) -> u32 {
         u32::from_le_bytes(self.array(offset))
     }
 
-    pub(super) fn u64(self, offset: usize) -> u64 {
+    #[inline(always)]
+    pub(super) fn u64(&self, offset: usize) -> u64 {
         u64::from_le_bytes(self.array(offset))
     }
 
     /// An address that the GPU or the firmware is going to follow, or 0: never one of the kernel's
     /// half.
-    pub(super) fn address(self, offset: usize, name: &'static str) -> Result<u64, Invalid> {
+    #[inline(always)]
+    pub(super) fn address(&self, offset: usize, name: &'static str) -> Result<u64, Invalid> {
         let address = self.u64(offset);
         if address > USER_END {
             return Err(Invalid::Range(name));
@@ -108,7 +120,8 @@ impl<'a> Payload<'a> {
     }
 
     /// The address of a control stream, which there has to be.
-    pub(super) fn stream(self, offset: usize, name: &'static str) -> Result<u64, Invalid> {
+    #[inline(always)]
+    pub(super) fn stream(&self, offset: usize, name: &'static str) -> Result<u64, Invalid> {
         let address = self.u64(offset);
         if !(USER_START..USER_END).contains(&address) {
             return Err(Invalid::Range(name));
@@ -138,7 +151,7 @@ impl<'a> Attachments<'a> {
         if payload.len() % ATTACHMENT_SIZE != 0 || count > MAX_ATTACHMENTS {
             return Err(Invalid::Attachments);
         }
-        for record in payload.chunks(ATTACHMENT_SIZE).map(Payload) {
+        for record in records(payload) {
             if record.u32(16) != 0 || record.u32(20) != 0 {
                 return Err(Invalid::NotZero("attachment"));
             }
@@ -152,11 +165,22 @@ impl<'a> Attachments<'a> {
 
     /// The attachments: at most [`MAX_ATTACHMENTS`].
     pub(crate) fn iter(&self) -> impl Iterator<Item = Attachment> + 'a {
-        self.0.chunks(ATTACHMENT_SIZE).map(|record| Attachment {
-            address: Payload(record).u64(0),
-            size: Payload(record).u64(8),
+        records(self.0).map(|record| Attachment {
+            address: record.u64(0),
+            size: record.u64(8),
         })
     }
+
+    /// Returns whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The whole records of `drm_asahi_attachment` in `payload`.
+fn records(payload: &[u8]) -> impl Iterator<Item = Payload<ATTACHMENT_SIZE>> + '_ {
+    let whole = payload.chunks_exact(ATTACHMENT_SIZE);
+    whole.map(|record| Payload(core::array::from_fn(|i| record[i])))
 }
 
 /// Where a client wants a timestamp.
@@ -202,7 +226,8 @@ pub(crate) struct Timestamps {
 }
 
 impl Timestamps {
-    pub(super) fn parse(payload: Payload<'_>, offset: usize) -> Self {
+    #[inline(always)]
+    pub(super) fn parse<const N: usize>(payload: &Payload<N>, offset: usize) -> Self {
         let one = |at| match payload.u32(at) {
             // None; what the offset is does not matter then.
             0 => None,
@@ -226,6 +251,17 @@ pub(crate) struct Helper {
     pub(crate) data: u64,
 }
 
+impl Helper {
+    #[inline(always)]
+    pub(super) fn parse<const N: usize>(payload: &Payload<N>, offset: usize) -> Self {
+        Self {
+            binary: payload.u32(offset),
+            cfg: payload.u32(offset + 4),
+            data: payload.u64(offset + 8),
+        }
+    }
+}
+
 /// `drm_asahi_cmd_compute`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Compute<'a> {
@@ -239,9 +275,10 @@ pub(crate) struct Compute<'a> {
 }
 
 impl<'a> Compute<'a> {
-    const SIZE: usize = 64;
-
-    fn parse(payload: Payload<'_>, attachments: Attachments<'a>) -> Result<Self, Invalid> {
+    fn parse(
+        payload: &Payload<COMPUTE_SIZE>,
+        attachments: Attachments<'a>,
+    ) -> Result<Self, Invalid> {
         if payload.u32(0) != 0 {
             return Err(Invalid::NotZero("compute.flags"));
         }
@@ -259,11 +296,7 @@ impl<'a> Compute<'a> {
             sampler_heap,
             cdm_ctrl_stream_base: payload.stream(8, "cdm_ctrl_stream_base")?,
             cdm_ctrl_stream_end: payload.address(16, "cdm_ctrl_stream_end")?,
-            helper: Helper {
-                binary: payload.u32(32),
-                cfg: payload.u32(36),
-                data: payload.u64(40),
-            },
+            helper: Helper::parse(payload, 32),
             ts: Timestamps::parse(payload, 48),
             attachments,
         })
@@ -283,17 +316,6 @@ pub(crate) struct Command<'a> {
     /// What it has to wait for.
     pub(crate) barriers: Barriers,
     pub(crate) work: Work<'a>,
-}
-
-impl Command<'_> {
-    /// Its timestamps.
-    pub(crate) fn timestamps(&self) -> impl Iterator<Item = Timestamp> {
-        let (a, b) = match &self.work {
-            Work::Render(render) => (render.ts_vtx, render.ts_frag),
-            Work::Compute(compute) => (compute.ts, Timestamps::default()),
-        };
-        [a.start, a.end, b.start, b.end].into_iter().flatten()
-    }
 }
 
 /// Reads a command buffer: an iterator over its hardware commands. After an error it ends.
@@ -326,7 +348,8 @@ impl<'a> Parser<'a> {
     /// The next hardware command, or `None` at the end.
     fn parse_next(&mut self) -> Result<Option<Command<'a>>, Invalid> {
         while !self.rest.is_empty() {
-            let header = Payload(self.take(HEADER_SIZE, Invalid::TruncatedHeader)?);
+            let header = self.take(HEADER_SIZE, Invalid::TruncatedHeader)?;
+            let header = Payload::<HEADER_SIZE>::new(header)?;
             let size = usize::from(header.u16(2));
             let barriers = [header.u16(4), header.u16(6)];
             let payload = self.take(size, Invalid::TruncatedPayload)?;
@@ -345,13 +368,12 @@ impl<'a> Parser<'a> {
             let barriers = Barriers::parse(barriers, self.counts).ok_or(Invalid::Barrier)?;
             let work = match subqueue {
                 SubQueue::Render => Work::Render(Render::parse(
-                    Payload::new(payload, Render::SIZE)?,
+                    &Payload::new(payload)?,
                     self.vertex,
                     self.fragment,
                 )?),
                 SubQueue::Compute => {
-                    let payload = Payload::new(payload, Compute::SIZE)?;
-                    Work::Compute(Compute::parse(payload, self.compute)?)
+                    Work::Compute(Compute::parse(&Payload::new(payload)?, self.compute)?)
                 }
             };
             self.counts[subqueue as usize] += 1;

@@ -8,6 +8,15 @@ use super::super::command::{
     Work, //
 };
 use super::*;
+use agx_abi::{
+    compute::TimestampPointers,
+    microsequence::{
+        Attachment,
+        RetireStamp,
+        Timestamp,
+        WaitForIdle, //
+    }, //
+};
 use std::convert::Infallible;
 
 const COMMON: Common = Common {
@@ -17,7 +26,6 @@ const COMMON: Common = Common {
     notifier: 0xffff_ffa0_0000_2000,
     notifier_unk_buf: 0xffff_ffa0_0000_20a8,
     stats: 0xffff_ffa0_0000_3000,
-    preempt1_size: 0x7f80,
 };
 
 const TURN: Turn = Turn {
@@ -79,15 +87,16 @@ fn build(attachments: u64, user: (u64, u64), last: bool) -> (RunCompute, Vec<u8>
         sequence: 0xffff_ffa0_0001_0000,
         timestamps: 0xffff_ffa8_0000_0200,
         preemption: 0x70_0000_0000,
+        preemption_tail: 0x70_0000_7f80,
         user_start: user.0,
         user_end: user.1,
     };
     let mut image = Image {
         command: vec![0; RunCompute::SIZE],
-        sequence: vec![0; MAX_SEQUENCE],
+        sequence: vec![0; Sequence::MAX],
     };
     let Ok(sequence) = describe(&compute, &COMMON, &place, last, &mut image);
-    let Ok(()) = TURN.write(sequence, &mut image);
+    let Ok(()) = write_turn(&TURN, sequence, &mut image);
     let command = <RunCompute as Value>::read(&image.command);
     assert_eq!(
         command.get(RunCompute::MICROSEQUENCE_SIZE) as usize,
@@ -128,7 +137,7 @@ fn the_order_of_operations() {
     for user in [(8, 0), (0, 8), (8, 16)] {
         assert_eq!(headers(user), with);
     }
-    assert_eq!(build(0, (8, 8), false).1.len(), MAX_SEQUENCE);
+    assert_eq!(build(0, (8, 8), false).1.len(), Sequence::MAX);
 }
 
 #[test]

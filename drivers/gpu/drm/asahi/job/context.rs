@@ -17,6 +17,16 @@ use agx_abi::{
 };
 use kernel::prelude::*;
 
+/// Addresses of a context and of what belongs to it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ContextAddresses {
+    pub(crate) context: u64,
+    /// The notifier, the last word of it, and the list that it is to be in.
+    pub(crate) notifier: u64,
+    pub(crate) notifier_unk_buf: u64,
+    pub(crate) notifier_list: u64,
+}
+
 /// The context of a user queue.
 ///
 /// It may only go after [`Context::destroy`], or when the firmware is dead.
@@ -40,9 +50,14 @@ impl Context {
         })
     }
 
-    /// Its address, for the firmware.
-    pub(crate) fn va(&self) -> u64 {
-        self.data.va()
+    /// Returns what its work queues refer to.
+    pub(crate) fn addresses(&self) -> ContextAddresses {
+        ContextAddresses {
+            context: self.data.va(),
+            notifier: self.notifier.va(),
+            notifier_unk_buf: self.notifier.unk_buf_va(),
+            notifier_list: self.notifier.list_va(),
+        }
     }
 
     /// Makes the firmware forget it. No command of its queues is in flight any more.

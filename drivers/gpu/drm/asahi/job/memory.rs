@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The memory of a job: the firmware's objects of all its commands.
+//! The memory of a job: the firmware's objects of all its compute commands.
 //!
 //! One allocation for each kind of memory, in which every command has its part.
 //!
@@ -13,11 +13,13 @@
 
 use super::{
     compute::{
-        Memory,
-        Part,
         Place,
-        MAX_SEQUENCE,
+        Sequence,
         PREEMPTION_TAIL, //
+    },
+    sequence::{
+        Memory,
+        Part, //
     },
     work_queue::MAX_BARRIERS, //
 };
@@ -45,7 +47,7 @@ const ALIGN: usize = 0x80;
 const PREEMPTION_ALIGN: usize = 0x8000;
 
 const COMMAND_STRIDE: usize = RunCompute::SIZE.next_multiple_of(ALIGN);
-const BARRIERS: usize = MAX_SEQUENCE.next_multiple_of(ALIGN);
+const BARRIERS: usize = Sequence::MAX.next_multiple_of(ALIGN);
 const SEQUENCE_STRIDE: usize = (BARRIERS + MAX_BARRIERS * Barrier::SIZE).next_multiple_of(ALIGN);
 
 /// The memory of a job.
@@ -56,6 +58,8 @@ pub(crate) struct JobMemory {
     sequences: Shared,
     timestamps: Shared,
     preemption: GpuBox,
+    /// Size of the first part of that.
+    preempt1_size: u64,
 }
 
 impl JobMemory {
@@ -71,6 +75,7 @@ impl JobMemory {
             sequences: Shared::new(&heaps.private, count * SEQUENCE_STRIDE)?,
             timestamps: Shared::new(&heaps.shared, count * JobTimestamps::SIZE)?,
             preemption: client.alloc(preempt1_size as usize + PREEMPTION_TAIL, PREEMPTION_ALIGN)?,
+            preempt1_size,
         })
     }
 
@@ -81,6 +86,7 @@ impl JobMemory {
             sequence: self.sequences.va() + (index * SEQUENCE_STRIDE) as u64,
             timestamps: self.timestamps.va() + (index * JobTimestamps::SIZE) as u64,
             preemption: self.preemption.va(),
+            preemption_tail: self.preemption.va() + self.preempt1_size,
             user_start: user[0],
             user_end: user[1],
         }

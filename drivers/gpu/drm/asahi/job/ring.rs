@@ -3,30 +3,50 @@
 //! The hardware's side of a user queue: from a job whose turn has come to its completion.
 //!
 //! ```text
-//!   poll_ready()      room in the pipe · slots for the VM and for events, both or neither
-//!   submit()          keep the GPU on · barriers and commands into the ring · raise the threshold
-//!                     · tell the pipe
-//!   poll_complete()   the event slot's stamp has reached the job's last command
+//!   poll_ready()      room in the pipes · slots for the VM, for events and for the buffer manager,
+//!                     all of them or none
+//!   submit()          keep the GPU on · barriers and commands into the rings · raise the threshold
+//!                     · tell the pipes: fragment, vertex, compute
+//!   poll_complete()   the stamp of each event slot has reached the job's last command there
 //!   quiesced()        nothing is in flight: the slots go to others
 //!   destroy()         the firmware forgets the queue
 //! ```
 //!
-//! While a queue waits it holds nothing that others wait for. While it holds slots it has jobs in
-//! flight, and when others wait for slots it starts no more of them until it has given its own
-//! back: so everybody has a turn, also if there are more queues with work than slots for good.
+//! A queue has three work queues, whose commands run side by side as far as barriers let them. A
+//! job is complete when all of its commands are, and jobs complete in the order in which they were
+//! submitted.
+//!
+//! While a queue waits it holds nothing that others wait for, but what its jobs in flight use. While
+//! others wait for slots it starts no more jobs until it has given its own back: so everybody has a
+//! turn, also if there are more queues with work than slots for good.
 
 use super::{
     barrier::{
         Barriers,
         Wait, //
     },
-    compute::{
-        Sequence,
-        Turn, //
-    },
+    compute,
     context::Context,
+    in_flight::{
+        Commands,
+        Engines,
+        InFlight, //
+    },
     memory::JobMemory,
-    work_queue::WorkQueue, //
+    render_memory::{
+        PlannedRender,
+        RenderMemory, //
+    },
+    render_queues::{
+        turn,
+        RenderCell,
+        RenderQueues,
+        RenderRooms, //
+    },
+    work_queue::{
+        Target,
+        WorkQueue, //
+    }, //
 };
 use crate::{
     alloc::Heaps,
@@ -36,11 +56,9 @@ use crate::{
     },
     firmware::{
         Firmware,
-        PendingSubmission,
         Room,
         RoomWait,
-        Stamp,
-        Watch, //
+        Stamp, //
     },
     mmu::SlotGuard,
     quota::{
@@ -51,19 +69,21 @@ use crate::{
     timestamps::Timestamps,
     vm::Vm, //
 };
-use core::task::{
-    self,
-    ready,
-    Poll, //
+use core::{
+    future::Future,
+    mem,
+    task::{
+        self,
+        ready,
+        Poll, //
+    }, //
 };
 use jobqueue::{
-    EngineUsage,
     HwDone,
     Label,
     Ring,
     Timeline,
-    TimeoutAction,
-    Work, //
+    TimeoutAction, //
 };
 use kernel::{
     prelude::*,
@@ -83,56 +103,23 @@ pub(crate) const TIMEOUT: Delta = Delta::from_millis(2000);
 /// runs.
 const MAX_TIMEOUTS: u32 = 30;
 
-/// A command of a job that is ready to run.
-pub(crate) struct Planned {
-    pub(crate) sequence: Sequence,
-    pub(crate) barriers: Barriers,
+/// What a command of a job is, with its index among those of its kind.
+pub(crate) enum Planned {
+    Compute(compute::Sequence),
+    Render(PlannedRender),
 }
 
 /// A job: what is asked of the hardware, and what that needs.
 pub(crate) struct Job {
-    pub(crate) memory: JobMemory,
+    /// Of its compute commands, and of its renders, if there are any.
+    pub(crate) compute: Option<JobMemory>,
+    pub(crate) renders: Option<RenderMemory>,
     /// At least one, and no more than can be in flight together.
-    pub(crate) commands: KVec<Planned>,
+    pub(crate) commands: KVec<(Barriers, Planned)>,
     /// What the commands write timestamps to.
     pub(crate) _timestamps: KVec<Arc<Timestamps>>,
     /// Among the client's.
     pub(crate) _charge: Charge<Arc<Quota>>,
-}
-
-/// A job that the firmware has.
-pub(crate) struct InFlight {
-    /// Absent if it could not be handed over. Then the firmware has been given up.
-    commands: Option<Commands>,
-    _pending: PendingSubmission,
-    _work: Work,
-}
-
-/// The commands of a job in the event slot of its queue.
-struct Commands {
-    watch: Watch,
-    first: Stamp,
-    last: Stamp,
-}
-
-impl Commands {
-    /// Returns how the job has ended, if it has: as the first of its commands that failed, if one
-    /// did.
-    ///
-    /// To be asked while the job counts against the number of commands in flight.
-    fn poll(&self, cx: &mut task::Context<'_>) -> Poll<Result> {
-        ready!(self.watch.poll(self.last, cx))?;
-        let mut value = self.first;
-        loop {
-            if let Some(Err(failure)) = self.watch.outcome(value) {
-                return Poll::Ready(Err(failure.into()));
-            }
-            if value == self.last {
-                return Poll::Ready(Ok(()));
-            }
-            value = value.next();
-        }
-    }
 }
 
 /// The hardware's side of a queue.
@@ -144,23 +131,34 @@ pub(crate) struct QueueRing {
     deferred: Arc<DeferredDropQueue>,
     context: Context,
     compute: WorkQueue,
-    /// Number of commands of the user queue so far.
+    /// Those for renders, once there has been one.
+    renders: Option<KBox<RenderQueues>>,
+    render_cell: Arc<RenderCell>,
+    /// Number of the firmware's commands of the user queue so far: a render is two.
     count: u64,
 
-    /// The VM's slot. It is there when the event slot is.
+    /// The VM's slot. It is there when an event slot is.
     vm_slot: Option<SlotGuard>,
     /// The place among those that wait for slots, and whether it may be one of them.
     waiter: Arc<Waiter>,
     waits: bool,
-    /// The wait for room in the pipe, and the room, from `poll_ready()` to `submit()`.
+    /// The wait for room in the pipe of compute commands, and the room in all pipes, from
+    /// `poll_ready()` to `submit()`.
     room_wait: RoomWait,
-    room: Option<Room>,
+    rooms: Rooms,
 
-    usage: Arc<EngineUsage>,
+    engines: Engines,
     label: Label,
     /// What [`Firmware::progress`] was, and the number of timeouts since it was that.
     progress: u32,
     timeouts: u32,
+}
+
+/// Room in the pipes that a job needs.
+#[derive(Default)]
+struct Rooms {
+    compute: Option<Room>,
+    renders: Option<RenderRooms>,
 }
 
 /// What a [`QueueRing`] is made of.
@@ -172,7 +170,8 @@ pub(crate) struct RingParts<'a> {
     pub(crate) vm: &'a Arc<Vm>,
     pub(crate) context: Context,
     pub(crate) compute: WorkQueue,
-    pub(crate) usage: Arc<EngineUsage>,
+    pub(crate) render_cell: Arc<RenderCell>,
+    pub(crate) engines: Engines,
     pub(crate) label: Label,
 }
 
@@ -190,54 +189,94 @@ impl QueueRing {
             deferred: parts.deferred.clone(),
             context: parts.context,
             compute: parts.compute,
+            renders: None,
+            render_cell: parts.render_cell,
             count: 0,
             vm_slot: None,
             waiter: Waiter::new()?,
             waits: false,
             room_wait: RoomWait::new()?,
-            room: None,
-            usage: parts.usage,
+            rooms: Rooms::default(),
+            engines: parts.engines,
             label: parts.label,
             progress: 0,
             timeouts: 0,
         })
     }
 
-    /// Takes the slots, if it has none.
-    fn poll_slots(&mut self, cx: &mut task::Context<'_>) -> Poll<Result> {
+    /// Takes the slots that are missing for a job with compute commands, or with renders, or both.
+    fn poll_slots(
+        &mut self,
+        computes: bool,
+        renders: bool,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Result> {
         let Some(vm) = &self.vm else {
             return Poll::Ready(Err(ENODEV));
         };
-        let space = vm.space();
+        let has_compute = !computes || self.compute.is_occupying();
+        let has_renders = !renders || self.renders.as_ref().is_some_and(|r| r.is_occupying());
+        let contended = vm.space().slots().is_contended();
+        if has_compute && has_renders && !contended {
+            return Poll::Ready(Ok(()));
+        }
+        let space = vm.space().clone();
         let pool = space.slots();
-        if self.compute.is_occupying() {
-            if !pool.is_contended() {
-                return Poll::Ready(Ok(()));
-            }
-            // Others wait. Their turn comes when what is in flight is over, of which this task
-            // hears.
-            if !self.compute.rest() {
-                return Poll::Pending;
-            }
-            self.vm_slot = None;
+        // Others wait, or this queue is about to. Their turn comes when what is in flight is over,
+        // of which this task hears. If it waits already it is its own turn that it waits for.
+        if !self.rest() && !self.waits && contended {
+            return Poll::Pending;
         }
 
         self.waits = true;
-        let compute = &mut self.compute;
-        let vm_slot = ready!(pool.poll_acquire(&self.waiter, cx, |tables| {
-            if !tables.events.has_free() {
+        let compute = computes.then_some(&mut self.compute);
+        let mut compute = compute.filter(|queue| !queue.is_occupying());
+        let mut queues = self.renders.as_mut().filter(|_| renders);
+        let vm_slot = &mut self.vm_slot;
+        let taken = ready!(pool.poll_acquire(&self.waiter, cx, |tables| {
+            let mut events = usize::from(compute.is_some());
+            if let Some(queues) = &queues {
+                let (has_buffer, more) = queues.needs(tables);
+                if !has_buffer {
+                    return Ok(None);
+                }
+                events += more;
+            }
+            if tables.events.free_count() < events {
                 return Ok(None);
             }
-            let Some(guard) = space.bind(tables)? else {
-                return Ok(None);
+            let context = match vm_slot {
+                Some(guard) => guard.context(),
+                None => {
+                    let Some(guard) = space.bind(tables)? else {
+                        return Ok(None);
+                    };
+                    vm_slot.insert(guard).context()
+                }
             };
-            // As one is free this takes it.
-            compute.occupy(tables, guard.context());
-            Ok(Some(guard))
+            // As many are free this takes them.
+            if let Some(compute) = &mut compute {
+                compute.occupy(tables, context);
+            }
+            if let Some(queues) = &mut queues {
+                queues.occupy(tables, context);
+            }
+            Ok(Some(()))
         }));
         self.waits = false;
-        self.vm_slot = Some(vm_slot?);
-        Poll::Ready(Ok(()))
+        Poll::Ready(taken)
+    }
+
+    /// Gives those slots back for which nothing is in flight. Returns whether these are all.
+    fn rest(&mut self) -> bool {
+        let mut idle = self.compute.rest();
+        if let Some(renders) = &mut self.renders {
+            idle &= renders.rest();
+        }
+        if idle {
+            self.vm_slot = None;
+        }
+        idle
     }
 
     /// Gives the slots back, and the place among those that wait for them.
@@ -246,61 +285,56 @@ impl QueueRing {
             vm.space().slots().leave(&self.waiter);
             self.waits = false;
         }
-        if self.compute.rest() {
-            self.vm_slot = None;
-        }
+        self.rest();
     }
 
-    /// Writes `job` to the ring.
+    /// Writes `job` to the rings.
     fn push(&mut self, job: &Job) -> Result<Commands> {
         let vm_slot = self.vm_slot.as_ref().ok_or(EINVAL)?.context();
-        let before = self.compute.in_flight();
-        let first = self.compute.slot()?.issued().next();
-
-        for (index, command) in job.commands.iter().enumerate() {
-            let mut memory = job.memory.command(index);
-            // All commands are for this queue: there are no renders to wait for, a submit with one
-            // is refused.
-            let wait_for = match command.barriers.compute {
-                Wait::Nothing => None,
-                Wait::Before => before,
-                Wait::Command(n) => Some(first.forward(n)),
-            };
-            if let Some(value) = wait_for {
-                let barrier = self.compute.barrier(&self.compute.target(value)?)?;
-                self.compute.push(memory.write_barrier(0, &barrier)?)?;
+        let before = Before::new(self)?;
+        let (mut computes, mut renders) = (0, 0);
+        for (barriers, planned) in &job.commands {
+            let targets = before.targets(self, barriers)?;
+            match planned {
+                Planned::Compute(sequence) => {
+                    let memory = job.compute.as_ref().ok_or(EINVAL)?;
+                    let mut memory = memory.command(computes);
+                    for (n, target) in targets.into_iter().flatten().enumerate() {
+                        let barrier = self.compute.barrier(&target)?;
+                        self.compute.push(memory.write_barrier(n, &barrier)?)?;
+                    }
+                    let turn = turn(&self.compute.issue()?, vm_slot, self.count);
+                    self.count += 1;
+                    compute::write_turn(&turn, *sequence, &mut memory)?;
+                    self.compute.push(memory.va())?;
+                    computes += 1;
+                }
+                Planned::Render(planned) => {
+                    let memory = job.renders.as_ref().ok_or(EINVAL)?;
+                    let queues = self.renders.as_mut().ok_or(EINVAL)?;
+                    queues.push(memory, renders, planned, targets, vm_slot, self.count)?;
+                    self.count += 2;
+                    renders += 1;
+                }
             }
-
-            let numbers = self.compute.issue()?;
-            let turn = Turn {
-                vm_slot,
-                counter: self.count,
-                event_seq: numbers.count,
-                slot: numbers.slot,
-                host_stamp: numbers.host_stamp,
-                firmware_stamp: numbers.firmware_stamp,
-                value: numbers.value.0,
-            };
-            self.count += 1;
-            turn.write(command.sequence, &mut memory)?;
-            self.compute.push(memory.va())?;
         }
-        let slot = self.compute.slot()?;
-        Ok(Commands {
-            watch: slot.watch(),
-            first,
-            last: slot.issued(),
-        })
+        before.commands(self, computes, renders)
     }
 
-    /// Writes `job` to the ring, and tells the firmware.
+    /// Writes `job` to the rings, and tells the firmware.
     fn hand_over(&mut self, job: &Job) -> Result<Commands> {
-        let room = self.room.take().ok_or(EINVAL)?;
+        let rooms = mem::take(&mut self.rooms);
+        let before = self.count;
         let commands = self.push(job)?;
         // Not before the job's turn has come, see there.
-        self.context.notifier.expect(job.commands.len() as u64);
-        let message = self.compute.publish()?;
-        room.send(message.encode().as_bytes())?;
+        self.context.notifier.expect(self.count - before);
+        if let (Some(rooms), Some(queues)) = (rooms.renders, &mut self.renders) {
+            queues.send(rooms)?;
+        }
+        if let Some(room) = rooms.compute {
+            let message = self.compute.publish()?;
+            room.send(message.encode().as_bytes())?;
+        }
         Ok(commands)
     }
 
@@ -317,6 +351,67 @@ impl QueueRing {
     }
 }
 
+/// Where the work queues stood before a job was written to them.
+struct Before {
+    /// The last commands that may still be in flight, of renders and compute commands.
+    in_flight: [Option<Stamp>; 2],
+    /// The values of the job's first commands: compute, fragment, vertex.
+    first: [Option<Stamp>; 3],
+}
+
+impl Before {
+    fn new(ring: &QueueRing) -> Result<Self> {
+        let next = |queue: &WorkQueue| queue.next().ok();
+        let renders = ring.renders.as_ref();
+        Ok(Self {
+            in_flight: [
+                renders.and_then(|queues| queues.fragment.in_flight()),
+                ring.compute.in_flight(),
+            ],
+            first: [
+                next(&ring.compute),
+                renders.and_then(|queues| next(&queues.fragment)),
+                renders.and_then(|queues| next(&queues.vertex)),
+            ],
+        })
+    }
+
+    /// Returns what a command with `barriers` waits for.
+    fn targets(&self, ring: &QueueRing, barriers: &Barriers) -> Result<[Option<Target>; 2]> {
+        let [compute, fragment, _] = self.first;
+        let value = |wait, before, first: Option<Stamp>| match wait {
+            Wait::Nothing => Ok(None),
+            Wait::Before => Ok(before),
+            Wait::Command(n) => first.map(|first| Some(first.forward(n))).ok_or(EINVAL),
+        };
+        let [render_before, compute_before] = self.in_flight;
+        let render = value(barriers.render, render_before, fragment)?;
+        let compute = value(barriers.compute, compute_before, compute)?;
+        let renders = || ring.renders.as_ref().ok_or(EINVAL);
+        Ok([
+            render.map(|value| renders()?.target(value)).transpose()?,
+            compute
+                .map(|value| ring.compute.target(value))
+                .transpose()?,
+        ])
+    }
+
+    /// Returns the commands of a job that has so many of them.
+    fn commands(&self, ring: &QueueRing, computes: usize, renders: usize) -> Result<Commands> {
+        let [compute, fragment, vertex] = self.first;
+        let mut commands = Commands::default();
+        if computes > 0 {
+            commands.add(ring.compute.slot()?, compute.ok_or(EINVAL)?);
+        }
+        if renders > 0 {
+            let queues = ring.renders.as_ref().ok_or(EINVAL)?;
+            commands.add(queues.vertex.slot()?, vertex.ok_or(EINVAL)?);
+            commands.add(queues.fragment.slot()?, fragment.ok_or(EINVAL)?);
+        }
+        Ok(commands)
+    }
+}
+
 impl Ring for QueueRing {
     type Job = KBox<DeferredDrop<Job>>;
     type InFlight = InFlight;
@@ -325,12 +420,27 @@ impl Ring for QueueRing {
         self.label.clone()
     }
 
-    fn poll_ready(&mut self, _job: &mut Self::Job, cx: &mut task::Context<'_>) -> Poll<Result> {
+    fn poll_ready(&mut self, job: &mut Self::Job, cx: &mut task::Context<'_>) -> Poll<Result> {
         self.firmware.crash().check()?;
+        let (computes, renders) = (job.compute.is_some(), job.renders.is_some());
         // The room is kept only if all else is there.
-        let room = ready!(self.room_wait.poll(self.compute.pipe(), cx))?;
-        ready!(self.poll_slots(cx))?;
-        self.room = Some(room);
+        let mut rooms = Rooms::default();
+        if computes {
+            let room = ready!(self.room_wait.poll(self.compute.pipe(), cx))?;
+            rooms.compute = Some(room);
+        }
+        if renders {
+            if self.renders.is_none() {
+                self.renders = self.render_cell.take();
+            }
+            let queues = self.renders.as_mut().ok_or(EINVAL)?;
+            rooms.renders = Some(ready!(queues.poll_rooms(cx))?);
+            if !queues.may_start() {
+                return Poll::Pending;
+            }
+        }
+        ready!(self.poll_slots(computes, renders, cx))?;
+        self.rooms = rooms;
         Poll::Ready(Ok(()))
     }
 
@@ -341,10 +451,11 @@ impl Ring for QueueRing {
             self.firmware
                 .give_up(fmt!("a job could not be written to its ring: {e:?}"));
         });
+        let (computes, renders) = (job.compute.is_some(), job.renders.is_some());
         InFlight {
             commands: commands.ok(),
             _pending: pending,
-            _work: self.usage.begin(),
+            _work: self.engines.begin(computes, renders),
         }
     }
 
@@ -358,32 +469,39 @@ impl Ring for QueueRing {
             Some(commands) => ready!(commands.poll(cx)),
             None => Err(ENODEV),
         };
-        // SAFETY: The stamp of the queue's event slot has reached the last command of the job, or
+        // SAFETY: The stamps of the queue's event slots have reached the last commands of the job, or
         // the firmware is dead: then no memory of clients is in the GPU's reach, see `Crash`. `job`
         // is of this ring, and so of `timeline`.
         Poll::Ready(unsafe { HwDone::new(timeline, result) })
     }
 
-    async fn timed_out(
+    fn timed_out(
         &mut self,
         job: Option<&InFlight>,
         n: u32,
         _timeline: Timeline,
-    ) -> TimeoutAction {
+    ) -> impl Future<Output = TimeoutAction> + Send + 'static {
+        // The firmware, if it has to be asked.
+        let mut asked = None;
         if self.count_timeout(n) < MAX_TIMEOUTS {
             self.firmware.recheck();
             if let Some(commands) = job.and_then(|job| job.commands.as_ref()) {
-                commands.watch.look();
+                commands.look();
             }
-        } else if self.firmware.control().is_alive().await {
-            self.timeouts = 0;
         } else {
-            self.firmware
-                .give_up(fmt!("no command completes, and firmware does not answer"));
+            self.timeouts = 0;
+            asked = Some(self.firmware.clone());
         }
-        // In the end the job is found to be over or its turn comes, or the firmware is found to be
-        // dead, which ends it.
-        TimeoutAction::Wait(TIMEOUT)
+        async move {
+            if let Some(firmware) = asked {
+                if !firmware.control().is_alive().await {
+                    firmware.give_up(fmt!("no command completes, and firmware does not answer"));
+                }
+            }
+            // In the end the job is found to be over or its turn comes, or the firmware is found to
+            // be dead, which ends it.
+            TimeoutAction::Wait(TIMEOUT)
+        }
     }
 
     fn retire(&mut self, job: Self::Job) {
@@ -391,7 +509,7 @@ impl Ring for QueueRing {
     }
 
     fn quiesced(&mut self) {
-        self.room = None;
+        self.rooms = Rooms::default();
         self.release_slots();
     }
 

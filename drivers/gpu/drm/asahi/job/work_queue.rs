@@ -13,7 +13,7 @@
 //! A queue has an event slot only while it has commands in flight: there are fewer slots than
 //! queues.
 
-use super::context::Context;
+use super::context::ContextAddresses;
 use crate::{
     alloc::Heaps,
     firmware::{
@@ -65,8 +65,9 @@ pub(crate) const MAX_IN_FLIGHT: usize = agx_abi::queue::MAX_IN_FLIGHT as usize;
 /// Bytes of a ring entry.
 const ENTRY: usize = 8;
 
-// However many commands are in flight, with all their barriers, the ring has room for the next job.
-const _: () = assert!((MAX_IN_FLIGHT + 64) * (1 + MAX_BARRIERS) < RING_ENTRIES as usize);
+// However many commands are in flight, with all their barriers and starts of buffer managers, the
+// ring has room for the next job.
+const _: () = assert!((MAX_IN_FLIGHT + 64) * (MAX_BARRIERS + 2) < RING_ENTRIES as usize);
 
 /// A work queue of the firmware.
 pub(crate) struct WorkQueue {
@@ -103,7 +104,7 @@ impl WorkQueue {
     pub(crate) fn new(
         firmware: &Arc<Firmware>,
         heaps: &Heaps,
-        context: &Context,
+        context: &ContextAddresses,
         kind: PipeKind,
         priority: usize,
         queue: u32,
@@ -121,14 +122,14 @@ impl WorkQueue {
         let mut info = QueueInfo::zeroed();
         info.set(QueueInfo::STATE, state.va())
             .set(QueueInfo::RING, entries.va())
-            .set(QueueInfo::NOTIFIER_LIST, context.notifier.list_va())
+            .set(QueueInfo::NOTIFIER_LIST, context.notifier_list)
             .set(QueueInfo::GPU_BUF, buffer.va())
             .set(QueueInfo::EVENT_SLOT, -1)
             .set(QueueInfo::PRIORITY, block)
             .set(QueueInfo::UNK_4C, -1)
             .set(QueueInfo::UUID, queue)
             .set(QueueInfo::UNK_54, -1)
-            .set(QueueInfo::CONTEXT, context.va());
+            .set(QueueInfo::CONTEXT, context.context);
 
         Ok(Self {
             firmware: firmware.clone(),
@@ -195,18 +196,30 @@ impl WorkQueue {
         })
     }
 
-    /// Returns the barrier that makes the next command wait for `target`.
+    /// Returns the value of the next command.
+    pub(crate) fn next(&self) -> Result<Stamp> {
+        Ok(self.slot()?.issued().next())
+    }
+
+    /// Returns the barrier that makes the next command wait for `target`, as a client has asked
+    /// for.
     pub(crate) fn barrier(&self, target: &Target) -> Result<Barrier> {
-        let next = self.slot()?.issued().next();
+        let mut barrier = self.implicit_barrier(target)?;
+        barrier
+            .set(Barrier::UUID, Barrier::UUID_EXPLICIT)
+            .set(Barrier::INTERNAL_TYPE, Barrier::INTERNAL_TYPE_EXPLICIT);
+        Ok(barrier)
+    }
+
+    /// Returns the barrier that makes the next command wait for the other half of its render.
+    pub(crate) fn implicit_barrier(&self, target: &Target) -> Result<Barrier> {
         let mut barrier = Barrier::zeroed();
         barrier
             .set(Barrier::TAG, Barrier::TAG_VALUE)
             .set(Barrier::WAIT_STAMP, target.firmware_stamp)
             .set(Barrier::WAIT_VALUE, target.value.0)
             .set(Barrier::WAIT_SLOT, target.slot)
-            .set(Barrier::STAMP_SELF, next.0)
-            .set(Barrier::UUID, Barrier::UUID_EXPLICIT)
-            .set(Barrier::INTERNAL_TYPE, Barrier::INTERNAL_TYPE_EXPLICIT);
+            .set(Barrier::STAMP_SELF, self.next()?.0);
         Ok(barrier)
     }
 

@@ -47,6 +47,11 @@ impl<const N: usize> SlotTable<N> {
         self.free > 0
     }
 
+    /// Returns how many slots are free.
+    pub(crate) const fn free_count(&self) -> usize {
+        self.free
+    }
+
     /// Takes a slot: `last` if that is free, else another one. Returns its index.
     pub(crate) fn take(&mut self, last: Option<usize>) -> Option<usize> {
         let free_since = |i: usize| match self.slots.get(i) {
@@ -113,6 +118,7 @@ mod tests {
         let mut t = SlotTable::<3>::new();
         let mut taken = Vec::new();
         while t.has_free() {
+            assert_eq!(t.free_count(), 3 - taken.len());
             taken.push(t.take(None).unwrap());
         }
         assert_eq!((taken.len(), t.take(None)), (3, None));

@@ -36,13 +36,13 @@ macro_rules! ring {
                 Poll::Pending
             }
 
-            async fn timed_out(
+            fn timed_out(
                 &mut self,
                 _: Option<&Self::InFlight>,
                 _: u32,
                 _: Timeline,
-            ) -> TimeoutAction {
-                TimeoutAction::Fail(EIO)
+            ) -> impl core::future::Future<Output = TimeoutAction> + Send + 'static {
+                core::future::ready(TimeoutAction::Fail(EIO))
             }
 
             fn retire(&mut self, _: Self::Job) {}

@@ -13,5 +13,8 @@ mod halts;
 mod init;
 mod ordering;
 mod queues;
+mod render;
+mod render_fields;
+mod render_halts;
 mod submissions;
 mod support;

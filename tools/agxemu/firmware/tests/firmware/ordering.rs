@@ -5,10 +5,10 @@
 use agx_abi::buffer::BufferInfo;
 use agx_abi::channel::PipeKind;
 use agx_abi::queue::{Barrier, InitBuffer};
-use agx_abi::uat::{pte, Protection};
-use agx_abi::Value;
+use agx_abi::uat::pte;
 use agxemu_firmware::machine::Machine;
 
+use crate::support::buffer::Buffer;
 use crate::support::driver::Driver;
 use crate::support::job::{user_context, Queue, STREAM};
 
@@ -71,45 +71,10 @@ fn barriers_before_one_command_must_agree() {
     );
 }
 
-/// A buffer of two blocks with everything that belongs to it; its set-up command and information.
+/// A buffer of two blocks; its set-up command and information.
 fn buffer(d: &mut Driver) -> (u64, u64) {
-    let blocks = 2u32;
-    let user = Protection::GPU_FW_PRIV_RW;
-    let page_list = d.mem.alloc_in(1, user, 0x100);
-    let block_list = d.mem.alloc_in(1, user, 0x100);
-    let base = 0x60_0000_0000u64;
-    d.mem
-        .map_fresh(1, base, 0x4_0000, Protection::GPU_SHARED_RW);
-    for i in 0..u64::from(blocks) {
-        let block = ((base >> 15) + 4 * i) as u32;
-        d.mem
-            .write_in(1, block_list + 8 * i, &u64::from(block).to_le_bytes());
-        for page in 0..4 {
-            let word = (block + page as u32).to_le_bytes();
-            d.mem.write_in(1, page_list + 16 * i + 4 * page, &word);
-        }
-    }
-    let info = d.mem.alloc(Protection::FW_PRIV_RW, BufferInfo::SIZE);
-    d.mem.set(info, BufferInfo::PAGE_LIST, page_list);
-    d.mem.set(info, BufferInfo::PAGE_LIST_SIZE, 0x100);
-    d.mem.set(info, BufferInfo::PAGE_COUNT, 4 * blocks);
-    d.mem.set(info, BufferInfo::LAST_PAGE, 4 * blocks - 1);
-    d.mem.set(info, BufferInfo::MAX_BLOCKS, 16);
-    d.mem.set(info, BufferInfo::BLOCK_COUNT, blocks);
-    d.mem.set(info, BufferInfo::BLOCK_LIST, block_list);
-    d.mem
-        .set(info, BufferInfo::BLOCK_SIZE, BufferInfo::BLOCK_SIZE_VALUE);
-    for field in [BufferInfo::BLOCK_CTL, BufferInfo::COUNTER] {
-        let va = d.mem.alloc(Protection::FW_SHARED_RW, 0x40);
-        d.mem.set(info, field, va);
-    }
-    let command = d.mem.alloc(Protection::FW_PRIV_RW, InitBuffer::SIZE);
-    d.mem.set(command, InitBuffer::TAG, InitBuffer::TAG_VALUE);
-    d.mem.set(command, InitBuffer::VM_SLOT, 1);
-    d.mem.set(command, InitBuffer::BLOCK_COUNT, blocks);
-    d.mem.set(command, InitBuffer::BUFFER, info);
-    d.mem.set(command, InitBuffer::STAMP_VALUE, 0x100);
-    (command, info)
+    let buffer = Buffer::new(d, 1, 0, 2);
+    (buffer.set_up(d, 0x100), buffer.info)
 }
 
 type BufferCase = (&'static str, fn(&mut Driver, u64, u64));
@@ -128,8 +93,11 @@ const BUFFER: &[BufferCase] = &[
     ("buffer information: null", |d, at, _| {
         d.mem.set(at, InitBuffer::BUFFER, 0)
     }),
-    ("block count is 0x2, expected 0x3", |d, at, _| {
+    ("0x2 blocks, set up with 0x3", |d, at, _| {
         d.mem.set(at, InitBuffer::BLOCK_COUNT, 3)
+    }),
+    ("block count is 0x2, set up with 0x1", |d, at, _| {
+        d.mem.set(at, InitBuffer::BLOCK_COUNT, 1)
     }),
     ("2 blocks", |d, _, info| {
         d.mem.set(info, BufferInfo::MAX_BLOCKS, 1)

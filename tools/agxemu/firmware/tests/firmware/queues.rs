@@ -4,7 +4,7 @@
 
 use agx_abi::channel::PipeKind;
 use agx_abi::event::initial_stamp;
-use agx_abi::queue::{RingState, TAG_RUN_VERTEX};
+use agx_abi::queue::{RingState, TAG_RUN_BLIT, TAG_RUN_FRAGMENT, TAG_RUN_VERTEX};
 use agx_abi::uat::Protection;
 
 use crate::support::driver::Driver;
@@ -100,16 +100,21 @@ fn higher_priority_goes_first_and_equals_take_turns() {
 }
 
 #[test]
-fn render_is_refused_by_name() {
-    let mut d = driver();
-    let mut q = Queue::of_kind(&mut d, PipeKind::Vertex, 1, 2, 1, 0);
-    let command = d.mem.alloc(Protection::GPU_RO_FW_PRIV_RW, 0x700);
-    d.mem.set_u32(command, TAG_RUN_VERTEX);
-    q.push(&d, command);
-    let panic = q.submit(&mut d).unwrap_err().0;
-    assert!(panic.contains("Vertex command"), "{panic}");
-    assert!(
-        panic.contains("not supported by this emulator yet"),
-        "{panic}"
-    );
+fn a_command_in_a_queue_of_another_kind_is_a_panic() {
+    let cases = [
+        (PipeKind::Vertex, TAG_RUN_FRAGMENT),
+        (PipeKind::Fragment, TAG_RUN_VERTEX),
+        (PipeKind::Compute, TAG_RUN_VERTEX),
+        (PipeKind::Vertex, TAG_RUN_BLIT),
+    ];
+    for (kind, tag) in cases {
+        let mut d = driver();
+        let mut q = Queue::of_kind(&mut d, kind, 1, 2, 1, 0);
+        let command = d.mem.alloc(Protection::GPU_RO_FW_PRIV_RW, 0x700);
+        d.mem.set_u32(command, tag);
+        q.push(&d, command);
+        let panic = q.submit(&mut d).unwrap_err().0;
+        let reason = format!("command with tag {tag:#x}");
+        assert!(panic.contains(&reason), "{panic}");
+    }
 }

@@ -5,6 +5,7 @@
 use agx_isa::exec::host::Sampler as SamplerBytes;
 
 use super::layout::{Layout, Order, Shape, PAGE};
+use super::metadata::Metadata;
 use super::texel::Codec;
 
 /// Fields by their bits, both ends included.
@@ -64,6 +65,8 @@ pub struct Image {
     pub is_3d: bool,
     /// The address is that of a page map.
     pub sparse: bool,
+    /// What says which of the texels lie in memory as they are, of compressed images.
+    pub metadata: Option<Metadata>,
     /// For textures, where each channel comes from (4 is one, 5 is zero); for writing, what goes
     /// into each channel of memory.
     pub swizzle: [u8; 4],
@@ -75,6 +78,17 @@ fn is_multisampled(dimension: u64) -> bool {
 }
 
 const D3: u64 = 5;
+
+impl Shape {
+    /// The metadata at `address`, of at most `levels` levels. Where descriptors do not say how many
+    /// an image has, that it has all of them is inferred.
+    fn metadata(&self, address: u64, samples: u32, bytes: usize, levels: u32) -> Metadata {
+        let levels = if self.mipmapped { levels } else { 1 };
+        let count = self.width.max(self.height).ilog2() + 1;
+        let size = [self.width, self.height];
+        Metadata::new(address, size, samples, bytes, levels.min(count))
+    }
+}
 
 impl Image {
     /// From a texture descriptor.
@@ -118,9 +132,12 @@ impl Image {
             page_aligned: !linear && b.flag(126),
             depth: if is_3d { layers } else { 1 },
         };
+        let metadata = (b.flag(103) && !linear && !sparse && codec.compressed.is_none())
+            .then(|| shape.metadata(b.get(128, 191) << 4, samples, codec.bytes(), 16));
         Ok(Self {
             address: b.get(66, 101) << 4,
             codec,
+            metadata,
             layout: shape.layout(),
             width: shape.width,
             height: shape.height,
@@ -176,9 +193,12 @@ impl Image {
             page_aligned: !linear && b.flag(124),
             depth: if is_3d { layers } else { 1 },
         };
+        let metadata = (b.flag(59) && !linear)
+            .then(|| shape.metadata(b.get(128, 191) << 4, samples, codec.bytes(), levels));
         Ok(Self {
             address: b.get(64, 99) << 4,
             codec,
+            metadata,
             layout: shape.layout(),
             width: shape.width,
             height: shape.height,

@@ -11,6 +11,7 @@ use agx_isa::exec::{Lanes, MemoryFault};
 use super::compressed::Texels;
 use super::descriptor::{mapped, Image, Mip, Place as Texel, Sampler, Wrap};
 use super::filter::{direction, face, taps, Taps};
+use super::metadata::{Metadata, State};
 use agx_isa::exec::LaneFault;
 
 /// Reads memory.
@@ -33,11 +34,40 @@ struct Reader<'a, 'l> {
     /// The block that was read last, of compressed formats.
     block: &'a mut Option<(u64, Texels)>,
     load: &'a mut Load<'l>,
+    /// Metadata of the square that was looked at last, and what it says.
+    square: &'a mut (u64, State),
     /// No texel so far was on a page that a sparse image does not have.
     resident: bool,
 }
 
 impl Reader<'_, '_> {
+    /// Where the texel at `place` is, or what stands for it.
+    fn resolved(
+        &mut self,
+        metadata: &Metadata,
+        level: u32,
+        [x, y, layer]: [u32; 3],
+        place: u64,
+    ) -> Result<u64, MemoryFault> {
+        let Some(entry) = metadata.entry(level, layer, x, y) else {
+            return Ok(place);
+        };
+        if self.square.0 != entry {
+            let mut bytes = [0; 8];
+            (self.load)(entry, &mut bytes)?;
+            *self.square = (entry, metadata.state(bytes));
+        }
+        if self.square.1 == State::Raw {
+            return Ok(place);
+        }
+        // The colour is at the start of the square.
+        let [width, height] = metadata.square();
+        let first = self
+            .image
+            .place(level, x & !(width - 1), y & !(height - 1), layer, 0);
+        Ok(first.and_then(Texel::address).unwrap_or(place))
+    }
+
     /// A texel's channels as they are in memory; zeros outside.
     fn texel(
         &mut self,
@@ -59,6 +89,10 @@ impl Reader<'_, '_> {
                 };
                 page + offset
             }
+        };
+        let place = match &image.metadata {
+            Some(metadata) => self.resolved(metadata, level, at, place)?,
+            None => place,
         };
         let mut bytes = [0; 16];
         let bytes = &mut bytes[..image.codec.bytes()];
@@ -110,10 +144,13 @@ pub fn run(
         }
     };
     let mut block = None;
+    // No address has its lowest bit set.
+    let mut square = (1, State::Raw);
     for lane in bits(request.mask) {
         let mut reader = Reader {
             image: &image,
             block: &mut block,
+            square: &mut square,
             load: &mut *load,
             resident: true,
         };

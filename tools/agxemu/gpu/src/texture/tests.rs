@@ -3,8 +3,8 @@
 //! Texels through descriptors, written and read back.
 
 use agx_isa::exec::host::{
-    BlockWrite, Dim, HostFault, ImageWrite, Lod, LodMode, Sampler, TextureOp, TextureRequest,
-    TextureResult,
+    BlockPlace, BlockWrite, Dim, HostFault, ImageWrite, Lod, LodMode, Sampler, TextureOp,
+    TextureRequest, TextureResult,
 };
 use agx_isa::exec::{format::Format, Dispatch, Host, Lanes, Tile};
 
@@ -282,7 +282,7 @@ fn blocks_are_stored_as_far_as_the_image_goes() {
     let mut block = BlockWrite {
         dim: Dim::D2,
         image: target(D2, 40, 0, 1, 1),
-        coordinates: Some([32, 16, 0, 0]),
+        place: BlockPlace::Explicit([32, 16, 0, 0]),
         lod: 0,
         offset: 4,
         format: Format::Unorm8,
@@ -298,7 +298,7 @@ fn blocks_are_stored_as_far_as_the_image_goes() {
     }
     fetch.coordinates = [all(31), all(18), all(0), all(0)];
     assert_eq!(read(&mut host, &fetch), [0.0; 4]);
-    block.coordinates = None;
+    block.place = BlockPlace::Tile(0);
     let refused = host.block_write(&block, &dispatch, &local);
     assert!(matches!(refused, Err(HostFault::Unsupported(_))));
 }

@@ -107,6 +107,22 @@ impl Codec {
         }
     }
 
+    /// Bits of a channel, where all of them have as many.
+    pub fn width(&self) -> Option<u32> {
+        let first = *self.widths.first()?;
+        self.widths.iter().all(|&w| w == first).then_some(first)
+    }
+
+    /// Whether texels are words of three channels of floats.
+    pub fn is_packed(&self) -> bool {
+        self.packed.is_some()
+    }
+
+    /// Whether channels have ten, ten, ten and two bits.
+    pub fn is_rgb10a2(&self) -> bool {
+        self.widths == [10, 10, 10, 2]
+    }
+
     /// The channels of a border colour that is given channel by channel, each encoded as it would
     /// be in memory but for colours of sRGB, which are linear and have four more bits, and for
     /// floats, which have 16 bits at least.

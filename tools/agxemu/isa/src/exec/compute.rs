@@ -261,6 +261,9 @@ impl Group {
         m: &mut Machine<'_, H>,
         sr: u8,
     ) -> Result<(), Box<FaultKind>> {
+        if self.pixels.is_some() && self.pixel_special(sr) {
+            return Ok(());
+        }
         let d = m.dispatch;
         let axis = usize::from(sr & 3);
         let exec = self.exec;
@@ -284,7 +287,7 @@ impl Group {
             57 => *out = std::array::from_fn(|l| (exec & quad(l)).count_ones()),
             58 => *out = std::array::from_fn(|l| (exec & below(l)).count_ones()),
             59 => *out = [exec.count_ones(); LANES],
-            // Compute has no helper threads.
+            // Only fragment groups have helper threads.
             63 => *out = [1; LANES],
             80..=82 => {
                 let first = d.position[axis].wrapping_mul(d.nominal[axis]);

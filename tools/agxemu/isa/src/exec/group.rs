@@ -81,6 +81,8 @@ pub struct Dispatch {
     /// Number of the address space.
     pub vm_slot: u32,
     pub tile: Tile,
+    /// Where the image block lies in the frame, for programs that render.
+    pub corner: Option<[u32; 2]>,
 }
 
 impl Dispatch {
@@ -130,6 +132,10 @@ pub struct Group {
     pub(super) va: [u64; LANES],
     /// Bytes of a memory access.
     pub(super) buffer: Box<[u8; LANES * 16]>,
+    /// Lanes whose writes are carried out: all but the helpers of a fragment group.
+    pub(super) real: u32,
+    /// What a fragment group has in addition.
+    pub(super) pixels: Option<Box<super::Pixels>>,
 }
 
 impl Group {
@@ -150,6 +156,8 @@ impl Group {
             temps: Box::new([[0; LANES]; 4]),
             va: [0; LANES],
             buffer: Box::new([0; LANES * 16]),
+            real: !0,
+            pixels: None,
         };
         group.reset(pc, dispatch, index);
         group
@@ -161,14 +169,9 @@ impl Group {
     /// this place of the grid; for partial threadgroups that is inferred.
     pub fn reset(&mut self, pc: u64, dispatch: &Dispatch, index: u32) {
         self.regs.fill([0; LANES]);
-        // Much of it is not kept for those who need little.
-        if self.scratch.capacity() > MAX_KEPT {
-            self.scratch = Vec::new();
-        }
-        self.scratch.clear();
-        self.stack = 0;
-        self.stopped = None;
-        self.pc = pc;
+        self.restart(pc);
+        self.real = !0;
+        self.pixels = None;
         self.index = index;
         self.launched = 0;
         let first = u64::from(index) * LANES as u64;
@@ -183,6 +186,18 @@ impl Group {
             }
         }
         self.set_exec(self.launched);
+    }
+
+    /// What all kinds of groups forget when they start at `pc`.
+    pub(super) fn restart(&mut self, pc: u64) {
+        // Much of it is not kept for those who need little.
+        if self.scratch.capacity() > MAX_KEPT {
+            self.scratch = Vec::new();
+        }
+        self.scratch.clear();
+        self.stack = 0;
+        self.stopped = None;
+        self.pc = pc;
     }
 
     /// Address of the instruction that is next, or that stopped the group.

@@ -212,15 +212,33 @@ pub struct ImageWrite {
     pub round_to_zero: bool,
 }
 
+/// Where a block is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockPlace {
+    /// Registers with the corner of the block and the layer, of the lane that stores.
+    Explicit([u32; 4]),
+    /// At [`Dispatch::corner`]; the register with the layer is the one that states it otherwise.
+    Tile(u32),
+}
+
+/// Samples that are tested against depth and stencil.
+#[derive(Clone, Debug)]
+pub struct SampleTest {
+    /// Samples of each lane.
+    pub samples: Lanes,
+    /// Depth instead of that of the primitive, a 32-bit float.
+    pub depth: Option<Lanes>,
+    /// Stencil reference instead of that of the draw, eight bits.
+    pub stencil: Option<Lanes>,
+}
+
 /// A store of a whole image block out of threadgroup memory.
 #[derive(Clone, Debug)]
 pub struct BlockWrite {
     pub dim: Dim,
     /// The descriptor for writing (PBE), as in memory.
     pub image: [u8; 24],
-    /// Registers with the corner of the block and the layer, of the lane that stores; `None`
-    /// means the position of the current tile.
-    pub coordinates: Option<[u32; 4]>,
+    pub place: BlockPlace,
     pub lod: u32,
     /// Byte offset inside a sample's part of the image block.
     pub offset: u32,
@@ -356,6 +374,32 @@ pub trait Host {
         dispatch: &Dispatch,
         local: &[u8],
     ) -> Result<(), HostFault>;
+
+    /// Tests samples of the fragment group that runs, updates depth and stencil, counts, and returns
+    /// those of them that pass.
+    ///
+    /// # Errors
+    ///
+    /// When there is nothing to test against.
+    fn test(&mut self, _test: &SampleTest) -> Result<Lanes, HostFault> {
+        Err(HostFault::Unsupported(
+            "depth test outside of rendering".to_owned(),
+        ))
+    }
+
+    /// Stores `values` to the words `index` of the records that the lanes in `mask` write.
+    ///
+    /// # Errors
+    ///
+    /// Outside of a vertex program, and for a word beyond the record.
+    fn store_outputs(
+        &mut self,
+        _index: &Lanes,
+        _values: &Lanes,
+        _mask: u32,
+    ) -> Result<(), HostFault> {
+        Err(HostFault::Unsupported("no vertex program".into()))
+    }
 
     /// A special register that is the machine's and not the thread's; `None` is a fault.
     fn special(&mut self, _sr: u8) -> Option<u32> {

@@ -6,7 +6,8 @@ use super::kernel::Kernel;
 use super::lower_float::{conversion, float_alu, float_operation, funop, half_alu};
 use super::op::{Alu, Branch, Dst, Inst, Op, Src, Wide, WideSrc};
 use super::operand::{self, Refusal};
-use super::{float, half, integer, lower_memory, lower_texture};
+use super::{float, half, integer};
+use super::{lower_fragment, lower_memory, lower_texture, lower_vertex};
 use crate::decode::Instruction;
 use crate::table;
 
@@ -28,7 +29,13 @@ pub fn lower(inst: &Instruction) -> Result<Inst, Refusal> {
                 Some(op) => op,
                 None => match lower_texture::lower(inst)? {
                     Some(op) => op,
-                    None => return Err("not part of compute programs".into()),
+                    None => match lower_fragment::lower(inst)? {
+                        Some(op) => op,
+                        None => match lower_vertex::lower(inst)? {
+                            Some(op) => op,
+                            None => return Err("not part of any program of the driver".into()),
+                        },
+                    },
                 },
             },
         },

@@ -16,7 +16,7 @@ pub fn lower(inst: &Instruction) -> Result<Option<Op>, Refusal> {
         table::Op::Smpi => Op::Texture(texture(inst, TextureOp::Fetch)?),
         table::Op::ImageWrite => {
             let wide = inst.field("src32") == 1;
-            let mut image = image(inst)?;
+            let mut image = image(inst, true)?;
             let src = inst.field("src");
             if wide {
                 operand::word(src)?;
@@ -26,12 +26,10 @@ pub fn lower(inst: &Instruction) -> Result<Option<Op>, Refusal> {
             Op::Image(image)
         }
         table::Op::ImageWriteBlock => {
-            let mut image = image(inst)?;
-            image.block = Some((format(inst)?, inst.field("explicit") == 1));
+            let explicit = inst.field("explicit") == 1;
+            let mut image = image(inst, explicit)?;
+            image.block = Some((format(inst)?, explicit));
             Op::Image(image)
-        }
-        table::Op::StTile if inst.field("explicit") == 0 => {
-            return Err("position of the pixel".into());
         }
         table::Op::LdTile | table::Op::StTile => tile(inst)?,
         table::Op::TexStateStore => Op::TextureState {
@@ -88,13 +86,13 @@ fn descriptor(inst: &Instruction) -> Result<Descriptor, Refusal> {
     })
 }
 
-/// The coordinate registers, all of 32 bits.
-fn coordinates(inst: &Instruction, dim: Dim) -> Result<u8, Refusal> {
+/// The `count` coordinate registers, all of 32 bits.
+fn coordinates(inst: &Instruction, count: usize) -> Result<u8, Refusal> {
     if inst.field("crd16") == 1 {
         return Err("16-bit coordinates".into());
     }
     let first = inst.field("crd");
-    operand::fits(first, true, dim.coordinates() as u64)?;
+    operand::fits(first, true, count as u64)?;
     operand::word(first)
 }
 
@@ -157,7 +155,7 @@ fn texture(inst: &Instruction, op: TextureOp) -> Result<Texture, Refusal> {
         dst,
         texture: descriptor(inst)?,
         sampler,
-        coordinates: coordinates(inst, dim)?,
+        coordinates: coordinates(inst, dim.coordinates())?,
         lod,
         lod_min,
         lod_at: lod_at as u16,
@@ -171,13 +169,14 @@ fn texture(inst: &Instruction, op: TextureOp) -> Result<Texture, Refusal> {
     })
 }
 
-fn image(inst: &Instruction) -> Result<Image, Refusal> {
+/// The place is that of the current tile unless it is `explicit`; then a layer is stated at most.
+fn image(inst: &Instruction, explicit: bool) -> Result<Image, Refusal> {
     let dim = dim(inst)?;
     let lod = inst.field("lod");
     Ok(Image {
         dim,
         image: descriptor(inst)?,
-        coordinates: coordinates(inst, dim)?,
+        coordinates: coordinates(inst, if explicit { dim.coordinates() } else { 1 })?,
         lod: match inst.field("lodimm") {
             1 => Src::Immediate(lod as u32),
             _ => operand::half_register(lod),
@@ -190,25 +189,24 @@ fn image(inst: &Instruction) -> Result<Image, Refusal> {
 }
 
 fn tile(inst: &Instruction) -> Result<Op, Refusal> {
-    if inst.field("crdreg") == 0 {
-        return Err("position of the pixel".into());
+    let store = inst.entry.op == table::Op::StTile;
+    let explicit = inst.field("crdreg") == 1;
+    if store && explicit != (inst.field("explicit") == 1) {
+        return Err("position that is stated in part".into());
     }
     let format = format(inst)?;
     let position = inst.field("crd");
-    operand::fits(position, false, 2)?;
+    operand::fits(position, false, if explicit { 2 } else { 0 })?;
     let smask = inst.field("smask");
     let access = TileAccess {
         regs: shaped(operand::mem(inst, 0)?, format)?,
         format,
-        position: position as u8,
+        position: explicit.then_some(position as u8),
         samples: match inst.field("smaskreg") {
             1 => operand::half_register(smask),
             _ => Src::Immediate(smask as u32),
         },
         offset: inst.field("off") as u16,
     };
-    Ok(Op::Tile {
-        store: inst.entry.op == table::Op::StTile,
-        access,
-    })
+    Ok(Op::Tile { store, access })
 }

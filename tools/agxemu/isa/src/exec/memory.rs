@@ -153,7 +153,11 @@ impl Group {
             let loaded = m
                 .host
                 .load_lanes(&self.va, self.exec, bytes, &mut self.buffer);
-            loaded.map_err(memory)?;
+            match loaded {
+                Err(_) if self.exec & !self.real != 0 => self.load_for_helpers(m, bytes),
+                loaded => loaded,
+            }
+            .map_err(memory)?;
             self.unpack(regs, format, first, count, &mut n);
             self.move_addresses(first.wrapping_neg(), format);
         }
@@ -169,11 +173,12 @@ impl Group {
         format: Format,
     ) -> Result<(), Box<FaultKind>> {
         let mut n = 0;
+        let exec = self.exec & self.real;
         for (first, count) in runs(if format.channels() > 1 { 1 } else { regs.mask }) {
             self.move_addresses(first, format);
             let bytes = format.size() * count as usize;
             self.pack(regs, format, first, count, &mut n);
-            let stored = m.host.store_lanes(&self.va, self.exec, bytes, &self.buffer);
+            let stored = m.host.store_lanes(&self.va, exec, bytes, &self.buffer);
             stored.map_err(memory)?;
             self.move_addresses(first.wrapping_neg(), format);
         }
@@ -294,7 +299,8 @@ impl Group {
         dst: Option<u8>,
         src: u8,
     ) -> Result<(), Box<FaultKind>> {
-        for lane in bits(self.exec) {
+        self.out = [0; LANES];
+        for lane in bits(self.exec & self.real) {
             let (operand, compare) = self.atomic_operands(op, src, lane);
             let old = host.atomic(self.va[lane], 4, op, operand.into(), compare.into());
             let old = old.map_err(|fault| memory(LaneFault::new(lane, fault)))?;

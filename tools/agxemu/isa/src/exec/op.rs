@@ -183,10 +183,32 @@ pub struct Image {
 pub struct TileAccess {
     pub regs: Registers,
     pub format: Format,
-    /// First of two halves with the position.
-    pub position: u8,
+    /// First of two halves with the position; without, it is that of the lane's pixel.
+    pub position: Option<u8>,
     pub samples: Src,
     pub offset: u16,
+}
+
+/// Where in its pixel a value is interpolated.
+#[derive(Clone, Copy, Debug)]
+pub enum Place {
+    Centre,
+    /// The sample of this number.
+    Sample(Src),
+    /// The centre, or what of the pixel is covered.
+    Centroid,
+}
+
+/// Coefficient registers that are read.
+#[derive(Clone, Copy, Debug)]
+pub struct Iterate {
+    pub dst: Registers,
+    pub count: u8,
+    /// Number of the first.
+    pub coefficient: Src,
+    /// Number of the one that the others are divided by.
+    pub divisor: Option<u8>,
+    pub place: Place,
 }
 
 /// What a reduction computes.
@@ -317,6 +339,22 @@ pub enum Op {
     Tile {
         store: bool,
         access: TileAccess,
+    },
+    Iterate(Iterate),
+    LoadCoefficients(Iterate),
+    SampleMask {
+        target: Src,
+        live: Src,
+    },
+    DepthStencil {
+        target: Src,
+        /// Depth and stencil reference that replace those of the primitive.
+        values: [Option<Src>; 2],
+    },
+    /// Register `word` to word `index` of a vertex's record.
+    StVar {
+        word: u8,
+        index: Src,
     },
 }
 

@@ -307,6 +307,13 @@ impl Group {
             Op::Texture(texture) => self.texture(m, texture)?,
             Op::Image(image) => self.image(m, image)?,
             Op::Tile { store, access } => self.tile(m, *store, access)?,
+            Op::Iterate(iterate) => self.iterate(m.shared.get(), iterate)?,
+            Op::LoadCoefficients(iterate) => self.load_coefficients(m.shared.get(), iterate)?,
+            Op::SampleMask { target, live } => return self.sample_mask(m, *target, *live),
+            Op::DepthStencil { target, values } => {
+                return self.depth_stencil(m, *target, *values);
+            }
+            Op::StVar { word, index } => self.store_output(m, *word, *index)?,
         }
         Ok(Flow::Next)
     }

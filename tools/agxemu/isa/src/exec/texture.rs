@@ -3,8 +3,9 @@
 //! Textures and images: finds descriptors and operands, and lets the host do the rest; and the
 //! image block.
 
+use super::fragment::texture_for_helpers;
 use super::host::{
-    bits, BlockWrite, HostFault, ImageWrite, LaneFault, Lod, LodMode, Numeric, Sampler,
+    bits, BlockPlace, BlockWrite, HostFault, ImageWrite, LaneFault, Lod, LodMode, Numeric, Sampler,
     TextureRequest, TextureResult,
 };
 use super::memory::uniform64;
@@ -16,7 +17,7 @@ use super::{half, FaultKind, Group, Host, Lanes, Shared, LANES};
 /// Sampler numbers in a register from here on are places in the sampler heap.
 const HEAP_FIRST: u32 = 28;
 
-fn host_fault(fault: HostFault) -> Box<FaultKind> {
+pub(super) fn host_fault(fault: HostFault) -> Box<FaultKind> {
     match fault {
         HostFault::Memory(fault) => Box::new(FaultKind::Memory(fault)),
         HostFault::Unsupported(what) => unsupported(what),
@@ -25,7 +26,7 @@ fn host_fault(fault: HostFault) -> Box<FaultKind> {
 
 impl Group {
     /// 16 or 32 bits of all lanes.
-    fn lanes(&self, shared: &Shared, src: Src) -> Lanes {
+    pub(super) fn lanes(&self, shared: &Shared, src: Src) -> Lanes {
         let mut tmp = [0; LANES];
         *super::compute::read(&self.regs, shared, src, &mut tmp)
     }
@@ -166,14 +167,27 @@ impl Group {
             let same = bits(left).filter(|&lane| key(lane) == wanted);
             request.mask = same.fold(0, |mask, lane| mask | 1 << lane);
             left &= !request.mask;
-            request.texture = self.descriptor(m, t.texture, lane)?;
-            request.sampler = self.sampler(m, t.sampler, lane)?;
+            let found = self.descriptor(m, t.texture, lane);
+            let found = found.and_then(|texture| Ok((texture, self.sampler(m, t.sampler, lane)?)));
+            match found {
+                Ok((texture, sampler)) => (request.texture, request.sampler) = (texture, sampler),
+                // Helpers may have any descriptor; that they read zeros is inferred.
+                Err(_) if request.mask & self.real == 0 => continue,
+                Err(fault) => return Err(fault),
+            }
             let mut result = TextureResult {
                 numeric: Numeric::Float,
                 channels: [[0; LANES]; 4],
                 residency: [0; LANES],
             };
-            m.host.texture(&request, &mut result).map_err(host_fault)?;
+            match m.host.texture(&request, &mut result) {
+                Err(HostFault::Memory(_)) if request.mask & !self.real != 0 => {
+                    let real = self.real;
+                    texture_for_helpers(m.host, &mut request, &mut result, real)
+                        .map_err(host_fault)?;
+                }
+                done => done.map_err(host_fault)?,
+            }
             for lane in bits(request.mask) {
                 residency[lane] = result.residency[lane];
                 for (to, from) in channels.iter_mut().zip(&result.channels) {
@@ -228,7 +242,7 @@ impl Group {
             wide: t.wide,
             round_to_zero: t.round_to_zero,
         };
-        let mut left = self.exec;
+        let mut left = self.exec & self.real;
         while left != 0 {
             let lane = left.trailing_zeros() as usize;
             let shared = m.shared.get();
@@ -250,15 +264,19 @@ impl Group {
         format: super::format::Format,
         explicit: bool,
     ) -> Result<(), Box<FaultKind>> {
-        let words = self.words(t.coordinates, t.dim.coordinates());
-        for lane in bits(self.exec) {
+        let count = if explicit { t.dim.coordinates() } else { 1 };
+        let words = self.words(t.coordinates, count);
+        for lane in bits(self.exec & self.real) {
             let shared = m.shared.get();
             let lod = self.lane_value(shared, t.lod, lane);
             let offset = self.lane_value(shared, half_register(t.src.into()), lane);
             let request = BlockWrite {
                 dim: t.dim,
                 image: self.descriptor(m, t.image, lane)?,
-                coordinates: explicit.then(|| words.map(|word| word[lane])),
+                place: match explicit {
+                    true => BlockPlace::Explicit(words.map(|word| word[lane])),
+                    false => BlockPlace::Tile(words[0][lane]),
+                },
                 lod,
                 offset,
                 format,
@@ -279,13 +297,16 @@ impl Group {
         store: bool,
         t: &TileAccess,
     ) -> Result<(), Box<FaultKind>> {
+        let Some(position) = t.position else {
+            return self.pixel_tile(m, store, t);
+        };
         let tile = m.dispatch.tile;
         if tile.samples == 0 {
             return Err(unsupported("the launch has no image block"));
         }
         let shared = m.shared.get();
-        let x = self.lanes(shared, half_register(t.position.into()));
-        let y = self.lanes(shared, half_register(u64::from(t.position) + 1));
+        let x = self.lanes(shared, half_register(position.into()));
+        let y = self.lanes(shared, half_register(u64::from(position) + 1));
         let samples = self.lanes(shared, t.samples);
         let all = ((1u64 << tile.samples) - 1) as u32;
         let exec = self.exec;

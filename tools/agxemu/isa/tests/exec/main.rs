@@ -4,6 +4,7 @@
 
 mod control;
 mod float;
+mod fragment;
 mod hostile;
 mod integer;
 mod memory;
@@ -12,3 +13,4 @@ mod refusal;
 mod subgroup;
 mod support;
 mod texture;
+mod vertex;

@@ -4,9 +4,11 @@
 
 use agx_isa::exec::assemble::Builder;
 use agx_isa::exec::host::{
-    AtomicOp, BlockWrite, HostFault, ImageWrite, TextureRequest, TextureResult,
+    AtomicOp, BlockWrite, HostFault, ImageWrite, SampleTest, TextureRequest, TextureResult,
 };
-use agx_isa::exec::{Cache, Dispatch, Fault, Group, Host, Lanes, MemoryFault, Shared, Stop, LANES};
+use agx_isa::exec::{
+    Cache, Dispatch, Fault, Group, Host, Lanes, MemoryFault, Pixels, Shared, Stop, LANES,
+};
 use agx_isa::table::Op;
 
 pub const CODE: u64 = 0x1000;
@@ -19,6 +21,13 @@ pub struct Flat {
     pub images: Vec<ImageWrite>,
     pub blocks: Vec<BlockWrite>,
     pub clock: Option<u32>,
+    pub tests: Vec<SampleTest>,
+    /// Samples that pass any test.
+    pub passes: u32,
+    /// Words that a vertex program has stored: lane, word of the record, value.
+    pub outputs: Vec<(usize, u32, u32)>,
+    /// Words of a record.
+    pub words: u32,
 }
 
 impl Flat {
@@ -112,6 +121,21 @@ impl Host for Flat {
         Ok(())
     }
 
+    fn test(&mut self, test: &SampleTest) -> Result<Lanes, HostFault> {
+        self.tests.push(test.clone());
+        Ok(test.samples.map(|samples| samples & self.passes))
+    }
+
+    fn store_outputs(&mut self, index: &Lanes, values: &Lanes, mask: u32) -> Result<(), HostFault> {
+        for lane in (0..LANES).filter(|lane| mask >> lane & 1 == 1) {
+            if index[lane] >= self.words {
+                return Err(HostFault::Unsupported("beyond the record".into()));
+            }
+            self.outputs.push((lane, index[lane], values[lane]));
+        }
+        Ok(())
+    }
+
     fn special(&mut self, sr: u8) -> Option<u32> {
         self.clock.filter(|_| sr == 100)
     }
@@ -156,6 +180,10 @@ impl Bench {
             images: Vec::new(),
             blocks: Vec::new(),
             clock: None,
+            tests: Vec::new(),
+            passes: !0,
+            outputs: Vec::new(),
+            words: 0,
         };
         let mut shared = Shared::default();
         // The first 64-bit uniform is the address of the data.
@@ -175,6 +203,13 @@ impl Bench {
         for (lane, to) in self.group.register_mut(register).iter_mut().enumerate() {
             *to = value(lane as u32);
         }
+        self
+    }
+
+    /// Makes the group one of fragments, all 32 of them.
+    pub fn pixels(mut self, fill: impl FnOnce(&mut Pixels)) -> Self {
+        fill(self.group.pixels_mut());
+        self.group.reset_fragments(CODE, !0, 128);
         self
     }
 

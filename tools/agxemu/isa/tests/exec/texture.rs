@@ -4,7 +4,7 @@
 
 use agx_isa::exec::assemble::{mem, Builder};
 use agx_isa::exec::format::Format;
-use agx_isa::exec::host::{Dim, LodMode, Sampler, TextureOp};
+use agx_isa::exec::host::{BlockPlace, Dim, LodMode, Sampler, TextureOp};
 use agx_isa::exec::{FaultKind, Tile};
 use agx_isa::table::Op;
 
@@ -294,8 +294,8 @@ fn the_image_block_is_written_read_and_handed_over() {
         (32, 6, Format::Unorm8)
     );
     assert_eq!(
-        (block[3].coordinates, block[3].image),
-        (Some([32, 64, 0, 0]), [7; 24])
+        (block[3].place, block[3].image),
+        (BlockPlace::Explicit([32, 64, 0, 0]), [7; 24])
     );
     // What a sample has no room for is lost.
     let wide = Builder::new(Op::StTile)

@@ -38,6 +38,8 @@ pub fn build(mem: &mut Memory, habits: &Habits) -> Tree {
     let pointers = runtime_pointers(mem, habits);
     let globals = mem.alloc(private, Globals::SIZE);
     mem.set(globals, Globals::DO_INIT, 1);
+    mem.set(globals, Globals::PROGRESS_CHECK_INTERVAL_3D, 40);
+    mem.set(globals, Globals::PROGRESS_CHECK_INTERVAL_TA, 10);
     mem.set(globals, Globals::PROGRESS_CHECK_INTERVAL_CL, 250);
     mem.set(globals, Globals::IDLE_OFF_DELAY_MS, 2);
     let status = mem.alloc(SHARED, FwStatus::SIZE);

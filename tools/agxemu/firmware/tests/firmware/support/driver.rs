@@ -73,7 +73,7 @@ impl Driver {
                 group: 1 << 12,
                 job: 1 << 14,
             },
-            trace: false,
+            ..Options::default()
         });
         Self {
             machine,

@@ -4,8 +4,11 @@
 //! one would, and lets the tests break any of it.
 
 pub mod boot;
+pub mod buffer;
 pub mod driver;
+pub mod gpu;
 pub mod habits;
 pub mod job;
 pub mod machine;
 pub mod memory;
+pub mod render;

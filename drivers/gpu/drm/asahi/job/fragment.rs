@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The fragment half of a render, as the firmware reads it.
+//!
+//! It has the client's programs twice: those for the start and the end of the frame, and those for
+//! partial renders, when the tiled vertex buffer has overflowed. Depth and stencil are loaded from
+//! and stored to the same place in all cases, as the UAPI has it. Fields whose meaning nobody knows
+//! have the constants of [`agx_abi::fragment`], seen in what macOS writes [I].
+
+use super::{
+    render::{
+        flags,
+        TileProgram, //
+    },
+    sequence::{
+        self,
+        address_of,
+        pointers,
+        put_attachments,
+        Memory,
+        Part,
+        TimestampPlaces,
+        Turn,
+        Writer, //
+    },
+    vertex::Half, //
+};
+use agx_abi::{
+    channel::PipeKind,
+    fragment::{
+        ArrayAddr,
+        AuxFbInfo,
+        BackgroundProgram,
+        EotProgram,
+        JobParameters1,
+        JobParameters2,
+        JobParameters3,
+        RunFragment, //
+    },
+    microsequence::{
+        FinalizeFragment,
+        StartFragment, //
+    },
+    tiling::HEAPMETA_SIZE,
+    Value, //
+};
+
+/// Its microsequence.
+pub(crate) type Sequence = sequence::Sequence<{ StartFragment::SIZE }, { FinalizeFragment::SIZE }>;
+
+/// What is decided when its turn comes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FragmentTurn {
+    pub(crate) turn: Turn,
+    /// Slot of the buffer manager.
+    pub(crate) buffer_slot: u32,
+}
+
+/// Writes the command to zeroed memory, as far as it is known before its turn.
+pub(crate) fn describe<M: Memory>(half: &Half<'_>, memory: &mut M) -> Result<Sequence, M::Error> {
+    let sequence = Sequence {
+        timestamps: half.has_timestamps(),
+    };
+    write_command(half, sequence, memory)?;
+    write_start(half, memory)?;
+    let of = half.command;
+    let times = TimestampPlaces {
+        queue_info: half.common.queue_info,
+        command_time: address_of(of, RunFragment::COMMAND_TIME),
+        pair: address_of(of, RunFragment::TIMESTAMPS),
+        user_pair: address_of(of, RunFragment::USER_TIMESTAMPS),
+        unk_ts: address_of(of, RunFragment::UNK_TS),
+    };
+    sequence.write_common(PipeKind::Fragment, &times, memory)?;
+    write_finalize(half, sequence, memory)?;
+    Ok(sequence)
+}
+
+fn write_command<M: Memory>(
+    half: &Half<'_>,
+    sequence: Sequence,
+    memory: &mut M,
+) -> Result<(), M::Error> {
+    let (render, tiling, scene) = (half.render, half.tiling, half.scene);
+    let [start, end] = half.own_timestamps();
+    let empty_tiles = u32::from(render.has(flags::PROCESS_EMPTY_TILES));
+
+    let mut out = Writer::command(memory);
+    out.set(RunFragment::TAG, RunFragment::TAG_VALUE)?;
+    out.set(RunFragment::MICROSEQUENCE, half.sequence)?;
+    out.set(RunFragment::MICROSEQUENCE_SIZE, sequence.size() as u32)?;
+    out.set(RunFragment::NOTIFIER, half.common.notifier)?;
+    out.set(RunFragment::BUFFER, scene.buffer)?;
+    out.set(RunFragment::SCENE, scene.scene)?;
+    out.set(RunFragment::KERNEL_BUFFER, scene.kernel_buffer)?;
+    let tilemap = half.layout.tilemap.at(scene.block);
+    out.set(RunFragment::TVB_TILEMAP, tilemap)?;
+    out.set(RunFragment::PPP_MULTISAMPLECTL, render.ppp_multisamplectl)?;
+    out.set(RunFragment::SAMPLES, render.framebuffer.samples.into())?;
+    out.set(
+        RunFragment::TILES_PER_MTILE_Y,
+        tiling.tiles_per_mtile_y() as u16,
+    )?;
+    out.set(
+        RunFragment::TILES_PER_MTILE_X,
+        tiling.tiles_per_mtile_x() as u16,
+    )?;
+    out.set(RunFragment::ISP_MERGE_UPPER_X, render.isp_merge_upper_x)?;
+    out.set(RunFragment::ISP_MERGE_UPPER_Y, render.isp_merge_upper_y)?;
+    out.set(RunFragment::TILE_COUNT, tiling.tiles().into())?;
+    out.structure(RunFragment::JOB_PARAMS1, job_params1(half).as_bytes())?;
+    out.structure(RunFragment::JOB_PARAMS2, job_params2(half).as_bytes())?;
+    out.structure(RunFragment::JOB_PARAMS3, job_params3(half).as_bytes())?;
+    out.structure(
+        RunFragment::ENCODER_PARAMS,
+        half.encoder_params().as_bytes(),
+    )?;
+    out.set(RunFragment::PROCESS_EMPTY_TILES, empty_tiles)?;
+    out.set(RunFragment::NO_CLEAR_PIPELINE_TEXTURES, 1)?;
+    out.structure(RunFragment::META, half.meta().as_bytes())?;
+    out.set(RunFragment::UNK_BUF_10, RunFragment::UNK_BUF_10_VALUE)?;
+    out.structure(RunFragment::TIMESTAMPS, pointers(start, end).as_bytes())?;
+    out.structure(
+        RunFragment::USER_TIMESTAMPS,
+        pointers(half.user_start, half.user_end).as_bytes(),
+    )?;
+    out.set(RunFragment::CLIENT_SEQUENCE, half.common.queue as u8)
+}
+
+fn background(program: TileProgram) -> BackgroundProgram {
+    let mut out = BackgroundProgram::zeroed();
+    out.set(BackgroundProgram::RSRC_SPEC, program.rsrc_spec.into())
+        .set(BackgroundProgram::USC, program.usc.into());
+    out
+}
+
+fn end_of_tile(program: TileProgram) -> EotProgram {
+    let mut out = EotProgram::zeroed();
+    out.set(EotProgram::RSRC_SPEC, program.rsrc_spec)
+        .set(EotProgram::USC, program.usc);
+    out
+}
+
+fn array(address: u64) -> ArrayAddr {
+    let mut out = ArrayAddr::zeroed();
+    out.set(ArrayAddr::ADDRESS, address);
+    out
+}
+
+fn aux_fb_info(half: &Half<'_>) -> AuxFbInfo {
+    // The flag of the UAPI is the bit of the register.
+    let dbias = half.render.flags & AuxFbInfo::ISP_CTL_DBIAS_IS_INT;
+    let mut info = AuxFbInfo::zeroed();
+    info.set(AuxFbInfo::ISP_CTL, AuxFbInfo::ISP_CTL_VALUE | dbias)
+        .set(AuxFbInfo::WIDTH, half.render.framebuffer.width.into())
+        .set(AuxFbInfo::HEIGHT, half.render.framebuffer.height.into())
+        .set(AuxFbInfo::UNK_10, AuxFbInfo::UNK_10_VALUE);
+    info
+}
+
+fn tile_config(half: &Half<'_>) -> u64 {
+    JobParameters1::tile_config(
+        half.render.framebuffer.layers.into(),
+        half.render.has(flags::PROCESS_EMPTY_TILES),
+    )
+}
+
+fn job_params1(half: &Half<'_>) -> JobParameters1 {
+    use JobParameters1 as P;
+
+    let (render, layout, scene) = (half.render, half.layout, half.scene);
+    let (depth, stencil) = (render.depth, render.stencil);
+    let heapmeta = layout.heapmeta.at(scene.block);
+    let mut params = P::zeroed();
+    params
+        .set(P::UTILE_CONFIG, half.tiling.utile_config())
+        .set(P::BG, background(render.bg))
+        .set(P::PPP_MULTISAMPLECTL, render.ppp_multisamplectl)
+        .set(P::ISP_SCISSOR_BASE, render.isp_scissor_base)
+        .set(P::ISP_DBIAS_BASE, render.isp_dbias_base)
+        .set(P::AUX_FB_INFO, aux_fb_info(half))
+        .set(P::ISP_ZLS_PIXELS, render.isp_zls_pixels.into())
+        .set(P::ISP_OCLQRY_BASE, render.isp_oclqry_base)
+        .set(P::ZLS_CTRL, render.zls_ctrl)
+        .set(P::Z_LOAD, depth.base)
+        .set(P::Z_STORE, depth.base)
+        .set(P::S_LOAD, stencil.base)
+        .set(P::S_STORE, stencil.base)
+        .set(P::Z_LOAD_STRIDE, depth.stride.into())
+        .set(P::Z_STORE_STRIDE, depth.stride.into())
+        .set(P::S_LOAD_STRIDE, stencil.stride.into())
+        .set(P::S_STORE_STRIDE, stencil.stride.into())
+        .set(P::Z_LOAD_COMP, depth.comp_base)
+        .set(P::Z_LOAD_COMP_STRIDE, depth.comp_stride.into())
+        .set(P::Z_STORE_COMP, depth.comp_base)
+        .set(P::Z_STORE_COMP_STRIDE, depth.comp_stride.into())
+        .set(P::S_LOAD_COMP, stencil.comp_base)
+        .set(P::S_LOAD_COMP_STRIDE, stencil.comp_stride.into())
+        .set(P::S_STORE_COMP, stencil.comp_base)
+        .set(P::S_STORE_COMP_STRIDE, stencil.comp_stride.into())
+        .set(P::TVB_TILEMAP, layout.tilemap.at(scene.block))
+        .set(P::TVB_LAYERMETA, heapmeta + HEAPMETA_SIZE)
+        .set(P::MTILE_STRIDE, half.tiling.mtile_stride())
+        .set(P::TVB_HEAPMETA, heapmeta)
+        .set(P::TILE_CONFIG, tile_config(half))
+        .set(P::AUX_FB, layout.aux_fb.at(scene.block))
+        .set(P::USC_EXEC_BASE, half.common.usc_exec_base)
+        .set(P::UNK_140, P::UNK_140_VALUE)
+        .set(P::HELPER_BINARY, render.fragment_helper.binary)
+        .set(P::HELPER_DATA, render.fragment_helper.data)
+        .set(P::UNK_158, P::UNK_158_VALUE);
+    params
+}
+
+fn tib_blocks(half: &Half<'_>) -> u32 {
+    let size = half.render.framebuffer.sample_size;
+    half.tiling.tib_blocks(size.into())
+}
+
+fn job_params2(half: &Half<'_>) -> JobParameters2 {
+    use JobParameters2 as P;
+
+    let (render, tiling) = (half.render, half.tiling);
+    let mut params = P::zeroed();
+    params
+        .set(P::EOT_RSRC_SPEC, render.eot.rsrc_spec)
+        .set(P::EOT_USC, render.eot.usc)
+        .set(P::ISP_MERGE_UPPER_X, render.isp_merge_upper_x)
+        .set(P::ISP_MERGE_UPPER_Y, render.isp_merge_upper_y)
+        .set(P::UTILES_PER_MTILE_Y, tiling.utiles_per_mtile_y() as u16)
+        .set(P::UTILES_PER_MTILE_X, tiling.utiles_per_mtile_x() as u16)
+        .set(P::TE_SCREEN, tiling.te_screen())
+        .set(P::TIB_BLOCKS, tib_blocks(half))
+        .set(P::ISP_BGOBJDEPTH, render.isp_bgobjdepth)
+        .set(
+            P::ISP_BGOBJVALS,
+            render.isp_bgobjvals | P::ISP_BGOBJVALS_LOAD,
+        )
+        .set(P::UNK_3C, 1)
+        .set(P::HELPER_CFG, render.fragment_helper.cfg);
+    params
+}
+
+fn job_params3(half: &Half<'_>) -> JobParameters3 {
+    use JobParameters3 as P;
+
+    let render = half.render;
+    let (depth, stencil) = (render.depth, render.stencil);
+    let mut params = P::zeroed();
+    params
+        .set(P::ISP_DBIAS_BASE, array(render.isp_dbias_base))
+        .set(P::ISP_SCISSOR_BASE, array(render.isp_scissor_base))
+        .set(P::ISP_OCLQRY_BASE, render.isp_oclqry_base)
+        .set(P::UNK_PARTIAL_BG, background(render.partial_bg))
+        .set(P::PARTIAL_BG, background(render.partial_bg))
+        .set(P::ZLS_CTRL, render.zls_ctrl)
+        .set(P::Z_LOAD, depth.base)
+        .set(P::Z_PARTIAL_STRIDE, depth.stride.into())
+        .set(P::Z_PARTIAL_COMP_STRIDE, depth.comp_stride.into())
+        .set(P::Z_STORE, depth.base)
+        .set(P::Z_PARTIAL, depth.base)
+        .set(P::Z_PARTIAL_COMP, depth.comp_base)
+        .set(P::S_LOAD, stencil.base)
+        .set(P::S_PARTIAL_STRIDE, stencil.stride.into())
+        .set(P::S_PARTIAL_COMP_STRIDE, stencil.comp_stride.into())
+        .set(P::S_STORE, stencil.base)
+        .set(P::S_PARTIAL, stencil.base)
+        .set(P::S_PARTIAL_COMP, stencil.comp_base)
+        .set(P::TIB_BLOCKS, tib_blocks(half))
+        .set(P::AUX_FB_INFO, aux_fb_info(half))
+        .set(P::TILE_CONFIG, tile_config(half))
+        .set(P::UNK_PARTIAL_EOT, end_of_tile(render.partial_eot))
+        .set(P::PARTIAL_EOT, end_of_tile(render.partial_eot))
+        .set(P::ISP_BGOBJDEPTH, render.isp_bgobjdepth)
+        .set(P::ISP_BGOBJVALS, render.isp_bgobjvals)
+        .set(P::SAMPLE_SIZE, render.framebuffer.sample_size.into())
+        .set(P::ISP_ZLS_PIXELS, render.isp_zls_pixels.into());
+    params
+}
+
+fn write_start<M: Memory>(half: &Half<'_>, memory: &mut M) -> Result<(), M::Error> {
+    use StartFragment as Op;
+
+    let of = half.command;
+    let mut start = Op::zeroed();
+    start
+        .set(Op::HEADER, Op::HEADER_VALUE)
+        .set(Op::JOB_PARAMS2, address_of(of, RunFragment::JOB_PARAMS2))
+        .set(Op::JOB_PARAMS1, address_of(of, RunFragment::JOB_PARAMS1))
+        .set(Op::SCENE, half.scene.scene)
+        .set(Op::STATS, half.common.stats)
+        .set(Op::BUSY_FLAG, address_of(of, RunFragment::BUSY_FLAG))
+        .set(
+            Op::TVB_OVERFLOW_COUNT,
+            address_of(of, RunFragment::TVB_OVERFLOW_COUNT),
+        )
+        .set(Op::UNK_POINTER, address_of(of, RunFragment::UNK_POINTEE))
+        .set(Op::QUEUE, half.common.queue_info)
+        .set(Op::WORK_ITEM, of)
+        .set(Op::UNK_50, 1)
+        .set(Op::EVENT_GENERATION, half.common.queue)
+        .set(Op::UNK_758_FLAG, address_of(of, RunFragment::UNK_758_FLAG))
+        .set(Op::UNK_JOB_BUF, address_of(of, RunFragment::UNK_BUF_0))
+        .set(Op::NOTIFIER_BUF, half.common.notifier_unk_buf);
+    let count = put_attachments(
+        half.render.fragment_attachments,
+        Op::ATTACHMENTS,
+        |field, record| {
+            start.set(field, record);
+        },
+    );
+    start.set(Op::ATTACHMENT_COUNT, count);
+    memory.write(Part::Sequence, 0, start.as_bytes())
+}
+
+fn write_finalize<M: Memory>(
+    half: &Half<'_>,
+    sequence: Sequence,
+    memory: &mut M,
+) -> Result<(), M::Error> {
+    use FinalizeFragment as Op;
+
+    let of = half.command;
+    let attachments = !half.render.fragment_attachments.is_empty();
+    let mut finalize = Op::zeroed();
+    finalize
+        .set(Op::HEADER, Op::HEADER_VALUE)
+        .set(Op::SCENE, half.scene.scene)
+        .set(Op::BUFFER, half.scene.buffer)
+        .set(Op::UNK_2C, 1)
+        .set(Op::STATS, half.common.stats)
+        .set(Op::UNK_POINTER, address_of(of, RunFragment::UNK_POINTEE))
+        .set(Op::BUSY_FLAG, address_of(of, RunFragment::BUSY_FLAG))
+        .set(Op::QUEUE, half.common.queue_info)
+        .set(Op::WORK_ITEM, of)
+        .set(Op::UNK_758_FLAG, address_of(of, RunFragment::UNK_758_FLAG))
+        .set(Op::RESTART_BRANCH_OFFSET, sequence.restart_branch_offset())
+        .set(Op::HAS_ATTACHMENTS, u32::from(attachments));
+    memory.write(Part::Sequence, sequence.finalize(), finalize.as_bytes())
+}
+
+/// Completes a command that [`describe`] has written.
+pub(crate) fn write_turn<M: Memory>(
+    fragment: &FragmentTurn,
+    sequence: Sequence,
+    memory: &mut M,
+) -> Result<(), M::Error> {
+    let turn = &fragment.turn;
+    let mut out = Writer::command(memory);
+    out.set(RunFragment::COUNTER, turn.counter)?;
+    out.set(RunFragment::VM_SLOT, turn.vm_slot)?;
+    turn.write_meta(RunFragment::META, &mut out)?;
+
+    out.sequence(0);
+    out.set(StartFragment::VM_SLOT, turn.vm_slot)?;
+    out.set(StartFragment::BUFFER_SLOT, fragment.buffer_slot)?;
+    out.set(StartFragment::EVENT_SEQ, turn.event_seq)?;
+    out.set(StartFragment::COUNTER, turn.counter)?;
+
+    out.sequence(sequence.finalize());
+    out.set(FinalizeFragment::VM_SLOT, turn.vm_slot)?;
+    out.set(FinalizeFragment::FW_STAMP, turn.firmware_stamp)?;
+    out.set(FinalizeFragment::STAMP_VALUE, turn.value)
+}

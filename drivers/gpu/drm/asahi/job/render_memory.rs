@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The memory of a job's renders: the firmware's objects of both halves, and the scenes.
+//!
+//! | block | kind | for each render |
+//! |---|---|---|
+//! | commands | read by the GPU, private to the firmware | `RunVertex`, `RunFragment` |
+//! | sequences | private to the firmware | two microsequences, barriers before each half |
+//! | start | private to the firmware | one `InitBuffer` for the job |
+//! | timestamps | shared | two `JobTimestamps` |
+//! | scene | shared | `Scene` |
+//! | tiles | of the client's VM | what [`Layout`] says |
+
+use super::{
+    fragment,
+    render::Render,
+    scene::{
+        Layout,
+        Machine,
+        ScenePlace,
+        ALIGN as TILES_ALIGN, //
+    },
+    sequence::{
+        Common,
+        Memory,
+        Part, //
+    },
+    tvb::{
+        charge,
+        exhausted,
+        Tpc,
+        Tvb,
+        TvbUse, //
+    },
+    vertex::{
+        self,
+        Half, //
+    },
+    work_queue::MAX_BARRIERS, //
+};
+use crate::{
+    alloc::{
+        GpuBox,
+        Heaps, //
+    },
+    firmware::shared::Shared,
+    quota::{
+        Charge,
+        Quota, //
+    },
+    vm::Vm, //
+};
+use agx_abi::{
+    buffer::Scene,
+    compute::JobTimestamps,
+    fragment::RunFragment,
+    queue::{
+        Barrier,
+        InitBuffer, //
+    },
+    tiling::Tiling,
+    vertex::RunVertex,
+    Value, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// What the firmware's objects are aligned to.
+const ALIGN: usize = 0x80;
+
+const VERTEX_SIZE: usize = RunVertex::SIZE.next_multiple_of(ALIGN);
+const COMMAND_STRIDE: usize = VERTEX_SIZE + RunFragment::SIZE.next_multiple_of(ALIGN);
+/// Barriers stand behind the longer of the two sequences.
+const BARRIERS: usize = fragment::Sequence::MAX.next_multiple_of(ALIGN);
+const HALF_STRIDE: usize = (BARRIERS + MAX_BARRIERS * Barrier::SIZE).next_multiple_of(ALIGN);
+const SEQUENCE_STRIDE: usize = 2 * HALF_STRIDE;
+
+const _: () = assert!(vertex::Sequence::MAX <= fragment::Sequence::MAX);
+
+/// One of the halves of a render.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    Vertex = 0,
+    Fragment = 1,
+}
+
+/// A render of a job that is ready to run: what is known of its sequences.
+pub(crate) struct PlannedRender {
+    pub(crate) vertex: vertex::Sequence,
+    pub(crate) fragment: fragment::Sequence,
+}
+
+/// What all renders of a user queue have in common.
+pub(crate) struct RenderCommon {
+    pub(crate) vertex: Common,
+    pub(crate) fragment: Common,
+    pub(crate) machine: Machine,
+    pub(crate) tvb: Arc<Tvb>,
+}
+
+/// The memory of one scene.
+struct SceneMemory {
+    scene: Shared,
+    tiles: GpuBox,
+    tpc: Arc<Tpc>,
+    tiling: Tiling,
+    layout: Layout,
+    _charge: Charge<&'static Quota>,
+}
+
+impl SceneMemory {
+    fn new(heaps: &Heaps, vm: &Vm, common: &RenderCommon, tiling: Tiling) -> Result<Self> {
+        let layout = Layout::new(&tiling, &common.machine);
+        // Before anything is allocated: a client can ask for more than any machine has.
+        let charge = charge(layout.size)?;
+        let tpc = common.tvb.tpc(vm.shared_heap(), tiling.tpc_size())?;
+        let size = usize::try_from(layout.size)?;
+        let tiles = vm.heap().alloc(size, TILES_ALIGN as usize);
+        let tiles = tiles.map_err(exhausted)?;
+
+        let mut scene = Scene::zeroed();
+        scene
+            .set(Scene::USER_BUFFER, layout.user_buffer.at(tiles.va()))
+            .set(Scene::STATS, common.tvb.stats_va());
+        Ok(Self {
+            scene: Shared::copy_of(&heaps.shared, scene.as_bytes())?,
+            tiles,
+            tpc,
+            tiling,
+            layout,
+            _charge: charge,
+        })
+    }
+}
+
+/// The memory of a job's renders.
+///
+/// The firmware may use it until the job is complete, or the firmware is dead. Dropping frees it,
+/// in process context.
+pub(crate) struct RenderMemory {
+    commands: Shared,
+    sequences: Shared,
+    start: Shared,
+    timestamps: Shared,
+    scenes: KVec<SceneMemory>,
+    common: Arc<RenderCommon>,
+    // Behind the scenes: fields are dropped in order.
+    _use: TvbUse,
+}
+
+impl RenderMemory {
+    /// Returns memory for `renders`.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, also if a client wants more than a part of the machine's memory.
+    pub(crate) fn new<'r>(
+        heaps: &Heaps,
+        vm: &Vm,
+        common: &Arc<RenderCommon>,
+        renders: impl Iterator<Item = &'r Render<'r>>,
+    ) -> Result<Self> {
+        let mut scenes = KVec::new();
+        let mut least = 0;
+        for render in renders {
+            let tiling = common.machine.tiling(render).ok_or(EINVAL)?;
+            least = least.max(tiling.min_tvb_blocks());
+            let scene = SceneMemory::new(heaps, vm, common, tiling)?;
+            scenes.push(scene, GFP_KERNEL_ACCOUNT)?;
+        }
+        let count = scenes.len();
+        Ok(Self {
+            commands: Shared::new(&heaps.gpu_ro, count * COMMAND_STRIDE)?,
+            sequences: Shared::new(&heaps.private, count * SEQUENCE_STRIDE)?,
+            start: Shared::new(&heaps.private, InitBuffer::SIZE)?,
+            timestamps: Shared::new(&heaps.shared, count * 2 * JobTimestamps::SIZE)?,
+            scenes,
+            common: common.clone(),
+            _use: TvbUse::new(&common.tvb, vm.heap(), least)?,
+        })
+    }
+
+    /// Writes `render`, number `index`, as far as it is known before its turn. `times`: where its
+    /// client wants timestamps of the vertex and of the fragment half. `last`: it is the last
+    /// render of its submit.
+    pub(crate) fn describe(
+        &self,
+        index: usize,
+        render: &Render<'_>,
+        times: [[u64; 2]; 2],
+        last: bool,
+    ) -> Result<PlannedRender> {
+        let memory = self.scenes.get(index).ok_or(EINVAL)?;
+        let tvb = &self.common.tvb;
+        let scene = ScenePlace {
+            scene: memory.scene.va(),
+            buffer: tvb.info_va(),
+            kernel_buffer: tvb.kernel_buffer_va(),
+            block: memory.tiles.va(),
+            tpc: memory.tpc.va(),
+        };
+        let half = |own: &HalfMemory<'_>, common, [user_start, user_end]: [u64; 2]| Half {
+            render,
+            common,
+            machine: &self.common.machine,
+            tiling: &memory.tiling,
+            layout: &memory.layout,
+            scene: &scene,
+            command: own.va(),
+            sequence: self.sequences.va() + own.sequence_offset() as u64,
+            timestamps: self.timestamps.va() + own.timestamps_offset() as u64,
+            user_start,
+            user_end,
+            last,
+        };
+        let [vertex_times, fragment_times] = times;
+        let mut vertex = self.memory(index, Which::Vertex);
+        let mut fragment = self.memory(index, Which::Fragment);
+        let vertex_half = half(&vertex, &self.common.vertex, vertex_times);
+        let fragment_half = half(&fragment, &self.common.fragment, fragment_times);
+        Ok(PlannedRender {
+            vertex: vertex::describe(&vertex_half, &mut vertex)?,
+            fragment: fragment::describe(&fragment_half, &mut fragment)?,
+        })
+    }
+
+    /// Returns the memory of one half of render `index`.
+    pub(crate) fn memory(&self, index: usize, which: Which) -> HalfMemory<'_> {
+        HalfMemory {
+            job: self,
+            index,
+            which,
+        }
+    }
+
+    /// Writes the command that starts the buffer manager anew; returns its address.
+    pub(crate) fn write_start(&self, start: &InitBuffer) -> Result<u64> {
+        self.start.write(0, start.as_bytes())?;
+        Ok(self.start.va())
+    }
+}
+
+/// The memory of one half of a render.
+pub(crate) struct HalfMemory<'a> {
+    job: &'a RenderMemory,
+    index: usize,
+    which: Which,
+}
+
+impl HalfMemory<'_> {
+    fn command_offset(&self) -> usize {
+        self.index * COMMAND_STRIDE + self.which as usize * VERTEX_SIZE
+    }
+
+    fn sequence_offset(&self) -> usize {
+        self.index * SEQUENCE_STRIDE + self.which as usize * HALF_STRIDE
+    }
+
+    fn timestamps_offset(&self) -> usize {
+        (2 * self.index + self.which as usize) * JobTimestamps::SIZE
+    }
+
+    /// Returns the address of the command.
+    pub(crate) fn va(&self) -> u64 {
+        self.job.commands.va() + self.command_offset() as u64
+    }
+
+    /// Writes the barrier with number `n` before the command; returns its address.
+    pub(crate) fn write_barrier(&self, n: usize, barrier: &Barrier) -> Result<u64> {
+        if n >= MAX_BARRIERS {
+            return Err(EINVAL);
+        }
+        let offset = self.sequence_offset() + BARRIERS + n * Barrier::SIZE;
+        self.job.sequences.write(offset, barrier.as_bytes())?;
+        Ok(self.job.sequences.va() + offset as u64)
+    }
+}
+
+impl Memory for HalfMemory<'_> {
+    type Error = Error;
+
+    fn write(&mut self, part: Part, offset: usize, bytes: &[u8]) -> Result {
+        match part {
+            Part::Command => self
+                .job
+                .commands
+                .write(self.command_offset() + offset, bytes),
+            Part::Sequence => self
+                .job
+                .sequences
+                .write(self.sequence_offset() + offset, bytes),
+        }
+    }
+}

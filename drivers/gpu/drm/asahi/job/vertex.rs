@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The vertex half of a render, as the firmware reads it.
+//!
+//! Written in two steps, as compute commands are: see [`super::compute`]. Fields whose meaning
+//! nobody knows have the constants of [`agx_abi::vertex`], seen in what macOS writes [I].
+
+use super::{
+    render::{
+        flags,
+        Render, //
+    },
+    scene::{
+        Layout,
+        Machine,
+        ScenePlace, //
+    },
+    sequence::{
+        self,
+        address_of,
+        pointers,
+        put_attachments,
+        Common,
+        Memory,
+        Part,
+        TimestampPlaces,
+        Turn,
+        Writer, //
+    }, //
+};
+use agx_abi::{
+    channel::PipeKind,
+    compute::{
+        EncoderParams,
+        JobMeta,
+        JobTimestamps, //
+    },
+    microsequence::{
+        FinalizeVertex,
+        StartVertex, //
+    },
+    tiling::{
+        Tiling,
+        HEAPMETA_SIZE, //
+    },
+    vertex::{
+        JobParameters1,
+        JobParameters2,
+        RunVertex,
+        TilingParameters, //
+    },
+    Value, //
+};
+
+/// Its microsequence.
+pub(crate) type Sequence = sequence::Sequence<{ StartVertex::SIZE }, { FinalizeVertex::SIZE }>;
+
+/// A half of a render to be described: the client's command, and where it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Half<'a> {
+    pub(crate) render: &'a Render<'a>,
+    pub(crate) common: &'a Common,
+    pub(crate) machine: &'a Machine,
+    pub(crate) tiling: &'a Tiling,
+    pub(crate) layout: &'a Layout,
+    pub(crate) scene: &'a ScenePlace,
+    /// Addresses of the command, of its microsequence and of its [`JobTimestamps`].
+    pub(crate) command: u64,
+    pub(crate) sequence: u64,
+    pub(crate) timestamps: u64,
+    /// Where the client's timestamps go; 0 for none.
+    pub(crate) user_start: u64,
+    pub(crate) user_end: u64,
+    /// Whether it is the last render of its submit.
+    pub(crate) last: bool,
+}
+
+impl Half<'_> {
+    /// Returns whether its client wants timestamps.
+    pub(crate) fn has_timestamps(&self) -> bool {
+        self.user_start != 0 || self.user_end != 0
+    }
+
+    /// Returns what the firmware is told about samplers.
+    pub(crate) fn encoder_params(&self) -> EncoderParams {
+        let samplers = u32::from(self.render.sampler_count);
+        let mut encoder = EncoderParams::zeroed();
+        encoder
+            .set(EncoderParams::MASK, u32::MAX)
+            .set(EncoderParams::SAMPLER_HEAP, self.render.sampler_heap)
+            .set(EncoderParams::SAMPLER_COUNT, samplers)
+            .set(EncoderParams::SAMPLER_COUNT_PLUS_1, samplers + 1);
+        encoder
+    }
+
+    /// Returns what is known before its turn of how it says that it is done.
+    pub(crate) fn meta(&self) -> JobMeta {
+        let mut meta = JobMeta::zeroed();
+        meta.set(JobMeta::FLUSH_STAMPS, u32::from(self.last));
+        meta
+    }
+
+    /// Returns the addresses of the firmware's own timestamps.
+    pub(crate) fn own_timestamps(&self) -> [u64; 2] {
+        [JobTimestamps::START, JobTimestamps::END].map(|field| address_of(self.timestamps, field))
+    }
+}
+
+/// What is decided when its turn comes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct VertexTurn {
+    pub(crate) turn: Turn,
+    /// Slot of the buffer manager.
+    pub(crate) buffer_slot: u32,
+    /// Event slot and value of the fragment half.
+    pub(crate) fragment_slot: u32,
+    pub(crate) fragment_value: u32,
+}
+
+/// Writes the command to zeroed memory, as far as it is known before its turn.
+pub(crate) fn describe<M: Memory>(half: &Half<'_>, memory: &mut M) -> Result<Sequence, M::Error> {
+    let sequence = Sequence {
+        timestamps: half.has_timestamps(),
+    };
+    write_command(half, sequence, memory)?;
+    write_start(half, memory)?;
+    let of = half.command;
+    let times = TimestampPlaces {
+        queue_info: half.common.queue_info,
+        command_time: address_of(of, RunVertex::COMMAND_TIME),
+        pair: address_of(of, RunVertex::TIMESTAMPS),
+        user_pair: address_of(of, RunVertex::USER_TIMESTAMPS),
+        unk_ts: address_of(of, RunVertex::UNK_TS),
+    };
+    sequence.write_common(PipeKind::Vertex, &times, memory)?;
+    write_finalize(half, sequence, memory)?;
+    Ok(sequence)
+}
+
+fn write_command<M: Memory>(
+    half: &Half<'_>,
+    sequence: Sequence,
+    memory: &mut M,
+) -> Result<(), M::Error> {
+    let (render, common, scene) = (half.render, half.common, half.scene);
+    let [start, end] = half.own_timestamps();
+    let preempt = half.layout.preempt[0].at(scene.block);
+    let mut params2 = JobParameters2::zeroed();
+    params2.set(JobParameters2::PREEMPT1, preempt);
+
+    let mut out = Writer::command(memory);
+    out.set(RunVertex::TAG, RunVertex::TAG_VALUE)?;
+    out.set(RunVertex::NOTIFIER, common.notifier)?;
+    out.set(RunVertex::BUFFER, scene.buffer)?;
+    out.set(RunVertex::SCENE, scene.scene)?;
+    out.set(RunVertex::KERNEL_BUFFER, scene.kernel_buffer)?;
+    out.structure(RunVertex::JOB_PARAMS1, job_params1(half).as_bytes())?;
+    out.structure(RunVertex::TILING_PARAMS, tiling_params(half).as_bytes())?;
+    out.set(RunVertex::TPC, scene.tpc)?;
+    out.set(RunVertex::TPC_SIZE, half.tiling.tpc_size())?;
+    out.set(RunVertex::MICROSEQUENCE, half.sequence)?;
+    out.set(RunVertex::MICROSEQUENCE_SIZE, sequence.size() as u32)?;
+    out.structure(RunVertex::JOB_PARAMS2, params2.as_bytes())?;
+    out.structure(RunVertex::ENCODER_PARAMS, half.encoder_params().as_bytes())?;
+    let scratch = u32::from(render.has(flags::VERTEX_SCRATCH));
+    out.set(RunVertex::USES_SCRATCH, scratch)?;
+    out.structure(RunVertex::META, half.meta().as_bytes())?;
+    out.structure(RunVertex::TIMESTAMPS, pointers(start, end).as_bytes())?;
+    out.structure(
+        RunVertex::USER_TIMESTAMPS,
+        pointers(half.user_start, half.user_end).as_bytes(),
+    )?;
+    out.set(RunVertex::CLIENT_SEQUENCE, common.queue as u8)
+}
+
+fn job_params1(half: &Half<'_>) -> JobParameters1 {
+    use JobParameters1 as P;
+
+    let (render, tiling, layout, scene) = (half.render, half.tiling, half.layout, half.scene);
+    let [preempt1, preempt2, preempt3] = layout.preempt.map(|span| span.at(scene.block));
+    let heapmeta = layout.heapmeta.at(scene.block);
+    let mut tiling_control = half.machine.tiling_control;
+    if !is_clustered(tiling) {
+        tiling_control |= P::TILING_CONTROL_NO_CLUSTERING;
+    }
+
+    let mut params = P::zeroed();
+    params
+        .set(P::UNK_0, P::UNK_0_VALUE)
+        .set(P::UNK_8, P::UNK_8_VALUE)
+        .set(P::UNK_C, P::UNK_8_VALUE)
+        .set(P::TVB_TILEMAP, layout.tilemap.at(scene.block))
+        .set(P::TPC, scene.tpc)
+        .set(P::TVB_HEAPMETA, heapmeta | P::TVB_HEAPMETA_TAG)
+        .set(P::IOGPU_UNK_54, P::IOGPU_UNK_54_VALUE)
+        .set(P::IOGPU_UNK_56, 1)
+        .set(P::UTILE_CONFIG, tiling.utile_config())
+        .set(P::PPP_MULTISAMPLECTL, render.ppp_multisamplectl)
+        .set(P::TVB_LAYERMETA, heapmeta + HEAPMETA_SIZE)
+        .set(P::CORE_MASK, half.machine.core_mask)
+        .set(P::PREEMPT1, preempt1)
+        .set(P::PREEMPT2, preempt2)
+        .set(P::UNK_80, 1)
+        .set(P::PREEMPT3, preempt3 | P::PREEMPT3_TAG)
+        .set(P::VDM_CTRL_STREAM_BASE, render.vdm_ctrl_stream_base)
+        .set(P::TILING_CONTROL, tiling_control)
+        .set(P::USC_EXEC_BASE, half.common.usc_exec_base)
+        .set(P::UNK_F0, P::unk_f0(tiling.meta1_blocks()))
+        .set(P::UNK_F8, P::UNK_F8_VALUE)
+        .set(P::HELPER_BINARY, render.vertex_helper.binary)
+        .set(P::HELPER_DATA, render.vertex_helper.data)
+        .set(P::UNK_118, P::UNK_118_VALUE);
+    if let Some(clusters) = &layout.clusters {
+        let [meta1, meta2, meta3, meta4] = clusters.meta.map(|span| span.at(scene.block));
+        let stride = u64::from(tiling.meta1_layer_stride()) << P::META1_STRIDE_SHIFT;
+        params
+            .set(P::TVB_CLUSTER_TILEMAPS, clusters.tilemaps.at(scene.block))
+            .set(P::TVB_CLUSTER_META1, meta1 | stride)
+            .set(P::TVB_CLUSTER_LAYERMETA, clusters.layermeta.at(scene.block))
+            .set(P::TVB_CLUSTER_META2, meta2)
+            .set(P::TVB_CLUSTER_META3, meta3)
+            .set(P::TVB_CLUSTER_META4, meta4 | P::META4_TAG);
+    }
+    params
+}
+
+/// Returns whether several clusters share the work.
+fn is_clustered(tiling: &Tiling) -> bool {
+    tiling.meta1_layer_stride() != 0
+}
+
+fn tiling_params(half: &Half<'_>) -> TilingParameters {
+    use TilingParameters as P;
+
+    let (render, tiling) = (half.render, half.tiling);
+    let mut params = P::zeroed();
+    params
+        .set(P::RGN_SIZE, tiling.rgn_size())
+        .set(P::UNK_4, P::UNK_4_VALUE)
+        .set(P::PPP_CTRL, render.ppp_ctrl)
+        .set(P::X_MAX, render.framebuffer.width - 1)
+        .set(P::Y_MAX, render.framebuffer.height - 1)
+        .set(P::TE_SCREEN, tiling.te_screen())
+        .set(P::TE_MTILE1, tiling.te_mtile1())
+        .set(P::TE_MTILE2, tiling.te_mtile2())
+        .set(P::TILES_PER_MTILE, tiling.tiles_per_mtile())
+        .set(P::TPC_STRIDE, tiling.tpc_stride())
+        .set(P::UNK_24, P::UNK_24_VALUE)
+        .set(P::RENDER_TARGET_MAX, tiling.render_target_max())
+        .set(P::HELPER_CFG, render.vertex_helper.cfg);
+    params
+}
+
+fn write_start<M: Memory>(half: &Half<'_>, memory: &mut M) -> Result<(), M::Error> {
+    let of = half.command;
+    let mut start = StartVertex::zeroed();
+    start
+        .set(StartVertex::HEADER, StartVertex::HEADER_VALUE)
+        .set(
+            StartVertex::TILING_PARAMS,
+            address_of(of, RunVertex::TILING_PARAMS),
+        )
+        .set(
+            StartVertex::JOB_PARAMS1,
+            address_of(of, RunVertex::JOB_PARAMS1),
+        )
+        .set(StartVertex::BUFFER, half.scene.buffer)
+        .set(StartVertex::SCENE, half.scene.scene)
+        .set(StartVertex::STATS, half.common.stats)
+        .set(StartVertex::QUEUE, half.common.queue_info)
+        .set(StartVertex::UNK_38, 1)
+        .set(StartVertex::EVENT_GENERATION, half.common.queue)
+        .set(
+            StartVertex::UNK_POINTER,
+            address_of(of, RunVertex::UNK_POINTEE),
+        )
+        .set(
+            StartVertex::UNK_JOB_BUF,
+            address_of(of, RunVertex::UNK_BUF_0),
+        )
+        .set(StartVertex::NOTIFIER_BUF, half.common.notifier_unk_buf)
+        .set(
+            StartVertex::NO_CLUSTERING,
+            u32::from(!is_clustered(half.tiling)),
+        );
+    let count = put_attachments(
+        half.render.vertex_attachments,
+        StartVertex::ATTACHMENTS,
+        |field, record| {
+            start.set(field, record);
+        },
+    );
+    start.set(StartVertex::ATTACHMENT_COUNT, count);
+    memory.write(Part::Sequence, 0, start.as_bytes())
+}
+
+fn write_finalize<M: Memory>(
+    half: &Half<'_>,
+    sequence: Sequence,
+    memory: &mut M,
+) -> Result<(), M::Error> {
+    let attachments = !half.render.vertex_attachments.is_empty();
+    let mut finalize = FinalizeVertex::zeroed();
+    finalize
+        .set(FinalizeVertex::HEADER, FinalizeVertex::HEADER_VALUE)
+        .set(FinalizeVertex::SCENE, half.scene.scene)
+        .set(FinalizeVertex::BUFFER, half.scene.buffer)
+        .set(FinalizeVertex::STATS, half.common.stats)
+        .set(FinalizeVertex::QUEUE, half.common.queue_info)
+        .set(
+            FinalizeVertex::UNK_POINTER,
+            address_of(half.command, RunVertex::UNK_POINTEE),
+        )
+        .set(
+            FinalizeVertex::RESTART_BRANCH_OFFSET,
+            sequence.restart_branch_offset(),
+        )
+        .set(FinalizeVertex::HAS_ATTACHMENTS, u32::from(attachments));
+    memory.write(Part::Sequence, sequence.finalize(), finalize.as_bytes())
+}
+
+/// Completes a command that [`describe`] has written.
+pub(crate) fn write_turn<M: Memory>(
+    vertex: &VertexTurn,
+    sequence: Sequence,
+    memory: &mut M,
+) -> Result<(), M::Error> {
+    let turn = &vertex.turn;
+    let mut out = Writer::command(memory);
+    out.set(RunVertex::COUNTER, turn.counter)?;
+    out.set(RunVertex::VM_SLOT, turn.vm_slot)?;
+    out.set(RunVertex::BUFFER_SLOT, vertex.buffer_slot)?;
+    out.set(RunVertex::FRAGMENT_STAMP_SLOT, vertex.fragment_slot)?;
+    out.set(RunVertex::FRAGMENT_STAMP_VALUE, vertex.fragment_value)?;
+    turn.write_meta(RunVertex::META, &mut out)?;
+
+    out.sequence(0);
+    out.set(StartVertex::VM_SLOT, turn.vm_slot)?;
+    out.set(StartVertex::BUFFER_SLOT, vertex.buffer_slot)?;
+    out.set(StartVertex::EVENT_SEQ, turn.event_seq)?;
+    out.set(StartVertex::COUNTER, turn.counter)?;
+
+    out.sequence(sequence.finalize());
+    out.set(FinalizeVertex::VM_SLOT, turn.vm_slot)?;
+    out.set(FinalizeVertex::FW_STAMP, turn.firmware_stamp)?;
+    out.set(FinalizeVertex::STAMP_VALUE, turn.value)
+}
+
+#[cfg(test)]
+#[path = "halves_tests.rs"]
+mod tests;

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: MIT
+
+//! The fragment half of a render: shades the tiles that the vertex half has filled.
+
+use crate::compute::{EncoderParams, JobMeta, TimestampPointers};
+
+layout! {
+    /// Command: shade the tiles of a scene. The GPU may read it, so it stands in memory that the
+    /// GPU can reach.
+    pub struct RunFragment("WorkCommand3D"): 0x974 {
+        /// [`RunFragment::TAG_VALUE`].
+        TAG("magic"): u32 = 0x000,
+        /// Running number of the command in its user queue.
+        COUNTER("counter"): u64 = 0x004,
+        /// Slot of the address space.
+        VM_SLOT("context_id"): u32 = 0x00c,
+        /// 0.
+        UNK_8("unk_8"): u32 = 0x010,
+        /// Address of the microsequence.
+        MICROSEQUENCE("microsequence_ptr"): u64 = 0x014,
+        /// Its size in bytes.
+        MICROSEQUENCE_SIZE("microsequence_size"): u32 = 0x01c,
+        /// Address of the [`crate::event::Notifier`].
+        NOTIFIER("event_control_addr"): u64 = 0x020,
+        /// Address of the [`crate::buffer::BufferInfo`].
+        BUFFER("buffer_mgr_addr"): u64 = 0x028,
+        /// Address of the [`crate::buffer::Scene`].
+        SCENE("buf_thing_addr"): u64 = 0x030,
+        /// Address of [`crate::buffer::KERNEL_BUFFER_SIZE`] zero bytes.
+        KERNEL_BUFFER("unk_emptybuf_addr"): u64 = 0x038,
+        /// Address of the tile map.
+        TVB_TILEMAP("tvb_tilemap"): u64 = 0x040,
+        /// Positions of the samples.
+        PPP_MULTISAMPLECTL("unk_40"): u64 = 0x048,
+        /// Samples of a pixel.
+        SAMPLES("unk_48"): u32 = 0x050,
+        /// Tiles of a macrotile downwards.
+        TILES_PER_MTILE_Y("tile_blocks_y"): u16 = 0x054,
+        /// Tiles of a macrotile to the right.
+        TILES_PER_MTILE_X("tile_blocks_x"): u16 = 0x056,
+        /// 0.
+        UNK_50("unk_50"): u64 = 0x058,
+        /// 0.
+        UNK_58("unk_58"): u64 = 0x060,
+        /// Bits of a float of the client's: when triangles are merged.
+        ISP_MERGE_UPPER_X("merge_upper_x"): u32 = 0x068,
+        /// Bits of a float of the client's: when triangles are merged.
+        ISP_MERGE_UPPER_Y("merge_upper_y"): u32 = 0x06c,
+        /// 0.
+        UNK_68("unk_68"): u64 = 0x070,
+        /// Tiles of a layer.
+        TILE_COUNT("tile_count"): u64 = 0x078,
+        /// See [`JobParameters1`].
+        JOB_PARAMS1("struct_2"): JobParameters1 = 0x080,
+        /// See [`JobParameters2`].
+        JOB_PARAMS2("struct_1"): JobParameters2 = 0x3c8,
+        /// See [`JobParameters3`].
+        JOB_PARAMS3("struct_3"): JobParameters3 = 0x4a8,
+        /// 0. The start and finish operations point here.
+        UNK_758_FLAG("unk_758"): u32 = 0x770,
+        /// 0.
+        UNK_75C_FLAG("unk_75c"): u32 = 0x774,
+        /// 0. The start and finish operations point here.
+        BUSY_FLAG("busy_flag"): u32 = 0x888,
+        /// Partial renders; the firmware's. The start operation points here.
+        TVB_OVERFLOW_COUNT("struct_6.tvb_overflow_count+0"): u32 = 0x88c,
+        /// 0.
+        UNK_878("struct_6.tvb_overflow_count+4"): u32 = 0x890,
+        /// See [`EncoderParams`].
+        ENCODER_PARAMS(""): EncoderParams = 0x894,
+        /// 1 if tiles without primitives are shaded as well.
+        PROCESS_EMPTY_TILES("struct_6.unk_30"): u32 = 0x8bc,
+        /// 1.
+        NO_CLEAR_PIPELINE_TEXTURES("struct_6.unk_34"): u32 = 0x8c0,
+        /// 0.
+        MSAA_ZS("struct_6.unk_38"): u32 = 0x8c4,
+        /// 0. The start and finish operations point here.
+        UNK_POINTEE("struct_7.unk_0_0"): u32 = 0x8c8,
+        /// 0.
+        UNK_V13_3("struct_7.unk_0+0"): u32 = 0x8cc,
+        /// See [`JobMeta`].
+        META(""): JobMeta = 0x8d0,
+        /// 0.
+        UNK_AFTER_META("struct_7.unk_30"): u32 = 0x8fc,
+        /// 0. The start operation points here.
+        UNK_BUF_0("unk_buf2+0"): u64 = 0x900,
+        /// 0.
+        UNK_BUF_8("unk_buf2+8"): u64 = 0x908,
+        /// [`RunFragment::UNK_BUF_10_VALUE`].
+        UNK_BUF_10("unk_buf2+16"): u64 = 0x910,
+        /// The firmware's. The timestamp operations point here.
+        COMMAND_TIME("ts1"): u64 = 0x918,
+        /// Where the firmware writes its own timestamps.
+        TIMESTAMPS("ts_pointers"): TimestampPointers = 0x920,
+        /// Where it writes the client's timestamps.
+        USER_TIMESTAMPS("user_ts_pointers"): TimestampPointers = 0x930,
+        /// Low byte of the number of the user queue.
+        CLIENT_SEQUENCE("client_sequence"): u8 = 0x940,
+        /// 0. The timestamp operations point here.
+        UNK_TS("unk_ts"): u64 = 0x949,
+    }
+
+    /// A program that fills a tile before its first primitive.
+    pub struct BackgroundProgram("Start3DClearPipelineBinding"): 0x10 {
+        /// What registers and resources it needs.
+        RSRC_SPEC("pipeline_bind"): u64 = 0x00,
+        /// Offset of its USC words from the base of the shaders, with flags in bits 5:0.
+        USC("address"): u64 = 0x08,
+    }
+
+    /// A program that stores a tile after its last primitive.
+    pub struct EotProgram("Start3DStorePipelineBinding"): 0x20 {
+        /// What registers and resources it needs.
+        RSRC_SPEC("pipeline_bind"): u32 = 0x0c,
+        /// Offset of its USC words from the base of the shaders, with flags in bits 5:0.
+        USC("address"): u32 = 0x14,
+    }
+
+    /// An address with room behind it.
+    pub struct ArrayAddr("Start3DArrayAddr"): 0x10 {
+        /// The address.
+        ADDRESS("ptr"): u64 = 0x00,
+        /// 0.
+        UNK_8("unk_padding"): u64 = 0x08,
+    }
+
+    /// The frame, for the back end.
+    pub struct AuxFbInfo("AuxFBInfo"): 0x18 {
+        /// [`AuxFbInfo::ISP_CTL_VALUE`], with [`AuxFbInfo::ISP_CTL_DBIAS_IS_INT`].
+        ISP_CTL("unk1"): u32 = 0x00,
+        /// 0.
+        UNK_4("unk2"): u32 = 0x04,
+        /// Width in pixels.
+        WIDTH("width"): u32 = 0x08,
+        /// Height in pixels.
+        HEIGHT("height"): u32 = 0x0c,
+        /// [`AuxFbInfo::UNK_10_VALUE`].
+        UNK_10("unk3"): u64 = 0x10,
+    }
+
+    /// Parameters of a fragment command, for the hardware.
+    pub struct JobParameters1("Start3DStruct2"): 0x348 {
+        /// See [`crate::tiling::Tiling::utile_config`].
+        UTILE_CONFIG("unk_0+0"): u32 = 0x000,
+        /// 0.
+        UNK_4("unk_0+4"): u32 = 0x004,
+        /// Background program of the first part of a frame.
+        BG("clear_pipeline"): BackgroundProgram = 0x008,
+        /// Positions of the samples.
+        PPP_MULTISAMPLECTL("unk_18"): u64 = 0x018,
+        /// Scissor rectangles.
+        ISP_SCISSOR_BASE("scissor_array"): u64 = 0x020,
+        /// Depth biases.
+        ISP_DBIAS_BASE("depth_bias_array"): u64 = 0x028,
+        /// The frame.
+        AUX_FB_INFO("aux_fb"): AuxFbInfo = 0x030,
+        /// Dimensions of depth and stencil.
+        ISP_ZLS_PIXELS("depth_dimensions"): u64 = 0x048,
+        /// Counters of the occlusion queries.
+        ISP_OCLQRY_BASE("visibility_result_buffer"): u64 = 0x050,
+        /// What of depth and stencil is loaded and stored, and how.
+        ZLS_CTRL("depth_flags"): u64 = 0x058,
+        /// Depth to load.
+        Z_LOAD("depth_buffer_ptr1"): u64 = 0x060,
+        /// Depth to store.
+        Z_STORE("depth_buffer_ptr2"): u64 = 0x068,
+        /// Stencil to load.
+        S_LOAD("stencil_buffer_ptr1"): u64 = 0x070,
+        /// Stencil to store.
+        S_STORE("stencil_buffer_ptr2"): u64 = 0x078,
+        /// Distance of its layers.
+        Z_LOAD_STRIDE("unk_78+0"): u64 = 0x080,
+        /// Distance of its layers.
+        Z_STORE_STRIDE("unk_78+8"): u64 = 0x088,
+        /// Distance of its layers.
+        S_LOAD_STRIDE("unk_78+16"): u64 = 0x090,
+        /// Distance of its layers.
+        S_STORE_STRIDE("unk_78+24"): u64 = 0x098,
+        /// Metadata of compressed depth to load.
+        Z_LOAD_COMP("depth_aux_buffer_ptr1"): u64 = 0x0a0,
+        /// Distance of its layers.
+        Z_LOAD_COMP_STRIDE("unk_a0"): u64 = 0x0a8,
+        /// Metadata of compressed depth to store.
+        Z_STORE_COMP("depth_aux_buffer_ptr2"): u64 = 0x0b0,
+        /// Distance of its layers.
+        Z_STORE_COMP_STRIDE("unk_b0"): u64 = 0x0b8,
+        /// Metadata of compressed stencil to load.
+        S_LOAD_COMP("stencil_aux_buffer_ptr1"): u64 = 0x0c0,
+        /// Distance of its layers.
+        S_LOAD_COMP_STRIDE("unk_c0"): u64 = 0x0c8,
+        /// Metadata of compressed stencil to store.
+        S_STORE_COMP("stencil_aux_buffer_ptr2"): u64 = 0x0d0,
+        /// Distance of its layers.
+        S_STORE_COMP_STRIDE("unk_d0"): u64 = 0x0d8,
+        /// Address of the tile map.
+        TVB_TILEMAP("tvb_tilemap"): u64 = 0x0e0,
+        /// Address of the layers' metadata.
+        TVB_LAYERMETA("tvb_heapmeta_addr"): u64 = 0x0e8,
+        /// See [`crate::tiling::Tiling::mtile_stride`].
+        MTILE_STRIDE("unk_e8"): u64 = 0x0f0,
+        /// Address of the heap's metadata, without a tag.
+        TVB_HEAPMETA("tvb_heapmeta_addr2"): u64 = 0x0f8,
+        /// See [`JobParameters1::tile_config`].
+        TILE_CONFIG("unk_f8"): u64 = 0x100,
+        /// Address of [`crate::buffer::AUX_FB_SIZE`] bytes.
+        AUX_FB("aux_fb_ptr"): u64 = 0x108,
+        /// 0.
+        UNK_108("unk_108"): [u64; 6] = 0x110,
+        /// Base address of the shaders.
+        USC_EXEC_BASE("pipeline_base"): u64 = 0x140,
+        /// [`JobParameters1::UNK_140_VALUE`].
+        UNK_140("unk_140"): u64 = 0x148,
+        /// Helper program.
+        HELPER_BINARY("helper_program"): u32 = 0x150,
+        /// 0.
+        UNK_14C("unk_14c"): u32 = 0x154,
+        /// Its argument.
+        HELPER_DATA("helper_arg"): u64 = 0x158,
+        /// [`JobParameters1::UNK_158_VALUE`].
+        UNK_158("unk_158"): u64 = 0x160,
+        /// 0.
+        UNK_160("unk_160"): u64 = 0x168,
+    }
+
+    /// More parameters of a fragment command, for the hardware.
+    pub struct JobParameters2("Start3DStruct1"): 0xe0 {
+        /// What registers and resources the end-of-tile program needs.
+        EOT_RSRC_SPEC("store_pipeline_bind"): u32 = 0x00,
+        /// Offset of its USC words from the base of the shaders, with flags in bits 5:0.
+        EOT_USC("store_pipeline_addr"): u32 = 0x04,
+        /// 0.
+        UNK_8("unk_8"): u32 = 0x08,
+        /// 0.
+        UNK_C("unk_c"): u32 = 0x0c,
+        /// As [`RunFragment::ISP_MERGE_UPPER_X`].
+        ISP_MERGE_UPPER_X("merge_upper_x"): u32 = 0x10,
+        /// As [`RunFragment::ISP_MERGE_UPPER_Y`].
+        ISP_MERGE_UPPER_Y("merge_upper_y"): u32 = 0x14,
+        /// 0.
+        UNK_18("unk_18"): u64 = 0x18,
+        /// Tiles of the tile buffer in a macrotile downwards.
+        UTILES_PER_MTILE_Y("tile_blocks_y"): u16 = 0x20,
+        /// Tiles of the tile buffer in a macrotile to the right.
+        UTILES_PER_MTILE_X("tile_blocks_x"): u16 = 0x22,
+        /// 0.
+        UNK_24("unk_24"): u32 = 0x24,
+        /// See [`crate::tiling::Tiling::te_screen`].
+        TE_SCREEN("tile_counts"): u32 = 0x28,
+        /// See [`crate::tiling::Tiling::tib_blocks`].
+        TIB_BLOCKS("unk_2c"): u32 = 0x2c,
+        /// Depth of the background, as the depth format has it.
+        ISP_BGOBJDEPTH("depth_clear_val1"): u32 = 0x30,
+        /// Stencil of the background in bits 7:0, with [`JobParameters2::ISP_BGOBJVALS_LOAD`].
+        ISP_BGOBJVALS("stencil_clear_val1"): u32 = 0x34,
+        /// 0.
+        UNK_38("unk_38"): u32 = 0x38,
+        /// 1.
+        UNK_3C("unk_3c"): u32 = 0x3c,
+        /// Configuration of the helper program.
+        HELPER_CFG("helper_cfg"): u32 = 0x40,
+    }
+
+    /// Parameters of the parts of a frame but the first and the last, for the firmware.
+    ///
+    /// It has 0x10 bytes at its start that the driver in the field counts to
+    /// [`JobParameters2`].
+    pub struct JobParameters3("Start3DStruct3"): 0x2c8 {
+        /// Depth biases.
+        ISP_DBIAS_BASE("depth_bias_array"): ArrayAddr = 0x010,
+        /// Scissor rectangles.
+        ISP_SCISSOR_BASE("scissor_array"): ArrayAddr = 0x020,
+        /// Counters of the occlusion queries.
+        ISP_OCLQRY_BASE("visibility_result_buffer"): u64 = 0x030,
+        /// Background program of all parts but the first.
+        UNK_PARTIAL_BG("unk_reload_pipeline"): BackgroundProgram = 0x168,
+        /// The same again.
+        PARTIAL_BG("reload_pipeline"): BackgroundProgram = 0x198,
+        /// As [`JobParameters1::ZLS_CTRL`].
+        ZLS_CTRL("depth_flags"): u64 = 0x1a8,
+        /// 0.
+        UNK_290("unk_290"): u64 = 0x1b0,
+        /// Depth.
+        Z_LOAD("depth_buffer_ptr1"): u64 = 0x1b8,
+        /// Distance of its layers.
+        Z_PARTIAL_STRIDE("unk_2a0"): u64 = 0x1c0,
+        /// Distance of its metadata's layers.
+        Z_PARTIAL_COMP_STRIDE("unk_2a8"): u64 = 0x1c8,
+        /// Depth.
+        Z_STORE("depth_buffer_ptr2"): u64 = 0x1d0,
+        /// Depth.
+        Z_PARTIAL("depth_buffer_ptr3"): u64 = 0x1d8,
+        /// Its metadata.
+        Z_PARTIAL_COMP("depth_aux_buffer_ptr"): u64 = 0x1e0,
+        /// Stencil.
+        S_LOAD("stencil_buffer_ptr1"): u64 = 0x1e8,
+        /// Distance of its layers.
+        S_PARTIAL_STRIDE("unk_2d0"): u64 = 0x1f0,
+        /// Distance of its metadata's layers.
+        S_PARTIAL_COMP_STRIDE("unk_2d8"): u64 = 0x1f8,
+        /// Stencil.
+        S_STORE("stencil_buffer_ptr2"): u64 = 0x200,
+        /// Stencil.
+        S_PARTIAL("stencil_buffer_ptr3"): u64 = 0x208,
+        /// Its metadata.
+        S_PARTIAL_COMP("stencil_aux_buffer_ptr"): u64 = 0x210,
+        /// As [`JobParameters2::TIB_BLOCKS`].
+        TIB_BLOCKS("aux_fb_unk0"): u32 = 0x228,
+        /// The frame.
+        AUX_FB_INFO("aux_fb"): AuxFbInfo = 0x230,
+        /// As [`JobParameters1::TILE_CONFIG`].
+        TILE_CONFIG("s2_unk_f8"): u64 = 0x248,
+        /// End-of-tile program of all parts but the last.
+        UNK_PARTIAL_EOT("unk_partial_store_pipeline"): EotProgram = 0x258,
+        /// The same again.
+        PARTIAL_EOT("partial_store_pipeline"): EotProgram = 0x278,
+        /// As [`JobParameters2::ISP_BGOBJDEPTH`].
+        ISP_BGOBJDEPTH("depth_clear_val2"): u32 = 0x298,
+        /// As [`JobParameters2::ISP_BGOBJVALS`], without [`JobParameters2::ISP_BGOBJVALS_LOAD`].
+        ISP_BGOBJVALS("stencil_clear_val2"): u32 = 0x29c,
+        /// Bytes of a sample in the tile buffer.
+        SAMPLE_SIZE("unk_378"): u32 = 0x2a0,
+        /// As [`JobParameters1::ISP_ZLS_PIXELS`].
+        ISP_ZLS_PIXELS("depth_dimensions"): u64 = 0x2c0,
+    }
+}
+
+impl RunFragment {
+    /// What [`RunFragment::TAG`] holds.
+    pub const TAG_VALUE: u32 = crate::queue::TAG_RUN_FRAGMENT;
+    /// Bytes that the driver in the field gives it. What is behind them is known from the table
+    /// only.
+    pub const USED: usize = 0x96c;
+    /// What [`RunFragment::UNK_BUF_10`] holds.
+    pub const UNK_BUF_10_VALUE: u64 = 1;
+}
+
+impl AuxFbInfo {
+    /// What [`AuxFbInfo::ISP_CTL`] holds.
+    pub const ISP_CTL_VALUE: u32 = 0xc000;
+    /// Bit of [`AuxFbInfo::ISP_CTL`]: the constant of a depth bias counts units of the format.
+    pub const ISP_CTL_DBIAS_IS_INT: u32 = 1 << 18;
+    /// What [`AuxFbInfo::UNK_10`] holds.
+    pub const UNK_10_VALUE: u64 = 0x10_0000;
+}
+
+impl JobParameters1 {
+    /// What [`JobParameters1::TILE_CONFIG`] holds in any case.
+    pub const TILE_CONFIG_VALUE: u64 = 0x280;
+    /// Bit of [`JobParameters1::TILE_CONFIG`]: there is more than one layer.
+    pub const TILE_CONFIG_LAYERS: u64 = 1;
+    /// Bit of [`JobParameters1::TILE_CONFIG`]: tiles without primitives are shaded as well.
+    pub const TILE_CONFIG_EMPTY_TILES: u64 = 1 << 16;
+    /// What [`JobParameters1::UNK_140`] holds.
+    pub const UNK_140_VALUE: u64 = 0x8c60;
+    /// What [`JobParameters1::UNK_158`] holds.
+    pub const UNK_158_VALUE: u64 = 0x1c;
+
+    /// Returns what [`JobParameters1::TILE_CONFIG`] holds for a frame of `layers`.
+    pub const fn tile_config(layers: u32, process_empty_tiles: bool) -> u64 {
+        let mut config = Self::TILE_CONFIG_VALUE;
+        if layers > 1 {
+            config |= Self::TILE_CONFIG_LAYERS;
+        }
+        if process_empty_tiles {
+            config |= Self::TILE_CONFIG_EMPTY_TILES;
+        }
+        config
+    }
+}
+
+impl JobParameters2 {
+    /// Bit that the host adds to the client's value of [`JobParameters2::ISP_BGOBJVALS`].
+    pub const ISP_BGOBJVALS_LOAD: u32 = 0x400;
+}

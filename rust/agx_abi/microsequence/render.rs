@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+
+//! The operations of the two halves of a render.
+
+use super::Attachment;
+
+layout! {
+    /// Starts a vertex command.
+    pub struct StartVertex("StartTACmd"): 0x18c {
+        /// [`StartVertex::HEADER_VALUE`].
+        HEADER("magic"): u32 = 0x000,
+        /// Address of [`crate::vertex::RunVertex::TILING_PARAMS`].
+        TILING_PARAMS("tiling_params_addr"): u64 = 0x004,
+        /// Address of [`crate::vertex::RunVertex::JOB_PARAMS1`].
+        JOB_PARAMS1("struct2_addr"): u64 = 0x00c,
+        /// Address of the [`crate::buffer::BufferInfo`].
+        BUFFER("buffer_mgr_addr"): u64 = 0x014,
+        /// Address of the [`crate::buffer::Scene`].
+        SCENE("buf_thing_addr"): u64 = 0x01c,
+        /// Address of the vertex statistics, [`crate::init::RuntimePointers::STATS_VERTEX`], and
+        /// [`StartVertex::STATS_OFFSET`].
+        STATS("stats_ptr"): u64 = 0x024,
+        /// Address of the [`crate::queue::QueueInfo`].
+        QUEUE("cmdqueue_ptr"): u64 = 0x02c,
+        /// Slot of the address space.
+        VM_SLOT("context_id"): u32 = 0x034,
+        /// 1.
+        UNK_38("unk_38"): u32 = 0x038,
+        /// Number of the user queue.
+        EVENT_GENERATION("submission_id"): u32 = 0x03c,
+        /// Slot of the buffer manager.
+        BUFFER_SLOT("buffer_mgr_slot+0"): u32 = 0x040,
+        /// 0.
+        UNK_44("buffer_mgr_slot+4"): u32 = 0x044,
+        /// Running number of the command in its queue.
+        EVENT_SEQ("unk_48"): u64 = 0x048,
+        /// 0.
+        UNK_50("unk_50"): u32 = 0x050,
+        /// Address of [`crate::vertex::RunVertex::UNK_POINTEE`].
+        UNK_POINTER("struct3_addr"): u64 = 0x054,
+        /// Address of [`crate::vertex::RunVertex::UNK_BUF_0`].
+        UNK_JOB_BUF("unkptr_5c"): u64 = 0x05c,
+        /// 0.
+        UNK_64("unk_64"): u32 = 0x064,
+        /// 0.
+        UNK_68("unk_68"): u32 = 0x068,
+        /// 0.
+        UUID("uuid"): u32 = 0x06c,
+        /// Memory that the command writes.
+        ATTACHMENTS(""): [Attachment; 16] = 0x070,
+        /// How many of them there are.
+        ATTACHMENT_COUNT("unk_170+0"): u32 = 0x170,
+        /// 0.
+        PADDING("unk_170+4"): u32 = 0x174,
+        /// The same as [`crate::vertex::RunVertex::COUNTER`].
+        COUNTER("counter"): u64 = 0x178,
+        /// Address of [`crate::event::Notifier::UNK_BUF`].
+        NOTIFIER_BUF("unkptr_180"): u64 = 0x180,
+        /// 1 if one cluster does all the work.
+        NO_CLUSTERING("unk_178"): u32 = 0x188,
+    }
+
+    /// Finishes a vertex command.
+    pub struct FinalizeVertex("FinalizeTACmd"): 0x84 {
+        /// [`FinalizeVertex::HEADER_VALUE`].
+        HEADER("magic"): u32 = 0x00,
+        /// Address of the [`crate::buffer::Scene`].
+        SCENE("buf_thing_addr"): u64 = 0x04,
+        /// Address of the [`crate::buffer::BufferInfo`].
+        BUFFER("buffer_mgr_addr"): u64 = 0x0c,
+        /// As in [`StartVertex::STATS`].
+        STATS("stats_ptr"): u64 = 0x14,
+        /// Address of the [`crate::queue::QueueInfo`].
+        QUEUE("cmdqueue_ptr"): u64 = 0x1c,
+        /// Slot of the address space.
+        VM_SLOT("context_id"): u32 = 0x24,
+        /// 0.
+        UNK_28("unk_28"): u32 = 0x28,
+        /// Address of [`crate::vertex::RunVertex::UNK_POINTEE`].
+        UNK_POINTER("struct3_addr"): u64 = 0x2c,
+        /// 0.
+        UNK_34("unk_34"): u32 = 0x34,
+        /// 0.
+        UUID("uuid"): u32 = 0x38,
+        /// Address of the firmware's stamp.
+        FW_STAMP("stamp_addr"): u64 = 0x3c,
+        /// What to write there.
+        STAMP_VALUE("stamp_value"): u32 = 0x44,
+        /// Distance from here to the start operation in bytes: where the firmware goes on after a
+        /// partial render.
+        RESTART_BRANCH_OFFSET("restart_branch_offset"): i32 = 0x6c,
+        /// 1 if the start operation has attachments.
+        HAS_ATTACHMENTS("unk_70"): u32 = 0x70,
+    }
+
+    /// Starts a fragment command.
+    pub struct StartFragment("Start3DCmd"): 0x1ac {
+        /// [`StartFragment::HEADER_VALUE`].
+        HEADER("magic"): u32 = 0x000,
+        /// Address of [`crate::fragment::RunFragment::JOB_PARAMS2`].
+        JOB_PARAMS2("struct1_addr"): u64 = 0x004,
+        /// Address of [`crate::fragment::RunFragment::JOB_PARAMS1`].
+        JOB_PARAMS1("struct2_addr"): u64 = 0x00c,
+        /// Address of the [`crate::buffer::Scene`].
+        SCENE("buf_thing_addr"): u64 = 0x014,
+        /// Address of the fragment statistics, [`crate::init::RuntimePointers::STATS_FRAGMENT`],
+        /// and [`StartFragment::STATS_OFFSET`].
+        STATS("stats_ptr"): u64 = 0x01c,
+        /// Address of [`crate::fragment::RunFragment::BUSY_FLAG`].
+        BUSY_FLAG("busy_flag_ptr"): u64 = 0x024,
+        /// Address of [`crate::fragment::RunFragment::TVB_OVERFLOW_COUNT`].
+        TVB_OVERFLOW_COUNT("struct6_addr"): u64 = 0x02c,
+        /// Address of [`crate::fragment::RunFragment::UNK_POINTEE`].
+        UNK_POINTER("struct7_addr"): u64 = 0x034,
+        /// Address of the [`crate::queue::QueueInfo`].
+        QUEUE("cmdqueue_ptr"): u64 = 0x03c,
+        /// Address of the [`crate::fragment::RunFragment`].
+        WORK_ITEM("workitem_ptr"): u64 = 0x044,
+        /// Slot of the address space.
+        VM_SLOT("context_id"): u32 = 0x04c,
+        /// 1.
+        UNK_50("unk_50"): u32 = 0x050,
+        /// Number of the user queue.
+        EVENT_GENERATION("submission_id"): u32 = 0x054,
+        /// Slot of the buffer manager.
+        BUFFER_SLOT("buffer_mgr_slot"): u32 = 0x058,
+        /// 0.
+        SYNC_GROW("unk_5c"): u32 = 0x05c,
+        /// Running number of the command in its queue.
+        EVENT_SEQ("queue_cmd_count"): u64 = 0x060,
+        /// 0.
+        UNK_68("unk_68"): u32 = 0x068,
+        /// Address of [`crate::fragment::RunFragment::UNK_758_FLAG`].
+        UNK_758_FLAG("unk_buf_ptr"): u64 = 0x06c,
+        /// Address of [`crate::fragment::RunFragment::UNK_BUF_0`].
+        UNK_JOB_BUF("unk_buf2_ptr"): u64 = 0x074,
+        /// 0.
+        UNK_7C_0("unk_7c_0"): u64 = 0x07c,
+        /// 0.
+        UNK_7C("unk_7c"): u32 = 0x084,
+        /// 0.
+        UNK_80("unk_80"): u32 = 0x088,
+        /// 0.
+        UNK_84("unk_84"): u32 = 0x08c,
+        /// 0.
+        UUID("uuid"): u32 = 0x090,
+        /// Memory that the command writes.
+        ATTACHMENTS("attachments"): [Attachment; 16] = 0x094,
+        /// How many of them there are.
+        ATTACHMENT_COUNT("num_attachments"): u32 = 0x194,
+        /// 0.
+        PADDING("unk_190"): u32 = 0x198,
+        /// The same as [`crate::fragment::RunFragment::COUNTER`].
+        COUNTER("counter"): u64 = 0x19c,
+        /// Address of [`crate::event::Notifier::UNK_BUF`].
+        NOTIFIER_BUF("unkptr_19c"): u64 = 0x1a4,
+    }
+
+    /// Finishes a fragment command.
+    pub struct FinalizeFragment("Finalize3DCmd"): 0xb4 {
+        /// [`FinalizeFragment::HEADER_VALUE`].
+        HEADER("magic"): u32 = 0x00,
+        /// 0.
+        UUID("uuid"): u32 = 0x04,
+        /// 0.
+        UNK_8("unk_8"): u32 = 0x08,
+        /// Address of the firmware's stamp.
+        FW_STAMP("stamp_addr"): u64 = 0x0c,
+        /// What to write there.
+        STAMP_VALUE("stamp_value"): u32 = 0x14,
+        /// 0.
+        UNK_18("unk_18"): u32 = 0x18,
+        /// Address of the [`crate::buffer::Scene`].
+        SCENE("buf_thing_addr"): u64 = 0x1c,
+        /// Address of the [`crate::buffer::BufferInfo`].
+        BUFFER("buffer_mgr_addr"): u64 = 0x24,
+        /// 1.
+        UNK_2C("unk_2c"): u64 = 0x2c,
+        /// As in [`StartFragment::STATS`].
+        STATS("stats_ptr"): u64 = 0x34,
+        /// Address of [`crate::fragment::RunFragment::UNK_POINTEE`].
+        UNK_POINTER("struct7_addr"): u64 = 0x3c,
+        /// Address of [`crate::fragment::RunFragment::BUSY_FLAG`].
+        BUSY_FLAG("busy_flag_ptr"): u64 = 0x44,
+        /// Address of the [`crate::queue::QueueInfo`].
+        QUEUE("cmdqueue_ptr"): u64 = 0x4c,
+        /// Address of the [`crate::fragment::RunFragment`].
+        WORK_ITEM("workitem_ptr"): u64 = 0x54,
+        /// Slot of the address space.
+        VM_SLOT("unk_5c+0"): u32 = 0x5c,
+        /// 0.
+        UNK_60("unk_5c+4"): u32 = 0x60,
+        /// Address of [`crate::fragment::RunFragment::UNK_758_FLAG`].
+        UNK_758_FLAG("unk_buf_ptr"): u64 = 0x64,
+        /// Distance from here to the start operation in bytes: where the firmware goes on after a
+        /// partial render.
+        RESTART_BRANCH_OFFSET("restart_branch_offset"): i32 = 0x9c,
+        /// 1 if the start operation has attachments.
+        HAS_ATTACHMENTS("unk_98"): u32 = 0xa0,
+    }
+}
+
+impl StartVertex {
+    /// Opcode.
+    pub const OPCODE: u32 = 0x22;
+    /// What [`StartVertex::HEADER`] holds.
+    pub const HEADER_VALUE: u32 = Self::OPCODE;
+    /// Where [`StartVertex::STATS`] points to in the statistics.
+    pub const STATS_OFFSET: u64 = 4;
+}
+
+impl FinalizeVertex {
+    /// Opcode.
+    pub const OPCODE: u32 = 0x23;
+    /// What [`FinalizeVertex::HEADER`] holds.
+    pub const HEADER_VALUE: u32 = Self::OPCODE;
+}
+
+impl StartFragment {
+    /// Opcode.
+    pub const OPCODE: u32 = 0x24;
+    /// What [`StartFragment::HEADER`] holds.
+    pub const HEADER_VALUE: u32 = Self::OPCODE;
+    /// Where [`StartFragment::STATS`] points to in the statistics.
+    pub const STATS_OFFSET: u64 = 8;
+}
+
+impl FinalizeFragment {
+    /// Opcode.
+    pub const OPCODE: u32 = 0x25;
+    /// What [`FinalizeFragment::HEADER`] holds.
+    pub const HEADER_VALUE: u32 = Self::OPCODE;
+}

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The RunVertex command, checked field by field.
+//!
+//! What the host works out is recomputed here, and has to be the same. What it passes on from a
+//! client cannot be a reason to panic: the GPU refuses such a command when it is started.
+
+use agx_abi::buffer::{self, BufferInfo, Scene};
+use agx_abi::channel::PipeKind;
+use agx_abi::tiling::{HEAPMETA_SIZE, MAX_LAYERS, MAX_SIZE};
+use agx_abi::uat::Protection;
+use agx_abi::vertex::{JobParameters1, JobParameters2, RunVertex, TilingParameters};
+use agx_abi::Value;
+use agxemu_gpu::render::{Frame, VertexJob};
+
+use crate::chip::Chip;
+use crate::init::Init;
+use crate::memory::{Memory, Record};
+use crate::panic::{ensure, Fw};
+use crate::tiling::Tiling;
+use crate::work::{Fields, Work};
+
+/// Tag of the command.
+pub const TAG: u32 = RunVertex::TAG_VALUE;
+
+const FIELDS: Fields<RunVertex> = Fields {
+    counter: RunVertex::COUNTER,
+    vm_slot: RunVertex::VM_SLOT,
+    notifier: RunVertex::NOTIFIER,
+    microsequence: RunVertex::MICROSEQUENCE,
+    microsequence_size: RunVertex::MICROSEQUENCE_SIZE,
+    encoder: RunVertex::ENCODER_PARAMS,
+    meta: RunVertex::META,
+    command_time: RunVertex::COMMAND_TIME,
+    timestamps: RunVertex::TIMESTAMPS,
+    user_timestamps: RunVertex::USER_TIMESTAMPS,
+    client_sequence: RunVertex::CLIENT_SEQUENCE,
+    unk_ts: RunVertex::UNK_TS,
+};
+
+/// Rights of memory that the tiler writes.
+pub const TILER: &[Protection] = &[Protection::GPU_SHARED_RW, Protection::GPU_FW_PRIV_RW];
+
+/// Where the tiler puts a scene.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// Tile map.
+    pub tilemap: u64,
+    /// Metadata of the heap, without its tag.
+    pub heapmeta: u64,
+    /// Metadata of the layers.
+    pub layermeta: u64,
+}
+
+/// Buffer manager and scene of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Address of the buffer's information.
+    pub info: u64,
+    /// Address of the scene.
+    pub scene: u64,
+    /// Address of the buffer's statistics.
+    pub stats: u64,
+}
+
+/// A vertex command.
+#[derive(Clone, Debug)]
+pub struct Vertex {
+    /// What all commands have.
+    pub work: Work,
+    /// Slot of the buffer manager.
+    pub buffer_slot: u32,
+    /// Buffer manager and scene.
+    pub target: Target,
+    /// Where the scene goes.
+    pub setup: Setup,
+    /// Event slot and stamp value of the fragment half.
+    pub fragment: (u32, u32),
+    /// What the GPU is to do.
+    pub job: VertexJob,
+    /// Why it does not.
+    pub refusal: Option<String>,
+}
+
+impl Vertex {
+    /// Reads the command at `va` of the user queue `uuid`.
+    pub fn read(mem: &Memory, chip: &Chip, init: &Init, va: u64, uuid: u32) -> Fw<Self> {
+        type C = RunVertex;
+        let what = "vertex command";
+        let size = C::USED;
+        mem.expect(what, va, size as u64, &[Protection::GPU_RO_FW_PRIV_RW])?;
+        let r = mem.record(what, va, size)?;
+        r.want("tag", C::TAG, TAG)?;
+        r.zero_gaps::<C>(0)?;
+        r.zeros(&[C::UNK_8, C::UNK_1C, C::UNK_34, C::UNK_POINTEE, C::UNK_PAD])?;
+        r.zeros(&[C::UNK_55C, C::UNK_560, C::UNK_568, C::UNK_AFTER_META])?;
+        r.zeros(&[C::UNK_BUF_0, C::UNK_BUF_8, C::UNK_BUF_10, C::UNK_TS])?;
+        r.want("sync grow", C::SYNC_GROW, 0)?;
+        let scratch = r.get(C::USES_SCRATCH);
+        ensure!(scratch <= 1, "{r}: uses scratch is {scratch:#x}");
+        let work = Work::read(mem, init, &r, PipeKind::Vertex, uuid, &FIELDS)?;
+        let buffer_slot = r.get(C::BUFFER_SLOT);
+        ensure!(
+            buffer_slot < buffer::SLOTS,
+            "{r}: buffer slot {buffer_slot}"
+        );
+        let target = target(
+            mem,
+            &r,
+            work.vm_slot,
+            [C::BUFFER, C::SCENE, C::KERNEL_BUFFER].map(|field| r.get(field)),
+        )?;
+
+        let frame = frame(&r)?;
+        let tiling = Tiling::of(&frame);
+        tiling_parameters(&r, &tiling)?;
+        let setup = parameters1(mem, chip, &r, work.vm_slot, &tiling)?;
+        let p = C::JOB_PARAMS1;
+        let p2 = C::JOB_PARAMS2;
+        r.zero_gaps::<JobParameters2>(p2.offset())?;
+        r.want(
+            "second preemption buffer",
+            p2.then(JobParameters2::PREEMPT1),
+            r.get(p.then(JobParameters1::PREEMPT1)),
+        )?;
+        r.want(
+            "tile pointer cache",
+            C::TPC,
+            r.get(p.then(JobParameters1::TPC)),
+        )?;
+        r.want("tile pointer cache size", C::TPC_SIZE, tiling.cache())?;
+        let refusal = (!matches!(frame.ppp_control, 0x202 | 0x302))
+            .then(|| format!("{r}: ppp_ctrl is {:#x}", frame.ppp_control));
+        Ok(Self {
+            work,
+            buffer_slot,
+            target,
+            setup,
+            fragment: (
+                r.get(C::FRAGMENT_STAMP_SLOT),
+                r.get(C::FRAGMENT_STAMP_VALUE),
+            ),
+            job: VertexJob {
+                frame,
+                stream: r.get(p.then(JobParameters1::VDM_CTRL_STREAM_BASE)),
+                usc_base: r.get(p.then(JobParameters1::USC_EXEC_BASE)),
+            },
+            refusal,
+        })
+    }
+}
+
+/// Checks the structures at `places`: a buffer's information, a scene, and a buffer of zeros.
+pub fn target(mem: &Memory, r: &Record, vm_slot: u8, places: [u64; 3]) -> Fw<Target> {
+    let [info, scene, zeros] = places;
+    let private = &[Protection::FW_PRIV_RW];
+    let shared = &[Protection::FW_SHARED_RW];
+    mem.expect("buffer information", info, BufferInfo::SIZE as u64, private)?;
+    mem.expect("scene", scene, Scene::SIZE as u64, shared)?;
+    mem.expect(
+        "kernel buffer",
+        zeros,
+        buffer::KERNEL_BUFFER_SIZE as u64,
+        shared,
+    )?;
+    let s = mem.record("scene", scene, Scene::SIZE)?;
+    s.zeros(&[Scene::UNK_4, Scene::UNK_20])?;
+    s.zeros(&[
+        Scene::UNK_8,
+        Scene::UNK_10,
+        Scene::UNK_28,
+        Scene::UNK_30,
+        Scene::UNK_38,
+    ])?;
+    let user = s.get(Scene::USER_BUFFER);
+    mem.expect_in(
+        vm_slot,
+        "user buffer",
+        user,
+        buffer::USER_BUFFER_SIZE,
+        TILER,
+    )?;
+    let stats = s.get(Scene::STATS);
+    mem.expect(
+        "buffer statistics",
+        stats,
+        buffer::BufferStats::SIZE as u64,
+        shared,
+    )?;
+    ensure!(
+        stats % 4 == 0 && scene % 4 == 0,
+        "{r}: unaligned scene or statistics"
+    );
+    Ok(Target { info, scene, stats })
+}
+
+/// The frame that a vertex command is for.
+fn frame(r: &Record) -> Fw<Frame> {
+    type P = TilingParameters;
+    let p = RunVertex::TILING_PARAMS;
+    let size = [P::X_MAX, P::Y_MAX].map(|field| u32::from(r.get(p.then(field))) + 1);
+    let word = r.get(p.then(P::RENDER_TARGET_MAX));
+    let layers = match word {
+        0x8000 => 1,
+        _ => (word & 0x1fff) + 1,
+    };
+    ensure!(
+        word == 0x8000 || word >> 13 == 7 && (2..=MAX_LAYERS).contains(&layers),
+        "{r}: layers word is {word:#x}"
+    );
+    ensure!(
+        size.iter().all(|side| *side <= MAX_SIZE),
+        "{r}: frame of {} by {} pixels",
+        size[0],
+        size[1]
+    );
+    let p1 = RunVertex::JOB_PARAMS1;
+    let (utile, samples) = utile(r, r.get(p1.then(JobParameters1::UTILE_CONFIG)))?;
+    Ok(Frame {
+        width: size[0],
+        height: size[1],
+        layers,
+        samples,
+        utile,
+        // The vertex half is not told.
+        sample_size: 0,
+        ppp_control: r.get(p.then(P::PPP_CTRL)),
+        sample_positions: r.get(p1.then(JobParameters1::PPP_MULTISAMPLECTL)),
+    })
+}
+
+/// Size of a utile, and samples, that `config` says.
+pub fn utile(r: &Record, config: u32) -> Fw<([u32; 2], u32)> {
+    let utile = [(config >> 12) & 3, config >> 14].map(|sixteenths| sixteenths.saturating_mul(16));
+    let samples = config & 0xfff;
+    ensure!(
+        matches!(utile, [32, 32] | [32, 16] | [16, 16]) && samples <= 2,
+        "{r}: utile configuration is {config:#x}"
+    );
+    Ok((utile, 1 << samples))
+}
+
+fn tiling_parameters(r: &Record, tiling: &Tiling) -> Fw<()> {
+    type P = TilingParameters;
+    let p = RunVertex::TILING_PARAMS;
+    let [border_x, border_y] = tiling.borders();
+    let count = tiling.macrotile[0] * tiling.macrotile[1];
+    for (name, field, want) in [
+        ("region size", P::RGN_SIZE, tiling.region_words()),
+        ("tiling parameter 4", P::UNK_4, P::UNK_4_VALUE),
+        ("te_screen", P::TE_SCREEN, tiling.screen()),
+        ("te_mtile1", P::TE_MTILE1, border_x),
+        ("te_mtile2", P::TE_MTILE2, border_y),
+        ("tiles of a macrotile", P::TILES_PER_MTILE, count),
+        (
+            "tile pointer cache stride",
+            P::TPC_STRIDE,
+            tiling.cache_words(),
+        ),
+        ("tiling parameter 0x24", P::UNK_24, P::UNK_24_VALUE),
+    ] {
+        r.want(name, p.then(field), want)?;
+    }
+    Ok(())
+}
+
+fn parameters1(mem: &Memory, chip: &Chip, r: &Record, slot: u8, tiling: &Tiling) -> Fw<Setup> {
+    type P = JobParameters1;
+    let p = RunVertex::JOB_PARAMS1;
+    for (name, field, want) in [
+        ("parameter 0", P::UNK_0, P::UNK_0_VALUE),
+        ("parameter 0x30", P::IOGPU_UNK_54, P::IOGPU_UNK_54_VALUE),
+        ("parameter 0x38", P::IOGPU_UNK_56, 1),
+        ("parameter 0x80", P::UNK_80, 1),
+        ("parameter 0xf0", P::UNK_F0, P::unk_f0(0)),
+        ("parameter 0xf8", P::UNK_F8, P::UNK_F8_VALUE),
+        ("parameter 0x110", P::UNK_110, 0),
+        // The chip has one cluster.
+        ("cluster tile maps", P::TVB_CLUSTER_TILEMAPS, 0),
+        ("cluster metadata 1", P::TVB_CLUSTER_META1, 0),
+        ("cluster metadata 2", P::TVB_CLUSTER_META2, 0),
+        ("cluster metadata 3", P::TVB_CLUSTER_META3, 0),
+        ("cluster metadata 4", P::TVB_CLUSTER_META4, 0),
+        ("cluster layer metadata", P::TVB_CLUSTER_LAYERMETA, 0),
+    ] {
+        r.want(name, p.then(field), want)?;
+    }
+    for (name, field, want) in [
+        ("parameter 8", P::UNK_8, P::UNK_8_VALUE),
+        ("parameter 0xc", P::UNK_C, P::UNK_8_VALUE),
+        ("parameter 0x4c", P::UNK_4C, 0),
+        ("tiling control", P::TILING_CONTROL, chip.tiling_control),
+        ("parameter 0xac", P::UNK_AC, 0),
+        ("parameter 0x104", P::UNK_104, 0),
+        ("parameter 0x118", P::UNK_118, P::UNK_118_VALUE),
+    ] {
+        r.want(name, p.then(field), want)?;
+    }
+    r.zeros(&[p.then(P::UNK_B0)])?;
+    let cores = r.get(p.then(P::CORE_MASK));
+    if cores[0] == 0 || cores[0] >> chip.max_cores != 0 || cores[1] != 0 {
+        mem.remark("core mask", &format!("{r}: {cores:x?}"));
+    }
+
+    // The parts of the preemption buffer may stand anywhere.
+    let third = r.get(p.then(P::PREEMPT3));
+    ensure!(
+        third & P::PREEMPT3_TAG != 0,
+        "{r}: preemption buffer part 3 is {third:#x}, without its tag"
+    );
+    let parts = [
+        r.get(p.then(P::PREEMPT1)),
+        r.get(p.then(P::PREEMPT2)),
+        third & !P::PREEMPT3_TAG,
+    ];
+    for (i, (va, len)) in parts.into_iter().zip(chip.render_preempt).enumerate() {
+        let name = format!("preemption buffer part {}", i + 1);
+        mem.expect_in(slot, &name, va, len, TILER)?;
+    }
+
+    let heapmeta = r.get(p.then(P::TVB_HEAPMETA));
+    ensure!(
+        heapmeta & P::TVB_HEAPMETA_TAG != 0,
+        "{r}: heap metadata is {heapmeta:#x}, without its tag"
+    );
+    let setup = Setup {
+        tilemap: r.get(p.then(P::TVB_TILEMAP)),
+        heapmeta: heapmeta & !P::TVB_HEAPMETA_TAG,
+        layermeta: r.get(p.then(P::TVB_LAYERMETA)),
+    };
+    let tpc = r.get(p.then(P::TPC));
+    mem.expect_in(slot, "tile map", setup.tilemap, tiling.tile_map(), TILER)?;
+    mem.expect_in(slot, "heap metadata", setup.heapmeta, HEAPMETA_SIZE, TILER)?;
+    let layers = tiling.layer_metadata();
+    if layers != 0 {
+        mem.expect_in(slot, "layer metadata", setup.layermeta, layers, TILER)?;
+    }
+    // The firmware cleans it between uses, so it is mapped for the firmware too. Inferred.
+    let private = &[Protection::GPU_FW_PRIV_RW];
+    mem.expect_in(slot, "tile pointer cache", tpc, tiling.cache(), private)?;
+    Ok(setup)
+}

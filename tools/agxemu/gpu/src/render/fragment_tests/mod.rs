@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The fragment half, on primitives whose coverage is stated: boxes of pixels.
+
+mod depth;
+mod pictures;
+mod shaders;
+mod support;

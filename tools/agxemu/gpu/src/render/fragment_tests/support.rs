@@ -1,0 +1,505 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Boxes, programs out of a few instructions, and memory for them.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
+use agx_isa::exec::assemble::{dalu, mem, Builder};
+use agx_isa::table::Op;
+
+use crate::cdm::End;
+use crate::execute::Settings;
+use crate::paged::Paged;
+use crate::render::geometry::Geometry;
+use crate::render::scene::{Coefficients, DrawState, Primitive, Quad, Rect, Shape};
+use crate::render::tile::render_geometry;
+use crate::render::{FragmentJob, Frame, Plane, Program, Zls};
+use crate::threadgroup::Meter;
+
+pub const USC: u64 = 0x11_0000_0000;
+/// Offset of code from the USC base; pipeline words are before it.
+const CODE: u64 = 0x1_0000;
+pub const TARGET: u64 = 0x12_0000_0000;
+pub const DATA: u64 = 0x13_0000_0000;
+pub const DEPTH: u64 = 0x14_0000_0000;
+pub const STENCIL: u64 = 0x15_0000_0000;
+
+/// A primitive that covers whole pixels.
+#[derive(Clone)]
+pub struct Patch {
+    pub rect: Rect,
+    /// Samples that it covers of each pixel.
+    pub samples: u8,
+    /// Depth: change per pixel in x and y, value at the corner of the frame.
+    pub depth: [f64; 3],
+    /// Words of all vertices, position included.
+    pub words: Vec<f32>,
+    pub primitive: Primitive,
+}
+
+/// The primitives of a test.
+pub struct Patches {
+    pub frame: Frame,
+    pub draws: Vec<DrawState>,
+    pub patches: Vec<Patch>,
+    regions: HashMap<(u32, u32, u32), Vec<u32>>,
+}
+
+impl Geometry for Patches {
+    fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    fn primitives(&self) -> usize {
+        self.patches.len()
+    }
+
+    fn primitive(&self, index: u32) -> &Primitive {
+        &self.patches[index as usize].primitive
+    }
+
+    fn draw(&self, index: u32) -> &DrawState {
+        &self.draws[index as usize]
+    }
+
+    fn region(&self, layer: u32, x: u32, y: u32) -> &[u32] {
+        self.regions.get(&(layer, x, y)).map_or(&[], |list| list)
+    }
+
+    fn quads(&self, primitive: u32, within: Rect, each: &mut dyn FnMut(Quad)) {
+        let patch = &self.patches[primitive as usize];
+        let rect = Rect {
+            x0: patch.rect.x0.max(within.x0),
+            y0: patch.rect.y0.max(within.y0),
+            x1: patch.rect.x1.min(within.x1),
+            y1: patch.rect.y1.min(within.y1),
+        };
+        for y in (rect.y0 & !1..rect.y1).step_by(2) {
+            for x in (rect.x0 & !1..rect.x1).step_by(2) {
+                let corner = |n: u32| {
+                    let (x, y) = (x + (n & 1), y + (n >> 1));
+                    let inside = x >= rect.x0 && x < rect.x1 && y >= rect.y0 && y < rect.y1;
+                    if inside {
+                        patch.samples
+                    } else {
+                        0
+                    }
+                };
+                let coverage = [0, 1, 2, 3].map(corner);
+                if coverage != [0; 4] {
+                    let (x, y) = (x as u16, y as u16);
+                    each(Quad { x, y, coverage });
+                }
+            }
+        }
+    }
+
+    fn varying(&self, primitive: u32, word: u32, _: bool, _: [u32; 2]) -> Coefficients {
+        let c = self.patches[primitive as usize].words[word as usize];
+        Coefficients { a: 0.0, b: 0.0, c }
+    }
+
+    fn inverse_w(&self, _: u32, _: [u32; 2]) -> Coefficients {
+        Coefficients {
+            a: 0.0,
+            b: 0.0,
+            c: 1.0,
+        }
+    }
+
+    fn depth(&self, primitive: u32, [x, y]: [u32; 2]) -> [f64; 3] {
+        let [a, b, c] = self.patches[primitive as usize].depth;
+        [a, b, c + a * f64::from(32 * x) + b * f64::from(32 * y)]
+    }
+
+    fn largest_depth(&self, primitive: u32) -> f32 {
+        self.patches[primitive as usize].depth[2].abs() as f32
+    }
+
+    fn point_coordinate(&self, _: u32, _: [u32; 2]) -> [Coefficients; 2] {
+        [0.25, 0.75].map(|c| Coefficients { a: 0.0, b: 0.0, c })
+    }
+
+    fn flat(&self, primitive: u32, vertex: usize, word: u32) -> u32 {
+        let words = &self.patches[primitive as usize].words;
+        words[word as usize].to_bits() + vertex as u32
+    }
+}
+
+/// A frame, memory and what is drawn.
+pub struct Bench {
+    pub memory: Paged,
+    pub job: FragmentJob,
+    pub draws: Vec<DrawState>,
+    pub patches: Vec<Patch>,
+    pub threads: usize,
+    pub limit: u64,
+    lists: u64,
+    code: u64,
+}
+
+pub fn frame(width: u32, height: u32) -> Frame {
+    Frame {
+        width,
+        height,
+        layers: 1,
+        samples: 1,
+        utile: [32, 32],
+        sample_size: 8,
+        ppp_control: 0x202,
+        sample_positions: 0x88,
+    }
+}
+
+/// `frame` with more samples.
+pub fn multisampled(frame: Frame, samples: u32) -> Frame {
+    let sample_positions = match samples {
+        2 => 0x44cc,
+        _ => 0xeaa2_6e26,
+    };
+    Frame {
+        samples,
+        sample_positions,
+        ..frame
+    }
+}
+
+pub fn rect(x0: u32, y0: u32, x1: u32, y1: u32) -> Rect {
+    Rect { x0, y0, x1, y1 }
+}
+
+/// Loads a constant into a 32-bit register.
+pub fn constant(register: u64, value: u32) -> Builder {
+    Builder::new(Op::MovImm32)
+        .operands(&[dalu(register * 2, true)])
+        .field("imm", value.into())
+}
+
+/// Stores r4 and so on as bytes to all samples that live.
+pub fn store_colour() -> Builder {
+    Builder::new(Op::StTile)
+        .operands(&[mem(8, true, 15)])
+        .field("fmt", 4)
+        .field("smask", 0xff)
+}
+
+/// Stores a colour of bytes.
+pub fn paint(colour: [u8; 4]) -> Vec<Builder> {
+    let register = |n: usize| constant(4 + n as u64, (f32::from(colour[n]) / 255.0).to_bits());
+    let mut code: Vec<_> = (0..4).map(register).collect();
+    code.push(store_colour());
+    code
+}
+
+/// Tests all samples, then paints.
+pub fn test_and_paint(colour: [u8; 4]) -> Vec<Builder> {
+    let test = Builder::new(Op::SampleMask)
+        .field("targetimm", 1)
+        .field("target", 255)
+        .field("liveimm", 1)
+        .field("live", 255);
+    let mut code = vec![test];
+    code.extend(paint(colour));
+    code
+}
+
+impl Bench {
+    /// A frame that nothing is drawn to. Its end-of-tile program stores bytes to `TARGET`, row by
+    /// row; its background is zero.
+    pub fn new(frame: Frame) -> Self {
+        let memory = Paged::default();
+        memory.map(USC, 32, false);
+        for base in [TARGET, DATA, DEPTH, STENCIL] {
+            memory.map(base, 64, true);
+        }
+        let nothing = Program { usc: 0, counts: 0 };
+        let job = FragmentJob {
+            frame,
+            usc_base: USC,
+            scissors: DATA,
+            depth_bias: DATA + 0x4000,
+            depth_bias_is_int: false,
+            occlusion: DATA + 0x8000,
+            background_depth: 1.0f32.to_bits(),
+            background_values: 0x300,
+            zls: Zls::default(),
+            background: nothing,
+            end_of_tile: nothing,
+            partial_background: nothing,
+            partial_end_of_tile: nothing,
+            process_empty_tiles: false,
+            partial_after: None,
+        };
+        let mut bench = Self {
+            memory,
+            job,
+            draws: Vec::new(),
+            patches: Vec::new(),
+            threads: 1,
+            limit: 1 << 20,
+            lists: 0,
+            code: CODE,
+        };
+        bench.scissor(0, rect(0, 0, 0xffff, 0xffff), [0.0, 1.0]);
+        let pbe = bench.target(0x28, 0);
+        bench.memory.put(DATA + 0xc000, &pbe);
+        let block = Builder::new(Op::ImageWriteBlock)
+            .field("src", 8)
+            .field("crd", 12)
+            .field("lodimm", 1)
+            .field("fmt", 4);
+        let block = block.field("dim", bench.dimension());
+        let layer = Builder::new(Op::GetSr)
+            .operands(&[dalu(12, true)])
+            .field("sr", 2);
+        let code = [constant(4, 0), layer, block];
+        bench.job.end_of_tile = bench.program(&code, None);
+        bench.job.partial_end_of_tile = bench.job.end_of_tile;
+        bench.job.background = bench.program(&paint([0; 4]), None);
+        bench
+    }
+
+    /// The dimension of the target.
+    fn dimension(&self) -> u64 {
+        let frame = &self.job.frame;
+        match (frame.samples > 1, frame.layers > 1) {
+            (false, false) => 2,
+            (false, true) => 3,
+            (true, false) => 4,
+            (true, true) => 8,
+        }
+    }
+
+    /// The descriptor of the target.
+    pub fn target(&self, channels: u64, kind: u64) -> [u8; 24] {
+        let frame = &self.job.frame;
+        let dim = self.dimension();
+        let linear = dim == 2;
+        let mut fields = vec![
+            (0, 3, dim),
+            (4, 5, if linear { 0 } else { 2 }),
+            (6, 12, channels),
+            (13, 15, kind),
+            (16, 23, 0b11_10_01_00),
+            (24, 37, u64::from(frame.width) - 1),
+            (38, 51, u64::from(frame.height) - 1),
+            (56, 56, u64::from(frame.samples == 4)),
+            (64, 99, TARGET >> 4),
+        ];
+        match linear {
+            true => fields.push((104, 124, self.pitch() - 4)),
+            false => fields.extend([(108, 121, u64::from(frame.layers) - 1), (124, 124, 1)]),
+        }
+        crate::texture::tests::descriptor(&fields)
+    }
+
+    fn pitch(&self) -> u64 {
+        u64::from(self.job.frame.width * 4).next_multiple_of(16)
+    }
+
+    /// The bytes of a pixel of the target.
+    pub fn pixel(&self, x: u32, y: u32) -> [u8; 4] {
+        let at = TARGET + u64::from(y) * self.pitch() + u64::from(x) * 4;
+        self.memory.get(at, 4).try_into().expect("four bytes")
+    }
+
+    /// All of the target.
+    pub fn picture(&self) -> Vec<u8> {
+        let bytes = self.pitch() * u64::from(self.job.frame.height);
+        self.memory.get(TARGET, bytes as usize)
+    }
+
+    /// A program with the image of the target in its first texture register. `early` is that of a
+    /// draw's shader, `None` for programs without a draw.
+    pub fn program(&mut self, code: &[Builder], early: Option<bool>) -> Program {
+        self.with_texture(code, early, DATA + 0xc000)
+    }
+
+    /// As [`Bench::program`], with the descriptor at `texture` in its first texture register.
+    pub fn with_texture(&mut self, code: &[Builder], early: Option<bool>, texture: u64) -> Program {
+        let mut bytes = Vec::new();
+        for inst in code
+            .iter()
+            .chain(&[Builder::new(Op::Stop), Builder::new(Op::Trap)])
+        {
+            bytes.extend(inst.bytes());
+        }
+        let shader = self.code;
+        self.memory.put(USC + shader, &bytes);
+        self.code = (self.code + bytes.len() as u64).next_multiple_of(128);
+        let frame = &self.job.frame;
+        let layout = match frame.utile {
+            [32, 32] => 0x2f,
+            [32, 16] => 0x3f,
+            _ => 0x36,
+        };
+        let total = frame.utile[0] * frame.utile[1] * frame.samples * frame.sample_size;
+        let shared = 0x4d
+            | 1 << 8
+            | layout << 10
+            | frame.samples.ilog2() << 16
+            | frame.sample_size / 8 << 20
+            | total.div_ceil(256) << 24;
+        let texture = 0xdd_u64 | 1 << 20 | texture >> 3 << 27;
+        let sampler = 0x9d_u64 | 1 << 20 | (DATA + 0xf000) >> 3 << 27;
+        let uniform = 0x1d_u64 | 4 << 20 | (DATA + 0xe000) >> 2 << 26;
+        let mut list = Vec::new();
+        list.extend(uniform.to_le_bytes());
+        list.extend(texture.to_le_bytes());
+        list.extend(sampler.to_le_bytes());
+        list.extend(shared.to_le_bytes());
+        list.extend([
+            0x0d,
+            0,
+            shader as u8,
+            (shader >> 8) as u8,
+            (shader >> 16) as u8,
+            0,
+        ]);
+        list.extend((0x8d_u32 | 4 << 8 | 1 << 24).to_le_bytes());
+        if let Some(early) = early {
+            list.extend((0x58_u32 | u32::from(early) << 8 | 0x0002_f200).to_le_bytes());
+        }
+        list.extend([0x88, 0]);
+        let usc = self.lists as u32;
+        self.memory.put(USC + self.lists, &list);
+        self.lists += 64;
+        assert!(self.lists < CODE);
+        Program {
+            usc: usc | 4,
+            counts: 0,
+        }
+    }
+
+    /// Writes a scissor record.
+    pub fn scissor(&self, index: u64, rect: Rect, depth: [f32; 2]) {
+        let mut bytes = Vec::new();
+        for side in [rect.x1, rect.x0, rect.y1, rect.y0] {
+            bytes.extend((side as u16).to_le_bytes());
+        }
+        bytes.extend(depth.iter().flat_map(|v| v.to_le_bytes()));
+        self.memory.put(DATA + 16 * index, &bytes);
+    }
+
+    /// A draw with this shader, that always passes and writes no depth.
+    pub fn draw(&mut self, code: &[Builder], early: bool) -> u32 {
+        let program = self.program(code, Some(early));
+        self.draws.push(DrawState {
+            fragment_control: [1 << 16, 1 << 9],
+            face: [7 << 24 | 1 << 21; 2],
+            face2: [7 << 24 | 1 << 21; 2],
+            fragment_shader: [program.counts, program.usc, 0, 0],
+            uvs_words: 8,
+            ..DrawState::default()
+        });
+        self.draws.len() as u32 - 1
+    }
+
+    /// The state of a draw.
+    pub fn state(&mut self, draw: u32) -> &mut DrawState {
+        &mut self.draws[draw as usize]
+    }
+
+    /// Makes a draw test depth, and write it.
+    pub fn depth_test(&mut self, draw: u32, function: u32) {
+        self.state(draw).face = [function << 24; 2];
+    }
+
+    /// Loads and stores depth and stencil, of 32 and 8 bits.
+    pub fn keep_depth(&mut self) {
+        let plane = |base| Plane {
+            base,
+            ..Plane::default()
+        };
+        let frame = &self.job.frame;
+        self.job.zls = Zls {
+            control: 1 << 14 | 1 << 15 | 1 << 18 | 1 << 19,
+            pixels: (frame.width - 1) | (frame.height - 1) << 15,
+            depth_load: plane(DEPTH),
+            depth_store: plane(DEPTH),
+            stencil_load: plane(STENCIL),
+            stencil_store: plane(STENCIL),
+        };
+    }
+
+    /// The memory of depth and stencil.
+    pub fn depth_and_stencil(&self) -> (Vec<u8>, Vec<u8>) {
+        (
+            self.memory.get(DEPTH, 0x20000),
+            self.memory.get(STENCIL, 0x20000),
+        )
+    }
+
+    /// Adds a box of constant depth.
+    pub fn patch(&mut self, draw: u32, rect: Rect, z: f64) -> &mut Patch {
+        self.patches.push(Patch {
+            rect,
+            samples: ((1u32 << self.job.frame.samples) - 1) as u8,
+            depth: [0.0, 0.0, z],
+            words: vec![0.0; 8],
+            primitive: Primitive {
+                draw,
+                shape: Shape::Triangle,
+                layer: 0,
+                viewport: 0,
+                back_facing: false,
+                id: self.patches.len() as u32,
+                vertices: [0; 3],
+            },
+        });
+        self.patches.last_mut().expect("a patch")
+    }
+
+    /// Renders; returns how it ended and the instructions of its groups.
+    pub fn try_run(&self) -> (Result<(), End>, u64) {
+        let mut scene = Patches {
+            frame: self.job.frame,
+            draws: self.draws.clone(),
+            patches: self.patches.clone(),
+            regions: HashMap::new(),
+        };
+        for (n, patch) in self.patches.iter().enumerate() {
+            let Rect { x0, y0, x1, y1 } = patch.rect;
+            for y in y0 / 32..y1.div_ceil(32) {
+                for x in x0 / 32..x1.div_ceil(32) {
+                    let key = (patch.primitive.layer.into(), x, y);
+                    scene.regions.entry(key).or_default().push(n as u32);
+                }
+            }
+        }
+        let settings = Settings {
+            threads: self.threads,
+            soft_faults: false,
+            vm_slot: 3,
+            sampler_heap: (0, 0),
+        };
+        let meter = Meter {
+            stop: AtomicBool::new(false),
+            group_limit: self.limit,
+            job_limit: self.limit * 16,
+            instructions: AtomicU64::new(0),
+        };
+        let end = render_geometry(
+            &self.job,
+            &scene,
+            &self.memory,
+            settings,
+            &meter,
+            None,
+            &mut |_| {},
+        );
+        (end, meter.instructions.into_inner())
+    }
+
+    pub fn run(&self) -> u64 {
+        let (end, instructions) = self.try_run();
+        assert_eq!(end, Ok(()));
+        instructions
+    }
+
+    /// Runs what cannot be carried out; returns how it ended.
+    pub fn end(&self) -> End {
+        self.try_run().0.expect_err("an error")
+    }
+}

@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! A host thread that renders regions.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use agx_isa::exec::host::SampleTest;
+use agx_isa::exec::{Cache, Dispatch, Group, Host, Stop, Tile};
+
+use super::depth::{DepthPlane, DepthStencil, Emitted};
+use super::geometry::Geometry;
+use super::group::Pending;
+use super::host::{GroupTests, TileHost};
+use super::occlusion::Counters;
+use super::plan::{Plan, Scissor};
+use super::program::Prepared;
+use super::scene::{Quad, Rect, REGION};
+use super::tile::Command;
+use super::zls::When;
+use super::Program;
+use crate::cdm::End;
+use crate::host::Refresh;
+use crate::threadgroup::{end_of, SLICE};
+use crate::tlb::Tlb;
+
+/// Plans and scissors that are kept.
+const MAX_KEPT: usize = 4096;
+
+/// Work that is done before the command is asked whether it is to stop, in quads.
+const BATCH: u64 = 1 << 12;
+
+/// One thread.
+pub(super) struct Worker<'c, G, H> {
+    command: &'c Command<'c, G>,
+    host: TileHost<H>,
+    tlb: Tlb<'c>,
+    cache: Cache,
+    /// Fragments, and the one thread of end-of-tile programs.
+    group: Group,
+    single: Group,
+    /// The tile.
+    local: Vec<u8>,
+    dispatch: Dispatch,
+    pending: Pending,
+    plans: HashMap<u32, Rc<Plan>>,
+    scissors: HashMap<u32, Scissor>,
+    counters: Counters,
+    quads: Vec<Quad>,
+    coefficients: Vec<(u8, [u32; 3])>,
+    /// Quads since the command was asked last.
+    work: u64,
+}
+
+impl<'c, G: Geometry, H: Host + Refresh> Worker<'c, G, H> {
+    /// Returns a thread with this number.
+    pub fn new(command: &'c Command<'c, G>, host: H, core: u32) -> Self {
+        let frame = command.context.frame;
+        let places = std::array::from_fn(|n| {
+            let byte = frame.sample_positions >> (8 * n);
+            [byte & 15, byte >> 4 & 15].map(|sixteenths| sixteenths as f32 / 16.0)
+        });
+        let settings = command.context.settings;
+        let dispatch = Dispatch {
+            nominal: [1; 3],
+            size: [1; 3],
+            core,
+            vm_slot: settings.vm_slot.into(),
+            tile: Tile {
+                width: REGION,
+                height: REGION,
+                samples: frame.samples,
+                stride: frame.sample_size,
+            },
+            ..Dispatch::default()
+        };
+        let mut group = Group::new(0, &dispatch, 0);
+        let pixels = group.pixels_mut();
+        pixels.samples = frame.samples;
+        pixels.places = places;
+        pixels.tile = frame.utile;
+        let bytes = REGION * REGION * frame.samples * frame.sample_size;
+        Self {
+            command,
+            host: TileHost {
+                host,
+                target: DepthStencil::new(command.surfaces.format, frame.samples, places),
+                group: GroupTests::default(),
+                passed: 0,
+            },
+            tlb: Tlb::new(command.context.pages),
+            cache: Cache::new(),
+            group,
+            single: Group::new(0, &dispatch, 0),
+            local: vec![0; bytes as usize],
+            dispatch,
+            pending: Pending::default(),
+            plans: HashMap::new(),
+            scissors: HashMap::new(),
+            counters: Counters::default(),
+            quads: Vec::new(),
+            coefficients: Vec::new(),
+            work: 0,
+        }
+    }
+
+    /// Renders regions until there are none left.
+    ///
+    /// # Errors
+    ///
+    /// Why the command cannot come to its end.
+    pub fn work(&mut self) -> Result<(), End> {
+        while let Some((layer, place)) = self.command.next()? {
+            self.tlb.refresh();
+            self.region(layer, place)?;
+            self.counters
+                .flush(self.command.job.occlusion, &mut self.tlb)?;
+        }
+        Ok(())
+    }
+
+    fn region(&mut self, layer: u32, place: [u32; 2]) -> Result<(), End> {
+        let command = self.command;
+        let (job, surfaces) = (command.job, &command.surfaces);
+        self.dispatch.position = [0, 0, layer];
+        self.dispatch.corner = Some(place.map(|n| n * REGION));
+        self.local.fill(0);
+        let target = &mut self.host.target;
+        target.clear(job.background_depth, job.background_values as u8);
+        surfaces.load(When::Frame, layer, place, target, &mut self.tlb)?;
+        self.background(&job.background, place)?;
+        let mut left = command.scene.region(layer, place[0], place[1]);
+        // Primitives beyond a multiple of the limit are in the next part.
+        let part = |primitive: u32| job.partial_after.map(|limit| primitive / limit.max(1));
+        while let Some(&first) = left.first() {
+            let same = |&primitive: &u32| part(primitive) == part(first);
+            let count = left.iter().position(|p| !same(p)).unwrap_or(left.len());
+            let (now, later) = left.split_at(count);
+            self.primitives(now, place)?;
+            if !later.is_empty() {
+                self.end_of_tile(&job.partial_end_of_tile)?;
+                let target = &mut self.host.target;
+                surfaces.store(When::Part, layer, place, target, &mut self.tlb)?;
+                self.local.fill(0);
+                surfaces.load(When::Part, layer, place, target, &mut self.tlb)?;
+                self.background(&job.partial_background, place)?;
+            }
+            left = later;
+        }
+        self.end_of_tile(&job.end_of_tile)?;
+        let target = &self.host.target;
+        surfaces.store(When::Frame, layer, place, target, &mut self.tlb)
+    }
+
+    fn prepared(&mut self, program: &Program) -> Result<std::sync::Arc<Prepared>, End> {
+        let (command, cache) = (self.command, &mut self.cache);
+        let (usc, counts) = (program.usc, program.counts);
+        command.programs.get(&command.context, cache, usc, counts)
+    }
+
+    /// Runs a background program for all pixels of the region that are in the frame.
+    fn background(&mut self, program: &Program, place: [u32; 2]) -> Result<(), End> {
+        let prepared = self.prepared(program)?;
+        let frame = self.command.context.frame;
+        self.host.group.faces = None;
+        let [x0, y0] = place.map(|n| n * REGION);
+        for row in (y0..frame.height.min(y0 + REGION)).step_by(2) {
+            for column in (x0..frame.width.min(x0 + REGION)).step_by(16) {
+                let pixels = self.group.pixels_mut();
+                let all = pixels.all();
+                let mut lanes = 0;
+                for lane in 0..32 {
+                    let (quad, corner) = (lane / 4, lane % 4);
+                    let (x, y) = (column + 2 * quad + (corner & 1), row + (corner >> 1));
+                    let inside = x < frame.width && y < frame.height;
+                    let samples = if inside { all } else { 0 };
+                    let lane = lane as usize;
+                    (pixels.x[lane], pixels.y[lane]) = (x, y);
+                    pixels.covered[lane] = samples;
+                    pixels.live[lane] = samples;
+                    // There is nothing to test: such programs have no primitive.
+                    pixels.tested[lane] = !0;
+                    if inside {
+                        lanes |= 15 << (4 * quad);
+                    }
+                }
+                pixels.back = 0;
+                self.group
+                    .reset_fragments(prepared.shader, lanes, prepared.registers);
+                self.run(&prepared, Which::Fragments)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end_of_tile(&mut self, program: &Program) -> Result<(), End> {
+        let prepared = self.prepared(program)?;
+        self.single.reset(prepared.shader, &self.dispatch, 0);
+        self.run(&prepared, Which::Single)
+    }
+
+    /// Runs a group to its end.
+    fn run(&mut self, program: &Prepared, which: Which) -> Result<(), End> {
+        let group = match which {
+            Which::Fragments => &mut self.group,
+            Which::Single => &mut self.single,
+        };
+        let meter = self.command.context.meter;
+        let mut used = 0;
+        loop {
+            self.host.refresh();
+            let mut budget = SLICE;
+            let stop = group.run(
+                &mut self.host,
+                &program.shared,
+                &self.dispatch,
+                &mut self.local,
+                &mut self.cache,
+                &mut budget,
+            );
+            let count = SLICE.saturating_sub(budget).max(1);
+            used += count;
+            meter.charge(count, used, group.pc())?;
+            match stop {
+                Stop::Done => return Ok(()),
+                Stop::Budget => {}
+                Stop::Fault(fault) => return Err(end_of(&fault)),
+                Stop::Barrier => {
+                    return Err(End::Illegal(format!(
+                        "threadgroup barrier at {:#x} of a program that renders",
+                        group.pc()
+                    )))
+                }
+            }
+        }
+    }
+
+    /// Accounts for quads, which cost time even if no shader runs.
+    fn charge(&mut self, quads: u64) -> Result<(), End> {
+        self.work += 1 + quads;
+        if self.work >= BATCH {
+            // About as many instructions as the time is worth.
+            self.command.context.meter.charge(self.work, 0, 0)?;
+            self.work = 0;
+        }
+        Ok(())
+    }
+
+    fn plan(&mut self, draw: u32) -> Result<Rc<Plan>, End> {
+        if let Some(plan) = self.plans.get(&draw) {
+            return Ok(plan.clone());
+        }
+        let command = self.command;
+        let state = command.scene.draw(draw);
+        let (job, programs) = (command.job, &command.programs);
+        let plan = Plan::new(state, job, &command.context, programs, &mut self.cache)?;
+        let plan = Rc::new(plan);
+        if self.plans.len() == MAX_KEPT {
+            self.plans.clear();
+        }
+        self.plans.insert(draw, plan.clone());
+        Ok(plan)
+    }
+
+    fn scissor(&mut self, plan: &Plan, viewport: u16) -> Result<Scissor, End> {
+        let Some(first) = plan.scissor else {
+            return Ok(Scissor::EVERYTHING);
+        };
+        let index = u32::from(first) + u32::from(viewport);
+        if let Some(scissor) = self.scissors.get(&index) {
+            return Ok(*scissor);
+        }
+        let base = self.command.job.scissors;
+        let scissor = Scissor::read(&mut self.tlb, base, index)?;
+        if self.scissors.len() == MAX_KEPT {
+            self.scissors.clear();
+        }
+        self.scissors.insert(index, scissor);
+        Ok(scissor)
+    }
+
+    /// Rasterises, tests and shades primitives in their order.
+    fn primitives(&mut self, list: &[u32], place: [u32; 2]) -> Result<(), End> {
+        let scene = self.command.scene;
+        let frame = self.command.context.frame;
+        let [x0, y0] = place.map(|n| n * REGION);
+        let region = Rect {
+            x0,
+            y0,
+            x1: frame.width.min(x0 + REGION),
+            y1: frame.height.min(y0 + REGION),
+        };
+        let mut current: Option<(u32, Rc<Plan>)> = None;
+        for &number in list {
+            let primitive = scene.primitive(number);
+            let plan = match &current {
+                Some((draw, plan)) if *draw == primitive.draw => plan.clone(),
+                _ => {
+                    if let Some((_, plan)) = &current {
+                        self.finish(plan)?;
+                    }
+                    let plan = self.plan(primitive.draw)?;
+                    current = Some((primitive.draw, plan.clone()));
+                    plan
+                }
+            };
+            let scissor = self.scissor(&plan, primitive.viewport)?;
+            let within = scissor.cut(region);
+            if within.x0 >= within.x1 || within.y0 >= within.y1 {
+                self.charge(0)?;
+                continue;
+            }
+            self.quads.clear();
+            let quads = &mut self.quads;
+            scene.quads(number, within, &mut |quad| quads.push(quad));
+            self.charge(self.quads.len() as u64)?;
+            self.primitive(number, &plan, &scissor, place)?;
+        }
+        if let Some((_, plan)) = &current {
+            self.finish(plan)?;
+        }
+        Ok(())
+    }
+
+    /// Tests the quads of a primitive, and hands those that are left to the shader.
+    fn primitive(
+        &mut self,
+        number: u32,
+        plan: &Plan,
+        scissor: &Scissor,
+        place: [u32; 2],
+    ) -> Result<(), End> {
+        if self.quads.is_empty() {
+            return Ok(());
+        }
+        let scene = self.command.scene;
+        let primitive = scene.primitive(number);
+        let mut plane = DepthPlane {
+            plane: scene.depth(number, place),
+            range: scissor.depth,
+        };
+        plane.plane[2] += plan.bias(primitive, &plane.plane, || scene.largest_depth(number));
+        let face = &plan.faces[usize::from(primitive.back_facing)];
+        let mut filled = false;
+        for n in 0..self.quads.len() {
+            let quad = self.quads[n];
+            let mut live = quad.coverage;
+            if plan.early {
+                for (corner, samples) in live.iter_mut().enumerate() {
+                    if *samples == 0 {
+                        continue;
+                    }
+                    let corner = corner as u32;
+                    let pixel = [
+                        u32::from(quad.x) + (corner & 1),
+                        u32::from(quad.y) + (corner >> 1),
+                    ];
+                    let mask = (*samples).into();
+                    let none = Emitted::default();
+                    let passed = self.host.target.test(pixel, mask, face, &plane, none);
+                    self.host.passed += u64::from(passed.count_ones());
+                    *samples = passed as u8;
+                }
+            }
+            if live == [0; 4] || plan.program.is_none() {
+                continue;
+            }
+            if self.pending.must_run(&quad) {
+                self.run_group(plan)?;
+            }
+            if !filled {
+                filled = true;
+                self.coefficients.clear();
+                let out = &mut self.coefficients;
+                plan.bindings.fill(scene, number, place, out);
+            }
+            let pixels = self.group.pixels_mut();
+            let back = primitive.back_facing;
+            let coefficients = &self.coefficients;
+            self.pending
+                .push(pixels, &quad, live, plan.early, back, plane, coefficients);
+        }
+        Ok(())
+    }
+
+    /// Runs the quads that wait.
+    fn run_group(&mut self, plan: &Plan) -> Result<(), End> {
+        let Some(program) = plan.program.as_ref().filter(|_| self.pending.len() != 0) else {
+            return Ok(());
+        };
+        let lanes = self.pending.take();
+        let pixels = self.group.pixels_mut();
+        self.host.group.faces = (!plan.early).then_some(plan.faces);
+        if !plan.early {
+            self.host.group.planes = self.pending.planes;
+            self.host.group.back = self.pending.back;
+            self.host.set_pixels(&pixels.x, &pixels.y);
+        }
+        self.group
+            .reset_fragments(program.shader, lanes, program.registers);
+        self.run(program, Which::Fragments)?;
+        if !plan.early {
+            // Shaders test all of their samples; those that do not are tested in the end, which is
+            // inferred.
+            let pixels = self.group.pixels_mut();
+            let left = |lane: usize| pixels.live[lane] & !pixels.tested[lane];
+            self.host.test_group(&SampleTest {
+                samples: std::array::from_fn(left),
+                depth: None,
+                stencil: None,
+            });
+        }
+        Ok(())
+    }
+
+    /// Runs what waits of a draw, and counts what has passed.
+    fn finish(&mut self, plan: &Plan) -> Result<(), End> {
+        self.run_group(plan)?;
+        let passed = std::mem::take(&mut self.host.passed);
+        self.counters.add(plan.query, passed);
+        Ok(())
+    }
+}
+
+/// Which group runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Fragments,
+    Single,
+}

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Loads and stores of depth and stencil.
+
+use super::depth::{DepthFormat, DepthStencil};
+use super::scene::REGION;
+use super::{Frame, Plane, Zls};
+use crate::cdm::End;
+use crate::fault::{Fault, Unit};
+use crate::texture::layout::{Layout, Order, Shape};
+use crate::texture::metadata::{Metadata, State};
+use crate::tlb::Tlb;
+
+/// What an access is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Aspect {
+    Depth,
+    Stencil,
+}
+
+/// A surface of depth or stencil as one access sees it.
+struct Surface {
+    plane: Plane,
+    layout: Layout,
+    bytes: u64,
+    aspect: Aspect,
+    metadata: Option<Metadata>,
+}
+
+/// The loads and stores of a command.
+pub(super) struct Surfaces {
+    loads: Vec<Surface>,
+    stores: Vec<Surface>,
+    /// The same between the parts of a frame that is rendered in parts: all that have a place.
+    partial_loads: Vec<Surface>,
+    partial_stores: Vec<Surface>,
+    size: [u32; 2],
+    samples: u32,
+    pub format: DepthFormat,
+}
+
+/// When an access is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    /// At the start and end of the frame.
+    Frame,
+    /// Between parts of a frame.
+    Part,
+}
+
+fn bit(word: u64, bit: u32) -> bool {
+    word >> bit & 1 == 1
+}
+
+impl Surfaces {
+    /// Returns what `zls` says for a frame.
+    ///
+    /// # Errors
+    ///
+    /// What of it has no known meaning.
+    pub fn new(zls: &Zls, frame: &Frame) -> Result<Self, End> {
+        let refused = |what: String| End::Illegal(format!("zls_ctrl {:#x}: {what}", zls.control));
+        let format = match zls.control >> 25 & 3 {
+            0 => DepthFormat::Float,
+            2 => DepthFormat::Unorm16,
+            other => return Err(refused(format!("depth format {other}"))),
+        };
+        let resolves = 1 << 56 | 1 << 58;
+        if zls.control & resolves != 0 {
+            return Err(refused("resolve".to_owned()));
+        }
+        let size = [zls.pixels & 0x7fff, zls.pixels >> 15 & 0x7fff].map(|n| n + 1);
+        // The bit that says that a surface is compressed follows the one of its order.
+        let surface = |plane: Plane, twiddled: u32, aspect| {
+            let bytes = match (aspect, format) {
+                (Aspect::Stencil, _) => 1,
+                (_, DepthFormat::Float) => 4,
+                (_, DepthFormat::Unorm16) => 2,
+            };
+            let order = if bit(zls.control, twiddled) {
+                Order::Twiddled
+            } else {
+                Order::Tiled
+            };
+            let shape = Shape {
+                order,
+                bytes: bytes * u64::from(frame.samples),
+                width: size[0],
+                height: size[1],
+                block: [1, 1],
+                mipmapped: false,
+                page_aligned: true,
+                depth: 1,
+            };
+            let metadata = bit(zls.control, twiddled + 1).then(|| {
+                let stride = (u64::from(plane.comp_stride >> 14) + 1) * 128;
+                Metadata::new(plane.comp_base, size, frame.samples, bytes as usize, 1)
+                    .with_layer_stride(stride)
+            });
+            Surface {
+                plane,
+                layout: shape.layout(),
+                bytes,
+                aspect,
+                metadata,
+            }
+        };
+        // Plane, bit of the order, bit that enables the access.
+        let loads = [
+            (zls.depth_load, 1, Aspect::Depth, 15),
+            (zls.stencil_load, 3, Aspect::Stencil, 14),
+        ];
+        let stores = [
+            (zls.depth_store, 5, Aspect::Depth, 19),
+            (zls.stencil_store, 7, Aspect::Stencil, 18),
+        ];
+        let enabled = |list: &[(Plane, u32, Aspect, u32)]| {
+            let on = list.iter().filter(|entry| bit(zls.control, entry.3));
+            on.map(|&(plane, order, aspect, _)| surface(plane, order, aspect))
+                .collect()
+        };
+        let placed = |list: &[(Plane, u32, Aspect, u32)]| {
+            let there = list.iter().filter(|entry| entry.0.base != 0);
+            there
+                .map(|&(plane, order, aspect, _)| surface(plane, order, aspect))
+                .collect()
+        };
+        Ok(Self {
+            loads: enabled(&loads),
+            stores: enabled(&stores),
+            partial_loads: placed(&loads),
+            partial_stores: placed(&stores),
+            size,
+            samples: frame.samples,
+            format,
+        })
+    }
+
+    /// Loads what is loaded of region `region` in `layer`.
+    ///
+    /// # Errors
+    ///
+    /// Where memory cannot be read.
+    pub fn load(
+        &self,
+        when: When,
+        layer: u32,
+        region: [u32; 2],
+        target: &mut DepthStencil,
+        tlb: &mut Tlb<'_>,
+    ) -> Result<(), End> {
+        let list = match when {
+            When::Frame => &self.loads,
+            When::Part => &self.partial_loads,
+        };
+        for surface in list {
+            let mut solid = Solid::default();
+            self.each(surface, layer, region, |texel, sample, index| {
+                let at = match &surface.metadata {
+                    Some(metadata) => {
+                        let first = solid.first(metadata, layer, texel, tlb)?;
+                        first.map_or(texel.sample(sample, surface.bytes), |[x, y]| {
+                            let corner = surface.layout.offset(0, x, y);
+                            texel.base.wrapping_add(corner)
+                        })
+                    }
+                    None => texel.sample(sample, surface.bytes),
+                };
+                let mut bytes = [0; 4];
+                let len = surface.bytes as usize;
+                tlb.read(at, &mut bytes[..len]).map_err(fault)?;
+                match surface.aspect {
+                    Aspect::Stencil => target.stencil[index] = bytes[0],
+                    Aspect::Depth => {
+                        let word = u32::from_le_bytes(bytes);
+                        target.depth[index] = match self.format {
+                            DepthFormat::Float => f32::from_bits(word),
+                            DepthFormat::Unorm16 => word as f32,
+                        };
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Stores what is stored of region `region` in `layer`.
+    ///
+    /// # Errors
+    ///
+    /// Where memory cannot be written.
+    pub fn store(
+        &self,
+        when: When,
+        layer: u32,
+        region: [u32; 2],
+        target: &DepthStencil,
+        tlb: &mut Tlb<'_>,
+    ) -> Result<(), End> {
+        let list = match when {
+            When::Frame => &self.stores,
+            When::Part => &self.partial_stores,
+        };
+        for surface in list {
+            if let Some(metadata) = &surface.metadata {
+                self.mark(metadata, layer, region, tlb)?;
+            }
+            self.each(surface, layer, region, |texel, sample, index| {
+                let at = texel.sample(sample, surface.bytes);
+                let word = match (surface.aspect, self.format) {
+                    (Aspect::Stencil, _) => target.stencil[index].into(),
+                    (_, DepthFormat::Float) => target.depth[index].to_bits(),
+                    (_, DepthFormat::Unorm16) => target.depth[index] as u32,
+                };
+                let bytes = &word.to_le_bytes()[..surface.bytes as usize];
+                tlb.write(at, bytes).map_err(fault)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Says of all squares of a region that they are raw: all of them are written.
+    fn mark(
+        &self,
+        metadata: &Metadata,
+        layer: u32,
+        place: [u32; 2],
+        tlb: &mut Tlb<'_>,
+    ) -> Result<(), End> {
+        let [x0, y0] = place.map(|n| n * REGION);
+        let [width, height] = self.size;
+        let [across, down] = metadata.square();
+        for y in (y0..height.min(y0 + REGION)).step_by(down as usize) {
+            for x in (x0..width.min(x0 + REGION)).step_by(across as usize) {
+                if let Some(entry) = metadata.entry(0, layer, x, y) {
+                    tlb.write(entry, &metadata.raw()).map_err(fault)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `access` with place, sample and number of each sample of a region that is in the
+    /// surface.
+    fn each(
+        &self,
+        surface: &Surface,
+        layer: u32,
+        [x0, y0]: [u32; 2],
+        mut access: impl FnMut(Texel, u32, usize) -> Result<(), End>,
+    ) -> Result<(), End> {
+        let stride = (u64::from(surface.plane.stride >> 14) + 1) * crate::backing::PAGE;
+        // With a single layer the stride means nothing.
+        let base = surface
+            .plane
+            .base
+            .wrapping_add(u64::from(layer).wrapping_mul(stride));
+        let [x0, y0] = [x0 * REGION, y0 * REGION];
+        let [width, height] = self.size;
+        for y in y0..height.min(y0 + REGION) {
+            for x in x0..width.min(x0 + REGION) {
+                let at = base.wrapping_add(surface.layout.offset(0, x, y));
+                let texel = Texel { base, at, x, y };
+                let first = ((y - y0) * REGION + x - x0) * self.samples;
+                for sample in 0..self.samples {
+                    access(texel, sample, (first + sample) as usize)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A pixel of a surface.
+#[derive(Clone, Copy)]
+struct Texel {
+    /// Address of the layer.
+    base: u64,
+    /// Address of the pixel.
+    at: u64,
+    x: u32,
+    y: u32,
+}
+
+impl Texel {
+    fn sample(&self, sample: u32, bytes: u64) -> u64 {
+        self.at.wrapping_add(u64::from(sample) * bytes)
+    }
+}
+
+/// The square that was looked at last.
+#[derive(Default)]
+struct Solid(Option<(u64, State)>);
+
+impl Solid {
+    /// Returns where the square of a pixel starts, if it is of one colour.
+    fn first(
+        &mut self,
+        metadata: &Metadata,
+        layer: u32,
+        texel: Texel,
+        tlb: &mut Tlb<'_>,
+    ) -> Result<Option<[u32; 2]>, End> {
+        let Some(entry) = metadata.entry(0, layer, texel.x, texel.y) else {
+            return Ok(None);
+        };
+        let state = match self.0 {
+            Some((at, state)) if at == entry => state,
+            _ => {
+                let mut bytes = [0; 8];
+                tlb.read(entry, &mut bytes).map_err(fault)?;
+                let state = metadata.state(bytes);
+                self.0 = Some((entry, state));
+                state
+            }
+        };
+        let [across, down] = metadata.square();
+        let first = [texel.x & !(across - 1), texel.y & !(down - 1)];
+        Ok((state == State::Solid).then_some(first))
+    }
+}
+
+fn fault(access: crate::fault::AccessError) -> End {
+    End::Fault(Fault {
+        access,
+        unit: Unit::Zls,
+    })
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#version 450
+layout(location = 0) in vec4 v;
+layout(location = 0) out vec4 colour;
+layout(binding = 0) uniform sampler2D image;
+
+void main()
+{
+	colour = texture(image, v.xy);
+}

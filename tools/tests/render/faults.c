@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/* Renders that fault or do not end, and what becomes of others. */
+#include "render.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+/*
+ * A stream of the vertex data master that is not there. The job fails, and with it what runs
+ * beside it; what comes after does not.
+ */
+static void check_stream(struct context *ctx)
+{
+	struct render_command command = render_command();
+
+	command.render.vdm_ctrl_stream_base = NOWHERE;
+	check("faults: a stream that is not bound", run_render(ctx, command), -EIO);
+	check("faults: a render after it", run_render(ctx, render_command()), 0);
+}
+
+/*
+ * Many of them: vertex halves stop the firmware, while the loss of fragment halves of those before
+ * is dealt with.
+ */
+static void check_many(struct context *ctx)
+{
+	static struct render_command commands[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		commands[i] = render_command();
+		commands[i].render.vdm_ctrl_stream_base = NOWHERE;
+	}
+	for (int i = 0; i < 3; i++)
+		check("faults: 64 renders whose stream is not bound",
+		      run(ctx, commands, sizeof(commands)), -EIO);
+	check("faults: a render after all of these", run_render(ctx, render_command()), 0);
+}
+
+/* Of two jobs of different clients only one is to blame. */
+static void check_others(struct context *ctx)
+{
+	struct render_command command = render_command();
+	struct compute_command compute = compute_command();
+	struct context other;
+	int ret;
+
+	render_init(&other);
+	command.render.vdm_ctrl_stream_base = NOWHERE;
+	need("submit a render that faults", submit_render(ctx, command, 0));
+	ret = run(&other, &compute, sizeof(compute));
+	check_either("faults: another client's compute command", ret, 0, -ECANCELED);
+	check("faults: and its next one", run(&other, &compute, sizeof(compute)), 0);
+	check("faults: a render after it", run_render(ctx, render_command()), 0);
+	context_fini(&other);
+}
+
+/* A stream without an end: the firmware stops it. */
+static void check_endless(struct context *ctx)
+{
+	struct render_command command = render_command();
+	int ret;
+
+	command.render.vdm_ctrl_stream_base = VDM_ENDLESS;
+	ret = run_render(ctx, command);
+	check_either("faults: a stream without an end", ret, -ETIMEDOUT, -EIO);
+	check("faults: a render after it", run_render(ctx, render_command()), 0);
+}
+
+/* A client that goes while its renders are in flight, good ones and bad ones. */
+static void check_gone(struct context *ctx)
+{
+	for (int i = 0; i < 10; i++) {
+		struct render_command command = render_command();
+		struct context other;
+
+		render_init(&other);
+		if (i % 2)
+			command.render.vdm_ctrl_stream_base = NOWHERE;
+		for (int j = 0; j < 5; j++)
+			need("submit a render", submit_render(&other, command, 0));
+		context_fini(&other);
+	}
+	int ret = run_render(ctx, render_command());
+
+	check_either("faults: beside clients that have gone", ret, 0, -ECANCELED);
+	check("faults: and after them", run_render(ctx, render_command()), 0);
+}
+
+/* Unbinds what a render uses, while it may be in flight. */
+static void check_unbound(struct context *ctx)
+{
+	struct context other;
+	struct render_command command = render_command();
+
+	render_init(&other);
+	for (int i = 0; i < 20; i++) {
+		struct drm_asahi_gem_bind_op unbind = {
+			.flags = DRM_ASAHI_BIND_UNBIND, .addr = USER_VA, .range = PAGE,
+		};
+
+		need("submit a render", submit_render(&other, command, 0));
+		need("unbind its stream", vm_bind_op(other.fd, other.vm, unbind));
+		need("bind it again", vm_bind(other.fd, other.vm, other.bo, USER_VA, PAGE));
+	}
+	int ret = run_render(&other, command);
+
+	check_either("faults: a render after its memory was unbound and bound", ret, 0, -ECANCELED);
+	context_fini(&other);
+	check("faults: a render of another client", run_render(ctx, render_command()), 0);
+}
+
+void test_faults(void)
+{
+	struct context ctx;
+
+	render_init(&ctx);
+	check_stream(&ctx);
+	check_many(&ctx);
+	check_others(&ctx);
+	check_endless(&ctx);
+	check_gone(&ctx);
+	check_unbound(&ctx);
+	context_fini(&ctx);
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * Tests of render commands through the UAPI: the errno for each field, jobs of renders and compute
+ * commands, sizes, faults. Nothing is drawn: what pictures look like is tested elsewhere. Prints
+ * TAP.
+ *
+ * usage: render [GROUP...]
+ *
+ * groups: fields jobs sizes faults
+ */
+#include "render.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} groups[] = {
+	{ "fields", test_fields },
+	{ "jobs", test_jobs },
+	{ "sizes", test_sizes },
+	{ "faults", test_faults },
+};
+
+void render_init(struct context *ctx)
+{
+	uint32_t shaders;
+	uint32_t *stream;
+
+	context_init(ctx);
+	stream = ctx->map + (VDM_EMPTY - USER_VA) / 4;
+	stream[0] = VDM_TERMINATE;
+	/* A jump to itself. */
+	stream = ctx->map + (VDM_ENDLESS - USER_VA) / 4;
+	stream[0] = VDM_LINK | (uint32_t)(VDM_ENDLESS >> 32);
+	stream[1] = (uint32_t)VDM_ENDLESS;
+	need("create a buffer for shaders",
+	     gem_create(ctx->fd, PAGE, DRM_ASAHI_GEM_WRITEBACK, 0, &shaders));
+	need("bind a buffer for shaders", vm_bind(ctx->fd, ctx->vm, shaders, USC_BASE, PAGE));
+}
+
+struct render_command render_command(void)
+{
+	return (struct render_command){
+		.header = {
+			.cmd_type = DRM_ASAHI_CMD_RENDER,
+			.size = sizeof(struct drm_asahi_cmd_render),
+			.vdm_barrier = DRM_ASAHI_BARRIER_NONE,
+			.cdm_barrier = DRM_ASAHI_BARRIER_NONE,
+		},
+		.render = {
+			.vdm_ctrl_stream_base = VDM_EMPTY,
+			.ppp_ctrl = 0x202,
+			.width_px = 64,
+			.height_px = 64,
+			.layers = 1,
+			.utile_width_px = 32,
+			.utile_height_px = 32,
+			.samples = 1,
+			.sample_size_B = 8,
+			.isp_bgobjvals = 0x300,
+			.bg = { .usc = 4, .rsrc_spec = 0 },
+			.eot = { .usc = 4, .rsrc_spec = 0 },
+			.partial_bg = { .usc = 4, .rsrc_spec = 0 },
+			.partial_eot = { .usc = 4, .rsrc_spec = 0 },
+		},
+	};
+}
+
+int submit_render(struct context *ctx, struct render_command command, uint32_t out)
+{
+	struct drm_asahi_sync sync = {
+		.sync_type = DRM_ASAHI_SYNC_SYNCOBJ,
+		.handle = out,
+	};
+
+	return submit(ctx, &command, sizeof(command), &sync, 0, out ? 1 : 0);
+}
+
+int run(struct context *ctx, const void *commands, size_t size)
+{
+	struct drm_asahi_sync sync = { .sync_type = DRM_ASAHI_SYNC_SYNCOBJ };
+	int ret, file;
+
+	need("create a syncobj", syncobj_create(ctx->fd, &sync.handle));
+	ret = submit(ctx, commands, size, &sync, 0, 1);
+	if (!ret) {
+		file = syncobj_export_sync_file(ctx->fd, sync.handle);
+		need("export a fence", file);
+		ret = sync_file_wait(file, SECONDS * 1000);
+		close(file);
+	}
+	syncobj_destroy(ctx->fd, sync.handle);
+	return ret;
+}
+
+int run_render(struct context *ctx, struct render_command command)
+{
+	return run(ctx, &command, sizeof(command));
+}
+
+static bool wanted(const char *name, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], name))
+			return true;
+	return argc < 2;
+}
+
+int main(int argc, char **argv)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+		if (!wanted(groups[i].name, argc, argv))
+			continue;
+		any = true;
+		printf("# %s\n", groups[i].name);
+		groups[i].run();
+	}
+	if (!any) {
+		fprintf(stderr, "render: there is no such group\n");
+		return 2;
+	}
+	return finish();
+}

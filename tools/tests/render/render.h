@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Tests of render commands: what is in common. */
+#ifndef RENDER_TEST_H
+#define RENDER_TEST_H
+
+#include "uapi.h"
+
+#define SECONDS 30
+
+/* Where the queues of the tests have their shaders. */
+#define USC_BASE 0x1100000000ull
+/* In the context's buffer: an empty stream of the vertex data master, and one that never ends. */
+#define VDM_EMPTY (USER_VA + 0x100)
+#define VDM_ENDLESS (USER_VA + 0x200)
+/* Nothing is bound there. */
+#define NOWHERE (USER_VA + 0x40000000ull)
+
+/* VDM blocks: type in bits 31:29 of the first word. */
+#define VDM_TERMINATE (6u << 29)
+#define VDM_LINK (4u << 29)
+
+struct render_command {
+	struct drm_asahi_cmd_header header;
+	struct drm_asahi_cmd_render render;
+};
+
+/* A context with the streams, and with something bound at the base of the shaders. */
+void render_init(struct context *ctx);
+/* A render of 64 x 64 pixels that draws nothing. */
+struct render_command render_command(void);
+/* One render; signals @out, unless that is 0. */
+int submit_render(struct context *ctx, struct render_command command, uint32_t out);
+/* The result of a job, by way of its fence. */
+int run(struct context *ctx, const void *commands, size_t size);
+int run_render(struct context *ctx, struct render_command command);
+
+void test_fields(void);
+void test_jobs(void);
+void test_sizes(void);
+void test_faults(void);
+
+#endif
