@@ -216,7 +216,7 @@ static bool lives(pid_t pid)
 	return waitpid(pid, NULL, WNOHANG) == 0;
 }
 
-/* How long a job takes, with a client of its own: longer on a machine that has other things to do. */
+/* How long a job takes, with a client of its own: longer on a machine that is busy. */
 static double job_seconds;
 
 /*
