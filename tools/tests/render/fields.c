@@ -156,7 +156,8 @@ static void check_timestamps(struct context *ctx)
 		&command.render.ts_frag.end,
 	};
 
-	need("create a buffer", gem_create(ctx->fd, PAGE, DRM_ASAHI_GEM_WRITEBACK, 0, &bind.handle));
+	need("create a buffer",
+	     gem_create(ctx->fd, PAGE, DRM_ASAHI_GEM_WRITEBACK, 0, &bind.handle));
 	need("bind it for timestamps", gpu_ioctl(ctx->fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &bind));
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		places[i]->handle = bind.object_handle;

@@ -93,7 +93,8 @@ static void check_times(struct context *ctx)
 	volatile uint64_t *times;
 	uint64_t first[4];
 
-	need("create a buffer", gem_create(ctx->fd, PAGE, DRM_ASAHI_GEM_WRITEBACK, 0, &bind.handle));
+	need("create a buffer",
+	     gem_create(ctx->fd, PAGE, DRM_ASAHI_GEM_WRITEBACK, 0, &bind.handle));
 	times = gem_map(ctx->fd, bind.handle, PAGE);
 	need("map it", times ? 0 : -ENOMEM);
 	need("bind it for timestamps", gpu_ioctl(ctx->fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &bind));
