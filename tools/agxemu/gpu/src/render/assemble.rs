@@ -20,7 +20,7 @@ const ALL: u8 = 0b111;
 pub struct Assembled {
     /// What it is.
     pub shape: Shape,
-    /// Its vertices in the order of the provoking vertex; the last is repeated for lines and points.
+    /// Its vertices in the order of the provoking vertex; lines and points repeat the last.
     pub vertices: [u32; 3],
     /// The triangle winds the other way round than its vertices.
     pub flipped: bool,

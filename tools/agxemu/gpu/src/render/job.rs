@@ -104,7 +104,8 @@ impl RenderJob {
         self.outcome.lock().unwrap_or_else(|e| e.into_inner())
     }
 
-    /// Runs it to its end; `note` is called with a line for each draw, `trace` for each instruction.
+    /// Runs it to its end; `note` is called with a line for each draw, `trace` for each
+    /// instruction.
     pub fn run(&self, pages: &dyn Pages, trace: Option<&Sink>, note: &mut dyn FnMut(&str)) {
         // A mistake in the emulator must not leave the firmware waiting.
         let result = catch_unwind(AssertUnwindSafe(|| match &self.half {

@@ -40,7 +40,8 @@ impl Edge {
     }
 
     /// Returns the edge from `p` to `q` of a shape whose inside is to the right as seen along it,
-    /// with y downwards: the way in which the corners of a shape of positive area follow each other.
+    /// with y downwards: the way in which the corners of a shape of positive area follow each
+    /// other.
     fn between(p: Place, q: Place) -> Self {
         let (a, b) = (p[1] - q[1], q[0] - p[0]);
         let open = !(a > 0 || a == 0 && b > 0);
@@ -228,8 +229,8 @@ fn span(low: i64, high: i64) -> u32 {
     below(high) & !below(low)
 }
 
-/// Adds the pixels of `within` to `rows` whose sample at `position` is inside `part`; returns all of
-/// them in one row.
+/// Adds the pixels of `within` to `rows` whose sample at `position` is inside `part`; returns all
+/// of them in one row.
 fn cover(part: &Part, within: &Rect, position: [i64; 2], rows: &mut [u32; ROWS]) -> u32 {
     let (left, top) = (within.x0 & !(REGION - 1), within.y0 & !(REGION - 1));
     let [x0, y0, x1, y1] = part.bounds;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What the vertex half leaves for the fragment half: primitives in window space, sorted into tiles.
+//! What the vertex half leaves for the fragment half: primitives in the window, by region.
 
 use super::bin::Bins;
 use super::plane::{relative, round, Plane, Setup, Sums};
