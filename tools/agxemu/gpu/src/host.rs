@@ -2,6 +2,8 @@
 
 //! What a SIMD group sees of the machine: memory through the page tables, textures, images.
 
+use std::rc::Rc;
+
 use agx_isa::exec::host::{
     bits, AtomicOp, BlockWrite, HostFault, ImageWrite, TextureRequest, TextureResult,
 };
@@ -9,6 +11,7 @@ use agx_isa::exec::{Dispatch, Host, Lanes, MemoryFault};
 
 use crate::backing::PAGE;
 use crate::fault::{AccessError, Reason};
+use crate::texture::descriptor::Image;
 use crate::texture::{sample, store, Memory};
 use crate::tlb::{Pages, Tlb};
 
@@ -16,8 +19,33 @@ use crate::tlb::{Pages, Tlb};
 pub struct GpuHost<'a> {
     tlb: Tlb<'a>,
     soft_faults: bool,
+    images: Images,
     /// Records of the vertices that a vertex program runs for, word by word; empty for others.
     pub(crate) outputs: Vec<Lanes>,
+}
+
+/// Images that texture accesses have named lately, by their descriptors: to work out the places of
+/// texels takes longer than to read some.
+#[derive(Default)]
+struct Images([Option<([u8; 24], Rc<Image>)>; 16]);
+
+impl Images {
+    fn texture(&mut self, descriptor: &[u8; 24]) -> Result<Rc<Image>, HostFault> {
+        // Descriptors differ in their addresses, which are not aligned to much.
+        let slot = descriptor[8..13]
+            .iter()
+            .fold(0, |sum, &byte| usize::from(byte).wrapping_add(sum * 31));
+        let slot = &mut self.0[slot % 16];
+        match slot {
+            Some((known, image)) if known == descriptor => Ok(image.clone()),
+            _ => {
+                let image = Image::texture(descriptor).map_err(HostFault::Unsupported)?;
+                let image = Rc::new(image);
+                *slot = Some((*descriptor, image.clone()));
+                Ok(image)
+            }
+        }
+    }
 }
 
 /// A refused access as the interpreter passes it on.
@@ -60,6 +88,7 @@ impl<'a> GpuHost<'a> {
         Self {
             tlb: Tlb::new(pages),
             soft_faults,
+            images: Images::default(),
             outputs: Vec::new(),
         }
     }
@@ -181,7 +210,10 @@ impl Host for GpuHost<'_> {
         request: &TextureRequest,
         result: &mut TextureResult,
     ) -> Result<(), HostFault> {
-        sample::run(request, result, &mut |va, out| Host::load(self, va, out))
+        let image = self.images.texture(&request.texture)?;
+        sample::run(request, &image, result, &mut |va, out| {
+            Host::load(self, va, out)
+        })
     }
 
     fn image_write(&mut self, request: &ImageWrite) -> Result<(), HostFault> {

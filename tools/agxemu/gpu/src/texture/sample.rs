@@ -120,17 +120,17 @@ fn swizzled(image: &Image, texel: [u32; 4]) -> [u32; 4] {
     })
 }
 
-/// Carries a request out.
+/// Carries a request out; `image` is what its descriptor says.
 ///
 /// # Errors
 ///
 /// What is not supported, or where memory may not be read.
 pub fn run(
     request: &TextureRequest,
+    image: &Image,
     result: &mut TextureResult,
     load: &mut Load<'_>,
 ) -> Result<(), HostFault> {
-    let image = Image::texture(&request.texture).map_err(HostFault::Unsupported)?;
     result.numeric = image.codec.numeric();
     result.residency = [0; 32];
     if request.query_lod {
@@ -148,7 +148,7 @@ pub fn run(
     let mut square = (1, State::Raw);
     for lane in bits(request.mask) {
         let mut reader = Reader {
-            image: &image,
+            image,
             block: &mut block,
             square: &mut square,
             load: &mut *load,

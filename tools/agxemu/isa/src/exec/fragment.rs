@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Fragment groups: what their lanes know of their pixels, and the instructions that only they have.
+//! Fragment groups: what their lanes know of their pixels, and the instructions of their own.
 //!
 //! The samples of a pixel, as one lane sees them:
 //!

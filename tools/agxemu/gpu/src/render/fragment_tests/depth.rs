@@ -477,3 +477,52 @@ fn depth_without_memory_is_a_fault() {
     bench.job.zls.control |= 1 << 25;
     assert!(matches!(bench.end(), End::Illegal(_)));
 }
+
+#[test]
+fn squares_of_one_depth_are_loaded_and_become_raw() {
+    for samples in [1, 4] {
+        let base = frame(32, 32);
+        let mut bench = Bench::new(match samples {
+            1 => base,
+            _ => multisampled(base, samples),
+        });
+        bench.keep_depth();
+        let metadata = DEPTH + 0x4_0000;
+        // Z load, Z store, and that both are compressed.
+        bench.job.zls.control = 1 << 15 | 1 << 19 | 1 << 2 | 1 << 6;
+        bench.job.zls.depth_load.comp_base = metadata;
+        bench.job.zls.depth_store.comp_base = metadata;
+        // All is 0.25, but for the second square in Morton order, which is 0.75.
+        let side = if samples == 1 { 16u32 } else { 8 };
+        let texels = u64::from(32 * 32 * samples);
+        for n in 0..texels {
+            bench.memory.put(DEPTH + 4 * n, &0.25f32.to_le_bytes());
+        }
+        bench.memory.put(DEPTH + 4 * 256, &0.75f32.to_le_bytes());
+        bench.memory.put(metadata, &[0x7f; 256]);
+        bench.memory.put(metadata + 8, &[3; 8]);
+        let draw = bench.draw(&paint(GREEN), true);
+        bench.depth_test(draw, 2);
+        bench.state(draw).fragment_control[0] |= 2 << 14;
+        bench.patch(draw, rect(0, 0, 32, 32), 0.75);
+        bench.run();
+        // The square is to the right of the first.
+        let counter = bench.memory.get(DATA + 0x8000, 4);
+        let passed = u32::from_le_bytes(counter.try_into().expect("four"));
+        assert_eq!(passed, side * side * samples);
+        assert_eq!(bench.memory.get(metadata + 8, 8), [0x7f; 8]);
+        for n in 0..texels {
+            let expected = if n / 256 == 1 { 0.75f32 } else { 0.25 };
+            assert_eq!(bench.memory.get(DEPTH + 4 * n, 4), expected.to_le_bytes());
+        }
+        // Without the flag the metadata is not looked at.
+        bench.memory.put(metadata + 8, &[3; 8]);
+        bench.job.zls.control = 1 << 15;
+        bench.memory.put(DATA + 0x8000, &[0; 4]);
+        bench.memory.put(DEPTH + 4 * 257, &0.25f32.to_le_bytes());
+        bench.run();
+        let counter = bench.memory.get(DATA + 0x8000, 4);
+        let passed = u32::from_le_bytes(counter.try_into().expect("four"));
+        assert_eq!(passed, 255);
+    }
+}
