@@ -4,7 +4,8 @@
 # tier: none
 #
 # Pictures that Mesa draws with the GPU, beside llvmpipe's: each program judges the pixels that it knows, then compare-pictures
-# judges all. The pictures stay in $LOGS/render-pictures. In no tier, as the driver refuses render jobs: all of it fails.
+# judges all. The pictures stay in $LOGS/render-pictures. In no tier as long as
+# scenes fail; results/test-all.txt names them.
 # shellcheck disable=SC2154
 share=$LOGS/render-pictures
 mkdir -p "$share"

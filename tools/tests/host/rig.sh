@@ -69,6 +69,7 @@ rig_tests() {
 	judge "quotes arguments" 0 0 '^<a  b> <\$c>$'
 	judge "shares a directory" 0 0 '^here$'
 	if [ "$(cat "$share/new" 2>/dev/null)" = back ]; then pass "rig: share is writable"; else fail "rig: share is writable"; fi
+	expect "has all of the guest's files" 0 '' "${bare[@]}" -- sh -c 'find / -xdev -type f -exec stat -c "" {} +'
 	expect "gives up in time" 124 'seconds are over' "${bare[@]}" --timeout 15 -- sleep 1000
 	expect "notices a kernel warning" 125 'kernel complained' "${bare[@]}" -- sh -c 'echo "WARNING: CPU: 0 made up" >/dev/kmsg'
 	expect "notices a panic" 125 'Kernel panic' "${bare[@]}" -- sh -c 'echo c >/proc/sysrq-trigger; sleep 100'

@@ -28,9 +28,14 @@ link_applets() {
 	ln -sf bash "$1/usr/bin/sh"
 }
 
+# make_image FILE DIR: an image of a directory. Its last page has to be whole: a kernel without buffer heads cannot read half a page
+# of a disk.
+make_image() {
+	in_root "$(toolchain)" mkfs.erofs -x-1 "$1" "$2"
+	truncate -s %64K "$1"
+}
+
 build_guest() {
-	local root
-	root=$(toolchain)
 	# Unpacked only: the packages' scripts are for another processor.
 	logged "guest root" "$1/log" '^(Get:|Unpacking)' 150 \
 		bootstrap "$1/root" extract arm64 "$GUEST_PACKAGES" \
@@ -40,21 +45,19 @@ build_guest() {
 	link_applets "$1/root"
 	install -m755 "$INIT" "$1/root/init"
 	logged "guest image" "$1/log" '^' 100 \
-		in_root "$root" mkfs.erofs -x-1 "$1/image.new" "$1/root"
+		make_image "$1/image.new" "$1/root"
 	mv "$1/image.new" "$1/image"
 }
 
 # The guest's root file system image.
 guest_image() {
 	local dir
-	dir=$(step guest "$(hash_of "$GUEST_PACKAGES" "$SUITE" "$INIT" "$APPLETS" 2)" build_guest)
+	dir=$(step guest "$(hash_of "$GUEST_PACKAGES" "$SUITE" "$INIT" "$APPLETS" 3)" build_guest)
 	printf '%s\n' "$dir/image"
 }
 
 # The packages with all that they need, without what the guest's root has already.
 build_graphics() {
-	local root
-	root=$(toolchain)
 	logged "guest graphics" "$1/log" '^(Get:|Unpacking)' 250 \
 		bootstrap "$1/root" extract arm64 "$GUEST_PACKAGES,$GRAPHICS_PACKAGES" \
 		"--aptopt=APT::Default-Release \"$SUITE-backports\""
@@ -66,7 +69,7 @@ build_graphics() {
 		find . -mindepth 1 -type d -empty -delete
 	)
 	logged "guest graphics image" "$1/log" '^' 100 \
-		in_root "$root" mkfs.erofs -x-1 "$1/image.new" "$1/root/usr"
+		make_image "$1/image.new" "$1/root/usr"
 	rm -rf "$1/root"
 	mv "$1/image.new" "$1/image"
 }
@@ -76,7 +79,7 @@ graphics_image() {
 	local dir
 	dir=$(guest_image)
 	GUEST_ROOT=$(dirname "$dir")/root
-	dir=$(step graphics "$(hash_of "$dir" "$GRAPHICS_PACKAGES" 1)" build_graphics)
+	dir=$(step graphics "$(hash_of "$dir" "$GRAPHICS_PACKAGES" 2)" build_graphics)
 	printf '%s\n' "$dir/image"
 }
 
