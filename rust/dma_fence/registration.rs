@@ -2,8 +2,8 @@
 
 //! The protocol between a waiter and its callback on a fence.
 //!
-//! Nothing of the kernel's fences is named here: a model checker compiles this file as well, against
-//! a model of fences (`rust/kasync/loom/tests/fence.rs`).
+//! Nothing of the kernel's fences is named here: a model checker compiles this file as well,
+//! against a model of fences (`rust/kasync/loom/tests/fence.rs`).
 //!
 //! States of a registration:
 //!

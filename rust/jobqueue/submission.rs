@@ -139,8 +139,8 @@ pub(crate) trait Submission: Sized {
     #[inline]
     fn flags(&self) -> Flags {
         Flags {
-            // Pairs with the release in `update_flags()`: what was done to the hardware before the queue
-            // was unparked comes before the next job.
+            // Pairs with the release in `update_flags()`: what was done to the hardware before the
+            // queue was unparked comes before the next job.
             flags: self.flag_word().load(Acquire),
             cancelled: self.scope().is_cancelled(),
         }

@@ -118,8 +118,9 @@ impl<'bound> Driver<'bound> {
             pdev.alloc_irq_vectors(1, 1, pci::IrqTypes::all())?,
             GFP_KERNEL,
         )?;
+        let content = &raw const *vectors;
         // SAFETY: The box does not move, and is dropped after the registration.
-        let vector = unsafe { &*(&raw const *vectors) }.index(0)?;
+        let vector = unsafe { &*content }.index(0)?;
         // SAFETY: The registration is part of the driver's data, which the kernel drops.
         let (line, interrupts) = unsafe {
             irq::request(

@@ -8,7 +8,7 @@ guest_tap sample-edu --no-emu --device edu,dma_mask=0xffffffff --modules "kasync
 	driver=/sys/bus/pci/drivers/edu_async
 	device=$(ls $driver | grep -m 1 :)
 	if [ -n "$device" ]; then echo ok bound; else echo not ok bound; fi
-	for i in $(seq '$rounds'); do
+	for i in $(seq '"$rounds"'); do
 		echo $device >$driver/unbind
 		[ ! -e $driver/$device ] || echo not ok unbind $i
 		echo $device >$driver/bind || echo not ok bind $i

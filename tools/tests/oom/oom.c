@@ -377,7 +377,9 @@ int main(int argc, char **argv)
 		group = group_procs;
 	} else if (!strcmp(kind, "charged")) {
 		mount_groups();
-		/* Their pages; ring, context and task of a queue; job, fence and memory of a job. */
+		/*
+		 * Their pages; ring, context and task of a queue; job, fence and memory of a job.
+		 */
 		check_charged(BUFFERS, 64, 1024);
 		check_charged(QUEUES, 90, 20);
 		check_charged(JOBS, 1000, 20);

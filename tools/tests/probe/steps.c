@@ -153,7 +153,8 @@ int main(int argc, char **argv)
 	bool over = false;
 	int log;
 
-	if (argc != 3 || !(n = strtoul(argv[1], NULL, 10)) || !(step = strtoul(argv[2], NULL, 10))) {
+	if (argc != 3 || !(n = strtoul(argv[1], NULL, 10)) ||
+	    !(step = strtoul(argv[2], NULL, 10))) {
 		fprintf(stderr, "usage: probe-steps FIRST STEP\n");
 		return 2;
 	}
@@ -180,8 +181,8 @@ int main(int argc, char **argv)
 		if (bad == 10)
 			break;
 	}
-	printf("# %u steps, the last one of allocation %u; %u probes have failed\n", steps, n - step,
-	       failed);
+	printf("# %u steps, the last one of allocation %u; %u probes have failed\n", steps,
+	       n - step, failed);
 	check_true("each probe fails with one line, and the next one works", !bad);
 	check_true("the last step is behind the probe's last allocation", over);
 	check_true("some have failed", failed > 2);

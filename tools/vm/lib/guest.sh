@@ -64,7 +64,7 @@ build_graphics() {
 	(
 		cd "$1/root/usr" || exit
 		find . ! -type d -printf '%P\0' | while IFS= read -r -d '' file; do
-			[ ! -e "$GUEST_ROOT/usr/$file" ] && [ ! -L "$GUEST_ROOT/usr/$file" ] || rm -f "$file"
+			if [ -e "$GUEST_ROOT/usr/$file" ] || [ -L "$GUEST_ROOT/usr/$file" ]; then rm -f "$file"; fi
 		done
 		find . -mindepth 1 -type d -empty -delete
 	)

@@ -4,7 +4,8 @@
 //!
 //! What C passes by pointer and only C looks into is `c_void` here.
 //!
-//! Only the wrappers in [`crate::mmu`], [`crate::alloc`], [`crate::suspend`] and [`crate::driver`] use them.
+//! Only the wrappers in [`crate::mmu`], [`crate::alloc`], [`crate::suspend`] and [`crate::driver`]
+//! use them.
 
 use core::ffi::{
     c_int,

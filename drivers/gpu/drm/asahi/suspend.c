@@ -42,7 +42,8 @@ static int asahi_suspend_notify(struct notifier_block *nb, unsigned long event, 
 	case PM_RESTORE_PREPARE:
 		if (!asahi_suspend_is_alive(s->cookie))
 			return NOTIFY_DONE;
-		dev_warn(s->dev, "hibernation would replace a running coprocessor's memory: refused\n");
+		dev_warn(s->dev,
+			 "hibernation would replace a running coprocessor's memory: refused\n");
 		return notifier_from_errno(-EBUSY);
 	case PM_SUSPEND_PREPARE:
 		if (asahi_is_gated(s->dev) && asahi_suspend_is_alive(s->cookie)) {

@@ -8,8 +8,8 @@
 //!           PM_SUSPEND_PREPARE             nothing is in flight
 //!   running ──────────────────► draining ────────────────────────► parked
 //!      ▲  ▲                       │ not within DRAIN_LIMIT: EBUSY     │
-//!      │  └───────────────────────┘                                   │ PM_POST_SUSPEND: it answers
-//!      └──────────────────────────────────────────────────────────────┘
+//!      │  └───────────────────────┘                                   │ PM_POST_SUSPEND:
+//!      └──────────────────────────────────────────────────────────────┘ it answers
 //!                                      it does not answer: the firmware is given up
 //! ```
 //!

@@ -138,8 +138,8 @@ impl Buffer {
             blocks != 0 && blocks <= info.get(BufferInfo::MAX_BLOCKS),
             "{info}: {blocks} blocks"
         );
-        // While there are scenes, the counts here are the firmware's, and the host adds blocks to the
-        // lists only.
+        // While there are scenes, the counts here are the firmware's, and the host adds blocks to
+        // the lists only.
         let counted = info.get(BufferInfo::BLOCK_COUNT);
         ensure!(
             counted <= blocks,

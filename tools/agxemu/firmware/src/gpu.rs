@@ -262,7 +262,9 @@ impl Context<'_> {
         &self,
         what: [&'static str; 2],
         part: Part,
-        work: impl FnOnce(&dyn Pages, Option<&Sink>, &mut dyn FnMut(&dyn fmt::Display)) + Send + 'static,
+        work: impl FnOnce(&dyn Pages, Option<&Sink>, &mut dyn FnMut(&dyn fmt::Display))
+            + Send
+            + 'static,
     ) -> Running {
         let (machine, number, trace) = (self.machine.clone(), self.number, self.trace);
         let pages = self.pages();

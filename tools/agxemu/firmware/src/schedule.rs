@@ -2,9 +2,9 @@
 
 //! What is done next: the choice among queues, and the commands that only order others.
 //!
-//! One vertex, one fragment and one compute command run at a time. Among queues of a kind whose next
-//! command can go ahead, the highest priority wins, and within a priority the one that was served
-//! longest ago. Commands of one queue
+//! One vertex, one fragment and one compute command run at a time. Among queues of a kind whose
+//! next command can go ahead, the highest priority wins, and within a priority the one that was
+//! served longest ago. Commands of one queue
 //! are taken strictly in order, so a barrier that is not met holds up its own queue and no other.
 
 use agx_abi::channel::PipeKind;

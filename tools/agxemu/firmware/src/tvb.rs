@@ -9,9 +9,9 @@
 //!                         └──────────► empty ── RunFragment ends with an error ──────┘
 //! ```
 //!
-//! The primitives that a vertex half leaves are kept in the emulator's own memory. How many pages of
-//! the buffer they would take is a model, see [`agxemu_gpu::render::Scene::bytes`]; the statistics
-//! that the host sees are made from that. Inferred: nobody knows what the tiler writes.
+//! The primitives that a vertex half leaves are kept in the emulator's own memory. How many pages
+//! of the buffer they would take is a model, see [`agxemu_gpu::render::Scene::bytes`]; the
+//! statistics that the host sees are made from that. Inferred: nobody knows what the tiler writes.
 //!
 //! A scene that takes more pages than its buffer has is an overflow. What then happens is said by
 //! [`Overflow`].

@@ -16,9 +16,9 @@
 //! job is complete when all of its commands are, and jobs complete in the order in which they were
 //! submitted.
 //!
-//! While a queue waits it holds nothing that others wait for, but what its jobs in flight use. While
-//! others wait for slots it starts no more jobs until it has given its own back: so everybody has a
-//! turn, also if there are more queues with work than slots for good.
+//! While a queue waits it holds nothing that others wait for, but what its jobs in flight use.
+//! While others wait for slots it starts no more jobs until it has given its own back: so everybody
+//! has a turn, also if there are more queues with work than slots for good.
 
 use super::{
     context::Context,
@@ -274,9 +274,9 @@ impl Ring for QueueRing {
             Some(commands) => ready!(commands.poll(cx)),
             None => Err(ENODEV),
         };
-        // SAFETY: The stamps of the queue's event slots have reached the last commands of the job, or
-        // the firmware is dead: then no memory of clients is in the GPU's reach, see `Crash`. `job`
-        // is of this ring, and so of `timeline`.
+        // SAFETY: The stamps of the queue's event slots have reached the last commands of the job,
+        // or the firmware is dead: then no memory of clients is in the GPU's reach, see `Crash`.
+        // `job` is of this ring, and so of `timeline`.
         Poll::Ready(unsafe { HwDone::new(timeline, result) })
     }
 

@@ -113,9 +113,9 @@ impl Group {
         self.pixels.get_or_insert_default()
     }
 
-    /// Makes the group a fragment group that starts at `pc` with these lanes, whose pixels have been
-    /// filled in; the others have no samples. Only the first `registers` 32-bit registers start out as zeros: the others are not
-    /// the program's.
+    /// Makes the group a fragment group that starts at `pc` with these lanes, whose pixels have
+    /// been filled in; the others have no samples. Only the first `registers` 32-bit registers
+    /// start out as zeros: the others are not the program's.
     pub fn reset_fragments(&mut self, pc: u64, lanes: u32, registers: usize) {
         let registers = registers.min(self.regs.len());
         self.regs[..registers].fill([0; LANES]);

@@ -375,8 +375,8 @@ pub trait Host {
         local: &[u8],
     ) -> Result<(), HostFault>;
 
-    /// Tests samples of the fragment group that runs, updates depth and stencil, counts, and returns
-    /// those of them that pass.
+    /// Tests samples of the fragment group that runs, updates depth and stencil, counts, and
+    /// returns those of them that pass.
     ///
     /// # Errors
     ///

@@ -503,8 +503,8 @@ struct Common<S> {
 }
 
 impl Queue {
-    /// Puts the parts into the command at `at` that all commands have; its microsequence begins with
-    /// `start` and has `finalize`, with the field for the restart.
+    /// Puts the parts into the command at `at` that all commands have; its microsequence begins
+    /// with `start` and has `finalize`, with the field for the restart.
     fn complete<S, F>(
         &mut self,
         d: &mut Driver,
