@@ -41,8 +41,8 @@ pub(crate) struct AsahiData<'bound> {
 /// The devices.
 ///
 /// `of_device_table!` would make the module's aliases of them, by which it is loaded as soon as
-/// there is a GPU. The driver does not render: a desktop that found it would have nothing to fall
-/// back to. So it is loaded by hand, until it does.
+/// there is a GPU. Renders have run on the emulator only: a desktop that found the driver would
+/// have nothing to fall back to if they failed. So it is loaded by hand, until a Mac has drawn.
 static OF_TABLE: IdArray<of::DeviceId, <AsahiDriver as platform::Driver>::IdInfo, 4> =
     IdArray::new([
         (of::DeviceId::new(c"apple,agx-g13g"), &&chips::T8103),
