@@ -89,7 +89,7 @@ impl Dim {
         })
     }
 
-    /// 32-bit registers that hold the coordinates: the position, then one for layer or sample.
+    /// Number of 32-bit words that the coordinates are: the position, then one for layer or sample.
     ///
     /// A layer is the low half of its register. For [`Dim::D2MsArray`] the low half of the last
     /// register is the sample and the high half the layer.

@@ -4,7 +4,7 @@
 
 use super::host::{Dim, LodMode, TextureOp};
 use super::lower_memory::{format, shaped};
-use super::op::{Descriptor, Image, Index, Op, Src, Texture, TileAccess};
+use super::op::{Coordinates, Descriptor, Image, Index, Op, Src, Texture, TileAccess};
 use super::operand::{self, Refusal};
 use crate::decode::Instruction;
 use crate::table;
@@ -86,14 +86,31 @@ fn descriptor(inst: &Instruction) -> Result<Descriptor, Refusal> {
     })
 }
 
-/// The `count` coordinate registers, all of 32 bits.
-fn coordinates(inst: &Instruction, count: usize) -> Result<u8, Refusal> {
-    if inst.field("crd16") == 1 {
-        return Err("16-bit coordinates".into());
-    }
+/// Where the coordinates of `dim` are, or the last of them only.
+fn coordinates(inst: &Instruction, dim: Dim, last: bool) -> Result<Coordinates, Refusal> {
     let first = inst.field("crd");
-    operand::fits(first, true, count as u64)?;
-    operand::word(first)
+    let narrow = inst.field("crd16") == 1;
+    let words = if last { 1 } else { dim.coordinates() };
+    let coordinates = Coordinates {
+        first: first as u8,
+        narrow,
+        words: words as u8,
+        packed: dim == Dim::D2MsArray,
+    };
+    operand::fits(first, !narrow, coordinates.registers().into())?;
+    if !narrow {
+        operand::word(first)?;
+    }
+    Ok(coordinates)
+}
+
+/// Where the coordinates of an access are. Those of samples are floats, and no driver uses 16-bit
+/// ones.
+fn position(inst: &Instruction, dim: Dim, op: TextureOp) -> Result<Coordinates, Refusal> {
+    if op == TextureOp::Sample && inst.field("crd16") == 1 {
+        return Err("16-bit coordinates of a sample".into());
+    }
+    coordinates(inst, dim, false)
 }
 
 fn texture(inst: &Instruction, op: TextureOp) -> Result<Texture, Refusal> {
@@ -155,7 +172,7 @@ fn texture(inst: &Instruction, op: TextureOp) -> Result<Texture, Refusal> {
         dst,
         texture: descriptor(inst)?,
         sampler,
-        coordinates: coordinates(inst, dim.coordinates())?,
+        coordinates: position(inst, dim, op)?,
         lod,
         lod_min,
         lod_at: lod_at as u16,
@@ -176,7 +193,7 @@ fn image(inst: &Instruction, explicit: bool) -> Result<Image, Refusal> {
     Ok(Image {
         dim,
         image: descriptor(inst)?,
-        coordinates: coordinates(inst, if explicit { dim.coordinates() } else { 1 })?,
+        coordinates: coordinates(inst, dim, !explicit)?,
         lod: match inst.field("lodimm") {
             1 => Src::Immediate(lod as u32),
             _ => operand::half_register(lod),

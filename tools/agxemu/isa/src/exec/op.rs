@@ -138,6 +138,29 @@ pub enum Descriptor {
     },
 }
 
+/// Where the coordinates of a texture or an image are.
+///
+/// Integers may be in 16-bit registers, which follow each other as those of 32 bits do. That sample
+/// and layer, which share a 32-bit register, then have a register each is inferred.
+#[derive(Clone, Copy, Debug)]
+pub struct Coordinates {
+    /// First register, in halves.
+    pub first: u8,
+    /// Registers have 16 bits.
+    pub narrow: bool,
+    /// Number of 32-bit words that the coordinates are.
+    pub words: u8,
+    /// The last word is two values.
+    pub packed: bool,
+}
+
+impl Coordinates {
+    /// Returns the number of registers.
+    pub fn registers(&self) -> u8 {
+        self.words + u8::from(self.narrow && self.packed)
+    }
+}
+
 /// A texture access.
 #[derive(Clone, Copy, Debug)]
 pub struct Texture {
@@ -147,8 +170,7 @@ pub struct Texture {
     pub texture: Descriptor,
     /// Number of a state register, or a 16-bit register with it.
     pub sampler: Src,
-    /// First coordinate register, in words.
-    pub coordinates: u8,
+    pub coordinates: Coordinates,
     pub lod: LodMode,
     pub lod_min: bool,
     /// The level's operand, in halves, and whether it is a uniform.
@@ -168,7 +190,7 @@ pub struct Texture {
 pub struct Image {
     pub dim: Dim,
     pub image: Descriptor,
-    pub coordinates: u8,
+    pub coordinates: Coordinates,
     pub lod: Src,
     /// First source register in halves.
     pub src: u8,

@@ -9,7 +9,7 @@ use super::host::{
     TextureRequest, TextureResult,
 };
 use super::memory::uniform64;
-use super::op::{Descriptor, Image, Src, Texture, TileAccess};
+use super::op::{Coordinates, Descriptor, Image, Src, Texture, TileAccess};
 use super::operand::half_register;
 use super::run::{unsupported, Machine};
 use super::{half, FaultKind, Group, Host, Lanes, Shared, LANES};
@@ -89,11 +89,22 @@ impl Group {
         })
     }
 
-    /// Consecutive 32-bit registers.
-    fn words(&self, first: u8, count: usize) -> [Lanes; 4] {
+    /// Coordinates as 32-bit registers have them.
+    fn coordinates(&self, shared: &Shared, of: Coordinates) -> [Lanes; 4] {
         let mut out = [[0; LANES]; 4];
-        for (n, out) in out.iter_mut().enumerate().take(count) {
-            *out = self.regs[usize::from(first) + n];
+        let half = |n: usize| self.lanes(shared, half_register(u64::from(of.first) + n as u64));
+        let words = usize::from(of.words);
+        for (n, out) in out.iter_mut().enumerate().take(words) {
+            *out = match of.narrow {
+                true => half(n),
+                false => self.regs[usize::from(of.first / 2) + n],
+            };
+        }
+        if of.narrow && of.packed {
+            let high = half(words);
+            for (word, high) in out[words - 1].iter_mut().zip(high) {
+                *word |= high << 16;
+            }
         }
         out
     }
@@ -148,7 +159,7 @@ impl Group {
                 extended: false,
             },
             mask: 0,
-            coordinates: self.words(t.coordinates, t.dim.coordinates()),
+            coordinates: self.coordinates(shared, t.coordinates),
             lod: self.lod(shared, t),
             compare: t.compare.then(|| self.regs[usize::from(t.extra / 2)]),
             offset: t.offset.then(|| self.lanes(shared, half_register(after))),
@@ -236,7 +247,7 @@ impl Group {
             dim: t.dim,
             image: [0; 24],
             mask: 0,
-            coordinates: self.words(t.coordinates, t.dim.coordinates()),
+            coordinates: self.coordinates(shared, t.coordinates),
             lod: self.lanes(shared, t.lod),
             data,
             wide: t.wide,
@@ -264,8 +275,7 @@ impl Group {
         format: super::format::Format,
         explicit: bool,
     ) -> Result<(), Box<FaultKind>> {
-        let count = if explicit { t.dim.coordinates() } else { 1 };
-        let words = self.words(t.coordinates, count);
+        let words = self.coordinates(m.shared.get(), t.coordinates);
         for lane in bits(self.exec & self.real) {
             let shared = m.shared.get();
             let lod = self.lane_value(shared, t.lod, lane);

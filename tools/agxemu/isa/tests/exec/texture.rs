@@ -133,6 +133,46 @@ fn all_operands_reach_the_host() {
 }
 
 #[test]
+fn coordinates_of_16_bits_follow_each_other_in_halves() {
+    let narrow = |dim: u64| {
+        let fetch = Builder::new(Op::Smpi).operands(&[mem(8, true, 1)]);
+        let dim = fetch.field("dim", dim);
+        // An odd half: they are not aligned.
+        dim.field("crd", 33).field("crd16", 1)
+    };
+    let write = Builder::new(Op::ImageWrite).field("src", 40);
+    let code = [
+        narrow(2),
+        narrow(3),
+        narrow(4),
+        narrow(8),
+        write.field("crd", 33).field("crd16", 1).field("dim", 2),
+    ];
+    let bench = bench(&code)
+        .set(16, |lane| (lane | 0xff00) << 16 | 0xdead)
+        .set(17, |lane| (lane + 200) | (lane + 300) << 16)
+        .set(18, |lane| (lane + 400) | 0xbeef_0000)
+        .done();
+    let [flat, layer, sample, both] = &bench.host.textures[..] else {
+        panic!("four requests")
+    };
+    let [x, y] = [lanes(|lane| lane | 0xff00), lanes(|lane| lane + 200)];
+    for request in [flat, layer, sample, both] {
+        assert_eq!(request.coordinates[..2], [x, y], "{:?}", request.dim);
+    }
+    assert_eq!((layer.dim, sample.dim), (Dim::D2Array, Dim::D2Ms));
+    assert_eq!(layer.coordinates[2], lanes(|lane| lane + 300));
+    assert_eq!(sample.coordinates[2], lanes(|lane| lane + 300));
+    // The sample below, the layer above, as in a register of 32 bits.
+    assert_eq!(both.dim, Dim::D2MsArray);
+    assert_eq!(
+        both.coordinates[2],
+        lanes(|lane| (lane + 300) | (lane + 400) << 16)
+    );
+    assert_eq!(bench.host.images[0].coordinates[..2], [x, y]);
+}
+
+#[test]
 fn lanes_with_different_descriptors_ask_separately() {
     // Bindless: base in the first uniform, offset in r10; sampler number in r11l.
     let inst = sample(Op::Smpf, mem(8, true, 1))
