@@ -379,6 +379,9 @@ static void check_greed(const char *what, int (*make)(int fd, uint32_t arg), boo
 	context_init(&other);
 	context_init(&greedy);
 	need("create a buffer", gem_create(other.fd, PAGE, 0, 0, &bo));
+	/* Its page is pinned from now on: what is left afterwards may be less than a page. */
+	need("have timestamps in it", bind_timestamps(other.fd, bo, PAGE, &object));
+	need("end them", unbind_timestamps(other.fd, object));
 	count = count_until(greedy.fd, want, make, buffer ? greedy.bo : greedy.vm, what, &at_once);
 	check_true("it is refused in time", count > 0 && count <= limit && at_once);
 	check_true("memory is left", available() > least);
