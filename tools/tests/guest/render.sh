@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 #
-# tier: none
-#
-# Pictures that Mesa draws with the GPU, beside llvmpipe's: each program judges the pixels that it knows, then compare-pictures
-# judges all. The pictures stay in $LOGS/render-pictures. In no tier as long as
-# scenes fail; results/test-all.txt names them.
+# Pictures that Mesa draws with the GPU, beside llvmpipe's: each program judges the pixels that it
+# knows, then compare-pictures judges all. The pictures stay in $LOGS/render-pictures.
 # shellcheck disable=SC2154
 share=$LOGS/render-pictures
 mkdir -p "$share"

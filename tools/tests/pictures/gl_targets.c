@@ -59,7 +59,8 @@ static void draw_texture(const struct scene *scene)
 	clear(0, 0, 0, 1);
 	use_program(plain_vertex, texture_fragment);
 	draw_rectangle(-0.9f, -0.9f, 0, 0, 0, 1, 1);
-	draw_rectangle(0.1f, -0.5f, 0.9f, 0.9f, 0, 2, 2);
+	/* At twice the texture, each fifth column would lie between two texels exactly. */
+	draw_rectangle(0.1f, -0.5f, 0.9f, 0.9f, 0, 1.97f, 1.97f);
 }
 
 static const struct probe texture_probes[] = {
