@@ -258,14 +258,10 @@ impl Context<'_> {
     }
 
     /// Has `work` done beside the firmware, with the context's memory and a function for notes.
-    fn start(
-        &self,
-        what: [&'static str; 2],
-        part: Part,
-        work: impl FnOnce(&dyn Pages, Option<&Sink>, &mut dyn FnMut(&dyn fmt::Display))
-            + Send
-            + 'static,
-    ) -> Running {
+    fn start<W>(&self, what: [&'static str; 2], part: Part, work: W) -> Running
+    where
+        W: FnOnce(&dyn Pages, Option<&Sink>, &mut dyn FnMut(&dyn fmt::Display)) + Send + 'static,
+    {
         let (machine, number, trace) = (self.machine.clone(), self.number, self.trace);
         let pages = self.pages();
         let run = move || {
