@@ -20,8 +20,8 @@
 //!
 //! So a queue that holds slots has jobs in flight with them, whether it waits for more or not, and
 //! the hardware ends those whatever other queues do. That no queue keeps its slots for ever while
-//! others wait is up to its ring, which looks at [`SlotPool::is_contended`] before it starts another
-//! job.
+//! others wait is up to its ring, which looks at [`SlotPool::is_contended`] before it starts
+//! another job.
 //!
 //! For a system suspend the pool is closed: nobody gets slots, and all who have some are to give
 //! them back, as if others waited. When all slots are free nothing is in flight.
