@@ -34,6 +34,14 @@ pub struct Settings {
     pub sampler_heap: (u64, u32),
 }
 
+impl Settings {
+    /// Returns what each host thread works with. With a trace, one of them does everything.
+    pub(crate) fn workers<W: Default>(&self, trace: Option<&Sink>) -> Vec<W> {
+        let threads = if trace.is_some() { 1 } else { self.threads };
+        (0..threads.max(1)).map(|_| W::default()).collect()
+    }
+}
+
 /// Executes the launches of one job.
 pub struct Executor<'a> {
     pages: &'a dyn Pages,
@@ -59,14 +67,12 @@ impl<'a> Executor<'a> {
         meter: &'a Meter,
         trace: Option<&'a Sink>,
     ) -> Self {
-        let threads = if trace.is_some() { 1 } else { settings.threads };
-        let workers = (0..threads.max(1)).map(|_| Worker::default());
         Self {
             pages,
             settings,
             meter,
             trace,
-            workers: workers.collect(),
+            workers: settings.workers(trace),
         }
     }
 

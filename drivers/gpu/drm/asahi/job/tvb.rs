@@ -160,7 +160,7 @@ pub(crate) struct Tvb {
     _charge: Charge<&'static Quota>,
     /// Jobs that count on what they have reserved.
     users: Atomic<u32>,
-    /// Whoever adds or removes blocks has it.
+    /// Held while blocks are added or removed.
     #[pin]
     resizing: Mutex<()>,
     #[pin]
@@ -362,7 +362,7 @@ impl Tvb {
     /// Frees what has not been needed for long, if nobody counts on it.
     fn shrink(&self) {
         let _resizing = self.resizing.lock();
-        // Whoever begins to count on it waits for the lock then.
+        // A job that begins to count on it waits for the lock then.
         while self.users.load(Relaxed) == 0 {
             let block = {
                 let mut state = self.state.lock();

@@ -63,14 +63,12 @@ impl<'a> Stage<'a> {
         meter: &'a Meter,
         trace: Option<&'a Sink>,
     ) -> Self {
-        let threads = if trace.is_some() { 1 } else { settings.threads };
-        let workers = (0..threads.max(1)).map(|_| Worker::default());
         Self {
             pages,
             settings,
             meter,
             trace,
-            workers: workers.collect(),
+            workers: settings.workers(trace),
         }
     }
 
