@@ -223,7 +223,12 @@ pub(crate) trait Submission: Sized {
         let order = self.lock();
         self.update_flags(|flags| (flags | set) & !clear);
         drop(order);
-        task.wake();
+        if set & CLOSED != 0 {
+            // Queues are closed in large numbers, when a file is.
+            task.wake_batched();
+        } else {
+            task.wake();
+        }
         if unparked {
             waits::notify(self);
         }

@@ -49,8 +49,7 @@ use crate::{
         self,
         JoinHandle,
         Prepared, //
-    },
-    workqueue, //
+    }, //
 };
 use core::{
     cell::UnsafeCell,
@@ -419,8 +418,8 @@ impl Scope {
         core::ptr::from_ref(&*self.0).cast()
     }
 
-    pub(crate) fn queue(&self) -> workqueue::Queue {
-        self.0.core.queue()
+    pub(crate) fn core(&self) -> &Core {
+        &self.0.core
     }
 
     /// Returns whether both are handles of one scope.

@@ -7,6 +7,7 @@ use super::{
     deferred,
     put,
     wake,
+    wake_listed,
     Claim,
     Header, //
 };
@@ -41,7 +42,7 @@ use core::{
 /// |---|---|---|---|
 /// | `poll` | yes | yes | no |
 /// | `claim` | yes | `None` | `None` |
-/// | `cancel`, `wake`, `is_finished` | yes | yes | yes |
+/// | `cancel`, `wake`, `wake_batched`, `is_finished` | yes | yes | yes |
 /// | drop, `detach` | yes | yes | yes (another thread drops the output) |
 #[must_use = "await it, or call `detach()` to say that the output does not matter"]
 pub struct JoinHandle<T> {
@@ -98,6 +99,16 @@ impl<T> JoinHandle<T> {
     pub fn wake(&self) {
         // SAFETY: Valid through our reference.
         unsafe { wake(self.header) };
+    }
+
+    /// Wakes the task, to be polled by a worker after others that were woken so.
+    ///
+    /// That takes less than [`JoinHandle::wake`] where many tasks are woken: it is for what may
+    /// wait for some other polls, such as the end of the task. Wakes of other kinds that come
+    /// meanwhile do not wait for that.
+    pub fn wake_batched(&self) {
+        // SAFETY: Valid through our reference.
+        unsafe { wake_listed(self.header) };
     }
 
     /// Takes the right to poll the task on this thread, if the task is not being polled and the

@@ -18,6 +18,7 @@ use super::{
     Task, //
 };
 use crate::{
+    batch::Link,
     cell::OwnedCell,
     list::Links,
     scope::Scope,
@@ -81,9 +82,10 @@ where
             let h = header.as_ptr();
             (&raw mut (*h).state).write(State::new());
             (&raw mut (*h).vtable).write(vtable);
-            (&raw mut (*h).queue).write(scope.queue());
+            (&raw mut (*h).core).write(NonNull::from(scope.core()));
             (&raw mut (*h).scope).write(UnsafeCell::new(Some(scope.clone())));
             (&raw mut (*h).links).write(UnsafeCell::new(Links::new()));
+            (&raw mut (*h).link).write(Link::new());
             (&raw mut (*h).watched).write(UnsafeCell::new(StallState::new()));
             (&raw mut (*h).budget).write(Budget::new());
             (&raw mut (*h).join_waker).write(OwnedCell::new(None));

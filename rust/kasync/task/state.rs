@@ -26,14 +26,16 @@ const HANDLE: u64 = 1 << 2;
 const JOIN_WAKER: u64 = 1 << 3;
 /// This one task was asked to cancel.
 const CANCEL: u64 = 1 << 4;
-/// Somebody has the right to poll: a worker, or the holder of a claim. Set by (4) and (10).
+/// Somebody has the right to poll: a worker, or the holder of a claim. Set by (4), (10), (14).
 const RUNNING: u64 = 1 << 5;
 /// With [`RUNNING`]: the poller is a claim. Wakes leave [`RERUN`] instead of queueing.
 const CLAIMED: u64 = 1 << 6;
 /// With [`RUNNING`]: woken, or found by a worker, while claimed.
 const RERUN: u64 = 1 << 7;
+/// In a batch, which owns a reference. Set by (13), cleared by (14).
+const LISTED: u64 = 1 << 8;
 /// One reference.
-const REF: u64 = 1 << 8;
+const REF: u64 = 1 << 9;
 /// From this count on the task is immortal: a leak instead of a use after free (H40).
 const SATURATED: u64 = 1 << 62;
 
@@ -66,6 +68,14 @@ impl Snapshot {
         self.0 & CLAIMED != 0
     }
 
+    fn is_running(self) -> bool {
+        self.0 & RUNNING != 0
+    }
+
+    pub(crate) fn is_listed(self) -> bool {
+        self.0 & LISTED != 0
+    }
+
     pub(crate) fn is_to_rerun(self) -> bool {
         self.0 & RERUN != 0
     }
@@ -73,6 +83,16 @@ impl Snapshot {
     pub(crate) fn refs(self) -> u64 {
         self.0 / REF
     }
+}
+
+/// What there is to do for a task whose turn in a batch it is.
+pub(crate) enum Turn {
+    /// Nothing: it is complete, or claimed, and a note was left.
+    Nothing,
+    /// A worker polls it. It is to be queued, so that it is polled again.
+    Running,
+    /// To poll it: it was claimed, and that is the word.
+    Claimed(Snapshot),
 }
 
 /// The word.
@@ -171,6 +191,35 @@ impl State {
     pub(crate) fn release(&self) -> bool {
         match self.update(|s| Some(s.0 & !(RUNNING | CLAIMED | RERUN))) {
             Ok(old) | Err(old) => old.is_to_rerun(),
+        }
+    }
+
+    /// (13). Marks the task as listed, with a reference for the batch. Returns whether it is to be
+    /// put in.
+    pub(crate) fn list(&self) -> bool {
+        let old = self.update(|s| match s {
+            s if s.is_complete() => None,
+            // Written all the same: what was written before is seen by the poll that comes.
+            s if !s.is_started() || s.is_listed() => Some(s.0),
+            s if s.is_claimed() => Some(s.0 | RERUN),
+            s if s.0 >= SATURATED => Some(s.0 | LISTED),
+            s => Some((s.0 | LISTED) + REF),
+        });
+        old.is_ok_and(|s| s.is_started() && !s.is_listed() && !s.is_claimed())
+    }
+
+    /// (14). Takes the mark off, and the right to poll if nobody has it.
+    pub(crate) fn take_turn(&self) -> Turn {
+        let next = |s: Snapshot| match s.0 & !LISTED {
+            word if s.is_complete() => word,
+            word if s.is_claimed() => word | RERUN,
+            word if s.is_running() => word,
+            word => word | RUNNING | CLAIMED,
+        };
+        match self.update(|s| Some(next(s))) {
+            Ok(s) | Err(s) if s.is_complete() || s.is_claimed() => Turn::Nothing,
+            Ok(s) | Err(s) if s.is_running() => Turn::Running,
+            Ok(s) | Err(s) => Turn::Claimed(Snapshot(next(s))),
         }
     }
 
@@ -282,6 +331,56 @@ mod tests {
         assert!(state.claim().is_none());
         assert!(!state.note());
         assert!(state.run().is_err());
+    }
+
+    /// A batch has one place, and one reference, for a task; a task whose turn it is, is polled by
+    /// one thread.
+    #[test]
+    fn turns_in_a_batch() {
+        let refs = |state: &State| state.load().refs();
+        let state = State::new();
+        assert!(!state.list(), "not started");
+        state.start();
+        assert!(state.list());
+        assert!(!state.list(), "listed");
+        assert_eq!(refs(&state), 3);
+        let Turn::Claimed(word) = state.take_turn() else {
+            panic!("nobody polls it");
+        };
+        assert!(!word.is_listed());
+        assert!(!state.list(), "a claim polls, which is left a note");
+        assert!(!state.release_idle(word));
+        assert!(state.release());
+
+        assert!(state.list());
+        assert!(state.run().is_ok(), "a worker may be first");
+        assert!(matches!(state.take_turn(), Turn::Running));
+        assert!(state.list(), "in the middle of that poll");
+        state.idle();
+
+        let word = state.claim().unwrap();
+        assert!(word.is_listed());
+        assert!(matches!(state.take_turn(), Turn::Nothing));
+        assert!(state.release(), "the claim was left a note");
+
+        assert!(state.list());
+        state.complete();
+        assert!(matches!(state.take_turn(), Turn::Nothing));
+        assert!(!state.list(), "complete");
+        assert_eq!(refs(&state), 6, "each place in a batch has had a reference");
+    }
+
+    /// H40: a batch takes no reference of an immortal task.
+    #[test]
+    fn saturated_count_in_a_batch() {
+        let state = State::new();
+        state.start();
+        state.saturate();
+        let refs = state.load().refs();
+        assert!(state.list());
+        assert_eq!(state.load().refs(), refs);
+        assert!(!state.put_ref());
+        assert_eq!(state.load().refs(), refs);
     }
 
     #[test]
