@@ -84,11 +84,12 @@ impl<R: Ring> JobQueue<R> {
     /// `ECANCELED` if the scope is cancelled, `EINVAL` if the configuration is out of range,
     /// `ENOMEM`.
     pub fn new(scope: &Scope, name: &'static CStr, ring: R, config: &Config) -> Result<Self> {
-        config.limits()?;
+        let limits = config.limits()?;
         let (emitter, signaller) = FenceContext::new(config.names)?;
-        let shared = Shared::new(scope, emitter, config)?;
+        let shared = Shared::new(scope, emitter, limits)?;
         let task = Task::new(shared.clone(), ring, signaller, config);
-        let task = scope.spawn(name, task.run())?;
+        // Polled when there is a job, or the queue is closed or parked.
+        let task = scope.spawn_idle(name, task.run())?;
         Ok(Self { shared, task })
     }
 

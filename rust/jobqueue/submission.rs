@@ -9,8 +9,8 @@
 //!              commit(), admit()                change(CLOSED)
 //!   open ──────────────────────────► open ─────────────────────► closed: commit() and admit() fail
 //!                                                                   │ the task finds nothing left,
-//!                                                                   ▼ nor admitted: is_over()
-//!                                                                 ended: end()
+//!                                                                   ▼ nor admitted: try_end()
+//!                                                                 ended
 //! ```
 //!
 //! Flags change, and jobs are put in, under one lock: so a job is either there when the task sees
@@ -23,7 +23,8 @@
 //! polls the task itself, once, if nothing is in flight and nothing else waits. The thread cannot
 //! be preempted from before the job is put in until the poll is over. In such a poll the task
 //! submits the job, and ends it if the hardware is through with it by then; it signals no other
-//! fence. So no fence of earlier work waits for the moment at which a thread is scheduled.
+//! fence. So no fence of earlier work waits for the moment at which a thread is scheduled. A new
+//! queue is IDLE: nothing polls its task before the first job.
 //!
 //! ```text
 //!               the task returns from a poll with nothing left
@@ -125,7 +126,7 @@ pub(crate) trait Submission: Sized {
     /// Returns the flags, which are changed under the lock, and 0 at first.
     fn flag_word(&self) -> &Atomic<u32>;
 
-    /// Returns the activity: [`BUSY`] at first. Only the thread that has the right to poll the task
+    /// Returns the activity: [`IDLE`] at first. Only the thread that has the right to poll the task
     /// changes it.
     fn activity(&self) -> &Atomic<u32>;
 
@@ -178,11 +179,22 @@ pub(crate) trait Submission: Sized {
         flags
     }
 
-    /// Returns whether a closed queue can never receive another job. For a task with nothing left.
+    /// Ends a closed queue if it can never receive another job, and returns whether it has. For a
+    /// task with nothing left.
     #[cold]
-    fn is_over(&self) -> bool {
-        let _order = self.lock();
-        self.flag_word().load(Relaxed) < ADMITTED && self.submit_list().is_empty()
+    fn try_end(&self) -> bool {
+        let order = self.lock();
+        let over = self.flag_word().load(Relaxed) < ADMITTED && self.submit_list().is_empty();
+        if !over {
+            return false;
+        }
+        let flags = self.update_flags(|flags| flags | ENDED);
+        drop(order);
+        // Otherwise nothing waits: see `is_quiet()`.
+        if flags & PARKED != 0 {
+            waits::notify(self);
+        }
+        true
     }
 
     /// Says that the hardware has no job of a parked queue. For the task.
@@ -194,17 +206,6 @@ pub(crate) trait Submission: Sized {
         let flags = self.update_flags(mark);
         drop(order);
         if flags != mark(flags) {
-            waits::notify(self);
-        }
-    }
-
-    /// Says that the task has come to its end.
-    fn end(&self) {
-        let order = self.lock();
-        let flags = self.update_flags(|flags| flags | ENDED);
-        drop(order);
-        // Otherwise nothing waits: see `is_quiet()`.
-        if flags & PARKED != 0 {
             waits::notify(self);
         }
     }

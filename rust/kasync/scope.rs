@@ -159,7 +159,7 @@ unsafe impl Send for ScopeInner {}
 ///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
-/// | `child`, `reserve`, `spawn` | yes | no (they allocate) | no |
+/// | `child`, `reserve`, `spawn`, `spawn_idle` | yes | no (they allocate) | no |
 /// | `cancel`, `is_cancelled` | yes | yes | yes |
 /// | `cancelled`, `join`, `end`, polling them | yes | yes | no |
 /// | `join_blocking` | yes | no (refused) | no |
@@ -407,6 +407,21 @@ impl Scope {
         F::Output: Send,
     {
         Ok(self.reserve(name, future)?.start())
+    }
+
+    /// Makes and starts a task that has nothing to do yet: its first poll comes with its first
+    /// wake, which its handle, a claim, or a cancel of the scope brings.
+    ///
+    /// # Errors
+    ///
+    /// As [`Scope::reserve`].
+    #[track_caller]
+    pub fn spawn_idle<F>(&self, name: &'static CStr, future: F) -> Result<JoinHandle<F::Output>>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send,
+    {
+        Ok(self.reserve(name, future)?.start_idle(self))
     }
 
     pub(crate) fn path(&self) -> Path {

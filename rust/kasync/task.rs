@@ -13,7 +13,7 @@
 //!                │
 //!            PREPARED ──(2) dropped──► future dropped, memory freed with the last reference;
 //!                │                     where the caller may not sleep, by a worker
-//!                │ (3) start: STARTED set, then queued
+//!                │ (3) start: STARTED set, then queued; or not queued: IDLE
 //!                ▼
 //!  ┌──────► SCHEDULED ◄──────────┐  pending mark set; the mark owns one reference
 //!  │             │ (4) mark cleared by the worker, run() called
@@ -118,6 +118,7 @@ use crate::{
 use core::{
     future::Future,
     mem::{
+        needs_drop,
         offset_of,
         ManuallyDrop, //
     },
@@ -153,7 +154,11 @@ impl<F: Future> Task<F> {
     const VTABLE: Vtable = Vtable {
         poll: Self::poll,
         drop_future: Self::drop_future,
-        drop_output: Self::drop_output,
+        drop_output: if needs_drop::<F::Output>() {
+            Some(Self::drop_output)
+        } else {
+            None
+        },
         take_output: Self::take_output,
     };
 
@@ -392,13 +397,15 @@ unsafe fn complete(header: NonNull<Header>) {
     let task = unsafe { header.as_ref() };
     let old = task.state.complete();
     if !old.has_handle() {
-        // In the section, as it may run a driver's code.
-        annotated(|| {
-            current::enter_section(|| {
-                // SAFETY: No handle: the output is ours.
-                unsafe { (task.vtable.drop_output)(header) }
-            })
-        });
+        if let Some(drop_output) = task.vtable.drop_output {
+            // In the section, as it may run a driver's code.
+            annotated(|| {
+                current::enter_section(|| {
+                    // SAFETY: No handle: the output is ours.
+                    unsafe { drop_output(header) }
+                })
+            });
+        }
     }
     if old.has_join_waker() {
         // SAFETY: JOIN_WAKER and COMPLETE together: the slot is ours.

@@ -42,8 +42,8 @@ pub(super) struct Vtable {
     pub(super) poll: unsafe fn(NonNull<Header>, &mut Context<'_>) -> bool,
     /// Drops the future of a task that was never started.
     pub(super) drop_future: unsafe fn(NonNull<Header>),
-    /// Drops the output.
-    pub(super) drop_output: unsafe fn(NonNull<Header>),
+    /// Drops the output, if that does anything.
+    pub(super) drop_output: Option<unsafe fn(NonNull<Header>)>,
     /// Moves the output to an address.
     pub(super) take_output: unsafe fn(NonNull<Header>, *mut ()),
 }

@@ -194,8 +194,10 @@ impl<T> Drop for JoinHandle<T> {
                 unsafe { deferred::drop_output(self.header) };
                 return;
             }
-            // SAFETY: COMPLETE with HANDLE set: the output is ours.
-            unsafe { (self.task().vtable.drop_output)(self.header) };
+            if let Some(drop_output) = self.task().vtable.drop_output {
+                // SAFETY: COMPLETE with HANDLE set: the output is ours.
+                unsafe { drop_output(self.header) };
+            }
         }
         // SAFETY: The handle's reference.
         unsafe { put(self.header) };

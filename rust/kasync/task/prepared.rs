@@ -115,6 +115,26 @@ where
         })
     }
 
+    /// Starts the task, whose first poll comes with its first wake.
+    #[track_caller]
+    pub(crate) fn start_idle(self, scope: &Scope) -> JoinHandle<F::Output> {
+        let header = self.header;
+        core::mem::forget(self);
+        // SAFETY: The handle's reference keeps the task valid.
+        let task = unsafe { header.as_ref() };
+        task.note_start();
+        task.state.start();
+        // SAFETY: The handle's reference and the output type are those of this task.
+        let handle = unsafe { JoinHandle::from_raw(header) };
+        // A cancel that has found the task not started has woken it in vain. It raises the flag
+        // before it looks at the task, and the task was started above before a look at the flag,
+        // both fully ordered.
+        if scope.is_cancelled() {
+            handle.wake();
+        }
+        handle
+    }
+
     /// Starts the task: (3). Cannot fail; any context but NMI. In a scope that was cancelled
     /// meanwhile the task runs all the same, and finds the cancellation at its first await of it.
     #[track_caller]

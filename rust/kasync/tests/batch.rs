@@ -160,6 +160,33 @@ fn turn_while_claimed() {
     });
 }
 
+/// A task that was spawned idle is polled when it is woken, by its handle or by a cancel, also one
+/// that came before it.
+#[test]
+fn idle_until_woken() {
+    manual(|world, executor| {
+        let (polls, scope) = (Count::default(), executor.root().child(c"s").unwrap());
+        let spawn = |scope: &Scope| {
+            let polls = polls.clone();
+            let task = async move {
+                polls.add();
+                cancelled().await;
+            };
+            scope.spawn_idle(c"t", task)
+        };
+        let (one, two) = (spawn(&scope).unwrap(), spawn(&scope).unwrap());
+        assert_eq!(world.run(), 0);
+        one.wake();
+        assert_eq!(world.run(), 1);
+        assert_eq!(polls.get(), 1);
+        scope.cancel();
+        world.run();
+        assert_eq!(polls.get(), 2);
+        assert!(one.is_finished() && two.is_finished());
+        assert!(spawn(&scope).is_err());
+    });
+}
+
 /// The executor is shut down while tasks that have ended are still in batches.
 #[test]
 fn shutdown_with_many() {

@@ -324,6 +324,24 @@ fn cancel_against_spawn() {
     });
 }
 
+/// Contract 5: cancel races a spawn of a task that nothing wakes but the cancel.
+#[test]
+fn cancel_against_idle_spawn() {
+    model(|| {
+        let executor = Executor::new(c"m").unwrap();
+        let scope = executor.root().child(c"s").unwrap();
+        let other = scope.clone();
+        let thread = thread::spawn(move || {
+            if let Ok(task) = other.spawn_idle(c"t", kasync::cancelled()) {
+                task.detach();
+            }
+        });
+        scope.cancel();
+        executor.shutdown().unwrap();
+        thread.join().unwrap();
+    });
+}
+
 /// Contract 5: a cancel of a scope races one of the scope above, a few scopes at a time. When
 /// either call returns, all that is below its scope is cancelled.
 #[test]
