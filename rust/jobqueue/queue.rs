@@ -21,6 +21,7 @@ use crate::{
     task::Task,
     Ring, //
 };
+use core::mem::ManuallyDrop;
 use dma_fence::{
     Fence,
     FenceContext,
@@ -66,7 +67,8 @@ impl<R: Ring> Drop for Room<'_, R> {
 /// No fence of an earlier job signals inside any of these calls.
 pub struct JobQueue<R: Ring> {
     shared: Arc<Shared<R>>,
-    task: JoinHandle<()>,
+    /// Taken out when the queue is dropped.
+    task: ManuallyDrop<JoinHandle<()>>,
 }
 
 impl<R: Ring> JobQueue<R> {
@@ -90,7 +92,10 @@ impl<R: Ring> JobQueue<R> {
         let task = Task::new(shared.clone(), ring, signaller, config);
         // Polled when there is a job, or the queue is closed or parked.
         let task = scope.spawn_idle(name, task.run())?;
-        Ok(Self { shared, task })
+        Ok(Self {
+            shared,
+            task: ManuallyDrop::new(task),
+        })
     }
 
     /// Does all of a submission that may fail. Waits while the queue has no room.
@@ -192,7 +197,9 @@ impl<R: Ring> JobQueue<R> {
 impl<R: Ring> Drop for JobQueue<R> {
     /// Closes the queue, as [`JobQueue::close`] does.
     fn drop(&mut self) {
-        self.close();
+        // SAFETY: Taken out once, as the queue goes.
+        let task = unsafe { ManuallyDrop::take(&mut self.task) };
+        self.shared.close_last(task);
     }
 }
 

@@ -231,8 +231,7 @@ impl<R: Ring> Task<R> {
     /// is through with it by then. Signals no other fence.
     fn poll_inline(&mut self, alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) {
         self.receive();
-        let flags = self.shared.flags();
-        match self.poll_first(flags, cx) {
+        match self.poll_first(Flags::OPEN, cx) {
             First::Ready => {
                 self.submit_first();
                 if let Some(done) = self.poll_complete(cx) {
@@ -240,9 +239,6 @@ impl<R: Ring> Task<R> {
                     self.finish_first(done);
                     if self.waiting.is_empty() {
                         self.quiesce();
-                        if flags.is_parked() {
-                            cx.waker().wake_by_ref();
-                        }
                         return;
                     }
                 }
@@ -251,8 +247,8 @@ impl<R: Ring> Task<R> {
                 }
             }
             First::NotReady => {}
-            // Perhaps the ring has to hear that it is quiet, or the queue that it is parked.
-            First::Waits if self.is_quiesced && !flags.is_parked() => return,
+            // Perhaps the ring has to hear that it is quiet.
+            First::Waits if self.is_quiesced => return,
             First::None | First::Waits | First::Cancelled => {
                 cx.waker().wake_by_ref();
                 return;

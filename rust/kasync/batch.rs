@@ -50,7 +50,7 @@ use kernel::{
 
 /// How many are done until other work items have their turn.
 #[cfg(not(feature = "loom"))]
-const AT_ONCE: u32 = 32;
+const AT_ONCE: u32 = 64;
 /// So that models see what happens between.
 #[cfg(feature = "loom")]
 const AT_ONCE: u32 = 1;

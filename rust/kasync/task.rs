@@ -230,9 +230,19 @@ impl<F: Future> Task<F> {
 ///
 /// The caller must own a reference, and not use it afterwards.
 pub(crate) unsafe fn put(header: NonNull<Header>) {
-    // SAFETY: Valid through the caller's reference.
+    // SAFETY: By the safety requirements.
+    unsafe { put_many(header, 1) };
+}
+
+/// Drops `n` references, as [`put`] does one.
+///
+/// # Safety
+///
+/// The caller must own as many, and not use them afterwards.
+unsafe fn put_many(header: NonNull<Header>, n: u64) {
+    // SAFETY: Valid through the caller's references.
     let task = unsafe { header.as_ref() };
-    if task.state.put_ref() {
+    if task.state.put_refs(n) {
         // (9) SAFETY: The last reference. Future, output, scope and join waker were moved out or
         // dropped before the scope's and the handle's reference went, so that nothing is left to
         // drop.
@@ -282,18 +292,32 @@ pub(crate) unsafe fn wake(header: NonNull<Header>) {
 pub(crate) unsafe fn wake_listed(header: NonNull<Header>) {
     // SAFETY: Valid by the safety requirements.
     let task = unsafe { header.as_ref() };
+    if task.state.is_listed_already() {
+        return;
+    }
     task.wakes.add(1);
     // As in `wake()`: the batch and its queue are there until the section ends, or the task.
     let _rcu = rcu::read_lock();
     trace::wake(task.address(), task.name);
     if task.state.list() {
-        // SAFETY: Not null, as it is inside of the header.
-        let link = unsafe { NonNull::new_unchecked(&raw mut (*header.as_ptr()).link) };
-        // SAFETY: The task was not complete in this section, so its executor is there.
-        let batch = unsafe { task.core.as_ref() }.batch(link);
-        // SAFETY: LISTED was not set, so the link is in no batch; its reference keeps the task.
-        unsafe { batch.add(link) };
+        // SAFETY: LISTED was set just now, with a reference, in this section.
+        unsafe { put_in(header) };
     }
+}
+
+/// Puts a task into its batch.
+///
+/// # Safety
+///
+/// The caller has set LISTED, with a reference, and is in the RCU section in which the task was not
+/// complete by then.
+unsafe fn put_in(header: NonNull<Header>) {
+    // SAFETY: Not null, as it is inside of the header, which is valid.
+    let link = unsafe { NonNull::new_unchecked(&raw mut (*header.as_ptr()).link) };
+    // SAFETY: The task was not complete in this section, so its executor is there.
+    let batch = unsafe { header.as_ref().core.as_ref() }.batch(link);
+    // SAFETY: LISTED was not set, so the link is in no batch; its reference keeps the task.
+    unsafe { batch.add(link) };
 }
 
 /// Polls a task whose turn in a batch it is: (14). Called by the batch's work item.
@@ -313,8 +337,8 @@ pub(crate) unsafe fn run_listed(link: NonNull<Link>) {
         Turn::Running => {}
         // SAFETY: The right to poll is ours.
         Turn::Claimed(word) => match unsafe { poll(header, PollContext::worker()) } {
-            // SAFETY: The future has just become Ready.
-            true => unsafe { complete(header) },
+            // SAFETY: The future has just become Ready; LISTED's reference.
+            true => return unsafe { complete(header, 1) },
             // SAFETY: The right to poll is ours.
             false => unsafe { claim::release(header, word) },
         },
@@ -345,8 +369,8 @@ unsafe extern "C" fn run(work: *mut bindings::work_struct) {
     if task.state.run().is_ok() {
         // SAFETY: The right to poll is ours.
         match unsafe { poll(header, PollContext::worker()) } {
-            // SAFETY: The future has just become Ready.
-            true => unsafe { complete(header) },
+            // SAFETY: The future has just become Ready; the pending mark's reference.
+            true => return unsafe { complete(header, 1) },
             false => task.state.idle(),
         }
     } else if !task.state.load().is_started() {
@@ -387,13 +411,14 @@ unsafe fn poll(header: NonNull<Header>, here: PollContext) -> bool {
     })
 }
 
-/// (8)
+/// (8). Drops `refs` references of the caller's, if any, with that of the scope.
 ///
 /// # Safety
 ///
-/// The caller must have polled the future to its end, and the output must be in place.
-unsafe fn complete(header: NonNull<Header>) {
-    // SAFETY: The caller's reference keeps the task valid.
+/// The caller must have polled the future to its end, the output must be in place, and the task
+/// stay valid, by these references or another one. It does not use them afterwards.
+unsafe fn complete(header: NonNull<Header>, refs: u64) {
+    // SAFETY: By the safety requirements.
     let task = unsafe { header.as_ref() };
     let old = task.state.complete();
     if !old.has_handle() {
@@ -421,8 +446,8 @@ unsafe fn complete(header: NonNull<Header>) {
         // this scope.
         unsafe { scope.task_ended(header) };
     }
-    // SAFETY: The reference of the scope's list, which the task has just left.
-    unsafe { put(header) };
+    // SAFETY: The reference of the scope's list, which the task has just left, and the caller's.
+    unsafe { put_many(header, 1 + refs) };
 }
 
 impl Header {
@@ -430,12 +455,18 @@ impl Header {
         core::ptr::from_ref(self).cast()
     }
 
-    // Two functions of their own, as their callers are generic and stand in other modules, which
+    // Functions of their own, as their callers are generic and stand in other modules, which
     // have no business with tracepoints of this one.
 
     #[inline(never)]
     fn note_start(&self) {
         trace::start(self.address(), self.name);
+    }
+
+    #[inline(never)]
+    fn note_wake(&self) {
+        self.wakes.add(1);
+        trace::wake(self.address(), self.name);
     }
 
     #[inline(never)]

@@ -168,7 +168,7 @@ impl Claim<'_> {
         // The scope's reference goes with the task; the handle's keeps it valid.
         let this = ManuallyDrop::new(self);
         // SAFETY: By the safety requirements.
-        unsafe { complete(this.header) };
+        unsafe { complete(this.header, 0) };
         // SAFETY: Taken out once: the claim itself is not dropped.
         drop(unsafe { core::ptr::read(&this.preempt) });
     }

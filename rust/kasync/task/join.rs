@@ -6,6 +6,8 @@ use super::{
     claim::claim,
     deferred,
     put,
+    put_in,
+    state::Snapshot,
     wake,
     wake_listed,
     Claim,
@@ -19,14 +21,19 @@ use crate::{
 use core::{
     future::Future,
     marker::PhantomData,
-    mem::MaybeUninit,
+    mem::{
+        ManuallyDrop,
+        MaybeUninit, //
+    },
     pin::Pin,
     ptr::NonNull,
     task::{
         Context,
-        Poll, //
+        Poll,
+        Waker, //
     }, //
 };
+use kernel::sync::rcu;
 
 /// A started task's handle, and a future of its output. Cancel safe: the output is taken at the
 /// moment that the poll returns it.
@@ -43,7 +50,7 @@ use core::{
 /// | `poll` | yes | yes | no |
 /// | `claim` | yes | `None` | `None` |
 /// | `cancel`, `wake`, `wake_batched`, `is_finished` | yes | yes | yes |
-/// | drop, `detach` | yes | yes | yes (another thread drops the output) |
+/// | drop, `detach`, `detach_batched` | yes | yes | yes (another thread drops the output) |
 #[must_use = "await it, or call `detach()` to say that the output does not matter"]
 pub struct JoinHandle<T> {
     header: NonNull<Header>,
@@ -177,16 +184,48 @@ impl<T> JoinHandle<T> {
     }
 }
 
-impl<T> Drop for JoinHandle<T> {
-    fn drop(&mut self) {
-        let old = self.task().state.drop_handle();
+impl<T> JoinHandle<T> {
+    /// Wakes the task as [`JoinHandle::wake_batched`] does, and drops the handle.
+    pub fn detach_batched(self) {
+        let mut this = ManuallyDrop::new(self);
+        this.task().note_wake();
+        // See `wake()`.
+        let rcu = rcu::read_lock();
+        let old = this.task().state.drop_handle_and_list();
+        if old.can_be_listed() {
+            // SAFETY: The handle has just gone.
+            drop(unsafe { this.take_waker() });
+            // SAFETY: LISTED was set in this section, and has the handle's reference.
+            unsafe { put_in(this.header) };
+            return;
+        }
+        drop(rcu);
+        // SAFETY: The handle has just gone.
+        unsafe { this.give_up(old) };
+    }
+
+    /// Takes out what is in the join waker's slot.
+    ///
+    /// # Safety
+    ///
+    /// HANDLE and JOIN_WAKER were cleared by the caller while the task was not complete.
+    unsafe fn take_waker(&mut self) -> Option<Waker> {
+        // SAFETY: HANDLE and JOIN_WAKER were cleared before the task was complete, so only the
+        // handle accesses the slot.
+        let take = |slot: *mut Option<Waker>| unsafe { (*slot).take() };
+        self.task().join_waker.with(take)
+    }
+
+    /// Gives up all that belongs to the handle.
+    ///
+    /// # Safety
+    ///
+    /// The caller has cleared HANDLE in a word that was `old`, and does not use the handle any
+    /// more.
+    unsafe fn give_up(&mut self, old: Snapshot) {
         if !old.is_complete() {
-            let waker = self.task().join_waker.with(|slot| {
-                // SAFETY: HANDLE and JOIN_WAKER were cleared before the task was complete, so only
-                // the handle accesses the slot.
-                unsafe { (*slot).take() }
-            });
-            drop(waker);
+            // SAFETY: By the safety requirements.
+            drop(unsafe { self.take_waker() });
         } else if self.site.is_some() {
             if deferred::is_needed::<T>() {
                 // SAFETY: COMPLETE with HANDLE set: the output is ours, as is the handle's
@@ -201,5 +240,13 @@ impl<T> Drop for JoinHandle<T> {
         }
         // SAFETY: The handle's reference.
         unsafe { put(self.header) };
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        let old = self.task().state.drop_handle();
+        // SAFETY: HANDLE was just cleared.
+        unsafe { self.give_up(old) };
     }
 }

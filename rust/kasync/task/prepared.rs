@@ -11,6 +11,7 @@ use super::{
         StallState, //
     },
     put,
+    put_many,
     schedule,
     state::State,
     JoinHandle,
@@ -185,7 +186,6 @@ pub(super) unsafe fn discard(header: NonNull<Header>) {
         if let Some(scope) = (*header.as_ref().scope.get()).take() {
             scope.task_ended(header);
         }
-        put(header);
-        put(header);
+        put_many(header, 2);
     }
 }

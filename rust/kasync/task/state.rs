@@ -76,6 +76,30 @@ impl Snapshot {
         self.0 & LISTED != 0
     }
 
+    /// Returns whether the task has to be put into a batch to be polled by it.
+    pub(crate) fn can_be_listed(self) -> bool {
+        self.0 & (STARTED | COMPLETE | CLAIMED | LISTED) == STARTED
+    }
+
+    /// Returns the word after a wake by a batch, but for the reference.
+    fn listed(self) -> u64 {
+        match self {
+            s if s.is_claimed() => s.0 | RERUN,
+            s if s.can_be_listed() => s.0 | LISTED,
+            s => s.0,
+        }
+    }
+
+    /// Returns the word after the handle has gone.
+    fn without_handle(self) -> u64 {
+        let clear = if self.is_complete() {
+            HANDLE
+        } else {
+            HANDLE | JOIN_WAKER
+        };
+        self.0 & !clear
+    }
+
     pub(crate) fn is_to_rerun(self) -> bool {
         self.0 & RERUN != 0
     }
@@ -199,13 +223,27 @@ impl State {
     pub(crate) fn list(&self) -> bool {
         let old = self.update(|s| match s {
             s if s.is_complete() => None,
-            // Written all the same: what was written before is seen by the poll that comes.
-            s if !s.is_started() || s.is_listed() => Some(s.0),
-            s if s.is_claimed() => Some(s.0 | RERUN),
-            s if s.0 >= SATURATED => Some(s.0 | LISTED),
-            s => Some((s.0 | LISTED) + REF),
+            s if s.can_be_listed() && s.0 < SATURATED => Some((s.0 | LISTED) + REF),
+            // Written even if it changes nothing: what was written before is seen by the poll that
+            // comes.
+            s => Some(s.listed()),
         });
-        old.is_ok_and(|s| s.is_started() && !s.is_listed() && !s.is_claimed())
+        old.is_ok_and(Snapshot::can_be_listed)
+    }
+
+    /// Returns whether the task is in a batch already. What was written before is seen by the poll
+    /// that comes then.
+    pub(crate) fn is_listed_already(&self) -> bool {
+        self.update(|s| s.is_listed().then_some(s.0)).is_ok()
+    }
+
+    /// (13), and the handle goes, as with [`State::drop_handle`]: its reference passes to the
+    /// batch, if the task is to be put in, which the returned word says.
+    pub(crate) fn drop_handle_and_list(&self) -> Snapshot {
+        let old = self.update(|s| Some(Snapshot(s.without_handle()).listed()));
+        match old {
+            Ok(old) | Err(old) => old,
+        }
     }
 
     /// (14). Takes the mark off, and the right to poll if nobody has it.
@@ -249,15 +287,7 @@ impl State {
     /// The handle goes. If the returned word is not complete, the join waker slot is the handle's
     /// and the worker will dispose of the output; else the output is the handle's.
     pub(crate) fn drop_handle(&self) -> Snapshot {
-        let result = self.update(|s| {
-            let clear = if s.is_complete() {
-                HANDLE
-            } else {
-                HANDLE | JOIN_WAKER
-            };
-            Some(s.0 & !clear)
-        });
-        match result {
+        match self.update(|s| Some(s.without_handle())) {
             Ok(old) | Err(old) => old,
         }
     }
@@ -271,14 +301,14 @@ impl State {
         Snapshot(old)
     }
 
-    /// One reference less, and whether it was the last.
-    pub(crate) fn put_ref(&self) -> bool {
-        let old = self.0.fetch_sub(REF, Full);
+    /// So many references less, and whether these were the last.
+    pub(crate) fn put_refs(&self, n: u64) -> bool {
+        let old = self.0.fetch_sub(n * REF, Full);
         if old >= SATURATED {
-            self.0.fetch_add(REF, Full);
+            self.0.fetch_add(n * REF, Full);
             return false;
         }
-        Snapshot(old).refs() == 1
+        Snapshot(old).refs() == n
     }
 
     /// For tests: as if this many references existed.
@@ -301,7 +331,7 @@ mod tests {
             state.get_ref();
         }
         for _ in 0..10_000 {
-            assert!(!state.put_ref());
+            assert!(!state.put_refs(1));
         }
         assert!(state.load().refs() >= SATURATED / REF);
         assert!(state.load().has_handle());
@@ -379,7 +409,7 @@ mod tests {
         let refs = state.load().refs();
         assert!(state.list());
         assert_eq!(state.load().refs(), refs);
-        assert!(!state.put_ref());
+        assert!(!state.put_refs(1));
         assert_eq!(state.load().refs(), refs);
     }
 

@@ -187,7 +187,6 @@ impl Task {
 
     fn poll_inline(&mut self, cx: &mut Context<'_>) {
         self.shared.receive(&mut self.waiting);
-        let flags = self.shared.flags();
         let number = self.waiting.first().map(|job| job.number());
         assert_eq!(
             number,
@@ -195,7 +194,7 @@ impl Task {
             "not the committed job"
         );
         assert!(!self.in_flight, "something is in flight");
-        match self.poll_first(flags, cx) {
+        match self.poll_first(Flags::OPEN, cx) {
             First::Ready => {
                 self.start();
                 if self.is_over(cx) || !self.waiting.is_empty() {
