@@ -243,8 +243,8 @@ impl FenceContext {
     ///
     /// There must be no armed fence but those in the list of orphans, and no ends.
     pub(crate) unsafe fn free(this: NonNull<Self>) {
-        // SAFETY: From `KBox::leak()` in `new()`, and not used any more by the safety requirements.
-        let context = unsafe { KBox::from_raw(this.as_ptr()) };
+        // SAFETY: By the safety requirements it is this function's.
+        let context = unsafe { this.as_ref() };
         let mut lost = false;
         let mut next = context.orphans.load(Relaxed);
         while let Some(fence) = NonNull::new(next) {
@@ -253,10 +253,12 @@ impl FenceContext {
             unsafe {
                 next = *own::next(fence);
                 own::lose(fence);
-                own::warn_lost(&context, own::id(fence).1);
+                own::warn_lost(context, own::id(fence).1);
             }
             lost = true;
         }
+        // SAFETY: From `KBox::leak()` in `new()`, and not used any more by the safety requirements.
+        unsafe { own::free_context(this) };
         if !lost {
             // SAFETY: For the call in `new()`. The context has nothing to do with any fence any
             // more.

@@ -25,7 +25,7 @@ const BATCHES: usize = 4;
 const BATCHES: usize = 1;
 
 /// The size of an area of memory whose tasks are in one batch.
-const AREA: usize = 1 << 17;
+const AREA: usize = 1 << 20;
 
 /// The queue that tasks run on, batches of tasks on it, and the lock of the tree of scopes.
 pub(crate) struct Core {

@@ -171,6 +171,11 @@ mod own {
         drop(unsafe { Box::from_raw(fence.as_ptr()) });
     }
 
+    pub(crate) unsafe fn free_context(context: NonNull<FenceContext>) {
+        // SAFETY: From a box, by the safety requirements of the real one.
+        drop(unsafe { kernel::alloc::KBox::from_raw(context.as_ptr()) });
+    }
+
     pub(crate) unsafe fn arm(
         mut fence: NonNull<OwnFence>,
         context: &FenceContext,
