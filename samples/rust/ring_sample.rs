@@ -408,7 +408,10 @@ fn hang(device: &Scope) -> Result {
     // A job that is committed is not in flight yet: its queue's task may have to run first.
     slow.gpu.wait_started()?;
     slow.gpu.recover();
-    check("a job that is slow is over in the end", result(&before).is_ok())?;
+    check(
+        "a job that is slow is over in the end",
+        result(&before).is_ok(),
+    )?;
     check("a job that hangs times out", result(&hung) == Err(ETIME))?;
     check(
         "one that was in flight with it is lost",
