@@ -3,11 +3,20 @@
 //! Heaps and their objects.
 
 use super::buffer::Buffer;
-use crate::mmu::{
-    AddressSpace,
-    Ranges,
-    Span,
-    Uat, //
+use crate::{
+    mmu::{
+        AddressSpace,
+        Ranges,
+        Span,
+        Uat, //
+    },
+    quota::{
+        max_pinned,
+        max_pinned_with_heaps,
+        Charge,
+        Quota,
+        PINNED, //
+    }, //
 };
 use agx_abi::uat::{
     Protection,
@@ -18,6 +27,7 @@ use core::{
     ops::Range,
     ptr::NonNull, //
 };
+use kasync::sync::Notify;
 use kernel::{
     alloc::kvec::PushError,
     new_spinlock,
@@ -104,6 +114,8 @@ struct Shared {
     protection: Protection,
     #[pin]
     garbage: SpinLock<Pile>,
+    /// Notified when there is garbage where none was.
+    has_garbage: Option<Arc<Notify>>,
     /// Oldest first. The lock is held only to look at one, or to add or remove one: what takes
     /// long, and what may wait, is done without it, since all clients need the heaps of the
     /// kernel's half, and the scheduler may keep the thread away that is in here.
@@ -144,16 +156,34 @@ struct Chunk {
     buffer: Buffer,
     /// Its addresses.
     span: Span,
+    // Behind the buffer: fields are dropped in order.
+    _charge: Charge<&'static Quota>,
 }
 
 impl Chunk {
     /// A chunk of `size` bytes at least, whose first address is aligned to `align` and to pages.
+    /// `is_large`: it is for a single object, which has no part in the heaps' reserve.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, also if there is as much memory that cannot be reclaimed as may be; `ENOSPC`.
     fn new(
         shared: &Arc<Shared>,
         addresses: &Arc<Ranges>,
         size: usize,
         align: usize,
+        is_large: bool,
     ) -> Result<Arc<Self>> {
+        // Before anything is allocated: a client can ask for more than any machine has.
+        let bytes = (size as u64)
+            .checked_next_multiple_of(PAGE_SIZE)
+            .ok_or(ENOMEM)?;
+        let limit = if is_large {
+            max_pinned()
+        } else {
+            max_pinned_with_heaps()
+        };
+        let charge = Charge::new(&PINNED, bytes, limit).ok_or(ENOMEM)?;
         let buffer = Buffer::new(size)?;
         let align = PAGE_SIZE.max(align as u64);
         let span = addresses.allocate(buffer.size() as u64, align)?;
@@ -167,6 +197,7 @@ impl Chunk {
             free,
             buffer,
             span,
+            _charge: charge,
         };
         Ok(Arc::new(chunk, GFP_KERNEL_ACCOUNT)?)
     }
@@ -193,12 +224,17 @@ pub(crate) struct Heap {
 }
 
 impl Heap {
-    fn with_target(target: Target, config: HeapConfig) -> Result<Arc<Self>> {
+    fn with_target(
+        target: Target,
+        config: HeapConfig,
+        has_garbage: Option<&Arc<Notify>>,
+    ) -> Result<Arc<Self>> {
         let shared = Arc::pin_init(
             pin_init!(Shared {
                 target,
                 protection: config.protection,
                 garbage <- new_spinlock!(Pile::new()),
+                has_garbage: has_garbage.cloned(),
                 chunks <- new_spinlock!(KVVec::new()),
             }),
             GFP_KERNEL_ACCOUNT,
@@ -214,14 +250,14 @@ impl Heap {
         )
     }
 
-    /// A heap in the kernel's half.
-    pub(crate) fn new(uat: &Arc<Uat>, config: HeapConfig) -> Result<Arc<Self>> {
-        Self::with_target(Target::Kernel(uat.clone()), config)
+    /// A heap in the kernel's half. `has_garbage` is notified when there is garbage where none was.
+    fn new(uat: &Arc<Uat>, config: HeapConfig, has_garbage: &Arc<Notify>) -> Result<Arc<Self>> {
+        Self::with_target(Target::Kernel(uat.clone()), config, Some(has_garbage))
     }
 
     /// A heap in a client's half.
     pub(crate) fn new_client(space: &Arc<AddressSpace>, config: HeapConfig) -> Result<Arc<Self>> {
-        Self::with_target(Target::Client(space.clone()), config)
+        Self::with_target(Target::Client(space.clone()), config, None)
     }
 
     /// Allocates a zeroed object of `size` bytes, aligned to `align` and at least to what the
@@ -248,8 +284,9 @@ impl Heap {
         }
 
         // Several threads that find the heap full at a time make a chunk each.
-        let size_of_chunk = size.max(self.grain);
-        let chunk = Chunk::new(&self.shared, &self.addresses, size_of_chunk, align)?;
+        let (size_of_chunk, is_large) = (size.max(self.grain), size > self.grain);
+        let (shared, addresses) = (&self.shared, &self.addresses);
+        let chunk = Chunk::new(shared, addresses, size_of_chunk, align, is_large)?;
         let span = chunk.free.allocate(size as u64, align as u64)?;
         self.add(chunk.clone())?;
         GpuBox::new(chunk, span)
@@ -383,9 +420,15 @@ impl Drop for GpuBox {
         if !shared.protection.is_cached() {
             return;
         }
+        let (rejected, is_first) = {
+            let mut pile = shared.garbage.lock();
+            (pile.push(object), pile.count == 1)
+        };
         // What comes back belongs to a heap that is gone; dropped behind the lock.
-        let rejected = shared.garbage.lock().push(object);
         drop(rejected);
+        if let (true, Some(has_garbage)) = (is_first, &shared.has_garbage) {
+            has_garbage.notify_one();
+        }
     }
 }
 
@@ -449,6 +492,13 @@ pub(crate) struct Garbage {
     piles: [Pile; 2],
 }
 
+impl Garbage {
+    /// Returns whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.piles.iter().all(|pile| pile.count == 0)
+    }
+}
+
 /// The heaps in the kernel's half.
 #[derive(Clone)]
 pub(crate) struct Heaps {
@@ -460,6 +510,8 @@ pub(crate) struct Heaps {
     pub(crate) shared_ro: Arc<Heap>,
     /// The firmware's, cached by it, and for the GPU to read.
     pub(crate) gpu_ro: Arc<Heap>,
+    /// Notified when there is garbage where none was.
+    pub(crate) has_garbage: Arc<Notify>,
 }
 
 impl Heaps {
@@ -469,11 +521,14 @@ impl Heaps {
     const MAX_COUNT: usize = 2048;
 
     pub(crate) fn new(uat: &Arc<Uat>) -> Result<Self> {
+        let has_garbage = Arc::new(Notify::new(), GFP_KERNEL)?;
+        let heap = |config| Heap::new(uat, config, &has_garbage);
         Ok(Self {
-            private: Heap::new(uat, HeapConfig::PRIVATE)?,
-            shared: Heap::new(uat, HeapConfig::SHARED)?,
-            shared_ro: Heap::new(uat, HeapConfig::SHARED_RO)?,
-            gpu_ro: Heap::new(uat, HeapConfig::GPU_RO)?,
+            private: heap(HeapConfig::PRIVATE)?,
+            shared: heap(HeapConfig::SHARED)?,
+            shared_ro: heap(HeapConfig::SHARED_RO)?,
+            gpu_ro: heap(HeapConfig::GPU_RO)?,
+            has_garbage,
         })
     }
 
