@@ -17,7 +17,8 @@
 
 use crate::{
     alloc::Heaps,
-    firmware::Firmware, //
+    firmware::Firmware,
+    slots::SlotPool, //
 };
 use core::future::Future;
 use kasync::{
@@ -40,6 +41,7 @@ const PAUSE: Delta = Delta::from_millis(200);
 pub(crate) struct Collector {
     pub(crate) heaps: Heaps,
     pub(crate) firmware: Arc<Firmware>,
+    pub(crate) slots: Arc<SlotPool>,
 }
 
 impl Collector {
@@ -52,6 +54,11 @@ impl Collector {
     async fn collect_once(&self) -> Option<()> {
         self.unless_over(self.heaps.has_garbage.notified()).await?;
         self.unless_over(time::sleep(PAUSE)).await?;
+        if self.slots.is_closed() {
+            // Nothing is sent while the system is suspended. Timers stand still then.
+            self.heaps.has_garbage.notify_one();
+            return Some(());
+        }
         let garbage = self.heaps.take_garbage();
         if garbage.is_empty() {
             return Some(());

@@ -210,6 +210,7 @@ impl Parts {
         let collector = Collector {
             heaps: self.heaps.clone(),
             firmware: self.firmware.clone(),
+            slots: self.uat.slots.clone(),
         };
         let task = self.queues.spawn(c"garbage", collector.run())?;
         task.detach();
