@@ -73,7 +73,8 @@ int main(int argc, char **argv)
 		check_charged(JOBS, 1000, 20);
 		return finish();
 	} else {
-		fprintf(stderr, "usage: oom machine [WHAT] | many | flight | cgroup MIB [WHAT] | charged\n");
+		fprintf(stderr,
+			"usage: oom machine [WHAT] | many | flight | cgroup MIB [WHAT] | charged\n");
 		return 2;
 	}
 	bystanders_stop();

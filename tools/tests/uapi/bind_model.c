@@ -265,7 +265,10 @@ static void look(struct worker *w)
 	memset((void *)w->found, 0xff, PAGES * sizeof(*w->found));
 	ret = submit(&w->ctx, &command, sizeof(command), &out, 0, 1);
 	file = ret ? -1 : syncobj_export_sync_file(w->ctx.fd, w->sync);
-	if (ret || file < 0 || sync_file_wait(file, SECONDS * 1000)) {
+	if (!ret)
+		ret = file < 0 ? file : sync_file_wait(file, SECONDS * 1000);
+	if (ret) {
+		printf("# a job: %s\n", strerror(-ret));
 		w->wrong = "a job";
 		return;
 	}
@@ -313,7 +316,8 @@ void test_bind_model(void)
 	for (int i = 0; i < THREADS; i++)
 		worker_init(&workers[i], &shared, i, seed);
 	for (int i = 0; i < THREADS; i++)
-		need("start a thread", -pthread_create(&workers[i].thread, NULL, work, &workers[i]));
+		need("start a thread",
+		     -pthread_create(&workers[i].thread, NULL, work, &workers[i]));
 	for (int i = 0; i < THREADS; i++) {
 		struct worker *w = &workers[i];
 

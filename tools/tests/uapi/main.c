@@ -5,8 +5,8 @@
  *
  * usage: uapi [GROUP...]
  *
- * groups: params vm bind-model gem queue submit submit-errors teardown import fdinfo fences memory limits
- *         starve long longer
+ * groups: params vm bind-model gem queue submit submit-errors teardown import fdinfo fences memory
+ *         limits starve long longer
  */
 #include "uapi.h"
 
