@@ -4,6 +4,7 @@
 
 mod alloc;
 mod bind;
+mod collector;
 mod deferred_drop;
 mod device;
 mod driver;

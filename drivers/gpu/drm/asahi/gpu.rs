@@ -8,6 +8,7 @@ use crate::{
         Heaps,
         KernelMapping, //
     },
+    collector::Collector,
     deferred_drop::DeferredDropQueue,
     ffi,
     firmware::{
@@ -80,6 +81,7 @@ struct Parts {
     uat: Arc<Uat>,
     heaps: Heaps,
     deferred: Arc<DeferredDropQueue>,
+    closing: Arc<DeferredDropQueue>,
     // Ends before what it works on.
     _suspend: SuspendNotifier,
     firmware: Arc<Firmware>,
@@ -114,6 +116,7 @@ impl Gpu {
             let _ = executor.shutdown();
         })?;
         let id = parts.boot(dev).inspect_err(|_| parts.stop())?;
+        parts.start_collector().inspect_err(|_| parts.stop())?;
 
         let [letter, digit] = id.revision_name();
         dev_info!(
@@ -155,6 +158,7 @@ impl Parts {
 
         let heaps = Heaps::new(&uat)?;
         let deferred = DeferredDropQueue::new()?;
+        let closing = DeferredDropQueue::new()?;
         let control_page = ControlPage::new(&uat)?;
         let (io, mappings) = map_io(&uat, chip)?;
         let queues = executor.root().child(c"queues")?;
@@ -181,6 +185,7 @@ impl Parts {
             uat,
             heaps,
             deferred,
+            closing,
             _suspend: suspend,
             firmware,
             fault_control,
@@ -200,12 +205,25 @@ impl Parts {
             .boot(dev, was_running, || identify(dev, &self.regs, self.chip))
     }
 
+    /// Starts the task that collects what garbage nobody else does.
+    fn start_collector(&self) -> Result {
+        let collector = Collector {
+            heaps: self.heaps.clone(),
+            firmware: self.firmware.clone(),
+            slots: self.uat.slots.clone(),
+        };
+        let task = self.queues.spawn(c"garbage", collector.run())?;
+        task.detach();
+        Ok(())
+    }
+
     /// Ends everything. May be repeated.
     fn stop(&self) {
         self.queues.cancel();
         if let Err(e) = self.queues.join_blocking() {
             dev_err!(self.dev, "queues do not end: {e:?}\n");
         }
+        self.closing.close();
         self.deferred.close();
         self.firmware.shutdown();
         self.uat.shutdown();
@@ -244,6 +262,12 @@ impl Gpu {
     /// What its tasks may not free.
     pub(crate) fn deferred(&self) -> &Arc<DeferredDropQueue> {
         &self.parts.deferred
+    }
+
+    /// Queues of clients that have gone. It takes its time for each, and nobody's memory waits
+    /// behind them.
+    pub(crate) fn closing(&self) -> &Arc<DeferredDropQueue> {
+        &self.parts.closing
     }
 
     /// Has the firmware clean its cache, if much memory waits for that. May sleep.
