@@ -135,7 +135,8 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         let json = format!(
             "{{\"jobs\": {}, \"interrupts\": {}, \"mmio_reads\": {reads}, \"mmio_writes\": {writes}, \
              \"launches\": {}, \"threads\": {}, \"instructions\": {}, \"gpu_ms\": {}, \
-             \"raised_again\": {}, \"stale\": {}, \"freed\": {}, \"overflows\": {}}}\n",
+             \"raised_again\": {}, \"stale\": {}, \"freed\": {}, \
+             \"asleep\": {}, \"overflows\": {}}}\n",
             counters.completed,
             soc.interrupts(),
             counters.launches,
@@ -145,6 +146,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
             soc.raised_again(),
             soc.stale(),
             soc.freed(),
+            soc.asleep_accesses(),
             counters.overflows,
         );
         std::fs::write(&path, json).map_err(|e| format!("statistics {}: {e}", path.display()))?;

@@ -266,11 +266,16 @@ impl<'a> Life<'a> {
         if self.dead || self.has(&Trouble::NoHello) {
             return;
         }
+        if self.has(&Trouble::NoSleep) && rtkit::puts_to_sleep(message) {
+            let line = "the host's message to sleep is ignored, as scripted";
+            return self.soc.note(Level::Info, line);
+        }
         match self.rtkit.message(message) {
             Ok(actions) => actions.into_iter().for_each(|action| self.act(action)),
             Err(reason) => self.crash(&format!("RTKit: {reason}")),
         }
         self.soc.set_off(self.dead || self.rtkit.is_off());
+        self.soc.set_asleep(self.rtkit.is_off());
         if message.1 == rtkit::CRASHLOG && self.has(&Trouble::CrashBoot) {
             self.crash("scripted crash at boot");
         }
