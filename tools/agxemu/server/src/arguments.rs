@@ -53,7 +53,10 @@ hardware
   stamp-bits     pending stamps have bits above the event slot
   slow-init:MS   Initialize takes so long
   slow-halt:MS   so long from the event of a halt to the word that says so
+  power-domain   there is a power domain; without power registers do not answer, and the
+                 coprocessor's state is lost
   strict         all of these, with 1500 and 300 ms
+  always-on      the same domain, of which the device tree says that it is always on
   poison         accesses to pages that the guest has freed are reported; it has to run with
                  page_poison=1";
 

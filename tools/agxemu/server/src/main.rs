@@ -136,7 +136,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
             "{{\"jobs\": {}, \"interrupts\": {}, \"mmio_reads\": {reads}, \"mmio_writes\": {writes}, \
              \"launches\": {}, \"threads\": {}, \"instructions\": {}, \"gpu_ms\": {}, \
              \"raised_again\": {}, \"stale\": {}, \"freed\": {}, \
-             \"asleep\": {}, \"overflows\": {}}}\n",
+             \"asleep\": {}, \"gated\": {}, \"cuts\": {}, \"overflows\": {}}}\n",
             counters.completed,
             soc.interrupts(),
             counters.launches,
@@ -147,6 +147,8 @@ fn serve(arguments: Arguments) -> Result<(), String> {
             soc.stale(),
             soc.freed(),
             soc.asleep_accesses(),
+            soc.gated_accesses(),
+            soc.power_cuts(),
             counters.overflows,
         );
         std::fs::write(&path, json).map_err(|e| format!("statistics {}: {e}", path.display()))?;

@@ -168,6 +168,7 @@ impl<'a> Life<'a> {
         }
         if !self.has(&Trouble::NoHello) {
             self.soc.set_off(false);
+            self.soc.set_asleep(false);
             let hello = self.rtkit.start();
             self.send(hello);
         }

@@ -123,6 +123,14 @@ impl Soc {
 
     /// Everything as at power-on.
     pub fn reset(&self) {
+        self.forget();
+        if self.booted.load(Ordering::Relaxed) {
+            self.run_boot_loader();
+        }
+    }
+
+    /// Everything but RAM as at power-on.
+    pub(crate) fn forget(&self) {
         self.update(|s| {
             *s = Signal {
                 generation: s.generation + 1,
@@ -136,9 +144,6 @@ impl Soc {
         self.set_off(true);
         if let Some(book) = self.book.get() {
             book.open().clear();
-        }
-        if self.booted.load(Ordering::Relaxed) {
-            self.run_boot_loader();
         }
     }
 

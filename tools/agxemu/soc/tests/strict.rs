@@ -8,14 +8,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use agx_abi::uat::{LEVEL_ENTRIES, LEVEL_SHIFTS};
-use agxemu_soc::device::{BAR_ASC, BAR_SGX, MAILBOX};
+use agxemu_soc::device::{BAR_ASC, BAR_PMGR, BAR_SGX, MAILBOX};
 use agxemu_soc::hardware::Hardware;
 use agxemu_soc::shadow::{Invalidation, Invalidations, PATIENCE};
 
 use host::{Host, FREE, PAGE, VA};
 
 fn strict() -> Host {
-    Host::with(vec![], Hardware::STRICT)
+    let host = Host::with(vec![], Hardware::STRICT);
+    host.write(BAR_PMGR, 0, 0xf);
+    host
 }
 
 #[test]
