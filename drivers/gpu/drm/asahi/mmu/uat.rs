@@ -123,7 +123,7 @@ pub(crate) struct Uat {
     pub(crate) timestamps: Arc<Ranges>,
     // Behind what points into them: fields are dropped in order.
     ttbs: Region,
-    _pagetables: Region,
+    pagetables: Region,
     _handoff: Region,
 }
 
@@ -163,7 +163,7 @@ impl Uat {
                 mmio,
                 timestamps,
                 ttbs,
-                _pagetables: pagetables,
+                pagetables,
                 _handoff: handoff_region,
             }),
             GFP_KERNEL,
@@ -342,6 +342,19 @@ impl Uat {
             self.put_root(KERNEL_CONTEXT, TtbEntry::TTB0, empty_table());
             self.cut_off_clients();
         }
+    }
+
+    /// Takes our part of the upper half out of the firmware's reach, whatever that is doing. It
+    /// crashes if it goes on using it, which only a reset ends; so this is for a firmware that does
+    /// not sleep, when the memory is about to be somebody else's.
+    pub(crate) fn take_away(&self) {
+        let offset = KERNEL_ROOT_INDEX * size_of::<u64>();
+        // SAFETY: The region's first page is the root of the upper half, whose entries are words.
+        // The firmware reads them, and we write ours, as single words.
+        let entry =
+            unsafe { AtomicU64::from_ptr(self.pagetables.cpu_addr().add(offset).cast().as_ptr()) };
+        entry.store(0, Ordering::Relaxed);
+        tlb::invalidate_all();
     }
 
     /// Notes whether the firmware knows an address in the kernel's half.
