@@ -56,6 +56,7 @@ hardware
   power-domain   there is a power domain; without power registers do not answer, and the
                  coprocessor's state is lost
   strict         all of these, with 1500 and 300 ms
+  once           interrupt lines are signalled once each time, so that what is lost is lost
   always-on      the same domain, of which the device tree says that it is always on
   poison         accesses to pages that the guest has freed are reported; it has to run with
                  page_poison=1";

@@ -15,6 +15,7 @@
 //! | `slow-halt:MS` | the word that says that the GPU is halted comes so long after the event |
 //! | `power-domain` | the device tree has a power domain; without power registers do not answer, and the coprocessor's state is lost |
 //! | `strict` | all of these, with 1500 ms and 300 ms |
+//! | `once` | interrupt lines are signalled when they become active, and not again while they stay so |
 //! | `always-on` | the same power domain, of which the device tree says that it is always on |
 //! | `poison` | accesses to pages that the guest has freed are reported; the guest has to run with `page_poison=1` |
 //!
@@ -61,6 +62,8 @@ pub struct Hardware {
     pub late_messages: bool,
     /// `power-domain`, `always-on`
     pub domain: Domain,
+    /// `once`
+    pub once: bool,
     /// `poison`
     pub poison: bool,
     /// `statistics`, `stamp-bits`, `slow-init`, `slow-halt`
@@ -76,6 +79,7 @@ impl Hardware {
         endpoints: true,
         late_messages: true,
         domain: Domain::Switched,
+        once: false,
         poison: false,
         firmware: Behaviour {
             initialize_ms: STRICT_INITIALIZE_MS,
@@ -115,6 +119,7 @@ impl Hardware {
             }
             "strict" => {
                 *self = Self {
+                    once: self.once,
                     poison: self.poison,
                     ..Self::STRICT
                 };
@@ -125,6 +130,7 @@ impl Hardware {
             "ids" => &mut self.ids,
             "endpoints" => &mut self.endpoints,
             "late-messages" => &mut self.late_messages,
+            "once" => &mut self.once,
             "poison" => &mut self.poison,
             "statistics" => &mut self.firmware.large_statistics,
             "stamp-bits" => &mut self.firmware.stamp_bits,
@@ -152,7 +158,7 @@ mod tests {
         strict.add("poison,strict,slow-init:2,always-on").unwrap();
         assert_eq!(strict.domain, Domain::AlwaysOn);
         assert_eq!(strict.firmware.initialize_ms, 2);
-        assert!(strict.poison);
+        assert!(strict.poison && !strict.once);
         for text in ["", "x", "image,", "slow-init", "slow-init:", "ids:1"] {
             assert!(h.add(text).is_err(), "{text:?}");
         }

@@ -158,6 +158,20 @@ fn a_lost_interrupt_is_signalled_again() {
     assert_eq!(host.soc.raised_again(), before);
 }
 
+#[test]
+fn a_lost_interrupt_is_lost_if_lines_are_signalled_once() {
+    let hardware = Hardware {
+        once: true,
+        ..Hardware::default()
+    };
+    let host = Host::with(vec![Trouble::DropIrq(1)], hardware);
+    host.start();
+    host.wait("loss", || host.log.has("interrupt 1 is lost").then_some(()));
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(host.edges.0[0].load(Ordering::Relaxed), 0);
+    assert_eq!(host.soc.raised_again(), 0);
+}
+
 /// A host whose handler loses an edge that comes while it runs gets to everything all the same.
 #[test]
 fn a_handler_that_loses_edges_misses_nothing() {
