@@ -231,13 +231,6 @@ impl Parts {
                 .give_up(fmt!("nobody waits for jobs at shutdown ({e:?})")),
         }
         self.stop();
-        if self.uat.is_abandoned() {
-            self.uat.take_away();
-            dev_err!(
-                self.dev,
-                "firmware does not sleep at shutdown: memory was taken out of its reach\n"
-            );
-        }
     }
 
     /// Ends everything. May be repeated.

@@ -10,8 +10,8 @@
 //!   running ──────────────► drain ───────────────────────────► stop ──► asleep
 //!                             │ not within DRAIN_LIMIT           ▲ │
 //!                             └─► clients cut off, ENODEV ───────┘ │ it does not say that it sleeps
-//!                                                                  └─► our part of its translation
-//!                                                                      is taken away: it crashes
+//!                                                                  └─► abandoned: what it has is out
+//!                                                                      of its reach
 //! ```
 //!
 //! A kernel that starts after a panic does not come this way; it has memory of its own, which was
