@@ -5,7 +5,8 @@
  * usage: kexec IMAGE [OPTION]...
  *
  * The new kernel has the command line of the running one, and OPTIONs besides. Returns only if that
- * fails.
+ * fails. When all that is left to do is to end the running kernel, "rig: the next kernel" is in its
+ * log.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -38,6 +39,7 @@ static int append(char *line, const char *text)
 
 int main(int argc, char **argv)
 {
+	static const char mark[] = "rig: the next kernel";
 	char line[COMMAND_LINE], running[COMMAND_LINE];
 	int image, file;
 	ssize_t length;
@@ -68,6 +70,9 @@ int main(int argc, char **argv)
 	if (syscall(SYS_kexec_file_load, image, -1, strlen(line) + 1, line,
 		    KEXEC_FILE_NO_INITRAMFS))
 		return fail("kexec_file_load");
+	file = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	if (file < 0 || write(file, mark, strlen(mark)) < 0)
+		return fail("/dev/kmsg");
 	syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, NULL);
 	return fail("reboot");
 }
