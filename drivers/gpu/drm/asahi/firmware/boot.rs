@@ -107,7 +107,7 @@ impl Firmware {
     /// Puts the firmware to sleep and ends all contact, so that the memory it knew can go.
     ///
     /// If it does not say that it sleeps, it may go on using that memory: then all of it stays
-    /// allocated and mapped, with a line in the log.
+    /// allocated, out of its reach, with a line in the log.
     ///
     /// The queues are closed by then; what waits nevertheless ends with `ENODEV`. May be repeated.
     pub(crate) fn shutdown(&self) {
