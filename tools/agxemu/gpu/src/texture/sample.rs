@@ -250,7 +250,8 @@ fn mix(a: u32, b: u32, share: f32) -> u32 {
     (a + (b - a) * share).to_bits()
 }
 
-/// What a texel becomes before it is filtered.
+/// What a texel becomes before it is filtered, and before channels are chosen: OpenGL's modes of
+/// depth textures would not work otherwise. That all channels get the result is inferred.
 fn compared(request: &TextureRequest, sampler: &Sampler, texel: [u32; 4], lane: usize) -> [u32; 4] {
     let Some(reference) = &request.compare else {
         return texel;
@@ -329,7 +330,7 @@ fn level_sample(
             Some(at) => reader.texel(level, at, 0)?.unwrap_or([0; 4]),
             None => sampler.border,
         };
-        Ok(compared(request, sampler, swizzled(image, texel), lane))
+        Ok(swizzled(image, compared(request, sampler, texel, lane)))
     };
     if let Some(channel) = request.gather {
         let channel = usize::from(channel);

@@ -214,6 +214,15 @@ fn samples_are_filtered_and_wrapped() {
     shadow.coordinates = at(10.0, 9.0);
     shadow.compare = Some(all((9.5f32 / 255.0).to_bits()));
     assert_eq!(read(&mut host, &shadow)[0], 127.5);
+    // Channels are chosen behind the comparison: 0, 0, 0, red; then one, red, red, 0.
+    for (swizzle, want) in [
+        (0o0555, [0.0, 0.0, 0.0, 127.5]),
+        (0o5004, [255.0, 127.5, 127.5, 0.0]),
+    ] {
+        let bits = u32::from_le_bytes([t[0], t[1], t[2], t[3]]) & !(0o7777 << 16);
+        shadow.texture[..4].copy_from_slice(&(bits | swizzle << 16).to_le_bytes());
+        assert_eq!(read(&mut host, &shadow), want);
+    }
 }
 
 #[test]
