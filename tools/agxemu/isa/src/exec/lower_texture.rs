@@ -110,7 +110,6 @@ fn coordinates(inst: &Instruction, dim: Dim, last: bool) -> Result<Coordinates, 
 fn position(inst: &Instruction, dim: Dim, op: TextureOp) -> Result<Coordinates, Refusal> {
     let mut coordinates = coordinates(inst, dim, false)?;
     if op == TextureOp::Sample && coordinates.narrow {
-        return Err("16-bit coordinates of a sample".into());
         coordinates.floats = dim.gradient() as u8;
     }
     Ok(coordinates)
