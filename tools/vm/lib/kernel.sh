@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 #
-# The kernel, in four flavours: "plain", "debug" with lockdep, KASAN and kmemleak, "kcsan" with the detector of data races, and
-# "desktop" with a network.
+# The kernel, in three flavours: "plain", "debug" with lockdep, KASAN and kmemleak, and "kcsan" with the detector of data races.
 
 KERNEL_CONFIG=$REPO/tools/vm/kernel
 
@@ -11,20 +10,21 @@ kernel_fragments() {
 	[ "$1" = plain ] || printf '%s\n' "$KERNEL_CONFIG/$1.config"
 }
 
-# Every option asked for has to be there in the end: kconfig drops silently what it cannot have. Of two fragments, the later has
-# its way.
+# Every option asked for has to be there in the end: kconfig drops silently what it cannot have.
 check_config() {
-	local config=$1 line missing=0
+	local config=$1 file line missing=0
 	shift
-	while read -r line; do
-		case $line in
-		CONFIG_*=n) grep -qE "^${line%=n}=" "$config" || continue ;;
-		CONFIG_*) ! grep -qxF "$line" "$config" || continue ;;
-		*) continue ;;
-		esac
-		say "kernel configuration: $line did not stick"
-		missing=1
-	done < <(cat "$@" | tac | awk -F= '!seen[$1]++')
+	for file in "$@"; do
+		while read -r line; do
+			case $line in
+			CONFIG_*=n) grep -qE "^${line%=n}=" "$config" || continue ;;
+			CONFIG_*) ! grep -qxF "$line" "$config" || continue ;;
+			*) continue ;;
+			esac
+			say "kernel configuration: $line did not stick"
+			missing=1
+		done <"$file"
+	done
 	[ $missing = 0 ]
 }
 
@@ -47,10 +47,6 @@ build_kernel() {
 	local out=$1/build fragments
 	mkdir -p "$out"
 	mapfile -t fragments < <(kernel_fragments "$FLAVOUR")
-	# Most of it is that of the plain kernel: make finds out what has to be compiled anew.
-	if [ "$FLAVOUR" = desktop ] && [ ! -e "$1/.configured" ]; then
-		cp -a "$PLAIN_DIR/build/." "$out/"
-	fi
 	configure() {
 		kernel_make "$ROOT_DIR" "$SOURCE_DIR" "$out" allnoconfig
 		(
@@ -73,7 +69,6 @@ build_kernel() {
 # kernel FLAVOUR: the directory with build/. That of the plain kernel has the UAPI headers in usr/include.
 kernel() {
 	local fragments
-	[ "$1" != desktop ] || PLAIN_DIR=$(kernel plain)
 	FLAVOUR=$1
 	ROOT_DIR=$(toolchain)
 	SOURCE_DIR=$(kernel_source)

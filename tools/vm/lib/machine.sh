@@ -14,14 +14,13 @@ COMPLAINTS='WARNING: |BUG: |KASAN: |Kernel panic|Internal error: |Oops|possible 
 parse_options() {
 	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' PLUGIN='' DEVICE='' WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR='' PROCESSORS=2
 	MEMORY_MIB=2048 MODULES="kasync jobqueue agxemu_bridge asahi" CARRIED='' GPU_MAY_FAIL='' KERNEL_OPTIONS=''
-	CAPTURE='' GRAPHICS='' FORWARDS=()
+	CAPTURE='' GRAPHICS='' PORTS=()
 	COMMAND=()
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--plain-kernel) FLAVOUR_WANTED=plain ;;
 		--debug-kernel) FLAVOUR_WANTED=debug ;;
 		--kcsan-kernel) FLAVOUR_WANTED=kcsan ;;
-		--desktop-kernel) FLAVOUR_WANTED=desktop ;;
 		--no-emu) WITH_EMU= ;;
 		--no-modules) MODULES= ;;
 		--icount) ICOUNT=1 ;;
@@ -32,7 +31,7 @@ parse_options() {
 			CAPTURE=$(realpath -m "$2")
 			shift
 			;;
-		--share | --emu | --plugin | --device | --modules | --carry | --timeout | --log | --processors | --memory | --kernel-options | --forward)
+		--share | --emu | --plugin | --device | --modules | --carry | --timeout | --log | --processors | --memory | --kernel-options | --port)
 			[ $# -gt 1 ] || die "$1 needs a value"
 			case $1 in
 			--share) SHARE=$(realpath "$2") ;;
@@ -45,7 +44,7 @@ parse_options() {
 			--processors) PROCESSORS=$2 ;;
 			--memory) MEMORY_MIB=$2 ;;
 			--kernel-options) KERNEL_OPTIONS=$2 ;;
-			--forward) FORWARDS+=("$2") ;;
+			--port) PORTS+=("$2") ;;
 			--log) LOG_DIR=$(realpath -m "$2") ;;
 			esac
 			shift
@@ -64,10 +63,9 @@ parse_options() {
 		[ -n "$WITH_EMU" ] || die "--capture: there is no emulator"
 		mkdir -p "$CAPTURE"
 	fi
-	[ ${#FORWARDS[@]} = 0 ] || [ "$FLAVOUR_WANTED" = desktop ] || die "--forward: only the desktop kernel has a network"
 	if [ -z "$TIMEOUT" ]; then
 		TIMEOUT=120
-		case $FLAVOUR_WANTED in debug | kcsan) TIMEOUT=600 ;; esac
+		[ "$FLAVOUR_WANTED" = plain ] || TIMEOUT=600
 	fi
 }
 
@@ -77,8 +75,13 @@ machine_prepare() {
 	KERNEL=$(kernel "$FLAVOUR_WANTED")
 	IMAGE=$(guest_image)
 	[ -z "$GRAPHICS" ] || GRAPHICS_IMAGE=$(graphics_image)
-	MODULE_DIR=$(modules "$FLAVOUR_WANTED")
-	[ -z "$WITH_EMU" ] || EMULATOR=$(emulator)
+	# The tests have built these once for all machines.
+	if [ -n "${ASAHI_BUILT:-}" ] && [ "$FLAVOUR_WANTED" != kcsan ]; then
+		MODULE_DIR=$REPO/build/modules-$FLAVOUR_WANTED EMULATOR=$REPO/build/agxemu
+	else
+		MODULE_DIR=$(modules "$FLAVOUR_WANTED")
+		[ -z "$WITH_EMU" ] || EMULATOR=$(emulator)
+	fi
 
 	mkdir -p "$CACHE/run"
 	RUN=$(mktemp -d "$CACHE/run/vm.XXXXXX")
@@ -185,15 +188,12 @@ machine_command() {
 		-device virtio-rng-pci -device virtio-serial-pci)
 	[ -z "$GRAPHICS" ] || QEMU+=(-drive "if=none,id=graphics,format=raw,readonly=on,file=$GRAPHICS_IMAGE"
 		-device virtio-blk-pci,drive=graphics,serial=graphics)
-	local forward network=user,id=network,restrict=on
-	if [ ${#FORWARDS[@]} != 0 ]; then
-		for forward in "${FORWARDS[@]}"; do
-			network+=",hostfwd=tcp:127.0.0.1:${forward%:*}-:${forward#*:}"
-		done
-		QEMU+=(-netdev "$network" -device virtio-net-pci,netdev=network,romfile=)
-	fi
 	[ -z "$ICOUNT" ] || QEMU+=(-icount shift=0,sleep=off)
 	[ -z "$PLUGIN" ] || QEMU+=(-plugin "$PLUGIN")
+	local port
+	for port in "${PORTS[@]}"; do
+		QEMU+=(-chardev "${port#*,},id=${port%%,*}" -device "virtserialport,chardev=${port%%,*},name=${port%%,*}")
+	done
 	[ -z "$DEVICE" ] || QEMU+=(-device "$DEVICE")
 	[ -z "$SHARE" ] || QEMU+=(-fsdev "local,id=share,path=$SHARE,security_model=none"
 		-device virtio-9p-pci,fsdev=share,mount_tag=share)

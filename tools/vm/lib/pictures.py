@@ -178,4 +178,5 @@ def main():
              "       pictures.py join OUT.png PICTURE…")
 
 
-main()
+if __name__ == "__main__":
+    main()
