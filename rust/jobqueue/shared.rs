@@ -108,6 +108,15 @@ pub(crate) struct Limits {
     pages: u32,
 }
 
+/// Returns the lock of a queue's order.
+///
+/// Not part of the generic code around it, which each driver has a copy of: to lockdep the lock's
+/// key, which is this module's, goes with one name, that is, one string at one address.
+#[inline(never)]
+fn order_lock(emitter: FenceEmitter) -> impl PinInit<SpinLock<FenceEmitter>> {
+    new_spinlock!(emitter)
+}
+
 /// What a queue and its task share.
 #[pin_data]
 pub(crate) struct Shared<R: Ring> {
@@ -179,7 +188,7 @@ impl<R: Ring> Shared<R> {
                 flags: Atomic::new(0),
                 activity: Atomic::new(IDLE),
                 submit_list: SubmitList::new(),
-                order <- new_spinlock!(emitter),
+                order <- order_lock(emitter),
             }),
             GFP_KERNEL_ACCOUNT,
         )
