@@ -91,6 +91,17 @@ unsafe impl Linked for Header {
 }
 
 impl Header {
+    /// Takes out what the handle, which goes, has left for the end of the task.
+    ///
+    /// # Safety
+    ///
+    /// The caller has cleared HANDLE and JOIN_WAKER while the task was not complete.
+    pub(super) unsafe fn take_join_waker(&self) -> Option<Waker> {
+        // SAFETY: HANDLE and JOIN_WAKER were cleared before the task was complete, so only the
+        // handle accesses the slot.
+        self.join_waker.with(|slot| unsafe { (*slot).take() })
+    }
+
     /// Returns the budget of the poll that is under way.
     pub(crate) fn budget(&self) -> &Budget {
         &self.budget
