@@ -290,7 +290,7 @@ pub(crate) unsafe fn wake(header: NonNull<Header>) {
 fn schedule(task: &Header) -> bool {
     // SAFETY: The item was initialised with the task; a reference keeps it valid until it has run.
     // Inside an RCU section and not complete, or not yet started: the queue is there.
-    unsafe { task.core.as_ref().queue().enqueue(task.work.get()) }
+    unsafe { task.batch.as_ref().queue().enqueue(task.work.get()) }
 }
 
 /// Runs a task: (4). Called by the workqueue, once per pending mark that it has cleared.

@@ -11,8 +11,8 @@ use crate::{
     HwDone,
     Ring,
     RingStopped,
-    TimeoutAction,
     Timeline, //
+    TimeoutAction,
 };
 use core::{
     ffi::c_void,

@@ -3,7 +3,6 @@
 //! The tree's links and counts, and what changes them. See the rules in [`super`].
 
 use super::{
-    walk::Pause,
     Scope,
     ScopeInner, //
 };
@@ -41,6 +40,13 @@ pub(crate) struct Tree {
 
 // SAFETY: The pauses are accessed under the tree's lock only.
 unsafe impl Send for Tree {}
+
+/// A walk that has let go of the lock.
+pub(super) struct Pause {
+    pub(super) next: *mut Pause,
+    /// The task to go on with. When that leaves its list, so does this go on to the one after it.
+    pub(super) task: Option<NonNull<Header>>,
+}
 
 impl Tree {
     pub(crate) fn new() -> IrqLock<Self> {

@@ -3,7 +3,10 @@
 //! Walks through the tree that let go of its lock now and then. See the rules in [`super`].
 
 use super::{
-    tree::Tree,
+    tree::{
+        Pause,
+        Tree, //
+    },
     Scope,
     ScopeInner,
     BATCH, //
@@ -19,13 +22,6 @@ use core::{
         NonNull, //
     }, //
 };
-
-/// A walk that has let go of the lock.
-pub(super) struct Pause {
-    next: *mut Pause,
-    /// The task to go on with. When that leaves its list, so does this go on to the one after it.
-    task: Option<NonNull<Header>>,
-}
 
 impl Tree {
     /// Links a pause.

@@ -7,17 +7,17 @@ use super::{
     state::State, //
 };
 use crate::{
-    batch::Link,
+    batch::{
+        Batch,
+        Link, //
+    },
     cell::OwnedCell,
     current,
     list::{
         Linked,
         Links, //
     },
-    scope::{
-        Core,
-        Scope, //
-    },
+    scope::Scope,
     stat::StatCounter,
     workqueue::Work, //
 };
@@ -56,8 +56,9 @@ pub(crate) struct Header {
     pub(super) work: Work,
     pub(crate) state: State,
     pub(super) vtable: &'static Vtable,
-    /// Valid for as long as the task is not complete, and then for a grace period.
-    pub(super) core: NonNull<Core>,
+    /// The task's batch, and its queue. Valid for as long as the task is not complete, and then for
+    /// a grace period.
+    pub(super) batch: NonNull<Batch>,
     pub(super) scope: UnsafeCell<Option<Scope>>,
     pub(super) links: UnsafeCell<Links<Header>>,
     /// Its place in a batch.

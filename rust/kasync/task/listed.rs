@@ -85,7 +85,7 @@ unsafe fn put_in(header: NonNull<Header>) {
     // SAFETY: Not null, as it is inside of the header, which is valid.
     let link = unsafe { NonNull::new_unchecked(&raw mut (*header.as_ptr()).link) };
     // SAFETY: The task was not complete in this section, so its executor is there.
-    let batch = unsafe { header.as_ref().core.as_ref() }.batch(link);
+    let batch = unsafe { header.as_ref().batch.as_ref() };
     // SAFETY: LISTED was not set, so the link is in no batch; its reference keeps the task.
     unsafe { batch.add(link) };
 }
