@@ -642,16 +642,6 @@ impl Dependencies<'_> {
     pub fn poll_all(&mut self, cx: &mut task::Context<'_>) -> Poll<Result> {
         self.0.poll_all(cx)
     }
-
-    /// Polls those that `skip` does not skip: see [`FenceSet::poll_except`].
-    #[inline(always)]
-    pub fn poll_except(
-        &mut self,
-        cx: &mut task::Context<'_>,
-        skip: impl FnMut(&Fence) -> bool,
-    ) -> Poll<Result> {
-        self.0.poll_except(cx, skip)
-    }
 }
 
 impl Deref for Dependencies<'_> {

@@ -386,9 +386,7 @@ impl<R: Ring> Task<R> {
             if trace::on() {
                 trace::wait(fence);
             }
-            let ring = &mut self.ring;
-            let can_wait = |fence: &_| ring.hw_can_wait(job, fence);
-            let Poll::Ready(result) = fence.dependencies_mut().poll_except(cx, can_wait) else {
+            let Poll::Ready(result) = fence.dependencies_mut().poll_all(cx) else {
                 return First::Waits;
             };
             if self.on_error != OnError::Ignore {
@@ -403,8 +401,7 @@ impl<R: Ring> Task<R> {
                 }
             }
         }
-        // It completes in its turn, and after all that it depends on: the hardware does not wait
-        // for anything any more.
+        // It completes in its turn, and after all that it depends on.
         if in_flight || fence.dependencies_mut().poll_all(cx).is_pending() {
             return First::Waits;
         }

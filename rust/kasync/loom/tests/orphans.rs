@@ -88,14 +88,6 @@ mod set {
         pub fn poll_all(&mut self, _: &mut Context<'_>) -> Poll<Result> {
             unreachable!("not part of the models")
         }
-
-        pub fn poll_except(
-            &mut self,
-            _: &mut Context<'_>,
-            _: impl FnMut(&Fence) -> bool,
-        ) -> Poll<Result> {
-            unreachable!("not part of the models")
-        }
     }
 }
 
