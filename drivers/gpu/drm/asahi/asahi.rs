@@ -21,6 +21,7 @@ mod queue;
 mod quota;
 mod regs;
 mod slots;
+mod small_vec;
 mod suspend;
 mod timestamps;
 mod uapi;
