@@ -12,6 +12,7 @@ use super::{
 };
 use crate::mmu::Uat;
 use core::mem;
+use kasync::sync::Notify;
 use kernel::{
     prelude::*,
     sync::Arc, //
@@ -25,6 +26,13 @@ pub(crate) struct Garbage {
     piles: [Pile; 2],
 }
 
+impl Garbage {
+    /// Returns whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.piles.iter().all(|pile| pile.count == 0)
+    }
+}
+
 /// The heaps in the kernel's half.
 #[derive(Clone)]
 pub(crate) struct Heaps {
@@ -36,6 +44,8 @@ pub(crate) struct Heaps {
     pub(crate) shared_ro: Arc<Heap>,
     /// The firmware's, cached by it, and for the GPU to read.
     pub(crate) gpu_ro: Arc<Heap>,
+    /// Notified when there is garbage where none was.
+    pub(crate) has_garbage: Arc<Notify>,
 }
 
 impl Heaps {
@@ -45,11 +55,14 @@ impl Heaps {
     const MAX_COUNT: usize = 2048;
 
     pub(crate) fn new(uat: &Arc<Uat>) -> Result<Self> {
+        let has_garbage = Arc::new(Notify::new(), GFP_KERNEL)?;
+        let heap = |config| Heap::new(uat, config, &has_garbage);
         Ok(Self {
-            private: Heap::new(uat, HeapConfig::PRIVATE)?,
-            shared: Heap::new(uat, HeapConfig::SHARED)?,
-            shared_ro: Heap::new(uat, HeapConfig::SHARED_RO)?,
-            gpu_ro: Heap::new(uat, HeapConfig::GPU_RO)?,
+            private: heap(HeapConfig::PRIVATE)?,
+            shared: heap(HeapConfig::SHARED)?,
+            shared_ro: heap(HeapConfig::SHARED_RO)?,
+            gpu_ro: heap(HeapConfig::GPU_RO)?,
+            has_garbage,
         })
     }
 

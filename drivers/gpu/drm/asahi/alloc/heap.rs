@@ -18,6 +18,7 @@ use core::{
     mem,
     ops::Range, //
 };
+use kasync::sync::Notify;
 use kernel::{
     alloc::kvec::PushError,
     prelude::*,
@@ -76,8 +77,12 @@ pub(crate) struct Heap {
 }
 
 impl Heap {
-    fn with_target(target: Target, config: HeapConfig) -> Result<Arc<Self>> {
-        let shared = Shared::new(target, config.protection)?;
+    fn with_target(
+        target: Target,
+        config: HeapConfig,
+        has_garbage: Option<&Arc<Notify>>,
+    ) -> Result<Arc<Self>> {
+        let shared = Shared::new(target, config.protection, has_garbage)?;
         let addresses = Ranges::new(config.range)?;
         Arc::pin_init(
             pin_init!(Self {
@@ -89,14 +94,18 @@ impl Heap {
         )
     }
 
-    /// A heap in the kernel's half.
-    pub(crate) fn new(uat: &Arc<Uat>, config: HeapConfig) -> Result<Arc<Self>> {
-        Self::with_target(Target::Kernel(uat.clone()), config)
+    /// A heap in the kernel's half. `has_garbage` is notified when there is garbage where none was.
+    pub(super) fn new(
+        uat: &Arc<Uat>,
+        config: HeapConfig,
+        has_garbage: &Arc<Notify>,
+    ) -> Result<Arc<Self>> {
+        Self::with_target(Target::Kernel(uat.clone()), config, Some(has_garbage))
     }
 
     /// A heap in a client's half.
     pub(crate) fn new_client(space: &Arc<AddressSpace>, config: HeapConfig) -> Result<Arc<Self>> {
-        Self::with_target(Target::Client(space.clone()), config)
+        Self::with_target(Target::Client(space.clone()), config, None)
     }
 
     /// Allocates a zeroed object of `size` bytes, aligned to `align` and at least to what the
@@ -123,8 +132,9 @@ impl Heap {
         }
 
         // Several threads that find the heap full at a time make a chunk each.
-        let size_of_chunk = size.max(self.grain);
-        let chunk = Chunk::new(&self.shared, &self.addresses, size_of_chunk, align)?;
+        let (size_of_chunk, is_large) = (size.max(self.grain), size > self.grain);
+        let (shared, addresses) = (&self.shared, &self.addresses);
+        let chunk = Chunk::new(shared, addresses, size_of_chunk, align, is_large)?;
         let span = chunk.allocate(size, align)?;
         self.add(chunk.clone())?;
         GpuBox::new(chunk, span)

@@ -3,11 +3,20 @@
 //! What heaps consist of: chunks, the objects in them, and piles of objects that wait to be freed.
 
 use super::buffer::Buffer;
-use crate::mmu::{
-    AddressSpace,
-    Ranges,
-    Span,
-    Uat, //
+use crate::{
+    mmu::{
+        AddressSpace,
+        Ranges,
+        Span,
+        Uat, //
+    },
+    quota::{
+        max_pinned,
+        max_pinned_with_heaps,
+        Charge,
+        Quota,
+        PINNED, //
+    }, //
 };
 use agx_abi::uat::{
     Protection,
@@ -18,6 +27,7 @@ use core::{
     ops::Range,
     ptr::NonNull, //
 };
+use kasync::sync::Notify;
 use kernel::{
     new_spinlock,
     prelude::*,
@@ -64,6 +74,8 @@ pub(super) struct Shared {
     protection: Protection,
     #[pin]
     pub(super) garbage: SpinLock<Pile>,
+    /// Notified when there is garbage where none was.
+    has_garbage: Option<Arc<Notify>>,
     /// Oldest first. The lock is held only to look at one, or to add or remove one: what takes
     /// long, and what may wait, is done without it, since all clients need the heaps of the
     /// kernel's half, and the scheduler may keep the thread away that is in here.
@@ -73,12 +85,17 @@ pub(super) struct Shared {
 
 impl Shared {
     /// Returns what a heap without chunks has.
-    pub(super) fn new(target: Target, protection: Protection) -> Result<Arc<Self>> {
+    pub(super) fn new(
+        target: Target,
+        protection: Protection,
+        has_garbage: Option<&Arc<Notify>>,
+    ) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
                 target,
                 protection,
                 garbage <- new_spinlock!(Pile::new()),
+                has_garbage: has_garbage.cloned(),
                 chunks <- new_spinlock!(KVVec::new()),
             }),
             GFP_KERNEL_ACCOUNT,
@@ -117,17 +134,34 @@ pub(super) struct Chunk {
     buffer: Buffer,
     /// Its addresses.
     span: Span,
+    // Behind the buffer: fields are dropped in order.
+    _charge: Charge<&'static Quota>,
 }
 
 impl Chunk {
     /// Returns a chunk of `size` bytes at least, whose first address is aligned to `align` and to
-    /// pages.
+    /// pages. `is_large`: it is for a single object, which has no part in the heaps' reserve.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, also if there is as much memory that cannot be reclaimed as may be; `ENOSPC`.
     pub(super) fn new(
         shared: &Arc<Shared>,
         addresses: &Arc<Ranges>,
         size: usize,
         align: usize,
+        is_large: bool,
     ) -> Result<Arc<Self>> {
+        // Before anything is allocated: a client can ask for more than any machine has.
+        let bytes = (size as u64)
+            .checked_next_multiple_of(PAGE_SIZE)
+            .ok_or(ENOMEM)?;
+        let limit = if is_large {
+            max_pinned()
+        } else {
+            max_pinned_with_heaps()
+        };
+        let charge = Charge::new(&PINNED, bytes, limit).ok_or(ENOMEM)?;
         let buffer = Buffer::new(size)?;
         let align = PAGE_SIZE.max(align as u64);
         let span = addresses.allocate(buffer.size() as u64, align)?;
@@ -141,6 +175,7 @@ impl Chunk {
             free,
             buffer,
             span,
+            _charge: charge,
         };
         Ok(Arc::new(chunk, GFP_KERNEL_ACCOUNT)?)
     }
@@ -250,9 +285,15 @@ impl Drop for GpuBox {
         if !shared.protection.is_cached() {
             return;
         }
+        let (rejected, is_first) = {
+            let mut pile = shared.garbage.lock();
+            (pile.push(object), pile.count == 1)
+        };
         // What comes back belongs to a heap that is gone; dropped behind the lock.
-        let rejected = shared.garbage.lock().push(object);
         drop(rejected);
+        if let (true, Some(has_garbage)) = (is_first, &shared.has_garbage) {
+            has_garbage.notify_one();
+        }
     }
 }
 

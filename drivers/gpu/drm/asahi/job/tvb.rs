@@ -24,7 +24,6 @@ use super::{
         REQUESTED, //
     },
     tvb_memory::{
-        charge,
         exhausted,
         Block,
         Tpc, //
@@ -39,11 +38,7 @@ use crate::{
         Shared,
         Word, //
     },
-    quota::{
-        max_pinned,
-        Charge,
-        Quota, //
-    },
+    quota::max_pinned,
     vm::Vm, //
 };
 use agx_abi::{
@@ -107,7 +102,6 @@ pub(crate) struct Tvb {
     reset: Word<u32>,
     renders: Word<u32>,
     _counter: Shared,
-    _charge: Charge<&'static Quota>,
     /// Jobs that count on what they have reserved.
     users: Atomic<u32>,
     /// Held while blocks are added or removed.
@@ -124,7 +118,6 @@ impl Tvb {
     pub(crate) fn new(heaps: &Heaps, vm: &Vm) -> Result<Arc<Self>> {
         let growth = Growth::new(max_pinned() / SHARE);
         let (blocks, pages) = (growth.limit(), growth.limit() * BLOCK_PAGES);
-        let lists = charge(u64::from(blocks) * 8 + u64::from(pages) * 4)?;
         let block_list = Shared::new(vm.shared_heap(), blocks as usize * 8).map_err(exhausted)?;
         let page_list = Shared::new(vm.shared_heap(), pages as usize * 4).map_err(exhausted)?;
         let block_control = Shared::new(&heaps.shared, BlockControl::SIZE)?;
@@ -159,7 +152,6 @@ impl Tvb {
                 kernel_buffer: Shared::new(&heaps.shared, KERNEL_BUFFER_SIZE)?,
                 renders: counter.field(Counter::COUNT)?,
                 _counter: counter,
-                _charge: lists,
                 users: Atomic::new(0),
                 resizing <- new_mutex!(()),
                 tpc <- new_mutex!(None),

@@ -2,17 +2,9 @@
 
 //! The memory of a tiled vertex buffer, in a client's address space.
 
-use crate::{
-    alloc::{
-        GpuBox,
-        Heap, //
-    },
-    quota::{
-        max_pinned,
-        Charge,
-        Quota,
-        PINNED, //
-    }, //
+use crate::alloc::{
+    GpuBox,
+    Heap, //
 };
 use agx_abi::buffer::{
     BufferInfo,
@@ -20,15 +12,6 @@ use agx_abi::buffer::{
     PAGE_SIZE, //
 };
 use kernel::prelude::*;
-
-/// Returns a charge for `bytes` of memory that cannot be reclaimed.
-///
-/// # Errors
-///
-/// `ENOMEM` if there would be too much of that.
-pub(crate) fn charge(bytes: u64) -> Result<Charge<&'static Quota>> {
-    Charge::new(&PINNED, bytes, max_pinned()).ok_or(ENOMEM)
-}
 
 /// Returns what an allocation in a client's address space has failed with: addresses that are used
 /// up are as good as memory that is.
@@ -43,7 +26,6 @@ pub(crate) fn exhausted(e: Error) -> Error {
 /// A block of pages.
 pub(super) struct Block {
     memory: GpuBox,
-    _charge: Charge<&'static Quota>,
 }
 
 impl Block {
@@ -55,7 +37,6 @@ impl Block {
     pub(super) fn new(heap: &Heap) -> Result<Self> {
         const SIZE: usize = BufferInfo::BLOCK_SIZE_VALUE as usize;
         Ok(Self {
-            _charge: charge(SIZE as u64)?,
             memory: heap.alloc(SIZE, PAGE_SIZE as usize).map_err(exhausted)?,
         })
     }
@@ -71,7 +52,6 @@ impl Block {
 /// halves run one after the other; the driver in the field does that as well [I].
 pub(crate) struct Tpc {
     memory: GpuBox,
-    _charge: Charge<&'static Quota>,
 }
 
 impl Tpc {
@@ -82,7 +62,6 @@ impl Tpc {
     /// `ENOMEM`.
     pub(super) fn new(heap: &Heap, size: usize) -> Result<Self> {
         Ok(Self {
-            _charge: charge(size as u64)?,
             memory: heap.alloc(size, PAGE_SIZE as usize).map_err(exhausted)?,
         })
     }
