@@ -80,12 +80,15 @@ impl Shared {
         self.word(field.offset())
     }
 
-    /// Returns the structure `S` at `offset`. `EINVAL` if it is not inside.
+    /// Returns the structure `S` at `offset`. `EINVAL` if it is not inside, or not aligned to words.
     #[inline]
     pub(crate) fn structure<S: Value>(&self, offset: usize) -> Result<Structure<'_, S>> {
         let at = self.span(offset, S::SIZE)?;
-        // SAFETY: `span()` checked the bounds, and the object stays as long as `self` is borrowed.
-        // If somebody else writes at the same time the content may be a mixture, which any bytes
+        if !at.cast::<u32>().is_aligned() {
+            return Err(EINVAL);
+        }
+        // SAFETY: `span()` checked the bounds, it is aligned, and the object stays as long as
+        // `self` is borrowed. If somebody else writes at the same time the content may be a mixture, which any bytes
         // are allowed to be.
         Ok(unsafe { Structure::new(at) })
     }

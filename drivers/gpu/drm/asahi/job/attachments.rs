@@ -62,7 +62,7 @@ impl<'a> Attachments<'a> {
 }
 
 /// Returns the whole records of `drm_asahi_attachment` in `payload`.
-fn records(payload: &[u8]) -> impl Iterator<Item = Payload<'_, ATTACHMENT_SIZE>> {
+fn records(payload: &[u8]) -> impl Iterator<Item = Payload<ATTACHMENT_SIZE>> + '_ {
     let whole = payload.chunks_exact(ATTACHMENT_SIZE);
     // PANIC: They have that size.
     whole.map(|record| Payload::of(record.first_chunk().expect("records are whole")))

@@ -86,7 +86,7 @@ impl Timestamps {
     }
 
     #[inline(always)]
-    pub(super) fn parse<const N: usize>(payload: &Payload<'_, N>, offset: usize) -> Self {
+    pub(super) fn parse<const N: usize>(payload: &Payload<N>, offset: usize) -> Self {
         let one = |at| match payload.u32(at) {
             // None; what the offset is does not matter then.
             0 => None,
@@ -116,7 +116,7 @@ pub(crate) struct Compute<'a> {
 
 impl<'a> Compute<'a> {
     fn parse(
-        payload: &Payload<'_, COMPUTE_SIZE>,
+        payload: &Payload<COMPUTE_SIZE>,
         attachments: Attachments<'a>,
     ) -> Result<Self, Invalid> {
         if payload.u32(0) != 0 {
@@ -182,7 +182,7 @@ impl<'a> Parser<'a> {
         Ok(taken)
     }
 
-    fn take_header(&mut self) -> Result<Payload<'a, HEADER_SIZE>, Invalid> {
+    fn take_header(&mut self) -> Result<Payload<HEADER_SIZE>, Invalid> {
         let (header, rest) = self
             .rest
             .split_first_chunk()
@@ -213,13 +213,14 @@ impl<'a> Parser<'a> {
             }
             let barriers = Barriers::parse(barriers, self.counts).ok_or(Invalid::Barrier)?;
             let work = match subqueue {
-                SubQueue::Render => Payload::read(payload, |payload| {
-                    let render = Render::parse(&payload, self.vertex, self.fragment)?;
-                    Ok(Work::Render(render))
-                })?,
-                SubQueue::Compute => Payload::read(payload, |payload| {
-                    Ok(Work::Compute(Compute::parse(&payload, self.compute)?))
-                })?,
+                SubQueue::Render => {
+                    let payload = Payload::new(payload)?;
+                    Work::Render(Render::parse(&payload, self.vertex, self.fragment)?)
+                }
+                SubQueue::Compute => {
+                    let payload = Payload::new(payload)?;
+                    Work::Compute(Compute::parse(&payload, self.compute)?)
+                }
             };
             self.counts[subqueue as usize] += 1;
             return Ok(Some(Command { barriers, work }));

@@ -32,44 +32,27 @@ pub(crate) enum Invalid {
     Empty,
 }
 
-/// A payload: a structure of `N` bytes.
-pub(super) struct Payload<'a, const N: usize>(&'a [u8; N]);
+/// A payload: a structure of `N` bytes. Aligned, so that its fields can be read in one piece.
+#[repr(align(8))]
+pub(super) struct Payload<const N: usize>([u8; N]);
 
-impl<'a, const N: usize> Payload<'a, N> {
-    /// Calls `then` with the structure in `bytes`, which is zero behind their end.
+impl<const N: usize> Payload<N> {
+    /// Returns the structure in `bytes`, which is zero behind their end.
     #[inline(always)]
-    pub(super) fn read<T>(
-        bytes: &[u8],
-        then: impl FnOnce(Payload<'_, N>) -> Result<T, Invalid>,
-    ) -> Result<T, Invalid> {
-        let padded;
-        let known = match bytes.split_first_chunk() {
-            Some((known, more)) => {
-                if more.iter().any(|&b| b != 0) {
-                    return Err(Invalid::UnknownFields);
-                }
-                known
-            }
-            None => {
-                padded = Self::pad(bytes);
-                &padded
-            }
-        };
-        then(Payload(known))
-    }
-
-    /// Returns `bytes`, which are fewer, with zeros behind them.
-    #[cold]
-    fn pad(bytes: &[u8]) -> [u8; N] {
-        let mut known = [0; N];
-        known[..bytes.len()].copy_from_slice(bytes);
-        known
+    pub(super) fn new(bytes: &[u8]) -> Result<Self, Invalid> {
+        let (known, more) = bytes.split_at(N.min(bytes.len()));
+        if more.iter().any(|&b| b != 0) {
+            return Err(Invalid::UnknownFields);
+        }
+        let mut this = Self([0; N]);
+        this.0[..known.len()].copy_from_slice(known);
+        Ok(this)
     }
 
     /// Returns the structure in `bytes`.
     #[inline(always)]
-    pub(super) fn of(bytes: &'a [u8; N]) -> Self {
-        Self(bytes)
+    pub(super) fn of(bytes: &[u8; N]) -> Self {
+        Self(*bytes)
     }
 
     /// Returns the bytes of a field. The offset is known when it is compiled, and so that it is inside.
@@ -142,7 +125,7 @@ pub(crate) struct Helper {
 
 impl Helper {
     #[inline(always)]
-    pub(super) fn parse<const N: usize>(payload: &Payload<'_, N>, offset: usize) -> Self {
+    pub(super) fn parse<const N: usize>(payload: &Payload<N>, offset: usize) -> Self {
         Self {
             binary: payload.u32(offset),
             cfg: payload.u32(offset + 4),

@@ -116,7 +116,7 @@ pub(crate) struct Render<'a> {
 impl<'a> Render<'a> {
     #[inline(never)]
     pub(super) fn parse(
-        payload: &Payload<'_, SIZE>,
+        payload: &Payload<SIZE>,
         vertex_attachments: Attachments<'a>,
         fragment_attachments: Attachments<'a>,
     ) -> Result<Self, Invalid> {
@@ -219,7 +219,7 @@ impl Framebuffer {
 }
 
 fn zls_buffer(
-    payload: &Payload<'_, SIZE>,
+    payload: &Payload<SIZE>,
     at: usize,
     names: [&'static str; 2],
 ) -> Result<ZlsBuffer, Invalid> {
