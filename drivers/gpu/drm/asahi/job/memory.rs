@@ -13,12 +13,14 @@
 //! | commands | read by the GPU, private to the firmware | `RunCompute` |
 //! | sequences | private to the firmware | microsequence, barriers before the command |
 //! | timestamps | shared | `JobTimestamps` |
-//! | preemption | of the client's VM | one buffer for all of the queue: they run one after the other [I] |
+//! | preemption | of the client's VM | one buffer for all of the batch: they run one after the other [I] |
 //!
 //! To allocate a block takes longer than all else that a submit does. So a queue allocates them for
 //! several commands at a time. A place is used once: what the firmware caches of it may be written
 //! back later, see [`crate::alloc`]. Batches begin with one place, and each has twice as many as
-//! the one before: a queue keeps no more memory than it has used.
+//! the one before, up to 16; when its last place is taken the queue has no part in it any more. So
+//! an idle queue that has had a single job keeps nothing, and any other keeps less than the memory
+//! of the jobs that it has had, and of 16.
 
 use super::{
     compute::{
@@ -74,18 +76,15 @@ struct Batch {
     commands: Shared,
     sequences: Shared,
     timestamps: Shared,
-    preemption: Arc<GpuBox>,
+    preemption: GpuBox,
     /// Address of what is behind the first part of that.
     preemption_tail: u64,
 }
 
 impl Batch {
-    fn new(
-        heaps: &Heaps,
-        count: usize,
-        preemption: Arc<GpuBox>,
-        preempt1_size: u64,
-    ) -> Result<Arc<Self>> {
+    fn new(heaps: &Heaps, client: &Heap, count: usize, preempt1_size: u64) -> Result<Arc<Self>> {
+        let size = preempt1_size as usize + PREEMPTION_TAIL;
+        let preemption = client.alloc(size, PREEMPTION_ALIGN)?;
         let batch = Self {
             commands: Shared::new(&heaps.gpu_ro, count * COMMAND_STRIDE)?,
             sequences: Shared::new(&heaps.private, count * SEQUENCE_STRIDE)?,
@@ -99,6 +98,7 @@ impl Batch {
 
 /// What a [`JobMemoryPool`] has.
 struct Unused {
+    /// The last batch, as long as places of it are left.
     batch: Option<Arc<Batch>>,
     places: Places,
 }
@@ -106,10 +106,13 @@ struct Unused {
 impl Unused {
     /// Takes `count` places that follow each other.
     fn take(&mut self, count: usize) -> Option<JobMemory> {
-        let batch = self.batch.as_ref()?;
         let first = self.places.take(count)?;
+        let batch = match self.places.left() {
+            0 => self.batch.take(),
+            _ => self.batch.clone(),
+        };
         Some(JobMemory {
-            batch: batch.clone(),
+            batch: batch?,
             first,
         })
     }
@@ -149,19 +152,8 @@ impl JobMemoryPool {
     ///
     /// `ENOMEM`.
     pub(crate) fn grow(&self, heaps: &Heaps, client: &Heap, count: usize) -> Result<JobMemory> {
-        let (places, preemption) = {
-            let unused = self.unused.lock();
-            let preemption = unused.batch.as_ref().map(|b| b.preemption.clone());
-            (unused.places.next(count), preemption)
-        };
-        let preemption = match preemption {
-            Some(preemption) => preemption,
-            None => {
-                let size = self.preempt1_size as usize + PREEMPTION_TAIL;
-                Arc::new(client.alloc(size, PREEMPTION_ALIGN)?, GFP_KERNEL_ACCOUNT)?
-            }
-        };
-        let batch = Batch::new(heaps, places.count(), preemption, self.preempt1_size)?;
+        let places = self.unused.lock().places.next(count);
+        let batch = Batch::new(heaps, client, places.count(), self.preempt1_size)?;
         let mut unused = Unused {
             batch: Some(batch),
             places,

@@ -30,10 +30,15 @@ impl Places {
         self.count
     }
 
+    /// Returns how many have not been used.
+    pub(crate) fn left(&self) -> usize {
+        self.count - self.used
+    }
+
     /// Takes `wanted` places that follow each other. Returns the first, or `None` if there are not
     /// as many.
     pub(crate) fn take(&mut self, wanted: usize) -> Option<usize> {
-        if wanted > self.count - self.used {
+        if wanted > self.left() {
             return None;
         }
         let first = self.used;
@@ -51,7 +56,7 @@ mod tests {
         let mut places = Places::NONE.next(5);
         assert_eq!(places.take(2), Some(0));
         assert_eq!(places.take(4), None);
-        assert_eq!(places.take(3), Some(2));
+        assert_eq!((places.take(3), places.left()), (Some(2), 0));
         assert_eq!(places.take(1), None);
         let mut none = Places::NONE;
         assert_eq!(none.take(1), None);
