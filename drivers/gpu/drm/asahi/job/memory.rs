@@ -13,7 +13,7 @@
 //! | commands | read by the GPU, private to the firmware | `RunCompute` |
 //! | sequences | private to the firmware | microsequence, barriers before the command |
 //! | timestamps | shared | `JobTimestamps` |
-//! | preemption | of the client's VM | one buffer for all of the batch: they run one after the other [I] |
+//! | preemption | of the client's VM | one buffer for all: they run one after the other [I] |
 //!
 //! To allocate a block takes longer than all else that a submit does. So a queue allocates them for
 //! several commands at a time. A place is used once: what the firmware caches of it may be written

@@ -2,9 +2,9 @@
 
 //! Structures that are written where the firmware is going to read them, field by field.
 //!
-//! Kernel code for arm64 is compiled so that it makes no unaligned accesses: a number of eight bytes
-//! of which nothing else is known takes fifteen instructions to write. So here it is known that
-//! structures are aligned to words of four bytes, which nearly all fields are as well.
+//! Kernel code for arm64 is compiled so that it makes no unaligned accesses: a number of eight
+//! bytes of which nothing else is known takes fifteen instructions to write. So here it is known
+//! that structures are aligned to words of four bytes, which nearly all fields are as well.
 
 use agx_abi::{
     Field,
