@@ -21,6 +21,7 @@ mod mmu;
 mod queue;
 mod quota;
 mod regs;
+mod shutdown;
 mod slots;
 mod suspend;
 mod timestamps;

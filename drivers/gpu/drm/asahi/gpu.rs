@@ -42,6 +42,9 @@ use agx_abi::{
 };
 use kasync::{
     block_on,
+    select,
+    time,
+    Either,
     Executor,
     Scope, //
 };
@@ -57,14 +60,18 @@ use kernel::{
         aref::ARef,
         Arc,
         UniqueArc, //
-    }, //
+    },
+    time::Delta, //
 };
+
+/// How long jobs may take to come to their end when the system ends.
+const DRAIN_LIMIT: Delta = Delta::from_millis(2000);
 
 /// A GPU whose firmware is up, or was.
 ///
 /// | call | context |
 /// |---|---|
-/// | [`Gpu::start`], [`Gpu::stop`] | process, may sleep; not in a signalling section |
+/// | [`Gpu::start`], [`Gpu::stop`], [`Gpu::shut_down`] | process, may sleep; not in a signalling section |
 /// | all others | any |
 pub(crate) struct Gpu {
     parts: Parts,
@@ -137,6 +144,12 @@ impl Gpu {
     /// May be repeated.
     pub(crate) fn stop(&self) {
         self.parts.stop();
+    }
+
+    /// Ends everything as [`Gpu::stop`] does, within some seconds, while clients may still be there
+    /// and memory is somebody else's soon.
+    pub(crate) fn shut_down(&self) {
+        self.parts.shut_down();
     }
 }
 
@@ -215,6 +228,26 @@ impl Parts {
         let task = self.queues.spawn(c"garbage", collector.run())?;
         task.detach();
         Ok(())
+    }
+
+    /// Ends everything before the memory is somebody else's. Whoever still has jobs loses them, if
+    /// they take too long.
+    fn shut_down(&self) {
+        let crash = self.firmware.crash();
+        self.uat.slots.close();
+        let drained = select(self.uat.slots.idle(), time::sleep(DRAIN_LIMIT));
+        match block_on(crash.or(drained)) {
+            // What is dead has nothing to do.
+            Ok(Ok(Either::Left(())) | Err(_)) => (),
+            Ok(Ok(Either::Right(()))) => self.firmware.give_up(fmt!(
+                "jobs still run after {} s of shutdown",
+                DRAIN_LIMIT.as_millis() / 1000
+            )),
+            Err(e) => self
+                .firmware
+                .give_up(fmt!("nobody waits for jobs at shutdown ({e:?})")),
+        }
+        self.stop();
     }
 
     /// Ends everything. May be repeated.
