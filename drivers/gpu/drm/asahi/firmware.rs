@@ -49,6 +49,7 @@ mod rx_task;
 pub(crate) mod shared;
 mod stamp;
 mod tx;
+mod tx_wait;
 mod window;
 
 pub(crate) use self::{
