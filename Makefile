@@ -3,7 +3,7 @@
 # "make help" lists what can be made. The modules themselves are described in Kbuild.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all bench lint docs shell modules modules_install clean
+.PHONY: help run test test-all bench bench-gpu desktop lint docs shell modules modules_install clean
 
 VM := tools/vm/vm
 
@@ -12,6 +12,8 @@ help:
 	@echo 'make test                    tests of all that a change can break, on the host and in VMs: half an hour'
 	@echo 'make test-all                all tests, and the whole of each: hours; goes on where it was cut off'
 	@echo 'make bench                   what jobs, queues and SUBMIT cost, beside drm_sched, in guest instructions'
+	@echo 'make bench-gpu               scenes of glmark2 on the emulated GPU, beside llvmpipe in the same guest'
+	@echo 'make desktop                 a desktop in the VM, composited by the emulated GPU, for a VNC viewer'
 	@echo 'make lint                    formatting, clippy, rustdoc, checkpatch, licence headers, structure, shell scripts'
 	@echo 'make docs                    the pages of Documentation/ and the crates'"'"' documentation, into build/docs'
 	@echo 'make shell                   a shell in the VM, driver loaded'
@@ -34,6 +36,12 @@ test-all:
 
 bench:
 	@tools/bench/run
+
+bench-gpu:
+	@tools/bench/gpu
+
+desktop:
+	@tools/vm/desktop
 
 lint:
 	@tools/tests/lint

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 # order: last
+# after: models
 #
 # shellcheck disable=SC2154
 # Whether the models notice mistakes. In "make test" each mutation has to apply, and each sixth is run.

@@ -35,7 +35,7 @@ broken_modules() {
 	echo '$(error broken)' >"$tree/Kbuild"
 	hash_of "$tree/rust/Cargo.lock" >"$tree/build/vendor/.key"
 	cp "$(modules plain)/kasync.ko" "$tree/build/modules-plain/"
-	"$tree/tools/vm/vm" exec --no-emu --modules kasync -- true >"$RIG_LOG" 2>&1 </dev/null || status=$?
+	ASAHI_BUILT='' "$tree/tools/vm/vm" exec --no-emu --modules kasync -- true >"$RIG_LOG" 2>&1 </dev/null || status=$?
 	judge "does not go on with modules that do not build" $status 1 'the modules do not build'
 	rm -rf "$tree"
 }
@@ -53,6 +53,44 @@ module_tests() {
 	echo 7.3.0 >"$dir/include/config/kernel.release"
 	modules_for "a kernel that lacks an option" "$dir" 2 'CONFIG_APPLE_RTKIT is not set'
 	modules_for "builds and installs the modules" "$(kernel plain)/build" 0 'INSTALL .*/asahi\.ko'
+}
+
+# "make desktop", and what a VNC client sees of it.
+desktop_test() {
+	local status=0
+	"$here/../vm/desktop" --once >"$RIG_LOG" 2>&1 </dev/null || status=$?
+	judge "a desktop" $status 0 '^.*: 1024x640 pixels, [0-9]{3,} colours$'
+	judge "it is shut down in order" $status 0 '^done: kernel log clean$'
+}
+
+# What "make run" compares pictures with.
+picture_tests() {
+	local dir=$LOGS/pictures
+	mkdir -p "$dir"
+	# pam NAME COLOURS: two pixels.
+	pam() {
+		printf 'P7\nWIDTH 2\nHEIGHT 1\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n%b' "$2" >"$dir/$1.pam"
+	}
+	# compares NAME STATUS PATTERN ARGUMENT…
+	compares() {
+		local name=$1 want=$2 pattern=$3 status=0
+		shift 3
+		in_root "$(toolchain)" python3 "$here/../vm/lib/pictures.py" "$@" >"$RIG_LOG" 2>&1 || status=$?
+		judge "pictures: $name" $status "$want" "$pattern"
+	}
+	pam two '\x01\x02\x03\xff\x0a\x14\x1e\xff'
+	pam near '\x01\x02\x03\x00\x0a\x16\x1e\xff'
+	pam one '\x01\x02\x03\xff\x01\x02\x03\xff'
+	compares "the same" 0 '^2 of 2 pixels \(100.00 %\) are the same, 0 differ' compare "$dir/two.pam" "$dir/two.pam"
+	compares "not quite the same" 1 '^1 of 2 .* 1 differ by more than 0, the most by 2 of 255' compare "$dir/two.pam" "$dir/near.pam"
+	compares "close enough" 0 ' 0 differ by more than 2' compare "$dir/two.pam" "$dir/near.pam" 2
+	compares "few enough" 0 ' 1 differ by more than 1' compare "$dir/two.pam" "$dir/near.pam" 1 50
+	compares "too many" 1 ' 1 differ by more than 1' compare "$dir/two.pam" "$dir/near.pam" 1 49
+	compares "a reference without a drawing" 1 'only one colour' compare "$dir/one.pam" "$dir/one.pam"
+	compares "are joined" 0 '' join "$dir/both.png" "$dir/two.pam" "$dir/near.pam"
+	compares "of another size" 1 '^2x1 pixels, not 4x1' compare "$dir/both.png" "$dir/two.pam"
+	compares "as PNG" 0 '^4 of 4 pixels' compare "$dir/both.png" "$dir/both.png"
+	compares "no picture" 1 'neither PNG nor PAM' compare "$here/run" "$dir/two.pam"
 }
 
 rig_tests() {
@@ -85,6 +123,8 @@ rig_tests() {
 	expect "boots the debug kernel" 0 'lockdep' "${bare[@]}" --debug-kernel -- sh -c 'zcat /proc/config.gz | grep -q PROVE_LOCKING=y && echo lockdep'
 	broken_modules
 	module_tests
+	picture_tests
+	[ "$TIER" = test ] || desktop_test
 }
 
 rig_tests

@@ -7,9 +7,10 @@
 #   # tier: test      part of "make test" and of "make test-all"; the default. Such a suite may do less if $TIER is "test"
 #   # tier: all       part of "make test-all" only
 #   # tier: none      part of neither: only run by name, as it cannot pass yet
-#   # machine: alone  not beside other machines; implied by --processors
+#   # machine: alone  not beside other suites
 #   # machine: shared in a machine with others (shared.sh)
 #   # order: last    in host/: the last of "make test-all", as it takes hours
+#   # after: NAME    in host/: not beside that suite of host/, which comes first
 # shellcheck disable=SC2154
 
 pass() {

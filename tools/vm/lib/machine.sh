@@ -14,7 +14,7 @@ COMPLAINTS='WARNING: |BUG: |KASAN: |Kernel panic|Internal error: |Oops|possible 
 parse_options() {
 	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' PLUGIN='' DEVICE='' WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR='' PROCESSORS=2
 	MEMORY_MIB=2048 MODULES="kasync jobqueue agxemu_bridge asahi" CARRIED='' GPU_MAY_FAIL='' KERNEL_OPTIONS=''
-	CAPTURE='' GRAPHICS=''
+	CAPTURE='' GRAPHICS='' QEMU_MACHINE="virt,gic-version=3,its=on" NO_MAP='' PORTS=()
 	COMMAND=()
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -26,12 +26,13 @@ parse_options() {
 		--icount) ICOUNT=1 ;;
 		--gpu-may-fail) GPU_MAY_FAIL=1 ;;
 		--graphics) GRAPHICS=1 ;;
+		--gic2) QEMU_MACHINE="virt,gic-version=2" ;;
 		--capture)
 			[ $# -gt 1 ] || die "$1 needs a value"
 			CAPTURE=$(realpath -m "$2")
 			shift
 			;;
-		--share | --emu | --plugin | --device | --modules | --carry | --timeout | --log | --processors | --memory | --kernel-options)
+		--share | --emu | --plugin | --device | --modules | --carry | --timeout | --log | --processors | --memory | --kernel-options | --no-map | --port)
 			[ $# -gt 1 ] || die "$1 needs a value"
 			case $1 in
 			--share) SHARE=$(realpath "$2") ;;
@@ -43,7 +44,9 @@ parse_options() {
 			--timeout) TIMEOUT=$2 ;;
 			--processors) PROCESSORS=$2 ;;
 			--memory) MEMORY_MIB=$2 ;;
+			--no-map) NO_MAP=$2 ;;
 			--kernel-options) KERNEL_OPTIONS=$2 ;;
+			--port) PORTS+=("$2") ;;
 			--log) LOG_DIR=$(realpath -m "$2") ;;
 			esac
 			shift
@@ -74,8 +77,13 @@ machine_prepare() {
 	KERNEL=$(kernel "$FLAVOUR_WANTED")
 	IMAGE=$(guest_image)
 	[ -z "$GRAPHICS" ] || GRAPHICS_IMAGE=$(graphics_image)
-	MODULE_DIR=$(modules "$FLAVOUR_WANTED")
-	[ -z "$WITH_EMU" ] || EMULATOR=$(emulator)
+	# The tests have built these once for all machines.
+	if [ -n "${ASAHI_BUILT:-}" ] && [ "$FLAVOUR_WANTED" != kcsan ]; then
+		MODULE_DIR=$REPO/build/modules-$FLAVOUR_WANTED EMULATOR=$REPO/build/agxemu
+	else
+		MODULE_DIR=$(modules "$FLAVOUR_WANTED")
+		[ -z "$WITH_EMU" ] || EMULATOR=$(emulator)
+	fi
 
 	mkdir -p "$CACHE/run"
 	RUN=$(mktemp -d "$CACHE/run/vm.XXXXXX")
@@ -106,17 +114,17 @@ machine_cleanup() {
 	exit "$status"
 }
 
-QEMU_MACHINE="virt,gic-version=3,its=on"
-
 # QEMU's own device tree with the boot loader's regions, which have to be in the tree that the kernel boots
 # with.
 machine_tree() {
-	local region size at=$((MEMORY_BASE + MEMORY_MIB * 1024 * 1024)) nodes=
+	local region size at=$((MEMORY_BASE + MEMORY_MIB * 1024 * 1024)) nodes='' more
 	EMULATOR_REGIONS=()
 	for region in $REGIONS; do
 		size=$((${region#*:}))
 		at=$((at - size))
-		nodes+=$(printf '%s@%x { reg = <0x%x 0x%x 0 0x%x>; };' "${region%:*}" $at $((at >> 32)) $((at & 0xffffffff)) $size)
+		more=
+		[ "${region%:*}" != "$NO_MAP" ] || more='no-map;'
+		nodes+=$(printf '%s@%x { reg = <0x%x 0x%x 0 0x%x>; %s };' "${region%:*}" $at $((at >> 32)) $((at & 0xffffffff)) $size "$more")
 		EMULATOR_REGIONS+=(--region "$(printf '%s=0x%x,0x%x' "${region%:*}" $at $size)")
 	done
 	in_root "$ROOT" qemu-system-aarch64 -M "$QEMU_MACHINE,dumpdtb=$RUN/qemu.dtb" \
@@ -184,6 +192,10 @@ machine_command() {
 		-device virtio-blk-pci,drive=graphics,serial=graphics)
 	[ -z "$ICOUNT" ] || QEMU+=(-icount shift=0,sleep=off)
 	[ -z "$PLUGIN" ] || QEMU+=(-plugin "$PLUGIN")
+	local port
+	for port in "${PORTS[@]}"; do
+		QEMU+=(-chardev "${port#*,},id=${port%%,*}" -device "virtserialport,chardev=${port%%,*},name=${port%%,*}")
+	done
 	[ -z "$DEVICE" ] || QEMU+=(-device "$DEVICE")
 	[ -z "$SHARE" ] || QEMU+=(-fsdev "local,id=share,path=$SHARE,security_model=none"
 		-device virtio-9p-pci,fsdev=share,mount_tag=share)
