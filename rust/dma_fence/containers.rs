@@ -23,14 +23,10 @@ use crate::{
 };
 use core::{
     mem::ManuallyDrop,
-    ptr::{
-        self,
-        NonNull, //
-    }, //
+    ptr::NonNull, //
 };
 use kernel::{
     bindings,
-    error::to_result,
     prelude::*, //
 };
 
@@ -102,42 +98,6 @@ impl Fence {
     pub fn is_chain(&self) -> bool {
         self.ops() == &raw const bindings::dma_fence_chain_ops
     }
-
-    /// Returns one fence for all of `fences`, which are taken apart first.
-    ///
-    /// It signals when all have, with the first error of those that have not signalled yet. A
-    /// single fence that has not signalled is returned itself; without any the result has
-    /// signalled.
-    ///
-    /// # Errors
-    ///
-    /// `ENOMEM`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use dma_fence::Fence;
-    /// # use kernel::{prelude::*, sync::aref::ARef};
-    /// # pub fn f(vertices: ARef<Fence>, fragments: ARef<Fence>) -> Result<ARef<Fence>> {
-    /// // One sync file for a job with two fences.
-    /// Fence::merge(&[vertices, fragments])
-    /// # }
-    /// ```
-    pub fn merge(fences: &[ARef<Fence>]) -> Result<ARef<Fence>> {
-        let mut raw = KVVec::with_capacity(fences.len(), GFP_KERNEL)?;
-        let mut cursors = KVVec::with_capacity(fences.len(), GFP_KERNEL)?;
-        for fence in fences {
-            raw.push(fence.as_raw(), GFP_KERNEL)?;
-            cursors.push(ffi::UnwrapCursor::default(), GFP_KERNEL)?;
-        }
-        // SAFETY: There are as many valid fences as cursors, and both arrays stay during the call.
-        let merged = unsafe {
-            ffi::__dma_fence_unwrap_merge(fences.len(), raw.as_mut_ptr(), cursors.as_mut_ptr())
-        };
-        let merged = NonNull::new(merged).ok_or(ENOMEM)?;
-        // SAFETY: The function returns a reference.
-        Ok(unsafe { Fence::from_raw(merged) })
-    }
 }
 
 /// The memory for a link of a chain, that is, for a point on a timeline.
@@ -147,7 +107,7 @@ impl Fence {
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
 /// | `new` | yes | no (allocates) | no |
-/// | `link`, drop | yes | yes | no |
+/// | drop | yes | yes | no |
 ///
 /// # Invariants
 ///
@@ -172,27 +132,6 @@ impl ChainNode {
         NonNull::new(chain).map(Self).ok_or(ENOMEM)
     }
 
-    /// Makes the node a link that holds `fence`, after all of `prev`. Takes no memory.
-    ///
-    /// # Errors
-    ///
-    /// `EINVAL` if `fence` is a chain: see [`SyncObj::add_point`](crate::SyncObj::add_point).
-    pub fn link(self, prev: Option<ARef<Fence>>, fence: ARef<Fence>, seqno: u64) -> Result<Chain> {
-        if fence.is_chain() {
-            return Err(EINVAL);
-        }
-        let node = self.into_raw();
-        let prev = prev.map_or(ptr::null_mut(), Fence::into_raw);
-        // SAFETY: The memory was ours and becomes a fence that begins there. Both references are
-        // passed on, and `fence` is no chain.
-        let fence = unsafe {
-            ffi::dma_fence_chain_init(node.as_ptr(), prev, Fence::into_raw(fence), seqno);
-            Fence::from_raw(node.cast())
-        };
-        // INVARIANT: Just made a link.
-        Ok(Chain(fence))
-    }
-
     /// Passes the memory on to the C side.
     pub(crate) fn into_raw(self) -> NonNull<ffi::DmaFenceChain> {
         ManuallyDrop::new(self).0
@@ -203,86 +142,5 @@ impl Drop for ChainNode {
     fn drop(&mut self) {
         // SAFETY: The memory is owned, and not initialised.
         unsafe { ffi::dma_fence_shim_chain_free(self.0.as_ptr()) };
-    }
-}
-
-/// A chain, by its last link: a timeline as far as it goes.
-///
-/// # Context
-///
-/// | call | process | poll, signalling section | hard IRQ |
-/// |---|---|---|---|
-/// | `try_from`, `seqno`, `into` | yes | yes | yes |
-/// | `find`, `signaled` | yes | yes | no |
-///
-/// # Examples
-///
-/// ```
-/// # use dma_fence::{ChainNode, Fence};
-/// # use kernel::{prelude::*, sync::aref::ARef};
-/// # pub fn f(before: ARef<Fence>, fence: ARef<Fence>) -> Result<ARef<Fence>> {
-/// let node = ChainNode::new()?;                        // may fail
-/// let chain = node.link(Some(before), fence, 7)?;      // allocates nothing
-/// let six = chain.find(6)?;                            // signals when all up to 6 have
-/// # Ok(six)
-/// # }
-/// ```
-///
-/// # Invariants
-///
-/// The fence is a link of a chain.
-#[derive(Clone)]
-pub struct Chain(ARef<Fence>);
-
-impl Chain {
-    /// Returns the number of the last link.
-    pub fn seqno(&self) -> u64 {
-        self.0.seqno()
-    }
-
-    /// Returns the fence that signals when all up to `seqno` have; with 0 that of the chain.
-    ///
-    /// # Errors
-    ///
-    /// `EINVAL` if the chain does not go that far. To wait until it does is userspace's part: that
-    /// may never be.
-    pub fn find(&self, seqno: u64) -> Result<ARef<Fence>> {
-        let mut fence = Fence::into_raw(self.0.clone());
-        // SAFETY: The variable is a reference to a fence, which the function may exchange for one
-        // to another, or for null.
-        let result = to_result(unsafe { ffi::dma_fence_chain_find_seqno(&mut fence, seqno) });
-        let Some(found) = NonNull::new(fence) else {
-            // The walk has come to the end of the chain: all before has signalled.
-            return result.and_then(|()| Fence::stub());
-        };
-        // SAFETY: The reference that the function has left: on failure the one that it was given.
-        let fence = unsafe { Fence::from_raw(found) };
-        result.map(|()| fence)
-    }
-
-    /// Returns the number up to which all have signalled; 0 if none has.
-    pub fn signaled(&self) -> u64 {
-        // SAFETY: The fence is a chain by the type invariant.
-        unsafe { ffi::dma_fence_shim_chain_signaled(self.0.as_raw()) }
-    }
-}
-
-impl TryFrom<ARef<Fence>> for Chain {
-    type Error = ARef<Fence>;
-
-    /// Returns the fence itself if it is not a chain.
-    fn try_from(fence: ARef<Fence>) -> Result<Self, ARef<Fence>> {
-        if fence.is_chain() {
-            // INVARIANT: As just checked.
-            Ok(Self(fence))
-        } else {
-            Err(fence)
-        }
-    }
-}
-
-impl From<Chain> for ARef<Fence> {
-    fn from(chain: Chain) -> Self {
-        chain.0
     }
 }

@@ -32,7 +32,7 @@ pub(crate) use kernel::sync::aref::ARef;
 /// | clone and drop of [`ARef<Fence>`] | yes | yes | yes |
 /// | `test_signaled_flag`, `result`, `context`, `seqno`, `is_container` | yes | yes | yes |
 /// | `set_deadline` | yes | yes | yes |
-/// | `stub`, `merge` | yes | no (allocate) | no |
+/// | `stub` | yes | no (allocates) | no |
 /// | `wait` | yes | yes | no |
 ///
 /// # Invariants

@@ -26,18 +26,6 @@ pub(crate) struct DrmSyncobj(Opaque<u8>);
 #[repr(transparent)]
 pub(crate) struct DmaFenceChain(Opaque<u8>);
 
-/// `struct dma_resv`. In a declaration that of bindgen triggers `improper_ctypes`.
-#[repr(transparent)]
-pub(crate) struct DmaResv(Opaque<u8>);
-
-/// `struct file`. In a declaration that of bindgen triggers `improper_ctypes`.
-#[repr(transparent)]
-pub(crate) struct File(Opaque<u8>);
-
-/// `struct ww_acquire_ctx`.
-#[repr(transparent)]
-pub(crate) struct WwAcquireCtx(Opaque<u8>);
-
 /// `struct dma_fence_unwrap`, whose layout `shim.c` asserts.
 #[repr(C)]
 #[derive(Default)]
@@ -77,21 +65,8 @@ unsafe extern "C" {
         cursor: *mut UnwrapCursor,
     ) -> *mut dma_fence;
     pub(crate) fn dma_fence_unwrap_next(cursor: *mut UnwrapCursor) -> *mut dma_fence;
-    pub(crate) fn __dma_fence_unwrap_merge(
-        count: usize,
-        fences: *mut *mut dma_fence,
-        cursors: *mut UnwrapCursor,
-    ) -> *mut dma_fence;
-    pub(crate) fn dma_fence_chain_init(
-        chain: *mut DmaFenceChain,
-        prev: *mut dma_fence,
-        fence: *mut dma_fence,
-        seqno: u64,
-    );
-    pub(crate) fn dma_fence_chain_find_seqno(fence: *mut *mut dma_fence, seqno: u64) -> c_int;
     pub(crate) fn dma_fence_shim_lock(fence: *mut dma_fence) -> c_ulong;
     pub(crate) fn dma_fence_shim_unlock(fence: *mut dma_fence, flags: c_ulong);
-    pub(crate) fn dma_fence_shim_chain_signaled(fence: *mut dma_fence) -> u64;
     pub(crate) fn dma_fence_shim_get(fence: *mut dma_fence);
     pub(crate) fn dma_fence_shim_put(fence: *mut dma_fence);
     pub(crate) fn dma_fence_shim_is_later(a: *mut dma_fence, b: *mut dma_fence) -> bool;
@@ -132,23 +107,4 @@ unsafe extern "C" {
         object: *mut *mut DrmSyncobj,
     ) -> c_int;
     pub(crate) fn dma_fence_shim_syncobj_fence(object: *mut DrmSyncobj) -> *mut dma_fence;
-    pub(crate) fn dma_fence_shim_syncobj_handle(
-        file: *mut c_void,
-        object: *mut DrmSyncobj,
-        handle: *mut u32,
-    ) -> c_int;
-
-    pub(crate) fn sync_file_get_fence(fd: c_int) -> *mut dma_fence;
-    pub(crate) fn dma_fence_shim_sync_file_new(fence: *mut dma_fence) -> *mut File;
-    pub(crate) fn dma_fence_shim_sync_file_set(file: *mut File, fence: *mut dma_fence);
-
-    pub(crate) fn dma_fence_shim_resv_lock(resv: *mut DmaResv, ctx: *mut WwAcquireCtx) -> c_int;
-    pub(crate) fn dma_fence_shim_resv_unlock(resv: *mut DmaResv);
-    pub(crate) fn dma_fence_shim_resv_context_new() -> *mut WwAcquireCtx;
-    pub(crate) fn dma_fence_shim_resv_context_end(ctx: *mut WwAcquireCtx);
-    pub(crate) fn dma_fence_shim_resv_lock_all(
-        ctx: *mut WwAcquireCtx,
-        resvs: *const *mut DmaResv,
-        count: usize,
-    ) -> c_int;
 }

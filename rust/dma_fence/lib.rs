@@ -7,12 +7,9 @@
 //!
 //! - [`Fence`]: a `struct dma_fence` of any driver; [`Fence::wait`] is a future.
 //! - [`FenceSet`]: several fences, one wake. Arrays and chains are taken apart.
-//! - [`Chain`], [`Fence::merge`]: chains and arrays.
 //! - [`FenceContext`]: a timeline of own fences, with its two ends, [`FenceEmitter`] and
 //!   [`FenceSignaller`].
-//! - [`SyncFile`]: fences as file descriptors.
-//! - [`Resv`]: the fences of buffers.
-//! - [`SyncObj`]: binary and timeline sync objects.
+//! - [`SyncObj`]: binary and timeline sync objects; [`ChainNode`] is the memory for a point.
 //!
 //! # Contract
 //!
@@ -33,19 +30,14 @@ mod ffi;
 mod names;
 mod own;
 mod registration;
-mod resv;
 mod set;
-mod sync_file;
 mod syncobj;
 mod wait;
 
 /// The prefix of messages of the `pr_*` macros.
 const __LOG_PREFIX: &[u8] = b"dma_fence\0";
 
-pub use containers::{
-    Chain,
-    ChainNode, //
-};
+pub use containers::ChainNode;
 pub use context::{
     Dependencies,
     FenceContext,
@@ -65,19 +57,8 @@ pub use names::{
     Names,
     TimelineNames, //
 };
-pub use resv::{
-    AllLocked,
-    Locked,
-    Resv,
-    Slot,
-    Usage, //
-};
 pub use set::FenceSet;
-pub use sync_file::SyncFile;
-pub use syncobj::{
-    Points,
-    SyncObj, //
-};
+pub use syncobj::SyncObj;
 pub use wait::{
     might_wait,
     FenceFuture, //

@@ -201,33 +201,6 @@ void dma_fence_shim_unlock(struct dma_fence *fence, unsigned long flags)
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_unlock);
 
-/*
- * The number up to which all of a chain have signalled. The walk drops links that have, so the
- * oldest that is left has not, and knows the number before its own, or is the only one.
- */
-u64 dma_fence_shim_chain_signaled(struct dma_fence *head)
-{
-	struct dma_fence *link, *oldest = dma_fence_get(head);
-	u64 seqno;
-
-	dma_fence_chain_for_each(link, head) {
-		/* Numbers of another context are those of a timeline that this one has replaced. */
-		if (link->context != head->context) {
-			dma_fence_put(link);
-			break;
-		}
-		dma_fence_put(oldest);
-		oldest = dma_fence_get(link);
-	}
-	if (dma_fence_is_signaled(oldest))
-		seqno = oldest->seqno;
-	else
-		seqno = to_dma_fence_chain(oldest)->prev_seqno;
-	dma_fence_put(oldest);
-	return seqno;
-}
-EXPORT_SYMBOL_GPL(dma_fence_shim_chain_signaled);
-
 int dma_fence_shim_find_fence(struct drm_file *file, u32 handle, u64 point,
 			      struct dma_fence **fence)
 {
@@ -285,9 +258,3 @@ struct dma_fence *dma_fence_shim_syncobj_fence(struct drm_syncobj *object)
 	return drm_syncobj_fence_get(object);
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_syncobj_fence);
-
-int dma_fence_shim_syncobj_handle(struct drm_file *file, struct drm_syncobj *object, u32 *handle)
-{
-	return drm_syncobj_get_handle(file, object, handle);
-}
-EXPORT_SYMBOL_GPL(dma_fence_shim_syncobj_handle);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* Functions of shim.c and share.c for Rust, whose declarations are in ffi.rs. */
+/* Functions of shim.c for Rust, whose declarations are in ffi.rs. */
 #ifndef DMA_FENCE_SHIM_H
 #define DMA_FENCE_SHIM_H
 
@@ -10,9 +10,6 @@ struct dma_fence_chain;
 struct dma_fence_ops;
 struct drm_file;
 struct drm_syncobj;
-struct file;
-struct dma_resv;
-struct ww_acquire_ctx;
 
 void dma_fence_shim_get(struct dma_fence *fence);
 void dma_fence_shim_put(struct dma_fence *fence);
@@ -33,7 +30,6 @@ void dma_fence_shim_arm(struct dma_fence *fence, const struct dma_fence_ops *ops
 void dma_fence_shim_finish(struct dma_fence *fence, int error);
 unsigned long dma_fence_shim_lock(struct dma_fence *fence);
 void dma_fence_shim_unlock(struct dma_fence *fence, unsigned long flags);
-u64 dma_fence_shim_chain_signaled(struct dma_fence *head);
 int dma_fence_shim_find_fence(struct drm_file *file, u32 handle, u64 point,
 			      struct dma_fence **fence);
 struct drm_syncobj *dma_fence_shim_syncobj_find(struct drm_file *file, u32 handle);
@@ -45,15 +41,5 @@ void dma_fence_shim_syncobj_add_point(struct drm_syncobj *object, struct dma_fen
 				      struct dma_fence *fence, u64 point);
 int dma_fence_shim_syncobj_new(struct dma_fence *fence, struct drm_syncobj **object);
 struct dma_fence *dma_fence_shim_syncobj_fence(struct drm_syncobj *object);
-int dma_fence_shim_syncobj_handle(struct drm_file *file, struct drm_syncobj *object, u32 *handle);
-
-struct file *dma_fence_shim_sync_file_new(struct dma_fence *fence);
-void dma_fence_shim_sync_file_set(struct file *file, struct dma_fence *fence);
-int dma_fence_shim_resv_lock(struct dma_resv *resv, struct ww_acquire_ctx *ctx);
-void dma_fence_shim_resv_unlock(struct dma_resv *resv);
-struct ww_acquire_ctx *dma_fence_shim_resv_context_new(void);
-void dma_fence_shim_resv_context_end(struct ww_acquire_ctx *ctx);
-int dma_fence_shim_resv_lock_all(struct ww_acquire_ctx *ctx, struct dma_resv *const *resvs,
-				 size_t count);
 
 #endif

@@ -5,10 +5,7 @@
 //! C header: [`include/drm/drm_syncobj.h`](srctree/include/drm/drm_syncobj.h)
 
 use crate::{
-    containers::{
-        Chain,
-        ChainNode, //
-    },
+    containers::ChainNode,
     fence::{
         ARef,
         Fence, //
@@ -31,10 +28,10 @@ use kernel::{
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
-/// | `new`, `handle` | yes | no (allocate) | no |
+/// | `new` | yes | no (allocates) | no |
 /// | `lookup`, `find_fence` | yes | no | no |
-/// | `fence`, `find`, `points` | yes | yes | no |
-/// | `replace_fence`, `reset`, `add_point` | yes | yes | no |
+/// | `fence` | yes | yes | no |
+/// | `replace_fence`, `add_point` | yes | yes | no |
 /// | drop | yes | yes | no |
 ///
 /// # Examples
@@ -61,15 +58,6 @@ unsafe impl Send for SyncObj {}
 // SAFETY: All of a sync object that changes is protected by its lock.
 unsafe impl Sync for SyncObj {}
 
-/// How far a timeline has come.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Points {
-    /// The last point that has a fence; 0 if none has.
-    pub submitted: u64,
-    /// The last point up to which all fences have signalled.
-    pub signaled: u64,
-}
-
 impl SyncObj {
     /// Creates an object, with a fence or without.
     ///
@@ -85,64 +73,12 @@ impl SyncObj {
         NonNull::new(object).map(Self).ok_or(ENOMEM)
     }
 
-    /// Creates a handle of `file` for the object.
-    ///
-    /// # Errors
-    ///
-    /// `ENOMEM`, `EBUSY` if there are no more handles.
-    ///
-    /// # Safety
-    ///
-    /// `file` must be an open DRM file.
-    pub unsafe fn handle(&self, file: *mut bindings::drm_file) -> Result<u32> {
-        let mut handle = 0;
-        // SAFETY: By the safety requirements, and the type invariant.
-        to_result(unsafe {
-            ffi::dma_fence_shim_syncobj_handle(file.cast(), self.0.as_ptr(), &mut handle)
-        })?;
-        Ok(handle)
-    }
-
     /// Returns the fence that the object has now, which is that of the last point of a timeline.
     pub fn fence(&self) -> Option<ARef<Fence>> {
         // SAFETY: The object is valid by the type invariant.
         let fence = unsafe { ffi::dma_fence_shim_syncobj_fence(self.0.as_ptr()) };
         // SAFETY: The function returns a reference, or null.
         NonNull::new(fence).map(|fence| unsafe { Fence::from_raw(fence) })
-    }
-
-    /// Returns the fence of a point, or, with 0, the one that the object has now.
-    ///
-    /// # Errors
-    ///
-    /// `EINVAL` if there is none yet. To wait until there is one is userspace's part: that may
-    /// never be.
-    pub fn find(&self, point: u64) -> Result<ARef<Fence>> {
-        let fence = self.fence().ok_or(EINVAL)?;
-        if point == 0 {
-            return Ok(fence);
-        }
-        Chain::try_from(fence).map_err(|_| EINVAL)?.find(point)
-    }
-
-    /// Returns how far the timeline has come. Of a binary object both numbers are 0.
-    pub fn points(&self) -> Points {
-        match self.fence().map(Chain::try_from) {
-            Some(Ok(chain)) => Points {
-                submitted: chain.seqno(),
-                signaled: chain.signaled(),
-            },
-            _ => Points {
-                submitted: 0,
-                signaled: 0,
-            },
-        }
-    }
-
-    /// Takes the object's fence away.
-    pub fn reset(&self) {
-        // SAFETY: The object is valid by the type invariant; null stands for no fence.
-        unsafe { ffi::dma_fence_shim_syncobj_replace(self.0.as_ptr(), ptr::null_mut()) };
     }
 
     /// Returns the object with `handle` of `file`.

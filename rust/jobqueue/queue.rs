@@ -21,6 +21,7 @@ use crate::{
     task::Task,
     Ring, //
 };
+use core::mem::ManuallyDrop;
 use dma_fence::{
     Fence,
     FenceContext,
@@ -66,7 +67,8 @@ impl<R: Ring> Drop for Room<'_, R> {
 /// No fence of an earlier job signals inside any of these calls.
 pub struct JobQueue<R: Ring> {
     shared: Arc<Shared<R>>,
-    task: JoinHandle<()>,
+    /// Taken out when the queue is dropped.
+    task: ManuallyDrop<JoinHandle<()>>,
 }
 
 impl<R: Ring> JobQueue<R> {
@@ -84,12 +86,16 @@ impl<R: Ring> JobQueue<R> {
     /// `ECANCELED` if the scope is cancelled, `EINVAL` if the configuration is out of range,
     /// `ENOMEM`.
     pub fn new(scope: &Scope, name: &'static CStr, ring: R, config: &Config) -> Result<Self> {
-        config.limits()?;
+        let limits = config.limits()?;
         let (emitter, signaller) = FenceContext::new(config.names)?;
-        let shared = Shared::new(scope, emitter, config)?;
+        let shared = Shared::new(scope, emitter, limits)?;
         let task = Task::new(shared.clone(), ring, signaller, config);
-        let task = scope.spawn(name, task.run())?;
-        Ok(Self { shared, task })
+        // Polled when there is a job, or the queue is closed or parked.
+        let task = scope.spawn_idle(name, task.run())?;
+        Ok(Self {
+            shared,
+            task: ManuallyDrop::new(task),
+        })
     }
 
     /// Does all of a submission that may fail. Waits while the queue has no room.
@@ -191,7 +197,9 @@ impl<R: Ring> JobQueue<R> {
 impl<R: Ring> Drop for JobQueue<R> {
     /// Closes the queue, as [`JobQueue::close`] does.
     fn drop(&mut self) {
-        self.close();
+        // SAFETY: Taken out once, as the queue goes.
+        let task = unsafe { ManuallyDrop::take(&mut self.task) };
+        self.shared.close_last(task);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     },
     submission::{
         Submission,
-        BUSY, //
+        IDLE, //
     },
     submit_list::NodeCache,
     Ring, //
@@ -85,16 +85,36 @@ pub struct Config {
 }
 
 impl Config {
-    /// Checks the ranges, and returns how many credits, jobs and pages there are.
-    pub(crate) fn limits(&self) -> Result<(u32, u32, u32)> {
+    /// Checks the ranges, and returns how much there is.
+    pub(crate) fn limits(&self) -> Result<Limits> {
         let jobs = u32::try_from(self.jobs)?;
         let bad = self.credits == 0 || jobs == 0 || jobs >= capacity::LIMIT;
         if bad || self.timeout <= Delta::ZERO {
             return Err(EINVAL);
         }
         let credits = u32::try_from(self.credits).unwrap_or(u32::MAX);
-        Ok((credits, jobs, capacity::pages(self.memory)))
+        Ok(Limits {
+            credits,
+            jobs,
+            pages: capacity::pages(self.memory),
+        })
     }
+}
+
+/// How much there is in a queue: credits in flight, jobs, and pages that these keep.
+pub(crate) struct Limits {
+    credits: u32,
+    jobs: u32,
+    pages: u32,
+}
+
+/// Returns the lock of a queue's order.
+///
+/// Not part of the generic code around it, which each driver has a copy of: to lockdep the lock's
+/// key, which is this module's, goes with one name, that is, one string at one address.
+#[inline(never)]
+fn order_lock(emitter: FenceEmitter) -> impl PinInit<SpinLock<FenceEmitter>> {
+    new_spinlock!(emitter)
 }
 
 /// What a queue and its task share.
@@ -146,13 +166,17 @@ impl<R: Ring> Submission for Shared<R> {
 }
 
 impl<R: Ring> Shared<R> {
-    /// Returns what a queue with `config` shares with its task, as one of `scope`.
+    /// Returns what a queue with these limits shares with its task, as one of `scope`.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if the configuration is out of range, `ENOMEM`.
-    pub(crate) fn new(scope: &Scope, emitter: FenceEmitter, config: &Config) -> Result<Arc<Self>> {
-        let (credits, jobs, pages) = config.limits()?;
+    /// `ENOMEM`.
+    pub(crate) fn new(scope: &Scope, emitter: FenceEmitter, limits: Limits) -> Result<Arc<Self>> {
+        let Limits {
+            credits,
+            jobs,
+            pages,
+        } = limits;
         Arc::pin_init(
             pin_init!(Self {
                 timeline: emitter.timeline(),
@@ -162,9 +186,9 @@ impl<R: Ring> Shared<R> {
                 capacity: Capacity::new(jobs, *pages),
                 cache: NodeCache::new(),
                 flags: Atomic::new(0),
-                activity: Atomic::new(BUSY),
+                activity: Atomic::new(IDLE),
                 submit_list: SubmitList::new(),
-                order <- new_spinlock!(emitter),
+                order <- order_lock(emitter),
             }),
             GFP_KERNEL_ACCOUNT,
         )

@@ -9,8 +9,8 @@
 //!              commit(), admit()                change(CLOSED)
 //!   open ──────────────────────────► open ─────────────────────► closed: commit() and admit() fail
 //!                                                                   │ the task finds nothing left,
-//!                                                                   ▼ nor admitted: is_over()
-//!                                                                 ended: end()
+//!                                                                   ▼ nor admitted: try_end()
+//!                                                                 ended
 //! ```
 //!
 //! Flags change, and jobs are put in, under one lock: so a job is either there when the task sees
@@ -21,9 +21,11 @@
 //!
 //! Whatever changes a queue wakes a worker, which polls the task; with one exception. [`commit`]
 //! polls the task itself, once, if nothing is in flight and nothing else waits. The thread cannot
-//! be preempted from before the job is put in until the poll is over. In such a poll the task
-//! submits the job, and ends it if the hardware is through with it by then; it signals no other
-//! fence. So no fence of earlier work waits for the moment at which a thread is scheduled.
+//! be preempted from before the job is put in until the poll is over, and the queue was neither
+//! closed nor parked when the job was put in. In such a poll the task submits the job, and ends it
+//! if the hardware is through with it by then; it signals no other fence. So no fence of earlier
+//! work waits for the moment at which a thread is scheduled. A new queue is IDLE: nothing polls its
+//! task before the first job.
 //!
 //! ```text
 //!               the task returns from a poll with nothing left
@@ -87,6 +89,18 @@ pub(crate) struct Flags {
 }
 
 impl Flags {
+    /// Those of a queue whose jobs run.
+    pub(crate) const OPEN: Self = Self {
+        flags: 0,
+        cancelled: false,
+    };
+
+    /// Returns whether jobs run.
+    #[inline]
+    fn is_open(self) -> bool {
+        !self.is_closed() && !self.is_parked()
+    }
+
     /// Returns whether jobs do not run any more.
     #[inline]
     pub(crate) fn is_closed(self) -> bool {
@@ -125,7 +139,7 @@ pub(crate) trait Submission: Sized {
     /// Returns the flags, which are changed under the lock, and 0 at first.
     fn flag_word(&self) -> &Atomic<u32>;
 
-    /// Returns the activity: [`BUSY`] at first. Only the thread that has the right to poll the task
+    /// Returns the activity: [`IDLE`] at first. Only the thread that has the right to poll the task
     /// changes it.
     fn activity(&self) -> &Atomic<u32>;
 
@@ -178,11 +192,22 @@ pub(crate) trait Submission: Sized {
         flags
     }
 
-    /// Returns whether a closed queue can never receive another job. For a task with nothing left.
+    /// Ends a closed queue if it can never receive another job, and returns whether it has. For a
+    /// task with nothing left.
     #[cold]
-    fn is_over(&self) -> bool {
-        let _order = self.lock();
-        self.flag_word().load(Relaxed) < ADMITTED && self.submit_list().is_empty()
+    fn try_end(&self) -> bool {
+        let order = self.lock();
+        let over = self.flag_word().load(Relaxed) < ADMITTED && self.submit_list().is_empty();
+        if !over {
+            return false;
+        }
+        let flags = self.update_flags(|flags| flags | ENDED);
+        drop(order);
+        // Otherwise nothing waits: see `is_quiet()`.
+        if flags & PARKED != 0 {
+            waits::notify(self);
+        }
+        true
     }
 
     /// Says that the hardware has no job of a parked queue. For the task.
@@ -194,17 +219,6 @@ pub(crate) trait Submission: Sized {
         let flags = self.update_flags(mark);
         drop(order);
         if flags != mark(flags) {
-            waits::notify(self);
-        }
-    }
-
-    /// Says that the task has come to its end.
-    fn end(&self) {
-        let order = self.lock();
-        let flags = self.update_flags(|flags| flags | ENDED);
-        drop(order);
-        // Otherwise nothing waits: see `is_quiet()`.
-        if flags & PARKED != 0 {
             waits::notify(self);
         }
     }
@@ -223,10 +237,23 @@ pub(crate) trait Submission: Sized {
         let order = self.lock();
         self.update_flags(|flags| (flags | set) & !clear);
         drop(order);
-        task.wake();
+        if set & CLOSED != 0 {
+            // Queues are closed in large numbers, when a file is.
+            task.wake_batched();
+        } else {
+            task.wake();
+        }
         if unparked {
             waits::notify(self);
         }
+    }
+
+    /// Closes the queue, whose handle goes.
+    fn close_last(&self, task: JoinHandle<()>) {
+        let order = self.lock();
+        self.update_flags(|flags| flags | CLOSED);
+        drop(order);
+        task.detach_batched();
     }
 
     /// Puts in the job that `arm` makes, which is called under the lock, and has the task polled.
@@ -238,8 +265,8 @@ pub(crate) trait Submission: Sized {
         task: &JoinHandle<()>,
         arm: impl FnOnce(&mut Self::Order) -> (KBox<Self::Node>, T),
     ) -> Option<T> {
-        self.put(task, |order| {
-            if self.flags().is_closed() {
+        self.put(task, |order, flags| {
+            if flags.is_closed() {
                 return None;
             }
             Some(arm(order))
@@ -251,7 +278,7 @@ pub(crate) trait Submission: Sized {
     fn put<T>(
         &self,
         task: &JoinHandle<()>,
-        make: impl FnOnce(&mut Self::Order) -> Option<(KBox<Self::Node>, T)>,
+        make: impl FnOnce(&mut Self::Order, Flags) -> Option<(KBox<Self::Node>, T)>,
     ) -> Option<T> {
         // Claimed before the job is put in: so no worker is woken for it, and this thread is not
         // preempted between the two.
@@ -263,9 +290,12 @@ pub(crate) trait Submission: Sized {
             None
         };
         let mut order = self.lock();
-        let (node, result) = make(&mut order)?;
+        let flags = self.flags();
+        let (node, result) = make(&mut order, flags)?;
         let alone = self.submit_list().put(node);
         drop(order);
+        // So an inline poll need not look at the flags: what changes them later wakes the task.
+        let claim = claim.filter(|_| flags.is_open());
         match claim {
             // Looked at again: the task may have been polled before it was claimed.
             Some(claim) if alone && self.activity().load(Relaxed) == IDLE => {
@@ -298,7 +328,7 @@ pub(crate) trait Submission: Sized {
         task: &JoinHandle<()>,
         arm: impl FnOnce(&mut Self::Order) -> (KBox<Self::Node>, T),
     ) -> T {
-        let put = self.put(task, |order| {
+        let put = self.put(task, |order, _| {
             self.update_flags(|flags| flags - ADMITTED);
             Some(arm(order))
         });

@@ -294,6 +294,10 @@ impl<T: Link> SubmitList<T> {
 
 impl<T: Link> Drop for SubmitList<T> {
     fn drop(&mut self) {
+        // Nobody else has it any more.
+        if self.is_empty() {
+            return;
+        }
         self.take(&mut Fifo::new());
     }
 }
@@ -348,6 +352,11 @@ impl<T> NodeCache<T> {
 
 impl<T> Drop for NodeCache<T> {
     fn drop(&mut self) {
-        drop(self.take());
+        // Nobody else has it any more.
+        let memory = self.address.load(Relaxed) as *mut T;
+        if !memory.is_null() {
+            // SAFETY: From a box by the type invariant, and not used any more.
+            drop(unsafe { KBox::from_raw(memory) });
+        }
     }
 }

@@ -98,7 +98,7 @@ pub(crate) struct Task<R: Ring> {
     in_flight: Fifo<R>,
     credits: Credits,
     signaller: FenceSignaller,
-    /// Nothing was in flight, and nothing waited, at the end of the last poll.
+    /// Nothing was in flight, and nothing waited, at the end of the last poll, if there was one.
     is_idle: bool,
     /// The ring knows that nothing is in flight, and has not been asked for readiness since.
     is_quiesced: bool,
@@ -158,8 +158,8 @@ impl<R: Ring> Task<R> {
             in_flight: Fifo::new(),
             credits,
             signaller,
-            is_idle: false,
-            is_quiesced: false,
+            is_idle: true,
+            is_quiesced: true,
             timeout: config.timeout,
             on_error: config.on_error,
             poison: None,
@@ -194,7 +194,6 @@ impl<R: Ring> Task<R> {
                 let (task, mut alarm) = (&mut self, alarm.as_mut());
                 poll_fn(move |cx| task.poll_timed_out(alarm.as_mut(), decision.as_mut(), cx)).await;
             }
-            self.shared.end();
             self.ring.destroy().await;
         }
     }
@@ -232,8 +231,7 @@ impl<R: Ring> Task<R> {
     /// is through with it by then. Signals no other fence.
     fn poll_inline(&mut self, alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) {
         self.receive();
-        let flags = self.shared.flags();
-        match self.poll_first(flags, cx) {
+        match self.poll_first(Flags::OPEN, cx) {
             First::Ready => {
                 self.submit_first();
                 if let Some(done) = self.poll_complete(cx) {
@@ -241,9 +239,6 @@ impl<R: Ring> Task<R> {
                     self.finish_first(done);
                     if self.waiting.is_empty() {
                         self.quiesce();
-                        if flags.is_parked() {
-                            cx.waker().wake_by_ref();
-                        }
                         return;
                     }
                 }
@@ -252,8 +247,8 @@ impl<R: Ring> Task<R> {
                 }
             }
             First::NotReady => {}
-            // Perhaps the ring has to hear that it is quiet, or the queue that it is parked.
-            First::Waits if self.is_quiesced && !flags.is_parked() => return,
+            // Perhaps the ring has to hear that it is quiet.
+            First::Waits if self.is_quiesced => return,
             First::None | First::Waits | First::Cancelled => {
                 cx.waker().wake_by_ref();
                 return;
@@ -303,7 +298,7 @@ impl<R: Ring> Task<R> {
                 if flags.is_parked() {
                     self.shared.mark_parked();
                 }
-                if first == First::None && flags.is_closed() && self.shared.is_over() {
+                if first == First::None && flags.is_closed() && self.shared.try_end() {
                     return Poll::Ready(Event::End);
                 }
                 return Poll::Pending;

@@ -49,6 +49,7 @@
 const __LOG_PREFIX: &[u8] = b"kasync\0";
 
 mod await_site;
+mod batch;
 mod block_on;
 mod budget;
 mod cell;

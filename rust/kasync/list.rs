@@ -17,20 +17,25 @@ use core::{
     },
 };
 
-/// The links of one node.
+/// The links of one node. In no list both are [`Links::NOWHERE`].
 pub(crate) struct Links<T> {
     prev: *mut T,
     next: *mut T,
-    linked: bool,
 }
 
 impl<T> Links<T> {
+    /// An address that no node has.
+    const NOWHERE: *mut T = NonNull::dangling().as_ptr();
+
     pub(crate) const fn new() -> Self {
         Self {
-            prev: ptr::null_mut(),
-            next: ptr::null_mut(),
-            linked: false,
+            prev: Self::NOWHERE,
+            next: Self::NOWHERE,
         }
+    }
+
+    fn is_linked(&self) -> bool {
+        self.next != Self::NOWHERE
     }
 }
 
@@ -52,7 +57,7 @@ pub(crate) unsafe trait Linked: Sized {
 ///
 /// # Invariants
 ///
-/// Every node reachable from `head` is valid, has `linked` set and is in this list only; the
+/// Every node reachable from `head` is valid, [linked](Links::is_linked) and in this list only; the
 /// linker of a node keeps it valid until it is unlinked, and all accesses to the list and to the
 /// links of its nodes are serialised by the lock that the list is in.
 pub(crate) struct List<T: Linked> {
@@ -96,10 +101,9 @@ impl<T: Linked> List<T> {
     pub(crate) unsafe fn push_back(&mut self, node: NonNull<T>) {
         // SAFETY: `node` is valid by the safety requirements.
         let links = unsafe { &mut *T::links(node) };
-        debug_assert!(!links.linked);
+        debug_assert!(!links.is_linked());
         links.prev = self.tail;
         links.next = ptr::null_mut();
-        links.linked = true;
         match NonNull::new(self.tail) {
             // SAFETY: By the type invariant the tail is valid.
             Some(tail) => unsafe { (*T::links(tail)).next = node.as_ptr() },
@@ -116,7 +120,7 @@ impl<T: Linked> List<T> {
     pub(crate) unsafe fn remove(&mut self, node: NonNull<T>) -> bool {
         // SAFETY: `node` is valid by the safety requirements.
         let links = unsafe { &mut *T::links(node) };
-        if !links.linked {
+        if !links.is_linked() {
             return false;
         }
         let (prev, next) = (links.prev, links.next);

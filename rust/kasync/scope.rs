@@ -49,8 +49,7 @@ use crate::{
         self,
         JoinHandle,
         Prepared, //
-    },
-    workqueue, //
+    }, //
 };
 use core::{
     cell::UnsafeCell,
@@ -160,7 +159,7 @@ unsafe impl Send for ScopeInner {}
 ///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
-/// | `child`, `reserve`, `spawn` | yes | no (they allocate) | no |
+/// | `child`, `reserve`, `spawn`, `spawn_idle` | yes | no (they allocate) | no |
 /// | `cancel`, `is_cancelled` | yes | yes | yes |
 /// | `cancelled`, `join`, `end`, polling them | yes | yes | no |
 /// | `join_blocking` | yes | no (refused) | no |
@@ -410,6 +409,21 @@ impl Scope {
         Ok(self.reserve(name, future)?.start())
     }
 
+    /// Makes and starts a task that has nothing to do yet: its first poll comes with its first
+    /// wake, which its handle, a claim, or a cancel of the scope brings.
+    ///
+    /// # Errors
+    ///
+    /// As [`Scope::reserve`].
+    #[track_caller]
+    pub fn spawn_idle<F>(&self, name: &'static CStr, future: F) -> Result<JoinHandle<F::Output>>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send,
+    {
+        Ok(self.reserve(name, future)?.start_idle(self))
+    }
+
     pub(crate) fn path(&self) -> Path {
         self.0.path()
     }
@@ -419,8 +433,8 @@ impl Scope {
         core::ptr::from_ref(&*self.0).cast()
     }
 
-    pub(crate) fn queue(&self) -> workqueue::Queue {
-        self.0.core.queue()
+    pub(crate) fn core(&self) -> &Core {
+        &self.0.core
     }
 
     /// Returns whether both are handles of one scope.

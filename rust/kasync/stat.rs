@@ -1,36 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 //! Numbers that order nothing: nobody concludes from them what other memory holds.
+//!
+//! Reads are `READ_ONCE()` and writes `WRITE_ONCE()`, as volatile accesses of a whole word are. An
+//! [`Atomic`](kernel::sync::atomic::Atomic) of the kernel crate does the same, by a call of C each;
+//! each poll and each wake has several.
 
 #[cfg(not(feature = "loom"))]
-use kernel::sync::atomic::{
-    Atomic,
-    Relaxed, //
-};
+use core::cell::UnsafeCell;
 
 macro_rules! numbers {
     ($($(#[$doc:meta])* $name:ident: $type:ty;)*) => {$(
         $(#[$doc])*
         #[cfg(not(feature = "loom"))]
-        pub(crate) struct $name(Atomic<$type>);
+        pub(crate) struct $name(UnsafeCell<$type>);
+
+        // SAFETY: Accesses are volatile and of one word, hence marked and not torn, as the kernel's
+        // memory model wants of accesses that race.
+        #[cfg(not(feature = "loom"))]
+        unsafe impl Sync for $name {}
 
         #[cfg(not(feature = "loom"))]
         impl $name {
             /// Returns one that holds `v`.
             pub(crate) const fn new(v: $type) -> Self {
-                Self(Atomic::new(v))
+                Self(UnsafeCell::new(v))
             }
 
             /// Returns the value.
             #[inline]
             pub(crate) fn get(&self) -> $type {
-                self.0.load(Relaxed)
+                // SAFETY: Valid, as it is borrowed.
+                unsafe { self.0.get().read_volatile() }
             }
 
             /// Replaces the value.
             #[inline]
             pub(crate) fn set(&self, v: $type) {
-                self.0.store(v, Relaxed);
+                // SAFETY: Valid, as it is borrowed.
+                unsafe { self.0.get().write_volatile(v) };
             }
         }
 

@@ -13,7 +13,7 @@
 //!                │
 //!            PREPARED ──(2) dropped──► future dropped, memory freed with the last reference;
 //!                │                     where the caller may not sleep, by a worker
-//!                │ (3) start: STARTED set, then queued
+//!                │ (3) start: STARTED set, then queued; or not queued: IDLE
 //!                ▼
 //!  ┌──────► SCHEDULED ◄──────────┐  pending mark set; the mark owns one reference
 //!  │             │ (4) mark cleared by the worker, run() called
@@ -42,6 +42,19 @@
 //! RUNNING is what keeps a worker and a claim apart (contract 3); two workers are kept apart by the
 //! workqueue.
 //!
+//! Tasks that are woken in large numbers, as their scope is cancelled or their queues are closed,
+//! and may wait for their turn, are put into a *batch* ([`batch`](crate::batch)). LISTED is
+//! independent of what the diagrams above show: such a task may still be woken, and polled by a
+//! worker or a claim.
+//!
+//! ```text
+//!   not listed ──(13) wake_listed(): LISTED set, with a reference──► LISTED
+//!   LISTED ──(14) its turn, nobody polls it: LISTED cleared──► CLAIMED, by the batch's worker
+//!   LISTED ──(14) its turn, a worker polls it: LISTED cleared──► SCHEDULED
+//!   LISTED ──(14) its turn, claimed by another: LISTED cleared, RERUN set──► not listed
+//!   LISTED ──(14) its turn, COMPLETE──► not listed
+//! ```
+//!
 //! # Owners
 //!
 //! | field | prepared | started, not complete | complete |
@@ -51,19 +64,21 @@
 //! | join waker slot, `JOIN_WAKER` clear | – | the handle | nobody (empty) |
 //! | join waker slot, `JOIN_WAKER` set | – | nobody | the worker, which takes it out |
 //! | `links`, `watched` | the lock of the scope tree | the same | nobody (not linked) |
+//! | `link` | – | whatever has set LISTED, then the batch | the same |
 //! | `scope` | shared | shared | the worker, which moves it out |
 //! | `budget` | – | the side that has set RUNNING, and the leaves that it polls | – |
 //! | work item | – | the workqueue | the workqueue, until its last run |
 //!
 //! References are owned by: the scope's task list (until complete), the handle, each waker, the
-//! pending mark.
+//! pending mark, LISTED.
 //!
 //! # Why no wake is lost (H1) and none leaks (H4)
 //!
 //! Queueing is a fully ordered read-modify-write of the mark, also when it fails; the worker clears
 //! the mark and then runs. So what a waker wrote before is seen by the next poll, be it the one
 //! just queued or one queued before. A reference is taken before queueing; exactly if the mark was
-//! not set it passes to the mark, and [`run`] gives it back.
+//! not set it passes to the mark, and [`run`] gives it back. LISTED is a mark of the same kind, and
+//! a reference is taken when it is set; [`run_listed`] clears it, then polls, and gives that back.
 //!
 //! # Why no wake reaches a dead queue (H2, H3)
 //!
@@ -91,6 +106,7 @@ pub use prepared::Prepared;
 pub use waker::TaskRef;
 
 use crate::{
+    batch::Link,
     cell::OwnedCell,
     current::{
         self,
@@ -101,7 +117,11 @@ use crate::{
 };
 use core::{
     future::Future,
-    mem::ManuallyDrop,
+    mem::{
+        needs_drop,
+        offset_of,
+        ManuallyDrop, //
+    },
     pin::Pin,
     ptr::NonNull,
     task::{
@@ -114,6 +134,7 @@ use kernel::{
     bindings,
     sync::rcu, //
 };
+use state::Turn;
 use waker::with_waker;
 
 /// The future until the task is complete, then its output.
@@ -133,7 +154,11 @@ impl<F: Future> Task<F> {
     const VTABLE: Vtable = Vtable {
         poll: Self::poll,
         drop_future: Self::drop_future,
-        drop_output: Self::drop_output,
+        drop_output: if needs_drop::<F::Output>() {
+            Some(Self::drop_output)
+        } else {
+            None
+        },
         take_output: Self::take_output,
     };
 
@@ -205,9 +230,19 @@ impl<F: Future> Task<F> {
 ///
 /// The caller must own a reference, and not use it afterwards.
 pub(crate) unsafe fn put(header: NonNull<Header>) {
-    // SAFETY: Valid through the caller's reference.
+    // SAFETY: By the safety requirements.
+    unsafe { put_many(header, 1) };
+}
+
+/// Drops `n` references, as [`put`] does one.
+///
+/// # Safety
+///
+/// The caller must own as many, and not use them afterwards.
+unsafe fn put_many(header: NonNull<Header>, n: u64) {
+    // SAFETY: Valid through the caller's references.
     let task = unsafe { header.as_ref() };
-    if task.state.put_ref() {
+    if task.state.put_refs(n) {
         // (9) SAFETY: The last reference. Future, output, scope and join waker were moved out or
         // dropped before the scope's and the handle's reference went, so that nothing is left to
         // drop.
@@ -248,11 +283,75 @@ pub(crate) unsafe fn wake(header: NonNull<Header>) {
     }
 }
 
+/// Wakes as [`wake`] does, but has the task polled after others that were woken so, by one worker:
+/// (13). For wakes that come in large numbers.
+///
+/// # Safety
+///
+/// The task must be valid for the time of the call.
+pub(crate) unsafe fn wake_listed(header: NonNull<Header>) {
+    // SAFETY: Valid by the safety requirements.
+    let task = unsafe { header.as_ref() };
+    if task.state.is_listed_already() {
+        return;
+    }
+    task.wakes.add(1);
+    // As in `wake()`: the batch and its queue are there until the section ends, or the task.
+    let _rcu = rcu::read_lock();
+    trace::wake(task.address(), task.name);
+    if task.state.list() {
+        // SAFETY: LISTED was set just now, with a reference, in this section.
+        unsafe { put_in(header) };
+    }
+}
+
+/// Puts a task into its batch.
+///
+/// # Safety
+///
+/// The caller has set LISTED, with a reference, and is in the RCU section in which the task was not
+/// complete by then.
+unsafe fn put_in(header: NonNull<Header>) {
+    // SAFETY: Not null, as it is inside of the header, which is valid.
+    let link = unsafe { NonNull::new_unchecked(&raw mut (*header.as_ptr()).link) };
+    // SAFETY: The task was not complete in this section, so its executor is there.
+    let batch = unsafe { header.as_ref().core.as_ref() }.batch(link);
+    // SAFETY: LISTED was not set, so the link is in no batch; its reference keeps the task.
+    unsafe { batch.add(link) };
+}
+
+/// Polls a task whose turn in a batch it is: (14). Called by the batch's work item.
+///
+/// # Safety
+///
+/// `link` must be that of a task, and have been put in by [`wake_listed`].
+pub(crate) unsafe fn run_listed(link: NonNull<Link>) {
+    // SAFETY: The link is that far inside of a header.
+    let header = unsafe { link.byte_sub(offset_of!(Header, link)) }.cast::<Header>();
+    // SAFETY: LISTED's reference, now ours, keeps the task valid.
+    let task = unsafe { header.as_ref() };
+    match task.state.take_turn() {
+        Turn::Nothing => {}
+        // The queue is there until this work item is over, which is one of it.
+        Turn::Running if schedule(task) => return,
+        Turn::Running => {}
+        // SAFETY: The right to poll is ours.
+        Turn::Claimed(word) => match unsafe { poll(header, PollContext::worker()) } {
+            // SAFETY: The future has just become Ready; LISTED's reference.
+            true => return unsafe { complete(header, 1) },
+            // SAFETY: The right to poll is ours.
+            false => unsafe { claim::release(header, word) },
+        },
+    }
+    // SAFETY: LISTED's reference.
+    unsafe { put(header) };
+}
+
 /// Queues the task. Callers own a reference, which passes to the pending mark on `true`.
 fn schedule(task: &Header) -> bool {
     // SAFETY: The item was initialised with the task; a reference keeps it valid until it has run.
     // Inside an RCU section and not complete, or not yet started: the queue is there.
-    unsafe { task.queue.enqueue(task.work.get()) }
+    unsafe { task.core.as_ref().queue().enqueue(task.work.get()) }
 }
 
 /// Runs a task: (4). Called by the workqueue, once per pending mark that it has cleared.
@@ -270,8 +369,8 @@ unsafe extern "C" fn run(work: *mut bindings::work_struct) {
     if task.state.run().is_ok() {
         // SAFETY: The right to poll is ours.
         match unsafe { poll(header, PollContext::worker()) } {
-            // SAFETY: The future has just become Ready.
-            true => unsafe { complete(header) },
+            // SAFETY: The future has just become Ready; the pending mark's reference.
+            true => return unsafe { complete(header, 1) },
             false => task.state.idle(),
         }
     } else if !task.state.load().is_started() {
@@ -312,23 +411,26 @@ unsafe fn poll(header: NonNull<Header>, here: PollContext) -> bool {
     })
 }
 
-/// (8)
+/// (8). Drops `refs` references of the caller's, if any, with that of the scope.
 ///
 /// # Safety
 ///
-/// The caller must have polled the future to its end, and the output must be in place.
-unsafe fn complete(header: NonNull<Header>) {
-    // SAFETY: The caller's reference keeps the task valid.
+/// The caller must have polled the future to its end, the output must be in place, and the task
+/// stay valid, by these references or another one. It does not use them afterwards.
+unsafe fn complete(header: NonNull<Header>, refs: u64) {
+    // SAFETY: By the safety requirements.
     let task = unsafe { header.as_ref() };
     let old = task.state.complete();
     if !old.has_handle() {
-        // In the section, as it may run a driver's code.
-        annotated(|| {
-            current::enter_section(|| {
-                // SAFETY: No handle: the output is ours.
-                unsafe { (task.vtable.drop_output)(header) }
-            })
-        });
+        if let Some(drop_output) = task.vtable.drop_output {
+            // In the section, as it may run a driver's code.
+            annotated(|| {
+                current::enter_section(|| {
+                    // SAFETY: No handle: the output is ours.
+                    unsafe { drop_output(header) }
+                })
+            });
+        }
     }
     if old.has_join_waker() {
         // SAFETY: JOIN_WAKER and COMPLETE together: the slot is ours.
@@ -344,8 +446,8 @@ unsafe fn complete(header: NonNull<Header>) {
         // this scope.
         unsafe { scope.task_ended(header) };
     }
-    // SAFETY: The reference of the scope's list, which the task has just left.
-    unsafe { put(header) };
+    // SAFETY: The reference of the scope's list, which the task has just left, and the caller's.
+    unsafe { put_many(header, 1 + refs) };
 }
 
 impl Header {
@@ -353,12 +455,18 @@ impl Header {
         core::ptr::from_ref(self).cast()
     }
 
-    // Two functions of their own, as their callers are generic and stand in other modules, which
+    // Functions of their own, as their callers are generic and stand in other modules, which
     // have no business with tracepoints of this one.
 
     #[inline(never)]
     fn note_start(&self) {
         trace::start(self.address(), self.name);
+    }
+
+    #[inline(never)]
+    fn note_wake(&self) {
+        self.wakes.add(1);
+        trace::wake(self.address(), self.name);
     }
 
     #[inline(never)]

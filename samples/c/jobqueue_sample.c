@@ -3,9 +3,13 @@
  * A driver in C on the job queue, whose hardware is an irq_work: it takes up to four jobs, and ends
  * them in a hard interrupt, in order, except for those that hang until the ring is reset. Loading
  * the module runs some jobs and says what became of them.
+ *
+ * A job that is committed is not in flight yet: the queue's task may have to run first. Where that
+ * matters the sample waits until the hardware has the job.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/completion.h>
 #include <linux/dma-fence.h>
 #include <linux/irq_work.h>
 #include <linux/module.h>
@@ -18,21 +22,32 @@
 /* What the jobs in the queue may keep. */
 #define MEMORY SZ_64K
 
+/* How long a job takes. */
+enum duration {
+	RUNS,
+	/* Until the sample says that it is over. */
+	SLOW,
+	/* Until the ring is reset. */
+	HANGS,
+};
+
 struct sample_job {
 	struct jobqueue_job base;
 	/* What its fence is to signal with. */
 	int error;
-	bool hangs;
+	enum duration duration;
 };
 
 struct sample {
 	struct jobqueue *queue;
 	/* The hardware: the jobs that it has, oldest first. */
 	struct irq_work irq;
-	/* Protects @jobs and @count. */
+	/* Protects @jobs, @count, and what is in the jobs that the hardware has. */
 	spinlock_t lock;
 	struct sample_job *jobs[CREDITS];
 	unsigned int count;
+	/* The hardware has a job that is slow. */
+	struct completion slow;
 	/* What has happened so far. */
 	unsigned int started, retired, resets;
 	bool ended;
@@ -43,7 +58,7 @@ static struct sample_job *to_job(struct jobqueue_job *job)
 	return container_of(job, struct sample_job, base);
 }
 
-/* The hardware has finished all that does not hang, and nothing that comes after that. */
+/* The hardware has finished all that just runs, and nothing that comes after what does not. */
 static void sample_irq(struct irq_work *irq)
 {
 	struct sample *sample = container_of(irq, struct sample, irq);
@@ -52,7 +67,7 @@ static void sample_irq(struct irq_work *irq)
 	unsigned long flags;
 
 	spin_lock_irqsave(&sample->lock, flags);
-	while (n < sample->count && !sample->jobs[n]->hangs) {
+	while (n < sample->count && sample->jobs[n]->duration == RUNS) {
 		over[n] = sample->jobs[n];
 		n++;
 	}
@@ -72,24 +87,48 @@ static void sample_submit(void *ring, struct jobqueue_job *job)
 	spin_lock_irqsave(&sample->lock, flags);
 	sample->jobs[sample->count++] = to_job(job);
 	sample->started++;
+	if (to_job(job)->duration == SLOW)
+		complete(&sample->slow);
 	spin_unlock_irqrestore(&sample->lock, flags);
 	irq_work_queue(&sample->irq);
 }
 
-/* The second time the ring is reset: what is in it is lost. */
+/* Waits until the hardware has a job that is slow. Returns false if that takes too long. */
+static bool wait_slow(struct sample *sample)
+{
+	return wait_for_completion_timeout(&sample->slow, 10 * HZ) > 0;
+}
+
+/* Ends the job that is slow, which is the oldest that the hardware has. */
+static void end_slow(struct sample *sample)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&sample->lock, flags);
+	if (sample->count)
+		sample->jobs[0]->duration = RUNS;
+	spin_unlock_irqrestore(&sample->lock, flags);
+	irq_work_queue(&sample->irq);
+}
+
+/* The second time the ring is reset: what is in it is lost. A job that is slow is waited for. */
 static int sample_timed_out(void *ring, struct jobqueue_job *job, unsigned int n)
 {
 	struct sample *sample = ring;
 	unsigned long flags;
+	bool hangs;
 
 	if (n < 2)
 		return 20;
 	irq_work_sync(&sample->irq);
 	spin_lock_irqsave(&sample->lock, flags);
-	sample->count = 0;
-	sample->resets++;
+	hangs = sample->count && sample->jobs[0]->duration == HANGS;
+	if (hangs) {
+		sample->count = 0;
+		sample->resets++;
+	}
 	spin_unlock_irqrestore(&sample->lock, flags);
-	return 0;
+	return hangs ? 0 : 20;
 }
 
 static void sample_retire(void *ring, struct jobqueue_job *job)
@@ -114,7 +153,7 @@ static const struct jobqueue_ops sample_ops = {
 	.destroy = sample_destroy,
 };
 
-static struct dma_fence *submit_with(struct sample *sample, int error, bool hangs,
+static struct dma_fence *submit_with(struct sample *sample, int error, enum duration duration,
 				     unsigned int credits, struct dma_fence *after, size_t memory)
 {
 	struct sample_job *job = kzalloc_obj(*job);
@@ -123,7 +162,7 @@ static struct dma_fence *submit_with(struct sample *sample, int error, bool hang
 	if (!job)
 		return ERR_PTR(-ENOMEM);
 	job->error = error;
-	job->hangs = hangs;
+	job->duration = duration;
 	job->base.memory = memory;
 	fence = jobqueue_submit(sample->queue, &job->base, credits, &after, after ? 1 : 0);
 	if (IS_ERR(fence))
@@ -131,10 +170,10 @@ static struct dma_fence *submit_with(struct sample *sample, int error, bool hang
 	return fence;
 }
 
-static struct dma_fence *submit(struct sample *sample, int error, bool hangs, unsigned int credits,
-				struct dma_fence *after)
+static struct dma_fence *submit(struct sample *sample, int error, enum duration duration,
+				unsigned int credits, struct dma_fence *after)
 {
-	return submit_with(sample, error, hangs, credits, after, 0);
+	return submit_with(sample, error, duration, credits, after, 0);
 }
 
 /* Whether a fence signals with "want". Gives it back. */
@@ -159,21 +198,25 @@ static void check(const char *what, bool held)
 
 static void run(struct sample *sample)
 {
-	struct dma_fence *first, *second, *third, *stub;
+	struct dma_fence *slow, *first, *second, *third, *stub;
 	struct jobqueue_prepared *prepared;
 	struct sample_job *job;
 
-	check("a job runs", ends_with(submit(sample, 0, false, 1, NULL), 0));
-	check("a job fails", ends_with(submit(sample, -EIO, false, 1, NULL), -EIO));
+	check("a job runs", ends_with(submit(sample, 0, RUNS, 1, NULL), 0));
+	check("a job fails", ends_with(submit(sample, -EIO, RUNS, 1, NULL), -EIO));
 
 	/*
 	 * A job that hangs, one behind it that is lost with it, and one that needs the whole ring,
-	 * and so runs afterwards.
+	 * and so runs afterwards. All wait for one that is slow and has the whole ring: so the
+	 * hardware gets the first two at the same time, however long this thread takes.
 	 */
-	first = submit(sample, 0, true, 1, NULL);
-	second = submit(sample, 0, false, 1, NULL);
-	third = submit(sample, 0, false, CREDITS, second);
-	check("what comes after a hung job waits", !IS_ERR(third) && !dma_fence_is_signaled(third));
+	slow = submit(sample, 0, SLOW, CREDITS, NULL);
+	first = submit(sample, 0, HANGS, 1, NULL);
+	second = submit(sample, 0, RUNS, 1, NULL);
+	third = submit(sample, 0, RUNS, CREDITS, second);
+	check("the hardware has a job that is slow", wait_slow(sample));
+	end_slow(sample);
+	check("it is over in the end", ends_with(slow, 0));
 	check("a job that hangs is given up", ends_with(first, -ETIME));
 	check("what was lost with it is cancelled", ends_with(second, -ECANCELED));
 	check("the queue goes on", ends_with(third, 0));
@@ -183,14 +226,14 @@ static void run(struct sample *sample)
 	 * Memory for one of two: the second is not prepared before the first, which hangs, has been
 	 * given up.
 	 */
-	first = submit_with(sample, 0, true, 1, NULL, MEMORY / 4 * 3);
-	second = submit_with(sample, 0, false, 1, NULL, MEMORY / 2);
+	first = submit_with(sample, 0, HANGS, 1, NULL, MEMORY / 4 * 3);
+	second = submit_with(sample, 0, RUNS, 1, NULL, MEMORY / 2);
 	check("a job waits for the memory of another",
 	      !IS_ERR(first) && dma_fence_is_signaled(first));
 	check("which was given up", ends_with(first, -ETIME));
 	check("and runs then", ends_with(second, 0));
 	check("one that keeps more than there may be is refused",
-	      submit_with(sample, 0, false, 1, NULL, MEMORY + 1) == ERR_PTR(-EINVAL));
+	      submit_with(sample, 0, RUNS, 1, NULL, MEMORY + 1) == ERR_PTR(-EINVAL));
 
 	/* One that is not committed leaves nothing. */
 	job = kzalloc_obj(*job);
@@ -208,15 +251,22 @@ static void run(struct sample *sample)
 	}
 	dma_fence_put(stub);
 
-	/* Closed with one in the ring, one behind it, and one that is prepared. */
-	first = submit(sample, 0, true, 1, NULL);
-	second = submit(sample, 0, false, CREDITS, first);
+	/*
+	 * Closed with one that the hardware has, one behind it, and one that is prepared. The slow
+	 * one ends only when it is told to, so that it is in flight all the while.
+	 */
+	first = submit(sample, 0, SLOW, 1, NULL);
+	second = submit(sample, 0, RUNS, CREDITS, first);
+	check("the hardware has another one that is slow", wait_slow(sample));
 	jobqueue_close(sample->queue);
 	third = IS_ERR(prepared) ? NULL : jobqueue_commit(prepared);
 	check("nothing is committed once it is closed", third == ERR_PTR(-ECANCELED));
 	kfree(job);
-	check("what the hardware has seen is awaited", ends_with(first, -ETIME));
-	check("what it has not seen is cancelled", ends_with(second, -ECANCELED));
+	check("what the hardware has is not cancelled",
+	      !IS_ERR(first) && !dma_fence_is_signaled(first));
+	end_slow(sample);
+	check("it is awaited", ends_with(first, 0));
+	check("what the hardware does not have is cancelled", ends_with(second, -ECANCELED));
 }
 
 static int __init sample_init(void)
@@ -241,6 +291,7 @@ static int __init sample_init(void)
 	if (!sample)
 		return -ENOMEM;
 	spin_lock_init(&sample->lock);
+	init_completion(&sample->slow);
 	/* In an interrupt; with PREEMPT_RT in a thread, where the lock may be taken. */
 	sample->irq = IRQ_WORK_INIT(sample_irq);
 
@@ -262,11 +313,11 @@ static int __init sample_init(void)
 	irq_work_sync(&sample->irq);
 	check("the queue has ended", sample->ended);
 	/*
-	 * Two that ran, three around the reset, two with memory, one that was in the ring and one
+	 * Two that ran, four around the reset, two with memory, one that the hardware had and one
 	 * behind it.
 	 */
-	check("all jobs came back", sample->retired == 9);
-	check("those that should have run did", sample->started == 8);
+	check("all jobs came back", sample->retired == 10);
+	check("those that should have run did", sample->started == 9);
 	jobqueue_put(sample->queue);
 	if (failures)
 		ret = -EIO;

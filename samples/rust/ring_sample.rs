@@ -45,7 +45,10 @@ use kasync::{
     cancelled,
     join,
     select,
-    sync::AtomicWaker,
+    sync::{
+        AtomicWaker,
+        Notify, //
+    },
     time::timeout,
     Either,
     Executor,
@@ -113,6 +116,8 @@ struct Gpu {
     done: Atomic<u64>,
     /// The job that it does not get past, or 0.
     hangs_at: Atomic<u64>,
+    /// Notified when it is given a job.
+    given: Notify,
     /// Where the queue's task leaves its waker for the interrupt. Waking may be done anywhere: it
     /// queues a work item, and polls nothing.
     changed: AtomicWaker,
@@ -149,10 +154,30 @@ impl Gpu {
                 started: Atomic::new(0),
                 done: Atomic::new(0),
                 hangs_at: Atomic::new(0),
+                given: Notify::new(),
                 changed: AtomicWaker::new(),
             }),
             GFP_KERNEL,
         )
+    }
+
+    /// Waits until it has been given its first job.
+    fn wait_started(&self) -> Result {
+        let started = async {
+            loop {
+                let given = self.given.notified();
+                if self.started.load(Relaxed) > 0 {
+                    break;
+                }
+                given.await;
+            }
+        };
+        block_on(timeout(LIMIT, started))?.map_err(|_| ETIMEDOUT)
+    }
+
+    /// It gets past the job that it hangs at.
+    fn recover(&self) {
+        self.hangs_at.store(0, Relaxed);
     }
 }
 
@@ -202,6 +227,7 @@ impl Ring for GpuRing {
         }
         // All that the GPU needs to know of the job is there before this.
         self.gpu.started.store(number, Release);
+        self.gpu.given.notify_waiters();
         number
     }
 
@@ -269,11 +295,13 @@ impl Ring for GpuRing {
 struct Client {
     scope: Scope,
     queue: JobQueue<GpuRing>,
+    gpu: Arc<Gpu>,
     retired: Arc<Atomic<u64>>,
 }
 
 impl Client {
-    fn new(device: &Scope) -> Result<Self> {
+    /// Returns a client whose GPU is reset if a job takes longer than twice `timeout`.
+    fn new(device: &Scope, timeout: Delta) -> Result<Self> {
         let scope = device.child(c"client")?;
         let config = Config {
             names: &NAMES,
@@ -282,14 +310,16 @@ impl Client {
             // prepare more waits.
             jobs: 4 * ROOM,
             memory: usize::MAX,
-            timeout: TIMEOUT,
+            timeout,
             on_error: OnError::Ignore,
         };
-        let queue = JobQueue::new(&scope, c"queue", GpuRing::new(Gpu::new()?), &config)?;
+        let gpu = Gpu::new()?;
+        let queue = JobQueue::new(&scope, c"queue", GpuRing::new(gpu.clone()), &config)?;
         let retired = Arc::new(Atomic::new(0), GFP_KERNEL)?;
         Ok(Self {
             scope,
             queue,
+            gpu,
             retired,
         })
     }
@@ -328,7 +358,10 @@ fn check(what: &str, held: bool) -> Result {
 
 /// Jobs of two clients, of whom one waits for the other.
 fn two_clients(device: &Scope) -> Result {
-    let (one, other) = (Client::new(device)?, Client::new(device)?);
+    let (one, other) = (
+        Client::new(device, TIMEOUT)?,
+        Client::new(device, TIMEOUT)?, //
+    );
     let first = one.submit(false, 1, &[])?;
     check("a job runs", result(&first).is_ok())?;
 
@@ -364,11 +397,21 @@ fn two_clients(device: &Scope) -> Result {
 
 /// A job that hangs.
 fn hang(device: &Scope) -> Result {
-    let client = Client::new(device)?;
-    let hung = client.submit(true, 1, &[])?;
+    let (slow, client) = (Client::new(device, LIMIT)?, Client::new(device, TIMEOUT)?);
+    // Waits for a job that is slow. So the GPU gets the job that hangs and the one behind it at the
+    // same time, however long this thread takes to commit them.
+    let before = slow.submit(true, 1, &[])?;
+    let hung = client.submit(true, 1, &[&before])?;
     let lost = client.submit(false, 1, &[])?;
     // Needs all of the ring, so it has not been in flight when that is reset.
     let next = client.submit(false, ROOM, &[])?;
+    // A job that is committed is not in flight yet: its queue's task may have to run first.
+    slow.gpu.wait_started()?;
+    slow.gpu.recover();
+    check(
+        "a job that is slow is over in the end",
+        result(&before).is_ok(),
+    )?;
     check("a job that hangs times out", result(&hung) == Err(ETIME))?;
     check(
         "one that was in flight with it is lost",
@@ -380,13 +423,13 @@ fn hang(device: &Scope) -> Result {
 /// The client is killed while its job hangs. Its scope is cancelled, and with that all that was
 /// done for it.
 fn cancel(device: &Scope) -> Result {
-    let client = Client::new(device)?;
-    let flying = client.submit(true, ROOM, &[])?;
+    let client = Client::new(device, LIMIT)?;
+    let in_flight = client.submit(true, ROOM, &[])?;
     let waiting = client.submit(false, 1, &[])?;
     // A task of the client's, which waits for the same fence. Cancelling is a request: a task that
     // may have to wait for long listens to it, and ends in its own time, after whatever it has to
     // clean up. Dropping the future of a fence is always fine.
-    let fence = flying.clone();
+    let fence = in_flight.clone();
     let task = client.scope.spawn(c"waits", async move {
         match select(cancelled(), fence.wait()).await {
             Either::Left(()) => Err(ECANCELED),
@@ -394,23 +437,27 @@ fn cancel(device: &Scope) -> Result {
         }
     })?;
 
+    // Otherwise the cancel may come first, and the job never run.
+    client.gpu.wait_started()?;
     client.scope.cancel();
     check(
         "nothing is committed any more",
         client.submit(false, 1, &[]).is_err(),
     )?;
-    // The GPU has seen this one: it is not over before the GPU says so, or has been reset (H17). So
-    // joining takes as long.
-    client.scope.join_blocking()?;
+    check("a task has heard of it", block_on(task)? == Err(ECANCELED))?;
+    // The GPU has this one: it is not over before the GPU says so, or has been reset (H17). Joining
+    // takes as long.
     check(
-        "what the GPU has seen is awaited",
-        result(&flying) == Err(ETIME),
+        "what the GPU has is not cancelled",
+        !in_flight.test_signaled_flag(),
     )?;
+    client.gpu.recover();
+    client.scope.join_blocking()?;
+    check("it is awaited", result(&in_flight).is_ok())?;
     check(
-        "what it has not seen is cancelled",
+        "what the GPU does not have is cancelled",
         result(&waiting) == Err(ECANCELED),
     )?;
-    check("a task has heard of it", block_on(task)? == Err(ECANCELED))?;
     check("all jobs came back", client.retired.load(Relaxed) == 2)
 }
 

@@ -8,6 +8,7 @@ use kernel::prelude::*;
 mod tests {
     use crate::mocks::{
         is_waited_for,
+        merge,
         while_killed,
         Foreign, //
     };
@@ -60,7 +61,7 @@ mod tests {
     #[test]
     fn a_container_that_is_named_again() -> Result {
         let all = foreign(LEAVES)?;
-        let [array, other] = [Fence::merge(&fences(&all)?)?, Fence::merge(&fences(&all)?)?];
+        let [array, other] = [merge(&fences(&all)?)?, merge(&fences(&all)?)?];
         let mut named = KVVec::with_capacity(4095, GFP_KERNEL)?;
         for i in 0..4095 {
             let array = if i % 2 == 0 { &array } else { &other };
@@ -80,7 +81,7 @@ mod tests {
         let arrays = FenceSet::MAX_LEAVES / LEAVES;
         let mut named = KVVec::new();
         for _ in 0..arrays {
-            named.push(Fence::merge(&fences(&all)?)?, GFP_KERNEL)?;
+            named.push(merge(&fences(&all)?)?, GFP_KERNEL)?;
         }
         let mut more = KVVec::new();
         more.extend_from_slice(&named, GFP_KERNEL)?;
@@ -97,7 +98,7 @@ mod tests {
         let all = foreign(3)?;
         let named = || -> Result<_> {
             let mut named = KVVec::new();
-            named.push(Fence::merge(&fences(&all)?)?, GFP_KERNEL)?;
+            named.push(merge(&fences(&all)?)?, GFP_KERNEL)?;
             Ok(named)
         };
         let (killed, alive) = (named()?, named()?);

@@ -8,6 +8,7 @@ use kernel::prelude::*;
 mod tests {
     use crate::mocks::{
         end,
+        merge,
         result,
         Foreign,
         Timeline,
@@ -18,10 +19,10 @@ mod tests {
         task::Poll, //
     };
     use dma_fence::{
-        Chain,
         ChainNode,
         Fence,
-        FenceSet, //
+        FenceSet,
+        SyncObj, //
     };
     use kasync::{
         block_on,
@@ -52,13 +53,12 @@ mod tests {
     }
 
     /// Returns a chain of these fences, numbered from 1.
-    fn chain(fences: &[&Fence]) -> Result<Chain> {
-        let mut last: Option<Chain> = None;
+    fn chain(fences: &[&Fence]) -> Result<ARef<Fence>> {
+        let object = SyncObj::new(None)?;
         for (i, &fence) in fences.iter().enumerate() {
-            let prev = last.take().map(ARef::from);
-            last = Some(ChainNode::new()?.link(prev, fence.into(), i as u64 + 1)?);
+            object.add_point(ChainNode::new()?, fence, i as u64 + 1)?;
         }
-        last.ok_or(EINVAL)
+        object.fence().ok_or(EINVAL)
     }
 
     const SOON: Delta = Delta::from_millis(20);
@@ -67,15 +67,15 @@ mod tests {
     fn an_array_signals_when_all_have() -> Result {
         let (mut a, mut b) = (Timeline::new()?, Timeline::new()?);
         let ((a1, pending_a), (b1, pending_b)) = (a.next()?, b.next()?);
-        let merged = Fence::merge(&[a1.clone(), b1])?;
+        let merged = merge(&[a1.clone(), b1])?;
         assert!(merged.is_container() && !a1.is_container());
         end(pending_a, Ok(()));
         assert!(block_on(timeout(SOON, merged.wait()))?.is_err());
         end(pending_b, Err(EIO));
         assert_eq!(result(&merged), Err(EIO));
         // Of nothing, or of what is over, is one that is over.
-        assert!(Fence::merge(&[])?.test_signaled_flag());
-        assert!(Fence::merge(&[a1])?.test_signaled_flag());
+        assert!(merge(&[])?.test_signaled_flag());
+        assert!(merge(&[a1])?.test_signaled_flag());
         Ok(())
     }
 
@@ -83,7 +83,7 @@ mod tests {
     fn one_of_a_timeline_is_merged() -> Result {
         let mut a = Timeline::new()?;
         let ((a1, first), (a2, second)) = (a.next()?, a.next()?);
-        let merged = Fence::merge(&[a1, a2.clone()])?;
+        let merged = merge(&[a1, a2.clone()])?;
         assert_eq!(merged.as_raw(), a2.as_raw());
         end(first, Ok(()));
         end(second, Ok(()));
@@ -95,7 +95,7 @@ mod tests {
         let (mut a, mut b) = (Timeline::new()?, Timeline::new()?);
         let ((a1, pending_a1), (b1, pending_b1)) = (a.next()?, b.next()?);
         let (a2, pending_a2) = a.next()?;
-        let merged = Fence::merge(&[a1, b1])?;
+        let merged = merge(&[a1, b1])?;
         let mut set = set(&[&merged, &a2], None)?;
         // The later of `a`, and the one of `b`.
         assert_eq!(set.len(), 2);
@@ -114,8 +114,8 @@ mod tests {
         let ((a1, pending_a1), (b1, pending_b1)) = (a.next()?, b.next()?);
         let ((a2, pending_a2), (own1, pending_own)) = (a.next()?, own.next()?);
         // With an array as a link.
-        let array = Fence::merge(&[b1.clone(), a1.clone()])?;
-        let last = ARef::from(chain(&[&a1, &array, &own1, &a2])?);
+        let array = merge(&[b1.clone(), a1.clone()])?;
+        let last = chain(&[&a1, &array, &own1, &a2])?;
         let mut set = set(&[&last], Some(own.id()))?;
         assert_eq!(set.len(), 2);
         end(pending_a1, Ok(()));
@@ -134,7 +134,7 @@ mod tests {
     fn what_has_signalled_is_left_out() -> Result {
         let (mut a, mut b) = (Timeline::new()?, Timeline::new()?);
         let ((a1, pending_a), (b1, pending_b)) = (a.next()?, b.next()?);
-        let last = ARef::from(chain(&[&a1, &b1])?);
+        let last = chain(&[&a1, &b1])?;
         end(pending_a, Err(EIO));
         end(pending_b, Ok(()));
         assert!(set(&[&b1], None)?.is_empty());
@@ -150,8 +150,8 @@ mod tests {
         let (mut a, mut b, mut c) = (Timeline::new()?, Timeline::new()?, Timeline::new()?);
         let ((a1, pending_a), (b1, pending_b)) = (a.next()?, b.next()?);
         let (c1, pending_c) = c.next()?;
-        let early = ARef::from(chain(&[&a1, &b1])?);
-        let late = ARef::from(chain(&[&b1, &a1])?);
+        let early = chain(&[&a1, &b1])?;
+        let late = chain(&[&b1, &a1])?;
         let mut before = set(&[&early], None)?;
         let mut told = set(&[&late, &c1], None)?;
         end(pending_a, Err(EIO));
@@ -224,7 +224,7 @@ mod tests {
     fn a_set_that_is_dropped_early() -> Result {
         let (mut a, foreign) = (Timeline::new()?, Foreign::new()?);
         let (a1, pending) = a.next()?;
-        let last = ARef::from(chain(&[&a1, &foreign.0])?);
+        let last = chain(&[&a1, &foreign.0])?;
         let mut set = set(&[&last], None)?;
         assert_eq!(all(&mut set, SOON), Err(ETIME));
         end(pending, Ok(()));
@@ -235,25 +235,15 @@ mod tests {
     }
 
     #[test]
-    fn points_of_a_chain() -> Result {
-        let mut a = Timeline::new()?;
-        let ((a1, first), (a2, second)) = (a.next()?, a.next()?);
-        let chain = chain(&[&a1, &a2])?;
-        assert_eq!((chain.seqno(), chain.signaled()), (2, 0));
-        let point = chain.find(1)?;
-        assert!(chain.find(3).is_err());
+    fn kinds_of_containers() -> Result {
+        let (mut a, mut b) = (Timeline::new()?, Timeline::new()?);
+        let ((a1, first), (b1, second)) = (a.next()?, b.next()?);
+        let (array, chain) = (merge(&[a1.clone(), b1])?, chain(&[&a1])?);
+        assert!(array.is_container() && !array.is_chain());
+        assert!(chain.is_container() && chain.is_chain());
+        assert!(!a1.is_container() && !a1.is_chain());
         end(first, Ok(()));
-        assert_eq!(result(&point), Ok(()));
-        assert_eq!((chain.seqno(), chain.signaled()), (2, 1));
-        assert!(chain.find(1)?.test_signaled_flag() && !chain.find(2)?.test_signaled_flag());
-        // A chain does not go into a link, and an array is not a chain.
-        let whole = ARef::from(chain.clone());
-        let refused = ChainNode::new()?.link(None, whole.clone(), 1);
-        assert_eq!(refused.err(), Some(EINVAL));
-        assert!(Chain::try_from(a2).is_err());
-        assert!(Chain::try_from(whole).is_ok());
         end(second, Ok(()));
-        assert_eq!(chain.signaled(), 2);
         Ok(())
     }
 
@@ -268,7 +258,7 @@ mod tests {
         let (late, early) = (Delta::from_secs(3600), Delta::from_secs(60));
         a1.set_deadline(late);
         // By an array, and a set: the soonest is told.
-        let array = Fence::merge(&[a2.clone(), foreign.0.clone()])?;
+        let array = merge(&[a2.clone(), foreign.0.clone()])?;
         set(&[&array], None)?.set_deadline(early);
         a1.set_deadline(late);
         let told = heard().ok_or(ETIME)?;
@@ -311,8 +301,9 @@ mod tests {
     #[test]
     fn deadlines_go_to_all() -> Result {
         let (one, two, three) = (Foreign::new()?, Foreign::new()?, Foreign::new()?);
-        let array = Fence::merge(&[one.0.clone(), two.0.clone()])?;
-        let set = set(&[&array, &ARef::from(chain(&[&three.0])?)], None)?;
+        let array = merge(&[one.0.clone(), two.0.clone()])?;
+        let chain = chain(&[&three.0])?;
+        let set = set(&[&array, &chain], None)?;
         // SAFETY: `ktime_get()` may be called from any context.
         let now = unsafe { bindings::ktime_get() };
         let second = Delta::from_millis(1000);

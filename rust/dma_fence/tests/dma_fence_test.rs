@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! KUnit tests of containers, sets, sync files, sync objects and the fences of buffers.
+//! KUnit tests of own fences, containers, sets and sync objects.
 //!
 //! Loading the module runs them; results are in the log and in debugfs,
 //! `kunit/dma_fence_*/results`.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Fences of another driver, buffers without a driver, and a rival for the same buffers.
+ * Fences of another driver.
  */
 #include <linux/completion.h>
 #include <linux/delay.h>
+#include <linux/dma-fence-unwrap.h>
 #include <linux/dma-fence.h>
-#include <linux/dma-resv.h>
 #include <linux/irq_work.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
@@ -160,84 +160,14 @@ void dma_fence_test_signal(struct dma_fence *fence, int error)
 	dma_fence_signal(fence);
 }
 
-struct dma_resv *dma_fence_test_resv_new(void)
+/* One fence for all: an array, unless one of them stands for all. NULL if there is no memory. */
+struct dma_fence *dma_fence_test_merge(size_t count, struct dma_fence **fences)
 {
-	struct dma_resv *resv = kzalloc_obj(*resv);
+	struct dma_fence_unwrap *cursors = kvcalloc(count, sizeof(*cursors), GFP_KERNEL);
+	struct dma_fence *merged = NULL;
 
-	if (resv)
-		dma_resv_init(resv);
-	return resv;
-}
-
-void dma_fence_test_resv_free(struct dma_resv *resv)
-{
-	dma_resv_fini(resv);
-	kfree(resv);
-}
-
-/*
- * A thread with an older context, which has "first" and, once we wait, wants "second" as well.
- * Being younger we have to unlock that before we wait.
- */
-struct rival {
-	struct dma_resv *first, *second;
-	struct task_struct *other;
-	struct completion locked, done;
-	int result;
-};
-
-static int rival_run(void *data)
-{
-	struct rival *rival = data;
-	unsigned long end = jiffies + 10 * HZ;
-	struct ww_acquire_ctx ctx;
-
-	ww_acquire_init(&ctx, &reservation_ww_class);
-	rival->result = dma_resv_lock(rival->first, &ctx);
-	complete(&rival->locked);
-	while (task_is_running(rival->other) && time_before(jiffies, end))
-		usleep_range(100, 1000);
-	rival->result = dma_resv_lock(rival->second, &ctx);
-	if (!rival->result)
-		dma_resv_unlock(rival->second);
-	dma_resv_unlock(rival->first);
-	ww_acquire_fini(&ctx);
-	if (!time_before(jiffies, end))
-		rival->result = -ETIME;
-	complete(&rival->done);
-	return 0;
-}
-
-/* Returns once it has "first"; NULL if there is no memory. */
-void *dma_fence_test_rival_start(struct dma_resv *first, struct dma_resv *second)
-{
-	struct rival *rival = kzalloc_obj(*rival);
-	struct task_struct *thread;
-
-	if (!rival)
-		return NULL;
-	rival->first = first;
-	rival->second = second;
-	rival->other = current;
-	init_completion(&rival->locked);
-	init_completion(&rival->done);
-	thread = kthread_run(rival_run, rival, "rival");
-	if (IS_ERR(thread)) {
-		kfree(rival);
-		return NULL;
-	}
-	wait_for_completion(&rival->locked);
-	return rival;
-}
-
-/* Whether it got both. */
-int dma_fence_test_rival_end(void *data)
-{
-	struct rival *rival = data;
-	int result;
-
-	wait_for_completion(&rival->done);
-	result = rival->result;
-	kfree(rival);
-	return result;
+	if (cursors)
+		merged = __dma_fence_unwrap_merge(count, fences, cursors);
+	kvfree(cursors);
+	return merged;
 }

@@ -5,7 +5,6 @@
 #include <linux/types.h>
 
 struct dma_fence;
-struct dma_resv;
 
 struct dma_fence *dma_fence_test_foreign(void);
 int dma_fence_test_deadlines(struct dma_fence *fence);
@@ -17,9 +16,6 @@ void dma_fence_test_kill(bool kill);
 s64 dma_fence_test_deadline(struct dma_fence *fence);
 void dma_fence_test_signal(struct dma_fence *fence, int error);
 
-struct dma_resv *dma_fence_test_resv_new(void);
-void dma_fence_test_resv_free(struct dma_resv *resv);
-void *dma_fence_test_rival_start(struct dma_resv *first, struct dma_resv *second);
-int dma_fence_test_rival_end(void *rival);
+struct dma_fence *dma_fence_test_merge(size_t count, struct dma_fence **fences);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Fences and buffers for tests.
+//! Fences for tests.
 
 use core::{
     ffi::c_void,
@@ -15,8 +15,7 @@ use dma_fence::{
     FenceSignaller,
     HwDone,
     Names,
-    PendingFence,
-    Resv, //
+    PendingFence, //
 };
 use kasync::{
     block_on,
@@ -28,7 +27,6 @@ use kasync::{
 };
 use kernel::{
     bindings,
-    error::to_result,
     new_mutex,
     prelude::*,
     sync::{
@@ -61,13 +59,10 @@ mod ffi {
         pub(super) fn dma_fence_annotated_waits() -> i32;
         pub(super) fn dma_fence_module_refcount() -> i32;
         pub(super) fn dma_fence_test_signal(fence: *mut bindings::dma_fence, error: i32);
-        pub(super) fn dma_fence_test_resv_new() -> *mut c_void;
-        pub(super) fn dma_fence_test_resv_free(resv: *mut c_void);
-        pub(super) fn dma_fence_test_rival_start(
-            first: *mut c_void,
-            second: *mut c_void,
-        ) -> *mut c_void;
-        pub(super) fn dma_fence_test_rival_end(rival: *mut c_void) -> i32;
+        pub(super) fn dma_fence_test_merge(
+            count: usize,
+            fences: *mut *mut bindings::dma_fence,
+        ) -> *mut bindings::dma_fence;
     }
 }
 
@@ -235,60 +230,15 @@ pub(crate) fn while_killed<R>(f: impl FnOnce() -> R) -> R {
     ret
 }
 
-/// A reservation object without a buffer.
-pub(crate) struct Buffer(NonNull<bindings::dma_resv>);
-
-impl Buffer {
-    pub(crate) fn new() -> Result<Self> {
-        // SAFETY: The function allocates, and nothing else.
-        let resv = unsafe { ffi::dma_fence_test_resv_new() };
-        NonNull::new(resv.cast()).map(Self).ok_or(ENOMEM)
+/// Returns one fence for all of `fences`: an array, unless one of them stands for all.
+pub(crate) fn merge(fences: &[ARef<Fence>]) -> Result<ARef<Fence>> {
+    let mut raw = KVVec::with_capacity(fences.len(), GFP_KERNEL)?;
+    for fence in fences {
+        raw.push(fence.as_raw(), GFP_KERNEL)?;
     }
-
-    pub(crate) fn resv(&self) -> Resv<'_> {
-        // SAFETY: Initialised, and freed when this is dropped.
-        unsafe { Resv::from_raw(self.0) }
-    }
-
-    /// Returns the two in the order of their addresses, in which they are locked together.
-    pub(crate) fn in_order(self, other: Self) -> (Self, Self) {
-        if self.0 < other.0 {
-            (self, other)
-        } else {
-            (other, self)
-        }
-    }
-}
-
-impl Drop for Buffer {
-    fn drop(&mut self) {
-        // SAFETY: From `dma_fence_test_resv_new()`, and not locked.
-        unsafe { ffi::dma_fence_test_resv_free(self.0.as_ptr().cast()) };
-    }
-}
-
-/// A thread with an older context, which has one buffer and wants another.
-pub(crate) struct Rival<'a> {
-    rival: NonNull<c_void>,
-    _buffers: [&'a Buffer; 2],
-}
-
-impl<'a> Rival<'a> {
-    /// Has `first`, and wants `second` once this thread waits for the one that it has.
-    pub(crate) fn start(first: &'a Buffer, second: &'a Buffer) -> Result<Self> {
-        // SAFETY: Both stay as long as this.
-        let rival = unsafe {
-            ffi::dma_fence_test_rival_start(first.0.as_ptr().cast(), second.0.as_ptr().cast())
-        };
-        Ok(Self {
-            rival: NonNull::new(rival).ok_or(ENOMEM)?,
-            _buffers: [first, second],
-        })
-    }
-
-    /// Waits until it is through, and returns whether it got both.
-    pub(crate) fn end(self) -> Result {
-        // SAFETY: Started, and ended once.
-        to_result(unsafe { ffi::dma_fence_test_rival_end(self.rival.as_ptr()) })
-    }
+    // SAFETY: There are that many fences, which are valid during the call.
+    let merged = unsafe { ffi::dma_fence_test_merge(fences.len(), raw.as_mut_ptr()) };
+    let merged = NonNull::new(merged).ok_or(ENOMEM)?;
+    // SAFETY: The function returns a reference.
+    Ok(unsafe { Fence::from_raw(merged) })
 }

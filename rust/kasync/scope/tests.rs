@@ -109,7 +109,9 @@ fn walks_are_bounded() {
     let (steps, ()) = longest(|| root.cancel());
     assert!(steps <= BOUND, "cancel: {steps} steps");
     assert!(scopes.iter().all(Scope::is_cancelled));
-    assert_eq!(world.run(), 30_000);
+    // They are polled in batches, not by a work item each.
+    assert!(world.run() < 1000);
+    assert_eq!(tasks().lines().count(), 1);
     drop((scopes, one));
     executor.shutdown().unwrap();
     drop(executor);

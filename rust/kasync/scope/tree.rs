@@ -407,7 +407,7 @@ impl Scope {
             scope.walk(false, |task, _| {
                 // SAFETY: A linked task is valid, and the lock is held. Waking only queues, and
                 // takes no lock of this crate.
-                unsafe { task::wake(task) };
+                unsafe { task::wake_listed(task) };
                 true
             });
             scope.wake_cancel_waiters();

@@ -168,7 +168,7 @@ impl Claim<'_> {
         // The scope's reference goes with the task; the handle's keeps it valid.
         let this = ManuallyDrop::new(self);
         // SAFETY: By the safety requirements.
-        unsafe { complete(this.header) };
+        unsafe { complete(this.header, 0) };
         // SAFETY: Taken out once: the claim itself is not dropped.
         drop(unsafe { core::ptr::read(&this.preempt) });
     }
@@ -176,22 +176,32 @@ impl Claim<'_> {
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        // SAFETY: Valid by the type invariant.
-        let task = unsafe { self.header.as_ref() };
-        if task.state.release_idle(self.word) {
-            return;
-        }
-        // The queue is there for as long as the task is not complete, which it may become as soon
-        // as it was released.
-        let _rcu = rcu::read_lock();
-        // (12)
-        if task.state.release() {
-            // The reference that the pending mark will own.
-            let old = task.state.get_ref();
-            if old.is_complete() || !schedule(task) {
-                // SAFETY: The reference taken above.
-                unsafe { put(self.header) };
-            }
+        // SAFETY: By the type invariant.
+        unsafe { release(self.header, self.word) };
+    }
+}
+
+/// Gives the right to poll a claimed task back: (12). `guess` is what the word was, and may still
+/// be.
+///
+/// # Safety
+///
+/// The task must be valid, and the right to poll it be the caller's.
+pub(super) unsafe fn release(header: NonNull<Header>, guess: Snapshot) {
+    // SAFETY: Valid by the safety requirements.
+    let task = unsafe { header.as_ref() };
+    if task.state.release_idle(guess) {
+        return;
+    }
+    // The queue is there for as long as the task is not complete, which it may become as soon as it
+    // was released.
+    let _rcu = rcu::read_lock();
+    if task.state.release() {
+        // The reference that the pending mark will own.
+        let old = task.state.get_ref();
+        if old.is_complete() || !schedule(task) {
+            // SAFETY: The reference taken above.
+            unsafe { put(header) };
         }
     }
 }

@@ -59,7 +59,9 @@ unsafe extern "C" fn run(node: *mut c_void) {
     let header = unsafe { NonNull::new_unchecked(header.cast::<Header>()) };
     // SAFETY: The output and the reference were passed on.
     unsafe {
-        (header.as_ref().vtable.drop_output)(header);
+        if let Some(drop_output) = header.as_ref().vtable.drop_output {
+            drop_output(header);
+        }
         put(header);
     }
 }

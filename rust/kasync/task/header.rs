@@ -7,18 +7,19 @@ use super::{
     state::State, //
 };
 use crate::{
+    batch::Link,
     cell::OwnedCell,
     current,
     list::{
         Linked,
         Links, //
     },
-    scope::Scope,
+    scope::{
+        Core,
+        Scope, //
+    },
     stat::StatCounter,
-    workqueue::{
-        Queue,
-        Work, //
-    }, //
+    workqueue::Work, //
 };
 use core::{
     cell::UnsafeCell,
@@ -41,8 +42,8 @@ pub(super) struct Vtable {
     pub(super) poll: unsafe fn(NonNull<Header>, &mut Context<'_>) -> bool,
     /// Drops the future of a task that was never started.
     pub(super) drop_future: unsafe fn(NonNull<Header>),
-    /// Drops the output.
-    pub(super) drop_output: unsafe fn(NonNull<Header>),
+    /// Drops the output, if that does anything.
+    pub(super) drop_output: Option<unsafe fn(NonNull<Header>)>,
     /// Moves the output to an address.
     pub(super) take_output: unsafe fn(NonNull<Header>, *mut ()),
 }
@@ -55,9 +56,12 @@ pub(crate) struct Header {
     pub(super) work: Work,
     pub(crate) state: State,
     pub(super) vtable: &'static Vtable,
-    pub(super) queue: Queue,
+    /// Valid for as long as the task is not complete, and then for a grace period.
+    pub(super) core: NonNull<Core>,
     pub(super) scope: UnsafeCell<Option<Scope>>,
     pub(super) links: UnsafeCell<Links<Header>>,
+    /// Its place in a batch.
+    pub(super) link: Link,
     /// What the watch over stalls has seen of it.
     pub(super) watched: UnsafeCell<StallState>,
     /// Of the poll that is under way.

@@ -66,7 +66,7 @@ impl Header {
         let state = self.state.load();
         let polls = self.polls.get();
         // SAFETY: The item was initialised with the task.
-        let pending = unsafe { self.work.is_pending() };
+        let pending = state.is_listed() || unsafe { self.work.is_pending() };
         let state = match (polls % 2, pending) {
             _ if !state.is_started() => "prepared",
             (1, false) => "running",

@@ -6,7 +6,10 @@ use super::{
     claim::claim,
     deferred,
     put,
+    put_in,
+    state::Snapshot,
     wake,
+    wake_listed,
     Claim,
     Header, //
 };
@@ -18,14 +21,19 @@ use crate::{
 use core::{
     future::Future,
     marker::PhantomData,
-    mem::MaybeUninit,
+    mem::{
+        ManuallyDrop,
+        MaybeUninit, //
+    },
     pin::Pin,
     ptr::NonNull,
     task::{
         Context,
-        Poll, //
+        Poll,
+        Waker, //
     }, //
 };
+use kernel::sync::rcu;
 
 /// A started task's handle, and a future of its output. Cancel safe: the output is taken at the
 /// moment that the poll returns it.
@@ -41,8 +49,8 @@ use core::{
 /// |---|---|---|---|
 /// | `poll` | yes | yes | no |
 /// | `claim` | yes | `None` | `None` |
-/// | `cancel`, `wake`, `is_finished` | yes | yes | yes |
-/// | drop, `detach` | yes | yes | yes (another thread drops the output) |
+/// | `cancel`, `wake`, `wake_batched`, `is_finished` | yes | yes | yes |
+/// | drop, `detach`, `detach_batched` | yes | yes | yes (another thread drops the output) |
 #[must_use = "await it, or call `detach()` to say that the output does not matter"]
 pub struct JoinHandle<T> {
     header: NonNull<Header>,
@@ -98,6 +106,16 @@ impl<T> JoinHandle<T> {
     pub fn wake(&self) {
         // SAFETY: Valid through our reference.
         unsafe { wake(self.header) };
+    }
+
+    /// Wakes the task, to be polled by a worker after others that were woken so.
+    ///
+    /// That takes less than [`JoinHandle::wake`] where many tasks are woken: it is for what may
+    /// wait for some other polls, such as the end of the task. Wakes of other kinds that come
+    /// meanwhile do not wait for that.
+    pub fn wake_batched(&self) {
+        // SAFETY: Valid through our reference.
+        unsafe { wake_listed(self.header) };
     }
 
     /// Takes the right to poll the task on this thread, if the task is not being polled and the
@@ -166,16 +184,48 @@ impl<T> JoinHandle<T> {
     }
 }
 
-impl<T> Drop for JoinHandle<T> {
-    fn drop(&mut self) {
-        let old = self.task().state.drop_handle();
+impl<T> JoinHandle<T> {
+    /// Wakes the task as [`JoinHandle::wake_batched`] does, and drops the handle.
+    pub fn detach_batched(self) {
+        let mut this = ManuallyDrop::new(self);
+        this.task().note_wake();
+        // See `wake()`.
+        let rcu = rcu::read_lock();
+        let old = this.task().state.drop_handle_and_list();
+        if old.can_be_listed() {
+            // SAFETY: The handle has just gone.
+            drop(unsafe { this.take_waker() });
+            // SAFETY: LISTED was set in this section, and has the handle's reference.
+            unsafe { put_in(this.header) };
+            return;
+        }
+        drop(rcu);
+        // SAFETY: The handle has just gone.
+        unsafe { this.give_up(old) };
+    }
+
+    /// Takes out what is in the join waker's slot.
+    ///
+    /// # Safety
+    ///
+    /// HANDLE and JOIN_WAKER were cleared by the caller while the task was not complete.
+    unsafe fn take_waker(&mut self) -> Option<Waker> {
+        // SAFETY: HANDLE and JOIN_WAKER were cleared before the task was complete, so only the
+        // handle accesses the slot.
+        let take = |slot: *mut Option<Waker>| unsafe { (*slot).take() };
+        self.task().join_waker.with(take)
+    }
+
+    /// Gives up all that belongs to the handle.
+    ///
+    /// # Safety
+    ///
+    /// The caller has cleared HANDLE in a word that was `old`, and does not use the handle any
+    /// more.
+    unsafe fn give_up(&mut self, old: Snapshot) {
         if !old.is_complete() {
-            let waker = self.task().join_waker.with(|slot| {
-                // SAFETY: HANDLE and JOIN_WAKER were cleared before the task was complete, so only
-                // the handle accesses the slot.
-                unsafe { (*slot).take() }
-            });
-            drop(waker);
+            // SAFETY: By the safety requirements.
+            drop(unsafe { self.take_waker() });
         } else if self.site.is_some() {
             if deferred::is_needed::<T>() {
                 // SAFETY: COMPLETE with HANDLE set: the output is ours, as is the handle's
@@ -183,10 +233,20 @@ impl<T> Drop for JoinHandle<T> {
                 unsafe { deferred::drop_output(self.header) };
                 return;
             }
-            // SAFETY: COMPLETE with HANDLE set: the output is ours.
-            unsafe { (self.task().vtable.drop_output)(self.header) };
+            if let Some(drop_output) = self.task().vtable.drop_output {
+                // SAFETY: COMPLETE with HANDLE set: the output is ours.
+                unsafe { drop_output(self.header) };
+            }
         }
         // SAFETY: The handle's reference.
         unsafe { put(self.header) };
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        let old = self.task().state.drop_handle();
+        // SAFETY: HANDLE was just cleared.
+        unsafe { self.give_up(old) };
     }
 }

@@ -11,6 +11,7 @@ use super::{
         StallState, //
     },
     put,
+    put_many,
     schedule,
     state::State,
     JoinHandle,
@@ -18,6 +19,7 @@ use super::{
     Task, //
 };
 use crate::{
+    batch::Link,
     cell::OwnedCell,
     list::Links,
     scope::Scope,
@@ -81,9 +83,10 @@ where
             let h = header.as_ptr();
             (&raw mut (*h).state).write(State::new());
             (&raw mut (*h).vtable).write(vtable);
-            (&raw mut (*h).queue).write(scope.queue());
+            (&raw mut (*h).core).write(NonNull::from(scope.core()));
             (&raw mut (*h).scope).write(UnsafeCell::new(Some(scope.clone())));
             (&raw mut (*h).links).write(UnsafeCell::new(Links::new()));
+            (&raw mut (*h).link).write(Link::new());
             (&raw mut (*h).watched).write(UnsafeCell::new(StallState::new()));
             (&raw mut (*h).budget).write(Budget::new());
             (&raw mut (*h).join_waker).write(OwnedCell::new(None));
@@ -111,6 +114,26 @@ where
             header,
             _future: PhantomData,
         })
+    }
+
+    /// Starts the task, whose first poll comes with its first wake.
+    #[track_caller]
+    pub(crate) fn start_idle(self, scope: &Scope) -> JoinHandle<F::Output> {
+        let header = self.header;
+        core::mem::forget(self);
+        // SAFETY: The handle's reference keeps the task valid.
+        let task = unsafe { header.as_ref() };
+        task.note_start();
+        task.state.start();
+        // SAFETY: The handle's reference and the output type are those of this task.
+        let handle = unsafe { JoinHandle::from_raw(header) };
+        // A cancel that has found the task not started has woken it in vain. It raises the flag
+        // before it looks at the task, and the task was started above before a look at the flag,
+        // both fully ordered.
+        if scope.is_cancelled() {
+            handle.wake();
+        }
+        handle
     }
 
     /// Starts the task: (3). Cannot fail; any context but NMI. In a scope that was cancelled
@@ -163,7 +186,6 @@ pub(super) unsafe fn discard(header: NonNull<Header>) {
         if let Some(scope) = (*header.as_ref().scope.get()).take() {
             scope.task_ended(header);
         }
-        put(header);
-        put(header);
+        put_many(header, 2);
     }
 }

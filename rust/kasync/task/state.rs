@@ -26,14 +26,16 @@ const HANDLE: u64 = 1 << 2;
 const JOIN_WAKER: u64 = 1 << 3;
 /// This one task was asked to cancel.
 const CANCEL: u64 = 1 << 4;
-/// Somebody has the right to poll: a worker, or the holder of a claim. Set by (4) and (10).
+/// Somebody has the right to poll: a worker, or the holder of a claim. Set by (4), (10), (14).
 const RUNNING: u64 = 1 << 5;
 /// With [`RUNNING`]: the poller is a claim. Wakes leave [`RERUN`] instead of queueing.
 const CLAIMED: u64 = 1 << 6;
 /// With [`RUNNING`]: woken, or found by a worker, while claimed.
 const RERUN: u64 = 1 << 7;
+/// In a batch, which owns a reference. Set by (13), cleared by (14).
+const LISTED: u64 = 1 << 8;
 /// One reference.
-const REF: u64 = 1 << 8;
+const REF: u64 = 1 << 9;
 /// From this count on the task is immortal: a leak instead of a use after free (H40).
 const SATURATED: u64 = 1 << 62;
 
@@ -66,6 +68,38 @@ impl Snapshot {
         self.0 & CLAIMED != 0
     }
 
+    fn is_running(self) -> bool {
+        self.0 & RUNNING != 0
+    }
+
+    pub(crate) fn is_listed(self) -> bool {
+        self.0 & LISTED != 0
+    }
+
+    /// Returns whether the task has to be put into a batch to be polled by it.
+    pub(crate) fn can_be_listed(self) -> bool {
+        self.0 & (STARTED | COMPLETE | CLAIMED | LISTED) == STARTED
+    }
+
+    /// Returns the word after a wake by a batch, but for the reference.
+    fn listed(self) -> u64 {
+        match self {
+            s if s.is_claimed() => s.0 | RERUN,
+            s if s.can_be_listed() => s.0 | LISTED,
+            s => s.0,
+        }
+    }
+
+    /// Returns the word after the handle has gone.
+    fn without_handle(self) -> u64 {
+        let clear = if self.is_complete() {
+            HANDLE
+        } else {
+            HANDLE | JOIN_WAKER
+        };
+        self.0 & !clear
+    }
+
     pub(crate) fn is_to_rerun(self) -> bool {
         self.0 & RERUN != 0
     }
@@ -73,6 +107,16 @@ impl Snapshot {
     pub(crate) fn refs(self) -> u64 {
         self.0 / REF
     }
+}
+
+/// What there is to do for a task whose turn in a batch it is.
+pub(crate) enum Turn {
+    /// Nothing: it is complete, or claimed, and a note was left.
+    Nothing,
+    /// A worker polls it. It is to be queued, so that it is polled again.
+    Running,
+    /// To poll it: it was claimed, and that is the word.
+    Claimed(Snapshot),
 }
 
 /// The word.
@@ -174,6 +218,49 @@ impl State {
         }
     }
 
+    /// (13). Marks the task as listed, with a reference for the batch. Returns whether it is to be
+    /// put in.
+    pub(crate) fn list(&self) -> bool {
+        let old = self.update(|s| match s {
+            s if s.is_complete() => None,
+            s if s.can_be_listed() && s.0 < SATURATED => Some((s.0 | LISTED) + REF),
+            // Written even if it changes nothing: what was written before is seen by the poll that
+            // comes.
+            s => Some(s.listed()),
+        });
+        old.is_ok_and(Snapshot::can_be_listed)
+    }
+
+    /// Returns whether the task is in a batch already. What was written before is seen by the poll
+    /// that comes then.
+    pub(crate) fn is_listed_already(&self) -> bool {
+        self.update(|s| s.is_listed().then_some(s.0)).is_ok()
+    }
+
+    /// (13), and the handle goes, as with [`State::drop_handle`]: its reference passes to the
+    /// batch, if the task is to be put in, which the returned word says.
+    pub(crate) fn drop_handle_and_list(&self) -> Snapshot {
+        let old = self.update(|s| Some(Snapshot(s.without_handle()).listed()));
+        match old {
+            Ok(old) | Err(old) => old,
+        }
+    }
+
+    /// (14). Takes the mark off, and the right to poll if nobody has it.
+    pub(crate) fn take_turn(&self) -> Turn {
+        let next = |s: Snapshot| match s.0 & !LISTED {
+            word if s.is_complete() => word,
+            word if s.is_claimed() => word | RERUN,
+            word if s.is_running() => word,
+            word => word | RUNNING | CLAIMED,
+        };
+        match self.update(|s| Some(next(s))) {
+            Ok(s) | Err(s) if s.is_complete() || s.is_claimed() => Turn::Nothing,
+            Ok(s) | Err(s) if s.is_running() => Turn::Running,
+            Ok(s) | Err(s) => Turn::Claimed(Snapshot(next(s))),
+        }
+    }
+
     /// (8). From here on the output belongs to the handle if the returned word has one, else to the
     /// worker; the join waker, if any, belongs to the worker.
     pub(crate) fn complete(&self) -> Snapshot {
@@ -200,15 +287,7 @@ impl State {
     /// The handle goes. If the returned word is not complete, the join waker slot is the handle's
     /// and the worker will dispose of the output; else the output is the handle's.
     pub(crate) fn drop_handle(&self) -> Snapshot {
-        let result = self.update(|s| {
-            let clear = if s.is_complete() {
-                HANDLE
-            } else {
-                HANDLE | JOIN_WAKER
-            };
-            Some(s.0 & !clear)
-        });
-        match result {
+        match self.update(|s| Some(s.without_handle())) {
             Ok(old) | Err(old) => old,
         }
     }
@@ -222,14 +301,14 @@ impl State {
         Snapshot(old)
     }
 
-    /// One reference less, and whether it was the last.
-    pub(crate) fn put_ref(&self) -> bool {
-        let old = self.0.fetch_sub(REF, Full);
+    /// So many references less, and whether these were the last.
+    pub(crate) fn put_refs(&self, n: u64) -> bool {
+        let old = self.0.fetch_sub(n * REF, Full);
         if old >= SATURATED {
-            self.0.fetch_add(REF, Full);
+            self.0.fetch_add(n * REF, Full);
             return false;
         }
-        Snapshot(old).refs() == 1
+        Snapshot(old).refs() == n
     }
 
     /// For tests: as if this many references existed.
@@ -252,7 +331,7 @@ mod tests {
             state.get_ref();
         }
         for _ in 0..10_000 {
-            assert!(!state.put_ref());
+            assert!(!state.put_refs(1));
         }
         assert!(state.load().refs() >= SATURATED / REF);
         assert!(state.load().has_handle());
@@ -282,6 +361,56 @@ mod tests {
         assert!(state.claim().is_none());
         assert!(!state.note());
         assert!(state.run().is_err());
+    }
+
+    /// A batch has one place, and one reference, for a task; a task whose turn it is, is polled by
+    /// one thread.
+    #[test]
+    fn turns_in_a_batch() {
+        let refs = |state: &State| state.load().refs();
+        let state = State::new();
+        assert!(!state.list(), "not started");
+        state.start();
+        assert!(state.list());
+        assert!(!state.list(), "listed");
+        assert_eq!(refs(&state), 3);
+        let Turn::Claimed(word) = state.take_turn() else {
+            panic!("nobody polls it");
+        };
+        assert!(!word.is_listed());
+        assert!(!state.list(), "a claim polls, which is left a note");
+        assert!(!state.release_idle(word));
+        assert!(state.release());
+
+        assert!(state.list());
+        assert!(state.run().is_ok(), "a worker may be first");
+        assert!(matches!(state.take_turn(), Turn::Running));
+        assert!(state.list(), "in the middle of that poll");
+        state.idle();
+
+        let word = state.claim().unwrap();
+        assert!(word.is_listed());
+        assert!(matches!(state.take_turn(), Turn::Nothing));
+        assert!(state.release(), "the claim was left a note");
+
+        assert!(state.list());
+        state.complete();
+        assert!(matches!(state.take_turn(), Turn::Nothing));
+        assert!(!state.list(), "complete");
+        assert_eq!(refs(&state), 6, "each place in a batch has had a reference");
+    }
+
+    /// H40: a batch takes no reference of an immortal task.
+    #[test]
+    fn saturated_count_in_a_batch() {
+        let state = State::new();
+        state.start();
+        state.saturate();
+        let refs = state.load().refs();
+        assert!(state.list());
+        assert_eq!(state.load().refs(), refs);
+        assert!(!state.put_refs(1));
+        assert_eq!(state.load().refs(), refs);
     }
 
     #[test]

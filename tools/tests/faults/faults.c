@@ -6,7 +6,7 @@
  * usage: faults RESULT...      RESULT: ok, or an errno name, or several of them with a bar between
  *
  *	--fault hang:2             faults ok ETIMEDOUT ok
- *	--fault crash-event:2      faults ok ENODEV ENODEV SUBMIT:ENODEV
+ *	--fault crash-job:2        faults ok ENODEV ENODEV SUBMIT:ENODEV
  *
  * If a submit is refused, that is its job's result. A last argument SUBMIT:RESULT says how one more
  * submit ends, after all that. Prints TAP.

@@ -24,9 +24,8 @@ faults "drop-flag:1 hang:2" ok ETIMEDOUT ok
 # The driver has had about eight interrupts when it is up.
 faults drop-irq:12 ok ok ok ok ok ok ok ok
 # A job whose stamp was written before the crash is done, whether or not its event came.
-faults crash-event:2 ok ok ENODEV SUBMIT:ENODEV
-# Which of the first two jobs the firmware had begun with by then is a matter of time.
-faults crash-doorbell:4 'ok|ENODEV' 'ok|ENODEV' ENODEV SUBMIT:ENODEV
+faults crash-done:2 ok ok ENODEV SUBMIT:ENODEV
+faults crash-job:2 ok ENODEV ENODEV SUBMIT:ENODEV
 
 # Jobs take 3 s each; whoever submitted them is killed, or loses the device, before the first is done.
 guest_tap teardown-late-jobs --share "$programs" --emu "--fault delay:3000" -- bash -c '

@@ -3,6 +3,7 @@
 #
 # What the driver does without a firmware that it can use: one line that names the cause, no device, nothing
 # left behind (the machine looks for leaks), and it can be loaded again.
+# shellcheck disable=SC2154
 
 # probe_fails FAULT LINE [LINE-WHEN-LOADED-AGAIN]
 probe_fails() {
@@ -25,6 +26,8 @@ asleep='firmware was started before and does not wake up: reboot to use the GPU'
 probe_fails no-hello 'firmware does not answer on its mailbox' "$asleep"
 probe_fails no-handoff 'firmware does not answer the handoff'
 probe_fails crash-boot 'firmware crashed \(.*unusable until the next reboot' "$asleep"
+# It crashes when it has the init data: then it keeps what is in them.
+probe_fails crash-doorbell:1 'firmware crashed \(.*unusable until the next reboot' "$asleep"
 probe_fails abi:12.3.1 'firmware interface 12\.3\.1 is not supported'
 # One is like the other.
 regions=(globals)
@@ -40,3 +43,50 @@ guest_tap probe-without-gpu --no-emu -- sh -c '
 	if grep -q alias=of: /mnt/rig/modules/asahi.ko; then echo "not ok nothing loads it by itself"; else echo "ok nothing loads it by itself"; fi
 	if [ -e /dev/dri ]; then echo "not ok there is no device"; else echo "ok there is no device"; fi
 	if rmmod asahi agxemu_bridge jobqueue kasync; then echo ok unload; else echo not ok unload; fi'
+
+# The mailbox has no driver yet, so the GPU is probed later. Linux finds that out by links between devices; without those, the GPU's
+# own driver does.
+probe_defers() {
+	guest_tap "probe-defer-$1" --kernel-options "fw_devlink=$1" --share "$programs" -- bash -c '
+		check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }
+		complaints() { dmesg -l err,warn | grep "11000000.gpu" | grep -v RTKit:; }
+		mailbox() { echo 11008000.mbox >/sys/bus/platform/drivers/apple-mailbox/$1; }
+		check unload rmmod asahi
+		check "the mailbox loses its driver" mailbox unbind
+		check load insmod /mnt/rig/modules/asahi.ko
+		check "there is no device" test ! -e /dev/dri/renderD128
+		check "it waits for its turn" grep -q 11000000.gpu /sys/kernel/debug/devices_deferred
+		check "without a word" test -z "$(complaints)"
+		check "the mailbox has a driver again" mailbox bind
+		# The kernel probes from a worker.
+		for i in $(seq 200); do [ ! -e /dev/dri/renderD128 ] || break; sleep 0.1; done
+		/mnt/share/faults ok ok
+		check "still without a word" test -z "$(complaints)"'
+}
+[ "$TIER" = test ] || probe_defers on
+probe_defers off
+
+# A firmware that stays awake when it is told to sleep keeps what it was given, and nobody else gets that.
+guest_tap probe-no-sleep --emu "--fault no-sleep" --share "$programs" -- bash -c '
+	check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }
+	lines() { dmesg -l err,warn | grep "asahi .*gpu: " | grep -v RTKit: | grep -v "probe with driver asahi failed"; }
+	says() { check "one line: $1" test "$(lines | grep -cE "$1")" = 1; }
+	/mnt/share/faults ok ok
+	check unload rmmod asahi
+	says "firmware did not go to sleep .*: what it was given stays allocated until the next reboot"
+	check load insmod /mnt/rig/modules/asahi.ko
+	says "$1"
+	check "there is no device" test ! -e /dev/dri/renderD128
+	check "no other line" test "$(lines | wc -l)" = 2
+	lines | sed "s/^/# /"
+	check "unload again" rmmod asahi' sh "$asleep"
+
+# Page tables that are not part of the kernel's own mapping of memory.
+[ "$TIER" = test ] || guest_tap probe-no-map --no-map uat-pagetables --share "$programs" -- bash -c '
+	check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }
+	node=$(echo /proc/device-tree/reserved-memory/uat-pagetables@*)
+	check "the region is marked" test -e "$node/no-map"
+	/mnt/share/faults ok ok
+	check unload rmmod asahi
+	check load insmod /mnt/rig/modules/asahi.ko
+	/mnt/share/faults ok'

@@ -1,16 +1,27 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 #
-# System suspend with jobs in all states.
+# System suspend with jobs in all states: as far as the freezer, and real sleep, from which the clock wakes the machine.
 # shellcheck disable=SC2154
-guest_tap suspend --timeout 900 --share "$programs" --emu "--fault delay:20 --fault delay:1:2000 --fault delay:2:15000" -- bash -c '
-	# The firmware says much, too much for the kernel to keep.
-	dmesg --follow >/tmp/log &
-	/mnt/share/suspend
-	says() { if [ "$(grep -cE "$1" /tmp/log)" = "$2" ]; then echo "ok $2 times: $1"; else echo "not ok $1"; fi; }
-	says "asahi .*gpu: firmware answers after system suspend" 6
-	says "asahi .*gpu: jobs still run after 10 s: system suspend is refused" 1
-	says "PM: suspend debug: Waiting for 1 second" 6
-	if rmmod asahi; then echo ok unload; else echo not ok unload; fi
-	insmod /mnt/rig/modules/asahi.ko
-	if [ -e /dev/dri/renderD128 ]; then echo ok reload; else echo not ok reload; fi'
+
+# suspend_to HOW LINE OPTION…: LINE is what the kernel says each time that it has come so far.
+suspend_to() {
+	local how=$1 line=$2
+	shift 2
+	guest_tap "suspend-$how" --timeout 900 --share "$programs" \
+		--emu "--fault delay:20 --fault delay:1:2000 --fault delay:2:15000" "$@" -- bash -c '
+		# The firmware says much, too much for the kernel to keep.
+		dmesg --follow >/tmp/log &
+		/mnt/share/suspend "$1"
+		says() { if [ "$(grep -cE "$1" /tmp/log)" = "$2" ]; then echo "ok $2 times: $1"; else echo "not ok $1"; fi; }
+		says "asahi .*gpu: firmware answers after system suspend" 6
+		says "asahi .*gpu: jobs still run after 10 s: system suspend is refused" 1
+		says "$2" 6
+		if rmmod asahi; then echo ok unload; else echo not ok unload; fi
+		insmod /mnt/rig/modules/asahi.ko
+		if [ -e /dev/dri/renderD128 ]; then echo ok reload; else echo not ok reload; fi' sh "$how" "$line"
+}
+
+suspend_to freezer "PM: suspend debug: Waiting for 1 second"
+[ "$TIER" = test ] || suspend_to s2idle "PM: suspend-to-idle" --kernel-options "no_console_suspend pm_debug_messages" \
+	--modules "kasync jobqueue agxemu_bridge asahi keep_awake"

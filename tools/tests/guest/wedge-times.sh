@@ -10,3 +10,5 @@
 for group in idle deadlines; do
 	guest_tap "wedge-$group" --plain-kernel --timeout 600 --share "$programs" -- /mnt/share/wedge "$group"
 done
+# Twenty thousand queues.
+guest_tap wedge-many --plain-kernel --timeout 900 --share "$programs" -- /mnt/share/wedge exit 10

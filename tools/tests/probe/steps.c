@@ -1,17 +1,27 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * A probe that has no memory at one of its steps. The kernel's fault injection has the Nth
- * allocation of the thread that binds the device fail, for N = FIRST, FIRST + STEP and so on, until
- * the probe has fewer. After each that failed there is one line in the kernel's log, the next probe
- * works, and its GPU runs a job. What leaks is for kmemleak to find.
+ * A probe that has no memory at one of its steps. After each that failed there is one line in the
+ * kernel's log, the next probe works, and its GPU runs a job. What leaks is for kmemleak to find.
  *
- * usage: probe-steps FIRST STEP
+ * usage: probe-steps thread STEP	the kernel's fault injection has the Nth allocation of the
+ *					thread that binds the device fail, for N = 1, 1 + STEP and
+ *					so on, until the probe has fewer
+ *        probe-steps workers BYTES	an allocation of the kernel's workers fails, among which are
+ *					those that the probe waits for: the first one, the first
+ *					one after BYTES bytes, and so on
+ *
+ * Left out is one step of Linux 7.3's own that does not survive it: if drm_sysfs_minor_alloc() has
+ * no memory, drm_minor_alloc() leaves an error pointer in minor->kdev, and
+ * drm_minor_alloc_release() calls put_device() with that: an oops in kobject_put(). The allocation
+ * before it is that of drm_minor_alloc()'s action, by whose failure it is found.
  *
  * The device is bound, before and afterwards. Prints TAP.
  */
 #define _GNU_SOURCE
 #include "../uapi/uapi.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,6 +37,26 @@
 
 /* Kernel messages up to this level count. */
 #define LEVEL_WARNING 4
+
+/* Allocations that drm_sysfs_minor_alloc() may have; some are more when caches are refilled. */
+#define LEFT_OUT 3
+/*
+ * Between the first allocation of drm_dev_init() and the first of drm_sysfs_minor_alloc() there are
+ * more allocations than this, so no step of this size goes past both.
+ */
+#define MAX_STEP 5
+/* Allocations of pages fail after multiples of so many. */
+#define PAGES 2
+
+/* What the last failed allocation was for. */
+struct place {
+	/* Below drm_dev_init(). */
+	bool drm;
+	/* Below apple_mbox_get(), which calls all that goes wrong ENODEV. */
+	bool mailbox;
+	/* Below drm_minor_alloc(), and the last one before drm_sysfs_minor_alloc(). */
+	bool before_minor;
+};
 
 static int write_file(const char *path, const char *text)
 {
@@ -73,11 +103,14 @@ static bool is_bound(void)
 }
 
 /*
- * Reads what has been added to the kernel's log. Returns how many lines at warning level or above
- * are about the GPU, whether or not the driver core says with which error its probe ended.
+ * Reads what has been added to the kernel's log, and says in @place what it tells of a failed
+ * allocation. Returns how many lines at warning level or above are about the GPU, whether or not
+ * the driver core says with which error its probe ended.
  */
-static int read_log(int log, bool print)
+static int read_log(int log, struct place *place)
 {
+	struct place found = {};
+	bool minor = false, action = false;
 	char record[8192];
 	ssize_t length;
 	int lines = 0;
@@ -86,14 +119,81 @@ static int read_log(int log, bool print)
 		if (length < 0)
 			continue;
 		record[length] = 0;
+		found.drm |= !!strstr(record, " drm_dev_init+");
+		found.mailbox |= !!strstr(record, " apple_mbox_get+");
+		minor |= !!strstr(record, " drm_minor_alloc+");
+		action |= !!strstr(record, " __drmm_add_action");
 		if ((strtoul(record, NULL, 10) & 7) > LEVEL_WARNING || !strstr(record, DEVICE ": "))
 			continue;
-		if (print)
-			printf("# %s", strchr(record, ';') + 1);
 		if (!strstr(record, "probe with driver asahi failed"))
 			lines++;
 	}
+	found.before_minor = minor && action;
+	if (place)
+		*place = found;
 	return lines;
+}
+
+static int write_number(const char *directory, const char *name, int number)
+{
+	char path[128], text[16];
+
+	snprintf(path, sizeof(path), "%s%s", directory, name);
+	snprintf(text, sizeof(text), "%d", number);
+	return write_file(path, text);
+}
+
+/* Makes the kernel's workers, those that are yet to be made, too, threads whose allocations fail. */
+static void mark_workers(void)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *entry;
+	int count = 0;
+
+	need("list processes", dir ? 0 : -errno);
+	while ((entry = readdir(dir))) {
+		char path[300], name[64] = "";
+		int fd;
+
+		if (!isdigit(entry->d_name[0]))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		if (read(fd, name, sizeof(name) - 1) < 0)
+			name[0] = 0;
+		close(fd);
+		if (strncmp(name, "kworker/", 8) && strcmp(name, "kthreadd\n"))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/make-it-fail", entry->d_name);
+		count += !write_file(path, "1");
+	}
+	closedir(dir);
+	need("mark workers", count > 1 ? 0 : -ESRCH);
+}
+
+/*
+ * Binds the device, with the workers' first allocation of @kind failing after so much of it. *@left
+ * is whether there was none.
+ */
+static int bind_workers(const char *kind, int after, unsigned int *left)
+{
+	char path[128], text[16] = "";
+	int ret, fd;
+
+	mark_workers();
+	need("say after how much", write_number(kind, "space", after));
+	need("say how often", write_number(kind, "times", 1));
+	need("workers fail", write_number(kind, "probability", 100));
+	ret = write_file(DRIVER "bind", DEVICE);
+	need("workers do not fail", write_number(kind, "probability", 0));
+	snprintf(path, sizeof(path), "%stimes", kind);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	need("read how often", fd < 0 || read(fd, text, sizeof(text) - 1) < 0 ? -errno : 0);
+	close(fd);
+	*left = strtoul(text, NULL, 10);
+	return ret;
 }
 
 /* Runs a job. */
@@ -112,80 +212,141 @@ static int run_job(void)
 	return ret;
 }
 
-/* What @n was bad for, if it was. */
-static const char *try_step(unsigned int n, int log, bool *over, unsigned int *failed)
+/* What the step was bad for, if it was: @n of the thread's allocations, or of @kind of workers'. */
+static const char *try_step(unsigned int n, const char *kind, int log, bool *over,
+			    struct place *place, unsigned int *failed)
 {
 	unsigned int left;
 	int ret, lines;
 
-	read_log(log, false);
-	ret = bind_failing(n, &left);
-	lines = read_log(log, false);
+	read_log(log, NULL);
+	ret = kind ? bind_workers(kind, n, &left) : bind_failing(n, &left);
+	lines = read_log(log, place);
 	*over = left > 0;
 	if (!ret != is_bound())
 		return "result and device disagree";
 	if (!ret) {
-		/* It was an allocation that the kernel can do without, or there are no more. */
-		if (lines)
+		/*
+		 * It was an allocation that the kernel can do without, or there are no more. RTKit
+		 * can do without its buffers, and says so.
+		 */
+		if (lines > (kind ? 1 : 0))
 			return "the probe has succeeded with a complaint";
 	} else {
 		(*failed)++;
 		if (left)
 			return "the probe has failed without a reason";
-		if (ret != -ENOMEM)
+		/* What a worker says to the thread is that it is late. */
+		if (ret != -ENOMEM && !(kind && ret == -ETIMEDOUT) &&
+		    !(place->mailbox && ret == -ENODEV))
 			return strerrorname_np(-ret);
 		if (lines > 1)
 			return "more than one line in the log";
 		ret = bind_failing(0, &left);
-		if (ret || !is_bound() || read_log(log, false))
+		if (ret || !is_bound() || read_log(log, NULL))
 			return "the next probe fails or complains";
 	}
 	if (run_job())
 		return "the job fails";
-	if (write_file(DRIVER "unbind", DEVICE) || read_log(log, false))
+	if (write_file(DRIVER "unbind", DEVICE) || read_log(log, NULL))
 		return "unbind fails or complains";
 	return NULL;
 }
 
+/* What the steps have come to. */
+struct result {
+	unsigned int steps, failed, bad, left_out;
+	bool over;
+};
+
+static void count_step(struct result *result, const char *what, unsigned int n, const char *why)
+{
+	result->steps++;
+	if (!why)
+		return;
+	result->bad++;
+	printf("# %s %u: %s\n", what, n, why);
+	fflush(stdout);
+	/* The next step begins without the device. */
+	if (is_bound())
+		write_file(DRIVER "unbind", DEVICE);
+}
+
+static struct result thread_steps(int log, unsigned int step)
+{
+	struct result result = {};
+	struct place place = {};
+	unsigned int n = 1;
+
+	while (!result.over && result.bad < 10) {
+		count_step(&result, "allocation", n,
+			   try_step(n, NULL, log, &result.over, &place, &result.failed));
+		if (place.before_minor) {
+			printf("# allocations %u to %u are left out: drm_sysfs_minor_alloc()\n",
+			       n + 1, n + LEFT_OUT);
+			result.left_out++;
+			n += LEFT_OUT;
+		}
+		n += place.drm ? 1 : step;
+	}
+	printf("# the last step was before allocation %u\n", n);
+	return result;
+}
+
+static struct result worker_steps(int log, const char *kind, unsigned int step)
+{
+	struct result result = {};
+	struct place place;
+
+	for (unsigned int n = 0; !result.over && result.bad < 10; n += step)
+		count_step(&result, kind, n,
+			   try_step(n, kind, log, &result.over, &place, &result.failed));
+	return result;
+}
+
+static void report(const char *what, struct result result)
+{
+	printf("# %s: %u steps, %u probes have failed\n", what, result.steps, result.failed);
+	check_true("each probe fails with one line, and the next one works", !result.bad);
+	check_true("the last step is behind the probe's last allocation", result.over);
+}
+
 int main(int argc, char **argv)
 {
-	unsigned int n, step, steps = 0, failed = 0, bad = 0;
-	bool over = false;
+	bool thread = argc == 3 && !strcmp(argv[1], "thread");
+	unsigned int step = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
 	int log;
 
-	if (argc != 3 || !(n = strtoul(argv[1], NULL, 10)) ||
-	    !(step = strtoul(argv[2], NULL, 10))) {
-		fprintf(stderr, "usage: probe-steps FIRST STEP\n");
+	if (!step || (thread && step > MAX_STEP) || (!thread && strcmp(argv[1], "workers"))) {
+		fprintf(stderr, "usage: probe-steps thread STEP (%d at most)\n"
+			"       probe-steps workers BYTES\n", MAX_STEP);
 		return 2;
 	}
 	need("allocations that may wait fail", write_file(FAILSLAB "ignore-gfp-wait", "N"));
-	need("the same of slab is said", write_file(FAILSLAB "verbose", "0"));
 	need("pages that may wait fail", write_file(FAIL_PAGES "ignore-gfp-wait", "N"));
 	need("small ones too", write_file(FAIL_PAGES "min-order", "0"));
-	need("it is not said each time", write_file(FAIL_PAGES "verbose", "0"));
+	need("it is said where", write_number(FAILSLAB, "verbose", 2));
+	need("the same for pages", write_number(FAIL_PAGES, "verbose", 2));
+	need("workers alone", write_file(FAILSLAB "task-filter", "Y"));
+	need("the same for pages", write_file(FAIL_PAGES "task-filter", "Y"));
 	log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	need("open the kernel's log", log < 0 ? -errno : 0);
 	need("unbind", write_file(DRIVER "unbind", DEVICE));
 
-	for (; !over; n += step, steps++) {
-		const char *why = try_step(n, log, &over, &failed);
+	if (thread) {
+		struct result result = thread_steps(log, step);
 
-		if (!why)
-			continue;
-		bad++;
-		printf("# allocation %u: %s\n", n, why);
-		fflush(stdout);
-		/* The next step begins without the device. */
-		if (is_bound())
-			write_file(DRIVER "unbind", DEVICE);
-		if (bad == 10)
-			break;
+		report("the thread", result);
+		check_true("some have failed", result.failed > 2);
+		check_true("DRM's minors were passed", result.left_out > 1);
+	} else {
+		struct result slab = worker_steps(log, FAILSLAB, step);
+		struct result pages = worker_steps(log, FAIL_PAGES, PAGES);
+
+		report("workers, slab", slab);
+		report("workers, pages", pages);
+		check_true("there were some", slab.steps > 2 && pages.steps > 2);
 	}
-	printf("# %u steps, the last one of allocation %u; %u probes have failed\n", steps,
-	       n - step, failed);
-	check_true("each probe fails with one line, and the next one works", !bad);
-	check_true("the last step is behind the probe's last allocation", over);
-	check_true("some have failed", failed > 2);
 	need("bind", write_file(DRIVER "bind", DEVICE));
 	check("a job", run_job(), 0);
 	return finish();

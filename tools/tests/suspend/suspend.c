@@ -2,9 +2,12 @@
 /*
  * System suspend with jobs in all states, and then everything that was submitted completes.
  *
- * The kernel goes as far as it goes with pm_test at "freezer": drivers are told, all processes are
- * frozen for a second, and that is undone. It cannot go further here: QEMU's 9p and serial port,
- * by which the test talks to the outside, do not come back from a suspend of their devices.
+ * usage: suspend freezer|s2idle
+ *
+ * With "freezer" the kernel goes as far as it goes with pm_test at that: drivers are told, all
+ * processes are frozen for a second, and that is undone. With "s2idle" the system sleeps until the
+ * clock wakes it. By then devices are suspended, those by which the test talks to the outside, too:
+ * the module keep_awake is for them.
  *
  * The emulator has to have the first job take 2 s, the second one 15 s, and all others 20 ms:
  *
@@ -21,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What completes completes within this time after the system is back. */
@@ -28,7 +32,16 @@
 /* So many jobs are there before a submit blocks. */
 #define MAX_JOBS 256
 
+#define ALARM "/sys/class/rtc/rtc0/wakealarm"
+/*
+ * So many seconds after it was set the clock wakes the system. If it is not asleep by then, it does
+ * not get there any more.
+ */
+#define ALARM_SECONDS 10
+
 static struct context ctx;
+/* Down to s2idle, and not only to the freezer. */
+static bool deep;
 
 static int write_file(const char *path, const char *text)
 {
@@ -42,12 +55,45 @@ static int write_file(const char *path, const char *text)
 	return ret;
 }
 
+static int read_number(const char *path)
+{
+	char text[16] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	need(path, fd < 0 || read(fd, text, sizeof(text) - 1) < 0 ? -errno : 0);
+	close(fd);
+	return atoi(text);
+}
+
+static int seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec;
+}
+
 static int suspend(void)
 {
-	int ret = write_file("/sys/power/state", "freeze");
+	int ret, start, before = read_number("/sys/power/suspend_stats/success");
+	char alarm[16];
 
-	printf("# suspend: %s\n", ret ? strerror(-ret) : "ok");
+	if (deep) {
+		snprintf(alarm, sizeof(alarm), "+%d", ALARM_SECONDS);
+		need("clear the alarm", write_file(ALARM, "0"));
+		need("set the alarm", write_file(ALARM, alarm));
+	}
+	start = seconds();
+	ret = write_file("/sys/power/state", "freeze");
+	printf("# suspend: %s, %d s\n", ret ? strerror(-ret) : "ok", seconds() - start);
 	fflush(stdout);
+	if (deep) {
+		need("clear the alarm", write_file(ALARM, "0"));
+		/* It has slept, and until the alarm. The clock of the alarm counts whole seconds. */
+		if (!ret && (read_number("/sys/power/suspend_stats/success") != before + 1 ||
+			     seconds() - start < ALARM_SECONDS - 2))
+			ret = -EAGAIN;
+	}
 	return ret;
 }
 
@@ -191,9 +237,14 @@ static void check_waits(void)
 	close(timeline);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	need("go no further than that", write_file("/sys/power/pm_test", "freezer"));
+	deep = argc == 2 && !strcmp(argv[1], "s2idle");
+	if (!deep && (argc != 2 || strcmp(argv[1], "freezer"))) {
+		fprintf(stderr, "usage: suspend freezer|s2idle\n");
+		return 2;
+	}
+	need("say how far to go", write_file("/sys/power/pm_test", deep ? "none" : "freezer"));
 	need("for a second", write_file("/sys/module/suspend/parameters/pm_test_delay", "1"));
 	context_init(&ctx);
 	check_one("a job of 2 s");

@@ -7,9 +7,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The first job takes so long, and the others nothing: --fault delay:1:75000. */
-#define SECONDS 75
-
 static long long now(void)
 {
 	struct timespec ts;
@@ -18,7 +15,8 @@ static long long now(void)
 	return ts.tv_sec * 1000ll + ts.tv_nsec / 1000000;
 }
 
-void test_long(void)
+/* The first job takes so many seconds, and the others nothing. */
+static void check_long(int seconds)
 {
 	struct context ctx, other;
 	long long start, took;
@@ -35,14 +33,14 @@ void test_long(void)
 	need("export a fence", file);
 
 	/* The other client has nothing to do until long after a minute. */
-	check("the job goes on", sync_file_wait(file, (SECONDS - 5) * 1000), -ETIME);
+	check("the job goes on", sync_file_wait(file, (seconds - 5) * 1000), -ETIME);
 	need("submit", submit_one(&other, quick));
 	quick_file = syncobj_export_sync_file(other.fd, quick);
 	need("export a fence", quick_file);
 	check("the long job ends well", sync_file_wait(file, 60000), 0);
 	took = now() - start;
 	printf("# it took %lld ms\n", took);
-	check_true("it took as long as it should", took >= SECONDS * 1000 - 1000);
+	check_true("it took as long as it should", took >= seconds * 1000 - 1000);
 	check("the other client is unharmed", sync_file_wait(quick_file, 30000), 0);
 	check("the client can have more", submit_one(&ctx, sync), 0);
 	check("which it gets", syncobj_wait(ctx.fd, sync, 30), 0);
@@ -50,4 +48,16 @@ void test_long(void)
 	close(quick_file);
 	context_fini(&other);
 	context_fini(&ctx);
+}
+
+/* --fault delay:1:75000 */
+void test_long(void)
+{
+	check_long(75);
+}
+
+/* --fault delay:1:300000 */
+void test_longer(void)
+{
+	check_long(300);
 }

@@ -5,7 +5,8 @@
  *
  * usage: uapi [GROUP...]
  *
- * groups: params vm gem queue submit submit-errors teardown import fdinfo fences memory starve long
+ * groups: params vm bind-model gem queue submit submit-errors teardown import fdinfo fences memory
+ *         limits starve long longer
  */
 #include "uapi.h"
 
@@ -18,6 +19,7 @@ static const struct {
 } groups[] = {
 	{ "params", test_params },
 	{ "vm", test_vm },
+	{ "bind-model", test_bind_model },
 	{ "gem", test_gem },
 	{ "queue", test_queue },
 	{ "submit", test_submit },
@@ -27,8 +29,10 @@ static const struct {
 	{ "fdinfo", test_fdinfo },
 	{ "fences", test_fences },
 	{ "memory", test_memory },
+	{ "limits", test_limits },
 	{ "starve", test_starve },
 	{ "long", test_long },
+	{ "longer", test_longer },
 };
 
 static bool known(const char *name)

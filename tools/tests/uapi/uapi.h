@@ -99,6 +99,7 @@ int submit_one(struct context *ctx, uint32_t out_syncobj);
 
 void test_params(void);
 void test_vm(void);
+void test_bind_model(void);
 void test_gem(void);
 void test_queue(void);
 void test_submit(void);
@@ -109,9 +110,12 @@ void test_fdinfo(void);
 void test_fences(void);
 /* Wants a guest of 2 GiB. */
 void test_memory(void);
+/* On a kernel without checkers: of as much as there is room for. */
+void test_limits(void);
 /* Takes longer than a minute; with jobs that take long (--fault delay:1000). */
 void test_starve(void);
-/* The same, with a first job that takes 75 s (--fault delay:1:75000). */
+/* With a first job that takes 75 s (--fault delay:1:75000), or 300 s. */
 void test_long(void);
+void test_longer(void);
 
 #endif

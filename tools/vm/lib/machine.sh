@@ -14,7 +14,7 @@ COMPLAINTS='WARNING: |BUG: |KASAN: |Kernel panic|Internal error: |Oops|possible 
 parse_options() {
 	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' PLUGIN='' DEVICE='' WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR='' PROCESSORS=2
 	MEMORY_MIB=2048 MODULES="kasync jobqueue agxemu_bridge asahi" CARRIED='' GPU_MAY_FAIL='' KERNEL_OPTIONS=''
-	CAPTURE='' GRAPHICS='' PORTS=()
+	CAPTURE='' GRAPHICS='' QEMU_MACHINE="virt,gic-version=3,its=on" NO_MAP='' PORTS=()
 	COMMAND=()
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -26,12 +26,13 @@ parse_options() {
 		--icount) ICOUNT=1 ;;
 		--gpu-may-fail) GPU_MAY_FAIL=1 ;;
 		--graphics) GRAPHICS=1 ;;
+		--gic2) QEMU_MACHINE="virt,gic-version=2" ;;
 		--capture)
 			[ $# -gt 1 ] || die "$1 needs a value"
 			CAPTURE=$(realpath -m "$2")
 			shift
 			;;
-		--share | --emu | --plugin | --device | --modules | --carry | --timeout | --log | --processors | --memory | --kernel-options | --port)
+		--share | --emu | --plugin | --device | --modules | --carry | --timeout | --log | --processors | --memory | --kernel-options | --no-map | --port)
 			[ $# -gt 1 ] || die "$1 needs a value"
 			case $1 in
 			--share) SHARE=$(realpath "$2") ;;
@@ -43,6 +44,7 @@ parse_options() {
 			--timeout) TIMEOUT=$2 ;;
 			--processors) PROCESSORS=$2 ;;
 			--memory) MEMORY_MIB=$2 ;;
+			--no-map) NO_MAP=$2 ;;
 			--kernel-options) KERNEL_OPTIONS=$2 ;;
 			--port) PORTS+=("$2") ;;
 			--log) LOG_DIR=$(realpath -m "$2") ;;
@@ -112,17 +114,17 @@ machine_cleanup() {
 	exit "$status"
 }
 
-QEMU_MACHINE="virt,gic-version=3,its=on"
-
 # QEMU's own device tree with the boot loader's regions, which have to be in the tree that the kernel boots
 # with.
 machine_tree() {
-	local region size at=$((MEMORY_BASE + MEMORY_MIB * 1024 * 1024)) nodes=
+	local region size at=$((MEMORY_BASE + MEMORY_MIB * 1024 * 1024)) nodes='' more
 	EMULATOR_REGIONS=()
 	for region in $REGIONS; do
 		size=$((${region#*:}))
 		at=$((at - size))
-		nodes+=$(printf '%s@%x { reg = <0x%x 0x%x 0 0x%x>; };' "${region%:*}" $at $((at >> 32)) $((at & 0xffffffff)) $size)
+		more=
+		[ "${region%:*}" != "$NO_MAP" ] || more='no-map;'
+		nodes+=$(printf '%s@%x { reg = <0x%x 0x%x 0 0x%x>; %s };' "${region%:*}" $at $((at >> 32)) $((at & 0xffffffff)) $size "$more")
 		EMULATOR_REGIONS+=(--region "$(printf '%s=0x%x,0x%x' "${region%:*}" $at $size)")
 	done
 	in_root "$ROOT" qemu-system-aarch64 -M "$QEMU_MACHINE,dumpdtb=$RUN/qemu.dtb" \

@@ -13,22 +13,24 @@
 //!
 //! What the firmware caches (the heaps "private" and "gpu_ro") may be written back after the object
 //! has been freed. Such memory is *garbage* until the firmware has cleaned its cache: see
-//! [`heap::Garbage`].
+//! [`garbage::Garbage`].
 
 mod buffer;
+mod garbage;
 mod heap;
 mod mapping;
+mod object;
 
 pub(crate) use self::{
+    garbage::Heaps,
     heap::{
-        GpuBox,
         Heap,
-        HeapConfig,
-        Heaps, //
+        HeapConfig, //
     },
     mapping::{
         ControlPage,
         KernelMapping,
         RtkitBuffer, //
-    }, //
+    },
+    object::GpuBox, //
 };

@@ -4,6 +4,7 @@
 
 mod alloc;
 mod bind;
+mod collector;
 mod deferred_drop;
 mod device;
 mod driver;
@@ -20,6 +21,7 @@ mod mmu;
 mod queue;
 mod quota;
 mod regs;
+mod shutdown;
 mod slots;
 mod suspend;
 mod timestamps;

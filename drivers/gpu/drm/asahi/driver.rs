@@ -11,7 +11,8 @@ use crate::{
     hw::{
         chips,
         Chip, //
-    }, //
+    },
+    shutdown::ShutdownHook, //
 };
 use agx_abi::globals::Globals;
 use kernel::{
@@ -35,6 +36,7 @@ pub(crate) struct AsahiDriver;
 pub(crate) struct AsahiData<'bound> {
     // Fields are dropped in order: first no client comes in any more, then the GPU stops.
     _registration: drm::Registration<'bound, AsahiDrmDriver>,
+    _shutdown: ShutdownHook,
     _gpu: Running,
 }
 
@@ -66,11 +68,14 @@ impl platform::Driver for AsahiDriver {
         unsafe { pdev.dma_set_mask_and_coherent(DmaMask::try_new(chip.oas)?)? };
         let gpu = Gpu::start(pdev, chip, Globals::FAULT_CONTROL_SOFT)?;
         let running = Running(gpu.clone());
+        // SAFETY: The device is being probed; it goes into the data of the bound device.
+        let shutdown = unsafe { ShutdownHook::new(pdev.as_ref(), &gpu)? };
         // SAFETY: It goes into the data of the bound device, which are dropped when that is
         // unbound.
         let registration = unsafe { device::register(pdev, gpu)? };
         Ok(AsahiData {
             _registration: registration,
+            _shutdown: shutdown,
             _gpu: running,
         })
     }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Declarations of `shim.c` and `suspend.c`.
+//! Declarations of `shim.c`, `shutdown.c` and `suspend.c`.
 //!
 //! What C passes by pointer and only C looks into is `c_void` here.
 //!
-//! Only the wrappers in [`crate::mmu`], [`crate::alloc`], [`crate::suspend`] and [`crate::driver`]
-//! use them.
+//! Only the wrappers in [`crate::mmu`], [`crate::alloc`], [`crate::suspend`], [`crate::shutdown`]
+//! and [`crate::driver`] use them.
 
 use core::ffi::{
     c_int,
@@ -50,6 +50,8 @@ extern "C" {
     pub(crate) fn asahi_region_map(base: u64, size: u64) -> *mut c_void;
     pub(crate) fn asahi_region_unmap(at: *mut c_void);
 
+    pub(crate) fn asahi_shutdown_register(dev: *mut c_void, cookie: *mut c_void) -> c_int;
+    pub(crate) fn asahi_shutdown_unregister(dev: *mut c_void);
     pub(crate) fn asahi_suspend_register(dev: *mut c_void, cookie: *mut c_void) -> *mut c_void;
     pub(crate) fn asahi_suspend_unregister(registration: *mut c_void);
     pub(crate) fn asahi_mailbox_check(dev: *mut c_void) -> c_int;

@@ -1,23 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A client: an open file, and the ioctls on it.
-//!
-//! All of them check every field that must be zero, before anything else.
-
-mod params;
+//! A client: an open file, and what it has. Its ioctls are in [`ioctl`](crate::ioctl).
 
 use crate::{
-    bind::{
-        kernel_range,
-        Operation,
-        Request, //
-    },
     device::{
         AsahiDevice,
-        AsahiDrmDriver,
-        RegistrationData, //
+        AsahiDrmDriver, //
     },
-    ffi,
     gem,
     handles::Handles,
     job::in_flight::Engines,
@@ -34,7 +23,6 @@ use crate::{
         MAX_VMS, //
     },
     timestamps::Timestamps,
-    uapi,
     vm::Vm, //
 };
 use core::ffi::c_void;
@@ -42,7 +30,6 @@ use jobqueue::Clock;
 use kernel::{
     drm::{
         self,
-        gem::BaseObject,
         Registered, //
     },
     new_mutex,
@@ -50,10 +37,6 @@ use kernel::{
     sync::{
         Arc,
         Mutex, //
-    },
-    uaccess::{
-        UserPtr,
-        UserSlice, //
     }, //
 };
 
@@ -61,15 +44,15 @@ use kernel::{
 #[pin_data(PinnedDrop)]
 pub(crate) struct AsahiFile {
     #[pin]
-    vms: Mutex<Handles<Arc<Vm>>>,
+    pub(crate) vms: Mutex<Handles<Arc<Vm>>>,
     #[pin]
-    timestamps: Mutex<Handles<Arc<Timestamps>>>,
+    pub(crate) timestamps: Mutex<Handles<Arc<Timestamps>>>,
     #[pin]
     pub(crate) queues: Mutex<Handles<Arc<Queue>>>,
     /// Handles of buffer objects.
     objects: Quota,
     /// Addresses for timestamps.
-    timestamp_quota: Arc<Quota>,
+    pub(crate) timestamp_quota: Arc<Quota>,
     /// Jobs that are not complete.
     pub(crate) jobs: Arc<Quota>,
     /// What the jobs of all of its queues have used.
@@ -228,187 +211,9 @@ impl AsahiFile {
     pub(crate) fn timestamps(&self, handle: u32) -> Result<Arc<Timestamps>> {
         self.timestamps.lock().get(handle).cloned()
     }
-
-    pub(crate) fn vm_create(
-        dev: &RegisteredDevice,
-        reg: &RegistrationData<'_>,
-        data: &mut uapi::VmCreate,
-        file: &File,
-    ) -> Result {
-        must_be_zero(&[data.pad.into()])?;
-        file.inner().vms.lock().check_room()?;
-        let range = kernel_range(data.kernel_start, data.kernel_end).map_err(|_| EINVAL)?;
-        let vm = Vm::new(dev, reg.dev(), reg.gpu.uat(), range)?;
-        data.vm_id = file.inner().vms.lock().insert(vm)?;
-        Ok(())
-    }
-
-    pub(crate) fn vm_destroy(
-        _dev: &RegisteredDevice,
-        _reg: &RegistrationData<'_>,
-        data: &mut uapi::VmDestroy,
-        file: &File,
-    ) -> Result {
-        must_be_zero(&[data.pad.into()])?;
-        // Dropped behind the lock. Queues may have references to it.
-        let vm = file.inner().vms.lock().remove(data.vm_id)?;
-        drop(vm);
-        Ok(())
-    }
-
-    pub(crate) fn vm_bind(
-        _dev: &RegisteredDevice,
-        reg: &RegistrationData<'_>,
-        data: &mut uapi::VmBind,
-        file: &File,
-    ) -> Result {
-        must_be_zero(&[data.pad.into()])?;
-        if data.stride == 0 {
-            return Err(EINVAL);
-        }
-        let vm = file.inner().vm(data.vm_id)?;
-        for index in 0..u64::from(data.num_binds) {
-            // There may be four thousand million of them.
-            // SAFETY: It looks at the current process only.
-            if unsafe { ffi::asahi_killed() } {
-                return Err(EINTR);
-            }
-            let at = data
-                .userptr
-                .checked_add(index * u64::from(data.stride))
-                .ok_or(EFAULT)?;
-            Self::bind_one(reg, &vm, &read_bind_op(at, data.stride)?, file)?;
-        }
-        Ok(())
-    }
-
-    fn bind_one(reg: &RegistrationData<'_>, vm: &Vm, op: &Request, file: &File) -> Result {
-        let operation = Operation::new(op, vm.kernel_range()).map_err(|_| EINVAL)?;
-        match &operation {
-            Operation::Unbind { range } => vm.unbind(range.clone()),
-            Operation::Bind { handle, .. } => {
-                let object = gem::lookup(file, *handle)?;
-                vm.bind(&object, reg.dev(), &operation)?;
-                // If the handle was closed meanwhile that may have been before the bind: then
-                // nothing but us would ever unbind the object.
-                if !is_still_open(file, *handle, &object) {
-                    vm.unbind_object(&object);
-                    return Err(ENOENT);
-                }
-                Ok(())
-            }
-        }
-    }
-
-    pub(crate) fn gem_create(
-        dev: &RegisteredDevice,
-        _reg: &RegistrationData<'_>,
-        data: &mut uapi::GemCreate,
-        file: &File,
-    ) -> Result {
-        must_be_zero(&[data.pad.into()])?;
-        if data.flags & !(uapi::GEM_WRITEBACK | uapi::GEM_VM_PRIVATE) != 0 {
-            return Err(EINVAL);
-        }
-        let vm = if data.flags & uapi::GEM_VM_PRIVATE != 0 {
-            Some(file.inner().vm(data.vm_id)?)
-        } else {
-            must_be_zero(&[data.vm_id.into()])?;
-            None
-        };
-        let root = vm.as_ref().map(|vm| vm.root());
-        let object = gem::create(dev, data.size, data.flags, root)?;
-        data.handle = object.create_handle(file)?;
-        Ok(())
-    }
-
-    pub(crate) fn gem_mmap_offset(
-        _dev: &RegisteredDevice,
-        _reg: &RegistrationData<'_>,
-        data: &mut uapi::GemMmapOffset,
-        file: &File,
-    ) -> Result {
-        must_be_zero(&[data.flags.into()])?;
-        data.offset = gem::lookup(file, data.handle)?.create_mmap_offset()?;
-        Ok(())
-    }
-
-    pub(crate) fn gem_bind_object(
-        dev: &RegisteredDevice,
-        reg: &RegistrationData<'_>,
-        data: &mut uapi::GemBindObject,
-        file: &File,
-    ) -> Result {
-        must_be_zero(&[data.pad.into(), data.vm_id.into()])?;
-        let this = file.inner();
-        match data.op {
-            uapi::BIND_OBJECT_OP_BIND => {
-                if data.flags != uapi::BIND_OBJECT_USAGE_TIMESTAMPS {
-                    return Err(EINVAL);
-                }
-                let object = gem::lookup(file, data.handle)?;
-                let bound = object.clone();
-                let uat = reg.gpu.uat();
-                this.timestamps.lock().check_room()?;
-                let quota = &this.timestamp_quota;
-                let (offset, range) = (data.offset, data.range);
-                let mapped = Timestamps::new(dev, uat, reg.dev(), object, offset, range, quota)?;
-                let mapped = Arc::new(mapped, GFP_KERNEL_ACCOUNT)?;
-                data.object_handle = this.timestamps.lock().insert(mapped)?;
-                // If the handle was closed before that, nobody has marked them.
-                if !is_still_open(file, data.handle, &bound) {
-                    this.timestamps.lock().close_object(&bound);
-                }
-                Ok(())
-            }
-            uapi::BIND_OBJECT_OP_UNBIND => {
-                let unused = [
-                    data.flags.into(),
-                    data.handle.into(),
-                    data.offset,
-                    data.range,
-                ];
-                must_be_zero(&unused)?;
-                // Dropped behind the lock. Jobs may have references to it.
-                let mapped = this.timestamps.lock().unbind(data.object_handle)?;
-                drop(mapped);
-                Ok(())
-            }
-            _ => Err(EINVAL),
-        }
-    }
 }
 
 /// Returns whether `handle` is still that of `object`.
-fn is_still_open(file: &File, handle: u32, object: &gem::Object) -> bool {
+pub(crate) fn is_still_open(file: &File, handle: u32, object: &gem::Object) -> bool {
     gem::lookup(file, handle).is_ok_and(|now| core::ptr::eq(&*now, object))
-}
-
-/// Reads the bind operation at `at`. What `stride` leaves no room for is zero; what it has more
-/// room for must be.
-fn read_bind_op(at: u64, stride: u32) -> Result<Request> {
-    const SIZE: usize = size_of::<uapi::GemBindOp>();
-
-    let stride = stride as usize;
-    let mut reader = UserSlice::new(UserPtr::from_addr(at as usize), stride).reader();
-    let mut bytes = [0; SIZE];
-    reader.read_slice(&mut bytes[..stride.min(SIZE)])?;
-    while !reader.is_empty() {
-        let mut rest = [0; 64];
-        let count = reader.len().min(rest.len());
-        reader.read_slice(&mut rest[..count])?;
-        if rest.iter().any(|&byte| byte != 0) {
-            return Err(E2BIG);
-        }
-    }
-
-    let word = |at: usize| u32::from_ne_bytes(core::array::from_fn(|i| bytes[at + i]));
-    let long = |at: usize| u64::from_ne_bytes(core::array::from_fn(|i| bytes[at + i]));
-    Ok(Request {
-        flags: word(core::mem::offset_of!(uapi::GemBindOp, flags)),
-        handle: word(core::mem::offset_of!(uapi::GemBindOp, handle)),
-        offset: long(core::mem::offset_of!(uapi::GemBindOp, offset)),
-        range: long(core::mem::offset_of!(uapi::GemBindOp, range)),
-        addr: long(core::mem::offset_of!(uapi::GemBindOp, addr)),
-    })
 }

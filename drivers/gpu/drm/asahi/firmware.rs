@@ -31,6 +31,7 @@
 //! Once it is dead it stays dead; all waits end with `ENODEV`.
 
 mod blobs;
+mod boot;
 mod control;
 mod crash;
 mod events;
@@ -48,6 +49,7 @@ mod rx_task;
 pub(crate) mod shared;
 mod stamp;
 mod tx;
+mod tx_wait;
 mod window;
 
 pub(crate) use self::{
@@ -97,7 +99,6 @@ use self::{
         LogMemory,
         Logs, //
     },
-    message::DeviceControl,
     power::Power,
     recovery::Recovery,
     rx::RxMemory,
@@ -107,7 +108,6 @@ use self::{
 use crate::{
     alloc::Heaps,
     hw::{
-        ident::GpuId,
         io::IoMapping,
         Chip, //
     },
@@ -124,10 +124,7 @@ use agx_abi::{
     init::RuntimePointers,
     Value, //
 };
-use kasync::{
-    block_on,
-    Scope, //
-};
+use kasync::Scope;
 use kernel::{
     device::{
         Bound,
@@ -137,22 +134,9 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
-        atomic::Relaxed,
         Arc, //
-    },
-    time::{
-        Delta,
-        Instant,
-        Monotonic, //
     }, //
 };
-
-/// How long the firmware may take for its first command without a word in the log. At the first
-/// power-up that may include calibration.
-const INITIALIZE_LIMIT: Delta = Delta::from_millis(10_000);
-
-/// How long the firmware leaves the GPU on when there is nothing to do.
-const IDLE_OFF_DELAY_MS: u32 = 2;
 
 /// What the driver has found out and set up before the firmware can be booted.
 pub(crate) struct Machine<'a> {
@@ -332,95 +316,6 @@ impl Firmware {
             .spawn(c"crash", self.events.clone().crashed())?
             .detach();
         Ok(())
-    }
-
-    /// Boots the firmware, and returns when it has taken its first command, or lives and takes its
-    /// time.
-    ///
-    /// `was_running`: the coprocessor's CPU was running when the driver came. `identify` tells
-    /// which GPU it is; it is asked when the coprocessor is awake for sure.
-    ///
-    /// # Errors
-    ///
-    /// The reason is in the log. [`Firmware::shutdown`] ends what was begun.
-    pub(crate) fn boot(
-        &self,
-        dev: &Device<Bound>,
-        was_running: bool,
-        identify: impl FnOnce() -> Result<GpuId>,
-    ) -> Result<GpuId> {
-        self.link.open(dev)?;
-        self.link.boot(was_running)?;
-        let id = identify()?;
-        self.cores.check(&id).map_err(|e| {
-            dev_err!(dev, "{e}\n");
-            EINVAL
-        })?;
-
-        // It has to be there when the firmware reads the init data.
-        let ticket = self.control.queue(DeviceControl::Initialize)?;
-        self.link.hand_over(self.init_data.va())?;
-        self.link.ring(Doorbell::DEVICE_CONTROL.and(Doorbell::KICK));
-        self.wait_initialized(ticket)?;
-        self.init_data
-            .globals
-            .field(Globals::IDLE_OFF_DELAY_MS)?
-            .store(IDLE_OFF_DELAY_MS, Relaxed);
-        Ok(id)
-    }
-
-    /// Waits until the firmware has taken the command of `ticket`, its first one.
-    ///
-    /// Nothing acknowledges the init data; that this command is done shows that they were taken. A
-    /// firmware that takes longer than [`INITIALIZE_LIMIT`] is left alone with them: they are its
-    /// memory then, and it may still come up.
-    fn wait_initialized(&self, ticket: tx::Ticket) -> Result {
-        let start = Instant::<Monotonic>::now();
-        loop {
-            match block_on(self.control.device_control.finished(ticket))? {
-                Ok(()) => return Ok(()),
-                Err(e) if e == ETIMEDOUT => (),
-                Err(e) => {
-                    if self.crash.is_set() {
-                        dev_err!(self.dev, "firmware crashed on its init data\n");
-                    }
-                    return Err(e);
-                }
-            }
-            if start.elapsed() > INITIALIZE_LIMIT {
-                dev_warn!(
-                    self.dev,
-                    "firmware has not taken its first command for {} s: going on without\n",
-                    INITIALIZE_LIMIT.as_millis() / 1000
-                );
-                return Ok(());
-            }
-        }
-    }
-
-    /// Puts the firmware to sleep and ends all contact, so that the memory it knew can go.
-    ///
-    /// If it does not say that it sleeps, it may go on using that memory: then all of it stays
-    /// allocated and mapped, with a line in the log.
-    ///
-    /// The queues are closed by then; what waits nevertheless ends with `ENODEV`. May be repeated.
-    pub(crate) fn shutdown(&self) {
-        let slept = self.link.sleep();
-        // A firmware that was never told anything of ours, or sleeps already, is not missed.
-        if slept.is_ok() {
-            self.uat.set_lent(false);
-        } else if self.uat.is_lent() && !self.uat.is_abandoned() {
-            self.uat.abandon();
-            dev_err!(
-                self.dev,
-                "firmware did not go to sleep ({slept:?}): what it was given stays allocated until the next reboot\n"
-            );
-        }
-        self.scope.cancel();
-        if let Err(e) = self.scope.join_blocking() {
-            dev_err!(self.dev, "firmware tasks do not end: {e:?}\n");
-        }
-        self.link.close();
     }
 
     /// Returns the pipe of `kind` and `priority`.

@@ -8,6 +8,7 @@ use crate::{
         Heaps,
         KernelMapping, //
     },
+    collector::Collector,
     deferred_drop::DeferredDropQueue,
     ffi,
     firmware::{
@@ -41,6 +42,9 @@ use agx_abi::{
 };
 use kasync::{
     block_on,
+    select,
+    time,
+    Either,
     Executor,
     Scope, //
 };
@@ -56,14 +60,18 @@ use kernel::{
         aref::ARef,
         Arc,
         UniqueArc, //
-    }, //
+    },
+    time::Delta, //
 };
+
+/// How long jobs may take to come to their end when the system ends.
+const DRAIN_LIMIT: Delta = Delta::from_millis(2000);
 
 /// A GPU whose firmware is up, or was.
 ///
 /// | call | context |
 /// |---|---|
-/// | [`Gpu::start`], [`Gpu::stop`] | process, may sleep; not in a signalling section |
+/// | [`Gpu::start`], [`Gpu::stop`], [`Gpu::shut_down`] | process, may sleep; not in a signalling section |
 /// | all others | any |
 pub(crate) struct Gpu {
     parts: Parts,
@@ -80,6 +88,7 @@ struct Parts {
     uat: Arc<Uat>,
     heaps: Heaps,
     deferred: Arc<DeferredDropQueue>,
+    closing: Arc<DeferredDropQueue>,
     // Ends before what it works on.
     _suspend: SuspendNotifier,
     firmware: Arc<Firmware>,
@@ -114,6 +123,7 @@ impl Gpu {
             let _ = executor.shutdown();
         })?;
         let id = parts.boot(dev).inspect_err(|_| parts.stop())?;
+        parts.start_collector().inspect_err(|_| parts.stop())?;
 
         let [letter, digit] = id.revision_name();
         dev_info!(
@@ -135,6 +145,12 @@ impl Gpu {
     pub(crate) fn stop(&self) {
         self.parts.stop();
     }
+
+    /// Ends everything as [`Gpu::stop`] does, within some seconds, while clients may still be there
+    /// and memory is somebody else's soon.
+    pub(crate) fn shut_down(&self) {
+        self.parts.shut_down();
+    }
 }
 
 impl Parts {
@@ -155,6 +171,7 @@ impl Parts {
 
         let heaps = Heaps::new(&uat)?;
         let deferred = DeferredDropQueue::new()?;
+        let closing = DeferredDropQueue::new()?;
         let control_page = ControlPage::new(&uat)?;
         let (io, mappings) = map_io(&uat, chip)?;
         let queues = executor.root().child(c"queues")?;
@@ -181,6 +198,7 @@ impl Parts {
             uat,
             heaps,
             deferred,
+            closing,
             _suspend: suspend,
             firmware,
             fault_control,
@@ -200,12 +218,45 @@ impl Parts {
             .boot(dev, was_running, || identify(dev, &self.regs, self.chip))
     }
 
+    /// Starts the task that collects what garbage nobody else does.
+    fn start_collector(&self) -> Result {
+        let collector = Collector {
+            heaps: self.heaps.clone(),
+            firmware: self.firmware.clone(),
+            slots: self.uat.slots.clone(),
+        };
+        let task = self.queues.spawn(c"garbage", collector.run())?;
+        task.detach();
+        Ok(())
+    }
+
+    /// Ends everything before the memory is somebody else's. Whoever still has jobs loses them, if
+    /// they take too long.
+    fn shut_down(&self) {
+        let crash = self.firmware.crash();
+        self.uat.slots.close();
+        let drained = select(self.uat.slots.idle(), time::sleep(DRAIN_LIMIT));
+        match block_on(crash.or(drained)) {
+            // What is dead has nothing to do.
+            Ok(Ok(Either::Left(())) | Err(_)) => (),
+            Ok(Ok(Either::Right(()))) => self.firmware.give_up(fmt!(
+                "jobs still run after {} s of shutdown",
+                DRAIN_LIMIT.as_millis() / 1000
+            )),
+            Err(e) => self
+                .firmware
+                .give_up(fmt!("nobody waits for jobs at shutdown ({e:?})")),
+        }
+        self.stop();
+    }
+
     /// Ends everything. May be repeated.
     fn stop(&self) {
         self.queues.cancel();
         if let Err(e) = self.queues.join_blocking() {
             dev_err!(self.dev, "queues do not end: {e:?}\n");
         }
+        self.closing.close();
         self.deferred.close();
         self.firmware.shutdown();
         self.uat.shutdown();
@@ -244,6 +295,12 @@ impl Gpu {
     /// What its tasks may not free.
     pub(crate) fn deferred(&self) -> &Arc<DeferredDropQueue> {
         &self.parts.deferred
+    }
+
+    /// Queues of clients that have gone. It takes its time for each, and nobody's memory waits
+    /// behind them.
+    pub(crate) fn closing(&self) -> &Arc<DeferredDropQueue> {
+        &self.parts.closing
     }
 
     /// Has the firmware clean its cache, if much memory waits for that. May sleep.

@@ -308,11 +308,11 @@ impl ClosedQueues {
         let Some(first) = queues.pop() else {
             return;
         };
-        let deferred = first.gpu.deferred().clone();
+        let closing = first.gpu.closing().clone();
         drop(first);
         // Without memory for the worker's list they are closed here and now.
         if let Ok(queues) = DeferredDrop::new(Self(queues)) {
-            deferred.queue(queues);
+            closing.queue(queues);
         }
     }
 

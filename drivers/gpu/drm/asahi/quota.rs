@@ -10,16 +10,19 @@
 //! | timestamp objects | 1024, and a sixteenth of the addresses that nobody has | file | `ENOSPC` |
 //! | jobs that are not complete | 4096 | file | `ENOSPC` |
 //! | memory that cannot be reclaimed | half of it, three quarters from 4 GiB on | all | `ENOMEM` |
+//! | that, with what is the driver's own | an eighth more | all | `ENOMEM` |
 //!
 //! A VM takes 70 KiB of kernel memory, a queue 30 KiB, an empty object 2 KiB: a file can take about
 //! 250 MiB before it is refused. Mesa needs one VM and a few queues for each file. Panthor has 32
-//! VMs and 128 groups of up to 32 queues, xe has no limits of this kind. What is allocated for a
-//! client is charged to its memory cgroup besides, which is what holds a client that opens many
-//! files.
+//! VMs and 128 groups of up to 32 queues, xe has 1000 jobs of a queue. What is allocated for a
+//! client is charged to its memory cgroup besides.
 //!
 //! Memory that the GPU can reach cannot be reclaimed, and does not count as any process's: the OOM
 //! killer would look for somebody else. So there is a limit to it, as TTM has one for the drivers
-//! that use it. It is the size of the heap that userspace offers to programs.
+//! that use it. It is the size of the heap that userspace offers to programs. Buffer objects, page
+//! tables and heaps all count, which is what holds a client that opens many files. The heaps have a
+//! reserve: what queues and jobs need of the driver is there when buffers, and the scenes of large
+//! renders, have taken all else.
 
 use crate::ffi;
 use core::ops::Deref;
@@ -56,6 +59,12 @@ pub(crate) static PINNED: Quota = Quota::new();
 pub(crate) fn max_pinned() -> u64 {
     // SAFETY: It reads a number.
     unsafe { ffi::asahi_pinned_limit() }
+}
+
+/// How much of that there may be when the driver's own, for queues and jobs, is counted as well.
+pub(crate) fn max_pinned_with_heaps() -> u64 {
+    let most = max_pinned();
+    most + most / 8
 }
 
 /// How much of something is in use.

@@ -274,6 +274,11 @@ impl SlotPool {
         wake(next);
     }
 
+    /// Returns whether nobody gets slots, as the system is going to be suspended.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.lock().closed
+    }
+
     /// Waits until all slots of a closed pool are free. Cancel safe.
     pub(crate) async fn idle(&self) {
         loop {

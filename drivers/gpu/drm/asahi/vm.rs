@@ -11,16 +11,20 @@
 //! A VM lives as long as a handle, a queue or a job has a reference to it. An object stays bound
 //! until it is unbound, the client closes its handle of the object, or the VM goes.
 
+mod mappings;
+
+use self::mappings::{
+    Mappings,
+    New,
+    Step, //
+};
 use crate::{
     alloc::{
         Heap,
         HeapConfig, //
     },
     bind::Operation,
-    device::{
-        AsahiDevice,
-        AsahiDrmDriver, //
-    },
+    device::AsahiDevice,
     ffi,
     gem::{
         self,
@@ -39,10 +43,7 @@ use agx_abi::uat::{
     USER_END,
     USER_START, //
 };
-use core::{
-    iter,
-    ops::Range, //
-};
+use core::ops::Range;
 use kernel::{
     device::{
         Bound,
@@ -51,16 +52,8 @@ use kernel::{
     drm::{
         gem::IntoGEMObject,
         gpuvm::{
-            DriverGpuVm,
-            GpuVaAlloc,
             GpuVm,
-            OpMap,
             OpMapRequest,
-            OpMapped,
-            OpRemap,
-            OpRemapped,
-            OpUnmap,
-            OpUnmapped,
             UniqueRefGpuVm, //
         }, //
     },
@@ -292,112 +285,4 @@ fn first_mapping(gpuvm: &UniqueRefGpuVm<Mappings>, object: &Object) -> Option<Ra
         )
     };
     found.then(|| addr..addr + range)
-}
-
-/// What is to be bound.
-struct New<'a> {
-    pages: PinnedPages<'a>,
-    protection: Protection,
-    single_page: bool,
-}
-
-/// One operation: what is to be bound, and the memory for it.
-pub(crate) struct Step<'a> {
-    new: Option<New<'a>>,
-    /// One for the new mapping, and two for what is left of an old one at either end. An operation
-    /// can cut one mapping in two, or two mappings at one end each.
-    spare: KVec<GpuVaAlloc<Mappings>>,
-}
-
-impl<'a> Step<'a> {
-    /// How many at most: the new mapping, and two in each of two cuts.
-    const SPARE: usize = 5;
-
-    fn new(new: Option<New<'a>>) -> Result<Self> {
-        let mut spare = KVec::with_capacity(Self::SPARE, GFP_KERNEL_ACCOUNT)?;
-        for _ in 0..Self::SPARE {
-            spare.push(GpuVaAlloc::new(GFP_KERNEL_ACCOUNT)?, GFP_KERNEL_ACCOUNT)?;
-        }
-        Ok(Self { new, spare })
-    }
-
-    /// An operation that neither binds nor cuts anything.
-    fn without_spares() -> Self {
-        Self {
-            new: None,
-            spare: KVec::new(),
-        }
-    }
-
-    fn spare(&mut self) -> Result<GpuVaAlloc<Mappings>> {
-        self.spare.pop().ok_or(EINVAL)
-    }
-}
-
-/// The page tables, as `drm_gpuvm` drives them.
-pub(crate) struct Mappings {
-    space: Arc<AddressSpace>,
-}
-
-impl DriverGpuVm for Mappings {
-    type Driver = AsahiDrmDriver;
-    type Object = Object;
-    type VaData = ();
-    type VmBoData = ();
-    type SmContext<'ctx> = Step<'ctx>;
-
-    fn sm_step_map<'op, 'ctx>(
-        &mut self,
-        op: OpMap<'op, Self>,
-        step: &mut Step<'ctx>,
-    ) -> Result<OpMapped<'op, Self>> {
-        let va = step.spare()?;
-        let new = step.new.as_ref().ok_or(EINVAL)?;
-        let count = (op.length() / PAGE_SIZE) as usize;
-        let mut pages = new.pages.at_offset(op.gem_offset());
-        if new.single_page {
-            let page = pages.next().ok_or(EINVAL)?;
-            let repeated = iter::repeat_n(page, count);
-            self.space.map(op.addr(), repeated, new.protection)?;
-        } else {
-            self.space
-                .map(op.addr(), pages.take(count), new.protection)?;
-        }
-        Ok(op.insert(va, pin_init::init_zeroed::<()>()))
-    }
-
-    fn sm_step_unmap<'op, 'ctx>(
-        &mut self,
-        op: OpUnmap<'op, Self>,
-        _step: &mut Step<'ctx>,
-    ) -> Result<OpUnmapped<'op, Self>> {
-        self.space.unmap(op.va().range());
-        let (done, _removed) = op.remove();
-        Ok(done)
-    }
-
-    fn sm_step_remap<'op, 'ctx>(
-        &mut self,
-        op: OpRemap<'op, Self>,
-        step: &mut Step<'ctx>,
-    ) -> Result<OpRemapped<'op, Self>> {
-        let spare = [step.spare()?, step.spare()?];
-        // What stays at either end keeps its page table entries.
-        let whole = op.va_to_unmap().range();
-        let start = op
-            .prev()
-            .map_or(whole.start, |prev| prev.addr() + prev.length());
-        let end = op.next().map_or(whole.end, |next| next.addr());
-        self.space.unmap(start..end);
-
-        let (done, mut left) = op.remap(
-            spare,
-            pin_init::init_zeroed::<()>(),
-            pin_init::init_zeroed::<()>(),
-        );
-        if let Some(unused) = left.unused_va.take() {
-            step.spare.push(unused, GFP_KERNEL_ACCOUNT)?;
-        }
-        Ok(done)
-    }
 }

@@ -28,10 +28,3 @@ pub fn f(
     signaller.drain_orphans(&stopped, EIO, section);
     Ok(())
 }
-
-pub fn g(resv: Resv<'_>, fence: &Fence) -> Result {
-    resv.with_locked(|locked| {
-        let [slot] = locked.reserve_fences()?;
-        slot.add_fence(fence, Usage::Write)
-    })
-}

@@ -169,6 +169,109 @@ fn claim_against_shutdown() {
     });
 }
 
+/// H1 in a batch: what is written before such a wake is seen by a poll, also if the task has its
+/// place already, or its turn has just come.
+#[test]
+fn batched_wakes() {
+    model(|| {
+        let executor = Executor::new(c"m").unwrap();
+        let flag = Arc::new(AtomicBool::new(false));
+        let (handle, waker) = waiting(&executor, &flag);
+        drop(waker);
+        let handle = std::sync::Arc::new(handle);
+        let (f, other) = (flag.clone(), handle.clone());
+        let thread = thread::spawn(move || {
+            f.store(true, Ordering::Relaxed);
+            other.wake_batched();
+        });
+        handle.wake_batched();
+        thread.join().unwrap();
+        let handle = std::sync::Arc::into_inner(handle).unwrap();
+        block_on(handle).unwrap();
+        executor.shutdown().unwrap();
+    });
+}
+
+/// Contract 3 and H1: the turn of a task in a batch races a wake, and the worker that answers it.
+#[test]
+fn turn_against_wake() {
+    model(|| {
+        let executor = Executor::new(c"m").unwrap();
+        let flag = Arc::new(AtomicBool::new(false));
+        let (handle, waker) = waiting(&executor, &flag);
+        let f = flag.clone();
+        let thread = thread::spawn(move || {
+            f.store(true, Ordering::Relaxed);
+            waker.wake();
+        });
+        handle.wake_batched();
+        block_on(handle).unwrap();
+        thread.join().unwrap();
+        executor.shutdown().unwrap();
+    });
+}
+
+/// Contract 3 and H1: the turn of a task in a batch, whose wake is the last, races a claim.
+#[test]
+fn turn_against_claim() {
+    model(|| {
+        let executor = Executor::new(c"m").unwrap();
+        let flag = Arc::new(AtomicBool::new(false));
+        let (handle, waker) = waiting(&executor, &flag);
+        drop(waker);
+        let handle = std::sync::Arc::new(handle);
+        let (f, other) = (flag.clone(), handle.clone());
+        let thread = thread::spawn(move || {
+            f.store(true, Ordering::Relaxed);
+            other.wake_batched();
+        });
+        // SAFETY: It is polled at once, and no fence depends on it.
+        if let Some(claim) = unsafe { handle.claim() } {
+            claim.poll_once();
+        }
+        thread.join().unwrap();
+        let handle = std::sync::Arc::into_inner(handle).unwrap();
+        block_on(handle).unwrap();
+        executor.shutdown().unwrap();
+    });
+}
+
+/// H2, H3: a task of a batch ends, by another wake, while it is put in or its turn comes, and the
+/// executor is shut down.
+#[test]
+fn batch_against_shutdown() {
+    model(|| {
+        let executor = Executor::new(c"m").unwrap();
+        let flag = Arc::new(AtomicBool::new(false));
+        let (handle, waker) = waiting(&executor, &flag);
+        flag.store(true, Ordering::Relaxed);
+        let thread = thread::spawn(move || handle.wake_batched());
+        waker.wake();
+        executor.shutdown().unwrap();
+        thread.join().unwrap();
+    });
+}
+
+/// None of a batch is left behind, though the work item ends after each, while others are put in.
+/// With one preemption, as there are many steps.
+#[test]
+fn batch_of_several() {
+    model_with(1, || {
+        let executor = Executor::new(c"m").unwrap();
+        let scope = executor.root().child(c"s").unwrap();
+        let task = || scope.spawn(c"t", kasync::cancelled()).unwrap();
+        let (first, second) = (task(), task());
+        let thread = thread::spawn(move || second.wake_batched());
+        first.wake_batched();
+        drop(first);
+        scope.cancel();
+        thread.join().unwrap();
+        scope.join_blocking().unwrap();
+        drop(scope);
+        executor.shutdown().unwrap();
+    });
+}
+
 /// R13: the handle is dropped, or polled with its waker in place, while the task ends: the output
 /// and the waker are dropped once.
 #[test]
@@ -213,6 +316,24 @@ fn cancel_against_spawn() {
         let thread = thread::spawn(move || {
             if let Ok(prepared) = other.reserve(c"t", kasync::cancelled()) {
                 prepared.start().detach();
+            }
+        });
+        scope.cancel();
+        executor.shutdown().unwrap();
+        thread.join().unwrap();
+    });
+}
+
+/// Contract 5: cancel races a spawn of a task that nothing wakes but the cancel.
+#[test]
+fn cancel_against_idle_spawn() {
+    model(|| {
+        let executor = Executor::new(c"m").unwrap();
+        let scope = executor.root().child(c"s").unwrap();
+        let other = scope.clone();
+        let thread = thread::spawn(move || {
+            if let Ok(task) = other.spawn_idle(c"t", kasync::cancelled()) {
+                task.detach();
             }
         });
         scope.cancel();

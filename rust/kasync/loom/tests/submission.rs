@@ -6,10 +6,7 @@
 
 use kasync::{
     block_on,
-    sync::{
-        AtomicWaker,
-        Notify, //
-    },
+    sync::AtomicWaker,
     Executor,
     JoinHandle,
     Scope, //
@@ -53,8 +50,8 @@ use submission::{
     parked,
     Flags,
     Submission,
-    BUSY,
     CLOSED,
+    IDLE,
     PARKED, //
 };
 use submit_list::{
@@ -104,8 +101,6 @@ struct Shared {
     over: AtomicBool,
     readiness: AtomicWaker,
     interrupt: AtomicWaker,
-    /// Notified whenever the task has nothing to do, in the model that waits for that.
-    idle: Option<Notify>,
 }
 
 // SAFETY: The hardware is the task's, and while the queue is parked, of
@@ -187,15 +182,11 @@ impl Task {
             self.shared.set_idle(is_idle);
         }
         self.is_idle = is_idle;
-        if let Some(idle) = self.shared.idle.as_ref().filter(|_| is_idle) {
-            idle.notify_one();
-        }
         Poll::Pending
     }
 
     fn poll_inline(&mut self, cx: &mut Context<'_>) {
         self.shared.receive(&mut self.waiting);
-        let flags = self.shared.flags();
         let number = self.waiting.first().map(|job| job.number());
         assert_eq!(
             number,
@@ -203,7 +194,7 @@ impl Task {
             "not the committed job"
         );
         assert!(!self.in_flight, "something is in flight");
-        match self.poll_first(flags, cx) {
+        match self.poll_first(Flags::OPEN, cx) {
             First::Ready => {
                 self.start();
                 if self.is_over(cx) || !self.waiting.is_empty() {
@@ -237,10 +228,7 @@ impl Task {
                     if flags.is_parked() {
                         self.shared.mark_parked();
                     }
-                    let over = first == First::None && flags.is_closed() && self.shared.is_over();
-                    if over {
-                        self.shared.end();
-                    }
+                    let over = first == First::None && flags.is_closed() && self.shared.try_end();
                     return over;
                 }
                 _ => return false,
@@ -293,7 +281,7 @@ fn run(shared: Arc<Shared>) -> impl Future<Output = ()> {
         shared,
         waiting: WaitList::new(),
         in_flight: false,
-        is_idle: false,
+        is_idle: true,
         is_quiesced: true,
     };
     poll_fn(move |cx| task.poll_next(cx))
@@ -350,15 +338,13 @@ fn arm(last: &mut u64) -> (kernel::alloc::KBox<Job>, u64) {
 /// Runs `scene` with a queue, which it closes; it returns how many jobs were committed. The queue
 /// ends then, and each of them has come to the task, in order, once.
 fn queue_model(preemptions: usize, scene: impl Fn(&Queue) -> u64 + Send + Sync + 'static) {
-    queue_model_with(preemptions, true, None, scene);
+    queue_model_with(preemptions, true, scene);
 }
 
-/// The same, with hardware that may not be ready at first, and with what is notified when the task
-/// has nothing to do.
+/// The same, with hardware that may not be ready at first.
 fn queue_model_with(
     preemptions: usize,
     ready: bool,
-    idle: Option<fn() -> Notify>,
     scene: impl Fn(&Queue) -> u64 + Send + Sync + 'static,
 ) {
     model(preemptions, move || {
@@ -366,7 +352,7 @@ fn queue_model_with(
         let scope = executor.root().child(c"s").unwrap();
         let shared = Arc::new(Shared {
             flags: kernel::sync::atomic::Atomic::<u32>::new(0),
-            activity: kernel::sync::atomic::Atomic::<u32>::new(BUSY),
+            activity: kernel::sync::atomic::Atomic::<u32>::new(IDLE),
             submit_list: SubmitList::new(),
             scope: scope.clone(),
             order: Mutex::new(0),
@@ -375,9 +361,8 @@ fn queue_model_with(
             over: AtomicBool::new(false),
             readiness: AtomicWaker::new(),
             interrupt: AtomicWaker::new(),
-            idle: idle.map(|new| new()),
         });
-        let task = scope.spawn(c"t", run(shared.clone())).unwrap();
+        let task = scope.spawn_idle(c"t", run(shared.clone())).unwrap();
         let queue = Queue(Arc::new((shared, task)));
         let jobs = scene(&queue);
         queue.finish();
@@ -563,7 +548,7 @@ fn park_again() {
 /// job runs or not, and either way what the hardware holds is given back. With one preemption.
 #[test]
 fn close_against_readiness() {
-    queue_model_with(1, false, None, |queue| {
+    queue_model_with(1, false, |queue| {
         assert!(queue.commit().is_some());
         let q = queue.clone();
         let other = thread::spawn(move || q.get_ready());
@@ -576,7 +561,7 @@ fn close_against_readiness() {
 /// A3, A1: the queue is parked while the hardware is not ready: once it is parked nothing is held.
 #[test]
 fn park_against_readiness() {
-    queue_model_with(1, false, None, |queue| {
+    queue_model_with(1, false, |queue| {
         assert!(queue.commit().is_some());
         let q = queue.clone();
         let other = thread::spawn(move || {
@@ -597,7 +582,7 @@ fn park_against_readiness() {
 /// A3, H1: a job is over while the hardware is asked whether it is ready for the next one.
 #[test]
 fn completion_against_readiness() {
-    queue_model_with(1, false, None, |queue| {
+    queue_model_with(1, false, |queue| {
         assert!(queue.commit().is_some());
         let q = queue.clone();
         let other = thread::spawn(move || q.finish());
@@ -614,9 +599,8 @@ fn completion_against_readiness() {
 /// and only to hardware that has none.
 #[test]
 fn inline_against_commit() {
-    queue_model_with(1, true, Some(Notify::new), |queue| {
+    queue_model_with(1, true, |queue| {
         queue.finish();
-        block_on(queue.shared().idle.as_ref().unwrap().notified()).unwrap();
         let q = queue.clone();
         let other = thread::spawn(move || q.commit().is_some());
         assert!(queue.commit().is_some() && other.join().unwrap());

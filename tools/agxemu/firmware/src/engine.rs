@@ -26,6 +26,7 @@ use crate::memory::at;
 use crate::microsequence::{self, Op, Owner};
 use crate::panic::{ensure, Fw};
 use crate::report::Trace;
+use crate::script::JobFault;
 use crate::streams::{Active, Gpu};
 use crate::tiling::Tiling;
 use crate::vertex::Vertex;
@@ -360,6 +361,11 @@ impl Core {
         self.objects.finish(work.va);
         self.objects.finish(work.microsequence.0);
         self.counters.completed += 1;
+        ensure!(
+            self.script.job(active.job) != Some(JobFault::CrashDone),
+            "scripted crash when job {} was done",
+            active.job
+        );
         let trace = [work.notifier, 0, 0, 0];
         self.report
             .trace(&self.mem, &mut self.ch, Trace::EvtComplete, trace)?;
@@ -398,11 +404,6 @@ impl Core {
     /// Sends an event.
     pub(crate) fn event(&mut self, message: &[u8]) -> Fw<()> {
         self.counters.events += 1;
-        let n = self.counters.events;
-        ensure!(
-            !self.script.crashes_at_event(n),
-            "scripted crash at event {n}"
-        );
         self.report.event(&self.mem, &mut self.ch, message)
     }
 }

@@ -300,9 +300,6 @@ impl Firmware {
             State::Crashed => return Ok(()),
         };
         self.take_capture(&what.name(), message, va);
-        if self.script.crashes_at_doorbell(self.counters.doorbells) {
-            bail!("scripted crash at doorbell {}", self.counters.doorbells);
-        }
         match (&mut self.state, what) {
             (_, Doorbell::Unknown) => self.warn(&format!("unknown doorbell {message:#018x}")),
             (State::Running(core), what) => core.doorbell(what)?,

@@ -10,10 +10,11 @@
 //! | `delay:MS` | every job takes at least MS milliseconds |
 //! | `delay:N:MS` | job N takes at least MS milliseconds |
 //! | `drop-flag:N` | the Nth Flag event is not sent |
-//! | `crash-event:N` | the firmware crashes instead of sending event N |
-//! | `crash-doorbell:N` | the firmware crashes at doorbell N |
+//! | `crash-job:N` | the firmware crashes instead of starting job N |
+//! | `crash-done:N` | the firmware crashes when it has written the stamp of job N, before it tells |
 //!
-//! Jobs, events and doorbells count from 1.
+//! Jobs and Flag events count from 1. A crash is bound to a job and not to a message: how many jobs
+//! an event or a doorbell stands for depends on when they come.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -28,6 +29,10 @@ pub enum JobFault {
     Mmu,
     /// It fails without stopping the GPU.
     Channel,
+    /// The firmware crashes instead of starting it.
+    Crash,
+    /// The firmware crashes when its stamp is written, before the host is told.
+    CrashDone,
 }
 
 /// One scripted fault.
@@ -39,10 +44,6 @@ pub enum Rule {
     Delay(Option<u64>, u64),
     /// A Flag event is lost.
     DropFlag(u64),
-    /// The firmware crashes at an event.
-    CrashEvent(u64),
-    /// The firmware crashes at a doorbell.
-    CrashDoorbell(u64),
 }
 
 /// A rule that makes no sense.
@@ -76,8 +77,8 @@ impl FromStr for Rule {
             ("channel-error", &[n]) => Ok(Self::Job(n, JobFault::Channel)),
             ("delay", &[n, ms]) => Ok(Self::Delay(Some(n), ms)),
             ("drop-flag", &[n]) => Ok(Self::DropFlag(n)),
-            ("crash-event", &[n]) => Ok(Self::CrashEvent(n)),
-            ("crash-doorbell", &[n]) => Ok(Self::CrashDoorbell(n)),
+            ("crash-job", &[n]) => Ok(Self::Job(n, JobFault::Crash)),
+            ("crash-done", &[n]) => Ok(Self::Job(n, JobFault::CrashDone)),
             _ => Err(bad()),
         }
     }
@@ -90,8 +91,6 @@ pub struct Script {
     delays: BTreeMap<u64, u64>,
     delay: u64,
     drop_flags: BTreeSet<u64>,
-    crash_events: BTreeSet<u64>,
-    crash_doorbells: BTreeSet<u64>,
 }
 
 impl FromIterator<Rule> for Script {
@@ -112,8 +111,6 @@ impl Script {
             Rule::Delay(Some(n), ms) => drop(self.delays.insert(n, ms)),
             Rule::Delay(None, ms) => self.delay = ms,
             Rule::DropFlag(n) => drop(self.drop_flags.insert(n)),
-            Rule::CrashEvent(n) => drop(self.crash_events.insert(n)),
-            Rule::CrashDoorbell(n) => drop(self.crash_doorbells.insert(n)),
         }
     }
 
@@ -131,16 +128,6 @@ impl Script {
     pub fn drops_flag(&self, n: u64) -> bool {
         self.drop_flags.contains(&n)
     }
-
-    /// Whether the firmware crashes at event `n`.
-    pub fn crashes_at_event(&self, n: u64) -> bool {
-        self.crash_events.contains(&n)
-    }
-
-    /// Whether the firmware crashes at doorbell `n`.
-    pub fn crashes_at_doorbell(&self, n: u64) -> bool {
-        self.crash_doorbells.contains(&n)
-    }
 }
 
 #[cfg(test)]
@@ -157,8 +144,8 @@ mod tests {
             ("delay:0", Rule::Delay(None, 0)),
             ("delay:7:50", Rule::Delay(Some(7), 50)),
             ("drop-flag:1", Rule::DropFlag(1)),
-            ("crash-event:9", Rule::CrashEvent(9)),
-            ("crash-doorbell:4", Rule::CrashDoorbell(4)),
+            ("crash-job:9", Rule::Job(9, JobFault::Crash)),
+            ("crash-done:4", Rule::Job(4, JobFault::CrashDone)),
         ];
         for (text, rule) in cases {
             assert_eq!(text.parse(), Ok(rule), "{text}");

@@ -17,7 +17,7 @@ use crate::fragment::Fragment;
 use crate::gpu::{Binned, Context, Outcome, Running};
 use crate::machine::Level;
 use crate::memory::at;
-use crate::panic::{Fw, Panic};
+use crate::panic::{ensure, Fw, Panic};
 use crate::report::{Log, Trace};
 use crate::script::JobFault;
 use crate::streams::Gpu;
@@ -52,6 +52,10 @@ impl Core {
         };
         self.report.trace(&self.mem, &mut self.ch, code, trace)?;
         let fault = self.script.job(job);
+        ensure!(
+            fault != Some(JobFault::Crash),
+            "scripted crash before job {job}"
+        );
         if fault == Some(JobFault::Channel) {
             self.fail_active(kind, channel_error::MEMORY_ERROR, "channel error")?;
             return Ok(false);

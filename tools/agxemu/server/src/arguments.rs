@@ -39,9 +39,9 @@ usage: agxemu --socket PATH --region NAME=START,SIZE … [OPTION…]
 
 fault rules
   of the firmware:  hang:JOB mmu-fault:JOB channel-error:JOB delay:MS delay:JOB:MS drop-flag:N
-                    crash-event:N crash-doorbell:N
-  around it:        no-handoff no-hello crash-boot drop-irq:N abi:X.Y.Z no-region:NAME
-                    empty-region:NAME
+                    crash-job:N crash-done:N
+  around it:        no-handoff no-hello crash-boot no-sleep deaf:N drop-irq:N abi:X.Y.Z
+                    no-region:NAME empty-region:NAME
 
 hardware
   image          root entries 0 and 1 hold the firmware's image, without which it dies
@@ -53,7 +53,11 @@ hardware
   stamp-bits     pending stamps have bits above the event slot
   slow-init:MS   Initialize takes so long
   slow-halt:MS   so long from the event of a halt to the word that says so
+  power-domain   there is a power domain; without power registers do not answer, and the
+                 coprocessor's state is lost
   strict         all of these, with 1500 and 300 ms
+  once           interrupt lines are signalled once each time, so that what is lost is lost
+  always-on      the same domain, of which the device tree says that it is always on
   poison         accesses to pages that the guest has freed are reported; it has to run with
                  page_poison=1";
 

@@ -135,7 +135,8 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         let json = format!(
             "{{\"jobs\": {}, \"interrupts\": {}, \"mmio_reads\": {reads}, \"mmio_writes\": {writes}, \
              \"launches\": {}, \"threads\": {}, \"instructions\": {}, \"gpu_ms\": {}, \
-             \"raised_again\": {}, \"stale\": {}, \"freed\": {}, \"overflows\": {}}}\n",
+             \"raised_again\": {}, \"stale\": {}, \"freed\": {}, \
+             \"asleep\": {}, \"gated\": {}, \"cuts\": {}, \"overflows\": {}}}\n",
             counters.completed,
             soc.interrupts(),
             counters.launches,
@@ -145,6 +146,9 @@ fn serve(arguments: Arguments) -> Result<(), String> {
             soc.raised_again(),
             soc.stale(),
             soc.freed(),
+            soc.asleep_accesses(),
+            soc.gated_accesses(),
+            soc.power_cuts(),
             counters.overflows,
         );
         std::fs::write(&path, json).map_err(|e| format!("statistics {}: {e}", path.display()))?;

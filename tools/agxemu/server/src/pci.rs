@@ -2,7 +2,9 @@
 
 //! The PCI function: configuration space, and what QEMU is told about BARs and interrupts.
 
-use agxemu_soc::device::{ASC_SIZE, BAR_ASC, BAR_BOOT, BAR_SGX, BOOT_SIZE, SGX_SIZE};
+use agxemu_soc::device::{
+    ASC_SIZE, BAR_ASC, BAR_BOOT, BAR_PMGR, BAR_SGX, BOOT_SIZE, PMGR_SIZE, SGX_SIZE,
+};
 use vfio_bindings::bindings::vfio::{
     vfio_region_info, VFIO_IRQ_INFO_EVENTFD, VFIO_PCI_CONFIG_REGION_INDEX, VFIO_PCI_MSI_IRQ_INDEX,
     VFIO_PCI_NUM_IRQS, VFIO_PCI_NUM_REGIONS, VFIO_REGION_INFO_FLAG_READ,
@@ -32,10 +34,11 @@ const MSI_CONTROL: u16 = (2 << 1) | (1 << 7);
 const MSI_END: usize = MSI + 14;
 
 /// Sizes of the BARs; 32-bit memory.
-const BAR_SIZES: [(u32, u64); 3] = [
+const BAR_SIZES: [(u32, u64); 4] = [
     (BAR_ASC, ASC_SIZE),
     (BAR_SGX, SGX_SIZE),
     (BAR_BOOT, BOOT_SIZE),
+    (BAR_PMGR, PMGR_SIZE),
 ];
 
 /// The configuration space.
@@ -159,7 +162,13 @@ mod tests {
     fn bars_can_be_sized() {
         let mut c = Config::new();
         let mut word = [0; 4];
-        for (bar, size) in [(0, ASC_SIZE), (1, 0), (2, SGX_SIZE), (4, BOOT_SIZE)] {
+        for (bar, size) in [
+            (0, ASC_SIZE),
+            (1, 0),
+            (2, SGX_SIZE),
+            (4, BOOT_SIZE),
+            (5, PMGR_SIZE),
+        ] {
             let at = 0x10 + 4 * bar;
             c.write(at, &[0xff; 4]);
             c.read(at, &mut word);

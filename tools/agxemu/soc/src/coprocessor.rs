@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use agx_abi::message;
 use agxemu_firmware::chip::Chip;
 use agxemu_firmware::gpu;
 use agxemu_firmware::machine::{Level, Machine, Role};
@@ -38,6 +39,14 @@ const IMAGE_PERIOD: Duration = Duration::from_millis(20);
 const STALE_PERIOD: Duration = Duration::from_millis(100);
 /// Page size.
 const PAGE: u64 = 0x4000;
+/// The doorbell of the device control ring.
+const DEVICE_CONTROL: Message = (
+    message::message(
+        message::TYPE_TX_DOORBELL,
+        message::DOORBELL_DEVICE_CONTROL as u64,
+    ),
+    message::ENDPOINT_DOORBELL,
+);
 
 /// What the coprocessor runs.
 #[derive(Clone)]
@@ -113,6 +122,8 @@ struct Life<'a> {
     inbox: VecDeque<Message>,
     /// What the firmware gets after that.
     held: VecDeque<Message>,
+    /// Doorbells of the device control ring since it was started.
+    commands: u64,
 }
 
 impl<'a> Life<'a> {
@@ -133,6 +144,7 @@ impl<'a> Life<'a> {
             looked_at: None,
             inbox: VecDeque::new(),
             held: VecDeque::new(),
+            commands: 0,
         };
         life.set_up_capture();
         life
@@ -168,6 +180,7 @@ impl<'a> Life<'a> {
         }
         if !self.has(&Trouble::NoHello) {
             self.soc.set_off(false);
+            self.soc.set_asleep(false);
             let hello = self.rtkit.start();
             self.send(hello);
         }
@@ -266,11 +279,16 @@ impl<'a> Life<'a> {
         if self.dead || self.has(&Trouble::NoHello) {
             return;
         }
+        if self.has(&Trouble::NoSleep) && rtkit::puts_to_sleep(message) {
+            let line = "the host's message to sleep is ignored, as scripted";
+            return self.soc.note(Level::Info, line);
+        }
         match self.rtkit.message(message) {
             Ok(actions) => actions.into_iter().for_each(|action| self.act(action)),
             Err(reason) => self.crash(&format!("RTKit: {reason}")),
         }
         self.soc.set_off(self.dead || self.rtkit.is_off());
+        self.soc.set_asleep(self.rtkit.is_off());
         if message.1 == rtkit::CRASHLOG && self.has(&Trouble::CrashBoot) {
             self.crash("scripted crash at boot");
         }
@@ -293,6 +311,7 @@ impl<'a> Life<'a> {
                 self.complain_if_busy();
                 self.soc.note(Level::Info, "coprocessor asleep");
                 self.before = self.total();
+                self.commands = 0;
                 self.firmware = firmware(&self.soc, self.config);
                 self.set_up_capture();
             }
@@ -307,7 +326,10 @@ impl<'a> Life<'a> {
     }
 
     fn deliver(&mut self, (message, endpoint): Message) {
-        if self.dead {
+        if (message, endpoint) == DEVICE_CONTROL {
+            self.commands += 1;
+        }
+        if self.dead || self.is_deaf() {
             return;
         }
         if let Err(panic) = self.firmware.message(endpoint, message) {
@@ -315,9 +337,18 @@ impl<'a> Life<'a> {
         }
     }
 
+    /// Whether the firmware does nothing any more, as scripted.
+    fn is_deaf(&self) -> bool {
+        let after = |trouble: &Trouble| match trouble {
+            Trouble::Deaf(n) => self.commands >= *n,
+            _ => false,
+        };
+        self.config.trouble.iter().any(after)
+    }
+
     /// Lets the firmware do what it can; returns when it wants to be called again.
     fn run_firmware(&mut self) -> Option<Duration> {
-        if self.dead {
+        if self.dead || self.is_deaf() {
             return None;
         }
         match self.firmware.run() {

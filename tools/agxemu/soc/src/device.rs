@@ -18,12 +18,16 @@ pub const BAR_ASC: u32 = 0;
 pub const BAR_SGX: u32 = 2;
 /// BAR of the boot page.
 pub const BAR_BOOT: u32 = 4;
+/// BAR of the power manager.
+pub const BAR_PMGR: u32 = 5;
 /// Size of the block `asc`.
 pub const ASC_SIZE: u64 = 0x4_0000;
 /// Size of the block `sgx`.
 pub const SGX_SIZE: u64 = 0x100_0000;
 /// Size of the boot page.
 pub const BOOT_SIZE: u64 = 0x1_0000;
+/// Size of the power manager: one domain is the first word of it.
+pub const PMGR_SIZE: u64 = 0x4000;
 
 /// Where the mailbox is in `asc`.
 pub const MAILBOX: u64 = 0x8000;
@@ -88,7 +92,7 @@ pub struct Device {
 impl Device {
     /// The registers of `soc`.
     pub fn new(soc: Arc<Soc>, regions: &Regions, abi: [u32; 3], omit: Option<usize>) -> Self {
-        let blob = overlay::build(regions, abi, omit);
+        let blob = overlay::build(regions, abi, omit, soc.hardware.domain);
         let header = [BOOT_MAGIC, BOOT_VERSION, blob.len() as u32, 0];
         let mut boot_page: Vec<u8> = header.iter().flat_map(|w| w.to_le_bytes()).collect();
         debug_assert_eq!(boot_page.len(), BOOT_OVERLAY);
@@ -129,8 +133,13 @@ impl Device {
         }
         self.reads.fetch_add(1, Ordering::Relaxed);
         let value = match bar {
+            BAR_ASC | BAR_SGX if self.soc.is_gated() => {
+                self.soc.gated_access("read of", block(bar), offset);
+                u64::MAX
+            }
             BAR_ASC => self.read_asc(offset),
             BAR_SGX => self.read_sgx(offset),
+            BAR_PMGR if offset == 0 => self.soc.power_state().into(),
             _ => 0,
         };
         let bytes = value.to_le_bytes();
@@ -204,6 +213,15 @@ impl Device {
             .rev()
             .fold(0, |v, &b| (v << 8) | u64::from(b));
         match (bar, offset) {
+            (BAR_ASC | BAR_SGX, _) if self.soc.is_gated() => {
+                self.soc.gated_access("write to", block(bar), offset);
+            }
+            (BAR_PMGR, 0) => {
+                if self.soc.set_power_state(value as u32) {
+                    self.running.store(false, Ordering::Relaxed);
+                    self.soc.cut_power();
+                }
+            }
             (BAR_ASC, CPU_CONTROL) => {
                 let run = value as u32 & CPU_RUN != 0;
                 // The real one cannot be stopped either.
@@ -251,5 +269,14 @@ impl Device {
     fn unknown(&self, what: &str, block: &str, offset: u64) {
         let line = format!("{what} {block}+{offset:#x}, which no driver is known to use");
         self.soc.note(Level::Warn, &line);
+    }
+}
+
+/// What a BAR is called in the log.
+fn block(bar: u32) -> &'static str {
+    match bar {
+        BAR_ASC => "asc",
+        BAR_SGX => "sgx",
+        _ => "another BAR",
     }
 }

@@ -39,9 +39,16 @@ fn is_freed(ram: &Ram, pa: u64) -> bool {
 pub(crate) struct Freed(AtomicU64);
 
 impl Soc {
+    /// Looks at an access of firmware or GPU before it happens: to the `len` bytes at `pa`, which
+    /// are no more than a page. `what` names it.
+    pub(crate) fn look_at_access(&self, pa: u64, len: usize, what: &str) {
+        self.look_whether_asleep(pa, what);
+        self.look_for_freed(pa, len, what);
+    }
+
     /// Looks whether the guest has freed a page of the `len` bytes at `pa`, which are no more than
     /// a page, and reports that. To be called before an access to them, which `what` names.
-    pub(crate) fn look_for_freed(&self, pa: u64, len: usize, what: &str) {
+    fn look_for_freed(&self, pa: u64, len: usize, what: &str) {
         if !self.hardware.poison || len == 0 {
             return;
         }
@@ -128,6 +135,20 @@ mod tests {
         soc.ram.write(0x4000_7fff, &[0]).unwrap();
         soc.load_u32(0x4000_4000).unwrap();
         assert_eq!(soc.freed(), 0);
+    }
+
+    #[test]
+    fn accesses_of_a_coprocessor_that_is_asleep_are_counted() {
+        let soc = soc("ids");
+        soc.load_u32(0x4000_0000).unwrap();
+        assert_eq!(soc.asleep_accesses(), 0);
+        soc.set_asleep(true);
+        soc.load_u32(0x4000_0000).unwrap();
+        soc.write_phys(0x4000_0000, &[1]).unwrap();
+        assert_eq!(soc.asleep_accesses(), 2);
+        soc.set_asleep(false);
+        soc.load_u32(0x4000_0000).unwrap();
+        assert_eq!(soc.asleep_accesses(), 2);
     }
 
     #[test]

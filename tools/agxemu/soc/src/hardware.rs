@@ -13,7 +13,10 @@
 //! | `stamp-bits` | pending stamps have bits above the event slot |
 //! | `slow-init:MS` | Initialize takes so long |
 //! | `slow-halt:MS` | the word that says that the GPU is halted comes so long after the event |
+//! | `power-domain` | the device tree has a power domain; without power registers do not answer, and the coprocessor's state is lost |
 //! | `strict` | all of these, with 1500 ms and 300 ms |
+//! | `once` | interrupt lines are signalled when they become active, and not again while they stay so |
+//! | `always-on` | the same power domain, of which the device tree says that it is always on |
 //! | `poison` | accesses to pages that the guest has freed are reported; the guest has to run with `page_poison=1` |
 //!
 //! Sleep states (\[C\]: a driver that has run on Macs does it; \[I\]: inferred):
@@ -32,6 +35,18 @@ const STRICT_INITIALIZE_MS: u64 = 1500;
 /// What `strict` waits with the word of a halt.
 const STRICT_HALT_MS: u64 = 300;
 
+/// The power domain that the device tree has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Domain {
+    /// None: there is power always.
+    #[default]
+    None,
+    /// One that is turned off when nobody needs it.
+    Switched,
+    /// One that stays on once it was turned on.
+    AlwaysOn,
+}
+
 /// All of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hardware {
@@ -45,6 +60,10 @@ pub struct Hardware {
     pub endpoints: bool,
     /// `late-messages`
     pub late_messages: bool,
+    /// `power-domain`, `always-on`
+    pub domain: Domain,
+    /// `once`
+    pub once: bool,
     /// `poison`
     pub poison: bool,
     /// `statistics`, `stamp-bits`, `slow-init`, `slow-halt`
@@ -59,6 +78,8 @@ impl Hardware {
         ids: true,
         endpoints: true,
         late_messages: true,
+        domain: Domain::Switched,
+        once: false,
         poison: false,
         firmware: Behaviour {
             initialize_ms: STRICT_INITIALIZE_MS,
@@ -89,8 +110,16 @@ impl Hardware {
             return Ok(());
         }
         let flag = match text {
+            "power-domain" | "always-on" => {
+                self.domain = match text {
+                    "always-on" => Domain::AlwaysOn,
+                    _ => Domain::Switched,
+                };
+                return Ok(());
+            }
             "strict" => {
                 *self = Self {
+                    once: self.once,
                     poison: self.poison,
                     ..Self::STRICT
                 };
@@ -101,6 +130,7 @@ impl Hardware {
             "ids" => &mut self.ids,
             "endpoints" => &mut self.endpoints,
             "late-messages" => &mut self.late_messages,
+            "once" => &mut self.once,
             "poison" => &mut self.poison,
             "statistics" => &mut self.firmware.large_statistics,
             "stamp-bits" => &mut self.firmware.stamp_bits,
@@ -118,15 +148,17 @@ mod tests {
     #[test]
     fn all_names_are_strict() {
         let mut h = Hardware::default();
-        h.add("image,sleep,ids,endpoints,late-messages").unwrap();
+        h.add("image,sleep,ids,endpoints,late-messages,power-domain")
+            .unwrap();
         h.add("statistics,stamp-bits").unwrap();
         assert_ne!(h, Hardware::STRICT);
         h.add("slow-init:1500,slow-halt:300").unwrap();
         assert_eq!(h, Hardware::STRICT);
         let mut strict = Hardware::default();
-        strict.add("poison,strict,slow-init:2").unwrap();
+        strict.add("poison,strict,slow-init:2,always-on").unwrap();
+        assert_eq!(strict.domain, Domain::AlwaysOn);
         assert_eq!(strict.firmware.initialize_ms, 2);
-        assert!(strict.poison);
+        assert!(strict.poison && !strict.once);
         for text in ["", "x", "image,", "slow-init", "slow-init:", "ids:1"] {
             assert!(h.add(text).is_err(), "{text:?}");
         }

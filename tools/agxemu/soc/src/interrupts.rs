@@ -43,6 +43,9 @@ impl Soc {
     /// On a Mac the lines are level: what the host has not taken is signalled until it has. A
     /// vector is an event, and can get lost on its way.
     pub fn raise_again(&self) -> Option<Duration> {
+        if self.hardware.once {
+            return None;
+        }
         let active = self.mailbox(|m| m.lines());
         let now = Instant::now();
         let mut next: Option<Duration> = None;

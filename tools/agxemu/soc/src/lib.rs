@@ -30,7 +30,11 @@ pub mod soc;
 pub mod uat;
 
 mod book;
+mod clock;
 mod freed;
+mod handoff;
 mod interrupts;
+mod machine;
+mod power;
 #[cfg(test)]
 mod rtkit_tests;

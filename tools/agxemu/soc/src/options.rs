@@ -88,6 +88,8 @@ fn number(text: &str) -> Option<u64> {
 /// | `no-handoff` | the coprocessor does not answer the handoff |
 /// | `no-hello` | it answers that, but RTKit does not greet |
 /// | `crash-boot` | RTKit crashes as soon as it can say so |
+/// | `no-sleep` | it ignores the message that is to put it to sleep, and stays awake |
+/// | `deaf:N` | from the Nth doorbell of the device control ring on the firmware hears nothing and does nothing; RTKit goes on |
 /// | `drop-irq:N` | the Nth interrupt of the mailbox is lost; the line is signalled again, as it is level |
 /// | `abi:X.Y.Z` | the device tree names this firmware interface |
 /// | `no-region:NAME` | the device tree does not name this memory region |
@@ -100,6 +102,10 @@ pub enum Trouble {
     NoHello,
     /// `crash-boot`
     CrashBoot,
+    /// `no-sleep`
+    NoSleep,
+    /// `deaf:N`
+    Deaf(u64),
     /// `drop-irq:N`
     DropIrq(u64),
     /// `abi:X.Y.Z`
@@ -138,6 +144,11 @@ impl FromStr for Trouble {
             ("no-handoff", "") => Ok(Self::NoHandoff),
             ("no-hello", "") => Ok(Self::NoHello),
             ("crash-boot", "") => Ok(Self::CrashBoot),
+            ("no-sleep", "") => Ok(Self::NoSleep),
+            ("deaf", n) => match n.parse() {
+                Ok(n) if n > 0 => Ok(Self::Deaf(n)),
+                _ => Err(bad()),
+            },
             ("drop-irq", n) => match n.parse() {
                 Ok(n) if n > 0 => Ok(Self::DropIrq(n)),
                 _ => Err(bad()),
@@ -176,7 +187,9 @@ mod tests {
             ("no-hello", Trouble::NoHello),
             ("no-handoff", Trouble::NoHandoff),
             ("crash-boot", Trouble::CrashBoot),
+            ("no-sleep", Trouble::NoSleep),
             ("drop-irq:3", Trouble::DropIrq(3)),
+            ("deaf:2", Trouble::Deaf(2)),
             ("abi:12.3.1", Trouble::Abi([12, 3, 1])),
             ("no-region:ttbs", Trouble::NoRegion(0)),
             ("empty-region:globals", Trouble::EmptyRegion(5)),
@@ -188,6 +201,7 @@ mod tests {
             "no-hello:1",
             "drop-irq",
             "drop-irq:0",
+            "deaf:0",
             "abi:12.3",
             "no-region:x",
         ] {

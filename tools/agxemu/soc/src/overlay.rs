@@ -5,13 +5,17 @@
 //! Child addresses of the function's node are {BAR, offset}; the bus in between has plain 32-bit
 //! addresses, so that the devices on it look as they do on a Mac.
 
-use crate::device::{ASC_SIZE, BAR_ASC, BAR_SGX, MAILBOX, MAILBOX_SIZE, SGX_SIZE};
+use crate::device::{
+    ASC_SIZE, BAR_ASC, BAR_PMGR, BAR_SGX, MAILBOX, MAILBOX_SIZE, PMGR_SIZE, SGX_SIZE,
+};
 use crate::fdt::Node;
+use crate::hardware::Domain;
 use crate::options::{Regions, REGIONS};
 
 /// Where the blocks are on the bus.
 const ASC_AT: u32 = 0;
 const SGX_AT: u32 = 0x100_0000;
+const PMGR_AT: u32 = 0x200_0000;
 
 /// Interrupts of the function: the vectors of its MSI capability.
 pub const VECTOR_RECEIVE_NOT_EMPTY: u32 = 0;
@@ -22,9 +26,10 @@ const VECTOR_RECEIVE_EMPTY: u32 = 3;
 
 const PHANDLE_MAILBOX: u32 = 1;
 const PHANDLE_REGIONS: u32 = 2;
+const PHANDLE_DOMAIN: u32 = PHANDLE_REGIONS + REGIONS.len() as u32;
 
 /// The overlay, for firmware interface `abi`, without region `omit` if there is one.
-pub fn build(regions: &Regions, abi: [u32; 3], omit: Option<usize>) -> Vec<u8> {
+pub fn build(regions: &Regions, abi: [u32; 3], omit: Option<usize>, domain: Domain) -> Vec<u8> {
     let mailbox = Node::new(format!("mbox@{MAILBOX:x}"))
         .strings(
             "compatible",
@@ -55,7 +60,7 @@ pub fn build(regions: &Regions, abi: [u32; 3], omit: Option<usize>) -> Vec<u8> {
     let named: Vec<usize> = (0..REGIONS.len()).filter(|i| Some(*i) != omit).collect();
     let phandles: Vec<u32> = named.iter().map(|&i| PHANDLE_REGIONS + i as u32).collect();
     let names: Vec<&str> = named.iter().map(|&i| REGIONS[i].1).collect();
-    let gpu = Node::new(format!("gpu@{ASC_AT:x}"))
+    let mut gpu = Node::new(format!("gpu@{ASC_AT:x}"))
         .strings("compatible", &["apple,agx-g13g"])
         .cells("reg", &[ASC_AT, ASC_SIZE as u32, SGX_AT, SGX_SIZE as u32])
         .strings("reg-names", &["asc", "sgx"])
@@ -63,8 +68,11 @@ pub fn build(regions: &Regions, abi: [u32; 3], omit: Option<usize>) -> Vec<u8> {
         .cells("memory-region", &phandles)
         .strings("memory-region-names", &names)
         .cells("apple,firmware-abi", &abi);
+    if domain != Domain::None {
+        gpu = gpu.cells("power-domains", &[PHANDLE_DOMAIN]);
+    }
 
-    let bus = Node::new("agx-bus")
+    let mut bus = Node::new("agx-bus")
         .strings("compatible", &["simple-bus"])
         .cells("#address-cells", &[1])
         .cells("#size-cells", &[1])
@@ -73,11 +81,15 @@ pub fn build(regions: &Regions, abi: [u32; 3], omit: Option<usize>) -> Vec<u8> {
             &[
                 [ASC_AT, BAR_ASC, 0, 0, ASC_SIZE as u32],
                 [SGX_AT, BAR_SGX, 0, 0, SGX_SIZE as u32],
+                [PMGR_AT, BAR_PMGR, 0, 0, PMGR_SIZE as u32],
             ]
             .concat(),
         )
-        .child(mailbox)
-        .child(gpu);
+        .child(mailbox);
+    if domain != Domain::None {
+        bus = bus.child(power_manager(domain));
+    }
+    let bus = bus.child(gpu);
 
     // Found by name among the regions of the boot tree.
     let mut memory = Node::new("memory-regions");
@@ -88,16 +100,15 @@ pub fn build(regions: &Regions, abi: [u32; 3], omit: Option<usize>) -> Vec<u8> {
 
     // Which cells are phandles, so that they can be renumbered.
     let each: Vec<u32> = (0..named.len() as u32).map(|i| i * 4).collect();
+    let mut fixup = Node::new(format!("gpu@{ASC_AT:x}"))
+        .cells("mboxes", &[0])
+        .cells("memory-region", &each);
+    if domain != Domain::None {
+        fixup = fixup.cells("power-domains", &[0]);
+    }
     let fixups = Node::new("__local_fixups__").child(
-        Node::new("fragment@0").child(
-            Node::new("__overlay__").child(
-                Node::new("agx-bus").child(
-                    Node::new(format!("gpu@{ASC_AT:x}"))
-                        .cells("mboxes", &[0])
-                        .cells("memory-region", &each),
-                ),
-            ),
-        ),
+        Node::new("fragment@0")
+            .child(Node::new("__overlay__").child(Node::new("agx-bus").child(fixup))),
     );
 
     let overlay = Node::new("__overlay__").child(bus).child(memory);
@@ -105,6 +116,32 @@ pub fn build(regions: &Regions, abi: [u32; 3], omit: Option<usize>) -> Vec<u8> {
         .strings("target-path", &[""])
         .child(overlay);
     Node::new("").child(fragment).child(fixups).flatten()
+}
+
+/// The power manager, with the domain of the GPU alone.
+fn power_manager(domain: Domain) -> Node {
+    let mut gfx = Node::new("power-controller@0")
+        .strings(
+            "compatible",
+            &["apple,t8103-pmgr-pwrstate", "apple,pmgr-pwrstate"],
+        )
+        .cells("reg", &[0, 4])
+        .cells("#power-domain-cells", &[0])
+        .cells("#reset-cells", &[0])
+        .strings("label", &["gfx"])
+        .cells("phandle", &[PHANDLE_DOMAIN]);
+    if domain == Domain::AlwaysOn {
+        gfx = gfx.flag("apple,always-on");
+    }
+    Node::new(format!("power-management@{PMGR_AT:x}"))
+        .strings(
+            "compatible",
+            &["apple,t8103-pmgr", "apple,pmgr", "syscon", "simple-mfd"],
+        )
+        .cells("reg", &[PMGR_AT, PMGR_SIZE as u32])
+        .cells("#address-cells", &[1])
+        .cells("#size-cells", &[1])
+        .child(gfx)
 }
 
 #[cfg(test)]
@@ -119,13 +156,21 @@ mod tests {
                 .add(&format!("{name}={:#x},0x4000", 0xbf00_0000 + i * 0x1_0000))
                 .unwrap();
         }
-        let blob = build(&regions, [13, 5, 0], None);
+        let blob = build(&regions, [13, 5, 0], None, Domain::None);
         assert!(blob.len() < 0x1_0000 && blob.len() % 4 == 0);
         let has = |text: &[u8]| blob.windows(text.len()).any(|w| w == text);
         assert!(has(b"uat-ttbs@bf000000\0") && has(b"globals@bf050000\0"));
         assert!(has(b"apple,agx-g13g\0") && has(b"hw-cal-b\0globals\0"));
+        assert!(!has(b"power-domains\0"));
 
-        let blob = build(&regions, [13, 5, 0], Some(2));
+        let blob = build(&regions, [13, 5, 0], None, Domain::Switched);
+        let has = |text: &[u8]| blob.windows(text.len()).any(|w| w == text);
+        assert!(has(b"power-domains\0") && !has(b"apple,always-on\0"));
+        let blob = build(&regions, [13, 5, 0], None, Domain::AlwaysOn);
+        let has = |text: &[u8]| blob.windows(text.len()).any(|w| w == text);
+        assert!(has(b"power-domains\0") && has(b"apple,always-on\0"));
+
+        let blob = build(&regions, [13, 5, 0], Some(2), Domain::None);
         let has = |text: &[u8]| blob.windows(text.len()).any(|w| w == text);
         assert!(has(b"ttbs\0pagetables\0hw-cal-a\0"));
     }

@@ -363,6 +363,12 @@ fn smaller(buffer: Buffer, wanted: u64) -> Vec<Action> {
     }
 }
 
+/// Whether this message of the host puts the coprocessor to sleep.
+pub fn puts_to_sleep((message, endpoint): Message) -> bool {
+    let power = kind(message) == management::SET_IOP_POWER;
+    endpoint == MANAGEMENT && power && bits(message, 15, 0) != power::INIT
+}
+
 /// The host's answer to a buffer request.
 fn buffer(message: u64) -> Result<Buffer, String> {
     let buffer = Buffer {

@@ -2,11 +2,7 @@
 
 //! Rings that the driver writes: pipes, device control, FwCtl.
 //!
-//! The firmware says nothing when it has dealt with an entry: it moves the read index. So what
-//! waits for that looks again at each doorbell of the firmware, which is a sign of life and often
-//! comes for the very reason, and after a pause, which grows from [`FIRST_PAUSE`] to
-//! [`LAST_PAUSE`]. An index that does not move for [`LIMIT`] although there is something to read
-//! belongs to a firmware that is dead, whatever its mailbox says.
+//! How to wait until the firmware has dealt with an entry: [`super::tx_wait`].
 
 use super::{
     crash::Crash,
@@ -47,7 +43,6 @@ use core::{
     }, //
 };
 use kasync::{
-    select,
     sync::Semaphore,
     time::{
         self,
@@ -77,9 +72,9 @@ use kernel::{
 };
 
 /// First pause between two looks at a read index.
-const FIRST_PAUSE: Delta = Delta::from_micros(100);
+pub(super) const FIRST_PAUSE: Delta = Delta::from_micros(100);
 /// Longest pause between two looks at a read index.
-const LAST_PAUSE: Delta = Delta::from_millis(8);
+pub(super) const LAST_PAUSE: Delta = Delta::from_millis(8);
 /// How long the firmware may take for an entry.
 const LIMIT: Delta = Delta::from_millis(1000);
 
@@ -129,7 +124,7 @@ impl Geometry {
 }
 
 /// The memory of a ring and our place in it.
-struct Ring {
+pub(super) struct Ring {
     entry_size: usize,
     entries: Shared,
     read: Word<u32>,
@@ -148,21 +143,21 @@ struct Ring {
 #[pin_data]
 pub(crate) struct TxChannel {
     name: &'static CStr,
-    doorbell: Doorbell,
-    link: Arc<Link>,
-    crash: Crash,
+    pub(super) doorbell: Doorbell,
+    pub(super) link: Arc<Link>,
+    pub(super) crash: Crash,
     addresses: RingAddresses,
     /// First come, first served, for those that wait until their entry is dealt with: each doorbell
     /// of the firmware wakes all that are in here.
-    turns: Semaphore,
+    pub(super) turns: Semaphore,
     #[pin]
-    ring: SpinLock<Ring>,
+    pub(super) ring: SpinLock<Ring>,
 }
 
 /// An entry that has been written: its number, counted from 1.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
-pub(super) struct Ticket(u64);
+pub(super) struct Ticket(pub(super) u64);
 
 impl TxChannel {
     pub(super) fn new(
@@ -247,78 +242,8 @@ impl TxChannel {
         }
     }
 
-    /// Sends an entry, and returns when it is in the ring.
-    ///
-    /// # Errors
-    ///
-    /// As for [`TxChannel::run`].
-    pub(super) async fn post(&self, entry: &[u8]) -> Result {
-        while let Err(e) = self.push(entry).map(drop) {
-            if e != EAGAIN {
-                return Err(e);
-            }
-            self.look(|ring| Ok(ring.room()? > 0)).await?;
-        }
-        self.link.ring(self.doorbell);
-        Ok(())
-    }
-
-    /// Sends an entry, and returns when the firmware has dealt with it.
-    ///
-    /// # Errors
-    ///
-    /// `ENODEV` if the firmware is dead, `ETIMEDOUT` if it has dealt with no entry for a second.
-    pub(super) async fn run(&self, entry: &[u8]) -> Result {
-        let _turn = self.crash.or(self.turns.acquire(1)).await?;
-        let ticket = loop {
-            match self.push(entry) {
-                // Only if others were cancelled, and their entries are still there.
-                Err(e) if e == EAGAIN => self.look(|ring| Ok(ring.room()? > 0)).await?,
-                done => break done?,
-            }
-        };
-        self.link.ring(self.doorbell);
-        self.finished(ticket).await
-    }
-
-    /// Returns whether [`TxChannel::run`] would have to wait for its turn.
-    pub(super) fn is_crowded(&self) -> bool {
-        self.turns.available() == 0
-    }
-
-    /// Waits until the firmware has dealt with the entry of `ticket`.
-    ///
-    /// # Errors
-    ///
-    /// As for [`TxChannel::run`].
-    pub(super) async fn finished(&self, ticket: Ticket) -> Result {
-        self.look(|ring| Ok(ring.done()? >= ticket.0)).await
-    }
-
-    /// Looks at the ring until `ready`, or until the read index has stood still for too long.
-    async fn look(&self, ready: impl Fn(&Ring) -> Result<bool, BadIndex>) -> Result {
-        let mut still = Still::default();
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let progress = self.link.wakes.progress.notified();
-            self.crash.check()?;
-            let state = {
-                let ring = self.ring.lock();
-                ready(&ring).and_then(|ready| Ok((ready, ring.done()?)))
-            };
-            match state {
-                Ok((true, _)) => return Ok(()),
-                Ok((false, done)) if still.is_too_long(done) => return Err(ETIMEDOUT),
-                Ok((false, _)) => (),
-                Err(bad) => return Err(self.broken(bad)),
-            }
-            self.crash.or(select(progress, time::sleep(pause))).await?;
-            pause = core::cmp::min(pause + pause, LAST_PAUSE);
-        }
-    }
-
     /// The firmware wrote nonsense over our memory.
-    fn broken(&self, index: BadIndex) -> Error {
+    pub(super) fn broken(&self, index: BadIndex) -> Error {
         self.link
             .give_up(fmt!("read index {} of the {:?} ring", index.0, self.name))
     }
@@ -326,13 +251,13 @@ impl TxChannel {
 
 impl Ring {
     /// Returns the number of entries that fit and are not promised.
-    fn room(&self) -> Result<u32, BadIndex> {
+    pub(super) fn room(&self) -> Result<u32, BadIndex> {
         let room = self.producer.room(self.read.load(Acquire))?;
         Ok(room.saturating_sub(self.reserved))
     }
 
     /// Returns the number of entries that the firmware has dealt with.
-    fn done(&self) -> Result<u64, BadIndex> {
+    pub(super) fn done(&self) -> Result<u64, BadIndex> {
         self.producer.done(self.read.load(Acquire))
     }
 
@@ -353,12 +278,12 @@ impl Ring {
 
 /// Since when the firmware has dealt with nothing.
 #[derive(Default)]
-struct Still(Option<(u64, Instant<Monotonic>)>);
+pub(super) struct Still(Option<(u64, Instant<Monotonic>)>);
 
 impl Still {
     /// Returns whether it has dealt with nothing for too long. `done`: the number of entries so
     /// far.
-    fn is_too_long(&mut self, done: u64) -> bool {
+    pub(super) fn is_too_long(&mut self, done: u64) -> bool {
         match self.0 {
             Some((before, since)) if before == done => since.elapsed() > LIMIT,
             _ => {

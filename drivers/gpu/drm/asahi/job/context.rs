@@ -29,7 +29,8 @@ pub(crate) struct ContextAddresses {
 
 /// The context of a user queue.
 ///
-/// It may only go after [`Context::destroy`], or when the firmware is dead.
+/// It may only go after [`Context::destroy`], or when the firmware is dead, or has never had a job
+/// of it.
 pub(crate) struct Context {
     data: Shared,
     pub(crate) notifier: Notifier,

@@ -26,7 +26,6 @@ use super::{
         Part, //
     },
     tvb::{
-        charge,
         exhausted,
         Tpc,
         Tvb,
@@ -44,10 +43,6 @@ use crate::{
         Heaps, //
     },
     firmware::shared::Shared,
-    quota::{
-        Charge,
-        Quota, //
-    },
     vm::Vm, //
 };
 use agx_abi::{
@@ -107,14 +102,11 @@ struct SceneMemory {
     tpc: Arc<Tpc>,
     tiling: Tiling,
     layout: Layout,
-    _charge: Charge<&'static Quota>,
 }
 
 impl SceneMemory {
     fn new(heaps: &Heaps, vm: &Vm, common: &RenderCommon, tiling: Tiling) -> Result<Self> {
         let layout = Layout::new(&tiling, &common.machine);
-        // Before anything is allocated: a client can ask for more than any machine has.
-        let charge = charge(layout.size)?;
         let tpc = common.tvb.tpc(vm.shared_heap(), tiling.tpc_size())?;
         let size = usize::try_from(layout.size)?;
         let tiles = vm.heap().alloc(size, TILES_ALIGN as usize);
@@ -130,7 +122,6 @@ impl SceneMemory {
             tpc,
             tiling,
             layout,
-            _charge: charge,
         })
     }
 }

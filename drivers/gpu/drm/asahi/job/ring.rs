@@ -87,6 +87,8 @@ pub(crate) struct QueueRing {
     deferred: Arc<DeferredDropQueue>,
     context: Context,
     queues: Queues,
+    /// Whether the firmware has heard of the context: it does with the first job.
+    is_known: bool,
 
     /// The VM's slot. It is there when an event slot is.
     vm_slot: Option<SlotGuard>,
@@ -130,6 +132,7 @@ impl QueueRing {
             deferred: parts.deferred.clone(),
             context: parts.context,
             queues: parts.queues,
+            is_known: false,
             vm_slot: None,
             waiter: Waiter::new()?,
             waits: false,
@@ -251,6 +254,7 @@ impl Ring for QueueRing {
 
     fn submit(&mut self, job: &mut Self::Job) -> InFlight {
         let pending = self.firmware.begin_submission();
+        self.is_known = true;
         let commands = self.hand_over(job).inspect_err(|e| {
             // Half of it may be there, which nobody can take back.
             self.firmware
@@ -320,6 +324,9 @@ impl Ring for QueueRing {
 
     async fn destroy(mut self) {
         self.quiesced();
+        if !self.is_known {
+            return;
+        }
         // What was taken out of use so far may be used again when that is done.
         let garbage = self.heaps.take_garbage();
         match self.context.destroy(&self.firmware).await {

@@ -32,12 +32,7 @@ use crate::{
         Shared,
         Word, //
     },
-    quota::{
-        max_pinned,
-        Charge,
-        Quota,
-        PINNED, //
-    },
+    quota::max_pinned,
     vm::Vm, //
 };
 use agx_abi::{
@@ -73,15 +68,6 @@ const SHARE: u64 = 8;
 /// How large a tile pointer cache may be that is kept while there is no render.
 const SMALL_TPC: usize = 1 << 20;
 
-/// Returns a charge for `bytes` of memory that cannot be reclaimed.
-///
-/// # Errors
-///
-/// `ENOMEM` if there would be too much of that.
-pub(crate) fn charge(bytes: u64) -> Result<Charge<&'static Quota>> {
-    Charge::new(&PINNED, bytes, max_pinned()).ok_or(ENOMEM)
-}
-
 /// Returns what an allocation in a client's address space has failed with: addresses that are used
 /// up are as good as memory that is.
 pub(crate) fn exhausted(e: Error) -> Error {
@@ -95,14 +81,12 @@ pub(crate) fn exhausted(e: Error) -> Error {
 /// A block of pages.
 struct Block {
     memory: GpuBox,
-    _charge: Charge<&'static Quota>,
 }
 
 impl Block {
     fn new(heap: &Heap) -> Result<Self> {
         const SIZE: usize = BufferInfo::BLOCK_SIZE_VALUE as usize;
         Ok(Self {
-            _charge: charge(SIZE as u64)?,
             memory: heap.alloc(SIZE, PAGE_SIZE as usize).map_err(exhausted)?,
         })
     }
@@ -118,7 +102,6 @@ impl Block {
 /// halves run one after the other; the driver in the field does that as well [I].
 pub(crate) struct Tpc {
     memory: GpuBox,
-    _charge: Charge<&'static Quota>,
 }
 
 impl Tpc {
@@ -157,7 +140,6 @@ pub(crate) struct Tvb {
     reset: Word<u32>,
     renders: Word<u32>,
     _counter: Shared,
-    _charge: Charge<&'static Quota>,
     /// Jobs that count on what they have reserved.
     users: Atomic<u32>,
     /// Held while blocks are added or removed.
@@ -174,7 +156,6 @@ impl Tvb {
     pub(crate) fn new(heaps: &Heaps, vm: &Vm) -> Result<Arc<Self>> {
         let growth = Growth::new(max_pinned() / SHARE);
         let (blocks, pages) = (growth.limit(), growth.limit() * BLOCK_PAGES);
-        let lists = charge(u64::from(blocks) * 8 + u64::from(pages) * 4)?;
         let block_list = Shared::new(vm.shared_heap(), blocks as usize * 8).map_err(exhausted)?;
         let page_list = Shared::new(vm.shared_heap(), pages as usize * 4).map_err(exhausted)?;
         let block_control = Shared::new(&heaps.shared, BlockControl::SIZE)?;
@@ -209,7 +190,6 @@ impl Tvb {
                 kernel_buffer: Shared::new(&heaps.shared, KERNEL_BUFFER_SIZE)?,
                 renders: counter.field(Counter::COUNT)?,
                 _counter: counter,
-                _charge: lists,
                 users: Atomic::new(0),
                 resizing <- new_mutex!(()),
                 tpc <- new_mutex!(None),
@@ -303,7 +283,6 @@ impl Tvb {
             return Ok(tpc.clone());
         }
         let tpc = Tpc {
-            _charge: charge(size as u64)?,
             memory: heap.alloc(size, PAGE_SIZE as usize).map_err(exhausted)?,
         };
         let tpc = Arc::new(tpc, GFP_KERNEL_ACCOUNT)?;

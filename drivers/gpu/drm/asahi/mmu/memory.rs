@@ -10,8 +10,19 @@ use super::{
     },
     tlb, //
 };
-use crate::ffi;
-use core::ptr::NonNull;
+use crate::{
+    ffi,
+    quota::{
+        max_pinned,
+        Charge,
+        PINNED, //
+    }, //
+};
+use agx_abi::uat::PAGE_SIZE;
+use core::{
+    mem,
+    ptr::NonNull, //
+};
 use kernel::prelude::*;
 
 /// Memory for tables: pages that the CPU finds in its linear mapping, but for a root in a region.
@@ -19,6 +30,9 @@ use kernel::prelude::*;
 pub(crate) struct Pages {
     /// A root that the boot loader has set up, and where the CPU has it.
     region: Option<(u64, NonNull<u64>)>,
+    /// Whether tables count as memory that cannot be reclaimed: a client can have a table made for
+    /// each page that it binds.
+    counted: bool,
 }
 
 // SAFETY: The pointer is only handed out, to users that keep the rules of `TableMemory`.
@@ -27,9 +41,20 @@ unsafe impl Send for Pages {}
 unsafe impl Sync for Pages {}
 
 impl Pages {
-    /// Memory for the tables of an address space of its own.
-    pub(crate) const fn new() -> Self {
-        Self { region: None }
+    /// Memory for the tables of an address space of the driver's own.
+    pub(super) const fn new() -> Self {
+        Self {
+            region: None,
+            counted: false,
+        }
+    }
+
+    /// Memory for the tables of a client's address space.
+    pub(super) const fn for_client() -> Self {
+        Self {
+            region: None,
+            counted: true,
+        }
     }
 
     /// Memory for tables below a root that is at the start of `region`.
@@ -42,6 +67,7 @@ impl Pages {
     pub(super) unsafe fn with_root(region: &Region) -> Self {
         Self {
             region: Some((region.base(), region.cpu_addr().cast())),
+            counted: false,
         }
     }
 }
@@ -53,16 +79,28 @@ unsafe impl TableMemory for Pages {
     type Error = Error;
 
     fn allocate(&self) -> Result<u64> {
+        let charge = if self.counted {
+            Some(Charge::new(&PINNED, PAGE_SIZE, max_pinned()).ok_or(ENOMEM)?)
+        } else {
+            None
+        };
         // SAFETY: May be called in process context, where all callers are.
         match unsafe { ffi::asahi_table_alloc() } {
             0 => Err(ENOMEM),
-            table => Ok(table),
+            table => {
+                // `free()` takes it back.
+                mem::forget(charge);
+                Ok(table)
+            }
         }
     }
 
     unsafe fn free(&self, table: u64) {
         // SAFETY: By the function's requirements.
         unsafe { ffi::asahi_table_free(table) };
+        if self.counted {
+            PINNED.give_back(PAGE_SIZE);
+        }
     }
 
     fn entries(&self, table: u64) -> *mut u64 {

@@ -75,7 +75,7 @@ impl AddressSpace {
     /// An empty address space.
     pub(crate) fn new(uat: &Arc<Uat>) -> Result<Arc<Self>> {
         let uat = uat.clone();
-        let table = PageTable::new_lower(Pages::new())?;
+        let table = PageTable::new_lower(Pages::for_client())?;
         Arc::pin_init(
             pin_init!(Self {
                 uat,

@@ -96,7 +96,7 @@ const ANSWER_PERIOD: Delta = Delta::from_millis(10);
 /// | root | who | after [`Uat::shutdown`] |
 /// |---|---|---|
 /// | upper half | the boot loader's; the firmware's own image is in it | stays for ever |
-/// | entry 2 of it | ours: the kernel's half | cleared when the object is dropped |
+/// | entry 2 of it | ours: the kernel's half | cleared by [`Uat::abandon`], or when the object is dropped |
 /// | lower half of context 0 | ours | a table without entries |
 /// | contexts 1 to 63 | clients | none |
 #[pin_data(PinnedDrop)]
@@ -123,7 +123,7 @@ pub(crate) struct Uat {
     pub(crate) timestamps: Arc<Ranges>,
     // Behind what points into them: fields are dropped in order.
     ttbs: Region,
-    _pagetables: Region,
+    pagetables: Region,
     _handoff: Region,
 }
 
@@ -163,7 +163,7 @@ impl Uat {
                 mmio,
                 timestamps,
                 ttbs,
-                _pagetables: pagetables,
+                pagetables,
                 _handoff: handoff_region,
             }),
             GFP_KERNEL,
@@ -356,8 +356,19 @@ impl Uat {
 
     /// The firmware may go on using what it was given: from now on nothing in the kernel's half is
     /// unmapped or freed that it was given by us. It stays until the machine is reset.
+    ///
+    /// Our part of the upper half is taken out of the firmware's reach, as a kernel that starts
+    /// after this one, by kexec, knows nothing of that memory. A firmware that goes on using it
+    /// crashes. It cannot be used again in any case.
     pub(crate) fn abandon(&self) {
         self.abandoned.store(true, Relaxed);
+        let offset = KERNEL_ROOT_INDEX * size_of::<u64>();
+        // SAFETY: The region's first page is the root of the upper half, whose entries are words.
+        // The firmware reads them, and we write ours, as single words.
+        let entry =
+            unsafe { AtomicU64::from_ptr(self.pagetables.cpu_addr().add(offset).cast().as_ptr()) };
+        entry.store(0, Ordering::Relaxed);
+        tlb::invalidate_all();
     }
 
     /// Whether what the firmware was given has to stay.

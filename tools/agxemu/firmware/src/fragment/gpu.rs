@@ -221,8 +221,10 @@ pub(super) fn refusal(job: &FragmentJob) -> Option<String> {
     if size % 8 != 0 || size * samples > TILE_BUFFER {
         return Some(format!("samples of {size} bytes"));
     }
+    // Mesa does not cut off what the stencil is cleared to. That bits above those two do nothing is
+    // inferred.
     let values = job.background_values;
-    if !matches!(values & !0xff, 0x300 | 0x700) {
+    if values & 0x300 != 0x300 {
         return Some(format!("isp_bgobjvals is {values:#x}"));
     }
     let zls = &job.zls;

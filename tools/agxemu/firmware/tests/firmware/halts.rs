@@ -295,11 +295,11 @@ fn a_flag_can_be_lost() {
 
 #[test]
 fn the_firmware_can_be_made_to_crash() {
-    let mut d = driver(&["crash-event:2"]);
+    let mut d = driver(&["crash-done:2"]);
     let mut q = Queue::new(&mut d, 1, 2, 1, 0);
     q.run(&mut d, STREAM).unwrap();
     let panic = q.run(&mut d, STREAM).unwrap_err().0;
-    assert_eq!(panic, "scripted crash at event 2");
+    assert_eq!(panic, "scripted crash when job 2 was done");
     // The stamp was written, the event is missing.
     assert_eq!(d.host_stamp(0), 0x200);
     assert_eq!(d.flags(), [1]);
@@ -308,10 +308,10 @@ fn the_firmware_can_be_made_to_crash() {
     d.ring(10).unwrap();
     assert_eq!(d.wake, None);
 
-    let mut d = Driver::new(&["crash-doorbell:1"]);
-    d.init().unwrap();
-    assert_eq!(
-        d.initialize().unwrap_err().0,
-        "scripted crash at doorbell 1"
-    );
+    let mut d = driver(&["crash-job:2"]);
+    let mut q = Queue::new(&mut d, 1, 2, 1, 0);
+    q.run(&mut d, STREAM).unwrap();
+    let panic = q.run(&mut d, STREAM).unwrap_err().0;
+    assert_eq!(panic, "scripted crash before job 2");
+    assert_eq!(d.host_stamp(0), 0x100);
 }

@@ -340,6 +340,26 @@ fn what_a_client_gets_wrong_is_a_fault() {
     }
 }
 
+/// OpenGL clears the stencil to more bits than it has.
+#[test]
+fn a_stencil_value_may_have_more_bits_than_the_stencil() {
+    let (mut d, gpu, mut r) = with_queue(&[]);
+    let made = r.make(&mut d, &shot());
+    let (p2, p3) = (RunFragment::JOB_PARAMS2, RunFragment::JOB_PARAMS3);
+    for field in [
+        p2.then(JobParameters2::ISP_BGOBJVALS),
+        p3.then(JobParameters3::ISP_BGOBJVALS),
+    ] {
+        d.mem.set(made.fragment.at, field, 0xfffe);
+    }
+    r.push(&d, &made);
+    d.pending(1);
+    r.submit(&mut d).unwrap();
+    assert_eq!(d.flags(), [BOTH]);
+    let jobs = gpu.fragment.lock().unwrap();
+    assert_eq!(jobs[0].0.background_values, 0xfffe);
+}
+
 #[test]
 fn a_strange_ppp_control_is_a_fault() {
     let (mut d, gpu, mut r) = with_queue(&[]);

@@ -77,6 +77,11 @@ fn is_multisampled(dimension: u64) -> bool {
     matches!(dimension, 4 | 8)
 }
 
+/// Cubes and arrays of them.
+fn is_cube(dimension: u64) -> bool {
+    matches!(dimension, 6 | 7)
+}
+
 const D3: u64 = 5;
 
 impl Shape {
@@ -120,6 +125,8 @@ impl Image {
             true => 1,
             false => b.small(110, 123) + 1,
         };
+        // Of cubes, the number of cubes is stated.
+        let layers = layers * if is_cube(dimension) { 6 } else { 1 };
         let (first_level, last_level) = (b.small(56, 59), b.small(60, 63));
         let is_3d = dimension == D3;
         let shape = Shape {

@@ -15,6 +15,7 @@ pub mod compressed;
 pub mod descriptor;
 pub mod filter;
 pub mod layout;
+mod lod;
 pub mod metadata;
 pub mod sample;
 pub mod store;

@@ -2,7 +2,6 @@
 
 //! Texel fetches and samples.
 
-use agx_isa::exec::format::Format;
 use agx_isa::exec::host::{
     bits, Dim, HostFault, LodMode, Numeric, TextureOp, TextureRequest, TextureResult,
 };
@@ -11,23 +10,12 @@ use agx_isa::exec::{Lanes, MemoryFault};
 use super::compressed::Texels;
 use super::descriptor::{mapped, Image, Mip, Place as Texel, Sampler, Wrap};
 use super::filter::{direction, face, taps, Taps};
+use super::lod::{lod, place};
 use super::metadata::{Metadata, State};
 use agx_isa::exec::LaneFault;
 
 /// Reads memory.
 pub type Load<'a> = dyn FnMut(u64, &mut [u8]) -> Result<(), MemoryFault> + 'a;
-
-fn half(bits: u32) -> f32 {
-    f32::from_bits(Format::F16.unpack(bits & 0xffff, 0, true))
-}
-
-/// Where a lane looks.
-struct Place {
-    /// In the direction of the axes, or on a face.
-    at: [f32; 3],
-    /// Array layer or face; for a cube array both.
-    layer: u32,
-}
 
 struct Reader<'a, 'l> {
     image: &'a Image,
@@ -215,75 +203,6 @@ fn fetch(
     Ok(swizzled(reader.image, texel.unwrap_or([0; 4])))
 }
 
-/// Coordinates of a lane in texels of the first level, which are what differences are taken of.
-fn scaled(request: &TextureRequest, image: &Image, sampler: &Sampler, lane: usize) -> [f32; 3] {
-    let place = place(request, lane);
-    let size = image.size(image.first_level).map(|n| n as f32);
-    std::array::from_fn(|axis| match sampler.pixel_coordinates {
-        true => place.at[axis],
-        false => place.at[axis] * size[axis],
-    })
-}
-
-fn place(request: &TextureRequest, lane: usize) -> Place {
-    let f = |n: usize| f32::from_bits(request.coordinates[n][lane]);
-    let low = |n: usize| request.coordinates[n][lane] & 0xffff;
-    let cube = |more: u32| {
-        let (face, [s, t]) = face([f(0), f(1), f(2)]);
-        Place {
-            at: [s, t, 0.0],
-            layer: more * 6 + face,
-        }
-    };
-    let flat = |at, layer| Place { at, layer };
-    match request.dim {
-        Dim::D1 => flat([f(0), 0.0, 0.0], 0),
-        Dim::D1Array => flat([f(0), 0.0, 0.0], low(1)),
-        Dim::D2 | Dim::D2Ms => flat([f(0), f(1), 0.0], 0),
-        Dim::D2Array => flat([f(0), f(1), 0.0], low(2)),
-        Dim::D2MsArray => flat([f(0), f(1), 0.0], request.coordinates[2][lane] >> 16),
-        Dim::D3 => flat([f(0), f(1), f(2)], 0),
-        Dim::Cube => cube(0),
-        Dim::CubeArray => cube(low(3)),
-    }
-}
-
-/// The level of detail, before and after the sampler limits it.
-fn lod(request: &TextureRequest, image: &Image, sampler: &Sampler, lane: usize) -> [f32; 2] {
-    let length = |d: [f32; 3]| d.iter().map(|v| v * v).sum::<f32>().sqrt();
-    let raw = match request.lod.mode {
-        LodMode::Explicit => half(request.lod.value[lane]),
-        LodMode::Auto | LodMode::Bias => {
-            let quad = lane & !3;
-            let at = |lane| scaled(request, image, sampler, lane);
-            let (here, right, below) = (at(quad), at(quad | 1), at(quad | 2));
-            let difference = |to: [f32; 3]| std::array::from_fn(|i| to[i] - here[i]);
-            let longest = length(difference(right)).max(length(difference(below)));
-            let bias = match request.lod.mode {
-                LodMode::Bias => half(request.lod.value[lane]),
-                _ => 0.0,
-            };
-            longest.log2() + bias
-        }
-        LodMode::Gradient => {
-            let size = image.size(image.first_level).map(|n| n as f32);
-            let along = |d: &[Lanes; 3]| {
-                let axes = request.dim.gradient();
-                let part = |i: usize| f32::from_bits(d[i][lane]) * size[i];
-                length(std::array::from_fn(
-                    |i| if i < axes { part(i) } else { 0.0 },
-                ))
-            };
-            along(&request.lod.dx).max(along(&request.lod.dy)).log2()
-        }
-    };
-    let least = match &request.lod.min {
-        Some(min) => half(min[lane]).max(sampler.min_lod),
-        None => sampler.min_lod,
-    };
-    [raw, raw.max(least).min(sampler.max_lod.max(least))]
-}
-
 fn sample(
     request: &TextureRequest,
     reader: &mut Reader<'_, '_>,
@@ -331,7 +250,8 @@ fn mix(a: u32, b: u32, share: f32) -> u32 {
     (a + (b - a) * share).to_bits()
 }
 
-/// What a texel becomes before it is filtered.
+/// What a texel becomes before it is filtered, and before channels are chosen: OpenGL's modes of
+/// depth textures would not work otherwise. That all channels get the result is inferred.
 fn compared(request: &TextureRequest, sampler: &Sampler, texel: [u32; 4], lane: usize) -> [u32; 4] {
     let Some(reference) = &request.compare else {
         return texel;
@@ -410,7 +330,7 @@ fn level_sample(
             Some(at) => reader.texel(level, at, 0)?.unwrap_or([0; 4]),
             None => sampler.border,
         };
-        Ok(compared(request, sampler, swizzled(image, texel), lane))
+        Ok(swizzled(image, compared(request, sampler, texel, lane)))
     };
     if let Some(channel) = request.gather {
         let channel = usize::from(channel);

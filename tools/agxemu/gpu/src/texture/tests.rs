@@ -28,6 +28,7 @@ pub fn descriptor(fields: &[(u32, u32, u64)]) -> [u8; 24] {
 pub const D2: u64 = 2;
 pub const D2_ARRAY: u64 = 3;
 const CUBE: u64 = 6;
+const CUBE_ARRAY: u64 = 7;
 const TILED: u64 = 2;
 const RGBA8: u64 = 0x28;
 
@@ -65,7 +66,7 @@ pub fn texture(dim: u64, size: u64, levels: u64, layers: u64) -> [u8; 24] {
 
 fn memory() -> Paged {
     let memory = Paged::default();
-    memory.map(AT, 8, true);
+    memory.map(AT, 12, true);
     memory
 }
 
@@ -213,6 +214,15 @@ fn samples_are_filtered_and_wrapped() {
     shadow.coordinates = at(10.0, 9.0);
     shadow.compare = Some(all((9.5f32 / 255.0).to_bits()));
     assert_eq!(read(&mut host, &shadow)[0], 127.5);
+    // Channels are chosen behind the comparison: 0, 0, 0, red; then one, red, red, 0.
+    for (swizzle, want) in [
+        (0o0555, [0.0, 0.0, 0.0, 127.5]),
+        (0o5004, [255.0, 127.5, 127.5, 0.0]),
+    ] {
+        let bits = u32::from_le_bytes([t[0], t[1], t[2], t[3]]) & !(0o7777 << 16);
+        shadow.texture[..4].copy_from_slice(&(bits | swizzle << 16).to_le_bytes());
+        assert_eq!(read(&mut host, &shadow), want);
+    }
 }
 
 #[test]
@@ -252,7 +262,8 @@ fn cubes_go_on_beyond_their_edges() {
         16,
         6,
     );
-    let t = texture(CUBE, 16, 1, 6);
+    // Descriptors have the number of cubes.
+    let t = texture(CUBE, 16, 1, 1);
     let mut cube = request(TextureOp::Sample, Dim::Cube, t, &[MAX_LOD, LINEAR]);
     let direction = |d: [f32; 3]| [d[0], d[1], d[2], 0.0].map(|c| all(c.to_bits()));
     cube.coordinates = direction([0.0, 0.0, -2.0]);
@@ -260,6 +271,22 @@ fn cubes_go_on_beyond_their_edges() {
     // Half way between +X (face 0) and +Z (face 4).
     cube.coordinates = direction([1.0, 0.0, 1.0]);
     assert_eq!(read(&mut host, &cube)[2], 2.0);
+}
+
+#[test]
+fn arrays_of_cubes_have_six_layers_each() {
+    let memory = memory();
+    let mut host = GpuHost::new(&memory, false);
+    let target = target(D2_ARRAY, 16, 0, 1, 12);
+    paint(&mut host, target, Dim::D2Array, 16, 12);
+    let t = texture(CUBE_ARRAY, 16, 1, 2);
+    let mut cube = request(TextureOp::Sample, Dim::CubeArray, t, &[MAX_LOD, LINEAR]);
+    for (cube_number, face) in [(0, 5), (1, 0), (1, 5)] {
+        let [x, z]: [f32; 2] = if face == 0 { [2.0, 0.0] } else { [0.0, -2.0] };
+        cube.coordinates = [x.to_bits(), 0, z.to_bits(), cube_number].map(all);
+        let layer = read(&mut host, &cube)[2];
+        assert_eq!(layer, (6 * cube_number + face) as f32);
+    }
 }
 
 #[test]

@@ -96,6 +96,7 @@ fn coordinates(inst: &Instruction, dim: Dim, last: bool) -> Result<Coordinates, 
         narrow,
         words: words as u8,
         packed: dim == Dim::D2MsArray,
+        floats: 0,
     };
     operand::fits(first, !narrow, coordinates.registers().into())?;
     if !narrow {
@@ -104,13 +105,14 @@ fn coordinates(inst: &Instruction, dim: Dim, last: bool) -> Result<Coordinates, 
     Ok(coordinates)
 }
 
-/// Where the coordinates of an access are. Those of samples are floats, and no driver uses 16-bit
-/// ones.
+/// Where the coordinates of an access are. Those of samples are floats, but for a layer. That 16-bit
+/// ones are half floats is inferred.
 fn position(inst: &Instruction, dim: Dim, op: TextureOp) -> Result<Coordinates, Refusal> {
-    if op == TextureOp::Sample && inst.field("crd16") == 1 {
-        return Err("16-bit coordinates of a sample".into());
+    let mut coordinates = coordinates(inst, dim, false)?;
+    if op == TextureOp::Sample && coordinates.narrow {
+        coordinates.floats = dim.gradient() as u8;
     }
-    coordinates(inst, dim, false)
+    Ok(coordinates)
 }
 
 fn texture(inst: &Instruction, op: TextureOp) -> Result<Texture, Refusal> {

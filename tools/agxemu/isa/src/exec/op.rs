@@ -152,6 +152,8 @@ pub struct Coordinates {
     pub words: u8,
     /// The last word is two values.
     pub packed: bool,
+    /// Number of words, from the first on, that come from half floats.
+    pub floats: u8,
 }
 
 impl Coordinates {

@@ -92,16 +92,19 @@ impl Group {
     /// Coordinates as 32-bit registers have them.
     fn coordinates(&self, shared: &Shared, of: Coordinates) -> [Lanes; 4] {
         let mut out = [[0; LANES]; 4];
-        let half = |n: usize| self.lanes(shared, half_register(u64::from(of.first) + n as u64));
+        let halves = |n: usize| self.lanes(shared, half_register(u64::from(of.first) + n as u64));
         let words = usize::from(of.words);
         for (n, out) in out.iter_mut().enumerate().take(words) {
             *out = match of.narrow {
-                true => half(n),
+                true => halves(n),
                 false => self.regs[usize::from(of.first / 2) + n],
             };
+            if n < usize::from(of.floats) {
+                *out = out.map(half::widen);
+            }
         }
         if of.narrow && of.packed {
-            let high = half(words);
+            let high = halves(words);
             for (word, high) in out[words - 1].iter_mut().zip(high) {
                 *word |= high << 16;
             }

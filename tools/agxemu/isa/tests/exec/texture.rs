@@ -173,6 +173,29 @@ fn coordinates_of_16_bits_follow_each_other_in_halves() {
 }
 
 #[test]
+fn coordinates_of_16_bits_are_half_floats_where_a_texture_is_sampled() {
+    let narrow = |dim: u64| {
+        sample(Op::Smpf, mem(8, true, 1))
+            .field("crd", 33)
+            .field("crd16", 1)
+            .field("dim", dim)
+    };
+    let bench = bench(&[narrow(2), narrow(3)])
+        .set(16, |_| 0x3800_ffff)
+        .set(17, |lane| (lane << 16) | 0xc100)
+        .done();
+    let [plain, array] = &bench.host.textures[..] else {
+        panic!("two requests")
+    };
+    for request in [plain, array] {
+        assert_eq!(request.coordinates[0], [0.5f32.to_bits(); 32]);
+        assert_eq!(request.coordinates[1], [(-2.5f32).to_bits(); 32]);
+    }
+    // A layer is an integer.
+    assert_eq!(array.coordinates[2], lanes(|lane| lane));
+}
+
+#[test]
 fn lanes_with_different_descriptors_ask_separately() {
     // Bindless: base in the first uniform, offset in r10; sampler number in r11l.
     let inst = sample(Op::Smpf, mem(8, true, 1))

@@ -2,16 +2,16 @@
 
 //! What a client can ask of the device.
 
-use super::{
-    must_be_zero,
-    AsahiFile,
-    File,
-    RegisteredDevice, //
-};
 use crate::{
     bind::KERNEL_MIN_SIZE,
     device::RegistrationData,
     ffi,
+    file::{
+        must_be_zero,
+        AsahiFile,
+        File,
+        RegisteredDevice, //
+    },
     gpu::Gpu,
     uapi, //
 };

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The heaps in the kernel's half, and what may not be used again before the firmware has cleaned
+//! its cache.
+
+use super::{
+    heap::{
+        Heap,
+        HeapConfig, //
+    },
+    object::Pile, //
+};
+use crate::mmu::Uat;
+use core::mem;
+use kasync::sync::Notify;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// Objects that the firmware may still have in its cache.
+///
+/// To be dropped when the firmware has cleaned its cache after they were taken.
+#[must_use = "dropping it says that the firmware has cleaned its cache"]
+pub(crate) struct Garbage {
+    piles: [Pile; 2],
+}
+
+impl Garbage {
+    /// Returns whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.piles.iter().all(|pile| pile.count == 0)
+    }
+}
+
+/// The heaps in the kernel's half.
+#[derive(Clone)]
+pub(crate) struct Heaps {
+    /// The firmware's own, cached by it.
+    pub(crate) private: Arc<Heap>,
+    /// Shared with the firmware.
+    pub(crate) shared: Arc<Heap>,
+    /// For the firmware to read.
+    pub(crate) shared_ro: Arc<Heap>,
+    /// The firmware's, cached by it, and for the GPU to read.
+    pub(crate) gpu_ro: Arc<Heap>,
+    /// Notified when there is garbage where none was.
+    pub(crate) has_garbage: Arc<Notify>,
+}
+
+impl Heaps {
+    /// How much garbage may pile up in a heap before the firmware should be asked to clean its
+    /// cache.
+    const MAX_BYTES: usize = 16 << 20;
+    const MAX_COUNT: usize = 2048;
+
+    pub(crate) fn new(uat: &Arc<Uat>) -> Result<Self> {
+        let has_garbage = Arc::new(Notify::new(), GFP_KERNEL)?;
+        let heap = |config| Heap::new(uat, config, &has_garbage);
+        Ok(Self {
+            private: heap(HeapConfig::PRIVATE)?,
+            shared: heap(HeapConfig::SHARED)?,
+            shared_ro: heap(HeapConfig::SHARED_RO)?,
+            gpu_ro: heap(HeapConfig::GPU_RO)?,
+            has_garbage,
+        })
+    }
+
+    /// Whether there is so much garbage that it should be collected.
+    pub(crate) fn is_garbage_due(&self) -> bool {
+        [&self.private, &self.gpu_ro].iter().any(|heap| {
+            let pile = heap.shared.garbage.lock();
+            pile.count > Self::MAX_COUNT || pile.bytes > Self::MAX_BYTES
+        })
+    }
+
+    /// All garbage so far.
+    pub(crate) fn take_garbage(&self) -> Garbage {
+        Garbage {
+            piles: [&self.private, &self.gpu_ro].map(|heap| heap.shared.garbage.lock().take()),
+        }
+    }
+
+    /// Puts garbage back that the firmware has not cleaned its cache of: it is not used again
+    /// before that. It goes with the heaps, whose memory stays if the firmware never says that it
+    /// sleeps.
+    pub(crate) fn put_back(&self, garbage: Garbage) {
+        for (heap, mut pile) in [&self.private, &self.gpu_ro].into_iter().zip(garbage.piles) {
+            while let Some(mut object) = pile.first.take() {
+                pile.first = object.next.take();
+                let rejected = heap.shared.garbage.lock().push(object);
+                // The heap is being dropped, which is not done with garbage under way; better to
+                // lose it than to free it.
+                mem::forget(rejected);
+            }
+        }
+    }
+}

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! What heaps consist of: chunks, the objects in them, and piles of objects that wait to be freed.
+
+use super::buffer::Buffer;
+use crate::{
+    mmu::{
+        AddressSpace,
+        Ranges,
+        Span,
+        Uat, //
+    },
+    quota::{
+        max_pinned,
+        max_pinned_with_heaps,
+        Charge,
+        Quota,
+        PINNED, //
+    }, //
+};
+use agx_abi::uat::{
+    Protection,
+    PAGE_SIZE, //
+};
+use core::{
+    mem,
+    ops::Range,
+    ptr::NonNull, //
+};
+use kasync::sync::Notify;
+use kernel::{
+    new_spinlock,
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc,
+        SpinLock, //
+    }, //
+};
+
+/// The half of an address space that a heap is in.
+pub(super) enum Target {
+    Kernel(Arc<Uat>),
+    Client(Arc<AddressSpace>),
+}
+
+impl Target {
+    fn map(&self, va: u64, buffer: &Buffer, protection: Protection) -> Result {
+        match self {
+            Self::Kernel(uat) => uat.map_kernel(va, buffer.pages(), protection),
+            Self::Client(space) => space.map(va, buffer.pages(), protection),
+        }
+    }
+
+    /// Ends the mapping of `range`. Returns whether the memory may be freed: otherwise it is still
+    /// mapped, since the firmware may use it for ever.
+    fn unmap(&self, range: Range<u64>) -> bool {
+        match self {
+            Self::Kernel(uat) if uat.is_abandoned() => return false,
+            Self::Kernel(uat) => uat.unmap_kernel(range),
+            Self::Client(space) => space.unmap(range),
+        }
+        true
+    }
+}
+
+/// What chunks and objects need of their heap, when the heap itself is gone.
+#[pin_data]
+pub(super) struct Shared {
+    target: Target,
+    protection: Protection,
+    #[pin]
+    pub(super) garbage: SpinLock<Pile>,
+    /// Notified when there is garbage where none was.
+    has_garbage: Option<Arc<Notify>>,
+    /// Oldest first. The lock is held only to look at one, or to add or remove one: what takes
+    /// long, and what may wait, is done without it, since all clients need the heaps of the
+    /// kernel's half, and the scheduler may keep the thread away that is in here.
+    #[pin]
+    pub(super) chunks: SpinLock<KVVec<Arc<Chunk>>>,
+}
+
+impl Shared {
+    /// Returns what a heap without chunks has.
+    pub(super) fn new(
+        target: Target,
+        protection: Protection,
+        has_garbage: Option<&Arc<Notify>>,
+    ) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                target,
+                protection,
+                garbage <- new_spinlock!(Pile::new()),
+                has_garbage: has_garbage.cloned(),
+                chunks <- new_spinlock!(KVVec::new()),
+            }),
+            GFP_KERNEL_ACCOUNT,
+        )
+    }
+
+    /// Takes `chunk`, in which there is no object any more, out of the list, unless it is the only
+    /// empty one: that is kept for what comes next.
+    ///
+    /// An allocation that has found it meanwhile has a reference, and may still use it.
+    fn retire(&self, chunk: &Arc<Chunk>) {
+        let retired = {
+            let mut chunks = self.chunks.lock();
+            let is_empty = |chunk: &Arc<Chunk>| chunk.objects.load(Relaxed) == 0;
+            let place = chunks.iter().position(|other| Arc::ptr_eq(other, chunk));
+            let mut empty = chunks.iter().filter(|other| is_empty(other));
+            match place {
+                Some(place) if is_empty(chunk) && empty.nth(1).is_some() => {
+                    chunks.remove(place).ok()
+                }
+                _ => None,
+            }
+        };
+        // Behind the lock.
+        drop(retired);
+    }
+}
+
+/// Some pages, mapped.
+pub(super) struct Chunk {
+    shared: Arc<Shared>,
+    /// How many objects there are in it.
+    objects: Atomic<usize>,
+    /// The addresses in it that are free.
+    free: Arc<Ranges>,
+    buffer: Buffer,
+    /// Its addresses.
+    span: Span,
+    // Behind the buffer: fields are dropped in order.
+    _charge: Charge<&'static Quota>,
+}
+
+impl Chunk {
+    /// Returns a chunk of `size` bytes at least, whose first address is aligned to `align` and to
+    /// pages. `is_large`: it is for a single object, which has no part in the heaps' reserve.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, also if there is as much memory that cannot be reclaimed as may be; `ENOSPC`.
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        addresses: &Arc<Ranges>,
+        size: usize,
+        align: usize,
+        is_large: bool,
+    ) -> Result<Arc<Self>> {
+        // Before anything is allocated: a client can ask for more than any machine has.
+        let bytes = (size as u64)
+            .checked_next_multiple_of(PAGE_SIZE)
+            .ok_or(ENOMEM)?;
+        let limit = if is_large {
+            max_pinned()
+        } else {
+            max_pinned_with_heaps()
+        };
+        let charge = Charge::new(&PINNED, bytes, limit).ok_or(ENOMEM)?;
+        let buffer = Buffer::new(size)?;
+        let align = PAGE_SIZE.max(align as u64);
+        let span = addresses.allocate(buffer.size() as u64, align)?;
+        let free = Ranges::new(span.range())?;
+        shared
+            .target
+            .map(span.start(), &buffer, shared.protection)?;
+        let chunk = Self {
+            shared: shared.clone(),
+            objects: Atomic::new(0),
+            free,
+            buffer,
+            span,
+            _charge: charge,
+        };
+        Ok(Arc::new(chunk, GFP_KERNEL_ACCOUNT)?)
+    }
+
+    /// Takes `size` bytes of it, aligned to `align`. `ENOSPC` if there is no room.
+    pub(super) fn allocate(&self, size: usize, align: usize) -> Result<Span> {
+        self.free.allocate(size as u64, align as u64)
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        if !self.shared.target.unmap(self.span.range()) {
+            self.buffer.keep();
+        }
+    }
+}
+
+/// An object: memory of the firmware's or GPU's, zeroed when it was allocated.
+///
+/// May be dropped in any process context, signalling sections included.
+pub(crate) struct GpuBox {
+    /// Absent only while it is dropped.
+    object: Option<KBox<Object>>,
+}
+
+pub(super) struct Object {
+    span: Span,
+    at: NonNull<u8>,
+    chunk: Arc<Chunk>,
+    /// The next one of a [`Pile`].
+    pub(super) next: Option<KBox<Object>>,
+}
+
+// SAFETY: `at` points into the chunk, which may be sent.
+unsafe impl Send for Object {}
+// SAFETY: It only gives out a pointer and numbers that never change; accesses are up to its users.
+unsafe impl Sync for Object {}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        if self.chunk.objects.fetch_sub(1, Relaxed) == 1 {
+            // The reference here keeps the chunk until the span in it has gone.
+            self.chunk.shared.retire(&self.chunk);
+        }
+    }
+}
+
+impl GpuBox {
+    pub(super) fn new(chunk: Arc<Chunk>, span: Span) -> Result<Self> {
+        let offset = (span.start() - chunk.span.start()) as usize;
+        // SAFETY: The span is part of the chunk's, which is as long as its buffer.
+        let at = unsafe { chunk.buffer.cpu_addr().add(offset) };
+        let size = span_size(&span);
+        // Counted down when the object is dropped, which an allocation that fails does as well.
+        chunk.objects.add(1, Relaxed);
+        let object = KBox::new(
+            Object {
+                span,
+                at,
+                chunk,
+                next: None,
+            },
+            GFP_KERNEL_ACCOUNT,
+        )?;
+        // SAFETY: In bounds as just computed, and nobody else has this span.
+        unsafe { at.write_bytes(0, size) };
+        Ok(Self {
+            object: Some(object),
+        })
+    }
+
+    fn object(&self) -> &Object {
+        // PANIC: It is absent only while it is dropped.
+        self.object
+            .as_ref()
+            .expect("the object is there until it is dropped")
+    }
+
+    /// Its address, for the firmware and the GPU.
+    pub(crate) fn va(&self) -> u64 {
+        self.object().span.start()
+    }
+
+    /// Its size in bytes: at least what was asked for.
+    pub(crate) fn size(&self) -> usize {
+        span_size(&self.object().span)
+    }
+
+    /// Where the CPU has it.
+    pub(crate) fn cpu_addr(&self) -> NonNull<u8> {
+        self.object().at
+    }
+}
+
+fn span_size(span: &Span) -> usize {
+    let range = span.range();
+    (range.end - range.start) as usize
+}
+
+impl Drop for GpuBox {
+    fn drop(&mut self) {
+        let Some(object) = self.object.take() else {
+            return;
+        };
+        let shared = object.chunk.shared.clone();
+        if !shared.protection.is_cached() {
+            return;
+        }
+        let (rejected, is_first) = {
+            let mut pile = shared.garbage.lock();
+            (pile.push(object), pile.count == 1)
+        };
+        // What comes back belongs to a heap that is gone; dropped behind the lock.
+        drop(rejected);
+        if let (true, Some(has_garbage)) = (is_first, &shared.has_garbage) {
+            has_garbage.notify_one();
+        }
+    }
+}
+
+/// Objects that wait to be freed.
+pub(super) struct Pile {
+    pub(super) first: Option<KBox<Object>>,
+    pub(super) count: usize,
+    pub(super) bytes: usize,
+    closed: bool,
+}
+
+impl Pile {
+    const fn new() -> Self {
+        Self {
+            first: None,
+            count: 0,
+            bytes: 0,
+            closed: false,
+        }
+    }
+
+    /// Adds an object. Gives it back if the pile is closed.
+    pub(super) fn push(&mut self, mut object: KBox<Object>) -> Option<KBox<Object>> {
+        if self.closed {
+            return Some(object);
+        }
+        self.count += 1;
+        self.bytes += span_size(&object.span);
+        object.next = self.first.take();
+        self.first = Some(object);
+        None
+    }
+
+    pub(super) fn take(&mut self) -> Self {
+        let mut empty = Self::new();
+        empty.closed = self.closed;
+        mem::replace(self, empty)
+    }
+
+    pub(super) fn close(&mut self) -> Self {
+        self.closed = true;
+        self.take()
+    }
+}
+
+impl Drop for Pile {
+    fn drop(&mut self) {
+        // One by one: the list may be long, and the stack is not.
+        let mut next = self.first.take();
+        while let Some(mut object) = next {
+            next = object.next.take();
+        }
+    }
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The firmware's beginning and end.
+//!
+//! ```text
+//!   driver                                       firmware
+//!   mailbox open; RTKit's dialogue ◄──────────►  up, knows nothing of ours but RTKit's buffers
+//!   who is it? do the blobs fit?
+//!   ring: Initialize; INIT, doorbells ─────────► reads the init data, which are its own from here on
+//!   wait until the ring is read ◄──────────────  index moves
+//!
+//!   RTKit: quiesce ────────────────────────────► forgets all
+//!   tasks end; mailbox closed ◄────────────────  says that it sleeps
+//! ```
+
+use super::{
+    link::Doorbell,
+    message::DeviceControl,
+    tx,
+    Firmware, //
+};
+use crate::hw::ident::GpuId;
+use agx_abi::globals::Globals;
+use kasync::block_on;
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    prelude::*,
+    sync::atomic::Relaxed,
+    time::{
+        Delta,
+        Instant,
+        Monotonic, //
+    }, //
+};
+
+/// How long the firmware may take for its first command without a word in the log. At the first
+/// power-up that may include calibration.
+const INITIALIZE_LIMIT: Delta = Delta::from_millis(10_000);
+
+/// How long the firmware leaves the GPU on when there is nothing to do.
+const IDLE_OFF_DELAY_MS: u32 = 2;
+
+impl Firmware {
+    /// Boots the firmware, and returns when it has taken its first command, or lives and takes its
+    /// time.
+    ///
+    /// `was_running`: the coprocessor's CPU was running when the driver came. `identify` tells
+    /// which GPU it is; it is asked when the coprocessor is awake for sure.
+    ///
+    /// # Errors
+    ///
+    /// The reason is in the log. [`Firmware::shutdown`] ends what was begun.
+    pub(crate) fn boot(
+        &self,
+        dev: &Device<Bound>,
+        was_running: bool,
+        identify: impl FnOnce() -> Result<GpuId>,
+    ) -> Result<GpuId> {
+        self.link.open(dev)?;
+        self.link.boot(was_running)?;
+        let id = identify()?;
+        self.cores.check(&id).map_err(|e| {
+            dev_err!(dev, "{e}\n");
+            EINVAL
+        })?;
+
+        // It has to be there when the firmware reads the init data.
+        let ticket = self.control.queue(DeviceControl::Initialize)?;
+        self.link.hand_over(self.init_data.va())?;
+        self.link.ring(Doorbell::DEVICE_CONTROL.and(Doorbell::KICK));
+        self.wait_initialized(ticket)?;
+        self.init_data
+            .globals
+            .field(Globals::IDLE_OFF_DELAY_MS)?
+            .store(IDLE_OFF_DELAY_MS, Relaxed);
+        Ok(id)
+    }
+
+    /// Waits until the firmware has taken the command of `ticket`, its first one.
+    ///
+    /// Nothing acknowledges the init data; that this command is done shows that they were taken. A
+    /// firmware that takes longer than [`INITIALIZE_LIMIT`] is left alone with them: they are its
+    /// memory then, and it may still come up.
+    fn wait_initialized(&self, ticket: tx::Ticket) -> Result {
+        let start = Instant::<Monotonic>::now();
+        loop {
+            match block_on(self.control.device_control.finished(ticket))? {
+                Ok(()) => return Ok(()),
+                Err(e) if e == ETIMEDOUT => (),
+                // The log says why already.
+                Err(e) => return Err(e),
+            }
+            if start.elapsed() > INITIALIZE_LIMIT {
+                dev_warn!(
+                    self.dev,
+                    "firmware has not taken its first command for {} s: going on without\n",
+                    INITIALIZE_LIMIT.as_millis() / 1000
+                );
+                return Ok(());
+            }
+        }
+    }
+
+    /// Puts the firmware to sleep and ends all contact, so that the memory it knew can go.
+    ///
+    /// If it does not say that it sleeps, it may go on using that memory: then all of it stays
+    /// allocated, out of its reach, with a line in the log.
+    ///
+    /// The queues are closed by then; what waits nevertheless ends with `ENODEV`. May be repeated.
+    pub(crate) fn shutdown(&self) {
+        let slept = self.link.sleep();
+        // A firmware that was never told anything of ours, or sleeps already, is not missed.
+        if slept.is_ok() {
+            self.uat.set_lent(false);
+        } else if self.uat.is_lent() && !self.uat.is_abandoned() {
+            self.uat.abandon();
+            dev_err!(
+                self.dev,
+                "firmware did not go to sleep ({slept:?}): what it was given stays allocated until the next reboot\n"
+            );
+        }
+        self.scope.cancel();
+        if let Err(e) = self.scope.join_blocking() {
+            dev_err!(self.dev, "firmware tasks do not end: {e:?}\n");
+        }
+        self.link.close();
+    }
+}

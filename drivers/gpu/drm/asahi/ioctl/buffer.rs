@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The ioctls that create buffer objects and make them known, to the process or the firmware.
+
+use crate::{
+    device::RegistrationData,
+    file::{
+        is_still_open,
+        must_be_zero,
+        AsahiFile,
+        File,
+        RegisteredDevice, //
+    },
+    gem,
+    timestamps::Timestamps,
+    uapi, //
+};
+use kernel::{
+    drm::gem::BaseObject,
+    prelude::*,
+    sync::Arc, //
+};
+
+impl AsahiFile {
+    pub(crate) fn gem_create(
+        dev: &RegisteredDevice,
+        _reg: &RegistrationData<'_>,
+        data: &mut uapi::GemCreate,
+        file: &File,
+    ) -> Result {
+        must_be_zero(&[data.pad.into()])?;
+        if data.flags & !(uapi::GEM_WRITEBACK | uapi::GEM_VM_PRIVATE) != 0 {
+            return Err(EINVAL);
+        }
+        let vm = if data.flags & uapi::GEM_VM_PRIVATE != 0 {
+            Some(file.inner().vm(data.vm_id)?)
+        } else {
+            must_be_zero(&[data.vm_id.into()])?;
+            None
+        };
+        let root = vm.as_ref().map(|vm| vm.root());
+        let object = gem::create(dev, data.size, data.flags, root)?;
+        data.handle = object.create_handle(file)?;
+        Ok(())
+    }
+
+    pub(crate) fn gem_mmap_offset(
+        _dev: &RegisteredDevice,
+        _reg: &RegistrationData<'_>,
+        data: &mut uapi::GemMmapOffset,
+        file: &File,
+    ) -> Result {
+        must_be_zero(&[data.flags.into()])?;
+        data.offset = gem::lookup(file, data.handle)?.create_mmap_offset()?;
+        Ok(())
+    }
+
+    pub(crate) fn gem_bind_object(
+        dev: &RegisteredDevice,
+        reg: &RegistrationData<'_>,
+        data: &mut uapi::GemBindObject,
+        file: &File,
+    ) -> Result {
+        must_be_zero(&[data.pad.into(), data.vm_id.into()])?;
+        let this = file.inner();
+        match data.op {
+            uapi::BIND_OBJECT_OP_BIND => {
+                if data.flags != uapi::BIND_OBJECT_USAGE_TIMESTAMPS {
+                    return Err(EINVAL);
+                }
+                let object = gem::lookup(file, data.handle)?;
+                let bound = object.clone();
+                let uat = reg.gpu.uat();
+                this.timestamps.lock().check_room()?;
+                let quota = &this.timestamp_quota;
+                let (offset, range) = (data.offset, data.range);
+                let mapped = Timestamps::new(dev, uat, reg.dev(), object, offset, range, quota)?;
+                let mapped = Arc::new(mapped, GFP_KERNEL_ACCOUNT)?;
+                data.object_handle = this.timestamps.lock().insert(mapped)?;
+                // If the handle was closed before that, nobody has marked them.
+                if !is_still_open(file, data.handle, &bound) {
+                    this.timestamps.lock().close_object(&bound);
+                }
+                Ok(())
+            }
+            uapi::BIND_OBJECT_OP_UNBIND => {
+                let unused = [
+                    data.flags.into(),
+                    data.handle.into(),
+                    data.offset,
+                    data.range,
+                ];
+                must_be_zero(&unused)?;
+                // Dropped behind the lock. Jobs may have references to it.
+                let mapped = this.timestamps.lock().unbind(data.object_handle)?;
+                drop(mapped);
+                Ok(())
+            }
+            _ => Err(EINVAL),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The ioctls that create, destroy and fill address spaces.
+
+use crate::{
+    bind::{
+        kernel_range,
+        Operation,
+        Request, //
+    },
+    device::RegistrationData,
+    ffi,
+    file::{
+        is_still_open,
+        must_be_zero,
+        AsahiFile,
+        File,
+        RegisteredDevice, //
+    },
+    gem,
+    uapi,
+    vm::Vm, //
+};
+use kernel::{
+    prelude::*,
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    }, //
+};
+
+impl AsahiFile {
+    pub(crate) fn vm_create(
+        dev: &RegisteredDevice,
+        reg: &RegistrationData<'_>,
+        data: &mut uapi::VmCreate,
+        file: &File,
+    ) -> Result {
+        must_be_zero(&[data.pad.into()])?;
+        file.inner().vms.lock().check_room()?;
+        let range = kernel_range(data.kernel_start, data.kernel_end).map_err(|_| EINVAL)?;
+        let vm = Vm::new(dev, reg.dev(), reg.gpu.uat(), range)?;
+        data.vm_id = file.inner().vms.lock().insert(vm)?;
+        Ok(())
+    }
+
+    pub(crate) fn vm_destroy(
+        _dev: &RegisteredDevice,
+        _reg: &RegistrationData<'_>,
+        data: &mut uapi::VmDestroy,
+        file: &File,
+    ) -> Result {
+        must_be_zero(&[data.pad.into()])?;
+        // Dropped behind the lock. Queues may have references to it.
+        let vm = file.inner().vms.lock().remove(data.vm_id)?;
+        drop(vm);
+        Ok(())
+    }
+
+    pub(crate) fn vm_bind(
+        _dev: &RegisteredDevice,
+        reg: &RegistrationData<'_>,
+        data: &mut uapi::VmBind,
+        file: &File,
+    ) -> Result {
+        must_be_zero(&[data.pad.into()])?;
+        if data.stride == 0 {
+            return Err(EINVAL);
+        }
+        let vm = file.inner().vm(data.vm_id)?;
+        for index in 0..u64::from(data.num_binds) {
+            // There may be four thousand million of them.
+            // SAFETY: It looks at the current process only.
+            if unsafe { ffi::asahi_killed() } {
+                return Err(EINTR);
+            }
+            let at = data
+                .userptr
+                .checked_add(index * u64::from(data.stride))
+                .ok_or(EFAULT)?;
+            Self::bind_one(reg, &vm, &read_bind_op(at, data.stride)?, file)?;
+        }
+        Ok(())
+    }
+
+    fn bind_one(reg: &RegistrationData<'_>, vm: &Vm, op: &Request, file: &File) -> Result {
+        let operation = Operation::new(op, vm.kernel_range()).map_err(|_| EINVAL)?;
+        match &operation {
+            Operation::Unbind { range } => vm.unbind(range.clone()),
+            Operation::Bind { handle, .. } => {
+                let object = gem::lookup(file, *handle)?;
+                vm.bind(&object, reg.dev(), &operation)?;
+                // If the handle was closed meanwhile that may have been before the bind: then
+                // nothing but us would ever unbind the object.
+                if !is_still_open(file, *handle, &object) {
+                    vm.unbind_object(&object);
+                    return Err(ENOENT);
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Reads the bind operation at `at`. What `stride` leaves no room for is zero; what it has more
+/// room for must be.
+fn read_bind_op(at: u64, stride: u32) -> Result<Request> {
+    const SIZE: usize = size_of::<uapi::GemBindOp>();
+
+    let stride = stride as usize;
+    let mut reader = UserSlice::new(UserPtr::from_addr(at as usize), stride).reader();
+    let mut bytes = [0; SIZE];
+    reader.read_slice(&mut bytes[..stride.min(SIZE)])?;
+    while !reader.is_empty() {
+        let mut rest = [0; 64];
+        let count = reader.len().min(rest.len());
+        reader.read_slice(&mut rest[..count])?;
+        if rest.iter().any(|&byte| byte != 0) {
+            return Err(E2BIG);
+        }
+    }
+
+    let word = |at: usize| u32::from_ne_bytes(core::array::from_fn(|i| bytes[at + i]));
+    let long = |at: usize| u64::from_ne_bytes(core::array::from_fn(|i| bytes[at + i]));
+    Ok(Request {
+        flags: word(core::mem::offset_of!(uapi::GemBindOp, flags)),
+        handle: word(core::mem::offset_of!(uapi::GemBindOp, handle)),
+        offset: long(core::mem::offset_of!(uapi::GemBindOp, offset)),
+        range: long(core::mem::offset_of!(uapi::GemBindOp, range)),
+        addr: long(core::mem::offset_of!(uapi::GemBindOp, addr)),
+    })
+}

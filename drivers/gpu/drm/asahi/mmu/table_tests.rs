@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Tests of page tables, with tables at made-up physical addresses.
+
+use super::*;
+use agx_abi::uat::{
+    KERNEL_ROOT_INDEX,
+    KERNEL_START, //
+};
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    rc::Rc, //
+};
+
+/// Tables at made-up physical addresses.
+#[derive(Clone, Default)]
+struct Fake(Rc<RefCell<State>>);
+
+#[derive(Default)]
+struct State {
+    tables: HashMap<u64, Box<[u64; 2048]>>,
+    next: u64,
+    left: Option<usize>,
+    /// A root that is walked at all times.
+    walked: Option<u64>,
+    /// Tables that a walk from there may have in a cache.
+    cached: Vec<u64>,
+}
+
+impl State {
+    /// All tables that a walk from `table`, of `level`, comes to.
+    fn reach(&self, table: u64, level: usize, found: &mut Vec<u64>) {
+        for &entry in self.tables[&table].iter().filter(|&&entry| entry != 0) {
+            let below = entry & pte::ADDRESS_MASK;
+            if level < LAST_LEVEL && self.tables.contains_key(&below) {
+                found.push(below);
+                self.reach(below, level + 1, found);
+            }
+        }
+    }
+}
+
+// SAFETY: Boxes do not move, and are dropped by `free()` only.
+unsafe impl TableMemory for Fake {
+    type Error = ();
+
+    fn allocate(&self) -> Result<u64, ()> {
+        let mut state = self.0.borrow_mut();
+        if let Some(left) = &mut state.left {
+            *left = left.checked_sub(1).ok_or(())?;
+        }
+        state.next += PAGE_SIZE;
+        let at = 0x8_0000_0000 + state.next;
+        state.tables.insert(at, Box::new([0; 2048]));
+        Ok(at)
+    }
+
+    unsafe fn free(&self, table: u64) {
+        let mut state = self.0.borrow_mut();
+        assert!(!state.cached.contains(&table), "freed while it is walked");
+        state
+            .tables
+            .remove(&table)
+            .expect("freed twice, or never allocated");
+    }
+
+    fn entries(&self, table: u64) -> *mut u64 {
+        self.0
+            .borrow_mut()
+            .tables
+            .get_mut(&table)
+            .expect("no such table")
+            .as_mut_ptr()
+    }
+
+    fn invalidate_all(&self) {
+        let mut state = self.0.borrow_mut();
+        let mut found = Vec::new();
+        if let Some(root) = state.walked {
+            state.reach(root, 0, &mut found);
+        }
+        state.cached = found;
+    }
+}
+
+fn live(memory: &Fake) -> usize {
+    memory.0.borrow().tables.len()
+}
+
+const P: Protection = Protection::GPU_SHARED_RW;
+
+#[test]
+fn map_lookup_unmap() {
+    let memory = Fake::default();
+    let table = PageTable::new_lower(memory.clone()).unwrap();
+    let va = 0x12_3456_4000;
+
+    assert_eq!(table.lookup(va), None);
+    assert!(!table.unmap(va));
+    table.map(va, 0x9_8765_4000, P).unwrap();
+    assert_eq!(table.lookup(va), Some((0x9_8765_4000, P)));
+    assert_eq!(table.lookup(va + PAGE_SIZE), None);
+    assert_eq!(table.map(va, 0x9_0000_0000, P), Err(MapError::Busy));
+    assert!(table.unmap(va));
+    assert_eq!(table.lookup(va), None);
+
+    // Root, one table each of the other levels; kept until the end.
+    assert_eq!(live(&memory), 3);
+    drop(table);
+    assert_eq!(live(&memory), 0);
+}
+
+#[test]
+fn leaves_have_the_bits_of_their_half() {
+    let memory = Fake::default();
+    let lower = PageTable::new_lower(memory.clone()).unwrap();
+    lower.map(0x4000, 0x8_0000_0000, P).unwrap();
+    let leaf = lower.leaf_table(0x4000).unwrap();
+    assert_eq!(
+        lower.load(leaf, 1) & (pte::NG | pte::VALID),
+        pte::NG | pte::VALID
+    );
+
+    let root = memory.allocate().unwrap();
+    // SAFETY: A table of our own.
+    let upper = unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX) };
+    upper
+        .map(KERNEL_START, 0x8_0000_0000, Protection::FW_PRIV_RW)
+        .unwrap();
+    let leaf = upper.leaf_table(KERNEL_START).unwrap();
+    assert_eq!(upper.load(leaf, 0) & (pte::NG | pte::VALID), pte::VALID);
+}
+
+#[test]
+fn somebody_elses_root_is_left_alone() {
+    let memory = Fake::default();
+    let root = memory.allocate().unwrap();
+    let entries = memory.entries(root);
+    // SAFETY: A table of our own.
+    unsafe {
+        entries.write(0x1_0000_0003);
+        entries.add(KERNEL_ROOT_INDEX).write(0xdead);
+    }
+    // SAFETY: A table of our own.
+    let upper = unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX) };
+    // What was left in our entry is not followed.
+    assert_eq!(upper.lookup(KERNEL_START), None);
+    upper.map(KERNEL_START, 0x8_0000_0000, P).unwrap();
+    drop(upper);
+    // SAFETY: A table of our own.
+    unsafe {
+        assert_eq!(entries.read(), 0x1_0000_0003);
+        assert_eq!(entries.add(KERNEL_ROOT_INDEX).read(), 0);
+    }
+    assert_eq!(live(&memory), 1);
+}
+
+#[test]
+fn tables_go_out_of_reach_before_they_are_freed() {
+    let memory = Fake::default();
+    let root = memory.allocate().unwrap();
+    // SAFETY: A table of our own.
+    let upper = unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX) };
+    upper.map(KERNEL_START, 0x8_0000_0000, P).unwrap();
+    memory.0.borrow_mut().walked = Some(root);
+    memory.invalidate_all();
+    assert_eq!(memory.0.borrow().cached.len(), 2);
+    drop(upper);
+    assert_eq!(live(&memory), 1);
+
+    // What was there before is forgotten before anything new is linked.
+    let below = memory.allocate().unwrap();
+    let old = below | pte::VALID;
+    // SAFETY: A table of our own.
+    unsafe { memory.entries(root).add(KERNEL_ROOT_INDEX).write(old) };
+    memory.0.borrow_mut().cached.push(below);
+    // SAFETY: A table of our own.
+    drop(unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX) });
+    assert!(memory.0.borrow().cached.is_empty());
+}
+
+#[test]
+fn ranges_over_table_borders() {
+    let memory = Fake::default();
+    let table = PageTable::new_lower(memory.clone()).unwrap();
+    let border = 1 << LEVEL_SHIFTS[1];
+    let range = border - 2 * PAGE_SIZE..border + 3 * PAGE_SIZE;
+
+    table.prepare(range.clone()).unwrap();
+    let tables = live(&memory);
+    for va in range.clone().step_by(PAGE_SIZE as usize) {
+        table.map(va, 0x8_0000_0000 + va, P).unwrap();
+    }
+    assert_eq!(
+        live(&memory),
+        tables,
+        "prepare() allocates all that map() needs"
+    );
+    // A range that reaches into what has no tables.
+    assert_eq!(table.unmap_range(border - PAGE_SIZE..5 * border), 4);
+    assert_eq!(table.unmap_range(0..5 * border), 1);
+}
+
+#[test]
+fn no_memory() {
+    let memory = Fake::default();
+    let table = PageTable::new_lower(memory.clone()).unwrap();
+    for left in 0..2 {
+        memory.0.borrow_mut().left = Some(left);
+        assert_eq!(
+            table.map(0x4000, 0x8_0000_0000, P),
+            Err(MapError::Memory(()))
+        );
+    }
+    memory.0.borrow_mut().left = None;
+    table.map(0x4000, 0x8_0000_0000, P).unwrap();
+    drop(table);
+    assert_eq!(live(&memory), 0);
+}
+
+#[test]
+fn page_ranges() {
+    assert!(is_page_range(&(0x4000..0x8000)));
+    assert!(!is_page_range(&(0x4000..0x4000)));
+    let (start, end) = (0x8000, 0x4000);
+    assert!(!is_page_range(&(start..end)));
+    assert!(!is_page_range(&(0x1000..0x8000)));
+    assert!(!is_page_range(&(0x4000..0x5000)));
+    assert!(!is_page_range(
+        &((1 << VA_BITS) - PAGE_SIZE..(1 << VA_BITS) + PAGE_SIZE)
+    ));
+}

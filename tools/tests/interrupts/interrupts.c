@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * Very many interrupts, each of which a job waits for, while the processors are busy and the
+ * interrupts go from one to the other.
+ *
+ * The emulator has to signal each line once only ("--hardware once"): then what is lost is not made
+ * up for. The mailbox's next message raises no interrupt any more, as its line is active already,
+ * and the driver finds what it is about two seconds later by itself. So a job that takes nearly as
+ * long is one whose interrupt was lost.
+ *
+ * usage: interrupts JOBS
+ *
+ * Prints TAP.
+ */
+#define _GNU_SOURCE
+#include "../uapi/uapi.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A job whose interrupt arrives takes no longer than this, however busy the machine is. */
+#define LIMIT_MS 1500
+#define MAX_LINES 8
+#define PROCESSORS 2
+
+static volatile bool over;
+static int lines[MAX_LINES];
+static int line_count;
+static unsigned int moves;
+
+static long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Finds the interrupts of the bridge. */
+static void find_lines(void)
+{
+	FILE *file = fopen("/proc/interrupts", "r");
+	char line[512];
+
+	need("read the interrupts", file ? 0 : -errno);
+	while (fgets(line, sizeof(line), file)) {
+		if (strstr(line, "agxemu") && line_count < MAX_LINES)
+			lines[line_count++] = atoi(line);
+	}
+	fclose(file);
+	need("find the bridge's interrupts", line_count ? 0 : -ENOENT);
+}
+
+/* Moves the interrupts between the processors, which masks them each time. */
+static void *move(void *unused)
+{
+	for (unsigned int n = 0; !over; n++) {
+		for (int i = 0; i < line_count; i++) {
+			char path[64], text[8];
+			int fd;
+
+			snprintf(path, sizeof(path), "/proc/irq/%d/smp_affinity_list", lines[i]);
+			snprintf(text, sizeof(text), "%u", n % PROCESSORS);
+			fd = open(path, O_WRONLY | O_CLOEXEC);
+			if (fd < 0)
+				continue;
+			moves += write(fd, text, strlen(text)) > 0;
+			close(fd);
+		}
+		usleep(500);
+	}
+	return unused;
+}
+
+static void *burn(void *unused)
+{
+	while (!over)
+		;
+	return unused;
+}
+
+int main(int argc, char **argv)
+{
+	int jobs = argc == 2 ? atoi(argv[1]) : 0, ret = 0, late = 0;
+	long longest = 0, start, end;
+	pthread_t mover, burners[PROCESSORS];
+	struct context ctx;
+	uint32_t sync;
+
+	if (jobs < 1) {
+		fprintf(stderr, "usage: interrupts JOBS\n");
+		return 2;
+	}
+	context_init(&ctx);
+	find_lines();
+	need("create a syncobj", syncobj_create(ctx.fd, &sync));
+	need("move interrupts", -pthread_create(&mover, NULL, move, NULL));
+	for (int i = 0; i < PROCESSORS; i++)
+		need("be busy", -pthread_create(&burners[i], NULL, burn, NULL));
+	start = now_ms();
+	for (int i = 0; i < jobs && !ret; i++) {
+		long before = now_ms(), took;
+
+		ret = submit_one(&ctx, sync);
+		if (!ret)
+			ret = syncobj_wait(ctx.fd, sync, 30);
+		took = now_ms() - before;
+		longest = took > longest ? took : longest;
+		if (took > LIMIT_MS) {
+			late++;
+			printf("# job %d took %ld ms\n", i, took);
+		}
+	}
+	end = now_ms();
+	over = true;
+	pthread_join(mover, NULL);
+	for (int i = 0; i < PROCESSORS; i++)
+		pthread_join(burners[i], NULL);
+	printf("# %d jobs in %ld ms, the longest took %ld ms; %d lines were moved %u times\n", jobs,
+	       end - start, longest, line_count, moves);
+	check("all jobs complete", ret, 0);
+	check("jobs whose interrupt was lost", late, 0);
+	check_true("the lines were moved", moves > 0);
+	context_fini(&ctx);
+	return finish();
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Shared by the clients and by those who end their lives. */
+#ifndef LIVES_H
+#define LIVES_H
+
+#include "../uapi/uapi.h"
+
+/* Within this every fence has signalled, and every client is gone. */
+#define LIMIT_MS 60000
+
+/* What a fence waits for. */
+enum kind {
+	/* Jobs of its client, and perhaps a timeline of the client's own, which goes with it. */
+	OWN,
+	/* This process's timeline, among other things. */
+	OURS,
+	/* The client had the device, and has all that it needs. */
+	READY,
+};
+
+/* What was seen so far. */
+extern struct seen {
+	unsigned int rounds, clients, unready, fences, blocked, well, cancelled, gone, early, late,
+		wrong, stuck;
+} seen;
+
+/* The state of rnd(). */
+extern uint32_t state;
+
+/* A random number below @below. */
+uint32_t rnd(uint32_t below);
+int64_t now_ms(void);
+
+/* The life of a client, which sends fences to the other end of @sock, until it is killed. */
+void client(int sock, int ours, bool may_go);
+
+void kill_round(void);
+void unbind_round(void);
+/* What fences are worth when their modules are gone. */
+int outlive(void);
+
+#endif

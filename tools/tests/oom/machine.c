@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/* What has to be true of a machine with such a client, and after it. */
+#define _GNU_SOURCE
+#include "oom.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SLEEPER_BYTES (32 * MIB)
+/* What may be missing afterwards, in KiB: caches of the kernel's, of which there are some. */
+#define SLACK_KIB (24 * 1024)
+
+static pid_t sleeper;
+static struct context other;
+
+int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int ret = fd < 0 ? -errno : 0;
+
+	if (!ret && write(fd, text, strlen(text)) < 0)
+		ret = -errno;
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+long long read_number(const char *path, const char *key)
+{
+	char line[256], format[64];
+	long long value = -1;
+	FILE *file = fopen(path, "r");
+
+	snprintf(format, sizeof(format), "%s%%lld", key);
+	while (file && value < 0 && fgets(line, sizeof(line), file))
+		if (sscanf(line, format, &value) != 1)
+			value = -1;
+	if (file)
+		fclose(file);
+	return value;
+}
+
+static long long available_kib(void)
+{
+	return read_number("/proc/meminfo", "MemAvailable: ");
+}
+
+double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+bool lives(pid_t pid)
+{
+	return waitpid(pid, NULL, WNOHANG) == 0;
+}
+
+void kill_and_wait(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* A process that has some memory, uses it now and then, and nothing else. */
+static pid_t sleeper_start(void)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	need("start a process", pid < 0 ? -errno : 0);
+	if (!pid) {
+		char *memory = malloc(SLEEPER_BYTES);
+
+		while (memory) {
+			for (size_t i = 0; i < SLEEPER_BYTES; i += 4096)
+				memory[i]++;
+			usleep(100000);
+		}
+		_exit(1);
+	}
+	return pid;
+}
+
+static int run_job(struct context *ctx)
+{
+	uint32_t sync;
+	int ret;
+
+	need("create a syncobj", syncobj_create(ctx->fd, &sync));
+	ret = submit_one(ctx, sync);
+	if (!ret)
+		ret = syncobj_wait(ctx->fd, sync, 60);
+	syncobj_destroy(ctx->fd, sync);
+	return ret;
+}
+
+void bystanders_start(void)
+{
+	context_init(&other);
+	need("a job", run_job(&other));
+	need("another job", run_job(&other));
+	sleeper = sleeper_start();
+	write_file("/proc/self/oom_score_adj", "-1000");
+}
+
+void bystanders_stop(void)
+{
+	kill_and_wait(sleeper);
+	context_fini(&other);
+}
+
+/* What the kernel has beside what is available, for one who wants to know where it went. */
+static void show_memory(void)
+{
+	fflush(stdout);
+	if (system("sed 's/^/# /' /proc/meminfo; sort -rnk 3 /proc/slabinfo |"
+		   "awk '$3 * $4 > 1048576 { print \"# \" $1, $3 * $4 / 1024 \" KiB\" }'"))
+		printf("# and nothing is known of it\n");
+}
+
+/*
+ * Whether there is as much memory as @before again, in KiB: within a second, or, where all takes
+ * its time, in twice as much as it took to take it.
+ */
+static bool is_back(enum what what, long long before, double took)
+{
+	double start = seconds(), limit = took > 0.5 ? 2 * took : 1, now;
+	long long left;
+
+	do {
+		left = available_kib();
+		now = seconds() - start;
+		if (left + SLACK_KIB >= before) {
+			printf("# %s: taken in %.2f s, back in %.2f s\n", names[what], took, now);
+			return true;
+		}
+		usleep(5000);
+	} while (now < limit);
+	printf("# %s: taken in %.2f s; %lld of %lld KiB after %.2f s\n", names[what], took, left,
+	       before, now);
+	show_memory();
+	return false;
+}
+
+void warm_up(enum what what, long most, const char *group)
+{
+	long long before = available_kib();
+	pid_t pid = hog_start(what, most, group);
+	double start;
+
+	while (lives(pid) && !got->done)
+		usleep(20000);
+	kill_and_wait(pid);
+	/* What is going to come back is not to count as there already, nor as missing. */
+	start = seconds();
+	while (available_kib() + SLACK_KIB < before && seconds() - start < 10)
+		usleep(20000);
+}
+
+void check_hog(enum what what, long most, const char *group)
+{
+	long long before, least;
+	char text[128];
+	double start, took;
+	bool alive;
+	pid_t pid;
+	int error;
+
+	write_file("/proc/sys/vm/drop_caches", "3");
+	least = before = available_kib();
+	start = seconds();
+	pid = hog_start(what, most, group);
+	while ((alive = lives(pid)) && !got->done) {
+		long long now = available_kib();
+
+		least = now < least ? now : least;
+		usleep(20000);
+	}
+	took = seconds() - start;
+	error = got->error;
+	printf("# %s: %ld, then %s; at least %lld of %lld KiB were left\n", names[what],
+	       got->things, !alive ? "killed" : error ? strerror(-error) : "enough", least, before);
+	snprintf(text, sizeof(text), "%s: enough, or refused for lack of memory, or killed",
+		 names[what]);
+	check_true(text, got->things > 0 && (!alive || got->things == most || error == -ENOMEM));
+	snprintf(text, sizeof(text), "%s: another client's job meanwhile", names[what]);
+	check(text, run_job(&other), 0);
+	if (alive)
+		kill_and_wait(pid);
+	snprintf(text, sizeof(text), "%s: all memory is back", names[what]);
+	check_true(text, is_back(what, before, took));
+	snprintf(text, sizeof(text), "%s: the sleeper lives", names[what]);
+	check_true(text, lives(sleeper));
+	snprintf(text, sizeof(text), "%s: another client's job afterwards", names[what]);
+	check(text, run_job(&other), 0);
+}

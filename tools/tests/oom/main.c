@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * usage: oom machine [WHAT]   clients that take all that there is of a small machine
+ *        oom many             as many things as a client could once take
+ *        oom flight           clients with jobs in flight, which take long (--fault delay)
+ *        oom cgroup MIB [WHAT]
+ *                             clients that take all of a memory cgroup of MIB MiB
+ *        oom charged          what a client has the kernel allocate is charged to its cgroup
+ *
+ * Prints TAP.
+ */
+#define _GNU_SOURCE
+#include "oom.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define NO_END (1l << 20)
+
+/* @only: of what; all if it is NULL. */
+static void check_all(const char *group, const char *only)
+{
+	for (enum what what = 0; what < IN_FLIGHT; what++) {
+		if (only && strcmp(only, names[what]))
+			continue;
+		/* Of these there may be as many as there are addresses. */
+		long most = what == TIMESTAMPS ? 2048 : NO_END;
+
+		warm_up(what, most, group);
+		check_hog(what, most, group);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const char *kind = argc > 1 ? argv[1] : "";
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	got = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	need("have memory", got == MAP_FAILED ? -errno : 0);
+	if (!strcmp(kind, "machine")) {
+		bystanders_start();
+		check_all(NULL, argc > 2 ? argv[2] : NULL);
+	} else if (!strcmp(kind, "many")) {
+		bystanders_start();
+		check_hog(QUEUES, 65536, NULL);
+		check_hog(VMS, 25000, NULL);
+		check_hog(TIMESTAMPS, 2048, NULL);
+	} else if (!strcmp(kind, "flight")) {
+		bystanders_start();
+		warm_up(IN_FLIGHT, 16, NULL);
+		check_hog(IN_FLIGHT, 16, NULL);
+	} else if (!strcmp(kind, "cgroup") && argc >= 3) {
+		char limit[32];
+
+		snprintf(limit, sizeof(limit), "%llu", atoi(argv[2]) * MIB);
+		mount_groups();
+		bystanders_start();
+		check_all(make_group("hog", limit), argc > 3 ? argv[3] : NULL);
+	} else if (!strcmp(kind, "charged")) {
+		mount_groups();
+		/*
+		 * Their pages; tables; ring, context and task of a queue; job, fence and memory of
+		 * a job.
+		 */
+		check_charged(BUFFERS, 64, 1024);
+		check_charged(TABLES, 1000, 16);
+		check_charged(VMS, 100, 64);
+		check_charged(QUEUES, 90, 20);
+		check_charged(JOBS, 1000, 20);
+		return finish();
+	} else {
+		fprintf(stderr,
+			"usage: oom machine [WHAT] | many | flight | cgroup MIB [WHAT] | charged\n");
+		return 2;
+	}
+	bystanders_stop();
+	return finish();
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * Clients that take memory until they get no more, or are killed, beside a process that sleeps and
+ * a client that has nothing to do with it.
+ */
+#ifndef OOM_H
+#define OOM_H
+
+#include "../uapi/uapi.h"
+
+#include <sys/types.h>
+
+#define MIB (1024 * 1024ull)
+
+enum what {
+	BUFFERS,
+	TOUCHED,
+	TABLES,
+	VMS,
+	QUEUES,
+	TIMESTAMPS,
+	JOBS,
+	SCENES,
+	IN_FLIGHT,
+	KINDS
+};
+
+extern const char *const names[KINDS];
+
+/* What a client has got. */
+struct got {
+	volatile long things;
+	volatile int error;
+	volatile bool done;
+};
+
+extern struct got *got;
+
+/*
+ * Starts a client that takes up to @most things, and keeps them until it is killed. @group: the
+ * cgroup.procs that it is to be in, or NULL.
+ */
+pid_t hog_start(enum what what, long most, const char *group);
+
+int write_file(const char *path, const char *text);
+/* The number behind @key in a file, or -1. */
+long long read_number(const char *path, const char *key);
+double seconds(void);
+bool lives(pid_t pid);
+void kill_and_wait(pid_t pid);
+
+/* A sleeper, and another client. */
+void bystanders_start(void);
+void bystanders_stop(void);
+/* What the first such client leaves in the caches of the kernel, and of KASAN, stays there. */
+void warm_up(enum what what, long most, const char *group);
+/* A client that takes up to @most things, and all that has to be true then. */
+void check_hog(enum what what, long most, const char *group);
+
+void mount_groups(void);
+/* Makes a cgroup with a limit in bytes, or "max". Returns its cgroup.procs. */
+const char *make_group(const char *name, const char *limit);
+/*
+ * Whether a cgroup is charged at least @each KiB for each of @most things, for as long as they
+ * live.
+ */
+void check_charged(enum what what, long most, long long each);
+
+#endif

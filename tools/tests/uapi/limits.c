@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * Limits of a file that take many calls to come to, and more memory than the machine has in all. On
+ * a kernel without checkers.
+ */
+#include "memory.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define MAX_JOBS 4096
+#define MAX_OBJECTS 65536
+/* A queue has room for 256. */
+#define JOBS_OF_QUEUE 200
+
+/* An empty job on a queue of @ctx, after @in, if that is not 0. */
+static int submit_job(struct context *ctx, uint32_t queue, uint32_t in)
+{
+	struct compute_command command = compute_command();
+	struct drm_asahi_sync sync = { .sync_type = DRM_ASAHI_SYNC_SYNCOBJ, .handle = in };
+
+	ctx->queue = queue;
+	return submit(ctx, &command, sizeof(command), &sync, in ? 1 : 0, 0);
+}
+
+/* Jobs that are not complete, of all queues of a file. */
+static void check_jobs(void)
+{
+	int timeline = sw_sync_create(), file = sw_sync_fence(timeline, 1), ret = 0, count = 0;
+	struct context ctx, other;
+	uint32_t in, queue = 0, first;
+	double start;
+
+	context_init(&other);
+	context_init(&ctx);
+	first = ctx.queue;
+	need("create a syncobj", syncobj_create(ctx.fd, &in));
+	need("import a fence", syncobj_import_sync_file(ctx.fd, in, file));
+	close(file);
+	while (!ret && count <= MAX_JOBS) {
+		if (count % JOBS_OF_QUEUE == 0)
+			need("create a queue", queue_create(ctx.fd, ctx.vm, &queue));
+		ret = submit_job(&ctx, queue, in);
+		count += !ret;
+	}
+	printf("# %d jobs, then %s\n", count, strerror(-ret));
+	check("one job too many", ret, -ENOSPC);
+	check_true("and that is as many as are allowed", count == MAX_JOBS);
+	check("on any of the file's queues", submit_job(&ctx, first, 0), -ENOSPC);
+	check("another client is not concerned", run(&other), 0);
+	sw_sync_advance(timeline, 1);
+	/* Jobs complete one by one, and the first of them makes room. */
+	start = seconds();
+	do {
+		ret = submit_job(&ctx, first, 0);
+	} while (ret == -ENOSPC && seconds() - start < 60);
+	check("when jobs complete there is room", ret, 0);
+	check("and jobs end well", run(&ctx), 0);
+	close(timeline);
+	context_fini(&ctx);
+	context_fini(&other);
+}
+
+/* Handles of buffers, empty ones. */
+static void check_objects(void)
+{
+	struct context ctx, other;
+	int ret = 0, count = 0;
+	uint32_t bo = 0, new;
+
+	context_init(&other);
+	context_init(&ctx);
+	/* The context has one. */
+	for (count = 1; !ret && count <= MAX_OBJECTS; count += !ret)
+		ret = gem_create(ctx.fd, PAGE, 0, 0, &bo);
+	printf("# %d objects, then %s\n", count, strerror(-ret));
+	check("one object too many", ret, -ENOSPC);
+	check_true("and that is as many as are allowed", count == MAX_OBJECTS);
+	check("another client is not concerned", gem_create(other.fd, PAGE, 0, 0, &new), 0);
+	check("nor are its jobs", run(&other), 0);
+	check("a job of the one that has so many", run(&ctx), 0);
+	check("close one", gem_close(ctx.fd, ctx.bo), 0);
+	check("then there is room for one", gem_create(ctx.fd, PAGE, 0, 0, &bo), 0);
+	check("and no more", gem_create(ctx.fd, PAGE, 0, 0, &new), -ENOSPC);
+	context_fini(&ctx);
+	check("another client's job afterwards", run(&other), 0);
+	context_fini(&other);
+}
+
+/*
+ * Buffers of 8 to 40 MiB one after the other, each closed while it is bound, as Mesa frees them:
+ * twelve gigabytes in all.
+ */
+static void check_buffers(void)
+{
+	const int count = 500;
+	struct context ctx;
+	long long before, total;
+	int ret = 0, i;
+	uint32_t bo;
+
+	context_init(&ctx);
+	before = meminfo("MemAvailable");
+	total = fdinfo(ctx.fd, "drm-total-memory");
+	for (i = 0; i < count && !ret; i++) {
+		uint64_t size = (8 + i * 7 % 33) * MIB;
+		uint32_t *map;
+
+		need("create a buffer", gem_create(ctx.fd, size, 0, 0, &bo));
+		ret = vm_bind(ctx.fd, ctx.vm, bo, USER_VA + (1ull << 30), size);
+		map = gem_map(ctx.fd, bo, size);
+		need("map it", map ? 0 : -ENOMEM);
+		map[0] = map[size / sizeof(*map) - 1] = i;
+		munmap(map, size);
+		need("close it", gem_close(ctx.fd, bo));
+	}
+	check("each of 500 buffers can be had", ret, 0);
+	check_true("and when all are closed memory is back within 2 %",
+		   is_back("buffers", before, before / 50 / KIB_PER_MIB));
+	check_true("fdinfo says so as well", fdinfo(ctx.fd, "drm-total-memory") == total);
+	check("a job", run(&ctx), 0);
+	context_fini(&ctx);
+}
+
+void test_limits(void)
+{
+	check_buffers();
+	check_jobs();
+	check_objects();
+}
