@@ -122,7 +122,7 @@ order() {
 	shift
 	for pattern in "$@"; do
 		line=$(grep -nE -m 1 "$pattern" "$tree/build/events" | cut -d: -f1)
-		if [ "${line:-0}" -le $last ]; then
+		if [ "${line:-0}" -le "$last" ]; then
 			fail "tiers: $name"
 			cat "$tree/build/events" >&2
 			return
