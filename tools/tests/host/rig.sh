@@ -40,6 +40,17 @@ broken_modules() {
 	rm -rf "$tree"
 }
 
+# A mirror that does not answer: what was not fetched must not be taken for done, now or later.
+no_mirror() {
+	local cache=$LOGS/no-mirror status time
+	for time in first second; do
+		status=0
+		ASAHI_CACHE=$cache ASAHI_MIRROR=http://127.0.0.1:1/ "$here/../vm/vm" build >"$RIG_LOG" 2>&1 </dev/null || status=$?
+		judge "does not go on without packages, the $time time" $status 1 '^error: toolchain failed'
+	done
+	rm -rf "$cache"
+}
+
 module_tests() {
 	local dir=$LOGS/kernel
 	mkdir -p "$dir/include/config"
@@ -122,6 +133,7 @@ rig_tests() {
 	expect "says which module there is not" 1 'no module nonesuch' --no-emu --modules nonesuch -- true
 	expect "boots the debug kernel" 0 'lockdep' "${bare[@]}" --debug-kernel -- sh -c 'zcat /proc/config.gz | grep -q PROVE_LOCKING=y && echo lockdep'
 	broken_modules
+	no_mirror
 	module_tests
 	picture_tests
 	[ "$TIER" = test ] || desktop_test

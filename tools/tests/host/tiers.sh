@@ -57,5 +57,90 @@ runs "but not those of another tree" 0 "3 passed, 0 failed, 1 skipped" --all
 says "of which there is none" '^ok: one$'
 runs "a run that has ended is not taken" 0 "3 passed, 0 failed, 1 skipped" --all
 says "all suites run again" '^ok: one$'
+# Suites of the guest, with builds that only say that they were done, and with machines that say how they were started.
+mv "$tree/tools/tests/host" "$tree/tools/tests/host.before"
+mkdir "$tree/tools/tests/host"
+cat >>"$tree/tools/vm/lib/build.sh" <<'T'
+# Builds are done in two steps, so that what does not wait for them is seen.
+done_once() {
+	(
+		flock 9
+		[ -e "$REPO/build/done $*" ] || {
+			timeout 1 tail -f /dev/null || true
+			touch "$REPO/build/done $*"
+			echo "built $*" >>"$REPO/build/events"
+		}
+	) 9>>"$REPO/build/events.lock"
+}
+toolchain() { :; }
+kernel() { done_once kernel "$1"; }
+modules() { kernel "$1" && done_once modules "$1"; }
+guest_image() { done_once guest; }
+sysroot() { done_once sysroot; }
+emulator() { done_once emulator; }
+guest_programs() { mkdir -p "$REPO/build/guest" && printf '%s\n' "$REPO/build/guest"; }
+T
+cat >"$tree/tools/vm/vm" <<'T'
+#!/usr/bin/env bash
+build=$(dirname "$(readlink -f "$0")")/../../build
+share=
+echo "machine: $*" >>"$build/events"
+while [ $# != 0 ] && [ "$1" != -- ]; do
+	[ "$1" != --share ] || share=$2
+	shift
+done
+[ -n "$ASAHI_BUILT" ] || echo "not ok machines do not build"
+for dir in "$share"/.tests/*/; do
+	[ -e "$dir/suite" ] || continue
+	echo "ok $(cat "$dir/suite")" >"$dir/output"
+	echo 0 | tee "$dir/status" >"$dir/seconds"
+done
+echo "ok $(cat "$build/answer")"
+[ ! -e "$build/killed" ] || kill -KILL $PPID
+T
+# guest_suite NAME HEADER OPTIONS
+guest_suite() {
+	printf '# SPDX-License-Identifier: MIT OR Apache-2.0\n#\n%s\n' "$2" >"$tree/tools/tests/guest/$1.sh"
+	printf 'guest_tap %s %s -- true\n' "$1" "$3" >>"$tree/tools/tests/guest/$1.sh"
+}
+guest_suite single '' ''
+guest_suite shared-a '# machine: shared' --no-emu
+guest_suite shared-b '# machine: shared' ''
+guest_suite several '' '--processors 4'
+guest_suite kcsan '' '--kcsan-kernel --processors 4'
+guest_suite lonely '# machine: alone' ''
+made_up early 'echo "suite early" >>"$REPO/build/events"; pass early'
+made_up late 'echo "suite late" >>"$REPO/build/events"; pass late'
+sed -i '1a # after: early' "$tree/tools/tests/host/late.sh"
+rm -rf "$tree/build"
+mkdir "$tree/build"
+echo yes >"$tree/build/answer"
+runs "suites of host and guest" 0 "12 passed, 0 failed"
+# order NAME PATTERN…: lines that match come in this order.
+order() {
+	local name=$1 pattern line last=0
+	shift
+	for pattern in "$@"; do
+		line=$(grep -nE -m 1 "$pattern" "$tree/build/events" | cut -d: -f1)
+		if [ "${line:-0}" -le "$last" ]; then
+			fail "tiers: $name"
+			cat "$tree/build/events" >&2
+			return
+		fi
+		last=$line
+	done
+	pass "tiers: $name"
+}
+order "suites of the host do not wait for kernels" '^suite early' '^built kernel debug'
+order "one comes after another" '^suite early' '^suite late'
+order "machines come when all is built that most need" '^built modules debug' '^machine: '
+order "that with KCSAN waits for its kernel" '^built modules kcsan' '^machine: .*kcsan'
+order "what has to be alone is last" '^machine: .*kcsan' '^machine: .*/lonely'
+says "each has its line in the table" '^(builds|single|shared-a|shared-b|several|kcsan|lonely|early|late|shared-gpu|shared-bare) +[1-9]'
+touch "$tree/build/killed"
+runs "suites whose shells are killed count as failures" 1 "4 passed, 8 failed"
+rm "$tree/build/killed"
+rm -r "$tree/tools/tests/host"
+mv "$tree/tools/tests/host.before" "$tree/tools/tests/host"
 runs "wrong usage" 2 "  NAME     a part of a suite's name: of one of host/*.sh or guest/*.sh" --nonsense
 rm -rf "$tree"

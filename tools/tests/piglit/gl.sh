@@ -18,12 +18,12 @@ fetch_piglit_gl() {
 	options=(-q -o "Dir::State=$apt/state" -o "Dir::State::status=$apt/state/status" -o "Dir::Cache=$apt/cache"
 		-o "Dir::Etc=$apt/etc" -o "Dir::Etc::sourcelist=$apt/etc/sources.list"
 		-o APT::Architecture=arm64 -o APT::Architectures=arm64)
-	apt-get "${options[@]}" update
+	apt-get "${options[@]}" update || return 1
 	# shellcheck disable=SC2086
-	(cd "$1" && apt-get "${options[@]}" download $PIGLIT_PACKAGES)
+	(cd "$1" && apt-get "${options[@]}" download $PIGLIT_PACKAGES) || return 1
 	mkdir -p "$1/profiles"
 	dpkg-deb --fsys-tarfile "$1"/piglit_*.deb | tar -x -C "$1/profiles" --strip-components=6 \
-		"./$PIGLIT_DIR/tests/quick_gl.xml.gz" "./$PIGLIT_DIR/tests/quick_shader.xml.gz"
+		"./$PIGLIT_DIR/tests/quick_gl.xml.gz" "./$PIGLIT_DIR/tests/quick_shader.xml.gz" || return 1
 	rm -r "$apt"
 }
 
@@ -36,7 +36,7 @@ NATIVE_PACKAGES=base-files,bash,coreutils,util-linux,grep,sed,findutils,mawk,tar
 NATIVE_PACKAGES+=,libgl1-mesa-dri,libegl-mesa0,libegl1,libgl1,libgles2,libglx-mesa0
 
 build_piglit_host() {
-	bootstrap "$1/root" extract amd64 "$NATIVE_PACKAGES" "--aptopt=APT::Default-Release \"$SUITE-backports\"" >"$1/log" 2>&1
+	bootstrap "$1/root" extract amd64 "$NATIVE_PACKAGES" "--aptopt=APT::Default-Release \"$SUITE-backports\"" >"$1/log" 2>&1 || return 1
 	merge_usr "$1/root"
 	ln -s mawk "$1/root/usr/bin/awk"
 	mkdir -p "$1/root/mnt/share"

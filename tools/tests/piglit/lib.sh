@@ -15,22 +15,22 @@ unpack_piglit() {
 	options=(-q -o "Dir::State=$apt/state" -o "Dir::State::status=$apt/state/status" -o "Dir::Cache=$apt/cache"
 		-o "Dir::Etc=$apt/etc" -o "Dir::Etc::sourcelist=$apt/etc/sources.list"
 		-o APT::Architecture=arm64 -o APT::Architectures=arm64)
-	apt-get "${options[@]}" update
+	apt-get "${options[@]}" update || return 1
 	# shellcheck disable=SC2086
-	(cd "$1" && apt-get "${options[@]}" download $PIGLIT_PACKAGES)
+	(cd "$1" && apt-get "${options[@]}" download $PIGLIT_PACKAGES) || return 1
 	dpkg-deb --fsys-tarfile "$1"/piglit_*.deb | tar -x -C "$1/root" --wildcards \
 		"$path/bin/cl-program-tester" "$path/bin/shader_runner*" "$path/bin/glslparsertest" "$path/bin/arb_compute_*" \
 		"$path/lib/libpiglitutil*" "$path/tests/cl/*" "$path/generated_tests/cl/*" "$path/tests/spec/*.shader_test" \
-		"$path/tests/spec/arb_compute_*" "$path/tests/spec/nv_compute_*" "$path/generated_tests/spec/*/cs-*"
+		"$path/tests/spec/arb_compute_*" "$path/tests/spec/nv_compute_*" "$path/generated_tests/spec/*/cs-*" || return 1
 	rm "$1"/piglit_*.deb
 	for package in "$1"/*.deb; do
-		dpkg-deb -x "$package" "$1/root"
+		dpkg-deb -x "$package" "$1/root" || return 1
 	done
 	rm -r "$1"/*.deb "$apt"
 	# These clear a window that they then do not look at, which would be a render job.
 	find "$1/root/$LIBRARIES/piglit/generated_tests" -name 'cs-*.shader_test' -exec sed -i '/^clear/d' {} +
 	find "$1/root" -name '*.shader_test' -print0 |
-		xargs -0 grep -L --null '^\[compute shader\]' | xargs -0 -r rm
+		{ xargs -0 grep -L --null '^\[compute shader\]' || true; } | xargs -0 -r rm
 }
 
 # piglit_share DIR: makes DIR what in-guest expects, but for its list.

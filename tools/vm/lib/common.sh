@@ -71,7 +71,8 @@ logged() {
 }
 
 # step NAME KEY FUNCTION: does FUNCTION DIR once for each KEY, and prints DIR. What a step that was cut
-# off had done by then is still there when it is done again.
+# off had done by then is still there when it is done again. FUNCTION has to return what has failed: "set -e" does not
+# hold in it.
 step() {
 	local name=$1 dir=$CACHE/$1-$2
 	mkdir -p "$dir"
@@ -83,7 +84,7 @@ step() {
 			}
 			[ ! -e "$dir/.done" ] || exit 0
 			say "$name: $dir"
-			"$3" "$dir"
+			"$3" "$dir" || exit 1
 			touch "$dir/.done"
 		) 9>"$dir/.lock" >&2 || exit 1
 	fi

@@ -31,8 +31,7 @@ link_applets() {
 # make_image FILE DIR: an image of a directory. Its last page has to be whole: a kernel without buffer heads cannot read half a page
 # of a disk.
 make_image() {
-	in_root "$(toolchain)" mkfs.erofs -x-1 "$1" "$2"
-	truncate -s %64K "$1"
+	in_root "$(toolchain)" mkfs.erofs -x-1 "$1" "$2" && truncate -s %64K "$1"
 }
 
 build_guest() {

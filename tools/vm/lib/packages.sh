@@ -51,7 +51,7 @@ bootstrap() {
 	rm -rf "$dir.new"
 	mmdebstrap --verbose --mode=root --variant="$variant" --architectures="$arch" --include="$packages" \
 		"${options[@]}" "$@" "$SUITE" "$dir.new" \
-		"deb $uri $SUITE main" "deb $uri $SUITE-backports main"
+		"deb $uri $SUITE main" "deb $uri $SUITE-backports main" || return 1
 	rm -rf "$dir"
 	mv "$dir.new" "$dir"
 }
