@@ -32,8 +32,6 @@ use crate::{
     job::{
         Credits,
         Fifo,
-        Node,
-        Stage,
         WaitList, //
     },
     shared::{
@@ -63,10 +61,8 @@ use core::{
         Poll, //
     }, //
 };
-use dma_fence::{
-    FenceSignaller,
-    HwDone, //
-};
+use dma_fence::FenceSignaller;
+use jobs::First;
 use kasync::{
     time::{
         sleep,
@@ -123,22 +119,6 @@ enum Event {
     TimedOut,
     /// The queue is closed, and nothing is left.
     End,
-}
-
-/// What can be done with the first job that waits.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum First {
-    /// There is no job.
-    None,
-    /// It waits for what comes before it, for its dependencies, for credits, to be unparked, or for
-    /// what the ring does after a time limit has passed.
-    Waits,
-    /// The ring is not ready for it.
-    NotReady,
-    /// The ring is ready for it.
-    Ready,
-    /// It does not run, and all before it and all that it depends on is over.
-    Cancelled,
 }
 
 impl<R: Ring> Task<R> {
@@ -289,7 +269,7 @@ impl<R: Ring> Task<R> {
                 // What is the oldest now has not been asked whether it is over.
                 continue;
             }
-            if self.deciding != Deciding::Nothing {
+            if self.is_deciding() {
                 return Poll::Pending;
             }
             if !in_flight && first != First::NotReady {
@@ -306,6 +286,12 @@ impl<R: Ring> Task<R> {
         }
     }
 
+    /// Returns whether the ring decides what happens after a time limit has passed.
+    #[inline]
+    fn is_deciding(&self) -> bool {
+        self.deciding != Deciding::Nothing
+    }
+
     /// Counts a job that was submitted or finished. Returns whether others have their turn now.
     fn is_over_budget(&mut self, cx: &Context<'_>) -> bool {
         self.budget -= 1;
@@ -314,23 +300,6 @@ impl<R: Ring> Task<R> {
             cx.waker().wake_by_ref();
         }
         over
-    }
-
-    /// Asks whether the oldest job in flight is over.
-    #[inline]
-    fn poll_complete(&mut self, cx: &mut Context<'_>) -> Option<HwDone> {
-        let timeline = self.signaller.timeline();
-        let Some(Node {
-            stage: Stage::InFlight(_, _, in_flight),
-            ..
-        }) = self.in_flight.first()
-        else {
-            return None;
-        };
-        match self.ring.poll_complete(in_flight, timeline, cx) {
-            Poll::Ready(done) => Some(done),
-            Poll::Pending => None,
-        }
     }
 
     /// Takes the jobs that were committed.
@@ -357,55 +326,6 @@ impl<R: Ring> Task<R> {
                 cx.waker().wake_by_ref();
             }
         }
-    }
-
-    /// Asks what can be done with the first job that waits.
-    fn poll_first(&mut self, flags: Flags, cx: &mut Context<'_>) -> First {
-        let in_flight = !self.in_flight.is_empty();
-        let Some(node) = self.waiting.first() else {
-            return First::None;
-        };
-        if node.error.is_none() {
-            node.error = self.poison.or(flags.is_closed().then_some(ECANCELED));
-        }
-        let Node {
-            stage: Stage::Waiting(fence),
-            job,
-            credits,
-            error,
-            ..
-        } = node
-        else {
-            unreachable!("a committed job waits");
-        };
-        if let (None, Some(job)) = (*error, job) {
-            let is_held = flags.is_parked() || self.deciding != Deciding::Nothing;
-            if is_held || !self.credits.has(*credits) {
-                return First::Waits;
-            }
-            if trace::on() {
-                trace::wait(fence);
-            }
-            let Poll::Ready(result) = fence.dependencies_mut().poll_all(cx) else {
-                return First::Waits;
-            };
-            if self.on_error != OnError::Ignore {
-                *error = result.err();
-            }
-            if error.is_none() {
-                self.is_quiesced = false;
-                match self.ring.poll_ready(job, cx) {
-                    Poll::Pending => return First::NotReady,
-                    Poll::Ready(Ok(())) => return First::Ready,
-                    Poll::Ready(Err(e)) => *error = Some(e),
-                }
-            }
-        }
-        // It completes in its turn, and after all that it depends on.
-        if in_flight || fence.dependencies_mut().poll_all(cx).is_pending() {
-            return First::Waits;
-        }
-        First::Cancelled
     }
 
     /// Tells the ring that nothing is in flight, if it does not know.

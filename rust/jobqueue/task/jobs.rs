@@ -15,8 +15,13 @@ use crate::{
         Stage, //
     },
     shared::OnError,
+    submission::Flags,
     trace,
     Ring, //
+};
+use core::task::{
+    Context,
+    Poll, //
 };
 use dma_fence::{
     HwDone,
@@ -25,7 +30,89 @@ use dma_fence::{
 use kasync::SignallingSection;
 use kernel::prelude::*;
 
+/// What can be done with the first job that waits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum First {
+    /// There is no job.
+    None,
+    /// It waits for what comes before it, for its dependencies, for credits, to be unparked, or for
+    /// what the ring does after a time limit has passed.
+    Waits,
+    /// The ring is not ready for it.
+    NotReady,
+    /// The ring is ready for it.
+    Ready,
+    /// It does not run, and all before it and all that it depends on is over.
+    Cancelled,
+}
+
 impl<R: Ring> Task<R> {
+    /// Asks whether the oldest job in flight is over.
+    #[inline]
+    pub(super) fn poll_complete(&mut self, cx: &mut Context<'_>) -> Option<HwDone> {
+        let timeline = self.signaller.timeline();
+        let Some(Node {
+            stage: Stage::InFlight(_, _, in_flight),
+            ..
+        }) = self.in_flight.first()
+        else {
+            return None;
+        };
+        match self.ring.poll_complete(in_flight, timeline, cx) {
+            Poll::Ready(done) => Some(done),
+            Poll::Pending => None,
+        }
+    }
+
+    /// Asks what can be done with the first job that waits.
+    pub(super) fn poll_first(&mut self, flags: Flags, cx: &mut Context<'_>) -> First {
+        let (in_flight, is_deciding) = (!self.in_flight.is_empty(), self.is_deciding());
+        let Some(node) = self.waiting.first() else {
+            return First::None;
+        };
+        if node.error.is_none() {
+            node.error = self.poison.or(flags.is_closed().then_some(ECANCELED));
+        }
+        let Node {
+            stage: Stage::Waiting(fence),
+            job,
+            credits,
+            error,
+            ..
+        } = node
+        else {
+            unreachable!("a committed job waits");
+        };
+        if let (None, Some(job)) = (*error, job) {
+            let is_held = flags.is_parked() || is_deciding;
+            if is_held || !self.credits.has(*credits) {
+                return First::Waits;
+            }
+            if trace::on() {
+                trace::wait(fence);
+            }
+            let Poll::Ready(result) = fence.dependencies_mut().poll_all(cx) else {
+                return First::Waits;
+            };
+            if self.on_error != OnError::Ignore {
+                *error = result.err();
+            }
+            if error.is_none() {
+                self.is_quiesced = false;
+                match self.ring.poll_ready(job, cx) {
+                    Poll::Pending => return First::NotReady,
+                    Poll::Ready(Ok(())) => return First::Ready,
+                    Poll::Ready(Err(e)) => *error = Some(e),
+                }
+            }
+        }
+        // It completes in its turn, and after all that it depends on.
+        if in_flight || fence.dependencies_mut().poll_all(cx).is_pending() {
+            return First::Waits;
+        }
+        First::Cancelled
+    }
+
     /// Hands the first job that waits to the hardware, which is ready for it.
     pub(super) fn submit_first(&mut self) {
         let Some(mut node) = self.waiting.pop() else {
