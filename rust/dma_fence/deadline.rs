@@ -25,8 +25,8 @@
 //! the two sees the other.
 
 use crate::{
-    context::FenceSignaller,
     names::TimelineNames, //
+    signaller::FenceSignaller,
 };
 use core::{
     ffi::c_void,

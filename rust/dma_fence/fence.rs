@@ -5,7 +5,7 @@
 //! C header: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h)
 
 use crate::{
-    context::Timeline,
+    evidence::Timeline,
     ffi,
     wait::FenceFuture, //
 };

@@ -19,10 +19,12 @@
 //! stopped. `Documentation/dma_fence.rst` has the whole of it.
 
 mod all;
+mod armed;
 mod collect;
 mod containers;
 mod context;
 mod deadline;
+mod emitter;
 mod entries;
 mod evidence;
 mod fence;
@@ -31,22 +33,24 @@ mod names;
 mod own;
 mod registration;
 mod set;
+mod signaller;
 mod syncobj;
 mod wait;
 
 /// The prefix of messages of the `pr_*` macros.
 const __LOG_PREFIX: &[u8] = b"dma_fence\0";
 
-pub use containers::ChainNode;
-pub use context::{
+pub use armed::{
     Dependencies,
-    FenceContext,
-    FenceEmitter,
     FenceReservation,
-    FenceSignaller,
-    HwDone,
     InFlightFence,
-    PendingFence,
+    PendingFence, //
+};
+pub use containers::ChainNode;
+pub use context::FenceContext;
+pub use emitter::FenceEmitter;
+pub use evidence::{
+    HwDone,
     RingStopped,
     Timeline, //
 };
@@ -58,6 +62,7 @@ pub use names::{
     TimelineNames, //
 };
 pub use set::FenceSet;
+pub use signaller::FenceSignaller;
 pub use syncobj::SyncObj;
 pub use wait::{
     might_wait,

@@ -6,10 +6,8 @@
 //! checker compiles as well, with another module in the place of this one.
 
 use crate::{
-    context::{
-        FenceContext,
-        Timeline, //
-    },
+    context::FenceContext,
+    evidence::Timeline,
     ffi,
     names::TimelineNames, //
 };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Models of a context of fences, its two ends and its orphans: `rust/dma_fence/context.rs` and
-//! `evidence.rs` themselves. Each names the hazards that it covers.
+//! Models of a context of fences, its two ends and its orphans: `context.rs`, `emitter.rs`,
+//! `signaller.rs`, `armed.rs` and `evidence.rs` of `rust/dma_fence` themselves. Each names the
+//! hazards that it covers.
 
 use kasync::SignallingSection;
 use kernel::error::Error;
@@ -22,10 +23,16 @@ use std::{
     ptr::NonNull, //
 };
 
+#[path = "../../../dma_fence/armed.rs"]
+mod armed;
 #[path = "../../../dma_fence/context.rs"]
 mod context;
+#[path = "../../../dma_fence/emitter.rs"]
+mod emitter;
 #[path = "../../../dma_fence/evidence.rs"]
 mod evidence;
+#[path = "../../../dma_fence/signaller.rs"]
+mod signaller;
 mod world;
 
 mod deadline {
@@ -107,10 +114,8 @@ mod fence {
 /// Fences that note what becomes of them.
 mod own {
     use crate::{
-        context::{
-            FenceContext,
-            Timeline, //
-        },
+        context::FenceContext,
+        evidence::Timeline,
         world::boxed,
         Log,
         LOG, //
@@ -259,18 +264,20 @@ mod own {
     }
 }
 
-use context::{
-    FenceContext,
-    FenceEmitter,
+use armed::{
     FenceReservation,
-    FenceSignaller,
-    HwDone,
     InFlightFence,
-    PendingFence,
+    PendingFence, //
+};
+use context::FenceContext;
+use emitter::FenceEmitter;
+use evidence::{
+    HwDone,
     RingStopped, //
 };
 use names::Names;
 use set::FenceSet;
+use signaller::FenceSignaller;
 
 /// What is left when contexts and their fences have gone.
 struct Log {

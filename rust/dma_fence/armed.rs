@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The states of an own fence before it signals: see [`context`](crate::context).
+
+use crate::{
+    context::FenceContext,
+    evidence::Timeline,
+    own::{
+        self,
+        OwnFence, //
+    },
+    set::FenceSet, //
+};
+use core::{
+    mem::ManuallyDrop,
+    ops::Deref,
+    ptr::NonNull,
+    task::{
+        self,
+        Poll, //
+    }, //
+};
+use kernel::error::Result;
+
+/// The memory for a fence. Dropping it frees the memory.
+///
+/// # Invariants
+///
+/// Points to memory from `own::alloc()`, which is owned and not initialised.
+pub struct FenceReservation(NonNull<OwnFence>);
+
+// SAFETY: The memory is owned, and belongs to no thread.
+unsafe impl Send for FenceReservation {}
+// SAFETY: Nothing can be done with a shared reservation.
+unsafe impl Sync for FenceReservation {}
+
+impl FenceReservation {
+    /// Allocates a fence.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    #[inline]
+    pub fn new() -> Result<Self> {
+        // INVARIANT: Just allocated.
+        own::alloc().map(Self)
+    }
+
+    /// Passes the memory on.
+    #[inline(always)]
+    pub(crate) fn into_raw(self) -> NonNull<OwnFence> {
+        ManuallyDrop::new(self).0
+    }
+}
+
+impl Drop for FenceReservation {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { own::free(self.0) };
+    }
+}
+
+/// A fence that has to be signalled.
+///
+/// # Invariants
+///
+/// Points to a fence that was armed and has not signalled, of which it owns a reference. The
+/// context of the fence stays: see the module.
+pub(crate) struct Armed(NonNull<OwnFence>);
+
+// SAFETY: Fences may be used from any thread.
+unsafe impl Send for Armed {}
+// SAFETY: What can be done with a shared armed fence is to read fields that do not change.
+unsafe impl Sync for Armed {}
+
+impl Armed {
+    /// Takes a reference to a fence that has to be signalled.
+    ///
+    /// # Safety
+    ///
+    /// `fence` must be armed and not signalled. The caller passes on a reference, and it is the
+    /// only one that is passed on.
+    #[inline(always)]
+    pub(crate) unsafe fn new(fence: NonNull<OwnFence>) -> Self {
+        // INVARIANT: By the safety requirements.
+        Self(fence)
+    }
+
+    /// Passes the reference on, and with it the duty to signal.
+    #[inline(always)]
+    pub(crate) fn into_raw(self) -> NonNull<OwnFence> {
+        ManuallyDrop::new(self).0
+    }
+
+    /// Returns the timeline and the sequence number of the fence.
+    #[inline(always)]
+    pub(crate) fn id(&self) -> (Timeline, u64) {
+        // SAFETY: By the type invariant.
+        unsafe { own::id(self.0) }
+    }
+}
+
+impl Drop for Armed {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant the context stays at least until the fence is orphaned.
+        unsafe {
+            let context = own::context(self.0);
+            own::warn_orphaned(&*context, self.id().1);
+            FenceContext::orphan(context, self.0);
+        }
+    }
+}
+
+/// The fence of a job that the hardware does not have yet.
+#[must_use = "others may wait for the fence"]
+pub struct PendingFence {
+    armed: Armed,
+    dependencies: FenceSet,
+}
+
+impl PendingFence {
+    #[inline(always)]
+    pub(crate) fn new(armed: Armed, dependencies: FenceSet) -> Self {
+        Self {
+            armed,
+            dependencies,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn into_parts(self) -> (Armed, FenceSet) {
+        (self.armed, self.dependencies)
+    }
+
+    /// Returns the context and the sequence number of the fence.
+    pub fn id(&self) -> (u64, u64) {
+        let (timeline, seqno) = self.armed.id();
+        (timeline.id(), seqno)
+    }
+
+    /// Returns the fences that the job waits for.
+    #[inline(always)]
+    pub fn dependencies(&self) -> &FenceSet {
+        &self.dependencies
+    }
+
+    /// Returns the fences that the job waits for, to be polled.
+    #[inline(always)]
+    pub fn dependencies_mut(&mut self) -> Dependencies<'_> {
+        Dependencies(&mut self.dependencies)
+    }
+
+    /// Tells that the hardware has the job.
+    #[inline(always)]
+    pub fn submitted(self) -> InFlightFence {
+        InFlightFence(self.armed)
+    }
+}
+
+/// The dependencies of a pending fence, which can be polled, and not be exchanged for others.
+pub struct Dependencies<'a>(&'a mut FenceSet);
+
+impl Dependencies<'_> {
+    /// Polls all of them: see [`FenceSet::poll_all`].
+    #[inline(always)]
+    pub fn poll_all(&mut self, cx: &mut task::Context<'_>) -> Poll<Result> {
+        self.0.poll_all(cx)
+    }
+}
+
+impl Deref for Dependencies<'_> {
+    type Target = FenceSet;
+
+    #[inline(always)]
+    fn deref(&self) -> &FenceSet {
+        self.0
+    }
+}
+
+/// The fence of a job that the hardware has.
+#[must_use = "others may wait for the fence"]
+pub struct InFlightFence(Armed);
+
+impl InFlightFence {
+    #[inline(always)]
+    pub(crate) fn into_armed(self) -> Armed {
+        self.0
+    }
+
+    /// Returns the context and the sequence number of the fence.
+    pub fn id(&self) -> (u64, u64) {
+        let (timeline, seqno) = self.0.id();
+        (timeline.id(), seqno)
+    }
+}

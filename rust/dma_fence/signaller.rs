@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The end of a context that signals fences: see [`context`](crate::context).
+
+use crate::{
+    armed::{
+        Armed,
+        InFlightFence,
+        PendingFence, //
+    },
+    context::{
+        Collected,
+        End,
+        FenceContext, //
+    },
+    evidence::{
+        HwDone,
+        RingStopped,
+        Timeline, //
+    },
+    own::{
+        self,
+        OwnFence, //
+    }, //
+};
+use core::ptr::{
+    self,
+    NonNull, //
+};
+use kasync::SignallingSection;
+use kernel::{
+    error::{
+        Error,
+        Result, //
+    },
+    sync::atomic::Acquire, //
+};
+
+/// The end of a context that signals fences.
+///
+/// It belongs to the code that knows when jobs are over.
+pub struct FenceSignaller {
+    end: End,
+    /// The sequence number of the next fence to signal.
+    next: u64,
+}
+
+impl FenceSignaller {
+    /// Returns the signaller whose end of a context this is.
+    pub(crate) fn new(end: End) -> Self {
+        Self { end, next: 1 }
+    }
+
+    pub(crate) fn context(&self) -> &FenceContext {
+        &self.end
+    }
+
+    /// Returns the timeline of the fences.
+    #[inline(always)]
+    pub fn timeline(&self) -> Timeline {
+        self.end.timeline()
+    }
+
+    /// Signals a fence whose job the hardware has done.
+    ///
+    /// Evidence for another timeline is an API violation. Then, and if it is not the fence's turn,
+    /// the fence is orphaned.
+    #[inline]
+    pub fn complete(&mut self, fence: InFlightFence, done: HwDone, _: &SignallingSection<'_>) {
+        self.signal(fence.into_armed(), done.timeline(), done.result());
+    }
+
+    /// Signals a fence whose job the hardware had when it stopped.
+    ///
+    /// Evidence for another timeline is an API violation. Then, and if it is not the fence's turn,
+    /// the fence is orphaned.
+    pub fn fail(
+        &mut self,
+        fence: InFlightFence,
+        stopped: &RingStopped,
+        error: Error,
+        _: &SignallingSection<'_>,
+    ) {
+        self.signal(fence.into_armed(), stopped.timeline(), Err(error));
+    }
+
+    /// Signals a fence whose job will never be given to the hardware.
+    ///
+    /// The fence must not signal before the dependencies of the job have: others conclude from a
+    /// fence that all before it is over. Calling this earlier is an API violation. Then, and if it
+    /// is not the fence's turn, the fence is orphaned.
+    pub fn cancel(&mut self, fence: PendingFence, _: &SignallingSection<'_>, error: Error) {
+        let (armed, dependencies) = fence.into_parts();
+        if !dependencies.test_signaled() {
+            own::api_violation(c"a job was cancelled before its dependencies had signalled");
+            return;
+        }
+        self.signal(armed, self.end.timeline(), Err(error));
+    }
+
+    #[inline(always)]
+    fn signal(&mut self, armed: Armed, evidence: Timeline, result: Result) {
+        let (timeline, seqno) = armed.id();
+        if seqno != self.next || timeline != self.end.timeline() || evidence != timeline {
+            self.refuse(armed, evidence);
+            return;
+        }
+        self.next += 1;
+        let error = result.err().map_or(0, Error::to_errno);
+        // SAFETY: The fence has not signalled, and the reference is passed on.
+        unsafe { own::finish(armed.into_raw(), error) };
+    }
+
+    /// Orphans a fence instead of signalling it.
+    #[cold]
+    fn refuse(&self, armed: Armed, evidence: Timeline) {
+        let (timeline, seqno) = armed.id();
+        if timeline != self.end.timeline() {
+            own::api_violation(c"a fence of another context was to be signalled");
+        } else if evidence != timeline {
+            own::api_violation(c"a fence was to be signalled with evidence for another timeline");
+        } else {
+            own::warn_out_of_order(&self.end, seqno);
+        }
+    }
+
+    /// Signals with `error` those orphans that are next on the timeline, and returns how many are
+    /// left.
+    ///
+    /// An orphan behind a fence that is still pending or in flight stays until that has signalled.
+    /// Evidence for another timeline is an API violation: nothing is signalled then.
+    pub fn drain_orphans(
+        &mut self,
+        stopped: &RingStopped,
+        error: Error,
+        _: &SignallingSection<'_>,
+    ) -> usize {
+        self.collect();
+        if stopped.timeline() != self.end.timeline() {
+            own::api_violation(c"orphans were to be signalled with evidence for another timeline");
+            return self.count();
+        }
+        while let Some(fence) = NonNull::new(self.collected(|c| c.first)) {
+            // SAFETY: Orphans are armed, and the list is ours.
+            let seqno = unsafe { own::id(fence) }.1;
+            if seqno != self.next {
+                break;
+            }
+            self.next += 1;
+            // SAFETY: Orphans are armed, and the list is ours.
+            let next = unsafe { *own::next(fence) };
+            self.collected(|c| {
+                c.first = next;
+                c.drained += 1;
+            });
+            // SAFETY: Orphans have not signalled; the list's reference is passed on.
+            unsafe { own::finish(fence, error.to_errno()) };
+        }
+        self.count()
+    }
+
+    /// Calls `f` with what was collected.
+    fn collected<R>(&mut self, f: impl FnOnce(&mut Collected) -> R) -> R {
+        self.end.collected.with(|collected| {
+            // SAFETY: Only the signaller accesses what was collected, and it is borrowed mutably.
+            f(unsafe { &mut *collected })
+        })
+    }
+
+    /// Takes in the orphans that have come since the last time.
+    fn collect(&mut self) {
+        let mut next = self.end.orphans.xchg(ptr::null_mut(), Acquire);
+        while let Some(fence) = NonNull::new(next) {
+            // SAFETY: Orphans are armed, and this list is ours now.
+            unsafe {
+                next = *own::next(fence);
+                self.insert(fence);
+            }
+        }
+    }
+
+    /// Inserts a fence. The list is mostly taken in backwards, so its place is mostly the first.
+    ///
+    /// # Safety
+    ///
+    /// `fence` must be an orphan of this context, in no list.
+    unsafe fn insert(&mut self, fence: NonNull<OwnFence>) {
+        self.collected(|collected| {
+            let mut link: *mut *mut OwnFence = &mut collected.first;
+            // SAFETY: Orphans are armed, and both the list and the new one are ours.
+            unsafe {
+                while let Some(other) = NonNull::new(*link) {
+                    if own::id(other).1 > own::id(fence).1 {
+                        break;
+                    }
+                    link = own::next(other);
+                }
+                *own::next(fence) = *link;
+                *link = fence.as_ptr();
+            }
+        });
+    }
+
+    fn count(&mut self) -> usize {
+        let mut count = 0;
+        let mut next = self.collected(|c| c.first);
+        while let Some(fence) = NonNull::new(next) {
+            // SAFETY: Orphans are armed, and the list is ours.
+            next = unsafe { *own::next(fence) };
+            count += 1;
+        }
+        count
+    }
+}
+
+impl Drop for FenceSignaller {
+    fn drop(&mut self) {
+        // Nobody can drain them any more. `FenceContext::free()` deals with them.
+        let mut next = self.collected(|c| c.first);
+        while let Some(fence) = NonNull::new(next) {
+            // SAFETY: Orphans are armed, and the list is ours.
+            unsafe {
+                next = *own::next(fence);
+                self.end.push(fence);
+            }
+        }
+        let drained = self.collected(|c| c.drained);
+        let signalled = (self.next - 1).wrapping_sub(drained);
+        // SAFETY: This end goes.
+        unsafe { self.end.put(signalled.wrapping_neg()) };
+    }
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! What test and ring share: the hardware, as the test moves it on.
+
+use kasync::{
+    sync::{
+        AtomicWaker,
+        Notify, //
+    },
+    time::{
+        sleep,
+        Delta, //
+    }, //
+};
+use kernel::{
+    new_spinlock,
+    prelude::*,
+    sync::{
+        Arc,
+        SpinLock, //
+    }, //
+};
+
+/// What has happened so far.
+pub(super) struct State {
+    /// The ring is not ready for any job before this is cleared.
+    pub(super) busy: bool,
+    /// What readiness ends with.
+    pub(super) refuses: Option<Error>,
+    /// What a time limit that passes while nothing is in flight ends with.
+    pub(super) fails: Option<Error>,
+    /// How often in a row a time limit has passed while the ring was not ready.
+    pub(super) not_ready: u32,
+    /// How often the ring was told that nothing is in flight.
+    pub(super) quiesced: u32,
+    /// The thread whose callbacks are counted, how many there were, and how many of these could be
+    /// preempted.
+    pub(super) caller: i32,
+    pub(super) called: Called,
+    pub(super) started: usize,
+    pub(super) retired: usize,
+    pub(super) complaints: u32,
+    /// How soon somebody wants something.
+    pub(super) hurried: Option<Delta>,
+    /// How often the ring was told.
+    pub(super) deadlines: u32,
+    /// How often it was reset, if that is what it does.
+    pub(super) resets: Option<u32>,
+    /// A decision on a time limit is not made before this is cleared.
+    pub(super) undecided: bool,
+    /// A decision is being made.
+    pub(super) deciding: bool,
+    pub(super) ended: bool,
+    /// Number of the last job that is over, and how those since the last call ended.
+    pub(super) done: u32,
+    pub(super) result: Result,
+}
+
+/// Callbacks of the ring that ran in a certain thread.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Called {
+    /// Those that a commit may run: readiness, submission, a look at completion.
+    pub(crate) submits: u32,
+    /// All others.
+    pub(crate) others: u32,
+    /// Of all of these, those that could be preempted.
+    pub(crate) preemptible: u32,
+}
+
+/// What test and ring share.
+#[pin_data]
+pub(crate) struct Mock {
+    changed: Notify,
+    /// Of the queue's task.
+    pub(super) waker: AtomicWaker,
+    pub(super) ready: AtomicWaker,
+    #[pin]
+    pub(super) state: SpinLock<State>,
+}
+
+impl Mock {
+    pub(super) fn new() -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                changed: Notify::new(),
+                waker: AtomicWaker::new(),
+                ready: AtomicWaker::new(),
+                state <- new_spinlock!(State {
+                    busy: false,
+                    refuses: None,
+                    fails: None,
+                    not_ready: 0,
+                    quiesced: 0,
+                    caller: 0,
+                    called: Called::default(),
+                    started: 0,
+                    retired: 0,
+                    complaints: 0,
+                    hurried: None,
+                    deadlines: 0,
+                    resets: None,
+                    undecided: false,
+                    deciding: false,
+                    ended: false,
+                    done: 0,
+                    result: Ok(()),
+                }),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// All jobs up to number `id` are over.
+    pub(crate) fn complete(&self, id: u32, result: Result) {
+        self.change(|state| {
+            state.done = id;
+            state.result = result;
+        });
+    }
+
+    /// The same, and nobody is told.
+    pub(crate) fn complete_in_silence(&self, id: u32) {
+        self.state.lock().done = id;
+    }
+
+    /// Whether the ring is ready from now on.
+    pub(crate) fn set_busy(&self, busy: bool) {
+        self.change(|state| state.busy = busy);
+    }
+
+    /// Readiness ends with this from now on.
+    pub(crate) fn refuse(&self, e: Option<Error>) {
+        self.change(|state| state.refuses = e);
+    }
+
+    /// A time limit that passes while nothing is in flight ends the wait for readiness.
+    pub(crate) fn fail_when_not_ready(&self, e: Error) {
+        self.change(|state| state.fails = Some(e));
+    }
+
+    pub(crate) fn quiesced(&self) -> u32 {
+        self.state.lock().quiesced
+    }
+
+    /// Counts callbacks in the calling thread from now on.
+    pub(crate) fn count_calls(&self) {
+        let mut state = self.state.lock();
+        state.caller = kernel::current!().pid();
+        state.called = Called::default();
+    }
+
+    pub(crate) fn called(&self) -> Called {
+        self.state.lock().called
+    }
+
+    /// A callback runs.
+    pub(super) fn note_call(&self, submits: bool) {
+        let mut state = self.state.lock();
+        if state.caller != kernel::current!().pid() {
+            return;
+        }
+        state.called.submits += u32::from(submits);
+        state.called.others += u32::from(!submits);
+        drop(state);
+        if crate::contexts::preemptible() {
+            self.state.lock().called.preemptible += 1;
+        }
+    }
+
+    pub(crate) fn started(&self) -> usize {
+        self.state.lock().started
+    }
+
+    /// Number of the last job that is over.
+    pub(crate) fn done(&self) -> u32 {
+        self.state.lock().done
+    }
+
+    pub(crate) fn retired(&self) -> usize {
+        self.state.lock().retired
+    }
+
+    /// It is reset when a job takes too long the next time; once.
+    pub(crate) fn reset_when_stalled(&self) {
+        self.state.lock().resets = Some(0);
+    }
+
+    /// Whether decisions on time limits stay pending from now on.
+    pub(crate) fn set_undecided(&self, undecided: bool) {
+        self.change(|state| state.undecided = undecided);
+    }
+
+    pub(crate) fn resets(&self) -> Option<u32> {
+        self.state.lock().resets
+    }
+
+    pub(crate) fn complaints(&self) -> u32 {
+        self.state.lock().complaints
+    }
+
+    /// How often the ring was told of a deadline.
+    pub(crate) fn deadlines(&self) -> u32 {
+        self.state.lock().deadlines
+    }
+
+    /// Waits until the ring was told of a deadline that is sooner.
+    pub(crate) async fn hurried_within(&self, within: Delta) {
+        self.wait(|state| state.hurried.filter(|d| *d <= within))
+            .await;
+    }
+
+    /// How soon somebody wants something, as soon as somebody does.
+    pub(crate) async fn hurried(&self) -> Delta {
+        self.wait(|state| state.hurried).await
+    }
+
+    pub(super) fn change(&self, f: impl FnOnce(&mut State)) {
+        f(&mut self.state.lock());
+        self.changed.notify_waiters();
+        self.waker.wake();
+        self.ready.wake();
+    }
+
+    /// Hardware that works by itself, until the queue has ended.
+    pub(super) async fn work(self: Arc<Self>, duration: Delta) {
+        let mut done = 0;
+        loop {
+            let more = self.wait(|s| match s.started > done {
+                true => Some(true),
+                false => s.ended.then_some(false),
+            });
+            if !more.await {
+                return;
+            }
+            sleep(duration).await;
+            done += 1;
+            self.complete(u32::try_from(done).unwrap_or(u32::MAX), Ok(()));
+        }
+    }
+
+    pub(super) async fn wait<T>(&self, f: impl Fn(&State) -> Option<T>) -> T {
+        loop {
+            let changed = self.changed.notified();
+            let found = f(&self.state.lock());
+            if let Some(found) = found {
+                return found;
+            }
+            changed.await;
+        }
+    }
+}
