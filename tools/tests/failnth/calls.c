@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/* The calls. */
+#define _GNU_SOURCE
+#include "calls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BIG_PAGES 64
+#define BIG_VA (USER_VA + 0x40000000ull)
+/* Where no table is. */
+#define FAR_VA (USER_VA + 0x400000000ull)
+#define SECONDS 60
+
+void state_init(struct state *s)
+{
+	struct drm_prime_handle export = { .flags = DRM_CLOEXEC | DRM_RDWR };
+
+	memset(s, 0, sizeof(*s));
+	context_init(&s->ctx);
+	/* An empty stream of the vertex data master. */
+	s->ctx.map[0x100 / 4] = 6u << 29;
+	need("create a buffer", gem_create(s->ctx.fd, BIG_PAGES * PAGE, 0, 0, &s->big));
+	need("bind it", vm_bind(s->ctx.fd, s->ctx.vm, s->big, BIG_VA, BIG_PAGES * PAGE));
+	need("create a syncobj", syncobj_create(s->ctx.fd, &s->sync_in));
+	need("create a syncobj", syncobj_create(s->ctx.fd, &s->sync_out));
+	need("a job", run_job(s));
+	export.handle = s->big;
+	need("export it", gpu_ioctl(s->ctx.fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &export));
+	s->exported = export.fd;
+	s->other = gpu_open();
+	need("open the render node", s->other);
+}
+
+static int wait_out(struct state *s)
+{
+	int file = syncobj_export_sync_file(s->ctx.fd, s->sync_out), ret;
+
+	need("export a fence", file);
+	ret = sync_file_wait(file, SECONDS * 1000);
+	close(file);
+	return ret;
+}
+
+int run_job(struct state *s)
+{
+	int ret = submit_one(&s->ctx, s->sync_in);
+
+	if (!ret)
+		ret = submit_one(&s->ctx, s->sync_out);
+	return ret ? ret : wait_out(s);
+}
+
+static void undo_submit(struct state *s)
+{
+	need("a job's result", wait_out(s));
+}
+
+static int call_open(struct state *s)
+{
+	s->file = open("/dev/dri/renderD128", O_RDWR | O_CLOEXEC);
+	return s->file < 0 ? -errno : 0;
+}
+
+static void undo_open(struct state *s)
+{
+	close(s->file);
+}
+
+static int call_params(struct state *s)
+{
+	struct drm_asahi_params_global params;
+
+	return get_params(s->ctx.fd, &params);
+}
+
+static int call_vm_create(struct state *s)
+{
+	return vm_create(s->ctx.fd, &s->made);
+}
+
+static void undo_vm_create(struct state *s)
+{
+	need("destroy a VM", vm_destroy(s->ctx.fd, s->made));
+}
+
+static int call_gem_create(struct state *s)
+{
+	return gem_create(s->ctx.fd, PAGE, DRM_ASAHI_GEM_WRITEBACK, 0, &s->made);
+}
+
+static int call_gem_create_private(struct state *s)
+{
+	return gem_create(s->ctx.fd, PAGE, DRM_ASAHI_GEM_VM_PRIVATE, s->ctx.vm, &s->made);
+}
+
+static void undo_gem_create(struct state *s)
+{
+	need("close a buffer", gem_close(s->ctx.fd, s->made));
+}
+
+/* A second offset of the same object would allocate nothing. */
+static int call_create_and_offset(struct state *s)
+{
+	uint64_t offset;
+	int ret = call_gem_create(s);
+
+	if (ret)
+		return ret;
+	ret = gem_mmap_offset(s->ctx.fd, s->made, &offset);
+	if (ret)
+		undo_gem_create(s);
+	return ret;
+}
+
+static int bind_op(struct state *s, uint32_t flags, uint32_t handle, uint64_t va, uint64_t pages)
+{
+	return vm_bind_op(s->ctx.fd, s->ctx.vm, (struct drm_asahi_gem_bind_op){
+		.flags = flags, .handle = handle, .addr = va, .range = pages * PAGE,
+	});
+}
+
+/* A new object, at an address that has no tables: all that a bind can need. */
+static int call_bind_new(struct state *s)
+{
+	struct context *ctx = &s->ctx;
+	uint32_t vm;
+	int ret = vm_create(ctx->fd, &vm);
+
+	if (ret)
+		return ret;
+	ret = gem_create(ctx->fd, 4 * PAGE, 0, 0, &s->made);
+	if (!ret) {
+		ret = vm_bind(ctx->fd, vm, s->made, FAR_VA, 4 * PAGE);
+		gem_close(ctx->fd, s->made);
+	}
+	vm_destroy(ctx->fd, vm);
+	return ret;
+}
+
+#define RW (DRM_ASAHI_BIND_READ | DRM_ASAHI_BIND_WRITE)
+
+/* In the middle of a mapping, which is cut in three. */
+static int call_bind_over(struct state *s)
+{
+	return bind_op(s, RW, s->ctx.bo, BIG_VA + 8 * PAGE, 1);
+}
+
+static int call_unbind_middle(struct state *s)
+{
+	return bind_op(s, DRM_ASAHI_BIND_UNBIND, 0, BIG_VA + 8 * PAGE, 4);
+}
+
+static int call_bind_sparse(struct state *s)
+{
+	return bind_op(s, RW | DRM_ASAHI_BIND_SINGLE_PAGE, s->big, BIG_VA, BIG_PAGES);
+}
+
+static void undo_bind(struct state *s)
+{
+	need("bind all of it", bind_op(s, RW, s->big, BIG_VA, BIG_PAGES));
+}
+
+static int call_timestamps(struct state *s)
+{
+	struct drm_asahi_gem_bind_object args = {
+		.op = DRM_ASAHI_BIND_OBJECT_OP_BIND,
+		.flags = DRM_ASAHI_BIND_OBJECT_USAGE_TIMESTAMPS,
+		.handle = s->big,
+		.range = PAGE,
+	};
+	int ret = gpu_ioctl(s->ctx.fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &args);
+
+	s->timestamps = args.object_handle;
+	return ret;
+}
+
+static void undo_timestamps(struct state *s)
+{
+	struct drm_asahi_gem_bind_object args = {
+		.op = DRM_ASAHI_BIND_OBJECT_OP_UNBIND,
+		.object_handle = s->timestamps,
+	};
+
+	need("unbind timestamps", gpu_ioctl(s->ctx.fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &args));
+}
+
+static int call_queue_create(struct state *s)
+{
+	return queue_create(s->ctx.fd, s->ctx.vm, &s->made);
+}
+
+static void undo_queue_create(struct state *s)
+{
+	need("destroy a queue", queue_destroy(s->ctx.fd, s->made));
+}
+
+static int call_submit(struct state *s)
+{
+	struct compute_command command = compute_command();
+	struct drm_asahi_sync syncs[] = { { .handle = s->sync_in }, { .handle = s->sync_out } };
+
+	return submit(&s->ctx, &command, sizeof(command), syncs, 1, 1);
+}
+
+/* On a queue that has had none: what renders need is made then. */
+static int call_render(struct state *s)
+{
+	struct {
+		struct drm_asahi_cmd_header header;
+		struct drm_asahi_cmd_render render;
+	} command = {
+		.header = {
+			.cmd_type = DRM_ASAHI_CMD_RENDER,
+			.size = sizeof(command.render),
+			.vdm_barrier = DRM_ASAHI_BARRIER_NONE,
+			.cdm_barrier = DRM_ASAHI_BARRIER_NONE,
+		},
+		.render = {
+			.vdm_ctrl_stream_base = USER_VA + 0x100,
+			.ppp_ctrl = 0x202,
+			.width_px = 64,
+			.height_px = 64,
+			.layers = 1,
+			.utile_width_px = 32,
+			.utile_height_px = 32,
+			.samples = 1,
+			.sample_size_B = 8,
+			.isp_bgobjvals = 0x300,
+			.bg = { .usc = 4 },
+			.eot = { .usc = 4 },
+			.partial_bg = { .usc = 4 },
+			.partial_eot = { .usc = 4 },
+		},
+	};
+	struct drm_asahi_sync out = { .handle = s->sync_out };
+	struct context ctx = s->ctx;
+	int ret = queue_create(ctx.fd, ctx.vm, &ctx.queue);
+
+	if (ret)
+		return ret;
+	ret = submit(&ctx, &command, sizeof(command), &out, 0, 1);
+	if (ret)
+		queue_destroy(ctx.fd, ctx.queue);
+	s->made = ctx.queue;
+	return ret;
+}
+
+static void undo_render(struct state *s)
+{
+	/* Its background program is nowhere, so how it ends says nothing. */
+	wait_out(s);
+	need("destroy a queue", queue_destroy(s->ctx.fd, s->made));
+}
+
+/* Of a new object: that of an old one is there already. */
+static int call_create_and_export(struct state *s)
+{
+	struct drm_prime_handle export = { .flags = DRM_CLOEXEC | DRM_RDWR };
+	int ret = call_gem_create(s);
+
+	if (ret)
+		return ret;
+	export.handle = s->made;
+	ret = gpu_ioctl(s->ctx.fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &export);
+	if (ret)
+		undo_gem_create(s);
+	s->file = export.fd;
+	return ret;
+}
+
+static void undo_export(struct state *s)
+{
+	close(s->file);
+	undo_gem_create(s);
+}
+
+static int call_import(struct state *s)
+{
+	struct drm_prime_handle import = { .fd = s->exported };
+	int ret = gpu_ioctl(s->other, DRM_IOCTL_PRIME_FD_TO_HANDLE, &import);
+
+	s->made = import.handle;
+	return ret;
+}
+
+static void undo_import(struct state *s)
+{
+	need("close what was imported", gem_close(s->other, s->made));
+}
+
+const struct call calls[] = {
+	{ "open", call_open, undo_open, 3 },
+	{ "GET_PARAMS", call_params, NULL, 0 },
+	{ "VM_CREATE", call_vm_create, undo_vm_create, 5 },
+	{ "GEM_CREATE", call_gem_create, undo_gem_create, 2 },
+	{ "GEM_CREATE, private", call_gem_create_private, undo_gem_create, 2 },
+	{ "GEM_CREATE and GEM_MMAP_OFFSET", call_create_and_offset, undo_gem_create, 2 },
+	{ "VM_CREATE, GEM_CREATE and VM_BIND", call_bind_new, NULL, 10 },
+	{ "VM_BIND over a mapping", call_bind_over, undo_bind, 5 },
+	{ "VM_BIND, unbind", call_unbind_middle, undo_bind, 5 },
+	{ "VM_BIND, a single page", call_bind_sparse, undo_bind, 5 },
+	{ "GEM_BIND_OBJECT", call_timestamps, undo_timestamps, 1 },
+	{ "QUEUE_CREATE", call_queue_create, undo_queue_create, 10 },
+	{ "SUBMIT", call_submit, undo_submit, 5 },
+	{ "QUEUE_CREATE and SUBMIT of a render", call_render, undo_render, 20 },
+	{ "GEM_CREATE and PRIME_HANDLE_TO_FD", call_create_and_export, undo_export, 4 },
+	{ "PRIME_FD_TO_HANDLE", call_import, undo_import, 1 },
+	{ NULL, NULL, NULL, 0 },
+};

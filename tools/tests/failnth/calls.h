@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The calls whose allocations fail. */
+#ifndef FAILNTH_CALLS_H
+#define FAILNTH_CALLS_H
+
+#include "../uapi/uapi.h"
+
+/* What the calls work on, and what the last one has made. */
+struct state {
+	struct context ctx;
+	uint32_t big, sync_in, sync_out, timestamps, made;
+	int file;
+	/* The big buffer as a dma-buf, and another file of the device. */
+	int exported, other;
+};
+
+struct call {
+	const char *name;
+	/* Makes the call. Returns 0 or a negative errno. */
+	int (*make)(struct state *s);
+	/* Takes back what a call has made that was successful. */
+	void (*undo)(struct state *s);
+	/* How many allocations it cannot do without, at least. */
+	unsigned int least;
+};
+
+/* Ends with one that has no name. */
+extern const struct call calls[];
+
+void state_init(struct state *s);
+/* The result of a job. */
+int run_job(struct state *s);
+
+#endif

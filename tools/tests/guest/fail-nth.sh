@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+# tier: all
+#
+# Each allocation of each ioctl fails once.
+# shellcheck disable=SC2154
+guest_tap fail-nth --timeout 900 --share "$programs" -- /mnt/share/fail-nth
