@@ -141,7 +141,7 @@ static int write_number(const char *directory, const char *name, int number)
 	return write_file(path, text);
 }
 
-/* Makes the kernel's workers, those that are yet to be made, too, threads whose allocations fail. */
+/* Makes the kernel's workers, and those that are yet to come, threads whose allocations fail. */
 static void mark_workers(void)
 {
 	DIR *dir = opendir("/proc");
