@@ -216,7 +216,7 @@ impl FenceSignaller {
 impl Drop for FenceSignaller {
     fn drop(&mut self) {
         // Nobody can drain them any more. `FenceContext::free()` deals with them.
-        let mut next = self.collected(|c| c.first);
+        let (mut next, drained) = self.collected(|c| (c.first, c.drained));
         while let Some(fence) = NonNull::new(next) {
             // SAFETY: Orphans are armed, and the list is ours.
             unsafe {
@@ -224,7 +224,6 @@ impl Drop for FenceSignaller {
                 self.end.push(fence);
             }
         }
-        let drained = self.collected(|c| c.drained);
         let signalled = (self.next - 1).wrapping_sub(drained);
         // SAFETY: This end goes.
         unsafe { self.end.put(signalled.wrapping_neg()) };

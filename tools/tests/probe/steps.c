@@ -3,17 +3,21 @@
  * A probe that has no memory at one of its steps. After each that failed there is one line in the
  * kernel's log, the next probe works, and its GPU runs a job. What leaks is for kmemleak to find.
  *
- * usage: probe-steps thread STEP	the kernel's fault injection has the Nth allocation of the
- *					thread that binds the device fail, for N = 1, 1 + STEP and
- *					so on, until the probe has fewer
+ * usage: probe-steps thread STEP [FIRST]
+ *					the kernel's fault injection has the Nth allocation of the
+ *					thread that binds the device fail, for N = FIRST or 1,
+ *					STEP more and so on, until the probe has fewer
  *        probe-steps workers BYTES	an allocation of the kernel's workers fails, among which are
  *					those that the probe waits for: the first one, the first
  *					one after BYTES bytes, and so on
  *
- * Left out is one step of Linux 7.3's own that does not survive it: if drm_sysfs_minor_alloc() has
- * no memory, drm_minor_alloc() leaves an error pointer in minor->kdev, and
- * drm_minor_alloc_release() calls put_device() with that: an oops in kobject_put(). The allocation
- * before it is that of drm_minor_alloc()'s action, by whose failure it is found.
+ * Left out are steps of Linux 7.3's own, as one of them does not survive it: if
+ * drm_sysfs_minor_alloc() has no memory, drm_minor_alloc() leaves an error pointer in minor->kdev,
+ * and drm_minor_alloc_release() calls put_device() with that: an oops in kobject_put(), called by
+ * drm_minor_alloc_release(), drm_managed_release(), drm_dev_init(), __drm_dev_alloc(). Which number
+ * its allocation has changes with what the kernel's caches hold. So from the first failure in
+ * drm_dev_init() on as many are left out as that function has. What the driver sees of each is the
+ * same.
  *
  * The device is bound, before and afterwards. Prints TAP.
  */
@@ -38,13 +42,13 @@
 /* Kernel messages up to this level count. */
 #define LEVEL_WARNING 4
 
-/* Allocations that drm_sysfs_minor_alloc() may have; some are more when caches are refilled. */
-#define LEFT_OUT 3
+/* Allocations that drm_dev_init() may have. */
+#define LEFT_OUT 30
 /*
- * Between the first allocation of drm_dev_init() and the first of drm_sysfs_minor_alloc() there are
- * more allocations than this, so no step of this size goes past both.
+ * Before drm_sysfs_minor_alloc() it has more than this, so no step of this size goes past the first
+ * of them and to that.
  */
-#define MAX_STEP 5
+#define MAX_STEP 2
 /* Allocations of pages fail after multiples of so many. */
 #define PAGES 2
 
@@ -54,8 +58,6 @@ struct place {
 	bool drm;
 	/* Below apple_mbox_get(), which calls all that goes wrong ENODEV. */
 	bool mailbox;
-	/* Below drm_minor_alloc(), and the last one before drm_sysfs_minor_alloc(). */
-	bool before_minor;
 };
 
 static int write_file(const char *path, const char *text)
@@ -110,7 +112,6 @@ static bool is_bound(void)
 static int read_log(int log, struct place *place)
 {
 	struct place found = {};
-	bool minor = false, action = false;
 	char record[8192];
 	ssize_t length;
 	int lines = 0;
@@ -121,14 +122,11 @@ static int read_log(int log, struct place *place)
 		record[length] = 0;
 		found.drm |= !!strstr(record, " drm_dev_init+");
 		found.mailbox |= !!strstr(record, " apple_mbox_get+");
-		minor |= !!strstr(record, " drm_minor_alloc+");
-		action |= !!strstr(record, " __drmm_add_action");
 		if ((strtoul(record, NULL, 10) & 7) > LEVEL_WARNING || !strstr(record, DEVICE ": "))
 			continue;
 		if (!strstr(record, "probe with driver asahi failed"))
 			lines++;
 	}
-	found.before_minor = minor && action;
 	if (place)
 		*place = found;
 	return lines;
@@ -143,7 +141,7 @@ static int write_number(const char *directory, const char *name, int number)
 	return write_file(path, text);
 }
 
-/* Makes the kernel's workers, those that are yet to be made, too, threads whose allocations fail. */
+/* Makes the kernel's workers, and those that are yet to come, threads whose allocations fail. */
 static void mark_workers(void)
 {
 	DIR *dir = opendir("/proc");
@@ -272,22 +270,27 @@ static void count_step(struct result *result, const char *what, unsigned int n, 
 		write_file(DRIVER "unbind", DEVICE);
 }
 
-static struct result thread_steps(int log, unsigned int step)
+static struct result thread_steps(int log, unsigned int step, unsigned int n)
 {
 	struct result result = {};
 	struct place place = {};
-	unsigned int n = 1;
 
 	while (!result.over && result.bad < 10) {
 		count_step(&result, "allocation", n,
 			   try_step(n, NULL, log, &result.over, &place, &result.failed));
-		if (place.before_minor) {
-			printf("# allocations %u to %u are left out: drm_sysfs_minor_alloc()\n",
-			       n + 1, n + LEFT_OUT);
-			result.left_out++;
-			n += LEFT_OUT;
+		if (result.steps % 20 == 0) {
+			printf("# allocation %u: %u have failed\n", n, result.failed);
+			fflush(stdout);
 		}
-		n += place.drm ? 1 : step;
+		if (place.drm && !result.left_out) {
+			printf("# allocations %u to %u are left out: drm_dev_init()\n", n + 1,
+			       n + LEFT_OUT);
+			fflush(stdout);
+			result.left_out = LEFT_OUT;
+			n += LEFT_OUT;
+		} else {
+			n += step;
+		}
 	}
 	printf("# the last step was before allocation %u\n", n);
 	return result;
@@ -313,12 +316,14 @@ static void report(const char *what, struct result result)
 
 int main(int argc, char **argv)
 {
-	bool thread = argc == 3 && !strcmp(argv[1], "thread");
-	unsigned int step = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
+	bool thread = argc >= 3 && argc <= 4 && !strcmp(argv[1], "thread");
+	unsigned int step = thread || argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
+	unsigned int first = argc == 4 ? strtoul(argv[3], NULL, 10) : 1;
 	int log;
 
-	if (!step || (thread && step > MAX_STEP) || (!thread && strcmp(argv[1], "workers"))) {
-		fprintf(stderr, "usage: probe-steps thread STEP (%d at most)\n"
+	if (!step || (thread && (step > MAX_STEP || !first)) ||
+	    (!thread && strcmp(argv[1], "workers"))) {
+		fprintf(stderr, "usage: probe-steps thread STEP (%d at most) [FIRST]\n"
 			"       probe-steps workers BYTES\n", MAX_STEP);
 		return 2;
 	}
@@ -334,11 +339,11 @@ int main(int argc, char **argv)
 	need("unbind", write_file(DRIVER "unbind", DEVICE));
 
 	if (thread) {
-		struct result result = thread_steps(log, step);
+		struct result result = thread_steps(log, step, first);
 
 		report("the thread", result);
 		check_true("some have failed", result.failed > 2);
-		check_true("DRM's minors were passed", result.left_out > 1);
+		check_true("drm_dev_init() was passed", result.left_out > 0);
 	} else {
 		struct result slab = worker_steps(log, FAILSLAB, step);
 		struct result pages = worker_steps(log, FAIL_PAGES, PAGES);

@@ -68,16 +68,18 @@ pub(crate) enum MapError<E> {
 ///
 /// # Invariants
 ///
-/// - `root` is a table of `memory`, valid for as long as `self` lives.
+/// - `root` is a table of `memory` that we have allocated; `shared` is one, valid for as long as
+///   `self` lives.
 /// - The valid entries with an index in `roots` of the root, and all entries below them, point to
 ///   tables that [`TableMemory::allocate`] has returned, or at the last level to pages.
 pub(crate) struct PageTable<M: TableMemory> {
     memory: M,
     root: u64,
-    /// The entries of the root that are ours.
+    /// The entries of the root that are used.
     roots: Range<usize>,
-    /// Whether the root is ours as well.
-    owns_root: bool,
+    /// The root that firmware and GPU walk from, if it is somebody else's. Our one entry is copied
+    /// to it for as long as we are attached.
+    shared: Option<u64>,
     /// Bits that all leaves have.
     leaf: u64,
 }
@@ -98,35 +100,62 @@ impl<M: TableMemory> PageTable<M> {
             memory,
             root,
             roots: 0..LEVEL_ENTRIES[0],
-            owns_root: true,
+            shared: None,
             leaf: pte::NG,
         })
     }
 
     /// The entry `index` of a root that belongs to somebody else, in the upper half.
     ///
+    /// One before us may live on, after the device was unbound: it has a root of its own, too, and
+    /// so finds nothing of ours.
+    ///
     /// # Safety
     ///
-    /// `root` must be a table, valid for as long as the result lives, and nobody else may touch the
-    /// entry.
-    pub(crate) unsafe fn new_upper(memory: M, root: u64, index: usize) -> Self {
-        // INVARIANT: By the function's requirements; the entry is cleared below.
+    /// `root` must be a table, valid for as long as the result lives, and nobody but others of this
+    /// kind may touch the entry.
+    pub(crate) unsafe fn new_upper(memory: M, root: u64, index: usize) -> Result<Self, M::Error> {
+        let own = memory.allocate()?;
+        // INVARIANT: Our own root has just been allocated; the other one is a table by the
+        // function's requirements.
         let this = Self {
             memory,
-            root,
+            root: own,
             roots: index..index + 1,
-            owns_root: false,
+            shared: Some(root),
             leaf: 0,
         };
+        let ours = this.link(this.entry(own, index))?;
         // A driver before us, of a kernel before this one perhaps, left something there.
         this.entry(root, index).store(0, Ordering::Relaxed);
         this.memory.invalidate_all();
-        this
+        // Release: the table is there before it.
+        this.entry(root, index).store(ours, Ordering::Release);
+        Ok(this)
     }
 
-    /// Physical address of the root.
+    /// Takes what is mapped here out of the root that belongs to somebody else, for good. Firmware
+    /// and GPU do not reach it any more when this returns. May be repeated.
+    pub(crate) fn detach(&self) {
+        let Some(shared) = self.shared else {
+            return;
+        };
+        let index = self.roots.start;
+        let ours = self.load(self.root, index);
+        // Another one's may be there by now.
+        let gone = ours != 0
+            && self
+                .entry(shared, index)
+                .compare_exchange(ours, 0, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        if gone {
+            self.memory.invalidate_all();
+        }
+    }
+
+    /// Physical address of the root that firmware and GPU walk from.
     pub(crate) fn root(&self) -> u64 {
-        self.root
+        self.shared.unwrap_or(self.root)
     }
 
     /// Maps the page at `va`.
@@ -260,18 +289,9 @@ impl<M: TableMemory> PageTable<M> {
 
 impl<M: TableMemory> Drop for PageTable<M> {
     fn drop(&mut self) {
-        if self.owns_root {
-            // The owner has taken the root out of the context that it was in.
-            return self.free_all(self.root, 0);
-        }
-        for index in self.roots.clone() {
-            let entry = self.entry(self.root, index).swap(0, Ordering::Relaxed);
-            if entry != 0 {
-                // The root stays where it is walked from.
-                self.memory.invalidate_all();
-                self.free_all(entry & pte::ADDRESS_MASK, 1);
-            }
-        }
+        // The owner has taken a root of ours out of the context that it was in.
+        self.detach();
+        self.free_all(self.root, 0);
     }
 }
 

@@ -157,6 +157,30 @@ fn somebody_elses_root_is_left_alone() {
 }
 
 #[test]
+fn one_that_goes_late_leaves_the_next_one_alone() {
+    let memory = Fake::default();
+    let root = memory.allocate().unwrap();
+    // SAFETY: A table of our own.
+    let old = unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX) }.unwrap();
+    old.map(KERNEL_START, 0x8_0000_0000, P).unwrap();
+    // The device is bound again while somebody still has what was there before.
+    // SAFETY: A table of our own.
+    let new = unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX) }.unwrap();
+    new.map(KERNEL_START, 0x9_0000_0000, P).unwrap();
+    old.unmap(KERNEL_START);
+    assert_eq!(new.lookup(KERNEL_START), Some((0x9_0000_0000, P)));
+    drop(old);
+    assert_eq!(new.lookup(KERNEL_START), Some((0x9_0000_0000, P)));
+    // SAFETY: A table of our own.
+    assert_ne!(
+        unsafe { memory.entries(root).add(KERNEL_ROOT_INDEX).read() },
+        0
+    );
+    drop(new);
+    assert_eq!(live(&memory), 1);
+}
+
+#[test]
 fn tables_go_out_of_reach_before_they_are_freed() {
     let memory = Fake::default();
     let root = memory.allocate().unwrap();

@@ -96,7 +96,7 @@ const ANSWER_PERIOD: Delta = Delta::from_millis(10);
 /// | root | who | after [`Uat::shutdown`] |
 /// |---|---|---|
 /// | upper half | the boot loader's; the firmware's own image is in it | stays for ever |
-/// | entry 2 of it | ours: the kernel's half | cleared by [`Uat::abandon`], or when the object is dropped |
+/// | entry 2 of it | ours: the kernel's half | none, or that of the next object |
 /// | lower half of context 0 | ours | a table without entries |
 /// | contexts 1 to 63 | clients | none |
 #[pin_data(PinnedDrop)]
@@ -123,7 +123,7 @@ pub(crate) struct Uat {
     pub(crate) timestamps: Arc<Ranges>,
     // Behind what points into them: fields are dropped in order.
     ttbs: Region,
-    pagetables: Region,
+    _pagetables: Region,
     _handoff: Region,
 }
 
@@ -141,7 +141,7 @@ impl Uat {
         let memory = unsafe { Pages::with_root(&pagetables) };
         // SAFETY: The region's first page is the root of the upper half, and entry
         // `KERNEL_ROOT_INDEX` of it is what the firmware leaves to the driver.
-        let upper = unsafe { PageTable::new_upper(memory, pagetables.base(), KERNEL_ROOT_INDEX) };
+        let upper = unsafe { PageTable::new_upper(memory, pagetables.base(), KERNEL_ROOT_INDEX)? };
         let lower = PageTable::new_lower(Pages::new())?;
         let slots = SlotPool::new()?;
         let rtkit = Ranges::new(RTKIT)?;
@@ -163,7 +163,7 @@ impl Uat {
                 mmio,
                 timestamps,
                 ttbs,
-                pagetables,
+                _pagetables: pagetables,
                 _handoff: handoff_region,
             }),
             GFP_KERNEL,
@@ -329,9 +329,11 @@ impl Uat {
     /// Ends what firmware and GPU have of our lower halves: the clients', and the one of context 0.
     /// Their tables may be freed then.
     ///
-    /// The upper half stays: the firmware's own image is in it, which it needs even to sleep. The
-    /// kernel's part of it goes mapping by mapping, and its tables go with the object.
+    /// The upper half stays: the firmware's own image is in it, which it needs even to sleep. Only
+    /// the kernel's part of it goes. Clients may have something in that for as long as they have
+    /// their files open, while the device is bound again.
     pub(crate) fn shutdown(&self) {
+        self.upper.detach();
         let ours = ttb(self.lower.root(), KERNEL_CONTEXT);
         // If it is not there the handshake has not come so far.
         if self
@@ -362,13 +364,7 @@ impl Uat {
     /// crashes. It cannot be used again in any case.
     pub(crate) fn abandon(&self) {
         self.abandoned.store(true, Relaxed);
-        let offset = KERNEL_ROOT_INDEX * size_of::<u64>();
-        // SAFETY: The region's first page is the root of the upper half, whose entries are words.
-        // The firmware reads them, and we write ours, as single words.
-        let entry =
-            unsafe { AtomicU64::from_ptr(self.pagetables.cpu_addr().add(offset).cast().as_ptr()) };
-        entry.store(0, Ordering::Relaxed);
-        tlb::invalidate_all();
+        self.upper.detach();
     }
 
     /// Whether what the firmware was given has to stay.
