@@ -29,12 +29,14 @@ macro_rules! number {
         impl Value for $t {
             const SIZE: usize = core::mem::size_of::<$t>();
 
+            #[inline(always)]
             fn read(bytes: &[u8]) -> Self {
                 let mut raw = [0; Self::SIZE];
                 raw.copy_from_slice(&bytes[..Self::SIZE]);
                 <$t>::from_le_bytes(raw)
             }
 
+            #[inline(always)]
             fn write(self, bytes: &mut [u8]) {
                 bytes[..Self::SIZE].copy_from_slice(&self.to_le_bytes());
             }
@@ -47,10 +49,12 @@ number!(u8, u16, u32, u64, i16, i32, f32);
 impl<T: Value, const N: usize> Value for [T; N] {
     const SIZE: usize = T::SIZE * N;
 
+    #[inline]
     fn read(bytes: &[u8]) -> Self {
         core::array::from_fn(|i| T::read(&bytes[i * T::SIZE..]))
     }
 
+    #[inline]
     fn write(self, bytes: &mut [u8]) {
         for (i, value) in self.into_iter().enumerate() {
             value.write(&mut bytes[i * T::SIZE..]);
@@ -82,16 +86,19 @@ impl<S, T: Value> Field<S, T> {
     }
 
     /// Its distance from the start of the structure, in bytes.
+    #[inline(always)]
     pub const fn offset(self) -> usize {
         self.offset
     }
 
     /// Its size in bytes.
+    #[inline(always)]
     pub const fn size(self) -> usize {
         T::SIZE
     }
 
     /// The field `inner` of the structure that stands in this field.
+    #[inline(always)]
     pub const fn then<U: Value>(self, inner: Field<T, U>) -> Field<S, U> {
         Field::new(self.offset + inner.offset)
     }
@@ -101,6 +108,7 @@ impl<S, T: Value> Field<S, T> {
     /// # Panics
     ///
     /// If `structure` ends before the field does.
+    #[inline(always)]
     pub fn read(self, structure: &[u8]) -> T {
         T::read(&structure[self.offset..])
     }
@@ -110,6 +118,7 @@ impl<S, T: Value> Field<S, T> {
     /// # Panics
     ///
     /// If `structure` ends before the field does.
+    #[inline(always)]
     pub fn write(self, structure: &mut [u8], value: T) {
         value.write(&mut structure[self.offset..]);
     }
@@ -126,6 +135,7 @@ impl<S, T: Value, const N: usize> Field<S, [T; N]> {
     /// # Panics
     ///
     /// If there is no such element.
+    #[inline(always)]
     pub const fn at(self, index: usize) -> Field<S, T> {
         assert!(index < N);
         Field::new(self.offset + index * T::SIZE)
@@ -218,13 +228,13 @@ macro_rules! layout {
             }
 
             /// What `field` holds.
-            #[inline]
+            #[inline(always)]
             pub fn get<T: $crate::Value>(&self, field: $crate::Field<Self, T>) -> T {
                 field.read(&self.0)
             }
 
             /// Gives `field` a value.
-            #[inline]
+            #[inline(always)]
             pub fn set<T: $crate::Value>(
                 &mut self,
                 field: $crate::Field<Self, T>,

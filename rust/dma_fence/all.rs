@@ -14,8 +14,6 @@
 //!   missing = 0 ──► Ready; if a callback has brought it there, it wakes the task
 //! ```
 //!
-//! A fence that is skipped is unlinked, and not missing, until all are asked for again.
-//!
 //! Nothing of the kernel's fences is named here: a model checker compiles this file as well
 //! (`rust/kasync/loom/tests/fence_set.rs`).
 //!
@@ -86,7 +84,6 @@ impl Listener for Count {
 /// A fence that is waited for.
 pub(crate) struct Entry<S: Source> {
     registration: Registration<S, Count>,
-    skipped: Cell<bool>,
     /// Whether the error of the fence is one of those that the set reports.
     pub(crate) reports: bool,
     /// The place of the fence among those that were given.
@@ -99,7 +96,6 @@ impl<S: Source> Entry<S> {
     pub(crate) fn new(fence: S, reports: bool, place: u32) -> Self {
         Self {
             registration: Registration::new(Count(Owned::new(ptr::null()))),
-            skipped: Cell::new(false),
             reports,
             place,
             fence,
@@ -115,8 +111,6 @@ pub(crate) struct WaitAll<S: Source, E: Deref<Target = [Entry<S>]>, const AT_ONC
     entries: E,
     /// How many entries were added.
     added: Cell<usize>,
-    /// How many entries are skipped. These are not linked.
-    skipped: Cell<usize>,
     _source: PhantomData<S>,
     _pin: PhantomPinned,
 }
@@ -142,7 +136,6 @@ impl<S: Source, E: Deref<Target = [Entry<S>]>, const AT_ONCE: usize> WaitAll<S, 
             },
             entries,
             added: Cell::new(0),
-            skipped: Cell::new(0),
             _source: PhantomData,
             _pin: PhantomPinned,
         }
@@ -156,11 +149,6 @@ impl<S: Source, E: Deref<Target = [Entry<S>]>, const AT_ONCE: usize> WaitAll<S, 
     /// Returns whether it was polled before.
     pub(crate) fn is_polled(&self) -> bool {
         self.added.get() > 0
-    }
-
-    /// Returns whether some of the fences are skipped.
-    pub(crate) fn is_skipping(&self) -> bool {
-        self.skipped.get() > 0
     }
 
     /// Links an entry, or takes it from what is missing.
@@ -184,7 +172,7 @@ impl<S: Source, E: Deref<Target = [Entry<S>]>, const AT_ONCE: usize> WaitAll<S, 
         }
     }
 
-    /// Polls those that are not skipped.
+    /// Polls until all fences have signalled.
     pub(crate) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.into_ref();
         // First, so that a callback that brings the count to zero from here on wakes this task.
@@ -207,44 +195,6 @@ impl<S: Source, E: Deref<Target = [Entry<S>]>, const AT_ONCE: usize> WaitAll<S, 
             this.shared.missing.fetch_sub(1, Full);
         }
         this.is_complete()
-    }
-
-    /// Skips the fences that `skip` says yes to, if all were added. Returns whether all others have
-    /// signalled.
-    ///
-    /// `skip` is to say no to those that have signalled.
-    pub(crate) fn skip(self: Pin<&mut Self>, mut skip: impl FnMut(&S) -> bool) -> Poll<()> {
-        let this = self.into_ref();
-        if this.added.get() < this.entries.len() {
-            return Poll::Pending;
-        }
-        for entry in &*this.entries {
-            if entry.skipped.get() || !skip(&entry.fence) {
-                continue;
-            }
-            // SAFETY: The fence is the one that the entry was added for. One that has just fired
-            // has counted itself.
-            if unsafe { entry.registration.remove(&entry.fence) } {
-                entry.skipped.set(true);
-                this.skipped.set(this.skipped.get() + 1);
-                this.shared.missing.fetch_sub(1, Full);
-            }
-        }
-        this.is_complete()
-    }
-
-    /// Waits for all fences again.
-    pub(crate) fn unskip(self: Pin<&mut Self>) {
-        let this = self.into_ref();
-        if this.skipped.replace(0) == 0 {
-            return;
-        }
-        for entry in &*this.entries {
-            if entry.skipped.replace(false) {
-                this.shared.missing.fetch_add(1, Full);
-                this.add(entry);
-            }
-        }
     }
 }
 

@@ -243,8 +243,8 @@ impl FenceContext {
     ///
     /// There must be no armed fence but those in the list of orphans, and no ends.
     pub(crate) unsafe fn free(this: NonNull<Self>) {
-        // SAFETY: From `KBox::leak()` in `new()`, and not used any more by the safety requirements.
-        let context = unsafe { KBox::from_raw(this.as_ptr()) };
+        // SAFETY: By the safety requirements it is this function's.
+        let context = unsafe { this.as_ref() };
         let mut lost = false;
         let mut next = context.orphans.load(Relaxed);
         while let Some(fence) = NonNull::new(next) {
@@ -253,10 +253,12 @@ impl FenceContext {
             unsafe {
                 next = *own::next(fence);
                 own::lose(fence);
-                own::warn_lost(&context, own::id(fence).1);
+                own::warn_lost(context, own::id(fence).1);
             }
             lost = true;
         }
+        // SAFETY: From `KBox::leak()` in `new()`, and not used any more by the safety requirements.
+        unsafe { own::free_context(this) };
         if !lost {
             // SAFETY: For the call in `new()`. The context has nothing to do with any fence any
             // more.
@@ -519,7 +521,7 @@ impl FenceSignaller {
 impl Drop for FenceSignaller {
     fn drop(&mut self) {
         // Nobody can drain them any more. `FenceContext::free()` deals with them.
-        let mut next = self.collected(|c| c.first);
+        let (mut next, drained) = self.collected(|c| (c.first, c.drained));
         while let Some(fence) = NonNull::new(next) {
             // SAFETY: Orphans are armed, and the list is ours.
             unsafe {
@@ -527,7 +529,6 @@ impl Drop for FenceSignaller {
                 self.end.push(fence);
             }
         }
-        let drained = self.collected(|c| c.drained);
         let signalled = (self.next - 1).wrapping_sub(drained);
         // SAFETY: This end goes.
         unsafe { FenceContext::put(self.end.0, signalled.wrapping_neg()) };
@@ -640,16 +641,6 @@ impl Dependencies<'_> {
     #[inline(always)]
     pub fn poll_all(&mut self, cx: &mut task::Context<'_>) -> Poll<Result> {
         self.0.poll_all(cx)
-    }
-
-    /// Polls those that `skip` does not skip: see [`FenceSet::poll_except`].
-    #[inline(always)]
-    pub fn poll_except(
-        &mut self,
-        cx: &mut task::Context<'_>,
-        skip: impl FnMut(&Fence) -> bool,
-    ) -> Poll<Result> {
-        self.0.poll_except(cx, skip)
     }
 }
 

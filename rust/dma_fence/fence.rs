@@ -153,11 +153,14 @@ impl Fence {
         unsafe { (*self.as_raw()).seqno }
     }
 
-    /// Returns whether the fence comes after `other`, a fence of the same context.
+    /// Returns whether the fence comes after `other` on the same timeline. Fences of different
+    /// timelines have no order.
     #[inline]
     pub fn is_later_than(&self, other: &Fence) -> bool {
-        // SAFETY: Both fences are valid by the type invariant.
-        unsafe { ffi::dma_fence_shim_is_later(self.as_raw(), other.as_raw()) }
+        // SAFETY: Both fences are valid by the type invariant. They are of one context, as the
+        // function wants them to be.
+        self.context() == other.context()
+            && unsafe { ffi::dma_fence_shim_is_later(self.as_raw(), other.as_raw()) }
     }
 
     /// Tells the fence's driver that the fence is wanted `within` that time. This is a hint.

@@ -136,6 +136,20 @@ pub(crate) unsafe fn free(fence: NonNull<OwnFence>) {
     unsafe { bindings::kfree(fence.as_ptr().cast()) };
 }
 
+/// Frees a context.
+///
+/// # Safety
+///
+/// `context` must be from a [`KBox`], and not be used again.
+pub(crate) unsafe fn free_context(context: NonNull<FenceContext>) {
+    // Each queue has a context: what a box does takes longer, as it asks for memory of size 0.
+    // SAFETY: By the safety requirements; a box of the size of a context is from kmalloc().
+    unsafe {
+        context.drop_in_place();
+        bindings::kfree(context.as_ptr().cast());
+    }
+}
+
 /// Initialises a fence with a count of two references.
 ///
 /// # Safety

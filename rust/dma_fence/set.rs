@@ -50,7 +50,7 @@ const NEVER: i64 = i64::MAX;
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
 /// | `new` | yes | no (allocates) | no |
-/// | `poll_all`, `poll_except`, drop | yes | yes | no |
+/// | `poll_all`, drop | yes | yes | no |
 /// | `set_deadline`, `test_signaled`, `iter`, `len`, `is_empty`, `is_polled` | yes | yes | yes |
 ///
 /// # Examples
@@ -88,7 +88,7 @@ impl Inner {
         }
     }
 
-    /// Returns the first error of the fences, which have signalled or are skipped.
+    /// Returns the first error of the fences, which have signalled.
     fn result(&self) -> Result {
         let reporting = self.all.entries().iter().filter(|e| e.reports);
         reporting
@@ -187,57 +187,11 @@ impl FenceSet {
         self.poll_some(cx)
     }
 
-    /// Polls until all but those that `skip` says yes to have signalled.
-    ///
-    /// `skip` is asked about each fence that has not signalled, at each poll, until it says yes. If
-    /// it has, the set stays as it is when this is ready: it can still be polled for all.
-    ///
-    /// # Errors
-    ///
-    /// The first error of a fence, in the order in which they were given.
-    #[inline]
-    pub fn poll_except(
-        &mut self,
-        cx: &mut Context<'_>,
-        skip: impl FnMut(&Fence) -> bool,
-    ) -> Poll<Result> {
-        if self.0.is_none() {
-            return Poll::Ready(Ok(()));
-        }
-        self.poll_some_except(cx, skip)
-    }
-
-    fn poll_some_except(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut skip: impl FnMut(&Fence) -> bool,
-    ) -> Poll<Result> {
-        let Some(inner) = &mut *self.0 else {
-            return Poll::Ready(Ok(()));
-        };
-        let mut all = inner.as_mut().project().all;
-        if all.as_mut().poll(cx).is_pending() {
-            let skip = |fence: &ARef<Fence>| !fence.test_signaled_flag() && skip(fence);
-            if all.skip(skip).is_pending() {
-                return Poll::Pending;
-            }
-        }
-        let result = inner.result();
-        if !inner.all.is_skipping() {
-            self.clear();
-        }
-        Poll::Ready(result)
-    }
-
     fn poll_some(&mut self, cx: &mut Context<'_>) -> Poll<Result> {
         let Some(inner) = &mut *self.0 else {
             return Poll::Ready(Ok(()));
         };
-        let mut all = inner.as_mut().project().all;
-        if all.is_skipping() {
-            all.as_mut().unskip();
-        }
-        if all.poll(cx).is_pending() {
+        if inner.as_mut().project().all.poll(cx).is_pending() {
             annotate(cx);
             return Poll::Pending;
         }

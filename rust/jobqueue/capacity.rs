@@ -179,6 +179,7 @@ impl Capacity {
 }
 
 impl Drop for Capacity {
+    #[inline]
     fn drop(&mut self) {
         let turn = self.turn.load(Relaxed);
         if !turn.is_null() {

@@ -49,7 +49,6 @@ pub use dma_fence::{
 };
 pub use priority::Priority;
 pub use queue::{
-    Admitted,
     JobQueue,
     Prepared, //
 };
@@ -71,7 +70,6 @@ use core::{
         Poll, //
     }, //
 };
-use dma_fence::Fence;
 use kasync::time::Delta;
 use kernel::prelude::*;
 
@@ -100,7 +98,7 @@ pub enum TimeoutAction {
 /// | callback | may sleep | may run in a thread that commits |
 /// |---|---|---|
 /// | `memory` | yes, it is called by `prepare` | always |
-/// | `hw_can_wait`, `poll_ready`, `submit`, `poll_complete` | no | yes, with preemption disabled |
+/// | `poll_ready`, `submit`, `poll_complete` | no | yes, with preemption disabled |
 /// | `retire`, `quiesced` | no | if the hardware is through with the job at once |
 /// | `set_deadline`, `label` | no | no |
 /// | `timed_out` | no, its future awaits | no |
@@ -136,18 +134,6 @@ pub trait Ring: Send + 'static {
     /// Returns how many bytes a job keeps while it is in the queue, for [`Config::memory`].
     fn memory(_job: &Self::Job) -> usize {
         0
-    }
-
-    /// Returns whether the hardware itself waits for `dependency` before it runs `job`: for example
-    /// because both are jobs of the same firmware. Then the queue does not wait for it, and
-    /// [`Ring::submit`] has to tell the hardware.
-    ///
-    /// Called for the first job that waits, for each of its dependencies that has not signalled,
-    /// until this returns `true`: again on every poll of the task. The job is submitted once all
-    /// others have signalled. Whether such a fence fails is not looked at. A cancelled job waits
-    /// for all of its dependencies (R3).
-    fn hw_can_wait(&mut self, _job: &mut Self::Job, _dependency: &Fence) -> bool {
-        false
     }
 
     /// Polls for readiness: ready once the hardware can take `job` at once, with all that this

@@ -59,8 +59,8 @@ impl<R: Ring> Drop for Room<'_, R> {
 /// |---|---|---|---|---|
 /// | `new` | yes | no (allocates) | no | none |
 /// | `prepare` | yes | no (allocates, waits) | no | `memory` |
-/// | `Prepared::commit`, `Admitted::commit` | yes | yes | no | see there |
-/// | `Prepared::admit`, drop of either | yes | yes | no | none, but `Job` may be dropped |
+/// | `Prepared::commit` | yes | yes | no | see there |
+/// | drop of [`Prepared`] | yes | yes | no | none, but `Job` may be dropped |
 /// | `close`, drop | yes | yes | no | none |
 /// | `park`, `unpark`, `parked` | yes | yes | no | none |
 ///
@@ -206,8 +206,8 @@ impl<R: Ring> Drop for JobQueue<R> {
 /// A job that only needs to be committed. Dropping it undoes everything.
 ///
 /// ```text
-///   JobQueue::prepare() ─► Prepared ─┬─ commit() ─────────────────────────► the fence
-///                                    └─ admit() ─► Admitted ── commit() ──► the fence
+///   JobQueue::prepare() ──► Prepared ── commit() ──► the fence
+///                              └─ drop ─► nothing has happened
 /// ```
 ///
 /// It belongs to the queue that it was prepared for, does not outlive it, and is committed once:
@@ -220,7 +220,7 @@ pub struct Prepared<'q, R: Ring> {
     room: Room<'q, R>,
 }
 
-impl<'q, R: Ring> Prepared<'q, R> {
+impl<R: Ring> Prepared<'_, R> {
     /// Commits the job: from here on it has a fence, which will signal.
     ///
     /// If nothing is in flight and nothing waits in the queue, the calling thread polls the queue's
@@ -229,7 +229,7 @@ impl<'q, R: Ring> Prepared<'q, R> {
     ///
     /// # Context
     ///
-    /// Any but hard IRQ. Of the ring only [`Ring::hw_can_wait`], [`Ring::poll_ready`],
+    /// Any but hard IRQ. Of the ring only [`Ring::poll_ready`],
     /// [`Ring::submit`] and then [`Ring::poll_complete`] may run inside, for this job, where the
     /// caller could sleep and is in no signalling section, and not on `PREEMPT_RT`. Of the queue's
     /// fences only that of this job may signal, if the hardware is through with it at once; then
@@ -263,60 +263,5 @@ impl<'q, R: Ring> Prepared<'q, R> {
         // The room belongs to the job, and is released by the queue's task.
         core::mem::forget(room);
         (node, fence)
-    }
-
-    /// Does half of a commit: the other half, [`Admitted::commit`], cannot fail.
-    ///
-    /// So jobs for several queues are committed together, all or none: prepare all, admit all,
-    /// commit all. Until the job is committed or dropped the queue does not end, even if it is
-    /// closed.
-    ///
-    /// # Context
-    ///
-    /// Any but hard IRQ. No callback of the ring runs inside.
-    ///
-    /// # Errors
-    ///
-    /// As [`Prepared::commit`].
-    pub fn admit(self) -> Result<Admitted<'q, R>> {
-        if !self.queue.shared.admit() {
-            return Err(ECANCELED);
-        }
-        Ok(Admitted {
-            queue: self.queue,
-            prepared: Some(self),
-        })
-    }
-}
-
-/// A job that only needs to be committed, which cannot fail any more.
-///
-/// Dropping it undoes everything; no callback of the ring runs inside. Forgetting it keeps the
-/// queue from ending.
-#[must_use = "the queue does not end before it is committed or dropped"]
-pub struct Admitted<'q, R: Ring> {
-    queue: &'q JobQueue<R>,
-    /// Present until the job is committed.
-    prepared: Option<Prepared<'q, R>>,
-}
-
-impl<R: Ring> Admitted<'_, R> {
-    /// Commits the job, as [`Prepared::commit`] does, with the same callbacks of the ring inside.
-    pub fn commit(mut self) -> ARef<Fence> {
-        let queue = self.queue;
-        let Some(prepared) = self.prepared.take() else {
-            unreachable!("committed once");
-        };
-        queue
-            .shared
-            .commit_admitted(&queue.task, |emitter| prepared.arm(emitter))
-    }
-}
-
-impl<R: Ring> Drop for Admitted<'_, R> {
-    fn drop(&mut self) {
-        if self.prepared.take().is_some() {
-            self.queue.shared.withdraw(&self.queue.task);
-        }
     }
 }

@@ -6,11 +6,11 @@
 //! (`rust/kasync/loom/tests/submission.rs`).
 //!
 //! ```text
-//!              commit(), admit()                change(CLOSED)
-//!   open ──────────────────────────► open ─────────────────────► closed: commit() and admit() fail
-//!                                                                   │ the task finds nothing left,
-//!                                                                   ▼ nor admitted: try_end()
-//!                                                                 ended
+//!             commit()              change(CLOSED)
+//!   open ──────────────────► open ────────────────────► closed: commit() fails
+//!                                                          │ the task finds nothing left: try_end()
+//!                                                          ▼
+//!                                                        ended
 //! ```
 //!
 //! Flags change, and jobs are put in, under one lock: so a job is either there when the task sees
@@ -70,10 +70,6 @@ pub(crate) const PARKED: u32 = 1 << 1;
 const QUIET: u32 = 1 << 2;
 /// Flag: the task has come to its end.
 const ENDED: u32 = 1 << 3;
-/// One job that was admitted and not committed or withdrawn yet. Each has room in the queue, and
-/// there is room for less than 2²² jobs.
-const ADMITTED: u32 = 1 << 4;
-
 /// Activity: something is in flight, or waits.
 pub(crate) const BUSY: u32 = 0;
 /// Activity: nothing is in flight, and nothing waits.
@@ -197,8 +193,7 @@ pub(crate) trait Submission: Sized {
     #[cold]
     fn try_end(&self) -> bool {
         let order = self.lock();
-        let over = self.flag_word().load(Relaxed) < ADMITTED && self.submit_list().is_empty();
-        if !over {
+        if !self.submit_list().is_empty() {
             return false;
         }
         let flags = self.update_flags(|flags| flags | ENDED);
@@ -259,26 +254,11 @@ pub(crate) trait Submission: Sized {
     /// Puts in the job that `arm` makes, which is called under the lock, and has the task polled.
     ///
     /// Returns `None`, without a call of `arm`, if the queue is closed.
-    #[inline]
+    #[inline(always)]
     fn commit<T>(
         &self,
         task: &JoinHandle<()>,
         arm: impl FnOnce(&mut Self::Order) -> (KBox<Self::Node>, T),
-    ) -> Option<T> {
-        self.put(task, |order, flags| {
-            if flags.is_closed() {
-                return None;
-            }
-            Some(arm(order))
-        })
-    }
-
-    /// Puts in the job that `make` makes, which is called under the lock, and has the task polled.
-    #[inline(always)]
-    fn put<T>(
-        &self,
-        task: &JoinHandle<()>,
-        make: impl FnOnce(&mut Self::Order, Flags) -> Option<(KBox<Self::Node>, T)>,
     ) -> Option<T> {
         // Claimed before the job is put in: so no worker is woken for it, and this thread is not
         // preempted between the two.
@@ -291,7 +271,10 @@ pub(crate) trait Submission: Sized {
         };
         let mut order = self.lock();
         let flags = self.flags();
-        let (node, result) = make(&mut order, flags)?;
+        if flags.is_closed() {
+            return None;
+        }
+        let (node, result) = arm(&mut order);
         let alone = self.submit_list().put(node);
         drop(order);
         // So an inline poll need not look at the flags: what changes them later wakes the task.
@@ -309,40 +292,5 @@ pub(crate) trait Submission: Sized {
             }
         }
         Some(result)
-    }
-
-    /// Keeps the queue from its end until [`Submission::commit_admitted`] or
-    /// [`Submission::withdraw`] is called. Returns `false`, and does nothing, if it is closed.
-    fn admit(&self) -> bool {
-        let _order = self.lock();
-        if self.flags().is_closed() {
-            return false;
-        }
-        self.update_flags(|flags| flags + ADMITTED);
-        true
-    }
-
-    /// Puts in the job that `arm` makes, which was admitted, and has the task polled.
-    fn commit_admitted<T>(
-        &self,
-        task: &JoinHandle<()>,
-        arm: impl FnOnce(&mut Self::Order) -> (KBox<Self::Node>, T),
-    ) -> T {
-        let put = self.put(task, |order, _| {
-            self.update_flags(|flags| flags - ADMITTED);
-            Some(arm(order))
-        });
-        match put {
-            Some(result) => result,
-            None => unreachable!("an admitted job is never refused"),
-        }
-    }
-
-    /// Says that a job that was admitted will not come, and wakes the task.
-    fn withdraw(&self, task: &JoinHandle<()>) {
-        let order = self.lock();
-        self.update_flags(|flags| flags - ADMITTED);
-        drop(order);
-        task.wake();
     }
 }

@@ -125,6 +125,7 @@ impl<T: Link> Fifo<T> {
 }
 
 impl<T: Link> Drop for Fifo<T> {
+    #[inline]
     fn drop(&mut self) {
         while self.pop().is_some() {}
     }
@@ -293,6 +294,7 @@ impl<T: Link> SubmitList<T> {
 }
 
 impl<T: Link> Drop for SubmitList<T> {
+    #[inline]
     fn drop(&mut self) {
         // Nobody else has it any more.
         if self.is_empty() {

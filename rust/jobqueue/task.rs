@@ -24,6 +24,7 @@
 //! submits its job, ends it if it is over at once, and leaves everything else to a worker.
 
 mod events;
+mod jobs;
 mod timeouts;
 
 use crate::{
@@ -64,8 +65,7 @@ use core::{
 };
 use dma_fence::{
     FenceSignaller,
-    HwDone,
-    InFlightFence, //
+    HwDone, //
 };
 use kasync::{
     time::{
@@ -73,8 +73,7 @@ use kasync::{
         Delta,
         Sleep, //
     },
-    AwaitSite,
-    SignallingSection, //
+    AwaitSite, //
 };
 use kernel::{
     prelude::*,
@@ -387,9 +386,7 @@ impl<R: Ring> Task<R> {
             if trace::on() {
                 trace::wait(fence);
             }
-            let ring = &mut self.ring;
-            let can_wait = |fence: &_| ring.hw_can_wait(job, fence);
-            let Poll::Ready(result) = fence.dependencies_mut().poll_except(cx, can_wait) else {
+            let Poll::Ready(result) = fence.dependencies_mut().poll_all(cx) else {
                 return First::Waits;
             };
             if self.on_error != OnError::Ignore {
@@ -404,91 +401,11 @@ impl<R: Ring> Task<R> {
                 }
             }
         }
-        // It completes in its turn, and after all that it depends on: the hardware does not wait
-        // for anything any more.
+        // It completes in its turn, and after all that it depends on.
         if in_flight || fence.dependencies_mut().poll_all(cx).is_pending() {
             return First::Waits;
         }
         First::Cancelled
-    }
-
-    /// Hands the first job that waits to the hardware, which is ready for it.
-    fn submit_first(&mut self) {
-        let Some(mut node) = self.waiting.pop() else {
-            return;
-        };
-        let (Stage::Waiting(fence), Some(job)) = (node.take_stage(), &mut node.job) else {
-            return;
-        };
-        let in_flight = self.ring.submit(job);
-        let permit = self.credits.take(node.credits);
-        if trace::on() {
-            self.trace_run(fence.id());
-        }
-        node.stage = Stage::InFlight(fence.submitted(), permit, in_flight);
-        if self.in_flight.is_empty() {
-            self.note_progress();
-        }
-        self.in_flight.push(node);
-    }
-
-    /// Ends the first job that waits, which does not run.
-    fn cancel_first(&mut self) {
-        let Some(mut node) = self.waiting.pop() else {
-            return;
-        };
-        self.note_progress();
-        if let Stage::Waiting(fence) = node.take_stage() {
-            let error = node.error.unwrap_or(ECANCELED);
-            self.record_error(Err(error));
-            if trace::on() {
-                trace::done(fence.id());
-            }
-            signal(|section| self.signaller.cancel(fence, section, error));
-        }
-        self.retire(node);
-    }
-
-    /// Ends the oldest job in flight, which is over.
-    fn finish_first(&mut self, done: HwDone) {
-        self.end_first(|task, fence| {
-            task.record_error(done.result());
-            signal(|section| task.signaller.complete(fence, done, section));
-        });
-    }
-
-    /// Ends the oldest job in flight, by having `end` signal its fence.
-    #[inline(always)]
-    fn end_first(&mut self, end: impl FnOnce(&mut Self, InFlightFence)) {
-        let Some(mut node) = self.in_flight.pop() else {
-            return;
-        };
-        self.note_progress();
-        if let Stage::InFlight(fence, permit, in_flight) = node.take_stage() {
-            self.credits.release(permit);
-            if trace::on() {
-                trace::done(fence.id());
-            }
-            end(self, fence);
-            drop(in_flight);
-        }
-        self.retire(node);
-    }
-
-    /// Remembers how a job has ended, for those after it.
-    fn record_error(&mut self, result: Result) {
-        if self.on_error == OnError::Poison {
-            self.poison = self.poison.or(result.err());
-        }
-    }
-
-    /// Gives a job back whose fence has signalled.
-    fn retire(&mut self, mut node: KBox<Node<R>>) {
-        if let Some(job) = node.job.take() {
-            self.ring.retire(job);
-        }
-        let pages = node.pages;
-        self.shared.retire(KBox::drop_contents(node), pages);
     }
 
     /// Tells the ring that nothing is in flight, if it does not know.
@@ -501,11 +418,4 @@ impl<R: Ring> Task<R> {
             self.ring.quiesced();
         }
     }
-}
-
-/// Calls `f` with the witness of the poll that the caller is in.
-fn signal(f: impl FnOnce(&SignallingSection<'_>)) {
-    // SAFETY: Only `Task` calls this, in a poll of its future: nothing outside of this crate sees a
-    // `Task`, and an executor polls it.
-    f(&unsafe { SignallingSection::witness() });
 }

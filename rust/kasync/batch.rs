@@ -113,6 +113,12 @@ impl Batch {
         unsafe { Work::init(self.work.get().cast(), run) };
     }
 
+    /// Returns the queue.
+    #[inline]
+    pub(crate) fn queue(&self) -> Queue {
+        self.queue
+    }
+
     /// Has `each` called with `link` by the work item. Any context but NMI.
     ///
     /// What was written before the call is seen by that.

@@ -21,6 +21,7 @@
 //! 4. the lock is held for a bounded time: a walk looks at [`BATCH`] scopes and tasks at most, then
 //!    lets go of the lock, with a reference to the scope where it goes on.
 
+mod cancel;
 mod cancelled;
 mod join;
 mod name;
@@ -28,6 +29,7 @@ mod shared;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod walk;
 
 pub use cancelled::{
     cancelled,
@@ -41,15 +43,10 @@ pub(crate) use name::{
 };
 pub(crate) use shared::Core;
 
-use crate::{
-    block_on::Parking,
-    current,
-    report::api_violation,
-    task::{
-        self,
-        JoinHandle,
-        Prepared, //
-    }, //
+use crate::task::{
+    self,
+    JoinHandle,
+    Prepared, //
 };
 use core::{
     cell::UnsafeCell,
@@ -82,6 +79,7 @@ const BATCH: usize = 1;
 /// The depth of a tree. Dropping the last handle of a leaf may drop as many scopes, recursively.
 const MAX_DEPTH: u32 = 16;
 
+/// The content of a scope.
 pub(crate) struct ScopeInner {
     refcount: Refcount,
     core: Arc<Core>,
@@ -94,7 +92,7 @@ pub(crate) struct ScopeInner {
     node: UnsafeCell<Node>,
 }
 
-// SAFETY: The count keeps the memory, which was allocated by `into_scope()`.
+// SAFETY: The count keeps the memory, which was allocated by `new_scope()`.
 unsafe impl AlwaysRefCounted for ScopeInner {
     fn inc_ref(&self) {
         self.refcount.inc();
@@ -103,20 +101,29 @@ unsafe impl AlwaysRefCounted for ScopeInner {
     unsafe fn dec_ref(obj: NonNull<Self>) {
         // SAFETY: The caller's reference keeps the object valid until here.
         if unsafe { obj.as_ref() }.refcount.dec_and_test() {
-            // SAFETY: This was the last reference, and `into_scope()` has leaked a box.
+            // SAFETY: This was the last reference, and `new_scope()` has leaked a box.
             drop(unsafe { KBox::from_raw(obj.as_ptr()) });
         }
     }
 }
 
 impl ScopeInner {
-    /// Returns the first handle of a scope. May sleep.
+    /// Returns the first handle of a new scope below `parent`, not linked yet. May sleep.
     ///
     /// # Errors
     ///
     /// `ENOMEM`.
-    fn into_scope(self) -> Result<Scope> {
-        let inner = KBox::leak(KBox::new(self, GFP_KERNEL_ACCOUNT)?);
+    fn new_scope(core: Arc<Core>, parent: Option<Scope>, name: &'static CStr) -> Result<Scope> {
+        let this = Self {
+            refcount: Refcount::new(1),
+            core,
+            depth: parent.as_ref().map_or(0, |parent| parent.0.depth + 1),
+            parent,
+            name: Name::new(name),
+            cancelled: SetOnce::new(),
+            node: UnsafeCell::new(Node::new()),
+        };
+        let inner = KBox::leak(KBox::new(this, GFP_KERNEL_ACCOUNT)?);
         // SAFETY: The initial count of one is this reference's.
         Ok(Scope(unsafe { ARef::from_raw(NonNull::from(inner)) }))
     }
@@ -169,16 +176,7 @@ pub struct Scope(ARef<ScopeInner>);
 
 impl Scope {
     pub(crate) fn new_root(core: Arc<Core>, name: &'static CStr) -> Result<Self> {
-        ScopeInner {
-            refcount: Refcount::new(1),
-            core,
-            parent: None,
-            name: Name::new(name),
-            depth: 0,
-            cancelled: SetOnce::new(),
-            node: UnsafeCell::new(Node::new()),
-        }
-        .into_scope()
+        ScopeInner::new_scope(core, None, name)
     }
 
     /// Makes a scope below this one.
@@ -190,16 +188,7 @@ impl Scope {
         if self.0.depth >= MAX_DEPTH {
             return Err(E2BIG);
         }
-        let child = ScopeInner {
-            refcount: Refcount::new(1),
-            core: self.0.core.clone(),
-            parent: Some(self.clone()),
-            name: Name::new(name),
-            depth: self.0.depth + 1,
-            cancelled: SetOnce::new(),
-            node: UnsafeCell::new(Node::new()),
-        }
-        .into_scope()?;
+        let child = ScopeInner::new_scope(self.0.core.clone(), Some(self.clone()), name)?;
         self.add_child(&child)?;
         Ok(child)
     }
@@ -278,43 +267,6 @@ impl Scope {
     pub fn end(self) -> Join {
         self.cancel();
         Join::new(self)
-    }
-
-    /// Blocks until no task is left in this scope and below.
-    ///
-    /// # Errors
-    ///
-    /// `EDEADLK`, reported loudly, inside a poll or a signalling section: a task may never block
-    /// its worker (H15), and the fences that others wait for could depend on it. `ENOMEM`.
-    pub fn join_blocking(&self) -> Result {
-        if current::in_section() {
-            api_violation(c"join_blocking() inside a poll or a signalling section");
-            return Err(EDEADLK);
-        }
-        self.join_on(&Parking::new()?)
-    }
-
-    /// Blocks as [`Scope::join_blocking`] does, and allocates nothing.
-    pub(crate) fn join_on(&self, parking: &Parking) -> Result {
-        parking.block_on(core::pin::pin!(self.join()), || self.report_stall())
-    }
-
-    /// Logs what a blocking join still waits for.
-    fn report_stall(&self) {
-        let mut some = [const { None }; 4];
-        let mut n = 0;
-        self.each_task(|task, scope| {
-            if let Some(place) = some.get_mut(n) {
-                *place = Some(task.info(scope));
-            }
-            n += 1;
-            true
-        });
-        let name = self.name();
-        pr_warn!("still waiting for {n} tasks of scope {name}, among them:\n");
-        for info in some.into_iter().flatten() {
-            pr_warn!("{info}\n");
-        }
     }
 
     /// Makes a task that only needs to be started.

@@ -78,7 +78,7 @@
 //! the mark and then runs. So what a waker wrote before is seen by the next poll, be it the one
 //! just queued or one queued before. A reference is taken before queueing; exactly if the mark was
 //! not set it passes to the mark, and [`run`] gives it back. LISTED is a mark of the same kind, and
-//! a reference is taken when it is set; [`run_listed`] clears it, then polls, and gives that back.
+//! a reference is taken when it is set; [`run_listed()`] clears it, then polls, and gives that back.
 //!
 //! # Why no wake reaches a dead queue (H2, H3)
 //!
@@ -91,6 +91,7 @@ mod deferred;
 pub(crate) mod header;
 mod info;
 mod join;
+mod listed;
 mod prepared;
 pub(crate) mod state;
 pub(crate) mod waker;
@@ -102,11 +103,14 @@ pub(crate) use header::{
 };
 pub(crate) use info::TaskInfo;
 pub use join::JoinHandle;
+pub(crate) use listed::{
+    run_listed,
+    wake_listed, //
+};
 pub use prepared::Prepared;
 pub use waker::TaskRef;
 
 use crate::{
-    batch::Link,
     cell::OwnedCell,
     current::{
         self,
@@ -119,7 +123,6 @@ use core::{
     future::Future,
     mem::{
         needs_drop,
-        offset_of,
         ManuallyDrop, //
     },
     pin::Pin,
@@ -134,7 +137,6 @@ use kernel::{
     bindings,
     sync::rcu, //
 };
-use state::Turn;
 use waker::with_waker;
 
 /// The future until the task is complete, then its output.
@@ -239,6 +241,7 @@ pub(crate) unsafe fn put(header: NonNull<Header>) {
 /// # Safety
 ///
 /// The caller must own as many, and not use them afterwards.
+#[inline]
 unsafe fn put_many(header: NonNull<Header>, n: u64) {
     // SAFETY: Valid through the caller's references.
     let task = unsafe { header.as_ref() };
@@ -283,75 +286,11 @@ pub(crate) unsafe fn wake(header: NonNull<Header>) {
     }
 }
 
-/// Wakes as [`wake`] does, but has the task polled after others that were woken so, by one worker:
-/// (13). For wakes that come in large numbers.
-///
-/// # Safety
-///
-/// The task must be valid for the time of the call.
-pub(crate) unsafe fn wake_listed(header: NonNull<Header>) {
-    // SAFETY: Valid by the safety requirements.
-    let task = unsafe { header.as_ref() };
-    if task.state.is_listed_already() {
-        return;
-    }
-    task.wakes.add(1);
-    // As in `wake()`: the batch and its queue are there until the section ends, or the task.
-    let _rcu = rcu::read_lock();
-    trace::wake(task.address(), task.name);
-    if task.state.list() {
-        // SAFETY: LISTED was set just now, with a reference, in this section.
-        unsafe { put_in(header) };
-    }
-}
-
-/// Puts a task into its batch.
-///
-/// # Safety
-///
-/// The caller has set LISTED, with a reference, and is in the RCU section in which the task was not
-/// complete by then.
-unsafe fn put_in(header: NonNull<Header>) {
-    // SAFETY: Not null, as it is inside of the header, which is valid.
-    let link = unsafe { NonNull::new_unchecked(&raw mut (*header.as_ptr()).link) };
-    // SAFETY: The task was not complete in this section, so its executor is there.
-    let batch = unsafe { header.as_ref().core.as_ref() }.batch(link);
-    // SAFETY: LISTED was not set, so the link is in no batch; its reference keeps the task.
-    unsafe { batch.add(link) };
-}
-
-/// Polls a task whose turn in a batch it is: (14). Called by the batch's work item.
-///
-/// # Safety
-///
-/// `link` must be that of a task, and have been put in by [`wake_listed`].
-pub(crate) unsafe fn run_listed(link: NonNull<Link>) {
-    // SAFETY: The link is that far inside of a header.
-    let header = unsafe { link.byte_sub(offset_of!(Header, link)) }.cast::<Header>();
-    // SAFETY: LISTED's reference, now ours, keeps the task valid.
-    let task = unsafe { header.as_ref() };
-    match task.state.take_turn() {
-        Turn::Nothing => {}
-        // The queue is there until this work item is over, which is one of it.
-        Turn::Running if schedule(task) => return,
-        Turn::Running => {}
-        // SAFETY: The right to poll is ours.
-        Turn::Claimed(word) => match unsafe { poll(header, PollContext::worker()) } {
-            // SAFETY: The future has just become Ready; LISTED's reference.
-            true => return unsafe { complete(header, 1) },
-            // SAFETY: The right to poll is ours.
-            false => unsafe { claim::release(header, word) },
-        },
-    }
-    // SAFETY: LISTED's reference.
-    unsafe { put(header) };
-}
-
 /// Queues the task. Callers own a reference, which passes to the pending mark on `true`.
 fn schedule(task: &Header) -> bool {
     // SAFETY: The item was initialised with the task; a reference keeps it valid until it has run.
     // Inside an RCU section and not complete, or not yet started: the queue is there.
-    unsafe { task.core.as_ref().queue().enqueue(task.work.get()) }
+    unsafe { task.batch.as_ref().queue().enqueue(task.work.get()) }
 }
 
 /// Runs a task: (4). Called by the workqueue, once per pending mark that it has cleared.
@@ -455,18 +394,12 @@ impl Header {
         core::ptr::from_ref(self).cast()
     }
 
-    // Functions of their own, as their callers are generic and stand in other modules, which
+    // Two functions of their own, as their callers are generic and stand in other modules, which
     // have no business with tracepoints of this one.
 
     #[inline(never)]
     fn note_start(&self) {
         trace::start(self.address(), self.name);
-    }
-
-    #[inline(never)]
-    fn note_wake(&self) {
-        self.wakes.add(1);
-        trace::wake(self.address(), self.name);
     }
 
     #[inline(never)]

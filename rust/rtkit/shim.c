@@ -15,8 +15,10 @@
 #include <linux/device.h>
 #include <linux/err.h>
 #include <linux/kref.h>
+#include <linux/kthread.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/soc/apple/rtkit.h>
 #include <linux/workqueue.h>
@@ -46,8 +48,8 @@ struct rtkit {
 	/* Doorbells that were rung and not yet sent, by their index in @doorbells. */
 	atomic64_t rung;
 	const struct rtkit_message *doorbells;
-	struct work_struct ring_work;
-	struct workqueue_struct *ring_wq;
+	struct kthread_work ring_work;
+	struct kthread_worker *ring_worker;
 	void (*send_failed)(void *cookie, int error);
 };
 
@@ -78,8 +80,8 @@ static void rtkit_release(struct kref *ref)
 {
 	struct rtkit *r = container_of(ref, struct rtkit, ref);
 
-	if (r->ring_wq)
-		destroy_workqueue(r->ring_wq);
+	if (r->ring_worker)
+		kthread_destroy_worker(r->ring_worker);
 	kfree(r);
 }
 
@@ -111,9 +113,8 @@ void rtkit_close(struct rtkit *r)
 {
 	if (!xchg(&r->closing, true)) {
 		rtkit_put_open(r);
+		/* From here on rtkit_ring_work() does nothing, however often it is queued. */
 		wait_for_completion(&r->idle);
-		/* It stays disabled: rtkit_ring() does nothing from here on. */
-		disable_work_sync(&r->ring_work);
 		apple_rtkit_free(r->rtk);
 		complete_all(&r->closed);
 	}
@@ -137,14 +138,23 @@ static void rtkit_devm_close(void *data)
  * and the library's own worker sends like that. This one never touches the interrupt. What it
  * costs: while the FIFO is full it spins with interrupts off, for the microseconds until the
  * coprocessor takes a message, or for half a second if that never takes another one. The latter
- * happens once in its life, since @send_failed gives it up; and it happens here, in a worker of the
- * kernel's, and in no thread of a user's.
+ * happens once in its life, since @send_failed gives it up; and it happens here, in a thread of the
+ * kernel's, and in none of a user's.
+ *
+ * The thread is a real-time one, as that of drm/msm is for the same purpose: it needs a few hundred
+ * instructions for what a job and all fences behind it wait for. Under PREEMPT_LAZY a workqueue's
+ * thread, however low its nice value, would not run before the submitting one returns to user
+ * space. It exists from the beginning, so no memory is needed for it when memory waits for fences.
  */
-static void rtkit_ring_work(struct work_struct *work)
+static void rtkit_ring_work(struct kthread_work *work)
 {
 	struct rtkit *r = container_of(work, struct rtkit, ring_work);
-	u64 rung = atomic64_xchg(&r->rung, 0);
+	struct rtkit *open __free(rtkit_open) = rtkit_get_open(r) ? r : NULL;
+	u64 rung;
 
+	if (!open)
+		return;
+	rung = atomic64_xchg(&r->rung, 0);
 	for (; rung; rung &= rung - 1) {
 		const struct rtkit_message *m = &r->doorbells[__ffs64(rung)];
 		int ret;
@@ -172,7 +182,7 @@ void rtkit_ring(struct rtkit *r, u64 doorbells)
 	 * Also if the bits were there: the thread that has set them may have been preempted before
 	 * it got here, and nobody else is to wait until it runs again.
 	 */
-	queue_work(r->ring_wq, &r->ring_work);
+	kthread_queue_work(r->ring_worker, &r->ring_work);
 }
 
 struct rtkit *rtkit_create(struct device *dev, int mbox, void *cookie,
@@ -206,14 +216,15 @@ struct rtkit *rtkit_create(struct device *dev, int mbox, void *cookie,
 	atomic64_set(&r->rung, 0);
 	r->doorbells = doorbells;
 	r->send_failed = send_failed;
-	INIT_WORK(&r->ring_work, rtkit_ring_work);
-	/* Fences wait for doorbells, and memory for fences. */
-	r->ring_wq = alloc_ordered_workqueue("rtkit-ring-%s", WQ_HIGHPRI | WQ_MEM_RECLAIM,
-					     dev_name(dev));
-	if (!r->ring_wq) {
+	kthread_init_work(&r->ring_work, rtkit_ring_work);
+	r->ring_worker = kthread_run_worker(0, "rtkit-ring-%s", dev_name(dev));
+	if (IS_ERR(r->ring_worker)) {
+		ret = PTR_ERR(r->ring_worker);
+		r->ring_worker = NULL;
 		rtkit_put(r);
-		return ERR_PTR(-ENOMEM);
+		return ERR_PTR(ret);
 	}
+	sched_set_fifo_low(r->ring_worker->task);
 
 	r->rtk = apple_rtkit_init(dev, cookie, NULL, mbox, &r->ops);
 	if (IS_ERR(r->rtk)) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Queues, files and devices (`device.rs`) go at random moments, with jobs prepared, admitted,
+//! Queues, files and devices (`device.rs`) go at random moments, with jobs prepared,
 //! waiting for fences, waiting for room, running and completing; meanwhile queues are parked and
 //! unparked.
 //!
@@ -145,19 +145,7 @@ fn submit(
         drop(prepared);
         return Ok(None);
     }
-    let committed = if random.once_in(4) {
-        match prepared.admit() {
-            Ok(admitted) if random.once_in(8) || file.is_killed() => {
-                drop(admitted);
-                return Ok(None);
-            }
-            Ok(admitted) => Ok(admitted.commit()),
-            Err(e) => Err(e),
-        }
-    } else {
-        prepared.commit()
-    };
-    match committed {
+    match prepared.commit() {
         Ok(fence) => {
             witness.committed(&fence);
             if random.once_in(64) {

@@ -23,6 +23,7 @@ use core::{
         ready,
         Future, //
     },
+    pin::pin,
     task::{
         Context,
         Poll, //
@@ -420,6 +421,26 @@ fn hang(device: &Scope) -> Result {
     check("the next one runs", result(&next).is_ok())
 }
 
+/// The system is suspended while a client has jobs under way.
+fn suspend(device: &Scope) -> Result {
+    let client = Client::new(device, LIMIT)?;
+    let before = client.submit(true, ROOM, &[])?;
+    client.gpu.wait_started()?;
+    // From here on the GPU gets no job. Those that it has go on, and clients notice nothing.
+    client.queue.park();
+    let during = client.submit(false, 1, &[])?;
+    client.gpu.recover();
+    block_on(timeout(LIMIT, pin!(client.queue.parked())))?.map_err(|_| ETIMEDOUT)??;
+    // Now a driver switches the GPU off, and on again later.
+    check("the GPU ends what it has", result(&before).is_ok())?;
+    check(
+        "and gets nothing while the queue is parked",
+        client.gpu.started.load(Relaxed) == 1 && !during.test_signaled_flag(),
+    )?;
+    client.queue.unpark();
+    check("a job that has waited runs then", result(&during).is_ok())
+}
+
 /// The client is killed while its job hangs. Its scope is cancelled, and with that all that was
 /// done for it.
 fn cancel(device: &Scope) -> Result {
@@ -466,6 +487,7 @@ fn run(executor: &Executor) -> Result {
     let device = executor.root().child(c"device")?;
     two_clients(&device)?;
     hang(&device)?;
+    suspend(&device)?;
     cancel(&device)
 }
 

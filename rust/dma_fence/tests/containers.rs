@@ -91,6 +91,19 @@ mod tests {
     }
 
     #[test]
+    fn fences_of_two_timelines_have_no_order() -> Result {
+        let (mut a, mut b) = (Timeline::new()?, Timeline::new()?);
+        let ((a1, first), (b1, other)) = (a.next()?, b.next()?);
+        let (a2, second) = a.next()?;
+        assert!(a2.is_later_than(&a1) && !a1.is_later_than(&a2));
+        assert!(!a2.is_later_than(&b1) && !b1.is_later_than(&a2));
+        for pending in [first, second, other] {
+            end(pending, Ok(()));
+        }
+        Ok(())
+    }
+
+    #[test]
     fn arrays_are_taken_apart() -> Result {
         let (mut a, mut b) = (Timeline::new()?, Timeline::new()?);
         let ((a1, pending_a1), (b1, pending_b1)) = (a.next()?, b.next()?);

@@ -148,31 +148,6 @@ mod tests {
         Ok(())
     }
 
-    /// Skipped dependencies are the hardware's to wait for, and a cancelled job's fence still
-    /// waits.
-    #[test]
-    fn skipped_dependencies_are_waited_for() -> Result {
-        let (mut emitter, mut signaller) = ends()?;
-        let foreign = Foreign::new()?;
-        let mut fences = KVVec::new();
-        fences.push(foreign.0.clone(), GFP_KERNEL)?;
-        let dependencies = FenceSet::new(fences, None)?;
-        let (fence, mut pending) = emitter.arm(FenceReservation::new()?, dependencies);
-        let mut dependencies = pending.dependencies_mut();
-        let skipping = poll_fn(|cx| dependencies.poll_except(cx, |_| true));
-        assert_eq!(block_on(skipping)?, Ok(()));
-        assert_eq!(pending.dependencies().len(), 1);
-        let mut dependencies = pending.dependencies_mut();
-        let all = poll_fn(|cx| dependencies.poll_all(cx));
-        assert!(block_on(timeout(Delta::from_millis(20), all))?.is_err());
-        foreign.signal(Err(EIO));
-        let mut dependencies = pending.dependencies_mut();
-        assert_eq!(block_on(poll_fn(|cx| dependencies.poll_all(cx)))?, Err(EIO));
-        section(|section| signaller.cancel(pending, section, EIO));
-        assert_eq!(result(&fence), Err(EIO));
-        Ok(())
-    }
-
     /// Orphans stay behind a fence that is in flight, and later fences go on when they were
     /// drained.
     #[test]

@@ -11,7 +11,7 @@
 //! ```
 
 use super::{
-    signal,
+    jobs::signal,
     Event,
     Task,
     BUDGET, //

@@ -104,22 +104,6 @@ mod tests {
         Ok(())
     }
 
-    /// What was admitted is withdrawn from a queue that is closed.
-    #[test]
-    fn withdraw_runs_nothing() -> Result {
-        for _ in 0..ROUNDS {
-            let bench = patient()?;
-            let admitted = bench.prepare(Job::new(1), 1, &[])?.admit()?;
-            bench.queue.close();
-            bench.mock.count_calls();
-            drop(admitted);
-            let ended = bench.end();
-            assert_eq!(bench.mock.called(), Called::default());
-            ended?;
-        }
-        Ok(())
-    }
-
     /// A commit hands its job to hardware that has nothing to do, and cannot be preempted
     /// meanwhile. If the hardware is through with it at once the commit ends it as well, and runs
     /// what follows from that: the job is retired, and the ring is quiet.

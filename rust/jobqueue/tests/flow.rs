@@ -78,52 +78,6 @@ mod tests {
         bench.end()
     }
 
-    /// R18: fences that the hardware waits for keep nobody else waiting, others do.
-    #[test]
-    fn dependencies_are_lowered() -> Result {
-        let (same, other) = (Bench::new(8)?, Bench::new(8)?);
-        let bench = Bench::build(Options {
-            // For who looks at events: its jobs run before what they depend on.
-            names: {
-                static NAMES: Names = Names::new(c"test", c"lowering");
-                &NAMES
-            },
-            ..Options::new(8)
-        })?;
-        let (inside, outside) = (
-            same.commit(Job::new(1), &[])?,
-            other.commit(Job::new(1), &[])?,
-        );
-        bench.mock.lowers(inside.context());
-        let fence = bench.commit(Job::lowering(1), &[inside.clone(), outside.clone()])?;
-        assert!(stays(&fence)?);
-        assert_eq!(bench.mock.started(), 0);
-        other.wait_started(1)?;
-        other.mock.complete(1, Ok(()));
-        // The other fence has not signalled yet.
-        bench.wait_started(1)?;
-        assert!(!inside.test_signaled_flag());
-        assert_eq!(bench.mock.lowered(), 1);
-        // The hardware says that it is over: it has waited, or not.
-        bench.mock.complete(1, Ok(()));
-        assert_eq!(result(&fence), Ok(()));
-        // One that cannot be lowered.
-        let plain = bench.commit(Job::new(2), core::slice::from_ref(&inside))?;
-        assert!(stays(&plain)?);
-        // R3: one that is cancelled waits for it all the same.
-        let cancelled = bench.commit(Job::lowering(3), core::slice::from_ref(&inside))?;
-        bench.queue.close();
-        assert!(stays(&cancelled)?);
-        same.wait_started(1)?;
-        same.mock.complete(1, Ok(()));
-        assert_eq!(result(&plain), Err(ECANCELED));
-        assert_eq!(result(&cancelled), Err(ECANCELED));
-        assert_eq!((bench.mock.started(), bench.mock.lowered()), (1, 1));
-        bench.end()?;
-        same.end()?;
-        other.end()
-    }
-
     /// R18: a job with a deadline hears of it, and so do the jobs that it waits for.
     #[test]
     fn deadlines_are_passed_on() -> Result {

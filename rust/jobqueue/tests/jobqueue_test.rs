@@ -413,35 +413,4 @@ mod tests {
         strict.end()?;
         poisoned.end()
     }
-
-    /// R21: jobs of several queues, all or none.
-    #[test]
-    fn several_queues_at_once() -> Result {
-        let (first, second) = (Bench::new(8)?, Bench::new(8)?);
-        let one = first.prepare(Job::new(1), 1, &[])?.admit()?;
-        let two = second.prepare(Job::new(1), 1, &[])?.admit()?;
-        // What was admitted is committed even if the queue is closed meanwhile, and does not run.
-        second.queue.close();
-        let joined = block_on(timeout(Delta::from_millis(20), second.scope.join()))?;
-        assert!(joined.is_err());
-        let (one, two) = (one.commit(), two.commit());
-        assert_eq!(result(&two), Err(ECANCELED));
-        first.wait_started(1)?;
-        first.mock.complete(1, Ok(()));
-        assert_eq!(result(&one), Ok(()));
-
-        let prepared = second.prepare(Job::new(2), 1, &[]);
-        if let Ok(prepared) = prepared {
-            assert!(prepared.admit().is_err());
-        }
-        // One that is dropped leaves nothing, and the queue can end.
-        let dropped = first.prepare(Job::new(2), 1, &[])?.admit()?;
-        first.queue.close();
-        drop(dropped);
-        first.end()?;
-        assert_eq!((first.mock.started(), first.mock.retired()), (1, 1));
-        second.end()?;
-        assert_eq!((second.mock.started(), second.mock.retired()), (0, 1));
-        Ok(())
-    }
 }

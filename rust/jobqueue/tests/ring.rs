@@ -74,8 +74,6 @@ pub(crate) struct Job {
     fails: bool,
     stalls: bool,
     bytes: usize,
-    /// The hardware waits for fences itself.
-    lowers: bool,
 }
 
 impl Job {
@@ -86,7 +84,6 @@ impl Job {
             fails: false,
             stalls: false,
             bytes: 0,
-            lowers: false,
         }
     }
 
@@ -101,14 +98,6 @@ impl Job {
     /// One that keeps so many bytes, numbered as those of [`Job::next`].
     pub(crate) fn large_next(bytes: usize) -> Self {
         Self::large(0, bytes)
-    }
-
-    /// One for which the hardware waits itself for fences of that timeline, and no others.
-    pub(crate) fn lowering(id: u32) -> Self {
-        Self {
-            lowers: true,
-            ..Self::new(id)
-        }
     }
 
     /// One whose number is how many have been started before it, and itself: for a caller that
@@ -153,8 +142,6 @@ struct State {
     started: usize,
     retired: usize,
     complaints: u32,
-    /// The timeline whose fences the hardware can wait for, and how many it waits for.
-    lowered: (u64, u32),
     /// How soon somebody wants something.
     hurried: Option<Delta>,
     /// How often the ring was told.
@@ -211,7 +198,6 @@ impl Mock {
                     started: 0,
                     retired: 0,
                     complaints: 0,
-                    lowered: (0, 0),
                     hurried: None,
                     deadlines: 0,
                     resets: None,
@@ -312,16 +298,6 @@ impl Mock {
 
     pub(crate) fn complaints(&self) -> u32 {
         self.state.lock().complaints
-    }
-
-    /// From now on it can wait for fences of that timeline.
-    pub(crate) fn lowers(&self, context: u64) {
-        self.state.lock().lowered.0 = context;
-    }
-
-    /// For how many it has said so.
-    pub(crate) fn lowered(&self) -> u32 {
-        self.state.lock().lowered.1
     }
 
     /// How often the ring was told of a deadline.
@@ -488,13 +464,6 @@ impl Ring for MockRing {
 
     fn memory(job: &Job) -> usize {
         job.bytes
-    }
-
-    fn hw_can_wait(&mut self, job: &mut Job, dependency: &Fence) -> bool {
-        let mut state = self.mock.state.lock();
-        let lowers = job.lowers && dependency.context() == state.lowered.0;
-        state.lowered.1 += u32::from(lowers);
-        lowers
     }
 
     fn set_deadline(&mut self, within: Delta) {

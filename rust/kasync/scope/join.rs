@@ -8,7 +8,9 @@ use super::{
 };
 use crate::{
     await_site::AwaitSite,
+    block_on::Parking,
     budget::poll_budget,
+    current,
     report::api_violation, //
     wait::{
         WaitState,
@@ -96,6 +98,45 @@ impl Drop for Join {
                 // SAFETY: The waiter belongs to this list, and the lock is held.
                 unsafe { scope.node(tree).join_waiters.remove(waiter) }
             });
+        }
+    }
+}
+
+impl Scope {
+    /// Blocks until no task is left in this scope and below.
+    ///
+    /// # Errors
+    ///
+    /// `EDEADLK`, reported loudly, inside a poll or a signalling section: a task may never block
+    /// its worker (H15), and the fences that others wait for could depend on it. `ENOMEM`.
+    pub fn join_blocking(&self) -> Result {
+        if current::in_section() {
+            api_violation(c"join_blocking() inside a poll or a signalling section");
+            return Err(EDEADLK);
+        }
+        self.join_on(&Parking::new()?)
+    }
+
+    /// Blocks as [`Scope::join_blocking`] does, and allocates nothing.
+    pub(crate) fn join_on(&self, parking: &Parking) -> Result {
+        parking.block_on(core::pin::pin!(self.join()), || self.report_stall())
+    }
+
+    /// Logs what a blocking join still waits for.
+    pub(super) fn report_stall(&self) {
+        let mut some = [const { None }; 4];
+        let mut n = 0;
+        self.each_task(|task, scope| {
+            if let Some(place) = some.get_mut(n) {
+                *place = Some(task.info(scope));
+            }
+            n += 1;
+            true
+        });
+        let name = self.name();
+        pr_warn!("still waiting for {n} tasks of scope {name}, among them:\n");
+        for info in some.into_iter().flatten() {
+            pr_warn!("{info}\n");
         }
     }
 }

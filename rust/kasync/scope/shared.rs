@@ -4,15 +4,11 @@
 
 use super::tree::Tree;
 use crate::{
-    batch::{
-        Batch,
-        Link, //
-    },
+    batch::Batch,
     lock::IrqLock,
     task,
     workqueue::Queue, //
 };
-use core::ptr::NonNull;
 use kernel::{
     prelude::*,
     sync::Arc, //
@@ -25,7 +21,7 @@ const BATCHES: usize = 4;
 const BATCHES: usize = 1;
 
 /// The size of an area of memory whose tasks are in one batch.
-const AREA: usize = 1 << 17;
+const AREA: usize = 1 << 20;
 
 /// The queue that tasks run on, batches of tasks on it, and the lock of the tree of scopes.
 pub(crate) struct Core {
@@ -65,8 +61,8 @@ impl Core {
     ///
     /// Tasks that were made together, and so are mostly close to each other, share one. Many tasks
     /// are in several, so that several workers poll them.
-    pub(crate) fn batch(&self, link: NonNull<Link>) -> &Batch {
-        &self.batches[link.as_ptr() as usize / AREA % BATCHES]
+    pub(crate) fn batch(&self, task: *const ()) -> &Batch {
+        &self.batches[task as usize / AREA % BATCHES]
     }
 
     /// Returns the lock of the tree.

@@ -7,17 +7,17 @@ use super::{
     state::State, //
 };
 use crate::{
-    batch::Link,
+    batch::{
+        Batch,
+        Link, //
+    },
     cell::OwnedCell,
     current,
     list::{
         Linked,
         Links, //
     },
-    scope::{
-        Core,
-        Scope, //
-    },
+    scope::Scope,
     stat::StatCounter,
     workqueue::Work, //
 };
@@ -56,8 +56,9 @@ pub(crate) struct Header {
     pub(super) work: Work,
     pub(crate) state: State,
     pub(super) vtable: &'static Vtable,
-    /// Valid for as long as the task is not complete, and then for a grace period.
-    pub(super) core: NonNull<Core>,
+    /// The task's batch, and its queue. Valid for as long as the task is not complete, and then for
+    /// a grace period.
+    pub(super) batch: NonNull<Batch>,
     pub(super) scope: UnsafeCell<Option<Scope>>,
     pub(super) links: UnsafeCell<Links<Header>>,
     /// Its place in a batch.
@@ -91,6 +92,17 @@ unsafe impl Linked for Header {
 }
 
 impl Header {
+    /// Takes out what the handle, which goes, has left for the end of the task.
+    ///
+    /// # Safety
+    ///
+    /// The caller has cleared HANDLE and JOIN_WAKER while the task was not complete.
+    pub(super) unsafe fn take_join_waker(&self) -> Option<Waker> {
+        // SAFETY: HANDLE and JOIN_WAKER were cleared before the task was complete, so only the
+        // handle accesses the slot.
+        self.join_waker.with(|slot| unsafe { (*slot).take() })
+    }
+
     /// Returns the budget of the poll that is under way.
     pub(crate) fn budget(&self) -> &Budget {
         &self.budget

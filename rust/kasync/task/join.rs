@@ -5,11 +5,13 @@
 use super::{
     claim::claim,
     deferred,
+    listed::{
+        detach_listed,
+        wake_listed, //
+    },
     put,
-    put_in,
     state::Snapshot,
     wake,
-    wake_listed,
     Claim,
     Header, //
 };
@@ -29,11 +31,9 @@ use core::{
     ptr::NonNull,
     task::{
         Context,
-        Poll,
-        Waker, //
+        Poll, //
     }, //
 };
-use kernel::sync::rcu;
 
 /// A started task's handle, and a future of its output. Cancel safe: the output is taken at the
 /// moment that the poll returns it.
@@ -188,32 +188,11 @@ impl<T> JoinHandle<T> {
     /// Wakes the task as [`JoinHandle::wake_batched`] does, and drops the handle.
     pub fn detach_batched(self) {
         let mut this = ManuallyDrop::new(self);
-        this.task().note_wake();
-        // See `wake()`.
-        let rcu = rcu::read_lock();
-        let old = this.task().state.drop_handle_and_list();
-        if old.can_be_listed() {
-            // SAFETY: The handle has just gone.
-            drop(unsafe { this.take_waker() });
-            // SAFETY: LISTED was set in this section, and has the handle's reference.
-            unsafe { put_in(this.header) };
-            return;
+        // SAFETY: The handle's reference, which is not used again if it was passed on.
+        if let Err(old) = unsafe { detach_listed(this.header) } {
+            // SAFETY: HANDLE was just cleared.
+            unsafe { this.give_up(old) };
         }
-        drop(rcu);
-        // SAFETY: The handle has just gone.
-        unsafe { this.give_up(old) };
-    }
-
-    /// Takes out what is in the join waker's slot.
-    ///
-    /// # Safety
-    ///
-    /// HANDLE and JOIN_WAKER were cleared by the caller while the task was not complete.
-    unsafe fn take_waker(&mut self) -> Option<Waker> {
-        // SAFETY: HANDLE and JOIN_WAKER were cleared before the task was complete, so only the
-        // handle accesses the slot.
-        let take = |slot: *mut Option<Waker>| unsafe { (*slot).take() };
-        self.task().join_waker.with(take)
     }
 
     /// Gives up all that belongs to the handle.
@@ -224,8 +203,8 @@ impl<T> JoinHandle<T> {
     /// more.
     unsafe fn give_up(&mut self, old: Snapshot) {
         if !old.is_complete() {
-            // SAFETY: By the safety requirements.
-            drop(unsafe { self.take_waker() });
+            // SAFETY: HANDLE and JOIN_WAKER were cleared while the task was not complete.
+            drop(unsafe { self.task().take_join_waker() });
         } else if self.site.is_some() {
             if deferred::is_needed::<T>() {
                 // SAFETY: COMPLETE with HANDLE set: the output is ours, as is the handle's

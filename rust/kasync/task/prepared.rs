@@ -83,7 +83,8 @@ where
             let h = header.as_ptr();
             (&raw mut (*h).state).write(State::new());
             (&raw mut (*h).vtable).write(vtable);
-            (&raw mut (*h).core).write(NonNull::from(scope.core()));
+            let batch = scope.core().batch(header.as_ptr().cast_const().cast());
+            (&raw mut (*h).batch).write(NonNull::from(batch));
             (&raw mut (*h).scope).write(UnsafeCell::new(Some(scope.clone())));
             (&raw mut (*h).links).write(UnsafeCell::new(Links::new()));
             (&raw mut (*h).link).write(Link::new());

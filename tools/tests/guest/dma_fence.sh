@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # machine: shared
 #
-# The KUnit suites of fences: containers, sets, sync files, sync objects, buffers.
+# The KUnit suites of fences: own ones, containers, sets, sync objects.
 guest_tap dma_fence --no-emu --modules "kasync jobqueue dma_fence_test" -- sh -c '
 	sed -nE "s/^ +((not )?ok [0-9].*)/\1/p" /sys/kernel/debug/kunit/dma_fence*/results
 	if rmmod dma_fence_test jobqueue kasync; then echo ok unload; else echo not ok unload; fi'

@@ -27,7 +27,7 @@ probe_fails no-hello 'firmware does not answer on its mailbox' "$asleep"
 probe_fails no-handoff 'firmware does not answer the handoff'
 probe_fails crash-boot 'firmware crashed \(.*unusable until the next reboot' "$asleep"
 # It crashes when it has the init data: then it keeps what is in them.
-probe_fails crash-doorbell:1 'firmware crashed \(.*unusable until the next reboot' "$asleep"
+probe_fails crash-init 'firmware crashed \(.*unusable until the next reboot' "$asleep"
 probe_fails abi:12.3.1 'firmware interface 12\.3\.1 is not supported'
 # One is like the other.
 regions=(globals)

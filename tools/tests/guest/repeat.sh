@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 #
-# Bind and unbind, load and unload, many times; and a kernel that starts from another one without a reset.
+# Bind and unbind, load and unload, many times.
 # shellcheck disable=SC2154
 binds=10 loads=5
 [ "$TIER" = test ] || binds=200 loads=100

@@ -39,7 +39,8 @@ printf '#!/bin/bash\n[ $# = 3 ] && [ "$1" = "" ] && echo "PIGLIT: {\\"result\\":
 chmod +x "$share"/piglit/bin/*
 cp "$here/piglit/in-guest-gl" "$share/"
 tar -c -C "$share" -f "$share/piglit.tar" piglit
-for name in pass-1 fail-2 pass-3 skip-4 crash-5 pass-6 hang-7 pass-8 fail-here-9 crash-here-10 pass-11 skip-12 pass-13 crash-14 fail-15; do
+for name in pass-1 fail-2 pass-3 skip-4 crash-5 pass-6 hang-7 pass-8 fail-here-9 crash-here-10 pass-11 skip-12 pass-13 \
+	crash-14 fail-15; do
 	printf "spec@%s\t'shader_runner' 'tests/%s.shader_test' -auto -fbo\n" "$name" "$name"
 	case $name in
 	*-here*) result=pass ;;

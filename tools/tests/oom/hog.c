@@ -173,9 +173,13 @@ static int take(enum what what, struct context *ctx, uint32_t in, long n)
 		return queue_create(ctx->fd, ctx->vm, &id);
 	case TIMESTAMPS:
 		return take_timestamps(ctx);
+	case IN_FLIGHT:
+		/* The jobs, which come last, keep all that is bound. */
+		if (n < BUFFERS_IN_FLIGHT)
+			return take_buffer(ctx, true, n);
+		return take_job(what, ctx, in, n);
 	case JOBS:
 	case SCENES:
-	case IN_FLIGHT:
 		return take_job(what, ctx, in, n);
 	default:
 		return -EINVAL;

@@ -12,6 +12,9 @@
 
 #define MIB (1024 * 1024ull)
 
+/* What a client with jobs in flight has before, in MiB. */
+#define BUFFERS_IN_FLIGHT 100
+
 enum what {
 	BUFFERS,
 	TOUCHED,

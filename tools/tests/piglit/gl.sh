@@ -32,7 +32,8 @@ piglit_gl() {
 }
 
 # Piglit and Mesa as the guest has them, for this machine's processor: llvmpipe takes long in the guest.
-NATIVE_PACKAGES=base-files,bash,coreutils,util-linux,grep,sed,findutils,mawk,tar,procps,piglit,libgl1-mesa-dri,libegl-mesa0,libegl1,libgl1,libgles2,libglx-mesa0
+NATIVE_PACKAGES=base-files,bash,coreutils,util-linux,grep,sed,findutils,mawk,tar,procps,piglit
+NATIVE_PACKAGES+=,libgl1-mesa-dri,libegl-mesa0,libegl1,libgl1,libgles2,libglx-mesa0
 
 build_piglit_host() {
 	bootstrap "$1/root" extract amd64 "$NATIVE_PACKAGES" "--aptopt=APT::Default-Release \"$SUITE-backports\"" >"$1/log" 2>&1 || return 1
@@ -107,7 +108,8 @@ piglit_gl_share() {
 		--no-wildcards --files-from="$2/files" 2>"$2/tar.log" ||
 		! grep -v -e 'Not found in archive' -e 'Exiting with failure' "$2/tar.log" >&2 || return 1
 	for package in "$1"/lib*.deb; do
-		dpkg-deb --fsys-tarfile "$package" | tar -x -C "$2/piglit/lib" --strip-components=4 --wildcards './usr/lib/aarch64-linux-gnu/*' || return 1
+		dpkg-deb --fsys-tarfile "$package" |
+			tar -x -C "$2/piglit/lib" --strip-components=4 --wildcards './usr/lib/aarch64-linux-gnu/*' || return 1
 	done
 	tar -c -C "$2" -f "$2/piglit.tar" piglit || return 1
 	rm -r "$2/piglit"

@@ -23,6 +23,7 @@ mod quota;
 mod regs;
 mod shutdown;
 mod slots;
+mod small_vec;
 mod suspend;
 mod timestamps;
 mod uapi;

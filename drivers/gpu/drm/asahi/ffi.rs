@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Declarations of `shim.c`, `shutdown.c` and `suspend.c`.
+//! Declarations of this directory's C files.
 //!
 //! What C passes by pointer and only C looks into is `c_void` here.
 //!

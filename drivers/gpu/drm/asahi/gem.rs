@@ -118,7 +118,9 @@ pub(crate) fn create(
     let args = Args {
         private_to: root.map(Into::into),
     };
-    let object = Object::new(dev, size, config, args)?;
+    // shmem says so when it has no memory for an inode. Here it means that a limit was met.
+    let no_memory = |e| if e == ENOSPC { ENOMEM } else { e };
+    let object = Object::new(dev, size, config, args).map_err(no_memory)?;
     // SAFETY: It is of this driver's, and nobody else has it yet.
     unsafe { ffi::asahi_gem_extend(IntoGEMObject::as_raw(&*object).cast()) };
     Ok(object)

@@ -41,14 +41,20 @@ pub(crate) mod firmware {
 
 /// What the driver's `job` module has of this kind.
 pub(crate) mod job {
+    pub(crate) mod attachments;
     pub(crate) mod barrier;
     pub(crate) mod command;
     pub(crate) mod compute;
     pub(crate) mod fragment;
     pub(crate) mod growth;
+    #[cfg(test)]
+    pub(crate) mod half_image;
+    pub(crate) mod payload;
+    pub(crate) mod places;
     pub(crate) mod render;
     pub(crate) mod scene;
     pub(crate) mod sequence;
+    pub(crate) mod structure;
     pub(crate) mod sync;
     pub(crate) mod vertex;
 }

@@ -12,6 +12,7 @@
 //!                                                                            vertex buffer)
 //! ```
 
+pub(crate) mod attachments;
 pub(crate) mod barrier;
 pub(crate) mod command;
 pub(crate) mod compute;
@@ -20,6 +21,8 @@ pub(crate) mod fragment;
 pub(crate) mod growth;
 pub(crate) mod in_flight;
 pub(crate) mod memory;
+pub(crate) mod payload;
+pub(crate) mod places;
 pub(crate) mod planned;
 pub(crate) mod queues;
 pub(crate) mod render;
@@ -28,7 +31,9 @@ pub(crate) mod render_queues;
 pub(crate) mod ring;
 pub(crate) mod scene;
 pub(crate) mod sequence;
+pub(crate) mod structure;
 pub(crate) mod sync;
 pub(crate) mod tvb;
+pub(crate) mod tvb_memory;
 pub(crate) mod vertex;
 pub(crate) mod work_queue;

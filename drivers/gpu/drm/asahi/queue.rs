@@ -24,7 +24,10 @@ use crate::{
             ContextAddresses, //
         },
         in_flight::Engines,
-        memory::JobMemory,
+        memory::{
+            JobMemory,
+            JobMemoryPool, //
+        },
         planned::Job,
         queues::Queues,
         render::Render,
@@ -100,6 +103,9 @@ pub(crate) struct Queue {
     vm: Arc<Vm>,
     /// What all compute commands have in common.
     common: Common,
+    /// Where the memory of those comes from.
+    #[pin]
+    job_memory: JobMemoryPool,
     context: ContextAddresses,
     /// Its rank among the priorities: 0 is the highest.
     rank: usize,
@@ -168,12 +174,14 @@ impl Queue {
             timeout: TIMEOUT,
             on_error: OnError::Ignore,
         };
+        let preempt1 = u64::from(gpu.chip().buffers.compute_preempt1);
         let jobs = JobQueue::new(&scope, c"queue", ring, &config)?;
         Arc::pin_init(
             pin_init!(Self {
                 gpu: gpu.clone(),
                 vm,
                 common,
+                job_memory <- JobMemoryPool::new(preempt1),
                 context: addresses,
                 rank,
                 renders <- new_mutex!(None),
@@ -202,23 +210,32 @@ impl Queue {
 
     /// Returns memory for the compute commands of a job, of which there are `count`.
     pub(crate) fn job_memory(&self, count: usize) -> Result<JobMemory> {
-        self.gpu.collect_garbage();
-        let preempt1 = self.gpu.chip().buffers.compute_preempt1;
-        JobMemory::new(self.gpu.heaps(), self.vm.heap(), preempt1.into(), count)
+        match self.job_memory.take(count) {
+            Some(memory) => Ok(memory),
+            None => self.more_job_memory(count),
+        }
     }
 
-    /// Returns memory for the renders of a job.
+    #[cold]
+    fn more_job_memory(&self, count: usize) -> Result<JobMemory> {
+        self.gpu.collect_garbage();
+        let client = self.vm.heap();
+        self.job_memory.grow(self.gpu.heaps(), client, count)
+    }
+
+    /// Returns memory for the renders of a job, which `for_each` calls its argument with.
     ///
     /// # Errors
     ///
     /// `ENOMEM`, also if a client wants more than a part of the machine's memory.
-    pub(crate) fn render_memory<'r>(
+    #[inline(never)]
+    pub(crate) fn render_memory(
         &self,
-        renders: impl Iterator<Item = &'r Render<'r>>,
+        for_each: impl FnOnce(&mut dyn FnMut(&Render<'_>) -> Result) -> Result,
     ) -> Result<RenderMemory> {
         self.gpu.collect_garbage();
         let common = self.render_common()?;
-        RenderMemory::new(self.gpu.heaps(), &self.vm, &common, renders)
+        RenderMemory::new(self.gpu.heaps(), &self.vm, &common, for_each)
     }
 
     /// Returns what all renders have in common. The first time, makes what they need.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 //! The arguments of the ioctls: `include/uapi/drm/asahi_drm.h`, which the kernel's `uapi` crate
-//! does not have in 7.3. `shim.c` checks their sizes against the header.
+//! does not have in 7.3. `drm.c` checks their sizes against the header.
 
 use kernel::{
     ioctl::{

@@ -130,7 +130,10 @@ impl Queue {
         let mut state = self.state.lock().unwrap();
         // While a queue is destroyed its own items may still queue some.
         let by_item = !state.running.is_empty();
-        assert!(!state.destroyed || by_item, "wake onto a destroyed queue (H3)");
+        assert!(
+            !state.destroyed || by_item,
+            "wake onto a destroyed queue (H3)"
+        );
         state.queued.push_back(Item(work));
         drop(state);
         self.changed.notify_one();

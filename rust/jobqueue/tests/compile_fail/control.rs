@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //~ passes
 
-//! A job is prepared, admitted and committed: the control.
+//! A job is prepared and committed: the control.
 
 use jobqueue::JobQueue;
 use jobqueue::Ring;
@@ -11,7 +11,6 @@ use kernel::prelude::*;
 pub fn submit<R: Ring>(queue: &JobQueue<R>, one: R::Job, other: R::Job) -> Result {
     let prepared = queue.prepare(one, 1, KVVec::new())?;
     prepared.commit()?;
-    let admitted = queue.prepare(other, 1, KVVec::new())?.admit()?;
-    let _fence = admitted.commit();
+    let _fence = queue.prepare(other, 1, KVVec::new())?.commit()?;
     Ok(())
 }

@@ -88,14 +88,6 @@ mod set {
         pub fn poll_all(&mut self, _: &mut Context<'_>) -> Poll<Result> {
             unreachable!("not part of the models")
         }
-
-        pub fn poll_except(
-            &mut self,
-            _: &mut Context<'_>,
-            _: impl FnMut(&Fence) -> bool,
-        ) -> Poll<Result> {
-            unreachable!("not part of the models")
-        }
     }
 }
 
@@ -169,6 +161,11 @@ mod own {
     pub(crate) unsafe fn free(fence: NonNull<OwnFence>) {
         // SAFETY: From `alloc`, by the safety requirements of the real one.
         drop(unsafe { Box::from_raw(fence.as_ptr()) });
+    }
+
+    pub(crate) unsafe fn free_context(context: NonNull<FenceContext>) {
+        // SAFETY: From a box, by the safety requirements of the real one.
+        drop(unsafe { kernel::alloc::KBox::from_raw(context.as_ptr()) });
     }
 
     pub(crate) unsafe fn arm(

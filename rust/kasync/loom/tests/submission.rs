@@ -302,20 +302,10 @@ impl Queue {
         number
     }
 
-    fn commit_admitted(&self) -> u64 {
-        let number = self.0 .0.commit_admitted(&self.0 .1, arm);
-        COMMITTING.with(|c| c.set(0));
-        number
-    }
-
     /// The hardware is ready for jobs.
     fn get_ready(&self) {
         self.shared().ready.store(true, Ordering::Release);
         self.shared().readiness.wake();
-    }
-
-    fn withdraw(&self) {
-        self.0 .0.withdraw(&self.0 .1);
     }
 
     /// The hardware is through with what it has.
@@ -420,36 +410,6 @@ fn commit_against_commit() {
         assert!(queue.commit().is_some() && other.join().unwrap());
         queue.change(CLOSED, 0);
         2
-    });
-}
-
-/// H22: a job that was admitted is committed after the queue was closed: it does not end before.
-#[test]
-fn close_against_admitted() {
-    queue_model(2, |queue| {
-        assert!(queue.shared().admit());
-        let q = queue.clone();
-        let other = thread::spawn(move || q.commit_admitted());
-        queue.change(CLOSED, 0);
-        assert_eq!(other.join().unwrap(), 1);
-        assert!(!queue.shared().admit());
-        1
-    });
-}
-
-/// H22, H1: of a queue that is closed, what was admitted is withdrawn at last. It ends then.
-#[test]
-fn close_against_withdrawn() {
-    queue_model(2, |queue| {
-        let q = queue.clone();
-        let other = thread::spawn(move || {
-            if q.shared().admit() {
-                q.withdraw();
-            }
-        });
-        queue.change(CLOSED, 0);
-        other.join().unwrap();
-        0
     });
 }
 

@@ -332,6 +332,9 @@ impl<'a> Life<'a> {
         if self.dead || self.is_deaf() {
             return;
         }
+        if endpoint == message::ENDPOINT_FIRMWARE && self.has(&Trouble::CrashInit) {
+            return self.crash("scripted crash on the init data");
+        }
         if let Err(panic) = self.firmware.message(endpoint, message) {
             self.crash(&panic.0);
         }

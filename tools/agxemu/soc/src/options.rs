@@ -88,6 +88,7 @@ fn number(text: &str) -> Option<u64> {
 /// | `no-handoff` | the coprocessor does not answer the handoff |
 /// | `no-hello` | it answers that, but RTKit does not greet |
 /// | `crash-boot` | RTKit crashes as soon as it can say so |
+/// | `crash-init` | the firmware crashes when it is given the init data |
 /// | `no-sleep` | it ignores the message that is to put it to sleep, and stays awake |
 /// | `deaf:N` | from the Nth doorbell of the device control ring on the firmware hears nothing and does nothing; RTKit goes on |
 /// | `drop-irq:N` | the Nth interrupt of the mailbox is lost; the line is signalled again, as it is level |
@@ -102,6 +103,8 @@ pub enum Trouble {
     NoHello,
     /// `crash-boot`
     CrashBoot,
+    /// `crash-init`
+    CrashInit,
     /// `no-sleep`
     NoSleep,
     /// `deaf:N`
@@ -144,6 +147,7 @@ impl FromStr for Trouble {
             ("no-handoff", "") => Ok(Self::NoHandoff),
             ("no-hello", "") => Ok(Self::NoHello),
             ("crash-boot", "") => Ok(Self::CrashBoot),
+            ("crash-init", "") => Ok(Self::CrashInit),
             ("no-sleep", "") => Ok(Self::NoSleep),
             ("deaf", n) => match n.parse() {
                 Ok(n) if n > 0 => Ok(Self::Deaf(n)),
@@ -187,6 +191,7 @@ mod tests {
             ("no-hello", Trouble::NoHello),
             ("no-handoff", Trouble::NoHandoff),
             ("crash-boot", Trouble::CrashBoot),
+            ("crash-init", Trouble::CrashInit),
             ("no-sleep", Trouble::NoSleep),
             ("drop-irq:3", Trouble::DropIrq(3)),
             ("deaf:2", Trouble::Deaf(2)),

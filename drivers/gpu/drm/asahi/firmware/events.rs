@@ -174,14 +174,16 @@ impl Events {
     ) -> Option<EventSlot> {
         let index = tables.events.take(last.map(|i| i as usize))?;
         let slot = self.slots[index].clone();
+        // The stamp goes on from where the last owner left it.
+        let issued = Stamp(slot.host.load(Acquire));
         {
             let mut state = slot.state.lock();
             state.owner = Some(owner);
-            // The stamp goes on from where the last owner left it.
-            state.window = Window::new(Stamp(slot.host.load(Acquire)));
+            state.window = Window::new(issued);
         }
         Some(EventSlot {
             slot,
+            issued,
             events: self.clone(),
         })
     }
@@ -291,6 +293,8 @@ impl Events {
 /// | all, and drop | process, signalling sections included |
 pub(crate) struct EventSlot {
     slot: Arc<Slot>,
+    /// The value of the last command issued, as in the window: only this changes it.
+    issued: Stamp,
     events: Arc<Events>,
 }
 
@@ -307,7 +311,7 @@ impl EventSlot {
 
     /// Value of the last command issued, or where the slot started.
     pub(crate) fn issued(&self) -> Stamp {
-        self.slot.state.lock().window.issued()
+        self.issued
     }
 
     /// Whether nothing is in flight.
@@ -317,7 +321,8 @@ impl EventSlot {
 
     /// Numbers the next command. `EBUSY` if 127 are in flight.
     pub(crate) fn issue(&mut self) -> Result<Stamp> {
-        self.slot.state.lock().window.issue().ok_or(EBUSY)
+        self.issued = self.slot.state.lock().window.issue().ok_or(EBUSY)?;
+        Ok(self.issued)
     }
 
     /// Returns what its commands are awaited by.

@@ -5,9 +5,12 @@
 //! Nothing in it stays what it was, so there are no references to its content: words are accessed
 //! as atomics ([`Word`]), everything larger is copied.
 
-use crate::alloc::{
-    GpuBox,
-    Heap, //
+use crate::{
+    alloc::{
+        GpuBox,
+        Heap, //
+    },
+    job::structure::Structure, //
 };
 use agx_abi::{
     Field,
@@ -77,6 +80,19 @@ impl Shared {
         self.word(field.offset())
     }
 
+    /// Returns the structure `S` at `offset`. `EINVAL` if it is not inside, or not aligned to words.
+    #[inline]
+    pub(crate) fn structure<S: Value>(&self, offset: usize) -> Result<Structure<'_, S>> {
+        let at = self.span(offset, S::SIZE)?;
+        if !at.cast::<u32>().is_aligned() {
+            return Err(EINVAL);
+        }
+        // SAFETY: `span()` checked the bounds, it is aligned, and the object stays as long as
+        // `self` is borrowed. If somebody else writes at the same time the content may be a mixture, which any bytes
+        // are allowed to be.
+        Ok(unsafe { Structure::new(at) })
+    }
+
     /// Gives `field` of the structure `S` here a value.
     pub(crate) fn put<S, T: Value>(&self, field: Field<S, T>, value: T) -> Result {
         let mut raw = [0; MAX_FIELD];
@@ -103,6 +119,7 @@ impl Shared {
         Ok(())
     }
 
+    #[inline]
     fn span(&self, offset: usize, size: usize) -> Result<NonNull<u8>> {
         let end = offset.checked_add(size).ok_or(EINVAL)?;
         if end > self.0.size() {

@@ -44,11 +44,6 @@ impl Window {
         }
     }
 
-    /// Value of the last command issued.
-    pub(crate) const fn issued(&self) -> Stamp {
-        self.issued
-    }
-
     /// Whether nothing is in flight.
     pub(crate) const fn is_idle(&self) -> bool {
         self.seen.has_reached(self.issued)

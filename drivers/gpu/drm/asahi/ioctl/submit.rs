@@ -22,18 +22,18 @@ use crate::{
     job::{
         command::{
             BadTimestamp,
-            Command,
-            Invalid,
             Parser,
             Timestamp,
             Timestamps,
             Work, //
         },
         compute,
+        payload::Invalid,
         planned::{
             Job,
             Planned, //
         },
+        render::Render,
         sync::{
             BadSync,
             Point,
@@ -45,12 +45,14 @@ use crate::{
         Charge,
         MAX_JOBS, //
     },
+    small_vec::SmallVec,
     timestamps,
     uapi::{
         self,
         Submit, //
     }, //
 };
+use core::ops::Range;
 use dma_fence::{
     ChainNode,
     Fence,
@@ -73,8 +75,13 @@ use kernel::{
 /// Longest command buffer: far beyond what the most commands can take, in the longest form that we
 /// know.
 const MAX_BUFFER: usize = 1 << 20;
+/// Longest command buffer that is read to the stack: that of a compute command without
+/// attachments, and a few bytes more.
+const SHORT_BUFFER: usize = 128;
 /// Most sync records of a submit, in and out. The fences behind them are limited by the job queue.
 const MAX_SYNCS: usize = 1 << 12;
+/// As many sync records as most submits have at most, in or out.
+const FEW: usize = 4;
 
 impl AsahiFile {
     pub(crate) fn submit(
@@ -93,10 +100,7 @@ impl AsahiFile {
 fn submit(queue: &Queue, file: &File, request: &Submit) -> Result {
     queue.gpu().firmware().crash().check()?;
 
-    let mut buffer = KVVec::new();
-    read_commands(request, &mut buffer)?;
-    let job = plan(queue, file, &buffer)?;
-    drop(buffer);
+    let job = read_commands(request, |buffer| plan(queue, file, buffer))?;
 
     let mut records = SyncRecords::new(request)?;
     let waits = records.waits(file, request.in_sync_count)?;
@@ -110,13 +114,23 @@ fn submit(queue: &Queue, file: &File, request: &Submit) -> Result {
     Ok(())
 }
 
-fn read_commands(request: &Submit, buffer: &mut KVVec<u8>) -> Result {
+/// Calls `then` with the command buffer of `request`.
+fn read_commands<T>(request: &Submit, then: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
     let size = request.cmdbuf_size as usize;
     if size > MAX_BUFFER {
         return Err(EINVAL);
     }
     let address = UserPtr::from_addr(request.cmdbuf as usize);
-    UserSlice::new(address, size).read_all(buffer, GFP_KERNEL_ACCOUNT)
+    let user = UserSlice::new(address, size);
+    if size <= SHORT_BUFFER {
+        let mut buffer = [0; SHORT_BUFFER];
+        let buffer = &mut buffer[..size];
+        user.reader().read_slice(buffer)?;
+        return then(buffer);
+    }
+    let mut buffer = KVVec::new();
+    user.read_all(&mut buffer, GFP_KERNEL_ACCOUNT)?;
+    then(&buffer)
 }
 
 impl From<Invalid> for Error {
@@ -142,98 +156,118 @@ impl From<BadTimestamp> for Error {
     }
 }
 
-/// A command, and where its client wants timestamps: at the start and at the end, of renders for
-/// each half.
-struct Timed<'a> {
-    command: Command<'a>,
-    times: [[u64; 2]; 2],
+/// How many commands of each kind a job has.
+#[derive(Default)]
+struct Counts {
+    computes: usize,
+    renders: usize,
 }
+
+/// The timestamp objects that a job's commands name, in that order.
+type Objects = KVec<Arc<timestamps::Timestamps>>;
 
 /// Returns the job of the commands in `buffer`, which it writes to memory.
 fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<Job> {
     let charge = Charge::new(file.inner().jobs.clone(), 1, MAX_JOBS).ok_or(ENOSPC)?;
     // First everything is looked at, so that what is wrong is found before memory is spent on it.
-    let mut objects = KVec::new();
-    let mut timed = KVVec::new();
-    for command in Parser::new(buffer) {
-        let command = command?;
-        let mut pair = |times: Timestamps| -> Result<[u64; 2]> {
-            Ok([
-                resolve(file, times.start, &mut objects)?,
-                resolve(file, times.end, &mut objects)?,
-            ])
-        };
-        let times = match &command.work {
-            Work::Render(render) => [pair(render.ts_vtx)?, pair(render.ts_frag)?],
-            Work::Compute(compute) => [pair(compute.ts)?, [0; 2]],
-        };
-        timed.push(Timed { command, times }, GFP_KERNEL_ACCOUNT)?;
-    }
+    let (total, objects) = check(file, buffer)?;
 
-    let renders = || {
-        timed.iter().filter_map(|timed| match &timed.command.work {
-            Work::Render(render) => Some(render),
-            Work::Compute(_) => None,
-        })
-    };
-    let render_count = renders().count();
-    let compute_count = timed.len() - render_count;
-    let compute_memory = match compute_count {
+    let compute = match total.computes {
         0 => None,
         count => Some(queue.job_memory(count)?),
     };
-    let render_memory = match render_count {
+    let renders = match total.renders {
         0 => None,
-        _ => Some(queue.render_memory(renders())?),
+        _ => Some(queue.render_memory(|each| for_each_render(buffer, each))?),
     };
+    let mut job = Job {
+        compute,
+        renders,
+        commands: SmallVec::new(),
+        _timestamps: objects,
+        _charge: charge,
+    };
+    describe(&mut job, queue, buffer, &total)?;
+    Ok(job)
+}
 
-    let mut commands = KVec::with_capacity(timed.len(), GFP_KERNEL_ACCOUNT)?;
-    let (mut computes, mut renders) = (0, 0);
-    for Timed { command, times } in &timed {
+/// Checks all commands in `buffer`, and looks up what they name.
+fn check(file: &File, buffer: &[u8]) -> Result<(Counts, Objects)> {
+    let mut total = Counts::default();
+    let mut objects = Objects::new();
+    for command in Parser::new(buffer) {
+        let mut look_up = |times: Timestamps| -> Result {
+            for timestamp in times.all() {
+                let object = file.inner().timestamps(timestamp.handle)?;
+                timestamp.address(object.va(), object.size())?;
+                objects.push(object, GFP_KERNEL_ACCOUNT)?;
+            }
+            Ok(())
+        };
+        match command?.work {
+            Work::Render(render) => {
+                total.renders += 1;
+                look_up(render.ts_vtx)?;
+                look_up(render.ts_frag)?;
+            }
+            Work::Compute(compute) => {
+                total.computes += 1;
+                look_up(compute.ts)?;
+            }
+        }
+    }
+    Ok((total, objects))
+}
+
+/// Calls `each` with the renders in `buffer`, which have been checked.
+fn for_each_render(buffer: &[u8], each: &mut dyn FnMut(&Render<'_>) -> Result) -> Result {
+    for command in Parser::new(buffer) {
+        if let Work::Render(render) = command?.work {
+            each(&render)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the commands in `buffer`, which have been checked, to the memory of `job`.
+fn describe(job: &mut Job, queue: &Queue, buffer: &[u8], total: &Counts) -> Result {
+    let mut objects = job._timestamps.iter();
+    let mut addresses = |times: Timestamps| -> Result<[u64; 2]> {
+        let mut address = |timestamp: Option<Timestamp>| -> Result<u64> {
+            let Some(timestamp) = timestamp else {
+                return Ok(0);
+            };
+            let object = objects.next().ok_or(EINVAL)?;
+            Ok(timestamp.address(object.va(), object.size())?)
+        };
+        Ok([address(times.start)?, address(times.end)?])
+    };
+    let mut done = Counts::default();
+    for command in Parser::new(buffer) {
+        let command = command?;
         let planned = match &command.work {
             Work::Compute(compute) => {
-                let memory = compute_memory.as_ref().ok_or(EINVAL)?;
-                let place = memory.place(computes, times[0]);
-                let mut own = memory.command(computes);
-                computes += 1;
-                let last = computes == compute_count;
+                let memory = job.compute.as_ref().ok_or(EINVAL)?;
+                let place = memory.place(done.computes, addresses(compute.ts)?);
+                let mut own = memory.command(done.computes);
+                done.computes += 1;
+                let last = done.computes == total.computes;
                 let common = queue.common();
                 let sequence = compute::describe(compute, common, &place, last, &mut own)?;
                 Planned::Compute(sequence)
             }
             Work::Render(render) => {
-                let memory = render_memory.as_ref().ok_or(EINVAL)?;
-                let index = renders;
-                renders += 1;
-                let last = renders == render_count;
-                let planned = memory.describe(index, render, *times, last)?;
-                Planned::Render(planned)
+                let memory = job.renders.as_ref().ok_or(EINVAL)?;
+                let times = [addresses(render.ts_vtx)?, addresses(render.ts_frag)?];
+                let index = done.renders;
+                done.renders += 1;
+                let last = done.renders == total.renders;
+                Planned::Render(memory.describe(index, render, times, last)?)
             }
         };
-        commands.push((command.barriers, planned), GFP_KERNEL_ACCOUNT)?;
+        job.commands.push((command.barriers, planned))?;
     }
-    Ok(Job {
-        compute: compute_memory,
-        renders: render_memory,
-        commands,
-        _timestamps: objects,
-        _charge: charge,
-    })
-}
-
-/// The address of a timestamp, or 0 if there is none; its object is kept in `objects`.
-fn resolve(
-    file: &File,
-    timestamp: Option<Timestamp>,
-    objects: &mut KVec<Arc<timestamps::Timestamps>>,
-) -> Result<u64> {
-    let Some(timestamp) = timestamp else {
-        return Ok(0);
-    };
-    let object = file.inner().timestamps(timestamp.handle)?;
-    let address = timestamp.address(object.va(), object.size())?;
-    objects.push(object, GFP_KERNEL_ACCOUNT)?;
-    Ok(address)
+    Ok(())
 }
 
 /// The file, as C knows it.
@@ -247,8 +281,16 @@ fn lookup(file: &File, handle: u32) -> Result<SyncObj> {
     unsafe { SyncObj::lookup(as_raw(file), handle) }
 }
 
+/// How many sync records are copied from the client at a time.
+const AT_ONCE: usize = 2 * FEW;
+
 /// The sync records of a submit, read one after the other.
-struct SyncRecords(UserSliceReader);
+struct SyncRecords {
+    reader: UserSliceReader,
+    /// Those that were copied last, and which of them come next.
+    block: [[u8; Sync::SIZE]; AT_ONCE],
+    next: Range<usize>,
+}
 
 impl SyncRecords {
     fn new(request: &Submit) -> Result<Self> {
@@ -258,13 +300,22 @@ impl SyncRecords {
             return Err(EINVAL);
         }
         let address = UserPtr::from_addr(request.syncs as usize);
-        Ok(Self(UserSlice::new(address, count * Sync::SIZE).reader()))
+        Ok(Self {
+            reader: UserSlice::new(address, count * Sync::SIZE).reader(),
+            block: [[0; Sync::SIZE]; AT_ONCE],
+            next: 0..0,
+        })
     }
 
     fn next(&mut self) -> Result<Sync> {
-        let mut bytes = [0; Sync::SIZE];
-        self.0.read_slice(&mut bytes)?;
-        Ok(Sync::parse(&bytes)?)
+        if self.next.is_empty() {
+            let count = AT_ONCE.min(self.reader.len() / Sync::SIZE);
+            let block = self.block[..count].as_flattened_mut();
+            self.reader.read_slice(block)?;
+            self.next = 0..count;
+        }
+        let record = self.next.next().and_then(|at| self.block.get(at));
+        Ok(Sync::parse(record.ok_or(EINVAL)?)?)
     }
 
     /// Returns the fences of the next `count` records. Records that say the same are looked up
@@ -275,7 +326,17 @@ impl SyncRecords {
     /// `EINTR` if the thread is being killed: finding a point of a timeline may take long, if a
     /// client has put very many on it.
     fn waits(&mut self, file: &File, count: u32) -> Result<KVVec<ARef<Fence>>> {
-        let mut wanted = KVVec::with_capacity(count as usize, GFP_KERNEL_ACCOUNT)?;
+        let mut few = [(0, 0); FEW];
+        let mut many = KVVec::new();
+        let count = count as usize;
+        let places = match few.get_mut(..count) {
+            Some(places) => places,
+            None => {
+                many.resize(count, (0, 0), GFP_KERNEL_ACCOUNT)?;
+                &mut many[..]
+            }
+        };
+        let mut wanted = 0;
         for _ in 0..count {
             let sync = self.next()?;
             let point = match sync.point {
@@ -287,14 +348,16 @@ impl SyncRecords {
                     continue;
                 }
             };
-            wanted.push((sync.handle, point), GFP_KERNEL_ACCOUNT)?;
+            places[wanted] = (sync.handle, point);
+            wanted += 1;
         }
+        let wanted = &mut places[..wanted];
         // The order of what a job waits for means nothing.
         wanted.sort_unstable();
 
         let mut fences = KVVec::new();
         let mut before = None;
-        for &(handle, point) in &wanted {
+        for &mut (handle, point) in wanted {
             if before.replace((handle, point)) == Some((handle, point)) {
                 continue;
             }
@@ -304,14 +367,17 @@ impl SyncRecords {
             }
             // SAFETY: The file is open: we are in an ioctl on it.
             let fence = unsafe { SyncObj::find_fence(as_raw(file), handle, point)? };
-            fences.push(fence, GFP_KERNEL_ACCOUNT)?;
+            // A queue waits for a fence, and does not care how it ended.
+            if fence.result().is_none() {
+                fences.push(fence, GFP_KERNEL_ACCOUNT)?;
+            }
         }
         Ok(fences)
     }
 
-    /// What the next `count` records want to be signalled.
-    fn signals(&mut self, file: &File, count: u32) -> Result<KVVec<Signal>> {
-        let mut signals = KVVec::with_capacity(count as usize, GFP_KERNEL_ACCOUNT)?;
+    /// Returns what the next `count` records want to be signalled.
+    fn signals(&mut self, file: &File, count: u32) -> Result<SmallVec<Signal, FEW>> {
+        let mut signals = SmallVec::new();
         for _ in 0..count {
             let sync = self.next()?;
             let object = lookup(file, sync.handle)?;
@@ -319,7 +385,7 @@ impl SyncRecords {
                 Point::Binary => None,
                 Point::Timeline(point) => Some((ChainNode::new()?, point)),
             };
-            signals.push(Signal { object, point }, GFP_KERNEL_ACCOUNT)?;
+            signals.push(Signal { object, point })?;
         }
         Ok(signals)
     }

@@ -10,18 +10,17 @@
 //! Nothing here is trusted: this is where every field that has a rule is held to it.
 
 use super::{
+    attachments::Attachments,
     barrier::{
         Barriers,
         SubQueue, //
     },
+    payload::{
+        Helper,
+        Invalid,
+        Payload, //
+    },
     render::Render, //
-};
-use agx_abi::{
-    microsequence::MAX_ATTACHMENTS,
-    uat::{
-        USER_END,
-        USER_START, //
-    }, //
 };
 
 /// Most hardware commands of a submit.
@@ -31,157 +30,12 @@ pub(crate) const MAX_COMMANDS: usize = 64;
 const HEADER_SIZE: usize = 8;
 /// Bytes of `drm_asahi_cmd_compute`.
 const COMPUTE_SIZE: usize = 64;
-/// Bytes of `drm_asahi_attachment`.
-const ATTACHMENT_SIZE: usize = 24;
 
 const CMD_RENDER: u16 = 0;
 const CMD_COMPUTE: u16 = 1;
 const SET_VERTEX_ATTACHMENTS: u16 = 2;
 const SET_FRAGMENT_ATTACHMENTS: u16 = 3;
 const SET_COMPUTE_ATTACHMENTS: u16 = 4;
-
-/// The client has broken a rule; which one. The errno is `EINVAL` for all of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Invalid {
-    /// The buffer ends inside a header.
-    TruncatedHeader,
-    /// The buffer ends inside a payload.
-    TruncatedPayload,
-    /// No such type of command.
-    UnknownCommand(u16),
-    /// A payload goes on behind what we know, and not with zeros.
-    UnknownFields,
-    /// A field that must be zero is not, or an unknown flag is set.
-    NotZero(&'static str),
-    /// A value is out of its range.
-    Range(&'static str),
-    /// A barrier waits for a command that is not there, or stands where none may be.
-    Barrier,
-    /// Not a whole number of attachments, or too many.
-    Attachments,
-    /// Too many hardware commands.
-    TooMany,
-    /// No hardware command at all.
-    Empty,
-}
-
-/// A payload: a structure of `N` bytes, zero behind its end.
-pub(super) struct Payload<const N: usize>([u8; N]);
-
-impl<const N: usize> Payload<N> {
-    /// `bytes` as such a structure.
-    fn new(bytes: &[u8]) -> Result<Self, Invalid> {
-        if let Some((known, more)) = bytes.split_first_chunk() {
-            if more.iter().any(|&b| b != 0) {
-                return Err(Invalid::UnknownFields);
-            }
-            return Ok(Self(*known));
-        }
-        let mut known = [0; N];
-        known[..bytes.len()].copy_from_slice(bytes);
-        Ok(Self(known))
-    }
-
-    /// The bytes of a field. The offset is known when it is compiled, and so that it is inside.
-    #[inline(always)]
-    fn array<const W: usize>(&self, offset: usize) -> [u8; W] {
-        core::array::from_fn(|i| self.0[offset + i])
-    }
-
-    #[inline(always)]
-    pub(super) fn u8(&self, offset: usize) -> u8 {
-        self.0[offset]
-    }
-
-    #[inline(always)]
-    pub(super) fn u16(&self, offset: usize) -> u16 {
-        u16::from_le_bytes(self.array(offset))
-    }
-
-    #[inline(always)]
-    pub(super) fn u32(&self, offset: usize) -> u32 {
-        u32::from_le_bytes(self.array(offset))
-    }
-
-    #[inline(always)]
-    pub(super) fn u64(&self, offset: usize) -> u64 {
-        u64::from_le_bytes(self.array(offset))
-    }
-
-    /// An address that the GPU or the firmware is going to follow, or 0: never one of the kernel's
-    /// half.
-    #[inline(always)]
-    pub(super) fn address(&self, offset: usize, name: &'static str) -> Result<u64, Invalid> {
-        let address = self.u64(offset);
-        if address > USER_END {
-            return Err(Invalid::Range(name));
-        }
-        Ok(address)
-    }
-
-    /// The address of a control stream, which there has to be.
-    #[inline(always)]
-    pub(super) fn stream(&self, offset: usize, name: &'static str) -> Result<u64, Invalid> {
-        let address = self.u64(offset);
-        if !(USER_START..USER_END).contains(&address) {
-            return Err(Invalid::Range(name));
-        }
-        Ok(address)
-    }
-}
-
-/// Memory that a command is going to write: a hint for the firmware.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Attachment {
-    /// Its address.
-    pub(crate) address: u64,
-    /// Its size in bytes.
-    pub(crate) size: u64,
-}
-
-/// Attachments that are set for the commands that follow: records in the command buffer that have
-/// been checked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Attachments<'a>(&'a [u8]);
-
-impl<'a> Attachments<'a> {
-    /// Those of `drm_asahi_attachment` in `payload`.
-    fn parse(payload: &'a [u8]) -> Result<Self, Invalid> {
-        let count = payload.len() / ATTACHMENT_SIZE;
-        if payload.len() % ATTACHMENT_SIZE != 0 || count > MAX_ATTACHMENTS {
-            return Err(Invalid::Attachments);
-        }
-        for record in records(payload) {
-            if record.u32(16) != 0 || record.u32(20) != 0 {
-                return Err(Invalid::NotZero("attachment"));
-            }
-            let address = record.address(0, "attachment.pointer")?;
-            if record.u64(8) > USER_END - address {
-                return Err(Invalid::Range("attachment.size"));
-            }
-        }
-        Ok(Self(payload))
-    }
-
-    /// The attachments: at most [`MAX_ATTACHMENTS`].
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Attachment> + 'a {
-        records(self.0).map(|record| Attachment {
-            address: record.u64(0),
-            size: record.u64(8),
-        })
-    }
-
-    /// Returns whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-/// The whole records of `drm_asahi_attachment` in `payload`.
-fn records(payload: &[u8]) -> impl Iterator<Item = Payload<ATTACHMENT_SIZE>> + '_ {
-    let whole = payload.chunks_exact(ATTACHMENT_SIZE);
-    whole.map(|record| Payload(core::array::from_fn(|i| record[i])))
-}
 
 /// Where a client wants a timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,6 +80,11 @@ pub(crate) struct Timestamps {
 }
 
 impl Timestamps {
+    /// Returns those that there are, in order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Timestamp> {
+        [self.start, self.end].into_iter().flatten()
+    }
+
     #[inline(always)]
     pub(super) fn parse<const N: usize>(payload: &Payload<N>, offset: usize) -> Self {
         let one = |at| match payload.u32(at) {
@@ -239,25 +98,6 @@ impl Timestamps {
         Self {
             start: one(offset),
             end: one(offset + 8),
-        }
-    }
-}
-
-/// A helper program, see the UAPI header.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Helper {
-    pub(crate) binary: u32,
-    pub(crate) cfg: u32,
-    pub(crate) data: u64,
-}
-
-impl Helper {
-    #[inline(always)]
-    pub(super) fn parse<const N: usize>(payload: &Payload<N>, offset: usize) -> Self {
-        Self {
-            binary: payload.u32(offset),
-            cfg: payload.u32(offset + 4),
-            data: payload.u64(offset + 8),
         }
     }
 }
@@ -287,13 +127,9 @@ impl<'a> Compute<'a> {
         if sampler_count == u32::MAX {
             return Err(Invalid::Range("sampler_count"));
         }
-        let sampler_heap = payload.address(24, "sampler_heap")?;
-        if sampler_count != 0 && sampler_heap == 0 {
-            return Err(Invalid::Range("sampler_heap"));
-        }
         Ok(Self {
             sampler_count,
-            sampler_heap,
+            sampler_heap: payload.sampler_heap(24, sampler_count)?,
             cdm_ctrl_stream_base: payload.stream(8, "cdm_ctrl_stream_base")?,
             cdm_ctrl_stream_end: payload.address(16, "cdm_ctrl_stream_end")?,
             helper: Helper::parse(payload, 32),
@@ -339,20 +175,30 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn take(&mut self, count: usize, otherwise: Invalid) -> Result<&'a [u8], Invalid> {
-        let (taken, rest) = self.rest.split_at_checked(count).ok_or(otherwise)?;
+    fn take(&mut self, count: usize) -> Result<&'a [u8], Invalid> {
+        let taken = self.rest.split_at_checked(count);
+        let (taken, rest) = taken.ok_or(Invalid::TruncatedPayload)?;
         self.rest = rest;
         Ok(taken)
     }
 
-    /// The next hardware command, or `None` at the end.
+    fn take_header(&mut self) -> Result<Payload<HEADER_SIZE>, Invalid> {
+        let (header, rest) = self
+            .rest
+            .split_first_chunk()
+            .ok_or(Invalid::TruncatedHeader)?;
+        self.rest = rest;
+        Ok(Payload::of(header))
+    }
+
+    /// Returns the next hardware command, or `None` at the end.
+    #[inline]
     fn parse_next(&mut self) -> Result<Option<Command<'a>>, Invalid> {
         while !self.rest.is_empty() {
-            let header = self.take(HEADER_SIZE, Invalid::TruncatedHeader)?;
-            let header = Payload::<HEADER_SIZE>::new(header)?;
+            let header = self.take_header()?;
             let size = usize::from(header.u16(2));
             let barriers = [header.u16(4), header.u16(6)];
-            let payload = self.take(size, Invalid::TruncatedPayload)?;
+            let payload = self.take(size)?;
             let subqueue = match header.u16(0) {
                 CMD_RENDER => SubQueue::Render,
                 CMD_COMPUTE => SubQueue::Compute,
@@ -367,13 +213,13 @@ impl<'a> Parser<'a> {
             }
             let barriers = Barriers::parse(barriers, self.counts).ok_or(Invalid::Barrier)?;
             let work = match subqueue {
-                SubQueue::Render => Work::Render(Render::parse(
-                    &Payload::new(payload)?,
-                    self.vertex,
-                    self.fragment,
-                )?),
+                SubQueue::Render => {
+                    let payload = Payload::new(payload)?;
+                    Work::Render(Render::parse(&payload, self.vertex, self.fragment)?)
+                }
                 SubQueue::Compute => {
-                    Work::Compute(Compute::parse(&Payload::new(payload)?, self.compute)?)
+                    let payload = Payload::new(payload)?;
+                    Work::Compute(Compute::parse(&payload, self.compute)?)
                 }
             };
             self.counts[subqueue as usize] += 1;

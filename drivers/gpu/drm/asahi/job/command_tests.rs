@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::job::barrier::Wait;
+use agx_abi::uat::USER_END;
 
 const NONE: u16 = 0xffff;
 

@@ -16,10 +16,8 @@ use super::{
         put_attachments,
         Common,
         Memory,
-        Part,
-        TimestampPlaces,
-        Turn,
-        Writer, //
+        TimestampFields,
+        Turn, //
     }, //
 };
 use agx_abi::{
@@ -62,6 +60,14 @@ pub(crate) struct Place {
     pub(crate) user_end: u64,
 }
 
+/// What its timestamp operations refer to.
+const TIMES: TimestampFields<RunCompute> = TimestampFields {
+    command_time: RunCompute::COMMAND_TIME,
+    pair: RunCompute::TIMESTAMPS,
+    user_pair: RunCompute::USER_TIMESTAMPS,
+    unk_ts: RunCompute::CONTEXT_STORE_REQ,
+};
+
 /// Writes the command to zeroed memory, as far as it is known before its turn.
 ///
 /// `last`: it is the last compute command of its submit.
@@ -77,16 +83,8 @@ pub(crate) fn describe<M: Memory>(
     };
     write_command(command, common, place, last, sequence, memory)?;
     write_start(command, common, place, memory)?;
-    let of = place.command;
-    let times = TimestampPlaces {
-        queue_info: common.queue_info,
-        command_time: address_of(of, RunCompute::COMMAND_TIME),
-        pair: address_of(of, RunCompute::TIMESTAMPS),
-        user_pair: address_of(of, RunCompute::USER_TIMESTAMPS),
-        unk_ts: address_of(of, RunCompute::CONTEXT_STORE_REQ),
-    };
-    sequence.write_common(PipeKind::Compute, &times, memory)?;
     write_finalize(command, common, place, sequence, memory)?;
+    sequence.write_common(PipeKind::Compute, common, place.command, &TIMES, memory)?;
     Ok(sequence)
 }
 
@@ -99,8 +97,24 @@ fn write_command<M: Memory>(
     memory: &mut M,
 ) -> Result<(), M::Error> {
     let preempt = |offset: u64| place.preemption_tail + offset;
-    let mut params1 = JobParameters1::zeroed();
-    params1
+    let own = |field| address_of(place.timestamps, field);
+
+    let mut out = memory.command::<RunCompute>()?;
+    out.set(RunCompute::TAG, RunCompute::TAG_VALUE)
+        .set(RunCompute::NOTIFIER, common.notifier)
+        .set(RunCompute::MICROSEQUENCE, place.sequence)
+        .set(RunCompute::MICROSEQUENCE_SIZE, sequence.size() as u32)
+        .set(
+            RunCompute::TIMESTAMPS,
+            pointers(own(JobTimestamps::START), own(JobTimestamps::END)),
+        )
+        .set(
+            RunCompute::USER_TIMESTAMPS,
+            pointers(place.user_start, place.user_end),
+        )
+        .set(RunCompute::CLIENT_SEQUENCE, common.queue as u8);
+
+    out.part(RunCompute::JOB_PARAMS1)
         .set(JobParameters1::PREEMPT1, place.preemption)
         .set(
             JobParameters1::CDM_CTRL_STREAM_BASE,
@@ -117,14 +131,14 @@ fn write_command<M: Memory>(
         .set(JobParameters1::HELPER_CFG, command.helper.cfg)
         .set(JobParameters1::UNK_58, 1);
 
-    let mut params2 = JobParameters2::zeroed();
-    params2.set(JobParameters2::PREEMPT1, place.preemption).set(
-        JobParameters2::CDM_CTRL_STREAM_END,
-        command.cdm_ctrl_stream_end,
-    );
+    out.part(RunCompute::JOB_PARAMS2)
+        .set(JobParameters2::PREEMPT1, place.preemption)
+        .set(
+            JobParameters2::CDM_CTRL_STREAM_END,
+            command.cdm_ctrl_stream_end,
+        );
 
-    let mut encoder = EncoderParams::zeroed();
-    encoder
+    out.part(RunCompute::ENCODER_PARAMS)
         .set(EncoderParams::MASK, u32::MAX)
         .set(EncoderParams::SAMPLER_HEAP, command.sampler_heap)
         .set(EncoderParams::SAMPLER_COUNT, command.sampler_count)
@@ -133,30 +147,10 @@ fn write_command<M: Memory>(
             command.sampler_count + 1,
         );
 
-    let own = |field| address_of(place.timestamps, field);
-
-    let mut meta = JobMeta::zeroed();
     // What the firmware does with it beyond a notification is not known [?].
-    meta.set(JobMeta::FLUSH_STAMPS, u32::from(last));
-
-    let mut out = Writer::command(memory);
-    out.set(RunCompute::TAG, RunCompute::TAG_VALUE)?;
-    out.set(RunCompute::NOTIFIER, common.notifier)?;
-    out.structure(RunCompute::JOB_PARAMS1, params1.as_bytes())?;
-    out.set(RunCompute::MICROSEQUENCE, place.sequence)?;
-    out.set(RunCompute::MICROSEQUENCE_SIZE, sequence.size() as u32)?;
-    out.structure(RunCompute::JOB_PARAMS2, params2.as_bytes())?;
-    out.structure(RunCompute::ENCODER_PARAMS, encoder.as_bytes())?;
-    out.structure(RunCompute::META, meta.as_bytes())?;
-    out.structure(
-        RunCompute::TIMESTAMPS,
-        pointers(own(JobTimestamps::START), own(JobTimestamps::END)).as_bytes(),
-    )?;
-    out.structure(
-        RunCompute::USER_TIMESTAMPS,
-        pointers(place.user_start, place.user_end).as_bytes(),
-    )?;
-    out.set(RunCompute::CLIENT_SEQUENCE, common.queue as u8)
+    out.part(RunCompute::META)
+        .set(JobMeta::FLUSH_STAMPS, u32::from(last));
+    Ok(())
 }
 
 fn write_start<M: Memory>(
@@ -166,7 +160,7 @@ fn write_start<M: Memory>(
     memory: &mut M,
 ) -> Result<(), M::Error> {
     let of = place.command;
-    let mut start = StartCompute::zeroed();
+    let mut start = memory.operation::<StartCompute>(0)?;
     start
         .set(StartCompute::HEADER, StartCompute::HEADER_VALUE)
         .set(
@@ -188,15 +182,13 @@ fn write_start<M: Memory>(
         .set(StartCompute::UNK_FLAG, address_of(of, RunCompute::UNK_FLAG))
         .set(StartCompute::NOTIFIER_BUF, common.notifier_unk_buf);
 
-    let count = put_attachments(
+    put_attachments(
         command.attachments,
+        &mut start,
         StartCompute::ATTACHMENTS,
-        |field, record| {
-            start.set(field, record);
-        },
+        StartCompute::ATTACHMENT_COUNT,
     );
-    start.set(StartCompute::ATTACHMENT_COUNT, count);
-    memory.write(Part::Sequence, 0, start.as_bytes())
+    Ok(())
 }
 
 fn write_finalize<M: Memory>(
@@ -207,10 +199,9 @@ fn write_finalize<M: Memory>(
     memory: &mut M,
 ) -> Result<(), M::Error> {
     let of = place.command;
-    let at = sequence.finalize();
     let attachments = !command.attachments.is_empty();
-    let mut finalize = FinalizeCompute::zeroed();
-    finalize
+    memory
+        .operation(sequence.finalize())?
         .set(FinalizeCompute::HEADER, FinalizeCompute::HEADER_VALUE)
         .set(FinalizeCompute::STATS, common.stats)
         .set(FinalizeCompute::QUEUE, common.queue_info)
@@ -227,7 +218,7 @@ fn write_finalize<M: Memory>(
             FinalizeCompute::UNK_FLAG,
             address_of(of, RunCompute::UNK_FLAG),
         );
-    memory.write(Part::Sequence, at, finalize.as_bytes())
+    Ok(())
 }
 
 /// Completes a command that [`describe`] has written.
@@ -236,20 +227,23 @@ pub(crate) fn write_turn<M: Memory>(
     sequence: Sequence,
     memory: &mut M,
 ) -> Result<(), M::Error> {
-    let mut out = Writer::command(memory);
-    out.set(RunCompute::COUNTER, turn.counter)?;
-    out.set(RunCompute::VM_SLOT, turn.vm_slot)?;
-    turn.write_meta(RunCompute::META, &mut out)?;
+    let mut out = memory.command::<RunCompute>()?;
+    out.set(RunCompute::COUNTER, turn.counter)
+        .set(RunCompute::VM_SLOT, turn.vm_slot);
+    turn.write_meta(out.part(RunCompute::META));
 
-    out.sequence(0);
-    out.set(StartCompute::VM_SLOT, turn.vm_slot)?;
-    out.set(StartCompute::EVENT_SEQ, turn.event_seq)?;
-    out.set(StartCompute::COUNTER, turn.counter)?;
+    memory
+        .operation(0)?
+        .set(StartCompute::VM_SLOT, turn.vm_slot)
+        .set(StartCompute::EVENT_SEQ, turn.event_seq)
+        .set(StartCompute::COUNTER, turn.counter);
 
-    out.sequence(sequence.finalize());
-    out.set(FinalizeCompute::VM_SLOT, turn.vm_slot)?;
-    out.set(FinalizeCompute::FW_STAMP, turn.firmware_stamp)?;
-    out.set(FinalizeCompute::STAMP_VALUE, turn.value)
+    memory
+        .operation(sequence.finalize())?
+        .set(FinalizeCompute::VM_SLOT, turn.vm_slot)
+        .set(FinalizeCompute::FW_STAMP, turn.firmware_stamp)
+        .set(FinalizeCompute::STAMP_VALUE, turn.value);
+    Ok(())
 }
 
 #[cfg(test)]

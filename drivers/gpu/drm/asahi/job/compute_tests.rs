@@ -3,11 +3,15 @@
 //! Tests of compute commands: what is written is followed from the command on, as the firmware
 //! does.
 
-use super::super::command::{
-    Parser,
-    Work, //
-};
 use super::*;
+use crate::job::{
+    command::{
+        Parser,
+        Work, //
+    },
+    sequence::Part,
+    structure::Structure, //
+};
 use agx_abi::{
     compute::TimestampPointers,
     microsequence::{
@@ -47,13 +51,16 @@ struct Image {
 impl Memory for Image {
     type Error = Infallible;
 
-    fn write(&mut self, part: Part, offset: usize, bytes: &[u8]) -> Result<(), Infallible> {
+    fn structure<S: Value>(
+        &mut self,
+        part: Part,
+        offset: usize,
+    ) -> Result<Structure<'_, S>, Infallible> {
         let memory = match part {
             Part::Command => &mut self.command,
             Part::Sequence => &mut self.sequence,
         };
-        memory[offset..offset + bytes.len()].copy_from_slice(bytes);
-        Ok(())
+        Ok(Structure::of(&mut memory[offset..]))
     }
 }
 

@@ -18,11 +18,10 @@ use super::{
         pointers,
         put_attachments,
         Memory,
-        Part,
-        TimestampPlaces,
-        Turn,
-        Writer, //
+        TimestampFields,
+        Turn, //
     },
+    structure::Structure,
     vertex::Half, //
 };
 use agx_abi::{
@@ -56,6 +55,14 @@ pub(crate) struct FragmentTurn {
     pub(crate) buffer_slot: u32,
 }
 
+/// What its timestamp operations refer to.
+const TIMES: TimestampFields<RunFragment> = TimestampFields {
+    command_time: RunFragment::COMMAND_TIME,
+    pair: RunFragment::TIMESTAMPS,
+    user_pair: RunFragment::USER_TIMESTAMPS,
+    unk_ts: RunFragment::UNK_TS,
+};
+
 /// Writes the command to zeroed memory, as far as it is known before its turn.
 pub(crate) fn describe<M: Memory>(half: &Half<'_>, memory: &mut M) -> Result<Sequence, M::Error> {
     let sequence = Sequence {
@@ -63,16 +70,14 @@ pub(crate) fn describe<M: Memory>(half: &Half<'_>, memory: &mut M) -> Result<Seq
     };
     write_command(half, sequence, memory)?;
     write_start(half, memory)?;
-    let of = half.command;
-    let times = TimestampPlaces {
-        queue_info: half.common.queue_info,
-        command_time: address_of(of, RunFragment::COMMAND_TIME),
-        pair: address_of(of, RunFragment::TIMESTAMPS),
-        user_pair: address_of(of, RunFragment::USER_TIMESTAMPS),
-        unk_ts: address_of(of, RunFragment::UNK_TS),
-    };
-    sequence.write_common(PipeKind::Fragment, &times, memory)?;
     write_finalize(half, sequence, memory)?;
+    sequence.write_common(
+        PipeKind::Fragment,
+        half.common,
+        half.command,
+        &TIMES,
+        memory,
+    )?;
     Ok(sequence)
 }
 
@@ -85,46 +90,46 @@ fn write_command<M: Memory>(
     let [start, end] = half.own_timestamps();
     let empty_tiles = u32::from(render.has(flags::PROCESS_EMPTY_TILES));
 
-    let mut out = Writer::command(memory);
-    out.set(RunFragment::TAG, RunFragment::TAG_VALUE)?;
-    out.set(RunFragment::MICROSEQUENCE, half.sequence)?;
-    out.set(RunFragment::MICROSEQUENCE_SIZE, sequence.size() as u32)?;
-    out.set(RunFragment::NOTIFIER, half.common.notifier)?;
-    out.set(RunFragment::BUFFER, scene.buffer)?;
-    out.set(RunFragment::SCENE, scene.scene)?;
-    out.set(RunFragment::KERNEL_BUFFER, scene.kernel_buffer)?;
-    let tilemap = half.layout.tilemap.at(scene.block);
-    out.set(RunFragment::TVB_TILEMAP, tilemap)?;
-    out.set(RunFragment::PPP_MULTISAMPLECTL, render.ppp_multisamplectl)?;
-    out.set(RunFragment::SAMPLES, render.framebuffer.samples.into())?;
-    out.set(
-        RunFragment::TILES_PER_MTILE_Y,
-        tiling.tiles_per_mtile_y() as u16,
-    )?;
-    out.set(
-        RunFragment::TILES_PER_MTILE_X,
-        tiling.tiles_per_mtile_x() as u16,
-    )?;
-    out.set(RunFragment::ISP_MERGE_UPPER_X, render.isp_merge_upper_x)?;
-    out.set(RunFragment::ISP_MERGE_UPPER_Y, render.isp_merge_upper_y)?;
-    out.set(RunFragment::TILE_COUNT, tiling.tiles().into())?;
-    out.structure(RunFragment::JOB_PARAMS1, job_params1(half).as_bytes())?;
-    out.structure(RunFragment::JOB_PARAMS2, job_params2(half).as_bytes())?;
-    out.structure(RunFragment::JOB_PARAMS3, job_params3(half).as_bytes())?;
-    out.structure(
-        RunFragment::ENCODER_PARAMS,
-        half.encoder_params().as_bytes(),
-    )?;
-    out.set(RunFragment::PROCESS_EMPTY_TILES, empty_tiles)?;
-    out.set(RunFragment::NO_CLEAR_PIPELINE_TEXTURES, 1)?;
-    out.structure(RunFragment::META, half.meta().as_bytes())?;
-    out.set(RunFragment::UNK_BUF_10, RunFragment::UNK_BUF_10_VALUE)?;
-    out.structure(RunFragment::TIMESTAMPS, pointers(start, end).as_bytes())?;
-    out.structure(
-        RunFragment::USER_TIMESTAMPS,
-        pointers(half.user_start, half.user_end).as_bytes(),
-    )?;
-    out.set(RunFragment::CLIENT_SEQUENCE, half.common.queue as u8)
+    let mut out = memory.command::<RunFragment>()?;
+    out.set(RunFragment::TAG, RunFragment::TAG_VALUE)
+        .set(RunFragment::MICROSEQUENCE, half.sequence)
+        .set(RunFragment::MICROSEQUENCE_SIZE, sequence.size() as u32)
+        .set(RunFragment::NOTIFIER, half.common.notifier)
+        .set(RunFragment::BUFFER, scene.buffer)
+        .set(RunFragment::SCENE, scene.scene)
+        .set(RunFragment::KERNEL_BUFFER, scene.kernel_buffer)
+        .set(
+            RunFragment::TVB_TILEMAP,
+            half.layout.tilemap.at(scene.block),
+        )
+        .set(RunFragment::PPP_MULTISAMPLECTL, render.ppp_multisamplectl)
+        .set(RunFragment::SAMPLES, render.framebuffer.samples.into())
+        .set(
+            RunFragment::TILES_PER_MTILE_Y,
+            tiling.tiles_per_mtile_y() as u16,
+        )
+        .set(
+            RunFragment::TILES_PER_MTILE_X,
+            tiling.tiles_per_mtile_x() as u16,
+        )
+        .set(RunFragment::ISP_MERGE_UPPER_X, render.isp_merge_upper_x)
+        .set(RunFragment::ISP_MERGE_UPPER_Y, render.isp_merge_upper_y)
+        .set(RunFragment::TILE_COUNT, tiling.tiles().into())
+        .set(RunFragment::PROCESS_EMPTY_TILES, empty_tiles)
+        .set(RunFragment::NO_CLEAR_PIPELINE_TEXTURES, 1)
+        .set(RunFragment::UNK_BUF_10, RunFragment::UNK_BUF_10_VALUE)
+        .set(RunFragment::TIMESTAMPS, pointers(start, end))
+        .set(
+            RunFragment::USER_TIMESTAMPS,
+            pointers(half.user_start, half.user_end),
+        )
+        .set(RunFragment::CLIENT_SEQUENCE, half.common.queue as u8);
+    write_job_params1(half, out.part(RunFragment::JOB_PARAMS1));
+    write_job_params2(half, out.part(RunFragment::JOB_PARAMS2));
+    write_job_params3(half, out.part(RunFragment::JOB_PARAMS3));
+    half.write_encoder_params(out.part(RunFragment::ENCODER_PARAMS));
+    half.write_meta(out.part(RunFragment::META));
+    Ok(())
 }
 
 fn background(program: TileProgram) -> BackgroundProgram {
@@ -165,13 +170,12 @@ fn tile_config(half: &Half<'_>) -> u64 {
     )
 }
 
-fn job_params1(half: &Half<'_>) -> JobParameters1 {
+fn write_job_params1(half: &Half<'_>, mut params: Structure<'_, JobParameters1>) {
     use JobParameters1 as P;
 
     let (render, layout, scene) = (half.render, half.layout, half.scene);
     let (depth, stencil) = (render.depth, render.stencil);
     let heapmeta = layout.heapmeta.at(scene.block);
-    let mut params = P::zeroed();
     params
         .set(P::UTILE_CONFIG, half.tiling.utile_config())
         .set(P::BG, background(render.bg))
@@ -209,7 +213,6 @@ fn job_params1(half: &Half<'_>) -> JobParameters1 {
         .set(P::HELPER_BINARY, render.fragment_helper.binary)
         .set(P::HELPER_DATA, render.fragment_helper.data)
         .set(P::UNK_158, P::UNK_158_VALUE);
-    params
 }
 
 fn tib_blocks(half: &Half<'_>) -> u32 {
@@ -217,11 +220,10 @@ fn tib_blocks(half: &Half<'_>) -> u32 {
     half.tiling.tib_blocks(size.into())
 }
 
-fn job_params2(half: &Half<'_>) -> JobParameters2 {
+fn write_job_params2(half: &Half<'_>, mut params: Structure<'_, JobParameters2>) {
     use JobParameters2 as P;
 
     let (render, tiling) = (half.render, half.tiling);
-    let mut params = P::zeroed();
     params
         .set(P::EOT_RSRC_SPEC, render.eot.rsrc_spec)
         .set(P::EOT_USC, render.eot.usc)
@@ -238,15 +240,13 @@ fn job_params2(half: &Half<'_>) -> JobParameters2 {
         )
         .set(P::UNK_3C, 1)
         .set(P::HELPER_CFG, render.fragment_helper.cfg);
-    params
 }
 
-fn job_params3(half: &Half<'_>) -> JobParameters3 {
+fn write_job_params3(half: &Half<'_>, mut params: Structure<'_, JobParameters3>) {
     use JobParameters3 as P;
 
     let render = half.render;
     let (depth, stencil) = (render.depth, render.stencil);
-    let mut params = P::zeroed();
     params
         .set(P::ISP_DBIAS_BASE, array(render.isp_dbias_base))
         .set(P::ISP_SCISSOR_BASE, array(render.isp_scissor_base))
@@ -275,14 +275,13 @@ fn job_params3(half: &Half<'_>) -> JobParameters3 {
         .set(P::ISP_BGOBJVALS, render.isp_bgobjvals)
         .set(P::SAMPLE_SIZE, render.framebuffer.sample_size.into())
         .set(P::ISP_ZLS_PIXELS, render.isp_zls_pixels.into());
-    params
 }
 
 fn write_start<M: Memory>(half: &Half<'_>, memory: &mut M) -> Result<(), M::Error> {
     use StartFragment as Op;
 
     let of = half.command;
-    let mut start = Op::zeroed();
+    let mut start = memory.operation::<Op>(0)?;
     start
         .set(Op::HEADER, Op::HEADER_VALUE)
         .set(Op::JOB_PARAMS2, address_of(of, RunFragment::JOB_PARAMS2))
@@ -302,15 +301,13 @@ fn write_start<M: Memory>(half: &Half<'_>, memory: &mut M) -> Result<(), M::Erro
         .set(Op::UNK_758_FLAG, address_of(of, RunFragment::UNK_758_FLAG))
         .set(Op::UNK_JOB_BUF, address_of(of, RunFragment::UNK_BUF_0))
         .set(Op::NOTIFIER_BUF, half.common.notifier_unk_buf);
-    let count = put_attachments(
+    put_attachments(
         half.render.fragment_attachments,
+        &mut start,
         Op::ATTACHMENTS,
-        |field, record| {
-            start.set(field, record);
-        },
+        Op::ATTACHMENT_COUNT,
     );
-    start.set(Op::ATTACHMENT_COUNT, count);
-    memory.write(Part::Sequence, 0, start.as_bytes())
+    Ok(())
 }
 
 fn write_finalize<M: Memory>(
@@ -322,8 +319,8 @@ fn write_finalize<M: Memory>(
 
     let of = half.command;
     let attachments = !half.render.fragment_attachments.is_empty();
-    let mut finalize = Op::zeroed();
-    finalize
+    memory
+        .operation(sequence.finalize())?
         .set(Op::HEADER, Op::HEADER_VALUE)
         .set(Op::SCENE, half.scene.scene)
         .set(Op::BUFFER, half.scene.buffer)
@@ -336,7 +333,7 @@ fn write_finalize<M: Memory>(
         .set(Op::UNK_758_FLAG, address_of(of, RunFragment::UNK_758_FLAG))
         .set(Op::RESTART_BRANCH_OFFSET, sequence.restart_branch_offset())
         .set(Op::HAS_ATTACHMENTS, u32::from(attachments));
-    memory.write(Part::Sequence, sequence.finalize(), finalize.as_bytes())
+    Ok(())
 }
 
 /// Completes a command that [`describe`] has written.
@@ -346,21 +343,24 @@ pub(crate) fn write_turn<M: Memory>(
     memory: &mut M,
 ) -> Result<(), M::Error> {
     let turn = &fragment.turn;
-    let mut out = Writer::command(memory);
-    out.set(RunFragment::COUNTER, turn.counter)?;
-    out.set(RunFragment::VM_SLOT, turn.vm_slot)?;
-    turn.write_meta(RunFragment::META, &mut out)?;
+    let mut out = memory.command::<RunFragment>()?;
+    out.set(RunFragment::COUNTER, turn.counter)
+        .set(RunFragment::VM_SLOT, turn.vm_slot);
+    turn.write_meta(out.part(RunFragment::META));
 
-    out.sequence(0);
-    out.set(StartFragment::VM_SLOT, turn.vm_slot)?;
-    out.set(StartFragment::BUFFER_SLOT, fragment.buffer_slot)?;
-    out.set(StartFragment::EVENT_SEQ, turn.event_seq)?;
-    out.set(StartFragment::COUNTER, turn.counter)?;
+    memory
+        .operation(0)?
+        .set(StartFragment::VM_SLOT, turn.vm_slot)
+        .set(StartFragment::BUFFER_SLOT, fragment.buffer_slot)
+        .set(StartFragment::EVENT_SEQ, turn.event_seq)
+        .set(StartFragment::COUNTER, turn.counter);
 
-    out.sequence(sequence.finalize());
-    out.set(FinalizeFragment::VM_SLOT, turn.vm_slot)?;
-    out.set(FinalizeFragment::FW_STAMP, turn.firmware_stamp)?;
-    out.set(FinalizeFragment::STAMP_VALUE, turn.value)
+    memory
+        .operation(sequence.finalize())?
+        .set(FinalizeFragment::VM_SLOT, turn.vm_slot)
+        .set(FinalizeFragment::FW_STAMP, turn.firmware_stamp)
+        .set(FinalizeFragment::STAMP_VALUE, turn.value);
+    Ok(())
 }
 
 #[cfg(test)]

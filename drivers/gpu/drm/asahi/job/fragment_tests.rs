@@ -4,7 +4,7 @@
 //! is zero.
 
 use super::*;
-use crate::job::vertex::tests::{
+use crate::job::half_image::{
     build,
     take_encoder,
     take_meta,

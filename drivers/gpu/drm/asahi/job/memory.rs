@@ -1,15 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The memory of a job: the firmware's objects of all its compute commands.
+//! The memory of compute commands: the firmware's objects of all commands of a job.
 //!
-//! One allocation for each kind of memory, in which every command has its part.
+//! ```text
+//!   JobMemoryPool (of a queue) ──► Batch ◄── JobMemory (of a job): some of its places
+//!                                    │
+//!                  one block for each kind of memory, in which every command has its place
+//! ```
 //!
 //! | block | kind | for each command |
 //! |---|---|---|
 //! | commands | read by the GPU, private to the firmware | `RunCompute` |
 //! | sequences | private to the firmware | microsequence, barriers before the command |
 //! | timestamps | shared | `JobTimestamps` |
-//! | preemption | of the client's VM | one preemption buffer for all: they run one after the other [I] |
+//! | preemption | of the client's VM | one buffer for all: they run one after the other [I] |
+//!
+//! To allocate a block takes longer than all else that a submit does. So a queue allocates them for
+//! several commands at a time. A place is used once: what the firmware caches of it may be written
+//! back later, see [`crate::alloc`]. Batches begin with one place, and each has twice as many as
+//! the one before, up to 16; when its last place is taken the queue has no part in it any more. So
+//! an idle queue that has had a single job keeps nothing, and any other keeps less than the memory
+//! of the jobs that it has had, and of 16.
 
 use super::{
     compute::{
@@ -17,10 +28,12 @@ use super::{
         Sequence,
         PREEMPTION_TAIL, //
     },
+    places::Places,
     sequence::{
         Memory,
         Part, //
     },
+    structure::Structure,
     work_queue::MAX_BARRIERS, //
 };
 use crate::{
@@ -39,7 +52,15 @@ use agx_abi::{
     queue::Barrier,
     Value, //
 };
-use kernel::prelude::*;
+use core::mem;
+use kernel::{
+    new_spinlock,
+    prelude::*,
+    sync::{
+        Arc,
+        SpinLock, //
+    }, //
+};
 
 /// What the firmware's objects are aligned to.
 const ALIGN: usize = 0x80;
@@ -50,64 +71,146 @@ const COMMAND_STRIDE: usize = RunCompute::SIZE.next_multiple_of(ALIGN);
 const BARRIERS: usize = Sequence::MAX.next_multiple_of(ALIGN);
 const SEQUENCE_STRIDE: usize = (BARRIERS + MAX_BARRIERS * Barrier::SIZE).next_multiple_of(ALIGN);
 
-/// The memory of a job.
-///
-/// The firmware may use it until the job is complete, or the firmware is dead. Dropping frees it.
-pub(crate) struct JobMemory {
+/// The memory of several compute commands of a queue.
+struct Batch {
     commands: Shared,
     sequences: Shared,
     timestamps: Shared,
     preemption: GpuBox,
-    /// Size of the first part of that.
-    preempt1_size: u64,
+    /// Address of what is behind the first part of that.
+    preemption_tail: u64,
 }
 
-impl JobMemory {
-    /// Memory for `count` commands. `client`: the heap in the address space of the queue.
-    pub(crate) fn new(
-        heaps: &Heaps,
-        client: &Heap,
-        preempt1_size: u64,
-        count: usize,
-    ) -> Result<Self> {
-        Ok(Self {
+impl Batch {
+    fn new(heaps: &Heaps, client: &Heap, count: usize, preempt1_size: u64) -> Result<Arc<Self>> {
+        let size = preempt1_size as usize + PREEMPTION_TAIL;
+        let preemption = client.alloc(size, PREEMPTION_ALIGN)?;
+        let batch = Self {
             commands: Shared::new(&heaps.gpu_ro, count * COMMAND_STRIDE)?,
             sequences: Shared::new(&heaps.private, count * SEQUENCE_STRIDE)?,
             timestamps: Shared::new(&heaps.shared, count * JobTimestamps::SIZE)?,
-            preemption: client.alloc(preempt1_size as usize + PREEMPTION_TAIL, PREEMPTION_ALIGN)?,
+            preemption_tail: preemption.va() + preempt1_size,
+            preemption,
+        };
+        Ok(Arc::new(batch, GFP_KERNEL_ACCOUNT)?)
+    }
+}
+
+/// What a [`JobMemoryPool`] has.
+struct Unused {
+    /// The last batch, as long as places of it are left.
+    batch: Option<Arc<Batch>>,
+    places: Places,
+}
+
+impl Unused {
+    /// Takes `count` places that follow each other.
+    fn take(&mut self, count: usize) -> Option<JobMemory> {
+        let first = self.places.take(count)?;
+        let batch = match self.places.left() {
+            0 => self.batch.take(),
+            _ => self.batch.clone(),
+        };
+        Some(JobMemory {
+            batch: batch?,
+            first,
+        })
+    }
+}
+
+/// Where a queue has the memory of its compute commands from.
+#[pin_data]
+pub(crate) struct JobMemoryPool {
+    /// Size of the first part of a preemption buffer.
+    preempt1_size: u64,
+    #[pin]
+    unused: SpinLock<Unused>,
+}
+
+impl JobMemoryPool {
+    /// Returns a pool that has nothing yet.
+    pub(crate) fn new(preempt1_size: u64) -> impl PinInit<Self> {
+        pin_init!(Self {
             preempt1_size,
+            unused <- new_spinlock!(Unused {
+                batch: None,
+                places: Places::NONE,
+            }),
         })
     }
 
-    /// Where command `index` is, whose client wants timestamps at two addresses.
+    /// Returns memory for the `count` compute commands of a job, or `None` if the batch has not as
+    /// many places left: then [`JobMemoryPool::grow`] has some.
+    pub(crate) fn take(&self, count: usize) -> Option<JobMemory> {
+        self.unused.lock().take(count)
+    }
+
+    /// Allocates the next batch, and returns memory for `count` compute commands from it.
+    /// `client`: the heap in the address space of the queue.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn grow(&self, heaps: &Heaps, client: &Heap, count: usize) -> Result<JobMemory> {
+        let places = self.unused.lock().places.next(count);
+        let batch = Batch::new(heaps, client, places.count(), self.preempt1_size)?;
+        let mut unused = Unused {
+            batch: Some(batch),
+            places,
+        };
+        let memory = unused.take(count).ok_or(EINVAL)?;
+        // Dropped behind the lock. If another thread has put one there meanwhile its places are
+        // lost.
+        let old = mem::replace(&mut *self.unused.lock(), unused);
+        drop(old);
+        Ok(memory)
+    }
+}
+
+/// The memory of a job's compute commands.
+///
+/// The firmware may use it until the job is complete, or the firmware is dead. Dropping the last
+/// one of a batch frees it.
+pub(crate) struct JobMemory {
+    batch: Arc<Batch>,
+    /// The place of the first command.
+    first: usize,
+}
+
+impl JobMemory {
+    /// Returns where command `index` is, whose client wants timestamps at two addresses.
     pub(crate) fn place(&self, index: usize, user: [u64; 2]) -> Place {
+        let (batch, at) = (&*self.batch, self.first + index);
         Place {
-            command: self.commands.va() + (index * COMMAND_STRIDE) as u64,
-            sequence: self.sequences.va() + (index * SEQUENCE_STRIDE) as u64,
-            timestamps: self.timestamps.va() + (index * JobTimestamps::SIZE) as u64,
-            preemption: self.preemption.va(),
-            preemption_tail: self.preemption.va() + self.preempt1_size,
+            command: batch.commands.va() + (at * COMMAND_STRIDE) as u64,
+            sequence: batch.sequences.va() + (at * SEQUENCE_STRIDE) as u64,
+            timestamps: batch.timestamps.va() + (at * JobTimestamps::SIZE) as u64,
+            preemption: batch.preemption.va(),
+            preemption_tail: batch.preemption_tail,
             user_start: user[0],
             user_end: user[1],
         }
     }
 
-    /// The memory of command `index`.
+    /// Returns the memory of command `index`.
     pub(crate) fn command(&self, index: usize) -> CommandMemory<'_> {
-        CommandMemory { job: self, index }
+        CommandMemory {
+            batch: &self.batch,
+            at: self.first + index,
+        }
     }
 }
 
 /// The memory of one command of a job.
 pub(crate) struct CommandMemory<'a> {
-    job: &'a JobMemory,
-    index: usize,
+    batch: &'a Batch,
+    at: usize,
 }
 
 impl CommandMemory<'_> {
-    /// Address of the command.
+    /// Returns the address of the command.
     pub(crate) fn va(&self) -> u64 {
-        self.job.place(self.index, [0; 2]).command
+        self.batch.commands.va() + (self.at * COMMAND_STRIDE) as u64
     }
 
     /// Writes the barrier with number `n` before the command; returns its address.
@@ -115,20 +218,21 @@ impl CommandMemory<'_> {
         if n >= MAX_BARRIERS {
             return Err(EINVAL);
         }
-        let offset = self.index * SEQUENCE_STRIDE + BARRIERS + n * Barrier::SIZE;
-        self.job.sequences.write(offset, barrier.as_bytes())?;
-        Ok(self.job.sequences.va() + offset as u64)
+        let offset = self.at * SEQUENCE_STRIDE + BARRIERS + n * Barrier::SIZE;
+        self.batch.sequences.write(offset, barrier.as_bytes())?;
+        Ok(self.batch.sequences.va() + offset as u64)
     }
 }
 
 impl Memory for CommandMemory<'_> {
     type Error = Error;
 
-    fn write(&mut self, part: Part, offset: usize, bytes: &[u8]) -> Result {
+    #[inline]
+    fn structure<S: Value>(&mut self, part: Part, offset: usize) -> Result<Structure<'_, S>> {
         let (block, stride) = match part {
-            Part::Command => (&self.job.commands, COMMAND_STRIDE),
-            Part::Sequence => (&self.job.sequences, SEQUENCE_STRIDE),
+            Part::Command => (&self.batch.commands, COMMAND_STRIDE),
+            Part::Sequence => (&self.batch.sequences, SEQUENCE_STRIDE),
         };
-        block.write(self.index * stride + offset, bytes)
+        block.structure(self.at * stride + offset)
     }
 }

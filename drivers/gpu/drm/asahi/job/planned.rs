@@ -16,6 +16,7 @@ use crate::{
         Charge,
         Quota, //
     },
+    small_vec::SmallVec,
     timestamps::Timestamps, //
 };
 use kernel::{
@@ -35,7 +36,7 @@ pub(crate) struct Job {
     pub(crate) compute: Option<JobMemory>,
     pub(crate) renders: Option<RenderMemory>,
     /// At least one, and no more than can be in flight together.
-    pub(crate) commands: KVec<(Barriers, Planned)>,
+    pub(crate) commands: SmallVec<(Barriers, Planned), 1>,
     /// What the commands write timestamps to.
     pub(crate) _timestamps: KVec<Arc<Timestamps>>,
     /// Among the client's.

@@ -162,7 +162,7 @@ impl Queues {
         let start = self.count;
         let before = Before::new(self)?;
         let (mut computes, mut renders) = (0, 0);
-        for (barriers, planned) in &job.commands {
+        for (barriers, planned) in job.commands.iter() {
             let targets = before.targets(self, barriers)?;
             match planned {
                 Planned::Compute(sequence) => {

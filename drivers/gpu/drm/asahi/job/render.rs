@@ -6,12 +6,14 @@
 //! does is between the client and its own memory. Held to rules is what the driver computes with,
 //! what it or the firmware follows, and what would be an address of the kernel's half.
 
-use super::command::{
-    Attachments,
-    Helper,
-    Invalid,
-    Payload,
-    Timestamps, //
+use super::{
+    attachments::Attachments,
+    command::Timestamps,
+    payload::{
+        Helper,
+        Invalid,
+        Payload, //
+    }, //
 };
 use agx_abi::tiling::{
     self,
@@ -112,6 +114,7 @@ pub(crate) struct Render<'a> {
 }
 
 impl<'a> Render<'a> {
+    #[inline(never)]
     pub(super) fn parse(
         payload: &Payload<SIZE>,
         vertex_attachments: Attachments<'a>,
@@ -122,6 +125,7 @@ impl<'a> Render<'a> {
             usc: payload.u32(at),
             rsrc_spec: payload.u32(at + 4),
         };
+        let sampler_count = payload.u16(154);
         let this = Self {
             flags: payload.u32(0),
             isp_zls_pixels: payload.u32(4),
@@ -135,7 +139,7 @@ impl<'a> Render<'a> {
             stencil: zls_buffer(payload, 96, ["stencil.base", "stencil.comp_base"])?,
             zls_ctrl: payload.u64(120),
             ppp_multisamplectl: payload.u64(128),
-            sampler_heap: payload.address(136, "sampler_heap")?,
+            sampler_heap: payload.sampler_heap(136, sampler_count.into())?,
             ppp_ctrl: payload.u32(144),
             framebuffer: Framebuffer {
                 width: payload.u16(148),
@@ -145,7 +149,7 @@ impl<'a> Render<'a> {
                 samples: payload.u8(158),
                 sample_size: payload.u8(159),
             },
-            sampler_count: payload.u16(154),
+            sampler_count,
             isp_merge_upper_x: payload.u32(160),
             isp_merge_upper_y: payload.u32(164),
             bg: program(168),
@@ -161,9 +165,6 @@ impl<'a> Render<'a> {
         };
         if this.flags & !flags::ALL != 0 {
             return Err(Invalid::NotZero("render.flags"));
-        }
-        if this.sampler_count != 0 && this.sampler_heap == 0 {
-            return Err(Invalid::Range("sampler_heap"));
         }
         this.framebuffer.check()?;
         Ok(this)

@@ -25,11 +25,14 @@ use super::{
         Memory,
         Part, //
     },
+    structure::Structure,
     tvb::{
-        exhausted,
-        Tpc,
         Tvb,
         TvbUse, //
+    },
+    tvb_memory::{
+        exhausted,
+        Tpc, //
     },
     vertex::{
         self,
@@ -142,25 +145,27 @@ pub(crate) struct RenderMemory {
 }
 
 impl RenderMemory {
-    /// Returns memory for `renders`.
+    /// Returns memory for the renders that `for_each` calls its argument with.
     ///
     /// # Errors
     ///
     /// `ENOMEM`, also if a client wants more than a part of the machine's memory.
-    pub(crate) fn new<'r>(
+    #[inline(never)]
+    pub(crate) fn new(
         heaps: &Heaps,
         vm: &Vm,
         common: &Arc<RenderCommon>,
-        renders: impl Iterator<Item = &'r Render<'r>>,
+        for_each: impl FnOnce(&mut dyn FnMut(&Render<'_>) -> Result) -> Result,
     ) -> Result<Self> {
         let mut scenes = KVec::new();
         let mut least = 0;
-        for render in renders {
+        for_each(&mut |render| {
             let tiling = common.machine.tiling(render).ok_or(EINVAL)?;
             least = least.max(tiling.min_tvb_blocks());
             let scene = SceneMemory::new(heaps, vm, common, tiling)?;
             scenes.push(scene, GFP_KERNEL_ACCOUNT)?;
-        }
+            Ok(())
+        })?;
         let count = scenes.len();
         Ok(Self {
             commands: Shared::new(&heaps.gpu_ro, count * COMMAND_STRIDE)?,
@@ -176,6 +181,7 @@ impl RenderMemory {
     /// Writes `render`, number `index`, as far as it is known before its turn. `times`: where its
     /// client wants timestamps of the vertex and of the fragment half. `last`: it is the last
     /// render of its submit.
+    #[inline(never)]
     pub(crate) fn describe(
         &self,
         index: usize,
@@ -272,16 +278,13 @@ impl HalfMemory<'_> {
 impl Memory for HalfMemory<'_> {
     type Error = Error;
 
-    fn write(&mut self, part: Part, offset: usize, bytes: &[u8]) -> Result {
+    fn structure<S: Value>(&mut self, part: Part, offset: usize) -> Result<Structure<'_, S>> {
         match part {
-            Part::Command => self
-                .job
-                .commands
-                .write(self.command_offset() + offset, bytes),
+            Part::Command => self.job.commands.structure(self.command_offset() + offset),
             Part::Sequence => self
                 .job
                 .sequences
-                .write(self.sequence_offset() + offset, bytes),
+                .structure(self.sequence_offset() + offset),
         }
     }
 }

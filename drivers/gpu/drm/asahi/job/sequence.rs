@@ -9,7 +9,10 @@
 //! The first and the last but one are of the command's kind. Timestamps are there if a client wants
 //! one.
 
-use super::command::Attachments;
+use super::{
+    attachments::Attachments,
+    structure::Structure, //
+};
 use agx_abi::{
     channel::PipeKind,
     compute::{
@@ -58,17 +61,13 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
-    /// Writes it to `meta` of the command.
-    pub(crate) fn write_meta<S, M: Memory>(
-        &self,
-        meta: Field<S, JobMeta>,
-        out: &mut Writer<'_, M>,
-    ) -> Result<(), M::Error> {
-        out.set(meta.then(JobMeta::STAMP), self.host_stamp)?;
-        out.set(meta.then(JobMeta::FW_STAMP), self.firmware_stamp)?;
-        out.set(meta.then(JobMeta::STAMP_VALUE), self.value)?;
-        out.set(meta.then(JobMeta::STAMP_SLOT), self.slot)?;
-        out.set(meta.then(JobMeta::EVENT_SEQ), self.event_seq as u32)
+    /// Writes it to the `meta` of a command.
+    pub(crate) fn write_meta(&self, mut meta: Structure<'_, JobMeta>) {
+        meta.set(JobMeta::STAMP, self.host_stamp)
+            .set(JobMeta::FW_STAMP, self.firmware_stamp)
+            .set(JobMeta::STAMP_VALUE, self.value)
+            .set(JobMeta::STAMP_SLOT, self.slot)
+            .set(JobMeta::EVENT_SEQ, self.event_seq as u32);
     }
 }
 
@@ -79,12 +78,29 @@ pub(crate) enum Part {
     Sequence,
 }
 
-/// Where the bytes of a command go: to an offset in one of its parts.
+/// Where a command is written: zeroed memory for its two parts.
 pub(crate) trait Memory {
-    /// Why that may fail.
+    /// Why a structure may not be there.
     type Error;
 
-    fn write(&mut self, part: Part, offset: usize, bytes: &[u8]) -> Result<(), Self::Error>;
+    /// Returns the structure at `offset` of `part`.
+    fn structure<S: Value>(
+        &mut self,
+        part: Part,
+        offset: usize,
+    ) -> Result<Structure<'_, S>, Self::Error>;
+
+    /// Returns the command.
+    #[inline]
+    fn command<S: Value>(&mut self) -> Result<Structure<'_, S>, Self::Error> {
+        self.structure(Part::Command, 0)
+    }
+
+    /// Returns the operation at `offset` of the sequence.
+    #[inline]
+    fn operation<S: Value>(&mut self, offset: usize) -> Result<Structure<'_, S>, Self::Error> {
+        self.structure(Part::Sequence, offset)
+    }
 }
 
 /// The place of the operations in a sequence whose first operation has `START` bytes, and whose
@@ -130,11 +146,13 @@ impl<const START: usize, const FINALIZE: usize> Sequence<START, FINALIZE> {
         -(self.finalize() as i32)
     }
 
-    /// Writes what is the same for all kinds of commands, for one of `pipe`.
-    pub(crate) fn write_common<M: Memory>(
+    /// Writes what is the same for all kinds of commands, for one of `pipe` at address `of`.
+    pub(crate) fn write_common<C, M: Memory>(
         self,
         pipe: PipeKind,
-        times: &TimestampPlaces,
+        common: &Common,
+        of: u64,
+        fields: &TimestampFields<C>,
         memory: &mut M,
     ) -> Result<(), M::Error> {
         if self.timestamps {
@@ -150,45 +168,46 @@ impl<const START: usize, const FINALIZE: usize> Sequence<START, FINALIZE> {
                     TimestampPointers::END,
                 ),
             ] {
-                let op = times.operation(header, update);
-                memory.write(Part::Sequence, at, op.as_bytes())?;
+                fields.write(common, of, header, update, memory.operation(at)?);
             }
         }
 
-        let mut wait = WaitForIdle::zeroed();
-        wait.set(WaitForIdle::HEADER, WaitForIdle::header(pipe));
-        memory.write(Part::Sequence, self.wait(), wait.as_bytes())?;
-
-        let mut retire = RetireStamp::zeroed();
-        retire.set(RetireStamp::HEADER, RetireStamp::HEADER_VALUE);
-        memory.write(Part::Sequence, self.retire(), retire.as_bytes())
+        memory
+            .operation(self.wait())?
+            .set(WaitForIdle::HEADER, WaitForIdle::header(pipe));
+        memory
+            .operation(self.retire())?
+            .set(RetireStamp::HEADER, RetireStamp::HEADER_VALUE);
+        Ok(())
     }
 }
 
-/// Addresses of what the timestamp operations refer to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TimestampPlaces {
-    /// The firmware's queue.
-    pub(crate) queue_info: u64,
-    /// Fields of the command.
-    pub(crate) command_time: u64,
-    pub(crate) pair: u64,
-    pub(crate) user_pair: u64,
-    pub(crate) unk_ts: u64,
+/// The fields of a command `C` that the timestamp operations refer to.
+pub(crate) struct TimestampFields<C> {
+    pub(crate) command_time: Field<C, u64>,
+    pub(crate) pair: Field<C, TimestampPointers>,
+    pub(crate) user_pair: Field<C, TimestampPointers>,
+    pub(crate) unk_ts: Field<C, u64>,
 }
 
-impl TimestampPlaces {
-    fn operation(&self, header: u32, update: Field<TimestampPointers, u64>) -> Timestamp {
-        let mut op = Timestamp::zeroed();
+impl<C> TimestampFields<C> {
+    /// Writes an operation of a command at address `of`.
+    fn write(
+        &self,
+        common: &Common,
+        of: u64,
+        header: u32,
+        update: Field<TimestampPointers, u64>,
+        mut op: Structure<'_, Timestamp>,
+    ) {
         op.set(Timestamp::HEADER, header)
-            .set(Timestamp::COMMAND_TIME, self.command_time)
-            .set(Timestamp::TIMESTAMPS, self.pair)
+            .set(Timestamp::COMMAND_TIME, address_of(of, self.command_time))
+            .set(Timestamp::TIMESTAMPS, address_of(of, self.pair))
             // A pointer to the pointer.
-            .set(Timestamp::UPDATE, self.pair + update.offset() as u64)
-            .set(Timestamp::QUEUE, self.queue_info)
-            .set(Timestamp::USER_TIMESTAMPS, self.user_pair)
-            .set(Timestamp::UNK_TS, self.unk_ts);
-        op
+            .set(Timestamp::UPDATE, address_of(of, self.pair.then(update)))
+            .set(Timestamp::QUEUE, common.queue_info)
+            .set(Timestamp::USER_TIMESTAMPS, address_of(of, self.user_pair))
+            .set(Timestamp::UNK_TS, address_of(of, self.unk_ts));
     }
 }
 
@@ -201,14 +220,14 @@ pub(crate) fn pointers(start: u64, end: u64) -> TimestampPointers {
     pointers
 }
 
-/// Writes `attachments` to `list` and their number to `count` of a start operation, through `set`.
-/// Returns whether there are any.
-pub(crate) fn put_attachments<S>(
+/// Writes `attachments` to the `list` and their number to the `count` of a start operation.
+pub(crate) fn put_attachments<S: Value>(
     attachments: Attachments<'_>,
+    start: &mut Structure<'_, S>,
     list: Field<S, [Attachment; MAX_ATTACHMENTS]>,
-    mut set: impl FnMut(Field<S, Attachment>, Attachment),
-) -> u32 {
-    let mut count = 0;
+    count: Field<S, u32>,
+) {
+    let mut number = 0;
     for (i, attachment) in attachments.iter().enumerate() {
         let mut record = Attachment::zeroed();
         record
@@ -220,56 +239,13 @@ pub(crate) fn put_attachments<S>(
             )
             .set(Attachment::UNK_C, Attachment::UNK_C_VALUE)
             .set(Attachment::UNK_E, Attachment::UNK_E_VALUE);
-        set(list.at(i), record);
-        count += 1;
+        start.set(list.at(i), record);
+        number += 1;
     }
-    count
+    start.set(count, number);
 }
 
 /// Returns the address of a field of the structure at `base`.
 pub(crate) const fn address_of<S, T: Value>(base: u64, field: Field<S, T>) -> u64 {
     base + field.offset() as u64
-}
-
-/// Writes single fields.
-pub(crate) struct Writer<'a, M> {
-    pub(crate) memory: &'a mut M,
-    pub(crate) part: Part,
-    pub(crate) base: usize,
-}
-
-impl<'a, M: Memory> Writer<'a, M> {
-    /// Returns a writer of the fields of the command.
-    pub(crate) fn command(memory: &'a mut M) -> Self {
-        Self {
-            memory,
-            part: Part::Command,
-            base: 0,
-        }
-    }
-
-    /// Goes on with the operation at `base` of the sequence.
-    pub(crate) fn sequence(&mut self, base: usize) {
-        self.part = Part::Sequence;
-        self.base = base;
-    }
-
-    pub(crate) fn set<S, T: Value>(
-        &mut self,
-        field: Field<S, T>,
-        value: T,
-    ) -> Result<(), M::Error> {
-        let mut bytes = [0; 8];
-        value.write(&mut bytes);
-        self.structure(field, &bytes[..field.size()])
-    }
-
-    pub(crate) fn structure<S, T: Value>(
-        &mut self,
-        field: Field<S, T>,
-        bytes: &[u8],
-    ) -> Result<(), M::Error> {
-        self.memory
-            .write(self.part, self.base + field.offset(), bytes)
-    }
 }

@@ -18,13 +18,19 @@
 //! told by an `InitBuffer` command before the next render. What it would do with lists that change
 //! under a scene is not known: the driver in the field does that nevertheless.
 
-use super::growth::{
-    Growth,
-    REQUESTED, //
+use super::{
+    growth::{
+        Growth,
+        REQUESTED, //
+    },
+    tvb_memory::{
+        exhausted,
+        Block,
+        Tpc, //
+    }, //
 };
 use crate::{
     alloc::{
-        GpuBox,
         Heap,
         Heaps, //
     },
@@ -42,8 +48,7 @@ use agx_abi::{
         BufferStats,
         Counter,
         BLOCK_PAGES,
-        KERNEL_BUFFER_SIZE,
-        PAGE_SIZE, //
+        KERNEL_BUFFER_SIZE, //
     },
     Value, //
 };
@@ -67,49 +72,6 @@ use kernel::{
 const SHARE: u64 = 8;
 /// How large a tile pointer cache may be that is kept while there is no render.
 const SMALL_TPC: usize = 1 << 20;
-
-/// Returns what an allocation in a client's address space has failed with: addresses that are used
-/// up are as good as memory that is.
-pub(crate) fn exhausted(e: Error) -> Error {
-    if e == ENOSPC {
-        ENOMEM
-    } else {
-        e
-    }
-}
-
-/// A block of pages.
-struct Block {
-    memory: GpuBox,
-}
-
-impl Block {
-    fn new(heap: &Heap) -> Result<Self> {
-        const SIZE: usize = BufferInfo::BLOCK_SIZE_VALUE as usize;
-        Ok(Self {
-            memory: heap.alloc(SIZE, PAGE_SIZE as usize).map_err(exhausted)?,
-        })
-    }
-
-    /// Returns its entry in the list of blocks, and those of its pages in the list of pages.
-    fn entries(&self) -> ([u32; 2], [u32; BLOCK_PAGES as usize]) {
-        let first = BufferInfo::page_number(self.memory.va());
-        ([first, 0], core::array::from_fn(|i| first + i as u32))
-    }
-}
-
-/// Where the tiler notes the ends of lists. All scenes of a buffer share it, since their vertex
-/// halves run one after the other; the driver in the field does that as well [I].
-pub(crate) struct Tpc {
-    memory: GpuBox,
-}
-
-impl Tpc {
-    /// Returns its address.
-    pub(crate) fn va(&self) -> u64 {
-        self.memory.va()
-    }
-}
 
 struct State {
     blocks: KVVec<Block>,
@@ -279,13 +241,10 @@ impl Tvb {
     pub(crate) fn tpc(&self, heap: &Heap, size: u64) -> Result<Arc<Tpc>> {
         let size = usize::try_from(size)?;
         let mut current = self.tpc.lock();
-        if let Some(tpc) = current.as_ref().filter(|tpc| tpc.memory.size() >= size) {
+        if let Some(tpc) = current.as_ref().filter(|tpc| tpc.size() >= size) {
             return Ok(tpc.clone());
         }
-        let tpc = Tpc {
-            memory: heap.alloc(size, PAGE_SIZE as usize).map_err(exhausted)?,
-        };
-        let tpc = Arc::new(tpc, GFP_KERNEL_ACCOUNT)?;
+        let tpc = Arc::new(Tpc::new(heap, size)?, GFP_KERNEL_ACCOUNT)?;
         *current = Some(tpc.clone());
         Ok(tpc)
     }
@@ -358,7 +317,7 @@ impl Tvb {
         }
         let large = {
             let mut tpc = self.tpc.lock();
-            let large = tpc.as_ref().is_some_and(|t| t.memory.size() > SMALL_TPC);
+            let large = tpc.as_ref().is_some_and(|t| t.size() > SMALL_TPC);
             if large {
                 tpc.take()
             } else {

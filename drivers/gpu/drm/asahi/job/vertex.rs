@@ -22,11 +22,10 @@ use super::{
         put_attachments,
         Common,
         Memory,
-        Part,
-        TimestampPlaces,
-        Turn,
-        Writer, //
-    }, //
+        TimestampFields,
+        Turn, //
+    },
+    structure::Structure, //
 };
 use agx_abi::{
     channel::PipeKind,
@@ -81,23 +80,19 @@ impl Half<'_> {
         self.user_start != 0 || self.user_end != 0
     }
 
-    /// Returns what the firmware is told about samplers.
-    pub(crate) fn encoder_params(&self) -> EncoderParams {
+    /// Writes what the firmware is told about samplers.
+    pub(crate) fn write_encoder_params(&self, mut encoder: Structure<'_, EncoderParams>) {
         let samplers = u32::from(self.render.sampler_count);
-        let mut encoder = EncoderParams::zeroed();
         encoder
             .set(EncoderParams::MASK, u32::MAX)
             .set(EncoderParams::SAMPLER_HEAP, self.render.sampler_heap)
             .set(EncoderParams::SAMPLER_COUNT, samplers)
             .set(EncoderParams::SAMPLER_COUNT_PLUS_1, samplers + 1);
-        encoder
     }
 
-    /// Returns what is known before its turn of how it says that it is done.
-    pub(crate) fn meta(&self) -> JobMeta {
-        let mut meta = JobMeta::zeroed();
+    /// Writes what is known before its turn of how it says that it is done.
+    pub(crate) fn write_meta(&self, mut meta: Structure<'_, JobMeta>) {
         meta.set(JobMeta::FLUSH_STAMPS, u32::from(self.last));
-        meta
     }
 
     /// Returns the addresses of the firmware's own timestamps.
@@ -117,6 +112,14 @@ pub(crate) struct VertexTurn {
     pub(crate) fragment_value: u32,
 }
 
+/// What its timestamp operations refer to.
+const TIMES: TimestampFields<RunVertex> = TimestampFields {
+    command_time: RunVertex::COMMAND_TIME,
+    pair: RunVertex::TIMESTAMPS,
+    user_pair: RunVertex::USER_TIMESTAMPS,
+    unk_ts: RunVertex::UNK_TS,
+};
+
 /// Writes the command to zeroed memory, as far as it is known before its turn.
 pub(crate) fn describe<M: Memory>(half: &Half<'_>, memory: &mut M) -> Result<Sequence, M::Error> {
     let sequence = Sequence {
@@ -124,16 +127,8 @@ pub(crate) fn describe<M: Memory>(half: &Half<'_>, memory: &mut M) -> Result<Seq
     };
     write_command(half, sequence, memory)?;
     write_start(half, memory)?;
-    let of = half.command;
-    let times = TimestampPlaces {
-        queue_info: half.common.queue_info,
-        command_time: address_of(of, RunVertex::COMMAND_TIME),
-        pair: address_of(of, RunVertex::TIMESTAMPS),
-        user_pair: address_of(of, RunVertex::USER_TIMESTAMPS),
-        unk_ts: address_of(of, RunVertex::UNK_TS),
-    };
-    sequence.write_common(PipeKind::Vertex, &times, memory)?;
     write_finalize(half, sequence, memory)?;
+    sequence.write_common(PipeKind::Vertex, half.common, half.command, &TIMES, memory)?;
     Ok(sequence)
 }
 
@@ -145,35 +140,37 @@ fn write_command<M: Memory>(
     let (render, common, scene) = (half.render, half.common, half.scene);
     let [start, end] = half.own_timestamps();
     let preempt = half.layout.preempt[0].at(scene.block);
-    let mut params2 = JobParameters2::zeroed();
-    params2.set(JobParameters2::PREEMPT1, preempt);
 
-    let mut out = Writer::command(memory);
-    out.set(RunVertex::TAG, RunVertex::TAG_VALUE)?;
-    out.set(RunVertex::NOTIFIER, common.notifier)?;
-    out.set(RunVertex::BUFFER, scene.buffer)?;
-    out.set(RunVertex::SCENE, scene.scene)?;
-    out.set(RunVertex::KERNEL_BUFFER, scene.kernel_buffer)?;
-    out.structure(RunVertex::JOB_PARAMS1, job_params1(half).as_bytes())?;
-    out.structure(RunVertex::TILING_PARAMS, tiling_params(half).as_bytes())?;
-    out.set(RunVertex::TPC, scene.tpc)?;
-    out.set(RunVertex::TPC_SIZE, half.tiling.tpc_size())?;
-    out.set(RunVertex::MICROSEQUENCE, half.sequence)?;
-    out.set(RunVertex::MICROSEQUENCE_SIZE, sequence.size() as u32)?;
-    out.structure(RunVertex::JOB_PARAMS2, params2.as_bytes())?;
-    out.structure(RunVertex::ENCODER_PARAMS, half.encoder_params().as_bytes())?;
-    let scratch = u32::from(render.has(flags::VERTEX_SCRATCH));
-    out.set(RunVertex::USES_SCRATCH, scratch)?;
-    out.structure(RunVertex::META, half.meta().as_bytes())?;
-    out.structure(RunVertex::TIMESTAMPS, pointers(start, end).as_bytes())?;
-    out.structure(
-        RunVertex::USER_TIMESTAMPS,
-        pointers(half.user_start, half.user_end).as_bytes(),
-    )?;
-    out.set(RunVertex::CLIENT_SEQUENCE, common.queue as u8)
+    let mut out = memory.command::<RunVertex>()?;
+    out.set(RunVertex::TAG, RunVertex::TAG_VALUE)
+        .set(RunVertex::NOTIFIER, common.notifier)
+        .set(RunVertex::BUFFER, scene.buffer)
+        .set(RunVertex::SCENE, scene.scene)
+        .set(RunVertex::KERNEL_BUFFER, scene.kernel_buffer)
+        .set(RunVertex::TPC, scene.tpc)
+        .set(RunVertex::TPC_SIZE, half.tiling.tpc_size())
+        .set(RunVertex::MICROSEQUENCE, half.sequence)
+        .set(RunVertex::MICROSEQUENCE_SIZE, sequence.size() as u32)
+        .set(
+            RunVertex::USES_SCRATCH,
+            u32::from(render.has(flags::VERTEX_SCRATCH)),
+        )
+        .set(RunVertex::TIMESTAMPS, pointers(start, end))
+        .set(
+            RunVertex::USER_TIMESTAMPS,
+            pointers(half.user_start, half.user_end),
+        )
+        .set(RunVertex::CLIENT_SEQUENCE, common.queue as u8);
+    write_job_params1(half, out.part(RunVertex::JOB_PARAMS1));
+    write_tiling_params(half, out.part(RunVertex::TILING_PARAMS));
+    out.part(RunVertex::JOB_PARAMS2)
+        .set(JobParameters2::PREEMPT1, preempt);
+    half.write_encoder_params(out.part(RunVertex::ENCODER_PARAMS));
+    half.write_meta(out.part(RunVertex::META));
+    Ok(())
 }
 
-fn job_params1(half: &Half<'_>) -> JobParameters1 {
+fn write_job_params1(half: &Half<'_>, mut params: Structure<'_, JobParameters1>) {
     use JobParameters1 as P;
 
     let (render, tiling, layout, scene) = (half.render, half.tiling, half.layout, half.scene);
@@ -184,7 +181,6 @@ fn job_params1(half: &Half<'_>) -> JobParameters1 {
         tiling_control |= P::TILING_CONTROL_NO_CLUSTERING;
     }
 
-    let mut params = P::zeroed();
     params
         .set(P::UNK_0, P::UNK_0_VALUE)
         .set(P::UNK_8, P::UNK_8_VALUE)
@@ -221,7 +217,6 @@ fn job_params1(half: &Half<'_>) -> JobParameters1 {
             .set(P::TVB_CLUSTER_META3, meta3)
             .set(P::TVB_CLUSTER_META4, meta4 | P::META4_TAG);
     }
-    params
 }
 
 /// Returns whether several clusters share the work.
@@ -229,11 +224,10 @@ fn is_clustered(tiling: &Tiling) -> bool {
     tiling.meta1_layer_stride() != 0
 }
 
-fn tiling_params(half: &Half<'_>) -> TilingParameters {
+fn write_tiling_params(half: &Half<'_>, mut params: Structure<'_, TilingParameters>) {
     use TilingParameters as P;
 
     let (render, tiling) = (half.render, half.tiling);
-    let mut params = P::zeroed();
     params
         .set(P::RGN_SIZE, tiling.rgn_size())
         .set(P::UNK_4, P::UNK_4_VALUE)
@@ -248,12 +242,11 @@ fn tiling_params(half: &Half<'_>) -> TilingParameters {
         .set(P::UNK_24, P::UNK_24_VALUE)
         .set(P::RENDER_TARGET_MAX, tiling.render_target_max())
         .set(P::HELPER_CFG, render.vertex_helper.cfg);
-    params
 }
 
 fn write_start<M: Memory>(half: &Half<'_>, memory: &mut M) -> Result<(), M::Error> {
     let of = half.command;
-    let mut start = StartVertex::zeroed();
+    let mut start = memory.operation::<StartVertex>(0)?;
     start
         .set(StartVertex::HEADER, StartVertex::HEADER_VALUE)
         .set(
@@ -283,15 +276,13 @@ fn write_start<M: Memory>(half: &Half<'_>, memory: &mut M) -> Result<(), M::Erro
             StartVertex::NO_CLUSTERING,
             u32::from(!is_clustered(half.tiling)),
         );
-    let count = put_attachments(
+    put_attachments(
         half.render.vertex_attachments,
+        &mut start,
         StartVertex::ATTACHMENTS,
-        |field, record| {
-            start.set(field, record);
-        },
+        StartVertex::ATTACHMENT_COUNT,
     );
-    start.set(StartVertex::ATTACHMENT_COUNT, count);
-    memory.write(Part::Sequence, 0, start.as_bytes())
+    Ok(())
 }
 
 fn write_finalize<M: Memory>(
@@ -300,8 +291,8 @@ fn write_finalize<M: Memory>(
     memory: &mut M,
 ) -> Result<(), M::Error> {
     let attachments = !half.render.vertex_attachments.is_empty();
-    let mut finalize = FinalizeVertex::zeroed();
-    finalize
+    memory
+        .operation(sequence.finalize())?
         .set(FinalizeVertex::HEADER, FinalizeVertex::HEADER_VALUE)
         .set(FinalizeVertex::SCENE, half.scene.scene)
         .set(FinalizeVertex::BUFFER, half.scene.buffer)
@@ -316,7 +307,7 @@ fn write_finalize<M: Memory>(
             sequence.restart_branch_offset(),
         )
         .set(FinalizeVertex::HAS_ATTACHMENTS, u32::from(attachments));
-    memory.write(Part::Sequence, sequence.finalize(), finalize.as_bytes())
+    Ok(())
 }
 
 /// Completes a command that [`describe`] has written.
@@ -326,26 +317,29 @@ pub(crate) fn write_turn<M: Memory>(
     memory: &mut M,
 ) -> Result<(), M::Error> {
     let turn = &vertex.turn;
-    let mut out = Writer::command(memory);
-    out.set(RunVertex::COUNTER, turn.counter)?;
-    out.set(RunVertex::VM_SLOT, turn.vm_slot)?;
-    out.set(RunVertex::BUFFER_SLOT, vertex.buffer_slot)?;
-    out.set(RunVertex::FRAGMENT_STAMP_SLOT, vertex.fragment_slot)?;
-    out.set(RunVertex::FRAGMENT_STAMP_VALUE, vertex.fragment_value)?;
-    turn.write_meta(RunVertex::META, &mut out)?;
+    let mut out = memory.command::<RunVertex>()?;
+    out.set(RunVertex::COUNTER, turn.counter)
+        .set(RunVertex::VM_SLOT, turn.vm_slot)
+        .set(RunVertex::BUFFER_SLOT, vertex.buffer_slot)
+        .set(RunVertex::FRAGMENT_STAMP_SLOT, vertex.fragment_slot)
+        .set(RunVertex::FRAGMENT_STAMP_VALUE, vertex.fragment_value);
+    turn.write_meta(out.part(RunVertex::META));
 
-    out.sequence(0);
-    out.set(StartVertex::VM_SLOT, turn.vm_slot)?;
-    out.set(StartVertex::BUFFER_SLOT, vertex.buffer_slot)?;
-    out.set(StartVertex::EVENT_SEQ, turn.event_seq)?;
-    out.set(StartVertex::COUNTER, turn.counter)?;
+    memory
+        .operation(0)?
+        .set(StartVertex::VM_SLOT, turn.vm_slot)
+        .set(StartVertex::BUFFER_SLOT, vertex.buffer_slot)
+        .set(StartVertex::EVENT_SEQ, turn.event_seq)
+        .set(StartVertex::COUNTER, turn.counter);
 
-    out.sequence(sequence.finalize());
-    out.set(FinalizeVertex::VM_SLOT, turn.vm_slot)?;
-    out.set(FinalizeVertex::FW_STAMP, turn.firmware_stamp)?;
-    out.set(FinalizeVertex::STAMP_VALUE, turn.value)
+    memory
+        .operation(sequence.finalize())?
+        .set(FinalizeVertex::VM_SLOT, turn.vm_slot)
+        .set(FinalizeVertex::FW_STAMP, turn.firmware_stamp)
+        .set(FinalizeVertex::STAMP_VALUE, turn.value);
+    Ok(())
 }
 
 #[cfg(test)]
 #[path = "vertex_tests.rs"]
-pub(crate) mod tests;
+mod tests;

@@ -1,264 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Tests of the vertex half of a render, and what those of the fragment half need as well: every
-//! field that is written is looked at, and the rest is zero.
+//! Tests of the vertex half of a render: every field that is written is looked at, and the rest is
+//! zero.
 
 use super::*;
-use crate::job::{
-    command::{
-        Parser,
-        Work, //
-    },
-    fragment::{
-        self,
-        FragmentTurn, //
-    },
+use crate::job::half_image::{
+    build,
+    take_encoder,
+    take_meta,
+    take_pointers,
+    Built,
+    Fields,
+    COMMAND,
+    COMMON,
+    MACHINE,
+    SCENE,
+    SEQUENCE,
+    TIMESTAMPS,
+    TURN, //
 };
-use agx_abi::{
-    compute::TimestampPointers,
-    fragment::RunFragment,
-    microsequence::{
-        Attachment,
-        RetireStamp,
-        StartFragment,
-        Timestamp,
-        WaitForIdle, //
-    },
-    Field, //
+use agx_abi::microsequence::{
+    Attachment,
+    RetireStamp,
+    StartFragment,
+    Timestamp,
+    WaitForIdle, //
 };
-use std::convert::Infallible;
-
-pub(crate) const COMMON: Common = Common {
-    queue: 0x1_0003,
-    usc_exec_base: 0x11_0000_0000,
-    queue_info: 0xffff_ffa0_0000_1000,
-    notifier: 0xffff_ffa0_0000_2000,
-    notifier_unk_buf: 0xffff_ffa0_0000_20a8,
-    stats: 0xffff_ffa0_0000_3004,
-};
-
-pub(crate) const MACHINE: Machine = Machine {
-    clusters: 1,
-    clustering: None,
-    preempt: [0x540, 0x280, 0x20],
-    tiling_control: 0xa040,
-    core_mask: [0x77, 0x11],
-};
-
-pub(crate) const SCENE: ScenePlace = ScenePlace {
-    scene: 0xffff_ffa8_0000_1000,
-    buffer: 0xffff_ffa0_0000_5000,
-    kernel_buffer: 0xffff_ffa8_0000_2000,
-    block: 0x60_0000_0000,
-    tpc: 0x60_1000_0000,
-};
-
-pub(crate) const TURN: Turn = Turn {
-    vm_slot: 9,
-    counter: 0x1_0000_0001,
-    event_seq: 0x1_0000_0002,
-    slot: 77,
-    host_stamp: 0xffff_ffa8_0000_0100,
-    firmware_stamp: 0xffff_ffa0_0000_4100,
-    value: 0x4d00_0300,
-};
-
-pub(crate) const COMMAND: u64 = 0xffff_ffa6_0000_0000;
-pub(crate) const SEQUENCE: u64 = 0xffff_ffa0_0001_0000;
-pub(crate) const TIMESTAMPS: u64 = 0xffff_ffa8_0000_0200;
-
-/// Memory that keeps to its bounds.
-struct Image {
-    command: Vec<u8>,
-    sequence: Vec<u8>,
-}
-
-impl Memory for Image {
-    type Error = Infallible;
-
-    fn write(&mut self, part: Part, offset: usize, bytes: &[u8]) -> Result<(), Infallible> {
-        let memory = match part {
-            Part::Command => &mut self.command,
-            Part::Sequence => &mut self.sequence,
-        };
-        memory[offset..offset + bytes.len()].copy_from_slice(bytes);
-        Ok(())
-    }
-}
-
-/// A structure whose fields are taken out one by one.
-pub(crate) struct Fields(pub(crate) Vec<u8>);
-
-impl Fields {
-    #[track_caller]
-    pub(crate) fn take<S, T: Value + PartialEq + core::fmt::Debug>(
-        &mut self,
-        field: Field<S, T>,
-        value: T,
-    ) {
-        assert_eq!(field.read(&self.0), value);
-        let at = field.offset();
-        self.0[at..at + field.size()].fill(0);
-    }
-
-    /// All that was not taken is zero.
-    #[track_caller]
-    pub(crate) fn rest_is_zero(&self) {
-        let found = self.0.iter().position(|&b| b != 0);
-        assert_eq!(found.map(|at| format!("{at:#x}")), None);
-    }
-
-    pub(crate) fn part<S, T: Value>(&mut self, field: Field<S, T>) -> Self {
-        let range = field.offset()..field.offset() + field.size();
-        let part = self.0[range.clone()].to_vec();
-        self.0[range].fill(0);
-        Self(part)
-    }
-}
-
-/// A submit with one render, every field of which is another one; with attachments for both halves.
-fn buffer(flags: u32, layers: u16) -> Vec<u8> {
-    let mut bytes = vec![2, 0, 48, 0, 0xff, 0xff, 0xff, 0xff];
-    for word in [0x1000, 1, 0, 0x2000, 129, 0u64] {
-        bytes.extend(word.to_le_bytes());
-    }
-    bytes.extend([3, 0, 24, 0, 0xff, 0xff, 0xff, 0xff]);
-    for word in [0x3000, 0x4000, 0u64] {
-        bytes.extend(word.to_le_bytes());
-    }
-    bytes.extend([0, 0, 240, 0, 0xff, 0xff, 0xff, 0xff]);
-    let mut render = vec![0; 240];
-    let mut put = |at: usize, value: &[u8]| render[at..at + value.len()].copy_from_slice(value);
-    put(0, &flags.to_le_bytes());
-    put(4, &0x8765_4321u32.to_le_bytes());
-    put(8, &0x50_0000u64.to_le_bytes());
-    for (i, at) in (16..48).step_by(16).enumerate() {
-        let i = i as u32;
-        put(at, &(0x1000 + i).to_le_bytes());
-        put(at + 4, &(0x2000 + i).to_le_bytes());
-        put(at + 8, &(0xdead_0000_0000u64 + u64::from(i)).to_le_bytes());
-    }
-    for (i, at) in [48, 56, 64, 72, 80, 96, 104].into_iter().enumerate() {
-        put(at, &(0x70_0000_0000u64 + i as u64 * 0x1000).to_le_bytes());
-    }
-    for (i, at) in [88, 92, 112, 116].into_iter().enumerate() {
-        put(at, &(0x3000u32 + i as u32).to_le_bytes());
-    }
-    put(120, &0xc01_8000u64.to_le_bytes());
-    put(128, &0x1234_5678_9abcu64.to_le_bytes());
-    put(136, &0x71_0000_0000u64.to_le_bytes());
-    put(144, &0x202u32.to_le_bytes());
-    put(148, &800u16.to_le_bytes());
-    put(150, &600u16.to_le_bytes());
-    put(152, &layers.to_le_bytes());
-    put(154, &6u16.to_le_bytes());
-    put(156, &[32, 16, 4, 8]);
-    for (i, at) in (160..208).step_by(4).enumerate() {
-        put(at, &(0x4000u32 + i as u32).to_le_bytes());
-    }
-    bytes.extend(render);
-    bytes
-}
-
-pub(crate) struct Built {
-    pub(crate) command: Fields,
-    pub(crate) sequence: Vec<u8>,
-    pub(crate) layout: Layout,
-}
-
-/// What is written for the vertex half, or else for the fragment half.
-pub(crate) fn build(
-    vertex: bool,
-    flags: u32,
-    layers: u16,
-    machine: &Machine,
-    user: (u64, u64),
-) -> Built {
-    let bytes = buffer(flags, layers);
-    let commands: Vec<_> = Parser::new(&bytes).collect::<Result<_, _>>().unwrap();
-    let Work::Render(render) = commands[0].work else {
-        panic!("{commands:?}");
-    };
-    let tiling = machine.tiling(&render).unwrap();
-    let layout = Layout::new(&tiling, machine);
-    let half = Half {
-        render: &render,
-        common: &COMMON,
-        machine,
-        tiling: &tiling,
-        layout: &layout,
-        scene: &SCENE,
-        command: COMMAND,
-        sequence: SEQUENCE,
-        timestamps: TIMESTAMPS,
-        user_start: user.0,
-        user_end: user.1,
-        last: true,
-    };
-    let mut image = Image {
-        command: vec![
-            0;
-            if vertex {
-                RunVertex::SIZE
-            } else {
-                RunFragment::SIZE
-            }
-        ],
-        sequence: vec![0; fragment::Sequence::MAX],
-    };
-    let size = if vertex {
-        let Ok(sequence) = describe(&half, &mut image);
-        let turn = VertexTurn {
-            turn: TURN,
-            buffer_slot: 5,
-            fragment_slot: 78,
-            fragment_value: 0x4e00_0500,
-        };
-        let Ok(()) = write_turn(&turn, sequence, &mut image);
-        sequence.size()
-    } else {
-        let Ok(sequence) = fragment::describe(&half, &mut image);
-        let turn = FragmentTurn {
-            turn: TURN,
-            buffer_slot: 5,
-        };
-        let Ok(()) = fragment::write_turn(&turn, sequence, &mut image);
-        sequence.size()
-    };
-    let unused = image.sequence.split_off(size);
-    assert!(unused.iter().all(|&b| b == 0));
-    Built {
-        command: Fields(image.command),
-        sequence: image.sequence,
-        layout,
-    }
-}
-
-#[track_caller]
-pub(crate) fn take_meta(mut meta: Fields) {
-    meta.take(JobMeta::STAMP, TURN.host_stamp);
-    meta.take(JobMeta::FW_STAMP, TURN.firmware_stamp);
-    meta.take(JobMeta::STAMP_VALUE, TURN.value);
-    meta.take(JobMeta::STAMP_SLOT, TURN.slot);
-    meta.take(JobMeta::FLUSH_STAMPS, 1);
-    meta.take(JobMeta::EVENT_SEQ, 2);
-    meta.rest_is_zero();
-}
-
-#[track_caller]
-pub(crate) fn take_encoder(mut encoder: Fields) {
-    encoder.take(EncoderParams::MASK, u32::MAX);
-    encoder.take(EncoderParams::SAMPLER_HEAP, 0x71_0000_0000);
-    encoder.take(EncoderParams::SAMPLER_COUNT, 6);
-    encoder.take(EncoderParams::SAMPLER_COUNT_PLUS_1, 7);
-    encoder.rest_is_zero();
-}
-
-#[track_caller]
-pub(crate) fn take_pointers(mut pair: Fields, start: u64, end: u64) {
-    pair.take(TimestampPointers::START, start);
-    pair.take(TimestampPointers::END, end);
-}
 
 #[test]
 fn the_vertex_command() {

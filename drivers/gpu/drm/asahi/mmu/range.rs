@@ -27,7 +27,7 @@ use kernel::{
 /// |---|---|
 /// | [`Ranges::new`], [`Ranges::allocate`] | process, allocates |
 /// | dropping a [`Span`] | process, signalling sections included |
-#[pin_data(PinnedDrop)]
+#[pin_data]
 pub(crate) struct Ranges {
     range: Range<u64>,
     used: Atomic<u64>,
@@ -37,18 +37,25 @@ pub(crate) struct Ranges {
 
 /// # Invariants
 ///
-/// It is a valid `struct drm_mm` of ours.
+/// It is a valid `struct drm_mm` of ours. No node is left in it when it is dropped.
 struct Mm(NonNull<ffi::DrmMm>);
 
 // SAFETY: A `struct drm_mm` may be used by any thread, one at a time.
 unsafe impl Send for Mm {}
+
+impl Drop for Mm {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants it is valid, ours and empty.
+        unsafe { ffi::asahi_mm_destroy(self.0.as_ptr()) };
+    }
+}
 
 impl Ranges {
     /// Hands out `range`.
     pub(crate) fn new(range: Range<u64>) -> Result<Arc<Self>> {
         // SAFETY: Allocates; an empty range is the only one that it does not take.
         let mm = unsafe { ffi::asahi_mm_create(range.start, range.end - range.start) };
-        // INVARIANT: If not null it is valid, and ours.
+        // INVARIANT: If not null it is valid, and ours. Every span has a reference to the object.
         let mm = Mm(NonNull::new(mm).ok_or(ENOMEM)?);
         Arc::pin_init(
             pin_init!(Self {
@@ -92,14 +99,6 @@ impl Ranges {
             start,
             size,
         })
-    }
-}
-
-#[pinned_drop]
-impl PinnedDrop for Ranges {
-    fn drop(self: Pin<&mut Self>) {
-        // SAFETY: Every span has a reference to us, so no node is left in it.
-        unsafe { ffi::asahi_mm_destroy(self.mm.lock().0.as_ptr()) };
     }
 }
 

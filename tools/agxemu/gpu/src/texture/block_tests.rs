@@ -108,6 +108,11 @@ fn half_floats_become_small_channels() {
     assert_eq!(word, 8 | 32 << 5 | 31 << 11);
     let word = u16::from_le_bytes(stored(0x0c, UNORM, IDENTITY, Format::I16, &colour));
     assert_eq!(word, 0xf | 8 << 4 | 4 << 8 | 0xf << 12);
+    // The single bit is the last one.
+    let word = u16::from_le_bytes(stored(0x0e, UNORM, IDENTITY, Format::I16, &colour));
+    assert_eq!(word, 31 | 16 << 5 | 8 << 10 | 1 << 15);
+    let word = u16::from_le_bytes(stored(0x0e, UNORM, BGRA, Format::I16, &colour));
+    assert_eq!(word, 8 | 16 << 5 | 31 << 10 | 1 << 15);
     // What lies outside 0…1 is clamped.
     let wild = halves(&[-3.0, 7.0, f32::NAN, 1.0]);
     let word = u16::from_le_bytes(stored(0x0c, UNORM, IDENTITY, Format::I16, &wild));

@@ -58,28 +58,45 @@ pub fn taps(u: f32, size: u32, mode: Wrap, linear: bool, offset: i32) -> Taps {
     }
 }
 
-/// Face of a cube and place on it (each from 0 to 1) of a direction.
-pub fn face(direction: [f32; 3]) -> (u32, [f32; 2]) {
+/// The face of a cube that a direction goes to.
+fn face_number(direction: [f32; 3]) -> u32 {
     let [x, y, z] = direction;
     let [ax, ay, az] = direction.map(f32::abs);
-    let (face, s, t, major) = if az >= ax && az >= ay {
-        if z >= 0.0 {
-            (4, x, -y, az)
-        } else {
-            (5, -x, -y, az)
-        }
+    let (face, major) = if az >= ax && az >= ay {
+        (4, z)
     } else if ay >= ax {
-        if y >= 0.0 {
-            (2, x, z, ay)
-        } else {
-            (3, x, -z, ay)
-        }
-    } else if x >= 0.0 {
-        (0, -z, -y, ax)
+        (2, y)
     } else {
-        (1, z, -y, ax)
+        (0, x)
     };
+    face + u32::from(major < 0.0)
+}
+
+/// A direction as a face sees it: to the right, down, and towards the face.
+fn seen_from(face: u32, [x, y, z]: [f32; 3]) -> [f32; 3] {
+    match face {
+        0 => [-z, -y, x],
+        1 => [z, -y, -x],
+        2 => [x, z, y],
+        3 => [x, -z, -y],
+        4 => [x, -y, z],
+        _ => [-x, -y, -z],
+    }
+}
+
+/// Face of a cube and place on it (each from 0 to 1) of a direction.
+pub fn face(direction: [f32; 3]) -> (u32, [f32; 2]) {
+    let face = face_number(direction);
+    let [s, t, major] = seen_from(face, direction);
     (face, [s, t].map(|v| (v / major + 1.0) * 0.5))
+}
+
+/// How fast the place on the face of a direction changes when the direction does.
+pub fn face_change(direction: [f32; 3], change: [f32; 3]) -> [f32; 2] {
+    let face = face_number(direction);
+    let [s, t, major] = seen_from(face, direction);
+    let [ds, dt, towards] = seen_from(face, change);
+    [(s, ds), (t, dt)].map(|(v, dv)| (dv * major - v * towards) / (major * major) * 0.5)
 }
 
 /// The direction of a place on a face: the reverse of [`face`].

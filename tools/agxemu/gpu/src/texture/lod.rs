@@ -7,7 +7,7 @@ use agx_isa::exec::host::{Dim, LodMode, TextureRequest};
 use agx_isa::exec::Lanes;
 
 use super::descriptor::{Image, Sampler};
-use super::filter::face;
+use super::filter::{face, face_change};
 
 fn half(bits: u32) -> f32 {
     f32::from_bits(Format::F16.unpack(bits & 0xffff, 0, true))
@@ -19,16 +19,6 @@ pub struct Place {
     pub at: [f32; 3],
     /// Array layer or face; for a cube array both.
     pub layer: u32,
-}
-
-/// Coordinates of a lane in texels of the first level, which are what differences are taken of.
-fn scaled(request: &TextureRequest, image: &Image, sampler: &Sampler, lane: usize) -> [f32; 3] {
-    let place = place(request, lane);
-    let size = image.size(image.first_level).map(|n| n as f32);
-    std::array::from_fn(|axis| match sampler.pixel_coordinates {
-        true => place.at[axis],
-        false => place.at[axis] * size[axis],
-    })
 }
 
 /// Returns where a lane looks.
@@ -55,33 +45,57 @@ pub fn place(request: &TextureRequest, lane: usize) -> Place {
     }
 }
 
+/// How far a change of a lane's coordinates goes, in texels of the first level.
+fn distance(
+    request: &TextureRequest,
+    image: &Image,
+    sampler: &Sampler,
+    lane: usize,
+    change: [f32; 3],
+) -> f32 {
+    let size = image.size(image.first_level).map(|n| n as f32);
+    let change = match request.dim {
+        Dim::Cube | Dim::CubeArray => {
+            let direction = [0, 1, 2].map(|n| f32::from_bits(request.coordinates[n][lane]));
+            let [s, t] = face_change(direction, change);
+            [s, t, 0.0]
+        }
+        _ => change,
+    };
+    let scaled = |axis: usize| match sampler.pixel_coordinates {
+        true => change[axis],
+        false => change[axis] * size[axis],
+    };
+    [0, 1, 2]
+        .map(scaled)
+        .map(|v| v * v)
+        .iter()
+        .sum::<f32>()
+        .sqrt()
+}
+
 /// Returns the level of detail, before and after the sampler limits it.
 pub fn lod(request: &TextureRequest, image: &Image, sampler: &Sampler, lane: usize) -> [f32; 2] {
-    let length = |d: [f32; 3]| d.iter().map(|v| v * v).sum::<f32>().sqrt();
+    let axes = request.dim.gradient();
+    let along = |lane, part: &dyn Fn(usize) -> f32| {
+        let change = std::array::from_fn(|axis| if axis < axes { part(axis) } else { 0.0 });
+        distance(request, image, sampler, lane, change)
+    };
     let raw = match request.lod.mode {
         LodMode::Explicit => half(request.lod.value[lane]),
         LodMode::Auto | LodMode::Bias => {
             let quad = lane & !3;
-            let at = |lane| scaled(request, image, sampler, lane);
-            let (here, right, below) = (at(quad), at(quad | 1), at(quad | 2));
-            let difference = |to: [f32; 3]| std::array::from_fn(|i| to[i] - here[i]);
-            let longest = length(difference(right)).max(length(difference(below)));
+            let at = |axis: usize, lane: usize| f32::from_bits(request.coordinates[axis][lane]);
+            let to = |other| along(quad, &|axis| at(axis, other) - at(axis, quad));
             let bias = match request.lod.mode {
                 LodMode::Bias => half(request.lod.value[lane]),
                 _ => 0.0,
             };
-            longest.log2() + bias
+            to(quad | 1).max(to(quad | 2)).log2() + bias
         }
         LodMode::Gradient => {
-            let size = image.size(image.first_level).map(|n| n as f32);
-            let along = |d: &[Lanes; 3]| {
-                let axes = request.dim.gradient();
-                let part = |i: usize| f32::from_bits(d[i][lane]) * size[i];
-                length(std::array::from_fn(
-                    |i| if i < axes { part(i) } else { 0.0 },
-                ))
-            };
-            along(&request.lod.dx).max(along(&request.lod.dy)).log2()
+            let of = |d: &[Lanes; 3]| along(lane, &|axis| f32::from_bits(d[axis][lane]));
+            of(&request.lod.dx).max(of(&request.lod.dy)).log2()
         }
     };
     let least = match &request.lod.min {

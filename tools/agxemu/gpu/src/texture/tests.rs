@@ -273,6 +273,28 @@ fn cubes_go_on_beyond_their_edges() {
     assert_eq!(read(&mut host, &cube)[2], 2.0);
 }
 
+/// The level depends on how fast the direction changes, not on that its neighbour sees another face.
+#[test]
+fn levels_of_cubes_do_not_jump_at_edges() {
+    let memory = memory();
+    let mut host = GpuHost::new(&memory, false);
+    let t = texture(CUBE, 32, 6, 1);
+    let mut cube = request(TextureOp::Sample, Dim::Cube, t, &[MAX_LOD, LINEAR]);
+    cube.lod.mode = LodMode::Auto;
+    cube.query_lod = true;
+    cube.coordinates[0] = all(1.0f32.to_bits());
+    for (step, want) in [(1.0 / 128.0, -3.0), (1.0 / 16.0, 0.0), (0.5, 3.0)] {
+        cube.coordinates[2] = std::array::from_fn(|l| (1.0 - step * (l & 1) as f32).to_bits());
+        let mut result = TextureResult {
+            numeric: Default::default(),
+            channels: [all(0); 4],
+            residency: all(1),
+        };
+        host.texture(&cube, &mut result).expect("a level");
+        assert_eq!(f32::from_bits(result.channels[1][0]), want);
+    }
+}
+
 #[test]
 fn arrays_of_cubes_have_six_layers_each() {
     let memory = memory();

@@ -49,7 +49,7 @@ impl Codec {
         };
         let mut packed = None;
         let compressed = Compressed::new(channels, kind == Type::Snorm, srgb);
-        // Which end of a packed format its name starts with is inferred for 0x0d and 0x0e.
+        // Names start with the lowest bits; that this is so for 0x0d is inferred.
         let widths: &[u32] = match channels {
             _ if compressed.is_some() => &[],
             0x00 => &[8],
@@ -57,8 +57,8 @@ impl Codec {
             0x0a => &[8, 8],
             0x0b => &[5, 6, 5],
             0x0c => &[4, 4, 4, 4],
-            0x0d => &[5, 5, 5, 1],
-            0x0e => &[1, 5, 5, 5],
+            0x0d => &[1, 5, 5, 5],
+            0x0e => &[5, 5, 5, 1],
             0x21 => &[32],
             0x23 => &[16, 16],
             0x25 => {

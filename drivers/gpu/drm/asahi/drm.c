@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * What the driver needs of DRM that kernel::drm of 7.3 does not have. Only pointers and integers
+ * cross over; the declarations on the other side are in ffi.rs.
+ */
+#include <linux/dma-buf.h>
+#include <linux/file.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include <drm/drm_device.h>
+#include <drm/drm_drv.h>
+#include <drm/drm_file.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_gem_shmem_helper.h>
+#include <drm/drm_gpuvm.h>
+#include <drm/drm_managed.h>
+#include <drm/drm_mm.h>
+#include <drm/drm_prime.h>
+
+#include <uapi/drm/asahi_drm.h>
+
+/* What uapi.rs says about the ioctls' arguments. */
+static_assert(sizeof(struct drm_asahi_params_global) == 592);
+static_assert(sizeof(struct drm_asahi_get_params) == 24);
+static_assert(sizeof(struct drm_asahi_get_time) == 16);
+static_assert(sizeof(struct drm_asahi_vm_create) == 24);
+static_assert(sizeof(struct drm_asahi_vm_destroy) == 8);
+static_assert(sizeof(struct drm_asahi_vm_bind) == 24);
+static_assert(sizeof(struct drm_asahi_gem_bind_op) == 32);
+static_assert(sizeof(struct drm_asahi_gem_create) == 24);
+static_assert(sizeof(struct drm_asahi_gem_mmap_offset) == 16);
+static_assert(sizeof(struct drm_asahi_gem_bind_object) == 40);
+static_assert(sizeof(struct drm_asahi_queue_create) == 24);
+static_assert(sizeof(struct drm_asahi_queue_destroy) == 8);
+static_assert(sizeof(struct drm_asahi_submit) == 40);
+
+/*
+ * Ranges of addresses: drm_mm, with the nodes in memory of its own
+ */
+
+struct drm_mm *asahi_mm_create(u64 start, u64 size);
+void asahi_mm_destroy(struct drm_mm *mm);
+struct drm_mm_node *asahi_mm_node_create(void);
+void asahi_mm_node_destroy(struct drm_mm_node *node);
+int asahi_mm_insert(struct drm_mm *mm, struct drm_mm_node *node, u64 size, u64 align);
+void asahi_mm_remove(struct drm_mm_node *node);
+u64 asahi_mm_start(const struct drm_mm_node *node);
+
+struct drm_mm *asahi_mm_create(u64 start, u64 size)
+{
+	struct drm_mm *mm = kzalloc(sizeof(*mm), GFP_KERNEL_ACCOUNT);
+
+	if (mm)
+		drm_mm_init(mm, start, size);
+	return mm;
+}
+
+void asahi_mm_destroy(struct drm_mm *mm)
+{
+	drm_mm_takedown(mm);
+	kfree(mm);
+}
+
+struct drm_mm_node *asahi_mm_node_create(void)
+{
+	return kzalloc(sizeof(struct drm_mm_node), GFP_KERNEL_ACCOUNT);
+}
+
+void asahi_mm_node_destroy(struct drm_mm_node *node)
+{
+	kfree(node);
+}
+
+int asahi_mm_insert(struct drm_mm *mm, struct drm_mm_node *node, u64 size, u64 align)
+{
+	return drm_mm_insert_node_generic(mm, node, size, align, 0, DRM_MM_INSERT_BEST);
+}
+
+void asahi_mm_remove(struct drm_mm_node *node)
+{
+	drm_mm_remove_node(node);
+}
+
+u64 asahi_mm_start(const struct drm_mm_node *node)
+{
+	return node->start;
+}
+
+/*
+ * Mappings
+ */
+
+bool asahi_first_mapping(struct drm_gpuvm *gpuvm, struct drm_gem_object *obj, u64 *addr,
+			 u64 *range);
+
+/*
+ * The first mapping of an object in an address space, if there is one. The caller holds the lock of
+ * the address space, so the mapping is still there when it looks.
+ */
+bool asahi_first_mapping(struct drm_gpuvm *gpuvm, struct drm_gem_object *obj, u64 *addr, u64 *range)
+{
+	struct drm_gpuvm_bo *vm_bo;
+	struct drm_gpuva *va;
+
+	guard(mutex)(&obj->gpuva.lock);
+	drm_gem_for_each_gpuvm_bo(vm_bo, obj) {
+		if (vm_bo->vm != gpuvm)
+			continue;
+		drm_gpuvm_bo_for_each_va(va, vm_bo) {
+			*addr = va->va.addr;
+			*range = va->va.range;
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * DRM
+ */
+
+int asahi_drm_extend(struct drm_device *drm);
+struct sg_table *asahi_imported_pages(struct drm_gem_object *obj);
+
+/* In gem.rs: an object of the driver's own type, with one reference, for somebody else's memory. */
+int asahi_gem_create_for_import(struct drm_device *drm, size_t size, struct drm_gem_object **obj);
+
+/* An object that is private to a VM shares the reservations of the VM: it may not leave it. */
+static int asahi_prime_handle_to_fd(struct drm_device *drm, struct drm_file *file, u32 handle,
+				    u32 flags, int *fd)
+{
+	struct drm_gem_object *obj = drm_gem_object_lookup(file, handle);
+	bool private;
+
+	if (!obj)
+		return -ENOENT;
+	private = obj->resv != &obj->_resv && !drm_gem_is_imported(obj);
+	drm_gem_object_put(obj);
+	if (private)
+		return -EINVAL;
+
+	return drm_gem_prime_handle_to_fd(drm, file, handle, flags, fd);
+}
+
+/*
+ * kernel::drm of 7.3 leaves this to drm_gem_shmem_prime_import_sg_table(), which makes an object
+ * that is smaller than what the driver takes all its objects for.
+ */
+static struct drm_gem_object *asahi_prime_import_sg_table(struct drm_device *drm,
+							  struct dma_buf_attachment *attach,
+							  struct sg_table *sgt)
+{
+	struct drm_gem_object *obj;
+	int ret = asahi_gem_create_for_import(drm, attach->dmabuf->size, &obj);
+
+	if (ret)
+		return ERR_PTR(ret);
+
+	/* Released by drm_gem_shmem_release(), as the object is one that was imported. */
+	to_drm_gem_shmem_obj(obj)->sgt = sgt;
+	return obj;
+}
+
+/* The pages of an object that was imported; NULL for the driver's own. */
+struct sg_table *asahi_imported_pages(struct drm_gem_object *obj)
+{
+	return drm_gem_is_imported(obj) ? to_drm_gem_shmem_obj(obj)->sgt : NULL;
+}
+
+/* Whether a handle is closed by an ioctl, and not because its file goes. */
+bool asahi_file_is_open(struct drm_file *file);
+
+bool asahi_file_is_open(struct drm_file *file)
+{
+	return file->filp && file_count(file->filp) > 0;
+}
+
+/* How much memory clients may pin: as much as userspace takes for the size of the GPU's heap. */
+u64 asahi_pinned_limit(void);
+
+u64 asahi_pinned_limit(void)
+{
+	u64 total = (u64)totalram_pages() << PAGE_SHIFT;
+
+	return total <= SZ_4G ? total / 2 : total / 4 * 3;
+}
+
+/* In gem.rs: the object's memory counts as pinned from now on. */
+int asahi_gem_charge(struct drm_gem_object *obj);
+
+static int asahi_gem_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
+{
+	int ret = drm_gem_is_imported(obj) ? 0 : asahi_gem_charge(obj);
+
+	return ret ?: drm_gem_shmem_object_mmap(obj, vma);
+}
+
+/*
+ * kernel::drm of 7.3 has one table of functions for all objects of a driver, and no way to add to
+ * it. This is a copy of it that says more.
+ */
+static struct drm_gem_object_funcs asahi_gem_funcs;
+static DEFINE_MUTEX(asahi_gem_funcs_lock);
+
+void asahi_gem_extend(struct drm_gem_object *obj);
+
+/* The caller has just made the object, and nobody else has it. */
+void asahi_gem_extend(struct drm_gem_object *obj)
+{
+	scoped_guard(mutex, &asahi_gem_funcs_lock) {
+		if (!asahi_gem_funcs.mmap) {
+			asahi_gem_funcs = *obj->funcs;
+			asahi_gem_funcs.mmap = asahi_gem_mmap;
+		}
+	}
+	obj->funcs = &asahi_gem_funcs;
+}
+
+/* In file.rs: how long the engines have worked for the client. */
+void asahi_show_engines(struct drm_printer *printer, struct drm_device *dev, struct drm_file *file);
+/* In file.rs: objects that are in use without a handle, and whether any work is in flight. */
+void asahi_file_usage(struct drm_file *file, u64 *closed, bool *busy);
+
+/*
+ * Jobs do not say which objects they use: while any is in flight, all that are bound are taken to
+ * be active. No object can be purged.
+ */
+static void asahi_show_memory(struct drm_printer *printer, struct drm_file *file)
+{
+	struct drm_memory_stats stats = {};
+	struct drm_gem_object *obj;
+	u64 closed;
+	bool busy;
+	int id;
+
+	asahi_file_usage(file, &closed, &busy);
+
+	spin_lock(&file->table_lock);
+	idr_for_each_entry(&file->object_idr, obj, id) {
+		if (drm_gem_object_is_shared_for_memory_stats(obj))
+			stats.shared += obj->size;
+		else
+			stats.private += obj->size;
+		if (drm_gem_is_imported(obj) || to_drm_gem_shmem_obj(obj)->pages)
+			stats.resident += obj->size;
+		if (busy && !list_empty(&obj->gpuva.list))
+			stats.active += obj->size;
+	}
+	spin_unlock(&file->table_lock);
+
+	stats.private += closed;
+	stats.resident += closed;
+	stats.active += busy ? closed : 0;
+	drm_print_memory_stats(printer, &stats, DRM_GEM_OBJECT_RESIDENT | DRM_GEM_OBJECT_PURGEABLE |
+			       DRM_GEM_OBJECT_ACTIVE, "memory");
+}
+
+static void asahi_show_fdinfo(struct drm_printer *printer, struct drm_file *file)
+{
+	asahi_show_engines(printer, file->minor->dev, file);
+	asahi_show_memory(printer, file);
+}
+
+/*
+ * Those of kernel::drm, and fdinfo. Not with the device: they are looked at when its last file is
+ * gone.
+ */
+static const struct file_operations asahi_fops = {
+	.owner = THIS_MODULE,
+	DRM_GEM_FOPS,
+	.show_fdinfo = drm_show_fdinfo,
+};
+
+/*
+ * kernel::drm of 7.3 knows two features, and its struct drm_driver is a constant. Before the device
+ * is registered nobody has seen it, so the device can have a copy that says more. The copy goes
+ * with the device.
+ */
+int asahi_drm_extend(struct drm_device *drm)
+{
+	struct drm_driver *driver;
+
+	if (drm->registered)
+		return -EBUSY;
+
+	driver = drmm_kmalloc(drm, sizeof(*driver), GFP_KERNEL);
+	if (!driver)
+		return -ENOMEM;
+
+	*driver = *drm->driver;
+	driver->prime_handle_to_fd = asahi_prime_handle_to_fd;
+	driver->gem_prime_import_sg_table = asahi_prime_import_sg_table;
+	/* Would make such a small object as well, and is for devices with a display. */
+	driver->dumb_create = NULL;
+	driver->fops = &asahi_fops;
+	driver->show_fdinfo = asahi_show_fdinfo;
+	driver->driver_features |= DRIVER_SYNCOBJ | DRIVER_SYNCOBJ_TIMELINE;
+	drm->driver = driver;
+	return 0;
+}

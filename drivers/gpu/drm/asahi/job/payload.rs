@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Structures of a command buffer, and the rules that their fields have in common.
+
+use agx_abi::uat::{
+    USER_END,
+    USER_START, //
+};
+
+/// The client has broken a rule; which one. The errno is `EINVAL` for all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Invalid {
+    /// The buffer ends inside a header.
+    TruncatedHeader,
+    /// The buffer ends inside a payload.
+    TruncatedPayload,
+    /// No such type of command.
+    UnknownCommand(u16),
+    /// A payload goes on behind what we know, and not with zeros.
+    UnknownFields,
+    /// A field that must be zero is not, or an unknown flag is set.
+    NotZero(&'static str),
+    /// A value is out of its range.
+    Range(&'static str),
+    /// A barrier waits for a command that is not there, or stands where none may be.
+    Barrier,
+    /// Not a whole number of attachments, or too many.
+    Attachments,
+    /// Too many hardware commands.
+    TooMany,
+    /// No hardware command at all.
+    Empty,
+}
+
+/// A payload: a structure of `N` bytes. Aligned, so that its fields can be read in one piece.
+#[repr(align(8))]
+pub(super) struct Payload<const N: usize>([u8; N]);
+
+impl<const N: usize> Payload<N> {
+    /// Returns the structure in `bytes`, which is zero behind their end.
+    #[inline(always)]
+    pub(super) fn new(bytes: &[u8]) -> Result<Self, Invalid> {
+        let (known, more) = bytes.split_at(N.min(bytes.len()));
+        if more.iter().any(|&b| b != 0) {
+            return Err(Invalid::UnknownFields);
+        }
+        let mut this = Self([0; N]);
+        this.0[..known.len()].copy_from_slice(known);
+        Ok(this)
+    }
+
+    /// Returns the structure in `bytes`.
+    #[inline(always)]
+    pub(super) fn of(bytes: &[u8; N]) -> Self {
+        Self(*bytes)
+    }
+
+    /// Returns the bytes of a field. The offset is known when it is compiled, and so that it is inside.
+    #[inline(always)]
+    fn array<const W: usize>(&self, offset: usize) -> [u8; W] {
+        let mut bytes = [0; W];
+        bytes.copy_from_slice(&self.0[offset..offset + W]);
+        bytes
+    }
+
+    #[inline(always)]
+    pub(super) fn u8(&self, offset: usize) -> u8 {
+        self.0[offset]
+    }
+
+    #[inline(always)]
+    pub(super) fn u16(&self, offset: usize) -> u16 {
+        u16::from_le_bytes(self.array(offset))
+    }
+
+    #[inline(always)]
+    pub(super) fn u32(&self, offset: usize) -> u32 {
+        u32::from_le_bytes(self.array(offset))
+    }
+
+    #[inline(always)]
+    pub(super) fn u64(&self, offset: usize) -> u64 {
+        u64::from_le_bytes(self.array(offset))
+    }
+
+    /// Returns an address that the GPU or the firmware is going to follow, or 0: never one of the kernel's
+    /// half.
+    #[inline(always)]
+    pub(super) fn address(&self, offset: usize, name: &'static str) -> Result<u64, Invalid> {
+        let address = self.u64(offset);
+        if address > USER_END {
+            return Err(Invalid::Range(name));
+        }
+        Ok(address)
+    }
+
+    /// Returns the address of a sampler heap, which there has to be if there are samplers in it.
+    #[inline(always)]
+    pub(super) fn sampler_heap(&self, offset: usize, count: u32) -> Result<u64, Invalid> {
+        let address = self.address(offset, "sampler_heap")?;
+        if count != 0 && address == 0 {
+            return Err(Invalid::Range("sampler_heap"));
+        }
+        Ok(address)
+    }
+
+    /// Returns the address of a control stream, which there has to be.
+    #[inline(always)]
+    pub(super) fn stream(&self, offset: usize, name: &'static str) -> Result<u64, Invalid> {
+        let address = self.u64(offset);
+        if !(USER_START..USER_END).contains(&address) {
+            return Err(Invalid::Range(name));
+        }
+        Ok(address)
+    }
+}
+
+/// A helper program, see the UAPI header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Helper {
+    pub(crate) binary: u32,
+    pub(crate) cfg: u32,
+    pub(crate) data: u64,
+}
+
+impl Helper {
+    #[inline(always)]
+    pub(super) fn parse<const N: usize>(payload: &Payload<N>, offset: usize) -> Self {
+        Self {
+            binary: payload.u32(offset),
+            cfg: payload.u32(offset + 4),
+            data: payload.u64(offset + 8),
+        }
+    }
+}

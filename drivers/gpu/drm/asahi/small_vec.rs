@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Lists that are short nearly always.
+
+use core::{
+    array,
+    iter::{
+        Chain,
+        Flatten, //
+    }, //
+};
+use kernel::{
+    alloc::{
+        allocator::KVmalloc,
+        kvec, //
+    },
+    prelude::*, //
+};
+
+/// A list whose first `N` elements need no memory of their own.
+pub(crate) struct SmallVec<T, const N: usize> {
+    few: [Option<T>; N],
+    /// Those behind them.
+    more: KVVec<T>,
+}
+
+impl<T, const N: usize> SmallVec<T, N> {
+    /// Returns an empty list.
+    pub(crate) const fn new() -> Self {
+        Self {
+            few: [const { None }; N],
+            more: KVVec::new(),
+        }
+    }
+
+    /// Returns the number of elements.
+    pub(crate) fn len(&self) -> usize {
+        self.few.iter().flatten().count() + self.more.len()
+    }
+
+    /// Appends an element.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, for an element behind the `N`th.
+    pub(crate) fn push(&mut self, element: T) -> Result {
+        match self.few.iter_mut().find(|place| place.is_none()) {
+            Some(place) => *place = Some(element),
+            None => self.more.push(element, GFP_KERNEL_ACCOUNT)?,
+        }
+        Ok(())
+    }
+
+    /// Returns the elements, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        Iterator::chain(self.few.iter().flatten(), &self.more)
+    }
+}
+
+impl<T, const N: usize> IntoIterator for SmallVec<T, N> {
+    type Item = T;
+    type IntoIter = Chain<Flatten<array::IntoIter<Option<T>, N>>, kvec::IntoIter<T, KVmalloc>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        Iterator::chain(self.few.into_iter().flatten(), self.more)
+    }
+}

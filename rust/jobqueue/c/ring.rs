@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A driver in C as the ring of a queue.
+//!
+//! ```text
+//!  jobqueue_job.state:   WAITING ──────────────────────► OVER
+//!                        prepare()    jobqueue_complete(), whose last access to the job this is
+//! ```
+
+use crate::{
+    HwDone,
+    Ring,
+    RingStopped,
+    Timeline, //
+    TimeoutAction,
+};
+use core::{
+    ffi::c_void,
+    future::{
+        self,
+        Future, //
+    },
+    ptr::{
+        self,
+        NonNull, //
+    },
+    task::{
+        Context,
+        Poll, //
+    }, //
+};
+use kasync::{
+    sync::AtomicWaker,
+    time::Delta, //
+};
+use kernel::{
+    error::to_result,
+    ffi::{
+        c_int,
+        c_uint, //
+    },
+    prelude::*,
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic, //
+        },
+        Arc, //
+    }, //
+};
+
+pub(super) const WAITING: i32 = 0;
+pub(super) const OVER: i32 = 1;
+
+/// `struct jobqueue_job`.
+#[repr(C)]
+pub(super) struct RawJob {
+    memory: usize,
+    pub(super) state: Atomic<i32>,
+    pub(super) error: c_int,
+}
+
+/// `struct jobqueue_ops`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(super) struct RawOps {
+    poll_ready: Option<unsafe extern "C" fn(*mut c_void, *mut RawJob) -> c_int>,
+    submit: Option<unsafe extern "C" fn(*mut c_void, *mut RawJob)>,
+    timed_out: Option<unsafe extern "C" fn(*mut c_void, *mut RawJob, c_uint) -> c_int>,
+    retire: Option<unsafe extern "C" fn(*mut c_void, *mut RawJob)>,
+    quiesced: Option<unsafe extern "C" fn(*mut c_void)>,
+    destroy: Option<unsafe extern "C" fn(*mut c_void)>,
+}
+
+/// `struct jobqueue_ops`, without what must not be missing.
+pub(super) struct Ops {
+    poll_ready: Option<unsafe extern "C" fn(*mut c_void, *mut RawJob) -> c_int>,
+    submit: unsafe extern "C" fn(*mut c_void, *mut RawJob),
+    timed_out: unsafe extern "C" fn(*mut c_void, *mut RawJob, c_uint) -> c_int,
+    retire: unsafe extern "C" fn(*mut c_void, *mut RawJob),
+    quiesced: Option<unsafe extern "C" fn(*mut c_void)>,
+    destroy: unsafe extern "C" fn(*mut c_void),
+}
+
+impl RawOps {
+    /// Returns the operations if all that must not be missing are there.
+    pub(super) fn check(self) -> Result<Ops> {
+        Ok(Ops {
+            poll_ready: self.poll_ready,
+            submit: self.submit.ok_or(EINVAL)?,
+            timed_out: self.timed_out.ok_or(EINVAL)?,
+            retire: self.retire.ok_or(EINVAL)?,
+            quiesced: self.quiesced,
+            destroy: self.destroy.ok_or(EINVAL)?,
+        })
+    }
+}
+
+/// The driver's side of a queue, which the driver frees after `destroy`.
+///
+/// # Invariants
+///
+/// The operations may be called with `ring`, one at a time, until `destroy` was.
+pub(super) struct CRing {
+    pub(super) ops: Ops,
+    pub(super) ring: *mut c_void,
+    pub(super) waker: Arc<AtomicWaker>,
+}
+
+// SAFETY: By the type invariant the operations are called one at a time; they may be called in any
+// thread.
+unsafe impl Send for CRing {}
+
+/// A job of the driver's.
+///
+/// # Invariants
+///
+/// The job is valid until it is passed to `retire`.
+pub(super) struct CJob(pub(super) NonNull<RawJob>);
+
+// SAFETY: A job belongs to no thread.
+unsafe impl Send for CJob {}
+
+impl CJob {
+    /// Returns the job's state.
+    pub(super) fn state(&self) -> &Atomic<i32> {
+        // SAFETY: The job is valid, by the type invariant, and the field is only accessed as an
+        // atomic. No reference to the rest of the job is made.
+        unsafe { &(*self.0.as_ptr()).state }
+    }
+}
+
+/// A job that the hardware has.
+pub(super) struct CInFlight(CJob);
+
+// SAFETY: All that a shared reference gives access to is the state, which is atomic.
+unsafe impl Sync for CInFlight {}
+
+impl Ring for CRing {
+    type Job = CJob;
+    type InFlight = CInFlight;
+
+    fn memory(job: &CJob) -> usize {
+        // SAFETY: The job is valid, by the type invariant, and the field does not change while the
+        // queue has it.
+        unsafe { (*job.0.as_ptr()).memory }
+    }
+
+    fn poll_ready(&mut self, job: &mut CJob, cx: &mut Context<'_>) -> Poll<Result> {
+        let Some(poll_ready) = self.ops.poll_ready else {
+            return Poll::Ready(Ok(()));
+        };
+        self.waker.register(cx);
+        // SAFETY: By the type invariants of ring and job.
+        match to_result(unsafe { poll_ready(self.ring, job.0.as_ptr()) }) {
+            Err(e) if e == EAGAIN => Poll::Pending,
+            result => Poll::Ready(result),
+        }
+    }
+
+    fn submit(&mut self, job: &mut CJob) -> CInFlight {
+        // SAFETY: By the type invariants of ring and job.
+        unsafe { (self.ops.submit)(self.ring, job.0.as_ptr()) };
+        CInFlight(CJob(job.0))
+    }
+
+    fn poll_complete(
+        &mut self,
+        job: &mut CInFlight,
+        timeline: Timeline,
+        cx: &mut Context<'_>,
+    ) -> Poll<HwDone> {
+        self.waker.register(cx);
+        // Pairs with the release in `jobqueue_complete()`.
+        if job.0.state().load(Acquire) != OVER {
+            return Poll::Pending;
+        }
+        // SAFETY: The error was written before the state, and is not written any more.
+        let result = to_result(unsafe { (*job.0 .0.as_ptr()).error });
+        // SAFETY: The driver promises by `jobqueue_complete()` that the hardware is through with
+        // the job.
+        Poll::Ready(unsafe { HwDone::new(timeline, result) })
+    }
+
+    fn timed_out(
+        &mut self,
+        job: Option<&CInFlight>,
+        n: u32,
+        timeline: Timeline,
+    ) -> impl Future<Output = TimeoutAction> + Send + 'static {
+        let job = job.map_or(ptr::null_mut(), |job| job.0 .0.as_ptr());
+        // SAFETY: By the type invariants of ring and job.
+        future::ready(match unsafe { (self.ops.timed_out)(self.ring, job, n) } {
+            // SAFETY: The driver promises by 0 that the ring has stopped.
+            0 => TimeoutAction::Stopped(unsafe { RingStopped::new(timeline) }),
+            ms @ 1.. => TimeoutAction::Wait(Delta::from_millis(ms.into())),
+            errno => TimeoutAction::Fail(Error::from_errno(errno)),
+        })
+    }
+
+    fn retire(&mut self, job: CJob) {
+        // SAFETY: By the type invariants of ring and job; the last access to the job.
+        unsafe { (self.ops.retire)(self.ring, job.0.as_ptr()) };
+    }
+
+    fn quiesced(&mut self) {
+        if let Some(quiesced) = self.ops.quiesced {
+            // SAFETY: By the type invariant.
+            unsafe { quiesced(self.ring) };
+        }
+    }
+
+    async fn destroy(self) {
+        // SAFETY: By the type invariant; the last call.
+        unsafe { (self.ops.destroy)(self.ring) };
+    }
+}
