@@ -207,7 +207,7 @@ static void calls_after_close(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, rtkit_boot(r, false), 0);
 	KUNIT_EXPECT_EQ(test, rtkit_send(r, 0x20, 1), 0);
 	rtkit_ring(r, 1);
-	flush_work(&r->ring_work);
+	kthread_flush_work(&r->ring_work);
 	KUNIT_EXPECT_EQ(test, fake.sent, 2);
 	complete_all(&fake.may_free);
 	rtkit_close(r);
@@ -218,7 +218,7 @@ static void calls_after_close(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, rtkit_send(r, 0x20, 1), -ENODEV);
 	KUNIT_EXPECT_FALSE(test, rtkit_is_crashed(r));
 	rtkit_ring(r, 1);
-	flush_work(&r->ring_work);
+	kthread_flush_work(&r->ring_work);
 	KUNIT_EXPECT_EQ(test, fake.sent, 2);
 	KUNIT_EXPECT_EQ(test, fake.freed, 1);
 	kunit_device_unregister(test, dev);

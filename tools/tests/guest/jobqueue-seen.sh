@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
-# machine: shared
 #
 # The job queue seen from outside: events with the names and fields of DRM's scheduler, for all jobs of the KUnit suites, beside that
-# scheduler's own. Each job has its life in order, and runs after what it depends on.
-guest_tap jobqueue-seen --no-emu --modules "kasync jobqueue gpu-sched jobqueue_test" -- sh -c '
+# scheduler's own. Each job has its life in order, and runs after what it depends on. In "make test" the kernel is the plain one, on
+# which the many events take much less time.
+kernel=--debug-kernel
+[ "$TIER" = all ] || kernel=--plain-kernel
+guest_tap jobqueue-seen $kernel --no-emu --modules "kasync jobqueue gpu-sched jobqueue_test" -- sh -c '
 	check() { if eval "$2"; then echo "ok $1"; else echo "not ok $1"; fi; }
 	tracing=/sys/kernel/tracing
 	[ -e $tracing/trace ] || mount -t tracefs tracefs $tracing

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
-# machine: shared
 #
 # R24, the executor seen from outside: tracepoints, the table of tasks, and the watch over tasks that stall. The test module leaves
-# a task behind that waits until the module goes.
-guest_tap kasync-seen --no-emu --modules "kasync kasync_test" -- sh -c '
+# a task behind that waits until the module goes. In "make test" the kernel is the plain one, on which the many events take much
+# less time.
+kernel=--debug-kernel
+[ "$TIER" = all ] || kernel=--plain-kernel
+guest_tap kasync-seen $kernel --no-emu --modules "kasync kasync_test" -- sh -c '
 	check() { if eval "$2"; then echo "ok $1"; else echo "not ok $1"; fi; }
 	tracing=/sys/kernel/tracing
 	[ -e $tracing/trace ] || mount -t tracefs tracefs $tracing
