@@ -190,7 +190,7 @@ pub(crate) trait Submission: Sized {
 
     /// Ends a closed queue if it can never receive another job, and returns whether it has. For a
     /// task with nothing left.
-    #[inline]
+    #[cold]
     fn try_end(&self) -> bool {
         let order = self.lock();
         if !self.submit_list().is_empty() {
