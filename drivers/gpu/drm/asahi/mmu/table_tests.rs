@@ -124,7 +124,7 @@ fn leaves_have_the_bits_of_their_half() {
 
     let root = memory.allocate().unwrap();
     // SAFETY: A table of our own.
-    let upper = unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX) };
+    let upper = unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX) }.unwrap();
     upper
         .map(KERNEL_START, 0x8_0000_0000, Protection::FW_PRIV_RW)
         .unwrap();
@@ -143,7 +143,7 @@ fn somebody_elses_root_is_left_alone() {
         entries.add(KERNEL_ROOT_INDEX).write(0xdead);
     }
     // SAFETY: A table of our own.
-    let upper = unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX) };
+    let upper = unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX) }.unwrap();
     // What was left in our entry is not followed.
     assert_eq!(upper.lookup(KERNEL_START), None);
     upper.map(KERNEL_START, 0x8_0000_0000, P).unwrap();
@@ -185,7 +185,7 @@ fn tables_go_out_of_reach_before_they_are_freed() {
     let memory = Fake::default();
     let root = memory.allocate().unwrap();
     // SAFETY: A table of our own.
-    let upper = unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX) };
+    let upper = unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX) }.unwrap();
     upper.map(KERNEL_START, 0x8_0000_0000, P).unwrap();
     memory.0.borrow_mut().walked = Some(root);
     memory.invalidate_all();
@@ -200,7 +200,7 @@ fn tables_go_out_of_reach_before_they_are_freed() {
     unsafe { memory.entries(root).add(KERNEL_ROOT_INDEX).write(old) };
     memory.0.borrow_mut().cached.push(below);
     // SAFETY: A table of our own.
-    drop(unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX) });
+    drop(unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX) }.unwrap());
     assert!(memory.0.borrow().cached.is_empty());
 }
 
