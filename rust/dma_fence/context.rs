@@ -12,8 +12,9 @@
 //!                                                             FenceSignaller::drain_orphans()
 //! ```
 //!
-//! A context has two ends. [`FenceEmitter`](crate::FenceEmitter) arms fences: it takes the next sequence number, cannot
-//! fail, and leaves no holes; the fences have to be published in this order. [`FenceSignaller`]
+//! A context has two ends. [`FenceEmitter`](crate::FenceEmitter) arms fences: it takes the next
+//! sequence number, cannot fail, and leaves no holes; the fences have to be published in this
+//! order. [`FenceSignaller`]
 //! signals them in the same order: a fence that is not the next one is orphaned (H19).
 //!
 //! Dropping an armed fence does not signal it, since others would reuse memory that the hardware

@@ -157,9 +157,9 @@ impl Fence {
     /// timelines have no order.
     #[inline]
     pub fn is_later_than(&self, other: &Fence) -> bool {
-        // SAFETY: Both fences are valid by the type invariant. They are of one context, as the
-        // function wants them to be.
         self.context() == other.context()
+            // SAFETY: Both fences are valid by the type invariant. They are of one context, as the
+            // function wants them to be.
             && unsafe { ffi::dma_fence_shim_is_later(self.as_raw(), other.as_raw()) }
     }
 

@@ -8,7 +8,7 @@
 //! ```text
 //!             commit()              change(CLOSED)
 //!   open ──────────────────► open ────────────────────► closed: commit() fails
-//!                                                          │ the task finds nothing left: try_end()
+//!                                                          │ nothing is left: try_end()
 //!                                                          ▼
 //!                                                        ended
 //! ```

@@ -15,9 +15,9 @@ macro_rules! numbers {
         #[cfg(not(feature = "loom"))]
         pub(crate) struct $name(UnsafeCell<$type>);
 
+        #[cfg(not(feature = "loom"))]
         // SAFETY: Accesses are volatile and of one word, hence marked and not torn, as the kernel's
         // memory model wants of accesses that race.
-        #[cfg(not(feature = "loom"))]
         unsafe impl Sync for $name {}
 
         #[cfg(not(feature = "loom"))]

@@ -78,7 +78,8 @@
 //! the mark and then runs. So what a waker wrote before is seen by the next poll, be it the one
 //! just queued or one queued before. A reference is taken before queueing; exactly if the mark was
 //! not set it passes to the mark, and [`run`] gives it back. LISTED is a mark of the same kind, and
-//! a reference is taken when it is set; [`run_listed()`] clears it, then polls, and gives that back.
+//! a reference is taken when it is set; [`run_listed()`] clears it, then polls, and gives that
+//! back.
 //!
 //! # Why no wake reaches a dead queue (H2, H3)
 //!

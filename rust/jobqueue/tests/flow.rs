@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What keeps jobs from the hardware but themselves: memory, and fences that the hardware waits
-//! for; and who hurries.
+//! What keeps jobs from the hardware but themselves, and which of them are in a hurry.
 
 use kernel::prelude::*;
 
@@ -9,13 +8,11 @@ use kernel::prelude::*;
 mod tests {
     use crate::ring::{
         result,
-        stays,
         Bench,
         Job,
         Options,
         LIMIT, //
     };
-    use jobqueue::Names;
     use kasync::{
         block_on,
         sync::oneshot,

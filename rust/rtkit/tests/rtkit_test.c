@@ -237,6 +237,7 @@ static struct kunit_suite rtkit_suite = {
 	.init = rtkit_test_init,
 	.test_cases = rtkit_cases,
 };
+
 kunit_test_suite(rtkit_suite);
 
 MODULE_AUTHOR("The asahi-async authors");

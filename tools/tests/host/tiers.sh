@@ -142,5 +142,8 @@ runs "suites whose shells are killed count as failures" 1 "4 passed, 8 failed"
 rm "$tree/build/killed"
 rm -r "$tree/tools/tests/host"
 mv "$tree/tools/tests/host.before" "$tree/tools/tests/host"
+touch "$tree/tools/tests/guest/good.sh"
+runs "names are there once" 1 "error: host/ and guest/ both have a suite good"
+rm "$tree/tools/tests/guest/good.sh"
 runs "wrong usage" 2 "  NAME     a part of a suite's name: of one of host/*.sh or guest/*.sh" --nonsense
 rm -rf "$tree"

@@ -89,7 +89,7 @@ static int suspend(void)
 	fflush(stdout);
 	if (deep) {
 		need("clear the alarm", write_file(ALARM, "0"));
-		/* It has slept, and until the alarm. The clock of the alarm counts whole seconds. */
+		/* It has slept, and until the alarm, whose clock counts whole seconds. */
 		if (!ret && (read_number("/sys/power/suspend_stats/success") != before + 1 ||
 			     seconds() - start < ALARM_SECONDS - 2))
 			ret = -EAGAIN;

@@ -9,9 +9,9 @@
 //!             shutdown()            nothing is in flight
 //!   running ──────────────► drain ───────────────────────────► stop ──► asleep
 //!                             │ not within DRAIN_LIMIT           ▲ │
-//!                             └─► clients cut off, ENODEV ───────┘ │ it does not say that it sleeps
-//!                                                                  └─► abandoned: what it has is out
-//!                                                                      of its reach
+//!                             └─► clients cut off, ENODEV ───────┘ │ it does not answer
+//!                                                                  └─► abandoned: what it
+//!                                                                      has is out of reach
 //! ```
 //!
 //! A kernel that starts after a panic does not come this way; it has memory of its own, which was

@@ -6,7 +6,7 @@
 //!   driver                                       firmware
 //!   mailbox open; RTKit's dialogue ◄──────────►  up, knows nothing of ours but RTKit's buffers
 //!   who is it? do the blobs fit?
-//!   ring: Initialize; INIT, doorbells ─────────► reads the init data, which are its own from here on
+//!   ring: Initialize; INIT, doorbells ─────────► reads the init data: its own from here on
 //!   wait until the ring is read ◄──────────────  index moves
 //!
 //!   RTKit: quiesce ────────────────────────────► forgets all

@@ -80,7 +80,8 @@ impl Shared {
         self.word(field.offset())
     }
 
-    /// Returns the structure `S` at `offset`. `EINVAL` if it is not inside, or not aligned to words.
+    /// Returns the structure `S` at `offset`. `EINVAL` if it is not inside, or not aligned to
+    /// words.
     #[inline]
     pub(crate) fn structure<S: Value>(&self, offset: usize) -> Result<Structure<'_, S>> {
         let at = self.span(offset, S::SIZE)?;
@@ -88,8 +89,8 @@ impl Shared {
             return Err(EINVAL);
         }
         // SAFETY: `span()` checked the bounds, it is aligned, and the object stays as long as
-        // `self` is borrowed. If somebody else writes at the same time the content may be a mixture, which any bytes
-        // are allowed to be.
+        // `self` is borrowed. If somebody else writes at the same time the content may be a
+        // mixture, which any bytes are allowed to be.
         Ok(unsafe { Structure::new(at) })
     }
 

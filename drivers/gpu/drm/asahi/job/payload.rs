@@ -55,7 +55,8 @@ impl<const N: usize> Payload<N> {
         Self(*bytes)
     }
 
-    /// Returns the bytes of a field. The offset is known when it is compiled, and so that it is inside.
+    /// Returns the bytes of a field. The offset is known when it is compiled, and so that it is
+    /// inside.
     #[inline(always)]
     fn array<const W: usize>(&self, offset: usize) -> [u8; W] {
         let mut bytes = [0; W];
@@ -83,8 +84,8 @@ impl<const N: usize> Payload<N> {
         u64::from_le_bytes(self.array(offset))
     }
 
-    /// Returns an address that the GPU or the firmware is going to follow, or 0: never one of the kernel's
-    /// half.
+    /// Returns an address that the GPU or the firmware is going to follow, or 0: never one of the
+    /// kernel's half.
     #[inline(always)]
     pub(super) fn address(&self, offset: usize, name: &'static str) -> Result<u64, Invalid> {
         let address = self.u64(offset);

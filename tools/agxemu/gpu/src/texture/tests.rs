@@ -273,7 +273,8 @@ fn cubes_go_on_beyond_their_edges() {
     assert_eq!(read(&mut host, &cube)[2], 2.0);
 }
 
-/// The level depends on how fast the direction changes, not on that its neighbour sees another face.
+/// The level depends on how fast the direction changes, and not on a neighbour that sees another
+/// face.
 #[test]
 fn levels_of_cubes_do_not_jump_at_edges() {
     let memory = memory();

@@ -105,8 +105,8 @@ fn coordinates(inst: &Instruction, dim: Dim, last: bool) -> Result<Coordinates, 
     Ok(coordinates)
 }
 
-/// Where the coordinates of an access are. Those of samples are floats, but for a layer. That 16-bit
-/// ones are half floats is inferred.
+/// Where the coordinates of an access are. Those of samples are floats, but for a layer. That
+/// 16-bit ones are half floats is inferred.
 fn position(inst: &Instruction, dim: Dim, op: TextureOp) -> Result<Coordinates, Refusal> {
     let mut coordinates = coordinates(inst, dim, false)?;
     if op == TextureOp::Sample && coordinates.narrow {
