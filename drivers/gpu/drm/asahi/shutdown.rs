@@ -81,6 +81,8 @@ impl Drop for ShutdownHook {
     }
 }
 
+/// Stops the GPU of a hook. Called by the C half.
+///
 /// # Safety
 ///
 /// `cookie` is that of a [`ShutdownHook`] which lives.
