@@ -211,10 +211,10 @@ fn turn_against_wake() {
     });
 }
 
-/// Contract 3 and H1: the turn of a task in a batch, whose wake is the last, races a claim.
-#[test]
-fn turn_against_claim() {
-    model(|| {
+/// Contract 3 and H1: the turn of a task in a batch, whose wake is the last, races a claim, which
+/// polls or does not.
+fn turn_against(claimed: fn(kasync::Claim<'_>)) {
+    model(move || {
         let executor = Executor::new(c"m").unwrap();
         let flag = Arc::new(AtomicBool::new(false));
         let (handle, waker) = waiting(&executor, &flag);
@@ -225,15 +225,25 @@ fn turn_against_claim() {
             f.store(true, Ordering::Relaxed);
             other.wake_batched();
         });
-        // SAFETY: It is polled at once, and no fence depends on it.
+        // SAFETY: It is polled or dropped at once, and no fence depends on it.
         if let Some(claim) = unsafe { handle.claim() } {
-            claim.poll_once();
+            claimed(claim);
         }
         thread.join().unwrap();
         let handle = std::sync::Arc::into_inner(handle).unwrap();
         block_on(handle).unwrap();
         executor.shutdown().unwrap();
     });
+}
+
+#[test]
+fn turn_against_claim() {
+    turn_against(|claim| claim.poll_once());
+}
+
+#[test]
+fn turn_against_dropped_claim() {
+    turn_against(|claim| drop(claim));
 }
 
 /// H2, H3: a task of a batch ends, by another wake, while it is put in or its turn comes, and the
