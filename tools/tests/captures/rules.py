@@ -16,6 +16,7 @@ CORE_MASK = 0xFE  # 7 of 8 cores
 SOME_F32 = 0x1E3CE508  # 1e-20
 EXPLICIT_BARRIER = 0xFFFFBBBB
 QUEUES = 1 << 20  # more than there can be at once
+DRIVERS_PART = 0x70_0000_0000  # the driver's objects in an address space are above, as Mesa divides it
 STREAM = 1 << 30  # bytes of a command stream, at most
 
 # Commands by their first word.
@@ -132,6 +133,11 @@ class Capture:
 
         check.__name__ = f"0, or an address in context {slot}"
         return check
+
+    @staticmethod
+    def clients(value):
+        """Accepts addresses of a client's, and 0. A client that ends may have unmapped them meanwhile."""
+        return value < DRIVERS_PART
 
     def pipe(self, kind, priority):
         """The newest message in the ring of a pipe, and all that belongs to it."""
@@ -395,7 +401,7 @@ class Capture:
     def vertex(self, message, queue, command):
         """RunVertex."""
         in_vm = self.mapped(self.slot)
-        client = self.optional(self.slot)
+        client = self.clients
         params = "tiling_params."
         layers_word = command[params + "unk_28"]
         layers = (layers_word & 0x7FF) + 1
@@ -436,7 +442,7 @@ class Capture:
                 job + "iogpu_deflake_2": in_vm,
                 job + "unk_80": 1,
                 job + "iogpu_deflake_3": self.mapped(self.slot, tag=1 << 50),
-                job + "encoder_addr": in_vm,
+                job + "encoder_addr": self.clients,
                 # The same for all jobs but for bit 0, which keeps clusters out of it.
                 job + "tiling_control": one_of(0xA040, 0xA041),
                 job + "pipeline_base": any_value,
@@ -481,7 +487,7 @@ class Capture:
     def fragment(self, message, queue, command):
         """RunFragment."""
         in_vm = self.mapped(self.slot)
-        client = self.optional(self.slot)
+        client = self.clients
         job, job2, job3 = "struct_2.", "struct_1.", "struct_3."
         flags = command[job + "unk_f8"]
         width, height = command[job + "aux_fb.width"], command[job + "aux_fb.height"]
@@ -638,7 +644,7 @@ class Capture:
                 "context_id": lambda v: 0 < v < 64,
                 "event_control_addr": self.mapped(),
                 job + "iogpu_deflake_1": in_vm,
-                job + "encoder": in_vm,
+                job + "encoder": self.clients,
                 **{job + f"iogpu_deflake_{i}": in_vm for i in (2, 3, 4, 5)},
                 job + "pipeline_base": any_value,
                 job + "unk_38": 0x8C60,
@@ -651,7 +657,7 @@ class Capture:
                 job2 + "iogpu_deflake_1": command[job + "iogpu_deflake_1"],
                 job2 + "encoder_end": lambda v: 0 < v - command[job + "encoder"] < STREAM,
                 "encoder_params.iogpu_compute_unk44": 0xFFFFFFFF,
-                "encoder_params.seq_buffer": self.optional(self.slot),
+                "encoder_params.seq_buffer": self.clients,
                 "encoder_params.unk_1c": lambda v: v >> 32 == (v & 0xFFFFFFFF) + 1,
                 **self.stamps(message, meta, "stamp_addr", "fw_stamp_addr", "stamp_slot"),
                 meta + "unk_20": one_of(0, 1),

@@ -11,7 +11,8 @@ if [ ! -e "$table" ]; then
 else
 	root=$(toolchain)
 	taken=$LOGS/captures
-	rm -rf "$taken"
+	# They are kept if something is wrong with them.
+	[ "$failed" != 0 ] || rm -rf "$taken"
 	mkdir -p "$taken/of"
 	cp "$table" "$taken/table.json"
 	guest_tap captures-taken --plain-kernel --timeout 900 --share "$programs" --capture "$taken/of" -- sh -c '
@@ -29,5 +30,6 @@ else
 	parse captures-parsed
 	# Each field that has a rule is refused with other bits.
 	parse captures-changed --change
-	rm -rf "$taken"
+	# They are kept if something is wrong with them.
+	[ "$failed" != 0 ] || rm -rf "$taken"
 fi
