@@ -209,33 +209,7 @@ static int call_submit(struct state *s)
 /* On a queue that has had none: what renders need is made then. */
 static int call_render(struct state *s)
 {
-	struct {
-		struct drm_asahi_cmd_header header;
-		struct drm_asahi_cmd_render render;
-	} command = {
-		.header = {
-			.cmd_type = DRM_ASAHI_CMD_RENDER,
-			.size = sizeof(command.render),
-			.vdm_barrier = DRM_ASAHI_BARRIER_NONE,
-			.cdm_barrier = DRM_ASAHI_BARRIER_NONE,
-		},
-		.render = {
-			.vdm_ctrl_stream_base = USER_VA + 0x100,
-			.ppp_ctrl = 0x202,
-			.width_px = 64,
-			.height_px = 64,
-			.layers = 1,
-			.utile_width_px = 32,
-			.utile_height_px = 32,
-			.samples = 1,
-			.sample_size_B = 8,
-			.isp_bgobjvals = 0x300,
-			.bg = { .usc = 4 },
-			.eot = { .usc = 4 },
-			.partial_bg = { .usc = 4 },
-			.partial_eot = { .usc = 4 },
-		},
-	};
+	struct render_command command = render_command();
 	struct drm_asahi_sync out = { .handle = s->sync_out };
 	struct context ctx = s->ctx;
 	int ret = queue_create(ctx.fd, ctx.vm, &ctx.queue);

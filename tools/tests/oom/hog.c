@@ -79,33 +79,10 @@ static int take_timestamps(struct context *ctx)
 /* A render of 4096 x 4096 pixels that draws nothing. */
 static int take_scene(struct context *ctx, const struct drm_asahi_sync *sync)
 {
-	struct {
-		struct drm_asahi_cmd_header header;
-		struct drm_asahi_cmd_render render;
-	} command = {
-		.header = {
-			.cmd_type = DRM_ASAHI_CMD_RENDER,
-			.size = sizeof(command.render),
-			.vdm_barrier = DRM_ASAHI_BARRIER_NONE,
-			.cdm_barrier = DRM_ASAHI_BARRIER_NONE,
-		},
-		.render = {
-			.vdm_ctrl_stream_base = USER_VA + 0x100,
-			.ppp_ctrl = 0x202,
-			.width_px = 4096,
-			.height_px = 4096,
-			.layers = 1,
-			.utile_width_px = 32,
-			.utile_height_px = 32,
-			.samples = 1,
-			.sample_size_B = 8,
-			.isp_bgobjvals = 0x300,
-			.bg = { .usc = 4 },
-			.eot = { .usc = 4 },
-			.partial_bg = { .usc = 4 },
-			.partial_eot = { .usc = 4 },
-		},
-	};
+	struct render_command command = render_command();
+
+	command.render.width_px = 4096;
+	command.render.height_px = 4096;
 
 	return submit(ctx, &command, sizeof(command), sync, 1, 0);
 }

@@ -42,34 +42,6 @@ void render_init(struct context *ctx)
 	need("bind a buffer for shaders", vm_bind(ctx->fd, ctx->vm, shaders, USC_BASE, PAGE));
 }
 
-struct render_command render_command(void)
-{
-	return (struct render_command){
-		.header = {
-			.cmd_type = DRM_ASAHI_CMD_RENDER,
-			.size = sizeof(struct drm_asahi_cmd_render),
-			.vdm_barrier = DRM_ASAHI_BARRIER_NONE,
-			.cdm_barrier = DRM_ASAHI_BARRIER_NONE,
-		},
-		.render = {
-			.vdm_ctrl_stream_base = VDM_EMPTY,
-			.ppp_ctrl = 0x202,
-			.width_px = 64,
-			.height_px = 64,
-			.layers = 1,
-			.utile_width_px = 32,
-			.utile_height_px = 32,
-			.samples = 1,
-			.sample_size_B = 8,
-			.isp_bgobjvals = 0x300,
-			.bg = { .usc = 4, .rsrc_spec = 0 },
-			.eot = { .usc = 4, .rsrc_spec = 0 },
-			.partial_bg = { .usc = 4, .rsrc_spec = 0 },
-			.partial_eot = { .usc = 4, .rsrc_spec = 0 },
-		},
-	};
-}
-
 int submit_render(struct context *ctx, struct render_command command, uint32_t out)
 {
 	struct drm_asahi_sync sync = {

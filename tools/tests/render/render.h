@@ -19,15 +19,8 @@
 #define VDM_TERMINATE (6u << 29)
 #define VDM_LINK (4u << 29)
 
-struct render_command {
-	struct drm_asahi_cmd_header header;
-	struct drm_asahi_cmd_render render;
-};
-
 /* A context with the streams, and with something bound at the base of the shaders. */
 void render_init(struct context *ctx);
-/* A render of 64 x 64 pixels that draws nothing. */
-struct render_command render_command(void);
 /* One render; signals @out, unless that is 0. */
 int submit_render(struct context *ctx, struct render_command command, uint32_t out);
 /* The result of a job, by way of its fence. */

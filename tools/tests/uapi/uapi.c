@@ -372,6 +372,34 @@ struct compute_command compute_command(void)
 	};
 }
 
+struct render_command render_command(void)
+{
+	return (struct render_command){
+		.header = {
+			.cmd_type = DRM_ASAHI_CMD_RENDER,
+			.size = sizeof(struct drm_asahi_cmd_render),
+			.vdm_barrier = DRM_ASAHI_BARRIER_NONE,
+			.cdm_barrier = DRM_ASAHI_BARRIER_NONE,
+		},
+		.render = {
+			.vdm_ctrl_stream_base = USER_VA + 0x100,
+			.ppp_ctrl = 0x202,
+			.width_px = 64,
+			.height_px = 64,
+			.layers = 1,
+			.utile_width_px = 32,
+			.utile_height_px = 32,
+			.samples = 1,
+			.sample_size_B = 8,
+			.isp_bgobjvals = 0x300,
+			.bg = { .usc = 4 },
+			.eot = { .usc = 4 },
+			.partial_bg = { .usc = 4 },
+			.partial_eot = { .usc = 4 },
+		},
+	};
+}
+
 int submit(struct context *ctx, const void *commands, size_t size,
 	   const struct drm_asahi_sync *syncs, uint32_t in, uint32_t out)
 {

@@ -92,6 +92,14 @@ struct compute_command {
 };
 
 struct compute_command compute_command(void);
+
+/* A render command of 64 x 64 pixels that draws nothing, with its header. */
+struct render_command {
+	struct drm_asahi_cmd_header header;
+	struct drm_asahi_cmd_render render;
+};
+
+struct render_command render_command(void);
 int submit(struct context *ctx, const void *commands, size_t size,
 	   const struct drm_asahi_sync *syncs, uint32_t in, uint32_t out);
 /* One empty compute job that signals a binary object. */
