@@ -92,6 +92,9 @@ pub(crate) unsafe trait Source {
     /// `node` must have been added, and the lock be there.
     unsafe fn remove(&self, node: *mut Self::Node) -> bool;
 
+    /// Returns whether the fence has signalled. What was written before is visible then.
+    fn is_signaled(&self) -> bool;
+
     /// Returns the error of a fence that has signalled, or 0.
     fn error(&self) -> i32;
 }
