@@ -13,10 +13,12 @@ use super::{
     put,
     put_many,
     schedule,
+    stage::{
+        Stage,
+        Task, //
+    },
     state::State,
-    JoinHandle,
-    Stage,
-    Task, //
+    JoinHandle, //
 };
 use crate::{
     batch::Link,

@@ -19,6 +19,7 @@ mod irqs;
 mod leaves;
 mod rescue;
 mod tasks;
+mod turns;
 
 use contexts::{
     api_violations_outstanding, //
