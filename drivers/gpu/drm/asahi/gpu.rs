@@ -71,7 +71,8 @@ const DRAIN_LIMIT: Delta = Delta::from_millis(2000);
 ///
 /// | call | context |
 /// |---|---|
-/// | [`Gpu::start`], [`Gpu::stop`], [`Gpu::shut_down`] | process, may sleep; not in a signalling section |
+/// | [`Gpu::start`], [`Gpu::stop`] | process, may sleep; not in a signalling section |
+/// | [`Gpu::shut_down`] | the same |
 /// | all others | any |
 pub(crate) struct Gpu {
     parts: Parts,

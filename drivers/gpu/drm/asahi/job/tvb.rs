@@ -86,7 +86,8 @@ struct State {
 ///
 /// | call | context |
 /// |---|---|
-/// | [`Tvb::new`], [`Tvb::reserve`], [`Tvb::tpc`], drop of [`TvbUse`] | process, may sleep; not in a signalling section |
+/// | [`Tvb::new`], [`Tvb::reserve`] | process, may sleep; not in a signalling section |
+/// | [`Tvb::tpc`], drop of [`TvbUse`] | the same |
 /// | all others | process, signalling sections and disabled preemption included |
 #[pin_data]
 pub(crate) struct Tvb {
