@@ -54,7 +54,7 @@ impl PipeKind {
     /// All of them, in the order of their channels.
     pub const ALL: [PipeKind; 3] = [PipeKind::Vertex, PipeKind::Fragment, PipeKind::Compute];
 
-    /// The kind with number `raw`.
+    /// Returns the kind with number `raw`, or `None`.
     pub const fn from_raw(raw: u32) -> Option<Self> {
         match raw {
             0 => Some(Self::Vertex),

@@ -76,7 +76,7 @@ impl Fields {
         self.0[at..at + field.size()].fill(0);
     }
 
-    /// All that was not taken is zero.
+    /// Checks that all that was not taken is zero.
     #[track_caller]
     pub(crate) fn rest_is_zero(&self) {
         let found = self.0.iter().position(|&b| b != 0);
@@ -91,7 +91,8 @@ impl Fields {
     }
 }
 
-/// A submit with one render, every field of which is another one; with attachments for both halves.
+/// Returns a submit with one render, with another value in each field, and attachments for both
+/// halves.
 fn buffer(flags: u32, layers: u16) -> Vec<u8> {
     let mut bytes = vec![2, 0, 48, 0, 0xff, 0xff, 0xff, 0xff];
     for word in [0x1000, 1, 0, 0x2000, 129, 0u64] {
@@ -141,7 +142,7 @@ pub(crate) struct Built {
     pub(crate) layout: Layout,
 }
 
-/// What is written for the vertex half, or else for the fragment half.
+/// Returns what is written for the vertex half, or else for the fragment half.
 pub(crate) fn build(
     vertex: bool,
     flags: u32,
