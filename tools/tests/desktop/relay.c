@@ -24,7 +24,7 @@ static _Noreturn void die(const char *what)
 	exit(1);
 }
 
-/* The port hangs up while nobody is at its other end. */
+/* The port hangs up while its other end is closed. */
 static bool connected(int port)
 {
 	struct pollfd fd = { .fd = port };

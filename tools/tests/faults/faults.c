@@ -79,7 +79,7 @@ int main(int argc, char **argv)
 		files[i] = syncobj_export_sync_file(ctx.fd, sync);
 		need("export a sync file", files[i]);
 	}
-	/* Whoever wants to disturb the jobs may now. */
+	/* The jobs may be disturbed from here on. */
 	printf("# submitted\n");
 	fflush(stdout);
 	for (int i = 0; i < jobs; i++) {

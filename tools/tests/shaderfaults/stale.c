@@ -166,7 +166,7 @@ static void check_unbind(struct client *client)
 	check_true("the job ends as it should", stop(client));
 }
 
-/* The memory of the page goes back to the system, and may be anybody's then. */
+/* The memory of the page goes back to the system, which may give it away. */
 static void check_reuse(struct client *client, struct client *other)
 {
 	uint32_t *pages[64];

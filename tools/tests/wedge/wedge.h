@@ -11,7 +11,7 @@
 
 #include <sys/types.h>
 
-/* What a bystander has done, seen by everybody. */
+/* What a bystander has done, seen by all processes. */
 struct bystander {
 	pid_t pid;
 	struct bystander_state *state;
