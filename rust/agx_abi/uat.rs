@@ -246,6 +246,13 @@ layout! {
     }
 
     /// A request to clean the caches of a range that is to be unmapped.
+    ///
+    /// ```text
+    ///        host: message by FwCtl           firmware: caches are clean
+    ///   IDLE ──────────────────────► REQUESTED ────────────────────────► DONE
+    ///    ▲                                                                │
+    ///    └──────────────────── host: the range is unmapped ───────────────┘
+    /// ```
     pub struct FlushSlot(""): 0x18 {
         /// [`FlushSlot::IDLE`], [`FlushSlot::REQUESTED`] or [`FlushSlot::DONE`].
         STATE(""): u64 = 0x00,
