@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * What becomes of jobs when things go wrong. The emulator is told what goes wrong by its --fault
+ * Results of jobs when something goes wrong. The emulator is told what goes wrong by its --fault
  * option; this submits jobs to one queue, all at once, and compares the result of each fence.
  *
  * usage: faults RESULT...      RESULT: ok, or an errno name, or several of them with a bar between

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* Clients whose lives end at random moments, and what their fences are worth then. */
+/* Rounds of clients that end at random moments, and their fences afterwards. */
 #define _GNU_SOURCE
 #include "lives.h"
 

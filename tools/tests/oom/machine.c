@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* What has to be true of a machine with such a client, and after it. */
+/* Checks of a machine with such a client, while it runs and afterwards. */
 #define _GNU_SOURCE
 #include "oom.h"
 

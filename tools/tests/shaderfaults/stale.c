@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * What a shader that runs can still do with a page once its binding has changed under it. Prints
- * TAP.
+ * Accesses of a running shader to a page whose binding changes. Prints TAP.
  *
  * A job counts, and writes the count to two pages: to "target", whose binding changes, and to
  * "control", where the test sees how far it is and tells it to stop, and where the job says that it

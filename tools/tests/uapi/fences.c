@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * Other drivers' fences as what jobs wait for: sw_sync's, which signal when the test says so, and
- * vgem's, by way of a buffer.
+ * Jobs that wait for fences of other drivers: sw_sync's, which signal when the test says so, and
+ * vgem's, through a buffer.
  */
 #define _GNU_SOURCE
 #include "uapi.h"
