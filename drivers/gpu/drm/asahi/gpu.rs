@@ -231,8 +231,8 @@ impl Parts {
         Ok(())
     }
 
-    /// Ends everything before the memory is somebody else's. Whoever still has jobs loses them, if
-    /// they take too long.
+    /// Ends everything before the memory is another kernel's. Jobs that take too long are lost to
+    /// their clients.
     fn shut_down(&self) {
         let crash = self.firmware.crash();
         self.uat.slots.close();
