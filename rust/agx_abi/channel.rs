@@ -2,15 +2,18 @@
 
 //! Channels: rings of fixed-size entries, one writer and one reader each.
 //!
-//! | channel | writer | entries | entry | state |
-//! |---|---|---|---|---|
-//! | 12 pipes | host | [`PIPE_ENTRIES`] | [`PipeMessage`] | [`ChannelState`] |
-//! | device control | host | [`DEVICE_CONTROL_ENTRIES`] | [`DeviceControlMessage`] … | [`ChannelState`] |
-//! | firmware control | host | [`FW_CTL_ENTRIES`] | [`FwCtlMessage`] | [`FwCtlState`] |
-//! | event | firmware | [`EVENT_ENTRIES`] | [`EventMessage`] … | [`ChannelState`] |
-//! | firmware log, 6 levels | firmware | [`FW_LOG_ENTRIES`] each | [`FwLogMessage`] | 6 × [`ChannelState`] |
-//! | ktrace | firmware | [`KTRACE_ENTRIES`] | [`KTraceMessage`] | [`ChannelState`] |
-//! | statistics | firmware | [`STATS_ENTRIES`] | [`crate::stats`] | [`ChannelState`] |
+//! | channel | writer | entries | entry |
+//! |---|---|---|---|
+//! | 12 pipes | host | [`PIPE_ENTRIES`] | [`PipeMessage`] |
+//! | device control | host | [`DEVICE_CONTROL_ENTRIES`] | [`DeviceControlMessage`] … |
+//! | firmware control | host | [`FW_CTL_ENTRIES`] | [`FwCtlMessage`] |
+//! | event | firmware | [`EVENT_ENTRIES`] | [`EventMessage`] … |
+//! | firmware log, 6 levels | firmware | [`FW_LOG_ENTRIES`] each | [`FwLogMessage`] |
+//! | ktrace | firmware | [`KTRACE_ENTRIES`] | [`KTraceMessage`] |
+//! | statistics | firmware | [`STATS_ENTRIES`] | [`crate::stats`] |
+//!
+//! Each has a [`ChannelState`], the firmware log one for each level, and firmware control an
+//! [`FwCtlState`].
 //!
 //! A ring is empty where the pointers are equal, and full where the write pointer is one behind the
 //! read pointer. Pointers are indices of entries.
@@ -51,7 +54,7 @@ impl PipeKind {
     /// All of them, in the order of their channels.
     pub const ALL: [PipeKind; 3] = [PipeKind::Vertex, PipeKind::Fragment, PipeKind::Compute];
 
-    /// The kind with number `raw`.
+    /// Returns the kind with number `raw`, or `None`.
     pub const fn from_raw(raw: u32) -> Option<Self> {
         match raw {
             0 => Some(Self::Vertex),

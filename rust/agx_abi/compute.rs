@@ -187,7 +187,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// The command with tag `tag`, if it is one that a host may make.
+    /// Returns the command with tag `tag`, if it is one that a host may make.
     pub const fn from_tag(tag: u32) -> Option<Self> {
         match tag {
             crate::queue::TAG_RUN_VERTEX => Some(Self::RunVertex),

@@ -16,12 +16,12 @@ pub const SLOTS: usize = 128;
 /// How far the stamp values of consecutive commands are apart.
 pub const STAMP_STEP: u32 = 0x100;
 
-/// What the host's stamp of a slot starts with. The firmware's starts with 0.
+/// Returns the first value of the host's stamp of a slot. The firmware's starts with 0.
 pub const fn initial_stamp(slot: usize) -> u32 {
     (slot as u32) << 24
 }
 
-/// How many commands stamp `a` is ahead of `b`.
+/// Returns how many commands stamp `a` is ahead of `b`.
 pub const fn stamp_distance(a: u32, b: u32) -> i32 {
     (a.wrapping_sub(b) as i32) >> STAMP_STEP.trailing_zeros()
 }

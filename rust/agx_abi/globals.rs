@@ -177,7 +177,7 @@ impl PendingStamp {
     /// the field masks them out.
     const SLOT_MASK: u32 = 0x7f;
 
-    /// The entry for a command.
+    /// Returns the entry for a command.
     pub fn new(slot: u32, value: u32) -> Self {
         let mut entry = Self::zeroed();
         entry
@@ -186,7 +186,7 @@ impl PendingStamp {
         entry
     }
 
-    /// The event slot of the command, if the entry holds one.
+    /// Returns the event slot of the command, if the entry holds one.
     pub fn slot(&self) -> Option<u32> {
         let info = self.get(Self::INFO);
         (info & Self::VALID != 0).then_some((info >> Self::SLOT_SHIFT) & Self::SLOT_MASK)

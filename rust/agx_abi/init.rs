@@ -180,7 +180,7 @@ impl InitData {
 }
 
 impl UatLevelInfo {
-    /// The three levels on a chip with physical addresses of `oas` bits.
+    /// Returns the three levels on a chip with physical addresses of `oas` bits.
     pub fn levels(oas: u32) -> [Self; 3] {
         const LEVELS: [(u8, u16); 3] = [(36, 8), (25, 2048), (14, 2048)];
 
@@ -205,8 +205,8 @@ impl RuntimePointers {
     /// What [`RuntimePointers::UNK_6B38`] holds.
     pub const UNK_6B38_VALUE: u32 = 0xff;
 
-    /// Which of [`RuntimePointers::PIPES`] is for work of `kind` at `priority`, 0 being the
-    /// highest.
+    /// Returns the index in [`RuntimePointers::PIPES`] for work of `kind` at `priority`, 0 being
+    /// the highest.
     pub const fn pipe(kind: PipeKind, priority: usize) -> usize {
         priority * PipeKind::ALL.len() + kind as usize
     }

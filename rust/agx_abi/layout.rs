@@ -77,7 +77,7 @@ impl<S, T> Clone for Field<S, T> {
 impl<S, T> Copy for Field<S, T> {}
 
 impl<S, T: Value> Field<S, T> {
-    /// The field at `offset`.
+    /// Returns the field at `offset`.
     pub(crate) const fn new(offset: usize) -> Self {
         Self {
             offset,
@@ -85,19 +85,19 @@ impl<S, T: Value> Field<S, T> {
         }
     }
 
-    /// Its distance from the start of the structure, in bytes.
+    /// Returns its distance from the start of the structure, in bytes.
     #[inline(always)]
     pub const fn offset(self) -> usize {
         self.offset
     }
 
-    /// Its size in bytes.
+    /// Returns its size in bytes.
     #[inline(always)]
     pub const fn size(self) -> usize {
         T::SIZE
     }
 
-    /// The field `inner` of the structure that stands in this field.
+    /// Returns the field `inner` of the structure that stands in this field.
     #[inline(always)]
     pub const fn then<U: Value>(self, inner: Field<T, U>) -> Field<S, U> {
         Field::new(self.offset + inner.offset)
@@ -125,12 +125,12 @@ impl<S, T: Value> Field<S, T> {
 }
 
 impl<S, T: Value, const N: usize> Field<S, [T; N]> {
-    /// Number of elements.
+    /// Returns the number of elements.
     pub const fn count(self) -> usize {
         N
     }
 
-    /// The element `index` of the array in this field.
+    /// Returns the element `index` of the array in this field.
     ///
     /// # Panics
     ///
@@ -165,7 +165,7 @@ pub trait Layout: Value {
     const FIELDS: &'static [FieldInfo];
 }
 
-/// The fields of a structure of `size` bytes, if they ascend, do not overlap, and end within it.
+/// Returns the fields of a structure of `size` bytes, which ascend, do not overlap, and end in it.
 ///
 /// # Panics
 ///
@@ -209,31 +209,31 @@ macro_rules! layout {
                 pub const $field: $crate::Field<Self, $type> = $crate::Field::new($offset);
             )*
 
-            /// The structure with all bytes zero.
+            /// Returns the structure with all bytes zero.
             #[inline]
             pub const fn zeroed() -> Self {
                 Self([0; $size])
             }
 
-            /// The structure in `bytes`.
+            /// Returns the structure in `bytes`.
             #[inline]
             pub const fn from_bytes(bytes: [u8; $size]) -> Self {
                 Self(bytes)
             }
 
-            /// Its bytes.
+            /// Returns its bytes.
             #[inline]
             pub const fn as_bytes(&self) -> &[u8; $size] {
                 &self.0
             }
 
-            /// What `field` holds.
+            /// Returns what `field` holds.
             #[inline(always)]
             pub fn get<T: $crate::Value>(&self, field: $crate::Field<Self, T>) -> T {
                 field.read(&self.0)
             }
 
-            /// Gives `field` a value.
+            /// Sets `field` to `value`.
             #[inline(always)]
             pub fn set<T: $crate::Value>(
                 &mut self,

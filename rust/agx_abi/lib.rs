@@ -8,8 +8,8 @@
 //!
 //! Sources: what the Asahi Linux driver has proved on hardware, and the structures of m1n1, whose
 //! names the declarations carry in parentheses. Where the two disagree the driver is followed, and
-//! `tests/tables.rs` lists the difference with its reason. A field called `UNK_…` is one whose
-//! meaning nobody knows; its documentation says what it has to hold. In the parentheses, `a.b` is
+//! `tests/tables.rs` lists the difference with its reason. The meaning of a field called
+//! `UNK_…` is unknown; its documentation says what it has to hold. In the parentheses, `a.b` is
 //! field `b` of the structure in field `a`, and `a+4` is what stands 4 bytes into field `a`.
 //!
 //! # Use

@@ -171,7 +171,7 @@ impl WaitForIdle {
     /// Opcode.
     pub const OPCODE: u32 = 0x01;
 
-    /// What [`WaitForIdle::HEADER`] holds for a pipe.
+    /// Returns what [`WaitForIdle::HEADER`] holds for a pipe.
     pub const fn header(pipe: PipeKind) -> u32 {
         let pipe = match pipe {
             PipeKind::Vertex => 1,

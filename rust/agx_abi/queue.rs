@@ -155,7 +155,7 @@ layout! {
 }
 
 impl Priority {
-    /// The block of priority `index`, 0 being the highest and 3 the lowest.
+    /// Returns the block of priority `index`, 0 being the highest and 3 the lowest.
     ///
     /// # Panics
     ///
@@ -180,7 +180,7 @@ impl Priority {
         block
     }
 
-    /// The block of a compute queue: one whose work is never preempted.
+    /// Returns the block of a compute queue, whose work is never preempted.
     ///
     /// Preemption of compute needs more than is known; these two values keep the firmware from it.
     ///

@@ -96,8 +96,8 @@ fn number(json: &Json, key: &str) -> Option<usize> {
     json[key].as_u64().map(|n| n as usize)
 }
 
-/// The field `name` of a structure in the table: its offset, its size, and its type. A pointer
-/// appears twice there, the second time as what it points to, without a size.
+/// Returns offset, size and type of the field `name` of a structure in the table. A pointer appears
+/// twice there, the second time as what it points to, without a size.
 fn field<'a>(structure: &'a Json, name: &str) -> Option<(usize, usize, &'a str)> {
     let fields = structure["fields"].as_array()?;
     fields
@@ -110,7 +110,7 @@ fn field<'a>(structure: &'a Json, name: &str) -> Option<(usize, usize, &'a str)>
         })
 }
 
-/// What is at `path` in a structure of the table: its offset, and the sizes that it may have.
+/// Returns the offset of `path` in a structure of the table, and the sizes that it may have.
 ///
 /// `a.b` is field `b` of the structure in field `a`. `a+4` is what stands 4 bytes into field `a`,
 /// and may be smaller than the rest of that.
@@ -129,7 +129,7 @@ fn find(tables: &Json, structure: &Json, path: &str) -> Option<(usize, RangeIncl
     Some((offset + into, 1..=size.checked_sub(into)?))
 }
 
-/// Whether `path` is at `offset` in a structure of the table and may have `size`.
+/// Returns whether `path` is at `offset` in a structure of the table and may have `size`.
 fn agrees(tables: &Json, structure: &Json, path: &str, offset: usize, size: usize) -> bool {
     find(tables, structure, path).is_some_and(|(at, sizes)| at == offset && sizes.contains(&size))
 }

@@ -66,7 +66,7 @@ probe_defers() {
 [ "$TIER" = test ] || probe_defers on
 probe_defers off
 
-# A firmware that stays awake when it is told to sleep keeps what it was given, and nobody else gets that.
+# A firmware that stays awake when it is told to sleep keeps what it was given: that memory is not given away.
 guest_tap probe-no-sleep --emu "--fault no-sleep" --share "$programs" -- bash -c '
 	check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }
 	lines() { dmesg -l err,warn | grep "asahi .*gpu: " | grep -v RTKit: | grep -v "probe with driver asahi failed"; }
