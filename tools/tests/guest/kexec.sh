@@ -48,7 +48,7 @@ kexec_with() {
 	else
 		fail "$name: the first kernel does not say \"$first\" once"
 	fi
-	for word in freed asleep; do
+	for word in freed asleep remapped; do
 		took=$(sed -nE "s/.*\"$word\": ([0-9]+).*/\1/p" "$LOGS/$name/stats.json" || true)
 		if [ "$took" = 0 ]; then
 			pass "$name: no access to memory: $word"

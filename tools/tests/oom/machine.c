@@ -228,3 +228,37 @@ void check_hog(enum what what, long most, const char *group)
 	snprintf(text, sizeof(text), "%s: another client's job afterwards", names[what]);
 	check(text, run_job(&other), 0);
 }
+
+/* What the driver has counted, in KiB. */
+static long long counted_kib(void)
+{
+	return read_number("/sys/kernel/debug/dri/128/memory", "pinned: ");
+}
+
+void check_counted(enum what what, long most)
+{
+	long long available, counted, taken;
+	char text[128];
+	pid_t pid;
+
+	/* What the first such client leaves in the caches of the kernel stays there. */
+	warm_up(what, most, NULL);
+	write_file("/proc/sys/vm/drop_caches", "3");
+	available = available_kib();
+	counted = counted_kib();
+	pid = hog_start(what, most, NULL);
+	while (lives(pid) && !got->done)
+		usleep(20000);
+	taken = available - available_kib();
+	counted = counted_kib() - counted;
+	printf("# %s: %ld take %lld KiB, %lld are counted\n", names[what], got->things, taken,
+	       counted);
+	snprintf(text, sizeof(text), "%s: there are as many as were asked for", names[what]);
+	check_true(text, got->things == most);
+	snprintf(text, sizeof(text), "%s: what they take is counted", names[what]);
+	/* The client itself takes some, and tables of processes. */
+	check_true(text, taken > 1024 && counted + 2048 >= taken);
+	snprintf(text, sizeof(text), "%s: not much more is counted", names[what]);
+	check_true(text, counted <= 2 * taken + 4096);
+	kill_and_wait(pid);
+}

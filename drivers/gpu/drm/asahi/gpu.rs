@@ -163,7 +163,7 @@ impl Parts {
         executor: &Arc<Executor>,
         fault_control: u32,
     ) -> Result<Self> {
-        let uat = Uat::new(dev)?;
+        let uat = Uat::new(dev, regs.is_cpu_running()?)?;
         let hw_cal_a = Region::find(dev, c"hw-cal-a", HwDataA::SIZE)?;
         let hw_cal_b = Region::find(dev, c"hw-cal-b", HwDataB::SIZE)?;
         let globals = Region::find(dev, c"globals", Globals::SIZE)?;

@@ -52,6 +52,11 @@ use crate::{
             MAX_IN_FLIGHT, //
         }, //
     },
+    quota::{
+        Pinned,
+        Share,
+        QUEUE_BYTES, //
+    },
     vm::Vm, //
 };
 use agx_abi::{
@@ -136,6 +141,7 @@ impl Queue {
         let number = NUMBER.fetch_add(1, Relaxed);
         let (firmware, heaps) = (gpu.firmware(), gpu.heaps());
         gpu.collect_garbage();
+        let (own, _coming) = Pinned::reserve(QUEUE_BYTES, Share::Driver)?;
 
         let context = Context::new(heaps, number)?;
         let addresses = context.addresses();
@@ -160,6 +166,7 @@ impl Queue {
             queues: Queues::new(compute, render_cell.clone())?,
             engines,
             label,
+            own,
         })?;
 
         let scope = gpu.scope().child(c"queue")?;

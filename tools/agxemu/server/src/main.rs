@@ -136,7 +136,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
             "{{\"jobs\": {}, \"interrupts\": {}, \"mmio_reads\": {reads}, \"mmio_writes\": {writes}, \
              \"launches\": {}, \"threads\": {}, \"instructions\": {}, \"gpu_ms\": {}, \
              \"raised_again\": {}, \"stale\": {}, \"freed\": {}, \
-             \"asleep\": {}, \"gated\": {}, \"cuts\": {}, \"overflows\": {}}}\n",
+             \"asleep\": {}, \"gated\": {}, \"cuts\": {}, \"remapped\": {}, \"overflows\": {}}}\n",
             counters.completed,
             soc.interrupts(),
             counters.launches,
@@ -149,6 +149,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
             soc.asleep_accesses(),
             soc.gated_accesses(),
             soc.power_cuts(),
+            soc.remappings(),
             counters.overflows,
         );
         std::fs::write(&path, json).map_err(|e| format!("statistics {}: {e}", path.display()))?;

@@ -41,6 +41,7 @@ use crate::{
     },
     firmware::Firmware,
     mmu::SlotGuard,
+    quota::Pinned,
     slots::Waiter,
     vm::Vm, //
 };
@@ -103,6 +104,7 @@ pub(crate) struct QueueRing {
     /// What [`Firmware::progress`] was, and the number of timeouts since it was that.
     progress: u32,
     timeouts: u32,
+    _own: Pinned,
 }
 
 /// What a [`QueueRing`] is made of.
@@ -116,6 +118,8 @@ pub(crate) struct RingParts<'a> {
     pub(crate) queues: Queues,
     pub(crate) engines: Engines,
     pub(crate) label: Label,
+    /// What the queue takes besides its part of the heaps.
+    pub(crate) own: Pinned,
 }
 
 impl QueueRing {
@@ -141,6 +145,7 @@ impl QueueRing {
             label: parts.label,
             progress: 0,
             timeouts: 0,
+            _own: parts.own,
         })
     }
 
