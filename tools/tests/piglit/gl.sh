@@ -112,7 +112,7 @@ piglit_gl_left() {
 }
 
 # piglit_gl_share DIR SHARE [DRIVER…]: makes SHARE what in-guest-gl expects for the tests in SHARE/list that have no result of the
-# DRIVERs in SHARE/results, without DRIVERs for all: an archive of programs, of the tests' files, and of what tests read beside them.
+# DRIVERs in SHARE/results, without DRIVERs for all: an image with programs, the tests' files, and what tests read beside them.
 piglit_gl_share() {
 	local path=./$PIGLIT_DIR here package
 	here=$(dirname "${BASH_SOURCE[0]}")
@@ -127,7 +127,7 @@ piglit_gl_share() {
 		cut -f 2 "$2/left" | grep -oE "'(generated_)?tests/[^']*'" | tr -d "'" || true
 	} | sed "s,^,$path/," >"$2/files"
 	# Unpacking takes a minute or two. What was unpacked for a longer list is good for a shorter one.
-	if [ -e "$2/piglit.tar" ] && [ -z "$(sort "$2/files" | comm -23 - "$2/piglit.files")" ]; then
+	if [ -e "$2/piglit.image" ] && [ -z "$(sort "$2/files" | comm -23 - "$2/piglit.files")" ]; then
 		cp "$here/in-guest-gl" "$2/"
 		return
 	fi
@@ -140,7 +140,8 @@ piglit_gl_share() {
 		dpkg-deb --fsys-tarfile "$package" |
 			tar -x -C "$2/piglit/lib" --strip-components=4 --wildcards './usr/lib/aarch64-linux-gnu/*' || return 1
 	done
-	tar -c -C "$2" -f "$2/piglit.tar" piglit || return 1
+	ASAHI_MOUNT=$(realpath "$2") make_image "$2/piglit.image.new" "$2/piglit" >"$2/image.log" || return 1
+	mv "$2/piglit.image.new" "$2/piglit.image"
 	sort "$2/files" >"$2/piglit.files"
 	rm -r "$2/piglit"
 	cp "$here/in-guest-gl" "$2/"

@@ -30,6 +30,8 @@
 #include "runner.h"
 
 #define MAX_WORKERS 16
+/* The exit status of a process that did not come to its program. */
+#define NO_PROGRAM 127
 /* As much of a test's output is kept. */
 #define LOG_SIZE 65536
 
@@ -154,7 +156,7 @@ static void execute(const struct job *job, int output)
 
 	setpgid(0, 0);
 	if (input < 0 || dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0)
-		_exit(126);
+		_exit(NO_PROGRAM);
 	argv[n++] = first->argv[0];
 	if (job->count == 1) {
 		for (char *const *argument = first->argv + 1; *argument; argument++)
@@ -170,7 +172,7 @@ static void execute(const struct job *job, int output)
 	snprintf(path, sizeof(path), "bin/%s", first->argv[0]);
 	execv(path, argv);
 	dprintf(2, "%s: %s\n", path, strerror(errno));
-	_exit(127);
+	_exit(NO_PROGRAM);
 }
 
 static void begin(struct worker *worker, struct job *job)
@@ -268,6 +270,10 @@ static void finish(struct worker *worker)
 	if (waitpid(worker->pid, &status, 0) < 0)
 		fail("a process is lost: %s", strerror(errno));
 	close(worker->output);
+	/* Then nothing can be run, which is no result of a test. */
+	if (WIFEXITED(status) && WEXITSTATUS(status) == NO_PROGRAM)
+		fail("%s cannot be executed: %.*s", job->tests[0]->argv[0],
+		     (int)worker->log_length, worker->log);
 	if (job->count == 1) {
 		finish_one(worker, status);
 	} else if (job->at < job->count) {
