@@ -410,7 +410,8 @@ impl<T: Send + 'static, R: Send + 'static> Tag<T, R> {
     /// Returns the number of the operation, to be told to the device. It is no other operation's
     /// until many more have had the same room, and never `0xffff`.
     pub fn id(&self) -> u16 {
-        self.table.id(self.index, self.table.slots[self.index].round())
+        self.table
+            .id(self.index, self.table.slots[self.index].round())
     }
 
     /// Returns the number of the room, less than the depth, for what the driver has for each.

@@ -146,13 +146,15 @@ impl<T, R> Slot<T, R> {
     }
 
     /// Changes the state to what `f` says, or leaves it if that is nothing. Returns the state that
-    /// was there after the change, or instead of it.
+    /// was there after the change, or instead of it. Whoever has left the state before is seen with
+    /// all that it has written, in either case.
     fn update(&self, f: impl Fn(State) -> Option<State>) -> Result<State, State> {
-        let mut now = State(self.state.load(Relaxed));
+        let mut now = State(self.state.load(Acquire));
         while let Some(next) = f(now) {
             match self.state.cmpxchg(now.0, next.0, Full) {
                 Ok(_) => return Ok(next),
-                Err(other) => now = State(other),
+                // An exchange that fails orders nothing.
+                Err(_) => now = State(self.state.load(Acquire)),
             }
         }
         Err(now)

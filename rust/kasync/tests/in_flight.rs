@@ -187,9 +187,7 @@ fn tags_name_their_slots() {
         for depth in [1, 2, 3, 63, 64, 65, 127, 1023] {
             let device = InFlight::<(), ()>::new(depth).unwrap();
             for _ in 0..3 {
-                let tags: Vec<_> = (0..depth)
-                    .map(|_| device.try_reserve().unwrap())
-                    .collect();
+                let tags: Vec<_> = (0..depth).map(|_| device.try_reserve().unwrap()).collect();
                 let mut ids: Vec<_> = tags.iter().map(|tag| tag.id()).collect();
                 ids.sort_unstable();
                 ids.dedup();
@@ -257,7 +255,10 @@ fn waiting_for_room_is_fair_and_ends_when_closed() {
         world.run();
         assert_eq!(block_on(task).unwrap(), Some(code::ENODEV));
         assert_eq!(device.try_reserve().err(), Some(code::ENODEV));
-        assert_eq!(block_on(device.reserve()).unwrap().err(), Some(code::ENODEV));
+        assert_eq!(
+            block_on(device.reserve()).unwrap().err(),
+            Some(code::ENODEV)
+        );
         // What was reserved may still start, and be over.
         let id = tag.id();
         let operation = tag.start(OnDrop(Count::default()));
