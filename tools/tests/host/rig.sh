@@ -151,6 +151,10 @@ rig_tests() {
 	[ "$TIER" = test ] || expect "has programs that draw" 0 '^weston 1' "${bare[@]}" --graphics -- weston --version
 	expect "counts instructions" 0 '^0\.[0-9]+$' "${bare[@]}" --icount -- sh -c 'cut -d" " -f1 /proc/uptime'
 	expect "says which module there is not" 1 'no module nonesuch' --no-emu --modules nonesuch -- true
+	expect "says which processors there are" 1 'there are arm64 and x86_64' --arch riscv64 -- true
+	expect "says that x86_64 has no GPU" 1 'no emulated GPU' --arch x86_64 --emu "--fault no-hello" -- true
+	expect "says that x86_64 has no KCSAN" 1 'no kernel with KCSAN' --arch x86_64 --kcsan-kernel -- true
+	expect "says that a kernel is not built" 1 'nothing is built in' --kernel "$share" -- true
 	expect "boots the debug kernel" 0 'lockdep' "${bare[@]}" --debug-kernel -- sh -c 'zcat /proc/config.gz | grep -q PROVE_LOCKING=y && echo lockdep'
 	broken_modules
 	no_mirror

@@ -15,12 +15,12 @@ vendor() {
 	printf '%s\n' "$key" >"$dir/.key"
 }
 
-# modules FLAVOUR [ARGUMENT…]: builds the modules, and prints where they are. Machines may be started side by side. Those for x86_64 are
-# without the driver for Apple's GPUs.
+# modules FLAVOUR [ARGUMENT…]: builds the modules, and prints where they are. Machines may be started side by side. Those for x86_64, and
+# those with KCSAN, which looks at nothing else, are without the driver for Apple's GPUs.
 modules() {
 	local flavour=$1 root kernel out core=()
 	shift
-	[ "$flavour" != x86 ] || core=(CORE=1)
+	[[ $flavour != x86 && $flavour != kcsan ]] || core=(CORE=1)
 	root=$(toolchain)
 	kernel=$(kernel "$flavour")
 	out=$REPO/build/modules-$flavour
