@@ -4,7 +4,7 @@
 
 layout! {
     /// A zone of the power controller.
-    pub struct PowerZone("PowerZone"): 0x28 {
+    pub struct PowerZone("PowerZone"): 0x20 | 0x28 {
         /// 0.
         VALUE("val"): f32 = 0x00,
         /// Target, mW.
@@ -16,13 +16,13 @@ layout! {
         /// The time constant times the period.
         TC_XPERIOD("filter_tc_xperiod"): u32 = 0x10,
         /// 1320000000.
-        UNK_10("unk_10"): u32 = 0x14,
+        UNK_10("unk_10"): u32 = - | 0x14,
         /// 0.
-        UNK_14("unk_14"): u32 = 0x18,
+        UNK_14("unk_14"): u32 = - | 0x18,
         /// 1 less the inverse of the time constant.
-        A_NEG("filter_tc_neginv"): f32 = 0x1c,
+        A_NEG("filter_tc_neginv"): f32 = 0x14 | 0x1c,
         /// The inverse of the time constant.
-        A("filter_tc_inv"): f32 = 0x20,
+        A("filter_tc_inv"): f32 = 0x18 | 0x20,
     }
 
     /// The first block that [`HwDataA`](super::HwDataA) and [`crate::globals::Globals`] both have.
