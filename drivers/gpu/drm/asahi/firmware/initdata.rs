@@ -43,7 +43,8 @@ use agx_abi::{
     uat::{
         PAGE_BITS,
         PAGE_SIZE, //
-    }, //
+    },
+    Value, //
 };
 use kernel::prelude::*;
 
