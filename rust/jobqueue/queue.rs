@@ -23,6 +23,7 @@ use crate::{
 };
 use core::mem::ManuallyDrop;
 use dma_fence::{
+    might_wait,
     Fence,
     FenceContext,
     FenceEmitter,
@@ -102,8 +103,8 @@ impl<R: Ring> JobQueue<R> {
     ///
     /// # Context
     ///
-    /// Process context, without locks under which jobs complete. Of the ring only [`Ring::memory`]
-    /// runs inside.
+    /// Process context, without locks under which jobs complete: lockdep is told that the caller may
+    /// wait for fences. Of the ring only [`Ring::memory`] runs inside.
     ///
     /// # Errors
     ///
@@ -119,6 +120,8 @@ impl<R: Ring> JobQueue<R> {
         credits: usize,
         dependencies: KVVec<ARef<Fence>>,
     ) -> Result<Prepared<'_, R>> {
+        // Room comes when fences signal, of this queue and of others.
+        might_wait();
         let shared = &*self.shared;
         let credits = u32::try_from(credits).map_err(|_| EINVAL)?;
         let pages = capacity::pages(R::memory(&job));
