@@ -124,6 +124,7 @@ unsafe impl<S: Source, L> Send for Registration<S, L> {}
 unsafe impl<S: Source, L> Sync for Registration<S, L> {}
 
 impl<S: Source, L: Listener> Registration<S, L> {
+    #[inline(always)]
     pub(crate) fn new(listener: L) -> Self {
         Self {
             node: UnsafeCell::new(S::node()),
