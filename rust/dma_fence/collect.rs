@@ -62,7 +62,7 @@ impl FenceSet {
     /// an error are left out as well.
     ///
     /// Whether links of a chain have failed that come before its last one is not reported: it
-    /// depends on who has walked the chain before.
+    /// depends on whether somebody has walked the chain before.
     ///
     /// # Errors
     ///

@@ -187,8 +187,8 @@ impl<S: Source, L: Listener> Registration<S, L> {
         })
     }
 
-    /// The callback: (3). Returns what is to be woken, once nothing of the registration is touched
-    /// any more.
+    /// Calls the listener, when the fence signals: (3). Returns what is to be woken, once nothing
+    /// of the registration is touched any more.
     ///
     /// # Safety
     ///
