@@ -95,7 +95,7 @@ pub(crate) struct Entry<S: Source> {
 }
 
 impl<S: Source> Entry<S> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(fence: S, reports: bool, place: u32) -> Self {
         Self {
             registration: Registration::new(Count(Owned::new(ptr::null()))),
@@ -131,6 +131,7 @@ unsafe impl<S: Source + Sync, E: Deref<Target = [Entry<S>]>, const AT_ONCE: usiz
 }
 
 impl<S: Source, E: Deref<Target = [Entry<S>]>, const AT_ONCE: usize> WaitAll<S, E, AT_ONCE> {
+    #[inline(always)]
     pub(crate) fn new(entries: E) -> Self {
         Self {
             shared: Shared {

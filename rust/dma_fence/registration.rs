@@ -124,6 +124,7 @@ unsafe impl<S: Source, L> Send for Registration<S, L> {}
 unsafe impl<S: Source, L> Sync for Registration<S, L> {}
 
 impl<S: Source, L: Listener> Registration<S, L> {
+    #[inline(always)]
     pub(crate) fn new(listener: L) -> Self {
         Self {
             node: UnsafeCell::new(S::node()),
@@ -186,8 +187,8 @@ impl<S: Source, L: Listener> Registration<S, L> {
         })
     }
 
-    /// The callback: (3). Returns what is to be woken, once nothing of the registration is touched
-    /// any more.
+    /// Calls the listener, when the fence signals: (3). Returns what is to be woken, once nothing
+    /// of the registration is touched any more.
     ///
     /// # Safety
     ///
