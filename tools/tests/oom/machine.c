@@ -235,14 +235,28 @@ static long long counted_kib(void)
 	return read_number("/sys/kernel/debug/dri/128/memory", "pinned: ");
 }
 
+/* Waits until the driver has no more than @before. What a client had goes when its queues do. */
+static bool is_uncounted(long long before)
+{
+	double start = seconds();
+
+	while (counted_kib() > before && seconds() - start < 30)
+		usleep(10000);
+	return counted_kib() <= before;
+}
+
 void check_counted(enum what what, long most)
 {
 	long long available, counted, taken;
+	/* A chunk or two of the heaps stay for the next one. */
+	long long before = counted_kib() + 4096;
 	char text[128];
 	pid_t pid;
 
 	/* What the first such client leaves in the caches of the kernel stays there. */
 	warm_up(what, most, NULL);
+	snprintf(text, sizeof(text), "%s: what is gone is not counted", names[what]);
+	check_true(text, is_uncounted(before));
 	write_file("/proc/sys/vm/drop_caches", "3");
 	available = available_kib();
 	counted = counted_kib();
@@ -261,4 +275,5 @@ void check_counted(enum what what, long most)
 	snprintf(text, sizeof(text), "%s: not much more is counted", names[what]);
 	check_true(text, counted <= 2 * taken + 4096);
 	kill_and_wait(pid);
+	need("be without it again", is_uncounted(before) ? 0 : -ETIME);
 }

@@ -64,12 +64,12 @@ pub(crate) const TIMESTAMP_SHARE: u64 = 16;
 /// Test `oom counted` compares them with what a machine has less of.
 pub(crate) const FILE_BYTES: u64 = 4 << 10;
 pub(crate) const VM_BYTES: u64 = 8 << 10;
-pub(crate) const OBJECT_BYTES: u64 = 3 << 10;
+pub(crate) const OBJECT_BYTES: u64 = 5 << 9;
 pub(crate) const QUEUE_BYTES: u64 = 8 << 10;
-pub(crate) const JOB_BYTES: u64 = 2 << 10;
+pub(crate) const JOB_BYTES: u64 = 1 << 10;
 pub(crate) const COMMAND_BYTES: u64 = 1 << 10;
 pub(crate) const DEPENDENCY_BYTES: u64 = 128;
-pub(crate) const MAPPING_BYTES: u64 = 512;
+pub(crate) const MAPPING_BYTES: u64 = 256;
 
 /// Memory of clients that cannot be reclaimed.
 static PINNED: Quota = Quota::new();

@@ -9,7 +9,8 @@
 //!
 //! What the host writes is seen at once, as long as the firmware has written nothing in the same
 //! line: the driver in the field writes its commands into rings that the firmware has cached, and
-//! has nothing cleaned for that. So only one direction can be late \[I\]. Nothing is written back
+//! has nothing cleaned for that. So only one direction can be late \[I\], and not for the globals,
+//! of which that driver reads what the firmware has written. Nothing is written back
 //! before it has to be, which is the case that shows most: a host that reads what it must not, or
 //! gives the memory to somebody else, meets the old content, or loses its own.
 

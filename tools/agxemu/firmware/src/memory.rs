@@ -178,6 +178,8 @@ pub struct Memory {
     machine: Arc<dyn Machine>,
     cached: RefCell<BTreeMap<u64, u64>>,
     cache: Option<RefCell<Cache>>,
+    /// Cached memory of which the host sees all at once nevertheless.
+    coherent: RefCell<std::ops::Range<u64>>,
     /// What [`Memory::remark`] has logged.
     remarks: RefCell<BTreeSet<String>>,
 }
@@ -190,8 +192,14 @@ impl Memory {
             machine,
             cached: RefCell::new(BTreeMap::new()),
             cache: has_cache.then(RefCell::default),
+            coherent: RefCell::new(0..0),
             remarks: RefCell::new(BTreeSet::new()),
         }
+    }
+
+    /// From now on the host sees at once what is written to `len` bytes at `va`, cached or not.
+    pub fn make_coherent(&self, va: u64, len: u64) {
+        *self.coherent.borrow_mut() = va..va + len;
     }
 
     /// Logs, once for each `kind`, that the host does what only the driver in the field does not.
@@ -243,7 +251,9 @@ impl Memory {
             self.cached.borrow_mut().insert(va & !(PAGE - 1), page.pa);
         }
         // How the GPU sees such lines is not known: what it can read is never late.
-        let is_late = protection.is_cached() && !protection.gpu().read;
+        let is_late = protection.is_cached()
+            && !protection.gpu().read
+            && !self.coherent.borrow().contains(&va);
         let cache = self.cache.as_ref().filter(|_| is_late);
         Ok((page.pa + va % PAGE, cache))
     }
