@@ -77,13 +77,13 @@ static PINNED: Quota = Quota::new();
 /// Memory that is about to be allocated for clients.
 static COMING: Quota = Quota::new();
 
-/// How much of that there is, for a file in debugfs.
+/// Returns how much of that there is, for a file in debugfs.
 #[no_mangle]
 extern "C" fn asahi_pinned() -> u64 {
     PINNED.used()
 }
 
-/// How much of that there may be.
+/// Returns how much of that there may be.
 pub(crate) fn max_pinned() -> u64 {
     // SAFETY: It reads a number.
     unsafe { ffi::asahi_pinned_limit() }
@@ -172,7 +172,7 @@ impl Quota {
         let _ = self.0.fetch_sub(amount, Relaxed);
     }
 
-    /// How much is in use.
+    /// Returns how much is in use.
     pub(crate) fn used(&self) -> u64 {
         self.0.load(Relaxed)
     }

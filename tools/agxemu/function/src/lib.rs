@@ -32,7 +32,7 @@ pub trait Device: Send + Sync {
     /// Resets the device: what a reset of the function does.
     fn reset(&self);
 
-    /// The guest's RAM.
+    /// Returns the guest's RAM.
     fn ram(&self) -> &Ram;
 
     /// The guest's RAM has changed.

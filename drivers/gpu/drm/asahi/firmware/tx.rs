@@ -199,7 +199,7 @@ impl TxChannel {
         )
     }
 
-    /// Addresses of state block and entries, for the firmware.
+    /// Returns the addresses of state block and entries, for the firmware.
     pub(super) fn addresses(&self) -> RingAddresses {
         self.addresses
     }

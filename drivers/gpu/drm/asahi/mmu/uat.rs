@@ -188,7 +188,7 @@ impl Uat {
         )
     }
 
-    /// Physical address of the contexts' roots.
+    /// Returns the physical address of the contexts' roots.
     pub(crate) fn ttb_base(&self) -> u64 {
         self.ttbs.base()
     }
@@ -369,7 +369,7 @@ impl Uat {
         self.lent.store(lent, Relaxed);
     }
 
-    /// Whether the firmware may use memory of ours.
+    /// Returns whether the firmware may use memory of ours.
     pub(crate) fn is_lent(&self) -> bool {
         self.lent.load(Relaxed)
     }
@@ -386,7 +386,7 @@ impl Uat {
         self.upper.seal();
     }
 
-    /// Whether what the firmware was given has to stay.
+    /// Returns whether what the firmware was given has to stay.
     pub(crate) fn is_abandoned(&self) -> bool {
         self.abandoned.load(Relaxed)
     }
