@@ -156,7 +156,7 @@ impl<T, R> Drop for Table<T, R> {
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
 /// | `new` | yes | no (it allocates) | no |
-/// | `try_reserve`, [`Tag::start`], `complete`, `close` | yes | yes | yes |
+/// | `try_reserve`, [`Tag::start`], `complete`, `ids`, `close` | yes | yes | yes |
 /// | `reserve`, `abandoned`, `drain`, polling them, and [`Operation`] | yes | yes | no |
 /// | dropping an [`Operation`], or the last handle | where `T` and `R` may be dropped | as there | no |
 ///
@@ -260,6 +260,13 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
         self.0.credits.available()
     }
 
+    /// Returns the tags of what is in flight. An operation may start, or be over, meanwhile.
+    pub fn ids(&self) -> impl Iterator<Item = u16> + '_ {
+        let slots = self.0.slots.iter().enumerate();
+        let in_flight = slots.filter(|(_, slot)| slot.is_in_flight());
+        in_flight.map(|(index, slot)| self.0.id(index, slot.round()))
+    }
+
     /// Takes room for an operation if there is some, and nobody waits for it.
     ///
     /// # Errors
@@ -341,14 +348,11 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
     /// The device must not access memory of any operation that has started, nor be told of one
     /// while this runs: not by a thread that has called [`Tag::start`] before.
     pub unsafe fn stopped(&self, result: impl Fn(u16) -> R, mut unclaimed: impl FnMut(T)) {
-        for (index, slot) in self.0.slots.iter().enumerate() {
-            if slot.is_in_flight() {
-                let id = self.0.id(index, slot.round());
-                // SAFETY: The device has stopped by the safety requirements.
-                // An error: the operation was completed meanwhile.
-                if let Ok(Some(memory)) = unsafe { self.complete(id, result(id)) } {
-                    unclaimed(memory);
-                }
+        for id in self.ids() {
+            // SAFETY: The device has stopped by the safety requirements.
+            // An error: the operation was completed meanwhile.
+            if let Ok(Some(memory)) = unsafe { self.complete(id, result(id)) } {
+                unclaimed(memory);
             }
         }
     }

@@ -306,7 +306,10 @@ fn all_ends_when_the_device_has_stopped() {
         let (_, second) = start();
         drop(start().1);
         let reserved = device.try_reserve().unwrap();
+        assert_eq!(device.ids().count(), 3);
+        assert_eq!(device.ids().next(), Some(over));
         assert_eq!(done(&device, over, 1), Ok(false));
+        assert!(!device.ids().any(|id| id == over || id == reserved.id()));
         let mut unclaimed = 0;
         // SAFETY: There is no device.
         unsafe { device.stopped(|_| 2, |_| unclaimed += 1) };
