@@ -77,10 +77,7 @@ use kernel::{
         SetOnce, //
     }, //
 };
-use slot::{
-    Completed,
-    Slot, //
-};
+use slot::Slot;
 
 /// The largest number of operations, so that their tags leave bits for the round.
 pub const MAX_DEPTH: usize = 1 << 14;
@@ -100,6 +97,8 @@ struct Table<T, R> {
     closing: Notify,
     /// Wakes the task that awaits abandoned operations.
     abandoned: Notify,
+    /// Wakes those that wait for operations to be over.
+    over: Notify,
     /// The number of bits of a tag that are the slot's number; the others count rounds.
     index_bits: u32,
 }
@@ -157,7 +156,7 @@ impl<T, R> Drop for Table<T, R> {
 /// |---|---|---|---|
 /// | `new` | yes | no (it allocates) | no |
 /// | `try_reserve`, [`Tag::start`], `complete`, `ids`, `close` | yes | yes | yes |
-/// | `reserve`, `abandoned`, `drain`, polling them, and [`Operation`] | yes | yes | no |
+/// | `reserve`, `abandoned`, `settled`, `drain`, polling them, and [`Operation`] | yes | yes | no |
 /// | dropping an [`Operation`], or the last handle | where `T` and `R` may be dropped | as there | no |
 ///
 /// # Examples
@@ -245,6 +244,7 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
             closed: SetOnce::new(),
             closing: Notify::new(),
             abandoned: Notify::new(),
+            over: Notify::new(),
             index_bits: usize::BITS - depth.leading_zeros(),
         };
         Ok(Self(Arc::new(table, GFP_KERNEL)?))
@@ -329,15 +329,14 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
         let slot = self.0.slots.get(index).ok_or(EINVAL)?;
         let is_round = |round| self.0.id(index, round) == id;
         // SAFETY: By the safety requirements.
-        match unsafe { slot.complete(is_round, result)? } {
-            Completed::Delivered => Ok(None),
-            Completed::Unclaimed(memory, free) => {
-                if free {
-                    self.0.give_back(index);
-                }
-                Ok(Some(memory))
-            }
+        let completed = unsafe { slot.complete(is_round, result)? };
+        if completed.is_free {
+            self.0.give_back(index);
         }
+        if completed.is_watched {
+            self.0.over.notify_waiters();
+        }
+        Ok(completed.unclaimed)
     }
 
     /// Says that the device has stopped, and ends all that it had: with the result that `result`
@@ -368,8 +367,31 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
         self.0.closed.as_ref().is_some()
     }
 
-    /// Waits until nothing is reserved or in flight. While the result is there nothing can be;
-    /// reservations that are asked for after this get their turn after it. Cancel safe.
+    /// Waits until the device has done with all that it has now, whether futures have gone or not.
+    /// Others go on meanwhile. Cancel safe.
+    pub async fn settled(&self) {
+        for slot in &self.0.slots {
+            // Of each slot one operation at most, so this comes to an end.
+            let mut round = None;
+            loop {
+                let over = self.0.over.notified();
+                // What is completed after this notifies.
+                round = slot.watch(round);
+                if round.is_none() {
+                    break;
+                }
+                over.await;
+            }
+        }
+    }
+
+    /// Waits until nothing is reserved or in flight, and each future has what it waited for, or has
+    /// gone. While the result is there nothing can be; reservations that are asked for after this
+    /// get their turn after it. Cancel safe.
+    ///
+    /// So a caller that has reserved room, or has a future that it does not poll, waits for itself
+    /// here; and behind this, in [`InFlight::reserve`], for the one who waits here. Where callers
+    /// have several operations at a time this is for when there are no more callers.
     pub async fn drain(&self) -> Drained<'_> {
         Drained {
             _all: self.0.credits.acquire(self.depth()).await,

@@ -108,7 +108,7 @@ impl Controller {
         }
     }
 
-    /// Waits for all that is in flight, commands whose clients have gone included, and makes what
+    /// Waits for all that the device has, commands whose clients have gone included, and makes what
     /// was written last.
     ///
     /// # Errors
@@ -116,7 +116,7 @@ impl Controller {
     /// Those of [`Controller::finish`].
     pub(crate) async fn flush(&self) -> Result {
         for queue in &self.io {
-            let _drained = queue.in_flight.drain().await;
+            queue.in_flight.settled().await;
         }
         let queue = self.queue();
         let command = Command::flush(self.disk.nsid);

@@ -120,7 +120,7 @@ impl Registers {
 
     /// How long CSTS.RDY may take to change.
     pub(crate) fn ready_limit(&self) -> Delta {
-        Delta::from_millis(500 * (self.cap.to().get() as i64 + 1))
+        Delta::from_millis(500 * (i64::from(self.cap.to().get()) + 1))
     }
 
     /// Returns the largest number of entries that a queue may have.
