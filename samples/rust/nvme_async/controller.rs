@@ -189,15 +189,16 @@ pub(crate) async fn enable(registers: &Registers, admin: &Queue) -> Result {
 /// `EAGAIN` if the controller is not up, `ETIMEDOUT` if it does not answer: then only a reset helps,
 /// which was asked for.
 pub(crate) async fn admin(
-    admin: &Queue,
+    queue: &Queue,
     trouble: &Notify,
     command: Command,
     payload: Payload,
 ) -> Result<(Payload, Completion)> {
-    let tag = admin.in_flight.reserve().await?;
-    let Ok(operation) = admin.submit(tag, command, payload) else {
+    let tag = queue.in_flight.reserve().await?;
+    let Ok(operation) = queue.submit(tag, command, payload) else {
         return Err(EAGAIN);
     };
+    queue.tell();
     timeout(ADMIN_LIMIT, operation).await.map_err(|_| {
         trouble.notify_one();
         ETIMEDOUT

@@ -142,7 +142,12 @@ impl MiscDevice for Opened {
 
 impl Controller {
     /// Splits what begins at `offset` into parts that the disk has.
-    fn parts(&self, write: bool, offset: i64, bytes: usize) -> Result<impl Iterator<Item = Part>> {
+    fn parts(
+        &self,
+        write: bool,
+        offset: i64,
+        bytes: usize,
+    ) -> Result<impl ExactSizeIterator<Item = Part>> {
         let offset = u64::try_from(offset).map_err(|_| EINVAL)?;
         let left = self.disk.bytes()?.saturating_sub(offset);
         let bytes = bytes.min(usize::try_from(left).unwrap_or(usize::MAX));
@@ -220,7 +225,7 @@ impl Controller {
     /// a signal: then none of them is drained.
     pub(crate) fn run(
         &self,
-        parts: &mut impl Iterator<Item = Part>,
+        parts: &mut impl ExactSizeIterator<Item = Part>,
         mut fill: impl FnMut(Part, &mut Buffer) -> Result,
         mut drain: impl FnMut(Part, &Buffer) -> Result,
     ) -> Result {
@@ -230,14 +235,15 @@ impl Controller {
             Some(buffer) => Some(buffer),
             None => Some(block_on_interruptible(queue.pool.take())??),
         };
-        let mut filled = KVec::with_capacity(PARTS, GFP_KERNEL)?;
+        let count = parts.len().min(PARTS);
+        let mut filled = KVec::with_capacity(count, GFP_KERNEL)?;
         while let Some(mut own) = buffer.take() {
             let Some(part) = parts.next() else {
                 break;
             };
             fill(part, &mut own)?;
             filled.push((part, own), GFP_KERNEL)?;
-            if filled.len() < PARTS {
+            if filled.len() < count {
                 buffer = queue.pool.try_take();
             }
         }
@@ -254,6 +260,7 @@ impl Controller {
                     }
                 }
             }
+            queue.tell();
             // In their order: those that are over before are no reason to wake.
             for (part, command) in started.drain_all() {
                 match self.finish(queue, command).await {

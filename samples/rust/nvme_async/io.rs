@@ -46,7 +46,7 @@ impl Controller {
         &self.io[at]
     }
 
-    /// Gives the device the command for a part.
+    /// Gives the device the command for a part, of which the caller has it told.
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl Controller {
         Ok(Started { operation, command })
     }
 
-    /// Gives the device a command, as soon as the controller takes any.
+    /// Gives the device a command, as soon as the controller takes any. The caller has it told.
     async fn give(
         &self,
         queue: &Queue,
@@ -69,7 +69,11 @@ impl Controller {
     ) -> Result<InDevice> {
         loop {
             let tag = match queue.in_flight.try_reserve() {
-                Err(EBUSY) => queue.in_flight.reserve().await?,
+                Err(EBUSY) => {
+                    // Room comes from what the device has done.
+                    queue.tell();
+                    queue.in_flight.reserve().await?
+                }
                 tag => tag?,
             };
             match queue.submit(tag, command, payload) {
@@ -105,6 +109,7 @@ impl Controller {
             self.live().await?;
             self.counts.retries.fetch_add(1, Full);
             operation = self.give(queue, command, payload).await?;
+            queue.tell();
         }
     }
 
@@ -121,6 +126,7 @@ impl Controller {
         let queue = self.queue();
         let command = Command::flush(self.disk.nsid);
         let operation = self.give(queue, command, None).await?;
+        queue.tell();
         let started = Started { operation, command };
         self.finish(queue, started).await.map(|_| ())
     }

@@ -74,6 +74,8 @@ pub(crate) type InDevice = Operation<Payload, Completion>;
 struct Submit {
     live: bool,
     tail: u16,
+    /// The tail that the device was told of last.
+    told: u16,
 }
 
 /// The side of completions.
@@ -131,7 +133,7 @@ impl Queue {
             cq: Coherent::zeroed_slice(device, count, GFP_KERNEL)?,
             tail,
             head,
-            submit <- new_spinlock!(Submit { live: false, tail: 0 }, "nvme_async::submit"),
+            submit <- new_spinlock!(Submit { live: false, tail: 0, told: 0 }, "nvme_async::submit"),
             reap <- new_spinlock_irq!(
                 Reap { head: 0, phase: true, sq_head: 0 }, "nvme_async::reap"),
             in_flight: InFlight::new(count - 1)?,
@@ -162,7 +164,8 @@ impl Queue {
             sq_head: 0,
         };
         drop(reap);
-        self.submit.lock().tail = 0;
+        let mut submit = self.submit.lock();
+        (submit.tail, submit.told) = (0, 0);
     }
 
     /// Takes commands from now on. The device has the queue.
@@ -175,7 +178,7 @@ impl Queue {
         self.submit.lock().live = false;
     }
 
-    /// Gives a command to the device, with the memory that it accesses.
+    /// Gives a command to the device, with the memory that it accesses. [`Queue::tell`] says so.
     ///
     /// # Errors
     ///
@@ -196,9 +199,17 @@ impl Queue {
         let operation = tag.start(payload);
         io_project!(self.sq, [panic: usize::from(submit.tail)]).copy_write(command);
         submit.tail = self.after(submit.tail);
-        // An error: the device goes, and takes no command; it will have stopped soon.
-        let _rung = self.registers.ring(self.tail, submit.tail.into());
         Ok(operation)
+    }
+
+    /// Tells the device of the commands that it was given and not yet told of.
+    pub(crate) fn tell(&self) {
+        let mut submit = self.submit.lock();
+        if submit.live && submit.told != submit.tail {
+            submit.told = submit.tail;
+            // An error: the device goes, and takes no command; it will have stopped soon.
+            let _rung = self.registers.ring(self.tail, submit.tail.into());
+        }
     }
 
     fn after(&self, entry: u16) -> u16 {

@@ -168,7 +168,9 @@ impl Controller {
     async fn event(&self) -> Result<u32> {
         let tag = self.admin.in_flight.reserve().await?;
         let asked = self.admin.submit(tag, Command::async_event(), None);
-        let (_, completion) = asked.map_err(|_| EAGAIN)?.await;
+        let asked = asked.map_err(|_| EAGAIN)?;
+        self.admin.tell();
+        let (_, completion) = asked.await;
         completion.to_result()
     }
 
