@@ -20,6 +20,7 @@ mod irqs;
 mod leaves;
 mod rescue;
 mod tasks;
+mod turns;
 
 use contexts::{
     api_violations_outstanding, //
