@@ -7,8 +7,8 @@
 DEBIAN_RELEASE=7.3.4+deb13-arm64-16k
 # Its configuration is gcc's; with BTF Rust wants pahole to be there.
 DEBIAN_TOOLS=gcc-aarch64-linux-gnu,pahole
-# What the kernel has as modules that the guest needs for its root.
-DEBIAN_MODULES="virtio_pci virtio_blk erofs 9p 9pnet_virtio virtio_console virtio-rng overlay"
+# What the kernel has as modules: what the guest needs for its root, and DRM.
+DEBIAN_MODULES="virtio_blk erofs 9p 9pnet_virtio virtio-rng overlay drm"
 
 # in_debian_root DIR COMMAND…: runs a command in the toolchain root with Debian's compiler, which is kept in DIR as what differs.
 in_debian_root() {
