@@ -38,7 +38,7 @@ modules() {
 	printf '%s\n' "$out"
 }
 
-# The emulator's program, beside the programs that judge its results. The directory that cargo builds in is shared by all checkouts,
+# The emulators' programs, beside the programs that judge results. The directory that cargo builds in is shared by all checkouts,
 # the programs are not.
 emulator() {
 	local root target
@@ -50,7 +50,7 @@ emulator() {
 		flock 9
 		cd "$REPO/tools/agxemu"
 		in_root "$root" cargo build --quiet --release --locked --target-dir "$target" >&2
-		for program in agxemu mandelbrot-check; do
+		for program in agxemu gspemu mandelbrot-check; do
 			cmp -s "$target/release/$program" "$REPO/build/$program" && continue
 			cp "$target/release/$program" "$REPO/build/$program.new"
 			mv "$REPO/build/$program.new" "$REPO/build/$program"

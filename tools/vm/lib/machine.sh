@@ -14,8 +14,8 @@ COMPLAINTS='WARNING: |BUG: |KASAN: |Kernel panic|Internal error: |Oops|possible 
 DEFAULT_MODULES="kasync jobqueue agxemu_bridge asahi"
 
 parse_options() {
-	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' PLUGIN='' DEVICE='' WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR='' PROCESSORS=2
-	MEMORY_MIB=2048 MODULES=$DEFAULT_MODULES CARRIED='' GPU_MAY_FAIL='' KERNEL_OPTIONS=''
+	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' PLUGIN='' DEVICE='' DRIVES=() WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR='' PROCESSORS=2
+	MEMORY_MIB=2048 MODULES=$DEFAULT_MODULES CARRIED='' GPU_MAY_FAIL='' KERNEL_OPTIONS='' GSP='' GSP_OPTIONS=''
 	CAPTURE='' GRAPHICS='' QEMU_MACHINE="virt,gic-version=3,its=on" NO_MAP='' PORTS=() GUEST_ARCH=arm64 KERNEL_BUILD=''
 	COMMAND=()
 	while [ $# -gt 0 ]; do
@@ -39,13 +39,15 @@ parse_options() {
 			GUEST_ARCH=$2
 			shift
 			;;
-		--share | --emu | --plugin | --device | --modules | --carry | --timeout | --log | --processors | --memory | --kernel-options | --no-map | --port | --kernel)
+		--share | --emu | --gsp | --plugin | --device | --drive | --modules | --carry | --timeout | --log | --processors | --memory | --kernel-options | --no-map | --port | --kernel)
 			[ $# -gt 1 ] || die "$1 needs a value"
 			case $1 in
 			--share) SHARE=$(realpath "$2") ;;
 			--emu) EMU_OPTIONS=$2 ;;
+			--gsp) GSP=1 GSP_OPTIONS=$2 ;;
 			--plugin) PLUGIN=$2 ;;
 			--device) DEVICE=$2 ;;
+			--drive) DRIVES+=(-drive "if=none,$2") ;;
 			--modules) MODULES=$2 ;;
 			--carry) CARRIED=$2 ;;
 			--timeout) TIMEOUT=$2 ;;
@@ -115,7 +117,7 @@ machine_prepare() {
 		MODULE_DIR=$REPO/build/modules-$FLAVOUR_WANTED EMULATOR=$REPO/build/agxemu
 	else
 		MODULE_DIR=$(modules "$FLAVOUR_WANTED")
-		[ -z "$WITH_EMU" ] || EMULATOR=$(emulator)
+		[ -z "$WITH_EMU$GSP" ] || EMULATOR=$(emulator)
 	fi
 
 	mkdir -p "$CACHE/run"
@@ -136,12 +138,13 @@ machine_cleanup() {
 	local status=$?
 	trap - EXIT
 	[ -z "${EMULATOR_PID:-}" ] || kill "$EMULATOR_PID" 2>/dev/null || true
+	[ -z "${GSP_PID:-}" ] || kill "$GSP_PID" 2>/dev/null || true
 	[ -z "${QEMU_PID:-}" ] || kill "$QEMU_PID" 2>/dev/null || true
 	[ -z "${OUTPUT_PID:-}" ] || kill "$OUTPUT_PID" 2>/dev/null || true
 	wait 2>/dev/null || true
 	if [ -n "$LOG_DIR" ]; then
 		mkdir -p "$LOG_DIR"
-		cp "$RUN"/console.log "$RUN"/emulator.log "$RUN"/stats.json "$LOG_DIR/" 2>/dev/null || true
+		cp "$RUN"/console.log "$RUN"/{emulator.log,stats.json,gsp.log,gsp.json} "$LOG_DIR/" 2>/dev/null || true
 	fi
 	rm -rf "$RUN"
 	exit "$status"
@@ -174,20 +177,37 @@ machine_start_emulator() {
 		"${EMULATOR_REGIONS[@]}" --log "$RUN/emulator.log" --stats "$RUN/stats.json" \
 		${CAPTURE:+--capture "$CAPTURE"} $EMU_OPTIONS >"$RUN/emulator.out" 2>&1 &
 	EMULATOR_PID=$!
+	machine_await_socket $EMULATOR_PID "$RUN/socket" "$RUN/emulator.out"
+}
+
+# The other emulator, that of a GSP.
+machine_start_gsp() {
+	# shellcheck disable=SC2086
+	exec_in_root "$ROOT" "${EMULATOR%/*}/gspemu" --socket "$RUN/gsp.socket" --log "$RUN/gsp.log" --stats "$RUN/gsp.json" \
+		$GSP_OPTIONS >"$RUN/gsp.out" 2>&1 &
+	GSP_PID=$!
+	machine_await_socket $GSP_PID "$RUN/gsp.socket" "$RUN/gsp.out"
+}
+
+# machine_await_socket PID SOCKET OUTPUT
+machine_await_socket() {
 	local left=100
-	until [ -S "$RUN/socket" ]; do
-		if ! kill -0 $EMULATOR_PID 2>/dev/null || [ $((left -= 1)) = 0 ]; then
+	until [ -S "$2" ]; do
+		if ! kill -0 "$1" 2>/dev/null || [ $((left -= 1)) = 0 ]; then
 			say "error: the emulator does not start:"
-			cat "$RUN/emulator.out" >&2
+			cat "$3" >&2
 			exit 127
 		fi
-		timeout 0.1 tail --pid=$EMULATOR_PID -f /dev/null || true
+		timeout 0.1 tail --pid="$1" -f /dev/null || true
 	done
 }
 
 # The emulator ends when QEMU hangs up, and writes its statistics and what is left of its captures then. If QEMU never called,
 # it waits. False if captures were cut off.
 machine_end_emulator() {
+	if [ -n "${GSP_PID:-}" ]; then
+		timeout 20 tail --pid="$GSP_PID" -f /dev/null || say "the GSP does not end by itself"
+	fi
 	[ -n "${EMULATOR_PID:-}" ] || return 0
 	local patience=20 status=0
 	[ -z "$CAPTURE" ] || patience=600
@@ -218,6 +238,7 @@ machine_command() {
 		emulated=(qemu-system-aarch64 -M "$QEMU_MACHINE" -cpu max -dtb "$RUN/tree.dtb")
 	fi
 	[ -z "$WITH_EMU" ] || machine_start_emulator
+	[ -z "$GSP" ] || machine_start_gsp
 
 	QEMU=("${emulated[@]}" -smp "$processors"
 		-object "memory-backend-memfd,id=mem,size=${MEMORY_MIB}M,share=on" -machine memory-backend=mem
@@ -237,11 +258,14 @@ machine_command() {
 	for port in "${PORTS[@]}"; do
 		QEMU+=(-chardev "${port#*,},id=${port%%,*}" -device "virtserialport,chardev=${port%%,*},name=${port%%,*}")
 	done
+	QEMU+=("${DRIVES[@]}")
 	[ -z "$DEVICE" ] || QEMU+=(-device "$DEVICE")
 	[ -z "$SHARE" ] || QEMU+=(-fsdev "local,id=share,path=$SHARE,security_model=none"
 		-device virtio-9p-pci,fsdev=share,mount_tag=share)
 	[ -z "$WITH_EMU" ] || QEMU+=(-device
 		"{\"driver\":\"vfio-user-pci\",\"socket\":{\"type\":\"unix\",\"path\":\"$RUN/socket\"}}")
+	[ -z "$GSP" ] || QEMU+=(-device
+		"{\"driver\":\"vfio-user-pci\",\"socket\":{\"type\":\"unix\",\"path\":\"$RUN/gsp.socket\"}}")
 	if [ "$1" = 1 ]; then
 		QEMU+=(-chardev stdio,id=output,signal=off -device virtconsole,chardev=output)
 	else
