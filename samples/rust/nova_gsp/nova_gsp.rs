@@ -37,6 +37,7 @@ use kernel::{
 
 mod clients;
 mod events;
+mod figures;
 mod gsp;
 mod queue;
 mod regs;
@@ -156,6 +157,9 @@ impl pci::Driver for NovaGsp {
             if module_parameters::scenarios.value() != 0 {
                 driver.clients.scenarios()?;
             }
+            if module_parameters::figures.value() != 0 {
+                kasync::block_on(driver.clients.figures())??;
+            }
             driver.clients.leave_some()?;
             Ok(driver)
         };
@@ -190,6 +194,10 @@ kernel::module_pci_driver! {
         scenarios: u8 {
             default: 1,
             description: "Whether clients try what they can when the driver binds",
+        },
+        figures: u8 {
+            default: 0,
+            description: "Whether the driver prints what calls take when it binds",
         },
     },
 }
