@@ -90,7 +90,7 @@ pub(crate) fn max_pinned() -> u64 {
     unsafe { ffi::asahi_pinned_limit() }
 }
 
-/// Whose memory it is: clients', or the driver's own, for queues and jobs, which has a reserve.
+/// The owner of memory: clients, or the driver, for queues and jobs, which has a reserve.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Share {
     Clients,

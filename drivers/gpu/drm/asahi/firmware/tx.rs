@@ -76,7 +76,7 @@ pub(super) const FIRST_PAUSE: Delta = Delta::from_micros(100);
 /// Longest pause between two looks at a read index.
 pub(super) const LAST_PAUSE: Delta = Delta::from_millis(8);
 /// How long the firmware may take for an entry: longer than for a halt, during which it reads none.
-/// Whoever takes a living one for dead loses the GPU until the next reboot.
+/// If a living one is taken for dead, the GPU is lost until the next reboot.
 const LIMIT: Delta = Delta::from_millis(10_000);
 
 /// How many tasks wait at a time until the entry that each has written is dealt with.
