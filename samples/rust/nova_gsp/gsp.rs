@@ -251,7 +251,7 @@ impl Server {
             // Cannot fail: this task is no part of it.
             let _joined = scope.end().await;
         }
-        // With the turn, no task is writing a call any more.
+        // Who is writing a call has written it now.
         let _turn = gsp.rpc.turn.acquire(1).await;
         if let Err(e) = gsp
             .rpc

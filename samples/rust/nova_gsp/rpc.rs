@@ -3,11 +3,15 @@
 //! Calls: many at once, each of which waits for its own reply and for nothing else.
 //!
 //! ```text
-//! a slot, the turn, room            written, doorbell call() ──────────────────────────► waits
-//! ──────────────────────► in flight │                             │     │ │ dropped
-//! │     │ dropped, out of time ▼                             │     ▼ nothing happened
-//! │   abandoned: the slot stays │     │ reply, reset, crash, poison ▼     ▼ late reply, reset …
-//! the slot is free
+//!             a slot, the turn, room            written, doorbell
+//!  call() ──────────────────────────► waits ──────────────────────► in flight
+//!                                       │                             │     │
+//!                                       │ dropped                     │     │ dropped, out of time
+//!                                       ▼                             │     ▼
+//!                                  nothing happened                   │   abandoned: the slot stays
+//!                                                                     │     │
+//!                                         reply, reset, crash, poison ▼     ▼ late reply, reset …
+//!                                                                    the slot is free
 //! ```
 //!
 //! A slot belongs to a call until the processor cannot answer it any more, whatever has become of
@@ -217,8 +221,8 @@ impl Rpc {
         answer.await.map_err(|_| ENODEV)?
     }
 
-    /// Sends a call that has no reply. The caller has the turn, and nobody else sends: it is how
-    /// the processor is started.
+    /// Sends a call that has no reply. The caller has the turn, and nobody else sends: it is how the
+    /// processor is started.
     pub(crate) fn send(&self, function: u32, payload: &[u8]) -> Result {
         self.write(function, 0, payload)?;
         self.registers.ring()
