@@ -54,6 +54,7 @@ else
 	wrong names 'has no arms' Documentation/dma_fence.rst 's/(FenceEmitter::arm)\(/\1s(/' "a function in a diagram"
 	wrong names 'no such file' Documentation/kasync.rst 's/``samples\/rust\/edu_async``/``samples\/rust\/edu_sync``/' "a file that is not there"
 	wrong names 'no string has this' Documentation/firstboot.rst 's/``channel error: /``channel mistake: /' "a line that the driver does not print"
+	wrong names 'no such file' README.md 's/\(Documentation\/kasync.rst\)/(Documentation\/kasink.rst)/' "a link that leads nowhere"
 	wrong figures 'in the baseline, and not here' Documentation/jobqueue.rst 's/^(one queue, wait for each 64th +)[0-9]+/\11000/' "a figure that was not measured"
 	wrong figures 'README.md does not say' README.md 's/[0-9.]+ % of the [0-9]+ that pass/1 % of the 7 that pass/' "a share of piglit's tests"
 	wrong inferred 'no page names it' rust/agx_abi/stats.rs '2a// Inferred.' "a rule that is inferred, on no page"
