@@ -52,7 +52,7 @@ else
 	wrong names 'nothing is called that' Documentation/dma_fence.rst 's/``FenceFuture``/``FenceFutura``/' "a type that is not there"
 	wrong names 'has no polled' Documentation/jobqueue.rst 's/``JobQueue::new\(\)``/``JobQueue::polled()``/' "a function that is not there"
 	wrong names 'has no arms' Documentation/dma_fence.rst 's/(FenceEmitter::arm)\(/\1s(/' "a function in a diagram"
-	wrong names 'no such file' Documentation/kasync.rst 's/``samples\/rust\/edu_async``/``samples\/rust\/edu_sync``/' "a file that is not there"
+	wrong names 'no such file' Documentation/firstdriver.rst 's/``samples\/rust\/edu_async``/``samples\/rust\/edu_sync``/' "a file that is not there"
 	wrong names 'no string has this' Documentation/firstboot.rst 's/``channel error: /``channel mistake: /' "a line that the driver does not print"
 	wrong names 'no such file' README.md 's/\(Documentation\/kasync.rst\)/(Documentation\/kasink.rst)/' "a link that leads nowhere"
 	wrong figures 'in the baseline, and not here' Documentation/jobqueue.rst 's/^(one queue, wait for each 64th +)[0-9]+/\11000/' "a figure that was not measured"
