@@ -15,6 +15,7 @@ use kernel::{
 mod contexts;
 mod drops;
 mod hazards;
+mod in_flight;
 mod irqs;
 mod leaves;
 mod rescue;
