@@ -35,7 +35,7 @@
 //! | before | the caller | the caller |
 //! | in flight, abandoned or not | the operation: nobody has a reference to it | nobody |
 //! | over | the future; unless that has gone, the completer | them |
-//! | [`InFlight`] is gone, and nobody has said that the device has stopped | nobody | nobody: it is leaked, and that is reported |
+//! | [`InFlight`] is gone, the device not done | nobody | nobody: it is leaked, and reported |
 //!
 //! # Cancelling
 //!
@@ -157,7 +157,7 @@ impl<T, R> Drop for Table<T, R> {
 /// | `new` | yes | no (it allocates) | no |
 /// | `try_reserve`, [`Tag::start`], `complete`, `ids`, `close` | yes | yes | yes |
 /// | `reserve`, `abandoned`, `settled`, `drain`, polling them, and [`Operation`] | yes | yes | no |
-/// | dropping an [`Operation`], or the last handle | where `T` and `R` may be dropped | as there | no |
+/// | drop of an [`Operation`] or of the last handle | as `T` and `R` allow | the same | no |
 ///
 /// # Examples
 ///

@@ -32,10 +32,10 @@
 //! | state | the memory, the result | the waker is registered by |
 //! |---|---|---|
 //! | free | nobody's; [`Slot::start`] writes the memory | |
-//! | DEVICE, whichever else | the device's: nobody reads, moves or drops the memory | the future, or with ABORTER the guard |
-//! | CLAIMED | the completer's: it writes the result | as before |
-//! | CLAIMED, neither CLIENT nor RESULT | the completer's: it takes both back | the guard |
-//! | RESULT | the future's | nobody |
+//! | DEVICE, whichever else | the device's: nobody reads, moves or drops the memory | the future,
+//! or with ABORTER the guard | | CLAIMED | the completer's: it writes the result | as before | |
+//! CLAIMED, neither CLIENT nor RESULT | the completer's: it takes both back | the guard | | RESULT
+//! | the future's | nobody |
 
 use crate::{
     await_site::AwaitSite,
@@ -149,8 +149,8 @@ impl<T, R> Slot<T, R> {
     }
 
     /// Changes the state to what `f` says, or leaves it if that is nothing. Returns the state that
-    /// was there before the change, or instead of it. Whoever has left the state before is seen with
-    /// all that it has written, in either case.
+    /// was there before the change, or instead of it. All that was written before that state was
+    /// left is seen, in either case.
     fn update(&self, f: impl Fn(State) -> Option<State>) -> Result<State, State> {
         let mut now = State(self.state.load(Acquire));
         while let Some(next) = f(now) {
@@ -306,9 +306,9 @@ impl<T, R> Slot<T, R> {
         }
     }
 
-    /// Has the one who completes the operation say that it is watched. Returns the round, or nothing
-    /// if the device does not have the memory, of this round or of another than `round` if that is
-    /// given.
+    /// Has the one who completes the operation say that it is watched. Returns the round, or
+    /// nothing if the device does not have the memory, of this round or of another than `round` if
+    /// that is given.
     pub(super) fn watch(&self, round: Option<u64>) -> Option<u64> {
         let watched = self.update(|s| {
             let wanted = round.is_none_or(|round| s.round() == round);

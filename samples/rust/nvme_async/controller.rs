@@ -186,8 +186,8 @@ pub(crate) async fn enable(registers: &Registers, admin: &Queue) -> Result {
 ///
 /// # Errors
 ///
-/// `EAGAIN` if the controller is not up, `ETIMEDOUT` if it does not answer: then only a reset helps,
-/// which was asked for.
+/// `EAGAIN` if the controller is not up, `ETIMEDOUT` if it does not answer: then only a reset
+/// helps, which was asked for.
 pub(crate) async fn admin(
     queue: &Queue,
     trouble: &Notify,
@@ -326,7 +326,11 @@ impl Controller {
         }
     }
 
+    /// Says what the controller is at. From [`State::Gone`] it does not come back.
     pub(crate) fn is_at(&self, state: State) {
+        if self.state.subscribe().get().state == State::Gone {
+            return;
+        }
         let resets = self.counts.resets.load(Acquire);
         // Cannot fail: there is a receiver.
         let _told = self.state.send(At { state, resets });

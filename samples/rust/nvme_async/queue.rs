@@ -220,8 +220,8 @@ impl Queue {
         }
     }
 
-    /// Reads what the device has completed, and returns whether that was anything. In hard interrupt
-    /// context.
+    /// Reads what the device has completed, and returns whether that was anything. In hard
+    /// interrupt context.
     fn reap(&self) -> bool {
         let mut reap = self.reap.lock();
         let first = reap.head;

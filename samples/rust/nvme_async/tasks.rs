@@ -61,8 +61,9 @@ pub(crate) async fn recover(controller: Arc<Controller>) {
 
 /// Has the device abort commands whose clients have gone, one after the other, until cancelled.
 ///
-/// The client's end is not the command's: the buffer stays with it until the device has said that it
-/// is over, with whichever status. The tag is held meanwhile, so that no other command is aborted.
+/// The client's end is not the command's: the buffer stays with it until the device has said that
+/// it is over, with whichever status. The tag is held meanwhile, so that no other command is
+/// aborted.
 pub(crate) async fn abort(controller: Arc<Controller>, queue: Arc<Queue>) {
     loop {
         let mut abandoned = match select(cancelled(), queue.in_flight.abandoned()).await {
@@ -88,8 +89,8 @@ pub(crate) async fn abort(controller: Arc<Controller>, queue: Arc<Queue>) {
 
 /// Has the controller reset if a command takes too long, until cancelled.
 ///
-/// This costs a command nothing: now and then the tags in flight are compared with those of the time
-/// before. Tags are not used again for long.
+/// This costs a command nothing: now and then the tags in flight are compared with those of the
+/// time before. Tags are not used again for long.
 pub(crate) async fn watch(controller: Arc<Controller>, queue: Arc<Queue>, mut before: KVec<u16>) {
     loop {
         if let Either::Left(()) = select(cancelled(), sleep(COMMAND_LIMIT)).await {

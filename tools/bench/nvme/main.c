@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * Reads 4 KiB at a time from a disk, at random places, with 1, 8 and 64 commands at a time: by the
- * batches of samples/rust/nvme_async, or by the kernel's asynchronous I/O. Each depth is a region of
- * the profile; interrupts and wakes of this thread are printed.
+ * Reads 4 KiB at a time from a disk, at random places, with 1, 8 and 64 commands at a time: by
+ * the batches of samples/rust/nvme_async, or by the kernel's asynchronous I/O. Each depth is a
+ * region of the profile; interrupts and wakes of this thread are printed.
  *
  * usage: nvme-bench DEVICE READS
  */
@@ -54,7 +54,11 @@ static void read_some(int depth)
 		struct nvme_batch batch = { (uintptr_t)requests, depth };
 
 		for (int i = 0; i < depth; i++)
-			requests[i] = (struct nvme_request){ (uintptr_t)data + i * BLOCK, place(), BLOCK, 0 };
+			requests[i] = (struct nvme_request){
+				.address = (uintptr_t)data + i * BLOCK,
+				.offset = place(),
+				.bytes = BLOCK,
+			};
 		if (ioctl(disk, NVME_BATCH, &batch) != depth)
 			fail("batch");
 	} else {
@@ -73,7 +77,8 @@ static void read_some(int depth)
 		}
 		if (syscall(SYS_io_submit, context, (long)depth, pointers) != depth)
 			fail("io_submit");
-		if (syscall(SYS_io_getevents, context, (long)depth, (long)depth, events, NULL) != depth)
+		if (syscall(SYS_io_getevents, context, (long)depth, (long)depth, events, NULL) !=
+		    depth)
 			fail("io_getevents");
 		for (int i = 0; i < depth; i++)
 			if (events[i].res != BLOCK)

@@ -21,11 +21,11 @@ nvme sample-nvme "format=raw,file=$image" '
 	nvme=/mnt/share/nvme driver=/sys/bus/pci/drivers/nvme_async
 	$nvme limits
 	$nvme events
-	$nvme stress 4 '$mib'
-	$nvme stress 4 '$mib' kill signal reset
+	$nvme stress 4 '"$mib"'
+	$nvme stress 4 '"$mib"' kill signal reset
 	$nvme info
 	device=$(ls $driver | grep -m 1 :)
-	for i in $(seq '$rounds'); do
+	for i in $(seq '"$rounds"'); do
 		file=$(echo /dev/nvme_async*)
 		dd if=$file of=/dev/null bs=256k 2>/dev/null & a=$!
 		dd if=/dev/zero of=$file bs=64k 2>/dev/null & b=$!
@@ -35,7 +35,7 @@ nvme sample-nvme "format=raw,file=$image" '
 		if wait $a || wait $b || wait $c; then echo not ok a reader of a disk that is gone; fi
 		echo $device >$driver/bind || echo not ok bind $i
 	done
-	echo ok unbound under load '$rounds' times
+	echo ok unbound under load '"$rounds"' times
 	if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi
 	dmesg | grep "nvme_async: .*\(does not\|takes too long\|has completed\|not deleted\|no more\)" && echo not ok complaints' \
 	--timeout 900

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -52,11 +53,12 @@ static int show(void)
 {
 	struct nvme_info i = info(open_disk());
 
-	printf("bytes %llu block %llu queues %llu in_flight %llu commands %llu aborts %llu aborted %llu resets %llu retries %llu events %llu\n",
-	       (unsigned long long)i.bytes, (unsigned long long)i.block_size, (unsigned long long)i.queues,
-	       (unsigned long long)i.in_flight, (unsigned long long)i.commands, (unsigned long long)i.aborts,
-	       (unsigned long long)i.aborted, (unsigned long long)i.resets, (unsigned long long)i.retries,
-	       (unsigned long long)i.events);
+	printf("bytes %" PRIu64 " block %" PRIu64 " queues %" PRIu64 " in_flight %" PRIu64, i.bytes,
+	       i.block_size, i.queues, i.in_flight);
+	printf(" commands %" PRIu64 " aborts %" PRIu64 " aborted %" PRIu64, i.commands, i.aborts,
+	       i.aborted);
+	printf(" resets %" PRIu64 " retries %" PRIu64 " events %" PRIu64 "\n", i.resets, i.retries,
+	       i.events);
 	return 0;
 }
 
@@ -76,8 +78,8 @@ static int limits(void)
 	say(pread(disk, data, BLOCK, i.bytes) == 0, "nothing is behind the end");
 	say(pread(disk, data, 2 * BLOCK, i.bytes - BLOCK) == BLOCK, "what is before it is read");
 	say(pwrite(disk, data, BLOCK, i.bytes) < 0 && errno == ENOSPC, "nor is there room");
-	say(pread(disk, (void *)16, BLOCK, 0) < 0 && errno == EFAULT, "nobody's memory is not read to");
-	say(pwrite(disk, (void *)16, BLOCK, 0) < 0 && errno == EFAULT, "nor written from");
+	say(pread(disk, (void *)16, BLOCK, 0) < 0 && errno == EFAULT, "no memory, no read");
+	say(pwrite(disk, (void *)16, BLOCK, 0) < 0 && errno == EFAULT, "nor write");
 	say(ioctl(disk, NVME_BATCH, &batch) == 1, "a batch of one");
 	request.offset = i.bytes;
 	say(ioctl(disk, NVME_BATCH, &batch) < 0 && errno == ENXIO, "none behind the end");
@@ -107,8 +109,11 @@ static int events(void)
 	for (int round = 1; round <= 5; round++) {
 		if (ioctl(disk, NVME_TEMPERATURE, &low))
 			break;
-		for (int wait = 0; wait < 1000 && info(disk).events - before < (uint64_t)round; wait++)
+		for (int wait = 0; wait < 1000; wait++) {
+			if (info(disk).events - before >= (uint64_t)round)
+				break;
 			nanosleep(&step, NULL);
+		}
 		if (ioctl(disk, NVME_TEMPERATURE, &high))
 			break;
 		/* After a reset the device has to be asked for events again. */
@@ -116,7 +121,7 @@ static int events(void)
 			break;
 		seen = info(disk).events - before;
 	}
-	say(seen == 5, "%llu of 5 events", (unsigned long long)seen);
+	say(seen == 5, "%" PRIu64 " of 5 events", seen);
 	return 0;
 }
 
@@ -142,13 +147,14 @@ static int killed(void)
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	ms = (end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000;
+	ms = (end.tv_sec - begin.tv_sec) * 1000;
+	ms += (end.tv_nsec - begin.tv_nsec) / 1000000;
 	say(ms < 1000, "the process is gone after %ld ms", ms);
 	say(ioctl(disk, NVME_FLUSH) == 0, "the disk goes on");
 	after = info(disk);
-	say(after.in_flight == 0 && after.aborts > before.aborts, "%llu aborts, of which %llu came in time",
-	    (unsigned long long)(after.aborts - before.aborts),
-	    (unsigned long long)(after.aborted - before.aborted));
+	say(after.in_flight == 0 && after.aborts > before.aborts,
+	    "%" PRIu64 " aborts, of which %" PRIu64 " came in time", after.aborts - before.aborts,
+	    after.aborted - before.aborted);
 	return 0;
 }
 
@@ -169,7 +175,8 @@ static int failing(void)
 			wrong++;
 	}
 	say(failed > 0 && right > 0 && wrong == 0, "%d reads fail, %d do not", failed, right);
-	say(info(disk).in_flight == 0 && info(disk).resets == 0, "nothing is left, nothing was reset");
+	say(info(disk).in_flight == 0 && info(disk).resets == 0,
+	    "nothing is left, nothing was reset");
 	return 0;
 }
 
@@ -189,6 +196,8 @@ int main(int argc, char **argv)
 		return failing();
 	if (!strcmp(what, "stress"))
 		return stress(argc - 2, argv + 2);
-	fprintf(stderr, "usage: nvme info | limits | events | killed | failing | stress PROCESSES MIB [kill] [signal] [reset] [gone]\n");
+	fprintf(stderr,
+		"usage: nvme info | limits | events | killed | failing |\n"
+		"       stress PROCESSES MIB [kill] [signal] [reset]\n");
 	return 2;
 }

@@ -9,7 +9,8 @@
 #include <sys/ioctl.h>
 
 struct nvme_info {
-	uint64_t bytes, block_size, queues, in_flight, commands, aborts, aborted, resets, retries, events;
+	uint64_t bytes, block_size, queues, in_flight;
+	uint64_t commands, aborts, aborted, resets, retries, events;
 };
 
 struct nvme_request {

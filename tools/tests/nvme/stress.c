@@ -60,7 +60,8 @@ bool check(const void *data, uint64_t block, const struct block *expected)
 		return false;
 	fill(is, block, expected->maybe);
 	for (int at = 0; at < BLOCK; at += SECTOR)
-		if (memcmp((char *)data + at, is + at, SECTOR) && memcmp((char *)data + at, was + at, SECTOR))
+		if (memcmp((char *)data + at, is + at, SECTOR) &&
+		    memcmp((char *)data + at, was + at, SECTOR))
 			return false;
 	return true;
 }
@@ -112,7 +113,8 @@ static void settle(int disk, int process, uint32_t *generation)
 }
 
 /* One operation on `count` blocks. Returns false if it was cut short. */
-static bool operate(int disk, int process, unsigned int *seed, uint32_t *generation, char *data)
+static bool operate(int disk, int process, unsigned int *seed, uint32_t *generation,
+		    char *data)
 {
 	struct nvme_request requests[BATCH];
 	struct nvme_batch batch = { (uintptr_t)requests, 0 };
@@ -131,7 +133,12 @@ static bool operate(int disk, int process, unsigned int *seed, uint32_t *generat
 	for (unsigned int i = 0; i < count; i++) {
 		uint64_t block = (uint64_t)process * BLOCKS + first + i * stride;
 
-		requests[i] = (struct nvme_request){ (uintptr_t)data + i * BLOCK, block * BLOCK, BLOCK, write };
+		requests[i] = (struct nvme_request){
+			.address = (uintptr_t)data + i * BLOCK,
+			.offset = block * BLOCK,
+			.bytes = BLOCK,
+			.write = write,
+		};
 		if (write) {
 			fill(data + i * BLOCK, block, *generation);
 			shared->blocks[process][first + i * stride].maybe = *generation;
@@ -158,7 +165,7 @@ static bool operate(int disk, int process, unsigned int *seed, uint32_t *generat
 			b->there = *generation;
 			b->maybe = 0;
 		} else if (!check(data + i * BLOCK, requests[i].offset / BLOCK, b)) {
-			bad(process, "what was acknowledged is not there", requests[i].offset / BLOCK);
+			bad(process, "what was acknowledged is lost", requests[i].offset / BLOCK);
 		}
 	}
 	if (done > 0)
@@ -237,10 +244,12 @@ int stress(int argc, char **argv)
 		with_reset |= !strcmp(argv[i], "reset");
 		with_signals |= !strcmp(argv[i], "signal");
 	}
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	for (uint64_t at = 0; at < (uint64_t)processes * BLOCKS * BLOCK; at += sizeof(zero))
 		if (pwrite(disk, zero, sizeof(zero), (off_t)at) != sizeof(zero)) {
-			say(false, "zeroes at %llu: %s", (unsigned long long)at, strerror(errno));
+			say(false, "zeroes at %llu: %s", (unsigned long long)at,
+			    strerror(errno));
 			return 1;
 		}
 	for (int i = 0; i < processes; i++)
@@ -278,8 +287,8 @@ int stress(int argc, char **argv)
 	if (ioctl(disk, NVME_FLUSH))
 		say(false, "flush: %s", strerror(errno));
 	say(!failed, "%llu MiB of %d processes, %llu operations cut short, %u killed, %u resets",
-	    (unsigned long long)(shared->bytes >> 20), processes, (unsigned long long)shared->cut_short, kills,
-	    resets);
+	    (unsigned long long)(shared->bytes >> 20), processes,
+	    (unsigned long long)shared->cut_short, kills, resets);
 	say(all_is_there(disk, processes), "nothing is lost, nothing torn");
 	say(info(disk).in_flight == 0, "nothing is in flight");
 	return failed;

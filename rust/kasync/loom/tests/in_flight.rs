@@ -38,7 +38,7 @@ use std::{
 /// or never.
 struct Memory(KBox<UnsafeCell<u64>>);
 
-// SAFETY: Whoever has it accesses it, which loom checks.
+// SAFETY: Its owner accesses it, which loom checks.
 unsafe impl Send for Memory {}
 
 impl Memory {

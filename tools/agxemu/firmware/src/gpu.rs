@@ -323,7 +323,7 @@ impl Context<'_> {
 }
 
 impl Running {
-    /// What came of it, once it is over.
+    /// Returns what came of it, once it is over.
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         match &self.part {
             Part::Compute(job) => job.outcome().map(Outcome::Compute),

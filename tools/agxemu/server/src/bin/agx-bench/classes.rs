@@ -279,7 +279,7 @@ fn group() -> Vec<Class> {
     .into()
 }
 
-/// All classes.
+/// Returns all classes.
 pub fn all() -> Vec<Class> {
     [integer(), float(), memory(), group()].concat()
 }
