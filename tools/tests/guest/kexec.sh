@@ -64,7 +64,7 @@ again='/mnt/share/faults ok ok ok
 	if rmmod asahi && insmod /mnt/rig/modules/asahi.ko; then echo ok reload; else echo not ok reload; fi
 	/mnt/share/faults ok'
 kexec_with kexec delay:300 12 '' "$again"
-# It takes longer than anybody waits for.
+# It takes longer than any wait for it.
 kexec_with kexec-long-job delay:1:20000 12 'asahi .*gpu: jobs still run after 2 s of shutdown' "$again"
 # A coprocessor that does not sleep loses what it has. The second kernel cannot use it, and is unharmed.
 # shellcheck disable=SC2016

@@ -87,7 +87,7 @@ guest_tap probe-slow-boot --emu "--hardware slow-boot:1300" --share "$programs" 
 	/mnt/share/faults ok
 	check "without a word" test -z "$(dmesg -l err,warn | grep "asahi .*gpu: " | grep -v RTKit:)"'
 
-# A firmware that stays awake when it is told to sleep keeps what it was given, and nobody else gets that.
+# A firmware that stays awake when it is told to sleep keeps what it was given: that memory is not given away.
 guest_tap probe-no-sleep --emu "--fault no-sleep" --share "$programs" -- bash -c '
 	check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }
 	lines() { dmesg -l err,warn | grep "asahi .*gpu: " | grep -v RTKit: | grep -v "probe with driver asahi failed"; }

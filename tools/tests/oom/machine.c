@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* What has to be true of a machine with such a client, and after it. */
+/* Checks of a machine with such a client, while it runs and afterwards. */
 #define _GNU_SOURCE
 #include "oom.h"
 
@@ -103,7 +103,7 @@ static pid_t sleeper_start(void)
 		while (memory) {
 			for (size_t i = 0; i < SLEEPER_BYTES; i += 4096)
 				memory[i]++;
-			/* Nobody else writes there before the first client. */
+			/* Nothing else writes there before the first client. */
 			if (!ready)
 				ready = got->done = true;
 			usleep(100000);
@@ -143,7 +143,7 @@ void bystanders_stop(void)
 	context_fini(&other);
 }
 
-/* What the kernel has beside what is available, for one who wants to know where it went. */
+/* What the kernel has beside what is available: where the memory went. */
 static void show_memory(void)
 {
 	fflush(stdout);

@@ -327,7 +327,7 @@ impl ClosedQueues {
     /// How many queues are closed at a time.
     const BATCH: usize = 32;
 
-    /// Has `queues` closed soon.
+    /// Hands `queues` to the worker that closes them.
     pub(crate) fn close(mut queues: Handles<Arc<Queue>>) {
         let Some(first) = queues.pop() else {
             return;
@@ -342,8 +342,8 @@ impl ClosedQueues {
 
     /// Returns when the tasks have been polled that were woken before.
     fn let_tasks_run(scope: &Scope) {
-        // A task that is woken later is polled later. If it cannot be made, as the device goes,
-        // there is nobody to be considerate of.
+        // A task that is woken later is polled later. It cannot be made when the device goes: then
+        // no other client waits.
         if let Ok(task) = scope.spawn(c"turn", async {}) {
             let _ = block_on(task);
         }

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use agx_abi::uat::{pte, Access, Protection, PAGE_SIZE};
-use agx_abi::{Field, Layout, Value};
+use agx_abi::{Abi, Field, Layout, Value};
 
 use crate::cache::Cache;
 use crate::machine::{Level, Machine, OutsideRam, Role};
@@ -127,8 +127,11 @@ impl Record {
         let size = self.size().min(base + S::SIZE);
         let mut from = base;
         for field in S::FIELDS {
-            self.zero(from..base + field.offset)?;
-            from = base + field.offset + field.size;
+            let Some(range) = field.range(Abi::IN_USE) else {
+                continue;
+            };
+            self.zero(from..base + range.start)?;
+            from = base + range.end;
         }
         self.zero(from..size)
     }

@@ -3,10 +3,7 @@
 //! `agxemu`: an AGX as a PCI function, for `-device vfio-user-pci` of QEMU.
 
 mod arguments;
-mod backend;
-mod lines;
-mod memory;
-mod pci;
+mod function;
 mod tlbi;
 
 use std::process::ExitCode;
@@ -20,11 +17,10 @@ use agxemu_soc::coprocessor::{self, Config};
 use agxemu_soc::device::Device;
 use agxemu_soc::options::Trouble;
 use agxemu_soc::soc::Soc;
-use vfio_user::Server;
+use pci_function::{MsiLines, Socket};
 
 use crate::arguments::Arguments;
-use crate::backend::Backend;
-use crate::lines::MsiLines;
+use crate::function::{Agx, IDENTITY};
 use crate::tlbi::Ring;
 
 fn main() -> ExitCode {
@@ -99,9 +95,11 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         hardware: arguments.hardware,
     };
 
-    let server = Server::new(&arguments.socket, true, pci::irqs(), pci::regions())
-        .map_err(|e| format!("socket {}: {e}", arguments.socket.display()))?;
-    let mut backend = Backend::new(soc.clone(), device.clone(), lines);
+    let socket = Socket::new(&arguments.socket, &IDENTITY)?;
+    let agx = Agx {
+        soc: soc.clone(),
+        device: device.clone(),
+    };
     let firmware = thread::Builder::new()
         .name("firmware".to_owned())
         .spawn({
@@ -110,7 +108,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         })
         .map_err(|e| format!("firmware thread: {e}"))?;
 
-    let result = server.run(&mut backend);
+    let result = socket.serve(IDENTITY, Arc::new(agx), lines);
     soc.quit();
     let counters = firmware
         .join()
@@ -154,5 +152,5 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         );
         std::fs::write(&path, json).map_err(|e| format!("statistics {}: {e}", path.display()))?;
     }
-    result.map_err(|e| format!("connection to the virtual machine: {e}"))
+    result
 }

@@ -15,11 +15,14 @@
 //! | `slow-init:MS` | Initialize takes so long |
 //! | `slow-halt:MS` | the word that says that the GPU is halted comes so long after the event |
 //! | `slow-boot:MS` | each answer in RTKit's dialogue at a start takes so long |
-//! | `power-domain` | the device tree has a power domain; without power registers do not answer, and the coprocessor's state is lost |
+//! | `power-domain` | the device tree has a power domain, see below |
 //! | `strict` | all of these but `slow-boot`, with 1500 ms and 300 ms |
-//! | `once` | interrupt lines are signalled when they become active, and not again while they stay so |
+//! | `once` | interrupt lines are signalled when they become active, and not again |
 //! | `always-on` | the same power domain, of which the device tree says that it is always on |
-//! | `poison` | accesses to pages that the guest has freed are reported; the guest has to run with `page_poison=1` |
+//! | `poison` | accesses to pages that the guest has freed are reported |
+//!
+//! Without power, registers do not answer, and the coprocessor's state is lost. With `poison` the
+//! guest has to run with `page_poison=1`.
 //!
 //! Sleep states (\[C\]: a driver that has run on Macs does it; \[I\]: inferred):
 //!

@@ -239,7 +239,7 @@ impl GpuBox {
             },
             GFP_KERNEL_ACCOUNT,
         )?;
-        // SAFETY: In bounds as just computed, and nobody else has this span.
+        // SAFETY: In bounds as just computed, and no other object has this span.
         unsafe { at.write_bytes(0, size) };
         Ok(Self {
             object: Some(object),
@@ -253,17 +253,17 @@ impl GpuBox {
             .expect("the object is there until it is dropped")
     }
 
-    /// Its address, for the firmware and the GPU.
+    /// Returns its address for the firmware and the GPU.
     pub(crate) fn va(&self) -> u64 {
         self.object().span.start()
     }
 
-    /// Its size in bytes: at least what was asked for.
+    /// Returns its size in bytes: at least what was asked for.
     pub(crate) fn size(&self) -> usize {
         span_size(&self.object().span)
     }
 
-    /// Where the CPU has it.
+    /// Returns its address for the CPU.
     pub(crate) fn cpu_addr(&self) -> NonNull<u8> {
         self.object().at
     }

@@ -21,7 +21,9 @@ use kernel::{
 ///
 /// | call | context |
 /// |---|---|
-/// | all async functions | task, or `kasync::block_on` in process context; if cancelled the command may have been sent |
+/// | all async functions | task, or `kasync::block_on` in process context |
+///
+/// If such a function is cancelled, the command may have been sent.
 pub(crate) struct Control {
     pub(super) device_control: Arc<TxChannel>,
     /// The firmware wants to have it. Nothing uses it yet: what the firmware caches stays mapped

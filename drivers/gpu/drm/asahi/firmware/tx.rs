@@ -139,8 +139,11 @@ pub(super) struct Ring {
 ///
 /// | call | context |
 /// |---|---|
-/// | [`TxChannel::push`], [`TxChannel::reserve`] | process, signalling sections and disabled preemption included |
-/// | [`TxChannel::run`], [`TxChannel::finished`] | task, or `kasync::block_on`; if cancelled the entry may have been sent |
+/// | [`TxChannel::push`] | process, also in signalling sections, with preemption disabled |
+/// | [`TxChannel::reserve`] | the same |
+/// | [`TxChannel::run`], [`TxChannel::finished`] | task, or `kasync::block_on` |
+///
+/// If one of the last two is cancelled, the entry may have been sent.
 #[pin_data]
 pub(crate) struct TxChannel {
     name: &'static CStr,

@@ -284,7 +284,7 @@ fn describe(job: &mut Job, queue: &Queue, buffer: &[u8], total: &Counts) -> Resu
     Ok(())
 }
 
-/// The file, as C knows it.
+/// Returns the file as C knows it.
 fn as_raw(file: &File) -> *mut bindings::drm_file {
     // `drm::File` is a transparent wrapper of it.
     core::ptr::from_ref(file).cast_mut().cast()
@@ -405,7 +405,7 @@ impl SyncRecords {
     }
 }
 
-/// A sync object that is going to be signalled.
+/// A sync object that gets the fence of the job.
 struct Signal {
     object: SyncObj,
     /// The point, if it is a timeline.
@@ -413,7 +413,7 @@ struct Signal {
 }
 
 impl Signal {
-    /// Cannot fail.
+    /// Attaches `fence` to the object. Cannot fail.
     fn publish(self, fence: &Fence) {
         match self.point {
             None => self.object.replace_fence(fence),
