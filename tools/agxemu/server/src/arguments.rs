@@ -53,8 +53,10 @@ hardware
   late-messages  messages come when the interrupt handler has just found the mailbox empty
   statistics     the fragment statistics are written up to 0x1124
   stamp-bits     pending stamps have bits above the event slot
+  cache          what the firmware writes through cached mappings is late until it is flushed
   slow-init:MS   Initialize takes so long
   slow-halt:MS   so long from the event of a halt to the word that says so
+  slow-boot:MS   each answer in RTKit's dialogue at a start takes so long; not part of strict
   power-domain   there is a power domain; without power registers do not answer, and the
                  coprocessor's state is lost
   strict         all of these, with 1500 and 300 ms

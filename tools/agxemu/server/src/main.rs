@@ -3,10 +3,7 @@
 //! `agxemu`: an AGX as a PCI function, for `-device vfio-user-pci` of QEMU.
 
 mod arguments;
-mod backend;
-mod lines;
-mod memory;
-mod pci;
+mod function;
 mod tlbi;
 
 use std::process::ExitCode;
@@ -21,11 +18,10 @@ use agxemu_soc::coprocessor::{self, Config};
 use agxemu_soc::device::Device;
 use agxemu_soc::options::Trouble;
 use agxemu_soc::soc::Soc;
-use vfio_user::Server;
+use pci_function::{MsiLines, Socket};
 
 use crate::arguments::Arguments;
-use crate::backend::Backend;
-use crate::lines::MsiLines;
+use crate::function::{Agx, IDENTITY};
 use crate::tlbi::Ring;
 
 fn main() -> ExitCode {
@@ -108,9 +104,11 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         hardware: arguments.hardware,
     };
 
-    let server = Server::new(&arguments.socket, true, pci::irqs(), pci::regions())
-        .map_err(|e| format!("socket {}: {e}", arguments.socket.display()))?;
-    let mut backend = Backend::new(soc.clone(), device.clone(), lines);
+    let socket = Socket::new(&arguments.socket, &IDENTITY)?;
+    let agx = Agx {
+        soc: soc.clone(),
+        device: device.clone(),
+    };
     let firmware = thread::Builder::new()
         .name("firmware".to_owned())
         .spawn({
@@ -119,7 +117,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         })
         .map_err(|e| format!("firmware thread: {e}"))?;
 
-    let result = server.run(&mut backend);
+    let result = socket.serve(IDENTITY, Arc::new(agx), lines);
     soc.quit();
     let counters = firmware
         .join()
@@ -160,7 +158,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
             "{{\"jobs\": {}, \"interrupts\": {}, \"mmio_reads\": {reads}, \"mmio_writes\": {writes}, \
              \"launches\": {}, \"threads\": {}, \"instructions\": {}, \"gpu_ms\": {}, \
              \"raised_again\": {}, \"stale\": {}, \"freed\": {}, \
-             \"asleep\": {}, \"gated\": {}, \"cuts\": {}, \"overflows\": {}, \
+             \"asleep\": {}, \"gated\": {}, \"cuts\": {}, \"remapped\": {}, \"overflows\": {}, \
              \"compiled\": {}, \"interpreted\": {}, \"runs\": {}, \"compile_ms\": {}}}\n",
             counters.completed,
             soc.interrupts(),
@@ -174,6 +172,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
             soc.asleep_accesses(),
             soc.gated_accesses(),
             soc.power_cuts(),
+            soc.remappings(),
             counters.overflows,
             engine.compiled,
             engine.interpreted,
@@ -182,5 +181,5 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         );
         std::fs::write(&path, json).map_err(|e| format!("statistics {}: {e}", path.display()))?;
     }
-    result.map_err(|e| format!("connection to the virtual machine: {e}"))
+    result
 }

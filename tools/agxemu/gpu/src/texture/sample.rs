@@ -220,17 +220,24 @@ fn sample(
         true => [0.0; 2],
         false => lod(request, image, sampler, reader.quads, lane),
     };
+    let last = levels as f32;
+    let limited = lod.clamp(0.0, last);
+    let level = match sampler.mip {
+        Mip::None => 0.0,
+        // Half way goes to the smaller number.
+        Mip::Nearest => (limited + 0.5).ceil() - 1.0,
+        Mip::Linear => limited,
+    };
     if request.query_lod {
-        // The order of the two is inferred.
-        return Ok([lod.to_bits(), raw.to_bits(), 0, 0]);
+        // Inferred: the order of the two, and that the first one is the level which a sample reads,
+        // as OpenGL and Vulkan want it.
+        return Ok([level.to_bits(), raw.to_bits(), 0, 0]);
     }
     let linear = if lod > 0.0 {
         sampler.min_linear
     } else {
         sampler.mag_linear
     };
-    let last = levels as f32;
-    let limited = lod.clamp(0.0, last);
     let mut at_level = |level: f32| {
         let level = image.first_level + level as u32;
         level_sample(request, reader, sampler, lane, level, linear)
@@ -239,16 +246,14 @@ fn sample(
         return at_level(0.0);
     }
     match sampler.mip {
-        Mip::None => at_level(0.0),
-        // Half way goes to the smaller number.
-        Mip::Nearest => at_level((limited + 0.5).ceil() - 1.0),
+        Mip::None | Mip::Nearest => at_level(level),
         Mip::Linear => {
-            let share = limited - limited.floor();
-            let near = at_level(limited.floor())?;
+            let share = level - level.floor();
+            let near = at_level(level.floor())?;
             if share == 0.0 {
                 return Ok(near);
             }
-            let far = at_level(limited.floor() + 1.0)?;
+            let far = at_level(level.floor() + 1.0)?;
             Ok(std::array::from_fn(|i| mix(near[i], far[i], share)))
         }
     }
