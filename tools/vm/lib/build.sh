@@ -15,10 +15,12 @@ vendor() {
 	printf '%s\n' "$key" >"$dir/.key"
 }
 
-# modules FLAVOUR [ARGUMENT…]: builds the modules, and prints where they are. Machines may be started side by side.
+# modules FLAVOUR [ARGUMENT…]: builds the modules, and prints where they are. Machines may be started side by side. Those for x86_64, and
+# those with KCSAN, which looks at nothing else, are without the driver for Apple's GPUs.
 modules() {
-	local flavour=$1 root kernel out
+	local flavour=$1 root kernel out core=()
 	shift
+	[[ $flavour != x86 && $flavour != kcsan ]] || core=(CORE=1)
 	root=$(toolchain)
 	kernel=$(kernel "$flavour")
 	out=$REPO/build/modules-$flavour
@@ -26,8 +28,8 @@ modules() {
 	(
 		flock 9
 		vendor "$root"
-		in_root "$root" make -C "$kernel/build" LLVM=1 ARCH=arm64 M="$REPO" MO="$out" -j"$JOBS" \
-			AGXEMU_BRIDGE=1 BENCH="${ASAHI_BENCH:-}" "$@" modules >"$out/log" 2>&1 || {
+		in_root "$root" make -C "$kernel/build" LLVM=1 ARCH="$(kernel_arch "$flavour")" M="$REPO" MO="$out" -j"$JOBS" \
+			AGXEMU_BRIDGE=1 BENCH="${ASAHI_BENCH:-}" NOVA="${ASAHI_NOVA:-}" "${core[@]}" "$@" modules >"$out/log" 2>&1 || {
 			say "error: the modules do not build. From $out/log:"
 			grep -E -A8 '^(error|.*error:)' "$out/log" | head -n 40 >&2 || tail -n 20 "$out/log" >&2
 			exit 1
@@ -36,7 +38,7 @@ modules() {
 	printf '%s\n' "$out"
 }
 
-# The emulator's program, beside the programs that judge its results. The directory that cargo builds in is shared by all checkouts,
+# The emulators' programs, beside the programs that judge results. The directory that cargo builds in is shared by all checkouts,
 # the programs are not.
 emulator() {
 	local root target
@@ -48,7 +50,7 @@ emulator() {
 		flock 9
 		cd "$REPO/tools/agxemu"
 		in_root "$root" cargo build --quiet --release --locked --target-dir "$target" >&2
-		for program in agxemu mandelbrot-check; do
+		for program in agxemu gspemu mandelbrot-check; do
 			cmp -s "$target/release/$program" "$REPO/build/$program" && continue
 			cp "$target/release/$program" "$REPO/build/$program.new"
 			mv "$REPO/build/$program.new" "$REPO/build/$program"

@@ -3,16 +3,14 @@
 //! `agxemu`: an AGX as a PCI function, for `-device vfio-user-pci` of QEMU.
 
 mod arguments;
-mod backend;
-mod lines;
-mod memory;
-mod pci;
+mod function;
 mod tlbi;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
 
+use agx_isa::exec::{statistics, Engine};
 use agxemu_firmware::chip::T8103_V13_5;
 use agxemu_firmware::core::MS;
 use agxemu_firmware::machine::Level;
@@ -20,11 +18,10 @@ use agxemu_soc::coprocessor::{self, Config};
 use agxemu_soc::device::Device;
 use agxemu_soc::options::Trouble;
 use agxemu_soc::soc::Soc;
-use vfio_user::Server;
+use pci_function::{MsiLines, Socket};
 
 use crate::arguments::Arguments;
-use crate::backend::Backend;
-use crate::lines::MsiLines;
+use crate::function::{Agx, IDENTITY};
 use crate::tlbi::Ring;
 
 fn main() -> ExitCode {
@@ -70,6 +67,11 @@ fn serve(arguments: Arguments) -> Result<(), String> {
     });
 
     let stats = arguments.stats;
+    let mut gpu = arguments.gpu;
+    let engine = gpu.engine.check();
+    if engine.is_err() {
+        gpu.engine = Engine::Interpreter;
+    }
     let lines = MsiLines::default();
     let soc = Soc::new(
         arguments.regions,
@@ -79,6 +81,9 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         Box::new(lines.clone()),
         log,
     );
+    if let Err(error) = engine {
+        soc.note(Level::Info, &format!("shaders are interpreted: {error}"));
+    }
     if let Some(path) = &arguments.tlbi {
         let ring = Ring::create(path).map_err(|e| format!("{}: {e}", path.display()))?;
         soc.watch(Box::new(ring));
@@ -92,16 +97,18 @@ fn serve(arguments: Arguments) -> Result<(), String> {
     ));
     let config = Config {
         chip: &T8103_V13_5,
-        gpu: arguments.gpu,
+        gpu,
         script: arguments.script,
         trouble: arguments.trouble,
         capture: arguments.capture,
         hardware: arguments.hardware,
     };
 
-    let server = Server::new(&arguments.socket, true, pci::irqs(), pci::regions())
-        .map_err(|e| format!("socket {}: {e}", arguments.socket.display()))?;
-    let mut backend = Backend::new(soc.clone(), device.clone(), lines);
+    let socket = Socket::new(&arguments.socket, &IDENTITY)?;
+    let agx = Agx {
+        soc: soc.clone(),
+        device: device.clone(),
+    };
     let firmware = thread::Builder::new()
         .name("firmware".to_owned())
         .spawn({
@@ -110,7 +117,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         })
         .map_err(|e| format!("firmware thread: {e}"))?;
 
-    let result = server.run(&mut backend);
+    let result = socket.serve(IDENTITY, Arc::new(agx), lines);
     soc.quit();
     let counters = firmware
         .join()
@@ -131,12 +138,28 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         soc.note(Level::Info, &format!("{} stale translations", soc.stale()));
     }
     println!("agxemu: {summary}");
+    let engine = statistics();
+    let refused: Vec<_> = engine.refused.iter().collect();
+    soc.note(
+        Level::Info,
+        &format!(
+            "shaders: {} instructions by compiled code, {} interpreted; {} runs of {} instructions \
+             compiled to {} bytes in {} ms, ended by {refused:?}",
+            engine.compiled,
+            engine.interpreted,
+            engine.runs,
+            engine.instructions,
+            engine.bytes,
+            engine.microseconds / 1000,
+        ),
+    );
     if let Some(path) = stats {
         let json = format!(
             "{{\"jobs\": {}, \"interrupts\": {}, \"mmio_reads\": {reads}, \"mmio_writes\": {writes}, \
              \"launches\": {}, \"threads\": {}, \"instructions\": {}, \"gpu_ms\": {}, \
              \"raised_again\": {}, \"stale\": {}, \"freed\": {}, \
-             \"asleep\": {}, \"gated\": {}, \"cuts\": {}, \"overflows\": {}}}\n",
+             \"asleep\": {}, \"gated\": {}, \"cuts\": {}, \"remapped\": {}, \"overflows\": {}, \
+             \"compiled\": {}, \"interpreted\": {}, \"runs\": {}, \"compile_ms\": {}}}\n",
             counters.completed,
             soc.interrupts(),
             counters.launches,
@@ -149,9 +172,14 @@ fn serve(arguments: Arguments) -> Result<(), String> {
             soc.asleep_accesses(),
             soc.gated_accesses(),
             soc.power_cuts(),
+            soc.remappings(),
             counters.overflows,
+            engine.compiled,
+            engine.interpreted,
+            engine.runs,
+            engine.microseconds / 1000,
         );
         std::fs::write(&path, json).map_err(|e| format!("statistics {}: {e}", path.display()))?;
     }
-    result.map_err(|e| format!("connection to the virtual machine: {e}"))
+    result
 }

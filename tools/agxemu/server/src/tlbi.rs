@@ -11,8 +11,7 @@ use std::sync::Mutex;
 
 use agxemu_soc::ram::Backing;
 use agxemu_soc::shadow::{Invalidation, Invalidations};
-
-use crate::memory::Mapping;
+use pci_function::Mapping;
 
 const MAGIC: u64 = 0x4942_4c54_554d_4541;
 const SLOTS: u64 = 16384;

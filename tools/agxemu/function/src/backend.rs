@@ -6,40 +6,38 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
-use agxemu_firmware::machine::Level;
-use agxemu_soc::device::Device;
-use agxemu_soc::soc::Soc;
 use vfio_bindings::bindings::vfio::{
     VFIO_IRQ_SET_ACTION_TRIGGER, VFIO_IRQ_SET_DATA_EVENTFD, VFIO_IRQ_SET_DATA_NONE,
     VFIO_PCI_CONFIG_REGION_INDEX, VFIO_PCI_MSI_IRQ_INDEX,
 };
 use vfio_user::{DmaMapFlags, DmaUnmapFlags, ServerBackend};
 
+use crate::config::{Config, Identity};
 use crate::lines::{MsiLines, VECTORS};
 use crate::memory::Mapping;
-use crate::pci::Config;
+use crate::Device;
 
 /// The function.
-pub struct Backend {
-    soc: Arc<Soc>,
-    device: Arc<Device>,
+pub struct Function<D> {
+    identity: Identity,
+    device: Arc<D>,
     config: Config,
     lines: MsiLines,
 }
 
-impl Backend {
+impl<D: Device> Function<D> {
     /// The function in front of `device`.
-    pub fn new(soc: Arc<Soc>, device: Arc<Device>, lines: MsiLines) -> Self {
+    pub fn new(identity: Identity, device: Arc<D>, lines: MsiLines) -> Self {
         Self {
-            soc,
+            config: Config::new(&identity),
+            identity,
             device,
-            config: Config::new(),
             lines,
         }
     }
 }
 
-impl ServerBackend for Backend {
+impl<D: Device> ServerBackend for Function<D> {
     fn region_read(&mut self, region: u32, offset: u64, data: &mut [u8]) -> io::Result<()> {
         match region {
             VFIO_PCI_CONFIG_REGION_INDEX => self.config.read(offset, data),
@@ -67,25 +65,25 @@ impl ServerBackend for Backend {
         let Some(file) = file else {
             // Only what is backed by a file can be reached; RAM is.
             let line = format!("{size:#x} bytes at {address:#x} come without a file: not mapped");
-            self.soc.note(Level::Debug, &line);
+            self.device.note(&line);
             return Ok(());
         };
         let mapping = Mapping::new(&file, offset, size as usize)?;
-        self.soc.ram.map(address, Arc::new(mapping));
-        self.soc.memory_changed();
+        self.device.ram().map(address, Arc::new(mapping));
+        self.device.memory_changed();
         Ok(())
     }
 
     fn dma_unmap(&mut self, flags: DmaUnmapFlags, address: u64, size: u64) -> io::Result<()> {
         let all = flags.contains(DmaUnmapFlags::UNMAP_ALL);
         let (start, size) = if all { (0, 0) } else { (address, size) };
-        self.soc.ram.unmap(start, size);
-        self.soc.memory_changed();
+        self.device.ram().unmap(start, size);
+        self.device.memory_changed();
         Ok(())
     }
 
     fn reset(&mut self) -> io::Result<()> {
-        self.config = Config::new();
+        self.config = Config::new(&self.identity);
         self.device.reset();
         Ok(())
     }
@@ -104,7 +102,7 @@ impl ServerBackend for Backend {
         let start = start as usize;
         if flags & VFIO_IRQ_SET_DATA_EVENTFD != 0 && !files.is_empty() {
             self.lines.connect(start, files);
-            self.soc.lines_connected();
+            self.device.lines_connected();
         } else if flags & VFIO_IRQ_SET_DATA_NONE != 0 && count == 0 {
             self.lines.disconnect(0, VECTORS);
         } else {

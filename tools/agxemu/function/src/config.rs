@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The PCI function: configuration space, and what QEMU is told about BARs and interrupts.
+//! Configuration space, and what QEMU is told about BARs and interrupts.
 
-use agxemu_soc::device::{
-    ASC_SIZE, BAR_ASC, BAR_BOOT, BAR_PMGR, BAR_SGX, BOOT_SIZE, PMGR_SIZE, SGX_SIZE,
-};
 use vfio_bindings::bindings::vfio::{
     vfio_region_info, VFIO_IRQ_INFO_EVENTFD, VFIO_PCI_CONFIG_REGION_INDEX, VFIO_PCI_MSI_IRQ_INDEX,
     VFIO_PCI_NUM_IRQS, VFIO_PCI_NUM_REGIONS, VFIO_REGION_INFO_FLAG_READ,
@@ -13,12 +10,6 @@ use vfio_bindings::bindings::vfio::{
 use vfio_user::{IrqInfo, ServerRegion};
 
 use crate::lines::VECTORS;
-
-const VENDOR: u16 = 0x106b;
-/// Private to the emulator.
-const DEVICE: u16 = 0xa6c0;
-/// Processing accelerator.
-const CLASS: u32 = 0x12_0000;
 
 const SIZE: usize = 256;
 const COMMAND: usize = 0x04;
@@ -33,13 +24,18 @@ const MSI_ID: u8 = 0x05;
 const MSI_CONTROL: u16 = (2 << 1) | (1 << 7);
 const MSI_END: usize = MSI + 14;
 
-/// Sizes of the BARs; 32-bit memory.
-const BAR_SIZES: [(u32, u64); 4] = [
-    (BAR_ASC, ASC_SIZE),
-    (BAR_SGX, SGX_SIZE),
-    (BAR_BOOT, BOOT_SIZE),
-    (BAR_PMGR, PMGR_SIZE),
-];
+/// What a function is, and has.
+#[derive(Clone, Copy, Debug)]
+pub struct Identity {
+    /// The vendor, and that of the subsystem.
+    pub vendor: u16,
+    /// The device, and that of the subsystem.
+    pub device: u16,
+    /// Class, subclass, interface.
+    pub class: u32,
+    /// BARs and their sizes; 32-bit memory.
+    pub bars: &'static [(u32, u64)],
+}
 
 /// The configuration space.
 pub struct Config {
@@ -50,17 +46,18 @@ pub struct Config {
 
 impl Config {
     /// As after a reset.
-    pub fn new() -> Self {
+    pub fn new(identity: &Identity) -> Self {
+        let (vendor, device) = (identity.vendor, identity.device);
         let mut this = Self {
             bytes: [0; SIZE],
             writable: [0; SIZE],
         };
-        this.put(0x00, &VENDOR.to_le_bytes());
-        this.put(0x02, &DEVICE.to_le_bytes());
+        this.put(0x00, &vendor.to_le_bytes());
+        this.put(0x02, &device.to_le_bytes());
         this.put(STATUS, &STATUS_CAPABILITIES.to_le_bytes());
-        this.put(REVISION, &(CLASS << 8).to_le_bytes());
-        this.put(0x2c, &VENDOR.to_le_bytes());
-        this.put(0x2e, &DEVICE.to_le_bytes());
+        this.put(REVISION, &(identity.class << 8).to_le_bytes());
+        this.put(0x2c, &vendor.to_le_bytes());
+        this.put(0x2e, &device.to_le_bytes());
         this.put(CAPABILITIES, &[MSI as u8]);
         this.put(MSI, &[MSI_ID, 0]);
         this.put(MSI + 2, &MSI_CONTROL.to_le_bytes());
@@ -68,9 +65,9 @@ impl Config {
         // Memory space, bus master, interrupt disable.
         this.allow(COMMAND, &0x0406u16.to_le_bytes());
         this.allow(0x3c, &[0xff]);
-        for (bar, size) in BAR_SIZES {
-            let mask = !(size as u32 - 1);
-            this.allow(BARS + 4 * bar as usize, &mask.to_le_bytes());
+        for (bar, size) in identity.bars {
+            let mask = !(*size as u32 - 1);
+            this.allow(BARS + 4 * *bar as usize, &mask.to_le_bytes());
         }
         // Enable, number of enabled vectors; address and data.
         this.allow(MSI + 2, &0x0071u16.to_le_bytes());
@@ -107,34 +104,36 @@ impl Config {
     }
 }
 
-/// The regions of the function.
-pub fn regions() -> Vec<ServerRegion> {
-    (0..VFIO_PCI_NUM_REGIONS)
-        .map(|index| {
-            let bar = BAR_SIZES.iter().find(|(bar, _)| *bar == index);
-            let size = match (index, bar) {
-                (VFIO_PCI_CONFIG_REGION_INDEX, _) => SIZE as u64,
-                (_, Some((_, size))) => *size,
-                _ => 0,
-            };
-            let flags = match size {
-                0 => 0,
-                _ => VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE,
-            };
-            let region_info = vfio_region_info {
-                argsz: size_of::<vfio_region_info>() as u32,
-                flags,
-                index,
-                size,
-                ..Default::default()
-            };
-            ServerRegion {
-                region_info,
-                sparse_areas: Vec::new(),
-                mmap_fd: None,
-            }
-        })
-        .collect()
+impl Identity {
+    /// The regions of the function.
+    pub fn regions(&self) -> Vec<ServerRegion> {
+        (0..VFIO_PCI_NUM_REGIONS)
+            .map(|index| {
+                let bar = self.bars.iter().find(|(bar, _)| *bar == index);
+                let size = match (index, bar) {
+                    (VFIO_PCI_CONFIG_REGION_INDEX, _) => SIZE as u64,
+                    (_, Some((_, size))) => *size,
+                    _ => 0,
+                };
+                let flags = match size {
+                    0 => 0,
+                    _ => VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE,
+                };
+                let region_info = vfio_region_info {
+                    argsz: size_of::<vfio_region_info>() as u32,
+                    flags,
+                    index,
+                    size,
+                    ..Default::default()
+                };
+                ServerRegion {
+                    region_info,
+                    sparse_areas: Vec::new(),
+                    mmap_fd: None,
+                }
+            })
+            .collect()
+    }
 }
 
 /// The interrupts of the function: MSI alone.
@@ -158,16 +157,23 @@ pub fn irqs() -> Vec<IrqInfo> {
 mod tests {
     use super::*;
 
+    const IDENTITY: Identity = Identity {
+        vendor: 0x106b,
+        device: 0xa6c0,
+        class: 0x12_0000,
+        bars: &[(0, 0x1_0000), (2, 0x4000), (4, 0x100_0000)],
+    };
+
     #[test]
     fn bars_can_be_sized() {
-        let mut c = Config::new();
+        let mut c = Config::new(&IDENTITY);
         let mut word = [0; 4];
         for (bar, size) in [
-            (0, ASC_SIZE),
+            (0, 0x1_0000u64),
             (1, 0),
-            (2, SGX_SIZE),
-            (4, BOOT_SIZE),
-            (5, PMGR_SIZE),
+            (2, 0x4000),
+            (4, 0x100_0000),
+            (5, 0),
         ] {
             let at = 0x10 + 4 * bar;
             c.write(at, &[0xff; 4]);
@@ -179,7 +185,7 @@ mod tests {
 
     #[test]
     fn identity_is_fixed_and_msi_is_found() {
-        let mut c = Config::new();
+        let mut c = Config::new(&IDENTITY);
         c.write(0, &[0; 4]);
         let mut id = [0; 4];
         c.read(0, &mut id);

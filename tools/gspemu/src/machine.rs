@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The processor: its states, and how it goes through commands.
+//!
+//! ```text
+//!           start                SET_SYSTEM_INFO, SET_REGISTRY        says so
+//!  ┌─────┐ ──────► ┌──────────┐ ─────────────────────────► ┌──────┐ ────────► ┌─────────┐
+//!  │ off │         │ expects  │                            │ init │           │ running │
+//!  └─────┘         └────┬─────┘                            └──┬───┘           └─┬─────┬─┘
+//!     ▲                 │ violation, crash                    │                 │     │ UNLOADING
+//!     │ reset of the    ▼                                     ▼                 ▼     ▼
+//!     │ engine     ┌────────────────────────────────────────────────────────────┐ ┌───────────┐
+//!     └────────────┤ halted                                                     │ │ suspended │
+//!                  └────────────────────────────────────────────────────────────┘ └───────────┘
+//! ```
+//!
+//! Any state is left for "off" by a reset. In "suspended" and in "halted" no command is looked at;
+//! what a driver sends then is reported.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::Arc;
+
+use agxemu_soc::ram::Ram;
+use agxemu_soc::soc::Lines;
+
+use crate::boot::{find_queues, sequence};
+use crate::outgoing::Outgoing;
+use crate::queue::Queues;
+use crate::registers::{self as regs, Tree};
+use crate::rm::{self, Rm};
+use crate::script::{Random, Rule, Script};
+use crate::violation::Violation;
+use crate::wire::{event, function, Message, HEADERS, LARGEST};
+
+/// Microseconds.
+pub type Time = u64;
+
+pub(crate) const MS: Time = 1000;
+/// How often it is looked whether the driver has made room.
+const POLL: Time = 500;
+const SYSTEM_INFO: usize = 0x3a0;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Off,
+    /// Expects the system's information.
+    System,
+    /// Expects the registry.
+    Registry,
+    /// Has all, and has not yet said that it has initialised.
+    Init,
+    Running,
+    Suspended,
+    Halted,
+}
+
+/// What has happened since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Commands that were taken.
+    pub commands: u64,
+    /// Doorbells.
+    pub doorbells: u64,
+    /// Replies, lost ones included.
+    pub replies: u64,
+    /// Events.
+    pub events: u64,
+    /// Pages that were written to the status queue.
+    pub pages: u64,
+    /// How often the status queue was full.
+    pub full: u64,
+    /// Interrupts.
+    pub interrupts: u64,
+    /// What the driver has done wrong.
+    pub violations: u64,
+    /// Times that the processor was started.
+    pub starts: u64,
+    /// Times that it has halted, whyever.
+    pub halts: u64,
+    /// Messages that were changed at random.
+    pub fuzzed: u64,
+}
+
+/// The processor and what is around it.
+pub struct Machine {
+    pub(crate) ram: Arc<Ram>,
+    lines: Box<dyn Lines>,
+    log: Box<dyn FnMut(&str) + Send>,
+    pub(crate) script: Script,
+    pub(crate) random: Option<(Random, u64)>,
+    /// What has happened.
+    pub counters: Counters,
+    pub(crate) mailboxes: [u32; 2],
+    raised: u32,
+    tree: Tree,
+    pub(crate) state: State,
+    pub(crate) queues: Option<Queues>,
+    pub(crate) rm: Rm,
+    /// The beginning of a call whose rest is to come.
+    pieces: Option<(Message, usize)>,
+    doorbell: bool,
+    /// No command is taken before.
+    rest_until: Time,
+    /// What is sent when its time has come, in the order of the calls.
+    pub(crate) later: Vec<(Time, Outgoing)>,
+    /// What waits for room.
+    pub(crate) outbox: VecDeque<Outgoing>,
+    /// Replies that are held back until there are so many.
+    pub(crate) held: Option<(u32, Vec<Outgoing>)>,
+}
+
+impl Machine {
+    /// A processor that is off.
+    pub fn new(
+        ram: Arc<Ram>,
+        lines: Box<dyn Lines>,
+        log: Box<dyn FnMut(&str) + Send>,
+        script: Script,
+    ) -> Self {
+        Self {
+            ram,
+            lines,
+            log,
+            random: script.fuzz().map(|(seed, of)| (Random::new(seed), of)),
+            script,
+            counters: Counters::default(),
+            mailboxes: [0; 2],
+            raised: 0,
+            tree: Tree::default(),
+            state: State::Off,
+            queues: None,
+            rm: Rm::default(),
+            pieces: None,
+            doorbell: false,
+            rest_until: 0,
+            later: Vec::new(),
+            outbox: VecDeque::new(),
+            held: None,
+        }
+    }
+
+    /// Resets the function.
+    pub fn reset(&mut self) {
+        self.stop();
+        self.tree = Tree::default();
+    }
+
+    /// Resets the processor.
+    fn stop(&mut self) {
+        self.state = State::Off;
+        self.queues = None;
+        self.rm = Rm::default();
+        self.pieces = None;
+        self.doorbell = false;
+        self.rest_until = 0;
+        self.later.clear();
+        self.outbox.clear();
+        self.held = None;
+        self.raised = 0;
+        self.mailboxes = [0; 2];
+    }
+
+    /// Reads a register.
+    pub fn read(&mut self, offset: u64) -> u32 {
+        match offset {
+            regs::IRQSTAT => self.raised,
+            regs::MAILBOX0 => self.mailboxes[0],
+            regs::MAILBOX1 => self.mailboxes[1],
+            regs::QUEUE_HEAD | regs::ENGINE => 0,
+            regs::CPUCTL if self.state == State::Halted => regs::CPUCTL_HALTED,
+            regs::CPUCTL => 0,
+            regs::RISCV_CPUCTL => match self.state {
+                State::Off | State::Halted => 0,
+                _ => regs::RISCV_ACTIVE,
+            },
+            _ => self.tree.read(offset).unwrap_or_else(|| {
+                self.warn(&format!("{offset:#x} is read: no such register"));
+                0xbadf_1000
+            }),
+        }
+    }
+
+    /// Writes a register. Time is `now`.
+    pub fn write(&mut self, offset: u64, value: u32, now: Time) {
+        match offset {
+            regs::IRQSCLR => self.raised &= !value,
+            regs::MAILBOX0 => self.mailboxes[0] = value,
+            regs::MAILBOX1 => self.mailboxes[1] = value,
+            regs::CPUCTL if value & regs::CPUCTL_START != 0 => self.start(now),
+            regs::CPUCTL => {}
+            regs::ENGINE if value & regs::ENGINE_RESET != 0 => {
+                self.note("reset");
+                self.stop();
+            }
+            regs::ENGINE => {}
+            regs::QUEUE_HEAD => self.ring(),
+            _ => {
+                if !self.tree.write(offset, value) {
+                    self.warn(&Violation::Register { offset, value }.to_string());
+                }
+                self.interrupt();
+            }
+        }
+    }
+
+    /// Interrupts are connected: those that are raised come now.
+    pub fn connected(&mut self) {
+        self.interrupt();
+    }
+
+    /// Logs a line.
+    pub fn note(&mut self, line: &str) {
+        (self.log)(line);
+    }
+
+    /// Reports what the driver does wrong, and goes on.
+    pub fn warn(&mut self, what: &str) {
+        self.counters.violations += 1;
+        self.note(&format!("violation: {what}"));
+    }
+
+    /// Reports what the driver does wrong, of which the processor dies.
+    fn violate(&mut self, what: &Violation) {
+        self.warn(&what.to_string());
+        self.halt();
+    }
+
+    pub(crate) fn halt(&mut self) {
+        self.note("halted");
+        self.counters.halts += 1;
+        self.state = State::Halted;
+        self.later.clear();
+        self.outbox.clear();
+        self.held = None;
+        self.raise(regs::IRQ_HALT);
+    }
+
+    pub(crate) fn raise(&mut self, bit: u32) {
+        // The tree has edges.
+        if self.raised & bit == 0 {
+            self.raised |= bit;
+            self.tree.raise(regs::VECTOR);
+        }
+        self.interrupt();
+    }
+
+    fn interrupt(&mut self) {
+        if self.tree.take_message() {
+            self.counters.interrupts += 1;
+            if self
+                .script
+                .has(Rule::LostInterrupt(self.counters.interrupts))
+            {
+                return self.note("an interrupt is lost");
+            }
+            self.lines.pulse(0);
+        }
+    }
+
+    fn ring(&mut self) {
+        self.counters.doorbells += 1;
+        match self.state {
+            State::Off => self.warn("doorbell of a processor that is off"),
+            State::Suspended => self.warn("doorbell of a processor that is suspended"),
+            // It is only heard of by its interrupt, which may be on its way.
+            State::Halted => {}
+            _ => self.doorbell = true,
+        }
+    }
+
+    fn start(&mut self, now: Time) {
+        if self.state != State::Off {
+            return self.violate(&Violation::State("started, though it is not off".into()));
+        }
+        self.counters.starts += 1;
+        let arguments = u64::from(self.mailboxes[0]) | (u64::from(self.mailboxes[1]) << 32);
+        match find_queues(&self.ram, arguments) {
+            Ok(queues) => {
+                self.queues = Some(queues);
+                self.state = State::System;
+                // Commands may be there before.
+                self.doorbell = true;
+                self.rest_until = now;
+            }
+            Err(what) => self.violate(&what),
+        }
+    }
+
+    /// Does what there is to do by `now`, and returns when there is more.
+    pub fn run(&mut self, now: Time) -> Option<Time> {
+        if let Err(what) = self.work(now) {
+            self.violate(&what);
+        }
+        if matches!(self.state, State::Off | State::Halted) {
+            return None;
+        }
+        let pending = [
+            (!self.outbox.is_empty()).then_some(now + POLL),
+            self.later.iter().map(|(at, _)| *at).min(),
+            self.doorbell.then_some(self.rest_until.max(now + 1)),
+        ];
+        pending.into_iter().flatten().min()
+    }
+
+    fn work(&mut self, now: Time) -> Result<(), Violation> {
+        while self.doorbell && now >= self.rest_until && self.is_working() {
+            let ram = self.ram.clone();
+            let Some(queues) = &mut self.queues else {
+                break;
+            };
+            match queues.receive(&ram)? {
+                None => self.doorbell = false,
+                Some(message) => {
+                    self.counters.commands += 1;
+                    self.rest_until = now + self.script.pause() * MS;
+                    self.gather(message, now)?;
+                }
+            }
+        }
+        // A stable sort: what is due at once keeps its order.
+        self.later.sort_by_key(|(at, _)| *at);
+        let due = self.later.partition_point(|(at, _)| *at <= now);
+        let due = self.later.drain(..due).map(|(_, outgoing)| outgoing);
+        self.outbox.extend(due);
+        self.flush()
+    }
+
+    fn is_working(&self) -> bool {
+        !matches!(self.state, State::Off | State::Halted | State::Suspended)
+    }
+
+    /// Puts calls together that come in pieces.
+    fn gather(&mut self, message: Message, now: Time) -> Result<(), Violation> {
+        let is_full = message.payload.len() == LARGEST - HEADERS;
+        let (mut whole, claimed) = match (self.pieces.take(), message.function) {
+            (Some((mut first, claimed)), function::CONTINUATION_RECORD) => {
+                first.payload.extend(message.payload);
+                (first, claimed)
+            }
+            (Some((first, _)), function) => {
+                let of = first.function;
+                let what = format!("call {function} comes within the pieces of call {of}");
+                return Err(Violation::Call(what));
+            }
+            (None, function::CONTINUATION_RECORD) => {
+                return Err(Violation::Call("a piece of no call".into()));
+            }
+            (None, function) => {
+                let claimed = rm::claimed(function, &message.payload).map_err(Violation::Call)?;
+                let claimed = claimed.unwrap_or(message.payload.len());
+                (message, claimed)
+            }
+        };
+        let is = whole.payload.len();
+        if is < claimed && is_full {
+            self.pieces = Some((whole, claimed));
+            return Ok(());
+        }
+        if is != claimed {
+            let function = whole.function;
+            let what = format!("call {function} has {is} bytes and says {claimed}");
+            return Err(Violation::Call(what));
+        }
+        let payload = mem::take(&mut whole.payload);
+        self.execute(whole, payload, now)
+    }
+
+    fn execute(&mut self, call: Message, payload: Vec<u8>, now: Time) -> Result<(), Violation> {
+        match (self.state, call.function) {
+            (State::System, function::GSP_SET_SYSTEM_INFO) => {
+                if payload.len() != SYSTEM_INFO {
+                    let what = format!("system information of {} bytes", payload.len());
+                    return Err(Violation::Call(what));
+                }
+                self.state = State::Registry;
+                Ok(())
+            }
+            (State::Registry, function::SET_REGISTRY) => {
+                self.state = State::Init;
+                self.initialise(now);
+                Ok(())
+            }
+            (State::Running, function::UNLOADING_GUEST_DRIVER) => {
+                // The reply first: the processor is suspended once it is there.
+                self.reply(&call, payload, None, now);
+                Ok(())
+            }
+            (State::Running, f) if Rm::knows(f) => {
+                let answer = self.rm.call(f, payload).map_err(Violation::Call)?;
+                for payload in answer.events {
+                    self.event(event::POST_EVENT, payload, now);
+                }
+                self.reply(&call, answer.payload, answer.fate, now);
+                Ok(())
+            }
+            (state, f) => {
+                let what = format!("call {f} in state {state:?}");
+                Err(Violation::State(what))
+            }
+        }
+    }
+
+    fn initialise(&mut self, now: Time) {
+        if self.script.has(Rule::CrashBoot) {
+            return self.halt();
+        }
+        if self.script.has(Rule::Sequencer) {
+            self.event(event::GSP_RUN_CPU_SEQUENCER, sequence(), now);
+        }
+        if !self.script.has(Rule::NoInit) {
+            self.event(event::GSP_INIT_DONE, Vec::new(), now);
+        }
+    }
+}

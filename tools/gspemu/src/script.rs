@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What goes wrong, and when.
+
+use std::str::FromStr;
+
+use crate::wire::Damage;
+
+/// What becomes of a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It comes so many milliseconds late.
+    Late(u64),
+    /// It is lost.
+    Lost,
+    /// It comes twice.
+    Twice,
+    /// It has the sequence number of a call that nobody has made.
+    Astray,
+    /// It and the next replies, so many in all, come in reverse.
+    Reverse(u32),
+    /// It is broken.
+    Broken(Damage),
+    /// The processor halts instead.
+    Crash,
+    /// So many events come before it.
+    Flood(u32),
+}
+
+/// A rule of `--fault`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// What becomes of the n-th reply since the emulator has started, or of all of them.
+    Reply(Option<u64>, Fate),
+    /// The processor halts before it says that it has initialised.
+    CrashBoot,
+    /// It never says so.
+    NoInit,
+    /// It has the driver write registers first.
+    Sequencer,
+    /// The n-th interrupt is lost.
+    LostInterrupt(u64),
+    /// So many milliseconds go by between two commands.
+    Slow(u64),
+    /// One of so many messages is changed at random, by this seed.
+    Fuzz { seed: u64, of: u64 },
+}
+
+/// What is no rule.
+fn unknown(text: &str) -> String {
+    format!("{text:?} is no fault rule")
+}
+
+impl FromStr for Damage {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(match text {
+            "checksum" => Self::Checksum,
+            "length" => Self::Length,
+            "short" => Self::Short,
+            "signature" => Self::Signature,
+            "pages" => Self::Pages,
+            "pointer" => Self::Pointer,
+            _ => return Err(unknown(text)),
+        })
+    }
+}
+
+impl FromStr for Rule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts: Vec<_> = text.split(':').collect();
+        let number = |at: usize| {
+            let part: &str = parts.get(at).copied().unwrap_or_default();
+            part.parse::<u64>().map_err(|_| unknown(text))
+        };
+        let small = |at: usize| u32::try_from(number(at)?).map_err(|_| unknown(text));
+        let nth = |fate| Ok(Self::Reply(Some(number(1)?), fate));
+        match (parts[0], parts.len()) {
+            ("delay", 2) => Ok(Self::Reply(None, Fate::Late(number(1)?))),
+            ("delay", 3) => nth(Fate::Late(number(2)?)),
+            ("drop", 2) => nth(Fate::Lost),
+            ("twice", 2) => nth(Fate::Twice),
+            ("astray", 2) => nth(Fate::Astray),
+            ("reorder", 3) => nth(Fate::Reverse(small(2)?)),
+            ("poison", 3) => nth(Fate::Broken(parts[2].parse()?)),
+            ("crash", 2) => nth(Fate::Crash),
+            ("event-flood", 3) => nth(Fate::Flood(small(2)?)),
+            ("crash-boot", 1) => Ok(Self::CrashBoot),
+            ("no-init", 1) => Ok(Self::NoInit),
+            ("sequencer", 1) => Ok(Self::Sequencer),
+            ("lost-irq", 2) => Ok(Self::LostInterrupt(number(1)?)),
+            ("slow", 2) => Ok(Self::Slow(number(1)?)),
+            ("fuzz", 3) if number(2)? > 0 => Ok(Self::Fuzz {
+                seed: number(1)?,
+                of: number(2)?,
+            }),
+            _ => Err(unknown(text)),
+        }
+    }
+}
+
+/// All rules.
+#[derive(Clone, Debug, Default)]
+pub struct Script(Vec<Rule>);
+
+impl Script {
+    /// Adds a rule.
+    pub fn add(&mut self, rule: Rule) {
+        self.0.push(rule);
+    }
+
+    /// What becomes of the `n`-th reply.
+    pub fn fates(&self, n: u64) -> impl Iterator<Item = Fate> + '_ {
+        self.0.iter().filter_map(move |rule| match rule {
+            Rule::Reply(Some(which), fate) if *which == n => Some(*fate),
+            Rule::Reply(None, fate) => Some(*fate),
+            _ => None,
+        })
+    }
+
+    /// Whether `rule` is there.
+    pub fn has(&self, rule: Rule) -> bool {
+        self.0.contains(&rule)
+    }
+
+    /// The milliseconds between two commands.
+    pub fn pause(&self) -> u64 {
+        let pause = |rule: &Rule| match rule {
+            Rule::Slow(ms) => Some(*ms),
+            _ => None,
+        };
+        self.0.iter().find_map(pause).unwrap_or(0)
+    }
+
+    /// The random changes.
+    pub fn fuzz(&self) -> Option<(u64, u64)> {
+        self.0.iter().find_map(|rule| match rule {
+            Rule::Fuzz { seed, of } => Some((*seed, *of)),
+            _ => None,
+        })
+    }
+}
+
+/// Random numbers that are the same for the same seed.
+#[derive(Clone, Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// By `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number (SplitMix64).
+    pub fn number(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `n`.
+    pub fn below(&mut self, n: u64) -> u64 {
+        self.number() % n
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules() {
+        let rule = |text: &str| text.parse::<Rule>();
+        assert_eq!(rule("delay:5"), Ok(Rule::Reply(None, Fate::Late(5))));
+        assert_eq!(rule("delay:2:5"), Ok(Rule::Reply(Some(2), Fate::Late(5))));
+        assert_eq!(
+            rule("poison:3:length"),
+            Ok(Rule::Reply(Some(3), Fate::Broken(Damage::Length)))
+        );
+        assert_eq!(
+            rule("reorder:1:8"),
+            Ok(Rule::Reply(Some(1), Fate::Reverse(8)))
+        );
+        assert_eq!(rule("fuzz:7:10"), Ok(Rule::Fuzz { seed: 7, of: 10 }));
+        for bad in [
+            "",
+            "delay",
+            "drop:x",
+            "poison:1:all",
+            "fuzz:1:0",
+            "crash:1:2",
+            "delay:-1",
+        ] {
+            assert!(rule(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,558 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! A driver by hand: the machine without a virtual machine.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use agxemu_soc::ram::{Anonymous, Ram};
+use agxemu_soc::soc::Lines;
+use gspemu::machine::{Machine, Time};
+use gspemu::queue::COUNT;
+use gspemu::registers as regs;
+use gspemu::rm::{class, control, status, ALLOC, CONTROL};
+use gspemu::script::{Random, Script};
+use gspemu::wire::{self, event, function, put, word, Message, HEADERS, LARGEST, PAGE};
+
+const BASE: u64 = 0x4000_0000;
+/// The tables are at the beginning, and the pages of the area after them, in reverse.
+const LIBOS: u64 = BASE;
+const ARGUMENTS: u64 = BASE + 0x1000;
+const LOGS: u64 = BASE + 0x2000;
+const AREA: u64 = BASE + 0x10_0000;
+const PAGES: u64 = 129;
+
+struct Pulses(Arc<AtomicU64>);
+
+impl Lines for Pulses {
+    fn pulse(&self, _vector: u32) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+struct Host {
+    ram: Arc<Ram>,
+    machine: Machine,
+    pulses: Arc<AtomicU64>,
+    log: Arc<Mutex<Vec<String>>>,
+    now: Time,
+    write: u32,
+    read: u32,
+    sequence: u32,
+    call: u32,
+}
+
+impl Host {
+    /// A machine with its memory as a driver sets it up, not started.
+    fn new(rules: &[&str]) -> Self {
+        let ram = Arc::new(Ram::default());
+        ram.map(BASE, Arc::new(Anonymous::new(256)));
+        let pulses = Arc::new(AtomicU64::new(0));
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let mut script = Script::default();
+        for rule in rules {
+            script.add(rule.parse().expect("a rule"));
+        }
+        let lines = log.clone();
+        let machine = Machine::new(
+            ram.clone(),
+            Box::new(Pulses(pulses.clone())),
+            Box::new(move |line| lines.lock().expect("log").push(line.to_owned())),
+            script,
+        );
+        let mut this = Self {
+            ram,
+            machine,
+            pulses,
+            log,
+            now: 1,
+            write: 0,
+            read: 0,
+            sequence: 0,
+            call: 0,
+        };
+        this.set_up();
+        this
+    }
+
+    /// The physical address of `offset` of the area, whose pages lie in reverse but for the first.
+    fn at(&self, offset: u64) -> u64 {
+        let page = offset / PAGE as u64;
+        let page = if page == 0 { 0 } else { PAGES - page };
+        AREA + page * PAGE as u64 + offset % PAGE as u64
+    }
+
+    fn set_up(&mut self) {
+        let ram = &self.ram;
+        let write = |at: u64, bytes: &[u8]| ram.write(at, bytes).expect("RAM");
+        write(AREA, &vec![0; PAGES as usize * PAGE]);
+        for page in 0..PAGES {
+            let at = self.at(page * PAGE as u64);
+            write(AREA + 8 * page, &at.to_le_bytes());
+        }
+        for (i, name) in ["LOGINIT", "LOGINTR", "LOGRM", "RMARGS"].iter().enumerate() {
+            let mut id: Vec<u8> = name.bytes().rev().collect();
+            id.resize(8, 0);
+            let (address, size) = match *name {
+                "RMARGS" => (ARGUMENTS, 0x1000u64),
+                _ => (LOGS + 0x1_0000 * i as u64, 0x1_0000),
+            };
+            let entry = LIBOS + 32 * i as u64;
+            write(entry, &id);
+            write(entry + 8, &address.to_le_bytes());
+            write(entry + 16, &size.to_le_bytes());
+            write(entry + 24, &[1, 1]);
+        }
+        for (at, value) in [(0, AREA), (8, PAGES), (16, 0x1000), (24, 0x4_1000)] {
+            write(ARGUMENTS + at, &value.to_le_bytes());
+        }
+        for (i, value) in [0, 0x4_0000, 0x1000, 63, 0, 1, 0x20, 0x1000]
+            .iter()
+            .enumerate()
+        {
+            ram.store_u32(self.at(0x1000 + 4 * i as u64), *value)
+                .expect("RAM");
+        }
+    }
+
+    fn start(&mut self) {
+        self.machine.write(regs::MAILBOX0, LIBOS as u32, self.now);
+        self.machine.write(regs::MAILBOX1, 0, self.now);
+        self.machine
+            .write(regs::CPUCTL, regs::CPUCTL_START, self.now);
+        // Leaf and subtree of the vector.
+        self.machine.write(0xb8_1200 + 16, 1 << 27, self.now);
+        self.machine.write(0xb8_1608, 1 << 2, self.now);
+    }
+
+    /// Until the processor has initialised.
+    fn boot(rules: &[&str]) -> Self {
+        let mut host = Self::new(rules);
+        host.start();
+        host.send(function::GSP_SET_SYSTEM_INFO, &[0; 0x3a0]);
+        host.send(function::SET_REGISTRY, &[0, 0, 0, 0, 8, 0, 0, 0]);
+        host.run();
+        let mut first = host.receive().expect("a message");
+        if first.function == event::GSP_RUN_CPU_SEQUENCER {
+            first = host.receive().expect("a message");
+        }
+        assert_eq!(first.function, event::GSP_INIT_DONE);
+        host
+    }
+
+    /// With a client, a device and a subdevice.
+    fn with_objects(rules: &[&str]) -> Self {
+        let mut host = Self::boot(rules);
+        for (parent, handle, class) in [
+            (0, 1, class::CLIENT),
+            (1, 2, class::DEVICE),
+            (2, 3, class::SUBDEVICE),
+        ] {
+            let mut payload = vec![0; ALLOC];
+            for (i, value) in [1, parent, handle, class].into_iter().enumerate() {
+                put(&mut payload, 4 * i, value);
+            }
+            let reply = host.call(function::GSP_RM_ALLOC, &payload);
+            assert_eq!(word(&reply.payload, 16), status::OK);
+        }
+        host
+    }
+
+    fn run(&mut self) {
+        while let Some(next) = self.machine.run(self.now) {
+            if next > self.now + 100 {
+                break;
+            }
+            self.now = next;
+        }
+    }
+
+    fn post(&mut self, bytes: &[u8]) {
+        for page in bytes.chunks(PAGE) {
+            let at = self.at(0x2000 + u64::from(self.write) * PAGE as u64);
+            self.ram.write(at, page).expect("RAM");
+            self.write = (self.write + 1) % COUNT;
+        }
+        self.sequence += 1;
+        self.ram
+            .store_u32(self.at(0x1010), self.write)
+            .expect("RAM");
+        self.machine.write(regs::QUEUE_HEAD, 0, self.now);
+    }
+
+    fn send(&mut self, function: u32, payload: &[u8]) -> u32 {
+        self.call += 1;
+        let message = Message {
+            sequence: self.sequence,
+            function,
+            call: self.call,
+            result: u32::MAX,
+            payload: payload.to_vec(),
+        };
+        self.post(&message.encode());
+        self.call
+    }
+
+    fn control(&mut self, command: u32, parameters: &[u8]) -> u32 {
+        let mut payload = vec![0; CONTROL];
+        put(&mut payload, 0, 1);
+        put(&mut payload, 4, 3);
+        put(&mut payload, 8, command);
+        put(&mut payload, 16, parameters.len() as u32);
+        payload.extend(parameters);
+        self.send(function::GSP_RM_CONTROL, &payload)
+    }
+
+    /// The next message. What the processor sends has results, unlike commands.
+    fn receive(&mut self) -> Option<Message> {
+        let load = |at| self.ram.load_u32(self.at(at)).expect("RAM");
+        let written = load(0x4_1010);
+        if written == self.read {
+            return None;
+        }
+        let mut bytes = vec![0; 16 * PAGE];
+        let count = (written + COUNT - self.read) % COUNT;
+        for page in 0..count.min(16) {
+            let n = u64::from((self.read + page) % COUNT);
+            let start = page as usize * PAGE;
+            self.ram
+                .read(
+                    self.at(0x4_2000 + n * PAGE as u64),
+                    &mut bytes[start..start + PAGE],
+                )
+                .expect("RAM");
+        }
+        let pages = wire::pages(&bytes).expect("pages");
+        let end = wire::TRANSPORT + word(&bytes, 0x38) as usize;
+        assert_eq!(wire::checksum(&bytes[..end]), 0);
+        self.read = (self.read + pages as u32) % COUNT;
+        self.ram.store_u32(self.at(0x1020), self.read).expect("RAM");
+        Some(Message {
+            sequence: word(&bytes, 0x24),
+            function: word(&bytes, 0x3c),
+            call: word(&bytes, 0x48),
+            result: word(&bytes, 0x40),
+            payload: bytes[HEADERS..end].to_vec(),
+        })
+    }
+
+    fn call(&mut self, function: u32, payload: &[u8]) -> Message {
+        let call = self.send(function, payload);
+        self.run();
+        let reply = self.receive().expect("a reply");
+        assert_eq!((reply.function, reply.call), (function, call));
+        reply
+    }
+
+    /// Whether the processor has halted, of what is wrong by the log.
+    fn has_died_of(&mut self, reason: &str) -> bool {
+        self.run();
+        let log = self.log.lock().expect("log");
+        let said = log.iter().any(|line| line.contains(reason));
+        drop(log);
+        said && self.machine.read(regs::CPUCTL) & regs::CPUCTL_HALTED != 0
+    }
+
+    fn log(&self) -> String {
+        self.log.lock().expect("log").join("\n")
+    }
+}
+
+#[test]
+fn boots_and_answers() {
+    let mut host = Host::with_objects(&["sequencer"]);
+    let reply = host.call(function::GET_GSP_STATIC_INFO, &[0; 0x678]);
+    assert_eq!(&reply.payload[0x4ec..0x4f2], b"gspemu");
+    let call = host.control(control::ECHO, &[1, 2, 3]);
+    host.run();
+    let reply = host.receive().expect("a reply");
+    assert_eq!(
+        (reply.call, &reply.payload[24..]),
+        (call, &[254, 253, 252][..])
+    );
+    assert!(host.pulses.load(Ordering::Relaxed) > 0);
+    assert_eq!(host.machine.counters.violations, 0, "{}", host.log());
+    host.call(function::UNLOADING_GUEST_DRIVER, &[0; 8]);
+    assert!(host.machine.read(regs::MAILBOX0) & regs::SUSPENDED != 0);
+}
+
+#[test]
+fn comes_back_after_a_reset() {
+    let mut host = Host::with_objects(&[]);
+    host.control(control::CRASH, &[]);
+    host.run();
+    assert!(host.machine.read(regs::IRQSTAT) & regs::IRQ_HALT != 0);
+    host.machine.write(regs::ENGINE, regs::ENGINE_RESET, 0);
+    host.machine.write(regs::ENGINE, 0, 0);
+    (host.write, host.read, host.sequence) = (0, 0, 0);
+    host.set_up();
+    host.start();
+    host.send(function::GSP_SET_SYSTEM_INFO, &[0; 0x3a0]);
+    host.send(function::SET_REGISTRY, &[0, 0, 0, 0, 8, 0, 0, 0]);
+    host.run();
+    let message = host.receive().expect("a message");
+    assert_eq!(message.function, event::GSP_INIT_DONE);
+    assert_eq!(host.machine.counters.violations, 0, "{}", host.log());
+}
+
+#[test]
+fn large_calls_come_in_pieces() {
+    let mut host = Host::with_objects(&[]);
+    let parameters: Vec<u8> = (0..150_000).map(|i| i as u8).collect();
+    let mut payload = vec![0; CONTROL];
+    put(&mut payload, 0, 1);
+    put(&mut payload, 4, 3);
+    put(&mut payload, 8, control::ECHO);
+    put(&mut payload, 16, parameters.len() as u32);
+    payload.extend(&parameters);
+    for (i, piece) in payload.chunks(LARGEST - HEADERS).enumerate() {
+        let function = match i {
+            0 => function::GSP_RM_CONTROL,
+            _ => function::CONTINUATION_RECORD,
+        };
+        host.send(function, piece);
+        host.run();
+    }
+    let mut whole = Vec::new();
+    while let Some(piece) = host.receive() {
+        whole.extend(piece.payload);
+        host.now += 1000;
+        host.run();
+    }
+    assert_eq!(whole.len(), payload.len());
+    assert!(whole[24..].iter().zip(&parameters).all(|(a, b)| *a == !*b));
+    assert_eq!(host.machine.counters.violations, 0, "{}", host.log());
+}
+
+#[test]
+fn faults_of_replies() {
+    let calls = |host: &mut Host| {
+        let mut calls = Vec::new();
+        while let Some(reply) = host.receive() {
+            calls.push(reply.call);
+        }
+        calls
+    };
+    // Three replies come before, those for the objects.
+    let mut host =
+        Host::with_objects(&["reorder:4:3", "drop:7", "twice:8", "astray:9", "delay:10:5"]);
+    let first = host.call;
+    for _ in 0..7 {
+        host.send(function::NOP, &[]);
+    }
+    host.run();
+    let expected = [3, 2, 1, 5, 5, 6 ^ 0x8000_0000].map(|n| first.wrapping_add(n));
+    let mut got = calls(&mut host);
+    got[5] = (got[5] ^ 0x8000_0000).wrapping_sub(6);
+    assert_eq!(got[..5], expected[..5]);
+    assert_eq!(got[5], first);
+    host.now += 5000;
+    host.run();
+    assert_eq!(calls(&mut host), [first + 7]);
+
+    let mut host = Host::with_objects(&["event-flood:4:100"]);
+    host.send(function::NOP, &[]);
+    host.run();
+    let mut events = 0;
+    loop {
+        match host.receive() {
+            Some(message) if message.function == event::POST_EVENT => {
+                assert_eq!(word(&message.payload, 12), events);
+                events += 1;
+            }
+            Some(message) => break assert_eq!(message.function, function::NOP),
+            None => {
+                host.now += 1000;
+                host.run();
+            }
+        }
+    }
+    assert_eq!(events, 100);
+    assert!(host.machine.counters.full > 0);
+}
+
+#[test]
+fn lost_interrupts_and_no_boot() {
+    let mut host = Host::new(&["lost-irq:1", "no-init"]);
+    host.start();
+    host.send(function::GSP_SET_SYSTEM_INFO, &[0; 0x3a0]);
+    host.send(function::SET_REGISTRY, &[0, 0, 0, 0, 8, 0, 0, 0]);
+    host.run();
+    assert!(host.receive().is_none());
+    let mut host = Host::new(&["crash-boot", "lost-irq:1"]);
+    host.start();
+    host.send(function::GSP_SET_SYSTEM_INFO, &[0; 0x3a0]);
+    host.send(function::SET_REGISTRY, &[0, 0, 0, 0, 8, 0, 0, 0]);
+    assert!(host.has_died_of("halted"));
+    assert_eq!(host.pulses.load(Ordering::Relaxed), 0);
+    assert_eq!(host.machine.counters.violations, 0);
+}
+
+#[test]
+fn violations_have_reasons() {
+    let wrong = |change: &dyn Fn(&mut Host), reason: &str| {
+        let mut host = Host::with_objects(&[]);
+        change(&mut host);
+        assert!(host.has_died_of(reason), "{reason}: {}", host.log());
+        assert_eq!(host.machine.counters.violations, 1, "{reason}");
+    };
+    let element = |host: &Host| {
+        let (function, result, payload) = (function::NOP, u32::MAX, Vec::new());
+        let (sequence, call) = (host.sequence, 1);
+        Message {
+            sequence,
+            function,
+            call,
+            result,
+            payload,
+        }
+        .encode()
+    };
+    let changed = |at: usize, value: u32, seal: bool| {
+        move |host: &mut Host| {
+            let mut bytes = element(host);
+            put(&mut bytes, at, value);
+            if seal {
+                wire::seal(&mut bytes, HEADERS);
+            }
+            host.post(&bytes);
+        }
+    };
+    wrong(&changed(0x48, 5, false), "bad checksum");
+    wrong(
+        &changed(0x24, 99, true),
+        "transport sequence 99, expected 5",
+    );
+    wrong(&changed(0x28, 0, true), "a message of 0 pages");
+    wrong(&changed(0x28, 17, true), "a message of 17 pages");
+    wrong(&changed(0x28, 2, true), "2 pages, 1 of which are written");
+    wrong(&changed(0x30, 1, true), "version 0x1");
+    wrong(&changed(0x34, 1, true), "signature 0x1");
+    wrong(&changed(0x38, 31, true), "a call of 0x1f bytes");
+    wrong(
+        &changed(0x38, 0x2000, true),
+        "a call of 0x2000 bytes in 1 pages",
+    );
+    wrong(&changed(0x40, 0, true), "results 0x0");
+    wrong(&changed(0x3c, 5, true), "call 5 in state Running");
+    wrong(&changed(0x3c, 71, true), "a piece of no call");
+    wrong(&changed(0x3c, 76, true), "0 bytes of call 76");
+    let pointer = |at: u64, value: u32| {
+        move |host: &mut Host| {
+            host.send(function::NOP, &[]);
+            host.run();
+            host.ram.store_u32(host.at(at), value).expect("RAM");
+            host.send(function::NOP, &[]);
+            host.ram.store_u32(host.at(at), value).expect("RAM");
+        }
+    };
+    wrong(
+        &pointer(0x1010, 63),
+        "the write pointer of the commands is 63",
+    );
+    wrong(
+        &pointer(0x1020, 77),
+        "the read pointer of the status queue is 77",
+    );
+    wrong(
+        &pointer(0x1020, 30),
+        "the read pointer of the status queue goes from 4 to 30",
+    );
+    wrong(
+        &|host: &mut Host| {
+            let mut payload = vec![0; CONTROL + 5];
+            put(&mut payload, 16, 4);
+            host.send(function::GSP_RM_CONTROL, &payload);
+        },
+        "has 29 bytes and says 28",
+    );
+    wrong(
+        &|host: &mut Host| host.start(),
+        "started, though it is not off",
+    );
+}
+
+#[test]
+fn arguments_are_looked_at() {
+    let wrong = |at: u64, value: u32, reason: &str| {
+        let mut host = Host::new(&[]);
+        host.ram.store_u32(at, value).expect("RAM");
+        host.start();
+        assert!(host.has_died_of(reason), "{reason}: {}", host.log());
+    };
+    let host = Host::new(&[]);
+    wrong(LIBOS, 0, "no region LOGINIT");
+    wrong(LIBOS + 3 * 32 + 8, 0, "a memory region at 0x0");
+    wrong(LIBOS + 24, 0, "kind and place of a region");
+    wrong(
+        ARGUMENTS + 8,
+        128,
+        "the number of pages of the area is 0x80",
+    );
+    wrong(ARGUMENTS + 16, 0, "the offset of the commands");
+    wrong(AREA + 8, 8, "page 1 of the area");
+    wrong(
+        AREA + 16,
+        (AREA + 128 * 0x1000) as u32,
+        "page 2 of the area",
+    );
+    wrong(host.at(0x1000 + 0xc), 64, "the number of messages is 0x40");
+    wrong(host.at(0x1000 + 0x14), 0, "the queue's flags");
+}
+
+/// Whatever a driver writes: the processor halts with a reason, or goes on; it does not panic.
+#[test]
+fn fuzz_from_the_driver() {
+    let mut died = 0;
+    for seed in 0..400 {
+        let mut random = Random::new(seed);
+        let mut host = Host::with_objects(&[]);
+        for _ in 0..20 {
+            let mut payload = vec![0; CONTROL + random.below(6000) as usize];
+            put(&mut payload, 0, 1);
+            put(&mut payload, 4, 3);
+            put(&mut payload, 8, control::ECHO + random.below(9) as u32);
+            let length = payload.len() - CONTROL;
+            put(&mut payload, 16, length as u32);
+            let message = Message {
+                sequence: host.sequence,
+                function: [76, 76, 76, 0, 10, 103, 71][random.below(7) as usize],
+                call: random.number() as u32,
+                result: u32::MAX,
+                payload,
+            };
+            let mut bytes = message.encode();
+            let end = HEADERS + message.payload.len();
+            for _ in 0..random.below(3) {
+                let at = random.below(200.min(end as u64)) as usize;
+                bytes[at] = random.number() as u8;
+            }
+            if random.below(4) != 0 {
+                wire::seal(&mut bytes, end);
+            }
+            host.post(&bytes);
+            if random.below(8) == 0 {
+                let at = [0x1010, 0x1020, 0x1000][random.below(3) as usize];
+                let value = random.below(70) as u32;
+                host.ram.store_u32(host.at(at), value).expect("RAM");
+            }
+            if random.below(8) == 0 {
+                let offset = 0x11_0000 + 4 * random.below(0x400);
+                host.machine.write(offset, random.number() as u32, host.now);
+                host.machine.read(offset);
+            }
+            host.run();
+            host.now += 300;
+        }
+        // Of nothing else than what it is told to, or what it reports.
+        let counters = host.machine.counters;
+        let told = host.log().matches("crash, as it is told").count() as u64;
+        assert!(
+            counters.halts <= counters.violations + told,
+            "{}",
+            host.log()
+        );
+        died += u32::from(counters.violations > 0);
+    }
+    assert!(died > 300, "{died}");
+}
