@@ -88,7 +88,7 @@ module_tests() {
 
 # The package of what module_tests has built: its script lets it be installed, or says why not, for systems that are made up.
 package_tests() {
-	local dir=$LOGS/package release build status=0
+	local dir=$LOGS/package release build file status=0
 	build=$(kernel plain)/build
 	release=$(cat "$build/include/config/kernel.release")
 	# packs NAME DIR STATUS PATTERN
@@ -108,8 +108,9 @@ package_tests() {
 	echo 7.3.99 >"$dir/kernel/include/config/kernel.release"
 	packs "no package without modules" "$dir/kernel" 2 'there are no modules for 7.3.99'
 	packs "makes a package" "$build" 0 "^package: .*_arm64\.deb\$"
-	in_root "$(toolchain)" bash -c 'dpkg-deb -c "$1" && dpkg-deb -I "$1" preinst >"$2/preinst"' bash \
-		"$(sed -nE 's/^package: //p' "$RIG_LOG")" "$dir" >"$RIG_LOG" 2>&1 || status=$?
+	file=$(sed -nE 's/^package: //p' "$RIG_LOG")
+	in_root "$(toolchain)" bash -c 'dpkg-deb -c "$1" && dpkg-deb -I "$1" preinst >"$2/preinst"' bash "$file" "$dir" \
+		>"$RIG_LOG" 2>&1 || status=$?
 	judge "a package: has the modules" $status 0 "/usr/lib/modules/$release/updates/asahi-async/asahi\.ko"
 	installs "without the kernel" 1 'that kernel is not installed'
 	mkdir -p "$dir/root/usr/lib/modules/$release"/{kernel,build}
