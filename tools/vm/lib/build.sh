@@ -29,7 +29,7 @@ modules() {
 		flock 9
 		vendor "$root"
 		in_root "$root" make -C "$kernel/build" LLVM=1 ARCH="$(kernel_arch "$flavour")" M="$REPO" MO="$out" -j"$JOBS" \
-			AGXEMU_BRIDGE=1 BENCH="${ASAHI_BENCH:-}" "${core[@]}" "$@" modules >"$out/log" 2>&1 || {
+			AGXEMU_BRIDGE=1 BENCH="${ASAHI_BENCH:-}" NOVA="${ASAHI_NOVA:-}" "${core[@]}" "$@" modules >"$out/log" 2>&1 || {
 			say "error: the modules do not build. From $out/log:"
 			grep -E -A8 '^(error|.*error:)' "$out/log" | head -n 40 >&2 || tail -n 20 "$out/log" >&2
 			exit 1
