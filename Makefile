@@ -18,7 +18,9 @@ help:
 	@echo 'make docs                    the pages of Documentation/ and the crates'"'"' documentation, into build/docs'
 	@echo 'make shell                   a shell in the VM, driver loaded'
 	@echo 'make modules KDIR=DIR        build the modules for the configured kernel tree DIR'
+	@echo '                         CORE=1 leaves out the driver, SAMPLES=1 adds the samples, EXPORT=all exports all symbols'
 	@echo 'make modules_install KDIR=DIR'
+	@echo 'tools/graft DIR          put the tree into the kernel source DIR, for =y or =m; --remove takes it out'
 	@echo 'make clean                   remove what was built in the checkout; the cache stays'
 	@echo
 	@echo 'Heavy things (toolchain, kernels, guest) are built once and kept in $$ASAHI_CACHE,'

@@ -4,36 +4,36 @@
 
 layout! {
     /// A buffer, as the firmware knows it. Its lists are in the client's address space.
-    pub struct BufferInfo("BufferManagerInfo"): 0xbc {
+    pub struct BufferInfo("BufferManagerInfo"): 0xc0 | 0xbc | 0xc0 {
         /// -1; the firmware's.
         CUR_ID("cur_id"): i32 = 0x0c,
         /// Address of the page list: a word for each page, its address in units of 32 KiB.
-        PAGE_LIST("page_list_addr"): u64 = 0x1c,
+        PAGE_LIST("page_list_addr"): u64 = 0x20 | 0x1c | 0x20,
         /// Size of the page list in bytes.
-        PAGE_LIST_SIZE("page_list_size"): u32 = 0x24,
+        PAGE_LIST_SIZE("page_list_size"): u32 = 0x28 | 0x24 | 0x28,
         /// Pages in it.
-        PAGE_COUNT("page_count"): u32 = 0x28,
+        PAGE_COUNT("page_count"): u32 = 0x2c | 0x28 | 0x2c,
         /// Blocks that there can be.
-        MAX_BLOCKS("unk_30"): u32 = 0x2c,
+        MAX_BLOCKS("unk_30"): u32 = 0x30 | 0x2c | 0x30,
         /// Blocks that there are.
-        BLOCK_COUNT("block_count"): u32 = 0x30,
+        BLOCK_COUNT("block_count"): u32 = 0x34 | 0x30 | 0x34,
         /// Address of the block list: two words for each block, its address in units of 32 KiB, and
         /// 0.
-        BLOCK_LIST("block_list_addr"): u64 = 0x38,
+        BLOCK_LIST("block_list_addr"): u64 = 0x3c | 0x38 | 0x3c,
         /// Address of the [`BlockControl`].
-        BLOCK_CTL("block_ctl_addr"): u64 = 0x40,
+        BLOCK_CTL("block_ctl_addr"): u64 = 0x44 | 0x40 | 0x44,
         /// One less than [`BufferInfo::PAGE_COUNT`].
-        LAST_PAGE("last_page"): u32 = 0x48,
+        LAST_PAGE("last_page"): u32 = 0x4c | 0x48 | 0x4c,
         /// [`BufferInfo::BLOCK_SIZE_VALUE`].
-        BLOCK_SIZE("block_size"): u32 = 0x58,
+        BLOCK_SIZE("block_size"): u32 = 0x5c | 0x58 | 0x5c,
         /// Address of the [`Counter`].
-        COUNTER("counter_addr"): u64 = 0x64,
+        COUNTER("counter_addr"): u64 = 0x68 | 0x64 | 0x68,
         /// 1.
-        UNK_80("unk_80"): u32 = 0x7c,
+        UNK_80("unk_80"): u32 = 0x80 | 0x7c | 0x80,
         /// Pages that there can be.
-        MAX_PAGES("unk_84"): u32 = 0x80,
+        MAX_PAGES("unk_84"): u32 = 0x84 | 0x80 | 0x84,
         /// Pages that there can be without memoryless targets.
-        MAX_PAGES_NOMEMLESS("unk_88"): u32 = 0x84,
+        MAX_PAGES_NOMEMLESS("unk_88"): u32 = 0x88 | 0x84 | 0x88,
     }
 
     /// How many blocks a buffer has. Shared: the host adds blocks while the firmware uses the
@@ -68,29 +68,29 @@ layout! {
     }
 
     /// One render's use of a buffer. Shared: the firmware does no cache maintenance on it.
-    pub struct Scene("BufferThing"): 0x48 {
+    pub struct Scene("BufferThing"): 0x40 | 0x48 {
         /// Pages of the running pass; the firmware's.
-        PASS_PAGE_COUNT("unk_0+0"): u32 = 0x00,
+        PASS_PAGE_COUNT("unk_0+0"): u32 = 0x00 | 0x00 | 0x10,
         /// 0.
-        UNK_4("unk_0+4"): u32 = 0x04,
+        UNK_4("unk_0+4"): u32 = 0x04 | 0x04 | 0x14,
         /// 0.
-        UNK_8("unk_8"): u64 = 0x08,
+        UNK_8("unk_8"): u64 = 0x08 | 0x08 | 0x18,
         /// 0.
-        UNK_10("unk_10"): u64 = 0x10,
+        UNK_10("unk_10"): u64 = 0x10 | 0x10 | 0x20,
         /// Address of [`USER_BUFFER_SIZE`] bytes in the client's address space.
-        USER_BUFFER("unkptr_18"): u64 = 0x18,
+        USER_BUFFER("unkptr_18"): u64 = 0x18 | 0x18 | 0x28,
         /// 0.
-        UNK_20("unk_20"): u32 = 0x20,
+        UNK_20("unk_20"): u32 = 0x20 | 0x20 | 0x30,
         /// 0.
-        UNK_28("unk_28"): u64 = 0x24,
+        UNK_28("unk_28"): u64 = - | 0x24 | 0x34,
         /// Address of the [`BufferStats`].
-        STATS("bm_misc_addr"): u64 = 0x2c,
+        STATS("bm_misc_addr"): u64 = 0x24 | 0x2c | 0x3c,
         /// Pages of all passes; the firmware's.
-        TOTAL_PAGE_COUNT("unk_2c"): u32 = 0x34,
+        TOTAL_PAGE_COUNT("unk_2c"): u32 = 0x2c | 0x34 | 0x44,
         /// 0.
-        UNK_30("unk_30"): u64 = 0x38,
+        UNK_30("unk_30"): u64 = 0x30 | 0x38 | -,
         /// 0.
-        UNK_38("unk_38"): u64 = 0x40,
+        UNK_38("unk_38"): u64 = 0x38 | 0x40 | -,
     }
 }
 

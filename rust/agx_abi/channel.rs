@@ -2,15 +2,18 @@
 
 //! Channels: rings of fixed-size entries, one writer and one reader each.
 //!
-//! | channel | writer | entries | entry | state |
-//! |---|---|---|---|---|
-//! | 12 pipes | host | [`PIPE_ENTRIES`] | [`PipeMessage`] | [`ChannelState`] |
-//! | device control | host | [`DEVICE_CONTROL_ENTRIES`] | [`DeviceControlMessage`] … | [`ChannelState`] |
-//! | firmware control | host | [`FW_CTL_ENTRIES`] | [`FwCtlMessage`] | [`FwCtlState`] |
-//! | event | firmware | [`EVENT_ENTRIES`] | [`EventMessage`] … | [`ChannelState`] |
-//! | firmware log, 6 levels | firmware | [`FW_LOG_ENTRIES`] each | [`FwLogMessage`] | 6 × [`ChannelState`] |
-//! | ktrace | firmware | [`KTRACE_ENTRIES`] | [`KTraceMessage`] | [`ChannelState`] |
-//! | statistics | firmware | [`STATS_ENTRIES`] | [`crate::stats`] | [`ChannelState`] |
+//! | channel | writer | entries | entry |
+//! |---|---|---|---|
+//! | 12 pipes | host | [`PIPE_ENTRIES`] | [`PipeMessage`] |
+//! | device control | host | [`DEVICE_CONTROL_ENTRIES`] | [`DeviceControlMessage`] … |
+//! | firmware control | host | [`FW_CTL_ENTRIES`] | [`FwCtlMessage`] |
+//! | event | firmware | [`EVENT_ENTRIES`] | [`EventMessage`] … |
+//! | firmware log, 6 levels | firmware | [`FW_LOG_ENTRIES`] each | [`FwLogMessage`] |
+//! | ktrace | firmware | [`KTRACE_ENTRIES`] | [`KTraceMessage`] |
+//! | statistics | firmware | [`STATS_ENTRIES`] | [`crate::stats`] |
+//!
+//! Each has a [`ChannelState`], the firmware log one for each level, and firmware control an
+//! [`FwCtlState`].
 //!
 //! A ring is empty where the pointers are equal, and full where the write pointer is one behind the
 //! read pointer. Pointers are indices of entries.
@@ -51,7 +54,7 @@ impl PipeKind {
     /// All of them, in the order of their channels.
     pub const ALL: [PipeKind; 3] = [PipeKind::Vertex, PipeKind::Fragment, PipeKind::Compute];
 
-    /// The kind with number `raw`.
+    /// Returns the kind with number `raw`, or `None`.
     pub const fn from_raw(raw: u32) -> Option<Self> {
         match raw {
             0 => Some(Self::Vertex),
@@ -88,7 +91,7 @@ layout! {
     }
 
     /// Work for a pipe: a queue has new commands.
-    pub struct PipeMessage("RunCmdQueueMsg"): 0x30 {
+    pub struct PipeMessage("RunCmdQueueMsg"): 0x30 | 0x30/0x40 {
         /// A [`PipeKind`].
         KIND("queue_type"): u32 = 0x00,
         /// Address of the [`crate::queue::QueueInfo`].
@@ -104,13 +107,13 @@ layout! {
     }
 
     /// Any device control message.
-    pub struct DeviceControlMessage("DC_Any"): 0x30 {
+    pub struct DeviceControlMessage("DC_Any"): 0x30 | 0x30/0x40 {
         /// One of the types in [`device_control`].
         KIND("msg_type"): u32 = 0x00,
     }
 
     /// Answer to [`GrowTvbEvent`].
-    pub struct GrowTvbAck("DC_GrowTVBAck"): 0x30 {
+    pub struct GrowTvbAck("DC_GrowTVBAck"): 0x30 | 0x30/0x40 {
         /// [`device_control::GROW_TVB_ACK`].
         KIND("msg_type"): u32 = 0x00,
         /// 1.
@@ -128,7 +131,7 @@ layout! {
     }
 
     /// Skip the commands of a queue up to one that failed.
-    pub struct RecoverChannel(""): 0x30 {
+    pub struct RecoverChannel(""): 0x30 | 0x30/0x40 {
         /// [`device_control::RECOVER_CHANNEL`].
         KIND(""): u32 = 0x00,
         /// A [`PipeKind`].
@@ -140,7 +143,7 @@ layout! {
     }
 
     /// Power off when idle. Never sent.
-    pub struct IdlePowerOff(""): 0x30 {
+    pub struct IdlePowerOff(""): 0x30 | 0x30/0x40 {
         /// [`device_control::IDLE_POWER_OFF`].
         KIND(""): u32 = 0x00,
         /// Unknown.
@@ -150,7 +153,7 @@ layout! {
     /// Forget a context, and clean the data cache of the firmware.
     ///
     /// With both table indices 0xff and no context it only does the latter.
-    pub struct DestroyContext("DC_DestroyContext"): 0x30 {
+    pub struct DestroyContext("DC_DestroyContext"): 0x30 | 0x30/0x40 {
         /// [`device_control::DESTROY_CONTEXT`].
         KIND("msg_type"): u32 = 0x00,
         /// 0.
@@ -158,17 +161,17 @@ layout! {
         /// [`crate::queue::GpuContextData::UNK_23`] as read.
         UNK_23(""): u8 = 0x08,
         /// 0.
-        UNK_9(""): u32 = 0x09,
+        UNK_9(""): u32 = 0x0c | 0x09,
         /// 0.
-        UNK_D(""): u32 = 0x0d,
+        UNK_D(""): u32 = 0x10 | 0x0d,
         /// [`crate::queue::GpuContextData::QUEUE_TABLE_INDEX`] as read, or 0xff.
-        QUEUE_TABLE_INDEX(""): u8 = 0x11,
+        QUEUE_TABLE_INDEX(""): u8 = 0x14 | 0x11,
         /// [`crate::queue::GpuContextData::PID_TABLE_INDEX`] as read, or 0xff.
-        PID_TABLE_INDEX(""): u8 = 0x12,
+        PID_TABLE_INDEX(""): u8 = 0x15 | 0x12,
         /// [`crate::queue::GpuContextData::UNK_4`] as read.
-        UNK_CONTEXT_4(""): u8 = 0x13,
+        UNK_CONTEXT_4(""): u8 = 0x16 | 0x13,
         /// Address of the [`crate::queue::GpuContextData`].
-        CONTEXT("context_addr"): u64 = 0x14,
+        CONTEXT("context_addr"): u64 = 0x1c | 0x14,
     }
 
     /// Request to clean a range of the caches, see [`crate::uat::FlushSlot`].

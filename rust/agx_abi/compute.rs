@@ -7,93 +7,93 @@ use crate::queue::{Barrier, InitBuffer};
 layout! {
     /// Command: run a compute control stream. The GPU may read it, so it stands in memory that the
     /// GPU can reach.
-    pub struct RunCompute("WorkCommandCP"): 0x320 {
+    pub struct RunCompute("WorkCommandCP"): 0x2dc | 0x320 | 0x880 {
         /// [`RunCompute::TAG_VALUE`].
         TAG("magic"): u32 = 0x000,
         /// Running number of the command in its user queue.
-        COUNTER("counter"): u64 = 0x004,
+        COUNTER("counter"): u64 = - | 0x004,
         /// 0.
-        UNK_4("unk_4"): u32 = 0x00c,
+        UNK_4("unk_4"): u32 = 0x004 | 0x00c,
         /// Slot of the address space.
-        VM_SLOT("context_id"): u32 = 0x010,
+        VM_SLOT("context_id"): u32 = 0x008 | 0x010,
         /// Address of the [`crate::event::Notifier`].
-        NOTIFIER("event_control_addr"): u64 = 0x014,
+        NOTIFIER("event_control_addr"): u64 = 0x00c | 0x014,
         /// 0. The start operation points here.
-        UNK_POINTEE("unk_2c"): u32 = 0x01c,
+        UNK_POINTEE("unk_2c"): u32 = 0x014 | 0x01c,
         /// See [`JobParameters1`].
-        JOB_PARAMS1("compute_info"): JobParameters1 = 0x070,
+        JOB_PARAMS1("compute_info"): JobParameters1 = 0x068 | 0x070 | -,
         /// Address of the microsequence.
-        MICROSEQUENCE("microsequence_ptr"): u64 = 0x1f0,
+        MICROSEQUENCE("microsequence_ptr"): u64 = 0x1e8 | 0x1f0 | 0x750,
         /// Its size in bytes.
-        MICROSEQUENCE_SIZE("microsequence_size"): u32 = 0x1f8,
+        MICROSEQUENCE_SIZE("microsequence_size"): u32 = 0x1f0 | 0x1f8 | 0x758,
         /// See [`JobParameters2`].
-        JOB_PARAMS2("compute_info2"): JobParameters2 = 0x1fc,
+        JOB_PARAMS2("compute_info2"): JobParameters2 = 0x1f4 | 0x1fc | 0x75c,
         /// See [`EncoderParams`].
-        ENCODER_PARAMS("encoder_params"): EncoderParams = 0x25c,
+        ENCODER_PARAMS("encoder_params"): EncoderParams = 0x254 | 0x25c | 0x7bc,
         /// See [`JobMeta`].
-        META("job_meta"): JobMeta = 0x284,
+        META("job_meta"): JobMeta = 0x27c | 0x284 | 0x7e4,
         /// The firmware's. The timestamp operations point here.
-        COMMAND_TIME("ts1"): u64 = 0x2b0,
+        COMMAND_TIME("ts1"): u64 = 0x2a8 | 0x2b0 | 0x810,
         /// Where the firmware writes its own timestamps.
-        TIMESTAMPS("ts_pointers"): TimestampPointers = 0x2b8,
+        TIMESTAMPS("ts_pointers"): TimestampPointers = 0x2b0 | 0x2b8 | 0x818,
         /// Where it writes the client's timestamps.
-        USER_TIMESTAMPS("user_ts_pointers"): TimestampPointers = 0x2c8,
+        USER_TIMESTAMPS("user_ts_pointers"): TimestampPointers = 0x2c0 | 0x2c8 | 0x828,
         /// Low byte of the number of the user queue.
-        CLIENT_SEQUENCE("client_sequence"): u8 = 0x2d8,
+        CLIENT_SEQUENCE("client_sequence"): u8 = 0x2d0 | 0x2d8 | 0x838,
         /// 0. The timestamp operations point here.
-        CONTEXT_STORE_REQ("unk_ts"): u64 = 0x2e1,
+        CONTEXT_STORE_REQ("unk_ts"): u64 = - | 0x2e1 | 0x841,
         /// 0.
-        CONTEXT_STORE_COMPL(""): u64 = 0x2e9,
+        CONTEXT_STORE_COMPL(""): u64 = - | 0x2e9 | 0x849,
         /// 0. The start and finish operations point here.
-        UNK_FLAG("unk_flag"): u32 = 0x305,
+        UNK_FLAG("unk_flag"): u32 = - | 0x305 | 0x865,
     }
 
     /// Parameters of a compute command, for the hardware.
-    pub struct JobParameters1("ComputeInfo"): 0x150 {
+    pub struct JobParameters1("ComputeInfo"): 0x150 | 0x150 | - {
         /// First part of the preemption buffer.
-        PREEMPT1("iogpu_deflake_1"): u64 = 0x00,
+        PREEMPT1("iogpu_deflake_1"): u64 = 0x00 | 0x00 | -,
         /// Start of the control stream.
-        CDM_CTRL_STREAM_BASE("encoder"): u64 = 0x08,
+        CDM_CTRL_STREAM_BASE("encoder"): u64 = 0x08 | 0x08 | -,
         /// Second part of the preemption buffer.
-        PREEMPT2("iogpu_deflake_2"): u64 = 0x10,
+        PREEMPT2("iogpu_deflake_2"): u64 = 0x10 | 0x10 | -,
         /// Third part of the preemption buffer.
-        PREEMPT3("iogpu_deflake_3"): u64 = 0x18,
+        PREEMPT3("iogpu_deflake_3"): u64 = 0x18 | 0x18 | -,
         /// Fourth part of the preemption buffer.
-        PREEMPT4("iogpu_deflake_4"): u64 = 0x20,
+        PREEMPT4("iogpu_deflake_4"): u64 = 0x20 | 0x20 | -,
         /// Fifth part of the preemption buffer.
-        PREEMPT5("iogpu_deflake_5"): u64 = 0x28,
+        PREEMPT5("iogpu_deflake_5"): u64 = 0x28 | 0x28 | -,
         /// Base address of the shaders.
-        USC_EXEC_BASE("pipeline_base"): u64 = 0x30,
+        USC_EXEC_BASE("pipeline_base"): u64 = 0x30 | 0x30 | -,
         /// [`JobParameters1::UNK_38_VALUE`].
-        UNK_38("unk_38"): u64 = 0x38,
+        UNK_38("unk_38"): u64 = 0x38 | 0x38 | -,
         /// Helper program.
-        HELPER_BINARY("helper_program"): u32 = 0x40,
+        HELPER_BINARY("helper_program"): u32 = 0x40 | 0x40 | -,
         /// 0.
-        UNK_44("unk_44"): u32 = 0x44,
+        UNK_44("unk_44"): u32 = 0x44 | 0x44 | -,
         /// Its argument.
-        HELPER_DATA("helper_arg"): u64 = 0x48,
+        HELPER_DATA("helper_arg"): u64 = 0x48 | 0x48 | -,
         /// Its configuration.
-        HELPER_CFG("helper_cfg"): u32 = 0x50,
+        HELPER_CFG("helper_cfg"): u32 = 0x50 | 0x50 | -,
         /// 0.
-        UNK_54("unk_54"): u32 = 0x54,
+        UNK_54("unk_54"): u32 = 0x54 | 0x54 | -,
         /// 1.
-        UNK_58("unk_58"): u32 = 0x58,
+        UNK_58("unk_58"): u32 = 0x58 | 0x58 | -,
         /// 0.
-        UNK_5C("unk_5c"): u32 = 0x5c,
+        UNK_5C("unk_5c"): u32 = 0x5c | 0x5c | -,
         /// 0 (macOS writes 0x1c where it has a helper program).
-        UNK_40("iogpu_unk_40"): u32 = 0x60,
+        UNK_40("iogpu_unk_40"): u32 = 0x60 | 0x60 | -,
     }
 
     /// Parameters of a compute command, for the firmware.
     pub struct JobParameters2("ComputeInfo2"): 0x60 {
         /// First part of the preemption buffer.
-        PREEMPT1("iogpu_deflake_1"): u64 = 0x28,
+        PREEMPT1("iogpu_deflake_1"): u64 = 0x24 | 0x28,
         /// End of the first run of the control stream.
-        CDM_CTRL_STREAM_END("encoder_end"): u64 = 0x30,
+        CDM_CTRL_STREAM_END("encoder_end"): u64 = 0x2c | 0x30,
         /// 0.
-        UNK_G14X("unk_g14x"): u32 = 0x58,
+        UNK_G14X("unk_g14x"): u32 = 0x54 | 0x58,
         /// 0.
-        UNK_58("unk_58"): u32 = 0x5c,
+        UNK_58("unk_58"): u32 = 0x58 | 0x5c,
     }
 
     /// Parameters that all kinds of commands have.
@@ -187,7 +187,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// The command with tag `tag`, if it is one that a host may make.
+    /// Returns the command with tag `tag`, if it is one that a host may make.
     pub const fn from_tag(tag: u32) -> Option<Self> {
         match tag {
             crate::queue::TAG_RUN_VERTEX => Some(Self::RunVertex),

@@ -16,19 +16,19 @@ pub const SLOTS: usize = 128;
 /// How far the stamp values of consecutive commands are apart.
 pub const STAMP_STEP: u32 = 0x100;
 
-/// What the host's stamp of a slot starts with. The firmware's starts with 0.
+/// Returns the first value of the host's stamp of a slot. The firmware's starts with 0.
 pub const fn initial_stamp(slot: usize) -> u32 {
     (slot as u32) << 24
 }
 
-/// How many commands stamp `a` is ahead of `b`.
+/// Returns how many commands stamp `a` is ahead of `b`.
 pub const fn stamp_distance(a: u32, b: u32) -> i32 {
     (a.wrapping_sub(b) as i32) >> STAMP_STEP.trailing_zeros()
 }
 
 layout! {
     /// Counts the finished commands of a user queue. Private to the firmware but for its start.
-    pub struct Notifier("EventControl"): 0xb0 {
+    pub struct Notifier("EventControl"): 0xa8/0xc0 | 0xb0 {
         /// Address of the [`Threshold`].
         THRESHOLD("event_count_addr"): u64 = 0x00,
         /// Number of the user queue.
@@ -52,11 +52,11 @@ layout! {
         /// Addresses of its stamps; the firmware's.
         STAMPS_COMPUTE("pstamp_cp"): [u64; 4] = 0x74,
         /// Whether it is in the [`NotifierList`]; the firmware's.
-        IN_LIST("in_list"): u32 = 0x94,
+        IN_LIST("in_list"): u32 = 0x94/0xa8 | 0x94,
         /// Links of the list; the firmware's.
-        LIST("list_head"): [u64; 2] = 0x98,
+        LIST("list_head"): [u64; 2] = 0x98/0xac | 0x98,
         /// [`Notifier::UNK_BUF_VALUE`]. The start operations of the microsequences point here.
-        UNK_BUF("unk_buf"): u64 = 0xa8,
+        UNK_BUF("unk_buf"): u64 = - | 0xa8,
     }
 
     /// Count of finished commands at which the firmware sends an event. A running total.

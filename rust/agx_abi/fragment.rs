@@ -7,97 +7,97 @@ use crate::compute::{EncoderParams, JobMeta, TimestampPointers};
 layout! {
     /// Command: shade the tiles of a scene. The GPU may read it, so it stands in memory that the
     /// GPU can reach.
-    pub struct RunFragment("WorkCommand3D"): 0x974 {
+    pub struct RunFragment("WorkCommand3D"): 0x930 | 0x974 | 0xc4c {
         /// [`RunFragment::TAG_VALUE`].
         TAG("magic"): u32 = 0x000,
         /// Running number of the command in its user queue.
-        COUNTER("counter"): u64 = 0x004,
+        COUNTER("counter"): u64 = - | 0x004,
         /// Slot of the address space.
-        VM_SLOT("context_id"): u32 = 0x00c,
+        VM_SLOT("context_id"): u32 = 0x004 | 0x00c,
         /// 0.
-        UNK_8("unk_8"): u32 = 0x010,
+        UNK_8("unk_8"): u32 = 0x008 | 0x010,
         /// Address of the microsequence.
-        MICROSEQUENCE("microsequence_ptr"): u64 = 0x014,
+        MICROSEQUENCE("microsequence_ptr"): u64 = 0x00c | 0x014,
         /// Its size in bytes.
-        MICROSEQUENCE_SIZE("microsequence_size"): u32 = 0x01c,
+        MICROSEQUENCE_SIZE("microsequence_size"): u32 = 0x014 | 0x01c,
         /// Address of the [`crate::event::Notifier`].
-        NOTIFIER("event_control_addr"): u64 = 0x020,
+        NOTIFIER("event_control_addr"): u64 = 0x018 | 0x020,
         /// Address of the [`crate::buffer::BufferInfo`].
-        BUFFER("buffer_mgr_addr"): u64 = 0x028,
+        BUFFER("buffer_mgr_addr"): u64 = 0x020 | 0x028,
         /// Address of the [`crate::buffer::Scene`].
-        SCENE("buf_thing_addr"): u64 = 0x030,
+        SCENE("buf_thing_addr"): u64 = 0x028 | 0x030,
         /// Address of [`crate::buffer::KERNEL_BUFFER_SIZE`] zero bytes.
-        KERNEL_BUFFER("unk_emptybuf_addr"): u64 = 0x038,
+        KERNEL_BUFFER("unk_emptybuf_addr"): u64 = 0x030 | 0x038,
         /// Address of the tile map.
-        TVB_TILEMAP("tvb_tilemap"): u64 = 0x040,
+        TVB_TILEMAP("tvb_tilemap"): u64 = 0x038 | 0x040,
         /// Positions of the samples.
-        PPP_MULTISAMPLECTL("unk_40"): u64 = 0x048,
+        PPP_MULTISAMPLECTL("unk_40"): u64 = 0x040 | 0x048,
         /// Samples of a pixel.
-        SAMPLES("unk_48"): u32 = 0x050,
+        SAMPLES("unk_48"): u32 = 0x048 | 0x050,
         /// Tiles of a macrotile downwards.
-        TILES_PER_MTILE_Y("tile_blocks_y"): u16 = 0x054,
+        TILES_PER_MTILE_Y("tile_blocks_y"): u16 = 0x04c | 0x054,
         /// Tiles of a macrotile to the right.
-        TILES_PER_MTILE_X("tile_blocks_x"): u16 = 0x056,
+        TILES_PER_MTILE_X("tile_blocks_x"): u16 = 0x04e | 0x056,
         /// 0.
-        UNK_50("unk_50"): u64 = 0x058,
+        UNK_50("unk_50"): u64 = 0x050 | 0x058,
         /// 0.
-        UNK_58("unk_58"): u64 = 0x060,
+        UNK_58("unk_58"): u64 = 0x058 | 0x060,
         /// Bits of a float of the client's: when triangles are merged.
-        ISP_MERGE_UPPER_X("merge_upper_x"): u32 = 0x068,
+        ISP_MERGE_UPPER_X("merge_upper_x"): u32 = 0x060 | 0x068,
         /// Bits of a float of the client's: when triangles are merged.
-        ISP_MERGE_UPPER_Y("merge_upper_y"): u32 = 0x06c,
+        ISP_MERGE_UPPER_Y("merge_upper_y"): u32 = 0x064 | 0x06c,
         /// 0.
-        UNK_68("unk_68"): u64 = 0x070,
+        UNK_68("unk_68"): u64 = 0x068 | 0x070,
         /// Tiles of a layer.
-        TILE_COUNT("tile_count"): u64 = 0x078,
+        TILE_COUNT("tile_count"): u64 = 0x070 | 0x078,
         /// See [`JobParameters1`].
-        JOB_PARAMS1("struct_2"): JobParameters1 = 0x080,
+        JOB_PARAMS1("struct_2"): JobParameters1 = 0x078 | 0x080 | -,
         /// See [`JobParameters2`].
-        JOB_PARAMS2("struct_1"): JobParameters2 = 0x3c8,
+        JOB_PARAMS2("struct_1"): JobParameters2 = 0x3c0 | 0x3c8 | -,
         /// See [`JobParameters3`].
-        JOB_PARAMS3("struct_3"): JobParameters3 = 0x4a8,
+        JOB_PARAMS3("struct_3"): JobParameters3 = 0x4a0 | 0x4a8 | 0x780,
         /// 0. The start and finish operations point here.
-        UNK_758_FLAG("unk_758"): u32 = 0x770,
+        UNK_758_FLAG("unk_758"): u32 = 0x758 | 0x770 | 0xa48,
         /// 0.
-        UNK_75C_FLAG("unk_75c"): u32 = 0x774,
+        UNK_75C_FLAG("unk_75c"): u32 = 0x75c | 0x774 | 0xa4c,
         /// 0. The start and finish operations point here.
-        BUSY_FLAG("busy_flag"): u32 = 0x888,
+        BUSY_FLAG("busy_flag"): u32 = 0x870 | 0x888 | 0xb60,
         /// Partial renders; the firmware's. The start operation points here.
-        TVB_OVERFLOW_COUNT("struct_6.tvb_overflow_count+0"): u32 = 0x88c,
+        TVB_OVERFLOW_COUNT("struct_6.tvb_overflow_count+0"): u32 = 0x874 | 0x88c | 0xb64,
         /// 0.
-        UNK_878("struct_6.tvb_overflow_count+4"): u32 = 0x890,
+        UNK_878("struct_6.tvb_overflow_count+4"): u32 = 0x878 | 0x890 | 0xb68,
         /// See [`EncoderParams`].
-        ENCODER_PARAMS(""): EncoderParams = 0x894,
+        ENCODER_PARAMS(""): EncoderParams = 0x87c | 0x894 | 0xb6c,
         /// 1 if tiles without primitives are shaded as well.
-        PROCESS_EMPTY_TILES("struct_6.unk_30"): u32 = 0x8bc,
+        PROCESS_EMPTY_TILES("struct_6.unk_30"): u32 = 0x8a4 | 0x8bc | 0xb94,
         /// 1.
-        NO_CLEAR_PIPELINE_TEXTURES("struct_6.unk_34"): u32 = 0x8c0,
+        NO_CLEAR_PIPELINE_TEXTURES("struct_6.unk_34"): u32 = 0x8a8 | 0x8c0 | 0xb98,
         /// 0.
-        MSAA_ZS("struct_6.unk_38"): u32 = 0x8c4,
+        MSAA_ZS("struct_6.unk_38"): u32 = 0x8ac | 0x8c4 | 0xb9c,
         /// 0. The start and finish operations point here.
-        UNK_POINTEE("struct_7.unk_0_0"): u32 = 0x8c8,
+        UNK_POINTEE("struct_7.unk_0_0"): u32 = - | 0x8c8 | 0xba0,
         /// 0.
-        UNK_V13_3("struct_7.unk_0+0"): u32 = 0x8cc,
+        UNK_V13_3("struct_7.unk_0+0"): u32 = 0x8b0 | 0x8cc | 0xba4,
         /// See [`JobMeta`].
-        META(""): JobMeta = 0x8d0,
+        META(""): JobMeta = 0x8b4 | 0x8d0 | 0xba8,
         /// 0.
-        UNK_AFTER_META("struct_7.unk_30"): u32 = 0x8fc,
+        UNK_AFTER_META("struct_7.unk_30"): u32 = 0x8e0 | 0x8fc | 0xbd4,
         /// 0. The start operation points here.
-        UNK_BUF_0("unk_buf2+0"): u64 = 0x900,
+        UNK_BUF_0("unk_buf2+0"): u64 = 0x8e4 | 0x900 | 0xbd8,
         /// 0.
-        UNK_BUF_8("unk_buf2+8"): u64 = 0x908,
+        UNK_BUF_8("unk_buf2+8"): u64 = 0x8ec | 0x908 | 0xbe0,
         /// [`RunFragment::UNK_BUF_10_VALUE`].
-        UNK_BUF_10("unk_buf2+16"): u64 = 0x910,
+        UNK_BUF_10("unk_buf2+16"): u64 = 0x8f4 | 0x910 | 0xbe8,
         /// The firmware's. The timestamp operations point here.
-        COMMAND_TIME("ts1"): u64 = 0x918,
+        COMMAND_TIME("ts1"): u64 = 0x8fc | 0x918 | 0xbf0,
         /// Where the firmware writes its own timestamps.
-        TIMESTAMPS("ts_pointers"): TimestampPointers = 0x920,
+        TIMESTAMPS("ts_pointers"): TimestampPointers = 0x904 | 0x920 | 0xbf8,
         /// Where it writes the client's timestamps.
-        USER_TIMESTAMPS("user_ts_pointers"): TimestampPointers = 0x930,
+        USER_TIMESTAMPS("user_ts_pointers"): TimestampPointers = 0x914 | 0x930 | 0xc08,
         /// Low byte of the number of the user queue.
-        CLIENT_SEQUENCE("client_sequence"): u8 = 0x940,
+        CLIENT_SEQUENCE("client_sequence"): u8 = 0x924 | 0x940 | 0xc18,
         /// 0. The timestamp operations point here.
-        UNK_TS("unk_ts"): u64 = 0x949,
+        UNK_TS("unk_ts"): u64 = - | 0x949 | 0xc21,
     }
 
     /// A program that fills a tile before its first primitive.
@@ -125,7 +125,7 @@ layout! {
     }
 
     /// The frame, for the back end.
-    pub struct AuxFbInfo("AuxFBInfo"): 0x18 {
+    pub struct AuxFbInfo("AuxFBInfo"): 0x10 | 0x18 {
         /// [`AuxFbInfo::ISP_CTL_VALUE`], with [`AuxFbInfo::ISP_CTL_DBIAS_IS_INT`].
         ISP_CTL("unk1"): u32 = 0x00,
         /// 0.
@@ -135,136 +135,136 @@ layout! {
         /// Height in pixels.
         HEIGHT("height"): u32 = 0x0c,
         /// [`AuxFbInfo::UNK_10_VALUE`].
-        UNK_10("unk3"): u64 = 0x10,
+        UNK_10("unk3"): u64 = - | 0x10,
     }
 
     /// Parameters of a fragment command, for the hardware.
-    pub struct JobParameters1("Start3DStruct2"): 0x348 {
+    pub struct JobParameters1("Start3DStruct2"): 0x348 | 0x348 | - {
         /// See [`crate::tiling::Tiling::utile_config`].
-        UTILE_CONFIG("unk_0+0"): u32 = 0x000,
+        UTILE_CONFIG("unk_0+0"): u32 = 0x000 | 0x000 | -,
         /// 0.
-        UNK_4("unk_0+4"): u32 = 0x004,
+        UNK_4("unk_0+4"): u32 = 0x004 | 0x004 | -,
         /// Background program of the first part of a frame.
-        BG("clear_pipeline"): BackgroundProgram = 0x008,
+        BG("clear_pipeline"): BackgroundProgram = 0x008 | 0x008 | -,
         /// Positions of the samples.
-        PPP_MULTISAMPLECTL("unk_18"): u64 = 0x018,
+        PPP_MULTISAMPLECTL("unk_18"): u64 = 0x018 | 0x018 | -,
         /// Scissor rectangles.
-        ISP_SCISSOR_BASE("scissor_array"): u64 = 0x020,
+        ISP_SCISSOR_BASE("scissor_array"): u64 = 0x020 | 0x020 | -,
         /// Depth biases.
-        ISP_DBIAS_BASE("depth_bias_array"): u64 = 0x028,
+        ISP_DBIAS_BASE("depth_bias_array"): u64 = 0x028 | 0x028 | -,
         /// The frame.
-        AUX_FB_INFO("aux_fb"): AuxFbInfo = 0x030,
+        AUX_FB_INFO("aux_fb"): AuxFbInfo = 0x030 | 0x030 | -,
         /// Dimensions of depth and stencil.
-        ISP_ZLS_PIXELS("depth_dimensions"): u64 = 0x048,
+        ISP_ZLS_PIXELS("depth_dimensions"): u64 = 0x040 | 0x048 | -,
         /// Counters of the occlusion queries.
-        ISP_OCLQRY_BASE("visibility_result_buffer"): u64 = 0x050,
+        ISP_OCLQRY_BASE("visibility_result_buffer"): u64 = 0x048 | 0x050 | -,
         /// What of depth and stencil is loaded and stored, and how.
-        ZLS_CTRL("depth_flags"): u64 = 0x058,
+        ZLS_CTRL("depth_flags"): u64 = 0x050 | 0x058 | -,
         /// Depth to load.
-        Z_LOAD("depth_buffer_ptr1"): u64 = 0x060,
+        Z_LOAD("depth_buffer_ptr1"): u64 = 0x058/0x068 | 0x060/0x070 | -,
         /// Depth to store.
-        Z_STORE("depth_buffer_ptr2"): u64 = 0x068,
+        Z_STORE("depth_buffer_ptr2"): u64 = 0x060/0x070 | 0x068/0x078 | -,
         /// Stencil to load.
-        S_LOAD("stencil_buffer_ptr1"): u64 = 0x070,
+        S_LOAD("stencil_buffer_ptr1"): u64 = 0x068/0x078 | 0x070/0x080 | -,
         /// Stencil to store.
-        S_STORE("stencil_buffer_ptr2"): u64 = 0x078,
+        S_STORE("stencil_buffer_ptr2"): u64 = 0x070/0x080 | 0x078/0x088 | -,
         /// Distance of its layers.
-        Z_LOAD_STRIDE("unk_78+0"): u64 = 0x080,
+        Z_LOAD_STRIDE("unk_78+0"): u64 = 0x078/0x0a8 | 0x080/0x0b0 | -,
         /// Distance of its layers.
-        Z_STORE_STRIDE("unk_78+8"): u64 = 0x088,
+        Z_STORE_STRIDE("unk_78+8"): u64 = 0x080/0x0b0 | 0x088/0x0b8 | -,
         /// Distance of its layers.
-        S_LOAD_STRIDE("unk_78+16"): u64 = 0x090,
+        S_LOAD_STRIDE("unk_78+16"): u64 = 0x088/0x0b8 | 0x090/0x0c0 | -,
         /// Distance of its layers.
-        S_STORE_STRIDE("unk_78+24"): u64 = 0x098,
+        S_STORE_STRIDE("unk_78+24"): u64 = 0x090/0x0c0 | 0x098/0x0c8 | -,
         /// Metadata of compressed depth to load.
-        Z_LOAD_COMP("depth_aux_buffer_ptr1"): u64 = 0x0a0,
+        Z_LOAD_COMP("depth_aux_buffer_ptr1"): u64 = 0x098/0x0c8 | 0x0a0/0x0d0 | -,
         /// Distance of its layers.
-        Z_LOAD_COMP_STRIDE("unk_a0"): u64 = 0x0a8,
+        Z_LOAD_COMP_STRIDE("unk_a0"): u64 = 0x0a0/0x0d0 | 0x0a8/0x0d8 | -,
         /// Metadata of compressed depth to store.
-        Z_STORE_COMP("depth_aux_buffer_ptr2"): u64 = 0x0b0,
+        Z_STORE_COMP("depth_aux_buffer_ptr2"): u64 = 0x0a8/0x0d8 | 0x0b0/0x0e0 | -,
         /// Distance of its layers.
-        Z_STORE_COMP_STRIDE("unk_b0"): u64 = 0x0b8,
+        Z_STORE_COMP_STRIDE("unk_b0"): u64 = 0x0b0/0x0e0 | 0x0b8/0x0e8 | -,
         /// Metadata of compressed stencil to load.
-        S_LOAD_COMP("stencil_aux_buffer_ptr1"): u64 = 0x0c0,
+        S_LOAD_COMP("stencil_aux_buffer_ptr1"): u64 = 0x0b8/0x0e8 | 0x0c0/0x0f0 | -,
         /// Distance of its layers.
-        S_LOAD_COMP_STRIDE("unk_c0"): u64 = 0x0c8,
+        S_LOAD_COMP_STRIDE("unk_c0"): u64 = 0x0c0/0x0f0 | 0x0c8/0x0f8 | -,
         /// Metadata of compressed stencil to store.
-        S_STORE_COMP("stencil_aux_buffer_ptr2"): u64 = 0x0d0,
+        S_STORE_COMP("stencil_aux_buffer_ptr2"): u64 = 0x0c8/0x0f8 | 0x0d0/0x100 | -,
         /// Distance of its layers.
-        S_STORE_COMP_STRIDE("unk_d0"): u64 = 0x0d8,
+        S_STORE_COMP_STRIDE("unk_d0"): u64 = 0x0d0/0x100 | 0x0d8/0x108 | -,
         /// Address of the tile map.
-        TVB_TILEMAP("tvb_tilemap"): u64 = 0x0e0,
+        TVB_TILEMAP("tvb_tilemap"): u64 = 0x0d8/0x108 | 0x0e0/0x110 | -,
         /// Address of the layers' metadata.
-        TVB_LAYERMETA("tvb_heapmeta_addr"): u64 = 0x0e8,
+        TVB_LAYERMETA("tvb_heapmeta_addr"): u64 = 0x0e0/0x110 | 0x0e8/0x118 | -,
         /// See [`crate::tiling::Tiling::mtile_stride`].
-        MTILE_STRIDE("unk_e8"): u64 = 0x0f0,
+        MTILE_STRIDE("unk_e8"): u64 = 0x0e8/0x118 | 0x0f0/0x120 | -,
         /// Address of the heap's metadata, without a tag.
-        TVB_HEAPMETA("tvb_heapmeta_addr2"): u64 = 0x0f8,
+        TVB_HEAPMETA("tvb_heapmeta_addr2"): u64 = 0x0f0/0x120 | 0x0f8/0x128 | -,
         /// See [`JobParameters1::tile_config`].
-        TILE_CONFIG("unk_f8"): u64 = 0x100,
+        TILE_CONFIG("unk_f8"): u64 = 0x0f8/0x128 | 0x100/0x130 | -,
         /// Address of [`crate::buffer::AUX_FB_SIZE`] bytes.
-        AUX_FB("aux_fb_ptr"): u64 = 0x108,
+        AUX_FB("aux_fb_ptr"): u64 = 0x100/0x130 | 0x108/0x138 | -,
         /// 0.
-        UNK_108("unk_108"): [u64; 6] = 0x110,
+        UNK_108("unk_108"): [u64; 6] = 0x108/0x138 | 0x110/0x140 | -,
         /// Base address of the shaders.
-        USC_EXEC_BASE("pipeline_base"): u64 = 0x140,
+        USC_EXEC_BASE("pipeline_base"): u64 = 0x138/0x168 | 0x140/0x170 | -,
         /// [`JobParameters1::UNK_140_VALUE`].
-        UNK_140("unk_140"): u64 = 0x148,
+        UNK_140("unk_140"): u64 = 0x140/0x170 | 0x148/0x178 | -,
         /// Helper program.
-        HELPER_BINARY("helper_program"): u32 = 0x150,
+        HELPER_BINARY("helper_program"): u32 = 0x148/0x178 | 0x150/0x180 | -,
         /// 0.
-        UNK_14C("unk_14c"): u32 = 0x154,
+        UNK_14C("unk_14c"): u32 = 0x14c/0x17c | 0x154/0x184 | -,
         /// Its argument.
-        HELPER_DATA("helper_arg"): u64 = 0x158,
+        HELPER_DATA("helper_arg"): u64 = 0x150/0x180 | 0x158/0x188 | -,
         /// [`JobParameters1::UNK_158_VALUE`].
-        UNK_158("unk_158"): u64 = 0x160,
+        UNK_158("unk_158"): u64 = 0x158/0x188 | 0x160/0x190 | -,
         /// 0.
-        UNK_160("unk_160"): u64 = 0x168,
+        UNK_160("unk_160"): u64 = 0x160/0x190 | 0x168/0x198 | -,
     }
 
     /// More parameters of a fragment command, for the hardware.
-    pub struct JobParameters2("Start3DStruct1"): 0xe0 {
+    pub struct JobParameters2("Start3DStruct1"): 0xe0 | 0xe0 | - {
         /// What registers and resources the end-of-tile program needs.
-        EOT_RSRC_SPEC("store_pipeline_bind"): u32 = 0x00,
+        EOT_RSRC_SPEC("store_pipeline_bind"): u32 = 0x00 | 0x00 | -,
         /// Offset of its USC words from the base of the shaders, with flags in bits 5:0.
-        EOT_USC("store_pipeline_addr"): u32 = 0x04,
+        EOT_USC("store_pipeline_addr"): u32 = 0x04 | 0x04 | -,
         /// 0.
-        UNK_8("unk_8"): u32 = 0x08,
+        UNK_8("unk_8"): u32 = 0x08 | 0x08 | -,
         /// 0.
-        UNK_C("unk_c"): u32 = 0x0c,
+        UNK_C("unk_c"): u32 = 0x0c | 0x0c | -,
         /// As [`RunFragment::ISP_MERGE_UPPER_X`].
-        ISP_MERGE_UPPER_X("merge_upper_x"): u32 = 0x10,
+        ISP_MERGE_UPPER_X("merge_upper_x"): u32 = 0x10 | 0x10 | -,
         /// As [`RunFragment::ISP_MERGE_UPPER_Y`].
-        ISP_MERGE_UPPER_Y("merge_upper_y"): u32 = 0x14,
+        ISP_MERGE_UPPER_Y("merge_upper_y"): u32 = 0x14 | 0x14 | -,
         /// 0.
-        UNK_18("unk_18"): u64 = 0x18,
+        UNK_18("unk_18"): u64 = 0x18 | 0x18 | -,
         /// Tiles of the tile buffer in a macrotile downwards.
-        UTILES_PER_MTILE_Y("tile_blocks_y"): u16 = 0x20,
+        UTILES_PER_MTILE_Y("tile_blocks_y"): u16 = 0x20 | 0x20 | -,
         /// Tiles of the tile buffer in a macrotile to the right.
-        UTILES_PER_MTILE_X("tile_blocks_x"): u16 = 0x22,
+        UTILES_PER_MTILE_X("tile_blocks_x"): u16 = 0x22 | 0x22 | -,
         /// 0.
-        UNK_24("unk_24"): u32 = 0x24,
+        UNK_24("unk_24"): u32 = 0x24 | 0x24 | -,
         /// See [`crate::tiling::Tiling::te_screen`].
-        TE_SCREEN("tile_counts"): u32 = 0x28,
+        TE_SCREEN("tile_counts"): u32 = 0x28 | 0x28 | -,
         /// See [`crate::tiling::Tiling::tib_blocks`].
-        TIB_BLOCKS("unk_2c"): u32 = 0x2c,
+        TIB_BLOCKS("unk_2c"): u32 = 0x2c | 0x2c | -,
         /// Depth of the background, as the depth format has it.
-        ISP_BGOBJDEPTH("depth_clear_val1"): u32 = 0x30,
+        ISP_BGOBJDEPTH("depth_clear_val1"): u32 = 0x30 | 0x30 | -,
         /// Stencil of the background in bits 7:0, with [`JobParameters2::ISP_BGOBJVALS_LOAD`].
-        ISP_BGOBJVALS("stencil_clear_val1"): u32 = 0x34,
+        ISP_BGOBJVALS("stencil_clear_val1"): u32 = 0x34 | 0x34 | -,
         /// 0.
-        UNK_38("unk_38"): u32 = 0x38,
+        UNK_38("unk_38"): u32 = 0x38 | 0x38 | -,
         /// 1.
-        UNK_3C("unk_3c"): u32 = 0x3c,
+        UNK_3C("unk_3c"): u32 = 0x3c | 0x3c | -,
         /// Configuration of the helper program.
-        HELPER_CFG("helper_cfg"): u32 = 0x40,
+        HELPER_CFG("helper_cfg"): u32 = 0x40 | 0x40 | -,
     }
 
     /// Parameters of the parts of a frame but the first and the last, for the firmware.
     ///
     /// It has 0x10 bytes at its start that the driver in the field counts to
     /// [`JobParameters2`].
-    pub struct JobParameters3("Start3DStruct3"): 0x2c8 {
+    pub struct JobParameters3("Start3DStruct3"): 0x2b8 | 0x2c8 {
         /// Depth biases.
         ISP_DBIAS_BASE("depth_bias_array"): ArrayAddr = 0x010,
         /// Scissor rectangles.
@@ -308,19 +308,19 @@ layout! {
         /// The frame.
         AUX_FB_INFO("aux_fb"): AuxFbInfo = 0x230,
         /// As [`JobParameters1::TILE_CONFIG`].
-        TILE_CONFIG("s2_unk_f8"): u64 = 0x248,
+        TILE_CONFIG("s2_unk_f8"): u64 = 0x240 | 0x248,
         /// End-of-tile program of all parts but the last.
-        UNK_PARTIAL_EOT("unk_partial_store_pipeline"): EotProgram = 0x258,
+        UNK_PARTIAL_EOT("unk_partial_store_pipeline"): EotProgram = 0x250 | 0x258,
         /// The same again.
-        PARTIAL_EOT("partial_store_pipeline"): EotProgram = 0x278,
+        PARTIAL_EOT("partial_store_pipeline"): EotProgram = 0x270 | 0x278,
         /// As [`JobParameters2::ISP_BGOBJDEPTH`].
-        ISP_BGOBJDEPTH("depth_clear_val2"): u32 = 0x298,
+        ISP_BGOBJDEPTH("depth_clear_val2"): u32 = 0x290 | 0x298,
         /// As [`JobParameters2::ISP_BGOBJVALS`], without [`JobParameters2::ISP_BGOBJVALS_LOAD`].
-        ISP_BGOBJVALS("stencil_clear_val2"): u32 = 0x29c,
+        ISP_BGOBJVALS("stencil_clear_val2"): u32 = 0x294 | 0x29c,
         /// Bytes of a sample in the tile buffer.
-        SAMPLE_SIZE("unk_378"): u32 = 0x2a0,
+        SAMPLE_SIZE("unk_378"): u32 = 0x298 | 0x2a0,
         /// As [`JobParameters1::ISP_ZLS_PIXELS`].
-        ISP_ZLS_PIXELS("depth_dimensions"): u64 = 0x2c0,
+        ISP_ZLS_PIXELS("depth_dimensions"): u64 = 0x2b0 | 0x2c0,
     }
 }
 

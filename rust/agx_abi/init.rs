@@ -29,46 +29,46 @@ pub const UNK_1C8_SIZE: usize = 0x1000;
 
 layout! {
     /// The start of the vertex statistics, see [`RuntimePointers::STATS_VERTEX`]. The firmware's.
-    pub struct VertexStatistics("InitData_GPUGlobalStatsTA"): 0x690 {
+    pub struct VertexStatistics("InitData_GPUGlobalStatsTA"): 0x138 | 0x690 | 0xef0 {
         /// Commands started.
         TOTAL_COMMANDS("total_cmds"): u32 = 0x00,
     }
 
     /// The start of the fragment statistics, see [`RuntimePointers::STATS_FRAGMENT`]. The
     /// firmware's.
-    pub struct FragmentStatistics("InitData_GPUGlobalStats3D"): 0x748 {
+    pub struct FragmentStatistics("InitData_GPUGlobalStats3D"): 0x1c8 | 0x748 | 0x1058 {
         /// Commands started.
         TOTAL_COMMANDS("total_cmds"): u32 = 0x00,
         /// Partial renders.
-        TVB_OVERFLOWS_1("stats.tvb_overflows_1"): u32 = 0xf8,
+        TVB_OVERFLOWS_1("stats.tvb_overflows_1"): u32 = 0xf8 | 0xf8 | 0xa08,
     }
 
     /// The root: the message `INIT` carries its address.
-    pub struct InitData("InitData"): 0xbc {
+    pub struct InitData("InitData"): 0xb4 | 0xbc {
         /// [`InitData::VER_INFO_VALUE`]; the firmware checks it.
-        VER_INFO("ver_info"): [u16; 4] = 0x00,
+        VER_INFO("ver_info"): [u16; 4] = - | 0x00,
         /// Address of [`REGION_A_SIZE`] zero bytes.
-        REGION_A("regionA_addr"): u64 = 0x08,
+        REGION_A("regionA_addr"): u64 = 0x00 | 0x08,
         /// 0.
-        UNK_8("unk_8"): u32 = 0x10,
+        UNK_8("unk_8"): u32 = 0x08 | 0x10,
         /// 0.
-        UNK_C("unk_c"): u32 = 0x14,
+        UNK_C("unk_c"): u32 = 0x0c | 0x14,
         /// Address of the [`RuntimePointers`].
-        RUNTIME_POINTERS("regionB_addr"): u64 = 0x18,
+        RUNTIME_POINTERS("regionB_addr"): u64 = 0x10 | 0x18,
         /// Address of the [`crate::globals::Globals`].
-        GLOBALS("regionC_addr"): u64 = 0x20,
+        GLOBALS("regionC_addr"): u64 = 0x18 | 0x20,
         /// Address of the [`FwStatus`].
-        FW_STATUS("fw_status_addr"): u64 = 0x28,
+        FW_STATUS("fw_status_addr"): u64 = 0x20 | 0x28,
         /// Bytes of a page.
-        UAT_PAGE_SIZE("uat_page_size"): u16 = 0x30,
+        UAT_PAGE_SIZE("uat_page_size"): u16 = 0x28 | 0x30,
         /// Its logarithm.
-        UAT_PAGE_BITS("uat_page_bits"): u8 = 0x32,
+        UAT_PAGE_BITS("uat_page_bits"): u8 = 0x2a | 0x32,
         /// Levels of the page tables.
-        UAT_LEVELS("uat_num_levels"): u8 = 0x33,
+        UAT_LEVELS("uat_num_levels"): u8 = 0x2b | 0x33,
         /// The levels, from the root.
-        UAT_LEVEL_INFO("uat_level_info"): [UatLevelInfo; 3] = 0x34,
+        UAT_LEVEL_INFO("uat_level_info"): [UatLevelInfo; 3] = 0x2c | 0x34,
         /// 1: the firmware panics without it.
-        HOST_MAPPED_FW_ALLOCATIONS("host_mapped_fw_allocations"): u32 = 0xa8,
+        HOST_MAPPED_FW_ALLOCATIONS("host_mapped_fw_allocations"): u32 = 0xa0 | 0xa8,
     }
 
     /// A level of the page tables.
@@ -94,7 +94,7 @@ layout! {
     }
 
     /// Where everything is.
-    pub struct RuntimePointers("InitData_RegionB"): 0x6bc0 {
+    pub struct RuntimePointers("InitData_RegionB"): 0x6bc0 | 0x6bc0 | 0xb3b0 {
         /// The channels of the pipes: see [`RuntimePointers::pipe`].
         PIPES(""): [ChannelInfo; 12] = 0x000,
         /// The device control channel.
@@ -128,17 +128,17 @@ layout! {
         /// Address of [`UNK_1B8_SIZE`] zero bytes.
         UNK_1B8("unkptr_1b8"): u64 = 0x1b8,
         /// Address of [`UNK_1C0_SIZE`] zero bytes.
-        UNK_1C0("unkptr_1c0"): u64 = 0x1c0,
+        UNK_1C0("unkptr_1c0"): u64 = 0x1c0 | 0x1c0 | -,
         /// Address of [`UNK_1C8_SIZE`] zero bytes.
-        UNK_1C8("unkptr_1c8"): u64 = 0x1c8,
+        UNK_1C8("unkptr_1c8"): u64 = 0x1c8 | 0x1c8 | -,
         /// Address of the control page of the buffer managers, for the GPU.
-        BUFFER_MGR_CTL_GPU("buffer_mgr_ctl_gpu_addr"): u64 = 0x214,
+        BUFFER_MGR_CTL_GPU("buffer_mgr_ctl_gpu_addr"): u64 = 0x214 | 0x214 | 0x204,
         /// The same for the firmware.
-        BUFFER_MGR_CTL_FW("buffer_mgr_ctl_addr"): u64 = 0x21c,
+        BUFFER_MGR_CTL_FW("buffer_mgr_ctl_addr"): u64 = 0x21c | 0x21c | 0x20c,
         /// Whether the GPU is idle; the firmware's.
-        GPU_IDLE("gpu_idle"): u32 = 0x6a84,
+        GPU_IDLE("gpu_idle"): u32 = 0x6a84 | 0x6a84 | 0x6a74,
         /// [`RuntimePointers::UNK_6B38_VALUE`].
-        UNK_6B38("unk_6b38"): u32 = 0x6b38,
+        UNK_6B38("unk_6b38"): u32 = 0x6b38 | 0x6b38 | 0xb328,
     }
 
     /// What firmware and host tell each other about halts, one line of 16 bytes for each word.
@@ -180,7 +180,7 @@ impl InitData {
 }
 
 impl UatLevelInfo {
-    /// The three levels on a chip with physical addresses of `oas` bits.
+    /// Returns the three levels on a chip with physical addresses of `oas` bits.
     pub fn levels(oas: u32) -> [Self; 3] {
         const LEVELS: [(u8, u16); 3] = [(36, 8), (25, 2048), (14, 2048)];
 
@@ -205,8 +205,8 @@ impl RuntimePointers {
     /// What [`RuntimePointers::UNK_6B38`] holds.
     pub const UNK_6B38_VALUE: u32 = 0xff;
 
-    /// Which of [`RuntimePointers::PIPES`] is for work of `kind` at `priority`, 0 being the
-    /// highest.
+    /// Returns the index in [`RuntimePointers::PIPES`] for work of `kind` at `priority`, 0 being
+    /// the highest.
     pub const fn pipe(kind: PipeKind, priority: usize) -> usize {
         priority * PipeKind::ALL.len() + kind as usize
     }

@@ -2,14 +2,16 @@
 
 //! Memory layout of the AGX firmware interface.
 //!
-//! Every structure that the driver and the firmware of the AGX coprocessor share, for the
-//! generation G13 with the firmware of macOS 13.5. The driver writes them, the emulator reads them,
-//! and neither knows an offset that is not declared here.
+//! Every structure that the driver and the firmware of the AGX coprocessor share. The driver writes
+//! them, the emulator reads them, and neither knows an offset that is not declared here.
+//!
+//! Offsets and sizes are declared for each [`Abi`]: a generation of the GPU with a firmware of
+//! macOS. Structures are made for [`Abi::IN_USE`] only, so far: M1 with macOS 13.5.
 //!
 //! Sources: what the Asahi Linux driver has proved on hardware, and the structures of m1n1, whose
 //! names the declarations carry in parentheses. Where the two disagree the driver is followed, and
-//! `tests/tables.rs` lists the difference with its reason. A field called `UNK_…` is one whose
-//! meaning nobody knows; its documentation says what it has to hold. In the parentheses, `a.b` is
+//! `tests/tables.rs` lists the difference with its reason. The meaning of a field called
+//! `UNK_…` is unknown; its documentation says what it has to hold. In the parentheses, `a.b` is
 //! field `b` of the structure in field `a`, and `a+4` is what stands 4 bytes into field `a`.
 //!
 //! # Use
@@ -36,6 +38,8 @@
 //! All functions may be called in any context.
 
 #[macro_use]
+mod columns;
+#[macro_use]
 mod layout;
 
 pub mod buffer;
@@ -54,6 +58,10 @@ pub mod tiling;
 pub mod uat;
 pub mod vertex;
 
+pub use columns::{
+    Abi,
+    Columns, //
+};
 pub use layout::{
     Field,
     FieldInfo,

@@ -34,29 +34,29 @@ pub const DOORBELL_KICK: u16 = 0x10;
 /// The device control channel has news.
 pub const DOORBELL_DEVICE_CONTROL: u16 = 0x11;
 
-/// The message of a type.
+/// Returns the message of a type.
 pub const fn message(kind: u16, payload: u64) -> u64 {
     ((kind as u64) << TYPE_SHIFT) | payload
 }
 
-/// The type of a message.
+/// Returns the type of a message.
 pub const fn kind(message: u64) -> u16 {
     (message >> TYPE_SHIFT) as u16
 }
 
-/// The message that names the init data.
+/// Returns the message that names the init data.
 pub const fn init(address: u64) -> u64 {
     message(TYPE_INIT, address & ((1 << ADDRESS_BITS) - 1))
 }
 
-/// The address in an [`init`] message, its sign extended.
+/// Returns the address in an [`init`] message, its sign extended.
 pub const fn init_address(message: u64) -> u64 {
     const SHIFT: u32 = 64 - ADDRESS_BITS;
     (((message << SHIFT) as i64) >> SHIFT) as u64
 }
 
-/// The doorbell of the pipe channel for work of type `kind` (see [`crate::channel::PipeKind`]) and
-/// priority `priority`, 0 being the highest.
+/// Returns the doorbell of the pipe for work of `kind` (see [`crate::channel::PipeKind`]) at
+/// `priority`, 0 being the highest.
 pub const fn pipe_doorbell(kind: u32, priority: u32) -> u16 {
     (kind | (priority << 2)) as u16
 }

@@ -28,7 +28,7 @@ pub const ATTACHMENT_LINE: u64 = 128;
 
 layout! {
     /// Starts a compute command.
-    pub struct StartCompute("StartComputeCmd"): 0x16c {
+    pub struct StartCompute("StartComputeCmd"): 0x154 | 0x16c | 0x174 {
         /// [`StartCompute::HEADER_VALUE`].
         HEADER("magic"): u32 = 0x000,
         /// Address of [`crate::compute::RunCompute::UNK_POINTEE`].
@@ -36,35 +36,35 @@ layout! {
         /// Address of [`crate::compute::RunCompute::JOB_PARAMS1`].
         JOB_PARAMS1("computeinfo_addr"): u64 = 0x00c,
         /// Address of the compute statistics, see [`crate::init::RuntimePointers::STATS_COMPUTE`].
-        STATS("stats_ptr"): u64 = 0x014,
+        STATS("stats_ptr"): u64 = 0x014 | 0x014 | 0x01c,
         /// Address of the [`crate::queue::QueueInfo`].
-        QUEUE("cmdqueue_ptr"): u64 = 0x01c,
+        QUEUE("cmdqueue_ptr"): u64 = 0x01c | 0x01c | 0x024,
         /// Slot of the address space.
-        VM_SLOT("context_id"): u32 = 0x024,
+        VM_SLOT("context_id"): u32 = 0x024 | 0x024 | 0x02c,
         /// 1.
-        UNK_28("unk_28"): u32 = 0x028,
+        UNK_28("unk_28"): u32 = 0x028 | 0x028 | 0x030,
         /// Number of the user queue.
-        EVENT_GENERATION("counter1"): u32 = 0x02c,
+        EVENT_GENERATION("counter1"): u32 = 0x02c | 0x02c | 0x034,
         /// Running number of the command in its queue.
-        EVENT_SEQ("counter2"): u64 = 0x030,
+        EVENT_SEQ("counter2"): u64 = 0x030 | 0x030 | 0x038,
         /// 0.
-        UNK_38("unk_38"): u32 = 0x038,
+        UNK_38("unk_38"): u32 = 0x038 | 0x038 | 0x040,
         /// Address of [`crate::compute::RunCompute::JOB_PARAMS2`].
-        JOB_PARAMS2("computeinfo2_addr"): u64 = 0x03c,
+        JOB_PARAMS2("computeinfo2_addr"): u64 = 0x03c | 0x03c | 0x044,
         /// 0.
-        UNK_44("unk_44"): u32 = 0x044,
+        UNK_44("unk_44"): u32 = 0x044 | 0x044 | 0x04c,
         /// 0.
-        UUID("uuid"): u32 = 0x048,
+        UUID("uuid"): u32 = 0x048 | 0x048 | 0x050,
         /// Memory that the command writes.
-        ATTACHMENTS("attachments"): [Attachment; 16] = 0x04c,
+        ATTACHMENTS("attachments"): [Attachment; 16] = 0x04c | 0x04c | 0x054,
         /// How many of them there are.
-        ATTACHMENT_COUNT("num_attachments"): u32 = 0x14c,
+        ATTACHMENT_COUNT("num_attachments"): u32 = 0x14c | 0x14c | 0x154,
         /// Address of [`crate::compute::RunCompute::UNK_FLAG`].
-        UNK_FLAG("unk_flag_addr"): u64 = 0x154,
+        UNK_FLAG("unk_flag_addr"): u64 = - | 0x154 | 0x15c,
         /// The same as [`crate::compute::RunCompute::COUNTER`].
-        COUNTER("counter"): u64 = 0x15c,
+        COUNTER("counter"): u64 = - | 0x15c | 0x164,
         /// Address of [`crate::event::Notifier::UNK_BUF`].
-        NOTIFIER_BUF("event_ctrl_buf_addr"): u64 = 0x164,
+        NOTIFIER_BUF("event_ctrl_buf_addr"): u64 = - | 0x164 | 0x16c,
     }
 
     /// Memory that a command writes: a hint.
@@ -80,7 +80,7 @@ layout! {
     }
 
     /// Writes a timestamp.
-    pub struct Timestamp("TimestampCmd"): 0x3c {
+    pub struct Timestamp("TimestampCmd"): 0x34 | 0x3c {
         /// [`Timestamp::HEADER_START`] or [`Timestamp::HEADER_END`].
         HEADER(""): u32 = 0x00,
         /// Address of the command's `COMMAND_TIME`.
@@ -95,11 +95,11 @@ layout! {
         USER_TIMESTAMPS("user_ts_pointers_addr"): u64 = 0x24,
         /// Address of [`crate::compute::RunCompute::CONTEXT_STORE_REQ`], or of the command's
         /// `UNK_TS`.
-        UNK_TS("unk_ts_addr"): u64 = 0x2c,
+        UNK_TS("unk_ts_addr"): u64 = - | 0x2c,
         /// 0.
-        UUID("uuid"): u32 = 0x34,
+        UUID("uuid"): u32 = 0x2c | 0x34,
         /// 0.
-        UNK_30("unk_30"): u32 = 0x38,
+        UNK_30("unk_30"): u32 = 0x30 | 0x38,
     }
 
     /// Waits until the hardware has done what was started.
@@ -109,7 +109,7 @@ layout! {
     }
 
     /// Finishes a compute command.
-    pub struct FinalizeCompute("FinalizeComputeCmd"): 0x7c {
+    pub struct FinalizeCompute("FinalizeComputeCmd"): 0x64/0x6c | 0x7c {
         /// [`FinalizeCompute::HEADER_VALUE`].
         HEADER("magic"): u32 = 0x00,
         /// As in [`StartCompute::STATS`].
@@ -119,22 +119,22 @@ layout! {
         /// Slot of the address space.
         VM_SLOT("context_id"): u32 = 0x14,
         /// Address of [`crate::compute::RunCompute::JOB_PARAMS2`].
-        JOB_PARAMS2("computeinfo2_addr"): u64 = 0x18,
+        JOB_PARAMS2("computeinfo2_addr"): u64 = 0x1c | 0x18,
         /// 0.
-        UNK_24("unk_24"): u32 = 0x20,
+        UNK_24("unk_24"): u32 = 0x24 | 0x20,
         /// 0.
-        UUID("uuid"): u32 = 0x24,
+        UUID("uuid"): u32 = 0x28 | 0x24,
         /// Address of the firmware's stamp.
-        FW_STAMP("stamp"): u64 = 0x28,
+        FW_STAMP("stamp"): u64 = 0x2c | 0x28,
         /// What to write there.
-        STAMP_VALUE("stamp_value"): u32 = 0x30,
+        STAMP_VALUE("stamp_value"): u32 = 0x34 | 0x30,
         /// Distance from here to the start operation in bytes: where the firmware goes on with a
         /// command that it had put aside.
-        RESTART_BRANCH_OFFSET("restart_branch_offset"): i32 = 0x58,
+        RESTART_BRANCH_OFFSET("restart_branch_offset"): i32 = 0x5c/0x64 | 0x58,
         /// 1 if the start operation has attachments.
-        HAS_ATTACHMENTS("unk_60"): u32 = 0x5c,
+        HAS_ATTACHMENTS("unk_60"): u32 = 0x60/0x68 | 0x5c,
         /// Address of [`crate::compute::RunCompute::UNK_FLAG`].
-        UNK_FLAG("unkptr_71"): u64 = 0x6d,
+        UNK_FLAG("unkptr_71"): u64 = - | 0x6d,
     }
 
     /// Ends a microsequence: the host's stamp is written.
@@ -171,7 +171,7 @@ impl WaitForIdle {
     /// Opcode.
     pub const OPCODE: u32 = 0x01;
 
-    /// What [`WaitForIdle::HEADER`] holds for a pipe.
+    /// Returns what [`WaitForIdle::HEADER`] holds for a pipe.
     pub const fn header(pipe: PipeKind) -> u32 {
         let pipe = match pipe {
             PipeKind::Vertex => 1,

@@ -22,7 +22,7 @@ pub const TAG_RUN_BLIT: u32 = 2;
 
 layout! {
     /// A queue. Private to the firmware once it has been submitted.
-    pub struct QueueInfo("CommandQueueInfo"): 0xb8 {
+    pub struct QueueInfo("CommandQueueInfo"): 0xb0 | 0xb8 | 0xb0 {
         /// Address of the [`RingState`].
         STATE("pointers_addr"): u64 = 0x00,
         /// Address of the ring.
@@ -52,19 +52,19 @@ layout! {
         /// The firmware's.
         BUSY("busy"): u32 = 0x60,
         /// 0.
-        UNK_84(""): u32 = 0x84,
+        UNK_84(""): u32 = - | 0x84 | -,
         /// Whether it has commands; the firmware's.
-        HAS_COMMANDS("has_commands"): u32 = 0x88,
+        HAS_COMMANDS("has_commands"): u32 = 0x84 | 0x88 | 0x84,
         /// The firmware's.
-        ERROR_COUNT(""): u32 = 0x8c,
+        ERROR_COUNT(""): u32 = 0x88 | 0x8c | 0x88,
         /// Commands in flight; the firmware's.
-        IN_FLIGHT("inflight_commands"): u32 = 0x9c,
+        IN_FLIGHT("inflight_commands"): u32 = 0x98 | 0x9c | 0x98,
         /// Address of the [`GpuContextData`].
-        CONTEXT("gpu_context_addr"): u64 = 0xa4,
+        CONTEXT("gpu_context_addr"): u64 = 0xa0 | 0xa4 | 0xa0,
         /// 0.
-        UNK_A8("unk_a8"): u64 = 0xac,
+        UNK_A8("unk_a8"): u64 = 0xa8 | 0xac | 0xa8,
         /// 0.
-        UNK_B0("unk_b0"): u32 = 0xb4,
+        UNK_B0("unk_b0"): u32 = - | 0xb4 | -,
     }
 
     /// What a queue's priority means to the firmware: see [`Priority::new`].
@@ -155,7 +155,7 @@ layout! {
 }
 
 impl Priority {
-    /// The block of priority `index`, 0 being the highest and 3 the lowest.
+    /// Returns the block of priority `index`, 0 being the highest and 3 the lowest.
     ///
     /// # Panics
     ///
@@ -180,7 +180,7 @@ impl Priority {
         block
     }
 
-    /// The block of a compute queue: one whose work is never preempted.
+    /// Returns the block of a compute queue, whose work is never preempted.
     ///
     /// Preemption of compute needs more than is known; these two values keep the firmware from it.
     ///

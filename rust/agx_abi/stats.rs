@@ -21,13 +21,13 @@ pub const FW_BUSY: u32 = 0x0c;
 
 layout! {
     /// Any message of the statistics channel.
-    pub struct StatsMessage(""): 0x40 {
+    pub struct StatsMessage(""): 0x30 | 0x40 {
         /// Its type.
         KIND(""): u32 = 0x00,
     }
 
     /// Power that the GPU draws.
-    pub struct Power("StatsMsg_Power"): 0x40 {
+    pub struct Power("StatsMsg_Power"): 0x30 | 0x40 {
         /// [`POWER`].
         KIND("msg_type"): u32 = 0x00,
         /// In units of 1/8192 mW.
@@ -35,7 +35,7 @@ layout! {
     }
 
     /// The GPU was powered on.
-    pub struct PowerOn("StatsMsg_PowerOn"): 0x40 {
+    pub struct PowerOn("StatsMsg_PowerOn"): 0x30 | 0x40 {
         /// [`POWER_ON`].
         KIND("msg_type"): u32 = 0x00,
         /// Ticks that it was off.
@@ -43,7 +43,7 @@ layout! {
     }
 
     /// The GPU was powered off.
-    pub struct PowerOff("StatsMsg_PowerOff"): 0x40 {
+    pub struct PowerOff("StatsMsg_PowerOff"): 0x30 | 0x40 {
         /// [`POWER_OFF`].
         KIND("msg_type"): u32 = 0x00,
         /// Ticks that it was on.
@@ -51,7 +51,7 @@ layout! {
     }
 
     /// How busy the GPU was.
-    pub struct Utilisation("StatsMsg_Util"): 0x40 {
+    pub struct Utilisation("StatsMsg_Util"): 0x30 | 0x40 {
         /// [`UTILISATION`].
         KIND("msg_type"): u32 = 0x00,
         /// Ticks.
@@ -67,7 +67,7 @@ layout! {
     }
 
     /// Power over a longer time.
-    pub struct AveragePower("StatsMsg_AvgPower"): 0x40 {
+    pub struct AveragePower("StatsMsg_AvgPower"): 0x30 | 0x40 {
         /// [`AVERAGE_POWER`].
         KIND("msg_type"): u32 = 0x00,
         /// Time that the GPU was active, in 1/100 s.
@@ -77,7 +77,7 @@ layout! {
     }
 
     /// Temperature: `RAW / SCALE / 64` °C.
-    pub struct Temperature("StatsMsg_Temp"): 0x40 {
+    pub struct Temperature("StatsMsg_Temp"): 0x30 | 0x40 {
         /// [`TEMPERATURE`].
         KIND("msg_type"): u32 = 0x00,
         /// Sum.
@@ -91,7 +91,7 @@ layout! {
     }
 
     /// What the power management is at.
-    pub struct PowerState("StatsMsg_PowerState"): 0x40 {
+    pub struct PowerState("StatsMsg_PowerState"): 0x30 | 0x40 {
         /// [`POWER_STATE`].
         KIND("msg_type"): u32 = 0x00,
         /// Ticks.
@@ -107,7 +107,7 @@ layout! {
     }
 
     /// Whether the firmware is busy.
-    pub struct FwBusy("StatsMsg_FWBusy"): 0x40 {
+    pub struct FwBusy("StatsMsg_FWBusy"): 0x30 | 0x40 {
         /// [`FW_BUSY`].
         KIND("msg_type"): u32 = 0x00,
         /// Ticks.

@@ -137,7 +137,7 @@ impl Protection {
         )
     }
 
-    /// The protection of a page table entry.
+    /// Returns the protection of a page table entry.
     pub const fn from_entry(entry: u64) -> Self {
         Self(
             entry
@@ -151,17 +151,18 @@ impl Protection {
         )
     }
 
-    /// Its bits in a page table entry.
+    /// Returns its bits in a page table entry.
     pub const fn bits(self) -> u64 {
         self.0
     }
 
-    /// The same, but shared instead of cached: the first step of the end of a cached mapping.
+    /// Returns the same protection, but shared instead of cached. A cached mapping gets it before
+    /// it ends.
     pub const fn uncached(self) -> Self {
         Self((self.0 & !pte::ATTR_MASK) | (pte::ATTR_SHARED << pte::ATTR_SHIFT))
     }
 
-    /// Whether the firmware caches it, so that it has to be told before the mapping ends.
+    /// Returns whether the firmware caches it, so that it has to be told before the mapping ends.
     pub const fn is_cached(self) -> bool {
         self.ap() != 2 && (self.0 & pte::ATTR_MASK) >> pte::ATTR_SHIFT == pte::ATTR_CACHED
     }
@@ -174,7 +175,7 @@ impl Protection {
         (self.0 & pte::UXN != 0) as usize * 2 + (self.0 & pte::PXN != 0) as usize
     }
 
-    /// What the firmware may do with it.
+    /// Returns what the firmware may do with it.
     pub const fn firmware(self) -> Access {
         // Host pages, then the firmware's own. A mapping for the firmware to write only is not
         // known to exist: the entry is [?].
@@ -197,7 +198,7 @@ impl Protection {
         }
     }
 
-    /// What the GPU may do with it.
+    /// Returns what the GPU may do with it.
     pub const fn gpu(self) -> Access {
         const HOST: [[Access; 4]; 4] = [
             [NONE, READ, WRITE, READ_WRITE],
@@ -245,6 +246,13 @@ layout! {
     }
 
     /// A request to clean the caches of a range that is to be unmapped.
+    ///
+    /// ```text
+    ///        host: message by FwCtl           firmware: caches are clean
+    ///   IDLE ──────────────────────► REQUESTED ────────────────────────► DONE
+    ///    ▲                                                                │
+    ///    └──────────────────── host: the range is unmapped ───────────────┘
+    /// ```
     pub struct FlushSlot(""): 0x18 {
         /// [`FlushSlot::IDLE`], [`FlushSlot::REQUESTED`] or [`FlushSlot::DONE`].
         STATE(""): u64 = 0x00,
@@ -274,17 +282,17 @@ const TTB_ASID_SHIFT: u32 = 48;
 /// The root is valid.
 pub const TTB_VALID: u64 = 1;
 
-/// The root of context `asid` whose table is at `table`.
+/// Returns the root of context `asid` whose table is at `table`.
 pub const fn ttb(table: u64, asid: u64) -> u64 {
     table | (asid << TTB_ASID_SHIFT) | TTB_VALID
 }
 
-/// The context of a root.
+/// Returns the context of a root.
 pub const fn ttb_asid(ttb: u64) -> u64 {
     ttb >> TTB_ASID_SHIFT
 }
 
-/// The address of a root's table.
+/// Returns the address of a root's table.
 pub const fn ttb_table(ttb: u64) -> u64 {
     ttb & ((1 << TTB_ASID_SHIFT) - 1) & !TTB_VALID
 }

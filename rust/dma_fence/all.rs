@@ -6,6 +6,9 @@
 //! callback that brings the count to zero wakes.
 //!
 //! ```text
+//!   first poll: all have signalled ──► Ready, nothing is linked
+//!      │ else
+//!      ▼
 //!   missing = 1 + number of fences       the 1 is poll()'s own: nothing wakes before all are added
 //!      │ -1: a fence had signalled when it was to be added
 //!      │ -1: a callback
@@ -92,7 +95,7 @@ pub(crate) struct Entry<S: Source> {
 }
 
 impl<S: Source> Entry<S> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(fence: S, reports: bool, place: u32) -> Self {
         Self {
             registration: Registration::new(Count(Owned::new(ptr::null()))),
@@ -128,6 +131,7 @@ unsafe impl<S: Source + Sync, E: Deref<Target = [Entry<S>]>, const AT_ONCE: usiz
 }
 
 impl<S: Source, E: Deref<Target = [Entry<S>]>, const AT_ONCE: usize> WaitAll<S, E, AT_ONCE> {
+    #[inline(always)]
     pub(crate) fn new(entries: E) -> Self {
         Self {
             shared: Shared {
@@ -146,7 +150,7 @@ impl<S: Source, E: Deref<Target = [Entry<S>]>, const AT_ONCE: usize> WaitAll<S, 
         &self.entries
     }
 
-    /// Returns whether it was polled before.
+    /// Returns whether callbacks were added in a poll before.
     pub(crate) fn is_polled(&self) -> bool {
         self.added.get() > 0
     }
@@ -175,9 +179,13 @@ impl<S: Source, E: Deref<Target = [Entry<S>]>, const AT_ONCE: usize> WaitAll<S, 
     /// Polls until all fences have signalled.
     pub(crate) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.into_ref();
+        let (added, all) = (this.added.get(), this.entries.len());
+        // Often the jobs that come first have taken longer than what this one waits for.
+        if added == 0 && this.entries.iter().all(|entry| entry.fence.is_signaled()) {
+            return Poll::Ready(());
+        }
         // First, so that a callback that brings the count to zero from here on wakes this task.
         this.shared.waker.register(cx);
-        let (added, all) = (this.added.get(), this.entries.len());
         if added < all {
             if added == 0 {
                 this.shared.missing.store(all as u32 + 1, Relaxed);

@@ -24,6 +24,10 @@ use kernel::error::Result;
 
 /// The memory for a fence. Dropping it frees the memory.
 ///
+/// # Context
+///
+/// See the table of [`FenceContext`].
+///
 /// # Invariants
 ///
 /// Points to memory from `own::alloc()`, which is owned and not initialised.
@@ -112,6 +116,10 @@ impl Drop for Armed {
 }
 
 /// The fence of a job that the hardware does not have yet.
+///
+/// # Context
+///
+/// See the table of [`FenceContext`].
 #[must_use = "others may wait for the fence"]
 pub struct PendingFence {
     armed: Armed,
@@ -158,6 +166,10 @@ impl PendingFence {
 }
 
 /// The dependencies of a pending fence, which can be polled, and not be exchanged for others.
+///
+/// # Context
+///
+/// See the table of [`FenceContext`].
 pub struct Dependencies<'a>(&'a mut FenceSet);
 
 impl Dependencies<'_> {
@@ -178,6 +190,10 @@ impl Deref for Dependencies<'_> {
 }
 
 /// The fence of a job that the hardware has.
+///
+/// # Context
+///
+/// See the table of [`FenceContext`].
 #[must_use = "others may wait for the fence"]
 pub struct InFlightFence(Armed);
 

@@ -62,7 +62,7 @@ impl FenceSet {
     /// an error are left out as well.
     ///
     /// Whether links of a chain have failed that come before its last one is not reported: it
-    /// depends on who has walked the chain before.
+    /// depends on whether somebody has walked the chain before.
     ///
     /// # Errors
     ///
@@ -173,8 +173,15 @@ impl Collection {
                 return Ok(());
             }
         }
+        if entries.len() == entries.capacity() {
+            entries.reserve(1, quietly())?;
+        }
         let entry = Entry::new(fence, reports, entries.len() as u32);
-        entries.push(entry, quietly())?;
+        if let Some(place) = entries.spare_capacity_mut().first_mut() {
+            place.write(entry);
+            // SAFETY: There is room for one more, and it was just written.
+            unsafe { entries.inc_len(1) };
+        }
         if entries.len() >= self.sort_at {
             self.sort();
         }
@@ -213,13 +220,19 @@ impl Collection {
             self.sort();
         }
         // An error stays, and is reported when the set is polled.
-        self.entries
-            .retain(|entry| !matches!(entry.fence.result(), Some(Ok(()))));
+        let is_good = |entry: &Entry<ARef<Fence>>| matches!(entry.fence.result(), Some(Ok(())));
+        if self.entries.iter().any(is_good) {
+            self.entries.retain(|entry| !is_good(entry));
+        }
         if self.entries.is_empty() {
             return Ok(FenceSet::default());
         }
-        let all = All::new(self.entries.into());
-        let inner = KBox::new(Inner::new(all, self.visited), GFP_KERNEL_ACCOUNT)?;
+        let memory = KBox::<Inner>::new_uninit(GFP_KERNEL_ACCOUNT)?;
+        // Written in place.
+        let inner = KBox::write(
+            memory,
+            Inner::new(All::new(self.entries.into()), self.visited),
+        );
         Ok(FenceSet::of(inner))
     }
 }

@@ -28,7 +28,7 @@
 //! armed and have neither signalled nor been orphaned. If there is one the context is not freed any
 //! more.
 //!
-//! | who | changes `word` by |
+//! | event | changes `word` by |
 //! |---|---|
 //! | emitter, when it goes | +1 end, + fences that it has armed |
 //! | signaller, when it goes | +1 end, - fences that it was given and has signalled |

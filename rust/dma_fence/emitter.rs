@@ -45,6 +45,10 @@ impl FenceContext {
 ///
 /// Fences have to be published in the order in which they are armed, so the emitter belongs behind
 /// the lock that orders submission.
+///
+/// # Context
+///
+/// See the table of [`FenceContext`].
 pub struct FenceEmitter {
     end: End,
     /// The next sequence number.

@@ -26,6 +26,10 @@ impl Timeline {
 }
 
 /// Evidence that the hardware has done the oldest job in flight of a timeline.
+///
+/// # Context
+///
+/// Any: it is a value. `new` is where the completion is seen, in a poll as a rule.
 #[must_use = "evidence is for `FenceSignaller::complete()`"]
 pub struct HwDone {
     timeline: Timeline,
@@ -59,6 +63,10 @@ impl HwDone {
 }
 
 /// Evidence that the hardware of a timeline has stopped.
+///
+/// # Context
+///
+/// Any: it is a value. `new` is where the stop was acknowledged.
 #[must_use = "evidence is for `FenceSignaller::fail()` and `FenceSignaller::drain_orphans()`"]
 pub struct RingStopped {
     timeline: Timeline,

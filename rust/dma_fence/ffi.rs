@@ -102,9 +102,4 @@ unsafe extern "C" {
         fence: *mut dma_fence,
         point: u64,
     );
-    pub(crate) fn dma_fence_shim_syncobj_new(
-        fence: *mut dma_fence,
-        object: *mut *mut DrmSyncobj,
-    ) -> c_int;
-    pub(crate) fn dma_fence_shim_syncobj_fence(object: *mut DrmSyncobj) -> *mut dma_fence;
 }

@@ -107,6 +107,10 @@ impl Names {
 }
 
 /// The names of a timeline: a copy of [`Names`] in memory of this module.
+///
+/// # Context
+///
+/// Any: it does not change.
 pub struct TimelineNames {
     driver: CString,
     timeline: CString,

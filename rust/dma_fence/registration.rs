@@ -92,6 +92,9 @@ pub(crate) unsafe trait Source {
     /// `node` must have been added, and the lock be there.
     unsafe fn remove(&self, node: *mut Self::Node) -> bool;
 
+    /// Returns whether the fence has signalled. What was written before is visible then.
+    fn is_signaled(&self) -> bool;
+
     /// Returns the error of a fence that has signalled, or 0.
     fn error(&self) -> i32;
 }
@@ -121,6 +124,7 @@ unsafe impl<S: Source, L> Send for Registration<S, L> {}
 unsafe impl<S: Source, L> Sync for Registration<S, L> {}
 
 impl<S: Source, L: Listener> Registration<S, L> {
+    #[inline(always)]
     pub(crate) fn new(listener: L) -> Self {
         Self {
             node: UnsafeCell::new(S::node()),
@@ -183,8 +187,8 @@ impl<S: Source, L: Listener> Registration<S, L> {
         })
     }
 
-    /// The callback: (3). Returns what is to be woken, once nothing of the registration is touched
-    /// any more.
+    /// Calls the listener, when the fence signals: (3). Returns what is to be woken, once nothing
+    /// of the registration is touched any more.
     ///
     /// # Safety
     ///

@@ -80,6 +80,7 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
+    #[inline(always)]
     pub(crate) fn new(all: All, visited: usize) -> Self {
         Self {
             all,

@@ -244,17 +244,3 @@ void dma_fence_shim_syncobj_add_point(struct drm_syncobj *object, struct dma_fen
 	drm_syncobj_add_point(object, chain, fence, point);
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_syncobj_add_point);
-
-/* "fence" may be NULL. */
-int dma_fence_shim_syncobj_new(struct dma_fence *fence, struct drm_syncobj **object)
-{
-	return drm_syncobj_create(object, 0, fence);
-}
-EXPORT_SYMBOL_GPL(dma_fence_shim_syncobj_new);
-
-/* The object's fence, with a reference; NULL if it has none. */
-struct dma_fence *dma_fence_shim_syncobj_fence(struct drm_syncobj *object)
-{
-	return drm_syncobj_fence_get(object);
-}
-EXPORT_SYMBOL_GPL(dma_fence_shim_syncobj_fence);

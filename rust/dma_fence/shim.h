@@ -39,7 +39,5 @@ struct dma_fence_chain *dma_fence_shim_chain_alloc(void);
 void dma_fence_shim_chain_free(struct dma_fence_chain *chain);
 void dma_fence_shim_syncobj_add_point(struct drm_syncobj *object, struct dma_fence_chain *chain,
 				      struct dma_fence *fence, u64 point);
-int dma_fence_shim_syncobj_new(struct dma_fence *fence, struct drm_syncobj **object);
-struct dma_fence *dma_fence_shim_syncobj_fence(struct drm_syncobj *object);
 
 #endif

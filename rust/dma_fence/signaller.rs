@@ -39,6 +39,10 @@ use kernel::{
 /// The end of a context that signals fences.
 ///
 /// It belongs to the code that knows when jobs are over.
+///
+/// # Context
+///
+/// See the table of [`FenceContext`].
 pub struct FenceSignaller {
     end: End,
     /// The sequence number of the next fence to signal.

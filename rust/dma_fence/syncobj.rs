@@ -12,9 +12,12 @@ use crate::{
     },
     ffi, //
 };
-use core::ptr::{
-    self,
-    NonNull, //
+use core::{
+    ffi::c_void,
+    ptr::{
+        self,
+        NonNull, //
+    }, //
 };
 use kernel::{
     bindings,
@@ -28,9 +31,8 @@ use kernel::{
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
-/// | `new` | yes | no (allocates) | no |
 /// | `lookup`, `find_fence` | yes | no | no |
-/// | `fence` | yes | yes | no |
+/// | `from_raw`, `as_raw` | yes | yes | yes |
 /// | `replace_fence`, `add_point` | yes | yes | no |
 /// | drop | yes | yes | no |
 ///
@@ -38,13 +40,18 @@ use kernel::{
 ///
 /// ```
 /// # use dma_fence::{ChainNode, Fence, SyncObj};
-/// # use kernel::{prelude::*, sync::aref::ARef};
-/// # pub fn f(commit: impl FnOnce() -> Result<ARef<Fence>>) -> Result<SyncObj> {
-/// let object = SyncObj::new(None)?;
+/// # use kernel::{bindings, prelude::*, sync::aref::ARef};
+/// # pub fn f(
+/// #     file: *mut bindings::drm_file,
+/// #     handle: u32,
+/// #     commit: impl FnOnce() -> Result<ARef<Fence>>,
+/// # ) -> Result {
+/// // SAFETY: The file is open.
+/// let object = unsafe { SyncObj::lookup(file, handle)? };
 /// let node = ChainNode::new()?;                       // may fail
 /// let fence = commit()?;
 /// object.add_point(node, &fence, 1)?;                 // fails for chains only
-/// # Ok(object)
+/// # Ok(())
 /// # }
 /// ```
 ///
@@ -59,26 +66,19 @@ unsafe impl Send for SyncObj {}
 unsafe impl Sync for SyncObj {}
 
 impl SyncObj {
-    /// Creates an object, with a fence or without.
+    /// Takes over a reference.
     ///
-    /// # Errors
+    /// # Safety
     ///
-    /// `ENOMEM`.
-    pub fn new(fence: Option<&Fence>) -> Result<Self> {
-        let fence = fence.map_or(ptr::null_mut(), Fence::as_raw);
-        let mut object = ptr::null_mut();
-        // SAFETY: The fence is valid, or null; the function takes a reference of its own.
-        to_result(unsafe { ffi::dma_fence_shim_syncobj_new(fence, &mut object) })?;
-        // INVARIANT: On success the function returns a reference.
-        NonNull::new(object).map(Self).ok_or(ENOMEM)
+    /// `object` must be a `struct drm_syncobj`, and the caller passes on a reference.
+    pub unsafe fn from_raw(object: NonNull<c_void>) -> Self {
+        // INVARIANT: By the safety requirements.
+        Self(object.cast())
     }
 
-    /// Returns the fence that the object has now, which is that of the last point of a timeline.
-    pub fn fence(&self) -> Option<ARef<Fence>> {
-        // SAFETY: The object is valid by the type invariant.
-        let fence = unsafe { ffi::dma_fence_shim_syncobj_fence(self.0.as_ptr()) };
-        // SAFETY: The function returns a reference, or null.
-        NonNull::new(fence).map(|fence| unsafe { Fence::from_raw(fence) })
+    /// Returns the `struct drm_syncobj`.
+    pub fn as_raw(&self) -> *mut c_void {
+        self.0.as_ptr().cast()
     }
 
     /// Returns the object with `handle` of `file`.
@@ -93,8 +93,9 @@ impl SyncObj {
     pub unsafe fn lookup(file: *mut bindings::drm_file, handle: u32) -> Result<Self> {
         // SAFETY: By the safety requirements.
         let object = unsafe { ffi::dma_fence_shim_syncobj_find(file.cast(), handle) };
-        // INVARIANT: The function returns a reference, or null.
-        NonNull::new(object).map(Self).ok_or(ENOENT)
+        let object = NonNull::new(object).ok_or(ENOENT)?;
+        // SAFETY: The function returns a reference, or null.
+        Ok(unsafe { Self::from_raw(object.cast()) })
     }
 
     /// Returns the fence of `point`, or, with 0, the fence that the object with `handle` of `file`

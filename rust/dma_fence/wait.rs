@@ -63,6 +63,11 @@ unsafe impl Source for ARef<Fence> {
         unsafe { bindings::dma_fence_remove_callback(self.as_raw(), node) }
     }
 
+    #[inline]
+    fn is_signaled(&self) -> bool {
+        self.result().is_some()
+    }
+
     fn error(&self) -> i32 {
         // SAFETY: The fence is valid by its type invariant.
         unsafe { ffi::dma_fence_shim_error(self.as_raw()) }

@@ -185,8 +185,8 @@ pub trait Ring: Send + 'static {
         timeline: Timeline,
     ) -> impl Future<Output = TimeoutAction> + Send + 'static;
 
-    /// Somebody wants a job of this queue to be complete within this time, or at once if it is
-    /// negative. A hint, for example to raise clocks.
+    /// Takes note that a job of this queue is wanted within this time, or at once if it is
+    /// negative. This is a hint, for example to raise clocks.
     ///
     /// The fences that the queue's jobs wait for are told by the queue.
     fn set_deadline(&mut self, _within: Delta) {}

@@ -23,6 +23,7 @@ use crate::{
 };
 use core::mem::ManuallyDrop;
 use dma_fence::{
+    might_wait,
     Fence,
     FenceContext,
     FenceEmitter,
@@ -54,6 +55,8 @@ impl<R: Ring> Drop for Room<'_, R> {
 }
 
 /// A queue of jobs. Dropping it closes it.
+///
+/// # Context
 ///
 /// | call | process | poll, signalling section | hard IRQ | callbacks of [`Ring`] inside |
 /// |---|---|---|---|---|
@@ -102,8 +105,8 @@ impl<R: Ring> JobQueue<R> {
     ///
     /// # Context
     ///
-    /// Process context, without locks under which jobs complete. Of the ring only [`Ring::memory`]
-    /// runs inside.
+    /// Process context, without locks under which jobs complete: lockdep is told that the caller
+    /// may wait for fences. Of the ring only [`Ring::memory`] runs inside.
     ///
     /// # Errors
     ///
@@ -119,6 +122,8 @@ impl<R: Ring> JobQueue<R> {
         credits: usize,
         dependencies: KVVec<ARef<Fence>>,
     ) -> Result<Prepared<'_, R>> {
+        // Room comes when fences signal, of this queue and of others.
+        might_wait();
         let shared = &*self.shared;
         let credits = u32::try_from(credits).map_err(|_| EINVAL)?;
         let pages = capacity::pages(R::memory(&job));
@@ -212,6 +217,10 @@ impl<R: Ring> Drop for JobQueue<R> {
 ///
 /// It belongs to the queue that it was prepared for, does not outlive it, and is committed once:
 /// `tests/compile_fail` has programs that try, and do not compile.
+///
+/// # Context
+///
+/// See the table of [`JobQueue`].
 #[must_use = "nothing happens before it is committed"]
 pub struct Prepared<'q, R: Ring> {
     queue: &'q JobQueue<R>,

@@ -51,6 +51,8 @@ pub enum Clock {
 /// That is the time in which anything of the client was in flight there. Overlapping jobs count
 /// once. As other clients may have been served meanwhile it is an upper bound.
 ///
+/// # Context
+///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
 /// | `new`, `with_cycles`, `show` | yes | no | no |
@@ -193,6 +195,10 @@ impl EngineUsage {
 }
 
 /// Work of an engine.
+///
+/// # Context
+///
+/// See the table of [`EngineUsage`].
 #[must_use = "it counts as over once it is dropped"]
 pub struct Work(Arc<EngineUsage>);
 

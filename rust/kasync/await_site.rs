@@ -18,15 +18,15 @@ use core::{
 pub struct AwaitSite(&'static Location<'static>);
 
 impl AwaitSite {
-    /// The place of the call of the function that calls this, if that is `#[track_caller]`.
+    /// Returns where the function that calls this was called, if that is `#[track_caller]`.
     #[track_caller]
     #[inline]
     pub const fn here() -> Self {
         Self(Location::caller())
     }
 
-    /// To be called by a leaf that is not ready: has the task of `cx`, if it is one, be known to
-    /// wait here.
+    /// Records that the task of `cx`, if it is one, waits here. To be called by a leaf that is not
+    /// ready.
     ///
     /// Leaves of this crate call it themselves, [`AtomicWaker::register`] among them.
     ///

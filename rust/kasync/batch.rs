@@ -202,7 +202,7 @@ impl Batch {
     }
 }
 
-/// The work item's function.
+/// Runs the work item.
 ///
 /// # Safety
 ///

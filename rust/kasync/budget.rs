@@ -20,7 +20,8 @@
 //!
 //! | leaf | takes a unit | put off |
 //! |---|---|---|
-//! | channels, [`Notify`], [`Semaphore`], [`JoinHandle`], [`Scope::join`], sleeps, streams | yes | yes |
+//! | channels, streams, sleeps | yes | yes |
+//! | [`Notify`], [`Semaphore`], [`JoinHandle`], [`Scope::join`] | yes | yes |
 //! | the time limit of a [`timeout`] | yes | 16 units later: it cuts off what is always ready |
 //! | [`cancelled`], [`Scope::cancelled`] | once cancelled | 16 units later, as time limits |
 //! | [`yield_now`] | no | it goes to the end of the list anyway |
@@ -186,6 +187,10 @@ impl Future for ConsumeBudget {
 
 /// Takes one unit of the budget, and goes to the end of the list if none is left. For loops that
 /// may be long and have no other leaf in them. Cancel safe.
+///
+/// # Context
+///
+/// Any. Polling and dropping the future: process context, polls and signalling sections.
 pub fn consume_budget() -> ConsumeBudget {
     ConsumeBudget(())
 }

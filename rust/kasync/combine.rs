@@ -58,6 +58,10 @@ impl<A: Future, B: Future> Future for Select<A, B> {
 /// Both are polled by the same task, `a` first, so that `a` wins when both are ready: cancellation
 /// belongs there. Only after a poll in which they have used up the task's budget is `b` polled
 /// first. The other one is dropped with the returned future: it should be cancel safe (H24).
+///
+/// # Context
+///
+/// Any. Polling and dropping the future: as those of both futures.
 pub fn select<A: Future, B: Future>(a: A, b: B) -> Select<A, B> {
     Select { a, b, first: 0 }
 }
@@ -78,12 +82,12 @@ pin_project! {
 }
 
 impl<F: Future> MaybeDone<F> {
-    /// One that is to be polled.
+    /// Returns a future that is to be polled.
     pub fn new(future: F) -> Self {
         MaybeDone::Running { future }
     }
 
-    /// Polls, and says whether it is done.
+    /// Polls, and returns whether the output is there.
     pub fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
         if let StepProj::Running { future } = self.as_mut().project() {
             match future.poll(cx) {
@@ -97,7 +101,7 @@ impl<F: Future> MaybeDone<F> {
         true
     }
 
-    /// The output, once.
+    /// Takes the output, which is there once.
     pub fn take(self: Pin<&mut Self>) -> Option<F::Output> {
         match self.project() {
             StepProj::Done { output } => output.take(),

@@ -49,6 +49,10 @@ pub(crate) fn unregister(root: &Scope) {
 
 /// Writes the table of all tasks. May sleep.
 ///
+/// # Context
+///
+/// Process context.
+///
 /// # Errors
 ///
 /// Those of `f`.

@@ -52,6 +52,10 @@ use kernel::{
 };
 
 /// A device that raises interrupts.
+///
+/// # Context
+///
+/// `acknowledge` runs in hard interrupt context, or in the thread of a [`Kind::Threaded`] line.
 pub trait Line: Send + Sync + 'static {
     /// Makes the device take its interrupt back, and returns whether it has raised one. Interrupts
     /// of no device are counted as spurious.
@@ -93,7 +97,7 @@ struct Handler<L> {
     shared: Arc<Shared>,
 }
 
-/// The handler of the line.
+/// Handles an interrupt of the line.
 ///
 /// # Safety
 ///
@@ -129,6 +133,10 @@ pub struct Registration<'a, L: Line> {
 }
 
 /// Requests a line. The stream goes to one task.
+///
+/// # Context
+///
+/// See the table of [`Registration`].
 ///
 /// # Errors
 ///

@@ -15,6 +15,7 @@
 //! - [`poll_budget`], [`consume_budget`]: how long a task may be ready until others have their
 //!   turn.
 //! - `irq`, in the kernel: an interrupt line as a stream.
+//! - [`in_flight`]: memory that a device accesses, owned until the device is done with it.
 //! - [`block_on`]: from a thread that may sleep into async.
 //! - [`SignallingSection`]: the witness of being inside of a poll.
 //!
@@ -57,6 +58,7 @@ mod combine;
 mod current;
 mod executor;
 mod ffi;
+pub mod in_flight;
 #[doc(hidden)]
 pub mod inspect;
 pub mod irq;

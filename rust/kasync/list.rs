@@ -45,7 +45,7 @@ impl<T> Links<T> {
 ///
 /// `links()` returns the same pointer to valid links inside `node` for as long as `node` is valid.
 pub(crate) unsafe trait Linked: Sized {
-    /// Where the links of `node` are.
+    /// Returns where the links of `node` are.
     ///
     /// # Safety
     ///
@@ -83,7 +83,7 @@ impl<T: Linked> List<T> {
         NonNull::new(self.head)
     }
 
-    /// The node after `node`.
+    /// Returns the node after `node`.
     ///
     /// # Safety
     ///

@@ -23,6 +23,7 @@
 
 mod cancel;
 mod cancelled;
+mod inner;
 mod join;
 mod name;
 mod shared;
@@ -36,6 +37,7 @@ pub use cancelled::{
     Cancelled,
     TaskCancelled, //
 };
+pub(crate) use inner::ScopeInner;
 pub use join::Join;
 pub(crate) use name::{
     Name,
@@ -49,25 +51,16 @@ use crate::task::{
     Prepared, //
 };
 use core::{
-    cell::UnsafeCell,
     ffi::CStr,
-    future::Future,
-    ptr::NonNull, //
+    future::Future, //
 };
 use kernel::{
     prelude::*,
     sync::{
-        aref::{
-            ARef,
-            AlwaysRefCounted, //
-        },
-        atomic::Relaxed,
-        Arc,
-        Refcount,
-        SetOnce, //
+        aref::ARef,
+        Arc, //
     }, //
 };
-use tree::Node;
 
 /// The number of scopes and tasks that are looked at, and woken, while the lock is held.
 #[cfg(not(feature = "loom"))]
@@ -78,87 +71,6 @@ const BATCH: usize = 1;
 
 /// The depth of a tree. Dropping the last handle of a leaf may drop as many scopes, recursively.
 const MAX_DEPTH: u32 = 16;
-
-/// The content of a scope.
-pub(crate) struct ScopeInner {
-    refcount: Refcount,
-    core: Arc<Core>,
-    parent: Option<Scope>,
-    name: Name,
-    depth: u32,
-    /// Raised under the tree's lock, read anywhere.
-    cancelled: SetOnce<()>,
-    /// Guarded by the tree's lock.
-    node: UnsafeCell<Node>,
-}
-
-// SAFETY: The count keeps the memory, which was allocated by `new_scope()`.
-unsafe impl AlwaysRefCounted for ScopeInner {
-    fn inc_ref(&self) {
-        self.refcount.inc();
-    }
-
-    unsafe fn dec_ref(obj: NonNull<Self>) {
-        // SAFETY: The caller's reference keeps the object valid until here.
-        if unsafe { obj.as_ref() }.refcount.dec_and_test() {
-            // SAFETY: This was the last reference, and `new_scope()` has leaked a box.
-            drop(unsafe { KBox::from_raw(obj.as_ptr()) });
-        }
-    }
-}
-
-impl ScopeInner {
-    /// Returns the first handle of a new scope below `parent`, not linked yet. May sleep.
-    ///
-    /// # Errors
-    ///
-    /// `ENOMEM`.
-    fn new_scope(core: Arc<Core>, parent: Option<Scope>, name: &'static CStr) -> Result<Scope> {
-        let this = Self {
-            refcount: Refcount::new(1),
-            core,
-            depth: parent.as_ref().map_or(0, |parent| parent.0.depth + 1),
-            parent,
-            name: Name::new(name),
-            cancelled: SetOnce::new(),
-            node: UnsafeCell::new(Node::new()),
-        };
-        let inner = KBox::leak(KBox::new(this, GFP_KERNEL_ACCOUNT)?);
-        // SAFETY: The initial count of one is this reference's.
-        Ok(Scope(unsafe { ARef::from_raw(NonNull::from(inner)) }))
-    }
-
-    /// Returns a handle of the scope at `at`, unless its last reference is gone.
-    ///
-    /// # Safety
-    ///
-    /// `at` must be valid for the time of the call.
-    unsafe fn try_get(at: NonNull<Self>) -> Option<Scope> {
-        // SAFETY: By the safety requirements.
-        let count = unsafe { at.as_ref() }.refcount.as_atomic();
-        let mut cur = count.load(Relaxed);
-        while cur > 0 {
-            match count.cmpxchg(cur, cur + 1, Relaxed) {
-                // SAFETY: The reference that was just counted.
-                Ok(_) => return Some(Scope(unsafe { ARef::from_raw(at) })),
-                Err(now) => cur = now,
-            }
-        }
-        // A saturated count stays as it is, and keeps the scope for ever.
-        // SAFETY: So this reference need not be counted.
-        (cur < 0).then(|| Scope(unsafe { ARef::from_raw(at) }))
-    }
-
-    /// Scopes above are there as long as this one is.
-    pub(crate) fn path(&self) -> Path {
-        Path::new(self)
-    }
-}
-
-// SAFETY: `node` is only accessed under the lock of the tree, the rest is `Sync`.
-unsafe impl Sync for ScopeInner {}
-// SAFETY: Nothing in a scope depends on the thread.
-unsafe impl Send for ScopeInner {}
 
 /// A scope of tasks. Cloning gives another handle of the same scope.
 ///

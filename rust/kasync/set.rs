@@ -272,14 +272,14 @@ impl Shared {
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
 
-/// A waker of child `at`: the address of byte `at` of `shared`.
+/// Returns a waker of child `at`: the address of byte `at` of `shared`.
 fn child_waker(shared: &Arc<Shared>, at: usize) -> Waker {
     let base = Arc::into_raw(shared.clone()).cast::<u8>();
     // SAFETY: The data is as the functions of the table expect it, and owns a reference.
     unsafe { Waker::from_raw(RawWaker::new(base.wrapping_add(at).cast(), &VTABLE)) }
 }
 
-/// The other way round.
+/// Returns what a waker's address is made of: see [`child_waker`].
 fn parts(data: *const ()) -> (NonNull<Shared>, usize) {
     let at = data as usize % MAX;
     let base = data.cast::<u8>().wrapping_sub(at).cast_mut();
@@ -325,6 +325,10 @@ unsafe fn drop_waker(data: *const ()) {
 }
 
 /// The future of [`next`].
+///
+/// # Context
+///
+/// Polling and dropping: as those of the stream.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Next<'a, S>(&'a mut S);
 

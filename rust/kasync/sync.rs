@@ -7,7 +7,8 @@
 //! | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 //! |---|---|---|---|
 //! | [`Notify::notify_one`], [`Notify::notify_waiters`] | yes | yes | yes |
-//! | [`Semaphore::try_acquire`], [`Semaphore::add_permits`], drop of a [`Permit`] | yes | yes | yes |
+//! | [`Semaphore::try_acquire`], [`Semaphore::add_permits`] | yes | yes | yes |
+//! | drop of a [`Permit`] | yes | yes | yes |
 //! | [`mpsc::Sender::try_send`], clone and drop of a sender | yes | yes | yes |
 //! | [`oneshot::Sender::send`], drop of a sender | yes | yes | yes |
 //! | all of a [`watch::Sender`] and of a [`watch::Receiver`] but awaiting | yes | yes | yes |

@@ -80,7 +80,7 @@ impl Sleep {
         from_now.saturating_add(self.after.as_nanos())
     }
 
-    /// The timer's callback, possibly in hard interrupt context.
+    /// Wakes when the timer has expired, possibly in hard interrupt context.
     ///
     /// # Safety
     ///
@@ -195,6 +195,10 @@ impl<F: Future> Future for Timeout<F> {
 
 /// Waits for `future`, but no longer than `d` from this call. On [`Elapsed`] the future is dropped
 /// together with the returned one; it is as cancel safe as `future` is.
+///
+/// # Context
+///
+/// Any. Polling and dropping the future: as those of [`Sleep`], and of `future`.
 #[track_caller]
 pub fn timeout<F: Future>(d: Delta, future: F) -> Timeout<F> {
     let sleep = sleep(d);

@@ -77,7 +77,7 @@ events! {
     poll_end(ready: bool) = __tracepoint_kasync_poll_end, kasync_trace_poll_end;
 }
 
-/// A scope was asked to end. `path` returns its names, with a zero behind them.
+/// Traces that a scope was asked to end. `path` returns its names, with a zero behind them.
 #[inline(always)]
 pub(crate) fn cancel_scope<P: AsRef<CStr>>(scope: *const (), path: impl FnOnce() -> P) {
     if on!(__tracepoint_kasync_cancel_scope) {

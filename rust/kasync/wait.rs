@@ -102,7 +102,7 @@ impl WaitList {
         self.0.front().is_none()
     }
 
-    /// The state of `waiter`.
+    /// Returns the state of `waiter`.
     ///
     /// # Safety
     ///
@@ -137,8 +137,8 @@ impl WaitList {
         old
     }
 
-    /// Takes `waiter` out and says which state it was in. The waker is returned, to be dropped
-    /// after unlocking.
+    /// Takes `waiter` out and returns which state it was in, and the waker, to be dropped after
+    /// unlocking.
     ///
     /// # Safety
     ///
@@ -154,7 +154,7 @@ impl WaitList {
         unsafe { waiter.with(leave) }
     }
 
-    /// The key of the first waiter.
+    /// Returns the key of the first waiter.
     fn front_key(&self) -> Option<u64> {
         let waiter = self.0.front()?;
         // SAFETY: Linked waiters are valid, and `&self` means that the lock is held.

@@ -68,23 +68,27 @@ pub use raw::Message;
 /// `cpu_addr()` must be valid for reads of `size()` bytes for as long as the object lives, while
 /// the coprocessor writes there.
 pub unsafe trait SharedBuffer: Send + 'static {
-    /// Where the CPU reads it.
+    /// Returns where the CPU reads it.
     fn cpu_addr(&self) -> NonNull<u8>;
 
-    /// Where the coprocessor writes it.
+    /// Returns where the coprocessor writes it.
     fn iova(&self) -> u64;
 
-    /// Its size in bytes: at least what was asked for.
+    /// Returns its size in bytes: at least what was asked for.
     fn size(&self) -> usize;
 }
 
 /// What a driver does with the events of its coprocessor.
 ///
-/// | function | context |
-/// |---|---|
-/// | `recv_message_early` | hard interrupt: may wake tasks, may not sleep, allocate or lock |
-/// | `recv_message`, `shmem_setup`, `crashed` | process, on RTKit's ordered workqueue: may allocate, may not wait for a message |
-/// | `send_failed` | process, on the workqueue of the doorbells: may not allocate with reclaim |
+/// # Context
+///
+/// | function | context | may |
+/// |---|---|---|
+/// | `recv_message_early` | hard interrupt | wake tasks; not sleep, allocate or lock |
+/// | `recv_message`, `shmem_setup`, `crashed` | RTKit's ordered workqueue | allocate, sleep (1) |
+/// | `send_failed` | thread of the doorbells | sleep; not allocate with reclaim |
+///
+/// 1. But not wait for a message, which would be the next work item.
 ///
 /// None of them may boot, shut down, close or drop [`Rtkit`], all of which wait for callbacks to
 /// end.
@@ -95,22 +99,23 @@ pub trait Operations: Send + Sync + 'static {
     /// The doorbells, at most 64. Of those that are rung at a time the first is sent first.
     const DOORBELLS: &'static [Message];
 
-    /// A message arrived at one of the driver's endpoints. Returns whether it has been dealt with.
+    /// Handles a message to one of the driver's endpoints, if it can. Returns whether it has.
     fn recv_message_early(&self, endpoint: u8, message: u64) -> bool;
 
-    /// A message arrived that [`Operations::recv_message_early`] did not take.
+    /// Handles a message that [`Operations::recv_message_early`] did not take.
     fn recv_message(&self, endpoint: u8, message: u64);
 
-    /// A doorbell could not be sent: for half a second the mailbox has had no room.
+    /// Handles that a doorbell could not be sent: for half a second the mailbox has had no room.
     ///
     /// What it announced may stay unseen, so the coprocessor has to be given up.
     fn send_failed(&self, error: Error);
 
-    /// The coprocessor asks for `size` bytes of memory. With `iova` it says that it has mapped them
-    /// there already.
+    /// Returns `size` bytes of memory that the coprocessor asks for. With `iova` it says that it
+    /// has mapped them there already.
     fn shmem_setup(&self, size: usize, iova: Option<NonZeroU64>) -> Result<Self::Buffer>;
 
-    /// The coprocessor crashed. `log` is its crash log, absent if there was no memory for a copy.
+    /// Handles a crash of the coprocessor. `log` is its crash log, absent if there was no memory
+    /// for a copy.
     ///
     /// Nothing will be received any more and nothing can be sent.
     fn crashed(&self, log: Option<&[u8]>);
@@ -129,11 +134,14 @@ pub enum BootError {
 
 /// A coprocessor that speaks RTKit.
 ///
-/// | call | context |
-/// |---|---|
-/// | [`Rtkit::ring`] | any |
-/// | all others, and drop | process, may sleep; not from a callback |
-/// | [`Rtkit::boot`], [`Rtkit::shutdown`] | sleep for some seconds at worst; not in a signalling section |
+/// # Context
+///
+/// | call | process | poll, signalling section | hard IRQ | callbacks of [`Operations`] |
+/// |---|---|---|---|---|
+/// | `ring`, `is_crashed`, `operations` | yes | yes | yes | yes |
+/// | `send_message`, `start_endpoint` | yes (sleep) | no | no | no |
+/// | `new`, `boot`, `shutdown` | yes (some seconds at worst) | no | no | no |
+/// | `close`, drop | yes (wait for callbacks) | no | no | no |
 ///
 /// # Invariants
 ///
@@ -160,7 +168,11 @@ impl<T: Operations> Rtkit<T> {
 
     /// Connects to the coprocessor behind mailbox `mbox` of `dev`.
     ///
-    /// From here on the callbacks may run. `EPROBE_DEFER` if the mailbox has no driver yet.
+    /// From here on the callbacks may run.
+    ///
+    /// # Errors
+    ///
+    /// `EPROBE_DEFER` if the mailbox has no driver yet, `ENOMEM`, others of the library.
     pub fn new(dev: &Device<Bound>, mbox: u32, ops: Arc<T>) -> Result<Self> {
         let cookie = Arc::as_ptr(&ops).cast_mut().cast();
         // `Device` is a transparent wrapper of `struct device`.
@@ -189,14 +201,18 @@ impl<T: Operations> Rtkit<T> {
         })
     }
 
-    /// The object that handles the events.
+    /// Returns the object that handles the events.
     pub fn operations(&self) -> &Arc<T> {
         &self.ops
     }
 
     /// Brings the coprocessor to the state *running*, after its CPU has been started.
     ///
-    /// `wake`: it has been shut down before and has to be woken first.
+    /// With `wake` it has been shut down before and has to be woken first.
+    ///
+    /// # Errors
+    ///
+    /// See [`BootError`].
     pub fn boot(&self, wake: bool) -> Result<(), BootError> {
         // SAFETY: By the type invariant.
         let ret = to_result(unsafe { raw::rtkit_boot(self.raw.as_ptr(), wake) });
@@ -209,13 +225,21 @@ impl<T: Operations> Rtkit<T> {
     }
 
     /// Quiesces a running coprocessor, so that a later [`Rtkit::boot`] can wake it, and frees
-    /// the shared buffers. `ENODEV` if it is not running.
+    /// the shared buffers.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if it is not running, others of the library.
     pub fn shutdown(&self) -> Result {
         // SAFETY: By the type invariant.
         to_result(unsafe { raw::rtkit_shutdown(self.raw.as_ptr()) })
     }
 
-    /// Starts one of the driver's endpoints. `EINVAL` if the coprocessor did not announce it.
+    /// Starts one of the driver's endpoints.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if the coprocessor did not announce it, `ENODEV` if it is not running.
     pub fn start_endpoint(&self, endpoint: u8) -> Result {
         // SAFETY: By the type invariant.
         to_result(unsafe { raw::rtkit_start_ep(self.raw.as_ptr(), endpoint) })
@@ -247,7 +271,7 @@ impl<T: Operations> Rtkit<T> {
         unsafe { raw::rtkit_ring(self.raw.as_ptr(), doorbells & Self::DOORBELLS) };
     }
 
-    /// Whether a crash log has arrived.
+    /// Returns whether a crash log has arrived.
     pub fn is_crashed(&self) -> bool {
         // SAFETY: By the type invariant.
         unsafe { raw::rtkit_is_crashed(self.raw.as_ptr()) }

@@ -15,12 +15,12 @@
 //! All of these happen at a random moment, in another thread than the one that submits.
 
 use crate::{
-    engine::{
-        queue,
-        CheckedRing,
-        Engine, //
-    },
+    engine::Engine,
     failed,
+    ring::{
+        queue,
+        CheckedRing, //
+    },
     Random, //
 };
 use core::{

@@ -1,50 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Hardware that checks (`helpers.c`), as the job queue sees it.
+//! Hardware that checks (`hardware.c`), and its jobs.
 
-use crate::failed;
 use core::{
     ffi::{
         c_int,
         c_void, //
     },
-    future::{
-        poll_fn,
-        Future, //
-    },
-    pin::Pin,
     ptr::NonNull,
     task::{
-        ready,
         Context,
         Poll, //
     }, //
 };
 use dma_fence::Fence;
-use jobqueue::{
-    Config,
-    HwDone,
-    JobQueue,
-    Names,
-    OnError,
-    Ring,
-    RingStopped,
-    Timeline, //
-    TimeoutAction,
-};
 use kasync::{
-    sync::{
-        Acquire,
-        AtomicWaker,
-        OwnedPermit,
-        Semaphore, //
-    },
-    time::{
-        sleep,
-        Delta,
-        Sleep, //
-    },
-    Scope, //
+    sync::AtomicWaker,
+    time::Delta, //
 };
 use kernel::sync::aref::ARef;
 use kernel::{
@@ -106,6 +78,7 @@ pub(crate) struct Engine {
     raw: NonNull<RawEngine>,
     /// In a box of its own, since the interrupt points to it.
     waker: KBox<AtomicWaker>,
+    hangs: bool,
 }
 
 // SAFETY: All functions on it lock.
@@ -121,7 +94,7 @@ impl Engine {
         // SAFETY: The waker is there until the engine was destroyed.
         let raw = unsafe { torture_engine_create(changed, context, seed, hangs) };
         let raw = NonNull::new(raw).ok_or(ENOMEM)?;
-        Ok(Arc::new(Self { raw, waker }, GFP_KERNEL)?)
+        Ok(Arc::new(Self { raw, waker, hangs }, GFP_KERNEL)?)
     }
 
     /// Asks for an early end of what runs, and of the hardware if it is forever.
@@ -131,7 +104,7 @@ impl Engine {
     }
 
     /// Whether all that was started is over.
-    fn poll_stopped(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_stopped(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.waker.register(cx);
         // SAFETY: Valid.
         match unsafe { torture_engine_idle(self.raw.as_ptr()) } {
@@ -140,19 +113,30 @@ impl Engine {
         }
     }
 
+    /// Whether it does nothing now and then, until it is stopped.
+    pub(crate) fn hangs(&self) -> bool {
+        self.hangs
+    }
+
+    /// Has `cx` woken when something is over.
+    pub(crate) fn register(&self, cx: &Context<'_>) {
+        self.waker.register(cx);
+    }
+
     /// Whether it is gone for good.
-    fn is_gone(&self) -> bool {
+    pub(crate) fn is_gone(&self) -> bool {
         // SAFETY: Valid until dropped.
         unsafe { torture_engine_gone(self.raw.as_ptr()) }
     }
 
     /// Starts a job, and returns its number. One that is gone ends the job at once, with an error.
-    fn start(&self, job: &Job) -> u64 {
+    pub(crate) fn start(&self, job: &Job) -> u64 {
         // SAFETY: Both are valid.
         unsafe { torture_engine_start(self.raw.as_ptr(), job.raw.as_ptr()) }
     }
 
-    fn finished(&self, number: u64) -> Option<Result> {
+    /// Returns the result of a job that is over.
+    pub(crate) fn finished(&self, number: u64) -> Option<Result> {
         // SAFETY: Valid.
         if unsafe { torture_engine_done(self.raw.as_ptr()) } < number {
             return None;
@@ -238,171 +222,6 @@ impl Drop for Witness {
         // SAFETY: The reference is ours.
         unsafe { torture_job_put(self.0.as_ptr()) }
     }
-}
-
-/// The ring. It shares slots with the other rings of the device, and takes its time.
-pub(crate) struct CheckedRing {
-    engine: Arc<Engine>,
-    slots: Arc<Semaphore>,
-    /// The wait for a slot, and the slot.
-    acquire: Pin<KBox<Option<Acquire<Arc<Semaphore>>>>>,
-    slot: Option<OwnedPermit>,
-    /// The time that it takes to find room for a job, and whether that has begun.
-    delay: Pin<KBox<Sleep>>,
-    is_delayed: bool,
-}
-
-impl CheckedRing {
-    fn new(engine: &Arc<Engine>, slots: &Arc<Semaphore>) -> Result<Self> {
-        Ok(Self {
-            engine: engine.clone(),
-            slots: slots.clone(),
-            acquire: KBox::pin(None, GFP_KERNEL)?,
-            slot: None,
-            delay: KBox::pin(sleep(Delta::ZERO), GFP_KERNEL)?,
-            is_delayed: false,
-        })
-    }
-
-    fn poll_slot(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.slot.is_some() {
-            return Poll::Ready(());
-        }
-        if self.acquire.is_none() {
-            self.acquire
-                .set(Some(Semaphore::acquire_owned(&self.slots, 1)));
-        }
-        let Some(acquire) = self.acquire.as_mut().as_pin_mut() else {
-            return Poll::Pending;
-        };
-        let slot = ready!(acquire.poll(cx));
-        self.acquire.set(None);
-        self.slot = Some(slot);
-        Poll::Ready(())
-    }
-}
-
-/// A job that the hardware has: its number.
-pub(crate) struct InFlight {
-    engine: Arc<Engine>,
-    number: u64,
-}
-
-impl Ring for CheckedRing {
-    type Job = Job;
-    type InFlight = InFlight;
-
-    fn poll_ready(&mut self, job: &mut Job, cx: &mut Context<'_>) -> Poll<Result> {
-        ready!(self.poll_slot(cx));
-        if job.delay.as_nanos() != 0 {
-            if !self.is_delayed {
-                self.is_delayed = true;
-                self.delay.as_mut().reset(job.delay);
-            }
-            ready!(self.delay.as_mut().poll(cx));
-        }
-        Poll::Ready(if self.engine.is_gone() {
-            Err(ENODEV)
-        } else {
-            Ok(())
-        })
-    }
-
-    fn submit(&mut self, job: &mut Job) -> InFlight {
-        self.is_delayed = false;
-        if self.slot.is_none() {
-            failed(c"a job is submitted without a slot", 0, 0);
-        }
-        InFlight {
-            number: self.engine.start(job),
-            engine: self.engine.clone(),
-        }
-    }
-
-    fn poll_complete(
-        &mut self,
-        job: &mut InFlight,
-        timeline: Timeline,
-        cx: &mut Context<'_>,
-    ) -> Poll<HwDone> {
-        let InFlight { engine, number } = job;
-        let mut result = engine.finished(*number);
-        if result.is_none() {
-            engine.waker.register(cx);
-            result = engine.finished(*number);
-        }
-        result.map_or(Poll::Pending, |result| {
-            // SAFETY: `finished()` has returned the result of this job, so the engine is through
-            // with it, and `timeline` is that of the queue that asks.
-            Poll::Ready(unsafe { HwDone::new(timeline, result) })
-        })
-    }
-
-    /// Most of the time the stop ends the jobs as usual, else the engine is waited for, and the
-    /// action does.
-    fn timed_out(
-        &mut self,
-        job: Option<&InFlight>,
-        n: u32,
-        timeline: Timeline,
-    ) -> impl Future<Output = TimeoutAction> + Send + 'static {
-        let number = job.map(|job| job.number);
-        if number.is_some() {
-            self.engine.stop(false);
-        }
-        let engine = self.engine.clone();
-        async move {
-            let wait = TimeoutAction::Wait(Delta::from_millis(i64::from(n)));
-            match number {
-                // The slots are all taken; the job may be given up.
-                None if n < 8 => wait,
-                None => TimeoutAction::Fail(ETIME),
-                Some(number) if number % 2 == 0 => wait,
-                Some(_) => {
-                    poll_fn(|cx| engine.poll_stopped(cx)).await;
-                    // SAFETY: The engine says that nothing runs any more, and nothing is started
-                    // meanwhile.
-                    TimeoutAction::Stopped(unsafe { RingStopped::new(timeline) })
-                }
-            }
-        }
-    }
-
-    fn retire(&mut self, _job: Job) {}
-
-    fn quiesced(&mut self) {
-        self.is_delayed = false;
-        self.acquire.set(None);
-        self.slot = None;
-    }
-
-    async fn destroy(self) {
-        if self.slot.is_some() || self.acquire.is_some() {
-            failed(c"a queue ends with a slot", 0, 0);
-        }
-    }
-}
-
-static NAMES: Names = Names::new(c"torture", c"queue");
-
-/// A queue on hardware that checks, which shares `slots` with others.
-pub(crate) fn queue(
-    scope: &Scope,
-    engine: &Arc<Engine>,
-    slots: &Arc<Semaphore>,
-    credits: usize,
-    timeout: Delta,
-    on_error: OnError,
-) -> Result<JobQueue<CheckedRing>> {
-    let config = Config {
-        names: &NAMES,
-        credits,
-        jobs: 64,
-        memory: usize::MAX,
-        timeout,
-        on_error,
-    };
-    JobQueue::new(scope, c"queue", CheckedRing::new(engine, slots)?, &config)
 }
 
 /// Somebody else's fence, which signals in an interrupt after a time.

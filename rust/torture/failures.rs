@@ -7,11 +7,11 @@
 use crate::{
     engine::{
         foreign_fence,
-        queue,
         Engine,
         Job, //
     },
     failed,
+    ring::queue,
     threads,
     verdict, //
 };

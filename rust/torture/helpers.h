@@ -20,6 +20,7 @@ void torture_later_wait(struct torture_later *later);
 void torture_failed(const char *what, u64 a, u64 b);
 unsigned int torture_failures(void);
 unsigned int torture_judged(void);
+void torture_live_add(int n);
 int torture_live(void);
 void torture_barrier(void);
 

@@ -5,12 +5,14 @@
 use crate::{
     engine::{
         judged,
-        queue,
-        CheckedRing,
         Engine,
         Job, //
     },
     failed,
+    ring::{
+        queue,
+        CheckedRing, //
+    },
     threads,
     verdict,
     Random, //

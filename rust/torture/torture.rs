@@ -10,6 +10,7 @@ mod engine;
 mod executor;
 mod failures;
 mod many;
+mod ring;
 mod rounds;
 
 use core::{

@@ -78,6 +78,12 @@ static inline void bench_region_end(void)
 	asm volatile("hint #0x61" ::: "memory");
 }
 
+/* The last region goes on. */
+static inline void bench_region_resume(void)
+{
+	asm volatile("hint #0x63" ::: "memory");
+}
+
 /* Bytes that are in use, more or less than at some time. Counted between begin and end. */
 s64 bench_memory(void);
 int bench_memory_begin(void);

@@ -30,11 +30,12 @@ EXPORT extern int qemu_plugin_version;
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **argv);
 
 /*
- * HINT #0x60, #0x61 and #0x62, which do nothing: a region begins, it ends, something in it has
- * happened.
+ * HINT #0x60 to #0x63, which do nothing: a region begins, it ends, something in it has happened, the
+ * last one goes on.
  */
 #define HINT_BEGIN 0xd5032c1f
 #define HINT_END 0xd5032c3f
 #define HINT_MARK 0xd5032c5f
+#define HINT_RESUME 0xd5032c7f
 
 #endif

@@ -4,7 +4,7 @@
  * measured.
  *
  * The guest says so by hints that do nothing (bench.h): HINT #0x60 begins the next region, HINT
- * #0x61 ends it. At the end each line of the file given by out= is "region address count".
+ * #0x61 ends it, HINT #0x63 goes on with it. At the end each line of the file given by out= is "region address count".
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -56,6 +56,11 @@ static void end(unsigned int vcpu, void *data)
 	inside = false;
 }
 
+static void resume(unsigned int vcpu, void *data)
+{
+	inside = regions > 0 && regions <= REGIONS;
+}
+
 static void executed(unsigned int vcpu, void *data)
 {
 	if (inside)
@@ -69,12 +74,20 @@ static void translated(struct qemu_plugin_tb *tb, void *data)
 		uint32_t word = 0;
 
 		qemu_plugin_insn_data(insn, &word, sizeof(word));
-		if (word == HINT_BEGIN || word == HINT_END)
-			qemu_plugin_register_vcpu_insn_exec_cb(
-				insn, word == HINT_BEGIN ? begin : end, 0, NULL);
-		else
+		switch (word) {
+		case HINT_BEGIN:
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, begin, 0, NULL);
+			break;
+		case HINT_END:
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, end, 0, NULL);
+			break;
+		case HINT_RESUME:
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, resume, 0, NULL);
+			break;
+		default:
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, executed, 0,
 							       find(qemu_plugin_insn_vaddr(insn)));
+		}
 	}
 }
 

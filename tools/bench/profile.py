@@ -2,7 +2,7 @@
 """Prints which functions the instructions of each measured scenario are in: profile.py FIGURES PROFILE SYMBOLS.
 
 FIGURES are lines "scenario who value", PROFILE those of profile.c, SYMBOLS the guest's /proc/kallsyms. The nth region of the profile is
-the nth figure that is measured at one go.
+the nth figure that is not left out below.
 """
 
 import re
@@ -10,8 +10,8 @@ import sys
 
 from symbols import Symbols, readable
 
-# Those that are not, or not in instructions.
-APART = re.compile("deps4|bytes_|kthreads_|switches_|wakes_|submit_|irq_|spawn_|wake_|cancel_")
+# Those that have no region, or are not in instructions.
+APART = re.compile("bytes_|kthreads_|switches_|wakes_|submit_|irq_|spawn_|wake_|cancel_")
 
 
 def main(figures, profile, symbols):

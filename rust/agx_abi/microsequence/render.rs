@@ -6,7 +6,7 @@ use super::Attachment;
 
 layout! {
     /// Starts a vertex command.
-    pub struct StartVertex("StartTACmd"): 0x18c {
+    pub struct StartVertex("StartTACmd"): 0x17c | 0x18c | 0x194 {
         /// [`StartVertex::HEADER_VALUE`].
         HEADER("magic"): u32 = 0x000,
         /// Address of [`crate::vertex::RunVertex::TILING_PARAMS`].
@@ -14,54 +14,54 @@ layout! {
         /// Address of [`crate::vertex::RunVertex::JOB_PARAMS1`].
         JOB_PARAMS1("struct2_addr"): u64 = 0x00c,
         /// Address of the [`crate::buffer::BufferInfo`].
-        BUFFER("buffer_mgr_addr"): u64 = 0x014,
+        BUFFER("buffer_mgr_addr"): u64 = 0x014 | 0x014 | 0x01c,
         /// Address of the [`crate::buffer::Scene`].
-        SCENE("buf_thing_addr"): u64 = 0x01c,
+        SCENE("buf_thing_addr"): u64 = 0x01c | 0x01c | 0x024,
         /// Address of the vertex statistics, [`crate::init::RuntimePointers::STATS_VERTEX`], and
         /// [`StartVertex::STATS_OFFSET`].
-        STATS("stats_ptr"): u64 = 0x024,
+        STATS("stats_ptr"): u64 = 0x024 | 0x024 | 0x02c,
         /// Address of the [`crate::queue::QueueInfo`].
-        QUEUE("cmdqueue_ptr"): u64 = 0x02c,
+        QUEUE("cmdqueue_ptr"): u64 = 0x02c | 0x02c | 0x034,
         /// Slot of the address space.
-        VM_SLOT("context_id"): u32 = 0x034,
+        VM_SLOT("context_id"): u32 = 0x034 | 0x034 | 0x03c,
         /// 1.
-        UNK_38("unk_38"): u32 = 0x038,
+        UNK_38("unk_38"): u32 = 0x038 | 0x038 | 0x040,
         /// Number of the user queue.
-        EVENT_GENERATION("submission_id"): u32 = 0x03c,
+        EVENT_GENERATION("submission_id"): u32 = 0x03c | 0x03c | 0x044,
         /// Slot of the buffer manager.
-        BUFFER_SLOT("buffer_mgr_slot+0"): u32 = 0x040,
+        BUFFER_SLOT("buffer_mgr_slot+0"): u32 = 0x040 | 0x040 | 0x048,
         /// 0.
-        UNK_44("buffer_mgr_slot+4"): u32 = 0x044,
+        UNK_44("buffer_mgr_slot+4"): u32 = 0x044 | 0x044 | 0x04c,
         /// Running number of the command in its queue.
-        EVENT_SEQ("unk_48"): u64 = 0x048,
+        EVENT_SEQ("unk_48"): u64 = 0x048 | 0x048 | 0x050,
         /// 0.
-        UNK_50("unk_50"): u32 = 0x050,
+        UNK_50("unk_50"): u32 = 0x050 | 0x050 | 0x058,
         /// Address of [`crate::vertex::RunVertex::UNK_POINTEE`].
-        UNK_POINTER("struct3_addr"): u64 = 0x054,
+        UNK_POINTER("struct3_addr"): u64 = 0x054 | 0x054 | 0x05c,
         /// Address of [`crate::vertex::RunVertex::UNK_BUF_0`].
-        UNK_JOB_BUF("unkptr_5c"): u64 = 0x05c,
+        UNK_JOB_BUF("unkptr_5c"): u64 = 0x05c | 0x05c | 0x064,
         /// 0.
-        UNK_64("unk_64"): u32 = 0x064,
+        UNK_64("unk_64"): u32 = 0x064 | 0x064 | 0x06c,
         /// 0.
-        UNK_68("unk_68"): u32 = 0x068,
+        UNK_68("unk_68"): u32 = 0x068 | 0x068 | 0x070,
         /// 0.
-        UUID("uuid"): u32 = 0x06c,
+        UUID("uuid"): u32 = 0x06c | 0x06c | 0x074,
         /// Memory that the command writes.
-        ATTACHMENTS(""): [Attachment; 16] = 0x070,
+        ATTACHMENTS(""): [Attachment; 16] = 0x070 | 0x070 | 0x078,
         /// How many of them there are.
-        ATTACHMENT_COUNT("unk_170+0"): u32 = 0x170,
+        ATTACHMENT_COUNT("unk_170+0"): u32 = 0x170 | 0x170 | 0x178,
         /// 0.
-        PADDING("unk_170+4"): u32 = 0x174,
+        PADDING("unk_170+4"): u32 = 0x174 | 0x174 | 0x17c,
         /// The same as [`crate::vertex::RunVertex::COUNTER`].
-        COUNTER("counter"): u64 = 0x178,
+        COUNTER("counter"): u64 = - | 0x178 | 0x180,
         /// Address of [`crate::event::Notifier::UNK_BUF`].
-        NOTIFIER_BUF("unkptr_180"): u64 = 0x180,
+        NOTIFIER_BUF("unkptr_180"): u64 = - | 0x180 | 0x188,
         /// 1 if one cluster does all the work.
-        NO_CLUSTERING("unk_178"): u32 = 0x188,
+        NO_CLUSTERING("unk_178"): u32 = 0x178 | 0x188 | 0x190,
     }
 
     /// Finishes a vertex command.
-    pub struct FinalizeVertex("FinalizeTACmd"): 0x84 {
+    pub struct FinalizeVertex("FinalizeTACmd"): 0x74/0x7c | 0x84 {
         /// [`FinalizeVertex::HEADER_VALUE`].
         HEADER("magic"): u32 = 0x00,
         /// Address of the [`crate::buffer::Scene`].
@@ -88,13 +88,13 @@ layout! {
         STAMP_VALUE("stamp_value"): u32 = 0x44,
         /// Distance from here to the start operation in bytes: where the firmware goes on after a
         /// partial render.
-        RESTART_BRANCH_OFFSET("restart_branch_offset"): i32 = 0x6c,
+        RESTART_BRANCH_OFFSET("restart_branch_offset"): i32 = 0x6c/0x74 | 0x6c,
         /// 1 if the start operation has attachments.
-        HAS_ATTACHMENTS("unk_70"): u32 = 0x70,
+        HAS_ATTACHMENTS("unk_70"): u32 = 0x70/0x78 | 0x70,
     }
 
     /// Starts a fragment command.
-    pub struct StartFragment("Start3DCmd"): 0x1ac {
+    pub struct StartFragment("Start3DCmd"): 0x194 | 0x1ac | 0x1b4 {
         /// [`StartFragment::HEADER_VALUE`].
         HEADER("magic"): u32 = 0x000,
         /// Address of [`crate::fragment::RunFragment::JOB_PARAMS2`].
@@ -102,62 +102,62 @@ layout! {
         /// Address of [`crate::fragment::RunFragment::JOB_PARAMS1`].
         JOB_PARAMS1("struct2_addr"): u64 = 0x00c,
         /// Address of the [`crate::buffer::Scene`].
-        SCENE("buf_thing_addr"): u64 = 0x014,
+        SCENE("buf_thing_addr"): u64 = 0x014 | 0x014 | 0x01c,
         /// Address of the fragment statistics, [`crate::init::RuntimePointers::STATS_FRAGMENT`],
         /// and [`StartFragment::STATS_OFFSET`].
-        STATS("stats_ptr"): u64 = 0x01c,
+        STATS("stats_ptr"): u64 = 0x01c | 0x01c | 0x024,
         /// Address of [`crate::fragment::RunFragment::BUSY_FLAG`].
-        BUSY_FLAG("busy_flag_ptr"): u64 = 0x024,
+        BUSY_FLAG("busy_flag_ptr"): u64 = 0x024 | 0x024 | 0x02c,
         /// Address of [`crate::fragment::RunFragment::TVB_OVERFLOW_COUNT`].
-        TVB_OVERFLOW_COUNT("struct6_addr"): u64 = 0x02c,
+        TVB_OVERFLOW_COUNT("struct6_addr"): u64 = 0x02c | 0x02c | 0x034,
         /// Address of [`crate::fragment::RunFragment::UNK_POINTEE`].
-        UNK_POINTER("struct7_addr"): u64 = 0x034,
+        UNK_POINTER("struct7_addr"): u64 = 0x034 | 0x034 | 0x03c,
         /// Address of the [`crate::queue::QueueInfo`].
-        QUEUE("cmdqueue_ptr"): u64 = 0x03c,
+        QUEUE("cmdqueue_ptr"): u64 = 0x03c | 0x03c | 0x044,
         /// Address of the [`crate::fragment::RunFragment`].
-        WORK_ITEM("workitem_ptr"): u64 = 0x044,
+        WORK_ITEM("workitem_ptr"): u64 = 0x044 | 0x044 | 0x04c,
         /// Slot of the address space.
-        VM_SLOT("context_id"): u32 = 0x04c,
+        VM_SLOT("context_id"): u32 = 0x04c | 0x04c | 0x054,
         /// 1.
-        UNK_50("unk_50"): u32 = 0x050,
+        UNK_50("unk_50"): u32 = 0x050 | 0x050 | 0x058,
         /// Number of the user queue.
-        EVENT_GENERATION("submission_id"): u32 = 0x054,
+        EVENT_GENERATION("submission_id"): u32 = 0x054 | 0x054 | 0x05c,
         /// Slot of the buffer manager.
-        BUFFER_SLOT("buffer_mgr_slot"): u32 = 0x058,
+        BUFFER_SLOT("buffer_mgr_slot"): u32 = 0x058 | 0x058 | 0x060,
         /// 0.
-        SYNC_GROW("unk_5c"): u32 = 0x05c,
+        SYNC_GROW("unk_5c"): u32 = 0x05c | 0x05c | 0x064,
         /// Running number of the command in its queue.
-        EVENT_SEQ("queue_cmd_count"): u64 = 0x060,
+        EVENT_SEQ("queue_cmd_count"): u64 = 0x060 | 0x060 | 0x068,
         /// 0.
-        UNK_68("unk_68"): u32 = 0x068,
+        UNK_68("unk_68"): u32 = 0x068 | 0x068 | 0x070,
         /// Address of [`crate::fragment::RunFragment::UNK_758_FLAG`].
-        UNK_758_FLAG("unk_buf_ptr"): u64 = 0x06c,
+        UNK_758_FLAG("unk_buf_ptr"): u64 = 0x06c | 0x06c | 0x074,
         /// Address of [`crate::fragment::RunFragment::UNK_BUF_0`].
-        UNK_JOB_BUF("unk_buf2_ptr"): u64 = 0x074,
+        UNK_JOB_BUF("unk_buf2_ptr"): u64 = 0x074 | 0x074 | 0x07c,
         /// 0.
-        UNK_7C_0("unk_7c_0"): u64 = 0x07c,
+        UNK_7C_0("unk_7c_0"): u64 = - | 0x07c | 0x084,
         /// 0.
-        UNK_7C("unk_7c"): u32 = 0x084,
+        UNK_7C("unk_7c"): u32 = 0x07c | 0x084 | 0x08c,
         /// 0.
-        UNK_80("unk_80"): u32 = 0x088,
+        UNK_80("unk_80"): u32 = 0x080 | 0x088 | 0x090,
         /// 0.
-        UNK_84("unk_84"): u32 = 0x08c,
+        UNK_84("unk_84"): u32 = 0x084 | 0x08c | 0x094,
         /// 0.
-        UUID("uuid"): u32 = 0x090,
+        UUID("uuid"): u32 = 0x088 | 0x090 | 0x098,
         /// Memory that the command writes.
-        ATTACHMENTS("attachments"): [Attachment; 16] = 0x094,
+        ATTACHMENTS("attachments"): [Attachment; 16] = 0x08c | 0x094 | 0x09c,
         /// How many of them there are.
-        ATTACHMENT_COUNT("num_attachments"): u32 = 0x194,
+        ATTACHMENT_COUNT("num_attachments"): u32 = 0x18c | 0x194 | 0x19c,
         /// 0.
-        PADDING("unk_190"): u32 = 0x198,
+        PADDING("unk_190"): u32 = 0x190 | 0x198 | 0x1a0,
         /// The same as [`crate::fragment::RunFragment::COUNTER`].
-        COUNTER("counter"): u64 = 0x19c,
+        COUNTER("counter"): u64 = - | 0x19c | 0x1a4,
         /// Address of [`crate::event::Notifier::UNK_BUF`].
-        NOTIFIER_BUF("unkptr_19c"): u64 = 0x1a4,
+        NOTIFIER_BUF("unkptr_19c"): u64 = - | 0x1a4 | 0x1ac,
     }
 
     /// Finishes a fragment command.
-    pub struct FinalizeFragment("Finalize3DCmd"): 0xb4 {
+    pub struct FinalizeFragment("Finalize3DCmd"): 0x9c/0xa4 | 0xb4 {
         /// [`FinalizeFragment::HEADER_VALUE`].
         HEADER("magic"): u32 = 0x00,
         /// 0.
@@ -194,9 +194,9 @@ layout! {
         UNK_758_FLAG("unk_buf_ptr"): u64 = 0x64,
         /// Distance from here to the start operation in bytes: where the firmware goes on after a
         /// partial render.
-        RESTART_BRANCH_OFFSET("restart_branch_offset"): i32 = 0x9c,
+        RESTART_BRANCH_OFFSET("restart_branch_offset"): i32 = 0x94/0x9c | 0x9c,
         /// 1 if the start operation has attachments.
-        HAS_ATTACHMENTS("unk_98"): u32 = 0xa0,
+        HAS_ATTACHMENTS("unk_98"): u32 = 0x98/0xa0 | 0xa0,
     }
 }
 

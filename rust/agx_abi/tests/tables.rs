@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
 
-//! The declarations against a table of the firmware's structures, field by field.
+//! The declarations against tables of the firmware's structures, field by field and version by
+//! version.
 //!
-//! The table is a JSON file of m1n1's structures: `{"structs": {NAME: {"size": BYTES, "fields":
-//! [{"name", "offset", "size", "type"}]}}}`. It is not part of this repository: without it the test
-//! says so and checks nothing. `AGX_ABI_TABLES` names the directory, by default `../shared/agx-abi`
-//! beside the checkout.
+//! A table is a JSON file of m1n1's structures: `{"structs": {NAME: {"size": BYTES, "fields":
+//! [{"name", "offset", "size", "type"}]}}}`. There is one for each version. They are not part of
+//! this repository: without them the test says so and checks nothing. `AGX_ABI_TABLES` names the
+//! directory, by default `../shared/agx-abi` beside the checkout.
 
 use agx_abi::{
     buffer, channel, compute, event, fragment, globals, hwdata, init, microsequence, queue, stats,
     vertex,
 };
-use agx_abi::{FieldInfo, Layout, Value};
+use agx_abi::{Abi, Columns, FieldInfo, Layout, Value};
 use serde_json::Value as Json;
 use std::{collections::BTreeSet, env, fs, ops::RangeInclusive, path::PathBuf};
 
@@ -20,14 +21,22 @@ mod differences;
 
 use differences::{nested, DIFFERENCES};
 
-/// The table of the only combination that the declarations are for.
-const TABLE: &str = "G13-V13_5.json";
+/// The table of a version. That of G14 with firmware 12.4 is named after 12.3, whose layout it is.
+fn table_of(abi: Abi) -> &'static str {
+    match abi {
+        Abi::G13V12_3 => "G13-V12_3.json",
+        Abi::G14V12_4 => "G14-V12_3.json",
+        Abi::G13V13_5 => "G13-V13_5.json",
+        Abi::G14V13_5 => "G14-V13_5.json",
+        Abi::G14XV13_5 => "G14X-V13_5.json",
+    }
+}
 
 /// A structure as a table entry, whatever its type.
 struct Declared {
     name: &'static str,
     table: &'static str,
-    size: usize,
+    sizes: Columns,
     fields: &'static [FieldInfo],
 }
 
@@ -35,7 +44,7 @@ fn declared<T: Layout>() -> Declared {
     Declared {
         name: T::NAME,
         table: T::TABLE,
-        size: <T as Value>::SIZE,
+        sizes: <T as Value>::SIZES,
         fields: T::FIELDS,
     }
 }
@@ -96,8 +105,8 @@ fn number(json: &Json, key: &str) -> Option<usize> {
     json[key].as_u64().map(|n| n as usize)
 }
 
-/// The field `name` of a structure in the table: its offset, its size, and its type. A pointer
-/// appears twice there, the second time as what it points to, without a size.
+/// Returns offset, size and type of the field `name` of a structure in the table. A pointer appears
+/// twice there, the second time as what it points to, without a size.
 fn field<'a>(structure: &'a Json, name: &str) -> Option<(usize, usize, &'a str)> {
     let fields = structure["fields"].as_array()?;
     fields
@@ -110,7 +119,7 @@ fn field<'a>(structure: &'a Json, name: &str) -> Option<(usize, usize, &'a str)>
         })
 }
 
-/// What is at `path` in a structure of the table: its offset, and the sizes that it may have.
+/// Returns the offset of `path` in a structure of the table, and the sizes that it may have.
 ///
 /// `a.b` is field `b` of the structure in field `a`. `a+4` is what stands 4 bytes into field `a`,
 /// and may be smaller than the rest of that.
@@ -126,30 +135,47 @@ fn find(tables: &Json, structure: &Json, path: &str) -> Option<(usize, RangeIncl
     };
     let (offset, size, _) = field(structure, name)?;
     let into: usize = into.parse().ok()?;
-    Some((offset + into, 1..=size.checked_sub(into)?))
+    let rest = size.checked_sub(into).filter(|rest| *rest != 0)?;
+    Some((offset + into, 1..=rest))
 }
 
-/// Whether `path` is at `offset` in a structure of the table and may have `size`.
+/// Returns whether `path` is at `offset` in a structure of the table and may have `size`.
 fn agrees(tables: &Json, structure: &Json, path: &str, offset: usize, size: usize) -> bool {
     find(tables, structure, path).is_some_and(|(at, sizes)| at == offset && sizes.contains(&size))
 }
 
-/// Compares one structure; what differs goes into `differences`.
+/// What differs in a version: the structure, and the field, or nothing for the size.
+type Difference = (String, String, Abi);
+
+/// Compares one structure in version `abi`; what differs goes into `differences`.
 fn compare(
     declared: &Declared,
+    abi: Abi,
     tables: &Json,
     table: &Json,
-    differences: &mut BTreeSet<(String, String)>,
+    differences: &mut Vec<Difference>,
 ) {
     let mut differs = |field: &str| {
-        differences.insert((declared.name.to_owned(), field.to_owned()));
+        differences.push((declared.name.to_owned(), field.to_owned(), abi));
     };
 
-    if number(table, "size") != Some(declared.size) {
+    let Some(size) = declared.sizes.get(abi) else {
+        return;
+    };
+    if number(table, "size") != Some(size) {
         differs("");
     }
     for field in declared.fields {
-        if !agrees(tables, table, field.table, field.offset, field.size) {
+        let agrees = match field.range(abi) {
+            Some(range) => agrees(tables, table, field.table, range.start, range.len()),
+            // What the declaration lacks, the table lacks, or has with another size.
+            None => {
+                let size = field.sizes.get(abi);
+                find(tables, table, field.table)
+                    .is_none_or(|(_, sizes)| size.is_none_or(|size| !sizes.contains(&size)))
+            }
+        };
+        if !agrees {
             differs(field.name);
         }
     }
@@ -167,8 +193,8 @@ fn tables() -> PathBuf {
     )
 }
 
-fn load() -> Option<Json> {
-    let path = tables().join(TABLE);
+fn load(abi: Abi) -> Option<Json> {
+    let path = tables().join(table_of(abi));
     match fs::read_to_string(&path) {
         Ok(text) => Some(serde_json::from_str(&text).expect("the table is JSON")),
         Err(error) => {
@@ -179,67 +205,88 @@ fn load() -> Option<Json> {
 }
 
 #[test]
-fn declarations_agree_with_the_table() {
-    let Some(json) = load() else { return };
-    let mut found = BTreeSet::new();
-
-    for declared in structures() {
-        let table = &json["structs"][declared.table];
-        assert!(table.is_object(), "the table has no {}", declared.table);
-        compare(&declared, &json, table, &mut found);
+fn declarations_agree_with_the_tables() {
+    let mut found = Vec::new();
+    for abi in Abi::ALL {
+        let Some(json) = load(abi) else { return };
+        for declared in structures() {
+            let table = &json["structs"][declared.table];
+            assert!(table.is_object(), "no {} for {abi:?}", declared.table);
+            compare(&declared, abi, &json, table, &mut found);
+        }
     }
 
-    let listed: BTreeSet<_> = DIFFERENCES
-        .iter()
-        .map(|(structure, field, _)| (structure.to_string(), field.to_string()))
-        .collect();
-    let unlisted: Vec<_> = found.difference(&listed).collect();
+    let mut used = BTreeSet::new();
+    let mut unlisted = Vec::new();
+    for (structure, field, abi) in &found {
+        let reason = DIFFERENCES.iter().position(|listed| {
+            (listed.0, listed.1) == (structure, field) && listed.2.contains(abi)
+        });
+        match reason {
+            Some(at) => drop(used.insert((at, *abi as usize))),
+            None => unlisted.push(format!("{structure} {field} {abi:?}")),
+        }
+    }
     assert!(
         unlisted.is_empty(),
-        "differences without a reason: {unlisted:?}"
+        "differences without a reason: {unlisted:#?}"
     );
-    let stale: Vec<_> = listed.difference(&found).collect();
+    let stale: Vec<_> = DIFFERENCES
+        .iter()
+        .enumerate()
+        .flat_map(|(at, listed)| listed.2.iter().map(move |abi| (at, listed, *abi)))
+        .filter(|(at, _, abi)| !used.contains(&(*at, *abi as usize)))
+        .map(|(_, (structure, field, ..), abi)| format!("{structure} {field} {abi:?}"))
+        .collect();
     assert!(
         stale.is_empty(),
-        "listed, but no longer different: {stale:?}"
+        "listed, but no longer different: {stale:#?}"
     );
 }
 
 #[test]
-fn nested_fields_are_where_the_table_has_them() {
-    let Some(json) = load() else { return };
-    for (command, offset, size, path) in nested() {
-        let table = &json["structs"][command];
-        assert!(
-            agrees(&json, table, path, offset, size),
-            "{command}: {path}"
-        );
+fn nested_fields_are_where_the_tables_have_them() {
+    for abi in Abi::ALL {
+        let Some(json) = load(abi) else { return };
+        for (command, offsets, sizes, path) in nested() {
+            let table = &json["structs"][command];
+            assert!(
+                agrees(&json, table, path, offsets.of(abi), sizes.of(abi)),
+                "{command}: {path} for {abi:?}"
+            );
+        }
     }
 }
 
 #[test]
-fn channels_are_where_the_table_has_them() {
-    let Some(json) = load() else { return };
-    let table = &json["structs"]["ChannelInfoSet"];
-    let fields = <init::RuntimePointers as Layout>::FIELDS;
-    let ours = |name: &str| fields.iter().find(|field| field.name == name).unwrap();
+fn channels_are_where_the_tables_have_them() {
+    for abi in Abi::ALL {
+        let Some(json) = load(abi) else { return };
+        let table = &json["structs"]["ChannelInfoSet"];
+        let fields = <init::RuntimePointers as Layout>::FIELDS;
+        let ours = |name: &str| {
+            let field = fields.iter().find(|field| field.name == name).unwrap();
+            field.range(abi).unwrap()
+        };
+        let is_at = |name: &str, at: usize, size: usize| {
+            assert!(agrees(&json, table, name, at, size), "{name} for {abi:?}");
+        };
 
-    for (name, table_name) in CHANNELS {
-        let field = ours(name);
-        assert!(
-            agrees(&json, table, table_name, field.offset, field.size),
-            "{name}"
-        );
-    }
-    for kind in channel::PipeKind::ALL {
-        for priority in 0..channel::PIPE_PRIORITIES {
-            let prefix = ["TA", "3D", "CL"][kind as usize];
-            let pipe = init::RuntimePointers::PIPES.at(init::RuntimePointers::pipe(kind, priority));
-            let name = format!("{prefix}_{priority}");
-            assert!(
-                agrees(&json, table, &name, pipe.offset(), pipe.size()),
-                "{name}"
-            );
+        for (name, table_name) in CHANNELS {
+            let range = ours(name);
+            is_at(table_name, range.start, range.len());
+        }
+        for kind in channel::PipeKind::ALL {
+            for priority in 0..channel::PIPE_PRIORITIES {
+                let prefix = ["TA", "3D", "CL"][kind as usize];
+                let pipe = init::RuntimePointers::pipe(kind, priority);
+                let pipe = init::RuntimePointers::PIPES.at(pipe);
+                is_at(
+                    &format!("{prefix}_{priority}"),
+                    pipe.offsets().of(abi),
+                    pipe.size(),
+                );
+            }
         }
     }
 }
@@ -256,39 +303,50 @@ fn a_wrong_declaration_is_noticed() {
     )
     .unwrap();
     let table = &tables["structs"]["S"];
-    let field = |name, table, offset, size| FieldInfo {
+    let field = |name, table, offset: Option<usize>, size| FieldInfo {
         name,
         table,
-        offset,
-        size,
+        offsets: offset.map_or(Columns::ABSENT, Columns::same),
+        sizes: Columns::same(size),
     };
     let check = |size, fields: &'static [FieldInfo]| {
-        let mut found = BTreeSet::new();
+        let mut found = Vec::new();
         let declared = Declared {
             name: "S",
             table: "S",
-            size,
+            sizes: Columns::same(size),
             fields,
         };
-        compare(&declared, &tables, table, &mut found);
+        compare(&declared, Abi::IN_USE, &tables, table, &mut found);
         found
             .into_iter()
-            .map(|(_, field)| field)
+            .map(|(_, field, _)| field)
             .collect::<Vec<_>>()
     };
     let leak = |fields: Vec<FieldInfo>| -> &'static [FieldInfo] { Vec::leak(fields) };
 
-    assert!(check(8, leak(vec![field("A", "a", 0, 4), field("B", "b", 4, 4)])).is_empty());
+    assert!(check(
+        8,
+        leak(vec![
+            field("A", "a", Some(0), 4),
+            field("B", "b", Some(4), 4)
+        ])
+    )
+    .is_empty());
     assert_eq!(check(12, leak(vec![])), [""]);
-    assert_eq!(check(8, leak(vec![field("B", "b", 0, 4)])), ["B"]);
-    assert_eq!(check(8, leak(vec![field("B", "b", 4, 2)])), ["B"]);
-    assert_eq!(check(8, leak(vec![field("C", "c", 4, 4)])), ["C"]);
+    assert_eq!(check(8, leak(vec![field("B", "b", Some(0), 4)])), ["B"]);
+    assert_eq!(check(8, leak(vec![field("B", "b", Some(4), 2)])), ["B"]);
+    assert_eq!(check(8, leak(vec![field("C", "c", Some(4), 4)])), ["C"]);
+
+    // A field that the declaration lacks.
+    assert!(check(8, leak(vec![field("D", "d", None, 4)])).is_empty());
+    assert_eq!(check(8, leak(vec![field("B", "b", None, 4)])), ["B"]);
 
     // A field of a field, and a part of one.
-    assert!(check(8, leak(vec![field("C", "b.c", 6, 2)])).is_empty());
-    assert_eq!(check(8, leak(vec![field("C", "b.c", 4, 2)])), ["C"]);
-    assert_eq!(check(8, leak(vec![field("C", "a.c", 6, 2)])), ["C"]);
-    assert!(check(8, leak(vec![field("H", "a+2", 2, 2)])).is_empty());
-    assert_eq!(check(8, leak(vec![field("H", "a+2", 2, 4)])), ["H"]);
-    assert_eq!(check(8, leak(vec![field("H", "a+2", 0, 2)])), ["H"]);
+    assert!(check(8, leak(vec![field("C", "b.c", Some(6), 2)])).is_empty());
+    assert_eq!(check(8, leak(vec![field("C", "b.c", Some(4), 2)])), ["C"]);
+    assert_eq!(check(8, leak(vec![field("C", "a.c", Some(6), 2)])), ["C"]);
+    assert!(check(8, leak(vec![field("H", "a+2", Some(2), 2)])).is_empty());
+    assert_eq!(check(8, leak(vec![field("H", "a+2", Some(2), 4)])), ["H"]);
+    assert_eq!(check(8, leak(vec![field("H", "a+2", Some(0), 2)])), ["H"]);
 }

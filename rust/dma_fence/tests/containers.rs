@@ -8,8 +8,10 @@ use kernel::prelude::*;
 mod tests {
     use crate::mocks::{
         end,
+        fence_of,
         merge,
         result,
+        sync_object,
         Foreign,
         Timeline,
         LIMIT, //
@@ -21,8 +23,7 @@ mod tests {
     use dma_fence::{
         ChainNode,
         Fence,
-        FenceSet,
-        SyncObj, //
+        FenceSet, //
     };
     use kasync::{
         block_on,
@@ -54,11 +55,11 @@ mod tests {
 
     /// Returns a chain of these fences, numbered from 1.
     fn chain(fences: &[&Fence]) -> Result<ARef<Fence>> {
-        let object = SyncObj::new(None)?;
+        let object = sync_object(None)?;
         for (i, &fence) in fences.iter().enumerate() {
             object.add_point(ChainNode::new()?, fence, i as u64 + 1)?;
         }
-        object.fence().ok_or(EINVAL)
+        fence_of(&object).ok_or(EINVAL)
     }
 
     const SOON: Delta = Delta::from_millis(20);

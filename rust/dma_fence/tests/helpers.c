@@ -14,6 +14,8 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include <drm/drm_syncobj.h>
+
 #include "helpers.h"
 
 struct foreign {
@@ -170,4 +172,18 @@ struct dma_fence *dma_fence_test_merge(size_t count, struct dma_fence **fences)
 		merged = __dma_fence_unwrap_merge(count, fences, cursors);
 	kvfree(cursors);
 	return merged;
+}
+
+/* A sync object with a fence, or with none if that is NULL. NULL if there is no memory. */
+struct drm_syncobj *dma_fence_test_syncobj(struct dma_fence *fence)
+{
+	struct drm_syncobj *object = NULL;
+
+	return drm_syncobj_create(&object, 0, fence) ? NULL : object;
+}
+
+/* The object's fence, with a reference; NULL if it has none. */
+struct dma_fence *dma_fence_test_syncobj_fence(struct drm_syncobj *object)
+{
+	return drm_syncobj_fence_get(object);
 }

@@ -5,6 +5,7 @@
 #include <linux/types.h>
 
 struct dma_fence;
+struct drm_syncobj;
 
 struct dma_fence *dma_fence_test_foreign(void);
 int dma_fence_test_deadlines(struct dma_fence *fence);
@@ -17,5 +18,7 @@ s64 dma_fence_test_deadline(struct dma_fence *fence);
 void dma_fence_test_signal(struct dma_fence *fence, int error);
 
 struct dma_fence *dma_fence_test_merge(size_t count, struct dma_fence **fences);
+struct drm_syncobj *dma_fence_test_syncobj(struct dma_fence *fence);
+struct dma_fence *dma_fence_test_syncobj_fence(struct drm_syncobj *object);
 
 #endif

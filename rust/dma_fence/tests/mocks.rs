@@ -15,7 +15,8 @@ use dma_fence::{
     FenceSignaller,
     HwDone,
     Names,
-    PendingFence, //
+    PendingFence,
+    SyncObj, //
 };
 use kasync::{
     block_on,
@@ -63,6 +64,9 @@ mod ffi {
             count: usize,
             fences: *mut *mut bindings::dma_fence,
         ) -> *mut bindings::dma_fence;
+        pub(super) fn dma_fence_test_syncobj(fence: *mut bindings::dma_fence) -> *mut c_void;
+        pub(super) fn dma_fence_test_syncobj_fence(object: *mut c_void)
+            -> *mut bindings::dma_fence;
     }
 }
 
@@ -72,6 +76,24 @@ pub(crate) const LIMIT: Delta = Delta::from_millis(5000);
 /// Returns the result of a fence, or `ETIME` if it does not signal within the limit.
 pub(crate) fn result(fence: &Fence) -> Result {
     block_on(timeout(LIMIT, fence.wait()))?.unwrap_or(Err(ETIME))
+}
+
+/// Returns a sync object, with a fence or without.
+pub(crate) fn sync_object(fence: Option<&Fence>) -> Result<SyncObj> {
+    let fence = fence.map_or(core::ptr::null_mut(), Fence::as_raw);
+    // SAFETY: The fence is valid, or null; the function takes a reference of its own.
+    let object = unsafe { ffi::dma_fence_test_syncobj(fence) };
+    let object = NonNull::new(object).ok_or(ENOMEM)?;
+    // SAFETY: The function has returned a reference.
+    Ok(unsafe { SyncObj::from_raw(object) })
+}
+
+/// Returns the fence that a sync object has, which is that of the last point of a timeline.
+pub(crate) fn fence_of(object: &SyncObj) -> Option<ARef<Fence>> {
+    // SAFETY: The object is valid.
+    let fence = unsafe { ffi::dma_fence_test_syncobj_fence(object.as_raw()) };
+    // SAFETY: The function returns a reference, or null.
+    NonNull::new(fence).map(|fence| unsafe { Fence::from_raw(fence) })
 }
 
 /// A timeline whose fences a test signals.

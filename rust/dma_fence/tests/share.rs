@@ -8,24 +8,23 @@ use kernel::prelude::*;
 mod tests {
     use crate::mocks::{
         end,
+        fence_of,
         result,
+        sync_object,
         Timeline, //
     };
-    use dma_fence::{
-        ChainNode,
-        SyncObj, //
-    };
+    use dma_fence::ChainNode;
     use kernel::prelude::*;
 
     #[test]
     fn binary_objects() -> Result {
         let (fence, pending) = Timeline::new()?.next()?;
-        let object = SyncObj::new(None)?;
-        assert!(object.fence().is_none());
+        let object = sync_object(None)?;
+        assert!(fence_of(&object).is_none());
         object.replace_fence(&fence);
-        let other = SyncObj::new(Some(&fence))?;
+        let other = sync_object(Some(&fence))?;
         for object in [&object, &other] {
-            let found = object.fence().ok_or(ENOENT)?;
+            let found = fence_of(object).ok_or(ENOENT)?;
             assert_eq!(found.as_raw(), fence.as_raw());
             assert!(!found.test_signaled_flag());
         }
@@ -37,12 +36,12 @@ mod tests {
     #[test]
     fn timeline_objects() -> Result {
         let mut timeline = Timeline::new()?;
-        let object = SyncObj::new(None)?;
+        let object = sync_object(None)?;
         let ((one, first), (two, second)) = (timeline.next()?, timeline.next()?);
         object.add_point(ChainNode::new()?, &one, 10)?;
-        let ten = object.fence().ok_or(ENOENT)?;
+        let ten = fence_of(&object).ok_or(ENOENT)?;
         object.add_point(ChainNode::new()?, &two, 20)?;
-        let twenty = object.fence().ok_or(ENOENT)?;
+        let twenty = fence_of(&object).ok_or(ENOENT)?;
         assert!(ten.is_chain() && twenty.is_chain());
         assert_eq!((ten.seqno(), twenty.seqno()), (10, 20));
         end(first, Ok(()));
@@ -61,12 +60,12 @@ mod tests {
         let mut payload = fence.clone();
         let mut refused = 0;
         for _ in 0..LEVELS {
-            let object = SyncObj::new(None)?;
+            let object = sync_object(None)?;
             match object.add_point(ChainNode::new()?, &payload, 1) {
-                Ok(()) => payload = object.fence().ok_or(EINVAL)?,
+                Ok(()) => payload = fence_of(&object).ok_or(EINVAL)?,
                 Err(e) => {
                     assert_eq!(e, EINVAL);
-                    assert!(object.fence().is_none());
+                    assert!(fence_of(&object).is_none());
                     refused += 1;
                 }
             }

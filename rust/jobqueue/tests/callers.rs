@@ -8,7 +8,10 @@ use kernel::prelude::*;
 #[kunit_tests(jobqueue_callers)]
 mod tests {
     use crate::{
-        contexts::Watch,
+        contexts::{
+            annotated_waits,
+            Watch, //
+        },
         ring::{
             result,
             Bench,
@@ -187,6 +190,19 @@ mod tests {
         source.end()?;
         strict.end()?;
         assert_eq!(others, 0);
+        Ok(())
+    }
+
+    /// A thread that prepares a job may wait for fences, for room in the queue: lockdep hears of it
+    /// whether there is room or not.
+    #[test]
+    fn prepare_is_annotated() -> Result {
+        let bench = patient()?;
+        let before = annotated_waits();
+        drop(bench.prepare(Job::new(1), 1, &[])?);
+        let told = annotated_waits() > before;
+        bench.end()?;
+        assert_eq!(told, cfg!(CONFIG_LOCKDEP));
         Ok(())
     }
 }

@@ -46,6 +46,7 @@ unsafe extern "C" {
     fn jobqueue_test_in_irq(f: Callback, data: *mut c_void);
     fn jobqueue_test_in_hardirq() -> bool;
     fn jobqueue_test_preemptible() -> bool;
+    fn dma_fence_annotated_waits() -> c_int;
     fn jobqueue_test_watch_create(fence: *mut bindings::dma_fence) -> *mut RawWatch;
     fn jobqueue_test_watch_thread(watch: *mut RawWatch) -> c_int;
     fn jobqueue_test_watch_free(watch: *mut RawWatch, fence: *mut bindings::dma_fence);
@@ -119,6 +120,12 @@ pub(crate) fn in_hardirq() -> bool {
 pub(crate) fn preemptible() -> bool {
     // SAFETY: May be called anywhere.
     unsafe { jobqueue_test_preemptible() }
+}
+
+/// How often lockdep was told that a thread may wait for fences.
+pub(crate) fn annotated_waits() -> i32 {
+    // SAFETY: Only reads a counter, which is atomic.
+    unsafe { dma_fence_annotated_waits() }
 }
 
 /// Which of the checks of `jobqueue_test_c_refuses()` fail: a bit each.

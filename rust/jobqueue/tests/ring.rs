@@ -92,7 +92,7 @@ impl Job {
         }
     }
 
-    /// One that only ends after complaints.
+    /// One that ends by itself when it has been complained of three times.
     pub(crate) fn stalling(id: u32) -> Self {
         Self {
             stalls: true,
@@ -188,12 +188,10 @@ impl MockRing {
             return TimeoutAction::Stopped(unsafe { RingStopped::new(timeline) });
         }
         self.mock.change(|state| {
-            if job.stalls {
-                state.complaints = n;
-                if n == 3 {
-                    state.done = job.id;
-                    state.result = Err(ETIMEDOUT);
-                }
+            state.complaints = n;
+            if job.stalls && n == 3 {
+                state.done = job.id;
+                state.result = Err(ETIMEDOUT);
             }
         });
         TimeoutAction::Wait(WAIT)

@@ -19,8 +19,11 @@ mod tests {
     fn jobs_complete_during_a_decision() -> Result {
         let bench = Bench::new(8)?;
         bench.mock.set_undecided(true);
+        // Both are submitted in one poll, so before the time limit of the first has passed.
+        bench.queue.park();
         let first = bench.commit(Job::new(1), &[])?;
         let second = bench.commit(Job::new(2), &[])?;
+        bench.queue.unpark();
         let deciding = bench.wait_deciding();
         bench.mock.complete(1, Ok(()));
         let early = result(&first);

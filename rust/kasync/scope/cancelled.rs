@@ -30,6 +30,10 @@ use core::{
 ///
 /// In a task of the scope itself it costs a load: cancelling wakes the tasks anyway. Elsewhere it
 /// registers.
+///
+/// # Context
+///
+/// See the table of [`Scope`].
 pub struct Cancelled<'a> {
     scope: &'a Scope,
     site: AwaitSite,
@@ -110,11 +114,15 @@ impl Drop for Cancelled<'_> {
 /// The future of [`cancelled`].
 pub struct TaskCancelled(AwaitSite);
 
-/// A future that resolves when the task that polls it was asked to cancel: through its handle, or
-/// through its scope or one above. Cancel safe.
+/// Returns a future that resolves when the task that polls it was asked to cancel: through its
+/// handle, or through its scope or one above. Cancel safe.
 ///
 /// Outside of a task it never resolves. It relies on being polled when the task is: a combinator
 /// with wakers of its own, which leaves out children that did not wake, needs [`Scope::cancelled`].
+///
+/// # Context
+///
+/// Any. Polling and dropping the future: process context, polls and signalling sections.
 #[track_caller]
 pub fn cancelled() -> TaskCancelled {
     TaskCancelled(AwaitSite::here())

@@ -28,6 +28,10 @@ use core::{
 use kernel::prelude::*;
 
 /// The future of [`Scope::join`]. Cancel safe.
+///
+/// # Context
+///
+/// See the table of [`Scope`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct Join {
     scope: Scope,

@@ -104,7 +104,7 @@ unsafe impl Linked for ScopeInner {
 }
 
 impl ScopeInner {
-    /// The node, given proof that the tree's lock is held.
+    /// Returns the node, given proof that the tree's lock is held.
     pub(super) fn node<'a>(&'a self, _tree: &'a mut Tree) -> &'a mut Node {
         // SAFETY: The lock serialises the access, and `_tree` is borrowed for as long as the node
         // is, so that no second node reference exists at the time. All trees of one executor have

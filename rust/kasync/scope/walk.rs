@@ -159,7 +159,7 @@ impl Scope {
     }
 }
 
-/// The scope after `at` in pre-order, within the subtree of `top`; without recursion.
+/// Returns the scope after `at` in pre-order, within the subtree of `top`; without recursion.
 ///
 /// # Safety
 ///

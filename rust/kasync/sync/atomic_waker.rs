@@ -159,7 +159,7 @@ impl AtomicWaker {
         slot.as_ref().is_some_and(|w| w.will_wake(cx.waker()))
     }
 
-    /// (3), (5). Whether there is somebody to wake, and the slot is ours.
+    /// Begins a wake: (3), (5). Returns whether there is a waker to wake, and the slot is ours.
     fn begin(&self) -> bool {
         let mut now = self.state.load(Relaxed);
         loop {

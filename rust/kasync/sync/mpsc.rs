@@ -100,6 +100,10 @@ type Shared<T> = Arc<IrqLock<State<T>>>;
 
 /// Makes a channel with room for `capacity` values. May sleep.
 ///
+/// # Context
+///
+/// Process context, as it allocates.
+///
 /// # Errors
 ///
 /// `EINVAL` if the capacity is 0 or absurd, `ENOMEM`.
@@ -145,6 +149,10 @@ pub enum TrySendError<T> {
 }
 
 /// The sending side.
+///
+/// # Context
+///
+/// See [the table](super#context) of all that is here.
 pub struct Sender<T: Send>(Shared<T>);
 
 impl<T: Send> Sender<T> {
@@ -199,6 +207,10 @@ impl<T: Send> Drop for Sender<T> {
 
 /// The receiving side; also a [`Stream`]. Dropping it drops the values that were not received, in
 /// the context of the drop.
+///
+/// # Context
+///
+/// See [the table](super#context) of all that is here.
 pub struct Receiver<T: Send>(Shared<T>);
 
 impl<T: Send> Receiver<T> {

@@ -33,6 +33,10 @@ struct State {
 
 /// Wakes one waiter or all of them. A waiter that is woken looks at its condition again.
 ///
+/// # Context
+///
+/// See [the table](crate::sync#context) of all that is here.
+///
 /// # Examples
 ///
 /// ```
@@ -89,9 +93,10 @@ impl Notify {
         }
     }
 
-    /// A future that resolves when notified. Notifications of all waiters count from this call on,
-    /// those of one from the first poll on; so make it before looking at the condition, and await
-    /// it after.
+    /// Returns a future that resolves when notified.
+    ///
+    /// Notifications of all waiters count from this call on, those of one from the first poll on.
+    /// So make it before looking at the condition, and await it after.
     #[track_caller]
     pub fn notified(&self) -> Notified<'_> {
         Notified {
@@ -107,6 +112,10 @@ impl Notify {
 
 /// The future of [`Notify::notified`]. Cancel safe: if it is dropped after [`Notify::notify_one`]
 /// has chosen it and before it was polled, the next in line is woken instead.
+///
+/// # Context
+///
+/// See [the table](crate::sync#context) of all that is here.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Notified<'a> {
     notify: &'a Notify,

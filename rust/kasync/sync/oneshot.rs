@@ -32,6 +32,10 @@ type Shared<T> = Arc<IrqLock<State<T>>>;
 
 /// Makes a channel. May sleep.
 ///
+/// # Context
+///
+/// Process context, as it allocates.
+///
 /// # Errors
 ///
 /// `ENOMEM`.
@@ -54,6 +58,10 @@ pub fn channel<T: Send>() -> Result<(Sender<T>, Receiver<T>)> {
 pub struct Closed;
 
 /// The sending side.
+///
+/// # Context
+///
+/// See [the table](super#context) of all that is here.
 pub struct Sender<T: Send>(Shared<T>);
 
 impl<T: Send> Sender<T> {
@@ -91,6 +99,10 @@ impl<T: Send> Drop for Sender<T> {
 
 /// The receiving side: a future of the value. Cancel safe: the value is taken when it is returned.
 /// A value that was sent and not taken is dropped with the receiver, in the context of that drop.
+///
+/// # Context
+///
+/// See [the table](super#context) of all that is here.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Receiver<T: Send>(Shared<T>, AwaitSite);
 

@@ -37,6 +37,10 @@ struct State {
 /// It is fair: a request for many permits is not overtaken by requests for few. So a request for
 /// more than there ever are holds up all behind it until it is dropped.
 ///
+/// # Context
+///
+/// See [the table](crate::sync#context) of all that is here.
+///
 /// # Examples
 ///
 /// ```
@@ -127,6 +131,10 @@ impl Semaphore {
 }
 
 /// Permits taken. Dropping gives them back, in any context but NMI.
+///
+/// # Context
+///
+/// See [the table](crate::sync#context) of all that is here.
 #[must_use = "dropping permits gives them back"]
 pub struct Permit<S: Deref<Target = Semaphore>> {
     semaphore: S,
@@ -153,6 +161,10 @@ impl<S: Deref<Target = Semaphore>> Drop for Permit<S> {
 
 /// The future of [`Semaphore::acquire`]. Cancel safe: permits that it was given and has not yet
 /// returned go back.
+///
+/// # Context
+///
+/// See [the table](crate::sync#context) of all that is here.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Acquire<S: Deref<Target = Semaphore>> {
     /// Taken when ready.

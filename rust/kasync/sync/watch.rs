@@ -114,6 +114,10 @@ fn wake<T: Copy>(shared: &IrqLock<State<T>>, pred: impl Fn(&State<T>, u64) -> bo
 }
 
 /// The sending side.
+///
+/// # Context
+///
+/// See the table of [`channel`].
 pub struct Sender<T: Copy + Send>(Shared<T>);
 
 impl<T: Copy + Send> Sender<T> {
@@ -165,6 +169,10 @@ impl<T: Copy + Send> Drop for Sender<T> {
 }
 
 /// The receiving side. A clone has seen what the original has.
+///
+/// # Context
+///
+/// See the table of [`channel`].
 pub struct Receiver<T: Copy + Send> {
     shared: Shared<T>,
     seen: u64,
@@ -214,6 +222,10 @@ impl<T: Copy + Send> Drop for Receiver<T> {
 }
 
 /// The future of [`Receiver::changed`].
+///
+/// # Context
+///
+/// See the table of [`channel`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct Changed<'a, T: Copy + Send> {
     receiver: &'a mut Receiver<T>,

@@ -28,8 +28,9 @@ const POLLS: u32 = 4;
 /// The right to poll a task on this thread instead of a worker. Made by
 /// [`JoinHandle::claim`](super::JoinHandle::claim).
 ///
-/// While it is held, wakes of the task are noted and queue nothing. So who submits work claims the
-/// task, makes the work known to it, and polls: no worker is woken if nothing has to be waited for.
+/// While it is held, wakes of the task are noted and queue nothing. So a thread that submits work
+/// claims the task, makes the work known to it, and polls: no worker is woken if nothing has to be
+/// waited for.
 /// Dropping the claim unpolled leaves the task to a worker if it was woken meanwhile. Forgetting it
 /// keeps the right for ever: nobody polls the task any more, and a join of its scope never ends. So
 /// taking one is `unsafe`, and for the job queue only.
@@ -38,10 +39,12 @@ const POLLS: u32 = 4;
 /// poll or another signalling section; on `PREEMPT_RT` always. So polls never nest: the stack holds
 /// one poll above the caller's own frames. A task that keeps waking itself is polled at most four
 /// times, then goes to the end of the workqueue like any other (H16). What the caller holds is held
-/// during the poll: nothing that the future locks.
+/// during the poll, so it may be nothing that the future locks.
 ///
 /// Preemption is disabled while the claim exists. So a thread that the scheduler keeps away never
 /// holds one, and the polls that it allows must not sleep.
+///
+/// # Context
 ///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
@@ -96,7 +99,7 @@ pub struct Claim<'a> {
     _handle: PhantomData<&'a ()>,
 }
 
-/// (10)
+/// Claims a task, if a poll may begin here: (10).
 ///
 /// # Safety
 ///

@@ -26,7 +26,7 @@ pub(crate) struct TaskInfo {
 }
 
 impl TaskInfo {
-    /// The heading of a table of these.
+    /// Writes the heading of a table of these.
     pub(crate) fn write_heading(f: &mut impl fmt::Write) -> fmt::Result {
         writeln!(
             f,
@@ -61,7 +61,7 @@ impl Header {
         self.name == name
     }
 
-    /// A look at a task of `scope`, found in the scope's list.
+    /// Returns a snapshot of a task of `scope`, found in the scope's list.
     pub(crate) fn info(&self, scope: &ScopeInner) -> TaskInfo {
         let state = self.state.load();
         let polls = self.polls.get();

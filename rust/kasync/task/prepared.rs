@@ -13,10 +13,12 @@ use super::{
     put,
     put_many,
     schedule,
+    stage::{
+        Stage,
+        Task, //
+    },
     state::State,
-    JoinHandle,
-    Stage,
-    Task, //
+    JoinHandle, //
 };
 use crate::{
     batch::Link,
@@ -44,8 +46,8 @@ use kernel::{
 ///
 /// It counts as a task of its scope: joining the scope waits until it has been started and has
 /// ended, or was dropped. Dropping it drops the future, or, where the caller may not sleep, has a
-/// worker drop it. Forgetting it leaks the future, and who
-/// joins the scope waits for ever.
+/// worker drop it. Forgetting it leaks the future, and a
+/// join of the scope never ends.
 ///
 /// # Context
 ///
@@ -70,7 +72,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send,
 {
-    /// (1)
+    /// Allocates a task and counts it in its scope: (1).
     pub(crate) fn new(scope: &Scope, name: &'static CStr, future: F) -> Result<Self> {
         let vtable = &Task::<F>::VTABLE;
         let memory = KBox::<Task<F>>::new_uninit(GFP_KERNEL_ACCOUNT)?;

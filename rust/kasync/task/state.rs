@@ -4,6 +4,9 @@
 //!
 //! The transition numbers are those of the diagram in [`crate::task`].
 
+#[cfg(test)]
+mod tests;
+
 use kernel::{
     prelude::*,
     sync::atomic::{
@@ -123,7 +126,8 @@ pub(crate) enum Turn {
 pub(crate) struct State(Atomic<u64>);
 
 impl State {
-    /// A prepared task (1). Two references: one of the scope's task list, one of the handle to be.
+    /// Returns the word of a prepared task: (1). Its two references are that of the scope's task
+    /// list and that of the handle to be.
     pub(crate) fn new() -> Self {
         Self(Atomic::new(HANDLE | (2 * REF)))
     }
@@ -155,12 +159,13 @@ impl State {
         }
     }
 
-    /// (3)
+    /// Starts the task: (3).
     pub(crate) fn start(&self) {
         self.set(STARTED);
     }
 
-    /// (4). A worker takes the right to poll. If a claim has it, the claim is left a note instead.
+    /// Takes the right to poll for a worker: (4). If a claim has it, the claim is left a note
+    /// instead.
     /// `Err` if there is nothing to poll now.
     pub(crate) fn run(&self) -> Result<(), ()> {
         let old = self.update(|s| match s {
@@ -174,33 +179,35 @@ impl State {
         }
     }
 
-    /// (6), (7). A worker gives the right to poll back.
+    /// Gives a worker's right to poll back: (6), (7).
     pub(crate) fn idle(&self) {
         // Nobody else changes the flag while it is set.
         self.0.fetch_sub(RUNNING, Full);
     }
 
-    /// (10). Takes the right to poll if the task is started, not complete and nobody has it.
-    /// Returns the word as it is then.
+    /// Takes the right to poll if the task is started, not complete and nobody has it.
+    /// Returns the word as it is then: (10).
     pub(crate) fn claim(&self) -> Option<Snapshot> {
         let free = |s: Snapshot| s.0 & (STARTED | COMPLETE | RUNNING) == STARTED;
         let old = self.update(|s| free(s).then_some(s.0 | RUNNING | CLAIMED));
         old.ok().map(|old| Snapshot(old.0 | RUNNING | CLAIMED))
     }
 
-    /// (11). Leaves a note for the claim, if there is one.
+    /// Leaves a note for the claim, if there is one: (11).
     pub(crate) fn note(&self) -> bool {
         self.update(|s| s.is_claimed().then_some(s.0 | RERUN))
             .is_ok()
     }
 
-    /// The holder of a claim takes the notes before it polls, and so answers all of them.
+    /// Takes the notes of a claim, which its holder does before it polls, and so answers all of
+    /// them.
     pub(crate) fn take_notes(&self) -> bool {
         self.update(|s| s.is_to_rerun().then_some(s.0 & !RERUN))
             .is_ok()
     }
 
-    /// (12), if nobody has left a note. `guess` is what the word was, and may still be.
+    /// Gives the right to poll back if nobody has left a note: (12). `guess` is what the word was,
+    /// and may still be.
     pub(crate) fn release_idle(&self, guess: Snapshot) -> bool {
         let idle = |s: Snapshot| s.0 & !(RUNNING | CLAIMED);
         if !guess.is_to_rerun() && self.0.cmpxchg(guess.0, idle(guess), Full).is_ok() {
@@ -210,7 +217,7 @@ impl State {
             .is_ok()
     }
 
-    /// (12). Gives the right to poll back, and says whether somebody has left a note, so that the
+    /// Gives the right to poll back: (12). Returns whether somebody has left a note, so that the
     /// task has to be queued.
     pub(crate) fn release(&self) -> bool {
         match self.update(|s| Some(s.0 & !(RUNNING | CLAIMED | RERUN))) {
@@ -218,7 +225,7 @@ impl State {
         }
     }
 
-    /// (13). Marks the task as listed, with a reference for the batch. Returns whether it is to be
+    /// Marks the task as listed, with a reference for the batch: (13). Returns whether it is to be
     /// put in.
     pub(crate) fn list(&self) -> bool {
         let old = self.update(|s| match s {
@@ -237,8 +244,8 @@ impl State {
         self.update(|s| s.is_listed().then_some(s.0)).is_ok()
     }
 
-    /// (13), and the handle goes, as with [`State::drop_handle`]: its reference passes to the
-    /// batch, if the task is to be put in, which the returned word says.
+    /// Marks the task as listed as the handle goes: (13), and [`State::drop_handle`]. The handle's
+    /// reference passes to the batch, if the task is to be put in, which the returned word says.
     pub(crate) fn drop_handle_and_list(&self) -> Snapshot {
         let old = self.update(|s| Some(Snapshot(s.without_handle()).listed()));
         match old {
@@ -246,7 +253,7 @@ impl State {
         }
     }
 
-    /// (14). Takes the mark off, and the right to poll if nobody has it.
+    /// Takes the mark off, and the right to poll if nobody has it: (14).
     pub(crate) fn take_turn(&self) -> Turn {
         let next = |s: Snapshot| match s.0 & !LISTED {
             word if s.is_complete() => word,
@@ -261,15 +268,15 @@ impl State {
         }
     }
 
-    /// (8). From here on the output belongs to the handle if the returned word has one, else to the
-    /// worker; the join waker, if any, belongs to the worker.
+    /// Completes the task: (8). From here on the output belongs to the handle if the returned word
+    /// has one, else to the worker; the join waker, if any, belongs to the worker.
     pub(crate) fn complete(&self) -> Snapshot {
         match self.update(|s| Some((s.0 | COMPLETE) & !(RUNNING | CLAIMED | RERUN))) {
             Ok(old) | Err(old) => old,
         }
     }
 
-    /// Asks this task to cancel, and says whether it was the first to.
+    /// Asks this task to cancel, and returns whether it was the first to.
     pub(crate) fn cancel(&self) -> bool {
         !self.set(CANCEL).is_cancelled()
     }
@@ -284,15 +291,16 @@ impl State {
         self.update(|s| (!s.is_complete()).then_some(s.0 & !JOIN_WAKER))
     }
 
-    /// The handle goes. If the returned word is not complete, the join waker slot is the handle's
-    /// and the worker will dispose of the output; else the output is the handle's.
+    /// Clears the handle's flag, as the handle goes. If the returned word is not complete, the join
+    /// waker slot is the handle's and the worker will dispose of the output; else the output is the
+    /// handle's.
     pub(crate) fn drop_handle(&self) -> Snapshot {
         match self.update(|s| Some(s.without_handle())) {
             Ok(old) | Err(old) => old,
         }
     }
 
-    /// One reference more. Returns the word before.
+    /// Takes a reference. Returns the word before.
     pub(crate) fn get_ref(&self) -> Snapshot {
         let old = self.0.fetch_add(REF, Full);
         if old >= SATURATED {
@@ -301,7 +309,7 @@ impl State {
         Snapshot(old)
     }
 
-    /// So many references less, and whether these were the last.
+    /// Drops `n` references, and returns whether these were the last.
     pub(crate) fn put_refs(&self, n: u64) -> bool {
         let old = self.0.fetch_sub(n * REF, Full);
         if old >= SATURATED {
@@ -311,120 +319,9 @@ impl State {
         Snapshot(old).refs() == n
     }
 
-    /// For tests: as if this many references existed.
+    /// Counts as many references as make the task immortal. For tests.
     #[cfg(test)]
     pub(crate) fn saturate(&self) {
         self.0.fetch_add(SATURATED, Full);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// H40: a count that ran over never comes down again.
-    #[test]
-    fn saturated_count_is_immortal() {
-        let state = State::new();
-        state.saturate();
-        for _ in 0..1000 {
-            state.get_ref();
-        }
-        for _ in 0..10_000 {
-            assert!(!state.put_refs(1));
-        }
-        assert!(state.load().refs() >= SATURATED / REF);
-        assert!(state.load().has_handle());
-    }
-
-    /// Contract 3: the right to poll has one holder.
-    #[test]
-    fn one_poller() {
-        let state = State::new();
-        assert!(state.claim().is_none(), "not started");
-        state.start();
-        assert!(state.run().is_ok());
-        assert!(state.claim().is_none(), "a worker polls");
-        state.idle();
-        assert!(!state.note(), "nobody to leave it to");
-        assert!(state.claim().is_some());
-        assert!(state.claim().is_none());
-        assert!(state.run().is_err(), "a claim polls");
-        assert!(state.take_notes());
-        assert!(!state.take_notes());
-        assert!(!state.release());
-        assert!(state.claim().is_some());
-        assert!(state.note());
-        assert!(state.release());
-        assert!(state.claim().is_some());
-        state.complete();
-        assert!(state.claim().is_none());
-        assert!(!state.note());
-        assert!(state.run().is_err());
-    }
-
-    /// A batch has one place, and one reference, for a task; a task whose turn it is, is polled by
-    /// one thread.
-    #[test]
-    fn turns_in_a_batch() {
-        let refs = |state: &State| state.load().refs();
-        let state = State::new();
-        assert!(!state.list(), "not started");
-        state.start();
-        assert!(state.list());
-        assert!(!state.list(), "listed");
-        assert_eq!(refs(&state), 3);
-        let Turn::Claimed(word) = state.take_turn() else {
-            panic!("nobody polls it");
-        };
-        assert!(!word.is_listed());
-        assert!(!state.list(), "a claim polls, which is left a note");
-        assert!(!state.release_idle(word));
-        assert!(state.release());
-
-        assert!(state.list());
-        assert!(state.run().is_ok(), "a worker may be first");
-        assert!(matches!(state.take_turn(), Turn::Running));
-        assert!(state.list(), "in the middle of that poll");
-        state.idle();
-
-        let word = state.claim().unwrap();
-        assert!(word.is_listed());
-        assert!(matches!(state.take_turn(), Turn::Nothing));
-        assert!(state.release(), "the claim was left a note");
-
-        assert!(state.list());
-        state.complete();
-        assert!(matches!(state.take_turn(), Turn::Nothing));
-        assert!(!state.list(), "complete");
-        assert_eq!(refs(&state), 6, "each place in a batch has had a reference");
-    }
-
-    /// H40: a batch takes no reference of an immortal task.
-    #[test]
-    fn saturated_count_in_a_batch() {
-        let state = State::new();
-        state.start();
-        state.saturate();
-        let refs = state.load().refs();
-        assert!(state.list());
-        assert_eq!(state.load().refs(), refs);
-        assert!(!state.put_refs(1));
-        assert_eq!(state.load().refs(), refs);
-    }
-
-    #[test]
-    fn join_waker_slot_has_one_owner() {
-        let state = State::new();
-        assert!(state.publish_join_waker().is_ok());
-        assert!(state.load().has_join_waker());
-        assert!(state.retract_join_waker().is_ok());
-        assert!(!state.load().has_join_waker());
-        assert!(state.publish_join_waker().is_ok());
-        assert!(state.complete().has_join_waker());
-        assert!(state.retract_join_waker().is_err());
-        assert!(state.publish_join_waker().is_err());
-        assert!(state.drop_handle().is_complete());
-        assert!(!state.load().has_handle());
     }
 }

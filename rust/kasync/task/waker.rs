@@ -99,13 +99,13 @@ pub(crate) fn with_waker<R>(header: NonNull<Header>, f: impl FnOnce(&mut Context
 /// Owns one reference of the task.
 pub struct TaskRef(NonNull<Header>);
 
-// SAFETY: As wakers: tasks are woken from all threads.
+// SAFETY: Tasks are woken from all threads, and the count of references is atomic.
 unsafe impl Send for TaskRef {}
-// SAFETY: As wakers: a task may be woken by several threads at once.
+// SAFETY: A task may be woken by several threads at once.
 unsafe impl Sync for TaskRef {}
 
 impl TaskRef {
-    /// The task that `cx` is of; `None` if it is none of an executor of this crate.
+    /// Returns the task that `cx` is of, or `None` if it is none of an executor of this crate.
     pub fn of(cx: &Context<'_>) -> Option<Self> {
         let header = task_of(cx.waker())?;
         // SAFETY: The waker keeps the task valid.
@@ -125,9 +125,11 @@ impl TaskRef {
         core::mem::ManuallyDrop::new(self).0.cast()
     }
 
+    /// Takes a reference back that was given away.
+    ///
     /// # Safety
     ///
-    /// `raw` is from [`TaskRef::into_raw`], and is not used again.
+    /// `raw` must be from [`TaskRef::into_raw`], and not be used again.
     pub unsafe fn from_raw(raw: NonNull<c_void>) -> Self {
         // INVARIANT: By the safety requirements.
         Self(raw.cast())
@@ -136,12 +138,12 @@ impl TaskRef {
 
 impl Drop for TaskRef {
     fn drop(&mut self) {
-        // SAFETY: The reference that it owns.
+        // SAFETY: By the type invariant it owns a reference, which is not used afterwards.
         unsafe { put(self.0) };
     }
 }
 
-/// The task that `waker` wakes, if it is one of ours.
+/// Returns the task that `waker` wakes, if it is one of ours.
 pub(crate) fn task_of(waker: &Waker) -> Option<NonNull<Header>> {
     core::ptr::eq(waker.vtable(), &VTABLE).then(|| header_of(waker.data()))
 }

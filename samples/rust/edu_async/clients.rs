@@ -3,11 +3,8 @@
 //! Clients: tasks and threads that ask the engines, and go while these work.
 
 use crate::{
-    edu::Dma,
-    operations::{
-        Factorial,
-        RoundTrip, //
-    },
+    engine::State,
+    memory::Memory,
     Driver, //
 };
 use core::future::Future;
@@ -30,10 +27,7 @@ use kernel::{
         Device, //
     },
     prelude::*,
-    sync::atomic::{
-        Acquire,
-        Full, //
-    },
+    sync::atomic::Full,
     time::Delta, //
 };
 
@@ -41,7 +35,7 @@ use kernel::{
 pub(crate) const LEFT: usize = 8;
 
 /// Returns whether the answer came, and the copy is right.
-async fn is_right(answer: impl Future<Output = Result<RoundTrip>>) -> bool {
+async fn is_right(answer: impl Future<Output = Result<Memory>>) -> bool {
     match answer.await {
         Ok(copy) => copy.is_copied().await,
         Err(_) => false,
@@ -64,12 +58,11 @@ impl Driver<'_> {
         let mut tasks = KVec::new();
         for n in 1..=8u8 {
             let of = u32::from(n);
-            let factorial = self.computing.ask(Factorial { of, is: 0 })?;
-            let copy = self.copying.ask(RoundTrip::new(device, n)?)?;
+            let (edu, memory) = (self.edu.clone(), Memory::new(device, n)?);
             let task = async move {
-                let (factorial, copy) = join!(factorial, copy);
-                let (factorial, copy) = (factorial?, copy?);
-                Ok::<_, Error>(factorial.is == (1..=of).product() && copy.is_copied().await)
+                let (factorial, memory) = join!(edu.factorial(of), edu.round_trip(memory));
+                let (factorial, memory) = (factorial?, memory?);
+                Ok::<_, Error>(factorial == (1..=of).product() && memory.is_copied().await)
             };
             tasks.push(self.clients.spawn(c"client", task)?, GFP_KERNEL)?;
         }
@@ -83,42 +76,44 @@ impl Driver<'_> {
     /// A client has less time than the device needs.
     pub(crate) fn out_of_time(&self, device: &Device<Bound>) -> Result {
         let begin = Instant::now();
-        let answer = self.copying.ask(RoundTrip::new(device, 0)?)?;
-        let late = block_on(timeout(Delta::from_millis(20), answer))?.is_err();
+        let copying = &self.edu.copying;
+        let copy = self.edu.round_trip(Memory::new(device, 0)?);
+        let late = block_on(timeout(Delta::from_millis(20), copy))?.is_err();
         check("a client is out of time", late)?;
         check(
             "while the device goes on",
-            self.edu.is_busy() && self.edu.unclaimed.load(Acquire) == 0,
+            copying.is_busy() && copying.unclaimed() == 0,
         )?;
-        let answer = self.copying.ask(RoundTrip::new(device, 1)?)?;
-        check("the next copy is right", block_on(is_right(answer))?)?;
+        let copy = self.edu.round_trip(Memory::new(device, 1)?);
+        check("the next copy is right", block_on(is_right(copy))?)?;
         check(
             "and came after the one that nobody waited for",
-            self.edu.unclaimed.load(Acquire) == 1 && begin.elapsed() >= Delta::from_millis(400),
+            copying.unclaimed() == 1 && begin.elapsed() >= Delta::from_millis(300),
         )
     }
 
     /// A client is cancelled. It ends at once, its operation does not.
     pub(crate) fn cancelled(&self, device: &Device<Bound>) -> Result {
         let scope = self.clients.child(c"cancelled")?;
-        let mut dma = self.edu.dma.subscribe();
-        let answer = self.copying.ask(RoundTrip::new(device, 2)?)?;
+        let copying = &self.edu.copying;
+        let mut state = copying.watch();
+        let (edu, memory) = (self.edu.clone(), Memory::new(device, 2)?);
         let task = scope.spawn(c"client", async move {
-            match select(cancelled(), answer).await {
+            match select(cancelled(), edu.round_trip(memory)).await {
                 Either::Left(()) => Err(ECANCELED),
                 Either::Right(result) => result.map(|_| ()),
             }
         })?;
-        block_on(async { while dma.get() != Dma::Busy && dma.changed().await.is_ok() {} })?;
+        block_on(async { while state.get() != State::Busy && state.changed().await.is_ok() {} })?;
         scope.cancel();
         check(
             "a client is cancelled",
-            block_on(task)? == Err(ECANCELED) && self.edu.is_busy(),
+            block_on(task)? == Err(ECANCELED) && copying.is_busy(),
         )?;
-        let answer = self.copying.ask(RoundTrip::new(device, 3)?)?;
+        let copy = self.edu.round_trip(Memory::new(device, 3)?);
         check(
             "which the device does not notice",
-            block_on(is_right(answer))? && self.edu.unclaimed.load(Acquire) == 2,
+            block_on(is_right(copy))? && copying.unclaimed() == 2,
         )
     }
 
@@ -126,22 +121,25 @@ impl Driver<'_> {
     ///
     /// One task has all the answers, and hears of them as they come.
     pub(crate) fn leave_some(&self, device: &Device<Bound>) -> Result {
-        let mut answers = FutureSet::<_, LEFT>::new()?;
+        let mut state = self.edu.copying.watch();
+        let mut copies = FutureSet::<_, LEFT>::new()?;
         for n in 0..LEFT {
-            let answer = self.copying.ask(RoundTrip::new(device, n as u8)?)?;
-            answers.push(answer).map_err(|_| EBUSY)?;
+            let (edu, memory) = (self.edu.clone(), Memory::new(device, n as u8)?);
+            let copy = async move { edu.round_trip(memory).await };
+            copies.push(copy).map_err(|_| EBUSY)?;
         }
         let (over, refused) = (self.over.clone(), self.refused.clone());
         let task = async move {
-            while let Some(answer) = next(&mut answers).await {
-                match answer {
-                    Ok(copy) if copy.is_copied().await => over.fetch_add(1, Full),
+            while let Some(copy) = next(&mut copies).await {
+                match copy {
+                    Ok(memory) if memory.is_copied().await => over.fetch_add(1, Full),
                     Err(ENODEV) => refused.fetch_add(1, Full),
                     _ => 0,
                 };
             }
         };
         self.clients.spawn(c"left", task)?.detach();
-        Ok(())
+        // Unbinding is to find the device at it.
+        block_on(async { while state.get() != State::Busy && state.changed().await.is_ok() {} })
     }
 }

@@ -1,29 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The device: its registers, its interrupt, and how it tells engines that they are done.
+//! The device: its registers, what it can do, and its interrupt.
 
+use crate::{
+    engine::Engine,
+    memory::Memory, //
+};
 use kasync::{
     irq,
     next,
-    sync::{
-        watch,
-        Notify, //
-    },
-    time::timeout, //
+    sync::Semaphore, //
 };
 use kernel::{
     io::Io,
     pci,
     prelude::*,
-    sync::{
-        atomic::{
-            Atomic,
-            Full,
-            Release, //
-        },
-        Arc, //
-    },
-    time::Delta, //
+    sync::Arc, //
 };
 
 pub(crate) mod regs {
@@ -50,83 +42,85 @@ pub(crate) mod regs {
 
 /// The size of a copy: all of the device's memory.
 pub(crate) const SIZE: usize = 4096;
-/// How long the device may take for an operation before it counts as dead.
-pub(crate) const LIMIT: Delta = Delta::from_secs(10);
-
-/// What the DMA engine is at.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Dma {
-    Idle,
-    Busy,
-    Dead,
-}
 
 /// The device.
 pub(crate) struct Edu {
-    pub(crate) bar: pci::DevresBar<{ regs::END }>,
-    /// What interrupts have said since the demultiplexer has looked.
-    pub(crate) is_computed: Atomic<bool>,
-    pub(crate) is_copied: Atomic<bool>,
-    pub(crate) computed: Notify,
-    pub(crate) copied: Notify,
-    /// What the DMA engine is at, for all that want to know.
-    pub(crate) dma: watch::Sender<Dma>,
-    /// A channel without receivers keeps no value.
-    pub(crate) _dma: watch::Receiver<Dma>,
-    /// How many requests came back whose client had gone.
-    pub(crate) unclaimed: Atomic<u32>,
+    bar: pci::DevresBar<{ regs::END }>,
+    pub(crate) computing: Engine<(), u32>,
+    pub(crate) copying: Engine<Memory, ()>,
+    /// Whose turn it is to use the device's own memory.
+    turn: Semaphore,
 }
 
 impl Edu {
+    /// Makes the device of its registers.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn new(bar: pci::DevresBar<{ regs::END }>) -> Result<Self> {
+        Ok(Self {
+            bar,
+            computing: Engine::new()?,
+            copying: Engine::new()?,
+            turn: Semaphore::new(1),
+        })
+    }
+
     /// Calls `f` with the registers.
     ///
     /// # Errors
     ///
     /// `ENODEV` if the device is not bound any more.
-    pub(crate) fn with<R>(&self, f: impl FnOnce(&pci::Bar<'_, { regs::END }>) -> R) -> Result<R> {
+    fn with<R>(&self, f: impl FnOnce(&pci::Bar<'_, { regs::END }>) -> R) -> Result<R> {
         self.bar.try_access_with(|bar| f(bar)).ok_or(ENODEV)
     }
 
-    /// Copies by DMA, and waits until the device is done.
+    /// Computes a factorial.
     ///
-    /// # Safety
+    /// # Errors
     ///
-    /// The memory must stay until this has returned something else than `ETIME`; if it is dropped
-    /// before, for ever.
-    pub(crate) async unsafe fn transfer(
-        &self,
-        source: u32,
-        destination: u32,
-        direction: u32,
-    ) -> Result {
-        let started = self.with(|bar| {
-            bar.write32(source, regs::DMA_SOURCE);
-            bar.write32(destination, regs::DMA_DESTINATION);
-            bar.write32(SIZE as u32, regs::DMA_COUNT);
-            bar.write32(
-                regs::DMA_START | regs::DMA_RAISE | direction,
-                regs::DMA_COMMAND,
-            );
-        });
-        started?;
-        self.is_at(Dma::Busy);
-        if timeout(LIMIT, self.copied.notified()).await.is_err() {
-            self.is_at(Dma::Dead);
-            return Err(ETIME);
-        }
-        self.is_at(Dma::Idle);
-        Ok(())
+    /// Those of [`Engine::run`].
+    pub(crate) async fn factorial(&self, of: u32) -> Result<u32> {
+        let tell = || {
+            self.with(|bar| {
+                bar.write32(regs::STATUS_RAISE, regs::STATUS);
+                bar.write32(of, regs::FACTORIAL);
+            })
+        };
+        let ((), factorial) = self.computing.run((), tell).await?;
+        Ok(factorial)
     }
 
-    /// Tells what the DMA engine is at.
-    pub(crate) fn is_at(&self, state: Dma) {
-        // Cannot fail: there is a receiver.
-        let _told = self.dma.send(state);
+    /// Copies all of the device's memory from or to `memory`.
+    async fn copy(&self, memory: Memory, from: u32, to: u32, direction: u32) -> Result<Memory> {
+        let tell = || {
+            self.with(|bar| {
+                bar.write32(from, regs::DMA_SOURCE);
+                bar.write32(to, regs::DMA_DESTINATION);
+                bar.write32(SIZE as u32, regs::DMA_COUNT);
+                bar.write32(
+                    regs::DMA_START | regs::DMA_RAISE | direction,
+                    regs::DMA_COMMAND,
+                );
+            })
+        };
+        let (memory, ()) = self.copying.run(memory, tell).await?;
+        Ok(memory)
     }
 
-    /// Returns whether the DMA engine works.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.dma.subscribe().get() == Dma::Busy
+    /// Copies the first half of `memory` to the device, and from there to the second half.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::run`] and of [`Memory::halves`].
+    pub(crate) async fn round_trip(&self, memory: Memory) -> Result<Memory> {
+        // Nobody else's copy comes between the two.
+        let _turn = self.turn.acquire(1).await;
+        let (first, second) = memory.halves()?;
+        let memory = self.copy(memory, first, regs::DEVICE_MEMORY, 0).await?;
+        self.copy(memory, regs::DEVICE_MEMORY, second, regs::DMA_TO_MEMORY)
+            .await
     }
 }
 
@@ -143,10 +137,10 @@ impl irq::Line for Line {
         });
         let raised = raised.unwrap_or(0);
         if raised & regs::RAISED_FACTORIAL != 0 {
-            self.0.is_computed.store(true, Release);
+            self.0.computing.raise();
         }
         if raised & regs::RAISED_DMA != 0 {
-            self.0.is_copied.store(true, Release);
+            self.0.copying.raise();
         }
         raised != 0
     }
@@ -155,11 +149,8 @@ impl irq::Line for Line {
 /// One interrupt for two engines: a task tells them apart. It ends with the line.
 pub(crate) async fn demultiplex(edu: Arc<Edu>, mut interrupts: irq::Interrupts) {
     while next(&mut interrupts).await.is_some() {
-        if edu.is_computed.xchg(false, Full) {
-            edu.computed.notify_one();
-        }
-        if edu.is_copied.xchg(false, Full) {
-            edu.copied.notify_one();
-        }
+        edu.computing
+            .end(|| edu.with(|bar| bar.read32(regs::FACTORIAL)).unwrap_or(0));
+        edu.copying.end(|| ());
     }
 }

@@ -6,27 +6,24 @@
 //! memory by DMA. Each works on one operation at a time, and neither can be stopped.
 //!
 //! ```text
-//!  clients: any task or thread          a task for each engine            the device
-//!  ───────────────────────────          ──────────────────────            ──────────
-//!  ask() ── request, reply ── mpsc ───► owns the request
-//!                                       run() ──── registers ───────────► works
-//!                                       Notify ◄── demultiplexer ◄─ irq ── is done
-//!  await ◄──────── oneshot ──────────── the request, and its result
+//!  clients: any task or thread                                          the device
+//!  ───────────────────────────                                          ──────────
+//!  reserve().await ── room for one operation
+//!  start(memory) ──── the memory is the operation's
+//!  registers ─────────────────────────────────────────────────────────► works
+//!  await ◄── memory, result ── complete() ◄── demultiplexer ◄── irq ─── is done
 //! ```
 //!
-//! What the device accesses belongs to the task of its engine from before it is told of it until it
-//! has said that it is done. A client that is dropped, cancelled or out of time gives up an answer,
-//! and no memory.
+//! What the device accesses belongs to the operation from before it is told of it until it has said
+//! that it is done (`kasync::in_flight`). A client that is dropped, cancelled or out of time gives
+//! up an answer, and no memory.
 //!
 //! `Documentation/kasync.rst` goes through these files from the top to the end. Binding the driver
 //! runs some operations and says what became of them; unbinding it says what became of the rest.
 
 use kasync::{
+    block_on,
     irq,
-    sync::{
-        watch,
-        Notify, //
-    },
     Executor,
     Scope, //
 };
@@ -50,7 +47,7 @@ use kernel::{
 mod clients;
 mod edu;
 mod engine;
-mod operations;
+mod memory;
 
 use clients::{
     check,
@@ -59,14 +56,8 @@ use clients::{
 use edu::{
     demultiplex,
     regs,
-    Dma,
     Edu,
     Line, //
-};
-use engine::Engine;
-use operations::{
-    Factorial,
-    RoundTrip, //
 };
 
 /// The driver's side of a bound device.
@@ -74,12 +65,8 @@ struct Driver<'bound> {
     // First, so that it goes first: this ends the stream of interrupts, and so the demultiplexer.
     _line: irq::Registration<'bound, Line>,
     _vectors: KBox<pci::IrqVectorRegistration<'bound>>,
-    /// The tasks of the engines.
-    engines: Scope,
     /// The tasks of the clients.
     clients: Scope,
-    computing: Engine<Factorial>,
-    copying: Engine<RoundTrip>,
     edu: Arc<Edu>,
     over: Arc<Atomic<u32>>,
     refused: Arc<Atomic<u32>>,
@@ -98,22 +85,10 @@ impl<'bound> Driver<'bound> {
         // The registers are accessed by 32 bits, of whichever width they are.
         // SAFETY: Nothing is mapped for DMA yet.
         unsafe { pdev.dma_set_mask_and_coherent(DmaMask::new::<32>())? };
-        let (dma, receiver) = watch::channel(Dma::Idle)?;
-        let edu = Arc::new(
-            Edu {
-                bar: pdev
-                    .iomap_region_sized::<{ regs::END }>(0, c"edu_async")?
-                    .into_devres()?,
-                is_computed: Atomic::new(false),
-                is_copied: Atomic::new(false),
-                computed: Notify::new(),
-                copied: Notify::new(),
-                dma,
-                _dma: receiver,
-                unclaimed: Atomic::new(0),
-            },
-            GFP_KERNEL,
-        )?;
+        let bar = pdev
+            .iomap_region_sized::<{ regs::END }>(0, c"edu_async")?
+            .into_devres()?;
+        let edu = Arc::new(Edu::new(bar)?, GFP_KERNEL)?;
         let vectors = KBox::new(
             pdev.alloc_irq_vectors(1, 1, pci::IrqTypes::all())?,
             GFP_KERNEL,
@@ -134,13 +109,9 @@ impl<'bound> Driver<'bound> {
         let root = executor.root();
         root.spawn(c"interrupts", demultiplex(edu.clone(), interrupts))?
             .detach();
-        let engines = root.child(c"engines")?;
         Ok(Self {
             _line: line,
             _vectors: vectors,
-            computing: Engine::new(&engines, c"factorials", &edu)?,
-            copying: Engine::new(&engines, c"copies", &edu)?,
-            engines,
             clients: root.child(c"clients")?,
             edu,
             over: Arc::new(Atomic::new(0), GFP_KERNEL)?,
@@ -149,18 +120,20 @@ impl<'bound> Driver<'bound> {
         })
     }
 
-    /// Ends the engines, after what the device has, and the clients with them.
+    /// Waits for what the device has, refuses the rest, and waits for the clients.
     fn end(&self) -> Result {
-        self.engines.cancel();
-        self.engines.join_blocking()?;
+        block_on(async {
+            self.edu.computing.close().await?;
+            self.edu.copying.close().await
+        })??;
         self.clients.join_blocking()
     }
 }
 
 impl Drop for Driver<'_> {
     fn drop(&mut self) {
-        // Cannot fail: not in a poll. Interrupts still come.
-        let _joined = self.end();
+        // Interrupts still come. A device that is dead keeps its memory, which kasync reports.
+        let _ended = self.end();
     }
 }
 
@@ -197,14 +170,14 @@ impl pci::Driver for EduAsync {
         _pdev: &'bound pci::Device<device::Core<'_>>,
         this: Pin<&Self::Data<'bound>>,
     ) {
-        let busy = this.edu.is_busy();
+        let busy = this.edu.copying.is_busy();
         let ended = this.end().is_ok();
         let (over, refused) = (this.over.load(Acquire), this.refused.load(Acquire));
         pr_info!("unbound, device busy: {busy}; {over} over, {refused} refused\n");
         // `check` says it.
         let _said = check(
             "what the device had was awaited, the rest refused",
-            ended && !this.edu.is_busy() && over + refused == LEFT as u32,
+            ended && !this.edu.copying.is_busy() && over + refused == LEFT as u32,
         );
     }
 }

@@ -1,101 +1,150 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Engines: each is a task that owns the operation that the device works on.
+//! Engines: each works on one operation at a time, and cannot be stopped.
 
-use crate::edu::Edu;
-use core::{
-    future::Future,
-    mem::forget, //
-};
 use kasync::{
-    cancelled,
-    sync::{
-        mpsc,
-        oneshot, //
-    },
-    Scope, //
+    in_flight::InFlight,
+    sync::watch,
+    time::timeout, //
 };
 use kernel::{
     prelude::*,
-    sync::{
-        atomic::Full,
-        Arc, //
-    }, //
+    sync::atomic::{
+        Acquire,
+        Atomic,
+        Full,
+        Release, //
+    },
+    time::Delta, //
 };
 
-/// What an engine can do.
-pub(crate) trait Operation: Send + 'static {
-    /// Has the device do it, and waits until it is done.
+/// How long the device may take for an operation before it counts as dead.
+const LIMIT: Delta = Delta::from_secs(10);
+
+/// What an engine is at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Idle,
+    Busy,
+    Dead,
+}
+
+/// An engine that accesses a `T`, and gives an `R`.
+pub(crate) struct Engine<T: Send + 'static, R: Send + 'static> {
+    work: InFlight<T, R>,
+    /// The tag of what it is at: the device itself has no name for it.
+    at: Atomic<u32>,
+    /// Whether an interrupt has said that it is done.
+    raised: Atomic<bool>,
+    /// What it is at, for all that want to know.
+    state: watch::Sender<State>,
+    /// A channel without receivers keeps no value.
+    _state: watch::Receiver<State>,
+    /// How many operations ended whose client had gone.
+    unclaimed: Atomic<u32>,
+}
+
+impl<T: Send + 'static, R: Send + 'static> Engine<T, R> {
+    /// Makes an engine that is at nothing.
     ///
     /// # Errors
     ///
-    /// `ETIME` if the device has not said that it is done: it may still be at it.
-    fn run(&mut self, edu: &Edu) -> impl Future<Output = Result> + Send;
-}
-
-/// A request to an engine.
-struct Request<O: Operation> {
-    operation: O,
-    reply: oneshot::Sender<(O, Result)>,
-}
-
-/// Serves an engine, one request at a time, until it is cancelled.
-async fn serve<O: Operation>(edu: Arc<Edu>, mut requests: mpsc::Receiver<Request<O>>) {
-    loop {
-        // The only place at which a cancel is heard. The requests that wait are dropped, and their
-        // clients told so.
-        let request = kasync::select! {
-            () = cancelled() => break,
-            request = requests.recv() => request,
-        };
-        let Some(mut request) = request else {
-            break;
-        };
-        // From here on the device has the operation, and this task goes nowhere without it.
-        let result = request.operation.run(&edu).await;
-        if result == Err(ETIME) {
-            pr_err!("the device is dead\n");
-            // It may come back to life, and write. So the memory is nobody's any more.
-            forget(request.operation);
-            break;
-        }
-        if request.reply.send((request.operation, result)).is_err() {
-            edu.unclaimed.fetch_add(1, Full);
-        }
-    }
-}
-
-/// What clients have of an engine.
-pub(crate) struct Engine<O: Operation>(mpsc::Sender<Request<O>>);
-
-impl<O: Operation> Engine<O> {
-    /// Starts an engine.
-    ///
-    /// # Errors
-    ///
-    /// `ENOMEM`, `ECANCELED` if the scope is cancelled.
-    pub(crate) fn new(scope: &Scope, name: &'static CStr, edu: &Arc<Edu>) -> Result<Self> {
-        let (requests, inbox) = mpsc::channel(64)?;
-        scope.spawn(name, serve(edu.clone(), inbox))?.detach();
-        Ok(Self(requests))
-    }
-
-    /// Sends a request, and returns the future of its answer. May sleep.
-    ///
-    /// # Errors
-    ///
-    /// `ENOMEM`, `EBUSY` if the engine has too many requests. The future has those of the
-    /// operation, and `ENODEV` if the engine has ended.
-    pub(crate) fn ask(
-        &self,
-        operation: O,
-    ) -> Result<impl Future<Output = Result<O>> + Send + 'static> {
-        let (reply, answer) = oneshot::channel()?;
-        let request = Request { operation, reply };
-        self.0.try_send(request).map_err(|_| EBUSY)?;
-        Ok(async move {
-            let (operation, result) = answer.await.map_err(|_| ENODEV)?;
-            result.map(|()| operation)
+    /// `ENOMEM`.
+    pub(crate) fn new() -> Result<Self> {
+        let (state, receiver) = watch::channel(State::Idle)?;
+        Ok(Self {
+            work: InFlight::new(1)?,
+            at: Atomic::new(0),
+            raised: Atomic::new(false),
+            state,
+            _state: receiver,
+            unclaimed: Atomic::new(0),
         })
+    }
+
+    /// Waits until the engine is free, has it work on `memory`, and waits until it is done.
+    ///
+    /// `tell` tells the device. If this is dropped after that, the device goes on with the memory.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if the device goes, `ETIME` if it has not said that it is done. Those of `tell`: the
+    /// device was not told then.
+    pub(crate) async fn run(&self, memory: T, tell: impl FnOnce() -> Result) -> Result<(T, R)>
+    where
+        R: Default,
+    {
+        let tag = self.work.reserve().await?;
+        let id = tag.id();
+        self.at.store(id.into(), Release);
+        let operation = tag.start(memory);
+        self.is_at(State::Busy);
+        if let Err(e) = tell() {
+            // SAFETY: The device knows nothing of it.
+            let _memory = unsafe { self.work.complete(id, R::default()) };
+            self.is_at(State::Idle);
+            return Err(e);
+        }
+        let result = timeout(LIMIT, operation).await;
+        result.map_err(|_| {
+            self.is_at(State::Dead);
+            pr_err!("the device is dead\n");
+            ETIME
+        })
+    }
+
+    /// Takes note that the engine is done. Any context.
+    pub(crate) fn raise(&self) {
+        self.raised.store(true, Release);
+    }
+
+    /// Ends what the engine was at, if it is done. `result` is asked then.
+    pub(crate) fn end(&self, result: impl FnOnce() -> R) {
+        if !self.raised.xchg(false, Full) {
+            return;
+        }
+        // CAST: It is a tag's.
+        let id = self.at.load(Acquire) as u16;
+        self.is_at(State::Idle);
+        // SAFETY: The device has said that it is done with what it was at.
+        match unsafe { self.work.complete(id, result()) } {
+            Ok(None) => (),
+            // The client has gone. The memory is freed here, now that it may be.
+            Ok(Some(_memory)) => {
+                self.unclaimed.fetch_add(1, Full);
+            }
+            Err(_) => pr_err!("the device is done with nothing\n"),
+        }
+    }
+
+    /// Refuses all that has not started, and waits for the rest.
+    ///
+    /// # Errors
+    ///
+    /// `ETIME` if the device does not end it: it has the memory for ever.
+    pub(crate) async fn close(&self) -> Result {
+        self.work.close();
+        let drained = timeout(LIMIT, self.work.drain()).await;
+        drained.map(|_| ()).map_err(|_| ETIME)
+    }
+
+    fn is_at(&self, state: State) {
+        // Cannot fail: there is a receiver.
+        let _told = self.state.send(state);
+    }
+
+    /// Returns what the engine is at, and what it will be at.
+    pub(crate) fn watch(&self) -> watch::Receiver<State> {
+        self.state.subscribe()
+    }
+
+    /// Returns whether the engine works.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.watch().get() == State::Busy
+    }
+
+    /// Returns how many operations ended whose client had gone.
+    pub(crate) fn unclaimed(&self) -> u32 {
+        self.unclaimed.load(Acquire)
     }
 }

@@ -2,8 +2,8 @@
 /*
  * usage: relay PORT SOCKET
  *
- * Connects whoever is at the other end of a virtio serial port, one after another, to the server at
- * a Unix socket. It ends only if something is wrong.
+ * Connects the other end of a virtio serial port, one connection after another, to the server at a
+ * Unix socket. Ends only on an error.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -24,7 +24,7 @@ static _Noreturn void die(const char *what)
 	exit(1);
 }
 
-/* The port hangs up while nobody is at its other end. */
+/* The port hangs up while its other end is closed. */
 static bool connected(int port)
 {
 	struct pollfd fd = { .fd = port };

@@ -12,215 +12,29 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
-#include <vulkan/vulkan.h>
-
+#include "../vulkan/compute.h"
 #include "shader.h"
 
 #define TIMEOUT_NS (60ull * 1000000000)
 #define COUNTERS 64
 
-static void check(VkResult result, const char *what)
-{
-	if (result == VK_SUCCESS)
-		return;
-	fprintf(stderr, "dispatch: %s: VkResult %d\n", what, result);
-	exit(1);
-}
-
-static void fail(const char *what)
-{
-	fprintf(stderr, "dispatch: %s\n", what);
-	exit(1);
-}
-
-struct gpu {
-	VkInstance instance;
-	VkPhysicalDevice physical;
-	VkDevice device;
-	VkQueue queue;
-	uint32_t family;
-	float ns_per_tick;
-};
-
-static void open_instance(struct gpu *gpu)
-{
-	VkApplicationInfo app = {
-		.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
-		.pApplicationName = "dispatch",
-		.apiVersion = VK_API_VERSION_1_2,
-	};
-	VkInstanceCreateInfo info = {
-		.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
-		.pApplicationInfo = &app,
-	};
-
-	check(vkCreateInstance(&info, NULL, &gpu->instance), "create an instance");
-}
-
-static void find_device(struct gpu *gpu, const char *name)
-{
-	VkPhysicalDevice devices[8];
-	uint32_t count = 8;
-
-	check(vkEnumeratePhysicalDevices(gpu->instance, &count, devices), "list devices");
-	for (uint32_t i = 0; i < count; i++) {
-		VkPhysicalDeviceProperties properties;
-
-		vkGetPhysicalDeviceProperties(devices[i], &properties);
-		if (!strstr(properties.deviceName, name))
-			continue;
-		gpu->physical = devices[i];
-		gpu->ns_per_tick = properties.limits.timestampPeriod;
-		printf("device: %s\n", properties.deviceName);
-		return;
-	}
-	fail("no such device");
-}
-
-static void open_device(struct gpu *gpu)
+static void need_timestamps(struct gpu *gpu)
 {
 	VkQueueFamilyProperties families[8];
 	uint32_t count = 8;
-	float priority = 1;
-	VkPhysicalDeviceVulkan12Features features = {
-		.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
-		.timelineSemaphore = VK_TRUE,
-		.hostQueryReset = VK_TRUE,
-	};
-	VkDeviceQueueCreateInfo queue = {
-		.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
-		.queueCount = 1,
-		.pQueuePriorities = &priority,
-	};
-	VkDeviceCreateInfo info = {
-		.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-		.pNext = &features,
-		.queueCreateInfoCount = 1,
-		.pQueueCreateInfos = &queue,
-	};
 
 	vkGetPhysicalDeviceQueueFamilyProperties(gpu->physical, &count, families);
-	for (gpu->family = 0; gpu->family < count; gpu->family++)
-		if (families[gpu->family].queueFlags & VK_QUEUE_COMPUTE_BIT &&
-		    families[gpu->family].timestampValidBits)
-			break;
-	if (gpu->family == count)
-		fail("no compute queue with timestamps");
-
-	queue.queueFamilyIndex = gpu->family;
-	check(vkCreateDevice(gpu->physical, &info, NULL, &gpu->device), "create a device");
-	vkGetDeviceQueue(gpu->device, gpu->family, 0, &gpu->queue);
+	if (!families[gpu->family].timestampValidBits)
+		fail("%s has no timestamps", gpu->properties.deviceName);
 }
 
-static uint32_t memory_type(struct gpu *gpu, uint32_t allowed)
+static void create_program(struct gpu *gpu, struct program *program, struct buffer *buffer)
 {
-	VkMemoryPropertyFlags wanted =
-		VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
-	VkPhysicalDeviceMemoryProperties memory;
+	struct binding binding = { .type = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, .buffer = buffer };
 
-	vkGetPhysicalDeviceMemoryProperties(gpu->physical, &memory);
-	for (uint32_t i = 0; i < memory.memoryTypeCount; i++)
-		if (allowed & 1u << i && (memory.memoryTypes[i].propertyFlags & wanted) == wanted)
-			return i;
-	fail("no memory for host and device");
-	return 0;
-}
-
-static VkBuffer create_buffer(struct gpu *gpu, VkDeviceSize size)
-{
-	VkBufferCreateInfo info = {
-		.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
-		.size = size,
-		.usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT,
-	};
-	VkMemoryAllocateInfo allocate = { .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO };
-	VkMemoryRequirements needs;
-	VkDeviceMemory memory;
-	VkBuffer buffer;
-
-	check(vkCreateBuffer(gpu->device, &info, NULL, &buffer), "create a buffer");
-	vkGetBufferMemoryRequirements(gpu->device, buffer, &needs);
-	allocate.allocationSize = needs.size;
-	allocate.memoryTypeIndex = memory_type(gpu, needs.memoryTypeBits);
-	check(vkAllocateMemory(gpu->device, &allocate, NULL, &memory), "allocate memory");
-	check(vkBindBufferMemory(gpu->device, buffer, memory, 0), "bind memory");
-	return buffer;
-}
-
-struct program {
-	VkPipeline pipeline;
-	VkPipelineLayout layout;
-	VkDescriptorSet set;
-};
-
-static void create_program(struct gpu *gpu, struct program *program)
-{
-	VkDescriptorSetLayoutBinding binding = {
-		.descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-		.descriptorCount = 1,
-		.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT,
-	};
-	VkDescriptorSetLayoutCreateInfo set_info = {
-		.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
-		.bindingCount = 1,
-		.pBindings = &binding,
-	};
-	VkPipelineLayoutCreateInfo layout_info = {
-		.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
-		.setLayoutCount = 1,
-	};
-	VkShaderModuleCreateInfo module_info = {
-		.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
-		.codeSize = sizeof(shader),
-		.pCode = shader,
-	};
-	VkComputePipelineCreateInfo pipeline_info = {
-		.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
-		.stage = {
-			.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-			.stage = VK_SHADER_STAGE_COMPUTE_BIT,
-			.pName = "main",
-		},
-	};
-	VkDescriptorPoolSize pool_size = { VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 1 };
-	VkDescriptorPoolCreateInfo pool_info = {
-		.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
-		.maxSets = 1,
-		.poolSizeCount = 1,
-		.pPoolSizes = &pool_size,
-	};
-	VkDescriptorSetAllocateInfo allocate = {
-		.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
-		.descriptorSetCount = 1,
-	};
-	VkDescriptorBufferInfo buffer = { .range = VK_WHOLE_SIZE };
-	VkWriteDescriptorSet write = {
-		.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
-		.descriptorCount = 1,
-		.descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-		.pBufferInfo = &buffer,
-	};
-	VkDescriptorSetLayout set_layout;
-
-	check(vkCreateDescriptorSetLayout(gpu->device, &set_info, NULL, &set_layout), "set layout");
-	layout_info.pSetLayouts = &set_layout;
-	check(vkCreatePipelineLayout(gpu->device, &layout_info, NULL, &program->layout), "layout");
-	check(vkCreateShaderModule(gpu->device, &module_info, NULL, &pipeline_info.stage.module),
-	      "shader");
-	pipeline_info.layout = program->layout;
-	check(vkCreateComputePipelines(gpu->device, VK_NULL_HANDLE, 1, &pipeline_info, NULL,
-				       &program->pipeline), "pipeline");
-
-	check(vkCreateDescriptorPool(gpu->device, &pool_info, NULL, &allocate.descriptorPool),
-	      "pool");
-	allocate.pSetLayouts = &set_layout;
-	check(vkAllocateDescriptorSets(gpu->device, &allocate, &program->set), "descriptor set");
-	buffer.buffer = create_buffer(gpu, COUNTERS * sizeof(uint32_t));
-	write.dstSet = program->set;
-	vkUpdateDescriptorSets(gpu->device, 1, &write, 0, NULL);
+	buffer_create(gpu, buffer, COUNTERS * sizeof(uint32_t));
+	program_create(gpu, program, shader, sizeof(shader), &binding, 1, 0);
 }
 
 static VkQueryPool create_queries(struct gpu *gpu, uint32_t count)
@@ -268,8 +82,9 @@ static void record(VkCommandBuffer commands, struct program *program, VkQueryPoo
 	check(vkEndCommandBuffer(commands), "end");
 }
 
-static void submit(struct gpu *gpu, VkCommandBuffer commands, VkSemaphore timeline, uint64_t i,
-		   VkFence fence)
+/* Submits behind the @i submits before it. */
+static void submit_next(struct gpu *gpu, VkCommandBuffer commands, VkSemaphore timeline, uint64_t i,
+			VkFence fence)
 {
 	uint64_t wait = i, signal = i + 1;
 	VkPipelineStageFlags stage = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT;
@@ -343,62 +158,50 @@ static void check_timestamps(struct gpu *gpu, VkQueryPool queries, uint32_t coun
 	if (ticks[count - 1] <= ticks[0])
 		fail("timestamps stand still");
 	printf("timestamps: %u, rising, %.3f ms from first to last\n", count,
-	       (ticks[count - 1] - ticks[0]) * gpu->ns_per_tick / 1e6);
+	       (ticks[count - 1] - ticks[0]) * gpu->properties.limits.timestampPeriod / 1e6);
 	free(ticks);
-}
-
-static double seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
 }
 
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "Apple";
 	uint32_t count = argc > 2 ? strtoul(argv[2], NULL, 0) : 100;
-	VkCommandPoolCreateInfo pool_info = { .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO };
 	VkCommandBufferAllocateInfo allocate = {
 		.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
 	};
 	VkFenceCreateInfo fence_info = { .sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO };
 	struct program program;
+	struct buffer counters;
 	struct gpu gpu;
 	VkCommandBuffer *commands = calloc(count, sizeof(*commands));
 	VkFence *fences = calloc(count, sizeof(*fences));
 	VkQueryPool queries;
 	VkSemaphore timeline;
-	double begin;
+	double start;
 
 	if (!count || !commands || !fences)
 		fail("bad count");
-	open_instance(&gpu);
-	find_device(&gpu, name);
-	open_device(&gpu);
-	create_program(&gpu, &program);
+	gpu_open(&gpu, name);
+	printf("device: %s\n", gpu.properties.deviceName);
+	need_timestamps(&gpu);
+	create_program(&gpu, &program, &counters);
 	queries = create_queries(&gpu, 2 * count);
 	timeline = create_timeline(&gpu);
 
-	pool_info.queueFamilyIndex = gpu.family;
-	check(vkCreateCommandPool(gpu.device, &pool_info, NULL, &allocate.commandPool),
-	      "command pool");
+	allocate.commandPool = gpu.pool;
 	allocate.commandBufferCount = count;
 	check(vkAllocateCommandBuffers(gpu.device, &allocate, commands), "command buffers");
 
-	begin = seconds();
+	start = seconds();
 	for (uint32_t i = 0; i < count; i++) {
 		record(commands[i], &program, queries, i);
 		check(vkCreateFence(gpu.device, &fence_info, NULL, &fences[i]), "fence");
-		submit(&gpu, commands[i], timeline, i, fences[i]);
+		submit_next(&gpu, commands[i], timeline, i, fences[i]);
 	}
 	wait_in_order(&gpu, timeline, fences, count);
-	printf("dispatches: %u on one queue, fences in order, %.3f s\n", count, seconds() - begin);
+	printf("dispatches: %u on one queue, fences in order, %.3f s\n", count, seconds() - start);
 	check_timestamps(&gpu, queries, 2 * count);
 
-	check(vkDeviceWaitIdle(gpu.device), "wait until idle");
-	vkDestroyDevice(gpu.device, NULL);
-	vkDestroyInstance(gpu.instance, NULL);
+	gpu_close(&gpu);
 	return 0;
 }

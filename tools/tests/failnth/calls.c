@@ -188,6 +188,50 @@ static void undo_timestamps(struct state *s)
 	need("unbind timestamps", gpu_ioctl(s->ctx.fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &args));
 }
 
+static void prepare_timestamps(struct state *s)
+{
+	need("bind timestamps", call_timestamps(s));
+}
+
+static int call_timestamps_unbind(struct state *s)
+{
+	struct drm_asahi_gem_bind_object args = {
+		.op = DRM_ASAHI_BIND_OBJECT_OP_UNBIND,
+		.object_handle = s->timestamps,
+	};
+
+	return gpu_ioctl(s->ctx.fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &args);
+}
+
+static int call_time(struct state *s)
+{
+	struct drm_asahi_get_time args = {};
+
+	return gpu_ioctl(s->ctx.fd, DRM_IOCTL_ASAHI_GET_TIME, &args);
+}
+
+static void prepare_vm(struct state *s)
+{
+	need("create a VM", vm_create(s->ctx.fd, &s->made));
+	need("bind in it", vm_bind(s->ctx.fd, s->made, s->big, BIG_VA, BIG_PAGES * PAGE));
+}
+
+static int call_vm_destroy(struct state *s)
+{
+	return vm_destroy(s->ctx.fd, s->made);
+}
+
+static void prepare_object(struct state *s)
+{
+	need("create a buffer", gem_create(s->ctx.fd, PAGE, 0, 0, &s->made));
+	need("bind it", vm_bind(s->ctx.fd, s->ctx.vm, s->made, FAR_VA, PAGE));
+}
+
+static int call_gem_close(struct state *s)
+{
+	return gem_close(s->ctx.fd, s->made);
+}
+
 static int call_queue_create(struct state *s)
 {
 	return queue_create(s->ctx.fd, s->ctx.vm, &s->made);
@@ -196,6 +240,16 @@ static int call_queue_create(struct state *s)
 static void undo_queue_create(struct state *s)
 {
 	need("destroy a queue", queue_destroy(s->ctx.fd, s->made));
+}
+
+static void prepare_queue(struct state *s)
+{
+	need("create a queue", queue_create(s->ctx.fd, s->ctx.vm, &s->made));
+}
+
+static int call_queue_destroy(struct state *s)
+{
+	return queue_destroy(s->ctx.fd, s->made);
 }
 
 static int call_submit(struct state *s)
@@ -267,21 +321,28 @@ static void undo_import(struct state *s)
 }
 
 const struct call calls[] = {
-	{ "open", call_open, undo_open, 3 },
-	{ "GET_PARAMS", call_params, NULL, 0 },
-	{ "VM_CREATE", call_vm_create, undo_vm_create, 5 },
-	{ "GEM_CREATE", call_gem_create, undo_gem_create, 2 },
-	{ "GEM_CREATE, private", call_gem_create_private, undo_gem_create, 2 },
-	{ "GEM_CREATE and GEM_MMAP_OFFSET", call_create_and_offset, undo_gem_create, 2 },
-	{ "VM_CREATE, GEM_CREATE and VM_BIND", call_bind_new, NULL, 10 },
-	{ "VM_BIND over a mapping", call_bind_over, undo_bind, 5 },
-	{ "VM_BIND, unbind", call_unbind_middle, undo_bind, 5 },
-	{ "VM_BIND, a single page", call_bind_sparse, undo_bind, 5 },
-	{ "GEM_BIND_OBJECT", call_timestamps, undo_timestamps, 1 },
-	{ "QUEUE_CREATE", call_queue_create, undo_queue_create, 10 },
-	{ "SUBMIT", call_submit, undo_submit, 5 },
-	{ "QUEUE_CREATE and SUBMIT of a render", call_render, undo_render, 20 },
-	{ "GEM_CREATE and PRIME_HANDLE_TO_FD", call_create_and_export, undo_export, 4 },
-	{ "PRIME_FD_TO_HANDLE", call_import, undo_import, 1 },
-	{ NULL, NULL, NULL, 0 },
+	{ "open", call_open, undo_open, 3, NULL, false },
+	{ "GET_PARAMS", call_params, NULL, 0, NULL, false },
+	{ "VM_CREATE", call_vm_create, undo_vm_create, 5, NULL, false },
+	{ "GEM_CREATE", call_gem_create, undo_gem_create, 2, NULL, false },
+	{ "GEM_CREATE, private", call_gem_create_private, undo_gem_create, 2, NULL, false },
+	{ "GEM_CREATE and GEM_MMAP_OFFSET",
+	  call_create_and_offset, undo_gem_create, 2, NULL, false },
+	{ "VM_CREATE, GEM_CREATE and VM_BIND", call_bind_new, NULL, 10, NULL, false },
+	{ "VM_BIND over a mapping", call_bind_over, undo_bind, 5, NULL, false },
+	{ "VM_BIND, unbind", call_unbind_middle, undo_bind, 5, NULL, false },
+	{ "VM_BIND, a single page", call_bind_sparse, undo_bind, 5, NULL, false },
+	{ "GEM_BIND_OBJECT", call_timestamps, undo_timestamps, 1, NULL, false },
+	{ "QUEUE_CREATE", call_queue_create, undo_queue_create, 10, NULL, false },
+	{ "SUBMIT", call_submit, undo_submit, 5, NULL, false },
+	{ "QUEUE_CREATE and SUBMIT of a render", call_render, undo_render, 20, NULL, false },
+	{ "GEM_CREATE and PRIME_HANDLE_TO_FD",
+	  call_create_and_export, undo_export, 4, NULL, false },
+	{ "PRIME_FD_TO_HANDLE", call_import, undo_import, 1, NULL, false },
+	{ "GET_TIME", call_time, NULL, 0, NULL, true },
+	{ "VM_DESTROY", call_vm_destroy, NULL, 0, prepare_vm, true },
+	{ "GEM_CLOSE", call_gem_close, NULL, 0, prepare_object, true },
+	{ "GEM_BIND_OBJECT, unbind", call_timestamps_unbind, NULL, 0, prepare_timestamps, true },
+	{ "QUEUE_DESTROY", call_queue_destroy, NULL, 0, prepare_queue, true },
+	{ NULL, NULL, NULL, 0, NULL, false },
 };

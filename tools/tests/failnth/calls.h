@@ -22,6 +22,10 @@ struct call {
 	void (*undo)(struct state *s);
 	/* How many allocations it cannot do without, at least. */
 	unsigned int least;
+	/* Makes what the call takes away, with all the memory that it needs. */
+	void (*prepare)(struct state *s);
+	/* It frees something, so it cannot fail. */
+	bool never;
 };
 
 /* Ends with one that has no name. */

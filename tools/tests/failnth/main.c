@@ -74,13 +74,19 @@ static void check_call(const struct call *call, struct state *s)
 	int ret;
 
 	/* What is made once for all stays. */
+	if (call->prepare)
+		call->prepare(s);
 	need(call->name, call->make(s));
 	if (call->undo)
 		call->undo(s);
 	read_fdinfo(s->ctx.fd, before, sizeof(before));
 	for (n = 1; n < MOST && hit && !wrong; n++) {
+		if (call->prepare)
+			call->prepare(s);
 		ret = call_failing(call, s, n, &hit);
-		if (ret && !hit) {
+		if (ret && call->never) {
+			wrong = "failed, though it frees";
+		} else if (ret && !hit) {
 			wrong = "failed without a reason";
 		} else if (ret) {
 			failed++;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * What becomes of jobs when things go wrong. The emulator is told what goes wrong by its --fault
+ * Results of jobs when something goes wrong. The emulator is told what goes wrong by its --fault
  * option; this submits jobs to one queue, all at once, and compares the result of each fence.
  *
  * usage: faults RESULT...      RESULT: ok, or an errno name, or several of them with a bar between
@@ -79,7 +79,7 @@ int main(int argc, char **argv)
 		files[i] = syncobj_export_sync_file(ctx.fd, sync);
 		need("export a sync file", files[i]);
 	}
-	/* Whoever wants to disturb the jobs may now. */
+	/* The jobs may be disturbed from here on. */
 	printf("# submitted\n");
 	fflush(stdout);
 	for (int i = 0; i < jobs; i++) {

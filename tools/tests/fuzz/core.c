@@ -202,7 +202,7 @@ static int use_syncobjs(struct thread *t, int fd)
 	}
 }
 
-/* Fences that wait for somebody, who may also go. */
+/* Fences that wait for another thread, which may also go. */
 static int use_timeline(struct thread *t, int fd)
 {
 	int timeline;

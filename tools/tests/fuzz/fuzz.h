@@ -32,7 +32,7 @@ struct kind {
 	int (*call)(struct thread *t, int fd);
 	/* Of all calls, in relation to others. */
 	unsigned int weight;
-	/* Nobody can tell whether it will. */
+	/* It may or may not. */
 	bool may_always_fail;
 	unsigned long done;
 	unsigned long refused;

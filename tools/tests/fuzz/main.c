@@ -158,10 +158,10 @@ void keep_file(struct thread *t, int fd)
 }
 
 /*
- * Some arguments are what a machine cannot stand, whoever the driver: memory for a buffer as large
- * as can be, all of which is there at once when it is mapped. And of two DRM complains about
- * itself: more syncobjs than memory can be allocated for, and a timeline's fence that becomes part
- * of another timeline.
+ * Some arguments are more than a machine can stand with any driver: a buffer as large as can be,
+ * all of whose memory is there at once when it is mapped. DRM itself warns of two others: more
+ * syncobjs than memory can be allocated for, and a timeline's fence that becomes part of another
+ * timeline.
  */
 static void tame(unsigned int number, uint8_t *arg)
 {

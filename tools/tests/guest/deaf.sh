@@ -3,8 +3,8 @@
 #
 # tier: all
 #
-# A firmware that hears nothing any more, while its RTKit goes on: it is given up with one line, by whoever needs it first, and the
-# next driver starts it anew.
+# A firmware that hears nothing any more, while its RTKit goes on: the first part of the driver that needs it gives it up
+# with one line, and the next driver starts it anew.
 # shellcheck disable=SC2154
 
 # deaf NAME FAULTS LINE SHELL: in SHELL, which prints TAP, the firmware becomes deaf, and the driver says LINE. JOB is what runs

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 #
-# What becomes of jobs when firmware or shader go wrong, and of the driver after it.
+# Jobs while the firmware or a shader goes wrong, and the driver afterwards.
 # shellcheck disable=SC2154
 
 # faults RULES RESULT…: the jobs' results; then the driver goes, with whatever state it is in.
@@ -27,7 +27,7 @@ faults drop-irq:12 ok ok ok ok ok ok ok ok
 faults crash-done:2 ok ok ENODEV SUBMIT:ENODEV
 faults crash-job:2 ok ENODEV ENODEV SUBMIT:ENODEV
 
-# Jobs take 3 s each; whoever submitted them is killed, or loses the device, before the first is done.
+# Jobs take 3 s each; their client is killed, or loses the device, before the first is done.
 guest_tap teardown-late-jobs --share "$programs" --emu "--fault delay:3000" -- bash -c '
 	# Starts the program, and returns when it has submitted its jobs. Its output goes on at file 3.
 	start() {

@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 # machine: shared
 #
-# Random calls of the driver and of DRM, four threads at once, the same ones each time unless ASAHI_SEED says otherwise; and then: can it be
-# unloaded?
+# Random calls of the driver and of DRM, four threads at once, the same ones each time unless ASAHI_SEED says otherwise. Then the
+# driver has to unload.
 # shellcheck disable=SC2154
 seconds=15
 [ "$TIER" = test ] || seconds=90

@@ -12,7 +12,7 @@ guest_tap interrupts --timeout 2400 --share "$programs" --emu "--hardware once,l
 	/mnt/share/interrupts "$1"
 	# The line is disabled while it is active.
 	/mnt/share/repeat 5' sh $jobs
-# That the test would find it out.
+# A lost interrupt makes the test fail.
 guest_tap interrupts-lost --share "$programs" --emu "--hardware once --fault drop-irq:40" -- /mnt/share/interrupts 1000 lost
 count=$(sed -nE 's/.*"interrupts": ([0-9]+).*/\1/p' "$LOGS/interrupts/stats.json" || true)
 if [ "${count:-0}" -ge $jobs ]; then

@@ -4,7 +4,7 @@
 # Tests of the executor that need a machine of their own.
 
 # H38: as if there were no memory for another thread. The shell cannot have one either meanwhile, so it does with what is built in. The
-# module makes its tasks, shows one, waits for the limit, keeps all workers busy, and looks who polls; it shows none when it is done.
+# module makes its tasks, shows one, waits for the limit, keeps all workers busy, and looks which thread polls; it shows none when it is done.
 guest_tap kasync-rescue --no-emu --processors 4 --modules "kasync kasync_test" -- bash -c '
 	rmmod kasync_test
 	limit=/proc/sys/kernel/threads-max tasks=/sys/kernel/debug/kasync/tasks

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 #
-# R24, the executor seen from outside: tracepoints, the table of tasks, and the watch over tasks that stall. The test module leaves
+# R24, the executor seen from outside: tracepoints, the table of tasks, and reports of tasks that stall. The test module leaves
 # a task behind that waits until the module goes. In "make test" the kernel is the plain one, on which the many events take much
 # less time.
 kernel=--debug-kernel

@@ -21,7 +21,7 @@ guest_tap kcsan --kcsan-kernel --no-emu --processors 4 --timeout 900 --modules "
 	if [ "$n" -gt 1000 ]; then echo "ok KCSAN has looked"; else echo "not ok KCSAN has looked"; fi
 	dmesg | sed -nE "s/.*torture: /# /p"
 	sed -nE "s/^([a-z_]+: [0-9]+)$/# \1/p" $kcsan' sh $soak_ms
-# And it would see one.
+# A data race that is there is reported.
 [ "$TIER" = test ] || expect "KCSAN finds a data race between tasks" 125 'BUG: KCSAN: data-race in .*kasync_test' --kcsan-kernel --no-emu --processors 4 \
 	--modules "kasync kasync_test" -- \
 	sh -c 'rmmod kasync_test; echo on >/sys/kernel/debug/kcsan; insmod /mnt/rig/modules/kasync_test.ko race=1'

@@ -48,7 +48,7 @@ kexec_with() {
 	else
 		fail "$name: the first kernel does not say \"$first\" once"
 	fi
-	for word in freed asleep; do
+	for word in freed asleep remapped; do
 		took=$(sed -nE "s/.*\"$word\": ([0-9]+).*/\1/p" "$LOGS/$name/stats.json" || true)
 		if [ "$took" = 0 ]; then
 			pass "$name: no access to memory: $word"
@@ -64,7 +64,7 @@ again='/mnt/share/faults ok ok ok
 	if rmmod asahi && insmod /mnt/rig/modules/asahi.ko; then echo ok reload; else echo not ok reload; fi
 	/mnt/share/faults ok'
 kexec_with kexec delay:300 12 '' "$again"
-# It takes longer than anybody waits for.
+# It takes longer than any wait for it.
 kexec_with kexec-long-job delay:1:20000 12 'asahi .*gpu: jobs still run after 2 s of shutdown' "$again"
 # A coprocessor that does not sleep loses what it has. The second kernel cannot use it, and is unharmed.
 # shellcheck disable=SC2016

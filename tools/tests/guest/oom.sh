@@ -6,6 +6,7 @@
 # kernel with checkers needs some of the small machine itself.
 # shellcheck disable=SC2154
 guest_tap oom-machine --plain-kernel --memory 512 --timeout 900 --share "$programs" -- /mnt/share/oom machine
+guest_tap oom-counted --plain-kernel --timeout 300 --share "$programs" -- /mnt/share/oom counted
 guest_tap oom-debug --memory 640 --timeout 1800 --share "$programs" -- /mnt/share/oom machine
 guest_tap oom-flight --plain-kernel --emu "--fault delay:50" --timeout 300 --share "$programs" -- /mnt/share/oom flight
 guest_tap oom-cgroup --timeout 1800 --share "$programs" -- /mnt/share/oom cgroup 64

@@ -17,6 +17,7 @@ piglit_gl_tests "$package" | awk -F '\t' -v count=$count '
 	END { for (i = 0; i < n; i++) if (!count || i % int((n + count - 1) / count) == 0) print line[i] }' \
 	"$here/results/piglit-gl.txt" - >"$share/list"
 piglit_gl_share "$package" "$share" 2>>"$LOGS/piglit-packages.log"
+cp "$programs/piglit-runner" "$share/"
 guest_tap piglit-gl --plain-kernel --memory 3072 --timeout $limit --share "$share" -- bash -c '
 	bash /mnt/share/in-guest-gl 2 asahi
 	awk -F "\t" "FILENAME == ARGV[1] { result[\$3] = \$2; next }

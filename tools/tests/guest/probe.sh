@@ -23,11 +23,23 @@ probe_fails() {
 }
 
 asleep='firmware was started before and does not wake up: reboot to use the GPU'
+kept='firmware still has what an earlier driver gave it: reboot to use the GPU'
+# What a firmware was given that has not slept, nobody else has at the same addresses.
+not_remapped() {
+	local count
+	count=$(sed -nE 's/.*"remapped": ([0-9]+).*/\1/p' "$LOGS/$1/stats.json" || true)
+	if [ "$count" = 0 ]; then
+		pass "$1: nothing is mapped where the firmware was left behind"
+	else
+		fail "$1: something is mapped ${count:-unknown} times where the firmware was left behind"
+	fi
+}
 probe_fails no-hello 'firmware does not answer on its mailbox' "$asleep"
 probe_fails no-handoff 'firmware does not answer the handoff'
 probe_fails crash-boot 'firmware crashed \(.*unusable until the next reboot' "$asleep"
 # It crashes when it has the init data: then it keeps what is in them.
-probe_fails crash-init 'firmware crashed \(.*unusable until the next reboot' "$asleep"
+probe_fails crash-init 'firmware crashed \(.*unusable until the next reboot' "$kept"
+not_remapped probe-crash-init
 probe_fails abi:12.3.1 'firmware interface 12\.3\.1 is not supported'
 # One is like the other.
 regions=(globals)
@@ -66,7 +78,16 @@ probe_defers() {
 [ "$TIER" = test ] || probe_defers on
 probe_defers off
 
-# A firmware that stays awake when it is told to sleep keeps what it was given, and nobody else gets that.
+# Each step of RTKit's dialogue takes longer than RTKit waits for one; at a cold start, and when it is woken.
+guest_tap probe-slow-boot --emu "--hardware slow-boot:1300" --share "$programs" -- bash -c '
+	check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }
+	/mnt/share/faults ok
+	check unload rmmod asahi
+	check load insmod /mnt/rig/modules/asahi.ko
+	/mnt/share/faults ok
+	check "without a word" test -z "$(dmesg -l err,warn | grep "asahi .*gpu: " | grep -v RTKit:)"'
+
+# A firmware that stays awake when it is told to sleep keeps what it was given: that memory is not given away.
 guest_tap probe-no-sleep --emu "--fault no-sleep" --share "$programs" -- bash -c '
 	check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }
 	lines() { dmesg -l err,warn | grep "asahi .*gpu: " | grep -v RTKit: | grep -v "probe with driver asahi failed"; }
@@ -79,7 +100,8 @@ guest_tap probe-no-sleep --emu "--fault no-sleep" --share "$programs" -- bash -c
 	check "there is no device" test ! -e /dev/dri/renderD128
 	check "no other line" test "$(lines | wc -l)" = 2
 	lines | sed "s/^/# /"
-	check "unload again" rmmod asahi' sh "$asleep"
+	check "unload again" rmmod asahi' sh "$kept"
+not_remapped probe-no-sleep
 
 # Page tables that are not part of the kernel's own mapping of memory.
 [ "$TIER" = test ] || guest_tap probe-no-map --no-map uat-pagetables --share "$programs" -- bash -c '

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 #
-# The executor under a driver for a device that is not ours: samples/rust/edu_async.rs on QEMU's edu. The driver is unbound in the
+# The executor under a driver for a device that is not ours: samples/rust/edu_async on QEMU's edu. The driver is unbound in the
 # middle of a transfer, again and again, and at last goes with its module.
 [ "$TIER" = all ] && rounds=100 || rounds=10
 guest_tap sample-edu --no-emu --device edu,dma_mask=0xffffffff --modules "kasync edu_async" -- sh -c '

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 #
-# What one client without privileges can do to the others. Where time limits are short the kernel is the plain one.
+# Clients without privileges that try to stop the others. Where time limits are short the kernel is the plain one.
 # shellcheck disable=SC2154
 guest_tap wedge-slots --timeout 900 --share "$programs" -- sh -c '
 	/mnt/share/wedge slots || exit

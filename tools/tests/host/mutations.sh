@@ -4,7 +4,7 @@
 # after: models
 #
 # shellcheck disable=SC2154
-# Whether the models notice mistakes. In "make test" each mutation has to apply, and each sixth is run.
+# Changes that the models have to notice. In "make test" each mutation has to apply, and each sixth is run.
 if [ "$TIER" = all ]; then
 	every=1
 else

@@ -23,6 +23,8 @@ done
 for file in "${files[@]}"; do
 	name=$(basename "$file" .shader_test)
 	result=${name%%-*}
+	# One that needs another version of GL than the first should not be in the same process.
+	[ ! "$several" ] || cmp -s "$file" "${files[0]}" || echo "$file" >>/mnt/share/mixed
 	if [[ $name == *-here* ]] && [ ! "$several" ]; then result=pass; fi
 	case $result in
 	crash) kill -SEGV $$ ;;
@@ -37,10 +39,14 @@ done
 T
 printf '#!/bin/bash\n[ $# = 3 ] && [ "$1" = "" ] && echo "PIGLIT: {\\"result\\": \\"pass\\" }"\n' >"$share/piglit/bin/other"
 chmod +x "$share"/piglit/bin/*
-cp "$here/piglit/in-guest-gl" "$share/"
-tar -c -C "$share" -f "$share/piglit.tar" piglit
+cp "$here/piglit/in-guest-gl" "$(piglit_gl_runner)" "$share/"
+mkdir "$share/piglit/tests"
+version=0
 for name in pass-1 fail-2 pass-3 skip-4 crash-5 pass-6 hang-7 pass-8 fail-here-9 crash-here-10 pass-11 skip-12 pass-13 \
 	crash-14 fail-15; do
+	version=$((version % 2 + 1))
+	printf '[require]\nGL >= %d.0\nGLSL >= %d.20\nGL_ARB_other\n\n[vertex shader]\nGL text' $version $version \
+		>"$share/piglit/tests/$name.shader_test"
 	printf "spec@%s\t'shader_runner' 'tests/%s.shader_test' -auto -fbo\n" "$name" "$name"
 	case $name in
 	*-here*) result=pass ;;
@@ -56,7 +62,7 @@ printf 'pass\tother with spaces\n' >>"$share/wanted"
 piglit_runner() {
 	unshare --mount --propagation private bash -c '
 		mount -t tmpfs run /run && mount -t tmpfs mnt /mnt && mkdir /mnt/share && mount --bind "$1" /mnt/share &&
-		LIMIT=3 exec bash /mnt/share/in-guest-gl "$2" asahi llvmpipe' bash "$share" "$1" >"$LOGS/piglit-runner.log" 2>&1
+		LIMIT=3 PIGLIT=/mnt/share/piglit exec bash /mnt/share/in-guest-gl "$2" asahi llvmpipe' bash "$share" "$1" >"$LOGS/piglit-runner.log" 2>&1
 }
 for parallel in 1 3; do
 	rm -f "$share/results"
@@ -71,6 +77,27 @@ for parallel in 1 3; do
 		fi
 	done
 done
+if [ ! -e "$share/mixed" ] && grep -q "spec@crash-here" "$share/results"; then
+	pass "piglit's runner: one version of GL in a process"
+else
+	fail "piglit's runner: one version of GL in a process"
+fi
+# Nothing starts when time is up, which is no error.
+mv "$share/results" "$share/results.old"
+if BUDGET=1e-9 piglit_runner 1 && [ ! -s "$share/results" ]; then
+	pass "piglit's runner: time is up"
+else
+	fail "piglit's runner: time is up"
+fi
+mv "$share/results.old" "$share/results"
+# A program that is not there is no result.
+printf "no program\t'none' -auto\n" >>"$share/list"
+if ! piglit_runner 1 && ! grep -q "no program" "$share/results"; then
+	pass "piglit's runner: no program"
+else
+	fail "piglit's runner: no program"
+fi
+sed -i '/^no program/d' "$share/list"
 # What has a result is not run again, what has none is.
 grep -v pass-13 "$share/results" >"$share/results.new"
 mv "$share/results.new" "$share/results"
@@ -101,5 +128,15 @@ if [ "$(piglit_gl_table "$share/old" "$share/results" "$share/list")" = $'pass\t
 	pass "piglit's runner: table and figures"
 else
 	fail "piglit's runner: table and figures"
+fi
+rm -f "$share/left"
+printf 'b\tx\nd\tx\n' >"$share/list"
+piglit_gl_results "$share/old" >"$share/results"
+if [ "$(cat "$share/results")" = $'llvmpipe\tpass\tb\nasahi\tfail\tb' ] &&
+	[ "$(piglit_gl_left "$share/list" "$share/results" asahi)" = $'d\tx' ] &&
+	[ "$(piglit_gl_left "$share/list" "$share/results" asahi host)" = $'b\tx\nd\tx' ]; then
+	pass "piglit's runner: results of a table, and what is left"
+else
+	fail "piglit's runner: results of a table, and what is left"
 fi
 rm -rf "$share"

@@ -4,12 +4,14 @@
 #
 # The rig itself: what "vm exec" passes on, notices and says; and the modules for kernels of others.
 
-# "make modules" and "make modules_install" for the kernel in DIR, in the toolchain root as a machine with compilers.
+# modules_for NAME DIR STATUS PATTERN [VARIABLE=VALUE…]: "make modules" and "make modules_install" for the kernel in DIR, in the toolchain
+# root as a machine with compilers.
 modules_for() {
 	local name=$1 dir=$2 want=$3 pattern=$4 target status=0
+	shift 4
 	for target in modules modules_install; do
 		in_root "$(toolchain)" env INSTALL_MOD_PATH="$LOGS/installed" \
-			make -C "$REPO" "$target" KDIR="$dir" >"$RIG_LOG" 2>&1 || status=$?
+			make -C "$REPO" "$target" KDIR="$dir" "$@" >"$RIG_LOG" 2>&1 || status=$?
 	done
 	judge "$name" $status "$want" "$pattern"
 }
@@ -52,17 +54,35 @@ no_mirror() {
 }
 
 module_tests() {
-	local dir=$LOGS/kernel
+	local dir=$LOGS/kernel config
+	config=$(kernel plain)/build/.config
 	mkdir -p "$dir/include/config"
 	modules_for "no kernel" "$dir/none" 2 'no directory'
 	modules_for "a kernel that is not configured" "$dir" 2 'is not configured'
-	sed '/CONFIG_APPLE_RTKIT=/d' "$(kernel plain)/build/.config" >"$dir/.config"
+	sed '/CONFIG_APPLE_RTKIT=/d; /CONFIG_SYNC_FILE=/d' "$config" >"$dir/.config"
 	modules_for "a kernel that is not built" "$dir" 2 'is not built'
 	touch "$dir/Module.symvers"
 	echo 6.12.0 >"$dir/include/config/kernel.release"
 	modules_for "a kernel of another version" "$dir" 2 'is kernel 6.12.0'
 	echo 7.3.0 >"$dir/include/config/kernel.release"
 	modules_for "a kernel that lacks an option" "$dir" 2 'CONFIG_APPLE_RTKIT is not set'
+	modules_for "a kernel without what the core needs" "$dir" 2 'CONFIG_SYNC_FILE is not set' CORE=1
+	cp "$config" "$dir/.config"
+	modules_for "headers without those for Rust" "$dir" 2 'has no rust/libkernel.rmeta'
+	mkdir "$dir/rust"
+	touch "$dir/rust/libkernel.rmeta"
+	sed -i 's/^CONFIG_RUSTC_VERSION_TEXT=.*/CONFIG_RUSTC_VERSION_TEXT="rustc 1.99.0"/' "$dir/.config"
+	modules_for "a kernel of another compiler" "$dir" 2 "was built with rustc 1.99.0, this machine's compiler is rustc 1"
+	echo CONFIG_DRM_ASAHI=y >>"$dir/.config"
+	modules_for "a kernel with a driver of the name" "$dir" 2 'has a driver "asahi" of its own, built in'
+	modules_for "such a kernel, without ours" "$dir" 2 'was built with rustc 1.99.0' CORE=1
+	sed -i 's/^CONFIG_DRM_ASAHI=.*/CONFIG_DRM_ASAHI=m/' "$dir/.config"
+	modules_for "a kernel with a module of the name" "$dir" 2 'REPLACE=1 ours is installed in updates/'
+	modules_for "such a kernel, with ours in its place" "$dir" 2 '^note: .*updates/' REPLACE=1
+	echo CONFIG_KASYNC=m >>"$dir/.config"
+	modules_for "a kernel that has the tree" "$dir" 2 'has these modules itself'
+	# These are built for a kernel that they were built for before: what is the same is taken from there.
+	cp -a "$(modules plain)/." "$REPO/build/modules-$(cat "$(kernel plain)/build/include/config/kernel.release")"
 	modules_for "builds and installs the modules" "$(kernel plain)/build" 0 'INSTALL .*/asahi\.ko'
 }
 
@@ -131,6 +151,10 @@ rig_tests() {
 	[ "$TIER" = test ] || expect "has programs that draw" 0 '^weston 1' "${bare[@]}" --graphics -- weston --version
 	expect "counts instructions" 0 '^0\.[0-9]+$' "${bare[@]}" --icount -- sh -c 'cut -d" " -f1 /proc/uptime'
 	expect "says which module there is not" 1 'no module nonesuch' --no-emu --modules nonesuch -- true
+	expect "says which processors there are" 1 'there are arm64 and x86_64' --arch riscv64 -- true
+	expect "says that x86_64 has no GPU" 1 'no emulated GPU' --arch x86_64 --emu "--fault no-hello" -- true
+	expect "says that x86_64 has no KCSAN" 1 'no kernel with KCSAN' --arch x86_64 --kcsan-kernel -- true
+	expect "says that a kernel is not built" 1 'nothing is built in' --kernel "$share" -- true
 	expect "boots the debug kernel" 0 'lockdep' "${bare[@]}" --debug-kernel -- sh -c 'zcat /proc/config.gz | grep -q PROVE_LOCKING=y && echo lockdep'
 	broken_modules
 	no_mirror

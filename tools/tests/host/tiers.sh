@@ -10,6 +10,8 @@ cp -r "$here/../vm" "$tree/tools/"
 echo /build/ >"$tree/.gitignore"
 ! command -v git >/dev/null || git -C "$tree" init -q
 
+export ASAHI_DURATIONS=$LOGS/tiers-durations
+
 # made_up NAME SCRIPT [TIER]
 made_up() {
 	printf '# SPDX-License-Identifier: MIT OR Apache-2.0\n# tier: %s\n%s\n' "${3:-test}" "$2" >"$tree/tools/tests/host/$1.sh"
@@ -137,6 +139,11 @@ order "machines come when all is built that most need" '^built modules debug' '^
 order "that with KCSAN waits for its kernel" '^built modules kcsan' '^machine: .*kcsan'
 order "what has to be alone is last" '^machine: .*kcsan' '^machine: .*/lonely'
 says "each has its line in the table" '^(builds|single|shared-a|shared-b|several|kcsan|lonely|early|late|shared-gpu|shared-bare) +[1-9]'
+printf 'single 20\nshared-bare 30\nshared-gpu 10\n' >"$LOGS/tiers-durations-test"
+rm "$tree/build/events"
+ASAHI_JOBS=0 runs "suites in another order" 0 "12 passed, 0 failed"
+order "what took long comes first" '^machine: .*/shared-bare' '^machine: .*/single' '^machine: .*/shared-gpu'
+says "it is kept how long they took" '^shared-bare [0-9]$' "$LOGS/tiers-durations-test"
 touch "$tree/build/killed"
 runs "suites whose shells are killed count as failures" 1 "4 passed, 8 failed"
 rm "$tree/build/killed"

@@ -35,7 +35,7 @@ static void send_fence(int sock, int file, char kind)
 		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(cmsg), &file, sizeof(int));
 	}
-	/* Full if the parent has no time: then this one is nobody's but ours. */
+	/* Full if the parent has no time: then this one is not passed on. */
 	sendmsg(sock, &msg, MSG_DONTWAIT);
 }
 

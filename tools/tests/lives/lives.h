@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Shared by the clients and by those who end their lives. */
+/* Shared by the clients and by what ends their lives. */
 #ifndef LIVES_H
 #define LIVES_H
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * Clients whose lives end at random moments, with jobs in all states: killed, or with the device
- * taken away from them. What their fences are worth to others is looked at from this process, which
- * has them as sync files.
+ * Clients that end at random moments, with jobs in all states: killed, or with the device taken
+ * away from them. This process has their fences as sync files, and looks at them.
  *
  * usage: lives kill|unbind SECONDS [SEED]
  *        lives outlive
@@ -10,7 +9,7 @@
  *	kill       clients are killed with SIGKILL, whatever they are doing
  *	unbind     the driver is unbound from the device, and bound to it again, while clients come
  *		   and go
- *	outlive    what fences are worth when all modules that they come from are gone; those are
+ *	outlive    fences are looked at when all modules that they come from are gone; those are
  *		   not loaded again
  *
  * Prints TAP, and what was done. The kernel log is the other half of the test.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* Clients whose lives end at random moments, and what their fences are worth then. */
+/* Rounds of clients that end at random moments, and their fences afterwards. */
 #define _GNU_SOURCE
 #include "lives.h"
 
@@ -174,7 +174,7 @@ static void judge(struct client *c, bool may_go)
 	close(c->sock);
 }
 
-/* What waits for us does, whatever became of who waits. */
+/* Waits for us go on, whatever became of the waiter. */
 static void check_blocked(struct client *c)
 {
 	for (int i = 0; i < c->count; i++) {

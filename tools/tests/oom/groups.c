@@ -52,7 +52,7 @@ void check_charged(enum what what, long most, long long each)
 {
 	static const char *const groups[KINDS] = {
 		"buffers", "touched", "tables", "vms", "queues", "timestamps", "jobs",
-		"scenes",  "flight",
+		"scenes",  "objects", "mappings", "dependencies", "flight",
 	};
 	const char *procs = make_group(groups[what], "max");
 	pid_t pid = hog_start(what, most, procs);

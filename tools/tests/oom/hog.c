@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* Clients that take what they can get. */
+/* Clients that take all that they can get. */
 #define _GNU_SOURCE
 #include "oom.h"
 
 #include <errno.h>
+#include <linux/sync_file.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -16,6 +18,11 @@
 /* What one table of the last level maps. */
 #define TABLE_SPAN (32 * MIB)
 #define TABLES_OF_VM 2048
+/* Mappings that one call makes, and for how many there are addresses in a VM. */
+#define MAPPINGS_AT_ONCE 1024
+#define MAPPINGS_OF_VM (1 << 20)
+/* Fences of a job's dependency, which is an array of them. */
+#define LEAVES 1024
 
 const char *const names[KINDS] = {
 	[BUFFERS] = "buffers that are bound",
@@ -26,6 +33,9 @@ const char *const names[KINDS] = {
 	[TIMESTAMPS] = "timestamps",
 	[JOBS] = "jobs that wait",
 	[SCENES] = "renders that wait",
+	[OBJECTS] = "empty buffers",
+	[MAPPINGS] = "mappings of a page",
+	[DEPENDENCIES] = "jobs that wait for many",
 	[IN_FLIGHT] = "jobs in flight",
 };
 
@@ -64,6 +74,34 @@ static int take_table(struct context *ctx, long n)
 		       USER_VA + (1 + n % TABLES_OF_VM) * TABLE_SPAN, PAGE);
 }
 
+/* Pages side by side, each with a mapping of its own: a thing is a call's. */
+static int take_mappings(struct context *ctx, long n)
+{
+	static struct drm_asahi_gem_bind_op ops[MAPPINGS_AT_ONCE];
+	struct drm_asahi_vm_bind args = {
+		.num_binds = MAPPINGS_AT_ONCE,
+		.stride = sizeof(ops[0]),
+		.userptr = (uintptr_t)ops,
+	};
+	const uint64_t at = n * MAPPINGS_AT_ONCE % MAPPINGS_OF_VM;
+	int ret = 0;
+
+	if (n && !at)
+		ret = vm_create(ctx->fd, &ctx->vm);
+	if (ret)
+		return ret;
+	for (unsigned int i = 0; i < MAPPINGS_AT_ONCE; i++) {
+		ops[i] = (struct drm_asahi_gem_bind_op){
+			.flags = DRM_ASAHI_BIND_READ | DRM_ASAHI_BIND_WRITE,
+			.handle = ctx->bo,
+			.range = PAGE,
+			.addr = USER_VA + TABLE_SPAN + (at + i) * PAGE,
+		};
+	}
+	args.vm_id = ctx->vm;
+	return gpu_ioctl(ctx->fd, DRM_IOCTL_ASAHI_VM_BIND, &args);
+}
+
 static int take_timestamps(struct context *ctx)
 {
 	struct drm_asahi_gem_bind_object args = {
@@ -99,19 +137,45 @@ static int take_job(enum what what, struct context *ctx, uint32_t in, long n)
 		return ret;
 	if (what == SCENES)
 		return take_scene(ctx, &sync);
-	return submit(ctx, &command, sizeof(command), &sync, what == JOBS, 0);
+	return submit(ctx, &command, sizeof(command), &sync, what != IN_FLIGHT, 0);
 }
 
-/* A fence that never signals while the client lives. */
-static uint32_t gate(struct context *ctx)
+/* A file for the fences in @a and @b, which are closed. */
+static int merge(int a, int b)
 {
-	int timeline = sw_sync_create(), file = sw_sync_fence(timeline, 1);
+	struct sync_merge_data args = { .name = "gate", .fd2 = b };
+
+	need("merge fences", ioctl(a, SYNC_IOC_MERGE, &args) < 0 ? -errno : 0);
+	close(a);
+	close(b);
+	return args.fence;
+}
+
+/* @count fences that never signal while the client lives: each of a timeline of its own. */
+static int gates(unsigned int count)
+{
+	if (count > 1)
+		return merge(gates(count / 2), gates(count - count / 2));
+	return sw_sync_fence(sw_sync_create(), 1);
+}
+
+/* What jobs wait for. */
+static uint32_t gate(enum what what, struct context *ctx)
+{
+	int file = gates(what == DEPENDENCIES ? LEAVES : 1);
 	uint32_t in;
 
+	need("have a fence", file < 0 ? file : 0);
 	need("create a syncobj", syncobj_create(ctx->fd, &in));
 	need("import a fence", syncobj_import_sync_file(ctx->fd, in, file));
 	close(file);
 	return in;
+}
+
+/* Whether they are jobs that wait. */
+static bool waits(enum what what)
+{
+	return what == JOBS || what == SCENES || what == DEPENDENCIES;
 }
 
 /* The memory of a client that is at the limit of its file is not all there is: it opens another. */
@@ -122,14 +186,14 @@ static int another_file(enum what what, struct context *ctx, uint32_t *in)
 
 	if (!ret)
 		ret = gem_create(next.fd, PAGE, DRM_ASAHI_GEM_WRITEBACK, 0, &next.bo);
-	if (!ret && (what == JOBS || what == SCENES || what == TABLES))
+	if (!ret && (waits(what) || what == TABLES || what == MAPPINGS))
 		ret = vm_bind(next.fd, next.vm, next.bo, USER_VA, PAGE);
-	if (!ret && (what == JOBS || what == SCENES))
+	if (!ret && waits(what))
 		ret = queue_create(next.fd, next.vm, &next.queue);
 	if (ret)
 		return ret;
 	if (*in)
-		*in = gate(&next);
+		*in = gate(what, &next);
 	*ctx = next;
 	return 0;
 }
@@ -155,8 +219,13 @@ static int take(enum what what, struct context *ctx, uint32_t in, long n)
 		if (n < BUFFERS_IN_FLIGHT)
 			return take_buffer(ctx, true, n);
 		return take_job(what, ctx, in, n);
+	case OBJECTS:
+		return gem_create(ctx->fd, PAGE, 0, 0, &id);
+	case MAPPINGS:
+		return take_mappings(ctx, n);
 	case JOBS:
 	case SCENES:
+	case DEPENDENCIES:
 		return take_job(what, ctx, in, n);
 	default:
 		return -EINVAL;
@@ -178,8 +247,8 @@ static void hog(enum what what, long most)
 	context_init(&ctx);
 	/* An empty stream of the vertex data master. */
 	ctx.map[0x100 / 4] = 6u << 29;
-	if (what == JOBS || what == SCENES)
-		in = gate(&ctx);
+	if (waits(what))
+		in = gate(what, &ctx);
 	for (long n = 0; n < most && !ret; n++) {
 		ret = take(what, &ctx, in, n);
 		if (ret == -ENOSPC && what != BUFFERS) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* What has to be true of a machine with such a client, and after it. */
+/* Checks of a machine with such a client, while it runs and afterwards. */
 #define _GNU_SOURCE
 #include "oom.h"
 
@@ -103,7 +103,7 @@ static pid_t sleeper_start(void)
 		while (memory) {
 			for (size_t i = 0; i < SLEEPER_BYTES; i += 4096)
 				memory[i]++;
-			/* Nobody else writes there before the first client. */
+			/* Nothing else writes there before the first client. */
 			if (!ready)
 				ready = got->done = true;
 			usleep(100000);
@@ -143,7 +143,7 @@ void bystanders_stop(void)
 	context_fini(&other);
 }
 
-/* What the kernel has beside what is available, for one who wants to know where it went. */
+/* What the kernel has beside what is available: where the memory went. */
 static void show_memory(void)
 {
 	fflush(stdout);
@@ -227,4 +227,53 @@ void check_hog(enum what what, long most, const char *group)
 	check_true(text, lives(sleeper));
 	snprintf(text, sizeof(text), "%s: another client's job afterwards", names[what]);
 	check(text, run_job(&other), 0);
+}
+
+/* What the driver has counted, in KiB. */
+static long long counted_kib(void)
+{
+	return read_number("/sys/kernel/debug/dri/128/memory", "pinned: ");
+}
+
+/* Waits until the driver has no more than @before. What a client had goes when its queues do. */
+static bool is_uncounted(long long before)
+{
+	double start = seconds();
+
+	while (counted_kib() > before && seconds() - start < 30)
+		usleep(10000);
+	return counted_kib() <= before;
+}
+
+void check_counted(enum what what, long most)
+{
+	long long available, counted, taken;
+	/* A chunk or two of the heaps stay for the next one. */
+	long long before = counted_kib() + 4096;
+	char text[128];
+	pid_t pid;
+
+	/* What the first such client leaves in the caches of the kernel stays there. */
+	warm_up(what, most, NULL);
+	snprintf(text, sizeof(text), "%s: what is gone is not counted", names[what]);
+	check_true(text, is_uncounted(before));
+	write_file("/proc/sys/vm/drop_caches", "3");
+	available = available_kib();
+	counted = counted_kib();
+	pid = hog_start(what, most, NULL);
+	while (lives(pid) && !got->done)
+		usleep(20000);
+	taken = available - available_kib();
+	counted = counted_kib() - counted;
+	printf("# %s: %ld take %lld KiB, %lld are counted\n", names[what], got->things, taken,
+	       counted);
+	snprintf(text, sizeof(text), "%s: there are as many as were asked for", names[what]);
+	check_true(text, got->things == most);
+	snprintf(text, sizeof(text), "%s: what they take is counted", names[what]);
+	/* The client itself takes some, and tables of processes. */
+	check_true(text, taken > 1024 && counted + 2048 >= taken);
+	snprintf(text, sizeof(text), "%s: not much more is counted", names[what]);
+	check_true(text, counted <= 2 * taken + 4096);
+	kill_and_wait(pid);
+	need("be without it again", is_uncounted(before) ? 0 : -ETIME);
 }

@@ -5,6 +5,7 @@
  *        oom flight           clients with jobs in flight, which take long (--fault delay)
  *        oom cgroup MIB [WHAT]
  *                             clients that take all of a memory cgroup of MIB MiB
+ *        oom counted          the driver counts what a client costs
  *        oom charged          what a client has the kernel allocate is charged to its cgroup
  *
  * Prints TAP.
@@ -73,9 +74,17 @@ int main(int argc, char **argv)
 		check_charged(QUEUES, 90, 20);
 		check_charged(JOBS, 1000, 20);
 		return finish();
+	} else if (!strcmp(kind, "counted")) {
+		check_counted(VMS, 120);
+		check_counted(QUEUES, 2000);
+		check_counted(OBJECTS, 20000);
+		check_counted(TABLES, 2000);
+		check_counted(MAPPINGS, 200);
+		check_counted(JOBS, 4000);
+		return finish();
 	} else {
-		fprintf(stderr,
-			"usage: oom machine [WHAT] | many | flight | cgroup MIB [WHAT] | charged\n");
+		fprintf(stderr, "usage: oom machine [WHAT] | many | flight | cgroup MIB [WHAT] |"
+			" charged | counted\n");
 		return 2;
 	}
 	bystanders_stop();

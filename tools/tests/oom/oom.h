@@ -24,6 +24,9 @@ enum what {
 	TIMESTAMPS,
 	JOBS,
 	SCENES,
+	OBJECTS,
+	MAPPINGS,
+	DEPENDENCIES,
 	IN_FLIGHT,
 	KINDS
 };
@@ -59,6 +62,9 @@ void bystanders_stop(void);
 void warm_up(enum what what, long most, const char *group);
 /* A client that takes up to @most things, and all that has to be true then. */
 void check_hog(enum what what, long most, const char *group);
+
+/* Whether the driver counts what @most things take. */
+void check_counted(enum what what, long most);
 
 void mount_groups(void);
 /* Makes a cgroup with a limit in bytes, or "max". Returns its cgroup.procs. */

@@ -42,17 +42,27 @@ build_piglit_host() {
 	mkdir -p "$1/root/mnt/share"
 }
 
-# piglit_gl_host SHARE PARALLEL: runs what is in SHARE/list with llvmpipe outside of the guest.
+# piglit_gl_runner: the runner for this machine.
+piglit_gl_runner() {
+	local here out=$REPO/build/host
+	here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+	mkdir -p "$out"
+	in_root "$(toolchain)" make -s -C "$here" CC=clang OUT="$out" >&2 || return 1
+	printf '%s\n' "$out/piglit-runner"
+}
+
+# piglit_gl_host SHARE PARALLEL BUDGET: runs what is in SHARE/list with llvmpipe outside of the guest.
 piglit_gl_host() {
 	local root
 	[ "$(uname -m)" = x86_64 ] || die "piglit outside of the guest: only on x86-64"
 	root=$(step piglit-host "$(hash_of "$SUITE" "$NATIVE_PACKAGES" 1)" build_piglit_host)/root
-	cp "$(dirname "${BASH_SOURCE[0]}")/in-guest-gl" "$1/"
+	cp "$(piglit_gl_runner)" "$(dirname "${BASH_SOURCE[0]}")/in-guest-gl" "$1/"
 	unshare --mount --propagation private bash -c '
 		mount --bind "$1" "$2/mnt/share" && mount -t proc proc "$2/proc" && mount -t tmpfs run "$2/run" &&
 		mount -t tmpfs tmp "$2/tmp" && mount --rbind /dev "$2/dev" &&
-		exec chroot "$2" env -i PATH=/usr/bin:/bin PIGLIT=/usr/lib/x86_64-linux-gnu/piglit bash /mnt/share/in-guest-gl "$3" host
-	' bash "$1" "$root" "$2"
+		exec chroot "$2" env -i PATH=/usr/bin:/bin PIGLIT=/usr/lib/x86_64-linux-gnu/piglit BUDGET="$4" \
+			bash /mnt/share/in-guest-gl "$3" host
+	' bash "$1" "$root" "$2" "$3"
 }
 
 # piglit_gl_tests DIR: all tests of the two profiles that need no other window system, in the profiles' order: name, tab,
@@ -93,15 +103,34 @@ piglit_gl_sample() {
 		}'
 }
 
-# piglit_gl_share DIR SHARE: makes SHARE what in-guest-gl expects for the tests in SHARE/list: an archive of programs, of the
-# tests' files, and of what tests read beside them.
+# piglit_gl_left LIST RESULTS DRIVER…: the list's tests that have no result of one of the DRIVERs.
+piglit_gl_left() {
+	awk -F '\t' -v drivers="${*:3}" '
+		BEGIN { n = split(drivers, driver, " ") }
+		FILENAME == ARGV[1] { result[$1, $3] = 1; next }
+		{ for (i = 1; i <= n; i++) if (!((driver[i], $1) in result)) { print; next } }' "$2" "$1"
+}
+
+# piglit_gl_share DIR SHARE [DRIVER…]: makes SHARE what in-guest-gl expects for the tests in SHARE/list that have no result of the
+# DRIVERs in SHARE/results, without DRIVERs for all: an image with programs, the tests' files, and what tests read beside them.
 piglit_gl_share() {
 	local path=./$PIGLIT_DIR here package
 	here=$(dirname "${BASH_SOURCE[0]}")
+	if [ $# -gt 2 ]; then
+		piglit_gl_left "$2/list" "$2/results" "${@:3}" >"$2/left"
+	else
+		cp "$2/list" "$2/left"
+	fi
 	{
-		cut -f 2 "$2/list" | sed -E "s/^'([^']*)'.*/bin\/\1/" | sort -u
-		cut -f 2 "$2/list" | grep -oE "'(generated_)?tests/[^']*'" | tr -d "'"
+		cut -f 2 "$2/left" | sed -E "s/^'([^']*)'.*/bin\/\1/" | sort -u
+		# In a list without any, there is nothing to be found.
+		cut -f 2 "$2/left" | grep -oE "'(generated_)?tests/[^']*'" | tr -d "'" || true
 	} | sed "s,^,$path/," >"$2/files"
+	# Unpacking takes a minute or two. What was unpacked for a longer list is good for a shorter one.
+	if [ -e "$2/piglit.image" ] && [ -z "$(sort "$2/files" | comm -23 - "$2/piglit.files")" ]; then
+		cp "$here/in-guest-gl" "$2/"
+		return
+	fi
 	dpkg-deb --fsys-tarfile "$1"/piglit_*.deb | tar -x -C "$2" --strip-components=4 \
 		--wildcards "$path/lib/*.so*" "$path/tests/*.txt" "$path/tests/*.ktx" "$path/tests/*.spv" "$path/tests/*.tes[ce]" \
 		"$path/tests/*.vert" "$path/tests/*.frag" "$path/tests/*.geom" "$path/tests/*.inc" "$path/tests/*.ddf" \
@@ -111,7 +140,9 @@ piglit_gl_share() {
 		dpkg-deb --fsys-tarfile "$package" |
 			tar -x -C "$2/piglit/lib" --strip-components=4 --wildcards './usr/lib/aarch64-linux-gnu/*' || return 1
 	done
-	tar -c -C "$2" -f "$2/piglit.tar" piglit || return 1
+	ASAHI_MOUNT=$(realpath "$2") make_image "$2/piglit.image.new" "$2/piglit" >"$2/image.log" || return 1
+	mv "$2/piglit.image.new" "$2/piglit.image"
+	sort "$2/files" >"$2/piglit.files"
 	rm -r "$2/piglit"
 	cp "$here/in-guest-gl" "$2/"
 }
@@ -142,4 +173,30 @@ piglit_gl_figures() {
 				there ? 100 * here / there : 0
 			printf " %d pass with asahi only\n", only
 		}'
+}
+
+# piglit_gl_results TABLE: the results that a table has, as lines of the runner's.
+piglit_gl_results() {
+	[ ! -e "$1" ] || awk -F '\t' -v OFS='\t' '
+		/^#/ { next }
+		$1 != "-" { there = sub(/\(host\)$/, "", $1) ? "host" : "llvmpipe"; print there, $1, $3 }
+		$2 != "-" { print "asahi", $2, $3 }' "$1"
+}
+
+# piglit_gl_record TABLE: the text of results/piglit-gl.txt: what a table has both results of, with figures.
+piglit_gl_record() {
+	cat <<T
+# Piglit's tests of drawing, profiles quick_gl and quick_shader of Debian's piglit 0.0~git20250409.af62c0dea-2, with Mesa 26.1.6:
+# result with llvmpipe, result with asahi on the emulated GPU, name, cause where they differ. Both in the guest, but for "(host)":
+# llvmpipe of the same version on an x86-64 host. Where both of llvmpipe's results are known, 101 of 101 are the same.
+#
+# Of 28793 tests that need no other window system, a random sample: the first ones in the order that seed $PIGLIT_SEED gives, of which
+# those that are here have been run. "tools/tests/piglit/gl COUNT DIR asahi" goes on with it, "gl COUNT DIR host" gives
+# llvmpipe's results, and "gl record DIR" writes this file.
+#
+# $(piglit_gl_figures <"$1")
+#
+# There is no window: tests that cannot do without one crash with both.
+T
+	awk -F '\t' '!/^#/ && $1 != "-" && $2 != "-"' "$1"
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* Renders that fault or do not end, and what becomes of others. */
+/* Renders that fault or do not end, and other jobs beside them. */
 #include "render.h"
 
 #include <errno.h>

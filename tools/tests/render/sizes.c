@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* Renders of all sizes: what the tiler needs for them, and what nobody has. */
+/* Renders of all sizes: memory of the tiler, and more than there is. */
 #include "render.h"
 
 #include <errno.h>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * What becomes of shaders that access what they may not, or never end, and of others beside them.
- * Prints TAP.
+ * Shaders that access what they may not, or never end, and other jobs beside them. Prints TAP.
  *
  * usage: shader-faults NAME       NAME: part of the device's name
  */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * What a shader that runs can still do with a page once its binding has changed under it. Prints
- * TAP.
+ * Accesses of a running shader to a page whose binding changes. Prints TAP.
  *
  * A job counts, and writes the count to two pages: to "target", whose binding changes, and to
  * "control", where the test sees how far it is and tells it to stop, and where the job says that it
@@ -166,7 +165,7 @@ static void check_unbind(struct client *client)
 	check_true("the job ends as it should", stop(client));
 }
 
-/* The memory of the page goes back to the system, and may be anybody's then. */
+/* The memory of the page goes back to the system, which may give it away. */
 static void check_reuse(struct client *client, struct client *other)
 {
 	uint32_t *pages[64];

@@ -130,7 +130,7 @@ static void check_one(const char *what)
 	syncobj_destroy(ctx.fd, sync);
 }
 
-/* A job that takes longer than anybody waits for. */
+/* A job that takes longer than any wait. */
 static void check_refused(void)
 {
 	uint32_t sync;

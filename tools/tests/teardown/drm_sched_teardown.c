@@ -85,7 +85,7 @@ static const struct drm_sched_backend_ops ops = {
 };
 
 /*
- * The queue, its scheduler that is, goes before the entity does, which whoever submits still has.
+ * The queue, its scheduler that is, goes before the entity does, which the submitter still has.
  */
 static int teardown_entity(struct queue *queue)
 {

@@ -152,7 +152,7 @@ fn print_name(fence: &Fence) {
     pr_info!("the fence is {}\n", name.to_str().unwrap_or("?"));
 }
 
-/// The queue goes before the handle does, which whoever submits still has.
+/// The queue goes before the handle does, which the submitter still has.
 fn teardown_handle(scope: &Scope, queue: &JobQueue<MockRing>) -> Result {
     let prepared = queue.prepare((), 1, KVVec::new())?;
     pr_info!("the queue goes, whoever submits does not know\n");

@@ -94,7 +94,7 @@ static void *bound(struct context *ctx, uint64_t va)
 	return map;
 }
 
-/* A new buffer in place of @buffer, whose pages nobody has had before. */
+/* A new buffer in place of @buffer, with pages that were in no other. */
 static void buffer_create(struct worker *w, struct buffer *buffer)
 {
 	uint32_t *map;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* What programs like top see of a client: Documentation/gpu/drm-usage-stats.rst. */
+/* The fdinfo of a client: Documentation/gpu/drm-usage-stats.rst. */
 #include "uapi.h"
 
 #include <pthread.h>

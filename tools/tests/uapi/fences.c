@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * Other drivers' fences as what jobs wait for: sw_sync's, which signal when the test says so, and
- * vgem's, by way of a buffer.
+ * Jobs that wait for fences of other drivers: sw_sync's, which signal when the test says so, and
+ * vgem's, through a buffer.
  */
 #define _GNU_SOURCE
 #include "uapi.h"
@@ -286,7 +286,7 @@ static void check_vgem(void)
 	sw_sync_advance(timeline, 1);
 	check("the job runs", sync_file_wait(import.fd, SECONDS * 1000), 0);
 	check("vgem finds it idle", vgem_attach(card, handle, &fence), 0);
-	/* One more that nobody signals: it does so itself after ten seconds. */
+	/* One more, which no call signals: it does so itself after ten seconds. */
 	export.flags = DMA_BUF_SYNC_RW;
 	need("export the buffer's fence",
 	     ioctl(dmabuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &export) ? -errno : 0);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
+/* Buffer objects. */
 #include "uapi.h"
 
 #include <errno.h>

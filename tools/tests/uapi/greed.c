@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* Clients that take all they can get. */
+/* Clients that take all that they can get. */
 #include "memory.h"
 
 #include <errno.h>

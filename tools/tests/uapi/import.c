@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* Memory of another device's: vgem's, which is the CPU's, but not the driver's. */
+/* Buffers of another device: vgem's, whose memory is not the driver's. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>

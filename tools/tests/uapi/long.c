@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* An honest job that takes longer than anybody would wait for a firmware that does nothing. */
+/* A job that runs for longer than the driver would wait for a firmware that does nothing. */
 #include "uapi.h"
 
 #include <errno.h>

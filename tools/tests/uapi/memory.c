@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* What a client can take of the machine, and that all of it comes back. */
+/* Memory that a client takes of the machine, all of which has to come back. */
 #include "memory.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Shared by the tests of what clients take of the machine. */
+/* Shared by the tests of clients' memory. */
 #ifndef MEMORY_TEST_H
 #define MEMORY_TEST_H
 

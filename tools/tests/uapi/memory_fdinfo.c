@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* What fdinfo says of memory. */
+/* Memory in fdinfo. */
 #include "memory.h"
 
 #include <fcntl.h>

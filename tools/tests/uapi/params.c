@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
+/* GET_PARAMS and GET_TIME. */
 #include "uapi.h"
 
 #include <errno.h>

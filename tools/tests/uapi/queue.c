@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
+/* QUEUE_CREATE and QUEUE_DESTROY. */
 #include "uapi.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* What a client does: jobs, their order, their fences, their timestamps. */
+/* Jobs: their order, their fences, their timestamps. */
 #include "uapi.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* What a submit refuses, by which errno, and that a refused submit leaves nothing behind. */
+/* Submits that are refused, each by its errno, and that leave nothing behind. */
 #include "uapi.h"
 
 #include <errno.h>

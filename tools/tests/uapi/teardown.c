@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * Things go away while jobs are in flight. What a fence of theirs is worth to others is looked at
- * from a second file, which holds the syncobjs. The kernel log is the other half of the test.
+ * Queues, VMs, buffers and files that go while jobs are in flight. A second file has the syncobjs,
+ * and looks at the fences. The kernel log is the other half of the test.
  */
 #include "uapi.h"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
+/* TAP, and the ioctls, for tests in C. */
 #define _GNU_SOURCE
 #include "uapi.h"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
+/* VM_CREATE, VM_DESTROY and VM_BIND. */
 #define _GNU_SOURCE
 #include "uapi.h"
 

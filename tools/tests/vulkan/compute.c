@@ -102,7 +102,8 @@ static void create_commands(struct gpu *gpu)
 	};
 	VkFenceCreateInfo fence = { .sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO };
 
-	check(vkCreateCommandPool(gpu->device, &pool, NULL, &allocate.commandPool), "command pool");
+	check(vkCreateCommandPool(gpu->device, &pool, NULL, &gpu->pool), "command pool");
+	allocate.commandPool = gpu->pool;
 	check(vkAllocateCommandBuffers(gpu->device, &allocate, &gpu->commands), "command buffer");
 	check(vkCreateFence(gpu->device, &fence, NULL, &gpu->fence), "fence");
 }

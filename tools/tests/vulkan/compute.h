@@ -20,6 +20,7 @@ struct gpu {
 	VkDevice device;
 	VkQueue queue;
 	uint32_t family;
+	VkCommandPool pool;
 	VkCommandBuffer commands;
 	VkFence fence;
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
  * Clients that the scheduler hardly ever runs: SCHED_IDLE, on a processor with eight busy threads.
- * Their jobs in flight have to complete as early as those of normal clients there, and nobody else
- * may wait for them.
+ * Their jobs in flight have to complete as early as those of normal clients there, and no other
+ * client may wait for them.
  *
  * How late a fence is: the time at which it signalled, less the time at which the firmware was
  * through with the job.

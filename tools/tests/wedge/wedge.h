@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * What one client without privileges can do to the others. Each test has an attacker, which is
- * "nobody" and has nothing but the render node, and a bystander: another client, which submits one
- * job after the other and has to get on with it.
+ * Clients without privileges that try to stop the others. Each test has an attacker, which runs as
+ * "nobody" and has only the render node, and a bystander: another client, which submits one job
+ * after the other and has to make progress.
  */
 #ifndef WEDGE_H
 #define WEDGE_H
@@ -11,7 +11,7 @@
 
 #include <sys/types.h>
 
-/* What a bystander has done, seen by everybody. */
+/* What a bystander has done, seen by all processes. */
 struct bystander {
 	pid_t pid;
 	struct bystander_state *state;

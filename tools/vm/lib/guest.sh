@@ -4,18 +4,12 @@
 # The guest's root file system, and what programs for the guest are compiled against.
 
 GUEST_PACKAGES=base-files,busybox-static,bash,coreutils,util-linux,mount,kmod,procps,grep,sed,strace,trace-cmd,mesa-vulkan-drivers,libgl1-mesa-dri,libvulkan1,vulkan-tools,mesa-utils,mesa-opencl-icd,ocl-icd-libopencl1,clinfo
+# The guest on x86_64 has only what tests of modules need.
+GUEST_X86_PACKAGES=base-files,busybox-static,bash,coreutils,util-linux,mount,kmod,procps,grep,sed
 # What is drawn with, in an image of its own that only those have that ask for it.
 GRAPHICS_PACKAGES=weston,glmark2-es2-wayland,vkmark,mesa-utils-bin,waffle-utils,libwaffle-1-0
 SYSROOT_PACKAGES=libc6-dev,libgcc-14-dev,libvulkan-dev,linux-libc-dev,ocl-icd-opencl-dev,libegl-dev,libgles-dev
 INIT=$REPO/tools/vm/guest/init
-
-# A directory and its link, where packages that were only unpacked have not made it.
-merge_usr() {
-	local dir
-	for dir in bin sbin lib; do
-		[ -e "$1/$dir" ] || ln -s "usr/$dir" "$1/$dir"
-	done
-}
 
 # What a shell's user expects beside the packages: applets of busybox, where no package has the program.
 APPLETS="awk cmp clear diff find free gzip gunzip zcat hexdump less more nc sh tar time top vi watch which xargs xxd"
@@ -34,10 +28,11 @@ make_image() {
 	in_root "$(toolchain)" mkfs.erofs -x-1 "$1" "$2" && truncate -s %64K "$1"
 }
 
-build_guest() {
+# build_guest_root DIR ARCHITECTURE PACKAGES
+build_guest_root() {
 	# Unpacked only: the packages' scripts are for another processor.
 	logged "guest root" "$1/log" '^(Get:|Unpacking)' 150 \
-		bootstrap "$1/root" extract arm64 "$GUEST_PACKAGES" \
+		bootstrap "$1/root" extract "$2" "$3" \
 		"--aptopt=APT::Default-Release \"$SUITE-backports\""
 	merge_usr "$1/root"
 	mkdir -p "$1"/root/{proc,sys,dev,run,tmp,mnt/share,mnt/rig,mnt/overlay}
@@ -46,6 +41,21 @@ build_guest() {
 	logged "guest image" "$1/log" '^' 100 \
 		make_image "$1/image.new" "$1/root"
 	mv "$1/image.new" "$1/image"
+}
+
+build_guest() {
+	build_guest_root "$1" arm64 "$GUEST_PACKAGES"
+}
+
+build_guest_x86() {
+	build_guest_root "$1" amd64 "$GUEST_X86_PACKAGES"
+}
+
+# That of the guest on x86_64.
+guest_x86_image() {
+	local dir
+	dir=$(step guest-x86 "$(hash_of "$GUEST_X86_PACKAGES" "$SUITE" "$INIT" "$APPLETS" 1)" build_guest_x86)
+	printf '%s\n' "$dir/image"
 }
 
 # The guest's root file system image.

@@ -1,13 +1,33 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 #
-# The kernel, in three flavours: "plain", "debug" with lockdep, KASAN and kmemleak, and "kcsan" with the detector of data races.
+# The kernel for arm64, in three flavours: "plain", "debug" with lockdep, KASAN and kmemleak, and "kcsan" with the detector of data
+# races. And one for x86_64, "x86", with lockdep and kmemleak.
 
 KERNEL_CONFIG=$REPO/tools/vm/kernel
 
 kernel_fragments() {
-	printf '%s\n' "$KERNEL_CONFIG/base.config"
-	[ "$1" = plain ] || printf '%s\n' "$KERNEL_CONFIG/$1.config"
+	case $1 in
+	plain) printf '%s\n' "$KERNEL_CONFIG/base.config" ;;
+	x86) printf '%s\n' "$KERNEL_CONFIG/x86.config" ;;
+	*) printf '%s\n' "$KERNEL_CONFIG/base.config" "$KERNEL_CONFIG/$1.config" ;;
+	esac
+}
+
+# kernel_arch FLAVOUR: what make calls its processor.
+kernel_arch() {
+	case $1 in
+	x86) echo x86_64 ;;
+	*) echo arm64 ;;
+	esac
+}
+
+# kernel_image FLAVOUR: what is booted, in the directory that it is built in.
+kernel_image() {
+	case $1 in
+	x86) echo arch/x86/boot/bzImage ;;
+	*) echo arch/arm64/boot/Image ;;
+	esac
 }
 
 # Every option asked for has to be there in the end: kconfig drops silently what it cannot have.
@@ -37,10 +57,11 @@ kernel_source() {
 	step kernel-source "$(hash_of "$(basename "$(dirname "$root")")")" unpack_source
 }
 
+# kernel_make ROOT SOURCE OUT ARGUMENT…: make for the kernel of $FLAVOUR.
 kernel_make() {
 	local root=$1 source=$2 out=$3
 	shift 3
-	in_root "$root" make -C "$source" LLVM=1 ARCH=arm64 O="$out" -j"$JOBS" "$@"
+	in_root "$root" make -C "$source" LLVM=1 ARCH="$(kernel_arch "$FLAVOUR")" O="$out" -j"$JOBS" "$@"
 }
 
 build_kernel() {
@@ -60,7 +81,7 @@ build_kernel() {
 	[ -e "$1/.configured" ] || logged "kernel configuration" "$1/log" '^' 300 configure
 	touch "$1/.configured"
 	logged "kernel ($FLAVOUR)" "$1/log" '^  (CC|RUSTC|AS|LD|AR) ' 1500 \
-		kernel_make "$ROOT_DIR" "$SOURCE_DIR" "$out" Image modules
+		kernel_make "$ROOT_DIR" "$SOURCE_DIR" "$out" "$(basename "$(kernel_image "$FLAVOUR")")" modules
 	# Guest programs are compiled against those of one flavour.
 	[ "$FLAVOUR" != plain ] || logged "kernel headers" "$1/log" '^  HDRINST' 1000 \
 		kernel_make "$ROOT_DIR" "$SOURCE_DIR" "$out" headers

@@ -11,10 +11,12 @@ REGIONS="uat-ttbs:0x4000 uat-pagetables:0x400000 uat-handoff:0x4000 hw-cal-a:0x8
 # What in the kernel's log is a complaint; of KCSAN's reports those that kcsan.awk lets pass.
 COMPLAINTS='WARNING: |BUG: |KASAN: |Kernel panic|Internal error: |Oops|possible recursive locking|possible circular locking|inconsistent lock state|suspicious RCU usage|INFO: task .* blocked|rcu: INFO: .* stall|kmemleak: unreferenced|new suspected memory leaks|kmemleak: .*disabled|refcount_t: |pagealloc: memory corruption|UBSAN: |ODEBUG: |scheduling while atomic|sleeping function called'
 
+DEFAULT_MODULES="kasync jobqueue agxemu_bridge asahi"
+
 parse_options() {
-	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' PLUGIN='' DEVICE='' WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR='' PROCESSORS=2
-	MEMORY_MIB=2048 MODULES="kasync jobqueue agxemu_bridge asahi" CARRIED='' GPU_MAY_FAIL='' KERNEL_OPTIONS=''
-	CAPTURE='' GSP='' GSP_OPTIONS='' GRAPHICS='' QEMU_MACHINE="virt,gic-version=3,its=on" NO_MAP='' PORTS=()
+	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' PLUGIN='' DEVICE='' DRIVES=() WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR='' PROCESSORS=2
+	MEMORY_MIB=2048 MODULES=$DEFAULT_MODULES CARRIED='' GPU_MAY_FAIL='' KERNEL_OPTIONS='' GSP='' GSP_OPTIONS=''
+	CAPTURE='' GRAPHICS='' QEMU_MACHINE="virt,gic-version=3,its=on" NO_MAP='' PORTS=() GUEST_ARCH=arm64 KERNEL_BUILD=''
 	COMMAND=()
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -32,7 +34,12 @@ parse_options() {
 			CAPTURE=$(realpath -m "$2")
 			shift
 			;;
-		--share | --emu | --gsp | --plugin | --device | --modules | --carry | --timeout | --log | --processors | --memory | --kernel-options | --no-map | --port)
+		--arch)
+			[ $# -gt 1 ] || die "$1 needs a value"
+			GUEST_ARCH=$2
+			shift
+			;;
+		--share | --emu | --gsp | --plugin | --device | --drive | --modules | --carry | --timeout | --log | --processors | --memory | --kernel-options | --no-map | --port | --kernel)
 			[ $# -gt 1 ] || die "$1 needs a value"
 			case $1 in
 			--share) SHARE=$(realpath "$2") ;;
@@ -40,6 +47,7 @@ parse_options() {
 			--gsp) GSP=1 GSP_OPTIONS=$2 ;;
 			--plugin) PLUGIN=$2 ;;
 			--device) DEVICE=$2 ;;
+			--drive) DRIVES+=(-drive "if=none,$2") ;;
 			--modules) MODULES=$2 ;;
 			--carry) CARRIED=$2 ;;
 			--timeout) TIMEOUT=$2 ;;
@@ -47,6 +55,7 @@ parse_options() {
 			--memory) MEMORY_MIB=$2 ;;
 			--no-map) NO_MAP=$2 ;;
 			--kernel-options) KERNEL_OPTIONS=$2 ;;
+			--kernel) KERNEL_BUILD=$(realpath "$2") ;;
 			--port) PORTS+=("$2") ;;
 			--log) LOG_DIR=$(realpath -m "$2") ;;
 			esac
@@ -61,6 +70,17 @@ parse_options() {
 		esac
 		shift
 	done
+	case $GUEST_ARCH in
+	arm64) ;;
+	x86_64)
+		# The one kernel has some checkers, and does for those who want few and who want all.
+		[ "$FLAVOUR_WANTED" != kcsan ] || die "--arch x86_64: there is no kernel with KCSAN"
+		[ -z "$CAPTURE$GRAPHICS$NO_MAP$EMU_OPTIONS" ] || die "--arch x86_64: there is no emulated GPU"
+		FLAVOUR_WANTED=x86 WITH_EMU=
+		[ "$MODULES" != "$DEFAULT_MODULES" ] || MODULES="kasync jobqueue"
+		;;
+	*) die "--arch: there are arm64 and x86_64" ;;
+	esac
 	[ -z "$SHARE" ] || [ -d "$SHARE" ] || die "--share: no directory $SHARE"
 	if [ -n "$CAPTURE" ]; then
 		[ -n "$WITH_EMU" ] || die "--capture: there is no emulator"
@@ -75,11 +95,25 @@ parse_options() {
 # Everything that the machine is made of; nothing is left to build once it runs.
 machine_prepare() {
 	ROOT=$(toolchain)
-	KERNEL=$(kernel "$FLAVOUR_WANTED")
-	IMAGE=$(guest_image)
+	if [ -n "$KERNEL_BUILD" ]; then
+		[ -e "$KERNEL_BUILD/$(kernel_image "$FLAVOUR_WANTED")" ] || die "--kernel: nothing is built in $KERNEL_BUILD"
+	else
+		KERNEL_BUILD=$(kernel "$FLAVOUR_WANTED")/build
+		OWN_MODULES=1
+	fi
+	if [ "$GUEST_ARCH" = x86_64 ]; then
+		IMAGE=$(guest_x86_image)
+		QEMU_ROOT=$(qemu_x86)
+	else
+		IMAGE=$(guest_image)
+		QEMU_ROOT=$ROOT
+	fi
 	[ -z "$GRAPHICS" ] || GRAPHICS_IMAGE=$(graphics_image)
 	# The tests have built these once for all machines.
-	if [ -n "${ASAHI_BUILT:-}" ] && [ "$FLAVOUR_WANTED" != kcsan ]; then
+	if [ -z "${OWN_MODULES:-}" ]; then
+		MODULE_DIR=$KERNEL_BUILD/drivers/async
+		[ -z "$WITH_EMU" ] || EMULATOR=$(emulator)
+	elif [ -n "${ASAHI_BUILT:-}" ] && [[ $FLAVOUR_WANTED = plain || $FLAVOUR_WANTED = debug ]]; then
 		MODULE_DIR=$REPO/build/modules-$FLAVOUR_WANTED EMULATOR=$REPO/build/agxemu
 	else
 		MODULE_DIR=$(modules "$FLAVOUR_WANTED")
@@ -94,7 +128,7 @@ machine_prepare() {
 	local module file
 	for module in $MODULES $CARRIED; do
 		file=$MODULE_DIR/$module.ko
-		[ -e "$file" ] || file=$(find "$KERNEL/build/drivers" -name "$module.ko" -print -quit)
+		[ -e "$file" ] || file=$(find "$KERNEL_BUILD/drivers" -name "$module.ko" -print -quit)
 		[ -n "$file" ] || die "no module $module"
 		cp "$file" "$RUN/rig/modules/"
 	done
@@ -195,19 +229,27 @@ machine_command() {
 	[ -z "$WITH_EMU" ] || [ -n "$GPU_MAY_FAIL" ] || [[ " $MODULES " != *" asahi "* ]] || gpu=1
 	printf 'SHARE=%s\nINTERACTIVE=%s\nMODULES="%s"\nGPU=%s\n' "${SHARE:+1}" "$1" "$MODULES" "$gpu" >"$RUN/rig/options"
 	printf '%q ' "${COMMAND[@]}" >"$RUN/rig/command"
-	machine_tree "$processors"
+	local console=ttyAMA0 emulated
+	if [ "$GUEST_ARCH" = x86_64 ]; then
+		console=ttyS0
+		emulated=(qemu-system-x86_64 -M q35 -cpu max)
+	else
+		machine_tree "$processors"
+		emulated=(qemu-system-aarch64 -M "$QEMU_MACHINE" -cpu max -dtb "$RUN/tree.dtb")
+	fi
 	[ -z "$WITH_EMU" ] || machine_start_emulator
 	[ -z "$GSP" ] || machine_start_gsp
 
-	QEMU=(qemu-system-aarch64 -M "$QEMU_MACHINE" -cpu max -smp "$processors"
+	QEMU=("${emulated[@]}" -smp "$processors"
 		-object "memory-backend-memfd,id=mem,size=${MEMORY_MIB}M,share=on" -machine memory-backend=mem
 		-m "$MEMORY_MIB" -nodefaults -display none -no-reboot
-		-kernel "$KERNEL/build/arch/arm64/boot/Image" -dtb "$RUN/tree.dtb"
-		-append "root=/dev/vda rootfstype=erofs ro init=/init console=ttyAMA0 loglevel=7 panic=-1 printk.devkmsg=on kmemleak=on${KERNEL_OPTIONS:+ $KERNEL_OPTIONS}"
+		-kernel "$KERNEL_BUILD/$(kernel_image "$FLAVOUR_WANTED")"
+		-append "root=/dev/vda rootfstype=erofs ro init=/init console=$console loglevel=7 panic=-1 printk.devkmsg=on kmemleak=on${KERNEL_OPTIONS:+ $KERNEL_OPTIONS}"
 		-serial "file:$RUN/console.log"
 		-drive "if=none,id=root,format=raw,readonly=on,file=$IMAGE" -device virtio-blk-pci,drive=root
 		-fsdev "local,id=rig,path=$RUN/rig,security_model=none" -device virtio-9p-pci,fsdev=rig,mount_tag=rig
 		-device virtio-rng-pci -device virtio-serial-pci)
+	[ ! -e "$KERNEL_BUILD/initrd" ] || QEMU+=(-initrd "$KERNEL_BUILD/initrd")
 	[ -z "$GRAPHICS" ] || QEMU+=(-drive "if=none,id=graphics,format=raw,readonly=on,file=$GRAPHICS_IMAGE"
 		-device virtio-blk-pci,drive=graphics,serial=graphics)
 	[ -z "$ICOUNT" ] || QEMU+=(-icount shift=0,sleep=off)
@@ -216,6 +258,7 @@ machine_command() {
 	for port in "${PORTS[@]}"; do
 		QEMU+=(-chardev "${port#*,},id=${port%%,*}" -device "virtserialport,chardev=${port%%,*},name=${port%%,*}")
 	done
+	QEMU+=("${DRIVES[@]}")
 	[ -z "$DEVICE" ] || QEMU+=(-device "$DEVICE")
 	[ -z "$SHARE" ] || QEMU+=(-fsdev "local,id=share,path=$SHARE,security_model=none"
 		-device virtio-9p-pci,fsdev=share,mount_tag=share)
@@ -248,7 +291,7 @@ machine_exec() {
 	mkfifo "$RUN/output"
 	cat "$RUN/output" &
 	OUTPUT_PID=$!
-	ASAHI_MOUNT=$SHARE exec_in_root "$ROOT" timeout "$TIMEOUT" "${QEMU[@]}" </dev/null 2>"$RUN/qemu.log" &
+	ASAHI_MOUNT=$SHARE exec_in_root "$QEMU_ROOT" timeout "$TIMEOUT" "${QEMU[@]}" </dev/null 2>"$RUN/qemu.log" &
 	QEMU_PID=$!
 	local qemu=0
 	wait $QEMU_PID || qemu=$?
@@ -292,7 +335,7 @@ machine_shell() {
 	local terminal
 	terminal=$(stty -g)
 	stty raw -echo
-	ASAHI_MOUNT=$SHARE in_root "$ROOT" "${QEMU[@]}" || true
+	ASAHI_MOUNT=$SHARE in_root "$QEMU_ROOT" "${QEMU[@]}" || true
 	stty "$terminal"
 	machine_complaints || true
 }

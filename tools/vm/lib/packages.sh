@@ -55,3 +55,11 @@ bootstrap() {
 	rm -rf "$dir"
 	mv "$dir.new" "$dir"
 }
+
+# A directory and its link, where packages that were only unpacked have not made it.
+merge_usr() {
+	local dir
+	for dir in bin sbin lib; do
+		[ -e "$1/$dir" ] || ln -s "usr/$dir" "$1/$dir"
+	done
+}

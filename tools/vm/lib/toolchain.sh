@@ -22,3 +22,20 @@ toolchain() {
 	dir=$(step toolchain "$(toolchain_key)" build_toolchain)
 	printf '%s\n' "$dir/root"
 }
+
+# QEMU for x86_64 is in a root of its own: few need it.
+QEMU_X86_PACKAGES=qemu-system-x86,coreutils
+
+build_qemu_x86() {
+	logged "QEMU for x86_64" "$1/log" '^(Get:|Unpacking)' 150 \
+		bootstrap "$1/root" extract amd64 "$QEMU_X86_PACKAGES" "--aptopt=APT::Default-Release \"$SUITE-backports\""
+	merge_usr "$1/root"
+	mkdir -p "$1"/root/{proc,sys,dev,etc,root,tmp}
+}
+
+# The directory of a root with qemu-system-x86_64.
+qemu_x86() {
+	local dir
+	dir=$(step qemu-x86 "$(hash_of "$QEMU_X86_PACKAGES" "$SUITE" 1)" build_qemu_x86)
+	printf '%s\n' "$dir/root"
+}

@@ -62,7 +62,8 @@ impl<T: ?Sized> DerefMut for DeferredDrop<T> {
 ///
 /// | call | context |
 /// |---|---|
-/// | [`DeferredDropQueue::new`], [`DeferredDropQueue::close`] | process, may sleep; not in a signalling section |
+/// | [`DeferredDropQueue::new`] | process, may sleep; not in a signalling section |
+/// | [`DeferredDropQueue::close`] | the same |
 /// | [`DeferredDropQueue::queue`] | process, signalling sections and disabled preemption included |
 #[pin_data]
 pub(crate) struct DeferredDropQueue {

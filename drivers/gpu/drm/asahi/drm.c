@@ -6,8 +6,11 @@
 #include <linux/dma-buf.h>
 #include <linux/file.h>
 #include <linux/mm.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/swap.h>
 
+#include <drm/drm_debugfs.h>
 #include <drm/drm_device.h>
 #include <drm/drm_drv.h>
 #include <drm/drm_file.h>
@@ -186,14 +189,43 @@ u64 asahi_pinned_limit(void)
 	return total <= SZ_4G ? total / 2 : total / 4 * 3;
 }
 
-/* In gem.rs: the object's memory counts as pinned from now on. */
-int asahi_gem_charge(struct drm_gem_object *obj);
+/* How much memory clients may have of what is left: a part of it is for everybody else. */
+u64 asahi_spare_memory(void);
+
+u64 asahi_spare_memory(void)
+{
+	u64 keep = min_t(u64, totalram_pages() / 16, SZ_256M >> PAGE_SHIFT);
+	u64 left = si_mem_available() + get_nr_swap_pages();
+
+	return left > keep ? (left - keep) << PAGE_SHIFT : 0;
+}
+
+/*
+ * In gem.rs: the object's memory counts as pinned from now on, and asahi_gem_mmap_charged()
+ * allocates it.
+ */
+int asahi_gem_charge_and_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma);
+int asahi_gem_mmap_charged(struct drm_gem_object *obj, struct vm_area_struct *vma);
+
+int asahi_gem_mmap_charged(struct drm_gem_object *obj, struct vm_area_struct *vma)
+{
+	return drm_gem_shmem_object_mmap(obj, vma);
+}
 
 static int asahi_gem_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
 {
-	int ret = drm_gem_is_imported(obj) ? 0 : asahi_gem_charge(obj);
+	return drm_gem_is_imported(obj) ? drm_gem_shmem_object_mmap(obj, vma) :
+					  asahi_gem_charge_and_mmap(obj, vma);
+}
 
-	return ret ?: drm_gem_shmem_object_mmap(obj, vma);
+/* In quota.rs: how much of that clients have, in bytes. */
+u64 asahi_pinned(void);
+
+static int asahi_show_pinned(struct seq_file *file, void *unused)
+{
+	seq_printf(file, "pinned: %llu KiB\nlimit: %llu KiB\nspare: %llu KiB\n",
+		   asahi_pinned() >> 10, asahi_pinned_limit() >> 10, asahi_spare_memory() >> 10);
+	return 0;
 }
 
 /*
@@ -297,5 +329,6 @@ int asahi_drm_extend(struct drm_device *drm)
 	driver->show_fdinfo = asahi_show_fdinfo;
 	driver->driver_features |= DRIVER_SYNCOBJ | DRIVER_SYNCOBJ_TIMELINE;
 	drm->driver = driver;
+	drm_debugfs_add_file(drm, "memory", asahi_show_pinned, NULL);
 	return 0;
 }

@@ -16,7 +16,10 @@ use crate::{
     },
     quota::{
         Charge,
+        Pinned,
         Quota,
+        Share,
+        FILE_BYTES,
         MAX_OBJECTS,
         MAX_QUEUES,
         MAX_TIMESTAMPS,
@@ -57,6 +60,8 @@ pub(crate) struct AsahiFile {
     pub(crate) jobs: Arc<Quota>,
     /// What the jobs of all of its queues have used.
     pub(crate) engines: Engines,
+    /// For itself.
+    _own: Pinned,
 }
 
 #[pinned_drop]
@@ -74,6 +79,7 @@ impl drm::file::DriverFile for AsahiFile {
     type Driver = AsahiDrmDriver;
 
     fn open(_dev: &AsahiDevice) -> Result<Pin<KBox<Self>>> {
+        let (own, _coming) = Pinned::reserve(FILE_BYTES, Share::Clients)?;
         let engines = Engines::new()?;
         let timestamp_quota = Quota::new_shared()?;
         let jobs = Quota::new_shared()?;
@@ -86,6 +92,7 @@ impl drm::file::DriverFile for AsahiFile {
                 objects: Quota::new(),
                 timestamp_quota,
                 jobs,
+                _own: own,
             }),
             GFP_KERNEL_ACCOUNT,
         )

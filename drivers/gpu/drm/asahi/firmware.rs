@@ -164,9 +164,11 @@ pub(crate) struct Machine<'a> {
 ///
 /// | call | context |
 /// |---|---|
-/// | [`Firmware::new`], [`Firmware::boot`], [`Firmware::shutdown`] | process, may sleep; not in a signalling section |
-/// | [`Firmware::begin_submission`] | process, signalling sections and disabled preemption included |
-/// | [`Firmware::recheck`], [`Firmware::progress`], [`Firmware::crash`], [`Firmware::give_up`] | any |
+/// | [`Firmware::new`], [`Firmware::boot`] | process, may sleep; not in a signalling section |
+/// | [`Firmware::shutdown`] | the same |
+/// | [`Firmware::begin_submission`] | process, also in signalling sections, preemption disabled |
+/// | [`Firmware::recheck`], [`Firmware::progress`] | any |
+/// | [`Firmware::crash`], [`Firmware::give_up`] | any |
 pub(crate) struct Firmware {
     dev: ARef<Device>,
     scope: Scope,

@@ -10,10 +10,10 @@ use crate::{
     ffi,
     file::AsahiFile,
     quota::{
-        max_pinned,
-        Charge,
-        Quota,
-        PINNED, //
+        Coming,
+        Pinned,
+        Share,
+        OBJECT_BYTES, //
     },
     uapi, //
 };
@@ -60,12 +60,15 @@ pub(crate) struct Buffer {
     private_to: Option<ARef<Object>>,
     /// For its pages, once they cannot be reclaimed.
     #[pin]
-    pinned: Mutex<Option<Charge<&'static Quota>>>,
+    pinned: Mutex<Option<Pinned>>,
+    /// For the rest of it.
+    _own: Pinned,
 }
 
 /// What a new object is to be.
 pub(crate) struct Args {
     private_to: Option<ARef<Object>>,
+    own: Pinned,
 }
 
 impl DriverObject for Buffer {
@@ -76,6 +79,7 @@ impl DriverObject for Buffer {
         try_pin_init!(Self {
             private_to: args.private_to,
             pinned <- new_mutex!(None),
+            _own: args.own,
         })
     }
 
@@ -115,7 +119,9 @@ pub(crate) fn create(
         map_wc: flags & uapi::GEM_WRITEBACK == 0,
         parent_resv_obj: root,
     };
+    let (own, _coming) = Pinned::reserve(OBJECT_BYTES, Share::Clients)?;
     let args = Args {
+        own,
         private_to: root.map(Into::into),
     };
     // shmem says so when it has no memory for an inode. Here it means that a limit was met.
@@ -126,18 +132,18 @@ pub(crate) fn create(
     Ok(object)
 }
 
-/// Charges the memory of an object that is about to be mapped by a process. It cannot be reclaimed
-/// from then on.
+/// Charges the memory of an object, and maps it in a process. It cannot be reclaimed from then on.
 ///
 /// # Safety
 ///
-/// `object` is one of this driver's.
+/// `raw` is an object of this driver's, and `vma` where a process is about to have it.
 #[no_mangle]
-unsafe extern "C" fn asahi_gem_charge(object: *mut c_void) -> c_int {
+unsafe extern "C" fn asahi_gem_charge_and_mmap(raw: *mut c_void, vma: *mut c_void) -> c_int {
     // SAFETY: By the function's requirements.
-    let object: &Object = unsafe { IntoGEMObject::from_raw(object.cast()) };
+    let object: &Object = unsafe { IntoGEMObject::from_raw(raw.cast()) };
     match object.charge(size(object)) {
-        Ok(()) => 0,
+        // SAFETY: By the function's requirements.
+        Ok(_coming) => unsafe { ffi::asahi_gem_mmap_charged(raw, vma) },
         Err(e) => e.to_errno(),
     }
 }
@@ -174,17 +180,20 @@ pub(crate) fn lookup(file: &drm::File<AsahiFile>, handle: u32) -> Result<ARef<Ob
 }
 
 impl Buffer {
-    /// Charges the object's `size` bytes, unless they are already, until it is freed.
+    /// Charges the object's `size` bytes, unless they are already, until it is freed. The caller
+    /// allocates them, and drops what this returns.
     ///
     /// # Errors
     ///
-    /// `ENOMEM` if clients have pinned as much memory as they may.
-    fn charge(&self, size: u64) -> Result {
+    /// `ENOMEM` if clients have pinned as much memory as they may, or the machine has too little.
+    fn charge(&self, size: u64) -> Result<Option<Coming>> {
         let mut pinned = self.pinned.lock();
-        if pinned.is_none() {
-            *pinned = Some(Charge::new(&PINNED, size, max_pinned()).ok_or(ENOMEM)?);
+        if pinned.is_some() {
+            return Ok(None);
         }
-        Ok(())
+        let (charge, coming) = Pinned::reserve(size, Share::Clients)?;
+        *pinned = Some(charge);
+        Ok(Some(coming))
     }
 
     /// Whether it may be bound in the VM with this root.
@@ -210,7 +219,7 @@ impl<'a> PinnedPages<'a> {
         // SAFETY: The object is valid.
         let imported = unsafe { ffi::asahi_imported_pages(IntoGEMObject::as_raw(object).cast()) };
         if imported.is_null() {
-            object.charge(size(object))?;
+            let _coming = object.charge(size(object))?;
             return Ok(Self(object.sg_table(dev)?));
         }
         // SAFETY: The table of an imported object is there as long as the object, and does not

@@ -71,7 +71,8 @@ const DRAIN_LIMIT: Delta = Delta::from_millis(2000);
 ///
 /// | call | context |
 /// |---|---|
-/// | [`Gpu::start`], [`Gpu::stop`], [`Gpu::shut_down`] | process, may sleep; not in a signalling section |
+/// | [`Gpu::start`], [`Gpu::stop`] | process, may sleep; not in a signalling section |
+/// | [`Gpu::shut_down`] | the same |
 /// | all others | any |
 pub(crate) struct Gpu {
     parts: Parts,
@@ -162,7 +163,7 @@ impl Parts {
         executor: &Arc<Executor>,
         fault_control: u32,
     ) -> Result<Self> {
-        let uat = Uat::new(dev)?;
+        let uat = Uat::new(dev, regs.is_cpu_running()?)?;
         let hw_cal_a = Region::find(dev, c"hw-cal-a", HwDataA::SIZE)?;
         let hw_cal_b = Region::find(dev, c"hw-cal-b", HwDataB::SIZE)?;
         let globals = Region::find(dev, c"globals", Globals::SIZE)?;
@@ -230,8 +231,8 @@ impl Parts {
         Ok(())
     }
 
-    /// Ends everything before the memory is somebody else's. Whoever still has jobs loses them, if
-    /// they take too long.
+    /// Ends everything before the memory is another kernel's. Jobs that take too long are lost to
+    /// their clients.
     fn shut_down(&self) {
         let crash = self.firmware.crash();
         self.uat.slots.close();

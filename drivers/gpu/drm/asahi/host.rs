@@ -49,6 +49,8 @@ pub(crate) mod job {
     pub(crate) mod growth;
     #[cfg(test)]
     pub(crate) mod half_image;
+    #[cfg(test)]
+    pub(crate) mod image;
     pub(crate) mod payload;
     pub(crate) mod places;
     pub(crate) mod render;

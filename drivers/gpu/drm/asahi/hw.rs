@@ -23,7 +23,7 @@ pub(crate) enum Generation {
 }
 
 impl Generation {
-    /// The number that userspace knows: 13 or 14.
+    /// Returns the number that userspace knows: 13 or 14.
     pub(crate) const fn number(self) -> u32 {
         match self {
             Generation::G13 => 13,
@@ -46,7 +46,7 @@ pub(crate) enum Variant {
 }
 
 impl Variant {
-    /// The letter that userspace knows.
+    /// Returns the letter that userspace knows.
     pub(crate) const fn letter(self) -> char {
         match self {
             Variant::G => 'G',
@@ -57,8 +57,8 @@ impl Variant {
     }
 }
 
-/// Whether this driver speaks the firmware interface of version `abi`, as the device tree gives it
-/// in `apple,firmware-abi`.
+/// Returns whether this driver speaks the firmware interface of version `abi`, as the device tree
+/// gives it in `apple,firmware-abi`.
 pub(crate) const fn is_supported_abi(abi: [u32; 3]) -> bool {
     matches!(abi, [13, 5, _])
 }
@@ -115,12 +115,12 @@ pub(crate) struct Chip {
 }
 
 impl Chip {
-    /// Everything that the firmware wants mapped.
+    /// Returns everything that the firmware wants mapped.
     pub(crate) fn io_mappings(&self) -> impl Iterator<Item = &'static io::IoMapping> {
         self.io.iter().flat_map(|table| table.iter())
     }
 
-    /// Number by which the firmware knows the GPU, as found in the hw-cal-b blob.
+    /// Returns the number by which the firmware knows the GPU, as found in the hw-cal-b blob.
     pub(crate) const fn firmware_core_id(&self) -> u32 {
         match (self.generation, self.variant) {
             (Generation::G13, Variant::G) => 11,

@@ -52,6 +52,11 @@ use crate::{
             MAX_IN_FLIGHT, //
         }, //
     },
+    quota::{
+        Pinned,
+        Share,
+        QUEUE_BYTES, //
+    },
     vm::Vm, //
 };
 use agx_abi::{
@@ -136,6 +141,7 @@ impl Queue {
         let number = NUMBER.fetch_add(1, Relaxed);
         let (firmware, heaps) = (gpu.firmware(), gpu.heaps());
         gpu.collect_garbage();
+        let (own, _coming) = Pinned::reserve(QUEUE_BYTES, Share::Driver)?;
 
         let context = Context::new(heaps, number)?;
         let addresses = context.addresses();
@@ -160,6 +166,7 @@ impl Queue {
             queues: Queues::new(compute, render_cell.clone())?,
             engines,
             label,
+            own,
         })?;
 
         let scope = gpu.scope().child(c"queue")?;
@@ -320,7 +327,7 @@ impl ClosedQueues {
     /// How many queues are closed at a time.
     const BATCH: usize = 32;
 
-    /// Has `queues` closed soon.
+    /// Hands `queues` to the worker that closes them.
     pub(crate) fn close(mut queues: Handles<Arc<Queue>>) {
         let Some(first) = queues.pop() else {
             return;
@@ -335,8 +342,8 @@ impl ClosedQueues {
 
     /// Returns when the tasks have been polled that were woken before.
     fn let_tasks_run(scope: &Scope) {
-        // A task that is woken later is polled later. If it cannot be made, as the device goes,
-        // there is nobody to be considerate of.
+        // A task that is woken later is polled later. It cannot be made when the device goes: then
+        // no other client waits.
         if let Ok(task) = scope.spawn(c"turn", async {}) {
             let _ = block_on(task);
         }

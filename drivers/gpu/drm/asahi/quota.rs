@@ -11,18 +11,24 @@
 //! | jobs that are not complete | 4096 | file | `ENOSPC` |
 //! | memory that cannot be reclaimed | half of it, three quarters from 4 GiB on | all | `ENOMEM` |
 //! | that, with what is the driver's own | an eighth more | all | `ENOMEM` |
+//! | all memory | but a sixteenth, of 256 MiB at most | all | `ENOMEM` |
 //!
-//! A VM takes 70 KiB of kernel memory, a queue 30 KiB, an empty object 2 KiB: a file can take about
-//! 250 MiB before it is refused. Mesa needs one VM and a few queues for each file. Panthor has 32
-//! VMs and 128 groups of up to 32 queues, xe has 1000 jobs of a queue. What is allocated for a
-//! client is charged to its memory cgroup besides.
+//! Mesa needs one VM and a few queues for each file. Panthor has 32 VMs and 128 groups of up to 32
+//! queues, xe has 1000 jobs of a queue. What is allocated for a client is charged to its memory
+//! cgroup besides.
 //!
 //! Memory that the GPU can reach cannot be reclaimed, and does not count as any process's: the OOM
-//! killer would look for somebody else. So there is a limit to it, as TTM has one for the drivers
-//! that use it. It is the size of the heap that userspace offers to programs. Buffer objects, page
-//! tables and heaps all count, which is what holds a client that opens many files. The heaps have a
-//! reserve: what queues and jobs need of the driver is there when buffers, and the scenes of large
-//! renders, have taken all else.
+//! killer would look for somebody else, and what a client that it does choose had comes back later
+//! than the killer waits for. So there is a limit to it, as TTM has one for the drivers that use
+//! it. It is the size of the heap that userspace offers to programs. Buffer objects, page tables,
+//! heaps, and what the kernel allocates for each thing of a client's all count, which is what holds
+//! a client that opens many files. The heaps have a reserve: what queues and jobs need of the
+//! driver is there when buffers, and the scenes of large renders, have taken all else.
+//!
+//! That limit says nothing of a machine whose memory others have taken already. So nothing is
+//! allocated for clients either that would leave less than a sixteenth of the machine's memory,
+//! free or to be had by reclaiming caches or by swapping. What jobs wait for is held by that limit
+//! alone.
 
 use crate::ffi;
 use core::ops::Deref;
@@ -52,8 +58,30 @@ pub(crate) const MAX_OBJECTS: u64 = 1 << 16;
 /// take what they can get, something is left for the next one.
 pub(crate) const TIMESTAMP_SHARE: u64 = 16;
 
+/// What the kernel allocates at most for a file, a VM, a buffer object, a queue, a job, a command
+/// of a job, a fence that a job waits for, and a mapping, besides pages that are counted one by one.
+///
+/// Test `oom counted` compares them with what a machine has less of.
+pub(crate) const FILE_BYTES: u64 = 4 << 10;
+pub(crate) const VM_BYTES: u64 = 8 << 10;
+pub(crate) const OBJECT_BYTES: u64 = 5 << 9;
+pub(crate) const QUEUE_BYTES: u64 = 8 << 10;
+pub(crate) const JOB_BYTES: u64 = 1 << 10;
+pub(crate) const COMMAND_BYTES: u64 = 1 << 10;
+pub(crate) const DEPENDENCY_BYTES: u64 = 128;
+pub(crate) const MAPPING_BYTES: u64 = 256;
+
 /// Memory of clients that cannot be reclaimed.
-pub(crate) static PINNED: Quota = Quota::new();
+static PINNED: Quota = Quota::new();
+
+/// Memory that is about to be allocated for clients.
+static COMING: Quota = Quota::new();
+
+/// How much of that there is, for a file in debugfs.
+#[no_mangle]
+extern "C" fn asahi_pinned() -> u64 {
+    PINNED.used()
+}
 
 /// How much of that there may be.
 pub(crate) fn max_pinned() -> u64 {
@@ -61,10 +89,68 @@ pub(crate) fn max_pinned() -> u64 {
     unsafe { ffi::asahi_pinned_limit() }
 }
 
-/// How much of that there may be when the driver's own, for queues and jobs, is counted as well.
-pub(crate) fn max_pinned_with_heaps() -> u64 {
-    let most = max_pinned();
-    most + most / 8
+/// Whose memory it is: clients', or the driver's own, for queues and jobs, which has a reserve.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Share {
+    Clients,
+    Driver,
+}
+
+impl Share {
+    fn limit(self) -> u64 {
+        let most = max_pinned();
+        match self {
+            Self::Clients => most,
+            Self::Driver => most + most / 8,
+        }
+    }
+}
+
+/// Memory that counts as pinned, until it is dropped.
+pub(crate) type Pinned = Charge<&'static Quota>;
+
+impl Pinned {
+    /// Counts `bytes`, of which some may be there already, and all will be soon.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` if there is as much memory that cannot be reclaimed as may be.
+    pub(crate) fn count(bytes: u64, share: Share) -> Result<Self> {
+        Self::new(&PINNED, bytes, share.limit()).ok_or(ENOMEM)
+    }
+
+    /// Counts `bytes` that the caller is about to allocate. It drops [`Coming`] when they are.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` as with [`Pinned::count`], or if the machine would have too little left.
+    pub(crate) fn reserve(bytes: u64, share: Share) -> Result<(Self, Coming)> {
+        Ok((Self::count(bytes, share)?, Coming::new(bytes)?))
+    }
+}
+
+/// Takes back what a forgotten [`Pinned`] has counted.
+pub(crate) fn unpin(bytes: u64) {
+    PINNED.give_back(bytes);
+}
+
+/// Memory that is about to be allocated, until this is dropped. Others that look at how much there
+/// is left see it as gone.
+pub(crate) struct Coming {
+    _charge: Charge<&'static Quota>,
+}
+
+impl Coming {
+    /// # Errors
+    ///
+    /// `ENOMEM` if the machine would have too little left.
+    pub(crate) fn new(bytes: u64) -> Result<Self> {
+        // SAFETY: It reads some numbers.
+        let left = unsafe { ffi::asahi_spare_memory() };
+        Ok(Self {
+            _charge: Charge::new(&COMING, bytes, left).ok_or(ENOMEM)?,
+        })
+    }
 }
 
 /// How much of something is in use.

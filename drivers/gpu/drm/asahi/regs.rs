@@ -86,6 +86,12 @@ impl Regs {
         })
     }
 
+    /// Returns whether the coprocessor's CPU runs: it does from the first start on, asleep or not.
+    pub(crate) fn is_cpu_running(&self) -> Result<bool> {
+        let asc = self.asc.try_access().ok_or(ENXIO)?;
+        Ok(asc.read32(ASC_CPU_CONTROL) & CPU_CONTROL_RUN != 0)
+    }
+
     /// Starts the coprocessor's CPU. Returns whether it was running already.
     ///
     /// There is no way to stop it again.

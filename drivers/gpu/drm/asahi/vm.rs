@@ -34,6 +34,11 @@ use crate::{
     mmu::{
         AddressSpace,
         Uat, //
+    },
+    quota::{
+        Pinned,
+        Share,
+        VM_BYTES, //
     }, //
 };
 use agx_abi::uat::{
@@ -87,6 +92,8 @@ pub(crate) struct Vm {
     /// The page that the firmware's blobs want at a fixed address.
     dummy: ARef<Object>,
     space: Arc<AddressSpace>,
+    /// For what is not counted page by page.
+    _own: Pinned,
     /// Objects do not keep their device; this does, until after them: fields are dropped in order.
     _drm: ARef<AsahiDevice>,
 }
@@ -99,6 +106,7 @@ impl Vm {
         uat: &Arc<Uat>,
         kernel_range: Range<u64>,
     ) -> Result<Arc<Self>> {
+        let (own, _coming) = Pinned::reserve(VM_BYTES, Share::Clients)?;
         let space = AddressSpace::new(uat)?;
         let root = gem::create(drm, PAGE_SIZE, 0, None)?;
         let dummy = gem::create(drm, PAGE_SIZE, 0, None)?;
@@ -151,6 +159,7 @@ impl Vm {
                 shared_heap,
                 dummy,
                 space,
+                _own: own,
                 _drm: drm.into(),
             }),
             GFP_KERNEL_ACCOUNT,

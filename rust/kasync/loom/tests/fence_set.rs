@@ -4,7 +4,11 @@
 //! Each names the hazards that it covers. One callback is added in a poll.
 
 use kasync::block_on;
-use loom::thread;
+use loom::{
+    cell::UnsafeCell,
+    sync::Arc,
+    thread, //
+};
 use std::{
     future::poll_fn,
     pin::Pin,
@@ -49,9 +53,35 @@ fn poll(set: &mut Pin<Box<Set>>) -> Poll<()> {
     polled
 }
 
-fn issuer(fence: &Fence) -> thread::JoinHandle<()> {
-    let fence = fence.clone();
+/// What fences stand for: each work is written before its fence signals.
+struct Works([UnsafeCell<bool>; 2]);
+
+// SAFETY: Each is its issuer's before the fence signals, and read after that: loom checks that.
+unsafe impl Sync for Works {}
+// SAFETY: Nothing in it belongs to a thread.
+unsafe impl Send for Works {}
+
+impl Works {
+    fn new() -> Arc<Self> {
+        Arc::new(Self([UnsafeCell::new(false), UnsafeCell::new(false)]))
+    }
+
+    fn do_one(&self, at: usize) {
+        // SAFETY: The fence has not signalled, so nobody else accesses it.
+        self.0[at].with_mut(|work| unsafe { *work = true });
+    }
+
+    fn are_done(&self) -> bool {
+        // SAFETY: All fences have signalled, so nobody writes any more.
+        (self.0.iter()).all(|work| work.with(|work| unsafe { *work }))
+    }
+}
+
+/// Does the work of a fence, signals it, and frees its lock.
+fn issuer(fence: &Fence, works: &Arc<Works>, at: usize) -> thread::JoinHandle<()> {
+    let (fence, works) = (fence.clone(), works.clone());
     thread::spawn(move || {
+        works.do_one(at);
         fence.signal(0);
         fence.free_lock();
     })
@@ -62,10 +92,10 @@ fn issuer(fence: &Fence) -> thread::JoinHandle<()> {
 fn set_against_signals() {
     model(2, || {
         let [a, b] = [Fence::new(), Fence::new()];
-        let mut set = set(&[&a, &b]);
-        let issuers = [issuer(&a), issuer(&b)];
+        let (mut set, works) = (set(&[&a, &b]), Works::new());
+        let issuers = [issuer(&a, &works, 0), issuer(&b, &works, 1)];
         block_on(poll_fn(|cx| set.as_mut().poll(cx))).unwrap();
-        assert!(a.test_signaled_flag() && b.test_signaled_flag());
+        assert!(a.test_signaled_flag() && b.test_signaled_flag() && works.are_done());
         drop(set);
         for issuer in issuers {
             issuer.join().unwrap();
@@ -78,12 +108,13 @@ fn set_against_signals() {
 fn set_against_late_signal() {
     model(3, || {
         let [a, b] = [Fence::new(), Fence::new()];
-        let mut set = set(&[&a, &b]);
+        let (mut set, works) = (set(&[&a, &b]), Works::new());
         assert!(poll(&mut set).is_pending());
+        works.do_one(0);
         a.signal(0);
-        let issuer = issuer(&b);
+        let issuer = issuer(&b, &works, 1);
         block_on(poll_fn(|cx| set.as_mut().poll(cx))).unwrap();
-        assert!(b.test_signaled_flag());
+        assert!(b.test_signaled_flag() && works.are_done());
         issuer.join().unwrap();
     });
 }
@@ -95,7 +126,27 @@ fn set_against_drop() {
         let [a, b] = [Fence::new(), Fence::new()];
         let mut set = set(&[&a, &b]);
         assert!(poll(&mut set).is_pending());
-        let issuers = [issuer(&a), issuer(&b)];
+        let works = Works::new();
+        let issuers = [issuer(&a, &works, 0), issuer(&b, &works, 1)];
+        drop(set);
+        for issuer in issuers {
+            issuer.join().unwrap();
+        }
+    });
+}
+
+/// Both fences signal before or while the set is polled for the first time: if it is ready then,
+/// what they stand for is seen, though nothing was added.
+#[test]
+fn set_of_signalled() {
+    model(3, || {
+        let [a, b] = [Fence::new(), Fence::new()];
+        let (mut set, works) = (set(&[&a, &b]), Works::new());
+        let issuers = [issuer(&a, &works, 0), issuer(&b, &works, 1)];
+        let mut cx = Context::from_waker(Waker::noop());
+        if set.as_mut().poll(&mut cx).is_ready() {
+            assert!(works.are_done());
+        }
         drop(set);
         for issuer in issuers {
             issuer.join().unwrap();

@@ -6,27 +6,13 @@
 
 use kasync::SignallingSection;
 use kernel::error::Error;
-use loom::{
-    cell::UnsafeCell,
-    sync::{
-        atomic::{
-            AtomicPtr,
-            Ordering, //
-        },
-        Arc,
-        Mutex, //
-    },
-    thread, //
-};
-use std::{
-    cell::RefCell,
-    ptr::NonNull, //
-};
+use loom::thread;
 
 #[path = "../../../dma_fence/armed.rs"]
 mod armed;
 #[path = "../../../dma_fence/context.rs"]
 mod context;
+mod contexts;
 #[path = "../../../dma_fence/emitter.rs"]
 mod emitter;
 #[path = "../../../dma_fence/evidence.rs"]
@@ -35,234 +21,13 @@ mod evidence;
 mod signaller;
 mod world;
 
-mod deadline {
-    use crate::{
-        own::log,
-        Log, //
-    };
-    use loom::sync::Arc;
-
-    /// What goes with the context.
-    pub(crate) struct Deadlines(Arc<Log>);
-
-    impl Deadlines {
-        pub(crate) fn new() -> Self {
-            Self(log())
-        }
-
-        /// Is called while the context is needed.
-        pub(crate) fn assert_alive(&self) {
-            // SAFETY: Not written before the context goes, which loom checks.
-            assert!(self.0.alive.with(|alive| unsafe { *alive }));
-        }
-    }
-
-    impl Drop for Deadlines {
-        fn drop(&mut self) {
-            // SAFETY: Nobody needs the context any more, which loom checks.
-            self.0.alive.with_mut(|alive| unsafe { *alive = false });
-        }
-    }
-}
-
-mod names {
-    pub struct Names;
-    pub struct TimelineNames;
-
-    impl Names {
-        pub(crate) fn copied(&self) -> kernel::error::Result<&'static TimelineNames> {
-            Ok(&TimelineNames)
-        }
-    }
-}
-
-mod set {
-    use crate::fence::Fence;
-    use kernel::error::Result;
-    use std::task::{
-        Context,
-        Poll, //
-    };
-
-    /// Dependencies that have signalled, or have not.
-    pub struct FenceSet(pub(crate) bool);
-
-    impl FenceSet {
-        pub fn test_signaled(&self) -> bool {
-            self.0
-        }
-
-        pub fn poll_all(&mut self, _: &mut Context<'_>) -> Poll<Result> {
-            unreachable!("not part of the models")
-        }
-    }
-}
-
-mod fence {
-    use std::ptr::NonNull;
-
-    pub struct Fence;
-    pub struct ARef<T>(NonNull<T>);
-
-    impl Fence {
-        pub(crate) unsafe fn from_raw(fence: NonNull<Fence>) -> ARef<Fence> {
-            ARef(fence)
-        }
-    }
-}
-
-/// Fences that note what becomes of them.
-mod own {
-    use crate::{
-        context::FenceContext,
-        evidence::Timeline,
-        world::boxed,
-        Log,
-        LOG, //
-    };
-    use loom::{
-        cell::UnsafeCell,
-        sync::Arc, //
-    };
-    use std::{
-        ffi::CStr,
-        ptr::{
-            self,
-            NonNull, //
-        }, //
-    };
-
-    pub(crate) struct OwnFence {
-        log: Arc<Log>,
-        context: *const FenceContext,
-        id: (Timeline, u64),
-        next: *mut OwnFence,
-        /// Written by its owner, at last when it signals or is lost.
-        owned: UnsafeCell<()>,
-    }
-
-    pub(crate) fn log() -> Arc<Log> {
-        LOG.with(|log| log.borrow().clone().unwrap())
-    }
-
-    pub(crate) fn new_timeline() -> Timeline {
-        let log = log();
-        let mut next = log.timelines.lock().unwrap();
-        *next += 1;
-        Timeline::of(*next)
-    }
-
-    pub(crate) fn alloc() -> kernel::error::Result<NonNull<OwnFence>> {
-        let own = Box::new(OwnFence {
-            log: log(),
-            context: ptr::null(),
-            id: (Timeline::of(0), 0),
-            next: ptr::null_mut(),
-            owned: UnsafeCell::new(()),
-        });
-        Ok(NonNull::new(Box::into_raw(own)).unwrap())
-    }
-
-    pub(crate) unsafe fn free(fence: NonNull<OwnFence>) {
-        // SAFETY: From `alloc`, by the safety requirements of the real one.
-        drop(unsafe { Box::from_raw(fence.as_ptr()) });
-    }
-
-    pub(crate) unsafe fn free_context(context: NonNull<FenceContext>) {
-        // SAFETY: From a box, by the safety requirements of the real one.
-        drop(unsafe { kernel::alloc::KBox::from_raw(context.as_ptr()) });
-    }
-
-    pub(crate) unsafe fn arm(
-        mut fence: NonNull<OwnFence>,
-        context: &FenceContext,
-        timeline: Timeline,
-        seqno: u64,
-    ) {
-        // SAFETY: The memory is the caller's.
-        let fence = unsafe { fence.as_mut() };
-        fence.context = context;
-        fence.id = (timeline, seqno);
-    }
-
-    fn end(fence: NonNull<OwnFence>, f: impl FnOnce(&OwnFence)) {
-        // SAFETY: The reference is the last, and the memory from `alloc`.
-        let own = unsafe { Box::from_raw(fence.as_ptr()) };
-        own.owned.with_mut(|_| ());
-        f(&own);
-    }
-
-    pub(crate) unsafe fn finish(fence: NonNull<OwnFence>, error: i32) {
-        end(fence, |own| {
-            own.log.signalled.lock().unwrap().push((own.id.1, error));
-        });
-    }
-
-    pub(crate) unsafe fn lose(fence: NonNull<OwnFence>) {
-        // SAFETY: Valid, and the caller's.
-        let own = unsafe { &mut *fence.as_ptr() };
-        own.owned.with_mut(|_| ());
-        own.context = ptr::null();
-        // It goes when the scene is over.
-        own.log.lost.lock().unwrap().push(fence.as_ptr() as usize);
-    }
-
-    pub(crate) unsafe fn context(fence: NonNull<OwnFence>) -> *const FenceContext {
-        // SAFETY: Valid, and the caller's.
-        unsafe { (*fence.as_ptr()).owned.with_mut(|_| ()) };
-        // SAFETY: Valid, and the caller's.
-        unsafe { (*fence.as_ptr()).context }
-    }
-
-    pub(crate) unsafe fn id(fence: NonNull<OwnFence>) -> (Timeline, u64) {
-        // SAFETY: Valid, and the caller's.
-        unsafe { (*fence.as_ptr()).id }
-    }
-
-    pub(crate) unsafe fn next(fence: NonNull<OwnFence>) -> *mut *mut OwnFence {
-        // SAFETY: Valid, and the caller's.
-        unsafe { (*fence.as_ptr()).owned.with_mut(|_| ()) };
-        // SAFETY: Valid, and the caller's.
-        unsafe { &raw mut (*fence.as_ptr()).next }
-    }
-
-    pub(crate) fn get_module() {
-        *log().modules.lock().unwrap() += 1;
-    }
-
-    pub(crate) unsafe fn put_module() {
-        *log().modules.lock().unwrap() -= 1;
-    }
-
-    pub(crate) fn api_violation(_: &'static CStr) {
-        *log().violations.lock().unwrap() += 1;
-    }
-
-    pub(crate) fn warn_orphaned(context: &FenceContext, _: u64) {
-        context.deadlines().assert_alive();
-    }
-
-    pub(crate) fn warn_out_of_order(_: &FenceContext, _: u64) {}
-
-    pub(crate) fn warn_left_behind(context: &FenceContext) {
-        let log = log();
-        let context = context as *const FenceContext as usize;
-        let before = log.left.lock().unwrap().replace(context);
-        assert!(before.is_none(), "left behind twice");
-    }
-
-    pub(crate) fn warn_lost(_: &FenceContext, _: u64) {}
-
-    /// Frees a fence that was lost, and returns its number.
-    pub(crate) fn bury(fence: usize) -> u64 {
-        let mut seqno = 0;
-        end(NonNull::new(fence as *mut OwnFence).unwrap(), |own| {
-            assert!(own.context.is_null());
-            seqno = own.id.1;
-        });
-        seqno
-    }
-}
+pub(crate) use contexts::{
+    deadline,
+    fence,
+    names,
+    own,
+    set, //
+};
 
 use armed::{
     FenceReservation,
@@ -270,6 +35,7 @@ use armed::{
     PendingFence, //
 };
 use context::FenceContext;
+use contexts::model;
 use emitter::FenceEmitter;
 use evidence::{
     HwDone,
@@ -278,51 +44,6 @@ use evidence::{
 use names::Names;
 use set::FenceSet;
 use signaller::FenceSignaller;
-
-/// What is left when contexts and their fences have gone.
-struct Log {
-    /// The last context is there.
-    alive: UnsafeCell<bool>,
-    /// Numbers and errors of what has signalled, in order.
-    signalled: Mutex<Vec<(u64, i32)>>,
-    /// Addresses of what will never signal.
-    lost: Mutex<Vec<usize>>,
-    /// The address of a context that was left behind.
-    left: Mutex<Option<usize>>,
-    /// How often the module is pinned.
-    modules: Mutex<usize>,
-    violations: Mutex<usize>,
-    timelines: Mutex<u64>,
-}
-
-// SAFETY: `alive` is read where the context is needed, and written when it goes, which has to come
-// after: loom checks that.
-unsafe impl Sync for Log {}
-// SAFETY: Nothing in it belongs to a thread.
-unsafe impl Send for Log {}
-
-std::thread_local! {
-    /// All threads of a model are played by one real thread.
-    static LOG: RefCell<Option<Arc<Log>>> = const { RefCell::new(None) };
-}
-
-/// Runs a scene with a new log.
-fn model(preemptions: usize, scene: impl Fn(Arc<Log>) + Sync + Send + 'static) {
-    world::model(preemptions, move || {
-        let log = Arc::new(Log {
-            alive: UnsafeCell::new(true),
-            signalled: Mutex::new(Vec::new()),
-            lost: Mutex::new(Vec::new()),
-            left: Mutex::new(None),
-            modules: Mutex::new(0),
-            violations: Mutex::new(0),
-            timelines: Mutex::new(0),
-        });
-        LOG.set(Some(log.clone()));
-        scene(log);
-        LOG.set(None);
-    });
-}
 
 static NAMES: Names = Names;
 
@@ -356,39 +77,6 @@ fn drain(signaller: &mut FenceSignaller, error: i32) -> usize {
     // SAFETY: There is no hardware in the model.
     let stopped = unsafe { RingStopped::new(signaller.timeline()) };
     signaller.drain_orphans(&stopped, Error::from_errno(error), &section())
-}
-
-impl Log {
-    fn signalled(&self) -> Vec<(u64, i32)> {
-        self.signalled.lock().unwrap().clone()
-    }
-
-    /// Frees what will never signal, and returns the numbers, in order.
-    fn lost(&self) -> Vec<u64> {
-        let lost = std::mem::take(&mut *self.lost.lock().unwrap());
-        let mut lost: Vec<_> = lost.into_iter().map(own::bury).collect();
-        lost.sort();
-        lost
-    }
-
-    /// Returns whether the context was left behind; if so it goes now.
-    fn was_left(&self) -> bool {
-        let Some(context) = self.left.lock().unwrap().take() else {
-            return false;
-        };
-        assert_eq!(self.modules(), 1, "left behind without the module");
-        // SAFETY: The address is that of the context, which nobody uses any more.
-        unsafe { FenceContext::free(NonNull::new(context as *mut FenceContext).unwrap()) };
-        true
-    }
-
-    fn modules(&self) -> usize {
-        *self.modules.lock().unwrap()
-    }
-
-    fn violations(&self) -> usize {
-        *self.violations.lock().unwrap()
-    }
 }
 
 /// H17, H18, H19: two fences are dropped while orphans are drained: each signals once, none before

@@ -14,7 +14,6 @@ use kasync::{
     },
     Executor, //
 };
-use kernel::host::live_allocations;
 use loom::{
     sync::Arc,
     thread, //
@@ -36,14 +35,9 @@ use std::{
     }, //
 };
 
-fn model(scene: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(2);
-    builder.check(move || {
-        scene();
-        assert_eq!(live_allocations(), 0, "leak");
-    });
-}
+mod world;
+
+use world::model;
 
 fn poll<F: Future>(f: &mut Pin<Box<F>>) -> Poll<F::Output> {
     f.as_mut().poll(&mut Context::from_waker(Waker::noop()))
@@ -53,7 +47,7 @@ fn poll<F: Future>(f: &mut Pin<Box<F>>) -> Poll<F::Output> {
 /// next request in line gets it.
 #[test]
 fn permits_against_drop() {
-    model(|| {
+    model(2, || {
         let ring = Arc::new(Semaphore::new(0));
         let r = ring.clone();
         // Polled there, as it borrows the semaphore, and first in line before the others begin.
@@ -80,7 +74,7 @@ fn permits_against_drop() {
 /// H1, H10: a permit comes back while it is asked for. It has one owner at a time.
 #[test]
 fn permits_against_release() {
-    model(|| {
+    model(2, || {
         let ring = Arc::new(Semaphore::new(1));
         let owned = Arc::new(AtomicBool::new(false));
         let use_it = |ring: &Semaphore, owned: &AtomicBool| {
@@ -101,7 +95,7 @@ fn permits_against_release() {
 /// H1, H10: values and the end come while the receiver looks: all, in order, once.
 #[test]
 fn send_against_receive() {
-    model(|| {
+    model(2, || {
         let (tx, mut rx) = mpsc::channel(2).unwrap();
         let sender = thread::spawn(move || {
             assert!(tx.try_send(1).is_ok());
@@ -117,7 +111,7 @@ fn send_against_receive() {
 /// H24: a `recv` that is dropped when a value comes leaves it to the next one.
 #[test]
 fn send_against_dropped_receive() {
-    model(|| {
+    model(2, || {
         let (tx, mut rx) = mpsc::channel(1).unwrap();
         let sender = thread::spawn(move || assert!(tx.try_send(1).is_ok()));
         let first = poll(&mut Box::pin(rx.recv()));
@@ -133,7 +127,7 @@ fn send_against_dropped_receive() {
 /// comes back.
 #[test]
 fn send_against_close() {
-    model(|| {
+    model(2, || {
         let (tx, rx) = mpsc::channel(1).unwrap();
         let value = std::sync::Arc::new(());
         let v = value.clone();
@@ -149,7 +143,7 @@ fn send_against_close() {
 /// H1, R13: one value, or the end without one, while the receiver waits or goes.
 #[test]
 fn oneshot_against_receiver() {
-    model(|| {
+    model(2, || {
         let (tx, rx) = oneshot::channel().unwrap();
         let (end, ended) = oneshot::channel::<u32>().unwrap();
         let value = std::sync::Arc::new(());
@@ -168,7 +162,7 @@ fn oneshot_against_receiver() {
 /// H1, H10: the value changes while the receiver looks.
 #[test]
 fn watch_against_changes() {
-    model(|| {
+    model(2, || {
         let (tx, mut rx) = watch::channel(0).unwrap();
         let sender = thread::spawn(move || {
             tx.send(1).unwrap();
@@ -183,7 +177,7 @@ fn watch_against_changes() {
 /// H1, H10: the sender goes while the receiver looks.
 #[test]
 fn watch_against_end() {
-    model(|| {
+    model(2, || {
         let (tx, mut rx) = watch::channel(0).unwrap();
         let sender = thread::spawn(move || drop(tx));
         assert_eq!(block_on(rx.changed()), Ok(Err(watch::Closed)));
@@ -194,7 +188,7 @@ fn watch_against_end() {
 /// H24: the waiter that was notified is dropped at the same time. The next one is woken.
 #[test]
 fn notify_against_drop() {
-    model(|| {
+    model(2, || {
         let notify = Arc::new(Notify::new());
         let (tx, rx) = oneshot::channel().unwrap();
         let n = notify.clone();
@@ -217,7 +211,7 @@ fn notify_against_drop() {
 /// R15, H24: the last task of a scope ends while two join it, one of whom gives up.
 #[test]
 fn join_against_end() {
-    model(|| {
+    model(2, || {
         let executor = Executor::new(c"m").unwrap();
         let scope = executor.root().child(c"s").unwrap();
         scope.spawn(c"t", async {}).unwrap().detach();
@@ -236,7 +230,7 @@ fn join_against_end() {
 /// the moment without tasks, or waits for both.
 #[test]
 fn join_against_spawn() {
-    model(|| {
+    model(2, || {
         let executor = Executor::new(c"m").unwrap();
         let scope = executor.root().child(c"s").unwrap();
         let child = scope.child(c"c").unwrap();
@@ -256,7 +250,7 @@ fn join_against_spawn() {
 /// last.
 #[test]
 fn last_drop() {
-    model(|| {
+    model(2, || {
         let executor = Executor::new(c"m").unwrap();
         let (tx, rx) = oneshot::channel::<Waker>().unwrap();
         let mut tx = Some(tx);

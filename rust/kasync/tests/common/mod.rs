@@ -7,12 +7,22 @@ use kasync::{
     Executor, //
 };
 use kernel::host::World;
-use std::sync::{
-    atomic::{
-        AtomicUsize,
-        Ordering, //
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        atomic::{
+            AtomicUsize,
+            Ordering, //
+        },
+        Arc, //
     },
-    Arc, //
+    task::{
+        Context,
+        Poll,
+        Wake,
+        Waker, //
+    }, //
 };
 
 /// Runs `f` with an executor in a manual world of its own, then checks that nothing of it is left.
@@ -57,4 +67,42 @@ pub fn threaded(n: usize, f: impl FnOnce(&World, &Executor)) {
     drop(executor);
     assert_eq!(world.live_allocations(), 0, "leak");
     assert_eq!(world.take_api_violations(), Vec::<String>::new());
+}
+
+/// Counts how often a future is polled.
+pub struct Polled<F>(Pin<Box<F>>, Count);
+
+impl<F: Future> Future for Polled<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.1.add();
+        self.0.as_mut().poll(cx)
+    }
+}
+
+/// Returns a future, and how often it has been polled.
+pub fn polled<F: Future>(future: F) -> (Polled<F>, Count) {
+    let count = Count::default();
+    (Polled(Box::pin(future), count.clone()), count)
+}
+
+/// A waker that counts.
+pub struct Counting(Count);
+
+impl Wake for Counting {
+    fn wake(self: Arc<Self>) {
+        self.0.add();
+    }
+}
+
+/// Returns a waker, and how often it has woken.
+pub fn counting() -> (Waker, Count) {
+    let count = Count::default();
+    (Waker::from(Arc::new(Counting(count.clone()))), count)
+}
+
+/// Polls a future once.
+pub fn poll<F: Future>(future: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(waker))
 }

@@ -3,14 +3,25 @@
 //! Running closures in contexts that a test cannot otherwise get into (see `helpers.c`), and what
 //! else the tests share.
 
-use core::ffi::c_void;
+use core::{
+    ffi::c_void,
+    future::Future,
+    pin::Pin,
+    task::{
+        Context,
+        Poll, //
+    }, //
+};
 use kernel::{
     alloc::KBox,
     error::to_result,
     ffi::c_int,
     prelude::*,
     sync::{
-        atomic::Atomic,
+        atomic::{
+            Atomic,
+            Full, //
+        },
         Arc, //
     }, //
 };
@@ -120,6 +131,18 @@ pub(crate) type Counter = Arc<Atomic<usize>>;
 /// A counter at 0.
 pub(crate) fn counter() -> Result<Counter> {
     Ok(Arc::new(Atomic::new(0_usize), GFP_KERNEL)?)
+}
+
+/// A future that counts its polls.
+pub(crate) struct Polled<F>(pub(crate) Pin<KBox<F>>, pub(crate) Counter);
+
+impl<F: Future> Future for Polled<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.1.fetch_add(1, Full);
+        self.0.as_mut().poll(cx)
+    }
 }
 
 /// Announces `n` broken rules; `finish` says how many of them were not reported.

@@ -15,10 +15,12 @@ use kernel::{
 mod contexts;
 mod drops;
 mod hazards;
+mod in_flight;
 mod irqs;
 mod leaves;
 mod rescue;
 mod tasks;
+mod turns;
 
 use contexts::{
     api_violations_outstanding, //

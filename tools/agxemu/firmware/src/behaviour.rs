@@ -14,6 +14,8 @@ pub struct Behaviour {
     pub large_statistics: bool,
     /// The information words of pending stamps have bits above the event slot.
     pub stamp_bits: bool,
+    /// What it writes through cached mappings is not in memory until the host has it flushed.
+    pub cache: bool,
 }
 
 /// Bytes of the fragment statistics in the larger table.

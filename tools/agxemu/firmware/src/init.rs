@@ -112,6 +112,9 @@ impl Init {
         )?;
         let io = hw_data(mem, chip, &b)?;
         self::globals(mem, globals)?;
+        // The driver in the field has them cached, and reads the pending stamps there. So the
+        // firmware cleans what it writes, or does what amounts to that.
+        mem.make_coherent(globals, Globals::SIZE as u64);
         let places = Places::collect(mem, &p, status)?;
         Ok(Self {
             va,

@@ -41,10 +41,8 @@ pub struct IoMapping {
 /// Checks the whole table.
 pub fn check(mem: &Memory, chip: &Chip, b: &Record) -> Fw<Vec<IoMapping>> {
     let mut found = Vec::new();
-    let table = HwDataB::IO_MAPPINGS;
-    let count = table.size() / <Entry as agx_abi::Value>::SIZE;
-    for index in 0..count {
-        let at = table.at(index);
+    for index in 0..HwDataB::io_mapping_count() {
+        let at = HwDataB::io_mapping(index);
         let Some(want) = chip.io.iter().find(|r| r.index == index) else {
             // The chip has no such device.
             b.zero(at.offset()..at.offset() + at.size())?;

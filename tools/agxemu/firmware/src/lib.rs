@@ -24,6 +24,7 @@
 //! done about the message. See [`capture`] for the format.
 
 pub mod behaviour;
+mod cache;
 pub mod capture;
 pub mod channels;
 pub mod chip;
@@ -268,7 +269,7 @@ impl Firmware {
         }
         let va = message::init_address(message);
         self.take_capture("init", message, va);
-        let mem = Memory::new(self.machine.clone());
+        let mem = Memory::new(self.machine.clone(), self.behaviour.cache);
         let init = Init::walk(&mem, self.chip, va)?;
         if self.behaviour.large_statistics {
             init.check_large_statistics(&mem)?;

@@ -8,8 +8,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use agx_abi::uat::{pte, Access, Protection, PAGE_SIZE};
-use agx_abi::{Field, Layout, Value};
+use agx_abi::{Abi, Field, Layout, Value};
 
+use crate::cache::Cache;
 use crate::machine::{Level, Machine, OutsideRam, Role};
 use crate::panic::{bail, Fw, Panic};
 
@@ -126,8 +127,11 @@ impl Record {
         let size = self.size().min(base + S::SIZE);
         let mut from = base;
         for field in S::FIELDS {
-            self.zero(from..base + field.offset)?;
-            from = base + field.offset + field.size;
+            let Some(range) = field.range(Abi::IN_USE) else {
+                continue;
+            };
+            self.zero(from..base + range.start)?;
+            from = base + range.end;
         }
         self.zero(from..size)
     }
@@ -168,22 +172,34 @@ impl fmt::Display for Record {
 /// Memory as the firmware accesses it.
 ///
 /// Remembers each page that it touched through a cached mapping: the firmware may hold lines of it
-/// until the host has it flushed, so the page must not go away before.
+/// until the host has it flushed, so the page must not go away before. If it has a cache it does
+/// hold those that it has written.
 pub struct Memory {
     machine: Arc<dyn Machine>,
     cached: RefCell<BTreeMap<u64, u64>>,
+    cache: Option<RefCell<Cache>>,
+    /// Cached memory of which the host sees all at once nevertheless.
+    coherent: RefCell<std::ops::Range<u64>>,
     /// What [`Memory::remark`] has logged.
     remarks: RefCell<BTreeSet<String>>,
 }
 
 impl Memory {
-    /// Memory of `machine`.
-    pub fn new(machine: Arc<dyn Machine>) -> Self {
+    /// Memory of `machine`. `has_cache`: others see what is written through cached mappings only
+    /// when it is flushed.
+    pub fn new(machine: Arc<dyn Machine>, has_cache: bool) -> Self {
         Self {
             machine,
             cached: RefCell::new(BTreeMap::new()),
+            cache: has_cache.then(RefCell::default),
+            coherent: RefCell::new(0..0),
             remarks: RefCell::new(BTreeSet::new()),
         }
+    }
+
+    /// From now on the host sees at once what is written to `len` bytes at `va`, cached or not.
+    pub fn make_coherent(&self, va: u64, len: u64) {
+        *self.coherent.borrow_mut() = va..va + len;
     }
 
     /// Logs, once for each `kind`, that the host does what only the driver in the field does not.
@@ -218,7 +234,8 @@ impl Memory {
         &self.machine
     }
 
-    fn page(&self, va: u64, write: bool) -> Fw<u64> {
+    /// The physical address of `va`, and whether the cache is between.
+    fn place(&self, va: u64, write: bool) -> Fw<(u64, Option<&RefCell<Cache>>)> {
         let page = self
             .machine
             .translate(0, va, Role::Firmware, write)
@@ -229,10 +246,16 @@ impl Memory {
                     e.reason, e.level
                 ))
             })?;
-        if Protection::from_entry(page.pte).is_cached() {
+        let protection = Protection::from_entry(page.pte);
+        if protection.is_cached() {
             self.cached.borrow_mut().insert(va & !(PAGE - 1), page.pa);
         }
-        Ok(page.pa + va % PAGE)
+        // How the GPU sees such lines is not known: what it can read is never late.
+        let is_late = protection.is_cached()
+            && !protection.gpu().read
+            && !self.coherent.borrow().contains(&va);
+        let cache = self.cache.as_ref().filter(|_| is_late);
+        Ok((page.pa + va % PAGE, cache))
     }
 
     /// Calls `part` for each stretch of `va..va+len` that lies in one page.
@@ -241,14 +264,18 @@ impl Memory {
         va: u64,
         len: usize,
         write: bool,
-        mut part: impl FnMut(u64, std::ops::Range<usize>) -> Result<(), OutsideRam>,
+        mut part: impl FnMut(
+            u64,
+            Option<&RefCell<Cache>>,
+            std::ops::Range<usize>,
+        ) -> Result<(), OutsideRam>,
     ) -> Fw<()> {
         let mut done = 0;
         while done < len {
             let at = va.wrapping_add(done as u64);
             let n = (len - done).min((PAGE - at % PAGE) as usize);
-            let pa = self.page(at, write)?;
-            part(pa, done..done + n).map_err(|e| bus_error(at, e))?;
+            let (pa, cache) = self.place(at, write)?;
+            part(pa, cache, done..done + n).map_err(|e| bus_error(at, e))?;
             done += n;
         }
         Ok(())
@@ -257,15 +284,20 @@ impl Memory {
     /// Reads `buf.len()` bytes.
     pub fn read(&self, va: u64, buf: &mut [u8]) -> Fw<()> {
         let len = buf.len();
-        self.parts(va, len, false, |pa, range| {
-            self.machine.read_phys(pa, &mut buf[range])
+        self.parts(va, len, false, |pa, cache, range| match cache {
+            Some(cache) => cache.borrow().read(&*self.machine, pa, &mut buf[range]),
+            None => self.machine.read_phys(pa, &mut buf[range]),
         })
     }
 
     /// Writes `bytes`.
     pub fn write(&self, va: u64, bytes: &[u8]) -> Fw<()> {
-        self.parts(va, bytes.len(), true, |pa, range| {
-            self.machine.write_phys(pa, &bytes[range])
+        self.parts(va, bytes.len(), true, |pa, cache, range| match cache {
+            Some(cache) => {
+                let mut cache = cache.borrow_mut();
+                cache.write(&*self.machine, pa, &bytes[range])
+            }
+            None => self.machine.write_phys(pa, &bytes[range]),
         })
     }
 
@@ -288,8 +320,16 @@ impl Memory {
             self.read(va, &mut bytes)?;
             return Ok(u32::from_le_bytes(bytes));
         }
-        let pa = self.page(va, false)?;
-        self.machine.load_u32(pa).map_err(|e| bus_error(va, e))
+        let (pa, cache) = self.place(va, false)?;
+        let word = match cache {
+            Some(cache) => {
+                let mut bytes = [0; 4];
+                let read = cache.borrow().read(&*self.machine, pa, &mut bytes);
+                read.map(|()| u32::from_le_bytes(bytes))
+            }
+            None => self.machine.load_u32(pa),
+        };
+        word.map_err(|e| bus_error(va, e))
     }
 
     /// Reads a 64-bit number.
@@ -304,10 +344,15 @@ impl Memory {
         if va % 4 != 0 {
             return self.write(va, &value.to_le_bytes());
         }
-        let pa = self.page(va, true)?;
-        self.machine
-            .store_u32(pa, value)
-            .map_err(|e| bus_error(va, e))
+        let (pa, cache) = self.place(va, true)?;
+        let written = match cache {
+            Some(cache) => {
+                let mut cache = cache.borrow_mut();
+                cache.write(&*self.machine, pa, &value.to_le_bytes())
+            }
+            None => self.machine.store_u32(pa, value),
+        };
+        written.map_err(|e| bus_error(va, e))
     }
 
     /// Writes a 64-bit number.
@@ -394,13 +439,22 @@ impl Memory {
     pub fn flushed(&self, va: u64, pages: u64) {
         let mut cached = self.cached.borrow_mut();
         for i in 0..pages {
-            cached.remove(&va.wrapping_add(i * PAGE));
+            if let Some(pa) = cached.remove(&va.wrapping_add(i * PAGE)) {
+                self.clean(pa..pa + PAGE);
+            }
+        }
+    }
+
+    fn clean(&self, range: std::ops::Range<u64>) {
+        if let Some(cache) = &self.cache {
+            cache.borrow_mut().clean(&*self.machine, range);
         }
     }
 
     /// The whole cache was cleaned.
     pub fn flushed_all(&self) {
         self.cached.borrow_mut().clear();
+        self.clean(0..u64::MAX);
     }
 
     /// Panics if a page that the firmware may still hold lines of is no longer where it was.
@@ -413,6 +467,13 @@ impl Memory {
             }
         }
         Ok(())
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // A coprocessor that goes to sleep cleans its cache first.
+        self.clean(0..u64::MAX);
     }
 }
 

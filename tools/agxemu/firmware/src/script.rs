@@ -11,7 +11,7 @@
 //! | `delay:N:MS` | job N takes at least MS milliseconds |
 //! | `drop-flag:N` | the Nth Flag event is not sent |
 //! | `crash-job:N` | the firmware crashes instead of starting job N |
-//! | `crash-done:N` | the firmware crashes when it has written the stamp of job N, before it tells |
+//! | `crash-done:N` | the firmware crashes between writing the stamp of job N and telling |
 //!
 //! Jobs and Flag events count from 1. A crash is bound to a job and not to a message: how many jobs
 //! an event or a doorbell stands for depends on when they come.

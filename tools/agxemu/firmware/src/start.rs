@@ -79,6 +79,7 @@ impl Core {
                     soft_faults: self.soft_faults()?,
                     vm_slot: slot,
                     sampler_heap: samplers,
+                    engine: self.gpu.engine,
                 };
                 match self.launch(kind, job, settings)? {
                     Some(gpu) => gpu,

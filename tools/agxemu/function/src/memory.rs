@@ -13,7 +13,7 @@ use agxemu_soc::ram::Backing;
 ///
 /// # Invariants
 ///
-/// `base` is a mapping of `len` bytes that nobody unmaps but `Drop`.
+/// `base` is a mapping of `len` bytes that only `Drop` unmaps.
 pub struct Mapping {
     base: *mut u8,
     len: usize,
@@ -21,7 +21,7 @@ pub struct Mapping {
 
 // SAFETY: It is memory, and nothing is thread local about it.
 unsafe impl Send for Mapping {}
-// SAFETY: As above; all access is by copies and atomics.
+// SAFETY: By the type invariant the mapping stays, and all access is by copies and atomics.
 unsafe impl Sync for Mapping {}
 
 impl Mapping {

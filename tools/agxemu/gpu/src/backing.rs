@@ -67,7 +67,7 @@ impl Drop for Anonymous {
 
 // SAFETY: It is memory, and nothing is thread local about it.
 unsafe impl Send for Anonymous {}
-// SAFETY: As above; all access is atomic.
+// SAFETY: By the type invariant the memory stays, and all access is atomic.
 unsafe impl Sync for Anonymous {}
 
 // SAFETY: By the type invariant, the memory is there until `drop`, as large and aligned as that.
@@ -100,7 +100,8 @@ pub struct HostPage {
 // SAFETY: It is a pointer to memory that any thread may access atomically, and a reference that
 // keeps it.
 unsafe impl Send for HostPage {}
-// SAFETY: As above; through a shared reference, all access is atomic.
+// SAFETY: By the type invariant the memory stays, and all access through a shared reference is
+// atomic.
 unsafe impl Sync for HostPage {}
 
 /// An integer that memory is accessed with.

@@ -30,6 +30,8 @@ usage: agxemu --socket PATH --region NAME=START,SIZE … [OPTION…]
                          gives it
   --tvb-overflow WHAT    what a full one leads to: partial (default), the frame is shaded in parts;
                          grow, the driver is asked for more first
+  --engine NAME          what runs shaders: interpreter (default); compiled, code of the host's CPU
+                         where that is possible
   --trace                log every instruction and memory access of shaders
   --log FILE             log to FILE instead of standard error
   --tlbi FILE            make FILE for the plugin tlbi/plugin.c of QEMU, and report translations
@@ -51,8 +53,10 @@ hardware
   late-messages  messages come when the interrupt handler has just found the mailbox empty
   statistics     the fragment statistics are written up to 0x1124
   stamp-bits     pending stamps have bits above the event slot
+  cache          what the firmware writes through cached mappings is late until it is flushed
   slow-init:MS   Initialize takes so long
   slow-halt:MS   so long from the event of a halt to the word that says so
+  slow-boot:MS   each answer in RTKit's dialogue at a start takes so long; not part of strict
   power-domain   there is a power domain; without power registers do not answer, and the
                  coprocessor's state is lost
   strict         all of these, with 1500 and 300 ms
@@ -122,6 +126,7 @@ impl Arguments {
                 "--tvb-pages" => this.gpu.tvb_pages = Some(pages(&option, &value()?)?),
                 "--tvb-overflow" => this.gpu.overflow = value()?.parse()?,
                 "--trace" => this.gpu.trace = true,
+                "--engine" => this.gpu.engine = value()?.parse()?,
                 "--capture" => this.capture = Some(value()?.into()),
                 "--log" => this.log = Some(value()?.into()),
                 "--tlbi" => this.tlbi = Some(value()?.into()),

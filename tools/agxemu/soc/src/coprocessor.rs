@@ -35,6 +35,8 @@ const HANDOFF_PERIOD: Duration = Duration::from_millis(1);
 /// How often the firmware's image is looked at: real firmware would notice with the next
 /// instruction.
 const IMAGE_PERIOD: Duration = Duration::from_millis(20);
+/// How often a coprocessor that was left behind looks whether it has other memory.
+const LEFT_PERIOD: Duration = Duration::from_millis(5);
 /// How often stale translations are looked for.
 const STALE_PERIOD: Duration = Duration::from_millis(100);
 /// Page size.
@@ -122,6 +124,9 @@ struct Life<'a> {
     inbox: VecDeque<Message>,
     /// What the firmware gets after that.
     held: VecDeque<Message>,
+    /// It was told to sleep and has not, or has crashed with what the host has given it: whether
+    /// that was still mapped when it was looked at last.
+    left: Option<bool>,
     /// Doorbells of the device control ring since it was started.
     commands: u64,
 }
@@ -144,6 +149,7 @@ impl<'a> Life<'a> {
             looked_at: None,
             inbox: VecDeque::new(),
             held: VecDeque::new(),
+            left: None,
             commands: 0,
         };
         life.set_up_capture();
@@ -181,11 +187,13 @@ impl<'a> Life<'a> {
         if !self.has(&Trouble::NoHello) {
             self.soc.set_off(false);
             self.soc.set_asleep(false);
+            self.take_time();
             let hello = self.rtkit.start();
             self.send(hello);
         }
         while !self.is_over() {
             self.look_at_image();
+            let left = self.look_whether_remapped();
             self.answer_handoff();
             while let Some(message) = self.next_message() {
                 self.handle(message);
@@ -198,9 +206,14 @@ impl<'a> Life<'a> {
             };
             let again = self.soc.raise_again();
             let book = self.look_for_stale();
-            let limit = [next, look, again, book].into_iter().flatten().min();
+            let limit = [next, look, again, book, left].into_iter().flatten().min();
             self.soc.wait(self.generation, limit);
         }
+    }
+
+    /// Takes the time for an answer at a start.
+    fn take_time(&self) {
+        std::thread::sleep(Duration::from_millis(self.config.hardware.boot_ms));
     }
 
     /// Looks for stale translations now and then; returns when to do it again.
@@ -213,6 +226,18 @@ impl<'a> Life<'a> {
             self.soc.look_for_stale();
         }
         Some(STALE_PERIOD)
+    }
+
+    /// Looks whether a coprocessor that was left behind is given other memory; returns when to do it
+    /// again.
+    fn look_whether_remapped(&mut self) -> Option<Duration> {
+        let before = self.left?;
+        let now = self.soc.is_host_mapped();
+        if now && !before {
+            self.soc.remapped();
+        }
+        self.left = Some(now);
+        Some(LEFT_PERIOD)
     }
 
     /// A host that takes away the firmware's image kills it: there is no code left to say so.
@@ -281,7 +306,11 @@ impl<'a> Life<'a> {
         }
         if self.has(&Trouble::NoSleep) && rtkit::puts_to_sleep(message) {
             let line = "the host's message to sleep is ignored, as scripted";
+            self.left = Some(self.soc.is_host_mapped());
             return self.soc.note(Level::Info, line);
+        }
+        if self.rtkit.is_starting() {
+            self.take_time();
         }
         match self.rtkit.message(message) {
             Ok(actions) => actions.into_iter().for_each(|action| self.act(action)),
@@ -373,6 +402,9 @@ impl<'a> Life<'a> {
             return;
         }
         self.dead = true;
+        if self.commands > 0 {
+            self.left = Some(self.soc.is_host_mapped());
+        }
         self.soc
             .note(Level::Warn, &format!("coprocessor crashed: {reason}"));
         let Some(notification) = self.rtkit.crash() else {

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use agx_abi::uat::{ttb_table, Handoff, TTB_VALID};
+use agx_abi::uat::{pte, ttb_table, Handoff, KERNEL_ROOT_INDEX, TTB_VALID};
 use agx_abi::{Field, Value};
 use agxemu_firmware::machine::OutsideRam;
 
@@ -40,6 +40,12 @@ impl Soc {
             ));
         }
         Ok(leads)
+    }
+
+    /// Whether the host's part of the upper half is mapped.
+    pub fn is_host_mapped(&self) -> bool {
+        let at = self.regions.pagetables() + 8 * KERNEL_ROOT_INDEX as u64;
+        self.ram.load_u64(at).unwrap_or(0) & pte::VALID == pte::VALID
     }
 
     pub(crate) fn handoff_at<T: Value>(&self, field: Field<Handoff, T>) -> u64 {

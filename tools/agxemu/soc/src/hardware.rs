@@ -11,13 +11,18 @@
 //! | `late-messages` | messages come at the worst moment for the mailbox's interrupt handler |
 //! | `statistics` | the fragment statistics are written up to 0x1124 |
 //! | `stamp-bits` | pending stamps have bits above the event slot |
+//! | `cache` | what the firmware writes through cached mappings is not in memory until it is flushed |
 //! | `slow-init:MS` | Initialize takes so long |
 //! | `slow-halt:MS` | the word that says that the GPU is halted comes so long after the event |
-//! | `power-domain` | the device tree has a power domain; without power registers do not answer, and the coprocessor's state is lost |
-//! | `strict` | all of these, with 1500 ms and 300 ms |
-//! | `once` | interrupt lines are signalled when they become active, and not again while they stay so |
+//! | `slow-boot:MS` | each answer in RTKit's dialogue at a start takes so long |
+//! | `power-domain` | the device tree has a power domain, see below |
+//! | `strict` | all of these but `slow-boot`, with 1500 ms and 300 ms |
+//! | `once` | interrupt lines are signalled when they become active, and not again |
 //! | `always-on` | the same power domain, of which the device tree says that it is always on |
-//! | `poison` | accesses to pages that the guest has freed are reported; the guest has to run with `page_poison=1` |
+//! | `poison` | accesses to pages that the guest has freed are reported |
+//!
+//! Without power, registers do not answer, and the coprocessor's state is lost. With `poison` the
+//! guest has to run with `page_poison=1`.
 //!
 //! Sleep states (\[C\]: a driver that has run on Macs does it; \[I\]: inferred):
 //!
@@ -66,7 +71,9 @@ pub struct Hardware {
     pub once: bool,
     /// `poison`
     pub poison: bool,
-    /// `statistics`, `stamp-bits`, `slow-init`, `slow-halt`
+    /// `slow-boot`, in milliseconds
+    pub boot_ms: u64,
+    /// `statistics`, `stamp-bits`, `cache`, `slow-init`, `slow-halt`
     pub firmware: Behaviour,
 }
 
@@ -81,11 +88,13 @@ impl Hardware {
         domain: Domain::Switched,
         once: false,
         poison: false,
+        boot_ms: 0,
         firmware: Behaviour {
             initialize_ms: STRICT_INITIALIZE_MS,
             halt_ms: STRICT_HALT_MS,
             large_statistics: true,
             stamp_bits: true,
+            cache: true,
         },
     };
 
@@ -105,6 +114,7 @@ impl Hardware {
             match name {
                 "slow-init" => self.firmware.initialize_ms = ms,
                 "slow-halt" => self.firmware.halt_ms = ms,
+                "slow-boot" => self.boot_ms = ms,
                 _ => return Err(bad()),
             }
             return Ok(());
@@ -121,6 +131,7 @@ impl Hardware {
                 *self = Self {
                     once: self.once,
                     poison: self.poison,
+                    boot_ms: self.boot_ms,
                     ..Self::STRICT
                 };
                 return Ok(());
@@ -134,6 +145,7 @@ impl Hardware {
             "poison" => &mut self.poison,
             "statistics" => &mut self.firmware.large_statistics,
             "stamp-bits" => &mut self.firmware.stamp_bits,
+            "cache" => &mut self.firmware.cache,
             _ => return Err(bad()),
         };
         *flag = true;
@@ -150,10 +162,12 @@ mod tests {
         let mut h = Hardware::default();
         h.add("image,sleep,ids,endpoints,late-messages,power-domain")
             .unwrap();
-        h.add("statistics,stamp-bits").unwrap();
+        h.add("statistics,stamp-bits,cache").unwrap();
         assert_ne!(h, Hardware::STRICT);
         h.add("slow-init:1500,slow-halt:300").unwrap();
         assert_eq!(h, Hardware::STRICT);
+        h.add("slow-boot:7").unwrap();
+        assert_eq!(h.boot_ms, 7);
         let mut strict = Hardware::default();
         strict.add("poison,strict,slow-init:2,always-on").unwrap();
         assert_eq!(strict.domain, Domain::AlwaysOn);

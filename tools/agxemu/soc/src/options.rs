@@ -90,8 +90,8 @@ fn number(text: &str) -> Option<u64> {
 /// | `crash-boot` | RTKit crashes as soon as it can say so |
 /// | `crash-init` | the firmware crashes when it is given the init data |
 /// | `no-sleep` | it ignores the message that is to put it to sleep, and stays awake |
-/// | `deaf:N` | from the Nth doorbell of the device control ring on the firmware hears nothing and does nothing; RTKit goes on |
-/// | `drop-irq:N` | the Nth interrupt of the mailbox is lost; the line is signalled again, as it is level |
+/// | `deaf:N` | the firmware does nothing from the Nth doorbell of device control on |
+/// | `drop-irq:N` | the Nth interrupt of the mailbox is lost; the line is level, so another comes |
 /// | `abi:X.Y.Z` | the device tree names this firmware interface |
 /// | `no-region:NAME` | the device tree does not name this memory region |
 /// | `empty-region:NAME` | the boot loader leaves this region empty |

@@ -41,6 +41,8 @@ pub(crate) struct Power {
     gated: AtomicU64,
     /// How often a coprocessor that was not asleep has lost its power.
     cuts: AtomicU64,
+    /// How often one that was left behind was given other memory.
+    remapped: AtomicU64,
 }
 
 impl Default for Power {
@@ -52,6 +54,7 @@ impl Default for Power {
             state: AtomicU32::new(STATE_OFF),
             gated: AtomicU64::new(0),
             cuts: AtomicU64::new(0),
+            remapped: AtomicU64::new(0),
         }
     }
 }
@@ -136,6 +139,20 @@ impl Soc {
     /// How often a coprocessor that was not asleep has lost its power so far.
     pub fn power_cuts(&self) -> u64 {
         self.power.cuts.load(Ordering::Relaxed)
+    }
+
+    /// Reports that the host maps memory where a coprocessor that it has left behind, neither asleep
+    /// nor started anew, has what it was given before.
+    pub(crate) fn remapped(&self) {
+        if self.power.remapped.fetch_add(1, Ordering::Relaxed) < LINES {
+            let line = "remapped: the host's half is there again, and the firmware never slept";
+            self.note(Level::Warn, line);
+        }
+    }
+
+    /// How often that was found so far.
+    pub fn remappings(&self) -> u64 {
+        self.power.remapped.load(Ordering::Relaxed)
     }
 
     /// Accesses of a coprocessor that is asleep that were found so far.

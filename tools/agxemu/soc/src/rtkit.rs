@@ -190,6 +190,11 @@ impl Rtkit {
         (hello, MANAGEMENT)
     }
 
+    /// Whether it is in the dialogue of a start, or begins one with the next message.
+    pub fn is_starting(&self) -> bool {
+        matches!(self.stage, Stage::Asleep | Stage::Hello | Stage::Map(_))
+    }
+
     /// Whether endpoint `ep` was started.
     pub fn is_started(&self, ep: u8) -> bool {
         (self.started[usize::from(ep) / 64] >> (ep % 64)) & 1 != 0

@@ -4,6 +4,7 @@
 
 mod host;
 
+use agx_abi::uat::KERNEL_ROOT_INDEX;
 use agxemu_soc::device::{BAR_ASC, BAR_PMGR, BAR_SGX, MAILBOX};
 use agxemu_soc::hardware::{Domain, Hardware};
 use agxemu_soc::options::Trouble;
@@ -81,4 +82,35 @@ fn a_coprocessor_that_does_not_sleep_goes_on() {
     // The next answer is that to a ping.
     host.send(0x0030_0000_0000_0000, 0);
     host.expect(0x0040_0000_0000_0000, 0);
+}
+
+#[test]
+fn one_that_was_left_behind_sees_other_memory() {
+    let host = Host::new(vec![Trouble::NoSleep]);
+    host.start();
+    host.announce();
+    host.map_page(FREE);
+    host.boot();
+    let entry = host.regions.pagetables() + 8 * KERNEL_ROOT_INDEX as u64;
+    let ours = host.soc.ram.load_u64(entry).unwrap();
+    assert_ne!(ours, 0);
+    host.send(0x00b0_0000_0000_0010, 0);
+    host.expect(0x00b0_0000_0000_0010, 0);
+    host.send(0x0060_0000_0000_0010, 0);
+    let ping = || {
+        host.send(0x0030_0000_0000_0000, 0);
+        host.expect(0x0040_0000_0000_0000, 0);
+    };
+    // What it had before is not what it is given.
+    ping();
+    host.soc.ram.store_u64(entry, 0).unwrap();
+    // It looks before it answers.
+    ping();
+    ping();
+    assert_eq!(host.soc.remappings(), 0);
+    host.soc.ram.store_u64(entry, ours).unwrap();
+    host.wait("it is noticed", || {
+        (host.soc.remappings() == 1).then_some(())
+    });
+    assert!(host.log.has("remapped"));
 }

@@ -29,7 +29,7 @@ unsafe impl Send for Buffer {}
 unsafe impl Sync for Buffer {}
 
 impl Buffer {
-    /// Pages for `size` bytes.
+    /// Allocates pages for `size` bytes.
     pub(super) fn new(size: usize) -> Result<Self> {
         let size = size
             .checked_next_multiple_of(PAGE_SIZE as usize)
@@ -58,7 +58,7 @@ impl Buffer {
         self.size
     }
 
-    /// The physical addresses of its pages.
+    /// Returns the physical addresses of its pages.
     pub(super) fn pages(&self) -> impl Iterator<Item = u64> + '_ {
         (0..self.size).step_by(PAGE_SIZE as usize).map(|offset| {
             // SAFETY: The offset is inside, and by the type invariant it is such a buffer.
@@ -74,7 +74,7 @@ impl Drop for Buffer {
             // SAFETY: By the type invariant it is such a buffer.
             unsafe { ffi::asahi_buffer_keep(at) };
         } else {
-            // SAFETY: By the type invariant it is such a buffer, and nobody uses it after its
+            // SAFETY: By the type invariant it is such a buffer, and nothing uses it after its
             // owner.
             unsafe { ffi::asahi_buffer_free(at) };
         }

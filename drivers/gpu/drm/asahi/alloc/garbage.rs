@@ -66,7 +66,7 @@ impl Heaps {
         })
     }
 
-    /// Whether there is so much garbage that it should be collected.
+    /// Returns whether there is so much garbage that it should be collected.
     pub(crate) fn is_garbage_due(&self) -> bool {
         [&self.private, &self.gpu_ro].iter().any(|heap| {
             let pile = heap.shared.garbage.lock();
@@ -74,7 +74,7 @@ impl Heaps {
         })
     }
 
-    /// All garbage so far.
+    /// Takes all garbage so far.
     pub(crate) fn take_garbage(&self) -> Garbage {
         Garbage {
             piles: [&self.private, &self.gpu_ro].map(|heap| heap.shared.garbage.lock().take()),

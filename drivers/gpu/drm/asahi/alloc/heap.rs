@@ -94,7 +94,8 @@ impl Heap {
         )
     }
 
-    /// A heap in the kernel's half. `has_garbage` is notified when there is garbage where none was.
+    /// Returns a heap in the kernel's half. `has_garbage` is notified when there is garbage where
+    /// none was.
     pub(super) fn new(
         uat: &Arc<Uat>,
         config: HeapConfig,
@@ -103,7 +104,7 @@ impl Heap {
         Self::with_target(Target::Kernel(uat.clone()), config, Some(has_garbage))
     }
 
-    /// A heap in a client's half.
+    /// Returns a heap in a client's half.
     pub(crate) fn new_client(space: &Arc<AddressSpace>, config: HeapConfig) -> Result<Arc<Self>> {
         Self::with_target(Target::Client(space.clone()), config, None)
     }
@@ -168,7 +169,7 @@ impl Heap {
 #[pinned_drop]
 impl PinnedDrop for Heap {
     fn drop(self: Pin<&mut Self>) {
-        // Nobody will clean the cache for it any more: there is nobody left who has it in his.
+        // Its cache need not be cleaned any more: no firmware is left that has it there.
         let pile = self.shared.garbage.lock().close();
         drop(pile);
         // They refer to what has them in its list.

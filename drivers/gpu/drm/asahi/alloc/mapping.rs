@@ -55,8 +55,8 @@ impl KernelMapping {
         })
     }
 
-    /// The same for pages of a client, without a guard behind them, as room is scarce. The mapping
-    /// ends with the object in any case: a firmware that still uses it takes a fault.
+    /// Maps pages of a client, without a guard behind them, as room is scarce. The mapping ends
+    /// with the object in any case: a firmware that still uses it takes a fault.
     pub(crate) fn of_client(
         uat: &Arc<Uat>,
         ranges: &Arc<Ranges>,
@@ -75,7 +75,7 @@ impl KernelMapping {
         })
     }
 
-    /// Where it is, for the firmware.
+    /// Returns its address for the firmware.
     pub(crate) fn va(&self) -> u64 {
         self.span.start()
     }
@@ -169,7 +169,7 @@ impl ControlPage {
         })
     }
 
-    /// Where it is for the GPU, and for the firmware.
+    /// Returns its address for the GPU, and for the firmware.
     pub(crate) fn addresses(&self) -> (u64, u64) {
         (BUFFER_MGR_CTL_GPU, self.va)
     }

@@ -11,11 +11,8 @@ use crate::{
         Uat, //
     },
     quota::{
-        max_pinned,
-        max_pinned_with_heaps,
-        Charge,
-        Quota,
-        PINNED, //
+        Pinned,
+        Share, //
     }, //
 };
 use agx_abi::uat::{
@@ -135,7 +132,7 @@ pub(super) struct Chunk {
     /// Its addresses.
     span: Span,
     // Behind the buffer: fields are dropped in order.
-    _charge: Charge<&'static Quota>,
+    _charge: Pinned,
 }
 
 impl Chunk {
@@ -144,7 +141,8 @@ impl Chunk {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, also if there is as much memory that cannot be reclaimed as may be; `ENOSPC`.
+    /// `ENOMEM`, also if there is as much memory that cannot be reclaimed as may be, or too little
+    /// left; `ENOSPC`.
     pub(super) fn new(
         shared: &Arc<Shared>,
         addresses: &Arc<Ranges>,
@@ -156,12 +154,12 @@ impl Chunk {
         let bytes = (size as u64)
             .checked_next_multiple_of(PAGE_SIZE)
             .ok_or(ENOMEM)?;
-        let limit = if is_large {
-            max_pinned()
+        let share = if is_large {
+            Share::Clients
         } else {
-            max_pinned_with_heaps()
+            Share::Driver
         };
-        let charge = Charge::new(&PINNED, bytes, limit).ok_or(ENOMEM)?;
+        let (charge, _coming) = Pinned::reserve(bytes, share)?;
         let buffer = Buffer::new(size)?;
         let align = PAGE_SIZE.max(align as u64);
         let span = addresses.allocate(buffer.size() as u64, align)?;
@@ -241,7 +239,7 @@ impl GpuBox {
             },
             GFP_KERNEL_ACCOUNT,
         )?;
-        // SAFETY: In bounds as just computed, and nobody else has this span.
+        // SAFETY: In bounds as just computed, and no other object has this span.
         unsafe { at.write_bytes(0, size) };
         Ok(Self {
             object: Some(object),
@@ -255,17 +253,17 @@ impl GpuBox {
             .expect("the object is there until it is dropped")
     }
 
-    /// Its address, for the firmware and the GPU.
+    /// Returns its address for the firmware and the GPU.
     pub(crate) fn va(&self) -> u64 {
         self.object().span.start()
     }
 
-    /// Its size in bytes: at least what was asked for.
+    /// Returns its size in bytes: at least what was asked for.
     pub(crate) fn size(&self) -> usize {
         span_size(&self.object().span)
     }
 
-    /// Where the CPU has it.
+    /// Returns its address for the CPU.
     pub(crate) fn cpu_addr(&self) -> NonNull<u8> {
         self.object().at
     }

@@ -17,14 +17,13 @@ use kernel::{
     sync::Arc, //
 };
 
-/// How often the firmware is asked whether it is alive. Each may take a second.
-const ALIVE_TRIES: usize = 10;
-
 /// The device control ring and the FwCtl ring.
 ///
 /// | call | context |
 /// |---|---|
-/// | all async functions | task, or `kasync::block_on` in process context; if cancelled the command may have been sent |
+/// | all async functions | task, or `kasync::block_on` in process context |
+///
+/// If such a function is cancelled, the command may have been sent.
 pub(crate) struct Control {
     pub(super) device_control: Arc<TxChannel>,
     /// The firmware wants to have it. Nothing uses it yet: what the firmware caches stays mapped
@@ -59,17 +58,9 @@ impl Control {
     }
 
     /// Returns whether the firmware still deals with commands, which it does beside the GPU's work.
-    /// It is asked for some seconds.
+    /// It has as long as for any command.
     pub(crate) async fn is_alive(&self) -> bool {
-        for _ in 0..ALIVE_TRIES {
-            match self.flush().await {
-                Ok(()) => return true,
-                // It may be busy.
-                Err(e) if e == ETIMEDOUT => (),
-                Err(_) => return false,
-            }
-        }
-        false
+        self.flush().await.is_ok()
     }
 
     /// Returns whether others wait for the firmware to clean its caches, or to do something else

@@ -227,7 +227,7 @@ impl InitData {
 
 /// Lists the mapped registers.
 fn fill_io_mappings(hw_data_b: &Shared, chip: &Chip, parts: &Parts<'_>) -> Result {
-    for i in 0..HW_DATA_B_IO_MAPPINGS {
+    for i in 0..HwDataB::io_mapping_count() {
         let io = parts.io.iter().find(|(io, _)| io.index == i);
         let mut entry = IoMapping::zeroed();
         if let Some((io, va)) = io {
@@ -238,10 +238,7 @@ fn fill_io_mappings(hw_data_b: &Shared, chip: &Chip, parts: &Parts<'_>) -> Resul
                 .set(IoMapping::RANGE_SIZE, io.size)
                 .set(IoMapping::WRITABLE, io.writable.into());
         }
-        hw_data_b.put(HwDataB::IO_MAPPINGS.at(i), entry)?;
+        hw_data_b.put(HwDataB::io_mapping(i), entry)?;
     }
     Ok(())
 }
-
-/// Entries of that list.
-const HW_DATA_B_IO_MAPPINGS: usize = HwDataB::IO_MAPPINGS.size() / <IoMapping as Value>::SIZE;

@@ -36,6 +36,11 @@ use kernel::{
         aref::ARef,
         Arc,
         SetOnce, //
+    },
+    time::{
+        Delta,
+        Instant,
+        Monotonic, //
     }, //
 };
 use rtkit::{
@@ -43,6 +48,10 @@ use rtkit::{
     Message,
     Rtkit, //
 };
+
+/// How long the firmware may take for RTKit's dialogue. It has much to do when it starts, and a
+/// machine that emulates it may have other things to do.
+const BOOT_LIMIT: Delta = Delta::from_millis(10_000);
 
 /// The only message of the firmware.
 const RX_DOORBELL: u64 = message::message(message::TYPE_RX_DOORBELL, 0);
@@ -253,10 +262,15 @@ impl Link {
     pub(super) fn boot(&self, was_running: bool) -> Result {
         let rtkit = self.rtkit()?;
 
-        let booted = match rtkit.boot(false) {
-            Err(BootError::NoAnswer) if was_running => rtkit.boot(true),
-            booted => booted,
-        };
+        let start = Instant::<Monotonic>::now();
+        let mut booted = rtkit.boot(false);
+        if was_running && booted == Err(BootError::NoAnswer) {
+            booted = rtkit.boot(true);
+        }
+        // RTKit waits for a second with each step. It goes on where it was.
+        while booted == Err(BootError::NoAnswer) && start.elapsed() < BOOT_LIMIT {
+            booted = rtkit.boot(false);
+        }
         booted.map_err(|e| self.boot_failed(was_running, e))?;
         for endpoint in [ENDPOINT_FIRMWARE, ENDPOINT_DOORBELL] {
             rtkit.start_endpoint(endpoint).inspect_err(|_| {

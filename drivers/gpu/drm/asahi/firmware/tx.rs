@@ -75,8 +75,9 @@ use kernel::{
 pub(super) const FIRST_PAUSE: Delta = Delta::from_micros(100);
 /// Longest pause between two looks at a read index.
 pub(super) const LAST_PAUSE: Delta = Delta::from_millis(8);
-/// How long the firmware may take for an entry.
-const LIMIT: Delta = Delta::from_millis(1000);
+/// How long the firmware may take for an entry: longer than for a halt, during which it reads none.
+/// Whoever takes a living one for dead loses the GPU until the next reboot.
+const LIMIT: Delta = Delta::from_millis(10_000);
 
 /// How many tasks wait at a time until the entry that each has written is dealt with.
 const TURNS: usize = 16;
@@ -138,8 +139,11 @@ pub(super) struct Ring {
 ///
 /// | call | context |
 /// |---|---|
-/// | [`TxChannel::push`], [`TxChannel::reserve`] | process, signalling sections and disabled preemption included |
-/// | [`TxChannel::run`], [`TxChannel::finished`] | task, or `kasync::block_on`; if cancelled the entry may have been sent |
+/// | [`TxChannel::push`] | process, also in signalling sections, with preemption disabled |
+/// | [`TxChannel::reserve`] | the same |
+/// | [`TxChannel::run`], [`TxChannel::finished`] | task, or `kasync::block_on` |
+///
+/// If one of the last two is cancelled, the entry may have been sent.
 #[pin_data]
 pub(crate) struct TxChannel {
     name: &'static CStr,
@@ -350,7 +354,7 @@ impl RoomWait {
     ///
     /// # Errors
     ///
-    /// `ENODEV` if the firmware is dead. It is given up if it has dealt with no entry for a second.
+    /// `ENODEV` if the firmware is dead. It is given up if it has dealt with no entry for ten seconds.
     pub(crate) fn poll(
         &mut self,
         channel: &Arc<TxChannel>,

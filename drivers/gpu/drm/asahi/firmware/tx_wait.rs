@@ -5,8 +5,8 @@
 //! The firmware says nothing when it has: it moves the read index. So what waits for that looks
 //! again at each doorbell of the firmware, which is a sign of life and often comes for the very
 //! reason, and after a pause, which grows from [`FIRST_PAUSE`] to [`LAST_PAUSE`]. An index that
-//! does not move for a second although there is something to read belongs to a firmware that is
-//! dead, whatever its mailbox says.
+//! does not move for ten seconds although there is something to read belongs to a firmware that
+//! is dead, whatever its mailbox says.
 
 use super::{
     ring::BadIndex,
@@ -46,7 +46,7 @@ impl TxChannel {
     ///
     /// # Errors
     ///
-    /// `ENODEV` if the firmware is dead, `ETIMEDOUT` if it has dealt with no entry for a second.
+    /// `ENODEV` if the firmware is dead, `ETIMEDOUT` if it has dealt with no entry for ten seconds.
     pub(super) async fn run(&self, entry: &[u8]) -> Result {
         let _turn = self.crash.or(self.turns.acquire(1)).await?;
         let ticket = loop {

@@ -127,7 +127,7 @@ impl GpuId {
         })
     }
 
-    /// Whether this is a GPU that `chip` can have.
+    /// Checks that this is a GPU that `chip` can have.
     pub(crate) fn check(&self, chip: &Chip) -> Result<(), IdError> {
         if (self.generation, self.variant) != (chip.generation, chip.variant) {
             return Err(IdError::OtherChip(*self));
@@ -144,19 +144,19 @@ impl GpuId {
         Ok(())
     }
 
-    /// Cores that work, over all clusters.
+    /// Returns the number of cores that work, over all clusters.
     pub(crate) fn active_cores(&self) -> u32 {
         self.core_masks.iter().map(|m| m.count_ones()).sum()
     }
 
-    /// The masks of cores as the first two registers have them.
+    /// Returns the masks of cores as the first two registers have them.
     pub(crate) fn core_mask_words(&self) -> [u32; 2] {
         let clusters = self.core_masks[..self.clusters as usize].iter().rev();
         let all = clusters.fold(0u128, |all, &mask| all << self.cores | u128::from(mask));
         [all as u32, (all >> 32) as u32]
     }
 
-    /// Letter and digit of the revision.
+    /// Returns letter and digit of the revision.
     pub(crate) fn revision_name(&self) -> [char; 2] {
         let letter = b'A' + ((self.revision >> 4) & 0xf) as u8;
         let digit = b'0' + (self.revision & 0xf) as u8;

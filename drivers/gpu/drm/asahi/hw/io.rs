@@ -38,12 +38,12 @@ impl IoMapping {
         }
     }
 
-    /// Bytes of all elements.
+    /// Returns the bytes of all elements.
     pub(crate) const fn total_size(&self, dies: u32) -> u32 {
         self.size * self.count * self.dies(dies)
     }
 
-    /// Physical addresses of all elements, in the order in which they are mapped.
+    /// Returns the physical addresses of all elements, in the order in which they are mapped.
     pub(crate) fn elements(&self, dies: u32) -> impl Iterator<Item = u64> {
         let this = *self;
         (0..u64::from(this.dies(dies))).flat_map(move |die| {

@@ -43,6 +43,12 @@ use crate::{
     queue::Queue,
     quota::{
         Charge,
+        Coming,
+        Pinned,
+        Share,
+        COMMAND_BYTES,
+        DEPENDENCY_BYTES,
+        JOB_BYTES,
         MAX_JOBS, //
     },
     small_vec::SmallVec,
@@ -106,6 +112,11 @@ fn submit(queue: &Queue, file: &File, request: &Submit) -> Result {
     let waits = records.waits(file, request.in_sync_count)?;
     let signals = records.signals(file, request.out_sync_count)?;
 
+    if !waits.is_empty() {
+        // A fence may be an array of many: no more than the driver keeps for everybody else. The
+        // wait for room in the queue is not part of it, as that may be long.
+        drop(Coming::new(waits.len() as u64 * DEPENDENCY_BYTES)?);
+    }
     let prepared = queue.prepare(job, waits)?;
     let fence = prepared.commit()?;
     for signal in signals {
@@ -171,6 +182,8 @@ fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<Job> {
     let charge = Charge::new(file.inner().jobs.clone(), 1, MAX_JOBS).ok_or(ENOSPC)?;
     // First everything is looked at, so that what is wrong is found before memory is spent on it.
     let (total, objects) = check(file, buffer)?;
+    let commands = (total.computes + total.renders) as u64;
+    let own = Pinned::count(JOB_BYTES + commands * COMMAND_BYTES, Share::Driver)?;
 
     let compute = match total.computes {
         0 => None,
@@ -186,6 +199,7 @@ fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<Job> {
         commands: SmallVec::new(),
         _timestamps: objects,
         _charge: charge,
+        _own: own,
     };
     describe(&mut job, queue, buffer, &total)?;
     Ok(job)
@@ -270,7 +284,7 @@ fn describe(job: &mut Job, queue: &Queue, buffer: &[u8], total: &Counts) -> Resu
     Ok(())
 }
 
-/// The file, as C knows it.
+/// Returns the file as C knows it.
 fn as_raw(file: &File) -> *mut bindings::drm_file {
     // `drm::File` is a transparent wrapper of it.
     core::ptr::from_ref(file).cast_mut().cast()
@@ -391,7 +405,7 @@ impl SyncRecords {
     }
 }
 
-/// A sync object that is going to be signalled.
+/// A sync object that gets the fence of the job.
 struct Signal {
     object: SyncObj,
     /// The point, if it is a timeline.
@@ -399,7 +413,7 @@ struct Signal {
 }
 
 impl Signal {
-    /// Cannot fail.
+    /// Attaches `fence` to the object. Cannot fail.
     fn publish(self, fence: &Fence) {
         match self.point {
             None => self.object.replace_fence(fence),

@@ -35,8 +35,8 @@ pub(crate) struct Barriers {
 const NONE: u16 = 0xffff;
 
 impl Wait {
-    /// What `index` of a header means, with `count` commands of the subqueue before it in this
-    /// submit.
+    /// Returns what `index` of a header means, with `count` commands of the subqueue before it in
+    /// this submit; `None` if it refers to what is not there.
     fn parse(index: u16, count: usize) -> Option<Self> {
         match usize::from(index) {
             _ if index == NONE => Some(Self::Nothing),
@@ -51,8 +51,8 @@ impl Barriers {
     /// What a header says that has none.
     pub(crate) const NONE_IN_HEADER: [u16; 2] = [NONE; 2];
 
-    /// The barriers in a header, for the render and for the compute subqueue. `counts`: the
-    /// commands that came before in this submit. `None` if one of them refers to what is not there.
+    /// Returns the barriers in a header, for the render and for the compute subqueue; `None` if one
+    /// of them refers to what is not there. `counts`: the commands before it in this submit.
     pub(crate) fn parse(header: [u16; 2], counts: [usize; 2]) -> Option<Self> {
         Some(Self {
             render: Wait::parse(header[0], counts[0])?,

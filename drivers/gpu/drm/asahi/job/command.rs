@@ -59,7 +59,7 @@ pub(crate) enum BadTimestamp {
 }
 
 impl Timestamp {
-    /// Its address, in an object of `size` bytes at address `base`.
+    /// Returns its address, in an object of `size` bytes at address `base`.
     pub(crate) fn address(self, base: u64, size: u64) -> Result<u64, BadTimestamp> {
         let offset = u64::from(self.offset);
         if offset + TIMESTAMP_SIZE > size {

@@ -9,8 +9,11 @@ use crate::job::{
         Parser,
         Work, //
     },
-    sequence::Part,
-    structure::Structure, //
+    image::{
+        Image,
+        COMMON,
+        TURN, //
+    }, //
 };
 use agx_abi::{
     compute::TimestampPointers,
@@ -21,48 +24,6 @@ use agx_abi::{
         WaitForIdle, //
     }, //
 };
-use std::convert::Infallible;
-
-const COMMON: Common = Common {
-    queue: 0x1_0003,
-    usc_exec_base: 0x11_0000_0000,
-    queue_info: 0xffff_ffa0_0000_1000,
-    notifier: 0xffff_ffa0_0000_2000,
-    notifier_unk_buf: 0xffff_ffa0_0000_20a8,
-    stats: 0xffff_ffa0_0000_3000,
-};
-
-const TURN: Turn = Turn {
-    vm_slot: 9,
-    counter: 0x1_0000_0001,
-    event_seq: 0x1_0000_0002,
-    slot: 77,
-    host_stamp: 0xffff_ffa8_0000_0100,
-    firmware_stamp: 0xffff_ffa0_0000_4100,
-    value: 0x4d00_0300,
-};
-
-/// Memory that keeps to its bounds.
-struct Image {
-    command: Vec<u8>,
-    sequence: Vec<u8>,
-}
-
-impl Memory for Image {
-    type Error = Infallible;
-
-    fn structure<S: Value>(
-        &mut self,
-        part: Part,
-        offset: usize,
-    ) -> Result<Structure<'_, S>, Infallible> {
-        let memory = match part {
-            Part::Command => &mut self.command,
-            Part::Sequence => &mut self.sequence,
-        };
-        Ok(Structure::of(&mut memory[offset..]))
-    }
-}
 
 /// A command buffer with one compute command, which has `attachments` of growing size.
 fn buffer(attachments: u64) -> Vec<u8> {

@@ -37,7 +37,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// The context of the user queue with number `queue`.
+    /// Returns the context of the user queue with number `queue`.
     pub(crate) fn new(heaps: &Heaps, queue: u32) -> Result<Self> {
         let mut data = GpuContextData::zeroed();
         data.set(GpuContextData::QUEUE_TABLE_INDEX, 0xff)

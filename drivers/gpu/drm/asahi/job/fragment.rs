@@ -4,8 +4,8 @@
 //!
 //! It has the client's programs twice: those for the start and the end of the frame, and those for
 //! partial renders, when the tiled vertex buffer has overflowed. Depth and stencil are loaded from
-//! and stored to the same place in all cases, as the UAPI has it. Fields whose meaning nobody knows
-//! have the constants of [`agx_abi::fragment`], seen in what macOS writes [I].
+//! and stored to the same place in all cases, as the UAPI has it. Fields of unknown meaning have
+//! the constants of [`agx_abi::fragment`], seen in what macOS writes [I].
 
 use super::{
     render::{

@@ -40,8 +40,8 @@ pub(crate) struct Growth {
 }
 
 impl Growth {
-    /// A buffer that may take `limit` bytes, or fewer if that is more than the firmware can do
-    /// with.
+    /// Returns the growth of a buffer that may take `limit` bytes, or fewer if that is more than
+    /// the firmware can do with.
     pub(crate) const fn new(limit: u64) -> Self {
         let bytes = if limit < MAX_SIZE { limit } else { MAX_SIZE };
         let limit = (bytes / BufferInfo::BLOCK_SIZE_VALUE as u64) as u32;

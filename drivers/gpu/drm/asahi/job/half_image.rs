@@ -12,18 +12,12 @@ use super::{
         self,
         FragmentTurn, //
     },
+    image::Image,
     scene::{
         Layout,
         Machine,
         ScenePlace, //
     },
-    sequence::{
-        Common,
-        Memory,
-        Part,
-        Turn, //
-    },
-    structure::Structure,
     vertex::{
         self,
         Half,
@@ -41,15 +35,10 @@ use agx_abi::{
     Field,
     Value, //
 };
-use std::convert::Infallible;
 
-pub(crate) const COMMON: Common = Common {
-    queue: 0x1_0003,
-    usc_exec_base: 0x11_0000_0000,
-    queue_info: 0xffff_ffa0_0000_1000,
-    notifier: 0xffff_ffa0_0000_2000,
-    notifier_unk_buf: 0xffff_ffa0_0000_20a8,
-    stats: 0xffff_ffa0_0000_3004,
+pub(crate) use super::image::{
+    COMMON,
+    TURN, //
 };
 
 pub(crate) const MACHINE: Machine = Machine {
@@ -68,41 +57,9 @@ pub(crate) const SCENE: ScenePlace = ScenePlace {
     tpc: 0x60_1000_0000,
 };
 
-pub(crate) const TURN: Turn = Turn {
-    vm_slot: 9,
-    counter: 0x1_0000_0001,
-    event_seq: 0x1_0000_0002,
-    slot: 77,
-    host_stamp: 0xffff_ffa8_0000_0100,
-    firmware_stamp: 0xffff_ffa0_0000_4100,
-    value: 0x4d00_0300,
-};
-
 pub(crate) const COMMAND: u64 = 0xffff_ffa6_0000_0000;
 pub(crate) const SEQUENCE: u64 = 0xffff_ffa0_0001_0000;
 pub(crate) const TIMESTAMPS: u64 = 0xffff_ffa8_0000_0200;
-
-/// Memory that keeps to its bounds.
-struct Image {
-    command: Vec<u8>,
-    sequence: Vec<u8>,
-}
-
-impl Memory for Image {
-    type Error = Infallible;
-
-    fn structure<S: Value>(
-        &mut self,
-        part: Part,
-        offset: usize,
-    ) -> Result<Structure<'_, S>, Infallible> {
-        let memory = match part {
-            Part::Command => &mut self.command,
-            Part::Sequence => &mut self.sequence,
-        };
-        Ok(Structure::of(&mut memory[offset..]))
-    }
-}
 
 /// A structure whose fields are taken out one by one.
 pub(crate) struct Fields(pub(crate) Vec<u8>);
@@ -119,7 +76,7 @@ impl Fields {
         self.0[at..at + field.size()].fill(0);
     }
 
-    /// All that was not taken is zero.
+    /// Checks that all that was not taken is zero.
     #[track_caller]
     pub(crate) fn rest_is_zero(&self) {
         let found = self.0.iter().position(|&b| b != 0);
@@ -134,7 +91,8 @@ impl Fields {
     }
 }
 
-/// A submit with one render, every field of which is another one; with attachments for both halves.
+/// Returns a submit with one render, with another value in each field, and attachments for both
+/// halves.
 fn buffer(flags: u32, layers: u16) -> Vec<u8> {
     let mut bytes = vec![2, 0, 48, 0, 0xff, 0xff, 0xff, 0xff];
     for word in [0x1000, 1, 0, 0x2000, 129, 0u64] {
@@ -184,7 +142,7 @@ pub(crate) struct Built {
     pub(crate) layout: Layout,
 }
 
-/// What is written for the vertex half, or else for the fragment half.
+/// Returns what is written for the vertex half, or else for the fragment half.
 pub(crate) fn build(
     vertex: bool,
     flags: u32,

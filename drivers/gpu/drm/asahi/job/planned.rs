@@ -14,6 +14,7 @@ use super::{
 use crate::{
     quota::{
         Charge,
+        Pinned,
         Quota, //
     },
     small_vec::SmallVec,
@@ -41,4 +42,6 @@ pub(crate) struct Job {
     pub(crate) _timestamps: KVec<Arc<Timestamps>>,
     /// Among the client's.
     pub(crate) _charge: Charge<Arc<Quota>>,
+    /// For what it takes besides its part of the heaps.
+    pub(crate) _own: Pinned,
 }

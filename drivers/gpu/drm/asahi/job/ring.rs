@@ -17,8 +17,8 @@
 //! submitted.
 //!
 //! While a queue waits it holds nothing that others wait for, but what its jobs in flight use.
-//! While others wait for slots it starts no more jobs until it has given its own back: so everybody
-//! has a turn, also if there are more queues with work than slots for good.
+//! While others wait for slots it starts no more jobs until it has given its own back. So each
+//! queue comes to its turn, even if there are always more queues with work than slots.
 
 use super::{
     context::Context,
@@ -41,6 +41,7 @@ use crate::{
     },
     firmware::Firmware,
     mmu::SlotGuard,
+    quota::Pinned,
     slots::Waiter,
     vm::Vm, //
 };
@@ -103,6 +104,7 @@ pub(crate) struct QueueRing {
     /// What [`Firmware::progress`] was, and the number of timeouts since it was that.
     progress: u32,
     timeouts: u32,
+    _own: Pinned,
 }
 
 /// What a [`QueueRing`] is made of.
@@ -116,6 +118,8 @@ pub(crate) struct RingParts<'a> {
     pub(crate) queues: Queues,
     pub(crate) engines: Engines,
     pub(crate) label: Label,
+    /// What the queue takes besides its part of the heaps.
+    pub(crate) own: Pinned,
 }
 
 impl QueueRing {
@@ -141,6 +145,7 @@ impl QueueRing {
             label: parts.label,
             progress: 0,
             timeouts: 0,
+            _own: parts.own,
         })
     }
 
@@ -256,7 +261,7 @@ impl Ring for QueueRing {
         let pending = self.firmware.begin_submission();
         self.is_known = true;
         let commands = self.hand_over(job).inspect_err(|e| {
-            // Half of it may be there, which nobody can take back.
+            // Half of it may be in the ring, and cannot be taken back.
             self.firmware
                 .give_up(fmt!("a job could not be written to its ring: {e:?}"));
         });

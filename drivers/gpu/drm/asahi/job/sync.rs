@@ -47,7 +47,7 @@ impl Sync {
         })
     }
 
-    /// The point to be signalled: not one that has been reached from the start.
+    /// Returns the point to be signalled, which is not one that has been reached from the start.
     pub(crate) fn out(&self) -> Result<Point, BadSync> {
         self.point
             .ok_or(BadSync("point 0 of a timeline cannot be signalled"))

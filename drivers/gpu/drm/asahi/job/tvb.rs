@@ -86,7 +86,8 @@ struct State {
 ///
 /// | call | context |
 /// |---|---|
-/// | [`Tvb::new`], [`Tvb::reserve`], [`Tvb::tpc`], drop of [`TvbUse`] | process, may sleep; not in a signalling section |
+/// | [`Tvb::new`], [`Tvb::reserve`] | process, may sleep; not in a signalling section |
+/// | [`Tvb::tpc`], drop of [`TvbUse`] | the same |
 /// | all others | process, signalling sections and disabled preemption included |
 #[pin_data]
 pub(crate) struct Tvb {
@@ -224,7 +225,7 @@ impl Tvb {
         let mut state = self.state.lock();
         for blocks in [&mut state.blocks, &mut new] {
             for block in blocks.drain_all() {
-                // It is large enough: nobody else adds any meanwhile.
+                // It is large enough: no other thread adds any meanwhile.
                 let _ = larger.push_within_capacity(block);
             }
         }
@@ -289,15 +290,15 @@ impl Tvb {
         self.renders.store(count, Relaxed);
     }
 
-    /// The firmware has asked for more blocks `times` times. There will be more for the next job
-    /// that is submitted.
+    /// Notes that the firmware has asked for more blocks `times` times. There will be more for the
+    /// next job that is submitted.
     pub(crate) fn request(&self, times: u32) {
         let mut state = self.state.lock();
         let more = times.saturating_mul(REQUESTED);
         state.requested = state.requested.saturating_add(more);
     }
 
-    /// Frees what has not been needed for long, if nobody counts on it.
+    /// Frees what has not been needed for long, if no job counts on it.
     fn shrink(&self) {
         let _resizing = self.resizing.lock();
         // A job that begins to count on it waits for the lock then.
@@ -332,7 +333,7 @@ impl Tvb {
 pub(crate) struct TvbUse(Arc<Tvb>);
 
 impl TvbUse {
-    /// Has `tvb` reserve at least `least` blocks of `heap`.
+    /// Reserves at least `least` blocks of `heap` in `tvb`.
     ///
     /// # Errors
     ///

@@ -2,8 +2,8 @@
 
 //! The vertex half of a render, as the firmware reads it.
 //!
-//! Written in two steps, as compute commands are: see [`super::compute`]. Fields whose meaning
-//! nobody knows have the constants of [`agx_abi::vertex`], seen in what macOS writes [I].
+//! Written in two steps, as compute commands are: see [`super::compute`]. Fields of unknown meaning
+//! have the constants of [`agx_abi::vertex`], seen in what macOS writes [I].
 
 use super::{
     render::{

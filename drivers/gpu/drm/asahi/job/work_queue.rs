@@ -100,7 +100,7 @@ pub(crate) struct Target {
 }
 
 impl WorkQueue {
-    /// An empty queue of the user queue with number `queue`. `priority`: 0 is the highest.
+    /// Returns an empty queue of the user queue with number `queue`. `priority`: 0 is the highest.
     pub(crate) fn new(
         firmware: &Arc<Firmware>,
         heaps: &Heaps,
@@ -149,12 +149,12 @@ impl WorkQueue {
         })
     }
 
-    /// Address of its [`QueueInfo`].
+    /// Returns the address of its [`QueueInfo`].
     pub(crate) fn va(&self) -> u64 {
         self.info.va()
     }
 
-    /// The ring by which the firmware is told of new commands.
+    /// Returns the ring by which the firmware is told of new commands.
     pub(crate) fn pipe(&self) -> &Arc<TxChannel> {
         &self.pipe
     }

@@ -13,9 +13,9 @@ use super::{
 use crate::{
     ffi,
     quota::{
-        max_pinned,
-        Charge,
-        PINNED, //
+        unpin,
+        Pinned,
+        Share, //
     }, //
 };
 use agx_abi::uat::PAGE_SIZE;
@@ -80,7 +80,7 @@ unsafe impl TableMemory for Pages {
 
     fn allocate(&self) -> Result<u64> {
         let charge = if self.counted {
-            Some(Charge::new(&PINNED, PAGE_SIZE, max_pinned()).ok_or(ENOMEM)?)
+            Some(Pinned::reserve(PAGE_SIZE, Share::Clients)?)
         } else {
             None
         };
@@ -89,7 +89,9 @@ unsafe impl TableMemory for Pages {
             0 => Err(ENOMEM),
             table => {
                 // `free()` takes it back.
-                mem::forget(charge);
+                if let Some((charge, _coming)) = charge {
+                    mem::forget(charge);
+                }
                 Ok(table)
             }
         }
@@ -99,7 +101,7 @@ unsafe impl TableMemory for Pages {
         // SAFETY: By the function's requirements.
         unsafe { ffi::asahi_table_free(table) };
         if self.counted {
-            PINNED.give_back(PAGE_SIZE);
+            unpin(PAGE_SIZE);
         }
     }
 

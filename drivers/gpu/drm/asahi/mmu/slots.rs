@@ -54,7 +54,8 @@ const fn context(slot: usize) -> u64 {
 /// | call | context |
 /// |---|---|
 /// | [`AddressSpace::new`], [`AddressSpace::map`], [`AddressSpace::prepare`] | process, allocates |
-/// | [`AddressSpace::bind`], [`AddressSpace::unmap`], drop | process, signalling sections and disabled preemption included |
+/// | [`AddressSpace::bind`] | process, also in signalling sections, with preemption disabled |
+/// | [`AddressSpace::unmap`], drop | the same |
 #[pin_data(PinnedDrop)]
 pub(crate) struct AddressSpace {
     uat: Arc<Uat>,

@@ -4,7 +4,7 @@
 //!
 //! Rules that everything here keeps, since firmware and GPU walk the tables at any time:
 //!
-//! - Entries go from 0 to valid and back to 0, never from one address to another.
+//! - Entries go from invalid to valid and back, never from one address to another.
 //! - Tables are never freed while the address space lives, so only leaves have to be invalidated.
 //!   When it goes, it first goes out of reach, then everything is invalidated, then its tables are
 //!   freed.
@@ -84,6 +84,10 @@ pub(crate) struct PageTable<M: TableMemory> {
     leaf: u64,
 }
 
+/// An entry that leads nowhere, and says that what was there before stays the firmware's for ever.
+/// Its lowest bit is clear, as walks end at such an entry whatever else is in it.
+const SEALED: u64 = u64::from_be_bytes(*b"asahi:\0\0");
+
 const LAST_LEVEL: usize = LEVEL_SHIFTS.len() - 1;
 
 /// The index of `va` into a table of `level`. The bits above the address space do not matter.
@@ -110,12 +114,24 @@ impl<M: TableMemory> PageTable<M> {
     /// One before us may live on, after the device was unbound: it has a root of its own, too, and
     /// so finds nothing of ours.
     ///
+    /// `is_walked`: firmware and GPU may walk the tables at this moment.
+    ///
+    /// # Errors
+    ///
+    /// [`MapError::Busy`] after [`PageTable::seal`], and if the tables are walked and something of
+    /// somebody else's is there.
+    ///
     /// # Safety
     ///
     /// `root` must be a table, valid for as long as the result lives, and nobody but others of this
     /// kind may touch the entry.
-    pub(crate) unsafe fn new_upper(memory: M, root: u64, index: usize) -> Result<Self, M::Error> {
-        let own = memory.allocate()?;
+    pub(crate) unsafe fn new_upper(
+        memory: M,
+        root: u64,
+        index: usize,
+        is_walked: bool,
+    ) -> Result<Self, MapError<M::Error>> {
+        let own = memory.allocate().map_err(MapError::Memory)?;
         // INVARIANT: Our own root has just been allocated; the other one is a table by the
         // function's requirements.
         let this = Self {
@@ -125,7 +141,13 @@ impl<M: TableMemory> PageTable<M> {
             shared: Some(root),
             leaf: 0,
         };
-        let ours = this.link(this.entry(own, index))?;
+        let ours = this
+            .link(this.entry(own, index))
+            .map_err(MapError::Memory)?;
+        let old = this.load(root, index);
+        if old == SEALED || (is_walked && old & pte::VALID == pte::VALID) {
+            return Err(MapError::Busy);
+        }
         // A driver before us, of a kernel before this one perhaps, left something there.
         this.entry(root, index).store(0, Ordering::Relaxed);
         this.memory.invalidate_all();
@@ -137,6 +159,18 @@ impl<M: TableMemory> PageTable<M> {
     /// Takes what is mapped here out of the root that belongs to somebody else, for good. Firmware
     /// and GPU do not reach it any more when this returns. May be repeated.
     pub(crate) fn detach(&self) {
+        self.replace(0);
+    }
+
+    /// Does the same as [`PageTable::detach`], and keeps those that come after us from mapping
+    /// anything there: drivers that are loaded later, and those of kernels that start after this
+    /// one. Ends with the boot loader, which sets the root up.
+    pub(crate) fn seal(&self) {
+        self.replace(SEALED);
+    }
+
+    /// Puts `entry` where somebody else's root leads here.
+    fn replace(&self, entry: u64) {
         let Some(shared) = self.shared else {
             return;
         };
@@ -146,7 +180,7 @@ impl<M: TableMemory> PageTable<M> {
         let gone = ours != 0
             && self
                 .entry(shared, index)
-                .compare_exchange(ours, 0, Ordering::Relaxed, Ordering::Relaxed)
+                .compare_exchange(ours, entry, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok();
         if gone {
             self.memory.invalidate_all();

@@ -124,7 +124,8 @@ fn leaves_have_the_bits_of_their_half() {
 
     let root = memory.allocate().unwrap();
     // SAFETY: A table of our own.
-    let upper = unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX) }.unwrap();
+    let upper =
+        unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX, false) }.unwrap();
     upper
         .map(KERNEL_START, 0x8_0000_0000, Protection::FW_PRIV_RW)
         .unwrap();
@@ -143,7 +144,8 @@ fn somebody_elses_root_is_left_alone() {
         entries.add(KERNEL_ROOT_INDEX).write(0xdead);
     }
     // SAFETY: A table of our own.
-    let upper = unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX) }.unwrap();
+    let upper =
+        unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX, false) }.unwrap();
     // What was left in our entry is not followed.
     assert_eq!(upper.lookup(KERNEL_START), None);
     upper.map(KERNEL_START, 0x8_0000_0000, P).unwrap();
@@ -161,11 +163,13 @@ fn one_that_goes_late_leaves_the_next_one_alone() {
     let memory = Fake::default();
     let root = memory.allocate().unwrap();
     // SAFETY: A table of our own.
-    let old = unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX) }.unwrap();
+    let old =
+        unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX, false) }.unwrap();
     old.map(KERNEL_START, 0x8_0000_0000, P).unwrap();
     // The device is bound again while somebody still has what was there before.
     // SAFETY: A table of our own.
-    let new = unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX) }.unwrap();
+    let new =
+        unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX, false) }.unwrap();
     new.map(KERNEL_START, 0x9_0000_0000, P).unwrap();
     old.unmap(KERNEL_START);
     assert_eq!(new.lookup(KERNEL_START), Some((0x9_0000_0000, P)));
@@ -181,11 +185,66 @@ fn one_that_goes_late_leaves_the_next_one_alone() {
 }
 
 #[test]
+fn where_firmware_was_left_behind_nobody_maps_anything() {
+    let memory = Fake::default();
+    let root = memory.allocate().unwrap();
+    let entry = || {
+        // SAFETY: A table of our own.
+        unsafe { memory.entries(root).add(KERNEL_ROOT_INDEX).read() }
+    };
+    // SAFETY: A table of our own.
+    let new =
+        |walked| unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX, walked) };
+    let old = new(false).unwrap();
+    old.map(KERNEL_START, 0x8_0000_0000, P).unwrap();
+    memory.0.borrow_mut().walked = Some(root);
+    memory.invalidate_all();
+    old.seal();
+    // Nothing leads there, and nobody remembers it.
+    assert_eq!(entry() & pte::VALID, 0);
+    assert!(memory.0.borrow().cached.is_empty());
+    let sealed = entry();
+    for walked in [false, true] {
+        assert_eq!(new(walked).err(), Some(MapError::Busy));
+    }
+    old.detach();
+    drop(old);
+    assert_eq!(entry(), sealed);
+    assert_eq!(live(&memory), 1);
+}
+
+#[test]
+fn what_is_walked_is_not_replaced() {
+    let memory = Fake::default();
+    let root = memory.allocate().unwrap();
+    let below = memory.allocate().unwrap();
+    // SAFETY: A table of our own.
+    let at = || unsafe { memory.entries(root).add(KERNEL_ROOT_INDEX) };
+    // SAFETY: A table of our own.
+    let new =
+        |walked| unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX, walked) };
+    // SAFETY: A table of our own.
+    unsafe { at().write(below | pte::VALID) };
+    assert_eq!(new(true).err(), Some(MapError::Busy));
+    // SAFETY: A table of our own.
+    assert_eq!(unsafe { at().read() }, below | pte::VALID);
+    // What leads nowhere is no obstacle, nor is anything as long as nobody walks there.
+    // SAFETY: A table of our own.
+    unsafe { at().write(0xdead_0000) };
+    drop(new(true).unwrap());
+    // SAFETY: A table of our own.
+    unsafe { at().write(below | pte::VALID) };
+    drop(new(false).unwrap());
+    assert_eq!(live(&memory), 2);
+}
+
+#[test]
 fn tables_go_out_of_reach_before_they_are_freed() {
     let memory = Fake::default();
     let root = memory.allocate().unwrap();
     // SAFETY: A table of our own.
-    let upper = unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX) }.unwrap();
+    let upper =
+        unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX, false) }.unwrap();
     upper.map(KERNEL_START, 0x8_0000_0000, P).unwrap();
     memory.0.borrow_mut().walked = Some(root);
     memory.invalidate_all();
@@ -200,7 +259,7 @@ fn tables_go_out_of_reach_before_they_are_freed() {
     unsafe { memory.entries(root).add(KERNEL_ROOT_INDEX).write(old) };
     memory.0.borrow_mut().cached.push(below);
     // SAFETY: A table of our own.
-    drop(unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX) }.unwrap());
+    drop(unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX, false) }.unwrap());
     assert!(memory.0.borrow().cached.is_empty());
 }
 

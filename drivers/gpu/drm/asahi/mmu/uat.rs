@@ -15,6 +15,7 @@ use super::{
     region::Region,
     table::{
         is_page_range,
+        MapError,
         PageTable, //
     },
     tlb, //
@@ -80,7 +81,7 @@ const MMIO: Range<u64> = 0xffff_ffaf_0000_0000..KERNEL_END;
 
 /// How long the firmware may take to answer the handshake, and how often it is looked at: nothing
 /// tells that the answer is there.
-const ANSWER_LIMIT: Delta = Delta::from_millis(1000);
+const ANSWER_LIMIT: Delta = Delta::from_millis(10_000);
 const ANSWER_PERIOD: Delta = Delta::from_millis(10);
 
 /// The translation unit.
@@ -96,7 +97,7 @@ const ANSWER_PERIOD: Delta = Delta::from_millis(10);
 /// | root | who | after [`Uat::shutdown`] |
 /// |---|---|---|
 /// | upper half | the boot loader's; the firmware's own image is in it | stays for ever |
-/// | entry 2 of it | ours: the kernel's half | none, or that of the next object |
+/// | entry 2 of it | ours: the kernel's half | none, or that of the next object; the seal after [`Uat::abandon`] |
 /// | lower half of context 0 | ours | a table without entries |
 /// | contexts 1 to 63 | clients | none |
 #[pin_data(PinnedDrop)]
@@ -128,8 +129,13 @@ pub(crate) struct Uat {
 }
 
 impl Uat {
-    /// Takes over the boot loader's regions.
-    pub(crate) fn new(dev: &Device<Bound>) -> Result<Arc<Self>> {
+    /// Takes over the boot loader's regions. `is_running`: the coprocessor's CPU runs already.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if firmware may be there that somebody before us has left behind with memory in its
+    /// hands.
+    pub(crate) fn new(dev: &Device<Bound>, is_running: bool) -> Result<Arc<Self>> {
         let ttbs = Region::find(dev, c"ttbs", CONTEXTS * TtbEntry::SIZE)?;
         let pagetables = Region::find(dev, c"pagetables", PAGE_SIZE as usize)?;
         let handoff_region = Region::find(dev, c"handoff", HandoffLayout::SIZE)?;
@@ -141,7 +147,19 @@ impl Uat {
         let memory = unsafe { Pages::with_root(&pagetables) };
         // SAFETY: The region's first page is the root of the upper half, and entry
         // `KERNEL_ROOT_INDEX` of it is what the firmware leaves to the driver.
-        let upper = unsafe { PageTable::new_upper(memory, pagetables.base(), KERNEL_ROOT_INDEX)? };
+        let upper = unsafe {
+            PageTable::new_upper(memory, pagetables.base(), KERNEL_ROOT_INDEX, is_running)
+        };
+        let upper = upper.map_err(|e| match e {
+            MapError::Busy => {
+                dev_err!(
+                    dev,
+                    "firmware still has what an earlier driver gave it: reboot to use the GPU\n"
+                );
+                EBUSY
+            }
+            MapError::Memory(e) => e,
+        })?;
         let lower = PageTable::new_lower(Pages::new())?;
         let slots = SlotPool::new()?;
         let rtkit = Ranges::new(RTKIT)?;
@@ -361,10 +379,11 @@ impl Uat {
     ///
     /// Our part of the upper half is taken out of the firmware's reach, as a kernel that starts
     /// after this one, by kexec, knows nothing of that memory. A firmware that goes on using it
-    /// crashes. It cannot be used again in any case.
+    /// crashes. It cannot be used again in any case: whoever comes next is refused before anything
+    /// of theirs is at addresses that it knows.
     pub(crate) fn abandon(&self) {
         self.abandoned.store(true, Relaxed);
-        self.upper.detach();
+        self.upper.seal();
     }
 
     /// Whether what the firmware was given has to stay.

@@ -9,7 +9,13 @@ use crate::{
         Object,
         PinnedPages, //
     },
-    mmu::AddressSpace, //
+    mmu::AddressSpace,
+    quota::{
+        Coming,
+        Pinned,
+        Share,
+        MAPPING_BYTES, //
+    }, //
 };
 use agx_abi::uat::{
     Protection,
@@ -43,17 +49,23 @@ pub(crate) struct Step<'a> {
     new: Option<New<'a>>,
     /// One for the new mapping, and two for what is left of an old one at either end. An operation
     /// can cut one mapping in two, or two mappings at one end each.
-    spare: KVec<GpuVaAlloc<Mappings>>,
+    spare: KVec<Spare>,
 }
+
+/// Memory for a mapping, and the charge for it.
+type Spare = (GpuVaAlloc<Mappings>, Pinned);
 
 impl<'a> Step<'a> {
     /// How many at most: the new mapping, and two in each of two cuts.
     const SPARE: usize = 5;
 
     pub(super) fn new(new: Option<New<'a>>) -> Result<Self> {
+        let _coming = Coming::new(Self::SPARE as u64 * MAPPING_BYTES)?;
         let mut spare = KVec::with_capacity(Self::SPARE, GFP_KERNEL_ACCOUNT)?;
         for _ in 0..Self::SPARE {
-            spare.push(GpuVaAlloc::new(GFP_KERNEL_ACCOUNT)?, GFP_KERNEL_ACCOUNT)?;
+            let charge = Pinned::count(MAPPING_BYTES, Share::Clients)?;
+            let va = GpuVaAlloc::new(GFP_KERNEL_ACCOUNT)?;
+            spare.push((va, charge), GFP_KERNEL_ACCOUNT)?;
         }
         Ok(Self { new, spare })
     }
@@ -66,7 +78,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    fn spare(&mut self) -> Result<GpuVaAlloc<Mappings>> {
+    fn spare(&mut self) -> Result<Spare> {
         self.spare.pop().ok_or(EINVAL)
     }
 }
@@ -79,7 +91,7 @@ pub(crate) struct Mappings {
 impl DriverGpuVm for Mappings {
     type Driver = AsahiDrmDriver;
     type Object = Object;
-    type VaData = ();
+    type VaData = Pinned;
     type VmBoData = ();
     type SmContext<'ctx> = Step<'ctx>;
 
@@ -88,7 +100,7 @@ impl DriverGpuVm for Mappings {
         op: OpMap<'op, Self>,
         step: &mut Step<'ctx>,
     ) -> Result<OpMapped<'op, Self>> {
-        let va = step.spare()?;
+        let (va, charge) = step.spare()?;
         let new = step.new.as_ref().ok_or(EINVAL)?;
         let count = (op.length() / PAGE_SIZE) as usize;
         let mut pages = new.pages.at_offset(op.gem_offset());
@@ -100,7 +112,7 @@ impl DriverGpuVm for Mappings {
             self.space
                 .map(op.addr(), pages.take(count), new.protection)?;
         }
-        Ok(op.insert(va, pin_init::init_zeroed::<()>()))
+        Ok(op.insert(va, charge))
     }
 
     fn sm_step_unmap<'op, 'ctx>(
@@ -118,7 +130,7 @@ impl DriverGpuVm for Mappings {
         op: OpRemap<'op, Self>,
         step: &mut Step<'ctx>,
     ) -> Result<OpRemapped<'op, Self>> {
-        let spare = [step.spare()?, step.spare()?];
+        let [(start_va, start_charge), (end_va, end_charge)] = [step.spare()?, step.spare()?];
         // What stays at either end keeps its page table entries.
         let whole = op.va_to_unmap().range();
         let start = op
@@ -127,14 +139,7 @@ impl DriverGpuVm for Mappings {
         let end = op.next().map_or(whole.end, |next| next.addr());
         self.space.unmap(start..end);
 
-        let (done, mut left) = op.remap(
-            spare,
-            pin_init::init_zeroed::<()>(),
-            pin_init::init_zeroed::<()>(),
-        );
-        if let Some(unused) = left.unused_va.take() {
-            step.spare.push(unused, GFP_KERNEL_ACCOUNT)?;
-        }
+        let (done, _left) = op.remap([start_va, end_va], start_charge, end_charge);
         Ok(done)
     }
 }

@@ -5,7 +5,7 @@
 //! What a modelled fence has of the kernel's:
 //! - signalling takes the lock, makes SIGNALED visible, and only then calls the callbacks, with the
 //!   lock held;
-//! - adding looks at SIGNALED without the lock first, and that look orders nothing;
+//! - adding looks at SIGNALED without the lock first;
 //! - removing takes the lock, be the fence signalled or not, and so waits for the callbacks;
 //! - the lock belongs to the issuer, and is freed a grace period after signalling.
 //!
@@ -145,11 +145,12 @@ unsafe impl Source for Fence {
     }
 
     unsafe fn add<L: Listener>(&self, node: *mut u8) -> bool {
-        if self.0.signaled.load(Ordering::Relaxed) {
+        // Ordered, as what callers do next is a full barrier in the kernel's memory model.
+        if self.is_signaled() {
             return false;
         }
         self.0.external.locked(|list| {
-            let signaled = self.0.signaled.load(Ordering::Relaxed);
+            let signaled = self.is_signaled();
             if !signaled {
                 list.push(Node(node, Registration::<Self, L>::fired));
             }
@@ -162,6 +163,14 @@ unsafe impl Source for Fence {
             let at = list.iter().position(|n| n.0 == node);
             at.map(|at| list.remove(at)).is_some()
         })
+    }
+
+    fn is_signaled(&self) -> bool {
+        let signaled = self.test_signaled_flag();
+        if signaled {
+            fence(Ordering::Acquire);
+        }
+        signaled
     }
 
     fn error(&self) -> i32 {

@@ -10,7 +10,7 @@ use agx_abi::compute::RunCompute;
 use agx_abi::event::Notifier;
 use agx_abi::fragment::RunFragment;
 use agx_abi::globals::Globals;
-use agx_abi::hwdata::HwDataB;
+use agx_abi::hwdata::{HwDataB, IoMapping};
 use agx_abi::init::{FwStatus, InitData, RuntimePointers};
 use agx_abi::queue::{InitBuffer, QueueInfo};
 use agx_abi::vertex::RunVertex;
@@ -76,7 +76,7 @@ fn boot(random: &mut Random) -> Result<(), Panic> {
         (t.globals, 0x40),
         (
             t.hw_data_b + HwDataB::IO_MAPPINGS.offset() as u64,
-            HwDataB::IO_MAPPINGS.size(),
+            HwDataB::io_mapping_count() * <IoMapping as Value>::SIZE,
         ),
         (t.globals + Globals::PENDING_STAMPS.offset() as u64, 0x40),
     ];

@@ -8,7 +8,11 @@ use agx_abi::init::RuntimePointers;
 use agx_abi::message;
 use agx_abi::stats;
 use agx_abi::uat::{pte, FlushSlot, Handoff, Protection, KERNEL_FLUSH_SLOT, PAGE_SIZE};
+use agxemu_firmware::behaviour::Behaviour;
+use agxemu_firmware::chip::T8103_V13_5;
 use agxemu_firmware::panic::Panic;
+use agxemu_firmware::script::Script;
+use agxemu_firmware::Firmware;
 
 use crate::support::driver::Driver;
 use crate::support::job::{user_context, Queue, STREAM};
@@ -78,6 +82,58 @@ fn a_page_that_goes_without_a_flush_is_noticed() {
         panic,
         format!("cached page {va:#x} was unmapped without a flush")
     );
+}
+
+/// A queue has run, with a cache between the firmware and the memory that is its own. Returns also
+/// what the host saw of the firmware's stamps before.
+fn with_cache() -> (Driver, Vec<u8>) {
+    let mut d = Driver::new(&[]);
+    d.fw.set_behaviour(Behaviour {
+        cache: true,
+        ..Behaviour::default()
+    });
+    d.boot().unwrap();
+    user_context(&mut d, 1);
+    let mut q = Queue::new(&mut d, 1, 2, 1, 0);
+    let before = stamps(&d);
+    q.run(&mut d, STREAM).unwrap();
+    (d, before)
+}
+
+/// The firmware's stamps, as the host sees them.
+fn stamps(d: &Driver) -> Vec<u8> {
+    d.mem.read(d.fw_stamps, 4 * 128)
+}
+
+fn flush_stamps(d: &mut Driver) {
+    let page = d.fw_stamps & !(PAGE_SIZE - 1);
+    reprotect(d, 0, page);
+    request(d, KERNEL_FLUSH_SLOT, page, PAGE_SIZE);
+    d.fw_ctl(&message_for(KERNEL_FLUSH_SLOT, page, 1)).unwrap();
+}
+
+#[test]
+fn what_is_cached_is_late_until_it_is_flushed() {
+    let (mut d, before) = with_cache();
+    assert_eq!(stamps(&d), before);
+    flush_stamps(&mut d);
+    assert_ne!(stamps(&d), before);
+}
+
+#[test]
+fn what_is_cached_is_in_memory_when_the_firmware_sleeps() {
+    let (mut d, before) = with_cache();
+    assert_eq!(stamps(&d), before);
+    d.fw = Firmware::new(d.machine.clone(), &T8103_V13_5, Script::default());
+    assert_ne!(stamps(&d), before);
+}
+
+#[test]
+fn memory_that_is_used_again_without_a_flush_is_overwritten() {
+    let (mut d, _) = with_cache();
+    d.mem.write(d.fw_stamps, &[0; 4 * 128]);
+    flush_stamps(&mut d);
+    assert!(stamps(&d).iter().any(|&byte| byte != 0));
 }
 
 #[test]

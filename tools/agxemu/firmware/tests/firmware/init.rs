@@ -258,7 +258,7 @@ const CASES: &[(Break, &str)] = &[
     ),
     (
         |d| {
-            let field = HwDataB::IO_MAPPINGS.at(0).then(IoMapping::SIZE);
+            let field = HwDataB::io_mapping(0).then(IoMapping::SIZE);
             d.mem.set(d.tree.hw_data_b, field, 0x4000);
         },
         "io mapping 0 size is 0x4000, expected 0x1c000",
@@ -383,7 +383,7 @@ const CASES: &[(Break, &str)] = &[
 fn io(d: &mut Driver, index: usize, field: agx_abi::Field<IoMapping, u64>, value: u64) {
     d.mem.set(
         d.tree.hw_data_b,
-        HwDataB::IO_MAPPINGS.at(index).then(field),
+        HwDataB::io_mapping(index).then(field),
         value,
     );
 }

@@ -198,13 +198,13 @@ fn spread(n: u32) -> u64 {
     (n | (n << 1)) & 0x5555_5555
 }
 
-/// Number of a texel within a tile: x and y alternate, and what x has more goes on top.
+/// Number of a texel within a tile, whose sides are given as logarithms: x and y alternate, and
+/// what x has more goes on top.
 fn morton(x: u32, y: u32, tile: [u32; 2]) -> u64 {
     let side = tile[0].min(tile[1]);
-    let low = spread(x % side) | (spread(y % side) << 1);
-    let square = u64::from(side) * u64::from(side);
-    let rest = u64::from(x / side) + u64::from(y / side);
-    low + rest * square
+    let low = !(!0 << side);
+    let rest = u64::from(x >> side) + u64::from(y >> side);
+    spread(x & low) | (spread(y & low) << 1) | rest << (2 * side)
 }
 
 /// Side of the squares whose texels follow each other in memory, in texels.
@@ -255,11 +255,11 @@ impl Layout {
             tile,
             tiles_per_row,
         } = self.levels[level as usize % MAX_LEVELS];
-        let [width, height] = tile.map(|n| n.max(1));
-        let tiles = u64::from(y / height) * tiles_per_row + u64::from(x / width);
-        let texels = u64::from(width) * u64::from(height);
-        let within = morton(x % width, y % height, [width, height]);
-        offset + (tiles * texels + within) * self.bytes
+        // Sides are powers of two; levels that there are not have none.
+        let [width, height] = tile.map(|n| n.max(1).ilog2());
+        let tiles = u64::from(y >> height) * tiles_per_row + u64::from(x >> width);
+        let within = morton(x & !(!0 << width), y & !(!0 << height), [width, height]);
+        offset + ((tiles << (width + height)) + within) * self.bytes
     }
 }
 

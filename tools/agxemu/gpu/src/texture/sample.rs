@@ -10,7 +10,7 @@ use agx_isa::exec::{Lanes, MemoryFault};
 use super::compressed::Texels;
 use super::descriptor::{mapped, Image, Mip, Place as Texel, Sampler, Wrap};
 use super::filter::{direction, face, taps, Taps};
-use super::lod::{lod, place};
+use super::lod::{lod, place, Quads};
 use super::metadata::{Metadata, State};
 use agx_isa::exec::LaneFault;
 
@@ -24,6 +24,7 @@ struct Reader<'a, 'l> {
     load: &'a mut Load<'l>,
     /// Metadata of the square that was looked at last, and what it says.
     square: &'a mut (u64, State),
+    quads: &'a mut Quads,
     /// No texel so far was on a page that a sparse image does not have.
     resident: bool,
 }
@@ -134,12 +135,14 @@ pub fn run(
     let mut block = None;
     // No address has its lowest bit set.
     let mut square = (1, State::Raw);
+    let mut quads = Quads::default();
     for lane in bits(request.mask) {
         let mut reader = Reader {
             image,
             block: &mut block,
             square: &mut square,
             load: &mut *load,
+            quads: &mut quads,
             resident: true,
         };
         let texel = match &sampler {
@@ -210,18 +213,31 @@ fn sample(
     lane: usize,
 ) -> Result<[u32; 4], MemoryFault> {
     let image = reader.image;
-    let [raw, lod] = lod(request, image, sampler, lane);
+    // With one level and one filter the level of detail makes no difference.
+    let levels = image.last_level - image.first_level;
+    let any = levels == 0 && sampler.min_linear == sampler.mag_linear;
+    let [raw, lod] = match any && !request.query_lod {
+        true => [0.0; 2],
+        false => lod(request, image, sampler, reader.quads, lane),
+    };
+    let last = levels as f32;
+    let limited = lod.clamp(0.0, last);
+    let level = match sampler.mip {
+        Mip::None => 0.0,
+        // Half way goes to the smaller number.
+        Mip::Nearest => (limited + 0.5).ceil() - 1.0,
+        Mip::Linear => limited,
+    };
     if request.query_lod {
-        // The order of the two is inferred.
-        return Ok([lod.to_bits(), raw.to_bits(), 0, 0]);
+        // Inferred: the order of the two, and that the first one is the level which a sample reads,
+        // as OpenGL and Vulkan want it.
+        return Ok([level.to_bits(), raw.to_bits(), 0, 0]);
     }
     let linear = if lod > 0.0 {
         sampler.min_linear
     } else {
         sampler.mag_linear
     };
-    let last = (image.last_level - image.first_level) as f32;
-    let limited = lod.clamp(0.0, last);
     let mut at_level = |level: f32| {
         let level = image.first_level + level as u32;
         level_sample(request, reader, sampler, lane, level, linear)
@@ -230,16 +246,14 @@ fn sample(
         return at_level(0.0);
     }
     match sampler.mip {
-        Mip::None => at_level(0.0),
-        // Half way goes to the smaller number.
-        Mip::Nearest => at_level((limited + 0.5).ceil() - 1.0),
+        Mip::None | Mip::Nearest => at_level(level),
         Mip::Linear => {
-            let share = limited - limited.floor();
-            let near = at_level(limited.floor())?;
+            let share = level - level.floor();
+            let near = at_level(level.floor())?;
             if share == 0.0 {
                 return Ok(near);
             }
-            let far = at_level(limited.floor() + 1.0)?;
+            let far = at_level(level.floor() + 1.0)?;
             Ok(std::array::from_fn(|i| mix(near[i], far[i], share)))
         }
     }

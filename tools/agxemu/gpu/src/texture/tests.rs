@@ -251,6 +251,41 @@ fn levels_are_chosen_and_mixed() {
     assert_eq!(read(&mut host, &mixed)[0], 255.0);
 }
 
+/// The level that a sample would read, and what was computed.
+#[test]
+fn a_query_gives_the_level_that_is_read() {
+    let memory = memory();
+    let mut host = GpuHost::new(&memory, false);
+    let t = texture(D2, 32, 2, 1);
+    let mips = |mip: u64| [MAX_LOD, LINEAR, (27, 28, mip)];
+    // Not of several levels, the nearest one, a mixture; the texture has two levels.
+    for (mip, apart, want) in [
+        (0, 8.0, [0.0, 3.0]),
+        (1, 1.3, [0.0, 1.3f32.log2()]),
+        (1, 1.9, [1.0, 1.9f32.log2()]),
+        (1, 8.0, [1.0, 3.0]),
+        (2, 1.3, [1.3f32.log2(); 2]),
+        (2, 8.0, [1.0, 3.0]),
+        (2, 0.5, [0.0, -1.0]),
+    ] {
+        let mut query = request(TextureOp::Sample, Dim::D2, t, &mips(mip));
+        query.lod.mode = LodMode::Auto;
+        query.query_lod = true;
+        query.coordinates[0] = std::array::from_fn(|l| (apart / 32.0 * (l & 1) as f32).to_bits());
+        let mut result = TextureResult {
+            numeric: Default::default(),
+            channels: [all(0); 4],
+            residency: all(1),
+        };
+        host.texture(&query, &mut result).expect("a level");
+        let got = [0, 1].map(|c| f32::from_bits(result.channels[c][0]));
+        assert!(
+            got.iter().zip(want).all(|(got, want)| (got - want).abs() < 1e-5),
+            "{mip} {apart}: {got:?}"
+        );
+    }
+}
+
 #[test]
 fn cubes_go_on_beyond_their_edges() {
     let memory = memory();

@@ -150,7 +150,7 @@ fn hw_data_b(mem: &mut Memory, habits: &Habits) -> u64 {
     mem.set(b, B::NUM_CORES, 8);
     let mut va = 0xffff_ffaf_0000_0000;
     for io in T8103_V13_5.io {
-        let field = B::IO_MAPPINGS.at(io.index);
+        let field = B::io_mapping(io.index);
         let offset = io.phys % PAGE_SIZE;
         let protection = match io.writable {
             true => Protection::FW_MMIO_RW,

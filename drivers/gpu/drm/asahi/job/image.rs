@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Memory that tests have commands written to, and what all commands there have in common.
+
+use super::{
+    sequence::{
+        Common,
+        Memory,
+        Part,
+        Turn, //
+    },
+    structure::Structure, //
+};
+use agx_abi::Value;
+use std::convert::Infallible;
+
+/// What a queue's commands have in common.
+pub(crate) const COMMON: Common = Common {
+    queue: 0x1_0003,
+    usc_exec_base: 0x11_0000_0000,
+    queue_info: 0xffff_ffa0_0000_1000,
+    notifier: 0xffff_ffa0_0000_2000,
+    notifier_unk_buf: 0xffff_ffa0_0000_20a8,
+    stats: 0xffff_ffa0_0000_3004,
+};
+
+/// What is only known when the firmware gets a command.
+pub(crate) const TURN: Turn = Turn {
+    vm_slot: 9,
+    counter: 0x1_0000_0001,
+    event_seq: 0x1_0000_0002,
+    slot: 77,
+    host_stamp: 0xffff_ffa8_0000_0100,
+    firmware_stamp: 0xffff_ffa0_0000_4100,
+    value: 0x4d00_0300,
+};
+
+/// Memory that keeps to its bounds.
+pub(crate) struct Image {
+    pub(crate) command: Vec<u8>,
+    pub(crate) sequence: Vec<u8>,
+}
+
+impl Memory for Image {
+    type Error = Infallible;
+
+    fn structure<S: Value>(
+        &mut self,
+        part: Part,
+        offset: usize,
+    ) -> Result<Structure<'_, S>, Infallible> {
+        let memory = match part {
+            Part::Command => &mut self.command,
+            Part::Sequence => &mut self.sequence,
+        };
+        Ok(Structure::of(&mut memory[offset..]))
+    }
+}

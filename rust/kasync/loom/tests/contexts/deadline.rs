@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! What goes with a context.
+
+use super::{
+    own::log,
+    Log, //
+};
+use loom::sync::Arc;
+
+/// What goes with the context.
+pub(crate) struct Deadlines(Arc<Log>);
+
+impl Deadlines {
+    pub(crate) fn new() -> Self {
+        Self(log())
+    }
+
+    /// Is called while the context is needed.
+    pub(crate) fn assert_alive(&self) {
+        // SAFETY: Not written before the context goes, which loom checks.
+        assert!(self.0.alive.with(|alive| unsafe { *alive }));
+    }
+}
+
+impl Drop for Deadlines {
+    fn drop(&mut self) {
+        // SAFETY: Nobody needs the context any more, which loom checks.
+        self.0.alive.with_mut(|alive| unsafe { *alive = false });
+    }
+}

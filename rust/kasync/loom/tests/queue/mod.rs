@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A queue made of `rust/jobqueue/submission.rs`, and hardware that may have to be waited for.
+
+mod task;
+
+use crate::{
+    submission::{
+        Submission,
+        IDLE, //
+    },
+    submit_list::{
+        Link,
+        SubmitList, //
+    },
+    world::{
+        job::Job,
+        model, //
+    }, //
+};
+use kasync::{
+    sync::AtomicWaker,
+    Executor,
+    JoinHandle,
+    Scope, //
+};
+use loom::{
+    cell::UnsafeCell,
+    sync::{
+        atomic::{
+            AtomicBool,
+            Ordering, //
+        },
+        Arc,
+        Mutex, //
+    }, //
+};
+use std::{
+    cell::Cell,
+    ops::DerefMut, //
+};
+use task::run;
+
+// SAFETY: A field of the job.
+unsafe impl Link for Job {
+    unsafe fn next(node: *mut Self) -> *mut *mut Self {
+        // SAFETY: Valid by the safety requirements.
+        unsafe { &raw mut (*node).next }
+    }
+}
+
+loom::thread_local! {
+    /// The number of the job that the thread is committing, or 0.
+    static COMMITTING: Cell<u64> = Cell::new(0);
+}
+
+/// What jobs become, and the hardware.
+#[derive(Default)]
+pub(crate) struct Hardware {
+    /// It has a job.
+    pub(crate) busy: bool,
+    /// It has been told to get ready for a job, and not that nothing is in flight.
+    pub(crate) held: bool,
+    /// Of the jobs that it has had, and of those that were cancelled.
+    pub(crate) numbers: Vec<u64>,
+}
+
+pub(crate) struct Shared {
+    flags: kernel::sync::atomic::Atomic<u32>,
+    activity: kernel::sync::atomic::Atomic<u32>,
+    submit_list: SubmitList<Job>,
+    pub(crate) scope: Scope,
+    /// The order is the number of the last job.
+    order: Mutex<u64>,
+    hardware: UnsafeCell<Hardware>,
+    /// Whether it is ready for a job, and through with what it has.
+    ready: AtomicBool,
+    over: AtomicBool,
+    readiness: AtomicWaker,
+    interrupt: AtomicWaker,
+}
+
+// SAFETY: The hardware is the task's, and while the queue is parked, of the thread that has parked
+// it, which loom checks.
+unsafe impl Sync for Shared {}
+// SAFETY: Nothing in it belongs to a thread.
+unsafe impl Send for Shared {}
+
+impl Submission for Shared {
+    type Order = u64;
+    type Node = Job;
+
+    fn lock(&self) -> impl DerefMut<Target = u64> {
+        self.order.lock().unwrap()
+    }
+
+    fn flag_word(&self) -> &kernel::sync::atomic::Atomic<u32> {
+        &self.flags
+    }
+
+    fn activity(&self) -> &kernel::sync::atomic::Atomic<u32> {
+        &self.activity
+    }
+
+    fn submit_list(&self) -> &SubmitList<Job> {
+        &self.submit_list
+    }
+
+    fn scope(&self) -> &Scope {
+        &self.scope
+    }
+}
+
+impl Shared {
+    pub(crate) fn with_hardware<R>(&self, f: impl FnOnce(&mut Hardware) -> R) -> R {
+        // SAFETY: The caller is the task, or the thread that has parked the queue; loom checks that
+        // nobody else is in the cell.
+        self.hardware.with_mut(|h| f(unsafe { &mut *h }))
+    }
+}
+
+/// A queue, as its users have it.
+#[derive(Clone)]
+pub(crate) struct Queue(Arc<(Arc<Shared>, JoinHandle<()>)>);
+
+impl Queue {
+    pub(crate) fn change(&self, set: u32, clear: u32) {
+        self.0 .0.change(&self.0 .1, set, clear);
+    }
+
+    pub(crate) fn commit(&self) -> Option<u64> {
+        let number = self.0 .0.commit(&self.0 .1, arm);
+        COMMITTING.with(|c| c.set(0));
+        number
+    }
+
+    /// The hardware is ready for jobs.
+    pub(crate) fn get_ready(&self) {
+        self.shared().ready.store(true, Ordering::Release);
+        self.shared().readiness.wake();
+    }
+
+    /// The hardware is through with what it has.
+    pub(crate) fn finish(&self) {
+        self.shared().over.store(true, Ordering::Release);
+        self.shared().interrupt.wake();
+    }
+
+    /// Wakes the task, though there is nothing new.
+    pub(crate) fn wake(&self) {
+        self.0 .1.wake();
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0 .0
+    }
+}
+
+fn arm(last: &mut u64) -> (kernel::alloc::KBox<Job>, u64) {
+    *last += 1;
+    COMMITTING.with(|c| c.set(*last));
+    (Job::new(*last), *last)
+}
+
+/// Runs `scene` with a queue, which it closes; it returns how many jobs were committed. The queue
+/// ends then, and each of them has come to the task, in order, once.
+pub(crate) fn queue_model(
+    preemptions: usize,
+    scene: impl Fn(&Queue) -> u64 + Send + Sync + 'static,
+) {
+    queue_model_with(preemptions, true, scene);
+}
+
+/// The same, with hardware that may not be ready at first.
+pub(crate) fn queue_model_with(
+    preemptions: usize,
+    ready: bool,
+    scene: impl Fn(&Queue) -> u64 + Send + Sync + 'static,
+) {
+    model(preemptions, move || {
+        let executor = Executor::new(c"m").unwrap();
+        let scope = executor.root().child(c"s").unwrap();
+        let shared = Arc::new(Shared {
+            flags: kernel::sync::atomic::Atomic::<u32>::new(0),
+            activity: kernel::sync::atomic::Atomic::<u32>::new(IDLE),
+            submit_list: SubmitList::new(),
+            scope: scope.clone(),
+            order: Mutex::new(0),
+            hardware: UnsafeCell::new(Hardware::default()),
+            ready: AtomicBool::new(ready),
+            over: AtomicBool::new(false),
+            readiness: AtomicWaker::new(),
+            interrupt: AtomicWaker::new(),
+        });
+        let task = scope.spawn_idle(c"t", run(shared.clone())).unwrap();
+        let queue = Queue(Arc::new((shared, task)));
+        let jobs = scene(&queue);
+        queue.finish();
+        scope.join_blocking().unwrap();
+        let numbers = queue
+            .shared()
+            .with_hardware(|h| std::mem::take(&mut h.numbers));
+        assert_eq!(numbers, Vec::from_iter(1..=jobs), "lost, or out of order");
+        assert!(
+            queue.shared().submit_list.is_empty(),
+            "committed after the end"
+        );
+        queue
+            .shared()
+            .with_hardware(|h| assert!(!h.held, "ends with what others wait for"));
+        drop((queue, scope));
+        executor.shutdown().unwrap();
+    });
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The content of a scope, which its handles count. See the rules in [`super`].
+
+use super::{
+    tree::Node,
+    Core,
+    Name,
+    Path,
+    Scope, //
+};
+use core::{
+    cell::UnsafeCell,
+    ffi::CStr,
+    ptr::NonNull, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        aref::{
+            ARef,
+            AlwaysRefCounted, //
+        },
+        atomic::Relaxed,
+        Arc,
+        Refcount,
+        SetOnce, //
+    }, //
+};
+
+/// The content of a scope.
+pub(crate) struct ScopeInner {
+    pub(super) refcount: Refcount,
+    pub(super) core: Arc<Core>,
+    pub(super) parent: Option<Scope>,
+    pub(super) name: Name,
+    pub(super) depth: u32,
+    /// Raised under the tree's lock, read anywhere.
+    pub(super) cancelled: SetOnce<()>,
+    /// Guarded by the tree's lock.
+    pub(super) node: UnsafeCell<Node>,
+}
+
+// SAFETY: The count keeps the memory, which was allocated by `new_scope()`.
+unsafe impl AlwaysRefCounted for ScopeInner {
+    fn inc_ref(&self) {
+        self.refcount.inc();
+    }
+
+    unsafe fn dec_ref(obj: NonNull<Self>) {
+        // SAFETY: The caller's reference keeps the object valid until here.
+        if unsafe { obj.as_ref() }.refcount.dec_and_test() {
+            // SAFETY: This was the last reference, and `new_scope()` has leaked a box.
+            drop(unsafe { KBox::from_raw(obj.as_ptr()) });
+        }
+    }
+}
+
+impl ScopeInner {
+    /// Returns the first handle of a new scope below `parent`, not linked yet. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(super) fn new_scope(
+        core: Arc<Core>,
+        parent: Option<Scope>,
+        name: &'static CStr,
+    ) -> Result<Scope> {
+        let this = Self {
+            refcount: Refcount::new(1),
+            core,
+            depth: parent.as_ref().map_or(0, |parent| parent.0.depth + 1),
+            parent,
+            name: Name::new(name),
+            cancelled: SetOnce::new(),
+            node: UnsafeCell::new(Node::new()),
+        };
+        let inner = KBox::leak(KBox::new(this, GFP_KERNEL_ACCOUNT)?);
+        // SAFETY: The initial count of one is this reference's.
+        Ok(Scope(unsafe { ARef::from_raw(NonNull::from(inner)) }))
+    }
+
+    /// Returns a handle of the scope at `at`, unless its last reference is gone.
+    ///
+    /// # Safety
+    ///
+    /// `at` must be valid for the time of the call.
+    pub(super) unsafe fn try_get(at: NonNull<Self>) -> Option<Scope> {
+        // SAFETY: By the safety requirements.
+        let count = unsafe { at.as_ref() }.refcount.as_atomic();
+        let mut cur = count.load(Relaxed);
+        while cur > 0 {
+            match count.cmpxchg(cur, cur + 1, Relaxed) {
+                // SAFETY: The reference that was just counted.
+                Ok(_) => return Some(Scope(unsafe { ARef::from_raw(at) })),
+                Err(now) => cur = now,
+            }
+        }
+        // A saturated count stays as it is, and keeps the scope for ever.
+        // SAFETY: So this reference need not be counted.
+        (cur < 0).then(|| Scope(unsafe { ARef::from_raw(at) }))
+    }
+
+    /// Scopes above are there as long as this one is.
+    pub(crate) fn path(&self) -> Path {
+        Path::new(self)
+    }
+}
+
+// SAFETY: `node` is only accessed under the lock of the tree, the rest is `Sync`.
+unsafe impl Sync for ScopeInner {}
+// SAFETY: Nothing in a scope depends on the thread.
+unsafe impl Send for ScopeInner {}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Memory in flight, with a device that is an interrupt line.
+
+use kernel::prelude::*;
+
+#[kunit_tests(kasync_in_flight)]
+mod tests {
+    use crate::contexts::{
+        counter,
+        in_hardirq,
+        Counter,
+        TestLine, //
+    };
+    use kasync::{
+        block_on,
+        cancelled,
+        in_flight::InFlight,
+        irq::{
+            self,
+            Kind,
+            Line, //
+        },
+        next,
+        select,
+        time::{
+            timeout,
+            Delta, //
+        },
+        Either,
+        Executor, //
+    };
+    use kernel::{
+        prelude::*,
+        sync::atomic::{
+            Atomic,
+            Full,
+            Relaxed, //
+        }, //
+    };
+
+    const LIMIT: Delta = Delta::from_secs(5);
+
+    /// Memory that counts when it is freed. As that of DMA it is not freed in interrupts.
+    struct Memory {
+        _memory: KBox<[u8; 64]>,
+        freed: Counter,
+        freed_in_irq: Counter,
+    }
+
+    impl Drop for Memory {
+        fn drop(&mut self) {
+            self.freed.fetch_add(1, Full);
+            if in_hardirq() {
+                self.freed_in_irq.fetch_add(1, Full);
+            }
+        }
+    }
+
+    /// A device that is done, when it interrupts, with all that it was told of.
+    struct Device {
+        work: InFlight<Memory, bool>,
+        /// The tags, and one: 0 is none.
+        told: [Atomic<u32>; 4],
+        refused: Counter,
+    }
+
+    impl Line for Device {
+        fn acknowledge(&self) -> bool {
+            for told in &self.told {
+                let Some(id) = told.xchg(0, Full).checked_sub(1) else {
+                    continue;
+                };
+                // SAFETY: There is no device that accesses it.
+                let unclaimed = unsafe { self.work.complete(id as u16, in_hardirq()) };
+                if !matches!(unclaimed, Ok(None)) {
+                    self.refused.fetch_add(1, Full);
+                }
+            }
+            true
+        }
+    }
+
+    /// Completed in hard interrupt context, from where the task is woken.
+    #[test]
+    fn completed_in_hard_irq() -> Result {
+        let executor = Executor::new(c"in-flight")?;
+        let test_line = TestLine::new()?;
+        let (freed, freed_in_irq, refused) = (counter()?, counter()?, counter()?);
+        let work = InFlight::new(4)?;
+        let device = Device {
+            work: work.clone(),
+            told: [const { Atomic::new(0) }; 4],
+            refused: refused.clone(),
+        };
+        // SAFETY: The line is ours, and is there until after the registration was dropped.
+        let (registration, _interrupts) =
+            unsafe { irq::request_raw(test_line.number(), c"kasync_test", Kind::Hard, device)? };
+        let mut tasks = KVec::new();
+        for round in 0..8 {
+            for told in &registration.line().told {
+                let tag = work.try_reserve()?;
+                let id = tag.id();
+                let operation = tag.start(memory(&freed, &freed_in_irq)?);
+                let task = executor.root().spawn(c"client", operation)?;
+                tasks.push(task, GFP_KERNEL)?;
+                told.xchg(u32::from(id) + 1, Full);
+            }
+            assert!(work.try_reserve().is_err());
+            test_line.raise();
+            test_line.synchronize();
+            for task in tasks.drain_all() {
+                let (_memory, in_irq) = block_on(timeout(LIMIT, task))?.map_err(|_| ETIME)?;
+                assert!(in_irq);
+            }
+            assert_eq!(freed.load(Relaxed), 4 * (round + 1));
+        }
+        assert_eq!((freed_in_irq.load(Relaxed), refused.load(Relaxed)), (0, 0));
+        drop(registration);
+        executor.shutdown()
+    }
+
+    fn memory(freed: &Counter, freed_in_irq: &Counter) -> Result<Memory> {
+        Ok(Memory {
+            _memory: KBox::new([0; 64], GFP_KERNEL)?,
+            freed: freed.clone(),
+            freed_in_irq: freed_in_irq.clone(),
+        })
+    }
+
+    /// A task is cancelled, and ends. Its memory is there until a task hears that the device is
+    /// done, which frees it; and draining waits for that.
+    #[test]
+    fn cancelled_it_is_freed_by_the_completer() -> Result {
+        let executor = Executor::new(c"in-flight")?;
+        let (freed, freed_in_irq) = (counter()?, counter()?);
+        let work = InFlight::<Memory, ()>::new(1)?;
+        let tag = work.try_reserve()?;
+        let id = tag.id();
+        let operation = tag.start(memory(&freed, &freed_in_irq)?);
+        let scope = executor.root().child(c"clients")?;
+        let task = async move { matches!(select(cancelled(), operation).await, Either::Left(())) };
+        let task = scope.spawn(c"client", task)?;
+        let (abandoned, aborter) = (work.clone(), work.clone());
+        let aborter = executor.root().spawn(c"abort", async move {
+            let mut abandoned = abandoned.abandoned().await;
+            // SAFETY: There is no device that accesses it.
+            let unclaimed = unsafe { aborter.complete(abandoned.id(), ()) };
+            abandoned.over().await;
+            matches!(unclaimed, Ok(Some(_)))
+        })?;
+        assert_eq!(freed.load(Relaxed), 0);
+        assert_ne!(work.try_reserve().err(), None);
+        scope.cancel();
+        assert!(block_on(task)?);
+        assert!(block_on(timeout(LIMIT, aborter))?.map_err(|_| ETIME)?);
+        let drained = block_on(timeout(LIMIT, work.drain()))?.map_err(|_| ETIME)?;
+        assert_eq!(freed.load(Relaxed), 1);
+        drop(drained);
+        assert_ne!(work.try_reserve()?.id(), id);
+        executor.shutdown()
+    }
+
+    /// An interrupt line whose stream ends what is in flight: as drivers do whose memory is not
+    /// freed in interrupts.
+    #[test]
+    fn completed_by_the_stream() -> Result {
+        struct Plain;
+        impl Line for Plain {
+            fn acknowledge(&self) -> bool {
+                true
+            }
+        }
+        let executor = Executor::new(c"in-flight")?;
+        let test_line = TestLine::new()?;
+        let (freed, freed_in_irq) = (counter()?, counter()?);
+        let work = InFlight::<Memory, ()>::new(1)?;
+        // SAFETY: The line is ours, and is there until after the registration was dropped.
+        let (registration, mut interrupts) =
+            unsafe { irq::request_raw(test_line.number(), c"kasync_test", Kind::Hard, Plain)? };
+        let tag = work.try_reserve()?;
+        let id = tag.id();
+        drop(tag.start(memory(&freed, &freed_in_irq)?));
+        let completer = work.clone();
+        let task = executor.root().spawn(c"interrupts", async move {
+            while next(&mut interrupts).await.is_some() {
+                // SAFETY: There is no device that accesses it.
+                let _unclaimed = unsafe { completer.complete(id, ()) };
+            }
+        })?;
+        test_line.raise();
+        let drained = block_on(timeout(LIMIT, work.drain()))?.map_err(|_| ETIME)?;
+        assert_eq!((freed.load(Relaxed), freed_in_irq.load(Relaxed)), (1, 0));
+        drop(drained);
+        drop(registration);
+        block_on(timeout(LIMIT, task))?.map_err(|_| ETIME)?;
+        executor.shutdown()
+    }
+}

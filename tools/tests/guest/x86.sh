@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+# tier: all
+#
+# What is not for Apple's GPUs, on x86_64: executor, fences, job queue with their KUnit suites, the samples, and a short torture. The
+# kernel has lockdep and kmemleak.
+
+# The suites leave tasks and fences behind that unloading has to wait for.
+guest_tap x86-kunit --arch x86_64 --no-emu --timeout 900 --carry "kasync_test dma_fence_test jobqueue_test" -- sh -c '
+	[ "$(uname -m)" = x86_64 ] && echo ok a machine of the kind
+	for test in kasync_test dma_fence_test jobqueue_test; do
+		if insmod /mnt/rig/modules/$test.ko; then echo "ok load $test"; else echo "not ok load $test"; fi
+	done
+	sed -nE "s/^ +((not )?ok [0-9].*)/\1/p" /sys/kernel/debug/kunit/*/results
+	if rmmod jobqueue_test dma_fence_test kasync_test jobqueue kasync; then echo ok unload; else echo not ok unload; fi'
+guest_tap x86-samples --arch x86_64 --no-emu --device edu,dma_mask=0xffffffff --timeout 900 \
+	--carry "edu_async ring_sample jobqueue_sample" -- sh -c '
+	for sample in edu_async ring_sample jobqueue_sample; do
+		if insmod /mnt/rig/modules/$sample.ko; then echo "ok load $sample"; else echo "not ok load $sample"; fi
+	done
+	driver=/sys/bus/pci/drivers/edu_async
+	device=$(ls $driver | grep -m 1 :)
+	for i in $(seq 20); do
+		echo $device >$driver/unbind && [ ! -e $driver/$device ] || echo not ok unbind $i
+		echo $device >$driver/bind && [ -e $driver/$device ] || echo not ok bind $i
+	done
+	if rmmod edu_async ring_sample jobqueue_sample jobqueue kasync; then echo ok unload; else echo not ok unload; fi
+	dmesg | sed -nE "s/^.*(edu_async|ring_sample|jobqueue_sample): ((not )?ok .*)/\2/p" | sort | uniq -c |
+		sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"'
+guest_tap x86-torture --arch x86_64 --no-emu --processors 4 --timeout 1200 --modules "kasync jobqueue torture_keeper" \
+	--carry torture -- sh -c '
+	echo N >/sys/kernel/debug/failslab/ignore-gfp-wait
+	echo 0 >/sys/kernel/debug/failslab/verbose
+	for what in failures=1 "soak_ms=10000 rounds=500 jobs=5000"; do
+		if insmod /mnt/rig/modules/torture.ko $what && rmmod torture; then echo "ok $what"; else echo "not ok $what"; fi
+	done
+	dmesg | sed -nE "s/.*torture: /# /p"
+	sed "s/^/# kept: /" /sys/kernel/debug/torture_keeper
+	if grep -q " 0 not as they have to be" /sys/kernel/debug/torture_keeper; then
+		echo ok fences that were kept
+	else
+		echo not ok fences that were kept
+	fi
+	if rmmod jobqueue kasync torture_keeper; then echo ok unload; else echo not ok unload; fi'
