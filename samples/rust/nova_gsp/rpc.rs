@@ -3,20 +3,20 @@
 //! Calls: many at once, each of which waits for its own reply and for nothing else.
 //!
 //! ```text
-//!             a slot, the turn, room            written, doorbell
-//!  call() ──────────────────────────► waits ──────────────────────► in flight
-//!                                       │                             │     │
-//!                                       │ dropped                     │     │ dropped, out of time
-//!                                       ▼                             │     ▼
-//!                                  nothing happened                   │   abandoned: the slot stays
-//!                                                                     │     │
-//!                                         reply, reset, crash, poison ▼     ▼ late reply, reset …
-//!                                                      the caller has it ──► the slot is free
+//!           a slot, the turn, room            written, doorbell
+//!  call() ────────────────────────► waits ──────────────────────► in flight
+//!                                     │                             │     │
+//!                                     │ dropped                     │     │ dropped, out of time
+//!                                     ▼                             │     ▼
+//!                                nothing happened                   │   abandoned: the slot stays
+//!                                                                   │     │
+//!                                       reply, reset, crash, poison ▼     ▼ late reply, reset …
+//!                                                    the caller has it ──► the slot is free
 //! ```
 //!
 //! A slot belongs to a call until the processor cannot answer it any more, whatever has become of
-//! the caller: so no late reply is taken for that of another call. Slots have memory for replies, so
-//! that a call allocates nothing: it may be made by a task, which must not.
+//! the caller: so no late reply is taken for that of another call. Slots have memory for replies,
+//! so that a call allocates nothing: it may be made by a task, which must not.
 
 use crate::{
     queue::{
@@ -259,8 +259,8 @@ impl Rpc {
         answer.await
     }
 
-    /// Sends a call that has no reply. The caller has the turn, and nobody else sends: it is how the
-    /// processor is started.
+    /// Sends a call that has no reply. The caller has the turn, and nobody else sends: it is how
+    /// the processor is started.
     pub(crate) fn send(&self, function: u32, payload: &[u8]) -> Result {
         self.write(function, 0, payload)?;
         self.registers.ring()
