@@ -7,7 +7,7 @@
 //!             ▼                                                               │
 //!  reset ── starts ──────────────► up: calls, events ──────────────► dies ── ends
 //!             │ poison, halt,        │ cancelled          halt, poison,  calls, streams,
-//!             │ out of time          ▼                    no answer      the epoch's scope
+//!             │ out of time          ▼                    no answer      the life's scopes
 //!             ▼                    unloads
 //!          dead, for good            │
 //!                                    ▼
@@ -42,7 +42,7 @@ use kasync::{
     Scope, //
 };
 use kernel::{
-    new_mutex,
+    new_spinlock,
     prelude::*,
     sync::{
         atomic::{
@@ -52,7 +52,7 @@ use kernel::{
             Release, //
         },
         Arc,
-        Mutex, //
+        SpinLock, //
     },
     time::Delta, //
 };
@@ -128,14 +128,16 @@ pub(crate) struct Gsp {
     pub(crate) life: watch::Sender<Life>,
     /// A channel without receivers keeps no value.
     pub(crate) _life: watch::Receiver<Life>,
-    /// The scope of what is to end when the processor dies; a new one for each life.
+    /// The scopes of what is to end when the processor dies. `None` while it does not live.
     #[pin]
-    epoch: Mutex<Option<Scope>>,
+    scopes: SpinLock<Option<KVec<Scope>>>,
+    /// Where they are made.
+    lives: Scope,
     pub(crate) deaths: Atomic<u32>,
 }
 
 impl Gsp {
-    pub(crate) fn new(rpc: Arc<Rpc>) -> Result<Arc<Self>> {
+    pub(crate) fn new(rpc: Arc<Rpc>, lives: Scope) -> Result<Arc<Self>> {
         let (life, receiver) = watch::channel(Life::Starts)?;
         Arc::pin_init(
             pin_init!(Self {
@@ -144,29 +146,24 @@ impl Gsp {
                 halted: Atomic::new(false),
                 life,
                 _life: receiver,
-                epoch <- new_mutex!(None),
+                scopes <- new_spinlock!(None),
+                lives,
                 deaths: Atomic::new(0),
             }),
             GFP_KERNEL,
         )
     }
 
-    /// Waits until the processor is up, and returns the scope of this life of it.
+    /// Waits until the processor is up.
     ///
     /// # Errors
     ///
     /// `ENODEV` if it will not be.
-    pub(crate) async fn is_up(&self) -> Result<Scope> {
+    pub(crate) async fn is_up(&self) -> Result {
         let mut life = self.life.subscribe();
         loop {
             match life.get() {
-                Life::Up(_) => {
-                    let scope = self.epoch.lock().clone();
-                    match scope {
-                        Some(scope) if !scope.is_cancelled() => return Ok(scope),
-                        _ => {}
-                    }
-                }
+                Life::Up(_) => return Ok(()),
                 Life::Dead => return Err(ENODEV),
                 Life::Starts => {}
             }
@@ -174,6 +171,20 @@ impl Gsp {
                 return Err(ENODEV);
             }
         }
+    }
+
+    /// Makes a scope for tasks that are to end when the processor dies. May sleep: not for tasks.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` if the processor does not live, `ENOMEM`.
+    pub(crate) fn scope(&self, name: &'static CStr) -> Result<Scope> {
+        let scope = self.lives.child(name)?;
+        match &mut *self.scopes.lock() {
+            Some(scopes) => scopes.push(scope.clone(), GFP_ATOMIC)?,
+            None => return Err(EAGAIN),
+        }
+        Ok(scope)
     }
 
     fn is_at(&self, life: Life) {
@@ -186,22 +197,19 @@ impl Gsp {
 pub(crate) struct Server {
     pub(crate) gsp: Arc<Gsp>,
     pub(crate) interrupts: irq::Interrupts,
-    /// Where the scopes of its lives are made.
-    pub(crate) lives: Scope,
     messages: Messages,
-    buffer: KVVec<u8>,
+    buffer: KVec<u8>,
     initialised: bool,
 }
 
 impl Server {
     /// Returns what the task is made of. May sleep.
-    pub(crate) fn new(gsp: Arc<Gsp>, interrupts: irq::Interrupts, lives: Scope) -> Result<Self> {
+    pub(crate) fn new(gsp: Arc<Gsp>, interrupts: irq::Interrupts) -> Result<Self> {
         Ok(Self {
             gsp,
             interrupts,
-            lives,
             messages: Messages::default(),
-            buffer: KVVec::from_elem(0, LARGEST, GFP_KERNEL)?,
+            buffer: KVec::from_elem(0, LARGEST, GFP_KERNEL)?,
             initialised: false,
         })
     }
@@ -212,10 +220,10 @@ impl Server {
         let mut failures = 0;
         loop {
             let why = match self.start().await {
-                Ok(scope) => {
+                Ok(()) => {
                     failures = 0;
                     epoch += 1;
-                    *self.gsp.epoch.lock() = Some(scope);
+                    *self.gsp.scopes.lock() = Some(KVec::new());
                     self.gsp.rpc.up();
                     self.gsp.is_at(Life::Up(epoch));
                     // Never done.
@@ -246,8 +254,9 @@ impl Server {
         gsp.is_at(Life::Starts);
         let ended = gsp.rpc.down(why.error());
         gsp.events.end();
-        let scope = gsp.epoch.lock().take();
-        if let Some(scope) = scope {
+        let scopes = gsp.scopes.lock().take();
+        let mut scopes = scopes.unwrap_or_default();
+        while let Some(scope) = scopes.pop() {
             // Cannot fail: this task is no part of it.
             let _joined = scope.end().await;
         }
@@ -299,11 +308,10 @@ impl Server {
     }
 
     /// Starts the processor, until it has initialised.
-    async fn start(&mut self) -> Result<Scope, Why> {
+    async fn start(&mut self) -> Result<(), Why> {
         let gsp = self.gsp.clone();
         let fail = |e: Error| Why::Failed(e);
-        let scope = self.lives.child(c"life").map_err(|_| Why::Cancelled)?;
-        let turn = gsp.rpc.turn.acquire(1).await;
+        let _turn = gsp.rpc.turn.acquire(1).await;
         let rpc = &gsp.rpc;
         rpc.registers.reset().map_err(fail)?;
         let table = rpc.memory.prepare().map_err(fail)?;
@@ -319,15 +327,11 @@ impl Server {
         let mut registry = [0; 8];
         put(&mut registry, 4, 8);
         rpc.send(function::REGISTRY, &registry).map_err(fail)?;
-        let why = match timeout(START, self.serve(|server| server.initialised)).await {
-            Ok(None) => return Ok(scope),
-            Ok(Some(why)) => why,
-            Err(_) => Why::NoAnswer,
-        };
-        drop(turn);
-        // Cannot fail: nothing is in it.
-        let _joined = scope.end().await;
-        Err(why)
+        match timeout(START, self.serve(|server| server.initialised)).await {
+            Ok(None) => Ok(()),
+            Ok(Some(why)) => Err(why),
+            Err(_) => Err(Why::NoAnswer),
+        }
     }
 
     /// Takes messages until one has made `done` true, for which it returns `None`, or until there

@@ -39,6 +39,7 @@ mod clients;
 mod events;
 mod figures;
 mod gsp;
+mod load;
 mod queue;
 mod regs;
 mod rpc;
@@ -48,14 +49,14 @@ mod wire;
 
 use clients::{
     check,
-    Clients,
-    Left, //
+    Clients, //
 };
 use gsp::{
     Gsp,
     Line,
     Server, //
 };
+use load::Left;
 use queue::Memory;
 use regs::Registers;
 use rpc::Rpc;
@@ -85,7 +86,9 @@ impl<'bound> Driver<'bound> {
         let bar = pdev.iomap_region_sized::<{ regs::END }>(0, c"nova_gsp")?;
         let registers = Registers(bar.into_devres()?);
         let memory = Memory::new(pdev.as_ref())?;
-        let gsp = Gsp::new(Rpc::new(registers, memory)?)?;
+        let executor = Executor::new(c"nova_gsp")?;
+        let root = executor.root();
+        let gsp = Gsp::new(Rpc::new(registers, memory)?, root.child(c"lives")?)?;
         let vectors = KBox::new(
             pdev.alloc_irq_vectors(1, 1, pci::IrqTypes::default().with(pci::IrqType::Msi))?,
             GFP_KERNEL,
@@ -102,12 +105,9 @@ impl<'bound> Driver<'bound> {
                 Line(gsp.clone()),
             )?
         };
-        let executor = Executor::new(c"nova_gsp")?;
-        let root = executor.root();
         let scope = root.child(c"clients")?;
-        let lives = root.child(c"lives")?;
         let server = root.child(c"gsp")?;
-        let task = Server::new(gsp.clone(), interrupts, lives)?;
+        let task = Server::new(gsp.clone(), interrupts)?;
         server.spawn(c"server", task.run())?.detach();
         let left = Arc::new(Left::new(), GFP_KERNEL)?;
         Ok(Self {
@@ -160,7 +160,10 @@ impl pci::Driver for NovaGsp {
             if module_parameters::figures.value() != 0 {
                 kasync::block_on(driver.clients.figures())??;
             }
-            driver.clients.leave_some()?;
+            match module_parameters::storm.value() {
+                0 => driver.clients.leave_some()?,
+                seconds => driver.clients.storm(u32::from(seconds))?,
+            }
             Ok(driver)
         };
         bind()
@@ -179,7 +182,9 @@ impl pci::Driver for NovaGsp {
         // `check` says it.
         let _said = check(
             "unbound at work: no answer was wrong, and no call is left",
-            ended && wrong == 0 && this.clients.gsp.rpc.in_flight().0 == 0,
+            ended
+                && (wrong == 0 || module_parameters::honest.value() == 0)
+                && this.clients.gsp.rpc.in_flight().0 == 0,
         );
     }
 }
@@ -194,6 +199,14 @@ kernel::module_pci_driver! {
         scenarios: u8 {
             default: 1,
             description: "Whether clients try what they can when the driver binds",
+        },
+        storm: u8 {
+            default: 0,
+            description: "For how many seconds the driver calls when it binds, whatever happens",
+        },
+        honest: u8 {
+            default: 1,
+            description: "Whether answers are as the firmware has made them",
         },
         figures: u8 {
             default: 0,

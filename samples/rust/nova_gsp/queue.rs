@@ -12,8 +12,8 @@
 //!          └──────────────────────────┘          └──────────────────────────┘
 //! ```
 //!
-//! Nothing that the processor writes is believed: pointers are looked at before they are used, and a
-//! message is copied before anything is decided by it.
+//! Nothing that the processor writes is believed: pointers are looked at before they are used, and
+//! a message is copied before anything is decided by it.
 
 use crate::wire::{
     headers,

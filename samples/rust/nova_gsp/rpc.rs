@@ -3,19 +3,20 @@
 //! Calls: many at once, each of which waits for its own reply and for nothing else.
 //!
 //! ```text
-//!             a slot, the turn, room            written, doorbell
-//!  call() ──────────────────────────► waits ──────────────────────► in flight
-//!                                       │                             │     │
-//!                                       │ dropped                     │     │ dropped, out of time
-//!                                       ▼                             │     ▼
-//!                                  nothing happened                   │   abandoned: the slot stays
-//!                                                                     │     │
-//!                                         reply, reset, crash, poison ▼     ▼ late reply, reset …
-//!                                                                    the slot is free
+//!           a slot, the turn, room            written, doorbell
+//!  call() ────────────────────────► waits ──────────────────────► in flight
+//!                                     │                             │     │
+//!                                     │ dropped                     │     │ dropped, out of time
+//!                                     ▼                             │     ▼
+//!                                nothing happened                   │   abandoned: the slot stays
+//!                                                                   │     │
+//!                                       reply, reset, crash, poison ▼     ▼ late reply, reset …
+//!                                                    the caller has it ──► the slot is free
 //! ```
 //!
 //! A slot belongs to a call until the processor cannot answer it any more, whatever has become of
-//! the caller: so no late reply is taken for that of another call.
+//! the caller: so no late reply is taken for that of another call. Slots have memory for replies,
+//! so that a call allocates nothing: it may be made by a task, which must not.
 
 use crate::{
     queue::{
@@ -33,11 +34,19 @@ use crate::{
         PAYLOAD, //
     }, //
 };
-use core::mem::take;
+use core::{
+    future::Future,
+    mem::take,
+    pin::Pin,
+    task::{
+        Context,
+        Poll,
+        Waker, //
+    }, //
+};
 use kasync::{
     select,
     sync::{
-        oneshot,
         Notify,
         OwnedPermit,
         Semaphore, //
@@ -62,23 +71,59 @@ use kernel::{
 };
 
 /// Calls that can be in flight.
-pub(crate) const SLOTS: usize = 64;
+pub(crate) const SLOTS: usize = 32;
+/// The largest reply. A driver few of whose replies are large has slots of two sizes.
+pub(crate) const REPLY: usize = 160 * 1024;
 
-/// A reply.
-pub(crate) struct Reply {
-    pub(crate) result: u32,
-    pub(crate) payload: KVVec<u8>,
+/// What a slot is at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Free,
+    /// The call is in flight, its caller waits.
+    Waits,
+    /// The call is in flight, its caller has gone.
+    Abandoned,
+    /// The caller is told: the result of the call.
+    Done(Result<u32>),
 }
 
 struct Slot {
+    state: State,
     call: u32,
     function: u32,
-    /// Room for the reply, which is filled as it comes.
-    reply: KVVec<u8>,
     expects: usize,
-    caller: oneshot::Sender<Result<Reply>>,
+    /// Memory for the reply, which is filled as it comes. Away while it is filled, and while the
+    /// caller has it.
+    reply: KVVec<u8>,
+    waker: Option<Waker>,
     since: Instant,
-    _permit: OwnedPermit,
+    permit: Option<OwnedPermit>,
+}
+
+impl Slot {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            state: State::Free,
+            call: 0,
+            function: 0,
+            expects: 0,
+            reply: KVVec::with_capacity(REPLY, GFP_KERNEL)?,
+            waker: None,
+            since: Instant::now(),
+            permit: None,
+        })
+    }
+
+    fn is_in_flight(&self) -> bool {
+        matches!(self.state, State::Waits | State::Abandoned)
+    }
+
+    /// Frees the slot. What is returned is to be dropped without the lock.
+    fn free(&mut self) -> (Option<OwnedPermit>, Option<Waker>) {
+        self.state = State::Free;
+        self.reply.clear();
+        (self.permit.take(), self.waker.take())
+    }
 }
 
 /// Whether calls can be made.
@@ -91,7 +136,7 @@ pub(crate) enum Link {
 
 struct Table {
     link: Link,
-    slots: [Option<Slot>; SLOTS],
+    slots: KVec<Slot>,
     calls: u32,
     commands: Commands,
     /// The slot whose reply goes on in the next message.
@@ -140,7 +185,7 @@ pub(crate) fn count(counter: &Atomic<u64>) {
 pub(crate) struct Rpc {
     pub(crate) registers: Registers,
     pub(crate) memory: Memory,
-    slots: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     /// One writes commands at a time, in the order of coming.
     pub(crate) turn: Semaphore,
     room: Notify,
@@ -154,19 +199,23 @@ pub(crate) struct Rpc {
 impl Rpc {
     /// Returns the callers' side, which is down.
     pub(crate) fn new(registers: Registers, memory: Memory) -> Result<Arc<Self>> {
-        let slots = Arc::new(Semaphore::new(SLOTS), GFP_KERNEL)?;
+        let permits = Arc::new(Semaphore::new(SLOTS), GFP_KERNEL)?;
+        let mut slots = KVec::with_capacity(SLOTS, GFP_KERNEL)?;
+        for _ in 0..SLOTS {
+            slots.push(Slot::new()?, GFP_KERNEL)?;
+        }
         Arc::pin_init(
             pin_init!(Self {
                 registers,
                 memory,
-                slots,
+                permits,
                 turn: Semaphore::new(1),
                 room: Notify::new(),
                 trouble: Notify::new(),
                 counters: Counters::new(),
                 table <- new_spinlock!(Table {
                     link: Link::Down(EAGAIN),
-                    slots: [const { None }; SLOTS],
+                    slots,
                     calls: 0,
                     commands: Commands::default(),
                     partial: None,
@@ -191,38 +240,27 @@ impl Rpc {
         function: u32,
         payload: &[u8],
         expects: usize,
-    ) -> Result<Reply> {
+    ) -> Result<Reply<'_>> {
         let needs = pieces(payload).map(|(_, piece)| pages(piece.len())).sum();
-        if needs > COUNT - 1 {
+        if needs > COUNT - 1 || expects > REPLY {
             return Err(EMSGSIZE);
         }
-        let reply = KVVec::with_capacity(expects, GFP_KERNEL)?;
-        let (caller, answer) = oneshot::channel()?;
-        let permit = Semaphore::acquire_owned(&self.slots, 1).await;
+        let permit = Semaphore::acquire_owned(&self.permits, 1).await;
         let turn = self.turn.acquire(1).await;
         self.wait_for_room(needs).await?;
         // No await from here on: a call is made as a whole.
         let begin = Instant::now();
-        let slot = Slot {
-            call: 0,
-            function,
-            reply,
-            expects,
-            caller,
-            since: begin,
-            _permit: permit,
-        };
-        let call = self.enter(slot)?;
-        self.write(function, call, payload)?;
+        let answer = self.enter(function, expects, permit)?;
+        self.write(function, answer.call, payload)?;
         self.registers.ring()?;
         self.note_held(begin);
         drop(turn);
         count(&self.counters.calls);
-        answer.await.map_err(|_| ENODEV)?
+        answer.await
     }
 
-    /// Sends a call that has no reply. The caller has the turn, and nobody else sends: it is how the
-    /// processor is started.
+    /// Sends a call that has no reply. The caller has the turn, and nobody else sends: it is how
+    /// the processor is started.
     pub(crate) fn send(&self, function: u32, payload: &[u8]) -> Result {
         self.write(function, 0, payload)?;
         self.registers.ring()
@@ -244,26 +282,35 @@ impl Rpc {
         Ok(())
     }
 
-    /// Puts a slot into the table, and returns the number of the call.
-    fn enter(&self, mut slot: Slot) -> Result<u32> {
+    /// Takes a slot for a call, and returns the future of its reply.
+    fn enter(&self, function: u32, expects: usize, permit: OwnedPermit) -> Result<Answer<'_>> {
         let mut table = self.table.lock();
+        let table = &mut *table;
         if let Link::Down(why) = table.link {
-            drop(table);
             return Err(why);
         }
-        // There is one, by the permit: the permit goes after the slot was taken out.
-        let Some(free) = table.slots.iter().position(Option::is_none) else {
-            drop(table);
+        // There is one, by the permit: that goes after the slot was freed.
+        let mut slots = table.slots.iter_mut().enumerate();
+        let free = slots.find(|(_, slot)| slot.state == State::Free);
+        let Some((index, slot)) = free else {
             return Err(EBUSY);
         };
         table.calls = table.calls.wrapping_add(1);
         slot.call = table
             .calls
             .wrapping_mul(SLOTS as u32)
-            .wrapping_add(free as u32);
-        let call = slot.call;
-        table.slots[free] = Some(slot);
-        Ok(call)
+            .wrapping_add(index as u32);
+        slot.state = State::Waits;
+        slot.function = function;
+        slot.expects = expects;
+        slot.since = Instant::now();
+        slot.permit = Some(permit);
+        Ok(Answer {
+            rpc: self,
+            index,
+            call: slot.call,
+            over: false,
+        })
     }
 
     /// Waits until so many pages can be written. The caller has the turn.
@@ -305,21 +352,35 @@ impl Rpc {
     }
 
     /// Lets no call through, and ends those that are in flight: for `why`. The processor must not
-    /// be able to answer them any more, or its answers not be looked at.
-    pub(crate) fn down(&self, why: Error) -> usize {
-        let slots = {
+    /// be able to answer them any more, or its answers not be looked at. Returns how many callers
+    /// are told.
+    pub(crate) fn down(&self, why: Error) -> u32 {
+        {
             let mut table = self.table.lock();
             table.link = Link::Down(why);
             table.partial = None;
-            core::mem::replace(&mut table.slots, [const { None }; SLOTS])
-        };
-        self.room.notify_waiters();
-        let mut ended = 0;
-        for slot in slots.into_iter().flatten() {
-            // Its caller may have gone.
-            ended += usize::from(slot.caller.send(Err(why)).is_ok());
         }
-        ended
+        self.room.notify_waiters();
+        let mut told = 0;
+        for index in 0..SLOTS {
+            let (_freed, waker) = {
+                let mut table = self.table.lock();
+                let slot = &mut table.slots[index];
+                match slot.state {
+                    State::Waits => {
+                        slot.state = State::Done(Err(why));
+                        told += 1;
+                        (None, slot.waker.take())
+                    }
+                    State::Abandoned => (Some(slot.free()), None),
+                    State::Free | State::Done(_) => (None, None),
+                }
+            };
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+        told
     }
 
     /// Returns whether calls can be made.
@@ -330,7 +391,7 @@ impl Rpc {
     /// Returns the number of calls in flight, abandoned ones included, and the age of the oldest.
     pub(crate) fn in_flight(&self) -> (usize, Delta) {
         let table = self.table.lock();
-        let slots = table.slots.iter().flatten();
+        let slots = table.slots.iter().filter(|slot| slot.is_in_flight());
         let count = slots.clone().count();
         let oldest = slots.map(|slot| slot.since.elapsed().as_nanos()).max();
         (count, Delta::from_nanos(oldest.unwrap_or(0)))
@@ -340,49 +401,75 @@ impl Rpc {
     pub(crate) fn reply(&self, header: &Header, message: &[u8]) {
         self.room.notify_one();
         let payload = message.get(HEADERS..header.end).unwrap_or_default();
-        let index = match header.function {
-            function::CONTINUATION => self.table.lock().partial.take(),
-            _ => Some(header.call as usize % SLOTS),
-        };
-        // Out of the lock while it is filled: this task alone takes slots out, but for `down()`,
-        // which it calls itself.
-        let slot = index.and_then(|index| {
+        let is_rest = header.function == function::CONTINUATION;
+        let found = {
             let mut table = self.table.lock();
-            let slot = table.slots.get_mut(index)?;
-            let is_its = slot.as_ref().is_some_and(|slot| {
-                slot.call == header.call
-                    && (slot.function == header.function
-                        || header.function == function::CONTINUATION)
-            });
-            is_its.then(|| slot.take()).flatten()
-        });
-        let (Some(index), Some(mut slot)) = (index, slot) else {
+            let partial = table.partial.take();
+            let index = match is_rest {
+                true => partial,
+                false => Some(header.call as usize % SLOTS),
+            };
+            index.and_then(|index| {
+                let slot = table.slots.get_mut(index)?;
+                let is_its = slot.is_in_flight()
+                    && slot.call == header.call
+                    && (slot.function == header.function || is_rest);
+                // Out of the lock while it is filled. It remains in flight, and nobody else looks
+                // at its memory then.
+                is_its.then(|| (index, slot.expects, take(&mut slot.reply)))
+            })
+        };
+        let Some((index, expects, mut reply)) = found else {
             return count(&self.counters.stray);
         };
-        let room = slot.expects - slot.reply.len();
-        let fits = payload.len() <= room
-            // Cannot fail: there is room for what is expected.
-            && slot.reply.extend_from_slice(payload, GFP_NOWAIT).is_ok();
-        if fits && payload.len() == PAYLOAD && slot.reply.len() < slot.expects {
-            // As long as a message can be: the rest is in the next.
+        let fits = payload.len() <= expects - reply.len()
+            // Cannot fail: there is room for what may be expected.
+            && reply.extend_from_slice(payload, GFP_NOWAIT).is_ok();
+        // As long as a message can be: the rest is in the next.
+        let goes_on = fits && payload.len() == PAYLOAD && reply.len() < expects;
+        let (_freed, waker, late) = {
             let mut table = self.table.lock();
-            table.slots[index] = Some(slot);
-            table.partial = Some(index);
-            return;
-        }
-        count(&self.counters.replies);
-        let reply = if fits {
-            Ok(Reply {
-                result: header.result,
-                payload: take(&mut slot.reply),
-            })
-        } else {
-            count(&self.counters.oversized);
-            Err(EMSGSIZE)
+            let slot = &mut table.slots[index];
+            slot.reply = reply;
+            if goes_on {
+                table.partial = Some(index);
+                return;
+            }
+            match slot.state {
+                State::Abandoned => (Some(slot.free()), None, true),
+                _ => {
+                    let result = if fits {
+                        Ok(header.result)
+                    } else {
+                        Err(EMSGSIZE)
+                    };
+                    slot.state = State::Done(result);
+                    (None, slot.waker.take(), false)
+                }
+            }
         };
-        if slot.caller.send(reply).is_err() {
+        count(&self.counters.replies);
+        if late {
             count(&self.counters.late);
         }
+        if !fits {
+            count(&self.counters.oversized);
+        }
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Frees a slot, and the memory of its reply goes back into it.
+    fn free(&self, index: usize, reply: Option<KVVec<u8>>) {
+        let _freed = {
+            let mut table = self.table.lock();
+            let slot = &mut table.slots[index];
+            if let Some(reply) = reply {
+                slot.reply = reply;
+            }
+            slot.free()
+        };
     }
 
     fn note_held(&self, begin: Instant) {
@@ -391,6 +478,82 @@ impl Rpc {
         if held > self.counters.held_most.load(Relaxed) {
             self.counters.held_most.store(held, Relaxed);
         }
+    }
+}
+
+/// The future of a reply.
+struct Answer<'a> {
+    rpc: &'a Rpc,
+    index: usize,
+    call: u32,
+    /// The slot is another's: that of the reply, or free.
+    over: bool,
+}
+
+impl<'a> Future for Answer<'a> {
+    type Output = Result<Reply<'a>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let rpc = self.rpc;
+        let waker = cx.waker().clone();
+        let (result, reply, _waker) = {
+            let mut table = rpc.table.lock();
+            let slot = &mut table.slots[self.index];
+            match slot.state {
+                State::Done(result) => (result, take(&mut slot.reply), Some(waker)),
+                _ => {
+                    let before = slot.waker.replace(waker);
+                    drop(table);
+                    drop(before);
+                    return Poll::Pending;
+                }
+            }
+        };
+        self.over = true;
+        let mut reply = Reply {
+            rpc,
+            index: self.index,
+            result: 0,
+            payload: reply,
+        };
+        // An error drops it.
+        Poll::Ready(result.map(|result| {
+            reply.result = result;
+            reply
+        }))
+    }
+}
+
+impl Drop for Answer<'_> {
+    fn drop(&mut self) {
+        if self.over {
+            return;
+        }
+        let _freed = {
+            let mut table = self.rpc.table.lock();
+            let slot = &mut table.slots[self.index];
+            match slot.state {
+                State::Done(_) => Some(slot.free()),
+                _ => {
+                    slot.state = State::Abandoned;
+                    Some((None, slot.waker.take()))
+                }
+            }
+        };
+    }
+}
+
+/// A reply. Dropping it frees the slot.
+pub(crate) struct Reply<'a> {
+    rpc: &'a Rpc,
+    index: usize,
+    pub(crate) result: u32,
+    pub(crate) payload: KVVec<u8>,
+}
+
+impl Drop for Reply<'_> {
+    fn drop(&mut self) {
+        self.rpc.free(self.index, Some(take(&mut self.payload)));
     }
 }
 

@@ -3,7 +3,10 @@
 //! A client's objects in the firmware, and calls of the last of them.
 
 use crate::{
-    rpc::Rpc,
+    rpc::{
+        Reply,
+        Rpc, //
+    },
     wire::{
         function,
         put,
@@ -88,7 +91,8 @@ impl Subdevice {
 
     async fn allocate(&self, parent: u32, handle: u32, class: u32) -> Result {
         let mut payload = [0; ALLOC];
-        for (i, value) in [self.client, parent, handle, class].into_iter().enumerate() {
+        let fields = [self.client, parent, handle, class];
+        for (i, value) in fields.into_iter().enumerate() {
             put(&mut payload, 4 * i, value);
         }
         let reply = self.rpc.call(function::ALLOC, &payload, ALLOC).await?;
@@ -99,67 +103,79 @@ impl Subdevice {
         status(word(&reply.payload, ALLOC_STATUS))
     }
 
-    /// Calls a control, and returns its parameters as the firmware has left them.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Rpc::call`]; `EPROTO` if the reply is none to that; what the firmware says.
-    pub(crate) async fn control(&self, command: u32, parameters: &[u8]) -> Result<KVVec<u8>> {
-        let size = CONTROL + parameters.len();
-        let mut payload = KVVec::from_elem(0, size, GFP_KERNEL)?;
+    /// Writes the header of a control before its parameters.
+    fn header(&self, payload: &mut [u8], command: u32) {
+        let parameters = payload.len() - CONTROL;
         for (at, value) in [
             (0, self.client),
             (4, SUBDEVICE),
             (8, command),
-            (16, parameters.len() as u32),
+            (16, parameters as u32),
         ] {
-            put(&mut payload, at, value);
+            put(payload, at, value);
         }
-        payload[CONTROL..].copy_from_slice(parameters);
-        let reply = self.rpc.call(function::CONTROL, &payload, size).await?;
+    }
+
+    /// Calls a control with a payload that has a header, and returns its reply.
+    async fn control(&self, payload: &[u8]) -> Result<Reply<'_>> {
+        let reply = self
+            .rpc
+            .call(function::CONTROL, payload, payload.len())
+            .await?;
         status(reply.result)?;
-        if reply.payload.len() != size || word(&reply.payload, 8) != command {
+        if reply.payload.len() != payload.len() || word(&reply.payload, 8) != word(payload, 8) {
             return Err(EPROTO);
         }
         status(word(&reply.payload, CONTROL_STATUS))?;
-        payload.clear();
-        payload.extend_from_slice(&reply.payload[CONTROL..], GFP_KERNEL)?;
-        Ok(payload)
+        Ok(reply)
     }
 
     /// Calls a control with words as parameters.
     ///
     /// # Errors
     ///
-    /// As [`Self::control`].
+    /// Those of [`Rpc::call`]; `EPROTO` if the reply is none to that; what the firmware says.
     pub(crate) async fn words(&self, command: u32, parameters: [u32; 2]) -> Result {
-        let mut bytes = [0; 8];
-        put(&mut bytes, 0, parameters[0]);
-        put(&mut bytes, 4, parameters[1]);
-        self.control(command, &bytes).await.map(|_| ())
+        let mut payload = [0; CONTROL + 8];
+        self.header(&mut payload, command);
+        put(&mut payload, CONTROL, parameters[0]);
+        put(&mut payload, CONTROL + 4, parameters[1]);
+        self.control(&payload).await.map(|_| ())
     }
 
-    /// Has bytes inverted, and returns whether they were.
+    /// Has bytes inverted, and returns whether they were. They are made in `scratch`.
     ///
     /// # Errors
     ///
-    /// As [`Self::control`].
-    pub(crate) async fn echo(&self, seed: u32, length: usize) -> Result<bool> {
-        let mut bytes = KVVec::with_capacity(length, GFP_KERNEL)?;
-        for i in 0..length {
-            let byte = seed.wrapping_mul(0x9e37).wrapping_add(i as u32) as u8;
-            bytes.push(byte, GFP_KERNEL)?;
+    /// As [`Self::words`].
+    pub(crate) async fn echo_in(
+        &self,
+        scratch: &mut Scratch,
+        seed: u32,
+        length: usize,
+    ) -> Result<bool> {
+        let payload = scratch.0.get_mut(..CONTROL + length).ok_or(EMSGSIZE)?;
+        payload.fill(0);
+        self.header(payload, control::ECHO);
+        for (i, byte) in payload[CONTROL..].iter_mut().enumerate() {
+            *byte = seed.wrapping_mul(0x9e37).wrapping_add(i as u32) as u8;
         }
-        let back = self.control(control::ECHO, &bytes).await?;
-        let mut pairs = bytes.iter().zip(back.iter());
-        Ok(back.len() == length && pairs.all(|(a, b)| *a == !*b))
+        let back = self.control(payload).await?;
+        let mut pairs = payload[CONTROL..].iter().zip(&back.payload[CONTROL..]);
+        Ok(pairs.all(|(a, b)| *a == !*b))
+    }
+
+    /// As [`Self::echo_in`]. Allocates: not for tasks.
+    pub(crate) async fn echo(&self, seed: u32, length: usize) -> Result<bool> {
+        let mut scratch = Scratch::new(length)?;
+        self.echo_in(&mut scratch, seed, length).await
     }
 
     /// Frees the client and all below it.
     ///
     /// # Errors
     ///
-    /// As [`Self::control`].
+    /// As [`Self::words`].
     pub(crate) async fn close(self) -> Result {
         let mut payload = [0; 16];
         put(&mut payload, 0, self.client);
@@ -170,5 +186,19 @@ impl Subdevice {
             .await?;
         status(reply.result)?;
         status(word(&reply.payload, FREE_STATUS))
+    }
+}
+
+/// Memory for calls of a task, which must not allocate.
+pub(crate) struct Scratch(KVec<u8>);
+
+impl Scratch {
+    /// Returns memory for so many bytes of parameters. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn new(length: usize) -> Result<Self> {
+        Ok(Self(KVec::from_elem(0, CONTROL + length, GFP_KERNEL)?))
     }
 }

@@ -211,7 +211,10 @@ fn callers(
     let all = begin.elapsed().as_micros_ceil();
     let mean = round.sum.load(Relaxed) / u64::from(threads * calls) / 1000;
     let most = round.most.load(Relaxed) / 1000;
-    pr_info!("figure: {name}, {threads} callers, {calls} calls each: {mean} us a call, {most} at most, {all} in all\n");
+    pr_info!(
+        "figure: {name}, {threads} callers, {calls} calls each: {mean} us a call, \
+         {most} at most, {all} in all\n"
+    );
     Ok(())
 }
 

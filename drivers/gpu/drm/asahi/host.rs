@@ -5,11 +5,6 @@
 // Here only the tests use it; the driver uses the rest.
 #![allow(dead_code)]
 
-// The files say `kernel::fmt`, which in the kernel differs from `core::fmt` in how it prints
-// pointers, and nothing else that they use.
-extern crate self as kernel;
-pub use std::fmt;
-
 pub(crate) mod bind;
 pub(crate) mod hw;
 

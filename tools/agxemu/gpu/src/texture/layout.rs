@@ -245,21 +245,43 @@ impl Layout {
         self.layer
     }
 
-    /// Offset of a texel's first sample from the start of its layer.
-    pub fn offset(&self, level: u32, x: u32, y: u32) -> u64 {
-        if let Order::Linear { stride, .. } = self.order {
-            return u64::from(y) * stride + u64::from(x) * self.bytes;
+    /// Returns how far the texels of a column of a level are from those of the first one.
+    pub fn column(&self, level: u32, x: u32) -> u64 {
+        match self.order {
+            Order::Linear { .. } => u64::from(x) * self.bytes,
+            _ => self.within(level, x, 0) * self.bytes,
         }
+    }
+
+    /// Returns how far the texels of a row of a level are from those of the first one.
+    pub fn row(&self, level: u32, y: u32) -> u64 {
+        match self.order {
+            Order::Linear { stride, .. } => u64::from(y) * stride,
+            _ => self.within(level, 0, y) * self.bytes,
+        }
+    }
+
+    /// Number of a texel in its level. What x adds to it does not depend on y.
+    fn within(&self, level: u32, x: u32, y: u32) -> u64 {
         let Level {
-            offset,
             tile,
             tiles_per_row,
+            ..
         } = self.levels[level as usize % MAX_LEVELS];
         // Sides are powers of two; levels that there are not have none.
         let [width, height] = tile.map(|n| n.max(1).ilog2());
         let tiles = u64::from(y >> height) * tiles_per_row + u64::from(x >> width);
         let within = morton(x & !(!0 << width), y & !(!0 << height), [width, height]);
-        offset + ((tiles << (width + height)) + within) * self.bytes
+        (tiles << (width + height)) + within
+    }
+
+    /// Offset of a texel's first sample from the start of its layer.
+    pub fn offset(&self, level: u32, x: u32, y: u32) -> u64 {
+        if let Order::Linear { stride, .. } = self.order {
+            return u64::from(y) * stride + u64::from(x) * self.bytes;
+        }
+        let start = self.levels[level as usize % MAX_LEVELS].offset;
+        start + self.within(level, x, y) * self.bytes
     }
 }
 

@@ -37,7 +37,7 @@ pub struct Codec {
 }
 
 /// The channels that bytes stand for.
-type Table = [[u32; 256]; 4];
+pub type Table = [[u32; 256]; 4];
 
 impl Codec {
     /// The format of a descriptor.
@@ -101,6 +101,11 @@ impl Codec {
             codec.bytes = Some(codec.table());
         }
         Ok(codec)
+    }
+
+    /// What bytes stand for, of formats whose channels are bytes.
+    pub fn table_of_bytes(&self) -> Option<&'static Table> {
+        self.bytes
     }
 
     /// What bytes stand for; it is worked out once.

@@ -6,7 +6,7 @@ use agx_lanes::{Compare, Round, Value};
 
 use super::translate::Translator;
 use crate::exec::kernel::Name;
-use crate::exec::op::Alu;
+use crate::exec::op::{Alu, Src};
 
 impl Translator<'_, '_> {
     /// Zero unless `by` is below `bound`.
@@ -135,6 +135,25 @@ impl Translator<'_, '_> {
 
     /// The result of a shift.
     fn shifted(&mut self, alu: &Alu, kernel: &str, [a, b, c, _]: [Value; 4]) -> Option<Value> {
+        let q = self.body.constant(alu.q);
+        let stated = |n: usize| match alu.src[n] {
+            Src::Immediate(by) => Some(by & 0x7f),
+            _ => None,
+        };
+        Some(match (kernel, stated(1), stated(2)) {
+            ("asr", Some(by), _) => self.body.shift_right_signed(a, by.min(31)),
+            ("extr", _, Some(at @ 1..=31)) => {
+                let low = self.body.shift_right(a, at);
+                let high = self.body.shift_left(b, 32 - at);
+                let out = self.body.or(low, high);
+                self.body.and(out, q)
+            }
+            _ => return self.shifted_by(alu, kernel, [a, b, c]),
+        })
+    }
+
+    /// The result of a shift by what a register holds.
+    fn shifted_by(&mut self, alu: &Alu, kernel: &str, [a, b, c]: [Value; 3]) -> Option<Value> {
         let p = alu.p & 31;
         let q = self.body.constant(alu.q);
         Some(match kernel {
