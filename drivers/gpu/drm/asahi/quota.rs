@@ -59,7 +59,8 @@ pub(crate) const MAX_OBJECTS: u64 = 1 << 16;
 pub(crate) const TIMESTAMP_SHARE: u64 = 16;
 
 /// What the kernel allocates at most for a file, a VM, a buffer object, a queue, a job, a command
-/// of a job, a fence that a job waits for, and a mapping, besides pages that are counted one by one.
+/// of a job, a fence that a job waits for, and a mapping, besides pages that are counted one by
+/// one.
 ///
 /// Test `oom counted` compares them with what a machine has less of.
 pub(crate) const FILE_BYTES: u64 = 4 << 10;

@@ -354,7 +354,8 @@ impl RoomWait {
     ///
     /// # Errors
     ///
-    /// `ENODEV` if the firmware is dead. It is given up if it has dealt with no entry for ten seconds.
+    /// `ENODEV` if the firmware is dead. It is given up if it has dealt with no entry for ten
+    /// seconds.
     pub(crate) fn poll(
         &mut self,
         channel: &Arc<TxChannel>,

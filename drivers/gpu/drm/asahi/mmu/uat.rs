@@ -97,7 +97,7 @@ const ANSWER_PERIOD: Delta = Delta::from_millis(10);
 /// | root | who | after [`Uat::shutdown`] |
 /// |---|---|---|
 /// | upper half | the boot loader's; the firmware's own image is in it | stays for ever |
-/// | entry 2 of it | ours: the kernel's half | none, or that of the next object; the seal after [`Uat::abandon`] |
+/// | entry 2 of it | ours: the kernel's half | none, the next object's, or the seal of [`Uat::abandon`] |
 /// | lower half of context 0 | ours | a table without entries |
 /// | contexts 1 to 63 | clients | none |
 #[pin_data(PinnedDrop)]
