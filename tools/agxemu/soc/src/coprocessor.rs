@@ -228,8 +228,8 @@ impl<'a> Life<'a> {
         Some(STALE_PERIOD)
     }
 
-    /// Looks whether a coprocessor that was left behind is given other memory; returns when to do it
-    /// again.
+    /// Looks whether a coprocessor that was left behind is given other memory; returns when to do
+    /// it again.
     fn look_whether_remapped(&mut self) -> Option<Duration> {
         let before = self.left?;
         let now = self.soc.is_host_mapped();

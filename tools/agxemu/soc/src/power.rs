@@ -141,8 +141,8 @@ impl Soc {
         self.power.cuts.load(Ordering::Relaxed)
     }
 
-    /// Reports that the host maps memory where a coprocessor that it has left behind, neither asleep
-    /// nor started anew, has what it was given before.
+    /// Reports that the host maps memory where a coprocessor that it has left behind, neither
+    /// asleep nor started anew, has what it was given before.
     pub(crate) fn remapped(&self) {
         if self.power.remapped.fetch_add(1, Ordering::Relaxed) < LINES {
             let line = "remapped: the host's half is there again, and the firmware never slept";
