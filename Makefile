@@ -3,7 +3,7 @@
 # "make help" lists what can be made. The modules themselves are described in Kbuild.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all bench bench-gpu desktop lint docs shell modules modules_install clean
+.PHONY: help run test test-all bench bench-gpu desktop lint docs shell modules modules_install package clean
 
 VM := tools/vm/vm
 
@@ -18,7 +18,10 @@ help:
 	@echo 'make docs                    the pages of Documentation/ and the crates'"'"' documentation, into build/docs'
 	@echo 'make shell                   a shell in the VM, driver loaded'
 	@echo 'make modules KDIR=DIR        build the modules for the configured kernel tree DIR'
+	@echo '                         CORE=1 leaves out the driver, SAMPLES=1 adds the samples, EXPORT=all exports all symbols'
 	@echo 'make modules_install KDIR=DIR'
+	@echo 'make package KDIR=DIR        a Debian package of what was built for DIR, which refuses other kernels'
+	@echo 'tools/graft DIR          put the tree into the kernel source DIR, for =y or =m; --remove takes it out'
 	@echo 'make clean                   remove what was built in the checkout; the cache stays'
 	@echo
 	@echo 'Heavy things (toolchain, kernels, guest) are built once and kept in $$ASAHI_CACHE,'
@@ -54,6 +57,9 @@ shell:
 
 modules modules_install:
 	@tools/vm/modules "$(KDIR)" $@
+
+package:
+	@tools/vm/package "$(KDIR)"
 
 clean:
 	rm -rf build rust/target tools/agxemu/target

@@ -69,6 +69,14 @@ pub(crate) type SubmitList<R> = submit_list::SubmitList<Node<R>>;
 pub(crate) type Memory<R> = MaybeUninit<Node<R>>;
 
 /// Where a job is, with what belongs to it there.
+///
+/// ```text
+///            commit()           submit()             poll_complete(), a reset
+///   Prepared ────────► Waiting ──────────► InFlight ──────────────────────────► retired
+///     │ drop             │ closed, or a dependency has failed                     ▲
+///     ▼                  └────────────────────────────────────────────────────────┘
+///   freed
+/// ```
 pub(crate) enum Stage<R: Ring> {
     /// Nothing but its owner knows of the job, which is going to wait for these fences.
     Prepared(FenceSet),

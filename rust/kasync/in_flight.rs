@@ -35,7 +35,7 @@
 //! | before | the caller | the caller |
 //! | in flight, abandoned or not | the operation: nobody has a reference to it | nobody |
 //! | over | the future; unless that has gone, the completer | them |
-//! | [`InFlight`] is gone, and nobody has said that the device has stopped | nobody | nobody: it is leaked, and that is reported |
+//! | [`InFlight`] is gone, the device not done | nobody | nobody: it is leaked, and reported |
 //!
 //! # Cancelling
 //!
@@ -77,10 +77,7 @@ use kernel::{
         SetOnce, //
     }, //
 };
-use slot::{
-    Completed,
-    Slot, //
-};
+use slot::Slot;
 
 /// The largest number of operations, so that their tags leave bits for the round.
 pub const MAX_DEPTH: usize = 1 << 14;
@@ -100,6 +97,8 @@ struct Table<T, R> {
     closing: Notify,
     /// Wakes the task that awaits abandoned operations.
     abandoned: Notify,
+    /// Wakes those that wait for operations to be over.
+    over: Notify,
     /// The number of bits of a tag that are the slot's number; the others count rounds.
     index_bits: u32,
 }
@@ -156,9 +155,9 @@ impl<T, R> Drop for Table<T, R> {
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
 /// | `new` | yes | no (it allocates) | no |
-/// | `try_reserve`, [`Tag::start`], `complete`, `close` | yes | yes | yes |
-/// | `reserve`, `abandoned`, `drain`, polling them, and [`Operation`] | yes | yes | no |
-/// | dropping an [`Operation`], or the last handle | where `T` and `R` may be dropped | as there | no |
+/// | `try_reserve`, [`Tag::start`], `complete`, `ids`, `close` | yes | yes | yes |
+/// | `reserve`, `abandoned`, `settled`, `drain`, polling them, and [`Operation`] | yes | yes | no |
+/// | drop of an [`Operation`] or of the last handle | as `T` and `R` allow | the same | no |
 ///
 /// # Examples
 ///
@@ -245,6 +244,7 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
             closed: SetOnce::new(),
             closing: Notify::new(),
             abandoned: Notify::new(),
+            over: Notify::new(),
             index_bits: usize::BITS - depth.leading_zeros(),
         };
         Ok(Self(Arc::new(table, GFP_KERNEL)?))
@@ -258,6 +258,13 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
     /// Returns how many tags could be had now.
     pub fn available(&self) -> usize {
         self.0.credits.available()
+    }
+
+    /// Returns the tags of what is in flight. An operation may start, or be over, meanwhile.
+    pub fn ids(&self) -> impl Iterator<Item = u16> + '_ {
+        let slots = self.0.slots.iter().enumerate();
+        let in_flight = slots.filter(|(_, slot)| slot.is_in_flight());
+        in_flight.map(|(index, slot)| self.0.id(index, slot.round()))
     }
 
     /// Takes room for an operation if there is some, and nobody waits for it.
@@ -322,15 +329,14 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
         let slot = self.0.slots.get(index).ok_or(EINVAL)?;
         let is_round = |round| self.0.id(index, round) == id;
         // SAFETY: By the safety requirements.
-        match unsafe { slot.complete(is_round, result)? } {
-            Completed::Delivered => Ok(None),
-            Completed::Unclaimed(memory, free) => {
-                if free {
-                    self.0.give_back(index);
-                }
-                Ok(Some(memory))
-            }
+        let completed = unsafe { slot.complete(is_round, result)? };
+        if completed.is_free {
+            self.0.give_back(index);
         }
+        if completed.is_watched {
+            self.0.over.notify_waiters();
+        }
+        Ok(completed.unclaimed)
     }
 
     /// Says that the device has stopped, and ends all that it had: with the result that `result`
@@ -341,14 +347,11 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
     /// The device must not access memory of any operation that has started, nor be told of one
     /// while this runs: not by a thread that has called [`Tag::start`] before.
     pub unsafe fn stopped(&self, result: impl Fn(u16) -> R, mut unclaimed: impl FnMut(T)) {
-        for (index, slot) in self.0.slots.iter().enumerate() {
-            if slot.is_in_flight() {
-                let id = self.0.id(index, slot.round());
-                // SAFETY: The device has stopped by the safety requirements.
-                // An error: the operation was completed meanwhile.
-                if let Ok(Some(memory)) = unsafe { self.complete(id, result(id)) } {
-                    unclaimed(memory);
-                }
+        for id in self.ids() {
+            // SAFETY: The device has stopped by the safety requirements.
+            // An error: the operation was completed meanwhile.
+            if let Ok(Some(memory)) = unsafe { self.complete(id, result(id)) } {
+                unclaimed(memory);
             }
         }
     }
@@ -364,8 +367,31 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
         self.0.closed.as_ref().is_some()
     }
 
-    /// Waits until nothing is reserved or in flight. While the result is there nothing can be;
-    /// reservations that are asked for after this get their turn after it. Cancel safe.
+    /// Waits until the device has done with all that it has now, whether futures have gone or not.
+    /// Others go on meanwhile. Cancel safe.
+    pub async fn settled(&self) {
+        for slot in &self.0.slots {
+            // Of each slot one operation at most, so this comes to an end.
+            let mut round = None;
+            loop {
+                let over = self.0.over.notified();
+                // What is completed after this notifies.
+                round = slot.watch(round);
+                if round.is_none() {
+                    break;
+                }
+                over.await;
+            }
+        }
+    }
+
+    /// Waits until nothing is reserved or in flight, and each future has what it waited for, or has
+    /// gone. While the result is there nothing can be; reservations that are asked for after this
+    /// get their turn after it. Cancel safe.
+    ///
+    /// So a caller that has reserved room, or has a future that it does not poll, waits for itself
+    /// here; and behind this, in [`InFlight::reserve`], for the one who waits here. Where callers
+    /// have several operations at a time this is for when there are no more callers.
     pub async fn drain(&self) -> Drained<'_> {
         Drained {
             _all: self.0.credits.acquire(self.depth()).await,

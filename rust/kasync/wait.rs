@@ -24,6 +24,15 @@ use core::{
 };
 
 /// The state of a waiter.
+///
+/// ```text
+///         wait()              give(): the first one
+///   Idle ────────► Waiting ──────────────────────────► Given
+///    ▲               │ │ notify_while()                  │
+///    │               │ └───────────────► Notified        │
+///    │ remove()      │                      │            │
+///    └───────────────┴──────────────────────┴────────────┘
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum WaitState {
     /// Not linked, never was, or given up.

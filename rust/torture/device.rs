@@ -160,7 +160,7 @@ impl Device {
         self.unplugged.load(Acquire) != 0
     }
 
-    /// Its hardware for one more queue. There is none if it was unplugged.
+    /// Returns its hardware for one more queue. There is none if it was unplugged.
     fn engine(&self, seed: u32, hangs: bool) -> Result<Arc<Engine>> {
         let engine = Engine::new(seed, hangs)?;
         let mut engines = self.engines.lock();
@@ -328,12 +328,12 @@ impl File {
         Ok(this)
     }
 
-    /// Whether the submitting thread is to do nothing more.
+    /// Returns whether the submitting thread is to do nothing more.
     pub(crate) fn is_killed(&self) -> bool {
         self.killed.load(Relaxed) != 0
     }
 
-    /// Whether jobs of `bench` may be cancelled for another reason than one of their own.
+    /// Returns whether jobs of `bench` may be cancelled for another reason than one of their own.
     pub(crate) fn may_cancel(&self, bench: &Bench) -> bool {
         self.how != FileEnd::Stay || bench.how != End::Finish || self.scope.is_cancelled()
     }

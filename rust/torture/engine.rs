@@ -113,7 +113,7 @@ impl Engine {
         }
     }
 
-    /// Whether it does nothing now and then, until it is stopped.
+    /// Returns whether it does nothing now and then, until it is stopped.
     pub(crate) fn hangs(&self) -> bool {
         self.hangs
     }
@@ -123,7 +123,7 @@ impl Engine {
         self.waker.register(cx);
     }
 
-    /// Whether it is gone for good.
+    /// Returns whether it is gone for good.
     pub(crate) fn is_gone(&self) -> bool {
         // SAFETY: Valid until dropped.
         unsafe { torture_engine_gone(self.raw.as_ptr()) }
@@ -239,7 +239,7 @@ pub(crate) fn keep(fence: &Fence) {
     unsafe { torture_keep(fence.as_raw()) }
 }
 
-/// How many fences the judge has looked at while they signalled.
+/// Returns how many fences the judge has looked at while they signalled.
 pub(crate) fn judged() -> u32 {
     // SAFETY: Only reads a counter, which is atomic.
     unsafe { torture_judged() }

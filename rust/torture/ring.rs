@@ -203,7 +203,7 @@ impl Ring for CheckedRing {
 
 static NAMES: Names = Names::new(c"torture", c"queue");
 
-/// A queue on hardware that checks, which shares `slots` with others.
+/// Returns a queue on hardware that checks, which shares `slots` with others.
 pub(crate) fn queue(
     scope: &Scope,
     engine: &Arc<Engine>,

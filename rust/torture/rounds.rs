@@ -161,7 +161,7 @@ fn submit(
     }
 }
 
-/// Whether there is a reason for an error of a job's.
+/// Returns whether there is a reason for an error of a job's.
 fn has_reason(
     e: Error,
     known: &Known,
@@ -190,8 +190,8 @@ fn has_reason(
     }
 }
 
-/// Whether one of its dependencies has failed, so that it may not go well. Of several of one
-/// timeline it is the last that counts.
+/// Returns whether one of its dependencies has failed, so that it may not go well. Of several of
+/// one timeline it is the last that counts.
 fn must_fail(known: &Known, bench: &Bench) -> bool {
     let dependencies = &known.dependencies;
     let counts = |fence: &Fence| {

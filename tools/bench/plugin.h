@@ -30,8 +30,8 @@ EXPORT extern int qemu_plugin_version;
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **argv);
 
 /*
- * HINT #0x60 to #0x63, which do nothing: a region begins, it ends, something in it has happened, the
- * last one goes on.
+ * HINT #0x60 to #0x63, which do nothing: a region begins, it ends, something in it has happened,
+ * the last one goes on.
  */
 #define HINT_BEGIN 0xd5032c1f
 #define HINT_END 0xd5032c3f

@@ -4,7 +4,8 @@
  * measured.
  *
  * The guest says so by hints that do nothing (bench.h): HINT #0x60 begins the next region, HINT
- * #0x61 ends it, HINT #0x63 goes on with it. At the end each line of the file given by out= is "region address count".
+ * #0x61 ends it, HINT #0x63 goes on with it. At the end each line of the file given by out= is
+ * "region address count".
  */
 #include <stdbool.h>
 #include <stdio.h>

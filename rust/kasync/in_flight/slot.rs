@@ -32,10 +32,10 @@
 //! | state | the memory, the result | the waker is registered by |
 //! |---|---|---|
 //! | free | nobody's; [`Slot::start`] writes the memory | |
-//! | DEVICE, whichever else | the device's: nobody reads, moves or drops the memory | the future, or with ABORTER the guard |
-//! | CLAIMED | the completer's: it writes the result | as before |
-//! | CLAIMED, neither CLIENT nor RESULT | the completer's: it takes both back | the guard |
-//! | RESULT | the future's | nobody |
+//! | DEVICE, whichever else | the device's: nobody reads, moves or drops the memory | the future,
+//! or with ABORTER the guard | | CLAIMED | the completer's: it writes the result | as before | |
+//! CLAIMED, neither CLIENT nor RESULT | the completer's: it takes both back | the guard | | RESULT
+//! | the future's | nobody |
 
 use crate::{
     await_site::AwaitSite,
@@ -71,6 +71,8 @@ const RESULT: u64 = 1 << 3;
 const ABANDONED: u64 = 1 << 4;
 /// The driver was told, and keeps the tag from being used again.
 const ABORTER: u64 = 1 << 5;
+/// A task waits until the device does not have the memory, and is neither of these two.
+const WATCHED: u64 = 1 << 6;
 /// The least significant bit of the number of times that the slot was freed.
 const ROUND: u64 = 1 << 8;
 
@@ -107,11 +109,12 @@ impl State {
 }
 
 /// What has become of an operation by [`Slot::complete`].
-pub(super) enum Completed<T> {
-    /// The future has it.
-    Delivered,
-    /// The future has gone: here is the memory, and whether the slot is free.
-    Unclaimed(T, bool),
+pub(super) struct Completed<T> {
+    /// The memory, if the future has gone.
+    pub(super) unclaimed: Option<T>,
+    pub(super) is_free: bool,
+    /// A task waits for it: see [`Slot::watch`].
+    pub(super) is_watched: bool,
 }
 
 /// The place of one operation.
@@ -146,13 +149,13 @@ impl<T, R> Slot<T, R> {
     }
 
     /// Changes the state to what `f` says, or leaves it if that is nothing. Returns the state that
-    /// was there after the change, or instead of it. Whoever has left the state before is seen with
-    /// all that it has written, in either case.
+    /// was there before the change, or instead of it. All that was written before that state was
+    /// left is seen, in either case.
     fn update(&self, f: impl Fn(State) -> Option<State>) -> Result<State, State> {
         let mut now = State(self.state.load(Acquire));
         while let Some(next) = f(now) {
             match self.state.cmpxchg(now.0, next.0, Full) {
-                Ok(_) => return Ok(next),
+                Ok(_) => return Ok(now),
                 // An exchange that fails orders nothing.
                 Err(_) => now = State(self.state.load(Acquire)),
             }
@@ -163,7 +166,7 @@ impl<T, R> Slot<T, R> {
     /// Gives shares back, and returns whether the slot is free by that.
     fn give_back(&self, flags: u64) -> bool {
         match self.update(|s| Some(s.without(flags))) {
-            Ok(state) | Err(state) => state.is_free(),
+            Ok(old) | Err(old) => old.without(flags).is_free(),
         }
     }
 
@@ -216,22 +219,32 @@ impl<T, R> Slot<T, R> {
         // INVARIANT: Both are initialised.
         let delivered = self.update(|s| {
             s.has(CLIENT)
-                .then(|| s.without(DEVICE | CLAIMED).with(RESULT))
+                .then(|| s.without(DEVICE | CLAIMED | WATCHED).with(RESULT))
         });
-        if delivered.is_ok() {
+        if let Ok(old) = delivered {
             self.waker.wake();
-            return Ok(Completed::Delivered);
+            return Ok(Completed {
+                unclaimed: None,
+                is_free: false,
+                is_watched: old.has(WATCHED),
+            });
         }
         // SAFETY: Without CLIENT, which does not come back in this round, both are ours, and
         // initialised.
         let (memory, result) = unsafe { self.take() };
         // (3')
-        let free = self.give_back(DEVICE | CLAIMED | ABANDONED);
-        if !free {
+        let flags = DEVICE | CLAIMED | ABANDONED | WATCHED;
+        let (Ok(old) | Err(old)) = self.update(|s| Some(s.without(flags)));
+        let is_free = old.without(flags).is_free();
+        if !is_free {
             self.waker.wake();
         }
         drop(result);
-        Ok(Completed::Unclaimed(memory, free))
+        Ok(Completed {
+            unclaimed: Some(memory),
+            is_free,
+            is_watched: old.has(WATCHED),
+        })
     }
 
     /// Takes the memory and the result out.
@@ -282,7 +295,7 @@ impl<T, R> Slot<T, R> {
             (!s.has(RESULT)).then(|| left.with(told))
         });
         match left {
-            Ok(state) => Err(state.has(ABANDONED)),
+            Ok(old) => Err(!old.has(CLAIMED)),
             Err(_) => {
                 // SAFETY: With RESULT both are the future's, and initialised by the type
                 // invariants.
@@ -291,6 +304,17 @@ impl<T, R> Slot<T, R> {
                 Ok(both)
             }
         }
+    }
+
+    /// Has the one who completes the operation say that it is watched. Returns the round, or
+    /// nothing if the device does not have the memory, of this round or of another than `round` if
+    /// that is given.
+    pub(super) fn watch(&self, round: Option<u64>) -> Option<u64> {
+        let watched = self.update(|s| {
+            let wanted = round.is_none_or(|round| s.round() == round);
+            (s.has(DEVICE) && wanted).then(|| s.with(WATCHED))
+        });
+        watched.ok().map(State::round)
     }
 
     /// (6). Takes the driver's share if the future has gone while the device has the memory.

@@ -293,6 +293,50 @@ fn draining_waits_for_what_is_in_flight() {
     });
 }
 
+/// A client that has operations which are over, and waits for room for another, is not waited for.
+#[test]
+fn settling_waits_for_the_device_only() {
+    manual(|world, executor| {
+        let device = device(2);
+        let start = |device: &InFlight<Memory, u32>| {
+            let tag = device.try_reserve().unwrap();
+            (tag.id(), tag.start(OnDrop(Count::default())))
+        };
+        let ((over, kept), (gone, dropped)) = (start(&device), start(&device));
+        drop(dropped);
+        let waits = {
+            let device = device.clone();
+            async move { device.reserve().await.map(drop) }
+        };
+        let waits = executor.root().spawn(c"client", waits).unwrap();
+        let settle = |device: &InFlight<Memory, u32>| {
+            let device = device.clone();
+            let settled = async move { device.settled().await };
+            executor.root().spawn(c"settle", settled).unwrap()
+        };
+        let settled = settle(&device);
+        world.run();
+        assert_eq!(done(&device, over, 1), Ok(false));
+        world.run();
+        assert!(!settled.is_finished() && !waits.is_finished());
+        assert_eq!(done(&device, gone, 0), Ok(true));
+        world.run();
+        // `kept` has its room still.
+        assert!(settled.is_finished() && waits.is_finished());
+        block_on(waits).unwrap().unwrap();
+        // What begins later is not waited for.
+        let (later, _operation) = start(&device);
+        let settled = settle(&device);
+        world.run();
+        assert!(!settled.is_finished());
+        assert_eq!(done(&device, later, 2), Ok(false));
+        world.run();
+        block_on(settled).unwrap();
+        assert_eq!(block_on(kept).unwrap().1, 1);
+        assert!(poll(&mut pin!(device.settled()), Waker::noop()).is_ready());
+    });
+}
+
 #[test]
 fn all_ends_when_the_device_has_stopped() {
     manual(|_, _| {
@@ -306,7 +350,10 @@ fn all_ends_when_the_device_has_stopped() {
         let (_, second) = start();
         drop(start().1);
         let reserved = device.try_reserve().unwrap();
+        assert_eq!(device.ids().count(), 3);
+        assert_eq!(device.ids().next(), Some(over));
         assert_eq!(done(&device, over, 1), Ok(false));
+        assert!(!device.ids().any(|id| id == over || id == reserved.id()));
         let mut unclaimed = 0;
         // SAFETY: There is no device.
         unsafe { device.stopped(|_| 2, |_| unclaimed += 1) };

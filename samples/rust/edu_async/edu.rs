@@ -48,7 +48,7 @@ pub(crate) struct Edu {
     bar: pci::DevresBar<{ regs::END }>,
     pub(crate) computing: Engine<(), u32>,
     pub(crate) copying: Engine<Memory, ()>,
-    /// Whose turn it is to use the device's own memory.
+    /// The turn of those that use the device's own memory.
     turn: Semaphore,
 }
 

@@ -68,8 +68,8 @@ impl<T: Send + 'static, R: Send + 'static> Engine<T, R> {
     ///
     /// # Errors
     ///
-    /// `ENODEV` if the device goes, `ETIME` if it has not said that it is done. Those of `tell`: the
-    /// device was not told then.
+    /// `ENODEV` if the device goes, `ETIME` if it has not said that it is done. Those of `tell`:
+    /// the device was not told then.
     pub(crate) async fn run(&self, memory: T, tell: impl FnOnce() -> Result) -> Result<(T, R)>
     where
         R: Default,

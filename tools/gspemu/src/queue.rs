@@ -73,8 +73,8 @@ const fn distance(from: u32, to: u32) -> u32 {
 }
 
 impl Queues {
-    /// Finds the queues, by what the driver says of them: the address of the area, the number of the
-    /// entries of its table, where the queues begin in it.
+    /// Finds the queues, by what the driver says of them: the address of the area, the number of
+    /// the entries of its table, where the queues begin in it.
     ///
     /// # Errors
     ///

@@ -41,8 +41,8 @@ pub const VECTOR: u32 = 155;
 
 /// The interrupt tree: vectors in leaves of 32, two leaves to a bit of the top.
 ///
-/// A vector is raised by an edge, and stays until it is cleared. A message goes to the host when one
-/// is enabled and raised, and then none until the host has armed it again.
+/// A vector is raised by an edge, and stays until it is cleared. A message goes to the host when
+/// one is enabled and raised, and then none until the host has armed it again.
 #[derive(Clone, Debug)]
 pub struct Tree {
     raised: [u32; LEAVES],

@@ -61,6 +61,10 @@ const MOST_OBJECTS: usize = 4096;
 const STATIC_INFO: usize = 0x678;
 const STATIC_REGIONS: usize = 0x158;
 const STATIC_NAME: usize = 0x4ec;
+const STATIC_INTERNAL: usize = 0x640;
+/// The client that is there from the beginning, its device and its subdevice: static information
+/// has their handles.
+pub const INTERNAL: [u32; 3] = [0xc1e0_0001, 0xc1e0_0002, 0xc1e0_0003];
 const NAME: &[u8] = b"gspemu";
 
 /// What a call has led to.
@@ -91,10 +95,23 @@ struct Object {
 }
 
 /// The objects of all clients, by the client's handle and their own.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Rm {
     objects: BTreeMap<(u32, u32), Object>,
     event: u32,
+}
+
+impl Default for Rm {
+    fn default() -> Self {
+        let [client, device, subdevice] = INTERNAL;
+        let object = |parent, class| Object { parent, class };
+        let objects = BTreeMap::from([
+            ((client, client), object(0, class::CLIENT)),
+            ((client, device), object(client, class::DEVICE)),
+            ((client, subdevice), object(device, class::SUBDEVICE)),
+        ]);
+        Self { objects, event: 0 }
+    }
 }
 
 /// How many bytes of payload a call says that it has, by its first bytes. `None` if it does not.
@@ -308,6 +325,9 @@ fn static_info(info: &mut [u8]) {
     region[28] = 1;
     region[29] = 1;
     info[STATIC_NAME..STATIC_NAME + NAME.len()].copy_from_slice(NAME);
+    for (i, handle) in INTERNAL.into_iter().enumerate() {
+        put(info, STATIC_INTERNAL + 4 * i, handle);
+    }
 }
 
 #[cfg(test)]
@@ -343,8 +363,12 @@ mod tests {
         assert_eq!(alloc(&mut rm, 1, 2, 3, class::SUBDEVICE), status::OK);
         assert_eq!(alloc(&mut rm, 1, 2, 4, 0x1234), status::INVALID_CLASS);
         assert_eq!(rm.free(1, 1), status::OK);
-        assert!(rm.objects.is_empty());
+        assert_eq!(rm.objects.len(), INTERNAL.len());
         assert_eq!(rm.free(1, 3), status::INVALID_OBJECT);
+        assert_eq!(
+            alloc(&mut rm, INTERNAL[0], INTERNAL[1], 9, class::SUBDEVICE),
+            status::OK
+        );
     }
 
     #[test]

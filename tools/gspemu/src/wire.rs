@@ -3,8 +3,8 @@
 //! Messages: what one looks like in the pages of a queue.
 //!
 //! A message takes whole pages. It begins with the transport's header (48 bytes: tag and additional
-//! data, unused; checksum; sequence; number of pages), which is followed by the header of the remote
-//! procedure call (32 bytes) and its payload.
+//! data, unused; checksum; sequence; number of pages), which is followed by the header of the
+//! remote procedure call (32 bytes) and its payload.
 
 use std::fmt;
 

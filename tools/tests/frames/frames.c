@@ -19,6 +19,7 @@
 #include <time.h>
 
 #include <EGL/egl.h>
+#include <EGL/eglext.h>
 #include <GLES2/gl2.h>
 
 #include "../pictures/picture.h"
@@ -174,23 +175,64 @@ static void write_frame(EGLDisplay display, EGLSurface surface, const char *path
 	fprintf(stderr, "frames: frame %u is by %s\n", frames, (const char *)string(GL_RENDERER));
 }
 
-EGLBoolean eglSwapBuffers(EGLDisplay display, EGLSurface surface)
+static void frame_is_over(EGLDisplay display, EGLSurface surface)
 {
-	static __typeof__(&eglSwapBuffers) real;
 	const char *frame = getenv("FRAME"), *path = getenv("FRAME_FILE");
 
-	if (!real)
-		real = egl("eglSwapBuffers");
 	if (frame && path && frames == strtoul(frame, NULL, 10))
 		write_frame(display, surface, path);
 	frames++;
+}
+
+EGLBoolean eglSwapBuffers(EGLDisplay display, EGLSurface surface)
+{
+	static __typeof__(&eglSwapBuffers) real;
+
+	if (!real)
+		real = egl("eglSwapBuffers");
+	frame_is_over(display, surface);
 	return real(display, surface);
+}
+
+/* Two extensions have it. Toolkits present only what has changed. */
+static PFNEGLSWAPBUFFERSWITHDAMAGEKHRPROC real_damage;
+
+static EGLBoolean swap_damage(EGLDisplay display, EGLSurface surface, const EGLint *rectangles,
+			      EGLint count)
+{
+	frame_is_over(display, surface);
+	return real_damage(display, surface, rectangles, count);
+}
+
+static void *replacement(const char *name)
+{
+	if (!strcmp(name, "eglSwapBuffers"))
+		return eglSwapBuffers;
+	if (!strcmp(name, "eglGetProcAddress"))
+		return eglGetProcAddress;
+	return NULL;
+}
+
+__eglMustCastToProperFunctionPointerType eglGetProcAddress(const char *name)
+{
+	static __typeof__(&eglGetProcAddress) real;
+	void *function = replacement(name);
+
+	if (function)
+		return (__eglMustCastToProperFunctionPointerType)function;
+	if (!real)
+		real = egl("eglGetProcAddress");
+	if (strcmp(name, "eglSwapBuffersWithDamageKHR") &&
+	    strcmp(name, "eglSwapBuffersWithDamageEXT"))
+		return real(name);
+	real_damage = (PFNEGLSWAPBUFFERSWITHDAMAGEKHRPROC)real(name);
+	return real_damage ? (__eglMustCastToProperFunctionPointerType)swap_damage : NULL;
 }
 
 /* Programs that look for EGL's functions themselves. */
 void *dlsym(void *restrict handle, const char *restrict name)
 {
-	if (!strcmp(name, "eglSwapBuffers"))
-		return eglSwapBuffers;
-	return real_dlsym(handle, name);
+	void *function = replacement(name);
+
+	return function ? function : real_dlsym(handle, name);
 }

@@ -37,7 +37,7 @@ else
 	mkdir -p "$tree"
 	(
 		cd "$REPO" || exit
-		git ls-files -z Documentation rust drivers samples tools README.md Makefile Kbuild | xargs -0 cp --parents -t "$tree"
+		git ls-files -z Documentation rust drivers samples tools README.md Makefile Kbuild Kconfig MAINTAINERS | xargs -0 cp --parents -t "$tree"
 		git -C "$tree" init -q
 		git -C "$tree" add -A
 	)

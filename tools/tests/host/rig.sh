@@ -86,6 +86,41 @@ module_tests() {
 	modules_for "builds and installs the modules" "$(kernel plain)/build" 0 'INSTALL .*/asahi\.ko'
 }
 
+# The package of what module_tests has built: its script lets it be installed, or says why not, for systems that are made up.
+package_tests() {
+	local dir=$LOGS/package release build file status=0
+	build=$(kernel plain)/build
+	release=$(cat "$build/include/config/kernel.release")
+	# packs NAME DIR STATUS PATTERN
+	packs() {
+		local status=0
+		in_root "$(toolchain)" make -C "$REPO" package KDIR="$2" >"$RIG_LOG" 2>&1 || status=$?
+		judge "$1" $status "$3" "$4"
+	}
+	# installs NAME STATUS PATTERN
+	installs() {
+		local status=0
+		in_root "$(toolchain)" env DPKG_ROOT="$dir/root" sh "$dir/preinst" install >"$RIG_LOG" 2>&1 || status=$?
+		judge "a package: $1" $status "$2" "$3"
+	}
+	mkdir -p "$dir/root/usr/lib/modules" "$dir/kernel/include/config"
+	packs "no package without a kernel" "$dir/none" 2 'is not a kernel that is built'
+	echo 7.3.99 >"$dir/kernel/include/config/kernel.release"
+	packs "no package without modules" "$dir/kernel" 2 'there are no modules for 7.3.99'
+	packs "makes a package" "$build" 0 "^package: .*_arm64\.deb\$"
+	file=$(sed -nE 's/^package: //p' "$RIG_LOG")
+	in_root "$(toolchain)" bash -c 'dpkg-deb -c "$1" && dpkg-deb -I "$1" preinst >"$2/preinst"' bash "$file" "$dir" \
+		>"$RIG_LOG" 2>&1 || status=$?
+	judge "a package: has the modules" $status 0 "/usr/lib/modules/$release/updates/asahi-async/asahi\.ko"
+	installs "without the kernel" 1 'that kernel is not installed'
+	mkdir -p "$dir/root/usr/lib/modules/$release"/{kernel,build}
+	installs "nothing says what the kernel has" 0 'nothing says which symbols'
+	cp "$build/Module.symvers" "$dir/root/usr/lib/modules/$release/build/"
+	installs "the kernel that it is for" 0 ''
+	sed -i '/5errorNt.*5Error/d' "$dir/root/usr/lib/modules/$release/build/Module.symvers"
+	installs "a kernel that was built otherwise" 1 'the kernel lacks [0-9]+ of the [0-9]+ symbols'
+}
+
 # "make desktop", and what a VNC client sees of it.
 desktop_test() {
 	local status=0
@@ -159,6 +194,7 @@ rig_tests() {
 	broken_modules
 	no_mirror
 	module_tests
+	package_tests
 	picture_tests
 	[ "$TIER" = test ] || desktop_test
 }

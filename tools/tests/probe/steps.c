@@ -3,13 +3,18 @@
  * A probe that has no memory at one of its steps. After each that failed there is one line in the
  * kernel's log, the next probe works, and its GPU runs a job. What leaks is for kmemleak to find.
  *
- * usage: probe-steps thread STEP [FIRST]
+ * usage: probe-steps thread STEP [FIRST [SECONDS]]
  *					the kernel's fault injection has the Nth allocation of the
  *					thread that binds the device fail, for N = FIRST or 1,
  *					STEP more and so on, until the probe has fewer
- *        probe-steps workers BYTES	an allocation of the kernel's workers fails, among which are
+ *        probe-steps sample STEP LAST	the same for N = STEP, twice that and so on, up to LAST,
+ *					which has to be before drm_dev_init()
+ *        probe-steps workers BYTES [SECONDS]
+ *					an allocation of the kernel's workers fails, among which are
  *					those that the probe waits for: the first one, the first
  *					one after BYTES bytes, and so on
+ *
+ * After SECONDS it says with which FIRST to go on ("# next N"), and ends.
  *
  * Left out are steps of Linux 7.3's own, as one of them does not survive it: if
  * drm_sysfs_minor_alloc() has no memory, drm_minor_alloc() leaves an error pointer in minor->kdev,
@@ -28,6 +33,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -251,59 +257,71 @@ static const char *try_step(unsigned int n, const char *kind, int log, bool *ove
 	return NULL;
 }
 
+/* Which steps to try. */
+struct plan {
+	unsigned int first, step;
+	/* The last one, and when to end before it, in seconds. */
+	unsigned int last;
+	double seconds;
+};
+
 /* What the steps have come to. */
 struct result {
 	unsigned int steps, failed, bad, left_out;
-	bool over;
+	/* The first step that was not tried. */
+	unsigned int next;
+	/* The probe has fewer allocations; or it was the last step, or there was no more time. */
+	bool over, enough;
 };
 
-static void count_step(struct result *result, const char *what, unsigned int n, const char *why)
+static double seconds(void)
 {
-	result->steps++;
-	if (!why)
-		return;
-	result->bad++;
-	printf("# %s %u: %s\n", what, n, why);
-	fflush(stdout);
-	/* The next step begins without the device. */
-	if (is_bound())
-		write_file(DRIVER "unbind", DEVICE);
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
 }
 
-static struct result thread_steps(int log, unsigned int step, unsigned int n)
+/* Tries the next step, and says what it was bad for, if it was. */
+static void next_step(struct result *result, const struct plan *plan, const char *kind, int log,
+		      struct place *place)
 {
-	struct result result = {};
+	const char *what = kind ? kind : "allocation";
+	const char *why = try_step(result->next, kind, log, &result->over, place, &result->failed);
+
+	result->steps++;
+	if (why) {
+		result->bad++;
+		printf("# %s %u: %s\n", what, result->next, why);
+		/* The next step begins without the device. */
+		if (is_bound())
+			write_file(DRIVER "unbind", DEVICE);
+	} else if (result->steps % 20 == 0) {
+		printf("# %s %u: %u have failed\n", what, result->next, result->failed);
+	}
+	result->next += plan->step;
+	if (place->drm && !result->left_out) {
+		printf("# %u to %u are left out: drm_dev_init()\n", result->next,
+		       result->next + LEFT_OUT - 1);
+		result->left_out = LEFT_OUT;
+		result->next += LEFT_OUT;
+	}
+	fflush(stdout);
+}
+
+static struct result try_steps(int log, const char *kind, struct plan plan)
+{
+	const double end = seconds() + plan.seconds;
+	struct result result = { .next = plan.first };
 	struct place place = {};
 
 	while (!result.over && result.bad < 10) {
-		count_step(&result, "allocation", n,
-			   try_step(n, NULL, log, &result.over, &place, &result.failed));
-		if (result.steps % 20 == 0) {
-			printf("# allocation %u: %u have failed\n", n, result.failed);
-			fflush(stdout);
+		if (result.next > plan.last || seconds() > end) {
+			result.enough = true;
+			break;
 		}
-		if (place.drm && !result.left_out) {
-			printf("# allocations %u to %u are left out: drm_dev_init()\n", n + 1,
-			       n + LEFT_OUT);
-			fflush(stdout);
-			result.left_out = LEFT_OUT;
-			n += LEFT_OUT;
-		} else {
-			n += step;
-		}
+		next_step(&result, &plan, kind, log, &place);
 	}
-	printf("# the last step was before allocation %u\n", n);
-	return result;
-}
-
-static struct result worker_steps(int log, const char *kind, unsigned int step)
-{
-	struct result result = {};
-	struct place place;
-
-	for (unsigned int n = 0; !result.over && result.bad < 10; n += step)
-		count_step(&result, kind, n,
-			   try_step(n, kind, log, &result.over, &place, &result.failed));
 	return result;
 }
 
@@ -311,22 +329,46 @@ static void report(const char *what, struct result result)
 {
 	printf("# %s: %u steps, %u probes have failed\n", what, result.steps, result.failed);
 	check_true("each probe fails with one line, and the next one works", !result.bad);
-	check_true("the last step is behind the probe's last allocation", result.over);
+	if (result.enough)
+		printf("# next %u\n", result.next);
+	else
+		check_true("the last step is behind the probe's last allocation", result.over);
+}
+
+static int usage(void)
+{
+	fprintf(stderr,
+		"usage: probe-steps thread STEP (%d at most) [FIRST [SECONDS]]\n"
+		"       probe-steps sample STEP LAST\n"
+		"       probe-steps workers BYTES [SECONDS]\n",
+		MAX_STEP);
+	return 2;
 }
 
 int main(int argc, char **argv)
 {
-	bool thread = argc >= 3 && argc <= 4 && !strcmp(argv[1], "thread");
-	unsigned int step = thread || argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
-	unsigned int first = argc == 4 ? strtoul(argv[3], NULL, 10) : 1;
+	const char *how = argc >= 3 ? argv[1] : "";
+	struct plan plan = { .first = 1, .last = UINT_MAX, .seconds = 1e9 };
+	bool thread = !strcmp(how, "thread"), sample = !strcmp(how, "sample");
 	int log;
 
-	if (!step || (thread && (step > MAX_STEP || !first)) ||
-	    (!thread && strcmp(argv[1], "workers"))) {
-		fprintf(stderr, "usage: probe-steps thread STEP (%d at most) [FIRST]\n"
-			"       probe-steps workers BYTES\n", MAX_STEP);
-		return 2;
-	}
+	if (!thread && !sample && strcmp(how, "workers"))
+		return usage();
+	plan.step = strtoul(argv[2], NULL, 10);
+	if (sample)
+		plan.first = plan.step;
+	else if (!thread)
+		plan.first = 0;
+	if (sample && argc == 4)
+		plan.last = strtoul(argv[3], NULL, 10);
+	else if (sample)
+		return usage();
+	if (thread && argc >= 4)
+		plan.first = strtoul(argv[3], NULL, 10);
+	if (argc >= (thread ? 5 : 4) && !sample)
+		plan.seconds = strtoul(argv[argc - 1], NULL, 10);
+	if (!plan.step || argc > 5 || (thread && (plan.step > MAX_STEP || !plan.first)))
+		return usage();
 	need("allocations that may wait fail", write_file(FAILSLAB "ignore-gfp-wait", "N"));
 	need("pages that may wait fail", write_file(FAIL_PAGES "ignore-gfp-wait", "N"));
 	need("small ones too", write_file(FAIL_PAGES "min-order", "0"));
@@ -338,17 +380,25 @@ int main(int argc, char **argv)
 	need("open the kernel's log", log < 0 ? -errno : 0);
 	need("unbind", write_file(DRIVER "unbind", DEVICE));
 
-	if (thread) {
-		struct result result = thread_steps(log, step, first);
+	if (thread || sample) {
+		struct result result = try_steps(log, NULL, plan);
 
 		report("the thread", result);
-		check_true("some have failed", result.failed > 2);
-		check_true("drm_dev_init() was passed", result.left_out > 0);
+		/* Behind the first steps there may be few. */
+		if (plan.first == plan.step || plan.first == 1)
+			check_true("some have failed", result.failed > 2);
+		if (sample)
+			check_true("drm_dev_init() is behind them", !result.left_out);
+		else if (plan.first == 1 && !result.enough)
+			check_true("drm_dev_init() was passed", result.left_out > 0);
 	} else {
-		struct result slab = worker_steps(log, FAILSLAB, step);
-		struct result pages = worker_steps(log, FAIL_PAGES, PAGES);
+		struct result slab = try_steps(log, FAILSLAB, plan);
 
 		report("workers, slab", slab);
+		/* Pages come in whole ones. */
+		plan.step = PAGES;
+		struct result pages = try_steps(log, FAIL_PAGES, plan);
+
 		report("workers, pages", pages);
 		check_true("there were some", slab.steps > 2 && pages.steps > 2);
 	}

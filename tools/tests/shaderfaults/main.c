@@ -2,10 +2,14 @@
 /*
  * Shaders that access what they may not, or never end, and other jobs beside them. Prints TAP.
  *
- * usage: shader-faults NAME       NAME: part of the device's name
+ * usage: shader-faults NAME [ROUNDS]
+ *
+ * NAME: part of the device's name. With ROUNDS, so often: a shader without end, then a good job of
+ * the same client, and one of another.
  */
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../vulkan/compute.h"
@@ -99,12 +103,49 @@ static void fault(const char *name, const char *text, enum what what, uint64_t a
 	gpu_close(&good.gpu);
 }
 
+/* Whether a job does what it should. */
+static bool is_good(struct client *client)
+{
+	start(client, FOREVER + 1, 0);
+	return wait_for(&client->gpu) == VK_SUCCESS && is_result(client, 100, 1);
+}
+
+static void rounds(const char *name, int count)
+{
+	int ended = 0, own = 0, others = 0;
+	struct client bad, other;
+
+	client_open(&bad, name);
+	client_open(&other, name);
+	for (int i = 0; i < count; i++) {
+		start(&bad, FOREVER, 0);
+		wait_for(&bad.gpu);
+		ended += is_result(&bad, 100, 1) || is_result(&bad, 0, 0);
+		own += is_good(&bad);
+		others += is_good(&other);
+		if (i % 20 == 19)
+			printf("# %d rounds\n", i + 1);
+		fflush(stdout);
+	}
+	printf("# %d rounds: %d got to the end, %d and %d good jobs\n", count, ended, own, others);
+	report("no shader without end gets to its end", !ended);
+	report("the next job of the client is good, each time", own == count);
+	report("that of another client as well", others == count);
+	gpu_close(&other.gpu);
+	gpu_close(&bad.gpu);
+}
+
 int main(int argc, char **argv)
 {
 	struct client client;
 
+	if (argc == 3 && atoi(argv[2]) > 0) {
+		rounds(argv[1], atoi(argv[2]));
+		printf("1..%d\n", passed + failed);
+		return failed ? 1 : 0;
+	}
 	if (argc != 2)
-		fail("usage: shader-faults NAME");
+		fail("usage: shader-faults NAME [ROUNDS]");
 	client_open(&client, argv[1]);
 	start(&client, READ, UNMAPPED);
 	report("a read of nothing gives zeros",

@@ -249,6 +249,7 @@ machine_command() {
 		-drive "if=none,id=root,format=raw,readonly=on,file=$IMAGE" -device virtio-blk-pci,drive=root
 		-fsdev "local,id=rig,path=$RUN/rig,security_model=none" -device virtio-9p-pci,fsdev=rig,mount_tag=rig
 		-device virtio-rng-pci -device virtio-serial-pci)
+	[ ! -e "$KERNEL_BUILD/initrd" ] || QEMU+=(-initrd "$KERNEL_BUILD/initrd")
 	[ -z "$GRAPHICS" ] || QEMU+=(-drive "if=none,id=graphics,format=raw,readonly=on,file=$GRAPHICS_IMAGE"
 		-device virtio-blk-pci,drive=graphics,serial=graphics)
 	[ -z "$ICOUNT" ] || QEMU+=(-icount shift=0,sleep=off)

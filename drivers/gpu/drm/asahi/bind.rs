@@ -58,7 +58,7 @@ pub(crate) fn page_range(start: u64, size: u64) -> Option<Range<u64>> {
     aligned.then_some(start..end)
 }
 
-/// Whether `inner` is within `outer`.
+/// Returns whether `inner` is within `outer`.
 pub(crate) fn is_within(inner: &Range<u64>, outer: &Range<u64>) -> bool {
     outer.start <= inner.start && inner.end <= outer.end
 }
@@ -67,7 +67,7 @@ fn overlap(a: &Range<u64>, b: &Range<u64>) -> bool {
     a.start < b.end && b.start < a.end
 }
 
-/// The driver's range of a new VM.
+/// Returns the driver's range of a new VM.
 pub(crate) fn kernel_range(start: u64, end: u64) -> Result<Range<u64>, Invalid> {
     let range = start..end;
     let size = end.checked_sub(start).ok_or(Invalid)?;

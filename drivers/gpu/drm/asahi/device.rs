@@ -141,7 +141,7 @@ const IOCTLS: &[DrmIoctlDescriptor] = in_order(&[
     ioctl!(IOCTL_SUBMIT, Submit, AsahiFile::submit),
 ]);
 
-/// The table, when it is sure that every ioctl is at its index, by which DRM finds it.
+/// Returns the table, when it is sure that every ioctl is at its index, by which DRM finds it.
 const fn in_order(table: &[DrmIoctlDescriptor]) -> &[DrmIoctlDescriptor] {
     let mut i = 0;
     while i < table.len() {

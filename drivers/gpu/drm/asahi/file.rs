@@ -156,7 +156,7 @@ pub(crate) fn must_be_zero(fields: &[u64]) -> Result {
 }
 
 impl AsahiFile {
-    /// The VM with number `id`.
+    /// Returns the VM with number `id`.
     pub(crate) fn vm(&self, id: u32) -> Result<Arc<Vm>> {
         self.vms.lock().get(id).cloned()
     }
@@ -204,7 +204,8 @@ impl AsahiFile {
         self.objects.give_back(1);
     }
 
-    /// Bytes of buffer objects that the client has no handle of any more, but timestamps in.
+    /// Returns the bytes of buffer objects that the client has no handle of any more, but
+    /// timestamps in.
     fn closed_memory(&self) -> u64 {
         self.timestamps.lock().closed_memory()
     }
@@ -214,7 +215,7 @@ impl AsahiFile {
         self.queues.lock().get(id).cloned()
     }
 
-    /// The timestamp buffer with number `handle`.
+    /// Returns the timestamp buffer with number `handle`.
     pub(crate) fn timestamps(&self, handle: u32) -> Result<Arc<Timestamps>> {
         self.timestamps.lock().get(handle).cloned()
     }

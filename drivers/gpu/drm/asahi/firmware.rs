@@ -335,7 +335,7 @@ impl Firmware {
         self.power.begin()
     }
 
-    /// The event slots.
+    /// Returns the event slots.
     pub(crate) fn events(&self) -> &Arc<Events> {
         &self.events
     }
@@ -345,7 +345,7 @@ impl Firmware {
         &self.control
     }
 
-    /// Whether and when the firmware is dead.
+    /// Returns whether and when the firmware is dead.
     pub(crate) fn crash(&self) -> &Crash {
         &self.crash
     }
@@ -365,12 +365,12 @@ impl Firmware {
         self.events.progress()
     }
 
-    /// Addresses of the statistics blocks.
+    /// Returns the addresses of the statistics blocks.
     pub(crate) fn stats(&self) -> StatsAddresses {
         self.init_data.stats
     }
 
-    /// The highest clock of the GPU, as the bootloader found it.
+    /// Returns the highest clock of the GPU, as the bootloader found it.
     pub(crate) fn max_frequency_khz(&self) -> Option<u32> {
         self.max_frequency_khz
     }

@@ -174,7 +174,7 @@ unsafe extern "C" fn asahi_gem_create_for_import(
     }
 }
 
-/// The object behind a handle of `file`.
+/// Returns the object behind a handle of `file`.
 pub(crate) fn lookup(file: &drm::File<AsahiFile>, handle: u32) -> Result<ARef<Object>> {
     Object::lookup_handle(file, handle)
 }
@@ -196,7 +196,7 @@ impl Buffer {
         Ok(Some(coming))
     }
 
-    /// Whether it may be bound in the VM with this root.
+    /// Returns whether it may be bound in the VM with this root.
     pub(crate) fn may_be_bound_by(&self, root: &Object) -> bool {
         match &self.private_to {
             None => true,
@@ -235,7 +235,7 @@ impl<'a> PinnedPages<'a> {
         Ok(Self(table))
     }
 
-    /// The addresses of the pages from `offset` on, as many as there are.
+    /// Returns the addresses of the pages from `offset` on, as many as there are.
     pub(crate) fn at_offset(&self, offset: u64) -> impl Iterator<Item = u64> + '_ {
         let mut skip = offset;
         self.0.iter().flat_map(move |entry| {
@@ -247,7 +247,7 @@ impl<'a> PinnedPages<'a> {
     }
 }
 
-/// Size of an object in bytes.
+/// Returns the size of an object in bytes.
 pub(crate) fn size(object: &Object) -> u64 {
     BaseObject::size(object) as u64
 }

@@ -268,22 +268,22 @@ impl Parts {
 }
 
 impl Gpu {
-    /// What is known about its chip.
+    /// Returns what is known about its chip.
     pub(crate) fn chip(&self) -> &'static Chip {
         self.parts.chip
     }
 
-    /// What it says about itself.
+    /// Returns what it says about itself.
     pub(crate) fn id(&self) -> &GpuId {
         &self.id
     }
 
-    /// The scope of all tasks that need the firmware: each queue's is a child of it.
+    /// Returns the scope of all tasks that need the firmware: each queue's is a child of it.
     pub(crate) fn scope(&self) -> &Scope {
         &self.parts.queues
     }
 
-    /// Its page tables.
+    /// Returns its page tables.
     pub(crate) fn uat(&self) -> &Arc<Uat> {
         &self.parts.uat
     }
@@ -293,7 +293,7 @@ impl Gpu {
         &self.parts.heaps
     }
 
-    /// What its tasks may not free.
+    /// Returns what its tasks may not free.
     pub(crate) fn deferred(&self) -> &Arc<DeferredDropQueue> {
         &self.parts.deferred
     }
@@ -327,12 +327,12 @@ impl Gpu {
         }
     }
 
-    /// Its firmware.
+    /// Returns its firmware.
     pub(crate) fn firmware(&self) -> &Arc<Firmware> {
         &self.parts.firmware
     }
 
-    /// Whether shaders survive accesses to memory that is not mapped.
+    /// Returns whether shaders survive accesses to memory that is not mapped.
     pub(crate) fn has_soft_faults(&self) -> bool {
         self.parts.fault_control == Globals::FAULT_CONTROL_SOFT
     }

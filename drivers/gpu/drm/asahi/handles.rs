@@ -11,7 +11,7 @@ pub(crate) struct Handles<T> {
 }
 
 impl<T> Handles<T> {
-    /// Room for `max` things at a time.
+    /// Returns room for `max` things at a time.
     pub(crate) const fn new(max: usize) -> Self {
         Self {
             things: KVVec::new(),
@@ -29,7 +29,7 @@ impl<T> Handles<T> {
         Ok(())
     }
 
-    /// All things.
+    /// Returns all things.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.things.iter().flatten()
     }
@@ -63,7 +63,7 @@ impl<T> Handles<T> {
         Ok(handle.checked_sub(1).ok_or(ENOENT)? as usize)
     }
 
-    /// The thing with number `handle`. `ENOENT` if there is none.
+    /// Returns the thing with number `handle`. `ENOENT` if there is none.
     pub(crate) fn get(&self, handle: u32) -> Result<&T> {
         let thing = self.things.get(Self::index(handle)?);
         thing.and_then(Option::as_ref).ok_or(ENOENT)

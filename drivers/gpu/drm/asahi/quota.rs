@@ -59,7 +59,8 @@ pub(crate) const MAX_OBJECTS: u64 = 1 << 16;
 pub(crate) const TIMESTAMP_SHARE: u64 = 16;
 
 /// What the kernel allocates at most for a file, a VM, a buffer object, a queue, a job, a command
-/// of a job, a fence that a job waits for, and a mapping, besides pages that are counted one by one.
+/// of a job, a fence that a job waits for, and a mapping, besides pages that are counted one by
+/// one.
 ///
 /// Test `oom counted` compares them with what a machine has less of.
 pub(crate) const FILE_BYTES: u64 = 4 << 10;
@@ -77,19 +78,19 @@ static PINNED: Quota = Quota::new();
 /// Memory that is about to be allocated for clients.
 static COMING: Quota = Quota::new();
 
-/// How much of that there is, for a file in debugfs.
+/// Returns how much of that there is, for a file in debugfs.
 #[no_mangle]
 extern "C" fn asahi_pinned() -> u64 {
     PINNED.used()
 }
 
-/// How much of that there may be.
+/// Returns how much of that there may be.
 pub(crate) fn max_pinned() -> u64 {
     // SAFETY: It reads a number.
     unsafe { ffi::asahi_pinned_limit() }
 }
 
-/// Whose memory it is: clients', or the driver's own, for queues and jobs, which has a reserve.
+/// The owner of memory: clients, or the driver, for queues and jobs, which has a reserve.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Share {
     Clients,
@@ -172,7 +173,7 @@ impl Quota {
         let _ = self.0.fetch_sub(amount, Relaxed);
     }
 
-    /// How much is in use.
+    /// Returns how much is in use.
     pub(crate) fn used(&self) -> u64 {
         self.0.load(Relaxed)
     }

@@ -123,7 +123,7 @@ impl Target {
         self.slots.open();
     }
 
-    /// Whether the firmware runs.
+    /// Returns whether the firmware runs.
     fn is_alive(&self) -> bool {
         !self.firmware.crash().is_set()
     }

@@ -99,12 +99,12 @@ impl Timestamps {
         })
     }
 
-    /// The firmware's address of it.
+    /// Returns the firmware's address of it.
     pub(crate) fn va(&self) -> u64 {
         self.mapping.va()
     }
 
-    /// Its size in bytes.
+    /// Returns its size in bytes.
     pub(crate) fn size(&self) -> u64 {
         self.size
     }

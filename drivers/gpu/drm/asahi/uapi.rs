@@ -197,7 +197,7 @@ pub(crate) const IOCTL_QUEUE_CREATE: u32 = read_write::<QueueCreate>(8);
 pub(crate) const IOCTL_QUEUE_DESTROY: u32 = write::<QueueDestroy>(9);
 pub(crate) const IOCTL_SUBMIT: u32 = write::<Submit>(10);
 
-/// The index of an ioctl in the driver's table.
+/// Returns the index of an ioctl in the driver's table.
 pub(crate) const fn index(ioctl: u32) -> usize {
     (_IOC_NR(ioctl) - COMMAND_BASE) as usize
 }

@@ -99,7 +99,7 @@ pub(crate) struct Vm {
 }
 
 impl Vm {
-    /// An address space of which the driver may use `kernel_range`.
+    /// Returns an address space of which the driver may use `kernel_range`.
     pub(crate) fn new(
         drm: &AsahiDevice,
         dev: &Device<Bound>,
@@ -176,17 +176,17 @@ impl Vm {
         &self.kernel_range
     }
 
-    /// The driver's own memory in it, for the GPU.
+    /// Returns the driver's own memory in it, for the GPU.
     pub(crate) fn heap(&self) -> &Heap {
         &self.heap
     }
 
-    /// The driver's own memory in it, for the GPU and the firmware.
+    /// Returns the driver's own memory in it, for the GPU and the firmware.
     pub(crate) fn shared_heap(&self) -> &Heap {
         &self.shared_heap
     }
 
-    /// Its page tables.
+    /// Returns its page tables.
     pub(crate) fn space(&self) -> &Arc<AddressSpace> {
         &self.space
     }
@@ -280,7 +280,7 @@ impl PinnedDrop for Vm {
     }
 }
 
-/// The addresses of the first mapping of `object` in `gpuvm`, if there is one.
+/// Returns the addresses of the first mapping of `object` in `gpuvm`, if there is one.
 fn first_mapping(gpuvm: &UniqueRefGpuVm<Mappings>, object: &Object) -> Option<Range<u64>> {
     let (mut addr, mut range) = (0, 0);
     // SAFETY: Both are valid, and the results are ours. A unique reference to the address space is

@@ -375,7 +375,7 @@ pub(crate) fn defer(node: *mut c_void, run: unsafe extern "C" fn(*mut c_void)) {
     world.0.reaped.lock().unwrap().push(reaped);
 }
 
-/// Whether the calling thread must not sleep.
+/// Returns whether the calling thread must not sleep.
 pub(crate) fn is_atomic() -> bool {
     ATOMIC.with(Cell::get)
 }

@@ -38,7 +38,7 @@ use std::{
 /// or never.
 struct Memory(KBox<UnsafeCell<u64>>);
 
-// SAFETY: Whoever has it accesses it, which loom checks.
+// SAFETY: Its owner accesses it, which loom checks.
 unsafe impl Send for Memory {}
 
 impl Memory {
@@ -191,6 +191,25 @@ fn complete_against_abort() {
         drop(operation);
         aborter.join().unwrap();
         irq.join().unwrap();
+        assert_eq!(device.available(), 1, "the tag is lost");
+    });
+}
+
+/// H1: one waits for what the device has, while that is completed, with its future or without.
+#[test]
+fn complete_against_settled() {
+    model(3, || {
+        let device = device(1);
+        let tag = device.try_reserve().unwrap();
+        let id = tag.id();
+        let operation = tag.start(Memory::new());
+        let d = device.clone();
+        let irq = thread::spawn(move || drop(done(&d, id, 7).unwrap()));
+        let client = thread::spawn(move || drop(operation));
+        block_on(device.settled()).unwrap();
+        assert!(done(&device, id, 8).is_err(), "the device has it");
+        irq.join().unwrap();
+        client.join().unwrap();
         assert_eq!(device.available(), 1, "the tag is lost");
     });
 }

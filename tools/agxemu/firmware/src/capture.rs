@@ -272,7 +272,7 @@ impl Drop for Capture {
     }
 }
 
-/// A hash of a page. It tells by accident of one change in 2^64 that it is none.
+/// Returns a hash of a page. It tells by accident of one change in 2^64 that it is none.
 fn hash(bytes: &[u8]) -> u64 {
     const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
     // Four lanes, so that the multiplications do not wait for each other.
@@ -288,7 +288,7 @@ fn hash(bytes: &[u8]) -> u64 {
     })
 }
 
-/// Everything mapped in a context, but for the kernel's half in that of a user.
+/// Returns everything mapped in a context, but for the kernel's half in that of a user.
 fn mappings(machine: &dyn Machine, slot: u8) -> Vec<Mapping> {
     let kernel = ttb_table(machine.ttbs(0).1);
     let shares = slot != 0 && ttb_table(machine.ttbs(slot).1) == kernel;
@@ -366,8 +366,8 @@ impl Files {
         fs::write(directory.join("meta.json"), taken.meta)
     }
 
-    /// The next directory. Captures of an earlier run stay as they are, which matters the more as
-    /// their files may be shared.
+    /// Returns the next directory. Captures of an earlier run stay as they are, which matters the
+    /// more as their files may be shared.
     fn fresh(&mut self) -> PathBuf {
         loop {
             let directory = self.directory.join(format!("{:06}", self.next));

@@ -92,7 +92,7 @@ impl Doorbell {
     }
 }
 
-/// Name of submission ring `index`.
+/// Returns the name of submission ring `index`.
 pub fn pipe_name(index: usize) -> String {
     format!(
         "pipe {} {}",

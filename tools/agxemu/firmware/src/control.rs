@@ -37,7 +37,7 @@ impl Core {
         Ok(())
     }
 
-    /// Whether the time that Initialize takes is over; it starts with the first question.
+    /// Returns whether the time that Initialize takes is over; it starts with the first question.
     fn is_initialized(&mut self) -> bool {
         let now = self.now();
         let ms = self.behaviour.initialize_ms;

@@ -73,7 +73,7 @@ pub struct Core {
 }
 
 impl Core {
-    /// The firmware after INIT.
+    /// Returns the firmware after INIT.
     pub fn new(
         mem: Memory,
         chip: &'static Chip,
@@ -127,7 +127,7 @@ impl Core {
         self.mem.machine().ticks()
     }
 
-    /// The count of submissions that the host has under way.
+    /// Returns the count of submissions that the host has under way.
     pub(crate) fn pending_submissions(&self) -> Fw<u32> {
         let pending = self
             .mem
@@ -186,7 +186,7 @@ impl Core {
         Ok(next)
     }
 
-    /// Whether there is work that is not finished.
+    /// Returns whether there is work that is not finished.
     pub fn is_busy(&self) -> bool {
         !self.streams.are_idle() || self.halt.is_some() || !self.queues.values().all(Queue::is_idle)
     }

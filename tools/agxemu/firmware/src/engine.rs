@@ -223,7 +223,7 @@ impl Core {
         Ok(Step::Progress)
     }
 
-    /// What is to be done before the GPU is idle, if it is not.
+    /// Returns what is to be done before the GPU is idle, if it is not.
     fn wait_for_gpu(&mut self, kind: PipeKind, now: u64) -> Fw<Option<Step>> {
         let Some(active) = self.streams.get_mut(kind) else {
             return Ok(None);

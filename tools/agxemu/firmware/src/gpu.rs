@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use agx_abi::uat::{Protection, PAGE_SIZE};
 use agxemu_gpu::cdm::{End, Stream};
-use agxemu_gpu::execute::Settings;
+use agxemu_gpu::execute::{Engine, Settings};
 use agxemu_gpu::fault::{AccessError, Reason};
 use agxemu_gpu::job::{self, Job, Limits};
 use agxemu_gpu::render::{FragmentJob, Half, RenderJob, Scene, VertexJob};
@@ -32,6 +32,8 @@ pub struct Options {
     pub tvb_pages: Option<u32>,
     /// What a full one leads to.
     pub overflow: Overflow,
+    /// What runs shaders.
+    pub engine: Engine,
 }
 
 impl Default for Options {
@@ -43,6 +45,7 @@ impl Default for Options {
             trace: false,
             tvb_pages: None,
             overflow: Overflow::default(),
+            engine: Engine::Interpreter,
         }
     }
 }
@@ -320,7 +323,7 @@ impl Context<'_> {
 }
 
 impl Running {
-    /// What came of it, once it is over.
+    /// Returns what came of it, once it is over.
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         match &self.part {
             Part::Compute(job) => job.outcome().map(Outcome::Compute),

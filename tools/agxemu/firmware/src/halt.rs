@@ -38,7 +38,7 @@ pub(crate) struct Halt {
 const RESUME_POLL: u64 = MS / 2;
 
 impl Core {
-    /// Time that a command may hang before it counts as timed out, in ticks.
+    /// Returns the time that a command may hang before it counts as timed out, in ticks.
     pub(crate) fn patience(&self, kind: PipeKind) -> Fw<u64> {
         // The unit of the interval is inferred from its neighbours, which are milliseconds.
         let field = match kind {

@@ -168,7 +168,7 @@ impl Firmware {
         self.behaviour = behaviour;
     }
 
-    /// Whether it has work that is not finished.
+    /// Returns whether it has work that is not finished.
     pub fn is_busy(&self) -> bool {
         matches!(&self.state, State::Running(core) if core.is_busy())
     }
@@ -193,7 +193,7 @@ impl Firmware {
         self.warn(&format!("capture failed, no more captures: {error}"));
     }
 
-    /// What happened so far.
+    /// Returns what happened so far.
     pub fn counters(&self) -> Counters {
         match &self.state {
             State::Running(core) => Counters {
@@ -204,7 +204,7 @@ impl Firmware {
         }
     }
 
-    /// Whether it ended with a panic.
+    /// Returns whether it ended with a panic.
     pub fn has_crashed(&self) -> bool {
         matches!(self.state, State::Crashed)
     }

@@ -62,13 +62,14 @@ pub trait Machine: Send + Sync {
     /// Why the access is not allowed.
     fn translate(&self, slot: u8, va: u64, role: Role, write: bool) -> Result<Page, AccessError>;
 
-    /// The entry that maps `va` in context `slot`, whatever rights it gives.
+    /// Returns the entry that maps `va` in context `slot`, whatever rights it gives.
     fn entry(&self, slot: u8, va: u64) -> Option<Page>;
 
-    /// Everything mapped in context `slot`, in order of address; for context 0, both halves.
+    /// Returns everything mapped in context `slot`, in order of address; for context 0, both
+    /// halves.
     fn mappings(&self, slot: u8) -> Vec<Mapping>;
 
-    /// The two table bases of context `slot`.
+    /// Returns the two table bases of context `slot`.
     fn ttbs(&self, slot: u8) -> (u64, u64);
 
     /// Makes `slot` the coprocessor's current user context, under the handoff lock.
@@ -106,7 +107,7 @@ pub trait Machine: Send + Sync {
     /// As [`Machine::read_phys`].
     fn store_u32(&self, pa: u64, value: u32) -> Result<(), OutsideRam>;
 
-    /// The page of RAM at `pa`, for direct access.
+    /// Returns the page of RAM at `pa`, for direct access.
     ///
     /// # Errors
     ///
@@ -121,16 +122,16 @@ pub trait Machine: Send + Sync {
     /// Why that is not possible; `work` is lost then.
     fn background(self: Arc<Self>, work: Box<dyn FnOnce() + Send>) -> std::io::Result<()>;
 
-    /// Physical base of the handoff region.
+    /// Returns the physical base of the handoff region.
     fn handoff(&self) -> u64;
 
-    /// Physical base of the ttbs region.
+    /// Returns the physical base of the ttbs region.
     fn ttbs_base(&self) -> u64;
 
     /// Puts a message into the mailbox towards the host.
     fn send(&self, endpoint: u8, message: u64);
 
-    /// The 24 MHz timer.
+    /// Returns the 24 MHz timer.
     fn ticks(&self) -> u64;
 
     /// Sets the fault information register.

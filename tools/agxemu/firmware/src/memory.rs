@@ -32,7 +32,7 @@ const NAMES: [(Protection, &str); 11] = [
     (Protection::GPU_SHARED_WO, "GPU_SHARED_WO"),
 ];
 
-/// Name of a protection.
+/// Returns the name of a protection.
 pub fn protection_name(protection: Protection) -> String {
     match NAMES.iter().find(|(known, _)| *known == protection) {
         Some((_, name)) => (*name).to_owned(),
@@ -40,8 +40,8 @@ pub fn protection_name(protection: Protection) -> String {
     }
 }
 
-/// Why a mapping as `got` does not do where the driver in the field maps as `usual`; `None` if it
-/// does.
+/// Returns why a mapping as `got` does not do where the driver in the field maps as `usual`; `None`
+/// if it does.
 ///
 /// Rights count, not bits: a driver that has run on Macs gives more of them than the driver in the
 /// field. Uncached memory does where cached memory does. The reverse is an error: the firmware
@@ -81,17 +81,17 @@ pub struct Record {
 }
 
 impl Record {
-    /// What `field` holds.
+    /// Returns what `field` holds.
     pub fn get<S, T: Value>(&self, field: Field<S, T>) -> T {
         field.read(&self.bytes)
     }
 
-    /// The byte at `offset`.
+    /// Returns the byte at `offset`.
     pub fn byte(&self, offset: usize) -> u8 {
         self.bytes[offset]
     }
 
-    /// Its size.
+    /// Returns its size.
     pub fn size(&self) -> usize {
         self.bytes.len()
     }
@@ -153,12 +153,12 @@ impl Record {
     }
 }
 
-/// First offset behind `field`.
+/// Returns the first offset behind `field`.
 pub fn end<S, T: Value>(field: Field<S, T>) -> usize {
     field.offset() + field.size()
 }
 
-/// Address of `field` in the structure at `base`.
+/// Returns the address of `field` in the structure at `base`.
 pub fn at<S, T: Value>(base: u64, field: Field<S, T>) -> u64 {
     base.wrapping_add(field.offset() as u64)
 }
@@ -185,8 +185,8 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Memory of `machine`. `has_cache`: others see what is written through cached mappings only
-    /// when it is flushed.
+    /// Returns memory of `machine`. `has_cache`: others see what is written through cached mappings
+    /// only when it is flushed.
     pub fn new(machine: Arc<dyn Machine>, has_cache: bool) -> Self {
         Self {
             machine,
@@ -224,17 +224,17 @@ impl Memory {
         }
     }
 
-    /// The machine.
+    /// Returns the machine.
     pub fn machine(&self) -> &dyn Machine {
         &*self.machine
     }
 
-    /// The machine, to be kept.
+    /// Returns the machine, to be kept.
     pub(crate) fn machine_handle(&self) -> &Arc<dyn Machine> {
         &self.machine
     }
 
-    /// The physical address of `va`, and whether the cache is between.
+    /// Returns the physical address of `va`, and whether the cache is between.
     fn place(&self, va: u64, write: bool) -> Fw<(u64, Option<&RefCell<Cache>>)> {
         let page = self
             .machine

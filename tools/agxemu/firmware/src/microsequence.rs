@@ -49,7 +49,7 @@ pub enum Op {
 }
 
 impl Op {
-    /// The op with `header`, its size and its name.
+    /// Returns the op with `header`, its size and its name.
     fn decode(header: u32) -> Option<(Self, usize, &'static str)> {
         Some(match header & OPCODE_MASK {
             WaitForIdle::OPCODE => (Self::WaitForIdle, WaitForIdle::SIZE, "WaitForIdle"),
@@ -78,7 +78,7 @@ impl Op {
         })
     }
 
-    /// What its header has to be in a sequence for `kind`.
+    /// Returns what its header has to be in a sequence for `kind`.
     fn header(self, kind: PipeKind) -> u32 {
         match self {
             Self::WaitForIdle => WaitForIdle::header(kind),
@@ -264,7 +264,7 @@ fn sequence(r: &Record, sequence: u64, work: &Work) -> Fw<()> {
     Ok(())
 }
 
-/// Address of the notifier's tail, which start operations point to.
+/// Returns the address of the notifier's tail, which start operations point to.
 fn notifier_tail(work: &Work) -> u64 {
     at(work.notifier, Notifier::UNK_BUF)
 }

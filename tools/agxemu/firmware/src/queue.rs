@@ -153,7 +153,7 @@ impl Queue {
         })
     }
 
-    /// Whether it has nothing to do.
+    /// Returns whether it has nothing to do.
     pub fn is_idle(&self) -> bool {
         self.done == self.limit
     }
@@ -252,14 +252,15 @@ impl Queue {
         }
     }
 
-    /// Whether a barrier of it has seen `stamp` reach `value`.
+    /// Returns whether a barrier of it has seen `stamp` reach `value`.
     pub fn waited_for(&self, stamp: u64, value: u32) -> bool {
         self.waited
             .get(&stamp)
             .is_some_and(|highest| reached(*highest, value))
     }
 
-    /// The value that the next Run command must carry, given its host stamp and what that holds.
+    /// Returns the value that the next Run command must carry, given its host stamp and what that
+    /// holds.
     pub fn next_value(&self, stamp: u64, holds: u32) -> u32 {
         // A stamp that is used for the first time goes on from what the host has put there.
         let last = self.last_value.filter(|_| self.last_stamp == Some(stamp));
@@ -267,7 +268,7 @@ impl Queue {
     }
 }
 
-/// Entries from `from` to `to` in a command ring.
+/// Returns the entries from `from` to `to` in a command ring.
 pub fn distance(from: u32, to: u32) -> u32 {
     (to + RING - from) % RING
 }

@@ -74,7 +74,7 @@ impl HostRing {
         })
     }
 
-    /// The next message, if there is one. It stays in the ring until [`HostRing::advance`].
+    /// Returns the next message, if there is one. It stays in the ring until [`HostRing::advance`].
     pub fn peek(&self, mem: &Memory) -> Fw<Option<Record>> {
         let write = mem.u32(self.place.state + self.g.wptr)?;
         ensure!(
@@ -145,7 +145,7 @@ impl FirmwareRing {
         })
     }
 
-    /// Index that the next message will have, or `None` if the ring is full.
+    /// Returns the index that the next message will have, or `None` if the ring is full.
     pub fn next(&self, mem: &Memory) -> Fw<Option<u32>> {
         let read = mem.u32(self.place.state)?;
         ensure!(

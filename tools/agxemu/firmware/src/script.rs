@@ -114,7 +114,7 @@ impl Script {
         }
     }
 
-    /// What happens to job `n`.
+    /// Returns what happens to job `n`.
     pub fn job(&self, n: u64) -> Option<JobFault> {
         self.jobs.get(&n).copied()
     }
@@ -124,7 +124,7 @@ impl Script {
         self.delays.get(&n).copied().unwrap_or(self.delay)
     }
 
-    /// Whether Flag event `n` is lost.
+    /// Returns whether Flag event `n` is lost.
     pub fn drops_flag(&self, n: u64) -> bool {
         self.drop_flags.contains(&n)
     }

@@ -38,7 +38,7 @@ impl Default for Slots {
 }
 
 impl Slots {
-    /// QueueInfo of the owner of `slot`.
+    /// Returns the QueueInfo of the owner of `slot`.
     pub fn owner(&self, slot: u8) -> Option<u64> {
         self.owners[usize::from(slot)]
     }
@@ -122,7 +122,7 @@ impl Slots {
     }
 }
 
-/// Whether stamp value `a` is at or after `b`.
+/// Returns whether stamp value `a` is at or after `b`.
 pub fn reached(a: u32, b: u32) -> bool {
     stamp_distance(a, b) >= 0
 }

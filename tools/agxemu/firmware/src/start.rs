@@ -79,6 +79,7 @@ impl Core {
                     soft_faults: self.soft_faults()?,
                     vm_slot: slot,
                     sampler_heap: samplers,
+                    engine: self.gpu.engine,
                 };
                 match self.launch(kind, job, settings)? {
                     Some(gpu) => gpu,
@@ -153,7 +154,7 @@ impl Core {
             .set_u32(place, self.mem.u32(place)?.wrapping_add(1))
     }
 
-    /// Whether shaders read zeros from where nothing is mapped.
+    /// Returns whether shaders read zeros from where nothing is mapped.
     fn soft_faults(&self) -> Fw<bool> {
         let mode = self
             .mem
@@ -213,7 +214,7 @@ impl Core {
         })
     }
 
-    /// The scene of the running vertex command, if it does not fit its buffer.
+    /// Returns the scene of the running vertex command, if it does not fit its buffer.
     fn overflow(&self, kind: PipeKind) -> Option<(Key, u32, u8)> {
         let Command::Vertex(vertex) = &self.streams.get(kind)?.cmd else {
             return None;
@@ -245,7 +246,7 @@ impl Core {
         Ok(true)
     }
 
-    /// What the running vertex command does that had asked for more blocks.
+    /// Returns what the running vertex command does that had asked for more blocks.
     pub(crate) fn grown(&mut self, kind: PipeKind, since: u64) -> Gpu {
         let buffer = match self.streams.get(kind).map(|active| &active.cmd) {
             Some(Command::Vertex(vertex)) => vertex.buffer_slot,
@@ -264,7 +265,7 @@ fn binned(scene: &Scene) -> Option<(&Scene, &Binned)> {
     scene.binned.as_ref().map(|binned| (scene, binned))
 }
 
-/// The frame of a fragment half: what only the vertex half was told comes from the scene.
+/// Returns the frame of a fragment half: what only the vertex half was told comes from the scene.
 fn frame(fragment: &Fragment, scene: &Scene) -> Frame {
     Frame {
         layers: scene.frame.layers,

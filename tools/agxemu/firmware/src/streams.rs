@@ -59,12 +59,12 @@ impl Active {
 pub(crate) struct Streams([Option<Active>; 3]);
 
 impl Streams {
-    /// The command of `kind`.
+    /// Returns the command of `kind`.
     pub(crate) fn get(&self, kind: PipeKind) -> Option<&Active> {
         self.0[kind as usize].as_ref()
     }
 
-    /// The command of `kind`, to be changed.
+    /// Returns the command of `kind`, to be changed.
     pub(crate) fn get_mut(&mut self, kind: PipeKind) -> Option<&mut Active> {
         self.0[kind as usize].as_mut()
     }
@@ -79,17 +79,17 @@ impl Streams {
         std::mem::replace(&mut self.0[kind as usize], new)
     }
 
-    /// Whether there is a command of `kind`.
+    /// Returns whether there is a command of `kind`.
     pub(crate) fn is_busy(&self, kind: PipeKind) -> bool {
         self.0[kind as usize].is_some()
     }
 
-    /// Whether there is none at all.
+    /// Returns whether there is none at all.
     pub(crate) fn are_idle(&self) -> bool {
         self.0.iter().all(Option::is_none)
     }
 
-    /// All commands.
+    /// Returns all commands.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Active> {
         self.0.iter_mut().flatten()
     }

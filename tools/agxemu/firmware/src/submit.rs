@@ -134,7 +134,7 @@ impl Core {
         self.log(Log::Info, &line)
     }
 
-    /// User contexts of the commands in messages that were not taken in yet.
+    /// Returns user contexts of the commands in messages that were not taken in yet.
     ///
     /// For captures: anything that does not make sense here will be found when it is taken in.
     pub(crate) fn submitting_contexts(&self) -> Vec<u8> {

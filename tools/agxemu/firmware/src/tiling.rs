@@ -52,50 +52,50 @@ impl Tiling {
         self.utiles[0] * self.utiles[1]
     }
 
-    /// Words of a macrotile in the tile map: five bytes a utile, up to a whole word.
+    /// Returns the words of a macrotile in the tile map: five bytes a utile, up to a whole word.
     pub fn region_words(&self) -> u32 {
         (self.utiles_of_a_macrotile() * 5 + 3) / 4
     }
 
-    /// Bytes of the tile map.
+    /// Returns the bytes of the tile map.
     pub fn tile_map(&self) -> u64 {
         u64::from(self.layers) * MACROTILES * u64::from(self.region_words()) * 4
     }
 
-    /// Words of a macrotile in the tile pointer cache: two a utile.
+    /// Returns the words of a macrotile in the tile pointer cache: two a utile.
     pub fn cache_words(&self) -> u32 {
         self.utiles_of_a_macrotile() * 2
     }
 
-    /// Bytes of the tile pointer cache.
+    /// Returns the bytes of the tile pointer cache.
     pub fn cache(&self) -> u64 {
         u64::from(self.layers) * MACROTILES * u64::from(self.cache_words()) * 4
     }
 
-    /// Bytes of the layers' metadata.
+    /// Returns the bytes of the layers' metadata.
     pub fn layer_metadata(&self) -> u64 {
         u64::from(self.layers > 1) * 0x100
     }
 
-    /// Number of tiles in a layer.
+    /// Returns the number of tiles in a layer.
     pub fn count(&self) -> u32 {
         self.tiles[0] * self.tiles[1]
     }
 
-    /// The register with the last tile of each direction.
+    /// Returns the register with the last tile of each direction.
     pub fn screen(&self) -> u32 {
         let [x, y] = self.tiles.map(|tiles| tiles - 1);
         x + (y << 12)
     }
 
-    /// The registers with the first tiles of the macrotiles behind the first, nine bits each; the
-    /// last macrotile lowest.
+    /// Returns the registers with the first tiles of the macrotiles behind the first, nine bits
+    /// each; the last macrotile lowest.
     pub fn borders(&self) -> [u32; 2] {
         self.macrotile
             .map(|side| (side << 18) | ((side * 2) << 9) | (side * 3))
     }
 
-    /// The register with the distance of macrotiles in the tile map.
+    /// Returns the register with the distance of macrotiles in the tile map.
     pub fn stride(&self) -> u64 {
         u64::from(self.region_words()) << 26
     }
@@ -110,7 +110,7 @@ impl Tiling {
     }
 }
 
-/// Tiles that cover `pixels`.
+/// Returns the tiles that cover `pixels`.
 fn covering(pixels: u32) -> u32 {
     (pixels - 1) / TILE + 1
 }

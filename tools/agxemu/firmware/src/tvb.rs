@@ -73,7 +73,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// The scene that `vertex` makes, for a queue with `context`.
+    /// Returns the scene that `vertex` makes, for a queue with `context`.
     pub fn new(vertex: &Vertex, context: u64) -> Self {
         Self {
             context,
@@ -87,7 +87,7 @@ impl Scene {
         }
     }
 
-    /// Pages of the buffer that it takes.
+    /// Returns the pages of the buffer that it takes.
     pub fn pages(&self) -> u32 {
         let bytes = self.binned.as_ref().map_or(0, |binned| binned.bytes);
         // The tiler takes its first page before it knows whether there is anything to put there.
@@ -177,7 +177,7 @@ impl Tvb {
         Ok(())
     }
 
-    /// The scene at `key`.
+    /// Returns the scene at `key`.
     pub fn scene(&self, key: Key) -> Option<&Scene> {
         self.scenes.get(&key)
     }
@@ -199,7 +199,7 @@ impl Tvb {
         self.scenes.retain(|_, scene| scene.context != context);
     }
 
-    /// Pages of the buffer that `scene` is in.
+    /// Returns the pages of the buffer that `scene` is in.
     pub fn capacity(&self, scene: &Scene) -> u32 {
         let blocks = self.buffers.get(&scene.buffer_slot).map_or(0, |b| b.blocks);
         let pages = blocks.saturating_mul(BLOCK_PAGES);
@@ -245,7 +245,7 @@ impl Tvb {
         mem.set_u32(at(place, SceneAbi::TOTAL_PAGE_COUNT), pages)
     }
 
-    /// Whether the scene at `key` does not fit its buffer.
+    /// Returns whether the scene at `key` does not fit its buffer.
     pub fn overflows(&self, key: Key) -> bool {
         self.parts(key) > 1
     }
@@ -261,7 +261,7 @@ impl Tvb {
         Some(self.asked)
     }
 
-    /// Whether the host has not answered a question for `slot`.
+    /// Returns whether the host has not answered a question for `slot`.
     pub fn is_asked(&self, slot: u32) -> bool {
         self.questions.contains_key(&slot)
     }

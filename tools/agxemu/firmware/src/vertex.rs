@@ -229,7 +229,7 @@ fn frame(r: &Record) -> Fw<Frame> {
     })
 }
 
-/// Size of a utile, and samples, that `config` says.
+/// Returns the size of a utile, and samples, that `config` says.
 pub fn utile(r: &Record, config: u32) -> Fw<([u32; 2], u32)> {
     let utile = [(config >> 12) & 3, config >> 14].map(|sixteenths| sixteenths.saturating_mul(16));
     let samples = config & 0xfff;

@@ -161,17 +161,17 @@ impl Work {
         })
     }
 
-    /// Address of a field of the command.
+    /// Returns the address of a field of the command.
     pub fn field<S, T: Value>(&self, field: Field<S, T>) -> u64 {
         at(self.va, field)
     }
 
-    /// Whether it has any user timestamp.
+    /// Returns whether it has any user timestamp.
     pub fn has_user_timestamps(&self) -> bool {
         self.user_timestamps != [0, 0]
     }
 
-    /// What it is called.
+    /// Returns what it is called.
     pub fn name(&self) -> String {
         format!("{} command", kind_name(self.kind))
     }
@@ -199,7 +199,7 @@ impl Command {
     }
 }
 
-/// Name of a kind of work.
+/// Returns the name of a kind of work.
 pub fn kind_name(kind: PipeKind) -> &'static str {
     match kind {
         PipeKind::Vertex => "vertex",
@@ -277,7 +277,7 @@ fn meta<S>(mem: &Memory, r: &Record, m: Field<S, JobMeta>) -> Fw<Stamps> {
     Ok(stamps)
 }
 
-/// The addresses at `field`. Those of the user, which may be 0, lie behind `user`.
+/// Returns the addresses at `field`. Those of the user, which may be 0, lie behind `user`.
 fn times<S>(
     mem: &Memory,
     r: &Record,

@@ -26,7 +26,7 @@ pub struct Function<D> {
 }
 
 impl<D: Device> Function<D> {
-    /// The function in front of `device`.
+    /// Returns the function in front of `device`.
     pub fn new(identity: Identity, device: Arc<D>, lines: MsiLines) -> Self {
         Self {
             config: Config::new(&identity),

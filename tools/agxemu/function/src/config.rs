@@ -105,7 +105,7 @@ impl Config {
 }
 
 impl Identity {
-    /// The regions of the function.
+    /// Returns the regions of the function.
     pub fn regions(&self) -> Vec<ServerRegion> {
         (0..VFIO_PCI_NUM_REGIONS)
             .map(|index| {
@@ -136,7 +136,7 @@ impl Identity {
     }
 }
 
-/// The interrupts of the function: MSI alone.
+/// Returns the interrupts of the function: MSI alone.
 pub fn irqs() -> Vec<IrqInfo> {
     (0..VFIO_PCI_NUM_IRQS)
         .map(|index| {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! A PCI function for `-device vfio-user-pci` of QEMU: what every emulated device needs, whatever it
-//! is.
+//! A PCI function for `-device vfio-user-pci` of QEMU: what every emulated device needs, whatever
+//! it is.
 //!
 //! A [`Device`] has registers, and reaches the guest's RAM; [`Function`] is its face to QEMU.
 
@@ -32,7 +32,7 @@ pub trait Device: Send + Sync {
     /// Resets the device: what a reset of the function does.
     fn reset(&self);
 
-    /// The guest's RAM.
+    /// Returns the guest's RAM.
     fn ram(&self) -> &Ram;
 
     /// The guest's RAM has changed.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Mutex;
 
 use agx_isa::exec::host::Sampler;
+pub use agx_isa::exec::Engine;
 use agx_isa::exec::{Cache, Dispatch, Group, Host, Shared, Stop, Tile};
 
 use crate::cdm::End;
@@ -32,13 +33,17 @@ pub struct Settings {
     pub vm_slot: u8,
     /// Address of the sampler heap, and its length in descriptors.
     pub sampler_heap: (u64, u32),
+    /// What runs shaders.
+    pub engine: Engine,
 }
 
 impl Settings {
-    /// Returns what each host thread works with. With a trace, one of them does everything.
-    pub(crate) fn workers<W: Default>(&self, trace: Option<&Sink>) -> Vec<W> {
+    /// Returns what each host thread works with, made of its code. With a trace, one of them does
+    /// everything.
+    pub(crate) fn workers<W>(&self, trace: Option<&Sink>, new: impl Fn(Cache) -> W) -> Vec<W> {
         let threads = if trace.is_some() { 1 } else { self.threads };
-        (0..threads.max(1)).map(|_| W::default()).collect()
+        let worker = |_| new(Cache::with_engine(self.engine));
+        (0..threads.max(1)).map(worker).collect()
     }
 }
 
@@ -51,10 +56,16 @@ pub struct Executor<'a> {
     workers: Vec<Worker>,
 }
 
-#[derive(Default)]
 struct Worker {
     cache: Cache,
     scratch: Scratch,
+}
+
+impl Worker {
+    fn new(cache: Cache) -> Self {
+        let scratch = Scratch::default();
+        Self { cache, scratch }
+    }
 }
 
 impl<'a> Executor<'a> {
@@ -72,7 +83,7 @@ impl<'a> Executor<'a> {
             settings,
             meter,
             trace,
-            workers: settings.workers(trace),
+            workers: settings.workers(trace, Worker::new),
         }
     }
 

@@ -5,13 +5,14 @@
 use std::rc::Rc;
 
 use agx_isa::exec::host::{
-    bits, AtomicOp, BlockWrite, HostFault, ImageWrite, TextureRequest, TextureResult,
+    self, bits, AtomicOp, BlockWrite, HostFault, ImageWrite, TextureRequest, TextureResult,
 };
 use agx_isa::exec::{Dispatch, Host, Lanes, MemoryFault};
 
 use crate::backing::PAGE;
 use crate::fault::{AccessError, Reason};
-use crate::texture::descriptor::Image;
+use crate::texture::descriptor::{Image, Sampler};
+use crate::texture::quick::{self, Texels};
 use crate::texture::{sample, store, Memory};
 use crate::tlb::{Pages, Tlb};
 
@@ -20,6 +21,7 @@ pub struct GpuHost<'a> {
     tlb: Tlb<'a>,
     soft_faults: bool,
     images: Images,
+    sampler: Option<(host::Sampler, [u8; 24], Sampler)>,
     /// Records of the vertices that a vertex program runs for, word by word; empty for others.
     pub(crate) outputs: Vec<Lanes>,
 }
@@ -89,6 +91,7 @@ impl<'a> GpuHost<'a> {
             tlb: Tlb::new(pages),
             soft_faults,
             images: Images::default(),
+            sampler: None,
             outputs: Vec::new(),
         }
     }
@@ -139,6 +142,53 @@ fn parts(va: u64, len: usize) -> impl Iterator<Item = (u64, std::ops::Range<usiz
         done += size;
         (size != 0).then_some((at, range))
     })
+}
+
+impl GpuHost<'_> {
+    /// The sampler of a request, which is kept: to decode it takes longer than to read some texels.
+    /// None if it is not supported, or if there is none.
+    fn sampler(&mut self, request: &TextureRequest, image: &Image) -> Option<Sampler> {
+        if request.op != host::TextureOp::Sample {
+            return None;
+        }
+        match &self.sampler {
+            Some((bytes, texture, sampler))
+                if *bytes == request.sampler && *texture == request.texture =>
+            {
+                Some(*sampler)
+            }
+            _ => {
+                let sampler = Sampler::new(&request.sampler, &image.codec).ok()?;
+                self.sampler = Some((request.sampler, request.texture, sampler));
+                Some(sampler)
+            }
+        }
+    }
+}
+
+impl Texels for GpuHost<'_> {
+    fn texels(&mut self, at: &[u64], size: usize, out: &mut [u32]) -> bool {
+        let page = |va: u64| va & !(PAGE - 1);
+        let mut left = at.iter().zip(out).peekable();
+        while let Some((&first, _)) = left.peek() {
+            let Ok(window) = self.tlb.window(first, false) else {
+                return false;
+            };
+            while let Some((&va, out)) = left.next_if(|(&va, _)| page(va) == page(first)) {
+                let offset = (va % PAGE) as usize;
+                let mut bytes = [0; 4];
+                window.read(offset, &mut bytes[..size]);
+                *out = u32::from_le_bytes(bytes);
+            }
+        }
+        true
+    }
+
+    fn metadata(&mut self, at: u64) -> Option<[u8; 8]> {
+        let mut bytes = [0; 8];
+        self.tlb.read(at, &mut bytes).ok()?;
+        Some(bytes)
+    }
 }
 
 impl Memory for GpuHost<'_> {
@@ -211,6 +261,11 @@ impl Host for GpuHost<'_> {
         result: &mut TextureResult,
     ) -> Result<(), HostFault> {
         let image = self.images.texture(&request.texture)?;
+        if let Some(sampler) = self.sampler(request, &image) {
+            if quick::run(request, &image, &sampler, result, self) {
+                return Ok(());
+            }
+        }
         sample::run(request, &image, result, &mut |va, out| {
             Host::load(self, va, out)
         })

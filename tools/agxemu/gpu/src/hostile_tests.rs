@@ -169,6 +169,7 @@ fn jobs_of_random_bits_end() {
             soft_faults: random.below(2) == 0,
             vm_slot: 1,
             sampler_heap: (DATA, 8),
+            engine: crate::execute::Engine::Compiled { threshold: 0 },
         };
         let limits = Limits {
             group: 3000,

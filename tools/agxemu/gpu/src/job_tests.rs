@@ -83,6 +83,7 @@ fn job(threads: usize) -> Job {
         soft_faults: false,
         vm_slot: 3,
         sampler_heap: (0, 0),
+        engine: crate::execute::Engine::Compiled { threshold: 0 },
     };
     let stream = Stream {
         base: STREAM,

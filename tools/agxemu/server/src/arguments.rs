@@ -30,6 +30,8 @@ usage: agxemu --socket PATH --region NAME=START,SIZE … [OPTION…]
                          gives it
   --tvb-overflow WHAT    what a full one leads to: partial (default), the frame is shaded in parts;
                          grow, the driver is asked for more first
+  --engine NAME          what runs shaders: interpreter (default); compiled, code of the host's CPU
+                         where that is possible
   --trace                log every instruction and memory access of shaders
   --log FILE             log to FILE instead of standard error
   --tlbi FILE            make FILE for the plugin tlbi/plugin.c of QEMU, and report translations
@@ -124,6 +126,7 @@ impl Arguments {
                 "--tvb-pages" => this.gpu.tvb_pages = Some(pages(&option, &value()?)?),
                 "--tvb-overflow" => this.gpu.overflow = value()?.parse()?,
                 "--trace" => this.gpu.trace = true,
+                "--engine" => this.gpu.engine = value()?.parse()?,
                 "--capture" => this.capture = Some(value()?.into()),
                 "--log" => this.log = Some(value()?.into()),
                 "--tlbi" => this.tlbi = Some(value()?.into()),

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
 
+use agx_isa::exec::{statistics, Engine};
 use agxemu_firmware::chip::T8103_V13_5;
 use agxemu_firmware::core::MS;
 use agxemu_firmware::machine::Level;
@@ -66,6 +67,11 @@ fn serve(arguments: Arguments) -> Result<(), String> {
     });
 
     let stats = arguments.stats;
+    let mut gpu = arguments.gpu;
+    let engine = gpu.engine.check();
+    if engine.is_err() {
+        gpu.engine = Engine::Interpreter;
+    }
     let lines = MsiLines::default();
     let soc = Soc::new(
         arguments.regions,
@@ -75,6 +81,9 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         Box::new(lines.clone()),
         log,
     );
+    if let Err(error) = engine {
+        soc.note(Level::Info, &format!("shaders are interpreted: {error}"));
+    }
     if let Some(path) = &arguments.tlbi {
         let ring = Ring::create(path).map_err(|e| format!("{}: {e}", path.display()))?;
         soc.watch(Box::new(ring));
@@ -88,7 +97,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
     ));
     let config = Config {
         chip: &T8103_V13_5,
-        gpu: arguments.gpu,
+        gpu,
         script: arguments.script,
         trouble: arguments.trouble,
         capture: arguments.capture,
@@ -129,12 +138,28 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         soc.note(Level::Info, &format!("{} stale translations", soc.stale()));
     }
     println!("agxemu: {summary}");
+    let engine = statistics();
+    let refused: Vec<_> = engine.refused.iter().collect();
+    soc.note(
+        Level::Info,
+        &format!(
+            "shaders: {} instructions by compiled code, {} interpreted; {} runs of {} instructions \
+             compiled to {} bytes in {} ms, ended by {refused:?}",
+            engine.compiled,
+            engine.interpreted,
+            engine.runs,
+            engine.instructions,
+            engine.bytes,
+            engine.microseconds / 1000,
+        ),
+    );
     if let Some(path) = stats {
         let json = format!(
             "{{\"jobs\": {}, \"interrupts\": {}, \"mmio_reads\": {reads}, \"mmio_writes\": {writes}, \
              \"launches\": {}, \"threads\": {}, \"instructions\": {}, \"gpu_ms\": {}, \
              \"raised_again\": {}, \"stale\": {}, \"freed\": {}, \
-             \"asleep\": {}, \"gated\": {}, \"cuts\": {}, \"remapped\": {}, \"overflows\": {}}}\n",
+             \"asleep\": {}, \"gated\": {}, \"cuts\": {}, \"remapped\": {}, \"overflows\": {}, \
+             \"compiled\": {}, \"interpreted\": {}, \"runs\": {}, \"compile_ms\": {}}}\n",
             counters.completed,
             soc.interrupts(),
             counters.launches,
@@ -149,6 +174,10 @@ fn serve(arguments: Arguments) -> Result<(), String> {
             soc.power_cuts(),
             soc.remappings(),
             counters.overflows,
+            engine.compiled,
+            engine.interpreted,
+            engine.runs,
+            engine.microseconds / 1000,
         );
         std::fs::write(&path, json).map_err(|e| format!("statistics {}: {e}", path.display()))?;
     }

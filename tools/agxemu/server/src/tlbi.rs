@@ -44,7 +44,7 @@ impl Ring {
         Ok(ring)
     }
 
-    /// The word at `offset`, which is in the ring and a multiple of 8.
+    /// Returns the word at `offset`, which is in the ring and a multiple of 8.
     fn word(&self, offset: usize) -> &AtomicU64 {
         assert!(offset % 8 == 0 && offset + 8 <= self.memory.len());
         // SAFETY: In bounds and aligned, as just checked and since mappings are; the plugin, too,

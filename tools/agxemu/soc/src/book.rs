@@ -34,7 +34,7 @@ impl Soc {
         let _ = self.book.set(Book { heard, shadow });
     }
 
-    /// Whether [`Soc::watch`] was called.
+    /// Returns whether [`Soc::watch`] was called.
     pub fn watches(&self) -> bool {
         self.book.get().is_some()
     }

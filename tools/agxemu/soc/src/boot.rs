@@ -14,7 +14,7 @@ use crate::ram::Ram;
 /// Pages of the firmware: the root, two tables of each other level, and two that they map.
 const IMAGE_PAGES: u64 = 7;
 
-/// Whether all regions are RAM.
+/// Returns whether all regions are RAM.
 pub fn is_ready(ram: &Ram, regions: &Regions) -> bool {
     regions
         .0
@@ -28,7 +28,8 @@ pub fn image_entries(regions: &Regions) -> [u64; 2] {
     [table(1), table(2)]
 }
 
-/// The root of the upper half with tables of the firmware behind it, each of which maps one page.
+/// Returns the root of the upper half with tables of the firmware behind it, each of which maps one
+/// page.
 fn image_tables(regions: &Regions) -> Vec<u8> {
     let mut pages = vec![0; (IMAGE_PAGES * PAGE_SIZE) as usize];
     let mut put = |page: u64, index: usize, entry: u64| {

@@ -44,7 +44,7 @@ impl Soc {
         clock.base = (ticks / u128::from(hz)) as u64;
     }
 
-    /// What the firmware's timer shows.
+    /// Returns what the firmware's timer shows.
     pub(crate) fn timer(&self) -> u64 {
         let clock = lock(&self.clock);
         clock.base + clock.read_at.elapsed().as_nanos() as u64 * TICKS_PER_US / 1000

@@ -170,7 +170,7 @@ impl<'a> Life<'a> {
         self.config.trouble.contains(trouble)
     }
 
-    /// Whether this life is over.
+    /// Returns whether this life is over.
     fn is_over(&self) -> bool {
         let signal = self.soc.signal();
         signal.quit || signal.generation != self.generation
@@ -228,8 +228,8 @@ impl<'a> Life<'a> {
         Some(STALE_PERIOD)
     }
 
-    /// Looks whether a coprocessor that was left behind is given other memory; returns when to do it
-    /// again.
+    /// Looks whether a coprocessor that was left behind is given other memory; returns when to do
+    /// it again.
     fn look_whether_remapped(&mut self) -> Option<Duration> {
         let before = self.left?;
         let now = self.soc.is_host_mapped();
@@ -280,7 +280,7 @@ impl<'a> Life<'a> {
         self.soc.send(endpoint, message);
     }
 
-    /// The next message of the host.
+    /// Returns the next message of the host.
     ///
     /// With captures, which take their time, all are taken out of the mailbox first: a host may
     /// give up a coprocessor whose mailbox stays full.
@@ -369,7 +369,7 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// Whether the firmware does nothing any more, as scripted.
+    /// Returns whether the firmware does nothing any more, as scripted.
     fn is_deaf(&self) -> bool {
         let after = |trouble: &Trouble| match trouble {
             Trouble::Deaf(n) => self.commands >= *n,

@@ -16,7 +16,7 @@ const SECTION_HEADER: usize = 16;
 /// Bytes of the header of all.
 const LOG_HEADER: usize = 32;
 
-/// The log of a panic with `reason`, at `ticks`.
+/// Returns the log of a panic with `reason`, at `ticks`.
 pub fn build(reason: &str, ticks: u64) -> Vec<u8> {
     let mut log = vec![0; LOG_HEADER];
 

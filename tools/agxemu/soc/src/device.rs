@@ -90,7 +90,7 @@ pub struct Device {
 }
 
 impl Device {
-    /// The registers of `soc`.
+    /// Returns the registers of `soc`.
     pub fn new(soc: Arc<Soc>, regions: &Regions, abi: [u32; 3], omit: Option<usize>) -> Self {
         let blob = overlay::build(regions, abi, omit, soc.hardware.domain);
         let header = [BOOT_MAGIC, BOOT_VERSION, blob.len() as u32, 0];
@@ -272,7 +272,7 @@ impl Device {
     }
 }
 
-/// What a BAR is called in the log.
+/// Returns what a BAR is called in the log.
 fn block(bar: u32) -> &'static str {
     match bar {
         BAR_ASC => "asc",

@@ -20,7 +20,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// An empty node.
+    /// Returns an empty node.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -56,7 +56,7 @@ impl Node {
         self
     }
 
-    /// The tree below this node, flattened.
+    /// Returns the tree below this node, flattened.
     pub fn flatten(&self) -> Vec<u8> {
         let mut out = Flat::default();
         out.node(self);
@@ -123,7 +123,7 @@ impl Flat {
         self.word(END_NODE);
     }
 
-    /// Where `text` is among the strings.
+    /// Returns where `text` is among the strings.
     fn string(&mut self, text: &str) -> u32 {
         let wanted: Vec<u8> = text.bytes().chain([0]).collect();
         let known = self.strings.windows(wanted.len()).position(|w| w == wanted);

@@ -22,7 +22,7 @@ const POISON: u8 = 0xaa;
 /// So many accesses are logged; all are counted.
 const LINES: u64 = 32;
 
-/// Whether the page around `pa` is one that the guest has freed.
+/// Returns whether the page around `pa` is one that the guest has freed.
 fn is_freed(ram: &Ram, pa: u64) -> bool {
     let page = pa & !(PAGE_SIZE - 1);
     // Nearly always the first word says that it is not.

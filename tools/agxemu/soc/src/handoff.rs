@@ -42,7 +42,7 @@ impl Soc {
         Ok(leads)
     }
 
-    /// Whether the host's part of the upper half is mapped.
+    /// Returns whether the host's part of the upper half is mapped.
     pub fn is_host_mapped(&self) -> bool {
         let at = self.regions.pagetables() + 8 * KERNEL_ROOT_INDEX as u64;
         self.ram.load_u64(at).unwrap_or(0) & pte::VALID == pte::VALID

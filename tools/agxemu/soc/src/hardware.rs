@@ -11,7 +11,7 @@
 //! | `late-messages` | messages come at the worst moment for the mailbox's interrupt handler |
 //! | `statistics` | the fragment statistics are written up to 0x1124 |
 //! | `stamp-bits` | pending stamps have bits above the event slot |
-//! | `cache` | what the firmware writes through cached mappings is not in memory until it is flushed |
+//! | `cache` | what the firmware writes through cached mappings is in memory once it is flushed |
 //! | `slow-init:MS` | Initialize takes so long |
 //! | `slow-halt:MS` | the word that says that the GPU is halted comes so long after the event |
 //! | `slow-boot:MS` | each answer in RTKit's dialogue at a start takes so long |

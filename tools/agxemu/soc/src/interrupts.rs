@@ -74,7 +74,7 @@ impl Soc {
         next
     }
 
-    /// How often a line was signalled that had been before.
+    /// Returns how often a line was signalled that had been before.
     pub fn raised_again(&self) -> u64 {
         self.again.load(Ordering::Relaxed)
     }

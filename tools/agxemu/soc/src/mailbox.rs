@@ -40,8 +40,8 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
-    /// A mailbox in which a message that would come while the host reads comes right after the host
-    /// has found the FIFO empty, while its handler still runs.
+    /// Returns a mailbox in which a message that would come while the host reads comes right after
+    /// the host has found the FIFO empty, while its handler still runs.
     pub fn late() -> Self {
         Self {
             late: Some(VecDeque::new()),
@@ -74,7 +74,7 @@ impl Mailbox {
         true
     }
 
-    /// Whether there is no room towards the coprocessor. Remembers that it was asked.
+    /// Returns whether there is no room towards the coprocessor. Remembers that it was asked.
     pub fn host_sees_full(&mut self) -> bool {
         let full = self.is_full();
         self.was_full |= full;
@@ -86,12 +86,12 @@ impl Mailbox {
         self.to_firmware.len() >= DEPTH
     }
 
-    /// Whether nothing is on its way to the coprocessor.
+    /// Returns whether nothing is on its way to the coprocessor.
     pub fn is_send_empty(&self) -> bool {
         self.to_firmware.is_empty()
     }
 
-    /// Whether nothing is there for the host.
+    /// Returns whether nothing is there for the host.
     pub fn is_receive_empty(&self) -> bool {
         self.to_host.is_empty()
     }
@@ -113,7 +113,7 @@ impl Mailbox {
         (true, lines)
     }
 
-    /// The message that the host would read next; zeros if there is none.
+    /// Returns the message that the host would read next; zeros if there is none.
     pub fn host_peek(&self) -> Message {
         self.to_host.front().copied().unwrap_or_default()
     }

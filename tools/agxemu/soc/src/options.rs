@@ -30,18 +30,18 @@ pub struct Region {
 pub struct Regions(pub [Region; 6]);
 
 impl Regions {
-    /// Base of the page table roots.
+    /// Returns the base of the page table roots.
     pub fn ttbs(&self) -> u64 {
         self.0[0].start
     }
 
-    /// Base of the root table of the upper half, and of the firmware's own tables and memory behind
-    /// it.
+    /// Returns the base of the root table of the upper half, and of the firmware's own tables and
+    /// memory behind it.
     pub fn pagetables(&self) -> u64 {
         self.0[1].start
     }
 
-    /// Base of the handoff structure.
+    /// Returns the base of the handoff structure.
     pub fn handoff(&self) -> u64 {
         self.0[2].start
     }

@@ -28,7 +28,7 @@ const PHANDLE_MAILBOX: u32 = 1;
 const PHANDLE_REGIONS: u32 = 2;
 const PHANDLE_DOMAIN: u32 = PHANDLE_REGIONS + REGIONS.len() as u32;
 
-/// The overlay, for firmware interface `abi`, without region `omit` if there is one.
+/// Returns the overlay, for firmware interface `abi`, without region `omit` if there is one.
 pub fn build(regions: &Regions, abi: [u32; 3], omit: Option<usize>, domain: Domain) -> Vec<u8> {
     let mailbox = Node::new(format!("mbox@{MAILBOX:x}"))
         .strings(
@@ -118,7 +118,7 @@ pub fn build(regions: &Regions, abi: [u32; 3], omit: Option<usize>, domain: Doma
     Node::new("").child(fragment).child(fixups).flatten()
 }
 
-/// The power manager, with the domain of the GPU alone.
+/// Returns the power manager, with the domain of the GPU alone.
 fn power_manager(domain: Domain) -> Node {
     let mut gfx = Node::new("power-controller@0")
         .strings(

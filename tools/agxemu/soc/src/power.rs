@@ -65,7 +65,7 @@ impl Soc {
         self.power.off.store(off, Ordering::Relaxed);
     }
 
-    /// Whether the ID registers read garbage now.
+    /// Returns whether the ID registers read garbage now.
     pub fn are_ids_garbage(&self) -> bool {
         self.hardware.ids && self.power.off.load(Ordering::Relaxed)
     }
@@ -88,12 +88,12 @@ impl Soc {
         }
     }
 
-    /// Whether the domain is there and off.
+    /// Returns whether the domain is there and off.
     pub fn is_gated(&self) -> bool {
         self.hardware.domain != Domain::None && self.power_state() & STATE_ACTUAL == STATE_OFF
     }
 
-    /// The register of the power domain.
+    /// Returns the register of the power domain.
     pub fn power_state(&self) -> u32 {
         self.power.state.load(Ordering::Relaxed)
     }
@@ -136,13 +136,13 @@ impl Soc {
         self.power.gated.load(Ordering::Relaxed)
     }
 
-    /// How often a coprocessor that was not asleep has lost its power so far.
+    /// Returns how often a coprocessor that was not asleep has lost its power so far.
     pub fn power_cuts(&self) -> u64 {
         self.power.cuts.load(Ordering::Relaxed)
     }
 
-    /// Reports that the host maps memory where a coprocessor that it has left behind, neither asleep
-    /// nor started anew, has what it was given before.
+    /// Reports that the host maps memory where a coprocessor that it has left behind, neither
+    /// asleep nor started anew, has what it was given before.
     pub(crate) fn remapped(&self) {
         if self.power.remapped.fetch_add(1, Ordering::Relaxed) < LINES {
             let line = "remapped: the host's half is there again, and the firmware never slept";
@@ -150,7 +150,7 @@ impl Soc {
         }
     }
 
-    /// How often that was found so far.
+    /// Returns how often that was found so far.
     pub fn remappings(&self) -> u64 {
         self.power.remapped.load(Ordering::Relaxed)
     }

@@ -55,7 +55,7 @@ impl Ram {
         Ok(f(unsafe { block.backing.base().add(offset) }))
     }
 
-    /// The page at `pa`.
+    /// Returns the page at `pa`.
     pub fn page(&self, pa: u64) -> Result<HostPage, OutsideRam> {
         let blocks = self.0.read().unwrap_or_else(|e| e.into_inner());
         blocks
@@ -65,7 +65,7 @@ impl Ram {
             .ok_or(OutsideRam(pa))
     }
 
-    /// Whether there is RAM at all of `pa` to `pa + len`.
+    /// Returns whether there is RAM at all of `pa` to `pa + len`.
     pub fn contains(&self, pa: u64, len: usize) -> bool {
         self.with(pa, len, |_| ()).is_ok()
     }

@@ -84,7 +84,7 @@ fn of_type(kind: u64, rest: u64) -> u64 {
     (kind << 52) | rest
 }
 
-/// Bits 59:52.
+/// Returns the bits 59:52.
 fn kind(message: u64) -> u64 {
     (message >> 52) & 0xff
 }
@@ -173,7 +173,7 @@ impl Rtkit {
         }
     }
 
-    /// Whether it is in a state in which nothing of the chip can be relied on.
+    /// Returns whether it is in a state in which nothing of the chip can be relied on.
     pub fn is_off(&self) -> bool {
         matches!(self.stage, Stage::Off | Stage::Asleep)
     }
@@ -190,12 +190,12 @@ impl Rtkit {
         (hello, MANAGEMENT)
     }
 
-    /// Whether it is in the dialogue of a start, or begins one with the next message.
+    /// Returns whether it is in the dialogue of a start, or begins one with the next message.
     pub fn is_starting(&self) -> bool {
         matches!(self.stage, Stage::Asleep | Stage::Hello | Stage::Map(_))
     }
 
-    /// Whether endpoint `ep` was started.
+    /// Returns whether endpoint `ep` was started.
     pub fn is_started(&self, ep: u8) -> bool {
         (self.started[usize::from(ep) / 64] >> (ep % 64)) & 1 != 0
     }
@@ -344,7 +344,7 @@ impl Rtkit {
         Action::Send((of_type(management::ENDPOINT_MAP, rest), MANAGEMENT))
     }
 
-    /// The message that tells the host of a crash, if the host can understand it.
+    /// Returns the message that tells the host of a crash, if the host can understand it.
     pub fn crash(&self) -> Option<Message> {
         let buffer = self.crashlog?;
         let address = buffer.va & ((1 << 44) - 1);
@@ -352,13 +352,14 @@ impl Rtkit {
         Some((message, CRASHLOG))
     }
 
-    /// The message that tells the host of entry `index` of the syslog.
+    /// Returns the message that tells the host of entry `index` of the syslog.
     pub fn syslog(index: u64) -> Message {
         (of_type(SYSLOG_LOG, index), SYSLOG)
     }
 }
 
-/// What follows from a buffer of the host. One host is said to answer with less than was asked for.
+/// Returns what follows from a buffer of the host. One host is said to answer with less than was
+/// asked for.
 fn smaller(buffer: Buffer, wanted: u64) -> Vec<Action> {
     match buffer.size < wanted {
         true => vec![Action::Note(
@@ -368,13 +369,13 @@ fn smaller(buffer: Buffer, wanted: u64) -> Vec<Action> {
     }
 }
 
-/// Whether this message of the host puts the coprocessor to sleep.
+/// Returns whether this message of the host puts the coprocessor to sleep.
 pub fn puts_to_sleep((message, endpoint): Message) -> bool {
     let power = kind(message) == management::SET_IOP_POWER;
     endpoint == MANAGEMENT && power && bits(message, 15, 0) != power::INIT
 }
 
-/// The host's answer to a buffer request.
+/// Returns the host's answer to a buffer request.
 fn buffer(message: u64) -> Result<Buffer, String> {
     let buffer = Buffer {
         va: sign_extend(bits(message, 43, 0), 44),

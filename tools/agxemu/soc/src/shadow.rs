@@ -49,7 +49,7 @@ fn sign_extend(va: u64, bits: u32) -> u64 {
 }
 
 impl Invalidation {
-    /// What the instruction `TLBI …1OS` with the operand `operand` invalidates.
+    /// Returns what the instruction `TLBI …1OS` with the operand `operand` invalidates.
     pub fn decode(instruction: u64, operand: u64) -> Option<Self> {
         let (crm, op2) = (instruction >> 8 & 0xf, instruction >> 5 & 7);
         let asid = (operand >> 48) as u16;
@@ -184,12 +184,12 @@ impl Shadow {
         self.kept.clear();
     }
 
-    /// How many translations are kept.
+    /// Returns how many translations are kept.
     pub fn len(&self) -> usize {
         self.kept.len()
     }
 
-    /// Whether none is.
+    /// Returns whether none is.
     pub fn is_empty(&self) -> bool {
         self.kept.is_empty()
     }
@@ -199,7 +199,7 @@ impl Shadow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unbound;
 
-/// The context whose tables map `key`.
+/// Returns the context whose tables map `key`.
 pub fn context(key: Key) -> u8 {
     match key.asid {
         Some(asid) => asid as u8,
@@ -217,7 +217,7 @@ mod tests {
     const OLD: u64 = 0x8000_0000 | pte::VALID;
     const NG: u64 = pte::NG;
 
-    /// A user page in contexts 1 and 2 and a page of the kernel.
+    /// Returns a user page in contexts 1 and 2 and a page of the kernel.
     fn shadow() -> Shadow {
         let mut s = Shadow::default();
         s.used(1, USER + 0x123, OLD | NG);
@@ -227,7 +227,7 @@ mod tests {
         s
     }
 
-    /// What is stale when every page has gone, in order.
+    /// Returns what is stale when every page has gone, in order.
     fn stale(s: &mut Shadow) -> Vec<Key> {
         let now = Instant::now();
         assert_eq!(s.look(now, |_| Ok(None)), []);

@@ -70,7 +70,7 @@ pub struct Soc {
 }
 
 impl Soc {
-    /// A system whose regions the boot loader has yet to fill.
+    /// Returns a system whose regions the boot loader has yet to fill.
     pub fn new(
         regions: Regions,
         empty_region: Option<usize>,
@@ -216,7 +216,7 @@ impl Soc {
         self.interrupts.load(Ordering::Relaxed)
     }
 
-    /// The fault information register.
+    /// Returns the fault information register.
     pub fn fault_info(&self) -> u64 {
         self.fault_info.load(Ordering::Relaxed)
     }

@@ -19,7 +19,7 @@ pub struct Uat<'a> {
 }
 
 impl Uat<'_> {
-    /// The two roots of `slot`; zero where there is no RAM.
+    /// Returns the two roots of `slot`; zero where there is no RAM.
     pub fn roots(&self, slot: u8) -> (u64, u64) {
         let at = self.ttbs + 16 * u64::from(slot);
         let load = |pa| self.ram.load_u64(pa).unwrap_or(0);
@@ -36,7 +36,7 @@ impl Uat<'_> {
         (root & TTB_VALID != 0).then(|| ttb_table(root))
     }
 
-    /// The entry that maps `va`, or the level (1 to 3) at which the walk ended.
+    /// Returns the entry that maps `va`, or the level (1 to 3) at which the walk ended.
     pub fn walk(&self, slot: u8, va: u64) -> Result<Page, u8> {
         let mut table = self.root(slot, va).ok_or(1)?;
         let (mut entry, mut pte_at) = (0, 0);
@@ -57,7 +57,7 @@ impl Uat<'_> {
         })
     }
 
-    /// The page of `va`, if `role` may access it in this way.
+    /// Returns the page of `va`, if `role` may access it in this way.
     pub fn translate(
         &self,
         slot: u8,
@@ -90,7 +90,7 @@ impl Uat<'_> {
         }
     }
 
-    /// All pages of a context.
+    /// Returns all pages of a context.
     pub fn mappings(&self, slot: u8) -> Vec<Mapping> {
         let mut out = Vec::new();
         for half in [0, FIRMWARE_START] {

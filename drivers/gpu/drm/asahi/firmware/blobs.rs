@@ -133,12 +133,13 @@ impl<'a> Blobs<'a> {
         Ok(())
     }
 
-    /// How many cores the firmware is told that there are.
+    /// Returns how many cores the firmware is told that there are.
     pub(crate) fn cores(&self) -> Cores {
         Cores(HwDataB::NUM_CORES.read(self.hw_cal_b))
     }
 
-    /// The highest clock of the GPU in MHz, as the firmware is told it; `None` if that is missing.
+    /// Returns the highest clock of the GPU in MHz, as the firmware is told it; `None` if that is
+    /// missing.
     pub(crate) fn max_frequency_mhz(&self) -> Option<u32> {
         let last = HwDataB::MAX_PSTATE.read(self.hw_cal_b) as usize;
         HwDataB::FREQUENCIES

@@ -54,7 +54,7 @@ impl Crash {
         self.alive.cancel();
     }
 
-    /// Whether it is set.
+    /// Returns whether it is set.
     pub(crate) fn is_set(&self) -> bool {
         self.alive.is_cancelled()
     }
@@ -73,7 +73,7 @@ impl Crash {
         self.alive.cancelled().await;
     }
 
-    /// What `future` gives, or `ENODEV` as soon as the firmware is dead.
+    /// Returns what `future` gives, or `ENODEV` as soon as the firmware is dead.
     pub(crate) async fn or<F: Future>(&self, future: F) -> Result<F::Output> {
         match select(future, self.alive.cancelled()).await {
             Either::Left(output) => Ok(output),

@@ -279,7 +279,7 @@ impl Events {
         state.window.fail(value, failure(&owner))
     }
 
-    /// The owner of slot `index`, if it has one.
+    /// Returns the owner of slot `index`, if it has one.
     pub(super) fn owner(&self, index: u32) -> Option<Owner> {
         self.slots.get(index as usize)?.state.lock().owner
     }
@@ -299,22 +299,22 @@ pub(crate) struct EventSlot {
 }
 
 impl EventSlot {
-    /// Its number.
+    /// Returns its number.
     pub(crate) fn index(&self) -> u32 {
         self.slot.index as u32
     }
 
-    /// Addresses of its stamps.
+    /// Returns the addresses of its stamps.
     pub(crate) fn addresses(&self) -> Addresses {
         self.slot.addresses
     }
 
-    /// Value of the last command issued, or where the slot started.
+    /// Returns the value of the last command issued, or where the slot started.
     pub(crate) fn issued(&self) -> Stamp {
         self.issued
     }
 
-    /// Whether nothing is in flight.
+    /// Returns whether nothing is in flight.
     pub(crate) fn is_idle(&self) -> bool {
         self.slot.state.lock().window.is_idle()
     }
@@ -351,7 +351,7 @@ impl Watch {
         self.events.update(&self.slot);
     }
 
-    /// What became of the command with number `value`; `None` as long as it is in flight.
+    /// Returns what became of the command with number `value`; `None` as long as it is in flight.
     ///
     /// To be asked before 127 more commands are issued.
     pub(crate) fn outcome(&self, value: Stamp) -> Option<Result<(), Failure>> {

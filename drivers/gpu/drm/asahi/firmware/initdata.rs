@@ -219,7 +219,7 @@ impl InitData {
         })
     }
 
-    /// Address of the root, for the firmware.
+    /// Returns the address of the root, for the firmware.
     pub(super) fn va(&self) -> u64 {
         self.root.va()
     }

@@ -92,7 +92,7 @@ impl Event {
     }
 }
 
-/// Name of the error of an [`Event::ChannelError`].
+/// Returns the name of the error of an [`Event::ChannelError`].
 pub(crate) const fn channel_error_name(error: u32) -> &'static str {
     match error {
         0 => "memory error",
@@ -235,7 +235,7 @@ impl PipeMessage {
     }
 }
 
-/// The text of a log payload, up to its end or to the first byte that cannot be printed.
+/// Returns the text of a log payload, up to its end or to the first byte that cannot be printed.
 ///
 /// `None` if it is not a log payload.
 pub(crate) fn log_text(payload: &FwLogPayload) -> Option<&str> {

@@ -60,17 +60,17 @@ impl Notifier {
         })
     }
 
-    /// Address of the notifier.
+    /// Returns the address of the notifier.
     pub(crate) fn va(&self) -> u64 {
         self.notifier.va()
     }
 
-    /// Address of [`event::Notifier::UNK_BUF`] in it, which start operations name.
+    /// Returns the address of [`event::Notifier::UNK_BUF`] in it, which start operations name.
     pub(crate) fn unk_buf_va(&self) -> u64 {
         self.notifier.va() + event::Notifier::UNK_BUF.offset() as u64
     }
 
-    /// Address of the list head.
+    /// Returns the address of the list head.
     pub(crate) fn list_va(&self) -> u64 {
         self.list.va()
     }

@@ -42,7 +42,7 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
-    /// How a command of `owner` failed that was in flight in `slot`, given what the GPU has
+    /// Returns how a command of `owner` failed that was in flight in `slot`, given what the GPU has
     /// recorded.
     ///
     /// The one that is named is guilty: by the event its slot, by the record its context. If

@@ -183,9 +183,9 @@ impl Recovery {
         self.halt_count.load(Relaxed)
     }
 
-    /// Whether a timeout event is about a halt that has been dealt with already: two commands may
-    /// run out of time at once, and one halt ends both. (So it is understood from traces; the
-    /// second condition makes sure that no halt is missed should that be wrong.)
+    /// Returns whether a timeout event is about a halt that has been dealt with already: two
+    /// commands may run out of time at once, and one halt ends both. (So it is understood from
+    /// traces; the second condition makes sure that no halt is missed should that be wrong.)
     pub(super) fn is_stale(&self, counter: u32) -> bool {
         counter < self.handled && self.halted.load(Acquire) == 0
     }

@@ -47,7 +47,7 @@ impl Producer {
         self.write
     }
 
-    /// Entries that fit, given the firmware's read index.
+    /// Returns the entries that fit, given the firmware's read index.
     pub(crate) const fn room(&self, read: u32) -> Result<u32, BadIndex> {
         if read >= self.size {
             return Err(BadIndex(read));
@@ -79,7 +79,7 @@ impl Consumer {
         Self { size, read: 0 }
     }
 
-    /// The next entry to read, if there is one, given the firmware's write index.
+    /// Returns the next entry to read, if there is one, given the firmware's write index.
     pub(crate) const fn next(&self, write: u32) -> Result<Option<u32>, BadIndex> {
         if write >= self.size {
             return Err(BadIndex(write));

@@ -47,7 +47,7 @@ impl RxMemory {
         })
     }
 
-    /// Addresses of the first state block and the first entry, for the firmware.
+    /// Returns the addresses of the first state block and the first entry, for the firmware.
     pub(super) fn addresses(&self) -> RingAddresses {
         RingAddresses {
             state: self.state.va(),

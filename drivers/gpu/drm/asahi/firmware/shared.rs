@@ -57,12 +57,12 @@ impl Shared {
         Ok(this)
     }
 
-    /// Its address, for the firmware.
+    /// Returns its address, for the firmware.
     pub(crate) fn va(&self) -> u64 {
         self.0.va()
     }
 
-    /// The word at `offset`. `EINVAL` if it is not inside, or not aligned.
+    /// Returns the word at `offset`. `EINVAL` if it is not inside, or not aligned.
     pub(crate) fn word<T: AtomicType>(&self, offset: usize) -> Result<Word<T>> {
         let at = self.span(offset, size_of::<T>())?.cast::<T>();
         if !at.is_aligned() {

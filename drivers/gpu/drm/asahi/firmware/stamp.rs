@@ -21,7 +21,7 @@ impl Stamp {
         Self(self.0.wrapping_add(STAMP_STEP))
     }
 
-    /// The value of the command `count` places after.
+    /// Returns the value of the command `count` places after.
     pub(crate) const fn forward(self, count: usize) -> Self {
         Self(self.0.wrapping_add(count as u32 * STAMP_STEP))
     }
@@ -31,12 +31,13 @@ impl Stamp {
         stamp_distance(self.0, earlier.0)
     }
 
-    /// Whether a stamp with this value tells that the command with value `target` is complete.
+    /// Returns whether a stamp with this value tells that the command with value `target` is
+    /// complete.
     pub(crate) const fn has_reached(self, target: Self) -> bool {
         self.since(target) >= 0
     }
 
-    /// Place of the command among the last `count`; `count` is a power of two.
+    /// Returns the place of the command among the last `count`; `count` is a power of two.
     pub(crate) const fn place(self, count: usize) -> usize {
         (self.0 / STAMP_STEP) as usize & (count - 1)
     }

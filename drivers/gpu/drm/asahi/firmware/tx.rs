@@ -76,7 +76,7 @@ pub(super) const FIRST_PAUSE: Delta = Delta::from_micros(100);
 /// Longest pause between two looks at a read index.
 pub(super) const LAST_PAUSE: Delta = Delta::from_millis(8);
 /// How long the firmware may take for an entry: longer than for a halt, during which it reads none.
-/// Whoever takes a living one for dead loses the GPU until the next reboot.
+/// If a living one is taken for dead, the GPU is lost until the next reboot.
 const LIMIT: Delta = Delta::from_millis(10_000);
 
 /// How many tasks wait at a time until the entry that each has written is dealt with.
@@ -199,7 +199,7 @@ impl TxChannel {
         )
     }
 
-    /// Addresses of state block and entries, for the firmware.
+    /// Returns the addresses of state block and entries, for the firmware.
     pub(super) fn addresses(&self) -> RingAddresses {
         self.addresses
     }
@@ -354,7 +354,8 @@ impl RoomWait {
     ///
     /// # Errors
     ///
-    /// `ENODEV` if the firmware is dead. It is given up if it has dealt with no entry for ten seconds.
+    /// `ENODEV` if the firmware is dead. It is given up if it has dealt with no entry for ten
+    /// seconds.
     pub(crate) fn poll(
         &mut self,
         channel: &Arc<TxChannel>,

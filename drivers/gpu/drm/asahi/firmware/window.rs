@@ -44,7 +44,7 @@ impl Window {
         }
     }
 
-    /// Whether nothing is in flight.
+    /// Returns whether nothing is in flight.
     pub(crate) const fn is_idle(&self) -> bool {
         self.seen.has_reached(self.issued)
     }
@@ -90,7 +90,7 @@ impl Window {
         count
     }
 
-    /// What became of a command; `None` as long as it is in flight.
+    /// Returns what became of a command; `None` as long as it is in flight.
     ///
     /// To be asked before 127 more are issued.
     pub(crate) fn outcome(&self, value: Stamp) -> Option<Result<(), Failure>> {

@@ -99,7 +99,7 @@ impl Handoff {
         fence(Ordering::SeqCst);
     }
 
-    /// Whether the firmware has said that it is here.
+    /// Returns whether the firmware has said that it is here.
     pub(crate) fn answered(&self) -> Result<bool, Stuck> {
         self.locked(|| self.u64(Layout::MAGIC_FW).load(Ordering::Acquire) == Layout::MAGIC)
     }

@@ -41,7 +41,7 @@ unsafe impl Send for Pages {}
 unsafe impl Sync for Pages {}
 
 impl Pages {
-    /// Memory for the tables of an address space of the driver's own.
+    /// Returns memory for the tables of an address space of the driver's own.
     pub(super) const fn new() -> Self {
         Self {
             region: None,
@@ -49,7 +49,7 @@ impl Pages {
         }
     }
 
-    /// Memory for the tables of a client's address space.
+    /// Returns memory for the tables of a client's address space.
     pub(super) const fn for_client() -> Self {
         Self {
             region: None,
@@ -57,7 +57,7 @@ impl Pages {
         }
     }
 
-    /// Memory for tables below a root that is at the start of `region`.
+    /// Returns memory for tables below a root that is at the start of `region`.
     ///
     /// The region need not be part of the kernel's linear mapping: its own mapping is used.
     ///
@@ -118,7 +118,7 @@ unsafe impl TableMemory for Pages {
     }
 }
 
-/// The physical address of a table without entries, which is never freed.
+/// Returns the physical address of a table without entries, which is never freed.
 pub(super) fn empty_table() -> u64 {
     // SAFETY: Computes an address.
     unsafe { ffi::asahi_table_empty() }

@@ -67,13 +67,13 @@ impl Ranges {
         )
     }
 
-    /// How many addresses nobody has.
+    /// Returns how many addresses nobody has.
     pub(crate) fn left(&self) -> u64 {
         let size = self.range.end - self.range.start;
         size.saturating_sub(self.used.load(Relaxed))
     }
 
-    /// A part of `size` bytes, aligned to `align`. `ENOSPC` if there is none.
+    /// Allocates a part of `size` bytes, aligned to `align`. `ENOSPC` if there is none.
     pub(crate) fn allocate(self: &Arc<Self>, size: u64, align: u64) -> Result<Span> {
         // SAFETY: Allocates.
         let node = unsafe { ffi::asahi_mm_node_create() };
@@ -120,12 +120,12 @@ unsafe impl Send for Span {}
 unsafe impl Sync for Span {}
 
 impl Span {
-    /// Its first address.
+    /// Returns its first address.
     pub(crate) fn start(&self) -> u64 {
         self.start
     }
 
-    /// All its addresses.
+    /// Returns all its addresses.
     pub(crate) fn range(&self) -> Range<u64> {
         self.start..self.start + self.size
     }

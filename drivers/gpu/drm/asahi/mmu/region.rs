@@ -34,7 +34,8 @@ unsafe impl Send for Region {}
 unsafe impl Sync for Region {}
 
 impl Region {
-    /// The region that the device's `memory-region-names` calls `name`, of at least `min` bytes.
+    /// Returns the region that the device's `memory-region-names` calls `name`, of at least `min`
+    /// bytes.
     ///
     /// What is wrong with it is said in the log.
     pub(crate) fn find(dev: &Device<Bound>, name: &'static CStr, min: usize) -> Result<Self> {
@@ -80,17 +81,17 @@ impl Region {
         })
     }
 
-    /// Its physical address.
+    /// Returns its physical address.
     pub(crate) fn base(&self) -> u64 {
         self.base
     }
 
-    /// Where the CPU has it.
+    /// Returns where the CPU has it.
     pub(crate) fn cpu_addr(&self) -> NonNull<u8> {
         self.at
     }
 
-    /// What the boot loader left in it.
+    /// Returns what the boot loader left in it.
     ///
     /// # Safety
     ///

@@ -44,7 +44,7 @@ use kernel::{
     }, //
 };
 
-/// The context behind a slot.
+/// Returns the context behind a slot.
 const fn context(slot: usize) -> u64 {
     slot as u64 + 1
 }
@@ -73,7 +73,7 @@ struct Binding {
 }
 
 impl AddressSpace {
-    /// An empty address space.
+    /// Returns an empty address space.
     pub(crate) fn new(uat: &Arc<Uat>) -> Result<Arc<Self>> {
         let uat = uat.clone();
         let table = PageTable::new_lower(Pages::for_client())?;
@@ -196,7 +196,7 @@ pub(crate) struct SlotGuard {
 }
 
 impl SlotGuard {
-    /// The number that firmware and GPU know the address space by.
+    /// Returns the number that firmware and GPU know the address space by.
     pub(crate) fn context(&self) -> u32 {
         context(self.slot) as u32
     }

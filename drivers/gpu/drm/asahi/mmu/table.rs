@@ -47,7 +47,7 @@ pub(crate) unsafe trait TableMemory {
     /// Nobody may use it any more.
     unsafe fn free(&self, table: u64);
 
-    /// Where the CPU finds the entries of the table at physical address `table`.
+    /// Returns where the CPU finds the entries of the table at physical address `table`.
     fn entries(&self, table: u64) -> *mut u64;
 
     /// Makes everybody who walks tables forget what they have found there. When it returns, a table
@@ -90,13 +90,14 @@ const SEALED: u64 = u64::from_be_bytes(*b"asahi:\0\0");
 
 const LAST_LEVEL: usize = LEVEL_SHIFTS.len() - 1;
 
-/// The index of `va` into a table of `level`. The bits above the address space do not matter.
+/// Returns the index of `va` into a table of `level`. The bits above the address space do not
+/// matter.
 const fn index(va: u64, level: usize) -> usize {
     (va >> LEVEL_SHIFTS[level]) as usize & (LEVEL_ENTRIES[level] - 1)
 }
 
 impl<M: TableMemory> PageTable<M> {
-    /// The lower half of an address space of its own.
+    /// Returns the lower half of an address space of its own.
     pub(crate) fn new_lower(memory: M) -> Result<Self, M::Error> {
         let root = memory.allocate()?;
         // INVARIANT: The root has just been allocated, and has no valid entries.
@@ -109,7 +110,7 @@ impl<M: TableMemory> PageTable<M> {
         })
     }
 
-    /// The entry `index` of a root that belongs to somebody else, in the upper half.
+    /// Returns the entry `index` of a root that belongs to somebody else, in the upper half.
     ///
     /// One before us may live on, after the device was unbound: it has a root of its own, too, and
     /// so finds nothing of ours.
@@ -187,7 +188,7 @@ impl<M: TableMemory> PageTable<M> {
         }
     }
 
-    /// Physical address of the root that firmware and GPU walk from.
+    /// Returns the physical address of the root that firmware and GPU walk from.
     pub(crate) fn root(&self) -> u64 {
         self.shared.unwrap_or(self.root)
     }
@@ -251,7 +252,7 @@ impl<M: TableMemory> PageTable<M> {
         (entry != 0).then(|| (entry & pte::ADDRESS_MASK, Protection::from_entry(entry)))
     }
 
-    /// The table of the last level for `va`, if there is one.
+    /// Returns the table of the last level for `va`, if there is one.
     fn leaf_table(&self, va: u64) -> Option<u64> {
         debug_assert!(self.roots.contains(&index(va, 0)));
         let mut table = self.root;
@@ -265,7 +266,7 @@ impl<M: TableMemory> PageTable<M> {
         Some(table)
     }
 
-    /// The table of the last level for `va`, made where it is missing.
+    /// Returns the table of the last level for `va`, made where it is missing.
     fn make_leaf_table(&self, va: u64) -> Result<u64, M::Error> {
         debug_assert!(self.roots.contains(&index(va, 0)));
         let mut table = self.root;
@@ -329,7 +330,7 @@ impl<M: TableMemory> Drop for PageTable<M> {
     }
 }
 
-/// Whether `range` is made of whole pages, within one half.
+/// Returns whether `range` is made of whole pages, within one half.
 pub(crate) fn is_page_range(range: &Range<u64>) -> bool {
     range.start < range.end
         && range.start % PAGE_SIZE == 0

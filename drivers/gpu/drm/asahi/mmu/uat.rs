@@ -97,9 +97,11 @@ const ANSWER_PERIOD: Delta = Delta::from_millis(10);
 /// | root | who | after [`Uat::shutdown`] |
 /// |---|---|---|
 /// | upper half | the boot loader's; the firmware's own image is in it | stays for ever |
-/// | entry 2 of it | ours: the kernel's half | none, or that of the next object; the seal after [`Uat::abandon`] |
+/// | entry 2 of it | ours: the kernel's half | none, or that of the next object (see below) |
 /// | lower half of context 0 | ours | a table without entries |
 /// | contexts 1 to 63 | clients | none |
+///
+/// After [`Uat::abandon`] entry 2 is the seal.
 #[pin_data(PinnedDrop)]
 pub(crate) struct Uat {
     dev: ARef<Device>,
@@ -188,7 +190,7 @@ impl Uat {
         )
     }
 
-    /// Physical address of the contexts' roots.
+    /// Returns the physical address of the contexts' roots.
     pub(crate) fn ttb_base(&self) -> u64 {
         self.ttbs.base()
     }
@@ -369,7 +371,7 @@ impl Uat {
         self.lent.store(lent, Relaxed);
     }
 
-    /// Whether the firmware may use memory of ours.
+    /// Returns whether the firmware may use memory of ours.
     pub(crate) fn is_lent(&self) -> bool {
         self.lent.load(Relaxed)
     }
@@ -386,7 +388,7 @@ impl Uat {
         self.upper.seal();
     }
 
-    /// Whether what the firmware was given has to stay.
+    /// Returns whether what the firmware was given has to stay.
     pub(crate) fn is_abandoned(&self) -> bool {
         self.abandoned.load(Relaxed)
     }

@@ -70,7 +70,7 @@ impl<'a> Step<'a> {
         Ok(Self { new, spare })
     }
 
-    /// An operation that neither binds nor cuts anything.
+    /// Returns an operation that neither binds nor cuts anything.
     pub(super) fn without_spares() -> Self {
         Self {
             new: None,

@@ -150,7 +150,7 @@ fn end_of_tile<S>(r: &Record, field: Field<S, EotProgram>) -> Program {
     }
 }
 
-/// The work of the GPU.
+/// Returns the work of the GPU.
 pub(super) fn job(r: &Record, frame: Frame, process_empty_tiles: bool) -> FragmentJob {
     type P = JobParameters1;
     type P2 = JobParameters2;
@@ -213,7 +213,7 @@ pub(super) fn job(r: &Record, frame: Frame, process_empty_tiles: bool) -> Fragme
     }
 }
 
-/// What of a client's values the GPU does not take.
+/// Returns what of a client's values the GPU does not take.
 pub(super) fn refusal(job: &FragmentJob) -> Option<String> {
     let frame = &job.frame;
     let size = u64::from(frame.sample_size);

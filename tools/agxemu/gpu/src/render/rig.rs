@@ -10,7 +10,7 @@ use agx_isa::table::Op;
 use super::scene::{Quad, Rect, Scene, REGION};
 use super::{capture, Frame, VertexJob};
 use crate::cdm::End;
-use crate::execute::Settings;
+use crate::execute::{Engine, Settings};
 use crate::paged::Paged;
 use crate::threadgroup::Meter;
 
@@ -324,6 +324,7 @@ impl Rig {
             soft_faults: false,
             vm_slot: 1,
             sampler_heap: (0, 0),
+            engine: Engine::Compiled { threshold: 0 },
         };
         (job, settings)
     }

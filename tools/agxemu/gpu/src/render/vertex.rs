@@ -47,11 +47,20 @@ pub struct Stage<'a> {
     workers: Vec<Worker>,
 }
 
-#[derive(Default)]
 struct Worker {
     cache: Cache,
     group: Option<Group>,
     local: Vec<u8>,
+}
+
+impl Worker {
+    fn new(cache: Cache) -> Self {
+        Self {
+            cache,
+            group: None,
+            local: Vec::new(),
+        }
+    }
 }
 
 impl<'a> Stage<'a> {
@@ -68,7 +77,7 @@ impl<'a> Stage<'a> {
             settings,
             meter,
             trace,
-            workers: settings.workers(trace),
+            workers: settings.workers(trace, Worker::new),
         }
     }
 

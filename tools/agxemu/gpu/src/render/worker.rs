@@ -89,7 +89,7 @@ impl<'c, G: Geometry, H: Host + Refresh> Worker<'c, G, H> {
                 passed: 0,
             },
             tlb: Tlb::new(command.context.pages),
-            cache: Cache::new(),
+            cache: Cache::with_engine(settings.engine),
             group,
             single: Group::new(0, &dispatch, 0),
             local: vec![0; bytes as usize],

@@ -15,6 +15,9 @@ pub struct Taps {
 /// A place that may be outside, brought inside.
 pub fn wrap(at: i64, size: u32, mode: Wrap) -> Option<u32> {
     let n = i64::from(size);
+    if (0..n).contains(&at) {
+        return Some(at as u32);
+    }
     let mirror = |at: i64| {
         let m = at.rem_euclid(2 * n);
         if m < n {
@@ -25,13 +28,10 @@ pub fn wrap(at: i64, size: u32, mode: Wrap) -> Option<u32> {
     };
     let inside = match mode {
         Wrap::Edge => at.clamp(0, n - 1),
-        Wrap::Clamp if (0..n).contains(&at) => at,
-        Wrap::Clamp => return None,
+        Wrap::Clamp | Wrap::Border => return None,
         Wrap::Repeat => at.rem_euclid(n),
         Wrap::Mirror => mirror(at),
         Wrap::MirrorEdge => (if at < 0 { -1 - at } else { at }).min(n - 1),
-        Wrap::Border if (0..n).contains(&at) => at,
-        Wrap::Border => return None,
     };
     Some(inside as u32)
 }

@@ -198,13 +198,13 @@ fn spread(n: u32) -> u64 {
     (n | (n << 1)) & 0x5555_5555
 }
 
-/// Number of a texel within a tile: x and y alternate, and what x has more goes on top.
+/// Number of a texel within a tile, whose sides are given as logarithms: x and y alternate, and
+/// what x has more goes on top.
 fn morton(x: u32, y: u32, tile: [u32; 2]) -> u64 {
     let side = tile[0].min(tile[1]);
-    let low = spread(x % side) | (spread(y % side) << 1);
-    let square = u64::from(side) * u64::from(side);
-    let rest = u64::from(x / side) + u64::from(y / side);
-    low + rest * square
+    let low = !(!0 << side);
+    let rest = u64::from(x >> side) + u64::from(y >> side);
+    spread(x & low) | (spread(y & low) << 1) | rest << (2 * side)
 }
 
 /// Side of the squares whose texels follow each other in memory, in texels.
@@ -245,21 +245,43 @@ impl Layout {
         self.layer
     }
 
+    /// Returns how far the texels of a column of a level are from those of the first one.
+    pub fn column(&self, level: u32, x: u32) -> u64 {
+        match self.order {
+            Order::Linear { .. } => u64::from(x) * self.bytes,
+            _ => self.within(level, x, 0) * self.bytes,
+        }
+    }
+
+    /// Returns how far the texels of a row of a level are from those of the first one.
+    pub fn row(&self, level: u32, y: u32) -> u64 {
+        match self.order {
+            Order::Linear { stride, .. } => u64::from(y) * stride,
+            _ => self.within(level, 0, y) * self.bytes,
+        }
+    }
+
+    /// Number of a texel in its level. What x adds to it does not depend on y.
+    fn within(&self, level: u32, x: u32, y: u32) -> u64 {
+        let Level {
+            tile,
+            tiles_per_row,
+            ..
+        } = self.levels[level as usize % MAX_LEVELS];
+        // Sides are powers of two; levels that there are not have none.
+        let [width, height] = tile.map(|n| n.max(1).ilog2());
+        let tiles = u64::from(y >> height) * tiles_per_row + u64::from(x >> width);
+        let within = morton(x & !(!0 << width), y & !(!0 << height), [width, height]);
+        (tiles << (width + height)) + within
+    }
+
     /// Offset of a texel's first sample from the start of its layer.
     pub fn offset(&self, level: u32, x: u32, y: u32) -> u64 {
         if let Order::Linear { stride, .. } = self.order {
             return u64::from(y) * stride + u64::from(x) * self.bytes;
         }
-        let Level {
-            offset,
-            tile,
-            tiles_per_row,
-        } = self.levels[level as usize % MAX_LEVELS];
-        let [width, height] = tile.map(|n| n.max(1));
-        let tiles = u64::from(y / height) * tiles_per_row + u64::from(x / width);
-        let texels = u64::from(width) * u64::from(height);
-        let within = morton(x % width, y % height, [width, height]);
-        offset + (tiles * texels + within) * self.bytes
+        let start = self.levels[level as usize % MAX_LEVELS].offset;
+        start + self.within(level, x, y) * self.bytes
     }
 }
 

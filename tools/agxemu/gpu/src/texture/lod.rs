@@ -74,8 +74,29 @@ fn distance(
         .sqrt()
 }
 
+/// Levels of detail that come from differences in quads, of which each is worked out once.
+#[derive(Default)]
+pub struct Quads {
+    last: Option<(usize, f32)>,
+}
+
+impl Quads {
+    fn of(&mut self, quad: usize, level: impl FnOnce() -> f32) -> f32 {
+        match self.last {
+            Some((known, level)) if known == quad => level,
+            _ => self.last.insert((quad, level())).1,
+        }
+    }
+}
+
 /// Returns the level of detail, before and after the sampler limits it.
-pub fn lod(request: &TextureRequest, image: &Image, sampler: &Sampler, lane: usize) -> [f32; 2] {
+pub fn lod(
+    request: &TextureRequest,
+    image: &Image,
+    sampler: &Sampler,
+    quads: &mut Quads,
+    lane: usize,
+) -> [f32; 2] {
     let axes = request.dim.gradient();
     let along = |lane, part: &dyn Fn(usize) -> f32| {
         let change = std::array::from_fn(|axis| if axis < axes { part(axis) } else { 0.0 });
@@ -87,11 +108,12 @@ pub fn lod(request: &TextureRequest, image: &Image, sampler: &Sampler, lane: usi
             let quad = lane & !3;
             let at = |axis: usize, lane: usize| f32::from_bits(request.coordinates[axis][lane]);
             let to = |other| along(quad, &|axis| at(axis, other) - at(axis, quad));
+            let level = || to(quad | 1).max(to(quad | 2)).log2();
             let bias = match request.lod.mode {
                 LodMode::Bias => half(request.lod.value[lane]),
                 _ => 0.0,
             };
-            to(quad | 1).max(to(quad | 2)).log2() + bias
+            quads.of(quad, level) + bias
         }
         LodMode::Gradient => {
             let of = |d: &[Lanes; 3]| along(lane, &|axis| f32::from_bits(d[axis][lane]));

@@ -17,6 +17,7 @@ pub mod filter;
 pub mod layout;
 mod lod;
 pub mod metadata;
+pub mod quick;
 pub mod sample;
 pub mod store;
 pub mod texel;
@@ -42,6 +43,8 @@ pub trait Memory {
 mod block_tests;
 #[cfg(test)]
 mod compression_tests;
+#[cfg(test)]
+mod quick_tests;
 #[cfg(test)]
 mod sparse_tests;
 #[cfg(test)]

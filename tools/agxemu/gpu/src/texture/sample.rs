@@ -10,7 +10,7 @@ use agx_isa::exec::{Lanes, MemoryFault};
 use super::compressed::Texels;
 use super::descriptor::{mapped, Image, Mip, Place as Texel, Sampler, Wrap};
 use super::filter::{direction, face, taps, Taps};
-use super::lod::{lod, place};
+use super::lod::{lod, place, Quads};
 use super::metadata::{Metadata, State};
 use agx_isa::exec::LaneFault;
 
@@ -24,6 +24,7 @@ struct Reader<'a, 'l> {
     load: &'a mut Load<'l>,
     /// Metadata of the square that was looked at last, and what it says.
     square: &'a mut (u64, State),
+    quads: &'a mut Quads,
     /// No texel so far was on a page that a sparse image does not have.
     resident: bool,
 }
@@ -134,12 +135,14 @@ pub fn run(
     let mut block = None;
     // No address has its lowest bit set.
     let mut square = (1, State::Raw);
+    let mut quads = Quads::default();
     for lane in bits(request.mask) {
         let mut reader = Reader {
             image,
             block: &mut block,
             square: &mut square,
             load: &mut *load,
+            quads: &mut quads,
             resident: true,
         };
         let texel = match &sampler {
@@ -210,8 +213,14 @@ fn sample(
     lane: usize,
 ) -> Result<[u32; 4], MemoryFault> {
     let image = reader.image;
-    let [raw, lod] = lod(request, image, sampler, lane);
-    let last = (image.last_level - image.first_level) as f32;
+    // With one level and one filter the level of detail makes no difference.
+    let levels = image.last_level - image.first_level;
+    let any = levels == 0 && sampler.min_linear == sampler.mag_linear;
+    let [raw, lod] = match any && !request.query_lod {
+        true => [0.0; 2],
+        false => lod(request, image, sampler, reader.quads, lane),
+    };
+    let last = levels as f32;
     let limited = lod.clamp(0.0, last);
     let level = match sampler.mip {
         Mip::None => 0.0,

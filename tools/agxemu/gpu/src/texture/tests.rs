@@ -280,7 +280,9 @@ fn a_query_gives_the_level_that_is_read() {
         host.texture(&query, &mut result).expect("a level");
         let got = [0, 1].map(|c| f32::from_bits(result.channels[c][0]));
         assert!(
-            got.iter().zip(want).all(|(got, want)| (got - want).abs() < 1e-5),
+            got.iter()
+                .zip(want)
+                .all(|(got, want)| (got - want).abs() < 1e-5),
             "{mip} {apart}: {got:?}"
         );
     }

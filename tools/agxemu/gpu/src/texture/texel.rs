@@ -2,6 +2,8 @@
 
 //! Texels in memory and as four channels.
 
+use std::sync::OnceLock;
+
 use agx_isa::exec::format::Format;
 use agx_isa::exec::host::Numeric;
 
@@ -30,7 +32,12 @@ pub struct Codec {
     srgb: bool,
     /// Bytes of a texel, or of a block of them.
     size: usize,
+    /// What bytes stand for, channel by channel, of formats whose channels are bytes.
+    bytes: Option<&'static Table>,
 }
+
+/// The channels that bytes stand for.
+pub type Table = [[u32; 256]; 4];
 
 impl Codec {
     /// The format of a descriptor.
@@ -81,13 +88,38 @@ impl Codec {
             Some(compressed) => compressed.bytes(),
             None => widths.iter().sum::<u32>() as usize / 8,
         };
-        Ok(Self {
+        let mut codec = Self {
             kind,
             widths,
             packed,
             compressed,
             srgb,
             size,
+            bytes: None,
+        };
+        if !widths.is_empty() && widths.iter().all(|&width| width == 8) {
+            codec.bytes = Some(codec.table());
+        }
+        Ok(codec)
+    }
+
+    /// What bytes stand for, of formats whose channels are bytes.
+    pub fn table_of_bytes(&self) -> Option<&'static Table> {
+        self.bytes
+    }
+
+    /// What bytes stand for; it is worked out once.
+    fn table(&self) -> &'static Table {
+        static TABLES: [OnceLock<Box<Table>>; 10] = [const { OnceLock::new() }; 10];
+        let number = self.kind as usize * 2 + usize::from(self.srgb);
+        TABLES[number].get_or_init(|| {
+            let mut table = Box::new([[0; 256]; 4]);
+            for (channel, values) in table.iter_mut().enumerate() {
+                for (byte, value) in (0..).zip(values) {
+                    *value = self.channel(byte, channel, 8);
+                }
+            }
+            table
         })
     }
 
@@ -172,6 +204,12 @@ impl Codec {
     /// The channels of a texel, as floats or integers; those that it does not have are 0, 0, 0, 1.
     pub fn decode(&self, bytes: &[u8]) -> [u32; 4] {
         let mut out = [0, 0, 0, self.one()];
+        if let Some(table) = self.bytes {
+            for ((out, values), &byte) in out.iter_mut().zip(table).zip(bytes) {
+                *out = values[usize::from(byte)];
+            }
+            return out;
+        }
         if let Some(format) = self.packed {
             let word = fields(bytes, 0, 32);
             for (channel, out) in out.iter_mut().enumerate().take(format.channels()) {

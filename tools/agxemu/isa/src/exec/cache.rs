@@ -3,10 +3,12 @@
 //! Decoded code, by address.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use super::compile::{is_candidate, Counts, Entry, Run};
 use super::lower::lower;
 use super::op::Inst;
-use super::{Fault, FaultKind, Host};
+use super::{Engine, Fault, FaultKind, Host};
 use crate::decode::{decode, DecodeError, MAX_LENGTH};
 
 /// Bytes of code that one block describes.
@@ -21,6 +23,10 @@ struct Block {
     /// For each two bytes: one more than the place in `code`, zero when not decoded yet.
     slots: Box<[u16; BLOCK as usize / 2]>,
     code: Vec<Inst>,
+    /// For each two bytes, zero when no run was looked for, one when there is none, else two more
+    /// than the place in `entries`. Empty unless runs are compiled.
+    runs: Vec<u16>,
+    entries: Vec<Arc<Entry>>,
 }
 
 /// Code that has been decoded. Each host thread has its own.
@@ -32,6 +38,14 @@ pub struct Cache {
     /// Base and number of the block that was used last.
     base: u64,
     current: usize,
+    engine: Engine,
+    pub(super) counts: Counts,
+}
+
+/// What is at an address.
+pub(super) enum Step<'c> {
+    Inst(&'c Inst),
+    Run(&'c Run),
 }
 
 impl Default for Cache {
@@ -42,6 +56,8 @@ impl Default for Cache {
             by_base: HashMap::new(),
             base: 1,
             current: 0,
+            engine: Engine::default(),
+            counts: Counts::default(),
         }
     }
 }
@@ -52,14 +68,29 @@ impl Cache {
         Self::default()
     }
 
-    /// Forgets everything.
+    /// An empty cache of a thread that runs code with this engine.
+    pub fn with_engine(engine: Engine) -> Self {
+        Self {
+            engine,
+            ..Self::default()
+        }
+    }
+
+    /// Forgets all code.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        self.blocks.clear();
+        self.by_base.clear();
+        (self.base, self.current) = (1, 0);
     }
 
     /// Instructions that the cache holds.
     pub fn len(&self) -> usize {
         self.blocks.iter().map(|block| block.code.len()).sum()
+    }
+
+    /// Instructions that were carried out with it: by compiled code, by the interpreter.
+    pub fn carried_out(&self) -> [u64; 2] {
+        [self.counts.compiled, self.counts.interpreted]
     }
 
     /// Whether the cache holds nothing.
@@ -85,6 +116,71 @@ impl Cache {
         Ok(&block.code[usize::from(block.slots[slot]) - 1])
     }
 
+    /// The run that starts at `pc`, or the instruction there. `full` says that all lanes are
+    /// active, and `wanted` whether a run may be carried out.
+    #[inline]
+    pub(super) fn step<H: Host>(
+        &mut self,
+        host: &mut H,
+        pc: u64,
+        full: bool,
+        wanted: impl Fn(&Run) -> bool,
+    ) -> Result<(&mut Counts, Step<'_>), Box<Fault>> {
+        // What is found first has to be looked up again, as it borrows the cache.
+        self.get(host, pc)?;
+        let slot = (pc - self.base) as usize / 2;
+        if let (Engine::Compiled { threshold }, false) = (self.engine, H::TRACE) {
+            let block = &self.blocks[self.current];
+            if block.runs.is_empty() || block.runs[slot] == 0 {
+                self.look_for_run(host, slot);
+            }
+            let block = &self.blocks[self.current];
+            if let Some(entry) = usize::from(block.runs[slot]).checked_sub(2) {
+                let instructions = || block.candidates(slot);
+                let run = block.entries[entry].run(full, threshold, instructions);
+                if let Some(run) = run.filter(|run| wanted(run)) {
+                    return Ok((&mut self.counts, Step::Run(run)));
+                }
+            }
+        }
+        let block = &self.blocks[self.current];
+        let inst = &block.code[usize::from(block.slots[slot]) - 1];
+        Ok((&mut self.counts, Step::Inst(inst)))
+    }
+
+    /// Finds out which instructions from the one at `slot` on may be a run.
+    #[cold]
+    fn look_for_run<H: Host>(&mut self, host: &mut H, slot: usize) {
+        let mut bytes = Vec::new();
+        let mut at = slot;
+        while at < BLOCK as usize / 2 {
+            let pc = self.base + 2 * at as u64;
+            let block = &mut self.blocks[self.current];
+            if block.slots[at] == 0 {
+                // What is wrong with it is found when it is reached.
+                let Ok(inst) = decoded(host, pc) else { break };
+                block.code.push(inst);
+                block.slots[at] = block.code.len() as u16;
+            }
+            let inst = block.code[usize::from(block.slots[at]) - 1];
+            if !is_candidate(&inst.op) {
+                break;
+            }
+            let (found, length) = instruction_bytes(host, pc, inst.length);
+            bytes.extend(&found[..length]);
+            at += usize::from(inst.length) / 2;
+        }
+        let block = &mut self.blocks[self.current];
+        block.runs.resize(BLOCK as usize / 2, 0);
+        block.runs[slot] = match bytes.len() {
+            0 => 1,
+            _ => {
+                block.entries.push(Entry::find(&bytes));
+                block.entries.len() as u16 + 1
+            }
+        };
+    }
+
     #[cold]
     fn select(&mut self, base: u64) {
         if self.blocks.len() == MAX_BLOCKS && !self.by_base.contains_key(&base) {
@@ -98,8 +194,29 @@ impl Cache {
             self.blocks.push(Block {
                 slots,
                 code: Vec::new(),
+                runs: Vec::new(),
+                entries: Vec::new(),
             });
         }
+    }
+}
+
+impl Block {
+    /// The instructions from the one at `slot` on that may be a run.
+    fn candidates(&self, slot: usize) -> Vec<Inst> {
+        let mut found = Vec::new();
+        let mut at = slot;
+        while let Some(&number) = self.slots.get(at) {
+            let inst = usize::from(number).checked_sub(1);
+            match inst.and_then(|n| self.code.get(n)) {
+                Some(inst) if is_candidate(&inst.op) => {
+                    found.push(*inst);
+                    at += usize::from(inst.length) / 2;
+                }
+                _ => break,
+            }
+        }
+        found
     }
 }
 

@@ -22,7 +22,7 @@ use super::host::{bits, HostFault, LaneFault, SampleTest, TextureRequest, Textur
 use super::memory::runs;
 use super::op::{Iterate, Place, Src, TileAccess};
 use super::run::{unsupported, Flow, Machine, Outcome};
-use super::{half, FaultKind, Group, Host, Lanes, Shared, LANES};
+use super::{float, half, FaultKind, Group, Host, Lanes, Shared, LANES};
 
 /// Quads of a group.
 pub const QUADS: usize = LANES / 4;
@@ -215,7 +215,7 @@ impl Group {
                 }
             }
             for (result, value) in result.iter_mut().zip(value) {
-                *result = flushed(value as f32);
+                *result = float::finish::<false>(value as f32);
                 if !it.dst.wide {
                     *result = half::narrow(*result);
                 }
@@ -436,14 +436,4 @@ pub(super) fn texture_for_helpers<H: Host>(
     }
     request.mask = all;
     Ok(())
-}
-
-/// Denormals are zeros.
-fn flushed(value: f32) -> u32 {
-    let bits = value.to_bits();
-    if bits & 0x7f80_0000 == 0 {
-        bits & 0x8000_0000
-    } else {
-        bits
-    }
 }

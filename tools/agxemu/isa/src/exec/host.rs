@@ -222,7 +222,7 @@ pub enum BlockPlace {
 }
 
 /// Samples that are tested against depth and stencil.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SampleTest {
     /// Samples of each lane.
     pub samples: Lanes,

@@ -20,13 +20,43 @@ pub struct Args<'a> {
     pub q: u32,
 }
 
+/// What a kernel computes, for those who compute the same in another way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// Path of the module.
+    pub module: &'static str,
+    pub kernel: &'static str,
+    /// Generic parameters.
+    pub parameters: [bool; 2],
+}
+
+impl Name {
+    /// Returns the name without the path of the module.
+    pub fn parts(&self) -> (&'static str, &'static str) {
+        let file = self.module.rsplit("::").next();
+        (file.unwrap_or(self.module), self.kernel)
+    }
+}
+
+/// The parameters of a [`Name`].
+pub const fn parameters(given: &[bool]) -> [bool; 2] {
+    match given {
+        [] => [false; 2],
+        [a] => [*a, false],
+        [a, b, ..] => [*a, *b],
+    }
+}
+
 /// A loop over lanes.
 ///
 /// # Invariants
 ///
 /// The CPU has the features that the function was compiled for.
 #[derive(Clone, Copy, Debug)]
-pub struct Kernel(unsafe fn(&Args<'_>, &mut Lanes));
+pub struct Kernel {
+    function: unsafe fn(&Args<'_>, &mut Lanes),
+    name: Name,
+}
 
 impl Kernel {
     /// Wraps a loop.
@@ -34,15 +64,20 @@ impl Kernel {
     /// # Safety
     ///
     /// The CPU has the features that the function was compiled for.
-    pub unsafe fn new(function: unsafe fn(&Args<'_>, &mut Lanes)) -> Self {
-        Self(function)
+    pub unsafe fn new(function: unsafe fn(&Args<'_>, &mut Lanes), name: Name) -> Self {
+        Self { function, name }
+    }
+
+    /// Returns what it computes.
+    pub fn name(self) -> Name {
+        self.name
     }
 
     /// Runs the loop.
     #[inline]
     pub fn call(self, args: &Args<'_>, out: &mut Lanes) {
         // SAFETY: By the type's invariant the CPU has the features; there is no other demand.
-        unsafe { (self.0)(args, out) }
+        unsafe { (self.function)(args, out) }
     }
 }
 
@@ -77,8 +112,14 @@ macro_rules! loops {
     )*) => {$(
         $(#[$doc])*
         pub fn $name $(<$(const $p: $t),+>)? () -> $crate::exec::kernel::Kernel {
-            use $crate::exec::kernel::{Args, Kernel};
+            use $crate::exec::kernel::{parameters, Args, Kernel, Name};
             use $crate::exec::Lanes;
+
+            let name = Name {
+                module: module_path!(),
+                kernel: stringify!($name),
+                parameters: parameters(&[$($($p),+)?]),
+            };
 
             #[inline(always)]
             #[allow(clippy::extra_unused_type_parameters)]
@@ -96,10 +137,10 @@ macro_rules! loops {
             #[cfg(target_arch = "x86_64")]
             if $crate::exec::kernel::wide_vectors() {
                 // SAFETY: These are the features that were found.
-                return unsafe { Kernel::new(wide $(::<$($p),+>)?) };
+                return unsafe { Kernel::new(wide $(::<$($p),+>)?, name) };
             }
             // SAFETY: The baseline is always there.
-            unsafe { Kernel::new(base $(::<$($p),+>)?) }
+            unsafe { Kernel::new(base $(::<$($p),+>)?, name) }
         }
     )*};
 }

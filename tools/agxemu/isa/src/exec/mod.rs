@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The interpreter: SIMD groups of 32 lanes that run decoded code against a [`Host`].
+//! The engines: SIMD groups of 32 lanes that run decoded code against a [`Host`].
 //!
 //! A [`Group`] is one SIMD group. Its registers are kept as one array of 32 lanes per register, so
 //! that the compiler turns the loops over lanes into vector instructions. What the groups of one
@@ -29,6 +29,7 @@
 
 pub mod assemble;
 mod cache;
+mod compile;
 mod compute;
 mod convert;
 mod float;
@@ -57,6 +58,7 @@ mod transcendental;
 mod vertex;
 
 pub use cache::{text, Cache};
+pub use compile::{statistics, Engine, Statistics};
 pub use fragment::Pixels;
 pub use group::{Dispatch, Group, Shared, Tile};
 pub use host::{Host, LaneFault, MemoryFault};

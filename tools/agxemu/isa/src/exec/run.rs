@@ -2,10 +2,14 @@
 
 //! The loop over instructions, and what steers it.
 
-use super::cache::{fault_at, instruction_bytes};
+use agx_lanes::Frame;
+
+use super::cache::{fault_at, instruction_bytes, Step};
+use super::compile::Run;
+use super::fragment::{Coefficient, COEFFICIENTS, QUADS};
 use super::host::bits;
 use super::op::{Branch, Inst, Op};
-use super::{Cache, Dispatch, FaultKind, Group, Host, Shared, Stop};
+use super::{Cache, Dispatch, FaultKind, Group, Host, Lanes, Shared, Stop, LANES};
 
 /// What a SIMD group sees while it runs.
 pub(super) struct Machine<'a, H> {
@@ -56,6 +60,15 @@ pub(super) enum Flow {
 }
 
 pub(super) type Outcome = Result<Flow, Box<FaultKind>>;
+
+/// All ones for each lane that is set, zero for the others.
+fn masks(lanes: u32) -> Lanes {
+    let mut masks = [0; LANES];
+    for (lane, mask) in masks.iter_mut().enumerate() {
+        *mask = 0u32.wrapping_sub(lanes >> lane & 1);
+    }
+    masks
+}
 
 impl Group {
     /// Runs until the group ends, waits, or has carried out `budget` instructions; what is left of
@@ -117,11 +130,25 @@ impl Group {
             return self.end(Stop::Done);
         }
         while *budget > 0 {
-            let inst = match cache.get(machine.host, self.pc) {
-                Ok(inst) => inst,
+            let left = *budget;
+            let fragments = self.pixels.is_some();
+            let wanted = |run: &Run| run.count <= left && (fragments || !run.pixels);
+            let full = self.exec == !0;
+            let (counts, step) = match cache.step(machine.host, self.pc, full, wanted) {
+                Ok(step) => step,
                 Err(fault) => return self.end(Stop::Fault(fault)),
             };
+            let inst = match step {
+                Step::Inst(inst) => inst,
+                Step::Run(run) => {
+                    *budget -= run.count;
+                    counts.compiled += run.count;
+                    self.run_compiled(machine.shared.get(), run);
+                    continue;
+                }
+            };
             *budget -= 1;
+            counts.interpreted += 1;
             if H::TRACE {
                 let (bytes, length) = instruction_bytes(machine.host, self.pc, inst.length);
                 machine.host.trace(self.pc, &bytes[..length], self.exec);
@@ -143,6 +170,31 @@ impl Group {
             }
         }
         Stop::Budget
+    }
+
+    /// Carries out a run.
+    fn run_compiled(&mut self, shared: &Shared, run: &Run) {
+        // Runs without interpolation do not look at pixels.
+        static NO_PIXELS: Lanes = [0; LANES];
+        static NO_PLANES: [Coefficient; COEFFICIENTS] = [[[0; QUADS]; 3]; COEFFICIENTS];
+        let (x, y, planes) = match &self.pixels {
+            Some(pixels) => (&pixels.x, &pixels.y, &*pixels.coefficients),
+            None => (&NO_PIXELS, &NO_PIXELS, &NO_PLANES),
+        };
+        let launched = masks(self.launched);
+        run.code.run(Frame {
+            registers: &mut self.regs,
+            uniforms: &shared.uniforms,
+            active: &mut self.active,
+            launched: &launched,
+            pixels: [x, y],
+            planes,
+        });
+        self.pc = self.pc.wrapping_add(run.length);
+        if run.branches {
+            let active = self.active.iter().enumerate();
+            self.exec = active.fold(0, |exec, (lane, active)| exec | (active & 1) << lane);
+        }
     }
 
     fn end(&mut self, stop: Stop) -> Stop {
@@ -321,9 +373,7 @@ impl Group {
     /// Makes these lanes active.
     pub(super) fn set_exec(&mut self, exec: u32) {
         self.exec = exec;
-        for (lane, mask) in self.active.iter_mut().enumerate() {
-            *mask = 0u32.wrapping_sub(exec >> lane & 1);
-        }
+        self.active = masks(exec);
     }
 
     /// Changes the nesting counter, the low half of the first register, for all lanes, and makes

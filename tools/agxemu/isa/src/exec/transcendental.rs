@@ -51,12 +51,12 @@ const fn series<const N: usize>(factor: f64, start: u32, step: u32, sign: f64) -
 }
 
 /// 1.5·2^52: what is added to it is rounded to an integer.
-const ROUND: f64 = 6_755_399_441_055_744.0;
+pub(super) const ROUND: f64 = 6_755_399_441_055_744.0;
 
 /// 2^x for |x| ≤ 1/2.
-const EXP2: [f64; 11] = series(LN_2, 0, 1, 1.0);
+pub(super) const EXP2: [f64; 11] = series(LN_2, 0, 1, 1.0);
 /// sin(xπ/2)/x as a series in x².
-const SINE: [f64; 9] = series(FRAC_PI_2, 1, 2, -1.0);
+pub(super) const SINE: [f64; 9] = series(FRAC_PI_2, 1, 2, -1.0);
 
 const fn odd_reciprocals<const N: usize>() -> [f64; N] {
     let mut out = [0.0; N];
@@ -69,7 +69,7 @@ const fn odd_reciprocals<const N: usize>() -> [f64; N] {
 }
 
 /// log2((1 + s) / (1 - s)) / s as a series in s².
-const LOG2: [f64; 8] = odd_reciprocals();
+pub(super) const LOG2: [f64; 8] = odd_reciprocals();
 
 /// A function on one lane in two steps: a value, whose highest bit says that it may not do, and
 /// what does then. Comparisons instead of that bit would keep the first step from becoming vector

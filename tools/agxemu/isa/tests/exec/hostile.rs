@@ -87,14 +87,7 @@ fn no_bits_make_the_interpreter_fail() {
             let (host, cache) = (&mut bench.host, &mut bench.cache);
             group.run_preamble(host, &mut bench.shared, &bench.dispatch, cache, &mut budget)
         } else {
-            bench.group.run(
-                &mut bench.host,
-                &bench.shared,
-                &bench.dispatch,
-                &mut bench.local,
-                &mut bench.cache,
-                &mut budget,
-            )
+            bench.run_within(budget)
         };
         ends[match stop {
             Stop::Done => 0,

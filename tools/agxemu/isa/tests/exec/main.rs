@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The interpreter: class by class with results worked out by hand, and random programs.
+//! Both engines: class by class with results worked out by hand, and random programs.
 
 mod control;
+mod engine;
 mod float;
 mod fragment;
 mod hostile;

@@ -7,7 +7,7 @@ use agx_isa::exec::host::{
     AtomicOp, BlockWrite, HostFault, ImageWrite, SampleTest, TextureRequest, TextureResult,
 };
 use agx_isa::exec::{
-    Cache, Dispatch, Fault, Group, Host, Lanes, MemoryFault, Pixels, Shared, Stop, LANES,
+    Cache, Dispatch, Engine, Fault, Group, Host, Lanes, MemoryFault, Pixels, Shared, Stop, LANES,
 };
 use agx_isa::table::Op;
 
@@ -15,6 +15,7 @@ pub const CODE: u64 = 0x1000;
 pub const DATA: u64 = 0x8000;
 
 /// Memory from `CODE` to its end; below that nothing is mapped.
+#[derive(Clone)]
 pub struct Flat {
     pub memory: Vec<u8>,
     pub textures: Vec<TextureRequest>,
@@ -141,7 +142,7 @@ impl Host for Flat {
     }
 }
 
-/// One group and what it sees.
+/// One group and what it sees. It runs with both engines.
 pub struct Bench {
     pub host: Flat,
     pub shared: Shared,
@@ -149,7 +150,12 @@ pub struct Bench {
     pub local: Vec<u8>,
     pub group: Group,
     pub cache: Cache,
+    /// Code of the compiled engine, which compiles all that it meets.
+    pub compiled: Cache,
 }
+
+/// The compiled engine.
+pub const COMPILED: Engine = Engine::Compiled { threshold: 0 };
 
 impl Bench {
     /// A whole group of 32 threads; its code ends with `stop`.
@@ -195,6 +201,7 @@ impl Bench {
             local: vec![0; 1024],
             group: Group::new(CODE, &dispatch, 0),
             cache: Cache::new(),
+            compiled: Cache::with_engine(COMPILED),
         }
     }
 
@@ -214,15 +221,44 @@ impl Bench {
     }
 
     pub fn run(&mut self) -> Stop {
-        let mut budget = 10_000;
-        self.group.run(
+        self.run_within(10_000)
+    }
+
+    /// Runs at most `budget` instructions with both engines, and checks that all is the same
+    /// afterwards.
+    pub fn run_within(&mut self, budget: u64) -> Stop {
+        let (mut host, mut group) = (self.host.clone(), self.group.clone());
+        let mut local = self.local.clone();
+        let mut left = [budget; 2];
+        let compiled = group.run(
+            &mut host,
+            &self.shared,
+            &self.dispatch,
+            &mut local,
+            &mut self.compiled,
+            &mut left[0],
+        );
+        let stop = self.group.run(
             &mut self.host,
             &self.shared,
             &self.dispatch,
             &mut self.local,
             &mut self.cache,
-            &mut budget,
-        )
+            &mut left[1],
+        );
+        assert_eq!(compiled, stop, "how it stops");
+        assert_eq!(left[0], left[1], "instructions that are left");
+        let state = |group: &Group| (group.pc(), group.exec());
+        assert_eq!(state(&group), state(&self.group), "place and lanes");
+        for register in 0..128 {
+            let (seen, expect) = (group.register(register), self.group.register(register));
+            assert_eq!(seen, expect, "register {register}");
+        }
+        assert!(host.memory == self.host.memory, "memory");
+        assert!(local == self.local, "threadgroup memory");
+        assert_eq!(host.outputs, self.host.outputs, "outputs");
+        assert_eq!(host.tests, self.host.tests, "tests");
+        stop
     }
 
     /// Runs to the end.

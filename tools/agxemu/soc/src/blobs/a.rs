@@ -24,7 +24,7 @@ pub fn hw_cal_a() -> Vec<u8> {
     a.bytes
 }
 
-/// An array for all clusters, of which there is one.
+/// Returns an array for all clusters, of which there is one.
 fn first(value: f32) -> [f32; 8] {
     let mut values = [0.0; 8];
     values[0] = value;

@@ -69,17 +69,17 @@ const ZONE_TARGET: u32 = 30_000;
 const ZONE_OFFSET: u32 = 100;
 const ZONE_TC: u32 = 6875;
 
-/// Power of state `i`, mW.
+/// Returns the power of state `i`, mW.
 fn power(i: usize) -> u32 {
     VOLTAGES[i] * POWER_SCALES[i] / 10
 }
 
-/// The highest power, mW.
+/// Returns the highest power, mW.
 fn max_power() -> u32 {
     (0..STATES).map(power).max().unwrap_or(0)
 }
 
-/// Weight of a new value, and of the old one, in a filter with time constant `tc`.
+/// Returns the weight of a new value, and of the old one, in a filter with time constant `tc`.
 fn filter(tc: u32) -> (f32, f32) {
     let new = 1.0 / tc as f32;
     (new, 1.0 - new)
@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(HwDataB::VOLTAGES_SRAM.read(&b)[1], [850; 8]);
     }
 
-    /// The fields of structure `S` of which all bytes are zero.
+    /// Returns the fields of structure `S` of which all bytes are zero.
     fn empty<S: Layout>(bytes: &[u8]) -> Vec<&'static str> {
         S::FIELDS
             .iter()

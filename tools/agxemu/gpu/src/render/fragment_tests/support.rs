@@ -9,7 +9,7 @@ use agx_isa::exec::assemble::{dalu, mem, Builder};
 use agx_isa::table::Op;
 
 use crate::cdm::End;
-use crate::execute::Settings;
+use crate::execute::{Engine, Settings};
 use crate::paged::Paged;
 use crate::render::geometry::Geometry;
 use crate::render::scene::{Coefficients, DrawState, Primitive, Quad, Rect, Shape};
@@ -473,6 +473,7 @@ impl Bench {
             soft_faults: false,
             vm_slot: 3,
             sampler_heap: (0, 0),
+            engine: Engine::Compiled { threshold: 0 },
         };
         let meter = Meter {
             stop: AtomicBool::new(false),

@@ -4,6 +4,8 @@
 
 use agx_isa::exec::assemble as asm;
 use agx_isa::exec::assemble::Builder;
+use agx_isa::exec::host::Sampler;
+use agx_isa::exec::Shared;
 use agx_isa::table::Op;
 
 /// What a class has to do with.
@@ -51,6 +53,58 @@ fn m(number: u64) -> u64 {
 /// What a select yields.
 fn c(number: u64) -> u64 {
     asm::cmpsel(number * 2, 1, true)
+}
+
+/// A state whose fields are these: first bit, last bit, value.
+fn state(fields: &[(u32, u32, u64)]) -> [u8; 24] {
+    let mut bytes = [0; 24];
+    for &(low, high, value) in fields {
+        for bit in low..=high {
+            bytes[bit as usize / 8] |= ((value >> (bit - low) & 1) as u8) << (bit % 8);
+        }
+    }
+    bytes
+}
+
+/// Makes texture state 0 a tiled image of 64x64 pixels of four bytes, and 1 the same with all
+/// levels; sampler state 0 takes the nearest texel, 1 filters, 2 filters between levels as well.
+pub fn fill_states(shared: &mut Shared, address: u64) {
+    for levels in [1, 7] {
+        shared.textures[usize::from(levels > 1)] = Some(state(&[
+            (0, 3, 2),
+            (4, 5, 2),
+            (6, 12, 0x28),
+            (16, 27, 0o3210),
+            (28, 41, 63),
+            (42, 55, 63),
+            (60, 63, levels - 1),
+            (66, 101, address >> 4),
+            (126, 126, 1),
+        ]));
+    }
+    for (number, filter, mip) in [(0, 0, 0), (1, 1, 0), (2, 1, 2)] {
+        let bytes = state(&[
+            (10, 19, 1023),
+            (23, 24, filter),
+            (25, 26, filter),
+            (27, 28, mip),
+            (29, 31, 1),
+            (32, 34, 1),
+        ]);
+        let extended = false;
+        shared.samplers[number] = Some(Sampler { bytes, extended });
+    }
+}
+
+/// A sample of a 2D image at r24.
+fn sample(texture: u64, sampler: u64) -> Vec<u8> {
+    let one = Builder::new(Op::Smpf)
+        .operands(&[asm::mem(16, true, 15)])
+        .field("crd", 48)
+        .field("dim", 2)
+        .field("tex", texture)
+        .field("smp", sampler);
+    one.bytes().repeat(4)
 }
 
 /// The same instruction with different registers.
@@ -224,6 +278,9 @@ fn memory() -> Vec<Class> {
         ("store 32, scattered", access(Op::DeviceStore, 1, 1)),
         ("local load", local(Op::LocalLoad)),
         ("local store", local(Op::LocalStore)),
+        ("sample, nearest", sample(0, 0)),
+        ("sample, linear", sample(0, 1)),
+        ("sample, trilinear", sample(1, 2)),
     ]
     .map(|(name, code)| (name, Kind::Memory, code))
     .into()
@@ -279,7 +336,7 @@ fn group() -> Vec<Class> {
     .into()
 }
 
-/// All classes.
+/// Returns all classes.
 pub fn all() -> Vec<Class> {
     [integer(), float(), memory(), group()].concat()
 }

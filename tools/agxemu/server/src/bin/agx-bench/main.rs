@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! How many lane-instructions per second the interpreter carries out, per class of instruction.
+//! How many lane-instructions per second each engine carries out, per class of instruction.
 //!
 //! Each class is an endless loop of the same instructions, run with all 32 lanes until its budget
-//! is used up; the loop's jump is counted too. Memory is accessed through page tables. The second
-//! column is what a CPU without AVX2 would do.
+//! is used up; the loop's jump is counted too. Memory is accessed through page tables. The columns
+//! are compiled code, the interpreter, and the interpreter as a CPU without AVX2 would run it.
+//!
+//! usage: agx-bench [PART OF A CLASS'S NAME]
 
 mod classes;
 
@@ -13,7 +15,7 @@ use std::sync::Arc;
 use agx_abi::uat::{self, pte, Protection};
 
 use agx_isa::exec::assemble::Builder;
-use agx_isa::exec::{prefer_baseline, Cache, Dispatch, Group, Shared, Stop, LANES};
+use agx_isa::exec::{prefer_baseline, Cache, Dispatch, Engine, Group, Shared, Stop, LANES};
 use agx_isa::table::Op;
 use agxemu_firmware::machine::Role;
 use agxemu_gpu::backing::{Anonymous, PAGE};
@@ -97,7 +99,7 @@ fn processor_time() -> f64 {
 }
 
 /// Millions of lane-instructions per second of processor time, the best of five runs.
-fn rate(name: &str, code: &[u8]) -> f64 {
+fn rate(name: &str, code: &[u8], engine: Engine) -> f64 {
     let memory = Tables::new();
     memory.put(CODE, code);
     let mut host = GpuHost::new(&memory, false);
@@ -105,6 +107,7 @@ fn rate(name: &str, code: &[u8]) -> f64 {
     shared.uniforms[0] = DATA as u16;
     shared.uniforms[1] = (DATA >> 16) as u16;
     shared.uniforms[5] = 0x3f80;
+    classes::fill_states(&mut shared, DATA);
     let size = [LANES as u32, 1, 1];
     let dispatch = Dispatch {
         nominal: size,
@@ -124,7 +127,7 @@ fn rate(name: &str, code: &[u8]) -> f64 {
             group.register_mut(register)[lane] = value.to_bits();
         }
     }
-    let mut cache = Cache::new();
+    let mut cache = Cache::with_engine(engine);
     let mut local = vec![0; 4096];
     let mut best = 0.0f64;
     for _ in 0..5 {
@@ -148,24 +151,36 @@ fn rate(name: &str, code: &[u8]) -> f64 {
 
 fn main() {
     println!("M lane-instructions/s");
-    println!("{:<22} {:>10} {:>10}", "class", "this CPU", "baseline");
-    let mut low = [[f64::INFINITY; 2]; 3];
+    let columns = ["compiled", "interpreter", "baseline"];
+    let row = |name: &str, cells: [String; 3]| {
+        let [a, b, c] = cells;
+        println!("{name:<22} {a:>12} {b:>12} {c:>12}");
+    };
+    row("class", columns.map(str::to_owned));
+    let mut low = [[f64::INFINITY; 3]; 3];
+    let wanted = std::env::args().nth(1).unwrap_or_default();
     for (name, kind, mut code) in classes::all() {
+        if !name.contains(&wanted) {
+            continue;
+        }
         let off = -(code.len() as i32);
         let back = Builder::new(Op::JmpExecAny).field("off", u64::from(off as u32));
         code.extend(back.bytes());
-        let best = rate(name, &code);
+        let compiled = rate(name, &code, Engine::COMPILED);
+        let interpreted = rate(name, &code, Engine::Interpreter);
         prefer_baseline(true);
-        let base = rate(name, &code);
+        let base = rate(name, &code, Engine::Interpreter);
         prefer_baseline(false);
-        println!("{name:<22} {best:>10.0} {base:>10.0}");
-        let low = &mut low[kind as usize];
-        *low = [low[0].min(best), low[1].min(base)];
+        let rates = [compiled, interpreted, base];
+        row(name, rates.map(|rate| format!("{rate:.0}")));
+        for (low, rate) in low[kind as usize].iter_mut().zip(rates) {
+            *low = low.min(rate);
+        }
     }
-    for (kind, [best, base]) in ["arithmetic", "memory", "group"].iter().zip(low) {
-        println!(
-            "{:<22} {best:>10.0} {base:>10.0}",
-            format!("slowest: {kind}")
+    for (kind, rates) in ["arithmetic", "memory", "group"].iter().zip(low) {
+        row(
+            &format!("slowest: {kind}"),
+            rates.map(|rate| format!("{rate:.0}")),
         );
     }
 }

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Events: what the firmware has to say unasked, as streams.
+
+use crate::{
+    rpc::count,
+    wire::{
+        Header,
+        HEADERS, //
+    }, //
+};
+use core::mem::take;
+use kasync::sync::mpsc;
+use kernel::{
+    new_spinlock,
+    prelude::*,
+    sync::{
+        atomic::Atomic,
+        SpinLock, //
+    }, //
+};
+
+/// What is kept of the payload of an event.
+const KEPT: usize = 64;
+
+/// An event.
+#[derive(Clone, Copy)]
+pub(crate) struct Event {
+    /// How many events of this stream were lost just before, as nobody took them in time.
+    pub(crate) lost: u32,
+    /// The length of the payload, of which the beginning is kept.
+    pub(crate) length: usize,
+    pub(crate) payload: [u8; KEPT],
+}
+
+struct Subscriber {
+    function: u32,
+    sender: mpsc::Sender<Event>,
+    lost: u32,
+}
+
+/// The streams.
+#[pin_data]
+pub(crate) struct Events {
+    #[pin]
+    subscribers: SpinLock<KVec<Subscriber>>,
+    /// Events that came, those that had no stream, and those whose stream was full.
+    pub(crate) came: Atomic<u64>,
+    pub(crate) unclaimed: Atomic<u64>,
+    pub(crate) lost: Atomic<u64>,
+}
+
+impl Events {
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            subscribers <- new_spinlock!(KVec::new()),
+            came: Atomic::new(0),
+            unclaimed: Atomic::new(0),
+            lost: Atomic::new(0),
+        })
+    }
+
+    /// Returns a stream of the events of a kind, which keeps up to `capacity` of them. It ends when
+    /// the processor dies. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn subscribe(
+        &self,
+        function: u32,
+        capacity: usize,
+    ) -> Result<mpsc::Receiver<Event>> {
+        let (sender, receiver) = mpsc::channel(capacity)?;
+        let subscriber = Subscriber {
+            function,
+            sender,
+            lost: 0,
+        };
+        self.subscribers.lock().push(subscriber, GFP_ATOMIC)?;
+        Ok(receiver)
+    }
+
+    /// Gives an event to all streams of its kind.
+    pub(crate) fn give(&self, header: &Header, message: &[u8]) {
+        count(&self.came);
+        let payload = message.get(HEADERS..header.end).unwrap_or_default();
+        let mut event = Event {
+            lost: 0,
+            length: payload.len(),
+            payload: [0; KEPT],
+        };
+        for (to, from) in event.payload.iter_mut().zip(payload) {
+            *to = *from;
+        }
+        let mut claimed = false;
+        // Channels whose receiver has gone go with their memory, which is no matter for a lock.
+        let mut gone = None;
+        {
+            let mut subscribers = self.subscribers.lock();
+            for subscriber in subscribers.iter_mut() {
+                if subscriber.function != header.function || subscriber.sender.is_closed() {
+                    continue;
+                }
+                claimed = true;
+                event.lost = subscriber.lost;
+                if subscriber.sender.try_send(event).is_ok() {
+                    subscriber.lost = 0;
+                } else {
+                    subscriber.lost += 1;
+                    count(&self.lost);
+                }
+            }
+            if let Some(at) = subscribers.iter().position(|s| s.sender.is_closed()) {
+                gone = subscribers.remove(at).ok();
+            }
+        }
+        drop(gone);
+        if !claimed {
+            count(&self.unclaimed);
+        }
+    }
+
+    /// Ends all streams.
+    pub(crate) fn end(&self) {
+        let all = take(&mut *self.subscribers.lock());
+        drop(all);
+    }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! What calls cost. `tools/gspemu/guest/figures.rs` measures the same of nova-core's own queue.
+
+use crate::{
+    clients::Clients,
+    rpc::Rpc,
+    subdevice::{
+        control,
+        Subdevice, //
+    },
+    wire::event, //
+};
+use kasync::{
+    join,
+    time::{
+        timeout,
+        Instant, //
+    }, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::Relaxed,
+        Arc, //
+    },
+    time::Delta, //
+};
+
+const EVENTS_SENT: u32 = 100;
+
+/// Calls so often, and returns what that took, in nanoseconds: in all, and at most.
+async fn caller(rpc: Arc<Rpc>, calls: u32, command: u32, ms: u32) -> Result<(i64, i64)> {
+    let subdevice = Subdevice::open(&rpc).await?;
+    let (mut sum, mut most) = (0, 0);
+    for _ in 0..calls {
+        let begin = Instant::now();
+        subdevice.words(command, [ms, 0]).await?;
+        let took = begin.elapsed().as_nanos();
+        sum += took;
+        most = most.max(took);
+    }
+    subdevice.close().await?;
+    Ok((sum, most))
+}
+
+impl Clients {
+    /// Prints all figures.
+    pub(crate) async fn figures(&self) -> Result {
+        self.gsp.is_up().await?;
+        for callers in [1, 4, 16] {
+            self.callers("short calls", callers, 256 / callers, control::ECHO, 0)
+                .await?;
+        }
+        for callers in [1, 4, 16] {
+            self.callers("calls of 5 ms", callers, 64 / callers, control::LATE, 5)
+                .await?;
+        }
+        self.events_heard().await?;
+        let counters = &self.gsp.rpc.counters;
+        let calls = counters.calls.load(Relaxed).max(1);
+        let held = counters.held.load(Relaxed) / calls / 1000;
+        let most = counters.held_most.load(Relaxed) / 1000;
+        pr_info!("figure: turn held {held} us a call, {most} at most; {calls} calls\n");
+        Ok(())
+    }
+
+    /// Has so many callers call so often, and prints what it takes.
+    async fn callers(&self, name: &str, callers: u32, calls: u32, command: u32, ms: u32) -> Result {
+        let begin = Instant::now();
+        let mut tasks = KVec::new();
+        for _ in 0..callers {
+            let task = caller(self.gsp.rpc.clone(), calls, command, ms);
+            tasks.push(self.scope.spawn(c"caller", task)?, GFP_KERNEL)?;
+        }
+        let (mut sum, mut most) = (0, 0);
+        while let Some(task) = tasks.pop() {
+            let (took, longest) = task.await?;
+            sum += took;
+            most = most.max(longest);
+        }
+        let all = begin.elapsed().as_micros_ceil();
+        let mean = sum / i64::from(callers * calls) / 1000;
+        pr_info!(
+            "figure: {name}, {callers} callers, {calls} calls each: {mean} us a call, \
+             {} at most, {all} in all\n",
+            most / 1000
+        );
+        Ok(())
+    }
+
+    /// Has events come while commands wait, and counts those that are heard.
+    async fn events_heard(&self) -> Result {
+        let subdevice = Subdevice::open(&self.gsp.rpc).await?;
+        let mut stream = self.gsp.events.subscribe(event::POST, 128)?;
+        let calls = async {
+            for _ in 0..10 {
+                subdevice
+                    .words(control::EVENTS, [EVENTS_SENT / 10, 0])
+                    .await?;
+            }
+            Ok::<_, Error>(())
+        };
+        let mut heard = 0;
+        let hears = timeout(Delta::from_secs(2), async {
+            while heard < EVENTS_SENT && stream.recv().await.is_some() {
+                heard += 1;
+            }
+        });
+        let (calls, _) = join!(calls, hears);
+        calls?;
+        pr_info!("figure: events, {EVENTS_SENT} sent while commands wait: {heard} heard\n");
+        subdevice.close().await
+    }
+}

@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The processor's life: started, served, and when it dies, reset and started again.
+//!
+//! ```text
+//!             ┌───────────────────────────────────────────────────────────────┐
+//!             ▼                                                               │
+//!  reset ── starts ──────────────► up: calls, events ──────────────► dies ── ends
+//!             │ poison, halt,        │ cancelled          halt, poison,  calls, streams,
+//!             │ out of time          ▼                    no answer      the life's scopes
+//!             ▼                    unloads
+//!          dead, for good            │
+//!                                    ▼
+//!                                  reset: nothing is accessed any more
+//! ```
+//!
+//! All of it is one task, which alone takes messages out of their queue.
+
+use crate::{
+    events::Events,
+    queue::Messages,
+    rpc::Rpc,
+    sequencer,
+    wire::{
+        event,
+        function,
+        put,
+        Poison,
+        LARGEST, //
+    }, //
+};
+use kasync::{
+    cancelled,
+    consume_budget,
+    irq,
+    next,
+    sync::watch,
+    time::{
+        sleep,
+        timeout, //
+    },
+    Scope, //
+};
+use kernel::{
+    new_spinlock,
+    prelude::*,
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Full,
+            Release, //
+        },
+        Arc,
+        SpinLock, //
+    },
+    time::Delta, //
+};
+
+/// How long the processor may take to start.
+const START: Delta = Delta::from_secs(5);
+/// How long it may take for an answer before it counts as dead.
+pub(crate) const ANSWER: Delta = Delta::from_secs(5);
+/// How often it is looked whether it answers, and whether an interrupt was lost, while there are
+/// calls in flight.
+const LOOK: Delta = Delta::from_millis(500);
+/// How often in a row it may fail to start.
+const STARTS: u32 = 3;
+const SYSTEM_INFO: usize = 0x3a0;
+
+/// Why the processor is not served any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Why {
+    /// The driver goes.
+    Cancelled,
+    /// The processor has halted.
+    Halt,
+    /// The queues are poisoned.
+    Poison(Poison),
+    /// A call was not answered, or the start was not.
+    NoAnswer,
+    /// A register or memory could not be accessed.
+    Failed(Error),
+}
+
+impl Why {
+    fn error(self) -> Error {
+        match self {
+            Self::Cancelled => ESHUTDOWN,
+            Self::Halt => ENODEV,
+            Self::Poison(_) => EIO,
+            Self::NoAnswer => ETIMEDOUT,
+            Self::Failed(e) => e,
+        }
+    }
+}
+
+impl From<Poison> for Why {
+    fn from(poison: Poison) -> Self {
+        Self::Poison(poison)
+    }
+}
+
+impl From<Error> for Why {
+    fn from(e: Error) -> Self {
+        Self::Failed(e)
+    }
+}
+
+/// What the processor is at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Life {
+    Starts,
+    /// It runs, for the so-manieth time.
+    Up(u32),
+    /// It is not started again.
+    Dead,
+}
+
+/// The processor.
+#[pin_data]
+pub(crate) struct Gsp {
+    pub(crate) rpc: Arc<Rpc>,
+    #[pin]
+    pub(crate) events: Events,
+    /// The handler has seen that it has halted.
+    pub(crate) halted: Atomic<bool>,
+    pub(crate) life: watch::Sender<Life>,
+    /// A channel without receivers keeps no value.
+    pub(crate) _life: watch::Receiver<Life>,
+    /// The scopes of what is to end when the processor dies. `None` while it does not live.
+    #[pin]
+    scopes: SpinLock<Option<KVec<Scope>>>,
+    /// Where they are made.
+    lives: Scope,
+    pub(crate) deaths: Atomic<u32>,
+}
+
+impl Gsp {
+    pub(crate) fn new(rpc: Arc<Rpc>, lives: Scope) -> Result<Arc<Self>> {
+        let (life, receiver) = watch::channel(Life::Starts)?;
+        Arc::pin_init(
+            pin_init!(Self {
+                rpc,
+                events <- Events::new(),
+                halted: Atomic::new(false),
+                life,
+                _life: receiver,
+                scopes <- new_spinlock!(None),
+                lives,
+                deaths: Atomic::new(0),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Waits until the processor is up.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if it will not be.
+    pub(crate) async fn is_up(&self) -> Result {
+        let mut life = self.life.subscribe();
+        loop {
+            match life.get() {
+                Life::Up(_) => return Ok(()),
+                Life::Dead => return Err(ENODEV),
+                Life::Starts => {}
+            }
+            if life.changed().await.is_err() {
+                return Err(ENODEV);
+            }
+        }
+    }
+
+    /// Makes a scope for tasks that are to end when the processor dies. May sleep: not for tasks.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` if the processor does not live, `ENOMEM`.
+    pub(crate) fn scope(&self, name: &'static CStr) -> Result<Scope> {
+        let scope = self.lives.child(name)?;
+        match &mut *self.scopes.lock() {
+            Some(scopes) => scopes.push(scope.clone(), GFP_ATOMIC)?,
+            None => return Err(EAGAIN),
+        }
+        Ok(scope)
+    }
+
+    fn is_at(&self, life: Life) {
+        // Cannot fail: there is a receiver.
+        let _told = self.life.send(life);
+    }
+}
+
+/// The task.
+pub(crate) struct Server {
+    pub(crate) gsp: Arc<Gsp>,
+    pub(crate) interrupts: irq::Interrupts,
+    messages: Messages,
+    buffer: KVec<u8>,
+    initialised: bool,
+}
+
+impl Server {
+    /// Returns what the task is made of. May sleep.
+    pub(crate) fn new(gsp: Arc<Gsp>, interrupts: irq::Interrupts) -> Result<Self> {
+        Ok(Self {
+            gsp,
+            interrupts,
+            messages: Messages::default(),
+            buffer: KVec::from_elem(0, LARGEST, GFP_KERNEL)?,
+            initialised: false,
+        })
+    }
+
+    /// Serves the processor until this is cancelled.
+    pub(crate) async fn run(mut self) {
+        let mut epoch = 0;
+        let mut failures = 0;
+        loop {
+            let why = match self.start().await {
+                Ok(()) => {
+                    failures = 0;
+                    epoch += 1;
+                    *self.gsp.scopes.lock() = Some(KVec::new());
+                    self.gsp.rpc.up();
+                    self.gsp.is_at(Life::Up(epoch));
+                    // Never done.
+                    self.serve(|_| false).await.unwrap_or(Why::Cancelled)
+                }
+                Err(why) => {
+                    failures += 1;
+                    why
+                }
+            };
+            self.end(why, failures).await;
+            if why == Why::Cancelled {
+                return;
+            }
+            if failures == STARTS {
+                pr_err!("the processor does not start: {why:?}\n");
+                return self.gsp.is_at(Life::Dead);
+            }
+        }
+    }
+
+    /// Ends what the processor has to do with, and the processor.
+    async fn end(&mut self, why: Why, failures: u32) {
+        let gsp = self.gsp.clone();
+        if why == Why::Cancelled && failures == 0 {
+            self.unload().await;
+        }
+        gsp.is_at(Life::Starts);
+        let ended = gsp.rpc.down(why.error());
+        gsp.events.end();
+        let scopes = gsp.scopes.lock().take();
+        let mut scopes = scopes.unwrap_or_default();
+        while let Some(scope) = scopes.pop() {
+            // Cannot fail: this task is no part of it.
+            let _joined = scope.end().await;
+        }
+        // Who is writing a call has written it now.
+        let _turn = gsp.rpc.turn.acquire(1).await;
+        if let Err(e) = gsp
+            .rpc
+            .registers
+            .enable(false)
+            .and_then(|()| gsp.rpc.registers.reset())
+        {
+            pr_err!("the processor is out of reach: {e:?}\n");
+        }
+        if why != Why::Cancelled {
+            gsp.deaths.fetch_add(1, Full);
+            pr_info!("the processor is reset: {why:?}; {ended} callers told\n");
+        }
+    }
+
+    /// Tells the firmware to go, and waits until it says so.
+    async fn unload(&mut self) {
+        let gsp = self.gsp.clone();
+        let _ended = gsp.rpc.down(ESHUTDOWN);
+        let turn = gsp.rpc.turn.acquire(1).await;
+        // Full unload: {in transition, entering GC6, level}.
+        let sent = gsp.rpc.send(function::UNLOADING, &[0; 8]);
+        drop(turn);
+        if sent.is_err() {
+            return;
+        }
+        let mut unloaded = false;
+        let over = timeout(Delta::from_secs(1), async {
+            loop {
+                if self
+                    .drain(&mut |f| unloaded |= f == function::UNLOADING)
+                    .await
+                    .is_err()
+                {
+                    return;
+                }
+                if unloaded || next(&mut self.interrupts).await.is_none() {
+                    return;
+                }
+            }
+        });
+        if over.await.is_err() {
+            pr_warn!("the firmware does not unload\n");
+        }
+    }
+
+    /// Starts the processor, until it has initialised.
+    async fn start(&mut self) -> Result<(), Why> {
+        let gsp = self.gsp.clone();
+        let fail = |e: Error| Why::Failed(e);
+        let _turn = gsp.rpc.turn.acquire(1).await;
+        let rpc = &gsp.rpc;
+        rpc.registers.reset().map_err(fail)?;
+        let table = rpc.memory.prepare().map_err(fail)?;
+        rpc.begin();
+        self.messages = Messages::default();
+        self.initialised = false;
+        gsp.halted.store(false, Release);
+        rpc.registers.enable(true).map_err(fail)?;
+        rpc.registers.start(table).map_err(fail)?;
+        rpc.send(function::SYSTEM_INFO, &[0; SYSTEM_INFO])
+            .map_err(fail)?;
+        // No entries: {number, size}.
+        let mut registry = [0; 8];
+        put(&mut registry, 4, 8);
+        rpc.send(function::REGISTRY, &registry).map_err(fail)?;
+        match timeout(START, self.serve(|server| server.initialised)).await {
+            Ok(None) => Ok(()),
+            Ok(Some(why)) => Err(why),
+            Err(_) => Err(Why::NoAnswer),
+        }
+    }
+
+    /// Takes messages until one has made `done` true, for which it returns `None`, or until there
+    /// is a reason to stop.
+    async fn serve(&mut self, done: fn(&Self) -> bool) -> Option<Why> {
+        let gsp = self.gsp.clone();
+        loop {
+            if let Err(why) = self.drain(&mut |_| ()).await {
+                return Some(why);
+            }
+            if done(self) {
+                return None;
+            }
+            let (calls, age) = gsp.rpc.in_flight();
+            if age > ANSWER {
+                return Some(Why::NoAnswer);
+            }
+            kasync::select! {
+                () = cancelled() => return Some(Why::Cancelled),
+                count = next(&mut self.interrupts) => if count.is_none() {
+                    return Some(Why::Cancelled);
+                },
+                () = gsp.rpc.trouble.notified() => return Some(Why::Poison(Poison::Pointer)),
+                () = sleep(LOOK), if calls > 0 => (),
+            }
+        }
+    }
+
+    /// Takes all messages that are there, and tells `seen` of each.
+    async fn drain(&mut self, seen: &mut (impl FnMut(u32) + Send)) -> Result<(), Why> {
+        let gsp = self.gsp.clone();
+        while let Some(header) = self.messages.next(&gsp.rpc.memory, &mut self.buffer)? {
+            let message = &self.buffer[..header.end];
+            match header.function {
+                event::INIT_DONE => self.initialised = true,
+                event::SEQUENCER if !self.initialised => {
+                    let payload = &message[crate::wire::HEADERS..];
+                    sequencer::run(&gsp.rpc.registers, payload).await?;
+                }
+                f if f >= event::FIRST => gsp.events.give(&header, message),
+                _ => gsp.rpc.reply(&header, message),
+            }
+            seen(header.function);
+            consume_budget().await;
+        }
+        if gsp.halted.load(Acquire) {
+            return Err(Why::Halt);
+        }
+        Ok(())
+    }
+}
+
+/// The processor's interrupt.
+pub(crate) struct Line(pub(crate) Arc<Gsp>);
+
+impl irq::Line for Line {
+    /// Runs in the interrupt: takes it back, and remembers a halt.
+    fn acknowledge(&self) -> bool {
+        let raised = self.0.rpc.registers.acknowledge();
+        if raised == Some(true) {
+            self.0.halted.store(true, Release);
+        }
+        raised.is_some()
+    }
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Load: clients that call as long as the driver is there, whatever becomes of the processor.
+
+use crate::{
+    clients::{
+        check,
+        Clients, //
+    },
+    gsp::Gsp,
+    subdevice::{
+        Scratch,
+        Subdevice, //
+    }, //
+};
+use kasync::{
+    block_on,
+    cancelled,
+    select,
+    time::{
+        sleep,
+        timeout, //
+    }, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    },
+    time::Delta, //
+};
+
+const CLIENTS: u32 = 8;
+/// What a call may echo.
+const LARGEST: usize = 5000;
+/// What a call may take.
+const LIMIT: Delta = Delta::from_secs(1);
+
+/// What unbinding finds.
+pub(crate) struct Left {
+    pub(crate) right: Atomic<u32>,
+    pub(crate) wrong: Atomic<u32>,
+    /// Calls that had no answer in time.
+    pub(crate) late: Atomic<u32>,
+    /// Calls that were ended, or that the firmware has refused.
+    pub(crate) refused: Atomic<u32>,
+}
+
+impl Left {
+    pub(crate) fn new() -> Self {
+        Self {
+            right: Atomic::new(0),
+            wrong: Atomic::new(0),
+            late: Atomic::new(0),
+            refused: Atomic::new(0),
+        }
+    }
+}
+
+fn count(counter: &Atomic<u32>) {
+    counter.fetch_add(1, Relaxed);
+}
+
+/// Calls until the processor is not started again.
+async fn client(gsp: Arc<Gsp>, left: Arc<Left>, mut scratch: Scratch, mut seed: u32) {
+    while gsp.is_up().await.is_ok() {
+        let Ok(Ok(subdevice)) = timeout(LIMIT, Subdevice::open(&gsp.rpc)).await else {
+            count(&left.refused);
+            continue;
+        };
+        loop {
+            seed = seed.wrapping_add(CLIENTS);
+            let call = subdevice.echo_in(&mut scratch, seed, seed as usize % LARGEST);
+            match timeout(LIMIT, call).await {
+                Ok(Ok(true)) => count(&left.right),
+                Ok(Ok(false)) => count(&left.wrong),
+                Err(_) => count(&left.late),
+                Ok(Err(_)) => break count(&left.refused),
+            }
+        }
+    }
+}
+
+impl Clients {
+    /// Leaves clients that go on calling until the driver goes.
+    pub(crate) fn leave_some(&self) -> Result {
+        for n in 0..CLIENTS {
+            let load = client(
+                self.gsp.clone(),
+                self.left.clone(),
+                Scratch::new(LARGEST)?,
+                n,
+            );
+            let task = async move {
+                let _ended = select(cancelled(), load).await;
+            };
+            self.scope.spawn(c"load", task)?.detach();
+        }
+        Ok(())
+    }
+
+    /// Leaves them calling for a while, and then calls until there is an answer.
+    pub(crate) fn storm(&self, seconds: u32) -> Result {
+        self.leave_some()?;
+        block_on(sleep(Delta::from_secs(i64::from(seconds))))?;
+        self.run("storm", async {
+            loop {
+                let call = async { self.open().await?.echo(1, 100).await };
+                if timeout(LIMIT, call).await == Ok(Ok(true)) {
+                    break;
+                }
+            }
+            let load = |counter: &Atomic<u32>| counter.load(Relaxed);
+            let left = &self.left;
+            pr_info!(
+                "storm: {} right, {} wrong, {} late, {} refused; {} deaths\n",
+                load(&left.right),
+                load(&left.wrong),
+                load(&left.late),
+                load(&left.refused),
+                load(&self.gsp.deaths)
+            );
+            check("calls are answered after the storm", load(&left.right) > 0)
+        })
+    }
+}

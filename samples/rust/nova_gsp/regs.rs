@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Registers of the processor and of the interrupt tree.
+
+use kernel::{
+    io::Io,
+    pci,
+    prelude::*, //
+};
+
+/// The size of BAR 0.
+pub(crate) const END: usize = 0x100_0000;
+
+const IRQSCLR: usize = 0x11_0004;
+const IRQSTAT: usize = 0x11_0008;
+pub(crate) const MAILBOX0: usize = 0x11_0040;
+pub(crate) const MAILBOX1: usize = 0x11_0044;
+const CPUCTL: usize = 0x11_0100;
+const CPUCTL_START: u32 = 1 << 1;
+const ENGINE: usize = 0x11_03c0;
+const ENGINE_RESET: u32 = 1;
+const QUEUE_HEAD: usize = 0x11_0c00;
+const IRQ_HALT: u32 = 1 << 4;
+const IRQ_SWGEN0: u32 = 1 << 6;
+
+/// The processor's vector, 155, is bit 27 of leaf 4, which is below bit 2 of the top.
+const LEAF: usize = 0xb8_1000 + 4 * 4;
+const LEAF_SET: usize = 0xb8_1200 + 4 * 4;
+const LEAF_CLEAR: usize = 0xb8_1400 + 4 * 4;
+const LEAF_GSP: u32 = 1 << 27;
+const TOP_SET: usize = 0xb8_1608;
+const TOP_CLEAR: usize = 0xb8_1610;
+const TOP_GSP: u32 = 1 << 2;
+const REARM: usize = 0x8_8704;
+
+/// The registers.
+pub(crate) struct Registers(pub(crate) pci::DevresBar<END>);
+
+impl Registers {
+    fn with<R>(&self, f: impl FnOnce(&pci::Bar<'_, END>) -> R) -> Result<R> {
+        self.0.try_access_with(|bar| f(bar)).ok_or(ENODEV)
+    }
+
+    /// Takes an interrupt back, and returns whether it says that the processor has halted. `None`
+    /// if there was none.
+    pub(crate) fn acknowledge(&self) -> Option<bool> {
+        let raised = self.with(|bar| {
+            if bar.read32(LEAF) & LEAF_GSP == 0 {
+                return None;
+            }
+            // An edge that comes after this raises the vector again.
+            bar.write32(LEAF_GSP, LEAF);
+            let raised = bar.read32(IRQSTAT);
+            bar.write32(raised & (IRQ_SWGEN0 | IRQ_HALT), IRQSCLR);
+            bar.write32(0, REARM);
+            Some(raised & IRQ_HALT != 0)
+        });
+        raised.ok().flatten()
+    }
+
+    /// Lets interrupts through, or not.
+    pub(crate) fn enable(&self, on: bool) -> Result {
+        self.with(|bar| {
+            if on {
+                bar.write32(IRQ_SWGEN0 | IRQ_HALT, IRQSCLR);
+                bar.write32(LEAF_GSP, LEAF);
+                bar.write32(TOP_GSP, TOP_SET);
+                bar.write32(LEAF_GSP, LEAF_SET);
+                bar.write32(0, REARM);
+            } else {
+                bar.write32(LEAF_GSP, LEAF_CLEAR);
+                bar.write32(TOP_GSP, TOP_CLEAR);
+            }
+        })
+    }
+
+    /// Resets the processor: it accesses no memory from here on.
+    pub(crate) fn reset(&self) -> Result {
+        self.with(|bar| {
+            bar.write32(ENGINE_RESET, ENGINE);
+            // The write has arrived once this is read.
+            let _ = bar.read32(ENGINE);
+            bar.write32(0, ENGINE);
+            let _ = bar.read32(ENGINE);
+        })
+    }
+
+    /// Starts the processor with the table of memory regions at `table`.
+    pub(crate) fn start(&self, table: u64) -> Result {
+        self.with(|bar| {
+            bar.write32(table as u32, MAILBOX0);
+            bar.write32((table >> 32) as u32, MAILBOX1);
+            bar.write32(CPUCTL_START, CPUCTL);
+        })
+    }
+
+    /// Says that there are commands.
+    pub(crate) fn ring(&self) -> Result {
+        self.with(|bar| bar.write32(0, QUEUE_HEAD))
+    }
+
+    /// Reads a mailbox.
+    pub(crate) fn mailbox(&self, register: usize) -> Result<u32> {
+        self.with(|bar| match register {
+            MAILBOX0 => Ok(bar.read32(MAILBOX0)),
+            MAILBOX1 => Ok(bar.read32(MAILBOX1)),
+            _ => Err(EPERM),
+        })?
+    }
+
+    /// Writes a mailbox.
+    pub(crate) fn set_mailbox(&self, register: usize, value: u32) -> Result {
+        self.with(|bar| {
+            match register {
+                MAILBOX0 => bar.write32(value, MAILBOX0),
+                MAILBOX1 => bar.write32(value, MAILBOX1),
+                _ => return Err(EPERM),
+            }
+            Ok(())
+        })?
+    }
+}

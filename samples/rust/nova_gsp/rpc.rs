@@ -1,0 +1,571 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Calls: many at once, each of which waits for its own reply and for nothing else.
+//!
+//! ```text
+//!           a slot, the turn, room            written, doorbell
+//!  call() ────────────────────────► waits ──────────────────────► in flight
+//!                                     │                             │     │
+//!                                     │ dropped                     │     │ dropped, out of time
+//!                                     ▼                             │     ▼
+//!                                nothing happened                   │   abandoned: the slot stays
+//!                                                                   │     │
+//!                                       reply, reset, crash, poison ▼     ▼ late reply, reset …
+//!                                                    the caller has it ──► the slot is free
+//! ```
+//!
+//! A slot belongs to a call until the processor cannot answer it any more, whatever has become of
+//! the caller: so no late reply is taken for that of another call. Slots have memory for replies,
+//! so that a call allocates nothing: it may be made by a task, which must not.
+
+use crate::{
+    queue::{
+        Commands,
+        Memory,
+        COUNT, //
+    },
+    regs::Registers,
+    wire::{
+        function,
+        pages,
+        Header,
+        Poison,
+        HEADERS,
+        PAYLOAD, //
+    }, //
+};
+use core::{
+    future::Future,
+    mem::take,
+    pin::Pin,
+    task::{
+        Context,
+        Poll,
+        Waker, //
+    }, //
+};
+use kasync::{
+    select,
+    sync::{
+        Notify,
+        OwnedPermit,
+        Semaphore, //
+    },
+    time::{
+        sleep,
+        Instant, //
+    }, //
+};
+use kernel::{
+    new_spinlock,
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc,
+        SpinLock, //
+    },
+    time::Delta, //
+};
+
+/// Calls that can be in flight.
+pub(crate) const SLOTS: usize = 32;
+/// The largest reply. A driver few of whose replies are large has slots of two sizes.
+pub(crate) const REPLY: usize = 160 * 1024;
+
+/// What a slot is at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Free,
+    /// The call is in flight, its caller waits.
+    Waits,
+    /// The call is in flight, its caller has gone.
+    Abandoned,
+    /// The caller is told: the result of the call.
+    Done(Result<u32>),
+}
+
+struct Slot {
+    state: State,
+    call: u32,
+    function: u32,
+    expects: usize,
+    /// Memory for the reply, which is filled as it comes. Away while it is filled, and while the
+    /// caller has it.
+    reply: KVVec<u8>,
+    waker: Option<Waker>,
+    since: Instant,
+    permit: Option<OwnedPermit>,
+}
+
+impl Slot {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            state: State::Free,
+            call: 0,
+            function: 0,
+            expects: 0,
+            reply: KVVec::with_capacity(REPLY, GFP_KERNEL)?,
+            waker: None,
+            since: Instant::now(),
+            permit: None,
+        })
+    }
+
+    fn is_in_flight(&self) -> bool {
+        matches!(self.state, State::Waits | State::Abandoned)
+    }
+
+    /// Frees the slot. What is returned is to be dropped without the lock.
+    fn free(&mut self) -> (Option<OwnedPermit>, Option<Waker>) {
+        self.state = State::Free;
+        self.reply.clear();
+        (self.permit.take(), self.waker.take())
+    }
+}
+
+/// Whether calls can be made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Link {
+    Up,
+    /// Why not.
+    Down(Error),
+}
+
+struct Table {
+    link: Link,
+    slots: KVec<Slot>,
+    calls: u32,
+    commands: Commands,
+    /// The slot whose reply goes on in the next message.
+    partial: Option<usize>,
+}
+
+/// What has happened, for tests and measurements.
+pub(crate) struct Counters {
+    pub(crate) calls: Atomic<u64>,
+    pub(crate) replies: Atomic<u64>,
+    /// Replies whose caller had gone.
+    pub(crate) late: Atomic<u64>,
+    /// Replies to no call that is in flight.
+    pub(crate) stray: Atomic<u64>,
+    /// Replies that were larger than their caller expected.
+    pub(crate) oversized: Atomic<u64>,
+    /// How often a caller has waited for room.
+    pub(crate) full: Atomic<u64>,
+    /// How long the turn was held for writing, in nanoseconds: in all, and at most.
+    pub(crate) held: Atomic<u64>,
+    pub(crate) held_most: Atomic<u64>,
+}
+
+impl Counters {
+    fn new() -> Self {
+        let new = || Atomic::new(0);
+        Self {
+            calls: new(),
+            replies: new(),
+            late: new(),
+            stray: new(),
+            oversized: new(),
+            full: new(),
+            held: new(),
+            held_most: new(),
+        }
+    }
+}
+
+pub(crate) fn count(counter: &Atomic<u64>) {
+    counter.fetch_add(1, Relaxed);
+}
+
+/// The callers' side of the queues.
+#[pin_data]
+pub(crate) struct Rpc {
+    pub(crate) registers: Registers,
+    pub(crate) memory: Memory,
+    permits: Arc<Semaphore>,
+    /// One writes commands at a time, in the order of coming.
+    pub(crate) turn: Semaphore,
+    room: Notify,
+    /// A caller has found that the queue is poisoned.
+    pub(crate) trouble: Notify,
+    pub(crate) counters: Counters,
+    #[pin]
+    table: SpinLock<Table>,
+}
+
+impl Rpc {
+    /// Returns the callers' side, which is down.
+    pub(crate) fn new(registers: Registers, memory: Memory) -> Result<Arc<Self>> {
+        let permits = Arc::new(Semaphore::new(SLOTS), GFP_KERNEL)?;
+        let mut slots = KVec::with_capacity(SLOTS, GFP_KERNEL)?;
+        for _ in 0..SLOTS {
+            slots.push(Slot::new()?, GFP_KERNEL)?;
+        }
+        Arc::pin_init(
+            pin_init!(Self {
+                registers,
+                memory,
+                permits,
+                turn: Semaphore::new(1),
+                room: Notify::new(),
+                trouble: Notify::new(),
+                counters: Counters::new(),
+                table <- new_spinlock!(Table {
+                    link: Link::Down(EAGAIN),
+                    slots,
+                    calls: 0,
+                    commands: Commands::default(),
+                    partial: None,
+                }),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Calls a function, and waits for its reply, of at most `expects` bytes.
+    ///
+    /// May be dropped at any time: the call was made or not, and the reply goes to nobody. Bounded
+    /// by [`timeout`](kasync::time::timeout), if at all.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` if the processor is being started, `EIO` if the queues are poisoned, `ENODEV` if
+    /// the processor has halted, `ESHUTDOWN` if the driver goes, `EMSGSIZE` if the call is too
+    /// large or the reply is larger than expected, `ENOMEM`.
+    pub(crate) async fn call(
+        &self,
+        function: u32,
+        payload: &[u8],
+        expects: usize,
+    ) -> Result<Reply<'_>> {
+        let needs = pieces(payload).map(|(_, piece)| pages(piece.len())).sum();
+        if needs > COUNT - 1 || expects > REPLY {
+            return Err(EMSGSIZE);
+        }
+        let permit = Semaphore::acquire_owned(&self.permits, 1).await;
+        let turn = self.turn.acquire(1).await;
+        self.wait_for_room(needs).await?;
+        // No await from here on: a call is made as a whole.
+        let begin = Instant::now();
+        let answer = self.enter(function, expects, permit)?;
+        self.write(function, answer.call, payload)?;
+        self.registers.ring()?;
+        self.note_held(begin);
+        drop(turn);
+        count(&self.counters.calls);
+        answer.await
+    }
+
+    /// Sends a call that has no reply. The caller has the turn, and nobody else sends: it is how
+    /// the processor is started.
+    pub(crate) fn send(&self, function: u32, payload: &[u8]) -> Result {
+        self.write(function, 0, payload)?;
+        self.registers.ring()
+    }
+
+    fn write(&self, function: u32, call: u32, payload: &[u8]) -> Result {
+        // Only who has the turn changes it, so that it can be copied out of the lock.
+        let mut commands = self.table.lock().commands;
+        for (i, piece) in pieces(payload) {
+            let function = if i == 0 {
+                function
+            } else {
+                function::CONTINUATION
+            };
+            commands.write(&self.memory, function, call, piece)?;
+        }
+        commands.publish(&self.memory)?;
+        self.table.lock().commands = commands;
+        Ok(())
+    }
+
+    /// Takes a slot for a call, and returns the future of its reply.
+    fn enter(&self, function: u32, expects: usize, permit: OwnedPermit) -> Result<Answer<'_>> {
+        let mut table = self.table.lock();
+        let table = &mut *table;
+        if let Link::Down(why) = table.link {
+            return Err(why);
+        }
+        // There is one, by the permit: that goes after the slot was freed.
+        let mut slots = table.slots.iter_mut().enumerate();
+        let free = slots.find(|(_, slot)| slot.state == State::Free);
+        let Some((index, slot)) = free else {
+            return Err(EBUSY);
+        };
+        table.calls = table.calls.wrapping_add(1);
+        slot.call = table
+            .calls
+            .wrapping_mul(SLOTS as u32)
+            .wrapping_add(index as u32);
+        slot.state = State::Waits;
+        slot.function = function;
+        slot.expects = expects;
+        slot.since = Instant::now();
+        slot.permit = Some(permit);
+        Ok(Answer {
+            rpc: self,
+            index,
+            call: slot.call,
+            over: false,
+        })
+    }
+
+    /// Waits until so many pages can be written. The caller has the turn.
+    async fn wait_for_room(&self, pages: u32) -> Result {
+        loop {
+            let room = self.room.notified();
+            let link = {
+                let mut table = self.table.lock();
+                match table.link {
+                    Link::Up => Ok(table.commands.room(&self.memory)),
+                    Link::Down(why) => Err(why),
+                }
+            };
+            match link? {
+                Ok(free) if free >= pages => return Ok(()),
+                Ok(_) => {}
+                Err(_) => {
+                    self.trouble.notify_one();
+                    return Err(EIO);
+                }
+            }
+            count(&self.counters.full);
+            // Replies tell of room. Calls may have none, and the processor has no interrupt for
+            // what it has read.
+            select(room, sleep(Delta::from_millis(1))).await;
+        }
+    }
+
+    /// Takes up from where calls have got the processor: at the beginning. The caller has the turn.
+    pub(crate) fn begin(&self) {
+        let mut table = self.table.lock();
+        table.commands = Commands::default();
+        table.partial = None;
+    }
+
+    /// Lets calls through.
+    pub(crate) fn up(&self) {
+        self.table.lock().link = Link::Up;
+    }
+
+    /// Lets no call through, and ends those that are in flight: for `why`. The processor must not
+    /// be able to answer them any more, or its answers not be looked at. Returns how many callers
+    /// are told.
+    pub(crate) fn down(&self, why: Error) -> u32 {
+        {
+            let mut table = self.table.lock();
+            table.link = Link::Down(why);
+            table.partial = None;
+        }
+        self.room.notify_waiters();
+        let mut told = 0;
+        for index in 0..SLOTS {
+            let (_freed, waker) = {
+                let mut table = self.table.lock();
+                let slot = &mut table.slots[index];
+                match slot.state {
+                    State::Waits => {
+                        slot.state = State::Done(Err(why));
+                        told += 1;
+                        (None, slot.waker.take())
+                    }
+                    State::Abandoned => (Some(slot.free()), None),
+                    State::Free | State::Done(_) => (None, None),
+                }
+            };
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+        told
+    }
+
+    /// Returns whether calls can be made.
+    pub(crate) fn link(&self) -> Link {
+        self.table.lock().link
+    }
+
+    /// Returns the number of calls in flight, abandoned ones included, and the age of the oldest.
+    pub(crate) fn in_flight(&self) -> (usize, Delta) {
+        let table = self.table.lock();
+        let slots = table.slots.iter().filter(|slot| slot.is_in_flight());
+        let count = slots.clone().count();
+        let oldest = slots.map(|slot| slot.since.elapsed().as_nanos()).max();
+        (count, Delta::from_nanos(oldest.unwrap_or(0)))
+    }
+
+    /// Takes a reply, which is in `message` with its headers.
+    pub(crate) fn reply(&self, header: &Header, message: &[u8]) {
+        self.room.notify_one();
+        let payload = message.get(HEADERS..header.end).unwrap_or_default();
+        let is_rest = header.function == function::CONTINUATION;
+        let found = {
+            let mut table = self.table.lock();
+            let partial = table.partial.take();
+            let index = match is_rest {
+                true => partial,
+                false => Some(header.call as usize % SLOTS),
+            };
+            index.and_then(|index| {
+                let slot = table.slots.get_mut(index)?;
+                let is_its = slot.is_in_flight()
+                    && slot.call == header.call
+                    && (slot.function == header.function || is_rest);
+                // Out of the lock while it is filled. It remains in flight, and nobody else looks
+                // at its memory then.
+                is_its.then(|| (index, slot.expects, take(&mut slot.reply)))
+            })
+        };
+        let Some((index, expects, mut reply)) = found else {
+            return count(&self.counters.stray);
+        };
+        let fits = payload.len() <= expects - reply.len()
+            // Cannot fail: there is room for what may be expected.
+            && reply.extend_from_slice(payload, GFP_NOWAIT).is_ok();
+        // As long as a message can be: the rest is in the next.
+        let goes_on = fits && payload.len() == PAYLOAD && reply.len() < expects;
+        let (_freed, waker, late) = {
+            let mut table = self.table.lock();
+            let slot = &mut table.slots[index];
+            slot.reply = reply;
+            if goes_on {
+                table.partial = Some(index);
+                return;
+            }
+            match slot.state {
+                State::Abandoned => (Some(slot.free()), None, true),
+                _ => {
+                    let result = if fits {
+                        Ok(header.result)
+                    } else {
+                        Err(EMSGSIZE)
+                    };
+                    slot.state = State::Done(result);
+                    (None, slot.waker.take(), false)
+                }
+            }
+        };
+        count(&self.counters.replies);
+        if late {
+            count(&self.counters.late);
+        }
+        if !fits {
+            count(&self.counters.oversized);
+        }
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Frees a slot, and the memory of its reply goes back into it.
+    fn free(&self, index: usize, reply: Option<KVVec<u8>>) {
+        let _freed = {
+            let mut table = self.table.lock();
+            let slot = &mut table.slots[index];
+            if let Some(reply) = reply {
+                slot.reply = reply;
+            }
+            slot.free()
+        };
+    }
+
+    fn note_held(&self, begin: Instant) {
+        let held = begin.elapsed().as_nanos().unsigned_abs();
+        self.counters.held.fetch_add(held, Relaxed);
+        if held > self.counters.held_most.load(Relaxed) {
+            self.counters.held_most.store(held, Relaxed);
+        }
+    }
+}
+
+/// The future of a reply.
+struct Answer<'a> {
+    rpc: &'a Rpc,
+    index: usize,
+    call: u32,
+    /// The slot is another's: that of the reply, or free.
+    over: bool,
+}
+
+impl<'a> Future for Answer<'a> {
+    type Output = Result<Reply<'a>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let rpc = self.rpc;
+        let waker = cx.waker().clone();
+        let (result, reply, _waker) = {
+            let mut table = rpc.table.lock();
+            let slot = &mut table.slots[self.index];
+            match slot.state {
+                State::Done(result) => (result, take(&mut slot.reply), Some(waker)),
+                _ => {
+                    let before = slot.waker.replace(waker);
+                    drop(table);
+                    drop(before);
+                    return Poll::Pending;
+                }
+            }
+        };
+        self.over = true;
+        let mut reply = Reply {
+            rpc,
+            index: self.index,
+            result: 0,
+            payload: reply,
+        };
+        // An error drops it.
+        Poll::Ready(result.map(|result| {
+            reply.result = result;
+            reply
+        }))
+    }
+}
+
+impl Drop for Answer<'_> {
+    fn drop(&mut self) {
+        if self.over {
+            return;
+        }
+        let _freed = {
+            let mut table = self.rpc.table.lock();
+            let slot = &mut table.slots[self.index];
+            match slot.state {
+                State::Done(_) => Some(slot.free()),
+                _ => {
+                    slot.state = State::Abandoned;
+                    Some((None, slot.waker.take()))
+                }
+            }
+        };
+    }
+}
+
+/// A reply. Dropping it frees the slot.
+pub(crate) struct Reply<'a> {
+    rpc: &'a Rpc,
+    index: usize,
+    pub(crate) result: u32,
+    pub(crate) payload: KVVec<u8>,
+}
+
+impl Drop for Reply<'_> {
+    fn drop(&mut self) {
+        self.rpc.free(self.index, Some(take(&mut self.payload)));
+    }
+}
+
+/// A call in messages: the first, and what does not fit into it.
+fn pieces(payload: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let empty = payload.is_empty().then_some(payload);
+    Iterator::chain(empty.into_iter(), payload.chunks(PAYLOAD)).enumerate()
+}
+
+/// What a poisoned queue is for callers.
+impl From<Poison> for Error {
+    fn from(_: Poison) -> Self {
+        EIO
+    }
+}

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The controller: brought up, reset and shut down by awaiting what it says.
+//!
+//! # States
+//!
+//! ```text
+//!           bring_up()                  trouble, or a client asks
+//!  Down ──────────────► Live ─────────────────────────────────────► Resetting
+//!                        │ ▲                                         │     │
+//!                        │ └──── what was in flight has ended ───────┘     │ does not come up
+//!                        │ unbound                                         ▼
+//!                        └────────────────────────────────────────────► Gone
+//! ```
+
+use crate::{
+    command::{
+        Command,
+        Completion,
+        Feature, //
+    },
+    identify::Disk,
+    queue::{
+        Payload,
+        Queue, //
+    },
+    regs::{
+        Registers,
+        AQA,
+        CC, //
+    }, //
+};
+use kasync::{
+    sync::{
+        watch,
+        Notify,
+        Semaphore, //
+    },
+    time::{
+        sleep,
+        timeout,
+        Delta,
+        Instant, //
+    }, //
+};
+use kernel::{
+    io::Io,
+    prelude::*,
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Full, //
+        },
+        Arc, //
+    }, //
+};
+
+/// How long an admin command may take.
+const ADMIN_LIMIT: Delta = Delta::from_secs(10);
+/// How often a register is looked at which has no interrupt.
+const STEP: Delta = Delta::from_millis(1);
+/// How long a shutdown may take.
+const SHUTDOWN_LIMIT: Delta = Delta::from_secs(5);
+
+/// What the controller is at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    /// The device has no queue yet.
+    Down,
+    Live,
+    Resetting,
+    /// It takes no more commands.
+    Gone,
+}
+
+/// What the controller is at, and how many resets it has had.
+#[derive(Clone, Copy)]
+pub(crate) struct At {
+    pub(crate) state: State,
+    pub(crate) resets: u64,
+}
+
+/// What was counted.
+pub(crate) struct Counts {
+    pub(crate) commands: Atomic<u64>,
+    pub(crate) aborts: Atomic<u64>,
+    pub(crate) aborted: Atomic<u64>,
+    pub(crate) resets: Atomic<u64>,
+    pub(crate) retries: Atomic<u64>,
+    pub(crate) events: Atomic<u64>,
+}
+
+impl Counts {
+    pub(crate) fn new() -> Self {
+        Self {
+            commands: Atomic::new(0),
+            aborts: Atomic::new(0),
+            aborted: Atomic::new(0),
+            resets: Atomic::new(0),
+            retries: Atomic::new(0),
+            events: Atomic::new(0),
+        }
+    }
+}
+
+/// The controller.
+pub(crate) struct Controller {
+    pub(crate) registers: Arc<Registers>,
+    pub(crate) admin: Arc<Queue>,
+    /// One for each vector that is not the admin queue's.
+    pub(crate) io: KVec<Arc<Queue>>,
+    pub(crate) disk: Disk,
+    /// The largest transfer of a command, in bytes.
+    pub(crate) transfer: usize,
+    /// Told when only a reset helps.
+    pub(crate) trouble: Arc<Notify>,
+    pub(crate) state: watch::Sender<At>,
+    /// A channel without receivers keeps no value.
+    pub(crate) _state: watch::Receiver<At>,
+    /// How many aborts the device takes at a time.
+    pub(crate) aborts: Semaphore,
+    pub(crate) counts: Counts,
+}
+
+/// Waits until CSTS says what is wanted.
+async fn wait_ready(registers: &Registers, ready: bool) -> Result {
+    let limit = registers.ready_limit();
+    let begin = Instant::now();
+    loop {
+        let status = registers.status()?;
+        if ready && status.cfs().get() != 0 {
+            return Err(EIO);
+        }
+        if (status.rdy().get() != 0) == ready {
+            return Ok(());
+        }
+        if begin.elapsed() > limit {
+            return Err(ETIMEDOUT);
+        }
+        sleep(STEP).await;
+    }
+}
+
+/// Stops the controller, and waits until it has.
+///
+/// # Errors
+///
+/// `ETIMEDOUT` if it does not stop, `ENODEV` if it is not there any more.
+pub(crate) async fn disable(registers: &Registers) -> Result {
+    registers.with(|bar| bar.update(CC, |cc| cc.with_const_en::<0>().with_const_shn::<0>()))?;
+    wait_ready(registers, false).await
+}
+
+/// Starts the controller with its admin queue, and waits until it is ready.
+///
+/// # Errors
+///
+/// `EIO` if it fails, `ETIMEDOUT` if it is not ready in time, `ENODEV` if it is not there any more.
+pub(crate) async fn enable(registers: &Registers, admin: &Queue) -> Result {
+    admin.clear();
+    registers.set_admin(admin.addresses())?;
+    let entries = admin.entries() - 1;
+    let told: Result = registers.with(|bar| {
+        bar.write_reg(
+            AQA::zeroed()
+                .try_with_asqs(u32::from(entries))?
+                .try_with_acqs(u32::from(entries))?,
+        );
+        // Entries of 64 and of 16 bytes, pages of 4 KiB.
+        bar.write_reg(
+            CC::zeroed()
+                .with_const_iosqes::<6>()
+                .with_const_iocqes::<4>()
+                .with_const_en::<1>(),
+        );
+        Ok(())
+    })?;
+    told?;
+    wait_ready(registers, true).await?;
+    admin.raise();
+    Ok(())
+}
+
+/// Has the device do an admin command, and returns its completion and the memory.
+///
+/// # Errors
+///
+/// `EAGAIN` if the controller is not up, `ETIMEDOUT` if it does not answer: then only a reset
+/// helps, which was asked for.
+pub(crate) async fn admin(
+    queue: &Queue,
+    trouble: &Notify,
+    command: Command,
+    payload: Payload,
+) -> Result<(Payload, Completion)> {
+    let tag = queue.in_flight.reserve().await?;
+    let Ok(operation) = queue.submit(tag, command, payload) else {
+        return Err(EAGAIN);
+    };
+    queue.tell();
+    timeout(ADMIN_LIMIT, operation).await.map_err(|_| {
+        trouble.notify_one();
+        ETIMEDOUT
+    })
+}
+
+/// Asks the device for that many pairs of queues, and returns how many it gives.
+///
+/// # Errors
+///
+/// Those of [`admin`] and of the command.
+pub(crate) async fn set_queues(queue: &Queue, trouble: &Notify, wanted: u16) -> Result<u16> {
+    let count = u32::from(wanted - 1);
+    let command = Command::set_feature(Feature::NumberOfQueues, count << 16 | count);
+    let (_, completion) = admin(queue, trouble, command, None).await?;
+    let given = completion.to_result()?;
+    // CAST: Each half is a count, less one.
+    let given = (given as u16).min((given >> 16) as u16).saturating_add(1);
+    Ok(given.min(wanted))
+}
+
+impl Controller {
+    /// Has the device do an admin command without memory, and returns its result.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`admin`] and of the command.
+    pub(crate) async fn admin(&self, command: Command) -> Result<u32> {
+        let (_, completion) = admin(&self.admin, &self.trouble, command, None).await?;
+        completion.to_result()
+    }
+
+    /// Tells the device of the queues for I/O, which are live then.
+    pub(crate) async fn create_queues(&self) -> Result {
+        for queue in &self.io {
+            queue.clear();
+            let (sq, cq) = queue.addresses();
+            let (id, entries) = (queue.id, queue.entries());
+            self.admin(Command::create_cq(id, entries, cq, id)).await?;
+            self.admin(Command::create_sq(id, entries, sq)).await?;
+            queue.raise();
+        }
+        Ok(())
+    }
+
+    /// Deletes the queues for I/O. The commands in them end, with the status that says so.
+    async fn delete_queues(&self) -> Result {
+        for queue in &self.io {
+            queue.take_down();
+            self.admin(Command::delete_sq(queue.id)).await?;
+            self.admin(Command::delete_cq(queue.id)).await?;
+        }
+        Ok(())
+    }
+
+    fn queues(&self) -> impl Iterator<Item = &Arc<Queue>> {
+        Iterator::chain(core::iter::once(&self.admin), &self.io)
+    }
+
+    /// Stops the controller with everything in flight: all of that ends.
+    async fn stop(&self) -> Result {
+        for queue in self.queues() {
+            queue.take_down();
+        }
+        match disable(&self.registers).await {
+            Ok(()) => (),
+            // A device that is not there accesses nothing.
+            Err(ENODEV) => (),
+            Err(e) => return Err(e),
+        }
+        for queue in self.queues() {
+            // SAFETY: The controller has stopped, or has gone. All queues were taken down.
+            unsafe { queue.stopped() };
+        }
+        Ok(())
+    }
+
+    /// Resets the controller, after which it is live.
+    pub(crate) async fn reset(&self) -> Result {
+        self.stop().await?;
+        enable(&self.registers, &self.admin).await?;
+        // CAST: As many as there were when the driver was bound.
+        let count = self.io.len() as u16;
+        if set_queues(&self.admin, &self.trouble, count).await? < count {
+            return Err(ENODEV);
+        }
+        self.create_queues().await?;
+        self.counts.resets.fetch_add(1, Full);
+        Ok(())
+    }
+
+    /// Shuts the controller down as the specification wants it, and stops it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`disable`]: what is in flight stays so for ever.
+    pub(crate) async fn shut_down(&self) -> Result {
+        if let Err(e) = self.delete_queues().await {
+            pr_warn!("the queues were not deleted: {e:?}\n");
+        }
+        let ask = |bar: &kernel::pci::Bar<'_, { crate::regs::END }>| {
+            bar.update(CC, |cc| cc.with_const_shn::<1>());
+        };
+        if self.registers.with(ask).is_ok() {
+            let begin = Instant::now();
+            // Processing is complete.
+            while self.registers.status()?.shst().get() != 2 {
+                if begin.elapsed() > SHUTDOWN_LIMIT {
+                    pr_warn!("the controller does not shut down\n");
+                    break;
+                }
+                sleep(STEP).await;
+            }
+        }
+        self.stop().await
+    }
+
+    /// Takes no more commands, and says so to all that wait.
+    pub(crate) fn go(&self) {
+        self.is_at(State::Gone);
+        for queue in self.queues() {
+            if queue.id != 0 {
+                queue.in_flight.close();
+            }
+        }
+    }
+
+    /// Says what the controller is at. From [`State::Gone`] it does not come back.
+    pub(crate) fn is_at(&self, state: State) {
+        if self.state.subscribe().get().state == State::Gone {
+            return;
+        }
+        let resets = self.counts.resets.load(Acquire);
+        // Cannot fail: there is a receiver.
+        let _told = self.state.send(At { state, resets });
+    }
+
+    /// Waits until the controller takes commands.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if it has gone.
+    pub(crate) async fn live(&self) -> Result {
+        let mut state = self.state.subscribe();
+        loop {
+            match state.get().state {
+                State::Live => return Ok(()),
+                State::Gone => return Err(ENODEV),
+                State::Down | State::Resetting => state.changed().await.map_err(|_| ENODEV)?,
+            }
+        }
+    }
+
+    /// Has the controller reset, and waits until that is done.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if it does not come up again.
+    pub(crate) async fn ask_for_reset(&self) -> Result {
+        let mut state = self.state.subscribe();
+        let before = state.get().resets;
+        self.trouble.notify_one();
+        loop {
+            match state.get() {
+                At {
+                    state: State::Gone, ..
+                } => return Err(ENODEV),
+                At {
+                    state: State::Live,
+                    resets,
+                } if resets != before => return Ok(()),
+                _ => state.changed().await.map_err(|_| ENODEV)?,
+            }
+        }
+    }
+}
+
+impl Controller {
+    /// Has the device warn from that temperature on, in kelvins.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`admin`] and of the command.
+    pub(crate) async fn warn_from(&self, temperature: u32) -> Result {
+        let value = temperature & 0xffff;
+        let command = Command::set_feature(Feature::TemperatureThreshold, value);
+        self.admin(command).await.map(|_| ())
+    }
+}

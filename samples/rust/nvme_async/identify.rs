@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! What the controller says of itself and of its disk (NVMe 1.4, section 5.15).
+
+use crate::{
+    buffer::{
+        self,
+        Buffer,
+        PAGE, //
+    },
+    command::{
+        Command,
+        Identify, //
+    },
+    controller::admin,
+    queue::Queue, //
+};
+use kasync::sync::Notify;
+use kernel::prelude::*;
+
+/// What the driver has to know of the controller.
+pub(crate) struct Identity {
+    /// How many aborts it takes at a time.
+    pub(crate) aborts: usize,
+    /// The largest transfer, in bytes.
+    pub(crate) transfer: usize,
+    pub(crate) disk: Disk,
+}
+
+/// A namespace: what users call a disk.
+#[derive(Clone, Copy)]
+pub(crate) struct Disk {
+    pub(crate) nsid: u32,
+    pub(crate) blocks: u64,
+    pub(crate) block_size: usize,
+}
+
+/// What the device has written, of which fields are read by their offsets.
+struct Page<'a>(&'a [u8]);
+
+impl Page<'_> {
+    fn field<const N: usize>(&self, offset: usize) -> Result<[u8; N]> {
+        let bytes = self.0.get(offset..offset + N).ok_or(EINVAL)?;
+        bytes.try_into().map_err(|_| EINVAL)
+    }
+
+    fn u8(&self, offset: usize) -> Result<u8> {
+        self.field::<1>(offset).map(|[byte]| byte)
+    }
+
+    fn u32(&self, offset: usize) -> Result<u32> {
+        self.field(offset).map(u32::from_le_bytes)
+    }
+
+    fn u64(&self, offset: usize) -> Result<u64> {
+        self.field(offset).map(u64::from_le_bytes)
+    }
+}
+
+/// Has the device describe one thing.
+async fn identify(queue: &Queue, trouble: &Notify, what: Identify, nsid: u32) -> Result<Buffer> {
+    let buffer = queue.pool.take().await?;
+    let command = Command::identify(what, nsid).with_memory(buffer.pages(PAGE));
+    let (payload, completion) = admin(queue, trouble, command, Some(buffer)).await?;
+    completion.to_result()?;
+    payload.ok_or(EIO)
+}
+
+impl Identity {
+    /// Asks the device for all of it. The disk is its first active namespace.
+    ///
+    /// # Errors
+    ///
+    /// `ENXIO` if there is no namespace, or none with blocks that this driver can read; those of
+    /// [`admin`] and of the command.
+    pub(crate) async fn ask(queue: &Queue, trouble: &Notify) -> Result<Self> {
+        let page = identify(queue, trouble, Identify::Controller, 0).await?;
+        let controller = Page(page.as_slice());
+        let aborts = controller.u8(258)?;
+        // A power of two of pages, or no limit.
+        let transfer = match controller.u8(77)? {
+            0 => usize::MAX,
+            mdts => PAGE.checked_shl(mdts.into()).unwrap_or(usize::MAX),
+        };
+        drop(page);
+
+        let page = identify(queue, trouble, Identify::ActiveNamespaces, 0).await?;
+        let nsid = Page(page.as_slice()).u32(0)?;
+        drop(page);
+        if nsid == 0 {
+            return Err(ENXIO);
+        }
+
+        let page = identify(queue, trouble, Identify::Namespace, nsid).await?;
+        let namespace = Page(page.as_slice());
+        let format = usize::from(namespace.u8(26)? & 0xf);
+        let format = namespace.u32(128 + 4 * format)?;
+        // No metadata; blocks of 512 bytes up to a page.
+        let (metadata, shift) = (format & 0xffff, format >> 16 & 0xff);
+        if metadata != 0 || !(9..=12).contains(&shift) {
+            return Err(ENXIO);
+        }
+        let disk = Disk {
+            nsid,
+            blocks: namespace.u64(0)?,
+            block_size: 1 << shift,
+        };
+        disk.bytes()?;
+        Ok(Self {
+            aborts: usize::from(aborts) + 1,
+            transfer: transfer.min(buffer::SIZE),
+            disk,
+        })
+    }
+}
+
+impl Disk {
+    /// Returns the size in bytes.
+    ///
+    /// # Errors
+    ///
+    /// `ENXIO` if files cannot be as large.
+    pub(crate) fn bytes(&self) -> Result<u64> {
+        let bytes = self.blocks.checked_mul(self.block_size as u64);
+        bytes.filter(|&n| n <= i64::MAX as u64).ok_or(ENXIO)
+    }
+
+    /// Returns the blocks at that place, of a transfer of so many bytes.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if these are no whole blocks, or more than a command can have; `ENXIO` if they are
+    /// not all on the disk.
+    pub(crate) fn blocks(&self, offset: u64, bytes: usize) -> Result<(u64, u16)> {
+        let size = self.block_size as u64;
+        if offset % size != 0 || bytes == 0 || bytes % self.block_size != 0 {
+            return Err(EINVAL);
+        }
+        let (first, count) = (offset / size, bytes / self.block_size);
+        if first
+            .checked_add(count as u64)
+            .is_none_or(|end| end > self.blocks)
+        {
+            return Err(ENXIO);
+        }
+        Ok((first, u16::try_from(count).map_err(|_| EINVAL)?))
+    }
+}

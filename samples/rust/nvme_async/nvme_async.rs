@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A driver for NVMe disks on kasync: QEMU's `nvme` and, by the specification, real ones.
+//!
+//! ```text
+//!  file.rs, ioctl.rs  threads: read, write, and others block_on
+//!  io.rs          a command for each buffer             start().await, finish().await
+//!  queue.rs       a pair of queues for each processor   InFlight: tags, memory
+//!  ───────────────────────────────────────────────────────────────────────────
+//!  controller.rs  brought up, reset, shut down          sleep, timeout, watch
+//!  tasks.rs       recover, abort, watch, events         tasks
+//!  identify.rs, command.rs, regs.rs, buffer.rs          what the device says and is told
+//! ```
+//!
+//! It shows what a driver is like whose waiting is all `await`: many commands at a time, a command
+//! whose client has gone, a reset with everything in flight, unbinding under load. It is no block
+//! device: 7.3 has no access to a request's data in Rust. `Documentation/nvme.rst` goes through it.
+
+use kasync::{
+    block_on,
+    irq,
+    sync::{
+        mpsc,
+        watch,
+        Notify,
+        Semaphore, //
+    },
+    Executor,
+    Scope, //
+};
+use kernel::{
+    bindings,
+    cpu::{
+        nr_cpu_ids,
+        CpuId, //
+    },
+    cpumask::CpumaskVar,
+    device,
+    dma::{
+        Device as _,
+        DmaMask, //
+    },
+    error::to_result,
+    irq::IrqRequest,
+    pci,
+    prelude::*,
+    sync::Arc, //
+};
+
+mod buffer;
+mod command;
+mod controller;
+mod file;
+mod identify;
+mod io;
+mod ioctl;
+mod queue;
+mod regs;
+mod tasks;
+
+use controller::{
+    At,
+    Controller,
+    Counts,
+    State, //
+};
+use file::Node;
+use identify::Identity;
+use queue::{
+    Line,
+    Queue, //
+};
+use regs::Registers;
+
+/// Entries of the admin queues, and their buffers.
+const ADMIN: (usize, usize) = (32, 4);
+/// Entries of a pair of queues for I/O, and their buffers.
+const IO: (usize, usize) = (128, file::PARTS);
+
+/// The driver's side of a bound device. Fields go in their order.
+struct Driver<'bound> {
+    /// First, so that nobody opens it any more.
+    node: Option<Pin<KBox<Node>>>,
+    /// What resets, aborts and watches.
+    tasks: Scope,
+    controller: Arc<Controller>,
+    _lines: KVec<irq::Registration<'bound, Line>>,
+    _vectors: KBox<pci::IrqVectorRegistration<'bound>>,
+    /// Waits for all tasks that are left.
+    _executor: Arc<Executor>,
+}
+
+/// Requests the line of a queue, and has it delivered to a processor.
+fn request<'bound>(
+    vector: IrqRequest<'bound>,
+    queue: &Arc<Queue>,
+    cpu: Option<u32>,
+) -> Result<irq::Registration<'bound, Line>> {
+    let number = vector.irq();
+    let (kind, line) = (irq::Kind::Hard, Line(queue.clone()));
+    // SAFETY: The registration is part of the driver's data, which the kernel drops.
+    let (line, _interrupts) = unsafe { irq::request(vector, c"nvme_async", kind, line)? };
+    if let Some(cpu) = cpu.and_then(CpuId::from_u32) {
+        let mut mask = CpumaskVar::new_zero(GFP_KERNEL)?;
+        mask.set(cpu);
+        // A processor that is offline: the interrupt comes wherever it comes.
+        // SAFETY: The line is requested, and the mask valid.
+        let _kept = to_result(unsafe { bindings::irq_set_affinity(number, mask.as_raw()) });
+    }
+    Ok(line)
+}
+
+impl<'bound> Driver<'bound> {
+    fn new(pdev: &'bound pci::Device<device::Core<'_>>) -> Result<Self> {
+        pdev.enable_device_mem()?;
+        pdev.set_master();
+        // SAFETY: Nothing is mapped for DMA yet.
+        unsafe { pdev.dma_set_mask_and_coherent(DmaMask::new::<64>())? };
+        let bar = pdev.iomap_region_sized::<{ regs::END }>(0, c"nvme_async")?;
+        let registers = Arc::new(Registers::new(bar)?, GFP_KERNEL)?;
+        let trouble = Arc::new(Notify::new(), GFP_KERNEL)?;
+        let device: &device::Device<device::Bound> = pdev.as_ref();
+        let processors = nr_cpu_ids();
+        let types = pci::IrqTypes::default().with(pci::IrqType::MsiX);
+        let vectors = KBox::new(
+            pdev.alloc_irq_vectors(2, processors + 1, types)?,
+            GFP_KERNEL,
+        )?;
+        let content = &raw const *vectors;
+        // SAFETY: The box does not move, and is dropped after the registrations.
+        let content = unsafe { &*content };
+        let executor = Executor::new(c"nvme_async")?;
+        let root = executor.root();
+
+        // Whatever the boot loader has left: its queues are gone when this returns.
+        block_on(controller::disable(&registers))??;
+        let new =
+            |id, (entries, buffers)| Queue::new(device, &registers, &trouble, id, entries, buffers);
+        let admin = new(0, ADMIN)?;
+        let mut lines = KVec::new();
+        lines.push(request(content.index(0)?.into(), &admin, None)?, GFP_KERNEL)?;
+        // From here on the device accesses memory: if anything fails it is stopped again.
+        let up = (|| {
+            block_on(controller::enable(&registers, &admin))??;
+            let identity = block_on(Identity::ask(&admin, &trouble))??;
+            let wanted = u16::try_from(content.len() - 1)?;
+            let count = block_on(controller::set_queues(&admin, &trouble, wanted))??;
+            let mut io = KVec::new();
+            for id in 1..=count {
+                let queue = new(id, IO)?;
+                let cpu = Some(u32::from(id - 1));
+                let vector = content.index(id.into())?.into();
+                lines.push(request(vector, &queue, cpu)?, GFP_KERNEL)?;
+                io.push(queue, GFP_KERNEL)?;
+            }
+            let down = At {
+                state: State::Down,
+                resets: 0,
+            };
+            let (state, receiver) = watch::channel(down)?;
+            let controller = Controller {
+                registers: registers.clone(),
+                admin: admin.clone(),
+                io,
+                disk: identity.disk,
+                transfer: identity.transfer,
+                trouble: trouble.clone(),
+                state,
+                _state: receiver,
+                aborts: Semaphore::new(identity.aborts),
+                counts: Counts::new(),
+            };
+            let controller = Arc::new(controller, GFP_KERNEL)?;
+            block_on(controller.create_queues())??;
+            controller.is_at(State::Live);
+            Ok::<_, Error>(controller)
+        })();
+        let controller = match up {
+            Ok(controller) => controller,
+            Err(e) => {
+                admin.take_down();
+                block_on(controller::disable(&registers))??;
+                // SAFETY: The controller has stopped, and the queue was taken down. It has no
+                // other.
+                unsafe { admin.stopped() };
+                return Err(e);
+            }
+        };
+        // From here on `drop` stops it.
+        let mut driver = Self {
+            node: None,
+            tasks: root.child(c"tasks")?,
+            controller,
+            _lines: lines,
+            _vectors: vectors,
+            _executor: executor,
+        };
+        driver.start()?;
+        let disk = &driver.controller.disk;
+        pr_info!(
+            "{} blocks of {} bytes, {} queues\n",
+            disk.blocks,
+            disk.block_size,
+            driver.controller.io.len(),
+        );
+        Ok(driver)
+    }
+
+    /// Starts the tasks, and shows the disk to users.
+    fn start(&mut self) -> Result {
+        let (controller, tasks) = (&self.controller, &self.tasks);
+        tasks
+            .spawn(c"recover", tasks::recover(controller.clone()))?
+            .detach();
+        for queue in &controller.io {
+            let abort = tasks::abort(controller.clone(), queue.clone());
+            tasks.spawn(c"abort", abort)?.detach();
+            let before = KVec::with_capacity(queue.in_flight.depth(), GFP_KERNEL)?;
+            let watch = tasks::watch(controller.clone(), queue.clone(), before);
+            tasks.spawn(c"watch", watch)?.detach();
+        }
+        let (events, told) = mpsc::channel(16)?;
+        let ask = tasks::ask_for_events(controller.clone(), events);
+        tasks.spawn(c"events", ask)?.detach();
+        tasks.spawn(c"told", tasks::tell_of_events(told))?.detach();
+        let node = Node::new(controller.clone())?;
+        self.node = Some(KBox::pin_init(node, GFP_KERNEL)?);
+        Ok(())
+    }
+
+    /// Ends all that the device has, and stops it.
+    fn end(&mut self) -> Result {
+        // Nobody opens it any more. Those that have are told that it has gone.
+        self.node = None;
+        self.controller.go();
+        self.tasks.cancel();
+        self.tasks.join_blocking()?;
+        block_on(self.controller.shut_down())?
+    }
+}
+
+impl Drop for Driver<'_> {
+    fn drop(&mut self) {
+        if let Err(e) = self.end() {
+            pr_err!("the controller does not stop: {e:?}\n");
+        }
+    }
+}
+
+struct NvmeAsync;
+
+kernel::pci_device_table!(
+    PCI_TABLE,
+    <NvmeAsync as pci::Driver>::IdInfo,
+    [(
+        pci::DeviceId::from_class(pci::Class::STORAGE_EXPRESS.as_raw(), 0xffffff),
+        ()
+    )]
+);
+
+impl pci::Driver for NvmeAsync {
+    type IdInfo = ();
+    type Data<'bound> = Driver<'bound>;
+    const ID_TABLE: pci::IdTable<Self::IdInfo> = &PCI_TABLE;
+
+    fn probe<'bound>(
+        pdev: &'bound pci::Device<device::Core<'_>>,
+        _info: Option<&'bound Self::IdInfo>,
+    ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
+        let bind = || Driver::new(pdev);
+        bind()
+    }
+}
+
+kernel::module_pci_driver! {
+    type: NvmeAsync,
+    name: "nvme_async",
+    authors: ["The asahi-async authors"],
+    description: "A driver on kasync for NVMe disks",
+    license: "Dual MIT/GPL",
+}

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A pair of queues: commands go to the device by one, and come back by the other.
+//!
+//! ```text
+//!  submit(): tag, memory ─► in flight ─► entry at the tail ─► doorbell
+//!                                                                │ the device
+//!  the command's future ◄── complete() ◄── reap(): entry at the head ◄── interrupt
+//! ```
+//!
+//! A command is in flight from before its entry is written until its completion is read, or the
+//! controller has stopped. There are fewer tags than entries, and a command that is over has been
+//! fetched; so there is always an entry for a tag.
+//!
+//! # States
+//!
+//! ```text
+//!  down ──── raise(), once the device has the queue ───► live
+//!   ▲                                                     │ take_down(): no more commands
+//!   └── stopped(), once the device has none any more ── going
+//! ```
+
+use crate::{
+    buffer::{
+        Buffer,
+        Pool, //
+    },
+    command::{
+        Command,
+        Completion, //
+    },
+    regs::{
+        Doorbell,
+        Registers, //
+    }, //
+};
+use kasync::{
+    in_flight::{
+        InFlight,
+        Operation,
+        Tag, //
+    },
+    irq,
+    sync::Notify, //
+};
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    dma::Coherent,
+    io::{
+        io_project,
+        io_read,
+        Io, //
+    },
+    new_spinlock,
+    new_spinlock_irq,
+    prelude::*,
+    sync::{
+        barrier,
+        Arc,
+        SpinLock,
+        SpinLockIrq, //
+    }, //
+};
+
+/// What a command has while it is in flight.
+pub(crate) type Payload = Option<Buffer>;
+pub(crate) type CommandTag = Tag<Payload, Completion>;
+pub(crate) type InDevice = Operation<Payload, Completion>;
+
+/// The side of submissions.
+struct Submit {
+    live: bool,
+    tail: u16,
+    /// The tail that the device was told of last.
+    told: u16,
+}
+
+/// The side of completions.
+struct Reap {
+    head: u16,
+    phase: bool,
+    /// Where the device says that it fetches the next command.
+    sq_head: u16,
+}
+
+/// Why a command was not submitted. The memory is given back.
+pub(crate) struct NotLive(pub(crate) Payload);
+
+/// A pair of queues of the same number.
+#[pin_data]
+pub(crate) struct Queue {
+    pub(crate) id: u16,
+    entries: u16,
+    registers: Arc<Registers>,
+    sq: Coherent<[Command]>,
+    cq: Coherent<[Completion]>,
+    tail: Doorbell,
+    head: Doorbell,
+    #[pin]
+    submit: SpinLock<Submit>,
+    #[pin]
+    reap: SpinLockIrq<Reap>,
+    pub(crate) in_flight: InFlight<Payload, Completion>,
+    pub(crate) pool: Arc<Pool>,
+    /// Told when the device has said what cannot be.
+    trouble: Arc<Notify>,
+}
+
+impl Queue {
+    /// Makes a pair of queues, with so many buffers, that the device knows nothing of.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if the device has no such doorbells, `ENOMEM`.
+    pub(crate) fn new(
+        device: &Device<Bound>,
+        registers: &Arc<Registers>,
+        trouble: &Arc<Notify>,
+        id: u16,
+        entries: usize,
+        buffers: usize,
+    ) -> Result<Arc<Self>> {
+        let count = entries.min(registers.max_entries());
+        let (tail, head) = registers.doorbells(id)?;
+        let queue = try_pin_init!(Self {
+            id,
+            entries: u16::try_from(count)?,
+            registers: registers.clone(),
+            sq: Coherent::zeroed_slice(device, count, GFP_KERNEL)?,
+            cq: Coherent::zeroed_slice(device, count, GFP_KERNEL)?,
+            tail,
+            head,
+            submit <- new_spinlock!(Submit { live: false, tail: 0, told: 0 }, "nvme_async::submit"),
+            reap <- new_spinlock_irq!(
+                Reap { head: 0, phase: true, sq_head: 0 }, "nvme_async::reap"),
+            in_flight: InFlight::new(count - 1)?,
+            pool: Pool::new(device, buffers)?,
+            trouble: trouble.clone(),
+        });
+        Arc::pin_init(queue, GFP_KERNEL)
+    }
+
+    pub(crate) fn entries(&self) -> u16 {
+        self.entries
+    }
+
+    /// Returns where the queues are: that of submissions, and that of completions.
+    pub(crate) fn addresses(&self) -> (u64, u64) {
+        (self.sq.dma_address(), self.cq.dma_address())
+    }
+
+    /// Empties the queues, of which the device must know nothing.
+    pub(crate) fn clear(&self) {
+        let mut reap = self.reap.lock();
+        for entry in 0..usize::from(self.entries) {
+            io_project!(self.cq, [panic: entry]).copy_write(Completion::default());
+        }
+        *reap = Reap {
+            head: 0,
+            phase: true,
+            sq_head: 0,
+        };
+        drop(reap);
+        let mut submit = self.submit.lock();
+        (submit.tail, submit.told) = (0, 0);
+    }
+
+    /// Takes commands from now on. The device has the queue.
+    pub(crate) fn raise(&self) {
+        self.submit.lock().live = true;
+    }
+
+    /// Takes no more commands. When this returns nobody writes to the queue.
+    pub(crate) fn take_down(&self) {
+        self.submit.lock().live = false;
+    }
+
+    /// Gives a command to the device, with the memory that it accesses. [`Queue::tell`] says so.
+    ///
+    /// # Errors
+    ///
+    /// [`NotLive`] if the device does not have the queue now.
+    #[track_caller]
+    pub(crate) fn submit(
+        &self,
+        tag: CommandTag,
+        command: Command,
+        payload: Payload,
+    ) -> Result<InDevice, NotLive> {
+        let command = command.with_id(tag.id());
+        let mut submit = self.submit.lock();
+        if !submit.live {
+            return Err(NotLive(payload));
+        }
+        // Before the device is told.
+        let operation = tag.start(payload);
+        io_project!(self.sq, [panic: usize::from(submit.tail)]).copy_write(command);
+        submit.tail = self.after(submit.tail);
+        Ok(operation)
+    }
+
+    /// Tells the device of the commands that it was given and not yet told of.
+    pub(crate) fn tell(&self) {
+        let mut submit = self.submit.lock();
+        if submit.live && submit.told != submit.tail {
+            submit.told = submit.tail;
+            // An error: the device goes, and takes no command; it will have stopped soon.
+            let _rung = self.registers.ring(self.tail, submit.tail.into());
+        }
+    }
+
+    fn after(&self, entry: u16) -> u16 {
+        if entry + 1 == self.entries {
+            0
+        } else {
+            entry + 1
+        }
+    }
+
+    /// Reads what the device has completed, and returns whether that was anything. In hard
+    /// interrupt context.
+    fn reap(&self) -> bool {
+        let mut reap = self.reap.lock();
+        let first = reap.head;
+        loop {
+            let entry = io_project!(self.cq, [panic: usize::from(reap.head)]);
+            if Completion::phase(io_read!(entry, .status)) != reap.phase {
+                break;
+            }
+            // The rest was written before the phase.
+            barrier::dma_mb(barrier::Read);
+            let completion = entry.copy_read();
+            reap.head = self.after(reap.head);
+            reap.phase ^= reap.head == 0;
+            if !self.is_sane(&mut reap, completion) {
+                pr_err!(
+                    "queue {}: the device has completed {:#x} of queue {}, head {}\n",
+                    self.id,
+                    completion.cid(),
+                    completion.sq_id(),
+                    completion.sq_head(),
+                );
+                self.trouble.notify_one();
+            }
+        }
+        if reap.head == first {
+            return false;
+        }
+        // An error: the device goes.
+        let _rung = self.registers.ring(self.head, reap.head.into());
+        true
+    }
+
+    /// Ends the command of a completion. Returns false if the device cannot have completed it.
+    fn is_sane(&self, reap: &mut Reap, completion: Completion) -> bool {
+        if completion.sq_id() != self.id || completion.sq_head() >= self.entries {
+            return false;
+        }
+        reap.sq_head = completion.sq_head();
+        // SAFETY: The device has said that it is done with the command.
+        match unsafe { self.in_flight.complete(completion.cid(), completion) } {
+            // If the client has gone, its buffer goes back to the pool here.
+            Ok(_unclaimed) => true,
+            Err(_) => false,
+        }
+    }
+
+    /// Ends all commands, as the controller has stopped. Those that wait may be given to it again.
+    ///
+    /// # Safety
+    ///
+    /// The controller does not access memory, and the queue was taken down before.
+    pub(crate) unsafe fn stopped(&self) {
+        // SAFETY: By the safety requirements. No thread is between `start()` and the doorbell, as
+        // that is done under the lock which `take_down()` has taken.
+        unsafe { self.in_flight.stopped(|_| Completion::stopped(), drop) };
+    }
+}
+
+/// The interrupt of a pair of queues.
+pub(crate) struct Line(pub(crate) Arc<Queue>);
+
+impl irq::Line for Line {
+    fn acknowledge(&self) -> bool {
+        self.0.reap()
+    }
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The driver's tasks: what it does when nobody asks.
+
+use crate::{
+    buffer::Buffer,
+    command::{
+        Command,
+        Feature, //
+    },
+    controller::{
+        admin,
+        Controller,
+        State, //
+    },
+    queue::Queue, //
+};
+use kasync::{
+    cancelled,
+    next,
+    select,
+    sync::mpsc,
+    time::{
+        sleep,
+        timeout,
+        Delta, //
+    },
+    Either, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::Full,
+        Arc, //
+    }, //
+};
+
+/// How long a command may take before the controller counts as dead.
+const COMMAND_LIMIT: Delta = Delta::from_secs(10);
+/// How long a command that was aborted may take to end.
+const ABORT_LIMIT: Delta = Delta::from_secs(2);
+
+/// Resets the controller when that is needed, until cancelled.
+pub(crate) async fn recover(controller: Arc<Controller>) {
+    loop {
+        match select(cancelled(), controller.trouble.notified()).await {
+            Either::Left(()) => return,
+            Either::Right(()) => (),
+        }
+        controller.is_at(State::Resetting);
+        match controller.reset().await {
+            Ok(()) => controller.is_at(State::Live),
+            Err(e) => {
+                pr_err!("the controller does not come up: {e:?}\n");
+                controller.go();
+                return;
+            }
+        }
+    }
+}
+
+/// Has the device abort commands whose clients have gone, one after the other, until cancelled.
+///
+/// The client's end is not the command's: the buffer stays with it until the device has said that
+/// it is over, with whichever status. The tag is held meanwhile, so that no other command is
+/// aborted.
+pub(crate) async fn abort(controller: Arc<Controller>, queue: Arc<Queue>) {
+    loop {
+        let mut abandoned = match select(cancelled(), queue.in_flight.abandoned()).await {
+            Either::Left(()) => return,
+            Either::Right(abandoned) => abandoned,
+        };
+        let _permit = controller.aborts.acquire(1).await;
+        controller.counts.aborts.fetch_add(1, Full);
+        let command = Command::abort(queue.id, abandoned.id());
+        let asked = admin(&controller.admin, &controller.trouble, command, None).await;
+        // Bit 0 is clear if the command was aborted.
+        if asked.is_ok_and(|(_, completion)| matches!(completion.to_result(), Ok(r) if r & 1 == 0))
+        {
+            controller.counts.aborted.fetch_add(1, Full);
+            if timeout(ABORT_LIMIT, abandoned.over()).await.is_err() {
+                pr_err!("queue {}: what was aborted does not end\n", queue.id);
+                controller.trouble.notify_one();
+            }
+        }
+        // Not aborted: it ends in its own time, of which `watch` is the judge.
+    }
+}
+
+/// Has the controller reset if a command takes too long, until cancelled.
+///
+/// This costs a command nothing: now and then the tags in flight are compared with those of the
+/// time before. Tags are not used again for long.
+pub(crate) async fn watch(controller: Arc<Controller>, queue: Arc<Queue>, mut before: KVec<u16>) {
+    loop {
+        if let Either::Left(()) = select(cancelled(), sleep(COMMAND_LIMIT)).await {
+            return;
+        }
+        let late = queue.in_flight.ids().find(|id| before.contains(id));
+        before.clear();
+        if let Some(id) = late {
+            pr_err!("queue {}: command {id:#x} takes too long\n", queue.id);
+            controller.trouble.notify_one();
+            continue;
+        }
+        for id in queue.in_flight.ids() {
+            // Cannot fail but if more began meanwhile than can be in flight: those are young.
+            if before.push_within_capacity(id).is_err() {
+                break;
+            }
+        }
+    }
+}
+
+/// An asynchronous event of the device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Event {
+    /// 0 error, 1 health, 2 notice.
+    pub(crate) kind: u8,
+    pub(crate) info: u8,
+    /// The log page that says more.
+    pub(crate) page: u8,
+}
+
+impl Event {
+    fn new(word: u32) -> Self {
+        // CAST: Each is a byte of the word.
+        Self {
+            kind: (word & 7) as u8,
+            info: (word >> 8) as u8,
+            page: (word >> 16) as u8,
+        }
+    }
+}
+
+/// Makes a stream of the device's events: asks for one after the other, until cancelled.
+pub(crate) async fn ask_for_events(controller: Arc<Controller>, events: mpsc::Sender<Event>) {
+    // Critical warnings; notices of namespaces.
+    let wanted = Command::set_feature(Feature::AsyncEvents, 0x11f);
+    loop {
+        let round = async {
+            controller.live().await?;
+            controller.admin(wanted).await?;
+            loop {
+                let completion = controller.event().await?;
+                let event = Event::new(completion);
+                // The device tells of the next event of a kind once the page has been read.
+                controller.read_log(event.page).await?;
+                controller.counts.events.fetch_add(1, Full);
+                // A reader that does not keep up misses the newest.
+                let _full = events.try_send(event);
+            }
+        };
+        let ended: Either<(), Result> = select(cancelled(), round).await;
+        match ended {
+            Either::Left(()) | Either::Right(Err(ENODEV)) => return,
+            // The controller was reset, and forgot that it was asked.
+            Either::Right(Err(EAGAIN)) => (),
+            Either::Right(result) => {
+                pr_warn!("no more events: {result:?}\n");
+                return;
+            }
+        }
+    }
+}
+
+impl Controller {
+    /// Waits for the next event, however long that takes.
+    async fn event(&self) -> Result<u32> {
+        let tag = self.admin.in_flight.reserve().await?;
+        let asked = self.admin.submit(tag, Command::async_event(), None);
+        let asked = asked.map_err(|_| EAGAIN)?;
+        self.admin.tell();
+        let (_, completion) = asked.await;
+        completion.to_result()
+    }
+
+    async fn read_log(&self, page: u8) -> Result<Option<Buffer>> {
+        const BYTES: u32 = 512;
+        let buffer = self.admin.pool.take().await?;
+        let command = Command::get_log(page, BYTES).with_memory(buffer.pages(BYTES as usize));
+        let (payload, completion) =
+            admin(&self.admin, &self.trouble, command, Some(buffer)).await?;
+        completion.to_result()?;
+        Ok(payload)
+    }
+}
+
+/// Says what the device has told of. Ends with the stream.
+pub(crate) async fn tell_of_events(mut events: mpsc::Receiver<Event>) {
+    while let Some(event) = next(&mut events).await {
+        pr_info!("event {event:?}\n");
+    }
+}

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Samples of the usual kind, all lanes at once: of a 2D image whose channels are bytes, repeated
+//! or clamped to its edge.
+//!
+//! The values are those of [`super::sample`], which does everything else, and whatever here turns
+//! out to be unusual: a page that is not there, a square of one colour.
+
+use agx_isa::exec::host::{bits, Dim, Numeric, TextureOp, TextureRequest, TextureResult};
+use agx_isa::exec::LANES;
+
+use super::descriptor::{Image, Mip, Sampler, Wrap};
+use super::lod::{lod, Quads};
+use super::metadata::{Metadata, State};
+use super::texel::Table;
+
+/// Memory that texels are in.
+pub trait Texels {
+    /// Reads `size` bytes (1, 2 or 4) at each address, which is aligned to them; `false` if one may
+    /// not be read.
+    fn texels(&mut self, at: &[u64], size: usize, out: &mut [u32]) -> bool;
+
+    /// Reads eight bytes; none if they may not be read.
+    fn metadata(&mut self, at: u64) -> Option<[u8; 8]>;
+}
+
+type Floats = [f32; LANES];
+
+/// Places along an axis: two neighbours, and the share of the second.
+struct Axis {
+    at: [[u32; LANES]; 2],
+    share: Floats,
+}
+
+/// Texels of one level.
+struct Quick<'a, 'm> {
+    request: &'a TextureRequest,
+    image: &'a Image,
+    sampler: &'a Sampler,
+    table: &'static Table,
+    memory: &'m mut dyn Texels,
+}
+
+/// Carries a request out if it is of the usual kind; `false` if it is not, and nothing is done.
+pub fn run(
+    request: &TextureRequest,
+    image: &Image,
+    sampler: &Sampler,
+    result: &mut TextureResult,
+    memory: &mut dyn Texels,
+) -> bool {
+    let Some(table) = image.codec.table_of_bytes() else {
+        return false;
+    };
+    let usual = request.op == TextureOp::Sample
+        && request.dim == Dim::D2
+        && !request.query_lod
+        && request.compare.is_none()
+        && request.offset.is_none()
+        && request.gather.is_none()
+        && image.samples == 1
+        && !image.sparse
+        && image.codec.numeric() == Numeric::Float
+        && matches!(image.codec.bytes(), 1 | 2 | 4)
+        && (sampler.wrap[..2].iter()).all(|mode| matches!(mode, Wrap::Edge | Wrap::Repeat));
+    if !usual {
+        return false;
+    }
+    let mut quick = Quick {
+        request,
+        image,
+        sampler,
+        table,
+        memory,
+    };
+    let Some(channels) = quick.sample() else {
+        return false;
+    };
+    result.numeric = Numeric::Float;
+    result.residency = [0; LANES];
+    for (to, from) in result.channels.iter_mut().zip(image.swizzle) {
+        for lane in bits(request.mask) {
+            to[lane] = match from {
+                0..=3 => channels[usize::from(from)][lane].to_bits(),
+                4 => 1.0f32.to_bits(),
+                _ => 0,
+            };
+        }
+    }
+    true
+}
+
+fn mix(a: f32, b: f32, share: f32) -> f32 {
+    a + (b - a) * share
+}
+
+impl Quick<'_, '_> {
+    fn sample(&mut self) -> Option<[Floats; 4]> {
+        let (image, sampler, mask) = (self.image, self.sampler, self.request.mask);
+        let levels = image.last_level - image.first_level;
+        if levels == 0 && sampler.min_linear == sampler.mag_linear {
+            return self.level(image.first_level, mask, sampler.min_linear);
+        }
+        // As the sampler wants it: levels, share of the second, whether texels are mixed.
+        let mut quads = Quads::default();
+        let (mut near, mut far) = ([0; LANES], [0; LANES]);
+        let mut share = [0.0; LANES];
+        let mut linear = 0;
+        for lane in bits(mask) {
+            let [_, lod] = lod(self.request, image, sampler, &mut quads, lane);
+            let filter = match lod > 0.0 {
+                true => sampler.min_linear,
+                false => sampler.mag_linear,
+            };
+            linear |= u32::from(filter) << lane;
+            let limited = lod.clamp(0.0, levels as f32);
+            near[lane] = match sampler.mip {
+                Mip::None => 0,
+                Mip::Nearest => ((limited + 0.5).ceil() - 1.0) as u32,
+                Mip::Linear => limited.floor() as u32,
+            };
+            far[lane] = near[lane];
+            if sampler.mip == Mip::Linear {
+                share[lane] = limited - limited.floor();
+                far[lane] += u32::from(share[lane] != 0.0);
+            }
+        }
+        let first = self.levels(&near, linear)?;
+        let between = bits(mask).fold(0, |all, lane| all | u32::from(share[lane] != 0.0) << lane);
+        if between == 0 {
+            return Some(first);
+        }
+        let second = self.levels(&far, linear)?;
+        let mut out = first;
+        for (out, second) in out.iter_mut().zip(&second) {
+            for lane in bits(between) {
+                out[lane] = mix(out[lane], second[lane], share[lane]);
+            }
+        }
+        Some(out)
+    }
+
+    /// Samples, each lane its level, counted from the first one.
+    fn levels(&mut self, levels: &[u32; LANES], linear: u32) -> Option<[Floats; 4]> {
+        let mut out = [[0.0; LANES]; 4];
+        let mut left = self.request.mask;
+        while left != 0 {
+            let lane = left.trailing_zeros() as usize;
+            let key = |lane: usize| (levels[lane], linear >> lane & 1);
+            let same = bits(left).filter(|&other| key(other) == key(lane));
+            let lanes = same.fold(0, |all, lane| all | 1 << lane);
+            left &= !lanes;
+            let level = self.image.first_level + levels[lane];
+            let found = self.level(level, lanes, key(lane).1 == 1)?;
+            if lanes == self.request.mask {
+                return Some(found);
+            }
+            for (out, found) in out.iter_mut().zip(&found) {
+                for lane in bits(lanes) {
+                    out[lane] = found[lane];
+                }
+            }
+        }
+        Some(out)
+    }
+
+    /// Where lanes look along an axis, as [`super::filter::taps`] has it.
+    fn axis(&self, axis: usize, size: u32, linear: bool) -> Axis {
+        let scale = match self.sampler.pixel_coordinates {
+            true => 1.0,
+            false => size as f32,
+        };
+        let last = size as i32 - 1;
+        let back = if linear { 0.5 } else { 0.0 };
+        let mut out = Axis {
+            at: [[0; LANES]; 2],
+            share: [0.0; LANES],
+        };
+        let mut first = [0; LANES];
+        for (lane, &at) in self.request.coordinates[axis].iter().enumerate() {
+            let u = f32::from_bits(at) * scale;
+            let low = if u >= -1e9 { u } else { -1e9 };
+            let both = if low < 1e9 { low } else { 1e9 };
+            let u = if u.is_nan() { 0.0 } else { both } - back;
+            // Rounded down: the cast is towards zero.
+            let whole = u as i32;
+            let above = i32::from(whole as f32 > u);
+            first[lane] = whole - above;
+            out.share[lane] = if linear { u - first[lane] as f32 } else { 0.0 };
+        }
+        for (n, out) in (0..).zip(&mut out.at) {
+            match self.sampler.wrap[axis] {
+                Wrap::Repeat if size.is_power_of_two() => {
+                    for (out, &first) in out.iter_mut().zip(&first) {
+                        *out = (first + n) as u32 & last as u32;
+                    }
+                }
+                Wrap::Repeat => {
+                    for (out, &first) in out.iter_mut().zip(&first) {
+                        *out = (first + n).rem_euclid(size as i32) as u32;
+                    }
+                }
+                _ => {
+                    for (out, &first) in out.iter_mut().zip(&first) {
+                        *out = (first + n).clamp(0, last) as u32;
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// Samples one level, in these lanes.
+    fn level(&mut self, level: u32, lanes: u32, linear: bool) -> Option<[Floats; 4]> {
+        let image = self.image;
+        let [width, height, _] = image.size(level);
+        let (x, y) = (self.axis(0, width, linear), self.axis(1, height, linear));
+        let corners: &[[usize; 2]] = match linear {
+            true => &[[0, 0], [1, 0], [0, 1], [1, 1]],
+            false => &[[0, 0]],
+        };
+        if let Some(metadata) = &image.metadata {
+            self.all_raw(metadata, level, lanes, corners, &x, &y)?;
+        }
+        let start = image.address + image.layout.offset(level, 0, 0);
+        let columns = (x.at).map(|x| x.map(|x| image.layout.column(level, x)));
+        let rows = (y.at).map(|y| y.map(|y| image.layout.row(level, y)));
+        let count = lanes.count_ones() as usize;
+        let size = image.codec.bytes();
+        let mut addresses = [0; LANES];
+        let mut words = [0; LANES];
+        let mut channels = [[[0.0; LANES]; 4]; 4];
+        for (corner, channels) in corners.iter().zip(&mut channels) {
+            let (columns, rows) = (&columns[corner[0]], &rows[corner[1]]);
+            for (lane, address) in bits(lanes).zip(&mut addresses) {
+                *address = start + columns[lane] + rows[lane];
+            }
+            let texels = self.memory.texels(&addresses[..count], size, &mut words);
+            texels.then_some(())?;
+            for (lane, word) in bits(lanes).zip(&words) {
+                let bytes = word.to_le_bytes();
+                for (n, channel) in channels.iter_mut().enumerate() {
+                    channel[lane] = match n < size {
+                        true => f32::from_bits(self.table[n][usize::from(bytes[n])]),
+                        false => f32::from(u8::from(n == 3)),
+                    };
+                }
+            }
+        }
+        let [a, b, c, d] = &channels;
+        if !linear {
+            return Some(*a);
+        }
+        let mut out = [[0.0; LANES]; 4];
+        for (n, out) in out.iter_mut().enumerate() {
+            for (lane, out) in out.iter_mut().enumerate() {
+                let upper = mix(a[n][lane], b[n][lane], x.share[lane]);
+                let lower = mix(c[n][lane], d[n][lane], x.share[lane]);
+                *out = mix(upper, lower, y.share[lane]);
+            }
+        }
+        Some(out)
+    }
+
+    /// Looks whether all texels lie in memory as they are.
+    fn all_raw(
+        &mut self,
+        metadata: &Metadata,
+        level: u32,
+        lanes: u32,
+        corners: &[[usize; 2]],
+        x: &Axis,
+        y: &Axis,
+    ) -> Option<()> {
+        let [width, height] = metadata.square().map(u32::ilog2);
+        let mut last = None;
+        for lane in bits(lanes) {
+            for corner in corners {
+                let (x, y) = (x.at[corner[0]][lane], y.at[corner[1]][lane]);
+                let square = Some((x >> width, y >> height));
+                if square == last {
+                    continue;
+                }
+                last = square;
+                let Some(entry) = metadata.entry(level, 0, x, y) else {
+                    continue;
+                };
+                let bytes = self.memory.metadata(entry)?;
+                (metadata.state(bytes) == State::Raw).then_some(())?;
+            }
+        }
+        Some(())
+    }
+}

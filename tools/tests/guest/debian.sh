@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+# tier: all
+#
+# Debian's own binary kernel, as its package has it, with modules that are built for it by "make modules CORE=1": its configuration, its
+# compiler, its symbols. It has no KUnit, so the samples say whether they work.
+# shellcheck disable=SC2154
+# shellcheck source=tools/vm/lib/debian.sh
+. "$here/../vm/lib/debian.sh"
+
+# Modules that "make modules" refuses are not installed.
+debian_modules() {
+	local headers tools
+	headers=$(debian_headers)/build
+	tools=$(debian_tools)
+	vendor
+	in_debian_root "$tools" make -C "$REPO" modules KDIR="$headers" CORE=1 SAMPLES=1 CROSS_COMPILE=aarch64-linux-gnu-
+}
+
+debian=$LOGS/debian.kernel
+rm -rf "$debian"
+mkdir -p "$debian/drivers/async"
+status=0
+(
+	debian_modules
+	cp -r "$(debian_boot)/." "$debian/"
+	cp "$REPO/build/modules-$DEBIAN_RELEASE"/*.ko "$debian/drivers/async/"
+) >"$LOGS/debian-modules.log" 2>&1 </dev/null || status=$?
+if [ $status = 0 ]; then
+	pass "modules for Debian's kernel"
+	guest_tap debian --kernel "$debian" --no-emu --device edu,dma_mask=0xffffffff --modules "kasync jobqueue" --timeout 600 \
+		--carry "edu_async ring_sample jobqueue_sample" -- sh -c '
+		if [ "$(uname -r)" = "$1" ]; then echo ok its own kernel; else echo not ok its own kernel; fi
+		for sample in edu_async ring_sample jobqueue_sample; do
+			if insmod /mnt/rig/modules/$sample.ko; then echo "ok load $sample"; else echo "not ok load $sample"; fi
+		done
+		driver=/sys/bus/pci/drivers/edu_async
+		device=$(ls $driver | grep -m 1 :)
+		for i in $(seq 10); do
+			echo $device >$driver/unbind && [ ! -e $driver/$device ] || echo not ok unbind $i
+			echo $device >$driver/bind && [ -e $driver/$device ] || echo not ok bind $i
+		done
+		if rmmod edu_async ring_sample jobqueue_sample jobqueue kasync; then echo ok unload; else echo not ok unload; fi
+		dmesg | sed -nE "s/^.*(edu_async|ring_sample|jobqueue_sample): ((not )?ok .*)/\2/p" | sort | uniq -c |
+			sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"' sh "$DEBIAN_RELEASE"
+else
+	fail "modules for Debian's kernel do not build"
+	tail -n 40 "$LOGS/debian-modules.log" >&2
+fi
+rm -rf "$debian"

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# Calls to a GPU's firmware: samples/rust/nova_gsp on the emulated processor. Binding tries what clients can do, faults that they
+# bring about included; then the driver is unbound at work, again and again. The processor reports what the driver does wrong by
+# the protocol: nothing. With "all", replies go wrong from outside, too: no answer may reach another than its caller, and after
+# whatever happens calls are answered again.
+[ "$TIER" = all ] && rounds=100 || rounds=10
+# shellcheck disable=SC2016
+guest_tap sample-nova --no-emu --gsp "" --modules "kasync nova_gsp" --timeout 900 -- sh -c '
+	driver=/sys/bus/pci/drivers/nova_gsp
+	device=$(ls $driver | grep -m 1 :)
+	if [ -n "$device" ]; then echo ok bound; else echo not ok bound; fi
+	dmesg | sed -nE "s/^.*nova_gsp: ((not )?ok .*)/\1/p" | sort | uniq -c | sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"
+	dmesg -C
+	echo 0 >/sys/module/nova_gsp/parameters/scenarios
+	for i in $(seq '"$rounds"'); do
+		echo $device >$driver/unbind
+		[ ! -e $driver/$device ] || echo not ok unbind $i
+		echo $device >$driver/bind || echo not ok bind $i
+	done
+	busy=$(dmesg | grep -c "nova_gsp: unbound with [1-9][0-9]* calls in flight")
+	if [ $busy -gt '$((rounds / 2))' ]; then echo ok busy; else echo not ok busy $busy; fi
+	if rmmod nova_gsp kasync; then echo ok unload; else echo not ok unload; fi
+	dmesg | sed -nE "s/^.*nova_gsp: ((not )?ok .*)/\1/p" | sort | uniq -c | sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"'
+nova_violations() {
+	local violations
+	violations=$(sed -nE 's/.*"violations": ([0-9]+).*/\1/p' "$LOGS/$1/gsp.json" 2>/dev/null)
+	if [ "$violations" = 0 ]; then
+		passed=$((passed + 1))
+	else
+		fail "$1: the processor reports ${violations:-nothing at all}"
+		grep violation "$LOGS/$1/gsp.log" | head -n 10 >&2 || true
+	fi
+}
+nova_violations sample-nova
+
+# nova_storm NAME RULE…: clients call for a while, with these faults, and unbinding ends it.
+nova_storm() {
+	local name=sample-nova-$1 rule rules='' honest=1
+	[[ $1 != fuzz* ]] || honest=0
+	shift
+	for rule in "$@"; do
+		rules+="--fault $rule "
+	done
+	# shellcheck disable=SC2016
+	guest_tap "$name" --no-emu --gsp "$rules" --modules kasync --carry nova_gsp --timeout 300 -- sh -c '
+		insmod /mnt/rig/modules/nova_gsp.ko scenarios=0 storm=10 honest='"$honest"'
+		driver=/sys/bus/pci/drivers/nova_gsp
+		if ls $driver | grep -q :; then echo ok bound; else echo not ok bound; fi
+		if rmmod nova_gsp kasync; then echo ok unload; else echo not ok unload; fi
+		dmesg | sed -nE "s/^.*nova_gsp: ((not )?ok .*)/\1/p" | sort | uniq -c | sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"'
+	nova_violations "$name"
+}
+if [ "$TIER" = all ]; then
+	for seed in 1 2 3 4 5; do
+		nova_storm "fuzz-$seed" "fuzz:$seed:40"
+	done
+	nova_storm lost drop:40 drop:80 drop:90 lost-irq:20 lost-irq:60
+	nova_storm order reorder:50:8 twice:70 astray:90 delay:120:300 reorder:200:30
+	nova_storm dead crash:60 crash:300 poison:500:checksum poison:700:pointer sequencer
+	nova_storm slow slow:2 event-flood:40:2000
+fi

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# The executor under a driver for disks: samples/rust/nvme_async on QEMU's nvme. Data is verified while processes are killed,
+# interrupted, and the controller is reset; disks are slow and fail; the driver is unbound under load.
+# shellcheck disable=SC2154
+[ "$TIER" = all ] && rounds=100 mib=1024 || rounds=5 mib=64
+image=$programs/nvme.img
+rm -f "$image"
+truncate -s 1G "$image"
+
+# nvme NAME DRIVE COMMAND [OPTION…]: a machine with the disk, in which COMMAND runs as a shell's.
+nvme() {
+	local name=$1 drive=$2 command=$3
+	shift 3
+	guest_tap "$name" --no-emu --device nvme,serial=async,drive=disk --drive "id=disk,$drive" --share "$programs" \
+		--modules "kasync nvme_async" "$@" -- sh -c "$command"
+}
+
+nvme sample-nvme "format=raw,file=$image" '
+	nvme=/mnt/share/nvme driver=/sys/bus/pci/drivers/nvme_async
+	$nvme limits
+	$nvme events
+	$nvme stress 4 '"$mib"'
+	$nvme stress 4 '"$mib"' kill signal reset
+	$nvme info
+	device=$(ls $driver | grep -m 1 :)
+	for i in $(seq '"$rounds"'); do
+		file=$(echo /dev/nvme_async*)
+		dd if=$file of=/dev/null bs=256k 2>/dev/null & a=$!
+		dd if=/dev/zero of=$file bs=64k 2>/dev/null & b=$!
+		dd if=$file of=/dev/null bs=4k 2>/dev/null & c=$!
+		sleep 0.$((i % 3))
+		echo $device >$driver/unbind
+		if wait $a || wait $b || wait $c; then echo not ok a reader of a disk that is gone; fi
+		echo $device >$driver/bind || echo not ok bind $i
+	done
+	echo ok unbound under load '"$rounds"' times
+	if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi
+	dmesg | grep "nvme_async: .*\(does not\|takes too long\|has completed\|not deleted\|no more\)" && echo not ok complaints' \
+	--timeout 900
+
+nvme sample-nvme-slow "format=raw,file=$image,throttling.iops-total=40" '/mnt/share/nvme killed'
+
+nvme sample-nvme-failing \
+	"driver=raw,file.driver=blkdebug,file.image.driver=file,file.image.filename=$image,$(
+	)file.inject-error.0.event=read_aio,file.inject-error.0.errno=5,file.inject-error.0.sector=800" \
+	'/mnt/share/nvme failing'
+
+if [ "$TIER" = all ]; then
+	nvme sample-nvme-long "format=raw,file=$image" '/mnt/share/nvme stress 8 10240 kill signal reset' --plain-kernel --timeout 3600
+fi
+rm -f "$image"

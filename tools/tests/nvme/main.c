@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/* Tests of the disk that samples/rust/nvme_async drives, in the guest. */
+#define _GNU_SOURCE
+#include "nvme.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FILE_NAME "/dev/nvme_async0"
+
+void say(bool ok, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	printf(ok ? "ok " : "not ok ");
+	vprintf(format, arguments);
+	putchar('\n');
+	fflush(stdout);
+	va_end(arguments);
+}
+
+int open_disk(void)
+{
+	int disk = open(FILE_NAME, O_RDWR | O_CLOEXEC);
+
+	if (disk < 0) {
+		say(false, "open %s: %s", FILE_NAME, strerror(errno));
+		exit(1);
+	}
+	return disk;
+}
+
+struct nvme_info info(int disk)
+{
+	struct nvme_info info = { 0 };
+
+	if (ioctl(disk, NVME_INFO, &info))
+		say(false, "info: %s", strerror(errno));
+	return info;
+}
+
+static int show(void)
+{
+	struct nvme_info i = info(open_disk());
+
+	printf("bytes %" PRIu64 " block %" PRIu64 " queues %" PRIu64 " in_flight %" PRIu64, i.bytes,
+	       i.block_size, i.queues, i.in_flight);
+	printf(" commands %" PRIu64 " aborts %" PRIu64 " aborted %" PRIu64, i.commands, i.aborts,
+	       i.aborted);
+	printf(" resets %" PRIu64 " retries %" PRIu64 " events %" PRIu64 "\n", i.resets, i.retries,
+	       i.events);
+	return 0;
+}
+
+/* What is refused, and with what. */
+static int limits(void)
+{
+	int disk = open_disk();
+	struct nvme_info i = info(disk);
+	char *data = aligned_alloc(BLOCK, 2 * BLOCK);
+	struct nvme_request request = { (uintptr_t)data, 0, BLOCK, 0 };
+	struct nvme_batch batch = { (uintptr_t)&request, 1 };
+
+	say(i.block_size == 512 && i.bytes >= 1 << 20 && i.queues >= 1, "the disk is there");
+	say(pread(disk, data, 100, 0) < 0 && errno == EINVAL, "no part of a block");
+	say(pread(disk, data, BLOCK, 100) < 0 && errno == EINVAL, "nor from the middle of one");
+	say(pread(disk, data, 0, 0) == 0, "nothing is read at once");
+	say(pread(disk, data, BLOCK, i.bytes) == 0, "nothing is behind the end");
+	say(pread(disk, data, 2 * BLOCK, i.bytes - BLOCK) == BLOCK, "what is before it is read");
+	say(pwrite(disk, data, BLOCK, i.bytes) < 0 && errno == ENOSPC, "nor is there room");
+	say(pread(disk, (void *)16, BLOCK, 0) < 0 && errno == EFAULT, "no memory, no read");
+	say(pwrite(disk, (void *)16, BLOCK, 0) < 0 && errno == EFAULT, "nor write");
+	say(ioctl(disk, NVME_BATCH, &batch) == 1, "a batch of one");
+	request.offset = i.bytes;
+	say(ioctl(disk, NVME_BATCH, &batch) < 0 && errno == ENXIO, "none behind the end");
+	request.offset = 0;
+	request.address = 16;
+	say(ioctl(disk, NVME_BATCH, &batch) < 0 && errno == EFAULT, "nor to nobody's memory");
+	request.bytes = 1 << 30;
+	say(ioctl(disk, NVME_BATCH, &batch) < 0 && errno == EINVAL, "nor too much");
+	batch.count = BATCH + 1;
+	say(ioctl(disk, NVME_BATCH, &batch) < 0 && errno == EINVAL, "nor too many");
+	batch.count = 0;
+	say(ioctl(disk, NVME_BATCH, &batch) == 0, "none at all");
+	say(ioctl(disk, _IO('N', 0xff)) < 0 && errno == ENOTTY, "no other ioctl");
+	say(ioctl(disk, NVME_FLUSH) == 0, "flushed");
+	say(info(disk).in_flight == 0, "nothing is in flight");
+	return 0;
+}
+
+/* The device warns of its temperature, as often as it is asked to: a stream of events. */
+static int events(void)
+{
+	int disk = open_disk();
+	uint64_t before = info(disk).events, seen = 0;
+	uint32_t low = 1, high = 400;
+	struct timespec step = { 0, 10000000 };
+
+	for (int round = 1; round <= 5; round++) {
+		if (ioctl(disk, NVME_TEMPERATURE, &low))
+			break;
+		for (int wait = 0; wait < 1000; wait++) {
+			if (info(disk).events - before >= (uint64_t)round)
+				break;
+			nanosleep(&step, NULL);
+		}
+		if (ioctl(disk, NVME_TEMPERATURE, &high))
+			break;
+		/* After a reset the device has to be asked for events again. */
+		if (round == 3 && ioctl(disk, NVME_RESET))
+			break;
+		seen = info(disk).events - before;
+	}
+	say(seen == 5, "%" PRIu64 " of 5 events", seen);
+	return 0;
+}
+
+/* A process is killed while a slow disk has its commands. It ends at once, and they are aborted. */
+static int killed(void)
+{
+	int disk = open_disk();
+	struct nvme_info before = info(disk), after;
+	struct timespec begin, end, step = { 0, 10000000 };
+	pid_t child = fork();
+	long ms;
+
+	if (child == 0) {
+		static char data[64 * BLOCK];
+
+		for (;;)
+			if (pread(disk, data, sizeof(data), 0) < 0)
+				_exit(1);
+	}
+	while (info(disk).in_flight == 0)
+		nanosleep(&step, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	ms = (end.tv_sec - begin.tv_sec) * 1000;
+	ms += (end.tv_nsec - begin.tv_nsec) / 1000000;
+	say(ms < 1000, "the process is gone after %ld ms", ms);
+	say(ioctl(disk, NVME_FLUSH) == 0, "the disk goes on");
+	after = info(disk);
+	say(after.in_flight == 0 && after.aborts > before.aborts,
+	    "%" PRIu64 " aborts, of which %" PRIu64 " came in time", after.aborts - before.aborts,
+	    after.aborted - before.aborted);
+	return 0;
+}
+
+/* A disk that fails some reads says so to the one who reads, and to nobody else. */
+static int failing(void)
+{
+	int disk = open_disk(), failed = 0, right = 0, wrong = 0;
+	static char data[BLOCK];
+
+	for (int i = 0; i < 400; i++) {
+		ssize_t n = pread(disk, data, BLOCK, (off_t)i * BLOCK);
+
+		if (n == BLOCK)
+			right++;
+		else if (n < 0 && errno == EIO)
+			failed++;
+		else
+			wrong++;
+	}
+	say(failed > 0 && right > 0 && wrong == 0, "%d reads fail, %d do not", failed, right);
+	say(info(disk).in_flight == 0 && info(disk).resets == 0,
+	    "nothing is left, nothing was reset");
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+
+	if (!strcmp(what, "info"))
+		return show();
+	if (!strcmp(what, "limits"))
+		return limits();
+	if (!strcmp(what, "events"))
+		return events();
+	if (!strcmp(what, "killed"))
+		return killed();
+	if (!strcmp(what, "failing"))
+		return failing();
+	if (!strcmp(what, "stress"))
+		return stress(argc - 2, argv + 2);
+	fprintf(stderr,
+		"usage: nvme info | limits | events | killed | failing |\n"
+		"       stress PROCESSES MIB [kill] [signal] [reset]\n");
+	return 2;
+}
