@@ -260,7 +260,7 @@ impl Server {
             // Cannot fail: this task is no part of it.
             let _joined = scope.end().await;
         }
-        // Who is writing a call has written it now.
+        // With the turn, no task is writing a call any more.
         let _turn = gsp.rpc.turn.acquire(1).await;
         if let Err(e) = gsp
             .rpc

@@ -5,8 +5,9 @@
 //!
 //! The build puts a copy of `drivers/gpu/nova-core` beside this file, which takes the place of
 //! `nova_core.rs`. `gsp/cmdq.rs`, `gsp/commands.rs` and `gsp/fw.rs` are not changed; in `gsp.rs`
-//! the module `fw` becomes visible to the crate. Missing is what needs an auxiliary bus (`driver.rs`),
-//! and the start of the processor by signed firmware: here it takes what the emulator wants.
+//! the module `fw` becomes visible to the crate. Missing is what needs an auxiliary bus
+//! (`driver.rs`), and the start of the processor by signed firmware: here it takes what the
+//! emulator wants.
 
 #![allow(dead_code, unused_imports, unused_macros)]
 

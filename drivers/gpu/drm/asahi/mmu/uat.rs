@@ -97,11 +97,11 @@ const ANSWER_PERIOD: Delta = Delta::from_millis(10);
 /// | root | who | after [`Uat::shutdown`] |
 /// |---|---|---|
 /// | upper half | the boot loader's; the firmware's own image is in it | stays for ever |
-/// | entry 2 of it | ours: the kernel's half | none, or that of the next object (see below) |
+/// | entry 2 of it | ours: the kernel's half | none, the next object's, or the seal |
 /// | lower half of context 0 | ours | a table without entries |
 /// | contexts 1 to 63 | clients | none |
 ///
-/// After [`Uat::abandon`] entry 2 is the seal.
+/// [`Uat::abandon`] puts the seal into entry 2.
 #[pin_data(PinnedDrop)]
 pub(crate) struct Uat {
     dev: ARef<Device>,
