@@ -36,6 +36,7 @@ test-all:
 
 bench:
 	@tools/bench/run
+	@tools/bench/nvme/run
 
 bench-gpu:
 	@tools/bench/gpu
