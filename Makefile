@@ -39,6 +39,7 @@ test-all:
 
 bench:
 	@tools/bench/run
+	@tools/bench/nvme/run
 
 bench-gpu:
 	@tools/bench/gpu

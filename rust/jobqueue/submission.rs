@@ -13,6 +13,8 @@
 //!                                                        ended
 //! ```
 //!
+//! A queue whose handle has gone ends without the lock: whatever was committed came before that.
+//!
 //! Flags change, and jobs are put in, under one lock: so a job is either there when the task sees
 //! that the queue is closed, or refused (H22). The task reads the flags without the lock: whatever
 //! changes them wakes it later.
@@ -70,6 +72,8 @@ pub(crate) const PARKED: u32 = 1 << 1;
 const QUIET: u32 = 1 << 2;
 /// Flag: the task has come to its end.
 const ENDED: u32 = 1 << 3;
+/// Flag, with [`CLOSED`]: the queue's handle has gone, so nobody commits, parks or waits any more.
+const GONE: u32 = 1 << 4;
 /// Activity: something is in flight, or waits.
 pub(crate) const BUSY: u32 = 0;
 /// Activity: nothing is in flight, and nothing waits.
@@ -101,6 +105,12 @@ impl Flags {
     #[inline]
     pub(crate) fn is_closed(self) -> bool {
         self.flags & CLOSED != 0 || self.cancelled
+    }
+
+    /// Returns whether only the task is left.
+    #[inline]
+    fn is_gone(self) -> bool {
+        self.flags & GONE != 0
     }
 
     /// Returns whether jobs do not run for now.
@@ -189,9 +199,19 @@ pub(crate) trait Submission: Sized {
     }
 
     /// Ends a closed queue if it can never receive another job, and returns whether it has. For a
-    /// task with nothing left.
+    /// task with nothing left that has read `flags`.
+    #[inline]
+    fn try_end(&self, flags: Flags) -> bool {
+        if flags.is_gone() {
+            // All commits came before the handle went, so their jobs are seen.
+            return self.submit_list().is_empty();
+        }
+        self.try_end_locked()
+    }
+
+    /// Does what [`Submission::try_end`] does while there is a handle.
     #[cold]
-    fn try_end(&self) -> bool {
+    fn try_end_locked(&self) -> bool {
         let order = self.lock();
         if !self.submit_list().is_empty() {
             return false;
@@ -246,7 +266,7 @@ pub(crate) trait Submission: Sized {
     /// Closes the queue, whose handle goes.
     fn close_last(&self, task: JoinHandle<()>) {
         let order = self.lock();
-        self.update_flags(|flags| flags | CLOSED);
+        self.update_flags(|flags| flags | CLOSED | GONE);
         drop(order);
         task.detach_batched();
     }

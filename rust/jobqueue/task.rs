@@ -277,7 +277,7 @@ impl<R: Ring> Task<R> {
                 if flags.is_parked() {
                     self.shared.mark_parked();
                 }
-                if first == First::None && flags.is_closed() && self.shared.try_end() {
+                if first == First::None && flags.is_closed() && self.shared.try_end(flags) {
                     return Poll::Ready(Event::End);
                 }
                 return Poll::Pending;

@@ -3,10 +3,7 @@
 //! Clients: tasks that call, all at once, and go while others wait.
 
 use crate::{
-    gsp::{
-        Gsp,
-        Life, //
-    },
+    gsp::Gsp,
     load::Left,
     rpc::Link,
     subdevice::{
@@ -31,6 +28,7 @@ use kasync::{
         timeout,
         Instant, //
     },
+    yield_now,
     Either,
     FutureSet,
     Scope, //
@@ -38,10 +36,7 @@ use kasync::{
 use kernel::{
     prelude::*,
     sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
+        atomic::Relaxed,
         Arc, //
     },
     time::Delta, //
@@ -69,8 +64,15 @@ pub(crate) struct Clients {
 
 impl Clients {
     /// Runs a scenario, and reports it if it takes too long.
-    pub(crate) fn run<F: Future<Output = Result> + Send>(&self, what: &str, scenario: F) -> Result {
-        match block_on(timeout(LIMIT, scenario))? {
+    ///
+    /// Its future is made here: it is on the stack until it is on the heap.
+    #[inline(never)]
+    pub(crate) fn run<'a, F: Future<Output = Result> + Send>(
+        &'a self,
+        what: &str,
+        scenario: impl FnOnce(&'a Self) -> F,
+    ) -> Result {
+        match block_on(timeout(LIMIT, scenario(self)))? {
             Ok(result) => result.inspect_err(|e| pr_err!("not ok {what}: {e:?}\n")),
             Err(_) => check(what, false),
         }
@@ -83,23 +85,25 @@ impl Clients {
 
     /// Runs all scenarios.
     pub(crate) fn scenarios(&self) -> Result {
-        self.run("start", async {
-            self.gsp.is_up().await?;
-            check("the processor has started", self.gsp.rpc.link() == Link::Up)
-        })?;
-        self.run("many", self.many())?;
-        self.run("reverse", self.reverse())?;
-        self.run("events", self.events())?;
-        self.run("flood", self.flood())?;
-        self.run("time", self.time())?;
-        self.run("cancel", self.cancel())?;
-        self.run("strays", self.strays())?;
-        self.run("large", self.large())?;
+        self.run("start", Self::starts)?;
+        self.run("many", Self::many)?;
+        self.run("reverse", Self::reverse)?;
+        self.run("events", Self::events)?;
+        self.run("flood", Self::flood)?;
+        self.run("time", Self::time)?;
+        self.run("cancel", Self::cancel)?;
+        self.run("strays", Self::strays)?;
+        self.run("large", Self::large)?;
         for how in 0..6 {
-            self.run("poison", self.poison(how))?;
+            self.run("poison", |this| this.poison(how))?;
         }
-        self.run("crash", self.crash())?;
-        self.run("hang", self.hang())
+        self.run("crash", Self::crash)?;
+        self.run("hang", Self::hang)
+    }
+
+    async fn starts(&self) -> Result {
+        self.gsp.is_up().await?;
+        check("the processor has started", self.gsp.rpc.link() == Link::Up)
     }
 
     /// Many tasks call at once, and each has its own answers.
@@ -136,33 +140,35 @@ impl Clients {
     /// Replies come in reverse.
     async fn reverse(&self) -> Result {
         let subdevice = self.open().await?;
-        let place = Atomic::new(0);
-        let (subdevice, place) = (&subdevice, &place);
-        let first = async {
-            let result = subdevice.words(control::REVERSE, [8, 0]).await;
-            result.map(|()| (true, place.fetch_add(1, Relaxed)))
-        };
-        let echo = |n| async move {
-            let right = subdevice.echo(n, 100).await?;
-            Ok::<_, Error>((right, place.fetch_add(1, Relaxed)))
-        };
-        // Each is sent when it is polled first, so in this order.
-        let (a, b, c, d, e, f, g, h) = join!(
-            first,
-            echo(1),
-            echo(2),
-            echo(3),
-            echo(4),
-            echo(5),
-            echo(6),
-            echo(7)
-        );
-        let mut held = true;
-        for (n, answer) in [a, b, c, d, e, f, g, h].into_iter().enumerate() {
-            let (right, place): (bool, u32) = answer?;
-            held &= right && place as usize == 7 - n;
+        let mut answers = FutureSet::<_, 8>::new()?;
+        for n in 0..8u32 {
+            let subdevice = &subdevice;
+            let answer = async move {
+                match n {
+                    0 => subdevice
+                        .words(control::REVERSE, [8, 0])
+                        .await
+                        .map(|()| (n, true)),
+                    _ => Ok::<_, Error>((n, subdevice.echo(n, 100).await?)),
+                }
+            };
+            answers.push(answer).map_err(|_| EBUSY)?;
+            // It is sent when it is polled first.
+            let early = select(next(&mut answers), yield_now()).await;
+            if matches!(early, Either::Left(_)) {
+                return check("a reply comes before the others", false);
+            }
         }
-        check("replies in reverse go to their callers", held)
+        let (mut expected, mut held) = (8, true);
+        while let Some(answer) = next(&mut answers).await {
+            let (n, right) = answer?;
+            expected -= 1;
+            held &= right && n == expected;
+        }
+        check(
+            "replies in reverse go to their callers",
+            held && expected == 0,
+        )
     }
 
     /// Events come while a command waits.
@@ -374,6 +380,7 @@ impl Clients {
 
     /// A reply is lost, and one goes astray: at last the processor counts as dead.
     async fn hang(&self) -> Result {
+        let deaths = self.gsp.deaths.load(Relaxed);
         let subdevice = self.open().await?;
         let limit = Delta::from_millis(20);
         let lost = timeout(limit, subdevice.words(control::LOSE, [0, 0])).await;
@@ -389,7 +396,8 @@ impl Clients {
                 && self.gsp.rpc.counters.stray.load(Relaxed) == stray + 1,
         )?;
         let mut life = self.gsp.life.subscribe();
-        while life.get() != Life::Starts && life.changed().await.is_ok() {}
+        // The processor is up again after its death, if that was missed.
+        while self.gsp.deaths.load(Relaxed) == deaths && life.changed().await.is_ok() {}
         let again = self.open().await?;
         let right = again.echo(7, 100).await?;
         check(

@@ -107,22 +107,22 @@ impl Clients {
     pub(crate) fn storm(&self, seconds: u32) -> Result {
         self.leave_some()?;
         block_on(sleep(Delta::from_secs(i64::from(seconds))))?;
-        self.run("storm", async {
+        self.run("storm", |this| async {
             loop {
-                let call = async { self.open().await?.echo(1, 100).await };
+                let call = async { this.open().await?.echo(1, 100).await };
                 if timeout(LIMIT, call).await == Ok(Ok(true)) {
                     break;
                 }
             }
             let load = |counter: &Atomic<u32>| counter.load(Relaxed);
-            let left = &self.left;
+            let left = &this.left;
             pr_info!(
                 "storm: {} right, {} wrong, {} late, {} refused; {} deaths\n",
                 load(&left.right),
                 load(&left.wrong),
                 load(&left.late),
                 load(&left.refused),
-                load(&self.gsp.deaths)
+                load(&this.gsp.deaths)
             );
             check("calls are answered after the storm", load(&left.right) > 0)
         })

@@ -158,7 +158,7 @@ impl pci::Driver for NovaGsp {
                 driver.clients.scenarios()?;
             }
             if module_parameters::figures.value() != 0 {
-                kasync::block_on(driver.clients.figures())??;
+                driver.clients.run("figures", Clients::figures)?;
             }
             match module_parameters::storm.value() {
                 0 => driver.clients.leave_some()?,

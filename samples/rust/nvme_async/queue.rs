@@ -220,9 +220,9 @@ impl Queue {
         }
     }
 
-    /// Reads what the device has completed, and returns whether that was anything. In hard
-    /// interrupt context.
-    fn reap(&self) -> bool {
+    /// Reads what the device has completed, has it told if it is to know, and returns whether that
+    /// was anything. Any context.
+    fn reap(&self, tell: bool) -> bool {
         let mut reap = self.reap.lock();
         let first = reap.head;
         loop {
@@ -249,8 +249,10 @@ impl Queue {
         if reap.head == first {
             return false;
         }
-        // An error: the device goes.
-        let _rung = self.registers.ring(self.head, reap.head.into());
+        if tell {
+            // An error: the device goes.
+            let _rung = self.registers.ring(self.head, reap.head.into());
+        }
         true
     }
 
@@ -274,6 +276,9 @@ impl Queue {
     ///
     /// The controller does not access memory, and the queue was taken down before.
     pub(crate) unsafe fn stopped(&self) {
+        // What it has completed before is over with what it has said. The interrupt may come late,
+        // and finds nothing then.
+        self.reap(false);
         // SAFETY: By the safety requirements. No thread is between `start()` and the doorbell, as
         // that is done under the lock which `take_down()` has taken.
         unsafe { self.in_flight.stopped(|_| Completion::stopped(), drop) };
@@ -285,6 +290,6 @@ pub(crate) struct Line(pub(crate) Arc<Queue>);
 
 impl irq::Line for Line {
     fn acknowledge(&self) -> bool {
-        self.0.reap()
+        self.0.reap(true)
     }
 }

@@ -13,7 +13,7 @@ debian_modules() {
 	local headers tools
 	headers=$(debian_headers)/build
 	tools=$(debian_tools)
-	vendor "$(toolchain)"
+	vendor
 	in_debian_root "$tools" make -C "$REPO" modules KDIR="$headers" CORE=1 SAMPLES=1 CROSS_COMPILE=aarch64-linux-gnu-
 }
 

@@ -4,7 +4,7 @@
 # The executor under a driver for disks: samples/rust/nvme_async on QEMU's nvme. Data is verified while processes are killed,
 # interrupted, and the controller is reset; disks are slow and fail; the driver is unbound under load.
 # shellcheck disable=SC2154
-[ "$TIER" = all ] && rounds=100 mib=1024 || rounds=5 mib=64
+[ "$TIER" = all ] && rounds=100 mib=1024 || rounds=5 mib=32
 image=$programs/nvme.img
 rm -f "$image"
 truncate -s 1G "$image"

@@ -3,16 +3,22 @@
 #
 # What is built from this repository. Make and cargo know by themselves what has to be done anew.
 
-# vendor ROOT: the crates from the registry that the modules are made of, as Cargo.lock pins them.
+# The crates from the registry that the modules are made of, as Cargo.lock pins them. They are in the cache, as cargo waits for
+# all other builds before it takes any out of its own.
 vendor() {
-	local dir=$REPO/build/vendor key
+	local dir=$REPO/build/vendor key from
 	key=$(hash_of "$REPO/rust/Cargo.lock")
 	[ "$(cat "$dir/.key" 2>/dev/null)" != "$key" ] || return 0
+	from=$(step vendor "$key" vendor_crates)
 	rm -rf "$dir"
-	mkdir -p "$dir"
-	in_root "$1" cargo vendor --quiet --locked --versioned-dirs \
-		--manifest-path "$REPO/rust/Cargo.toml" "$dir" >/dev/null
+	cp -r "$from/crates" "$dir"
 	printf '%s\n' "$key" >"$dir/.key"
+}
+
+vendor_crates() {
+	rm -rf "$1/crates"
+	in_root "$(toolchain)" cargo vendor --quiet --locked --versioned-dirs --manifest-path "$REPO/rust/Cargo.toml" \
+		"$1/crates" >/dev/null
 }
 
 # modules FLAVOUR [ARGUMENT…]: builds the modules, and prints where they are. Machines may be started side by side. Those for x86_64, and
@@ -27,7 +33,7 @@ modules() {
 	mkdir -p "$out"
 	(
 		flock 9
-		vendor "$root"
+		vendor
 		in_root "$root" make -C "$kernel/build" LLVM=1 ARCH="$(kernel_arch "$flavour")" M="$REPO" MO="$out" -j"$JOBS" \
 			AGXEMU_BRIDGE=1 BENCH="${ASAHI_BENCH:-}" NOVA="${ASAHI_NOVA:-}" "${core[@]}" "$@" modules >"$out/log" 2>&1 || {
 			say "error: the modules do not build. From $out/log:"

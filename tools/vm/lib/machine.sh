@@ -16,7 +16,7 @@ DEFAULT_MODULES="kasync jobqueue agxemu_bridge asahi"
 parse_options() {
 	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' PLUGIN='' DEVICE='' DRIVES=() WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR='' PROCESSORS=2
 	MEMORY_MIB=2048 MODULES=$DEFAULT_MODULES CARRIED='' GPU_MAY_FAIL='' KERNEL_OPTIONS='' GSP='' GSP_OPTIONS=''
-	CAPTURE='' GRAPHICS='' QEMU_MACHINE="virt,gic-version=3,its=on" NO_MAP='' PORTS=() GUEST_ARCH=arm64 KERNEL_BUILD=''
+	CAPTURE='' GRAPHICS='' QEMU_MACHINE="virt,gic-version=3,its=on" NO_MAP='' PORTS=() GUEST_ARCH=arm64 KERNEL_BUILD='' OWN_MODULES=''
 	COMMAND=()
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -110,9 +110,9 @@ machine_prepare() {
 	fi
 	[ -z "$GRAPHICS" ] || GRAPHICS_IMAGE=$(graphics_image)
 	# The tests have built these once for all machines.
-	if [ -z "${OWN_MODULES:-}" ]; then
-		MODULE_DIR=$KERNEL_BUILD/drivers/async
-		[ -z "$WITH_EMU" ] || EMULATOR=$(emulator)
+	if [ -z "$OWN_MODULES" ]; then
+		MODULE_DIR=$KERNEL_BUILD/drivers/async EMULATOR=$REPO/build/agxemu
+		[ -z "$WITH_EMU$GSP" ] || [ -n "${ASAHI_BUILT:-}" ] || EMULATOR=$(emulator)
 	elif [ -n "${ASAHI_BUILT:-}" ] && [[ $FLAVOUR_WANTED = plain || $FLAVOUR_WANTED = debug ]]; then
 		MODULE_DIR=$REPO/build/modules-$FLAVOUR_WANTED EMULATOR=$REPO/build/agxemu
 	else

@@ -39,8 +39,20 @@ fn close_against_commit() {
     });
 }
 
-/// H22, H35: the same, but it is the scope that is cancelled. With one preemption, as cancelling
-/// takes many steps.
+/// H22: a job is committed, and the last handle goes, while the task looks at the queue: it ends
+/// when it has had the job.
+#[test]
+fn last_handle_against_poll() {
+    queue_model(2, |queue| {
+        queue.change(0, 0);
+        let jobs = u64::from(queue.commit().is_some());
+        queue.drop_handle();
+        jobs
+    });
+}
+
+/// H22, H35: a job is committed while the queue's scope is cancelled. With one preemption, as
+/// cancelling takes many steps.
 #[test]
 fn cancel_against_commit() {
     queue_model(1, |queue| {

@@ -121,17 +121,40 @@ impl Shared {
 
 /// A queue, as its users have it.
 #[derive(Clone)]
-pub(crate) struct Queue(Arc<(Arc<Shared>, JoinHandle<()>)>);
+pub(crate) struct Queue(Arc<Handle>);
+
+/// What a queue's handle has: the task's, until it goes.
+struct Handle {
+    shared: Arc<Shared>,
+    task: std::cell::UnsafeCell<Option<JoinHandle<()>>>,
+}
+
+// SAFETY: `task` is not written but by `Queue::drop_handle()`, when nobody else uses the queue.
+unsafe impl Sync for Handle {}
+// SAFETY: Nothing in it belongs to a thread.
+unsafe impl Send for Handle {}
 
 impl Queue {
+    fn task(&self) -> &JoinHandle<()> {
+        // SAFETY: Nobody writes it meanwhile, see `Handle`.
+        unsafe { &*self.0.task.get() }.as_ref().unwrap()
+    }
+
     pub(crate) fn change(&self, set: u32, clear: u32) {
-        self.0 .0.change(&self.0 .1, set, clear);
+        self.shared().change(self.task(), set, clear);
     }
 
     pub(crate) fn commit(&self) -> Option<u64> {
-        let number = self.0 .0.commit(&self.0 .1, arm);
+        let number = self.shared().commit(self.task(), arm);
         COMMITTING.with(|c| c.set(0));
         number
+    }
+
+    /// Closes the queue as its handle goes: no other thread uses it any more.
+    pub(crate) fn drop_handle(&self) {
+        // SAFETY: Nobody else uses the queue.
+        let task = unsafe { &mut *self.0.task.get() }.take().unwrap();
+        self.shared().close_last(task);
     }
 
     /// The hardware is ready for jobs.
@@ -148,11 +171,11 @@ impl Queue {
 
     /// Wakes the task, though there is nothing new.
     pub(crate) fn wake(&self) {
-        self.0 .1.wake();
+        self.task().wake();
     }
 
     pub(crate) fn shared(&self) -> &Shared {
-        &self.0 .0
+        &self.0.shared
     }
 }
 
@@ -193,7 +216,10 @@ pub(crate) fn queue_model_with(
             interrupt: AtomicWaker::new(),
         });
         let task = scope.spawn_idle(c"t", run(shared.clone())).unwrap();
-        let queue = Queue(Arc::new((shared, task)));
+        let queue = Queue(Arc::new(Handle {
+            shared,
+            task: std::cell::UnsafeCell::new(Some(task)),
+        }));
         let jobs = scene(&queue);
         queue.finish();
         scope.join_blocking().unwrap();

@@ -116,7 +116,8 @@ impl Task {
                     if flags.is_parked() {
                         self.shared.mark_parked();
                     }
-                    let over = first == First::None && flags.is_closed() && self.shared.try_end();
+                    let over =
+                        first == First::None && flags.is_closed() && self.shared.try_end(flags);
                     return over;
                 }
                 _ => return false,

@@ -177,9 +177,15 @@ impl Group {
                 let sampler = self.lane_value(shared, t.sampler, lane);
                 (self.place(shared, t.texture, lane), sampler)
             };
-            let wanted = key(lane);
-            let same = bits(left).filter(|&lane| key(lane) == wanted);
-            request.mask = same.fold(0, |mask, lane| mask | 1 << lane);
+            request.mask = match (t.texture, t.sampler) {
+                // The same for all.
+                (Descriptor::State(_), Src::Immediate(_)) => left,
+                _ => {
+                    let wanted = key(lane);
+                    let same = bits(left).filter(|&lane| key(lane) == wanted);
+                    same.fold(0, |mask, lane| mask | 1 << lane)
+                }
+            };
             left &= !request.mask;
             let found = self.descriptor(m, t.texture, lane);
             let found = found.and_then(|texture| Ok((texture, self.sampler(m, t.sampler, lane)?)));

@@ -39,7 +39,10 @@ pub(in crate::exec) struct Entry {
     forms: [OnceLock<Option<Run>>; 2],
 }
 
-static ENTRIES: Mutex<Option<HashMap<Box<[u8]>, Arc<Entry>>>> = Mutex::new(None);
+/// Entries by the bytes of their instructions.
+type Entries = HashMap<Box<[u8]>, Arc<Entry>>;
+
+static ENTRIES: Mutex<Option<Entries>> = Mutex::new(None);
 
 impl Entry {
     /// Returns the entry of the run whose instructions have these bytes.

@@ -177,7 +177,8 @@ fn main() {
             *low = low.min(rate);
         }
     }
-    for (kind, rates) in ["arithmetic", "memory", "group"].iter().zip(low) {
+    let kinds = ["arithmetic", "memory", "group"].iter().zip(low);
+    for (kind, rates) in kinds.filter(|(_, low)| low[0].is_finite()) {
         row(
             &format!("slowest: {kind}"),
             rates.map(|rate| format!("{rate:.0}")),
