@@ -7,6 +7,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
+/* VDM stream terminate: type 6 in bits 31:29. */
+#define VDM_TERMINATE (6u << 29)
+
 unsigned long submitted;
 
 static int get_parameters(struct thread *t, int fd)
@@ -113,6 +116,7 @@ static int map_buffer(struct thread *t, int fd)
 	    (protection & PROT_WRITE)) {
 		map[0] = CDM_TERMINATE;
 		map[1] = 0;
+		map[2] = VDM_TERMINATE;
 		if (once_in(t, 3))
 			map[below(t, PAGE / 4)] = some_value(t);
 	}
@@ -163,11 +167,48 @@ static struct drm_asahi_timestamp some_timestamp(struct thread *t)
 	};
 }
 
+static struct drm_asahi_bg_eot some_program(struct thread *t)
+{
+	return (struct drm_asahi_bg_eot){ .usc = once_in(t, 8) ? some_value(t) : 4 };
+}
+
+/* Of an empty stream, with addresses, sizes and programs that may be wrong. */
+static size_t some_render(struct thread *t, uint8_t *at)
+{
+	struct render_command command = render_command();
+	struct drm_asahi_cmd_render *render = &command.render;
+
+	/* What ends a stream of compute commands is a barrier here, what is behind it ends this. */
+	render->vdm_ctrl_stream_base = once_in(t, 8) ? some_address(t) :
+						       USER_VA + below(t, 4) * SLOT_SIZE + 8;
+	render->width_px = 1 + below(t, once_in(t, 8) ? 0xffff : 256);
+	render->height_px = 1 + below(t, once_in(t, 8) ? 0xffff : 256);
+	render->layers = once_in(t, 4) ? below(t, 8) : 1;
+	render->samples = 1 << below(t, 3);
+	render->bg = some_program(t);
+	render->eot = some_program(t);
+	render->ts_vtx.end = some_timestamp(t);
+	render->ts_frag.start = some_timestamp(t);
+	if (once_in(t, 4)) {
+		render->isp_scissor_base = some_address(t);
+		render->isp_dbias_base = some_address(t);
+		render->isp_oclqry_base = some_address(t);
+	}
+	if (once_in(t, 4))
+		command.header.vdm_barrier = below(t, 4);
+	if (once_in(t, 8))
+		((uint32_t *)&command)[below(t, sizeof(command) / 4)] = some_value(t);
+	memcpy(at, &command, sizeof(command));
+	return sizeof(command);
+}
+
 /* Puts a command at @at, and tells its size. */
 static size_t some_command(struct thread *t, uint8_t *at)
 {
 	struct compute_command command = compute_command();
 
+	if (once_in(t, 3))
+		return some_render(t, at);
 	if (once_in(t, 8)) {
 		struct drm_asahi_attachment attachments[3] = { 0 };
 
@@ -199,7 +240,7 @@ static size_t some_command(struct thread *t, uint8_t *at)
 static int submit_jobs(struct thread *t, int fd)
 {
 	struct drm_asahi_sync syncs[4];
-	uint8_t commands[8 * sizeof(struct compute_command)];
+	uint8_t commands[8 * sizeof(struct render_command)];
 	struct drm_asahi_submit args = { .queue_id = some_handle(t), };
 	unsigned int count = 1 + below(t, once_in(t, 4) ? 8 : 2);
 	/* Both are in one place. */
@@ -239,8 +280,10 @@ static int create_all(struct thread *t, int fd)
 	if (ret)
 		return ret;
 	map = gem_map(fd, buffer, PAGE);
-	if (map && !madvise(map, PAGE, MADV_POPULATE_WRITE))
+	if (map && !madvise(map, PAGE, MADV_POPULATE_WRITE)) {
 		map[0] = CDM_TERMINATE;
+		map[2] = VDM_TERMINATE;
+	}
 	if (map)
 		munmap(map, PAGE);
 	for (unsigned int slot = 0; slot < 4 && !ret; slot++)

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
-# tier: none
 #
 # Random states of OpenGL (tests/states), the same ones each time unless ASAHI_SEED says otherwise, beside llvmpipe: a few in
 # "make test", many otherwise.

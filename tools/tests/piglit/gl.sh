@@ -190,8 +190,8 @@ piglit_gl_record() {
 # result with llvmpipe, result with asahi on the emulated GPU, name, cause where they differ. Both in the guest, but for "(host)":
 # llvmpipe of the same version on an x86-64 host. Where both of llvmpipe's results are known, 101 of 101 are the same.
 #
-# Of 28793 tests that need no other window system, a random sample: the first ones in the order that seed $PIGLIT_SEED gives, of which
-# those that are here have been run; of each 800, tests with a process of their own come last, so that these are fewer where time was
+# Of 28793 tests that need no other window system, a random sample: of the first 4000 in the order that seed $PIGLIT_SEED gives,
+# from both ends, those that are here have been run; of each 800, tests with a process of their own come last, so that these are fewer where time was
 # up. "tools/tests/piglit/gl COUNT DIR asahi" goes on with it, "gl COUNT DIR host" gives
 # llvmpipe's results, and "gl record DIR" writes this file.
 #

@@ -6,7 +6,7 @@
  *
  * usage: render [GROUP...]
  *
- * groups: fields jobs sizes faults
+ * groups: fields jobs sizes faults hostile
  */
 #include "render.h"
 
@@ -23,6 +23,7 @@ static const struct {
 	{ "jobs", test_jobs },
 	{ "sizes", test_sizes },
 	{ "faults", test_faults },
+	{ "hostile", test_hostile },
 };
 
 void render_init(struct context *ctx)

@@ -31,5 +31,6 @@ void test_fields(void);
 void test_jobs(void);
 void test_sizes(void);
 void test_faults(void);
+void test_hostile(void);
 
 #endif

@@ -6,8 +6,10 @@
  * the view, depth of several samples (their positions are the implementation's), and logical
  * operations on integers (llvmpipe cuts the results off where they do not fit: 1023 for the
  * inverse of 132 in ten bits), polygons drawn as points or lines that are cut off (the GPU draws
- * nothing where they are cut, as far as is known), and derivatives and stencil along lines, which
- * are one pixel here and another there. Edges are compared with what is around them.
+ * nothing where they are cut, as far as is known) or that have stencil (their faces are not the
+ * same), primitives with adjacent vertices drawn so or cut at a distance (Mesa draws them by way
+ * of a geometry shader; what is right there has not been looked into), and what changes along
+ * lines, which are one pixel here and another there. Edges are compared with what is around them.
  */
 #include "gl.h"
 
@@ -226,6 +228,10 @@ static void choose_draw(struct draw *draw, const struct state *state, struct ran
 	for (int i = 0; i < 4; i++)
 		draw->blend_colour[i] = below(random, 9) / 8.0f;
 	choose_depth(draw, state, random);
+	if (draw->primitive == GL_TRIANGLES_ADJACENCY) {
+		draw->polygon_mode = GL_FILL;
+		draw->clip = false;
+	}
 	if (draw->polygon_mode != GL_FILL)
 		draw->clip = draw->sloped = false;
 	choose_stencil(draw, state, random);
@@ -234,11 +240,10 @@ static void choose_draw(struct draw *draw, const struct state *state, struct ran
 		choose_blend(&draw->blend[i], state, draw, state->format[i], random);
 	if (draw->shader == DEPTH)
 		draw->depth_clamp = false;
-	if (draws_lines(draw)) {
+	if (draw->polygon_mode != GL_FILL || draws_lines(draw))
 		draw->stencil_test = false;
-		if (draw->shader == DERIVATIVE)
-			draw->shader = PLAIN;
-	}
+	if (draws_lines(draw))
+		draw->shader = FLAT;
 }
 
 static void choose_targets(struct state *state, struct random *random)
