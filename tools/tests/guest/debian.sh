@@ -22,9 +22,9 @@ rm -rf "$debian"
 mkdir -p "$debian/drivers/async"
 status=0
 (
-	debian_modules
-	cp -r "$(debian_boot)/." "$debian/"
-	cp "$REPO/build/modules-$DEBIAN_RELEASE"/*.ko "$debian/drivers/async/"
+	debian_modules &&
+		cp -r "$(debian_boot)/." "$debian/" &&
+		cp "$REPO/build/modules-$DEBIAN_RELEASE"/*.ko "$debian/drivers/async/"
 ) >"$LOGS/debian-modules.log" 2>&1 </dev/null || status=$?
 if [ $status = 0 ]; then
 	pass "modules for Debian's kernel"

@@ -59,7 +59,7 @@ build_debian_headers() {
 			cd "$1"
 			shift
 			make "$@" olddefconfig
-			make "$@" prepare' bash "$SOURCE_DIR" O="$1/build" -j"$JOBS" "${DEBIAN_MAKE[@]}"
+			make "$@" prepare modules_prepare' bash "$SOURCE_DIR" O="$1/build" -j"$JOBS" "${DEBIAN_MAKE[@]}"
 	[ "$(cat "$1/build/include/config/kernel.release")" = "$DEBIAN_RELEASE" ] || return 1
 	cp "$headers/Module.symvers" "$1/build/"
 }
