@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What `samples/rust/nova_gsp` makes of messages, and the emulator of its own: the same format,
+//! written twice.
+
+#[path = "../../../samples/rust/nova_gsp/wire.rs"]
+#[allow(dead_code)]
+mod wire;
+
+use gspemu::script::Random;
+use gspemu::wire::{seal, Damage, Message, PAGE};
+use wire::{Header, Poison, HEADERS, LARGEST};
+
+fn message(length: usize) -> Message {
+    Message {
+        sequence: 5,
+        function: wire::function::NOP,
+        call: 0x4321,
+        result: 0,
+        payload: (0..length).map(|i| (i * 7) as u8).collect(),
+    }
+}
+
+/// What the driver does with a message in a ring, `available` pages of which were written.
+fn take(bytes: &[u8], available: u32) -> Result<Header, Poison> {
+    let first = bytes.first_chunk().expect("a page");
+    let header = Header::new(first, available, 5)?;
+    Header::check(&bytes[..header.end])?;
+    Ok(header)
+}
+
+#[test]
+fn both_ways() {
+    for length in [0, 1, 8, 100, PAGE - HEADERS, PAGE, LARGEST - HEADERS] {
+        let sent = message(length);
+        let bytes = sent.encode();
+        let header = take(&bytes, 16).expect("a message");
+        assert_eq!((header.function, header.call), (sent.function, sent.call));
+        assert_eq!((header.result, header.end), (0, HEADERS + length));
+
+        let mut bytes = wire::headers(9, 76, 3, &sent.payload).to_vec();
+        bytes.extend(&sent.payload);
+        bytes.resize(wire::pages(length) as usize * PAGE, 0);
+        let received = Message::decode(&bytes, 9).expect("a command");
+        assert_eq!((received.function, received.call), (76, 3));
+        assert_eq!(received.payload, sent.payload);
+    }
+}
+
+#[test]
+fn damage() {
+    let taken = |damage: Damage| {
+        let mut bytes = message(5000).encode();
+        damage.apply(&mut bytes);
+        take(&bytes, 2).map(|_| ())
+    };
+    assert_eq!(taken(Damage::Checksum), Err(Poison::Checksum));
+    assert_eq!(taken(Damage::Length), Err(Poison::Length));
+    assert_eq!(taken(Damage::Short), Err(Poison::Length));
+    assert_eq!(taken(Damage::Signature), Err(Poison::Header));
+    assert_eq!(taken(Damage::Pages), Err(Poison::Pages));
+    assert!(take(&message(5000).encode(), 1).is_err_and(|p| p == Poison::Pages));
+}
+
+/// Whatever is in the ring: a message that is taken lies in pages that were written; one that was
+/// changed is only taken if its checksum is right again.
+#[test]
+fn fuzz_from_the_processor() {
+    let (mut taken, mut refused) = (0, 0);
+    for seed in 0..20_000 {
+        let mut random = Random::new(seed);
+        let length = random.below(3 * PAGE as u64) as usize;
+        let mut bytes = message(length).encode();
+        let available = (bytes.len() / PAGE) as u32;
+        // There is more in the ring.
+        bytes.resize(LARGEST, 0xa5);
+        let at = random.below(HEADERS as u64) as usize;
+        let value = random.number() as u8;
+        let is_changed = bytes[at] != value;
+        bytes[at] = value;
+        let is_sealed = random.below(2) == 0;
+        if is_sealed {
+            let first = bytes.first_chunk().expect("a page");
+            let end = Header::new(first, available, 5).map_or(HEADERS, |header| header.end);
+            seal(&mut bytes, end);
+        }
+        match take(&bytes, available) {
+            Ok(header) => {
+                taken += 1;
+                assert!(header.end <= available as usize * PAGE && header.pages <= available);
+                // An exclusive or is no strong checksum: another length may leave out what makes
+                // up for it.
+                let is_length = (0x38..0x3c).contains(&at);
+                assert!(is_sealed || !is_changed || is_length, "{seed}: {at:#x}");
+            }
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(taken > 1000 && refused > 1000, "{taken} {refused}");
+}
