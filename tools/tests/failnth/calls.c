@@ -334,7 +334,7 @@ const struct call calls[] = {
 	{ "VM_BIND, a single page", call_bind_sparse, undo_bind, 5, NULL, false },
 	{ "GEM_BIND_OBJECT", call_timestamps, undo_timestamps, 1, NULL, false },
 	{ "QUEUE_CREATE", call_queue_create, undo_queue_create, 10, NULL, false },
-	{ "SUBMIT", call_submit, undo_submit, 5, NULL, false },
+	{ "SUBMIT", call_submit, undo_submit, 2, NULL, false },
 	{ "QUEUE_CREATE and SUBMIT of a render", call_render, undo_render, 20, NULL, false },
 	{ "GEM_CREATE and PRIME_HANDLE_TO_FD",
 	  call_create_and_export, undo_export, 4, NULL, false },

@@ -193,11 +193,12 @@ impl<'a> Life<'a> {
         }
         while !self.is_over() {
             self.look_at_image();
-            let left = self.look_whether_remapped();
             self.answer_handoff();
             while let Some(message) = self.next_message() {
                 self.handle(message);
             }
+            // Behind the messages: with one of them it may begin.
+            let left = self.look_whether_remapped();
             let next = self.run_firmware();
             let look = match (self.handed_off, self.config.hardware.image) {
                 (false, _) => Some(HANDOFF_PERIOD),
