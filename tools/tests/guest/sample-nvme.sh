@@ -28,7 +28,7 @@ nvme sample-nvme "format=raw,file=$image" '
 	for i in $(seq '"$rounds"'); do
 		file=$(echo /dev/nvme_async*)
 		dd if=$file of=/dev/null bs=256k 2>/dev/null & a=$!
-		dd if=/dev/zero of=$file bs=64k 2>/dev/null & b=$!
+		dd if=/dev/zero of=$file bs=64k conv=nocreat 2>/dev/null & b=$!
 		dd if=$file of=/dev/null bs=4k 2>/dev/null & c=$!
 		sleep 0.$((i % 3))
 		echo $device >$driver/unbind
