@@ -323,9 +323,9 @@ impl Server {
         rpc.registers.start(table).map_err(fail)?;
         rpc.send(function::SYSTEM_INFO, &[0; SYSTEM_INFO])
             .map_err(fail)?;
-        // No entries: {number, size}.
+        // No entries: {size, number}.
         let mut registry = [0; 8];
-        put(&mut registry, 4, 8);
+        put(&mut registry, 0, 8);
         rpc.send(function::REGISTRY, &registry).map_err(fail)?;
         match timeout(START, self.serve(|server| server.initialised)).await {
             Ok(None) => Ok(()),

@@ -123,7 +123,7 @@ pub fn claimed(function: u32, payload: &[u8]) -> Result<Option<usize>, String> {
     let (header, at) = match function {
         function::GSP_RM_CONTROL => (CONTROL, 16),
         function::GSP_RM_ALLOC => (ALLOC, 20),
-        function::SET_REGISTRY => (0, 4),
+        function::SET_REGISTRY => (0, 0),
         _ => return Ok(None),
     };
     if payload.len() < header.max(8) {

@@ -130,7 +130,7 @@ impl Host {
         let mut host = Self::new(rules);
         host.start();
         host.send(function::GSP_SET_SYSTEM_INFO, &[0; 0x3a0]);
-        host.send(function::SET_REGISTRY, &[0, 0, 0, 0, 8, 0, 0, 0]);
+        host.send(function::SET_REGISTRY, &[8, 0, 0, 0, 0, 0, 0, 0]);
         host.run();
         let mut first = host.receive().expect("a message");
         if first.function == event::GSP_RUN_CPU_SEQUENCER {
@@ -288,7 +288,7 @@ fn comes_back_after_a_reset() {
     host.set_up();
     host.start();
     host.send(function::GSP_SET_SYSTEM_INFO, &[0; 0x3a0]);
-    host.send(function::SET_REGISTRY, &[0, 0, 0, 0, 8, 0, 0, 0]);
+    host.send(function::SET_REGISTRY, &[8, 0, 0, 0, 0, 0, 0, 0]);
     host.run();
     let message = host.receive().expect("a message");
     assert_eq!(message.function, event::GSP_INIT_DONE);
@@ -376,13 +376,13 @@ fn lost_interrupts_and_no_boot() {
     let mut host = Host::new(&["lost-irq:1", "no-init"]);
     host.start();
     host.send(function::GSP_SET_SYSTEM_INFO, &[0; 0x3a0]);
-    host.send(function::SET_REGISTRY, &[0, 0, 0, 0, 8, 0, 0, 0]);
+    host.send(function::SET_REGISTRY, &[8, 0, 0, 0, 0, 0, 0, 0]);
     host.run();
     assert!(host.receive().is_none());
     let mut host = Host::new(&["crash-boot", "lost-irq:1"]);
     host.start();
     host.send(function::GSP_SET_SYSTEM_INFO, &[0; 0x3a0]);
-    host.send(function::SET_REGISTRY, &[0, 0, 0, 0, 8, 0, 0, 0]);
+    host.send(function::SET_REGISTRY, &[8, 0, 0, 0, 0, 0, 0, 0]);
     assert!(host.has_died_of("halted"));
     assert_eq!(host.pulses.load(Ordering::Relaxed), 0);
     assert_eq!(host.machine.counters.violations, 0);
