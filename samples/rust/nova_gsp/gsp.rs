@@ -187,6 +187,11 @@ impl Gsp {
         Ok(scope)
     }
 
+    /// Takes an interrupt back that the handler has not been told of, so that the next one comes.
+    fn acknowledge(&self) {
+        let _raised = Line::take_back(self);
+    }
+
     fn is_at(&self, life: Life) {
         // Cannot fail: there is a receiver.
         let _told = self.life.send(life);
@@ -355,7 +360,7 @@ impl Server {
                     return Some(Why::Cancelled);
                 },
                 () = gsp.rpc.trouble.notified() => return Some(Why::Poison(Poison::Pointer)),
-                () = sleep(LOOK), if calls > 0 => (),
+                () = sleep(LOOK), if calls > 0 => gsp.acknowledge(),
             }
         }
     }
@@ -387,13 +392,20 @@ impl Server {
 /// The processor's interrupt.
 pub(crate) struct Line(pub(crate) Arc<Gsp>);
 
-impl irq::Line for Line {
-    /// Runs in the interrupt: takes it back, and remembers a halt.
-    fn acknowledge(&self) -> bool {
-        let raised = self.0.rpc.registers.acknowledge();
+impl Line {
+    /// Takes an interrupt of `gsp` back, and remembers a halt. Returns whether there was one.
+    fn take_back(gsp: &Gsp) -> bool {
+        let raised = gsp.rpc.registers.acknowledge();
         if raised == Some(true) {
-            self.0.halted.store(true, Release);
+            gsp.halted.store(true, Release);
         }
         raised.is_some()
+    }
+}
+
+impl irq::Line for Line {
+    /// Runs in the interrupt.
+    fn acknowledge(&self) -> bool {
+        Self::take_back(&self.0)
     }
 }

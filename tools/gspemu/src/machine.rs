@@ -262,7 +262,16 @@ impl Machine {
         self.counters.doorbells += 1;
         match self.state {
             State::Off => self.warn("doorbell of a processor that is off"),
-            State::Suspended => self.warn("doorbell of a processor that is suspended"),
+            State::Suspended => {
+                // That of the command to suspend may come after what it says was done.
+                let ram = self.ram.clone();
+                let commands = self.queues.as_mut().map(|queues| queues.look(&ram));
+                match commands {
+                    Some(Ok(0)) | None => {}
+                    Some(Ok(_)) => self.warn("a command for a processor that is suspended"),
+                    Some(Err(what)) => self.violate(&what),
+                }
+            }
             // It is only heard of by its interrupt, which may be on its way.
             State::Halted => {}
             _ => self.doorbell = true,

@@ -150,8 +150,12 @@ impl Queues {
         Ok(this)
     }
 
-    /// Looks how far the driver has written.
-    fn look(&mut self, ram: &Ram) -> Result<u32, Violation> {
+    /// Looks how far the driver has written: how many pages are to be read.
+    ///
+    /// # Errors
+    ///
+    /// What the driver has done wrong.
+    pub fn look(&mut self, ram: &Ram) -> Result<u32, Violation> {
         let what = "the write pointer of the commands";
         let is = self.area.load(ram, what, COMMANDS + WRITE_POINTER)?;
         if is >= COUNT {

@@ -274,6 +274,11 @@ fn boots_and_answers() {
     assert_eq!(host.machine.counters.violations, 0, "{}", host.log());
     host.call(function::UNLOADING_GUEST_DRIVER, &[0; 8]);
     assert!(host.machine.read(regs::MAILBOX0) & regs::SUSPENDED != 0);
+    // Its doorbell may come late; another command must not come.
+    host.machine.write(regs::QUEUE_HEAD, 0, host.now);
+    assert_eq!(host.machine.counters.violations, 0, "{}", host.log());
+    host.send(function::NOP, &[]);
+    assert_eq!(host.machine.counters.violations, 1, "{}", host.log());
 }
 
 #[test]
