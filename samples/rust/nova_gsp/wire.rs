@@ -151,7 +151,7 @@ impl Header {
             return Err(Poison::Pages);
         }
         let length = word(bytes, CALL + 8) as usize;
-        if length < CALL_SIZE || length > LARGEST {
+        if !(CALL_SIZE..=LARGEST).contains(&length) {
             return Err(Poison::Length);
         }
         let end = CALL + length;

@@ -40,7 +40,8 @@ pub mod control {
     pub const ASTRAY: u32 = 0x2080_ff09;
 }
 
-/// Results.
+/// Results. All but OK are inferred: nothing in the kernel source names them, and the driver asks
+/// only whether a result is OK.
 pub mod status {
     pub const OK: u32 = 0;
     pub const DUPLICATE_NAME: u32 = 0x19;
