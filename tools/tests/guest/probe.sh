@@ -36,8 +36,8 @@ not_remapped() {
 }
 probe_fails no-hello 'firmware does not answer on its mailbox' "$asleep"
 probe_fails no-handoff 'firmware does not answer the handoff'
-probe_fails crash-boot 'firmware crashed \(.*unusable until the next reboot' "$asleep"
-# It crashes when it has the init data: then it keeps what is in them.
+# A firmware that crashes keeps what it was given; if it crashes later, what is in the init data as well.
+probe_fails crash-boot 'firmware crashed \(.*unusable until the next reboot' "$kept"
 probe_fails crash-init 'firmware crashed \(.*unusable until the next reboot' "$kept"
 not_remapped probe-crash-init
 probe_fails abi:12.3.1 'firmware interface 12\.3\.1 is not supported'
