@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
+# tier: all
 #
 # A probe without memory at one of its steps, of its own or of the workers that it waits for. What leaks is for the machine to find.
 # The steps of one function of DRM's are left out: Linux 7.3 itself has an oops at one of them. steps.c says why.
