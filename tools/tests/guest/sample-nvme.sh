@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
+# tier: all
 #
 # The executor under a driver for disks: samples/rust/nvme_async on QEMU's nvme. Data is verified while processes are killed,
 # interrupted, and the controller is reset; disks are slow and fail; the driver is unbound under load.
