@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
+# tier: all
 #
 # Calls to a GPU's firmware: samples/rust/nova_gsp on the emulated processor. Binding tries what clients can do, faults that they
 # bring about included; then the driver is unbound at work, again and again. The processor reports what the driver does wrong by
