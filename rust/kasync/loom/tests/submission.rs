@@ -39,6 +39,18 @@ fn close_against_commit() {
     });
 }
 
+/// H22: a job is committed and the queue closed while the task is being polled, after it has
+/// received jobs and before it reads the flags. It does not end before it has received this job.
+#[test]
+fn close_against_poll() {
+    queue_model(2, |queue| {
+        queue.change(0, 0);
+        let jobs = u64::from(queue.commit().is_some());
+        queue.change(CLOSED, 0);
+        jobs
+    });
+}
+
 /// H22: a job is committed, and the last handle goes, while the task looks at the queue: it ends
 /// when it has had the job.
 #[test]
