@@ -64,10 +64,11 @@ impl<R: Ring> Drop for Room<'_, R> {
 /// | `prepare` | yes | no (allocates, waits) | no | `memory` |
 /// | `Prepared::commit` | yes | yes | no | see there |
 /// | drop of [`Prepared`] | yes | yes | no | none, but `Job` may be dropped |
-/// | `close`, drop | yes | yes | no | none |
-/// | `park`, `unpark`, `parked` | yes | yes | no | none |
+/// | `close`, `park`, `unpark`, `parked` | yes | yes | no | none |
+/// | drop | yes | yes | yes | none |
 ///
-/// No fence of an earlier job signals inside any of these calls.
+/// No fence of an earlier job signals inside any of these calls. Those that are not legal in hard
+/// IRQ take a `spinlock_t` that is taken elsewhere with interrupts enabled; lockdep reports them.
 pub struct JobQueue<R: Ring> {
     shared: Arc<Shared<R>>,
     /// The handle of the queue's task, taken when the queue is dropped.
@@ -200,7 +201,7 @@ impl<R: Ring> JobQueue<R> {
 }
 
 impl<R: Ring> Drop for JobQueue<R> {
-    /// Closes the queue, as [`JobQueue::close`] does.
+    /// Closes the queue, as [`JobQueue::close`] does, but in any context.
     fn drop(&mut self) {
         // SAFETY: The queue is being dropped, so the handle is taken once.
         let task = unsafe { ManuallyDrop::take(&mut self.task) };

@@ -13,11 +13,13 @@
 //!                                                        ended
 //! ```
 //!
-//! A queue whose handle was dropped ends without taking the lock: all commits came before.
+//! Both closing and the addition of jobs take the lock. So a job is either in the list when the
+//! task sees that the queue is closed, or was refused (H22). The task reads the flags without the
+//! lock, since each change of them wakes it afterwards.
 //!
-//! The lock protects both the flags and the addition of jobs. So a job is either in the list when
-//! the task sees that the queue is closed, or was refused (H22). The task reads the flags without
-//! the lock, since each change of them wakes it afterwards.
+//! The drop of the queue's handle does not take the lock, since no commit can run at the same time.
+//! So it is legal in hard interrupts, where a worker on the same CPU may hold the lock. For the
+//! same reason the task of such a queue ends without the lock: all commits came before.
 //!
 //! # Inline polls
 //!
@@ -142,7 +144,8 @@ pub(crate) trait Submission: Sized {
     /// Takes the lock, which protects the order and the flags.
     fn lock(&self) -> impl DerefMut<Target = Self::Order>;
 
-    /// Returns the flags. They are 0 initially, and are changed under the lock.
+    /// Returns the flags. They are 0 initially, and are changed under the lock, except by
+    /// [`Submission::close_last`].
     fn flag_word(&self) -> &Atomic<u32>;
 
     /// Returns the activity. It is [`IDLE`] initially, and only the thread that has the right to
@@ -190,13 +193,17 @@ pub(crate) trait Submission: Sized {
         self.activity().store(activity, Relaxed);
     }
 
-    /// Changes the flags, and returns those before. The lock must be held.
+    /// Changes the flags, and returns those before.
     #[inline(always)]
-    fn update_flags(&self, change: impl FnOnce(u32) -> u32) -> u32 {
-        let flags = self.flag_word().load(Relaxed);
-        // Pairs with the acquire in `flags()`.
-        self.flag_word().store(change(flags), Release);
-        flags
+    fn update_flags(&self, change: impl Fn(u32) -> u32) -> u32 {
+        let mut flags = self.flag_word().load(Relaxed);
+        loop {
+            // Pairs with the acquire in `flags()`.
+            match self.flag_word().cmpxchg(flags, change(flags), Release) {
+                Ok(_) => return flags,
+                Err(now) => flags = now,
+            }
+        }
     }
 
     /// Ends a closed queue unless a job was committed before, and returns whether it has ended. For
@@ -264,11 +271,9 @@ pub(crate) trait Submission: Sized {
         }
     }
 
-    /// Closes the queue, whose handle is being dropped.
+    /// Closes the queue, whose handle is being dropped. Any context but NMI.
     fn close_last(&self, task: JoinHandle<()>) {
-        let order = self.lock();
         self.update_flags(|flags| flags | CLOSED | GONE);
-        drop(order);
         task.detach_batched();
     }
 

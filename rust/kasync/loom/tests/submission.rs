@@ -63,6 +63,17 @@ fn last_handle_against_poll() {
     });
 }
 
+/// B17: the last handle is dropped, without the lock, while the task records that a parked queue
+/// has nothing in flight: neither change of the flags is lost.
+#[test]
+fn last_handle_against_parked() {
+    queue_model(2, |queue| {
+        queue.change(PARKED, 0);
+        queue.drop_handle();
+        0
+    });
+}
+
 /// H22, H35: a job is committed while the queue's scope is cancelled. With one preemption, as
 /// cancelling takes many steps.
 #[test]
