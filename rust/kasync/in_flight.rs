@@ -141,7 +141,7 @@ impl<T, R> Drop for Table<T, R> {
         // The memory in a slot is not dropped with it. There are no futures left: each has a
         // reference to this.
         if self.slots.iter().any(Slot::is_in_flight) {
-            api_violation(c"memory is leaked, as nobody has said that the device has stopped");
+            api_violation(c"memory is leaked: the device was not reported to have stopped");
         }
     }
 }
@@ -378,7 +378,7 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
             let mut round = None;
             loop {
                 let over = self.0.over.notified();
-                // What is completed after this notifies.
+                // Operations that complete after this notify `over`.
                 round = slot.watch(round);
                 if round.is_none() {
                     break;
