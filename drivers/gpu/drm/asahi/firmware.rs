@@ -340,7 +340,7 @@ impl Firmware {
         &self.events
     }
 
-    /// Commands to the firmware itself.
+    /// Returns the channel for commands to the firmware itself.
     pub(crate) fn control(&self) -> &Arc<Control> {
         &self.control
     }
