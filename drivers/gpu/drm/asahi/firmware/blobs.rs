@@ -95,7 +95,8 @@ impl<'a> Blobs<'a> {
         })
     }
 
-    /// Whether they fit this machine and this driver, as far as is known before the GPU has power.
+    /// Checks that they fit this machine and this driver, as far as is known before the GPU has
+    /// power.
     pub(crate) fn check(&self, expected: &Expected<'_>) -> Result<(), BlobError> {
         let b = self.hw_cal_b;
         for (name, found, expected) in [
@@ -155,7 +156,7 @@ impl<'a> Blobs<'a> {
 pub(crate) struct Cores(u32);
 
 impl Cores {
-    /// Whether the GPU has as many.
+    /// Checks that the GPU has as many.
     pub(crate) fn check(self, id: &GpuId) -> Result<(), BlobError> {
         let expected = id.clusters * id.cores;
         if self.0 == expected {
