@@ -31,8 +31,8 @@ usage: agxemu --socket PATH --region NAME=START,SIZE … [OPTION…]
                          gives it
   --tvb-overflow WHAT    what a full one leads to: partial (default), the frame is shaded in parts;
                          grow, the driver is asked for more first
-  --engine NAME          what runs shaders: interpreted (default); compiled, code of the host's CPU
-                         where that is possible
+  --engine NAME          what runs shaders: compiled (default), code of the host's CPU for what runs
+                         often, if the host can run it; interpreted
   --trace                log every instruction and memory access of shaders
   --log FILE             log to FILE instead of standard error
   --tlbi FILE            make FILE for the plugin tlbi/plugin.c of QEMU, and report translations
