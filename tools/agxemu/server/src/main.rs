@@ -13,7 +13,9 @@ use std::thread;
 use agx_isa::exec::{statistics, Engine};
 use agxemu_firmware::chip::T8103_V13_5;
 use agxemu_firmware::core::MS;
+use agxemu_firmware::gpu::Renderer;
 use agxemu_firmware::machine::Level;
+use agxemu_firmware::record::Recorder;
 use agxemu_soc::coprocessor::{self, Config};
 use agxemu_soc::device::Device;
 use agxemu_soc::options::Trouble;
@@ -72,6 +74,14 @@ fn serve(arguments: Arguments) -> Result<(), String> {
     if engine.is_err() {
         gpu.engine = Engine::Interpreter;
     }
+    let renderer = match arguments.record {
+        None => None,
+        Some((directory, step)) => {
+            let recorder = Recorder::new(directory.clone(), step);
+            let recorder = recorder.map_err(|e| format!("{}: {e}", directory.display()))?;
+            Some(Arc::new(recorder) as Arc<dyn Renderer>)
+        }
+    };
     let lines = MsiLines::default();
     let soc = Soc::new(
         arguments.regions,
@@ -102,6 +112,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         trouble: arguments.trouble,
         capture: arguments.capture,
         hardware: arguments.hardware,
+        renderer,
     };
 
     let socket = Socket::new(&arguments.socket, &IDENTITY)?;

@@ -64,6 +64,8 @@ pub struct Config {
     pub capture: Option<PathBuf>,
     /// What hardware and firmware do.
     pub hardware: Hardware,
+    /// What renders, if it is not the emulated GPU as it is.
+    pub renderer: Option<Arc<dyn gpu::Renderer>>,
 }
 
 /// Runs until the emulator ends; returns what the firmware did in all its lives.
@@ -99,6 +101,9 @@ fn firmware(soc: &Arc<Soc>, config: &Config) -> Firmware {
     let mut firmware = Firmware::new(soc.clone(), config.chip, config.script.clone());
     firmware.set_gpu(config.gpu);
     firmware.set_behaviour(config.hardware.firmware);
+    if let Some(renderer) = &config.renderer {
+        firmware.set_renderer(renderer.clone());
+    }
     firmware
 }
 

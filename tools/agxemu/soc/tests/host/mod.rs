@@ -102,6 +102,7 @@ impl Host {
             trouble,
             capture: None,
             hardware,
+            renderer: None,
         };
         let firmware = std::thread::spawn({
             let soc = soc.clone();
