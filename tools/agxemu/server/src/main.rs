@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::thread;
 
 use agx_isa::exec::{statistics, Engine};
-use agxemu_firmware::chip::T8103_V13_5;
 use agxemu_firmware::core::MS;
 use agxemu_firmware::gpu::Renderer;
 use agxemu_firmware::machine::Level;
@@ -87,10 +86,12 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         arguments.regions,
         empty.map(|i| i as usize),
         lost,
+        arguments.part,
         &arguments.hardware,
         Box::new(lines.clone()),
         log,
     );
+    soc.note(Level::Info, &format!("the machine is a {}", arguments.part));
     if let Err(error) = engine {
         soc.note(Level::Info, &format!("shaders are interpreted: {error}"));
     }
@@ -106,7 +107,6 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         omit.map(|i| i as usize),
     ));
     let config = Config {
-        chip: &T8103_V13_5,
         gpu,
         script: arguments.script,
         trouble: arguments.trouble,

@@ -19,7 +19,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agx_abi::message;
-use agxemu_firmware::chip::Chip;
 use agxemu_firmware::gpu;
 use agxemu_firmware::machine::{Level, Machine};
 use agxemu_firmware::script::Script;
@@ -52,8 +51,6 @@ const DEVICE_CONTROL: Message = (
 /// What the coprocessor runs.
 #[derive(Clone)]
 pub struct Config {
-    /// The chip that it is part of.
-    pub chip: &'static Chip,
     /// What the user decides about the GPU.
     pub gpu: gpu::Options,
     /// What goes wrong in the firmware.
@@ -98,7 +95,7 @@ fn sum(a: Counters, b: Counters) -> Counters {
 
 /// Firmware that was just started.
 fn firmware(soc: &Arc<Soc>, config: &Config) -> Firmware {
-    let mut firmware = Firmware::new(soc.clone(), config.chip, config.script.clone());
+    let mut firmware = Firmware::new(soc.clone(), soc.part.chip, config.script.clone());
     firmware.set_gpu(config.gpu);
     firmware.set_behaviour(config.hardware.firmware);
     if let Some(renderer) = &config.renderer {
