@@ -5,8 +5,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use agxemu_soc::ram::{Anonymous, Ram};
-use agxemu_soc::soc::Lines;
+use emulated_guest::ram::{Anonymous, Ram};
+use emulated_guest::Lines;
 use gspemu::machine::{Machine, Time};
 use gspemu::queue::COUNT;
 use gspemu::registers as regs;
