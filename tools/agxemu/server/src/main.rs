@@ -8,7 +8,6 @@ mod tlbi;
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::thread;
 
 use agx_isa::exec::{statistics, Engine};
 use agxemu_firmware::core::MS;
@@ -26,24 +25,7 @@ use crate::function::{Agx, IDENTITY};
 use crate::tlbi::Ring;
 
 fn main() -> ExitCode {
-    if std::env::args().any(|argument| argument == "--help") {
-        println!("{}", arguments::USAGE);
-        return ExitCode::SUCCESS;
-    }
-    let arguments = match Arguments::parse(std::env::args().skip(1)) {
-        Ok(arguments) => arguments,
-        Err(e) => {
-            eprintln!("agxemu: {e}\n\n{}", arguments::USAGE);
-            return ExitCode::from(2);
-        }
-    };
-    match serve(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            eprintln!("agxemu: {e}");
-            ExitCode::FAILURE
-        }
-    }
+    pci_function::program("agxemu", arguments::USAGE, Arguments::parse, serve)
 }
 
 fn serve(arguments: Arguments) -> Result<(), String> {
@@ -120,19 +102,14 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         soc: soc.clone(),
         device: device.clone(),
     };
-    let firmware = thread::Builder::new()
-        .name("firmware".to_owned())
-        .spawn({
-            let soc = soc.clone();
-            move || coprocessor::run(&soc, &config)
-        })
-        .map_err(|e| format!("firmware thread: {e}"))?;
-
-    let result = socket.serve(IDENTITY, Arc::new(agx), lines);
-    soc.quit();
-    let counters = firmware
-        .join()
-        .map_err(|_| "the firmware thread panicked".to_owned())?;
+    let run = {
+        let soc = soc.clone();
+        move || coprocessor::run(&soc, &config)
+    };
+    let (result, counters) =
+        socket.serve_beside(IDENTITY, Arc::new(agx), lines, ("firmware", run), || {
+            soc.quit()
+        })?;
     let (reads, writes) = device.accesses();
     let summary = format!(
         "{} jobs started, {} completed, {} doorbells, {} events, {} interrupts and {} again, \
