@@ -100,12 +100,11 @@ impl Host {
             chip: &T8103_V13_5,
             script: Script::default(),
             trouble,
-            capture: None,
             hardware,
         };
         let firmware = std::thread::spawn({
             let soc = soc.clone();
-            move || coprocessor::run(&soc, &config)
+            move || coprocessor::run(&soc, &config, None).0
         });
         Self {
             soc,
