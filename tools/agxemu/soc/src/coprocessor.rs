@@ -14,11 +14,11 @@
 mod buffers;
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agx_abi::message;
+use agxemu_firmware::capture::Capture;
 use agxemu_firmware::gpu;
 use agxemu_firmware::machine::{Level, Machine};
 use agxemu_firmware::script::Script;
@@ -57,8 +57,6 @@ pub struct Config {
     pub script: Script,
     /// What goes wrong around it.
     pub trouble: Vec<Trouble>,
-    /// Where captures go.
-    pub capture: Option<PathBuf>,
     /// What hardware and firmware do.
     pub hardware: Hardware,
     /// What renders, if it is not the emulated GPU as it is.
@@ -66,14 +64,23 @@ pub struct Config {
 }
 
 /// Runs until the emulator ends; returns what the firmware did in all its lives.
-pub fn run(soc: &Arc<Soc>, config: &Config) -> Counters {
+///
+/// They go on with the same `capture`, which is returned, too: what it has still to write holds up
+/// no start.
+pub fn run(
+    soc: &Arc<Soc>,
+    config: &Config,
+    mut capture: Option<Capture>,
+) -> (Counters, Option<Capture>) {
     let mut total = Counters::default();
     while !soc.signal().quit {
         let mut life = Life::new(soc.clone(), config);
+        life.firmware.set_capture(capture);
         life.run();
         total = sum(total, life.total());
+        capture = life.firmware.take_capture();
     }
-    total
+    (total, capture)
 }
 
 fn sum(a: Counters, b: Counters) -> Counters {
@@ -136,7 +143,7 @@ impl<'a> Life<'a> {
     fn new(soc: Arc<Soc>, config: &'a Config) -> Self {
         let generation = soc.signal().generation;
         let firmware = firmware(&soc, config);
-        let mut life = Self {
+        Self {
             soc,
             config,
             generation,
@@ -152,19 +159,11 @@ impl<'a> Life<'a> {
             held: VecDeque::new(),
             left: None,
             commands: 0,
-        };
-        life.set_up_capture();
-        life
+        }
     }
 
     fn total(&self) -> Counters {
         sum(self.before, self.firmware.counters())
-    }
-
-    fn set_up_capture(&mut self) {
-        if let Some(directory) = &self.config.capture {
-            self.firmware.capture_to(directory.clone());
-        }
     }
 
     fn has(&self, trouble: &Trouble) -> bool {
@@ -287,7 +286,7 @@ impl<'a> Life<'a> {
     /// With captures, which take their time, all are taken out of the mailbox first: a host may
     /// give up a coprocessor whose mailbox stays full.
     fn next_message(&mut self) -> Option<Message> {
-        if self.config.capture.is_some() {
+        if self.firmware.captures() {
             let rest = std::iter::from_fn(|| self.receive());
             let rest: Vec<Message> = rest.collect();
             self.inbox.extend(rest);
@@ -343,8 +342,9 @@ impl<'a> Life<'a> {
                 self.soc.note(Level::Info, "coprocessor asleep");
                 self.before = self.total();
                 self.commands = 0;
+                let capture = self.firmware.take_capture();
                 self.firmware = firmware(&self.soc, self.config);
-                self.set_up_capture();
+                self.firmware.set_capture(capture);
             }
         }
     }
