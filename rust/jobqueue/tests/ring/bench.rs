@@ -220,7 +220,11 @@ impl Bench {
     pub(crate) fn end(&self) -> Result {
         self.queue.close();
         block_on(timeout(LIMIT, self.scope.join()))?.map_err(|_| ETIME)??;
-        if !self.mock.state.lock().ended {
+        let (ended, missing) = {
+            let state = self.mock.state.lock();
+            (state.ended, state.missing)
+        };
+        if !ended || missing {
             return Err(EINVAL);
         }
         self.executor.shutdown()

@@ -19,6 +19,7 @@ pub(crate) use world::{
 
 use queue::{
     queue_model,
+    queue_model_pausing,
     queue_model_with, //
 };
 use submission::{
@@ -43,11 +44,15 @@ fn close_against_commit() {
 /// received jobs and before it reads the flags. It does not end before it has received this job.
 #[test]
 fn close_against_poll() {
-    queue_model(2, |queue| {
+    queue_model_pausing(1, |queue| {
         queue.change(0, 0);
-        let jobs = u64::from(queue.commit().is_some());
-        queue.change(CLOSED, 0);
-        jobs
+        let q = queue.clone();
+        let other = thread::spawn(move || {
+            let jobs = u64::from(q.commit().is_some());
+            q.change(CLOSED, 0);
+            jobs
+        });
+        other.join().unwrap()
     });
 }
 
@@ -55,7 +60,7 @@ fn close_against_poll() {
 /// when it has had the job.
 #[test]
 fn last_handle_against_poll() {
-    queue_model(2, |queue| {
+    queue_model_pausing(2, |queue| {
         queue.change(0, 0);
         let jobs = u64::from(queue.commit().is_some());
         queue.drop_handle();
