@@ -298,7 +298,7 @@ impl Firmware {
                 events,
                 power,
                 init_data,
-                cores: blobs.cores(),
+                cores: blobs.cores(machine.chip),
                 uat: machine.uat.clone(),
                 max_frequency_khz: blobs.max_frequency_mhz().map(|mhz| mhz * 1000),
                 _rings: (event_ring, log_rings),

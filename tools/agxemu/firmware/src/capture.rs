@@ -48,7 +48,7 @@ use std::thread::JoinHandle;
 
 use agx_abi::uat::{ttb_table, FIRMWARE_START};
 
-use crate::chip::Chip;
+use crate::chip::{Chip, FIRMWARE};
 use crate::iomap::IoMapping;
 use crate::machine::{Machine, Mapping};
 use crate::memory::PAGE;
@@ -251,7 +251,7 @@ impl Capture {
              \"roots\": [{}],\n  \"changed\": [{}],\n  \"mmio\": [{}],\n  \
              \"io_mappings\": [{}]\n}}\n",
             self.chip.gpu,
-            self.chip.firmware,
+            FIRMWARE,
             event.init_data,
             event.ring,
             event.message,

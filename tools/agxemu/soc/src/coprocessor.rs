@@ -19,7 +19,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agx_abi::message;
-use agxemu_firmware::chip::Chip;
 use agxemu_firmware::gpu;
 use agxemu_firmware::machine::{Level, Machine};
 use agxemu_firmware::script::Script;
@@ -52,8 +51,6 @@ const DEVICE_CONTROL: Message = (
 /// What the coprocessor runs.
 #[derive(Clone)]
 pub struct Config {
-    /// The chip that it is part of.
-    pub chip: &'static Chip,
     /// What the user decides about the GPU.
     pub gpu: gpu::Options,
     /// What goes wrong in the firmware.
@@ -64,6 +61,8 @@ pub struct Config {
     pub capture: Option<PathBuf>,
     /// What hardware and firmware do.
     pub hardware: Hardware,
+    /// What renders, if it is not the emulated GPU as it is.
+    pub renderer: Option<Arc<dyn gpu::Renderer>>,
 }
 
 /// Runs until the emulator ends; returns what the firmware did in all its lives.
@@ -96,9 +95,12 @@ fn sum(a: Counters, b: Counters) -> Counters {
 
 /// Firmware that was just started.
 fn firmware(soc: &Arc<Soc>, config: &Config) -> Firmware {
-    let mut firmware = Firmware::new(soc.clone(), config.chip, config.script.clone());
+    let mut firmware = Firmware::new(soc.clone(), soc.part.chip, config.script.clone());
     firmware.set_gpu(config.gpu);
     firmware.set_behaviour(config.hardware.firmware);
+    if let Some(renderer) = &config.renderer {
+        firmware.set_renderer(renderer.clone());
+    }
     firmware
 }
 

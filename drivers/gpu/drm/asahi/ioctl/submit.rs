@@ -92,9 +92,10 @@ fn submit(queue: &Queue, file: &File, request: &Submit) -> Result {
     let waits = records.waits(file, request.in_sync_count)?;
     let signals = records.signals(file, request.out_sync_count)?;
 
-    if !waits.is_empty() {
-        // A fence may be an array of many: no more than the driver keeps for everybody else. The
-        // wait for room in the queue is not part of it, as that may be long.
+    if waits.len() > FEW || waits.iter().any(|fence| fence.is_container()) {
+        // An array holds any number of fences. JOB_BYTES has room for a few. More are prepared only
+        // while the machine has memory to spare. The check ends before the wait for room in the
+        // queue, which may be long.
         drop(Coming::new(waits.len() as u64 * DEPENDENCY_BYTES)?);
     }
     let prepared = queue.prepare(job, waits)?;
