@@ -46,18 +46,32 @@ modules() {
 	printf '%s\n' "$out"
 }
 
+# processor_level: what rustc calls the level of this machine's processor, if it is one with wide vectors.
+processor_level() {
+	local flag
+	[ "$(uname -m)" = x86_64 ] || return 0
+	for flag in avx2 bmi1 bmi2 f16c fma abm movbe; do
+		grep -qw -m 1 "^flags.*$flag" /proc/cpuinfo || return 0
+	done
+	echo x86-64-v3
+}
+
 # The emulators' programs, beside the programs that judge results. The directory that cargo builds in is shared by all checkouts,
 # the programs are not.
 emulator() {
-	local root target
+	local root target level
+	# Programs are for the processor that compiles them: loops over lanes are faster with its vectors. Those of each level have a
+	# directory, so that it is no harm if the cache moves.
+	level=$(processor_level)
 	# shellcheck disable=SC2153
-	target=$TARGET/agxemu
+	target=$TARGET/agxemu${level:+-${level##*-}}
 	root=$(toolchain)
 	mkdir -p "$target" "$REPO/build"
 	(
 		flock 9
 		cd "$REPO/tools/agxemu"
-		in_root "$root" cargo build --quiet --release --locked --target-dir "$target" >&2
+		in_root "$root" env ${level:+RUSTFLAGS="-C target-cpu=$level"} \
+			cargo build --quiet --release --locked --target-dir "$target" >&2
 		for program in agxemu gspemu mandelbrot-check; do
 			cmp -s "$target/release/$program" "$REPO/build/$program" && continue
 			cp "$target/release/$program" "$REPO/build/$program.new"
