@@ -46,10 +46,11 @@ modules() {
 	printf '%s\n' "$out"
 }
 
-# The emulators' programs, beside the programs that judge results. The directory that cargo builds in is shared by all checkouts,
-# the programs are not.
+# emulator [gspemu]: the emulators' programs, beside the programs that judge results, or that of the GSP alone, which is built sooner. The
+# directory that cargo builds in is shared by all checkouts, the programs are not.
 emulator() {
-	local root target
+	local root target only=() programs=(agxemu gspemu mandelbrot-check)
+	[ $# = 0 ] || only=(--package "$1") programs=("$1")
 	# shellcheck disable=SC2153
 	target=$TARGET/agxemu
 	root=$(toolchain)
@@ -57,8 +58,8 @@ emulator() {
 	(
 		flock 9
 		cd "$REPO/tools/agxemu"
-		in_root "$root" cargo build --quiet --release --locked --target-dir "$target" >&2
-		for program in agxemu gspemu mandelbrot-check; do
+		in_root "$root" cargo build --quiet --release --locked "${only[@]}" --target-dir "$target" >&2
+		for program in "${programs[@]}"; do
 			cmp -s "$target/release/$program" "$REPO/build/$program" && continue
 			cp "$target/release/$program" "$REPO/build/$program.new"
 			mv "$REPO/build/$program.new" "$REPO/build/$program"
