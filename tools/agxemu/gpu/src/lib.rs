@@ -13,6 +13,7 @@ pub mod host;
 pub mod job;
 pub mod launch;
 pub mod render;
+pub mod replay;
 pub mod texture;
 pub mod threadgroup;
 pub mod tlb;
