@@ -56,10 +56,11 @@ processor_level() {
 	echo x86-64-v3
 }
 
-# The emulators' programs, beside the programs that judge results. The directory that cargo builds in is shared by all checkouts,
-# the programs are not.
+# emulator [gspemu]: the emulators' programs, beside the programs that judge results, or that of the GSP alone, which is built sooner. The
+# directory that cargo builds in is shared by all checkouts, the programs are not.
 emulator() {
-	local root target level
+	local root target level only=() programs=(agxemu gspemu mandelbrot-check)
+	[ $# = 0 ] || only=(--package "$1") programs=("$1")
 	# Programs are for the processor that compiles them: loops over lanes are faster with its vectors. Those of each level have a
 	# directory, so that it is no harm if the cache moves.
 	level=$(processor_level)
@@ -71,8 +72,8 @@ emulator() {
 		flock 9
 		cd "$REPO/tools/agxemu"
 		in_root "$root" env ${level:+RUSTFLAGS="-C target-cpu=$level"} \
-			cargo build --quiet --release --locked --target-dir "$target" >&2
-		for program in agxemu gspemu mandelbrot-check; do
+			cargo build --quiet --release --locked "${only[@]}" --target-dir "$target" >&2
+		for program in "${programs[@]}"; do
 			cmp -s "$target/release/$program" "$REPO/build/$program" && continue
 			cp "$target/release/$program" "$REPO/build/$program.new"
 			mv "$REPO/build/$program.new" "$REPO/build/$program"

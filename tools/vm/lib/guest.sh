@@ -54,7 +54,7 @@ build_guest_x86() {
 # That of the guest on x86_64.
 guest_x86_image() {
 	local dir
-	dir=$(step guest-x86 "$(hash_of "$GUEST_X86_PACKAGES" "$SUITE" "$INIT" "$APPLETS" 1)" build_guest_x86)
+	dir=$(step guest-x86 "$(hash_of "$GUEST_X86_PACKAGES" "$SUITE" "$INIT" "$APPLETS" 2)" build_guest_x86)
 	printf '%s\n' "$dir/image"
 }
 

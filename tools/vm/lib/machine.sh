@@ -140,7 +140,11 @@ machine_prepare() {
 		MODULE_DIR=$REPO/build/modules-$FLAVOUR_WANTED EMULATOR=$REPO/build/agxemu
 	else
 		MODULE_DIR=$(modules "$FLAVOUR_WANTED")
-		[ -z "$WITH_EMU$GSP" ] || EMULATOR=$(emulator)
+		if [ -n "$WITH_EMU" ]; then
+			EMULATOR=$(emulator)
+		elif [ -n "$GSP" ]; then
+			EMULATOR=$(emulator gspemu)
+		fi
 	fi
 
 	mkdir -p "$CACHE/run"

@@ -62,4 +62,6 @@ merge_usr() {
 	for dir in bin sbin lib; do
 		[ -e "$1/$dir" ] || ln -s "usr/$dir" "$1/$dir"
 	done
+	# The dynamic linker of x86-64.
+	[ ! -d "$1/usr/lib64" ] || [ -e "$1/lib64" ] || ln -s usr/lib64 "$1/lib64"
 }
