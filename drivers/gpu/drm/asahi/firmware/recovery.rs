@@ -110,26 +110,25 @@ impl Recovery {
         })
     }
 
-    /// Deals with a halt. On error the firmware cannot be brought back.
-    pub(super) async fn halt(&mut self, cause: Cause) -> Result {
+    /// Deals with a halt, and has the log say so if `tells`. On error the firmware cannot be
+    /// brought back.
+    pub(super) async fn halt(&mut self, cause: Cause, tells: bool) -> Result {
         let fault = self.regs.fault_info()?;
+        let failed = self.mark(cause, fault)?;
         match fault {
+            _ if !tells => {}
             Some(fault) => dev_err!(
                 self.dev,
-                "GPU fault: {fault} (queue {})\n",
+                "GPU fault: {fault} (queue {}): {failed} commands fail\n",
                 self.globals
                     .field(Globals::FAULT_INFO.then(GlobalsFaultInfo::QUEUE_UUID))?
                     .load(Relaxed)
             ),
-            None => dev_err!(self.dev, "GPU stopped: {cause:?}\n"),
+            None => dev_err!(self.dev, "GPU stopped: {cause:?}: {failed} commands fail\n"),
         }
 
-        let failed = self.mark(cause, fault)?;
         let halts = self.wait_halted().await?;
-        dev_err!(
-            self.dev,
-            "GPU halted (halt {halts}), {failed} commands failed, resuming\n"
-        );
+        dev_dbg!(self.dev, "halt {halts}, resuming\n");
 
         // In this order: the firmware looks at `resume` only.
         self.halted.store(0, Relaxed);
