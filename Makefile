@@ -9,6 +9,7 @@ VM := tools/vm/vm
 
 help:
 	@echo 'make run                     boot a VM with an emulated M1 GPU and run the main job on it'
+	@echo '                         CHIP=t6002 emulates another chip, FIRMWARE=13.5 another firmware of it'
 	@echo 'make test                    tests of all that a change can break, on the host and in VMs: half an hour'
 	@echo 'make test-all                all tests, and the whole of each: hours; goes on where it was cut off'
 	@echo 'make bench                   what jobs, queues and SUBMIT cost, beside drm_sched, in guest instructions'
@@ -29,7 +30,7 @@ help:
 	@echo 'number of parallel jobs. tools/vm/vm runs any command in the VM.'
 
 run:
-	@tools/vm/run
+	@$(if $(CHIP),ASAHI_CHIP=$(CHIP)) $(if $(FIRMWARE),ASAHI_FIRMWARE=$(FIRMWARE)) tools/vm/run
 
 test:
 	@tools/tests/run

@@ -6,5 +6,5 @@
 # shellcheck disable=SC2154
 guest_tap opencl --share "$programs" -- bash -c '
 	export RUSTICL_ENABLE=asahi,llvmpipe
-	if clinfo -l | grep -q "Device.*Apple M1"; then echo ok clinfo; else echo not ok clinfo; fi
-	/mnt/share/opencl-test "Apple M1" llvmpipe'
+	if clinfo -l | grep -qF "$ASAHI_GPU"; then echo ok clinfo; else echo not ok clinfo; fi
+	/mnt/share/opencl-test "$ASAHI_GPU" llvmpipe'

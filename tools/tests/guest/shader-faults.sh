@@ -4,7 +4,7 @@
 # Shaders that access what they may not, or never end: the job stops, the kernel says why, others go on.
 # shellcheck disable=SC2154
 guest_tap shader-faults --share "$programs" --emu "--budget 3000000" -- bash -c '
-	/mnt/share/shader-faults "Apple M1"
+	/mnt/share/shader-faults "$ASAHI_GPU"
 	says() { if dmesg | grep -qE "asahi .*gpu: $1"; then echo "ok the kernel says: $1"; else echo "not ok $1"; fi; }
 	says "GPU fault: write of 0x100000000 in context [0-9]+ by UL1C.*ReadOnly, level 3"
 	says "GPU stopped: Timeout"
@@ -13,7 +13,7 @@ guest_tap shader-faults --share "$programs" --emu "--budget 3000000" -- bash -c 
 rounds=10
 [ "$TIER" = test ] || rounds=200
 guest_tap shader-faults-again --plain-kernel --timeout 1200 --share "$programs" --emu "--budget 300000" -- bash -c '
-	/mnt/share/shader-faults "Apple M1" "$1"
+	/mnt/share/shader-faults "$ASAHI_GPU" "$1"
 	stops=$(dmesg | grep -c "asahi .*gpu: GPU stopped: Timeout")
 	echo "# $stops in the log of the kernel"
 	if rmmod asahi; then echo ok unload; else echo not ok unload; fi' sh $rounds

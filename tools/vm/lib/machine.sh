@@ -17,7 +17,7 @@ parse_options() {
 	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' PLUGIN='' DEVICE='' DRIVES=() WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR='' PROCESSORS=2
 	MEMORY_MIB=2048 MODULES=$DEFAULT_MODULES CARRIED='' GPU_MAY_FAIL='' KERNEL_OPTIONS='' GSP='' GSP_OPTIONS=''
 	CAPTURE='' GRAPHICS='' QEMU_MACHINE="virt,gic-version=3,its=on" NO_MAP='' PORTS=() GUEST_ARCH=arm64 KERNEL_BUILD='' OWN_MODULES=''
-	OTHER_IMAGE=''
+	CHIP=${ASAHI_CHIP:-t8103} FIRMWARE=${ASAHI_FIRMWARE:-13.5} CORES= OTHER_IMAGE=''
 	COMMAND=()
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -41,10 +41,13 @@ parse_options() {
 			GUEST_ARCH=$2
 			shift
 			;;
-		--share | --emu | --gsp | --plugin | --device | --drive | --modules | --carry | --timeout | --log | --processors | --memory | --kernel-options | --no-map | --port | --kernel | --image)
+		--share | --chip | --firmware | --cores | --emu | --gsp | --plugin | --device | --drive | --modules | --carry | --timeout | --log | --processors | --memory | --kernel-options | --no-map | --port | --kernel | --image)
 			[ $# -gt 1 ] || die "$1 needs a value"
 			case $1 in
 			--share) SHARE=$(realpath "$2") ;;
+			--chip) CHIP=$2 ;;
+			--firmware) FIRMWARE=$2 ;;
+			--cores) CORES=$2 ;;
 			--emu) EMU_OPTIONS=$2 ;;
 			--gsp) GSP=1 GSP_OPTIONS=$2 ;;
 			--plugin) PLUGIN=$2 ;;
@@ -84,6 +87,8 @@ parse_options() {
 		;;
 	*) die "--arch: there are arm64 and x86_64" ;;
 	esac
+	GPU_NAME=$(chip_gpu "$CHIP") || die "--chip: there are $CHIPS"
+	[[ " $(chip_firmwares "$CHIP") " = *" $FIRMWARE "* ]] || die "--firmware: $CHIP has $(chip_firmwares "$CHIP")"
 	[ -z "$SHARE" ] || [ -d "$SHARE" ] || die "--share: no directory $SHARE"
 	if [ -n "$CAPTURE" ]; then
 		[ -n "$WITH_EMU" ] || die "--capture: there is no emulator"
@@ -192,7 +197,8 @@ machine_tree() {
 
 machine_start_emulator() {
 	# shellcheck disable=SC2086
-	ASAHI_MOUNT=$CAPTURE exec_in_root "$ROOT" "$EMULATOR" --socket "$RUN/socket" --chip t8103 --firmware 13.5 \
+	ASAHI_MOUNT=$CAPTURE exec_in_root "$ROOT" "$EMULATOR" --socket "$RUN/socket" --chip "$CHIP" --firmware "$FIRMWARE" \
+		${CORES:+--cores "$CORES"} \
 		"${EMULATOR_REGIONS[@]}" --log "$RUN/emulator.log" --stats "$RUN/stats.json" \
 		${CAPTURE:+--capture "$CAPTURE"} $EMU_OPTIONS >"$RUN/emulator.out" 2>&1 &
 	EMULATOR_PID=$!
@@ -249,6 +255,7 @@ machine_command() {
 	local gpu=
 	[ -z "$WITH_EMU" ] || [ -n "$GPU_MAY_FAIL" ] || [[ " $MODULES " != *" asahi "* ]] || gpu=1
 	printf 'SHARE=%s\nINTERACTIVE=%s\nMODULES="%s"\nGPU=%s\n' "${SHARE:+1}" "$1" "$MODULES" "$gpu" >"$RUN/rig/options"
+	printf 'export ASAHI_%s="%s"\n' CHIP "$CHIP" FIRMWARE "$FIRMWARE" GPU "$GPU_NAME" >>"$RUN/rig/options"
 	printf '%q ' "${COMMAND[@]}" >"$RUN/rig/command"
 	local console=ttyAMA0 emulated
 	if [ "$GUEST_ARCH" = x86_64 ]; then

@@ -303,7 +303,7 @@ impl Firmware {
                 events,
                 power,
                 init_data,
-                cores: blobs.cores(),
+                cores: blobs.cores(machine.chip),
                 uat: machine.uat.clone(),
                 max_frequency_khz: blobs.max_frequency_mhz().map(|mhz| mhz * 1000),
                 _rings: (event_ring, log_rings),
@@ -345,7 +345,7 @@ impl Firmware {
         &self.events
     }
 
-    /// Commands to the firmware itself.
+    /// Returns the channel for commands to the firmware itself.
     pub(crate) fn control(&self) -> &Arc<Control> {
         &self.control
     }
@@ -355,7 +355,7 @@ impl Firmware {
         &self.crash
     }
 
-    /// Declares the firmware dead: it has let a command run beyond all limits.
+    /// Declares the firmware dead, and says `why` in the log.
     pub(crate) fn give_up(&self, why: fmt::Arguments<'_>) {
         let _ = self.link.give_up(why);
     }

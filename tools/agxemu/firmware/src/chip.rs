@@ -1,69 +1,207 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! What the firmware of one chip knows about its chip.
+//!
+//! The tables are not made from the driver's, so that a mistake in one is a difference to the
+//! other.
 
-use agx_abi::init::InitData;
+mod io;
+mod table;
 
-use crate::iomap::Required;
+use std::fmt;
 
-/// A chip with its firmware.
+pub use io::Required;
+pub use table::{ALL, T6000, T6001, T6002, T8103};
+
+/// The firmware's version.
+pub const FIRMWARE: &str = "13.5";
+
+/// What the clusters of a chip need to share the vertex work, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Sharing {
+    /// A block of the first metadata.
+    pub block: u64,
+    /// The second, third and fourth metadata.
+    pub others: [u64; 3],
+    /// Parts that the work may be split into.
+    pub parts: u64,
+}
+
+/// A chip.
 #[derive(Debug)]
 pub struct Chip {
+    /// The chip's name, as the command line has it.
+    pub name: &'static str,
     /// GPU, as Apple names it.
     pub gpu: &'static str,
-    /// Firmware version.
-    pub firmware: &'static str,
+    /// What the device tree calls the GPU, and the mailbox.
+    pub compatible: &'static [&'static str],
+    /// The same of the mailbox.
+    pub mailbox: &'static [&'static str],
     /// Chip id.
     pub id: u32,
     /// GPU core id.
     pub core_id: u32,
-    /// Cores at most.
-    pub max_cores: u32,
+    /// Revision, as the boot loader tells the firmware.
+    pub revision: u32,
+    /// Dies.
+    pub dies: u32,
+    /// Clusters on all dies.
+    pub clusters: u32,
+    /// Cores of a cluster, those that are switched off included.
+    pub cores_per_cluster: u32,
     /// Width of a physical address.
     pub address_bits: u32,
-    /// Version check words at the head of the init data.
-    pub ver_info: [u16; 4],
     /// Size of the first part of the compute preemption buffer.
     pub compute_preempt: u64,
-    /// Sizes of the three parts of a render's preemption buffer.
+    /// Sizes of the three parts of a render's preemption buffer, for each cluster.
     pub render_preempt: [u64; 3],
     /// `tiling_control` of vertex commands.
     pub tiling_control: u32,
+    /// What several clusters need.
+    pub sharing: Option<Sharing>,
+    /// The identification registers from 0xd04000 on: version, unknown, two of counts, unknown,
+    /// clusters.
+    pub identification: [u32; 6],
+    /// The cores that work if nothing else is said, a bit each, the clusters one behind the other.
+    pub working: u128,
     /// Io mappings that must be there.
-    pub io: &'static [Required],
+    pub io: &'static [&'static [Required]],
 }
 
-const fn io(index: usize, phys: u64, size: u32, writable: bool) -> Required {
-    Required {
-        index,
-        phys,
-        size,
-        writable,
+impl Chip {
+    /// Returns the chip `name`.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub fn find(name: &str) -> Result<&'static Self, String> {
+        let known = || ALL.map(|chip| chip.name).join(", ");
+        ALL.into_iter()
+            .find(|chip| chip.name == name)
+            .ok_or_else(|| format!("chip {name:?} is not emulated, only {}", known()))
+    }
+
+    /// Returns the cores of all clusters, those that are switched off included.
+    pub const fn cores(&self) -> u32 {
+        self.clusters * self.cores_per_cluster
+    }
+
+    /// Returns how often a render needs each part of its preemption buffer.
+    pub fn preempt_copies(&self) -> u64 {
+        match self.clusters {
+            1 => 1,
+            clusters => u64::from(clusters) + 1,
+        }
     }
 }
 
-/// M1 with firmware 13.5.
-pub static T8103_V13_5: Chip = Chip {
-    gpu: "G13G",
-    firmware: "13.5",
-    id: 0x8103,
-    core_id: 11,
-    max_cores: 8,
-    address_bits: 40,
-    ver_info: InitData::VER_INFO_VALUE,
-    compute_preempt: 0x7f80,
-    render_preempt: [0x540, 0x280, 0x20],
-    tiling_control: 0xa041,
-    io: &[
-        io(0, 0x2_04d0_0000, 0x1c000, true),
-        io(1, 0x2_0e10_0000, 0x4000, false),
-        io(2, 0x2_3b10_4000, 0x4000, true),
-        io(3, 0x2_0400_0000, 0x20000, true),
-        io(7, 0x2_3b2e_8000, 0x1000, false),
-        io(8, 0x2_3bc0_0000, 0x1000, true),
-        io(9, 0x2_04d8_0000, 0x5000, true),
-        io(10, 0x2_04d6_1000, 0x1000, true),
-        io(11, 0x2_0000_0000, 0xd6400, true),
-        io(13, 0x2_3b73_8000, 0x1000, true),
-    ],
-};
+/// A single machine: a chip, and the cores of it that work.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    /// The chip.
+    pub chip: &'static Chip,
+    /// A bit for each core.
+    pub working: u128,
+}
+
+impl Default for Part {
+    fn default() -> Self {
+        Self::new(&T8103)
+    }
+}
+
+impl Part {
+    /// Returns a machine with the usual cores.
+    pub const fn new(chip: &'static Chip) -> Self {
+        Self {
+            chip,
+            working: chip.working,
+        }
+    }
+
+    /// Lets only the cores in `mask` work, a hexadecimal number.
+    ///
+    /// # Errors
+    ///
+    /// It is no mask of this chip's cores, or has none.
+    pub fn with_cores(self, mask: &str) -> Result<Self, String> {
+        let digits = mask.strip_prefix("0x").unwrap_or(mask);
+        let all = (1u128 << self.chip.cores()) - 1;
+        match u128::from_str_radix(digits, 16) {
+            Ok(working) if working != 0 && working & !all == 0 => Ok(Self { working, ..self }),
+            _ => Err(format!(
+                "{mask:?} is no mask of the {} cores of {}",
+                self.chip.cores(),
+                self.chip.name
+            )),
+        }
+    }
+
+    /// Returns the registers of the mask of cores.
+    pub const fn mask_words(&self) -> [u32; 3] {
+        let w = self.working;
+        [w as u32, (w >> 32) as u32, (w >> 64) as u32]
+    }
+
+    /// Returns the cores of `cluster` that work, as a share of all.
+    pub fn share(&self, cluster: u32) -> f32 {
+        let per = self.chip.cores_per_cluster;
+        let bits = (self.working >> (cluster * per)) & ((1 << per) - 1);
+        bits.count_ones() as f32 / per as f32
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Chip { name, gpu, .. } = self.chip;
+        let (working, all) = (self.working.count_ones(), self.chip.cores());
+        write!(f, "{name} ({gpu}), {working} of {all} cores")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cores_are_those_of_the_chip() {
+        let part = Part::new(&T6002).with_cores("0xff00ffffffffffff").unwrap();
+        assert_eq!(part.mask_words(), [0xffff_ffff, 0xff00_ffff, 0]);
+        assert_eq!((part.share(6), part.share(7)), (0.0, 1.0));
+        assert_eq!(part.to_string(), "t6002 (G13D), 56 of 64 cores");
+        assert_eq!(Part::default().share(0), 7.0 / 8.0);
+        for mask in ["0", "1ff", "", "x", "-1", "100"] {
+            let error = Part::default().with_cores(mask).unwrap_err();
+            assert!(error.ends_with("is no mask of the 8 cores of t8103"));
+        }
+    }
+
+    /// What the registers say is what the table says.
+    #[test]
+    fn registers_tell_the_chip() {
+        for chip in ALL {
+            let [version, _, counts, gps, _, clusters] = chip.identification;
+            assert_eq!(version >> 24, 4, "{}", chip.name);
+            assert_eq!(counts & 0xff, chip.cores_per_cluster, "{}", chip.name);
+            assert_eq!(gps & 0xff, 4, "{}", chip.name);
+            assert_eq!((clusters >> 12) & 0xff, chip.clusters, "{}", chip.name);
+            let letter = chip.gpu.chars().last();
+            let variants = [(1, 'P'), (2, 'G'), (3, 'S'), (4, 'C'), (5, 'D')];
+            let variant = (version >> 16) & 0xff;
+            let variant = variants.iter().find(|v| v.0 == variant).map(|v| v.1);
+            // The chip with two dies calls itself the larger of those with one.
+            let expected = if chip.dies == 2 { Some('C') } else { letter };
+            assert_eq!(variant, expected, "{}", chip.name);
+        }
+    }
+
+    #[test]
+    fn unknown_chips_are_refused() {
+        assert_eq!(Chip::find("t6001").unwrap().id, 0x6001);
+        assert_eq!(
+            Chip::find("t8132").unwrap_err(),
+            "chip \"t8132\" is not emulated, only t8103, t6000, t6001, t6002"
+        );
+    }
+}

@@ -9,7 +9,7 @@ use agx_abi::globals::Globals;
 
 use crate::behaviour::Behaviour;
 use crate::channels::{Channels, Doorbell, PIPES};
-use crate::chip::Chip;
+use crate::chip::{Chip, FIRMWARE};
 use crate::gpu::{Epoch, Options, Renderer};
 use crate::halt::Halt;
 use crate::init::Init;
@@ -114,7 +114,7 @@ impl Core {
             turn: 0,
             contexts: 0,
         };
-        let line = format!("agxemu firmware {} for {} started", chip.firmware, chip.gpu);
+        let line = format!("agxemu firmware {FIRMWARE} for {} started", chip.gpu);
         core.log(Log::Info, &line)?;
         Ok(core)
     }

@@ -28,7 +28,6 @@ use crate::panic::{ensure, Fw};
 use crate::report::Trace;
 use crate::script::JobFault;
 use crate::streams::{Active, Gpu};
-use crate::tiling::Tiling;
 use crate::vertex::Vertex;
 use crate::work::{Command, Work};
 
@@ -63,7 +62,7 @@ impl Core {
         };
         let ops = microsequence::read(&self.mem, &cmd, owner)?;
         if let Command::Vertex(vertex) = &cmd {
-            let least = Tiling::of(&vertex.job.frame).blocks();
+            let least = vertex.tiling.blocks();
             self.tvb.begin(&self.mem, vertex, context, least)?;
         }
         let Some(queue) = self.queues.get_mut(&info) else {
@@ -119,7 +118,9 @@ impl Core {
         let (mem, chip, init) = (&self.mem, self.chip, &self.init);
         Ok(match kind {
             PipeKind::Vertex => Command::Vertex(Box::new(Vertex::read(mem, chip, init, va, uuid)?)),
-            PipeKind::Fragment => Command::Fragment(Box::new(Fragment::read(mem, init, va, uuid)?)),
+            PipeKind::Fragment => {
+                Command::Fragment(Box::new(Fragment::read(mem, chip, init, va, uuid)?))
+            }
             PipeKind::Compute => Command::Compute(Compute::read(mem, chip, init, va, uuid)?),
         })
     }

@@ -10,6 +10,7 @@ use agx_abi::fragment::{JobParameters1, JobParameters2, JobParameters3};
 use agx_abi::uat::Protection;
 use agxemu_gpu::render::{FragmentJob, Frame};
 
+use crate::chip::Chip;
 use crate::init::Init;
 use crate::memory::{Memory, Record};
 use crate::panic::{ensure, field, Fw};
@@ -74,7 +75,7 @@ pub struct Words {
 impl Words {
     /// Panics unless they are those of `frame`.
     pub fn check(&self, frame: &Frame) -> Fw<()> {
-        let tiling = Tiling::of(frame);
+        let tiling = Tiling::of(frame, 1);
         let r = format!("fragment command at {:#x}", self.va);
         field!(r, "tile count", self.tiles, u64::from(tiling.count()));
         for (i, side) in ["to the right", "downwards"].into_iter().enumerate() {
@@ -91,7 +92,7 @@ impl Words {
 
 impl Fragment {
     /// Reads the command at `va` of the user queue `uuid`.
-    pub fn read(mem: &Memory, init: &Init, va: u64, uuid: u32) -> Fw<Self> {
+    pub fn read(mem: &Memory, chip: &Chip, init: &Init, va: u64, uuid: u32) -> Fw<Self> {
         type C = RunFragment;
         let what = "fragment command";
         let size = C::USED;
@@ -126,6 +127,7 @@ impl Fragment {
         let work = Work::read(mem, init, &r, PipeKind::Fragment, uuid, &FIELDS)?;
         let target = vertex::target(
             mem,
+            chip,
             &r,
             work.vm_slot,
             [C::BUFFER, C::SCENE, C::KERNEL_BUFFER].map(|field| r.get(field)),

@@ -167,7 +167,7 @@ impl Init {
 
 /// The fields of the structure itself, pointers apart.
 fn head(r: &Record, chip: &Chip) -> Fw<()> {
-    for (i, want) in chip.ver_info.into_iter().enumerate() {
+    for (i, want) in InitData::VER_INFO_VALUE.into_iter().enumerate() {
         r.want(&format!("ver_info[{i}]"), InitData::VER_INFO.at(i), want)?;
     }
     r.zero(InitData::UNK_8.offset()..InitData::RUNTIME_POINTERS.offset())?;
@@ -334,7 +334,7 @@ fn hw_data(mem: &Memory, chip: &Chip, b: &Record) -> Fw<Vec<iomap::IoMapping>> {
     b.want("base clock", HwDataB::BASE_CLOCK_KHZ, 24_000)?;
     let cores = b.get(HwDataB::NUM_CORES);
     ensure!(
-        (1..=chip.max_cores).contains(&cores),
+        (1..=chip.cores()).contains(&cores),
         "{b}: {cores} cores on a {}",
         chip.gpu
     );

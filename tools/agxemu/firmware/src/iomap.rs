@@ -8,22 +8,9 @@
 use agx_abi::hwdata::{HwDataB, IoMapping as Entry};
 use agx_abi::uat::Protection;
 
-use crate::chip::Chip;
+use crate::chip::{Chip, Required};
 use crate::memory::{Memory, Record, PAGE};
 use crate::panic::{bail, ensure, field, Fw};
-
-/// A mapping that must be there.
-#[derive(Debug)]
-pub struct Required {
-    /// Place in the table.
-    pub index: usize,
-    /// Physical address of the device.
-    pub phys: u64,
-    /// Size.
-    pub size: u32,
-    /// Whether the firmware writes to it.
-    pub writable: bool,
-}
 
 /// A mapping that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,15 +30,19 @@ pub fn check(mem: &Memory, chip: &Chip, b: &Record) -> Fw<Vec<IoMapping>> {
     let mut found = Vec::new();
     for index in 0..HwDataB::io_mapping_count() {
         let at = HwDataB::io_mapping(index);
-        let Some(want) = chip.io.iter().find(|r| r.index == index) else {
+        let Some(want) = chip.io.iter().copied().flatten().find(|r| r.index == index) else {
             // The chip has no such device.
             b.zero(at.offset()..at.offset() + at.size())?;
             continue;
         };
         let name = |field: &str| format!("io mapping {index} {field}");
         b.want(&name("address"), at.then(Entry::PHYS), want.phys)?;
-        b.want(&name("size"), at.then(Entry::SIZE), want.size)?;
-        b.want(&name("element size"), at.then(Entry::RANGE_SIZE), want.size)?;
+        b.want(&name("size"), at.then(Entry::SIZE), want.size())?;
+        b.want(
+            &name("element size"),
+            at.then(Entry::RANGE_SIZE),
+            want.element,
+        )?;
         b.want(
             &name("writable"),
             at.then(Entry::WRITABLE),
@@ -62,18 +53,18 @@ pub fn check(mem: &Memory, chip: &Chip, b: &Record) -> Fw<Vec<IoMapping>> {
             index,
             phys: want.phys,
             va,
-            size: want.size,
+            size: want.size(),
         };
-        pages(mem, &mapping, want.writable)?;
+        pages(mem, &mapping, want)?;
         found.push(mapping);
     }
     Ok(found)
 }
 
-fn pages(mem: &Memory, io: &IoMapping, writable: bool) -> Fw<()> {
+fn pages(mem: &Memory, io: &IoMapping, required: &Required) -> Fw<()> {
     let what = format!("io mapping {}", io.index);
     field!(what, "offset in page", io.va % PAGE, io.phys % PAGE);
-    let protection = match writable {
+    let protection = match required.writable {
         true => Protection::FW_MMIO_RW,
         false => Protection::FW_MMIO_RO,
     };
@@ -81,7 +72,8 @@ fn pages(mem: &Memory, io: &IoMapping, writable: bool) -> Fw<()> {
     let start = io.va & !(PAGE - 1);
     let pages = (io.va % PAGE + u64::from(io.size)).div_ceil(PAGE);
     for i in 0..pages {
-        let want = (io.phys & !(PAGE - 1)) + i * PAGE;
+        let offset = (i * PAGE).saturating_sub(io.phys % PAGE);
+        let want = required.phys_at(offset) & !(PAGE - 1);
         match mem.machine().entry(0, start + i * PAGE) {
             Some(page) if page.pa == want => {}
             Some(page) => bail!(

@@ -41,6 +41,7 @@ pub mod memory;
 pub mod microsequence;
 pub mod panic;
 pub mod queue;
+pub mod record;
 pub mod report;
 pub mod ring;
 pub mod script;

@@ -14,7 +14,7 @@ const ACROSS: u32 = 4;
 /// Macrotiles of a layer.
 const MACROTILES: u64 = 16;
 
-/// The tiler's numbers of a frame, on a GPU with one cluster.
+/// The tiler's numbers of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tiling {
     /// Tiles to the right and downwards.
@@ -24,11 +24,13 @@ pub struct Tiling {
     /// Utiles of a macrotile, to the right and downwards.
     pub utiles: [u32; 2],
     layers: u32,
+    /// Clusters that share the vertex work.
+    clusters: u32,
 }
 
 impl Tiling {
-    /// Works them out for `frame`.
-    pub fn of(frame: &Frame) -> Self {
+    /// Works them out for `frame`, the vertex work of which so many clusters share.
+    pub fn of(frame: &Frame, clusters: u32) -> Self {
         let tiles = [frame.width, frame.height].map(covering);
         // The sides of macrotiles are multiples of four tiles, the smallest of which four cover the
         // frame.
@@ -45,6 +47,7 @@ impl Tiling {
             macrotile,
             utiles,
             layers: frame.layers,
+            clusters,
         }
     }
 
@@ -69,7 +72,25 @@ impl Tiling {
 
     /// Returns the bytes of the tile pointer cache.
     pub fn cache(&self) -> u64 {
-        u64::from(self.layers) * MACROTILES * u64::from(self.cache_words()) * 4
+        let of_a_cluster = u64::from(self.layers) * MACROTILES * u64::from(self.cache_words()) * 4;
+        of_a_cluster * u64::from(self.clusters)
+    }
+
+    /// Returns the blocks of a layer in the clusters' first metadata: each is for 0x1980 utiles, of
+    /// tiles in pairs to the right and in fours downwards.
+    pub fn layer_blocks(&self) -> u32 {
+        if self.clusters == 1 {
+            return 0;
+        }
+        let [x, y] = self.tiles;
+        let tiles = (x + x % 2) * ((y + 3) & !3);
+        let of_a_tile = self.utiles_of_a_macrotile() / (self.macrotile[0] * self.macrotile[1]);
+        (tiles * of_a_tile + 0x197f) / 0x1980
+    }
+
+    /// Returns the blocks of all layers.
+    pub fn cluster_blocks(&self) -> u32 {
+        self.layer_blocks() * self.layers
     }
 
     /// Returns the bytes of the layers' metadata.
@@ -100,13 +121,17 @@ impl Tiling {
         u64::from(self.region_words()) << 26
     }
 
-    /// Blocks of 128 KiB that a buffer must have: one for 128 tiles, in eights.
+    /// Blocks of 128 KiB that a buffer must have: one for 128 tiles, in eights. Clusters need two
+    /// for each layer, and seven.
     pub fn blocks(&self) -> u32 {
         let mut blocks = 8;
         while u64::from(blocks) * 128 < u64::from(self.count()) {
             blocks += 8;
         }
-        blocks
+        match self.clusters {
+            1 => blocks,
+            _ => blocks.max(7 + 2 * self.layers),
+        }
     }
 }
 
@@ -144,7 +169,7 @@ mod tests {
 
     #[test]
     fn numbers_that_were_worked_out_by_hand() {
-        let t = Tiling::of(&frame(800, 600, 3, [32, 16], 2));
+        let t = Tiling::of(&frame(800, 600, 3, [32, 16], 2), 1);
         assert_eq!(
             (t.tiles, t.macrotile, t.utiles),
             ([25, 19], [8, 8], [8, 16])
@@ -169,13 +194,20 @@ mod tests {
             .collect();
         for &width in &sizes {
             for &height in &sizes {
-                for (layers, utile, samples) in
-                    [(1, [32, 32], 1), (2, [32, 16], 2), (2048, [16, 16], 4)]
-                {
+                for (layers, utile, samples, clusters) in [
+                    (1, [32, 32], 1, 1),
+                    (2, [32, 16], 2, 1),
+                    (2048, [16, 16], 4, 1),
+                    (1, [32, 32], 1, 8),
+                    (3, [16, 16], 4, 2),
+                    (20, [32, 16], 2, 4),
+                ] {
                     let f = frame(width, height, layers, utile, samples);
                     let (t, d) = (
-                        Tiling::of(&f),
-                        Driver::new(width, height, layers, utile, samples).unwrap(),
+                        Tiling::of(&f, clusters),
+                        Driver::new(width, height, layers, utile, samples)
+                            .unwrap()
+                            .with_clusters(clusters),
                     );
                     let what = format!("{width}x{height}x{layers}");
                     assert_eq!(t.count(), d.tiles(), "{what}");
@@ -207,6 +239,11 @@ mod tests {
                     assert_eq!(
                         (t.stride(), t.blocks()),
                         (d.mtile_stride(), d.min_tvb_blocks()),
+                        "{what}"
+                    );
+                    assert_eq!(
+                        (t.layer_blocks(), t.cluster_blocks()),
+                        (d.meta1_layer_stride(), d.meta1_blocks()),
                         "{what}"
                     );
                     assert_eq!(t.layer_metadata(), d.layermeta_size(), "{what}");

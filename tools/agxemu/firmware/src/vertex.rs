@@ -5,6 +5,8 @@
 //! What the host works out is recomputed here, and has to be the same. What it passes on from a
 //! client cannot be a reason to panic: the GPU refuses such a command when it is started.
 
+mod clusters;
+
 use agx_abi::buffer::{self, BufferInfo, Scene};
 use agx_abi::channel::PipeKind;
 use agx_abi::tiling::{HEAPMETA_SIZE, MAX_LAYERS, MAX_SIZE};
@@ -74,6 +76,10 @@ pub struct Vertex {
     pub target: Target,
     /// Where the scene goes.
     pub setup: Setup,
+    /// The tiler's numbers.
+    pub tiling: Tiling,
+    /// Whether several clusters share the work.
+    pub is_shared: bool,
     /// Event slot and stamp value of the fragment half.
     pub fragment: (u32, u32),
     /// What the GPU is to do.
@@ -106,13 +112,15 @@ impl Vertex {
         );
         let target = target(
             mem,
+            chip,
             &r,
             work.vm_slot,
             [C::BUFFER, C::SCENE, C::KERNEL_BUFFER].map(|field| r.get(field)),
         )?;
 
         let frame = frame(&r)?;
-        let tiling = Tiling::of(&frame);
+        let clusters = clusters::sharing(chip, &r)?;
+        let tiling = Tiling::of(&frame, clusters);
         tiling_parameters(&r, &tiling)?;
         let setup = parameters1(mem, chip, &r, work.vm_slot, &tiling)?;
         let p = C::JOB_PARAMS1;
@@ -136,6 +144,8 @@ impl Vertex {
             buffer_slot,
             target,
             setup,
+            tiling,
+            is_shared: clusters > 1,
             fragment: (
                 r.get(C::FRAGMENT_STAMP_SLOT),
                 r.get(C::FRAGMENT_STAMP_VALUE),
@@ -151,7 +161,7 @@ impl Vertex {
 }
 
 /// Checks the structures at `places`: a buffer's information, a scene, and a buffer of zeros.
-pub fn target(mem: &Memory, r: &Record, vm_slot: u8, places: [u64; 3]) -> Fw<Target> {
+pub fn target(mem: &Memory, chip: &Chip, r: &Record, vm_slot: u8, places: [u64; 3]) -> Fw<Target> {
     let [info, scene, zeros] = places;
     let private = &[Protection::FW_PRIV_RW];
     let shared = &[Protection::FW_SHARED_RW];
@@ -173,13 +183,11 @@ pub fn target(mem: &Memory, r: &Record, vm_slot: u8, places: [u64; 3]) -> Fw<Tar
         Scene::UNK_38,
     ])?;
     let user = s.get(Scene::USER_BUFFER);
-    mem.expect_in(
-        vm_slot,
-        "user buffer",
-        user,
-        buffer::USER_BUFFER_SIZE,
-        TILER,
-    )?;
+    let size = match chip.clusters {
+        1 => 0x80,
+        _ => 0x1_0080,
+    };
+    mem.expect_in(vm_slot, "user buffer", user, size, TILER)?;
     let stats = s.get(Scene::STATS);
     mem.expect(
         "buffer statistics",
@@ -272,16 +280,13 @@ fn parameters1(mem: &Memory, chip: &Chip, r: &Record, slot: u8, tiling: &Tiling)
         ("parameter 0x30", P::IOGPU_UNK_54, P::IOGPU_UNK_54_VALUE),
         ("parameter 0x38", P::IOGPU_UNK_56, 1),
         ("parameter 0x80", P::UNK_80, 1),
-        ("parameter 0xf0", P::UNK_F0, P::unk_f0(0)),
+        (
+            "parameter 0xf0",
+            P::UNK_F0,
+            u64::from(0x1c + (tiling.cluster_blocks() + 3) / 4 * 4),
+        ),
         ("parameter 0xf8", P::UNK_F8, P::UNK_F8_VALUE),
         ("parameter 0x110", P::UNK_110, 0),
-        // The chip has one cluster.
-        ("cluster tile maps", P::TVB_CLUSTER_TILEMAPS, 0),
-        ("cluster metadata 1", P::TVB_CLUSTER_META1, 0),
-        ("cluster metadata 2", P::TVB_CLUSTER_META2, 0),
-        ("cluster metadata 3", P::TVB_CLUSTER_META3, 0),
-        ("cluster metadata 4", P::TVB_CLUSTER_META4, 0),
-        ("cluster layer metadata", P::TVB_CLUSTER_LAYERMETA, 0),
     ] {
         r.want(name, p.then(field), want)?;
     }
@@ -289,7 +294,6 @@ fn parameters1(mem: &Memory, chip: &Chip, r: &Record, slot: u8, tiling: &Tiling)
         ("parameter 8", P::UNK_8, P::UNK_8_VALUE),
         ("parameter 0xc", P::UNK_C, P::UNK_8_VALUE),
         ("parameter 0x4c", P::UNK_4C, 0),
-        ("tiling control", P::TILING_CONTROL, chip.tiling_control),
         ("parameter 0xac", P::UNK_AC, 0),
         ("parameter 0x104", P::UNK_104, 0),
         ("parameter 0x118", P::UNK_118, P::UNK_118_VALUE),
@@ -297,8 +301,10 @@ fn parameters1(mem: &Memory, chip: &Chip, r: &Record, slot: u8, tiling: &Tiling)
         r.want(name, p.then(field), want)?;
     }
     r.zeros(&[p.then(P::UNK_B0)])?;
+    clusters::check(mem, chip, r, slot, tiling)?;
     let cores = r.get(p.then(P::CORE_MASK));
-    if cores[0] == 0 || cores[0] >> chip.max_cores != 0 || cores[1] != 0 {
+    let mask = u128::from(cores[0]) | u128::from(cores[1]) << 32;
+    if mask == 0 || mask >> chip.cores() != 0 {
         mem.remark("core mask", &format!("{r}: {cores:x?}"));
     }
 
@@ -315,6 +321,7 @@ fn parameters1(mem: &Memory, chip: &Chip, r: &Record, slot: u8, tiling: &Tiling)
     ];
     for (i, (va, len)) in parts.into_iter().zip(chip.render_preempt).enumerate() {
         let name = format!("preemption buffer part {}", i + 1);
+        let len = len * chip.preempt_copies();
         mem.expect_in(slot, &name, va, len, TILER)?;
     }
 

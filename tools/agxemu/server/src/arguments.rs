@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use agxemu_firmware::chip::{Chip, Part, T8103};
 use agxemu_firmware::gpu;
 use agxemu_firmware::script::{Rule, Script};
 use agxemu_soc::hardware::Hardware;
@@ -18,11 +19,14 @@ usage: agxemu --socket PATH --region NAME=START,SIZE … [OPTION…]
   --socket PATH          where the virtual machine connects
   --region NAME=ADDR,LEN a memory region of the boot tree; six of them: uat-ttbs, uat-pagetables,
                          uat-handoff, hw-cal-a, hw-cal-b, globals
-  --chip t8103           the chip (the only one so far)
+  --chip NAME            the chip: t8103 (default), t6000, t6001, t6002
   --firmware 13.5        the firmware (the only one so far)
+  --cores MASK           the cores that work, a hexadecimal number of a bit for each, the clusters one
+                         behind the other (default: seven of t8103, all of others)
   --fault RULE           something goes wrong; may be repeated
   --hardware NAME,…      hardware or firmware behaves as they may; may be repeated
   --capture DIR          write memory out at each doorbell
+  --record STEP,DIR      write each STEPth render command to DIR, for agx-replay
   --threads N            host threads that a job is spread over (default: one for each core)
   --budget N             instructions that one SIMD group may execute before its shader counts as
                          endless
@@ -30,8 +34,8 @@ usage: agxemu --socket PATH --region NAME=START,SIZE … [OPTION…]
                          gives it
   --tvb-overflow WHAT    what a full one leads to: partial (default), the frame is shaded in parts;
                          grow, the driver is asked for more first
-  --engine NAME          what runs shaders: interpreter (default); compiled, code of the host's CPU
-                         where that is possible
+  --engine NAME          what runs shaders: compiled (default), code of the host's CPU for what runs
+                         often, if the host can run it; interpreted
   --trace                log every instruction and memory access of shaders
   --log FILE             log to FILE instead of standard error
   --tlbi FILE            make FILE for the plugin tlbi/plugin.c of QEMU, and report translations
@@ -72,16 +76,20 @@ pub struct Arguments {
     pub socket: PathBuf,
     /// `--region`
     pub regions: Regions,
+    /// `--chip`, `--cores`
+    pub part: Part,
     /// `--fault`, of the firmware
     pub script: Script,
     /// `--fault`, around it
     pub trouble: Vec<Trouble>,
     /// `--hardware`
     pub hardware: Hardware,
-    /// `--threads`, `--budget`, `--trace`, `--tvb-pages`, `--tvb-overflow`
+    /// `--threads`, `--budget`, `--trace`, `--tvb-pages`, `--tvb-overflow`, `--engine`
     pub gpu: gpu::Options,
     /// `--capture`
     pub capture: Option<PathBuf>,
+    /// `--record`: directory and step
+    pub record: Option<(PathBuf, u64)>,
     /// `--tlbi`
     pub tlbi: Option<PathBuf>,
     /// `--stats`
@@ -97,14 +105,18 @@ impl Arguments {
     /// What is wrong.
     pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut socket = None;
+        let mut chip = &T8103;
+        let mut cores = None;
         let mut this = Self {
             socket: PathBuf::new(),
             regions: Regions::default(),
+            part: Part::default(),
             script: Script::default(),
             trouble: Vec::new(),
             hardware: Hardware::default(),
             gpu: gpu::Options::default(),
             capture: None,
+            record: None,
             tlbi: None,
             stats: None,
             log: None,
@@ -118,7 +130,8 @@ impl Arguments {
             match option.as_str() {
                 "--socket" => socket = Some(value()?.into()),
                 "--region" => this.regions.add(&value()?)?,
-                "--chip" => only("chip", &value()?, "t8103")?,
+                "--chip" => chip = Chip::find(&value()?)?,
+                "--cores" => cores = Some(value()?),
                 "--firmware" => only("firmware", &value()?, "13.5")?,
                 "--fault" => this.fault(&value()?)?,
                 "--hardware" => this.hardware.add(&value()?)?,
@@ -129,11 +142,16 @@ impl Arguments {
                 "--trace" => this.gpu.trace = true,
                 "--engine" => this.gpu.engine = value()?.parse()?,
                 "--capture" => this.capture = Some(value()?.into()),
+                "--record" => this.record = Some(record(&option, &value()?)?),
                 "--log" => this.log = Some(value()?.into()),
                 "--tlbi" => this.tlbi = Some(value()?.into()),
                 "--stats" => this.stats = Some(value()?.into()),
                 _ => return Err(format!("unknown option {option}")),
             }
+        }
+        this.part = Part::new(chip);
+        if let Some(mask) = cores {
+            this.part = this.part.with_cores(&mask)?;
         }
         this.socket = socket.ok_or("--socket is missing")?;
         match this.regions.missing() {
@@ -175,6 +193,13 @@ fn positive(option: &str, value: &str) -> Result<u64, String> {
     }
 }
 
+fn record(option: &str, value: &str) -> Result<(PathBuf, u64), String> {
+    let Some((step, directory)) = value.split_once(',') else {
+        return Err(format!("{option}: {value:?} is not STEP,DIR"));
+    };
+    Ok((directory.into(), positive(option, step)?))
+}
+
 fn pages(option: &str, value: &str) -> Result<u32, String> {
     let pages = positive(option, value)?;
     u32::try_from(pages).map_err(|_| format!("{option}: {value} are too many"))
@@ -190,6 +215,7 @@ fn only(what: &str, value: &str, known: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use agx_isa::exec::Engine;
     use agxemu_firmware::tvb::Overflow;
 
     fn parse(text: &str) -> Result<Arguments, String> {
@@ -203,18 +229,21 @@ mod tests {
     #[test]
     fn complete() {
         let a = parse(&format!(
-            "--socket s {REGIONS} --chip t8103 --firmware 13.5 --fault hang:2 --fault no-hello --capture d \
+            "--socket s {REGIONS} --chip t6002 --cores 0xff --firmware 13.5 --fault hang:2 --fault no-hello --capture d \
              --threads 3 --budget 1000 --hardware ids,slow-init:7 --tlbi t --tvb-pages 5 \
-             --tvb-overflow grow"
+             --tvb-overflow grow --record 3,r --engine interpreted"
         ))
         .unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(a.socket, PathBuf::from("s"));
+        assert_eq!(a.part.to_string(), "t6002 (G13D), 8 of 64 cores");
         assert_eq!(a.trouble, [Trouble::NoHello]);
         assert_eq!((a.gpu.threads, a.gpu.limits.group), (3, 1000));
         assert_eq!((a.gpu.tvb_pages, a.gpu.overflow), (Some(5), Overflow::Grow));
         assert!(a.script.job(2).is_some() && a.capture.is_some());
         assert!(a.hardware.ids && a.hardware.firmware.initialize_ms == 7);
         assert_eq!(a.tlbi, Some(PathBuf::from("t")));
+        assert_eq!(a.record, Some((PathBuf::from("r"), 3)));
+        assert_eq!(a.gpu.engine, Engine::Interpreter);
     }
 
     #[test]
@@ -225,8 +254,16 @@ mod tests {
         assert_eq!(error("--socket"), "--socket needs a value");
         assert_eq!(error("--fault x"), "\"x\" is no fault rule");
         assert_eq!(
-            error("--chip t8112"),
-            "chip \"t8112\" is not emulated, only t8103"
+            error("--chip t8132"),
+            "chip \"t8132\" is not emulated, only t8103, t6000, t6001, t6002"
+        );
+        assert_eq!(
+            error("--cores 1ff"),
+            "\"1ff\" is no mask of the 8 cores of t8103"
+        );
+        assert_eq!(
+            error("--cores 1ffff --chip t6000"),
+            "\"1ffff\" is no mask of the 16 cores of t6000"
         );
         assert_eq!(
             error("--threads 0"),
@@ -244,6 +281,12 @@ mod tests {
             error("--tvb-overflow halt"),
             "\"halt\" is nothing that a full buffer leads to"
         );
+        assert_eq!(error("--record r"), "--record: \"r\" is not STEP,DIR");
+        assert_eq!(
+            error("--record 0,r"),
+            "--record: \"0\" is no number of anything"
+        );
+        assert_eq!(error("--engine fast"), "no engine is called fast");
         assert_eq!(error("-v"), "unknown option -v");
     }
 }

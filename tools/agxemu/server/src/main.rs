@@ -8,13 +8,13 @@ mod tlbi;
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::thread;
 
 use agx_isa::exec::{statistics, Engine};
 use agxemu_firmware::capture::{Capture, Figures};
-use agxemu_firmware::chip::T8103_V13_5;
 use agxemu_firmware::core::MS;
+use agxemu_firmware::gpu::Renderer;
 use agxemu_firmware::machine::Level;
+use agxemu_firmware::record::Recorder;
 use agxemu_soc::coprocessor::{self, Config};
 use agxemu_soc::device::Device;
 use agxemu_soc::options::Trouble;
@@ -26,24 +26,7 @@ use crate::function::{Agx, IDENTITY};
 use crate::tlbi::Ring;
 
 fn main() -> ExitCode {
-    if std::env::args().any(|argument| argument == "--help") {
-        println!("{}", arguments::USAGE);
-        return ExitCode::SUCCESS;
-    }
-    let arguments = match Arguments::parse(std::env::args().skip(1)) {
-        Ok(arguments) => arguments,
-        Err(e) => {
-            eprintln!("agxemu: {e}\n\n{}", arguments::USAGE);
-            return ExitCode::from(2);
-        }
-    };
-    match serve(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            eprintln!("agxemu: {e}");
-            ExitCode::FAILURE
-        }
-    }
+    pci_function::program("agxemu", arguments::USAGE, Arguments::parse, serve)
 }
 
 fn serve(arguments: Arguments) -> Result<(), String> {
@@ -70,7 +53,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
     let capture = match arguments.capture {
         Some(directory) => {
             let named = |e| format!("--capture {}: {e}", directory.display());
-            Some(Capture::new(directory.clone(), &T8103_V13_5).map_err(named)?)
+            Some(Capture::new(directory.clone(), arguments.part.chip).map_err(named)?)
         }
         None => None,
     };
@@ -80,15 +63,25 @@ fn serve(arguments: Arguments) -> Result<(), String> {
     if engine.is_err() {
         gpu.engine = Engine::Interpreter;
     }
+    let renderer = match arguments.record {
+        None => None,
+        Some((directory, step)) => {
+            let recorder = Recorder::new(directory.clone(), step);
+            let recorder = recorder.map_err(|e| format!("{}: {e}", directory.display()))?;
+            Some(Arc::new(recorder) as Arc<dyn Renderer>)
+        }
+    };
     let lines = MsiLines::default();
     let soc = Soc::new(
         arguments.regions,
         empty.map(|i| i as usize),
         lost,
+        arguments.part,
         &arguments.hardware,
         Box::new(lines.clone()),
         log,
     );
+    soc.note(Level::Info, &format!("the machine is a {}", arguments.part));
     if let Err(error) = engine {
         soc.note(Level::Info, &format!("shaders are interpreted: {error}"));
     }
@@ -104,11 +97,11 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         omit.map(|i| i as usize),
     ));
     let config = Config {
-        chip: &T8103_V13_5,
         gpu,
         script: arguments.script,
         trouble: arguments.trouble,
         hardware: arguments.hardware,
+        renderer,
     };
 
     let socket = Socket::new(&arguments.socket, &IDENTITY)?;
@@ -116,19 +109,14 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         soc: soc.clone(),
         device: device.clone(),
     };
-    let firmware = thread::Builder::new()
-        .name("firmware".to_owned())
-        .spawn({
-            let soc = soc.clone();
-            move || coprocessor::run(&soc, &config, capture)
-        })
-        .map_err(|e| format!("firmware thread: {e}"))?;
-
-    let result = socket.serve(IDENTITY, Arc::new(agx), lines);
-    soc.quit();
-    let (counters, capture) = firmware
-        .join()
-        .map_err(|_| "the firmware thread panicked".to_owned())?;
+    let run = {
+        let soc = soc.clone();
+        move || coprocessor::run(&soc, &config, capture)
+    };
+    let (result, (counters, capture)) =
+        socket.serve_beside(IDENTITY, Arc::new(agx), lines, ("firmware", run), || {
+            soc.quit()
+        })?;
     let (reads, writes) = device.accesses();
     let summary = format!(
         "{} jobs started, {} completed, {} doorbells, {} events, {} interrupts and {} again, \

@@ -2,9 +2,10 @@
 
 //! The boot loader: what it leaves in the memory regions.
 //!
-//! The blobs are those of an M1 with seven cores, see [`crate::blobs`].
+//! The blobs are those of the chip, see [`crate::blobs`].
 
 use agx_abi::uat::{pte, PAGE_SIZE};
+use agxemu_firmware::chip::Part;
 use agxemu_firmware::machine::OutsideRam;
 
 use crate::blobs::{globals, hw_cal_a, hw_cal_b};
@@ -59,6 +60,7 @@ fn image_tables(regions: &Regions) -> Vec<u8> {
 pub fn write(
     ram: &Ram,
     regions: &Regions,
+    part: &Part,
     empty: Option<usize>,
     image: bool,
 ) -> Result<(), OutsideRam> {
@@ -70,9 +72,9 @@ pub fn write(
         page(),
         tables,
         page(),
-        hw_cal_a(),
-        hw_cal_b(regions.ttbs()),
-        globals(),
+        hw_cal_a(part),
+        hw_cal_b(part, regions.ttbs()),
+        globals(part),
     ];
     for (i, (region, mut bytes)) in regions.0.iter().zip(contents).enumerate() {
         if Some(i) == empty {
@@ -107,7 +109,7 @@ mod tests {
         assert!(!is_ready(&ram, &regions));
         ram.map(0x8000_0000, Arc::new(Anonymous::new(64)));
         assert!(is_ready(&ram, &regions));
-        write(&ram, &regions, Some(5), false).unwrap();
+        write(&ram, &regions, &Part::default(), Some(5), false).unwrap();
         let field = |region: usize, offset: usize| {
             ram.load_u32(regions.0[region].start + offset as u64)
                 .unwrap()

@@ -57,6 +57,7 @@ mod tests {
     use crate::hardware::Hardware;
     use crate::options::Regions;
     use crate::soc::Lines;
+    use agxemu_firmware::chip::Part;
 
     struct NoLines;
 
@@ -71,6 +72,7 @@ mod tests {
             regions,
             None,
             None,
+            Part::default(),
             &Hardware::default(),
             Box::new(NoLines),
             Box::new(std::io::sink()),

@@ -59,20 +59,12 @@ const FAULT_INFO: u64 = 0x1_7030;
 /// One driver that has run on Macs writes 0x70001 here when it starts, without knowing why.
 const START_WORD: u64 = 0xd1_4000;
 
-/// Cores of the GPU, the one that is switched off included.
-pub const CORES: u32 = 8;
-
-/// Identification of a real M1 with seven cores.
-const IDENTIFICATION: [(u64, u32); 8] = [
-    (0xd0_4000, 0x402_1100),
-    (0xd0_4008, 0x4_0a04),
-    (0xd0_4010, 0x3_0808),
-    (0xd0_4014, 0x4_0404),
-    (0xd0_4018, 0x132_0300),
-    (0xd0_401c, 0x10_1311),
-    (0xd0_1500, 0xfe),
-    (0xd0_1514, 0),
+/// Places of the identification registers.
+const IDENTIFICATION: [u64; 6] = [
+    0xd0_4000, 0xd0_4008, 0xd0_4010, 0xd0_4014, 0xd0_4018, 0xd0_401c,
 ];
+/// Places of the masks of cores.
+const CORE_MASKS: [u64; 2] = [0xd0_1500, 0xd0_1514];
 
 /// What becomes of these while the coprocessor is off.
 const GARBAGE: u32 = 0xa5a5_5a5a;
@@ -92,7 +84,7 @@ pub struct Device {
 impl Device {
     /// Returns the registers of `soc`.
     pub fn new(soc: Arc<Soc>, regions: &Regions, abi: [u32; 3], omit: Option<usize>) -> Self {
-        let blob = overlay::build(regions, abi, omit, soc.hardware.domain);
+        let blob = overlay::build(regions, soc.part.chip, abi, omit, soc.hardware.domain);
         let header = [BOOT_MAGIC, BOOT_VERSION, blob.len() as u32, 0];
         let mut boot_page: Vec<u8> = header.iter().flat_map(|w| w.to_le_bytes()).collect();
         debug_assert_eq!(boot_page.len(), BOOT_OVERLAY);
@@ -181,14 +173,25 @@ impl Device {
         }
     }
 
+    /// Returns the identification register at `offset`, if it is one.
+    fn identification(&self, offset: u64) -> Option<u32> {
+        let part = &self.soc.part;
+        let find = |places: &[u64], values: &[u32]| {
+            let place = places.iter().position(|at| *at == offset)?;
+            values.get(place).copied()
+        };
+        find(&IDENTIFICATION, &part.chip.identification)
+            .or_else(|| find(&CORE_MASKS, &part.mask_words()))
+    }
+
     fn read_sgx(&self, offset: u64) -> u64 {
-        if let Some((_, value)) = IDENTIFICATION.iter().find(|(at, _)| *at == offset) {
+        if let Some(value) = self.identification(offset) {
             if self.soc.are_ids_garbage() {
                 let line = format!("read of sgx+{offset:#x} while the coprocessor is off: garbage");
                 self.soc.note(Level::Warn, &line);
-                return u64::from(*value ^ GARBAGE);
+                return u64::from(value ^ GARBAGE);
             }
-            return u64::from(*value);
+            return u64::from(value);
         }
         match offset {
             FAULT_INFO => self.soc.fault_info(),

@@ -72,6 +72,7 @@ impl Soc {
 
 #[cfg(test)]
 mod tests {
+    use agxemu_firmware::chip::Part;
     use std::io::sink;
     use std::sync::Arc;
 
@@ -97,6 +98,7 @@ mod tests {
             Regions::default(),
             None,
             None,
+            Part::default(),
             &hardware,
             lines,
             Box::new(sink()),

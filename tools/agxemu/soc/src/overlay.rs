@@ -5,6 +5,8 @@
 //! Child addresses of the function's node are {BAR, offset}; the bus in between has plain 32-bit
 //! addresses, so that the devices on it look as they do on a Mac.
 
+use agxemu_firmware::chip::Chip;
+
 use crate::device::{
     ASC_SIZE, BAR_ASC, BAR_PMGR, BAR_SGX, MAILBOX, MAILBOX_SIZE, PMGR_SIZE, SGX_SIZE,
 };
@@ -29,12 +31,15 @@ const PHANDLE_REGIONS: u32 = 2;
 const PHANDLE_DOMAIN: u32 = PHANDLE_REGIONS + REGIONS.len() as u32;
 
 /// Returns the overlay, for firmware interface `abi`, without region `omit` if there is one.
-pub fn build(regions: &Regions, abi: [u32; 3], omit: Option<usize>, domain: Domain) -> Vec<u8> {
+pub fn build(
+    regions: &Regions,
+    chip: &Chip,
+    abi: [u32; 3],
+    omit: Option<usize>,
+    domain: Domain,
+) -> Vec<u8> {
     let mailbox = Node::new(format!("mbox@{MAILBOX:x}"))
-        .strings(
-            "compatible",
-            &["apple,t8103-asc-mailbox", "apple,asc-mailbox-v4"],
-        )
+        .strings("compatible", chip.mailbox)
         .cells("reg", &[ASC_AT + MAILBOX as u32, MAILBOX_SIZE as u32])
         .cells(
             "interrupts",
@@ -61,7 +66,7 @@ pub fn build(regions: &Regions, abi: [u32; 3], omit: Option<usize>, domain: Doma
     let phandles: Vec<u32> = named.iter().map(|&i| PHANDLE_REGIONS + i as u32).collect();
     let names: Vec<&str> = named.iter().map(|&i| REGIONS[i].1).collect();
     let mut gpu = Node::new(format!("gpu@{ASC_AT:x}"))
-        .strings("compatible", &["apple,agx-g13g"])
+        .strings("compatible", chip.compatible)
         .cells("reg", &[ASC_AT, ASC_SIZE as u32, SGX_AT, SGX_SIZE as u32])
         .strings("reg-names", &["asc", "sgx"])
         .cells("mboxes", &[PHANDLE_MAILBOX])
@@ -147,6 +152,7 @@ fn power_manager(domain: Domain) -> Node {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use agxemu_firmware::chip::{T6002, T8103};
 
     #[test]
     fn fits_the_boot_page_and_names_all() {
@@ -156,22 +162,27 @@ mod tests {
                 .add(&format!("{name}={:#x},0x4000", 0xbf00_0000 + i * 0x1_0000))
                 .unwrap();
         }
-        let blob = build(&regions, [13, 5, 0], None, Domain::None);
+        let blob = build(&regions, &T8103, [13, 5, 0], None, Domain::None);
         assert!(blob.len() < 0x1_0000 && blob.len() % 4 == 0);
         let has = |text: &[u8]| blob.windows(text.len()).any(|w| w == text);
         assert!(has(b"uat-ttbs@bf000000\0") && has(b"globals@bf050000\0"));
         assert!(has(b"apple,agx-g13g\0") && has(b"hw-cal-b\0globals\0"));
         assert!(!has(b"power-domains\0"));
 
-        let blob = build(&regions, [13, 5, 0], None, Domain::Switched);
+        let blob = build(&regions, &T8103, [13, 5, 0], None, Domain::Switched);
         let has = |text: &[u8]| blob.windows(text.len()).any(|w| w == text);
         assert!(has(b"power-domains\0") && !has(b"apple,always-on\0"));
-        let blob = build(&regions, [13, 5, 0], None, Domain::AlwaysOn);
+        let blob = build(&regions, &T8103, [13, 5, 0], None, Domain::AlwaysOn);
         let has = |text: &[u8]| blob.windows(text.len()).any(|w| w == text);
         assert!(has(b"power-domains\0") && has(b"apple,always-on\0"));
 
-        let blob = build(&regions, [13, 5, 0], Some(2), Domain::None);
+        let blob = build(&regions, &T8103, [13, 5, 0], Some(2), Domain::None);
         let has = |text: &[u8]| blob.windows(text.len()).any(|w| w == text);
         assert!(has(b"ttbs\0pagetables\0hw-cal-a\0"));
+
+        let blob = build(&regions, &T6002, [13, 5, 0], None, Domain::None);
+        let has = |text: &[u8]| blob.windows(text.len()).any(|w| w == text);
+        assert!(has(b"apple,agx-g13d\0apple,agx-g13s\0"));
+        assert!(has(b"apple,t6000-asc-mailbox\0apple,asc-mailbox-v4\0"));
     }
 }

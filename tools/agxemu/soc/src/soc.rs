@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
+use agxemu_firmware::chip::Part;
 use agxemu_firmware::machine::Level;
 
 use crate::book::Book;
@@ -22,11 +23,7 @@ use crate::power::Power;
 use crate::ram::Ram;
 use crate::uat::Uat;
 
-/// Interrupt lines to the host.
-pub trait Lines: Send + Sync {
-    /// An edge on `vector`.
-    fn pulse(&self, vector: u32);
-}
+pub use emulated_guest::Lines;
 
 /// What the firmware thread has to know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,6 +52,7 @@ pub struct Soc {
     /// When the lines were raised last, and how often again.
     pub(crate) raised: Mutex<[Option<Raised>; 2]>,
     pub(crate) again: AtomicU64,
+    pub(crate) part: Part,
     pub(crate) hardware: Hardware,
     pub(crate) power: Power,
     pub(crate) fault_info: AtomicU64,
@@ -75,6 +73,7 @@ impl Soc {
         regions: Regions,
         empty_region: Option<usize>,
         lost_interrupt: Option<u64>,
+        part: Part,
         hardware: &Hardware,
         lines: Box<dyn Lines>,
         log: Box<dyn Write + Send>,
@@ -89,6 +88,7 @@ impl Soc {
             lost_interrupt,
             raised: Mutex::default(),
             again: AtomicU64::new(0),
+            part,
             hardware: *hardware,
             power: Power::default(),
             fault_info: AtomicU64::new(0),
@@ -114,8 +114,8 @@ impl Soc {
     }
 
     fn run_boot_loader(&self) {
-        let image = self.hardware.image;
-        match boot::write(&self.ram, &self.regions, self.empty_region, image) {
+        let (part, image) = (&self.part, self.hardware.image);
+        match boot::write(&self.ram, &self.regions, part, self.empty_region, image) {
             Ok(()) => self.note(Level::Info, "boot loader: regions written"),
             Err(e) => self.note(Level::Warn, &format!("boot loader: {:#x} is no RAM", e.0)),
         }

@@ -95,7 +95,8 @@ impl<'a> Blobs<'a> {
         })
     }
 
-    /// Whether they fit this machine and this driver, as far as is known before the GPU has power.
+    /// Checks that they fit this machine and this driver, as far as is known before the GPU has
+    /// power.
     pub(crate) fn check(&self, expected: &Expected<'_>) -> Result<(), BlobError> {
         let b = self.hw_cal_b;
         for (name, found, expected) in [
@@ -133,9 +134,12 @@ impl<'a> Blobs<'a> {
         Ok(())
     }
 
-    /// Returns how many cores the firmware is told that there are.
-    pub(crate) fn cores(&self) -> Cores {
-        Cores(HwDataB::NUM_CORES.read(self.hw_cal_b))
+    /// Returns how many cores of `chip` the firmware is told that there are.
+    pub(crate) fn cores(&self, chip: &Chip) -> Cores {
+        Cores {
+            found: HwDataB::NUM_CORES.read(self.hw_cal_b),
+            clusters: chip.max_clusters,
+        }
     }
 
     /// Returns the highest clock of the GPU in MHz, as the firmware is told it; `None` if that is
@@ -152,18 +156,23 @@ impl<'a> Blobs<'a> {
 
 /// How many cores the bootloader has found.
 #[derive(Clone, Copy)]
-pub(crate) struct Cores(u32);
+pub(crate) struct Cores {
+    found: u32,
+    /// Clusters that the bootloader knows the chip to have. Of the GPU itself it takes only how many
+    /// cores each has.
+    clusters: u32,
+}
 
 impl Cores {
-    /// Whether the GPU has as many.
+    /// Checks that the GPU has as many.
     pub(crate) fn check(self, id: &GpuId) -> Result<(), BlobError> {
-        let expected = id.clusters * id.cores;
-        if self.0 == expected {
+        let expected = self.clusters * id.cores;
+        if self.found == expected {
             return Ok(());
         }
         Err(BlobError::Field {
             name: "num_cores",
-            found: self.0.into(),
+            found: self.found.into(),
             expected: expected.into(),
         })
     }
@@ -220,7 +229,7 @@ mod tests {
         };
         let blobs = Blobs::new(a, b, g).map_err(|e| e.to_string())?;
         blobs.check(&expected).map_err(|e| e.to_string())?;
-        blobs.cores().check(&id).map_err(|e| e.to_string())?;
+        blobs.cores(&T8103).check(&id).map_err(|e| e.to_string())?;
         Ok(blobs.max_frequency_mhz())
     }
 

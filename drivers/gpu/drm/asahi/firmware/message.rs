@@ -154,7 +154,7 @@ impl DeviceControl {
         },
     };
 
-    /// The entry of the ring.
+    /// Returns the entry of the ring.
     pub(crate) fn encode(&self) -> DeviceControlMessage {
         let bytes = match *self {
             DeviceControl::Initialize => {
@@ -221,7 +221,7 @@ pub(crate) struct PipeMessage {
 }
 
 impl PipeMessage {
-    /// The entry of the ring.
+    /// Returns the entry of the ring.
     pub(crate) fn encode(&self) -> channel::PipeMessage {
         use channel::PipeMessage as Message;
         let mut message = Message::zeroed();

@@ -119,16 +119,18 @@ impl Recovery {
             _ if !tells => {}
             Some(fault) => dev_err!(
                 self.dev,
-                "GPU fault: {fault} (queue {}): {failed} commands fail\n",
+                "GPU fault: {fault} (queue {}): {failed} commands have failed\n",
                 self.globals
                     .field(Globals::FAULT_INFO.then(GlobalsFaultInfo::QUEUE_UUID))?
                     .load(Relaxed)
             ),
-            None => dev_err!(self.dev, "GPU stopped: {cause:?}: {failed} commands fail\n"),
+            None => dev_err!(
+                self.dev,
+                "GPU stopped: {cause:?}: {failed} commands have failed\n"
+            ),
         }
-
         let halts = self.wait_halted().await?;
-        dev_dbg!(self.dev, "halt {halts}, resuming\n");
+        dev_dbg!(self.dev, "halt {halts} is over\n");
 
         // In this order: the firmware looks at `resume` only.
         self.halted.store(0, Relaxed);

@@ -2,6 +2,7 @@
 
 //! What `meta.json` says of a capture.
 
+use crate::chip::FIRMWARE;
 use crate::machine::Machine;
 use crate::memory::PAGE;
 
@@ -61,7 +62,7 @@ pub(super) fn write(
         ("format", FORMAT.to_string()),
         ("page_size", PAGE.to_string()),
         ("gpu", text(capture.chip.gpu)),
-        ("firmware", text(capture.chip.firmware)),
+        ("firmware", text(FIRMWARE)),
         ("init_data", format!(r#""{:#x}""#, event.init_data)),
         ("number", capture.messages.to_string()),
         ("left_out", capture.behind.to_string()),

@@ -53,8 +53,8 @@ pub(super) fn check_start_vertex(mem: &Memory, r: &Record, cmd: &Vertex, owner: 
     sequence(r, r.get(S::EVENT_SEQ), work)?;
     r.zeros(&[S::UNK_44, S::UNK_50, S::UNK_64, S::UNK_68, S::PADDING])?;
     mem.usual(r, "uuid of StartVertex", S::UUID, 0);
-    // The chip has one cluster.
-    r.want("no clustering", S::NO_CLUSTERING, 1)?;
+    let alone = u32::from(!cmd.is_shared);
+    r.want("no clustering", S::NO_CLUSTERING, alone)?;
     attachments(r, S::ATTACHMENTS, S::ATTACHMENT_COUNT)
 }
 

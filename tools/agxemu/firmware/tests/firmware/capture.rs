@@ -12,7 +12,7 @@ use agx_abi::uat::{pte, ttb_table, Protection, LEVEL_ENTRIES, LEVEL_SHIFTS, PAGE
 use agx_abi::vertex::{RunVertex, TilingParameters};
 use agx_abi::Value;
 use agxemu_firmware::capture::Capture;
-use agxemu_firmware::chip::T8103_V13_5;
+use agxemu_firmware::chip::T8103;
 use agxemu_firmware::machine::{Machine, Mapping};
 
 use crate::support::driver::Driver;
@@ -39,7 +39,7 @@ impl Drop for Directory {
 
 /// Captures into the directory from now on.
 fn capture_to(d: &mut Driver, directory: &Directory) {
-    let capture = Capture::new(directory.0.clone(), &T8103_V13_5).unwrap();
+    let capture = Capture::new(directory.0.clone(), &T8103).unwrap();
     d.fw.set_capture(Some(capture));
 }
 
@@ -151,7 +151,7 @@ fn a_directory_that_cannot_be_written_is_refused_at_once() {
     // A file where the directory would be.
     fs::write(&directory.0, "").unwrap();
     for path in [directory.0.clone(), directory.0.join("below")] {
-        assert!(Capture::new(path, &T8103_V13_5).is_err());
+        assert!(Capture::new(path, &T8103).is_err());
     }
 }
 

@@ -9,7 +9,7 @@ use agx_abi::message;
 use agx_abi::stats;
 use agx_abi::uat::{pte, FlushSlot, Handoff, Protection, KERNEL_FLUSH_SLOT, PAGE_SIZE};
 use agxemu_firmware::behaviour::Behaviour;
-use agxemu_firmware::chip::T8103_V13_5;
+use agxemu_firmware::chip::T8103;
 use agxemu_firmware::panic::Panic;
 use agxemu_firmware::script::Script;
 use agxemu_firmware::Firmware;
@@ -124,7 +124,7 @@ fn what_is_cached_is_late_until_it_is_flushed() {
 fn what_is_cached_is_in_memory_when_the_firmware_sleeps() {
     let (mut d, before) = with_cache();
     assert_eq!(stamps(&d), before);
-    d.fw = Firmware::new(d.machine.clone(), &T8103_V13_5, Script::default());
+    d.fw = Firmware::new(d.machine.clone(), &T8103, Script::default());
     assert_ne!(stamps(&d), before);
 }
 

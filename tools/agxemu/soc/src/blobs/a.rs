@@ -3,35 +3,41 @@
 //! hw-cal-a: the power controllers.
 
 use agx_abi::hwdata::{HwDataA as A, PowerZone, ShaderEngine};
+use agxemu_firmware::chip::Part;
 
 use super::*;
 
 /// hw-cal-a.
-pub fn hw_cal_a() -> Vec<u8> {
+pub fn hw_cal_a(part: &Part) -> Vec<u8> {
+    let tuning = Tuning::of(part.chip);
     let mut a = Blob::<A>::new();
-    state(&mut a);
-    power_filter(&mut a);
-    peak_power(&mut a);
+    state(&mut a, tuning);
+    power_filter(&mut a, tuning);
+    peak_power(&mut a, tuning);
     performance(&mut a);
-    die(&mut a);
-    average_power(&mut a);
+    die(&mut a, tuning);
+    average_power(&mut a, tuning);
     shader_engine(&mut a);
     a.shared(A::HWS1, A::HWS2, A::HWS3);
     a.set(A::UNK_3CE8, 1);
-    // With one of eight cores switched off; what is not of a core stays.
-    a.set(A::CORE_LEAK_COEF, first(1000.0 * (0.12 + 0.88 * 7.0 / 8.0)));
-    a.set(A::SRAM_LEAK_COEF, first(45.0 * (0.2 + 0.8 * 7.0 / 8.0)));
+    let [core, sram] = tuning.leakage;
+    a.set(A::CORE_LEAK_COEF, leakage(part, core, 0.12));
+    a.set(A::SRAM_LEAK_COEF, leakage(part, sram, 0.2));
     a.bytes
 }
 
-/// Returns an array for all clusters, of which there is one.
-fn first(value: f32) -> [f32; 8] {
+/// Returns the leakage of each cluster, `whole` with all its cores; the part `apart` of it is not of
+/// a core, and stays.
+fn leakage(part: &Part, whole: [f32; 8], apart: f32) -> [f32; 8] {
     let mut values = [0.0; 8];
-    values[0] = value;
+    for cluster in 0..part.chip.clusters {
+        let i = cluster as usize;
+        values[i] = whole[i] * (apart + (1.0 - apart) * part.share(cluster));
+    }
     values
 }
 
-fn state(a: &mut Blob<A>) {
+fn state(a: &mut Blob<A>, tuning: &Tuning) {
     let mut sram = [0.0; 16];
     sram[..STATES].fill(SRAM_K);
     a.set(A::CLOCKS_PER_PERIOD, CLOCKS)
@@ -70,7 +76,7 @@ fn state(a: &mut Blob<A>) {
         )
         .set(A::MAX_PSTATE_SCALED_6, MAX as f32)
         .all(
-            max_power(),
+            tuning.max_power,
             [
                 A::MAX_POWER_2,
                 A::MAX_POWER_3,
@@ -80,7 +86,7 @@ fn state(a: &mut Blob<A>) {
                 A::MAX_POWER_8,
             ],
         )
-        .all(max_power() as f32, [A::MAX_POWER_1, A::MAX_POWER_7])
+        .all(tuning.max_power as f32, [A::MAX_POWER_1, A::MAX_POWER_7])
         .all(
             MIN_DUTY,
             [
@@ -90,7 +96,7 @@ fn state(a: &mut Blob<A>) {
             ],
         )
         .set(A::PWR_MIN_DUTY_CYCLE_2, MIN_DUTY as f32)
-        .set(A::MAX_FREQ_MHZ, FREQUENCIES[STATES - 1])
+        .set(A::MAX_FREQ_MHZ, tuning.frequencies[STATES - 1])
         .set(A::SRAM_K, sram)
         .all(FIXED_ONE, [A::UNK_6FC, A::UNK_7FC, A::UNK_8A8, A::UNK_D20])
         .set(A::UNK_64C, 625)
@@ -98,24 +104,27 @@ fn state(a: &mut Blob<A>) {
         .set(A::UNK_ALPHA, 0.2);
 }
 
-fn power_filter(a: &mut Blob<A>) {
+fn power_filter(a: &mut Blob<A>, tuning: &Tuning) {
     let (new, old) = filter(313);
     a.set(A::PWR_FILTER_A, new)
         .set(A::PWR_FILTER_A_NEG, old)
         .set(A::PWR_INTEGRAL_GAIN, 0.020_212_9)
         .set(A::PWR_INTEGRAL_MIN_CLAMP, 0.0)
         .set(A::PWR_PROPORTIONAL_GAIN, 5.283_185_5)
-        .set(A::PWR_PSTATE_RELATED_K, -(MAX as f32) / max_power() as f32)
+        .set(
+            A::PWR_PSTATE_RELATED_K,
+            -(MAX as f32) / tuning.max_power as f32,
+        )
         .set(A::PWR_PSTATE_MAX_DC_OFFSET, MIN_DUTY as i32 - MAX as i32);
 }
 
-fn peak_power(a: &mut Blob<A>) {
+fn peak_power(a: &mut Blob<A>, tuning: &Tuning) {
     let (new, old) = filter(PPM_TC);
     a.set(A::PPM_FILTER_TC_PERIODS_X4, 4 * PPM_TC)
         .set(A::PPM_FILTER_A, new)
         .set(A::PPM_FILTER_A_NEG, old)
-        .set(A::PPM_KI_DT, PPM_KI_DT)
-        .set(A::PPM_KP, PPM_KP)
+        .set(A::PPM_KI_DT, each_period(tuning.peak[0]))
+        .set(A::PPM_KP, tuning.peak[1])
         .set(A::PPM_FILTER_TC_MS, PPM_TC_MS)
         .set(A::PPM_FILTER_TC_CLKS, PPM_TC * CLOCKS);
 }
@@ -146,15 +155,13 @@ fn performance(a: &mut Blob<A>) {
         );
 }
 
-fn die(a: &mut Blob<A>) {
+fn die(a: &mut Blob<A>, tuning: &Tuning) {
+    let [sensors, reserve] = tuning.sensors;
     a.all(
-        DIE_SENSORS,
-        [
-            A::FAST_DIE0_SENSOR_MASK,
-            A::FAST_DIE0_SENSOR_MASK_2,
-            A::FAST_DIE0_SENSOR_MASK_ALT,
-        ],
+        sensors,
+        [A::FAST_DIE0_SENSOR_MASK, A::FAST_DIE0_SENSOR_MASK_2],
     )
+    .set(A::FAST_DIE0_SENSOR_MASK_ALT, reserve)
     .set(A::FAST_DIE0_RELEASE_TEMP_CC, DIE_RELEASE)
     .set(A::UNK_87C, DIE_87C)
     .set(A::UNK_880, 4)
@@ -167,25 +174,28 @@ fn die(a: &mut Blob<A>) {
     .all(1, [A::UNK_E28, A::UNK_163C]);
 }
 
-fn average_power(a: &mut Blob<A>) {
+fn average_power(a: &mut Blob<A>, tuning: &Tuning) {
     let (new, old) = filter(AVG_TC);
-    let (target_new, target_old) = filter(AVG_TARGET_TC);
+    let (target_new, target_old) = filter(tuning.average_target);
     let (zone_new, zone_old) = filter(ZONE_TC);
     let zone = A::POWER_ZONES.at(0);
     a.all(1, [A::UNK_C2C, A::POWER_ZONE_COUNT])
         .set(A::AVG_POWER_TARGET_FILTER_A, target_new)
         .set(A::AVG_POWER_TARGET_FILTER_A_NEG, target_old)
-        .set(A::AVG_POWER_TARGET_FILTER_TC_X4, 4 * AVG_TARGET_TC)
+        .set(A::AVG_POWER_TARGET_FILTER_TC_X4, 4 * tuning.average_target)
         .set(
             A::AVG_POWER_TARGET_FILTER_TC_XPERIOD,
-            AVG_TARGET_TC * PERIOD,
+            tuning.average_target * PERIOD,
         )
-        .set(A::AVG_POWER_TARGET_FILTER_TC_CLKS, AVG_TARGET_TC * CLOCKS)
+        .set(
+            A::AVG_POWER_TARGET_FILTER_TC_CLKS,
+            tuning.average_target * CLOCKS,
+        )
         .set(A::AVG_POWER_FILTER_TC_PERIODS_X4, 4 * AVG_TC)
         .set(A::AVG_POWER_FILTER_A, new)
         .set(A::AVG_POWER_FILTER_A_NEG, old)
-        .set(A::AVG_POWER_KI_DT, AVG_KI_DT)
-        .set(A::AVG_POWER_KP, AVG_KP)
+        .set(A::AVG_POWER_KI_DT, each_period(tuning.average[0]))
+        .set(A::AVG_POWER_KP, tuning.average[1])
         .set(A::AVG_POWER_MIN_DUTY_CYCLE, MIN_DUTY)
         .set(A::AVG_POWER_FILTER_TC_MS, AVG_TC_MS)
         .set(A::AVG_POWER_FILTER_TC_CLKS, AVG_TC * CLOCKS)

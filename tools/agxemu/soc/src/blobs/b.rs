@@ -5,27 +5,28 @@
 use agx_abi::hwdata::HwDataB as B;
 use agx_abi::uat::{DUMMY_PAGE, TIMESTAMP_BASE};
 
+use agxemu_firmware::chip::Part;
+
 use super::*;
-use crate::device::CORES;
 
 /// hw-cal-b, with the region `ttbs` at the address given.
-pub fn hw_cal_b(ttbs: u64) -> Vec<u8> {
+pub fn hw_cal_b(part: &Part, ttbs: u64) -> Vec<u8> {
+    let chip = part.chip;
     let mut b = Blob::<B>::new();
     b.set(B::UNK_8, 0x14_0000_0000)
         .set(B::UNK_18, 0xffc0_0000)
         .set(B::UNK_30, DUMMY_PAGE)
         .set(B::TIMESTAMP_AREA_BASE, TIMESTAMP_BASE)
-        .set(B::CHIP_ID, 0x8103)
+        .set(B::CHIP_ID, chip.id)
         .set(B::BASE_CLOCK_KHZ, CLOCK_KHZ)
         .set(B::POWER_SAMPLE_PERIOD, PERIOD)
         .set(B::UNK_4C0, 0x1f)
         .set(B::UNK_504, 0x31)
-        .set(B::NUM_FRAGS, CORES)
+        .set(B::NUM_FRAGS, chip.cores())
         .set(B::UAT_TTB_BASE, ttbs)
-        // G13G, B1.
-        .set(B::GPU_CORE_ID, 11)
-        .set(B::GPU_REV_ID, 4)
-        .set(B::NUM_CORES, CORES)
+        .set(B::GPU_CORE_ID, chip.core_id)
+        .set(B::GPU_REV_ID, chip.revision)
+        .set(B::NUM_CORES, chip.cores())
         .set(B::UNK_AE4, [0, 3, 7, 7])
         .set(B::UNK_B38, [u64::MAX; 6])
         .set(B::UNK_C3C, 0x1a)
@@ -58,20 +59,28 @@ pub fn hw_cal_b(ttbs: u64) -> Vec<u8> {
     for i in 0..16 {
         b.set(B::UNK_ARR_0.at(i), i as u32);
     }
-    states(&mut b);
+    states(&mut b, Tuning::of(chip));
     b.bytes
 }
 
-fn states(b: &mut Blob<B>) {
+fn states(b: &mut Blob<B>, tuning: &Tuning) {
     b.set(B::MAX_PSTATE, STATES as u32 - 1);
-    let (base, max) = (FREQUENCIES[BASE_STATE as usize], FREQUENCIES[STATES - 1]);
-    for (i, (mhz, mv)) in FREQUENCIES.into_iter().zip(VOLTAGES).enumerate() {
+    let (base, max) = (
+        tuning.frequencies[BASE_STATE as usize],
+        tuning.frequencies[STATES - 1],
+    );
+    for (i, (mhz, mv)) in tuning
+        .frequencies
+        .into_iter()
+        .zip(tuning.voltages)
+        .enumerate()
+    {
         let boost = 100 * mhz.saturating_sub(base) / (max - base);
         b.set(B::FREQUENCIES.at(i), mhz)
             .set(B::VOLTAGES.at(i), [mv; 8])
             .set(B::VOLTAGES_SRAM.at(i), [mv.max(MIN_SRAM_MV); 8])
             .set(B::SRAM_K.at(i), SRAM_K)
-            .set(B::REL_MAX_POWERS.at(i), 100 * power(i) / max_power())
+            .set(B::REL_MAX_POWERS.at(i), tuning.powers[i])
             .set(B::REL_BOOST_FREQS.at(i), boost);
     }
 }

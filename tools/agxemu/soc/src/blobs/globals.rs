@@ -4,13 +4,15 @@
 
 use agx_abi::globals::{Globals as G, GlobalsPowerZone};
 
+use agxemu_firmware::chip::Part;
+
 use super::*;
 
 /// Where a block without a name is: what the firmware does about its own power [?].
 const SUB: usize = 0x64;
 
 /// globals.
-pub fn globals() -> Vec<u8> {
+pub fn globals(part: &Part) -> Vec<u8> {
     let mut g = Blob::<G>::new();
     g.set(G::UNK_24_0, 3000)
         .set(G::UNK_34, 120)
@@ -48,13 +50,13 @@ pub fn globals() -> Vec<u8> {
             ],
         )
         .shared(G::HWS1, G::HWS2, G::HWS3);
-    power(&mut g);
+    power(&mut g, Tuning::of(part.chip));
     g.bytes
 }
 
-fn power(g: &mut Blob<G>) {
+fn power(g: &mut Blob<G>, tuning: &Tuning) {
     let zone = G::POWER_ZONES.at(0);
-    g.all(max_power(), [G::MAX_POWER, G::MAX_POWER_2])
+    g.all(tuning.max_power, [G::MAX_POWER, G::MAX_POWER_2])
         .all(
             MAX,
             [
@@ -64,10 +66,10 @@ fn power(g: &mut Blob<G>) {
             ],
         )
         .set(G::AVG_POWER_FILTER_TC_PERIODS, AVG_TC)
-        .set(G::AVG_POWER_KI_DT, AVG_KI_DT)
-        .set(G::AVG_POWER_KP, AVG_KP)
+        .set(G::AVG_POWER_KI_DT, each_period(tuning.average[0]))
+        .set(G::AVG_POWER_KP, tuning.average[1])
         .set(G::AVG_POWER_MIN_DUTY_CYCLE, MIN_DUTY)
-        .set(G::AVG_POWER_TARGET_FILTER_TC, AVG_TARGET_TC)
+        .set(G::AVG_POWER_TARGET_FILTER_TC, tuning.average_target)
         .set(zone.then(GlobalsPowerZone::TARGET), ZONE_TARGET)
         .set(
             zone.then(GlobalsPowerZone::TARGET_OFFSET),
@@ -80,6 +82,6 @@ fn power(g: &mut Blob<G>) {
         .set(G::FAST_DIE0_PROP_TGT_DELTA, 0)
         .set(G::FAST_DIE0_KP, DIE_KP)
         .set(G::FAST_DIE0_KI_DT, DIE_KI_DT)
-        .set(G::PPM_KP, PPM_KP)
-        .set(G::PPM_KI_DT, PPM_KI_DT);
+        .set(G::PPM_KP, tuning.peak[1])
+        .set(G::PPM_KI_DT, each_period(tuning.peak[0]));
 }

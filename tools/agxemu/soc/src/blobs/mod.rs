@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What the boot loader leaves in hw-cal-a, hw-cal-b and globals: an M1 with seven cores of eight.
+//! What the boot loader leaves in hw-cal-a, hw-cal-b and globals: those of a chip and its cores.
 //!
 //! The structures name what each field is; a field without a value here is zero on such a machine
 //! too, or the driver's. Power and leakage are from fuses on a real one, and only plausible here.
@@ -8,21 +8,16 @@
 mod a;
 mod b;
 mod globals;
+mod tuning;
 
 pub use a::hw_cal_a;
 pub use b::hw_cal_b;
 pub use globals::globals;
+use tuning::{Tuning, STATES};
 
 use agx_abi::hwdata::{HwDataShared1, HwDataShared2, HwDataShared3};
 use agx_abi::{Field, Value};
 
-/// Frequencies of an M1, MHz; the first state is "off".
-const FREQUENCIES: [u32; STATES] = [0, 396, 528, 720, 924, 1128, 1278];
-/// Their voltages, mV.
-const VOLTAGES: [u32; STATES] = [400, 603, 640, 690, 784, 862, 931];
-/// Power of each state in 100 uW for each mV.
-const POWER_SCALES: [u32; STATES] = [0, 63, 80, 108, 150, 198, 210];
-const STATES: usize = 7;
 /// The state that it starts from, of a Mac mini.
 const BASE_STATE: u32 = 3;
 /// 100 times the base state.
@@ -49,19 +44,13 @@ const SRAM_K: f32 = 1.02;
 /// Average power: time constants in ms and in periods, gains.
 const AVG_TC_MS: u32 = 1000;
 const AVG_TC: u32 = AVG_TC_MS / PERIOD;
-const AVG_TARGET_TC: u32 = 125;
-const AVG_KI_DT: f32 = 7.5 * PERIOD as f32 / 1000.0;
-const AVG_KP: f32 = 4.0;
 /// Peak power.
 const PPM_TC_MS: u32 = 100;
 const PPM_TC: u32 = PPM_TC_MS / PERIOD;
-const PPM_KI_DT: f32 = 91.5 * PERIOD as f32 / 1000.0;
-const PPM_KP: f32 = 6.9;
 /// Temperature of the die.
 const DIE_KI_DT: f32 = 200.0 * PERIOD as f32 / 1000.0;
 const DIE_KP: f32 = 5.0;
 const DIE_RELEASE: u32 = 100 * 80;
-const DIE_SENSORS: u64 = 0x12;
 const DIE_87C: i32 = -220;
 const DIE_8CC: u32 = 9880;
 /// The one power zone: target and offset in mW, time constant.
@@ -69,14 +58,9 @@ const ZONE_TARGET: u32 = 30_000;
 const ZONE_OFFSET: u32 = 100;
 const ZONE_TC: u32 = 6875;
 
-/// Returns the power of state `i`, mW.
-fn power(i: usize) -> u32 {
-    VOLTAGES[i] * POWER_SCALES[i] / 10
-}
-
-/// Returns the highest power, mW.
-fn max_power() -> u32 {
-    (0..STATES).map(power).max().unwrap_or(0)
+/// Returns an integral gain for each period, of one for each second.
+fn each_period(gain: f32) -> f32 {
+    gain * PERIOD as f32 / 1000.0
 }
 
 /// Returns the weight of a new value, and of the old one, in a filter with time constant `tc`.
@@ -150,19 +134,36 @@ mod tests {
     use agx_abi::globals::Globals;
     use agx_abi::hwdata::{HwDataA, HwDataB, PowerZone, ShaderEngine};
     use agx_abi::{Abi, Layout};
+    use agxemu_firmware::chip::{Part, T6002};
 
     #[test]
     fn powers_are_those_of_the_table() {
-        let b = hw_cal_b(0x8_0000_0000);
+        let b = hw_cal_b(&Part::default(), 0x8_0000_0000);
         let relative = HwDataB::REL_MAX_POWERS.read(&b);
         assert_eq!(relative[..STATES], [0, 19, 26, 38, 60, 87, 100]);
-        assert_eq!(max_power(), 19_551);
         assert_eq!(
             HwDataB::REL_BOOST_FREQS.read(&b)[..STATES],
             [0, 0, 0, 0, 36, 73, 100]
         );
         assert_eq!(HwDataB::VOLTAGES_SRAM.read(&b)[6], [931; 8]);
         assert_eq!(HwDataB::VOLTAGES_SRAM.read(&b)[1], [850; 8]);
+    }
+
+    #[test]
+    fn each_chip_has_its_own() {
+        let part = Part::new(&T6002).with_cores("ffffffffffffff00").unwrap();
+        let b = hw_cal_b(&part, 0x8_0000_0000);
+        assert_eq!(HwDataB::CHIP_ID.read(&b), 0x6002);
+        assert_eq!(HwDataB::GPU_CORE_ID.read(&b), 13);
+        assert_eq!(HwDataB::NUM_CORES.read(&b), 64);
+        let a = hw_cal_a(&part);
+        // The first cluster has what is not of a core, and the others all.
+        let leakage = HwDataA::CORE_LEAK_COEF.read(&a);
+        assert_eq!(leakage[0], 1244.0 * 0.12);
+        assert!((leakage[7] - 1042.0).abs() < 0.01);
+        assert_eq!(HwDataA::MAX_POWER_2.read(&a), 166_743);
+        let g = globals(&part);
+        assert_eq!(Globals::MAX_POWER.read(&g), 166_743);
     }
 
     /// Returns the fields of structure `S` of which all bytes are zero.
@@ -193,7 +194,7 @@ mod tests {
             "HWS3",
             "AUX_LEAK_COEF",
         ];
-        assert_eq!(empty::<HwDataA>(&hw_cal_a()), zero_a);
+        assert_eq!(empty::<HwDataA>(&hw_cal_a(&Part::default())), zero_a);
         let zero_b = [
             "UNK_20",
             "UNK_28",
@@ -207,7 +208,7 @@ mod tests {
             "TIMER_OFFSET",
             "UNK_B30",
         ];
-        let b = hw_cal_b(0x8_0000_0000);
+        let b = hw_cal_b(&Part::default(), 0x8_0000_0000);
         assert_eq!(empty::<HwDataB>(&b), zero_b);
         let zero = [
             // The driver's.
@@ -228,12 +229,12 @@ mod tests {
             "UNK_118E8",
             "UNK_118EC",
         ];
-        assert_eq!(empty::<Globals>(&globals()), zero);
+        assert_eq!(empty::<Globals>(&globals(&Part::default())), zero);
     }
 
     #[test]
     fn samples_of_each_kind() {
-        let a = hw_cal_a();
+        let a = hw_cal_a(&Part::default());
         assert_eq!(HwDataA::PWR_PSTATE_MAX_DC_OFFSET.read(&a), -560);
         assert_eq!(HwDataA::PPM_FILTER_TC_PERIODS_X4.read(&a), 48);
         assert_eq!(HwDataA::PPM_FILTER_TC_CLKS.read(&a), 12 * 192_000);
@@ -242,7 +243,7 @@ mod tests {
         assert_eq!(zone.then(PowerZone::TC_XPERIOD).read(&a), 55_000);
         let engine = HwDataA::UNK_E10_0;
         assert_eq!(engine.then(ShaderEngine::TC_1_CLKS).read(&a), 576_000);
-        let g = globals();
+        let g = globals(&Part::default());
         assert_eq!(Globals::POWER_ZONE_COUNT.read(&g), 1);
         assert_eq!(Globals::AVG_POWER_KI_DT.read(&g), 0.06);
         assert_eq!(g[0x66], 40);

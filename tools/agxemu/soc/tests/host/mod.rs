@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use agx_abi::uat::{pte, ttb, Handoff, Protection, LEVEL_ENTRIES, LEVEL_SHIFTS};
-use agxemu_firmware::chip::T8103_V13_5;
+use agxemu_firmware::chip::Part;
 use agxemu_firmware::script::Script;
 use agxemu_firmware::Counters;
 use agxemu_soc::coprocessor::{self, Config};
@@ -90,17 +90,25 @@ impl Host {
             _ => None,
         });
         let lines = Box::new(Counting(edges.clone()));
-        let soc = Soc::new(regions, None, lost, &hardware, lines, Box::new(log.clone()));
+        let soc = Soc::new(
+            regions,
+            None,
+            lost,
+            Part::default(),
+            &hardware,
+            lines,
+            Box::new(log.clone()),
+        );
         soc.ram
             .map(RAM, Arc::new(Anonymous::new(0x20_0000 / PAGE as usize)));
         soc.memory_changed();
         let device = Device::new(soc.clone(), &regions, [13, 5, 0], None);
         let config = Config {
             gpu: agxemu_firmware::gpu::Options::default(),
-            chip: &T8103_V13_5,
             script: Script::default(),
             trouble,
             hardware,
+            renderer: None,
         };
         let firmware = std::thread::spawn({
             let soc = soc.clone();

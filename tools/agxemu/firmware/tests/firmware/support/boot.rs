@@ -8,7 +8,7 @@ use agx_abi::hwdata::{HwDataA, HwDataB, IoMapping};
 use agx_abi::init::{self, FwStatus, InitData, RuntimePointers, UatLevelInfo};
 use agx_abi::uat::{Protection, BUFFER_MGR_CTL_GPU, PAGE_SIZE};
 use agx_abi::Value;
-use agxemu_firmware::chip::T8103_V13_5;
+use agxemu_firmware::chip::T8103;
 
 use super::habits::Habits;
 use super::machine::TTBS;
@@ -149,14 +149,14 @@ fn hw_data_b(mem: &mut Memory, habits: &Habits) -> u64 {
     mem.set(b, B::BASE_CLOCK_KHZ, 24_000);
     mem.set(b, B::NUM_CORES, 8);
     let mut va = 0xffff_ffaf_0000_0000;
-    for io in T8103_V13_5.io {
+    for io in T8103.io.iter().copied().flatten() {
         let field = B::io_mapping(io.index);
         let offset = io.phys % PAGE_SIZE;
         let protection = match io.writable {
             true => Protection::FW_MMIO_RW,
             false => habits.registers_to_read,
         };
-        let pages = (offset + u64::from(io.size)).div_ceil(PAGE_SIZE);
+        let pages = (offset + u64::from(io.size())).div_ceil(PAGE_SIZE);
         for i in 0..pages {
             mem.map(
                 KERNEL,
@@ -167,8 +167,8 @@ fn hw_data_b(mem: &mut Memory, habits: &Habits) -> u64 {
         }
         mem.set(b, field.then(IoMapping::PHYS), io.phys);
         mem.set(b, field.then(IoMapping::VIRT), va + offset);
-        mem.set(b, field.then(IoMapping::SIZE), io.size);
-        mem.set(b, field.then(IoMapping::RANGE_SIZE), io.size);
+        mem.set(b, field.then(IoMapping::SIZE), io.size());
+        mem.set(b, field.then(IoMapping::RANGE_SIZE), io.element);
         mem.set(b, field.then(IoMapping::WRITABLE), u64::from(io.writable));
         va += (pages + 1) * PAGE_SIZE;
     }

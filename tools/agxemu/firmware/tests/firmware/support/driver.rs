@@ -12,7 +12,7 @@ use agx_abi::init::{FwStatus, RuntimePointers};
 use agx_abi::message;
 use agx_abi::uat::Protection;
 use agx_abi::{Field, Value};
-use agxemu_firmware::chip::T8103_V13_5;
+use agxemu_firmware::chip::T8103;
 use agxemu_firmware::gpu::Options;
 use agxemu_firmware::panic::Panic;
 use agxemu_firmware::script::Script;
@@ -66,7 +66,7 @@ impl Driver {
             .iter()
             .map(|rule| rule.parse().expect("rule"))
             .collect();
-        let mut fw = Firmware::new(machine.clone(), &T8103_V13_5, script);
+        let mut fw = Firmware::new(machine.clone(), &T8103, script);
         fw.set_gpu(Options {
             threads: 2,
             limits: Limits {

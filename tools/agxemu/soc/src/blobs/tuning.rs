@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What Apple's device tree and fuses say of the power of each chip.
+//!
+//! Voltages and powers are a single machine's in truth; these are examples. The firmware here does
+//! not regulate anything.
+
+use agxemu_firmware::chip::Chip;
+
+/// What a chip is tuned to.
+pub struct Tuning {
+    /// Frequencies, MHz; the first state is "off".
+    pub frequencies: [u32; STATES],
+    /// Their voltages, mV.
+    pub voltages: [u32; STATES],
+    /// Their powers as parts of the highest, in hundredths.
+    pub powers: [u32; STATES],
+    /// The highest power, mW.
+    pub max_power: u32,
+    /// Leakage of a cluster with all its cores: of the cores, and of their SRAM.
+    pub leakage: [[f32; 8]; 2],
+    /// Masks of the sensors of the dies, in use and in reserve.
+    pub sensors: [u64; 2],
+    /// Average power: gains, and time constant of the target in periods.
+    pub average: [f32; 2],
+    pub average_target: u32,
+    /// Gains for peak power.
+    pub peak: [f32; 2],
+}
+
+/// States of every chip here.
+pub const STATES: usize = 7;
+
+const M1: Tuning = Tuning {
+    frequencies: [0, 396, 528, 720, 924, 1128, 1278],
+    voltages: [400, 603, 640, 690, 784, 862, 931],
+    powers: [0, 19, 26, 38, 60, 87, 100],
+    max_power: 19_551,
+    leakage: [
+        [1000.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+        [45.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+    ],
+    sensors: [0x12, 0x12],
+    average: [7.5, 4.0],
+    average_target: 125,
+    peak: [91.5, 6.9],
+};
+
+const M1_MAX: Tuning = Tuning {
+    frequencies: [0, 388, 486, 648, 777, 972, 1296],
+    voltages: [400, 634, 650, 668, 715, 778, 903],
+    powers: [0, 15, 20, 27, 36, 52, 100],
+    max_power: 81_415,
+    leakage: [
+        [1314.0, 1330.0, 1314.0, 1288.0, 0.0, 0.0, 0.0, 0.0],
+        [21.0, 21.0, 22.0, 21.0, 0.0, 0.0, 0.0, 0.0],
+    ],
+    sensors: [0x8080_8080, 0x9090_9090],
+    average: [2.4, 1.5],
+    average_target: 125,
+    peak: [30.0, 1.5],
+};
+
+/// No example is known: half of an M1 Max \[I\].
+const M1_PRO: Tuning = Tuning {
+    max_power: 40_700,
+    leakage: [
+        [1314.0, 1330.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+        [21.0, 21.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+    ],
+    sensors: [0x8080, 0x9090],
+    ..M1_MAX
+};
+
+const M1_ULTRA: Tuning = Tuning {
+    powers: [0, 15, 19, 25, 34, 50, 100],
+    max_power: 166_743,
+    leakage: [
+        [
+            1244.0, 1260.0, 1242.0, 1214.0, 1072.0, 1066.0, 1044.0, 1042.0,
+        ],
+        [18.0, 18.0, 18.0, 17.0, 15.0, 15.0, 15.0, 14.0],
+    ],
+    sensors: [0x8080_8080_8080_8080, 0x9090_9090_9090_9090],
+    average: [0.6375, 0.58],
+    average_target: 1,
+    peak: [5.8, 0.355],
+    ..M1_MAX
+};
+
+impl Tuning {
+    /// Returns that of `chip`.
+    pub fn of(chip: &Chip) -> &'static Self {
+        match chip.id {
+            0x6000 => &M1_PRO,
+            0x6001 => &M1_MAX,
+            0x6002 => &M1_ULTRA,
+            _ => &M1,
+        }
+    }
+}

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# The chips that can be emulated. ASAHI_CHIP and ASAHI_FIRMWARE choose one for all machines that are not told another.
+
+CHIPS="t8103 t6000 t6001 t6002"
+
+# chip_gpu CHIP: how Mesa's names of its GPU begin.
+chip_gpu() {
+	case $1 in
+	t8103) echo "Apple M1 (G13G" ;;
+	t6000) echo "Apple M1 Pro (G13S" ;;
+	t6001) echo "Apple M1 Max (G13C" ;;
+	t6002) echo "Apple M1 Ultra (G13D" ;;
+	*) return 1 ;;
+	esac
+}
+
+# chip_firmwares CHIP: the versions of its firmware.
+chip_firmwares() {
+	case $1 in
+	*) echo "13.5" ;;
+	esac
+}
