@@ -66,7 +66,7 @@ hardware
   strict         all of these, with 1500 and 300 ms
   once           interrupt lines are signalled once each time, so that what is lost is lost
   always-on      the same domain, of which the device tree says that it is always on
-  stamps:0xV     stamps of event slots go on from V when the first command has run: a multiple of 0x100
+  stamps:0xV     stamps of event slots go on from V, a multiple of 0x100, when one command has run
   poison         accesses to pages that the guest has freed are reported; it has to run with
                  page_poison=1";
 
