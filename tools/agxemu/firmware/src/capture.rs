@@ -48,7 +48,7 @@ use std::thread::JoinHandle;
 
 use agx_abi::uat::{ttb_table, FIRMWARE_START};
 
-use crate::chip::{Chip, FIRMWARE};
+use crate::chip::Part;
 use crate::iomap::IoMapping;
 use crate::machine::{Machine, Mapping};
 use crate::memory::PAGE;
@@ -78,7 +78,7 @@ type Contents = Arc<[u8]>;
 
 /// A directory of captures.
 pub struct Capture {
-    chip: &'static Chip,
+    part: Part,
     /// The last contents of each page, and their hash.
     last: HashMap<Key, (u64, Contents)>,
     writer: Option<Writer>,
@@ -112,9 +112,9 @@ impl Capture {
     /// # Errors
     ///
     /// There is no thread to write files.
-    pub fn new(directory: PathBuf, chip: &'static Chip) -> io::Result<Self> {
+    pub fn new(directory: PathBuf, part: Part) -> io::Result<Self> {
         Ok(Self {
-            chip,
+            part,
             last: HashMap::new(),
             writer: Some(Writer::new(directory)?),
         })
@@ -250,8 +250,8 @@ impl Capture {
              \"ring\": \"{}\",\n  \"message\": \"{:#018x}\",\n  \"contexts\": [{}],\n  \
              \"roots\": [{}],\n  \"changed\": [{}],\n  \"mmio\": [{}],\n  \
              \"io_mappings\": [{}]\n}}\n",
-            self.chip.gpu,
-            FIRMWARE,
+            self.part.chip.gpu,
+            self.part.firmware.name,
             event.init_data,
             event.ring,
             event.message,

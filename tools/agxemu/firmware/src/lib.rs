@@ -68,7 +68,7 @@ use agx_abi::message;
 use crate::behaviour::Behaviour;
 use crate::capture::Capture;
 use crate::channels::Doorbell;
-use crate::chip::Chip;
+use crate::chip::Part;
 use crate::core::Core;
 use crate::gpu::Renderer;
 use crate::init::Init;
@@ -120,7 +120,7 @@ enum State {
 /// The firmware.
 pub struct Firmware {
     machine: Arc<dyn Machine>,
-    chip: &'static Chip,
+    part: Part,
     script: Script,
     gpu: gpu::Options,
     renderer: Arc<dyn Renderer>,
@@ -137,12 +137,12 @@ impl Drop for Firmware {
 }
 
 impl Firmware {
-    /// Firmware of `chip` that was just started.
-    pub fn new(machine: Arc<dyn Machine>, chip: &'static Chip, script: Script) -> Self {
+    /// Firmware of `part` that was just started.
+    pub fn new(machine: Arc<dyn Machine>, part: Part, script: Script) -> Self {
         let counters = Counters::default();
         Self {
             machine,
-            chip,
+            part,
             script,
             gpu: gpu::Options::default(),
             renderer: Arc::new(gpu::Agx),
@@ -175,7 +175,7 @@ impl Firmware {
 
     /// Captures memory into `directory` from now on.
     pub fn capture_to(&mut self, directory: PathBuf) {
-        match Capture::new(directory, self.chip) {
+        match Capture::new(directory, self.part) {
             Ok(capture) => self.capture = Some(capture),
             Err(error) => self.no_more_captures(&error),
         }
@@ -269,8 +269,12 @@ impl Firmware {
         }
         let va = message::init_address(message);
         self.take_capture("init", message, va);
-        let mem = Memory::new(self.machine.clone(), self.behaviour.cache);
-        let init = Init::walk(&mem, self.chip, va)?;
+        let mem = Memory::new(
+            self.machine.clone(),
+            self.part.firmware.abi,
+            self.behaviour.cache,
+        );
+        let init = Init::walk(&mem, self.part.chip, va)?;
         if self.behaviour.large_statistics {
             init.check_large_statistics(&mem)?;
         }
@@ -278,7 +282,7 @@ impl Firmware {
             .log(Level::Info, &format!("init data at {va:#x} accepted"));
         self.state = State::Running(Box::new(Core::new(
             mem,
-            self.chip,
+            self.part,
             self.script.clone(),
             self.gpu,
             self.renderer.clone(),

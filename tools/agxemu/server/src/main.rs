@@ -89,7 +89,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         let ring = Ring::create(path).map_err(|e| format!("{}: {e}", path.display()))?;
         soc.watch(Box::new(ring));
     }
-    let abi = abi.unwrap_or([13, 5, 0]);
+    let abi = abi.unwrap_or(arguments.part.firmware.numbers);
     let device = Arc::new(Device::new(
         soc.clone(),
         &arguments.regions,

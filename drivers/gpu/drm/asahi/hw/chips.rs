@@ -7,9 +7,11 @@ use super::{
     Buffers,
     Chip,
     Clustering,
+    Firmware,
     Generation,
     Variant, //
 };
+use agx_abi::Abi;
 
 const fn buffers(preempt3: u32, compute_preempt1: u32, tiling_control: u32) -> Buffers {
     Buffers {
@@ -19,6 +21,9 @@ const fn buffers(preempt3: u32, compute_preempt1: u32, tiling_control: u32) -> B
         clustering: None,
     }
 }
+
+/// Firmwares of the M1 family.
+const G13: &[Firmware] = &[([12, 3, 0], Abi::G13V12_3), ([13, 5, 0], Abi::G13V13_5)];
 
 /// M1.
 pub(crate) static T8103: Chip = Chip {
@@ -31,6 +36,7 @@ pub(crate) static T8103: Chip = Chip {
     max_gps: 4,
     oas: 40,
     buffers: buffers(0x20, 0x7f80, 0xa041),
+    firmwares: G13,
     io: &[&io::T8103],
 };
 
@@ -79,6 +85,7 @@ const T600X_LIKE: Chip = Chip {
         }),
         ..buffers(0x20, 0x3_bd00, 0xa540)
     },
+    firmwares: G13,
     io: &[],
 };
 

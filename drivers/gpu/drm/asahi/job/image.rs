@@ -11,11 +11,18 @@ use super::{
     },
     structure::Structure, //
 };
-use agx_abi::Value;
+use agx_abi::{
+    Abi,
+    Value, //
+};
 use std::convert::Infallible;
+
+/// The version of the interface.
+pub(crate) const ABI: Abi = Abi::G13V13_5;
 
 /// What a queue's commands have in common.
 pub(crate) const COMMON: Common = Common {
+    abi: ABI,
     queue: 0x1_0003,
     usc_exec_base: 0x11_0000_0000,
     queue_info: 0xffff_ffa0_0000_1000,
@@ -53,6 +60,6 @@ impl Memory for Image {
             Part::Command => &mut self.command,
             Part::Sequence => &mut self.sequence,
         };
-        Ok(Structure::of(&mut memory[offset..]))
+        Ok(Structure::of(ABI, &mut memory[offset..]))
     }
 }

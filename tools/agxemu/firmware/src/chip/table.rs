@@ -6,10 +6,25 @@
 //! are made up from the rules for them \[I\].
 
 use super::io::{ro, rw, Required};
-use super::{Chip, Sharing};
+use super::{Chip, Sharing, Version};
+use agx_abi::Abi;
 
 /// All chips.
 pub static ALL: [&Chip; 4] = [&T8103, &T6000, &T6001, &T6002];
+
+/// Firmwares of M1 and its larger relatives.
+const G13: &[Version] = &[
+    Version {
+        name: "13.5",
+        numbers: [13, 5, 0],
+        abi: Abi::G13V13_5,
+    },
+    Version {
+        name: "12.3",
+        numbers: [12, 3, 0],
+        abi: Abi::G13V12_3,
+    },
+];
 
 /// M1, one core of eight switched off.
 pub static T8103: Chip = Chip {
@@ -32,6 +47,7 @@ pub static T8103: Chip = Chip {
         0x402_1100, 0x4_0a04, 0x3_0808, 0x4_0404, 0x132_0300, 0x10_1311,
     ],
     working: 0xfe,
+    firmwares: G13,
     io: &[&[
         rw(0, 0x2_04d0_0000, 0x1c000),
         ro(1, 0x2_0e10_0000, 0x4000),
@@ -71,6 +87,7 @@ const M1_PRO: Chip = Chip {
         0x403_2000, 0x4_0a06, 0x3_0808, 0x4_0404, 0x132_0200, 0x20_2311,
     ],
     working: 0xffff,
+    firmwares: G13,
     io: &[],
 };
 

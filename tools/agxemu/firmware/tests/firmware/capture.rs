@@ -2,6 +2,7 @@
 
 //! Captures: what is written, and that it is memory as it was when the message came.
 
+use crate::support::abi::{Must, ABI};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -73,7 +74,7 @@ fn memory_is_captured_before_the_message_is_handled() {
             .count()
     };
     assert_eq!(word(&first.join("0"), d.tree.init_data) & 0xffff, 0x6ba0);
-    let size = d.tree.init_data + InitData::UAT_PAGE_SIZE.offset() as u64;
+    let size = d.tree.init_data + InitData::UAT_PAGE_SIZE.offset_in(ABI) as u64;
     assert_eq!(word(&first.join("0"), size) & 0xffff, 0x4000);
 
     // At the submission: the job's context too, with stamps as they were before.
@@ -240,8 +241,10 @@ fn a_render_is_captured_with_its_context() {
     // Structures are where the interface has them.
     let vertex = directory.0.join("000001/0");
     let field = |offset: usize| word(&vertex, made.vertex.at + offset as u64);
-    assert_eq!(field(RunVertex::BUFFER_SLOT.offset()), 7);
-    assert_eq!(field(RunVertex::SCENE.offset()), made.scene as u32);
-    let screen = RunVertex::TILING_PARAMS.then(TilingParameters::TE_SCREEN);
-    assert_eq!(field(screen.offset()), (18 << 12) | 24);
+    assert_eq!(field(RunVertex::BUFFER_SLOT.offset_in(ABI)), 7);
+    assert_eq!(field(RunVertex::SCENE.offset_in(ABI)), made.scene as u32);
+    let screen = RunVertex::TILING_PARAMS
+        .must()
+        .then(TilingParameters::TE_SCREEN);
+    assert_eq!(field(screen.offset_in(ABI)), (18 << 12) | 24);
 }

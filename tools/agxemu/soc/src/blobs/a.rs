@@ -10,7 +10,7 @@ use super::*;
 /// hw-cal-a.
 pub fn hw_cal_a(part: &Part) -> Vec<u8> {
     let tuning = Tuning::of(part.chip);
-    let mut a = Blob::<A>::new();
+    let mut a = Blob::<A>::new(part.firmware.abi);
     state(&mut a, tuning);
     power_filter(&mut a, tuning);
     peak_power(&mut a, tuning);
@@ -41,7 +41,7 @@ fn state(a: &mut Blob<A>, tuning: &Tuning) {
     let mut sram = [0.0; 16];
     sram[..STATES].fill(SRAM_K);
     a.set(A::CLOCKS_PER_PERIOD, CLOCKS)
-        .set(A::CLOCKS_PER_PERIOD_2, CLOCKS)
+        .put(A::CLOCKS_PER_PERIOD_2, CLOCKS)
         .set(A::PWR_STATUS, 4)
         .set(A::UNK_10, 1.0)
         .all(1, [A::ACTUAL_PSTATE, A::TGT_PSTATE, A::UNK_40])
@@ -126,7 +126,7 @@ fn peak_power(a: &mut Blob<A>, tuning: &Tuning) {
         .set(A::PPM_KI_DT, each_period(tuning.peak[0]))
         .set(A::PPM_KP, tuning.peak[1])
         .set(A::PPM_FILTER_TC_MS, PPM_TC_MS)
-        .set(A::PPM_FILTER_TC_CLKS, PPM_TC * CLOCKS);
+        .put(A::PPM_FILTER_TC_CLKS, PPM_TC * CLOCKS);
 }
 
 fn performance(a: &mut Blob<A>) {
@@ -187,7 +187,7 @@ fn average_power(a: &mut Blob<A>, tuning: &Tuning) {
             A::AVG_POWER_TARGET_FILTER_TC_XPERIOD,
             tuning.average_target * PERIOD,
         )
-        .set(
+        .put(
             A::AVG_POWER_TARGET_FILTER_TC_CLKS,
             tuning.average_target * CLOCKS,
         )
@@ -198,7 +198,7 @@ fn average_power(a: &mut Blob<A>, tuning: &Tuning) {
         .set(A::AVG_POWER_KP, tuning.average[1])
         .set(A::AVG_POWER_MIN_DUTY_CYCLE, MIN_DUTY)
         .set(A::AVG_POWER_FILTER_TC_MS, AVG_TC_MS)
-        .set(A::AVG_POWER_FILTER_TC_CLKS, AVG_TC * CLOCKS)
+        .put(A::AVG_POWER_FILTER_TC_CLKS, AVG_TC * CLOCKS)
         .set(zone.then(PowerZone::TARGET), ZONE_TARGET)
         .set(
             zone.then(PowerZone::TARGET_OFFSET),
@@ -206,7 +206,7 @@ fn average_power(a: &mut Blob<A>, tuning: &Tuning) {
         )
         .set(zone.then(PowerZone::TC_X4), 4 * ZONE_TC)
         .set(zone.then(PowerZone::TC_XPERIOD), ZONE_TC * PERIOD)
-        .set(zone.then(PowerZone::UNK_10), 1_320_000_000)
+        .put(zone.then(PowerZone::UNK_10), 1_320_000_000)
         .set(zone.then(PowerZone::A_NEG), zone_old)
         .set(zone.then(PowerZone::A), zone_new);
 }
@@ -214,7 +214,9 @@ fn average_power(a: &mut Blob<A>, tuning: &Tuning) {
 fn shader_engine(a: &mut Blob<A>) {
     type S = ShaderEngine;
     let dt = PERIOD as f32 / 1000.0;
-    let e = A::UNK_E10_0;
+    let Some(e) = A::UNK_E10_0.present(a.abi) else {
+        return;
+    };
     let (tc, tc_1) = (9, 3);
     let ((new, old), (new_1, old_1)) = (filter(tc), filter(tc_1));
     a.set(e.then(S::UNK_38), 4)
