@@ -2,14 +2,14 @@
 
 //! Waiting for several fences with one wake.
 //!
-//! Each fence has a [`Registration`]. They share a waker, and a count of what is missing; the
-//! callback that brings the count to zero wakes.
+//! Each fence has a [`Registration`]. They share a waker and a count of missing fences. The
+//! callback that decrements the count to zero wakes the task.
 //!
 //! ```text
 //!   first poll: all have signalled ──► Ready, nothing is linked
 //!      │ else
 //!      ▼
-//!   missing = 1 + number of fences       the 1 is poll()'s own: nothing wakes before all are added
+//!   missing = 1 + number of fences       the 1 is poll()'s: no callback wakes before all are added
 //!      │ -1: a fence had signalled when it was to be added
 //!      │ -1: a callback
 //!      │ -1: all were added
@@ -17,14 +17,14 @@
 //!   missing = 0 ──► Ready; if a callback has brought it there, it wakes the task
 //! ```
 //!
-//! Nothing of the kernel's fences is named here: a model checker compiles this file as well
+//! This file does not depend on C code, so that the model checker compiles it unchanged
 //! (`rust/kasync/loom/tests/fence_set.rs`).
 //!
 //! # Memory ordering
 //!
 //! | store | load | why |
 //! |---|---|---|
-//! | callback: `missing` - 1 (full) | `poll`: `missing` (acquire) | what the fences stand for |
+//! | callback: `missing` - 1 (full) | `poll`: `missing` (acquire) | the work of the fences |
 //! | `poll`: registers the waker | callback: `missing` - 1 (full), takes the waker | lost wake |
 
 use crate::registration::{
@@ -58,23 +58,24 @@ use kernel::sync::atomic::{
     Relaxed, //
 };
 
-/// What the callbacks of a set have in common.
+/// The state that the callbacks of a set share.
 struct Shared {
     missing: Atomic<u32>,
     waker: AtomicWaker,
 }
 
-/// A listener that counts for a set.
+/// A listener that decrements the count of its set.
 ///
 /// # Invariants
 ///
-/// Points to what the set shares while the registration is ARMED.
+/// It points to the shared state of the set while the registration is ARMED.
 struct Count(Owned<*const Shared>);
 
 impl Listener for Count {
     #[inline]
     unsafe fn signalled(&self, _error: i32) -> Option<Waker> {
-        // SAFETY: By the type invariant; the set is not freed before the registration is FIRED.
+        // SAFETY: The registration is ARMED, so the pointer is valid by the type invariant. The set
+        // is not freed before the registration is FIRED.
         let shared = unsafe { &*self.0.with(|shared| *shared) };
         if shared.missing.fetch_sub(1, Full) == 1 {
             shared.waker.take()
@@ -84,12 +85,12 @@ impl Listener for Count {
     }
 }
 
-/// A fence that is waited for.
+/// A fence of a set, with its registration.
 pub(crate) struct Entry<S: Source> {
     registration: Registration<S, Count>,
-    /// Whether the error of the fence is one of those that the set reports.
+    /// Whether the set reports the error of the fence.
     pub(crate) reports: bool,
-    /// The place of the fence among those that were given.
+    /// The position of the fence in the caller's list.
     pub(crate) place: u32,
     pub(crate) fence: S,
 }
@@ -106,25 +107,23 @@ impl<S: Source> Entry<S> {
     }
 }
 
-/// Fences all of which are waited for: those in `E`.
-///
-/// One poll adds at most `AT_ONCE` callbacks.
+/// A wait for all of the fences in `E`. One poll adds at most `AT_ONCE` callbacks.
 pub(crate) struct WaitAll<S: Source, E: Deref<Target = [Entry<S>]>, const AT_ONCE: usize> {
     shared: Shared,
     entries: E,
-    /// How many entries were added.
+    /// The number of entries whose registrations were added.
     added: Cell<usize>,
     _source: PhantomData<S>,
     _pin: PhantomPinned,
 }
 
-// SAFETY: The callbacks take turns with the owner, see `Registration`; cells are the owner's. `E`
-// owns the entries and has nothing else.
+// SAFETY: Registrations are `Send`, and only the owner accesses the cells. `E` owns the entries,
+// and has no other state.
 unsafe impl<S: Source + Send, E: Deref<Target = [Entry<S>]>, const AT_ONCE: usize> Send
     for WaitAll<S, E, AT_ONCE>
 {
 }
-// SAFETY: All that changes what is in a cell takes `Pin<&mut Self>`.
+// SAFETY: All methods that change a cell take `Pin<&mut Self>`.
 unsafe impl<S: Source + Sync, E: Deref<Target = [Entry<S>]>, const AT_ONCE: usize> Sync
     for WaitAll<S, E, AT_ONCE>
 {
@@ -150,19 +149,19 @@ impl<S: Source, E: Deref<Target = [Entry<S>]>, const AT_ONCE: usize> WaitAll<S, 
         &self.entries
     }
 
-    /// Returns whether callbacks were added in a poll before.
+    /// Returns whether a poll has added callbacks.
     pub(crate) fn is_polled(&self) -> bool {
         self.added.get() > 0
     }
 
-    /// Links an entry, or takes it from what is missing.
+    /// Adds the registration of an entry, or decrements the count if its fence has signalled.
     #[inline]
     fn add(&self, entry: &Entry<S>) {
-        // INVARIANT: What is shared stays as long as the entries.
+        // INVARIANT: The shared state lives as long as the entries.
         let listener = entry.registration.listener();
-        // SAFETY: The registration is IDLE, so the listener is ours.
+        // SAFETY: The registration is IDLE, so the waiter owns the listener.
         listener.0.with(|s| unsafe { *s = &self.shared });
-        // SAFETY: The set is pinned and the entries do not move, and `drop` unlinks them.
+        // SAFETY: The set is pinned, the entries do not move, and `drop()` removes them.
         if unsafe { !entry.registration.add(&entry.fence) } {
             self.shared.missing.fetch_sub(1, Full);
         }
@@ -176,15 +175,15 @@ impl<S: Source, E: Deref<Target = [Entry<S>]>, const AT_ONCE: usize> WaitAll<S, 
         }
     }
 
-    /// Polls until all fences have signalled.
+    /// Polls for all fences to have signalled.
     pub(crate) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.into_ref();
         let (added, all) = (this.added.get(), this.entries.len());
-        // Often the jobs that come first have taken longer than what this one waits for.
+        // The common case: all have signalled while the jobs before this one ran.
         if added == 0 && this.entries.iter().all(|entry| entry.fence.is_signaled()) {
             return Poll::Ready(());
         }
-        // First, so that a callback that brings the count to zero from here on wakes this task.
+        // Before the count is set, so that the callback that decrements it to zero wakes this task.
         this.shared.waker.register(cx);
         if added < all {
             if added == 0 {
@@ -196,7 +195,7 @@ impl<S: Source, E: Deref<Target = [Entry<S>]>, const AT_ONCE: usize> WaitAll<S, 
             }
             this.added.set(more);
             if more < all {
-                // The others have their turn.
+                // Other tasks have their turn before the rest is added.
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The states of an own fence before it signals: see [`context`](crate::context).
+//! The states of an own fence before it signals. See [`context`](crate::context).
 
 use crate::{
     context::FenceContext,
@@ -22,7 +22,7 @@ use core::{
 };
 use kernel::error::Result;
 
-/// The memory for a fence. Dropping it frees the memory.
+/// The memory of a fence that was not armed. Dropping it frees the memory.
 ///
 /// # Context
 ///
@@ -33,9 +33,9 @@ use kernel::error::Result;
 /// Points to memory from `own::alloc()`, which is owned and not initialised.
 pub struct FenceReservation(NonNull<OwnFence>);
 
-// SAFETY: The memory is owned, and belongs to no thread.
+// SAFETY: The memory is owned, and is not tied to a thread.
 unsafe impl Send for FenceReservation {}
-// SAFETY: Nothing can be done with a shared reservation.
+// SAFETY: A shared reservation gives no access to the memory.
 unsafe impl Sync for FenceReservation {}
 
 impl FenceReservation {
@@ -46,11 +46,11 @@ impl FenceReservation {
     /// `ENOMEM`.
     #[inline]
     pub fn new() -> Result<Self> {
-        // INVARIANT: Just allocated.
+        // INVARIANT: The memory is from `own::alloc()`.
         own::alloc().map(Self)
     }
 
-    /// Passes the memory on.
+    /// Returns the memory, which the caller owns.
     #[inline(always)]
     pub(crate) fn into_raw(self) -> NonNull<OwnFence> {
         ManuallyDrop::new(self).0
@@ -59,7 +59,7 @@ impl FenceReservation {
 
 impl Drop for FenceReservation {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant the memory is from `own::alloc()`. It is not used again.
         unsafe { own::free(self.0) };
     }
 }
@@ -68,17 +68,17 @@ impl Drop for FenceReservation {
 ///
 /// # Invariants
 ///
-/// Points to a fence that was armed and has not signalled, of which it owns a reference. The
-/// context of the fence stays: see the module.
+/// Points to a fence that is armed and has not signalled, and owns a reference to it. The fence's
+/// context is valid, see [`context`](crate::context).
 pub(crate) struct Armed(NonNull<OwnFence>);
 
 // SAFETY: Fences may be used from any thread.
 unsafe impl Send for Armed {}
-// SAFETY: What can be done with a shared armed fence is to read fields that do not change.
+// SAFETY: A shared armed fence gives access only to fields that do not change.
 unsafe impl Sync for Armed {}
 
 impl Armed {
-    /// Takes a reference to a fence that has to be signalled.
+    /// Returns the owner of a fence that has to be signalled.
     ///
     /// # Safety
     ///
@@ -90,7 +90,7 @@ impl Armed {
         Self(fence)
     }
 
-    /// Passes the reference on, and with it the duty to signal.
+    /// Returns the reference. The caller has to signal the fence.
     #[inline(always)]
     pub(crate) fn into_raw(self) -> NonNull<OwnFence> {
         ManuallyDrop::new(self).0
@@ -99,14 +99,15 @@ impl Armed {
     /// Returns the timeline and the sequence number of the fence.
     #[inline(always)]
     pub(crate) fn id(&self) -> (Timeline, u64) {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant the fence is armed and valid.
         unsafe { own::id(self.0) }
     }
 }
 
 impl Drop for Armed {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant the context stays at least until the fence is orphaned.
+        // SAFETY: By the type invariant the fence is armed, and its context is valid until the
+        // fence was orphaned.
         unsafe {
             let context = own::context(self.0);
             own::warn_orphaned(&*context, self.id().1);
@@ -115,7 +116,7 @@ impl Drop for Armed {
     }
 }
 
-/// The fence of a job that the hardware does not have yet.
+/// The fence of a job that was not submitted to the hardware yet.
 ///
 /// # Context
 ///
@@ -152,20 +153,20 @@ impl PendingFence {
         &self.dependencies
     }
 
-    /// Returns the fences that the job waits for, to be polled.
+    /// Returns the fences that the job waits for, for polling.
     #[inline(always)]
     pub fn dependencies_mut(&mut self) -> Dependencies<'_> {
         Dependencies(&mut self.dependencies)
     }
 
-    /// Tells that the hardware has the job.
+    /// Returns the fence for the state in which the job was submitted to the hardware.
     #[inline(always)]
     pub fn submitted(self) -> InFlightFence {
         InFlightFence(self.armed)
     }
 }
 
-/// The dependencies of a pending fence, which can be polled, and not be exchanged for others.
+/// The dependencies of a pending fence. They can be polled but not replaced.
 ///
 /// # Context
 ///
@@ -173,7 +174,7 @@ impl PendingFence {
 pub struct Dependencies<'a>(&'a mut FenceSet);
 
 impl Dependencies<'_> {
-    /// Polls all of them: see [`FenceSet::poll_all`].
+    /// Polls the dependencies. See [`FenceSet::poll_all`].
     #[inline(always)]
     pub fn poll_all(&mut self, cx: &mut task::Context<'_>) -> Poll<Result> {
         self.0.poll_all(cx)
@@ -189,7 +190,7 @@ impl Deref for Dependencies<'_> {
     }
 }
 
-/// The fence of a job that the hardware has.
+/// The fence of a job that was submitted to the hardware.
 ///
 /// # Context
 ///

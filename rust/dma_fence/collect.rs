@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Collecting the fences of a set from what userspace names.
+//! Construction of a set from fences that userspace names.
 //!
 //! ```text
 //!  named: fence, array, chain, the same array, …
-//!     │ containers that are named again are left out, by their address
+//!     │ duplicates of containers are left out, by their address
 //!     ▼
-//!  leaves: what the containers are made of        at most FenceSet::MAX_LEAVES are looked at
-//!     │ of each timeline the last one is kept
+//!  leaves of the containers                       at most FenceSet::MAX_LEAVES are visited
+//!     │ the last one of each timeline is kept
 //!     ▼
-//!  fences of the set                              those that have signalled well are left out
+//!  fences of the set                              those that have succeeded are left out
 //! ```
 //!
-//! Userspace can name a container of thousands of fences thousands of times, at the cost of a few
-//! bytes each. So the number of leaves is what is bounded, and a thread that is to be killed stops.
+//! Userspace can name a container of thousands of fences thousands of times, for a few bytes each.
+//! So the number of leaves is limited, and the walk stops if the thread has a fatal signal.
 
 use crate::{
     all::Entry,
@@ -38,41 +38,41 @@ use kernel::{
     prelude::*, //
 };
 
-/// The number of fences up to which they are compared one by one, to find those of one timeline.
-/// More are sorted.
+/// The number of fences up to which those of one timeline are found by comparison. Larger numbers
+/// are sorted.
 const FEW: usize = 32;
 
-/// After how many leaves a fatal signal is looked for.
+/// The number of leaves between checks for a fatal signal.
 const LEAVES_AT_ONCE: usize = 128;
 
-/// Flags for memory whose size is up to userspace.
+/// Returns flags for allocations whose size userspace controls.
 fn quietly() -> Flags {
     GFP_KERNEL_ACCOUNT | __GFP_NOWARN
 }
 
 impl FenceSet {
-    /// How many leaves of containers, and other fences, a set may be collected from.
+    /// The maximum number of fences, leaves of containers included, from which a set is built.
     pub const MAX_LEAVES: usize = 1 << 16;
 
-    /// Collects a set.
+    /// Builds a set.
     ///
-    /// Arrays and chains are taken apart, and those that are named again left out. Of several
-    /// fences of one timeline, which signal in order, only the last is kept, and none of `own`: a
-    /// job is in order with the others of its timeline already. Fences that have signalled without
-    /// an error are left out as well.
+    /// Arrays and chains are unwrapped, and duplicates of them are left out. Of several fences of
+    /// one timeline, which signal in order, only the last is kept. Fences of the timeline `own` are
+    /// left out, since a job runs after the earlier jobs of its timeline anyway. So are fences that
+    /// have signalled without an error.
     ///
-    /// Whether links of a chain have failed that come before its last one is not reported: it
-    /// depends on whether somebody has walked the chain before.
+    /// Errors of links of a chain before the last one are not reported, since links that have
+    /// signalled may have been removed from the chain before.
     ///
     /// # Errors
     ///
-    /// `E2BIG` if there are more leaves than [`FenceSet::MAX_LEAVES`], `EINTR` if the thread has a
+    /// `E2BIG` if there are more than [`FenceSet::MAX_LEAVES`] fences, `EINTR` if the thread has a
     /// fatal signal, `ENOMEM`.
     #[inline]
     pub fn new(fences: KVVec<ARef<Fence>>, own: Option<Timeline>) -> Result<Self> {
         if fences.is_empty() {
             if fences.capacity() == 0 {
-                // Nothing to free: spares a call of the allocator.
+                // Skips the destructor, which would call the allocator for nothing.
                 core::mem::forget(fences);
             }
             return Ok(Self::default());
@@ -101,7 +101,7 @@ impl FenceSet {
 
 /// The containers among the fences that were named.
 struct Containers {
-    /// The address of each, and its place, if there are several.
+    /// The address and the position of each.
     sorted: KVVec<(usize, usize)>,
 }
 
@@ -116,7 +116,7 @@ impl Containers {
         Ok(Self { sorted })
     }
 
-    /// Returns whether a container was not named before.
+    /// Returns whether the container at `place` was not named before.
     fn is_first(&self, container: &Fence, place: usize) -> bool {
         let address = container.as_raw() as usize;
         let first = self.sorted.partition_point(|&(a, _)| a < address);
@@ -124,23 +124,23 @@ impl Containers {
     }
 }
 
-/// A set that is being collected.
+/// A set that is being built.
 struct Collection {
     entries: KVVec<Entry<ARef<Fence>>>,
     own: Option<Timeline>,
-    /// The number of entries with which they are sorted the next time, if they are many.
+    /// The number of entries at which they are sorted next.
     sort_at: usize,
     visited: usize,
 }
 
 impl Collection {
-    /// Adds what a container is made of.
+    /// Adds the leaves of a container.
     #[cold]
     fn add_leaves(&mut self, container: &Fence) -> Result {
         let mut leaves = Leaves::new(container);
         while let Some((leaf, reports)) = leaves.leaf() {
             if self.visited % LEAVES_AT_ONCE == 0 {
-                // SAFETY: The caller may sleep, as it allocates.
+                // SAFETY: The function may be called in process context.
                 if unsafe { ffi::dma_fence_shim_fatal_signal() } {
                     return Err(EINTR);
                 }
@@ -179,7 +179,7 @@ impl Collection {
         let entry = Entry::new(fence, reports, entries.len() as u32);
         if let Some(place) = entries.spare_capacity_mut().first_mut() {
             place.write(entry);
-            // SAFETY: There is room for one more, and it was just written.
+            // SAFETY: The capacity suffices, and the entry was written above.
             unsafe { entries.inc_len(1) };
         }
         if entries.len() >= self.sort_at {
@@ -188,8 +188,8 @@ impl Collection {
         Ok(())
     }
 
-    /// Leaves one fence of each timeline. What it costs is shared by those that were added since
-    /// the last time.
+    /// Removes all but the last fence of each timeline. The cost is amortised over the fences that
+    /// were added since the last call.
     fn sort(&mut self) {
         let entries = &mut self.entries;
         entries.sort_unstable_by_key(|e| (e.fence.context(), e.place));
@@ -219,7 +219,7 @@ impl Collection {
         if self.entries.len() > FEW {
             self.sort();
         }
-        // An error stays, and is reported when the set is polled.
+        // Fences that have failed are kept: polling the set reports their errors.
         let is_good = |entry: &Entry<ARef<Fence>>| matches!(entry.fence.result(), Some(Ok(())));
         if self.entries.iter().any(is_good) {
             self.entries.retain(|entry| !is_good(entry));
@@ -228,7 +228,7 @@ impl Collection {
             return Ok(FenceSet::default());
         }
         let memory = KBox::<Inner>::new_uninit(GFP_KERNEL_ACCOUNT)?;
-        // Written in place.
+        // Constructed in place, as it is large.
         let inner = KBox::write(
             memory,
             Inner::new(All::new(self.entries.into()), self.visited),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Fences that are made of fences: arrays and chains.
+//! Fences that contain others: arrays and chains.
 //!
 //! C headers: [`include/linux/dma-fence-array.h`](srctree/include/linux/dma-fence-array.h),
 //! [`include/linux/dma-fence-chain.h`](srctree/include/linux/dma-fence-chain.h),
@@ -30,7 +30,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// A walk over the leaves of a fence, which is its own leaf if it is no container.
+/// A walk over the leaves of a fence. A fence that is no container is its own only leaf.
 ///
 /// # Invariants
 ///
@@ -45,26 +45,26 @@ pub(crate) struct Leaves<'a> {
 impl<'a> Leaves<'a> {
     pub(crate) fn new(head: &'a Fence) -> Self {
         let mut cursor = ffi::UnwrapCursor::default();
-        // SAFETY: The fence is valid by its type invariant; the function initialises the cursor.
+        // SAFETY: The fence is valid by its type invariant. The function initialises the cursor.
         let at = unsafe { ffi::dma_fence_unwrap_first(head.as_raw(), &mut cursor) };
         // INVARIANT: Initialised by the function above.
         Self { head, cursor, at }
     }
 
-    /// Returns the leaf that the walk is at, and whether it is of the last link of a chain, or of
-    /// another container.
+    /// Returns the current leaf, and whether its error counts: it does unless it is one of a link
+    /// of a chain before the last one.
     pub(crate) fn leaf(&self) -> Option<(ARef<Fence>, bool)> {
         let at = NonNull::new(self.at)?.as_ptr();
         let own = self.cursor.is_at(self.head.as_raw());
-        // SAFETY: The leaf is valid until the cursor is moved on, as the cursor has a reference to
-        // the container.
+        // SAFETY: The cursor has a reference to the container, so the leaf is valid until the
+        // cursor is advanced.
         Some((unsafe { Fence::from_ptr(at) }.into(), own))
     }
 
-    /// Goes on to the next leaf.
+    /// Advances to the next leaf.
     pub(crate) fn advance(&mut self) {
         if !self.at.is_null() {
-            // SAFETY: By the type invariant, and the cursor is not at the end.
+            // SAFETY: By the type invariant the cursor is initialised. It is not at the end.
             self.at = unsafe { ffi::dma_fence_unwrap_next(&mut self.cursor) };
         }
     }
@@ -72,7 +72,7 @@ impl<'a> Leaves<'a> {
 
 impl Drop for Leaves<'_> {
     fn drop(&mut self) {
-        // At the end of the walk the function has put it.
+        // Null at the end of the walk, where the C function has dropped the reference.
         if let Some(chain) = NonNull::new(self.cursor.held()) {
             // SAFETY: By the type invariant the cursor owns this reference.
             drop(unsafe { Fence::from_raw(chain) });
@@ -82,8 +82,8 @@ impl Drop for Leaves<'_> {
 
 impl Fence {
     fn ops(&self) -> *const bindings::dma_fence_ops {
-        // SAFETY: The fence is valid by the type invariant. Signalling may clear the pointer, which
-        // is not followed here; a volatile read is a `READ_ONCE()`.
+        // SAFETY: The fence is valid by the type invariant. Signalling may clear the pointer at the
+        // same time, so it is read once (`READ_ONCE()`), and it is not dereferenced.
         unsafe { (&raw const (*self.as_raw()).ops).read_volatile() }
     }
 
@@ -100,7 +100,7 @@ impl Fence {
     }
 }
 
-/// The memory for a link of a chain, that is, for a point on a timeline.
+/// The memory of a chain's link, that is, of a point on a timeline.
 ///
 /// # Context
 ///
@@ -114,9 +114,9 @@ impl Fence {
 /// Points to an uninitialised link, which is owned.
 pub struct ChainNode(NonNull<ffi::DmaFenceChain>);
 
-// SAFETY: The memory is owned, and belongs to no thread.
+// SAFETY: The memory is owned, and is not tied to a thread.
 unsafe impl Send for ChainNode {}
-// SAFETY: Nothing can be done with a shared node.
+// SAFETY: A shared node gives no access to the memory.
 unsafe impl Sync for ChainNode {}
 
 impl ChainNode {
@@ -126,13 +126,13 @@ impl ChainNode {
     ///
     /// `ENOMEM`.
     pub fn new() -> Result<Self> {
-        // SAFETY: The function allocates memory, and nothing else.
+        // SAFETY: The function only allocates memory, and may be called in process context.
         let chain = unsafe { ffi::dma_fence_shim_chain_alloc() };
-        // INVARIANT: Just allocated.
+        // INVARIANT: The link was allocated above.
         NonNull::new(chain).map(Self).ok_or(ENOMEM)
     }
 
-    /// Passes the memory on to the C side.
+    /// Returns the memory, which the caller owns.
     pub(crate) fn into_raw(self) -> NonNull<ffi::DmaFenceChain> {
         ManuallyDrop::new(self).0
     }

@@ -1,42 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Fences of a driver's own.
+//! A driver's own fences, and their contexts.
 //!
 //! ```text
 //!               FenceEmitter::arm()       submitted()          FenceSignaller::complete(), fail()
 //!  FenceReservation ─────► PendingFence ─────► InFlightFence ──────────────────► signalled
 //!    │ drop: freed           │   │ FenceSignaller::cancel()   │ drop                 ▲  ▲
 //!    ▼                       │   └────────────────────────────┼──────────────────────┘  │
-//!  nothing has happened      │ drop                           ▼                         │
+//!  not published             │ drop                           ▼                         │
 //!                            └───────────────────────────► orphaned ────────────────────┘
 //!                                                             FenceSignaller::drain_orphans()
 //! ```
 //!
-//! A context has two ends. [`FenceEmitter`](crate::FenceEmitter) arms fences: it takes the next
-//! sequence number, cannot fail, and leaves no holes; the fences have to be published in this
-//! order. [`FenceSignaller`]
-//! signals them in the same order: a fence that is not the next one is orphaned (H19).
+//! A context has two ends. [`FenceEmitter`](crate::FenceEmitter) arms fences. Arming assigns the
+//! next sequence number, cannot fail, and leaves no gaps. The fences have to be published in this
+//! order. [`FenceSignaller`](crate::FenceSignaller) signals them in the same order. A fence that is
+//! not the next one is orphaned (H19).
 //!
-//! Dropping an armed fence does not signal it, since others would reuse memory that the hardware
-//! may still write: the fence is *orphaned*, and can only be signalled with the evidence that the
-//! hardware has stopped.
+//! Dropping an armed fence does not signal it, since waiters would reuse memory that the hardware
+//! may still write. The fence is *orphaned*, and is only signalled with evidence that the hardware
+//! has stopped.
 //!
 //! # Lifetime of the context
 //!
-//! An armed fence points to its context, and owns no reference to it: that would be two atomic
-//! operations more for each fence. When both ends have gone, `word` tells how many fences were
-//! armed and have neither signalled nor been orphaned. If there is one the context is not freed any
-//! more.
+//! An armed fence has a pointer to its context but no reference, which would cost two more atomic
+//! operations for each fence. When both ends were dropped, `word` is the number of fences that were
+//! armed and have neither signalled nor been orphaned. If it is not zero, the context is leaked.
 //!
 //! | event | changes `word` by |
 //! |---|---|
-//! | emitter, when it goes | +1 end, + fences that it has armed |
-//! | signaller, when it goes | +1 end, - fences that it was given and has signalled |
-//! | a fence, when it is orphaned | -1 fence, its last access of the context |
+//! | the emitter is dropped | +1 end, + the number of fences that it has armed |
+//! | the signaller is dropped | +1 end, - the number of fences that it has signalled |
+//! | a fence is orphaned | -1 fence, the fence's last access to the context |
 //!
-//! A context keeps the module of this crate from being unloaded. It gives that up when it is freed,
-//! unless there is an orphaned fence: that may be asked for its names for ever. So may a fence that
-//! was forgotten, whose context is never freed.
+//! A context has a reference to the module of this crate. The reference is dropped when the context
+//! is freed, unless there is an orphaned fence, which may be asked for its names for ever. A fence
+//! that was forgotten may be, too; its context is never freed.
 //!
 //! # Memory ordering
 //!
@@ -79,12 +78,12 @@ use kernel::{
     }, //
 };
 
-/// One of the two ends, in the low bits of [`FenceContext::word`].
+/// One dropped end, in the low bits of [`FenceContext::word`].
 const END: u64 = 1;
-/// A fence that was armed, in the high bits, which wrap around.
+/// One armed fence, in the high bits of [`FenceContext::word`], which wrap around.
 const FENCE: u64 = 1 << 8;
 
-/// Where the fences of one queue come from.
+/// The context of the fences of one queue: their names, timeline and deadlines.
 ///
 /// # Context
 ///
@@ -99,19 +98,19 @@ pub struct FenceContext {
     names: &'static TimelineNames,
     timeline: Timeline,
     deadlines: Deadlines,
-    /// Fences that were orphaned and not collected yet, the last one first.
+    /// Orphaned fences that the signaller has not collected yet, the last one first.
     pub(crate) orphans: Atomic<*mut OwnFence>,
-    /// See the module.
+    /// The numbers of dropped ends and of armed fences, see the module's documentation.
     word: Atomic<u64>,
-    /// The signaller's: here, as it is needed rarely, and the memory is there.
+    /// Owned by the signaller. It is here to keep the signaller small.
     pub(crate) collected: Owned<Collected>,
 }
 
-/// What the signaller has of orphans.
+/// The orphaned fences that the signaller has collected.
 pub(crate) struct Collected {
-    /// The orphans that it has taken out of [`FenceContext::orphans`], in order.
+    /// The first of the fences that were taken out of [`FenceContext::orphans`], in order.
     pub(crate) first: *mut OwnFence,
-    /// How many orphans were signalled.
+    /// The number of orphaned fences that were signalled.
     pub(crate) drained: u64,
 }
 
@@ -136,10 +135,10 @@ impl FenceContext {
             },
             GFP_KERNEL_ACCOUNT,
         )?;
-        // Given back in `free()`.
+        // Dropped by `free()`.
         own::get_module();
         let context = NonNull::from(KBox::leak(context));
-        // INVARIANT: The context was just made, and each end exists once.
+        // INVARIANT: The context is new, and each end is created once.
         Ok((End(context), End(context)))
     }
 
@@ -155,22 +154,23 @@ impl FenceContext {
         &self.deadlines
     }
 
-    /// Takes in an armed fence that its owner gives up, and its reference.
+    /// Adds an armed fence to the orphans, with its reference.
     ///
     /// # Safety
     ///
-    /// `fence` must be an armed fence of this context, in no list, and not be used by the caller
-    /// again. Nor may the context be, which the caller need not keep.
+    /// `fence` must be an armed fence of this context, in no list. The caller passes on its
+    /// reference, and must use neither the fence nor the context again.
     #[cold]
     pub(crate) unsafe fn orphan(this: *const Self, fence: NonNull<OwnFence>) {
         // SAFETY: The fence is armed, so the context is valid until `word` is changed below.
         let context = unsafe { &*this };
-        // SAFETY: By the safety requirements.
+        // SAFETY: By the safety requirements the fence is armed and in no list, and a reference is
+        // passed on.
         unsafe { context.push(fence) };
         context.word.fetch_sub(FENCE, Release);
     }
 
-    /// Links an orphan into the list.
+    /// Adds an orphaned fence to the list.
     ///
     /// # Safety
     ///
@@ -179,7 +179,7 @@ impl FenceContext {
     pub(crate) unsafe fn push(&self, fence: NonNull<OwnFence>) {
         let mut first = self.orphans.load(Relaxed);
         loop {
-            // SAFETY: The fence is in no list, so the link is the caller's.
+            // SAFETY: The fence is in no list, so this function owns the link.
             unsafe { *own::next(fence) = first };
             match self.orphans.cmpxchg(first, fence.as_ptr(), Full) {
                 Ok(_) => return,
@@ -188,19 +188,19 @@ impl FenceContext {
         }
     }
 
-    /// Gives up one of the two ends, which changes the number of armed fences by `fences`.
+    /// Drops one of the two ends, and adds `fences` to the number of armed fences.
     ///
     /// # Safety
     ///
-    /// To be called once by each end, which does not use the context any more.
+    /// Must be called once for each end, which must not use the context any more.
     unsafe fn put(this: NonNull<Self>, fences: u64) {
         let change = fences.wrapping_mul(FENCE).wrapping_add(END);
-        // SAFETY: The end has kept the context until now.
+        // SAFETY: The context is valid until both ends were dropped.
         let context = unsafe { this.as_ref() };
         let word = context.word.fetch_add(change, Full).wrapping_add(change);
         if word == 2 * END {
-            // SAFETY: Both ends have gone, and no fence is armed that points here and was not
-            // orphaned. The operation above has ordered all that they did before.
+            // SAFETY: Both ends were dropped, and all fences have signalled or were orphaned. The
+            // full ordering above orders this after all of their accesses.
             unsafe { Self::free(this) };
         } else if word % FENCE == 2 * END {
             own::warn_left_behind(context);
@@ -211,15 +211,15 @@ impl FenceContext {
     ///
     /// # Safety
     ///
-    /// There must be no armed fence but those in the list of orphans, and no ends.
+    /// Both ends must have been dropped, and all armed fences must be in the list of orphans.
     pub(crate) unsafe fn free(this: NonNull<Self>) {
-        // SAFETY: By the safety requirements it is this function's.
+        // SAFETY: By the safety requirements no other code accesses the context.
         let context = unsafe { this.as_ref() };
         let mut lost = false;
         let mut next = context.orphans.load(Relaxed);
         while let Some(fence) = NonNull::new(next) {
-            // SAFETY: Orphans are armed, and the list has a reference to each, which is never given
-            // back.
+            // SAFETY: Orphaned fences are armed. The list owns a reference to each, which is
+            // leaked.
             unsafe {
                 next = *own::next(fence);
                 own::lose(fence);
@@ -227,11 +227,11 @@ impl FenceContext {
             }
             lost = true;
         }
-        // SAFETY: From `KBox::leak()` in `new()`, and not used any more by the safety requirements.
+        // SAFETY: `ends()` has leaked the box. By the safety requirements the context is not used
+        // any more.
         unsafe { own::free_context(this) };
         if !lost {
-            // SAFETY: For the call in `new()`. The context has nothing to do with any fence any
-            // more.
+            // SAFETY: This undoes the call in `ends()`. All fences of the context have signalled.
             unsafe { own::put_module() };
         }
     }
@@ -241,22 +241,24 @@ impl FenceContext {
 ///
 /// # Invariants
 ///
-/// Points to a context that stays until [`FenceContext::put`] is called for this end.
+/// Points to a context that is valid until [`FenceContext::put`] is called for this end.
 pub(crate) struct End(NonNull<FenceContext>);
 
-// SAFETY: Nothing in a `FenceContext` belongs to a thread.
+// SAFETY: No field of a `FenceContext` is tied to a thread.
 unsafe impl Send for End {}
-// SAFETY: What is shared of a `FenceContext` is atomic; the rest is the signaller's.
+// SAFETY: The fields of a `FenceContext` are atomic or do not change, except for those that the
+// signaller owns.
 unsafe impl Sync for End {}
 
 impl End {
-    /// Gives up the end, which changes the number of armed fences by `fences`.
+    /// Drops the end, and adds `fences` to the number of armed fences.
     ///
     /// # Safety
     ///
-    /// To be called once, as the last use of the end.
+    /// Must be called once, as the last use of the end.
     pub(crate) unsafe fn put(&self, fences: u64) {
-        // SAFETY: By the safety requirements, and the type invariant.
+        // SAFETY: The context is valid by the type invariant. By the safety requirements this is
+        // the last use of the end.
         unsafe { FenceContext::put(self.0, fences) };
     }
 }
@@ -266,7 +268,7 @@ impl Deref for End {
 
     #[inline(always)]
     fn deref(&self) -> &FenceContext {
-        // SAFETY: By the type invariant.
+        // SAFETY: The context is valid by the type invariant.
         unsafe { self.0.as_ref() }
     }
 }

@@ -5,14 +5,14 @@
 //! ```text
 //!  dma_fence_set_deadline(), in any context          FenceSignaller::next_deadline()
 //!       │ under the fence's lock                          ▲
-//!       └─────► soonest = min(soonest, deadline) ─────────┘ takes it out
+//!       └─────► soonest = min(soonest, deadline) ─────────┘ takes it
 //!                       │ the subscribed task is woken
 //! ```
 //!
-//! So deadlines are merged: however many are set, the task that works for the fences takes one.
+//! Deadlines are merged: however many are set, the subscribed task takes the soonest only.
 //!
-//! A fence that has not signalled keeps its context, and signalling takes the fence's lock. So
-//! under that lock the context is valid, or the pointer to it was cleared.
+//! The context of a fence is valid until the fence signals, and signalling takes the fence's lock.
+//! So under that lock the pointer to the context is valid, or was cleared.
 //!
 //! # Memory ordering
 //!
@@ -51,17 +51,18 @@ use kernel::{
     }, //
 };
 
+/// The value of [`Deadlines::soonest`] without a deadline.
 const NONE: i64 = i64::MAX;
 
 /// The deadlines of the fences of a context.
 ///
 /// # Invariants
 ///
-/// `task` is null or from a [`TaskRef`], and then does not change any more.
+/// `task` is null or from a [`TaskRef`]. Once it is not null it does not change.
 pub(crate) struct Deadlines {
-    /// The soonest, in nanoseconds of the monotonic clock.
+    /// The soonest deadline, in nanoseconds of the monotonic clock.
     soonest: Atomic<i64>,
-    /// The task that works for the fences.
+    /// The subscribed task.
     task: Atomic<*mut c_void>,
 }
 
@@ -74,18 +75,18 @@ impl Deadlines {
         }
     }
 
-    /// Has `task` woken for deadlines from now on, if there was no task before.
+    /// Subscribes `task` to deadlines, if no task is subscribed yet.
     pub(crate) fn subscribe(&self, task: TaskRef) {
         let raw = task.into_raw();
-        // INVARIANT: From a reference, and only if it was null.
+        // INVARIANT: From a `TaskRef`, and stored only if `task` was null.
         let set = self.task.cmpxchg(ptr::null_mut(), raw.as_ptr(), Full);
         if set.is_err() {
-            // SAFETY: From `into_raw()` above, and not stored.
+            // SAFETY: `raw` is from `into_raw()` above, and was not stored.
             drop(unsafe { TaskRef::from_raw(raw) });
         }
     }
 
-    /// Takes note of a deadline, and wakes the task if it is the soonest.
+    /// Records a deadline, and wakes the task if it is the soonest.
     pub(crate) fn note(&self, deadline: i64) {
         let mut soonest = self.soonest.load(Relaxed);
         loop {
@@ -98,13 +99,14 @@ impl Deadlines {
             }
         }
         if let Some(task) = NonNull::new(self.task.load(Acquire)) {
-            // SAFETY: From `into_raw()` by the type invariant. The reference is not given back.
+            // SAFETY: From `into_raw()` by the type invariant. The reference is borrowed, and not
+            // dropped.
             let task = ManuallyDrop::new(unsafe { TaskRef::from_raw(task) });
             task.wake();
         }
     }
 
-    /// Takes the soonest deadline out.
+    /// Takes the soonest deadline, as the time left.
     #[inline]
     pub(crate) fn take(&self) -> Option<Delta> {
         if self.soonest.load(Relaxed) == NONE {
@@ -125,7 +127,7 @@ impl Deadlines {
 impl Drop for Deadlines {
     fn drop(&mut self) {
         if let Some(task) = NonNull::new(*self.task.get_mut()) {
-            // SAFETY: From `into_raw()` by the type invariant, and not used any more.
+            // SAFETY: From `into_raw()` by the type invariant, and not used again.
             drop(unsafe { TaskRef::from_raw(task) });
         }
     }
@@ -137,17 +139,17 @@ impl FenceSignaller {
         self.context().names()
     }
 
-    /// Has the task of `cx` woken when there is a deadline to take. Only the first task that asks
-    /// is.
+    /// Subscribes the task of `cx` to deadlines: it is woken when there is one to take. Only the
+    /// first task that calls this is subscribed.
     pub fn subscribe_deadline(&self, cx: &Context<'_>) {
         if let Some(task) = TaskRef::of(cx) {
             self.context().deadlines().subscribe(task);
         }
     }
 
-    /// Returns within what time the next fence is wanted, by the deadlines set since the last call.
+    /// Returns the time left until the soonest of the deadlines that were set since the last call.
     ///
-    /// A negative time has passed already. This is a hint.
+    /// It is negative if the deadline has expired. Deadlines are hints.
     #[inline]
     pub fn next_deadline(&self) -> Option<Delta> {
         self.context().deadlines().take()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The end of a context that arms fences: see [`context`](crate::context).
+//! The end of a context that arms fences. See [`context`](crate::context).
 
 use crate::{
     armed::{
@@ -43,8 +43,8 @@ impl FenceContext {
 
 /// The end of a context that arms fences.
 ///
-/// Fences have to be published in the order in which they are armed, so the emitter belongs behind
-/// the lock that orders submission.
+/// Fences have to be published in the order in which they are armed, so the emitter is usually
+/// protected by the lock that orders submissions.
 ///
 /// # Context
 ///
@@ -61,9 +61,9 @@ impl FenceEmitter {
         self.end.timeline()
     }
 
-    /// Arms a fence: others may wait for it from now on, and it has to be signalled.
+    /// Arms a fence. From now on it may be published, and has to be signalled.
     ///
-    /// The job that the fence stands for runs after `dependencies` have signalled.
+    /// The job of the fence runs after `dependencies` have signalled.
     #[inline(always)]
     pub fn arm(
         &mut self,
@@ -73,12 +73,12 @@ impl FenceEmitter {
         let own = reservation.into_raw();
         let seqno = self.next;
         self.next += 1;
-        // SAFETY: The memory is the reservation's, which is used up. The context stays, see the
-        // module.
+        // SAFETY: The memory is from the reservation, which was consumed. The context is valid for
+        // as long as the fence needs it, see the module `context`.
         unsafe { own::arm(own, &self.end, self.end.timeline(), seqno) };
-        // SAFETY: The first of the two references.
+        // SAFETY: `own::arm()` has created two references, of which this is the first.
         let fence = unsafe { Fence::from_raw(own.cast()) };
-        // SAFETY: Just armed; the second of the two references.
+        // SAFETY: The fence was armed above. This is its second reference.
         let armed = unsafe { Armed::new(own) };
         (fence, PendingFence::new(armed, dependencies))
     }
@@ -86,7 +86,7 @@ impl FenceEmitter {
 
 impl Drop for FenceEmitter {
     fn drop(&mut self) {
-        // SAFETY: This end goes.
+        // SAFETY: The end is dropped with this, and is not used again.
         unsafe { self.end.put(self.next - 1) };
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Arrays whose number of values is up to userspace, in memory that is freed in any context.
+//! Arrays whose size userspace controls, which may be freed in any context.
 //!
 //! C header: [`include/linux/slab.h`](srctree/include/linux/slab.h)
 
@@ -13,9 +13,9 @@ use kernel::{
     bindings, //
 };
 
-/// An array that is freed in any context.
+/// An array that may be dropped in any context.
 ///
-/// `KVVec` would call `vfree()`, which may sleep.
+/// The destructor of [`KVVec`] may call `vfree()`, which may sleep.
 pub(crate) struct Entries<T>(ManuallyDrop<KVVec<T>>);
 
 impl<T> From<KVVec<T>> for Entries<T> {
@@ -38,11 +38,11 @@ impl<T> Drop for Entries<T> {
     fn drop(&mut self) {
         let capacity = self.0.capacity();
         let values: *mut [T] = self.0.as_mut_slice();
-        // SAFETY: The values are owned, and not used any more.
+        // SAFETY: The array owns the values, which are not used again.
         unsafe { core::ptr::drop_in_place(values) };
         if capacity > 0 {
-            // SAFETY: The memory is from the allocator of `KVVec`, kvmalloc(), and not used any
-            // more.
+            // SAFETY: The memory is from the allocator of `KVVec`, `kvmalloc()`, and is not used
+            // again.
             unsafe { bindings::kvfree_atomic(values.cast()) };
         }
     }

@@ -2,9 +2,9 @@
 
 //! Evidence that a fence may signal.
 //!
-//! A fence tells others that they may free or reuse memory, so it must not signal before the
-//! hardware has let go of it. Values of the types here can only be made by code that vouches for
-//! that (`unsafe`), and each belongs to one timeline: that of another one is refused.
+//! Waiters of a fence free or reuse memory when it signals, so it must not signal before the
+//! hardware has stopped accessing the memory. The types of this module are proof of that: only
+//! `unsafe` functions create them. Each value belongs to one timeline, and is refused for others.
 
 use kernel::error::Result;
 
@@ -25,11 +25,11 @@ impl Timeline {
     }
 }
 
-/// Evidence that the hardware has done the oldest job in flight of a timeline.
+/// Evidence that the oldest job in flight of a timeline has completed.
 ///
 /// # Context
 ///
-/// Any: it is a value. `new` is where the completion is seen, in a poll as a rule.
+/// Any.
 #[must_use = "evidence is for `FenceSignaller::complete()`"]
 pub struct HwDone {
     timeline: Timeline,
@@ -37,13 +37,13 @@ pub struct HwDone {
 }
 
 impl HwDone {
-    /// Vouches that the oldest job in flight is over, with this result.
+    /// Returns evidence that the oldest job in flight has completed with `result`.
     ///
     /// # Safety
     ///
-    /// The hardware must have reported that it has done the oldest job in flight of `timeline`, or
-    /// that it has given the job up, and not touch the job's memory any more. The evidence must be
-    /// used for this job.
+    /// The hardware must have reported that the oldest job in flight of `timeline` has completed or
+    /// failed, and must not access the job's memory any more. The evidence must be used for this
+    /// job.
     #[inline(always)]
     pub unsafe fn new(timeline: Timeline, result: Result) -> Self {
         Self { timeline, result }
@@ -66,20 +66,20 @@ impl HwDone {
 ///
 /// # Context
 ///
-/// Any: it is a value. `new` is where the stop was acknowledged.
+/// Any.
 #[must_use = "evidence is for `FenceSignaller::fail()` and `FenceSignaller::drain_orphans()`"]
 pub struct RingStopped {
     timeline: Timeline,
 }
 
 impl RingStopped {
-    /// Vouches that the hardware touches nothing of the timeline's jobs any more.
+    /// Returns evidence that the hardware does not access memory of the timeline's jobs any more.
     ///
     /// # Safety
     ///
-    /// The hardware must have acknowledged, in the order of its completions, that it has stopped,
-    /// or must be unable to ever run again. It must not be given another job of `timeline` before
-    /// the value is dropped.
+    /// The hardware must have acknowledged, in order with its completions, that it has stopped, or
+    /// must be unable to run again. No other job of `timeline` may be submitted to it before the
+    /// value is dropped.
     #[inline(always)]
     pub unsafe fn new(timeline: Timeline) -> Self {
         Self { timeline }

@@ -43,7 +43,7 @@ pub struct Fence(Opaque<bindings::dma_fence>);
 
 // SAFETY: A `dma_fence` may be used, and its last reference dropped, from any thread.
 unsafe impl Send for Fence {}
-// SAFETY: All of a `dma_fence` that may change is protected by its lock or accessed atomically.
+// SAFETY: The fields of a `dma_fence` that may change are protected by its lock or are atomic.
 unsafe impl Sync for Fence {}
 
 // SAFETY: `dma_fence_get()` and `dma_fence_put()` count references to a `dma_fence`, which is not
@@ -57,24 +57,24 @@ unsafe impl AlwaysRefCounted for Fence {
 
     #[inline]
     unsafe fn dec_ref(this: NonNull<Self>) {
-        // SAFETY: The caller owns a reference, and gives it up.
+        // SAFETY: The caller owns a reference, which is dropped.
         unsafe { ffi::dma_fence_shim_put(this.as_ptr().cast()) };
     }
 }
 
 impl Fence {
-    /// Returns the owned reference that `ptr` stands for.
+    /// Returns an owned reference to the fence at `ptr`.
     ///
     /// # Safety
     ///
     /// `ptr` must point to an initialised fence, of which the caller passes on a reference.
     #[inline]
     pub unsafe fn from_raw(ptr: NonNull<bindings::dma_fence>) -> ARef<Self> {
-        // SAFETY: By the safety requirements; `Fence` is a transparent wrapper of `dma_fence`.
+        // SAFETY: By the safety requirements. `Fence` is a transparent wrapper of `dma_fence`.
         unsafe { ARef::from_raw(ptr.cast()) }
     }
 
-    /// Borrows a fence of the C side.
+    /// Returns a reference to the fence at `ptr`, without taking a reference count.
     ///
     /// # Safety
     ///
@@ -91,7 +91,7 @@ impl Fence {
         self.0.get()
     }
 
-    /// Passes an owned reference on to the C side.
+    /// Returns an owned reference as a raw pointer, for C code.
     #[inline]
     pub fn into_raw(this: ARef<Self>) -> *mut bindings::dma_fence {
         ARef::into_raw(this).as_ptr().cast()
@@ -112,19 +112,20 @@ impl Fence {
 
     /// Returns whether the fence is marked as signalled.
     ///
-    /// Unlike C's `dma_fence_is_signaled()` this does not ask the driver, and so never signals the
-    /// fence. It orders nothing: use [`Fence::result`] before relying on what the fence stands for.
+    /// Unlike `dma_fence_is_signaled()` this does not call the driver, and so never signals the
+    /// fence. It is not ordered with other accesses: use [`Fence::result`] before accessing memory
+    /// that the fence protects.
     #[inline]
     pub fn test_signaled_flag(&self) -> bool {
-        // SAFETY: The fence is valid by the type invariant. Others change the flags by atomic bit
-        // operations; a volatile read of the word is a `READ_ONCE()`.
+        // SAFETY: The fence is valid by the type invariant. Other threads change the flags by
+        // atomic bit operations, and a volatile read of the word is a `READ_ONCE()`.
         let flags = unsafe { (&raw const (*self.as_raw()).flags).read_volatile() };
         flags & (1 << bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT) != 0
     }
 
     /// Returns the result of a fence that has signalled, or `None`.
     ///
-    /// What was written before the fence was signalled is visible after `Some`.
+    /// After `Some`, the caller sees all that was written before the fence was signalled.
     #[inline]
     pub fn result(&self) -> Option<Result> {
         self.test_signaled_flag().then(|| {
@@ -158,19 +159,19 @@ impl Fence {
     #[inline]
     pub fn is_later_than(&self, other: &Fence) -> bool {
         self.context() == other.context()
-            // SAFETY: Both fences are valid by the type invariant. They are of one context, as the
-            // function wants them to be.
+            // SAFETY: Both fences are valid by the type invariant, and are of one context, as the
+            // function requires.
             && unsafe { ffi::dma_fence_shim_is_later(self.as_raw(), other.as_raw()) }
     }
 
-    /// Tells the fence's driver that the fence is wanted `within` that time. This is a hint.
+    /// Tells the fence's driver that the fence is needed `within` a time. This is a hint.
     pub fn set_deadline(&self, within: Delta) {
         // SAFETY: `ktime_get()` may be called from any context.
         let now = unsafe { bindings::ktime_get() };
         self.set_deadline_at(now.saturating_add(within.as_nanos()));
     }
 
-    /// As [`Fence::set_deadline`], at a time in nanoseconds of the monotonic clock.
+    /// Sets a deadline as [`Fence::set_deadline`] does, in nanoseconds of the monotonic clock.
     pub(crate) fn set_deadline_at(&self, deadline: bindings::ktime_t) {
         // SAFETY: The fence is valid by the type invariant.
         unsafe { bindings::dma_fence_set_deadline(self.as_raw(), deadline) };

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! DMA fences: those of other drivers as futures, own ones as a typestate, and the objects by which
-//! fences are shared.
+//! DMA fences: any driver's fences as futures, a driver's own fences as a typestate, and sync
+//! objects.
 //!
 //! C header: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h)
 //!
 //! - [`Fence`]: a `struct dma_fence` of any driver; [`Fence::wait`] is a future.
-//! - [`FenceSet`]: several fences, one wake. Arrays and chains are taken apart.
-//! - [`FenceContext`]: a timeline of own fences, with its two ends, [`FenceEmitter`] and
+//! - [`FenceSet`]: several fences with one wake for all. Arrays and chains are unwrapped.
+//! - [`FenceContext`]: a timeline of a driver's own fences, with its two ends, [`FenceEmitter`] and
 //!   [`FenceSignaller`].
-//! - [`SyncObj`]: binary and timeline sync objects; [`ChainNode`] is the memory for a point.
+//! - [`SyncObj`]: binary and timeline sync objects. [`ChainNode`] is the memory for a point.
 //!
 //! # Contract
 //!
-//! A fence signals in finite time, whatever userspace does, and only when the work behind it is
-//! over: waiters free or reuse memory then. So an own fence can only be signalled with evidence of
-//! that, and one that is dropped instead is orphaned, until there is evidence that the hardware has
-//! stopped. `Documentation/dma_fence.rst` has the whole of it.
+//! A fence signals in finite time, whatever userspace does, and not before its work is done, since
+//! waiters then free or reuse memory. So signalling an own fence takes evidence that its work is
+//! done. A fence that is dropped instead is orphaned, and is signalled with evidence that the
+//! hardware has stopped. `Documentation/dma_fence.rst` has the details.
 
 mod all;
 mod armed;
@@ -37,7 +37,7 @@ mod signaller;
 mod syncobj;
 mod wait;
 
-/// The prefix of messages of the `pr_*` macros.
+/// Prefix of log messages of this crate, looked for by the macros of [`kernel::print`].
 const __LOG_PREFIX: &[u8] = b"dma_fence\0";
 
 pub use armed::{

@@ -2,10 +2,10 @@
 
 //! Names of drivers and timelines, for traces and for userspace.
 //!
-//! A fence that has not signalled may be asked for its names at any time, and safe code can make
-//! such a fence outlive the module that it is of (`mem::forget()`, statics, cycles of references).
-//! So a fence does not refer to the names of the driver's module but to a copy that belongs to this
-//! module, which stays for as long as there are contexts: see [`context`](crate::context).
+//! A fence that has not signalled may be asked for its names at any time. Safe code can make it
+//! outlive the driver's module (`mem::forget()`, statics, cycles of references). So a fence refers
+//! to copies of the names, which belong to this module. The module is not unloaded while there are
+//! contexts, see [`context`](crate::context).
 
 use core::ptr;
 use kernel::{
@@ -20,27 +20,28 @@ use kernel::{
     }, //
 };
 
-/// A C string of a driver's, in the layout of C's `const char *`.
+/// A C string of a driver, with the layout of `const char *`.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
 struct StaticStr(*const c_char);
 
-// SAFETY: A `StaticStr` is only made of strings that are never written.
+// SAFETY: A `StaticStr` points to a string that is never written.
 unsafe impl Sync for StaticStr {}
-// SAFETY: A `StaticStr` is only made of strings that are never written.
+// SAFETY: A `StaticStr` points to a string that is never written.
 unsafe impl Send for StaticStr {}
 
 impl StaticStr {
     fn get(self) -> &'static CStr {
-        // SAFETY: Made of a `&'static CStr`, or of a C string that stays as long as its module.
+        // SAFETY: The pointer is from a `&'static CStr`, or is that of a C string which stays valid
+        // until its module is unloaded.
         unsafe { CStr::from_char_ptr(self.0) }
     }
 }
 
 /// The names of fences: `struct dma_fence_names` in C.
 ///
-/// [`FenceContext::new`](crate::FenceContext::new) copies them when they are used first, and
-/// remembers the copy here. So they are to be a `static`.
+/// [`FenceContext::new`](crate::FenceContext::new) copies them at their first use, and stores a
+/// pointer to the copy here. So they have to be a `static`.
 ///
 /// # Examples
 ///
@@ -53,12 +54,12 @@ impl StaticStr {
 pub struct Names {
     driver: StaticStr,
     timeline: StaticStr,
-    /// The copy, or null until there is one.
+    /// The copy, or null before the first use.
     copy: Atomic<*const TimelineNames>,
 }
 
 impl Names {
-    /// Names a driver, and a kind of timeline.
+    /// Returns the names of a driver and of a kind of timeline.
     // `CStr::as_char_ptr()` of the kernel crate is not const.
     #[expect(clippy::disallowed_methods)]
     pub const fn new(driver: &'static CStr, timeline: &'static CStr) -> Self {
@@ -79,7 +80,7 @@ impl Names {
         self.timeline.get()
     }
 
-    /// Returns the copy, making it if there is none.
+    /// Returns the copy, which is allocated at the first call.
     ///
     /// # Errors
     ///
@@ -87,7 +88,7 @@ impl Names {
     #[inline]
     pub(crate) fn copied(&self) -> Result<&'static TimelineNames> {
         // Pairs with the store in `copy()`.
-        // SAFETY: Null, or a copy, which is not freed before this module goes.
+        // SAFETY: Null, or a copy, which is not freed before this module is unloaded.
         match unsafe { self.copy.load(Acquire).as_ref() } {
             Some(copy) => Ok(copy),
             None => self.copy(),
@@ -100,7 +101,7 @@ impl Names {
             Some(copy) => copy,
             None => TimelineNames::add(self.driver(), self.timeline())?,
         };
-        // Pairs with the load in `copied()`. Two that race store equal copies.
+        // Pairs with the load in `copied()`. Concurrent calls store equal copies.
         self.copy.store(copy, Release);
         Ok(copy)
     }
@@ -110,19 +111,19 @@ impl Names {
 ///
 /// # Context
 ///
-/// Any: it does not change.
+/// Any.
 pub struct TimelineNames {
     driver: CString,
     timeline: CString,
     next: *const TimelineNames,
 }
 
-/// All copies, of which there are as many as different names.
+/// The list of all copies, one for each pair of names.
 static COPIES: Atomic<*mut TimelineNames> = Atomic::new(ptr::null_mut());
 
-// SAFETY: `next` does not change once the copy is in the list; nothing else is shared mutably.
+// SAFETY: No field changes once the copy is in the list.
 unsafe impl Sync for TimelineNames {}
-// SAFETY: A copy belongs to no thread.
+// SAFETY: No field is tied to a thread.
 unsafe impl Send for TimelineNames {}
 
 impl TimelineNames {
@@ -139,7 +140,7 @@ impl TimelineNames {
     fn find(driver: &CStr, timeline: &CStr) -> Option<&'static Self> {
         // Pairs with the exchange in `add()`.
         let mut next: *const Self = COPIES.load(Acquire);
-        // SAFETY: Copies in the list are valid until this module goes.
+        // SAFETY: Copies in the list are valid until this module is unloaded.
         while let Some(copy) = unsafe { next.as_ref() } {
             if copy.driver() == driver && copy.timeline() == timeline {
                 return Some(copy);
@@ -161,10 +162,10 @@ impl TimelineNames {
         let copy = KBox::into_raw(copy);
         let mut first = COPIES.load(Acquire);
         loop {
-            // SAFETY: The copy is not in the list yet, so it is this function's alone.
+            // SAFETY: The copy is not in the list yet, so no other code accesses it.
             unsafe { (*copy).next = first };
             match COPIES.cmpxchg(first, copy, Full) {
-                // SAFETY: In the list from here on, and not written any more.
+                // SAFETY: The copy is in the list now, and is not written any more.
                 Ok(_) => return Ok(unsafe { &*copy }),
                 Err(now) => first = now,
             }
@@ -172,17 +173,17 @@ impl TimelineNames {
     }
 }
 
-/// Frees what this crate has allocated for good.
+/// Frees the copies of names.
 ///
 /// # Safety
 ///
-/// To be called when the module that this crate is in goes, so that there are no contexts any more.
+/// Must be called when the module of this crate is being unloaded, so that no contexts exist.
 #[doc(hidden)]
 pub unsafe fn module_exit() {
     let mut next = COPIES.xchg(ptr::null_mut(), Full);
     while !next.is_null() {
-        // SAFETY: From `KBox::into_raw()` in `add()`, and by the safety requirements nobody refers
-        // to it.
+        // SAFETY: The copy is from `KBox::into_raw()` in `add()`. By the safety requirements there
+        // are no references to it.
         let copy = unsafe { KBox::from_raw(next) };
         next = copy.next.cast_mut();
     }

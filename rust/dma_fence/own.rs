@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The `struct dma_fence` of own fences.
+//! The `struct dma_fence` of a driver's own fences.
 //!
-//! The protocol of contexts and their fences is in [`context`](crate::context), which a model
-//! checker compiles as well, with another module in the place of this one.
+//! The protocol of contexts and their fences is in [`context`](crate::context). The model checker
+//! compiles that with a replacement for this module.
 
 use crate::{
     context::FenceContext,
@@ -24,18 +24,17 @@ use kernel::{
     prelude::*, //
 };
 
-/// A fence of a context. The kernel frees it as the kmalloc memory that begins with the fence.
-///
-/// `struct dma_fence_shim_own` in C, which allocates it.
+/// A fence of a context, `struct dma_fence_shim_own` in C, where it is allocated. The kernel frees
+/// it with `kfree()`.
 #[repr(C)]
 pub(crate) struct OwnFence {
     base: bindings::dma_fence,
-    /// Does not change, and stays as long as the fence may be asked for its names.
+    /// Does not change. Valid as long as the fence may be asked for its names.
     names: *const TimelineNames,
-    /// Valid as long as the fence is armed and has not signalled; null in one that is lost. Read
-    /// under the fence's lock, or by the owner of the fence.
+    /// Valid while the fence is armed and has not signalled. Null after [`lose`]. Read under the
+    /// fence's lock, or by the owner of the fence.
     context: *const FenceContext,
-    /// The next in a list of orphans, owned by that.
+    /// The next fence of a list of orphans, which owns it.
     next: *mut OwnFence,
 }
 
@@ -44,8 +43,8 @@ const _: () = assert!(
     size_of::<OwnFence>() == size_of::<bindings::dma_fence>() + 3 * size_of::<*const c_void>()
 );
 
-/// Neither `release` nor `wait`: so `dma_fence_signal()` clears `fence->ops`, and a signalled fence
-/// may outlive the module.
+/// The operations of own fences. There is neither `release` nor `wait`, so `dma_fence_signal()`
+/// clears `fence->ops`, and a signalled fence may outlive the module.
 static OPS: bindings::dma_fence_ops = bindings::dma_fence_ops {
     get_driver_name: Some(driver_name),
     get_timeline_name: Some(timeline_name),
@@ -56,19 +55,23 @@ static OPS: bindings::dma_fence_ops = bindings::dma_fence_ops {
     set_deadline: Some(set_deadline),
 };
 
+/// Returns the name of the driver.
+///
 /// # Safety
 ///
 /// `fence` must be an [`OwnFence`] that is armed.
 unsafe extern "C" fn driver_name(fence: *mut bindings::dma_fence) -> *const c_char {
-    // SAFETY: By the safety requirements; the names stay, see `OwnFence`.
+    // SAFETY: The fence is armed by the safety requirements, so its names are valid.
     unsafe { (*(*fence.cast::<OwnFence>()).names).driver().as_char_ptr() }
 }
 
+/// Returns the name of the timeline.
+///
 /// # Safety
 ///
 /// `fence` must be an [`OwnFence`] that is armed.
 unsafe extern "C" fn timeline_name(fence: *mut bindings::dma_fence) -> *const c_char {
-    // SAFETY: By the safety requirements; the names stay, see `OwnFence`.
+    // SAFETY: The fence is armed by the safety requirements, so its names are valid.
     unsafe {
         (*(*fence.cast::<OwnFence>()).names)
             .timeline()
@@ -76,13 +79,15 @@ unsafe extern "C" fn timeline_name(fence: *mut bindings::dma_fence) -> *const c_
     }
 }
 
+/// Records a deadline in the context of a fence that has not signalled.
+///
 /// # Safety
 ///
 /// `fence` must be an [`OwnFence`] that is armed.
 unsafe extern "C" fn set_deadline(fence: *mut bindings::dma_fence, deadline: bindings::ktime_t) {
     let fence = fence.cast::<OwnFence>();
-    // SAFETY: By the safety requirements. Signalling takes the lock, so in a fence that has not
-    // signalled the context is valid while the lock is held, or null.
+    // SAFETY: The fence is armed by the safety requirements. Signalling takes the lock. So while
+    // the lock is held, the context of a fence that has not signalled is valid or null.
     unsafe {
         with_lock(fence, |signalled| {
             if let Some(context) = (*fence).context.as_ref().filter(|_| !signalled) {
@@ -92,7 +97,7 @@ unsafe extern "C" fn set_deadline(fence: *mut bindings::dma_fence, deadline: bin
     }
 }
 
-/// Calls `f` under the fence's lock, with whether the fence has signalled.
+/// Calls `f` with the fence's lock held. The argument is whether the fence has signalled.
 ///
 /// # Safety
 ///
@@ -100,8 +105,8 @@ unsafe extern "C" fn set_deadline(fence: *mut bindings::dma_fence, deadline: bin
 unsafe fn with_lock<R>(fence: *mut OwnFence, f: impl FnOnce(bool) -> R) -> R {
     let base = fence.cast::<bindings::dma_fence>();
     let signalled = 1 << bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT;
-    // SAFETY: By the safety requirements, and the lock is released below. Under it the flag does
-    // not change.
+    // SAFETY: The fence is valid by the safety requirements. The lock is released below, and the
+    // flag does not change while it is held.
     unsafe {
         let flags = ffi::dma_fence_shim_lock(base);
         let result = f((&raw const (*base).flags).read_volatile() & signalled != 0);
@@ -110,17 +115,17 @@ unsafe fn with_lock<R>(fence: *mut OwnFence, f: impl FnOnce(bool) -> R) -> R {
     }
 }
 
-/// Returns a timeline that no other fence has.
+/// Returns a new timeline.
 #[inline]
 pub(crate) fn new_timeline() -> Timeline {
-    // SAFETY: The function may be called at any time.
+    // SAFETY: The function may be called in any context.
     Timeline::of(unsafe { bindings::dma_fence_context_alloc(1) })
 }
 
-/// Allocates a fence, which is not initialised; to be freed with `kfree()`.
+/// Allocates the uninitialised memory of a fence, which is freed with [`free`] unless it is armed.
 #[inline]
 pub(crate) fn alloc() -> Result<NonNull<OwnFence>> {
-    // SAFETY: The function allocates memory, and nothing else.
+    // SAFETY: The function only allocates memory, and may be called in process context.
     NonNull::new(unsafe { ffi::dma_fence_shim_alloc() }.cast()).ok_or(ENOMEM)
 }
 
@@ -130,7 +135,7 @@ pub(crate) fn alloc() -> Result<NonNull<OwnFence>> {
 ///
 /// `fence` must be from [`alloc`], and not be used again.
 pub(crate) unsafe fn free(fence: NonNull<OwnFence>) {
-    // SAFETY: From kmalloc(), and the caller's alone, by the safety requirements.
+    // SAFETY: By the safety requirements the memory is from `kmalloc()` and is not used again.
     unsafe { bindings::kfree(fence.as_ptr().cast()) };
 }
 
@@ -140,8 +145,9 @@ pub(crate) unsafe fn free(fence: NonNull<OwnFence>) {
 ///
 /// `context` must be from a [`KBox`], and not be used again.
 pub(crate) unsafe fn free_context(context: NonNull<FenceContext>) {
-    // Each queue has a context: what a box does takes longer, as it asks for memory of size 0.
-    // SAFETY: By the safety requirements; a box of the size of a context is from kmalloc().
+    // Shorter than dropping a box, which handles sizes of 0. Each queue has a context.
+    // SAFETY: By the safety requirements the context is from a box, whose memory is from
+    // `kmalloc()`, and is not used again.
     unsafe {
         context.drop_in_place();
         bindings::kfree(context.as_ptr().cast());
@@ -152,8 +158,8 @@ pub(crate) unsafe fn free_context(context: NonNull<FenceContext>) {
 ///
 /// # Safety
 ///
-/// `fence` must be from [`alloc`], and be armed once. The context stays until the fence has
-/// signalled or [`lose`] was called.
+/// `fence` must be from [`alloc`], and must be armed once. The context must be valid until the
+/// fence has signalled or [`lose`] was called.
 #[inline(always)]
 pub(crate) unsafe fn arm(
     fence: NonNull<OwnFence>,
@@ -162,8 +168,8 @@ pub(crate) unsafe fn arm(
     seqno: u64,
 ) {
     let own = fence.as_ptr();
-    // SAFETY: The memory is the caller's. `OPS` is as static as this module, which the context
-    // keeps.
+    // SAFETY: By the safety requirements the memory is from `alloc()`. `OPS` is valid until this
+    // module is unloaded, to which the context has a reference.
     unsafe {
         (&raw mut (*own).names).write(context.names());
         (&raw mut (*own).context).write(context);
@@ -175,20 +181,20 @@ pub(crate) unsafe fn arm(
 ///
 /// # Safety
 ///
-/// `fence` must be armed and not signalled, and the caller passes on a reference.
+/// `fence` must be armed and not signalled. The caller passes on a reference.
 #[inline(always)]
 pub(crate) unsafe fn finish(fence: NonNull<OwnFence>, error: i32) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: By the safety requirements the fence is armed and has not signalled.
     unsafe { ffi::dma_fence_shim_finish(fence.as_ptr().cast(), error) };
 }
 
-/// Severs a fence, which will never signal, from its context.
+/// Clears the context of a fence that will never signal.
 ///
 /// # Safety
 ///
-/// `fence` must be armed and not signalled, and the caller owns a reference.
+/// `fence` must be armed and not signalled, and the caller must own a reference.
 pub(crate) unsafe fn lose(fence: NonNull<OwnFence>) {
-    // SAFETY: By the safety requirements; the field is protected by the lock.
+    // SAFETY: The fence is valid by the safety requirements. The lock protects the field.
     unsafe { with_lock(fence.as_ptr(), |_| (*fence.as_ptr()).context = ptr::null()) };
 }
 
@@ -196,10 +202,10 @@ pub(crate) unsafe fn lose(fence: NonNull<OwnFence>) {
 ///
 /// # Safety
 ///
-/// `fence` must be armed, not lost, and the caller's.
+/// `fence` must be armed, and the caller must own it. [`lose`] must not have been called.
 #[inline(always)]
 pub(crate) unsafe fn context(fence: NonNull<OwnFence>) -> *const FenceContext {
-    // SAFETY: By the safety requirements nobody writes the field.
+    // SAFETY: By the safety requirements the caller owns the fence, so the field does not change.
     unsafe { (*fence.as_ptr()).context }
 }
 
@@ -210,9 +216,10 @@ pub(crate) unsafe fn context(fence: NonNull<OwnFence>) -> *const FenceContext {
 /// `fence` must be armed, and valid.
 #[inline(always)]
 pub(crate) unsafe fn id(fence: NonNull<OwnFence>) -> (Timeline, u64) {
-    // SAFETY: By the safety requirements; these fields do not change after init.
+    // SAFETY: The fence is valid by the safety requirements.
     let base = unsafe { &raw const (*fence.as_ptr()).base };
-    // SAFETY: By the safety requirements; these fields do not change after init.
+    // SAFETY: The fence is valid by the safety requirements. The fields do not change once it is
+    // armed.
     unsafe { (Timeline::of((*base).context), (*base).seqno) }
 }
 
@@ -223,33 +230,33 @@ pub(crate) unsafe fn id(fence: NonNull<OwnFence>) -> (Timeline, u64) {
 /// `fence` must be armed, and valid.
 #[inline(always)]
 pub(crate) unsafe fn next(fence: NonNull<OwnFence>) -> *mut *mut OwnFence {
-    // SAFETY: By the safety requirements.
+    // SAFETY: The fence is valid by the safety requirements.
     unsafe { &raw mut (*fence.as_ptr()).next }
 }
 
-/// Keeps the module that this crate is in from being unloaded.
+/// Takes a reference to the module of this crate, which keeps it from being unloaded.
 #[inline]
 pub(crate) fn get_module() {
-    // SAFETY: The caller's code depends on the module, which is there for that reason.
+    // SAFETY: The caller's module depends on this one, so its reference count is not zero.
     unsafe { ffi::dma_fence_shim_get_module() };
 }
 
-/// Undoes [`get_module`].
+/// Drops a reference to the module of this crate.
 ///
 /// # Safety
 ///
-/// To be called once for each call of [`get_module`], when nothing needs the module for that any
-/// more.
+/// Must be called at most once for each call of [`get_module`], when the reference is not needed
+/// any more.
 #[inline]
 pub(crate) unsafe fn put_module() {
-    // SAFETY: By the safety requirements.
+    // SAFETY: By the safety requirements the reference was taken by `get_module()`.
     unsafe { ffi::dma_fence_shim_put_module() };
 }
 
-/// Reports a wrong use of this crate by a driver, with a stack trace, once.
+/// Reports once, with a stack trace, that a driver has broken a rule of this crate.
 #[cold]
 pub(crate) fn api_violation(what: &'static CStr) {
-    // SAFETY: A string that ends with NUL.
+    // SAFETY: The string ends with NUL.
     unsafe { ffi::dma_fence_shim_api_violation(what.as_char_ptr()) };
 }
 
@@ -271,7 +278,7 @@ pub(crate) fn warn_out_of_order(context: &FenceContext, seqno: u64) {
     );
 }
 
-/// Reports that armed fences are left over when both ends of their context have gone.
+/// Reports that armed fences are left after both ends of their context were dropped.
 #[cold]
 pub(crate) fn warn_left_behind(context: &FenceContext) {
     pr_err!(

@@ -2,8 +2,8 @@
 
 //! The protocol between a waiter and its callback on a fence.
 //!
-//! Nothing of the kernel's fences is named here: a model checker compiles this file as well,
-//! against a model of fences (`rust/kasync/loom/tests/fence.rs`).
+//! This file does not depend on C code, so that the model checker compiles it unchanged, with a
+//! model of fences (`rust/kasync/loom/tests/fence.rs`).
 //!
 //! States of a registration:
 //!
@@ -21,14 +21,15 @@
 //! | `node` | the waiter | the fence's list, under the fence's lock | the waiter |
 //! | `listener` | the waiter | the callback | the waiter |
 //!
-//! The callback runs with the fence's lock held and interrupts off, maybe in a hard interrupt. It
-//! tells the listener, stores FIRED as its last access, since the waiter may free the registration
-//! from then on (H6), and wakes.
+//! The callback runs with the fence's lock held and interrupts disabled, possibly in a hard
+//! interrupt. It notifies the listener, and stores FIRED as its last access, since the waiter may
+//! free the registration from then on (H6). Then it wakes the waiter.
 //!
-//! The lock of the fence may be its issuer's, which may free it a grace period after the fence has
-//! signalled (H7). So adding and removing happen in RCU read sections, and nothing is removed in
-//! FIRED (R27): if a read section does not see FIRED, the callback, and so the signalling, was not
-//! over when the section began, and the issuer waits for the section before it frees the lock.
+//! The lock of the fence may belong to its issuer, which may free it a grace period after the fence
+//! has signalled (H7). So adding and removing happen in RCU read-side sections, and nothing is
+//! removed in FIRED (R27). If a read-side section does not see FIRED, the signalling of the fence
+//! was not over when the section began, so the issuer waits for the section before it frees the
+//! lock.
 //!
 //! # Memory ordering
 //!
@@ -57,59 +58,60 @@ const IDLE: u32 = 0;
 const ARMED: u32 = 1;
 const FIRED: u32 = 2;
 
-/// A reference to a fence, as far as waiting for it goes.
+/// A reference to a fence that can be waited for.
 ///
 /// # Safety
 ///
-/// The functions must do what they say, with a lock that is there until a grace period has passed
-/// since the fence has signalled. Nodes must not depend on the thread.
+/// The functions must do as documented, under a lock that is valid until a grace period after the
+/// fence has signalled. Nodes must be `Send`.
 pub(crate) unsafe trait Source {
-    /// What is linked into the fence's list.
+    /// The node that is linked into the fence's list.
     type Node;
 
     /// Returns a node that is in no list.
     fn node() -> Self::Node;
 
-    /// Calls `f` in a section that grace periods wait for.
+    /// Calls `f` in an RCU read-side section.
     fn read_side<R>(f: impl FnOnce() -> R) -> R;
 
     /// Links `node`, or returns `false` if the fence has signalled.
     ///
-    /// From then on until it is removed [`Registration::fired`] is called once, with the lock held,
-    /// when the fence signals.
+    /// When the fence signals, and `node` was not removed, [`Registration::fired`] is called once,
+    /// with the lock held.
     ///
     /// # Safety
     ///
-    /// `node` must be that of a `Registration<Self, L>`, in no list, and stay valid until it was
-    /// called or removed.
+    /// `node` must be that of a `Registration<Self, L>`, in no list, and must stay valid until it
+    /// was called or removed.
     unsafe fn add<L: Listener>(&self, node: *mut Self::Node) -> bool;
 
-    /// Unlinks `node` and returns `true`; or returns `false` if it was called, and the call is
-    /// over.
+    /// Unlinks `node` and returns `true`, or returns `false` if it was called, after that call has
+    /// returned.
     ///
     /// # Safety
     ///
-    /// `node` must have been added, and the lock be there.
+    /// `node` must have been added, and the lock must be valid.
     unsafe fn remove(&self, node: *mut Self::Node) -> bool;
 
-    /// Returns whether the fence has signalled. What was written before is visible then.
+    /// Returns whether the fence has signalled. If it has, the caller sees all that was written
+    /// before.
     fn is_signaled(&self) -> bool;
 
     /// Returns the error of a fence that has signalled, or 0.
     fn error(&self) -> i32;
 }
 
-/// What is told that a fence has signalled.
+/// The part of a registration that is notified when the fence signals.
 pub(crate) trait Listener {
-    /// Takes note, and returns what is to be woken.
+    /// Records that the fence has signalled, and returns the waker to be woken.
     ///
     /// # Safety
     ///
-    /// To be called by [`Registration::fired`] only: the listener is the callback's.
+    /// Must be called by [`Registration::fired`] only, while the callback owns the listener.
     unsafe fn signalled(&self, error: i32) -> Option<Waker>;
 }
 
-/// A waiter's place in the list of a fence.
+/// A waiter's entry in the list of a fence.
 #[repr(C)]
 pub(crate) struct Registration<S: Source, L> {
     /// First, so that the callback finds the rest.
@@ -118,9 +120,10 @@ pub(crate) struct Registration<S: Source, L> {
     listener: L,
 }
 
-// SAFETY: The waiter and the callback take turns, see the table of the module.
+// SAFETY: By the table in the module's documentation each field has one owner at a time. Nodes are
+// `Send`, and listeners are made of `Send` types.
 unsafe impl<S: Source, L> Send for Registration<S, L> {}
-// SAFETY: The waiter and the callback take turns, see the table of the module.
+// SAFETY: By the table in the module's documentation each field has one owner at a time.
 unsafe impl<S: Source, L> Sync for Registration<S, L> {}
 
 impl<S: Source, L: Listener> Registration<S, L> {
@@ -133,23 +136,25 @@ impl<S: Source, L: Listener> Registration<S, L> {
         }
     }
 
-    /// Returns the listener, which is the waiter's but in ARMED.
+    /// Returns the listener, which the waiter owns except in ARMED.
     #[inline]
     pub(crate) fn listener(&self) -> &L {
         &self.listener
     }
 
-    /// Links the registration, or returns `false` if the fence has signalled: it is FIRED then.
+    /// Links the registration, or returns `false` in state FIRED if the fence has signalled.
     ///
     /// # Safety
     ///
-    /// The registration must be the caller's and IDLE, and neither move nor go until it is FIRED or
-    /// [`Registration::remove`] was called. All calls must be for the same fence.
+    /// The caller must own the registration, which must be IDLE. It must neither be moved nor freed
+    /// until it is FIRED or [`Registration::remove`] was called. All calls must be for the same
+    /// fence.
     #[inline]
     pub(crate) unsafe fn add(&self, fence: &S) -> bool {
-        // Before the node is linked, as FIRED may come at once. The fence's lock orders them.
+        // Before the node is linked, since the fence may signal at once. The fence's lock orders
+        // the stores.
         self.state.store(ARMED, Relaxed);
-        // (1) SAFETY: By the safety requirements the node stays until it was called or is removed.
+        // (1) SAFETY: By the safety requirements the node is valid until it was called or removed.
         let linked = S::read_side(|| unsafe { fence.add::<L>(self.node.get()) });
         if !linked {
             // (4)
@@ -165,7 +170,7 @@ impl<S: Source, L: Listener> Registration<S, L> {
     /// The caller must be the waiter, and `fence` that of [`Registration::add`].
     #[inline]
     pub(crate) unsafe fn remove(&self, fence: &S) -> bool {
-        // These need no section: FIRED stays, and IDLE is the waiter's.
+        // These need no section: FIRED does not change, and only the waiter leaves IDLE.
         match self.state.load(Acquire) {
             FIRED => return false,
             IDLE => return true,
@@ -174,31 +179,32 @@ impl<S: Source, L: Listener> Registration<S, L> {
         S::read_side(|| match self.state.load(Acquire) {
             FIRED => false,
             ARMED => {
-                // (2) SAFETY: The node was added. The fence had not signalled, or not for as long
-                // as a grace period, when this section began, so its lock is there.
+                // (2) SAFETY: The node was added. When this section began the signalling of the
+                // fence was not over, so its lock is valid until the section ends.
                 let linked = unsafe { fence.remove(self.node.get()) };
                 if linked {
                     self.state.store(IDLE, Relaxed);
                 }
-                // If not, the callback has run to its end, under the lock that `remove` took.
+                // If it was not linked, the callback has returned: it runs under the lock that
+                // `remove()` has taken.
                 linked
             }
             _ => true,
         })
     }
 
-    /// Calls the listener, when the fence signals: (3). Returns what is to be woken, once nothing
-    /// of the registration is touched any more.
+    /// Notifies the listener when the fence signals: (3). Returns the waker to be woken. The
+    /// registration is not accessed after that.
     ///
     /// # Safety
     ///
-    /// `node` must be that of a registration that was added, and be called for the first time
-    /// since, by the fence, which has signalled with `error`, with its lock held.
+    /// `node` must be that of a registration that was added. The fence must call this once, with
+    /// its lock held, when it signals with `error`.
     #[inline]
     pub(crate) unsafe fn fired(node: *mut S::Node, error: i32) -> Option<Waker> {
         let this: *const Self = node.cast();
-        // SAFETY: The node is the first field of a registration in ARMED, whose listener is ours
-        // until FIRED is stored, and which is not freed before.
+        // SAFETY: The node is the first field of a registration in ARMED. The callback owns its
+        // listener until FIRED is stored, and it is not freed before.
         unsafe {
             let waker = (*this).listener.signalled(error);
             (*this).state.store(FIRED, Release);
@@ -224,42 +230,43 @@ impl Wake {
 
 impl Listener for Wake {
     unsafe fn signalled(&self, error: i32) -> Option<Waker> {
-        // SAFETY: By the safety requirements the listener is ours.
+        // SAFETY: By the safety requirements the callback owns the listener.
         self.error.with(|e| unsafe { *e = error });
-        // SAFETY: By the safety requirements the listener is ours.
+        // SAFETY: By the safety requirements the callback owns the listener.
         self.waker.with(|w| unsafe { (*w).take() })
     }
 }
 
 impl<S: Source> Registration<S, Wake> {
-    /// Returns the error of a fence that has signalled, or 0; else has `waker` woken when it does,
-    /// and none of those given before (H9).
+    /// Returns the error of a fence that has signalled, or 0. Otherwise registers `waker`, which
+    /// replaces the wakers of earlier calls (H9).
     ///
     /// # Safety
     ///
-    /// All calls must be made by the waiter, for the same fence. The registration must not move any
-    /// more, and [`Registration::remove`] be called before it goes.
+    /// All calls must be made by the waiter, for the same fence. The registration must not be moved
+    /// any more, and [`Registration::remove`] must be called before it is freed.
     pub(crate) unsafe fn poll(&self, fence: &S, waker: &Waker) -> Poll<i32> {
         let Wake {
             error,
             waker: place,
         } = &self.listener;
-        // Removed and added at each poll, since `waker` may be another one than before: the old one
-        // is the callback's, and cannot be looked at.
-        // SAFETY: By the safety requirements.
+        // Removed and added at each poll, since `waker` may differ from the last one, which the
+        // callback owns and which so cannot be compared.
+        // SAFETY: By the safety requirements the caller is the waiter, and the fence the same.
         if unsafe { self.remove(fence) } {
-            // SAFETY: The listener is the waiter's in IDLE.
+            // SAFETY: In IDLE the waiter owns the listener.
             place.with(|w| unsafe { *w = Some(waker.clone()) });
-            // SAFETY: By the safety requirements, and IDLE.
+            // SAFETY: The registration is IDLE. By the safety requirements it is not moved, and is
+            // removed before it is freed.
             if unsafe { self.add(fence) } {
                 return Poll::Pending;
             }
-            // SAFETY: The listener is the waiter's, as the callback has not run.
+            // SAFETY: In FIRED the waiter owns the listener.
             let _waker = place.with(|w| unsafe { (*w).take() });
-            // SAFETY: The listener is the waiter's, and the fence has signalled.
+            // SAFETY: In FIRED the waiter owns the listener.
             error.with(|e| unsafe { *e = fence.error() });
         }
-        // SAFETY: The listener is the waiter's in FIRED.
+        // SAFETY: In FIRED the waiter owns the listener.
         Poll::Ready(error.with(|e| unsafe { *e }))
     }
 }

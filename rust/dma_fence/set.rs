@@ -2,8 +2,7 @@
 
 //! Sets of fences.
 //!
-//! How a set is collected from what userspace names is in [`collect`](crate::collect), how it is
-//! waited for in [`all`](crate::all).
+//! [`collect`](crate::collect) builds a set, and [`all`](crate::all) waits for its fences.
 
 use crate::{
     all::{
@@ -38,12 +37,12 @@ use kernel::{
 /// The fences of a set. One poll adds at most 256 callbacks.
 pub(crate) type All = WaitAll<ARef<Fence>, Entries<Entry<ARef<Fence>>>, 256>;
 
-/// No deadline.
+/// The value of [`Inner::deadline`] without a deadline.
 const NEVER: i64 = i64::MAX;
 
-/// Fences of any drivers, all of which are waited for.
+/// A set of fences of any drivers, for waiting for all of them.
 ///
-/// A set without any takes no memory.
+/// An empty set needs no allocation.
 ///
 /// # Context
 ///
@@ -61,7 +60,7 @@ const NEVER: i64 = i64::MAX;
 /// # use kernel::{prelude::*, sync::aref::ARef};
 /// # use core::future::poll_fn;
 /// # pub async fn wait(fences: KVVec<ARef<Fence>>) -> Result {
-/// let mut set = FenceSet::new(fences, None)?;        // allocates all that it takes
+/// let mut set = FenceSet::new(fences, None)?;        // nothing is allocated later
 /// set.set_deadline(Delta::from_millis(16));          // drivers may raise their clocks
 /// poll_fn(|cx| set.poll_all(cx)).await               // one wake, however many fences
 /// # }
@@ -75,7 +74,7 @@ pub(crate) struct Inner {
     all: All,
     /// The last deadline that was passed on, in nanoseconds of the monotonic clock.
     deadline: Atomic<i64>,
-    /// How many leaves were looked at when the set was collected.
+    /// The number of fences and leaves from which the set was built.
     visited: usize,
 }
 
@@ -89,7 +88,7 @@ impl Inner {
         }
     }
 
-    /// Returns the first error of the fences, which have signalled.
+    /// Returns the first error of the fences, all of which have signalled.
     fn result(&self) -> Result {
         let reporting = self.all.entries().iter().filter(|e| e.reports);
         reporting
@@ -97,6 +96,7 @@ impl Inner {
             .fold(Ok(()), Result::and)
     }
 
+    /// Returns whether `deadline` is so much earlier than the last one that it is passed on.
     fn deadline_is_news(&self, now: i64, deadline: i64) -> bool {
         let last = self.deadline.load(Relaxed);
         let (left, left_before) = (deadline.saturating_sub(now), last.saturating_sub(now));
@@ -109,17 +109,17 @@ impl FenceSet {
         Self(ManuallyDrop::new(Some(inner.into())))
     }
 
-    /// Drops the fences. The set is empty then.
+    /// Drops the fences. The set is empty afterwards.
     #[cold]
     fn clear(&mut self) {
         drop(self.0.take());
     }
 
-    /// Has the drivers of the fences know that these are wanted `within` that time.
+    /// Tells the drivers of the fences that these are needed `within` a time. This is a hint.
     ///
-    /// A deadline that is later than the last one, or hardly earlier, is not passed on: it has to
-    /// leave less than three quarters of the time that was left. So the number of calls that a
-    /// fence gets is bounded, however often userspace asks.
+    /// A deadline is passed on only if it leaves at most three quarters of the time that the last
+    /// one leaves. So the number of calls for each fence is bounded, however often userspace sets a
+    /// deadline.
     pub fn set_deadline(&self, within: Delta) {
         let Some(inner) = &*self.0 else {
             return;
@@ -154,7 +154,7 @@ impl FenceSet {
         self.0.as_ref().is_some_and(|inner| inner.all.is_polled())
     }
 
-    /// Returns whether there is nothing to wait for.
+    /// Returns whether the set has no fences.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
@@ -162,24 +162,24 @@ impl FenceSet {
 
     /// Returns whether all of the fences have signalled.
     ///
-    /// What was written before they were signalled is visible then.
+    /// If they have, the caller sees all that was written before they were signalled.
     pub fn test_signaled(&self) -> bool {
         self.iter().all(|fence| fence.result().is_some())
     }
 
-    /// Returns how many leaves of containers, and other fences, were looked at to collect the set.
+    /// Returns the number of fences and leaves of containers from which the set was built.
     #[doc(hidden)]
     pub fn visited(&self) -> usize {
         self.0.as_ref().map_or(0, |inner| inner.visited)
     }
 
-    /// Polls until all have signalled. The task of `cx` is woken once, when they have.
+    /// Polls for all fences to have signalled. The task of `cx` is woken once, when they have.
     ///
-    /// Once this was ready the set is empty.
+    /// The set is empty after this was ready.
     ///
     /// # Errors
     ///
-    /// The first error of a fence, in the order in which they were given.
+    /// The first error of a fence, in the order of the list that the set was built from.
     #[inline]
     pub fn poll_all(&mut self, cx: &mut Context<'_>) -> Poll<Result> {
         if self.0.is_none() {
@@ -203,9 +203,7 @@ impl FenceSet {
 }
 
 impl Drop for FenceSet {
-    /// Drops the fences.
-    ///
-    /// Most sets are empty, and each job drops some: so what drops the fences is out of line.
+    /// Drops the fences. That is out of line, since most sets are empty.
     #[inline(always)]
     fn drop(&mut self) {
         if !self.is_empty() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The end of a context that signals fences: see [`context`](crate::context).
+//! The end of a context that signals fences. See [`context`](crate::context).
 
 use crate::{
     armed::{
@@ -38,7 +38,7 @@ use kernel::{
 
 /// The end of a context that signals fences.
 ///
-/// It belongs to the code that knows when jobs are over.
+/// It is owned by the code that handles completions.
 ///
 /// # Context
 ///
@@ -50,7 +50,7 @@ pub struct FenceSignaller {
 }
 
 impl FenceSignaller {
-    /// Returns the signaller whose end of a context this is.
+    /// Returns the signaller of `end`'s context.
     pub(crate) fn new(end: End) -> Self {
         Self { end, next: 1 }
     }
@@ -65,19 +65,19 @@ impl FenceSignaller {
         self.end.timeline()
     }
 
-    /// Signals a fence whose job the hardware has done.
+    /// Signals a fence whose job has completed.
     ///
-    /// Evidence for another timeline is an API violation. Then, and if it is not the fence's turn,
-    /// the fence is orphaned.
+    /// Evidence for another timeline is an API violation. Then, and if the fence is not the next
+    /// one, the fence is orphaned.
     #[inline]
     pub fn complete(&mut self, fence: InFlightFence, done: HwDone, _: &SignallingSection<'_>) {
         self.signal(fence.into_armed(), done.timeline(), done.result());
     }
 
-    /// Signals a fence whose job the hardware had when it stopped.
+    /// Signals a fence whose job was in flight when the hardware has stopped.
     ///
-    /// Evidence for another timeline is an API violation. Then, and if it is not the fence's turn,
-    /// the fence is orphaned.
+    /// Evidence for another timeline is an API violation. Then, and if the fence is not the next
+    /// one, the fence is orphaned.
     pub fn fail(
         &mut self,
         fence: InFlightFence,
@@ -88,11 +88,11 @@ impl FenceSignaller {
         self.signal(fence.into_armed(), stopped.timeline(), Err(error));
     }
 
-    /// Signals a fence whose job will never be given to the hardware.
+    /// Signals a fence whose job will not be submitted to the hardware.
     ///
-    /// The fence must not signal before the dependencies of the job have: others conclude from a
-    /// fence that all before it is over. Calling this earlier is an API violation. Then, and if it
-    /// is not the fence's turn, the fence is orphaned.
+    /// The fence must not signal before the job's dependencies have, since waiters of a fence rely
+    /// on all work before it being done. Calling this earlier is an API violation. Then, and if the
+    /// fence is not the next one, the fence is orphaned.
     pub fn cancel(&mut self, fence: PendingFence, _: &SignallingSection<'_>, error: Error) {
         let (armed, dependencies) = fence.into_parts();
         if !dependencies.test_signaled() {
@@ -111,7 +111,7 @@ impl FenceSignaller {
         }
         self.next += 1;
         let error = result.err().map_or(0, Error::to_errno);
-        // SAFETY: The fence has not signalled, and the reference is passed on.
+        // SAFETY: An `Armed` has not signalled. Its reference is passed on.
         unsafe { own::finish(armed.into_raw(), error) };
     }
 
@@ -128,11 +128,11 @@ impl FenceSignaller {
         }
     }
 
-    /// Signals with `error` those orphans that are next on the timeline, and returns how many are
-    /// left.
+    /// Signals with `error` the orphaned fences that are next on the timeline, and returns the
+    /// number of those that are left.
     ///
-    /// An orphan behind a fence that is still pending or in flight stays until that has signalled.
-    /// Evidence for another timeline is an API violation: nothing is signalled then.
+    /// An orphaned fence after one that is pending or in flight is left until that has signalled.
+    /// Evidence for another timeline is an API violation, and no fence is signalled then.
     pub fn drain_orphans(
         &mut self,
         stopped: &RingStopped,
@@ -145,37 +145,37 @@ impl FenceSignaller {
             return self.count();
         }
         while let Some(fence) = NonNull::new(self.collected(|c| c.first)) {
-            // SAFETY: Orphans are armed, and the list is ours.
+            // SAFETY: Orphans are armed, and the signaller owns the list.
             let seqno = unsafe { own::id(fence) }.1;
             if seqno != self.next {
                 break;
             }
             self.next += 1;
-            // SAFETY: Orphans are armed, and the list is ours.
+            // SAFETY: Orphans are armed, and the signaller owns the list.
             let next = unsafe { *own::next(fence) };
             self.collected(|c| {
                 c.first = next;
                 c.drained += 1;
             });
-            // SAFETY: Orphans have not signalled; the list's reference is passed on.
+            // SAFETY: Orphans have not signalled. The list's reference is passed on.
             unsafe { own::finish(fence, error.to_errno()) };
         }
         self.count()
     }
 
-    /// Calls `f` with what was collected.
+    /// Calls `f` with the orphans that were collected.
     fn collected<R>(&mut self, f: impl FnOnce(&mut Collected) -> R) -> R {
         self.end.collected.with(|collected| {
-            // SAFETY: Only the signaller accesses what was collected, and it is borrowed mutably.
+            // SAFETY: Only the signaller accesses the cell, and it is borrowed mutably.
             f(unsafe { &mut *collected })
         })
     }
 
-    /// Takes in the orphans that have come since the last time.
+    /// Collects the orphans that were added since the last call.
     fn collect(&mut self) {
         let mut next = self.end.orphans.xchg(ptr::null_mut(), Acquire);
         while let Some(fence) = NonNull::new(next) {
-            // SAFETY: Orphans are armed, and this list is ours now.
+            // SAFETY: Orphans are armed, and the exchange has taken the list.
             unsafe {
                 next = *own::next(fence);
                 self.insert(fence);
@@ -183,7 +183,8 @@ impl FenceSignaller {
         }
     }
 
-    /// Inserts a fence. The list is mostly taken in backwards, so its place is mostly the first.
+    /// Inserts a fence in order. The list is mostly processed backwards, so the place is mostly the
+    /// first.
     ///
     /// # Safety
     ///
@@ -191,7 +192,7 @@ impl FenceSignaller {
     unsafe fn insert(&mut self, fence: NonNull<OwnFence>) {
         self.collected(|collected| {
             let mut link: *mut *mut OwnFence = &mut collected.first;
-            // SAFETY: Orphans are armed, and both the list and the new one are ours.
+            // SAFETY: Orphans are armed. The signaller owns the list and the new one.
             unsafe {
                 while let Some(other) = NonNull::new(*link) {
                     if own::id(other).1 > own::id(fence).1 {
@@ -205,11 +206,12 @@ impl FenceSignaller {
         });
     }
 
+    /// Returns the number of orphans that were collected and not signalled.
     fn count(&mut self) -> usize {
         let mut count = 0;
         let mut next = self.collected(|c| c.first);
         while let Some(fence) = NonNull::new(next) {
-            // SAFETY: Orphans are armed, and the list is ours.
+            // SAFETY: Orphans are armed, and the signaller owns the list.
             next = unsafe { *own::next(fence) };
             count += 1;
         }
@@ -219,17 +221,17 @@ impl FenceSignaller {
 
 impl Drop for FenceSignaller {
     fn drop(&mut self) {
-        // Nobody can drain them any more. `FenceContext::free()` deals with them.
+        // They cannot be signalled any more. `FenceContext::free()` handles them.
         let (mut next, drained) = self.collected(|c| (c.first, c.drained));
         while let Some(fence) = NonNull::new(next) {
-            // SAFETY: Orphans are armed, and the list is ours.
+            // SAFETY: Orphans are armed, and the signaller owns the list.
             unsafe {
                 next = *own::next(fence);
                 self.end.push(fence);
             }
         }
         let signalled = (self.next - 1).wrapping_sub(drained);
-        // SAFETY: This end goes.
+        // SAFETY: The end is dropped with this, and is not used again.
         unsafe { self.end.put(signalled.wrapping_neg()) };
     }
 }

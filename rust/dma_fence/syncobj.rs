@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! DRM sync objects, binary and timeline: userspace's handles of fences.
+//! DRM sync objects, binary and timeline: containers of fences for userspace.
 //!
 //! C header: [`include/drm/drm_syncobj.h`](srctree/include/drm/drm_syncobj.h)
 
@@ -60,13 +60,13 @@ use kernel::{
 /// Points to a sync object, of which it owns a reference.
 pub struct SyncObj(NonNull<ffi::DrmSyncobj>);
 
-// SAFETY: Sync objects are counted atomically and may be used from any thread.
+// SAFETY: Sync objects have an atomic reference count and may be used from any thread.
 unsafe impl Send for SyncObj {}
-// SAFETY: All of a sync object that changes is protected by its lock.
+// SAFETY: The fields of a sync object that may change are protected by its lock.
 unsafe impl Sync for SyncObj {}
 
 impl SyncObj {
-    /// Takes over a reference.
+    /// Returns an owned reference to the sync object at `object`.
     ///
     /// # Safety
     ///
@@ -98,13 +98,13 @@ impl SyncObj {
         Ok(unsafe { Self::from_raw(object.cast()) })
     }
 
-    /// Returns the fence of `point`, or, with 0, the fence that the object with `handle` of `file`
-    /// has now.
+    /// Returns the fence of `point` of the object with `handle` of `file`. If `point` is 0, returns
+    /// the current fence of the object.
     ///
     /// # Errors
     ///
-    /// `ENOENT` if there is no object, `EINVAL` if it has no such fence yet: to wait until there is
-    /// one is userspace's part.
+    /// `ENOENT` if there is no object, `EINVAL` if it has no such fence yet. Userspace has to wait
+    /// for the submission.
     ///
     /// # Safety
     ///
@@ -124,26 +124,25 @@ impl SyncObj {
         Ok(unsafe { Fence::from_raw(fence) })
     }
 
-    /// Makes `fence` the object's.
+    /// Replaces the object's fence by `fence`.
     pub fn replace_fence(&self, fence: &Fence) {
-        // SAFETY: Both are valid by their type invariants; the function takes a reference of its
+        // SAFETY: Both are valid by their type invariants. The function takes a reference of its
         // own.
         unsafe { ffi::dma_fence_shim_syncobj_replace(self.0.as_ptr(), fence.as_raw()) };
     }
 
-    /// Makes `fence` that of `point`. Takes no memory, and cannot fail for a fence that is no
-    /// chain.
+    /// Adds `point` with `fence` to the timeline. Does not allocate, and fails for chains only.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if `fence` is a chain. Chains of chains are freed recursively, by as many calls as
-    /// there are levels, and so would overflow the kernel's stack.
+    /// `EINVAL` if `fence` is a chain. Chains of chains are freed recursively, and so could
+    /// overflow the kernel's stack.
     pub fn add_point(&self, node: ChainNode, fence: &Fence, point: u64) -> Result {
         if fence.is_chain() {
             return Err(EINVAL);
         }
         let chain = node.into_raw();
-        // SAFETY: The function takes over the node, which was ours, and takes a reference to the
+        // SAFETY: The ownership of the node passes to the function, which takes a reference to the
         // fence of its own.
         unsafe {
             ffi::dma_fence_shim_syncobj_add_point(
@@ -159,7 +158,7 @@ impl SyncObj {
 
 impl Drop for SyncObj {
     fn drop(&mut self) {
-        // SAFETY: Gives back the reference that it owns.
+        // SAFETY: By the type invariant this owns a reference, which is dropped.
         unsafe { ffi::dma_fence_shim_syncobj_put(self.0.as_ptr()) };
     }
 }

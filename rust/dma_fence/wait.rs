@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Waiting for one fence: a future with a callback on it.
+//! The future of one fence, which has a callback on the fence.
 //!
 //! The protocol is in [`registration`](crate::registration).
 
@@ -38,7 +38,8 @@ use kernel::{
     sync::rcu, //
 };
 
-// SAFETY: The core of `dma_fence` does all that, by its contract with issuers about the lock.
+// SAFETY: `dma_fence_add_callback()` and `dma_fence_remove_callback()` do as documented. Issuers of
+// fences keep the lock valid for a grace period after signalling.
 unsafe impl Source for ARef<Fence> {
     type Node = bindings::dma_fence_cb;
 
@@ -76,7 +77,7 @@ unsafe impl Source for ARef<Fence> {
 
 /// The future of [`Fence::wait`].
 ///
-/// It is cancel safe: a fence that has signalled stays so.
+/// It is cancel safe: a fence that has signalled remains signalled.
 ///
 /// # Context
 ///
@@ -108,8 +109,8 @@ impl Future for FenceFuture {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result> {
         poll_budget(cx, |cx| {
-            // SAFETY: The registration is pinned, this is its only waiter, with one fence, and
-            // `drop` removes it.
+            // SAFETY: The registration is pinned, this is its only waiter, for one fence, and
+            // `drop()` removes it.
             match unsafe { self.registration.poll(&self.fence, cx.waker()) } {
                 Poll::Ready(error) => Poll::Ready(to_result(error)),
                 Poll::Pending => {
@@ -129,10 +130,11 @@ impl Drop for FenceFuture {
     }
 }
 
-/// Tells lockdep that the calling thread may wait for a fence, as C's `dma_fence_wait()` does.
+/// Tells lockdep that the calling thread may wait for a fence, as `dma_fence_wait()` does.
 ///
-/// Futures of this crate do so when a thread polls them. What waits for fences in another way, such
-/// as for room in a queue, is to call this in process context before it blocks.
+/// Futures of this crate do so when they are polled by a thread outside of a task. Code that waits
+/// for fences in another way, such as for room in a queue, has to call this in process context
+/// before it blocks.
 #[inline]
 pub fn might_wait() {
     #[cfg(CONFIG_LOCKDEP)]
@@ -142,7 +144,7 @@ pub fn might_wait() {
     }
 }
 
-/// Calls [`might_wait`] if `cx` is not of a task: then it is a thread that waits.
+/// Calls [`might_wait`] if the waker of `cx` is not that of a task, so that a thread waits.
 #[inline]
 pub(crate) fn annotate(cx: &Context<'_>) {
     if cfg!(CONFIG_LOCKDEP) && TaskRef::of(cx).is_none() {
@@ -150,16 +152,18 @@ pub(crate) fn annotate(cx: &Context<'_>) {
     }
 }
 
+/// Handles the callback of a fence that has signalled.
+///
 /// # Safety
 ///
-/// `node` must be that of a `Registration<ARef<Fence>, L>` which was added to `fence`; to be called
-/// by `dma_fence_signal()` only.
+/// `node` must be that of a `Registration<ARef<Fence>, L>` which was added to `fence`, and only
+/// `dma_fence_signal()` may call this.
 unsafe extern "C" fn fired<L: Listener>(
     fence: *mut bindings::dma_fence,
     node: *mut bindings::dma_fence_cb,
 ) {
-    // SAFETY: By the safety requirements; the core calls a node once, and the fence's error does
-    // not change any more.
+    // SAFETY: By the safety requirements the fence calls its node, once and with its lock held. The
+    // error of a fence that has signalled does not change.
     if let Some(waker) = unsafe { Registration::<ARef<Fence>, L>::fired(node, (*fence).error) } {
         waker.wake();
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! How many jobs, and how much memory of theirs, a queue has room for (R22).
+//! The limits on jobs in a queue: their number and their memory (R22).
 //!
-//! This file names nothing of the kernel, so that the model checker compiles it as it is
+//! This file does not depend on C code, so that the model checker compiles it unchanged
 //! (`rust/kasync/loom/tests/permit.rs`).
 
 use crate::waits;
@@ -22,40 +22,39 @@ use kernel::{
     }, //
 };
 
-/// One waiter, in the word.
+/// The value of one waiter in the word.
 const WAITER: u64 = 1 << 48;
-/// One page, in the word.
+/// The value of one page in the word.
 const PAGE: u64 = 1 << 24;
-/// An empty field of 24 bits. Fields are less than this for moments, when several threads want the
-/// last of something.
+/// The value of an empty field of 24 bits. A field is less than this for a moment when several
+/// threads try to take the last unit.
 const EMPTY: u64 = 1 << 23;
 
-/// Size of the pages that memory is counted in.
+/// The size of the pages in which memory is counted.
 const PAGE_SIZE: usize = 4096;
-/// Both jobs and pages are fewer than this.
+/// The limit that both the number of jobs and the number of pages are less than.
 pub(crate) const LIMIT: u32 = 1 << 22;
 
-/// Room for jobs and for the pages that they keep, with a queue of waiters, first come, first
-/// served.
+/// The room for jobs and for the pages that they occupy, with waiters in FIFO order.
 ///
-/// Both counts are one word, so that taking room and releasing it is one atomic operation each
-/// while nothing waits:
+/// Both counts are in one word, so that taking and releasing room are one atomic operation each
+/// while there are no waiters:
 ///
 /// ```text
 ///   63        48 47            24 23           0
 ///   │  waiters  │ EMPTY + pages  │ EMPTY + jobs │
 /// ```
 ///
-/// Waiters hold `turn` one after the other, in the order in which they came. The one that holds it
-/// looks at the word whenever something was released (see [`waits`]). While there are waiters
-/// nothing is taken past them: so a job with many pages does not starve behind small ones.
+/// Waiters hold `turn` one after the other, in their order. The one that holds it checks the word
+/// whenever room was released (see [`waits`]). While there are waiters, no other caller takes room:
+/// so a job with many pages is not starved by small ones.
 ///
 /// # Invariants
 ///
-/// `turn` is null or from a box, and then does not change any more.
+/// `turn` is null or from a box. Once it is not null it does not change.
 pub(crate) struct Capacity {
     word: Atomic<u64>,
-    /// Made by the first waiter: most queues never have one, and it is as large as all the rest.
+    /// Allocated by the first waiter. Most queues never have one.
     turn: Atomic<*mut Semaphore>,
 }
 
@@ -74,20 +73,20 @@ fn has_room(word: u64, pages: u32) -> bool {
     word % PAGE > EMPTY && word % WAITER / PAGE >= EMPTY + u64::from(pages)
 }
 
-/// Returns what a job with `pages` takes from the word.
+/// Returns the value in the word of the room of a job with `pages`.
 #[inline]
 fn room(pages: u32) -> u64 {
     1 + u64::from(pages) * PAGE
 }
 
-/// Returns how many pages `bytes` are, at most one less than [`LIMIT`].
+/// Returns the number of pages of `bytes`, less than [`LIMIT`].
 #[inline]
 pub(crate) fn pages(bytes: usize) -> u32 {
     u32::try_from(bytes.div_ceil(PAGE_SIZE)).map_or(LIMIT - 1, |pages| pages.min(LIMIT - 1))
 }
 
 impl Capacity {
-    /// Returns room for `jobs` and `pages`, both less than [`LIMIT`].
+    /// Returns a capacity of `jobs` and `pages`, both less than [`LIMIT`].
     pub(crate) fn new(jobs: u32, pages: u32) -> Self {
         let word = (EMPTY + u64::from(pages)) * PAGE + EMPTY + u64::from(jobs);
         // INVARIANT: Null.
@@ -97,7 +96,7 @@ impl Capacity {
         }
     }
 
-    /// Returns what waiters hold one after the other. May sleep.
+    /// Returns the semaphore that waiters hold one after the other. May sleep.
     ///
     /// # Errors
     ///
@@ -106,22 +105,23 @@ impl Capacity {
         let mut turn = self.turn.load(Acquire);
         if turn.is_null() {
             let new = KBox::into_raw(KBox::new(Semaphore::new(1), GFP_KERNEL)?);
-            // INVARIANT: From a box, and only if it was null.
+            // INVARIANT: From a box, and stored only if `turn` was null.
             turn = match self.turn.cmpxchg(ptr::null_mut(), new, Full) {
                 Ok(_) => new,
                 Err(_) => {
                     // SAFETY: From the box above, and not stored.
                     drop(unsafe { KBox::from_raw(new) });
-                    // Read anew: a compare-exchange that fails orders nothing.
+                    // Read again with acquire: a failed compare-exchange orders nothing.
                     self.turn.load(Acquire)
                 }
             };
         }
-        // SAFETY: From a box by the type invariant, which is freed when the capacity is dropped.
+        // SAFETY: By the type invariant `turn` is from a box, which `drop()` frees.
         Ok(unsafe { &*turn })
     }
 
-    /// Takes room for a job with `pages`, unless there is none or something waits.
+    /// Takes room for a job with `pages`, and returns whether it did. Fails if there is no room, or
+    /// there are waiters.
     #[inline]
     pub(crate) fn try_take(&self, pages: u32) -> bool {
         if pages != 0 {
@@ -131,7 +131,7 @@ impl Capacity {
         if has_room(old, 0) && old < WAITER {
             return true;
         }
-        // Also for threads that have found no room only because of this.
+        // Notifies waiters: one may have found no room because of this attempt.
         self.release(0);
         false
     }
@@ -183,7 +183,8 @@ impl Drop for Capacity {
     fn drop(&mut self) {
         let turn = self.turn.load(Relaxed);
         if !turn.is_null() {
-            // SAFETY: From a box by the type invariant. Nothing waits, as nothing has a reference.
+            // SAFETY: By the type invariant `turn` is from a box. There are no waiters, since each
+            // borrows the capacity.
             drop(unsafe { KBox::from_raw(turn) });
         }
     }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Deadlines: somebody wants a fence of the queue by a certain time (R18).
+//! Deadlines: hints that a fence of the queue is needed by a certain time (R18).
 //!
-//! The ring is told, and so are the fences that the queue's jobs wait for. Requests are merged, and
-//! what one poll does is bounded, whatever userspace asks for:
+//! They are passed on to the ring, and to the fences that the queue's jobs wait for. Requests are
+//! merged, and the work of one poll is bounded, whatever userspace requests:
 //!
 //! ```text
 //!   request ─► earlier than the last one, by a millisecond?
 //!                yes: tell the ring; walk over all jobs that wait
-//!                no:  walk on, over the jobs that came since
+//!                no:  continue the walk, over the jobs that came since
 //!   walk: at most WALK jobs and fences in a poll, then the task wakes itself
 //! ```
 
@@ -19,17 +19,17 @@ use crate::{
 use kasync::time::Delta;
 use kernel::bindings;
 
-/// How many jobs and fences are told in one poll, before the job that exceeds it is finished.
+/// The number of jobs and fences in one poll after which a walk pauses.
 const WALK: usize = 256;
 
-/// How much earlier a request has to be, and how much time has to pass, until the same jobs are
-/// told again.
+/// The time by which a request has to be earlier than the last one, or later than its expiry, for
+/// the same jobs to be walked again.
 const STEP: Delta = Delta::from_millis(1);
 
-/// No request.
+/// The value of [`Deadline::told`] without a request.
 const NONE: i64 = i64::MIN;
 
-/// The earliest deadline that a queue's jobs have been told, if any.
+/// The earliest deadline that was passed on to a queue's jobs, if any.
 pub(crate) struct Deadline {
     /// In nanoseconds of the monotonic clock, or [`NONE`].
     told: i64,
@@ -42,18 +42,18 @@ fn now() -> i64 {
 }
 
 impl Deadline {
-    /// Returns that there was no request.
+    /// Returns a deadline without a request.
     pub(crate) const fn new() -> Self {
         Self { told: NONE }
     }
 
-    /// Forgets all requests: the jobs that they were for are over.
+    /// Forgets all requests, when all jobs that they were for have completed.
     #[inline]
     pub(crate) fn clear(&mut self) {
         self.told = NONE;
     }
 
-    /// Handles the request that a job is complete within this time.
+    /// Handles a request that jobs complete within this time.
     #[cold]
     pub(crate) fn request<R: Ring>(
         &mut self,
@@ -64,7 +64,7 @@ impl Deadline {
         let now = now();
         let wanted = now.saturating_add(within.as_nanos().max(0));
         let step = STEP.as_nanos();
-        // What has passed says nothing any more, but is not repeated for each request either.
+        // A deadline that has expired is replaced, but not by each of many requests.
         let again = self.told == NONE
             || self.told.saturating_add(step) <= now
             || wanted.saturating_add(step) <= self.told;
@@ -75,8 +75,8 @@ impl Deadline {
         }
     }
 
-    /// Tells the fences that jobs wait for, from where the last walk has ended. Returns whether
-    /// there are more.
+    /// Passes the deadline on to the fences that jobs wait for, from the end of the last walk.
+    /// Returns whether there are more.
     #[cold]
     pub(crate) fn walk<R: Ring>(&mut self, waiting: &mut WaitList<R>) -> bool {
         if self.told == NONE {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Jobs on their way through a queue.
+//! The state of a job from preparation to retirement.
 
 use crate::{
     submit_list::{
@@ -20,26 +20,26 @@ use dma_fence::{
 };
 use kernel::prelude::*;
 
-/// A job and all that it takes to bring it through the queue, allocated when it is prepared.
+/// A job with its state, allocated when it is prepared. Nothing else is allocated for it later.
 ///
 /// | field | prepared | waiting | in flight |
 /// |---|---|---|---|
 /// | owner | [`Prepared`](crate::Prepared) | the submit list, then the task | the task |
 /// | `stage` | `Prepared` | `Waiting` | `InFlight` |
-/// | `error` | none | set once it is certain that the job will not run | none |
+/// | `error` | none | set once it is known that the job will not run | none |
 pub(crate) struct Node<R: Ring> {
-    /// Links the list that owns the node.
+    /// The next node of the list that owns this one.
     next: *mut Node<R>,
-    /// Taken out when the job is retired.
+    /// `None` once the job was retired.
     pub(crate) job: Option<R::Job>,
     pub(crate) credits: u32,
-    /// How many pages the job keeps.
+    /// The number of pages that the job occupies.
     pub(crate) pages: u32,
     pub(crate) stage: Stage<R>,
     pub(crate) error: Option<Error>,
 }
 
-// SAFETY: `next` belongs to the list that owns the node; all other fields are `Send`, which the
+// SAFETY: Only the list that owns the node uses `next`. All other fields are `Send`, which the
 // assertion below checks.
 unsafe impl<R: Ring> Send for Node<R> {}
 const _: () = {
@@ -49,7 +49,7 @@ const _: () = {
     }
 };
 
-// SAFETY: `next` is a field of the node, which only lists use.
+// SAFETY: `next` is a field of the node that is used by lists only.
 unsafe impl<R: Ring> Link for Node<R> {
     #[inline(always)]
     unsafe fn next(node: *mut Self) -> *mut *mut Self {
@@ -58,17 +58,17 @@ unsafe impl<R: Ring> Link for Node<R> {
     }
 }
 
-/// Jobs that wait.
+/// A list of jobs that wait.
 pub(crate) type WaitList<R> = submit_list::WaitList<Node<R>>;
-/// Jobs in order.
+/// A list of jobs in the order of their submission.
 pub(crate) type Fifo<R> = submit_list::Fifo<Node<R>>;
-/// Committed jobs on their way to the queue's task.
+/// A list of committed jobs that the queue's task has not received yet.
 pub(crate) type SubmitList<R> = submit_list::SubmitList<Node<R>>;
 
-/// Memory of a retired job, for the next one.
+/// The memory of a retired job, which the next one reuses.
 pub(crate) type Memory<R> = MaybeUninit<Node<R>>;
 
-/// Where a job is, with what belongs to it there.
+/// The stage that a job has reached, with its fence.
 ///
 /// ```text
 ///            commit()           submit()             poll_complete(), a reset
@@ -78,31 +78,30 @@ pub(crate) type Memory<R> = MaybeUninit<Node<R>>;
 ///   freed
 /// ```
 pub(crate) enum Stage<R: Ring> {
-    /// Nothing but its owner knows of the job, which is going to wait for these fences.
+    /// The job was not committed. These are its dependencies.
     Prepared(FenceSet),
     /// The job was committed. The fence has the dependencies.
     Waiting(PendingFence),
-    /// The hardware has the job.
+    /// The job was submitted to the hardware.
     InFlight(InFlightFence, Permit, R::InFlight),
 }
 
-/// Room in the ring, in credits. It belongs to a job that the hardware has until that is over
-/// (H23).
+/// A number of credits that a job in flight has taken, until it completes (H23).
 pub(crate) struct Permit(u32);
 
-/// The credits of a ring. They belong to the queue's task, which takes no lock for them.
+/// The credits of a ring. Only the queue's task accesses them, so there is no lock.
 pub(crate) struct Credits {
     free: u32,
     all: u32,
 }
 
 impl Credits {
-    /// Returns a number of credits, all of which are free.
+    /// Returns credits of which `free` are there, all of them free.
     pub(crate) fn new(free: u32) -> Self {
         Self { free, all: free }
     }
 
-    /// Returns how many credits are in flight.
+    /// Returns the number of credits in flight.
     pub(crate) fn taken(&self) -> u32 {
         self.all - self.free
     }
@@ -113,7 +112,7 @@ impl Credits {
         credits <= self.free
     }
 
-    /// Takes credits that are free: see [`Credits::has`].
+    /// Takes credits. They must be free: see [`Credits::has`].
     #[inline]
     pub(crate) fn take(&mut self, credits: u32) -> Permit {
         let taken = credits.min(self.free);
@@ -121,7 +120,7 @@ impl Credits {
         Permit(taken)
     }
 
-    /// Releases the credits of a job that is over.
+    /// Releases the credits of a job that has completed.
     #[inline]
     pub(crate) fn release(&mut self, permit: Permit) {
         self.free += permit.0;
@@ -129,7 +128,7 @@ impl Credits {
 }
 
 impl<R: Ring> Node<R> {
-    /// Returns a node for a job that is being prepared, in `memory` if there is some.
+    /// Returns a node for a job that is being prepared, in `memory` or in newly allocated memory.
     ///
     /// # Errors
     ///
@@ -163,7 +162,7 @@ impl<R: Ring> Node<R> {
         }
     }
 
-    /// Takes the stage out; it becomes `Prepared`.
+    /// Takes the stage, and leaves an empty `Prepared`.
     pub(crate) fn take_stage(&mut self) -> Stage<R> {
         core::mem::replace(&mut self.stage, Stage::Prepared(FenceSet::default()))
     }

@@ -35,7 +35,8 @@
  * jobqueue_abandon()               yes      yes                no        none
  * jobqueue_complete()              yes      yes                yes       none
  * jobqueue_ready()                 yes      yes                yes       none
- * jobqueue_close(), jobqueue_put() yes      yes                no        none
+ * jobqueue_close()                 yes      yes                no        none
+ * jobqueue_put()                   yes      yes                yes       none
  * ===============================  =======  =================  ========  =======================
  *
  * jobqueue_commit() and jobqueue_submit() call poll_ready() and submit() only for the job that they

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A queue of jobs for a ring of the hardware.
+//! A queue of jobs for a hardware ring.
 //!
 //! ```text
 //!   ioctl                      the queue's task
@@ -14,14 +14,15 @@
 //!                       after the jobs before it, and its dependencies
 //! ```
 //!
-//! Jobs of a queue run and complete in the order of their commits. Different queues know nothing of
-//! each other but their fences.
+//! Jobs of a queue run and complete in the order of their commits. Different queues are independent
+//! except for the fences that their jobs wait for.
 //!
-//! A queue may be closed at any time, whatever its jobs are doing: jobs that the hardware does not
-//! have are cancelled, those in flight are waited for. Every fence signals, none early.
+//! A queue may be closed at any time, whatever the state of its jobs. Jobs that were not submitted
+//! to the hardware are cancelled, and jobs in flight are waited for. Every fence signals, and none
+//! signals early.
 //!
-//! The task looks at completions, the time limit, cancellation and readiness in one place, on every
-//! poll. No state of one keeps another from being seen.
+//! The queue's task checks completions, the time limit, cancellation and readiness in one place, on
+//! every poll. So none of these conditions can hide another.
 
 mod c;
 mod capacity;
@@ -38,7 +39,7 @@ mod trace;
 mod usage;
 mod waits;
 
-/// What `pr_*` put before a message.
+/// Prefix of log messages of this crate, looked for by the macros of [`kernel::print`].
 const __LOG_PREFIX: &[u8] = b"jobqueue\0";
 
 pub use dma_fence::{
@@ -73,36 +74,35 @@ use core::{
 use kasync::time::Delta;
 use kernel::prelude::*;
 
-/// What happens after a time limit has passed.
+/// The decision of a ring after a time limit has expired.
 pub enum TimeoutAction {
-    /// Wait for this much longer, at least; then the ring is asked again. Less than a millisecond
-    /// is one.
+    /// The queue waits for at least this much longer, then asks the ring again. Less than a
+    /// millisecond counts as a millisecond.
     Wait(Delta),
-    /// The ring was reset: it will never finish what it has not finished, and can take jobs again.
+    /// The ring was reset: it will not finish any job in flight, and accepts jobs again.
     ///
-    /// The fence of the oldest job gets `ETIME`, those of the others in flight, which were lost
-    /// with it, get `ECANCELED`. Jobs that were not in flight run. Evidence of another timeline
+    /// The fence of the oldest job in flight gets `ETIME`, those of the others, which were lost
+    /// with it, get `ECANCELED`. Jobs that were not in flight run. Evidence for another timeline
     /// than the queue's is refused with a warning, and the queue goes on as after `Wait`.
     Stopped(RingStopped),
     /// The job for which the ring is not ready is cancelled with this error, if it still waits. If
-    /// the time limit was that of a job in flight this is refused with a warning, and the queue
+    /// the time limit was that of a job in flight, this is refused with a warning, and the queue
     /// goes on as after `Wait`.
     Fail(Error),
 }
 
 /// The hardware's side of a queue.
 ///
-/// Only the queue's task uses it, one call at a time, in fence signalling sections: nothing in it
-/// may allocate with reclaim, or wait for something that does.
+/// Only the queue's task calls it, one callback at a time, in fence signalling sections: callbacks
+/// must not allocate with reclaim, or wait for something that does.
 ///
 /// | callback | may sleep | may run in a thread that commits |
 /// |---|---|---|
 /// | `memory` | yes, it is called by `prepare` | always |
 /// | `poll_ready`, `submit`, `poll_complete` | no | yes, with preemption disabled |
-/// | `retire`, `quiesced` | no | if the hardware is through with the job at once |
+/// | `retire`, `quiesced` | no | if the hardware completes the job at once |
 /// | `set_deadline`, `label` | no | no |
-/// | `timed_out` | no, its future awaits | no |
-/// | `destroy` | as any future: no, it awaits | no |
+/// | `timed_out`, `destroy` | no, their futures await | no |
 ///
 /// ```text
 ///              poll_ready() Pending
@@ -116,14 +116,14 @@ pub enum TimeoutAction {
 ///
 /// # Shared resources
 ///
-/// What a ring takes from a pool that other rings use as well (slots, ring room) it takes in
-/// `poll_ready`, in the same order as the other rings, and gives back in `quiesced`. So a queue
-/// with nothing in flight holds nothing that others wait for, unless it is getting ready: then its
-/// time limit runs.
+/// A ring acquires resources that it shares with other rings (slots, ring room) in `poll_ready`, in
+/// the same order as the other rings, and releases them in `quiesced`. So a queue with nothing in
+/// flight holds no shared resource, except while it is getting ready, for which it has a time
+/// limit.
 pub trait Ring: Send + 'static {
     /// A job.
     type Job: Send + 'static;
-    /// What is known of a job that the hardware has.
+    /// The state of a job in flight.
     type InFlight: Send + Sync + 'static;
 
     /// Returns the owner of the queue, for trace events. Only called while these are enabled.
@@ -131,33 +131,33 @@ pub trait Ring: Send + 'static {
         Label::default()
     }
 
-    /// Returns how many bytes a job keeps while it is in the queue, for [`Config::memory`].
+    /// Returns the number of bytes that a job occupies in the queue, for [`Config::memory`].
     fn memory(_job: &Self::Job) -> usize {
         0
     }
 
-    /// Polls for readiness: ready once the hardware can take `job` at once, with all that this
-    /// needs, such as slots, room in the ring, and an address space. At least as many credits as
-    /// the job costs are free.
+    /// Polls for readiness. It is ready once `job` can be submitted, with all that this needs, such
+    /// as slots, room in the ring, and an address space. At least as many credits as the job costs
+    /// are free.
     ///
-    /// May never be polled again after it was pending, if the queue is closed or parked, or the
-    /// time limit passes. Then [`Ring::quiesced`] is called, once nothing is in flight.
+    /// If the queue is closed or parked, or the time limit expires, it may not be polled again
+    /// after it was pending. Then [`Ring::quiesced`] is called once nothing is in flight.
     ///
     /// # Errors
     ///
-    /// The job is cancelled with the error. The hardware does not know it.
+    /// The job is cancelled with the error, without being submitted.
     fn poll_ready(&mut self, job: &mut Self::Job, cx: &mut Context<'_>) -> Poll<Result>;
 
-    /// Hands `job` to the hardware, which is ready for it: [`Ring::poll_ready`] has just returned
-    /// `Ready(Ok(()))` for it, and nothing was called in between.
+    /// Submits `job` to the hardware. [`Ring::poll_ready`] has returned `Ready(Ok(()))` for it, and
+    /// was the last callback before this one.
     fn submit(&mut self, job: &mut Self::Job) -> Self::InFlight;
 
     /// Polls for the completion of the oldest job in flight. If it is pending, the task of `cx`
-    /// must be woken when that may have changed, typically by an
+    /// must be woken when the job completes, typically by an
     /// [`AtomicWaker`](kasync::sync::AtomicWaker).
     ///
-    /// The returned evidence must be of `timeline`, the queue's. May be polled again after it
-    /// was ready, for the same job: then it is ready again, in the same way.
+    /// The returned evidence must be for `timeline`, the queue's. After it was ready it may be
+    /// polled again for the same job, and must be ready again with the same result.
     fn poll_complete(
         &mut self,
         job: &mut Self::InFlight,
@@ -165,19 +165,18 @@ pub trait Ring: Send + 'static {
         cx: &mut Context<'_>,
     ) -> Poll<HwDone>;
 
-    /// Decides what happens after a time limit has passed for the `n`th time in a row.
+    /// Returns a future of the decision after a time limit has expired for the `n`th time in a row.
     ///
-    /// `job` is the oldest job in flight, of which the hardware has not reported the end for
-    /// [`Config::timeout`], or the time of the last [`TimeoutAction::Wait`]. It is `None` if
-    /// nothing is in flight, and [`Ring::poll_ready`] has been pending that long.
+    /// `job` is the oldest job in flight, which has not completed within [`Config::timeout`] or the
+    /// time of the last [`TimeoutAction::Wait`]. It is `None` if nothing is in flight, and
+    /// [`Ring::poll_ready`] has been pending that long.
     ///
-    /// The call itself returns at once. What the decision takes, such as a reset of the ring, is
-    /// awaited in the returned future, which is polled until it is ready. Meanwhile no job is
-    /// submitted, and [`Ring::quiesced`] is not called. All else goes on: jobs that the hardware
-    /// reports to be over end as [`Ring::poll_complete`] says (H20), be it `job` or another, and
-    /// jobs that do not run are cancelled.
+    /// The call itself must not wait. Operations such as a reset of the ring are awaited in the
+    /// returned future, which is polled until it is ready. Meanwhile no job is submitted, and
+    /// [`Ring::quiesced`] is not called. All else goes on: jobs that [`Ring::poll_complete`]
+    /// reports, `job` included, complete (H20), and jobs that will not run are cancelled.
     ///
-    /// In the end the hardware, or the returned action, has to end each job.
+    /// Each job must finally be ended by the hardware or by a returned action.
     fn timed_out(
         &mut self,
         job: Option<&Self::InFlight>,
@@ -185,18 +184,19 @@ pub trait Ring: Send + 'static {
         timeline: Timeline,
     ) -> impl Future<Output = TimeoutAction> + Send + 'static;
 
-    /// Takes note that a job of this queue is wanted within this time, or at once if it is
+    /// Tells the ring that a job of this queue is needed within this time, or at once if it is
     /// negative. This is a hint, for example to raise clocks.
     ///
-    /// The fences that the queue's jobs wait for are told by the queue.
+    /// The queue passes the deadline on to the fences that its jobs wait for.
     fn set_deadline(&mut self, _within: Delta) {}
 
-    /// Takes a job back whose fence has signalled.
+    /// Takes back a job whose fence has signalled.
     fn retire(&mut self, job: Self::Job);
 
-    /// Releases what the ring shares with others: nothing is in flight, whatever waits.
+    /// Releases the resources that the ring shares with others. Nothing is in flight; jobs may
+    /// wait.
     fn quiesced(&mut self);
 
-    /// Ends the ring: the queue is closed, and nothing is in flight. The last call.
+    /// Destroys the ring. The queue is closed, nothing is in flight, and no callback follows.
     fn destroy(self) -> impl Future<Output = ()> + Send;
 }

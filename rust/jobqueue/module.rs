@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Module glue.
+//! The kernel module.
+
 use kernel::prelude::*;
 
 struct JobQueue;
@@ -22,7 +23,8 @@ impl kernel::Module for JobQueue {
 
 impl Drop for JobQueue {
     fn drop(&mut self) {
-        // SAFETY: The module goes. It could not if there was a context.
+        // SAFETY: The module is being unloaded, so no fence context exists: each has a reference to
+        // the module.
         unsafe { dma_fence::module_exit() };
     }
 }

@@ -4,10 +4,10 @@
 
 use kernel::prelude::*;
 
-/// The priority of a queue's jobs, beside those of other queues.
+/// The priority of a queue's jobs relative to those of other queues.
 ///
-/// It is for the ring to tell the firmware. A driver may also run the queue's task on an executor
-/// of its own:
+/// The ring passes it to the firmware. A driver may also run the tasks of queues on executors with
+/// different priorities:
 ///
 /// | | firmware | `executor()` | `DRM_ASAHI_PRIORITY_*` | `DRM_SCHED_PRIORITY_*` |
 /// |---|---|---|---|---|
@@ -24,14 +24,14 @@ use kernel::prelude::*;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub enum Priority {
-    /// Last.
+    /// The lowest priority.
     Low,
     /// The default.
     #[default]
     Medium,
-    /// For jobs whose latency users see.
+    /// For jobs whose latency is visible to users.
     High,
-    /// Before everything else.
+    /// The highest priority.
     Realtime,
 }
 
@@ -56,12 +56,12 @@ impl Priority {
         self as u32
     }
 
-    /// Returns the rank, as firmware and DRM's scheduler count: from 0, the highest, to 3.
+    /// Returns the rank, from 0, the highest, to 3, as firmware and DRM's scheduler count.
     pub const fn rank(self) -> u32 {
         3 - self.level()
     }
 
-    /// Returns the priority of an executor for such queues.
+    /// Returns the priority of an executor for queues of this priority.
     pub const fn executor(self) -> kasync::Priority {
         match self {
             Self::Low | Self::Medium => kasync::Priority::Normal,

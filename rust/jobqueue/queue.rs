@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The handle of a queue, and jobs that are being submitted.
+//! The handle of a queue, and jobs that were prepared for it.
 
 use crate::{
     capacity,
@@ -45,7 +45,7 @@ use kernel::{
     }, //
 };
 
-/// Room for one job in a queue. Dropping it releases the room.
+/// The room of one job in a queue. Dropping it releases the room.
 struct Room<'q, R: Ring>(&'q Shared<R>, u32);
 
 impl<R: Ring> Drop for Room<'_, R> {
@@ -64,18 +64,19 @@ impl<R: Ring> Drop for Room<'_, R> {
 /// | `prepare` | yes | no (allocates, waits) | no | `memory` |
 /// | `Prepared::commit` | yes | yes | no | see there |
 /// | drop of [`Prepared`] | yes | yes | no | none, but `Job` may be dropped |
-/// | `close`, drop | yes | yes | no | none |
-/// | `park`, `unpark`, `parked` | yes | yes | no | none |
+/// | `close`, `park`, `unpark`, `parked` | yes | yes | no | none |
+/// | drop | yes | yes | yes | none |
 ///
-/// No fence of an earlier job signals inside any of these calls.
+/// No fence of an earlier job signals inside any of these calls. Those that are not legal in hard
+/// IRQ take a `spinlock_t` that is taken elsewhere with interrupts enabled; lockdep reports them.
 pub struct JobQueue<R: Ring> {
     shared: Arc<Shared<R>>,
-    /// Taken out when the queue is dropped.
+    /// The handle of the queue's task, taken when the queue is dropped.
     task: ManuallyDrop<JoinHandle<()>>,
 }
 
 impl<R: Ring> JobQueue<R> {
-    /// Returns a new queue, whose task is one of `scope`.
+    /// Creates a queue, whose task belongs to `scope`.
     ///
     /// Cancelling the scope closes the queue. Joining it waits until the last fence has signalled
     /// and [`Ring::destroy`] has returned.
@@ -93,7 +94,7 @@ impl<R: Ring> JobQueue<R> {
         let (emitter, signaller) = FenceContext::new(config.names)?;
         let shared = Shared::new(scope, emitter, limits)?;
         let task = Task::new(shared.clone(), ring, signaller, config);
-        // Polled when there is a job, or the queue is closed or parked.
+        // It is first polled when there is a job, or the queue is closed or parked.
         let task = scope.spawn_idle(name, task.run())?;
         Ok(Self {
             shared,
@@ -101,21 +102,22 @@ impl<R: Ring> JobQueue<R> {
         })
     }
 
-    /// Does all of a submission that may fail. Waits while the queue has no room.
+    /// Prepares a job, with all steps of a submission that can fail. Waits while the queue has no
+    /// room.
     ///
     /// # Context
     ///
-    /// Process context, without locks under which jobs complete: lockdep is told that the caller
-    /// may wait for fences. Of the ring only [`Ring::memory`] runs inside.
+    /// Process context, without locks that are needed for jobs to complete: lockdep is told that
+    /// the caller may wait for fences. Of the ring only [`Ring::memory`] runs inside.
     ///
     /// # Errors
     ///
-    /// - `EINVAL` if the job costs more credits, or keeps more memory, than there may be.
-    /// - `ECANCELED` if the queue's scope is cancelled meanwhile.
-    /// - `ERESTARTSYS` if the thread gets a signal meanwhile.
+    /// - `EINVAL` if the job costs more credits or occupies more memory than the queue has.
+    /// - `ECANCELED` if the queue's scope is cancelled while this waits.
+    /// - `ERESTARTSYS` if a signal becomes pending while this waits.
     /// - `ENOMEM`.
     ///
-    /// It may succeed on a closed queue; then the commit fails.
+    /// It may succeed on a closed queue. Then the commit fails.
     pub fn prepare(
         &self,
         job: R::Job,
@@ -131,7 +133,7 @@ impl<R: Ring> JobQueue<R> {
             return Err(EINVAL);
         }
         if !shared.capacity().try_take(pages) {
-            // Room may depend on fences that only go on when the caller is gone (H35).
+            // The room may depend on fences that signal only after the caller was killed (H35).
             let room = select(shared.scope().cancelled(), shared.capacity().take(pages));
             match block_on_interruptible(room)? {
                 Either::Left(()) => return Err(ECANCELED),
@@ -150,9 +152,9 @@ impl<R: Ring> JobQueue<R> {
         })
     }
 
-    /// Keeps further jobs from the hardware, for a reset or suspend. Idempotent.
+    /// Stops the submission of jobs to the hardware, for a reset or suspend. Idempotent.
     ///
-    /// Jobs in flight go on, and time out. Jobs may be committed as before, and closing goes on.
+    /// Jobs in flight go on, and may time out. Jobs may still be committed, and the queue closed.
     ///
     /// # Context
     ///
@@ -161,7 +163,7 @@ impl<R: Ring> JobQueue<R> {
         self.change(PARKED, 0);
     }
 
-    /// Ends [`JobQueue::park`].
+    /// Resumes the submission of jobs after [`JobQueue::park`].
     ///
     /// # Context
     ///
@@ -170,11 +172,10 @@ impl<R: Ring> JobQueue<R> {
         self.change(0, PARKED);
     }
 
-    /// Waits until the hardware has no job of a parked queue, or the queue is not parked. Cancel
-    /// safe.
+    /// Waits until a parked queue has nothing in flight, or the queue is not parked. Cancel safe.
     ///
-    /// Then [`Ring::quiesced`] was called, and no callback of the ring runs before the queue is
-    /// unparked or closed.
+    /// A parked queue has called [`Ring::quiesced`] by then, and calls no callback of the ring
+    /// before it is unparked or closed.
     ///
     /// # Errors
     ///
@@ -183,8 +184,8 @@ impl<R: Ring> JobQueue<R> {
         submission::parked(&*self.shared).await
     }
 
-    /// Takes no more jobs, and cancels those that the hardware does not have. Does not wait.
-    /// Idempotent.
+    /// Closes the queue: further commits fail, and jobs that are not in flight are cancelled. Does
+    /// not wait. Idempotent.
     ///
     /// # Context
     ///
@@ -200,9 +201,9 @@ impl<R: Ring> JobQueue<R> {
 }
 
 impl<R: Ring> Drop for JobQueue<R> {
-    /// Closes the queue, as [`JobQueue::close`] does.
+    /// Closes the queue, as [`JobQueue::close`] does, but in any context.
     fn drop(&mut self) {
-        // SAFETY: Taken out once, as the queue goes.
+        // SAFETY: The queue is being dropped, so the handle is taken once.
         let task = unsafe { ManuallyDrop::take(&mut self.task) };
         self.shared.close_last(task);
     }
@@ -215,13 +216,13 @@ impl<R: Ring> Drop for JobQueue<R> {
 ///                              └─ drop ─► nothing has happened
 /// ```
 ///
-/// It belongs to the queue that it was prepared for, does not outlive it, and is committed once:
-/// `tests/compile_fail` has programs that try, and do not compile.
+/// It is committed once, to the queue that it was prepared for, and does not outlive the queue.
+/// `tests/compile_fail` has programs that break these rules and do not compile.
 ///
 /// # Context
 ///
 /// See the table of [`JobQueue`].
-#[must_use = "nothing happens before it is committed"]
+#[must_use = "the job does not run unless it is committed"]
 pub struct Prepared<'q, R: Ring> {
     queue: &'q JobQueue<R>,
     node: KBox<Node<R>>,
@@ -230,23 +231,23 @@ pub struct Prepared<'q, R: Ring> {
 }
 
 impl<R: Ring> Prepared<'_, R> {
-    /// Commits the job: from here on it has a fence, which will signal.
+    /// Commits the job, and returns its fence.
     ///
-    /// If nothing is in flight and nothing waits in the queue, the calling thread polls the queue's
-    /// task once, with preemption disabled, and the job may be in flight when this returns. In all
-    /// other cases a worker is woken.
+    /// If the queue has no other job, the calling thread polls the queue's task once, with
+    /// preemption disabled, and the job may be in flight when this returns. Otherwise a worker is
+    /// woken.
     ///
     /// # Context
     ///
-    /// Any but hard IRQ. Of the ring only [`Ring::poll_ready`],
-    /// [`Ring::submit`] and then [`Ring::poll_complete`] may run inside, for this job, where the
-    /// caller could sleep and is in no signalling section, and not on `PREEMPT_RT`. Of the queue's
-    /// fences only that of this job may signal, if the hardware is through with it at once; then
-    /// [`Ring::retire`] and [`Ring::quiesced`] run as well.
+    /// Any but hard IRQ. Of the ring only [`Ring::poll_ready`], [`Ring::submit`] and
+    /// [`Ring::poll_complete`] may run inside, for this job, unless the caller may not sleep or is
+    /// in a signalling section, and never on `PREEMPT_RT`. Of the queue's fences only that of this
+    /// job may signal, if the hardware completes the job at once. Then [`Ring::retire`] and
+    /// [`Ring::quiesced`] run as well.
     ///
     /// # Errors
     ///
-    /// `ECANCELED` if the queue has been closed; then nothing has happened.
+    /// `ECANCELED` if the queue was closed. Then no fence was published.
     pub fn commit(self) -> Result<ARef<Fence>> {
         let queue = self.queue;
         let fence = queue
@@ -255,7 +256,7 @@ impl<R: Ring> Prepared<'_, R> {
         fence.ok_or(ECANCELED)
     }
 
-    /// Gives the job a fence, and returns what the queue's task gets.
+    /// Arms the job's fence. Returns the node, for the queue's task, and the fence.
     #[inline(always)]
     fn arm(self, emitter: &mut FenceEmitter) -> (KBox<Node<R>>, ARef<Fence>) {
         let Prepared {
@@ -269,7 +270,7 @@ impl<R: Ring> Prepared<'_, R> {
         };
         let (fence, pending) = emitter.arm(reservation, dependencies);
         node.stage = Stage::Waiting(pending);
-        // The room belongs to the job, and is released by the queue's task.
+        // The queue's task releases the room when the job is retired.
         core::mem::forget(room);
         (node, fence)
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What a queue and its task share, and how a queue is configured.
+//! The configuration of a queue, and the state that a queue and its task share.
 
 use crate::{
     capacity::{
@@ -39,7 +39,7 @@ use kernel::{
     }, //
 };
 
-/// What the failure of a job means to others (R19).
+/// The effect of a job's failure on other jobs (R19).
 ///
 /// | | a dependency has failed | a job of this queue has failed |
 /// |---|---|---|
@@ -47,45 +47,45 @@ use kernel::{
 /// | `Propagate` | the job does not run, its fence gets the same error | the next one runs |
 /// | `Poison` | as with `Propagate` | later jobs do not run, their fences get the same error |
 ///
-/// A job that does not run still waits for all of its dependencies, and for the jobs before it. Of
-/// several dependencies of one timeline only the last counts.
+/// A job that does not run still completes after all of its dependencies, and after the jobs before
+/// it. Of several dependencies of one timeline, only the last one's error counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OnError {
-    /// Failures mean nothing to other jobs. For rendering.
+    /// Failures have no effect on other jobs. For rendering.
     Ignore,
-    /// Failures go to the jobs that depend on the one that failed.
+    /// Failures propagate to the jobs that depend on the failed one.
     Propagate,
-    /// No job of the queue makes sense after one that failed. For updates of page tables.
+    /// No job of the queue runs after one that has failed. For updates of page tables.
     Poison,
 }
 
-/// How a queue behaves.
+/// The configuration of a queue.
 #[derive(Clone, Copy)]
 pub struct Config {
-    /// Names for the fences: of the driver, and of the queue's kind.
+    /// Names for the fences: that of the driver, and that of the kind of queue.
     pub names: &'static Names,
-    /// How many credits may be in flight, at least one; above 2³² is any number. A job that costs
-    /// more is refused.
+    /// The number of credits that may be in flight. At least one; a number above 2³² is no limit. A
+    /// job that costs more is refused.
     pub credits: usize,
-    /// How many jobs may be in the queue, in flight or not: at least one, less than 2²².
-    /// [`JobQueue::prepare`](crate::JobQueue::prepare) waits while there are as many.
+    /// The number of jobs that may be in the queue, in flight or not. At least one, and less than
+    /// 2²². [`JobQueue::prepare`](crate::JobQueue::prepare) waits while the queue is full.
     pub jobs: usize,
-    /// How many bytes the jobs in the queue may keep, by what [`Ring::memory`] says; `usize::MAX`
-    /// is any number. A job that keeps more is refused, and
+    /// The number of bytes that the jobs in the queue may occupy, as returned by [`Ring::memory`];
+    /// `usize::MAX` is no limit. A job that occupies more is refused, and
     /// [`JobQueue::prepare`](crate::JobQueue::prepare) waits while all jobs together would.
     ///
-    /// Counted in pages of 4 KiB, and above 16 GiB not at all.
+    /// It is counted in pages of 4 KiB. A number above 16 GiB is no limit.
     pub memory: usize,
-    /// Time limit after which [`Ring::timed_out`] is asked: for the oldest job in flight, and if
-    /// nothing is in flight for [`Ring::poll_ready`]. More than zero. It passes at the latest after
+    /// The time limit after which [`Ring::timed_out`] is called: for the oldest job in flight or,
+    /// if nothing is in flight, for [`Ring::poll_ready`]. More than zero. It expires after at most
     /// twice this time.
     pub timeout: Delta,
-    /// What a failure means to others.
+    /// The effect of failures.
     pub on_error: OnError,
 }
 
 impl Config {
-    /// Checks the ranges, and returns how much there is.
+    /// Checks the ranges, and returns the limits.
     pub(crate) fn limits(&self) -> Result<Limits> {
         let jobs = u32::try_from(self.jobs)?;
         let bad = self.credits == 0 || jobs == 0 || jobs >= capacity::LIMIT;
@@ -101,7 +101,7 @@ impl Config {
     }
 }
 
-/// How much there is in a queue: credits in flight, jobs, and pages that these keep.
+/// The limits of a queue: credits in flight, jobs, and pages that jobs occupy.
 pub(crate) struct Limits {
     credits: u32,
     jobs: u32,
@@ -110,19 +110,19 @@ pub(crate) struct Limits {
 
 /// Returns the lock of a queue's order.
 ///
-/// Not part of the generic code around it, which each driver has a copy of: to lockdep the lock's
-/// key, which is this module's, goes with one name, that is, one string at one address.
+/// It is not generic, so this module has the only copy: for lockdep a lock's key has one name, that
+/// is, one string at one address.
 #[inline(never)]
 fn order_lock(emitter: FenceEmitter) -> impl PinInit<SpinLock<FenceEmitter>> {
     new_spinlock!(emitter)
 }
 
-/// What a queue and its task share.
+/// The state that a queue and its task share.
 #[pin_data]
 pub(crate) struct Shared<R: Ring> {
     timeline: Timeline,
     credits: u32,
-    /// How many pages one job may keep.
+    /// The number of pages that one job may occupy.
     pages: u32,
     scope: Scope,
     capacity: Capacity,
@@ -166,7 +166,7 @@ impl<R: Ring> Submission for Shared<R> {
 }
 
 impl<R: Ring> Shared<R> {
-    /// Returns what a queue with these limits shares with its task, as one of `scope`.
+    /// Allocates the state of a queue whose task belongs to `scope`.
     ///
     /// # Errors
     ///
@@ -200,12 +200,12 @@ impl<R: Ring> Shared<R> {
         self.timeline
     }
 
-    /// Returns how many credits may be in flight.
+    /// Returns the number of credits that may be in flight.
     pub(crate) fn credits(&self) -> u32 {
         self.credits
     }
 
-    /// Returns how many pages one job may keep.
+    /// Returns the number of pages that one job may occupy.
     pub(crate) fn pages(&self) -> u32 {
         self.pages
     }
@@ -216,13 +216,13 @@ impl<R: Ring> Shared<R> {
         &self.capacity
     }
 
-    /// Returns the memory of a retired job, if there is some.
+    /// Takes the memory of a retired job from the cache, if there is any.
     #[inline]
     pub(crate) fn take_memory(&self) -> Option<KBox<Memory<R>>> {
         self.cache.take()
     }
 
-    /// Takes back the memory and the room of a retired job. For the task.
+    /// Releases the memory and the room of a retired job. For the task.
     #[inline]
     pub(crate) fn retire(&self, memory: KBox<Memory<R>>, pages: u32) {
         self.cache.put(memory);

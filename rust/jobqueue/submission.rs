@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The submission side of a queue: commits against closing, parking, and the queue's task.
+//! The submission side of a queue: synchronisation of commits, closing, parking and the task.
 //!
-//! This file names nothing of the kernel, so that the model checker compiles it as it is
+//! This file does not depend on C code, so that the model checker compiles it unchanged
 //! (`rust/kasync/loom/tests/submission.rs`).
 //!
 //! ```text
@@ -13,21 +13,23 @@
 //!                                                        ended
 //! ```
 //!
-//! A queue whose handle has gone ends without the lock: whatever was committed came before that.
+//! Both closing and the addition of jobs take the lock. So a job is either in the list when the
+//! task sees that the queue is closed, or was refused (H22). The task reads the flags without the
+//! lock, since each change of them wakes it afterwards.
 //!
-//! Flags change, and jobs are put in, under one lock: so a job is either there when the task sees
-//! that the queue is closed, or refused (H22). The task reads the flags without the lock: whatever
-//! changes them wakes it later.
+//! The drop of the queue's handle does not take the lock, since no commit can run at the same time.
+//! So it is legal in hard interrupts, where a worker on the same CPU may hold the lock. For the
+//! same reason the task of such a queue ends without the lock: all commits came before.
 //!
 //! # Inline polls
 //!
-//! Whatever changes a queue wakes a worker, which polls the task; with one exception. [`commit`]
-//! polls the task itself, once, if nothing is in flight and nothing else waits. The thread cannot
-//! be preempted from before the job is put in until the poll is over, and the queue was neither
-//! closed nor parked when the job was put in. In such a poll the task submits the job, and ends it
-//! if the hardware is through with it by then; it signals no other fence. So no fence of earlier
-//! work waits for the moment at which a thread is scheduled. A new queue is IDLE: nothing polls its
-//! task before the first job.
+//! All changes of a queue wake a worker, which polls the task, with one exception: [`commit`] polls
+//! the task itself, once, if nothing is in flight and no other job waits. Preemption is disabled
+//! from before the addition of the job until the end of that poll, and the queue was neither closed
+//! nor parked when the job was added. The task then submits the job, and completes it if the
+//! hardware is done with it by then. It signals no other fence. So no fence of earlier work depends
+//! on the scheduling of a committing thread. A new queue is IDLE: its task is not polled before the
+//! first job.
 //!
 //! ```text
 //!               the task returns from a poll with nothing left
@@ -64,24 +66,24 @@ use kernel::{
     }, //
 };
 
-/// Flag: the queue takes no more jobs, and those that the hardware does not have will not run.
+/// Flag: commits fail, and jobs that were not submitted will not run.
 pub(crate) const CLOSED: u32 = 1 << 0;
-/// Flag: the hardware gets no more jobs for now.
+/// Flag: no jobs are submitted to the hardware for now.
 pub(crate) const PARKED: u32 = 1 << 1;
-/// Flag: the task has found that the hardware has no job since the queue was parked.
+/// Flag: since the queue was parked, the task has found that nothing is in flight.
 const QUIET: u32 = 1 << 2;
-/// Flag: the task has come to its end.
+/// Flag: the task has ended.
 const ENDED: u32 = 1 << 3;
-/// Flag, with [`CLOSED`]: the queue's handle has gone, so nobody commits, parks or waits any more.
+/// Flag, with [`CLOSED`]: the queue's handle was dropped.
 const GONE: u32 = 1 << 4;
-/// Activity: something is in flight, or waits.
+/// Activity: a job is in flight, or waits.
 pub(crate) const BUSY: u32 = 0;
-/// Activity: nothing is in flight, and nothing waits.
+/// Activity: no job is in flight, and none waits.
 pub(crate) const IDLE: u32 = 1;
-/// Activity: a commit polls the task.
+/// Activity: a commit is polling the task.
 pub(crate) const INLINE: u32 = 2;
 
-/// The flags of a queue, as they were read.
+/// A snapshot of a queue's flags.
 #[derive(Clone, Copy)]
 pub(crate) struct Flags {
     flags: u32,
@@ -89,38 +91,38 @@ pub(crate) struct Flags {
 }
 
 impl Flags {
-    /// Those of a queue whose jobs run.
+    /// The flags of a queue that is neither closed nor parked.
     pub(crate) const OPEN: Self = Self {
         flags: 0,
         cancelled: false,
     };
 
-    /// Returns whether jobs run.
+    /// Returns whether the queue is neither closed nor parked.
     #[inline]
     fn is_open(self) -> bool {
         !self.is_closed() && !self.is_parked()
     }
 
-    /// Returns whether jobs do not run any more.
+    /// Returns whether the queue is closed, or its scope cancelled.
     #[inline]
     pub(crate) fn is_closed(self) -> bool {
         self.flags & CLOSED != 0 || self.cancelled
     }
 
-    /// Returns whether only the task is left.
+    /// Returns whether the queue's handle was dropped.
     #[inline]
     fn is_gone(self) -> bool {
         self.flags & GONE != 0
     }
 
-    /// Returns whether jobs do not run for now.
+    /// Returns whether the queue is parked.
     #[inline]
     pub(crate) fn is_parked(self) -> bool {
         self.flags & PARKED != 0
     }
 }
 
-/// Waits until the hardware has no job of a parked queue, or the queue is not parked. Cancel safe.
+/// Waits until a parked queue has nothing in flight, or the queue is not parked. Cancel safe.
 pub(crate) async fn parked(queue: &impl Submission) -> Result {
     let changed = waits::of(queue)?;
     loop {
@@ -132,84 +134,90 @@ pub(crate) async fn parked(queue: &impl Submission) -> Result {
     }
 }
 
-/// What a queue and its task share. `task` is the queue's own in all calls.
+/// The submission side of a queue. Callers pass the queue's own task as `task`.
 pub(crate) trait Submission: Sized {
-    /// What gives jobs their order.
+    /// The data in the lock: what assigns jobs their place in the order.
     type Order;
     /// A job.
     type Node: Link;
 
-    /// Locks the queue's state: its order, and the right to change the flags.
+    /// Takes the lock, which protects the order and the flags.
     fn lock(&self) -> impl DerefMut<Target = Self::Order>;
 
-    /// Returns the flags, which are changed under the lock, and 0 at first.
+    /// Returns the flags. They are 0 initially, and are changed under the lock, except by
+    /// [`Submission::close_last`].
     fn flag_word(&self) -> &Atomic<u32>;
 
-    /// Returns the activity: [`IDLE`] at first. Only the thread that has the right to poll the task
-    /// changes it.
+    /// Returns the activity. It is [`IDLE`] initially, and only the thread that has the right to
+    /// poll the task changes it.
     fn activity(&self) -> &Atomic<u32>;
 
-    /// Returns the list of committed jobs, which are put in under the lock.
+    /// Returns the list of committed jobs, which are added under the lock.
     fn submit_list(&self) -> &SubmitList<Self::Node>;
 
     /// Returns the scope. Cancelling it closes the queue, and wakes the task.
     fn scope(&self) -> &Scope;
 
-    /// Reads the flags.
+    /// Returns a snapshot of the flags.
     #[inline]
     fn flags(&self) -> Flags {
         Flags {
-            // Pairs with the release in `update_flags()`: what was done to the hardware before the
-            // queue was unparked comes before the next job.
+            // Pairs with the release in `update_flags()`: accesses to the hardware before the queue
+            // was unparked are ordered before the next job.
             flags: self.flag_word().load(Acquire),
             cancelled: self.scope().is_cancelled(),
         }
     }
 
-    /// Takes the jobs that were committed. For the task.
+    /// Moves the jobs that were committed to the end of `jobs`. For the task.
     #[inline]
     fn receive(&self, jobs: &mut WaitList<Self::Node>) {
-        // A commit wakes the task after it has put its job in, so the job is seen then.
+        // A commit wakes the task after it has added its job, so no job is missed.
         if !self.submit_list().is_empty() {
             jobs.receive(self.submit_list());
         }
     }
 
-    /// Returns whether this poll is a commit's. For a task that has left the queue [`IDLE`].
+    /// Returns whether a commit calls this poll. For a task whose last poll has set [`IDLE`].
     #[inline]
     fn is_inline(&self) -> bool {
         self.activity().load(Relaxed) == INLINE
     }
 
-    /// Says whether the task returns with nothing in flight, and nothing waiting. For the task.
+    /// Sets the activity at the end of a poll: `idle` if no job is in flight and none waits. For
+    /// the task.
     #[inline]
     fn set_idle(&self, idle: bool) {
-        // Whatever claims the task later sees this by the order of the claim.
+        // The release of the right to poll orders this before later claims of the task.
         let activity = if idle { IDLE } else { BUSY };
         self.activity().store(activity, Relaxed);
     }
 
-    /// Changes the flags, and returns those before. Only with the lock held.
+    /// Changes the flags, and returns those before.
     #[inline(always)]
-    fn update_flags(&self, change: impl FnOnce(u32) -> u32) -> u32 {
-        let flags = self.flag_word().load(Relaxed);
-        // Pairs with the acquire in `flags()`.
-        self.flag_word().store(change(flags), Release);
-        flags
+    fn update_flags(&self, change: impl Fn(u32) -> u32) -> u32 {
+        let mut flags = self.flag_word().load(Relaxed);
+        loop {
+            // Pairs with the acquire in `flags()`.
+            match self.flag_word().cmpxchg(flags, change(flags), Release) {
+                Ok(_) => return flags,
+                Err(now) => flags = now,
+            }
+        }
     }
 
-    /// Ends a closed queue if it can never receive another job, and returns whether it has. For a
-    /// task with nothing left that has read `flags`.
+    /// Ends a closed queue unless a job was committed before, and returns whether it has ended. For
+    /// a task that has no job left and has read `flags`.
     #[inline]
     fn try_end(&self, flags: Flags) -> bool {
         if flags.is_gone() {
-            // All commits came before the handle went, so their jobs are seen.
+            // Reading GONE with acquire orders this after all commits. So the list is final.
             return self.submit_list().is_empty();
         }
         self.try_end_locked()
     }
 
-    /// Does what [`Submission::try_end`] does while there is a handle.
+    /// Ends a closed queue that still has a handle, as [`Submission::try_end`] does.
     #[cold]
     fn try_end_locked(&self) -> bool {
         let order = self.lock();
@@ -218,18 +226,18 @@ pub(crate) trait Submission: Sized {
         }
         let flags = self.update_flags(|flags| flags | ENDED);
         drop(order);
-        // Otherwise nothing waits: see `is_quiet()`.
+        // If the queue is not parked, `parked()` has no waiters.
         if flags & PARKED != 0 {
             waits::notify(self);
         }
         true
     }
 
-    /// Says that the hardware has no job of a parked queue. For the task.
+    /// Sets [`QUIET`] if the queue is still parked, and wakes the waiters of [`parked`]. For the
+    /// task, when nothing is in flight.
     #[cold]
     fn mark_parked(&self) {
         let order = self.lock();
-        // Not if it was unparked meanwhile.
         let mark = |flags| flags | if flags & PARKED != 0 { QUIET } else { 0 };
         let flags = self.update_flags(mark);
         drop(order);
@@ -238,7 +246,7 @@ pub(crate) trait Submission: Sized {
         }
     }
 
-    /// Returns whether the hardware has no job of a parked queue, or the queue is not parked.
+    /// Returns whether nothing is in flight in a parked queue, or the queue is not parked.
     fn is_quiet(&self) -> bool {
         let _order = self.lock();
         let flags = self.flag_word().load(Relaxed);
@@ -253,7 +261,7 @@ pub(crate) trait Submission: Sized {
         self.update_flags(|flags| (flags | set) & !clear);
         drop(order);
         if set & CLOSED != 0 {
-            // Queues are closed in large numbers, when a file is.
+            // Queues are closed in large numbers when a DRM file is.
             task.wake_batched();
         } else {
             task.wake();
@@ -263,28 +271,26 @@ pub(crate) trait Submission: Sized {
         }
     }
 
-    /// Closes the queue, whose handle goes.
+    /// Closes the queue, whose handle is being dropped. Any context but NMI.
     fn close_last(&self, task: JoinHandle<()>) {
-        let order = self.lock();
         self.update_flags(|flags| flags | CLOSED | GONE);
-        drop(order);
         task.detach_batched();
     }
 
-    /// Puts in the job that `arm` makes, which is called under the lock, and has the task polled.
+    /// Adds the job that `arm` returns, and polls the task or wakes a worker. `arm` is called under
+    /// the lock.
     ///
-    /// Returns `None`, without a call of `arm`, if the queue is closed.
+    /// Returns `None` without calling `arm` if the queue is closed.
     #[inline(always)]
     fn commit<T>(
         &self,
         task: &JoinHandle<()>,
         arm: impl FnOnce(&mut Self::Order) -> (KBox<Self::Node>, T),
     ) -> Option<T> {
-        // Claimed before the job is put in: so no worker is woken for it, and this thread is not
-        // preempted between the two.
+        // Claimed before the job is added, so that no worker is woken for it, and this thread is
+        // not preempted between the two.
         let claim = if self.activity().load(Relaxed) == IDLE {
-            // SAFETY: Polled or dropped below, with preemption disabled and nothing waited for
-            // between.
+            // SAFETY: The claim is polled or dropped below, without waiting in between.
             unsafe { task.claim() }
         } else {
             None
@@ -297,16 +303,16 @@ pub(crate) trait Submission: Sized {
         let (node, result) = arm(&mut order);
         let alone = self.submit_list().put(node);
         drop(order);
-        // So an inline poll need not look at the flags: what changes them later wakes the task.
+        // The inline poll need not read the flags: each later change of them wakes the task.
         let claim = claim.filter(|_| flags.is_open());
         match claim {
-            // Looked at again: the task may have been polled before it was claimed.
+            // Checked again, since the task may have been polled before it was claimed.
             Some(claim) if alone && self.activity().load(Relaxed) == IDLE => {
                 self.activity().store(INLINE, Relaxed);
                 claim.poll_once();
             }
             claim => {
-                // Noted by the claim, if there is one, and passed on to a worker when that goes.
+                // If there is a claim, dropping it passes this wake on to a worker.
                 task.wake();
                 drop(claim);
             }

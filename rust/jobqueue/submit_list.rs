@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Lists of jobs: in order, on their way to the queue's task, and the memory of a retired one on
-//! its way back.
+//! Lists of jobs, and a cache for the memory of a retired job.
 //!
-//! This file names nothing of the kernel, so that the model checker compiles it as it is
+//! This file does not depend on C code, so that the model checker compiles it unchanged
 //! (`rust/kasync/loom/tests/cursor.rs`).
 
 use core::{
@@ -38,15 +37,15 @@ pub(crate) unsafe trait Link: Sized {
 ///
 /// # Invariants
 ///
-/// `first` is null, or the first of a list of nodes from boxes that belong to this list; then
-/// `last` is the last of them.
+/// `first` is null, or points to the first of a chain of nodes from boxes that this list owns. Then
+/// `last` points to the last of them.
 pub(crate) struct Fifo<T: Link> {
     first: *mut T,
     last: *mut T,
     _nodes: PhantomData<KBox<T>>,
 }
 
-// SAFETY: The list owns its nodes, by the type invariant, and shares them with nothing.
+// SAFETY: By the type invariant the list owns its nodes, which are `Send`.
 unsafe impl<T: Link + Send> Send for Fifo<T> {}
 
 impl<T: Link> Fifo<T> {
@@ -66,7 +65,7 @@ impl<T: Link> Fifo<T> {
         self.first.is_null()
     }
 
-    /// Counts the jobs.
+    /// Returns the number of jobs, by a walk over the list.
     pub(crate) fn len(&self) -> u32 {
         let (mut count, mut next) = (0, self.first);
         while !next.is_null() {
@@ -84,22 +83,22 @@ impl<T: Link> Fifo<T> {
         unsafe { self.first.as_mut() }
     }
 
-    /// Adds a job at the end.
+    /// Appends a job.
     pub(crate) fn push(&mut self, node: KBox<T>) {
         let node = KBox::into_raw(node);
         // SAFETY: The node is from a box, which this function owns.
         unsafe { *T::next(node) = ptr::null_mut() };
-        // SAFETY: A list of one node, which is from a box.
+        // SAFETY: `node` is a chain of one node from a box, whose ownership is passed on.
         unsafe { self.append(node, node) };
     }
 
-    /// Adds a list at the end.
+    /// Appends a chain of nodes.
     ///
     /// # Safety
     ///
-    /// `first` to `last` must be a list of nodes from boxes, which the caller passes on.
+    /// `first` to `last` must be a chain of nodes from boxes, whose ownership the caller passes on.
     unsafe fn append(&mut self, first: *mut T, last: *mut T) {
-        // INVARIANT: The nodes belong to this list from here on, by the safety requirements.
+        // INVARIANT: By the safety requirements this list owns the nodes from here on.
         if self.first.is_null() {
             self.first = first;
         } else {
@@ -117,9 +116,9 @@ impl<T: Link> Fifo<T> {
             return None;
         }
         // SAFETY: `node` is a node of this list, by the type invariant.
-        // INVARIANT: What is left of the list.
+        // INVARIANT: The rest of the chain, or null.
         self.first = unsafe { *T::next(node) };
-        // SAFETY: From a box, by the type invariant, and not in the list any more.
+        // SAFETY: By the type invariant the node is from a box. The list does not own it any more.
         Some(unsafe { KBox::from_raw(node) })
     }
 }
@@ -136,7 +135,7 @@ impl<T: Link> Drop for Fifo<T> {
 /// ```text
 ///   first ─► A ─► B ─► C ─► D ◄─ last
 ///                 ▲
-///               cursor: what advance() has returned last; null: none of what is left
+///               cursor: the job that advance() has returned last, or null
 /// ```
 ///
 /// # Invariants
@@ -166,7 +165,7 @@ impl<T: Link> WaitList<T> {
         self.jobs.is_empty()
     }
 
-    /// Counts the jobs.
+    /// Returns the number of jobs, by a walk over the list.
     pub(crate) fn len(&self) -> u32 {
         self.jobs.len()
     }
@@ -177,12 +176,12 @@ impl<T: Link> WaitList<T> {
         self.jobs.first()
     }
 
-    /// Adds a job at the end.
+    /// Appends a job.
     pub(crate) fn push(&mut self, node: KBox<T>) {
         self.jobs.push(node);
     }
 
-    /// Takes the jobs out of `list`, and adds them at the end.
+    /// Moves all jobs of `list` to the end of this one.
     #[inline]
     pub(crate) fn receive(&mut self, list: &SubmitList<T>) {
         list.take(&mut self.jobs);
@@ -192,14 +191,14 @@ impl<T: Link> WaitList<T> {
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<KBox<T>> {
         if self.cursor == self.jobs.first {
-            // INVARIANT: Null. All before the cursor have gone already.
+            // INVARIANT: Null. Jobs before the cursor were removed already.
             self.cursor = ptr::null_mut();
         }
         self.jobs.pop()
     }
 
-    /// Moves the cursor on by one job, and returns that; `None`, and the cursor stays, if it is at
-    /// the last one.
+    /// Moves the cursor to the next job, and returns that. Returns `None` if there is none, and the
+    /// cursor stays.
     pub(crate) fn advance(&mut self) -> Option<&mut T> {
         let next = if self.cursor.is_null() {
             self.jobs.first
@@ -212,7 +211,7 @@ impl<T: Link> WaitList<T> {
         }
         // INVARIANT: The first node, or the one after a node.
         self.cursor = next;
-        // SAFETY: A node of the list, which is borrowed.
+        // SAFETY: `next` is a node of the list, which is borrowed mutably.
         Some(unsafe { &mut *next })
     }
 
@@ -223,7 +222,7 @@ impl<T: Link> WaitList<T> {
     }
 }
 
-/// Committed jobs on their way to the queue's task: many threads put one in, one takes all out.
+/// A lock-free list of committed jobs. Many threads add jobs, and the queue's task takes all.
 ///
 /// ```text
 ///   put: the last one first ──►  C ─► B ─► A  ──► take: all at once, put in order
@@ -231,13 +230,13 @@ impl<T: Link> WaitList<T> {
 ///
 /// # Invariants
 ///
-/// `last` is 0, or the address of the first of a list of nodes from boxes that belong to this list.
+/// `last` is 0, or the address of the first of a chain of nodes from boxes that this list owns.
 pub(crate) struct SubmitList<T: Link> {
     last: Atomic<usize>,
     _nodes: PhantomData<KBox<T>>,
 }
 
-// SAFETY: Nodes are only moved in and out, each by one thread, and are `Send`.
+// SAFETY: A shared list only moves nodes in and out, each by one thread. They are `Send`.
 unsafe impl<T: Link + Send> Sync for SubmitList<T> {}
 // SAFETY: The list owns its nodes, by the type invariant.
 unsafe impl<T: Link + Send> Send for SubmitList<T> {}
@@ -252,13 +251,13 @@ impl<T: Link> SubmitList<T> {
         }
     }
 
-    /// Returns whether there is nothing to take. A thread that puts a job in wakes the task later.
+    /// Returns whether the list has no job. A thread that adds one wakes the task afterwards.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.last.load(Relaxed) == 0
     }
 
-    /// Puts a job in, behind all others. Returns whether there were none.
+    /// Appends a job, and returns whether the list was empty.
     #[inline]
     pub(crate) fn put(&self, node: KBox<T>) -> bool {
         let node = KBox::into_raw(node);
@@ -266,7 +265,7 @@ impl<T: Link> SubmitList<T> {
         loop {
             // SAFETY: The node belongs to this function until the exchange succeeds.
             unsafe { *T::next(node) = last as *mut T };
-            // INVARIANT: The node, with the list behind it. Pairs with `take()`.
+            // INVARIANT: The node, followed by the previous chain. Pairs with `take()`.
             match self.last.cmpxchg(last, node as usize, Full) {
                 Ok(_) => return last == 0,
                 Err(now) => last = now,
@@ -274,20 +273,20 @@ impl<T: Link> SubmitList<T> {
         }
     }
 
-    /// Takes all jobs out, and adds them to `to`.
+    /// Moves all jobs to the end of `to`, in the order of their addition.
     #[inline]
     pub(crate) fn take(&self, to: &mut Fifo<T>) {
-        // INVARIANT: Empty: the list belongs to this function. Pairs with `put()`.
+        // INVARIANT: Empty. This function owns the chain. Pairs with `put()`.
         let last = self.last.xchg(0, Full) as *mut T;
         let (mut rest, mut first) = (last, ptr::null_mut());
         while !rest.is_null() {
             let node = rest;
-            // SAFETY: A node of the list that was taken out, by the type invariant.
+            // SAFETY: By the type invariant `node` is a node of the chain that was taken.
             unsafe { rest = core::mem::replace(&mut *T::next(node), first) };
             first = node;
         }
         if !first.is_null() {
-            // SAFETY: The list that was taken out, in the other direction.
+            // SAFETY: `first` to `last` is the chain that was taken, reversed.
             unsafe { to.append(first, last) };
         }
     }
@@ -296,7 +295,7 @@ impl<T: Link> SubmitList<T> {
 impl<T: Link> Drop for SubmitList<T> {
     #[inline]
     fn drop(&mut self) {
-        // Nobody else has it any more.
+        // No other thread accesses the list any more.
         if self.is_empty() {
             return;
         }
@@ -304,17 +303,18 @@ impl<T: Link> Drop for SubmitList<T> {
     }
 }
 
-/// A cache of one box: the queue's task puts in what a job leaves, the next job takes it.
+/// A cache of one box. The queue's task puts in the memory of a retired job, which the next job
+/// takes.
 ///
 /// # Invariants
 ///
-/// `address` is 0, or that of a box that belongs to this.
+/// `address` is 0, or that of a box that the cache owns.
 pub(crate) struct NodeCache<T> {
     address: Atomic<usize>,
     _box: PhantomData<KBox<T>>,
 }
 
-// SAFETY: The box is only moved in and out, each by one thread.
+// SAFETY: A shared cache only moves the box in and out, each by one thread. It is `Send`.
 unsafe impl<T: Send> Sync for NodeCache<T> {}
 // SAFETY: The cache owns the box, by the type invariant.
 unsafe impl<T: Send> Send for NodeCache<T> {}
@@ -329,17 +329,17 @@ impl<T> NodeCache<T> {
         }
     }
 
-    /// Puts a box in, or frees it if there is one already. Only one thread does this at a time.
+    /// Stores `memory`, or frees it if the cache is full. Only one thread may call this at a time.
     #[inline]
     pub(crate) fn put(&self, memory: KBox<T>) {
         if self.address.load(Relaxed) == 0 {
-            // INVARIANT: From a box. No other thread puts one in, so none is lost. Pairs with
+            // INVARIANT: From a box. No other thread stores one, so none is lost. Pairs with
             // `take()`.
             self.address.store(KBox::into_raw(memory) as usize, Release);
         }
     }
 
-    /// Takes the box out, if there is one.
+    /// Takes the box, if there is one.
     #[inline]
     pub(crate) fn take(&self) -> Option<KBox<T>> {
         if self.address.load(Relaxed) == 0 {
@@ -347,17 +347,17 @@ impl<T> NodeCache<T> {
         }
         // INVARIANT: Empty. Pairs with `put()`.
         let memory = self.address.xchg(0, Full) as *mut T;
-        // SAFETY: Not null, so from a box by the type invariant, and only taken out here.
+        // SAFETY: Not null, so from a box by the type invariant. The exchange has taken it out.
         (!memory.is_null()).then(|| unsafe { KBox::from_raw(memory) })
     }
 }
 
 impl<T> Drop for NodeCache<T> {
     fn drop(&mut self) {
-        // Nobody else has it any more.
+        // No other thread accesses the cache any more.
         let memory = self.address.load(Relaxed) as *mut T;
         if !memory.is_null() {
-            // SAFETY: From a box by the type invariant, and not used any more.
+            // SAFETY: By the type invariant the address is that of a box, which the cache owns.
             drop(unsafe { KBox::from_raw(memory) });
         }
     }

@@ -5,23 +5,23 @@
 //! ```text
 //!   poll_next(), on every poll, in this order:
 //!
-//!     the oldest job in flight is over ──► finish_first(): its fence signals
+//!     the oldest job in flight completes ► finish_first(): its fence signals
 //!     jobs were committed, flags changed, a deadline was set
 //!     the first job that waits:
 //!       its dependencies have signalled,
 //!       and the ring is ready for it ────► submit_first()
 //!       it does not run ─────────────────► cancel_first(): its fence signals
 //!     nothing is in flight ──────────────► Ring::quiesced()
-//!     the time limit has passed ─────────► handle_timeout()
-//!     closed, and nothing is left ───────► Ring::destroy()
+//!     the time limit has expired ────────► handle_timeout()
+//!     closed, and no job is left ────────► Ring::destroy()
 //! ```
 //!
-//! The same is done, but for submitting jobs, while the ring decides what happens after a time
-//! limit has passed.
+//! While the ring decides what happens after a time limit has expired, no job is submitted, and all
+//! other steps are the same.
 //!
-//! One poll goes through this until there is nothing to do, or a number of times: then others have
-//! their turn (H16). A poll in a thread that commits (see [`submission`](crate::submission))
-//! submits its job, ends it if it is over at once, and leaves everything else to a worker.
+//! A poll repeats this until there is nothing to do, or its budget is used up (H16). A poll by a
+//! thread that commits (see [`submission`](crate::submission)) submits the job of that thread,
+//! completes it if the hardware is done with it, and leaves everything else to a worker.
 
 mod events;
 mod jobs;
@@ -80,10 +80,10 @@ use timeouts::{
     Deciding, //
 };
 
-/// How many jobs are submitted or finished in one poll.
+/// The number of jobs that are submitted or completed in one poll.
 const BUDGET: u32 = 64;
 
-/// The task.
+/// The state of a queue's task.
 pub(crate) struct Task<R: Ring> {
     shared: Arc<Shared<R>>,
     ring: R,
@@ -93,31 +93,32 @@ pub(crate) struct Task<R: Ring> {
     in_flight: Fifo<R>,
     credits: Credits,
     signaller: FenceSignaller,
-    /// Nothing was in flight, and nothing waited, at the end of the last poll, if there was one.
+    /// Whether no job was in flight, and none waited, at the end of the last poll.
     is_idle: bool,
-    /// The ring knows that nothing is in flight, and has not been asked for readiness since.
+    /// Whether [`Ring::quiesced`] was called since the last [`Ring::poll_ready`].
     is_quiesced: bool,
     timeout: Delta,
     on_error: OnError,
     /// The error of the first job that has failed, with [`OnError::Poison`].
     poison: Option<Error>,
     deadline: Deadline,
-    /// There are jobs that the deadline has not been passed on to.
+    /// Whether there are jobs that the deadline was not passed on to.
     is_walking: bool,
-    /// How often something else has begun that the time limit is for; the value that the alarm was
-    /// set for, if it is set; and how often that has timed out.
+    /// The number of times that the subject of the time limit has changed.
     progress: u32,
+    /// The value of `progress` that the alarm was set for, if it is set.
     alarm: Option<NonZeroU32>,
+    /// The number of times that the time limit has expired for the current subject.
     timeouts: u32,
     deciding: Deciding,
     budget: u32,
 }
 
-/// What a poll leads to.
+/// The result of a poll.
 enum Event {
-    /// The time limit has passed.
+    /// The time limit has expired.
     TimedOut,
-    /// The queue is closed, and nothing is left.
+    /// The queue is closed, and no job is left.
     End,
 }
 
@@ -152,19 +153,19 @@ impl<R: Ring> Task<R> {
         }
     }
 
-    /// Returns the task's future. Not an `async fn`, which would have the task twice: as its
-    /// argument, and as a variable.
+    /// Returns the task's future. It is not an `async fn`, whose future would contain the state
+    /// twice, as argument and as variable.
     #[expect(clippy::manual_async_fn)]
     pub(crate) fn run(mut self) -> impl Future<Output = ()> + Send {
         async move {
-            // Armed by its first poll.
+            // The alarm is armed by its first poll.
             let mut alarm = pin!(sleep(self.timeout));
             poll_fn(|cx| {
                 self.signaller.subscribe_deadline(cx);
                 Poll::Ready(())
             })
             .await;
-            // Little is kept across these awaits, as it is kept by each queue.
+            // Every queue keeps what lives across these awaits, so it is little.
             while let Event::TimedOut = poll_fn(|cx| self.poll_next(alarm.as_mut(), cx)).await {
                 let (n, timeline) = (self.timeouts, self.signaller.timeline());
                 let job = first_in_flight(&mut self.in_flight);
@@ -177,7 +178,7 @@ impl<R: Ring> Task<R> {
         }
     }
 
-    /// Does all that can be done, in a worker or in a thread that commits.
+    /// Polls the queue, by a worker or by a thread that commits.
     fn poll_next(&mut self, alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Event> {
         let event = if self.is_idle && self.shared.is_inline() {
             self.poll_inline(alarm, cx);
@@ -195,7 +196,7 @@ impl<R: Ring> Task<R> {
         event
     }
 
-    /// Says at the end of a poll whether the next commit may poll the task.
+    /// Sets, at the end of a poll, whether the next commit may poll the task.
     fn set_idle(&mut self, is_idle: bool, cx: &mut Context<'_>) {
         self.shared.set_idle(is_idle);
         self.deadline.clear();
@@ -206,15 +207,15 @@ impl<R: Ring> Task<R> {
         self.is_idle = is_idle;
     }
 
-    /// Submits the job of the thread that commits, whose poll this is, and ends it if the hardware
-    /// is through with it by then. Signals no other fence.
+    /// Submits the job of the committing thread, which calls this, and completes the job if the
+    /// hardware is done with it. Signals no other fence.
     fn poll_inline(&mut self, alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) {
         self.receive();
         match self.poll_first(Flags::OPEN, cx) {
             First::Ready => {
                 self.submit_first();
                 if let Some(done) = self.poll_complete(cx) {
-                    // The hardware was through with it at once. Nothing else is in flight.
+                    // The hardware has completed the job at once. Nothing else is in flight.
                     self.finish_first(done);
                     if self.waiting.is_empty() {
                         self.quiesce();
@@ -226,7 +227,7 @@ impl<R: Ring> Task<R> {
                 }
             }
             First::NotReady => {}
-            // Perhaps the ring has to hear that it is quiet.
+            // If the ring is not quiesced, a worker has to call `quiesced()`.
             First::Waits if self.is_quiesced => return,
             First::None | First::Waits | First::Cancelled => {
                 cx.waker().wake_by_ref();
@@ -234,7 +235,7 @@ impl<R: Ring> Task<R> {
             }
         }
         if self.poll_alarm(alarm, cx).is_ready() {
-            // The worker finds it passed as well.
+            // The worker will find it expired as well.
             cx.waker().wake_by_ref();
         }
     }
@@ -266,7 +267,7 @@ impl<R: Ring> Task<R> {
             };
             let in_flight = !self.in_flight.is_empty();
             if in_flight && !was_in_flight {
-                // What is the oldest now has not been asked whether it is over.
+                // The job that is the oldest now was not checked for completion.
                 continue;
             }
             if self.is_deciding() {
@@ -286,13 +287,14 @@ impl<R: Ring> Task<R> {
         }
     }
 
-    /// Returns whether the ring decides what happens after a time limit has passed.
+    /// Returns whether the ring is deciding what happens after a time limit has expired.
     #[inline]
     fn is_deciding(&self) -> bool {
         self.deciding != Deciding::Nothing
     }
 
-    /// Counts a job that was submitted or finished. Returns whether others have their turn now.
+    /// Counts a job that was submitted or completed. Returns whether the budget is used up, after
+    /// waking the task.
     fn is_over_budget(&mut self, cx: &Context<'_>) -> bool {
         self.budget -= 1;
         let over = self.budget == 0;
@@ -302,7 +304,7 @@ impl<R: Ring> Task<R> {
         over
     }
 
-    /// Takes the jobs that were committed.
+    /// Adds the jobs that were committed to those that wait.
     #[inline]
     fn receive(&mut self) {
         if trace::on() {
@@ -312,7 +314,7 @@ impl<R: Ring> Task<R> {
         }
     }
 
-    /// Passes on that somebody wants a fence of the queue soon (R18).
+    /// Passes on deadlines of the queue's fences (R18).
     #[inline]
     fn poll_deadline(&mut self, cx: &Context<'_>) {
         if let Some(within) = self.signaller.next_deadline() {
@@ -328,12 +330,12 @@ impl<R: Ring> Task<R> {
         }
     }
 
-    /// Tells the ring that nothing is in flight, if it does not know.
+    /// Calls [`Ring::quiesced`], unless it was called already.
     #[inline]
     fn quiesce(&mut self) {
         if !self.is_quiesced {
             self.is_quiesced = true;
-            // Readiness that was pending is not waited for any more.
+            // The time limit of pending readiness ends.
             self.note_progress();
             self.ring.quiesced();
         }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Trace events (`trace.h`): a static branch each while they are disabled.
+//! Trace events (`trace.h`). Each is a static branch while they are disabled.
 //!
 //! ```text
 //! # echo 1 > /sys/kernel/tracing/events/jobqueue/enable
 //! # cat /sys/kernel/tracing/trace_pipe
 //!
 //!  drm_sched_job_queue           received by the task
-//!   └► drm_sched_job_add_dep …   for each fence that it may have to wait for
-//!   └► drm_sched_job_unschedulable …   its turn, and such a fence has not signalled
-//!   └► drm_sched_job_run         the hardware has it
+//!   └► drm_sched_job_add_dep …   for each fence that it depends on
+//!   └► drm_sched_job_unschedulable …   it is the first, and such a fence has not signalled
+//!   └► drm_sched_job_run         submitted to the hardware
 //!   └► drm_sched_job_done        its fence signals
 //! ```
 
@@ -82,34 +82,34 @@ pub struct Label {
     pub client_id: u64,
 }
 
-/// What the events that say how a queue is doing have in common.
+/// The fields that events about the state of a queue have in common.
 pub(crate) struct Traced {
     pub(crate) label: Label,
-    /// Names of the driver, and of the queue's kind.
+    /// The names of the driver and of the kind of queue.
     pub(crate) names: &'static TimelineNames,
-    /// Jobs that wait.
+    /// The number of jobs that wait.
     pub(crate) waiting: u32,
-    /// Credits in flight.
+    /// The number of credits in flight.
     pub(crate) in_flight: u32,
 }
 
 /// The context and sequence number of a fence.
 type Id = (u64, u64);
 
-/// Returns whether any event is enabled. The code for that is kept out of the way.
+/// Returns whether any event is enabled.
 #[inline(always)]
 pub(crate) fn on() -> bool {
-    // SAFETY: A static key of this module, defined in C.
+    // SAFETY: The key is a static of this module, defined in C.
     unsafe { kernel::jump_label::static_branch_unlikely!(ffi::jobqueue_trace_key, ffi::Key, key) }
 }
 
-/// Says that the queue's task has received a job that was committed.
+/// Traces that the queue's task has received a job, with its dependencies.
 pub(crate) fn queue(queue: &Traced, fence: Id, dependencies: &FenceSet) {
     emit(ffi::jobqueue_trace_queue, queue, fence);
     each(ffi::jobqueue_trace_add_dep, fence, dependencies);
 }
 
-/// Says that it is a job's turn, but for its dependencies; once for each job.
+/// Traces, once for each job, the dependencies that the first job still waits for.
 #[cold]
 pub(crate) fn wait(fence: &PendingFence) {
     if !fence.dependencies().is_polled() {
@@ -121,12 +121,12 @@ pub(crate) fn wait(fence: &PendingFence) {
     }
 }
 
-/// Says that the hardware has a job.
+/// Traces that a job was submitted to the hardware.
 pub(crate) fn run(queue: &Traced, fence: Id) {
     emit(ffi::jobqueue_trace_run, queue, fence);
 }
 
-/// Says that a job is over.
+/// Traces that a job has completed.
 #[cold]
 #[inline(never)]
 pub(crate) fn done((context, seqno): Id) {

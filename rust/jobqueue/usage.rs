@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The time that engines work for a client: the keys of `Documentation/gpu/drm-usage-stats.rst`.
+//! Accounting of the time that engines work for a client, for the keys of
+//! `Documentation/gpu/drm-usage-stats.rst`.
 //!
 //! ```text
 //!  jobs in flight     0      1    2    1    0         1      0
@@ -34,22 +35,21 @@ unsafe extern "C" {
     );
 }
 
-/// A clock that an engine's cycles are compared with: one of the two that
-/// `drm-usage-stats.rst` allows.
+/// A reference for an engine's cycles, one of the two that `drm-usage-stats.rst` defines.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Clock {
-    /// The engine's highest clock, in hertz: `drm-maxfreq-<name>`. Also for an engine without
-    /// cycles.
+    /// The engine's maximum frequency in hertz: `drm-maxfreq-<name>`. Also for engines that do not
+    /// count cycles.
     MaxHz(u64),
-    /// The number of cycles so far, busy or not: `drm-total-cycles-<name>`. For an engine whose
-    /// cycles are counted.
+    /// The total number of cycles, busy or not: `drm-total-cycles-<name>`. For engines that count
+    /// cycles.
     TotalCycles(u64),
 }
 
 /// The time that one kind of engine has worked for one client.
 ///
-/// That is the time in which anything of the client was in flight there. Overlapping jobs count
-/// once. As other clients may have been served meanwhile it is an upper bound.
+/// It is the time in which at least one job of the client was in flight. It is an upper bound,
+/// since jobs of other clients may have run meanwhile.
 ///
 /// # Context
 ///
@@ -61,7 +61,7 @@ pub enum Clock {
 /// # Examples
 ///
 /// ```ignore
-/// // In Ring::submit(), as a part of what is known of the job until it is over:
+/// // In Ring::submit(), as a part of the state of a job in flight:
 /// let in_flight = InFlight { hardware, _work: self.usage.begin() };
 /// // In drm_driver.show_fdinfo:
 /// unsafe { file.usage.show(printer, Some(Clock::MaxHz(1_278_000_000))) };
@@ -83,7 +83,7 @@ struct State {
 }
 
 impl State {
-    /// Adds the time until now.
+    /// Adds the time since the last change, if it was busy.
     fn advance(&mut self) {
         let now = Instant::now();
         if self.in_flight > 0 {
@@ -95,7 +95,8 @@ impl State {
 }
 
 impl EngineUsage {
-    /// Returns a new engine without cycles. The name is part of the keys: `drm-engine-<name>`.
+    /// Returns the usage of an engine that does not count cycles. The name is part of the keys:
+    /// `drm-engine-<name>`.
     ///
     /// # Errors
     ///
@@ -104,7 +105,7 @@ impl EngineUsage {
         Self::make(name, None)
     }
 
-    /// Returns a new engine whose hardware counts its busy cycles.
+    /// Returns the usage of an engine whose hardware counts busy cycles.
     ///
     /// # Errors
     ///
@@ -128,7 +129,7 @@ impl EngineUsage {
         )
     }
 
-    /// Begins work for the client, which ends when the result is dropped.
+    /// Records that work for the client begins. It ends when the result is dropped.
     pub fn begin(self: &Arc<Self>) -> Work {
         let mut state = self.state.lock();
         state.advance();
@@ -149,7 +150,7 @@ impl EngineUsage {
         self.state.lock().in_flight != 0
     }
 
-    /// Adds busy cycles, unless the engine is one without cycles.
+    /// Adds busy cycles, if the engine counts them.
     pub fn add_cycles(&self, n: u64) {
         if let Some(cycles) = &mut self.state.lock().cycles {
             *cycles = cycles.wrapping_add(n);
@@ -169,7 +170,7 @@ impl EngineUsage {
         };
         let print = |kind: &CStr, number, unit: &CStr| {
             let name = self.name.as_char_ptr();
-            // SAFETY: The printer is valid by the safety requirements; the strings end with NUL.
+            // SAFETY: The printer is valid by the safety requirements. The strings end with NUL.
             unsafe {
                 jobqueue_print_usage(
                     printer,
@@ -194,12 +195,12 @@ impl EngineUsage {
     }
 }
 
-/// Work of an engine.
+/// Work of an engine that is in flight.
 ///
 /// # Context
 ///
 /// See the table of [`EngineUsage`].
-#[must_use = "it counts as over once it is dropped"]
+#[must_use = "the work ends when this is dropped"]
 pub struct Work(Arc<EngineUsage>);
 
 impl Drop for Work {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Where a task waits: the place in the source at which what it awaits was made.
+//! The place in the source where a task waits.
 //!
-//! Each leaf, a future that has no other inside, remembers the place of the call that has made it,
-//! and leaves it with its task whenever it is polled and not ready. Of several leaves in one task
-//! the one that was polled last counts.
+//! A leaf is a future that has no other future inside. Each leaf records the place of the call that
+//! has created it, and stores it in the task whenever it is polled and not ready. If a task awaits
+//! several leaves, the one that was polled last is shown.
 
 use crate::task::waker::task_of;
 use core::{
@@ -18,15 +18,15 @@ use core::{
 pub struct AwaitSite(&'static Location<'static>);
 
 impl AwaitSite {
-    /// Returns where the function that calls this was called, if that is `#[track_caller]`.
+    /// Returns the place of the call of the current function, which has to be `#[track_caller]`.
     #[track_caller]
     #[inline]
     pub const fn here() -> Self {
         Self(Location::caller())
     }
 
-    /// Records that the task of `cx`, if it is one, waits here. To be called by a leaf that is not
-    /// ready.
+    /// Records that the task of `cx` waits here. Does nothing if the waker of `cx` is not that of a
+    /// task. To be called by a leaf that is not ready.
     ///
     /// Leaves of this crate call it themselves, [`AtomicWaker::register`] among them.
     ///
@@ -48,7 +48,7 @@ impl From<&'static Location<'static>> for AwaitSite {
 
 impl fmt::Display for AwaitSite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The file and its directory: enough to find it.
+        // The file and its directory identify the place.
         let path = self.0.file();
         let start = path.rmatch_indices('/').nth(1).map_or(0, |(at, _)| at + 1);
         write!(f, "{}:{}", &path[start..], self.0.line())

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Lists of what a work item is to do, one after the other.
+//! Batches: lists whose entries one work item processes, one after the other.
 //!
-//! Queueing a work item, and having a worker take it, costs several times what it takes to end a
-//! task. So what comes in large numbers, and may wait for its turn, is put into a batch, which has
-//! one work item for all:
+//! Queueing a work item and waking a worker costs several times as much as ending a task. So tasks
+//! that are woken in large numbers are put into a batch, which has one work item for all:
 //!
 //! ```text
 //!   add(): any thread, any context          the work item: one thread at a time
@@ -22,11 +21,10 @@
 //! | store | load | why |
 //! |---|---|---|
 //! | `add`: `cmpxchg` of `last` (full) | work item: `xchg` of `last` (full) | the links |
-//! | work item: clears its mark, `xchg` | `add`: `cmpxchg`, reads the mark | nothing is left |
+//! | work item: clears its mark, `xchg` | `add`: `cmpxchg`, reads the mark | no link is missed |
 //!
-//! After `add()` the pending mark of the work item is set, by this call or another one, or the item
-//! looks at the list later. So nobody depends on the thread that has put in the first of a list to
-//! go on.
+//! When `add()` returns, the work item is pending or will still take the list. So the processing of
+//! a link never depends on the progress of another thread that calls `add()`.
 
 use crate::{
     cell::OwnedCell,
@@ -48,19 +46,19 @@ use kernel::{
     }, //
 };
 
-/// How many are done until other work items have their turn.
+/// The number of links that are processed until other work items have their turn.
 #[cfg(not(feature = "loom"))]
 const AT_ONCE: u32 = 64;
-/// So that models see what happens between.
+/// One, so that models cover what happens in between.
 #[cfg(feature = "loom")]
 const AT_ONCE: u32 = 1;
 
-/// A place in a batch.
+/// An entry of a batch.
 pub(crate) struct Link(OwnedCell<*mut Link>);
 
-// SAFETY: A link has one owner at a time, see the module.
+// SAFETY: A link has one owner at a time, by the table in the module's documentation.
 unsafe impl Send for Link {}
-// SAFETY: A link has one owner at a time, see the module.
+// SAFETY: A link has one owner at a time, by the table in the module's documentation.
 unsafe impl Sync for Link {}
 
 impl Link {
@@ -69,11 +67,11 @@ impl Link {
     }
 }
 
-/// Things that one work item does.
+/// A list of links, and the work item that processes them.
 ///
 /// # Invariants
 ///
-/// `last` and `rest` are null, or the first of a list of valid links, which belongs to this.
+/// `last` and `rest` are null or point to the first of a list of valid links, which the batch owns.
 #[repr(C)]
 pub(crate) struct Batch {
     /// At offset 0, see [`run`].
@@ -90,8 +88,8 @@ unsafe impl Send for Batch {}
 unsafe impl Sync for Batch {}
 
 impl Batch {
-    /// Returns an empty batch, to be done by a work item on `queue`. To be given to
-    /// [`Batch::init`] before it is used.
+    /// Returns an empty batch, whose work item runs on `queue` and calls `each` with each link.
+    /// [`Batch::init`] must be called before it is used.
     pub(crate) fn new(queue: Queue, each: unsafe fn(NonNull<Link>)) -> Self {
         // INVARIANT: Null.
         Self {
@@ -107,7 +105,7 @@ impl Batch {
     ///
     /// # Safety
     ///
-    /// Nobody uses the batch yet, and it is not moved any more.
+    /// The batch must not be in use yet, and must not be moved afterwards.
     pub(crate) unsafe fn init(&self) {
         // SAFETY: By the safety requirements.
         unsafe { Work::init(self.work.get().cast(), run) };
@@ -119,14 +117,13 @@ impl Batch {
         self.queue
     }
 
-    /// Has `each` called with `link` by the work item. Any context but NMI.
-    ///
-    /// What was written before the call is seen by that.
+    /// Adds `link`. The work item will call `each` with it once, which sees all that was written
+    /// before this call. Any context but NMI.
     ///
     /// # Safety
     ///
-    /// `link` must be valid, in no batch, and stay so until `each` is called. Neither the batch nor
-    /// its queue may go meanwhile. `each` is called with it once.
+    /// `link` must be valid and in no batch, and stay valid until `each` is called with it. The
+    /// batch and its queue must outlive that call.
     pub(crate) unsafe fn add(&self, link: NonNull<Link>) {
         let mut last = self.last.load(Relaxed);
         loop {
@@ -140,7 +137,8 @@ impl Batch {
                 Err(now) => last = now,
             }
         }
-        // SAFETY: The item was initialised. It stays until it has run, as does the queue.
+        // SAFETY: The item was initialised by `init()`. By the safety requirements the batch and
+        // the queue outlive its run.
         unsafe {
             if !self.work.is_pending() {
                 self.queue.enqueue(self.work.get());
@@ -148,7 +146,8 @@ impl Batch {
         }
     }
 
-    /// Takes all that was added out, in order.
+    /// Takes all links that were added, and returns the oldest of them, the head of a list in the
+    /// order of their addition.
     fn take(&self) -> *mut Link {
         // INVARIANT: Null. The list belongs to this function.
         let mut rest = self.last.xchg(ptr::null_mut(), Full);
@@ -163,12 +162,12 @@ impl Batch {
         first
     }
 
-    /// Does what is in the batch, but not too much of it.
+    /// Processes up to [`AT_ONCE`] links, and queues the work item again if there are more.
     ///
     /// # Safety
     ///
-    /// To be called by the work item.
-    unsafe fn do_some(&self) {
+    /// Must be called by the work item.
+    unsafe fn process(&self) {
         // INVARIANT: Null. The list belongs to this function.
         // SAFETY: The cell belongs to the work item.
         let take = |rest: *mut *mut Link| unsafe { rest.replace(ptr::null_mut()) };
@@ -184,7 +183,7 @@ impl Batch {
             let cell = unsafe { &(*link.as_ptr()).0 };
             // SAFETY: The list belongs to this function.
             next = cell.with(|next| unsafe { *next });
-            // SAFETY: The link was added, and is not in the list any more.
+            // SAFETY: The link was added once, and was taken out of the list.
             unsafe { (self.each)(link) };
         }
         if next.is_null() {
@@ -196,8 +195,8 @@ impl Batch {
         // INVARIANT: What is left of the list.
         // SAFETY: The cell belongs to the work item.
         self.rest.with(|rest| unsafe { *rest = next });
-        // SAFETY: The item was initialised, and an item may queue itself until the queue is
-        // destroyed, which waits for that.
+        // SAFETY: The item was initialised by `init()`. The destruction of the queue waits for
+        // items that queue themselves.
         unsafe { self.queue.enqueue(self.work.get()) };
     }
 }
@@ -208,9 +207,9 @@ impl Batch {
 ///
 /// `work` must be the item of a batch.
 unsafe extern "C" fn run(work: *mut work_struct) {
-    // SAFETY: The item is at offset 0 of a batch, which stays until the queue is destroyed, which
-    // waits for this.
+    // SAFETY: The item is at offset 0 of a batch, which outlives the queue. The destruction of the
+    // queue waits for this call.
     let batch = unsafe { &*work.cast_const().cast::<Batch>() };
-    // SAFETY: This is the work item.
-    unsafe { batch.do_some() };
+    // SAFETY: The work item calls this.
+    unsafe { batch.process() };
 }

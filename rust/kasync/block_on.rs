@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Waiting for futures in threads that may sleep.
+//! Functions that wait for futures in threads that may sleep.
 
 use crate::{
     current,
@@ -28,7 +28,8 @@ use kernel::{
     task::might_sleep, //
 };
 
-/// What a thread needs to block: a parker that wakers may outlive.
+/// A reference to the parker of a thread that blocks. Wakers have references to it as well, and may
+/// outlive this one.
 pub(crate) struct Parking(Arc<Parker>);
 
 impl Parking {
@@ -36,8 +37,8 @@ impl Parking {
         Ok(Self(Parker::new()?))
     }
 
-    /// Polls `future` to its end, parked between polls. Calls `late` each time that the parker's
-    /// time limit is over.
+    /// Polls `future` until it is ready, and parks between polls. Calls `late` each time that the
+    /// parker's time limit expires.
     pub(crate) fn block_on<F: Future>(
         &self,
         mut future: Pin<&mut F>,
@@ -72,16 +73,19 @@ impl Parking {
 
     fn waker(&self) -> Waker {
         let data = Arc::into_raw(self.0.clone()).cast();
-        // SAFETY: The vtable does as `RawWaker` demands; the waker owns the reference just made.
+        // SAFETY: The vtable fulfils the contract of `RawWaker`. The waker owns the reference that
+        // was just created.
         unsafe { Waker::from_raw(RawWaker::new(data, &VTABLE)) }
     }
 }
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
 
+/// Returns the reference of a waker.
+///
 /// # Safety
 ///
-/// `data` must be that of a waker made here, which gives up its reference to the caller.
+/// `data` must be that of a waker of [`Parking`], whose reference passes to the caller.
 unsafe fn take(data: *const ()) -> Arc<Parker> {
     // SAFETY: By the safety requirements.
     unsafe { Arc::from_raw(data.cast()) }
@@ -91,7 +95,7 @@ unsafe fn take(data: *const ()) -> Arc<Parker> {
 ///
 /// See `RawWakerVTable`.
 unsafe fn clone(data: *const ()) -> RawWaker {
-    // SAFETY: Borrowed, not dropped here.
+    // SAFETY: The waker keeps its reference, since this one is not dropped.
     let this = ManuallyDrop::new(unsafe { take(data) });
     core::mem::forget((*this).clone());
     RawWaker::new(data, &VTABLE)
@@ -101,7 +105,7 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 ///
 /// See `RawWakerVTable`.
 unsafe fn wake(data: *const ()) {
-    // SAFETY: The waker's reference, ours now.
+    // SAFETY: The waker is consumed, so its reference is this function's.
     unsafe { take(data) }.unpark();
 }
 
@@ -109,7 +113,7 @@ unsafe fn wake(data: *const ()) {
 ///
 /// See `RawWakerVTable`.
 unsafe fn wake_by_ref(data: *const ()) {
-    // SAFETY: Borrowed, not dropped here.
+    // SAFETY: The waker keeps its reference, since this one is not dropped.
     ManuallyDrop::new(unsafe { take(data) }).unpark();
 }
 
@@ -117,7 +121,7 @@ unsafe fn wake_by_ref(data: *const ()) {
 ///
 /// See `RawWakerVTable`.
 unsafe fn drop_waker(data: *const ()) {
-    // SAFETY: The waker's reference, ours now.
+    // SAFETY: The waker is dropped, so its reference is this function's.
     drop(unsafe { take(data) });
 }
 
@@ -125,10 +129,9 @@ unsafe fn drop_waker(data: *const ()) {
 ///
 /// # Context
 ///
-/// Process context, and not where a fence waits for the caller. The thread sleeps between polls, so
-/// the future has to be `Send`: what keeps a thread from sleeping, such as the guard of a spinlock,
-/// is not, and does not live across an await here either. A caller that may not sleep is reported
-/// by `might_sleep()`.
+/// Process context, outside of fence signalling sections. The thread sleeps between polls, so the
+/// future has to be `Send`: guards of spinlocks are not `Send`, and so cannot be held across an
+/// await. A caller that may not sleep is reported by `might_sleep()`.
 ///
 /// ```compile_fail,E0277
 /// # fn f(lock: &std::sync::Mutex<u32>) {
@@ -142,8 +145,8 @@ unsafe fn drop_waker(data: *const ()) {
 ///
 /// # Errors
 ///
-/// `EDEADLK`, with a warning, inside a poll or a signalling section (H15). `ENOMEM`. The future is
-/// dropped then.
+/// `EDEADLK` inside a poll or a signalling section, with a warning (H15). `ENOMEM`. On error the
+/// future is dropped.
 pub fn block_on<F: Future + Send>(future: F) -> Result<F::Output> {
     if current::in_section() {
         api_violation(c"block_on() inside a poll or a signalling section");
@@ -155,7 +158,7 @@ pub fn block_on<F: Future + Send>(future: F) -> Result<F::Output> {
     Ok(parking.block_on(future.as_mut(), || ()))
 }
 
-/// Blocks until `future` is ready or there is a signal for the thread, as system calls do.
+/// Blocks until `future` is ready or a signal is pending for the thread.
 ///
 /// # Context
 ///
@@ -163,7 +166,7 @@ pub fn block_on<F: Future + Send>(future: F) -> Result<F::Output> {
 ///
 /// # Errors
 ///
-/// As [`block_on`]; and `ERESTARTSYS` if there is a signal. The future is dropped then.
+/// As [`block_on`], and `ERESTARTSYS` if a signal is pending. On error the future is dropped.
 pub fn block_on_interruptible<F: Future + Send>(future: F) -> Result<F::Output> {
     if current::in_section() {
         api_violation(c"block_on_interruptible() inside a poll or a signalling section");

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Budgets, which keep a task that is ready again and again from starving the others (H16).
+//! Budgets: they keep a task that is always ready from starving the others (H16).
 //!
-//! Each poll begins with a budget, in the task's header. A leaf, a future that has no other inside,
-//! takes one unit of it whenever it is ready. With no unit left it does not look whether it is
-//! ready: it wakes its task and is pending. So the poll ends, and the task goes to the end of the
-//! workqueue's list. Nothing is lost by that, since a leaf changes nothing unless it is ready.
+//! Each poll of a task starts with a budget. A leaf (a future that has no other future inside)
+//! takes one unit of it whenever it is ready. A leaf that finds no unit left wakes its task and
+//! returns pending without looking whether it is ready. So the poll ends, and the task goes to the
+//! end of the workqueue's list. No event is lost: a leaf changes nothing unless it is ready.
 //!
 //! ```text
 //!              poll begins: 128
@@ -18,19 +18,18 @@
 //!        each leaf: wake, Pending ──► the poll ends ──► end of the list ──► poll begins: 128
 //! ```
 //!
-//! | leaf | takes a unit | put off |
+//! | leaf | takes a unit | pending without a unit |
 //! |---|---|---|
 //! | channels, streams, sleeps | yes | yes |
 //! | [`Notify`], [`Semaphore`], [`JoinHandle`], [`Scope::join`] | yes | yes |
-//! | the time limit of a [`timeout`] | yes | 16 units later: it cuts off what is always ready |
+//! | the time limit of a [`timeout`] | yes | 16 units later: it ends what is always ready |
 //! | [`cancelled`], [`Scope::cancelled`] | once cancelled | 16 units later, as time limits |
-//! | [`yield_now`] | no | it goes to the end of the list anyway |
+//! | [`yield_now`] | no | always pending the first time |
 //!
-//! Combinators, [`select!`], [`join!`] and [`FutureSet`], begin with the next future after a poll
-//! that has used the budget up. So one that is always ready does not keep the others from their
-//! turn.
+//! The combinators [`select!`], [`join!`] and [`FutureSet`] start with another future after a poll
+//! that has used up the budget. So a future that is always ready does not starve the others.
 //!
-//! There is no budget outside of tasks, in [`block_on`] for example: threads are preempted.
+//! There is no budget outside of tasks, for instance in [`block_on`]: threads are preempted.
 //!
 //! [`select!`]: crate::select!
 //! [`join!`]: crate::join!
@@ -62,24 +61,25 @@ use core::{
     }, //
 };
 
-/// Calls `f` with the budget of the task that is polled with `cx`, if there is one: that of the
-/// task whose waker `cx` has, or else, as combinators have wakers of their own, that of the task
+/// Calls `f` with the budget of the task that is polled with `cx`, if there is one.
+///
+/// It is the task of the waker of `cx` or, since combinators have wakers of their own, the task
 /// that this thread is polling.
 #[inline]
 fn with<R>(cx: &Context<'_>, f: impl FnOnce(Option<&Budget>) -> R) -> R {
     match task_of(cx.waker()).or_else(current_task) {
-        // SAFETY: The waker keeps its task valid; and the current task is valid until its poll
-        // returns, which has called us.
+        // SAFETY: A waker keeps its task valid, and the current task is valid until its poll
+        // returns, which is this function's caller.
         Some(task) => f(Some(unsafe { task.as_ref() }.budget())),
         None => f(None),
     }
 }
 
-/// Polls a leaf by `f` if the task's budget allows it. Being ready takes one unit. Without any left
-/// the task is woken, `f` is not called, and the result is pending.
+/// Calls `f`, which polls a leaf, if the task has budget left, and takes one unit if the result is
+/// ready. With no unit left, wakes the task and returns pending without calling `f`.
 ///
-/// `f` does what a poll does: it leaves the waker with what it waits for if it is pending. It must
-/// not be ready but through its result, since what is not counted may be ready for ever.
+/// `f` has to meet the contract of [`Future::poll`]. It must not loop over something that may be
+/// ready for ever, since only its result is counted.
 ///
 /// # Context
 ///
@@ -89,7 +89,7 @@ fn with<R>(cx: &Context<'_>, f: impl FnOnce(Option<&Budget>) -> R) -> R {
 ///
 /// # Examples
 ///
-/// A leaf that is always ready, and yet leaves room for others:
+/// A leaf that is always ready, but does not starve others:
 ///
 /// ```
 /// # use kernel::host::World;
@@ -119,7 +119,8 @@ pub fn poll_budget<T>(
     poll_beyond(cx, OVERDRAFT, f)
 }
 
-/// Polls a time limit, or a cancellation, which may overdraw the budget.
+/// Calls `f` as [`poll_budget`] does, for a time limit or a cancellation, which may overdraw the
+/// budget.
 #[inline]
 pub(crate) fn poll_limit<T>(
     cx: &mut Context<'_>,
@@ -128,7 +129,7 @@ pub(crate) fn poll_limit<T>(
     poll_beyond(cx, 0, f)
 }
 
-/// Polls by `f` as long as more than `end` units are left.
+/// Calls `f` if more than `end` units are left, and takes one if the result is ready.
 #[inline]
 fn poll_beyond<T>(
     cx: &mut Context<'_>,
@@ -148,9 +149,9 @@ fn poll_beyond<T>(
     poll
 }
 
-/// Returns at which of `n` children a combinator that is pending begins the next time, if it was
-/// `first` this time. The first child has precedence, but if the budget is used up those before may
-/// have had all of it, so that the next one's turn comes first.
+/// Returns the index of the child, of `n`, that a pending combinator polls first the next time, if
+/// it was `first` this time. This is 0 unless the budget is used up: then the children polled so
+/// far may have taken all of it, and the next one's turn comes first.
 #[doc(hidden)]
 pub fn rotate(cx: &Context<'_>, first: usize, n: usize) -> usize {
     if with(cx, |budget| {
@@ -163,12 +164,11 @@ pub fn rotate(cx: &Context<'_>, first: usize, n: usize) -> usize {
     }
 }
 
-/// Returns how many leaves may still be ready in this poll of the task that the calling thread is
-/// polling. For tests.
+/// Returns the number of units left to the task that the calling thread is polling. For tests.
 #[doc(hidden)]
 pub fn budget_left() -> Option<u32> {
     let task = current_task()?;
-    // SAFETY: Valid until the poll returns, which has called us.
+    // SAFETY: The task is valid until its poll returns, which is this function's caller.
     let left = unsafe { task.as_ref() }.budget().left();
     Some((left - OVERDRAFT).max(0) as u32)
 }
@@ -185,8 +185,8 @@ impl Future for ConsumeBudget {
     }
 }
 
-/// Takes one unit of the budget, and goes to the end of the list if none is left. For loops that
-/// may be long and have no other leaf in them. Cancel safe.
+/// Returns a future that takes one unit of the budget, and waits for the task's next poll if none
+/// is left. For long loops that await no other leaf. Cancel safe.
 ///
 /// # Context
 ///

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Cells that one side owns at a time, by a protocol.
+//! Cells that have one owner at a time.
 //!
-//! [`kernel::types::Opaque`] is for values that C changes, and pins what contains it. A cell here
-//! is a plain value, and the model checker watches each access to it: it reports two that nothing
-//! orders, which it cannot do for an `UnsafeCell` of the compiler.
+//! [`kernel::types::Opaque`] is for values that C code changes, and pins its container. An
+//! [`OwnedCell`] is a plain value whose accesses the model checker tracks: it reports data races,
+//! which it cannot do for [`core::cell::UnsafeCell`].
 
 #[cfg(not(feature = "loom"))]
 use core::cell::UnsafeCell;
 #[cfg(feature = "loom")]
 use loom::cell::UnsafeCell;
 
-/// A cell whose owner changes by a protocol that the type which contains it describes.
+/// A cell that has one owner at a time. The containing type documents which one.
 pub struct OwnedCell<T>(UnsafeCell<T>);
 
 impl<T> OwnedCell<T> {
@@ -22,7 +22,7 @@ impl<T> OwnedCell<T> {
 
     /// Calls `f` with a pointer to the content, which is valid for the time of the call.
     ///
-    /// The caller may use the pointer as far as it owns the cell then.
+    /// Only the owner of the cell may dereference it.
     #[inline(always)]
     #[cfg(not(feature = "loom"))]
     pub fn with<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
@@ -38,7 +38,7 @@ impl<T> OwnedCell<T> {
 
 #[cfg(feature = "loom")]
 impl<T> Drop for OwnedCell<T> {
-    /// Counts as an access: to free a cell is for its owner.
+    /// Counts as an access, since only the owner may free a cell.
     fn drop(&mut self) {
         self.0.with_mut(|_| ());
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Several futures in one task.
+//! Futures that combine others in one task.
 
 use crate::budget::rotate;
 use core::{
@@ -13,12 +13,12 @@ use core::{
 };
 use pin_project_lite::pin_project;
 
-/// Which of two futures was ready.
+/// The output of the one of two futures that was ready first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Either<A, B> {
-    /// The first.
+    /// The output of the first one.
     Left(A),
-    /// The second.
+    /// The output of the second one.
     Right(B),
 }
 
@@ -53,11 +53,11 @@ impl<A: Future, B: Future> Future for Select<A, B> {
     }
 }
 
-/// Waits for the first of two futures to be ready.
+/// Returns a future that is ready with the output of whichever of two futures is ready first.
 ///
-/// Both are polled by the same task, `a` first, so that `a` wins when both are ready: cancellation
-/// belongs there. Only after a poll in which they have used up the task's budget is `b` polled
-/// first. The other one is dropped with the returned future: it should be cancel safe (H24).
+/// Both are polled by the same task. `a` is polled first, so it wins if both are ready:
+/// cancellation belongs there. After a poll that has used up the task's budget, `b` is polled
+/// first. The other future is dropped with the returned one, and should be cancel safe (H24).
 ///
 /// # Context
 ///
@@ -68,7 +68,7 @@ pub fn select<A: Future, B: Future>(a: A, b: B) -> Select<A, B> {
 
 pin_project! {
     #[project = StepProj]
-    /// A future, then its output.
+    /// A future that has not ended, or its output.
     #[doc(hidden)]
     pub enum MaybeDone<F: Future> {
         Running {
@@ -82,12 +82,12 @@ pin_project! {
 }
 
 impl<F: Future> MaybeDone<F> {
-    /// Returns a future that is to be polled.
+    /// Returns `future`, not polled yet.
     pub fn new(future: F) -> Self {
         MaybeDone::Running { future }
     }
 
-    /// Polls, and returns whether the output is there.
+    /// Polls the future if it has not ended, and returns whether its output is available.
     pub fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
         if let StepProj::Running { future } = self.as_mut().project() {
             match future.poll(cx) {
@@ -101,7 +101,7 @@ impl<F: Future> MaybeDone<F> {
         true
     }
 
-    /// Takes the output, which is there once.
+    /// Takes the output. Returns `None` if the future has not ended, or its output was taken.
     pub fn take(self: Pin<&mut Self>) -> Option<F::Output> {
         match self.project() {
             StepProj::Done { output } => output.take(),
@@ -129,7 +129,8 @@ impl Future for YieldNow {
     }
 }
 
-/// Lets other tasks go first: the task goes to the end of its queue once (H16). Cancel safe.
+/// Returns a future that is pending once, so that the task goes to the end of the workqueue's list
+/// and other tasks are polled first (H16). Cancel safe.
 pub fn yield_now() -> YieldNow {
     YieldNow { yielded: false }
 }

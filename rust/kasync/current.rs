@@ -2,9 +2,9 @@
 
 //! The task that the calling thread is polling.
 //!
-//! Threads that are inside a poll, or a signalling section of another kind, are in a table. The
-//! workqueue's current work item would not do: that item may be another's and freed already, and a
-//! poll need not run on a worker.
+//! Threads that are inside a poll or another signalling section are in a table. The workqueue's
+//! `current_work()` cannot replace it: the item may not be that of a task, it may be freed already,
+//! and not every poll runs on a worker.
 
 use crate::thread;
 use core::{
@@ -14,7 +14,7 @@ use core::{
 
 #[cfg(not(feature = "loom"))]
 mod table;
-/// The model checker resets thread locals, but not the tables of others.
+/// A thread-local variable: the model checker resets those between executions, but no statics.
 #[cfg(feature = "loom")]
 mod table {
     use core::cell::Cell;
@@ -40,20 +40,20 @@ use table::{
     with_entry, //
 };
 
-/// The entry of a signalling section that is no poll, in the place of a task.
+/// The entry of a thread that is in a signalling section but polls no task.
 const NO_TASK: u64 = 1;
 
-/// A thread that may block and is in no section, so that a poll may begin there.
+/// Proof that the calling thread may poll a task.
 #[derive(Clone, Copy)]
 pub(crate) struct PollContext {
-    /// As [`thread::id`].
+    /// The thread, as [`thread::id`] names it.
     thread: u64,
-    /// Not for other threads.
+    /// Keeps this on its thread.
     _thread: PhantomData<*mut ()>,
 }
 
 impl PollContext {
-    /// Returns the calling thread if a poll may begin there.
+    /// Returns the proof if the calling thread may block and is in no signalling section.
     #[inline]
     pub(crate) fn may_poll() -> Option<Self> {
         let thread = thread::blocking_id();
@@ -63,7 +63,7 @@ impl PollContext {
         Some(Self::new(thread))
     }
 
-    /// Returns the calling thread, which is a worker's.
+    /// Returns the proof for the calling thread, which is a worker.
     #[inline]
     pub(crate) fn worker() -> Self {
         Self::new(thread::id())
@@ -83,7 +83,7 @@ impl PollContext {
     }
 }
 
-/// Calls `f` with the thread known to be inside a signalling section.
+/// Calls `f` with the calling thread marked as being inside a signalling section.
 pub(crate) fn enter_section<R>(f: impl FnOnce() -> R) -> R {
     let thread = thread::id();
     if entry(thread).is_some() {

@@ -32,39 +32,40 @@ use kernel::{
 /// The content of an executor. It lives until the workqueue is destroyed.
 #[repr(C)]
 pub(crate) struct Inner {
-    /// At offset 0, see [`close`]. For closing on another thread.
+    /// The work item that closes the executor on another thread. At offset 0, see [`close`].
     closer: Work,
     core: Arc<Core>,
     root: Scope,
-    /// Allocated beforehand, as closing may not fail.
+    /// Allocated beforehand, since closing must not fail.
     parking: Parking,
     closing: SetOnce<()>,
     closed: SetOnce<()>,
 }
 
-// SAFETY: `closer` is used once, after the last handle is gone; the rest is `Sync`.
+// SAFETY: `closer` is used once, after the last handle was dropped; all other fields are `Sync`.
 unsafe impl Sync for Inner {}
-// SAFETY: Nothing in it depends on the thread.
+// SAFETY: No field is tied to the thread that has created it.
 unsafe impl Send for Inner {}
 
 /// The priority of an executor's workers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Priority {
-    /// That of normal threads.
+    /// The priority of normal threads.
     #[default]
     Normal,
-    /// `WQ_HIGHPRI`: before normal threads. For tasks that are short and hold up others.
+    /// `WQ_HIGHPRI`: a higher priority than that of normal threads, for short tasks that others
+    /// wait for.
     High,
 }
 
 /// An executor: a workqueue of its own, and the root of a tree of scopes.
 ///
-/// Dropping it shuts it down as [`Executor::shutdown`] does, and so blocks until all tasks have
-/// ended: the code that they run cannot go away before them if its owner owns the executor. Where
-/// blocking is impossible, inside a poll, in an interrupt or in atomic context, the rest is handed
-/// over to a thread of this module (H31). A task may hold the last reference to its own executor.
-/// When a module goes, it waits for tasks that run its code, and reports them, whatever has become
-/// of their executor.
+/// Dropping an executor shuts it down as [`Executor::shutdown`] does, and so blocks until all tasks
+/// have ended. A module that owns the executor can therefore not be unloaded before its tasks have
+/// ended. Where blocking is impossible (inside a poll, in an interrupt, in atomic context), a
+/// thread of this crate's module does the rest (H31). A task may hold the last reference to its own
+/// executor. The unloading of a module waits for all tasks that run its code and reports them, even
+/// if their executor was leaked.
 ///
 /// # Context
 ///
@@ -77,7 +78,7 @@ pub enum Priority {
 pub struct Executor(Arc<Inner>);
 
 impl Executor {
-    /// Makes an executor with an UNBOUND | MEM_RECLAIM workqueue of its own. May sleep.
+    /// Creates an executor with a `WQ_UNBOUND | WQ_MEM_RECLAIM` workqueue of its own. May sleep.
     ///
     /// # Errors
     ///
@@ -86,7 +87,7 @@ impl Executor {
         Self::with_priority(name, Priority::Normal)
     }
 
-    /// Makes an executor with workers of that priority. See [`Executor::new`].
+    /// Creates an executor whose workers have `priority`. See [`Executor::new`].
     ///
     /// # Errors
     ///
@@ -115,7 +116,7 @@ impl Executor {
                 Ok(executor)
             }
             Err(e) => {
-                // SAFETY: Nobody else knows the queue.
+                // SAFETY: No other reference to the queue exists.
                 unsafe { queue.destroy() };
                 Err(e)
             }
@@ -127,13 +128,13 @@ impl Executor {
         &self.0.root
     }
 
-    /// Cancels the root scope, waits until all tasks have ended, then frees the workqueue. May
-    /// sleep for as long as the tasks take. Spawning fails from the moment it is called.
+    /// Cancels the root scope, waits until all tasks have ended, then frees the workqueue. Sleeps
+    /// until the last task has ended. Spawning fails as soon as this is called.
     ///
     /// # Errors
     ///
-    /// `EDEADLK`, reported loudly, inside a poll or a signalling section. `EBUSY` if another thread
-    /// is at it.
+    /// `EDEADLK` inside a poll or a signalling section, with a warning. `EBUSY` if another thread
+    /// is shutting the executor down.
     pub fn shutdown(&self) -> Result {
         if current::in_section() {
             api_violation(c"an executor is shut down inside a poll or a signalling section");
@@ -157,7 +158,7 @@ impl Inner {
         self.root.join_on(&self.parking)?;
         // ... no wake that still saw one of them incomplete ...
         rcu::synchronize_rcu();
-        // SAFETY: ... so nobody queues any more: complete tasks are not queued.
+        // SAFETY: ... so no work item is queued any more: complete tasks are not queued.
         unsafe { self.core.queue().destroy() };
         inspect::unregister(&self.root);
         self.closed.populate(());
@@ -171,26 +172,27 @@ impl Drop for Executor {
             return;
         }
         if !current::in_section() && thread::blocking_id() != 0 {
-            // Nobody else is at it, as this was the last handle; and blocking is legal here.
+            // This was the last handle, so no other thread closes it. Blocking is legal here.
             let _closed = self.0.close();
             return;
         }
         self.0.root.cancel();
         let inner = Arc::into_raw(self.0.clone());
-        // SAFETY: `close()` takes the reference back. The last handle is gone, so this happens
-        // once.
+        // SAFETY: `close()` takes over the reference. The last handle is being dropped, so the item
+        // is queued once.
         unsafe { workqueue::run_later((*inner).closer.get(), close) };
     }
 }
 
-/// Closes an executor that was handed over, on a thread that may block.
+/// Closes an executor whose last handle was dropped where blocking is impossible.
 ///
 /// # Safety
 ///
-/// `closer` must be that of an executor whose last handle is gone, with a reference for the callee.
+/// `closer` must be the field of an executor whose last handle was dropped. The caller passes on a
+/// reference to that executor.
 unsafe extern "C" fn close(closer: *mut work_struct) {
-    // SAFETY: `closer` is at offset 0, and the reference was made for us.
+    // SAFETY: `closer` is at offset 0 of an `Inner`, to which the caller passes on a reference.
     let inner = unsafe { Arc::from_raw(closer.cast_const().cast::<Inner>()) };
-    // Cannot fail: not in a poll, and nobody else is at it.
+    // Cannot fail: this is not a poll, and no other thread closes the executor.
     let _closed = inner.close();
 }

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Memory that a device accesses: it belongs to the operation until the device has done with it.
+//! Ownership of memory that a device accesses.
 //!
-//! A driver that starts DMA from a future has to answer what becomes of the memory when the future
-//! is dropped: a task is cancelled, a time limit is over, a process is killed. The device knows
-//! nothing of that, and goes on. Here the memory is moved away from the future when the operation
-//! starts, and comes back with the result. In between there is no reference to it, and nothing that
-//! happens to the future frees it.
+//! A future that starts DMA may be dropped before the device is done: its task is cancelled, a time
+//! limit expires, a process is killed. The device does not know and continues its accesses. So the
+//! memory is moved out of the future when the operation starts, and is returned with the result.
+//! Between the two, no reference to the memory exists, and dropping the future does not free it.
 //!
-//! - [`InFlight`]: what a device works on, a number of operations at most.
-//! - [`Tag`]: room for one operation, and the number that it is known to the device by.
-//! - [`Operation`]: the future of the memory and of the result.
-//! - [`Abandoned`]: an operation whose future has gone, for drivers that can stop it.
+//! - [`InFlight`]: the operations that a device may have at a time.
+//! - [`Tag`]: a reserved slot for one operation, and the number by which the device knows it.
+//! - [`Operation`]: a future of the memory and of the result.
+//! - [`Abandoned`]: an operation whose future was dropped, for drivers that can stop it.
 //!
 //! # States of an operation
 //!
@@ -33,19 +32,19 @@
 //! | state | the memory belongs to | it is freed by |
 //! |---|---|---|
 //! | before | the caller | the caller |
-//! | in flight, abandoned or not | the operation: nobody has a reference to it | nobody |
-//! | over | the future; unless that has gone, the completer | them |
-//! | [`InFlight`] is gone, the device not done | nobody | nobody: it is leaked, and reported |
+//! | in flight, abandoned or not | the operation; there is no reference to it | – |
+//! | over | the future or, if that was dropped, the caller of `complete` | the same |
+//! | last [`InFlight`] dropped before the device is done | – | –: it is leaked, with a warning |
 //!
 //! # Cancelling
 //!
-//! Waiting for the device is what happens if a driver does nothing: the operation goes on without
-//! its future, its tag is not given to others, and the memory is freed when the device is done. A
-//! device that can be asked to stop is asked by the task that awaits [`InFlight::abandoned`]; it is
-//! the answer of the device that ends the operation, not the request.
+//! By default the operation continues after its future was dropped: its tag stays in use, and the
+//! memory is freed when the device is done. If the device can stop operations, a task of the driver
+//! awaits [`InFlight::abandoned`] and asks it to. The operation ends with the device's answer, not
+//! with the request.
 //!
-//! Cancelling *and waiting* is a scope's work: a client that is to have its memory back awaits the
-//! [`Operation`] in spite of the cancel, or the driver awaits [`InFlight::drain`].
+//! To cancel *and wait*, a client awaits the [`Operation`] in spite of the cancellation, or the
+//! driver awaits [`InFlight::drain`].
 
 mod abandoned;
 mod operation;
@@ -79,38 +78,38 @@ use kernel::{
 };
 use slot::Slot;
 
-/// The largest number of operations, so that their tags leave bits for the round.
+/// The largest number of operations. It leaves bits of a tag for the round.
 pub const MAX_DEPTH: usize = 1 << 14;
 
-/// What all handles share.
+/// The state that all handles share.
 ///
 /// # Invariants
 ///
-/// A bit of `free` is set if its slot is free and has no [`Tag`]. The number of these bits is that
-/// of the permits in `credits`, apart from what is on the way.
+/// A bit of `free` is set if its slot is free and has no [`Tag`]. For each permit in `credits` a
+/// bit is set.
 struct Table<T, R> {
     slots: KVec<Slot<T, R>>,
     free: KVec<Atomic<u64>>,
     credits: Semaphore,
     closed: SetOnce<()>,
-    /// Wakes those that wait for a tag when no more are given.
+    /// Wakes all callers that wait for a tag, when no more are given.
     closing: Notify,
     /// Wakes the task that awaits abandoned operations.
     abandoned: Notify,
-    /// Wakes those that wait for operations to be over.
+    /// Wakes all callers that wait for operations to be over.
     over: Notify,
-    /// The number of bits of a tag that are the slot's number; the others count rounds.
+    /// The number of bits of a tag that hold the slot's number. The others count rounds.
     index_bits: u32,
 }
 
 impl<T, R> Table<T, R> {
-    /// The tag of the slot at `index` in that round. Never 0xffff, as all ones is no index.
+    /// Returns the tag of the slot at `index` in `round`. Never 0xffff: no index has all bits set.
     fn id(&self, index: usize, round: u64) -> u16 {
         // CAST: Both are cut to 16 bits, of which the index has the lower ones.
         ((round << self.index_bits) | index as u64) as u16
     }
 
-    /// Takes a free slot. The caller has a permit for it.
+    /// Takes a free slot, and returns its index. The caller must have a permit for it.
     fn take(&self) -> usize {
         loop {
             for (word, bits) in self.free.iter().enumerate() {
@@ -123,12 +122,13 @@ impl<T, R> Table<T, R> {
                     }
                 }
             }
-            // The permit came with a bit, which others have taken, who have left theirs.
+            // There is a bit for each permit. Another thread has taken the one looked at, and
+            // leaves another one.
             processor::cpu_relax();
         }
     }
 
-    /// Gives a slot back, which is free and the caller's.
+    /// Gives back a free slot that the caller has taken.
     fn give_back(&self, index: usize) {
         // INVARIANT: The bit was clear, as the slot was taken. The permit comes after it.
         self.free[index / 64].fetch_add(1 << (index % 64), Full);
@@ -138,17 +138,18 @@ impl<T, R> Table<T, R> {
 
 impl<T, R> Drop for Table<T, R> {
     fn drop(&mut self) {
-        // The memory in a slot is not dropped with it. Futures are gone, since they refer to this.
+        // The memory in a slot is not dropped with it. There are no futures left: each has a
+        // reference to this.
         if self.slots.iter().any(Slot::is_in_flight) {
             api_violation(c"memory is leaked, as nobody has said that the device has stopped");
         }
     }
 }
 
-/// What a device works on: a number of operations at most, each with its memory and a tag.
+/// The operations that a device may have at a time, each with its memory and a tag.
 ///
 /// `T` is what has to stay until the device is done: the memory and its mapping, such as a
-/// `kernel::dma::Coherent`. `R` is what the device says when it is. Cloning gives another handle.
+/// `kernel::dma::Coherent`. `R` is the result of an operation. Cloning returns another handle.
 ///
 /// # Context
 ///
@@ -161,7 +162,7 @@ impl<T, R> Drop for Table<T, R> {
 ///
 /// # Examples
 ///
-/// A client is gone before the device is done. The memory is not:
+/// Memory outlives a client that does not wait for the device:
 ///
 /// ```
 /// # use kernel::host::World;
@@ -173,18 +174,18 @@ impl<T, R> Drop for Table<T, R> {
 /// let tag = copies.try_reserve()?;
 /// let id = tag.id();
 /// let copy = tag.start(vec![0; 4096].into());
-/// // Here the device is told. The client has no time to wait for it.
+/// // Here the operation is submitted to the device. The client does not wait for it.
 /// drop(copy);
 /// assert!(copies.try_reserve().is_err());
-/// // The device says that it is done.
-/// // SAFETY: So it accesses the memory no more.
+/// // The device reports that it is done.
+/// // SAFETY: So it does not access the memory any more.
 /// let unclaimed = unsafe { copies.complete(id, ())? };
 /// assert_eq!(unclaimed.map(|memory| memory.len()), Some(4096));
 /// assert!(copies.try_reserve().is_ok());
 /// # Ok::<(), kernel::error::Error>(())
 /// ```
 ///
-/// Nobody can have the memory while the device has it:
+/// The memory cannot be used while the device has it:
 ///
 /// ```compile_fail,E0382
 /// # fn f(tag: kasync::in_flight::Tag<Box<[u8]>, ()>, memory: Box<[u8]>) {
@@ -193,7 +194,7 @@ impl<T, R> Drop for Table<T, R> {
 /// # }
 /// ```
 ///
-/// Nor say without `unsafe` that the device is done:
+/// Completing takes `unsafe`:
 ///
 /// ```compile_fail,E0133
 /// # fn f(copies: kasync::in_flight::InFlight<Box<[u8]>, ()>) {
@@ -201,7 +202,7 @@ impl<T, R> Drop for Table<T, R> {
 /// # }
 /// ```
 ///
-/// Borrowed memory could be gone before:
+/// Borrowed memory is refused, since the loan could end before the device is done:
 ///
 /// ```compile_fail,E0597
 /// # fn f(tag: kasync::in_flight::Tag<&'static mut [u8], ()>) {
@@ -218,7 +219,7 @@ impl<T: Send + 'static, R: Send + 'static> Clone for InFlight<T, R> {
 }
 
 impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
-    /// Makes room for `depth` operations. This is all that is ever allocated. May sleep.
+    /// Allocates slots for `depth` operations. No other function allocates. May sleep.
     ///
     /// # Errors
     ///
@@ -250,28 +251,28 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
         Ok(Self(Arc::new(table, GFP_KERNEL)?))
     }
 
-    /// Returns how many operations there can be at a time.
+    /// Returns the number of operations that there can be at a time.
     pub fn depth(&self) -> usize {
         self.0.slots.len()
     }
 
-    /// Returns how many tags could be had now.
+    /// Returns the number of tags that could be taken now.
     pub fn available(&self) -> usize {
         self.0.credits.available()
     }
 
-    /// Returns the tags of what is in flight. An operation may start, or be over, meanwhile.
+    /// Returns the tags of the operations in flight. Operations may start and end meanwhile.
     pub fn ids(&self) -> impl Iterator<Item = u16> + '_ {
         let slots = self.0.slots.iter().enumerate();
         let in_flight = slots.filter(|(_, slot)| slot.is_in_flight());
         in_flight.map(|(index, slot)| self.0.id(index, slot.round()))
     }
 
-    /// Takes room for an operation if there is some, and nobody waits for it.
+    /// Reserves a slot for an operation if one is free and no caller waits for one.
     ///
     /// # Errors
     ///
-    /// `EBUSY` if there is not, `ENODEV` after [`InFlight::close`].
+    /// `EBUSY` if there is none, `ENODEV` after [`InFlight::close`].
     pub fn try_reserve(&self) -> Result<Tag<T, R>> {
         if self.is_closed() {
             return Err(ENODEV);
@@ -280,7 +281,7 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
         Ok(self.tag(permit))
     }
 
-    /// Waits for room for an operation. Those that wait get it in their order. Cancel safe.
+    /// Waits for a slot for an operation. Callers are served in their order. Cancel safe.
     ///
     /// # Errors
     ///
@@ -291,7 +292,7 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
             taken => return taken,
         }
         let closing = self.0.closing.notified();
-        // Closed before the line above, of which that knows nothing.
+        // `closing` does not see a call of `close()` that came before it was created.
         if self.is_closed() {
             return Err(ENODEV);
         }
@@ -312,18 +313,18 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
         }
     }
 
-    /// Says that the device is done with an operation, and gives its result to the future.
+    /// Completes an operation that the device is done with, and passes its result to the future.
     ///
-    /// Returns the memory if the future has gone. `R` is dropped here then.
+    /// If the future was dropped, returns the memory and drops `result`.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if the device has no operation of that tag: it has said so before, or never had it.
-    /// `result` is dropped then.
+    /// `EINVAL` if no operation with that tag is in flight: it was completed before, or never
+    /// started. `result` is dropped then.
     ///
     /// # Safety
     ///
-    /// If there is an operation of that tag, the device must not access its memory from now on.
+    /// If there is an operation with that tag, the device must not access its memory from now on.
     pub unsafe fn complete(&self, id: u16, result: R) -> Result<Option<T>> {
         let index = usize::from(id) & ((1 << self.0.index_bits) - 1);
         let slot = self.0.slots.get(index).ok_or(EINVAL)?;
@@ -339,13 +340,14 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
         Ok(completed.unclaimed)
     }
 
-    /// Says that the device has stopped, and ends all that it had: with the result that `result`
-    /// makes of the tag. The memory of futures that have gone is given to `unclaimed`.
+    /// Completes all operations in flight, after the device has stopped. Each gets the result that
+    /// `result` returns for its tag. The memory of those whose futures were dropped is passed to
+    /// `unclaimed`.
     ///
     /// # Safety
     ///
-    /// The device must not access memory of any operation that has started, nor be told of one
-    /// while this runs: not by a thread that has called [`Tag::start`] before.
+    /// The device must not access memory of any operation that has started. No operation may be
+    /// submitted to it while this runs, including those that [`Tag::start`] has started before.
     pub unsafe fn stopped(&self, result: impl Fn(u16) -> R, mut unclaimed: impl FnMut(T)) {
         for id in self.ids() {
             // SAFETY: The device has stopped by the safety requirements.
@@ -356,7 +358,8 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
         }
     }
 
-    /// Gives no more tags, and ends the waiting for them. What was reserved may start. Idempotent.
+    /// Makes reservations fail from now on, including those that callers wait for. Operations that
+    /// were reserved may still start. Idempotent.
     pub fn close(&self) {
         self.0.closed.populate(());
         self.0.closing.notify_waiters();
@@ -367,11 +370,11 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
         self.0.closed.as_ref().is_some()
     }
 
-    /// Waits until the device has done with all that it has now, whether futures have gone or not.
-    /// Others go on meanwhile. Cancel safe.
+    /// Waits until all operations that are in flight now are over, including abandoned ones. New
+    /// operations may start meanwhile. Cancel safe.
     pub async fn settled(&self) {
         for slot in &self.0.slots {
-            // Of each slot one operation at most, so this comes to an end.
+            // Waits for one operation of each slot at most, so this ends.
             let mut round = None;
             loop {
                 let over = self.0.over.notified();
@@ -385,23 +388,22 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
         }
     }
 
-    /// Waits until nothing is reserved or in flight, and each future has what it waited for, or has
-    /// gone. While the result is there nothing can be; reservations that are asked for after this
-    /// get their turn after it. Cancel safe.
+    /// Waits until no slot is reserved or in use, and keeps it so until the result is dropped. A
+    /// slot is in use until its future is ready or dropped. Cancel safe.
     ///
-    /// So a caller that has reserved room, or has a future that it does not poll, waits for itself
-    /// here; and behind this, in [`InFlight::reserve`], for the one who waits here. Where callers
-    /// have several operations at a time this is for when there are no more callers.
+    /// It is served in order with [`InFlight::reserve`]: reservations that are requested later wait
+    /// until the result is dropped. So a caller that has a [`Tag`], or an [`Operation`] that it
+    /// does not poll, deadlocks with itself here.
     pub async fn drain(&self) -> Drained<'_> {
         Drained {
             _all: self.0.credits.acquire(self.depth()).await,
         }
     }
 
-    /// Waits for an operation whose future has gone while the device has the memory. Cancel safe.
+    /// Waits for an operation in flight whose future was dropped, and returns it. Cancel safe.
     ///
-    /// Each is returned once. For drivers of devices that can be asked to stop; others need not
-    /// call this. One task does.
+    /// Each is returned once. It is for drivers of devices that can stop operations; others need
+    /// not call it. Only one task may await it at a time.
     pub async fn abandoned(&self) -> Abandoned<T, R> {
         loop {
             for (index, slot) in self.0.slots.iter().enumerate() {
@@ -415,43 +417,46 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
     }
 }
 
-/// Nothing is in flight: the result of [`InFlight::drain`].
+/// Proof that nothing is in flight, and all slots of an [`InFlight`]: the result of
+/// [`InFlight::drain`].
 #[must_use = "operations may start when it is dropped"]
 pub struct Drained<'a> {
     _all: Permit<&'a Semaphore>,
 }
 
-/// Room for an operation. Dropping it gives the room back.
+/// A reserved slot for an operation. Dropping it gives the slot back.
 ///
 /// # Invariants
 ///
-/// The slot at `index` is free, and its bit in the table is clear, for this tag's sake.
-#[must_use = "dropping it gives the room back"]
+/// The slot at `index` is free, and this tag owns it: its bit in the table is clear.
+#[must_use = "dropping it gives the slot back"]
 pub struct Tag<T: Send + 'static, R: Send + 'static> {
     table: Arc<Table<T, R>>,
     index: usize,
 }
 
 impl<T: Send + 'static, R: Send + 'static> Tag<T, R> {
-    /// Returns the number of the operation, to be told to the device. It is no other operation's
-    /// until many more have had the same room, and never `0xffff`.
+    /// Returns the number of the operation, by which the device identifies it. It is reused only
+    /// after many other operations have used the same slot, and is never `0xffff`.
     pub fn id(&self) -> u16 {
         self.table
             .id(self.index, self.table.slots[self.index].round())
     }
 
-    /// Returns the number of the room, less than the depth, for what the driver has for each.
+    /// Returns the index of the slot, which is less than the depth. Drivers may use it as an index
+    /// of data of their own.
     pub fn index(&self) -> usize {
         self.index
     }
 
-    /// Starts the operation: from here on the memory belongs to it. To be called before the device
-    /// is told. Its address has to be known by now, and does not change by moving `T`.
+    /// Starts the operation, which owns `memory` from now on. Must be called before the operation
+    /// is submitted to the device. The caller has to know the address of the memory by then; moving
+    /// `T` must not change it.
     ///
-    /// An operation of which the device is not told is for the caller to complete.
+    /// If the operation is not submitted, the caller has to complete it.
     #[track_caller]
     pub fn start(self, memory: T) -> Operation<T, R> {
-        // SAFETY: The slot is free, and ours, by the type invariants.
+        // SAFETY: By the type invariants the slot is free, and this tag owns it.
         unsafe { self.table.slots[self.index].start(memory) };
         let this = core::mem::ManuallyDrop::new(self);
         // SAFETY: Read once, as `this` is not dropped.

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! All executors, for looking at their tasks.
+//! The list of all executors, and inspection of their tasks.
 //!
-//! The module around this crate (`module.rs`) shows the table of tasks in debugfs, and starts the
-//! watches.
+//! The kernel module (`module.rs`) shows the table of tasks in debugfs, and starts the watches.
 
 mod modules;
 mod stalls;
@@ -29,7 +28,7 @@ global_lock! {
     unsafe(uninit) static ROOTS: Mutex<KVec<Scope>> = KVec::new();
 }
 
-/// Makes the tasks below `root` known. May sleep.
+/// Adds the tree of tasks below `root` to those that are inspected. May sleep.
 ///
 /// # Errors
 ///
@@ -38,7 +37,7 @@ pub(crate) fn register(root: &Scope) -> Result {
     Ok(ROOTS.lock().push(root.clone(), GFP_KERNEL)?)
 }
 
-/// Undoes [`register`]. May sleep.
+/// Removes the tree of tasks below `root`. May sleep.
 pub(crate) fn unregister(root: &Scope) {
     let mut roots = ROOTS.lock();
     roots.retain(|r| !r.is_same(root));
@@ -58,7 +57,7 @@ pub(crate) fn unregister(root: &Scope) {
 /// Those of `f`.
 pub fn write_tasks(f: &mut impl fmt::Write) -> fmt::Result {
     TaskInfo::write_heading(f)?;
-    // Keeping the lock lets no executor's shutdown finish meanwhile.
+    // No executor's shutdown finishes while the lock is held.
     let roots = ROOTS.lock();
     for root in &*roots {
         let mut count = 0;
@@ -66,7 +65,7 @@ pub fn write_tasks(f: &mut impl fmt::Write) -> fmt::Result {
             count += 1;
             true
         });
-        // With room for some that come while nobody looks.
+        // With room for tasks that are spawned before the next walk.
         let Ok(mut rows) = KVec::<TaskInfo>::with_capacity(count + 16, GFP_KERNEL) else {
             return writeln!(f, "out of memory");
         };
@@ -86,8 +85,8 @@ pub fn write_tasks(f: &mut impl fmt::Write) -> fmt::Result {
     Ok(())
 }
 
-/// The thread that closes executors whose last handle was dropped where one cannot block, while
-/// this exists.
+/// A thread that closes executors whose last handle was dropped where blocking is impossible. It
+/// runs until this is dropped.
 pub struct Reaper(());
 
 impl Reaper {
@@ -109,7 +108,8 @@ impl Reaper {
 
 impl Drop for Reaper {
     fn drop(&mut self) {
-        // SAFETY: Started in `new()`. No user of this module is left that could drop an executor.
+        // SAFETY: Started by `new()`. The module's exit function drops this, so no other module
+        // that could drop an executor is left.
         unsafe { ffi::kasync_reaper_stop() };
     }
 }

@@ -4,16 +4,16 @@
 //!
 //! C header: [`include/linux/interrupt.h`](srctree/include/linux/interrupt.h)
 //!
-//! The handler makes the device take its interrupt back ([`Line::acknowledge`]), counts, and wakes
-//! the task that has the stream. Interrupts that come before the task looks are one item, which is
-//! the number of them.
+//! The handler acknowledges the interrupt at the device ([`Line::acknowledge`]), counts it, and
+//! wakes the task that awaits the stream. An item of the stream is the number of interrupts since
+//! the item before.
 //!
 //! | | where `acknowledge` runs | for |
 //! |---|---|---|
 //! | [`Kind::Hard`] | hard interrupt | devices whose registers are accessed directly |
 //! | [`Kind::Threaded`] | a thread, the line masked meanwhile | devices behind a bus that sleeps |
 //!
-//! `tests/kernel/irqs.rs` shows how it is used.
+//! `samples/rust/edu_async` is a driver that uses it.
 
 use crate::{
     await_site::AwaitSite,
@@ -57,8 +57,8 @@ use kernel::{
 ///
 /// `acknowledge` runs in hard interrupt context, or in the thread of a [`Kind::Threaded`] line.
 pub trait Line: Send + Sync + 'static {
-    /// Makes the device take its interrupt back, and returns whether it has raised one. Interrupts
-    /// of no device are counted as spurious.
+    /// Acknowledges the interrupt at the device, and returns whether the device has raised one. The
+    /// kernel counts an interrupt that no handler of the line acknowledges as spurious.
     fn acknowledge(&self) -> bool;
 }
 
@@ -71,11 +71,11 @@ pub enum Kind {
     Threaded,
 }
 
-/// The flag beside the count that says that the registration is gone.
+/// The flag, beside the count, that the registration was dropped.
 const CLOSED: u64 = 1 << 63;
 
 struct Shared {
-    /// The interrupts that no item of the stream has counted, and [`CLOSED`].
+    /// The number of interrupts since the last item of the stream, and [`CLOSED`].
     count: Atomic<u64>,
     waker: AtomicWaker,
 }
@@ -113,9 +113,9 @@ unsafe extern "C" fn handle<L: Line>(_irq: c_int, data: *mut c_void) -> bindings
     bindings::irqreturn::IRQ_HANDLED
 }
 
-/// A line that was requested.
+/// A requested interrupt line.
 ///
-/// Dropping it waits for the handler, gives the line back, and ends the stream.
+/// Dropping it waits for a running handler, frees the line, and ends the stream.
 ///
 /// # Context
 ///
@@ -132,7 +132,7 @@ pub struct Registration<'a, L: Line> {
     _device: PhantomData<IrqRequest<'a>>,
 }
 
-/// Requests a line. The stream goes to one task.
+/// Requests an interrupt line. One task may poll the stream.
 ///
 /// # Context
 ///
@@ -145,20 +145,21 @@ pub struct Registration<'a, L: Line> {
 /// # Safety
 ///
 /// As for [`kernel::irq::Registration::new`]: the registration must be dropped before `'a` ends. In
-/// particular it must not be forgotten. Else the handler is called when the device is unbound, and
-/// when the module with its code is gone.
+/// particular it must not be forgotten. Otherwise the handler may be called after the device was
+/// unbound, and after the module with its code was unloaded.
 pub unsafe fn request<'a, L: Line>(
     request: IrqRequest<'a>,
     name: &'static CStr,
     kind: Kind,
     line: L,
 ) -> Result<(Registration<'a, L>, Interrupts)> {
-    // SAFETY: The request proves that the line is that of a device that is bound for `'a`. The
-    // registration is dropped before `'a` ends by the safety requirements.
+    // SAFETY: `request` proves that the line belongs to a device that is bound for `'a`. By the
+    // safety requirements the registration is dropped before `'a` ends.
     unsafe { request_raw(request.irq(), name, kind, line) }
 }
 
-/// As [`request`], with the number of the line. For tests, whose lines belong to no device.
+/// Requests the interrupt line with the number `irq`, as [`request`] does. For tests, whose lines
+/// belong to no device.
 ///
 /// # Errors
 ///
@@ -203,8 +204,8 @@ pub unsafe fn request_raw<'a, L: Line>(
         ),
     };
     let name = name.as_char_ptr();
-    // SAFETY: The handler stays where it is until the registration, which has a reference to it, is
-    // dropped and has given the line back. The name is static.
+    // SAFETY: The registration has a reference to the handler, and frees the line before it drops
+    // that. The name is static.
     to_result(unsafe {
         bindings::request_threaded_irq(irq, hard, threaded, flags as usize, name, data)
     })?;
@@ -235,10 +236,10 @@ impl<L: Line> Drop for Registration<'_, L> {
     }
 }
 
-/// A stream of the numbers of interrupts since the item before.
+/// A stream whose items are the number of interrupts since the item before.
 ///
-/// It ends when the registration is dropped, after the interrupts that came before. Cancel safe:
-/// interrupts that no item has counted are in the next item.
+/// It ends after the registration was dropped; interrupts before that are still counted. Cancel
+/// safe: interrupts that no item has counted are in the next item.
 ///
 /// # Context
 ///
@@ -259,7 +260,7 @@ impl Stream for Interrupts {
 
 impl Interrupts {
     fn poll_count(&self, cx: &mut Context<'_>, site: AwaitSite) -> Poll<Option<u64>> {
-        // First, so that an interrupt that comes from here on wakes.
+        // Before the count is read, so that each later interrupt wakes the task.
         self.0.waker.register(cx);
         let count = self.0.update(|count| count & CLOSED);
         match count & !CLOSED {

@@ -2,44 +2,43 @@
 
 //! An async executor on kernel workqueues.
 //!
-//! A task is a future with a work item of its own, in one allocation. Waking it queues the work
-//! item, and nothing else, so it is legal in any context, hard interrupts under somebody's fence
-//! lock included. The worker polls the future inside a fence signalling section; tasks never block.
+//! A task is a future with a work item of its own, in one allocation. Waking a task only queues
+//! its work item, so it is legal in any context, including hard interrupts that hold a fence's
+//! lock. A worker polls the future inside a fence signalling section. Tasks never block.
 //!
 //! - [`Executor`]: a workqueue and the root of its scopes.
-//! - [`Scope`]: the tree that tasks belong to; spawning, cancelling, joining.
-//! - [`JoinHandle`], [`Prepared`]: a task started, or ready to be.
-//! - [`time`]: sleeping and timeouts. [`sync`]: what tasks, threads and interrupts tell each other
-//!   by.
-//! - [`select!`], [`join!`], [`FutureSet`], [`yield_now`]: several things in one task.
-//! - [`poll_budget`], [`consume_budget`]: how long a task may be ready until others have their
-//!   turn.
-//! - `irq`, in the kernel: an interrupt line as a stream.
-//! - [`in_flight`]: memory that a device accesses, owned until the device is done with it.
-//! - [`block_on`]: from a thread that may sleep into async.
-//! - [`SignallingSection`]: the witness of being inside of a poll.
+//! - [`Scope`]: a node of the tree that tasks belong to. Tasks are spawned, cancelled and joined
+//!   through it.
+//! - [`JoinHandle`]: a task that was started. [`Prepared`]: one that only needs to be started.
+//! - [`time`]: sleeping and timeouts. [`sync`]: communication between tasks, threads and
+//!   interrupts.
+//! - [`select!`], [`join!`], [`FutureSet`], [`yield_now`]: several futures in one task.
+//! - [`poll_budget`], [`consume_budget`]: limits on how much a task does in one poll.
+//! - `irq`, in the kernel only: an interrupt line as a stream.
+//! - [`in_flight`]: ownership of memory that a device accesses.
+//! - [`block_on`]: waits for a future in a thread that may sleep.
+//! - [`SignallingSection`]: proof that the caller is inside a fence signalling section.
+//! - [`AwaitSite`]: the place in the source where a task waits, for debugging.
 //!
-//! - [`AwaitSite`]: where a task waits, as seen from outside.
-//!
-//! # Seen from outside
+//! # Debugging
 //!
 //! `kasync/tasks` in debugfs has a line for each task: state, polls, wakes, age, the place in the
 //! source where it waits, and the path of its scope. Tracepoints are in the group `kasync`. With
-//! the module's parameter `stall_ms` a task that waits, or is being polled, for so long is reported
-//! once; queues without work wait as well, so this is for looking for something.
+//! the module's parameter `stall_ms`, a task that waits or is being polled for that long is
+//! reported once. Idle job queues are such tasks, too, so the parameter is for debugging only.
 //!
-//! The module's documentation of tasks, `task.rs`, has their states, and the owner of each field in
-//! each of them.
+//! The documentation of the module `task` has the states of a task, and the owner of each field in
+//! each state.
 //!
 //! # Rules for tasks
 //!
 //! 1. A poll never blocks: it waits for no fence, takes no lock whose holder may allocate
-//!    with reclaim, and does not allocate itself. Lockdep checks it.
-//! 2. Futures, and their outputs, are dropped in process context only: by the worker, or by the
+//!    with reclaim, and does not allocate itself. Lockdep checks this rule.
+//! 2. Futures and their outputs are dropped in process context only: by the worker, or by the
 //!    owner of the handle.
-//! 3. Cancelling is a request. A task that cleans up asynchronously does it after `cancelled()` has
-//!    resolved, and then returns; joining its scope waits for that.
-//! 4. What a future borrows it owns: tasks are `'static`, so forgetting a handle leaks at worst.
+//! 3. Cancelling is a request. A task that cleans up asynchronously does so after `cancelled()` has
+//!    resolved, and then returns. Joining its scope waits for that.
+//! 4. A future owns all that it uses: tasks are `'static`, so forgetting a handle leaks at worst.
 //!
 //! # Outside the kernel
 //!

@@ -2,12 +2,12 @@
 
 //! Intrusive doubly linked lists whose nodes live in tasks, scopes and pinned futures.
 //!
-//! Linking and unlinking never allocates. Ends are null, so the list head itself may be moved.
+//! Linking and unlinking never allocate. Both ends are null, so the list head itself may be moved.
 //!
 //! [`kernel::list::List`] owns its items: each is a [`ListArc`](kernel::list::ListArc), a unique
-//! reference to an `Arc`. Nodes here belong to somebody else: a waiter is part of a pinned future
-//! that may be on a stack, and a task takes itself out of its scope's list in its last moments,
-//! when no reference may be given back under the lock.
+//! reference to an `Arc`. A [`List`] does not own its nodes: a waiter is part of a pinned future,
+//! which may be on a stack, and a task unlinks itself from its scope when it ends, under a lock
+//! under which no reference may be dropped.
 
 use core::{
     marker::PhantomData,
@@ -17,14 +17,14 @@ use core::{
     },
 };
 
-/// The links of one node. In no list both are [`Links::NOWHERE`].
+/// The links of one node. While the node is in no list, both are [`Links::NOWHERE`].
 pub(crate) struct Links<T> {
     prev: *mut T,
     next: *mut T,
 }
 
 impl<T> Links<T> {
-    /// An address that no node has.
+    /// The address in links that are not linked. No node has it.
     const NOWHERE: *mut T = NonNull::dangling().as_ptr();
 
     pub(crate) const fn new() -> Self {
@@ -39,7 +39,7 @@ impl<T> Links<T> {
     }
 }
 
-/// A type with [`Links`] in it.
+/// A type that contains [`Links`].
 ///
 /// # Safety
 ///
@@ -57,17 +57,17 @@ pub(crate) unsafe trait Linked: Sized {
 ///
 /// # Invariants
 ///
-/// Every node reachable from `head` is valid, [linked](Links::is_linked) and in this list only; the
-/// linker of a node keeps it valid until it is unlinked, and all accesses to the list and to the
-/// links of its nodes are serialised by the lock that the list is in.
+/// Every node reachable from `head` is valid, [linked](Links::is_linked) and in this list only. It
+/// stays valid until it is unlinked. The lock that protects the list serialises all accesses to the
+/// list and to the links of its nodes.
 pub(crate) struct List<T: Linked> {
     head: *mut T,
     tail: *mut T,
     _nodes: PhantomData<*mut T>,
 }
 
-// SAFETY: The list is but two pointers; its users serialise the access to the nodes (invariant),
-// which are themselves `Send` types or are accessed under the same lock.
+// SAFETY: The list is two pointers. By the type invariant a lock serialises all accesses to its
+// nodes, which are `Send` or are only accessed under that lock.
 unsafe impl<T: Linked> Send for List<T> {}
 
 impl<T: Linked> List<T> {
@@ -112,11 +112,11 @@ impl<T: Linked> List<T> {
         self.tail = node.as_ptr();
     }
 
-    /// Takes `node` out of the list.
+    /// Unlinks `node`, and returns whether it was linked.
     ///
     /// # Safety
     ///
-    /// `node` must be valid and either in this list or in none. Returns whether it was linked.
+    /// `node` must be valid and either in this list or in none.
     pub(crate) unsafe fn remove(&mut self, node: NonNull<T>) -> bool {
         // SAFETY: `node` is valid by the safety requirements.
         let links = unsafe { &mut *T::links(node) };
@@ -138,7 +138,7 @@ impl<T: Linked> List<T> {
         true
     }
 
-    /// Takes the first node out of the list.
+    /// Unlinks the first node, and returns it.
     pub(crate) fn pop_front(&mut self) -> Option<NonNull<T>> {
         let node = self.front()?;
         // SAFETY: The head of the list is valid and in it by the type invariant.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A lock around data, for every context.
+//! A lock that may be taken in any context.
 //!
-//! It is a `raw_spinlock_t`, which [`kernel::sync`] does not have: one that spins on `PREEMPT_RT`
-//! as well, so that it may be taken in hard interrupt context there (R29).
-//! `kernel::sync::SpinLockIrq` is a `spinlock_t`, which sleeps there, and so is
-//! [`kernel::sync::SpinLock`]. Both are initialised in place as well, while futures and channels
-//! are plain values until they are polled: this lock may be moved while nobody holds it.
+//! It is a `raw_spinlock_t`, which [`kernel::sync`] does not have: it spins on `PREEMPT_RT` as
+//! well, so it may be taken in hard interrupt context there (R29). `kernel::sync::SpinLockIrq` and
+//! [`kernel::sync::SpinLock`] are `spinlock_t`, which sleeps on `PREEMPT_RT`. Besides, both are
+//! initialised in place, while futures and channels are moved until they are polled. This lock may
+//! be moved while it is not held.
 //!
 //! C header: [`include/linux/spinlock.h`](srctree/include/linux/spinlock.h)
 
@@ -17,20 +17,20 @@ use core::{
 };
 use kernel::bindings;
 
-/// Data behind an interrupt-disabling lock.
+/// Data protected by a lock that is taken with interrupts disabled.
 ///
-/// All locks of this crate are leaf locks: while one is held no other is taken, no waker is called,
-/// cloned or dropped except those of this crate's own tasks, and no code of a user of this crate
-/// runs: values are moved or, in [`watch`](crate::sync::watch), copied. They share one lockdep
-/// class, so that any nesting is reported.
+/// All locks of this crate are leaf locks. While one is held, no other lock is taken, and no code
+/// of a user of this crate runs: values are moved or, in [`watch`](crate::sync::watch), copied, and
+/// no waker is called, cloned or dropped except those of this crate's own tasks. All share one
+/// lockdep class, so that any nesting is reported.
 pub(crate) struct IrqLock<T> {
     raw: UnsafeCell<bindings::raw_spinlock_t>,
     data: UnsafeCell<T>,
 }
 
-// SAFETY: The lock serialises all access to the data, which moves between threads by it.
+// SAFETY: The lock owns the data, which is `Send`.
 unsafe impl<T: Send> Send for IrqLock<T> {}
-// SAFETY: The lock serialises all access to the data, which moves between threads by it.
+// SAFETY: The lock serialises all accesses to the data, which is `Send`.
 unsafe impl<T: Send> Sync for IrqLock<T> {}
 
 impl<T> IrqLock<T> {
@@ -49,13 +49,13 @@ impl<T> IrqLock<T> {
         }
     }
 
-    /// Calls `f` with the lock held, and interrupts disabled. Any context but NMI; not recursive.
+    /// Calls `f` with the lock held and interrupts disabled. Any context but NMI. Not recursive.
     ///
-    /// It takes a closure, so that no guard can live across an await (H13).
+    /// It takes a closure, so that no guard can be held across an await (H13).
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
         // SAFETY: Initialised by `new()`.
         let flags = unsafe { ffi::kasync_lock(self.raw.get()) };
-        // SAFETY: The lock is held, so nobody else accesses the data.
+        // SAFETY: The lock is held, so no other thread accesses the data.
         let ret = f(unsafe { &mut *self.data.get() });
         // SAFETY: Locked above, with these flags. A panic in `f` does not return in the kernel; on
         // the host it leaves the lock held, which only fails the test that panicked.

@@ -2,17 +2,18 @@
 
 //! `select!` and `join!`: several futures in one task, without allocation.
 
-/// Waits for the first of up to eight futures, and evaluates the expression that belongs to it.
+/// Waits for the first of up to eight futures to be ready, and evaluates the expression of its
+/// branch.
 ///
 /// A branch is `pattern = future => expression` or `pattern = future, if condition => expression`.
-/// The future of a branch whose condition is false is not made. With no branch left it waits for
-/// ever.
+/// The future of a branch whose condition is false is not created. If all conditions are false it
+/// waits for ever.
 ///
-/// Futures are polled in the order in which they are written, all of them at each wake. A future
-/// that is ready again and again keeps those after it from their turn. So what must not wait comes
-/// first, such as [`cancelled()`](crate::cancelled). Only after a poll in which they have used up
-/// the task's budget, and none was ready, is another one polled first. When one is ready the others
-/// are dropped, before its expression is evaluated. That is as cancel safe as they are.
+/// At each wake all futures are polled in the order in which they are written. A future that is
+/// always ready starves those after it, so the most urgent one comes first, such as
+/// [`cancelled()`](crate::cancelled). Only after a poll that has used up the task's budget without
+/// a result does the next poll start with another future. When one is ready, the others are dropped
+/// before its expression is evaluated: it is as cancel safe as they are.
 ///
 /// # Examples
 ///
@@ -115,9 +116,8 @@ macro_rules! select {
 
 /// Waits for all of up to eight futures, and returns a tuple of their outputs.
 ///
-/// All are polled by the same task, at each wake those that are not ready yet.
-///
-/// Cancel safe if nobody misses the outputs of those that were ready first.
+/// All are polled by the same task. Each wake polls those that are not ready yet. Dropping it drops
+/// the outputs of those that were ready.
 ///
 /// # Examples
 ///
@@ -162,17 +162,17 @@ macro_rules! join {
     };
 }
 
-/// A future that may not be there: then it is never ready. For [`select!`].
+/// A future, or none, which is never ready. For [`select!`].
 #[doc(hidden)]
 pub struct OptionFuture<F>(pub Option<F>);
 
 impl<F: core::future::Future> OptionFuture<F> {
-    /// Polls it.
+    /// Polls the future, if there is one.
     pub fn poll(
         self: core::pin::Pin<&mut Self>,
         cx: &mut core::task::Context<'_>,
     ) -> core::task::Poll<F::Output> {
-        // SAFETY: The future stays where it is.
+        // SAFETY: The future is pinned with this, and is not moved.
         match unsafe { self.map_unchecked_mut(|this| &mut this.0) }.as_pin_mut() {
             Some(future) => future.poll(cx),
             None => core::task::Poll::Pending,

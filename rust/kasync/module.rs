@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The module around the executor: `kasync/tasks` in debugfs, a watch over modules that use it, and
-//! one over tasks that stall.
+//! The kernel module: `kasync/tasks` in debugfs, the notifier for modules that use the executor,
+//! and the check for stalled tasks.
 
 use kasync::inspect::{
     self,
@@ -24,9 +24,9 @@ struct Kasync {
     _tasks: File<()>,
     _dir: Dir,
     _stall_watch: StallWatch,
-    // What the file shows is there until the file is gone.
+    // Dropped after the file, which shows the list that this owns.
     _watch: ModuleWatch,
-    // Last: closes what is still to be closed.
+    // Last, since it closes executors.
     _reaper: Reaper,
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What a thread that blocks sleeps on: a `struct completion` as a counter of wakes.
+//! A `struct completion` as a counter of wakes, on which a thread sleeps.
 //!
-//! [`kernel::sync::Completion`] can only complete all waiters for good, and wait without a limit
-//! and for no signal. A parker counts its wakes, is used again, and reports what takes too long.
+//! [`kernel::sync::Completion`] can only complete all waiters for good, and its waiting has no time
+//! limit and is not interruptible. A parker counts wakes, is reused, and has both.
 //!
 //! C header: [`include/linux/completion.h`](srctree/include/linux/completion.h)
 
@@ -18,13 +18,13 @@ use kernel::{
     types::Opaque, //
 };
 
-/// What has ended [`Parker::park_interruptible`].
+/// The reason for which [`Parker::park_interruptible`] has returned.
 pub(crate) enum Parked {
     /// A call of [`Parker::unpark`].
     Woken,
-    /// The time limit.
+    /// The time limit has expired.
     Late,
-    /// A signal for the thread.
+    /// A signal is pending for the thread.
     Interrupted,
 }
 
@@ -38,7 +38,7 @@ unsafe impl Sync for Parker {}
 unsafe impl Send for Parker {}
 
 impl Parker {
-    /// After this time a thread that is parked looks after itself.
+    /// The time limit after which a parked thread returns, to report what it waits for.
     const LIMIT_MS: u32 = 10_000;
 
     /// Returns a parker. May sleep.
@@ -55,7 +55,7 @@ impl Parker {
     }
 
     /// Sleeps until [`Parker::unpark`] has been called more often than this has returned `true`.
-    /// Returns `false` when the time limit is over.
+    /// Returns `false` if the time limit expires.
     pub(crate) fn park(&self) -> bool {
         // SAFETY: Initialised by `new()`; callers may sleep.
         unsafe {
@@ -64,7 +64,7 @@ impl Parker {
         }
     }
 
-    /// As [`Parker::park`], but a signal for the thread ends it as well.
+    /// Sleeps as [`Parker::park`] does, until a signal is pending for the thread.
     pub(crate) fn park_interruptible(&self) -> Parked {
         // SAFETY: Initialised by `new()`; callers may sleep.
         let left = unsafe {

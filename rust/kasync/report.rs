@@ -6,7 +6,7 @@ use crate::ffi;
 use core::ffi::CStr;
 use kernel::str::CStrExt as _;
 
-/// Reports that the caller has broken a rule of the API, by a `WARN()`. Any context.
+/// Reports with `WARN()` that the caller has broken a rule of the API. Any context.
 #[cold]
 pub(crate) fn api_violation(what: &'static CStr) {
     // SAFETY: `what` is a C string.

@@ -2,24 +2,23 @@
 
 //! Scopes: the tree that every task belongs to.
 //!
-//! A scope has tasks and child scopes. It is counted as *pending* by its parent for as long as it
-//! has a task, or a child that is pending; so joining a scope waits for the whole subtree.
-//! Cancelling is a request: it sets the flag of the subtree, wakes its tasks and all callers that
-//! awaits [`Scope::cancelled`]. The tasks then end in their own time, cleaning up as they must.
+//! A scope has tasks and child scopes. It is *pending* while it has a task or a pending child, so
+//! joining a scope waits for the whole subtree. Cancelling is a request: it marks all scopes of the
+//! subtree, and wakes their tasks and all callers that await [`Scope::cancelled`]. The tasks then
+//! clean up and end on their own.
 //!
 //! A scope lives as long as a handle, a task or a child of it does. Dropping handles neither
-//! cancels nor ends anything: the tasks go on, and a caller that joins or cancels the parent
-//! still reaches them (H29).
+//! cancels nor ends tasks. Joining or cancelling the parent still includes them (H29).
 //!
 //! # Rules of the tree
 //!
-//! All links are guarded by one leaf lock per executor, taken with interrupts disabled:
-//! 1. a scope that is marked as cancelled gets no new task and no new child, nor does a scope
-//!    below; so a subtree that was marked, a few scopes at a time, stays marked;
-//! 2. a scope stays in its parent's list until its memory goes;
+//! All links are protected by one leaf lock per executor, taken with interrupts disabled:
+//! 1. a scope that is marked as cancelled, or that is below one, gets no new task and no new child.
+//!    So a subtree that is marked a few scopes at a time stays marked;
+//! 2. a scope stays in its parent's list until its memory is freed;
 //! 3. under the lock only tasks of this crate are woken;
-//! 4. the lock is held for a bounded time: a walk looks at [`BATCH`] scopes and tasks at most, then
-//!    lets go of the lock, with a reference to the scope where it goes on.
+//! 4. the lock is held for a bounded time: a walk visits [`BATCH`] scopes and tasks at most before
+//!    it releases the lock, with a reference to the scope at which it continues.
 
 mod cancel;
 mod cancelled;
@@ -62,17 +61,17 @@ use kernel::{
     }, //
 };
 
-/// The number of scopes and tasks that are looked at, and woken, while the lock is held.
+/// The number of scopes and tasks that are visited while the lock is held.
 #[cfg(not(feature = "loom"))]
 const BATCH: usize = 32;
-/// So that models see what happens between.
+/// One, so that models cover what happens in between.
 #[cfg(feature = "loom")]
 const BATCH: usize = 1;
 
-/// The depth of a tree. Dropping the last handle of a leaf may drop as many scopes, recursively.
+/// The greatest depth of a tree. Dropping a handle may recursively drop as many scopes.
 const MAX_DEPTH: u32 = 16;
 
-/// A scope of tasks. Cloning gives another handle of the same scope.
+/// A handle of a scope of tasks. Cloning returns another handle of the same scope.
 ///
 /// # Context
 ///
@@ -91,7 +90,7 @@ impl Scope {
         ScopeInner::new_scope(core, None, name)
     }
 
-    /// Makes a scope below this one.
+    /// Creates a scope below this one.
     ///
     /// # Errors
     ///
@@ -105,14 +104,14 @@ impl Scope {
         Ok(child)
     }
 
-    /// Returns the name given at creation, or the start of it.
+    /// Returns the name of the scope, cut to 23 bytes.
     pub fn name(&self) -> &str {
         self.0.name.as_str()
     }
 
-    /// Asks all tasks of this scope and of the scopes below to end. Idempotent, any context but
-    /// NMI. When this returns, each of these tasks is queued to see the request, unless another
-    /// call has come first and is still at it.
+    /// Requests all tasks of this scope, and of the scopes below, to end. Idempotent. Any context
+    /// but NMI. When it returns, each of these tasks was woken, unless a concurrent call for the
+    /// same scope is still waking them.
     pub fn cancel(&self) {
         self.cancel_tree();
     }
@@ -129,20 +128,20 @@ impl Scope {
         Cancelled::new(self)
     }
 
-    /// Returns a future that resolves when no task is left in this scope and below: at once if
-    /// there is none now, else when the last one ends, even if another one is spawned right after.
-    /// Cancel safe.
+    /// Returns a future that resolves when no task is left in this scope and below. It resolves at
+    /// once if there is none when it is polled first, else when the last one ends, even if another
+    /// one is spawned right after. Cancel safe.
     ///
-    /// Fails with `EDEADLK`, and reports it, in a task that is part of the scope and so would wait
-    /// for itself.
+    /// Its output is `EDEADLK`, with a warning, in a task that is part of the scope and so would
+    /// wait for itself.
     #[track_caller]
     pub fn join(&self) -> Join {
         Join::new(self.clone())
     }
 
-    /// Ends the scope: cancels it, and gives back what [`Scope::join`] does, to be awaited.
+    /// Cancels the scope, and returns the future of [`Scope::join`].
     ///
-    /// The handle goes with it, so the owner of the only one can start nothing in it any more:
+    /// It consumes the handle, so the owner of the only one cannot start tasks in it any more:
     ///
     /// ```compile_fail,E0382
     /// # fn f(scope: kasync::Scope) -> kernel::error::Result {
@@ -153,8 +152,7 @@ impl Scope {
     /// # }
     /// ```
     ///
-    /// Of a handle that was cloned before the compiler knows nothing. What is started with that, or
-    /// below it, is refused with `ECANCELED`.
+    /// Through a handle that was cloned before, starting tasks fails with `ECANCELED`.
     ///
     /// # Examples
     ///
@@ -181,12 +179,12 @@ impl Scope {
         Join::new(self)
     }
 
-    /// Makes a task that only needs to be started.
+    /// Allocates a task that only needs to be started.
     ///
     /// # Errors
     ///
-    /// `ECANCELED` if this scope was cancelled or its executor shut down, `ENOMEM`. The future is
-    /// dropped then.
+    /// `ECANCELED` if this scope was cancelled or its executor shut down, `ENOMEM`. On error the
+    /// future is dropped.
     pub fn reserve<F>(&self, name: &'static CStr, future: F) -> Result<Prepared<F>>
     where
         F: Future + Send + 'static,
@@ -195,7 +193,7 @@ impl Scope {
         Prepared::new(self, name, future)
     }
 
-    /// Makes and starts a task.
+    /// Allocates and starts a task.
     ///
     /// # Errors
     ///
@@ -217,8 +215,8 @@ impl Scope {
     /// # Ok::<(), kernel::error::Error>(())
     /// ```
     ///
-    /// Some futures do not compile. A task may run on any worker, so what stays on its
-    /// thread may not live across an await (H13):
+    /// A task may run on any worker, so a future that holds a value that is not `Send` across an
+    /// await is refused (H13):
     ///
     /// ```compile_fail,E0277
     /// # fn f(scope: kasync::Scope) {
@@ -231,7 +229,7 @@ impl Scope {
     /// # }
     /// ```
     ///
-    /// Nor may a lock's guard, or the witness of a signalling section:
+    /// Guards of locks and [`SignallingSection`](crate::SignallingSection) are such values:
     ///
     /// ```compile_fail,E0277
     /// # fn f(scope: kasync::Scope, lock: &'static std::sync::Mutex<u32>) {
@@ -244,7 +242,7 @@ impl Scope {
     /// # }
     /// ```
     ///
-    /// It may outlive its caller, so it borrows nothing from there (H29):
+    /// A task may outlive its caller, so it cannot borrow from there (H29):
     ///
     /// ```compile_fail,E0597
     /// # fn f(scope: kasync::Scope) {
@@ -254,7 +252,7 @@ impl Scope {
     /// # }
     /// ```
     ///
-    /// It is started once:
+    /// A task is started once:
     ///
     /// ```compile_fail,E0382
     /// # fn f(scope: kasync::Scope) -> kernel::error::Result {
@@ -273,8 +271,8 @@ impl Scope {
         Ok(self.reserve(name, future)?.start())
     }
 
-    /// Makes and starts a task that has nothing to do yet: its first poll comes with its first
-    /// wake, which its handle, a claim, or a cancel of the scope brings.
+    /// Allocates and starts a task without queueing it. The first wake leads to its first poll: by
+    /// its handle, by a claim, or by the cancellation of the scope.
     ///
     /// # Errors
     ///
@@ -292,7 +290,7 @@ impl Scope {
         self.0.path()
     }
 
-    /// Tells it from others.
+    /// Returns the address of the scope, which identifies it in traces.
     pub(crate) fn address(&self) -> *const () {
         core::ptr::from_ref(&*self.0).cast()
     }
@@ -322,13 +320,13 @@ impl Scope {
 /// Returns whether the task that the calling thread is polling is part of `scope`.
 fn polled_within(scope: &Scope) -> bool {
     task::current_task().is_some_and(|task| {
-        // SAFETY: The task is being polled by this very thread, so its scope stays in place.
+        // SAFETY: This thread is polling the task, so its scope is not moved out.
         unsafe { task.as_ref().scope() }.is_some_and(|s| s.is_within(scope))
     })
 }
 
-/// Returns whether `cx` is that of the task that the calling thread is polling, and no
-/// combinator's.
+/// Returns whether the waker of `cx` is that of the task that the calling thread is polling, not
+/// one of a combinator.
 fn is_of_current(cx: &core::task::Context<'_>) -> bool {
     let task = task::waker::task_of(cx.waker());
     task.is_some() && task::current_task() == task

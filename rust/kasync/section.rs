@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The witness of being where fences may be signalled.
+//! Fence signalling sections, and proof of being inside one.
 
 use crate::{
     current,
@@ -10,11 +10,12 @@ use crate::{
 use core::marker::PhantomData;
 use kernel::prelude::*;
 
-/// A witness that the caller runs inside a fence signalling section.
+/// Proof that the caller runs inside a fence signalling section.
 ///
-/// Every poll of a task is such a section: between `dma_fence_begin_signalling()` and its end, on a
-/// queue of the reclaim path. What signals a fence asks for `&SignallingSection` (R5). It is
-/// neither `Send` nor `Sync`, so a task that holds one across an await does not compile (H13):
+/// Every poll of a task is such a section: it runs between `dma_fence_begin_signalling()` and
+/// `dma_fence_end_signalling()`, on a `WQ_MEM_RECLAIM` workqueue. Functions that signal a fence
+/// take a `&SignallingSection` (R5). It is neither `Send` nor `Sync`, so a task that holds one
+/// across an await does not compile (H13):
 ///
 /// ```compile_fail
 /// # use kasync::*;
@@ -32,17 +33,17 @@ use kernel::prelude::*;
 /// |---|---|---|---|
 /// | `with` | refused | yes | refused |
 /// | `witness` | no | yes | no |
-/// | `enter` | as its safety section says | yes | needless: no reclaim there anyway |
+/// | `enter` | as its safety section says | yes | not needed: no reclaim there |
 pub struct SignallingSection<'a> {
     _not_send: PhantomData<(*mut (), &'a ())>,
 }
 
 impl SignallingSection<'_> {
-    /// Calls `f` with the witness for the poll, or other section, that the caller is in.
+    /// Calls `f` with the proof for the signalling section that the caller is in.
     ///
     /// # Errors
     ///
-    /// `EINVAL`, reported loudly, outside of one.
+    /// `EINVAL` outside of a section, with a warning.
     pub fn with<R>(f: impl FnOnce(&SignallingSection<'_>) -> R) -> Result<R> {
         if !current::in_section() {
             api_violation(c"a signalling section was asked for outside of one");
@@ -53,12 +54,12 @@ impl SignallingSection<'_> {
         }))
     }
 
-    /// Returns the witness of the poll, or other section, that the caller is in, without a check.
-    /// For hot paths.
+    /// Returns the proof for the signalling section that the caller is in, without a check. For hot
+    /// paths.
     ///
     /// # Safety
     ///
-    /// The caller must be inside of one, and let go of the witness before it ends.
+    /// The caller must be inside a section, and drop the proof before the section ends.
     #[inline(always)]
     pub unsafe fn witness() -> Self {
         Self {
@@ -66,14 +67,14 @@ impl SignallingSection<'_> {
         }
     }
 
-    /// Calls `f` inside a section of its own, for signalling paths that are not tasks, such as the
-    /// thread of an interrupt. Sections nest.
+    /// Calls `f` inside a section of its own, for signalling paths outside of tasks, such as an
+    /// interrupt thread. Sections nest.
     ///
     /// # Safety
     ///
-    /// The code that leads here must be on the path to signalling a fence: `f` signals only what
-    /// the hardware, or the proof that it has stopped, has given reason for, and nothing on the
-    /// path may wait for a fence or allocate with reclaim.
+    /// The calling code must be on the path to signalling a fence: it may neither wait for a fence
+    /// nor allocate with reclaim, and `f` may only signal fences whose work is done or whose
+    /// hardware has stopped.
     pub unsafe fn enter<R>(f: impl FnOnce(&SignallingSection<'_>) -> R) -> R {
         annotated(|| {
             current::enter_section(|| {
@@ -85,14 +86,14 @@ impl SignallingSection<'_> {
     }
 }
 
-/// Calls `f` in a section that signals fences, as far as lockdep is concerned.
+/// Calls `f` inside a signalling section of lockdep's.
 #[inline]
 pub(crate) fn annotated<R>(f: impl FnOnce() -> R) -> R {
     if !cfg!(CONFIG_LOCKDEP) {
-        // It only exists for lockdep.
+        // The annotation is for lockdep only.
         return f();
     }
-    // SAFETY: Ended below, on the same thread.
+    // SAFETY: The section is ended below, on the same thread.
     let cookie = unsafe { ffi::kasync_section_begin() };
     let ret = f();
     // SAFETY: Begun above.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Sets of futures that one task polls as they are woken.
+//! Sets of futures of which one task polls those that were woken.
 //!
 //! ```text
 //!   push(): a free place ──► ready bit set ──► poll_next() takes bits, polls those children
@@ -12,10 +12,10 @@
 //! | field | access |
 //! |---|---|
 //! | places, `used` | the owner of the set |
-//! | `ready` | wakers set bits, the owner takes them |
-//! | `parent` | the owner leaves its waker, wakers take it |
+//! | `ready` | wakers set bits, the owner clears them |
+//! | `parent` | the owner registers its waker, wakers wake it |
 //!
-//! Wakers of children own a reference to `ready` and `parent`, not to the futures: they may outlive
+//! Wakers of children own a reference to `ready` and `parent`, not to the futures. They may outlive
 //! the set.
 
 use crate::{
@@ -52,11 +52,11 @@ use kernel::{
     }, //
 };
 
-/// What wakers of children share. It is aligned, and large enough, for an address within it to tell
-/// the child.
+/// The state that the wakers of children share. Its alignment and size are such that an address
+/// within it identifies a child.
 #[repr(align(64))]
 struct Shared {
-    /// The bits of children that are to be polled.
+    /// A bit for each child that has to be polled.
     ready: Atomic<u64>,
     parent: AtomicWaker,
 }
@@ -64,12 +64,12 @@ struct Shared {
 const MAX: usize = 64;
 const _: () = assert!(core::mem::size_of::<Shared>() >= MAX);
 
-/// A set of up to `N` futures of one type, at most 64, that are polled as they are woken.
+/// A set of up to `N` futures of one type, at most 64, each of which is polled when it was woken.
 ///
-/// It is a [`Stream`] of their outputs in the order in which they are ready, which ends when the
+/// It is a [`Stream`] of their outputs, in the order in which they are ready, that ends when the
 /// set is empty.
 ///
-/// Memory for all is allocated with the set; neither adding nor polling allocates.
+/// The memory for all futures is allocated with the set. Neither adding nor polling allocates.
 ///
 /// # Context
 ///
@@ -107,25 +107,25 @@ const _: () = assert!(core::mem::size_of::<Shared>() >= MAX);
 ///
 /// # Invariants
 ///
-/// `places` is valid for `N` futures; those whose bit in `used` is set are initialised, and do not
+/// `places` is valid for `N` futures. Those whose bit in `used` is set are initialised, and do not
 /// move until they are dropped.
 pub struct FutureSet<F: Future, const N: usize> {
     places: NonNull<F>,
     used: u64,
-    /// At which place to begin.
+    /// The place at which polling starts.
     first: usize,
     shared: Arc<Shared>,
 }
 
 // SAFETY: It owns the futures.
 unsafe impl<F: Future + Send, const N: usize> Send for FutureSet<F, N> {}
-// SAFETY: Nothing can be done with a shared set.
+// SAFETY: A shared reference gives no access to the futures.
 unsafe impl<F: Future + Send, const N: usize> Sync for FutureSet<F, N> {}
-/// The futures are elsewhere.
+/// The futures are in an allocation of their own.
 impl<F: Future, const N: usize> Unpin for FutureSet<F, N> {}
 
 impl<F: Future, const N: usize> FutureSet<F, N> {
-    /// Makes an empty set. May sleep.
+    /// Allocates an empty set. May sleep.
     ///
     /// # Errors
     ///
@@ -141,7 +141,7 @@ impl<F: Future, const N: usize> FutureSet<F, N> {
         )?;
         let places = KBox::<[MaybeUninit<F>; N]>::new_uninit(GFP_KERNEL)?;
         let places = NonNull::from(KBox::leak(places)).cast();
-        // INVARIANT: Allocated with the layout of `N` futures, none of which is there.
+        // INVARIANT: Allocated with the layout of `N` futures, and no bit of `used` is set.
         Ok(Self {
             places,
             used: 0,
@@ -160,17 +160,17 @@ impl<F: Future, const N: usize> FutureSet<F, N> {
         self.used == 0
     }
 
-    /// Adds a future. It is polled when the set is, the next time.
+    /// Adds a future. The next poll of the set polls it.
     ///
     /// # Errors
     ///
-    /// Gives the future back if the set is full.
+    /// Returns the future if the set is full.
     pub fn push(&mut self, future: F) -> core::result::Result<(), F> {
         let at = self.used.trailing_ones() as usize;
         if at >= N {
             return Err(future);
         }
-        // SAFETY: Within the memory, and the place is free.
+        // SAFETY: `at` is less than `N`, and the place is free.
         unsafe { self.places.add(at).write(future) };
         // INVARIANT: It is initialised.
         self.used |= 1 << at;
@@ -178,11 +178,11 @@ impl<F: Future, const N: usize> FutureSet<F, N> {
         Ok(())
     }
 
-    /// Drops the future in a place, which is free then.
+    /// Drops the future at the place `at`, and frees the place.
     fn remove(&mut self, at: usize) {
-        // INVARIANT: The place is free before the future is dropped, so that this happens once.
+        // INVARIANT: The place is free before the future is dropped, so it is dropped once.
         self.used &= !(1 << at);
-        // SAFETY: It was initialised.
+        // SAFETY: By the type invariant the future was initialised.
         unsafe { core::ptr::drop_in_place(self.places.add(at).as_ptr()) };
     }
 }
@@ -203,25 +203,25 @@ impl<F: Future, const N: usize> FutureSet<F, N> {
         if this.is_empty() {
             return Poll::Ready(None);
         }
-        // First, so that each thread that sets a bit from here on wakes this task.
+        // Before the bits are read, so that each thread that sets one later wakes this task.
         this.shared.parent.register(cx);
         let mut ready = this.shared.take_ready() & this.used;
         while ready != 0 {
-            // The first from `first` on, or else the first of those before.
+            // The first place from `first` on, or else the first one before it.
             let later = ready & (u64::MAX << this.first);
             let at = if later != 0 { later } else { ready }.trailing_zeros() as usize;
             ready &= !(1 << at);
             let waker = child_waker(&this.shared, at);
-            // SAFETY: By the type invariant there is a future, which does not move.
+            // SAFETY: By the type invariant the future is initialised and does not move.
             let future = unsafe { Pin::new_unchecked(this.places.add(at).as_mut()) };
             if let Poll::Ready(output) = future.poll(&mut Context::from_waker(&waker)) {
                 this.remove(at);
-                // The others' turn is the next time.
+                // The next poll polls the others.
                 this.shared.set_ready(ready);
                 return Poll::Ready(Some(output));
             }
         }
-        // Nobody keeps the others from their turn by using up the budget each time.
+        // A child that uses up the budget each time does not starve the others.
         this.first = rotate(cx, this.first, N);
         site.waits(cx);
         Poll::Pending
@@ -233,11 +233,10 @@ impl<F: Future, const N: usize> Drop for FutureSet<F, N> {
         while self.used != 0 {
             self.remove(self.used.trailing_zeros() as usize);
         }
-        // A waker of the owner that is left would be a reference to the task that this may be part
-        // of.
+        // The owner's waker may be a reference to the task that contains this set.
         drop(self.shared.parent.take());
         let places = self.places.cast::<MaybeUninit<[MaybeUninit<F>; N]>>();
-        // SAFETY: Leaked by `new()`; no future is left in it.
+        // SAFETY: The memory was leaked by `new()`. All futures in it were dropped.
         drop(unsafe { KBox::from_raw(places.as_ptr()) });
     }
 }
@@ -251,7 +250,7 @@ impl Shared {
         self.update(|_| 0)
     }
 
-    /// Returns what was there before.
+    /// Replaces the bits by what `f` returns for them, and returns those before.
     fn update(&self, f: impl Fn(u64) -> u64) -> u64 {
         let mut cur = self.ready.load(Relaxed);
         loop {
@@ -263,7 +262,7 @@ impl Shared {
     }
 
     fn wake(&self, at: usize) {
-        // The first that sets the bit wakes the task, which has not taken it yet.
+        // If the bit was set, the thread that has set it wakes the task.
         if self.set_ready(1 << at) & (1 << at) == 0 {
             self.parent.wake();
         }
@@ -272,18 +271,19 @@ impl Shared {
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
 
-/// Returns a waker of child `at`: the address of byte `at` of `shared`.
+/// Returns a waker of the child `at`. Its data is the address of byte `at` of `shared`.
 fn child_waker(shared: &Arc<Shared>, at: usize) -> Waker {
     let base = Arc::into_raw(shared.clone()).cast::<u8>();
-    // SAFETY: The data is as the functions of the table expect it, and owns a reference.
+    // SAFETY: The vtable fulfils the contract of `RawWaker`. The data is of the form that it
+    // expects, and owns a reference.
     unsafe { Waker::from_raw(RawWaker::new(base.wrapping_add(at).cast(), &VTABLE)) }
 }
 
-/// Returns what a waker's address is made of: see [`child_waker`].
+/// Returns the shared state and the child of a waker's data. See [`child_waker`].
 fn parts(data: *const ()) -> (NonNull<Shared>, usize) {
     let at = data as usize % MAX;
     let base = data.cast::<u8>().wrapping_sub(at).cast_mut();
-    // SAFETY: It comes from an `Arc`, so it is not null.
+    // SAFETY: The address is that of the content of an `Arc`, so it is not null.
     (unsafe { NonNull::new_unchecked(base.cast()) }, at)
 }
 
@@ -291,8 +291,7 @@ fn parts(data: *const ()) -> (NonNull<Shared>, usize) {
 ///
 /// See `RawWakerVTable`.
 unsafe fn clone(data: *const ()) -> RawWaker {
-    // SAFETY: The waker that is cloned owns a reference, which stays its own; the new one owns
-    // another.
+    // SAFETY: The cloned waker owns a reference and keeps it, since this one is not dropped.
     let shared = core::mem::ManuallyDrop::new(unsafe { Arc::from_raw(parts(data).0.as_ptr()) });
     core::mem::forget(Arc::clone(&shared));
     RawWaker::new(data, &VTABLE)
@@ -303,7 +302,7 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 /// See `RawWakerVTable`.
 unsafe fn wake(data: *const ()) {
     let (shared, at) = parts(data);
-    // SAFETY: The reference is the waker's, which is used up.
+    // SAFETY: The waker is consumed, so its reference is this function's.
     unsafe { Arc::from_raw(shared.as_ptr()) }.wake(at);
 }
 
@@ -320,7 +319,7 @@ unsafe fn wake_by_ref(data: *const ()) {
 ///
 /// See `RawWakerVTable`.
 unsafe fn drop_waker(data: *const ()) {
-    // SAFETY: The reference is the waker's.
+    // SAFETY: The waker is dropped, so its reference is this function's.
     drop(unsafe { Arc::from_raw(parts(data).0.as_ptr()) });
 }
 
@@ -340,8 +339,8 @@ impl<S: Stream + Unpin> Future for Next<'_, S> {
     }
 }
 
-/// Waits for the next item of a stream, or `None` at its end. As cancel safe as the stream's
-/// polling: the streams of this crate take an item at the moment at which they return it.
+/// Returns a future of the next item of a stream, or of `None` at its end. It is as cancel safe as
+/// polling the stream is: streams of this crate remove an item only when they return it.
 pub fn next<S: Stream + Unpin>(stream: &mut S) -> Next<'_, S> {
     Next(stream)
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Numbers that order nothing: nobody concludes from them what other memory holds.
+//! Statistics: numbers whose accesses are not ordered with other memory.
 //!
 //! Reads are `READ_ONCE()` and writes `WRITE_ONCE()`, as volatile accesses of a whole word are. An
-//! [`Atomic`](kernel::sync::atomic::Atomic) of the kernel crate does the same, by a call of C each;
-//! each poll and each wake has several.
+//! [`Atomic`](kernel::sync::atomic::Atomic) does the same, but with a call of a C function for
+//! each access, and each poll and each wake has several.
 
 #[cfg(not(feature = "loom"))]
 use core::cell::UnsafeCell;
@@ -16,13 +16,13 @@ macro_rules! numbers {
         pub(crate) struct $name(UnsafeCell<$type>);
 
         #[cfg(not(feature = "loom"))]
-        // SAFETY: Accesses are volatile and of one word, hence marked and not torn, as the kernel's
-        // memory model wants of accesses that race.
+        // SAFETY: Accesses are volatile and of one word: they are marked and not torn, as the
+        // kernel's memory model requires of accesses that race.
         unsafe impl Sync for $name {}
 
         #[cfg(not(feature = "loom"))]
         impl $name {
-            /// Returns one that holds `v`.
+            /// Returns a number with the value `v`.
             pub(crate) const fn new(v: $type) -> Self {
                 Self(UnsafeCell::new(v))
             }
@@ -42,7 +42,7 @@ macro_rules! numbers {
             }
         }
 
-        // Without anything for the model checker to explore.
+        // A mutex of the standard library, which the model checker does not explore.
 
         $(#[$doc])*
         #[cfg(feature = "loom")]
@@ -68,12 +68,12 @@ macro_rules! numbers {
 numbers! {
     /// A count, or an address, that is shown in debugfs.
     StatCounter: u64;
-    /// A small number that one thread counts, as a rule.
+    /// A small number that is written by one thread at a time, as a rule.
     StatShort: i16;
 }
 
 impl StatCounter {
-    /// Adds to the value. It is not one operation: of several writers at once one counts.
+    /// Adds `n` to the value. It is not atomic: additions of other threads may be lost.
     pub(crate) fn add(&self, n: u64) {
         self.set(self.get().wrapping_add(n));
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Synchronisation between tasks, interrupts and threads.
+//! Synchronisation primitives for tasks, threads and interrupts.
 //!
 //! # Context
 //!
@@ -15,8 +15,9 @@
 //! | polling and dropping of the futures and receivers | yes | yes | no |
 //! | [`mpsc::channel`], [`oneshot::channel`], [`watch::channel`] | yes | no (they allocate) | no |
 //!
-//! All futures here are cancel safe (H24): what they wait for changes hands at the moment of
-//! `Ready`, and what was given to a future that is dropped instead goes to the next in line.
+//! All futures of this module are cancel safe (H24): they take what they wait for when they return
+//! `Ready`. A permit or notification assigned to a future that is dropped passes to the next
+//! waiter.
 
 mod atomic_waker;
 pub mod mpsc;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Tasks: one allocation each, run by a work item of their own.
+//! Tasks. Each is one allocation, run by a work item of its own.
 //!
 //! # States
 //!
-//! Half of the state is the work item's: its *pending* mark says "woken, will be polled", and that
-//! the workqueue never runs an item twice at once says "being polled by one CPU". The other half is
-//! in the state word ([`state`]).
+//! The state of a task is kept in two places. The *pending* mark of its work item means "woken,
+//! will be polled", and the workqueue never runs one item on two CPUs at once. All else is in the
+//! state word ([`state`]).
 //!
 //! ```text
 //!            (1) reserve
@@ -30,7 +30,7 @@
 //!              freed (memory only: nothing else is left in it)
 //! ```
 //!
-//! A *claim* ([`Claim`]) polls on the thread that has something for the task, with no worker:
+//! A *claim* ([`Claim`]) polls the task on the calling thread instead of a worker:
 //!
 //! ```text
 //!   IDLE or SCHEDULED ──(10) claim: RUNNING and CLAIMED set──► CLAIMED
@@ -39,13 +39,12 @@
 //!   CLAIMED ──(12) release──► IDLE, or, if RERUN was set, SCHEDULED
 //! ```
 //!
-//! RUNNING is what keeps a worker and a claim apart (contract 3); two workers are kept apart by the
-//! workqueue.
+//! RUNNING excludes a worker and a claim from each other (contract 3). The workqueue excludes two
+//! workers from each other.
 //!
-//! Tasks that are woken in large numbers, as their scope is cancelled or their queues are closed,
-//! and may wait for their turn, are put into a *batch* ([`batch`](crate::batch)). LISTED is
-//! independent of what the diagrams above show: such a task may still be woken, and polled by a
-//! worker or a claim.
+//! Tasks that are woken in large numbers, because their scope is cancelled or their job queues are
+//! closed, are put into a *batch* ([`batch`](crate::batch)). LISTED is independent of the states in
+//! the diagrams above: a listed task may still be woken, and be polled by a worker or a claim.
 //!
 //! ```text
 //!   not listed ──(13) wake_listed(): LISTED set, with a reference──► LISTED
@@ -61,10 +60,10 @@
 //! |---|---|---|---|
 //! | future | `Prepared` | the side that has set RUNNING: the worker or the claim | gone |
 //! | output | – | – | the handle, or the worker if there is no handle |
-//! | join waker slot, `JOIN_WAKER` clear | – | the handle | nobody (empty) |
-//! | join waker slot, `JOIN_WAKER` set | – | nobody | the worker, which takes it out |
-//! | `links`, `watched` | the lock of the scope tree | the same | nobody (not linked) |
-//! | `link` | – | whatever has set LISTED, then the batch | the same |
+//! | join waker slot, `JOIN_WAKER` clear | – | the handle | none (empty) |
+//! | join waker slot, `JOIN_WAKER` set | – | none | the worker, which takes it out |
+//! | `links`, `watched` | the lock of the scope tree | the same | none (not linked) |
+//! | `link` | – | the thread that has set LISTED, then the batch | the same |
 //! | `scope` | shared | shared | the worker, which moves it out |
 //! | `budget` | – | the side that has set RUNNING, and the leaves that it polls | – |
 //! | work item | – | the workqueue | the workqueue, until its last run |
@@ -74,17 +73,17 @@
 //!
 //! # Why no wake is lost (H1) and none leaks (H4)
 //!
-//! Queueing is a fully ordered read-modify-write of the mark, also when it fails; the worker clears
-//! the mark and then runs. So what a waker wrote before is seen by the next poll, be it the one
-//! just queued or one queued before. A reference is taken before queueing; exactly if the mark was
-//! not set it passes to the mark, and [`run`] gives it back. LISTED is a mark of the same kind, and
-//! a reference is taken when it is set; [`run_listed()`] clears it, then polls, and gives that
-//! back.
+//! Queueing is a fully ordered read-modify-write of the pending mark, even if the mark was set
+//! already. The worker clears the mark before it runs the item. So the next poll sees what the
+//! waker wrote before the wake, whether this wake or an earlier one has queued it. A reference is
+//! taken before queueing. If the mark was clear, the reference passes to the mark, and [`run`]
+//! drops it. LISTED is a mark of the same kind: setting it takes a reference, and [`run_listed()`]
+//! clears it, polls, and then drops the reference.
 //!
 //! # Why no wake reaches a dead queue (H2, H3)
 //!
-//! A wake reads COMPLETE and queues inside one RCU section. An executor that is shut down has seen
-//! all its tasks COMPLETE, then waits for a grace period, then destroys the queue.
+//! A wake reads COMPLETE and queues within one RCU read-side section. The shutdown of an executor
+//! waits until all its tasks are COMPLETE, then for a grace period, then destroys the queue.
 
 pub(crate) mod budget;
 mod claim;
@@ -155,7 +154,7 @@ unsafe fn put_many(header: NonNull<Header>, n: u64) {
     }
 }
 
-/// Wakes: (5).
+/// Wakes a task: (5).
 ///
 /// # Safety
 ///
@@ -164,8 +163,8 @@ pub(crate) unsafe fn wake(header: NonNull<Header>) {
     // SAFETY: Valid by the safety requirements.
     let task = unsafe { header.as_ref() };
     task.wakes.add(1);
-    // A thread that waits for the task to end, and then lets its code go, waits for a grace period
-    // as well.
+    // A thread that waits for the task to end before its code is unloaded also waits for a grace
+    // period.
     let _rcu = rcu::read_lock();
     let now = task.state.load();
     if now.is_complete() {
@@ -182,12 +181,13 @@ pub(crate) unsafe fn wake(header: NonNull<Header>) {
     let absorbed =
         old.is_complete() || !old.is_started() || (old.is_claimed() && task.state.note());
     if absorbed || !schedule(task) {
-        // SAFETY: Nobody else has got the reference taken above.
+        // SAFETY: The reference taken above was not passed on.
         unsafe { put(header) };
     }
 }
 
-/// Queues the task. Callers own a reference, which passes to the pending mark on `true`.
+/// Queues the task, and returns whether its pending mark was clear. Then a reference of the
+/// caller's passes to the mark.
 fn schedule(task: &Header) -> bool {
     // SAFETY: The item was initialised with the task; a reference keeps it valid until it has run.
     // Inside an RCU section and not complete, or not yet started: the queue is there.
@@ -214,11 +214,11 @@ unsafe extern "C" fn run(work: *mut bindings::work_struct) {
             false => task.state.idle(),
         }
     } else if !task.state.load().is_started() {
-        // In the section, as it may run a driver's code.
+        // In a signalling section, since destructors of drivers may run.
         annotated(|| {
             current::enter_section(|| {
-                // SAFETY: Queued and not started: the reservation was dropped where the future
-                // could not be, and has passed all of the task on.
+                // SAFETY: Queued and not started: the reservation was dropped in atomic context,
+                // and has passed on the ownership of the task.
                 unsafe { prepared::discard(header) }
             })
         });
@@ -251,7 +251,7 @@ unsafe fn poll(header: NonNull<Header>, here: PollContext) -> bool {
     })
 }
 
-/// (8). Drops `refs` references of the caller's, if any, with that of the scope.
+/// Completes a task: (8). Drops `refs` references of the caller's, and that of the scope.
 ///
 /// # Safety
 ///
@@ -263,17 +263,17 @@ unsafe fn complete(header: NonNull<Header>, refs: u64) {
     let old = task.state.complete();
     if !old.has_handle() {
         if let Some(drop_output) = task.vtable.drop_output {
-            // In the section, as it may run a driver's code.
+            // In a signalling section, since destructors of drivers may run.
             annotated(|| {
                 current::enter_section(|| {
-                    // SAFETY: No handle: the output is ours.
+                    // SAFETY: There is no handle, so the output is the worker's.
                     unsafe { drop_output(header) }
                 })
             });
         }
     }
     if old.has_join_waker() {
-        // SAFETY: JOIN_WAKER and COMPLETE together: the slot is ours.
+        // SAFETY: With JOIN_WAKER and COMPLETE the slot is the worker's.
         if let Some(waker) = task.join_waker.with(|slot| unsafe { (*slot).take() }) {
             waker.wake();
         }
@@ -281,9 +281,9 @@ unsafe fn complete(header: NonNull<Header>, refs: u64) {
     // SAFETY: The slot is the completing worker's.
     let scope = unsafe { (*task.scope.get()).take() };
     if let Some(scope) = scope {
-        // Nothing of a user's code runs for this task after this, other than through the handle:
-        // joining the scope is enough before the code goes away. SAFETY: The task is in the list of
-        // this scope.
+        // From here on no code of a driver runs for this task but through the handle. So joining
+        // the scope is enough before that code is unloaded.
+        // SAFETY: The task is in the list of this scope.
         unsafe { scope.task_ended(header) };
     }
     // SAFETY: The reference of the scope's list, which the task has just left, and the caller's.
@@ -295,8 +295,8 @@ impl Header {
         core::ptr::from_ref(self).cast()
     }
 
-    // Two functions of their own, as their callers are generic and stand in other modules, which
-    // have no business with tracepoints of this one.
+    // Not generic, unlike their callers: those are instantiated in other modules, which cannot
+    // use the tracepoints of this one.
 
     #[inline(never)]
     fn note_start(&self) {

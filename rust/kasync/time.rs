@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Sleeping and deadlines, on hrtimers.
+//! Sleeping and time limits, by hrtimers.
 //!
-//! A timer is part of the future, armed at the first poll that finds time left and cancelled when
-//! the future is dropped, which waits for a callback that is running (H33). The callback only takes
-//! the waker and wakes.
+//! The timer is part of the future. It is armed at the first poll that finds time left, and
+//! cancelled when the future is dropped, which waits for a running callback (H33). The callback
+//! only wakes the task.
 
 use crate::{
     await_site::AwaitSite,
@@ -30,11 +30,10 @@ use pin_project_lite::pin_project;
 
 pub use kernel::time::Delta;
 
-/// A point on the monotonic clock.
+/// A time of the monotonic clock.
 pub type Instant = kernel::time::Instant<kernel::time::Monotonic>;
 
-/// The future of [`sleep`]. Cancel safe; may be polled again after it was
-/// ready.
+/// The future of [`sleep`]. Cancel safe. May be polled again after it was ready.
 ///
 /// # Context
 ///
@@ -54,10 +53,10 @@ pub struct Sleep {
     _pin: PhantomPinned,
 }
 
-// SAFETY: The timer is armed and disarmed by the owner of the future, its callback looks at
-// `expired` and `waker` only. An armed future is pinned.
+// SAFETY: Only the owner of the future arms and disarms the timer. Its callback accesses `expired`
+// and `waker` only, which are `Sync`. An armed future is pinned.
 unsafe impl Send for Sleep {}
-// SAFETY: Nothing can be done with a shared `Sleep`.
+// SAFETY: A shared `Sleep` has no public methods.
 unsafe impl Sync for Sleep {}
 
 impl Sleep {
@@ -80,13 +79,13 @@ impl Sleep {
         from_now.saturating_add(self.after.as_nanos())
     }
 
-    /// Wakes when the timer has expired, possibly in hard interrupt context.
+    /// Wakes the task when the timer expires, possibly in hard interrupt context.
     ///
     /// # Safety
     ///
     /// `this` must be the armed `Sleep`.
     unsafe fn fire(this: *const ()) {
-        // SAFETY: The armed future is pinned, and disarming waits for us.
+        // SAFETY: The armed future is pinned, and disarming it waits for this callback.
         let this = unsafe { &*this.cast::<Self>() };
         this.expired.populate(());
         this.waker.wake();
@@ -103,13 +102,14 @@ impl Future for Sleep {
 
 impl Sleep {
     fn poll_expiry(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // SAFETY: Nothing is moved.
+        // SAFETY: No field is moved.
         let this = unsafe { self.get_unchecked_mut() };
         if this.expired.as_ref().is_some() {
             return Poll::Ready(());
         }
         // H9: the waker of the last poll counts.
-        // SAFETY: Only this function registers, with the future borrowed mutably; nobody takes.
+        // SAFETY: Only this function registers, with the future borrowed mutably, and no function
+        // takes the waker.
         if this.armed && unsafe { this.waker.is_left_by(cx) } {
             this.site.waits(cx);
             return Poll::Pending;
@@ -125,8 +125,8 @@ impl Sleep {
             }
             this.armed = true;
             let data = core::ptr::from_ref(&*this).cast();
-            // SAFETY: The future is pinned, not armed, and disarms when dropped; `fire` is given
-            // the same future.
+            // SAFETY: The future is pinned and not armed. Its destructor disarms the timer. `fire`
+            // is called with the address of this future.
             unsafe { Timer::arm(this.timer.get(), left, Self::fire, data) };
         }
         this.site.waits(cx);
@@ -135,12 +135,12 @@ impl Sleep {
 }
 
 impl Sleep {
-    /// Counts anew: `d` from now. For one that is used again and again.
+    /// Restarts the sleep, which now ends `d` after this call.
     pub fn reset(self: Pin<&mut Self>, d: Delta) {
-        // SAFETY: Nothing is moved.
+        // SAFETY: No field is moved.
         let this = unsafe { self.get_unchecked_mut() };
         if core::mem::replace(&mut this.armed, false) {
-            // SAFETY: The timer is valid. Waits for the callback, which may be running.
+            // SAFETY: The timer is valid. This waits for a running callback.
             unsafe { Timer::disarm(this.timer.get()) };
         }
         this.expired = SetOnce::new();
@@ -158,13 +158,13 @@ impl Drop for Sleep {
     }
 }
 
-/// Waits for a span of time, counted from this call.
+/// Returns a future that resolves `d` after this call.
 #[track_caller]
 pub fn sleep(d: Delta) -> Sleep {
     Sleep::new(d)
 }
 
-/// The time was over before the future was ready.
+/// The time limit has expired before the future was ready.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Elapsed;
 
@@ -184,17 +184,17 @@ impl<F: Future> Future for Timeout<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        // A future that is ready in time, even if it is late to be polled, wins.
+        // A future that is ready wins, even if the time limit has expired before this poll.
         if let Poll::Ready(output) = this.future.poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        // Nor is the limit put off by a future that is ready all the time.
+        // The limit may overdraw the budget, so a future that is always ready does not delay it.
         poll_limit(cx, |cx| this.sleep.poll_expiry(cx)).map(|()| Err(Elapsed))
     }
 }
 
-/// Waits for `future`, but no longer than `d` from this call. On [`Elapsed`] the future is dropped
-/// together with the returned one; it is as cancel safe as `future` is.
+/// Returns a future that resolves with the output of `future`, or with [`Elapsed`] if that is not
+/// ready `d` after this call. `future` is dropped with the returned one, which is as cancel safe.
 ///
 /// # Context
 ///

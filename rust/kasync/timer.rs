@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A timer that may be moved until it is armed, and calls back once.
+//! A one-shot timer that may be moved until it is armed.
 //!
-//! A [`kernel::time::hrtimer::HrTimer`] is initialised in place, together with the structure that
-//! it is part of, and is started through a pointer to that structure, which becomes a handle. A
-//! future is a plain value until it is polled for the first time, arms its timer in that poll, and
-//! would have to keep a handle that refers to itself.
+//! A [`kernel::time::hrtimer::HrTimer`] is initialised in place, as part of a structure, and is
+//! started by a pointer to that structure, which becomes a handle. A future is moved until its
+//! first poll, arms its timer in a poll, and would have to keep a handle that refers to itself.
 //!
 //! C header: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h)
 
@@ -22,16 +21,19 @@ type Call = (unsafe fn(*const ()), *const ());
 pub(crate) struct Timer {
     /// At offset 0, see [`expired`].
     timer: Opaque<bindings::hrtimer>,
-    /// Set while the timer is armed, and until it is disarmed.
+    /// Set from arming to disarming.
     call: Option<Call>,
 }
 
+/// Calls the callback of a timer that has expired.
+///
 /// # Safety
 ///
-/// Only for hrtimers that [`Timer::arm`] has started.
+/// `timer` must have been started by [`Timer::arm`].
 unsafe extern "C" fn expired(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
     let this = timer.cast::<Timer>();
-    // SAFETY: `arm()` has set `call` before it started the timer, and `disarm()` waits for us.
+    // SAFETY: `arm()` has set `call` before it has started the timer, and `disarm()` waits for this
+    // function.
     if let Some((fire, data)) = unsafe { (*this).call } {
         // SAFETY: `data` is valid until `disarm()` returns.
         unsafe { fire(data) };
@@ -53,15 +55,15 @@ impl Timer {
     ///
     /// # Safety
     ///
-    /// `this` must be valid, not be armed, and may not move nor be freed before [`Timer::disarm`];
-    /// `data` must stay valid until then.
+    /// `this` must be valid and not armed, and must neither be moved nor freed before
+    /// [`Timer::disarm`]. `data` must stay valid until then.
     pub(crate) unsafe fn arm(
         this: *mut Self,
         after_ns: i64,
         fire: unsafe fn(*const ()),
         data: *const (),
     ) {
-        // SAFETY: `this` is valid and not armed, so that nobody else looks at it.
+        // SAFETY: `this` is valid and not armed, so no callback accesses it.
         let timer = unsafe {
             (*this).call = Some((fire, data));
             (*this).timer.get()
@@ -74,8 +76,8 @@ impl Timer {
         }
     }
 
-    /// Disarms the timer, and waits for a callback that is running. Does nothing if it was never
-    /// armed. Process context, and not from the callback itself.
+    /// Disarms the timer, and waits for a running callback. Does nothing if it was never armed.
+    /// Process context. Must not be called by the callback.
     ///
     /// # Safety
     ///
@@ -85,7 +87,7 @@ impl Timer {
         if unsafe { (*this).call.is_some() } {
             // SAFETY: `call` is set by `arm()` only, which has set up the timer.
             unsafe { bindings::hrtimer_cancel((*this).timer.get()) };
-            // SAFETY: The timer is inactive, nobody else looks at it.
+            // SAFETY: The timer is inactive, so no callback accesses it.
             unsafe { (*this).call = None };
         }
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Tracepoints (`trace.h`): a static branch each while nobody looks.
+//! Tracepoints (`trace.h`). Each is a static branch while it is disabled.
 //!
 //! ```text
 //! # echo 1 > /sys/kernel/tracing/events/kasync/enable
@@ -34,7 +34,7 @@ mod ffi {
     }
 }
 
-/// Whether somebody looks.
+/// Whether a tracepoint is enabled.
 macro_rules! on {
     ($key:ident) => {{
         // SAFETY: The static key of a tracepoint of this module, defined in C.
@@ -52,12 +52,12 @@ macro_rules! events {
     ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) = $key:ident, $call:ident;)*) => {$(
         $(#[$doc])*
         ///
-        /// The task must not have ended, as its name goes with the module that has named it.
+        /// The task must not have ended: afterwards the module that owns its name may be unloaded.
         #[inline(always)]
         pub(crate) fn $name(task: *const (), name: &CStr, $($arg: $type),*) {
             if on!($key) {
                 use kernel::str::CStrExt as _;
-                // SAFETY: The address is not used as one; the name is a C string.
+                // SAFETY: The address is not dereferenced, and the name is a C string.
                 unsafe { ffi::$call(task.cast(), name.as_char_ptr(), $($arg),*) };
             }
         }
@@ -65,25 +65,25 @@ macro_rules! events {
 }
 
 events! {
-    /// The task may be polled from now on.
+    /// Traces that a task was started.
     start() = __tracepoint_kasync_start, kasync_trace_start;
-    /// It was woken.
+    /// Traces that a task was woken.
     wake() = __tracepoint_kasync_wake, kasync_trace_wake;
-    /// It was asked to end.
+    /// Traces that a task was requested to end.
     cancel() = __tracepoint_kasync_cancel, kasync_trace_cancel;
-    /// It is about to be polled.
+    /// Traces that a task is about to be polled.
     poll_begin() = __tracepoint_kasync_poll_begin, kasync_trace_poll_begin;
-    /// It was polled.
+    /// Traces that a task was polled.
     poll_end(ready: bool) = __tracepoint_kasync_poll_end, kasync_trace_poll_end;
 }
 
-/// Traces that a scope was asked to end. `path` returns its names, with a zero behind them.
+/// Traces that a scope was cancelled. `path` returns its path, terminated by a zero.
 #[inline(always)]
 pub(crate) fn cancel_scope<P: AsRef<CStr>>(scope: *const (), path: impl FnOnce() -> P) {
     if on!(__tracepoint_kasync_cancel_scope) {
         use kernel::str::CStrExt as _;
         let path = path();
-        // SAFETY: The address is not used as one; the path is a C string.
+        // SAFETY: The address is not dereferenced, and the path is a C string.
         unsafe { ffi::kasync_trace_cancel_scope(scope.cast(), path.as_ref().as_char_ptr()) };
     }
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Lists of pinned waiters, the base of everything that is awaited here.
+//! Lists of pinned waiters, which most futures of this crate are made of.
 //!
-//! A [`Waiter`] sits in the future that waits. It is linked into a [`WaitList`], which is part of
-//! some data behind an [`IrqLock`](crate::lock::IrqLock). Waking takes the waker out of the waiter
-//! and the waiter out of the list under the lock; the waker is called after unlocking, and the
-//! future, which may be gone by then, is not touched again (H6).
+//! A [`Waiter`] is part of a future. It is linked into a [`WaitList`], which an
+//! [`IrqLock`](crate::lock::IrqLock) protects. Waking unlinks the waiter and takes its waker under
+//! the lock. The waker is called after unlocking, when the future may have been dropped, so it is
+//! not accessed any more (H6).
 
 use crate::{
     cell::OwnedCell,
@@ -35,22 +35,22 @@ use core::{
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum WaitState {
-    /// Not linked, never was, or given up.
+    /// Not linked: not yet, or not any more.
     Idle,
-    /// Linked, the waker is in place.
+    /// Linked, with a waker.
     Waiting,
-    /// Taken out of the list as one of many.
+    /// Unlinked by a notification of several waiters.
     Notified,
-    /// Taken out of the list alone; what was waited for is this waiter's, to be passed on if not
-    /// taken.
+    /// Unlinked by a notification of this waiter alone, which has to pass it on if its future is
+    /// dropped.
     Given,
 }
 
-/// The part of a waiter that its list's lock guards.
+/// The part of a waiter that the lock of its list protects.
 struct Entry {
     waker: Option<Waker>,
     state: WaitState,
-    /// For the list's user: a count, or an epoch.
+    /// A number for the user of the list: a count, or an epoch.
     key: u64,
 }
 
@@ -62,15 +62,15 @@ unsafe impl Linked for Waiter {
     }
 }
 
-/// A future's place in a [`WaitList`]. Its content is only accessed under the lock that the list is
-/// in.
+/// A node of a [`WaitList`], part of a future. It is only accessed under the lock that protects the
+/// list.
 pub(crate) struct Waiter {
     links: UnsafeCell<Links<Waiter>>,
     entry: OwnedCell<Entry>,
     _pin: PhantomPinned,
 }
 
-// SAFETY: The content is accessed under a lock only.
+// SAFETY: The content is accessed under the lock of its list only. A linked waiter is pinned.
 unsafe impl Send for Waiter {}
 // SAFETY: The content is accessed under the lock of its list only.
 unsafe impl Sync for Waiter {}
@@ -88,18 +88,18 @@ impl Waiter {
         }
     }
 
-    /// Calls `f` with what is behind the lock.
+    /// Calls `f` with the entry.
     ///
     /// # Safety
     ///
     /// The list's lock must be held.
     unsafe fn with<R>(&self, f: impl FnOnce(&mut Entry) -> R) -> R {
-        // SAFETY: The lock, which is held, serialises all access to entries.
+        // SAFETY: The lock of the list, which is held, serialises all accesses to the entry.
         self.entry.with(|entry| f(unsafe { &mut *entry }))
     }
 }
 
-/// Waiters in order of arrival.
+/// A list of waiters in the order in which they were added.
 pub(crate) struct WaitList(List<Waiter>);
 
 impl WaitList {
@@ -115,10 +115,9 @@ impl WaitList {
     ///
     /// # Safety
     ///
-    /// `waiter` must belong to this list, and the list's lock be held. The same for all methods
-    /// below.
+    /// `waiter` must belong to this list, and the lock that protects the list must be held.
     pub(crate) unsafe fn state(&self, waiter: &Waiter) -> WaitState {
-        // SAFETY: Under the lock.
+        // SAFETY: The lock is held by the safety requirements.
         unsafe { waiter.with(|entry| entry.state) }
     }
 
@@ -140,20 +139,21 @@ impl WaitList {
         // SAFETY: The lock is held by the safety requirements.
         let (state, old) = unsafe { waiter.with(enter) };
         if state != WaitState::Waiting {
-            // SAFETY: Not linked, and stays valid until it is removed.
+            // SAFETY: The waiter is in no list, and is removed before it is dropped.
             unsafe { self.0.push_back(NonNull::from(waiter)) };
         }
         old
     }
 
-    /// Takes `waiter` out and returns which state it was in, and the waker, to be dropped after
+    /// Unlinks `waiter`. Returns its previous state, and its waker, which is to be dropped after
     /// unlocking.
     ///
     /// # Safety
     ///
     /// See [`WaitList::state`].
     pub(crate) unsafe fn remove(&mut self, waiter: &Waiter) -> (WaitState, Option<Waker>) {
-        // SAFETY: Under the lock; linked here or nowhere.
+        // SAFETY: The lock is held by the safety requirements, and the waiter is in this list or in
+        // none.
         unsafe { self.0.remove(NonNull::from(waiter)) };
         let leave = |entry: &mut Entry| {
             let state = core::mem::replace(&mut entry.state, WaitState::Idle);
@@ -170,7 +170,7 @@ impl WaitList {
         Some(unsafe { waiter.as_ref().with(|entry| entry.key) })
     }
 
-    /// Takes the first waiter out.
+    /// Unlinks the first waiter, sets its state, and returns its waker.
     fn notify_front(&mut self, state: WaitState) -> Option<Waker> {
         let waiter = self.0.pop_front()?;
         let leave = |entry: &mut Entry| {
@@ -181,12 +181,14 @@ impl WaitList {
         unsafe { waiter.as_ref().with(leave) }
     }
 
-    /// Gives what was waited for to the first waiter. The waker is to be called after unlocking.
+    /// Unlinks the first waiter, in the state [`WaitState::Given`]. Returns its waker, which is to
+    /// be called after unlocking.
     pub(crate) fn give(&mut self) -> Option<Waker> {
         self.notify_front(WaitState::Given)
     }
 
-    /// Notifies waiters from the front while `pred` likes their keys and there is room in `wakers`.
+    /// Unlinks waiters from the front, and moves their wakers to `wakers`, as long as `pred`
+    /// returns true for their keys and there is room.
     pub(crate) fn notify_while(
         &mut self,
         wakers: &mut WakerBatch,
@@ -200,7 +202,7 @@ impl WaitList {
     }
 }
 
-/// Wakers that were taken out under a lock, to be called after unlocking. Lives on the stack.
+/// Wakers that were taken under a lock, to be called after unlocking. Lives on the stack.
 pub(crate) struct WakerBatch {
     wakers: [MaybeUninit<Waker>; Self::SIZE],
     len: usize,
@@ -225,13 +227,13 @@ impl WakerBatch {
         self.len += 1;
     }
 
-    /// Wakes all. Returns whether the batch was full, so that there may be more to do.
+    /// Wakes all, and returns whether the batch was full, so that there may be more waiters.
     pub(crate) fn wake_all(mut self) -> bool {
         let full = self.is_full();
         let len = core::mem::replace(&mut self.len, 0);
         for waker in &self.wakers[..len] {
-            // SAFETY: The first `len` were initialised; each is taken out once, as `len` is 0 by
-            // now.
+            // SAFETY: The first `len` wakers were initialised. Each is read once, since `len` is 0
+            // by now.
             unsafe { waker.assume_init_read() }.wake();
         }
         full
@@ -242,7 +244,7 @@ impl Drop for WakerBatch {
     fn drop(&mut self) {
         while self.len > 0 {
             self.len -= 1;
-            // SAFETY: It is one of the first `len`, which were initialised, and is no longer one.
+            // SAFETY: The waker was one of the first `len`, which are initialised.
             unsafe { self.wakers[self.len].assume_init_drop() };
         }
     }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Work queues and work items, as far as [`kernel::workqueue`] does not have them.
+//! Workqueues and work items, as far as [`kernel::workqueue`] does not have them.
 //!
-//! 7.3 has no function that makes a [`kernel::workqueue::Queue`]; those of the system are not on
-//! the reclaim path. Executors need that, and one lockdep map for all. A
-//! [`kernel::workqueue::Work`] is queued together with a reference of a type that is known, and the
-//! reference comes back when it was pending already. A task is queued by its address, by wakers
-//! that have forgotten its type, in hard interrupts, where the last reference must not be dropped.
+//! 7.3 has no function that creates a [`kernel::workqueue::Queue`], and the system's workqueues are
+//! not `WQ_MEM_RECLAIM`. Executors need such queues, with one lockdep map for all. A
+//! [`kernel::workqueue::Work`] is queued with a typed reference to its container, which is returned
+//! if the item was pending already. Wakers of tasks know the address of a task but not its type,
+//! and queue it in hard interrupts, where the last reference must not be dropped.
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
@@ -24,21 +24,21 @@ use kernel::{
 /// The function of a work item.
 pub(crate) type Run = unsafe extern "C" fn(*mut bindings::work_struct);
 
-/// A handle of a queue, which is usable until [`Queue::destroy`].
+/// A handle of a workqueue, which may be used until [`Queue::destroy`] is called.
 ///
 /// # Invariants
 ///
-/// The pointer is valid until then.
+/// The pointer is valid until [`Queue::destroy`] is called.
 #[derive(Clone, Copy)]
 pub(crate) struct Queue(NonNull<bindings::workqueue_struct>);
 
-// SAFETY: Work queues are used from all threads.
+// SAFETY: Workqueues may be used by any thread.
 unsafe impl Send for Queue {}
-// SAFETY: Work queues are used from all threads.
+// SAFETY: Workqueues may be used by several threads at once.
 unsafe impl Sync for Queue {}
 
 impl Queue {
-    /// Makes a queue on the reclaim path, whose workers come before threads if it is `urgent`. May
+    /// Creates a `WQ_UNBOUND | WQ_MEM_RECLAIM` workqueue, with `WQ_HIGHPRI` if it is `urgent`. May
     /// sleep.
     ///
     /// # Errors
@@ -47,31 +47,32 @@ impl Queue {
     pub(crate) fn new(name: &'static CStr, urgent: bool) -> Result<Self> {
         // SAFETY: `name` is a C string.
         let wq = unsafe { ffi::kasync_queue_new(name.as_char_ptr(), urgent) };
-        // INVARIANT: Just made.
+        // INVARIANT: The queue was just created.
         NonNull::new(wq).map(Self).ok_or(ENOMEM)
     }
 
-    /// Runs what is still queued, waits for what is running, frees the queue. May sleep.
+    /// Runs the items that are still queued, waits for all to return, and frees the queue. May
+    /// sleep.
     ///
     /// # Safety
     ///
-    /// No [`Queue::enqueue`] of another context than items of this very queue may be running or
-    /// come after this.
+    /// From now on [`Queue::enqueue`] may only be called by items of this queue.
     pub(crate) unsafe fn destroy(self) {
-        // SAFETY: Valid by the type invariant, and by the safety requirements nobody queues.
+        // SAFETY: The queue is valid by the type invariant. By the safety requirements only its own
+        // items still queue, for which `destroy_workqueue()` waits.
         unsafe { bindings::destroy_workqueue(self.0.as_ptr()) }
     }
 
     /// Queues `work` unless it is pending already, and returns whether it did. Any context but NMI.
     ///
-    /// Whether it did or not, what was written before the call is seen by the next run of the item.
-    /// The pending mark is cleared before the item runs, and an item never runs twice at once. The
-    /// item is not touched after its function was called.
+    /// In either case the next run of the item sees what was written before the call. The pending
+    /// mark is cleared before the item runs, and an item never runs twice at once. The workqueue
+    /// does not access the item after it has called its function.
     ///
     /// # Safety
     ///
-    /// The item must be initialised and stay valid until it has run, and the queue not be destroyed
-    /// yet.
+    /// The item must be initialised and stay valid until it has run. The queue must not be
+    /// destroyed before.
     #[inline]
     pub(crate) unsafe fn enqueue(self, work: *mut bindings::work_struct) -> bool {
         // SAFETY: Both are valid by the safety requirements.
@@ -84,7 +85,7 @@ impl Queue {
 pub(crate) struct Work(Opaque<bindings::work_struct>);
 
 impl Work {
-    /// Returns an item that has yet to be initialised.
+    /// Returns an item that is not initialised yet.
     pub(crate) const fn uninit() -> Self {
         Self(Opaque::uninit())
     }
@@ -104,7 +105,7 @@ impl Work {
         self.0.get()
     }
 
-    /// Returns whether the item was queued at the time of the look. Any context.
+    /// Returns whether the item is pending. Any context.
     ///
     /// # Safety
     ///

@@ -2,26 +2,26 @@
 
 //! RTKit: the protocol that Apple's coprocessors speak over their mailbox.
 //!
-//! A safe layer over the kernel's own RTKit library, C header:
-//! [`include/linux/soc/apple/rtkit.h`](srctree/include/linux/soc/apple/rtkit.h). The library does
-//! the management dialogue (versions, endpoint map, power states) and serves the system endpoints
-//! (crash log, syslog, ioreport, oslog) by itself; a driver supplies memory for them and talks to
-//! the endpoints of its own.
+//! A safe abstraction of the kernel's RTKit library. C header:
+//! [`include/linux/soc/apple/rtkit.h`](srctree/include/linux/soc/apple/rtkit.h). The library
+//! handles the management protocol (versions, endpoint map, power states) and the system endpoints
+//! (crash log, syslog, ioreport, oslog). A driver supplies memory for the system endpoints and uses
+//! its own endpoints.
 //!
 //! # Messages
 //!
-//! A message arrives in [`Operations::recv_message_early`], in the hard interrupt of the mailbox. A
-//! driver that only wakes a task does it there: nothing is allocated, so nothing can be lost. What
-//! it does not take is handed to [`Operations::recv_message`], on an ordered workqueue that also
-//! runs the management dialogue. To wait there for another message is to wait for ever; nothing in
-//! this crate offers a way to do so.
+//! A message is passed to [`Operations::recv_message_early`] first, in the hard interrupt of the
+//! mailbox. Drivers that only wake a task handle it there, without an allocation that could fail.
+//! Messages that it does not handle are passed to [`Operations::recv_message`], on an ordered
+//! workqueue that also runs the management protocol. Waiting there for another message would be a
+//! deadlock, and this crate has no function that does so.
 //!
 //! # Doorbells
 //!
-//! Most of what a driver sends is a doorbell: "look at that ring". It says the same however often
-//! it is sent, so it need not be queued: [`Rtkit::ring`] sets a bit, in any context, and a worker
-//! sends one message for each bit. The thread that rings never waits for the mailbox, nor for
-//! another thread that rings.
+//! Most messages of a driver are doorbells, which tell the coprocessor to check a ring. Sending one
+//! several times has the same effect as sending it once, so it need not be queued: [`Rtkit::ring`]
+//! sets a bit, in any context, and a kernel thread sends one message for each bit. The caller never
+//! waits for the mailbox, nor for another caller.
 //!
 //! # States
 //!
@@ -30,9 +30,9 @@
 //!   (none) ───────► stopped ────────► running ───────────────► stopped
 //!                      │                 │ crash log message
 //!                      │ crash           ▼
-//!                      └────────────► crashed      nothing leads out of it but a reset of the SoC
+//!                      └────────────► crashed      until the SoC is reset
 //!
-//!   any state ── drop, or unbinding of the device ──► closed: no callback runs, calls give ENODEV
+//!   any state ── drop, or unbinding of the device ──► closed: no callback runs, calls fail
 //! ```
 
 use core::{
@@ -59,7 +59,7 @@ mod raw;
 
 pub use raw::Message;
 
-/// Memory that the coprocessor and the CPU share, for one of the system endpoints.
+/// Memory for one of the system endpoints that the coprocessor and the CPU share.
 ///
 /// Dropped when RTKit is closed or shut down, in process context.
 ///
@@ -68,17 +68,17 @@ pub use raw::Message;
 /// `cpu_addr()` must be valid for reads of `size()` bytes for as long as the object lives, while
 /// the coprocessor writes there.
 pub unsafe trait SharedBuffer: Send + 'static {
-    /// Returns where the CPU reads it.
+    /// Returns the address at which the CPU reads it.
     fn cpu_addr(&self) -> NonNull<u8>;
 
-    /// Returns where the coprocessor writes it.
+    /// Returns the address at which the coprocessor writes it.
     fn iova(&self) -> u64;
 
-    /// Returns its size in bytes: at least what was asked for.
+    /// Returns its size in bytes, at least the requested size.
     fn size(&self) -> usize;
 }
 
-/// What a driver does with the events of its coprocessor.
+/// The callbacks of a driver for the events of its coprocessor.
 ///
 /// # Context
 ///
@@ -88,47 +88,48 @@ pub unsafe trait SharedBuffer: Send + 'static {
 /// | `recv_message`, `shmem_setup`, `crashed` | RTKit's ordered workqueue | allocate, sleep (1) |
 /// | `send_failed` | thread of the doorbells | sleep; not allocate with reclaim |
 ///
-/// 1. But not wait for a message, which would be the next work item.
+/// 1. They must not wait for a message, which a later work item would handle.
 ///
-/// None of them may boot, shut down, close or drop [`Rtkit`], all of which wait for callbacks to
-/// end.
+/// No callback may boot, shut down, close or drop the [`Rtkit`], since these functions wait for
+/// callbacks to return.
 pub trait Operations: Send + Sync + 'static {
-    /// The memory that [`Operations::shmem_setup`] gives.
+    /// The memory that [`Operations::shmem_setup`] returns.
     type Buffer: SharedBuffer;
 
-    /// The doorbells, at most 64. Of those that are rung at a time the first is sent first.
+    /// The doorbells, at most 64. Doorbells that are rung at the same time are sent in this order.
     const DOORBELLS: &'static [Message];
 
-    /// Handles a message to one of the driver's endpoints, if it can. Returns whether it has.
+    /// Handles a message to one of the driver's endpoints, or returns `false` to leave it to
+    /// [`Operations::recv_message`].
     fn recv_message_early(&self, endpoint: u8, message: u64) -> bool;
 
-    /// Handles a message that [`Operations::recv_message_early`] did not take.
+    /// Handles a message that [`Operations::recv_message_early`] has not handled.
     fn recv_message(&self, endpoint: u8, message: u64);
 
-    /// Handles that a doorbell could not be sent: for half a second the mailbox has had no room.
+    /// Handles a doorbell that was not sent, since the mailbox had no room for half a second.
     ///
-    /// What it announced may stay unseen, so the coprocessor has to be given up.
+    /// The coprocessor may not see the announced work, so the driver has to stop using it.
     fn send_failed(&self, error: Error);
 
-    /// Returns `size` bytes of memory that the coprocessor asks for. With `iova` it says that it
-    /// has mapped them there already.
+    /// Returns `size` bytes of memory for the coprocessor. With `iova`, the coprocessor has mapped
+    /// the memory at that address already.
     fn shmem_setup(&self, size: usize, iova: Option<NonZeroU64>) -> Result<Self::Buffer>;
 
-    /// Handles a crash of the coprocessor. `log` is its crash log, absent if there was no memory
+    /// Handles a crash of the coprocessor. `log` is its crash log, or `None` if there was no memory
     /// for a copy.
     ///
-    /// Nothing will be received any more and nothing can be sent.
+    /// From then on no message is received, and none can be sent.
     fn crashed(&self, log: Option<&[u8]>);
 }
 
-/// Why a coprocessor did not boot.
+/// The reason for which a coprocessor did not boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BootError {
-    /// It does not answer: no greeting, no endpoint map, or no power state within a second.
+    /// It has not sent its hello, endpoint map or power state in time.
     NoAnswer,
-    /// It sent a crash log.
+    /// It has sent a crash log.
     Crashed,
-    /// It answered, but with a version or a power state that is not usable.
+    /// It has answered with an unsupported version or power state.
     Refused(Error),
 }
 
@@ -145,19 +146,19 @@ pub enum BootError {
 ///
 /// # Invariants
 ///
-/// `raw` is a `struct rtkit` whose reference this object owns. Its cookie is `ops`.
+/// `raw` points to a `struct rtkit`, to which this owns a reference. Its cookie is `ops`.
 pub struct Rtkit<T: Operations> {
     raw: NonNull<raw::RawRtkit>,
     ops: Arc<T>,
 }
 
-// SAFETY: `struct rtkit` has a lock of its own and may be used and freed by any thread.
+// SAFETY: A `struct rtkit` has a lock of its own, and may be used and freed by any thread.
 unsafe impl<T: Operations> Send for Rtkit<T> {}
-// SAFETY: `struct rtkit` has a lock of its own, and all of its functions may be called at a time.
+// SAFETY: A `struct rtkit` has a lock of its own, and its functions may be called concurrently.
 unsafe impl<T: Operations> Sync for Rtkit<T> {}
 
 impl<T: Operations> Rtkit<T> {
-    /// The bits of the doorbells that there are.
+    /// A mask of the doorbells' bits.
     const DOORBELLS: u64 = {
         assert!(T::DOORBELLS.len() <= 64);
         match T::DOORBELLS.len() {
@@ -166,20 +167,20 @@ impl<T: Operations> Rtkit<T> {
         }
     };
 
-    /// Connects to the coprocessor behind mailbox `mbox` of `dev`.
+    /// Connects to the coprocessor at mailbox `mbox` of `dev`.
     ///
-    /// From here on the callbacks may run.
+    /// The callbacks may run from this call on.
     ///
     /// # Errors
     ///
-    /// `EPROBE_DEFER` if the mailbox has no driver yet, `ENOMEM`, others of the library.
+    /// `EPROBE_DEFER` if the mailbox has no driver yet, `ENOMEM`, and others of the library.
     pub fn new(dev: &Device<Bound>, mbox: u32, ops: Arc<T>) -> Result<Self> {
         let cookie = Arc::as_ptr(&ops).cast_mut().cast();
         // `Device` is a transparent wrapper of `struct device`.
         let dev: *const Device<Bound> = dev;
-        // SAFETY: `dev` is bound. The functions of `Callbacks<T>` expect a cookie that points to a
-        // `T`, and get it: `ops` lives until `drop()` has closed RTKit, after which none is called,
-        // nor are the doorbells looked at, which are static anyway.
+        // SAFETY: `dev` is bound. The functions of `Callbacks<T>` require a cookie that points to a
+        // `T`: `ops` lives until `drop()` has closed RTKit, after which none is called. The
+        // doorbells are static.
         let raw = from_err_ptr(unsafe {
             raw::rtkit_create(
                 dev.cast_mut().cast(),
@@ -194,27 +195,27 @@ impl<T: Operations> Rtkit<T> {
                 Callbacks::<T>::shmem_destroy,
             )
         })?;
-        // INVARIANT: `rtkit_create()` gave us a reference, and `cookie` points to `ops`.
+        // INVARIANT: `rtkit_create()` returns a reference, and `cookie` points to `ops`.
         Ok(Self {
             raw: NonNull::new(raw).ok_or(ENOMEM)?,
             ops,
         })
     }
 
-    /// Returns the object that handles the events.
+    /// Returns the driver's callbacks.
     pub fn operations(&self) -> &Arc<T> {
         &self.ops
     }
 
-    /// Brings the coprocessor to the state *running*, after its CPU has been started.
+    /// Boots RTKit, after the coprocessor's CPU was started.
     ///
-    /// With `wake` it has been shut down before and has to be woken first.
+    /// `wake` has to be set if the coprocessor was shut down before, so that it is woken first.
     ///
     /// # Errors
     ///
     /// See [`BootError`].
     pub fn boot(&self, wake: bool) -> Result<(), BootError> {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant `raw` is valid.
         let ret = to_result(unsafe { raw::rtkit_boot(self.raw.as_ptr(), wake) });
         match ret {
             Ok(()) => Ok(()),
@@ -224,14 +225,14 @@ impl<T: Operations> Rtkit<T> {
         }
     }
 
-    /// Quiesces a running coprocessor, so that a later [`Rtkit::boot`] can wake it, and frees
-    /// the shared buffers.
+    /// Quiesces a running coprocessor, so that a later [`Rtkit::boot`] can wake it, and frees the
+    /// shared buffers.
     ///
     /// # Errors
     ///
-    /// `ENODEV` if it is not running, others of the library.
+    /// `ENODEV` if it is not running, and others of the library.
     pub fn shutdown(&self) -> Result {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant `raw` is valid.
         to_result(unsafe { raw::rtkit_shutdown(self.raw.as_ptr()) })
     }
 
@@ -241,47 +242,47 @@ impl<T: Operations> Rtkit<T> {
     ///
     /// `EINVAL` if the coprocessor did not announce it, `ENODEV` if it is not running.
     pub fn start_endpoint(&self, endpoint: u8) -> Result {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant `raw` is valid.
         to_result(unsafe { raw::rtkit_start_ep(self.raw.as_ptr(), endpoint) })
     }
 
-    /// Sends `message`, which is no doorbell. All writes to memory before it are visible to the
-    /// coprocessor when it gets the message.
+    /// Sends `message`, which must not be a doorbell. All writes to memory before it are visible to
+    /// the coprocessor when it receives the message.
     ///
     /// # Errors
     ///
     /// `ENODEV` if the coprocessor is not running, or has crashed. `ETIMEDOUT` if the mailbox has
     /// had no room for half a second.
     pub fn send_message(&self, endpoint: u8, message: u64) -> Result {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant `raw` is valid.
         to_result(unsafe { raw::rtkit_send(self.raw.as_ptr(), endpoint, message) })
     }
 
-    /// Rings the doorbells whose bits are set, by their index in [`Operations::DOORBELLS`]. All
-    /// writes to memory before it are visible to the coprocessor when it gets the messages.
+    /// Rings the doorbells whose bits are set. Bit `n` is that of `DOORBELLS[n]`. All writes to
+    /// memory before it are visible to the coprocessor when it receives the messages.
     ///
-    /// Those that were rung already and are not sent yet are sent once. Nothing is sent to a
+    /// A doorbell that was rung before and was not sent yet is sent once. Nothing is sent to a
     /// coprocessor that is not running, or has crashed.
     ///
     /// # Context
     ///
-    /// Any; does not sleep.
+    /// Any. Does not sleep.
     pub fn ring(&self, doorbells: u64) {
-        // SAFETY: By the type invariant. There are no other bits than those of `T::DOORBELLS`.
+        // SAFETY: By the type invariant `raw` is valid. Each bit is that of one of `T::DOORBELLS`.
         unsafe { raw::rtkit_ring(self.raw.as_ptr(), doorbells & Self::DOORBELLS) };
     }
 
     /// Returns whether a crash log has arrived.
     pub fn is_crashed(&self) -> bool {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant `raw` is valid.
         unsafe { raw::rtkit_is_crashed(self.raw.as_ptr()) }
     }
 
-    /// Ends all contact: when it returns no callback runs, and every call gives `ENODEV`. That
-    /// holds for each of several callers, and also when the device is being unbound, which closes
-    /// as well.
+    /// Closes the connection. When it returns no callback runs, and all other calls fail with
+    /// `ENODEV`. This holds for each of several concurrent callers, including the unbinding of the
+    /// device.
     pub fn close(&self) {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant `raw` is valid.
         unsafe { raw::rtkit_close(self.raw.as_ptr()) };
     }
 }
@@ -289,82 +290,96 @@ impl<T: Operations> Rtkit<T> {
 impl<T: Operations> Drop for Rtkit<T> {
     fn drop(&mut self) {
         self.close();
-        // SAFETY: By the type invariant we own the reference, and `raw` is not used afterwards.
+        // SAFETY: By the type invariant this owns a reference. `raw` is not used afterwards.
         unsafe { raw::rtkit_put(self.raw.as_ptr()) };
     }
 }
 
-/// The callbacks, as C wants them.
+/// The C functions that call the callbacks of `T`.
 struct Callbacks<T>(PhantomData<T>);
 
 impl<T: Operations> Callbacks<T> {
+    /// Returns the `T` that `cookie` points to.
+    ///
     /// # Safety
     ///
-    /// `cookie` must point to a `T` that lives for `'a`.
+    /// `cookie` must point to a `T` in an `Arc` that lives for `'a`.
     unsafe fn ops<'a>(cookie: *mut c_void) -> &'a T {
-        // SAFETY: By the function's requirements. `T: Sync`, and nobody has it exclusively since it
-        // is in an `Arc`.
+        // SAFETY: By the safety requirements the `T` is valid, and there are only shared references
+        // to it.
         unsafe { &*cookie.cast::<T>() }
     }
 
+    /// Calls [`Operations::crashed`].
+    ///
     /// # Safety
     ///
-    /// Only for RTKit to call, with the cookie that it got from [`Rtkit::new`] and `log` null or
+    /// Only RTKit may call this, with the cookie that it got from [`Rtkit::new`] and `log` null or
     /// `size` bytes long.
     unsafe extern "C" fn crashed(cookie: *mut c_void, log: *const c_void, size: usize) {
-        // SAFETY: `Rtkit::new()` passed a `T` as cookie, which lives until RTKit is closed.
+        // SAFETY: `Rtkit::new()` has passed a `T` as cookie, which lives until RTKit is closed.
         let ops = unsafe { Self::ops(cookie) };
         let log = (!log.is_null()).then(|| {
-            // SAFETY: If not null, `log` is a private copy of `size` bytes that lives until we
-            // return.
+            // SAFETY: If it is not null, `log` is a copy of `size` bytes that is valid for the time
+            // of the call.
             unsafe { slice::from_raw_parts(log.cast::<u8>(), size) }
         });
         ops.crashed(log);
     }
 
+    /// Calls [`Operations::recv_message`].
+    ///
     /// # Safety
     ///
-    /// Only for RTKit to call, with the cookie that it got from [`Rtkit::new`].
+    /// Only RTKit may call this, with the cookie that it got from [`Rtkit::new`].
     unsafe extern "C" fn recv_message(cookie: *mut c_void, endpoint: u8, message: u64) {
-        // SAFETY: `Rtkit::new()` passed a `T` as cookie, which lives until RTKit is closed.
+        // SAFETY: `Rtkit::new()` has passed a `T` as cookie, which lives until RTKit is closed.
         unsafe { Self::ops(cookie) }.recv_message(endpoint, message);
     }
 
+    /// Calls [`Operations::send_failed`].
+    ///
     /// # Safety
     ///
-    /// Only for `rtkit_ring_work()` to call, with the cookie that RTKit got from [`Rtkit::new`].
+    /// Only `rtkit_ring_work()` may call this, with the cookie that RTKit got from
+    /// [`Rtkit::new`].
     unsafe extern "C" fn send_failed(cookie: *mut c_void, error: c_int) {
-        // SAFETY: `Rtkit::new()` passed a `T` as cookie, which lives until RTKit is closed.
+        // SAFETY: `Rtkit::new()` has passed a `T` as cookie, which lives until RTKit is closed.
         unsafe { Self::ops(cookie) }.send_failed(Error::from_errno(error));
     }
 
+    /// Calls [`Operations::recv_message_early`].
+    ///
     /// # Safety
     ///
-    /// Only for RTKit to call, with the cookie that it got from [`Rtkit::new`].
+    /// Only RTKit may call this, with the cookie that it got from [`Rtkit::new`].
     unsafe extern "C" fn recv_message_early(
         cookie: *mut c_void,
         endpoint: u8,
         message: u64,
     ) -> bool {
-        // SAFETY: `Rtkit::new()` passed a `T` as cookie, which lives until RTKit is closed.
+        // SAFETY: `Rtkit::new()` has passed a `T` as cookie, which lives until RTKit is closed.
         unsafe { Self::ops(cookie) }.recv_message_early(endpoint, message)
     }
 
+    /// Calls [`Operations::shmem_setup`].
+    ///
     /// # Safety
     ///
-    /// Only for RTKit to call, with the cookie that it got from [`Rtkit::new`] and a valid `shmem`.
+    /// Only RTKit may call this, with the cookie that it got from [`Rtkit::new`] and a valid
+    /// `shmem`.
     unsafe extern "C" fn shmem_setup(cookie: *mut c_void, shmem: *mut raw::RawShmem) -> c_int {
-        // SAFETY: `Rtkit::new()` passed a `T` as cookie, which lives until RTKit is closed.
+        // SAFETY: `Rtkit::new()` has passed a `T` as cookie, which lives until RTKit is closed.
         let ops = unsafe { Self::ops(cookie) };
         from_result(|| {
-            // SAFETY: `shmem` is valid while we run.
+            // SAFETY: `shmem` is valid for the time of the call.
             let (size, iova) =
                 unsafe { (raw::rtkit_shmem_size(shmem), raw::rtkit_shmem_iova(shmem)) };
             let buffer = ops.shmem_setup(size, NonZeroU64::new(iova))?;
             let (addr, iova, size) = (buffer.cpu_addr(), buffer.iova(), buffer.size());
             let buffer = KBox::into_raw(KBox::new(buffer, GFP_KERNEL)?);
-            // SAFETY: `shmem` is valid while we run. By the contract of `SharedBuffer` the memory
-            // can be read until `shmem_destroy()` drops `buffer`.
+            // SAFETY: `shmem` is valid for the time of the call. By the contract of `SharedBuffer` the
+            // memory may be read until `shmem_destroy()` drops `buffer`.
             unsafe {
                 raw::rtkit_shmem_fill(shmem, addr.as_ptr().cast(), iova, size, buffer.cast())
             };
@@ -372,14 +387,16 @@ impl<T: Operations> Callbacks<T> {
         })
     }
 
+    /// Drops a buffer.
+    ///
     /// # Safety
     ///
-    /// Only for RTKit to call, once for each `shmem` that [`Self::shmem_setup`] filled.
+    /// Only RTKit may call this, once for each `shmem` that [`Self::shmem_setup`] filled.
     unsafe extern "C" fn shmem_destroy(_cookie: *mut c_void, shmem: *mut raw::RawShmem) {
-        // SAFETY: `shmem` is valid while we run.
+        // SAFETY: `shmem` is valid for the time of the call.
         let buffer = unsafe { raw::rtkit_shmem_private(shmem) }.cast::<T::Buffer>();
-        // SAFETY: `shmem_setup()` left the pointer there, and this is called once for each of its
-        // successes.
+        // SAFETY: `shmem_setup()` has stored the pointer of a box. This is called once for each call
+        // of that which has succeeded.
         drop(unsafe { KBox::from_raw(buffer) });
     }
 }

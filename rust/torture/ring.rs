@@ -9,6 +9,9 @@ use crate::{
     },
     failed, //
 };
+#[path = "../jobqueue/tests/ring/scarce.rs"]
+mod scarce;
+
 use core::{
     future::{
         poll_fn,
@@ -33,11 +36,7 @@ use jobqueue::{
     TimeoutAction,
 };
 use kasync::{
-    sync::{
-        Acquire,
-        OwnedPermit,
-        Semaphore, //
-    },
+    sync::Semaphore,
     time::{
         sleep,
         Delta,
@@ -49,14 +48,12 @@ use kernel::{
     prelude::*,
     sync::Arc, //
 };
+use scarce::Scarce;
 
 /// The ring. It shares slots with the other rings of the device, and takes its time.
 pub(crate) struct CheckedRing {
     engine: Arc<Engine>,
-    slots: Arc<Semaphore>,
-    /// The wait for a slot, and the slot.
-    acquire: Pin<KBox<Option<Acquire<Arc<Semaphore>>>>>,
-    slot: Option<OwnedPermit>,
+    slot: Scarce,
     /// The time that it takes to find room for a job, and whether that has begun.
     delay: Pin<KBox<Sleep>>,
     is_delayed: bool,
@@ -66,29 +63,10 @@ impl CheckedRing {
     fn new(engine: &Arc<Engine>, slots: &Arc<Semaphore>) -> Result<Self> {
         Ok(Self {
             engine: engine.clone(),
-            slots: slots.clone(),
-            acquire: KBox::pin(None, GFP_KERNEL)?,
-            slot: None,
+            slot: Scarce::new(slots.clone())?,
             delay: KBox::pin(sleep(Delta::ZERO), GFP_KERNEL)?,
             is_delayed: false,
         })
-    }
-
-    fn poll_slot(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.slot.is_some() {
-            return Poll::Ready(());
-        }
-        if self.acquire.is_none() {
-            self.acquire
-                .set(Some(Semaphore::acquire_owned(&self.slots, 1)));
-        }
-        let Some(acquire) = self.acquire.as_mut().as_pin_mut() else {
-            return Poll::Pending;
-        };
-        let slot = ready!(acquire.poll(cx));
-        self.acquire.set(None);
-        self.slot = Some(slot);
-        Poll::Ready(())
     }
 }
 
@@ -103,7 +81,7 @@ impl Ring for CheckedRing {
     type InFlight = InFlight;
 
     fn poll_ready(&mut self, job: &mut Job, cx: &mut Context<'_>) -> Poll<Result> {
-        ready!(self.poll_slot(cx));
+        ready!(self.slot.poll(cx));
         if job.delay.as_nanos() != 0 {
             if !self.is_delayed {
                 self.is_delayed = true;
@@ -120,7 +98,7 @@ impl Ring for CheckedRing {
 
     fn submit(&mut self, job: &mut Job) -> InFlight {
         self.is_delayed = false;
-        if self.slot.is_none() {
+        if !self.slot.is_held() {
             failed(c"a job is submitted without a slot", 0, 0);
         }
         InFlight {
@@ -190,12 +168,11 @@ impl Ring for CheckedRing {
 
     fn quiesced(&mut self) {
         self.is_delayed = false;
-        self.acquire.set(None);
-        self.slot = None;
+        self.slot.release();
     }
 
     async fn destroy(self) {
-        if self.slot.is_some() || self.acquire.is_some() {
+        if !self.slot.is_idle() {
             failed(c"a queue ends with a slot", 0, 0);
         }
     }

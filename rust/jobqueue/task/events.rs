@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl<R: Ring> Task<R> {
-    /// Does what [`Task::receive`] does, with trace events.
+    /// Adds the jobs that were committed to those that wait, and traces them.
     #[cold]
     pub(super) fn trace_received(&mut self) {
         let mut new = WaitList::new();
@@ -32,7 +32,7 @@ impl<R: Ring> Task<R> {
         trace::run(&self.traced(), fence);
     }
 
-    /// Returns what the trace events of a queue have in common.
+    /// Returns the fields that the trace events of a queue have in common.
     pub(super) fn traced(&self) -> Traced {
         Traced {
             label: self.ring.label(),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What becomes of the jobs of a queue's task.
+//! The transitions of the jobs of a queue's task.
 //!
 //! ```text
 //!   waiting ──submit_first()──► in flight ──finish_first()───► retired
@@ -30,24 +30,24 @@ use dma_fence::{
 use kasync::SignallingSection;
 use kernel::prelude::*;
 
-/// What can be done with the first job that waits.
+/// The state of the first job that waits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum First {
     /// There is no job.
     None,
-    /// It waits for what comes before it, for its dependencies, for credits, to be unparked, or for
-    /// what the ring does after a time limit has passed.
+    /// The job waits for its predecessors, its dependencies, for credits, for the queue to be
+    /// unparked, or for the ring's decision after a time limit has expired.
     Waits,
-    /// The ring is not ready for it.
+    /// The ring is not ready for the job.
     NotReady,
-    /// The ring is ready for it.
+    /// The ring is ready for the job.
     Ready,
-    /// It does not run, and all before it and all that it depends on is over.
+    /// The job does not run, and its predecessors and dependencies have completed.
     Cancelled,
 }
 
 impl<R: Ring> Task<R> {
-    /// Asks whether the oldest job in flight is over.
+    /// Polls for the completion of the oldest job in flight.
     #[inline]
     pub(super) fn poll_complete(&mut self, cx: &mut Context<'_>) -> Option<HwDone> {
         let timeline = self.signaller.timeline();
@@ -64,7 +64,7 @@ impl<R: Ring> Task<R> {
         }
     }
 
-    /// Asks what can be done with the first job that waits.
+    /// Polls the dependencies of the first job that waits, and the readiness of the ring for it.
     pub(super) fn poll_first(&mut self, flags: Flags, cx: &mut Context<'_>) -> First {
         let (in_flight, is_deciding) = (!self.in_flight.is_empty(), self.is_deciding());
         let Some(node) = self.waiting.first() else {
@@ -106,14 +106,14 @@ impl<R: Ring> Task<R> {
                 }
             }
         }
-        // It completes in its turn, and after all that it depends on.
+        // Its fence signals after those of its predecessors and dependencies.
         if in_flight || fence.dependencies_mut().poll_all(cx).is_pending() {
             return First::Waits;
         }
         First::Cancelled
     }
 
-    /// Hands the first job that waits to the hardware, which is ready for it.
+    /// Submits the first job that waits to the ring, which is ready for it.
     pub(super) fn submit_first(&mut self) {
         let Some(mut node) = self.waiting.pop() else {
             return;
@@ -133,7 +133,7 @@ impl<R: Ring> Task<R> {
         self.in_flight.push(node);
     }
 
-    /// Ends the first job that waits, which does not run.
+    /// Cancels the first job that waits, and retires it.
     pub(super) fn cancel_first(&mut self) {
         let Some(mut node) = self.waiting.pop() else {
             return;
@@ -150,7 +150,7 @@ impl<R: Ring> Task<R> {
         self.retire(node);
     }
 
-    /// Ends the oldest job in flight, which is over.
+    /// Signals the fence of the oldest job in flight, which has completed, and retires the job.
     pub(super) fn finish_first(&mut self, done: HwDone) {
         self.end_first(|task, fence| {
             task.record_error(done.result());
@@ -158,7 +158,7 @@ impl<R: Ring> Task<R> {
         });
     }
 
-    /// Ends the oldest job in flight, by having `end` signal its fence.
+    /// Calls `end` with the fence of the oldest job in flight, and retires the job.
     #[inline(always)]
     pub(super) fn end_first(&mut self, end: impl FnOnce(&mut Self, InFlightFence)) {
         let Some(mut node) = self.in_flight.pop() else {
@@ -176,14 +176,14 @@ impl<R: Ring> Task<R> {
         self.retire(node);
     }
 
-    /// Remembers how a job has ended, for those after it.
+    /// Records the result of a job, for [`OnError::Poison`].
     pub(super) fn record_error(&mut self, result: Result) {
         if self.on_error == OnError::Poison {
             self.poison = self.poison.or(result.err());
         }
     }
 
-    /// Gives a job back whose fence has signalled.
+    /// Passes a job whose fence has signalled back to the ring, and releases its room.
     pub(super) fn retire(&mut self, mut node: KBox<Node<R>>) {
         if let Some(job) = node.job.take() {
             self.ring.retire(job);
@@ -193,9 +193,9 @@ impl<R: Ring> Task<R> {
     }
 }
 
-/// Calls `f` with the witness of the poll that the caller is in.
+/// Calls `f` with proof of the signalling section of the current poll.
 pub(super) fn signal(f: impl FnOnce(&SignallingSection<'_>)) {
-    // SAFETY: Only `Task` calls this, in a poll of its future: nothing outside of this crate sees a
-    // `Task`, and an executor polls it.
+    // SAFETY: Only methods of `Task` call this, in polls of its future. `JobQueue::new()` passes
+    // that to an executor, whose polls are signalling sections.
     f(&unsafe { SignallingSection::witness() });
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The time limit of a queue, and what its ring decides when it has passed.
+//! The time limit of a queue, and the ring's decision after it has expired.
 //!
 //! ```text
-//!              poll_alarm(): the time limit has passed
+//!              poll_alarm(): the time limit expires
 //!   Nothing ────────────────────────────────────────────► OnJob, OnReadiness
 //!      ▲                                                          │ poll_timed_out(): no job is
 //!      └──────────────────────────────────────────────────────────┘ submitted, all else goes on
@@ -47,19 +47,19 @@ use kernel::{
 /// The shortest time that a ring can ask to wait for.
 const SHORTEST_WAIT: Delta = Delta::from_millis(1);
 
-/// What the ring decides on, after a time limit has passed.
+/// The subject of the ring's pending decision.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Deciding {
-    /// No time limit has passed.
+    /// No decision is pending.
     Nothing,
     /// The oldest job in flight.
     OnJob,
-    /// That it has not become ready.
+    /// The job that the ring is not ready for.
     OnReadiness,
 }
 
 impl Deciding {
-    /// Returns what there is to decide on, with a job in flight or without.
+    /// Returns the subject of a decision.
     pub(super) fn on(in_flight: bool) -> Self {
         if in_flight {
             Self::OnJob
@@ -70,14 +70,14 @@ impl Deciding {
 }
 
 impl<R: Ring> Task<R> {
-    /// Says that the time limit is for something else from here on.
+    /// Records that the subject of the time limit has changed.
     #[inline]
     pub(super) fn note_progress(&mut self) {
         self.progress = self.progress.wrapping_add(1).max(1);
         self.timeouts = 0;
     }
 
-    /// Does all that can be done while the ring makes a `decision`, and what it decides.
+    /// Polls the queue and the ring's `decision`, and carries that out when it is ready.
     #[cold]
     pub(super) fn poll_timed_out(
         &mut self,
@@ -85,7 +85,7 @@ impl<R: Ring> Task<R> {
         decision: Pin<&mut impl Future<Output = TimeoutAction>>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        // Jobs that are over end first.
+        // Jobs that have completed are handled first.
         let _pending = self.poll_in_worker(alarm.as_mut(), cx);
         self.budget = BUDGET;
         let action = ready!(decision.poll(cx));
@@ -94,10 +94,10 @@ impl<R: Ring> Task<R> {
         Poll::Ready(())
     }
 
-    /// Asks whether the time limit has passed.
+    /// Polls the time limit.
     ///
-    /// The alarm is not set anew for each job, which would be most of what a job costs: if it goes
-    /// off for a job that is over, it is set for the job that is the oldest by then.
+    /// The alarm is not reset for each job, which would be most of the cost of a job. If it expires
+    /// for a job that has completed, it is set for the job that is the oldest by then.
     pub(super) fn poll_alarm(
         &mut self,
         mut alarm: Pin<&mut Sleep>,
@@ -120,7 +120,7 @@ impl<R: Ring> Task<R> {
         }
     }
 
-    /// Does what the ring wants after a time limit has passed. Returns how long the next one is.
+    /// Carries out the ring's decision after a time limit has expired. Returns the next time limit.
     #[cold]
     pub(super) fn handle_timeout(
         &mut self,
@@ -128,7 +128,7 @@ impl<R: Ring> Task<R> {
         was_in_flight: bool,
         cx: &mut Context<'_>,
     ) -> Delta {
-        // Nothing has ended since the time limit passed.
+        // Whether the time limit's subject is the same as when it expired.
         let is_same = self.alarm.map(NonZeroU32::get) == Some(self.progress);
         let mut after = self.timeout;
         match action {
@@ -143,7 +143,7 @@ impl<R: Ring> Task<R> {
             TimeoutAction::Fail(_) if was_in_flight => {
                 pr_warn_once!("a job in flight cannot be cancelled\n");
             }
-            // The job that the ring was not ready for has been cancelled.
+            // The job that the ring was not ready for was cancelled meanwhile.
             TimeoutAction::Fail(_) if !is_same => {}
             TimeoutAction::Fail(e) => {
                 if let Some(node) = self.waiting.first() {
@@ -155,11 +155,11 @@ impl<R: Ring> Task<R> {
         after
     }
 
-    /// Ends all jobs in flight, and orphaned fences: the ring was reset.
+    /// Signals the fences of all jobs in flight, and orphaned fences, after the ring was reset.
     pub(super) fn fail_in_flight(&mut self, stopped: &RingStopped, cx: &mut Context<'_>) {
         let mut error = ETIME;
         while !self.in_flight.is_empty() {
-            // What the hardware has finished before it was stopped is finished (H20).
+            // Jobs that the hardware has completed before it was stopped succeed (H20).
             if let Some(done) = self.poll_complete(cx) {
                 self.finish_first(done);
                 continue;
@@ -176,7 +176,7 @@ impl<R: Ring> Task<R> {
     }
 }
 
-/// Returns what is known of the oldest job in flight.
+/// Returns the state of the oldest job in flight.
 pub(super) fn first_in_flight<R: Ring>(in_flight: &mut Fifo<R>) -> Option<&R::InFlight> {
     match in_flight.first()?.stage {
         Stage::InFlight(_, _, ref in_flight) => Some(in_flight),

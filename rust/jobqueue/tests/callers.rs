@@ -10,6 +10,7 @@ mod tests {
     use crate::{
         contexts::{
             annotated_waits,
+            in_irq,
             Watch, //
         },
         ring::{
@@ -76,6 +77,31 @@ mod tests {
         }
         assert_eq!(ours, 0);
         Ok(())
+    }
+
+    /// A queue is dropped in a hard interrupt: with jobs in flight and waiting; and as the last
+    /// reference to what it shares with its task, after that has ended.
+    #[test]
+    fn queues_are_dropped_in_interrupts() -> Result {
+        let mut bench = Bench::build(Options {
+            timeout: LIMIT,
+            ..Options::new(1)
+        })?;
+        let flying = bench.commit(Job::new(1), &[])?;
+        let waiting = bench.commit(Job::new(2), &[])?;
+        bench.wait_started(1)?;
+        let mut queue = Some(bench.take_queue()?);
+        in_irq(|| drop(queue.take()));
+        assert!(!flying.test_signaled_flag() && !waiting.test_signaled_flag());
+        bench.mock.complete(1, Ok(()));
+        assert_eq!(result(&flying), Ok(()));
+        assert_eq!(result(&waiting), Err(ECANCELED));
+
+        let mut queue = Some(bench.take_queue()?);
+        bench.scope.cancel();
+        block_on(timeout(LIMIT, bench.scope.join()))?.map_err(|_| ETIME)??;
+        in_irq(|| drop(queue.take()));
+        bench.end()
     }
 
     #[test]

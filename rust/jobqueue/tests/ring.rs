@@ -4,6 +4,7 @@
 
 mod bench;
 mod mock;
+mod scarce;
 
 pub(crate) use bench::{
     result,
@@ -16,7 +17,6 @@ pub(crate) use mock::Called;
 
 use core::{
     future::Future,
-    pin::Pin,
     task::{
         Context,
         Poll, //
@@ -30,11 +30,7 @@ use jobqueue::{
     TimeoutAction,
 };
 use kasync::{
-    sync::{
-        Acquire,
-        OwnedPermit,
-        Semaphore, //
-    },
+    sync::Semaphore,
     time::Delta, //
 };
 use kernel::{
@@ -42,6 +38,7 @@ use kernel::{
     sync::Arc, //
 };
 use mock::Mock;
+use scarce::Scarce;
 
 /// How long the ring asks to wait when something takes too long.
 const WAIT: Delta = Delta::from_millis(30);
@@ -101,39 +98,6 @@ impl Job {
     }
 }
 
-/// Something scarce that rings share.
-struct Scarce {
-    permits: Arc<Semaphore>,
-    /// The wait for a permit.
-    acquire: Pin<KBox<Option<Acquire<Arc<Semaphore>>>>>,
-    held: Option<OwnedPermit>,
-}
-
-impl Scarce {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.held.is_some() {
-            return Poll::Ready(());
-        }
-        if self.acquire.is_none() {
-            self.acquire
-                .set(Some(Semaphore::acquire_owned(&self.permits, 1)));
-        }
-        let Some(acquire) = self.acquire.as_mut().as_pin_mut() else {
-            return Poll::Pending;
-        };
-        let permit = core::task::ready!(acquire.poll(cx));
-        self.acquire.set(None);
-        self.held = Some(permit);
-        Poll::Ready(())
-    }
-
-    /// Gives back what it has, and what it waits for.
-    fn release(&mut self) {
-        self.acquire.set(None);
-        self.held = None;
-    }
-}
-
 /// The ring.
 pub(crate) struct MockRing {
     mock: Arc<Mock>,
@@ -142,14 +106,7 @@ pub(crate) struct MockRing {
 
 impl MockRing {
     pub(super) fn new(mock: Arc<Mock>, permits: Option<Arc<Semaphore>>) -> Result<Self> {
-        let scarce = match permits {
-            Some(permits) => Some(Scarce {
-                permits,
-                acquire: KBox::pin(None, GFP_KERNEL)?,
-                held: None,
-            }),
-            None => None,
-        };
+        let scarce = permits.map(Scarce::new).transpose()?;
         Ok(Self { mock, scarce })
     }
 
@@ -233,8 +190,10 @@ impl Ring for MockRing {
     fn submit(&mut self, job: &mut Job) -> InFlight {
         self.mock.note_call(true);
         let mut id = job.id;
+        let missing = self.scarce.as_ref().is_some_and(|s| !s.is_held());
         self.mock.change(|state| {
             state.started += 1;
+            state.missing |= missing;
             if id == 0 {
                 id = state.started as u32;
             }
@@ -294,6 +253,10 @@ impl Ring for MockRing {
 
     async fn destroy(self) {
         self.mock.note_call(false);
-        self.mock.change(|state| state.ended = true);
+        let kept = self.scarce.as_ref().is_some_and(|s| !s.is_idle());
+        self.mock.change(|state| {
+            state.ended = true;
+            state.missing |= kept;
+        });
     }
 }

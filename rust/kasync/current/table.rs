@@ -2,12 +2,11 @@
 
 //! The table of threads that are inside a poll or another signalling section.
 //!
-//! A slot for a thread is found by its hash, in one or two steps. Threads whose slots are taken
-//! are in a list instead, each with a node on its stack. So a thread that is inside is always
-//! known to be, however many there are.
+//! The hash of a thread leads to two slots. A thread that finds both taken is in a list instead,
+//! with a node on its stack. So every thread inside a section has an entry, however many there are.
 //!
-//! A thread writes, looks for and removes its own entries only, so nothing has to be ordered
-//! between threads but the reuse of a slot, and the list by its lock.
+//! A thread adds, looks up and removes its own entries only. So only the reuse of a slot has to be
+//! ordered between threads. The list has a lock.
 
 use crate::ffi;
 use core::{
@@ -21,14 +20,14 @@ use kernel::sync::atomic::{
     Release, //
 };
 
-/// Far more than the processors of most machines: polls do not block, so few threads of each
-/// processor are inside of one at a time.
+/// The number of slots. Polls do not block, so few threads of each processor are inside one at a
+/// time.
 const SLOTS: usize = 1024;
 
 struct Slot {
-    /// The thread, or 0. Claimed by compare-exchange.
+    /// The thread that has the slot, or 0. Taken by compare-exchange.
     thread: Atomic<u64>,
-    /// The address of the task; only the thread in `thread` looks at it.
+    /// The address of the task. Only the thread in `thread` accesses it.
     task: Atomic<u64>,
 }
 
@@ -39,17 +38,17 @@ static TABLE: [Slot; SLOTS] = [const {
     }
 }; SLOTS];
 
-/// The number of slots that a thread may have.
+/// The number of slots that a thread may use.
 const PROBES: usize = 2;
 
 /// Returns the slots in the order in which `thread` tries them.
 fn slots(thread: u64) -> impl Iterator<Item = &'static Slot> {
-    // Threads are named by the addresses of large objects: take bits from the middle.
+    // Threads are identified by the addresses of large objects, whose lowest bits are the same.
     let home = ((thread >> 6) ^ (thread >> 14)) as usize;
     (0..PROBES).map(move |i| &TABLE[home.wrapping_add(i) % SLOTS])
 }
 
-/// A slot that is the calling thread's until this is dropped.
+/// A slot that the calling thread has until this is dropped.
 struct Taken(&'static Slot);
 
 impl Drop for Taken {
@@ -62,7 +61,7 @@ impl Drop for Taken {
 /// Calls `f` with `task` as the entry of `thread`, which is the caller's.
 #[inline]
 pub(super) fn with_entry<R>(thread: u64, task: u64, f: impl FnOnce() -> R) -> R {
-    // In an interrupt: not the interrupted thread's doing, and it cannot block anyway.
+    // An interrupt must not use the entry of the thread that it has interrupted. It cannot block.
     if thread == 0 {
         return f();
     }
@@ -106,7 +105,7 @@ struct Node {
 mod overflow {
     use super::*;
 
-    /// The number of nodes, so that a look-up costs a load while there are none.
+    /// The number of nodes. While it is 0, a look-up costs one load.
     static LENGTH: Atomic<u64> = Atomic::new(0);
 
     /// Unlinks the node when dropped.
@@ -115,8 +114,8 @@ mod overflow {
     impl Drop for Linked {
         fn drop(&mut self) {
             with_head(|mut at| {
-                // SAFETY: The lock is held, so all linked nodes are valid and do not change, and
-                // this node is one of them.
+                // SAFETY: The lock is held, so all linked nodes are valid and do not change. This
+                // node is linked.
                 unsafe {
                     while *at != self.0 {
                         at = &raw mut (**at).next;
@@ -147,7 +146,7 @@ mod overflow {
     /// Returns the entry of `thread`, which is the caller's.
     #[inline]
     pub(super) fn find(thread: u64) -> Option<u64> {
-        // What the calling thread has added to the length is in it.
+        // If the calling thread has a node, it sees its own addition to the length.
         if LENGTH.load(Relaxed) == 0 {
             return None;
         }
@@ -172,14 +171,14 @@ mod overflow {
 
     struct Head(UnsafeCell<*mut Node>);
 
-    // SAFETY: Accessed with the lock held only.
+    // SAFETY: Only accessed by `with_head()`, with the lock held.
     unsafe impl Sync for Head {}
 
     static HEAD: Head = Head(UnsafeCell::new(ptr::null_mut()));
 
-    /// Calls `f` with the place of the first node, with the lock of the list held.
+    /// Calls `f` with a pointer to the head of the list, with the lock of the list held.
     fn with_head(f: impl FnOnce(*mut *mut Node)) {
-        // SAFETY: Unlocked below, with the flags.
+        // SAFETY: The lock is released below, with these flags.
         let flags = unsafe { ffi::kasync_current_lock() };
         f(HEAD.0.get());
         // SAFETY: Locked above.

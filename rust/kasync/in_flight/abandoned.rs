@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Operations whose futures have gone.
+//! Operations in flight whose futures were dropped.
 
 use super::Table;
 use crate::{
@@ -13,17 +13,16 @@ use core::future::{
 };
 use kernel::sync::Arc;
 
-/// An operation whose future has gone while the device has the memory: the result of
+/// An operation in flight whose future was dropped: the result of
 /// [`InFlight::abandoned`](super::InFlight::abandoned).
 ///
-/// While this is there, no other operation gets the tag, even if this one is over. So a device that
-/// is asked to stop it does not stop another. Dropping it is always legal, and leaves the operation
-/// to the device.
+/// While it exists no other operation gets the tag, even if this one is over. So a request to stop
+/// it cannot stop another operation. Dropping it is always legal; the operation then goes on.
 ///
 /// # Invariants
 ///
-/// This has the driver's share in the slot at `index`, of that round.
-#[must_use = "the device goes on with it unless it is asked to stop"]
+/// This owns the driver's share (`ABORTER`) in the slot at `index`, in that round.
+#[must_use = "the operation goes on unless the device is asked to stop it"]
 pub struct Abandoned<T: Send + 'static, R: Send + 'static> {
     table: Arc<Table<T, R>>,
     index: usize,
@@ -39,7 +38,7 @@ impl<T: Send + 'static, R: Send + 'static> Abandoned<T, R> {
         }
     }
 
-    /// Returns the number that the device knows the operation by.
+    /// Returns the number by which the device identifies the operation.
     pub fn id(&self) -> u16 {
         self.table.id(self.index, self.round)
     }
@@ -55,7 +54,7 @@ impl<T: Send + 'static, R: Send + 'static> Abandoned<T, R> {
         let site = AwaitSite::here();
         let slot = &self.table.slots[self.index];
         poll_fn(move |cx| {
-            // SAFETY: The share is ours by the type invariants.
+            // SAFETY: By the type invariants this owns the driver's share.
             poll_budget(cx, |cx| unsafe { slot.poll_over(cx, site) })
         })
     }
@@ -63,7 +62,7 @@ impl<T: Send + 'static, R: Send + 'static> Abandoned<T, R> {
 
 impl<T: Send + 'static, R: Send + 'static> Drop for Abandoned<T, R> {
     fn drop(&mut self) {
-        // SAFETY: The share is ours by the type invariants, and given back once.
+        // SAFETY: By the type invariants this owns the driver's share, which is given back once.
         if unsafe { self.table.slots[self.index].end_abort() } {
             self.table.give_back(self.index);
         }

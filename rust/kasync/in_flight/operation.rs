@@ -17,18 +17,18 @@ use core::{
 };
 use kernel::sync::Arc;
 
-/// The future of an operation: the memory, and the result that the device gave.
+/// A future of the memory and the result of an operation.
 ///
-/// To drop it, to forget it, or to cancel its task changes nothing for the device: the memory stays
-/// the operation's until the device is done. Not cancel safe, as the memory does not come back to
-/// a caller that has dropped it.
+/// Dropping or forgetting it, or cancelling its task, does not affect the device: the operation
+/// owns the memory until the device is done. It is not cancel safe: a caller that drops it does not
+/// get the memory back.
 ///
-/// It waits for the device only: an operation that nobody completes is never ready. A time limit is
-/// [`timeout`](crate::time::timeout)'s.
+/// It is ready only when the driver completes the operation. [`timeout`](crate::time::timeout)
+/// limits the waiting.
 ///
 /// # Invariants
 ///
-/// While `ready` is false, the caller has the share of the future in the slot at `index`.
+/// While `ready` is false, this owns the future's share (`CLIENT`) in the slot at `index`.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Operation<T: Send + 'static, R: Send + 'static> {
     table: Arc<Table<T, R>>,
@@ -48,20 +48,20 @@ impl<T: Send + 'static, R: Send + 'static> Operation<T, R> {
         }
     }
 
-    /// Returns the number of the room, which is that of the tag.
+    /// Returns the index of the slot, as [`Tag::index`](super::Tag::index) does.
     pub fn index(&self) -> usize {
         self.index
     }
 
     fn poll_result(&mut self, cx: &mut Context<'_>) -> Poll<(T, R)> {
         if self.ready {
-            // Was ready before (H12).
+            // Polled after it was ready (H12).
             return Poll::Pending;
         }
-        // SAFETY: This is the future, and was not ready, by the type invariants.
+        // SAFETY: By the type invariants this owns the future's share.
         let poll = unsafe { self.table.slots[self.index].poll(cx, self.site) };
         if poll.is_ready() {
-            // INVARIANT: The share was given back.
+            // INVARIANT: The share was given back by `poll()`.
             self.ready = true;
             self.table.give_back(self.index);
         }
@@ -69,7 +69,7 @@ impl<T: Send + 'static, R: Send + 'static> Operation<T, R> {
     }
 }
 
-/// The memory is elsewhere.
+/// The memory is in the slot, not in the future.
 impl<T: Send + 'static, R: Send + 'static> Unpin for Operation<T, R> {}
 
 impl<T: Send + 'static, R: Send + 'static> Future for Operation<T, R> {
@@ -85,7 +85,7 @@ impl<T: Send + 'static, R: Send + 'static> Drop for Operation<T, R> {
         if self.ready {
             return;
         }
-        // SAFETY: This is the future, and was not ready, by the type invariants.
+        // SAFETY: By the type invariants this owns the future's share.
         match unsafe { self.table.slots[self.index].leave() } {
             Ok(_over) => self.table.give_back(self.index),
             Err(true) => self.table.abandoned.notify_one(),

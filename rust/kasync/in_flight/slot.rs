@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Slots: the place of one operation, and who owns what is in it.
+//! Slots: the state of one operation, and the ownership of its memory.
 //!
-//! A slot is free when no flag is set. Each flag is somebody's share in it; the one that gives the
-//! last share back frees the slot, by the same step, and is told so.
+//! A slot is free when no flag is set. Each flag is a share in it that one party owns. Giving back
+//! the last share frees the slot in the same step, and the caller is told.
 //!
 //! # States
 //!
@@ -23,19 +23,19 @@
 //!                     DEVICE ───(2), (3')──► free
 //! ```
 //!
-//! Completing takes two steps, as the result has to be written between: (2) takes CLAIMED, which
-//! keeps others from completing the same operation, and (3) gives DEVICE and CLAIMED back. A future
-//! that is dropped between the two leaves all to (3'), which finds no CLIENT.
+//! Completing takes two steps, since the result is written in between: (2) sets CLAIMED, which
+//! excludes other completers of the same operation, and (3) clears DEVICE and CLAIMED. If the
+//! future is dropped between the two, CLIENT is clear, and (3') applies instead.
 //!
 //! # Owners
 //!
-//! | state | the memory, the result | the waker is registered by |
-//! |---|---|---|
-//! | free | nobody's; [`Slot::start`] writes the memory | |
-//! | DEVICE, whichever else | the device's: nobody reads, moves or drops the memory | the future,
-//! or with ABORTER the guard | | CLAIMED | the completer's: it writes the result | as before | |
-//! CLAIMED, neither CLIENT nor RESULT | the completer's: it takes both back | the guard | | RESULT
-//! | the future's | nobody |
+//! | flags | owner of the memory | owner of the result | the waker is registered by |
+//! |---|---|---|---|
+//! | none | the tag, which writes it ([`Slot::start`]) | – | – |
+//! | DEVICE | the device | – | the future; with ABORTER the guard |
+//! | DEVICE, CLAIMED | the device | the completer, which writes it | the same |
+//! | DEVICE, CLAIMED, no CLIENT | the completer | the completer | the guard |
+//! | RESULT | the future | the future | – |
 
 use crate::{
     await_site::AwaitSite,
@@ -63,20 +63,20 @@ use kernel::{
 const CLIENT: u64 = 1 << 0;
 /// The device may access the memory.
 const DEVICE: u64 = 1 << 1;
-/// A thread completes the operation.
+/// A thread is completing the operation.
 const CLAIMED: u64 = 1 << 2;
-/// The memory and the result wait for the future.
+/// The memory and the result are available to the future.
 const RESULT: u64 = 1 << 3;
-/// The future has gone, and the driver was not told yet.
+/// The future was dropped, and the driver was not notified yet.
 const ABANDONED: u64 = 1 << 4;
-/// The driver was told, and keeps the tag from being used again.
+/// The driver has an [`Abandoned`](super::Abandoned), which keeps the tag from being reused.
 const ABORTER: u64 = 1 << 5;
-/// A task waits until the device does not have the memory, and is neither of these two.
+/// A task other than the future and the driver's waits until the device is done.
 const WATCHED: u64 = 1 << 6;
 /// The least significant bit of the number of times that the slot was freed.
 const ROUND: u64 = 1 << 8;
 
-/// The word of a slot.
+/// The value of a slot's state word.
 #[derive(Clone, Copy)]
 struct State(u64);
 
@@ -89,7 +89,7 @@ impl State {
         Self(self.0 | flags)
     }
 
-    /// The state without these shares. If they were the last ones, the slot's next round begins.
+    /// Returns the state without these shares. If they were the last ones, the next round begins.
     fn without(self, flags: u64) -> Self {
         let left = Self(self.0 & !flags);
         if left.is_free() {
@@ -108,21 +108,22 @@ impl State {
     }
 }
 
-/// What has become of an operation by [`Slot::complete`].
+/// The outcome of [`Slot::complete`].
 pub(super) struct Completed<T> {
-    /// The memory, if the future has gone.
+    /// The memory, if the future was dropped.
     pub(super) unclaimed: Option<T>,
+    /// Whether the slot is free.
     pub(super) is_free: bool,
-    /// A task waits for it: see [`Slot::watch`].
+    /// Whether a task waits for it: see [`Slot::watch`].
     pub(super) is_watched: bool,
 }
 
-/// The place of one operation.
+/// The state of one operation.
 ///
 /// # Invariants
 ///
 /// With DEVICE or RESULT in `state` the memory is initialised, with RESULT the result is, too. Both
-/// cells are accessed by their owner only, of the table above.
+/// cells are accessed only by their owner, as the table in the module's documentation says.
 pub(super) struct Slot<T, R> {
     state: Atomic<u64>,
     waker: AtomicWaker,
@@ -148,9 +149,9 @@ impl<T, R> Slot<T, R> {
         }
     }
 
-    /// Changes the state to what `f` says, or leaves it if that is nothing. Returns the state that
-    /// was there before the change, or instead of it. All that was written before that state was
-    /// left is seen, in either case.
+    /// Replaces the state by what `f` returns for it. If that is `None`, the state is left as it is
+    /// and is the error. Returns the state before the change. In either case the caller sees all
+    /// that was written before the returned state was stored.
     fn update(&self, f: impl Fn(State) -> Option<State>) -> Result<State, State> {
         let mut now = State(self.state.load(Acquire));
         while let Some(next) = f(now) {
@@ -163,14 +164,14 @@ impl<T, R> Slot<T, R> {
         Err(now)
     }
 
-    /// Gives shares back, and returns whether the slot is free by that.
+    /// Gives back shares, and returns whether the slot is free now.
     fn give_back(&self, flags: u64) -> bool {
         match self.update(|s| Some(s.without(flags))) {
             Ok(old) | Err(old) => old.without(flags).is_free(),
         }
     }
 
-    /// Returns how many times the slot was freed.
+    /// Returns the number of times that the slot was freed.
     pub(super) fn round(&self) -> u64 {
         State(self.state.load(Relaxed)).round()
     }
@@ -180,20 +181,20 @@ impl<T, R> Slot<T, R> {
         State(self.state.load(Acquire)).has(DEVICE)
     }
 
-    /// (1). Takes the memory for the device.
+    /// Stores the memory for the device: (1).
     ///
     /// # Safety
     ///
-    /// The slot must be free, and the caller's.
+    /// The slot must be free, and the caller must have its tag.
     pub(super) unsafe fn start(&self, memory: T) {
-        // SAFETY: The slot is free, so the memory is the caller's.
+        // SAFETY: The slot is free, so the tag owns the memory.
         self.memory.with(|m| unsafe { (*m).write(memory) });
         // INVARIANT: The memory is initialised.
-        // Others have read the word only, and find it free until here.
+        // Until here other threads find the slot free, and only read the word.
         let _started = self.update(|s| Some(s.with(DEVICE | CLIENT)));
     }
 
-    /// Completes the operation of this round.
+    /// Completes the operation, if its round is one for which `is_round` returns true: (2), (3).
     ///
     /// # Errors
     ///
@@ -201,7 +202,7 @@ impl<T, R> Slot<T, R> {
     ///
     /// # Safety
     ///
-    /// The device accesses the memory no more.
+    /// The device must not access the memory any more.
     pub(super) unsafe fn complete(
         &self,
         is_round: impl Fn(u64) -> bool,
@@ -213,7 +214,7 @@ impl<T, R> Slot<T, R> {
             free_to_claim.then(|| s.with(CLAIMED))
         });
         claimed.map_err(|_| EINVAL)?;
-        // SAFETY: With CLAIMED, which this thread has set, the result is ours.
+        // SAFETY: This thread has set CLAIMED, so it owns the result.
         self.result.with(|r| unsafe { (*r).write(result) });
         // (3)
         // INVARIANT: Both are initialised.
@@ -229,8 +230,8 @@ impl<T, R> Slot<T, R> {
                 is_watched: old.has(WATCHED),
             });
         }
-        // SAFETY: Without CLIENT, which does not come back in this round, both are ours, and
-        // initialised.
+        // SAFETY: With CLAIMED and without CLIENT, which is not set again in this round, this
+        // thread owns both. Both are initialised.
         let (memory, result) = unsafe { self.take() };
         // (3')
         let flags = DEVICE | CLAIMED | ABANDONED | WATCHED;
@@ -247,11 +248,11 @@ impl<T, R> Slot<T, R> {
         })
     }
 
-    /// Takes the memory and the result out.
+    /// Moves the memory and the result out of the slot.
     ///
     /// # Safety
     ///
-    /// Both are initialised, and the caller's.
+    /// Both must be initialised, and the caller must own them.
     unsafe fn take(&self) -> (T, R) {
         // SAFETY: By the safety requirements.
         let memory = self.memory.with(|m| unsafe { (*m).assume_init_read() });
@@ -260,34 +261,38 @@ impl<T, R> Slot<T, R> {
         (memory, result)
     }
 
-    /// Waits for the result, and takes it together with the memory. The slot is free then.
+    /// Polls for the result, and moves it out together with the memory, which frees the slot: (4).
     ///
     /// # Safety
     ///
-    /// The caller is the future of this round, and was not ready before.
+    /// The caller must own the share of the future (`CLIENT`).
     pub(super) unsafe fn poll(&self, cx: &mut Context<'_>, site: AwaitSite) -> Poll<(T, R)> {
         let is_over = || State(self.state.load(Acquire)).has(RESULT);
         if !is_over() {
             self.waker.register(cx);
-            // What came before the waker was there has not woken it.
+            // A completion before the registration has not woken the task.
             if !is_over() {
                 site.waits(cx);
                 return Poll::Pending;
             }
         }
-        // SAFETY: With RESULT both are the future's, and initialised by the type invariants.
+        // SAFETY: With RESULT the future owns both. By the type invariants they are initialised.
         let both = unsafe { self.take() };
         // (4)
         self.give_back(CLIENT | RESULT);
         Poll::Ready(both)
     }
 
-    /// (5). The future goes. Returns what it was owed, in which case the slot is free; or else
-    /// whether the driver is to be told.
+    /// Gives back the share of the future, which is being dropped: (5). Returns the memory and the
+    /// result if the operation is over, and the slot is free then.
+    ///
+    /// # Errors
+    ///
+    /// The device has the memory. The error is whether the driver has to be notified.
     ///
     /// # Safety
     ///
-    /// The caller is the future of this round, and was not ready.
+    /// The caller must own the share of the future (`CLIENT`).
     pub(super) unsafe fn leave(&self) -> Result<(T, R), bool> {
         let left = self.update(|s| {
             let left = s.without(CLIENT);
@@ -297,8 +302,8 @@ impl<T, R> Slot<T, R> {
         match left {
             Ok(old) => Err(!old.has(CLAIMED)),
             Err(_) => {
-                // SAFETY: With RESULT both are the future's, and initialised by the type
-                // invariants.
+                // SAFETY: With RESULT the future owns both. By the type invariants they are
+                // initialised.
                 let both = unsafe { self.take() };
                 self.give_back(CLIENT | RESULT);
                 Ok(both)
@@ -306,9 +311,8 @@ impl<T, R> Slot<T, R> {
         }
     }
 
-    /// Has the one who completes the operation say that it is watched. Returns the round, or
-    /// nothing if the device does not have the memory, of this round or of another than `round` if
-    /// that is given.
+    /// Makes the completion of the operation in flight report that it is watched. Returns its
+    /// round, or `None` if no operation is in flight, or if `round` is given and is not its round.
     pub(super) fn watch(&self, round: Option<u64>) -> Option<u64> {
         let watched = self.update(|s| {
             let wanted = round.is_none_or(|round| s.round() == round);
@@ -317,7 +321,8 @@ impl<T, R> Slot<T, R> {
         watched.ok().map(State::round)
     }
 
-    /// (6). Takes the driver's share if the future has gone while the device has the memory.
+    /// Takes the driver's share if the future was dropped while the device has the memory: (6).
+    /// Returns the round.
     pub(super) fn try_abort(&self) -> Option<u64> {
         let taken = self.update(|s| {
             let abandoned = s.has(DEVICE | ABANDONED) && !s.has(CLAIMED);
@@ -326,15 +331,15 @@ impl<T, R> Slot<T, R> {
         taken.ok().map(State::round)
     }
 
-    /// Waits until the device does not have the memory.
+    /// Polls for the end of the operation: it is ready when the device does not have the memory.
     ///
     /// # Safety
     ///
-    /// The caller has the driver's share.
+    /// The caller must own the driver's share (`ABORTER`).
     pub(super) unsafe fn poll_over(&self, cx: &mut Context<'_>, site: AwaitSite) -> Poll<()> {
         if self.is_in_flight() {
             self.waker.register(cx);
-            // What came before the waker was there has not woken it.
+            // A completion before the registration has not woken the task.
             if self.is_in_flight() {
                 site.waits(cx);
                 return Poll::Pending;
@@ -343,11 +348,11 @@ impl<T, R> Slot<T, R> {
         Poll::Ready(())
     }
 
-    /// (7). Gives the driver's share back, and returns whether the slot is free by that.
+    /// Gives back the driver's share, and returns whether the slot is free now: (7).
     ///
     /// # Safety
     ///
-    /// The caller has the driver's share.
+    /// The caller must own the driver's share (`ABORTER`).
     pub(super) unsafe fn end_abort(&self) -> bool {
         self.give_back(ABORTER)
     }

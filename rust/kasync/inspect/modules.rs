@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A watch that keeps modules from going while tasks run their code.
+//! A notifier that keeps modules from being unloaded while tasks run their code.
 //!
-//! An executor is shut down by its owner before the owner's module goes. An owner that is never
-//! dropped, for instance because a task holds a reference to it, would break that without any
-//! unsafe code. So modules that go are watched: a task whose code is in one of them is reported,
-//! cancelled and waited for, with its executor.
+//! The owner of an executor shuts it down before the owner's module is unloaded. An owner that is
+//! never dropped, for instance because a task has a reference to it, would break this rule without
+//! any unsafe code. So the unloading of modules is watched: a task whose code is in such a module
+//! is reported, cancelled with its whole executor, and waited for.
 
 use super::ROOTS;
 use crate::{
@@ -22,21 +22,21 @@ use kernel::{
 };
 
 global_lock! {
-    // What it takes to wait even when memory cannot be had.
+    // Allocated beforehand, since unloading must not fail for want of memory.
     // SAFETY: `ModuleWatch::new()`, called by the module's init function, initialises it before any
     // other use.
     unsafe(uninit) static PARKING: Mutex<Option<Parking>> = None;
 }
 
-/// Watches modules until dropped.
+/// A registered notifier. It is unregistered when this is dropped.
 pub struct ModuleWatch(());
 
 impl ModuleWatch {
-    /// Starts to watch.
+    /// Registers the notifier.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, those of `register_module_notifier()`.
+    /// `ENOMEM`, and those of `register_module_notifier()`.
     ///
     /// # Safety
     ///
@@ -48,9 +48,10 @@ impl ModuleWatch {
             PARKING.init();
         }
         *PARKING.lock() = Some(Parking::new()?);
-        // From here on an error gives back what there is.
+        // If registering fails, dropping this undoes the rest.
         let this = Self(());
-        // SAFETY: `going` stays until `drop()` unregisters it, which may be done if this fails.
+        // SAFETY: `going` stays valid until `drop()` unregisters it. Unregistering is legal even if
+        // this fails.
         to_result(unsafe { ffi::kasync_watch_modules(going) })?;
         Ok(this)
     }
@@ -58,7 +59,7 @@ impl ModuleWatch {
 
 impl Drop for ModuleWatch {
     fn drop(&mut self) {
-        // SAFETY: Whether it was registered or not.
+        // SAFETY: Unregistering is legal whether or not the notifier was registered.
         unsafe { ffi::kasync_unwatch_modules() };
         // Statics are never dropped.
         *PARKING.lock() = None;
@@ -66,13 +67,13 @@ impl Drop for ModuleWatch {
     }
 }
 
-/// Returns a root with a task whose code is in `module`.
+/// Returns the root of an executor with a task whose code is in `module`.
 fn user_of(module: *const c_void) -> Option<Scope> {
     let roots = ROOTS.lock();
     let found = roots.iter().find(|root| {
         let mut found = false;
         root.each_task(|task, _| {
-            // SAFETY: Only compares addresses.
+            // SAFETY: `module` is valid, and the other address is only compared.
             found = unsafe { ffi::kasync_code_is_in(task.code().cast(), module) };
             !found
         });
@@ -81,20 +82,22 @@ fn user_of(module: *const c_void) -> Option<Scope> {
     found.cloned()
 }
 
+/// Waits for all tasks whose code is in `module`, which is being unloaded.
+///
 /// # Safety
 ///
-/// Only for the notifier: `module` is valid, and its code is still there.
+/// `module` must be valid, and its code must not be freed yet. May sleep.
 unsafe extern "C" fn going(module: *const c_void) {
     while let Some(root) = user_of(module) {
         api_violation(c"a module goes while tasks run its code; waiting for them");
         root.cancel();
         let parking = PARKING.lock();
         if let Some(parking) = &*parking {
-            // Cannot fail: a module does not go inside a poll.
+            // Cannot fail: no module is unloaded inside a poll.
             let _joined = root.join_on(parking);
         }
     }
-    // Outputs that were to be dropped elsewhere: code of the module as well.
-    // SAFETY: May sleep here.
+    // The destructors of outputs that wait for a thread may be code of the module as well.
+    // SAFETY: Notifiers of modules may sleep.
     unsafe { ffi::kasync_defer_flush() };
 }

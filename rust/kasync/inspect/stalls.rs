@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A watch that reports tasks which neither end nor are polled for some time.
+//! A periodic check that reports tasks which neither end nor are polled for some time.
 
 use super::ROOTS;
 use crate::{
@@ -9,21 +9,23 @@ use crate::{
 };
 use kernel::prelude::*;
 
-/// How often a task is looked at until it counts as stalled.
+/// The number of checks without progress after which a task counts as stalled.
 const LOOKS: u16 = 4;
 
+/// Checks all tasks, and reports those that have stalled. May sleep.
+///
 /// # Safety
 ///
-/// Only for the watch.
+/// Must be called by the timer that [`StallWatch::new`] starts.
 unsafe extern "C" fn look() {
-    // Keeping the lock keeps the code that tasks and places in it are part of.
+    // While the lock is held no executor goes away, nor the code of its tasks.
     let roots = ROOTS.lock();
     for root in &*roots {
         let mut stalled = [const { None::<TaskInfo> }; 4];
         let mut n = 0;
         root.each_task(|task, scope| {
             let Some(place) = stalled.get_mut(n) else {
-                // The others' turn is the next time.
+                // The others are reported by the next check.
                 return false;
             };
             // SAFETY: The tree is locked.
@@ -39,12 +41,12 @@ unsafe extern "C" fn look() {
     }
 }
 
-/// Reports tasks that neither end nor are polled for some time, each once for as long as it stays
-/// so, until dropped.
+/// A periodic check that reports each stalled task once. It stops when this is dropped.
 pub struct StallWatch(());
 
 impl StallWatch {
-    /// Starts to watch. `ms` is the time, at most a quarter longer; 0 reports nothing.
+    /// Starts the check. A task that makes no progress for `ms` milliseconds, or up to a quarter
+    /// longer, is reported; with 0 none is.
     ///
     /// # Safety
     ///
@@ -61,7 +63,7 @@ impl StallWatch {
 
 impl Drop for StallWatch {
     fn drop(&mut self) {
-        // SAFETY: Whether it was started or not.
+        // SAFETY: Stopping is legal whether or not the check was started.
         unsafe { ffi::kasync_watch_stop() };
     }
 }

@@ -38,7 +38,7 @@ impl Scope {
                 }
                 next
             });
-            // The reference before goes here, where the lock is not held.
+            // The previous reference is dropped here, without the lock.
             match next {
                 Some(scope) => at = Some(scope),
                 None => break,
@@ -48,7 +48,7 @@ impl Scope {
             // SAFETY: `mark()` left one reference for each scope in the chain.
             let scope = Scope(unsafe { ARef::from_raw(scope) });
             chain = scope.locked(|tree, scope| scope.node(tree).cancel_next);
-            // None comes in any more, so each task is woken once.
+            // The scope gets no new tasks (rule 1), so each is woken once.
             scope.walk(false, |task, _| {
                 // SAFETY: A linked task is valid, and the lock is held. Waking only queues, and
                 // takes no lock of this crate.
@@ -73,16 +73,17 @@ impl Scope {
     }
 }
 
-/// Marks scopes of the subtree of `top` as cancelled, and chains those that are to be woken, each
-/// with a reference; from `top` on, or from behind `at`. Returns where to go on, and whether with
-/// what is below, or `None` if all are marked.
+/// Marks up to [`BATCH`] scopes of the subtree of `top` as cancelled, starting at `top` or after
+/// `at`, and adds those that were not marked before to `chain`, each with a reference.
 ///
-/// The order is pre-order, and nothing is added below a marked scope (rule 1). So what is behind
-/// the mark stays marked, and no scope is left out.
+/// Returns the scope after which to continue, and whether to visit its children, or `None` if all
+/// scopes are marked. The order is pre-order, and no scope is added below a marked one (rule 1), so
+/// no scope is left out.
 ///
 /// # Safety
 ///
-/// The tree's lock must be held, `top` be valid, and `at` be what the call before returned.
+/// The tree's lock must be held, `top` must be valid, and `at` must be the result of the previous
+/// call.
 unsafe fn mark(
     tree: &mut Tree,
     top: NonNull<ScopeInner>,
@@ -102,17 +103,17 @@ unsafe fn mark(
         let scope = unsafe { cur.as_ref() };
         let raised = scope.cancelled.populate(());
         if raised {
-            // SAFETY: The memory is valid, see above. A scope whose last reference is gone has
-            // neither a task nor a child, and a thread is about to unlink it.
+            // SAFETY: Linked scopes are valid while the lock is held (rule 2). If the last
+            // reference was dropped, the scope has neither a task nor a child.
             if let Some(r) = unsafe { ScopeInner::try_get(cur) } {
                 scope.node(tree).cancel_next = *chain;
                 *chain = ARef::into_raw(r.0).as_ptr();
             }
         }
-        // Below a marked scope all are marked, unless another call is still at it.
+        // All scopes below a marked one are marked, unless a concurrent call is still marking.
         let descend = raised || tree.marking > 1;
         if steps >= BATCH {
-            // SAFETY: The memory is valid, see above.
+            // SAFETY: Linked scopes are valid while the lock is held (rule 2).
             if let Some(r) = unsafe { ScopeInner::try_get(cur) } {
                 return Some((r, descend));
             }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Awaiting cancellation.
+//! Futures that wait for cancellation.
 
 use super::{
     is_of_current,
@@ -26,10 +26,10 @@ use core::{
     }, //
 };
 
-/// The future of [`Scope::cancelled`]. Cancel safe; may be polled again after it was ready.
+/// The future of [`Scope::cancelled`]. Cancel safe. May be polled again after it was ready.
 ///
-/// In a task of the scope itself it costs a load: cancelling wakes the tasks anyway. Elsewhere it
-/// registers.
+/// In a task of the scope it costs one load, since cancelling wakes the tasks. Elsewhere it
+/// registers a waiter.
 ///
 /// # Context
 ///
@@ -67,17 +67,17 @@ impl Future for Cancelled<'_> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // SAFETY: The waiter stays where it is.
+        // SAFETY: The waiter, the only field that is pinned, is not moved.
         let this = unsafe { self.get_unchecked_mut() };
         if this.scope.is_cancelled() {
-            // A loop that awaits it again and again has to end some time.
+            // Takes budget, so that a loop that awaits it for ever does not starve other tasks.
             return poll_limit(cx, |_| {
                 this.unregister();
                 Poll::Ready(())
             });
         }
         if is_of_current(cx) && polled_within(this.scope) {
-            // Either the flag was up above, or the wake of this task is still to come.
+            // The flag was not set above, so the wake of this task is still to come.
             this.unregister();
             this.site.waits(cx);
             return Poll::Pending;
@@ -117,8 +117,8 @@ pub struct TaskCancelled(AwaitSite);
 /// Returns a future that resolves when the task that polls it was asked to cancel: through its
 /// handle, or through its scope or one above. Cancel safe.
 ///
-/// Outside of a task it never resolves. It relies on being polled when the task is: a combinator
-/// with wakers of its own, which leaves out children that did not wake, needs [`Scope::cancelled`].
+/// Outside of a task it never resolves. It has to be polled whenever the task is. In a combinator
+/// that polls only the children that were woken, use [`Scope::cancelled`].
 ///
 /// # Context
 ///
@@ -129,7 +129,7 @@ pub fn cancelled() -> TaskCancelled {
 }
 
 fn is_cancelled(task: NonNull<Header>) -> bool {
-    // SAFETY: The task is being polled by this very thread, hence valid, its scope in place.
+    // SAFETY: This thread is polling the task, so it is valid, and its scope is not moved out.
     unsafe {
         let task = task.as_ref();
         task.state.load().is_cancelled() || task.scope().is_some_and(Scope::is_cancelled)
@@ -140,9 +140,9 @@ impl Future for TaskCancelled {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // Both requests wake the task itself: nothing to register.
+        // Both kinds of requests wake the task, so no waiter is needed.
         match current_task() {
-            // A loop that awaits it again and again has to end some time.
+            // Takes budget, so that a loop that awaits it for ever does not starve other tasks.
             Some(task) if is_cancelled(task) => poll_limit(cx, |_| Poll::Ready(())),
             _ => {
                 self.0.waits(cx);

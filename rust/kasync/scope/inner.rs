@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The content of a scope, which its handles count. See the rules in [`super`].
+//! The reference-counted content of a scope. See the rules in [`super`].
 
 use super::{
     tree::Node,
@@ -28,20 +28,20 @@ use kernel::{
     }, //
 };
 
-/// The content of a scope.
+/// The content of a scope, of which each [`Scope`] is a reference.
 pub(crate) struct ScopeInner {
     pub(super) refcount: Refcount,
     pub(super) core: Arc<Core>,
     pub(super) parent: Option<Scope>,
     pub(super) name: Name,
     pub(super) depth: u32,
-    /// Raised under the tree's lock, read anywhere.
+    /// Set under the tree's lock, read without.
     pub(super) cancelled: SetOnce<()>,
-    /// Guarded by the tree's lock.
+    /// Protected by the tree's lock.
     pub(super) node: UnsafeCell<Node>,
 }
 
-// SAFETY: The count keeps the memory, which was allocated by `new_scope()`.
+// SAFETY: The memory, allocated by `new_scope()`, is freed when the count drops to zero.
 unsafe impl AlwaysRefCounted for ScopeInner {
     fn inc_ref(&self) {
         self.refcount.inc();
@@ -77,11 +77,11 @@ impl ScopeInner {
             node: UnsafeCell::new(Node::new()),
         };
         let inner = KBox::leak(KBox::new(this, GFP_KERNEL_ACCOUNT)?);
-        // SAFETY: The initial count of one is this reference's.
+        // SAFETY: This reference owns the initial count of one.
         Ok(Scope(unsafe { ARef::from_raw(NonNull::from(inner)) }))
     }
 
-    /// Returns a handle of the scope at `at`, unless its last reference is gone.
+    /// Returns a handle of the scope at `at`, unless its last reference was dropped.
     ///
     /// # Safety
     ///
@@ -97,12 +97,12 @@ impl ScopeInner {
                 Err(now) => cur = now,
             }
         }
-        // A saturated count stays as it is, and keeps the scope for ever.
+        // A saturated count does not change, and keeps the scope for ever.
         // SAFETY: So this reference need not be counted.
         (cur < 0).then(|| Scope(unsafe { ARef::from_raw(at) }))
     }
 
-    /// Scopes above are there as long as this one is.
+    /// Returns the names of this scope and of those above it.
     pub(crate) fn path(&self) -> Path {
         Path::new(self)
     }
@@ -110,5 +110,5 @@ impl ScopeInner {
 
 // SAFETY: `node` is only accessed under the lock of the tree, the rest is `Sync`.
 unsafe impl Sync for ScopeInner {}
-// SAFETY: Nothing in a scope depends on the thread.
+// SAFETY: No field is tied to the thread that has created it.
 unsafe impl Send for ScopeInner {}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Awaiting the end of all tasks.
+//! Waiting for the end of all tasks of a scope.
 
 use super::{
     polled_within,
@@ -62,9 +62,9 @@ impl Future for Join {
 
 impl Join {
     fn poll_end(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result> {
-        // SAFETY: The waiter stays where it is.
+        // SAFETY: The waiter, the only field that is pinned, is not moved.
         let this = unsafe { self.get_unchecked_mut() };
-        // Whatever waker it is polled with: the task that is being polled is what waits.
+        // The task that this thread is polling waits, whatever waker `cx` has.
         if polled_within(&this.scope) {
             api_violation(c"a task joins a scope that it is part of");
             return Poll::Ready(Err(EDEADLK));
@@ -111,8 +111,8 @@ impl Scope {
     ///
     /// # Errors
     ///
-    /// `EDEADLK`, reported loudly, inside a poll or a signalling section: a task may never block
-    /// its worker (H15), and the fences that others wait for could depend on it. `ENOMEM`.
+    /// `EDEADLK`, with a warning, inside a poll or a signalling section: a task must not block its
+    /// worker (H15), and fences could depend on the caller. `ENOMEM`.
     pub fn join_blocking(&self) -> Result {
         if current::in_section() {
             api_violation(c"join_blocking() inside a poll or a signalling section");
@@ -126,7 +126,7 @@ impl Scope {
         parking.block_on(core::pin::pin!(self.join()), || self.report_stall())
     }
 
-    /// Logs what a blocking join still waits for.
+    /// Logs the tasks that a blocking join still waits for.
     pub(super) fn report_stall(&self) {
         let mut some = [const { None }; 4];
         let mut n = 0;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Names of scopes and tasks, as they are shown.
+//! Copies of the names of scopes and tasks, for messages.
 
 use super::ScopeInner;
 use core::ffi::CStr;
 
-/// The start of a name: a copy, since a scope may outlive the code that has named it.
+/// A copy of the first 23 bytes of a name. A scope may outlive the module that has named it.
 #[derive(Clone, Copy)]
 pub(crate) struct Name {
     bytes: [u8; 23],
@@ -31,8 +31,8 @@ impl Name {
     }
 }
 
-/// The names of a scope and of those above it, the executor first; the end, if it is long. A zero
-/// is behind it.
+/// The names of a scope and of those above it, the executor's first, terminated by a zero. Only the
+/// end of a long path is kept.
 #[derive(Clone, Copy)]
 pub(crate) struct Path {
     bytes: [u8; Self::SIZE],
@@ -73,7 +73,7 @@ impl Path {
 
 impl AsRef<CStr> for Path {
     fn as_ref(&self) -> &CStr {
-        // Only ASCII is stored, with a zero behind it.
+        // Only ASCII is stored, and a zero after it.
         CStr::from_bytes_until_nul(&self.bytes[usize::from(self.start)..]).unwrap_or(c"?")
     }
 }

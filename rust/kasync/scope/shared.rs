@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What all scopes of an executor share.
+//! The state that all scopes of an executor share.
 
 use super::tree::Tree;
 use crate::{
@@ -20,10 +20,10 @@ const BATCHES: usize = 4;
 #[cfg(feature = "loom")]
 const BATCHES: usize = 1;
 
-/// The size of an area of memory whose tasks are in one batch.
+/// The size of the areas of memory whose tasks share a batch.
 const AREA: usize = 1 << 20;
 
-/// The queue that tasks run on, batches of tasks on it, and the lock of the tree of scopes.
+/// The workqueue of an executor, the batches of tasks on it, and the tree of scopes.
 pub(crate) struct Core {
     queue: Queue,
     batches: [Batch; BATCHES],
@@ -31,7 +31,7 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// Returns what an executor with this queue needs. May sleep.
+    /// Allocates the state for an executor whose tasks run on `queue`. May sleep.
     ///
     /// # Errors
     ///
@@ -46,7 +46,8 @@ impl Core {
             GFP_KERNEL,
         )?;
         for batch in &core.batches {
-            // SAFETY: Nobody has seen it yet, and what an `Arc` holds is not moved.
+            // SAFETY: No other reference to the batch exists, and the content of an `Arc` is not
+            // moved.
             unsafe { batch.init() };
         }
         Ok(core)
@@ -57,15 +58,15 @@ impl Core {
         self.queue
     }
 
-    /// Returns the batch for a task at that address.
+    /// Returns the batch for the task at the address `task`.
     ///
-    /// Tasks that were made together, and so are mostly close to each other, share one. Many tasks
-    /// are in several, so that several workers poll them.
+    /// Tasks that were allocated together are mostly close to each other and share a batch. Large
+    /// numbers of tasks are spread over several batches, and so over several workers.
     pub(crate) fn batch(&self, task: *const ()) -> &Batch {
         &self.batches[task as usize / AREA % BATCHES]
     }
 
-    /// Returns the lock of the tree.
+    /// Returns the tree, in its lock.
     pub(super) fn tree(&self) -> &IrqLock<Tree> {
         &self.tree
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The tree's links and counts, and what changes them. See the rules in [`super`].
+//! The links and counts of the tree of scopes. See the rules in [`super`].
 
 use super::{
     Scope,
@@ -25,14 +25,14 @@ use core::ptr::{
 };
 use kernel::prelude::*;
 
-/// The data of the tree's lock, but for what is in the scopes and the tasks themselves.
-/// Having `&mut Tree` is the proof that the lock is held.
+/// The data in the tree's lock. A `&mut Tree` is the proof that the lock is held, which also
+/// protects the links in scopes and tasks.
 pub(crate) struct Tree {
     /// The walks that pause at a task, linked by [`Pause::next`].
     ///
     /// # Invariants
     ///
-    /// Each is valid, and unlinked before it goes.
+    /// Each is valid, and is unlinked before it is freed.
     pub(super) pauses: *mut Pause,
     /// The number of calls that are marking scopes as cancelled.
     pub(super) marking: usize,
@@ -41,10 +41,10 @@ pub(crate) struct Tree {
 // SAFETY: The pauses are accessed under the tree's lock only.
 unsafe impl Send for Tree {}
 
-/// A walk that has let go of the lock.
+/// The position of a walk that has released the lock.
 pub(super) struct Pause {
     pub(super) next: *mut Pause,
-    /// The task to go on with. When that leaves its list, so does this go on to the one after it.
+    /// The task at which the walk continues. If it ends, the one after it takes its place.
     pub(super) task: Option<NonNull<Header>>,
 }
 
@@ -56,7 +56,7 @@ impl Tree {
         })
     }
 
-    /// Notes that a scope or a task is looked at with the lock held.
+    /// Counts a scope or a task that is visited with the lock held, for tests.
     #[inline]
     pub(super) fn step(&mut self) {
         #[cfg(test)]
@@ -64,19 +64,19 @@ impl Tree {
     }
 }
 
-/// A scope's place in the tree.
+/// The links and counts of a scope, which the tree's lock protects.
 pub(super) struct Node {
     links: Links<ScopeInner>,
     pub(super) children: List<ScopeInner>,
     pub(super) tasks: List<Header>,
-    /// The number of own tasks, plus that of children that are pending themselves.
+    /// The number of tasks of the scope, plus the number of its pending children.
     pub(super) pending: usize,
-    /// The number of times that `pending` has come down to 0.
+    /// The number of times that `pending` has dropped to 0.
     pub(super) epoch: u64,
     pub(super) cancel_waiters: WaitList,
-    /// Waiters of [`Scope::join`]; the key is the epoch at which they came.
+    /// The waiters of [`Scope::join`]. The key is the epoch in which they were added.
     pub(super) join_waiters: WaitList,
-    /// The next of the scopes that one `cancel()` has marked; each is a reference.
+    /// The next of the scopes that one call of `cancel()` has marked. Each link owns a reference.
     pub(super) cancel_next: *mut ScopeInner,
 }
 
@@ -104,20 +104,19 @@ unsafe impl Linked for ScopeInner {
 }
 
 impl ScopeInner {
-    /// Returns the node, given proof that the tree's lock is held.
+    /// Returns the node. `_tree` proves that the tree's lock is held.
     pub(super) fn node<'a>(&'a self, _tree: &'a mut Tree) -> &'a mut Node {
-        // SAFETY: The lock serialises the access, and `_tree` is borrowed for as long as the node
-        // is, so that no second node reference exists at the time. All trees of one executor have
-        // one lock.
+        // SAFETY: The lock serialises all accesses. `_tree` is borrowed as long as the node is, so
+        // no second reference to a node exists at the same time. An executor has one tree.
         unsafe { &mut *self.node.get() }
     }
 
-    /// Returns whether the scope takes no task and no child any more.
+    /// Returns whether the scope accepts no new task and no new child.
     fn is_closed(&self, tree: &Tree) -> bool {
         if self.cancelled.as_ref().is_some() {
             return true;
         }
-        // A scope above may be marked, and this one's turn still to come (rule 1).
+        // A scope above may be marked while this one is not yet (rule 1).
         let mut scope = self;
         while let (true, Some(parent)) = (tree.marking > 0, &scope.parent) {
             scope = &parent.0;
@@ -144,8 +143,8 @@ impl Scope {
             if scope.is_closed(tree) {
                 return Err(ECANCELED);
             }
-            // SAFETY: The child is new, hence not linked, and unlinks itself before its memory goes
-            // (rule 2).
+            // SAFETY: The child is new, so it is in no list. It unlinks itself before its memory is
+            // freed (rule 2).
             unsafe {
                 scope
                     .node(tree)
@@ -182,7 +181,7 @@ impl Scope {
         })
     }
 
-    /// Unlinks a task that has ended, and wakes those that waited for the last one.
+    /// Unlinks a task that has ended, and wakes the joiners of each scope that has no task left.
     ///
     /// # Safety
     ///
@@ -227,7 +226,7 @@ impl Scope {
             self.locked(|tree, scope| {
                 let node = scope.node(tree);
                 let epoch = node.epoch;
-                // Waiters that came after the scope was empty wait for the next time.
+                // Waiters that were added after the scope became empty wait for the next time.
                 node.join_waiters
                     .notify_while(&mut wakers, |key| key != epoch);
             });
@@ -243,7 +242,7 @@ impl Drop for ScopeInner {
         let this = NonNull::from(&*self);
         if let Some(parent) = &self.parent {
             parent.locked(|tree, parent| {
-                // SAFETY: Linked by `child()`, unless that found the parent cancelled.
+                // SAFETY: The scope is in this list, or in none if `child()` has failed.
                 unsafe { parent.node(tree).children.remove(this) };
             });
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Walks through the tree that let go of its lock now and then. See the rules in [`super`].
+//! Walks through the tree that release its lock at intervals. See the rules in [`super`].
 
 use super::{
     tree::{
@@ -28,7 +28,7 @@ impl Tree {
     ///
     /// # Safety
     ///
-    /// `pause` must be valid, not be linked, and be unlinked before it goes.
+    /// `pause` must be valid and not linked, and must be unlinked before it is freed.
     unsafe fn link(&mut self, pause: *mut Pause) {
         // SAFETY: Valid by the safety requirements.
         unsafe { (*pause).next = self.pauses };
@@ -52,7 +52,7 @@ impl Tree {
         }
     }
 
-    /// Has walks that pause at `task`, which is about to leave its list, go on behind it.
+    /// Moves walks that pause at `task`, which is about to be unlinked, to the task after it.
     ///
     /// # Safety
     ///
@@ -73,18 +73,19 @@ impl Tree {
 }
 
 impl Scope {
-    /// Calls `f` with each task of this scope and below, and its own scope, until `f` returns
-    /// `false`.
+    /// Calls `f` with each task of this scope and below, and with the task's scope, until `f`
+    /// returns `false`.
     ///
-    /// `f` runs with the tree's lock held, and interrupts disabled. The lock is held for
-    /// [`BATCH`] scopes and tasks at most, then let go of. So a task that is there all the time
-    /// is seen once; one that comes or ends meanwhile may be.
+    /// `f` runs with the tree's lock held and interrupts disabled. The lock is released after
+    /// [`BATCH`] scopes and tasks. So a task that exists for the whole time of the walk is visited
+    /// once; a task that is added or ends meanwhile may or may not be visited.
     pub(crate) fn each_task(&self, mut f: impl FnMut(&Header, &ScopeInner) -> bool) {
         // SAFETY: Linked tasks are valid while the lock is held.
         self.walk(true, |task, scope| f(unsafe { task.as_ref() }, scope));
     }
 
-    /// Calls `f` as [`Scope::each_task`] does; without `below`, with the tasks of this scope only.
+    /// Calls `f` as [`Scope::each_task`] does, or with the tasks of this scope only if `below` is
+    /// `false`.
     pub(super) fn walk(
         &self,
         below: bool,
@@ -95,14 +96,14 @@ impl Scope {
             task: None,
         });
         let pause = pause.get();
-        // Where the walk pauses; `None` before it has begun.
+        // The scope at which the walk pauses. `None` before it has started.
         let mut at: Option<Scope> = None;
         loop {
             let next = self.locked(|tree, top| {
                 let top = NonNull::from(top);
                 let (mut cur, mut task) = match &at {
-                    // SAFETY: Linked below, when the walk has let go of the lock here. The pause
-                    // is valid, and the lock is held.
+                    // SAFETY: The pause was linked below, when the lock was released. It is valid,
+                    // and the lock is held.
                     Some(scope) => unsafe {
                         tree.unlink(pause);
                         (NonNull::from(&*scope.0), (*pause).task)
@@ -111,8 +112,8 @@ impl Scope {
                 };
                 let mut steps = 0;
                 loop {
-                    // SAFETY: `top`, linked scopes, and that of our reference are valid while the
-                    // lock is held (rule 2).
+                    // SAFETY: `top`, the scope that `at` refers to, and linked scopes are valid
+                    // while the lock is held (rule 2).
                     let scope = unsafe { cur.as_ref() };
                     while let Some(t) = task.filter(|_| steps < BATCH) {
                         steps += 1;
@@ -124,18 +125,18 @@ impl Scope {
                         }
                     }
                     if steps >= BATCH {
-                        // SAFETY: The scope is valid, see above.
+                        // SAFETY: `cur` is valid while the lock is held (rule 2).
                         if let Some(r) = unsafe { ScopeInner::try_get(cur) } {
                             // SAFETY: The pause lives as long as this function, which unlinks it
-                            // when it goes on; the lock is held.
+                            // when the walk continues. The lock is held.
                             unsafe {
                                 (*pause).task = task;
                                 tree.link(pause);
                             }
                             return Some(r);
                         }
-                        // Nobody has it any more, so there is no task in it, and a thread is about
-                        // to unlink it: there are never many of these.
+                        // The last reference was dropped, so the scope has no task and is about to
+                        // be unlinked. There are never many of these, so the walk goes on.
                     }
                     if !below {
                         return None;
@@ -148,7 +149,7 @@ impl Scope {
                     task = unsafe { cur.as_ref() }.node(tree).tasks.front();
                 }
             });
-            // The reference before goes here, where the lock is not held.
+            // The previous reference is dropped here, without the lock.
             match next {
                 Some(scope) => at = Some(scope),
                 None => return,
@@ -159,11 +160,12 @@ impl Scope {
     }
 }
 
-/// Returns the scope after `at` in pre-order, within the subtree of `top`; without recursion.
+/// Returns the scope after `at` in pre-order within the subtree of `top`. Without `descend`, the
+/// subtree of `at` is skipped.
 ///
 /// # Safety
 ///
-/// The tree's lock must be held, `top` be valid and `at` be in its subtree.
+/// The tree's lock must be held, `top` must be valid, and `at` must be in its subtree.
 pub(super) unsafe fn next_scope(
     tree: &mut Tree,
     at: NonNull<ScopeInner>,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A place for one waker.
+//! A slot for one waker.
 //!
 //! # States
 //!
@@ -16,13 +16,12 @@
 //! ARMED ──────────────► WAKING ──────────────────────────► IDLE
 //! ```
 //!
-//! The slot belongs to the thread that has entered REGISTERING or WAKING. A thread that finds the
-//! slot taken leaves the wake to that owner, by (3). If the owner is about to wake the waker that
-//! was there before, a thread that registers wakes its own waker instead, so that the task looks
-//! again.
+//! The thread that has entered REGISTERING or WAKING owns the slot. A thread that wakes while
+//! another one registers leaves the wake to that owner, by (3). A thread that registers while
+//! another one wakes or registers wakes its own waker instead, so that the task is polled again.
 //!
-//! In IDLE the last waker may still be there, so that the same task registers again without the
-//! count of references going up and down.
+//! In IDLE the slot keeps the last waker, so that the same task can register again without changing
+//! its reference count.
 
 use crate::await_site::AwaitSite;
 use core::{
@@ -41,19 +40,19 @@ use kernel::{
     }, //
 };
 
-/// There is nothing to wake.
+/// No waker is registered.
 const IDLE: u64 = 0;
-/// A task is leaving its waker.
+/// A thread is storing a waker.
 const REGISTERING: u64 = 1 << 0;
-/// A thread wakes, or a wake is noted for the owner.
+/// A thread is waking the waker or, with [`REGISTERING`], a wake is left to the owner.
 const WAKING: u64 = 1 << 1;
-/// The waker in the slot is to be woken.
+/// The waker in the slot is registered.
 const ARMED: u64 = 1 << 2;
 
 /// A slot for the waker of one task that waits for an event.
 ///
-/// This is the cheapest way to be woken: no list, and nothing to do when the waiting is over. The
-/// task registers first, then looks at its condition, so that an event between the two is not lost.
+/// It is the cheapest way to wait: there is no list, and nothing to undo when the future is
+/// dropped. The task registers before it checks its condition, so that no event is lost in between.
 ///
 /// # Context
 ///
@@ -101,13 +100,13 @@ pub struct AtomicWaker {
     slot: UnsafeCell<Option<Waker>>,
 }
 
-// SAFETY: The state says whose the slot is; wakers are used from all threads.
+// SAFETY: By the protocol of `state` one thread at a time owns the slot. Wakers are `Send + Sync`.
 unsafe impl Sync for AtomicWaker {}
-// SAFETY: Wakers may be used and dropped by any thread.
+// SAFETY: Wakers are `Send`.
 unsafe impl Send for AtomicWaker {}
 
 impl AtomicWaker {
-    /// Makes a slot without a waker.
+    /// Returns a slot without a waker.
     #[expect(clippy::new_without_default)]
     pub fn new() -> Self {
         Self {
@@ -117,7 +116,7 @@ impl AtomicWaker {
     }
 
     /// Replaces the waker by that of `cx`. If another thread wakes or registers at the same time,
-    /// `cx` is woken.
+    /// the waker of `cx` is woken.
     #[track_caller]
     pub fn register(&self, cx: &Context<'_>) {
         AwaitSite::here().waits(cx);
@@ -129,7 +128,7 @@ impl AtomicWaker {
             new.wake_by_ref();
             return;
         }
-        // SAFETY: In REGISTERING, which we have entered, the slot is ours.
+        // SAFETY: This thread has entered REGISTERING, so it owns the slot.
         let slot = unsafe { &mut *self.slot.get() };
         let old = match slot {
             Some(old) if old.will_wake(new) => None,
@@ -141,25 +140,27 @@ impl AtomicWaker {
             self.state.xchg(IDLE, Full);
             new.wake_by_ref();
         }
-        // Now, as this may run another's code.
+        // After the slot was released, since dropping it may run code of another executor.
         drop(old);
     }
 
-    /// Returns whether the waker of `cx` is there and was not woken since.
+    /// Returns whether the waker of `cx` is registered.
     ///
     /// # Safety
     ///
-    /// Nobody registers meanwhile, and nobody uses [`AtomicWaker::take`].
+    /// No other thread may call [`AtomicWaker::register`] or [`AtomicWaker::take`] at the same
+    /// time.
     pub(crate) unsafe fn is_left_by(&self, cx: &Context<'_>) -> bool {
         if self.state.load(Relaxed) != ARMED {
             return false;
         }
-        // SAFETY: By the safety requirements nobody writes to the slot.
+        // SAFETY: By the safety requirements no thread writes to the slot.
         let slot = unsafe { &*self.slot.get() };
         slot.as_ref().is_some_and(|w| w.will_wake(cx.waker()))
     }
 
-    /// Begins a wake: (3), (5). Returns whether there is a waker to wake, and the slot is ours.
+    /// Begins a wake: (3), (5). Returns whether a waker is registered; then the caller owns the
+    /// slot, in WAKING.
     fn begin(&self) -> bool {
         let mut now = self.state.load(Relaxed);
         loop {
@@ -168,8 +169,8 @@ impl AtomicWaker {
             } else {
                 (now | WAKING) & !ARMED
             };
-            // Written even if it changes nothing: so what was written before is seen by the next
-            // thread that registers, or by the owner when it is done.
+            // Written even if it changes nothing, so that the next thread that registers, or the
+            // owner of the slot, sees all that was written before.
             match self.state.cmpxchg(now, next, Full) {
                 Ok(_) => return now == ARMED,
                 Err(other) => now = other,
@@ -177,26 +178,26 @@ impl AtomicWaker {
         }
     }
 
-    /// Takes the waker out, to be woken when no lock is held.
+    /// Takes the registered waker, if any, so that the caller can wake it without a lock held.
     pub fn take(&self) -> Option<Waker> {
         if !self.begin() {
             return None;
         }
-        // SAFETY: In WAKING, which we have entered, the slot is ours.
+        // SAFETY: This thread has entered WAKING, so it owns the slot.
         let waker = unsafe { (*self.slot.get()).take() };
         // (6)
         self.state.xchg(IDLE, Full);
         waker
     }
 
-    /// Wakes the waker that was registered since the last call, if any. The waker's reference
-    /// stays: it keeps the memory of the task, not the future in it, until another waker is
-    /// registered or this is dropped.
+    /// Wakes the waker that was registered since the last call, if any. The slot keeps its
+    /// reference to the task (its memory, not its future) until another waker is registered or the
+    /// slot is dropped.
     pub fn wake(&self) {
         if !self.begin() {
             return;
         }
-        // SAFETY: In WAKING, which we have entered, the slot is ours.
+        // SAFETY: This thread has entered WAKING, so it owns the slot.
         if let Some(waker) = unsafe { &*self.slot.get() } {
             waker.wake_by_ref();
         }

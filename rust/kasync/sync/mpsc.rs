@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A bounded channel: many senders in any context, one receiver.
+//! A bounded channel with many senders and one receiver. Senders may be used in any context.
 
 use crate::{
     await_site::AwaitSite, //
@@ -28,7 +28,7 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// `slots` has room for `capacity` values, and the `len` from `head` on, modulo `capacity`, are
+/// `slots` has `capacity` elements. The `len` elements from `head` on, modulo `capacity`, are
 /// initialised.
 struct Ring<T> {
     slots: KVec<MaybeUninit<T>>,
@@ -73,7 +73,8 @@ impl<T> Ring<T> {
         if self.len == 0 {
             return None;
         }
-        // SAFETY: The slot at the head is initialised; below it leaves the ring.
+        // SAFETY: By the type invariant the slot at the head is initialised. It leaves the ring
+        // below, so the value is not read again.
         let value = unsafe { self.slot(0).assume_init_read() };
         self.head = (self.head + 1) % self.capacity;
         // INVARIANT: One less, from the next head on.
@@ -92,13 +93,13 @@ struct State<T> {
     ring: Ring<T>,
     senders: usize,
     closed: bool,
-    /// The receiver's.
+    /// The waker of the receiver.
     waker: Option<Waker>,
 }
 
 type Shared<T> = Arc<IrqLock<State<T>>>;
 
-/// Makes a channel with room for `capacity` values. May sleep.
+/// Allocates a channel with room for `capacity` values. May sleep.
 ///
 /// # Context
 ///
@@ -106,7 +107,7 @@ type Shared<T> = Arc<IrqLock<State<T>>>;
 ///
 /// # Errors
 ///
-/// `EINVAL` if the capacity is 0 or absurd, `ENOMEM`.
+/// `EINVAL` if `capacity` is 0 or the size of the buffer overflows, `ENOMEM`.
 ///
 /// # Examples
 ///
@@ -139,29 +140,29 @@ pub fn channel<T: Send>(capacity: usize) -> Result<(Sender<T>, Receiver<T>)> {
     Ok((Sender(shared.clone()), Receiver(shared)))
 }
 
-/// Why a value was not sent; it is given back.
+/// The reason for which a value was not sent, with the value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TrySendError<T> {
-    /// No room.
+    /// The channel is full.
     Full(T),
-    /// The receiver is gone or has closed.
+    /// The receiver was dropped or has closed.
     Closed(T),
 }
 
-/// The sending side.
+/// The sending side of a channel.
 ///
 /// # Context
 ///
-/// See [the table](super#context) of all that is here.
+/// See [the table of this module's parent](super#context).
 pub struct Sender<T: Send>(Shared<T>);
 
 impl<T: Send> Sender<T> {
-    /// Sends a value and wakes the receiver. Any context but NMI; the value is moved with
+    /// Sends a value and wakes the receiver. Any context but NMI. The value is moved with
     /// interrupts disabled.
     ///
     /// # Errors
     ///
-    /// Gives the value back if there is no room or no receiver.
+    /// Returns the value if the channel is full or has no receiver.
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         let waker = self.0.with(|s| {
             if s.closed {
@@ -176,7 +177,7 @@ impl<T: Send> Sender<T> {
         Ok(())
     }
 
-    /// Returns whether the receiver is gone or has closed.
+    /// Returns whether the receiver was dropped or has closed.
     pub fn is_closed(&self) -> bool {
         self.0.with(|s| s.closed)
     }
@@ -205,17 +206,17 @@ impl<T: Send> Drop for Sender<T> {
     }
 }
 
-/// The receiving side; also a [`Stream`]. Dropping it drops the values that were not received, in
-/// the context of the drop.
+/// The receiving side of a channel, which is also a [`Stream`]. Dropping it drops the values that
+/// were not received, in the context of the drop.
 ///
 /// # Context
 ///
-/// See [the table](super#context) of all that is here.
+/// See [the table of this module's parent](super#context).
 pub struct Receiver<T: Send>(Shared<T>);
 
 impl<T: Send> Receiver<T> {
-    /// Waits for a value. `None`: all senders are gone, or the receiver has closed, and nothing is
-    /// left.
+    /// Returns a future of the next value, or of `None` if the channel is empty and all senders
+    /// were dropped or the receiver has closed.
     ///
     /// Cancel safe: a value leaves the channel only when it is returned.
     #[track_caller]
@@ -223,12 +224,12 @@ impl<T: Send> Receiver<T> {
         Recv(self, AwaitSite::here())
     }
 
-    /// Takes a value if there is one.
+    /// Takes a value out of the channel, if there is one.
     pub fn try_recv(&mut self) -> Option<T> {
         self.0.with(|s| s.ring.pop())
     }
 
-    /// Refuses further values. Those sent before can still be received.
+    /// Refuses further values. Values sent before can still be received.
     pub fn close(&mut self) {
         self.0.with(|s| s.closed = true);
     }
@@ -255,12 +256,12 @@ impl<T: Send> Drop for Receiver<T> {
             s.closed = true;
             s.waker.take()
         });
-        // Outside of the lock, as dropping a value runs its owner's code. No more come in.
+        // Without the lock, since a value may have a destructor. No more values are sent.
         while self.try_recv().is_some() {}
     }
 }
 
-/// The values are elsewhere.
+/// The values are in an allocation of their own.
 impl<T: Send> Unpin for Receiver<T> {}
 
 impl<T: Send> Stream for Receiver<T> {

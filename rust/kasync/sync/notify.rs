@@ -23,19 +23,19 @@ use core::{
 };
 
 struct State {
-    /// A `notify_one` that met no waiter. Several are one.
+    /// Whether `notify_one` was called while there was no waiter.
     permit: bool,
-    /// Counts the calls of `notify_waiters`.
+    /// The number of calls of `notify_waiters`.
     epoch: u64,
-    /// The key is the epoch at which the future was made.
+    /// The waiters. The key is the epoch in which the future was created.
     waiters: WaitList,
 }
 
-/// Wakes one waiter or all of them. A waiter that is woken looks at its condition again.
+/// A notification of one waiter or of all. A waiter that was woken checks its condition again.
 ///
 /// # Context
 ///
-/// See [the table](crate::sync#context) of all that is here.
+/// See [the table of this module's parent](crate::sync#context).
 ///
 /// # Examples
 ///
@@ -53,7 +53,7 @@ struct State {
 pub struct Notify(IrqLock<State>);
 
 impl Notify {
-    /// Makes one without a notification.
+    /// Returns a `Notify` without waiters and notifications.
     #[expect(clippy::new_without_default)]
     pub fn new() -> Self {
         Self(IrqLock::new(State {
@@ -63,8 +63,7 @@ impl Notify {
         }))
     }
 
-    /// Wakes the waiter that came first. Without any, the next one passes at once. Any context but
-    /// NMI.
+    /// Wakes the first waiter. If there is none, the next one does not wait. Any context but NMI.
     pub fn notify_one(&self) {
         let waker = self.0.with(|s| {
             if s.waiters.is_empty() {
@@ -77,7 +76,8 @@ impl Notify {
         }
     }
 
-    /// Wakes all whose [`Notified`] was made before this call, polled or not. Any context but NMI.
+    /// Wakes all waiters whose [`Notified`] was created before this call, polled or not. Any
+    /// context but NMI.
     pub fn notify_waiters(&self) {
         let epoch = self.0.with(|s| {
             s.epoch += 1;
@@ -93,10 +93,10 @@ impl Notify {
         }
     }
 
-    /// Returns a future that resolves when notified.
+    /// Returns a future that resolves when it is notified.
     ///
-    /// Notifications of all waiters count from this call on, those of one from the first poll on.
-    /// So make it before looking at the condition, and await it after.
+    /// It receives notifications of all waiters from this call on, and those of one waiter from its
+    /// first poll on. So create it before checking the condition, and await it afterwards.
     #[track_caller]
     pub fn notified(&self) -> Notified<'_> {
         Notified {
@@ -111,11 +111,11 @@ impl Notify {
 }
 
 /// The future of [`Notify::notified`]. Cancel safe: if it is dropped after [`Notify::notify_one`]
-/// has chosen it and before it was polled, the next in line is woken instead.
+/// has chosen it and before it was polled, the next waiter is woken instead.
 ///
 /// # Context
 ///
-/// See [the table](crate::sync#context) of all that is here.
+/// See [the table of this module's parent](crate::sync#context).
 #[must_use = "futures do nothing unless awaited"]
 pub struct Notified<'a> {
     notify: &'a Notify,
@@ -136,7 +136,7 @@ impl Future for Notified<'_> {
 
 impl Notified<'_> {
     fn poll_notified(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // SAFETY: The waiter stays where it is.
+        // SAFETY: The waiter, the only field that is pinned, is not moved.
         let this = unsafe { self.get_unchecked_mut() };
         if this.done {
             return Poll::Ready(());
@@ -152,7 +152,7 @@ impl Notified<'_> {
                         s.permit = false;
                         return Err((waker, None));
                     }
-                    // Everybody was notified since; that takes nothing from the others.
+                    // All waiters were notified since. This leaves a permit to another one.
                     _ if epoch < s.epoch => return Err((waker, s.waiters.remove(waiter).1)),
                     _ => (),
                 }

@@ -30,7 +30,7 @@ struct State<T> {
 
 type Shared<T> = Arc<IrqLock<State<T>>>;
 
-/// Makes a channel. May sleep.
+/// Allocates a channel for one value. May sleep.
 ///
 /// # Context
 ///
@@ -53,23 +53,23 @@ pub fn channel<T: Send>() -> Result<(Sender<T>, Receiver<T>)> {
     Ok((Sender(shared.clone()), Receiver(shared, AwaitSite::here())))
 }
 
-/// The sender was dropped without having sent.
+/// The sender was dropped without sending a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Closed;
 
-/// The sending side.
+/// The sending side of a channel.
 ///
 /// # Context
 ///
-/// See [the table](super#context) of all that is here.
+/// See [the table of this module's parent](super#context).
 pub struct Sender<T: Send>(Shared<T>);
 
 impl<T: Send> Sender<T> {
-    /// Sends the value. Any context but NMI; the value is moved with interrupts disabled.
+    /// Sends the value. Any context but NMI. The value is moved with interrupts disabled.
     ///
     /// # Errors
     ///
-    /// Gives the value back if the receiver is gone.
+    /// Returns the value if the receiver was dropped.
     pub fn send(self, value: T) -> Result<(), T> {
         let waker = self.0.with(|s| {
             if !s.receiver {
@@ -97,12 +97,13 @@ impl<T: Send> Drop for Sender<T> {
     }
 }
 
-/// The receiving side: a future of the value. Cancel safe: the value is taken when it is returned.
-/// A value that was sent and not taken is dropped with the receiver, in the context of that drop.
+/// The receiving side of a channel, a future of the value. Cancel safe: the value leaves the
+/// channel when it is returned. A value that was sent and not taken is dropped with the receiver,
+/// in the context of that drop.
 ///
 /// # Context
 ///
-/// See [the table](super#context) of all that is here.
+/// See [the table of this module's parent](super#context).
 #[must_use = "futures do nothing unless awaited"]
 pub struct Receiver<T: Send>(Shared<T>, AwaitSite);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Counted permits.
+//! A semaphore with counted permits.
 
 use crate::{
     await_site::AwaitSite,
@@ -28,18 +28,18 @@ use kernel::{
 
 struct State {
     permits: u64,
-    /// The key is how many permits are wanted.
+    /// The waiters. The key is the number of permits that are requested.
     waiters: WaitList,
 }
 
 /// A counting semaphore.
 ///
-/// It is fair: a request for many permits is not overtaken by requests for few. So a request for
-/// more than there ever are holds up all behind it until it is dropped.
+/// It is fair: requests are served in their order, whatever their size. So a request for more
+/// permits than there ever are blocks all later requests until it is dropped.
 ///
 /// # Context
 ///
-/// See [the table](crate::sync#context) of all that is here.
+/// See [the table of this module's parent](crate::sync#context).
 ///
 /// # Examples
 ///
@@ -59,7 +59,7 @@ struct State {
 pub struct Semaphore(IrqLock<State>);
 
 impl Semaphore {
-    /// Makes a semaphore with that number of permits.
+    /// Returns a semaphore with `permits` permits.
     pub fn new(permits: usize) -> Self {
         Self(IrqLock::new(State {
             permits: permits as u64,
@@ -72,7 +72,7 @@ impl Semaphore {
         self.0.with(|s| s.permits) as usize
     }
 
-    /// Adds permits, and wakes those whose turn has come. Any context but NMI.
+    /// Adds permits, and wakes the waiters whose requests can be served. Any context but NMI.
     pub fn add_permits(&self, n: usize) {
         let mut add = n as u64;
         loop {
@@ -102,7 +102,7 @@ impl Semaphore {
         free
     }
 
-    /// Takes `n` permits if nobody waits and there are as many. Any context but NMI.
+    /// Takes `n` permits if there are as many and there is no waiter. Any context but NMI.
     pub fn try_acquire(&self, n: usize) -> Option<Permit<&Self>> {
         let taken = self.0.with(|s| Self::take_now(s, n));
         taken.then(|| Permit { semaphore: self, n })
@@ -117,31 +117,31 @@ impl Semaphore {
         })
     }
 
-    /// Waits for `n` permits.
+    /// Returns a future of `n` permits.
     #[track_caller]
     pub fn acquire(&self, n: usize) -> Acquire<&Self> {
         Acquire::new(self, n)
     }
 
-    /// Waits for `n` permits that hold a reference to the semaphore, so that they can go anywhere.
+    /// Returns a future of `n` permits that own a reference to the semaphore.
     #[track_caller]
     pub fn acquire_owned(this: &Arc<Self>, n: usize) -> Acquire<Arc<Self>> {
         Acquire::new(this.clone(), n)
     }
 }
 
-/// Permits taken. Dropping gives them back, in any context but NMI.
+/// Permits of a semaphore. Dropping gives them back, in any context but NMI.
 ///
 /// # Context
 ///
-/// See [the table](crate::sync#context) of all that is here.
+/// See [the table of this module's parent](crate::sync#context).
 #[must_use = "dropping permits gives them back"]
 pub struct Permit<S: Deref<Target = Semaphore>> {
     semaphore: S,
     n: usize,
 }
 
-/// Permits with a reference to their semaphore.
+/// Permits that own a reference to their semaphore.
 pub type OwnedPermit = Permit<Arc<Semaphore>>;
 
 impl<S: Deref<Target = Semaphore>> Permit<S> {
@@ -159,15 +159,15 @@ impl<S: Deref<Target = Semaphore>> Drop for Permit<S> {
     }
 }
 
-/// The future of [`Semaphore::acquire`]. Cancel safe: permits that it was given and has not yet
-/// returned go back.
+/// The future of [`Semaphore::acquire`]. Cancel safe: permits that were assigned to it and that it
+/// has not returned are given back.
 ///
 /// # Context
 ///
-/// See [the table](crate::sync#context) of all that is here.
+/// See [the table of this module's parent](crate::sync#context).
 #[must_use = "futures do nothing unless awaited"]
 pub struct Acquire<S: Deref<Target = Semaphore>> {
-    /// Taken when ready.
+    /// `None` after it was ready.
     semaphore: Option<S>,
     n: usize,
     site: AwaitSite,
@@ -198,10 +198,10 @@ impl<S: Deref<Target = Semaphore>> Future for Acquire<S> {
 
 impl<S: Deref<Target = Semaphore>> Acquire<S> {
     fn poll_permit(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit<S>> {
-        // SAFETY: The waiter stays where it is.
+        // SAFETY: The waiter, the only field that is pinned, is not moved.
         let this = unsafe { self.get_unchecked_mut() };
         let Some(semaphore) = &this.semaphore else {
-            // Was ready before (H12).
+            // Polled after it was ready (H12).
             return Poll::Pending;
         };
         let waker = cx.waker().clone();
@@ -210,7 +210,7 @@ impl<S: Deref<Target = Semaphore>> Acquire<S> {
             // SAFETY: The waiter belongs to this list, is pinned, and `Drop` removes it.
             unsafe {
                 match s.waiters.state(waiter) {
-                    // The permits were taken out on our behalf.
+                    // `add_permits()` has taken the permits for this waiter.
                     WaitState::Notified | WaitState::Given => Err(waker),
                     WaitState::Idle if Semaphore::take_now(s, n) => Err(waker),
                     _ => Ok(s.waiters.wait(waiter, waker, n as u64)),
@@ -243,7 +243,7 @@ impl<S: Deref<Target = Semaphore>> Drop for Acquire<S> {
         // SAFETY: The waiter belongs to this list, and the lock is held.
         let (state, _waker) = semaphore.0.with(|s| unsafe { s.waiters.remove(waiter) });
         let given = state != WaitState::Waiting;
-        // Even without permits to give back: the next request in line may want fewer than this did.
+        // Called even without permits to give back: there may be enough for the next request.
         let n = if given { self.n } else { 0 };
         semaphore.add_permits(n);
     }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A channel for the latest value of something: one sender, many receivers, each of which sees the
-//! last value, not necessarily those before.
+//! A channel that holds the latest value only, with one sender and many receivers. A receiver sees
+//! the latest value, but not necessarily those before.
 //!
-//! Values are `Copy`: they are copied in and out under the channel's lock, where none of their
-//! owner's code may run. A look at the value under that lock would invite a second one, of the same
-//! channel, inside of it.
+//! Values are `Copy`. They are copied under the channel's lock, where no code of its users may run.
+//! There is no borrow of the value under the lock, since code that runs with such a borrow could
+//! use the same channel again.
 
 use crate::{
     await_site::AwaitSite,
@@ -32,17 +32,17 @@ use kernel::{
 
 struct State<T: Copy> {
     value: T,
-    /// Counts the values.
+    /// The number of values that were sent.
     version: u64,
     sender: bool,
     receivers: usize,
-    /// The key is the version that the receiver has seen.
+    /// The waiters. The key is the version that the receiver has seen.
     waiters: WaitList,
 }
 
 type Shared<T> = Arc<IrqLock<State<T>>>;
 
-/// Makes a channel that holds `value`. The receiver has seen that one. May sleep.
+/// Allocates a channel that holds `value`, which counts as seen by the receiver. May sleep.
 ///
 /// # Context
 ///
@@ -52,7 +52,7 @@ type Shared<T> = Arc<IrqLock<State<T>>>;
 /// | all of a [`Sender`] and a [`Receiver`] but awaiting | yes | yes | yes |
 /// | polling and dropping of [`Changed`] | yes | yes | no |
 ///
-/// A value with a destructor, or one that is looked at in place, is refused:
+/// A type with a destructor is refused:
 ///
 /// ```compile_fail,E0277
 /// let _ = kasync::sync::watch::channel(String::new());
@@ -95,7 +95,7 @@ pub fn channel<T: Copy + Send>(value: T) -> Result<(Sender<T>, Receiver<T>)> {
     Ok((Sender(shared), receiver))
 }
 
-/// The sender is gone, and its last value has been seen.
+/// The sender was dropped, and its last value has been seen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Closed;
 
@@ -113,7 +113,7 @@ fn wake<T: Copy>(shared: &IrqLock<State<T>>, pred: impl Fn(&State<T>, u64) -> bo
     }
 }
 
-/// The sending side.
+/// The sending side of a channel.
 ///
 /// # Context
 ///
@@ -125,7 +125,7 @@ impl<T: Copy + Send> Sender<T> {
     ///
     /// # Errors
     ///
-    /// Gives the value back if no receiver is left.
+    /// Returns the value if no receiver is left.
     pub fn send(&self, value: T) -> core::result::Result<(), T> {
         self.0.with(|s| {
             if s.receivers == 0 {
@@ -144,7 +144,7 @@ impl<T: Copy + Send> Sender<T> {
         self.0.with(|s| s.receivers == 0)
     }
 
-    /// Makes one more receiver, which has seen the present value.
+    /// Returns another receiver, for which the current value counts as seen.
     pub fn subscribe(&self) -> Receiver<T> {
         let seen = self.0.with(|s| {
             s.receivers += 1;
@@ -168,7 +168,7 @@ impl<T: Copy + Send> Drop for Sender<T> {
     }
 }
 
-/// The receiving side. A clone has seen what the original has.
+/// The receiving side of a channel. A clone has seen the same values as the original.
 ///
 /// # Context
 ///
@@ -179,9 +179,10 @@ pub struct Receiver<T: Copy + Send> {
 }
 
 impl<T: Copy + Send> Receiver<T> {
-    /// Waits for a value that this receiver has not seen, and counts the latest as seen.
+    /// Returns a future that resolves when there is a value that this receiver has not seen. The
+    /// latest value counts as seen then.
     ///
-    /// Cancel safe: a change is seen at the moment that this returns.
+    /// Cancel safe: a value counts as seen only when the future resolves.
     #[track_caller]
     pub fn changed(&mut self) -> Changed<'_, T> {
         Changed {
@@ -247,7 +248,7 @@ impl<T: Copy + Send> Changed<'_, T> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<core::result::Result<(), Closed>> {
-        // SAFETY: The waiter stays where it is.
+        // SAFETY: The waiter, the only field that is pinned, is not moved.
         let this = unsafe { self.get_unchecked_mut() };
         let waker = cx.waker().clone();
         let (waiter, seen) = (&this.waiter, this.receiver.seen);

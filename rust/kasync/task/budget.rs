@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The number of leaves that may still be ready in a poll. [`crate::budget`] has the rules.
+//! The budget of a poll, a counter. [`crate::budget`] has the rules.
 
 use crate::stat::StatShort;
 
-/// The number of leaves that may be ready in one poll.
+/// The number of units that a poll starts with.
 const BUDGET: i16 = 128;
 
-/// How many time limits may be over after that: what they limit does not put them off, but a loop
-/// of limits that are over at once ends as well.
+/// The number of units that time limits and cancellations may overdraw the budget by. It is
+/// limited, so that a loop over expired time limits ends as well.
 pub(crate) const OVERDRAFT: i16 = 16;
 
-/// The budget of the poll that is under way; in the task's header.
+/// The budget of the current poll of a task.
 ///
-/// Only the thread that polls has to do with it. A waker of the task may be used to poll something
-/// on another thread all the same; that makes a wrong count, and no more.
+/// The thread that polls the task accesses it. If another thread polls a leaf with a waker of the
+/// task, the count is wrong, which is harmless.
 pub(crate) struct Budget(StatShort);
 
 impl Budget {
@@ -22,13 +22,13 @@ impl Budget {
         Self(StatShort::new(BUDGET + OVERDRAFT))
     }
 
-    /// Begins a poll.
+    /// Sets the budget of a new poll.
     #[inline]
     pub(super) fn reset(&self) {
         self.0.set(BUDGET + OVERDRAFT);
     }
 
-    /// Returns the units that are left, those for time limits among them.
+    /// Returns the number of units left, including [`OVERDRAFT`].
     #[inline]
     pub(crate) fn left(&self) -> i16 {
         self.0.get()

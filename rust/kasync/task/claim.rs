@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Inline start: polling a task on the thread that has something for it.
+//! Claims: polling a task on the calling thread instead of a worker.
 
 use super::{
     complete,
@@ -25,24 +25,22 @@ use kernel::sync::rcu;
 /// task to a worker.
 const POLLS: u32 = 4;
 
-/// The right to poll a task on this thread instead of a worker. Made by
+/// The right to poll a task on the calling thread, returned by
 /// [`JoinHandle::claim`](super::JoinHandle::claim).
 ///
-/// While it is held, wakes of the task are noted and queue nothing. So a thread that submits work
-/// claims the task, makes the work known to it, and polls: no worker is woken if nothing has to be
-/// waited for.
-/// Dropping the claim unpolled leaves the task to a worker if it was woken meanwhile. Forgetting it
-/// keeps the right for ever: nobody polls the task any more, and a join of its scope never ends. So
-/// taking one is `unsafe`, and for the job queue only.
+/// While it exists, a wake of the task sets a flag and queues nothing. So a thread that submits
+/// work claims the task, publishes the work, and polls the task: no worker is woken unless the task
+/// has to wait. If the claim is dropped without a poll, a worker polls the task if it was woken
+/// meanwhile. If it is forgotten, the task is never polled again, and a join of its scope never
+/// ends. So taking a claim is `unsafe`, and reserved for the job queue.
 ///
-/// Rules: a claim is refused in an interrupt, with preemption or interrupts disabled, and inside a
-/// poll or another signalling section; on `PREEMPT_RT` always. So polls never nest: the stack holds
-/// one poll above the caller's own frames. A task that keeps waking itself is polled at most four
-/// times, then goes to the end of the workqueue like any other (H16). What the caller holds is held
-/// during the poll, so it may be nothing that the future locks.
+/// A claim is refused in an interrupt, with preemption or interrupts disabled, inside a poll or
+/// another signalling section, and always on `PREEMPT_RT`. So polls never nest. A task that keeps
+/// waking itself is polled at most four times, then goes to the end of the workqueue's list (H16).
+/// The caller's locks are held during the poll, so the future must not take any of them.
 ///
-/// Preemption is disabled while the claim exists. So a thread that the scheduler keeps away never
-/// holds one, and the polls that it allows must not sleep.
+/// Preemption is disabled while the claim exists. So its owner cannot be scheduled away, and its
+/// polls must not sleep.
 ///
 /// # Context
 ///
@@ -85,21 +83,21 @@ const POLLS: u32 = 4;
 ///
 /// # Invariants
 ///
-/// The task is valid, and the right to poll it is this claim's.
-#[must_use = "claim, make the work known, then poll"]
+/// The task is valid, and the claim has the right to poll it.
+#[must_use = "claim, publish the work, then poll"]
 pub struct Claim<'a> {
     header: NonNull<Header>,
     /// Neither `Send` nor `Sync`.
     here: PollContext,
     /// The task's state when it was claimed.
     word: Snapshot,
-    /// Goes after the right to poll.
+    /// Dropped after the right to poll was given back.
     preempt: NoPreempt,
     /// Borrows the handle.
     _handle: PhantomData<&'a ()>,
 }
 
-/// Claims a task, if a poll may begin here: (10).
+/// Claims a task if the calling thread may poll one: (10).
 ///
 /// # Safety
 ///
@@ -109,11 +107,13 @@ pub(super) unsafe fn claim<'a>(header: NonNull<Header>) -> Option<Claim<'a>> {
     let preempt = NoPreempt::new()?;
     // SAFETY: Valid by the safety requirements.
     let word = unsafe { header.as_ref() }.state.claim()?;
-    // SAFETY: Claimed just now.
+    // SAFETY: The task was claimed above, and is valid for `'a` by the safety requirements.
     Some(unsafe { Claim::from_claimed(header, here, word, preempt) })
 }
 
 impl Claim<'_> {
+    /// Returns a claim of a task that the caller has claimed.
+    ///
     /// # Safety
     ///
     /// The task must stay valid for the life of the claim, and have been claimed by the caller.
@@ -133,77 +133,76 @@ impl Claim<'_> {
         }
     }
 
-    /// Polls the task once. If it was woken meanwhile, or between the claim and this call, a worker
-    /// polls it again.
+    /// Polls the task once. If it is woken before this returns, a worker polls it again.
     pub fn poll_once(self) {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant the claim has the right to poll.
         if unsafe { poll(self.header, self.here) } {
-            // SAFETY: The future has just become ready.
+            // SAFETY: This poll has returned that the future is ready.
             unsafe { self.complete() };
         }
     }
 
-    /// Polls the task, again if it was woken meanwhile, but only a few times.
+    /// Polls the task, and again if it was woken meanwhile, up to [`POLLS`] times.
     pub fn poll(self) {
         // SAFETY: Valid by the type invariant.
         let task = unsafe { self.header.as_ref() };
         for n in 0..POLLS {
-            // The first poll needs no reason: the caller has one.
+            // The first poll does not depend on a wake.
             if !task.state.take_notes() && n > 0 {
                 return;
             }
-            // SAFETY: By the type invariant.
+            // SAFETY: By the type invariant the claim has the right to poll.
             if unsafe { poll(self.header, self.here) } {
-                // SAFETY: The future has just become ready.
+                // SAFETY: This poll has returned that the future is ready.
                 unsafe { self.complete() };
                 return;
             }
         }
     }
 
-    /// Ends the task.
+    /// Completes the task.
     ///
     /// # Safety
     ///
     /// The future must have become ready in a poll of this claim.
     #[cold]
     unsafe fn complete(self) {
-        // The scope's reference goes with the task; the handle's keeps it valid.
         let this = ManuallyDrop::new(self);
-        // SAFETY: By the safety requirements.
+        // SAFETY: The future has become ready by the safety requirements. The claim borrows the
+        // handle, whose reference keeps the task valid.
         unsafe { complete(this.header, 0) };
-        // SAFETY: Taken out once: the claim itself is not dropped.
+        // SAFETY: Read once, since the claim itself is not dropped.
         drop(unsafe { core::ptr::read(&this.preempt) });
     }
 }
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant the claim has the right to poll.
         unsafe { release(self.header, self.word) };
     }
 }
 
-/// Gives the right to poll a claimed task back: (12). `guess` is what the word was, and may still
-/// be.
+/// Gives back the right to poll a claimed task: (12). `guess` is the expected value of its state
+/// word.
 ///
 /// # Safety
 ///
-/// The task must be valid, and the right to poll it be the caller's.
+/// The task must be valid, and the caller must have the right to poll it, by a claim.
 pub(super) unsafe fn release(header: NonNull<Header>, guess: Snapshot) {
     // SAFETY: Valid by the safety requirements.
     let task = unsafe { header.as_ref() };
     if task.state.release_idle(guess) {
         return;
     }
-    // The queue is there for as long as the task is not complete, which it may become as soon as it
-    // was released.
+    // The task may complete as soon as it was released, and then its queue may be destroyed after a
+    // grace period.
     let _rcu = rcu::read_lock();
     if task.state.release() {
         // The reference that the pending mark will own.
         let old = task.state.get_ref();
         if old.is_complete() || !schedule(task) {
-            // SAFETY: The reference taken above.
+            // SAFETY: The reference taken above was not passed on.
             unsafe { put(header) };
         }
     }

@@ -36,49 +36,49 @@ use kernel::time::{
     Monotonic, //
 };
 
-/// What depends on the type of the future.
+/// The functions that depend on the type of the future.
 pub(super) struct Vtable {
-    /// Polls. On `true` the future is dropped and the output is in place.
+    /// Polls the future. If it returns `true`, the future was replaced by its output.
     pub(super) poll: unsafe fn(NonNull<Header>, &mut Context<'_>) -> bool,
     /// Drops the future of a task that was never started.
     pub(super) drop_future: unsafe fn(NonNull<Header>),
-    /// Drops the output, if that does anything.
+    /// Drops the output. `None` if it has no destructor.
     pub(super) drop_output: Option<unsafe fn(NonNull<Header>)>,
     /// Moves the output to an address.
     pub(super) take_output: unsafe fn(NonNull<Header>, *mut ()),
 }
 
-/// The part of a task that does not depend on its future. The documentation of [`super`] says which
-/// side owns which field.
+/// The part of a task that does not depend on the type of its future. The table in [`super`] has
+/// the owner of each field.
 #[repr(C)]
 pub(crate) struct Header {
     /// At offset 0: the workqueue gives its address back to [`run`](super::run).
     pub(super) work: Work,
     pub(crate) state: State,
     pub(super) vtable: &'static Vtable,
-    /// The task's batch, and its queue. Valid for as long as the task is not complete, and then for
-    /// a grace period.
+    /// The task's batch, on the executor's queue. Valid until a grace period after the task is
+    /// complete.
     pub(super) batch: NonNull<Batch>,
     pub(super) scope: UnsafeCell<Option<Scope>>,
     pub(super) links: UnsafeCell<Links<Header>>,
-    /// Its place in a batch.
+    /// The task's entry in its batch.
     pub(super) link: Link,
-    /// What the watch over stalls has seen of it.
+    /// The state of the check for stalls.
     pub(super) watched: UnsafeCell<StallState>,
-    /// Of the poll that is under way.
+    /// The budget of the current poll.
     pub(super) budget: Budget,
     pub(super) join_waker: OwnedCell<Option<Waker>>,
     pub(super) name: &'static CStr,
     pub(super) born: Instant<Monotonic>,
     /// Twice the number of polls that have ended, plus 1 while one runs.
     pub(super) polls: StatCounter,
-    /// An approximate count: wakes that come at once may count as one.
+    /// The number of wakes, approximately: concurrent wakes may be counted as one.
     pub(super) wakes: StatCounter,
-    /// Of the last await that was not ready.
+    /// The place of the last await that was not ready.
     pub(super) site: SiteCell,
 }
 
-// R30: 160 bytes. Lock debugging makes work items larger, and loom everything.
+// R30: 160 bytes. Work items are larger with lock debugging, and all fields are with loom.
 const _: () = assert!(
     size_of::<Header>() - size_of::<Work>() == 128 || size_of::<StatCounter>() > size_of::<u64>()
 );
@@ -92,23 +92,23 @@ unsafe impl Linked for Header {
 }
 
 impl Header {
-    /// Takes out what the handle, which goes, has left for the end of the task.
+    /// Takes the waker that the handle has stored, when the handle is dropped.
     ///
     /// # Safety
     ///
-    /// The caller has cleared HANDLE and JOIN_WAKER while the task was not complete.
+    /// The caller must have cleared HANDLE and JOIN_WAKER while the task was not complete.
     pub(super) unsafe fn take_join_waker(&self) -> Option<Waker> {
         // SAFETY: HANDLE and JOIN_WAKER were cleared before the task was complete, so only the
         // handle accesses the slot.
         self.join_waker.with(|slot| unsafe { (*slot).take() })
     }
 
-    /// Returns the budget of the poll that is under way.
+    /// Returns the budget of the current poll.
     pub(crate) fn budget(&self) -> &Budget {
         &self.budget
     }
 
-    /// Returns the place for where the task waits.
+    /// Returns the cell that holds the place where the task waits.
     pub(crate) fn site(&self) -> &SiteCell {
         &self.site
     }
@@ -117,15 +117,15 @@ impl Header {
     ///
     /// # Safety
     ///
-    /// Only for the task's own worker during a poll, the holder of the scope tree's lock that has
-    /// found the task linked, and the owner of a `Prepared`; not for longer.
+    /// The caller must be polling the task, or hold the lock of the scope tree with the task
+    /// linked, or own its `Prepared`, as long as the result is used.
     pub(crate) unsafe fn scope(&self) -> Option<&Scope> {
         // SAFETY: By the safety requirements the scope is not being moved out.
         unsafe { (*self.scope.get()).as_ref() }
     }
 
-    /// Looks once more at a task that is started. Returns true once, when it has neither been
-    /// polled to an end nor begun another poll for `bound` looks.
+    /// Checks a task for stalls. Returns `true` once, at the check number `bound` since its number
+    /// of polls has last changed.
     ///
     /// # Safety
     ///
@@ -135,7 +135,7 @@ impl Header {
             return false;
         }
         let polls = self.polls.get() as u16;
-        // SAFETY: The lock, which is held, serialises all access.
+        // SAFETY: The lock, which is held, serialises all accesses.
         let watched = unsafe { &mut *self.watched.get() };
         if watched.polls != polls {
             *watched = StallState { polls, looks: 0 };
@@ -156,8 +156,8 @@ pub(crate) fn current_task() -> Option<NonNull<Header>> {
     current::get().map(NonNull::cast)
 }
 
-/// What the watch over stalls knows of a task: the number of its polls, truncated, and for how many
-/// looks it has stayed so.
+/// The state of the check for stalls: the number of polls, truncated, and the number of checks
+/// since it has changed.
 pub(super) struct StallState {
     polls: u16,
     looks: u16,
@@ -169,7 +169,7 @@ impl StallState {
     }
 }
 
-/// Where a task waits, for others to read: the place in the source.
+/// A cell that holds the place in the source where a task waits.
 pub(crate) struct SiteCell(StatCounter);
 
 impl SiteCell {
@@ -183,8 +183,8 @@ impl SiteCell {
 
     pub(super) fn get(&self) -> Option<&'static Location<'static>> {
         let location = self.0.get() as usize as *const Location<'static>;
-        // SAFETY: Null, or set above. The code that it is part of is there for as long as the task
-        // is, whose scope the caller has found it in.
+        // SAFETY: The address is null or was set by `set()`. The module that the place is part of
+        // is not unloaded while the task is in its scope, where the caller has found it.
         unsafe { location.as_ref() }
     }
 }

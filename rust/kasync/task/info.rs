@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Tasks seen from outside.
+//! Snapshots of tasks, for debugfs and messages.
 
 use super::header::Header;
 use crate::{
@@ -26,7 +26,7 @@ pub(crate) struct TaskInfo {
 }
 
 impl TaskInfo {
-    /// Writes the heading of a table of these.
+    /// Writes the heading of the table of tasks.
     pub(crate) fn write_heading(f: &mut impl fmt::Write) -> fmt::Result {
         writeln!(
             f,
@@ -41,7 +41,7 @@ impl TaskInfo {
         let (polls, wakes, ms) = (self.polls, self.wakes, self.age_ns / 1_000_000);
         write!(f, "{name:<23} {state:<9} {polls:>10} {wakes:>10} {ms:>12} ")?;
         match self.site {
-            // Padding is not for what formats itself in parts.
+            // Padding does not apply to a `Display` that writes in parts.
             Some(site) => write!(f, "{site} {scope}"),
             None => write!(f, "- {scope}"),
         }
@@ -55,13 +55,13 @@ impl fmt::Display for TaskInfo {
 }
 
 impl Header {
-    /// Returns whether that is the name of the task.
+    /// Returns whether `name` is the name of the task.
     #[cfg(test)]
     pub(crate) fn is_named(&self, name: &core::ffi::CStr) -> bool {
         self.name == name
     }
 
-    /// Returns a snapshot of a task of `scope`, found in the scope's list.
+    /// Returns a snapshot of the task, which is in the list of `scope`.
     pub(crate) fn info(&self, scope: &ScopeInner) -> TaskInfo {
         let state = self.state.load();
         let polls = self.polls.get();

@@ -35,13 +35,13 @@ use core::{
     }, //
 };
 
-/// A started task's handle, and a future of its output. Cancel safe: the output is taken at the
-/// moment that the poll returns it.
+/// The handle of a started task, and a future of its output. Cancel safe: the output is taken when
+/// the poll returns it.
 ///
-/// Dropping it detaches: the task goes on as part of its scope, and its output is dropped when it
-/// ends. The output of a task that has ended is dropped with the handle, or, where the caller may
-/// not sleep, soon after by another thread. Forgetting it leaks the output and the memory of the
-/// task, nothing more (H29).
+/// Dropping the handle detaches the task: it goes on as part of its scope, and its output is
+/// dropped when it ends. The output of a task that has ended is dropped with the handle, or by
+/// another thread if the caller may not sleep. Forgetting the handle leaks the output and the
+/// memory of the task, but has no other effect (H29).
 ///
 /// # Context
 ///
@@ -54,21 +54,23 @@ use core::{
 #[must_use = "await it, or call `detach()` to say that the output does not matter"]
 pub struct JoinHandle<T> {
     header: NonNull<Header>,
-    /// The place where it is awaited; `None` once the output was taken.
+    /// The place where the handle is awaited. `None` once the output was taken.
     site: Option<AwaitSite>,
     _output: PhantomData<T>,
 }
 
-// SAFETY: The handle gives access to the output only, from the thread that has it.
+// SAFETY: The owner of the handle takes the output, which is `Send`.
 unsafe impl<T: Send> Send for JoinHandle<T> {}
-// SAFETY: A shared handle gives access to the state word only.
+// SAFETY: A shared handle gives access to the state word only, which is atomic.
 unsafe impl<T: Send> Sync for JoinHandle<T> {}
 impl<T> Unpin for JoinHandle<T> {}
 
 impl<T> JoinHandle<T> {
+    /// Returns the handle of a started task.
+    ///
     /// # Safety
     ///
-    /// The caller passes on the handle's reference of a started task with output type `T`.
+    /// The caller passes on the handle's reference. The output of the task must be of type `T`.
     #[track_caller]
     pub(super) unsafe fn from_raw(header: NonNull<Header>) -> Self {
         Self {
@@ -83,7 +85,7 @@ impl<T> JoinHandle<T> {
         unsafe { self.header.as_ref() }
     }
 
-    /// Drops the handle, to say that the output does not matter.
+    /// Drops the handle. For callers that do not need the output.
     pub fn detach(self) {}
 
     /// Returns whether the task has ended.
@@ -91,30 +93,29 @@ impl<T> JoinHandle<T> {
         self.task().state.load().is_complete()
     }
 
-    /// Asks this one task to cancel: [`crate::cancelled`] in it resolves. Idempotent.
+    /// Requests the task to end: [`crate::cancelled`] in it resolves. Idempotent.
     pub fn cancel(&self) {
         if !self.is_finished() {
             self.task().note_cancel();
         }
         if self.task().state.cancel() {
-            // SAFETY: Valid through our reference.
+            // SAFETY: The handle's reference keeps the task valid.
             unsafe { wake(self.header) };
         }
     }
 
-    /// Wakes the task, as a waker of its own does.
+    /// Wakes the task, as its wakers do.
     pub fn wake(&self) {
-        // SAFETY: Valid through our reference.
+        // SAFETY: The handle's reference keeps the task valid.
         unsafe { wake(self.header) };
     }
 
-    /// Wakes the task, to be polled by a worker after others that were woken so.
+    /// Wakes the task, which a worker will poll after others that were woken in this way.
     ///
-    /// That takes less than [`JoinHandle::wake`] where many tasks are woken: it is for what may
-    /// wait for some other polls, such as the end of the task. Wakes of other kinds that come
-    /// meanwhile do not wait for that.
+    /// It costs less than [`JoinHandle::wake`] where many tasks are woken, and is for work that is
+    /// not urgent, such as the end of the task. A wake of another kind is not delayed by it.
     pub fn wake_batched(&self) {
-        // SAFETY: Valid through our reference.
+        // SAFETY: The handle's reference keeps the task valid.
         unsafe { wake_listed(self.header) };
     }
 
@@ -125,25 +126,24 @@ impl<T> JoinHandle<T> {
     ///
     /// # Safety
     ///
-    /// The claim must be dropped or polled, and soon: until then no worker polls the task,
-    /// whatever it is woken for. So between, the caller may neither wait for anything, a fence
-    /// that the task signals in the first place, nor be kept away from its processor where such a
-    /// fence is in flight.
+    /// The claim must be polled or dropped without delay, since no worker polls the task until
+    /// then. Meanwhile the caller must not wait for anything.
     #[doc(hidden)]
     pub unsafe fn claim(&self) -> Option<Claim<'_>> {
-        // SAFETY: Valid through our reference for as long as the handle is borrowed.
+        // SAFETY: The handle, which the claim borrows, has a reference that keeps the task valid.
         unsafe { claim(self.header) }
     }
 
     /// Takes the output of a complete task.
     fn take(&mut self) -> Poll<T> {
         if self.site.take().is_none() {
-            // H12: the value is gone, and a panic would take the machine down.
+            // H12: the output was taken already. A report, since a panic would stop the machine.
             api_violation(c"a JoinHandle was polled after it was ready");
             return Poll::Pending;
         }
         let mut output = MaybeUninit::<T>::uninit();
-        // SAFETY: COMPLETE with HANDLE set: the output is ours, not yet taken, and of this type.
+        // SAFETY: With COMPLETE and HANDLE set, the handle owns the output. It was not taken yet,
+        // and is of type `T`.
         unsafe {
             (self.task().vtable.take_output)(self.header, output.as_mut_ptr().cast());
             Poll::Ready(output.assume_init())
@@ -161,19 +161,20 @@ impl<T> Future for JoinHandle<T> {
 
 impl<T> JoinHandle<T> {
     fn poll_output(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        // H9: each poll takes the slot back and leaves its own waker.
+        // H9: each poll takes back the slot and stores its own waker.
         if self.task().state.retract_join_waker().is_err() {
             return self.take();
         }
         let slot = &self.task().join_waker;
-        // SAFETY: JOIN_WAKER is clear and the task was not complete: the slot is ours.
+        // SAFETY: JOIN_WAKER was cleared while the task was not complete, so the handle owns the
+        // slot.
         slot.with(|slot| match unsafe { &mut *slot } {
             Some(waker) => waker.clone_from(cx.waker()),
             empty => *empty = Some(cx.waker().clone()),
         });
         if self.task().state.publish_join_waker().is_err() {
-            // Ended meanwhile, without a look at the slot, since JOIN_WAKER was clear.
-            // SAFETY: So it is still ours.
+            // SAFETY: The task has completed with JOIN_WAKER clear, so the handle still owns the
+            // slot.
             drop(slot.with(|slot| unsafe { (*slot).take() }));
             return self.take();
         }
@@ -188,36 +189,36 @@ impl<T> JoinHandle<T> {
     /// Wakes the task as [`JoinHandle::wake_batched`] does, and drops the handle.
     pub fn detach_batched(self) {
         let mut this = ManuallyDrop::new(self);
-        // SAFETY: The handle's reference, which is not used again if it was passed on.
+        // SAFETY: This owns the task's handle. If its reference is passed on, it is not used again.
         if let Err(old) = unsafe { detach_listed(this.header) } {
             // SAFETY: HANDLE was just cleared.
             unsafe { this.give_up(old) };
         }
     }
 
-    /// Gives up all that belongs to the handle.
+    /// Drops all that the handle owns.
     ///
     /// # Safety
     ///
-    /// The caller has cleared HANDLE in a word that was `old`, and does not use the handle any
-    /// more.
+    /// The caller must have cleared HANDLE in a state word that was `old`, and must not use the
+    /// handle any more.
     unsafe fn give_up(&mut self, old: Snapshot) {
         if !old.is_complete() {
             // SAFETY: HANDLE and JOIN_WAKER were cleared while the task was not complete.
             drop(unsafe { self.task().take_join_waker() });
         } else if self.site.is_some() {
             if deferred::is_needed::<T>() {
-                // SAFETY: COMPLETE with HANDLE set: the output is ours, as is the handle's
-                // reference.
+                // SAFETY: With COMPLETE and HANDLE set, the handle owns the output. The handle's
+                // reference is passed on.
                 unsafe { deferred::drop_output(self.header) };
                 return;
             }
             if let Some(drop_output) = self.task().vtable.drop_output {
-                // SAFETY: COMPLETE with HANDLE set: the output is ours.
+                // SAFETY: With COMPLETE and HANDLE set, the handle owns the output.
                 unsafe { drop_output(self.header) };
             }
         }
-        // SAFETY: The handle's reference.
+        // SAFETY: The handle's reference is not used again.
         unsafe { put(self.header) };
     }
 }
@@ -225,7 +226,7 @@ impl<T> JoinHandle<T> {
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         let old = self.task().state.drop_handle();
-        // SAFETY: HANDLE was just cleared.
+        // SAFETY: `drop_handle()` has cleared HANDLE, and the handle is being dropped.
         unsafe { self.give_up(old) };
     }
 }

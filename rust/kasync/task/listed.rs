@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Tasks in batches: LISTED.
+//! Tasks in batches: the flag LISTED.
 //!
-//! The transitions are those of the diagrams in [`crate::task`].
+//! The numbers of transitions are those of the diagrams in [`crate::task`].
 
 use super::{
     claim,
@@ -27,8 +27,8 @@ use core::{
 };
 use kernel::sync::rcu;
 
-/// Wakes as [`wake`] does, but has the task polled after others that were woken so, by one worker:
-/// (13). For wakes that come in large numbers.
+/// Wakes a task by adding it to its batch, whose worker polls one task after the other: (13). For
+/// wakes that come in large numbers.
 ///
 /// # Safety
 ///
@@ -40,79 +40,84 @@ pub(crate) unsafe fn wake_listed(header: NonNull<Header>) {
         return;
     }
     task.wakes.add(1);
-    // As in `wake()`: the batch and its queue are there until the section ends, or the task.
+    // As in `wake()`, the section keeps the batch and its queue until the task was added.
     let _rcu = rcu::read_lock();
     trace::wake(task.address(), task.name);
     if task.state.list() {
-        // SAFETY: LISTED was set just now, with a reference, in this section.
+        // SAFETY: `list()` has set LISTED with a reference, in this RCU section.
         unsafe { put_in(header) };
     }
 }
 
-/// Wakes as [`wake_listed`] does, as the handle goes, whose reference passes to the batch.
+/// Wakes a task as [`wake_listed`] does, and drops its handle, whose reference passes to the batch.
 ///
-/// Otherwise returns the word before, and the caller gives up what else belongs to the handle.
+/// # Errors
+///
+/// The task need not be added. The error is the state word before. The caller has to drop what else
+/// the handle owns.
 ///
 /// # Safety
 ///
-/// The caller must have the task's handle, and not use it afterwards but for that.
+/// The caller must have the task's handle, and must not use it afterwards, except to drop what it
+/// owns on error.
 pub(super) unsafe fn detach_listed(header: NonNull<Header>) -> Result<(), Snapshot> {
     // SAFETY: Valid through the handle's reference.
     let task = unsafe { header.as_ref() };
     task.wakes.add(1);
     trace::wake(task.address(), task.name);
-    // See `wake_listed()`.
+    // As in `wake()`, the section keeps the batch and its queue until the task was added.
     let _rcu = rcu::read_lock();
     let old = task.state.drop_handle_and_list();
     if !old.can_be_listed() {
         return Err(old);
     }
-    // SAFETY: HANDLE and JOIN_WAKER were just cleared, and the task was not complete.
+    // SAFETY: HANDLE and JOIN_WAKER were cleared above, while the task was not complete.
     drop(unsafe { task.take_join_waker() });
-    // SAFETY: LISTED was set in this section, and has the handle's reference.
+    // SAFETY: LISTED was set in this section, with the handle's reference.
     unsafe { put_in(header) };
     Ok(())
 }
 
-/// Puts a task into its batch.
+/// Adds a task to its batch.
 ///
 /// # Safety
 ///
-/// The caller has set LISTED, with a reference, and is in the RCU section in which the task was not
-/// complete by then.
+/// The caller must have set LISTED with a reference while the task was not complete, in the current
+/// RCU section.
 #[inline]
 unsafe fn put_in(header: NonNull<Header>) {
-    // SAFETY: Not null, as it is inside of the header, which is valid.
+    // SAFETY: The link is a field of a valid header, so it is not null.
     let link = unsafe { NonNull::new_unchecked(&raw mut (*header.as_ptr()).link) };
-    // SAFETY: The task was not complete in this section, so its executor is there.
+    // SAFETY: The task was not complete in this section, so its executor is not destroyed before
+    // the section ends.
     let batch = unsafe { header.as_ref().batch.as_ref() };
-    // SAFETY: LISTED was not set, so the link is in no batch; its reference keeps the task.
+    // SAFETY: LISTED was clear before, so the link is in no batch. The reference keeps it valid.
     unsafe { batch.add(link) };
 }
 
-/// Polls a task whose turn in a batch it is: (14). Called by the batch's work item.
+/// Polls a task that was taken out of its batch: (14). Called by the batch's work item.
 ///
 /// # Safety
 ///
-/// `link` must be that of a task, and have been put in by [`wake_listed`].
+/// `link` must be that of a task that [`wake_listed`] or [`detach_listed`] has added.
 pub(crate) unsafe fn run_listed(link: NonNull<Link>) {
-    // SAFETY: The link is that far inside of a header.
+    // SAFETY: `link` is the field of a header.
     let header = unsafe { link.byte_sub(offset_of!(Header, link)) }.cast::<Header>();
-    // SAFETY: LISTED's reference, now ours, keeps the task valid.
+    // SAFETY: LISTED's reference, which passes to this function, keeps the task valid.
     let task = unsafe { header.as_ref() };
     match task.state.take_turn() {
         Turn::Nothing => {}
-        // The queue is there until this work item is over, which is one of it.
+        // The queue outlives this work item, which is one of its own.
         Turn::Running if schedule(task) => return,
         Turn::Running => {}
-        // SAFETY: The right to poll is ours.
+        // SAFETY: `take_turn()` has claimed the task for this function.
         Turn::Claimed(word) => match unsafe { poll(header, PollContext::worker()) } {
-            // SAFETY: The future has just become Ready; LISTED's reference.
+            // SAFETY: The future is ready. LISTED's reference is passed on.
             true => return unsafe { complete(header, 1) },
-            // SAFETY: The right to poll is ours.
+            // SAFETY: `take_turn()` has claimed the task for this function.
             false => unsafe { claim::release(header, word) },
         },
     }
-    // SAFETY: LISTED's reference.
+    // SAFETY: LISTED's reference was not passed on.
     unsafe { put(header) };
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Tasks that are allocated and counted in their scope but not yet started.
+//! Tasks that were allocated and added to their scope but not yet started.
 
 use super::{
     budget::Budget,
@@ -42,12 +42,11 @@ use kernel::{
     time::Instant, //
 };
 
-/// A task that only needs to be started, which cannot fail. Made by [`Scope::reserve`].
+/// A task that only needs to be started, which cannot fail. Returned by [`Scope::reserve`].
 ///
-/// It counts as a task of its scope: joining the scope waits until it has been started and has
-/// ended, or was dropped. Dropping it drops the future, or, where the caller may not sleep, has a
-/// worker drop it. Forgetting it leaks the future, and a
-/// join of the scope never ends.
+/// It counts as a task of its scope: joining the scope waits until it was started and has ended, or
+/// was dropped. Dropping it drops the future. If the caller may not sleep, a worker does so.
+/// Forgetting it leaks the future, and a join of the scope never ends.
 ///
 /// # Context
 ///
@@ -61,10 +60,9 @@ pub struct Prepared<F: Future> {
     _future: PhantomData<F>,
 }
 
-// SAFETY: It owns the future, which may move to another thread as long as it is unpinned or `Send`;
-// it was required to be `Send` at creation, as was the output.
+// SAFETY: It owns the future. Both that and its output are `Send`, which `new()` requires.
 unsafe impl<F: Future> Send for Prepared<F> {}
-// SAFETY: A shared `Prepared` gives access to nothing.
+// SAFETY: A shared `Prepared` has no methods.
 unsafe impl<F: Future> Sync for Prepared<F> {}
 
 impl<F> Prepared<F>
@@ -72,14 +70,14 @@ where
     F: Future + Send + 'static,
     F::Output: Send,
 {
-    /// Allocates a task and counts it in its scope: (1).
+    /// Allocates a task and adds it to its scope: (1).
     pub(crate) fn new(scope: &Scope, name: &'static CStr, future: F) -> Result<Self> {
         let vtable = &Task::<F>::VTABLE;
         let memory = KBox::<Task<F>>::new_uninit(GFP_KERNEL_ACCOUNT)?;
         let task = NonNull::from(KBox::leak(memory)).cast::<Task<F>>();
         let header = task.cast::<Header>();
-        // SAFETY: Freshly allocated with the layout of the task. The item is initialised in place,
-        // and the rest field by field, as the whole task may be large.
+        // The fields are initialised in place, since a task may be too large for the stack.
+        // SAFETY: The memory was allocated above with the layout of the task.
         unsafe {
             Work::init(&raw mut (*header.as_ptr()).work, super::run);
             let h = header.as_ptr();
@@ -102,9 +100,10 @@ where
                 future: ManuallyDrop::new(future),
             }));
         }
-        // SAFETY: Initialised above, and in no list.
+        // SAFETY: The task was initialised above and is in no list.
         if let Err(e) = unsafe { scope.add_task(header) } {
-            // SAFETY: Nobody else has seen the task: its contents and both references are ours.
+            // SAFETY: The task was not added, so this function owns its contents and both of its
+            // references.
             unsafe {
                 (vtable.drop_future)(header);
                 drop((*(*header.as_ptr()).scope.get()).take());
@@ -130,32 +129,32 @@ where
         task.state.start();
         // SAFETY: The handle's reference and the output type are those of this task.
         let handle = unsafe { JoinHandle::from_raw(header) };
-        // A cancel that has found the task not started has woken it in vain. It raises the flag
-        // before it looks at the task, and the task was started above before a look at the flag,
-        // both fully ordered.
+        // A cancellation that has found the task not started has not woken it. It sets the scope's
+        // flag before it reads the task's state, and here the state is changed before the flag is
+        // read, both with full ordering. So one of the two wakes the task.
         if scope.is_cancelled() {
             handle.wake();
         }
         handle
     }
 
-    /// Starts the task: (3). Cannot fail; any context but NMI. In a scope that was cancelled
-    /// meanwhile the task runs all the same, and finds the cancellation at its first await of it.
+    /// Starts the task: (3). Any context but NMI. If the scope was cancelled meanwhile, the task
+    /// still runs, and finds out when it awaits the cancellation.
     #[track_caller]
     pub fn start(self) -> JoinHandle<F::Output> {
         let header = self.header;
         core::mem::forget(self);
         // SAFETY: The handle's reference keeps the task valid.
         let task = unsafe { header.as_ref() };
-        // Started, the task may be woken by a cancel of the scope and end before it is queued here;
-        // the section keeps the queue alive until then.
+        // Once started, the task may be woken by a cancellation and end before it is queued here.
+        // The section keeps the queue alive until then.
         let rcu = rcu::read_lock();
         // The reference that the pending mark will own.
         task.state.get_ref();
         task.note_start();
         task.state.start();
         if !schedule(task) {
-            // SAFETY: The reference taken above.
+            // SAFETY: The reference taken above was not passed on.
             unsafe { put(header) };
         }
         drop(rcu);
@@ -167,23 +166,24 @@ where
 impl<F: Future> Drop for Prepared<F> {
     fn drop(&mut self) {
         if deferred::is_needed::<F>() {
-            // SAFETY: The task was never started, so all of it is ours.
+            // SAFETY: The task was never started, so this owns its future and both references.
             unsafe { deferred::drop_future(self.header) };
         } else {
-            // SAFETY: As for `drop_future()`.
+            // SAFETY: The task was never started, so this owns its future and both references.
             unsafe { discard(self.header) };
         }
     }
 }
 
-/// Drops the future of a task that was never started, and leaves its scope: (2).
+/// Drops the future of a task that was never started, and removes the task from its scope: (2).
 ///
 /// # Safety
 ///
-/// The task was never started, and the caller owns all of it, both references included.
+/// The task must never have been started. The caller must own its future and both references.
 pub(super) unsafe fn discard(header: NonNull<Header>) {
-    // SAFETY: By the safety requirements nobody else touches the task's contents. Its scope is left
-    // last, since leaving it lets the code of the future go away.
+    // The task is removed from its scope last: then the module with the future's code may be
+    // unloaded.
+    // SAFETY: By the safety requirements the caller owns the contents of the task.
     unsafe {
         (header.as_ref().vtable.drop_future)(header);
         if let Some(scope) = (*header.as_ref().scope.get()).take() {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The part of a task that depends on its future: the future itself, then its output.
+//! The part of a task that depends on the type of its future: the future itself, then its output.
 //!
-//! Which side owns the stage at what time is in the table of [`super`].
+//! The table in [`super`] has the owner of the stage in each state.
 
 use super::header::{
     Header,
@@ -59,19 +59,19 @@ impl<F: Future> Task<F> {
         unsafe { &(*task.as_ptr()).stage }.with(f)
     }
 
+    /// Polls the future, and replaces it by its output if it is ready. Returns whether it is.
+    ///
     /// # Safety
     ///
-    /// For all four: `header` is that of a valid `Self`, and the caller owns what the function
-    /// touches, per the table in the module.
+    /// `header` must be that of a valid `Self`, and the caller must own the future.
     unsafe fn poll(header: NonNull<Header>, cx: &mut Context<'_>) -> bool {
         let poll = |stage: *mut Stage<F>| {
-            // SAFETY: The task is started and not complete, and we are its only worker: the stage
-            // holds the future, ours, in place until it is dropped below.
+            // SAFETY: The caller owns the future, which stays in place until it is dropped below.
             let future = unsafe { Pin::new_unchecked(&mut *(*stage).future) };
             let Poll::Ready(output) = future.poll(cx) else {
                 return false;
             };
-            // SAFETY: The stage is ours, and nobody touches the future afterwards.
+            // SAFETY: The caller owns the stage. The future is not accessed after it was dropped.
             unsafe {
                 ManuallyDrop::drop(&mut (*stage).future);
                 (*stage).output = ManuallyDrop::new(output);
@@ -82,25 +82,32 @@ impl<F: Future> Task<F> {
         unsafe { Self::with_stage(header, poll) }
     }
 
+    /// Drops the future.
+    ///
     /// # Safety
     ///
-    /// See [`Task::poll`].
+    /// `header` must be that of a valid `Self`, and the caller must own the future.
     unsafe fn drop_future(header: NonNull<Header>) {
-        // SAFETY: The caller owns the future, per the table in the module.
+        // SAFETY: The caller owns the future by the safety requirements.
         unsafe { Self::with_stage(header, |s| ManuallyDrop::drop(&mut (*s).future)) }
     }
 
+    /// Drops the output.
+    ///
     /// # Safety
     ///
-    /// See [`Task::poll`].
+    /// `header` must be that of a valid `Self`, and the caller must own the output.
     unsafe fn drop_output(header: NonNull<Header>) {
-        // SAFETY: The caller owns the output, per the table in the module.
+        // SAFETY: The caller owns the output by the safety requirements.
         unsafe { Self::with_stage(header, |s| ManuallyDrop::drop(&mut (*s).output)) }
     }
 
+    /// Moves the output to `dst`.
+    ///
     /// # Safety
     ///
-    /// See [`Task::poll`].
+    /// `header` must be that of a valid `Self`, the caller must own the output, and `dst` must be
+    /// valid for a write of its type.
     unsafe fn take_output(header: NonNull<Header>, dst: *mut ()) {
         // SAFETY: The caller owns the output, and `dst` is valid for a value of its type.
         unsafe {

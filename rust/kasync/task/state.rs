@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The state word of a task: flags, and the reference count above them.
+//! The state word of a task: flags, and the reference count in the higher bits.
 //!
-//! The transition numbers are those of the diagram in [`crate::task`].
+//! The numbers of transitions are those of the diagrams in [`crate::task`].
 
 #[cfg(test)]
 mod tests;
@@ -18,31 +18,30 @@ use kernel::{
 
 /// The task was started: wakes may queue it. Set once, by (3).
 const STARTED: u64 = 1 << 0;
-/// The future is gone, the output is there or gone as well, and nothing queues the task any more.
-/// Set once, by (8).
+/// The future was replaced by its output, and the task is not queued any more. Set once, by (8).
 const COMPLETE: u64 = 1 << 1;
-/// A handle wants the output. Set at creation; the side that clears it, or finds it clear, disposes
-/// of the output.
+/// The handle exists, and owns the output once the task is complete. Set at creation. If it is
+/// clear when the task completes, the worker drops the output.
 const HANDLE: u64 = 1 << 2;
-/// The slot for the handle's waker is filled and belongs to the worker. While clear it belongs to
-/// the handle.
+/// The slot for the handle's waker is filled, and the worker owns it. While it is clear the handle
+/// owns the slot.
 const JOIN_WAKER: u64 = 1 << 3;
-/// This one task was asked to cancel.
+/// The task was requested to end through its handle.
 const CANCEL: u64 = 1 << 4;
-/// Somebody has the right to poll: a worker, or the holder of a claim. Set by (4), (10), (14).
+/// A worker or a claim has the right to poll. Set by (4), (10), (14).
 const RUNNING: u64 = 1 << 5;
-/// With [`RUNNING`]: the poller is a claim. Wakes leave [`RERUN`] instead of queueing.
+/// With [`RUNNING`]: a claim has the right to poll. Wakes set [`RERUN`] instead of queueing.
 const CLAIMED: u64 = 1 << 6;
-/// With [`RUNNING`]: woken, or found by a worker, while claimed.
+/// With [`CLAIMED`]: the task was woken, or run by a worker, while it was claimed.
 const RERUN: u64 = 1 << 7;
 /// In a batch, which owns a reference. Set by (13), cleared by (14).
 const LISTED: u64 = 1 << 8;
 /// One reference.
 const REF: u64 = 1 << 9;
-/// From this count on the task is immortal: a leak instead of a use after free (H40).
+/// A count from which on the task is never freed: a leak instead of a use after free (H40).
 const SATURATED: u64 = 1 << 62;
 
-/// A value of the word.
+/// A value of the state word.
 #[derive(Clone, Copy)]
 pub(crate) struct Snapshot(u64);
 
@@ -79,12 +78,12 @@ impl Snapshot {
         self.0 & LISTED != 0
     }
 
-    /// Returns whether the task has to be put into a batch to be polled by it.
+    /// Returns whether the task may be added to a batch.
     pub(crate) fn can_be_listed(self) -> bool {
         self.0 & (STARTED | COMPLETE | CLAIMED | LISTED) == STARTED
     }
 
-    /// Returns the word after a wake by a batch, but for the reference.
+    /// Returns the word after a wake by a batch, without the reference.
     fn listed(self) -> u64 {
         match self {
             s if s.is_claimed() => s.0 | RERUN,
@@ -93,7 +92,7 @@ impl Snapshot {
         }
     }
 
-    /// Returns the word after the handle has gone.
+    /// Returns the word after the handle was dropped.
     fn without_handle(self) -> u64 {
         let clear = if self.is_complete() {
             HANDLE
@@ -112,22 +111,22 @@ impl Snapshot {
     }
 }
 
-/// What there is to do for a task whose turn in a batch it is.
+/// The result of [`State::take_turn`].
 pub(crate) enum Turn {
-    /// Nothing: it is complete, or claimed, and a note was left.
+    /// The task is complete, or is claimed and will be polled again.
     Nothing,
-    /// A worker polls it. It is to be queued, so that it is polled again.
+    /// A worker is polling the task. It has to be queued to be polled again.
     Running,
-    /// To poll it: it was claimed, and that is the word.
+    /// The task was claimed for the caller. The word after that.
     Claimed(Snapshot),
 }
 
-/// The word.
+/// The state word.
 pub(crate) struct State(Atomic<u64>);
 
 impl State {
-    /// Returns the word of a prepared task: (1). Its two references are that of the scope's task
-    /// list and that of the handle to be.
+    /// Returns the word of a prepared task: (1). It has two references: that of the scope's task
+    /// list, and that of the future handle.
     pub(crate) fn new() -> Self {
         Self(Atomic::new(HANDLE | (2 * REF)))
     }
@@ -136,8 +135,8 @@ impl State {
         Snapshot(self.0.load(Acquire))
     }
 
-    /// Tries `next` on the current word until it sticks or declines. `Ok` and `Err` hold the word
-    /// before.
+    /// Replaces the word by what `next` returns for it, and returns the word before. If `next`
+    /// returns `None`, the word is left as it is and is the error.
     fn update(&self, next: impl Fn(Snapshot) -> Option<u64>) -> Result<Snapshot, Snapshot> {
         let mut cur = self.0.load(Acquire);
         loop {
@@ -146,8 +145,8 @@ impl State {
             };
             match self.0.cmpxchg(cur, new, Full) {
                 Ok(_) => return Ok(Snapshot(cur)),
-                // Read anew: a compare-exchange that fails orders nothing, and a caller
-                // that is told of COMPLETE reads the output, or the join waker's slot, next.
+                // Read again with acquire: a failed compare-exchange orders nothing, and a caller
+                // that finds COMPLETE accesses the output or the join waker's slot.
                 Err(_) => cur = self.0.load(Acquire),
             }
         }
@@ -164,9 +163,11 @@ impl State {
         self.set(STARTED);
     }
 
-    /// Takes the right to poll for a worker: (4). If a claim has it, the claim is left a note
-    /// instead.
-    /// `Err` if there is nothing to poll now.
+    /// Takes the right to poll for a worker: (4). If the task is claimed, sets RERUN instead.
+    ///
+    /// # Errors
+    ///
+    /// The worker has not got the right to poll.
     pub(crate) fn run(&self) -> Result<(), ()> {
         let old = self.update(|s| match s {
             s if s.is_complete() || !s.is_started() => None,
@@ -179,35 +180,34 @@ impl State {
         }
     }
 
-    /// Gives a worker's right to poll back: (6), (7).
+    /// Gives back a worker's right to poll: (6), (7).
     pub(crate) fn idle(&self) {
-        // Nobody else changes the flag while it is set.
+        // No other thread changes the flag while it is set.
         self.0.fetch_sub(RUNNING, Full);
     }
 
-    /// Takes the right to poll if the task is started, not complete and nobody has it.
-    /// Returns the word as it is then: (10).
+    /// Claims the task if it is started, not complete and not being polled: (10). Returns the word
+    /// after that.
     pub(crate) fn claim(&self) -> Option<Snapshot> {
         let free = |s: Snapshot| s.0 & (STARTED | COMPLETE | RUNNING) == STARTED;
         let old = self.update(|s| free(s).then_some(s.0 | RUNNING | CLAIMED));
         old.ok().map(|old| Snapshot(old.0 | RUNNING | CLAIMED))
     }
 
-    /// Leaves a note for the claim, if there is one: (11).
+    /// Sets RERUN if the task is claimed, and returns whether it is: (11).
     pub(crate) fn note(&self) -> bool {
         self.update(|s| s.is_claimed().then_some(s.0 | RERUN))
             .is_ok()
     }
 
-    /// Takes the notes of a claim, which its holder does before it polls, and so answers all of
-    /// them.
+    /// Clears RERUN, and returns whether it was set. The owner of a claim does so before it polls.
     pub(crate) fn take_notes(&self) -> bool {
         self.update(|s| s.is_to_rerun().then_some(s.0 & !RERUN))
             .is_ok()
     }
 
-    /// Gives the right to poll back if nobody has left a note: (12). `guess` is what the word was,
-    /// and may still be.
+    /// Releases the claim if RERUN is clear, and returns whether it did: (12). `guess` is the
+    /// expected value of the word.
     pub(crate) fn release_idle(&self, guess: Snapshot) -> bool {
         let idle = |s: Snapshot| s.0 & !(RUNNING | CLAIMED);
         if !guess.is_to_rerun() && self.0.cmpxchg(guess.0, idle(guess), Full).is_ok() {
@@ -217,35 +217,34 @@ impl State {
             .is_ok()
     }
 
-    /// Gives the right to poll back: (12). Returns whether somebody has left a note, so that the
-    /// task has to be queued.
+    /// Releases the claim: (12). Returns whether RERUN was set, so that the task has to be queued.
     pub(crate) fn release(&self) -> bool {
         match self.update(|s| Some(s.0 & !(RUNNING | CLAIMED | RERUN))) {
             Ok(old) | Err(old) => old.is_to_rerun(),
         }
     }
 
-    /// Marks the task as listed, with a reference for the batch: (13). Returns whether it is to be
-    /// put in.
+    /// Sets LISTED with a reference for the batch, unless the task need not be added to it: (13).
+    /// Returns whether the caller has to add it.
     pub(crate) fn list(&self) -> bool {
         let old = self.update(|s| match s {
             s if s.is_complete() => None,
             s if s.can_be_listed() && s.0 < SATURATED => Some((s.0 | LISTED) + REF),
-            // Written even if it changes nothing: what was written before is seen by the poll that
-            // comes.
+            // Written even if it changes nothing, so that the next poll sees what was written
+            // before.
             s => Some(s.listed()),
         });
         old.is_ok_and(Snapshot::can_be_listed)
     }
 
-    /// Returns whether the task is in a batch already. What was written before is seen by the poll
-    /// that comes then.
+    /// Returns whether the task is in a batch already. Then the batch's poll sees what was written
+    /// before this call.
     pub(crate) fn is_listed_already(&self) -> bool {
         self.update(|s| s.is_listed().then_some(s.0)).is_ok()
     }
 
-    /// Marks the task as listed as the handle goes: (13), and [`State::drop_handle`]. The handle's
-    /// reference passes to the batch, if the task is to be put in, which the returned word says.
+    /// Does both [`State::drop_handle`] and (13), and returns the word before. If that says that
+    /// the task can be listed, the handle's reference passes to the batch.
     pub(crate) fn drop_handle_and_list(&self) -> Snapshot {
         let old = self.update(|s| Some(Snapshot(s.without_handle()).listed()));
         match old {
@@ -253,7 +252,7 @@ impl State {
         }
     }
 
-    /// Takes the mark off, and the right to poll if nobody has it: (14).
+    /// Clears LISTED, and claims the task if it is not being polled: (14).
     pub(crate) fn take_turn(&self) -> Turn {
         let next = |s: Snapshot| match s.0 & !LISTED {
             word if s.is_complete() => word,
@@ -268,39 +267,38 @@ impl State {
         }
     }
 
-    /// Completes the task: (8). From here on the output belongs to the handle if the returned word
-    /// has one, else to the worker; the join waker, if any, belongs to the worker.
+    /// Completes the task, and returns the word before: (8). If that has a handle, the handle owns
+    /// the output from now on, else the worker does. The worker owns the join waker, if any.
     pub(crate) fn complete(&self) -> Snapshot {
         match self.update(|s| Some((s.0 | COMPLETE) & !(RUNNING | CLAIMED | RERUN))) {
             Ok(old) | Err(old) => old,
         }
     }
 
-    /// Asks this task to cancel, and returns whether it was the first to.
+    /// Sets CANCEL, and returns whether it was clear.
     pub(crate) fn cancel(&self) -> bool {
         !self.set(CANCEL).is_cancelled()
     }
 
-    /// Hands the filled join waker slot to the worker, unless the task is complete.
+    /// Passes the filled slot of the join waker to the worker, unless the task is complete.
     pub(crate) fn publish_join_waker(&self) -> Result<Snapshot, Snapshot> {
         self.update(|s| (!s.is_complete()).then_some(s.0 | JOIN_WAKER))
     }
 
-    /// Takes the join waker slot back for the handle, unless the task is complete.
+    /// Takes back the slot of the join waker for the handle, unless the task is complete.
     pub(crate) fn retract_join_waker(&self) -> Result<Snapshot, Snapshot> {
         self.update(|s| (!s.is_complete()).then_some(s.0 & !JOIN_WAKER))
     }
 
-    /// Clears the handle's flag, as the handle goes. If the returned word is not complete, the join
-    /// waker slot is the handle's and the worker will dispose of the output; else the output is the
-    /// handle's.
+    /// Clears HANDLE, and returns the word before. If that is complete, the handle owns the output.
+    /// Else the worker will drop it, and the handle owns the slot of the join waker.
     pub(crate) fn drop_handle(&self) -> Snapshot {
         match self.update(|s| Some(s.without_handle())) {
             Ok(old) | Err(old) => old,
         }
     }
 
-    /// Takes a reference. Returns the word before.
+    /// Takes a reference, and returns the word before.
     pub(crate) fn get_ref(&self) -> Snapshot {
         let old = self.0.fetch_add(REF, Full);
         if old >= SATURATED {
@@ -319,7 +317,7 @@ impl State {
         Snapshot(old).refs() == n
     }
 
-    /// Counts as many references as make the task immortal. For tests.
+    /// Saturates the reference count. For tests.
     #[cfg(test)]
     pub(crate) fn saturate(&self) {
         self.0.fetch_add(SATURATED, Full);

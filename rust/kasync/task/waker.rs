@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Wakers of tasks. Each owns one reference of the task; all operations are legal in any context
+//! Wakers of tasks. Each owns one reference to its task. All operations are legal in any context
 //! but NMI.
 
 use super::{
@@ -26,7 +26,7 @@ use kernel::sync::rcu;
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake_by_value, wake_by_ref, drop_waker);
 
 fn header_of(data: *const ()) -> NonNull<Header> {
-    // SAFETY: Wakers with our vtable are made from a `NonNull<Header>`.
+    // SAFETY: The data of wakers with this vtable is a `NonNull<Header>`.
     unsafe { NonNull::new_unchecked(data.cast_mut().cast()) }
 }
 
@@ -63,7 +63,7 @@ unsafe fn wake_by_value(data: *const ()) {
         !absorbed && schedule(task)
     };
     if !queued {
-        // SAFETY: The waker's reference, which nobody else has got.
+        // SAFETY: The waker's reference was not passed on.
         unsafe { put(header) };
     }
 }
@@ -72,21 +72,21 @@ unsafe fn wake_by_value(data: *const ()) {
 ///
 /// See `RawWakerVTable`.
 unsafe fn drop_waker(data: *const ()) {
-    // SAFETY: The waker's reference.
+    // SAFETY: The waker is dropped, so its reference is this function's.
     unsafe { put(header_of(data)) }
 }
 
-/// Calls `f` with a context whose waker borrows the caller's reference.
+/// Calls `f` with a context whose waker borrows the caller's reference to the task.
 pub(crate) fn with_waker<R>(header: NonNull<Header>, f: impl FnOnce(&mut Context<'_>) -> R) -> R {
     let raw = RawWaker::new(header.as_ptr().cast_const().cast(), &VTABLE);
-    // SAFETY: The vtable does as `RawWaker` demands. The reference is borrowed, hence never dropped
-    // here.
+    // SAFETY: The vtable fulfils the contract of `RawWaker`. The reference is borrowed, and the
+    // waker is not dropped.
     let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw) });
     f(&mut Context::from_waker(&waker))
 }
 
-/// A reference to a task for waking it, of half the size of a waker. It keeps the task's memory,
-/// not its future.
+/// A reference to a task that can wake it, half the size of a [`Waker`]. It keeps the memory of the
+/// task, but not its future.
 ///
 /// # Context
 ///
@@ -96,7 +96,7 @@ pub(crate) fn with_waker<R>(header: NonNull<Header>, f: impl FnOnce(&mut Context
 ///
 /// # Invariants
 ///
-/// Owns one reference of the task.
+/// Owns one reference to the task.
 pub struct TaskRef(NonNull<Header>);
 
 // SAFETY: Tasks are woken from all threads, and the count of references is atomic.
@@ -105,31 +105,31 @@ unsafe impl Send for TaskRef {}
 unsafe impl Sync for TaskRef {}
 
 impl TaskRef {
-    /// Returns the task that `cx` is of, or `None` if it is none of an executor of this crate.
+    /// Returns the task of the waker of `cx`, or `None` if that is not a waker of this crate.
     pub fn of(cx: &Context<'_>) -> Option<Self> {
         let header = task_of(cx.waker())?;
         // SAFETY: The waker keeps the task valid.
         unsafe { header.as_ref() }.state.get_ref();
-        // INVARIANT: The reference that was just taken.
+        // INVARIANT: A reference was taken above.
         Some(Self(header))
     }
 
-    /// Wakes the task, as a waker of its own does.
+    /// Wakes the task, as its wakers do.
     pub fn wake(&self) {
-        // SAFETY: Valid by the type invariant.
+        // SAFETY: The reference of the type invariant keeps the task valid.
         unsafe { wake(self.0) };
     }
 
-    /// Gives the reference away as an address, to be taken back with [`TaskRef::from_raw`].
+    /// Returns the reference as an address, from which [`TaskRef::from_raw`] restores it.
     pub fn into_raw(self) -> NonNull<c_void> {
         core::mem::ManuallyDrop::new(self).0.cast()
     }
 
-    /// Takes a reference back that was given away.
+    /// Restores a reference.
     ///
     /// # Safety
     ///
-    /// `raw` must be from [`TaskRef::into_raw`], and not be used again.
+    /// `raw` must be a result of [`TaskRef::into_raw`], and must not be used again.
     pub unsafe fn from_raw(raw: NonNull<c_void>) -> Self {
         // INVARIANT: By the safety requirements.
         Self(raw.cast())
@@ -143,7 +143,7 @@ impl Drop for TaskRef {
     }
 }
 
-/// Returns the task that `waker` wakes, if it is one of ours.
+/// Returns the task of `waker`, or `None` if that is not a waker of this crate.
 pub(crate) fn task_of(waker: &Waker) -> Option<NonNull<Header>> {
     core::ptr::eq(waker.vtable(), &VTABLE).then(|| header_of(waker.data()))
 }

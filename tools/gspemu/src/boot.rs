@@ -3,7 +3,7 @@
 //! What the processor begins with: the table of memory regions, and in it the queues; and what it
 //! may have the driver do.
 
-use agxemu_soc::ram::Ram;
+use emulated_guest::ram::Ram;
 
 use crate::queue::Queues;
 use crate::registers as regs;

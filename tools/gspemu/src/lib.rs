@@ -13,6 +13,8 @@
 #![forbid(unsafe_code)]
 
 mod boot;
+pub mod channel;
+pub mod counters;
 pub mod machine;
 mod outgoing;
 pub mod queue;

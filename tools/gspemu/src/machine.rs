@@ -21,17 +21,19 @@ use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 
-use agxemu_soc::ram::Ram;
-use agxemu_soc::soc::Lines;
+use emulated_guest::ram::Ram;
+use emulated_guest::Lines;
 
 use crate::boot::{find_queues, sequence};
+use crate::channel::ENGINE_COPY;
+use crate::counters::Counters;
 use crate::outgoing::Outgoing;
 use crate::queue::Queues;
 use crate::registers::{self as regs, Tree};
 use crate::rm::{self, Rm};
 use crate::script::{Random, Rule, Script};
 use crate::violation::Violation;
-use crate::wire::{event, function, Message, HEADERS, LARGEST};
+use crate::wire::{self, event, function, Message, HEADERS, LARGEST};
 
 /// Microseconds.
 pub type Time = u64;
@@ -53,33 +55,6 @@ pub(crate) enum State {
     Running,
     Suspended,
     Halted,
-}
-
-/// What has happened since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Commands that were taken.
-    pub commands: u64,
-    /// Doorbells.
-    pub doorbells: u64,
-    /// Replies, lost ones included.
-    pub replies: u64,
-    /// Events.
-    pub events: u64,
-    /// Pages that were written to the status queue.
-    pub pages: u64,
-    /// How often the status queue was full.
-    pub full: u64,
-    /// Interrupts.
-    pub interrupts: u64,
-    /// What the driver has done wrong.
-    pub violations: u64,
-    /// Times that the processor was started.
-    pub starts: u64,
-    /// Times that it has halted, whyever.
-    pub halts: u64,
-    /// Messages that were changed at random.
-    pub fuzzed: u64,
 }
 
 /// The processor and what is around it.
@@ -167,7 +142,7 @@ impl Machine {
             regs::IRQSTAT => self.raised,
             regs::MAILBOX0 => self.mailboxes[0],
             regs::MAILBOX1 => self.mailboxes[1],
-            regs::QUEUE_HEAD | regs::ENGINE => 0,
+            regs::QUEUE_HEAD | regs::ENGINE | regs::CHANNEL_DOORBELL => 0,
             regs::CPUCTL if self.state == State::Halted => regs::CPUCTL_HALTED,
             regs::CPUCTL => 0,
             regs::RISCV_CPUCTL => match self.state {
@@ -195,6 +170,12 @@ impl Machine {
             }
             regs::ENGINE => {}
             regs::QUEUE_HEAD => self.ring(),
+            regs::CHANNEL_DOORBELL => {
+                let ram = self.ram.clone();
+                if let Err(what) = self.rm.channels.ring(value, &ram) {
+                    self.warn(&what);
+                }
+            }
             _ => {
                 if !self.tree.write(offset, value) {
                     self.warn(&Violation::Register { offset, value }.to_string());
@@ -298,18 +279,48 @@ impl Machine {
 
     /// Does what there is to do by `now`, and returns when there is more.
     pub fn run(&mut self, now: Time) -> Option<Time> {
+        let waits = self.run_channels(now);
         if let Err(what) = self.work(now) {
             self.violate(&what);
         }
         if matches!(self.state, State::Off | State::Halted) {
-            return None;
+            return waits;
         }
         let pending = [
+            waits,
             (!self.outbox.is_empty()).then_some(now + POLL),
             self.later.iter().map(|(at, _)| *at).min(),
             self.doorbell.then_some(self.rest_until.max(now + 1)),
         ];
         pending.into_iter().flatten().min()
+    }
+
+    /// Runs the channels, which go on if the processor has halted. Returns when there is more.
+    fn run_channels(&mut self, now: Time) -> Option<Time> {
+        let ram = self.ram.clone();
+        let outcome = self.rm.channels.run(&ram);
+        self.counters.methods += outcome.methods;
+        for (id, fault, why) in outcome.faults {
+            self.counters.faults += 1;
+            self.note(&format!("channel {id} faults: {why}"));
+            if self.is_working() {
+                // {engine, channel, kind, scope, partition}
+                let mut payload = vec![0; 20];
+                for (i, value) in [ENGINE_COPY, id, fault as u32].into_iter().enumerate() {
+                    wire::put(&mut payload, 4 * i, value);
+                }
+                self.event(event::RC_TRIGGERED, payload, now);
+            }
+        }
+        if outcome.interrupt {
+            self.tree.raise(regs::CHANNEL_VECTOR);
+            self.interrupt();
+        }
+        match (outcome.more, outcome.waits) {
+            (true, _) => Some(now + 1),
+            (_, true) => Some(now + POLL),
+            _ => None,
+        }
     }
 
     fn work(&mut self, now: Time) -> Result<(), Violation> {
@@ -391,6 +402,9 @@ impl Machine {
                 Ok(())
             }
             (State::Running, function::UNLOADING_GUEST_DRIVER) => {
+                if !self.rm.channels.is_empty() {
+                    self.warn("unloading, and there are channels");
+                }
                 // The reply first: the processor is suspended once it is there.
                 self.reply(&call, payload, None, now);
                 Ok(())

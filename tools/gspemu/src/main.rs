@@ -8,10 +8,9 @@ mod arguments;
 
 use std::process::ExitCode;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use agxemu_soc::ram::Ram;
+use emulated_guest::ram::Ram;
 use gspemu::machine::{Machine, Time};
 use gspemu::registers;
 use pci_function::{Identity, MsiLines, Socket};
@@ -120,24 +119,7 @@ impl pci_function::Device for Gsp {
 }
 
 fn main() -> ExitCode {
-    if std::env::args().any(|argument| argument == "--help") {
-        println!("{}", arguments::USAGE);
-        return ExitCode::SUCCESS;
-    }
-    let arguments = match Arguments::parse(std::env::args().skip(1)) {
-        Ok(arguments) => arguments,
-        Err(e) => {
-            eprintln!("gspemu: {e}\n\n{}", arguments::USAGE);
-            return ExitCode::from(2);
-        }
-    };
-    match serve(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            eprintln!("gspemu: {e}");
-            ExitCode::FAILURE
-        }
-    }
+    pci_function::program("gspemu", arguments::USAGE, Arguments::parse, serve)
 }
 
 fn serve(arguments: Arguments) -> Result<(), String> {
@@ -165,36 +147,15 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         start,
     });
     let socket = Socket::new(&arguments.socket, &IDENTITY)?;
-    let thread = thread::Builder::new()
-        .name("gsp".to_owned())
-        .spawn({
-            let gsp = gsp.clone();
-            move || gsp.run()
-        })
-        .map_err(|e| format!("thread: {e}"))?;
-    let result = socket.serve(IDENTITY, gsp.clone(), lines);
-    gsp.lock().quit = true;
-    gsp.wake.notify_one();
-    thread
-        .join()
-        .map_err(|_| "the processor's thread panicked".to_owned())?;
-    let c = gsp.lock().machine.counters;
-    let json = format!(
-        "{{\"commands\": {}, \"doorbells\": {}, \"replies\": {}, \"events\": {}, \"pages\": {}, \
-         \"full\": {}, \"interrupts\": {}, \"violations\": {}, \"starts\": {}, \"halts\": {}, \
-         \"fuzzed\": {}}}\n",
-        c.commands,
-        c.doorbells,
-        c.replies,
-        c.events,
-        c.pages,
-        c.full,
-        c.interrupts,
-        c.violations,
-        c.starts,
-        c.halts,
-        c.fuzzed,
-    );
+    let run = {
+        let gsp = gsp.clone();
+        move || gsp.run()
+    };
+    let (result, ()) = socket.serve_beside(IDENTITY, gsp.clone(), lines, ("gsp", run), || {
+        gsp.lock().quit = true;
+        gsp.wake.notify_one();
+    })?;
+    let json = format!("{}\n", gsp.lock().machine.counters);
     print!("gspemu: {json}");
     if let Some(path) = arguments.stats {
         std::fs::write(&path, json).map_err(|e| format!("statistics {}: {e}", path.display()))?;

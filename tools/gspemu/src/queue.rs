@@ -5,7 +5,7 @@
 //! Each side writes to its own half of the area only, so that the position up to which it has read
 //! the other's ring stands in its own half.
 
-use agxemu_soc::ram::Ram;
+use emulated_guest::ram::Ram;
 
 use crate::violation::Violation;
 use crate::wire::{self, Message, PAGE};

@@ -21,6 +21,9 @@ pub const QUEUE_HEAD: u64 = 0x11_0c00;
 pub const RISCV_CPUCTL: u64 = 0x11_1388;
 pub const RISCV_ACTIVE: u32 = 1 << 7;
 
+/// The doorbell of channels: which of them has more.
+pub const CHANNEL_DOORBELL: u64 = 0xbb_0090;
+
 /// The processor has halted.
 pub const IRQ_HALT: u32 = 1 << 4;
 /// There are messages.
@@ -38,6 +41,9 @@ const LEAF_TRIGGER: u64 = 0xb8_1640;
 const LEAVES: usize = 8;
 /// The processor's vector.
 pub const VECTOR: u32 = 155;
+/// That of channels that say how far they are. Inferred: hardware has one for each engine, and the
+/// firmware a table of them.
+pub const CHANNEL_VECTOR: u32 = 4;
 
 /// The interrupt tree: vectors in leaves of 32, two leaves to a bit of the top.
 ///

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::channel::{Channels, ENGINE_COPY};
 use crate::script::Fate;
 use crate::wire::{function, put, word, Damage};
 
@@ -16,6 +17,16 @@ pub mod class {
     pub const CLIENT: u32 = 0;
     pub const DEVICE: u32 = 0x80;
     pub const SUBDEVICE: u32 = 0x2080;
+    pub const CHANNEL: u32 = 0xc46f;
+    pub const COPY: u32 = 0xc5b5;
+}
+
+/// Controls of a channel.
+pub mod channel_control {
+    /// {whether it runs}
+    pub const SCHEDULE: u32 = 0xa06f_0103;
+    /// {engine}
+    pub const BIND: u32 = 0xa06f_0104;
 }
 
 /// Controls of a subdevice that only this processor knows.
@@ -45,6 +56,7 @@ pub mod control {
 pub mod status {
     pub const OK: u32 = 0;
     pub const DUPLICATE_NAME: u32 = 0x19;
+    pub const INVALID_ARGUMENT: u32 = 0x1f;
     pub const INVALID_CLASS: u32 = 0x22;
     pub const INVALID_OBJECT: u32 = 0x33;
     pub const INVALID_PARENT: u32 = 0x36;
@@ -93,6 +105,8 @@ impl From<Vec<u8>> for Answer {
 struct Object {
     parent: u32,
     class: u32,
+    /// Of a channel, its number.
+    channel: Option<u32>,
 }
 
 /// The objects of all clients, by the client's handle and their own.
@@ -100,18 +114,28 @@ struct Object {
 pub struct Rm {
     objects: BTreeMap<(u32, u32), Object>,
     event: u32,
+    /// The channels that are objects.
+    pub channels: Channels,
 }
 
 impl Default for Rm {
     fn default() -> Self {
         let [client, device, subdevice] = INTERNAL;
-        let object = |parent, class| Object { parent, class };
+        let object = |parent, class| Object {
+            parent,
+            class,
+            channel: None,
+        };
         let objects = BTreeMap::from([
             ((client, client), object(0, class::CLIENT)),
             ((client, device), object(client, class::DEVICE)),
             ((client, subdevice), object(device, class::SUBDEVICE)),
         ]);
-        Self { objects, event: 0 }
+        Self {
+            objects,
+            event: 0,
+            channels: Channels::default(),
+        }
     }
 }
 
@@ -193,20 +217,46 @@ impl Rm {
             class::CLIENT if client == handle => None,
             class::CLIENT => return status::INVALID_OBJECT,
             class::DEVICE => Some(class::CLIENT),
-            class::SUBDEVICE => Some(class::DEVICE),
+            class::SUBDEVICE | class::CHANNEL => Some(class::DEVICE),
+            class::COPY => Some(class::CHANNEL),
             _ => return status::INVALID_CLASS,
         };
         let is = self.objects.get(&(client, parent)).map(|o| o.class);
         if above.is_some() && is != above {
             return status::INVALID_PARENT;
         }
-        self.objects
-            .insert((client, handle), Object { parent, class });
+        let parameters = payload.get(ALLOC..).unwrap_or_default();
+        let channel = match class {
+            class::CHANNEL => match self.channels.allocate(parameters) {
+                None => return status::INVALID_ARGUMENT,
+                channel => channel,
+            },
+            // {version, engine}
+            class::COPY if word(parameters, 0) != 1 || word(parameters, 4) != ENGINE_COPY => {
+                return status::INVALID_ARGUMENT;
+            }
+            _ => None,
+        };
+        let object = Object {
+            parent,
+            class,
+            channel,
+        };
+        self.objects.insert((client, handle), object);
         status::OK
     }
 
+    /// Removes an object, and returns whether it was there.
+    fn remove(&mut self, client: u32, handle: u32) -> bool {
+        let object = self.objects.remove(&(client, handle));
+        if let Some(id) = object.as_ref().and_then(|object| object.channel) {
+            self.channels.free(id);
+        }
+        object.is_some()
+    }
+
     fn free(&mut self, client: u32, handle: u32) -> u32 {
-        if self.objects.remove(&(client, handle)).is_none() {
+        if !self.remove(client, handle) {
             return status::INVALID_OBJECT;
         }
         // What was below goes with it.
@@ -219,7 +269,7 @@ impl Rm {
                 .map(|((_, h), _)| *h)
                 .collect();
             for handle in below {
-                self.objects.remove(&(client, handle));
+                self.remove(client, handle);
                 gone.push(handle);
             }
         }
@@ -229,6 +279,7 @@ impl Rm {
     fn control(&mut self, mut payload: Vec<u8>) -> Answer {
         let object = self.objects.get(&(word(&payload, 0), word(&payload, 4)));
         let class = object.map(|o| o.class);
+        let channel = object.and_then(|o| o.channel);
         let command = word(&payload, 8);
         let parameter = |n: usize| {
             let at = CONTROL + 4 * n;
@@ -290,6 +341,18 @@ impl Rm {
             (Some(class::SUBDEVICE), control::ASTRAY, ..) => {
                 fate = Some(Fate::Astray);
                 status::OK
+            }
+            (Some(class::CHANNEL), channel_control::BIND, Some(engine), _) => match engine {
+                ENGINE_COPY => status::OK,
+                _ => status::INVALID_ARGUMENT,
+            },
+            (Some(class::CHANNEL), channel_control::SCHEDULE, ..) => {
+                // Booleans of a byte: whether it runs, and one more.
+                let on = payload.get(CONTROL).is_some_and(|byte| *byte != 0);
+                match channel.is_some_and(|id| self.channels.schedule(id, on)) {
+                    true => status::OK,
+                    false => status::INVALID_ARGUMENT,
+                }
             }
             _ => status::NOT_SUPPORTED,
         };

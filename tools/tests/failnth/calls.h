@@ -4,6 +4,7 @@
 #define FAILNTH_CALLS_H
 
 #include "../uapi/uapi.h"
+#include "nth.h"
 
 /* What the calls work on, and what the last one has made. */
 struct state {
@@ -12,6 +13,14 @@ struct state {
 	int file;
 	/* The big buffer as a dma-buf, and another file of the device. */
 	int exported, other;
+	/*
+	 * Of syncs.c: a buffer of vgem's, a fence that has signalled, a timeline and its last
+	 * point.
+	 */
+	int foreign, fence, event;
+	uint32_t timeline;
+	uint64_t point;
+	void *map;
 };
 
 struct call {
@@ -24,14 +33,21 @@ struct call {
 	unsigned int least;
 	/* Makes what the call takes away, with all the memory that it needs. */
 	void (*prepare)(struct state *s);
-	/* It frees something, so it cannot fail. */
+	/* It frees something, so it cannot fail. What has failed is made anew by prepare(). */
 	bool never;
+	/* What DRM says of it instead of ENOMEM, as a negative errno; or 0. */
+	int other;
 };
 
-/* Ends with one that has no name. */
+/* Each ends with one that has no name. */
 extern const struct call calls[];
+extern const struct call sync_calls[];
 
 void state_init(struct state *s);
+void syncs_init(struct state *s);
+/* Unbind and suspend. */
+void check_device(void);
+
 /* The result of a job. */
 int run_job(struct state *s);
 

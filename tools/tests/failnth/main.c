@@ -2,8 +2,11 @@
 /*
  * Every allocation of every call fails once: the kernel's fault injection has the Nth allocation of
  * the thread fail, for N = 1, 2 and so on, until the call has fewer. A call that fails says ENOMEM,
- * leaves nothing behind that fdinfo knows of, and can be made again at once. What leaks is for
- * kmemleak to find.
+ * leaves nothing behind that fdinfo, the table of tasks or the list of shared buffers knows of, and
+ * can be made again at once. What leaks is for kmemleak to find.
+ *
+ * usage: fail-nth [NAME]	all calls, or that of this name; vgem has to be loaded
+ *        fail-nth device	the same for unbind, which cannot fail, and for system suspend
  *
  * Prints TAP.
  */
@@ -11,42 +14,64 @@
 #include "calls.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 
-#define FAILSLAB "/sys/kernel/debug/failslab/"
-#define FAIL_PAGES "/sys/kernel/debug/fail_page_alloc/"
 /* No call has so many allocations. */
 #define MOST 2000
-
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	need(path, fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0);
-	close(fd);
-}
+#define SECONDS 30
 
 /* Calls with the @n-th allocation failing. *@hit: whether there was one. */
 static int call_failing(const struct call *call, struct state *s, unsigned int n, bool *hit)
 {
-	int nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC), ret;
-	char text[16];
+	int nth = fail_nth(n), ret;
 
-	need("open fail-nth", nth < 0 ? -errno : 0);
-	snprintf(text, sizeof(text), "%u", n);
-	need("say which allocation fails", write(nth, text, strlen(text)) < 0 ? -errno : 0);
 	ret = call->make(s);
-	/* Reading allocates nothing that may fail. */
-	memset(text, 0, sizeof(text));
-	need("read fail-nth", pread(nth, text, sizeof(text) - 1, 0) < 0 ? -errno : 0);
-	*hit = strtoul(text, NULL, 10) == 0;
-	need("clear fail-nth", pwrite(nth, "0", 1, 0) < 0 ? -errno : 0);
-	close(nth);
+	*hit = fail_nth_end(nth);
 	return ret;
+}
+
+/* How many lines of @path have @text, or all lines if that is NULL. */
+static int count_lines(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "r");
+	char line[512];
+	int lines = 0;
+
+	need(path, file ? 0 : -errno);
+	while (fgets(line, sizeof(line), file))
+		lines += !text || strstr(line, text) != NULL;
+	fclose(file);
+	return lines;
+}
+
+/* What is there beside memory: tasks of the executor, attachments to shared buffers. */
+struct rest {
+	int tasks, attached;
+};
+
+static struct rest read_rest(void)
+{
+	return (struct rest){
+		.tasks = count_lines("/sys/kernel/debug/kasync/tasks", NULL),
+		.attached = count_lines("/sys/kernel/debug/dma_buf/bufinfo", "11000000.gpu"),
+	};
+}
+
+/* Whether it gets back to what it was. Queues end by themselves, so that may take a while. */
+static bool rest_is_back(struct rest before)
+{
+	struct timespec pause = { .tv_nsec = 10000000 };
+
+	for (int i = 0; i < SECONDS * 100; i++) {
+		struct rest now = read_rest();
+
+		if (now.tasks <= before.tasks && now.attached == before.attached)
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return false;
 }
 
 /* All that fdinfo says of memory. */
@@ -65,11 +90,28 @@ static void read_fdinfo(int fd, char *all, size_t size)
 	fclose(file);
 }
 
+/* Whether it says the same again: what a queue has goes when its task has ended. */
+static bool fdinfo_is_back(int fd, const char *before)
+{
+	struct timespec pause = { .tv_nsec = 10000000 };
+	char now[1024];
+
+	for (int i = 0; i < SECONDS * 100; i++) {
+		read_fdinfo(fd, now, sizeof(now));
+		if (!strcmp(before, now))
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	printf("# before:\n%s# now:\n%s", before, now);
+	return false;
+}
+
 static void check_call(const struct call *call, struct state *s)
 {
-	char before[1024], after[1024], text[128];
+	char before[1024], text[128];
 	unsigned int n, failed = 0;
 	const char *wrong = NULL;
+	struct rest rest;
 	bool hit = true;
 	int ret;
 
@@ -80,6 +122,7 @@ static void check_call(const struct call *call, struct state *s)
 	if (call->undo)
 		call->undo(s);
 	read_fdinfo(s->ctx.fd, before, sizeof(before));
+	rest = read_rest();
 	for (n = 1; n < MOST && hit && !wrong; n++) {
 		if (call->prepare)
 			call->prepare(s);
@@ -90,11 +133,13 @@ static void check_call(const struct call *call, struct state *s)
 			wrong = "failed without a reason";
 		} else if (ret) {
 			failed++;
-			if (ret != -ENOMEM)
+			if (ret != -ENOMEM && (!call->other || ret != call->other))
 				wrong = strerrorname_np(-ret);
-			read_fdinfo(s->ctx.fd, after, sizeof(after));
-			if (!wrong && strcmp(before, after))
+			else if (!fdinfo_is_back(s->ctx.fd, before))
 				wrong = "left something behind";
+			/* A call that frees has freed, whatever it says. */
+			if (call->never && call->prepare)
+				call->prepare(s);
 			ret = call->make(s);
 			if (!wrong && ret)
 				wrong = "failed a second time";
@@ -102,6 +147,8 @@ static void check_call(const struct call *call, struct state *s)
 		if (!ret && call->undo)
 			call->undo(s);
 	}
+	if (!wrong && !rest_is_back(rest))
+		wrong = "tasks or attachments are left";
 	if (wrong)
 		printf("# allocation %u of %s: %s\n", n - 1, call->name, wrong);
 	printf("# %s: %u allocations, %u of them needed\n", call->name, n - 2, failed);
@@ -109,22 +156,28 @@ static void check_call(const struct call *call, struct state *s)
 	check_true(text, !wrong && !hit && failed >= call->least);
 }
 
+static void check_all(const struct call *all, struct state *s, const char *name)
+{
+	for (size_t i = 0; all[i].name; i++)
+		if (!name || !strcmp(name, all[i].name))
+			check_call(&all[i], s);
+}
+
 int main(int argc, char **argv)
 {
+	const char *name = argc > 1 ? argv[1] : NULL;
 	struct state state;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	write_file(FAILSLAB "ignore-gfp-wait", "N");
-	write_file(FAILSLAB "verbose", "0");
-	write_file(FAIL_PAGES "ignore-gfp-wait", "N");
-	write_file(FAIL_PAGES "ignore-gfp-highmem", "N");
-	write_file(FAIL_PAGES "min-order", "0");
-	write_file(FAIL_PAGES "verbose", "0");
-
+	fail_nth_init();
+	if (name && !strcmp(name, "device")) {
+		check_device();
+		return finish();
+	}
 	state_init(&state);
-	for (size_t i = 0; calls[i].name; i++)
-		if (argc < 2 || !strcmp(argv[1], calls[i].name))
-			check_call(&calls[i], &state);
+	syncs_init(&state);
+	check_all(calls, &state, name);
+	check_all(sync_calls, &state, name);
 	check("a job afterwards", run_job(&state), 0);
 	return finish();
 }

@@ -9,7 +9,8 @@
  *	--fault crash-job:2        faults ok ENODEV ENODEV SUBMIT:ENODEV
  *
  * If a submit is refused, that is its job's result. A last argument SUBMIT:RESULT says how one more
- * submit ends, after all that. Prints TAP.
+ * submit ends, after all that. If there is no GPU any more by then, its parameters are refused as
+ * well: a client that is about to choose a device would take one that is dead. Prints TAP.
  */
 #define _GNU_SOURCE
 #include "../uapi/uapi.h"
@@ -100,6 +101,11 @@ int main(int argc, char **argv)
 			close(file);
 		}
 		check_result("one more job", jobs + 1, ret, submit_wanted);
+		if (ret == -ENODEV) {
+			struct drm_asahi_params_global params;
+
+			check("the parameters of a dead GPU", get_params(ctx.fd, &params), -ENODEV);
+		}
 	}
 	context_fini(&ctx);
 	return finish();

@@ -24,6 +24,8 @@ struct thread {
 	/* SCRATCH bytes, then a page that cannot be accessed, then one that cannot be written. */
 	uint8_t *scratch;
 	unsigned long calls;
+	/* Allocations that failed because they were to. */
+	unsigned long failed;
 };
 
 /* A kind of call, and how often it went through. */

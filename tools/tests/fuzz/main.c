@@ -4,11 +4,15 @@
  * files of theirs are closed. Prints TAP: that calls of all kinds went through, and that the device
  * works afterwards. Whether the kernel has something to say is for the rig to tell.
  *
- * usage: fuzz SECONDS [THREADS [SEED]]     default 4 threads, and a seed that is different each
- * time
+ * usage: fuzz SECONDS [THREADS [SEED [faults]]]	default 4 threads, and a seed that is
+ *							different each time
+ *
+ * With "faults" an allocation of the kernel's fails in each fourth call.
  */
 #define _GNU_SOURCE
 #include "fuzz.h"
+
+#include "../failnth/nth.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +32,10 @@
 static int clients[CLIENTS];
 static int files[FILES];
 static bool stop;
+/* Allocations fail. */
+static bool faults;
+/* Few calls have more allocations. */
+#define MOST_ALLOCATIONS 64
 
 uint64_t random_word(struct thread *t)
 {
@@ -221,7 +229,14 @@ int fuzzed_ioctl(struct thread *t, int fd, unsigned long request, void *arg)
 		tame(_IOC_NR(request), room);
 	if (once_in(t, 64))
 		use = (void *)(uintptr_t)some_pointer(t, room, sizeof(room));
-	ret = ioctl(fd, request, use) < 0 ? -errno : 0;
+	if (faults && once_in(t, 4)) {
+		int nth = fail_nth(1 + below(t, 1 + below(t, MOST_ALLOCATIONS)));
+
+		ret = ioctl(fd, request, use) < 0 ? -errno : 0;
+		t->failed += fail_nth_end(nth);
+	} else {
+		ret = ioctl(fd, request, use) < 0 ? -errno : 0;
+	}
 	if (arg)
 		memcpy(arg, room, size);
 	return ret;
@@ -350,17 +365,20 @@ int main(int argc, char **argv)
 	static struct thread threads[MOST_THREADS];
 	pthread_t ids[MOST_THREADS];
 	unsigned int count = argc > 2 ? atoi(argv[2]) : 4;
-	unsigned long calls = 0;
+	unsigned long calls = 0, failed = 0;
 	uint64_t seed;
 	time_t end;
 
 	if (argc < 2 || count < 1 || count > MOST_THREADS) {
-		fprintf(stderr, "usage: fuzz SECONDS [THREADS [SEED]]\n");
+		fprintf(stderr, "usage: fuzz SECONDS [THREADS [SEED [faults]]]\n");
 		return 2;
 	}
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		need("a seed", -errno);
 	seed = argc > 3 ? strtoull(argv[3], NULL, 0) : seed & 0xffffffff;
+	faults = argc > 4 && !strcmp(argv[4], "faults");
+	if (faults)
+		fail_nth_init();
 	printf("# seed %llu\n", (unsigned long long)seed);
 	fflush(stdout);
 	sigaction(SIGALRM, &action, NULL);
@@ -383,9 +401,12 @@ int main(int argc, char **argv)
 			nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
 		}
 		calls += threads[i].calls;
+		failed += threads[i].failed;
 	}
 	close_all();
-	printf("# %lu calls, %lu times jobs\n", calls, submitted);
+	printf("# %lu calls, %lu times jobs, %lu allocations failed\n", calls, submitted, failed);
+	if (faults)
+		check_true("allocations failed", failed > 0);
 	report_kinds(driver_kinds);
 	report_kinds(core_kinds);
 	check_device();

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 #
-# Jobs while the firmware or a shader goes wrong, and the driver afterwards.
+# Jobs while the firmware or a shader goes wrong, and the driver afterwards. In "make test" the first, which has most of it, one that
+# crashes the firmware, and the last are on the debug kernel, which takes several times as long to boot.
 # shellcheck disable=SC2154
 
 # faults RULES RESULT…: the jobs' results; then the driver goes, with whatever state it is in.
 faults() {
-	local rules=$1
+	local rules=$1 kernel=
 	shift
-	guest_tap "faults-${rules//[:. ]/-}" --share "$programs" --emu "--fault ${rules// / --fault }" -- sh -c '
+	case $TIER/$rules in test/mmu-fault:2* | test/crash-job:* | all/*) ;; *) kernel=--plain-kernel ;; esac
+	guest_tap "faults-${rules//[:. ]/-}" ${kernel:+"$kernel"} --share "$programs" --emu "--fault ${rules// / --fault }" -- sh -c '
 		/mnt/share/faults "$@"
 		if rmmod asahi; then echo ok unload; else echo not ok unload; fi
 		if insmod /mnt/rig/modules/asahi.ko; then echo ok reload; else echo not ok reload; fi

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 #
-# Tests of the executor that need a machine of their own.
+# Tests of the executor that need a machine of their own, without its KUnit suites.
 
 # H38: as if there were no memory for another thread. The shell cannot have one either meanwhile, so it does with what is built in. The
 # module makes its tasks, shows one, waits for the limit, keeps all workers busy, and looks which thread polls; it shows none when it is done.
-guest_tap kasync-rescue --no-emu --processors 4 --modules "kasync kasync_test" -- bash -c '
-	rmmod kasync_test
+guest_tap kasync-rescue --no-emu --processors 4 --modules kasync --carry kasync_test -- bash -c '
+	printf none >/sys/module/kunit/parameters/filter_glob
 	limit=/proc/sys/kernel/threads-max tasks=/sys/kernel/debug/kasync/tasks
 	read -r max <$limit
 	mkfifo /tmp/pause
@@ -22,5 +22,5 @@ guest_tap kasync-rescue --no-emu --processors 4 --modules "kasync kasync_test" -
 	dmesg | grep -q "Failed to create a worker thread" && echo "ok workers could not be made"'
 # Contract: a poll is a fence signalling section, where memory must not be reclaimed.
 expect "lockdep catches an allocation in a poll" 125 'at: kasync_section_begin' --debug-kernel --no-emu \
-	--modules "kasync kasync_test" -- \
-	sh -c 'rmmod kasync_test; insmod /mnt/rig/modules/kasync_test.ko alloc_in_poll=1'
+	--modules kasync --carry kasync_test -- \
+	sh -c 'printf none >/sys/module/kunit/parameters/filter_glob; insmod /mnt/rig/modules/kasync_test.ko alloc_in_poll=1'

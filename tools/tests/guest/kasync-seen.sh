@@ -6,11 +6,11 @@
 # less time.
 kernel=--debug-kernel
 [ "$TIER" = all ] || kernel=--plain-kernel
-guest_tap kasync-seen $kernel --no-emu --modules "kasync kasync_test" -- sh -c '
+guest_tap kasync-seen $kernel --no-emu --modules kasync --carry kasync_test -- sh -c '
 	check() { if eval "$2"; then echo "ok $1"; else echo "not ok $1"; fi; }
 	tracing=/sys/kernel/tracing
 	[ -e $tracing/trace ] || mount -t tracefs tracefs $tracing
-	rmmod kasync_test kasync
+	rmmod kasync
 	insmod /mnt/rig/modules/kasync.ko stall_ms=400
 	echo 8192 >$tracing/buffer_size_kb
 	echo 1 >$tracing/events/kasync/enable

@@ -6,9 +6,9 @@
 # and fences below. Not seen: the code of the kernel's own Rust crates, where it is not inlined into ours. Accesses are sampled.
 soak_ms=8000
 [ "$TIER" = test ] || soak_ms=30000
-guest_tap kcsan --kcsan-kernel --no-emu --processors 4 --timeout 900 --modules "kasync jobqueue kasync_test torture_keeper torture" -- sh -c '
+guest_tap kcsan --kcsan-kernel --no-emu --processors 4 --timeout 900 --modules "kasync jobqueue torture_keeper" \
+	--carry "kasync_test torture" -- sh -c '
 	kcsan=/sys/kernel/debug/kcsan
-	rmmod torture kasync_test
 	# One access in so many is watched for a while, on each processor.
 	echo 4000 >/sys/module/kcsan/parameters/skip_watch
 	echo on >$kcsan
@@ -23,5 +23,5 @@ guest_tap kcsan --kcsan-kernel --no-emu --processors 4 --timeout 900 --modules "
 	sed -nE "s/^([a-z_]+: [0-9]+)$/# \1/p" $kcsan' sh $soak_ms
 # A data race that is there is reported.
 [ "$TIER" = test ] || expect "KCSAN finds a data race between tasks" 125 'BUG: KCSAN: data-race in .*kasync_test' --kcsan-kernel --no-emu --processors 4 \
-	--modules "kasync kasync_test" -- \
-	sh -c 'rmmod kasync_test; echo on >/sys/kernel/debug/kcsan; insmod /mnt/rig/modules/kasync_test.ko race=1'
+	--modules kasync --carry kasync_test -- \
+	sh -c 'printf none >/sys/module/kunit/parameters/filter_glob; echo on >/sys/kernel/debug/kcsan; insmod /mnt/rig/modules/kasync_test.ko race=1'

@@ -15,7 +15,7 @@ piglit_gl_tests "$package" | awk -F '\t' -v count=$count '
 	FILENAME == ARGV[1] { if ($1 ~ /^pass/ && $2 == "pass") pass[$3] = 1; next }
 	($1 in pass) && (!count || $2 ~ /^\047shader_runner/) { line[n++] = $0 }
 	END { for (i = 0; i < n; i++) if (!count || i % int((n + count - 1) / count) == 0) print line[i] }' \
-	"$here/results/piglit-gl.txt" - >"$share/list"
+	<(piglit_gl_expand "$package" "$here/results/piglit-gl.txt") - >"$share/list"
 piglit_gl_share "$package" "$share" 2>>"$LOGS/piglit-packages.log"
 cp "$programs/piglit-runner" "$share/"
 guest_tap piglit-gl --plain-kernel --memory 3072 --timeout $limit --share "$share" -- bash -c '

@@ -9,8 +9,8 @@
 share=$(mktemp -d "$LOGS/piglit.XXXXXX")
 piglit_share "$share" 2>>"$LOGS/piglit-packages.log"
 # Of those that pass, each 8th of OpenCL's; GL's that were written by hand, but for two whose compilations take minutes, and each
-# 30th of those that were generated. In "make test" a quarter of that.
-part=4
+# 30th of those that were generated. In "make test" an eighth of that.
+part=8
 [ "$TIER" = test ] || part=1
 awk -v part=$part '
 	$1 != "pass" || $3 ~ /local-(id|size)$/ { next }

@@ -18,7 +18,7 @@ torture() {
 }
 torture failures failures=1
 if [ "$TIER" = test ]; then
-	torture mixed soak_ms=10000 rounds=1500 jobs=15000
+	torture mixed soak_ms=5000 rounds=600 jobs=6000
 else
 	torture soak soak_ms=60000
 	# 10,000 in all. A machine each, so that none takes longer than its limit beside others.

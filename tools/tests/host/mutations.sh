@@ -4,11 +4,11 @@
 # after: models
 #
 # shellcheck disable=SC2154
-# Changes that the models have to notice. In "make test" each mutation has to apply, and each sixth is run.
+# Changes that the models have to notice. In "make test" each mutation has to apply, and each twelfth is run.
 if [ "$TIER" = all ]; then
 	every=1
 else
-	every=6
+	every=12
 fi
 status=0 start=$SECONDS
 "$here/mutations" --every $every >"$LOGS/mutations.log" 2>&1 || status=$?

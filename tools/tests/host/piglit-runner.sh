@@ -119,6 +119,21 @@ if [ "$(piglit_gl_sample none 14 1000 | sort -n)" = "$(seq 1000)" ] &&
 else
 	fail "piglit's runner: samples"
 fi
+piglit_gl_sample none 14 40 | awk -v OFS='\t' '
+	{
+		if (NR == 3) print "-", "-", $1, ""
+		else if (NR == 7) print "pass", "fail", $1, "ours"
+		else if (NR == 9) print "fail(host)", "fail", $1, ""
+		else if (NR % 5 == 0) print "skip", "skip", $1, ""
+		else print NR < 20 ? "pass" : "pass(host)", "pass", $1, ""
+	}' >"$share/whole"
+piglit_gl_shorten 14 <"$share/whole" >"$share/short"
+if [ "$(head -n 1 "$share/short")" = $'pass\tpass\t@14:1-2,4,6,8,11-14,16-19' ] && [ "$(wc -l <"$share/short")" = 5 ] &&
+	[ "$(piglit_gl_expand none "$share/short" | sort)" = "$(grep -v '^-' "$share/whole" | sort)" ]; then
+	pass "piglit's runner: tables with places for names"
+else
+	fail "piglit's runner: tables with places for names"
+fi
 printf 'pass\tfail\tb\tours\n-\t-\tc\tgone\n' >"$share/old"
 printf 'asahi\tfail\tb\nllvmpipe\tpass\tb\nasahi\tpass\ta\nllvmpipe\tpass\ta\n' >"$share/results"
 printf 'a\tx\nb\tx\nc\tx\n' >"$share/list"

@@ -229,6 +229,43 @@ void check_hog(enum what what, long most, const char *group)
 	check(text, run_job(&other), 0);
 }
 
+/* Hints that do nothing, for a plugin of QEMU's that counts instructions (tools/bench/plugin.h). */
+static void count_begin(void)
+{
+	asm volatile("hint #0x60" ::: "memory");
+}
+
+static void count_end(void)
+{
+	asm volatile("hint #0x61" ::: "memory");
+}
+
+void check_cost(enum what what, long most)
+{
+	double start, took;
+	long long before;
+	char text[128];
+	bool back;
+	pid_t pid;
+
+	warm_up(what, most, NULL);
+	write_file("/proc/sys/vm/drop_caches", "3");
+	before = available_kib();
+	start = seconds();
+	pid = hog_start(what, most, NULL);
+	while (lives(pid) && !got->done)
+		usleep(20000);
+	took = seconds() - start;
+	printf("# cost of %s: %ld\n", names[what], got->things);
+	fflush(stdout);
+	count_begin();
+	kill_and_wait(pid);
+	back = is_back(what, before, took);
+	count_end();
+	snprintf(text, sizeof(text), "%s: all memory is back", names[what]);
+	check_true(text, back);
+}
+
 /* What the driver has counted, in KiB. */
 static long long counted_kib(void)
 {

@@ -6,6 +6,8 @@
  *        oom cgroup MIB [WHAT]
  *                             clients that take all of a memory cgroup of MIB MiB
  *        oom counted          the driver counts what a client costs
+ *        oom cost [WHAT [COUNT]]
+ *                             how much work it is to take all back that a client had
  *        oom charged          what a client has the kernel allocate is charged to its cgroup
  *
  * Prints TAP.
@@ -74,6 +76,14 @@ int main(int argc, char **argv)
 		check_charged(QUEUES, 90, 20);
 		check_charged(JOBS, 1000, 20);
 		return finish();
+	} else if (!strcmp(kind, "cost")) {
+		for (enum what what = 0; what < IN_FLIGHT; what++) {
+			long most = what == TIMESTAMPS ? 2048 : NO_END;
+
+			if (argc <= 2 || !strcmp(argv[2], names[what]))
+				check_cost(what, argc > 3 ? atol(argv[3]) : most);
+		}
+		return finish();
 	} else if (!strcmp(kind, "counted")) {
 		check_counted(VMS, 120);
 		check_counted(QUEUES, 2000);
@@ -84,7 +94,7 @@ int main(int argc, char **argv)
 		return finish();
 	} else {
 		fprintf(stderr, "usage: oom machine [WHAT] | many | flight | cgroup MIB [WHAT] |"
-			" charged | counted\n");
+			" cost [WHAT [COUNT]] | charged | counted\n");
 		return 2;
 	}
 	bystanders_stop();

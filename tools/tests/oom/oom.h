@@ -63,6 +63,12 @@ void warm_up(enum what what, long most, const char *group);
 /* A client that takes up to @most things, and all that has to be true then. */
 void check_hog(enum what what, long most, const char *group);
 
+/*
+ * Kills a client that has @most things, and has a plugin of QEMU's count the instructions until all
+ * that it had is back.
+ */
+void check_cost(enum what what, long most);
+
 /* Whether the driver counts what @most things take. */
 void check_counted(enum what what, long most);
 

@@ -175,6 +175,63 @@ piglit_gl_figures() {
 		}'
 }
 
+# piglit_gl_shorten SEED: the table that comes in, which is of the sample of SEED from its first test on, without the names of tests
+# that pass or are skipped with both: lines "result, result, @SEED:PLACES" have their places in the sample, as "1-20,22".
+piglit_gl_shorten() {
+	awk -F '\t' -v OFS='\t' -v seed="$1" '
+		function flush(group) {
+			if (first[group])
+				places[group] = places[group] (places[group] == "" ? "" : ",") first[group] \
+					(last[group] == first[group] ? "" : "-" last[group])
+			first[group] = 0
+			if (length(places[group]) > 100) line(group)
+		}
+		function line(group) {
+			if (places[group] != "") print group, "@" seed ":" places[group]
+			places[group] = ""
+		}
+		/^#/ { next }
+		{ place++ }
+		$1 == "-" || $2 == "-" { next }
+		$4 == "" && $1 ~ "^" $2 && ($2 == "pass" || $2 == "skip") {
+			group = $1 OFS $2
+			if (!(group in first)) order[n++] = group
+			if (first[group] && last[group] == place - 1) { last[group] = place; next }
+			flush(group)
+			first[group] = last[group] = place
+			next
+		}
+		{ other[others++] = $0 }
+		END {
+			for (i = 0; i < n; i++) { flush(order[i]); line(order[i]) }
+			for (i = 0; i < others; i++) print other[i]
+		}'
+}
+
+# piglit_gl_expand DIR TABLE: the table with the names that piglit_gl_shorten has left out.
+piglit_gl_expand() {
+	local seed
+	[ -e "$2" ] || return 0
+	seed=$(sed -nE '/^#/d; s/^[^\t]*\t[^\t]*\t@([0-9]+):.*/\1/p' "$2" | sort -u)
+	case $seed in
+	'') cat "$2" ;;
+	*[!0-9]*) die "$2 has samples of more than one seed" ;;
+	*)
+		awk -F '\t' -v OFS='\t' '
+			FILENAME == ARGV[1] { name[FNR] = $1; next }
+			/^#/ || $3 !~ /^@/ { print; next }
+			{
+				sub(/^@[0-9]+:/, "", $3)
+				n = split($3, part, ",")
+				for (i = 1; i <= n; i++) {
+					if (split(part[i], range, "-") == 1) range[2] = range[1]
+					for (place = range[1]; place <= range[2] + 0; place++) print $1, $2, name[place], ""
+				}
+			}' <(piglit_gl_sample "$1" "$seed" 1000000) "$2"
+		;;
+	esac
+}
+
 # piglit_gl_results TABLE: the results that a table has, as lines of the runner's.
 piglit_gl_results() {
 	[ ! -e "$1" ] || awk -F '\t' -v OFS='\t' '
@@ -189,15 +246,16 @@ piglit_gl_record() {
 # Piglit's tests of drawing, profiles quick_gl and quick_shader of Debian's piglit 0.0~git20250409.af62c0dea-2, with Mesa 26.1.6:
 # result with llvmpipe, result with asahi on the emulated GPU, name, cause where they differ. Both in the guest, but for "(host)":
 # llvmpipe of the same version on an x86-64 host. Where both of llvmpipe's results are known, 101 of 101 are the same.
+# "@SEED:PLACES" stands for the tests at these places of the order that SEED gives: they pass, or are skipped, with both.
 #
-# Of 28793 tests that need no other window system, a random sample: of the first 4000 in the order that seed $PIGLIT_SEED gives,
-# from both ends, those that are here have been run; of each 800, tests with a process of their own come last, so that these are fewer where time was
-# up. "tools/tests/piglit/gl COUNT DIR asahi" goes on with it, "gl COUNT DIR host" gives
-# llvmpipe's results, and "gl record DIR" writes this file.
+# Of 28793 tests that need no other window system, a random sample: of the first 4000 in the order of seed $PIGLIT_SEED, those that
+# are here have been run. Of each 800, tests with a process of their own come last, so that these are fewer where time was up.
+# "tools/tests/piglit/gl 4000 DIR asahi" goes on with it, "gl 4000 DIR host" gives llvmpipe's results, and "gl record DIR" writes
+# this file. "gl names" prints it with all names.
 #
 # $(piglit_gl_figures <"$1")
 #
 # There is no window: tests that cannot do without one crash with both.
 T
-	awk -F '\t' '!/^#/ && $1 != "-" && $2 != "-"' "$1"
+	piglit_gl_shorten "$PIGLIT_SEED" <"$1"
 }

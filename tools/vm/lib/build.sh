@@ -3,22 +3,24 @@
 #
 # What is built from this repository. Make and cargo know by themselves what has to be done anew.
 
-# The crates from the registry that the modules are made of, as Cargo.lock pins them. They are in the cache, as cargo waits for
-# all other builds before it takes any out of its own.
+# shellcheck source=tools/vm/lib/vendor.sh
+. "$REPO/tools/vm/lib/vendor.sh"
+
+# The crates from the registry. They are in the cache, as cargo waits for all other builds before it takes any out of its own.
 vendor() {
-	local dir=$REPO/build/vendor key from
-	key=$(hash_of "$REPO/rust/Cargo.lock")
-	[ "$(cat "$dir/.key" 2>/dev/null)" != "$key" ] || return 0
-	from=$(step vendor "$key" vendor_crates)
-	rm -rf "$dir"
-	cp -r "$from/crates" "$dir"
-	printf '%s\n' "$key" >"$dir/.key"
+	vendored_by vendor_copy
+}
+
+# vendor_copy DIR
+vendor_copy() {
+	local from
+	from=$(step vendor "$(vendor_key)" vendor_crates)
+	cp -r "$from/crates" "$1"
 }
 
 vendor_crates() {
 	rm -rf "$1/crates"
-	in_root "$(toolchain)" cargo vendor --quiet --locked --versioned-dirs --manifest-path "$REPO/rust/Cargo.toml" \
-		"$1/crates" >/dev/null
+	cargo_vendor "$1/crates" in_root "$(toolchain)"
 }
 
 # modules FLAVOUR [ARGUMENT…]: builds the modules, and prints where they are. Machines may be started side by side. Those for x86_64, and

@@ -17,7 +17,7 @@ parse_options() {
 	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' PLUGIN='' DEVICE='' DRIVES=() WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR='' PROCESSORS=2
 	MEMORY_MIB=2048 MODULES=$DEFAULT_MODULES CARRIED='' GPU_MAY_FAIL='' KERNEL_OPTIONS='' GSP='' GSP_OPTIONS=''
 	CAPTURE='' GRAPHICS='' QEMU_MACHINE="virt,gic-version=3,its=on" NO_MAP='' PORTS=() GUEST_ARCH=arm64 KERNEL_BUILD='' OWN_MODULES=''
-	CHIP=${ASAHI_CHIP:-t8103} FIRMWARE=${ASAHI_FIRMWARE:-13.5} CORES=
+	CHIP=${ASAHI_CHIP:-t8103} FIRMWARE=${ASAHI_FIRMWARE:-13.5} CORES= OTHER_IMAGE=''
 	COMMAND=()
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -40,7 +40,7 @@ parse_options() {
 			GUEST_ARCH=$2
 			shift
 			;;
-		--share | --chip | --firmware | --cores | --emu | --gsp | --plugin | --device | --drive | --modules | --carry | --timeout | --log | --processors | --memory | --kernel-options | --no-map | --port | --kernel)
+		--share | --chip | --firmware | --cores | --emu | --gsp | --plugin | --device | --drive | --modules | --carry | --timeout | --log | --processors | --memory | --kernel-options | --no-map | --port | --kernel | --image)
 			[ $# -gt 1 ] || die "$1 needs a value"
 			case $1 in
 			--share) SHARE=$(realpath "$2") ;;
@@ -61,6 +61,7 @@ parse_options() {
 			--kernel-options) KERNEL_OPTIONS=$2 ;;
 			--kernel) KERNEL_BUILD=$(realpath "$2") ;;
 			--port) PORTS+=("$2") ;;
+			--image) OTHER_IMAGE=$(realpath "$2") ;;
 			--log) LOG_DIR=$(realpath -m "$2") ;;
 			esac
 			shift
@@ -90,12 +91,27 @@ parse_options() {
 	[ -z "$SHARE" ] || [ -d "$SHARE" ] || die "--share: no directory $SHARE"
 	if [ -n "$CAPTURE" ]; then
 		[ -n "$WITH_EMU" ] || die "--capture: there is no emulator"
-		mkdir -p "$CAPTURE"
+		capture_directory
 	fi
 	if [ -z "$TIMEOUT" ]; then
 		TIMEOUT=120
 		[ "$FLAVOUR_WANTED" = plain ] || TIMEOUT=600
 	fi
+}
+
+# Makes the directory of captures, before anything is built. It is mounted in the toolchain root where it is outside, so it cannot be what
+# that root is made of.
+capture_directory() {
+	local why probe
+	case $CAPTURE in
+	*$'\n'*) die "--capture: a directory with a line break in its name" ;;
+	/ | /usr | /usr/bin | /usr/lib | /usr/sbin | /bin | /etc | /lib | /lib64 | /sbin | /proc | /proc/* | /sys | /sys/* | /dev | /dev/*)
+		die "--capture: $CAPTURE is the system's own directory"
+		;;
+	esac
+	why=$(mkdir -p "$CAPTURE" 2>&1) || die "--capture: ${why#mkdir: }"
+	probe=$(mktemp -d "$CAPTURE/.probe.XXXXXX" 2>&1) || die "--capture: ${probe#mktemp: }"
+	rmdir "$probe"
 }
 
 # Everything that the machine is made of; nothing is left to build once it runs.
@@ -114,6 +130,7 @@ machine_prepare() {
 		IMAGE=$(guest_image)
 		QEMU_ROOT=$ROOT
 	fi
+	[ -z "$OTHER_IMAGE" ] || IMAGE=$OTHER_IMAGE
 	[ -z "$GRAPHICS" ] || GRAPHICS_IMAGE=$(graphics_image)
 	# The tests have built these once for all machines.
 	if [ -z "$OWN_MODULES" ]; then
@@ -223,7 +240,9 @@ machine_end_emulator() {
 		kill "$EMULATOR_PID" 2>/dev/null || true
 		[ -z "$CAPTURE" ] || status=1
 	fi
-	wait "$EMULATOR_PID" || true
+	# What it says at its end is of captures, if it was to take any.
+	wait "$EMULATOR_PID" || [ -z "$CAPTURE" ] || status=1
+	[ -z "$CAPTURE" ] || grep -E '^agxemu: (the captures|[0-9]+ of [0-9]+ captures)' "$RUN/emulator.out" >&2 || true
 	EMULATOR_PID=
 	return $status
 }

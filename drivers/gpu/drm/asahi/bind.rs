@@ -51,7 +51,7 @@ pub(crate) enum Operation {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Invalid;
 
-/// `start..start + size`, if that is made of whole pages and does not wrap.
+/// Returns `start..start + size`, or `None` if that wraps or is not made of whole pages.
 pub(crate) fn page_range(start: u64, size: u64) -> Option<Range<u64>> {
     let aligned = start % PAGE_SIZE == 0 && size % PAGE_SIZE == 0 && size > 0;
     let end = start.checked_add(size)?;

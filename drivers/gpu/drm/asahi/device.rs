@@ -40,7 +40,7 @@ pub(crate) struct RegistrationData<'a> {
 }
 
 impl RegistrationData<'_> {
-    /// The device that the memory is for.
+    /// Returns the device that the memory is for.
     pub(crate) fn dev(&self) -> &Device<Bound> {
         self.pdev.as_ref()
     }

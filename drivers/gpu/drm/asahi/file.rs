@@ -124,7 +124,8 @@ unsafe extern "C" fn asahi_show_engines(printer: *mut c_void, dev: *mut c_void, 
     }
 }
 
-/// What fdinfo says of a client besides its handles.
+/// Tells what fdinfo says of a client besides its handles: the bytes of closed objects that the
+/// client still uses, and whether it has jobs in flight.
 ///
 /// # Safety
 ///
@@ -147,7 +148,7 @@ unsafe extern "C" fn asahi_file_usage(file: *mut c_void, closed: *mut u64, busy:
     }
 }
 
-/// `EINVAL` unless all of `fields` are zero.
+/// Returns `EINVAL` unless all of `fields` are zero.
 pub(crate) fn must_be_zero(fields: &[u64]) -> Result {
     if fields.iter().any(|&field| field != 0) {
         return Err(EINVAL);

@@ -340,7 +340,7 @@ impl Firmware {
         &self.events
     }
 
-    /// Commands to the firmware itself.
+    /// Returns the channel for commands to the firmware itself.
     pub(crate) fn control(&self) -> &Arc<Control> {
         &self.control
     }
@@ -350,7 +350,7 @@ impl Firmware {
         &self.crash
     }
 
-    /// Declares the firmware dead: it has let a command run beyond all limits.
+    /// Declares the firmware dead, and says `why` in the log.
     pub(crate) fn give_up(&self, why: fmt::Arguments<'_>) {
         let _ = self.link.give_up(why);
     }

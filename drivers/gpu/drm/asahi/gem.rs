@@ -148,7 +148,7 @@ unsafe extern "C" fn asahi_gem_charge_and_mmap(raw: *mut c_void, vma: *mut c_voi
     }
 }
 
-/// What somebody else's memory is imported into: an object without pages of its own.
+/// Creates an object without pages of its own, into which somebody else's memory is imported.
 ///
 /// # Safety
 ///

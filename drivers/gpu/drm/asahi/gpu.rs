@@ -292,18 +292,18 @@ impl Gpu {
         &self.parts.uat
     }
 
-    /// Memory for what its firmware reads and writes.
+    /// Returns the heaps, with memory for what its firmware reads and writes.
     pub(crate) fn heaps(&self) -> &Heaps {
         &self.parts.heaps
     }
 
-    /// Returns what its tasks may not free.
+    /// Returns the worker that frees what tasks may not free themselves.
     pub(crate) fn deferred(&self) -> &Arc<DeferredDropQueue> {
         &self.parts.deferred
     }
 
-    /// Queues of clients that have gone. It takes its time for each, and nobody's memory waits
-    /// behind them.
+    /// Returns the worker that closes queues of clients that have gone. It may take long for each,
+    /// so it has nothing else to do.
     pub(crate) fn closing(&self) -> &Arc<DeferredDropQueue> {
         &self.parts.closing
     }

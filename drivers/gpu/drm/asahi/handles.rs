@@ -19,7 +19,7 @@ impl<T> Handles<T> {
         }
     }
 
-    /// `ENOSPC` if there is no room for another thing. So nothing is made that would not get a
+    /// Returns `ENOSPC` if there is no room for another thing. So nothing is made that would get no
     /// number.
     pub(crate) fn check_room(&self) -> Result {
         let full = self.things.len() == self.max && self.things.iter().all(Option::is_some);
@@ -69,7 +69,7 @@ impl<T> Handles<T> {
         thing.and_then(Option::as_ref).ok_or(ENOENT)
     }
 
-    /// The first thing whose number is above `last`, and its number.
+    /// Returns the first thing whose number is above `last`, and its number.
     pub(crate) fn after(&self, last: u32) -> Option<(u32, &T)> {
         let mut rest = self.things.iter().enumerate().skip(last as usize);
         rest.find_map(|(index, thing)| Some((index as u32 + 1, thing.as_ref()?)))

@@ -16,4 +16,5 @@ mod buffer;
 mod params;
 mod queue;
 mod submit;
+mod sync_records;
 mod vm;

@@ -11,6 +11,7 @@
 //!   context 1..63  slots, lent to clients' address spaces while these have work ([`slots`])
 //! ```
 
+mod contexts;
 pub(crate) mod handoff;
 mod memory;
 mod range;

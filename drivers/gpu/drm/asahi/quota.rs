@@ -11,7 +11,7 @@
 //! | jobs that are not complete | 4096 | file | `ENOSPC` |
 //! | memory that cannot be reclaimed | half of it, three quarters from 4 GiB on | all | `ENOMEM` |
 //! | that, with what is the driver's own | an eighth more | all | `ENOMEM` |
-//! | all memory | but a sixteenth, of 256 MiB at most | all | `ENOMEM` |
+//! | available memory | a sixteenth of all, 256 MiB at most, has to be left | all | `ENOMEM` |
 //!
 //! Mesa needs one VM and a few queues for each file. Panthor has 32 VMs and 128 groups of up to 32
 //! queues, xe has 1000 jobs of a queue. What is allocated for a client is charged to its memory
@@ -25,10 +25,10 @@
 //! a client that opens many files. The heaps have a reserve: what queues and jobs need of the
 //! driver is there when buffers, and the scenes of large renders, have taken all else.
 //!
-//! That limit says nothing of a machine whose memory others have taken already. So nothing is
-//! allocated for clients either that would leave less than a sixteenth of the machine's memory,
-//! free or to be had by reclaiming caches or by swapping. What jobs wait for is held by that limit
-//! alone.
+//! That limit does not say how much memory other programs have left. So an allocation for a client
+//! also fails if less than a sixteenth of the machine's memory would be available after it. What is
+//! available is free, or can be freed: by reclaiming caches, or by swapping pages out. The fences
+//! that jobs wait for are not counted as pinned. For them this second limit is the only one.
 
 use crate::ffi;
 use core::ops::Deref;
@@ -142,6 +142,8 @@ pub(crate) struct Coming {
 }
 
 impl Coming {
+    /// Notes that `bytes` are about to be allocated.
+    ///
     /// # Errors
     ///
     /// `ENOMEM` if the machine would have too little left.
@@ -158,12 +160,12 @@ impl Coming {
 pub(crate) struct Quota(Atomic<u64>);
 
 impl Quota {
-    /// Nothing is in use.
+    /// Returns a quota of which nothing is in use.
     pub(crate) const fn new() -> Self {
         Self(Atomic::new(0))
     }
 
-    /// Nothing is in use of one that can be shared.
+    /// Returns the same, to be shared.
     pub(crate) fn new_shared() -> Result<Arc<Self>> {
         Ok(Arc::new(Self::new(), GFP_KERNEL_ACCOUNT)?)
     }

@@ -173,12 +173,12 @@ impl Vm {
         )
     }
 
-    /// The root of objects that are private to it.
+    /// Returns the root of objects that are private to it.
     pub(crate) fn root(&self) -> &Object {
         &self.root
     }
 
-    /// The part that is the driver's.
+    /// Returns the part that is the driver's.
     pub(crate) fn kernel_range(&self) -> &Range<u64> {
         &self.kernel_range
     }

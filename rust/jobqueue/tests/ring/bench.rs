@@ -143,6 +143,12 @@ impl Bench {
 
     /// Drops the queue; another one, without jobs, takes its place.
     pub(crate) fn drop_queue(&mut self) -> Result {
+        drop(self.take_queue()?);
+        Ok(())
+    }
+
+    /// Returns the queue; another one, without jobs, takes its place.
+    pub(crate) fn take_queue(&mut self) -> Result<JobQueue<MockRing>> {
         let config = Config {
             names: &NAMES,
             credits: 1,
@@ -153,8 +159,7 @@ impl Bench {
         };
         let ring = MockRing::new(Mock::new()?, None)?;
         let next = JobQueue::new(&self.scope, c"queue", ring, &config)?;
-        drop(core::mem::replace(&mut self.queue, next));
-        Ok(())
+        Ok(core::mem::replace(&mut self.queue, next))
     }
 
     pub(crate) fn prepare(
@@ -215,7 +220,11 @@ impl Bench {
     pub(crate) fn end(&self) -> Result {
         self.queue.close();
         block_on(timeout(LIMIT, self.scope.join()))?.map_err(|_| ETIME)??;
-        if !self.mock.state.lock().ended {
+        let (ended, missing) = {
+            let state = self.mock.state.lock();
+            (state.ended, state.missing)
+        };
+        if !ended || missing {
             return Err(EINVAL);
         }
         self.executor.shutdown()

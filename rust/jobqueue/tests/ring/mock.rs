@@ -51,6 +51,8 @@ pub(super) struct State {
     /// A decision is being made.
     pub(super) deciding: bool,
     pub(super) ended: bool,
+    /// Whether the ring had no shared resource when it took a job, or had one at its end.
+    pub(super) missing: bool,
     /// Number of the last job that is over, and how those since the last call ended.
     pub(super) done: u32,
     pub(super) result: Result,
@@ -102,6 +104,7 @@ impl Mock {
                     undecided: false,
                     deciding: false,
                     ended: false,
+                    missing: false,
                     done: 0,
                     result: Ok(()),
                 }),

@@ -19,6 +19,7 @@ pub(crate) use world::{
 
 use queue::{
     queue_model,
+    queue_model_pausing,
     queue_model_with, //
 };
 use submission::{
@@ -39,15 +40,42 @@ fn close_against_commit() {
     });
 }
 
+/// H22: a job is committed and the queue closed while the task is being polled, after it has
+/// received jobs and before it reads the flags. It does not end before it has received this job.
+#[test]
+fn close_against_poll() {
+    queue_model_pausing(1, |queue| {
+        queue.change(0, 0);
+        let q = queue.clone();
+        let other = thread::spawn(move || {
+            let jobs = u64::from(q.commit().is_some());
+            q.change(CLOSED, 0);
+            jobs
+        });
+        other.join().unwrap()
+    });
+}
+
 /// H22: a job is committed, and the last handle goes, while the task looks at the queue: it ends
 /// when it has had the job.
 #[test]
 fn last_handle_against_poll() {
-    queue_model(2, |queue| {
+    queue_model_pausing(2, |queue| {
         queue.change(0, 0);
         let jobs = u64::from(queue.commit().is_some());
         queue.drop_handle();
         jobs
+    });
+}
+
+/// B17: the last handle is dropped, without the lock, while the task records that a parked queue
+/// has nothing in flight: neither change of the flags is lost.
+#[test]
+fn last_handle_against_parked() {
+    queue_model(2, |queue| {
+        queue.change(PARKED, 0);
+        queue.drop_handle();
+        0
     });
 }
 

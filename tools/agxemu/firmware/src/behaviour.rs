@@ -16,6 +16,9 @@ pub struct Behaviour {
     pub stamp_bits: bool,
     /// What it writes through cached mappings is not in memory until the host has it flushed.
     pub cache: bool,
+    /// The stamps of all event slots but the first one used go on from here, as they would after
+    /// millions of commands. A test's: firmware does not write stamps by itself.
+    pub stamps: Option<u32>,
 }
 
 /// Bytes of the fragment statistics in the larger table.

@@ -46,6 +46,9 @@ impl Core {
         let work = cmd.work().clone();
         self.slots.take(&work.stamps)?;
         let value = self.check_stamps(info, &work)?;
+        if let Some(from) = self.behaviour.stamps {
+            self.slots.move_on(&self.mem, &work.stamps, from)?;
+        }
         self.check_scene(info, &mut cmd)?;
         let owner = Owner {
             info,

@@ -45,7 +45,7 @@ impl Default for Options {
             trace: false,
             tvb_pages: None,
             overflow: Overflow::default(),
-            engine: Engine::Interpreter,
+            engine: Engine::COMPILED,
         }
     }
 }

@@ -21,7 +21,7 @@
 //! # Captures
 //!
 //! With a capture directory, memory is written out at INIT and at each doorbell, before anything is
-//! done about the message. See [`capture`] for the format.
+//! done about the message: see [`capture`].
 
 pub mod behaviour;
 mod cache;
@@ -41,6 +41,7 @@ pub mod memory;
 pub mod microsequence;
 pub mod panic;
 pub mod queue;
+pub mod record;
 pub mod report;
 pub mod ring;
 pub mod script;
@@ -60,7 +61,6 @@ mod start;
 mod streams;
 mod submit;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use agx_abi::message;
@@ -130,12 +130,6 @@ pub struct Firmware {
     counters: Counters,
 }
 
-impl Drop for Firmware {
-    fn drop(&mut self) {
-        self.finish_captures();
-    }
-}
-
 impl Firmware {
     /// Firmware of `part` that was just started.
     pub fn new(machine: Arc<dyn Machine>, part: Part, script: Script) -> Self {
@@ -173,24 +167,19 @@ impl Firmware {
         matches!(&self.state, State::Running(core) if core.is_busy())
     }
 
-    /// Captures memory into `directory` from now on.
-    pub fn capture_to(&mut self, directory: PathBuf) {
-        match Capture::new(directory, self.part) {
-            Ok(capture) => self.capture = Some(capture),
-            Err(error) => self.no_more_captures(&error),
-        }
+    /// Captures memory from now on.
+    pub fn set_capture(&mut self, capture: Option<Capture>) {
+        self.capture = capture;
     }
 
-    /// Waits until all captures are written, and takes no more.
-    pub fn finish_captures(&mut self) {
-        let result = self.capture.take().map(|mut capture| capture.finish());
-        if let Some(Err(error)) = result {
-            self.no_more_captures(&error);
-        }
+    /// Returns whether it captures memory.
+    pub fn captures(&self) -> bool {
+        self.capture.is_some()
     }
 
-    fn no_more_captures(&self, error: &std::io::Error) {
-        self.warn(&format!("capture failed, no more captures: {error}"));
+    /// Takes no more captures; returns what took them, for another firmware to go on with.
+    pub fn take_capture(&mut self) -> Option<Capture> {
+        self.capture.take()
     }
 
     /// Returns what happened so far.
@@ -268,7 +257,7 @@ impl Firmware {
             bail!("INIT sent twice");
         }
         let va = message::init_address(message);
-        self.take_capture("init", message, va);
+        self.capture_memory("init", message, va);
         let mem = Memory::new(
             self.machine.clone(),
             self.part.firmware.abi,
@@ -304,7 +293,7 @@ impl Firmware {
             },
             State::Crashed => return Ok(()),
         };
-        self.take_capture(&what.name(), message, va);
+        self.capture_memory(&what.name(), message, va);
         match (&mut self.state, what) {
             (_, Doorbell::Unknown) => self.warn(&format!("unknown doorbell {message:#018x}")),
             (State::Running(core), what) => core.doorbell(what)?,
@@ -313,7 +302,7 @@ impl Firmware {
         Ok(())
     }
 
-    fn take_capture(&mut self, ring: &str, message: u64, init_data: u64) {
+    fn capture_memory(&mut self, ring: &str, message: u64, init_data: u64) {
         let Some(capture) = &mut self.capture else {
             return;
         };
@@ -333,8 +322,7 @@ impl Firmware {
             io,
         };
         if let Err(error) = capture.take(&*self.machine, &event) {
-            self.no_more_captures(&error);
-            self.capture = None;
+            self.warn(&format!("no more captures: {error}"));
         }
     }
 }

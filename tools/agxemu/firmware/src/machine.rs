@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use agxemu_gpu::backing::HostPage;
+
 use agxemu_gpu::fault::AccessError;
+pub use emulated_guest::OutsideRam;
 
 /// The party that an access has the rights of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,10 +37,6 @@ pub struct Mapping {
     /// The page.
     pub page: Page,
 }
-
-/// Address of something outside the RAM of the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OutsideRam(pub u64);
 
 /// Importance of a line in the emulator's log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

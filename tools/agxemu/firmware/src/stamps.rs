@@ -25,6 +25,8 @@ pub struct Slots {
     places: [Option<(u64, u64)>; SLOTS],
     /// Event bits collected for each notifier.
     collected: BTreeMap<u64, u128>,
+    /// Stamps were moved on.
+    moved: bool,
 }
 
 impl Default for Slots {
@@ -33,6 +35,7 @@ impl Default for Slots {
             owners: [None; SLOTS],
             places: [None; SLOTS],
             collected: BTreeMap::new(),
+            moved: false,
         }
     }
 }
@@ -84,6 +87,21 @@ impl Slots {
                 "{what} of slot {} moves from {old:#x} to {new:#x} with commands open",
                 stamps.slot
             );
+        }
+        Ok(())
+    }
+
+    /// Has the stamps of all other slots go on from `value`, when the first command has shown where
+    /// they are. They are taken to be in arrays by slot, as those of the driver of this tree are.
+    pub fn move_on(&mut self, mem: &Memory, first: &Stamps, value: u32) -> Fw<()> {
+        if std::mem::replace(&mut self.moved, true) {
+            return Ok(());
+        }
+        for slot in (0..SLOTS as u64).filter(|slot| *slot != u64::from(first.slot)) {
+            for stamp in [first.host, first.fw] {
+                let array = stamp.wrapping_sub(4 * u64::from(first.slot));
+                mem.set_u32(array.wrapping_add(4 * slot), value)?;
+            }
         }
         Ok(())
     }

@@ -10,10 +10,13 @@ mod config;
 mod lines;
 mod memory;
 
+use std::env;
 use std::path::Path;
+use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread;
 
-use agxemu_soc::ram::Ram;
+use emulated_guest::ram::Ram;
 use vfio_user::Server;
 
 pub use crate::backend::Function;
@@ -75,5 +78,62 @@ impl Socket {
         self.0
             .run(&mut Function::new(identity, device, lines))
             .map_err(|e| format!("connection to the virtual machine: {e}"))
+    }
+
+    /// Serves one virtual machine, as [`Socket::serve`] does, beside a thread that runs what the
+    /// device does by itself. `stop` has to end it. Returns what both came to.
+    ///
+    /// # Errors
+    ///
+    /// The thread could not be started, or panicked.
+    pub fn serve_beside<D: Device, R: Send + 'static>(
+        &self,
+        identity: Identity,
+        device: Arc<D>,
+        lines: MsiLines,
+        (name, run): (&str, impl FnOnce() -> R + Send + 'static),
+        stop: impl FnOnce(),
+    ) -> Result<(Result<(), String>, R), String> {
+        let thread = thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(run)
+            .map_err(|e| format!("thread {name}: {e}"))?;
+        let result = self.serve(identity, device, lines);
+        stop();
+        let ran = thread
+            .join()
+            .map_err(|_| format!("the thread {name} panicked"))?;
+        Ok((result, ran))
+    }
+}
+
+/// What the program of a device is: by its arguments it serves one virtual machine. Prints what is
+/// wrong, and how it is used.
+pub fn program<A>(
+    name: &str,
+    usage: &str,
+    parse: impl FnOnce(env::Args) -> Result<A, String>,
+    serve: impl FnOnce(A) -> Result<(), String>,
+) -> ExitCode {
+    if env::args().any(|argument| argument == "--help") {
+        println!("{usage}");
+        return ExitCode::SUCCESS;
+    }
+    let mut arguments = env::args();
+    // The program's own name.
+    arguments.next();
+    let arguments = match parse(arguments) {
+        Ok(arguments) => arguments,
+        Err(e) => {
+            eprintln!("{name}: {e}\n\n{usage}");
+            return ExitCode::from(2);
+        }
+    };
+    match serve(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("{name}: {e}");
+            ExitCode::FAILURE
+        }
     }
 }

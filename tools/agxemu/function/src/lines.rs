@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use agxemu_soc::soc::Lines;
+use emulated_guest::Lines;
 
 /// Vectors of the capability.
 pub const VECTORS: usize = 4;

@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::ptr;
 
-use agxemu_soc::ram::Backing;
+use emulated_guest::ram::Backing;
 
 /// A part of a file, mapped shared.
 ///

@@ -5,7 +5,6 @@
 //! The control stream is followed to its end through the page tables of the job, and each launch is
 //! executed: threadgroups on several host threads, each with its SIMD groups as coroutines.
 
-pub mod backing;
 pub mod cdm;
 mod cycle;
 pub mod execute;
@@ -14,11 +13,14 @@ pub mod host;
 pub mod job;
 pub mod launch;
 pub mod render;
+pub mod replay;
 pub mod texture;
 pub mod threadgroup;
 pub mod tlb;
 pub mod trace;
 pub mod usc;
+
+pub use emulated_guest::backing;
 
 use fault::{AccessError, Fault, Unit};
 

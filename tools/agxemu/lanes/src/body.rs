@@ -49,6 +49,8 @@ pub struct Body<'a> {
     /// Rows, by number of the pointer: address of the part in the first one.
     bases: [ir::Value; 7],
     constants: HashMap<u32, Value>,
+    /// Halves and words of the uniform file that were read, by place and number of bits.
+    uniforms: HashMap<(usize, u32), Value>,
     operations: usize,
 }
 
@@ -75,6 +77,7 @@ impl<'a> Body<'a> {
             pointers,
             bases,
             constants: HashMap::new(),
+            uniforms: HashMap::new(),
             operations: 0,
         }
     }
@@ -171,9 +174,14 @@ impl<'a> Body<'a> {
     /// If there is no such half.
     pub fn uniform_half(&mut self, at: usize) -> Value {
         assert!(at < UNIFORMS);
+        if let Some(&known) = self.uniforms.get(&(at, 16)) {
+            return known;
+        }
         let base = self.pointers[place::UNIFORMS as usize];
         let half = (self.ins()).uload16(types::I32, fixed(), base, 2 * at as i32);
-        Value(self.ins().splat(types::I32X4, half))
+        let value = Value(self.ins().splat(types::I32X4, half));
+        self.uniforms.insert((at, 16), value);
+        value
     }
 
     /// Returns 32 bits of the uniform file from a half on, in all lanes.
@@ -183,9 +191,14 @@ impl<'a> Body<'a> {
     /// If there is no such half, or no next one.
     pub fn uniform_word(&mut self, at: usize) -> Value {
         assert!(at + 1 < UNIFORMS);
+        if let Some(&known) = self.uniforms.get(&(at, 32)) {
+            return known;
+        }
         let base = self.pointers[place::UNIFORMS as usize];
         let word = (self.ins()).load(types::I32, fixed(), base, 2 * at as i32);
-        Value(self.ins().splat(types::I32X4, word))
+        let value = Value(self.ins().splat(types::I32X4, word));
+        self.uniforms.insert((at, 32), value);
+        value
     }
 
     /// Returns A (0), B (1) or C (2) of a plane for the quad that the part is.

@@ -88,6 +88,27 @@ impl Body<'_> {
         Value(self.ins().fcmp(code, a, b))
     }
 
+    /// a where a < b, b elsewhere.
+    pub fn float_smaller(&mut self, a: Value, b: Value) -> Value {
+        let (a, b) = (self.floats(a), self.floats(b));
+        let smaller = self.ins().fcmp(FloatCC::LessThan, a, b);
+        self.float_pick(smaller, a, b)
+    }
+
+    /// a where b < a, b elsewhere.
+    pub fn float_larger(&mut self, a: Value, b: Value) -> Value {
+        let (a, b) = (self.floats(a), self.floats(b));
+        let larger = self.ins().fcmp(FloatCC::LessThan, b, a);
+        self.float_pick(larger, a, b)
+    }
+
+    /// In this form a CPU may have one instruction for it.
+    fn float_pick(&mut self, mask: ir::Value, a: ir::Value, b: ir::Value) -> Value {
+        let mask = self.cast(mask, types::F32X4);
+        let picked = self.ins().bitselect(mask, a, b);
+        self.bits(picked)
+    }
+
     /// All ones where a = b.
     pub fn float_equal(&mut self, a: Value, b: Value) -> Value {
         self.float_compare(FloatCC::Equal, a, b)

@@ -26,6 +26,7 @@ usage: agxemu --socket PATH --region NAME=START,SIZE … [OPTION…]
   --fault RULE           something goes wrong; may be repeated
   --hardware NAME,…      hardware or firmware behaves as they may; may be repeated
   --capture DIR          write memory out at each doorbell
+  --record STEP,DIR      write each STEPth render command to DIR, for agx-replay
   --threads N            host threads that a job is spread over (default: one for each core)
   --budget N             instructions that one SIMD group may execute before its shader counts as
                          endless
@@ -33,8 +34,8 @@ usage: agxemu --socket PATH --region NAME=START,SIZE … [OPTION…]
                          gives it
   --tvb-overflow WHAT    what a full one leads to: partial (default), the frame is shaded in parts;
                          grow, the driver is asked for more first
-  --engine NAME          what runs shaders: interpreter (default); compiled, code of the host's CPU
-                         where that is possible
+  --engine NAME          what runs shaders: compiled (default), code of the host's CPU for what runs
+                         often, if the host can run it; interpreted
   --trace                log every instruction and memory access of shaders
   --log FILE             log to FILE instead of standard error
   --tlbi FILE            make FILE for the plugin tlbi/plugin.c of QEMU, and report translations
@@ -65,6 +66,7 @@ hardware
   strict         all of these, with 1500 and 300 ms
   once           interrupt lines are signalled once each time, so that what is lost is lost
   always-on      the same domain, of which the device tree says that it is always on
+  stamps:0xV     stamps of event slots go on from V when the first command has run: a multiple of 0x100
   poison         accesses to pages that the guest has freed are reported; it has to run with
                  page_poison=1";
 
@@ -82,10 +84,12 @@ pub struct Arguments {
     pub trouble: Vec<Trouble>,
     /// `--hardware`
     pub hardware: Hardware,
-    /// `--threads`, `--budget`, `--trace`, `--tvb-pages`, `--tvb-overflow`
+    /// `--threads`, `--budget`, `--trace`, `--tvb-pages`, `--tvb-overflow`, `--engine`
     pub gpu: gpu::Options,
     /// `--capture`
     pub capture: Option<PathBuf>,
+    /// `--record`: directory and step
+    pub record: Option<(PathBuf, u64)>,
     /// `--tlbi`
     pub tlbi: Option<PathBuf>,
     /// `--stats`
@@ -113,6 +117,7 @@ impl Arguments {
             hardware: Hardware::default(),
             gpu: gpu::Options::default(),
             capture: None,
+            record: None,
             tlbi: None,
             stats: None,
             log: None,
@@ -138,6 +143,7 @@ impl Arguments {
                 "--trace" => this.gpu.trace = true,
                 "--engine" => this.gpu.engine = value()?.parse()?,
                 "--capture" => this.capture = Some(value()?.into()),
+                "--record" => this.record = Some(record(&option, &value()?)?),
                 "--log" => this.log = Some(value()?.into()),
                 "--tlbi" => this.tlbi = Some(value()?.into()),
                 "--stats" => this.stats = Some(value()?.into()),
@@ -191,6 +197,13 @@ fn positive(option: &str, value: &str) -> Result<u64, String> {
     }
 }
 
+fn record(option: &str, value: &str) -> Result<(PathBuf, u64), String> {
+    let Some((step, directory)) = value.split_once(',') else {
+        return Err(format!("{option}: {value:?} is not STEP,DIR"));
+    };
+    Ok((directory.into(), positive(option, step)?))
+}
+
 fn pages(option: &str, value: &str) -> Result<u32, String> {
     let pages = positive(option, value)?;
     u32::try_from(pages).map_err(|_| format!("{option}: {value} are too many"))
@@ -199,6 +212,7 @@ fn pages(option: &str, value: &str) -> Result<u32, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use agx_isa::exec::Engine;
     use agxemu_firmware::tvb::Overflow;
 
     fn parse(text: &str) -> Result<Arguments, String> {
@@ -214,7 +228,7 @@ mod tests {
         let a = parse(&format!(
             "--socket s {REGIONS} --chip t6002 --cores 0xff --firmware 12.3 --fault hang:2 --fault no-hello --capture d \
              --threads 3 --budget 1000 --hardware ids,slow-init:7 --tlbi t --tvb-pages 5 \
-             --tvb-overflow grow"
+             --tvb-overflow grow --record 3,r --engine interpreted"
         ))
         .unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(a.socket, PathBuf::from("s"));
@@ -225,6 +239,8 @@ mod tests {
         assert!(a.script.job(2).is_some() && a.capture.is_some());
         assert!(a.hardware.ids && a.hardware.firmware.initialize_ms == 7);
         assert_eq!(a.tlbi, Some(PathBuf::from("t")));
+        assert_eq!(a.record, Some((PathBuf::from("r"), 3)));
+        assert_eq!(a.gpu.engine, Engine::Interpreter);
     }
 
     #[test]
@@ -266,6 +282,12 @@ mod tests {
             error("--tvb-overflow halt"),
             "\"halt\" is nothing that a full buffer leads to"
         );
+        assert_eq!(error("--record r"), "--record: \"r\" is not STEP,DIR");
+        assert_eq!(
+            error("--record 0,r"),
+            "--record: \"0\" is no number of anything"
+        );
+        assert_eq!(error("--engine fast"), "no engine is called fast");
         assert_eq!(error("-v"), "unknown option -v");
     }
 }

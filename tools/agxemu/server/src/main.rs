@@ -8,11 +8,13 @@ mod tlbi;
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::thread;
 
 use agx_isa::exec::{statistics, Engine};
+use agxemu_firmware::capture::{Capture, Figures};
 use agxemu_firmware::core::MS;
+use agxemu_firmware::gpu::Renderer;
 use agxemu_firmware::machine::Level;
+use agxemu_firmware::record::Recorder;
 use agxemu_soc::coprocessor::{self, Config};
 use agxemu_soc::device::Device;
 use agxemu_soc::options::Trouble;
@@ -24,24 +26,7 @@ use crate::function::{Agx, IDENTITY};
 use crate::tlbi::Ring;
 
 fn main() -> ExitCode {
-    if std::env::args().any(|argument| argument == "--help") {
-        println!("{}", arguments::USAGE);
-        return ExitCode::SUCCESS;
-    }
-    let arguments = match Arguments::parse(std::env::args().skip(1)) {
-        Ok(arguments) => arguments,
-        Err(e) => {
-            eprintln!("agxemu: {e}\n\n{}", arguments::USAGE);
-            return ExitCode::from(2);
-        }
-    };
-    match serve(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            eprintln!("agxemu: {e}");
-            ExitCode::FAILURE
-        }
-    }
+    pci_function::program("agxemu", arguments::USAGE, Arguments::parse, serve)
 }
 
 fn serve(arguments: Arguments) -> Result<(), String> {
@@ -65,12 +50,27 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         _ => None,
     });
 
+    let capture = match arguments.capture {
+        Some(directory) => {
+            let named = |e| format!("--capture {}: {e}", directory.display());
+            Some(Capture::new(directory.clone(), arguments.part).map_err(named)?)
+        }
+        None => None,
+    };
     let stats = arguments.stats;
     let mut gpu = arguments.gpu;
     let engine = gpu.engine.check();
     if engine.is_err() {
         gpu.engine = Engine::Interpreter;
     }
+    let renderer = match arguments.record {
+        None => None,
+        Some((directory, step)) => {
+            let recorder = Recorder::new(directory.clone(), step);
+            let recorder = recorder.map_err(|e| format!("{}: {e}", directory.display()))?;
+            Some(Arc::new(recorder) as Arc<dyn Renderer>)
+        }
+    };
     let lines = MsiLines::default();
     let soc = Soc::new(
         arguments.regions,
@@ -100,8 +100,8 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         gpu,
         script: arguments.script,
         trouble: arguments.trouble,
-        capture: arguments.capture,
         hardware: arguments.hardware,
+        renderer,
     };
 
     let socket = Socket::new(&arguments.socket, &IDENTITY)?;
@@ -109,19 +109,14 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         soc: soc.clone(),
         device: device.clone(),
     };
-    let firmware = thread::Builder::new()
-        .name("firmware".to_owned())
-        .spawn({
-            let soc = soc.clone();
-            move || coprocessor::run(&soc, &config)
-        })
-        .map_err(|e| format!("firmware thread: {e}"))?;
-
-    let result = socket.serve(IDENTITY, Arc::new(agx), lines);
-    soc.quit();
-    let counters = firmware
-        .join()
-        .map_err(|_| "the firmware thread panicked".to_owned())?;
+    let run = {
+        let soc = soc.clone();
+        move || coprocessor::run(&soc, &config, capture)
+    };
+    let (result, (counters, capture)) =
+        socket.serve_beside(IDENTITY, Arc::new(agx), lines, ("firmware", run), || {
+            soc.quit()
+        })?;
     let (reads, writes) = device.accesses();
     let summary = format!(
         "{} jobs started, {} completed, {} doorbells, {} events, {} interrupts and {} again, \
@@ -153,13 +148,16 @@ fn serve(arguments: Arguments) -> Result<(), String> {
             engine.microseconds / 1000,
         ),
     );
+    let (captures, written) = finish(capture);
     if let Some(path) = stats {
         let json = format!(
             "{{\"jobs\": {}, \"interrupts\": {}, \"mmio_reads\": {reads}, \"mmio_writes\": {writes}, \
              \"launches\": {}, \"threads\": {}, \"instructions\": {}, \"gpu_ms\": {}, \
              \"raised_again\": {}, \"stale\": {}, \"freed\": {}, \
              \"asleep\": {}, \"gated\": {}, \"cuts\": {}, \"remapped\": {}, \"overflows\": {}, \
-             \"compiled\": {}, \"interpreted\": {}, \"runs\": {}, \"compile_ms\": {}}}\n",
+             \"compiled\": {}, \"interpreted\": {}, \"runs\": {}, \"compile_ms\": {}, \
+             \"captures\": {}, \"captures_left_out\": {}, \"captures_held_ms\": {}, \
+             \"capture_longest_ms\": {}}}\n",
             counters.completed,
             soc.interrupts(),
             counters.launches,
@@ -178,8 +176,32 @@ fn serve(arguments: Arguments) -> Result<(), String> {
             engine.interpreted,
             engine.runs,
             engine.microseconds / 1000,
+            captures.taken,
+            captures.left_out,
+            captures.held.as_millis(),
+            captures.longest.as_millis(),
         );
         std::fs::write(&path, json).map_err(|e| format!("statistics {}: {e}", path.display()))?;
     }
-    result
+    result.and(written)
+}
+
+/// Waits until captures are written; returns their figures, and why some are not there.
+fn finish(capture: Option<Capture>) -> (Figures, Result<(), String>) {
+    let Some(mut capture) = capture else {
+        return (Figures::default(), Ok(()));
+    };
+    let written = capture.finish();
+    let figures = capture.figures();
+    if figures.left_out != 0 {
+        let all = figures.taken + figures.left_out;
+        println!(
+            "agxemu: {} of {all} captures were left out, as the disk was behind",
+            figures.left_out
+        );
+    }
+    (
+        figures,
+        written.map_err(|e| format!("the captures are not complete: {e}")),
+    )
 }

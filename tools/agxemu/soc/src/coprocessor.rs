@@ -11,18 +11,19 @@
 //! The handoff is answered whenever the host gets to it: before RTKit's dialogue, as Linux does, or
 //! in its midst, with the first buffer that is mapped. What goes to the firmware waits for it.
 
+mod buffers;
+
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agx_abi::message;
+use agxemu_firmware::capture::Capture;
 use agxemu_firmware::gpu;
-use agxemu_firmware::machine::{Level, Machine, Role};
+use agxemu_firmware::machine::{Level, Machine};
 use agxemu_firmware::script::Script;
 use agxemu_firmware::{Counters, Firmware};
 
-use crate::crashlog;
 use crate::hardware::Hardware;
 use crate::mailbox::Message;
 use crate::options::Trouble;
@@ -38,8 +39,6 @@ const IMAGE_PERIOD: Duration = Duration::from_millis(20);
 const LEFT_PERIOD: Duration = Duration::from_millis(5);
 /// How often stale translations are looked for.
 const STALE_PERIOD: Duration = Duration::from_millis(100);
-/// Page size.
-const PAGE: u64 = 0x4000;
 /// The doorbell of the device control ring.
 const DEVICE_CONTROL: Message = (
     message::message(
@@ -58,21 +57,30 @@ pub struct Config {
     pub script: Script,
     /// What goes wrong around it.
     pub trouble: Vec<Trouble>,
-    /// Where captures go.
-    pub capture: Option<PathBuf>,
     /// What hardware and firmware do.
     pub hardware: Hardware,
+    /// What renders, if it is not the emulated GPU as it is.
+    pub renderer: Option<Arc<dyn gpu::Renderer>>,
 }
 
 /// Runs until the emulator ends; returns what the firmware did in all its lives.
-pub fn run(soc: &Arc<Soc>, config: &Config) -> Counters {
+///
+/// They go on with the same `capture`, which is returned, too: what it has still to write holds up
+/// no start.
+pub fn run(
+    soc: &Arc<Soc>,
+    config: &Config,
+    mut capture: Option<Capture>,
+) -> (Counters, Option<Capture>) {
     let mut total = Counters::default();
     while !soc.signal().quit {
         let mut life = Life::new(soc.clone(), config);
+        life.firmware.set_capture(capture);
         life.run();
         total = sum(total, life.total());
+        capture = life.firmware.take_capture();
     }
-    total
+    (total, capture)
 }
 
 fn sum(a: Counters, b: Counters) -> Counters {
@@ -97,6 +105,9 @@ fn firmware(soc: &Arc<Soc>, config: &Config) -> Firmware {
     let mut firmware = Firmware::new(soc.clone(), soc.part, config.script.clone());
     firmware.set_gpu(config.gpu);
     firmware.set_behaviour(config.hardware.firmware);
+    if let Some(renderer) = &config.renderer {
+        firmware.set_renderer(renderer.clone());
+    }
     firmware
 }
 
@@ -132,7 +143,7 @@ impl<'a> Life<'a> {
     fn new(soc: Arc<Soc>, config: &'a Config) -> Self {
         let generation = soc.signal().generation;
         let firmware = firmware(&soc, config);
-        let mut life = Self {
+        Self {
             soc,
             config,
             generation,
@@ -148,19 +159,11 @@ impl<'a> Life<'a> {
             held: VecDeque::new(),
             left: None,
             commands: 0,
-        };
-        life.set_up_capture();
-        life
+        }
     }
 
     fn total(&self) -> Counters {
         sum(self.before, self.firmware.counters())
-    }
-
-    fn set_up_capture(&mut self) {
-        if let Some(directory) = &self.config.capture {
-            self.firmware.capture_to(directory.clone());
-        }
     }
 
     fn has(&self, trouble: &Trouble) -> bool {
@@ -283,7 +286,7 @@ impl<'a> Life<'a> {
     /// With captures, which take their time, all are taken out of the mailbox first: a host may
     /// give up a coprocessor whose mailbox stays full.
     fn next_message(&mut self) -> Option<Message> {
-        if self.config.capture.is_some() {
+        if self.firmware.captures() {
             let rest = std::iter::from_fn(|| self.receive());
             let rest: Vec<Message> = rest.collect();
             self.inbox.extend(rest);
@@ -339,8 +342,9 @@ impl<'a> Life<'a> {
                 self.soc.note(Level::Info, "coprocessor asleep");
                 self.before = self.total();
                 self.commands = 0;
+                let capture = self.firmware.take_capture();
                 self.firmware = firmware(&self.soc, self.config);
-                self.set_up_capture();
+                self.firmware.set_capture(capture);
             }
         }
     }
@@ -392,71 +396,5 @@ impl<'a> Life<'a> {
                 None
             }
         }
-    }
-
-    /// The end: the crash log, if the host has given memory for it.
-    fn crash(&mut self, reason: &str) {
-        if self.dead {
-            return;
-        }
-        self.dead = true;
-        if self.commands > 0 {
-            self.left = Some(self.soc.is_host_mapped());
-        }
-        self.soc
-            .note(Level::Warn, &format!("coprocessor crashed: {reason}"));
-        let Some(notification) = self.rtkit.crash() else {
-            self.soc
-                .note(Level::Warn, "the host has given no crash log buffer");
-            return;
-        };
-        let mut log = crashlog::build(reason, self.soc.ticks());
-        let (va, size) = self.rtkit.crashlog.map_or((0, 0), |b| (b.va, b.size));
-        log.truncate(size as usize);
-        if let Err(e) = self.write(va, &log) {
-            self.soc.note(Level::Warn, &format!("crash log: {e}"));
-        }
-        self.send(notification);
-    }
-
-    /// Writes an entry of the syslog: a header of 8 bytes, the task's name, the text.
-    fn syslog(&mut self, text: &str) {
-        let Some(buffer) = self.rtkit.syslog else {
-            return;
-        };
-        let stride = 0x20 + rtkit::SYSLOG_TEXT;
-        let entries = rtkit::SYSLOG_ENTRIES.min(buffer.size / stride);
-        let Some(index) = self.syslog_index.checked_rem(entries) else {
-            return;
-        };
-        let mut entry = vec![0; stride as usize];
-        let name = b"rtk_ep_work";
-        entry[8..8 + name.len()].copy_from_slice(name);
-        let text = &text.as_bytes()[..text.len().min(rtkit::SYSLOG_TEXT as usize - 1)];
-        entry[0x20..0x20 + text.len()].copy_from_slice(text);
-        match self.write(buffer.va + index * stride, &entry) {
-            Ok(()) => self.send(Rtkit::syslog(index)),
-            Err(e) => self.soc.note(Level::Warn, &format!("syslog: {e}")),
-        }
-        self.syslog_index += 1;
-    }
-
-    /// Writes to the coprocessor's address space.
-    fn write(&self, va: u64, mut bytes: &[u8]) -> Result<(), String> {
-        let mut at = va;
-        while !bytes.is_empty() {
-            let room = (PAGE - at % PAGE) as usize;
-            let (now, rest) = bytes.split_at(room.min(bytes.len()));
-            let page = self
-                .soc
-                .translate(0, at, Role::Firmware, true)
-                .map_err(|e| format!("{at:#x}: {:?}", e.reason))?;
-            self.soc
-                .write_phys(page.pa + at % PAGE, now)
-                .map_err(|e| format!("{:#x} is no RAM", e.0))?;
-            at += now.len() as u64;
-            bytes = rest;
-        }
-        Ok(())
     }
 }

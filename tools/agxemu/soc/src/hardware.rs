@@ -20,6 +20,7 @@
 //! | `once` | interrupt lines are signalled when they become active, and not again |
 //! | `always-on` | the same power domain, of which the device tree says that it is always on |
 //! | `poison` | accesses to pages that the guest has freed are reported |
+//! | `stamps:VALUE` | stamps of event slots go on from VALUE, near their wrap for example |
 //!
 //! Without power, registers do not answer, and the coprocessor's state is lost. With `poison` the
 //! guest has to run with `page_poison=1`.
@@ -33,6 +34,7 @@
 //! | 0x1 | forgets all, and does not come back by 0x220 \[I\] |
 //! | 0x0 | the same \[I\] |
 
+use agx_abi::event::STAMP_STEP;
 use agxemu_firmware::behaviour::Behaviour;
 
 /// What `strict` waits with Initialize.
@@ -73,7 +75,7 @@ pub struct Hardware {
     pub poison: bool,
     /// `slow-boot`, in milliseconds
     pub boot_ms: u64,
-    /// `statistics`, `stamp-bits`, `cache`, `slow-init`, `slow-halt`
+    /// `statistics`, `stamp-bits`, `cache`, `slow-init`, `slow-halt`, `stamps`
     pub firmware: Behaviour,
 }
 
@@ -95,6 +97,7 @@ impl Hardware {
             large_statistics: true,
             stamp_bits: true,
             cache: true,
+            stamps: None,
         },
     };
 
@@ -109,6 +112,15 @@ impl Hardware {
 
     fn add_one(&mut self, text: &str) -> Result<(), String> {
         let bad = || format!("{text:?} is nothing that hardware does (--help lists what is)");
+        if let Some(value) = text.strip_prefix("stamps:0x") {
+            let value = u32::from_str_radix(value, 16).map_err(|_| bad())?;
+            // Commands are a whole step apart.
+            if value % STAMP_STEP != 0 {
+                return Err(bad());
+            }
+            self.firmware.stamps = Some(value);
+            return Ok(());
+        }
         if let Some((name, ms)) = text.split_once(':') {
             let ms = ms.parse().map_err(|_| bad())?;
             match name {
@@ -173,7 +185,20 @@ mod tests {
         assert_eq!(strict.domain, Domain::AlwaysOn);
         assert_eq!(strict.firmware.initialize_ms, 2);
         assert!(strict.poison && !strict.once);
-        for text in ["", "x", "image,", "slow-init", "slow-init:", "ids:1"] {
+        strict.add("stamps:0xffffe000").unwrap();
+        assert_eq!(strict.firmware.stamps, Some(0xffff_e000));
+        for text in [
+            "",
+            "x",
+            "image,",
+            "slow-init",
+            "slow-init:",
+            "ids:1",
+            "stamps",
+            "stamps:5",
+            "stamps:0x1",
+            "stamps:0x1ffffe000",
+        ] {
             assert!(h.add(text).is_err(), "{text:?}");
         }
     }

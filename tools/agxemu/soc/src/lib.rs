@@ -23,11 +23,12 @@ pub mod hardware;
 pub mod mailbox;
 pub mod options;
 pub mod overlay;
-pub mod ram;
 pub mod rtkit;
 pub mod shadow;
 pub mod soc;
 pub mod uat;
+
+pub use emulated_guest::ram;
 
 mod book;
 mod clock;

@@ -23,11 +23,7 @@ use crate::power::Power;
 use crate::ram::Ram;
 use crate::uat::Uat;
 
-/// Interrupt lines to the host.
-pub trait Lines: Send + Sync {
-    /// An edge on `vector`.
-    fn pulse(&self, vector: u32);
-}
+pub use emulated_guest::Lines;
 
 /// What the firmware thread has to know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -99,7 +99,8 @@ impl<'a> Blobs<'a> {
         })
     }
 
-    /// Whether they fit this machine and this driver, as far as is known before the GPU has power.
+    /// Checks that they fit this machine and this driver, as far as is known before the GPU has
+    /// power.
     pub(crate) fn check(&self, expected: &Expected<'_>) -> Result<(), BlobError> {
         let (abi, b) = (self.abi, self.hw_cal_b);
         for (name, found, expected) in [
@@ -171,7 +172,7 @@ pub(crate) struct Cores {
 }
 
 impl Cores {
-    /// Whether the GPU has as many.
+    /// Checks that the GPU has as many.
     pub(crate) fn check(self, id: &GpuId) -> Result<(), BlobError> {
         let expected = self.clusters * id.cores;
         if self.found == expected {

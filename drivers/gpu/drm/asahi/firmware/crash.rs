@@ -33,7 +33,7 @@ pub(crate) struct Crash {
 }
 
 impl Crash {
-    /// Not set. It is set with `scope` at the latest.
+    /// Returns a flag that is not set. It is set when `scope` is cancelled, at the latest.
     pub(super) fn new(scope: &Scope, uat: &Arc<Uat>) -> Result<Self> {
         Ok(Self {
             alive: scope.child(c"alive")?,
@@ -59,7 +59,7 @@ impl Crash {
         self.alive.is_cancelled()
     }
 
-    /// `ENODEV` if it is set.
+    /// Returns `ENODEV` if it is set.
     pub(crate) fn check(&self) -> Result {
         if self.is_set() {
             Err(ENODEV)

@@ -199,7 +199,7 @@ impl Events {
         self.pool.wake_first();
     }
 
-    /// The firmware has flagged the slots whose bits are set: their stamps have grown.
+    /// Reads the stamps of the slots whose bits are set, as the firmware has flagged them.
     pub(super) fn flag(&self, bits: [u32; SLOTS / 32]) {
         for (i, slot) in self.slots.iter().enumerate() {
             if bits[i / 32] & (1 << (i % 32)) != 0 {
@@ -208,7 +208,7 @@ impl Events {
         }
     }
 
-    /// The firmware wants the buffer in buffer slot `index` to grow.
+    /// Counts a request of the firmware's that the buffer in buffer slot `index` grow.
     pub(super) fn grow_requested(&self, index: u32) {
         self.pool.release(|tables| {
             if let Some(requests) = tables.buffer_requests.get_mut(index as usize) {
@@ -246,7 +246,7 @@ impl Events {
         }
     }
 
-    /// A slot without an owner may have reached its last value.
+    /// Frees a slot without an owner if its stamp has reached the last value.
     fn drained(&self, slot: &Slot) {
         self.pool.release(|tables| {
             let state = slot.state.lock();

@@ -73,12 +73,12 @@ impl Doorbell {
     /// Index of the first pipe's.
     const PIPES: usize = 3;
 
-    /// The ring of a pipe, by kind and priority.
+    /// Returns the doorbell for the ring of a pipe, by kind and priority.
     pub(super) const fn pipe(kind: PipeKind, priority: usize) -> Self {
         Self(1 << (Self::PIPES + RuntimePointers::pipe(kind, priority)))
     }
 
-    /// Both.
+    /// Returns both in one.
     pub(super) const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }

@@ -159,7 +159,7 @@ impl DeviceControl {
         },
     };
 
-    /// The entry of the ring, of version `abi`.
+    /// Returns the entry of the ring, of version `abi`.
     pub(crate) fn encode(&self, abi: Abi) -> DeviceControlMessage {
         let kind = |types: Columns| types.of(abi) as u32;
         // All of them have the size of an entry.
@@ -230,7 +230,7 @@ pub(crate) struct PipeMessage {
 }
 
 impl PipeMessage {
-    /// The entry of the ring.
+    /// Returns the entry of the ring.
     pub(crate) fn encode(&self) -> channel::PipeMessage {
         use channel::PipeMessage as Message;
         let mut message = Message::new(self.abi);

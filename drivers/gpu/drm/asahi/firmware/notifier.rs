@@ -37,7 +37,7 @@ pub(crate) struct Notifier {
 }
 
 impl Notifier {
-    /// Objects for the user queue with number `queue`.
+    /// Returns the notifier of the user queue with number `queue`.
     pub(crate) fn new(heaps: &Heaps, queue: u32) -> Result<Self> {
         let threshold = Shared::new(&heaps.shared, Threshold::SIZE)?;
 
@@ -79,8 +79,8 @@ impl Notifier {
         self.list.va()
     }
 
-    /// `count` more commands are handed over: one for each compute command, two for each render.
-    /// Before the message to the pipe.
+    /// Raises the threshold by the `count` commands that are about to be handed over: one for each
+    /// compute command, two for each render. Called before the message to the pipe.
     ///
     /// `&mut`: only the queue's own task does this. The firmware only reads.
     pub(crate) fn expect(&mut self, count: u64) {

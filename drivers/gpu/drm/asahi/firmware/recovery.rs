@@ -112,23 +112,22 @@ impl Recovery {
     /// Deals with a halt. On error the firmware cannot be brought back.
     pub(super) async fn halt(&mut self, cause: Cause) -> Result {
         let fault = self.regs.fault_info()?;
+        let failed = self.mark(cause, fault)?;
         match fault {
             Some(fault) => dev_err!(
                 self.dev,
-                "GPU fault: {fault} (queue {})\n",
+                "GPU fault: {fault} (queue {}): {failed} commands have failed\n",
                 self.globals
                     .field(Globals::FAULT_INFO.then(GlobalsFaultInfo::QUEUE_UUID))?
                     .load(Relaxed)
             ),
-            None => dev_err!(self.dev, "GPU stopped: {cause:?}\n"),
+            None => dev_err!(
+                self.dev,
+                "GPU stopped: {cause:?}: {failed} commands have failed\n"
+            ),
         }
-
-        let failed = self.mark(cause, fault)?;
         let halts = self.wait_halted().await?;
-        dev_err!(
-            self.dev,
-            "GPU halted (halt {halts}), {failed} commands failed, resuming\n"
-        );
+        dev_dbg!(self.dev, "halt {halts} is over\n");
 
         // In this order: the firmware looks at `resume` only.
         self.halted.store(0, Relaxed);

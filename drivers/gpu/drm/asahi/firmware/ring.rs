@@ -74,7 +74,7 @@ impl Producer {
 }
 
 impl Consumer {
-    /// An empty ring.
+    /// Returns the reading end of an empty ring.
     pub(crate) const fn new(size: u32) -> Self {
         Self { size, read: 0 }
     }

@@ -37,7 +37,7 @@ pub(super) struct RxMemory {
 }
 
 impl RxMemory {
-    /// `rings` rings of `count` entries.
+    /// Returns memory for `rings` rings of `count` entries.
     pub(super) fn new(heap: &Heap, rings: usize, count: u32, entry_size: usize) -> Result<Self> {
         Ok(Self {
             state: Shared::new(heap, rings * ChannelState::SIZE)?,
@@ -55,7 +55,7 @@ impl RxMemory {
         }
     }
 
-    /// The reading end of ring `index`, whose entries are `E`s.
+    /// Returns the reading end of ring `index`, whose entries are `E`s.
     pub(super) fn reader<E: Value>(&self, index: usize) -> Result<RxRing<E>> {
         const { assert!(E::MAX_SIZE <= MAX_ENTRY) };
         if E::size_in(self.entries.abi()) != self.entry_size {

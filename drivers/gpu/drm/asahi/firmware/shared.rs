@@ -80,7 +80,7 @@ impl Shared {
         })
     }
 
-    /// The word that is `field` of the structure `S` here.
+    /// Returns the word that is `field` of the structure `S` here.
     pub(crate) fn field<S, T: AtomicType + Value>(&self, field: Field<S, T>) -> Result<Word<T>> {
         self.word(field.offset_in(self.abi))
     }

@@ -16,7 +16,7 @@ use kernel::fmt;
 pub(crate) struct Stamp(pub(crate) u32);
 
 impl Stamp {
-    /// The value of the command that follows.
+    /// Returns the value of the command that follows.
     pub(crate) const fn next(self) -> Self {
         Self(self.0.wrapping_add(STAMP_STEP))
     }
@@ -26,7 +26,8 @@ impl Stamp {
         Self(self.0.wrapping_add(count as u32 * STAMP_STEP))
     }
 
-    /// Commands between `earlier` and this; negative if this is the earlier one.
+    /// Returns the number of commands between `earlier` and this; negative if this is the earlier
+    /// one.
     pub(crate) const fn since(self, earlier: Self) -> i32 {
         stamp_distance(self.0, earlier.0)
     }

@@ -255,7 +255,7 @@ impl TxChannel {
         }
     }
 
-    /// The firmware wrote nonsense over our memory.
+    /// Declares the firmware dead, as it wrote an impossible index.
     pub(super) fn broken(&self, index: BadIndex) -> Error {
         self.link
             .give_up(fmt!("read index {} of the {:?} ring", index.0, self.name))

@@ -35,7 +35,7 @@ pub(crate) struct BadStamp {
 }
 
 impl Window {
-    /// Nothing in flight, and the stamp stands at `stamp`.
+    /// Returns a window with nothing in flight, whose stamp stands at `stamp`.
     pub(crate) const fn new(stamp: Stamp) -> Self {
         Self {
             issued: stamp,
@@ -49,12 +49,12 @@ impl Window {
         self.seen.has_reached(self.issued)
     }
 
-    /// Commands that can be issued before one has to complete.
+    /// Returns how many commands can be issued before one has to complete.
     pub(crate) const fn room(&self) -> usize {
         SIZE - 1 - self.issued.since(self.seen) as usize
     }
 
-    /// Numbers the next command; `None` if there is no room.
+    /// Numbers the next command. Returns `None` if there is no room.
     pub(crate) fn issue(&mut self) -> Option<Stamp> {
         if self.room() == 0 {
             return None;
@@ -64,7 +64,7 @@ impl Window {
         Some(self.issued)
     }
 
-    /// The stamp has been read as `value`.
+    /// Takes `value` as what the stamp has been read as.
     pub(crate) fn update(&mut self, value: Stamp) -> Result<(), BadStamp> {
         if !value.has_reached(self.seen) || !self.issued.has_reached(value) {
             return Err(BadStamp {

@@ -44,6 +44,8 @@ impl AsahiFile {
         _file: &File,
     ) -> Result {
         must_be_zero(&[data.param_group.into(), data.pad.into()])?;
+        // Userspace takes a GPU that has parameters for one that it can use.
+        reg.gpu.firmware().crash().check()?;
         let params = params(&reg.gpu);
         let bytes = params.as_bytes();
         let size = bytes

@@ -10,9 +10,9 @@
 //!
 //! Everything above the line leaves no trace when it fails.
 
+use super::sync_records::SyncRecords;
 use crate::{
     device::RegistrationData,
-    ffi,
     file::{
         must_be_zero,
         AsahiFile,
@@ -33,12 +33,7 @@ use crate::{
             Job,
             Planned, //
         },
-        render::Render,
-        sync::{
-            BadSync,
-            Point,
-            Sync, //
-        }, //
+        render::Render, //
     },
     queue::Queue,
     quota::{
@@ -58,23 +53,12 @@ use crate::{
         Submit, //
     }, //
 };
-use core::ops::Range;
-use dma_fence::{
-    ChainNode,
-    Fence,
-    SyncObj, //
-};
 use kernel::{
-    bindings,
     prelude::*,
-    sync::{
-        aref::ARef,
-        Arc, //
-    },
+    sync::Arc,
     uaccess::{
         UserPtr,
-        UserSlice,
-        UserSliceReader, //
+        UserSlice, //
     }, //
 };
 
@@ -84,10 +68,6 @@ const MAX_BUFFER: usize = 1 << 20;
 /// Longest command buffer that is read to the stack: that of a compute command without
 /// attachments, and a few bytes more.
 const SHORT_BUFFER: usize = 128;
-/// Most sync records of a submit, in and out. The fences behind them are limited by the job queue.
-const MAX_SYNCS: usize = 1 << 12;
-/// As many sync records as most submits have at most, in or out.
-const FEW: usize = 4;
 
 impl AsahiFile {
     pub(crate) fn submit(
@@ -112,9 +92,10 @@ fn submit(queue: &Queue, file: &File, request: &Submit) -> Result {
     let waits = records.waits(file, request.in_sync_count)?;
     let signals = records.signals(file, request.out_sync_count)?;
 
-    if !waits.is_empty() {
-        // A fence may be an array of many: no more than the driver keeps for everybody else. The
-        // wait for room in the queue is not part of it, as that may be long.
+    if waits.len() > FEW || waits.iter().any(|fence| fence.is_container()) {
+        // An array holds any number of fences. JOB_BYTES has room for a few. More are prepared only
+        // while the machine has memory to spare. The check ends before the wait for room in the
+        // queue, which may be long.
         drop(Coming::new(waits.len() as u64 * DEPENDENCY_BYTES)?);
     }
     let prepared = queue.prepare(job, waits)?;
@@ -147,13 +128,6 @@ fn read_commands<T>(request: &Submit, then: impl FnOnce(&[u8]) -> Result<T>) -> 
 impl From<Invalid> for Error {
     fn from(invalid: Invalid) -> Self {
         pr_debug!("submit: {invalid:?}\n");
-        EINVAL
-    }
-}
-
-impl From<BadSync> for Error {
-    fn from(BadSync(why): BadSync) -> Self {
-        pr_debug!("submit: {why}\n");
         EINVAL
     }
 }
@@ -282,145 +256,4 @@ fn describe(job: &mut Job, queue: &Queue, buffer: &[u8], total: &Counts) -> Resu
         job.commands.push((command.barriers, planned))?;
     }
     Ok(())
-}
-
-/// Returns the file as C knows it.
-fn as_raw(file: &File) -> *mut bindings::drm_file {
-    // `drm::File` is a transparent wrapper of it.
-    core::ptr::from_ref(file).cast_mut().cast()
-}
-
-fn lookup(file: &File, handle: u32) -> Result<SyncObj> {
-    // SAFETY: The file is open: we are in an ioctl on it.
-    unsafe { SyncObj::lookup(as_raw(file), handle) }
-}
-
-/// How many sync records are copied from the client at a time.
-const AT_ONCE: usize = 2 * FEW;
-
-/// The sync records of a submit, read one after the other.
-struct SyncRecords {
-    reader: UserSliceReader,
-    /// Those that were copied last, and which of them come next.
-    block: [[u8; Sync::SIZE]; AT_ONCE],
-    next: Range<usize>,
-}
-
-impl SyncRecords {
-    fn new(request: &Submit) -> Result<Self> {
-        let (waits, signals) = (request.in_sync_count, request.out_sync_count);
-        let count = waits.checked_add(signals).ok_or(EINVAL)? as usize;
-        if count > MAX_SYNCS {
-            return Err(EINVAL);
-        }
-        let address = UserPtr::from_addr(request.syncs as usize);
-        Ok(Self {
-            reader: UserSlice::new(address, count * Sync::SIZE).reader(),
-            block: [[0; Sync::SIZE]; AT_ONCE],
-            next: 0..0,
-        })
-    }
-
-    fn next(&mut self) -> Result<Sync> {
-        if self.next.is_empty() {
-            let count = AT_ONCE.min(self.reader.len() / Sync::SIZE);
-            let block = self.block[..count].as_flattened_mut();
-            self.reader.read_slice(block)?;
-            self.next = 0..count;
-        }
-        let record = self.next.next().and_then(|at| self.block.get(at));
-        Ok(Sync::parse(record.ok_or(EINVAL)?)?)
-    }
-
-    /// Returns the fences of the next `count` records. Records that say the same are looked up
-    /// once.
-    ///
-    /// # Errors
-    ///
-    /// `EINTR` if the thread is being killed: finding a point of a timeline may take long, if a
-    /// client has put very many on it.
-    fn waits(&mut self, file: &File, count: u32) -> Result<KVVec<ARef<Fence>>> {
-        let mut few = [(0, 0); FEW];
-        let mut many = KVVec::new();
-        let count = count as usize;
-        let places = match few.get_mut(..count) {
-            Some(places) => places,
-            None => {
-                many.resize(count, (0, 0), GFP_KERNEL_ACCOUNT)?;
-                &mut many[..]
-            }
-        };
-        let mut wanted = 0;
-        for _ in 0..count {
-            let sync = self.next()?;
-            let point = match sync.point {
-                Some(Point::Binary) => 0,
-                Some(Point::Timeline(point)) => point,
-                None => {
-                    // There has to be an object, but there is nothing to wait for.
-                    lookup(file, sync.handle)?;
-                    continue;
-                }
-            };
-            places[wanted] = (sync.handle, point);
-            wanted += 1;
-        }
-        let wanted = &mut places[..wanted];
-        // The order of what a job waits for means nothing.
-        wanted.sort_unstable();
-
-        let mut fences = KVVec::new();
-        let mut before = None;
-        for &mut (handle, point) in wanted {
-            if before.replace((handle, point)) == Some((handle, point)) {
-                continue;
-            }
-            // SAFETY: It looks at the current process only.
-            if unsafe { ffi::asahi_killed() } {
-                return Err(EINTR);
-            }
-            // SAFETY: The file is open: we are in an ioctl on it.
-            let fence = unsafe { SyncObj::find_fence(as_raw(file), handle, point)? };
-            // A queue waits for a fence, and does not care how it ended.
-            if fence.result().is_none() {
-                fences.push(fence, GFP_KERNEL_ACCOUNT)?;
-            }
-        }
-        Ok(fences)
-    }
-
-    /// Returns what the next `count` records want to be signalled.
-    fn signals(&mut self, file: &File, count: u32) -> Result<SmallVec<Signal, FEW>> {
-        let mut signals = SmallVec::new();
-        for _ in 0..count {
-            let sync = self.next()?;
-            let object = lookup(file, sync.handle)?;
-            let point = match sync.out()? {
-                Point::Binary => None,
-                Point::Timeline(point) => Some((ChainNode::new()?, point)),
-            };
-            signals.push(Signal { object, point })?;
-        }
-        Ok(signals)
-    }
-}
-
-/// A sync object that gets the fence of the job.
-struct Signal {
-    object: SyncObj,
-    /// The point, if it is a timeline.
-    point: Option<(ChainNode, u64)>,
-}
-
-impl Signal {
-    /// Attaches `fence` to the object. Cannot fail.
-    fn publish(self, fence: &Fence) {
-        match self.point {
-            None => self.object.replace_fence(fence),
-            Some((node, point)) => {
-                // Fails for chains, and a job's fence is none.
-                let _ = self.object.add_point(node, fence, point);
-            }
-        }
-    }
 }

@@ -61,6 +61,8 @@ unsafe impl Send for Handoff {}
 unsafe impl Sync for Handoff {}
 
 impl Handoff {
+    /// Returns the region at `at`.
+    ///
     /// # Safety
     ///
     /// `at` must be aligned to 8 and valid for [`Layout::SIZE`] bytes for as long as the result
@@ -90,7 +92,7 @@ impl Handoff {
         unsafe { AtomicU64::from_ptr(self.at(field).cast().as_ptr()) }
     }
 
-    /// Says to the firmware that we are here.
+    /// Tells the firmware that the driver is there.
     pub(crate) fn announce(&self) {
         self.u64(Layout::MAGIC_AP)
             .store(Layout::MAGIC, Ordering::Relaxed);
@@ -118,7 +120,7 @@ impl Handoff {
         fence(Ordering::SeqCst);
     }
 
-    /// The context that the coprocessor has in its lower half. To be asked with the lock held.
+    /// Returns the context that the coprocessor has in its lower half. Called with the lock held.
     #[cfg(test)]
     pub(crate) fn current_slot(&self) -> Option<u32> {
         match self.u32(Layout::CUR_SLOT).load(Ordering::Relaxed) {

@@ -142,7 +142,7 @@ impl AddressSpace {
                 };
                 let root = self.table.root();
                 if tables.roots[slot] != root {
-                    if let Err(e) = self.uat.bind_context(context(slot), root) {
+                    if let Err(e) = self.uat.contexts.bind(context(slot), root) {
                         tables.vms.release(slot, false);
                         return Err(e);
                     }
@@ -183,7 +183,7 @@ impl PinnedDrop for AddressSpace {
             if tables.roots[slot] == root {
                 tables.roots[slot] = 0;
                 // On failure the firmware is dead, and walks no table any more.
-                let _ = self.uat.unbind_context(context(slot), root);
+                let _ = self.uat.contexts.unbind(context(slot), root);
             }
         });
     }

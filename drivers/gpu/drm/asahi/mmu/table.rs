@@ -245,7 +245,7 @@ impl<M: TableMemory> PageTable<M> {
         mapped
     }
 
-    /// The physical address and protection of the page at `va`.
+    /// Returns the physical address and protection of the page at `va`.
     #[cfg(test)]
     pub(crate) fn lookup(&self, va: u64) -> Option<(u64, Protection)> {
         let entry = self.load(self.leaf_table(va)?, index(va, LAST_LEVEL));

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The translation unit: contexts, and the kernel's half.
+//! The translation unit: its contexts, and the kernel's half of the address space.
 
 use super::{
-    handoff::{
-        Handoff,
-        Stuck, //
+    contexts::{
+        Contexts,
+        KERNEL_CONTEXT, //
     },
     memory::{
         empty_table,
@@ -21,68 +21,36 @@ use super::{
     tlb, //
 };
 use crate::slots::SlotPool;
-use agx_abi::{
-    uat::{
-        ttb,
-        Handoff as HandoffLayout,
-        Protection,
-        TtbEntry,
-        CONTEXTS,
-        KERNEL_END,
-        KERNEL_ROOT_INDEX,
-        PAGE_SIZE,
-        TIMESTAMP_BASE,
-        TIMESTAMP_SIZE, //
-    },
-    Field,
-    Value, //
+use agx_abi::uat::{
+    Protection,
+    KERNEL_END,
+    KERNEL_ROOT_INDEX,
+    PAGE_SIZE,
+    TIMESTAMP_BASE,
+    TIMESTAMP_SIZE, //
 };
 use core::{
     mem::ManuallyDrop,
-    ops::Range,
-    sync::atomic::{
-        AtomicU64,
-        Ordering, //
-    }, //
-};
-use kasync::{
-    block_on,
-    time, //
+    ops::Range, //
 };
 use kernel::{
     device::{
         Bound,
         Device, //
     },
-    new_spinlock,
     prelude::*,
     sync::{
-        aref::ARef,
         atomic::{
             Atomic,
             Relaxed, //
         },
-        Arc,
-        SpinLock, //
-    },
-    time::{
-        Delta,
-        Instant,
-        Monotonic, //
+        Arc, //
     }, //
 };
-
-/// The context of the kernel and the firmware.
-const KERNEL_CONTEXT: u64 = 0;
 
 /// Parts of the kernel's half. But for the timestamps the division is the driver's choice.
 const RTKIT: Range<u64> = 0xffff_ffae_0000_0000..TIMESTAMP_BASE;
 const MMIO: Range<u64> = 0xffff_ffaf_0000_0000..KERNEL_END;
-
-/// How long the firmware may take to answer the handshake, and how often it is looked at: nothing
-/// tells that the answer is there.
-const ANSWER_LIMIT: Delta = Delta::from_millis(10_000);
-const ANSWER_PERIOD: Delta = Delta::from_millis(10);
 
 /// The translation unit.
 ///
@@ -90,7 +58,6 @@ const ANSWER_PERIOD: Delta = Delta::from_millis(10);
 /// |---|---|
 /// | [`Uat::new`], [`Uat::handshake`], [`Uat::map_kernel`] | process, allocates or sleeps |
 /// | [`Uat::unmap_kernel`] | any |
-/// | [`Uat::bind_context`], [`Uat::unbind_context`] | process, signalling sections included |
 ///
 /// # Roots
 ///
@@ -104,12 +71,8 @@ const ANSWER_PERIOD: Delta = Delta::from_millis(10);
 /// After [`Uat::abandon`] entry 2 is the seal.
 #[pin_data(PinnedDrop)]
 pub(crate) struct Uat {
-    dev: ARef<Device>,
-    /// The lock that we share with the firmware, for one of us at a time.
     #[pin]
-    handoff: SpinLock<Handoff>,
-    /// Whether the clients' contexts are cut off, for good. Changes with `handoff` locked.
-    cut_off: Atomic<bool>,
+    pub(super) contexts: Contexts,
     /// Whether the firmware was told of memory of ours, and has not gone to sleep since.
     lent: Atomic<bool>,
     /// Whether the firmware may go on using what it was given, for ever.
@@ -124,10 +87,8 @@ pub(crate) struct Uat {
     pub(crate) mmio: Arc<Ranges>,
     /// Addresses in the kernel's half for timestamp objects.
     pub(crate) timestamps: Arc<Ranges>,
-    // Behind what points into them: fields are dropped in order.
-    ttbs: Region,
+    // Behind the table that points into it: fields are dropped in order.
     _pagetables: Region,
-    _handoff: Region,
 }
 
 impl Uat {
@@ -138,13 +99,8 @@ impl Uat {
     /// `EBUSY` if firmware may be there that somebody before us has left behind with memory in its
     /// hands.
     pub(crate) fn new(dev: &Device<Bound>, is_running: bool) -> Result<Arc<Self>> {
-        let ttbs = Region::find(dev, c"ttbs", CONTEXTS * TtbEntry::SIZE)?;
+        let contexts = Contexts::new(dev)?;
         let pagetables = Region::find(dev, c"pagetables", PAGE_SIZE as usize)?;
-        let handoff_region = Region::find(dev, c"handoff", HandoffLayout::SIZE)?;
-
-        // SAFETY: `Region::find()` has made sure of the size; mappings of regions are aligned to
-        // more than 8, and live as long as the object.
-        let handoff = unsafe { Handoff::new(handoff_region.cpu_addr()) };
         // SAFETY: The object keeps the region until after the table.
         let memory = unsafe { Pages::with_root(&pagetables) };
         // SAFETY: The region's first page is the root of the upper half, and entry
@@ -167,13 +123,10 @@ impl Uat {
         let rtkit = Ranges::new(RTKIT)?;
         let mmio = Ranges::new(MMIO)?;
         let timestamps = Ranges::new(TIMESTAMP_BASE..TIMESTAMP_BASE + TIMESTAMP_SIZE)?;
-        let dev = dev.into();
 
         Arc::pin_init(
             pin_init!(Self {
-                dev,
-                handoff <- new_spinlock!(handoff),
-                cut_off: Atomic::new(false),
+                contexts <- contexts,
                 lent: Atomic::new(false),
                 abandoned: Atomic::new(false),
                 upper: ManuallyDrop::new(upper),
@@ -182,9 +135,7 @@ impl Uat {
                 rtkit,
                 mmio,
                 timestamps,
-                ttbs,
                 _pagetables: pagetables,
-                _handoff: handoff_region,
             }),
             GFP_KERNEL,
         )
@@ -192,102 +143,15 @@ impl Uat {
 
     /// Returns the physical address of the contexts' roots.
     pub(crate) fn ttb_base(&self) -> u64 {
-        self.ttbs.base()
+        self.contexts.base()
     }
 
     /// Agrees with the firmware that both use the lock, then sets up the contexts.
     ///
     /// The coprocessor must be running, but need not have been told anything.
     pub(crate) fn handshake(&self) -> Result {
-        self.handoff.lock().announce();
-
-        let start = Instant::<Monotonic>::now();
-        while !self.handoff.lock().answered().map_err(|e| self.stuck(e))? {
-            if start.elapsed() > ANSWER_LIMIT {
-                dev_err!(self.dev, "firmware does not answer the handoff\n");
-                return Err(EIO);
-            }
-            block_on(time::sleep(ANSWER_PERIOD))?;
-        }
-        self.handoff.lock().clear_flush_slots();
-
-        tlb::publish();
-        let handoff = self.handoff.lock();
-        handoff
-            .locked(|| {
-                self.put_root(KERNEL_CONTEXT, TtbEntry::TTB0, self.lower.root());
-                self.put_root(KERNEL_CONTEXT, TtbEntry::TTB1, self.upper.root());
-                self.clear_clients();
-            })
-            .map_err(|e| self.stuck(e))?;
-        // The root of the kernel's half is another one, perhaps.
-        tlb::invalidate_all();
-        Ok(())
-    }
-
-    /// Stores a root of a context. The caller holds the lock, or knows that nobody else does.
-    fn put_root(&self, context: u64, field: Field<TtbEntry, u64>, root: u64) {
-        self.root(context, field)
-            .store(ttb(root, context), Ordering::Relaxed);
-    }
-
-    /// Takes all roots out of the clients' contexts. The caller holds the lock, or knows that
-    /// nobody else does, and invalidates.
-    fn clear_clients(&self) {
-        for context in 1..CONTEXTS as u64 {
-            for field in [TtbEntry::TTB0, TtbEntry::TTB1] {
-                self.root(context, field).store(0, Ordering::Relaxed);
-            }
-        }
-    }
-
-    fn stuck(&self, Stuck: Stuck) -> Error {
-        dev_err!(self.dev, "firmware does not give back the handoff lock\n");
-        EIO
-    }
-
-    fn root(&self, context: u64, field: Field<TtbEntry, u64>) -> &AtomicU64 {
-        let offset = context as usize * TtbEntry::SIZE + field.offset();
-        // SAFETY: All contexts' entries are inside of the region, and aligned. The firmware reads
-        // them, and we write them, as single words.
-        unsafe { AtomicU64::from_ptr(self.ttbs.cpu_addr().add(offset).cast().as_ptr()) }
-    }
-
-    /// Gives a client's context another root for its lower half; it has no upper one.
-    fn store_lower(&self, context: u64, lower: u64) -> Result {
-        // What the root leads to is there before it.
-        tlb::publish();
-        let handoff = self.handoff.lock();
-        if self.cut_off.load(Relaxed) {
-            return Err(ENODEV);
-        }
-        handoff
-            .locked(|| {
-                self.root(context, TtbEntry::TTB0)
-                    .store(lower, Ordering::Relaxed);
-                self.root(context, TtbEntry::TTB1)
-                    .store(0, Ordering::Relaxed);
-            })
-            .map_err(|e| self.stuck(e))?;
-        tlb::invalidate_context(context);
-        Ok(())
-    }
-
-    /// Gives context `context` the lower half with root `lower`.
-    ///
-    /// # Errors
-    ///
-    /// `ENODEV` after [`Uat::cut_off_clients`]; `EIO` if the firmware does not give the lock back.
-    pub(super) fn bind_context(&self, context: u64, lower: u64) -> Result {
-        self.store_lower(context, ttb(lower, context))
-    }
-
-    /// Takes the lower half with root `lower` out of context `context`, if it is there.
-    pub(super) fn unbind_context(&self, context: u64, lower: u64) -> Result {
-        if self.root(context, TtbEntry::TTB0).load(Ordering::Relaxed) == ttb(lower, context) {
-            self.store_lower(context, 0)?;
-        }
-        Ok(())
+        self.contexts
+            .handshake(self.lower.root(), self.upper.root())
     }
 
     /// Maps pages in the kernel's half: those at physical addresses `pages`, from `va` on.
@@ -336,14 +200,7 @@ impl Uat {
     ///
     /// Any context but interrupts. May be repeated.
     pub(crate) fn cut_off_clients(&self) {
-        // Not under the lock that we share with the firmware, which may be dead with that in its
-        // hand. What it may read meanwhile is a root, or none.
-        let _handoff = self.handoff.lock();
-        if !self.cut_off.load(Relaxed) {
-            self.cut_off.store(true, Relaxed);
-            self.clear_clients();
-        }
-        tlb::invalidate_all();
+        self.contexts.cut_off_clients();
     }
 
     /// Ends what firmware and GPU have of our lower halves: the clients', and the one of context 0.
@@ -354,16 +211,7 @@ impl Uat {
     /// their files open, while the device is bound again.
     pub(crate) fn shutdown(&self) {
         self.upper.detach();
-        let ours = ttb(self.lower.root(), KERNEL_CONTEXT);
-        // If it is not there the handshake has not come so far.
-        if self
-            .root(KERNEL_CONTEXT, TtbEntry::TTB0)
-            .load(Ordering::Relaxed)
-            == ours
-        {
-            self.put_root(KERNEL_CONTEXT, TtbEntry::TTB0, empty_table());
-            self.cut_off_clients();
-        }
+        self.contexts.shutdown(self.lower.root(), empty_table());
     }
 
     /// Notes whether the firmware knows an address in the kernel's half.
@@ -376,8 +224,8 @@ impl Uat {
         self.lent.load(Relaxed)
     }
 
-    /// The firmware may go on using what it was given: from now on nothing in the kernel's half is
-    /// unmapped or freed that it was given by us. It stays until the machine is reset.
+    /// Keeps all that the firmware was given from being unmapped or freed, until the machine is
+    /// reset: the firmware may go on using it.
     ///
     /// Our part of the upper half is taken out of the firmware's reach, as a kernel that starts
     /// after this one, by kexec, knows nothing of that memory. A firmware that goes on using it

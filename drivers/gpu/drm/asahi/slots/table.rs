@@ -83,7 +83,7 @@ impl<const N: usize> SlotTable<N> {
         }
     }
 
-    /// The firmware has finished with `index`. Returns whether that makes it free.
+    /// Notes that the firmware has finished with `index`. Returns whether that makes it free.
     pub(crate) fn drained(&mut self, index: usize) -> bool {
         let draining = self.slots[index] == State::Draining;
         if draining {

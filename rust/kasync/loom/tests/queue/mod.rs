@@ -78,6 +78,9 @@ pub(crate) struct Shared {
     over: AtomicBool,
     readiness: AtomicWaker,
     interrupt: AtomicWaker,
+    /// Whether the task lets other threads run after it has received jobs, and before it reads the
+    /// flags. The model checker does not try that by itself.
+    pauses: bool,
 }
 
 // SAFETY: The hardware is the task's, and while the queue is parked, of the thread that has parked
@@ -200,6 +203,23 @@ pub(crate) fn queue_model_with(
     ready: bool,
     scene: impl Fn(&Queue) -> u64 + Send + Sync + 'static,
 ) {
+    run_model(preemptions, ready, false, scene);
+}
+
+/// The same as [`queue_model`], with a task that pauses before it reads the flags.
+pub(crate) fn queue_model_pausing(
+    preemptions: usize,
+    scene: impl Fn(&Queue) -> u64 + Send + Sync + 'static,
+) {
+    run_model(preemptions, true, true, scene);
+}
+
+fn run_model(
+    preemptions: usize,
+    ready: bool,
+    pauses: bool,
+    scene: impl Fn(&Queue) -> u64 + Send + Sync + 'static,
+) {
     model(preemptions, move || {
         let executor = Executor::new(c"m").unwrap();
         let scope = executor.root().child(c"s").unwrap();
@@ -214,6 +234,7 @@ pub(crate) fn queue_model_with(
             over: AtomicBool::new(false),
             readiness: AtomicWaker::new(),
             interrupt: AtomicWaker::new(),
+            pauses,
         });
         let task = scope.spawn_idle(c"t", run(shared.clone())).unwrap();
         let queue = Queue(Arc::new(Handle {

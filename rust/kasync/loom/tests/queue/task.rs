@@ -14,9 +14,12 @@ use crate::{
     submit_list::WaitList,
     world::job::Job, //
 };
-use loom::sync::{
-    atomic::Ordering,
-    Arc, //
+use loom::{
+    sync::{
+        atomic::Ordering,
+        Arc, //
+    },
+    thread, //
 };
 use std::{
     cell::Cell,
@@ -101,6 +104,9 @@ impl Task {
                 self.shared.with_hardware(|h| h.busy = false);
             }
             self.shared.receive(&mut self.waiting);
+            if self.shared.pauses {
+                thread::yield_now();
+            }
             let flags = self.shared.flags();
             match self.poll_first(flags, cx) {
                 First::Ready => self.start(),

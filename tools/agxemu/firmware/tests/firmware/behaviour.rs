@@ -115,3 +115,26 @@ fn large_statistics_need_their_room() {
     assert_eq!(d.mem.u32(at + LARGE_STATISTICS), 0);
     assert_eq!(d.mem.u32(at + 0x108), 0);
 }
+
+#[test]
+fn stamps_go_on_near_their_wrap() {
+    let mut d = driver(
+        &[],
+        Behaviour {
+            stamps: Some(0xffff_fe00),
+            ..Behaviour::default()
+        },
+    );
+    d.boot().unwrap();
+    user_context(&mut d, 1);
+    let mut first = Queue::new(&mut d, 1, 2, 1, 5);
+    let job = first.run(&mut d, STREAM).unwrap();
+    // That of the first command is where it was.
+    assert_eq!(d.host_stamp(5), job.value);
+    assert_eq!(d.host_stamp(6), 0xffff_fe00);
+    let mut second = Queue::new(&mut d, 2, 2, 1, 6);
+    for value in [0xffff_ff00, 0, 0x100] {
+        assert_eq!(second.run(&mut d, STREAM).unwrap().value, value);
+        assert_eq!(d.host_stamp(6), value);
+    }
+}

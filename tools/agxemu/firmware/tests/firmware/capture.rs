@@ -8,9 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use agx_abi::init::InitData;
-use agx_abi::uat::{pte, Protection, PAGE_SIZE};
+use agx_abi::message;
+use agx_abi::uat::{pte, ttb_table, Protection, LEVEL_ENTRIES, LEVEL_SHIFTS, PAGE_SIZE};
 use agx_abi::vertex::{RunVertex, TilingParameters};
 use agx_abi::Value;
+use agxemu_firmware::capture::Capture;
+use agxemu_firmware::chip::Part;
 use agxemu_firmware::machine::{Machine, Mapping};
 
 use crate::support::driver::Driver;
@@ -35,6 +38,17 @@ impl Drop for Directory {
     }
 }
 
+/// Captures into the directory from now on.
+fn capture_to(d: &mut Driver, directory: &Directory) {
+    let capture = Capture::new(directory.0.clone(), Part::default()).unwrap();
+    d.fw.set_capture(Some(capture));
+}
+
+/// Waits until all is written.
+fn finish(d: &mut Driver) {
+    d.fw.take_capture().unwrap().finish().unwrap();
+}
+
 fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap();
     let mut names: Vec<String> = entries
@@ -55,17 +69,17 @@ fn word(context: &Path, va: u64) -> u32 {
 fn memory_is_captured_before_the_message_is_handled() {
     let directory = Directory::new("capture");
     let mut d = Driver::new(&[]);
-    d.fw.capture_to(directory.0.clone());
+    capture_to(&mut d, &directory);
     d.boot().unwrap();
     user_context(&mut d, 1);
     let mut q = Queue::new(&mut d, 7, 2, 1, 5);
     let job = q.run(&mut d, STREAM).unwrap();
-    d.fw.finish_captures();
+    finish(&mut d);
     assert_eq!(names(&directory.0), ["000000", "000001", "000002"]);
 
     // At INIT: the whole context of the firmware, and nothing else.
     let first = directory.0.join("000000");
-    assert_eq!(names(&first), ["0", "meta.json"]);
+    assert_eq!(names(&first), ["0", "meta.json", "tables"]);
     let ram = |slot: u8| {
         let all = d.machine.mappings(slot);
         let mut page = [0; PAGE_SIZE as usize];
@@ -79,14 +93,28 @@ fn memory_is_captured_before_the_message_is_handled() {
 
     // At the submission: the job's context too, with stamps as they were before.
     let last = directory.0.join("000002");
-    assert_eq!(names(&last), ["0", "1", "meta.json"]);
+    assert_eq!(names(&last), ["0", "1", "meta.json", "tables"]);
     assert_eq!(names(&last.join("0")).len(), ram(0) + 1);
     assert_eq!(names(&last.join("1")).len(), ram(1) + 1);
     // The page table has the devices, too.
     let table = fs::read_to_string(last.join("0/pages.txt")).unwrap();
     let all = d.machine.mappings(0);
-    let line = |m: &Mapping| format!("{:016x} {:016x}\n", m.va, m.page.pte);
-    assert_eq!(table, all.iter().map(line).collect::<String>());
+    let line = |m: &Mapping| format!("{:016x} {:016x}", m.va, m.page.pte);
+    let lines: Vec<String> = table.lines().map(|line| line[..33].to_owned()).collect();
+    assert_eq!(lines, all.iter().map(line).collect::<Vec<_>>());
+    // With its entries' meaning: shared with the firmware, and registers.
+    let shared = Protection::FW_SHARED_RW.bits();
+    let entry = |m: &&Mapping| m.page.pte & !pte::ADDRESS_MASK & !pte::VALID == shared;
+    let shared = all.iter().find(entry).unwrap();
+    assert!(
+        table.contains(&format!("{} rw -- shared\n", line(shared))),
+        "{table}"
+    );
+    let registers = all.iter().find(|m| m.va == 0xffff_ffaf_0000_0000).unwrap();
+    assert!(
+        table.contains(&format!("{} rw -- device\n", line(registers))),
+        "{table}"
+    );
     assert!(all.len() > ram(0));
     let stamp = d.host_stamps + 20;
     assert_eq!(word(&last.join("0"), stamp), job.value - 0x100);
@@ -119,22 +147,94 @@ fn memory_is_captured_before_the_message_is_handled() {
 }
 
 #[test]
-fn a_capture_that_fails_is_said_once_and_stops_nothing() {
+fn a_directory_that_cannot_be_written_is_refused_at_once() {
     let directory = Directory::new("no-capture");
     // A file where the directory would be.
     fs::write(&directory.0, "").unwrap();
+    for path in [directory.0.clone(), directory.0.join("below")] {
+        assert!(Capture::new(path, Part::default()).is_err());
+    }
+}
+
+#[test]
+fn a_capture_that_fails_is_said_once_and_stops_nothing() {
+    let directory = Directory::new("gone");
     let mut d = Driver::new(&[]);
-    d.fw.capture_to(directory.0.clone());
+    capture_to(&mut d, &directory);
+    fs::remove_dir(&directory.0).unwrap();
     d.boot().unwrap();
-    d.fw.finish_captures();
+    for _ in 0..3 {
+        d.ring(message::DOORBELL_DEVICE_CONTROL).unwrap();
+    }
+    assert!(d.fw.take_capture().unwrap().finish().is_err());
     let lines = d.machine.lines.lock().unwrap();
-    assert_eq!(
-        lines
-            .iter()
-            .filter(|line| line.starts_with("capture failed"))
-            .count(),
-        1
-    );
+    let said = lines.iter().filter(|l| l.starts_with("no more captures"));
+    assert!(said.count() <= 1);
+}
+
+/// The page tables are there as they are in memory, from the roots down.
+#[test]
+fn the_tables_lead_to_what_is_listed() {
+    let directory = Directory::new("tables");
+    let mut d = Driver::new(&[]);
+    capture_to(&mut d, &directory);
+    d.init().unwrap();
+    finish(&mut d);
+    let capture = directory.0.join("000000");
+    let entry = |table: u64, index: u64| {
+        let page = fs::read(capture.join(format!("tables/{table:016x}.bin"))).unwrap();
+        u64::read(&page[8 * index as usize..])
+    };
+    let (_, upper) = d.machine.ttbs(0);
+    assert_eq!(entry(d.machine.ttbs_base(), 1), upper);
+    let va = d.tree.init_data;
+    let mut at = ttb_table(upper);
+    for (shift, entries) in LEVEL_SHIFTS.into_iter().zip(LEVEL_ENTRIES) {
+        at = entry(at, (va >> shift) % entries as u64) & pte::ADDRESS_MASK;
+    }
+    let page = va & !(PAGE_SIZE - 1);
+    let mut memory = vec![0; PAGE_SIZE as usize];
+    d.machine.read_phys(at, &mut memory).unwrap();
+    let file = fs::read(capture.join(format!("0/{page:016x}.bin"))).unwrap();
+    assert_eq!(file.len(), memory.len());
+    assert_eq!(d.machine.entry(0, page).unwrap().pa, at);
+    assert_eq!(u32::read(&file[(va - page) as usize..]) & 0xffff, 0x6ba0);
+}
+
+/// A page mapped at thousands of addresses is read once, and has files at some.
+#[test]
+fn a_page_that_is_mapped_often_has_files_at_some_addresses() {
+    const BASE: u64 = 0x20_0000_0000;
+    const PAGES: u64 = 3000;
+    let directory = Directory::new("aliases");
+    let mut d = Driver::new(&[]);
+    user_context(&mut d, 1);
+    let page = d.mem.page();
+    for i in 0..PAGES {
+        d.mem
+            .map(1, BASE + i * PAGE_SIZE, page, Protection::GPU_SHARED_RO);
+    }
+    d.boot().unwrap();
+    capture_to(&mut d, &directory);
+    let mut q = Queue::new(&mut d, 7, 2, 1, 5);
+    q.run(&mut d, STREAM).unwrap();
+    finish(&mut d);
+    let capture = directory.0.join(names(&directory.0).last().unwrap());
+    let table = fs::read_to_string(capture.join("1/pages.txt")).unwrap();
+    let last = format!("{:016x} ", BASE + (PAGES - 1) * PAGE_SIZE);
+    assert!(table.contains(&last));
+    let files = (0..PAGES)
+        .filter(|i| {
+            capture
+                .join(format!("1/{:016x}.bin", BASE + i * PAGE_SIZE))
+                .exists()
+        })
+        .count();
+    assert_eq!(files, 1024);
+    let meta = fs::read_to_string(capture.join("meta.json")).unwrap();
+    let left = PAGES - 1024;
+    let aliases = format!(r#""aliases": [{{"context": 1, "pages": {left}}}]"#);
+    assert!(meta.contains(&aliases), "{meta}");
 }
 
 #[test]
@@ -144,9 +244,9 @@ fn pages_with_impossible_bits_are_captured_all_the_same() {
     let at = d.mem.entry(0, d.tree.init_data);
     let entry = d.machine.get_u64(at);
     d.machine.set_u64(at, entry & !pte::AF);
-    d.fw.capture_to(directory.0.clone());
+    capture_to(&mut d, &directory);
     assert!(d.boot().is_err());
-    d.fw.finish_captures();
+    finish(&mut d);
     let file = directory
         .0
         .join(format!("000000/0/{:016x}.bin", d.tree.init_data & !0x3fff));
@@ -161,17 +261,17 @@ fn captures_of_an_earlier_run_stay_as_they_are() {
         fs::read(directory.0.join(format!("{seq}/0/{page:016x}.bin"))).unwrap()
     };
     let mut first = Driver::new(&[]);
-    first.fw.capture_to(directory.0.clone());
+    capture_to(&mut first, &directory);
     first.boot().unwrap();
-    first.fw.finish_captures();
+    finish(&mut first);
     let old = file(&first, "000001");
     let mut second = Driver::new(&[]);
-    second.fw.capture_to(directory.0.clone());
+    capture_to(&mut second, &directory);
     second
         .mem
         .set(second.tree.init_data, InitData::UAT_PAGE_SIZE, 0x1234);
     assert!(second.boot().is_err());
-    second.fw.finish_captures();
+    finish(&mut second);
     assert_eq!(names(&directory.0), ["000000", "000001", "000002"]);
     assert_eq!(file(&first, "000001"), old);
     assert_ne!(file(&second, "000002"), old);
@@ -182,7 +282,7 @@ fn captures_of_an_earlier_run_stay_as_they_are() {
 fn what_the_guest_changes_meanwhile_is_left_out_and_named() {
     let directory = Directory::new("torn");
     let mut d = Driver::new(&[]);
-    d.fw.capture_to(directory.0.clone());
+    capture_to(&mut d, &directory);
     let va = d
         .mem
         .alloc(Protection::FW_SHARED_RW, 2 * PAGE_SIZE as usize)
@@ -193,7 +293,7 @@ fn what_the_guest_changes_meanwhile_is_left_out_and_named() {
     d.init().unwrap();
     d.machine.restless.store(0, Ordering::Relaxed);
     d.initialize().unwrap();
-    d.fw.finish_captures();
+    finish(&mut d);
     let first = directory.0.join("000000");
     let meta = fs::read_to_string(first.join("meta.json")).unwrap();
     let changed = format!(r#""changed": [{{"context": 0, "va": "{va:#x}"}}]"#);
@@ -220,9 +320,9 @@ fn a_render_is_captured_with_its_context() {
     let directory = Directory::new("capture-render");
     let (mut d, _) = render::driver(&[]);
     let mut r = Render::new(&mut d, 7, 2, 1, [4, 5]);
-    d.fw.capture_to(directory.0.clone());
+    capture_to(&mut d, &directory);
     let made = r.run(&mut d, &render::shot()).unwrap();
-    d.fw.finish_captures();
+    finish(&mut d);
     assert_eq!(names(&directory.0), ["000000", "000001"]);
 
     for (sequence, ring, at, tag) in [
@@ -230,7 +330,7 @@ fn a_render_is_captured_with_its_context() {
         ("000001", "pipe vertex 2", made.vertex.at, 0),
     ] {
         let capture = directory.0.join(sequence);
-        assert_eq!(names(&capture), ["0", "1", "meta.json"]);
+        assert_eq!(names(&capture), ["0", "1", "meta.json", "tables"]);
         let meta = fs::read_to_string(capture.join("meta.json")).unwrap();
         assert!(meta.contains(&format!(r#""ring": "{ring}""#)), "{meta}");
         assert!(meta.contains(r#""contexts": [0, 1]"#), "{meta}");

@@ -10,6 +10,7 @@ use super::{FragmentJob, Scene, VertexJob};
 use crate::cdm::End;
 use crate::execute::Settings;
 use crate::job::Limits;
+use crate::replay::{Recorder, Recording};
 use crate::threadgroup::Meter;
 use crate::tlb::Pages;
 use crate::trace::Sink;
@@ -38,7 +39,7 @@ pub struct Outcome {
 ///
 /// | | before `run` | while it runs | after it |
 /// |---|---|---|---|
-/// | [`RenderJob::run`] | once | no | no |
+/// | [`RenderJob::run`], [`RenderJob::run_recorded`] | once | no | no |
 /// | [`RenderJob::fail`] | instead | no | no |
 /// | [`RenderJob::stop`] | yes | yes | yes |
 /// | [`RenderJob::wait`] | if it is run | yes | yes |
@@ -102,6 +103,18 @@ impl RenderJob {
 
     fn lock(&self) -> MutexGuard<'_, Option<Outcome>> {
         self.outcome.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// Runs it as [`RenderJob::run`] does, and returns a recording of it.
+    pub fn run_recorded(
+        &self,
+        pages: &dyn Pages,
+        trace: Option<&Sink>,
+        note: &mut dyn FnMut(&str),
+    ) -> Recording {
+        let recorder = Recorder::new(pages);
+        self.run(&recorder, trace, note);
+        recorder.finish(&self.half, &self.settings)
     }
 
     /// Runs it to its end; `note` is called with a line for each draw, `trace` for each

@@ -46,7 +46,7 @@ mod fragment_tests;
 #[cfg(test)]
 mod hostile_tests;
 #[cfg(test)]
-mod rig;
+pub(crate) mod rig;
 
 pub use job::{Half, RenderJob};
 pub use scene::Scene;

@@ -24,26 +24,26 @@ const ARGUMENTS: u64 = 0x14_0000_0000;
 /// Instructions of a shader that copies its vertex from memory: four for each word, and `stop`.
 const SIZE: usize = 1 << 16;
 
-pub(super) const POINTS: u32 = 0;
-pub(super) const LINES: u32 = 1;
-pub(super) const LINE_STRIP: u32 = 3;
-pub(super) const TRIANGLES: u32 = 6;
-pub(super) const STRIP: u32 = 9;
-pub(super) const FAN: u32 = 11;
+pub(crate) const POINTS: u32 = 0;
+pub(crate) const LINES: u32 = 1;
+pub(crate) const LINE_STRIP: u32 = 3;
+pub(crate) const TRIANGLES: u32 = 6;
+pub(crate) const STRIP: u32 = 9;
+pub(crate) const FAN: u32 = 11;
 
 /// A vertex half in the making: the shader copies the words of the vertex with its number.
-pub(super) struct Rig {
-    pub(super) frame: Frame,
-    pub(super) memory: Paged,
-    pub(super) threads: usize,
+pub(crate) struct Rig {
+    pub(crate) frame: Frame,
+    pub(crate) memory: Paged,
+    pub(crate) threads: usize,
     /// Words of a vertex.
-    pub(super) words: u32,
+    pub(crate) words: u32,
     /// PPP structures that differ from the usual ones, by bit.
-    pub(super) changes: Vec<(u32, Vec<u32>)>,
+    pub(crate) changes: Vec<(u32, Vec<u32>)>,
     /// Provoking vertex.
-    pub(super) provoking: u32,
-    pub(super) job_limit: u64,
-    pub(super) max_bytes: u64,
+    pub(crate) provoking: u32,
+    pub(crate) job_limit: u64,
+    pub(crate) max_bytes: u64,
     stream: Vec<u32>,
     records: u64,
     vertices: Vec<u8>,
@@ -53,10 +53,10 @@ pub(super) struct Rig {
 
 /// The counts of a draw, for both forms.
 #[derive(Clone, Copy)]
-pub(super) struct Counts {
-    pub(super) count: u32,
-    pub(super) instances: u32,
-    pub(super) start: u32,
+pub(crate) struct Counts {
+    pub(crate) count: u32,
+    pub(crate) instances: u32,
+    pub(crate) start: u32,
 }
 
 fn bytes(words: &[u32]) -> Vec<u8> {
@@ -64,7 +64,7 @@ fn bytes(words: &[u32]) -> Vec<u8> {
 }
 
 /// Copies `words` words of a vertex.
-pub(super) fn copy_shader(words: u32) -> Vec<u8> {
+pub(crate) fn copy_shader(words: u32) -> Vec<u8> {
     let register = |n: u64| mul(n * 2, 9, false);
     let value = |n: u64| mul(n, 0, false);
     let mut code = Vec::new();
@@ -91,7 +91,7 @@ pub(super) fn copy_shader(words: u32) -> Vec<u8> {
 }
 
 /// Stores the position of vertex 0 and has no end.
-pub(super) fn copy_constant_position() -> Vec<u8> {
+pub(crate) fn copy_constant_position() -> Vec<u8> {
     use agx_isa::exec::assemble::index_imm;
 
     let mut code = Vec::new();
@@ -109,7 +109,7 @@ pub(super) fn copy_constant_position() -> Vec<u8> {
 impl Rig {
     /// A frame of one layer with one sample in the middle of each pixel, and vertices of a position
     /// and `varyings` smooth words.
-    pub(super) fn new(width: u32, height: u32, varyings: u32) -> Self {
+    pub(crate) fn new(width: u32, height: u32, varyings: u32) -> Self {
         let memory = Paged::default();
         let frame = Frame {
             width,
@@ -138,7 +138,7 @@ impl Rig {
         }
     }
 
-    pub(super) fn samples(mut self, samples: u32) -> Self {
+    pub(crate) fn samples(mut self, samples: u32) -> Self {
         self.frame.samples = samples;
         self.frame.sample_positions = match samples {
             1 => 0x88,
@@ -149,34 +149,34 @@ impl Rig {
     }
 
     /// Changes a PPP structure from the next state on.
-    pub(super) fn set(&mut self, bit: u32, words: &[u32]) {
+    pub(crate) fn set(&mut self, bit: u32, words: &[u32]) {
         self.changes.retain(|(old, _)| *old != bit);
         self.changes.push((bit, words.to_vec()));
     }
 
     /// Takes another shader.
-    pub(super) fn shader(&mut self, code: Vec<u8>) {
+    pub(crate) fn shader(&mut self, code: Vec<u8>) {
         self.shader = code;
     }
 
     /// Adds a vertex of these words; returns its number.
-    pub(super) fn raw(&mut self, words: &[u32]) -> u32 {
+    pub(crate) fn raw(&mut self, words: &[u32]) -> u32 {
         assert_eq!(words.len(), self.words as usize);
         self.vertices.extend(bytes(words));
         (self.vertices.len() / 4) as u32 / self.words - 1
     }
 
     /// Adds a vertex at a place of the window, with w = 1 and z = 0.
-    pub(super) fn at(&mut self, x: f64, y: f64) -> u32 {
+    pub(crate) fn at(&mut self, x: f64, y: f64) -> u32 {
         self.vertex(x, y, 0.0, 1.0, &[])
     }
 
-    pub(super) fn at_with(&mut self, x: f64, y: f64, varyings: &[f32]) -> u32 {
+    pub(crate) fn at_with(&mut self, x: f64, y: f64, varyings: &[f32]) -> u32 {
         self.vertex(x, y, 0.0, 1.0, varyings)
     }
 
     /// Adds a vertex at a place of the window with this z and w.
-    pub(super) fn vertex(&mut self, x: f64, y: f64, z: f64, w: f64, varyings: &[f32]) -> u32 {
+    pub(crate) fn vertex(&mut self, x: f64, y: f64, z: f64, w: f64, varyings: &[f32]) -> u32 {
         let (width, height) = (f64::from(self.frame.width), f64::from(self.frame.height));
         let x = (x / width * 2.0 - 1.0) * w;
         let y = (y / height * 2.0 - 1.0) * w;
@@ -187,7 +187,7 @@ impl Rig {
     }
 
     /// Adds the state as it is now to the stream.
-    pub(super) fn state(&mut self) {
+    pub(crate) fn state(&mut self) {
         let half = [self.frame.width, self.frame.height].map(|size| size as f32 / 2.0);
         let float = |value: f32| value.to_bits();
         let viewport = [half[0], half[0], half[1], half[1], 0.0, 1.0].map(float);
@@ -226,23 +226,23 @@ impl Rig {
     }
 
     /// Adds words to the stream.
-    pub(super) fn words(&mut self, words: &[u32]) {
+    pub(crate) fn words(&mut self, words: &[u32]) {
         self.stream.extend(words);
     }
 
     /// The last words of the stream.
-    pub(super) fn stream_tail(&self, count: usize) -> Vec<u32> {
+    pub(crate) fn stream_tail(&self, count: usize) -> Vec<u32> {
         self.stream[self.stream.len() - count..].to_vec()
     }
 
     /// Writes other words to the end of the stream.
-    pub(super) fn replace_tail(&mut self, words: &[u32]) {
+    pub(crate) fn replace_tail(&mut self, words: &[u32]) {
         let at = self.stream.len() - words.len();
         self.stream[at..].copy_from_slice(words);
     }
 
     /// Adds the state and a draw of vertices that follow each other.
-    pub(super) fn draw(&mut self, primitive: u32, start: u32, count: u32) {
+    pub(crate) fn draw(&mut self, primitive: u32, start: u32, count: u32) {
         let instances = 1;
         self.draw_all(
             primitive,
@@ -254,7 +254,7 @@ impl Rig {
         );
     }
 
-    pub(super) fn draw_all(&mut self, primitive: u32, counts: Counts) {
+    pub(crate) fn draw_all(&mut self, primitive: u32, counts: Counts) {
         self.state();
         let Counts {
             count,
@@ -266,7 +266,7 @@ impl Rig {
     }
 
     /// Adds the state and a draw of indices of `size` bytes.
-    pub(super) fn indexed(&mut self, primitive: u32, size: u32, restart: bool, indices: &[u32]) {
+    pub(crate) fn indexed(&mut self, primitive: u32, size: u32, restart: bool, indices: &[u32]) {
         self.state();
         let offset = self.indices.len() as u32;
         for index in indices {
@@ -287,7 +287,7 @@ impl Rig {
     }
 
     /// Adds the state and a draw whose arguments are in memory.
-    pub(super) fn indirect(&mut self, primitive: u32, arguments: &[u32]) {
+    pub(crate) fn indirect(&mut self, primitive: u32, arguments: &[u32]) {
         self.state();
         self.memory.map_if_new(ARGUMENTS);
         self.memory.put(ARGUMENTS, &bytes(arguments));
@@ -295,7 +295,7 @@ impl Rig {
     }
 
     /// Writes what was added to memory; returns the job.
-    pub(super) fn job(&mut self) -> (VertexJob, Settings) {
+    pub(crate) fn job(&mut self) -> (VertexJob, Settings) {
         let mut stream = self.stream.clone();
         stream.extend([6 << 29, 0, 0, 0]);
         let place = |va: u64, bytes: &[u8]| {
@@ -330,7 +330,7 @@ impl Rig {
     }
 
     /// Runs what was added.
-    pub(super) fn run(&mut self) -> Result<Scene, End> {
+    pub(crate) fn run(&mut self) -> Result<Scene, End> {
         let (job, settings) = self.job();
         let meter = Meter {
             stop: AtomicBool::new(false),
@@ -343,12 +343,12 @@ impl Rig {
     }
 
     /// Runs what was added to its end.
-    pub(super) fn scene(&mut self) -> Scene {
+    pub(crate) fn scene(&mut self) -> Scene {
         self.run().expect("it comes to its end")
     }
 
     /// The text with which it is refused.
-    pub(super) fn refusal(&mut self) -> String {
+    pub(crate) fn refusal(&mut self) -> String {
         match self.run() {
             Err(End::Illegal(text)) => text,
             other => panic!("{:?}", other.map(|scene| scene.primitives())),
@@ -357,7 +357,7 @@ impl Rig {
 }
 
 /// All quads of all primitives of a layer, region by region.
-pub(super) fn quads(scene: &Scene, layer: u32) -> Vec<(u32, Quad)> {
+pub(crate) fn quads(scene: &Scene, layer: u32) -> Vec<(u32, Quad)> {
     let frame = *scene.frame();
     let mut all = Vec::new();
     for y in 0..frame.height.div_ceil(REGION) {
@@ -377,7 +377,7 @@ pub(super) fn quads(scene: &Scene, layer: u32) -> Vec<(u32, Quad)> {
 }
 
 /// How often each sample of a layer is covered: pixel by pixel, sample by sample.
-pub(super) fn coverage(scene: &Scene, layer: u32) -> Vec<u32> {
+pub(crate) fn coverage(scene: &Scene, layer: u32) -> Vec<u32> {
     let frame = *scene.frame();
     let samples = frame.samples as usize;
     let mut count = vec![0; (frame.width * frame.height) as usize * samples];
@@ -394,7 +394,7 @@ pub(super) fn coverage(scene: &Scene, layer: u32) -> Vec<u32> {
 }
 
 /// Covered pixels of one sample, as rows of text.
-pub(super) fn picture(scene: &Scene) -> Vec<String> {
+pub(crate) fn picture(scene: &Scene) -> Vec<String> {
     let width = scene.frame().width as usize;
     let counts = coverage(scene, 0);
     let digit = |&n: &u32| char::from_digit(n, 36).filter(|_| n != 0).unwrap_or('.');

@@ -56,7 +56,7 @@ impl Default for Cache {
             by_base: HashMap::new(),
             base: 1,
             current: 0,
-            engine: Engine::default(),
+            engine: Engine::Interpreter,
             counts: Counts::default(),
         }
     }

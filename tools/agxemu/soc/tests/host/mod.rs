@@ -107,12 +107,12 @@ impl Host {
             gpu: agxemu_firmware::gpu::Options::default(),
             script: Script::default(),
             trouble,
-            capture: None,
             hardware,
+            renderer: None,
         };
         let firmware = std::thread::spawn({
             let soc = soc.clone();
-            move || coprocessor::run(&soc, &config)
+            move || coprocessor::run(&soc, &config, None).0
         });
         Self {
             soc,

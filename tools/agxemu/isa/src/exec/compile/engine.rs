@@ -10,10 +10,9 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use agx_lanes::{Compiler, Error};
 
 /// What carries instructions out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
     /// The interpreter, instruction by instruction.
-    #[default]
     Interpreter,
     /// Runs that have been reached so often are compiled, the rest is interpreted.
     Compiled {
@@ -49,7 +48,7 @@ impl FromStr for Engine {
 
     fn from_str(name: &str) -> Result<Self, String> {
         match name {
-            "interpreter" => Ok(Self::Interpreter),
+            "interpreted" => Ok(Self::Interpreter),
             "compiled" => Ok(Self::COMPILED),
             _ => Err(format!("no engine is called {name}")),
         }

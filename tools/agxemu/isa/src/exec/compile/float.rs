@@ -69,10 +69,8 @@ impl Translator<'_, '_> {
     pub fn saturated(&mut self, value: Value) -> Value {
         let body = &mut *self.body;
         let (zero, one) = (body.constant(0), body.constant(ONE));
-        let below = body.float_less(value, one);
-        let high = body.select(below, value, one);
-        let positive = body.float_less(zero, value);
-        body.and(positive, high)
+        let positive = body.float_larger(value, zero);
+        body.float_smaller(positive, one)
     }
 
     /// A comparison of floats, as a mask.

@@ -16,6 +16,8 @@ const SMALLEST: u32 = (127 - 14) << 23;
 /// 2^112, the difference of the exponents.
 const SCALE: u32 = (127 + 112) << 23;
 const EXPONENT: u32 = 0x7f80_0000;
+/// The 32-bit float of [`NAN`].
+const WIDE_NAN: u32 = 0x7fc0_0000;
 const SIGN: u32 = 0x8000_0000;
 
 impl Translator<'_, '_> {
@@ -42,16 +44,15 @@ impl Translator<'_, '_> {
         wide
     }
 
-    /// The nearest half float.
+    /// The nearest half float. What it is worth as a 32-bit float is remembered: most of them are
+    /// sources of operations that follow.
     pub fn narrow(&mut self, x: Value) -> Value {
         let body = &mut *self.body;
         let magnitude = body.constant(!SIGN);
         let magnitude = body.and(x, magnitude);
         let (limit, smallest) = (body.constant(LIMIT), body.constant(SMALLEST));
-        let below = body.float_less(magnitude, limit);
-        let bounded = body.select(below, magnitude, limit);
-        let above = body.float_less(smallest, bounded);
-        let normal = body.select(above, bounded, smallest);
+        let bounded = body.float_smaller(magnitude, limit);
+        let normal = body.float_larger(bounded, smallest);
         let exponent = body.constant(EXPONENT);
         let exponent = body.and(normal, exponent);
         let step = body.constant(13 << 23);
@@ -67,7 +68,21 @@ impl Translator<'_, '_> {
         let sign = body.and(sign, bit);
         let half = body.or(half, sign);
         let (nan, one_nan) = (body.float_nan(x), body.constant(NAN));
-        body.select(nan, one_nan, half)
+        let half = body.select(nan, one_nan, half);
+        // As `widen` makes it of this.
+        let value = body.float_sub(sum, magic);
+        let above = body.float_less_equal(limit, value);
+        let exponent = body.constant(EXPONENT);
+        let special = body.and(above, exponent);
+        let value = body.or(value, special);
+        let sign = body.constant(SIGN);
+        let sign = body.and(x, sign);
+        let value = body.or(value, sign);
+        let wide_nan = body.constant(WIDE_NAN);
+        let wide = body.select(nan, wide_nan, value);
+        self.rounded.insert(half, wide);
+        self.flushed.insert(wide, wide);
+        half
     }
 
     /// The half float next to it towards zero.
@@ -90,7 +105,23 @@ impl Translator<'_, '_> {
 
     /// Source `n` of an operation on half floats.
     fn half_source(&mut self, alu: &Alu, s: &[Value; 4], n: usize, xor: u32) -> Value {
-        let high = self.body.shift_left(s[n], alu.p >> (8 * n) & 31);
+        let shift = alu.p >> (8 * n) & 31;
+        let half = match shift {
+            16 => Some(0),
+            0 => Some(1),
+            _ => None,
+        };
+        if let Some(wide) = half.and_then(|half| self.half_made_of(s[n], half)) {
+            return self.signed(wide, alu.and[n], xor);
+        }
+        let high = match self.shifted.get(&(s[n], shift)) {
+            Some(&known) => known,
+            None => {
+                let high = self.body.shift_left(s[n], shift);
+                self.shifted.insert((s[n], shift), high);
+                high
+            }
+        };
         let wide = self.widen(high, alu.and[n]);
         self.signed(wide, !0, xor)
     }
@@ -131,10 +162,18 @@ impl Translator<'_, '_> {
         self.narrow(value)
     }
 
+    /// The 32-bit float of the half of a word that a kernel widens, if it was made of one.
+    fn made_of(&self, name: Name, word: Value) -> Option<Value> {
+        self.half_made_of(word, usize::from(name.kernel == "from_high"))
+    }
+
     /// The result of a kernel for half floats.
     pub fn half(&mut self, alu: &Alu, name: Name, s: [Value; 4]) -> Option<Value> {
         let [sat, to_half] = name.parameters;
         let value = match name.kernel {
+            "from_low" | "from_high" if self.made_of(name, s[0]).is_some() => {
+                return self.made_of(name, s[0]);
+            }
             "from_low" => {
                 let high = self.body.shift_left(s[0], 16);
                 return Some(self.widen(high, !0));

@@ -35,6 +35,8 @@ struct Register {
 struct Halves {
     low: Option<Value>,
     high: Option<Value>,
+    /// The 32-bit floats of low and high half as half floats.
+    wide: [Option<Value>; 2],
 }
 
 /// The state of a translation.
@@ -49,6 +51,10 @@ pub(super) struct Translator<'b, 'a> {
     pub(super) flushed: HashMap<Value, Value>,
     /// 32-bit floats, by the half floats in the high half that they were made of.
     pub(super) widened: HashMap<(Value, u32), Value>,
+    /// 32-bit floats, by the half floats that were made of them and have no other bits.
+    pub(super) rounded: HashMap<Value, Value>,
+    /// Words, by what was shifted to the left by so much.
+    pub(super) shifted: HashMap<(Value, u32), Value>,
     doubles: HashMap<usize, agx_lanes::Double>,
 }
 
@@ -67,6 +73,8 @@ impl<'b, 'a> Translator<'b, 'a> {
             halves: HashMap::new(),
             flushed: HashMap::new(),
             widened: HashMap::new(),
+            rounded: HashMap::new(),
+            shifted: HashMap::new(),
             doubles: HashMap::new(),
         }
     }
@@ -146,6 +154,11 @@ impl<'b, 'a> Translator<'b, 'a> {
         high
     }
 
+    /// The 32-bit float of the low (0) or high (1) half of a word, if it was made of one.
+    pub fn half_made_of(&self, word: Value, half: usize) -> Option<Value> {
+        self.halves.get(&word).and_then(|halves| halves.wide[half])
+    }
+
     /// The value of a source in active lanes.
     pub fn source(&mut self, src: Src) -> Value {
         match src {
@@ -213,9 +226,10 @@ impl<'b, 'a> Translator<'b, 'a> {
                 let low = self.body.and(value, mask);
                 let rest = self.body.and_not(old, mask);
                 let new = self.body.or(rest, low);
-                let high = self.halves.get(&old).and_then(|halves| halves.high);
-                let low = Some(low);
-                self.halves.insert(new, Halves { low, high });
+                let halves = self.halves.get(&old).copied().unwrap_or_default();
+                let wide = [self.rounded.get(&value).copied(), halves.wide[1]];
+                let (low, high) = (Some(low), halves.high);
+                self.halves.insert(new, Halves { low, high, wide });
                 self.set_word(word, new);
             }
             Dst::High(word) => {
@@ -223,8 +237,10 @@ impl<'b, 'a> Translator<'b, 'a> {
                 let low = self.low(old);
                 let high = self.body.shift_left(value, 16);
                 let new = self.body.or(low, high);
-                let low = Some(low);
-                self.halves.insert(new, Halves { low, high: None });
+                let halves = self.halves.get(&old).copied().unwrap_or_default();
+                let wide = [halves.wide[0], self.rounded.get(&value).copied()];
+                let (low, high) = (Some(low), None);
+                self.halves.insert(new, Halves { low, high, wide });
                 self.set_word(word, new);
             }
         }

@@ -5,10 +5,10 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicU8, Ordering};
 use std::sync::{Arc, RwLock};
 
-use agxemu_firmware::machine::OutsideRam;
-use agxemu_gpu::backing::HostPage;
+use crate::backing::HostPage;
+use crate::OutsideRam;
 
-pub use agxemu_gpu::backing::{Anonymous, Backing};
+pub use crate::backing::{Anonymous, Backing};
 
 #[derive(Clone)]
 struct Block {

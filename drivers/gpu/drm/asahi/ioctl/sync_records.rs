@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The sync records of a submit: fences that the job waits for, and sync objects that get its own.
+
+use crate::{
+    ffi,
+    file::File,
+    job::sync::{
+        BadSync,
+        Point,
+        Sync, //
+    },
+    small_vec::SmallVec,
+    uapi::Submit, //
+};
+use core::ops::Range;
+use dma_fence::{
+    ChainNode,
+    Fence,
+    SyncObj, //
+};
+use kernel::{
+    bindings,
+    prelude::*,
+    sync::aref::ARef,
+    uaccess::{
+        UserPtr,
+        UserSlice,
+        UserSliceReader, //
+    }, //
+};
+
+/// Most sync records of a submit, in and out. The fences behind them are limited by the job queue.
+const MAX_SYNCS: usize = 1 << 12;
+/// As many sync records as most submits have at most, in or out.
+const FEW: usize = 4;
+
+impl From<BadSync> for Error {
+    fn from(BadSync(why): BadSync) -> Self {
+        pr_debug!("submit: {why}\n");
+        EINVAL
+    }
+}
+
+/// Returns the file as C knows it.
+fn as_raw(file: &File) -> *mut bindings::drm_file {
+    // `drm::File` is a transparent wrapper of it.
+    core::ptr::from_ref(file).cast_mut().cast()
+}
+
+/// Returns the sync object with number `handle`.
+fn lookup(file: &File, handle: u32) -> Result<SyncObj> {
+    // SAFETY: The file is open: we are in an ioctl on it.
+    unsafe { SyncObj::lookup(as_raw(file), handle) }
+}
+
+/// How many sync records are copied from the client at a time.
+const AT_ONCE: usize = 2 * FEW;
+
+/// The sync records of a submit, read one after the other.
+pub(super) struct SyncRecords {
+    reader: UserSliceReader,
+    /// Those that were copied last, and which of them come next.
+    block: [[u8; Sync::SIZE]; AT_ONCE],
+    next: Range<usize>,
+}
+
+impl SyncRecords {
+    /// Returns those of `request`, of which none has been read yet.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there are too many.
+    pub(super) fn new(request: &Submit) -> Result<Self> {
+        let (waits, signals) = (request.in_sync_count, request.out_sync_count);
+        let count = waits.checked_add(signals).ok_or(EINVAL)? as usize;
+        if count > MAX_SYNCS {
+            return Err(EINVAL);
+        }
+        let address = UserPtr::from_addr(request.syncs as usize);
+        Ok(Self {
+            reader: UserSlice::new(address, count * Sync::SIZE).reader(),
+            block: [[0; Sync::SIZE]; AT_ONCE],
+            next: 0..0,
+        })
+    }
+
+    /// Returns the next record.
+    fn next(&mut self) -> Result<Sync> {
+        if self.next.is_empty() {
+            let count = AT_ONCE.min(self.reader.len() / Sync::SIZE);
+            let block = self.block[..count].as_flattened_mut();
+            self.reader.read_slice(block)?;
+            self.next = 0..count;
+        }
+        let record = self.next.next().and_then(|at| self.block.get(at));
+        Ok(Sync::parse(record.ok_or(EINVAL)?)?)
+    }
+
+    /// Returns the fences of the next `count` records. Records that say the same are looked up
+    /// once.
+    ///
+    /// # Errors
+    ///
+    /// `EINTR` if the thread is being killed: finding a point of a timeline may take long, if a
+    /// client has put very many on it.
+    pub(super) fn waits(&mut self, file: &File, count: u32) -> Result<KVVec<ARef<Fence>>> {
+        let mut few = [(0, 0); FEW];
+        let mut many = KVVec::new();
+        let count = count as usize;
+        let places = match few.get_mut(..count) {
+            Some(places) => places,
+            None => {
+                many.resize(count, (0, 0), GFP_KERNEL_ACCOUNT)?;
+                &mut many[..]
+            }
+        };
+        let mut wanted = 0;
+        for _ in 0..count {
+            let sync = self.next()?;
+            let point = match sync.point {
+                Some(Point::Binary) => 0,
+                Some(Point::Timeline(point)) => point,
+                None => {
+                    // There has to be an object, but there is nothing to wait for.
+                    lookup(file, sync.handle)?;
+                    continue;
+                }
+            };
+            places[wanted] = (sync.handle, point);
+            wanted += 1;
+        }
+        let wanted = &mut places[..wanted];
+        // The order of what a job waits for means nothing.
+        wanted.sort_unstable();
+
+        let mut fences = KVVec::new();
+        let mut before = None;
+        for &mut (handle, point) in wanted {
+            if before.replace((handle, point)) == Some((handle, point)) {
+                continue;
+            }
+            // SAFETY: It looks at the current process only.
+            if unsafe { ffi::asahi_killed() } {
+                return Err(EINTR);
+            }
+            // SAFETY: The file is open: we are in an ioctl on it.
+            let fence = unsafe { SyncObj::find_fence(as_raw(file), handle, point)? };
+            // A queue waits for a fence, and does not care how it ended.
+            if fence.result().is_none() {
+                fences.push(fence, GFP_KERNEL_ACCOUNT)?;
+            }
+        }
+        Ok(fences)
+    }
+
+    /// Returns what the next `count` records want to be signalled.
+    pub(super) fn signals(&mut self, file: &File, count: u32) -> Result<SmallVec<Signal, FEW>> {
+        let mut signals = SmallVec::new();
+        for _ in 0..count {
+            let sync = self.next()?;
+            let object = lookup(file, sync.handle)?;
+            let point = match sync.out()? {
+                Point::Binary => None,
+                Point::Timeline(point) => Some((ChainNode::new()?, point)),
+            };
+            signals.push(Signal { object, point })?;
+        }
+        Ok(signals)
+    }
+}
+
+/// A sync object that gets the fence of the job.
+pub(super) struct Signal {
+    object: SyncObj,
+    /// The point, if it is a timeline.
+    point: Option<(ChainNode, u64)>,
+}
+
+impl Signal {
+    /// Attaches `fence` to the object. Cannot fail.
+    pub(super) fn publish(self, fence: &Fence) {
+        match self.point {
+            None => self.object.replace_fence(fence),
+            Some((node, point)) => {
+                // Fails for chains, and a job's fence is none.
+                let _ = self.object.add_point(node, fence, point);
+            }
+        }
+    }
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/* The calls that DRM and the memory manager do for the driver, and submits of many things. */
+#define _GNU_SOURCE
+#include "calls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <drm/drm_mode.h>
+
+#define COMMANDS 64
+#define BINDS 5
+/* Where the array of binds goes, one page in eight. */
+#define ARRAY_VA (USER_VA + 0x80000000ull)
+#define SECONDS 60
+
+/* A buffer of another driver's. Returns its file, or a negative errno. */
+static int foreign(void)
+{
+	struct drm_mode_create_dumb create = { .width = 128, .height = 64, .bpp = 32 };
+	struct drm_prime_handle export = { .flags = DRM_CLOEXEC | DRM_RDWR };
+	int fd = card_open("vgem");
+
+	if (fd < 0)
+		return fd;
+	need("create a buffer of vgem's", gpu_ioctl(fd, DRM_IOCTL_MODE_CREATE_DUMB, &create));
+	export.handle = create.handle;
+	need("export it", gpu_ioctl(fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &export));
+	close(fd);
+	return export.fd;
+}
+
+static int call_mmap(struct state *s)
+{
+	s->map = gem_map(s->ctx.fd, s->big, PAGE);
+	if (!s->map)
+		return -errno;
+	/* A fault that has no memory is done again. */
+	*(volatile uint32_t *)s->map = 1;
+	return 0;
+}
+
+static void undo_mmap(struct state *s)
+{
+	munmap(s->map, PAGE);
+}
+
+static int call_foreign(struct state *s)
+{
+	struct drm_prime_handle import = { .fd = s->foreign };
+	int ret = gpu_ioctl(s->ctx.fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &import);
+
+	s->made = import.handle;
+	return ret;
+}
+
+static int call_foreign_bound(struct state *s)
+{
+	int ret = call_foreign(s);
+
+	if (ret)
+		return ret;
+	ret = vm_bind(s->ctx.fd, s->ctx.vm, s->made, ARRAY_VA, PAGE);
+	if (ret)
+		gem_close(s->ctx.fd, s->made);
+	return ret;
+}
+
+static void undo_foreign(struct state *s)
+{
+	need("close what was imported", gem_close(s->ctx.fd, s->made));
+}
+
+static void undo_foreign_bound(struct state *s)
+{
+	undo_foreign(s);
+	need("unbind it", vm_bind_op(s->ctx.fd, s->ctx.vm, (struct drm_asahi_gem_bind_op){
+		.flags = DRM_ASAHI_BIND_UNBIND, .addr = ARRAY_VA, .range = PAGE }));
+}
+
+static int call_syncobj(struct state *s)
+{
+	return syncobj_create(s->ctx.fd, &s->made);
+}
+
+static void undo_syncobj(struct state *s)
+{
+	need("destroy a syncobj", syncobj_destroy(s->ctx.fd, s->made));
+}
+
+static int call_sync_file(struct state *s)
+{
+	s->file = syncobj_export_sync_file(s->ctx.fd, s->sync_out);
+	return s->file < 0 ? s->file : 0;
+}
+
+static void undo_file(struct state *s)
+{
+	close(s->file);
+}
+
+static int call_from_file(struct state *s)
+{
+	return syncobj_import_sync_file(s->ctx.fd, s->sync_in, s->fence);
+}
+
+static int call_to_fd(struct state *s)
+{
+	struct drm_syncobj_handle args = { .handle = s->sync_out };
+	int ret = gpu_ioctl(s->ctx.fd, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &args);
+
+	s->file = args.fd;
+	return ret;
+}
+
+static void prepare_fd(struct state *s)
+{
+	need("export a syncobj", call_to_fd(s));
+}
+
+static int call_from_fd(struct state *s)
+{
+	struct drm_syncobj_handle args = { .fd = s->file };
+	int ret = gpu_ioctl(s->ctx.fd, DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, &args);
+
+	s->made = args.handle;
+	return ret;
+}
+
+static void undo_from_fd(struct state *s)
+{
+	undo_syncobj(s);
+	close(s->file);
+}
+
+/* A binary fence becomes the next point of a timeline. */
+static int call_transfer(struct state *s)
+{
+	struct drm_syncobj_transfer args = {
+		.src_handle = s->sync_out, .dst_handle = s->timeline, .dst_point = s->point + 1,
+	};
+	int ret = gpu_ioctl(s->ctx.fd, DRM_IOCTL_SYNCOBJ_TRANSFER, &args);
+
+	s->point += !ret;
+	return ret;
+}
+
+static int call_eventfd(struct state *s)
+{
+	struct drm_syncobj_eventfd args = { .handle = s->sync_out, .fd = s->event };
+
+	return gpu_ioctl(s->ctx.fd, DRM_IOCTL_SYNCOBJ_EVENTFD, &args);
+}
+
+static int call_wait(struct state *s)
+{
+	return syncobj_wait(s->ctx.fd, s->sync_out, SECONDS);
+}
+
+static int call_timeline_wait(struct state *s)
+{
+	return timeline_wait(s->ctx.fd, s->timeline, s->point, SECONDS);
+}
+
+/* As much as one submit may have: 64 commands, binary and timeline objects on both sides. */
+static int call_large(struct state *s)
+{
+	struct compute_command commands[COMMANDS];
+	struct drm_asahi_sync syncs[] = {
+		{ .handle = s->sync_in },
+		{ .sync_type = DRM_ASAHI_SYNC_TIMELINE_SYNCOBJ, .handle = s->timeline,
+		  .timeline_value = s->point },
+		{ .handle = s->sync_out },
+		{ .sync_type = DRM_ASAHI_SYNC_TIMELINE_SYNCOBJ, .handle = s->timeline,
+		  .timeline_value = s->point + 1 },
+	};
+	int ret;
+
+	for (int i = 0; i < COMMANDS; i++)
+		commands[i] = compute_command();
+	ret = submit(&s->ctx, commands, sizeof(commands), syncs, 2, 2);
+	s->point += !ret;
+	return ret;
+}
+
+static void undo_large(struct state *s)
+{
+	need("a job's result", call_wait(s));
+}
+
+/* The first ones are done when a later one fails; binding them again does no harm. */
+static int call_bind_array(struct state *s)
+{
+	struct drm_asahi_gem_bind_op ops[BINDS];
+	struct drm_asahi_vm_bind args = {
+		.vm_id = s->ctx.vm, .num_binds = BINDS, .stride = sizeof(ops[0]),
+		.userptr = (uintptr_t)ops,
+	};
+
+	for (int i = 0; i < BINDS; i++)
+		ops[i] = (struct drm_asahi_gem_bind_op){
+			.flags = DRM_ASAHI_BIND_READ | DRM_ASAHI_BIND_WRITE, .handle = s->big,
+			.addr = ARRAY_VA + i * 8 * PAGE, .range = PAGE,
+		};
+	return gpu_ioctl(s->ctx.fd, DRM_IOCTL_ASAHI_VM_BIND, &args);
+}
+
+static void undo_bind_array(struct state *s)
+{
+	need("unbind them", vm_bind_op(s->ctx.fd, s->ctx.vm, (struct drm_asahi_gem_bind_op){
+		.flags = DRM_ASAHI_BIND_UNBIND, .addr = ARRAY_VA, .range = BINDS * 8 * PAGE }));
+}
+
+void syncs_init(struct state *s)
+{
+	need("create a syncobj", syncobj_create(s->ctx.fd, &s->timeline));
+	s->foreign = foreign();
+	need("a buffer of vgem's", s->foreign);
+	need("a job", run_job(s));
+	s->fence = syncobj_export_sync_file(s->ctx.fd, s->sync_out);
+	need("export a fence", s->fence);
+	need("a point of a timeline", call_transfer(s));
+	s->event = eventfd(0, EFD_CLOEXEC);
+	need("an eventfd", s->event);
+}
+
+const struct call sync_calls[] = {
+	{ "mmap", call_mmap, undo_mmap, 1, NULL, false, 0 },
+	{ "PRIME_FD_TO_HANDLE of another driver's", call_foreign, undo_foreign, 4, NULL, false, 0 },
+	{ "the same, and VM_BIND", call_foreign_bound, undo_foreign_bound, 6, NULL, false, 0 },
+	{ "VM_BIND, an array", call_bind_array, undo_bind_array, 5, NULL, false, 0 },
+	{ "SUBMIT of all that there may be", call_large, undo_large, 4, NULL, false, 0 },
+	{ "SYNCOBJ_CREATE", call_syncobj, undo_syncobj, 1, NULL, false, 0 },
+	{ "SYNCOBJ_HANDLE_TO_FD", call_to_fd, undo_file, 1, NULL, false, 0 },
+	{ "SYNCOBJ_FD_TO_HANDLE", call_from_fd, undo_from_fd, 0, prepare_fd, false, 0 },
+	/* drm_syncobj_export_sync_file() calls all failures of sync_file_create() so. */
+	{ "SYNCOBJ_HANDLE_TO_FD, a sync file",
+	  call_sync_file, undo_file, 1, NULL, false, -EINVAL },
+	{ "SYNCOBJ_FD_TO_HANDLE, a sync file", call_from_file, NULL, 0, NULL, false, 0 },
+	{ "SYNCOBJ_TRANSFER", call_transfer, NULL, 1, NULL, false, 0 },
+	{ "SYNCOBJ_EVENTFD", call_eventfd, NULL, 1, NULL, false, 0 },
+	{ "SYNCOBJ_WAIT", call_wait, NULL, 1, NULL, false, 0 },
+	{ "SYNCOBJ_TIMELINE_WAIT", call_timeline_wait, NULL, 1, NULL, false, 0 },
+	{ NULL, NULL, NULL, 0, NULL, false, 0 },
+};
