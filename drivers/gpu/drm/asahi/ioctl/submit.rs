@@ -10,7 +10,10 @@
 //!
 //! Everything above the line leaves no trace when it fails.
 
-use super::sync_records::SyncRecords;
+use super::sync_records::{
+    SyncRecords,
+    FEW, //
+};
 use crate::{
     device::RegistrationData,
     file::{

@@ -33,7 +33,7 @@ use kernel::{
 /// Most sync records of a submit, in and out. The fences behind them are limited by the job queue.
 const MAX_SYNCS: usize = 1 << 12;
 /// As many sync records as most submits have at most, in or out.
-const FEW: usize = 4;
+pub(super) const FEW: usize = 4;
 
 impl From<BadSync> for Error {
     fn from(BadSync(why): BadSync) -> Self {
