@@ -127,6 +127,9 @@ impl Gpu {
         let id = parts.boot(dev).inspect_err(|_| parts.stop())?;
         parts.start_collector().inspect_err(|_| parts.stop())?;
 
+        if let Some(what) = chip.tentative {
+            dev_info!(dev, "not known for sure of this chip: {what}\n");
+        }
         let [letter, digit] = id.revision_name();
         dev_info!(
             dev,

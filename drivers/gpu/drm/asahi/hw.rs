@@ -8,8 +8,10 @@
 //! and `io` are tables.
 
 pub(crate) mod chips;
+pub(crate) mod fault;
 pub(crate) mod ident;
 pub(crate) mod io;
+pub(crate) mod registers;
 
 use agx_abi::Abi;
 
@@ -111,6 +113,8 @@ pub(crate) struct Chip {
     pub(crate) buffers: Buffers,
     /// The firmwares that it is known to run.
     pub(crate) firmwares: &'static [Firmware],
+    /// What of this is not sure even to those who have run the chip.
+    pub(crate) tentative: Option<&'static str>,
     /// What the firmware wants mapped, see [`io`].
     pub(crate) io: &'static [&'static [io::IoMapping]],
 }
@@ -156,7 +160,7 @@ mod tests {
         for version in [
             [0, 0, 0],
             [12, 3, 1],
-            [12, 4, 0],
+            [12, 4, 1],
             [13, 3, 0],
             [13, 5, 1],
             [14, 5, 0],

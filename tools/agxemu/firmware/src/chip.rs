@@ -13,7 +13,7 @@ use std::fmt;
 use agx_abi::Abi;
 
 pub use io::Required;
-pub use table::{ALL, T6000, T6001, T6002, T8103};
+pub use table::{ALL, T6000, T6001, T6002, T8103, T8112};
 
 /// A firmware of a chip.
 #[derive(Debug)]
@@ -218,7 +218,9 @@ mod tests {
     fn registers_tell_the_chip() {
         for chip in ALL {
             let [version, _, counts, gps, _, clusters] = chip.identification;
-            assert_eq!(version >> 24, 4, "{}", chip.name);
+            let generations = [(4, "G13"), (5, "G14")];
+            let generation = generations.iter().find(|g| g.0 == version >> 24);
+            assert_eq!(generation.unwrap().1, &chip.gpu[..3], "{}", chip.name);
             assert_eq!(counts & 0xff, chip.cores_per_cluster, "{}", chip.name);
             assert_eq!(gps & 0xff, 4, "{}", chip.name);
             assert_eq!((clusters >> 12) & 0xff, chip.clusters, "{}", chip.name);
@@ -237,7 +239,7 @@ mod tests {
         assert_eq!(Chip::find("t6001").unwrap().id, 0x6001);
         assert_eq!(
             Chip::find("t8132").unwrap_err(),
-            "chip \"t8132\" is not emulated, only t8103, t6000, t6001, t6002"
+            "chip \"t8132\" is not emulated, only t8103, t8112, t6000, t6001, t6002"
         );
     }
 }

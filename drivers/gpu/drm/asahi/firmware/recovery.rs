@@ -31,9 +31,9 @@ use super::{
     },
     stamp::Stamp, //
 };
-use crate::regs::{
-    fault::FaultInfo,
-    Regs, //
+use crate::{
+    hw::fault::FaultInfo,
+    regs::Regs, //
 };
 use agx_abi::{
     event::SLOTS,

@@ -14,10 +14,10 @@ pub fn hw_cal_a(part: &Part) -> Vec<u8> {
     state(&mut a, tuning);
     power_filter(&mut a, tuning);
     peak_power(&mut a, tuning);
-    performance(&mut a);
+    performance(&mut a, tuning);
     die(&mut a, tuning);
     average_power(&mut a, tuning);
-    shader_engine(&mut a);
+    shader_engine(&mut a, tuning);
     a.shared(A::HWS1, A::HWS2, A::HWS3);
     a.set(A::UNK_3CE8, 1);
     let [core, sram] = tuning.leakage;
@@ -39,7 +39,7 @@ fn leakage(part: &Part, whole: [f32; 8], apart: f32) -> [f32; 8] {
 
 fn state(a: &mut Blob<A>, tuning: &Tuning) {
     let mut sram = [0.0; 16];
-    sram[..STATES].fill(SRAM_K);
+    sram[..tuning.states()].fill(SRAM_K);
     a.set(A::CLOCKS_PER_PERIOD, CLOCKS)
         .put(A::CLOCKS_PER_PERIOD_2, CLOCKS)
         .set(A::PWR_STATUS, 4)
@@ -57,7 +57,7 @@ fn state(a: &mut Blob<A>, tuning: &Tuning) {
             ],
         )
         .all(
-            MAX,
+            tuning.max_state(),
             [
                 A::MAX_PSTATE_SCALED,
                 A::MAX_PSTATE_SCALED_2,
@@ -74,7 +74,7 @@ fn state(a: &mut Blob<A>, tuning: &Tuning) {
                 A::MAX_PSTATE_SCALED_14,
             ],
         )
-        .set(A::MAX_PSTATE_SCALED_6, MAX as f32)
+        .set(A::MAX_PSTATE_SCALED_6, tuning.max_state() as f32)
         .all(
             tuning.max_power,
             [
@@ -96,7 +96,7 @@ fn state(a: &mut Blob<A>, tuning: &Tuning) {
             ],
         )
         .set(A::PWR_MIN_DUTY_CYCLE_2, MIN_DUTY as f32)
-        .set(A::MAX_FREQ_MHZ, tuning.frequencies[STATES - 1])
+        .set(A::MAX_FREQ_MHZ, tuning.frequencies[tuning.states() - 1])
         .set(A::SRAM_K, sram)
         .all(FIXED_ONE, [A::UNK_6FC, A::UNK_7FC, A::UNK_8A8, A::UNK_D20])
         .set(A::UNK_64C, 625)
@@ -113,9 +113,9 @@ fn power_filter(a: &mut Blob<A>, tuning: &Tuning) {
         .set(A::PWR_PROPORTIONAL_GAIN, 5.283_185_5)
         .set(
             A::PWR_PSTATE_RELATED_K,
-            -(MAX as f32) / tuning.max_power as f32,
+            -(tuning.max_state() as f32) / tuning.max_power as f32,
         )
-        .set(A::PWR_PSTATE_MAX_DC_OFFSET, MIN_DUTY as i32 - MAX as i32);
+        .set(A::PWR_PSTATE_MAX_DC_OFFSET, MIN_DUTY as i32 - tuning.max_state() as i32);
 }
 
 fn peak_power(a: &mut Blob<A>, tuning: &Tuning) {
@@ -129,7 +129,7 @@ fn peak_power(a: &mut Blob<A>, tuning: &Tuning) {
         .put(A::PPM_FILTER_TC_CLKS, PPM_TC * CLOCKS);
 }
 
-fn performance(a: &mut Blob<A>) {
+fn performance(a: &mut Blob<A>, tuning: &Tuning) {
     let (new, old) = filter(5);
     let (new_2, old_2) = filter(50);
     a.all(85, [A::PERF_TGT_UTILIZATION, A::PERF_TGT_UTILIZATION_2])
@@ -151,7 +151,7 @@ fn performance(a: &mut Blob<A>) {
         .set(A::UNK_79C, 95.0)
         .set(
             A::BOOST_STATE_UNK_K,
-            (STATES as u32 - 1 - BASE_STATE) as f32 / 0.95,
+            (tuning.states() as u32 - 1 - BASE_STATE) as f32 / 0.95,
         );
 }
 
@@ -211,7 +211,7 @@ fn average_power(a: &mut Blob<A>, tuning: &Tuning) {
         .set(zone.then(PowerZone::A), zone_new);
 }
 
-fn shader_engine(a: &mut Blob<A>) {
+fn shader_engine(a: &mut Blob<A>, tuning: &Tuning) {
     type S = ShaderEngine;
     let dt = PERIOD as f32 / 1000.0;
     let Some(e) = A::UNK_E10_0.present(a.abi) else {
@@ -239,8 +239,8 @@ fn shader_engine(a: &mut Blob<A>) {
             [e.then(S::UNK_7C), e.then(S::UNK_C4), e.then(S::UNK_114)],
         )
         .set(e.then(S::UNK_8C), 100)
-        .set(e.then(S::MAX_PSTATE_SCALED_1), MAX)
-        .set(e.then(S::MAX_PSTATE_SCALED_2), MAX)
+        .set(e.then(S::MAX_PSTATE_SCALED_1), tuning.max_state())
+        .set(e.then(S::MAX_PSTATE_SCALED_2), tuning.max_state())
         .set(e.then(S::UNK_9C), 8000.0)
         .set(e.then(S::UNK_A0), 1400)
         .set(e.then(S::TC_MS), tc * PERIOD)

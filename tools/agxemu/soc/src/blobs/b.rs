@@ -63,14 +63,14 @@ pub fn hw_cal_b(part: &Part, ttbs: u64) -> Vec<u8> {
 }
 
 fn states(b: &mut Blob<B>, tuning: &Tuning) {
-    b.set(B::MAX_PSTATE, STATES as u32 - 1);
+    b.set(B::MAX_PSTATE, tuning.states() as u32 - 1);
     let (base, max) = (
         tuning.frequencies[BASE_STATE as usize],
-        tuning.frequencies[STATES - 1],
+        tuning.frequencies[tuning.states() - 1],
     );
-    for (i, (mhz, mv)) in tuning
+    for (i, (&mhz, &mv)) in tuning
         .frequencies
-        .into_iter()
+        .iter()
         .zip(tuning.voltages)
         .enumerate()
     {

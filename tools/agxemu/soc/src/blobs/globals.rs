@@ -66,7 +66,7 @@ fn power(g: &mut Blob<G>, tuning: &Tuning) {
     let zone = G::POWER_ZONES.at(0);
     g.all(tuning.max_power, [G::MAX_POWER, G::MAX_POWER_2])
         .all(
-            MAX,
+            tuning.max_state(),
             [
                 G::MAX_PSTATE_SCALED,
                 G::MAX_PSTATE_SCALED_2,

@@ -13,7 +13,7 @@ mod tuning;
 pub use a::hw_cal_a;
 pub use b::hw_cal_b;
 pub use globals::globals;
-use tuning::{Tuning, STATES};
+use tuning::Tuning;
 
 use agx_abi::hwdata::{HwDataShared1, HwDataShared2, HwDataShared3};
 use agx_abi::{Abi, Field, Opt, Value};
@@ -22,8 +22,6 @@ use agx_abi::{Abi, Field, Opt, Value};
 const BASE_STATE: u32 = 3;
 /// 100 times the base state.
 const BASE: u32 = 100 * BASE_STATE;
-/// 100 times the highest state.
-const MAX: u32 = 100 * (STATES as u32 - 1);
 
 /// Timer clocks in a millisecond.
 const CLOCK_KHZ: u32 = 24_000;
@@ -152,9 +150,9 @@ mod tests {
     fn powers_are_those_of_the_table() {
         let b = hw_cal_b(&Part::default(), 0x8_0000_0000);
         let relative = HwDataB::REL_MAX_POWERS.read_in(ABI, &b);
-        assert_eq!(relative[..STATES], [0, 19, 26, 38, 60, 87, 100]);
+        assert_eq!(relative[..7], [0, 19, 26, 38, 60, 87, 100]);
         assert_eq!(
-            HwDataB::REL_BOOST_FREQS.read_in(ABI, &b)[..STATES],
+            HwDataB::REL_BOOST_FREQS.read_in(ABI, &b)[..7],
             [0, 0, 0, 0, 36, 73, 100]
         );
         assert_eq!(HwDataB::VOLTAGES_SRAM.read_in(ABI, &b)[6], [931; 8]);
