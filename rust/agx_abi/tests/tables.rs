@@ -211,12 +211,9 @@ fn channels_are_where_the_tables_have_them() {
             for priority in 0..channel::PIPE_PRIORITIES {
                 let prefix = ["TA", "3D", "CL"][kind as usize];
                 let pipe = init::RuntimePointers::pipe(kind, priority);
-                let pipe = init::RuntimePointers::PIPES.at(pipe);
-                is_at(
-                    &format!("{prefix}_{priority}"),
-                    pipe.offsets().of(abi),
-                    pipe.size(),
-                );
+                let range = init::RuntimePointers::PIPES.at(pipe).range_in(abi);
+                let name = format!("{prefix}_{priority}");
+                is_at(&name, range.start, range.len());
             }
         }
     }

@@ -150,6 +150,10 @@ impl Chip {
 }
 
 #[cfg(test)]
+#[path = "hw/names_tests.rs"]
+mod names_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -45,6 +45,17 @@ fn buffer(attachments: u64) -> Vec<u8> {
     bytes
 }
 
+/// Where everything is. A client wants a timestamp.
+const PLACE: Place = Place {
+    command: 0xffff_ffa6_0000_0000,
+    sequence: 0xffff_ffa0_0001_0000,
+    timestamps: 0xffff_ffa8_0000_0200,
+    preemption: 0x70_0000_0000,
+    preemption_tail: 0x70_0000_7f80,
+    user_start: 8,
+    user_end: 0,
+};
+
 /// The command, the end of its sequence, and what its place was.
 fn build(attachments: u64, user: (u64, u64), last: bool) -> (RunCompute, Vec<u8>, Place) {
     let bytes = buffer(attachments);
@@ -53,15 +64,12 @@ fn build(attachments: u64, user: (u64, u64), last: bool) -> (RunCompute, Vec<u8>
         panic!("{commands:?}");
     };
     let place = Place {
-        command: 0xffff_ffa6_0000_0000,
-        sequence: 0xffff_ffa0_0001_0000,
-        timestamps: 0xffff_ffa8_0000_0200,
-        preemption: 0x70_0000_0000,
-        preemption_tail: 0x70_0000_7f80,
         user_start: user.0,
         user_end: user.1,
+        ..PLACE
     };
     let mut image = Image {
+        abi: ABI,
         command: vec![0; RunCompute::size_in(ABI)],
         sequence: vec![0; sequence(ABI, true).size()],
     };
@@ -235,4 +243,41 @@ fn attachments_are_counted_in_lines() {
     let (_, sequence, _) = build(0, (0, 0), false);
     let start = <StartCompute as Value>::read_in(ABI, &sequence);
     assert_eq!(start.get(StartCompute::ATTACHMENT_COUNT), 0);
+}
+
+/// In each version that has parameters of this kind a command fits what it has there, and its
+/// operations stand one behind the other.
+#[test]
+fn every_version_has_a_command() {
+    for abi in Abi::ALL {
+        let common = Common { abi, ..COMMON };
+        let bytes = buffer(0);
+        let commands: Vec<_> = Parser::new(&bytes).collect::<Result<_, _>>().unwrap();
+        let Work::Compute(compute) = commands[0].work else {
+            panic!("{commands:?}");
+        };
+        let mut image = Image {
+            abi,
+            command: vec![0; RunCompute::size_in(abi)],
+            sequence: vec![0; sequence(abi, true).size()],
+        };
+        let Ok(sequence) = describe(&compute, &common, &PLACE, false, &mut image);
+        let Ok(()) = write_turn(&TURN, sequence, &mut image);
+        let command = <RunCompute as Value>::read_in(abi, &image.command);
+        assert_eq!(command.get(RunCompute::VM_SLOT), 9);
+        let counter = RunCompute::COUNTER.present(abi).map(|_| TURN.counter);
+        assert_eq!(command.find(RunCompute::COUNTER), counter);
+        let wait = StartCompute::size_in(abi) + Timestamp::size_in(abi);
+        assert_eq!(
+            <u32 as Value>::read(&image.sequence[wait..]),
+            WaitForIdle::header(abi, PipeKind::Compute)
+        );
+        let start = <StartCompute as Value>::read_in(abi, &image.sequence);
+        assert_eq!(start.get(StartCompute::QUEUE), COMMON.queue_info);
+        let parameters = RunCompute::JOB_PARAMS1.offset_in(abi);
+        assert_eq!(
+            start.get(StartCompute::JOB_PARAMS1),
+            parameters.map_or(0, |offset| PLACE.command + offset as u64)
+        );
+    }
 }

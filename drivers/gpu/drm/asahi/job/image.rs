@@ -44,6 +44,7 @@ pub(crate) const TURN: Turn = Turn {
 
 /// Memory that keeps to its bounds.
 pub(crate) struct Image {
+    pub(crate) abi: Abi,
     pub(crate) command: Vec<u8>,
     pub(crate) sequence: Vec<u8>,
 }
@@ -60,6 +61,6 @@ impl Memory for Image {
             Part::Command => &mut self.command,
             Part::Sequence => &mut self.sequence,
         };
-        Ok(Structure::of(ABI, &mut memory[offset..]))
+        Ok(Structure::of(self.abi, &mut memory[offset..]))
     }
 }

@@ -200,7 +200,7 @@ impl Render {
             microsequence_size: C::MICROSEQUENCE_SIZE,
         };
         let restart = F::RESTART_BRANCH_OFFSET;
-        let ops = (&start.as_bytes()[..], &finalize.as_bytes()[..], restart);
+        let ops = (start.as_bytes(), finalize.as_bytes(), restart);
         self.fragment.complete(d, at, &common, ops, shot.user[1])
     }
 }

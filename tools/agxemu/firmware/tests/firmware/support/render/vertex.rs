@@ -144,7 +144,7 @@ impl Render {
             microsequence_size: C::MICROSEQUENCE_SIZE,
         };
         let restart = FinalizeVertex::RESTART_BRANCH_OFFSET;
-        let ops = (&start.as_bytes()[..], &finalize.as_bytes()[..], restart);
+        let ops = (start.as_bytes(), finalize.as_bytes(), restart);
         self.fragment.counter += 2;
         self.vertex.complete(d, at, &common, ops, shot.user[0])
     }
