@@ -2,6 +2,8 @@
 
 //! Buffer managers: the memory that vertex work puts its results in.
 
+use crate::Opt;
+
 layout! {
     /// A buffer, as the firmware knows it. Its lists are in the client's address space.
     pub struct BufferInfo("BufferManagerInfo"): 0xc0 | 0xbc | 0xc0 {
@@ -82,15 +84,15 @@ layout! {
         /// 0.
         UNK_20("unk_20"): u32 = 0x20 | 0x20 | 0x30,
         /// 0.
-        UNK_28("unk_28"): u64 = - | 0x24 | 0x34,
+        UNK_28("unk_28"): Opt<u64> = - | 0x24 | 0x34,
         /// Address of the [`BufferStats`].
         STATS("bm_misc_addr"): u64 = 0x24 | 0x2c | 0x3c,
         /// Pages of all passes; the firmware's.
         TOTAL_PAGE_COUNT("unk_2c"): u32 = 0x2c | 0x34 | 0x44,
         /// 0.
-        UNK_30("unk_30"): u64 = 0x30 | 0x38 | -,
+        UNK_30("unk_30"): Opt<u64> = 0x30 | 0x38 | -,
         /// 0.
-        UNK_38("unk_38"): u64 = 0x38 | 0x40 | -,
+        UNK_38("unk_38"): Opt<u64> = 0x38 | 0x40 | -,
     }
 }
 

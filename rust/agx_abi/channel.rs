@@ -308,20 +308,22 @@ impl KTraceMessage {
     pub const KIND_VALUE: u32 = 5;
 }
 
-/// Types of device control messages.
+/// Types of device control messages, in each version.
 pub mod device_control {
+    use crate::Columns;
+
     /// See [`super::GrowTvbAck`].
-    pub const GROW_TVB_ACK: u32 = 0x0e;
+    pub const GROW_TVB_ACK: Columns = columns!(0x0d | 0x0e);
     /// See [`super::RecoverChannel`].
-    pub const RECOVER_CHANNEL: u32 = 0x0f;
+    pub const RECOVER_CHANNEL: Columns = columns!(0x0e | 0x0f);
     /// See [`super::IdlePowerOff`].
-    pub const IDLE_POWER_OFF: u32 = 0x10;
+    pub const IDLE_POWER_OFF: Columns = columns!(0x0f | 0x10);
     /// See [`super::DestroyContext`].
-    pub const DESTROY_CONTEXT: u32 = 0x18;
+    pub const DESTROY_CONTEXT: Columns = columns!(0x17 | 0x18);
     /// Write a word: a debugging aid of macOS.
-    pub const WRITE32: u32 = 0x19;
+    pub const WRITE32: Columns = columns!(0x18 | 0x19);
     /// Read the globals anew and come up. No payload. Has to be the first message.
-    pub const INITIALIZE: u32 = 0x1a;
+    pub const INITIALIZE: Columns = columns!(0x19 | 0x1a);
 }
 
 /// Types of events.

@@ -31,9 +31,8 @@ impl Abi {
         Self::G14V13_5,
         Self::G14XV13_5,
     ];
-    /// The version that structures are made for. The other columns are declared and tested, and
-    /// nothing uses them yet.
-    pub const IN_USE: Self = Self::G13V13_5;
+    /// Some version: what is the same in all of them can be done with this one.
+    pub(crate) const ANY: Self = Self::ALL[0];
 }
 
 /// A number of bytes for each [`Abi`]: an offset, or a size. It may be absent in some.
@@ -74,8 +73,96 @@ impl Columns {
     #[inline(always)]
     pub const fn of(self, abi: Abi) -> usize {
         let n = self.0[abi as usize];
-        assert!(n != Self::NONE, "absent in this version");
+        // The first is known where these are constants, and spares the look.
+        assert!(
+            self.is_everywhere() || n != Self::NONE,
+            "absent in this version"
+        );
         n as usize
+    }
+
+    /// Returns whether no version lacks it.
+    #[inline(always)]
+    const fn is_everywhere(self) -> bool {
+        let mut i = 0;
+        while i < Abi::COUNT {
+            if self.0[i] == Self::NONE {
+                return false;
+            }
+            i += 1;
+        }
+        true
+    }
+
+    /// Returns whether the number is the same in all versions.
+    pub const fn is_same(self) -> bool {
+        let mut i = 1;
+        while i < Abi::COUNT {
+            if self.0[i] != self.0[0] {
+                return false;
+            }
+            i += 1;
+        }
+        self.0[0] != Self::NONE
+    }
+
+    /// Returns the number that is the same in all versions.
+    ///
+    /// # Panics
+    ///
+    /// If it is not: at compile time in a constant.
+    #[inline(always)]
+    pub const fn fixed(self) -> usize {
+        assert!(self.is_same(), "not the same in all versions");
+        self.0[0] as usize
+    }
+
+    /// Returns the largest number.
+    ///
+    /// # Panics
+    ///
+    /// If it is absent in all versions.
+    pub const fn max(self) -> usize {
+        let mut max = None;
+        let mut i = 0;
+        while i < Abi::COUNT {
+            if self.0[i] != Self::NONE {
+                match max {
+                    Some(n) if n >= self.0[i] => {}
+                    _ => max = Some(self.0[i]),
+                }
+            }
+            i += 1;
+        }
+        match max {
+            Some(max) => max as usize,
+            None => panic!("absent in all versions"),
+        }
+    }
+
+    /// Returns whether all numbers are multiples of `n`.
+    #[inline(always)]
+    pub const fn are_multiples_of(self, n: usize) -> bool {
+        let mut i = 0;
+        while i < Abi::COUNT {
+            if self.0[i] != Self::NONE && self.0[i] as usize % n != 0 {
+                return false;
+            }
+            i += 1;
+        }
+        true
+    }
+
+    /// Returns whether it is absent in a version in which `other` is there.
+    pub(crate) const fn is_partial(self, other: Self) -> bool {
+        let mut i = 0;
+        while i < Abi::COUNT {
+            if self.0[i] == Self::NONE && other.0[i] != Self::NONE {
+                return true;
+            }
+            i += 1;
+        }
+        false
     }
 
     /// Returns the sums, each column with itself. It is absent where one of them is.

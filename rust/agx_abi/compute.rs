@@ -3,6 +3,7 @@
 //! The compute command.
 
 use crate::queue::{Barrier, InitBuffer};
+use crate::Opt;
 
 layout! {
     /// Command: run a compute control stream. The GPU may read it, so it stands in memory that the
@@ -11,7 +12,7 @@ layout! {
         /// [`RunCompute::TAG_VALUE`].
         TAG("magic"): u32 = 0x000,
         /// Running number of the command in its user queue.
-        COUNTER("counter"): u64 = - | 0x004,
+        COUNTER("counter"): Opt<u64> = - | 0x004,
         /// 0.
         UNK_4("unk_4"): u32 = 0x004 | 0x00c,
         /// Slot of the address space.
@@ -21,7 +22,7 @@ layout! {
         /// 0. The start operation points here.
         UNK_POINTEE("unk_2c"): u32 = 0x014 | 0x01c,
         /// See [`JobParameters1`].
-        JOB_PARAMS1("compute_info"): JobParameters1 = 0x068 | 0x070 | -,
+        JOB_PARAMS1("compute_info"): Opt<JobParameters1> = 0x068 | 0x070 | -,
         /// Address of the microsequence.
         MICROSEQUENCE("microsequence_ptr"): u64 = 0x1e8 | 0x1f0 | 0x750,
         /// Its size in bytes.
@@ -41,11 +42,11 @@ layout! {
         /// Low byte of the number of the user queue.
         CLIENT_SEQUENCE("client_sequence"): u8 = 0x2d0 | 0x2d8 | 0x838,
         /// 0. The timestamp operations point here.
-        CONTEXT_STORE_REQ("unk_ts"): u64 = - | 0x2e1 | 0x841,
+        CONTEXT_STORE_REQ("unk_ts"): Opt<u64> = - | 0x2e1 | 0x841,
         /// 0.
-        CONTEXT_STORE_COMPL(""): u64 = - | 0x2e9 | 0x849,
+        CONTEXT_STORE_COMPL(""): Opt<u64> = - | 0x2e9 | 0x849,
         /// 0. The start and finish operations point here.
-        UNK_FLAG("unk_flag"): u32 = - | 0x305 | 0x865,
+        UNK_FLAG("unk_flag"): Opt<u32> = - | 0x305 | 0x865,
     }
 
     /// Parameters of a compute command, for the hardware.
@@ -85,7 +86,7 @@ layout! {
     }
 
     /// Parameters of a compute command, for the firmware.
-    pub struct JobParameters2("ComputeInfo2"): 0x60 {
+    pub struct JobParameters2("ComputeInfo2"): 0x60 | 0x60 {
         /// First part of the preemption buffer.
         PREEMPT1("iogpu_deflake_1"): u64 = 0x24 | 0x28,
         /// End of the first run of the control stream.

@@ -11,6 +11,8 @@
 //! commands, and speaks up when the count reaches the threshold, which the host raises as it starts
 //! jobs.
 
+use crate::Opt;
+
 /// Number of event slots.
 pub const SLOTS: usize = 128;
 /// How far the stamp values of consecutive commands are apart.
@@ -56,7 +58,7 @@ layout! {
         /// Links of the list; the firmware's.
         LIST("list_head"): [u64; 2] = 0x98/0xac | 0x98,
         /// [`Notifier::UNK_BUF_VALUE`]. The start operations of the microsequences point here.
-        UNK_BUF("unk_buf"): u64 = - | 0xa8,
+        UNK_BUF("unk_buf"): Opt<u64> = - | 0xa8,
     }
 
     /// Count of finished commands at which the firmware sends an event. A running total.

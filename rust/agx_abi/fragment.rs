@@ -3,6 +3,13 @@
 //! The fragment half of a render: shades the tiles that the vertex half has filled.
 
 use crate::compute::{EncoderParams, JobMeta, TimestampPointers};
+use crate::{
+    Columns,
+    Opt, //
+};
+
+/// A word of unknown meaning in the parameters of a fragment command.
+pub const GENERATION_WORD: Columns = columns!(0 / 0x0404_0404 | 0 / 0x0404_0404 | 0x0404_0404);
 
 layout! {
     /// Command: shade the tiles of a scene. The GPU may read it, so it stands in memory that the
@@ -11,7 +18,7 @@ layout! {
         /// [`RunFragment::TAG_VALUE`].
         TAG("magic"): u32 = 0x000,
         /// Running number of the command in its user queue.
-        COUNTER("counter"): u64 = - | 0x004,
+        COUNTER("counter"): Opt<u64> = - | 0x004,
         /// Slot of the address space.
         VM_SLOT("context_id"): u32 = 0x004 | 0x00c,
         /// 0.
@@ -51,9 +58,9 @@ layout! {
         /// Tiles of a layer.
         TILE_COUNT("tile_count"): u64 = 0x070 | 0x078,
         /// See [`JobParameters1`].
-        JOB_PARAMS1("struct_2"): JobParameters1 = 0x078 | 0x080 | -,
+        JOB_PARAMS1("struct_2"): Opt<JobParameters1> = 0x078 | 0x080 | -,
         /// See [`JobParameters2`].
-        JOB_PARAMS2("struct_1"): JobParameters2 = 0x3c0 | 0x3c8 | -,
+        JOB_PARAMS2("struct_1"): Opt<JobParameters2> = 0x3c0 | 0x3c8 | -,
         /// See [`JobParameters3`].
         JOB_PARAMS3("struct_3"): JobParameters3 = 0x4a0 | 0x4a8 | 0x780,
         /// 0. The start and finish operations point here.
@@ -75,9 +82,9 @@ layout! {
         /// 0.
         MSAA_ZS("struct_6.unk_38"): u32 = 0x8ac | 0x8c4 | 0xb9c,
         /// 0. The start and finish operations point here.
-        UNK_POINTEE("struct_7.unk_0_0"): u32 = - | 0x8c8 | 0xba0,
+        UNK_POINTEE("struct_7.unk_0_0"): u32 = 0x8b0 | 0x8c8 | 0xba0,
         /// 0.
-        UNK_V13_3("struct_7.unk_0+0"): u32 = 0x8b0 | 0x8cc | 0xba4,
+        UNK_V13_3("struct_7.unk_0+0"): Opt<u32> = - | 0x8cc | 0xba4,
         /// See [`JobMeta`].
         META(""): JobMeta = 0x8b4 | 0x8d0 | 0xba8,
         /// 0.
@@ -97,7 +104,7 @@ layout! {
         /// Low byte of the number of the user queue.
         CLIENT_SEQUENCE("client_sequence"): u8 = 0x924 | 0x940 | 0xc18,
         /// 0. The timestamp operations point here.
-        UNK_TS("unk_ts"): u64 = - | 0x949 | 0xc21,
+        UNK_TS("unk_ts"): Opt<u64> = - | 0x949 | 0xc21,
     }
 
     /// A program that fills a tile before its first primitive.
@@ -135,7 +142,7 @@ layout! {
         /// Height in pixels.
         HEIGHT("height"): u32 = 0x0c,
         /// [`AuxFbInfo::UNK_10_VALUE`].
-        UNK_10("unk3"): u64 = - | 0x10,
+        UNK_10("unk3"): Opt<u64> = - | 0x10,
     }
 
     /// Parameters of a fragment command, for the hardware.
@@ -160,6 +167,8 @@ layout! {
         ISP_OCLQRY_BASE("visibility_result_buffer"): u64 = 0x048 | 0x050 | -,
         /// What of depth and stencil is loaded and stored, and how.
         ZLS_CTRL("depth_flags"): u64 = 0x050 | 0x058 | -,
+        /// [`GENERATION_WORD`].
+        UNK_G14(""): Opt<u64> = -/0x058 | -/0x060 | -,
         /// Depth to load.
         Z_LOAD("depth_buffer_ptr1"): u64 = 0x058/0x068 | 0x060/0x070 | -,
         /// Depth to store.
@@ -277,7 +286,7 @@ layout! {
         PARTIAL_BG("reload_pipeline"): BackgroundProgram = 0x198,
         /// As [`JobParameters1::ZLS_CTRL`].
         ZLS_CTRL("depth_flags"): u64 = 0x1a8,
-        /// 0.
+        /// [`GENERATION_WORD`].
         UNK_290("unk_290"): u64 = 0x1b0,
         /// Depth.
         Z_LOAD("depth_buffer_ptr1"): u64 = 0x1b8,
@@ -329,9 +338,9 @@ impl RunFragment {
     pub const TAG_VALUE: u32 = crate::queue::TAG_RUN_FRAGMENT;
     /// Bytes that the driver in the field gives it. What is behind them is known from the table
     /// only.
-    pub const USED: usize = 0x96c;
+    pub const USED: Columns = columns!(0x930 | 0x96c | 0xc44);
     /// What [`RunFragment::UNK_BUF_10`] holds.
-    pub const UNK_BUF_10_VALUE: u64 = 1;
+    pub const UNK_BUF_10_VALUE: Columns = columns!(1 | 1 | 0);
 }
 
 impl AuxFbInfo {
@@ -370,5 +379,5 @@ impl JobParameters1 {
 
 impl JobParameters2 {
     /// Bit that the host adds to the client's value of [`JobParameters2::ISP_BGOBJVALS`].
-    pub const ISP_BGOBJVALS_LOAD: u32 = 0x400;
+    pub const ISP_BGOBJVALS_LOAD: Columns = columns!(0x400 / 0 | 0x400 / 0 | -);
 }

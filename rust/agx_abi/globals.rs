@@ -3,6 +3,11 @@
 //! Variables that the host and the firmware share: [`Globals`].
 
 use crate::hwdata::{HwDataShared1, HwDataShared2, HwDataShared3};
+use crate::{
+    Abi,
+    Columns,
+    Opt, //
+};
 
 layout! {
     /// Variables that the host and the firmware share. Filled by the boot loader, but for what is
@@ -11,11 +16,11 @@ layout! {
         /// All ones to enable the ktrace channel, before initialisation.
         KTRACE_ENABLE("ktrace_enable"): u32 = 0x0,
         /// `3000`.
-        UNK_24_0("unk_24_0"): u32 = - | 0x24,
+        UNK_24_0("unk_24_0"): Opt<u32> = - | 0x24,
         /// `1`.
         UNK_28("unk_28"): u32 = 0x28 | 0x34,
         /// `G14X 1, else 0`.
-        UNK_2C_0("unk_2c_0"): u32 = - | 0x38,
+        UNK_2C_0("unk_2c_0"): Opt<u32> = - | 0x38,
         /// `1`.
         UNK_2C("unk_2c"): u32 = 0x2c | 0x3c,
         /// `120`.
@@ -68,23 +73,23 @@ layout! {
         /// As in [`crate::hwdata::HwDataA`].
         PPM_KI_DT("ppm_ki_dt"): f32 = 0x89ec | 0x8a98 | 0xd2e4,
         /// `1`.
-        UNK_89F4_8("unk_89f4_8"): u32 = - | 0x8aa8 | 0xd2f4,
+        UNK_89F4_8("unk_89f4_8"): Opt<u32> = - | 0x8aa8 | 0xd2f4,
         /// See [`HwDataShared1`].
         HWS1("hws1"): HwDataShared1 = 0x89f8 | 0x8b0c | 0xd358,
         /// See [`HwDataShared2`].
         HWS2("hws2"): HwDataShared2 = 0x8aa0 | 0x8bb4 | 0xd400,
         /// A constant of the chip.
-        IDLE_OFF_STANDBY_TIMER("unk_hws2_0"): u32 = - | 0x90c4 | 0xd910,
+        IDLE_OFF_STANDBY_TIMER("unk_hws2_0"): Opt<u32> = - | 0x90c4 | 0xd910,
         /// `f32×8 k`.
-        UNK_HWS2_4("unk_hws2_4"): [f32; 8] = - | 0x90c8 | 0xd914,
+        UNK_HWS2_4("unk_hws2_4"): Opt<[f32; 8]> = - | 0x90c8 | 0xd914,
         /// A constant of the chip.
-        UNK_HWS2_24("unk_hws2_24"): u32 = - | 0x90e8 | 0xd934,
+        UNK_HWS2_24("unk_hws2_24"): Opt<u32> = - | 0x90e8 | 0xd934,
         /// See [`HwDataShared3`].
         HWS3("hws3"): HwDataShared3 = 0x8fb4 | 0x90f0 | 0xd93c,
         /// `1`.
         UNK_900C("unk_900c"): u32 = 0x900c | 0x9148 | 0xd994,
         /// `1`.
-        UNK_9010_0("unk_9010_0"): u32 = - | 0x914c | 0xd998,
+        UNK_9010_0("unk_9010_0"): Opt<u32> = - | 0x914c | 0xd998,
         /// `V13 1, V12 0`.
         UNK_903C("unk_903c"): u32 = 0x903c | 0x9190 | 0xd9dc,
         /// How faults are dealt with: 0xb reads zeros and drops writes of shaders, 0 halts.
@@ -100,13 +105,13 @@ layout! {
         /// `250`.
         PROGRESS_CHECK_INTERVAL_CL("unk_11028"): u32 = 0x11028 | 0x11180 | 0x159c8,
         /// `1`.
-        UNK_1102C_0("unk_1102c_0"): u32 = - | 0x11184 | 0x159cc,
+        UNK_1102C_0("unk_1102c_0"): Opt<u32> = - | 0x11184 | 0x159cc,
         /// `1`.
-        UNK_1102C_4("unk_1102c_4"): u32 = - | 0x11188 | 0x159d0,
+        UNK_1102C_4("unk_1102c_4"): Opt<u32> = - | 0x11188 | 0x159d0,
         /// `100`.
-        UNK_1102C_8("unk_1102c_8"): u32 = - | 0x1118c | 0x159d4,
+        UNK_1102C_8("unk_1102c_8"): Opt<u32> = - | 0x1118c | 0x159d4,
         /// `1`.
-        UNK_1102C_C("unk_1102c_c"): u32 = - | 0x11190 | 0x159d8,
+        UNK_1102C_C("unk_1102c_c"): Opt<u32> = - | 0x11190 | 0x159d8,
         /// Idle time before the GPU is powered off, ms. The driver may change it at run time.
         IDLE_OFF_DELAY_MS("idle_to_off_delay_ms"): u32 = 0x11030 | 0x1119c | 0x159e4,
         /// `40`.
@@ -121,7 +126,7 @@ layout! {
         /// `40`.
         CL_CONTEXT_SWITCH_TIMEOUT_MS("unk_118e0"): u32 = 0x118e0 | 0x11af0 | 0x168b8,
         /// `50`.
-        CL_KILL_TIMEOUT_MS("unk_118e4_0"): u32 = - | 0x11af4 | 0x168bc,
+        CL_KILL_TIMEOUT_MS("unk_118e4_0"): Opt<u32> = - | 0x11af4 | 0x168bc,
         /// `1 if global_tab`.
         UNK_118E8("unk_118e8"): u32 = 0x118e8 | 0x11afc | 0x168c4,
         /// `global_tab bytes`.
@@ -172,24 +177,25 @@ impl Globals {
 impl PendingStamp {
     /// Bit of [`PendingStamp::INFO`]: the entry holds a command.
     pub const VALID: u32 = 1;
-    const SLOT_SHIFT: u32 = 4;
+    /// Where the slot begins in [`PendingStamp::INFO`].
+    const SLOT_SHIFT: Columns = columns!(3 | 4);
     /// The bits of [`PendingStamp::INFO`] above the slot's seven are not understood; the driver in
     /// the field masks them out.
     const SLOT_MASK: u32 = 0x7f;
 
-    /// Returns the entry for a command.
-    pub fn new(slot: u32, value: u32) -> Self {
+    /// Returns the entry for a command, of version `abi`.
+    pub fn new(abi: Abi, slot: u32, value: u32) -> Self {
         let mut entry = Self::zeroed();
         entry
-            .set(Self::INFO, Self::VALID | (slot << Self::SLOT_SHIFT))
+            .set(Self::INFO, Self::VALID | (slot << Self::SLOT_SHIFT.of(abi)))
             .set(Self::VALUE, value);
         entry
     }
 
     /// Returns the event slot of the command, if the entry holds one.
-    pub fn slot(&self) -> Option<u32> {
+    pub fn slot(&self, abi: Abi) -> Option<u32> {
         let info = self.get(Self::INFO);
-        (info & Self::VALID != 0).then_some((info >> Self::SLOT_SHIFT) & Self::SLOT_MASK)
+        (info & Self::VALID != 0).then_some((info >> Self::SLOT_SHIFT.of(abi)) & Self::SLOT_MASK)
     }
 }
 
@@ -199,16 +205,19 @@ mod tests {
 
     #[test]
     fn slots_of_pending_stamps() {
-        assert_eq!(PendingStamp::zeroed().slot(), None);
-        for slot in [0, 1, 0x7f] {
-            let mut entry = PendingStamp::new(slot, 0x300);
-            assert_eq!(entry.slot(), Some(slot));
+        for (abi, slot) in Abi::ALL
+            .map(|abi| [0, 1, 0x7f].map(|slot| (abi, slot)))
+            .concat()
+        {
+            assert_eq!(PendingStamp::zeroed().slot(abi), None);
+            let mut entry = PendingStamp::new(abi, slot, 0x300);
+            assert_eq!(entry.slot(abi), Some(slot));
             // What the firmware may write above.
             entry.set(
                 PendingStamp::INFO,
                 entry.get(PendingStamp::INFO) | 0xffff_f800,
             );
-            assert_eq!(entry.slot(), Some(slot));
+            assert_eq!(entry.slot(abi), Some(slot));
         }
     }
 }

@@ -3,6 +3,11 @@
 //! What the firmware is given when it starts: [`InitData`] and what that points to.
 
 use crate::channel::{ChannelInfo, PipeKind};
+use crate::{
+    Abi,
+    Columns,
+    Opt, //
+};
 
 /// Size of the zeroed buffer at [`InitData::REGION_A`].
 pub const REGION_A_SIZE: usize = 0x4000;
@@ -15,7 +20,10 @@ pub const STATS_FRAGMENT_SIZE: usize = 0x3000;
 /// Size of the compute statistics. The driver in the field gives more than the table has.
 pub const STATS_COMPUTE_SIZE: usize = 0x3000;
 /// Offsets in the fragment statistics of two words that start with -1; all else is zero.
-pub const STATS_FRAGMENT_MINUS_ONE: [usize; 2] = [0x108, 0x120];
+pub const STATS_FRAGMENT_MINUS_ONE: [Columns; 2] = [
+    columns!(0x108 | 0x108 | 0xa18),
+    columns!(0x120 | 0x120 | 0xa30),
+];
 /// Size of the buffer at [`RuntimePointers::FAULT_INFO`].
 pub const FAULT_INFO_SIZE: usize = 0x80;
 /// Size of the zeroed buffer at [`RuntimePointers::UNK_198`].
@@ -45,8 +53,8 @@ layout! {
 
     /// The root: the message `INIT` carries its address.
     pub struct InitData("InitData"): 0xb4 | 0xbc {
-        /// [`InitData::VER_INFO_VALUE`]; the firmware checks it.
-        VER_INFO("ver_info"): [u16; 4] = - | 0x00,
+        /// See [`InitData::ver_info`]; the firmware checks it.
+        VER_INFO("ver_info"): Opt<[u16; 4]> = - | 0x00,
         /// Address of [`REGION_A_SIZE`] zero bytes.
         REGION_A("regionA_addr"): u64 = 0x00 | 0x08,
         /// 0.
@@ -128,9 +136,9 @@ layout! {
         /// Address of [`UNK_1B8_SIZE`] zero bytes.
         UNK_1B8("unkptr_1b8"): u64 = 0x1b8,
         /// Address of [`UNK_1C0_SIZE`] zero bytes.
-        UNK_1C0("unkptr_1c0"): u64 = 0x1c0 | 0x1c0 | -,
+        UNK_1C0("unkptr_1c0"): Opt<u64> = 0x1c0 | 0x1c0 | -,
         /// Address of [`UNK_1C8_SIZE`] zero bytes.
-        UNK_1C8("unkptr_1c8"): u64 = 0x1c8 | 0x1c8 | -,
+        UNK_1C8("unkptr_1c8"): Opt<u64> = 0x1c8 | 0x1c8 | -,
         /// Address of the control page of the buffer managers, for the GPU.
         BUFFER_MGR_CTL_GPU("buffer_mgr_ctl_gpu_addr"): u64 = 0x214 | 0x214 | 0x204,
         /// The same for the firmware.
@@ -175,8 +183,18 @@ layout! {
 }
 
 impl InitData {
-    /// What [`InitData::VER_INFO`] holds.
-    pub const VER_INFO_VALUE: [u16; 4] = [0x6ba0, 0x1f28, 0x0601, 0x00b0];
+    const VER_INFO_0: Columns = columns!(0x6ba0 | 0x6ba0 | 0xb390);
+    const VER_INFO_1: Columns = columns!(0x1f28 | 0x1f28 | 0x70f8);
+
+    /// Returns what [`InitData::VER_INFO`] holds in version `abi`.
+    pub const fn ver_info(abi: Abi) -> [u16; 4] {
+        [
+            Self::VER_INFO_0.of(abi) as u16,
+            Self::VER_INFO_1.of(abi) as u16,
+            0x0601,
+            0x00b0,
+        ]
+    }
 }
 
 impl UatLevelInfo {

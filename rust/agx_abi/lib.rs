@@ -6,7 +6,9 @@
 //! them, the emulator reads them, and neither knows an offset that is not declared here.
 //!
 //! Offsets and sizes are declared for each [`Abi`]: a generation of the GPU with a firmware of
-//! macOS. Structures are made for [`Abi::IN_USE`] only, so far: M1 with macOS 13.5.
+//! macOS. Which one it is is known when the device is found, so it is a value and no type: a
+//! structure that is not the same in all of them knows which it is of, and a field that some lack is
+//! an [`Opt`]. What else differs between them is a [`Columns`] beside what it belongs to.
 //!
 //! Sources: what the Asahi Linux driver has proved on hardware, and the structures of m1n1, whose
 //! names the declarations carry in parentheses. Where the two disagree the driver is followed, and
@@ -21,17 +23,25 @@
 //!
 //! ```
 //! use agx_abi::compute::{JobMeta, RunCompute};
+//! use agx_abi::Abi;
 //!
-//! let mut command = RunCompute::zeroed();
+//! let abi = Abi::G13V13_5;
+//! let mut command = RunCompute::new(abi);
 //! command
 //!     .set(RunCompute::TAG, RunCompute::TAG_VALUE)
 //!     .set(RunCompute::VM_SLOT, 3)
 //!     .set(RunCompute::META.then(JobMeta::STAMP_VALUE), 0x100);
 //! assert_eq!(command.get(RunCompute::META).get(JobMeta::STAMP_VALUE), 0x100);
-//! assert_eq!(command.as_bytes()[0], 3);
+//! assert_eq!(command.as_bytes()[0x10], 3);
+//!
+//! // Another version has it elsewhere.
+//! let mut command = RunCompute::new(Abi::G13V12_3);
+//! command.set(RunCompute::VM_SLOT, 3);
+//! assert_eq!(command.as_bytes()[0x08], 3);
 //!
 //! // The address of a field, for the structures that point to it.
-//! let at = 0xffff_ffa0_0000_0000 + RunCompute::META.then(JobMeta::STAMP_VALUE).offset() as u64;
+//! let value = RunCompute::META.then(JobMeta::STAMP_VALUE);
+//! let at = 0xffff_ffa0_0000_0000 + value.offset_in(abi) as u64;
 //! # let _ = at;
 //! ```
 //!
@@ -65,6 +75,8 @@ pub use columns::{
 pub use layout::{
     Field,
     FieldInfo,
+    Fixed,
     Layout,
+    Opt,
     Value, //
 };

@@ -8,6 +8,11 @@
 //! [`FinalizeVertex`], [`StartFragment`], [`FinalizeFragment`].
 
 use crate::channel::PipeKind;
+use crate::{
+    Abi,
+    Columns,
+    Opt, //
+};
 
 mod render;
 
@@ -60,11 +65,11 @@ layout! {
         /// How many of them there are.
         ATTACHMENT_COUNT("num_attachments"): u32 = 0x14c | 0x14c | 0x154,
         /// Address of [`crate::compute::RunCompute::UNK_FLAG`].
-        UNK_FLAG("unk_flag_addr"): u64 = - | 0x154 | 0x15c,
+        UNK_FLAG("unk_flag_addr"): Opt<u64> = - | 0x154 | 0x15c,
         /// The same as [`crate::compute::RunCompute::COUNTER`].
-        COUNTER("counter"): u64 = - | 0x15c | 0x164,
+        COUNTER("counter"): Opt<u64> = - | 0x15c | 0x164,
         /// Address of [`crate::event::Notifier::UNK_BUF`].
-        NOTIFIER_BUF("event_ctrl_buf_addr"): u64 = - | 0x164 | 0x16c,
+        NOTIFIER_BUF("event_ctrl_buf_addr"): Opt<u64> = - | 0x164 | 0x16c,
     }
 
     /// Memory that a command writes: a hint.
@@ -95,7 +100,7 @@ layout! {
         USER_TIMESTAMPS("user_ts_pointers_addr"): u64 = 0x24,
         /// Address of [`crate::compute::RunCompute::CONTEXT_STORE_REQ`], or of the command's
         /// `UNK_TS`.
-        UNK_TS("unk_ts_addr"): u64 = - | 0x2c,
+        UNK_TS("unk_ts_addr"): Opt<u64> = - | 0x2c,
         /// 0.
         UUID("uuid"): u32 = 0x2c | 0x34,
         /// 0.
@@ -134,7 +139,7 @@ layout! {
         /// 1 if the start operation has attachments.
         HAS_ATTACHMENTS("unk_60"): u32 = 0x60/0x68 | 0x5c,
         /// Address of [`crate::compute::RunCompute::UNK_FLAG`].
-        UNK_FLAG("unkptr_71"): u64 = - | 0x6d,
+        UNK_FLAG("unkptr_71"): Opt<u64> = - | 0x6d,
     }
 
     /// Ends a microsequence: the host's stamp is written.
@@ -168,17 +173,19 @@ impl Timestamp {
 }
 
 impl WaitForIdle {
-    /// Opcode.
-    pub const OPCODE: u32 = 0x01;
+    /// Opcode in each version.
+    pub const OPCODE: Columns = columns!(0x01 | 0x01 | 0x02);
+    /// 1 in versions whose headers name the pipe.
+    const HAS_PIPE: Columns = columns!(1 | 1 | 0);
 
-    /// Returns what [`WaitForIdle::HEADER`] holds for a pipe.
-    pub const fn header(pipe: PipeKind) -> u32 {
+    /// Returns what [`WaitForIdle::HEADER`] holds for a pipe in version `abi`.
+    pub const fn header(abi: Abi, pipe: PipeKind) -> u32 {
         let pipe = match pipe {
             PipeKind::Vertex => 1,
             PipeKind::Fragment => 0x100,
             PipeKind::Compute => 0x8000,
         };
-        Self::OPCODE | (pipe << 8)
+        Self::OPCODE.of(abi) as u32 | (pipe << 8) * Self::HAS_PIPE.of(abi) as u32
     }
 }
 

@@ -6,6 +6,8 @@
 //! the addresses of commands, whose first word is their tag: [`Barrier`], [`InitBuffer`] or one of
 //! the `Run` commands.
 
+use crate::Opt;
+
 /// Entries of a queue's ring, each a `u64`.
 pub const RING_ENTRIES: u32 = 0x500;
 /// Size of the buffer at [`QueueInfo::GPU_BUF`].
@@ -52,7 +54,7 @@ layout! {
         /// The firmware's.
         BUSY("busy"): u32 = 0x60,
         /// 0.
-        UNK_84(""): u32 = - | 0x84 | -,
+        UNK_84(""): Opt<u32> = - | 0x84 | -,
         /// Whether it has commands; the firmware's.
         HAS_COMMANDS("has_commands"): u32 = 0x84 | 0x88 | 0x84,
         /// The firmware's.
@@ -64,7 +66,7 @@ layout! {
         /// 0.
         UNK_A8("unk_a8"): u64 = 0xa8 | 0xac | 0xa8,
         /// 0.
-        UNK_B0("unk_b0"): u32 = - | 0xb4 | -,
+        UNK_B0("unk_b0"): Opt<u32> = - | 0xb4 | -,
     }
 
     /// What a queue's priority means to the firmware: see [`Priority::new`].

@@ -3,6 +3,10 @@
 //! The vertex half of a render: shades vertices and sorts primitives into tiles.
 
 use crate::compute::{EncoderParams, JobMeta, TimestampPointers};
+use crate::{
+    Columns,
+    Opt, //
+};
 
 layout! {
     /// Command: run a vertex control stream. The GPU may read it, so it stands in memory that the
@@ -12,7 +16,7 @@ layout! {
         TAG("magic"): u32 = 0x000,
         /// Running number of the command in its user queue: one more than that of the fragment
         /// half.
-        COUNTER("counter"): u64 = - | 0x004,
+        COUNTER("counter"): Opt<u64> = - | 0x004,
         /// Slot of the address space.
         VM_SLOT("context_id"): u32 = 0x004 | 0x00c,
         /// 0.
@@ -32,9 +36,9 @@ layout! {
         /// 0.
         UNK_34("unk_34"): u32 = 0x034 | 0x03c,
         /// See [`JobParameters1`].
-        JOB_PARAMS1("struct_2"): JobParameters1 = 0x038 | 0x040 | -,
+        JOB_PARAMS1("struct_2"): Opt<JobParameters1> = 0x038 | 0x040 | -,
         /// See [`TilingParameters`].
-        TILING_PARAMS("tiling_params"): TilingParameters = 0x3bc | 0x3c4 | -,
+        TILING_PARAMS("tiling_params"): Opt<TilingParameters> = 0x3bc | 0x3c4 | -,
         /// Address of the tile pointer cache.
         TPC("unkptr_45c"): u64 = 0x45c | 0x464 | 0x750,
         /// Its size in bytes, see [`crate::tiling::Tiling::tpc_size`].
@@ -84,7 +88,7 @@ layout! {
         /// Low byte of the number of the user queue.
         CLIENT_SEQUENCE("client_sequence"): u8 = 0x5d4 | 0x5dc | 0x8c8,
         /// 0. The timestamp operations point here.
-        UNK_TS("unk_ts"): u64 = - | 0x5e5 | 0x8d1,
+        UNK_TS("unk_ts"): Opt<u64> = - | 0x5e5 | 0x8d1,
     }
 
     /// Parameters of a vertex command, for the hardware.
@@ -98,7 +102,7 @@ layout! {
         /// Address of the tile map.
         TVB_TILEMAP("tvb_tilemap"): u64 = 0x10 | 0x10 | -,
         /// Address of the tile maps of the clusters; 0 with one cluster.
-        TVB_CLUSTER_TILEMAPS("tvb_cluster_tilemaps"): u64 = 0x18/- | 0x18/- | -,
+        TVB_CLUSTER_TILEMAPS("tvb_cluster_tilemaps"): Opt<u64> = 0x18/- | 0x18/- | -,
         /// Address of the tile pointer cache.
         TPC("tpc"): u64 = 0x20/0x18 | 0x20/0x18 | -,
         /// Address of the heap's metadata, with [`JobParameters1::TVB_HEAPMETA_TAG`].
@@ -109,7 +113,7 @@ layout! {
         IOGPU_UNK_56("iogpu_unk_56"): u64 = 0x38/0x30 | 0x38/0x30 | -,
         /// Address of the clusters' first metadata, the stride of its layers from
         /// [`JobParameters1::META1_STRIDE_SHIFT`] up; 0 with one cluster.
-        TVB_CLUSTER_META1("tvb_cluster_meta1"): u64 = 0x40/- | 0x40/- | -,
+        TVB_CLUSTER_META1("tvb_cluster_meta1"): Opt<u64> = 0x40/- | 0x40/- | -,
         /// See [`crate::tiling::Tiling::utile_config`].
         UTILE_CONFIG("unk_48+0"): u32 = 0x48/0x38 | 0x48/0x38 | -,
         /// 0.
@@ -119,9 +123,9 @@ layout! {
         /// Address of the layers' metadata: [`crate::tiling::HEAPMETA_SIZE`] behind the heap's.
         TVB_LAYERMETA("tvb_heapmeta_addr2"): u64 = 0x58/0x48 | 0x58/0x48 | -,
         /// Address of the clusters' layer metadata; 0 with one cluster.
-        TVB_CLUSTER_LAYERMETA("unk_60"): u64 = 0x60/- | 0x60/- | -,
+        TVB_CLUSTER_LAYERMETA("unk_60"): Opt<u64> = 0x60/- | 0x60/- | -,
         /// The first two words of the mask of cores.
-        CORE_MASK("core_mask"): [u32; 2] = 0x68/- | 0x68/- | -,
+        CORE_MASK("core_mask"): Opt<[u32; 2]> = 0x68/- | 0x68/- | -,
         /// First part of the preemption buffer.
         PREEMPT1("iogpu_deflake_1"): u64 = 0x70/0x50 | 0x70/0x50 | -,
         /// Second part of the preemption buffer.
@@ -133,22 +137,22 @@ layout! {
         /// Start of the control stream.
         VDM_CTRL_STREAM_BASE("encoder_addr"): u64 = 0x90/0x70 | 0x90/0x70 | -,
         /// Address of the clusters' second metadata; 0 with one cluster.
-        TVB_CLUSTER_META2("tvb_cluster_meta2"): u64 = 0x98/- | 0x98/- | -,
+        TVB_CLUSTER_META2("tvb_cluster_meta2"): Opt<u64> = 0x98/- | 0x98/- | -,
         /// Address of the clusters' third metadata; 0 with one cluster.
-        TVB_CLUSTER_META3("tvb_cluster_meta3"): u64 = 0xa0/- | 0xa0/- | -,
+        TVB_CLUSTER_META3("tvb_cluster_meta3"): Opt<u64> = 0xa0/- | 0xa0/- | -,
         /// A constant of the chip, see [`JobParameters1::TILING_CONTROL_NO_CLUSTERING`].
-        TILING_CONTROL("tiling_control+0"): u32 = 0xa8/- | 0xa8/- | -,
+        TILING_CONTROL("tiling_control+0"): Opt<u32> = 0xa8/- | 0xa8/- | -,
         /// 0.
-        UNK_AC("tiling_control+4"): u32 = 0xac/- | 0xac/- | -,
+        UNK_AC("tiling_control+4"): Opt<u32> = 0xac/- | 0xac/- | -,
         /// 0.
         UNK_B0("unk_b0"): [u64; 6] = 0xb0/0x78 | 0xb0/0x78 | -,
         /// Base address of the shaders.
         USC_EXEC_BASE("pipeline_base"): u64 = 0xe0/0xa8 | 0xe0/0xa8 | -,
         /// Address of the clusters' fourth metadata, with [`JobParameters1::META4_TAG`]; 0 with one
         /// cluster.
-        TVB_CLUSTER_META4("tvb_cluster_meta4"): u64 = 0xe8/- | 0xe8/- | -,
+        TVB_CLUSTER_META4("tvb_cluster_meta4"): Opt<u64> = 0xe8/- | 0xe8/- | -,
         /// See [`JobParameters1::unk_f0`].
-        UNK_F0("unk_f0"): u64 = 0xf0/- | 0xf0/- | -,
+        UNK_F0("unk_f0"): Opt<u64> = 0xf0/- | 0xf0/- | -,
         /// [`JobParameters1::UNK_F8_VALUE`].
         UNK_F8("unk_f8"): u64 = 0xf8/0xb0 | 0xf8/0xb0 | -,
         /// Helper program.
@@ -205,7 +209,7 @@ impl RunVertex {
     pub const TAG_VALUE: u32 = crate::queue::TAG_RUN_VERTEX;
     /// Bytes that the driver in the field gives it. What is behind them is known from the table
     /// only.
-    pub const USED: usize = 0x608;
+    pub const USED: Columns = columns!(0x5e0 | 0x608 | 0x8f4);
 }
 
 impl JobParameters1 {

@@ -2,6 +2,8 @@
 
 //! Blocks of calibration data that stand in several places, or several times in one.
 
+use crate::Opt;
+
 layout! {
     /// A zone of the power controller.
     pub struct PowerZone("PowerZone"): 0x20 | 0x28 {
@@ -16,9 +18,9 @@ layout! {
         /// The time constant times the period.
         TC_XPERIOD("filter_tc_xperiod"): u32 = 0x10,
         /// 1320000000.
-        UNK_10("unk_10"): u32 = - | 0x14,
+        UNK_10("unk_10"): Opt<u32> = - | 0x14,
         /// 0.
-        UNK_14("unk_14"): u32 = - | 0x18,
+        UNK_14("unk_14"): Opt<u32> = - | 0x18,
         /// 1 less the inverse of the time constant.
         A_NEG("filter_tc_neginv"): f32 = 0x14 | 0x1c,
         /// The inverse of the time constant.

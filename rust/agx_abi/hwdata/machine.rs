@@ -2,7 +2,11 @@
 
 //! Calibration data of the GPU, and the registers that the firmware uses.
 
-use crate::Field;
+use crate::{
+    Abi,
+    Field,
+    Opt, //
+};
 
 layout! {
     /// Calibration data, mostly of the GPU. Filled by the boot loader, but for what is the
@@ -23,9 +27,9 @@ layout! {
         /// Device registers that the firmware uses, see [`IoMapping`]. The driver's.
         IO_MAPPINGS("io_mappings+0"): [IoMapping; 20] = 0x1d0 | 0x640,
         /// The rest of that list. See [`HwDataB::io_mapping`].
-        MORE_IO_MAPPINGS("io_mappings+640"): [IoMapping; 5] = - | 0x8c0,
+        MORE_IO_MAPPINGS("io_mappings+640"): Opt<[IoMapping; 5]> = - | 0x8c0,
         /// Address of the GPU's SRAM, on chips that have one. The driver's.
-        SGX_SRAM_PTR("sgx_sram_ptr"): u64 = - | 0x960,
+        SGX_SRAM_PTR("sgx_sram_ptr"): Opt<u64> = - | 0x960,
         /// Number of the chip: `0x8103` …
         CHIP_ID("chip_id"): u32 = 0x450 | 0x968,
         /// A constant of the chip.
@@ -95,7 +99,7 @@ layout! {
         /// `(f_i−f_base)/((f_max−f_base)/100), 0 below base`.
         REL_BOOST_FREQS("rel_boost_freqs"): [u32; 16] = 0xa74 | 0xfd0,
         /// `u32 0..15 (V13)`.
-        UNK_ARR_0("unk_arr_0"): [u32; 32] = - | 0x1010,
+        UNK_ARR_0("unk_arr_0"): Opt<[u32; 32]> = - | 0x1010,
         /// `u32×4: V12 0,f,3f,3f; V13 0,3,7,7`.
         UNK_AE4("unk_ae4"): [u32; 4] = 0x0ae4 | 0x16ec,
         /// `1`.
@@ -111,13 +115,13 @@ layout! {
         /// A constant of the chip.
         UNK_B30("unk_b30"): u32 = 0x0b30 | 0x1738 | 0x1740,
         /// `1`.
-        UNK_B38_0("unk_b38_0"): u32 = - | 0x1740 | 0x1748,
+        UNK_B38_0("unk_b38_0"): Opt<u32> = - | 0x1740 | 0x1748,
         /// `1`.
-        UNK_B38_4("unk_b38_4"): u32 = - | 0x1744 | 0x174c,
+        UNK_B38_4("unk_b38_4"): Opt<u32> = - | 0x1744 | 0x174c,
         /// `u32×12 = 0xffffffff`.
         UNK_B38("unk_b38"): [u64; 6] = 0x0b38 | 0x174c | 0x1754,
         /// `0x1a`.
-        UNK_C3C("unk_c3c"): u32 = - | 0x1880,
+        UNK_C3C("unk_c3c"): Opt<u32> = - | 0x1880,
     }
 
     /// Device registers that the firmware uses, in [`HwDataB::IO_MAPPINGS`]. Unused ones are zero.
@@ -136,26 +140,26 @@ layout! {
 }
 
 impl HwDataB {
-    /// Returns the number of entries that the list of device registers has.
-    pub const fn io_mapping_count() -> usize {
-        let more = match Self::MORE_IO_MAPPINGS.present() {
+    /// Returns the number of entries that the list of device registers has in version `abi`.
+    pub const fn io_mapping_count(abi: Abi) -> usize {
+        let more = match Self::MORE_IO_MAPPINGS.present(abi) {
             Some(more) => more.count(),
             None => 0,
         };
         Self::IO_MAPPINGS.count() + more
     }
 
-    /// Returns the entry `index` of the list of device registers.
+    /// Returns the entry `index` of the list of device registers in version `abi`.
     ///
     /// # Panics
     ///
     /// If `index` is not below [`HwDataB::io_mapping_count`].
-    pub const fn io_mapping(index: usize) -> Field<Self, IoMapping> {
+    pub const fn io_mapping(abi: Abi, index: usize) -> Field<Self, IoMapping> {
         let first = Self::IO_MAPPINGS.count();
         if index < first {
             return Self::IO_MAPPINGS.at(index);
         }
-        match Self::MORE_IO_MAPPINGS.present() {
+        match Self::MORE_IO_MAPPINGS.present(abi) {
             Some(more) => more.at(index - first),
             None => panic!("no such entry"),
         }

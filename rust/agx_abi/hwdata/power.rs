@@ -9,6 +9,7 @@ use super::{
     PowerZone,
     ShaderEngine, //
 };
+use crate::Opt;
 
 layout! {
     /// Calibration data, mostly of the power controllers. Filled by the boot loader.
@@ -21,7 +22,7 @@ layout! {
         /// `cpp = 24000·period (t602x 200000)`.
         CLOCKS_PER_PERIOD("clocks_per_period"): u32 = 0x4,
         /// `cpp`.
-        CLOCKS_PER_PERIOD_2("clocks_per_period_2"): u32 = - | 0x8,
+        CLOCKS_PER_PERIOD_2("clocks_per_period_2"): Opt<u32> = - | 0x8,
         /// `4`.
         PWR_STATUS("pwr_status"): u32 = 0x0c | 0x10,
         /// `1.0`.
@@ -85,7 +86,7 @@ layout! {
         /// A constant of the chip.
         PPM_FILTER_TC_MS("ppm_filter_tc_ms"): u32 = 0x728 | 0x744,
         /// `n·period·24000`.
-        PPM_FILTER_TC_CLKS("ppm_filter_tc_clks"): u32 = - | 0x74c,
+        PPM_FILTER_TC_CLKS("ppm_filter_tc_clks"): Opt<u32> = - | 0x74c,
         /// A constant of the chip.
         PERF_TGT_UTILIZATION("perf_tgt_utilization"): u32 = 0x75c | 0x788,
         /// A constant of the chip.
@@ -179,13 +180,13 @@ layout! {
         /// `M`.
         MAX_PSTATE_SCALED_10("max_pstate_scaled_10"): u32 = 0x8ec | 0x938 | 0x940,
         /// `per cluster rows`.
-        UNK_COEF_A1("unk_924"): [[f32; 8]; 8] = 0x924 | 0x970 | -,
+        UNK_COEF_A1("unk_924"): Opt<[[f32; 8]; 8]> = 0x924 | 0x970 | -,
         /// The same with more rows.
-        UNK_COEF_A1_WIDE("unk_924"): [[f32; 16]; 8] = - | - | 0x978,
+        UNK_COEF_A1_WIDE("unk_924"): Opt<[[f32; 16]; 8]> = - | - | 0x978,
         /// As the one before.
-        UNK_COEF_A2("unk_a24"): [[f32; 8]; 8] = 0xa24 | 0xa70 | -,
+        UNK_COEF_A2("unk_a24"): Opt<[[f32; 8]; 8]> = 0xa24 | 0xa70 | -,
         /// The same with more rows.
-        UNK_COEF_A2_WIDE("unk_a24"): [[f32; 16]; 8] = - | - | 0xb78,
+        UNK_COEF_A2_WIDE("unk_a24"): Opt<[[f32; 16]; 8]> = - | - | 0xb78,
         /// `M`.
         MAX_PSTATE_SCALED_11("max_pstate_scaled_11"): u32 = 0xb94 | 0xbe0 | 0xde8,
         /// `1`.
@@ -199,24 +200,19 @@ layout! {
         /// `P`.
         MAX_POWER_6("max_power_6"): u32 = 0xc3c | 0xe90 | 0x1098,
         /// `1−1/t, t = target tc`.
-        AVG_POWER_TARGET_FILTER_A_NEG("avg_power_target_filter_a_neg"): f32 =
-            0xc48 | 0xe9c | 0x10a4,
+        AVG_POWER_TARGET_FILTER_A_NEG("avg_power_target_filter_a_neg"): f32 = 0xc48 | 0xe9c | 0x10a4,
         /// `1/t`.
         AVG_POWER_TARGET_FILTER_A("avg_power_target_filter_a"): f32 = 0xc4c | 0xea0 | 0x10a8,
         /// `4·t`.
-        AVG_POWER_TARGET_FILTER_TC_X4("avg_power_target_filter_tc_x4"): u32 =
-            0xc50 | 0xea4 | 0x10ac,
+        AVG_POWER_TARGET_FILTER_TC_X4("avg_power_target_filter_tc_x4"): u32 = 0xc50 | 0xea4 | 0x10ac,
         /// `t·period`.
-        AVG_POWER_TARGET_FILTER_TC_XPERIOD("avg_power_target_filter_tc_xperiod"): u32 =
-            0xc54 | 0xea8 | 0x10b0,
+        AVG_POWER_TARGET_FILTER_TC_XPERIOD("avg_power_target_filter_tc_xperiod"): u32 = 0xc54 | 0xea8 | 0x10b0,
         /// `t·period·24000`.
-        AVG_POWER_TARGET_FILTER_TC_CLKS("avg_power_target_filter_tc_clks"): u32 =
-            - | 0xeac | 0x10b4,
+        AVG_POWER_TARGET_FILTER_TC_CLKS("avg_power_target_filter_tc_clks"): Opt<u32> = - | 0xeac | 0x10b4,
         /// `zones, see below`.
         POWER_ZONES("power_zones"): [PowerZone; 5] = 0xc58 | 0xeb4 | 0x10bc,
         /// `4·q, q = avg_tc_ms/period`.
-        AVG_POWER_FILTER_TC_PERIODS_X4("avg_power_filter_tc_periods_x4"): u32 =
-            0xcf8 | 0xf7c | 0x1184,
+        AVG_POWER_FILTER_TC_PERIODS_X4("avg_power_filter_tc_periods_x4"): u32 = 0xcf8 | 0xf7c | 0x1184,
         /// `1−1/q`.
         AVG_POWER_FILTER_A_NEG("avg_power_filter_a_neg"): f32 = 0xd04 | 0xf88 | 0x1190,
         /// `1/q`.
@@ -240,11 +236,11 @@ layout! {
         /// A constant of the chip.
         AVG_POWER_FILTER_TC_MS("avg_power_filter_tc_ms"): u32 = 0xd4c | 0xfd0 | 0x11d8,
         /// `q·period·24000`.
-        AVG_POWER_FILTER_TC_CLKS("avg_power_filter_tc_clks"): u32 = - | 0xfd8 | 0x11e0,
+        AVG_POWER_FILTER_TC_CLKS("avg_power_filter_tc_clks"): Opt<u32> = - | 0xfd8 | 0x11e0,
         /// `M`.
         MAX_PSTATE_SCALED_14("max_pstate_scaled_14"): u32 = 0xd64 | 0xff8 | 0x1200,
         /// See [`ShaderEngine`].
-        UNK_E10_0("unk_e10_0"): ShaderEngine = - | 0x10b4 | 0x12bc,
+        UNK_E10_0("unk_e10_0"): Opt<ShaderEngine> = - | 0x10b4 | 0x12bc,
         /// `k[0]`.
         FAST_DIE0_SENSOR_MASK_2("fast_die0_sensor_mask64_2"): u64 = 0x0e1c | 0x1278 | 0x1480,
         /// A constant of the chip.
@@ -252,13 +248,13 @@ layout! {
         /// `1`.
         UNK_E28("unk_e28"): u32 = 0x0e28 | 0x1284 | 0x1494,
         /// A row for each cluster.
-        UNK_COEF_B1("unk_e48"): [[f32; 8]; 8] = 0x0e48 | 0x12a4 | -,
+        UNK_COEF_B1("unk_e48"): Opt<[[f32; 8]; 8]> = 0x0e48 | 0x12a4 | -,
         /// The same with more rows.
-        UNK_COEF_B1_WIDE("unk_e48"): [[f32; 16]; 8] = - | - | 0x14b4,
+        UNK_COEF_B1_WIDE("unk_e48"): Opt<[[f32; 16]; 8]> = - | - | 0x14b4,
         /// A row for each cluster.
-        UNK_COEF_B2("unk_f48"): [[f32; 8]; 8] = 0x0f48 | 0x13a4 | -,
+        UNK_COEF_B2("unk_f48"): Opt<[[f32; 8]; 8]> = 0x0f48 | 0x13a4 | -,
         /// The same with more rows.
-        UNK_COEF_B2_WIDE("unk_f48"): [[f32; 16]; 8] = - | - | 0x16b4,
+        UNK_COEF_B2_WIDE("unk_f48"): Opt<[[f32; 16]; 8]> = - | - | 0x16b4,
         /// `k[0]`.
         FAST_DIE0_SENSOR_MASK_ALT("fast_die0_sensor_mask64_alt"): u64 = 0x162c | 0x1a88 | 0x2498,
         /// `1`.
@@ -266,7 +262,7 @@ layout! {
         /// See [`HwDataShared1`].
         HWS1("hws1"): HwDataShared1 = 0x3648 | 0x3a9c | 0x64b4,
         /// `u16×16: curve2.t1[i]/2, 0xffff→0`.
-        UNK_HWS2("unk_hws2"): [u16; 16] = - | 0x3b44 | 0x655c,
+        UNK_HWS2("unk_hws2"): Opt<[u16; 16]> = - | 0x3b44 | 0x655c,
         /// See [`HwDataShared2`].
         HWS2("hws2"): HwDataShared2 = 0x36f0 | 0x3b64 | 0x657c,
         /// See [`HwDataShared3`].
@@ -278,6 +274,6 @@ layout! {
         /// `per cluster`.
         SRAM_LEAK_COEF("unk_3d14"): [f32; 8] = 0x3d14 | 0x418c | 0x6ba4,
         /// `CS/AFR leak, t602x`.
-        AUX_LEAK_COEF("unk_3d34_0"): [f32; 8] = - | 0x41ac | 0x6bc4,
+        AUX_LEAK_COEF("unk_3d34_0"): Opt<[f32; 8]> = - | 0x41ac | 0x6bc4,
     }
 }

@@ -3,6 +3,7 @@
 //! The operations of the two halves of a render.
 
 use super::Attachment;
+use crate::Opt;
 
 layout! {
     /// Starts a vertex command.
@@ -53,11 +54,11 @@ layout! {
         /// 0.
         PADDING("unk_170+4"): u32 = 0x174 | 0x174 | 0x17c,
         /// The same as [`crate::vertex::RunVertex::COUNTER`].
-        COUNTER("counter"): u64 = - | 0x178 | 0x180,
+        COUNTER("counter"): Opt<u64> = - | 0x178 | 0x180,
         /// Address of [`crate::event::Notifier::UNK_BUF`].
-        NOTIFIER_BUF("unkptr_180"): u64 = - | 0x180 | 0x188,
+        NOTIFIER_BUF("unkptr_180"): Opt<u64> = - | 0x180 | 0x188,
         /// 1 if one cluster does all the work.
-        NO_CLUSTERING("unk_178"): u32 = 0x178 | 0x188 | 0x190,
+        NO_CLUSTERING("unk_178"): Opt<u32> = - | 0x188 | 0x190,
     }
 
     /// Finishes a vertex command.
@@ -135,7 +136,7 @@ layout! {
         /// Address of [`crate::fragment::RunFragment::UNK_BUF_0`].
         UNK_JOB_BUF("unk_buf2_ptr"): u64 = 0x074 | 0x074 | 0x07c,
         /// 0.
-        UNK_7C_0("unk_7c_0"): u64 = - | 0x07c | 0x084,
+        UNK_7C_0("unk_7c_0"): Opt<u64> = - | 0x07c | 0x084,
         /// 0.
         UNK_7C("unk_7c"): u32 = 0x07c | 0x084 | 0x08c,
         /// 0.
@@ -151,9 +152,9 @@ layout! {
         /// 0.
         PADDING("unk_190"): u32 = 0x190 | 0x198 | 0x1a0,
         /// The same as [`crate::fragment::RunFragment::COUNTER`].
-        COUNTER("counter"): u64 = - | 0x19c | 0x1a4,
+        COUNTER("counter"): Opt<u64> = - | 0x19c | 0x1a4,
         /// Address of [`crate::event::Notifier::UNK_BUF`].
-        NOTIFIER_BUF("unkptr_19c"): u64 = - | 0x1a4 | 0x1ac,
+        NOTIFIER_BUF("unkptr_19c"): Opt<u64> = - | 0x1a4 | 0x1ac,
     }
 
     /// Finishes a fragment command.

@@ -10,7 +10,7 @@ use agx_abi::microsequence::{Timestamp, WaitForIdle, OPCODE_MASK};
 use agx_abi::queue::Priority;
 use agx_abi::tiling::{Tiling, MAX_LAYERS, MAX_SIZE};
 use agx_abi::uat::{pte, ttb, ttb_asid, ttb_table, Protection, TTB_VALID};
-use agx_abi::{buffer, fragment, message, vertex, Value};
+use agx_abi::{buffer, fragment, message, vertex, Abi, Value};
 
 #[test]
 fn messages() {
@@ -39,9 +39,10 @@ fn stamps() {
 
 #[test]
 fn pending_stamps() {
-    assert_eq!(PendingStamp::zeroed().slot(), None);
-    let entry = PendingStamp::new(127, 0x500);
-    assert_eq!(entry.slot(), Some(127));
+    assert_eq!(PendingStamp::zeroed().slot(Abi::G13V12_3), None);
+    let entry = PendingStamp::new(Abi::G13V12_3, 127, 0x500);
+    assert_eq!(entry.slot(Abi::G13V12_3), Some(127));
+    assert_ne!(entry.slot(Abi::G13V13_5), Some(127));
     assert_eq!(entry.get(PendingStamp::VALUE), 0x500);
 }
 
@@ -82,7 +83,10 @@ fn priorities() {
 
 #[test]
 fn opcodes() {
-    assert_eq!(WaitForIdle::header(PipeKind::Compute), 0x0080_0001);
+    let header = |abi| WaitForIdle::header(abi, PipeKind::Compute);
+    assert_eq!(header(Abi::G13V12_3), 0x0080_0001);
+    assert_eq!(header(Abi::G14V13_5), 0x0080_0001);
+    assert_eq!(header(Abi::G14XV13_5), 2);
     assert_eq!(Timestamp::HEADER_START & OPCODE_MASK, Timestamp::OPCODE);
 }
 

@@ -3,12 +3,13 @@
 #
 # The chips that can be emulated. ASAHI_CHIP and ASAHI_FIRMWARE choose one for all machines that are not told another.
 
-CHIPS="t8103 t6000 t6001 t6002"
+CHIPS="t8103 t8112 t6000 t6001 t6002"
 
 # chip_gpu CHIP: how Mesa's names of its GPU begin.
 chip_gpu() {
 	case $1 in
 	t8103) echo "Apple M1 (G13G" ;;
+	t8112) echo "Apple M2 (G14G" ;;
 	t6000) echo "Apple M1 Pro (G13S" ;;
 	t6001) echo "Apple M1 Max (G13C" ;;
 	t6002) echo "Apple M1 Ultra (G13D" ;;
@@ -19,6 +20,7 @@ chip_gpu() {
 # chip_firmwares CHIP: the versions of its firmware.
 chip_firmwares() {
 	case $1 in
-	*) echo "13.5" ;;
+	t8112) echo "13.5 12.4" ;;
+	*) echo "13.5 12.3" ;;
 	esac
 }

@@ -7,6 +7,8 @@ mod bind;
 mod collector;
 mod deferred_drop;
 mod device;
+#[path = "hw/devices.rs"]
+mod devices;
 mod driver;
 mod ffi;
 mod file;

@@ -7,17 +7,14 @@ use crate::{
         self,
         AsahiDrmDriver, //
     },
+    devices::OF_TABLE,
     gpu::Gpu,
-    hw::{
-        chips,
-        Chip, //
-    },
+    hw::Chip,
     shutdown::ShutdownHook, //
 };
 use agx_abi::globals::Globals;
 use kernel::{
     device::Core,
-    device_id::IdArray,
     dma::{
         Device as _,
         DmaMask, //
@@ -39,20 +36,6 @@ pub(crate) struct AsahiData<'bound> {
     _shutdown: ShutdownHook,
     _gpu: Running,
 }
-
-/// The devices.
-///
-/// `of_device_table!` would make the module's aliases of them, by which it is loaded as soon as
-/// there is a GPU. Renders have run on the emulator only: a desktop that found the driver would
-/// have nothing to fall back to if they failed. So it is loaded by hand, until a Mac has drawn.
-static OF_TABLE: IdArray<of::DeviceId, <AsahiDriver as platform::Driver>::IdInfo, 4> =
-    IdArray::new([
-        (of::DeviceId::new(c"apple,agx-g13g"), &&chips::T8103),
-        // The most specific name counts: only the smallest of the family has this one alone.
-        (of::DeviceId::new(c"apple,agx-g13s"), &&chips::T6000),
-        (of::DeviceId::new(c"apple,agx-g13c"), &&chips::T6001),
-        (of::DeviceId::new(c"apple,agx-g13d"), &&chips::T6002),
-    ]);
 
 impl platform::Driver for AsahiDriver {
     type IdInfo = &'static Chip;

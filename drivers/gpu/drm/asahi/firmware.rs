@@ -215,17 +215,17 @@ impl Firmware {
         for priority in 0..PIPE_PRIORITIES {
             for kind in PipeKind::ALL {
                 let doorbell = Doorbell::pipe(kind, priority);
-                pipes.push(command(c"pipe", Geometry::PIPE, doorbell)?, GFP_KERNEL)?;
+                pipes.push(command(c"pipe", Geometry::pipe(heaps.abi), doorbell)?, GFP_KERNEL)?;
             }
         }
         let device_control = command(
             c"device control",
-            Geometry::DEVICE_CONTROL,
+            Geometry::device_control(heaps.abi),
             Doorbell::DEVICE_CONTROL,
         )?;
         let fwctl = TxChannel::new(
             c"FwCtl",
-            Geometry::FWCTL,
+            Geometry::fwctl(heaps.abi),
             &heaps.shared,
             &heaps.shared,
             Doorbell::FW_CTL,
@@ -388,7 +388,7 @@ fn check_blobs<'a>(machine: &Machine<'a>) -> Result<Blobs<'a>> {
         chip: machine.chip,
         ttb_base: machine.ttb_base,
     };
-    Blobs::new(hw_cal_a, hw_cal_b, globals)
+    Blobs::new(machine.heaps.abi, hw_cal_a, hw_cal_b, globals)
         .and_then(|blobs| blobs.check(&expected).map(|()| blobs))
         .map_err(|e| {
             dev_err!(machine.dev, "{e}\n");

@@ -38,6 +38,7 @@ use agx_abi::{
         Protection,
         PAGE_SIZE, //
     },
+    Abi,
     Value, //
 };
 use kasync::{
@@ -114,27 +115,32 @@ impl Gpu {
         fault_control: u32,
     ) -> Result<Arc<Self>> {
         let dev: &Device<Bound> = pdev.as_ref();
-        check_abi(dev)?;
+        let (version, abi) = find_abi(dev, chip)?;
         check_mailbox(dev)?;
 
         let regs = Arc::new(Regs::map(pdev, chip)?, GFP_KERNEL)?;
         let room = UniqueArc::<Self>::new_uninit(GFP_KERNEL)?;
         let executor = Executor::new(c"asahi")?;
-        let parts = Parts::new(dev, chip, regs, &executor, fault_control).inspect_err(|_| {
+        let parts = Parts::new(dev, chip, abi, regs, &executor, fault_control).inspect_err(|_| {
             let _ = executor.shutdown();
         })?;
         let id = parts.boot(dev).inspect_err(|_| parts.stop())?;
         parts.start_collector().inspect_err(|_| parts.stop())?;
 
+        if let Some(what) = chip.tentative {
+            dev_info!(dev, "not known for sure of this chip: {what}\n");
+        }
         let [letter, digit] = id.revision_name();
         dev_info!(
             dev,
-            "G{}{} {letter}{digit}: {} of {} cores in {} clusters, firmware 13.5 is up\n",
+            "G{}{} {letter}{digit}: {} of {} cores in {} clusters, firmware {}.{} is up\n",
             id.generation.number(),
             id.variant.letter(),
             id.active_cores(),
             id.clusters * id.cores,
-            id.clusters
+            id.clusters,
+            version[0],
+            version[1]
         );
         Ok(room.write(Self { parts, id }).into())
     }
@@ -159,18 +165,19 @@ impl Parts {
     fn new(
         dev: &Device<Bound>,
         chip: &'static Chip,
+        abi: Abi,
         regs: Arc<Regs>,
         executor: &Arc<Executor>,
         fault_control: u32,
     ) -> Result<Self> {
         let uat = Uat::new(dev, regs.is_cpu_running()?)?;
-        let hw_cal_a = Region::find(dev, c"hw-cal-a", HwDataA::SIZE)?;
-        let hw_cal_b = Region::find(dev, c"hw-cal-b", HwDataB::SIZE)?;
-        let globals = Region::find(dev, c"globals", Globals::SIZE)?;
+        let hw_cal_a = Region::find(dev, c"hw-cal-a", HwDataA::size_in(abi))?;
+        let hw_cal_b = Region::find(dev, c"hw-cal-b", HwDataB::size_in(abi))?;
+        let globals = Region::find(dev, c"globals", Globals::size_in(abi))?;
         // SAFETY: The boot loader wrote them; the firmware gets copies.
         let blobs = unsafe { [hw_cal_a.content(), hw_cal_b.content(), globals.content()] };
 
-        let heaps = Heaps::new(&uat)?;
+        let heaps = Heaps::new(&uat, abi)?;
         let deferred = DeferredDropQueue::new()?;
         let closing = DeferredDropQueue::new()?;
         let control_page = ControlPage::new(&uat)?;
@@ -346,18 +353,35 @@ fn check_mailbox(dev: &Device<Bound>) -> Result {
     to_result(unsafe { ffi::asahi_mailbox_check(raw.cast_mut().cast()) })
 }
 
-/// Makes sure that the firmware is one that we can talk to.
-fn check_abi(dev: &Device<Bound>) -> Result {
+/// Returns the version of the firmware, and its interface.
+fn find_abi(dev: &Device<Bound>, chip: &Chip) -> Result<hw::Firmware> {
     let node = dev.fwnode().ok_or(ENODEV)?;
-    let abi: [u32; 3] = node.property_read(c"apple,firmware-abi").required_by(dev)?;
-    if hw::is_supported_abi(abi) {
-        return Ok(());
+    let version: [u32; 3] = node.property_read(c"apple,firmware-abi").required_by(dev)?;
+    // A version of four numbers is one of a test release, of which three do not tell enough.
+    let is_exact = node.property_count_elem::<u32>(c"apple,firmware-abi").is_ok_and(|n| n == 3);
+    if let Some(abi) = chip.abi(version).filter(|_| is_exact) {
+        return Ok((version, abi));
     }
-    let [major, minor, patch] = abi;
-    dev_err!(
-        dev,
-        "firmware interface {major}.{minor}.{patch} is not supported, only 13.5\n"
-    );
+    let [major, minor, patch] = version;
+    let mut known = chip.firmwares.iter().map(|([major, minor, _], _)| (major, minor));
+    let (first, last) = (known.next().unwrap_or((&0, &0)), known.last());
+    let more = if is_exact { "" } else { " of a test release" };
+    match last {
+        Some(last) => dev_err!(
+            dev,
+            "firmware interface {major}.{minor}.{patch}{more} is not supported, only {}.{} and {}.{}\n",
+            first.0,
+            first.1,
+            last.0,
+            last.1
+        ),
+        None => dev_err!(
+            dev,
+            "firmware interface {major}.{minor}.{patch}{more} is not supported, only {}.{}\n",
+            first.0,
+            first.1
+        ),
+    }
     Err(ENODEV)
 }
 

@@ -14,11 +14,6 @@ pub(crate) mod mmu {
     pub(crate) mod table;
 }
 
-/// What the driver's `regs` module has of this kind.
-pub(crate) mod regs {
-    pub(crate) mod fault;
-}
-
 /// What the driver's `slots` module has of this kind.
 pub(crate) mod slots {
     pub(crate) mod table;

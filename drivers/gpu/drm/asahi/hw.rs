@@ -8,8 +8,12 @@
 //! and `io` are tables.
 
 pub(crate) mod chips;
+pub(crate) mod fault;
 pub(crate) mod ident;
 pub(crate) mod io;
+pub(crate) mod registers;
+
+use agx_abi::Abi;
 
 /// Generations, as far as the firmware interface differs between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,11 +61,8 @@ impl Variant {
     }
 }
 
-/// Returns whether this driver speaks the firmware interface of version `abi`, as the device tree
-/// gives it in `apple,firmware-abi`.
-pub(crate) const fn is_supported_abi(abi: [u32; 3]) -> bool {
-    matches!(abi, [13, 5, _])
-}
+/// A firmware: its version, as the device tree gives it in `apple,firmware-abi`, and its interface.
+pub(crate) type Firmware = ([u32; 3], Abi);
 
 /// Sizes of the buffers that vary between chips.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,11 +111,24 @@ pub(crate) struct Chip {
     pub(crate) oas: u32,
     /// Buffer sizes.
     pub(crate) buffers: Buffers,
+    /// The firmwares that it is known to run.
+    pub(crate) firmwares: &'static [Firmware],
+    /// What of this is not sure even to those who have run the chip.
+    pub(crate) tentative: Option<&'static str>,
     /// What the firmware wants mapped, see [`io`].
     pub(crate) io: &'static [&'static [io::IoMapping]],
 }
 
 impl Chip {
+    /// Returns the interface of the firmware with version `version`, or `None` if this driver does
+    /// not speak that of this chip.
+    pub(crate) fn abi(&self, version: [u32; 3]) -> Option<Abi> {
+        let known = self.firmwares.iter();
+        known
+            .copied()
+            .find_map(|(of, abi)| (of == version).then_some(abi))
+    }
+
     /// Returns everything that the firmware wants mapped.
     pub(crate) fn io_mappings(&self) -> impl Iterator<Item = &'static io::IoMapping> {
         self.io.iter().flat_map(|table| table.iter())
@@ -136,14 +150,28 @@ impl Chip {
 }
 
 #[cfg(test)]
+#[path = "hw/names_tests.rs"]
+mod names_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn firmware_versions() {
-        assert!(is_supported_abi([13, 5, 0]));
-        for abi in [[0, 0, 0], [12, 3, 0], [13, 3, 0], [14, 5, 0]] {
-            assert!(!is_supported_abi(abi));
+        assert_eq!(chips::T8103.abi([12, 3, 0]), Some(Abi::G13V12_3));
+        assert_eq!(chips::T6002.abi([13, 5, 0]), Some(Abi::G13V13_5));
+        for version in [
+            [0, 0, 0],
+            [12, 3, 1],
+            [12, 4, 1],
+            [13, 3, 0],
+            [13, 5, 1],
+            [14, 5, 0],
+        ] {
+            for chip in chips::ALL {
+                assert_eq!(chip.abi(version), None);
+            }
         }
     }
 }

@@ -149,6 +149,7 @@ impl Queue {
         let kind = PipeKind::Compute;
         let compute = WorkQueue::new(firmware, heaps, &addresses, kind, rank, number)?;
         let common = Common {
+            abi: gpu.heaps().abi,
             queue: number,
             usc_exec_base,
             queue_info: compute.va(),

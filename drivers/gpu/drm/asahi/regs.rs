@@ -2,14 +2,12 @@
 
 //! The few registers that the driver touches. Everything else goes through the firmware.
 
-pub(crate) mod fault;
-
 use crate::hw::{
+    fault::FaultInfo,
     ident::IdRegisters,
     Chip,
     Generation, //
 };
-use fault::FaultInfo;
 use kernel::{
     device::Bound,
     io::{
@@ -35,14 +33,6 @@ const ID_COUNTS_2: usize = 0xd0_4014;
 const ID_UNK18: usize = 0xd0_4018;
 const ID_CLUSTERS: usize = 0xd0_401c;
 
-/// The second is not beside the first.
-const CORE_MASKS: [usize; 2] = [0xd0_1500, 0xd0_1514];
-const CORE_MASKS_G14X: [usize; 3] = [0xe0_1500, 0xe0_1504, 0xe0_1508];
-
-const FAULT_INFO: usize = 0x1_7030;
-const FAULT_INFO_G14X: usize = 0xd8c0;
-const FAULT_ADDR_G14X: usize = 0xd8c8;
-
 /// The register blocks of the GPU. Access ends when the device is unbound: it gives `ENXIO` then.
 pub(crate) struct Regs {
     sgx: DevresIoMem<SGX_SIZE>,
@@ -65,16 +55,11 @@ impl Regs {
     /// Reads the identification registers.
     pub(crate) fn read_id(&self) -> Result<IdRegisters> {
         let sgx = self.sgx.try_access().ok_or(ENXIO)?;
-        let core_masks = match self.generation {
-            Generation::G13 | Generation::G14 => {
-                [sgx.read32(CORE_MASKS[0]), sgx.read32(CORE_MASKS[1]), 0]
-            }
-            Generation::G14X => [
-                sgx.read32(CORE_MASKS_G14X[0]),
-                sgx.read32(CORE_MASKS_G14X[1]),
-                sgx.read32(CORE_MASKS_G14X[2]),
-            ],
-        };
+        let mut core_masks = [0; 3];
+        let places = self.generation.registers().core_masks;
+        for (mask, &place) in core_masks.iter_mut().zip(places) {
+            *mask = sgx.try_read32(place)?;
+        }
         Ok(IdRegisters {
             version: sgx.read32(ID_VERSION),
             unk_08: sgx.read32(ID_UNK08),
@@ -105,12 +90,11 @@ impl Regs {
     /// The fault that the GPU's MMU has recorded, if any.
     pub(crate) fn fault_info(&self) -> Result<Option<FaultInfo>> {
         let sgx = self.sgx.try_access().ok_or(ENXIO)?;
-        let (info, address) = match self.generation {
-            Generation::G13 | Generation::G14 => (sgx.try_read64(FAULT_INFO)?, 0),
-            Generation::G14X => (
-                sgx.try_read64(FAULT_INFO_G14X)?,
-                sgx.try_read64(FAULT_ADDR_G14X)?,
-            ),
+        let registers = self.generation.registers();
+        let info = sgx.try_read64(registers.fault_info)?;
+        let address = match registers.fault_address {
+            Some(place) => sgx.try_read64(place)?,
+            None => 0,
         };
         Ok(FaultInfo::decode(self.generation, info, address))
     }

@@ -41,12 +41,15 @@ use crate::{
         VM_BYTES, //
     }, //
 };
-use agx_abi::uat::{
-    Protection,
-    DUMMY_PAGE,
-    PAGE_SIZE,
-    USER_END,
-    USER_START, //
+use agx_abi::{
+    uat::{
+        Protection,
+        DUMMY_PAGE,
+        PAGE_SIZE,
+        USER_END,
+        USER_START, //
+    },
+    Abi, //
 };
 use core::ops::Range;
 use kernel::{
@@ -99,11 +102,13 @@ pub(crate) struct Vm {
 }
 
 impl Vm {
-    /// Returns an address space of which the driver may use `kernel_range`.
+    /// Returns an address space of which the driver may use `kernel_range`. `abi`: version of the
+    /// firmware's interface.
     pub(crate) fn new(
         drm: &AsahiDevice,
         dev: &Device<Bound>,
         uat: &Arc<Uat>,
+        abi: Abi,
         kernel_range: Range<u64>,
     ) -> Result<Arc<Self>> {
         let (own, _coming) = Pinned::reserve(VM_BYTES, Share::Clients)?;
@@ -128,6 +133,7 @@ impl Vm {
                 protection: Protection::GPU_SHARED_RW,
                 grain: SZ_512K,
             },
+            abi,
         )?;
         let shared_heap = Heap::new_client(
             &space,
@@ -136,6 +142,7 @@ impl Vm {
                 protection: Protection::GPU_FW_SHARED_RW,
                 grain: SZ_64K,
             },
+            abi,
         )?;
 
         let mappings = Mappings {

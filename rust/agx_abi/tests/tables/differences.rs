@@ -45,6 +45,24 @@ pub const DIFFERENCES: &[(&str, &str, &[Abi], &str)] = &[
         V12,
         "the driver in the field gives it 8 bytes more",
     ),
+    (
+        "RunFragment",
+        "UNK_POINTEE",
+        V12,
+        "of the two words of 13.5 the driver has the first in 12, the table the second",
+    ),
+    (
+        "RunFragment",
+        "UNK_V13_3",
+        V12,
+        "of the two words of 13.5 the driver has the first in 12, the table the second",
+    ),
+    (
+        "StartVertex",
+        "NO_CLUSTERING",
+        V12,
+        "the driver in the field writes it from 13 on only",
+    ),
     ("HwDataA", "", V12, "4 bytes more, see its field UNK_163C"),
     (
         "HwDataA",

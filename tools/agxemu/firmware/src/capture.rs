@@ -22,7 +22,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::chip::Chip;
+use crate::chip::Part;
 use crate::iomap::IoMapping;
 use crate::machine::Machine;
 
@@ -64,7 +64,7 @@ const ATTEMPTS: usize = 3;
 
 /// A directory of captures.
 pub struct Capture {
-    chip: &'static Chip,
+    part: Part,
     pages: Pages,
     /// Contexts as they were walked last.
     contexts: BTreeMap<u8, Context>,
@@ -98,15 +98,15 @@ impl Capture {
     /// # Errors
     ///
     /// The directory cannot be made or written to, or there is no thread to write files.
-    pub fn new(directory: PathBuf, chip: &'static Chip) -> io::Result<Self> {
+    pub fn new(directory: PathBuf, part: Part) -> io::Result<Self> {
         let mut files = Files::new(directory)?;
         let writer = Writer::new(WAITING, move |taken| files.write(taken))?;
-        Ok(Self::with(writer, chip))
+        Ok(Self::with(writer, part))
     }
 
-    fn with(writer: Writer, chip: &'static Chip) -> Self {
+    fn with(writer: Writer, part: Part) -> Self {
         Self {
-            chip,
+            part,
             pages: Pages::default(),
             contexts: BTreeMap::new(),
             writer: Some(writer),

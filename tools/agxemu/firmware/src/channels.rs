@@ -2,11 +2,13 @@
 
 //! The channels: which rings there are, where the host put them, and their doorbells.
 
-use agx_abi::channel::{self, ChannelInfo, ChannelState, FwCtlState};
+use agx_abi::channel::{self, ChannelInfo, ChannelState, DeviceControlMessage};
+use agx_abi::channel::{FwCtlState, PipeMessage};
 use agx_abi::init::{FwStatus, RuntimePointers};
 use agx_abi::message::{self, DOORBELL_DEVICE_CONTROL, DOORBELL_KICK};
+use agx_abi::stats::StatsMessage;
 use agx_abi::uat::Protection;
-use agx_abi::{Field, Value};
+use agx_abi::{Abi, Field, Value};
 
 use crate::memory::{Memory, Record};
 use crate::panic::{ensure, Fw};
@@ -26,11 +28,19 @@ const fn geometry(count: u32, entry: usize) -> Geometry {
     }
 }
 
-const PIPE: Geometry = geometry(channel::PIPE_ENTRIES, channel::PipeMessage::SIZE);
-const DEVICE_CONTROL: Geometry = geometry(
-    channel::DEVICE_CONTROL_ENTRIES,
-    channel::DeviceControlMessage::SIZE,
-);
+fn pipe_geometry(abi: Abi) -> Geometry {
+    geometry(channel::PIPE_ENTRIES, PipeMessage::size_in(abi))
+}
+
+fn device_control_geometry(abi: Abi) -> Geometry {
+    let entry = DeviceControlMessage::size_in(abi);
+    geometry(channel::DEVICE_CONTROL_ENTRIES, entry)
+}
+
+fn stats_geometry(abi: Abi) -> Geometry {
+    geometry(channel::STATS_ENTRIES, StatsMessage::size_in(abi))
+}
+
 const FW_CTL: Geometry = Geometry {
     count: channel::FW_CTL_ENTRIES,
     entry: channel::FwCtlMessage::SIZE,
@@ -40,7 +50,6 @@ const FW_CTL: Geometry = Geometry {
 const EVENT: Geometry = geometry(channel::EVENT_ENTRIES, channel::EventMessage::SIZE);
 const LOG: Geometry = geometry(channel::FW_LOG_ENTRIES, channel::FwLogMessage::SIZE);
 const KTRACE: Geometry = geometry(channel::KTRACE_ENTRIES, channel::KTraceMessage::SIZE);
-const STATS: Geometry = geometry(channel::STATS_ENTRIES, agx_abi::stats::StatsMessage::SIZE);
 
 /// What a doorbell message rings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,12 +157,17 @@ impl Places {
 
     fn check(&self, mem: &Memory) -> Fw<()> {
         for (i, pipe) in self.pipes.iter().enumerate() {
-            pipe.check(mem, &pipe_name(i), &PIPE, Protection::FW_PRIV_RW)?;
+            pipe.check(
+                mem,
+                &pipe_name(i),
+                &pipe_geometry(mem.abi),
+                Protection::FW_PRIV_RW,
+            )?;
         }
         self.device_control.check(
             mem,
             "device control",
-            &DEVICE_CONTROL,
+            &device_control_geometry(mem.abi),
             Protection::FW_PRIV_RW,
         )?;
         self.fw_ctl
@@ -165,8 +179,12 @@ impl Places {
         }
         self.ktrace
             .check(mem, "ktrace", &KTRACE, Protection::FW_SHARED_RW)?;
-        self.stats
-            .check(mem, "stats", &STATS, Protection::FW_SHARED_RW)?;
+        self.stats.check(
+            mem,
+            "stats",
+            &stats_geometry(mem.abi),
+            Protection::FW_SHARED_RW,
+        )?;
         self.distinct()
     }
 
@@ -220,21 +238,23 @@ pub struct Channels {
 impl Channels {
     /// Takes the rings at `places` into use.
     pub fn new(mem: &Memory, p: &Places) -> Fw<Self> {
-        let pipe = |(i, place): (usize, &Place)| HostRing::new(mem, pipe_name(i), PIPE, *place);
+        let pipe = |(i, place): (usize, &Place)| {
+            HostRing::new(mem, pipe_name(i), pipe_geometry(mem.abi), *place)
+        };
         let log = |(i, p): (usize, &Place)| FirmwareRing::new(mem, format!("log {i}"), LOG, *p);
         Ok(Self {
             pipes: p.pipes.iter().enumerate().map(pipe).collect::<Fw<_>>()?,
             device_control: HostRing::new(
                 mem,
                 "device control".into(),
-                DEVICE_CONTROL,
+                device_control_geometry(mem.abi),
                 p.device_control,
             )?,
             fw_ctl: HostRing::new(mem, "fwctl".into(), FW_CTL, p.fw_ctl)?,
             event: FirmwareRing::new(mem, "event".into(), EVENT, p.event)?,
             logs: p.logs.iter().enumerate().map(log).collect::<Fw<_>>()?,
             ktrace: FirmwareRing::new(mem, "ktrace".into(), KTRACE, p.ktrace)?,
-            stats: FirmwareRing::new(mem, "stats".into(), STATS, p.stats)?,
+            stats: FirmwareRing::new(mem, "stats".into(), stats_geometry(mem.abi), p.stats)?,
         })
     }
 }

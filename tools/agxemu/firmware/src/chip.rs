@@ -10,11 +10,21 @@ mod table;
 
 use std::fmt;
 
-pub use io::Required;
-pub use table::{ALL, T6000, T6001, T6002, T8103};
+use agx_abi::Abi;
 
-/// The firmware's version.
-pub const FIRMWARE: &str = "13.5";
+pub use io::Required;
+pub use table::{ALL, T6000, T6001, T6002, T8103, T8112};
+
+/// A firmware of a chip.
+#[derive(Debug)]
+pub struct Version {
+    /// Its name.
+    pub name: &'static str,
+    /// What the device tree says.
+    pub numbers: [u32; 3],
+    /// Its interface.
+    pub abi: Abi,
+}
 
 /// What the clusters of a chip need to share the vertex work, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +75,8 @@ pub struct Chip {
     pub identification: [u32; 6],
     /// The cores that work if nothing else is said, a bit each, the clusters one behind the other.
     pub working: u128,
+    /// Its firmwares, the usual one first.
+    pub firmwares: &'static [Version],
     /// Io mappings that must be there.
     pub io: &'static [&'static [Required]],
 }
@@ -96,11 +108,13 @@ impl Chip {
     }
 }
 
-/// A single machine: a chip, and the cores of it that work.
+/// A single machine: a chip with a firmware, and the cores of it that work.
 #[derive(Clone, Copy, Debug)]
 pub struct Part {
     /// The chip.
     pub chip: &'static Chip,
+    /// Its firmware.
+    pub firmware: &'static Version,
     /// A bit for each core.
     pub working: u128,
 }
@@ -112,11 +126,29 @@ impl Default for Part {
 }
 
 impl Part {
-    /// Returns a machine with the usual cores.
+    /// Returns a machine with the usual firmware and cores.
     pub const fn new(chip: &'static Chip) -> Self {
         Self {
             chip,
+            firmware: &chip.firmwares[0],
             working: chip.working,
+        }
+    }
+
+    /// Returns the same with firmware `name`.
+    ///
+    /// # Errors
+    ///
+    /// The chip has none of that name.
+    pub fn with_firmware(self, name: &str) -> Result<Self, String> {
+        let all = self.chip.firmwares;
+        match all.iter().find(|version| version.name == name) {
+            Some(firmware) => Ok(Self { firmware, ..self }),
+            None => {
+                let known: Vec<_> = all.iter().map(|version| version.name).collect();
+                let (chip, known) = (self.chip.name, known.join(", "));
+                Err(format!("{chip} has no firmware {name:?}, only {known}"))
+            }
         }
     }
 
@@ -156,7 +188,11 @@ impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Chip { name, gpu, .. } = self.chip;
         let (working, all) = (self.working.count_ones(), self.chip.cores());
-        write!(f, "{name} ({gpu}), {working} of {all} cores")
+        let firmware = self.firmware.name;
+        write!(
+            f,
+            "{name} ({gpu}) with {firmware}, {working} of {all} cores"
+        )
     }
 }
 
@@ -169,7 +205,7 @@ mod tests {
         let part = Part::new(&T6002).with_cores("0xff00ffffffffffff").unwrap();
         assert_eq!(part.mask_words(), [0xffff_ffff, 0xff00_ffff, 0]);
         assert_eq!((part.share(6), part.share(7)), (0.0, 1.0));
-        assert_eq!(part.to_string(), "t6002 (G13D), 56 of 64 cores");
+        assert_eq!(part.to_string(), "t6002 (G13D) with 13.5, 56 of 64 cores");
         assert_eq!(Part::default().share(0), 7.0 / 8.0);
         for mask in ["0", "1ff", "", "x", "-1", "100"] {
             let error = Part::default().with_cores(mask).unwrap_err();
@@ -182,7 +218,9 @@ mod tests {
     fn registers_tell_the_chip() {
         for chip in ALL {
             let [version, _, counts, gps, _, clusters] = chip.identification;
-            assert_eq!(version >> 24, 4, "{}", chip.name);
+            let generations = [(4, "G13"), (5, "G14")];
+            let generation = generations.iter().find(|g| g.0 == version >> 24);
+            assert_eq!(generation.unwrap().1, &chip.gpu[..3], "{}", chip.name);
             assert_eq!(counts & 0xff, chip.cores_per_cluster, "{}", chip.name);
             assert_eq!(gps & 0xff, 4, "{}", chip.name);
             assert_eq!((clusters >> 12) & 0xff, chip.clusters, "{}", chip.name);
@@ -201,7 +239,7 @@ mod tests {
         assert_eq!(Chip::find("t6001").unwrap().id, 0x6001);
         assert_eq!(
             Chip::find("t8132").unwrap_err(),
-            "chip \"t8132\" is not emulated, only t8103, t6000, t6001, t6002"
+            "chip \"t8132\" is not emulated, only t8103, t8112, t6000, t6001, t6002"
         );
     }
 }

@@ -8,7 +8,7 @@ use agx_abi::queue::{self as abi, InitBuffer};
 use agx_abi::uat::Protection;
 use agx_abi::Value;
 
-use crate::memory::{at, Memory, Record};
+use crate::memory::{Memory, Record};
 use crate::panic::{ensure, field, Fw};
 use crate::work;
 
@@ -119,8 +119,8 @@ pub fn init_buffer(mem: &Memory, va: u64) -> Fw<SetUp> {
 impl Buffer {
     /// Blocks that its lists have by now.
     pub fn listed(&self, mem: &Memory) -> Fw<u32> {
-        let control = mem.u64(at(self.info, BufferInfo::BLOCK_CTL))?;
-        mem.u32(at(control, BlockControl::TOTAL))
+        let control = mem.u64(mem.at(self.info, BufferInfo::BLOCK_CTL))?;
+        mem.u32(mem.at(control, BlockControl::TOTAL))
     }
 
     /// Checks its information and its lists.
@@ -129,10 +129,14 @@ impl Buffer {
         mem.expect(
             "buffer information",
             self.info,
-            BufferInfo::SIZE as u64,
+            BufferInfo::size_in(mem.abi) as u64,
             &[Protection::FW_PRIV_RW],
         )?;
-        let info = mem.record("buffer information", self.info, BufferInfo::SIZE)?;
+        let info = mem.record(
+            "buffer information",
+            self.info,
+            BufferInfo::size_in(mem.abi),
+        )?;
         let pages = blocks.wrapping_mul(buffer::BLOCK_PAGES);
         ensure!(
             blocks != 0 && blocks <= info.get(BufferInfo::MAX_BLOCKS),

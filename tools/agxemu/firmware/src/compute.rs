@@ -9,7 +9,7 @@ use agx_abi::Value;
 
 use crate::chip::Chip;
 use crate::init::Init;
-use crate::memory::{end, Memory, Record};
+use crate::memory::{Memory, Record};
 use crate::panic::{ensure, Fw};
 use crate::work::{Fields, Work};
 
@@ -46,17 +46,18 @@ impl Compute {
     /// Reads the command at `va` of the user queue `uuid`.
     pub fn read(mem: &Memory, chip: &Chip, init: &Init, va: u64, uuid: u32) -> Fw<Self> {
         let what = "compute command";
-        let size = RunCompute::SIZE;
+        let size = RunCompute::size_in(mem.abi);
         // The GPU fetches parameters from the command itself, so it has to be able to read it.
         mem.expect(what, va, size as u64, &[Protection::GPU_RO_FW_PRIV_RW])?;
         let r = mem.record(what, va, size)?;
         r.want("tag", RunCompute::TAG, TAG)?;
         r.want("word 0xc", RunCompute::UNK_4, 0)?;
-        r.zero(RunCompute::UNK_POINTEE.offset()..RunCompute::JOB_PARAMS1.offset())?;
+        let parameters = r.present("parameters 1", RunCompute::JOB_PARAMS1)?;
+        r.zero(r.offset(RunCompute::UNK_POINTEE)..r.offset(parameters))?;
         let work = Work::read(mem, init, &r, PipeKind::Compute, uuid, &FIELDS)?;
         let (preempt, stream, usc_base) = parameters1(mem, chip, &r, work.vm_slot)?;
         parameters2(&r, preempt)?;
-        r.zero(end(RunCompute::CLIENT_SEQUENCE)..size)?;
+        r.zero(r.end(RunCompute::CLIENT_SEQUENCE)..size)?;
         Ok(Self {
             work,
             stream,
@@ -66,7 +67,7 @@ impl Compute {
 }
 
 fn parameters1(mem: &Memory, chip: &Chip, r: &Record, slot: u8) -> Fw<(u64, u64, u64)> {
-    let p = RunCompute::JOB_PARAMS1;
+    let p = r.present("parameters 1", RunCompute::JOB_PARAMS1)?;
     let preempt = r.get(p.then(JobParameters1::PREEMPT1));
     let size = chip.compute_preempt;
     let usual = &[Protection::GPU_SHARED_RW, Protection::GPU_FW_PRIV_RW];
@@ -93,7 +94,7 @@ fn parameters1(mem: &Memory, chip: &Chip, r: &Record, slot: u8) -> Fw<(u64, u64,
         matches!(helper, 0 | 0x1c),
         "{r}: parameter 0x60 is {helper:#x}"
     );
-    r.zero(end(p.then(JobParameters1::UNK_40))..RunCompute::MICROSEQUENCE.offset())?;
+    r.zero(r.end(p.then(JobParameters1::UNK_40))..r.offset(RunCompute::MICROSEQUENCE))?;
     let stream = r.get(p.then(JobParameters1::CDM_CTRL_STREAM_BASE));
     ensure!(stream != 0, "{r}: no control stream");
     Ok((
@@ -105,11 +106,11 @@ fn parameters1(mem: &Memory, chip: &Chip, r: &Record, slot: u8) -> Fw<(u64, u64,
 
 fn parameters2(r: &Record, preempt: u64) -> Fw<()> {
     let p = RunCompute::JOB_PARAMS2;
-    r.zero(p.offset()..p.then(JobParameters2::PREEMPT1).offset())?;
+    r.zero(r.offset(p)..r.offset(p.then(JobParameters2::PREEMPT1)))?;
     r.want(
         "second preemption buffer",
         p.then(JobParameters2::PREEMPT1),
         preempt,
     )?;
-    r.zero(end(p.then(JobParameters2::CDM_CTRL_STREAM_END))..end(p))
+    r.zero(r.end(p.then(JobParameters2::CDM_CTRL_STREAM_END))..r.end(p))
 }

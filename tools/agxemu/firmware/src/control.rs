@@ -7,12 +7,12 @@
 use agx_abi::channel::{device_control as dc, DestroyContext, DeviceControlMessage};
 use agx_abi::channel::{GrowTvbAck, IdlePowerOff, RecoverChannel};
 use agx_abi::queue::GpuContextData;
-use agx_abi::{Field, Value};
+use agx_abi::{Columns, Field, Value};
 
 use crate::behaviour::LARGE_STATISTICS;
 use crate::core::{Core, MS};
 use crate::machine::Level;
-use crate::memory::{end, Record};
+use crate::memory::Record;
 use crate::panic::{bail, ensure, Fw, Panic};
 use crate::report::Log;
 
@@ -22,13 +22,14 @@ const NO_INDEX: u8 = 0xff;
 impl Core {
     /// Handles everything in the ring.
     pub(crate) fn control(&mut self) -> Fw<()> {
+        let initialize = dc::INITIALIZE.of(self.mem.abi) as u32;
         while let Some(r) = self.ch.device_control.peek(&self.mem)? {
             let kind = r.get(DeviceControlMessage::KIND);
             ensure!(
-                self.up || kind == dc::INITIALIZE,
+                self.up || kind == initialize,
                 "{r}: type {kind:#x}, the first message must be Initialize"
             );
-            if kind == dc::INITIALIZE && !self.up && !self.is_initialized() {
+            if kind == initialize && !self.up && !self.is_initialized() {
                 return Ok(());
             }
             self.control_message(&r, kind)?;
@@ -50,15 +51,17 @@ impl Core {
     }
 
     fn control_message(&mut self, r: &Record, kind: u32) -> Fw<()> {
+        let abi = self.mem.abi;
+        let is = |types: Columns| types.of(abi) == kind as usize;
         match kind {
-            dc::INITIALIZE => self.initialize(r),
-            dc::DESTROY_CONTEXT => self.destroy_context(r),
-            dc::RECOVER_CHANNEL => self.recover_channel(
+            _ if is(dc::INITIALIZE) => self.initialize(r),
+            _ if is(dc::DESTROY_CONTEXT) => self.destroy_context(r),
+            _ if is(dc::RECOVER_CHANNEL) => self.recover_channel(
                 r.get(RecoverChannel::PIPE),
                 r.get(RecoverChannel::QUEUE),
                 r.get(RecoverChannel::EVENT_VALUE),
             ),
-            dc::GROW_TVB_ACK => {
+            _ if is(dc::GROW_TVB_ACK) => {
                 r.want("word 4", GrowTvbAck::UNK_4, 1)?;
                 r.want("sub-pipe", GrowTvbAck::SUBPIPE, 0)?;
                 let slot = r.get(GrowTvbAck::BUFFER_SLOT);
@@ -68,13 +71,13 @@ impl Core {
                     .answer(&self.mem, slot, vm_slot, counter)
                     .map_err(|e| Panic(format!("{r}: {e}")))
             }
-            dc::IDLE_POWER_OFF => {
+            _ if is(dc::IDLE_POWER_OFF) => {
                 let line = format!("IdlePowerOff {:#x}", r.get(IdlePowerOff::VALUE));
                 self.log(Log::Info, &line)
             }
             // Messages that macOS sends and whose effect is not known, at both ids that they may
             // have.
-            dc::WRITE32 | 0x09 | 0x0b..=0x0d | 0x13..=0x17 | 0x1e | 0x1f | 0x23 | 0x24 => {
+            0x09 | 0x0b..=0x0d | 0x13..=0x19 | 0x1e | 0x1f | 0x23 | 0x24 => {
                 let line = format!("device control message {kind:#x} has no effect here");
                 self.mem.machine().log(Level::Warn, &line);
                 self.log(Log::Notice, &line)
@@ -85,7 +88,7 @@ impl Core {
 
     fn initialize(&mut self, r: &Record) -> Fw<()> {
         ensure!(!self.up, "{r}: second Initialize");
-        r.zero(end(DeviceControlMessage::KIND)..r.size())?;
+        r.zero(r.end(DeviceControlMessage::KIND)..r.size())?;
         self.up = true;
         self.write_statistics()?;
         self.log(Log::Info, "globals taken over, GPU initialised")

@@ -9,11 +9,11 @@ use agx_abi::globals::Globals;
 
 use crate::behaviour::Behaviour;
 use crate::channels::{Channels, Doorbell, PIPES};
-use crate::chip::{Chip, FIRMWARE};
+use crate::chip::{Chip, Part};
 use crate::gpu::{Epoch, Options, Renderer};
 use crate::halt::Halt;
 use crate::init::Init;
-use crate::memory::{at, Memory};
+use crate::memory::Memory;
 use crate::objects::Objects;
 use crate::panic::{ensure, Fw};
 use crate::power::Power;
@@ -76,7 +76,7 @@ impl Core {
     /// Returns the firmware after INIT.
     pub fn new(
         mem: Memory,
-        chip: &'static Chip,
+        part: Part,
         script: Script,
         gpu: Options,
         renderer: Arc<dyn Renderer>,
@@ -88,7 +88,7 @@ impl Core {
         let power = Power::new(&mem);
         let mut core = Self {
             mem,
-            chip,
+            chip: part.chip,
             script,
             gpu,
             renderer,
@@ -114,7 +114,10 @@ impl Core {
             turn: 0,
             contexts: 0,
         };
-        let line = format!("agxemu firmware {FIRMWARE} for {} started", chip.gpu);
+        let line = format!(
+            "agxemu firmware {} for {} started",
+            part.firmware.name, part.chip.gpu
+        );
         core.log(Log::Info, &line)?;
         Ok(core)
     }
@@ -131,7 +134,7 @@ impl Core {
     pub(crate) fn pending_submissions(&self) -> Fw<u32> {
         let pending = self
             .mem
-            .u32(at(self.init.globals, Globals::PENDING_SUBMISSIONS))?;
+            .u32(self.mem.at(self.init.globals, Globals::PENDING_SUBMISSIONS))?;
         ensure!(
             pending < 1 << 31,
             "pending_submissions is {pending:#x}: lowered too often"

@@ -22,7 +22,6 @@ use crate::compute::Compute;
 use crate::core::{Core, Step};
 use crate::fragment::Fragment;
 use crate::machine::Level;
-use crate::memory::at;
 use crate::microsequence::{self, Op, Owner};
 use crate::panic::{ensure, Fw};
 use crate::report::Trace;
@@ -92,14 +91,16 @@ impl Core {
             );
         }
         let notifier = work.notifier;
-        self.mem
-            .set_u32(at(notifier, Notifier::VM_SLOT), work.vm_slot.into())?;
+        self.mem.set_u32(
+            self.mem.at(notifier, Notifier::VM_SLOT),
+            work.vm_slot.into(),
+        )?;
         let has = match kind {
             PipeKind::Vertex => Notifier::HAS_VERTEX,
             PipeKind::Fragment => Notifier::HAS_FRAGMENT,
             PipeKind::Compute => Notifier::HAS_COMPUTE,
         };
-        self.mem.set_u32(at(notifier, has), 1)?;
+        self.mem.set_u32(self.mem.at(notifier, has), 1)?;
         let active = Active {
             queue: info,
             uuid,
@@ -332,7 +333,7 @@ impl Core {
                 };
                 for place in [
                     work.field(RunFragment::TVB_OVERFLOW_COUNT),
-                    at(
+                    self.mem.at(
                         self.init.fragment_stats,
                         FragmentStatistics::TVB_OVERFLOWS_1,
                     ),

@@ -14,7 +14,7 @@ use agx_abi::uat::{pte, FlushSlot, Handoff, KERNEL_FLUSH_SLOT};
 use agx_abi::Value;
 
 use crate::core::Core;
-use crate::memory::{at, Memory, Record, PAGE};
+use crate::memory::{Memory, Record, PAGE};
 use crate::panic::{bail, ensure, field, Fw, Panic};
 
 impl Core {
@@ -51,7 +51,7 @@ fn flush(mem: &Memory, r: &Record) -> Fw<()> {
 
     let machine = mem.machine();
     let outside = |base: u64| Panic(format!("flush slot at {base:#x} is not RAM"));
-    let base = at(machine.handoff(), Handoff::FLUSH.at(slot));
+    let base = mem.at(machine.handoff(), Handoff::FLUSH.at(slot));
     let mut bytes = [0; <FlushSlot as Value>::SIZE];
     machine
         .read_phys(base, &mut bytes)
@@ -79,7 +79,7 @@ fn flush(mem: &Memory, r: &Record) -> Fw<()> {
     if kernel {
         mem.flushed(va, pages);
     }
-    let state = at(base, FlushSlot::STATE);
+    let state = mem.at(base, FlushSlot::STATE);
     machine
         .write_phys(state, &FlushSlot::DONE.to_le_bytes())
         .map_err(|e| outside(e.0))

@@ -5,7 +5,7 @@
 
 use agx_abi::buffer::AUX_FB_SIZE;
 use agx_abi::channel::PipeKind;
-use agx_abi::fragment::{AuxFbInfo, RunFragment};
+use agx_abi::fragment::{AuxFbInfo, RunFragment, GENERATION_WORD};
 use agx_abi::fragment::{JobParameters1, JobParameters2, JobParameters3};
 use agx_abi::uat::Protection;
 use agxemu_gpu::render::{FragmentJob, Frame};
@@ -95,19 +95,13 @@ impl Fragment {
     pub fn read(mem: &Memory, chip: &Chip, init: &Init, va: u64, uuid: u32) -> Fw<Self> {
         type C = RunFragment;
         let what = "fragment command";
-        let size = C::USED;
+        let size = C::USED.of(mem.abi);
         mem.expect(what, va, size as u64, &[Protection::GPU_RO_FW_PRIV_RW])?;
         let r = mem.record(what, va, size)?;
         r.want("tag", C::TAG, TAG)?;
         r.zero_gaps::<C>(0)?;
-        r.zeros(&[
-            C::UNK_50,
-            C::UNK_58,
-            C::UNK_68,
-            C::UNK_BUF_0,
-            C::UNK_BUF_8,
-            C::UNK_TS,
-        ])?;
+        r.zeros(&[C::UNK_50, C::UNK_58, C::UNK_68, C::UNK_BUF_0, C::UNK_BUF_8])?;
+        r.zeros_if(&[C::UNK_TS])?;
         r.zeros(&[
             C::UNK_8,
             C::UNK_758_FLAG,
@@ -115,15 +109,12 @@ impl Fragment {
             C::BUSY_FLAG,
             C::UNK_878,
         ])?;
-        r.zeros(&[
-            C::TVB_OVERFLOW_COUNT,
-            C::MSAA_ZS,
-            C::UNK_POINTEE,
-            C::UNK_V13_3,
-        ])?;
+        r.zeros(&[C::TVB_OVERFLOW_COUNT, C::MSAA_ZS, C::UNK_POINTEE])?;
+        r.zeros_if(&[C::UNK_V13_3])?;
         r.zeros(&[C::UNK_AFTER_META])?;
         r.want("word 0x8c0", C::NO_CLEAR_PIPELINE_TEXTURES, 1)?;
-        r.want("word 0x910", C::UNK_BUF_10, C::UNK_BUF_10_VALUE)?;
+        let word = C::UNK_BUF_10_VALUE.of(mem.abi) as u64;
+        r.want("word 0x910", C::UNK_BUF_10, word)?;
         let work = Work::read(mem, init, &r, PipeKind::Fragment, uuid, &FIELDS)?;
         let target = vertex::target(
             mem,
@@ -139,7 +130,8 @@ impl Fragment {
 
         let empty = r.get(C::PROCESS_EMPTY_TILES);
         ensure!(empty <= 1, "{r}: process empty tiles is {empty:#x}");
-        let config = r.get(C::JOB_PARAMS1.then(JobParameters1::TILE_CONFIG));
+        let p1 = r.present("parameters 1", C::JOB_PARAMS1)?;
+        let config = r.get(p1.then(JobParameters1::TILE_CONFIG));
         let known = JobParameters1::TILE_CONFIG_VALUE
             | JobParameters1::TILE_CONFIG_LAYERS
             | JobParameters1::TILE_CONFIG_EMPTY_TILES;
@@ -151,8 +143,8 @@ impl Fragment {
             (config & JobParameters1::TILE_CONFIG_EMPTY_TILES != 0) == (empty == 1),
             "{r}: tile configuration is {config:#x}, process empty tiles {empty}"
         );
-        let job = gpu::job(&r, frame, empty == 1);
-        let p2 = C::JOB_PARAMS2;
+        let job = gpu::job(&r, frame, empty == 1)?;
+        let p2 = r.present("parameters 2", C::JOB_PARAMS2)?;
         let words = Words {
             va,
             tiles: r.get(C::TILE_COUNT),
@@ -163,7 +155,7 @@ impl Fragment {
             ]
             .map(|f| r.get(p2.then(f))),
             screen: r.get(p2.then(JobParameters2::TE_SCREEN)),
-            stride: r.get(C::JOB_PARAMS1.then(JobParameters1::MTILE_STRIDE)),
+            stride: r.get(p1.then(JobParameters1::MTILE_STRIDE)),
         };
         let refusal = gpu::refusal(&job).map(|reason| format!("{r}: {reason}"));
         Ok(Self {
@@ -216,7 +208,7 @@ impl Fragment {
 
 fn frame(r: &Record) -> Fw<Frame> {
     type P = JobParameters1;
-    let p = RunFragment::JOB_PARAMS1;
+    let p = r.present("parameters 1", RunFragment::JOB_PARAMS1)?;
     let p3 = RunFragment::JOB_PARAMS3;
     let (utile, samples) = vertex::utile(r, r.get(p.then(P::UTILE_CONFIG)))?;
     r.want("samples", RunFragment::SAMPLES, samples)?;
@@ -244,7 +236,7 @@ fn frame(r: &Record) -> Fw<Frame> {
         frame.width,
         frame.height
     );
-    let p2 = RunFragment::JOB_PARAMS2;
+    let p2 = r.present("parameters 2", RunFragment::JOB_PARAMS2)?;
     let blocks = tile_buffer_blocks(&frame);
     r.want(
         "tile buffer blocks",
@@ -261,8 +253,8 @@ fn frame(r: &Record) -> Fw<Frame> {
 
 fn parameters1(mem: &Memory, r: &Record, slot: u8) -> Fw<Setup> {
     type P = JobParameters1;
-    let p = RunFragment::JOB_PARAMS1;
-    r.zero_gaps::<P>(p.offset())?;
+    let p = r.present("parameters 1", RunFragment::JOB_PARAMS1)?;
+    r.zero_gaps::<P>(r.offset(p))?;
     r.zeros(&[p.then(P::UNK_4), p.then(P::UNK_14C)])?;
     r.zeros(&[p.then(P::UNK_108)])?;
     r.want("parameter 0x148", p.then(P::UNK_140), P::UNK_140_VALUE)?;
@@ -275,11 +267,13 @@ fn parameters1(mem: &Memory, r: &Record, slot: u8) -> Fw<Setup> {
         "{r}: isp_ctl is {control:#x}"
     );
     r.want("frame word 4", info.then(AuxFbInfo::UNK_4), 0)?;
-    r.want(
+    r.want_if(
         "frame word 0x10",
         info.then(AuxFbInfo::UNK_10),
         AuxFbInfo::UNK_10_VALUE,
     )?;
+    let word = GENERATION_WORD.of(mem.abi) as u64;
+    r.want_if("word of the generation", p.then(P::UNK_G14), word)?;
     let setup = Setup {
         tilemap: r.get(p.then(P::TVB_TILEMAP)),
         heapmeta: r.get(p.then(P::TVB_HEAPMETA)),
@@ -293,8 +287,8 @@ fn parameters1(mem: &Memory, r: &Record, slot: u8) -> Fw<Setup> {
 
 fn parameters2(r: &Record) -> Fw<()> {
     type P = JobParameters2;
-    let p = RunFragment::JOB_PARAMS2;
-    r.zero_gaps::<P>(p.offset())?;
+    let p = r.present("parameters 2", RunFragment::JOB_PARAMS2)?;
+    r.zero_gaps::<P>(r.offset(p))?;
     let zeros = [P::UNK_8, P::UNK_C, P::UNK_24, P::UNK_38];
     r.zeros(&zeros.map(|field| p.then(field)))?;
     r.zeros(&[p.then(P::UNK_18)])?;

@@ -21,7 +21,6 @@ use agxemu_gpu::fault::Fault;
 use crate::behaviour::STAMP_BITS;
 use crate::core::{Core, MS};
 use crate::machine::Level;
-use crate::memory::at;
 use crate::panic::{bail, ensure, Fw};
 use crate::report::Log;
 use crate::work::kind_name;
@@ -46,7 +45,7 @@ impl Core {
             PipeKind::Fragment => Globals::PROGRESS_CHECK_INTERVAL_3D,
             PipeKind::Compute => Globals::PROGRESS_CHECK_INTERVAL_CL,
         };
-        let interval = self.mem.u32(at(self.init.globals, field))?;
+        let interval = self.mem.u32(self.mem.at(self.init.globals, field))?;
         Ok(u64::from(interval) * MS)
     }
 
@@ -83,7 +82,9 @@ impl Core {
         };
         let line = format!("GPU timeout: event slot {slot} makes no progress");
         // The host calls an event stale whose counter is below the halts that it has seen.
-        let counter = self.mem.u32(at(self.init.status, FwStatus::HALT_COUNT))?;
+        let counter = self
+            .mem
+            .u32(self.mem.at(self.init.status, FwStatus::HALT_COUNT))?;
         self.stop(kind)?;
         self.log(Log::Error, &line)?;
         let mut message = TimeoutEvent::zeroed();
@@ -104,20 +105,23 @@ impl Core {
         for (i, active) in self.streams.iter_mut().enumerate() {
             active.abort();
             let stamps = active.work().stamps;
-            let mut pending = PendingStamp::new(stamps.slot.into(), stamps.value);
+            let mut pending = PendingStamp::new(self.mem.abi, stamps.slot.into(), stamps.value);
             if self.behaviour.stamp_bits {
                 let info = pending.get(PendingStamp::INFO);
                 pending.set(PendingStamp::INFO, info | STAMP_BITS);
             }
-            let place = at(self.init.globals, Globals::PENDING_STAMPS.at(i));
+            let place = self
+                .mem
+                .at(self.init.globals, Globals::PENDING_STAMPS.at(i));
             self.mem.write(place, pending.as_bytes())?;
         }
         let queue = Globals::FAULT_INFO.then(GlobalsFaultInfo::QUEUE_UUID);
-        self.mem.set_u32(at(self.init.globals, queue), uuid)?;
-        let halts = at(self.init.halt_info, FaultInfo::TOTAL_HALTS);
+        self.mem
+            .set_u32(self.mem.at(self.init.globals, queue), uuid)?;
+        let halts = self.mem.at(self.init.halt_info, FaultInfo::TOTAL_HALTS);
         self.mem
             .set_u32(halts, self.mem.u32(halts)?.wrapping_add(1))?;
-        let count = at(self.init.status, FwStatus::HALT_COUNT);
+        let count = self.mem.at(self.init.status, FwStatus::HALT_COUNT);
         self.mem
             .set_u64(count, self.mem.u64(count)?.wrapping_add(1))?;
         self.counters.halts += 1;
@@ -137,7 +141,8 @@ impl Core {
         if let Some(halt) = &mut self.halt {
             halt.said_at = None;
         }
-        self.mem.set_u32(at(self.init.status, FwStatus::HALTED), 1)
+        self.mem
+            .set_u32(self.mem.at(self.init.status, FwStatus::HALTED), 1)
     }
 
     /// If halted, looks for the host's answer: when to look again, or `None` if not halted any
@@ -158,22 +163,22 @@ impl Core {
         halt.check_at = now + RESUME_POLL;
         let next = halt.check_at;
         let status = self.init.status;
-        match self.mem.u32(at(status, FwStatus::RESUME))? {
+        match self.mem.u32(self.mem.at(status, FwStatus::RESUME))? {
             0 => return Ok(Some(next)),
             1 => {}
             other => bail!("resume is {other:#x}"),
         }
-        let halted = self.mem.u32(at(status, FwStatus::HALTED))?;
+        let halted = self.mem.u32(self.mem.at(status, FwStatus::HALTED))?;
         ensure!(halted == 0, "resume set while halted is still {halted}");
         for i in 0..PipeKind::ALL.len() {
             let stamp = Globals::PENDING_STAMPS.at(i).then(PendingStamp::INFO);
-            let left = self.mem.u32(at(self.init.globals, stamp))?;
+            let left = self.mem.u32(self.mem.at(self.init.globals, stamp))?;
             ensure!(
                 left == 0,
                 "resume set before the pending stamps were taken ({left:#x})"
             );
         }
-        self.mem.set_u32(at(status, FwStatus::RESUME), 0)?;
+        self.mem.set_u32(self.mem.at(status, FwStatus::RESUME), 0)?;
         self.mem.machine().set_fault_info(0);
         self.halt = None;
         self.log(Log::Info, "GPU resumed")?;

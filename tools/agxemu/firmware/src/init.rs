@@ -26,7 +26,7 @@ use crate::behaviour::LARGE_STATISTICS;
 use crate::channels::Places;
 use crate::chip::Chip;
 use crate::iomap;
-use crate::memory::{end, Memory, Record, PAGE};
+use crate::memory::{Memory, Record, PAGE};
 use crate::panic::{bail, ensure, Fw};
 
 /// Bytes of the vertex statistics that the firmware touches: a driver that has drawn on Macs gives
@@ -77,8 +77,8 @@ impl Init {
     pub fn walk(mem: &Memory, chip: &Chip, va: u64) -> Fw<Self> {
         ensure!(va != 0, "Unable to grab init data from host");
         let private = &[Protection::FW_PRIV_RW];
-        mem.expect("init data", va, InitData::SIZE as u64, private)?;
-        let r = mem.record("init data", va, InitData::SIZE)?;
+        mem.expect("init data", va, InitData::size_in(mem.abi) as u64, private)?;
+        let r = mem.record("init data", va, InitData::size_in(mem.abi))?;
         head(&r, chip)?;
 
         let region_a = r.get(InitData::REGION_A);
@@ -95,26 +95,35 @@ impl Init {
         mem.expect(
             "runtime pointers",
             pointers,
-            RuntimePointers::SIZE as u64,
+            RuntimePointers::size_in(mem.abi) as u64,
             private,
         )?;
-        mem.expect("globals", globals, Globals::SIZE as u64, private)?;
+        mem.expect(
+            "globals",
+            globals,
+            Globals::size_in(mem.abi) as u64,
+            private,
+        )?;
         let shared = &[Protection::FW_SHARED_RW];
         mem.expect("firmware status", status, FwStatus::SIZE as u64, shared)?;
 
-        let p = mem.record("runtime pointers", pointers, RuntimePointers::SIZE)?;
+        let p = mem.record(
+            "runtime pointers",
+            pointers,
+            RuntimePointers::size_in(mem.abi),
+        )?;
         buffers(mem, &p)?;
         buffer_manager(mem, &p)?;
         let b = mem.record(
             "hardware data B",
             p.get(RuntimePointers::HWDATA_B),
-            HwDataB::SIZE,
+            HwDataB::size_in(mem.abi),
         )?;
         let io = hw_data(mem, chip, &b)?;
         self::globals(mem, globals)?;
         // The driver in the field has them cached, and reads the pending stamps there. So the
         // firmware cleans what it writes, or does what amounts to that.
-        mem.make_coherent(globals, Globals::SIZE as u64);
+        mem.make_coherent(globals, Globals::size_in(mem.abi) as u64);
         let places = Places::collect(mem, &p, status)?;
         Ok(Self {
             va,
@@ -141,7 +150,11 @@ impl Init {
         let start = self.fragment_stats;
         let end = start.wrapping_add(LARGE_STATISTICS);
         mem.expect(what, start, LARGE_STATISTICS, &[Protection::FW_PRIV_RW])?;
-        let pointers = mem.record("runtime pointers", self.pointers, RuntimePointers::SIZE)?;
+        let pointers = mem.record(
+            "runtime pointers",
+            self.pointers,
+            RuntimePointers::size_in(mem.abi),
+        )?;
         let fields = [
             RuntimePointers::STATS_VERTEX,
             RuntimePointers::STATS_COMPUTE,
@@ -150,12 +163,12 @@ impl Init {
             RuntimePointers::FAULT_INFO,
             RuntimePointers::UNK_198,
             RuntimePointers::UNK_1B8,
-            RuntimePointers::UNK_1C0,
-            RuntimePointers::UNK_1C8,
         ];
+        let more = [RuntimePointers::UNK_1C0, RuntimePointers::UNK_1C8];
+        let more = more.into_iter().filter_map(|field| pointers.find(field));
         let own = [self.va, self.pointers, self.globals, self.status];
         let all = fields.map(|field| pointers.get(field)).into_iter();
-        for other in all.chain(own) {
+        for other in all.chain(more).chain(own) {
             ensure!(
                 !(start..end).contains(&other),
                 "{what} at {start:#x} are written up to {end:#x}, something else is at {other:#x}"
@@ -167,10 +180,12 @@ impl Init {
 
 /// The fields of the structure itself, pointers apart.
 fn head(r: &Record, chip: &Chip) -> Fw<()> {
-    for (i, want) in InitData::VER_INFO_VALUE.into_iter().enumerate() {
-        r.want(&format!("ver_info[{i}]"), InitData::VER_INFO.at(i), want)?;
+    if let Some(field) = InitData::VER_INFO.present(r.abi()) {
+        for (i, want) in InitData::ver_info(r.abi()).into_iter().enumerate() {
+            r.want(&format!("ver_info[{i}]"), field.at(i), want)?;
+        }
     }
-    r.zero(InitData::UNK_8.offset()..InitData::RUNTIME_POINTERS.offset())?;
+    r.zero(r.offset(InitData::UNK_8)..r.offset(InitData::RUNTIME_POINTERS))?;
     r.want("page size", InitData::UAT_PAGE_SIZE, PAGE as u16)?;
     r.want("page bits", InitData::UAT_PAGE_BITS, 14)?;
     r.want("number of levels", InitData::UAT_LEVELS, 3)?;
@@ -188,7 +203,7 @@ fn head(r: &Record, chip: &Chip) -> Fw<()> {
     if host_mapped != 1 {
         bail!("Host-mapped FW allocations are disabled: {r} says {host_mapped}");
     }
-    r.zero(end(InitData::HOST_MAPPED_FW_ALLOCATIONS)..InitData::SIZE)
+    r.zero(r.end(InitData::HOST_MAPPED_FW_ALLOCATIONS)..r.size())
 }
 
 /// The buffers that the firmware is given.
@@ -198,7 +213,7 @@ fn buffers(mem: &Memory, p: &Record) -> Fw<()> {
     let shared = &[Protection::FW_SHARED_RW][..];
     let either = &[Protection::FW_PRIV_RW, Protection::FW_SHARED_RW][..];
     let log = FwLogPayload::SIZE * FW_LOG_ENTRIES as usize * FW_LOG_LEVELS;
-    let buffers: [(&str, Pointer, usize, &[Protection]); 11] = [
+    let buffers: [(&str, Pointer, usize, &[Protection]); 9] = [
         (
             "vertex statistics",
             RuntimePointers::STATS_VERTEX,
@@ -220,7 +235,7 @@ fn buffers(mem: &Memory, p: &Record) -> Fw<()> {
         (
             "hardware data A",
             RuntimePointers::HWDATA_A,
-            HwDataA::SIZE,
+            HwDataA::size_in(mem.abi),
             private,
         ),
         (
@@ -238,7 +253,7 @@ fn buffers(mem: &Memory, p: &Record) -> Fw<()> {
         (
             "hardware data B",
             RuntimePointers::HWDATA_B,
-            HwDataB::SIZE,
+            HwDataB::size_in(mem.abi),
             private,
         ),
         (
@@ -253,19 +268,23 @@ fn buffers(mem: &Memory, p: &Record) -> Fw<()> {
             init::UNK_1B8_SIZE,
             either,
         ),
+    ];
+    for (name, field, size) in [
         (
             "runtime pointer 0x1c0",
             RuntimePointers::UNK_1C0,
             init::UNK_1C0_SIZE,
-            either,
         ),
         (
             "runtime pointer 0x1c8",
             RuntimePointers::UNK_1C8,
             init::UNK_1C8_SIZE,
-            either,
         ),
-    ];
+    ] {
+        if let Some(va) = p.find(field) {
+            mem.expect(name, va, size as u64, either)?;
+        }
+    }
     for (name, field, size, allowed) in buffers {
         mem.expect(name, p.get(field), size as u64, allowed)?;
     }
@@ -342,10 +361,10 @@ fn hw_data(mem: &Memory, chip: &Chip, b: &Record) -> Fw<Vec<iomap::IoMapping>> {
 }
 
 fn globals(mem: &Memory, va: u64) -> Fw<()> {
-    let g = mem.record("globals", va, Globals::SIZE)?;
+    let g = mem.record("globals", va, Globals::size_in(mem.abi))?;
     g.want("do_init", Globals::DO_INIT, 1)?;
     g.want("pending_submissions", Globals::PENDING_SUBMISSIONS, 0)?;
     let interval = g.get(Globals::PROGRESS_CHECK_INTERVAL_CL);
     ensure!(interval != 0, "{g}: compute progress check interval of 0");
-    g.zero(Globals::PENDING_STAMPS.offset()..end(Globals::PENDING_STAMPS))
+    g.zero(Globals::PENDING_STAMPS.range_in(mem.abi))
 }

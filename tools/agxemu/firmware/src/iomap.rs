@@ -28,11 +28,11 @@ pub struct IoMapping {
 /// Checks the whole table.
 pub fn check(mem: &Memory, chip: &Chip, b: &Record) -> Fw<Vec<IoMapping>> {
     let mut found = Vec::new();
-    for index in 0..HwDataB::io_mapping_count() {
-        let at = HwDataB::io_mapping(index);
+    for index in 0..HwDataB::io_mapping_count(mem.abi) {
+        let at = HwDataB::io_mapping(mem.abi, index);
         let Some(want) = chip.io.iter().copied().flatten().find(|r| r.index == index) else {
             // The chip has no such device.
-            b.zero(at.offset()..at.offset() + at.size())?;
+            b.zero(at.range_in(mem.abi))?;
             continue;
         };
         let name = |field: &str| format!("io mapping {index} {field}");

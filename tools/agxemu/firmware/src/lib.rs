@@ -68,7 +68,7 @@ use agx_abi::message;
 use crate::behaviour::Behaviour;
 use crate::capture::Capture;
 use crate::channels::Doorbell;
-use crate::chip::Chip;
+use crate::chip::Part;
 use crate::core::Core;
 use crate::gpu::Renderer;
 use crate::init::Init;
@@ -120,7 +120,7 @@ enum State {
 /// The firmware.
 pub struct Firmware {
     machine: Arc<dyn Machine>,
-    chip: &'static Chip,
+    part: Part,
     script: Script,
     gpu: gpu::Options,
     renderer: Arc<dyn Renderer>,
@@ -131,12 +131,12 @@ pub struct Firmware {
 }
 
 impl Firmware {
-    /// Firmware of `chip` that was just started.
-    pub fn new(machine: Arc<dyn Machine>, chip: &'static Chip, script: Script) -> Self {
+    /// Firmware of `part` that was just started.
+    pub fn new(machine: Arc<dyn Machine>, part: Part, script: Script) -> Self {
         let counters = Counters::default();
         Self {
             machine,
-            chip,
+            part,
             script,
             gpu: gpu::Options::default(),
             renderer: Arc::new(gpu::Agx),
@@ -258,8 +258,12 @@ impl Firmware {
         }
         let va = message::init_address(message);
         self.capture_memory("init", message, va);
-        let mem = Memory::new(self.machine.clone(), self.behaviour.cache);
-        let init = Init::walk(&mem, self.chip, va)?;
+        let mem = Memory::new(
+            self.machine.clone(),
+            self.part.firmware.abi,
+            self.behaviour.cache,
+        );
+        let init = Init::walk(&mem, self.part.chip, va)?;
         if self.behaviour.large_statistics {
             init.check_large_statistics(&mem)?;
         }
@@ -267,7 +271,7 @@ impl Firmware {
             .log(Level::Info, &format!("init data at {va:#x} accepted"));
         self.state = State::Running(Box::new(Core::new(
             mem,
-            self.chip,
+            self.part,
             self.script.clone(),
             self.gpu,
             self.renderer.clone(),

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use agx_abi::uat::{pte, Access, Protection, PAGE_SIZE};
-use agx_abi::{Abi, Field, Layout, Value};
+use agx_abi::{Abi, Field, Layout, Opt, Value};
 
 use crate::cache::Cache;
 use crate::machine::{Level, Machine, OutsideRam, Role};
@@ -76,6 +76,7 @@ fn shortfall(got: Protection, usual: Protection) -> Option<&'static str> {
 pub struct Record {
     /// Where it is.
     pub va: u64,
+    abi: Abi,
     bytes: Vec<u8>,
     name: String,
 }
@@ -83,7 +84,39 @@ pub struct Record {
 impl Record {
     /// Returns what `field` holds.
     pub fn get<S, T: Value>(&self, field: Field<S, T>) -> T {
-        field.read(&self.bytes)
+        field.read_in(self.abi, &self.bytes)
+    }
+
+    /// Returns what `field` holds; `None` if the version lacks it.
+    pub fn find<S, T: Value>(&self, field: Field<S, Opt<T>>) -> Option<T> {
+        field.present(self.abi).map(|field| self.get(field))
+    }
+
+    /// Returns `field` as one that is there.
+    ///
+    /// # Errors
+    ///
+    /// The version lacks it.
+    pub fn present<S, T: Value>(&self, name: &str, field: Field<S, Opt<T>>) -> Fw<Field<S, T>> {
+        match field.present(self.abi) {
+            Some(field) => Ok(field),
+            None => bail!("{self}: no {name} in this version"),
+        }
+    }
+
+    /// Returns the version of the interface.
+    pub fn abi(&self) -> Abi {
+        self.abi
+    }
+
+    /// Returns where `field` is.
+    pub fn offset<S, T: Value>(&self, field: Field<S, T>) -> usize {
+        field.offset_in(self.abi)
+    }
+
+    /// Returns the first offset behind `field`.
+    pub fn end<S, T: Value>(&self, field: Field<S, T>) -> usize {
+        field.range_in(self.abi).end
     }
 
     /// Returns the byte at `offset`.
@@ -108,6 +141,17 @@ impl Record {
         Ok(())
     }
 
+    /// Panics unless `field` holds `want`, or the version lacks it.
+    pub fn want_if<S, T>(&self, name: &str, field: Field<S, Opt<T>>, want: T) -> Fw<()>
+    where
+        T: Value + PartialEq + fmt::LowerHex,
+    {
+        match field.present(self.abi) {
+            Some(field) => self.want(name, field, want),
+            None => Ok(()),
+        }
+    }
+
     /// Panics unless all of `range` is zero.
     pub fn zero(&self, range: std::ops::Range<usize>) -> Fw<()> {
         match self.bytes[range.clone()].iter().position(|&b| b != 0) {
@@ -124,10 +168,10 @@ impl Record {
 
     /// Panics unless all of the structure at `base` is zero but its declared fields.
     pub fn zero_gaps<S: Layout>(&self, base: usize) -> Fw<()> {
-        let size = self.size().min(base + S::SIZE);
+        let size = self.size().min(base + S::size_in(self.abi));
         let mut from = base;
         for field in S::FIELDS {
-            let Some(range) = field.range(Abi::IN_USE) else {
+            let Some(range) = field.range(self.abi) else {
                 continue;
             };
             self.zero(from..base + range.start)?;
@@ -140,7 +184,13 @@ impl Record {
     pub fn zeros<S, T: Value>(&self, fields: &[Field<S, T>]) -> Fw<()> {
         fields
             .iter()
-            .try_for_each(|field| self.zero(field.offset()..end(*field)))
+            .try_for_each(|field| self.zero(field.range_in(self.abi)))
+    }
+
+    /// Panics unless all of `fields` are zero that the version has.
+    pub fn zeros_if<S, T: Value>(&self, fields: &[Field<S, Opt<T>>]) -> Fw<()> {
+        let mut present = fields.iter().filter_map(|field| field.present(self.abi));
+        present.try_for_each(|field| self.zero(field.range_in(self.abi)))
     }
 
     /// Panics unless everything from behind `first` up to `next` is zero.
@@ -149,18 +199,8 @@ impl Record {
         first: Field<S, T>,
         next: Field<S, U>,
     ) -> Fw<()> {
-        self.zero(end(first)..next.offset())
+        self.zero(self.end(first)..self.offset(next))
     }
-}
-
-/// Returns the first offset behind `field`.
-pub fn end<S, T: Value>(field: Field<S, T>) -> usize {
-    field.offset() + field.size()
-}
-
-/// Returns the address of `field` in the structure at `base`.
-pub fn at<S, T: Value>(base: u64, field: Field<S, T>) -> u64 {
-    base.wrapping_add(field.offset() as u64)
 }
 
 impl fmt::Display for Record {
@@ -175,6 +215,8 @@ impl fmt::Display for Record {
 /// until the host has it flushed, so the page must not go away before. If it has a cache it does
 /// hold those that it has written.
 pub struct Memory {
+    /// The version of the interface.
+    pub abi: Abi,
     machine: Arc<dyn Machine>,
     cached: RefCell<BTreeMap<u64, u64>>,
     cache: Option<RefCell<Cache>>,
@@ -185,10 +227,11 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Returns memory of `machine`. `has_cache`: others see what is written through cached mappings
+    /// Returns memory of `machine`, with structures of version `abi`. `has_cache`: others see what is written through cached mappings
     /// only when it is flushed.
-    pub fn new(machine: Arc<dyn Machine>, has_cache: bool) -> Self {
+    pub fn new(machine: Arc<dyn Machine>, abi: Abi, has_cache: bool) -> Self {
         Self {
+            abi,
             machine,
             cached: RefCell::new(BTreeMap::new()),
             cache: has_cache.then(RefCell::default),
@@ -301,6 +344,19 @@ impl Memory {
         })
     }
 
+    /// Returns the address of `field` in the structure at `base`.
+    pub fn at<S, T: Value>(&self, base: u64, field: Field<S, T>) -> u64 {
+        base.wrapping_add(field.offset_in(self.abi) as u64)
+    }
+
+    /// Returns the address of `field` in the structure at `base`; 0 if the version lacks it.
+    pub fn find_at<S, T: Value>(&self, base: u64, field: Field<S, Opt<T>>) -> u64 {
+        match field.offset_in(self.abi) {
+            Some(offset) => base.wrapping_add(offset as u64),
+            None => 0,
+        }
+    }
+
     /// Copies the structure `name` of `len` bytes.
     pub fn record(&self, name: &str, va: u64, len: usize) -> Fw<Record> {
         let mut bytes = vec![0; len];
@@ -308,6 +364,7 @@ impl Memory {
             .map_err(|e| Panic(format!("{name}: {e}")))?;
         Ok(Record {
             va,
+            abi: self.abi,
             bytes,
             name: name.to_owned(),
         })

@@ -13,9 +13,9 @@ use agx_abi::event::Notifier;
 use agx_abi::microsequence::{Attachment, FinalizeCompute, RetireStamp, StartCompute};
 use agx_abi::microsequence::{FinalizeFragment, FinalizeVertex, StartFragment, StartVertex};
 use agx_abi::microsequence::{Timestamp, WaitForIdle, MAX_ATTACHMENTS, OPCODE_MASK};
-use agx_abi::{Field, Value};
+use agx_abi::{Abi, Field, Opt, Value};
 
-use crate::memory::{at, end, Memory, Record};
+use crate::memory::{Memory, Record};
 use crate::panic::{bail, ensure, Fw};
 use crate::work::{Command, Work};
 
@@ -49,39 +49,51 @@ pub enum Op {
 }
 
 impl Op {
-    /// Returns the op with `header`, its size and its name.
-    fn decode(header: u32) -> Option<(Self, usize, &'static str)> {
-        Some(match header & OPCODE_MASK {
-            WaitForIdle::OPCODE => (Self::WaitForIdle, WaitForIdle::SIZE, "WaitForIdle"),
+    /// Returns the op of version `abi` with `header`, its size and its name.
+    fn decode(abi: Abi, header: u32) -> Option<(Self, usize, &'static str)> {
+        let opcode = header & OPCODE_MASK;
+        if opcode as usize == WaitForIdle::OPCODE.of(abi) {
+            return Some((Self::WaitForIdle, WaitForIdle::SIZE, "WaitForIdle"));
+        }
+        let start = header >> 31 != 0;
+        Some(match opcode {
             RetireStamp::OPCODE => (Self::RetireStamp, RetireStamp::SIZE, "RetireStamp"),
             Timestamp::OPCODE => {
-                let start = header >> 31 != 0;
-                (Self::Timestamp { start }, Timestamp::SIZE, "Timestamp")
+                let size = Timestamp::size_in(abi);
+                (Self::Timestamp { start }, size, "Timestamp")
             }
-            StartCompute::OPCODE => (Self::StartCompute, StartCompute::SIZE, "StartCompute"),
-            StartVertex::OPCODE => (Self::StartVertex, StartVertex::SIZE, "StartVertex"),
-            StartFragment::OPCODE => (Self::StartFragment, StartFragment::SIZE, "StartFragment"),
-            FinalizeCompute::OPCODE => (
-                Self::FinalizeCompute,
-                FinalizeCompute::SIZE,
-                "FinalizeCompute",
-            ),
+            StartCompute::OPCODE => {
+                let size = StartCompute::size_in(abi);
+                (Self::StartCompute, size, "StartCompute")
+            }
+            StartVertex::OPCODE => {
+                let size = StartVertex::size_in(abi);
+                (Self::StartVertex, size, "StartVertex")
+            }
+            StartFragment::OPCODE => {
+                let size = StartFragment::size_in(abi);
+                (Self::StartFragment, size, "StartFragment")
+            }
+            FinalizeCompute::OPCODE => {
+                let size = FinalizeCompute::size_in(abi);
+                (Self::FinalizeCompute, size, "FinalizeCompute")
+            }
             FinalizeVertex::OPCODE => {
-                (Self::FinalizeVertex, FinalizeVertex::SIZE, "FinalizeVertex")
+                let size = FinalizeVertex::size_in(abi);
+                (Self::FinalizeVertex, size, "FinalizeVertex")
             }
-            FinalizeFragment::OPCODE => (
-                Self::FinalizeFragment,
-                FinalizeFragment::SIZE,
-                "FinalizeFragment",
-            ),
+            FinalizeFragment::OPCODE => {
+                let size = FinalizeFragment::size_in(abi);
+                (Self::FinalizeFragment, size, "FinalizeFragment")
+            }
             _ => return None,
         })
     }
 
-    /// Returns what its header has to be in a sequence for `kind`.
-    fn header(self, kind: PipeKind) -> u32 {
+    /// Returns what its header has to be in a sequence of version `abi` for `kind`.
+    fn header(self, abi: Abi, kind: PipeKind) -> u32 {
         match self {
-            Self::WaitForIdle => WaitForIdle::header(kind),
+            Self::WaitForIdle => WaitForIdle::header(abi, kind),
             Self::RetireStamp => RetireStamp::HEADER_VALUE,
             Self::Timestamp { start: true } => Timestamp::HEADER_START,
             Self::Timestamp { start: false } => Timestamp::HEADER_END,
@@ -123,7 +135,7 @@ pub fn read(mem: &Memory, cmd: &Command, owner: Owner) -> Fw<Vec<Op>> {
             "microsequence at {base:#x}: no end within {len:#x} bytes"
         );
         let header = mem.u32(cursor)?;
-        let Some((op, size, name)) = Op::decode(header) else {
+        let Some((op, size, name)) = Op::decode(mem.abi, header) else {
             let other = header & OPCODE_MASK;
             bail!(
                 "microsequence at {base:#x}: unknown op {other:#04x} ({header:#010x}) at {cursor:#x}"
@@ -134,7 +146,7 @@ pub fn read(mem: &Memory, cmd: &Command, owner: Owner) -> Fw<Vec<Op>> {
             "microsequence at {base:#x}: {name} at {cursor:#x} is cut off"
         );
         let r = mem.record(name, cursor, size)?;
-        r.want("header", HEADER, op.header(work.kind))?;
+        r.want("header", HEADER, op.header(mem.abi, work.kind))?;
         match (op, cmd) {
             (Op::StartCompute, Command::Compute(c)) => {
                 start = Start::at(&r, compute::check_start(mem, &r, &c.work, owner)?);
@@ -229,8 +241,8 @@ fn attachments<S>(
             "{r}: attachment {i} has words {unk_c:#x}, {unk_e:#x}"
         );
     }
-    let used = list.offset() + attachments as usize * Attachment::SIZE;
-    r.zero(used..count.offset())?;
+    let used = r.offset(list) + attachments as usize * Attachment::SIZE;
+    r.zero(used..r.offset(count))?;
     Ok(attachments)
 }
 
@@ -266,7 +278,19 @@ fn sequence(r: &Record, sequence: u64, work: &Work) -> Fw<()> {
 
 /// Returns the address of the notifier's tail, which start operations point to.
 fn notifier_tail(work: &Work) -> u64 {
-    at(work.notifier, Notifier::UNK_BUF)
+    let offset = Notifier::UNK_BUF.offset_in(work.abi);
+    offset.map_or(0, |offset| work.notifier.wrapping_add(offset as u64))
+}
+
+/// Checks the running number and the notifier that a start operation names, if it does.
+fn tail<S>(
+    r: &Record,
+    work: &Work,
+    counter: Field<S, Opt<u64>>,
+    notifier: Field<S, Opt<u64>>,
+) -> Fw<()> {
+    r.want_if("counter", counter, work.counter.unwrap_or(0))?;
+    r.want_if("notifier tail", notifier, notifier_tail(work))
 }
 
 fn check_timestamp(mem: &Memory, r: &Record, work: &Work, owner: Owner, first: bool) -> Fw<()> {
@@ -286,7 +310,7 @@ fn check_timestamp(mem: &Memory, r: &Record, work: &Work, owner: Owner, first: b
         T::USER_TIMESTAMPS,
         places.user_timestamps,
     )?;
-    r.want("context store time", T::UNK_TS, places.unk_ts)?;
+    r.want_if("context store time", T::UNK_TS, places.unk_ts)?;
     mem.usual(r, "uuid of a timestamp", T::UUID, 0);
-    r.zero(end(T::UUID)..T::SIZE)
+    r.zero(r.end(T::UUID)..r.size())
 }

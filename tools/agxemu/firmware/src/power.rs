@@ -11,7 +11,7 @@ use agx_abi::globals::Globals;
 use agx_abi::stats;
 
 use crate::core::{Core, MS};
-use crate::memory::{at, Memory};
+use crate::memory::Memory;
 use crate::panic::Fw;
 use crate::report::Log;
 
@@ -67,7 +67,7 @@ impl Core {
         self.power.on = true;
         self.power.since = now;
         self.power.next_stats = now + PERIOD;
-        let mut message = stats::PowerOn::zeroed();
+        let mut message = stats::PowerOn::new(self.mem.abi);
         message
             .set(stats::PowerOn::KIND, stats::POWER_ON)
             .set(stats::PowerOn::OFF_TICKS, off);
@@ -89,7 +89,7 @@ impl Core {
         if idle && self.pending_submissions()? == 0 {
             let delay = self
                 .mem
-                .u32(at(self.init.globals, Globals::IDLE_OFF_DELAY_MS))?;
+                .u32(self.mem.at(self.init.globals, Globals::IDLE_OFF_DELAY_MS))?;
             let off_at = self.power.last_busy + u64::from(delay) * MS;
             if now < off_at {
                 return Ok(Some(off_at.min(self.power.next_stats)));
@@ -109,8 +109,8 @@ impl Core {
         self.power.on = false;
         self.power.since = now;
         self.mem
-            .set_u64(at(self.init.globals, Globals::IDLE_TS), now)?;
-        let mut message = stats::PowerOff::zeroed();
+            .set_u64(self.mem.at(self.init.globals, Globals::IDLE_TS), now)?;
+        let mut message = stats::PowerOff::new(self.mem.abi);
         message
             .set(stats::PowerOff::KIND, stats::POWER_OFF)
             .set(stats::PowerOff::ON_TICKS, on);
@@ -122,7 +122,7 @@ impl Core {
         let jobs = self.counters.completed - self.power.reported;
         self.power.reported = self.counters.completed;
         let busy = u32::from(jobs != 0) * 100;
-        let mut message = stats::Utilisation::zeroed();
+        let mut message = stats::Utilisation::new(self.mem.abi);
         message
             .set(stats::Utilisation::KIND, stats::UTILISATION)
             .set(stats::Utilisation::TIMESTAMP, now)
@@ -130,7 +130,7 @@ impl Core {
             .set(stats::Utilisation::UTIL3, busy);
         self.report
             .stats(&self.mem, &mut self.ch, message.as_bytes())?;
-        let mut message = stats::PowerState::zeroed();
+        let mut message = stats::PowerState::new(self.mem.abi);
         message
             .set(stats::PowerState::KIND, stats::POWER_STATE)
             .set(stats::PowerState::TIMESTAMP, now)
@@ -141,7 +141,7 @@ impl Core {
             .stats(&self.mem, &mut self.ch, message.as_bytes())?;
         // 1 W while there was work, 50 mW otherwise, in units of 1/8192 mW.
         let power = if jobs != 0 { 1000 } else { 50 } * 8192;
-        let mut message = stats::Power::zeroed();
+        let mut message = stats::Power::new(self.mem.abi);
         message
             .set(stats::Power::KIND, stats::POWER)
             .set(stats::Power::POWER, power);

@@ -22,7 +22,7 @@ use agx_abi::queue::{self as abi, GpuContextData, Priority, QueueInfo, RingState
 use agx_abi::uat::Protection;
 use agx_abi::Value;
 
-use crate::memory::{at, end, Memory};
+use crate::memory::Memory;
 use crate::panic::{bail, ensure, Fw, Panic};
 use crate::stamps::reached;
 
@@ -75,7 +75,7 @@ pub struct Queue {
 impl Queue {
     /// Looks at a queue that was never used before.
     pub fn new(mem: &Memory, work: PipeKind, priority: usize, info: u64) -> Fw<Self> {
-        let size = QueueInfo::SIZE;
+        let size = QueueInfo::size_in(mem.abi);
         let either = &[Protection::FW_PRIV_RW, Protection::FW_SHARED_RW];
         mem.expect("queue", info, size as u64, either)?;
         let r = mem.record("queue", info, size)?;
@@ -96,7 +96,7 @@ impl Queue {
         let private = Protection::FW_PRIV_RW;
         part("buffer", buffer, abi::GPU_BUF_SIZE, private)?;
 
-        r.zero(QueueInfo::GPU_RPTR1.offset()..QueueInfo::EVENT_SLOT.offset())?;
+        r.zero(r.offset(QueueInfo::GPU_RPTR1)..r.offset(QueueInfo::EVENT_SLOT))?;
         ensure!(
             r.get(QueueInfo::EVENT_SLOT) == -1,
             "{r}: has an event slot already"
@@ -104,8 +104,8 @@ impl Queue {
         ensure!(r.get(QueueInfo::UNK_4C) == -1, "{r}: word 0x4c is not -1");
         ensure!(r.get(QueueInfo::UNK_54) == -1, "{r}: word 0x54 is not -1");
         // Everything behind these fields is the firmware's, and starts as zero.
-        r.zero(QueueInfo::UNK_58.offset()..QueueInfo::CONTEXT.offset())?;
-        r.zero(end(QueueInfo::CONTEXT)..size)?;
+        r.zero(r.offset(QueueInfo::UNK_58)..r.offset(QueueInfo::CONTEXT))?;
+        r.zero(r.end(QueueInfo::CONTEXT)..size)?;
         let words = r.get(QueueInfo::PRIORITY);
         // Compute queues may carry the words that keep them from being preempted.
         let fits = words.as_bytes() == Priority::new(priority).as_bytes()
@@ -172,7 +172,7 @@ impl Queue {
             open + new < RING,
             "{self}: {new} new commands overrun {open} open ones"
         );
-        let wptr = mem.u32(at(self.state, RingState::CPU_WRITE_PTR))?;
+        let wptr = mem.u32(mem.at(self.state, RingState::CPU_WRITE_PTR))?;
         ensure!(wptr < RING, "{self}: write pointer {wptr:#x}");
         ensure!(
             distance(self.limit, wptr) >= new,
@@ -208,32 +208,32 @@ impl Queue {
     /// The head is being worked on.
     pub fn fetch(&mut self, mem: &Memory) -> Fw<()> {
         self.fetched = (self.fetched + 1) % RING;
-        mem.set_u32(at(self.state, RingState::GPU_READ_PTR), self.fetched)?;
+        mem.set_u32(mem.at(self.state, RingState::GPU_READ_PTR), self.fetched)?;
         for copy in [
             QueueInfo::GPU_RPTR1,
             QueueInfo::GPU_RPTR2,
             QueueInfo::GPU_RPTR3,
         ] {
-            mem.set_u32(at(self.info, copy), self.fetched)?;
+            mem.set_u32(mem.at(self.info, copy), self.fetched)?;
         }
-        mem.set_u32(at(self.info, QueueInfo::BUSY), 1)
+        mem.set_u32(mem.at(self.info, QueueInfo::BUSY), 1)
     }
 
     /// Everything fetched is finished.
     pub fn finish(&mut self, mem: &Memory) -> Fw<()> {
         self.done = self.fetched;
-        mem.set_u32(at(self.state, RingState::GPU_DONE_PTR), self.done)?;
-        mem.set_u32(at(self.info, QueueInfo::BUSY), 0)?;
+        mem.set_u32(mem.at(self.state, RingState::GPU_DONE_PTR), self.done)?;
+        mem.set_u32(mem.at(self.info, QueueInfo::BUSY), 0)?;
         self.status(mem)
     }
 
     fn status(&self, mem: &Memory) -> Fw<()> {
         mem.set_u32(
-            at(self.info, QueueInfo::HAS_COMMANDS),
+            mem.at(self.info, QueueInfo::HAS_COMMANDS),
             u32::from(!self.is_idle()),
         )?;
         mem.set_u32(
-            at(self.info, QueueInfo::IN_FLIGHT),
+            mem.at(self.info, QueueInfo::IN_FLIGHT),
             distance(self.done, self.limit),
         )
     }
@@ -241,7 +241,7 @@ impl Queue {
     /// Puts the event slot into the queue's structure.
     pub fn set_slot(&mut self, mem: &Memory, slot: u8) -> Fw<()> {
         self.slot = Some(slot);
-        mem.set_u32(at(self.info, QueueInfo::EVENT_SLOT), slot.into())
+        mem.set_u32(mem.at(self.info, QueueInfo::EVENT_SLOT), slot.into())
     }
 
     /// A barrier of it has seen `stamp` reach `value`.

@@ -9,7 +9,7 @@ use agx_abi::Value;
 
 use crate::channels::Channels;
 use crate::machine::Level;
-use crate::memory::{at, Memory};
+use crate::memory::Memory;
 use crate::panic::Fw;
 
 /// Levels of the log, each with a ring of its own.
@@ -124,7 +124,7 @@ impl Report {
         what: Trace,
         args: [u64; 4],
     ) -> Fw<()> {
-        if mem.u32(at(self.globals, Globals::KTRACE_ENABLE))? == 0 {
+        if mem.u32(mem.at(self.globals, Globals::KTRACE_ENABLE))? == 0 {
             return Ok(());
         }
         let mut entry = KTraceMessage::zeroed();

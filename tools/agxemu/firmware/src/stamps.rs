@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use agx_abi::event::{stamp_distance, Notifier};
 
-use crate::memory::{at, Memory};
+use crate::memory::Memory;
 use crate::panic::{bail, ensure, Fw};
 use crate::work::Stamps;
 
@@ -117,9 +117,9 @@ impl Slots {
     pub fn finished(&mut self, mem: &Memory, va: u64, slot: u8) -> Fw<Option<u128>> {
         let bits = self.collected.entry(va).or_default();
         *bits |= 1 << slot;
-        let count = mem.u32(at(va, Notifier::CUR_COUNT))?.wrapping_add(1);
-        mem.set_u32(at(va, Notifier::CUR_COUNT), count)?;
-        let threshold = mem.u32(mem.u64(at(va, Notifier::THRESHOLD))?)?;
+        let count = mem.u32(mem.at(va, Notifier::CUR_COUNT))?.wrapping_add(1);
+        mem.set_u32(mem.at(va, Notifier::CUR_COUNT), count)?;
+        let threshold = mem.u32(mem.u64(mem.at(va, Notifier::THRESHOLD))?)?;
         // Both only grow, and may wrap.
         let left = threshold.wrapping_sub(count);
         if left as i32 >= 0 {

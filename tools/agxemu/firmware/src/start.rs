@@ -16,7 +16,6 @@ use crate::core::{Core, MS};
 use crate::fragment::Fragment;
 use crate::gpu::{Binned, Context, Outcome, Running};
 use crate::machine::Level;
-use crate::memory::at;
 use crate::panic::{ensure, Fw, Panic};
 use crate::report::{Log, Trace};
 use crate::script::JobFault;
@@ -149,7 +148,7 @@ impl Core {
 
     /// Adds 1 to the word `field` of the statistics at `base`.
     fn count<S>(&self, base: u64, field: agx_abi::Field<S, u32>) -> Fw<()> {
-        let place = at(base, field);
+        let place = self.mem.at(base, field);
         self.mem
             .set_u32(place, self.mem.u32(place)?.wrapping_add(1))
     }
@@ -158,7 +157,7 @@ impl Core {
     fn soft_faults(&self) -> Fw<bool> {
         let mode = self
             .mem
-            .u32(at(self.init.globals, Globals::FAULT_CONTROL))?;
+            .u32(self.mem.at(self.init.globals, Globals::FAULT_CONTROL))?;
         Ok(mode == Globals::FAULT_CONTROL_SOFT)
     }
 

@@ -13,7 +13,7 @@ use crate::channels::pipe_name;
 use crate::compute;
 use crate::core::Core;
 use crate::fragment;
-use crate::memory::{at, end, Record};
+use crate::memory::Record;
 use crate::panic::{bail, ensure, Fw};
 use crate::queue::{Queue, MAX_EVENTS, RING};
 use crate::report::Log;
@@ -35,7 +35,7 @@ impl Message {
         ensure!((slot as usize) < SLOTS, "{r}: event slot {slot}");
         let is_new = r.get(PipeMessage::IS_NEW);
         ensure!(is_new <= 1, "{r}: is_new is {is_new:#x}");
-        r.zero(end(PipeMessage::IS_NEW)..r.size())?;
+        r.zero(r.end(PipeMessage::IS_NEW)..r.size())?;
         let write = r.get(PipeMessage::WRITE_PTR);
         Ok(Self {
             work,
@@ -155,12 +155,12 @@ impl Core {
 
     fn contexts_of(&self, info: u64, write: u32, slots: &mut Vec<u8>) {
         let mem = &self.mem;
-        let state = mem.u64(at(info, QueueInfo::STATE));
-        let ring = mem.u64(at(info, QueueInfo::RING));
+        let state = mem.u64(mem.at(info, QueueInfo::STATE));
+        let ring = mem.u64(mem.at(info, QueueInfo::RING));
         let (Ok(state), Ok(ring)) = (state, ring) else {
             return;
         };
-        let Ok(mut index) = mem.u32(at(state, RingState::GPU_READ_PTR)) else {
+        let Ok(mut index) = mem.u32(mem.at(state, RingState::GPU_READ_PTR)) else {
             return;
         };
         for _ in 0..RING {
@@ -169,9 +169,9 @@ impl Core {
             }
             let command = mem.u64(ring.wrapping_add(8 * u64::from(index)));
             let slot = command.and_then(|va| match mem.u32(va)? {
-                compute::TAG => mem.u32(at(va, RunCompute::VM_SLOT)),
-                vertex::TAG => mem.u32(at(va, RunVertex::VM_SLOT)),
-                fragment::TAG => mem.u32(at(va, RunFragment::VM_SLOT)),
+                compute::TAG => mem.u32(mem.at(va, RunCompute::VM_SLOT)),
+                vertex::TAG => mem.u32(mem.at(va, RunVertex::VM_SLOT)),
+                fragment::TAG => mem.u32(mem.at(va, RunFragment::VM_SLOT)),
                 _ => Ok(0),
             });
             if let Ok(slot @ 1..=63) = slot {

@@ -24,7 +24,7 @@ use agxemu_gpu::render::Frame;
 
 use crate::command::{Buffer, SetUp};
 use crate::gpu::Binned;
-use crate::memory::{at, Memory};
+use crate::memory::Memory;
 use crate::panic::{bail, ensure, Fw};
 use crate::vertex::{Setup, Target, Vertex};
 use crate::work::Stamps;
@@ -230,19 +230,19 @@ impl Tvb {
         };
         let (pages, parts) = (scene.pages(), self.parts(key));
         let stats = scene.target.stats;
-        let mut most = mem.u32(at(stats, BufferStats::MAX_PAGES))?;
-        if mem.u32(at(stats, BufferStats::RESET))? != 0 {
+        let mut most = mem.u32(mem.at(stats, BufferStats::MAX_PAGES))?;
+        if mem.u32(mem.at(stats, BufferStats::RESET))? != 0 {
             most = 0;
-            mem.set_u32(at(stats, BufferStats::RESET), 0)?;
+            mem.set_u32(mem.at(stats, BufferStats::RESET), 0)?;
         }
-        mem.set_u32(at(stats, BufferStats::MAX_PAGES), most.max(pages))?;
-        let overflows = mem.u32(at(stats, BufferStats::OVERFLOW_COUNT))?;
+        mem.set_u32(mem.at(stats, BufferStats::MAX_PAGES), most.max(pages))?;
+        let overflows = mem.u32(mem.at(stats, BufferStats::OVERFLOW_COUNT))?;
         let more = overflows.wrapping_add(parts - 1);
-        mem.set_u32(at(stats, BufferStats::OVERFLOW_COUNT), more)?;
+        mem.set_u32(mem.at(stats, BufferStats::OVERFLOW_COUNT), more)?;
         let pass = pages.min(self.capacity(scene));
         let place = scene.target.scene;
-        mem.set_u32(at(place, SceneAbi::PASS_PAGE_COUNT), pass)?;
-        mem.set_u32(at(place, SceneAbi::TOTAL_PAGE_COUNT), pages)
+        mem.set_u32(mem.at(place, SceneAbi::PASS_PAGE_COUNT), pass)?;
+        mem.set_u32(mem.at(place, SceneAbi::TOTAL_PAGE_COUNT), pages)
     }
 
     /// Returns whether the scene at `key` does not fit its buffer.

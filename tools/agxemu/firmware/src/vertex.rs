@@ -93,14 +93,15 @@ impl Vertex {
     pub fn read(mem: &Memory, chip: &Chip, init: &Init, va: u64, uuid: u32) -> Fw<Self> {
         type C = RunVertex;
         let what = "vertex command";
-        let size = C::USED;
+        let size = C::USED.of(mem.abi);
         mem.expect(what, va, size as u64, &[Protection::GPU_RO_FW_PRIV_RW])?;
         let r = mem.record(what, va, size)?;
         r.want("tag", C::TAG, TAG)?;
         r.zero_gaps::<C>(0)?;
         r.zeros(&[C::UNK_8, C::UNK_1C, C::UNK_34, C::UNK_POINTEE, C::UNK_PAD])?;
         r.zeros(&[C::UNK_55C, C::UNK_560, C::UNK_568, C::UNK_AFTER_META])?;
-        r.zeros(&[C::UNK_BUF_0, C::UNK_BUF_8, C::UNK_BUF_10, C::UNK_TS])?;
+        r.zeros(&[C::UNK_BUF_0, C::UNK_BUF_8, C::UNK_BUF_10])?;
+        r.zeros_if(&[C::UNK_TS])?;
         r.want("sync grow", C::SYNC_GROW, 0)?;
         let scratch = r.get(C::USES_SCRATCH);
         ensure!(scratch <= 1, "{r}: uses scratch is {scratch:#x}");
@@ -123,9 +124,9 @@ impl Vertex {
         let tiling = Tiling::of(&frame, clusters);
         tiling_parameters(&r, &tiling)?;
         let setup = parameters1(mem, chip, &r, work.vm_slot, &tiling)?;
-        let p = C::JOB_PARAMS1;
+        let p = r.present("parameters 1", C::JOB_PARAMS1)?;
         let p2 = C::JOB_PARAMS2;
-        r.zero_gaps::<JobParameters2>(p2.offset())?;
+        r.zero_gaps::<JobParameters2>(r.offset(p2))?;
         r.want(
             "second preemption buffer",
             p2.then(JobParameters2::PREEMPT1),
@@ -165,23 +166,23 @@ pub fn target(mem: &Memory, chip: &Chip, r: &Record, vm_slot: u8, places: [u64; 
     let [info, scene, zeros] = places;
     let private = &[Protection::FW_PRIV_RW];
     let shared = &[Protection::FW_SHARED_RW];
-    mem.expect("buffer information", info, BufferInfo::SIZE as u64, private)?;
-    mem.expect("scene", scene, Scene::SIZE as u64, shared)?;
+    mem.expect(
+        "buffer information",
+        info,
+        BufferInfo::size_in(mem.abi) as u64,
+        private,
+    )?;
+    mem.expect("scene", scene, Scene::size_in(mem.abi) as u64, shared)?;
     mem.expect(
         "kernel buffer",
         zeros,
         buffer::KERNEL_BUFFER_SIZE as u64,
         shared,
     )?;
-    let s = mem.record("scene", scene, Scene::SIZE)?;
+    let s = mem.record("scene", scene, Scene::size_in(mem.abi))?;
     s.zeros(&[Scene::UNK_4, Scene::UNK_20])?;
-    s.zeros(&[
-        Scene::UNK_8,
-        Scene::UNK_10,
-        Scene::UNK_28,
-        Scene::UNK_30,
-        Scene::UNK_38,
-    ])?;
+    s.zeros(&[Scene::UNK_8, Scene::UNK_10])?;
+    s.zeros_if(&[Scene::UNK_28, Scene::UNK_30, Scene::UNK_38])?;
     let user = s.get(Scene::USER_BUFFER);
     let size = match chip.clusters {
         1 => 0x80,
@@ -205,7 +206,7 @@ pub fn target(mem: &Memory, chip: &Chip, r: &Record, vm_slot: u8, places: [u64; 
 /// The frame that a vertex command is for.
 fn frame(r: &Record) -> Fw<Frame> {
     type P = TilingParameters;
-    let p = RunVertex::TILING_PARAMS;
+    let p = r.present("tiling parameters", RunVertex::TILING_PARAMS)?;
     let size = [P::X_MAX, P::Y_MAX].map(|field| u32::from(r.get(p.then(field))) + 1);
     let word = r.get(p.then(P::RENDER_TARGET_MAX));
     let layers = match word {
@@ -222,7 +223,7 @@ fn frame(r: &Record) -> Fw<Frame> {
         size[0],
         size[1]
     );
-    let p1 = RunVertex::JOB_PARAMS1;
+    let p1 = r.present("parameters 1", RunVertex::JOB_PARAMS1)?;
     let (utile, samples) = utile(r, r.get(p1.then(JobParameters1::UTILE_CONFIG)))?;
     Ok(Frame {
         width: size[0],
@@ -250,7 +251,7 @@ pub fn utile(r: &Record, config: u32) -> Fw<([u32; 2], u32)> {
 
 fn tiling_parameters(r: &Record, tiling: &Tiling) -> Fw<()> {
     type P = TilingParameters;
-    let p = RunVertex::TILING_PARAMS;
+    let p = r.present("tiling parameters", RunVertex::TILING_PARAMS)?;
     let [border_x, border_y] = tiling.borders();
     let count = tiling.macrotile[0] * tiling.macrotile[1];
     for (name, field, want) in [
@@ -274,17 +275,12 @@ fn tiling_parameters(r: &Record, tiling: &Tiling) -> Fw<()> {
 
 fn parameters1(mem: &Memory, chip: &Chip, r: &Record, slot: u8, tiling: &Tiling) -> Fw<Setup> {
     type P = JobParameters1;
-    let p = RunVertex::JOB_PARAMS1;
+    let p = r.present("parameters 1", RunVertex::JOB_PARAMS1)?;
     for (name, field, want) in [
         ("parameter 0", P::UNK_0, P::UNK_0_VALUE),
         ("parameter 0x30", P::IOGPU_UNK_54, P::IOGPU_UNK_54_VALUE),
         ("parameter 0x38", P::IOGPU_UNK_56, 1),
         ("parameter 0x80", P::UNK_80, 1),
-        (
-            "parameter 0xf0",
-            P::UNK_F0,
-            u64::from(0x1c + (tiling.cluster_blocks() + 3) / 4 * 4),
-        ),
         ("parameter 0xf8", P::UNK_F8, P::UNK_F8_VALUE),
         ("parameter 0x110", P::UNK_110, 0),
     ] {
@@ -294,18 +290,22 @@ fn parameters1(mem: &Memory, chip: &Chip, r: &Record, slot: u8, tiling: &Tiling)
         ("parameter 8", P::UNK_8, P::UNK_8_VALUE),
         ("parameter 0xc", P::UNK_C, P::UNK_8_VALUE),
         ("parameter 0x4c", P::UNK_4C, 0),
-        ("parameter 0xac", P::UNK_AC, 0),
         ("parameter 0x104", P::UNK_104, 0),
         ("parameter 0x118", P::UNK_118, P::UNK_118_VALUE),
     ] {
         r.want(name, p.then(field), want)?;
     }
+    let blocks = (tiling.cluster_blocks() + 3) / 4 * 4;
+    let first = u64::from(0x1c + blocks);
+    r.want_if("parameter 0xf0", p.then(P::UNK_F0), first)?;
+    r.want_if("parameter 0xac", p.then(P::UNK_AC), 0)?;
     r.zeros(&[p.then(P::UNK_B0)])?;
     clusters::check(mem, chip, r, slot, tiling)?;
-    let cores = r.get(p.then(P::CORE_MASK));
-    let mask = u128::from(cores[0]) | u128::from(cores[1]) << 32;
-    if mask == 0 || mask >> chip.cores() != 0 {
-        mem.remark("core mask", &format!("{r}: {cores:x?}"));
+    if let Some(cores) = r.find(p.then(P::CORE_MASK)) {
+        let mask = u128::from(cores[0]) | u128::from(cores[1]) << 32;
+        if mask == 0 || mask >> chip.cores() != 0 {
+            mem.remark("core mask", &format!("{r}: {cores:x?}"));
+        }
     }
 
     // The parts of the preemption buffer may stand anywhere.

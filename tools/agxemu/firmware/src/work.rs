@@ -6,12 +6,12 @@ use agx_abi::channel::PipeKind;
 use agx_abi::compute::{EncoderParams, JobMeta, TimestampPointers};
 use agx_abi::event::{Notifier, SLOTS, STAMP_STEP};
 use agx_abi::uat::{ttb_asid, ttb_table, Protection, TTB_VALID};
-use agx_abi::{Field, Value};
+use agx_abi::{Abi, Field, Opt, Value};
 
 use crate::compute::Compute;
 use crate::fragment::Fragment;
 use crate::init::Init;
-use crate::memory::{at, Memory, Record};
+use crate::memory::{Memory, Record};
 use crate::panic::{bail, ensure, Fw};
 use crate::vertex::Vertex;
 
@@ -44,14 +44,16 @@ pub struct Places {
 /// The common part of a command.
 #[derive(Clone, Debug)]
 pub struct Work {
+    /// Version of the interface.
+    pub abi: Abi,
     /// What pipe it is for.
     pub kind: PipeKind,
     /// Its address.
     pub va: u64,
     /// Its size.
     pub size: u64,
-    /// Running number within the user queue.
-    pub counter: u64,
+    /// Running number within the user queue, if the version has it.
+    pub counter: Option<u64>,
     /// Context of the job.
     pub vm_slot: u8,
     /// Notifier of the user queue.
@@ -75,7 +77,7 @@ pub struct Work {
 /// Where the common parts are in commands `S`.
 pub struct Fields<S> {
     /// Running number.
-    pub counter: Field<S, u64>,
+    pub counter: Field<S, Opt<u64>>,
     /// Slot of the address space.
     pub vm_slot: Field<S, u32>,
     /// Notifier.
@@ -97,7 +99,7 @@ pub struct Fields<S> {
     /// Low byte of the user queue's number.
     pub client_sequence: Field<S, u8>,
     /// An unknown time.
-    pub unk_ts: Field<S, u64>,
+    pub unk_ts: Field<S, Opt<u64>>,
 }
 
 impl Work {
@@ -132,14 +134,14 @@ impl Work {
             len.into(),
             &[Protection::FW_PRIV_RW],
         )?;
-        let place = |offset: usize| r.va.wrapping_add(offset as u64);
         let start = f.timestamps.then(TimestampPointers::START);
         let end = f.timestamps.then(TimestampPointers::END);
         Ok(Self {
             kind,
             va: r.va,
             size: r.size() as u64,
-            counter: r.get(f.counter),
+            abi: mem.abi,
+            counter: r.find(f.counter),
             vm_slot,
             notifier,
             microsequence: (sequence, len),
@@ -149,21 +151,27 @@ impl Work {
             timestamps,
             user_timestamps,
             places: Places {
-                command_time: at(r.va, f.command_time),
+                command_time: mem.at(r.va, f.command_time),
                 timestamps: [
-                    place(f.timestamps.offset()),
-                    place(start.offset()),
-                    place(end.offset()),
+                    mem.at(r.va, f.timestamps),
+                    mem.at(r.va, start),
+                    mem.at(r.va, end),
                 ],
-                user_timestamps: at(r.va, f.user_timestamps),
-                unk_ts: at(r.va, f.unk_ts),
+                user_timestamps: mem.at(r.va, f.user_timestamps),
+                unk_ts: mem.find_at(r.va, f.unk_ts),
             },
         })
     }
 
     /// Returns the address of a field of the command.
     pub fn field<S, T: Value>(&self, field: Field<S, T>) -> u64 {
-        at(self.va, field)
+        self.va.wrapping_add(field.offset_in(self.abi) as u64)
+    }
+
+    /// Returns the address of a field of the command; 0 if the version lacks it.
+    pub fn find<S, T: Value>(&self, field: Field<S, Opt<T>>) -> u64 {
+        let offset = field.offset_in(self.abi);
+        offset.map_or(0, |offset| self.va.wrapping_add(offset as u64))
     }
 
     /// Returns whether it has any user timestamp.
@@ -230,9 +238,9 @@ pub fn bound(mem: &Memory, r: &Record, slot: u32) -> Fw<u8> {
 
 fn encoder<S>(mem: &Memory, r: &Record, p: Field<S, EncoderParams>) -> Fw<(u64, u32)> {
     let id = p.then(EncoderParams::SYNC_GROW);
-    r.zero(p.offset()..id.offset())?;
+    r.zero(r.offset(p)..r.offset(id))?;
     mem.usual(r, "encoder id", id, 0);
-    r.zero(crate::memory::end(id)..p.then(EncoderParams::MASK).offset())?;
+    r.zero(r.end(id)..r.offset(p.then(EncoderParams::MASK)))?;
     r.want("encoder mask", p.then(EncoderParams::MASK), u32::MAX)?;
     let samplers = r.get(p.then(EncoderParams::SAMPLER_COUNT));
     let more = p.then(EncoderParams::SAMPLER_COUNT_PLUS_1);
@@ -246,7 +254,7 @@ fn encoder<S>(mem: &Memory, r: &Record, p: Field<S, EncoderParams>) -> Fw<(u64, 
 }
 
 fn meta<S>(mem: &Memory, r: &Record, m: Field<S, JobMeta>) -> Fw<Stamps> {
-    r.zero(m.offset()..m.then(JobMeta::STAMP).offset())?;
+    r.zero(r.offset(m)..r.offset(m.then(JobMeta::STAMP)))?;
     r.want(
         "event control index",
         m.then(JobMeta::EVENT_CONTROL_INDEX),
@@ -306,10 +314,10 @@ fn notifier(mem: &Memory, va: u64, uuid: u32) -> Fw<()> {
     mem.expect(
         "notifier",
         va,
-        Notifier::SIZE as u64,
+        Notifier::size_in(mem.abi) as u64,
         &[Protection::FW_PRIV_RW],
     )?;
-    let n = mem.record("notifier", va, Notifier::SIZE)?;
+    let n = mem.record("notifier", va, Notifier::size_in(mem.abi))?;
     mem.usual(
         &n,
         "submission id of a notifier",
@@ -317,7 +325,7 @@ fn notifier(mem: &Memory, va: u64, uuid: u32) -> Fw<()> {
         uuid,
     );
     n.want("word 0x10", Notifier::UNK_10, Notifier::UNK_10_VALUE)?;
-    n.want("tail", Notifier::UNK_BUF, Notifier::UNK_BUF_VALUE)?;
+    n.want_if("tail", Notifier::UNK_BUF, Notifier::UNK_BUF_VALUE)?;
     let threshold = n.get(Notifier::THRESHOLD);
     ensure!(
         threshold % 4 == 0,

@@ -19,8 +19,8 @@ usage: agxemu --socket PATH --region NAME=START,SIZE … [OPTION…]
   --socket PATH          where the virtual machine connects
   --region NAME=ADDR,LEN a memory region of the boot tree; six of them: uat-ttbs, uat-pagetables,
                          uat-handoff, hw-cal-a, hw-cal-b, globals
-  --chip NAME            the chip: t8103 (default), t6000, t6001, t6002
-  --firmware 13.5        the firmware (the only one so far)
+  --chip NAME            the chip: t8103 (default), t8112, t6000, t6001, t6002
+  --firmware VERSION     its firmware: 13.5 (default), 12.3 (t8112: 12.4)
   --cores MASK           the cores that work, a hexadecimal number of a bit for each, the clusters one
                          behind the other (default: seven of t8103, all of others)
   --fault RULE           something goes wrong; may be repeated
@@ -106,6 +106,7 @@ impl Arguments {
     pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut socket = None;
         let mut chip = &T8103;
+        let mut firmware = None;
         let mut cores = None;
         let mut this = Self {
             socket: PathBuf::new(),
@@ -132,7 +133,7 @@ impl Arguments {
                 "--region" => this.regions.add(&value()?)?,
                 "--chip" => chip = Chip::find(&value()?)?,
                 "--cores" => cores = Some(value()?),
-                "--firmware" => only("firmware", &value()?, "13.5")?,
+                "--firmware" => firmware = Some(value()?),
                 "--fault" => this.fault(&value()?)?,
                 "--hardware" => this.hardware.add(&value()?)?,
                 "--threads" => this.gpu.threads = positive(&option, &value()?)? as usize,
@@ -150,6 +151,9 @@ impl Arguments {
             }
         }
         this.part = Part::new(chip);
+        if let Some(name) = firmware {
+            this.part = this.part.with_firmware(&name)?;
+        }
         if let Some(mask) = cores {
             this.part = this.part.with_cores(&mask)?;
         }
@@ -205,13 +209,6 @@ fn pages(option: &str, value: &str) -> Result<u32, String> {
     u32::try_from(pages).map_err(|_| format!("{option}: {value} are too many"))
 }
 
-fn only(what: &str, value: &str, known: &str) -> Result<(), String> {
-    match value == known {
-        true => Ok(()),
-        false => Err(format!("{what} {value:?} is not emulated, only {known}")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,13 +226,13 @@ mod tests {
     #[test]
     fn complete() {
         let a = parse(&format!(
-            "--socket s {REGIONS} --chip t6002 --cores 0xff --firmware 13.5 --fault hang:2 --fault no-hello --capture d \
+            "--socket s {REGIONS} --chip t6002 --cores 0xff --firmware 12.3 --fault hang:2 --fault no-hello --capture d \
              --threads 3 --budget 1000 --hardware ids,slow-init:7 --tlbi t --tvb-pages 5 \
              --tvb-overflow grow --record 3,r --engine interpreted"
         ))
         .unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(a.socket, PathBuf::from("s"));
-        assert_eq!(a.part.to_string(), "t6002 (G13D), 8 of 64 cores");
+        assert_eq!(a.part.to_string(), "t6002 (G13D) with 12.3, 8 of 64 cores");
         assert_eq!(a.trouble, [Trouble::NoHello]);
         assert_eq!((a.gpu.threads, a.gpu.limits.group), (3, 1000));
         assert_eq!((a.gpu.tvb_pages, a.gpu.overflow), (Some(5), Overflow::Grow));
@@ -255,7 +252,11 @@ mod tests {
         assert_eq!(error("--fault x"), "\"x\" is no fault rule");
         assert_eq!(
             error("--chip t8132"),
-            "chip \"t8132\" is not emulated, only t8103, t6000, t6001, t6002"
+            "chip \"t8132\" is not emulated, only t8103, t8112, t6000, t6001, t6002"
+        );
+        assert_eq!(
+            error("--firmware 12.4"),
+            "t8103 has no firmware \"12.4\", only 13.5, 12.3"
         );
         assert_eq!(
             error("--cores 1ff"),

@@ -53,7 +53,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
     let capture = match arguments.capture {
         Some(directory) => {
             let named = |e| format!("--capture {}: {e}", directory.display());
-            Some(Capture::new(directory.clone(), arguments.part.chip).map_err(named)?)
+            Some(Capture::new(directory.clone(), arguments.part).map_err(named)?)
         }
         None => None,
     };
@@ -89,7 +89,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         let ring = Ring::create(path).map_err(|e| format!("{}: {e}", path.display()))?;
         soc.watch(Box::new(ring));
     }
-    let abi = abi.unwrap_or([13, 5, 0]);
+    let abi = abi.unwrap_or(arguments.part.firmware.numbers);
     let device = Arc::new(Device::new(
         soc.clone(),
         &arguments.regions,

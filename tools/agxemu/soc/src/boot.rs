@@ -93,6 +93,7 @@ mod tests {
     use crate::ram::Anonymous;
     use agx_abi::globals::Globals;
     use agx_abi::hwdata::{HwDataA, HwDataB};
+    use agx_abi::Abi;
     use std::sync::Arc;
 
     #[test]
@@ -114,9 +115,12 @@ mod tests {
             ram.load_u32(regions.0[region].start + offset as u64)
                 .unwrap()
         };
-        assert_eq!(field(4, HwDataB::CHIP_ID.offset()), 0x8103);
-        assert_eq!(field(4, HwDataB::UAT_TTB_BASE.offset()), 0x8000_0000);
-        assert_eq!(field(5, Globals::DO_INIT.offset()), 0);
-        assert_eq!(field(3, HwDataA::PWR_STATUS.offset()), 4);
+        assert_eq!(field(4, HwDataB::CHIP_ID.offset_in(Abi::G13V13_5)), 0x8103);
+        assert_eq!(
+            field(4, HwDataB::UAT_TTB_BASE.offset_in(Abi::G13V13_5)),
+            0x8000_0000
+        );
+        assert_eq!(field(5, Globals::DO_INIT.offset_in(Abi::G13V13_5)), 0);
+        assert_eq!(field(3, HwDataA::PWR_STATUS.offset_in(Abi::G13V13_5)), 4);
     }
 }

@@ -102,7 +102,7 @@ fn sum(a: Counters, b: Counters) -> Counters {
 
 /// Firmware that was just started.
 fn firmware(soc: &Arc<Soc>, config: &Config) -> Firmware {
-    let mut firmware = Firmware::new(soc.clone(), soc.part.chip, config.script.clone());
+    let mut firmware = Firmware::new(soc.clone(), soc.part, config.script.clone());
     firmware.set_gpu(config.gpu);
     firmware.set_behaviour(config.hardware.firmware);
     if let Some(renderer) = &config.renderer {

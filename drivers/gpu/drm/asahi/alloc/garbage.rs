@@ -11,6 +11,7 @@ use super::{
     object::Pile, //
 };
 use crate::mmu::Uat;
+use agx_abi::Abi;
 use core::mem;
 use kasync::sync::Notify;
 use kernel::{
@@ -46,6 +47,8 @@ pub(crate) struct Heaps {
     pub(crate) gpu_ro: Arc<Heap>,
     /// Notified when there is garbage where none was.
     pub(crate) has_garbage: Arc<Notify>,
+    /// Version of the firmware's interface.
+    pub(crate) abi: Abi,
 }
 
 impl Heaps {
@@ -54,15 +57,17 @@ impl Heaps {
     const MAX_BYTES: usize = 16 << 20;
     const MAX_COUNT: usize = 2048;
 
-    pub(crate) fn new(uat: &Arc<Uat>) -> Result<Self> {
+    /// Returns heaps for a firmware with interface `abi`.
+    pub(crate) fn new(uat: &Arc<Uat>, abi: Abi) -> Result<Self> {
         let has_garbage = Arc::new(Notify::new(), GFP_KERNEL)?;
-        let heap = |config| Heap::new(uat, config, &has_garbage);
+        let heap = |config| Heap::new(uat, config, abi, &has_garbage);
         Ok(Self {
             private: heap(HeapConfig::PRIVATE)?,
             shared: heap(HeapConfig::SHARED)?,
             shared_ro: heap(HeapConfig::SHARED_RO)?,
             gpu_ro: heap(HeapConfig::GPU_RO)?,
             has_garbage,
+            abi,
         })
     }
 

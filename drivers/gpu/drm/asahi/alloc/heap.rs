@@ -13,7 +13,10 @@ use crate::mmu::{
     Ranges,
     Uat, //
 };
-use agx_abi::uat::Protection;
+use agx_abi::{
+    uat::Protection,
+    Abi, //
+};
 use core::{
     mem,
     ops::Range, //
@@ -74,12 +77,15 @@ pub(crate) struct Heap {
     pub(super) shared: Arc<Shared>,
     addresses: Arc<Ranges>,
     grain: usize,
+    /// Version of the interface of the firmware that the memory is for.
+    pub(crate) abi: Abi,
 }
 
 impl Heap {
     fn with_target(
         target: Target,
         config: HeapConfig,
+        abi: Abi,
         has_garbage: Option<&Arc<Notify>>,
     ) -> Result<Arc<Self>> {
         let shared = Shared::new(target, config.protection, has_garbage)?;
@@ -89,6 +95,7 @@ impl Heap {
                 shared,
                 addresses,
                 grain: config.grain,
+                abi,
             }),
             GFP_KERNEL_ACCOUNT,
         )
@@ -99,14 +106,19 @@ impl Heap {
     pub(super) fn new(
         uat: &Arc<Uat>,
         config: HeapConfig,
+        abi: Abi,
         has_garbage: &Arc<Notify>,
     ) -> Result<Arc<Self>> {
-        Self::with_target(Target::Kernel(uat.clone()), config, Some(has_garbage))
+        Self::with_target(Target::Kernel(uat.clone()), config, abi, Some(has_garbage))
     }
 
     /// Returns a heap in a client's half.
-    pub(crate) fn new_client(space: &Arc<AddressSpace>, config: HeapConfig) -> Result<Arc<Self>> {
-        Self::with_target(Target::Client(space.clone()), config, None)
+    pub(crate) fn new_client(
+        space: &Arc<AddressSpace>,
+        config: HeapConfig,
+        abi: Abi,
+    ) -> Result<Arc<Self>> {
+        Self::with_target(Target::Client(space.clone()), config, abi, None)
     }
 
     /// Allocates a zeroed object of `size` bytes, aligned to `align` and at least to what the

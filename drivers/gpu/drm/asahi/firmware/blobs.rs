@@ -18,6 +18,7 @@ use agx_abi::{
         DUMMY_PAGE,
         TIMESTAMP_BASE, //
     },
+    Abi,
     Value, //
 };
 use kernel::fmt;
@@ -25,6 +26,7 @@ use kernel::fmt;
 /// The blobs, cut to the size of their structures.
 #[derive(Clone, Copy)]
 pub(crate) struct Blobs<'a> {
+    abi: Abi,
     pub(crate) hw_cal_a: &'a [u8],
     pub(crate) hw_cal_b: &'a [u8],
     pub(crate) globals: &'a [u8],
@@ -82,46 +84,52 @@ impl fmt::Display for BlobError {
 }
 
 impl<'a> Blobs<'a> {
-    /// Takes the blobs out of their regions.
+    /// Takes the blobs of version `abi` out of their regions.
     pub(crate) fn new(
+        abi: Abi,
         hw_cal_a: &'a [u8],
         hw_cal_b: &'a [u8],
         globals: &'a [u8],
     ) -> Result<Self, BlobError> {
         Ok(Self {
-            hw_cal_a: cut("hw-cal-a", hw_cal_a, HwDataA::SIZE)?,
-            hw_cal_b: cut("hw-cal-b", hw_cal_b, HwDataB::SIZE)?,
-            globals: cut("globals", globals, Globals::SIZE)?,
+            abi,
+            hw_cal_a: cut("hw-cal-a", hw_cal_a, HwDataA::size_in(abi))?,
+            hw_cal_b: cut("hw-cal-b", hw_cal_b, HwDataB::size_in(abi))?,
+            globals: cut("globals", globals, Globals::size_in(abi))?,
         })
     }
 
     /// Checks that they fit this machine and this driver, as far as is known before the GPU has
     /// power.
     pub(crate) fn check(&self, expected: &Expected<'_>) -> Result<(), BlobError> {
-        let b = self.hw_cal_b;
+        let (abi, b) = (self.abi, self.hw_cal_b);
         for (name, found, expected) in [
             (
                 "chip_id",
-                HwDataB::CHIP_ID.read(b).into(),
+                HwDataB::CHIP_ID.read_in(abi, b).into(),
                 expected.chip.chip_id.into(),
             ),
             (
                 "uat_ttb_base",
-                HwDataB::UAT_TTB_BASE.read(b),
+                HwDataB::UAT_TTB_BASE.read_in(abi, b),
                 expected.ttb_base,
             ),
-            ("dummy page", HwDataB::UNK_30.read(b), DUMMY_PAGE),
+            ("dummy page", HwDataB::UNK_30.read_in(abi, b), DUMMY_PAGE),
             (
                 "timestamp_area_base",
-                HwDataB::TIMESTAMP_AREA_BASE.read(b),
+                HwDataB::TIMESTAMP_AREA_BASE.read_in(abi, b),
                 TIMESTAMP_BASE,
             ),
             (
                 "gpu_core_id",
-                HwDataB::GPU_CORE_ID.read(b).into(),
+                HwDataB::GPU_CORE_ID.read_in(abi, b).into(),
                 expected.chip.firmware_core_id().into(),
             ),
-            ("do_init", Globals::DO_INIT.read(self.globals).into(), 1u64),
+            (
+                "do_init",
+                Globals::DO_INIT.read_in(abi, self.globals).into(),
+                1u64,
+            ),
         ] {
             if found != expected {
                 return Err(BlobError::Field {
@@ -137,7 +145,7 @@ impl<'a> Blobs<'a> {
     /// Returns how many cores of `chip` the firmware is told that there are.
     pub(crate) fn cores(&self, chip: &Chip) -> Cores {
         Cores {
-            found: HwDataB::NUM_CORES.read(self.hw_cal_b),
+            found: HwDataB::NUM_CORES.read_in(self.abi, self.hw_cal_b),
             clusters: chip.max_clusters,
         }
     }
@@ -145,9 +153,9 @@ impl<'a> Blobs<'a> {
     /// Returns the highest clock of the GPU in MHz, as the firmware is told it; `None` if that is
     /// missing.
     pub(crate) fn max_frequency_mhz(&self) -> Option<u32> {
-        let last = HwDataB::MAX_PSTATE.read(self.hw_cal_b) as usize;
+        let last = HwDataB::MAX_PSTATE.read_in(self.abi, self.hw_cal_b) as usize;
         HwDataB::FREQUENCIES
-            .read(self.hw_cal_b)
+            .read_in(self.abi, self.hw_cal_b)
             .get(last)
             .copied()
             .filter(|&mhz| mhz > 0)
@@ -197,19 +205,21 @@ mod tests {
         ident::IdRegisters, //
     };
 
+    const ABI: Abi = Abi::G13V13_5;
+
     /// Blobs in regions that are rounded up to pages.
     fn regions() -> [Vec<u8>; 3] {
         let (mut a, mut b, mut g) = (vec![0; 0x8000], vec![0; 0x4000], vec![0; 0x14000]);
-        HwDataA::PWR_STATUS.write(&mut a, 4);
-        HwDataB::CHIP_ID.write(&mut b, 0x8103);
-        HwDataB::UAT_TTB_BASE.write(&mut b, 0xbf00_0000);
-        HwDataB::UNK_30.write(&mut b, 0x7f_ffff_8000);
-        HwDataB::TIMESTAMP_AREA_BASE.write(&mut b, 0xffff_ffae_1000_0000);
-        HwDataB::GPU_CORE_ID.write(&mut b, 11);
-        HwDataB::NUM_CORES.write(&mut b, 8);
-        HwDataB::MAX_PSTATE.write(&mut b, 2);
-        HwDataB::FREQUENCIES.at(2).write(&mut b, 1278);
-        Globals::DO_INIT.write(&mut g, 1);
+        HwDataA::PWR_STATUS.write_in(ABI, &mut a, 4);
+        HwDataB::CHIP_ID.write_in(ABI, &mut b, 0x8103);
+        HwDataB::UAT_TTB_BASE.write_in(ABI, &mut b, 0xbf00_0000);
+        HwDataB::UNK_30.write_in(ABI, &mut b, 0x7f_ffff_8000);
+        HwDataB::TIMESTAMP_AREA_BASE.write_in(ABI, &mut b, 0xffff_ffae_1000_0000);
+        HwDataB::GPU_CORE_ID.write_in(ABI, &mut b, 11);
+        HwDataB::NUM_CORES.write_in(ABI, &mut b, 8);
+        HwDataB::MAX_PSTATE.write_in(ABI, &mut b, 2);
+        HwDataB::FREQUENCIES.at(2).write_in(ABI, &mut b, 1278);
+        Globals::DO_INIT.write_in(ABI, &mut g, 1);
         [a, b, g]
     }
 
@@ -227,7 +237,7 @@ mod tests {
             chip: &T8103,
             ttb_base: 0xbf00_0000,
         };
-        let blobs = Blobs::new(a, b, g).map_err(|e| e.to_string())?;
+        let blobs = Blobs::new(ABI, a, b, g).map_err(|e| e.to_string())?;
         blobs.check(&expected).map_err(|e| e.to_string())?;
         blobs.cores(&T8103).check(&id).map_err(|e| e.to_string())?;
         Ok(blobs.max_frequency_mhz())
@@ -237,7 +247,7 @@ mod tests {
     fn good_blobs() {
         let mut r = regions();
         assert_eq!(check(&r), Ok(Some(1278)));
-        HwDataB::MAX_PSTATE.write(&mut r[1], 16);
+        HwDataB::MAX_PSTATE.write_in(ABI, &mut r[1], 16);
         assert_eq!(check(&r), Ok(None));
     }
 
@@ -257,21 +267,21 @@ mod tests {
             "memory region globals is empty: bootloader too old?"
         );
         assert_eq!(
-            bad(|r| HwDataB::CHIP_ID.write(&mut r[1], 0x8112)),
+            bad(|r| HwDataB::CHIP_ID.write_in(ABI, &mut r[1], 0x8112)),
             "bootloader set chip_id to 0x8112 instead of 0x8103"
         );
         assert_eq!(
-            bad(|r| HwDataB::NUM_CORES.write(&mut r[1], 7)),
+            bad(|r| HwDataB::NUM_CORES.write_in(ABI, &mut r[1], 7)),
             "bootloader set num_cores to 0x7 instead of 0x8"
         );
         assert_eq!(
-            bad(|r| HwDataB::UAT_TTB_BASE.write(&mut r[1], 0)),
+            bad(|r| HwDataB::UAT_TTB_BASE.write_in(ABI, &mut r[1], 0)),
             "bootloader set uat_ttb_base to 0x0 instead of 0xbf000000"
         );
         assert_eq!(
             bad(|r| {
                 r[2][0] = 1;
-                Globals::DO_INIT.write(&mut r[2], 0);
+                Globals::DO_INIT.write_in(ABI, &mut r[2], 0);
             }),
             "bootloader set do_init to 0x0 instead of 0x1"
         );

@@ -115,6 +115,7 @@ impl InitData {
             others.push(shared, GFP_KERNEL)?;
             Ok(va)
         };
+        let abi = heaps.abi;
         let private = |size| Shared::new(&heaps.private, size);
 
         let hw_data_a = Shared::copy_of(&heaps.private, parts.blobs.hw_cal_a)?;
@@ -132,7 +133,7 @@ impl InitData {
         let fragment = private(init::STATS_FRAGMENT_SIZE)?;
         let compute = private(init::STATS_COMPUTE_SIZE)?;
         for at in init::STATS_FRAGMENT_MINUS_ONE {
-            fragment.write(at, &[0xff; 4])?;
+            fragment.write(at.of(abi), &[0xff; 4])?;
         }
         let stats = StatsAddresses {
             vertex: vertex.va(),
@@ -140,7 +141,7 @@ impl InitData {
             compute: compute.va(),
         };
 
-        let runtime = private(RuntimePointers::SIZE)?;
+        let runtime = private(RuntimePointers::size_in(abi))?;
         for (i, &ring) in parts.pipes.iter().enumerate() {
             runtime.put(RuntimePointers::PIPES.at(i), ring.into())?;
         }
@@ -175,24 +176,24 @@ impl InitData {
                 RuntimePointers::UNK_1B8,
                 keep(private(init::UNK_1B8_SIZE)?)?,
             ),
-            (
-                RuntimePointers::UNK_1C0,
-                keep(private(init::UNK_1C0_SIZE)?)?,
-            ),
-            (
-                RuntimePointers::UNK_1C8,
-                keep(private(init::UNK_1C8_SIZE)?)?,
-            ),
             (RuntimePointers::BUFFER_MGR_CTL_GPU, gpu),
             (RuntimePointers::BUFFER_MGR_CTL_FW, firmware),
         ] {
             runtime.put(field, address)?;
         }
+        for (field, size) in [
+            (RuntimePointers::UNK_1C0, init::UNK_1C0_SIZE),
+            (RuntimePointers::UNK_1C8, init::UNK_1C8_SIZE),
+        ] {
+            if let Some(field) = field.present(abi) {
+                runtime.put(field, keep(private(size)?)?)?;
+            }
+        }
         runtime.put(RuntimePointers::UNK_6B38, RuntimePointers::UNK_6B38_VALUE)?;
 
         let region_a = Shared::new(&heaps.shared_ro, init::REGION_A_SIZE)?;
-        let mut root = init::InitData::zeroed();
-        root.set(init::InitData::VER_INFO, init::InitData::VER_INFO_VALUE)
+        let mut root = init::InitData::new(abi);
+        root.put(init::InitData::VER_INFO, init::InitData::ver_info(abi))
             .set(init::InitData::REGION_A, keep(region_a)?)
             .set(init::InitData::RUNTIME_POINTERS, keep(runtime)?)
             .set(init::InitData::GLOBALS, globals.va())
@@ -227,7 +228,7 @@ impl InitData {
 
 /// Lists the mapped registers.
 fn fill_io_mappings(hw_data_b: &Shared, chip: &Chip, parts: &Parts<'_>) -> Result {
-    for i in 0..HwDataB::io_mapping_count() {
+    for i in 0..HwDataB::io_mapping_count(hw_data_b.abi()) {
         let io = parts.io.iter().find(|(io, _)| io.index == i);
         let mut entry = IoMapping::zeroed();
         if let Some((io, va)) = io {
@@ -238,7 +239,7 @@ fn fill_io_mappings(hw_data_b: &Shared, chip: &Chip, parts: &Parts<'_>) -> Resul
                 .set(IoMapping::RANGE_SIZE, io.size)
                 .set(IoMapping::WRITABLE, io.writable.into());
         }
-        hw_data_b.put(HwDataB::io_mapping(i), entry)?;
+        hw_data_b.put(HwDataB::io_mapping(hw_data_b.abi(), i), entry)?;
     }
     Ok(())
 }

@@ -49,7 +49,7 @@ impl LogMemory {
             log: RxMemory::new(heap, FW_LOG_LEVELS, FW_LOG_ENTRIES, FwLogMessage::SIZE)?,
             payloads: Shared::new(heap, FW_LOG_LEVELS * LEVEL_PAYLOADS)?,
             trace: RxMemory::new(heap, 1, KTRACE_ENTRIES, KTraceMessage::SIZE)?,
-            stats: RxMemory::new(heap, 1, STATS_ENTRIES, stats::Power::SIZE)?,
+            stats: RxMemory::new(heap, 1, STATS_ENTRIES, stats::Power::size_in(heap.abi))?,
         })
     }
 }

@@ -16,6 +16,11 @@ use agx_abi::channel::{
     GrowTvbEvent,
     TimeoutEvent, //
 };
+use agx_abi::{
+    Abi,
+    Columns,
+    Value, //
+};
 
 /// A message of the event ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,37 +159,40 @@ impl DeviceControl {
         },
     };
 
-    /// Returns the entry of the ring.
-    pub(crate) fn encode(&self) -> DeviceControlMessage {
-        let bytes = match *self {
+    /// Returns the entry of the ring, of version `abi`.
+    pub(crate) fn encode(&self, abi: Abi) -> DeviceControlMessage {
+        let kind = |types: Columns| types.of(abi) as u32;
+        // All of them have the size of an entry.
+        let any = |message: &[u8]| DeviceControlMessage::read_in(abi, message);
+        match *self {
             DeviceControl::Initialize => {
-                let mut message = DeviceControlMessage::zeroed();
-                message.set(DeviceControlMessage::KIND, device_control::INITIALIZE);
-                *message.as_bytes()
+                let mut message = DeviceControlMessage::new(abi);
+                message.set(DeviceControlMessage::KIND, kind(device_control::INITIALIZE));
+                message
             }
             DeviceControl::DestroyContext { address, ids } => {
                 use channel::DestroyContext as Message;
-                let mut message = Message::zeroed();
+                let mut message = Message::new(abi);
                 message
-                    .set(Message::KIND, device_control::DESTROY_CONTEXT)
+                    .set(Message::KIND, kind(device_control::DESTROY_CONTEXT))
                     .set(Message::UNK_23, ids.unk_23)
                     .set(Message::QUEUE_TABLE_INDEX, ids.queue_table_index)
                     .set(Message::PID_TABLE_INDEX, ids.pid_table_index)
                     .set(Message::UNK_CONTEXT_4, ids.unk_4)
                     .set(Message::CONTEXT, address);
-                *message.as_bytes()
+                any(message.as_bytes())
             }
             DeviceControl::GrowTvbAck { grow, halt_count } => {
                 use channel::GrowTvbAck as Message;
-                let mut message = Message::zeroed();
+                let mut message = Message::new(abi);
                 message
-                    .set(Message::KIND, device_control::GROW_TVB_ACK)
+                    .set(Message::KIND, kind(device_control::GROW_TVB_ACK))
                     .set(Message::UNK_4, 1)
                     .set(Message::BUFFER_SLOT, grow.buffer_slot)
                     .set(Message::VM_SLOT, grow.vm_slot)
                     .set(Message::COUNTER, grow.counter)
                     .set(Message::HALT_COUNT, halt_count);
-                *message.as_bytes()
+                any(message.as_bytes())
             }
             DeviceControl::RecoverChannel {
                 pipe,
@@ -192,22 +200,23 @@ impl DeviceControl {
                 value,
             } => {
                 use channel::RecoverChannel as Message;
-                let mut message = Message::zeroed();
+                let mut message = Message::new(abi);
                 message
-                    .set(Message::KIND, device_control::RECOVER_CHANNEL)
+                    .set(Message::KIND, kind(device_control::RECOVER_CHANNEL))
                     .set(Message::PIPE, pipe)
                     .set(Message::QUEUE, queue_info)
                     .set(Message::EVENT_VALUE, value.0);
-                *message.as_bytes()
+                any(message.as_bytes())
             }
-        };
-        DeviceControlMessage::from_bytes(bytes)
+        }
     }
 }
 
 /// A message to a pipe: "this queue has work".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PipeMessage {
+    /// Version of the firmware's interface.
+    pub(crate) abi: Abi,
     /// Which pipe.
     pub(crate) kind: PipeKind,
     /// Address of the QueueInfo.
@@ -224,7 +233,7 @@ impl PipeMessage {
     /// Returns the entry of the ring.
     pub(crate) fn encode(&self) -> channel::PipeMessage {
         use channel::PipeMessage as Message;
-        let mut message = Message::zeroed();
+        let mut message = Message::new(self.abi);
         message
             .set(Message::KIND, self.kind as u32)
             .set(Message::QUEUE, self.queue_info)
@@ -254,6 +263,8 @@ pub(crate) fn log_text(payload: &FwLogPayload) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ABI: Abi = Abi::G13V13_5;
 
     fn event(words: &[u32]) -> Event {
         let mut entry = [0; 0x38];
@@ -296,7 +307,7 @@ mod tests {
 
     #[test]
     fn device_control() {
-        let entry = DeviceControl::Initialize.encode();
+        let entry = DeviceControl::Initialize.encode(ABI);
         assert_eq!(words(entry.as_bytes(), [0, 4, 8]), [0x1a, 0, 0]);
 
         let entry = DeviceControl::RecoverChannel {
@@ -304,7 +315,7 @@ mod tests {
             queue_info: 0xffff_ffa0_1234_5678,
             value: Stamp(0x1_0200),
         }
-        .encode();
+        .encode(ABI);
         assert_eq!(
             words(entry.as_bytes(), [0, 4, 8, 0xc, 0x10]),
             [0x0f, 2, 0x1234_5678, 0xffff_ffa0, 0x1_0200]
@@ -316,7 +327,7 @@ mod tests {
             counter: 77,
         };
         let halt_count = 0x1_0000_0002;
-        let entry = DeviceControl::GrowTvbAck { grow, halt_count }.encode();
+        let entry = DeviceControl::GrowTvbAck { grow, halt_count }.encode(ABI);
         assert_eq!(
             words(
                 entry.as_bytes(),
@@ -334,7 +345,7 @@ mod tests {
                 unk_23: 2,
             },
         }
-        .encode();
+        .encode(ABI);
         let bytes = entry.as_bytes();
         assert_eq!(
             words(bytes, [0, 4, 0x14, 0x18]),
@@ -342,7 +353,29 @@ mod tests {
         );
         assert_eq!((bytes[0x8], &bytes[0x11..0x14]), (2, &[3, 4, 5][..]));
 
-        let flush = DeviceControl::FLUSH.encode();
+        // Firmware 12.3 has other types, and the context at other places.
+        let entry = DeviceControl::Initialize.encode(Abi::G13V12_3);
+        assert_eq!(words(entry.as_bytes(), [0, 4]), [0x19, 0]);
+        let entry = DeviceControl::DestroyContext {
+            address: 0xffff_ffa8_0000_0080,
+            ids: ContextIds {
+                queue_table_index: 3,
+                pid_table_index: 4,
+                unk_4: 5,
+                unk_23: 2,
+            },
+        }
+        .encode(Abi::G13V12_3);
+        let bytes = entry.as_bytes();
+        assert_eq!(
+            words(bytes, [0, 4, 0x1c, 0x20]),
+            [0x17, 0, 0x80, 0xffff_ffa8]
+        );
+        assert_eq!((bytes[0x8], &bytes[0x14..0x17]), (2, &[3, 4, 5][..]));
+        let wide = DeviceControl::FLUSH.encode(Abi::G14V13_5);
+        assert_eq!(wide.as_bytes().len(), 0x40);
+
+        let flush = DeviceControl::FLUSH.encode(ABI);
         assert_eq!(&flush.as_bytes()[0x8..0x1c][9..12], &[0xff, 0xff, 0]);
         assert_eq!(words(flush.as_bytes(), [0x14, 0x18]), [0, 0]);
     }
@@ -350,6 +383,7 @@ mod tests {
     #[test]
     fn pipe() {
         let entry = PipeMessage {
+            abi: ABI,
             kind: PipeKind::Compute,
             queue_info: 0xffff_ffa0_0000_0100,
             write_index: 5,

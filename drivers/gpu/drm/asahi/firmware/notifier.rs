@@ -41,12 +41,12 @@ impl Notifier {
     pub(crate) fn new(heaps: &Heaps, queue: u32) -> Result<Self> {
         let threshold = Shared::new(&heaps.shared, Threshold::SIZE)?;
 
-        let mut notifier = event::Notifier::zeroed();
+        let mut notifier = event::Notifier::new(heaps.abi);
         notifier
             .set(event::Notifier::THRESHOLD, threshold.va())
             .set(event::Notifier::GENERATION, queue)
             .set(event::Notifier::UNK_10, event::Notifier::UNK_10_VALUE)
-            .set(event::Notifier::UNK_BUF, event::Notifier::UNK_BUF_VALUE);
+            .put(event::Notifier::UNK_BUF, event::Notifier::UNK_BUF_VALUE);
 
         // Shared: the firmware does not keep its cache of the list in order. It is empty: its end
         // refers to itself.
@@ -65,9 +65,13 @@ impl Notifier {
         self.notifier.va()
     }
 
-    /// Returns the address of [`event::Notifier::UNK_BUF`] in it, which start operations name.
+    /// Returns the address of [`event::Notifier::UNK_BUF`] in it, which start operations name; 0 if
+    /// the version lacks it.
     pub(crate) fn unk_buf_va(&self) -> u64 {
-        self.notifier.va() + event::Notifier::UNK_BUF.offset() as u64
+        match event::Notifier::UNK_BUF.offset_in(self.notifier.abi()) {
+            Some(offset) => self.notifier.va() + offset as u64,
+            None => 0,
+        }
     }
 
     /// Returns the address of the list head.

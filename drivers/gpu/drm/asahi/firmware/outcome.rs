@@ -2,7 +2,7 @@
 
 //! What becomes of commands that do not complete as they should, and who is to blame.
 
-use crate::regs::fault::FaultInfo;
+use crate::hw::fault::FaultInfo;
 
 /// What became of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -31,9 +31,9 @@ use super::{
     },
     stamp::Stamp, //
 };
-use crate::regs::{
-    fault::FaultInfo,
-    Regs, //
+use crate::{
+    hw::fault::FaultInfo,
+    regs::Regs, //
 };
 use agx_abi::{
     event::SLOTS,
@@ -42,8 +42,7 @@ use agx_abi::{
         GlobalsFaultInfo,
         PendingStamp, //
     },
-    init::FwStatus,
-    Value, //
+    init::FwStatus, //
 };
 use kasync::time;
 use kernel::{
@@ -66,7 +65,7 @@ use kernel::{
 };
 
 /// Entries of the list of commands in flight.
-const PENDING_STAMPS: usize = Globals::PENDING_STAMPS.size() / PendingStamp::SIZE;
+const PENDING_STAMPS: usize = Globals::PENDING_STAMPS.count();
 
 /// How long the firmware may take from the event to the halt. All jobs wait meanwhile; to give it
 /// up too early costs the GPU until the next reboot.
@@ -150,7 +149,7 @@ impl Recovery {
             let mut copy = PendingStamp::zeroed();
             copy.set(PendingStamp::INFO, info.load(Acquire))
                 .set(PendingStamp::VALUE, value.load(Relaxed));
-            match copy.slot() {
+            match copy.slot(self.globals.abi()) {
                 None => continue,
                 Some(slot) if (slot as usize) < SLOTS => {
                     let last = Stamp(copy.get(PendingStamp::VALUE));

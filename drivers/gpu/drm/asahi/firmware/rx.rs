@@ -57,15 +57,16 @@ impl RxMemory {
 
     /// Returns the reading end of ring `index`, whose entries are `E`s.
     pub(super) fn reader<E: Value>(&self, index: usize) -> Result<RxRing<E>> {
-        if E::SIZE != self.entry_size || E::SIZE > MAX_ENTRY {
+        const { assert!(E::MAX_SIZE <= MAX_ENTRY) };
+        if E::size_in(self.entries.abi()) != self.entry_size {
             return Err(EINVAL);
         }
         let state = index * ChannelState::SIZE;
         Ok(RxRing {
             entries: self.entries.clone(),
             first: index * self.count as usize * self.entry_size,
-            read: self.state.word(state + ChannelState::READ_PTR.offset())?,
-            write: self.state.word(state + ChannelState::WRITE_PTR.offset())?,
+            read: self.state.word(state + const { ChannelState::READ_PTR.offset() })?,
+            write: self.state.word(state + const { ChannelState::WRITE_PTR.offset() })?,
             consumer: Consumer::new(self.count),
             _entry: PhantomData,
         })
@@ -93,12 +94,14 @@ impl<E: Value> RxRing<E> {
             return Ok(None);
         };
         let mut entry = [0; MAX_ENTRY];
-        let at = self.first + index as usize * E::SIZE;
+        let abi = self.entries.abi();
+        let size = E::size_in(abi);
+        let at = self.first + index as usize * size;
         // In bounds by construction; otherwise the entry stays zero.
-        let _ = self.entries.read(at, &mut entry[..E::SIZE]);
+        let _ = self.entries.read(at, &mut entry[..size]);
         // Release: the copy is complete before the firmware may write there again.
         self.read.store(self.consumer.advance(), Release);
-        Ok(Some(E::read(&entry)))
+        Ok(Some(E::read_in(abi, &entry)))
     }
 
     /// Lets go of all entries without reading them.

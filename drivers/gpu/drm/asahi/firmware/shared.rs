@@ -13,7 +13,9 @@ use crate::{
     job::structure::Structure, //
 };
 use agx_abi::{
+    Abi,
     Field,
+    Opt,
     Value, //
 };
 use core::{
@@ -31,9 +33,12 @@ use kernel::{
     }, //
 };
 
-/// A zeroed object in memory shared with the firmware.
+/// A zeroed object in memory shared with the firmware. It knows the version of its interface.
 #[derive(Clone)]
-pub(crate) struct Shared(Arc<GpuBox>);
+pub(crate) struct Shared {
+    object: Arc<GpuBox>,
+    abi: Abi,
+}
 
 /// Alignment of everything that the firmware gets.
 const ALIGN: usize = 0x80;
@@ -44,10 +49,10 @@ const MAX_FIELD: usize = 0x20;
 impl Shared {
     /// Allocates `size` bytes.
     pub(crate) fn new(heap: &Heap, size: usize) -> Result<Self> {
-        Ok(Self(Arc::new(
-            heap.alloc(size, ALIGN)?,
-            GFP_KERNEL_ACCOUNT,
-        )?))
+        Ok(Self {
+            object: Arc::new(heap.alloc(size, ALIGN)?, GFP_KERNEL_ACCOUNT)?,
+            abi: heap.abi,
+        })
     }
 
     /// Allocates a copy of `content`.
@@ -59,7 +64,7 @@ impl Shared {
 
     /// Returns its address, for the firmware.
     pub(crate) fn va(&self) -> u64 {
-        self.0.va()
+        self.object.va()
     }
 
     /// Returns the word at `offset`. `EINVAL` if it is not inside, or not aligned.
@@ -71,35 +76,48 @@ impl Shared {
         // INVARIANT: Inside and aligned, as just checked.
         Ok(Word {
             at,
-            owner: self.0.clone(),
+            owner: self.object.clone(),
         })
     }
 
     /// Returns the word that is `field` of the structure `S` here.
     pub(crate) fn field<S, T: AtomicType + Value>(&self, field: Field<S, T>) -> Result<Word<T>> {
-        self.word(field.offset())
+        self.word(field.offset_in(self.abi))
     }
 
     /// Returns the structure `S` at `offset`. `EINVAL` if it is not inside, or not aligned to
     /// words.
     #[inline]
     pub(crate) fn structure<S: Value>(&self, offset: usize) -> Result<Structure<'_, S>> {
-        let at = self.span(offset, S::SIZE)?;
+        let at = self.span(offset, S::size_in(self.abi))?;
         if !at.cast::<u32>().is_aligned() {
             return Err(EINVAL);
         }
         // SAFETY: `span()` checked the bounds, it is aligned, and the object stays as long as
         // `self` is borrowed. If somebody else writes at the same time the content may be a
         // mixture, which any bytes are allowed to be.
-        Ok(unsafe { Structure::new(at) })
+        Ok(unsafe { Structure::new(self.abi, at) })
     }
 
     /// Gives `field` of the structure `S` here a value.
     pub(crate) fn put<S, T: Value>(&self, field: Field<S, T>, value: T) -> Result {
         let mut raw = [0; MAX_FIELD];
-        let raw = raw.get_mut(..T::SIZE).ok_or(EINVAL)?;
-        value.write(raw);
-        self.write(field.offset(), raw)
+        let raw = raw.get_mut(..T::size_in(self.abi)).ok_or(EINVAL)?;
+        value.write_in(self.abi, raw);
+        self.write(field.offset_in(self.abi), raw)
+    }
+
+    /// Gives `field` of the structure `S` here a value, if the version has it.
+    pub(crate) fn put_if<S, T: Value>(&self, field: Field<S, Opt<T>>, value: T) -> Result {
+        match field.present(self.abi) {
+            Some(field) => self.put(field, value),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the version of the interface.
+    pub(crate) fn abi(&self) -> Abi {
+        self.abi
     }
 
     /// Writes `bytes` to `offset`.
@@ -123,11 +141,11 @@ impl Shared {
     #[inline]
     fn span(&self, offset: usize, size: usize) -> Result<NonNull<u8>> {
         let end = offset.checked_add(size).ok_or(EINVAL)?;
-        if end > self.0.size() {
+        if end > self.object.size() {
             return Err(EINVAL);
         }
         // SAFETY: In bounds of the object, as just checked.
-        Ok(unsafe { self.0.cpu_addr().add(offset) })
+        Ok(unsafe { self.object.cpu_addr().add(offset) })
     }
 }
 

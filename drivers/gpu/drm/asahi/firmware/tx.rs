@@ -32,6 +32,7 @@ use agx_abi::{
         FW_CTL_ENTRIES,
         PIPE_ENTRIES, //
     },
+    Abi,
     Value, //
 };
 use core::{
@@ -98,30 +99,35 @@ pub(super) struct Geometry {
 }
 
 impl Geometry {
-    const fn new<E: Value>(entries: u32) -> Self {
+    fn new<E: Value>(abi: Abi, entries: u32) -> Self {
         Self {
             entries,
-            entry_size: E::SIZE,
+            entry_size: E::size_in(abi),
             state_size: ChannelState::SIZE,
-            read_index: ChannelState::READ_PTR.offset(),
-            write_index: ChannelState::WRITE_PTR.offset(),
+            read_index: const { ChannelState::READ_PTR.offset() },
+            write_index: const { ChannelState::WRITE_PTR.offset() },
         }
     }
 
     /// A pipe.
-    pub(super) const PIPE: Self = Self::new::<PipeMessage>(PIPE_ENTRIES);
+    pub(super) fn pipe(abi: Abi) -> Self {
+        Self::new::<PipeMessage>(abi, PIPE_ENTRIES)
+    }
 
     /// Device control.
-    pub(super) const DEVICE_CONTROL: Self =
-        Self::new::<DeviceControlMessage>(DEVICE_CONTROL_ENTRIES);
+    pub(super) fn device_control(abi: Abi) -> Self {
+        Self::new::<DeviceControlMessage>(abi, DEVICE_CONTROL_ENTRIES)
+    }
 
     /// FwCtl, whose state block is another.
-    pub(super) const FWCTL: Self = Self {
-        state_size: FwCtlState::SIZE,
-        read_index: FwCtlState::READ_PTR.offset(),
-        write_index: FwCtlState::WRITE_PTR.offset(),
-        ..Self::new::<FwCtlMessage>(FW_CTL_ENTRIES)
-    };
+    pub(super) fn fwctl(abi: Abi) -> Self {
+        Self {
+            state_size: FwCtlState::SIZE,
+            read_index: const { FwCtlState::READ_PTR.offset() },
+            write_index: const { FwCtlState::WRITE_PTR.offset() },
+            ..Self::new::<FwCtlMessage>(abi, FW_CTL_ENTRIES)
+        }
+    }
 }
 
 /// The memory of a ring and our place in it.
@@ -150,6 +156,8 @@ pub(crate) struct TxChannel {
     pub(super) doorbell: Doorbell,
     pub(super) link: Arc<Link>,
     pub(super) crash: Crash,
+    /// Version of the interface, for those that make entries.
+    pub(super) abi: Abi,
     addresses: RingAddresses,
     /// First come, first served, for those that wait until their entry is dealt with: each doorbell
     /// of the firmware wakes all that are in here.
@@ -181,6 +189,7 @@ impl TxChannel {
                 doorbell,
                 link: link.clone(),
                 crash: crash.clone(),
+                abi: entries.abi(),
                 addresses: RingAddresses {
                     state: state.va(),
                     entries: entries.va(),

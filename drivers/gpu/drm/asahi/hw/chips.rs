@@ -7,9 +7,11 @@ use super::{
     Buffers,
     Chip,
     Clustering,
+    Firmware,
     Generation,
     Variant, //
 };
+use agx_abi::Abi;
 
 const fn buffers(preempt3: u32, compute_preempt1: u32, tiling_control: u32) -> Buffers {
     Buffers {
@@ -19,6 +21,12 @@ const fn buffers(preempt3: u32, compute_preempt1: u32, tiling_control: u32) -> B
         clustering: None,
     }
 }
+
+/// Firmwares of the M1 family.
+const G13: &[Firmware] = &[([12, 3, 0], Abi::G13V12_3), ([13, 5, 0], Abi::G13V13_5)];
+
+/// Firmwares of the M2.
+const G14: &[Firmware] = &[([12, 4, 0], Abi::G14V12_4), ([13, 5, 0], Abi::G14V13_5)];
 
 /// M1.
 pub(crate) static T8103: Chip = Chip {
@@ -31,7 +39,26 @@ pub(crate) static T8103: Chip = Chip {
     max_gps: 4,
     oas: 40,
     buffers: buffers(0x20, 0x7f80, 0xa041),
+    firmwares: G13,
+    tentative: None,
     io: &[&io::T8103],
+};
+
+/// M2.
+pub(crate) static T8112: Chip = Chip {
+    chip_id: 0x8112,
+    generation: Generation::G14,
+    variant: Variant::G,
+    dies: 1,
+    max_clusters: 1,
+    max_cores: 10,
+    max_gps: 4,
+    oas: 40,
+    // The generation has no word for tiling control.
+    buffers: buffers(0x20, 0x1_0000, 0xa041),
+    firmwares: G14,
+    tentative: Some("size of the compute preemption buffer"),
+    io: &[&io::T8112],
 };
 
 /// M1 Pro.
@@ -79,9 +106,11 @@ const T600X_LIKE: Chip = Chip {
         }),
         ..buffers(0x20, 0x3_bd00, 0xa540)
     },
+    firmwares: G13,
+    tentative: None,
     io: &[],
 };
 
 /// All of them.
 #[cfg(test)]
-pub(crate) static ALL: [&Chip; 4] = [&T8103, &T6000, &T6001, &T6002];
+pub(crate) static ALL: [&Chip; 5] = [&T8103, &T8112, &T6000, &T6001, &T6002];

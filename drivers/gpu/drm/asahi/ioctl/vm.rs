@@ -39,7 +39,7 @@ impl AsahiFile {
         must_be_zero(&[data.pad.into()])?;
         file.inner().vms.lock().check_room()?;
         let range = kernel_range(data.kernel_start, data.kernel_end).map_err(|_| EINVAL)?;
-        let vm = Vm::new(dev, reg.dev(), reg.gpu.uat(), range)?;
+        let vm = Vm::new(dev, reg.dev(), reg.gpu.uat(), reg.gpu.heaps().abi, range)?;
         data.vm_id = file.inner().vms.lock().insert(vm)?;
         Ok(())
     }

@@ -10,12 +10,11 @@
 use super::{
     command::Compute,
     sequence::{
-        self,
-        address_of,
         pointers,
         put_attachments,
         Common,
         Memory,
+        Sequence,
         TimestampFields,
         Turn, //
     }, //
@@ -34,11 +33,8 @@ use agx_abi::{
         FinalizeCompute,
         StartCompute, //
     },
-    Value, //
+    Abi, //
 };
-
-/// The microsequence of a compute command.
-pub(crate) type Sequence = sequence::Sequence<{ StartCompute::SIZE }, { FinalizeCompute::SIZE }>;
 
 /// Bytes of the preemption buffer behind its first part, whose size depends on the chip.
 pub(crate) const PREEMPTION_TAIL: usize = 0x20;
@@ -68,6 +64,11 @@ const TIMES: TimestampFields<RunCompute> = TimestampFields {
     unk_ts: RunCompute::CONTEXT_STORE_REQ,
 };
 
+/// Returns the microsequence of a command of version `abi`.
+pub(crate) fn sequence(abi: Abi, timestamps: bool) -> Sequence {
+    Sequence::new::<StartCompute, FinalizeCompute>(abi, timestamps)
+}
+
 /// Writes the command to zeroed memory, as far as it is known before its turn.
 ///
 /// `last`: it is the last compute command of its submit.
@@ -78,9 +79,7 @@ pub(crate) fn describe<M: Memory>(
     last: bool,
     memory: &mut M,
 ) -> Result<Sequence, M::Error> {
-    let sequence = Sequence {
-        timestamps: place.user_start != 0 || place.user_end != 0,
-    };
+    let sequence = sequence(common.abi, place.user_start != 0 || place.user_end != 0);
     write_command(command, common, place, last, sequence, memory)?;
     write_start(command, common, place, memory)?;
     write_finalize(command, common, place, sequence, memory)?;
@@ -97,7 +96,8 @@ fn write_command<M: Memory>(
     memory: &mut M,
 ) -> Result<(), M::Error> {
     let preempt = |offset: u64| place.preemption_tail + offset;
-    let own = |field| address_of(place.timestamps, field);
+    let timestamps = common.place(place.timestamps);
+    let own = |field| timestamps.field(field);
 
     let mut out = memory.command::<RunCompute>()?;
     out.set(RunCompute::TAG, RunCompute::TAG_VALUE)
@@ -114,22 +114,24 @@ fn write_command<M: Memory>(
         )
         .set(RunCompute::CLIENT_SEQUENCE, common.queue as u8);
 
-    out.part(RunCompute::JOB_PARAMS1)
-        .set(JobParameters1::PREEMPT1, place.preemption)
-        .set(
-            JobParameters1::CDM_CTRL_STREAM_BASE,
-            command.cdm_ctrl_stream_base,
-        )
-        .set(JobParameters1::PREEMPT2, preempt(0))
-        .set(JobParameters1::PREEMPT3, preempt(8))
-        .set(JobParameters1::PREEMPT4, preempt(16))
-        .set(JobParameters1::PREEMPT5, preempt(24))
-        .set(JobParameters1::USC_EXEC_BASE, common.usc_exec_base)
-        .set(JobParameters1::UNK_38, JobParameters1::UNK_38_VALUE)
-        .set(JobParameters1::HELPER_BINARY, command.helper.binary)
-        .set(JobParameters1::HELPER_DATA, command.helper.data)
-        .set(JobParameters1::HELPER_CFG, command.helper.cfg)
-        .set(JobParameters1::UNK_58, 1);
+    if let Some(mut params) = out.find_part(RunCompute::JOB_PARAMS1) {
+        params
+            .set(JobParameters1::PREEMPT1, place.preemption)
+            .set(
+                JobParameters1::CDM_CTRL_STREAM_BASE,
+                command.cdm_ctrl_stream_base,
+            )
+            .set(JobParameters1::PREEMPT2, preempt(0))
+            .set(JobParameters1::PREEMPT3, preempt(8))
+            .set(JobParameters1::PREEMPT4, preempt(16))
+            .set(JobParameters1::PREEMPT5, preempt(24))
+            .set(JobParameters1::USC_EXEC_BASE, common.usc_exec_base)
+            .set(JobParameters1::UNK_38, JobParameters1::UNK_38_VALUE)
+            .set(JobParameters1::HELPER_BINARY, command.helper.binary)
+            .set(JobParameters1::HELPER_DATA, command.helper.data)
+            .set(JobParameters1::HELPER_CFG, command.helper.cfg)
+            .set(JobParameters1::UNK_58, 1);
+    }
 
     out.part(RunCompute::JOB_PARAMS2)
         .set(JobParameters2::PREEMPT1, place.preemption)
@@ -159,28 +161,19 @@ fn write_start<M: Memory>(
     place: &Place,
     memory: &mut M,
 ) -> Result<(), M::Error> {
-    let of = place.command;
+    let of = common.place(place.command);
     let mut start = memory.operation::<StartCompute>(0)?;
     start
         .set(StartCompute::HEADER, StartCompute::HEADER_VALUE)
-        .set(
-            StartCompute::UNK_POINTER,
-            address_of(of, RunCompute::UNK_POINTEE),
-        )
-        .set(
-            StartCompute::JOB_PARAMS1,
-            address_of(of, RunCompute::JOB_PARAMS1),
-        )
+        .set(StartCompute::UNK_POINTER, of.field(RunCompute::UNK_POINTEE))
+        .set(StartCompute::JOB_PARAMS1, of.find(RunCompute::JOB_PARAMS1))
         .set(StartCompute::STATS, common.stats)
         .set(StartCompute::QUEUE, common.queue_info)
         .set(StartCompute::UNK_28, 1)
         .set(StartCompute::EVENT_GENERATION, common.queue)
-        .set(
-            StartCompute::JOB_PARAMS2,
-            address_of(of, RunCompute::JOB_PARAMS2),
-        )
-        .set(StartCompute::UNK_FLAG, address_of(of, RunCompute::UNK_FLAG))
-        .set(StartCompute::NOTIFIER_BUF, common.notifier_unk_buf);
+        .set(StartCompute::JOB_PARAMS2, of.field(RunCompute::JOB_PARAMS2))
+        .put(StartCompute::UNK_FLAG, of.find(RunCompute::UNK_FLAG))
+        .put(StartCompute::NOTIFIER_BUF, common.notifier_unk_buf);
 
     put_attachments(
         command.attachments,
@@ -198,7 +191,7 @@ fn write_finalize<M: Memory>(
     sequence: Sequence,
     memory: &mut M,
 ) -> Result<(), M::Error> {
-    let of = place.command;
+    let of = common.place(place.command);
     let attachments = !command.attachments.is_empty();
     memory
         .operation(sequence.finalize())?
@@ -207,17 +200,14 @@ fn write_finalize<M: Memory>(
         .set(FinalizeCompute::QUEUE, common.queue_info)
         .set(
             FinalizeCompute::JOB_PARAMS2,
-            address_of(of, RunCompute::JOB_PARAMS2),
+            of.field(RunCompute::JOB_PARAMS2),
         )
         .set(
             FinalizeCompute::RESTART_BRANCH_OFFSET,
             sequence.restart_branch_offset(),
         )
         .set(FinalizeCompute::HAS_ATTACHMENTS, u32::from(attachments))
-        .set(
-            FinalizeCompute::UNK_FLAG,
-            address_of(of, RunCompute::UNK_FLAG),
-        );
+        .put(FinalizeCompute::UNK_FLAG, of.find(RunCompute::UNK_FLAG));
     Ok(())
 }
 
@@ -228,7 +218,7 @@ pub(crate) fn write_turn<M: Memory>(
     memory: &mut M,
 ) -> Result<(), M::Error> {
     let mut out = memory.command::<RunCompute>()?;
-    out.set(RunCompute::COUNTER, turn.counter)
+    out.put(RunCompute::COUNTER, turn.counter)
         .set(RunCompute::VM_SLOT, turn.vm_slot);
     turn.write_meta(out.part(RunCompute::META));
 
@@ -236,7 +226,7 @@ pub(crate) fn write_turn<M: Memory>(
         .operation(0)?
         .set(StartCompute::VM_SLOT, turn.vm_slot)
         .set(StartCompute::EVENT_SEQ, turn.event_seq)
-        .set(StartCompute::COUNTER, turn.counter);
+        .put(StartCompute::COUNTER, turn.counter);
 
     memory
         .operation(sequence.finalize())?

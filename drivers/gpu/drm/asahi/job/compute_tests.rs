@@ -11,6 +11,7 @@ use crate::job::{
     },
     image::{
         Image,
+        ABI,
         COMMON,
         TURN, //
     }, //
@@ -23,6 +24,7 @@ use agx_abi::{
         Timestamp,
         WaitForIdle, //
     }, //
+    Value,
 };
 
 /// A command buffer with one compute command, which has `attachments` of growing size.
@@ -43,6 +45,17 @@ fn buffer(attachments: u64) -> Vec<u8> {
     bytes
 }
 
+/// Where everything is. A client wants a timestamp.
+const PLACE: Place = Place {
+    command: 0xffff_ffa6_0000_0000,
+    sequence: 0xffff_ffa0_0001_0000,
+    timestamps: 0xffff_ffa8_0000_0200,
+    preemption: 0x70_0000_0000,
+    preemption_tail: 0x70_0000_7f80,
+    user_start: 8,
+    user_end: 0,
+};
+
 /// The command, the end of its sequence, and what its place was.
 fn build(attachments: u64, user: (u64, u64), last: bool) -> (RunCompute, Vec<u8>, Place) {
     let bytes = buffer(attachments);
@@ -51,21 +64,18 @@ fn build(attachments: u64, user: (u64, u64), last: bool) -> (RunCompute, Vec<u8>
         panic!("{commands:?}");
     };
     let place = Place {
-        command: 0xffff_ffa6_0000_0000,
-        sequence: 0xffff_ffa0_0001_0000,
-        timestamps: 0xffff_ffa8_0000_0200,
-        preemption: 0x70_0000_0000,
-        preemption_tail: 0x70_0000_7f80,
         user_start: user.0,
         user_end: user.1,
+        ..PLACE
     };
     let mut image = Image {
-        command: vec![0; RunCompute::SIZE],
-        sequence: vec![0; Sequence::MAX],
+        abi: ABI,
+        command: vec![0; RunCompute::size_in(ABI)],
+        sequence: vec![0; sequence(ABI, true).size()],
     };
     let Ok(sequence) = describe(&compute, &COMMON, &place, last, &mut image);
     let Ok(()) = write_turn(&TURN, sequence, &mut image);
-    let command = <RunCompute as Value>::read(&image.command);
+    let command = <RunCompute as Value>::read_in(ABI, &image.command);
     assert_eq!(
         command.get(RunCompute::MICROSEQUENCE_SIZE) as usize,
         sequence.size()
@@ -79,13 +89,13 @@ fn opcodes(sequence: &[u8]) -> Vec<(usize, u32)> {
     let mut ops = Vec::new();
     let mut at = 0;
     while at < sequence.len() {
-        let header = <u32 as Value>::read(&sequence[at..]);
+        let header = <u32 as Value>::read_in(ABI, &sequence[at..]);
         ops.push((at, header));
         at += match header & agx_abi::microsequence::OPCODE_MASK {
-            StartCompute::OPCODE => StartCompute::SIZE,
-            Timestamp::OPCODE => Timestamp::SIZE,
-            WaitForIdle::OPCODE => WaitForIdle::SIZE,
-            FinalizeCompute::OPCODE => FinalizeCompute::SIZE,
+            StartCompute::OPCODE => StartCompute::size_in(ABI),
+            Timestamp::OPCODE => Timestamp::size_in(ABI),
+            wait if wait == WaitForIdle::OPCODE.of(ABI) as u32 => WaitForIdle::SIZE,
+            FinalizeCompute::OPCODE => FinalizeCompute::size_in(ABI),
             RetireStamp::OPCODE => RetireStamp::SIZE,
             unknown => panic!("opcode {unknown:#x} at {at:#x}"),
         };
@@ -105,20 +115,20 @@ fn the_order_of_operations() {
     for user in [(8, 0), (0, 8), (8, 16)] {
         assert_eq!(headers(user), with);
     }
-    assert_eq!(build(0, (8, 8), false).1.len(), Sequence::MAX);
+    assert_eq!(build(0, (8, 8), false).1.len(), sequence(ABI, true).size());
 }
 
 #[test]
 fn the_command() {
     let (command, _, place) = build(0, (0x10, 0x20), true);
     assert_eq!(command.get(RunCompute::TAG), 3);
-    assert_eq!(command.get(RunCompute::COUNTER), TURN.counter);
+    assert_eq!(command.find(RunCompute::COUNTER), Some(TURN.counter));
     assert_eq!(command.get(RunCompute::VM_SLOT), 9);
     assert_eq!(command.get(RunCompute::NOTIFIER), COMMON.notifier);
     assert_eq!(command.get(RunCompute::MICROSEQUENCE), place.sequence);
     assert_eq!(command.get(RunCompute::CLIENT_SEQUENCE), 3);
 
-    let p1 = command.get(RunCompute::JOB_PARAMS1);
+    let p1 = command.find(RunCompute::JOB_PARAMS1).unwrap();
     assert_eq!(p1.get(JobParameters1::CDM_CTRL_STREAM_BASE), 0x1_0000);
     assert_eq!(p1.get(JobParameters1::USC_EXEC_BASE), 0x11_0000_0000);
     assert_eq!(p1.get(JobParameters1::HELPER_BINARY), 0x1234);
@@ -178,40 +188,40 @@ fn the_sequence_refers_to_the_command() {
     let in_command = |va: u64| (va - place.command) as usize;
     let ops = opcodes(&sequence);
 
-    let start = <StartCompute as Value>::read(&sequence);
+    let start = <StartCompute as Value>::read_in(ABI, &sequence);
     assert_eq!(
         in_command(start.get(StartCompute::JOB_PARAMS1)),
-        RunCompute::JOB_PARAMS1.offset()
+        RunCompute::JOB_PARAMS1.offset_in(ABI).unwrap()
     );
     assert_eq!(
         in_command(start.get(StartCompute::JOB_PARAMS2)),
-        RunCompute::JOB_PARAMS2.offset()
+        RunCompute::JOB_PARAMS2.offset_in(ABI)
     );
     assert_eq!(start.get(StartCompute::EVENT_SEQ), TURN.event_seq);
     assert_eq!(start.get(StartCompute::VM_SLOT), 9);
     assert_eq!(
-        start.get(StartCompute::COUNTER),
-        command.get(RunCompute::COUNTER)
+        start.find(StartCompute::COUNTER),
+        command.find(RunCompute::COUNTER)
     );
     assert_eq!(
-        start.get(StartCompute::NOTIFIER_BUF),
-        COMMON.notifier_unk_buf
+        start.find(StartCompute::NOTIFIER_BUF),
+        Some(COMMON.notifier_unk_buf)
     );
 
     for (index, field) in [(1, TimestampPointers::START), (3, TimestampPointers::END)] {
-        let op = <Timestamp as Value>::read(&sequence[ops[index].0..]);
+        let op = <Timestamp as Value>::read_in(ABI, &sequence[ops[index].0..]);
         assert_eq!(
             in_command(op.get(Timestamp::UPDATE)),
-            RunCompute::TIMESTAMPS.then(field).offset()
+            RunCompute::TIMESTAMPS.then(field).offset_in(ABI)
         );
         assert_eq!(
             in_command(op.get(Timestamp::USER_TIMESTAMPS)),
-            RunCompute::USER_TIMESTAMPS.offset()
+            RunCompute::USER_TIMESTAMPS.offset_in(ABI)
         );
     }
 
     let at = ops[4].0;
-    let finalize = <FinalizeCompute as Value>::read(&sequence[at..]);
+    let finalize = <FinalizeCompute as Value>::read_in(ABI, &sequence[at..]);
     let back = finalize.get(FinalizeCompute::RESTART_BRANCH_OFFSET);
     assert_eq!(at as i32 + back, 0);
     assert_eq!(finalize.get(FinalizeCompute::STAMP_VALUE), TURN.value);
@@ -223,7 +233,7 @@ fn the_sequence_refers_to_the_command() {
 #[test]
 fn attachments_are_counted_in_lines() {
     let (_, sequence, _) = build(10, (0, 0), false);
-    let start = <StartCompute as Value>::read(&sequence);
+    let start = <StartCompute as Value>::read_in(ABI, &sequence);
     assert_eq!(start.get(StartCompute::ATTACHMENT_COUNT), 10);
     for i in 0..10 {
         let record = start.get(StartCompute::ATTACHMENTS.at(i));
@@ -231,6 +241,43 @@ fn attachments_are_counted_in_lines() {
         assert_eq!(record.get(Attachment::LINES), i as u32 + 1);
     }
     let (_, sequence, _) = build(0, (0, 0), false);
-    let start = <StartCompute as Value>::read(&sequence);
+    let start = <StartCompute as Value>::read_in(ABI, &sequence);
     assert_eq!(start.get(StartCompute::ATTACHMENT_COUNT), 0);
+}
+
+/// In each version that has parameters of this kind a command fits what it has there, and its
+/// operations stand one behind the other.
+#[test]
+fn every_version_has_a_command() {
+    for abi in Abi::ALL {
+        let common = Common { abi, ..COMMON };
+        let bytes = buffer(0);
+        let commands: Vec<_> = Parser::new(&bytes).collect::<Result<_, _>>().unwrap();
+        let Work::Compute(compute) = commands[0].work else {
+            panic!("{commands:?}");
+        };
+        let mut image = Image {
+            abi,
+            command: vec![0; RunCompute::size_in(abi)],
+            sequence: vec![0; sequence(abi, true).size()],
+        };
+        let Ok(sequence) = describe(&compute, &common, &PLACE, false, &mut image);
+        let Ok(()) = write_turn(&TURN, sequence, &mut image);
+        let command = <RunCompute as Value>::read_in(abi, &image.command);
+        assert_eq!(command.get(RunCompute::VM_SLOT), 9);
+        let counter = RunCompute::COUNTER.present(abi).map(|_| TURN.counter);
+        assert_eq!(command.find(RunCompute::COUNTER), counter);
+        let wait = StartCompute::size_in(abi) + Timestamp::size_in(abi);
+        assert_eq!(
+            <u32 as Value>::read(&image.sequence[wait..]),
+            WaitForIdle::header(abi, PipeKind::Compute)
+        );
+        let start = <StartCompute as Value>::read_in(abi, &image.sequence);
+        assert_eq!(start.get(StartCompute::QUEUE), COMMON.queue_info);
+        let parameters = RunCompute::JOB_PARAMS1.offset_in(abi);
+        assert_eq!(
+            start.get(StartCompute::JOB_PARAMS1),
+            parameters.map_or(0, |offset| PLACE.command + offset as u64)
+        );
+    }
 }

@@ -13,11 +13,10 @@ use super::{
         TileProgram, //
     },
     sequence::{
-        self,
-        address_of,
         pointers,
         put_attachments,
         Memory,
+        Sequence,
         TimestampFields,
         Turn, //
     },
@@ -34,18 +33,16 @@ use agx_abi::{
         JobParameters1,
         JobParameters2,
         JobParameters3,
-        RunFragment, //
+        RunFragment,
+        GENERATION_WORD, //
     },
     microsequence::{
         FinalizeFragment,
         StartFragment, //
     },
     tiling::HEAPMETA_SIZE,
-    Value, //
+    Abi, //
 };
-
-/// Its microsequence.
-pub(crate) type Sequence = sequence::Sequence<{ StartFragment::SIZE }, { FinalizeFragment::SIZE }>;
 
 /// What is decided when its turn comes.
 #[derive(Clone, Copy, Debug)]
@@ -63,11 +60,14 @@ const TIMES: TimestampFields<RunFragment> = TimestampFields {
     unk_ts: RunFragment::UNK_TS,
 };
 
+/// Returns the microsequence of a command of version `abi`.
+pub(crate) fn sequence(abi: Abi, timestamps: bool) -> Sequence {
+    Sequence::new::<StartFragment, FinalizeFragment>(abi, timestamps)
+}
+
 /// Writes the command to zeroed memory, as far as it is known before its turn.
 pub(crate) fn describe<M: Memory>(half: &Half<'_>, memory: &mut M) -> Result<Sequence, M::Error> {
-    let sequence = Sequence {
-        timestamps: half.has_timestamps(),
-    };
+    let sequence = sequence(half.common.abi, half.has_timestamps());
     write_command(half, sequence, memory)?;
     write_start(half, memory)?;
     write_finalize(half, sequence, memory)?;
@@ -117,15 +117,22 @@ fn write_command<M: Memory>(
         .set(RunFragment::TILE_COUNT, tiling.tiles().into())
         .set(RunFragment::PROCESS_EMPTY_TILES, empty_tiles)
         .set(RunFragment::NO_CLEAR_PIPELINE_TEXTURES, 1)
-        .set(RunFragment::UNK_BUF_10, RunFragment::UNK_BUF_10_VALUE)
+        .set(
+            RunFragment::UNK_BUF_10,
+            RunFragment::UNK_BUF_10_VALUE.of(half.common.abi) as u64,
+        )
         .set(RunFragment::TIMESTAMPS, pointers(start, end))
         .set(
             RunFragment::USER_TIMESTAMPS,
             pointers(half.user_start, half.user_end),
         )
         .set(RunFragment::CLIENT_SEQUENCE, half.common.queue as u8);
-    write_job_params1(half, out.part(RunFragment::JOB_PARAMS1));
-    write_job_params2(half, out.part(RunFragment::JOB_PARAMS2));
+    if let Some(params) = out.find_part(RunFragment::JOB_PARAMS1) {
+        write_job_params1(half, params);
+    }
+    if let Some(params) = out.find_part(RunFragment::JOB_PARAMS2) {
+        write_job_params2(half, params);
+    }
     write_job_params3(half, out.part(RunFragment::JOB_PARAMS3));
     half.write_encoder_params(out.part(RunFragment::ENCODER_PARAMS));
     half.write_meta(out.part(RunFragment::META));
@@ -155,12 +162,16 @@ fn array(address: u64) -> ArrayAddr {
 fn aux_fb_info(half: &Half<'_>) -> AuxFbInfo {
     // The flag of the UAPI is the bit of the register.
     let dbias = half.render.flags & AuxFbInfo::ISP_CTL_DBIAS_IS_INT;
-    let mut info = AuxFbInfo::zeroed();
+    let mut info = AuxFbInfo::new(half.common.abi);
     info.set(AuxFbInfo::ISP_CTL, AuxFbInfo::ISP_CTL_VALUE | dbias)
         .set(AuxFbInfo::WIDTH, half.render.framebuffer.width.into())
         .set(AuxFbInfo::HEIGHT, half.render.framebuffer.height.into())
-        .set(AuxFbInfo::UNK_10, AuxFbInfo::UNK_10_VALUE);
+        .put(AuxFbInfo::UNK_10, AuxFbInfo::UNK_10_VALUE);
     info
+}
+
+fn generation_word(half: &Half<'_>) -> u32 {
+    GENERATION_WORD.of(half.common.abi) as u32
 }
 
 fn tile_config(half: &Half<'_>) -> u64 {
@@ -175,6 +186,7 @@ fn write_job_params1(half: &Half<'_>, mut params: Structure<'_, JobParameters1>)
 
     let (render, layout, scene) = (half.render, half.layout, half.scene);
     let (depth, stencil) = (render.depth, render.stencil);
+    let word = generation_word(half);
     let heapmeta = layout.heapmeta.at(scene.block);
     params
         .set(P::UTILE_CONFIG, half.tiling.utile_config())
@@ -186,6 +198,7 @@ fn write_job_params1(half: &Half<'_>, mut params: Structure<'_, JobParameters1>)
         .set(P::ISP_ZLS_PIXELS, render.isp_zls_pixels.into())
         .set(P::ISP_OCLQRY_BASE, render.isp_oclqry_base)
         .set(P::ZLS_CTRL, render.zls_ctrl)
+        .put(P::UNK_G14, word.into())
         .set(P::Z_LOAD, depth.base)
         .set(P::Z_STORE, depth.base)
         .set(P::S_LOAD, stencil.base)
@@ -236,7 +249,7 @@ fn write_job_params2(half: &Half<'_>, mut params: Structure<'_, JobParameters2>)
         .set(P::ISP_BGOBJDEPTH, render.isp_bgobjdepth)
         .set(
             P::ISP_BGOBJVALS,
-            render.isp_bgobjvals | P::ISP_BGOBJVALS_LOAD,
+            render.isp_bgobjvals | P::ISP_BGOBJVALS_LOAD.of(half.common.abi) as u32,
         )
         .set(P::UNK_3C, 1)
         .set(P::HELPER_CFG, render.fragment_helper.cfg);
@@ -247,6 +260,7 @@ fn write_job_params3(half: &Half<'_>, mut params: Structure<'_, JobParameters3>)
 
     let render = half.render;
     let (depth, stencil) = (render.depth, render.stencil);
+    let word = generation_word(half);
     params
         .set(P::ISP_DBIAS_BASE, array(render.isp_dbias_base))
         .set(P::ISP_SCISSOR_BASE, array(render.isp_scissor_base))
@@ -254,6 +268,7 @@ fn write_job_params3(half: &Half<'_>, mut params: Structure<'_, JobParameters3>)
         .set(P::UNK_PARTIAL_BG, background(render.partial_bg))
         .set(P::PARTIAL_BG, background(render.partial_bg))
         .set(P::ZLS_CTRL, render.zls_ctrl)
+        .set(P::UNK_290, word.into())
         .set(P::Z_LOAD, depth.base)
         .set(P::Z_PARTIAL_STRIDE, depth.stride.into())
         .set(P::Z_PARTIAL_COMP_STRIDE, depth.comp_stride.into())
@@ -280,27 +295,27 @@ fn write_job_params3(half: &Half<'_>, mut params: Structure<'_, JobParameters3>)
 fn write_start<M: Memory>(half: &Half<'_>, memory: &mut M) -> Result<(), M::Error> {
     use StartFragment as Op;
 
-    let of = half.command;
+    let of = half.common.place(half.command);
     let mut start = memory.operation::<Op>(0)?;
     start
         .set(Op::HEADER, Op::HEADER_VALUE)
-        .set(Op::JOB_PARAMS2, address_of(of, RunFragment::JOB_PARAMS2))
-        .set(Op::JOB_PARAMS1, address_of(of, RunFragment::JOB_PARAMS1))
+        .set(Op::JOB_PARAMS2, of.find(RunFragment::JOB_PARAMS2))
+        .set(Op::JOB_PARAMS1, of.find(RunFragment::JOB_PARAMS1))
         .set(Op::SCENE, half.scene.scene)
         .set(Op::STATS, half.common.stats)
-        .set(Op::BUSY_FLAG, address_of(of, RunFragment::BUSY_FLAG))
+        .set(Op::BUSY_FLAG, of.field(RunFragment::BUSY_FLAG))
         .set(
             Op::TVB_OVERFLOW_COUNT,
-            address_of(of, RunFragment::TVB_OVERFLOW_COUNT),
+            of.field(RunFragment::TVB_OVERFLOW_COUNT),
         )
-        .set(Op::UNK_POINTER, address_of(of, RunFragment::UNK_POINTEE))
+        .set(Op::UNK_POINTER, of.field(RunFragment::UNK_POINTEE))
         .set(Op::QUEUE, half.common.queue_info)
-        .set(Op::WORK_ITEM, of)
+        .set(Op::WORK_ITEM, half.command)
         .set(Op::UNK_50, 1)
         .set(Op::EVENT_GENERATION, half.common.queue)
-        .set(Op::UNK_758_FLAG, address_of(of, RunFragment::UNK_758_FLAG))
-        .set(Op::UNK_JOB_BUF, address_of(of, RunFragment::UNK_BUF_0))
-        .set(Op::NOTIFIER_BUF, half.common.notifier_unk_buf);
+        .set(Op::UNK_758_FLAG, of.field(RunFragment::UNK_758_FLAG))
+        .set(Op::UNK_JOB_BUF, of.field(RunFragment::UNK_BUF_0))
+        .put(Op::NOTIFIER_BUF, half.common.notifier_unk_buf);
     put_attachments(
         half.render.fragment_attachments,
         &mut start,
@@ -317,7 +332,7 @@ fn write_finalize<M: Memory>(
 ) -> Result<(), M::Error> {
     use FinalizeFragment as Op;
 
-    let of = half.command;
+    let of = half.common.place(half.command);
     let attachments = !half.render.fragment_attachments.is_empty();
     memory
         .operation(sequence.finalize())?
@@ -326,11 +341,11 @@ fn write_finalize<M: Memory>(
         .set(Op::BUFFER, half.scene.buffer)
         .set(Op::UNK_2C, 1)
         .set(Op::STATS, half.common.stats)
-        .set(Op::UNK_POINTER, address_of(of, RunFragment::UNK_POINTEE))
-        .set(Op::BUSY_FLAG, address_of(of, RunFragment::BUSY_FLAG))
+        .set(Op::UNK_POINTER, of.field(RunFragment::UNK_POINTEE))
+        .set(Op::BUSY_FLAG, of.field(RunFragment::BUSY_FLAG))
         .set(Op::QUEUE, half.common.queue_info)
-        .set(Op::WORK_ITEM, of)
-        .set(Op::UNK_758_FLAG, address_of(of, RunFragment::UNK_758_FLAG))
+        .set(Op::WORK_ITEM, half.command)
+        .set(Op::UNK_758_FLAG, of.field(RunFragment::UNK_758_FLAG))
         .set(Op::RESTART_BRANCH_OFFSET, sequence.restart_branch_offset())
         .set(Op::HAS_ATTACHMENTS, u32::from(attachments));
     Ok(())
@@ -344,7 +359,7 @@ pub(crate) fn write_turn<M: Memory>(
 ) -> Result<(), M::Error> {
     let turn = &fragment.turn;
     let mut out = memory.command::<RunFragment>()?;
-    out.set(RunFragment::COUNTER, turn.counter)
+    out.put(RunFragment::COUNTER, turn.counter)
         .set(RunFragment::VM_SLOT, turn.vm_slot);
     turn.write_meta(out.part(RunFragment::META));
 
@@ -353,7 +368,7 @@ pub(crate) fn write_turn<M: Memory>(
         .set(StartFragment::VM_SLOT, turn.vm_slot)
         .set(StartFragment::BUFFER_SLOT, fragment.buffer_slot)
         .set(StartFragment::EVENT_SEQ, turn.event_seq)
-        .set(StartFragment::COUNTER, turn.counter);
+        .put(StartFragment::COUNTER, turn.counter);
 
     memory
         .operation(sequence.finalize())?

@@ -11,6 +11,7 @@ use crate::job::half_image::{
     take_pointers,
     Built,
     Fields,
+    ABI,
     COMMAND,
     COMMON,
     MACHINE,
@@ -24,6 +25,7 @@ use agx_abi::microsequence::{
     RetireStamp,
     WaitForIdle, //
 };
+use agx_abi::Value;
 
 #[track_caller]
 fn take_program(mut bg: Fields, usc: u64, rsrc_spec: u64) {
@@ -36,7 +38,7 @@ fn take_frame(mut info: Fields) {
     info.take(AuxFbInfo::ISP_CTL, 0xc000 | 1 << 18);
     info.take(AuxFbInfo::WIDTH, 800);
     info.take(AuxFbInfo::HEIGHT, 600);
-    info.take(AuxFbInfo::UNK_10, 0x10_0000);
+    info.take_opt(AuxFbInfo::UNK_10, 0x10_0000);
     info.rest_is_zero();
 }
 
@@ -59,7 +61,7 @@ fn the_fragment_command() {
     let heapmeta = layout.heapmeta.at(SCENE.block);
 
     c.take(RunFragment::TAG, 1);
-    c.take(RunFragment::COUNTER, TURN.counter);
+    c.take_opt(RunFragment::COUNTER, TURN.counter);
     c.take(RunFragment::VM_SLOT, 9);
     c.take(RunFragment::MICROSEQUENCE, SEQUENCE);
     c.take(RunFragment::MICROSEQUENCE_SIZE, sequence.len() as u32);
@@ -84,7 +86,7 @@ fn the_fragment_command() {
     take_pointers(c.part(RunFragment::TIMESTAMPS), TIMESTAMPS, TIMESTAMPS + 8);
     take_pointers(c.part(RunFragment::USER_TIMESTAMPS), 0, 0x222);
 
-    let mut p = c.part(RunFragment::JOB_PARAMS1);
+    let mut p = c.part_opt(RunFragment::JOB_PARAMS1);
     p.take(P1::UTILE_CONFIG, 2 << 12 | 1 << 14 | 2);
     take_program(p.part(P1::BG), 0x4002, 0x4003);
     p.take(P1::PPP_MULTISAMPLECTL, 0x1234_5678_9abc);
@@ -123,7 +125,7 @@ fn the_fragment_command() {
     p.take(P1::UNK_158, 0x1c);
     p.rest_is_zero();
 
-    let mut p = c.part(RunFragment::JOB_PARAMS2);
+    let mut p = c.part_opt(RunFragment::JOB_PARAMS2);
     p.take(P2::EOT_USC, 0x4004);
     p.take(P2::EOT_RSRC_SPEC, 0x4005);
     p.take(P2::ISP_MERGE_UPPER_X, 0x4000);
@@ -182,11 +184,11 @@ fn the_fragment_command() {
 fn the_fragment_sequence() {
     let Built { sequence, .. } = build(false, 0, 1, &MACHINE, (0, 0));
     let of = |offset: usize| COMMAND + offset as u64;
-    let mut s = Fields(sequence[..StartFragment::SIZE].to_vec());
+    let mut s = Fields(sequence[..StartFragment::size_in(ABI)].to_vec());
     s.take(StartFragment::HEADER, 0x24);
     s.take(
         StartFragment::JOB_PARAMS2,
-        of(RunFragment::JOB_PARAMS2.offset()),
+        of(RunFragment::JOB_PARAMS2.offset_in(ABI).unwrap()),
     );
     s.take(StartFragment::JOB_PARAMS1, of(0x80));
     s.take(StartFragment::SCENE, SCENE.scene);
@@ -203,19 +205,19 @@ fn the_fragment_sequence() {
     s.take(StartFragment::EVENT_SEQ, TURN.event_seq);
     s.take(StartFragment::UNK_758_FLAG, of(0x770));
     s.take(StartFragment::UNK_JOB_BUF, of(0x900));
-    s.take(StartFragment::COUNTER, TURN.counter);
-    s.take(StartFragment::NOTIFIER_BUF, COMMON.notifier_unk_buf);
+    s.take_opt(StartFragment::COUNTER, TURN.counter);
+    s.take_opt(StartFragment::NOTIFIER_BUF, COMMON.notifier_unk_buf);
     s.take(StartFragment::ATTACHMENT_COUNT, 1);
     let mut a = s.part(StartFragment::ATTACHMENTS.at(0));
     a.take(Attachment::ADDRESS, 0x3000);
     a.take(Attachment::LINES, 0x80);
     s.rest_is_zero();
 
-    let at = StartFragment::SIZE;
+    let at = StartFragment::size_in(ABI);
     let wait = WaitForIdle::HEADER.read(&sequence[at..]);
     assert_eq!(wait, 0x1_0001);
     let at = at + WaitForIdle::SIZE;
-    let mut f = Fields(sequence[at..at + FinalizeFragment::SIZE].to_vec());
+    let mut f = Fields(sequence[at..at + FinalizeFragment::size_in(ABI)].to_vec());
     f.take(FinalizeFragment::HEADER, 0x25);
     f.take(FinalizeFragment::FW_STAMP, TURN.firmware_stamp);
     f.take(FinalizeFragment::STAMP_VALUE, TURN.value);
@@ -232,6 +234,6 @@ fn the_fragment_sequence() {
     f.take(FinalizeFragment::RESTART_BRANCH_OFFSET, -(at as i32));
     f.take(FinalizeFragment::HAS_ATTACHMENTS, 1);
     f.rest_is_zero();
-    let end = RetireStamp::HEADER.read(&sequence[at + FinalizeFragment::SIZE..]);
+    let end = RetireStamp::HEADER.read(&sequence[at + FinalizeFragment::size_in(ABI)..]);
     assert_eq!(end, 0x4000_0018);
 }

@@ -33,10 +33,12 @@ use agx_abi::{
     fragment::RunFragment,
     vertex::RunVertex,
     Field,
+    Opt,
     Value, //
 };
 
 pub(crate) use super::image::{
+    ABI,
     COMMON,
     TURN, //
 };
@@ -71,9 +73,18 @@ impl Fields {
         field: Field<S, T>,
         value: T,
     ) {
-        assert_eq!(field.read(&self.0), value);
-        let at = field.offset();
-        self.0[at..at + field.size()].fill(0);
+        assert_eq!(field.read_in(ABI, &self.0), value);
+        self.0[field.range_in(ABI)].fill(0);
+    }
+
+    /// As [`Fields::take`], of a field that some version lacks.
+    #[track_caller]
+    pub(crate) fn take_opt<S, T: Value + PartialEq + core::fmt::Debug>(
+        &mut self,
+        field: Field<S, Opt<T>>,
+        value: T,
+    ) {
+        self.take(field.present(ABI).unwrap(), value);
     }
 
     /// Checks that all that was not taken is zero.
@@ -84,10 +95,14 @@ impl Fields {
     }
 
     pub(crate) fn part<S, T: Value>(&mut self, field: Field<S, T>) -> Self {
-        let range = field.offset()..field.offset() + field.size();
+        let range = field.range_in(ABI);
         let part = self.0[range.clone()].to_vec();
         self.0[range].fill(0);
         Self(part)
+    }
+
+    pub(crate) fn part_opt<S, T: Value>(&mut self, field: Field<S, Opt<T>>) -> Self {
+        self.part(field.present(ABI).unwrap())
     }
 }
 
@@ -172,15 +187,16 @@ pub(crate) fn build(
         last: true,
     };
     let mut image = Image {
+        abi: ABI,
         command: vec![
             0;
             if vertex {
-                RunVertex::SIZE
+                RunVertex::size_in(ABI)
             } else {
-                RunFragment::SIZE
+                RunFragment::size_in(ABI)
             }
         ],
-        sequence: vec![0; fragment::Sequence::MAX],
+        sequence: vec![0; fragment::sequence(ABI, true).size()],
     };
     let size = if vertex {
         let Ok(sequence) = vertex::describe(&half, &mut image);

@@ -11,11 +11,18 @@ use super::{
     },
     structure::Structure, //
 };
-use agx_abi::Value;
+use agx_abi::{
+    Abi,
+    Value, //
+};
 use std::convert::Infallible;
+
+/// The version of the interface.
+pub(crate) const ABI: Abi = Abi::G13V13_5;
 
 /// What a queue's commands have in common.
 pub(crate) const COMMON: Common = Common {
+    abi: ABI,
     queue: 0x1_0003,
     usc_exec_base: 0x11_0000_0000,
     queue_info: 0xffff_ffa0_0000_1000,
@@ -37,6 +44,7 @@ pub(crate) const TURN: Turn = Turn {
 
 /// Memory that keeps to its bounds.
 pub(crate) struct Image {
+    pub(crate) abi: Abi,
     pub(crate) command: Vec<u8>,
     pub(crate) sequence: Vec<u8>,
 }
@@ -53,6 +61,6 @@ impl Memory for Image {
             Part::Command => &mut self.command,
             Part::Sequence => &mut self.sequence,
         };
-        Ok(Structure::of(&mut memory[offset..]))
+        Ok(Structure::of(self.abi, &mut memory[offset..]))
     }
 }

@@ -25,13 +25,13 @@
 use super::{
     compute::{
         Place,
-        Sequence,
         PREEMPTION_TAIL, //
     },
     places::Places,
     sequence::{
         Memory,
-        Part, //
+        Part,
+        Sequence, //
     },
     structure::Structure,
     work_queue::MAX_BARRIERS, //
@@ -48,6 +48,10 @@ use agx_abi::{
     compute::{
         JobTimestamps,
         RunCompute, //
+    },
+    microsequence::{
+        FinalizeCompute,
+        StartCompute, //
     },
     queue::Barrier,
     Value, //
@@ -67,13 +71,15 @@ const ALIGN: usize = 0x80;
 /// What a preemption buffer is aligned to: a page of the tiler's.
 const PREEMPTION_ALIGN: usize = 0x8000;
 
-const COMMAND_STRIDE: usize = RunCompute::SIZE.next_multiple_of(ALIGN);
-const BARRIERS: usize = Sequence::MAX.next_multiple_of(ALIGN);
+const BARRIERS: usize =
+    Sequence::max::<StartCompute, FinalizeCompute>().next_multiple_of(ALIGN);
 const SEQUENCE_STRIDE: usize = (BARRIERS + MAX_BARRIERS * Barrier::SIZE).next_multiple_of(ALIGN);
 
 /// The memory of several compute commands of a queue.
 struct Batch {
     commands: Shared,
+    /// Bytes of each.
+    command_stride: usize,
     sequences: Shared,
     timestamps: Shared,
     preemption: GpuBox,
@@ -85,8 +91,10 @@ impl Batch {
     fn new(heaps: &Heaps, client: &Heap, count: usize, preempt1_size: u64) -> Result<Arc<Self>> {
         let size = preempt1_size as usize + PREEMPTION_TAIL;
         let preemption = client.alloc(size, PREEMPTION_ALIGN)?;
+        let command_stride = RunCompute::size_in(heaps.abi).next_multiple_of(ALIGN);
         let batch = Self {
-            commands: Shared::new(&heaps.gpu_ro, count * COMMAND_STRIDE)?,
+            command_stride,
+            commands: Shared::new(&heaps.gpu_ro, count * command_stride)?,
             sequences: Shared::new(&heaps.private, count * SEQUENCE_STRIDE)?,
             timestamps: Shared::new(&heaps.shared, count * JobTimestamps::SIZE)?,
             preemption_tail: preemption.va() + preempt1_size,
@@ -182,7 +190,7 @@ impl JobMemory {
     pub(crate) fn place(&self, index: usize, user: [u64; 2]) -> Place {
         let (batch, at) = (&*self.batch, self.first + index);
         Place {
-            command: batch.commands.va() + (at * COMMAND_STRIDE) as u64,
+            command: batch.commands.va() + (at * batch.command_stride) as u64,
             sequence: batch.sequences.va() + (at * SEQUENCE_STRIDE) as u64,
             timestamps: batch.timestamps.va() + (at * JobTimestamps::SIZE) as u64,
             preemption: batch.preemption.va(),
@@ -210,7 +218,7 @@ pub(crate) struct CommandMemory<'a> {
 impl CommandMemory<'_> {
     /// Returns the address of the command.
     pub(crate) fn va(&self) -> u64 {
-        self.batch.commands.va() + (self.at * COMMAND_STRIDE) as u64
+        self.batch.commands.va() + (self.at * self.batch.command_stride) as u64
     }
 
     /// Writes the barrier with number `n` before the command; returns its address.
@@ -230,7 +238,7 @@ impl Memory for CommandMemory<'_> {
     #[inline]
     fn structure<S: Value>(&mut self, part: Part, offset: usize) -> Result<Structure<'_, S>> {
         let (block, stride) = match part {
-            Part::Command => (&self.batch.commands, COMMAND_STRIDE),
+            Part::Command => (&self.batch.commands, self.batch.command_stride),
             Part::Sequence => (&self.batch.sequences, SEQUENCE_STRIDE),
         };
         block.structure(self.at * stride + offset)

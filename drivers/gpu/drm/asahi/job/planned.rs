@@ -4,12 +4,12 @@
 
 use super::{
     barrier::Barriers,
-    compute,
     memory::JobMemory,
     render_memory::{
         PlannedRender,
         RenderMemory, //
-    }, //
+    },
+    sequence::Sequence, //
 };
 use crate::{
     quota::{
@@ -27,7 +27,7 @@ use kernel::{
 
 /// What a command of a job is, with its index among those of its kind.
 pub(crate) enum Planned {
-    Compute(compute::Sequence),
+    Compute(Sequence),
     Render(PlannedRender),
 }
 

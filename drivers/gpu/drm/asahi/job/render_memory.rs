@@ -23,7 +23,8 @@ use super::{
     sequence::{
         Common,
         Memory,
-        Part, //
+        Part,
+        Sequence, //
     },
     structure::Structure,
     tvb::{
@@ -52,12 +53,19 @@ use agx_abi::{
     buffer::Scene,
     compute::JobTimestamps,
     fragment::RunFragment,
+    microsequence::{
+        FinalizeFragment,
+        FinalizeVertex,
+        StartFragment,
+        StartVertex, //
+    },
     queue::{
         Barrier,
         InitBuffer, //
     },
     tiling::Tiling,
     vertex::RunVertex,
+    Abi,
     Value, //
 };
 use kernel::{
@@ -68,14 +76,24 @@ use kernel::{
 /// What the firmware's objects are aligned to.
 const ALIGN: usize = 0x80;
 
-const VERTEX_SIZE: usize = RunVertex::SIZE.next_multiple_of(ALIGN);
-const COMMAND_STRIDE: usize = VERTEX_SIZE + RunFragment::SIZE.next_multiple_of(ALIGN);
 /// Barriers stand behind the longer of the two sequences.
-const BARRIERS: usize = fragment::Sequence::MAX.next_multiple_of(ALIGN);
+const BARRIERS: usize = FRAGMENT_SEQUENCE.next_multiple_of(ALIGN);
+const FRAGMENT_SEQUENCE: usize = Sequence::max::<StartFragment, FinalizeFragment>();
 const HALF_STRIDE: usize = (BARRIERS + MAX_BARRIERS * Barrier::SIZE).next_multiple_of(ALIGN);
 const SEQUENCE_STRIDE: usize = 2 * HALF_STRIDE;
 
-const _: () = assert!(vertex::Sequence::MAX <= fragment::Sequence::MAX);
+const _: () =
+    assert!(Sequence::max::<StartVertex, FinalizeVertex>() <= FRAGMENT_SEQUENCE);
+
+/// Returns the bytes that a `RunVertex` takes.
+fn vertex_size(abi: Abi) -> usize {
+    RunVertex::size_in(abi).next_multiple_of(ALIGN)
+}
+
+/// Returns the bytes that the commands of a render take.
+fn command_stride(abi: Abi) -> usize {
+    vertex_size(abi) + RunFragment::size_in(abi).next_multiple_of(ALIGN)
+}
 
 /// One of the halves of a render.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +104,8 @@ pub(crate) enum Which {
 
 /// A render of a job that is ready to run: what is known of its sequences.
 pub(crate) struct PlannedRender {
-    pub(crate) vertex: vertex::Sequence,
-    pub(crate) fragment: fragment::Sequence,
+    pub(crate) vertex: Sequence,
+    pub(crate) fragment: Sequence,
 }
 
 /// What all renders of a user queue have in common.
@@ -115,7 +133,7 @@ impl SceneMemory {
         let tiles = vm.heap().alloc(size, TILES_ALIGN as usize);
         let tiles = tiles.map_err(exhausted)?;
 
-        let mut scene = Scene::zeroed();
+        let mut scene = Scene::new(heaps.abi);
         scene
             .set(Scene::USER_BUFFER, layout.user_buffer.at(tiles.va()))
             .set(Scene::STATS, common.tvb.stats_va());
@@ -168,7 +186,7 @@ impl RenderMemory {
         })?;
         let count = scenes.len();
         Ok(Self {
-            commands: Shared::new(&heaps.gpu_ro, count * COMMAND_STRIDE)?,
+            commands: Shared::new(&heaps.gpu_ro, count * command_stride(heaps.abi))?,
             sequences: Shared::new(&heaps.private, count * SEQUENCE_STRIDE)?,
             start: Shared::new(&heaps.private, InitBuffer::SIZE)?,
             timestamps: Shared::new(&heaps.shared, count * 2 * JobTimestamps::SIZE)?,
@@ -248,7 +266,8 @@ pub(crate) struct HalfMemory<'a> {
 
 impl HalfMemory<'_> {
     fn command_offset(&self) -> usize {
-        self.index * COMMAND_STRIDE + self.which as usize * VERTEX_SIZE
+        let abi = self.job.commands.abi();
+        self.index * command_stride(abi) + self.which as usize * vertex_size(abi)
     }
 
     fn sequence_offset(&self) -> usize {

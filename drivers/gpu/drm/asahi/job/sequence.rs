@@ -27,13 +27,17 @@ use agx_abi::{
         ATTACHMENT_LINE,
         MAX_ATTACHMENTS, //
     },
+    Abi,
     Field,
+    Opt,
     Value, //
 };
 
 /// What all commands of a work queue have in common.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Common {
+    /// Version of the firmware's interface.
+    pub(crate) abi: Abi,
     /// Number of the user queue.
     pub(crate) queue: u32,
     pub(crate) usc_exec_base: u64,
@@ -43,6 +47,17 @@ pub(crate) struct Common {
     pub(crate) notifier: u64,
     pub(crate) notifier_unk_buf: u64,
     pub(crate) stats: u64,
+}
+
+impl Common {
+    /// Returns the place of the structure at address `base`.
+    #[inline(always)]
+    pub(crate) fn place(&self, base: u64) -> Place {
+        Place {
+            abi: self.abi,
+            base,
+        }
+    }
 }
 
 /// What is decided when a command's turn comes.
@@ -103,46 +118,78 @@ pub(crate) trait Memory {
     }
 }
 
-/// The place of the operations in a sequence whose first operation has `START` bytes, and whose
-/// last but one has `FINALIZE`.
+/// The place of the operations in a sequence.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sequence<const START: usize, const FINALIZE: usize> {
-    pub(crate) timestamps: bool,
+pub(crate) struct Sequence {
+    abi: Abi,
+    timestamps: bool,
+    /// Bytes of the first operation, and of the last but one.
+    start: u16,
+    finalize: u16,
 }
 
-impl<const START: usize, const FINALIZE: usize> Sequence<START, FINALIZE> {
-    /// Bytes of the longest one.
-    pub(crate) const MAX: usize = Self { timestamps: true }.size();
-
-    const fn start_timestamp(self) -> usize {
-        START
+impl Sequence {
+    /// Returns the sequence of version `abi` whose first operation is `Start` and whose last but one
+    /// is `Finalize`.
+    #[inline]
+    pub(crate) fn new<Start: Value, Finalize: Value>(abi: Abi, timestamps: bool) -> Self {
+        const { assert!(Start::MAX_SIZE <= u16::MAX as usize) };
+        const { assert!(Finalize::MAX_SIZE <= u16::MAX as usize) };
+        Self {
+            abi,
+            timestamps,
+            start: Start::size_in(abi) as u16,
+            finalize: Finalize::size_in(abi) as u16,
+        }
     }
 
-    const fn wait(self) -> usize {
-        self.start_timestamp() + if self.timestamps { Timestamp::SIZE } else { 0 }
+    /// Returns the bytes of the longest sequence with these operations, in any version.
+    pub(crate) const fn max<Start: Value, Finalize: Value>() -> usize {
+        Start::MAX_SIZE
+            + 2 * Timestamp::MAX_SIZE
+            + WaitForIdle::SIZE
+            + Finalize::MAX_SIZE
+            + RetireStamp::SIZE
     }
 
-    const fn end_timestamp(self) -> usize {
+    /// Returns the bytes of a timestamp, if there are any.
+    fn timestamp(self) -> usize {
+        if self.timestamps {
+            Timestamp::size_in(self.abi)
+        } else {
+            0
+        }
+    }
+
+    fn start_timestamp(self) -> usize {
+        self.start.into()
+    }
+
+    fn wait(self) -> usize {
+        self.start_timestamp() + self.timestamp()
+    }
+
+    fn end_timestamp(self) -> usize {
         self.wait() + WaitForIdle::SIZE
     }
 
     /// Returns where the last operation but one is.
-    pub(crate) const fn finalize(self) -> usize {
-        self.end_timestamp() + if self.timestamps { Timestamp::SIZE } else { 0 }
+    pub(crate) fn finalize(self) -> usize {
+        self.end_timestamp() + self.timestamp()
     }
 
-    const fn retire(self) -> usize {
-        self.finalize() + FINALIZE
+    fn retire(self) -> usize {
+        self.finalize() + usize::from(self.finalize)
     }
 
     /// Returns its size in bytes.
-    pub(crate) const fn size(self) -> usize {
+    pub(crate) fn size(self) -> usize {
         self.retire() + RetireStamp::SIZE
     }
 
     /// Returns how to get from the last operation but one to the first, which is where the
     /// firmware goes on with a command that it had put aside.
-    pub(crate) const fn restart_branch_offset(self) -> i32 {
+    pub(crate) fn restart_branch_offset(self) -> i32 {
         -(self.finalize() as i32)
     }
 
@@ -174,7 +221,7 @@ impl<const START: usize, const FINALIZE: usize> Sequence<START, FINALIZE> {
 
         memory
             .operation(self.wait())?
-            .set(WaitForIdle::HEADER, WaitForIdle::header(pipe));
+            .set(WaitForIdle::HEADER, WaitForIdle::header(self.abi, pipe));
         memory
             .operation(self.retire())?
             .set(RetireStamp::HEADER, RetireStamp::HEADER_VALUE);
@@ -187,7 +234,7 @@ pub(crate) struct TimestampFields<C> {
     pub(crate) command_time: Field<C, u64>,
     pub(crate) pair: Field<C, TimestampPointers>,
     pub(crate) user_pair: Field<C, TimestampPointers>,
-    pub(crate) unk_ts: Field<C, u64>,
+    pub(crate) unk_ts: Field<C, Opt<u64>>,
 }
 
 impl<C> TimestampFields<C> {
@@ -200,14 +247,15 @@ impl<C> TimestampFields<C> {
         update: Field<TimestampPointers, u64>,
         mut op: Structure<'_, Timestamp>,
     ) {
+        let of = common.place(of);
         op.set(Timestamp::HEADER, header)
-            .set(Timestamp::COMMAND_TIME, address_of(of, self.command_time))
-            .set(Timestamp::TIMESTAMPS, address_of(of, self.pair))
+            .set(Timestamp::COMMAND_TIME, of.field(self.command_time))
+            .set(Timestamp::TIMESTAMPS, of.field(self.pair))
             // A pointer to the pointer.
-            .set(Timestamp::UPDATE, address_of(of, self.pair.then(update)))
+            .set(Timestamp::UPDATE, of.field(self.pair.then(update)))
             .set(Timestamp::QUEUE, common.queue_info)
-            .set(Timestamp::USER_TIMESTAMPS, address_of(of, self.user_pair))
-            .set(Timestamp::UNK_TS, address_of(of, self.unk_ts));
+            .set(Timestamp::USER_TIMESTAMPS, of.field(self.user_pair))
+            .put(Timestamp::UNK_TS, of.find(self.unk_ts));
     }
 }
 
@@ -245,7 +293,26 @@ pub(crate) fn put_attachments<S: Value>(
     start.set(count, number);
 }
 
-/// Returns the address of a field of the structure at `base`.
-pub(crate) const fn address_of<S, T: Value>(base: u64, field: Field<S, T>) -> u64 {
-    base + field.offset() as u64
+/// Where a structure is, for those that point to its fields.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    abi: Abi,
+    base: u64,
+}
+
+impl Place {
+    /// Returns the address of `field`.
+    #[inline(always)]
+    pub(crate) fn field<S, T: Value>(self, field: Field<S, T>) -> u64 {
+        self.base + field.offset_in(self.abi) as u64
+    }
+
+    /// Returns the address of `field`; 0 if the version lacks it.
+    #[inline(always)]
+    pub(crate) fn find<S, T: Value>(self, field: Field<S, Opt<T>>) -> u64 {
+        match field.offset_in(self.abi) {
+            Some(offset) => self.base + offset as u64,
+            None => 0,
+        }
+    }
 }

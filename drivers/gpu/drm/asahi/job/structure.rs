@@ -7,7 +7,9 @@
 //! that structures are aligned to words of four bytes, which nearly all fields are as well.
 
 use agx_abi::{
+    Abi,
     Field,
+    Opt,
     Value, //
 };
 use core::{
@@ -21,31 +23,35 @@ const MAX_FIELD: usize = 0x20;
 /// Bytes of what structures are aligned to.
 pub(crate) const WORD: usize = size_of::<u32>();
 
-/// A structure `S` in memory that the firmware has, or is going to have.
+/// A structure `S` in memory that the firmware has, or is going to have. It knows of which version
+/// it is.
 ///
 /// There is no reference to its content, only a pointer to write through: the firmware may look at
 /// it at any time.
 ///
 /// # Invariants
 ///
-/// `at` is aligned to [`WORD`], and valid for writes of `S::SIZE` bytes for `'a`.
+/// `at` is aligned to [`WORD`], and valid for writes of as many bytes for `'a` as `S` has in version
+/// `abi`.
 pub(crate) struct Structure<'a, S> {
     at: NonNull<u8>,
+    abi: Abi,
     types: PhantomData<&'a S>,
 }
 
 impl<S: Value> Structure<'_, S> {
-    /// Returns the structure at `at`.
+    /// Returns the structure of version `abi` at `at`.
     ///
     /// # Safety
     ///
-    /// `at` is aligned to [`WORD`], and valid for writes of `S::SIZE` bytes as long as the result
-    /// lives.
+    /// `at` is aligned to [`WORD`], and valid for writes of as many bytes as `S` has in that
+    /// version, as long as the result lives.
     #[inline(always)]
-    pub(crate) unsafe fn new(at: NonNull<u8>) -> Self {
+    pub(crate) unsafe fn new(abi: Abi, at: NonNull<u8>) -> Self {
         // INVARIANT: By the function's requirements.
         Self {
             at,
+            abi,
             types: PhantomData,
         }
     }
@@ -53,22 +59,38 @@ impl<S: Value> Structure<'_, S> {
     /// Gives `field` a value.
     #[inline(always)]
     pub(crate) fn set<T: Value>(&mut self, field: Field<S, T>, value: T) -> &mut Self {
-        const { assert!(T::SIZE <= MAX_FIELD) };
+        const { assert!(T::MAX_SIZE <= MAX_FIELD) };
+        let size = T::size_in(self.abi);
         let mut bytes = [0; MAX_FIELD];
-        value.write(&mut bytes[..T::SIZE]);
+        value.write_in(self.abi, &mut bytes);
         let at = self.place(field);
-        if field.offset() % WORD == 0 && T::SIZE % WORD == 0 {
-            for (i, word) in bytes[..T::SIZE].chunks_exact(WORD).enumerate() {
+        if field.offsets().are_multiples_of(WORD) && T::SIZES.are_multiples_of(WORD) {
+            for (i, word) in bytes[..size].chunks_exact(WORD).enumerate() {
                 let word = u32::from_ne_bytes([word[0], word[1], word[2], word[3]]);
-                // SAFETY: By the type invariant and `place()` there is room for `T::SIZE` bytes,
-                // and as the offset is a multiple of it they are aligned to words.
+                // SAFETY: By the type invariant and `place()` there is room for `size` bytes, and
+                // as the offset is a multiple of it they are aligned to words.
                 unsafe { at.cast::<u32>().add(i).write(word) };
             }
         } else {
-            // SAFETY: By the type invariant and `place()` there is room for `T::SIZE` bytes.
-            unsafe { at.copy_from_nonoverlapping(NonNull::from(&mut bytes).cast(), T::SIZE) };
+            // SAFETY: By the type invariant and `place()` there is room for `size` bytes.
+            unsafe { at.copy_from_nonoverlapping(NonNull::from(&mut bytes).cast(), size) };
         }
         self
+    }
+
+    /// Gives `field` a value, if the version has it.
+    #[inline(always)]
+    pub(crate) fn put<T: Value>(&mut self, field: Field<S, Opt<T>>, value: T) -> &mut Self {
+        if let Some(field) = field.present(self.abi) {
+            self.set(field, value);
+        }
+        self
+    }
+
+    /// Returns the version that it is of.
+    #[inline(always)]
+    pub(crate) fn abi(&self) -> Abi {
+        self.abi
     }
 
     /// Returns the structure that is `field` of this one.
@@ -78,33 +100,43 @@ impl<S: Value> Structure<'_, S> {
     /// If it is not aligned to words, which the compiler knows.
     #[inline(always)]
     pub(crate) fn part<T: Value>(&mut self, field: Field<S, T>) -> Structure<'_, T> {
-        assert!(field.offset() % WORD == 0);
-        // SAFETY: By the type invariant and `place()` there is room for `T::SIZE` bytes, for as
-        // long as `self` is borrowed, and as just checked they are aligned.
-        unsafe { Structure::new(self.place(field)) }
+        assert!(field.offsets().are_multiples_of(WORD));
+        // SAFETY: By the type invariant and `place()` there is room for it, for as long as `self`
+        // is borrowed, and as just checked it is aligned.
+        unsafe { Structure::new(self.abi, self.place(field)) }
     }
 
-    /// Returns where `field` is: all of it is inside.
+    /// Returns the structure that is `field` of this one, or `None` if the version lacks it.
     ///
     /// # Panics
     ///
-    /// If it is not, which no field is that `agx_abi` declares. The compiler knows that.
+    /// If it is not aligned to words, which the compiler knows.
+    #[inline(always)]
+    pub(crate) fn find_part<T: Value>(
+        &mut self,
+        field: Field<S, Opt<T>>,
+    ) -> Option<Structure<'_, T>> {
+        let field = field.present(self.abi)?;
+        Some(self.part(field))
+    }
+
+    /// Returns where `field` is: all of it is inside.
     #[inline(always)]
     fn place<T: Value>(&self, field: Field<S, T>) -> NonNull<u8> {
-        assert!(field.offset() + T::SIZE <= S::SIZE);
-        // SAFETY: It is inside of the structure, as just checked.
-        unsafe { self.at.add(field.offset()) }
+        // SAFETY: By the type invariant there is all of `S`, and by that of `Field` it is inside of
+        // that.
+        unsafe { self.at.add(field.offset_in(self.abi)) }
     }
 }
 
 #[cfg(test)]
 impl<'a, S: Value> Structure<'a, S> {
-    /// Returns the structure at the start of `bytes`.
-    pub(crate) fn of(bytes: &'a mut [u8]) -> Self {
-        let bytes = &mut bytes[..S::SIZE];
+    /// Returns the structure of version `abi` at the start of `bytes`.
+    pub(crate) fn of(abi: Abi, bytes: &'a mut [u8]) -> Self {
+        let bytes = &mut bytes[..S::size_in(abi)];
         assert!(bytes.as_ptr().cast::<u32>().is_aligned());
         // SAFETY: There are that many bytes, which are aligned, and borrowed for as long.
-        unsafe { Self::new(NonNull::from(bytes).cast()) }
+        unsafe { Self::new(abi, NonNull::from(bytes).cast()) }
     }
 }
 
@@ -118,39 +150,56 @@ mod tests {
 
     #[test]
     fn fields_are_where_they_belong() {
-        let mut bytes = vec![0; RunCompute::SIZE + 1];
-        let mut command = Structure::<RunCompute>::of(&mut bytes);
-        command
-            .set(RunCompute::COUNTER, 0x1234_5678_9abc_def0)
-            .part(RunCompute::META)
-            .set(JobMeta::STAMP_VALUE, 7)
-            .set(JobMeta::NO_PREEMPTION, 0xff);
+        for abi in Abi::ALL {
+            let size = RunCompute::size_in(abi);
+            let mut bytes = vec![0; size + 1];
+            let mut command = Structure::<RunCompute>::of(abi, &mut bytes);
+            command
+                .put(RunCompute::COUNTER, 0x1234_5678_9abc_def0)
+                .part(RunCompute::META)
+                .set(JobMeta::STAMP_VALUE, 7)
+                .set(JobMeta::NO_PREEMPTION, 0xff);
 
-        let mut wanted = RunCompute::zeroed();
-        wanted
-            .set(RunCompute::COUNTER, 0x1234_5678_9abc_def0)
-            .set(RunCompute::META.then(JobMeta::STAMP_VALUE), 7)
-            .set(RunCompute::META.then(JobMeta::NO_PREEMPTION), 0xff);
-        assert_eq!(bytes[..RunCompute::SIZE], wanted.as_bytes()[..]);
-        assert_eq!(bytes[RunCompute::SIZE], 0);
+            let mut wanted = RunCompute::new(abi);
+            wanted
+                .put(RunCompute::COUNTER, 0x1234_5678_9abc_def0)
+                .set(RunCompute::META.then(JobMeta::STAMP_VALUE), 7)
+                .set(RunCompute::META.then(JobMeta::NO_PREEMPTION), 0xff);
+            assert_eq!(bytes[..size], wanted.as_bytes()[..]);
+            assert_eq!(bytes[size], 0);
+        }
     }
 
     #[test]
     fn fields_may_be_unaligned() {
-        let mut bytes = vec![0; RunCompute::SIZE];
-        Structure::<RunCompute>::of(&mut bytes)
-            .set(RunCompute::CONTEXT_STORE_REQ, 0x1234_5678_9abc_def0)
-            .set(RunCompute::CLIENT_SEQUENCE, 0x55);
-        let mut wanted = RunCompute::zeroed();
-        wanted
-            .set(RunCompute::CONTEXT_STORE_REQ, 0x1234_5678_9abc_def0)
-            .set(RunCompute::CLIENT_SEQUENCE, 0x55);
-        assert_eq!(bytes, wanted.as_bytes());
+        for abi in Abi::ALL {
+            let mut bytes = vec![0; RunCompute::size_in(abi)];
+            Structure::<RunCompute>::of(abi, &mut bytes)
+                .put(RunCompute::CONTEXT_STORE_REQ, 0x1234_5678_9abc_def0)
+                .set(RunCompute::CLIENT_SEQUENCE, 0x55);
+            let mut wanted = RunCompute::new(abi);
+            wanted
+                .put(RunCompute::CONTEXT_STORE_REQ, 0x1234_5678_9abc_def0)
+                .set(RunCompute::CLIENT_SEQUENCE, 0x55);
+            assert_eq!(bytes, wanted.as_bytes());
+        }
+    }
+
+    #[test]
+    fn parts_may_be_absent() {
+        for abi in Abi::ALL {
+            let mut bytes = vec![0; RunCompute::size_in(abi)];
+            let mut command = Structure::<RunCompute>::of(abi, &mut bytes);
+            let part = command.find_part(RunCompute::JOB_PARAMS1);
+            assert_eq!(part.is_some(), abi != Abi::G14XV13_5);
+        }
     }
 
     #[test]
     #[should_panic]
     fn memory_that_is_too_short_is_no_structure() {
-        let _ = Structure::<RunCompute>::of(&mut [0; RunCompute::SIZE - 1]);
+        let abi = Abi::G14XV13_5;
+        let mut bytes = vec![0; RunCompute::size_in(abi) - 1];
+        let _ = Structure::<RunCompute>::of(abi, &mut bytes);
     }
 }

@@ -125,7 +125,7 @@ impl Tvb {
         let counter = Shared::new(&heaps.shared, Counter::SIZE)?;
         let stats = Shared::new(&heaps.shared, BufferStats::SIZE)?;
 
-        let mut info = BufferInfo::zeroed();
+        let mut info = BufferInfo::new(heaps.abi);
         info.set(BufferInfo::CUR_ID, -1)
             .set(BufferInfo::PAGE_LIST, page_list.va())
             .set(BufferInfo::PAGE_LIST_SIZE, pages * 4)

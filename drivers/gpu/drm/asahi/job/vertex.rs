@@ -16,12 +16,11 @@ use super::{
         ScenePlace, //
     },
     sequence::{
-        self,
-        address_of,
         pointers,
         put_attachments,
         Common,
         Memory,
+        Sequence,
         TimestampFields,
         Turn, //
     },
@@ -48,11 +47,8 @@ use agx_abi::{
         RunVertex,
         TilingParameters, //
     },
-    Value, //
+    Abi, //
 };
-
-/// Its microsequence.
-pub(crate) type Sequence = sequence::Sequence<{ StartVertex::SIZE }, { FinalizeVertex::SIZE }>;
 
 /// A half of a render to be described: the client's command, and where it is.
 #[derive(Clone, Copy)]
@@ -97,7 +93,8 @@ impl Half<'_> {
 
     /// Returns the addresses of the firmware's own timestamps.
     pub(crate) fn own_timestamps(&self) -> [u64; 2] {
-        [JobTimestamps::START, JobTimestamps::END].map(|field| address_of(self.timestamps, field))
+        let of = self.common.place(self.timestamps);
+        [JobTimestamps::START, JobTimestamps::END].map(|field| of.field(field))
     }
 }
 
@@ -120,11 +117,14 @@ const TIMES: TimestampFields<RunVertex> = TimestampFields {
     unk_ts: RunVertex::UNK_TS,
 };
 
+/// Returns the microsequence of a command of version `abi`.
+pub(crate) fn sequence(abi: Abi, timestamps: bool) -> Sequence {
+    Sequence::new::<StartVertex, FinalizeVertex>(abi, timestamps)
+}
+
 /// Writes the command to zeroed memory, as far as it is known before its turn.
 pub(crate) fn describe<M: Memory>(half: &Half<'_>, memory: &mut M) -> Result<Sequence, M::Error> {
-    let sequence = Sequence {
-        timestamps: half.has_timestamps(),
-    };
+    let sequence = sequence(half.common.abi, half.has_timestamps());
     write_command(half, sequence, memory)?;
     write_start(half, memory)?;
     write_finalize(half, sequence, memory)?;
@@ -161,8 +161,12 @@ fn write_command<M: Memory>(
             pointers(half.user_start, half.user_end),
         )
         .set(RunVertex::CLIENT_SEQUENCE, common.queue as u8);
-    write_job_params1(half, out.part(RunVertex::JOB_PARAMS1));
-    write_tiling_params(half, out.part(RunVertex::TILING_PARAMS));
+    if let Some(params) = out.find_part(RunVertex::JOB_PARAMS1) {
+        write_job_params1(half, params);
+    }
+    if let Some(params) = out.find_part(RunVertex::TILING_PARAMS) {
+        write_tiling_params(half, params);
+    }
     out.part(RunVertex::JOB_PARAMS2)
         .set(JobParameters2::PREEMPT1, preempt);
     half.write_encoder_params(out.part(RunVertex::ENCODER_PARAMS));
@@ -193,15 +197,15 @@ fn write_job_params1(half: &Half<'_>, mut params: Structure<'_, JobParameters1>)
         .set(P::UTILE_CONFIG, tiling.utile_config())
         .set(P::PPP_MULTISAMPLECTL, render.ppp_multisamplectl)
         .set(P::TVB_LAYERMETA, heapmeta + HEAPMETA_SIZE)
-        .set(P::CORE_MASK, half.machine.core_mask)
+        .put(P::CORE_MASK, half.machine.core_mask)
         .set(P::PREEMPT1, preempt1)
         .set(P::PREEMPT2, preempt2)
         .set(P::UNK_80, 1)
         .set(P::PREEMPT3, preempt3 | P::PREEMPT3_TAG)
         .set(P::VDM_CTRL_STREAM_BASE, render.vdm_ctrl_stream_base)
-        .set(P::TILING_CONTROL, tiling_control)
+        .put(P::TILING_CONTROL, tiling_control)
         .set(P::USC_EXEC_BASE, half.common.usc_exec_base)
-        .set(P::UNK_F0, P::unk_f0(tiling.meta1_blocks()))
+        .put(P::UNK_F0, P::unk_f0(tiling.meta1_blocks()))
         .set(P::UNK_F8, P::UNK_F8_VALUE)
         .set(P::HELPER_BINARY, render.vertex_helper.binary)
         .set(P::HELPER_DATA, render.vertex_helper.data)
@@ -210,12 +214,12 @@ fn write_job_params1(half: &Half<'_>, mut params: Structure<'_, JobParameters1>)
         let [meta1, meta2, meta3, meta4] = clusters.meta.map(|span| span.at(scene.block));
         let stride = u64::from(tiling.meta1_layer_stride()) << P::META1_STRIDE_SHIFT;
         params
-            .set(P::TVB_CLUSTER_TILEMAPS, clusters.tilemaps.at(scene.block))
-            .set(P::TVB_CLUSTER_META1, meta1 | stride)
-            .set(P::TVB_CLUSTER_LAYERMETA, clusters.layermeta.at(scene.block))
-            .set(P::TVB_CLUSTER_META2, meta2)
-            .set(P::TVB_CLUSTER_META3, meta3)
-            .set(P::TVB_CLUSTER_META4, meta4 | P::META4_TAG);
+            .put(P::TVB_CLUSTER_TILEMAPS, clusters.tilemaps.at(scene.block))
+            .put(P::TVB_CLUSTER_META1, meta1 | stride)
+            .put(P::TVB_CLUSTER_LAYERMETA, clusters.layermeta.at(scene.block))
+            .put(P::TVB_CLUSTER_META2, meta2)
+            .put(P::TVB_CLUSTER_META3, meta3)
+            .put(P::TVB_CLUSTER_META4, meta4 | P::META4_TAG);
     }
 }
 
@@ -245,34 +249,25 @@ fn write_tiling_params(half: &Half<'_>, mut params: Structure<'_, TilingParamete
 }
 
 fn write_start<M: Memory>(half: &Half<'_>, memory: &mut M) -> Result<(), M::Error> {
-    let of = half.command;
+    let of = half.common.place(half.command);
     let mut start = memory.operation::<StartVertex>(0)?;
     start
         .set(StartVertex::HEADER, StartVertex::HEADER_VALUE)
         .set(
             StartVertex::TILING_PARAMS,
-            address_of(of, RunVertex::TILING_PARAMS),
+            of.find(RunVertex::TILING_PARAMS),
         )
-        .set(
-            StartVertex::JOB_PARAMS1,
-            address_of(of, RunVertex::JOB_PARAMS1),
-        )
+        .set(StartVertex::JOB_PARAMS1, of.find(RunVertex::JOB_PARAMS1))
         .set(StartVertex::BUFFER, half.scene.buffer)
         .set(StartVertex::SCENE, half.scene.scene)
         .set(StartVertex::STATS, half.common.stats)
         .set(StartVertex::QUEUE, half.common.queue_info)
         .set(StartVertex::UNK_38, 1)
         .set(StartVertex::EVENT_GENERATION, half.common.queue)
-        .set(
-            StartVertex::UNK_POINTER,
-            address_of(of, RunVertex::UNK_POINTEE),
-        )
-        .set(
-            StartVertex::UNK_JOB_BUF,
-            address_of(of, RunVertex::UNK_BUF_0),
-        )
-        .set(StartVertex::NOTIFIER_BUF, half.common.notifier_unk_buf)
-        .set(
+        .set(StartVertex::UNK_POINTER, of.field(RunVertex::UNK_POINTEE))
+        .set(StartVertex::UNK_JOB_BUF, of.field(RunVertex::UNK_BUF_0))
+        .put(StartVertex::NOTIFIER_BUF, half.common.notifier_unk_buf)
+        .put(
             StartVertex::NO_CLUSTERING,
             u32::from(!is_clustered(half.tiling)),
         );
@@ -300,7 +295,9 @@ fn write_finalize<M: Memory>(
         .set(FinalizeVertex::QUEUE, half.common.queue_info)
         .set(
             FinalizeVertex::UNK_POINTER,
-            address_of(half.command, RunVertex::UNK_POINTEE),
+            half.common
+                .place(half.command)
+                .field(RunVertex::UNK_POINTEE),
         )
         .set(
             FinalizeVertex::RESTART_BRANCH_OFFSET,
@@ -318,7 +315,7 @@ pub(crate) fn write_turn<M: Memory>(
 ) -> Result<(), M::Error> {
     let turn = &vertex.turn;
     let mut out = memory.command::<RunVertex>()?;
-    out.set(RunVertex::COUNTER, turn.counter)
+    out.put(RunVertex::COUNTER, turn.counter)
         .set(RunVertex::VM_SLOT, turn.vm_slot)
         .set(RunVertex::BUFFER_SLOT, vertex.buffer_slot)
         .set(RunVertex::FRAGMENT_STAMP_SLOT, vertex.fragment_slot)
@@ -330,7 +327,7 @@ pub(crate) fn write_turn<M: Memory>(
         .set(StartVertex::VM_SLOT, turn.vm_slot)
         .set(StartVertex::BUFFER_SLOT, vertex.buffer_slot)
         .set(StartVertex::EVENT_SEQ, turn.event_seq)
-        .set(StartVertex::COUNTER, turn.counter);
+        .put(StartVertex::COUNTER, turn.counter);
 
     memory
         .operation(sequence.finalize())?

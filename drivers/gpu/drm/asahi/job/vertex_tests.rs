@@ -11,6 +11,7 @@ use crate::job::half_image::{
     take_pointers,
     Built,
     Fields,
+    ABI,
     COMMAND,
     COMMON,
     MACHINE,
@@ -26,6 +27,7 @@ use agx_abi::microsequence::{
     Timestamp,
     WaitForIdle, //
 };
+use agx_abi::Value;
 
 #[test]
 fn the_vertex_command() {
@@ -35,7 +37,7 @@ fn the_vertex_command() {
         layout,
     } = build(true, flags::VERTEX_SCRATCH, 1, &MACHINE, (0x111, 0));
     // The tag is 0.
-    c.take(RunVertex::COUNTER, TURN.counter);
+    c.take_opt(RunVertex::COUNTER, TURN.counter);
     c.take(RunVertex::VM_SLOT, 9);
     c.take(RunVertex::NOTIFIER, COMMON.notifier);
     c.take(RunVertex::BUFFER_SLOT, 5);
@@ -62,7 +64,7 @@ fn the_vertex_command() {
     params2.take(JobParameters2::PREEMPT1, p1);
     params2.rest_is_zero();
 
-    let mut t = c.part(RunVertex::TILING_PARAMS);
+    let mut t = c.part_opt(RunVertex::TILING_PARAMS);
     t.take(TilingParameters::RGN_SIZE, 128 * 5 / 4);
     t.take(TilingParameters::UNK_4, 0x88);
     t.take(TilingParameters::PPP_CTRL, 0x202);
@@ -80,7 +82,7 @@ fn the_vertex_command() {
 
     use JobParameters1 as P;
     let heapmeta = layout.heapmeta.at(block);
-    let mut p = c.part(RunVertex::JOB_PARAMS1);
+    let mut p = c.part_opt(RunVertex::JOB_PARAMS1);
     p.take(P::UNK_0, 0x200);
     // 1e-20
     p.take(P::UNK_8, 1e-20f32.to_bits());
@@ -93,16 +95,16 @@ fn the_vertex_command() {
     p.take(P::UTILE_CONFIG, 2 << 12 | 1 << 14 | 2);
     p.take(P::PPP_MULTISAMPLECTL, 0x1234_5678_9abc);
     p.take(P::TVB_LAYERMETA, heapmeta + 0x200);
-    p.take(P::CORE_MASK, [0x77, 0x11]);
+    p.take_opt(P::CORE_MASK, [0x77, 0x11]);
     p.take(P::PREEMPT1, p1);
     p.take(P::PREEMPT2, p2);
     p.take(P::UNK_80, 1);
     p.take(P::PREEMPT3, p3 | 1 << 50);
     p.take(P::VDM_CTRL_STREAM_BASE, 0x50_0000);
     // One cluster does the work.
-    p.take(P::TILING_CONTROL, 0xa041);
+    p.take_opt(P::TILING_CONTROL, 0xa041);
     p.take(P::USC_EXEC_BASE, COMMON.usc_exec_base);
-    p.take(P::UNK_F0, 0x1c);
+    p.take_opt(P::UNK_F0, 0x1c);
     p.take(P::UNK_F8, 0x8c60);
     p.take(P::HELPER_BINARY, 0x1000);
     p.take(P::HELPER_DATA, 0xdead_0000_0000);
@@ -135,20 +137,23 @@ fn clusters_share_the_vertex_work() {
         } = build(true, flags, 3, &machine, (0, 0));
         let factor = if shared { 4 } else { 1 };
         c.take(RunVertex::TPC_SIZE, 128 * 8 * 16 * 3 * factor);
-        let mut p = c.part(RunVertex::JOB_PARAMS1);
+        let mut p = c.part_opt(RunVertex::JOB_PARAMS1);
         let clusters = layout.clusters.unwrap();
         let [meta1, meta2, meta3, meta4] = clusters.meta.map(|span| span.at(SCENE.block));
         // One block for each layer, and rounded up.
         let (stride, unk_f0) = if shared { (1 << 50, 0x20) } else { (0, 0x1c) };
-        p.take(P::TVB_CLUSTER_TILEMAPS, clusters.tilemaps.at(SCENE.block));
-        p.take(P::TVB_CLUSTER_META1, meta1 | stride);
-        p.take(P::TVB_CLUSTER_META2, meta2);
-        p.take(P::TVB_CLUSTER_META3, meta3);
-        p.take(P::TVB_CLUSTER_META4, meta4 | 3 << 60);
-        p.take(P::TVB_CLUSTER_LAYERMETA, clusters.layermeta.at(SCENE.block));
-        p.take(P::TILING_CONTROL, if shared { 0xa540 } else { 0xa541 });
-        p.take(P::UNK_F0, unk_f0);
-        let off = StartVertex::NO_CLUSTERING.read(&sequence);
+        p.take_opt(P::TVB_CLUSTER_TILEMAPS, clusters.tilemaps.at(SCENE.block));
+        p.take_opt(P::TVB_CLUSTER_META1, meta1 | stride);
+        p.take_opt(P::TVB_CLUSTER_META2, meta2);
+        p.take_opt(P::TVB_CLUSTER_META3, meta3);
+        p.take_opt(P::TVB_CLUSTER_META4, meta4 | 3 << 60);
+        p.take_opt(P::TVB_CLUSTER_LAYERMETA, clusters.layermeta.at(SCENE.block));
+        p.take_opt(P::TILING_CONTROL, if shared { 0xa540 } else { 0xa541 });
+        p.take_opt(P::UNK_F0, unk_f0);
+        let off = StartVertex::NO_CLUSTERING
+            .present(ABI)
+            .unwrap()
+            .read_in(ABI, &sequence);
         assert_eq!(off, u32::from(!shared));
     }
 }
@@ -156,12 +161,12 @@ fn clusters_share_the_vertex_work() {
 #[test]
 fn the_vertex_sequence() {
     let Built { sequence, .. } = build(true, 0, 1, &MACHINE, (0, 0));
-    let mut s = Fields(sequence[..StartVertex::SIZE].to_vec());
+    let mut s = Fields(sequence[..StartVertex::size_in(ABI)].to_vec());
     let of = |offset: usize| COMMAND + offset as u64;
     s.take(StartVertex::HEADER, 0x22);
     s.take(
         StartVertex::TILING_PARAMS,
-        of(RunVertex::TILING_PARAMS.offset()),
+        of(RunVertex::TILING_PARAMS.offset_in(ABI).unwrap()),
     );
     s.take(StartVertex::JOB_PARAMS1, of(0x40));
     s.take(StartVertex::BUFFER, SCENE.buffer);
@@ -175,12 +180,15 @@ fn the_vertex_sequence() {
     s.take(StartVertex::EVENT_SEQ, TURN.event_seq);
     s.take(
         StartVertex::UNK_POINTER,
-        of(RunVertex::UNK_POINTEE.offset()),
+        of(RunVertex::UNK_POINTEE.offset_in(ABI)),
     );
-    s.take(StartVertex::UNK_JOB_BUF, of(RunVertex::UNK_BUF_0.offset()));
-    s.take(StartVertex::COUNTER, TURN.counter);
-    s.take(StartVertex::NOTIFIER_BUF, COMMON.notifier_unk_buf);
-    s.take(StartVertex::NO_CLUSTERING, 1);
+    s.take(
+        StartVertex::UNK_JOB_BUF,
+        of(RunVertex::UNK_BUF_0.offset_in(ABI)),
+    );
+    s.take_opt(StartVertex::COUNTER, TURN.counter);
+    s.take_opt(StartVertex::NOTIFIER_BUF, COMMON.notifier_unk_buf);
+    s.take_opt(StartVertex::NO_CLUSTERING, 1);
     s.take(StartVertex::ATTACHMENT_COUNT, 2);
     for (i, address, lines) in [(0, 0x1000, 1), (1, 0x2000, 2)] {
         let mut a = s.part(StartVertex::ATTACHMENTS.at(i));
@@ -191,11 +199,11 @@ fn the_vertex_sequence() {
     }
     s.rest_is_zero();
 
-    let at = StartVertex::SIZE;
+    let at = StartVertex::size_in(ABI);
     let wait = WaitForIdle::HEADER.read(&sequence[at..]);
     assert_eq!(wait, 0x101);
     let at = at + WaitForIdle::SIZE;
-    let mut f = Fields(sequence[at..at + FinalizeVertex::SIZE].to_vec());
+    let mut f = Fields(sequence[at..at + FinalizeVertex::size_in(ABI)].to_vec());
     f.take(FinalizeVertex::HEADER, 0x23);
     f.take(FinalizeVertex::SCENE, SCENE.scene);
     f.take(FinalizeVertex::BUFFER, SCENE.buffer);
@@ -204,27 +212,27 @@ fn the_vertex_sequence() {
     f.take(FinalizeVertex::VM_SLOT, 9);
     f.take(
         FinalizeVertex::UNK_POINTER,
-        of(RunVertex::UNK_POINTEE.offset()),
+        of(RunVertex::UNK_POINTEE.offset_in(ABI)),
     );
     f.take(FinalizeVertex::FW_STAMP, TURN.firmware_stamp);
     f.take(FinalizeVertex::STAMP_VALUE, TURN.value);
     f.take(FinalizeVertex::RESTART_BRANCH_OFFSET, -(at as i32));
     f.take(FinalizeVertex::HAS_ATTACHMENTS, 1);
     f.rest_is_zero();
-    let end = RetireStamp::HEADER.read(&sequence[at + FinalizeVertex::SIZE..]);
+    let end = RetireStamp::HEADER.read(&sequence[at + FinalizeVertex::size_in(ABI)..]);
     assert_eq!(end, 0x4000_0018);
 }
 
 #[test]
 fn timestamps_of_both_halves() {
     for (vertex, start, user) in [
-        (true, StartVertex::SIZE, 0x5cc),
-        (false, StartFragment::SIZE, 0x930),
+        (true, StartVertex::size_in(ABI), 0x5cc),
+        (false, StartFragment::size_in(ABI), 0x930),
     ] {
         let Built { sequence, .. } = build(vertex, 0, 1, &MACHINE, (0, 0x222));
         let mut at = start;
         for (header, update) in [(0x8000_0019, 0), (0x19, 8)] {
-            let mut t = Fields(sequence[at..at + Timestamp::SIZE].to_vec());
+            let mut t = Fields(sequence[at..at + Timestamp::size_in(ABI)].to_vec());
             t.take(Timestamp::HEADER, header);
             t.take(Timestamp::QUEUE, COMMON.queue_info);
             t.take(Timestamp::USER_TIMESTAMPS, COMMAND + user);
@@ -232,9 +240,9 @@ fn timestamps_of_both_halves() {
             t.take(Timestamp::TIMESTAMPS, COMMAND + user - 0x10);
             t.take(Timestamp::UPDATE, COMMAND + user - 0x10 + update);
             t.take(Timestamp::COMMAND_TIME, COMMAND + user - 0x18);
-            t.take(Timestamp::UNK_TS, COMMAND + user + 0x19);
+            t.take_opt(Timestamp::UNK_TS, COMMAND + user + 0x19);
             t.rest_is_zero();
-            at += Timestamp::SIZE + WaitForIdle::SIZE;
+            at += Timestamp::size_in(ABI) + WaitForIdle::SIZE;
         }
     }
 }

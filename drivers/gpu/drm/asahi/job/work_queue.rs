@@ -119,7 +119,7 @@ impl WorkQueue {
             PipeKind::Compute => Priority::new_compute(priority),
             PipeKind::Vertex | PipeKind::Fragment => Priority::new(priority),
         };
-        let mut info = QueueInfo::zeroed();
+        let mut info = QueueInfo::new(heaps.abi);
         info.set(QueueInfo::STATE, state.va())
             .set(QueueInfo::RING, entries.va())
             .set(QueueInfo::NOTIFIER_LIST, context.notifier_list)
@@ -263,6 +263,7 @@ impl WorkQueue {
     /// Publishes all that was pushed. Returns the message by which the pipe is told.
     pub(crate) fn publish(&mut self) -> Result<PipeMessage> {
         let message = PipeMessage {
+            abi: self.info.abi(),
             kind: self.kind,
             queue_info: self.info.va(),
             write_index: self.producer.index(),

@@ -2,7 +2,6 @@
 
 //! What `meta.json` says of a capture.
 
-use crate::chip::FIRMWARE;
 use crate::machine::Machine;
 use crate::memory::PAGE;
 
@@ -61,8 +60,8 @@ pub(super) fn write(
     let fields = [
         ("format", FORMAT.to_string()),
         ("page_size", PAGE.to_string()),
-        ("gpu", text(capture.chip.gpu)),
-        ("firmware", text(FIRMWARE)),
+        ("gpu", text(capture.part.chip.gpu)),
+        ("firmware", text(capture.part.firmware.name)),
         ("init_data", format!(r#""{:#x}""#, event.init_data)),
         ("number", capture.messages.to_string()),
         ("left_out", capture.behind.to_string()),

@@ -9,7 +9,7 @@ use agxemu_gpu::backing::HostPage;
 use agxemu_gpu::fault::{AccessError, Reason};
 
 use super::*;
-use crate::chip::T8103;
+use crate::chip::Part;
 use crate::machine::{Level, Mapping, OutsideRam, Page, Role};
 
 /// A machine without memory.
@@ -105,7 +105,7 @@ fn a_disk_that_is_behind_holds_nothing_up() {
             Ok(())
         }
     });
-    let mut capture = Capture::with(writer.unwrap(), &T8103);
+    let mut capture = Capture::with(writer.unwrap(), Part::default());
     // Nothing is written, so three wait and the others are left out.
     for _ in 0..10 {
         capture.take(&Empty, &EVENT).unwrap();
@@ -137,7 +137,7 @@ fn a_disk_that_is_behind_holds_nothing_up() {
 #[test]
 fn a_full_disk_is_said_once_and_at_the_end() {
     let writer = Writer::new(100, |_| Err(io::Error::other("no space left")));
-    let mut capture = Capture::with(writer.unwrap(), &T8103);
+    let mut capture = Capture::with(writer.unwrap(), Part::default());
     let mut said = 0;
     for _ in 0..1000 {
         match capture.take(&Empty, &EVENT) {

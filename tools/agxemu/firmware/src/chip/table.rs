@@ -6,10 +6,25 @@
 //! are made up from the rules for them \[I\].
 
 use super::io::{ro, rw, Required};
-use super::{Chip, Sharing};
+use super::{Chip, Sharing, Version};
+use agx_abi::Abi;
 
 /// All chips.
-pub static ALL: [&Chip; 4] = [&T8103, &T6000, &T6001, &T6002];
+pub static ALL: [&Chip; 5] = [&T8103, &T8112, &T6000, &T6001, &T6002];
+
+/// Firmwares of M1 and its larger relatives.
+const G13: &[Version] = &[
+    Version {
+        name: "13.5",
+        numbers: [13, 5, 0],
+        abi: Abi::G13V13_5,
+    },
+    Version {
+        name: "12.3",
+        numbers: [12, 3, 0],
+        abi: Abi::G13V12_3,
+    },
+];
 
 /// M1, one core of eight switched off.
 pub static T8103: Chip = Chip {
@@ -32,6 +47,7 @@ pub static T8103: Chip = Chip {
         0x402_1100, 0x4_0a04, 0x3_0808, 0x4_0404, 0x132_0300, 0x10_1311,
     ],
     working: 0xfe,
+    firmwares: G13,
     io: &[&[
         rw(0, 0x2_04d0_0000, 0x1c000),
         ro(1, 0x2_0e10_0000, 0x4000),
@@ -43,6 +59,62 @@ pub static T8103: Chip = Chip {
         rw(10, 0x2_04d6_1000, 0x1000),
         rw(11, 0x2_0000_0000, 0xd6400),
         rw(13, 0x2_3b73_8000, 0x1000),
+    ]],
+};
+
+/// M2.
+pub static T8112: Chip = Chip {
+    name: "t8112",
+    gpu: "G14G",
+    compatible: &["apple,agx-g14g"],
+    mailbox: &["apple,t8103-asc-mailbox", "apple,asc-mailbox-v4"],
+    id: 0x8112,
+    core_id: 15,
+    revision: 3,
+    dies: 1,
+    clusters: 1,
+    cores_per_cluster: 10,
+    address_bits: 40,
+    // Marked as not sure in its one source [?].
+    compute_preempt: 0x1_0000,
+    render_preempt: [0x540, 0x280, 0x20],
+    // Not told to the firmware.
+    tiling_control: 0xa041,
+    sharing: None,
+    identification: [
+        0x502_1000,
+        0x4_0a04,
+        0x3_0a0a,
+        0x4_0404,
+        0x132_0300,
+        0x10_1311,
+    ],
+    working: 0x3ff,
+    firmwares: &[
+        Version {
+            name: "13.5",
+            numbers: [13, 5, 0],
+            abi: Abi::G14V13_5,
+        },
+        Version {
+            name: "12.4",
+            numbers: [12, 4, 0],
+            abi: Abi::G14V12_4,
+        },
+    ],
+    io: &[&[
+        rw(0, 0x2_04d0_0000, 0x14000),
+        ro(1, 0x2_0e10_0000, 0x4000),
+        rw(2, 0x2_3b0c_4000, 0x4000),
+        rw(3, 0x2_0400_0000, 0x20000),
+        ro(7, 0x2_3b2c_0000, 0x1000),
+        rw(9, 0x2_04d8_0000, 0x8000),
+        rw(10, 0x2_04d6_1000, 0x1000),
+        rw(11, 0x2_0000_0000, 0xd6400),
+        rw(16, 0x2_04e0_0000, 0x10000),
+        rw(17, 0x2_7d05_0000, 0x4000),
+        rw(18, 0x2_3b3d_0000, 0x1000),
+        ro(19, 0x2_3b3c_0000, 0x1000),
     ]],
 };
 
@@ -71,6 +143,7 @@ const M1_PRO: Chip = Chip {
         0x403_2000, 0x4_0a06, 0x3_0808, 0x4_0404, 0x132_0200, 0x20_2311,
     ],
     working: 0xffff,
+    firmwares: G13,
     io: &[],
 };
 

@@ -2,7 +2,9 @@
 
 //! What the GPU is given of a fragment command, and what it refuses.
 
-use agx_abi::fragment::{ArrayAddr, AuxFbInfo, BackgroundProgram, EotProgram, RunFragment};
+use agx_abi::fragment::{
+    ArrayAddr, AuxFbInfo, BackgroundProgram, EotProgram, RunFragment, GENERATION_WORD,
+};
 use agx_abi::fragment::{JobParameters1, JobParameters2, JobParameters3};
 use agx_abi::Field;
 use agxemu_gpu::render::{FragmentJob, Frame, Plane, Program, Zls};
@@ -17,12 +19,14 @@ const TILE_BUFFER: u64 = 32767;
 pub(super) fn parameters3(r: &Record) -> Fw<()> {
     type P = JobParameters3;
     type P1 = JobParameters1;
-    let (p, p1) = (RunFragment::JOB_PARAMS3, RunFragment::JOB_PARAMS1);
-    r.zero_gaps::<P>(p.offset())?;
+    let p = RunFragment::JOB_PARAMS3;
+    let p1 = r.present("parameters 1", RunFragment::JOB_PARAMS1)?;
+    r.zero_gaps::<P>(r.offset(p))?;
     for program in [P::UNK_PARTIAL_EOT, P::PARTIAL_EOT] {
-        r.zero_gaps::<EotProgram>(p.then(program).offset())?;
+        r.zero_gaps::<EotProgram>(r.offset(p.then(program)))?;
     }
-    r.want("partial parameter 0x1b0", p.then(P::UNK_290), 0)?;
+    let word = GENERATION_WORD.of(r.abi()) as u64;
+    r.want("partial parameter 0x1b0", p.then(P::UNK_290), word)?;
     let arrays = [
         (
             "partial depth biases",
@@ -104,10 +108,10 @@ pub(super) fn parameters3(r: &Record) -> Fw<()> {
     ] {
         r.want(name, info.then(field), whole.get(field))?;
     }
-    r.want(
+    r.want_if(
         "partial frame word 0x10",
         info.then(AuxFbInfo::UNK_10),
-        whole.get(AuxFbInfo::UNK_10),
+        whole.find(AuxFbInfo::UNK_10).unwrap_or(0),
     )?;
     let backgrounds = [P::UNK_PARTIAL_BG, P::PARTIAL_BG].map(|f| background(r, p.then(f)));
     ensure!(
@@ -123,13 +127,14 @@ pub(super) fn parameters3(r: &Record) -> Fw<()> {
         ends[0],
         ends[1]
     );
-    let p2 = RunFragment::JOB_PARAMS2;
+    let p2 = r.present("parameters 2", RunFragment::JOB_PARAMS2)?;
     let depth = r.get(p2.then(JobParameters2::ISP_BGOBJDEPTH));
     r.want("partial background depth", p.then(P::ISP_BGOBJDEPTH), depth)?;
     let values = r.get(p2.then(JobParameters2::ISP_BGOBJVALS));
-    let plain = r.get(p.then(P::ISP_BGOBJVALS)) | JobParameters2::ISP_BGOBJVALS_LOAD;
+    let load = JobParameters2::ISP_BGOBJVALS_LOAD.of(r.abi()) as u32;
+    let plain = r.get(p.then(P::ISP_BGOBJVALS)) | load;
     ensure!(
-        values | JobParameters2::ISP_BGOBJVALS_LOAD == plain,
+        values | load == plain,
         "{r}: background values are {values:#x}, partial ones {:#x}",
         r.get(p.then(P::ISP_BGOBJVALS))
     );
@@ -151,11 +156,12 @@ fn end_of_tile<S>(r: &Record, field: Field<S, EotProgram>) -> Program {
 }
 
 /// Returns the work of the GPU.
-pub(super) fn job(r: &Record, frame: Frame, process_empty_tiles: bool) -> FragmentJob {
+pub(super) fn job(r: &Record, frame: Frame, process_empty_tiles: bool) -> Fw<FragmentJob> {
     type P = JobParameters1;
     type P2 = JobParameters2;
-    let p = RunFragment::JOB_PARAMS1;
-    let (p2, p3) = (RunFragment::JOB_PARAMS2, RunFragment::JOB_PARAMS3);
+    let p = r.present("parameters 1", RunFragment::JOB_PARAMS1)?;
+    let p2 = r.present("parameters 2", RunFragment::JOB_PARAMS2)?;
+    let p3 = RunFragment::JOB_PARAMS3;
     let get = |field| r.get(p.then(field));
     let plane = |base, stride, comp_base, comp_stride| Plane {
         base: get(base),
@@ -164,7 +170,7 @@ pub(super) fn job(r: &Record, frame: Frame, process_empty_tiles: bool) -> Fragme
         comp_stride: get(comp_stride) as u32,
     };
     let control = r.get(p.then(P::AUX_FB_INFO).then(AuxFbInfo::ISP_CTL));
-    FragmentJob {
+    Ok(FragmentJob {
         frame,
         usc_base: get(P::USC_EXEC_BASE),
         scissors: get(P::ISP_SCISSOR_BASE),
@@ -210,7 +216,7 @@ pub(super) fn job(r: &Record, frame: Frame, process_empty_tiles: bool) -> Fragme
         partial_end_of_tile: end_of_tile(r, p3.then(JobParameters3::PARTIAL_EOT)),
         process_empty_tiles,
         partial_after: None,
-    }
+    })
 }
 
 /// Returns what of a client's values the GPU does not take.

@@ -4,10 +4,9 @@
 
 use agx_abi::compute::RunCompute;
 use agx_abi::microsequence::{FinalizeCompute, StartCompute};
-use agx_abi::Value;
 
-use super::{attachments, notifier_tail, restart, sequence, Owner, Start};
-use crate::memory::{end, Memory, Record};
+use super::{attachments, restart, sequence, tail, Owner, Start};
+use crate::memory::{Memory, Record};
 use crate::panic::Fw;
 use crate::work::Work;
 
@@ -22,7 +21,7 @@ pub(super) fn check_start(mem: &Memory, r: &Record, cmd: &Work, owner: Owner) ->
     r.want(
         "parameters 1",
         S::JOB_PARAMS1,
-        cmd.field(RunCompute::JOB_PARAMS1),
+        cmd.find(RunCompute::JOB_PARAMS1),
     )?;
     r.want("statistics", S::STATS, owner.stats)?;
     r.want("queue", S::QUEUE, owner.info)?;
@@ -39,10 +38,11 @@ pub(super) fn check_start(mem: &Memory, r: &Record, cmd: &Work, owner: Owner) ->
     r.want("word 0x44", S::UNK_44, 0)?;
     mem.usual(r, "uuid of StartCompute", S::UUID, 0);
     let count = attachments(r, S::ATTACHMENTS, S::ATTACHMENT_COUNT)?;
-    r.zero_between(S::ATTACHMENT_COUNT, S::UNK_FLAG)?;
-    r.want("flag", S::UNK_FLAG, cmd.field(RunCompute::UNK_FLAG))?;
-    r.want("counter", S::COUNTER, cmd.counter)?;
-    r.want("notifier tail", S::NOTIFIER_BUF, notifier_tail(cmd))?;
+    let flag = S::UNK_FLAG.present(mem.abi);
+    let behind = flag.map_or(r.size(), |flag| r.offset(flag));
+    r.zero(r.end(S::ATTACHMENT_COUNT)..behind)?;
+    r.want_if("flag", S::UNK_FLAG, cmd.find(RunCompute::UNK_FLAG))?;
+    tail(r, cmd, S::COUNTER, S::NOTIFIER_BUF)?;
     Ok(count)
 }
 
@@ -70,7 +70,10 @@ pub(super) fn check_finalize(
     r.want("stamp value", F::STAMP_VALUE, cmd.stamps.value)?;
     r.zero_between(F::STAMP_VALUE, F::RESTART_BRANCH_OFFSET)?;
     restart(r, F::RESTART_BRANCH_OFFSET, F::HAS_ATTACHMENTS, start)?;
-    r.zero_between(F::HAS_ATTACHMENTS, F::UNK_FLAG)?;
-    r.want("flag", F::UNK_FLAG, cmd.field(RunCompute::UNK_FLAG))?;
-    r.zero(end(F::UNK_FLAG)..F::SIZE)
+    let Some(flag) = F::UNK_FLAG.present(mem.abi) else {
+        return r.zero(r.end(F::HAS_ATTACHMENTS)..r.size());
+    };
+    r.zero_between(F::HAS_ATTACHMENTS, flag)?;
+    r.want("flag", flag, cmd.find(RunCompute::UNK_FLAG))?;
+    r.zero(r.end(flag)..r.size())
 }

@@ -6,7 +6,7 @@ use agx_abi::fragment::RunFragment;
 use agx_abi::microsequence::{FinalizeFragment, FinalizeVertex, StartFragment, StartVertex};
 use agx_abi::vertex::RunVertex;
 
-use super::{attachments, notifier_tail, restart, sequence, Owner, Start};
+use super::{attachments, restart, sequence, tail, Owner, Start};
 use crate::fragment::Fragment;
 use crate::memory::{Memory, Record};
 use crate::panic::Fw;
@@ -20,12 +20,12 @@ pub(super) fn check_start_vertex(mem: &Memory, r: &Record, cmd: &Vertex, owner: 
         (
             "tiling parameters",
             S::TILING_PARAMS,
-            work.field(RunVertex::TILING_PARAMS),
+            work.find(RunVertex::TILING_PARAMS),
         ),
         (
             "parameters 1",
             S::JOB_PARAMS1,
-            work.field(RunVertex::JOB_PARAMS1),
+            work.find(RunVertex::JOB_PARAMS1),
         ),
         ("buffer information", S::BUFFER, cmd.target.info),
         ("scene", S::SCENE, cmd.target.scene),
@@ -41,8 +41,6 @@ pub(super) fn check_start_vertex(mem: &Memory, r: &Record, cmd: &Vertex, owner: 
             S::UNK_JOB_BUF,
             work.field(RunVertex::UNK_BUF_0),
         ),
-        ("counter", S::COUNTER, work.counter),
-        ("notifier tail", S::NOTIFIER_BUF, notifier_tail(work)),
     ] {
         r.want(name, field, want)?;
     }
@@ -54,7 +52,8 @@ pub(super) fn check_start_vertex(mem: &Memory, r: &Record, cmd: &Vertex, owner: 
     r.zeros(&[S::UNK_44, S::UNK_50, S::UNK_64, S::UNK_68, S::PADDING])?;
     mem.usual(r, "uuid of StartVertex", S::UUID, 0);
     let alone = u32::from(!cmd.is_shared);
-    r.want("no clustering", S::NO_CLUSTERING, alone)?;
+    r.want_if("no clustering", S::NO_CLUSTERING, alone)?;
+    tail(r, work, S::COUNTER, S::NOTIFIER_BUF)?;
     attachments(r, S::ATTACHMENTS, S::ATTACHMENT_COUNT)
 }
 
@@ -108,12 +107,12 @@ pub(super) fn check_start_fragment(
         (
             "parameters 2",
             S::JOB_PARAMS2,
-            work.field(RunFragment::JOB_PARAMS2),
+            work.find(RunFragment::JOB_PARAMS2),
         ),
         (
             "parameters 1",
             S::JOB_PARAMS1,
-            work.field(RunFragment::JOB_PARAMS1),
+            work.find(RunFragment::JOB_PARAMS1),
         ),
         ("scene", S::SCENE, cmd.target.scene),
         ("statistics", S::STATS, owner.stats + S::STATS_OFFSET),
@@ -144,9 +143,6 @@ pub(super) fn check_start_fragment(
             S::UNK_JOB_BUF,
             work.field(RunFragment::UNK_BUF_0),
         ),
-        ("word 0x7c", S::UNK_7C_0, 0),
-        ("counter", S::COUNTER, work.counter),
-        ("notifier tail", S::NOTIFIER_BUF, notifier_tail(work)),
     ] {
         r.want(name, field, want)?;
     }
@@ -158,8 +154,10 @@ pub(super) fn check_start_fragment(
     }
     r.want("sync grow", S::SYNC_GROW, 0)?;
     sequence(r, r.get(S::EVENT_SEQ), work)?;
+    r.want_if("word 0x7c", S::UNK_7C_0, 0)?;
     r.zeros(&[S::UNK_68, S::UNK_7C, S::UNK_80, S::UNK_84, S::PADDING])?;
     mem.usual(r, "uuid of StartFragment", S::UUID, 0);
+    tail(r, work, S::COUNTER, S::NOTIFIER_BUF)?;
     attachments(r, S::ATTACHMENTS, S::ATTACHMENT_COUNT)
 }
 

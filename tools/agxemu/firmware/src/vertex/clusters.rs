@@ -6,6 +6,7 @@
 //! or not.
 
 use agx_abi::vertex::{JobParameters1 as P, RunVertex};
+use agx_abi::{Field, Opt};
 
 use super::TILER;
 use crate::chip::Chip;
@@ -18,8 +19,11 @@ const ALIGN: u64 = 0x80;
 
 /// Returns how many clusters share the work of the command `r`.
 pub(super) fn sharing(chip: &Chip, r: &Record) -> Fw<u32> {
-    let p = RunVertex::JOB_PARAMS1;
-    let control = r.get(p.then(P::TILING_CONTROL));
+    let p = r.present("parameters 1", RunVertex::JOB_PARAMS1)?;
+    // A generation whose chips have one cluster is not told.
+    let Some(control) = r.find(p.then(P::TILING_CONTROL)) else {
+        return Ok(1);
+    };
     // On a chip with one cluster the bit is part of the constant.
     let alone = control & P::TILING_CONTROL_NO_CLUSTERING != 0;
     let want = match alone {
@@ -32,8 +36,7 @@ pub(super) fn sharing(chip: &Chip, r: &Record) -> Fw<u32> {
 
 /// Checks the memory that clusters need.
 pub(super) fn check(mem: &Memory, chip: &Chip, r: &Record, slot: u8, tiling: &Tiling) -> Fw<()> {
-    let p = RunVertex::JOB_PARAMS1;
-    let get = |field| r.get(p.then(field));
+    let p = r.present("parameters 1", RunVertex::JOB_PARAMS1)?;
     let Some(sizes) = &chip.sharing else {
         for (name, field) in [
             ("cluster tile maps", P::TVB_CLUSTER_TILEMAPS),
@@ -43,12 +46,14 @@ pub(super) fn check(mem: &Memory, chip: &Chip, r: &Record, slot: u8, tiling: &Ti
             ("cluster metadata 4", P::TVB_CLUSTER_META4),
             ("cluster layer metadata", P::TVB_CLUSTER_LAYERMETA),
         ] {
-            r.want(name, p.then(field), 0)?;
+            r.want_if(name, p.then(field), 0)?;
         }
         return Ok(());
     };
+    let get =
+        |field: Field<P, Opt<u64>>| -> Fw<u64> { Ok(r.get(r.present("clusters", p.then(field))?)) };
 
-    let word = get(P::TVB_CLUSTER_META1);
+    let word = get(P::TVB_CLUSTER_META1)?;
     let stride = word >> P::META1_STRIDE_SHIFT;
     field!(
         r,
@@ -56,7 +61,7 @@ pub(super) fn check(mem: &Memory, chip: &Chip, r: &Record, slot: u8, tiling: &Ti
         stride,
         u64::from(tiling.layer_blocks())
     );
-    let tagged = get(P::TVB_CLUSTER_META4);
+    let tagged = get(P::TVB_CLUSTER_META4)?;
     ensure!(
         tagged & P::META4_TAG == P::META4_TAG,
         "{r}: cluster metadata 4 is {tagged:#x}, without its tag"
@@ -66,12 +71,12 @@ pub(super) fn check(mem: &Memory, chip: &Chip, r: &Record, slot: u8, tiling: &Ti
     for (name, va, len) in [
         (
             "cluster tile maps",
-            get(P::TVB_CLUSTER_TILEMAPS),
+            get(P::TVB_CLUSTER_TILEMAPS)?,
             sizes.parts * tiling.tile_map(),
         ),
         (
             "cluster layer metadata",
-            get(P::TVB_CLUSTER_LAYERMETA),
+            get(P::TVB_CLUSTER_LAYERMETA)?,
             sizes.parts * tiling.layer_metadata(),
         ),
         (
@@ -79,8 +84,8 @@ pub(super) fn check(mem: &Memory, chip: &Chip, r: &Record, slot: u8, tiling: &Ti
             word & ((1 << P::META1_STRIDE_SHIFT) - 1),
             first,
         ),
-        ("cluster metadata 2", get(P::TVB_CLUSTER_META2), second),
-        ("cluster metadata 3", get(P::TVB_CLUSTER_META3), third),
+        ("cluster metadata 2", get(P::TVB_CLUSTER_META2)?, second),
+        ("cluster metadata 3", get(P::TVB_CLUSTER_META3)?, third),
         ("cluster metadata 4", tagged & !P::META4_TAG, fourth),
     ] {
         ensure!(

@@ -2,6 +2,7 @@
 
 //! Captures: what is written, and that it is memory as it was when the message came.
 
+use crate::support::abi::{Must, ABI};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -12,7 +13,7 @@ use agx_abi::uat::{pte, ttb_table, Protection, LEVEL_ENTRIES, LEVEL_SHIFTS, PAGE
 use agx_abi::vertex::{RunVertex, TilingParameters};
 use agx_abi::Value;
 use agxemu_firmware::capture::Capture;
-use agxemu_firmware::chip::T8103;
+use agxemu_firmware::chip::Part;
 use agxemu_firmware::machine::{Machine, Mapping};
 
 use crate::support::driver::Driver;
@@ -39,7 +40,7 @@ impl Drop for Directory {
 
 /// Captures into the directory from now on.
 fn capture_to(d: &mut Driver, directory: &Directory) {
-    let capture = Capture::new(directory.0.clone(), &T8103).unwrap();
+    let capture = Capture::new(directory.0.clone(), Part::default()).unwrap();
     d.fw.set_capture(Some(capture));
 }
 
@@ -87,7 +88,7 @@ fn memory_is_captured_before_the_message_is_handled() {
             .count()
     };
     assert_eq!(word(&first.join("0"), d.tree.init_data) & 0xffff, 0x6ba0);
-    let size = d.tree.init_data + InitData::UAT_PAGE_SIZE.offset() as u64;
+    let size = d.tree.init_data + InitData::UAT_PAGE_SIZE.offset_in(ABI) as u64;
     assert_eq!(word(&first.join("0"), size) & 0xffff, 0x4000);
 
     // At the submission: the job's context too, with stamps as they were before.
@@ -151,7 +152,7 @@ fn a_directory_that_cannot_be_written_is_refused_at_once() {
     // A file where the directory would be.
     fs::write(&directory.0, "").unwrap();
     for path in [directory.0.clone(), directory.0.join("below")] {
-        assert!(Capture::new(path, &T8103).is_err());
+        assert!(Capture::new(path, Part::default()).is_err());
     }
 }
 
@@ -340,8 +341,10 @@ fn a_render_is_captured_with_its_context() {
     // Structures are where the interface has them.
     let vertex = directory.0.join("000001/0");
     let field = |offset: usize| word(&vertex, made.vertex.at + offset as u64);
-    assert_eq!(field(RunVertex::BUFFER_SLOT.offset()), 7);
-    assert_eq!(field(RunVertex::SCENE.offset()), made.scene as u32);
-    let screen = RunVertex::TILING_PARAMS.then(TilingParameters::TE_SCREEN);
-    assert_eq!(field(screen.offset()), (18 << 12) | 24);
+    assert_eq!(field(RunVertex::BUFFER_SLOT.offset_in(ABI)), 7);
+    assert_eq!(field(RunVertex::SCENE.offset_in(ABI)), made.scene as u32);
+    let screen = RunVertex::TILING_PARAMS
+        .must()
+        .then(TilingParameters::TE_SCREEN);
+    assert_eq!(field(screen.offset_in(ABI)), (18 << 12) | 24);
 }

@@ -2,6 +2,7 @@
 
 //! Commands and microsequences that cannot be accepted, each with the reason given.
 
+use crate::support::abi::{Must, ABI};
 use agx_abi::compute::TimestampPointers;
 use agx_abi::compute::{EncoderParams, JobMeta, JobParameters1, JobParameters2, RunCompute};
 use agx_abi::event::Notifier;
@@ -42,7 +43,7 @@ impl Made<'_> {
     }
 
     fn timestamp<V: Value>(&self, field: Field<T, V>, value: V) {
-        self.op(S::SIZE as u64, field, value);
+        self.op(S::size_in(ABI) as u64, field, value);
     }
 
     fn finalize<V: Value>(&self, field: Field<F, V>, value: V) {
@@ -73,7 +74,10 @@ fn submit(change: fn(&mut Made<'_>)) -> Result<(), Panic> {
 /// What is changed in a job that would be good, and the reason that must be given for the panic.
 type Case = (&'static str, fn(&mut Made<'_>));
 
-const P: Field<RunCompute, JobParameters1> = RunCompute::JOB_PARAMS1;
+const P: Field<RunCompute, JobParameters1> = match RunCompute::JOB_PARAMS1.present(ABI) {
+    Some(field) => field,
+    None => panic!(),
+};
 const P2: Field<RunCompute, JobParameters2> = RunCompute::JOB_PARAMS2;
 const E: Field<RunCompute, EncoderParams> = RunCompute::ENCODER_PARAMS;
 const M: Field<RunCompute, JobMeta> = RunCompute::META;
@@ -81,9 +85,11 @@ const M: Field<RunCompute, JobMeta> = RunCompute::META;
 const COMMAND: &[Case] = &[
     ("command with tag 0x5", |m| m.set(RunCompute::TAG, 5)),
     ("is mapped as FW_PRIV_RW, the GPU cannot read it", |m| {
-        let copy = m.d.mem.alloc(Protection::FW_PRIV_RW, RunCompute::SIZE);
+        let copy =
+            m.d.mem
+                .alloc(Protection::FW_PRIV_RW, RunCompute::size_in(ABI));
         m.d.mem
-            .write(copy, &m.d.mem.read(m.job.at, RunCompute::SIZE));
+            .write(copy, &m.d.mem.read(m.job.at, RunCompute::size_in(ABI)));
         m.d.mem.write(m.q.ring + 8, &copy.to_le_bytes());
     }),
     ("word 0xc is 0x1", |m| m.set(RunCompute::UNK_4, 1)),
@@ -105,7 +111,7 @@ const COMMAND: &[Case] = &[
         m.d.mem.set(m.q.notifier, Notifier::UNK_10, 0x51)
     }),
     ("tail is 0x0", |m| {
-        m.d.mem.set(m.q.notifier, Notifier::UNK_BUF, 0)
+        m.d.mem.set(m.q.notifier, Notifier::UNK_BUF.must(), 0)
     }),
     ("threshold: null pointer", |m| {
         m.d.mem.set(m.q.notifier, Notifier::THRESHOLD, 0)
@@ -222,7 +228,7 @@ const COMMAND: &[Case] = &[
         );
     }),
     ("byte 0x305 is 0x1, must be zero", |m| {
-        m.set(RunCompute::UNK_FLAG, 1)
+        m.set(RunCompute::UNK_FLAG.must(), 1)
     }),
     ("cached page", |m| {
         // The first job's queue structure, unmapped behind the firmware's back.
@@ -238,13 +244,13 @@ const COMMAND: &[Case] = &[
         // The first job's command once more.
         let first = m.d.mem.u64(m.q.ring);
         m.d.mem
-            .write(first, &m.d.mem.read(m.job.at, RunCompute::SIZE));
+            .write(first, &m.d.mem.read(m.job.at, RunCompute::size_in(ABI)));
         let micro = m.job.microsequence;
         let size = m.d.mem.get(first, RunCompute::MICROSEQUENCE_SIZE) as usize;
         // Its pointers into the command move with it.
         for at in (micro..micro + size as u64 - 7).step_by(1) {
             let value = m.d.mem.u64(at);
-            if (m.job.at..m.job.at + RunCompute::SIZE as u64).contains(&value) {
+            if (m.job.at..m.job.at + RunCompute::size_in(ABI) as u64).contains(&value) {
                 m.d.mem.write(at, &(value - m.job.at + first).to_le_bytes());
             }
         }
@@ -294,9 +300,13 @@ const MICROSEQUENCE: &[Case] = &[
     ("byte 0x4c is 0x1, must be zero", |m| {
         m.start(S::ATTACHMENTS.at(0).then(Attachment::ADDRESS), 1);
     }),
-    ("flag is 0x0", |m| m.start(S::UNK_FLAG, 0)),
-    ("counter is 0x0, expected 0x1", |m| m.start(S::COUNTER, 0)),
-    ("notifier tail is 0x0", |m| m.start(S::NOTIFIER_BUF, 0)),
+    ("flag is 0x0", |m| m.start(S::UNK_FLAG.must(), 0)),
+    ("counter is 0x0, expected 0x1", |m| {
+        m.start(S::COUNTER.must(), 0)
+    }),
+    ("notifier tail is 0x0", |m| {
+        m.start(S::NOTIFIER_BUF.must(), 0)
+    }),
     ("command time is 0x0", |m| m.timestamp(T::COMMAND_TIME, 0)),
     ("timestamp pointers is 0x0", |m| {
         m.timestamp(T::TIMESTAMPS, 0)
@@ -306,7 +316,9 @@ const MICROSEQUENCE: &[Case] = &[
     ("user timestamp pointers is 0x0", |m| {
         m.timestamp(T::USER_TIMESTAMPS, 0)
     }),
-    ("context store time is 0x0", |m| m.timestamp(T::UNK_TS, 0)),
+    ("context store time is 0x0", |m| {
+        m.timestamp(T::UNK_TS.must(), 0)
+    }),
     ("byte 0x38 is 0x1, must be zero", |m| {
         m.timestamp(T::UNK_30, 1)
     }),
@@ -318,7 +330,7 @@ const MICROSEQUENCE: &[Case] = &[
         "expected [StartCompute, WaitForIdle, FinalizeCompute, RetireStamp]",
         |m| {
             m.d.mem.write(
-                m.job.at + RunCompute::USER_TIMESTAMPS.offset() as u64,
+                m.job.at + RunCompute::USER_TIMESTAMPS.offset_in(ABI) as u64,
                 &[0; 16],
             );
         },
@@ -339,7 +351,7 @@ const MICROSEQUENCE: &[Case] = &[
     ("has_attachments 0x1 with 0 attachments", |m| {
         m.finalize(F::HAS_ATTACHMENTS, 1)
     }),
-    ("flag is 0x0", |m| m.finalize(F::UNK_FLAG, 0)),
+    ("flag is 0x0", |m| m.finalize(F::UNK_FLAG.must(), 0)),
 ];
 
 #[test]

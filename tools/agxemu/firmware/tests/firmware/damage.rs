@@ -3,6 +3,7 @@
 //! Random damage: whatever the host writes, the firmware accepts it or panics with a reason. It
 //! never takes the emulator with it, and never loses itself in a loop.
 
+use crate::support::abi::ABI;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 use agx_abi::buffer::{BufferInfo, Scene};
@@ -69,16 +70,19 @@ fn boot(random: &mut Random) -> Result<(), Panic> {
     let mut d = Driver::new(&[]);
     let t = &d.tree;
     let parts = [
-        (t.init_data, InitData::SIZE),
+        (t.init_data, InitData::size_in(ABI)),
         // The interesting parts of the larger structures.
         (t.pointers, 0x230),
         (t.status, FwStatus::SIZE),
         (t.globals, 0x40),
         (
-            t.hw_data_b + HwDataB::IO_MAPPINGS.offset() as u64,
-            HwDataB::io_mapping_count() * <IoMapping as Value>::SIZE,
+            t.hw_data_b + HwDataB::IO_MAPPINGS.offset_in(ABI) as u64,
+            HwDataB::io_mapping_count(ABI) * <IoMapping as Value>::SIZE,
         ),
-        (t.globals + Globals::PENDING_STAMPS.offset() as u64, 0x40),
+        (
+            t.globals + Globals::PENDING_STAMPS.offset_in(ABI) as u64,
+            0x40,
+        ),
     ];
     for _ in 0..=random.below(3) {
         let (va, len) = parts[random.below(parts.len() as u64) as usize];
@@ -101,14 +105,14 @@ fn job(random: &mut Random) -> Result<(), Panic> {
     let size = d.mem.get(job.at, RunCompute::MICROSEQUENCE_SIZE) as usize;
     let (pipe, _) = d.place(RuntimePointers::PIPES.at(8));
     let parts = [
-        (0, q.info, QueueInfo::SIZE),
+        (0, q.info, QueueInfo::size_in(ABI)),
         (0, q.state, 0x60),
         (0, q.ring, 0x20),
         (0, q.list, 0x18),
         (0, q.context, 0x40),
-        (0, q.notifier, Notifier::SIZE),
+        (0, q.notifier, Notifier::size_in(ABI)),
         (0, barrier, 0x24),
-        (0, job.at, RunCompute::SIZE),
+        (0, job.at, RunCompute::size_in(ABI)),
         (0, job.microsequence, size),
         (0, pipe, 0x30),
         (1, STREAM, 40),
@@ -139,18 +143,18 @@ fn render(random: &mut Random) -> Result<(), Panic> {
         d.mem.get(made.fragment.at, RunFragment::MICROSEQUENCE_SIZE),
     ];
     let parts = [
-        (0, r.vertex.info, QueueInfo::SIZE),
+        (0, r.vertex.info, QueueInfo::size_in(ABI)),
         (0, r.fragment.ring, 0x20),
         (0, made.barrier, 0x24),
         (0, made.set_up.unwrap_or_default(), InitBuffer::SIZE),
-        (0, made.vertex.at, RunVertex::USED),
-        (0, made.vertex.at, RunVertex::USED),
-        (0, made.fragment.at, RunFragment::USED),
-        (0, made.fragment.at, RunFragment::USED),
+        (0, made.vertex.at, RunVertex::USED.of(ABI)),
+        (0, made.vertex.at, RunVertex::USED.of(ABI)),
+        (0, made.fragment.at, RunFragment::USED.of(ABI)),
+        (0, made.fragment.at, RunFragment::USED.of(ABI)),
         (0, made.vertex.microsequence, sizes[0] as usize),
         (0, made.fragment.microsequence, sizes[1] as usize),
-        (0, made.scene, Scene::SIZE),
-        (0, r.buffer.info, BufferInfo::SIZE),
+        (0, made.scene, Scene::size_in(ABI)),
+        (0, r.buffer.info, BufferInfo::size_in(ABI)),
         (0, r.buffer.control, 0x40),
         (0, r.buffer.stats, 0x40),
         (1, r.buffer.page_list, 128),

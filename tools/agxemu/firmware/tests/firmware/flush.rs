@@ -2,6 +2,7 @@
 
 //! The protocol by which the host takes cached pages away, and power.
 
+use crate::support::abi::ABI;
 use agx_abi::channel::{ChannelState, FwCtlMessage};
 use agx_abi::globals::Globals;
 use agx_abi::init::RuntimePointers;
@@ -9,7 +10,7 @@ use agx_abi::message;
 use agx_abi::stats;
 use agx_abi::uat::{pte, FlushSlot, Handoff, Protection, KERNEL_FLUSH_SLOT, PAGE_SIZE};
 use agxemu_firmware::behaviour::Behaviour;
-use agxemu_firmware::chip::T8103;
+use agxemu_firmware::chip::{Part, T8103};
 use agxemu_firmware::panic::Panic;
 use agxemu_firmware::script::Script;
 use agxemu_firmware::Firmware;
@@ -28,18 +29,20 @@ fn reprotect(d: &mut Driver, slot: u8, va: u64) {
 }
 
 fn slot_address(slot: usize) -> u64 {
-    HANDOFF + Handoff::FLUSH.at(slot).offset() as u64
+    HANDOFF + Handoff::FLUSH.at(slot).offset_in(ABI) as u64
 }
 
 /// Fills a flush slot.
 fn request(d: &Driver, slot: usize, va: u64, size: u64) {
     let at = slot_address(slot);
     d.machine
-        .set_u64(at + FlushSlot::ADDRESS.offset() as u64, va);
+        .set_u64(at + FlushSlot::ADDRESS.offset_in(ABI) as u64, va);
     d.machine
-        .set_u64(at + FlushSlot::SIZE.offset() as u64, size);
-    d.machine
-        .set_u64(at + FlushSlot::STATE.offset() as u64, FlushSlot::REQUESTED);
+        .set_u64(at + FlushSlot::SIZE.offset_in(ABI) as u64, size);
+    d.machine.set_u64(
+        at + FlushSlot::STATE.offset_in(ABI) as u64,
+        FlushSlot::REQUESTED,
+    );
 }
 
 fn message_for(slot: usize, va: u64, pages: u16) -> FwCtlMessage {
@@ -124,7 +127,7 @@ fn what_is_cached_is_late_until_it_is_flushed() {
 fn what_is_cached_is_in_memory_when_the_firmware_sleeps() {
     let (mut d, before) = with_cache();
     assert_eq!(stamps(&d), before);
-    d.fw = Firmware::new(d.machine.clone(), &T8103, Script::default());
+    d.fw = Firmware::new(d.machine.clone(), Part::new(&T8103), Script::default());
     assert_ne!(stamps(&d), before);
 }
 

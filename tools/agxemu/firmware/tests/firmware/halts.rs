@@ -2,6 +2,7 @@
 
 //! Faults, timeouts, failed channels and crashes: real ones and scripted ones.
 
+use crate::support::abi::ABI;
 use agx_abi::channel::{device_control, PipeKind};
 use agx_abi::channel::{event, RecoverChannel};
 use agx_abi::event::initial_stamp;
@@ -45,7 +46,7 @@ fn check_halted(d: &Driver, halts: u32) {
     let info = d.mem.get(d.tree.pointers, RuntimePointers::FAULT_INFO);
     assert_eq!(d.mem.get(info, FaultInfo::TOTAL_HALTS), halts);
     let stamp = pending_stamp(d);
-    assert_eq!(stamp.slot(), Some(5));
+    assert_eq!(stamp.slot(ABI), Some(5));
     assert_eq!(
         stamp.get(PendingStamp::VALUE),
         initial_stamp(5) + 0x100 * halts
@@ -202,11 +203,14 @@ fn a_wrong_answer_to_a_halt_is_a_panic() {
 }
 
 fn recover(d: &mut Driver, info: u64, kind: PipeKind, value: u32) -> Result<(), Panic> {
-    let mut m = RecoverChannel::zeroed();
-    m.set(RecoverChannel::KIND, device_control::RECOVER_CHANNEL)
-        .set(RecoverChannel::PIPE, kind as u32)
-        .set(RecoverChannel::QUEUE, info)
-        .set(RecoverChannel::EVENT_VALUE, value);
+    let mut m = RecoverChannel::new(ABI);
+    m.set(
+        RecoverChannel::KIND,
+        device_control::RECOVER_CHANNEL.of(ABI) as u32,
+    )
+    .set(RecoverChannel::PIPE, kind as u32)
+    .set(RecoverChannel::QUEUE, info)
+    .set(RecoverChannel::EVENT_VALUE, value);
     d.control(m.as_bytes())
 }
 

@@ -2,6 +2,7 @@
 
 //! Init data: what is accepted, and each reason for which it is not.
 
+use crate::support::abi::{Must, ABI};
 use crate::support::driver::Driver;
 use crate::support::memory::{Memory, KERNEL};
 use agx_abi::channel::{
@@ -34,8 +35,11 @@ fn good_init_data_is_accepted() {
 #[test]
 fn initialize_may_wait_in_the_ring_before_init() {
     let mut d = Driver::new(&[]);
-    let mut m = DeviceControlMessage::zeroed();
-    m.set(DeviceControlMessage::KIND, device_control::INITIALIZE);
+    let mut m = DeviceControlMessage::new(ABI);
+    m.set(
+        DeviceControlMessage::KIND,
+        device_control::INITIALIZE.of(ABI) as u32,
+    );
     let place = d.place(R::DEVICE_CONTROL);
     d.put(place, 0x100, m.as_bytes());
     d.init().unwrap();
@@ -75,7 +79,7 @@ const CASES: &[(Break, &str)] = &[
     (
         |d| {
             d.mem
-                .set(d.tree.init_data, InitData::VER_INFO.at(1), 0x1111)
+                .set(d.tree.init_data, InitData::VER_INFO.must().at(1), 0x1111)
         },
         "ver_info[1] is 0x1111, expected 0x1f28",
     ),
@@ -185,11 +189,11 @@ const CASES: &[(Break, &str)] = &[
         "runtime pointer 0x1b8: null",
     ),
     (
-        |d| pointers(d, R::UNK_1C0, 0),
+        |d| pointers(d, R::UNK_1C0.must(), 0),
         "runtime pointer 0x1c0: null",
     ),
     (
-        |d| pointers(d, R::UNK_1C8, 0),
+        |d| pointers(d, R::UNK_1C8.must(), 0),
         "runtime pointer 0x1c8: null",
     ),
     (
@@ -258,7 +262,7 @@ const CASES: &[(Break, &str)] = &[
     ),
     (
         |d| {
-            let field = HwDataB::io_mapping(0).then(IoMapping::SIZE);
+            let field = HwDataB::io_mapping(ABI, 0).then(IoMapping::SIZE);
             d.mem.set(d.tree.hw_data_b, field, 0x4000);
         },
         "io mapping 0 size is 0x4000, expected 0x1c000",
@@ -309,7 +313,7 @@ const CASES: &[(Break, &str)] = &[
     (
         |d| {
             d.mem.set_u32(
-                d.tree.globals + Globals::PENDING_STAMPS.offset() as u64 + 8,
+                d.tree.globals + Globals::PENDING_STAMPS.offset_in(ABI) as u64 + 8,
                 1,
             )
         },
@@ -383,7 +387,7 @@ const CASES: &[(Break, &str)] = &[
 fn io(d: &mut Driver, index: usize, field: agx_abi::Field<IoMapping, u64>, value: u64) {
     d.mem.set(
         d.tree.hw_data_b,
-        HwDataB::io_mapping(index).then(field),
+        HwDataB::io_mapping(ABI, index).then(field),
         value,
     );
 }

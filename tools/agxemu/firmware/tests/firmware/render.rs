@@ -2,6 +2,7 @@
 
 //! Renders: both halves, in order, with what they say of themselves.
 
+use crate::support::abi::{Must, ABI};
 use agx_abi::buffer::{BufferStats, Scene};
 use agx_abi::channel::{device_control, PipeKind};
 use agx_abi::channel::{event, GrowTvbAck};
@@ -325,12 +326,15 @@ fn asking() -> (Driver, std::sync::Arc<StandIn>, Render, u32) {
 }
 
 fn answer(d: &mut Driver, slot: u32, vm_slot: u32, counter: u32) -> Result<(), Panic> {
-    let mut m = GrowTvbAck::zeroed();
-    m.set(GrowTvbAck::KIND, device_control::GROW_TVB_ACK)
-        .set(GrowTvbAck::UNK_4, 1)
-        .set(GrowTvbAck::BUFFER_SLOT, slot)
-        .set(GrowTvbAck::VM_SLOT, vm_slot)
-        .set(GrowTvbAck::COUNTER, counter);
+    let mut m = GrowTvbAck::new(ABI);
+    m.set(
+        GrowTvbAck::KIND,
+        device_control::GROW_TVB_ACK.of(ABI) as u32,
+    )
+    .set(GrowTvbAck::UNK_4, 1)
+    .set(GrowTvbAck::BUFFER_SLOT, slot)
+    .set(GrowTvbAck::VM_SLOT, vm_slot)
+    .set(GrowTvbAck::COUNTER, counter);
     d.control(m.as_bytes())
 }
 
@@ -381,12 +385,16 @@ fn bits_that_only_the_client_decides_reach_the_gpu() {
     let made = r.make(&mut d, &shot());
     let at = made.fragment.at;
     let control = AuxFbInfo::ISP_CTL_VALUE | AuxFbInfo::ISP_CTL_DBIAS_IS_INT;
-    let whole = RunFragment::JOB_PARAMS1.then(JobParameters1::AUX_FB_INFO);
+    let whole = RunFragment::JOB_PARAMS1
+        .must()
+        .then(JobParameters1::AUX_FB_INFO);
     let part = RunFragment::JOB_PARAMS3.then(JobParameters3::AUX_FB_INFO);
     for info in [whole, part] {
         d.mem.set(at, info.then(AuxFbInfo::ISP_CTL), control);
     }
-    let values = RunFragment::JOB_PARAMS2.then(JobParameters2::ISP_BGOBJVALS);
+    let values = RunFragment::JOB_PARAMS2
+        .must()
+        .then(JobParameters2::ISP_BGOBJVALS);
     d.mem.set(at, values, 0x300 | 0x5a);
     r.push(&d, &made);
     d.pending(1);
@@ -422,7 +430,7 @@ fn faults_of_the_emulated_gpu_have_its_units() {
     let (mut d, mut r) = with_gpu();
     let made = r.make(&mut d, &shot());
     let stream = agx_abi::vertex::JobParameters1::VDM_CTRL_STREAM_BASE;
-    let stream = agx_abi::vertex::RunVertex::JOB_PARAMS1.then(stream);
+    let stream = agx_abi::vertex::RunVertex::JOB_PARAMS1.must().then(stream);
     d.mem.set(made.vertex.at, stream, 0x30_0000_0040);
     r.push(&d, &made);
     d.pending(1);

@@ -6,6 +6,7 @@ mod buffers;
 mod fragment;
 mod vertex;
 
+use crate::support::abi::Must;
 use agx_abi::buffer::Scene;
 use agx_abi::compute::JobMeta;
 use agx_abi::fragment::{AuxFbInfo, RunFragment};
@@ -43,19 +44,19 @@ impl Bench {
     }
 
     fn p1<U: Value>(&mut self, field: Field<V1, U>, value: U) {
-        self.vertex(V::JOB_PARAMS1.then(field), value);
+        self.vertex(V::JOB_PARAMS1.must().then(field), value);
     }
 
     fn tiling<U: Value>(&mut self, field: Field<T, U>, value: U) {
-        self.vertex(V::TILING_PARAMS.then(field), value);
+        self.vertex(V::TILING_PARAMS.must().then(field), value);
     }
 
     fn f1<U: Value>(&mut self, field: Field<F1, U>, value: U) {
-        self.fragment(F::JOB_PARAMS1.then(field), value);
+        self.fragment(F::JOB_PARAMS1.must().then(field), value);
     }
 
     fn f2<U: Value>(&mut self, field: Field<F2, U>, value: U) {
-        self.fragment(F::JOB_PARAMS2.then(field), value);
+        self.fragment(F::JOB_PARAMS2.must().then(field), value);
     }
 
     fn f3<U: Value>(&mut self, field: Field<F3, U>, value: U) {
@@ -131,7 +132,7 @@ fn the_render_that_they_start_from_is_good() {
     submit(|_| ()).unwrap();
     // What is not demanded.
     submit(|b| b.vertex(V::META.then(JobMeta::FLUSH_STAMPS), 1)).unwrap();
-    submit(|b| b.p1(V1::CORE_MASK, [0xffff_ffff; 2])).unwrap();
+    submit(|b| b.p1(V1::CORE_MASK.must(), [0xffff_ffff; 2])).unwrap();
     submit(|b| b.vertex(V::USES_SCRATCH, 1)).unwrap();
 }
 

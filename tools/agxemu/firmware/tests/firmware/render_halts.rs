@@ -2,6 +2,7 @@
 
 //! Renders that go wrong: faults, hangs, failed channels, in either half.
 
+use crate::support::abi::{Must, ABI};
 use std::sync::Arc;
 
 use agx_abi::channel::{channel_error, device_control, event, PipeKind, RecoverChannel};
@@ -44,9 +45,9 @@ fn fault(va: u64, unit: Unit) -> Answer {
 /// Event slots and values of the pending stamps.
 fn pending(d: &Driver) -> Vec<(u32, u32)> {
     let stamps = d.mem.get(d.tree.globals, Globals::PENDING_STAMPS);
-    let listed = stamps.iter().take_while(|stamp| stamp.slot().is_some());
+    let listed = stamps.iter().take_while(|stamp| stamp.slot(ABI).is_some());
     listed
-        .map(|stamp| (stamp.slot().unwrap(), stamp.get(PendingStamp::VALUE)))
+        .map(|stamp| (stamp.slot(ABI).unwrap(), stamp.get(PendingStamp::VALUE)))
         .collect()
 }
 
@@ -62,11 +63,14 @@ fn resume(d: &mut Driver, stamps: usize) -> Result<(), Panic> {
 }
 
 fn recover(d: &mut Driver, q: &Queue, value: u32) -> Result<(), Panic> {
-    let mut m = RecoverChannel::zeroed();
-    m.set(RecoverChannel::KIND, device_control::RECOVER_CHANNEL)
-        .set(RecoverChannel::PIPE, q.kind as u32)
-        .set(RecoverChannel::QUEUE, q.info)
-        .set(RecoverChannel::EVENT_VALUE, value);
+    let mut m = RecoverChannel::new(ABI);
+    m.set(
+        RecoverChannel::KIND,
+        device_control::RECOVER_CHANNEL.of(ABI) as u32,
+    )
+    .set(RecoverChannel::PIPE, q.kind as u32)
+    .set(RecoverChannel::QUEUE, q.info)
+    .set(RecoverChannel::EVENT_VALUE, value);
     d.control(m.as_bytes())
 }
 
@@ -251,7 +255,8 @@ fn zls(
     part: &[Field<JobParameters3, u64>],
     value: u64,
 ) {
-    d.mem.set(at, RunFragment::JOB_PARAMS1.then(whole), value);
+    d.mem
+        .set(at, RunFragment::JOB_PARAMS1.must().then(whole), value);
     for part in part {
         d.mem.set(at, RunFragment::JOB_PARAMS3.then(*part), value);
     }
@@ -262,7 +267,8 @@ const REFUSALS: &[Refusal] = &[
     ("samples of 40 bytes", |d, at| sample_size(d, at, 40)),
     ("isp_bgobjvals is 0x55a", |d, at| {
         let values = JobParameters2::ISP_BGOBJVALS;
-        d.mem.set(at, RunFragment::JOB_PARAMS2.then(values), 0x55a);
+        d.mem
+            .set(at, RunFragment::JOB_PARAMS2.must().then(values), 0x55a);
         let values = JobParameters3::ISP_BGOBJVALS;
         d.mem.set(at, RunFragment::JOB_PARAMS3.then(values), 0x15a);
     }),
@@ -313,7 +319,7 @@ const REFUSALS: &[Refusal] = &[
 ];
 
 fn sample_size(d: &Driver, at: u64, size: u32) {
-    let (p2, p3) = (RunFragment::JOB_PARAMS2, RunFragment::JOB_PARAMS3);
+    let (p2, p3) = (RunFragment::JOB_PARAMS2.must(), RunFragment::JOB_PARAMS3);
     let blocks = (32 * 32 * size).div_ceil(2048);
     d.mem.set(at, p3.then(JobParameters3::SAMPLE_SIZE), size);
     d.mem.set(at, p3.then(JobParameters3::TIB_BLOCKS), blocks);
@@ -345,7 +351,7 @@ fn what_a_client_gets_wrong_is_a_fault() {
 fn a_stencil_value_may_have_more_bits_than_the_stencil() {
     let (mut d, gpu, mut r) = with_queue(&[]);
     let made = r.make(&mut d, &shot());
-    let (p2, p3) = (RunFragment::JOB_PARAMS2, RunFragment::JOB_PARAMS3);
+    let (p2, p3) = (RunFragment::JOB_PARAMS2.must(), RunFragment::JOB_PARAMS3);
     for field in [
         p2.then(JobParameters2::ISP_BGOBJVALS),
         p3.then(JobParameters3::ISP_BGOBJVALS),
@@ -364,7 +370,9 @@ fn a_stencil_value_may_have_more_bits_than_the_stencil() {
 fn a_strange_ppp_control_is_a_fault() {
     let (mut d, gpu, mut r) = with_queue(&[]);
     let made = r.make(&mut d, &shot());
-    let control = RunVertex::TILING_PARAMS.then(TilingParameters::PPP_CTRL);
+    let control = RunVertex::TILING_PARAMS
+        .must()
+        .then(TilingParameters::PPP_CTRL);
     d.mem.set(made.vertex.at, control, 0x203);
     r.push(&d, &made);
     d.pending(1);

@@ -2,6 +2,7 @@
 
 //! Device control, and submissions that cannot be accepted, each with the reason given.
 
+use crate::support::abi::ABI;
 use agx_abi::channel::{device_control, ChannelState, DestroyContext, DeviceControlMessage};
 use agx_abi::channel::{PipeKind, PipeMessage};
 use agx_abi::event::NotifierList;
@@ -20,10 +21,13 @@ fn driver() -> Driver {
 }
 
 fn destroy(d: &mut Driver, context: u64) -> Result<(), Panic> {
-    let mut m = DestroyContext::zeroed();
-    m.set(DestroyContext::KIND, device_control::DESTROY_CONTEXT)
-        .set(DestroyContext::QUEUE_TABLE_INDEX, 0xff)
-        .set(DestroyContext::PID_TABLE_INDEX, 0xff);
+    let mut m = DestroyContext::new(ABI);
+    m.set(
+        DestroyContext::KIND,
+        device_control::DESTROY_CONTEXT.of(ABI) as u32,
+    )
+    .set(DestroyContext::QUEUE_TABLE_INDEX, 0xff)
+    .set(DestroyContext::PID_TABLE_INDEX, 0xff);
     if context != 0 {
         m.set(
             DestroyContext::UNK_23,
@@ -97,9 +101,9 @@ fn first(d: &mut Driver, change: fn(&mut Driver, &mut Queue)) -> Result<(), Pani
 
 /// A control message of one type with one more word.
 fn control(d: &mut Driver, kind: u32, word: u32) -> Result<(), Panic> {
-    let mut m = DeviceControlMessage::zeroed();
+    let mut m = DeviceControlMessage::new(ABI);
     m.set(DeviceControlMessage::KIND, kind);
-    let mut bytes = *m.as_bytes();
+    let mut bytes = m.as_bytes().to_vec();
     bytes[4..8].copy_from_slice(&word.to_le_bytes());
     d.control(&bytes)
 }
@@ -284,20 +288,20 @@ const CASES: &[Case] = &[
         first(d, |d, q| d.mem.set(q.state, RingState::GPU_READ_PTR, 3))
     }),
     ("second Initialize", |d| {
-        control(d, device_control::INITIALIZE, 0)
+        control(d, device_control::INITIALIZE.of(ABI) as u32, 0)
     }),
     ("unknown type 0x77", |d| control(d, 0x77, 0)),
     ("which did not ask to grow", |d| {
-        control(d, device_control::GROW_TVB_ACK, 1)
+        control(d, device_control::GROW_TVB_ACK.of(ABI) as u32, 1)
     }),
     ("word 4 is 0x0, expected 0x1", |d| {
-        control(d, device_control::GROW_TVB_ACK, 0)
+        control(d, device_control::GROW_TVB_ACK.of(ABI) as u32, 0)
     }),
     ("RecoverChannel for 0x0, which has not failed", |d| {
-        control(d, device_control::RECOVER_CHANNEL, 2)
+        control(d, device_control::RECOVER_CHANNEL.of(ABI) as u32, 2)
     }),
     ("queue table index without a context is 0x0", |d| {
-        control(d, device_control::DESTROY_CONTEXT, 0)
+        control(d, device_control::DESTROY_CONTEXT.of(ABI) as u32, 0)
     }),
     ("has commands pending", |d| {
         let mut q = Queue::new(d, 1, 2, 1, 0);
@@ -309,11 +313,14 @@ const CASES: &[Case] = &[
     ("queue table index is 0x7, expected 0x0", |d| {
         let mut q = Queue::new(d, 1, 2, 1, 0);
         q.run(d, STREAM)?;
-        let mut m = DestroyContext::zeroed();
-        m.set(DestroyContext::KIND, device_control::DESTROY_CONTEXT)
-            .set(DestroyContext::UNK_23, 2)
-            .set(DestroyContext::QUEUE_TABLE_INDEX, 7)
-            .set(DestroyContext::CONTEXT, q.context);
+        let mut m = DestroyContext::new(ABI);
+        m.set(
+            DestroyContext::KIND,
+            device_control::DESTROY_CONTEXT.of(ABI) as u32,
+        )
+        .set(DestroyContext::UNK_23, 2)
+        .set(DestroyContext::QUEUE_TABLE_INDEX, 7)
+        .set(DestroyContext::CONTEXT, q.context);
         d.control(m.as_bytes())
     }),
     (
@@ -347,7 +354,7 @@ fn anything_wrong_is_a_panic_with_its_reason() {
 fn the_first_message_is_initialize() {
     let mut d = Driver::new(&[]);
     d.init().unwrap();
-    let panic = control(&mut d, device_control::IDLE_POWER_OFF, 0)
+    let panic = control(&mut d, device_control::IDLE_POWER_OFF.of(ABI) as u32, 0)
         .unwrap_err()
         .0;
     assert!(
@@ -360,7 +367,7 @@ fn the_first_message_is_initialize() {
     assert_eq!(panic, "doorbell of pipe compute 2 before Initialize");
     let mut d = Driver::new(&[]);
     d.init().unwrap();
-    let panic = control(&mut d, device_control::INITIALIZE, 1)
+    let panic = control(&mut d, device_control::INITIALIZE.of(ABI) as u32, 1)
         .unwrap_err()
         .0;
     assert!(panic.contains("byte 0x4 is 0x1, must be zero"), "{panic}");
@@ -370,8 +377,8 @@ fn the_first_message_is_initialize() {
 fn messages_without_effect_are_consumed() {
     let mut d = driver();
     for kind in [
-        device_control::IDLE_POWER_OFF,
-        device_control::WRITE32,
+        device_control::IDLE_POWER_OFF.of(ABI) as u32,
+        device_control::WRITE32.of(ABI) as u32,
         0x23,
     ] {
         control(&mut d, kind, 0).unwrap();

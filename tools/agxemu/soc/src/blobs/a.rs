@@ -10,14 +10,14 @@ use super::*;
 /// hw-cal-a.
 pub fn hw_cal_a(part: &Part) -> Vec<u8> {
     let tuning = Tuning::of(part.chip);
-    let mut a = Blob::<A>::new();
+    let mut a = Blob::<A>::new(part.firmware.abi);
     state(&mut a, tuning);
     power_filter(&mut a, tuning);
     peak_power(&mut a, tuning);
-    performance(&mut a);
+    performance(&mut a, tuning);
     die(&mut a, tuning);
     average_power(&mut a, tuning);
-    shader_engine(&mut a);
+    shader_engine(&mut a, tuning);
     a.shared(A::HWS1, A::HWS2, A::HWS3);
     a.set(A::UNK_3CE8, 1);
     let [core, sram] = tuning.leakage;
@@ -39,9 +39,9 @@ fn leakage(part: &Part, whole: [f32; 8], apart: f32) -> [f32; 8] {
 
 fn state(a: &mut Blob<A>, tuning: &Tuning) {
     let mut sram = [0.0; 16];
-    sram[..STATES].fill(SRAM_K);
+    sram[..tuning.states()].fill(SRAM_K);
     a.set(A::CLOCKS_PER_PERIOD, CLOCKS)
-        .set(A::CLOCKS_PER_PERIOD_2, CLOCKS)
+        .put(A::CLOCKS_PER_PERIOD_2, CLOCKS)
         .set(A::PWR_STATUS, 4)
         .set(A::UNK_10, 1.0)
         .all(1, [A::ACTUAL_PSTATE, A::TGT_PSTATE, A::UNK_40])
@@ -57,7 +57,7 @@ fn state(a: &mut Blob<A>, tuning: &Tuning) {
             ],
         )
         .all(
-            MAX,
+            tuning.max_state(),
             [
                 A::MAX_PSTATE_SCALED,
                 A::MAX_PSTATE_SCALED_2,
@@ -74,7 +74,7 @@ fn state(a: &mut Blob<A>, tuning: &Tuning) {
                 A::MAX_PSTATE_SCALED_14,
             ],
         )
-        .set(A::MAX_PSTATE_SCALED_6, MAX as f32)
+        .set(A::MAX_PSTATE_SCALED_6, tuning.max_state() as f32)
         .all(
             tuning.max_power,
             [
@@ -96,7 +96,7 @@ fn state(a: &mut Blob<A>, tuning: &Tuning) {
             ],
         )
         .set(A::PWR_MIN_DUTY_CYCLE_2, MIN_DUTY as f32)
-        .set(A::MAX_FREQ_MHZ, tuning.frequencies[STATES - 1])
+        .set(A::MAX_FREQ_MHZ, tuning.frequencies[tuning.states() - 1])
         .set(A::SRAM_K, sram)
         .all(FIXED_ONE, [A::UNK_6FC, A::UNK_7FC, A::UNK_8A8, A::UNK_D20])
         .set(A::UNK_64C, 625)
@@ -113,9 +113,9 @@ fn power_filter(a: &mut Blob<A>, tuning: &Tuning) {
         .set(A::PWR_PROPORTIONAL_GAIN, 5.283_185_5)
         .set(
             A::PWR_PSTATE_RELATED_K,
-            -(MAX as f32) / tuning.max_power as f32,
+            -(tuning.max_state() as f32) / tuning.max_power as f32,
         )
-        .set(A::PWR_PSTATE_MAX_DC_OFFSET, MIN_DUTY as i32 - MAX as i32);
+        .set(A::PWR_PSTATE_MAX_DC_OFFSET, MIN_DUTY as i32 - tuning.max_state() as i32);
 }
 
 fn peak_power(a: &mut Blob<A>, tuning: &Tuning) {
@@ -126,10 +126,10 @@ fn peak_power(a: &mut Blob<A>, tuning: &Tuning) {
         .set(A::PPM_KI_DT, each_period(tuning.peak[0]))
         .set(A::PPM_KP, tuning.peak[1])
         .set(A::PPM_FILTER_TC_MS, PPM_TC_MS)
-        .set(A::PPM_FILTER_TC_CLKS, PPM_TC * CLOCKS);
+        .put(A::PPM_FILTER_TC_CLKS, PPM_TC * CLOCKS);
 }
 
-fn performance(a: &mut Blob<A>) {
+fn performance(a: &mut Blob<A>, tuning: &Tuning) {
     let (new, old) = filter(5);
     let (new_2, old_2) = filter(50);
     a.all(85, [A::PERF_TGT_UTILIZATION, A::PERF_TGT_UTILIZATION_2])
@@ -151,7 +151,7 @@ fn performance(a: &mut Blob<A>) {
         .set(A::UNK_79C, 95.0)
         .set(
             A::BOOST_STATE_UNK_K,
-            (STATES as u32 - 1 - BASE_STATE) as f32 / 0.95,
+            (tuning.states() as u32 - 1 - BASE_STATE) as f32 / 0.95,
         );
 }
 
@@ -187,7 +187,7 @@ fn average_power(a: &mut Blob<A>, tuning: &Tuning) {
             A::AVG_POWER_TARGET_FILTER_TC_XPERIOD,
             tuning.average_target * PERIOD,
         )
-        .set(
+        .put(
             A::AVG_POWER_TARGET_FILTER_TC_CLKS,
             tuning.average_target * CLOCKS,
         )
@@ -198,7 +198,7 @@ fn average_power(a: &mut Blob<A>, tuning: &Tuning) {
         .set(A::AVG_POWER_KP, tuning.average[1])
         .set(A::AVG_POWER_MIN_DUTY_CYCLE, MIN_DUTY)
         .set(A::AVG_POWER_FILTER_TC_MS, AVG_TC_MS)
-        .set(A::AVG_POWER_FILTER_TC_CLKS, AVG_TC * CLOCKS)
+        .put(A::AVG_POWER_FILTER_TC_CLKS, AVG_TC * CLOCKS)
         .set(zone.then(PowerZone::TARGET), ZONE_TARGET)
         .set(
             zone.then(PowerZone::TARGET_OFFSET),
@@ -206,15 +206,17 @@ fn average_power(a: &mut Blob<A>, tuning: &Tuning) {
         )
         .set(zone.then(PowerZone::TC_X4), 4 * ZONE_TC)
         .set(zone.then(PowerZone::TC_XPERIOD), ZONE_TC * PERIOD)
-        .set(zone.then(PowerZone::UNK_10), 1_320_000_000)
+        .put(zone.then(PowerZone::UNK_10), 1_320_000_000)
         .set(zone.then(PowerZone::A_NEG), zone_old)
         .set(zone.then(PowerZone::A), zone_new);
 }
 
-fn shader_engine(a: &mut Blob<A>) {
+fn shader_engine(a: &mut Blob<A>, tuning: &Tuning) {
     type S = ShaderEngine;
     let dt = PERIOD as f32 / 1000.0;
-    let e = A::UNK_E10_0;
+    let Some(e) = A::UNK_E10_0.present(a.abi) else {
+        return;
+    };
     let (tc, tc_1) = (9, 3);
     let ((new, old), (new_1, old_1)) = (filter(tc), filter(tc_1));
     a.set(e.then(S::UNK_38), 4)
@@ -237,8 +239,8 @@ fn shader_engine(a: &mut Blob<A>) {
             [e.then(S::UNK_7C), e.then(S::UNK_C4), e.then(S::UNK_114)],
         )
         .set(e.then(S::UNK_8C), 100)
-        .set(e.then(S::MAX_PSTATE_SCALED_1), MAX)
-        .set(e.then(S::MAX_PSTATE_SCALED_2), MAX)
+        .set(e.then(S::MAX_PSTATE_SCALED_1), tuning.max_state())
+        .set(e.then(S::MAX_PSTATE_SCALED_2), tuning.max_state())
         .set(e.then(S::UNK_9C), 8000.0)
         .set(e.then(S::UNK_A0), 1400)
         .set(e.then(S::TC_MS), tc * PERIOD)

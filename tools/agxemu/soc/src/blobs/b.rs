@@ -12,7 +12,7 @@ use super::*;
 /// hw-cal-b, with the region `ttbs` at the address given.
 pub fn hw_cal_b(part: &Part, ttbs: u64) -> Vec<u8> {
     let chip = part.chip;
-    let mut b = Blob::<B>::new();
+    let mut b = Blob::<B>::new(part.firmware.abi);
     b.set(B::UNK_8, 0x14_0000_0000)
         .set(B::UNK_18, 0xffc0_0000)
         .set(B::UNK_30, DUMMY_PAGE)
@@ -29,7 +29,7 @@ pub fn hw_cal_b(part: &Part, ttbs: u64) -> Vec<u8> {
         .set(B::NUM_CORES, chip.cores())
         .set(B::UNK_AE4, [0, 3, 7, 7])
         .set(B::UNK_B38, [u64::MAX; 6])
-        .set(B::UNK_C3C, 0x1a)
+        .put(B::UNK_C3C, 0x1a)
         .all(
             1,
             [
@@ -52,26 +52,25 @@ pub fn hw_cal_b(part: &Part, ttbs: u64) -> Vec<u8> {
                 B::UNK_B24,
                 B::UNK_B28,
                 B::UNK_B2C,
-                B::UNK_B38_0,
-                B::UNK_B38_4,
             ],
-        );
-    for i in 0..16 {
-        b.set(B::UNK_ARR_0.at(i), i as u32);
-    }
+        )
+        .put(B::UNK_B38_0, 1)
+        .put(B::UNK_B38_4, 1);
+    let numbers = std::array::from_fn(|i| if i < 16 { i as u32 } else { 0 });
+    b.put(B::UNK_ARR_0, numbers);
     states(&mut b, Tuning::of(chip));
     b.bytes
 }
 
 fn states(b: &mut Blob<B>, tuning: &Tuning) {
-    b.set(B::MAX_PSTATE, STATES as u32 - 1);
+    b.set(B::MAX_PSTATE, tuning.states() as u32 - 1);
     let (base, max) = (
         tuning.frequencies[BASE_STATE as usize],
-        tuning.frequencies[STATES - 1],
+        tuning.frequencies[tuning.states() - 1],
     );
-    for (i, (mhz, mv)) in tuning
+    for (i, (&mhz, &mv)) in tuning
         .frequencies
-        .into_iter()
+        .iter()
         .zip(tuning.voltages)
         .enumerate()
     {

@@ -8,29 +8,33 @@ use agxemu_firmware::chip::Part;
 
 use super::*;
 
-/// Where a block without a name is: what the firmware does about its own power [?].
-const SUB: usize = 0x64;
+/// How far a block without a name is behind a word: what the firmware does about its own power \[?\].
+const SUB: usize = 0x20;
 
 /// globals.
 pub fn globals(part: &Part) -> Vec<u8> {
-    let mut g = Blob::<G>::new();
-    g.set(G::UNK_24_0, 3000)
+    let abi = part.firmware.abi;
+    let mut g = Blob::<G>::new(abi);
+    let sub = G::UNK_34.offset_in(abi) + SUB;
+    // Its last word is further back in the firmware that has this one.
+    let last = G::UNK_24_0.present(abi).map_or(0x12, |_| 0x1e);
+    g.put(G::UNK_24_0, 3000)
         .set(G::UNK_34, 120)
-        .put(SUB, &0xffff_u16.to_le_bytes())
-        .put(SUB + 2, &40_u16.to_le_bytes())
-        .put(SUB + 4, &0xffff_u16.to_le_bytes())
-        .put(SUB + 0xa, &1_u32.to_le_bytes())
-        .put(SUB + 0x1e, &1_u32.to_le_bytes())
+        .raw(sub, &0xffff_u16.to_le_bytes())
+        .raw(sub + 2, &40_u16.to_le_bytes())
+        .raw(sub + 4, &0xffff_u16.to_le_bytes())
+        .raw(sub + 0xa, &1_u32.to_le_bytes())
+        .raw(sub + last, &1_u32.to_le_bytes())
         .set(G::FAULT_CONTROL, G::FAULT_CONTROL_SOFT)
         .set(G::PROGRESS_CHECK_INTERVAL_3D, 40)
         .set(G::PROGRESS_CHECK_INTERVAL_TA, 10)
         .set(G::PROGRESS_CHECK_INTERVAL_CL, 250)
-        .set(G::UNK_1102C_8, 100)
+        .put(G::UNK_1102C_8, 100)
         .set(G::IDLE_OFF_DELAY_MS, 2)
         .set(G::FENDER_IDLE_OFF_DELAY_MS, 40)
         .set(G::FW_EARLY_WAKE_TIMEOUT_MS, 5)
         .set(G::CL_CONTEXT_SWITCH_TIMEOUT_MS, 40)
-        .set(G::CL_KILL_TIMEOUT_MS, 50)
+        .put(G::CL_KILL_TIMEOUT_MS, 50)
         .all(
             1,
             [
@@ -39,17 +43,21 @@ pub fn globals(part: &Part) -> Vec<u8> {
                 G::UNK_8900,
                 G::POWER_ZONE_COUNT,
                 G::UNK_89E0,
-                G::UNK_89F4_8,
                 G::UNK_900C,
-                G::UNK_9010_0,
                 G::UNK_903C,
                 G::DO_INIT,
-                G::UNK_1102C_0,
-                G::UNK_1102C_4,
-                G::UNK_1102C_C,
             ],
         )
         .shared(G::HWS1, G::HWS2, G::HWS3);
+    for field in [
+        G::UNK_89F4_8,
+        G::UNK_9010_0,
+        G::UNK_1102C_0,
+        G::UNK_1102C_4,
+        G::UNK_1102C_C,
+    ] {
+        g.put(field, 1);
+    }
     power(&mut g, Tuning::of(part.chip));
     g.bytes
 }
@@ -58,7 +66,7 @@ fn power(g: &mut Blob<G>, tuning: &Tuning) {
     let zone = G::POWER_ZONES.at(0);
     g.all(tuning.max_power, [G::MAX_POWER, G::MAX_POWER_2])
         .all(
-            MAX,
+            tuning.max_state(),
             [
                 G::MAX_PSTATE_SCALED,
                 G::MAX_PSTATE_SCALED_2,

@@ -13,17 +13,15 @@ mod tuning;
 pub use a::hw_cal_a;
 pub use b::hw_cal_b;
 pub use globals::globals;
-use tuning::{Tuning, STATES};
+use tuning::Tuning;
 
 use agx_abi::hwdata::{HwDataShared1, HwDataShared2, HwDataShared3};
-use agx_abi::{Field, Value};
+use agx_abi::{Abi, Field, Opt, Value};
 
 /// The state that it starts from, of a Mac mini.
 const BASE_STATE: u32 = 3;
 /// 100 times the base state.
 const BASE: u32 = 100 * BASE_STATE;
-/// 100 times the highest state.
-const MAX: u32 = 100 * (STATES as u32 - 1);
 
 /// Timer clocks in a millisecond.
 const CLOCK_KHZ: u32 = 24_000;
@@ -71,20 +69,30 @@ fn filter(tc: u32) -> (f32, f32) {
 
 /// A structure in the making.
 struct Blob<S> {
+    abi: Abi,
     bytes: Vec<u8>,
     structure: std::marker::PhantomData<S>,
 }
 
 impl<S: Value> Blob<S> {
-    fn new() -> Self {
+    fn new(abi: Abi) -> Self {
         Self {
-            bytes: vec![0; S::SIZE],
+            abi,
+            bytes: vec![0; S::size_in(abi)],
             structure: std::marker::PhantomData,
         }
     }
 
     fn set<T: Value>(&mut self, field: Field<S, T>, value: T) -> &mut Self {
-        field.write(&mut self.bytes, value);
+        field.write_in(self.abi, &mut self.bytes, value);
+        self
+    }
+
+    /// Sets `field`, if the version has it.
+    fn put<T: Value>(&mut self, field: Field<S, Opt<T>>, value: T) -> &mut Self {
+        if let Some(field) = field.present(self.abi) {
+            self.set(field, value);
+        }
         self
     }
 
@@ -101,7 +109,7 @@ impl<S: Value> Blob<S> {
     }
 
     /// Writes to a place that has no name.
-    fn put(&mut self, offset: usize, bytes: &[u8]) -> &mut Self {
+    fn raw(&mut self, offset: usize, bytes: &[u8]) -> &mut Self {
         self.bytes[offset..offset + bytes.len()].copy_from_slice(bytes);
         self
     }
@@ -133,44 +141,46 @@ mod tests {
     use super::*;
     use agx_abi::globals::Globals;
     use agx_abi::hwdata::{HwDataA, HwDataB, PowerZone, ShaderEngine};
-    use agx_abi::{Abi, Layout};
+    use agx_abi::Layout;
+
+    const ABI: Abi = Abi::G13V13_5;
     use agxemu_firmware::chip::{Part, T6002};
 
     #[test]
     fn powers_are_those_of_the_table() {
         let b = hw_cal_b(&Part::default(), 0x8_0000_0000);
-        let relative = HwDataB::REL_MAX_POWERS.read(&b);
-        assert_eq!(relative[..STATES], [0, 19, 26, 38, 60, 87, 100]);
+        let relative = HwDataB::REL_MAX_POWERS.read_in(ABI, &b);
+        assert_eq!(relative[..7], [0, 19, 26, 38, 60, 87, 100]);
         assert_eq!(
-            HwDataB::REL_BOOST_FREQS.read(&b)[..STATES],
+            HwDataB::REL_BOOST_FREQS.read_in(ABI, &b)[..7],
             [0, 0, 0, 0, 36, 73, 100]
         );
-        assert_eq!(HwDataB::VOLTAGES_SRAM.read(&b)[6], [931; 8]);
-        assert_eq!(HwDataB::VOLTAGES_SRAM.read(&b)[1], [850; 8]);
+        assert_eq!(HwDataB::VOLTAGES_SRAM.read_in(ABI, &b)[6], [931; 8]);
+        assert_eq!(HwDataB::VOLTAGES_SRAM.read_in(ABI, &b)[1], [850; 8]);
     }
 
     #[test]
     fn each_chip_has_its_own() {
         let part = Part::new(&T6002).with_cores("ffffffffffffff00").unwrap();
         let b = hw_cal_b(&part, 0x8_0000_0000);
-        assert_eq!(HwDataB::CHIP_ID.read(&b), 0x6002);
-        assert_eq!(HwDataB::GPU_CORE_ID.read(&b), 13);
-        assert_eq!(HwDataB::NUM_CORES.read(&b), 64);
+        assert_eq!(HwDataB::CHIP_ID.read_in(ABI, &b), 0x6002);
+        assert_eq!(HwDataB::GPU_CORE_ID.read_in(ABI, &b), 13);
+        assert_eq!(HwDataB::NUM_CORES.read_in(ABI, &b), 64);
         let a = hw_cal_a(&part);
         // The first cluster has what is not of a core, and the others all.
-        let leakage = HwDataA::CORE_LEAK_COEF.read(&a);
+        let leakage = HwDataA::CORE_LEAK_COEF.read_in(ABI, &a);
         assert_eq!(leakage[0], 1244.0 * 0.12);
         assert!((leakage[7] - 1042.0).abs() < 0.01);
-        assert_eq!(HwDataA::MAX_POWER_2.read(&a), 166_743);
+        assert_eq!(HwDataA::MAX_POWER_2.read_in(ABI, &a), 166_743);
         let g = globals(&part);
-        assert_eq!(Globals::MAX_POWER.read(&g), 166_743);
+        assert_eq!(Globals::MAX_POWER.read_in(ABI, &g), 166_743);
     }
 
     /// Returns the fields of structure `S` of which all bytes are zero.
     fn empty<S: Layout>(bytes: &[u8]) -> Vec<&'static str> {
         S::FIELDS
             .iter()
-            .filter_map(|field| Some((field.name, field.range(Abi::IN_USE)?)))
+            .filter_map(|field| Some((field.name, field.range(ABI)?)))
             .filter(|(_, range)| bytes[range.clone()].iter().all(|b| *b == 0))
             .map(|(name, _)| name)
             .collect()
@@ -235,17 +245,29 @@ mod tests {
     #[test]
     fn samples_of_each_kind() {
         let a = hw_cal_a(&Part::default());
-        assert_eq!(HwDataA::PWR_PSTATE_MAX_DC_OFFSET.read(&a), -560);
-        assert_eq!(HwDataA::PPM_FILTER_TC_PERIODS_X4.read(&a), 48);
-        assert_eq!(HwDataA::PPM_FILTER_TC_CLKS.read(&a), 12 * 192_000);
-        assert_eq!(HwDataA::PWR_PSTATE_RELATED_K.read(&a), -600.0 / 19_551.0);
+        assert_eq!(HwDataA::PWR_PSTATE_MAX_DC_OFFSET.read_in(ABI, &a), -560);
+        assert_eq!(HwDataA::PPM_FILTER_TC_PERIODS_X4.read_in(ABI, &a), 48);
+        assert_eq!(
+            HwDataA::PPM_FILTER_TC_CLKS
+                .present(ABI)
+                .unwrap()
+                .read_in(ABI, &a),
+            12 * 192_000
+        );
+        assert_eq!(
+            HwDataA::PWR_PSTATE_RELATED_K.read_in(ABI, &a),
+            -600.0 / 19_551.0
+        );
         let zone = HwDataA::POWER_ZONES.at(0);
-        assert_eq!(zone.then(PowerZone::TC_XPERIOD).read(&a), 55_000);
-        let engine = HwDataA::UNK_E10_0;
-        assert_eq!(engine.then(ShaderEngine::TC_1_CLKS).read(&a), 576_000);
+        assert_eq!(zone.then(PowerZone::TC_XPERIOD).read_in(ABI, &a), 55_000);
+        let engine = HwDataA::UNK_E10_0.present(ABI).unwrap();
+        assert_eq!(
+            engine.then(ShaderEngine::TC_1_CLKS).read_in(ABI, &a),
+            576_000
+        );
         let g = globals(&Part::default());
-        assert_eq!(Globals::POWER_ZONE_COUNT.read(&g), 1);
-        assert_eq!(Globals::AVG_POWER_KI_DT.read(&g), 0.06);
+        assert_eq!(Globals::POWER_ZONE_COUNT.read_in(ABI, &g), 1);
+        assert_eq!(Globals::AVG_POWER_KI_DT.read_in(ABI, &g), 0.06);
         assert_eq!(g[0x66], 40);
     }
 }

@@ -10,11 +10,11 @@ use agxemu_firmware::chip::Chip;
 /// What a chip is tuned to.
 pub struct Tuning {
     /// Frequencies, MHz; the first state is "off".
-    pub frequencies: [u32; STATES],
+    pub frequencies: &'static [u32],
     /// Their voltages, mV.
-    pub voltages: [u32; STATES],
+    pub voltages: &'static [u32],
     /// Their powers as parts of the highest, in hundredths.
-    pub powers: [u32; STATES],
+    pub powers: &'static [u32],
     /// The highest power, mW.
     pub max_power: u32,
     /// Leakage of a cluster with all its cores: of the cores, and of their SRAM.
@@ -28,13 +28,10 @@ pub struct Tuning {
     pub peak: [f32; 2],
 }
 
-/// States of every chip here.
-pub const STATES: usize = 7;
-
 const M1: Tuning = Tuning {
-    frequencies: [0, 396, 528, 720, 924, 1128, 1278],
-    voltages: [400, 603, 640, 690, 784, 862, 931],
-    powers: [0, 19, 26, 38, 60, 87, 100],
+    frequencies: &[0, 396, 528, 720, 924, 1128, 1278],
+    voltages: &[400, 603, 640, 690, 784, 862, 931],
+    powers: &[0, 19, 26, 38, 60, 87, 100],
     max_power: 19_551,
     leakage: [
         [1000.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
@@ -46,10 +43,22 @@ const M1: Tuning = Tuning {
     peak: [91.5, 6.9],
 };
 
+const M2: Tuning = Tuning {
+    frequencies: &[0, 444, 612, 808, 968, 1110, 1236, 1338, 1398],
+    voltages: &[400, 603, 675, 710, 775, 820, 875, 915, 950],
+    powers: &[0, 18, 27, 37, 52, 66, 82, 96, 100],
+    max_power: 22_800,
+    leakage: [
+        [1920.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+        [74.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+    ],
+    ..M1
+};
+
 const M1_MAX: Tuning = Tuning {
-    frequencies: [0, 388, 486, 648, 777, 972, 1296],
-    voltages: [400, 634, 650, 668, 715, 778, 903],
-    powers: [0, 15, 20, 27, 36, 52, 100],
+    frequencies: &[0, 388, 486, 648, 777, 972, 1296],
+    voltages: &[400, 634, 650, 668, 715, 778, 903],
+    powers: &[0, 15, 20, 27, 36, 52, 100],
     max_power: 81_415,
     leakage: [
         [1314.0, 1330.0, 1314.0, 1288.0, 0.0, 0.0, 0.0, 0.0],
@@ -73,7 +82,7 @@ const M1_PRO: Tuning = Tuning {
 };
 
 const M1_ULTRA: Tuning = Tuning {
-    powers: [0, 15, 19, 25, 34, 50, 100],
+    powers: &[0, 15, 19, 25, 34, 50, 100],
     max_power: 166_743,
     leakage: [
         [
@@ -92,10 +101,21 @@ impl Tuning {
     /// Returns that of `chip`.
     pub fn of(chip: &Chip) -> &'static Self {
         match chip.id {
+            0x8112 => &M2,
             0x6000 => &M1_PRO,
             0x6001 => &M1_MAX,
             0x6002 => &M1_ULTRA,
             _ => &M1,
         }
+    }
+
+    /// Returns the number of its states.
+    pub fn states(&self) -> usize {
+        self.frequencies.len()
+    }
+
+    /// Returns 100 times the highest state.
+    pub fn max_state(&self) -> u32 {
+        100 * (self.states() as u32 - 1)
     }
 }

@@ -2,6 +2,7 @@
 
 //! Fragment commands and their microsequences.
 
+use crate::support::abi::Must;
 use agx_abi::fragment::{self, AuxFbInfo, BackgroundProgram, EotProgram};
 use agx_abi::microsequence::{FinalizeFragment, StartFragment};
 
@@ -56,7 +57,7 @@ fn a_bad_fragment_command_is_a_panic_with_its_reason() {
             b.f1(F1::AUX_FB_INFO.then(AuxFbInfo::ISP_CTL), 0xc001)
         }),
         ("frame word 0x10 is 0x0", |b| {
-            b.f1(F1::AUX_FB_INFO.then(AuxFbInfo::UNK_10), 0)
+            b.f1(F1::AUX_FB_INFO.then(AuxFbInfo::UNK_10.must()), 0)
         }),
         ("heap metadata is", |b| b.f1(F1::TVB_HEAPMETA, 1 << 63)),
         ("layer metadata is 0x0", |b| b.f1(F1::TVB_LAYERMETA, 0)),
@@ -175,14 +176,16 @@ fn a_bad_fragment_microsequence_is_a_panic_with_its_reason() {
         ("unk_job_buf is 0x0", |b| {
             b.start_fragment(S::UNK_JOB_BUF, 0)
         }),
-        ("word 0x7c is 0x1", |b| b.start_fragment(S::UNK_7C_0, 1)),
+        ("word 0x7c is 0x1", |b| {
+            b.start_fragment(S::UNK_7C_0.must(), 1)
+        }),
         ("must be zero", |b| b.start_fragment(S::UNK_84, 1)),
         ("17 attachments", |b| {
             b.start_fragment(S::ATTACHMENT_COUNT, 17)
         }),
-        ("counter is 0x5", |b| b.start_fragment(S::COUNTER, 5)),
+        ("counter is 0x5", |b| b.start_fragment(S::COUNTER.must(), 5)),
         ("notifier tail is 0x0", |b| {
-            b.start_fragment(S::NOTIFIER_BUF, 0)
+            b.start_fragment(S::NOTIFIER_BUF.must(), 0)
         }),
         ("firmware stamp is 0x0", |b| {
             b.finish_fragment(E::FW_STAMP, 0)

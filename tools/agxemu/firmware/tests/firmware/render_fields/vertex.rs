@@ -2,6 +2,7 @@
 
 //! Vertex commands, their scenes and their microsequences.
 
+use crate::support::abi::Must;
 use agx_abi::buffer::Scene;
 use agx_abi::compute::{EncoderParams, JobMeta};
 use agx_abi::microsequence::{FinalizeVertex, StartFragment, StartVertex};
@@ -25,7 +26,7 @@ const VERTEX: &[Case] = &[
     ("microsequence: null", |b| b.vertex(V::MICROSEQUENCE, 0)),
     ("must be zero", |b| b.vertex(V::UNK_POINTEE, 1)),
     ("must be zero", |b| b.vertex(V::UNK_BUF_10, 1)),
-    ("must be zero", |b| b.vertex(V::UNK_TS, 1)),
+    ("must be zero", |b| b.vertex(V::UNK_TS.must(), 1)),
     ("must be zero", |b| b.vertex(V::UNK_AFTER_META, 1)),
     ("second preemption buffer is 0x0", |b| {
         b.vertex(V::JOB_PARAMS2.then(vertex::JobParameters2::PREEMPT1), 0)
@@ -52,13 +53,13 @@ const VERTEX: &[Case] = &[
         b.p1(V1::TVB_TILEMAP, 0x3f_c000)
     }),
     ("cluster tile maps is 0x1", |b| {
-        b.p1(V1::TVB_CLUSTER_TILEMAPS, 1)
+        b.p1(V1::TVB_CLUSTER_TILEMAPS.must(), 1)
     }),
     ("cluster metadata 1 is 0x1", |b| {
-        b.p1(V1::TVB_CLUSTER_META1, 1)
+        b.p1(V1::TVB_CLUSTER_META1.must(), 1)
     }),
     ("cluster metadata 4 is 0x1", |b| {
-        b.p1(V1::TVB_CLUSTER_META4, 1)
+        b.p1(V1::TVB_CLUSTER_META4.must(), 1)
     }),
     ("heap metadata is 0x1000, without its tag", |b| {
         b.p1(V1::TVB_HEAPMETA, 0x1000)
@@ -77,10 +78,10 @@ const VERTEX: &[Case] = &[
         b.p1(V1::PREEMPT3, 0x1000)
     }),
     ("tiling control is 0xa040", |b| {
-        b.p1(V1::TILING_CONTROL, 0xa040)
+        b.p1(V1::TILING_CONTROL.must(), 0xa040)
     }),
     ("must be zero", |b| b.p1(V1::UNK_B0, [0, 0, 0, 0, 0, 1])),
-    ("parameter 0xf0 is 0x20", |b| b.p1(V1::UNK_F0, 0x20)),
+    ("parameter 0xf0 is 0x20", |b| b.p1(V1::UNK_F0.must(), 0x20)),
     ("parameter 0xf8 is 0x0", |b| b.p1(V1::UNK_F8, 0)),
     ("parameter 0x118 is 0x0", |b| b.p1(V1::UNK_118, 0)),
 ];
@@ -103,7 +104,7 @@ fn a_bad_vertex_command_is_a_panic_with_its_reason() {
     for (name, field) in NUMBERS {
         let reason = format!("{name} is");
         let panic = submit(|b| {
-            let field = V::TILING_PARAMS.then(*field);
+            let field = V::TILING_PARAMS.must().then(*field);
             let old = b.d.mem.get(b.made.vertex.at, field);
             b.vertex(field, old + 1);
         })
@@ -143,7 +144,7 @@ fn a_bad_scene_is_a_panic_with_its_reason() {
             b.scene(Scene::UNK_8, 1)
         }),
         ("byte 0x40 is 0x1, must be zero", |b| {
-            b.scene(Scene::UNK_38, 1)
+            b.scene(Scene::UNK_38.must(), 1)
         }),
     ]);
 }
@@ -177,12 +178,12 @@ fn a_bad_vertex_microsequence_is_a_panic_with_its_reason() {
         ("17 attachments", |b| {
             b.start_vertex(S::ATTACHMENT_COUNT, 17)
         }),
-        ("counter is 0x0", |b| b.start_vertex(S::COUNTER, 0)),
+        ("counter is 0x0", |b| b.start_vertex(S::COUNTER.must(), 0)),
         ("notifier tail is 0x0", |b| {
-            b.start_vertex(S::NOTIFIER_BUF, 0)
+            b.start_vertex(S::NOTIFIER_BUF.must(), 0)
         }),
         ("no clustering is 0x0", |b| {
-            b.start_vertex(S::NO_CLUSTERING, 0)
+            b.start_vertex(S::NO_CLUSTERING.must(), 0)
         }),
         ("scene is 0x0", |b| b.finish_vertex(E::SCENE, 0)),
         ("buffer information is 0x0", |b| {

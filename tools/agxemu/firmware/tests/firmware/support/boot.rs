@@ -2,6 +2,7 @@
 
 //! Init data, as a driver builds it.
 
+use crate::support::abi::{Must, ABI};
 use agx_abi::channel::{self, ChannelInfo, ChannelState, FwCtlState, FwLogPayload};
 use agx_abi::globals::Globals;
 use agx_abi::hwdata::{HwDataA, HwDataB, IoMapping};
@@ -36,7 +37,7 @@ fn channel(mem: &mut Memory, ring: Protection, len: usize, state: usize) -> Chan
 pub fn build(mem: &mut Memory, habits: &Habits) -> Tree {
     let private = habits.private;
     let pointers = runtime_pointers(mem, habits);
-    let globals = mem.alloc(private, Globals::SIZE);
+    let globals = mem.alloc(private, Globals::size_in(ABI));
     mem.set(globals, Globals::DO_INIT, 1);
     mem.set(globals, Globals::PROGRESS_CHECK_INTERVAL_3D, 40);
     mem.set(globals, Globals::PROGRESS_CHECK_INTERVAL_TA, 10);
@@ -47,9 +48,13 @@ pub fn build(mem: &mut Memory, habits: &Habits) -> Tree {
     let fw_ctl = channel(mem, SHARED, entry, FwCtlState::SIZE);
     mem.set(status, FwStatus::FW_CTL, fw_ctl);
 
-    let init_data = mem.alloc(private, InitData::SIZE);
+    let init_data = mem.alloc(private, InitData::size_in(ABI));
     let region_a = mem.alloc(habits.region_a, init::REGION_A_SIZE);
-    mem.set(init_data, InitData::VER_INFO, InitData::VER_INFO_VALUE);
+    mem.set(
+        init_data,
+        InitData::VER_INFO.must(),
+        InitData::ver_info(ABI),
+    );
     mem.set(init_data, InitData::REGION_A, region_a);
     mem.set(init_data, InitData::RUNTIME_POINTERS, pointers);
     mem.set(init_data, InitData::GLOBALS, globals);
@@ -76,22 +81,25 @@ pub fn build(mem: &mut Memory, habits: &Habits) -> Tree {
 fn runtime_pointers(mem: &mut Memory, habits: &Habits) -> u64 {
     type R = RuntimePointers;
     let private = habits.private;
-    let p = mem.alloc(private, R::SIZE);
+    let p = mem.alloc(private, R::size_in(ABI));
     let state = ChannelState::SIZE;
     let len = |count: u32, entry: usize| count as usize * entry;
-    let pipe = len(channel::PIPE_ENTRIES, channel::PipeMessage::SIZE);
+    let pipe = len(channel::PIPE_ENTRIES, channel::PipeMessage::size_in(ABI));
     for i in 0..12 {
         let info = channel(mem, private, pipe, state);
         mem.set(p, R::PIPES.at(i), info);
     }
     let control = len(
         channel::DEVICE_CONTROL_ENTRIES,
-        channel::DeviceControlMessage::SIZE,
+        channel::DeviceControlMessage::size_in(ABI),
     );
     let event = len(channel::EVENT_ENTRIES, channel::EventMessage::SIZE);
     let log = len(channel::FW_LOG_ENTRIES, channel::FwLogMessage::SIZE);
     let trace = len(channel::KTRACE_ENTRIES, channel::KTraceMessage::SIZE);
-    let stats = len(channel::STATS_ENTRIES, agx_abi::stats::StatsMessage::SIZE);
+    let stats = len(
+        channel::STATS_ENTRIES,
+        agx_abi::stats::StatsMessage::size_in(ABI),
+    );
     let levels = channel::FW_LOG_LEVELS;
     for (field, ring, len, state) in [
         (R::DEVICE_CONTROL, private, control, state),
@@ -107,7 +115,7 @@ fn runtime_pointers(mem: &mut Memory, habits: &Habits) -> u64 {
         (R::STATS_VERTEX, private, habits.vertex_statistics),
         (R::STATS_FRAGMENT, private, init::STATS_FRAGMENT_SIZE),
         (R::STATS_COMPUTE, private, habits.compute_statistics),
-        (R::HWDATA_A, private, HwDataA::SIZE),
+        (R::HWDATA_A, private, HwDataA::size_in(ABI)),
         (R::FAULT_INFO, private, init::FAULT_INFO_SIZE),
         (R::UNK_198, private, init::UNK_198_SIZE),
         (
@@ -116,8 +124,8 @@ fn runtime_pointers(mem: &mut Memory, habits: &Habits) -> u64 {
             levels * FwLogPayload::SIZE * channel::FW_LOG_ENTRIES as usize,
         ),
         (R::UNK_1B8, private, init::UNK_1B8_SIZE),
-        (R::UNK_1C0, private, init::UNK_1C0_SIZE),
-        (R::UNK_1C8, private, init::UNK_1C8_SIZE),
+        (R::UNK_1C0.must(), private, init::UNK_1C0_SIZE),
+        (R::UNK_1C8.must(), private, init::UNK_1C8_SIZE),
     ] {
         let va = mem.alloc(protection, len);
         mem.set(p, field, va);
@@ -139,7 +147,7 @@ fn runtime_pointers(mem: &mut Memory, habits: &Habits) -> u64 {
 /// The blob as the boot loader fills it, completed by the driver.
 fn hw_data_b(mem: &mut Memory, habits: &Habits) -> u64 {
     type B = HwDataB;
-    let b = mem.alloc(habits.private, B::SIZE);
+    let b = mem.alloc(habits.private, B::size_in(ABI));
     mem.set(b, B::CHIP_ID, 0x8103);
     mem.set(b, B::UNK_30, habits.dummy_page);
     mem.set(b, B::TIMESTAMP_AREA_BASE, habits.timestamp_base);
@@ -150,7 +158,7 @@ fn hw_data_b(mem: &mut Memory, habits: &Habits) -> u64 {
     mem.set(b, B::NUM_CORES, 8);
     let mut va = 0xffff_ffaf_0000_0000;
     for io in T8103.io.iter().copied().flatten() {
-        let field = B::io_mapping(io.index);
+        let field = B::io_mapping(ABI, io.index);
         let offset = io.phys % PAGE_SIZE;
         let protection = match io.writable {
             true => Protection::FW_MMIO_RW,

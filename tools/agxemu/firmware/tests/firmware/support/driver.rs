@@ -2,6 +2,7 @@
 
 //! The driver's side of the channels, and the firmware under test.
 
+use crate::support::abi::ABI;
 use std::sync::Arc;
 
 use agx_abi::channel::{self, ChannelInfo, ChannelState, DeviceControlMessage, FwCtlState};
@@ -12,7 +13,7 @@ use agx_abi::init::{FwStatus, RuntimePointers};
 use agx_abi::message;
 use agx_abi::uat::Protection;
 use agx_abi::{Field, Value};
-use agxemu_firmware::chip::T8103;
+use agxemu_firmware::chip::{Part, T8103};
 use agxemu_firmware::gpu::Options;
 use agxemu_firmware::panic::Panic;
 use agxemu_firmware::script::Script;
@@ -66,7 +67,7 @@ impl Driver {
             .iter()
             .map(|rule| rule.parse().expect("rule"))
             .collect();
-        let mut fw = Firmware::new(machine.clone(), &T8103, script);
+        let mut fw = Firmware::new(machine.clone(), Part::new(&T8103), script);
         fw.set_gpu(Options {
             threads: 2,
             limits: Limits {
@@ -108,8 +109,11 @@ impl Driver {
     }
 
     pub fn initialize(&mut self) -> Result<(), Panic> {
-        let mut m = DeviceControlMessage::zeroed();
-        m.set(DeviceControlMessage::KIND, device_control::INITIALIZE);
+        let mut m = DeviceControlMessage::new(ABI);
+        m.set(
+            DeviceControlMessage::KIND,
+            device_control::INITIALIZE.of(ABI) as u32,
+        );
         self.control(m.as_bytes())
     }
 

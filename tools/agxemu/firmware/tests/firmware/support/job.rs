@@ -2,6 +2,7 @@
 
 //! Queues and compute jobs.
 
+use crate::support::abi::{Must, ABI};
 use agx_abi::channel::{PipeKind, PipeMessage};
 use agx_abi::compute::{EncoderParams, JobMeta, JobParameters1, JobParameters2, RunCompute};
 use agx_abi::compute::{JobTimestamps, TimestampPointers};
@@ -76,12 +77,12 @@ impl Queue {
             false => [shared, private].map(|protection| d.mem.alloc(protection, 4)),
         };
         let mem = &mut d.mem;
-        let info = mem.alloc(private, QueueInfo::SIZE);
+        let info = mem.alloc(private, QueueInfo::size_in(ABI));
         let state = mem.alloc(shared, <RingState as Value>::SIZE);
         let ring = mem.alloc(shared, RING_ENTRIES as usize * 8);
         let list = mem.alloc(shared, NotifierList::SIZE);
         let context = mem.alloc(shared, GpuContextData::SIZE);
-        let notifier = mem.alloc(private, Notifier::SIZE);
+        let notifier = mem.alloc(private, Notifier::size_in(ABI));
         let threshold = mem.alloc(shared, habits.threshold);
         let buffer = mem.alloc(private, agx_abi::queue::GPU_BUF_SIZE);
         let words = match kind {
@@ -110,7 +111,7 @@ impl Queue {
         let generation = if habits.ids.is_some() { 0 } else { uuid };
         mem.set(notifier, Notifier::GENERATION, generation);
         mem.set(notifier, Notifier::UNK_10, Notifier::UNK_10_VALUE);
-        mem.set(notifier, Notifier::UNK_BUF, Notifier::UNK_BUF_VALUE);
+        mem.set(notifier, Notifier::UNK_BUF.must(), Notifier::UNK_BUF_VALUE);
         let value = mem.u32(stamps[0]);
         Self {
             uuid,
@@ -146,7 +147,7 @@ impl Queue {
 
     /// Makes a compute command with the value that is next.
     pub fn job(&mut self, d: &mut Driver, stream: u64, user: [u64; 2]) -> Job {
-        let at = d.mem.alloc(d.habits.command, RunCompute::SIZE);
+        let at = d.mem.alloc(d.habits.command, RunCompute::size_in(ABI));
         let timestamps = d.mem.alloc(Protection::FW_SHARED_RW, JobTimestamps::SIZE);
         let slot = self.vm_slot;
         let preempt = *self.preempt.get_or_insert_with(|| {
@@ -156,13 +157,13 @@ impl Queue {
         self.value = self.value.wrapping_add(STAMP_STEP);
         let (value, slot) = (self.value, u64::from(self.event_slot));
 
-        let mut c = RunCompute::zeroed();
-        let p = RunCompute::JOB_PARAMS1;
+        let mut c = RunCompute::new(ABI);
+        let p = RunCompute::JOB_PARAMS1.must();
         let p2 = RunCompute::JOB_PARAMS2;
         let e = RunCompute::ENCODER_PARAMS;
         let m = RunCompute::META;
         c.set(RunCompute::TAG, RunCompute::TAG_VALUE)
-            .set(RunCompute::COUNTER, self.counter)
+            .set(RunCompute::COUNTER.must(), self.counter)
             .set(RunCompute::VM_SLOT, self.vm_slot.into())
             .set(RunCompute::NOTIFIER, self.notifier)
             .set(p.then(JobParameters1::PREEMPT1), preempt)
@@ -227,16 +228,16 @@ impl Queue {
         let stats = d.mem.get(d.tree.pointers, RuntimePointers::STATS_COMPUTE);
         let field = |offset: usize| job.at + offset as u64;
         let id = d.habits.ids.unwrap_or(0);
-        let mut start = StartCompute::zeroed();
+        let mut start = StartCompute::new(ABI);
         start
             .set(StartCompute::HEADER, StartCompute::HEADER_VALUE)
             .set(
                 StartCompute::UNK_POINTER,
-                field(RunCompute::UNK_POINTEE.offset()),
+                field(RunCompute::UNK_POINTEE.offset_in(ABI)),
             )
             .set(
                 StartCompute::JOB_PARAMS1,
-                field(RunCompute::JOB_PARAMS1.offset()),
+                field(RunCompute::JOB_PARAMS1.must().offset_in(ABI)),
             )
             .set(StartCompute::STATS, stats)
             .set(StartCompute::QUEUE, self.info)
@@ -250,36 +251,39 @@ impl Queue {
             .set(StartCompute::EVENT_SEQ, self.sequence)
             .set(
                 StartCompute::JOB_PARAMS2,
-                field(RunCompute::JOB_PARAMS2.offset()),
+                field(RunCompute::JOB_PARAMS2.offset_in(ABI)),
             )
-            .set(StartCompute::UNK_FLAG, field(RunCompute::UNK_FLAG.offset()))
-            .set(StartCompute::COUNTER, self.counter)
             .set(
-                StartCompute::NOTIFIER_BUF,
-                self.notifier + Notifier::UNK_BUF.offset() as u64,
+                StartCompute::UNK_FLAG.must(),
+                field(RunCompute::UNK_FLAG.must().offset_in(ABI)),
+            )
+            .set(StartCompute::COUNTER.must(), self.counter)
+            .set(
+                StartCompute::NOTIFIER_BUF.must(),
+                self.notifier + Notifier::UNK_BUF.must().offset_in(ABI) as u64,
             );
         let time = |header: u32, which: Field<TimestampPointers, u64>| {
-            let mut op = Timestamp::zeroed();
-            let update = RunCompute::TIMESTAMPS.then(which).offset();
+            let mut op = Timestamp::new(ABI);
+            let update = RunCompute::TIMESTAMPS.then(which).offset_in(ABI);
             op.set(Timestamp::HEADER, header)
                 .set(Timestamp::UUID, id)
                 .set(
                     Timestamp::COMMAND_TIME,
-                    field(RunCompute::COMMAND_TIME.offset()),
+                    field(RunCompute::COMMAND_TIME.offset_in(ABI)),
                 )
                 .set(
                     Timestamp::TIMESTAMPS,
-                    field(RunCompute::TIMESTAMPS.offset()),
+                    field(RunCompute::TIMESTAMPS.offset_in(ABI)),
                 )
                 .set(Timestamp::UPDATE, field(update))
                 .set(Timestamp::QUEUE, self.info)
                 .set(
                     Timestamp::USER_TIMESTAMPS,
-                    field(RunCompute::USER_TIMESTAMPS.offset()),
+                    field(RunCompute::USER_TIMESTAMPS.offset_in(ABI)),
                 )
                 .set(
-                    Timestamp::UNK_TS,
-                    field(RunCompute::CONTEXT_STORE_REQ.offset()),
+                    Timestamp::UNK_TS.must(),
+                    field(RunCompute::CONTEXT_STORE_REQ.must().offset_in(ABI)),
                 );
             op.as_bytes().to_vec()
         };
@@ -287,27 +291,27 @@ impl Queue {
         if timestamps {
             ops.extend(time(Timestamp::HEADER_START, TimestampPointers::START));
         }
-        ops.extend(WaitForIdle::header(PipeKind::Compute).to_le_bytes());
+        ops.extend(WaitForIdle::header(ABI, PipeKind::Compute).to_le_bytes());
         if timestamps {
             ops.extend(time(Timestamp::HEADER_END, TimestampPointers::END));
         }
         let finalize = ops.len();
-        let mut op = FinalizeCompute::zeroed();
+        let mut op = FinalizeCompute::new(ABI);
         op.set(FinalizeCompute::HEADER, FinalizeCompute::HEADER_VALUE)
             .set(FinalizeCompute::STATS, stats)
             .set(FinalizeCompute::QUEUE, self.info)
             .set(FinalizeCompute::VM_SLOT, self.vm_slot.into())
             .set(
                 FinalizeCompute::JOB_PARAMS2,
-                field(RunCompute::JOB_PARAMS2.offset()),
+                field(RunCompute::JOB_PARAMS2.offset_in(ABI)),
             )
             .set(FinalizeCompute::UUID, id)
             .set(FinalizeCompute::FW_STAMP, self.fw_stamp)
             .set(FinalizeCompute::STAMP_VALUE, job.value)
             .set(FinalizeCompute::RESTART_BRANCH_OFFSET, -(finalize as i32))
             .set(
-                FinalizeCompute::UNK_FLAG,
-                field(RunCompute::UNK_FLAG.offset()),
+                FinalizeCompute::UNK_FLAG.must(),
+                field(RunCompute::UNK_FLAG.must().offset_in(ABI)),
             );
         ops.extend(op.as_bytes());
         ops.extend(RetireStamp::HEADER_VALUE.to_le_bytes());
@@ -359,7 +363,7 @@ impl Queue {
 
     /// The message that submits what is in the ring.
     pub fn message(&mut self) -> PipeMessage {
-        let mut m = PipeMessage::zeroed();
+        let mut m = PipeMessage::new(ABI);
         m.set(PipeMessage::KIND, self.kind as u32)
             .set(PipeMessage::QUEUE, self.info)
             .set(PipeMessage::WRITE_PTR, self.write)

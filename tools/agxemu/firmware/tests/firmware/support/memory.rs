@@ -2,6 +2,7 @@
 
 //! Memory as the test's driver manages it: page tables, and heaps that only grow.
 
+use crate::support::abi::ABI;
 use std::sync::Arc;
 
 use agx_abi::uat::{pte, ttb, Protection, LEVEL_ENTRIES, LEVEL_SHIFTS, PAGE_SIZE};
@@ -189,13 +190,16 @@ impl Memory {
 
     /// What `field` of the structure at `base` holds.
     pub fn get<S, T: Value>(&self, base: u64, field: Field<S, T>) -> T {
-        T::read(&self.read(base + field.offset() as u64, field.size()))
+        T::read_in(
+            ABI,
+            &self.read(base + field.offset_in(ABI) as u64, T::size_in(ABI)),
+        )
     }
 
     pub fn set<S, T: Value>(&self, base: u64, field: Field<S, T>, value: T) {
-        let mut bytes = vec![0; field.size()];
-        value.write(&mut bytes);
-        self.write(base + field.offset() as u64, &bytes);
+        let mut bytes = vec![0; T::size_in(ABI)];
+        value.write_in(ABI, &mut bytes);
+        self.write(base + field.offset_in(ABI) as u64, &bytes);
     }
 
     pub fn u32(&self, va: u64) -> u32 {

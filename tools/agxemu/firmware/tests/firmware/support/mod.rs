@@ -3,6 +3,7 @@
 //! A small driver for the firmware: builds everything in the memory of a test machine, as a real
 //! one would, and lets the tests break any of it.
 
+pub mod abi;
 pub mod boot;
 pub mod buffer;
 pub mod driver;

@@ -6,6 +6,7 @@ mod command;
 mod fragment;
 mod vertex;
 
+use crate::support::abi::ABI;
 use std::sync::Arc;
 
 use agx_abi::buffer::{Scene, AUX_FB_SIZE, PREEMPT_SIZES, USER_BUFFER_SIZE};
@@ -130,7 +131,7 @@ impl Render {
                 .alloc_in(slot, shared, PREEMPT_SIZES.iter().sum::<u64>() as usize),
             aux: d.mem.alloc_in(slot, shared, AUX_FB_SIZE as usize),
         };
-        let scene = d.mem.alloc(Protection::FW_SHARED_RW, Scene::SIZE);
+        let scene = d.mem.alloc(Protection::FW_SHARED_RW, Scene::size_in(ABI));
         let user = d.mem.alloc_in(slot, shared, USER_BUFFER_SIZE as usize);
         d.mem.set(scene, Scene::USER_BUFFER, user);
         d.mem.set(scene, Scene::STATS, self.buffer.stats);
@@ -142,7 +143,7 @@ impl Render {
         let (slot, stamp) = (self.vertex.event_slot, self.vertex.fw_stamp);
         let barrier = self.fragment.barrier_on(d, stamp, slot, value);
         d.mem.set(barrier, Barrier::UUID, 0);
-        if d.habits.barrier > Barrier::INTERNAL_TYPE.offset() {
+        if d.habits.barrier > Barrier::INTERNAL_TYPE.offset_in(ABI) {
             d.mem.set(barrier, Barrier::INTERNAL_TYPE, 0);
         }
         let fragment = self.fragment(d, shot, &places, scene);

@@ -2,6 +2,7 @@
 
 //! What the commands of both halves have in common.
 
+use crate::support::abi::{Must, ABI};
 use agx_abi::compute::{EncoderParams, JobMeta, JobTimestamps, TimestampPointers};
 use agx_abi::event::STAMP_STEP;
 use agx_abi::microsequence::{RetireStamp, Timestamp, WaitForIdle};
@@ -58,33 +59,42 @@ impl Queue {
         }
         let place = |offset: usize| at + offset as u64;
         let time = |header: u32, which: Field<TimestampPointers, u64>| {
-            let mut op = Timestamp::zeroed();
+            let mut op = Timestamp::new(ABI);
             op.set(Timestamp::HEADER, header)
-                .set(Timestamp::COMMAND_TIME, place(common.command_time.offset()))
-                .set(Timestamp::TIMESTAMPS, place(common.timestamps.offset()))
+                .set(
+                    Timestamp::COMMAND_TIME,
+                    place(common.command_time.offset_in(ABI)),
+                )
+                .set(
+                    Timestamp::TIMESTAMPS,
+                    place(common.timestamps.offset_in(ABI)),
+                )
                 .set(
                     Timestamp::UPDATE,
-                    place(common.timestamps.then(which).offset()),
+                    place(common.timestamps.then(which).offset_in(ABI)),
                 )
                 .set(Timestamp::QUEUE, self.info)
                 .set(
                     Timestamp::USER_TIMESTAMPS,
-                    place(common.user_timestamps.offset()),
+                    place(common.user_timestamps.offset_in(ABI)),
                 )
-                .set(Timestamp::UNK_TS, place(common.unk_ts.offset()));
+                .set(
+                    Timestamp::UNK_TS.must(),
+                    place(common.unk_ts.offset_in(ABI)),
+                );
             op.as_bytes().to_vec()
         };
         let mut ops = start.to_vec();
         if user != [0, 0] {
             ops.extend(time(Timestamp::HEADER_START, TimestampPointers::START));
         }
-        ops.extend(WaitForIdle::header(self.kind).to_le_bytes());
+        ops.extend(WaitForIdle::header(ABI, self.kind).to_le_bytes());
         if user != [0, 0] {
             ops.extend(time(Timestamp::HEADER_END, TimestampPointers::END));
         }
         let distance = ops.len();
         ops.extend(finalize);
-        restart.write(&mut ops[distance..], -(distance as i32));
+        restart.write_in(ABI, &mut ops[distance..], -(distance as i32));
         ops.extend(RetireStamp::HEADER_VALUE.to_le_bytes());
         let microsequence = d.mem.alloc(d.habits.private, ops.len());
         d.mem.write(microsequence, &ops);

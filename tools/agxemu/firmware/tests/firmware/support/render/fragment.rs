@@ -2,6 +2,7 @@
 
 //! The fragment half of a render.
 
+use crate::support::abi::{Must, ABI};
 use agx_abi::event::{Notifier, STAMP_STEP};
 use agx_abi::fragment::{self, ArrayAddr, AuxFbInfo, BackgroundProgram, EotProgram, RunFragment};
 use agx_abi::init::RuntimePointers;
@@ -27,15 +28,15 @@ impl Render {
         type P2 = fragment::JobParameters2;
         type P3 = fragment::JobParameters3;
         let t = &shot.tiling;
-        let (p, p2, p3) = (C::JOB_PARAMS1, C::JOB_PARAMS2, C::JOB_PARAMS3);
+        let (p, p2, p3) = (C::JOB_PARAMS1.must(), C::JOB_PARAMS2.must(), C::JOB_PARAMS3);
         let config = P::tile_config(t.layers(), shot.process_empty_tiles);
         let blocks = t.tib_blocks(shot.sample_size);
-        let mut frame = AuxFbInfo::zeroed();
+        let mut frame = AuxFbInfo::new(ABI);
         frame
             .set(AuxFbInfo::ISP_CTL, AuxFbInfo::ISP_CTL_VALUE)
             .set(AuxFbInfo::WIDTH, t.width())
             .set(AuxFbInfo::HEIGHT, t.height())
-            .set(AuxFbInfo::UNK_10, AuxFbInfo::UNK_10_VALUE);
+            .set(AuxFbInfo::UNK_10.must(), AuxFbInfo::UNK_10_VALUE);
         let background = |usc: u64| {
             let mut program = BackgroundProgram::zeroed();
             program
@@ -52,9 +53,9 @@ impl Render {
             array
         };
         let pixels = u64::from(((t.height() - 1) << 15) | (t.width() - 1));
-        let mut c = C::zeroed();
+        let mut c = C::new(ABI);
         c.set(C::TAG, C::TAG_VALUE)
-            .set(C::COUNTER, self.fragment.counter)
+            .set(C::COUNTER.must(), self.fragment.counter)
             .set(C::VM_SLOT, self.fragment.vm_slot.into())
             .set(C::NOTIFIER, self.fragment.notifier)
             .set(C::BUFFER, self.buffer.info)
@@ -136,25 +137,28 @@ impl Render {
             .set(p3.then(P3::ISP_ZLS_PIXELS), pixels)
             .set(C::PROCESS_EMPTY_TILES, shot.process_empty_tiles.into())
             .set(C::NO_CLEAR_PIPELINE_TEXTURES, 1)
-            .set(C::UNK_BUF_10, C::UNK_BUF_10_VALUE)
+            .set(C::UNK_BUF_10, C::UNK_BUF_10_VALUE.of(ABI) as u64)
             .set(C::CLIENT_SEQUENCE, self.fragment.uuid as u8);
         let stats = d.mem.get(d.tree.pointers, RuntimePointers::STATS_FRAGMENT);
-        let at = d.mem.alloc(d.habits.command, C::USED);
-        d.mem.write(at, &c.as_bytes()[..C::USED]);
+        let at = d.mem.alloc(d.habits.command, C::USED.of(ABI));
+        d.mem.write(at, &c.as_bytes()[..C::USED.of(ABI)]);
         let value = self.fragment.value.wrapping_add(STAMP_STEP);
         let q = &self.fragment;
         let field = |offset: usize| at + offset as u64;
         type S = StartFragment;
-        let mut start = S::zeroed();
+        let mut start = S::new(ABI);
         start
             .set(S::HEADER, S::HEADER_VALUE)
-            .set(S::JOB_PARAMS2, field(p2.offset()))
-            .set(S::JOB_PARAMS1, field(p.offset()))
+            .set(S::JOB_PARAMS2, field(p2.offset_in(ABI)))
+            .set(S::JOB_PARAMS1, field(p.offset_in(ABI)))
             .set(S::SCENE, scene)
             .set(S::STATS, stats + S::STATS_OFFSET)
-            .set(S::BUSY_FLAG, field(C::BUSY_FLAG.offset()))
-            .set(S::TVB_OVERFLOW_COUNT, field(C::TVB_OVERFLOW_COUNT.offset()))
-            .set(S::UNK_POINTER, field(C::UNK_POINTEE.offset()))
+            .set(S::BUSY_FLAG, field(C::BUSY_FLAG.offset_in(ABI)))
+            .set(
+                S::TVB_OVERFLOW_COUNT,
+                field(C::TVB_OVERFLOW_COUNT.offset_in(ABI)),
+            )
+            .set(S::UNK_POINTER, field(C::UNK_POINTEE.offset_in(ABI)))
             .set(S::QUEUE, q.info)
             .set(S::WORK_ITEM, at)
             .set(S::VM_SLOT, q.vm_slot.into())
@@ -162,15 +166,15 @@ impl Render {
             .set(S::EVENT_GENERATION, q.uuid)
             .set(S::BUFFER_SLOT, self.buffer.slot)
             .set(S::EVENT_SEQ, q.sequence)
-            .set(S::UNK_758_FLAG, field(C::UNK_758_FLAG.offset()))
-            .set(S::UNK_JOB_BUF, field(C::UNK_BUF_0.offset()))
-            .set(S::COUNTER, q.counter)
+            .set(S::UNK_758_FLAG, field(C::UNK_758_FLAG.offset_in(ABI)))
+            .set(S::UNK_JOB_BUF, field(C::UNK_BUF_0.offset_in(ABI)))
+            .set(S::COUNTER.must(), q.counter)
             .set(
-                S::NOTIFIER_BUF,
-                q.notifier + Notifier::UNK_BUF.offset() as u64,
+                S::NOTIFIER_BUF.must(),
+                q.notifier + Notifier::UNK_BUF.must().offset_in(ABI) as u64,
             );
         type F = FinalizeFragment;
-        let mut finalize = F::zeroed();
+        let mut finalize = F::new(ABI);
         finalize
             .set(F::HEADER, F::HEADER_VALUE)
             .set(F::FW_STAMP, q.fw_stamp)
@@ -179,24 +183,24 @@ impl Render {
             .set(F::BUFFER, self.buffer.info)
             .set(F::UNK_2C, 1)
             .set(F::STATS, stats + S::STATS_OFFSET)
-            .set(F::UNK_POINTER, field(C::UNK_POINTEE.offset()))
-            .set(F::BUSY_FLAG, field(C::BUSY_FLAG.offset()))
+            .set(F::UNK_POINTER, field(C::UNK_POINTEE.offset_in(ABI)))
+            .set(F::BUSY_FLAG, field(C::BUSY_FLAG.offset_in(ABI)))
             .set(F::QUEUE, q.info)
             .set(F::WORK_ITEM, at)
             .set(F::VM_SLOT, q.vm_slot.into())
-            .set(F::UNK_758_FLAG, field(C::UNK_758_FLAG.offset()));
+            .set(F::UNK_758_FLAG, field(C::UNK_758_FLAG.offset_in(ABI)));
         let common = Common {
             meta: C::META,
             encoder: C::ENCODER_PARAMS,
             timestamps: C::TIMESTAMPS,
             user_timestamps: C::USER_TIMESTAMPS,
             command_time: C::COMMAND_TIME,
-            unk_ts: C::UNK_TS,
+            unk_ts: C::UNK_TS.must(),
             microsequence: C::MICROSEQUENCE,
             microsequence_size: C::MICROSEQUENCE_SIZE,
         };
         let restart = F::RESTART_BRANCH_OFFSET;
-        let ops = (&start.as_bytes()[..], &finalize.as_bytes()[..], restart);
+        let ops = (start.as_bytes(), finalize.as_bytes(), restart);
         self.fragment.complete(d, at, &common, ops, shot.user[1])
     }
 }

@@ -2,6 +2,7 @@
 
 //! The vertex half of a render.
 
+use crate::support::abi::{Must, ABI};
 use agx_abi::buffer::PREEMPT_SIZES;
 use agx_abi::event::{Notifier, STAMP_STEP};
 use agx_abi::init::RuntimePointers;
@@ -28,10 +29,10 @@ impl Render {
         type P = vertex::JobParameters1;
         type T = TilingParameters;
         let t = &shot.tiling;
-        let (p, tp) = (C::JOB_PARAMS1, C::TILING_PARAMS);
-        let mut c = C::zeroed();
+        let (p, tp) = (C::JOB_PARAMS1.must(), C::TILING_PARAMS.must());
+        let mut c = C::new(ABI);
         c.set(C::TAG, C::TAG_VALUE)
-            .set(C::COUNTER, self.fragment.counter + 1)
+            .set(C::COUNTER.must(), self.fragment.counter + 1)
             .set(C::VM_SLOT, self.vertex.vm_slot.into())
             .set(C::NOTIFIER, self.vertex.notifier)
             .set(C::BUFFER_SLOT, self.buffer.slot)
@@ -52,7 +53,7 @@ impl Render {
             .set(p.then(P::UTILE_CONFIG), t.utile_config())
             .set(p.then(P::PPP_MULTISAMPLECTL), 0x88)
             .set(p.then(P::TVB_LAYERMETA), places.heapmeta + HEAPMETA_SIZE)
-            .set(p.then(P::CORE_MASK), [0xfe, 0])
+            .set(p.then(P::CORE_MASK.must()), [0xfe, 0])
             .set(p.then(P::PREEMPT1), places.preempt)
             .set(p.then(P::PREEMPT2), places.preempt + PREEMPT_SIZES[0])
             .set(p.then(P::UNK_80), 1)
@@ -61,9 +62,9 @@ impl Render {
                 (places.preempt + PREEMPT_SIZES[0] + PREEMPT_SIZES[1]) | P::PREEMPT3_TAG,
             )
             .set(p.then(P::VDM_CTRL_STREAM_BASE), STREAM)
-            .set(p.then(P::TILING_CONTROL), 0xa041)
+            .set(p.then(P::TILING_CONTROL.must()), 0xa041)
             .set(p.then(P::USC_EXEC_BASE), USC)
-            .set(p.then(P::UNK_F0), P::unk_f0(0))
+            .set(p.then(P::UNK_F0.must()), P::unk_f0(0))
             .set(p.then(P::UNK_F8), P::UNK_F8_VALUE)
             .set(p.then(P::UNK_118), P::UNK_118_VALUE)
             .set(tp.then(T::RGN_SIZE), t.rgn_size())
@@ -88,16 +89,16 @@ impl Render {
             )
             .set(C::CLIENT_SEQUENCE, self.vertex.uuid as u8);
         let stats = d.mem.get(d.tree.pointers, RuntimePointers::STATS_VERTEX);
-        let at = d.mem.alloc(d.habits.command, C::USED);
-        d.mem.write(at, &c.as_bytes()[..C::USED]);
+        let at = d.mem.alloc(d.habits.command, C::USED.of(ABI));
+        d.mem.write(at, &c.as_bytes()[..C::USED.of(ABI)]);
         let value = self.vertex.value.wrapping_add(STAMP_STEP);
         let q = &self.vertex;
         let field = |offset: usize| at + offset as u64;
-        let mut start = StartVertex::zeroed();
+        let mut start = StartVertex::new(ABI);
         start
             .set(StartVertex::HEADER, StartVertex::HEADER_VALUE)
-            .set(StartVertex::TILING_PARAMS, field(tp.offset()))
-            .set(StartVertex::JOB_PARAMS1, field(p.offset()))
+            .set(StartVertex::TILING_PARAMS, field(tp.offset_in(ABI)))
+            .set(StartVertex::JOB_PARAMS1, field(p.offset_in(ABI)))
             .set(StartVertex::BUFFER, self.buffer.info)
             .set(StartVertex::SCENE, scene)
             .set(StartVertex::STATS, stats + StartVertex::STATS_OFFSET)
@@ -107,15 +108,18 @@ impl Render {
             .set(StartVertex::EVENT_GENERATION, q.uuid)
             .set(StartVertex::BUFFER_SLOT, self.buffer.slot)
             .set(StartVertex::EVENT_SEQ, q.sequence)
-            .set(StartVertex::UNK_POINTER, field(C::UNK_POINTEE.offset()))
-            .set(StartVertex::UNK_JOB_BUF, field(C::UNK_BUF_0.offset()))
-            .set(StartVertex::COUNTER, self.fragment.counter + 1)
             .set(
-                StartVertex::NOTIFIER_BUF,
-                q.notifier + Notifier::UNK_BUF.offset() as u64,
+                StartVertex::UNK_POINTER,
+                field(C::UNK_POINTEE.offset_in(ABI)),
             )
-            .set(StartVertex::NO_CLUSTERING, 1);
-        let mut finalize = FinalizeVertex::zeroed();
+            .set(StartVertex::UNK_JOB_BUF, field(C::UNK_BUF_0.offset_in(ABI)))
+            .set(StartVertex::COUNTER.must(), self.fragment.counter + 1)
+            .set(
+                StartVertex::NOTIFIER_BUF.must(),
+                q.notifier + Notifier::UNK_BUF.must().offset_in(ABI) as u64,
+            )
+            .set(StartVertex::NO_CLUSTERING.must(), 1);
+        let mut finalize = FinalizeVertex::new(ABI);
         finalize
             .set(FinalizeVertex::HEADER, FinalizeVertex::HEADER_VALUE)
             .set(FinalizeVertex::SCENE, scene)
@@ -123,7 +127,10 @@ impl Render {
             .set(FinalizeVertex::STATS, stats + StartVertex::STATS_OFFSET)
             .set(FinalizeVertex::QUEUE, q.info)
             .set(FinalizeVertex::VM_SLOT, q.vm_slot.into())
-            .set(FinalizeVertex::UNK_POINTER, field(C::UNK_POINTEE.offset()))
+            .set(
+                FinalizeVertex::UNK_POINTER,
+                field(C::UNK_POINTEE.offset_in(ABI)),
+            )
             .set(FinalizeVertex::FW_STAMP, q.fw_stamp)
             .set(FinalizeVertex::STAMP_VALUE, value);
         let common = Common {
@@ -132,12 +139,12 @@ impl Render {
             timestamps: C::TIMESTAMPS,
             user_timestamps: C::USER_TIMESTAMPS,
             command_time: C::COMMAND_TIME,
-            unk_ts: C::UNK_TS,
+            unk_ts: C::UNK_TS.must(),
             microsequence: C::MICROSEQUENCE,
             microsequence_size: C::MICROSEQUENCE_SIZE,
         };
         let restart = FinalizeVertex::RESTART_BRANCH_OFFSET;
-        let ops = (&start.as_bytes()[..], &finalize.as_bytes()[..], restart);
+        let ops = (start.as_bytes(), finalize.as_bytes(), restart);
         self.fragment.counter += 2;
         self.vertex.complete(d, at, &common, ops, shot.user[0])
     }

@@ -2,7 +2,7 @@
 
 //! Decoding of the MMU's fault registers.
 
-use crate::hw::Generation;
+use super::Generation;
 use kernel::fmt;
 
 /// What the fault register reads as while the block is powered down.
