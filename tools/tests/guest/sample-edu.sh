@@ -20,7 +20,7 @@ guest_tap sample-edu --no-emu --device edu,dma_mask=0xffffffff --modules "kasync
 	dmesg | sed -nE "s/^.*edu_async: ((not )?ok .*)/\1/p" | sort | uniq -c | sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"'
 
 if [ "$TIER" = all ]; then
-	# shellcheck source=tools/tests/lib/samples.sh
+	# shellcheck disable=SC2154 source=tools/tests/lib/samples.sh
 	. "$here/lib/samples.sh"
 	guest_tap sample-edu-allocations --no-emu --device edu,dma_mask=0xffffffff --modules "kasync edu_async" --timeout 2400 -- \
 		sh -c "$(sample_allocations edu_async)

@@ -70,7 +70,7 @@ nova_storm() {
 	nova_violations "$name"
 }
 if [ "$TIER" = all ]; then
-	# shellcheck source=tools/tests/lib/samples.sh
+	# shellcheck disable=SC2154 source=tools/tests/lib/samples.sh
 	. "$here/lib/samples.sh"
 	guest_tap sample-nova-allocations --no-emu --gsp "" --modules "kasync jobqueue" --carry nova_gsp --timeout 1800 -- \
 		sh -c "insmod /mnt/rig/modules/nova_gsp.ko scenarios=0

@@ -87,6 +87,7 @@ parse_options() {
 		;;
 	*) die "--arch: there are arm64 and x86_64" ;;
 	esac
+	# shellcheck disable=SC2153
 	GPU_NAME=$(chip_gpu "$CHIP") || die "--chip: there are $CHIPS"
 	[[ " $(chip_firmwares "$CHIP") " = *" $FIRMWARE "* ]] || die "--firmware: $CHIP has $(chip_firmwares "$CHIP")"
 	[ -z "$SHARE" ] || [ -d "$SHARE" ] || die "--share: no directory $SHARE"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Samples and fetches of the usual kind, all lanes at once: of a 2D image whose channels are bytes;
-//! samples are repeated or clamped to its edge, fetches are inside.
+//! Samples and fetches of the usual kind, all lanes at once. The image is 2D, and its channels are
+//! bytes; samples are repeated or clamped to its edge, and fetches are inside.
 //!
 //! The values are those of [`super::sample`], which does everything else, and whatever here turns
 //! out to be unusual: a page that is not there, a square of one colour.
