@@ -3,15 +3,15 @@
 # tier: all
 #
 # How much work it is to take back what a killed client had, of each kind as much as a small machine has room for: in
-# instructions of all processors together, as the time says more about the host. A processor of an M1 executes more than a
-# thousand million of them a second, so where it takes fewer, memory is back within a second.
+# instructions, as the time says more about the host. A processor of an M1 executes more than a thousand million of them a second,
+# so where it takes fewer, memory is back within a second. There is one processor: two would spin while the host runs neither.
 # shellcheck disable=SC2154
 cost_limit=1000000000
 cost_dir=$LOGS/oom-cost.plugin
 mkdir -p "$cost_dir"
 in_root "$(toolchain)" clang -O2 -shared -fPIC -fvisibility=hidden -Wall -Werror -o "$cost_dir/count.so" \
 	"$here/oom/plugin/count.c"
-guest_tap oom-cost --plain-kernel --memory 512 --timeout 900 --share "$programs" \
+guest_tap oom-cost --plain-kernel --processors 1 --memory 512 --timeout 900 --share "$programs" \
 	--plugin "$cost_dir/count.so,out=$cost_dir/counts" -- /mnt/share/oom cost
 mapfile -t cost_names < <(sed -nE 's/^# cost of (.*): [0-9]+\r?$/\1/p' "$LOGS/oom-cost.log")
 mapfile -t cost_counts <"$cost_dir/counts"
