@@ -216,12 +216,15 @@ pub(crate) enum Wrong {
     Address,
 }
 
+/// Memory that is copied from or to.
+type Bytes = Arc<Coherent<[u8]>>;
+
 /// A job. Its memory stays until the queue retires it.
 pub(crate) struct Job {
     /// The channel waits for it first.
     pub(crate) acquire: Option<Word>,
     /// Bytes are copied: from, to, how many.
-    pub(crate) copy: Option<(Arc<Coherent<[u8]>>, Arc<Coherent<[u8]>>, usize)>,
+    pub(crate) copy: Option<(Bytes, Bytes, usize)>,
     pub(crate) wrong: Wrong,
     /// The channel writes it at the end.
     pub(crate) release: Option<Word>,

@@ -28,6 +28,18 @@ status=0
 ) >"$LOGS/debian-modules.log" 2>&1 </dev/null || status=$?
 if [ $status = 0 ]; then
 	pass "modules for Debian's kernel"
+	# Their package, by dpkg.
+	tools=$(debian_tools)
+	lines=0
+	while IFS= read -r line; do
+		lines=$((lines + 1))
+		case $line in
+		"ok "*) pass "${line#ok }" ;;
+		"not ok "*) fail "${line#not ok }" ;;
+		*) printf '%s\n' "$line" >&2 ;;
+		esac
+	done < <(in_debian_root "$tools" bash "$REPO/tools/tests/package" "$(debian_headers)/build" "$tools/kernel" 2>&1 </dev/null || true)
+	[ $lines -ge 11 ] || fail "the package's test does not come to its end"
 	guest_tap debian --kernel "$debian" --no-emu --device edu,dma_mask=0xffffffff --modules "kasync jobqueue" --timeout 600 \
 		--carry "edu_async ring_sample jobqueue_sample" -- sh -c '
 		if [ "$(uname -r)" = "$1" ]; then echo ok its own kernel; else echo not ok its own kernel; fi

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2154
 # tier: all
 #
 # Calls to a GPU's firmware: samples/rust/nova_gsp on the emulated processor. Binding tries what clients can do, faults that they
