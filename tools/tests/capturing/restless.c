@@ -46,8 +46,6 @@ static void *counter(void *unused)
 
 	(void)unused;
 	for (;;) {
-		while (atomic_load(&go))
-			count(++n);
 		pthread_mutex_lock(&lock);
 		still = true;
 		pthread_cond_broadcast(&turn);
@@ -58,6 +56,8 @@ static void *counter(void *unused)
 		pthread_mutex_unlock(&lock);
 		if (atomic_load(&over))
 			return NULL;
+		while (atomic_load(&go))
+			count(++n);
 	}
 }
 
