@@ -13,7 +13,7 @@ help:
 	@echo 'make test                    tests of all that a change can break, on the host and in VMs: half an hour'
 	@echo 'make test-all                all tests, and the whole of each: hours; goes on where it was cut off'
 	@echo 'make bench                   what jobs, queues and SUBMIT cost, beside drm_sched, in guest instructions'
-	@echo 'make bench-gpu               scenes of glmark2 on the emulated GPU, beside llvmpipe in the same guest'
+	@echo 'make bench-gpu               scenes of glmark2 on the emulated GPU, beside llvmpipe in the guest and outside'
 	@echo 'make desktop                 a desktop in the VM, composited by the emulated GPU, for a VNC viewer'
 	@echo 'make lint                    formatting, clippy, rustdoc, checkpatch, licence headers, structure, shell scripts'
 	@echo 'make docs                    the pages of Documentation/ and the crates'"'"' documentation, into build/docs'

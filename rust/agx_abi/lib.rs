@@ -6,9 +6,9 @@
 //! them, the emulator reads them, and neither knows an offset that is not declared here.
 //!
 //! Offsets and sizes are declared for each [`Abi`]: a generation of the GPU with a firmware of
-//! macOS. Which one it is is known when the device is found, so it is a value and no type: a
-//! structure that is not the same in all of them knows which it is of, and a field that some lack is
-//! an [`Opt`]. What else differs between them is a [`Columns`] beside what it belongs to.
+//! macOS. It is known when the device is found, so it is a value and not a type. A structure that
+//! is not the same in all of them knows the one that it is of, and a field that some lack is an
+//! [`Opt`]. What else differs between them is a [`Columns`] beside what it belongs to.
 //!
 //! Sources: what the Asahi Linux driver has proved on hardware, and the structures of m1n1, whose
 //! names the declarations carry in parentheses. Where the two disagree the driver is followed, and

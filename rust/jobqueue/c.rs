@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The queue for drivers in C.
+//! The interface for drivers in C.
 //!
-//! C header: `jobqueue.h`, which says what callers promise. All functions here rely on that, and
-//! check what they can: pointers that may be null, and the ranges of values.
+//! C header: `jobqueue.h`, which documents the rules for callers. The functions of this module rely
+//! on these rules, and check for null pointers and for the ranges of values.
 
 mod ring;
 
@@ -73,7 +73,7 @@ struct RawConfig {
     on_error: c_uint,
 }
 
-// `c_exports.c` has the same figures.
+// `c_exports.c` asserts the same numbers.
 const _: () = {
     const POINTER: usize = size_of::<usize>();
     assert!(size_of::<RawNames>() == size_of::<Names>());
@@ -96,7 +96,7 @@ struct CQueue {
 /// `struct jobqueue_prepared`.
 struct CPrepared(Prepared<'static, CRing>);
 
-/// Returns a pointer for C: to the value, or an `ERR_PTR`.
+/// Returns a pointer to the value, or an `ERR_PTR`.
 fn pass<T>(result: Result<KBox<T>>) -> *mut T {
     match result {
         Ok(value) => KBox::into_raw(value),
@@ -104,7 +104,7 @@ fn pass<T>(result: Result<KBox<T>>) -> *mut T {
     }
 }
 
-/// Returns a pointer that is neither null nor an `ERR_PTR`.
+/// Returns `pointer`, or an error if it is null or an `ERR_PTR`.
 fn take<T>(pointer: *mut T) -> Result<NonNull<T>> {
     // SAFETY: The function looks at the value of the pointer only.
     if unsafe { bindings::IS_ERR(pointer.cast_const().cast()) } {
@@ -125,6 +125,8 @@ fn device_create(name: *const c_char) -> Result<KBox<CDevice>> {
     Ok(KBox::new(CDevice(Executor::new(name)?), GFP_KERNEL)?)
 }
 
+/// `jobqueue_device_create()` of jobqueue.h.
+///
 /// # Safety
 ///
 /// See `jobqueue_device_create()` in jobqueue.h.
@@ -133,6 +135,8 @@ unsafe extern "C" fn jobqueue_device_create(name: *const c_char) -> *mut CDevice
     pass(device_create(name))
 }
 
+/// `jobqueue_device_destroy()` of jobqueue.h.
+///
 /// # Safety
 ///
 /// See `jobqueue_device_destroy()` in jobqueue.h.
@@ -147,7 +151,7 @@ unsafe extern "C" fn jobqueue_device_destroy(device: *mut CDevice) {
     let _ = device.0.shutdown();
 }
 
-/// Returns a configuration for Rust.
+/// Returns the configuration at `raw`.
 ///
 /// # Safety
 ///
@@ -179,6 +183,8 @@ unsafe fn config(raw: *const RawConfig) -> Result<Config> {
     })
 }
 
+/// Creates a queue.
+///
 /// # Safety
 ///
 /// See `jobqueue_create()` in jobqueue.h.
@@ -200,11 +206,13 @@ unsafe fn create(
         ring,
         waker: waker.clone(),
     };
-    // The last that may fail: after this the driver's ring is in use.
+    // The last step that can fail. After it the driver's ring is in use.
     let queue = JobQueue::new(&scope, c"queue", ring, &config)?;
     Ok(KBox::write(memory, CQueue { queue, waker }))
 }
 
+/// `jobqueue_create()` of jobqueue.h.
+///
 /// # Safety
 ///
 /// See `jobqueue_create()` in jobqueue.h.
@@ -219,6 +227,8 @@ unsafe extern "C" fn jobqueue_create(
     pass(unsafe { create(device, config, ops, ring) })
 }
 
+/// `jobqueue_close()` of jobqueue.h.
+///
 /// # Safety
 ///
 /// See `jobqueue_close()` in jobqueue.h.
@@ -228,6 +238,8 @@ unsafe extern "C" fn jobqueue_close(queue: *const CQueue) {
     unsafe { (*queue).queue.close() };
 }
 
+/// `jobqueue_put()` of jobqueue.h.
+///
 /// # Safety
 ///
 /// See `jobqueue_put()` in jobqueue.h.
@@ -239,6 +251,8 @@ unsafe extern "C" fn jobqueue_put(queue: *mut CQueue) {
     }
 }
 
+/// Prepares a job.
+///
 /// # Safety
 ///
 /// See `jobqueue_prepare()` in jobqueue.h.
@@ -273,6 +287,8 @@ unsafe fn prepare(
     }
 }
 
+/// `jobqueue_prepare()` of jobqueue.h.
+///
 /// # Safety
 ///
 /// See `jobqueue_prepare()` in jobqueue.h.
@@ -294,6 +310,8 @@ unsafe extern "C" fn jobqueue_prepare(
     pass(prepared)
 }
 
+/// `jobqueue_abandon()` of jobqueue.h.
+///
 /// # Safety
 ///
 /// See `jobqueue_abandon()` in jobqueue.h.
@@ -313,6 +331,8 @@ fn commit(prepared: Result<Prepared<'_, CRing>>) -> *mut bindings::dma_fence {
     }
 }
 
+/// `jobqueue_commit()` of jobqueue.h.
+///
 /// # Safety
 ///
 /// See `jobqueue_commit()` in jobqueue.h.
@@ -325,6 +345,8 @@ unsafe extern "C" fn jobqueue_commit(prepared: *mut CPrepared) -> *mut bindings:
     }))
 }
 
+/// `jobqueue_submit()` of jobqueue.h.
+///
 /// # Safety
 ///
 /// See `jobqueue_submit()` in jobqueue.h.
@@ -340,6 +362,8 @@ unsafe extern "C" fn jobqueue_submit(
     commit(unsafe { prepare(queue, job, credits, dependencies, count) })
 }
 
+/// `jobqueue_complete()` of jobqueue.h.
+///
 /// # Safety
 ///
 /// See `jobqueue_complete()` in jobqueue.h.
@@ -355,6 +379,8 @@ unsafe extern "C" fn jobqueue_complete(queue: *const CQueue, job: *mut RawJob, e
     }
 }
 
+/// `jobqueue_ready()` of jobqueue.h.
+///
 /// # Safety
 ///
 /// See `jobqueue_ready()` in jobqueue.h.

@@ -65,59 +65,60 @@ struct jobqueue_job {
 /**
  * struct jobqueue_ops - the hardware's side of a queue
  *
- * Called by the queue's task, one at a time, in fence signalling sections: none may wait for a
- * fence, or for memory in a way that does. All but @timed_out and @destroy must not sleep.
+ * The queue's task calls these, one at a time, in fence signalling sections: they must not wait for
+ * a fence, nor allocate memory in a way that does. All but @timed_out and @destroy must not sleep.
  */
 struct jobqueue_ops {
 	/**
-	 * @poll_ready: Returns 0 if the hardware can take the job at once. Returns -EAGAIN if it
-	 * cannot yet; then jobqueue_ready() has to be called when that may have changed. With any
-	 * other errno the job is cancelled. May be asked again, for the same job or another one,
-	 * after each answer but 0. Optional: the hardware is always ready.
+	 * @poll_ready: Returns 0 if the job can be submitted. Returns -EAGAIN if it cannot be
+	 * submitted yet; then jobqueue_ready() has to be called when it can. With any other errno
+	 * the job is cancelled. After a result other than 0 it may be called again, for the same
+	 * job or another one. Optional: without it the hardware is always ready.
 	 */
 	int (*poll_ready)(void *ring, struct jobqueue_job *job);
 
 	/**
-	 * @submit: Hands the job to the hardware: @poll_ready has just returned 0 for it.
+	 * @submit: Submits the job to the hardware, right after @poll_ready has returned 0 for it.
 	 */
 	void (*submit)(void *ring, struct jobqueue_job *job);
 
 	/**
-	 * @timed_out: The oldest job in flight is not over after &jobqueue_config.timeout_ms, or
-	 * the time that the last call has returned, for the nth time in a row. If nothing is in
-	 * flight, @job is NULL, and @poll_ready has returned -EAGAIN for that long.
+	 * @timed_out: Handles a time limit that has expired for the nth time in a row. The oldest
+	 * job in flight, @job, has not completed within &jobqueue_config.timeout_ms, or the time
+	 * that the last call has returned. If nothing is in flight, @job is NULL, and @poll_ready
+	 * has returned -EAGAIN for that long.
 	 *
-	 * While it sleeps no other job of the queue completes. A reset that takes longer is begun
-	 * here, and its end is looked for in the next call.
+	 * While it sleeps no other job of the queue completes. A reset that takes long is started
+	 * here, and checked for completion in the next call.
 	 *
-	 * Returns for how many milliseconds to go on; or 0: the ring was reset, touches no memory
-	 * of its jobs any more, and can take others; or, if @job is NULL, an errno for the job that
-	 * cannot be submitted.
+	 * Returns the number of milliseconds until the next call; or 0 if the ring was reset, does
+	 * not access memory of its jobs any more, and accepts jobs again; or, if @job is NULL, an
+	 * errno with which the job that cannot be submitted is cancelled.
 	 */
 	int (*timed_out)(void *ring, struct jobqueue_job *job, unsigned int n);
 
 	/**
-	 * @retire: The job's fence has signalled. The job is the driver's again.
+	 * @retire: Takes back a job whose fence has signalled. The driver owns it again.
 	 */
 	void (*retire)(void *ring, struct jobqueue_job *job);
 
 	/**
-	 * @quiesced: Nothing is in flight, whatever waits: the ring releases what it shares with
-	 * other rings. Optional.
+	 * @quiesced: Nothing is in flight: releases the resources that the ring shares with other
+	 * rings. Jobs may wait. Optional.
 	 */
 	void (*quiesced)(void *ring);
 
 	/**
-	 * @destroy: The queue is closed, and nothing is in flight: the last call, after which the
-	 * ring is the driver's again.
+	 * @destroy: Destroys the ring. The queue is closed, nothing is in flight, and no callback
+	 * follows. The driver owns the ring again.
 	 */
 	void (*destroy)(void *ring);
 };
 
 /**
- * enum jobqueue_on_error - what the failure of a job means to others
+ * enum jobqueue_on_error - the effect of a job's failure on other jobs
  *
- * @JOBQUEUE_ERRORS_IGNORED: nothing
+ * @JOBQUEUE_ERRORS_IGNORED: none
  * @JOBQUEUE_ERRORS_PROPAGATE: jobs that depend on it do not run, and get the same error
  * @JOBQUEUE_ERRORS_POISON: nor do later jobs of the same queue
  */
@@ -128,7 +129,7 @@ enum jobqueue_on_error {
 };
 
 /**
- * struct jobqueue_names - names of fences, to be a static variable
+ * struct jobqueue_names - names of fences, which have to be a static variable
  *
  * @driver: name of the driver
  * @ring: name of the kind of ring
@@ -141,14 +142,15 @@ struct jobqueue_names {
 };
 
 /**
- * struct jobqueue_config - how a queue behaves
+ * struct jobqueue_config - the configuration of a queue
  *
- * @names: names for the fences, which have to stay as long as the module
- * @credits: how many credits may be in flight, at least 1
- * @jobs: how many jobs may be in the queue, in flight or not, at least 1
- * @memory: how many bytes the jobs in the queue may keep, in pages of 4 KiB; 0 is any number
- * @timeout_ms: time limit after which &jobqueue_ops.timed_out is asked, at least 1
- * @on_error: what a failure means to others: one of &enum jobqueue_on_error
+ * @names: names for the fences, valid until the module is unloaded
+ * @credits: the number of credits that may be in flight, at least 1
+ * @jobs: the number of jobs that may be in the queue, in flight or not, at least 1
+ * @memory: the number of bytes that the jobs in the queue may occupy, in pages of 4 KiB; 0 is no
+ *	limit
+ * @timeout_ms: the time limit after which &jobqueue_ops.timed_out is called, at least 1
+ * @on_error: the effect of failures, one of &enum jobqueue_on_error
  */
 struct jobqueue_config {
 	struct jobqueue_names *names;
@@ -160,8 +162,8 @@ struct jobqueue_config {
 };
 
 /**
- * jobqueue_device_create() - make what the queues of a device run on
- * @name: a name, which has to stay as long as the module
+ * jobqueue_device_create() - create the executor of a device's queues
+ * @name: a name, valid until the module is unloaded
  *
  * Return: the device, or an ERR_PTR.
  */
@@ -171,29 +173,29 @@ struct jobqueue_device *jobqueue_device_create(const char *name);
  * jobqueue_device_destroy() - close all queues of a device, and wait until they have ended
  * @device: the device; NULL and ERR_PTRs are ignored
  *
- * A module has to call this before it goes.
+ * A module has to call this before it is unloaded.
  */
 void jobqueue_device_destroy(struct jobqueue_device *device);
 
 /**
- * jobqueue_create() - make a queue
+ * jobqueue_create() - create a queue
  * @device: the device
- * @config: how the queue behaves
- * @ops: the hardware's side, copied
- * @ring: passed to all of @ops
+ * @config: the configuration
+ * @ops: the callbacks, which are copied
+ * @ring: passed to all callbacks
  *
  * Return: the queue, or an ERR_PTR: -EINVAL if an argument is NULL, an operation is missing, or a
- * value is out of range; -ECANCELED; -ENOMEM. Then nothing of @ops was called.
+ * value is out of range; -ECANCELED; -ENOMEM. On error no callback was called.
  */
 struct jobqueue *jobqueue_create(struct jobqueue_device *device,
 				 const struct jobqueue_config *config,
 				 const struct jobqueue_ops *ops, void *ring);
 
 /**
- * jobqueue_close() - take no more jobs, and cancel those that the hardware does not have
+ * jobqueue_close() - refuse further jobs, and cancel those that are not in flight
  * @queue: the queue
  *
- * Jobs in flight go on. When they are over &jobqueue_ops.destroy is called. Only wakes a worker.
+ * Jobs in flight go on. When they have completed, &jobqueue_ops.destroy is called. Does not wait.
  */
 void jobqueue_close(struct jobqueue *queue);
 
@@ -201,13 +203,13 @@ void jobqueue_close(struct jobqueue *queue);
  * jobqueue_put() - close a queue, and drop the reference to it
  * @queue: the queue; NULL and ERR_PTRs are ignored
  *
- * Neither jobqueue_complete() nor jobqueue_ready() may be called for the queue from here on: the
- * interrupt is off, or has no job of it. No job may be prepared any more.
+ * From here on neither jobqueue_complete() nor jobqueue_ready() may be called for the queue, and no
+ * job may be prepared. So jobs in flight have to be ended by &jobqueue_ops.timed_out.
  */
 void jobqueue_put(struct jobqueue *queue);
 
 /**
- * jobqueue_prepare() - do all of a submission that may fail
+ * jobqueue_prepare() - prepare a job, with all steps of a submission that can fail
  * @queue: the queue
  * @job: the job
  * @credits: how many credits it costs
@@ -232,7 +234,7 @@ void jobqueue_abandon(struct jobqueue_prepared *prepared);
 
 /**
  * jobqueue_commit() - commit a prepared job
- * @prepared: the prepared job; an ERR_PTR is returned as it is
+ * @prepared: the prepared job; an ERR_PTR is returned unchanged
  *
  * Return: the job's fence, with a reference, or ERR_PTR(-ECANCELED) if the queue is closed: then
  * the job is still the driver's.
@@ -254,15 +256,15 @@ struct dma_fence *jobqueue_submit(struct jobqueue *queue, struct jobqueue_job *j
 				  size_t count);
 
 /**
- * jobqueue_complete() - say that the hardware is through with a job
+ * jobqueue_complete() - complete a job that the hardware does not access any more
  * @queue: the queue
- * @job: a job that was submitted to the hardware; it may be gone when this returns
+ * @job: a job in flight; it may have been retired when this returns
  * @error: 0, or an errno for its fence
  */
 void jobqueue_complete(struct jobqueue *queue, struct jobqueue_job *job, int error);
 
 /**
- * jobqueue_ready() - say that the hardware may be ready for a job
+ * jobqueue_ready() - have &jobqueue_ops.poll_ready called again
  * @queue: the queue
  */
 void jobqueue_ready(struct jobqueue *queue);

@@ -56,7 +56,7 @@ impl Parking {
         }
     }
 
-    /// As `block_on`, but gives up with `None` when there is a signal for the thread.
+    /// Polls `future` as `block_on` does. Returns `None` if a signal is pending for the thread.
     fn block_on_interruptible<F: Future>(&self, mut future: Pin<&mut F>) -> Option<F::Output> {
         might_sleep();
         let waker = self.waker();

@@ -49,15 +49,16 @@
 mod abandoned;
 mod operation;
 mod slot;
+mod table;
+mod tag;
 
 pub use abandoned::Abandoned;
 pub use operation::Operation;
+pub use tag::Tag;
 
 use crate::{
     combine::select,
-    report::api_violation,
     sync::{
-        Notify,
         Permit,
         Semaphore, //
     },
@@ -65,86 +66,12 @@ use crate::{
 };
 use kernel::{
     prelude::*,
-    processor,
-    sync::{
-        atomic::{
-            Atomic,
-            Full,
-            Relaxed, //
-        },
-        Arc,
-        SetOnce, //
-    }, //
+    sync::Arc, //
 };
-use slot::Slot;
+use table::Table;
 
 /// The largest number of operations. It leaves bits of a tag for the round.
 pub const MAX_DEPTH: usize = 1 << 14;
-
-/// The state that all handles share.
-///
-/// # Invariants
-///
-/// A bit of `free` is set if its slot is free and has no [`Tag`]. For each permit in `credits` a
-/// bit is set.
-struct Table<T, R> {
-    slots: KVec<Slot<T, R>>,
-    free: KVec<Atomic<u64>>,
-    credits: Semaphore,
-    closed: SetOnce<()>,
-    /// Wakes all callers that wait for a tag, when no more are given.
-    closing: Notify,
-    /// Wakes the task that awaits abandoned operations.
-    abandoned: Notify,
-    /// Wakes all callers that wait for operations to be over.
-    over: Notify,
-    /// The number of bits of a tag that hold the slot's number. The others count rounds.
-    index_bits: u32,
-}
-
-impl<T, R> Table<T, R> {
-    /// Returns the tag of the slot at `index` in `round`. Never 0xffff: no index has all bits set.
-    fn id(&self, index: usize, round: u64) -> u16 {
-        // CAST: Both are cut to 16 bits, of which the index has the lower ones.
-        ((round << self.index_bits) | index as u64) as u16
-    }
-
-    /// Takes a free slot, and returns its index. The caller must have a permit for it.
-    fn take(&self) -> usize {
-        loop {
-            for (word, bits) in self.free.iter().enumerate() {
-                let mut now = bits.load(Relaxed);
-                while now != 0 {
-                    let bit = now.trailing_zeros();
-                    match bits.cmpxchg(now, now & !(1 << bit), Full) {
-                        Ok(_) => return word * 64 + bit as usize,
-                        Err(other) => now = other,
-                    }
-                }
-            }
-            // There is a bit for each permit. Another thread has taken the one looked at, and
-            // leaves another one.
-            processor::cpu_relax();
-        }
-    }
-
-    /// Gives back a free slot that the caller has taken.
-    fn give_back(&self, index: usize) {
-        // INVARIANT: The bit was clear, as the slot was taken. The permit comes after it.
-        self.free[index / 64].fetch_add(1 << (index % 64), Full);
-        self.credits.add_permits(1);
-    }
-}
-
-impl<T, R> Drop for Table<T, R> {
-    fn drop(&mut self) {
-        // The memory in a slot is not dropped with it. There are no futures left: each has a
-        // reference to this.
-        if self.slots.iter().any(Slot::is_in_flight) {
-            api_violation(c"memory is leaked, as nobody has said that the device has stopped");
-        }
-    }
-}
 
 /// The operations that a device may have at a time, each with its memory and a tag.
 ///
@@ -228,27 +155,7 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
         if depth == 0 || depth > MAX_DEPTH {
             return Err(EINVAL);
         }
-        let mut slots = KVec::with_capacity(depth, GFP_KERNEL)?;
-        for _ in 0..depth {
-            slots.push(Slot::new(), GFP_KERNEL)?;
-        }
-        let mut free = KVec::with_capacity(depth.div_ceil(64), GFP_KERNEL)?;
-        for first in (0..depth).step_by(64) {
-            let bits = u64::MAX >> (64 - (depth - first).min(64));
-            free.push(Atomic::new(bits), GFP_KERNEL)?;
-        }
-        // INVARIANT: All slots are free.
-        let table = Table {
-            slots,
-            free,
-            credits: Semaphore::new(depth),
-            closed: SetOnce::new(),
-            closing: Notify::new(),
-            abandoned: Notify::new(),
-            over: Notify::new(),
-            index_bits: usize::BITS - depth.leading_zeros(),
-        };
-        Ok(Self(Arc::new(table, GFP_KERNEL)?))
+        Ok(Self(Arc::new(Table::new(depth)?, GFP_KERNEL)?))
     }
 
     /// Returns the number of operations that there can be at a time.
@@ -305,12 +212,7 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
     fn tag(&self, permit: Permit<&Semaphore>) -> Tag<T, R> {
         // Given back with the slot.
         core::mem::forget(permit);
-        let index = self.0.take();
-        // INVARIANT: Taken just now.
-        Tag {
-            table: self.0.clone(),
-            index,
-        }
+        Tag::new(self.0.clone(), self.0.take())
     }
 
     /// Completes an operation that the device is done with, and passes its result to the future.
@@ -378,7 +280,7 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
             let mut round = None;
             loop {
                 let over = self.0.over.notified();
-                // What is completed after this notifies.
+                // Operations that complete after this notify `over`.
                 round = slot.watch(round);
                 if round.is_none() {
                     break;
@@ -422,52 +324,4 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
 #[must_use = "operations may start when it is dropped"]
 pub struct Drained<'a> {
     _all: Permit<&'a Semaphore>,
-}
-
-/// A reserved slot for an operation. Dropping it gives the slot back.
-///
-/// # Invariants
-///
-/// The slot at `index` is free, and this tag owns it: its bit in the table is clear.
-#[must_use = "dropping it gives the slot back"]
-pub struct Tag<T: Send + 'static, R: Send + 'static> {
-    table: Arc<Table<T, R>>,
-    index: usize,
-}
-
-impl<T: Send + 'static, R: Send + 'static> Tag<T, R> {
-    /// Returns the number of the operation, by which the device identifies it. It is reused only
-    /// after many other operations have used the same slot, and is never `0xffff`.
-    pub fn id(&self) -> u16 {
-        self.table
-            .id(self.index, self.table.slots[self.index].round())
-    }
-
-    /// Returns the index of the slot, which is less than the depth. Drivers may use it as an index
-    /// of data of their own.
-    pub fn index(&self) -> usize {
-        self.index
-    }
-
-    /// Starts the operation, which owns `memory` from now on. Must be called before the operation
-    /// is submitted to the device. The caller has to know the address of the memory by then; moving
-    /// `T` must not change it.
-    ///
-    /// If the operation is not submitted, the caller has to complete it.
-    #[track_caller]
-    pub fn start(self, memory: T) -> Operation<T, R> {
-        // SAFETY: By the type invariants the slot is free, and this tag owns it.
-        unsafe { self.table.slots[self.index].start(memory) };
-        let this = core::mem::ManuallyDrop::new(self);
-        // SAFETY: Read once, as `this` is not dropped.
-        let table = unsafe { core::ptr::read(&this.table) };
-        // INVARIANT: Started just now.
-        Operation::new(table, this.index)
-    }
-}
-
-impl<T: Send + 'static, R: Send + 'static> Drop for Tag<T, R> {
-    fn drop(&mut self) {
-        self.table.give_back(self.index);
-    }
 }

@@ -54,7 +54,7 @@ pub(crate) fn unregister(root: &Scope) {
 ///
 /// # Errors
 ///
-/// Those of `f`.
+/// The errors of `f`.
 pub fn write_tasks(f: &mut impl fmt::Write) -> fmt::Result {
     TaskInfo::write_heading(f)?;
     // No executor's shutdown finishes while the lock is held.

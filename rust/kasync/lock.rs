@@ -34,7 +34,7 @@ unsafe impl<T: Send> Send for IrqLock<T> {}
 unsafe impl<T: Send> Sync for IrqLock<T> {}
 
 impl<T> IrqLock<T> {
-    /// Returns a lock that nobody holds.
+    /// Returns a lock that is not held.
     pub(crate) fn new(data: T) -> Self {
         let mut raw = MaybeUninit::uninit();
         // SAFETY: The C function initialises the lock. An unlocked raw spinlock refers to nothing

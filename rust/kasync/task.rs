@@ -48,7 +48,7 @@
 //!
 //! ```text
 //!   not listed ──(13) wake_listed(): LISTED set, with a reference──► LISTED
-//!   LISTED ──(14) its turn, nobody polls it: LISTED cleared──► CLAIMED, by the batch's worker
+//!   LISTED ──(14) its turn, not being polled: LISTED cleared──► CLAIMED, by the batch's worker
 //!   LISTED ──(14) its turn, a worker polls it: LISTED cleared──► SCHEDULED
 //!   LISTED ──(14) its turn, claimed by another: LISTED cleared, RERUN set──► not listed
 //!   LISTED ──(14) its turn, COMPLETE──► not listed
@@ -202,12 +202,12 @@ fn schedule(task: &Header) -> bool {
 unsafe extern "C" fn run(work: *mut bindings::work_struct) {
     // SAFETY: Not null: the item is at offset 0 of a task.
     let header = unsafe { NonNull::new_unchecked(work.cast::<Header>()) };
-    // SAFETY: The pending mark's reference, now ours, keeps the task valid.
+    // SAFETY: The pending mark's reference, which passes to this function, keeps the task valid.
     let task = unsafe { header.as_ref() };
     // Nothing to do if complete: a wake that came between the last poll's Ready and COMPLETE leads
     // here (H2, H12). Nor if claimed: then (11).
     if task.state.run().is_ok() {
-        // SAFETY: The right to poll is ours.
+        // SAFETY: `run()` has given this function the right to poll.
         match unsafe { poll(header, PollContext::worker()) } {
             // SAFETY: The future has just become Ready; the pending mark's reference.
             true => return unsafe { complete(header, 1) },
@@ -238,11 +238,12 @@ unsafe fn poll(header: NonNull<Header>, here: PollContext) -> bool {
     annotated(|| {
         here.enter(header.cast(), || {
             task.budget.reset();
-            // Odd while a poll runs. Nobody else writes.
+            // Odd while a poll runs. Only the poller writes it.
             let polls = task.polls.get();
             task.polls.set(polls.wrapping_add(1));
             trace::poll_begin(task.address(), task.name);
-            // SAFETY: The task is started, not complete, and ours alone to poll.
+            // SAFETY: By the safety requirements the task is started and not complete, and the
+            // caller has the right to poll it.
             let done = with_waker(header, |cx| unsafe { (task.vtable.poll)(header, cx) });
             task.polls.set(polls.wrapping_add(2));
             trace::poll_end(task.address(), task.name, done);

@@ -30,7 +30,7 @@ DEFINE_EVENT(kasync_task, kasync_start,
 	TP_ARGS(task, name)
 );
 
-/* Somebody has woken a task that has not ended. Several wakes may lead to one poll. */
+/* A task that has not ended was woken. Several wakes may lead to one poll. */
 DEFINE_EVENT(kasync_task, kasync_wake,
 	TP_PROTO(const void *task, const char *name),
 	TP_ARGS(task, name)

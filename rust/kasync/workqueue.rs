@@ -116,7 +116,8 @@ impl Work {
     }
 }
 
-/// Has `run` called with `work` on a thread of this module that may block. Any context but NMI.
+/// Queues `work` on a thread of this module that may block, which calls `run` with it. Any context
+/// but NMI.
 ///
 /// # Safety
 ///

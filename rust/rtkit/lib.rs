@@ -12,9 +12,8 @@
 //!
 //! A message is passed to [`Operations::recv_message_early`] first, in the hard interrupt of the
 //! mailbox. Drivers that only wake a task handle it there, without an allocation that could fail.
-//! Messages that it does not handle are passed to [`Operations::recv_message`], on an ordered
-//! workqueue that also runs the management protocol. Waiting there for another message would be a
-//! deadlock, and this crate has no function that does so.
+//! Others are passed to [`Operations::recv_message`], on an ordered workqueue that also runs the
+//! management protocol. Waiting there for another message would be a deadlock.
 //!
 //! # Doorbells
 //!
@@ -378,8 +377,8 @@ impl<T: Operations> Callbacks<T> {
             let buffer = ops.shmem_setup(size, NonZeroU64::new(iova))?;
             let (addr, iova, size) = (buffer.cpu_addr(), buffer.iova(), buffer.size());
             let buffer = KBox::into_raw(KBox::new(buffer, GFP_KERNEL)?);
-            // SAFETY: `shmem` is valid for the time of the call. By the contract of `SharedBuffer` the
-            // memory may be read until `shmem_destroy()` drops `buffer`.
+            // SAFETY: `shmem` is valid for the time of the call. By the contract of `SharedBuffer`
+            // the memory may be read until `shmem_destroy()` drops `buffer`.
             unsafe {
                 raw::rtkit_shmem_fill(shmem, addr.as_ptr().cast(), iova, size, buffer.cast())
             };
@@ -395,8 +394,7 @@ impl<T: Operations> Callbacks<T> {
     unsafe extern "C" fn shmem_destroy(_cookie: *mut c_void, shmem: *mut raw::RawShmem) {
         // SAFETY: `shmem` is valid for the time of the call.
         let buffer = unsafe { raw::rtkit_shmem_private(shmem) }.cast::<T::Buffer>();
-        // SAFETY: `shmem_setup()` has stored the pointer of a box. This is called once for each call
-        // of that which has succeeded.
+        // SAFETY: `shmem_setup()` has stored the pointer of a box, which is taken once.
         drop(unsafe { KBox::from_raw(buffer) });
     }
 }

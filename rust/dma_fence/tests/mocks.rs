@@ -71,7 +71,7 @@ mod ffi {
 }
 
 /// A limit for all waits.
-pub(crate) const LIMIT: Delta = Delta::from_millis(5000);
+pub(crate) const LIMIT: Delta = Delta::from_secs(60);
 
 /// Returns the result of a fence, or `ETIME` if it does not signal within the limit.
 pub(crate) fn result(fence: &Fence) -> Result {

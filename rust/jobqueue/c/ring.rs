@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A driver in C as the ring of a queue.
+//! The [`Ring`] of drivers in C.
 //!
 //! ```text
 //!  jobqueue_job.state:   WAITING ──────────────────────► OVER
@@ -72,7 +72,7 @@ pub(super) struct RawOps {
     destroy: Option<unsafe extern "C" fn(*mut c_void)>,
 }
 
-/// `struct jobqueue_ops`, without what must not be missing.
+/// `struct jobqueue_ops`, with all mandatory operations.
 pub(super) struct Ops {
     poll_ready: Option<unsafe extern "C" fn(*mut c_void, *mut RawJob) -> c_int>,
     submit: unsafe extern "C" fn(*mut c_void, *mut RawJob),
@@ -83,7 +83,7 @@ pub(super) struct Ops {
 }
 
 impl RawOps {
-    /// Returns the operations if all that must not be missing are there.
+    /// Returns the operations, or an error if a mandatory one is missing.
     pub(super) fn check(self) -> Result<Ops> {
         Ok(Ops {
             poll_ready: self.poll_ready,
@@ -96,7 +96,7 @@ impl RawOps {
     }
 }
 
-/// The driver's side of a queue, which the driver frees after `destroy`.
+/// The ring of a driver in C, which the driver frees in `destroy`.
 ///
 /// # Invariants
 ///
@@ -107,18 +107,17 @@ pub(super) struct CRing {
     pub(super) waker: Arc<AtomicWaker>,
 }
 
-// SAFETY: By the type invariant the operations are called one at a time; they may be called in any
-// thread.
+// SAFETY: By the type invariant the operations are called one at a time. Any thread may call them.
 unsafe impl Send for CRing {}
 
-/// A job of the driver's.
+/// A job of a driver in C.
 ///
 /// # Invariants
 ///
 /// The job is valid until it is passed to `retire`.
 pub(super) struct CJob(pub(super) NonNull<RawJob>);
 
-// SAFETY: A job belongs to no thread.
+// SAFETY: A job is not tied to a thread.
 unsafe impl Send for CJob {}
 
 impl CJob {
@@ -130,10 +129,10 @@ impl CJob {
     }
 }
 
-/// A job that the hardware has.
+/// A job in flight.
 pub(super) struct CInFlight(CJob);
 
-// SAFETY: All that a shared reference gives access to is the state, which is atomic.
+// SAFETY: A shared reference gives access to the state only, which is atomic.
 unsafe impl Sync for CInFlight {}
 
 impl Ring for CRing {
@@ -177,7 +176,7 @@ impl Ring for CRing {
         }
         // SAFETY: The error was written before the state, and is not written any more.
         let result = to_result(unsafe { (*job.0 .0.as_ptr()).error });
-        // SAFETY: The driver promises by `jobqueue_complete()` that the hardware is through with
+        // SAFETY: The driver promises with `jobqueue_complete()` that the hardware has completed
         // the job.
         Poll::Ready(unsafe { HwDone::new(timeline, result) })
     }
@@ -191,7 +190,7 @@ impl Ring for CRing {
         let job = job.map_or(ptr::null_mut(), |job| job.0 .0.as_ptr());
         // SAFETY: By the type invariants of ring and job.
         future::ready(match unsafe { (self.ops.timed_out)(self.ring, job, n) } {
-            // SAFETY: The driver promises by 0 that the ring has stopped.
+            // SAFETY: The driver promises with 0 that the ring has stopped.
             0 => TimeoutAction::Stopped(unsafe { RingStopped::new(timeline) }),
             ms @ 1.. => TimeoutAction::Wait(Delta::from_millis(ms.into())),
             errno => TimeoutAction::Fail(Error::from_errno(errno)),
@@ -199,7 +198,7 @@ impl Ring for CRing {
     }
 
     fn retire(&mut self, job: CJob) {
-        // SAFETY: By the type invariants of ring and job; the last access to the job.
+        // SAFETY: By the type invariants of ring and job. The job is not accessed afterwards.
         unsafe { (self.ops.retire)(self.ring, job.0.as_ptr()) };
     }
 
@@ -211,7 +210,7 @@ impl Ring for CRing {
     }
 
     async fn destroy(self) {
-        // SAFETY: By the type invariant; the last call.
+        // SAFETY: By the type invariant. No operation is called afterwards.
         unsafe { (self.ops.destroy)(self.ring) };
     }
 }

@@ -292,7 +292,7 @@ impl Drop for Issuer {
 /// Waits until all issuers' locks have been freed. To be called by each test that has had one:
 /// their callback is this module's.
 pub(crate) fn settle() -> Result {
-    for _ in 0..500 {
+    for _ in 0..6000 {
         // SAFETY: Called where it may sleep.
         unsafe { jobqueue_test_barrier() };
         // SAFETY: Only reads a counter that is atomic.

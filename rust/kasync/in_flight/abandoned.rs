@@ -2,7 +2,7 @@
 
 //! Operations in flight whose futures were dropped.
 
-use super::Table;
+use super::table::Table;
 use crate::{
     await_site::AwaitSite,
     budget::poll_budget, //

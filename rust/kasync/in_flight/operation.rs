@@ -2,7 +2,7 @@
 
 //! The future of an operation.
 
-use super::Table;
+use super::table::Table;
 use crate::{
     await_site::AwaitSite,
     budget::poll_budget, //

@@ -142,7 +142,7 @@ impl Claim<'_> {
         }
     }
 
-    /// Polls the task, and again if it was woken meanwhile, up to [`POLLS`] times.
+    /// Polls the task, and again if it was woken meanwhile, up to four times.
     pub fn poll(self) {
         // SAFETY: Valid by the type invariant.
         let task = unsafe { self.header.as_ref() };

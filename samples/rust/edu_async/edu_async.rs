@@ -18,8 +18,9 @@
 //! that it is done (`kasync::in_flight`). A client that is dropped, cancelled or out of time gives
 //! up an answer, and no memory.
 //!
-//! `Documentation/firstdriver.rst` goes through these files from the top to the end. Binding the driver
-//! runs some operations and says what became of them; unbinding it says what became of the rest.
+//! `Documentation/firstdriver.rst` goes through these files from the top to the end. Binding the
+//! driver runs some operations and says what became of them; unbinding it says what became of the
+//! rest.
 
 use kasync::{
     block_on,

@@ -59,6 +59,8 @@ pub(crate) fn check(what: &str, held: bool) -> Result {
 pub(crate) struct Clients {
     pub(crate) gsp: Arc<Gsp>,
     pub(crate) scope: Scope,
+    /// The channels' queues: they end before the processor goes.
+    pub(crate) channels: Scope,
     pub(crate) left: Arc<Left>,
 }
 

@@ -29,6 +29,21 @@ use kernel::{
 
 const EVENTS_SENT: u32 = 100;
 
+/// Begins or ends a region of a profile: hints without an effect (tools/bench/plugin.h).
+fn region(begins: bool) {
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: Hints of these numbers do nothing.
+    unsafe {
+        if begins {
+            core::arch::asm!("hint #0x60");
+        } else {
+            core::arch::asm!("hint #0x61");
+        }
+    }
+    #[cfg(not(target_arch = "aarch64"))]
+    let _ = begins;
+}
+
 /// Calls so often, and returns what that took, in nanoseconds: in all, and at most.
 async fn caller(rpc: Arc<Rpc>, calls: u32, command: u32, ms: u32) -> Result<(i64, i64)> {
     let subdevice = Subdevice::open(&rpc).await?;
@@ -67,6 +82,7 @@ impl Clients {
 
     /// Has so many callers call so often, and prints what it takes.
     async fn callers(&self, name: &str, callers: u32, calls: u32, command: u32, ms: u32) -> Result {
+        region(true);
         let begin = Instant::now();
         let mut tasks = KVec::new();
         for _ in 0..callers {
@@ -80,6 +96,7 @@ impl Clients {
             most = most.max(longest);
         }
         let all = begin.elapsed().as_micros_ceil();
+        region(false);
         let mean = sum / i64::from(callers * calls) / 1000;
         pr_info!(
             "figure: {name}, {callers} callers, {calls} calls each: {mean} us a call, \

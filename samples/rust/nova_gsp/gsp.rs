@@ -17,6 +17,7 @@
 //! All of it is one task, which alone takes messages out of their queue.
 
 use crate::{
+    channel::Channels,
     events::Events,
     queue::Messages,
     rpc::Rpc,
@@ -25,8 +26,9 @@ use crate::{
         event,
         function,
         put,
+        word,
         Poison,
-        LARGEST, //
+        COPIED, //
     }, //
 };
 use kasync::{
@@ -123,6 +125,8 @@ pub(crate) struct Gsp {
     pub(crate) rpc: Arc<Rpc>,
     #[pin]
     pub(crate) events: Events,
+    #[pin]
+    pub(crate) channels: Channels,
     /// The handler has seen that it has halted.
     pub(crate) halted: Atomic<bool>,
     pub(crate) life: watch::Sender<Life>,
@@ -143,6 +147,7 @@ impl Gsp {
             pin_init!(Self {
                 rpc,
                 events <- Events::new(),
+                channels <- Channels::new(),
                 halted: Atomic::new(false),
                 life,
                 _life: receiver,
@@ -214,7 +219,7 @@ impl Server {
             gsp,
             interrupts,
             messages: Messages::default(),
-            buffer: KVec::from_elem(0, LARGEST, GFP_KERNEL)?,
+            buffer: KVec::from_elem(0, COPIED, GFP_KERNEL)?,
             initialised: false,
         })
     }
@@ -267,13 +272,10 @@ impl Server {
         }
         // With the turn, no task is writing a call any more.
         let _turn = gsp.rpc.turn.acquire(1).await;
-        if let Err(e) = gsp
-            .rpc
-            .registers
-            .enable(false)
-            .and_then(|()| gsp.rpc.registers.reset())
-        {
-            pr_err!("the processor is out of reach: {e:?}\n");
+        let registers = &gsp.rpc.registers;
+        match registers.enable(false).and_then(|()| registers.reset()) {
+            Ok(()) => gsp.channels.reset(),
+            Err(e) => pr_err!("the processor is out of reach: {e:?}\n"),
         }
         if why != Why::Cancelled {
             gsp.deaths.fetch_add(1, Full);
@@ -368,13 +370,22 @@ impl Server {
     /// Takes all messages that are there, and tells `seen` of each.
     async fn drain(&mut self, seen: &mut (impl FnMut(u32) + Send)) -> Result<(), Why> {
         let gsp = self.gsp.clone();
-        while let Some(header) = self.messages.next(&gsp.rpc.memory, &mut self.buffer)? {
+        while let Some(header) =
+            self.messages
+                .next(&gsp.rpc.memory, &gsp.rpc.registers, &mut self.buffer)?
+        {
             let message = &self.buffer[..header.end];
             match header.function {
                 event::INIT_DONE => self.initialised = true,
                 event::SEQUENCER if !self.initialised => {
                     let payload = &message[crate::wire::HEADERS..];
                     sequencer::run(&gsp.rpc.registers, payload).await?;
+                }
+                event::CHANNEL_FAULT => {
+                    // {engine, channel, kind, scope, partition}
+                    let payload = &message[crate::wire::HEADERS..];
+                    gsp.channels.faulted(word(payload, 4));
+                    gsp.events.give(&header, message);
                 }
                 f if f >= event::FIRST => gsp.events.give(&header, message),
                 _ => gsp.rpc.reply(&header, message),
@@ -396,10 +407,13 @@ impl Line {
     /// Takes an interrupt of `gsp` back, and remembers a halt. Returns whether there was one.
     fn take_back(gsp: &Gsp) -> bool {
         let raised = gsp.rpc.registers.acknowledge();
-        if raised == Some(true) {
+        if raised.halt {
             gsp.halted.store(true, Release);
         }
-        raised.is_some()
+        if raised.channels {
+            gsp.channels.progress();
+        }
+        raised.messages || raised.channels
     }
 }
 

@@ -35,11 +35,14 @@ use kernel::{
     }, //
 };
 
+mod channel;
+mod channels;
 mod clients;
 mod events;
 mod figures;
 mod gsp;
 mod load;
+mod method;
 mod queue;
 mod regs;
 mod rpc;
@@ -60,12 +63,15 @@ use load::Left;
 use queue::Memory;
 use regs::Registers;
 use rpc::Rpc;
+use wire::Framing;
 
 /// The emulated processor.
 const DEVICE: u32 = 0xa65b;
 
 /// The driver's side of a bound device.
 struct Driver<'bound> {
+    /// A channel with jobs that do not end.
+    stuck: Option<channels::Client>,
     /// The tasks of the clients.
     clients: Clients,
     /// The task that serves the processor.
@@ -85,7 +91,12 @@ impl<'bound> Driver<'bound> {
         unsafe { pdev.dma_set_mask_and_coherent(DmaMask::new::<64>())? };
         let bar = pdev.iomap_region_sized::<{ regs::END }>(0, c"nova_gsp")?;
         let registers = Registers(bar.into_devres()?);
-        let memory = Memory::new(pdev.as_ref())?;
+        let framing = match module_parameters::framing.value() {
+            0 => Framing::V0,
+            2 => Framing::V2,
+            _ => return Err(EINVAL),
+        };
+        let memory = Memory::new(pdev.as_ref(), framing)?;
         let executor = Executor::new(c"nova_gsp")?;
         let root = executor.root();
         let gsp = Gsp::new(Rpc::new(registers, memory)?, root.child(c"lives")?)?;
@@ -106,12 +117,19 @@ impl<'bound> Driver<'bound> {
             )?
         };
         let scope = root.child(c"clients")?;
+        let channels = root.child(c"channels")?;
         let server = root.child(c"gsp")?;
         let task = Server::new(gsp.clone(), interrupts)?;
         server.spawn(c"server", task.run())?.detach();
         let left = Arc::new(Left::new(), GFP_KERNEL)?;
         Ok(Self {
-            clients: Clients { gsp, scope, left },
+            stuck: None,
+            clients: Clients {
+                gsp,
+                scope,
+                channels,
+                left,
+            },
             server,
             _executor: executor,
             _line: line,
@@ -119,8 +137,10 @@ impl<'bound> Driver<'bound> {
         })
     }
 
-    /// Ends the processor, and with it the calls of clients, and the clients.
+    /// Ends the channels, the processor, and with it the calls of clients, and the clients.
     fn end(&self) -> Result {
+        self.clients.channels.cancel();
+        self.clients.channels.join_blocking()?;
         self.server.cancel();
         self.clients.scope.cancel();
         self.server.join_blocking()?;
@@ -153,15 +173,19 @@ impl pci::Driver for NovaGsp {
         _info: Option<&'bound Self::IdInfo>,
     ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
         let bind = || {
-            let driver = Driver::new(pdev)?;
+            let mut driver = Driver::new(pdev)?;
             if module_parameters::scenarios.value() != 0 {
                 driver.clients.scenarios()?;
+                driver.clients.channel_scenarios(pdev.as_ref())?;
             }
             if module_parameters::figures.value() != 0 {
                 driver.clients.run("figures", Clients::figures)?;
             }
             match module_parameters::storm.value() {
-                0 => driver.clients.leave_some()?,
+                0 => {
+                    driver.clients.leave_some()?;
+                    driver.stuck = Some(driver.clients.leave_stuck(pdev.as_ref())?);
+                }
                 seconds => driver.clients.storm(u32::from(seconds))?,
             }
             Ok(driver)
@@ -207,6 +231,10 @@ kernel::module_pci_driver! {
         honest: u8 {
             default: 1,
             description: "Whether answers are as the firmware has made them",
+        },
+        framing: u8 {
+            default: 0,
+            description: "How messages are framed: 0, as firmware 570.144 does, or 2, as newer does",
         },
         figures: u8 {
             default: 0,

@@ -12,15 +12,22 @@
 //!          └──────────────────────────┘          └──────────────────────────┘
 //! ```
 //!
+//! With newer firmware (v2) all four pointers are registers. They count pages as well, and run
+//! freely, so that the ring may be full.
+//!
 //! Nothing that the processor writes is believed: pointers are looked at before they are used, and
 //! a message is copied before anything is decided by it.
 
-use crate::wire::{
-    headers,
-    Header,
-    Poison,
-    HEADERS,
-    PAGE, //
+use crate::{
+    regs::Registers,
+    wire::{
+        headers,
+        Framing,
+        Header,
+        Poison,
+        HEADERS,
+        PAGE, //
+    }, //
 };
 use kernel::{
     device::{
@@ -41,7 +48,7 @@ use kernel::{
     }, //
 };
 
-/// Pages of a ring. One of them is always free.
+/// Pages of a ring. One of them is always free with v0.
 pub(crate) const COUNT: u32 = 63;
 const AREA: usize = 129 * PAGE;
 const COMMANDS: usize = 0x1000;
@@ -51,13 +58,35 @@ const READ_POINTER: usize = 0x20;
 const ENTRIES: usize = 0x1000;
 const LOG: usize = 16 * PAGE;
 
-/// The pages from `from` on that come before `to`.
-fn distance(from: u32, to: u32) -> u32 {
-    (to + COUNT - from) % COUNT
+/// How pointers count.
+impl Framing {
+    /// Returns the pages from `from` on that come before `to`.
+    fn distance(self, from: u32, to: u32) -> u32 {
+        match self {
+            Self::V0 => (to + COUNT - from) % COUNT,
+            Self::V2 => to.wrapping_sub(from),
+        }
+    }
+
+    fn after(self, pointer: u32, pages: u32) -> u32 {
+        match self {
+            Self::V0 => (pointer + pages) % COUNT,
+            Self::V2 => pointer.wrapping_add(pages),
+        }
+    }
+
+    /// Returns how many pages of a ring can be in use.
+    pub(crate) fn room(self) -> u32 {
+        match self {
+            Self::V0 => COUNT - 1,
+            Self::V2 => COUNT,
+        }
+    }
 }
 
 /// The memory.
 pub(crate) struct Memory {
+    pub(crate) framing: Framing,
     area: Coherent<[u8]>,
     regions: Coherent<[u8]>,
     arguments: Coherent<[u8]>,
@@ -87,9 +116,10 @@ impl Memory {
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub(crate) fn new(device: &Device<Bound>) -> Result<Self> {
+    pub(crate) fn new(device: &Device<Bound>, framing: Framing) -> Result<Self> {
         let bytes = |size| Coherent::<u8>::zeroed_slice(device, size, GFP_KERNEL);
         Ok(Self {
+            framing,
             area: bytes(AREA)?,
             regions: bytes(PAGE)?,
             arguments: bytes(PAGE)?,
@@ -203,21 +233,24 @@ impl Commands {
     /// # Errors
     ///
     /// The processor's pointer cannot be right.
-    pub(crate) fn room(&mut self, memory: &Memory) -> Result<u32, Poison> {
-        let read = memory
-            .load(STATUS + READ_POINTER)
-            .map_err(|_| Poison::Pointer)?;
-        if read >= COUNT {
+    pub(crate) fn room(&mut self, memory: &Memory, registers: &Registers) -> Result<u32, Poison> {
+        let framing = memory.framing;
+        let read = match framing {
+            Framing::V0 => memory.load(STATUS + READ_POINTER),
+            Framing::V2 => registers.commands_read(),
+        };
+        let read = read.map_err(|_| Poison::Pointer)?;
+        if framing == Framing::V0 && read >= COUNT {
             return Err(Poison::Pointer);
         }
-        let unread = distance(read, self.write);
+        let unread = framing.distance(read, self.write);
         if unread > self.unread {
             return Err(Poison::Pointer);
         }
         // What is overwritten from here on was read before.
         dma_mb(Full);
         self.unread = unread;
-        Ok(COUNT - 1 - unread)
+        Ok(framing.room() - unread)
     }
 
     /// Writes a message, for which there has to be room.
@@ -228,21 +261,27 @@ impl Commands {
         call: u32,
         payload: &[u8],
     ) -> Result {
-        let headers = headers(self.transport, function, call, payload);
-        let position = self.write as usize * PAGE;
-        memory.copy_in(position, &headers)?;
-        memory.copy_in(position + HEADERS, payload)?;
+        let framing = memory.framing;
+        let headers = headers(framing, self.transport, function, call, payload);
+        let position = (self.write % COUNT) as usize * PAGE;
+        let size = framing.headers();
+        memory.copy_in(position, headers.get(..size).ok_or(EINVAL)?)?;
+        memory.copy_in(position + size, payload)?;
         self.transport = self.transport.wrapping_add(1);
-        let pages = crate::wire::pages(payload.len());
-        self.write = (self.write + pages) % COUNT;
+        let pages = framing.pages(payload.len());
+        self.write = framing.after(self.write, pages);
         self.unread += pages;
         Ok(())
     }
 
-    /// Lets the processor see what was written.
-    pub(crate) fn publish(&self, memory: &Memory) -> Result {
+    /// Lets the processor see what was written, and rings the doorbell.
+    pub(crate) fn publish(&self, memory: &Memory, registers: &Registers) -> Result {
         dma_mb(Write);
-        memory.store(COMMANDS + WRITE_POINTER, self.write)
+        if memory.framing == Framing::V0 {
+            memory.store(COMMANDS + WRITE_POINTER, self.write)?;
+        }
+        // With v0 nobody looks at what is written to the doorbell.
+        registers.ring(self.write)
     }
 }
 
@@ -256,16 +295,20 @@ impl Messages {
     pub(crate) fn next(
         &mut self,
         memory: &Memory,
+        registers: &Registers,
         buffer: &mut [u8],
     ) -> Result<Option<Header>, Poison> {
-        let write = memory
-            .load(STATUS + WRITE_POINTER)
-            .map_err(|_| Poison::Pointer)?;
-        if write >= COUNT {
+        let framing = memory.framing;
+        let write = match framing {
+            Framing::V0 => memory.load(STATUS + WRITE_POINTER),
+            Framing::V2 => registers.messages_written(),
+        };
+        let write = write.map_err(|_| Poison::Pointer)?;
+        if framing == Framing::V0 && write >= COUNT {
             return Err(Poison::Pointer);
         }
-        let written = distance(self.read, write);
-        if written < self.written {
+        let written = framing.distance(self.read, write);
+        if written < self.written || written > framing.room() {
             return Err(Poison::Pointer);
         }
         self.written = written;
@@ -273,12 +316,12 @@ impl Messages {
             return Ok(None);
         }
         dma_mb(Read);
-        let position = self.read as usize * PAGE;
+        let position = (self.read % COUNT) as usize * PAGE;
         let mut headers = [0; HEADERS];
         memory
             .copy_out(position, &mut headers)
             .map_err(|_| Poison::Length)?;
-        let header = Header::new(&headers, written, self.transport)?;
+        let header = Header::new(framing, &headers, written, self.transport)?;
         // The headers as they were checked, not as they may be by now.
         let (first, rest) = buffer
             .get_mut(..header.end)
@@ -286,16 +329,18 @@ impl Messages {
             .ok_or(Poison::Length)?;
         first.copy_from_slice(&headers);
         memory
-            .copy_out(position + HEADERS, rest)
+            .copy_out(position + framing.headers(), rest)
             .map_err(|_| Poison::Length)?;
-        Header::check(&buffer[..header.end])?;
+        Header::check(framing, &buffer[..header.end])?;
         self.transport = self.transport.wrapping_add(1);
-        self.read = (self.read + header.pages) % COUNT;
-        self.written -= header.pages;
+        self.read = framing.after(self.read, header.pages);
+        self.written = written - header.pages;
         dma_mb(Full);
-        memory
-            .store(COMMANDS + READ_POINTER, self.read)
-            .map_err(|_| Poison::Pointer)?;
+        match framing {
+            Framing::V0 => memory.store(COMMANDS + READ_POINTER, self.read),
+            Framing::V2 => registers.set_messages_read(self.read),
+        }
+        .map_err(|_| Poison::Pointer)?;
         Ok(Some(header))
     }
 }

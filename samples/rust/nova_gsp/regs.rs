@@ -20,6 +20,10 @@ const CPUCTL_START: u32 = 1 << 1;
 const ENGINE: usize = 0x11_03c0;
 const ENGINE_RESET: u32 = 1;
 const QUEUE_HEAD: usize = 0x11_0c00;
+/// The other pointers of v2: commands read, messages written, messages read.
+const QUEUE_TAIL: usize = 0x11_0c04;
+const MSGQ_HEAD: usize = 0x11_0c80;
+const MSGQ_TAIL: usize = 0x11_0c84;
 const IRQ_HALT: u32 = 1 << 4;
 const IRQ_SWGEN0: u32 = 1 << 6;
 
@@ -33,6 +37,26 @@ const TOP_CLEAR: usize = 0xb8_1610;
 const TOP_GSP: u32 = 1 << 2;
 const REARM: usize = 0x8_8704;
 
+/// That of channels, 4, is bit 4 of leaf 0, which is below bit 0 of the top. Inferred, as the
+/// emulator's: hardware has one for each engine, and the firmware a table of them.
+const LEAF_0: usize = 0xb8_1000;
+const LEAF_0_SET: usize = 0xb8_1200;
+const LEAF_0_CLEAR: usize = 0xb8_1400;
+const LEAF_CHANNELS: u32 = 1 << 4;
+const TOP_CHANNELS: u32 = 1 << 0;
+/// The doorbell of channels.
+const CHANNEL_DOORBELL: usize = 0xbb_0090;
+
+/// What has raised an interrupt.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Raised {
+    /// The processor: there are messages, or it has halted.
+    pub(crate) messages: bool,
+    pub(crate) halt: bool,
+    /// Channels have something done.
+    pub(crate) channels: bool,
+}
+
 /// The registers.
 pub(crate) struct Registers(pub(crate) pci::DevresBar<END>);
 
@@ -41,21 +65,30 @@ impl Registers {
         self.0.try_access_with(|bar| f(bar)).ok_or(ENODEV)
     }
 
-    /// Takes an interrupt back, and returns whether it says that the processor has halted. `None`
-    /// if there was none.
-    pub(crate) fn acknowledge(&self) -> Option<bool> {
+    /// Takes an interrupt back, and returns what has raised it.
+    pub(crate) fn acknowledge(&self) -> Raised {
         let raised = self.with(|bar| {
-            if bar.read32(LEAF) & LEAF_GSP == 0 {
-                return None;
+            let mut raised = Raised {
+                messages: bar.read32(LEAF) & LEAF_GSP != 0,
+                channels: bar.read32(LEAF_0) & LEAF_CHANNELS != 0,
+                halt: false,
+            };
+            // An edge that comes after these raises the vector again.
+            if raised.channels {
+                bar.write32(LEAF_CHANNELS, LEAF_0);
             }
-            // An edge that comes after this raises the vector again.
-            bar.write32(LEAF_GSP, LEAF);
-            let raised = bar.read32(IRQSTAT);
-            bar.write32(raised & (IRQ_SWGEN0 | IRQ_HALT), IRQSCLR);
-            bar.write32(0, REARM);
-            Some(raised & IRQ_HALT != 0)
+            if raised.messages {
+                bar.write32(LEAF_GSP, LEAF);
+                let bits = bar.read32(IRQSTAT);
+                bar.write32(bits & (IRQ_SWGEN0 | IRQ_HALT), IRQSCLR);
+                raised.halt = bits & IRQ_HALT != 0;
+            }
+            if raised.messages || raised.channels {
+                bar.write32(0, REARM);
+            }
+            raised
         });
-        raised.ok().flatten()
+        raised.unwrap_or_default()
     }
 
     /// Lets interrupts through, or not.
@@ -64,12 +97,15 @@ impl Registers {
             if on {
                 bar.write32(IRQ_SWGEN0 | IRQ_HALT, IRQSCLR);
                 bar.write32(LEAF_GSP, LEAF);
-                bar.write32(TOP_GSP, TOP_SET);
+                bar.write32(LEAF_CHANNELS, LEAF_0);
+                bar.write32(TOP_GSP | TOP_CHANNELS, TOP_SET);
                 bar.write32(LEAF_GSP, LEAF_SET);
+                bar.write32(LEAF_CHANNELS, LEAF_0_SET);
                 bar.write32(0, REARM);
             } else {
                 bar.write32(LEAF_GSP, LEAF_CLEAR);
-                bar.write32(TOP_GSP, TOP_CLEAR);
+                bar.write32(LEAF_CHANNELS, LEAF_0_CLEAR);
+                bar.write32(TOP_GSP | TOP_CHANNELS, TOP_CLEAR);
             }
         })
     }
@@ -94,9 +130,29 @@ impl Registers {
         })
     }
 
-    /// Says that there are commands.
-    pub(crate) fn ring(&self) -> Result {
-        self.with(|bar| bar.write32(0, QUEUE_HEAD))
+    /// Says that a channel has more to do.
+    pub(crate) fn ring_channel(&self, token: u32) -> Result {
+        self.with(|bar| bar.write32(token, CHANNEL_DOORBELL))
+    }
+
+    /// Says that there are commands, up to there.
+    pub(crate) fn ring(&self, written: u32) -> Result {
+        self.with(|bar| bar.write32(written, QUEUE_HEAD))
+    }
+
+    /// Returns how far the processor has read commands, with v2.
+    pub(crate) fn commands_read(&self) -> Result<u32> {
+        self.with(|bar| bar.read32(QUEUE_TAIL))
+    }
+
+    /// Returns how far it has written messages.
+    pub(crate) fn messages_written(&self) -> Result<u32> {
+        self.with(|bar| bar.read32(MSGQ_HEAD))
+    }
+
+    /// Says how far the driver has read them.
+    pub(crate) fn set_messages_read(&self, read: u32) -> Result {
+        self.with(|bar| bar.write32(read, MSGQ_TAIL))
     }
 
     /// Reads a mailbox.

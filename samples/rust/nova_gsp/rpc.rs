@@ -21,17 +21,14 @@
 use crate::{
     queue::{
         Commands,
-        Memory,
-        COUNT, //
+        Memory, //
     },
     regs::Registers,
     wire::{
         function,
-        pages,
         Header,
         Poison,
-        HEADERS,
-        PAYLOAD, //
+        HEADERS, //
     }, //
 };
 use core::{
@@ -241,8 +238,10 @@ impl Rpc {
         payload: &[u8],
         expects: usize,
     ) -> Result<Reply<'_>> {
-        let needs = pieces(payload).map(|(_, piece)| pages(piece.len())).sum();
-        if needs > COUNT - 1 || expects > REPLY {
+        let framing = self.memory.framing;
+        let pieces = pieces(payload, framing.payload());
+        let needs = pieces.map(|(_, piece)| framing.pages(piece.len())).sum();
+        if needs > framing.room() || expects > REPLY {
             return Err(EMSGSIZE);
         }
         let permit = Semaphore::acquire_owned(&self.permits, 1).await;
@@ -252,7 +251,6 @@ impl Rpc {
         let begin = Instant::now();
         let answer = self.enter(function, expects, permit)?;
         self.write(function, answer.call, payload)?;
-        self.registers.ring()?;
         self.note_held(begin);
         drop(turn);
         count(&self.counters.calls);
@@ -262,14 +260,13 @@ impl Rpc {
     /// Sends a call that has no reply. The caller has the turn, and nobody else sends: it is how
     /// the processor is started.
     pub(crate) fn send(&self, function: u32, payload: &[u8]) -> Result {
-        self.write(function, 0, payload)?;
-        self.registers.ring()
+        self.write(function, 0, payload)
     }
 
     fn write(&self, function: u32, call: u32, payload: &[u8]) -> Result {
         // Only who has the turn changes it, so that it can be copied out of the lock.
         let mut commands = self.table.lock().commands;
-        for (i, piece) in pieces(payload) {
+        for (i, piece) in pieces(payload, self.memory.framing.payload()) {
             let function = if i == 0 {
                 function
             } else {
@@ -277,7 +274,7 @@ impl Rpc {
             };
             commands.write(&self.memory, function, call, piece)?;
         }
-        commands.publish(&self.memory)?;
+        commands.publish(&self.memory, &self.registers)?;
         self.table.lock().commands = commands;
         Ok(())
     }
@@ -320,7 +317,7 @@ impl Rpc {
             let link = {
                 let mut table = self.table.lock();
                 match table.link {
-                    Link::Up => Ok(table.commands.room(&self.memory)),
+                    Link::Up => Ok(table.commands.room(&self.memory, &self.registers)),
                     Link::Down(why) => Err(why),
                 }
             };
@@ -426,7 +423,8 @@ impl Rpc {
             // Cannot fail: there is room for what may be expected.
             && reply.extend_from_slice(payload, GFP_NOWAIT).is_ok();
         // As long as a message can be: the rest is in the next.
-        let goes_on = fits && payload.len() == PAYLOAD && reply.len() < expects;
+        let goes_on =
+            fits && payload.len() == self.memory.framing.payload() && reply.len() < expects;
         let (_freed, waker, late) = {
             let mut table = self.table.lock();
             let slot = &mut table.slots[index];
@@ -558,9 +556,9 @@ impl Drop for Reply<'_> {
 }
 
 /// A call in messages: the first, and what does not fit into it.
-fn pieces(payload: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+fn pieces(payload: &[u8], largest: usize) -> impl Iterator<Item = (usize, &[u8])> {
     let empty = payload.is_empty().then_some(payload);
-    Iterator::chain(empty.into_iter(), payload.chunks(PAYLOAD)).enumerate()
+    Iterator::chain(empty.into_iter(), payload.chunks(largest)).enumerate()
 }
 
 /// What a poisoned queue is for callers.

@@ -3,6 +3,7 @@
 //! A client's objects in the firmware, and calls of the last of them.
 
 use crate::{
+    method::CLASS_COPY,
     rpc::{
         Reply,
         Rpc, //
@@ -27,8 +28,23 @@ use kernel::{
 const CLASS_CLIENT: u32 = 0;
 const CLASS_DEVICE: u32 = 0x80;
 const CLASS_SUBDEVICE: u32 = 0x2080;
+const CLASS_CHANNEL: u32 = 0xc46f;
+/// The copy engine, as channels are bound to it.
+const ENGINE_COPY: u32 = 9;
+/// Parameters of a channel: its ring, number, engine, and the page of its pointers.
+const CHANNEL_SIZE: usize = 360;
+const CHANNEL_RING: usize = 8;
+const CHANNEL_ENTRIES: usize = 16;
+const CHANNEL_FLAGS: usize = 20;
+const CHANNEL_ENGINE: usize = 128;
+const CHANNEL_USERD: usize = 168;
+const PAGE: u32 = 4096;
+/// Memory of the system's.
+const SPACE_SYSTEM: u32 = 1;
 const DEVICE: u32 = 1;
 const SUBDEVICE: u32 = 2;
+const CHANNEL: u32 = 3;
+const COPY: u32 = 4;
 /// The headers of an allocation and of a control.
 const ALLOC: usize = 32;
 const CONTROL: usize = 24;
@@ -39,6 +55,8 @@ const FREE_STATUS: usize = 12;
 
 /// Controls that the emulated processor has for tests.
 pub(crate) mod control {
+    pub(super) const SCHEDULE: u32 = 0xa06f_0103;
+    pub(super) const BIND: u32 = 0xa06f_0104;
     pub(crate) const ECHO: u32 = 0x2080_ff01;
     /// {number, size}
     pub(crate) const EVENTS: u32 = 0x2080_ff02;
@@ -83,19 +101,28 @@ impl Subdevice {
             rpc: rpc.clone(),
             client,
         };
-        this.allocate(0, client, CLASS_CLIENT).await?;
-        this.allocate(client, DEVICE, CLASS_DEVICE).await?;
-        this.allocate(DEVICE, SUBDEVICE, CLASS_SUBDEVICE).await?;
+        this.allocate(0, client, CLASS_CLIENT, [0; ALLOC]).await?;
+        this.allocate(client, DEVICE, CLASS_DEVICE, [0; ALLOC])
+            .await?;
+        this.allocate(DEVICE, SUBDEVICE, CLASS_SUBDEVICE, [0; ALLOC])
+            .await?;
         Ok(this)
     }
 
-    async fn allocate(&self, parent: u32, handle: u32, class: u32) -> Result {
-        let mut payload = [0; ALLOC];
-        let fields = [self.client, parent, handle, class];
+    /// Makes an object. `payload` has room for the header, and the parameters after it.
+    async fn allocate<const SIZE: usize>(
+        &self,
+        parent: u32,
+        handle: u32,
+        class: u32,
+        mut payload: [u8; SIZE],
+    ) -> Result {
+        let size = (SIZE - ALLOC) as u32;
+        let fields = [self.client, parent, handle, class, 0, size];
         for (i, value) in fields.into_iter().enumerate() {
             put(&mut payload, 4 * i, value);
         }
-        let reply = self.rpc.call(function::ALLOC, &payload, ALLOC).await?;
+        let reply = self.rpc.call(function::ALLOC, &payload, SIZE).await?;
         status(reply.result)?;
         if reply.payload.len() < ALLOC {
             return Err(EPROTO);
@@ -104,11 +131,11 @@ impl Subdevice {
     }
 
     /// Writes the header of a control before its parameters.
-    fn header(&self, payload: &mut [u8], command: u32) {
+    fn header(&self, payload: &mut [u8], object: u32, command: u32) {
         let parameters = payload.len() - CONTROL;
         for (at, value) in [
             (0, self.client),
-            (4, SUBDEVICE),
+            (4, object),
             (8, command),
             (16, parameters as u32),
         ] {
@@ -136,8 +163,12 @@ impl Subdevice {
     ///
     /// Those of [`Rpc::call`]; `EPROTO` if the reply is none to that; what the firmware says.
     pub(crate) async fn words(&self, command: u32, parameters: [u32; 2]) -> Result {
+        self.words_of(SUBDEVICE, command, parameters).await
+    }
+
+    async fn words_of(&self, object: u32, command: u32, parameters: [u32; 2]) -> Result {
         let mut payload = [0; CONTROL + 8];
-        self.header(&mut payload, command);
+        self.header(&mut payload, object, command);
         put(&mut payload, CONTROL, parameters[0]);
         put(&mut payload, CONTROL + 4, parameters[1]);
         self.control(&payload).await.map(|_| ())
@@ -156,7 +187,7 @@ impl Subdevice {
     ) -> Result<bool> {
         let payload = scratch.0.get_mut(..CONTROL + length).ok_or(EMSGSIZE)?;
         payload.fill(0);
-        self.header(payload, control::ECHO);
+        self.header(payload, SUBDEVICE, control::ECHO);
         for (i, byte) in payload[CONTROL..].iter_mut().enumerate() {
             *byte = seed.wrapping_mul(0x9e37).wrapping_add(i as u32) as u8;
         }
@@ -177,15 +208,71 @@ impl Subdevice {
     ///
     /// As [`Self::words`].
     pub(crate) async fn close(self) -> Result {
+        self.free().await
+    }
+
+    /// As [`Self::close`], for an owner that has been told of no end.
+    pub(crate) async fn free(&self) -> Result {
+        self.free_object(self.client).await
+    }
+
+    async fn free_object(&self, object: u32) -> Result {
         let mut payload = [0; 16];
         put(&mut payload, 0, self.client);
-        put(&mut payload, 8, self.client);
+        put(&mut payload, 8, object);
         let reply = self
             .rpc
             .call(function::FREE, &payload, payload.len())
             .await?;
         status(reply.result)?;
         status(word(&reply.payload, FREE_STATUS))
+    }
+}
+
+impl Subdevice {
+    /// Makes the client's channel, the `id`-th of the processor, with a copy engine, and has it
+    /// run. `ring` is where its entries are, and how many; `userd` where its pointers are.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub(crate) async fn make_channel(&self, id: u32, ring: (u64, u32), userd: u64) -> Result {
+        let mut payload = [0; ALLOC + CHANNEL_SIZE];
+        let parameters = &mut payload[ALLOC..];
+        // CAST: Both halves of an address are wanted.
+        for (at, value) in [
+            (CHANNEL_RING, ring.0 as u32),
+            (CHANNEL_RING + 4, (ring.0 >> 32) as u32),
+            (CHANNEL_ENTRIES, ring.1),
+            // Pointers of eight channels are in a page, which here are pages of their own.
+            (CHANNEL_FLAGS, (id / 8) << 12 | (id % 8) << 8),
+            (CHANNEL_ENGINE, ENGINE_COPY),
+            (CHANNEL_USERD, userd as u32),
+            (CHANNEL_USERD + 4, (userd >> 32) as u32),
+            (CHANNEL_USERD + 8, PAGE),
+            (CHANNEL_USERD + 16, SPACE_SYSTEM),
+        ] {
+            put(parameters, at, value);
+        }
+        self.allocate(DEVICE, CHANNEL, CLASS_CHANNEL, payload)
+            .await?;
+        // {version, engine}
+        let mut payload = [0; ALLOC + 8];
+        put(&mut payload, ALLOC, 1);
+        put(&mut payload, ALLOC + 4, ENGINE_COPY);
+        self.allocate(CHANNEL, COPY, CLASS_COPY, payload).await?;
+        self.words_of(CHANNEL, control::BIND, [ENGINE_COPY, 0])
+            .await?;
+        self.words_of(CHANNEL, control::SCHEDULE, [1, 0]).await
+    }
+
+    /// Frees the client's channel, which accesses no memory when this is over.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`]: `EINVAL` if there is none.
+    pub(crate) async fn free_channel(&self) -> Result {
+        self.free_object(CHANNEL).await
     }
 }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 //! Messages, and what the firmware may have made of them.
+//!
+//! There are two framings. Behind [`Header::new`] messages are the same: what is before the call is
+//! as long as it is with v0.
 
 use kernel::prelude::*;
 
@@ -8,12 +11,53 @@ use kernel::prelude::*;
 pub(crate) const PAGE: usize = 0x1000;
 /// The headers: of the transport, 48 bytes, and of the call, 32.
 pub(crate) const HEADERS: usize = 0x50;
-/// The largest message, and what that leaves for its payload.
+/// The largest message.
 pub(crate) const LARGEST: usize = 16 * PAGE;
-pub(crate) const PAYLOAD: usize = LARGEST - HEADERS;
 
 const CALL: usize = 0x30;
 const CALL_SIZE: usize = HEADERS - CALL;
+/// The transport's header of v2: "MCTP", length of all, one packet that is all of version 1, a
+/// message of the vendor's for its resource manager, length of the call, 0.
+const V2: usize = 0x18;
+const V2_MAGIC: u32 = 0x4d43_5450;
+const V2_MCTP: u32 = 0xc000_0001;
+const V2_NVDM: u32 = 0x2510_de7e;
+
+/// What the largest message takes that is copied to behind [`HEADERS`].
+pub(crate) const COPIED: usize = LARGEST + CALL - V2;
+
+/// How messages are framed, and where the pointers of the queues are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Framing {
+    /// As firmware 570.144 does: pointers in memory, which count pages of a ring.
+    V0,
+    /// As newer firmware does: pointers in registers, which run freely, and no checksum.
+    V2,
+}
+
+impl Framing {
+    fn transport(self) -> usize {
+        match self {
+            Self::V0 => CALL,
+            Self::V2 => V2,
+        }
+    }
+
+    /// Returns the size of the headers.
+    pub(crate) fn headers(self) -> usize {
+        self.transport() + CALL_SIZE
+    }
+
+    /// Returns the largest payload of a message.
+    pub(crate) fn payload(self) -> usize {
+        LARGEST - self.headers()
+    }
+
+    /// Returns the number of pages for a message with that much payload.
+    pub(crate) fn pages(self, payload: usize) -> u32 {
+        (self.headers() + payload).div_ceil(PAGE) as u32
+    }
+}
 const VERSION: u32 = 0x0300_0000;
 /// "VRPC".
 const SIGNATURE: u32 = 0x4350_5256;
@@ -38,6 +82,8 @@ pub(crate) mod event {
     pub(crate) const INIT_DONE: u32 = 0x1001;
     pub(crate) const SEQUENCER: u32 = 0x1002;
     pub(crate) const POST: u32 = 0x1003;
+    /// RC_TRIGGERED: a channel has stopped, as something was wrong with it.
+    pub(crate) const CHANNEL_FAULT: u32 = 0x1004;
 }
 
 /// What is wrong with a queue: nothing in it can be believed any more.
@@ -95,15 +141,32 @@ fn fold(sum: u64) -> u32 {
     (sum >> 32) as u32 ^ sum as u32
 }
 
-/// The headers of a command.
-pub(crate) fn headers(transport: u32, function: u32, call: u32, payload: &[u8]) -> [u8; HEADERS] {
+/// The headers of a command: the first [`Framing::headers`] bytes of what is returned.
+pub(crate) fn headers(
+    framing: Framing,
+    transport: u32,
+    function: u32,
+    call: u32,
+    payload: &[u8],
+) -> [u8; HEADERS] {
     let mut bytes = [0; HEADERS];
-    put(&mut bytes, 0x24, transport);
-    put(&mut bytes, 0x28, pages(payload.len()));
+    let length = (CALL_SIZE + payload.len()) as u32;
+    match framing {
+        Framing::V0 => {
+            put(&mut bytes, 0x24, transport);
+            put(&mut bytes, 0x28, framing.pages(payload.len()));
+        }
+        Framing::V2 => {
+            let words = [V2_MAGIC, V2 as u32 + length, V2_MCTP, V2_NVDM, length];
+            for (i, value) in words.into_iter().enumerate() {
+                put(&mut bytes, 4 * i, value);
+            }
+        }
+    }
     for (i, value) in [
         VERSION,
         SIGNATURE,
-        (CALL_SIZE + payload.len()) as u32,
+        length,
         function,
         u32::MAX,
         u32::MAX,
@@ -112,23 +175,20 @@ pub(crate) fn headers(transport: u32, function: u32, call: u32, payload: &[u8]) 
     .into_iter()
     .enumerate()
     {
-        put(&mut bytes, CALL + 4 * i, value);
+        put(&mut bytes, framing.transport() + 4 * i, value);
     }
-    let checksum = fold(sum(&bytes) ^ sum(payload));
-    put(&mut bytes, 0x20, checksum);
+    if framing == Framing::V0 {
+        let checksum = fold(sum(&bytes) ^ sum(payload));
+        put(&mut bytes, 0x20, checksum);
+    }
     bytes
-}
-
-/// Returns the number of pages for a message with that much payload.
-pub(crate) fn pages(payload: usize) -> u32 {
-    (HEADERS + payload).div_ceil(PAGE) as u32
 }
 
 /// What the headers of a message say, as far as it has been found to be possible.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Header {
     pub(crate) pages: u32,
-    /// Where the message ends.
+    /// Where the message ends, if it is copied to behind [`HEADERS`].
     pub(crate) end: usize,
     pub(crate) function: u32,
     pub(crate) call: u32,
@@ -142,40 +202,55 @@ impl Header {
     ///
     /// What is wrong with it.
     pub(crate) fn new(
+        framing: Framing,
         bytes: &[u8; HEADERS],
         available: u32,
         transport: u32,
     ) -> Result<Self, Poison> {
-        let pages = word(bytes, 0x28);
+        let at = framing.transport();
+        let length = word(bytes, at + 8) as usize;
+        let pages = match framing {
+            Framing::V0 => word(bytes, 0x28),
+            Framing::V2 => {
+                let known = [V2_MAGIC, V2_MCTP, V2_NVDM];
+                if [0, 8, 12].map(|at| word(bytes, at)) != known {
+                    return Err(Poison::Header);
+                }
+                word(bytes, 4).div_ceil(PAGE as u32)
+            }
+        };
         if pages == 0 || pages as usize * PAGE > LARGEST || pages > available {
             return Err(Poison::Pages);
         }
-        let length = word(bytes, CALL + 8) as usize;
         if !(CALL_SIZE..=LARGEST).contains(&length) {
             return Err(Poison::Length);
         }
-        let end = CALL + length;
-        if end.div_ceil(PAGE) != pages as usize {
+        if (at + length).div_ceil(PAGE) != pages as usize {
             return Err(Poison::Length);
         }
-        if word(bytes, 0x24) != transport {
-            return Err(Poison::Sequence);
+        match framing {
+            Framing::V0 if word(bytes, 0x24) != transport => return Err(Poison::Sequence),
+            // What is longer than its call is padded, which nobody does here.
+            Framing::V2 if word(bytes, 4) as usize != at + length => return Err(Poison::Length),
+            Framing::V2 if word(bytes, 0x10) as usize != length => return Err(Poison::Length),
+            _ => {}
         }
-        if word(bytes, CALL) != VERSION || word(bytes, CALL + 4) != SIGNATURE {
+        if word(bytes, at) != VERSION || word(bytes, at + 4) != SIGNATURE {
             return Err(Poison::Header);
         }
         Ok(Self {
             pages,
-            end,
-            function: word(bytes, CALL + 12),
-            call: word(bytes, CALL + 24),
-            result: word(bytes, CALL + 16),
+            end: CALL + length,
+            function: word(bytes, at + 12),
+            call: word(bytes, at + 24),
+            result: word(bytes, at + 16),
         })
     }
 
-    /// Checks the checksum of the whole message.
-    pub(crate) fn check(message: &[u8]) -> Result<(), Poison> {
+    /// Checks the checksum of the whole message, if there is one.
+    pub(crate) fn check(framing: Framing, message: &[u8]) -> Result<(), Poison> {
         match fold(sum(message)) {
+            _ if framing == Framing::V2 => Ok(()),
             0 => Ok(()),
             _ => Err(Poison::Checksum),
         }

@@ -80,11 +80,23 @@ impl Pool {
         )
     }
 
-    /// Takes a buffer if there is one, and nobody waits for it.
-    pub(crate) fn try_take(self: &Arc<Self>) -> Option<Buffer> {
-        let permit = self.free.try_acquire(1)?;
-        core::mem::forget(permit);
-        self.pop()
+    /// Gives as many buffers to `take` as there are, `most` at most, if nobody waits for one.
+    pub(crate) fn try_take(self: &Arc<Self>, most: usize, mut take: impl FnMut(Buffer)) {
+        // Others may take some between the two. Then one is waited for, or the next time is
+        // better.
+        let count = self.free.available().min(most);
+        let Some(permits) = self.free.try_acquire(count) else {
+            return;
+        };
+        core::mem::forget(permits);
+        let mut buffers = self.buffers.lock();
+        for _ in 0..count {
+            // There is one for each permit.
+            let Some(memory) = buffers.pop() else {
+                return;
+            };
+            take(self.buffer(memory));
+        }
     }
 
     /// Waits for a buffer. Cancel safe.
@@ -96,10 +108,30 @@ impl Pool {
 
     fn pop(self: &Arc<Self>) -> Option<Buffer> {
         let memory = self.buffers.lock().pop();
-        memory.map(|memory| Buffer {
+        memory.map(|memory| self.buffer(memory))
+    }
+
+    fn buffer(self: &Arc<Self>, memory: KBox<Memory>) -> Buffer {
+        Buffer {
             memory: Some(memory),
             pool: self.clone(),
-        })
+        }
+    }
+
+    /// Takes buffers back, all at once. They are of this pool.
+    pub(crate) fn give_back(&self, all: impl Iterator<Item = Buffer>) {
+        let mut count = 0;
+        {
+            let mut buffers = self.buffers.lock();
+            for mut buffer in all {
+                if let Some(memory) = buffer.memory.take() {
+                    // Cannot fail: there is room for all that were made.
+                    let _room = buffers.push_within_capacity(memory);
+                    count += 1;
+                }
+            }
+        }
+        self.free.add_permits(count);
     }
 }
 

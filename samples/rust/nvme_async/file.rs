@@ -8,7 +8,10 @@
 use crate::{
     buffer::Buffer,
     controller::Controller,
-    io::Part, //
+    io::{
+        Entry,
+        Part, //
+    }, //
 };
 use kasync::block_on_interruptible;
 use kernel::{
@@ -230,51 +233,40 @@ impl Controller {
         mut drain: impl FnMut(Part, &Buffer) -> Result,
     ) -> Result {
         let queue = self.queue();
-        // One is waited for, with no other at hand: so all get on.
-        let mut buffer = match queue.pool.try_take() {
-            Some(buffer) => Some(buffer),
-            None => Some(block_on_interruptible(queue.pool.take())??),
-        };
         let count = parts.len().min(PARTS);
-        let mut filled = KVec::with_capacity(count, GFP_KERNEL)?;
-        while let Some(mut own) = buffer.take() {
-            let Some(part) = parts.next() else {
+        let mut entries = KVec::with_capacity(count, GFP_KERNEL)?;
+        let mut take = |buffer| {
+            if let Some(part) = parts.next() {
+                // Cannot fail: there is room for so many.
+                let _room = entries.push_within_capacity(Entry::new(part, buffer));
+            }
+        };
+        queue.pool.try_take(count, &mut take);
+        if entries.is_empty() {
+            // One is waited for, with no other at hand: so all get on.
+            let buffer = block_on_interruptible(queue.pool.take())??;
+            let part = parts.next().ok_or(EINVAL)?;
+            entries.push(Entry::new(part, buffer), GFP_KERNEL)?;
+        }
+        for entry in &mut entries {
+            let part = entry.part;
+            if let Some(buffer) = entry.buffer() {
+                fill(part, buffer)?;
+            }
+        }
+        let started = self.start(queue, &mut entries);
+        let result = block_on_interruptible(async {
+            let finished = self.finish(queue, &mut entries, started.is_ok()).await;
+            finished.and(started)
+        })?;
+        for entry in &entries {
+            let Some(buffer) = entry.done() else {
                 break;
             };
-            fill(part, &mut own)?;
-            filled.push((part, own), GFP_KERNEL)?;
-            if filled.len() < count {
-                buffer = queue.pool.try_take();
-            }
+            drain(entry.part, buffer)?;
         }
-        let mut started = KVec::with_capacity(filled.len(), GFP_KERNEL)?;
-        let mut over = KVec::with_capacity(filled.len(), GFP_KERNEL)?;
-        let result = block_on_interruptible(async {
-            let mut result = Ok(());
-            for (part, buffer) in filled.drain_all() {
-                match self.start(queue, part, buffer).await {
-                    Ok(command) => started.push((part, command), GFP_KERNEL)?,
-                    Err(e) => {
-                        result = Err(e);
-                        break;
-                    }
-                }
-            }
-            queue.tell();
-            // In their order: those that are over before are no reason to wake.
-            for (part, command) in started.drain_all() {
-                match self.finish(queue, command).await {
-                    Ok(Some(buffer)) if result.is_ok() => over.push((part, buffer), GFP_KERNEL)?,
-                    Ok(_) => (),
-                    Err(e) if result.is_ok() => result = Err(e),
-                    Err(_) => (),
-                }
-            }
-            result
-        })?;
-        for (part, buffer) in &over {
-            drain(*part, buffer)?;
-        }
+        let buffers = entries.into_iter().filter_map(Entry::into_buffer);
+        queue.pool.give_back(buffers);
         result
     }
 }

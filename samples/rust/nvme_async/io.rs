@@ -4,14 +4,19 @@
 
 use crate::{
     buffer::Buffer,
-    command::Command,
+    command::{
+        Command,
+        Completion, //
+    },
     controller::Controller,
     queue::{
         InDevice,
         NotLive,
+        Payload,
         Queue, //
     }, //
 };
+use core::mem::replace;
 use kernel::{
     cpu::CpuId,
     prelude::*,
@@ -24,6 +29,9 @@ use kernel::{
     }, //
 };
 
+/// What an operation is when it is over.
+type Ended = (Payload, Completion);
+
 /// A part of a request, of one buffer at most.
 #[derive(Clone, Copy)]
 pub(crate) struct Part {
@@ -32,10 +40,53 @@ pub(crate) struct Part {
     pub(crate) bytes: usize,
 }
 
-/// A command that was given to the device, and what is needed to give it again.
-pub(crate) struct Started {
-    operation: InDevice,
-    command: Command,
+/// A part, and what it is at.
+pub(crate) struct Entry {
+    pub(crate) part: Part,
+    at: At,
+}
+
+enum At {
+    /// It has a buffer, and the device does not have the command.
+    Ready(Buffer),
+    Device(InDevice),
+    /// It was done: so is the buffer.
+    Done(Buffer),
+    /// It has failed, and has no buffer.
+    Failed,
+}
+
+impl Entry {
+    pub(crate) fn new(part: Part, buffer: Buffer) -> Self {
+        Self {
+            part,
+            at: At::Ready(buffer),
+        }
+    }
+
+    /// Returns the buffer that the device does not have.
+    pub(crate) fn buffer(&mut self) -> Option<&mut Buffer> {
+        match &mut self.at {
+            At::Ready(buffer) => Some(buffer),
+            _ => None,
+        }
+    }
+
+    /// Returns the buffer of a part that was done.
+    pub(crate) fn done(&self) -> Option<&Buffer> {
+        match &self.at {
+            At::Done(buffer) => Some(buffer),
+            _ => None,
+        }
+    }
+
+    /// Returns the buffer, if the device does not have it.
+    pub(crate) fn into_buffer(self) -> Option<Buffer> {
+        match self.at {
+            At::Ready(buffer) | At::Done(buffer) => Some(buffer),
+            At::Device(_) | At::Failed => None,
+        }
+    }
 }
 
 impl Controller {
@@ -46,18 +97,51 @@ impl Controller {
         &self.io[at]
     }
 
-    /// Gives the device the command for a part, of which the caller has it told.
+    /// Returns the command for a part.
     ///
     /// # Errors
     ///
-    /// Those of [`Disk::blocks`](crate::identify::Disk::blocks), `ENODEV` if the controller has
-    /// gone.
-    pub(crate) async fn start(&self, queue: &Queue, part: Part, buffer: Buffer) -> Result<Started> {
+    /// Those of [`Disk::blocks`](crate::identify::Disk::blocks).
+    fn command(&self, part: Part, buffer: &Buffer) -> Result<Command> {
         let (block, blocks) = self.disk.blocks(part.offset, part.bytes)?;
-        let command = Command::transfer(part.write, self.disk.nsid, block, blocks)
-            .with_memory(buffer.pages(part.bytes));
-        let operation = self.give(queue, command, Some(buffer)).await?;
-        Ok(Started { operation, command })
+        let command = Command::transfer(part.write, self.disk.nsid, block, blocks);
+        Ok(command.with_memory(buffer.pages(part.bytes)))
+    }
+
+    /// Gives the device the commands for as many parts as it takes now, and tells it. The others
+    /// stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// Those of the first part of which there is no command: those before it were given.
+    pub(crate) fn start(&self, queue: &Queue, entries: &mut [Entry]) -> Result {
+        let Some(mut submitting) = queue.submitting() else {
+            return Ok(());
+        };
+        let mut result = Ok(());
+        let mut given = 0;
+        for Entry { part, at } in entries {
+            let At::Ready(buffer) = at else {
+                continue;
+            };
+            let command = match self.command(*part, buffer) {
+                Ok(command) => command,
+                Err(e) => {
+                    result = Err(e);
+                    break;
+                }
+            };
+            let Ok(tag) = queue.in_flight.try_reserve() else {
+                break;
+            };
+            if let At::Ready(buffer) = replace(at, At::Failed) {
+                *at = At::Device(submitting.give(tag, command, Some(buffer)));
+                given += 1;
+            }
+        }
+        submitting.tell();
+        self.counts.commands.add(given, Relaxed);
+        result
     }
 
     /// Gives the device a command, as soon as the controller takes any. The caller has it told.
@@ -87,30 +171,84 @@ impl Controller {
         }
     }
 
-    /// Waits until a command is over, and returns its buffer.
+    /// Has the device do all parts that are not done, and waits for them; if nothing more `begins`,
+    /// for those that it has.
     ///
     /// A command that ended because the controller was reset is given to it again: the driver has
     /// the buffer, so the caller need not know.
     ///
     /// # Errors
     ///
-    /// What the device says; `ENODEV` if the controller has gone.
-    pub(crate) async fn finish(&self, queue: &Queue, started: Started) -> Result<Option<Buffer>> {
-        let Started {
-            mut operation,
-            command,
-        } = started;
-        loop {
-            let (payload, completion) = operation.await;
-            if !completion.status().is_stopped() {
-                completion.to_result()?;
-                return Ok(payload);
-            }
+    /// Of the first that fails, after which no more begins: what the device says; `ENODEV` if the
+    /// controller has gone.
+    pub(crate) async fn finish(
+        &self,
+        queue: &Queue,
+        entries: &mut [Entry],
+        mut begins: bool,
+    ) -> Result {
+        let mut result = Ok(());
+        // In their order: those that are over before are no reason to wake.
+        for entry in entries {
+            let ended = match &mut entry.at {
+                At::Device(operation) => operation.await,
+                // The device had no room, or was not there.
+                At::Ready(_) if begins => match self.give_one(queue, entry).await {
+                    Ok(operation) => operation.await,
+                    Err(e) => {
+                        result = result.and(Err(e));
+                        begins = false;
+                        continue;
+                    }
+                },
+                _ => continue,
+            };
+            let over = if ended.1.status().is_stopped() {
+                self.judge(queue, ended, entry.part).await
+            } else {
+                ended.1.to_result().map(|_| ended.0)
+            };
+            entry.at = match over {
+                Ok(Some(buffer)) => At::Done(buffer),
+                Ok(None) => At::Failed,
+                Err(e) => {
+                    result = result.and(Err(e));
+                    begins = false;
+                    At::Failed
+                }
+            };
+        }
+        result
+    }
+
+    /// Gives the device the command of an entry that has a buffer.
+    async fn give_one(&self, queue: &Queue, entry: &mut Entry) -> Result<InDevice> {
+        let At::Ready(buffer) = replace(&mut entry.at, At::Failed) else {
+            return Err(EINVAL);
+        };
+        let command = self.command(entry.part, &buffer)?;
+        let operation = self.give(queue, command, Some(buffer)).await?;
+        queue.tell();
+        Ok(operation)
+    }
+
+    /// Returns the buffer of a command that was successful. One that ended with the controller is
+    /// given to it again.
+    async fn judge(&self, queue: &Queue, ended: Ended, part: Part) -> Result<Payload> {
+        let (mut payload, mut completion) = ended;
+        while completion.status().is_stopped() {
             self.live().await?;
             self.counts.retries.fetch_add(1, Full);
-            operation = self.give(queue, command, payload).await?;
+            let command = match &payload {
+                Some(buffer) => self.command(part, buffer)?,
+                None => Command::flush(self.disk.nsid),
+            };
+            let operation = self.give(queue, command, payload).await?;
             queue.tell();
+            (payload, completion) = operation.await;
         }
+        completion.to_result()?;
+        Ok(payload)
     }
 
     /// Waits for all that the device has, commands whose clients have gone included, and makes what
@@ -127,7 +265,13 @@ impl Controller {
         let command = Command::flush(self.disk.nsid);
         let operation = self.give(queue, command, None).await?;
         queue.tell();
-        let started = Started { operation, command };
-        self.finish(queue, started).await.map(|_| ())
+        let ended = operation.await;
+        // A part of nothing: it is for commands with a buffer.
+        let part = Part {
+            write: true,
+            offset: 0,
+            bytes: 0,
+        };
+        self.judge(queue, ended, part).await.map(|_| ())
     }
 }

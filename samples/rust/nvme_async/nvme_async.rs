@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!  file.rs, ioctl.rs  threads: read, write, and others block_on
-//!  io.rs          a command for each buffer             start().await, finish().await
+//!  io.rs          a command for each buffer             start(), finish().await
 //!  queue.rs       a pair of queues for each processor   InFlight: tags, memory
 //!  ───────────────────────────────────────────────────────────────────────────
 //!  controller.rs  brought up, reset, shut down          sleep, timeout, watch

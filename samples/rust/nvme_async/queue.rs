@@ -61,6 +61,7 @@ use kernel::{
         barrier,
         Arc,
         SpinLock,
+        SpinLockGuard,
         SpinLockIrq, //
     }, //
 };
@@ -88,6 +89,36 @@ struct Reap {
 
 /// Why a command was not submitted. The memory is given back.
 pub(crate) struct NotLive(pub(crate) Payload);
+
+/// A queue that takes commands of this thread, and of no other.
+pub(crate) struct Submitting<'a> {
+    queue: &'a Queue,
+    submit: SpinLockGuard<'a, Submit>,
+}
+
+impl Submitting<'_> {
+    /// Gives a command to the device, with the memory that it accesses. It is not told of it.
+    #[track_caller]
+    pub(crate) fn give(&mut self, tag: CommandTag, command: Command, payload: Payload) -> InDevice {
+        let command = command.with_id(tag.id());
+        // Before the device is told.
+        let operation = tag.start(payload);
+        let entry = usize::from(self.submit.tail);
+        io_project!(self.queue.sq, [panic: entry]).copy_write(command);
+        self.submit.tail = self.queue.after(self.submit.tail);
+        operation
+    }
+
+    /// Tells the device of the commands that it was given and not yet told of.
+    pub(crate) fn tell(&mut self) {
+        if self.submit.told != self.submit.tail {
+            self.submit.told = self.submit.tail;
+            let (queue, tail) = (self.queue, self.submit.tail);
+            // An error: the device goes, and takes no command; it will have stopped soon.
+            let _rung = queue.registers.ring(queue.tail, tail.into());
+        }
+    }
+}
 
 /// A pair of queues of the same number.
 #[pin_data]
@@ -190,25 +221,25 @@ impl Queue {
         command: Command,
         payload: Payload,
     ) -> Result<InDevice, NotLive> {
-        let command = command.with_id(tag.id());
-        let mut submit = self.submit.lock();
-        if !submit.live {
-            return Err(NotLive(payload));
+        match self.submitting() {
+            Some(mut submitting) => Ok(submitting.give(tag, command, payload)),
+            None => Err(NotLive(payload)),
         }
-        // Before the device is told.
-        let operation = tag.start(payload);
-        io_project!(self.sq, [panic: usize::from(submit.tail)]).copy_write(command);
-        submit.tail = self.after(submit.tail);
-        Ok(operation)
+    }
+
+    /// Locks the queue for commands of this thread, unless the device does not have it now.
+    pub(crate) fn submitting(&self) -> Option<Submitting<'_>> {
+        let submit = self.submit.lock();
+        submit.live.then_some(Submitting {
+            queue: self,
+            submit,
+        })
     }
 
     /// Tells the device of the commands that it was given and not yet told of.
     pub(crate) fn tell(&self) {
-        let mut submit = self.submit.lock();
-        if submit.live && submit.told != submit.tail {
-            submit.told = submit.tail;
-            // An error: the device goes, and takes no command; it will have stopped soon.
-            let _rung = self.registers.ring(self.tail, submit.tail.into());
+        if let Some(mut submitting) = self.submitting() {
+            submitting.tell();
         }
     }
 

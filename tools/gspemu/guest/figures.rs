@@ -191,6 +191,21 @@ impl Round {
     }
 }
 
+/// Begins or ends a region of a profile: hints without an effect (tools/bench/plugin.h).
+fn region(begins: bool) {
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: Hints of these numbers do nothing.
+    unsafe {
+        if begins {
+            core::arch::asm!("hint #0x60");
+        } else {
+            core::arch::asm!("hint #0x61");
+        }
+    }
+    #[cfg(not(target_arch = "aarch64"))]
+    let _ = begins;
+}
+
 /// Has so many callers call so often, and prints what it takes.
 fn callers(
     cmdq: &Cmdq,
@@ -202,6 +217,7 @@ fn callers(
     ms: u32,
 ) -> Result {
     let round = Round::new(threads)?;
+    region(true);
     let begin = Instant::<Monotonic>::now();
     round.run(threads, cmdq, bar, move |round, _, cmdq, bar| {
         for _ in 0..calls {
@@ -209,6 +225,7 @@ fn callers(
         }
     })?;
     let all = begin.elapsed().as_micros_ceil();
+    region(false);
     let mean = round.sum.load(Relaxed) / u64::from(threads * calls) / 1000;
     let most = round.most.load(Relaxed) / 1000;
     pr_info!(

@@ -7,12 +7,14 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use gspemu::script::Script;
+use gspemu::wire::Framing;
 
 /// What is printed with an error.
 pub const USAGE: &str = "\
 usage: gspemu --socket PATH [OPTION…]
 
   --socket PATH  where the virtual machine connects
+  --framing HOW  v0, as firmware 570.144 frames messages, or v2, as newer firmware does
   --fault RULE   something goes wrong; may be repeated
   --log FILE     log to FILE instead of standard error
   --stats FILE   at exit, write counters to FILE as JSON
@@ -39,6 +41,8 @@ fault rules (N: the N-th reply since the start)
 pub struct Arguments {
     /// `--socket`
     pub socket: PathBuf,
+    /// `--framing`
+    pub framing: Framing,
     /// `--fault`
     pub script: Script,
     /// `--stats`
@@ -63,6 +67,7 @@ impl Arguments {
             };
             match option.as_str() {
                 "--socket" => socket = Some(value()?.into()),
+                "--framing" => this.framing = value()?.parse()?,
                 "--fault" => this.script.add(value()?.parse()?),
                 "--log" => this.log = Some(value()?.into()),
                 "--stats" => this.stats = Some(value()?.into()),
@@ -101,6 +106,11 @@ mod tests {
         assert_eq!(error("--fault drop:1"), "--socket is missing");
         assert_eq!(error("--socket"), "--socket needs a value");
         assert_eq!(error("--socket s --fault x"), "\"x\" is no fault rule");
+        assert!(parse("--socket s --framing v2").is_ok_and(|a| a.framing == Framing::V2));
+        assert_eq!(
+            error("--socket s --framing v1"),
+            "\"v1\" is no framing: v0, v2"
+        );
         assert_eq!(error("-v"), "unknown option -v");
     }
 }

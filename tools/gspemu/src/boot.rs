@@ -8,7 +8,7 @@ use emulated_guest::ram::Ram;
 use crate::queue::Queues;
 use crate::registers as regs;
 use crate::violation::Violation;
-use crate::wire::PAGE;
+use crate::wire::{Framing, PAGE};
 
 /// A sequence of register accesses for the driver: mailbox 1 gets a value, which is polled for.
 pub fn sequence() -> Vec<u8> {
@@ -41,7 +41,7 @@ pub fn sequence() -> Vec<u8> {
 }
 
 /// Finds the queues, from the table of memory regions at `arguments` on.
-pub fn find_queues(ram: &Ram, arguments: u64) -> Result<Queues, Violation> {
+pub fn find_queues(framing: Framing, ram: &Ram, arguments: u64) -> Result<Queues, Violation> {
     const ENTRY: usize = 32;
     let mut table = [0; 128 * ENTRY];
     let outside = |what, address| move |_| Violation::Outside { what, address };
@@ -85,5 +85,5 @@ pub fn find_queues(ram: &Ram, arguments: u64) -> Result<Queues, Violation> {
         u64::from_le_bytes(word)
     };
     let entries = field(8) & u64::from(u32::MAX);
-    Queues::new(ram, [field(0), entries, field(16), field(24)])
+    Queues::new(framing, ram, [field(0), entries, field(16), field(24)])
 }

@@ -28,12 +28,12 @@ use crate::boot::{find_queues, sequence};
 use crate::channel::ENGINE_COPY;
 use crate::counters::Counters;
 use crate::outgoing::Outgoing;
-use crate::queue::Queues;
+use crate::queue::{Pointers, Queues};
 use crate::registers::{self as regs, Tree};
 use crate::rm::{self, Rm};
 use crate::script::{Random, Rule, Script};
 use crate::violation::Violation;
-use crate::wire::{self, event, function, Message, HEADERS, LARGEST};
+use crate::wire::{self, event, function, Framing, Message};
 
 /// Microseconds.
 pub type Time = u64;
@@ -70,7 +70,9 @@ pub struct Machine {
     raised: u32,
     tree: Tree,
     pub(crate) state: State,
+    pub(crate) framing: Framing,
     pub(crate) queues: Option<Queues>,
+    pub(crate) pointers: Pointers,
     pub(crate) rm: Rm,
     /// The beginning of a call whose rest is to come.
     pieces: Option<(Message, usize)>,
@@ -92,6 +94,7 @@ impl Machine {
         lines: Box<dyn Lines>,
         log: Box<dyn FnMut(&str) + Send>,
         script: Script,
+        framing: Framing,
     ) -> Self {
         Self {
             ram,
@@ -104,7 +107,9 @@ impl Machine {
             raised: 0,
             tree: Tree::default(),
             state: State::Off,
+            framing,
             queues: None,
+            pointers: Pointers::default(),
             rm: Rm::default(),
             pieces: None,
             doorbell: false,
@@ -125,6 +130,7 @@ impl Machine {
     fn stop(&mut self) {
         self.state = State::Off;
         self.queues = None;
+        self.pointers = Pointers::default();
         self.rm = Rm::default();
         self.pieces = None;
         self.doorbell = false;
@@ -142,6 +148,10 @@ impl Machine {
             regs::IRQSTAT => self.raised,
             regs::MAILBOX0 => self.mailboxes[0],
             regs::MAILBOX1 => self.mailboxes[1],
+            regs::QUEUE_HEAD if self.framing == Framing::V2 => self.pointers.commands[0],
+            regs::QUEUE_TAIL if self.framing == Framing::V2 => self.pointers.commands[1],
+            regs::MSGQ_HEAD if self.framing == Framing::V2 => self.pointers.messages[0],
+            regs::MSGQ_TAIL if self.framing == Framing::V2 => self.pointers.messages[1],
             regs::QUEUE_HEAD | regs::ENGINE | regs::CHANNEL_DOORBELL => 0,
             regs::CPUCTL if self.state == State::Halted => regs::CPUCTL_HALTED,
             regs::CPUCTL => 0,
@@ -169,7 +179,11 @@ impl Machine {
                 self.stop();
             }
             regs::ENGINE => {}
-            regs::QUEUE_HEAD => self.ring(),
+            regs::QUEUE_HEAD => {
+                self.pointers.commands[0] = value;
+                self.ring();
+            }
+            regs::MSGQ_TAIL if self.framing == Framing::V2 => self.pointers.messages[1] = value,
             regs::CHANNEL_DOORBELL => {
                 let ram = self.ram.clone();
                 if let Err(what) = self.rm.channels.ring(value, &ram) {
@@ -246,7 +260,10 @@ impl Machine {
             State::Suspended => {
                 // That of the command to suspend may come after what it says was done.
                 let ram = self.ram.clone();
-                let commands = self.queues.as_mut().map(|queues| queues.look(&ram));
+                let commands = self
+                    .queues
+                    .as_mut()
+                    .map(|queues| queues.look(&ram, &self.pointers));
                 match commands {
                     Some(Ok(0)) | None => {}
                     Some(Ok(_)) => self.warn("a command for a processor that is suspended"),
@@ -265,7 +282,7 @@ impl Machine {
         }
         self.counters.starts += 1;
         let arguments = u64::from(self.mailboxes[0]) | (u64::from(self.mailboxes[1]) << 32);
-        match find_queues(&self.ram, arguments) {
+        match find_queues(self.framing, &self.ram, arguments) {
             Ok(queues) => {
                 self.queues = Some(queues);
                 self.state = State::System;
@@ -329,7 +346,7 @@ impl Machine {
             let Some(queues) = &mut self.queues else {
                 break;
             };
-            match queues.receive(&ram)? {
+            match queues.receive(&ram, &mut self.pointers)? {
                 None => self.doorbell = false,
                 Some(message) => {
                     self.counters.commands += 1;
@@ -352,7 +369,7 @@ impl Machine {
 
     /// Puts calls together that come in pieces.
     fn gather(&mut self, message: Message, now: Time) -> Result<(), Violation> {
-        let is_full = message.payload.len() == LARGEST - HEADERS;
+        let is_full = message.payload.len() == self.framing.payload();
         let (mut whole, claimed) = match (self.pieces.take(), message.function) {
             (Some((mut first, claimed)), function::CONTINUATION_RECORD) => {
                 first.payload.extend(message.payload);

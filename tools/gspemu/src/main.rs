@@ -135,6 +135,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
             let _ = writeln!(log, "{:6} gsp: {line}", start.elapsed().as_millis());
         }),
         arguments.script,
+        arguments.framing,
     );
     let gsp = Arc::new(Gsp {
         ram,

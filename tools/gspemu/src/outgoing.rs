@@ -7,7 +7,7 @@ use crate::queue::COUNT;
 use crate::registers as regs;
 use crate::script::{Fate, Random};
 use crate::violation::Violation;
-use crate::wire::{self, event, function, Damage, Message, HEADERS, LARGEST, PAGE};
+use crate::wire::{self, event, function, Damage, Framing, Message, PAGE};
 
 /// How many replies may be held back to come in reverse.
 const MOST_HELD: u32 = 64;
@@ -102,12 +102,13 @@ impl Machine {
                 break;
             };
             // What does not fit into one message goes on in the next.
-            let rest = match outgoing.message.payload.len() > LARGEST - HEADERS {
-                true => Some(outgoing.message.payload.split_off(LARGEST - HEADERS)),
+            let largest = self.framing.payload();
+            let rest = match outgoing.message.payload.len() > largest {
+                true => Some(outgoing.message.payload.split_off(largest)),
                 false => None,
             };
-            let end = HEADERS + outgoing.message.payload.len();
-            if queues.room(&ram)? < end.div_ceil(PAGE) as u32 {
+            let end = self.framing.headers() + outgoing.message.payload.len();
+            if queues.room(&ram, &self.pointers)? < end.div_ceil(PAGE) as u32 {
                 if let Some(rest) = rest {
                     outgoing.message.payload.extend(rest);
                 }
@@ -116,19 +117,19 @@ impl Machine {
                 break;
             }
             outgoing.message.sequence = queues.number();
-            let mut bytes = outgoing.message.encode();
+            let mut bytes = outgoing.message.encode(self.framing);
             let bad_pointer = outgoing.damage == Some(Damage::Pointer);
             if let Some(how) = outgoing.damage {
-                how.apply(&mut bytes);
+                how.apply(self.framing, &mut bytes);
             }
             if let Some((random, of)) = &mut self.random {
                 if random.below(*of) == 0 {
-                    fuzz(random, &mut bytes, end);
+                    fuzz(self.framing, random, &mut bytes, end);
                     self.counters.fuzzed += 1;
                 }
             }
             self.counters.pages += (bytes.len() / PAGE) as u64;
-            queues.send(&ram, &bytes, bad_pointer)?;
+            queues.send(&ram, &mut self.pointers, &bytes, bad_pointer)?;
             debug_assert!(bytes.len() / PAGE < COUNT as usize);
             if let Some(payload) = rest {
                 let message = Message {
@@ -154,12 +155,12 @@ impl Machine {
 }
 
 /// Changes a message at random; sometimes so that its checksum is right.
-fn fuzz(random: &mut Random, bytes: &mut [u8], end: usize) {
+fn fuzz(framing: Framing, random: &mut Random, bytes: &mut [u8], end: usize) {
     for _ in 0..=random.below(4) {
         // Mostly the headers, as they lead further.
         let below = match random.below(4) {
             0 => end,
-            _ => end.min(HEADERS),
+            _ => end.min(framing.headers()),
         };
         let at = random.below(below as u64) as usize;
         bytes[at] = match random.below(3) {
@@ -169,6 +170,6 @@ fn fuzz(random: &mut Random, bytes: &mut [u8], end: usize) {
         };
     }
     if random.below(2) == 0 {
-        wire::seal(bytes, end);
+        wire::seal(framing, bytes, end);
     }
 }

@@ -8,7 +8,7 @@
 use emulated_guest::ram::Ram;
 
 use crate::violation::Violation;
-use crate::wire::{self, Message, PAGE};
+use crate::wire::{self, Framing, Message, PAGE};
 
 /// Pages of a ring.
 pub const COUNT: u32 = 63;
@@ -54,6 +54,7 @@ impl Area {
 
 /// Both queues, as the processor sees them.
 pub struct Queues {
+    framing: Framing,
     area: Area,
     /// The next page to be read of the commands.
     read: u32,
@@ -68,8 +69,38 @@ pub struct Queues {
     sent: u32,
 }
 
-const fn distance(from: u32, to: u32) -> u32 {
-    (to + COUNT - from) % COUNT
+/// The registers of v2 with the pointers, which count pages and run freely.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pointers {
+    /// Commands that the driver has written, and that the processor has read.
+    pub commands: [u32; 2],
+    /// Messages that the processor has written, and that the driver has read.
+    pub messages: [u32; 2],
+}
+
+/// How pointers count.
+impl Framing {
+    fn distance(self, from: u32, to: u32) -> u32 {
+        match self {
+            Self::V0 => (to + COUNT - from) % COUNT,
+            Self::V2 => to.wrapping_sub(from),
+        }
+    }
+
+    fn after(self, pointer: u32, pages: u32) -> u32 {
+        match self {
+            Self::V0 => (pointer + pages) % COUNT,
+            Self::V2 => pointer.wrapping_add(pages),
+        }
+    }
+
+    /// How many pages are never in use.
+    fn spare(self) -> u32 {
+        match self {
+            Self::V0 => 1,
+            Self::V2 => 0,
+        }
+    }
 }
 
 impl Queues {
@@ -79,7 +110,7 @@ impl Queues {
     /// # Errors
     ///
     /// What the driver has done wrong.
-    pub fn new(ram: &Ram, arguments: [u64; 4]) -> Result<Self, Violation> {
+    pub fn new(framing: Framing, ram: &Ram, arguments: [u64; 4]) -> Result<Self, Violation> {
         let [address, entries, commands, status] = arguments;
         let expect = |what, is, expected| match is == expected {
             true => Ok(()),
@@ -125,6 +156,7 @@ impl Queues {
             }
         }
         let this = Self {
+            framing,
             area,
             read: 0,
             written: 0,
@@ -155,15 +187,15 @@ impl Queues {
     /// # Errors
     ///
     /// What the driver has done wrong.
-    pub fn look(&mut self, ram: &Ram) -> Result<u32, Violation> {
+    pub fn look(&mut self, ram: &Ram, pointers: &Pointers) -> Result<u32, Violation> {
         let what = "the write pointer of the commands";
-        let is = self.area.load(ram, what, COMMANDS + WRITE_POINTER)?;
-        if is >= COUNT {
-            return Err(Violation::Pointer { what, is });
-        }
-        let written = distance(self.read, is);
+        let is = match self.framing {
+            Framing::V0 => self.area.load(ram, what, COMMANDS + WRITE_POINTER)?,
+            Framing::V2 => pointers.commands[0],
+        };
+        let written = self.distance(what, self.read, is)?;
         if written < self.written {
-            let from = (self.read + self.written) % COUNT;
+            let from = self.framing.after(self.read, self.written);
             return Err(Violation::Backwards { what, from, to: is });
         }
         self.written = written;
@@ -175,34 +207,42 @@ impl Queues {
     /// # Errors
     ///
     /// What the driver has done wrong.
-    pub fn receive(&mut self, ram: &Ram) -> Result<Option<Message>, Violation> {
-        let written = self.look(ram)?;
+    pub fn receive(
+        &mut self,
+        ram: &Ram,
+        pointers: &mut Pointers,
+    ) -> Result<Option<Message>, Violation> {
+        let written = self.look(ram, pointers)?;
         if written == 0 {
             return Ok(None);
         }
         let mut bytes = Vec::new();
         self.copy(ram, self.read, &mut bytes)?;
-        let pages = wire::pages(&bytes)?;
+        let pages = wire::pages(self.framing, &bytes)?;
         if pages > written as usize {
             return Err(Violation::Partial { pages, written });
         }
         for page in 1..pages as u32 {
-            self.copy(ram, (self.read + page) % COUNT, &mut bytes)?;
+            self.copy(ram, self.framing.after(self.read, page), &mut bytes)?;
         }
-        let message = Message::decode(&bytes, self.received)?;
+        let message = Message::decode(self.framing, &bytes, self.received)?;
         self.received = self.received.wrapping_add(1);
-        self.read = (self.read + pages as u32) % COUNT;
+        self.read = self.framing.after(self.read, pages as u32);
         self.written -= pages as u32;
         let what = "the read pointer of the commands";
-        self.area
-            .store(ram, what, STATUS + READ_POINTER, self.read)?;
+        match self.framing {
+            Framing::V0 => self
+                .area
+                .store(ram, what, STATUS + READ_POINTER, self.read)?,
+            Framing::V2 => pointers.commands[1] = self.read,
+        }
         Ok(Some(message))
     }
 
     fn copy(&self, ram: &Ram, page: u32, bytes: &mut Vec<u8>) -> Result<(), Violation> {
         let at = self
             .area
-            .at(COMMANDS + ENTRIES + u64::from(page) * PAGE as u64);
+            .at(COMMANDS + ENTRIES + u64::from(page % COUNT) * PAGE as u64);
         let start = bytes.len();
         bytes.resize(start + PAGE, 0);
         ram.read(at, &mut bytes[start..])
@@ -217,19 +257,33 @@ impl Queues {
     /// # Errors
     ///
     /// What the driver has done wrong.
-    pub fn room(&mut self, ram: &Ram) -> Result<u32, Violation> {
+    pub fn room(&mut self, ram: &Ram, pointers: &Pointers) -> Result<u32, Violation> {
         let what = "the read pointer of the status queue";
-        let is = self.area.load(ram, what, COMMANDS + READ_POINTER)?;
-        if is >= COUNT {
-            return Err(Violation::Pointer { what, is });
-        }
-        let unread = distance(is, self.write);
+        let is = match self.framing {
+            Framing::V0 => self.area.load(ram, what, COMMANDS + READ_POINTER)?,
+            Framing::V2 => pointers.messages[1],
+        };
+        let unread = self.distance(what, is, self.write)?;
         if unread > self.unread {
-            let from = (self.write + COUNT - self.unread) % COUNT;
+            let from = self.write.wrapping_sub(self.unread);
             return Err(Violation::Backwards { what, from, to: is });
         }
         self.unread = unread;
-        Ok(COUNT - 1 - unread)
+        Ok(COUNT - self.framing.spare() - unread)
+    }
+
+    /// How many pages there are between two pointers, one of which is the driver's.
+    fn distance(&self, what: &'static str, from: u32, to: u32) -> Result<u32, Violation> {
+        // The processor's own is always right.
+        let is = from.max(to);
+        if self.framing == Framing::V0 && is >= COUNT {
+            return Err(Violation::Pointer { what, is });
+        }
+        let distance = self.framing.distance(from, to);
+        match self.framing {
+            Framing::V2 if distance > COUNT => Err(Violation::Pointer { what, is }),
+            _ => Ok(distance),
+        }
     }
 
     /// The sequence number of the transport for the next message, which is used up.
@@ -244,20 +298,35 @@ impl Queues {
     /// # Errors
     ///
     /// The memory is gone.
-    pub fn send(&mut self, ram: &Ram, bytes: &[u8], bad_pointer: bool) -> Result<(), Violation> {
+    pub fn send(
+        &mut self,
+        ram: &Ram,
+        pointers: &mut Pointers,
+        bytes: &[u8],
+        bad_pointer: bool,
+    ) -> Result<(), Violation> {
         for page in bytes.chunks(PAGE) {
             let at = self
                 .area
-                .at(STATUS + ENTRIES + u64::from(self.write) * PAGE as u64);
+                .at(STATUS + ENTRIES + u64::from(self.write % COUNT) * PAGE as u64);
             ram.write(at, page).map_err(|_| Violation::Outside {
                 what: "a message",
                 address: at,
             })?;
-            self.write = (self.write + 1) % COUNT;
+            self.write = self.framing.after(self.write, 1);
             self.unread += 1;
         }
-        let value = if bad_pointer { COUNT + 1 } else { self.write };
         let what = "the write pointer of the status queue";
-        self.area.store(ram, what, STATUS + WRITE_POINTER, value)
+        match self.framing {
+            Framing::V0 => {
+                let value = if bad_pointer { COUNT + 1 } else { self.write };
+                self.area.store(ram, what, STATUS + WRITE_POINTER, value)
+            }
+            Framing::V2 => {
+                let bad = if bad_pointer { 2 * COUNT } else { 0 };
+                pointers.messages[0] = self.write.wrapping_add(bad);
+                Ok(())
+            }
+        }
     }
 }

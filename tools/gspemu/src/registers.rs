@@ -16,8 +16,12 @@ pub const CPUCTL_START: u32 = 1 << 1;
 pub const CPUCTL_HALTED: u32 = 1 << 4;
 pub const ENGINE: u64 = 0x11_03c0;
 pub const ENGINE_RESET: u32 = 1;
-/// The doorbell of the queue of commands.
+/// The doorbell of the queue of commands. With v2 it has the driver's pointer, too.
 pub const QUEUE_HEAD: u64 = 0x11_0c00;
+/// The other pointers of v2: commands read, messages written, messages read.
+pub const QUEUE_TAIL: u64 = 0x11_0c04;
+pub const MSGQ_HEAD: u64 = 0x11_0c80;
+pub const MSGQ_TAIL: u64 = 0x11_0c84;
 pub const RISCV_CPUCTL: u64 = 0x11_1388;
 pub const RISCV_ACTIVE: u32 = 1 << 7;
 

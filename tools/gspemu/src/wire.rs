@@ -2,22 +2,33 @@
 
 //! Messages: what one looks like in the pages of a queue.
 //!
-//! A message takes whole pages. It begins with the transport's header (48 bytes: tag and additional
-//! data, unused; checksum; sequence; number of pages), which is followed by the header of the
-//! remote procedure call (32 bytes) and its payload.
+//! A message takes whole pages. It begins with the transport's header, which is followed by the
+//! header of the remote procedure call (32 bytes) and its payload.
+//!
+//! | framing | the transport's header |
+//! |---|---|
+//! | v0 | 48 bytes: tag and additional data, unused; checksum; sequence; number of pages |
+//! | v2 | 24 bytes: "MCTP", length of all, headers of MCTP and NVDM, length of the call, 0 |
 
 use std::fmt;
+use std::str::FromStr;
 
 /// The size of a page of a queue.
 pub const PAGE: usize = 0x1000;
-/// The transport's header.
-pub const TRANSPORT: usize = 0x30;
 /// The header of a call.
 pub const CALL: usize = 0x20;
-/// Both headers.
-pub const HEADERS: usize = TRANSPORT + CALL;
 /// The largest message, headers included.
 pub const LARGEST: usize = 16 * PAGE;
+
+/// "MCTP".
+const MAGIC: u32 = 0x4d43_5450;
+/// One packet that is the whole message, of version 1.
+const MCTP: u32 = 0xc000_0001;
+/// A message of the vendor's for its resource manager. The vendor's number is part of the format,
+/// whoever makes the device.
+const NVDM: u32 = 0x2510_de7e;
+const ELEMENT_LENGTH: usize = 4;
+const MESSAGE_LENGTH: usize = 0x10;
 
 const CHECKSUM: usize = 0x20;
 const SEQUENCE: usize = 0x24;
@@ -65,6 +76,8 @@ pub enum Malformed {
     Result(u32, u32),
     /// The transport's sequence number.
     Sequence { is: u32, expected: u32 },
+    /// A word of the header of v2.
+    Element { at: usize, is: u32, expected: u32 },
 }
 
 impl fmt::Display for Malformed {
@@ -80,6 +93,12 @@ impl fmt::Display for Malformed {
             Self::Result(a, b) => write!(f, "results {a:#x} and {b:#x} in a command"),
             Self::Sequence { is, expected } => {
                 write!(f, "transport sequence {is}, expected {expected}")
+            }
+            Self::Element { at, is, expected } => {
+                write!(
+                    f,
+                    "{is:#x} at {at:#x} of an element, expected {expected:#x}"
+                )
             }
         }
     }
@@ -116,6 +135,48 @@ pub fn checksum(bytes: &[u8]) -> u32 {
     (sum >> 32) as u32 ^ sum as u32
 }
 
+/// How messages are framed, and where the pointers of the queues are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Framing {
+    /// As firmware 570.144 does: pointers in memory.
+    #[default]
+    V0,
+    /// As newer firmware does: pointers in registers, and no checksum.
+    V2,
+}
+
+impl Framing {
+    /// The size of the transport's header.
+    pub const fn transport(self) -> usize {
+        match self {
+            Self::V0 => 0x30,
+            Self::V2 => 0x18,
+        }
+    }
+
+    /// The size of both headers.
+    pub const fn headers(self) -> usize {
+        self.transport() + CALL
+    }
+
+    /// The largest payload of a message.
+    pub const fn payload(self) -> usize {
+        LARGEST - self.headers()
+    }
+}
+
+impl FromStr for Framing {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "v0" => Ok(Self::V0),
+            "v2" => Ok(Self::V2),
+            _ => Err(format!("{text:?} is no framing: v0, v2")),
+        }
+    }
+}
+
 /// A message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -136,8 +197,19 @@ pub struct Message {
 /// # Errors
 ///
 /// It is none.
-pub fn pages(first: &[u8]) -> Result<usize, Malformed> {
-    let pages = word(first, PAGES);
+pub fn pages(framing: Framing, first: &[u8]) -> Result<usize, Malformed> {
+    let pages = match framing {
+        Framing::V0 => word(first, PAGES),
+        Framing::V2 => {
+            for (at, expected) in [(0, MAGIC), (8, MCTP), (12, NVDM)] {
+                let is = word(first, at);
+                if is != expected {
+                    return Err(Malformed::Element { at, is, expected });
+                }
+            }
+            word(first, ELEMENT_LENGTH).div_ceil(PAGE as u32)
+        }
+    };
     match pages {
         1..=16 => Ok(pages as usize),
         _ => Err(Malformed::Pages(pages)),
@@ -150,22 +222,37 @@ impl Message {
     /// # Errors
     ///
     /// What is wrong with it.
-    pub fn decode(bytes: &[u8], expected: u32) -> Result<Self, Malformed> {
-        let pages = word(bytes, PAGES);
-        let call = &bytes[TRANSPORT..];
+    pub fn decode(framing: Framing, bytes: &[u8], expected: u32) -> Result<Self, Malformed> {
+        let pages = pages(framing, bytes)? as u32;
+        let call = &bytes[framing.transport()..];
         let length = word(call, 8);
-        let end = TRANSPORT + length as usize;
+        let end = framing.transport() + length as usize;
         if (length as usize) < CALL || end > LARGEST || end.div_ceil(PAGE) != pages as usize {
             return Err(Malformed::Length { length, pages });
         }
-        let sum = checksum(&bytes[..end]);
-        if sum != 0 {
-            return Err(Malformed::Checksum(sum));
-        }
-        let is = word(bytes, SEQUENCE);
-        if is != expected {
-            return Err(Malformed::Sequence { is, expected });
-        }
+        let is = match framing {
+            Framing::V0 => {
+                let sum = checksum(&bytes[..end]);
+                if sum != 0 {
+                    return Err(Malformed::Checksum(sum));
+                }
+                let is = word(bytes, SEQUENCE);
+                if is != expected {
+                    return Err(Malformed::Sequence { is, expected });
+                }
+                is
+            }
+            Framing::V2 => {
+                let all = framing.transport() as u32 + length;
+                for (at, expected) in [(ELEMENT_LENGTH, all), (MESSAGE_LENGTH, length), (0x14, 0)] {
+                    let is = word(bytes, at);
+                    if is != expected {
+                        return Err(Malformed::Element { at, is, expected });
+                    }
+                }
+                expected
+            }
+        };
         if word(call, 0) != VERSION {
             return Err(Malformed::Version(word(call, 0)));
         }
@@ -181,17 +268,30 @@ impl Message {
             function: word(call, 12),
             call: word(call, 24),
             result,
-            payload: bytes[HEADERS..end].to_vec(),
+            payload: bytes[framing.headers()..end].to_vec(),
         })
     }
 
     /// The message in whole pages.
-    pub fn encode(&self) -> Vec<u8> {
-        let end = HEADERS + self.payload.len();
+    pub fn encode(&self, framing: Framing) -> Vec<u8> {
+        let end = framing.headers() + self.payload.len();
         let mut bytes = vec![0; end.next_multiple_of(PAGE)];
-        put(&mut bytes, SEQUENCE, self.sequence);
-        put(&mut bytes, PAGES, end.div_ceil(PAGE) as u32);
-        let call = &mut bytes[TRANSPORT..];
+        match framing {
+            Framing::V0 => {
+                put(&mut bytes, SEQUENCE, self.sequence);
+                put(&mut bytes, PAGES, end.div_ceil(PAGE) as u32);
+            }
+            Framing::V2 => {
+                let message = (CALL + self.payload.len()) as u32;
+                for (i, value) in [MAGIC, end as u32, MCTP, NVDM, message]
+                    .into_iter()
+                    .enumerate()
+                {
+                    put(&mut bytes, 4 * i, value);
+                }
+            }
+        }
+        let call = &mut bytes[framing.transport()..];
         put(call, 0, VERSION);
         put(call, 4, SIGNATURE);
         put(call, 8, (CALL + self.payload.len()) as u32);
@@ -200,13 +300,16 @@ impl Message {
         put(call, 20, self.result);
         put(call, 24, self.call);
         call[CALL..CALL + self.payload.len()].copy_from_slice(&self.payload);
-        seal(&mut bytes, end);
+        seal(framing, &mut bytes, end);
         bytes
     }
 }
 
 /// Sets the checksum of a message that ends at `end`.
-pub fn seal(bytes: &mut [u8], end: usize) {
+pub fn seal(framing: Framing, bytes: &mut [u8], end: usize) {
+    if framing == Framing::V2 {
+        return;
+    }
     put(bytes, CHECKSUM, 0);
     let sum = checksum(&bytes[..end]);
     put(bytes, CHECKSUM, sum);
@@ -231,18 +334,22 @@ pub enum Damage {
 
 impl Damage {
     /// Breaks the message in `bytes`. [`Self::Pointer`] is no matter of the message.
-    pub fn apply(self, bytes: &mut [u8]) {
-        match self {
-            Self::Checksum => bytes[TRANSPORT + 12] ^= 0x40,
-            Self::Length => put(bytes, TRANSPORT + 8, 0x00ff_fff0),
-            Self::Short => put(bytes, TRANSPORT + 8, 4),
-            Self::Signature => put(bytes, TRANSPORT + 4, 0x4350_5257),
-            Self::Pages => put(bytes, PAGES, 0),
-            Self::Pointer => return,
+    pub fn apply(self, framing: Framing, bytes: &mut [u8]) {
+        let call = framing.transport();
+        match (self, framing) {
+            (Self::Checksum, Framing::V0) => bytes[call + 12] ^= 0x40,
+            // There is none: what stands for it is the first word.
+            (Self::Checksum, Framing::V2) => bytes[0] ^= 0x40,
+            (Self::Length, _) => put(bytes, call + 8, 0x00ff_fff0),
+            (Self::Short, _) => put(bytes, call + 8, 4),
+            (Self::Signature, _) => put(bytes, call + 4, 0x4350_5257),
+            (Self::Pages, Framing::V0) => put(bytes, PAGES, 0),
+            (Self::Pages, Framing::V2) => put(bytes, ELEMENT_LENGTH, 0),
+            (Self::Pointer, _) => return,
         }
         if !matches!(self, Self::Checksum) {
-            let end = (HEADERS).min(bytes.len());
-            seal(bytes, end);
+            let end = framing.headers().min(bytes.len());
+            seal(framing, bytes, end);
         }
     }
 }
@@ -263,26 +370,40 @@ mod tests {
 
     #[test]
     fn there_and_back() {
-        for length in [
-            0,
-            1,
-            7,
-            PAGE - HEADERS,
-            PAGE - HEADERS + 1,
-            LARGEST - HEADERS,
-        ] {
-            let message = message(length);
-            let bytes = message.encode();
-            assert_eq!(bytes.len() % PAGE, 0);
-            assert_eq!(pages(&bytes), Ok(bytes.len() / PAGE));
-            assert_eq!(Message::decode(&bytes, 7), Ok(message));
+        for framing in [Framing::V0, Framing::V2] {
+            let headers = framing.headers();
+            for length in [
+                0,
+                1,
+                7,
+                PAGE - headers,
+                PAGE - headers + 1,
+                framing.payload(),
+            ] {
+                let message = message(length);
+                let bytes = message.encode(framing);
+                assert_eq!(bytes.len() % PAGE, 0);
+                assert_eq!(pages(framing, &bytes), Ok(bytes.len() / PAGE));
+                assert_eq!(Message::decode(framing, &bytes, 7), Ok(message));
+            }
         }
+    }
+
+    #[test]
+    fn layout_of_v2() {
+        let bytes = message(3).encode(Framing::V2);
+        assert_eq!(&bytes[..4], b"PTCM");
+        let words: Vec<_> = (0..6).map(|i| word(&bytes, 4 * i)).collect();
+        assert_eq!(words[1..], [59, 0xc000_0001, 0x2510_de7e, 35, 0]);
+        assert_eq!(&bytes[0x1c..0x20], b"VRPC");
+        assert_eq!((word(&bytes, 0x20), word(&bytes, 0x30)), (35, 0x1234));
+        assert_eq!(bytes[0x38..0x3c], [0, 1, 2, 0]);
     }
 
     /// Made by hand from the description of the format.
     #[test]
     fn layout() {
-        let bytes = message(3).encode();
+        let bytes = message(3).encode(Framing::V0);
         assert_eq!(word(&bytes, 0x24), 7);
         assert_eq!(word(&bytes, 0x28), 1);
         assert_eq!(&bytes[0x34..0x38], b"VRPC");
@@ -294,27 +415,31 @@ mod tests {
 
     #[test]
     fn damage_is_noticed() {
-        let good = message(100).encode();
-        let decode = |damage: Damage| {
-            let mut bytes = good.clone();
-            damage.apply(&mut bytes);
-            pages(&bytes).and_then(|_| Message::decode(&bytes, 7))
-        };
-        assert!(matches!(
-            decode(Damage::Checksum),
-            Err(Malformed::Checksum(_))
-        ));
-        assert!(matches!(
-            decode(Damage::Length),
-            Err(Malformed::Length { .. })
-        ));
-        assert!(matches!(
-            decode(Damage::Short),
-            Err(Malformed::Length { length: 4, .. })
-        ));
-        assert!(decode(Damage::Signature).is_err());
-        assert_eq!(decode(Damage::Pages), Err(Malformed::Pages(0)));
-        let wrong = Message::decode(&good, 8);
+        for framing in [Framing::V0, Framing::V2] {
+            let good = message(100).encode(framing);
+            let decode = |damage: Damage| {
+                let mut bytes = good.clone();
+                damage.apply(framing, &mut bytes);
+                Message::decode(framing, &bytes, 7)
+            };
+            assert!(matches!(
+                (framing, decode(Damage::Checksum)),
+                (Framing::V0, Err(Malformed::Checksum(_)))
+                    | (Framing::V2, Err(Malformed::Element { at: 0, .. }))
+            ));
+            assert!(matches!(
+                decode(Damage::Length),
+                Err(Malformed::Length { .. })
+            ));
+            assert!(matches!(
+                decode(Damage::Short),
+                Err(Malformed::Length { length: 4, .. })
+            ));
+            assert!(decode(Damage::Signature).is_err());
+            assert_eq!(decode(Damage::Pages), Err(Malformed::Pages(0)));
+        }
+        let good = message(100).encode(Framing::V0);
+        let wrong = Message::decode(Framing::V0, &good, 8);
         assert_eq!(wrong, Err(Malformed::Sequence { is: 7, expected: 8 }));
     }
 }

@@ -8,7 +8,7 @@
 mod wire;
 
 use gspemu::script::Random;
-use gspemu::wire::{seal, Damage, Message, PAGE};
+use gspemu::wire::{seal, Damage, Framing, Message, PAGE};
 use wire::{Header, Poison, HEADERS, LARGEST};
 
 fn message(length: usize) -> Message {
@@ -21,45 +21,68 @@ fn message(length: usize) -> Message {
     }
 }
 
+/// The driver's name of a framing.
+fn driver(framing: Framing) -> wire::Framing {
+    match framing {
+        Framing::V0 => wire::Framing::V0,
+        Framing::V2 => wire::Framing::V2,
+    }
+}
+
 /// What the driver does with a message in a ring, `available` pages of which were written.
-fn take(bytes: &[u8], available: u32) -> Result<Header, Poison> {
+fn take(framing: Framing, bytes: &[u8], available: u32) -> Result<Header, Poison> {
     let first = bytes.first_chunk().expect("a page");
-    let header = Header::new(first, available, 5)?;
-    Header::check(&bytes[..header.end])?;
+    let header = Header::new(driver(framing), first, available, 5)?;
+    Header::check(driver(framing), &bytes[..header.end])?;
     Ok(header)
 }
 
 #[test]
 fn both_ways() {
-    for length in [0, 1, 8, 100, PAGE - HEADERS, PAGE, LARGEST - HEADERS] {
-        let sent = message(length);
-        let bytes = sent.encode();
-        let header = take(&bytes, 16).expect("a message");
-        assert_eq!((header.function, header.call), (sent.function, sent.call));
-        assert_eq!((header.result, header.end), (0, HEADERS + length));
+    for framing in [Framing::V0, Framing::V2] {
+        let headers = framing.headers();
+        assert_eq!(driver(framing).headers(), headers);
+        for length in [0, 1, 8, 100, PAGE - headers, PAGE, framing.payload()] {
+            let sent = message(length);
+            let mut bytes = sent.encode(framing);
+            // There is more in the ring.
+            bytes.resize(LARGEST + PAGE, 0xa5);
+            let header = take(framing, &bytes, 16).expect("a message");
+            assert_eq!((header.function, header.call), (sent.function, sent.call));
+            assert_eq!((header.result, header.end), (0, HEADERS + length));
 
-        let mut bytes = wire::headers(9, 76, 3, &sent.payload).to_vec();
-        bytes.extend(&sent.payload);
-        bytes.resize(wire::pages(length) as usize * PAGE, 0);
-        let received = Message::decode(&bytes, 9).expect("a command");
-        assert_eq!((received.function, received.call), (76, 3));
-        assert_eq!(received.payload, sent.payload);
+            let all = wire::headers(driver(framing), 9, 76, 3, &sent.payload);
+            let mut bytes = all[..headers].to_vec();
+            bytes.extend(&sent.payload);
+            let pages = driver(framing).pages(length) as usize;
+            bytes.resize(pages * PAGE, 0);
+            let received = Message::decode(framing, &bytes, 9).expect("a command");
+            assert_eq!((received.function, received.call), (76, 3));
+            assert_eq!(received.payload, sent.payload);
+        }
     }
 }
 
 #[test]
 fn damage() {
-    let taken = |damage: Damage| {
-        let mut bytes = message(5000).encode();
-        damage.apply(&mut bytes);
-        take(&bytes, 2).map(|_| ())
-    };
-    assert_eq!(taken(Damage::Checksum), Err(Poison::Checksum));
-    assert_eq!(taken(Damage::Length), Err(Poison::Length));
-    assert_eq!(taken(Damage::Short), Err(Poison::Length));
-    assert_eq!(taken(Damage::Signature), Err(Poison::Header));
-    assert_eq!(taken(Damage::Pages), Err(Poison::Pages));
-    assert!(take(&message(5000).encode(), 1).is_err_and(|p| p == Poison::Pages));
+    for framing in [Framing::V0, Framing::V2] {
+        let taken = |damage: Damage| {
+            let mut bytes = message(5000).encode(framing);
+            damage.apply(framing, &mut bytes);
+            take(framing, &bytes, 2).map(|_| ())
+        };
+        let sum = match framing {
+            Framing::V0 => Poison::Checksum,
+            Framing::V2 => Poison::Header,
+        };
+        assert_eq!(taken(Damage::Checksum), Err(sum));
+        assert_eq!(taken(Damage::Length), Err(Poison::Length));
+        assert_eq!(taken(Damage::Short), Err(Poison::Length));
+        assert_eq!(taken(Damage::Signature), Err(Poison::Header));
+        assert_eq!(taken(Damage::Pages), Err(Poison::Pages));
+        let one = take(framing, &message(5000).encode(framing), 1);
+        assert!(one.is_err_and(|p| p == Poison::Pages));
+    }
 }
 
 /// Whatever is in the ring: a message that is taken lies in pages that were written; one that was
@@ -70,7 +93,7 @@ fn fuzz_from_the_processor() {
     for seed in 0..20_000 {
         let mut random = Random::new(seed);
         let length = random.below(3 * PAGE as u64) as usize;
-        let mut bytes = message(length).encode();
+        let mut bytes = message(length).encode(Framing::V0);
         let available = (bytes.len() / PAGE) as u32;
         // There is more in the ring.
         bytes.resize(LARGEST, 0xa5);
@@ -81,10 +104,11 @@ fn fuzz_from_the_processor() {
         let is_sealed = random.below(2) == 0;
         if is_sealed {
             let first = bytes.first_chunk().expect("a page");
-            let end = Header::new(first, available, 5).map_or(HEADERS, |header| header.end);
-            seal(&mut bytes, end);
+            let end = Header::new(wire::Framing::V0, first, available, 5)
+                .map_or(HEADERS, |header| header.end);
+            seal(Framing::V0, &mut bytes, end);
         }
-        match take(&bytes, available) {
+        match take(Framing::V0, &bytes, available) {
             Ok(header) => {
                 taken += 1;
                 assert!(header.end <= available as usize * PAGE && header.pages <= available);

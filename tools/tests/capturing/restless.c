@@ -54,6 +54,7 @@ static void *counter(void *unused)
 		while (!atomic_load(&go) && !atomic_load(&over))
 			pthread_cond_wait(&turn, &lock);
 		still = false;
+		pthread_cond_broadcast(&turn);
 		pthread_mutex_unlock(&lock);
 		if (atomic_load(&over))
 			return NULL;

@@ -73,14 +73,15 @@ main_job() {
 	RIG_LOG=$LOGS/capturing-walk.log
 	# While nobody writes, all is there.
 	judge "captures: some have every page" 0 0 '^# [1-9][0-9]* captures have all pages'
-	# One entry of a table is changed: that is noticed.
-	# shellcheck disable=SC2012
-	local last table
-	last=$(ls -d "$dir"/*/ | tail -n 1)
-	table=$(ls -S "$last"tables/*.bin | tail -n 1)
-	cp "$table" "$table.new"
-	mv "$table.new" "$table"
-	printf '\x03' | dd of="$table" bs=1 seek=16376 conv=notrunc status=none
+	# The last entry of each table is changed: that is noticed.
+	local captures table
+	captures=("$dir"/*/)
+	for table in "${captures[-1]}"tables/*.bin; do
+		# Not in the file that other captures share.
+		cp "$table" "$table.new"
+		mv "$table.new" "$table"
+		printf '\x03' | dd of="$table" bs=1 seek=16376 conv=notrunc status=none
+	done
 	status=0
 	in_root "$root" python3 "$here/capturing/walk" "$dir" >"$RIG_LOG.changed" 2>&1 || status=$?
 	RIG_LOG=$RIG_LOG.changed

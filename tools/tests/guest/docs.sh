@@ -2,7 +2,10 @@
 # shellcheck shell=bash
 #
 # Each command of the pages about samples is run as it stands there, and has to succeed.
-for page in firstdriver nvme; do
+pages=(firstdriver nvme)
+# That of Nova builds nova-core.
+[ "$TIER" = test ] || pages+=(nova)
+for page in "${pages[@]}"; do
 	number=0
 	while IFS= read -r -d '' command; do
 		number=$((number + 1))

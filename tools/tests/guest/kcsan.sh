@@ -4,7 +4,7 @@
 # Data races, on a kernel with KCSAN in its strict form, with the model of weak memory: the KUnit suites, and tasks under random load
 # on four processors. What is seen: plain and atomic accesses of our Rust code (Kbuild says how), of our C, of the workqueues, timers
 # and fences below. Not seen: the code of the kernel's own Rust crates, where it is not inlined into ours. Accesses are sampled.
-soak_ms=8000
+soak_ms=5000
 [ "$TIER" = test ] || soak_ms=30000
 guest_tap kcsan --kcsan-kernel --no-emu --processors 4 --timeout 900 --modules "kasync jobqueue torture_keeper" \
 	--carry "kasync_test torture" -- sh -c '

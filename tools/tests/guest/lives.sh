@@ -3,7 +3,7 @@
 #
 # Clients that are killed, or lose the device, at random moments, with jobs in all states (H35, H36); then fences that outlive the driver.
 # shellcheck disable=SC2154
-seconds=(20 12)
+seconds=(10 6)
 [ "$TIER" = test ] || seconds=(60 40)
 guest_tap lives --share "$programs" --timeout 900 -- sh -c '
 	tasks() { grep -c . /sys/kernel/debug/kasync/tasks; }

@@ -11,10 +11,4 @@ guest_tap poison --timeout 3600 --kernel-options page_poison=1 --share "$program
 	if rmmod asahi; then echo ok unload; else echo not ok unload; fi
 	insmod /mnt/rig/modules/asahi.ko
 	/mnt/share/faults ok' sh $binds "$groups"
-freed=$(sed -nE 's/.*"freed": ([0-9]+).*/\1/p' "$LOGS/poison/stats.json" || true)
-if [ "$freed" = 0 ]; then
-	pass "poison: nothing has accessed a page that was freed"
-else
-	fail "poison: ${freed:-unknown} accesses to pages that were freed"
-	grep 'freed page' "$LOGS/poison/emulator.log" >&2 || true
-fi
+untouched poison

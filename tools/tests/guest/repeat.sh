@@ -3,7 +3,7 @@
 #
 # Bind and unbind, load and unload, many times.
 # shellcheck disable=SC2154
-binds=10 loads=5
+binds=6 loads=3
 [ "$TIER" = test ] || binds=200 loads=100
 guest_tap repeat --timeout 3600 --share "$programs" -- bash -c '
 	check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # The executor under a driver for a device that is not ours: samples/rust/edu_async on QEMU's edu. The driver is unbound in the
-# middle of a transfer, again and again, and at last goes with its module.
+# middle of a transfer, again and again, and at last goes with its module. With "all", each allocation of the binding thread fails once.
 [ "$TIER" = all ] && rounds=100 || rounds=10
 guest_tap sample-edu --no-emu --device edu,dma_mask=0xffffffff --modules "kasync edu_async" -- sh -c '
 	driver=/sys/bus/pci/drivers/edu_async
@@ -18,3 +18,11 @@ guest_tap sample-edu --no-emu --device edu,dma_mask=0xffffffff --modules "kasync
 	if [ $busy -gt '$((rounds / 2))' ]; then echo ok busy; else echo not ok busy $busy; fi
 	if rmmod edu_async kasync; then echo ok unload; else echo not ok unload; fi
 	dmesg | sed -nE "s/^.*edu_async: ((not )?ok .*)/\1/p" | sort | uniq -c | sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"'
+
+if [ "$TIER" = all ]; then
+	# shellcheck disable=SC2154 source=tools/tests/lib/samples.sh
+	. "$here/lib/samples.sh"
+	guest_tap sample-edu-allocations --no-emu --device edu,dma_mask=0xffffffff --modules "kasync edu_async" --timeout 2400 -- \
+		sh -c "$(sample_allocations edu_async)
+		if rmmod edu_async kasync; then echo ok unload; else echo not ok unload; fi"
+fi

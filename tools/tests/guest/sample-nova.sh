@@ -8,7 +8,7 @@
 # whatever happens calls are answered again.
 [ "$TIER" = all ] && rounds=100 || rounds=10
 # shellcheck disable=SC2016
-guest_tap sample-nova --no-emu --gsp "" --modules kasync --carry nova_gsp --timeout 900 -- sh -c '
+guest_tap sample-nova --no-emu --gsp "" --modules "kasync jobqueue" --carry nova_gsp --timeout 900 -- sh -c '
 	driver=/sys/bus/pci/drivers/nova_gsp
 	told() {
 		dmesg | sed -nE "s/^.*nova_gsp: ((not )?ok .*)/\1/p" | sort | uniq -c | sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"
@@ -28,7 +28,7 @@ guest_tap sample-nova --no-emu --gsp "" --modules kasync --carry nova_gsp --time
 	done
 	busy=$(dmesg | grep -c "nova_gsp: unbound with [1-9][0-9]* calls in flight")
 	if [ $busy -gt '$((rounds / 2))' ]; then echo ok busy; else echo not ok busy $busy; fi
-	if rmmod nova_gsp kasync; then echo ok unload; else echo not ok unload; fi
+	if rmmod nova_gsp jobqueue kasync; then echo ok unload; else echo not ok unload; fi
 	told'
 nova_violations() {
 	local violations
@@ -42,6 +42,16 @@ nova_violations() {
 }
 nova_violations sample-nova
 
+# The same by the framing of newer firmware.
+# shellcheck disable=SC2016
+guest_tap sample-nova-v2 --no-emu --gsp "--framing v2" --modules "kasync jobqueue" --carry nova_gsp --timeout 900 -- sh -c '
+	driver=/sys/bus/pci/drivers/nova_gsp
+	insmod /mnt/rig/modules/nova_gsp.ko framing=2
+	if ls $driver | grep -q :; then echo ok bound; else echo not ok bound; fi
+	if rmmod nova_gsp jobqueue kasync; then echo ok unload; else echo not ok unload; fi
+	dmesg | sed -nE "s/^.*nova_gsp: ((not )?ok .*)/\1/p" | sort | uniq -c | sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"'
+nova_violations sample-nova-v2
+
 # nova_storm NAME RULE…: clients call for a while, with these faults, and unbinding ends it.
 nova_storm() {
 	local name=sample-nova-$1 rule rules='' honest=1
@@ -51,15 +61,22 @@ nova_storm() {
 		rules+="--fault $rule "
 	done
 	# shellcheck disable=SC2016
-	guest_tap "$name" --no-emu --gsp "$rules" --modules kasync --carry nova_gsp --timeout 300 -- sh -c '
+	guest_tap "$name" --no-emu --gsp "$rules" --modules "kasync jobqueue" --carry nova_gsp --timeout 300 -- sh -c '
 		insmod /mnt/rig/modules/nova_gsp.ko scenarios=0 storm=10 honest='"$honest"'
 		driver=/sys/bus/pci/drivers/nova_gsp
 		if ls $driver | grep -q :; then echo ok bound; else echo not ok bound; fi
-		if rmmod nova_gsp kasync; then echo ok unload; else echo not ok unload; fi
+		if rmmod nova_gsp jobqueue kasync; then echo ok unload; else echo not ok unload; fi
 		dmesg | sed -nE "s/^.*nova_gsp: ((not )?ok .*)/\1/p" | sort | uniq -c | sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"'
 	nova_violations "$name"
 }
 if [ "$TIER" = all ]; then
+	# shellcheck disable=SC2154 source=tools/tests/lib/samples.sh
+	. "$here/lib/samples.sh"
+	guest_tap sample-nova-allocations --no-emu --gsp "" --modules "kasync jobqueue" --carry nova_gsp --timeout 1800 -- \
+		sh -c "insmod /mnt/rig/modules/nova_gsp.ko scenarios=0
+		$(sample_allocations nova_gsp)
+		if rmmod nova_gsp jobqueue kasync; then echo ok unload; else echo not ok unload; fi"
+	nova_violations sample-nova-allocations
 	for seed in 1 2 3 4 5; do
 		nova_storm "fuzz-$seed" "fuzz:$seed:40"
 	done

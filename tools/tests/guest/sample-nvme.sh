@@ -45,7 +45,8 @@ nvme sample-nvme "format=raw,file=$image" '
 	fi' \
 	--timeout 900
 
-nvme sample-nvme-slow "format=raw,file=$image,throttling.iops-total=40" '/mnt/share/nvme killed'
+# A disk on which a read takes three seconds: much more than a process takes to die.
+nvme sample-nvme-slow "driver=null-co,size=1G,read-zeroes=on,latency-ns=3000000000" '/mnt/share/nvme killed'
 
 nvme sample-nvme-failing \
 	"driver=raw,file.driver=blkdebug,file.image.driver=file,file.image.filename=$image,$(
@@ -53,6 +54,11 @@ nvme sample-nvme-failing \
 	'/mnt/share/nvme failing'
 
 if [ "$TIER" = all ]; then
+	# shellcheck source=tools/tests/lib/samples.sh
+	. "$here/lib/samples.sh"
+	nvme sample-nvme-allocations "format=raw,file=$image" "$(sample_allocations nvme_async)
+		/mnt/share/nvme stress 4 8 kill reset
+		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi" --timeout 1800
 	nvme sample-nvme-long "format=raw,file=$image" '/mnt/share/nvme stress 8 10240 kill signal reset' --plain-kernel --timeout 3600
 fi
 rm -f "$image"

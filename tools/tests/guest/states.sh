@@ -4,7 +4,7 @@
 # Random states of OpenGL (tests/states), the same ones each time unless ASAHI_SEED says otherwise, beside llvmpipe: a few in
 # "make test", many otherwise.
 # shellcheck disable=SC2154
-count=25
+count=15
 [ "$TIER" = test ] || count=400
 share=$(mktemp -d "$LOGS/states.XXXXXX")
 cp "$programs"/{gl-states,compare-states} "$share/"

@@ -27,6 +27,41 @@ guest_tap x86-samples --arch x86_64 --no-emu --device edu,dma_mask=0xffffffff --
 	if rmmod edu_async ring_sample jobqueue_sample jobqueue kasync; then echo ok unload; else echo not ok unload; fi
 	dmesg | sed -nE "s/^.*(edu_async|ring_sample|jobqueue_sample): ((not )?ok .*)/\2/p" | sort | uniq -c |
 		sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"'
+# shellcheck disable=SC2154
+image=$programs/x86.img
+rm -f "$image"
+truncate -s 256M "$image"
+guest_tap x86-nvme --arch x86_64 --no-emu --device nvme,serial=async,drive=disk --drive "id=disk,format=raw,file=$image" \
+	--share "$programs" --timeout 900 --modules "kasync nvme_async" -- sh -c '
+	file=/dev/nvme_async0 driver=/sys/bus/pci/drivers/nvme_async
+	device=$(ls $driver | grep -m 1 :)
+	mkdir -p /tmp
+	for size in 4k 64k 1024k; do
+		head -c 16777216 /dev/urandom >/tmp/data
+		if dd if=/tmp/data of=$file bs=$size conv=notrunc,nocreat 2>/dev/null &&
+			dd if=$file of=/tmp/back bs=256k count=64 2>/dev/null && cmp /tmp/data /tmp/back; then
+			echo ok what was written by $size is read
+		else
+			echo not ok what was written by $size is read
+		fi
+	done
+	for i in $(seq 20); do
+		dd if=$file of=/dev/null bs=64k 2>/dev/null & a=$!
+		dd if=$file of=/dev/null bs=4k 2>/dev/null & b=$!
+		echo $device >$driver/unbind && [ ! -e $driver/$device ] || echo not ok unbind $i
+		wait $a $b
+		echo $device >$driver/bind && [ -e $driver/$device ] || echo not ok bind $i
+	done
+	echo ok unbound under load 20 times
+	if dd if=$file of=/tmp/back bs=256k count=64 2>/dev/null && cmp /tmp/data /tmp/back; then echo ok still there; else echo not ok still there; fi
+	if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi'
+rm -f "$image"
+guest_tap x86-nova --arch x86_64 --no-emu --gsp "" --timeout 900 --modules "kasync jobqueue" --carry nova_gsp -- sh -c '
+	driver=/sys/bus/pci/drivers/nova_gsp
+	insmod /mnt/rig/modules/nova_gsp.ko
+	if ls $driver | grep -q :; then echo ok bound; else echo not ok bound; fi
+	if rmmod nova_gsp jobqueue kasync; then echo ok unload; else echo not ok unload; fi
+	dmesg | sed -nE "s/^.*nova_gsp: ((not )?ok .*)/\1/p" | sort | uniq -c | sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"'
 guest_tap x86-torture --arch x86_64 --no-emu --processors 4 --timeout 1200 --modules "kasync jobqueue torture_keeper" \
 	--carry torture -- sh -c '
 	echo N >/sys/kernel/debug/failslab/ignore-gfp-wait

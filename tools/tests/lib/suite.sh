@@ -115,3 +115,18 @@ judge_tap() {
 	fi
 	[ "$status" != 0 ] || [ "$good" != 0 ] || fail "$name: no test ran"
 }
+
+# untouched NAME: in the machine of guest_tap NAME, whose kernel fills pages that it frees ("page_poison=1") and whose emulator
+# looks for them ("--hardware poison"), neither firmware nor GPU has accessed memory that was not theirs any more.
+untouched() {
+	local word count
+	for word in freed asleep remapped; do
+		count=$(sed -nE "s/.*\"$word\": ([0-9]+).*/\1/p" "$LOGS/$1/stats.json" || true)
+		if [ "$count" = 0 ]; then
+			pass "$1: no access to memory: $word"
+		else
+			fail "$1: ${count:-unknown} accesses to memory: $word"
+			grep -E 'freed page|asleep:|remapped:' "$LOGS/$1/emulator.log" | head >&2 || true
+		fi
+	done
+}

@@ -25,8 +25,11 @@ void main()
     result.words[at++] = subgroupShuffle(a, a >> 3 & 31);
     result.words[at++] = subgroupShuffleXor(a, 13);
     result.words[at++] = subgroupShuffleXor(a, 2);
-    result.words[at++] = gl_SubgroupInvocationID >= 3 ? subgroupShuffleUp(a, 3) : 0;
-    result.words[at++] = gl_SubgroupInvocationID < 25 ? subgroupShuffleDown(a, 7) : 0;
+    // With all lanes active: in the arms of a condition those that are read would not be. What comes
+    // from no lane is not looked at.
+    uint up = subgroupShuffleUp(a, 3), down = subgroupShuffleDown(a, 7);
+    result.words[at++] = gl_SubgroupInvocationID >= 3 ? up : 0;
+    result.words[at++] = gl_SubgroupInvocationID < 25 ? down : 0;
     result.words[at++] = subgroupQuadBroadcast(a, 2);
     result.words[at++] = subgroupQuadSwapHorizontal(a);
     result.words[at++] = subgroupQuadSwapVertical(a);

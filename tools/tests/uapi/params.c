@@ -57,7 +57,10 @@ static void check_chip(const struct drm_asahi_params_global *p, const struct chi
 	check_true("cores a cluster", p->num_cores_per_cluster == chip->cores);
 	for (size_t i = 0; i < masks; i++) {
 		working += __builtin_popcountll(p->core_masks[i]);
-		inside = inside && !(i < chip->clusters ? p->core_masks[i] >> chip->cores : p->core_masks[i]);
+		if (i < chip->clusters)
+			inside = inside && !(p->core_masks[i] >> chip->cores);
+		else
+			inside = inside && !p->core_masks[i];
 	}
 	check_true("as many cores work as the chip has", working == chip->working);
 	check_true("no core is outside of its cluster", inside);

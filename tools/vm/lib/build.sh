@@ -46,19 +46,34 @@ modules() {
 	printf '%s\n' "$out"
 }
 
-# The emulators' programs, beside the programs that judge results. The directory that cargo builds in is shared by all checkouts,
-# the programs are not.
+# processor_level: what rustc calls the level of this machine's processor, if it is one with wide vectors.
+processor_level() {
+	local flag
+	[ "$(uname -m)" = x86_64 ] || return 0
+	for flag in avx2 bmi1 bmi2 f16c fma abm movbe; do
+		grep -qw -m 1 "^flags.*$flag" /proc/cpuinfo || return 0
+	done
+	echo x86-64-v3
+}
+
+# emulator [gspemu]: the emulators' programs, beside the programs that judge results, or that of the GSP alone, which is built sooner. The
+# directory that cargo builds in is shared by all checkouts, the programs are not.
 emulator() {
-	local root target
+	local root target level only=() programs=(agxemu gspemu mandelbrot-check)
+	[ $# = 0 ] || only=(--package "$1") programs=("$1")
+	# Programs are for the processor that compiles them: loops over lanes are faster with its vectors. Those of each level have a
+	# directory, so that it is no harm if the cache moves.
+	level=$(processor_level)
 	# shellcheck disable=SC2153
-	target=$TARGET/agxemu
+	target=$TARGET/agxemu${level:+-${level##*-}}
 	root=$(toolchain)
 	mkdir -p "$target" "$REPO/build"
 	(
 		flock 9
 		cd "$REPO/tools/agxemu"
-		in_root "$root" cargo build --quiet --release --locked --target-dir "$target" >&2
-		for program in agxemu gspemu mandelbrot-check; do
+		in_root "$root" env ${level:+RUSTFLAGS="-C target-cpu=$level"} \
+			cargo build --quiet --release --locked "${only[@]}" --target-dir "$target" >&2
+		for program in "${programs[@]}"; do
 			cmp -s "$target/release/$program" "$REPO/build/$program" && continue
 			cp "$target/release/$program" "$REPO/build/$program.new"
 			mv "$REPO/build/$program.new" "$REPO/build/$program"

@@ -34,6 +34,11 @@ build_guest_root() {
 	logged "guest root" "$1/log" '^(Get:|Unpacking)' 150 \
 		bootstrap "$1/root" extract "$2" "$3" \
 		"--aptopt=APT::Default-Release \"$SUITE-backports\""
+	finish_guest_root "$1"
+}
+
+# finish_guest_root DIR: makes the image of what was unpacked in DIR/root.
+finish_guest_root() {
 	merge_usr "$1/root"
 	mkdir -p "$1"/root/{proc,sys,dev,run,tmp,mnt/share,mnt/rig,mnt/overlay}
 	link_applets "$1/root"
@@ -54,7 +59,7 @@ build_guest_x86() {
 # That of the guest on x86_64.
 guest_x86_image() {
 	local dir
-	dir=$(step guest-x86 "$(hash_of "$GUEST_X86_PACKAGES" "$SUITE" "$INIT" "$APPLETS" 1)" build_guest_x86)
+	dir=$(step guest-x86 "$(hash_of "$GUEST_X86_PACKAGES" "$SUITE" "$INIT" "$APPLETS" 2)" build_guest_x86)
 	printf '%s\n' "$dir/image"
 }
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 #
-# The kernel for arm64, in three flavours: "plain", "debug" with lockdep, KASAN and kmemleak, and "kcsan" with the detector of data
-# races. And one for x86_64, "x86", with lockdep and kmemleak.
+# The kernel for arm64, in four flavours: "plain", "debug" with lockdep, KASAN and kmemleak, "checks", which is that with all other
+# checkers that go together, and exporters of buffers, and "kcsan" with the detector of data races. And one for x86_64, "x86", with lockdep and kmemleak.
 
 KERNEL_CONFIG=$REPO/tools/vm/kernel
 
@@ -10,6 +10,7 @@ kernel_fragments() {
 	case $1 in
 	plain) printf '%s\n' "$KERNEL_CONFIG/base.config" ;;
 	x86) printf '%s\n' "$KERNEL_CONFIG/x86.config" ;;
+	checks) printf '%s\n' "$KERNEL_CONFIG"/{base,debug,checks}.config ;;
 	*) printf '%s\n' "$KERNEL_CONFIG/base.config" "$KERNEL_CONFIG/$1.config" ;;
 	esac
 }

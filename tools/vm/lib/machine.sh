@@ -9,7 +9,7 @@ MEMORY_BASE=$((0x40000000))
 REGIONS="uat-ttbs:0x4000 uat-pagetables:0x400000 uat-handoff:0x4000 hw-cal-a:0x8000 hw-cal-b:0x4000 globals:0x14000"
 
 # What in the kernel's log is a complaint; of KCSAN's reports those that kcsan.awk lets pass.
-COMPLAINTS='WARNING: |BUG: |KASAN: |Kernel panic|Internal error: |Oops|possible recursive locking|possible circular locking|inconsistent lock state|suspicious RCU usage|INFO: task .* blocked|rcu: INFO: .* stall|kmemleak: unreferenced|new suspected memory leaks|kmemleak: .*disabled|refcount_t: |pagealloc: memory corruption|UBSAN: |ODEBUG: |scheduling while atomic|sleeping function called'
+COMPLAINTS='WARNING: |BUG: |KASAN: |Kernel panic|Internal error: |Oops|possible recursive locking|possible circular locking|inconsistent lock state|suspicious RCU usage|CFI failure|INFO: task .* blocked|rcu: INFO: .* stall|kmemleak: unreferenced|new suspected memory leaks|kmemleak: .*disabled|refcount_t: |pagealloc: memory corruption|UBSAN: |ODEBUG: |scheduling while atomic|sleeping function called'
 
 DEFAULT_MODULES="kasync jobqueue agxemu_bridge asahi"
 
@@ -17,13 +17,14 @@ parse_options() {
 	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' PLUGIN='' DEVICE='' DRIVES=() WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR='' PROCESSORS=2
 	MEMORY_MIB=2048 MODULES=$DEFAULT_MODULES CARRIED='' GPU_MAY_FAIL='' KERNEL_OPTIONS='' GSP='' GSP_OPTIONS=''
 	CAPTURE='' GRAPHICS='' QEMU_MACHINE="virt,gic-version=3,its=on" NO_MAP='' PORTS=() GUEST_ARCH=arm64 KERNEL_BUILD='' OWN_MODULES=''
-	CHIP=${ASAHI_CHIP:-t8103} FIRMWARE=${ASAHI_FIRMWARE:-13.5} CORES= OTHER_IMAGE=''
+	CHIP=${ASAHI_CHIP:-t8103} FIRMWARE=${ASAHI_FIRMWARE:-13.5} CORES='' OTHER_IMAGE=''
 	COMMAND=()
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--plain-kernel) FLAVOUR_WANTED=plain ;;
 		--debug-kernel) FLAVOUR_WANTED=debug ;;
 		--kcsan-kernel) FLAVOUR_WANTED=kcsan ;;
+		--checks-kernel) FLAVOUR_WANTED=checks ;;
 		--no-emu) WITH_EMU= ;;
 		--no-modules) MODULES= ;;
 		--icount) ICOUNT=1 ;;
@@ -86,6 +87,7 @@ parse_options() {
 		;;
 	*) die "--arch: there are arm64 and x86_64" ;;
 	esac
+	# shellcheck disable=SC2153
 	GPU_NAME=$(chip_gpu "$CHIP") || die "--chip: there are $CHIPS"
 	[[ " $(chip_firmwares "$CHIP") " = *" $FIRMWARE "* ]] || die "--firmware: $CHIP has $(chip_firmwares "$CHIP")"
 	[ -z "$SHARE" ] || [ -d "$SHARE" ] || die "--share: no directory $SHARE"
@@ -140,7 +142,11 @@ machine_prepare() {
 		MODULE_DIR=$REPO/build/modules-$FLAVOUR_WANTED EMULATOR=$REPO/build/agxemu
 	else
 		MODULE_DIR=$(modules "$FLAVOUR_WANTED")
-		[ -z "$WITH_EMU$GSP" ] || EMULATOR=$(emulator)
+		if [ -n "$WITH_EMU" ]; then
+			EMULATOR=$(emulator)
+		elif [ -n "$GSP" ]; then
+			EMULATOR=$(emulator gspemu)
+		fi
 	fi
 
 	mkdir -p "$CACHE/run"

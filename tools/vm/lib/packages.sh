@@ -41,17 +41,17 @@ apt_options() {
 }
 
 # bootstrap DIR VARIANT ARCHITECTURE PACKAGES EXTRA…: unpacks packages, newest first from the backports if
-# EXTRA says so.
+# EXTRA says so. Unstable has none.
 bootstrap() {
 	local dir=$1 variant=$2 arch=$3 packages=$4 uri
 	shift 4
 	uri=$(mirror)
-	local options=()
+	local options=() sources=("deb $uri $SUITE main")
+	[ "$SUITE" = unstable ] || sources+=("deb $uri $SUITE-backports main")
 	mapfile -t options < <(apt_options)
 	rm -rf "$dir.new"
 	mmdebstrap --verbose --mode=root --variant="$variant" --architectures="$arch" --include="$packages" \
-		"${options[@]}" "$@" "$SUITE" "$dir.new" \
-		"deb $uri $SUITE main" "deb $uri $SUITE-backports main" || return 1
+		"${options[@]}" "$@" "$SUITE" "$dir.new" "${sources[@]}" || return 1
 	rm -rf "$dir"
 	mv "$dir.new" "$dir"
 }
@@ -62,4 +62,6 @@ merge_usr() {
 	for dir in bin sbin lib; do
 		[ -e "$1/$dir" ] || ln -s "usr/$dir" "$1/$dir"
 	done
+	# The dynamic linker of x86-64.
+	[ ! -d "$1/usr/lib64" ] || [ -e "$1/lib64" ] || ln -s usr/lib64 "$1/lib64"
 }

@@ -36,6 +36,6 @@ build_qemu_x86() {
 # The directory of a root with qemu-system-x86_64.
 qemu_x86() {
 	local dir
-	dir=$(step qemu-x86 "$(hash_of "$QEMU_X86_PACKAGES" "$SUITE" 1)" build_qemu_x86)
+	dir=$(step qemu-x86 "$(hash_of "$QEMU_X86_PACKAGES" "$SUITE" 2)" build_qemu_x86)
 	printf '%s\n' "$dir/root"
 }

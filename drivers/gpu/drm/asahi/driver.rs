@@ -49,6 +49,9 @@ impl platform::Driver for AsahiDriver {
         let chip: &'static Chip = chip.ok_or(ENODEV)?;
         // SAFETY: The device is being probed, so nobody maps anything for it.
         unsafe { pdev.dma_set_mask_and_coherent(DmaMask::try_new(chip.oas)?)? };
+        // The page tables take segments of any length; the default is 64 KiB.
+        // SAFETY: The device is being probed, so nobody maps anything for it.
+        unsafe { pdev.dma_set_max_seg_size(u32::MAX) };
         let gpu = Gpu::start(pdev, chip, Globals::FAULT_CONTROL_SOFT)?;
         let running = Running(gpu.clone());
         // SAFETY: The device is being probed; it goes into the data of the bound device.

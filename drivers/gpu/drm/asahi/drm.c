@@ -229,24 +229,79 @@ static int asahi_show_pinned(struct seq_file *file, void *unused)
 }
 
 /*
+ * The page of an object that a fault is for, or NULL. drm_gem_shmem_helper.c of 7.3 counts from the
+ * start of the mapping, which is another page if the mapping begins inside the object: mmap() of a
+ * dma-buf can do that, and so do munmap() and mprotect() of a part.
+ */
+static struct page *asahi_gem_page(struct vm_fault *vmf)
+{
+	struct drm_gem_object *obj = vmf->vma->vm_private_data;
+	struct drm_gem_shmem_object *shmem = to_drm_gem_shmem_obj(obj);
+	pgoff_t index = vmf->pgoff - drm_vma_node_start(&obj->vma_node);
+
+	dma_resv_assert_held(obj->resv);
+	if (index >= obj->size >> PAGE_SHIFT || !shmem->pages || shmem->madv < 0)
+		return NULL;
+	return shmem->pages[index];
+}
+
+static vm_fault_t asahi_gem_fault(struct vm_fault *vmf)
+{
+	struct drm_gem_object *obj = vmf->vma->vm_private_data;
+	vm_fault_t ret = VM_FAULT_SIGBUS;
+	struct page *page;
+
+	dma_resv_lock(obj->resv, NULL);
+	page = asahi_gem_page(vmf);
+	if (page)
+		ret = vmf_insert_pfn(vmf->vma, vmf->address, page_to_pfn(page));
+	if (ret == VM_FAULT_NOPAGE)
+		folio_mark_accessed(page_folio(page));
+	dma_resv_unlock(obj->resv);
+	return ret;
+}
+
+static vm_fault_t asahi_gem_pfn_mkwrite(struct vm_fault *vmf)
+{
+	struct drm_gem_object *obj = vmf->vma->vm_private_data;
+	struct page *page;
+
+	file_update_time(vmf->vma->vm_file);
+	dma_resv_lock(obj->resv, NULL);
+	page = asahi_gem_page(vmf);
+	if (page)
+		folio_mark_dirty(page_folio(page));
+	dma_resv_unlock(obj->resv);
+	return 0;
+}
+
+/*
  * kernel::drm of 7.3 has one table of functions for all objects of a driver, and no way to add to
  * it. This is a copy of it that says more.
  */
 static struct drm_gem_object_funcs asahi_gem_funcs;
+static struct vm_operations_struct asahi_gem_vm_ops;
 static DEFINE_MUTEX(asahi_gem_funcs_lock);
 
-void asahi_gem_extend(struct drm_gem_object *obj);
+int asahi_gem_extend(struct drm_gem_object *obj);
 
 /* The caller has just made the object, and nobody else has it. */
-void asahi_gem_extend(struct drm_gem_object *obj)
+int asahi_gem_extend(struct drm_gem_object *obj)
 {
 	scoped_guard(mutex, &asahi_gem_funcs_lock) {
 		if (!asahi_gem_funcs.mmap) {
+			asahi_gem_vm_ops = drm_gem_shmem_vm_ops;
+			asahi_gem_vm_ops.fault = asahi_gem_fault;
+			asahi_gem_vm_ops.huge_fault = NULL;
+			asahi_gem_vm_ops.pfn_mkwrite = asahi_gem_pfn_mkwrite;
 			asahi_gem_funcs = *obj->funcs;
+			asahi_gem_funcs.vm_ops = &asahi_gem_vm_ops;
 			asahi_gem_funcs.mmap = asahi_gem_mmap;
 		}
 	}
 	obj->funcs = &asahi_gem_funcs;
+	/* Now, so that faults find the same start for all mappings, those of a dma-buf included. */
+	return drm_gem_create_mmap_offset(obj);
 }
 
 /* In file.rs: how long the engines have worked for the client. */

@@ -84,6 +84,6 @@ extern "C" {
     pub(crate) fn asahi_pinned_limit() -> u64;
     pub(crate) fn asahi_spare_memory() -> u64;
     pub(crate) fn asahi_gem_mmap_charged(object: *mut c_void, vma: *mut c_void) -> c_int;
-    pub(crate) fn asahi_gem_extend(object: *mut c_void);
+    pub(crate) fn asahi_gem_extend(object: *mut c_void) -> c_int;
     pub(crate) fn asahi_imported_pages(object: *mut c_void) -> *mut c_void;
 }

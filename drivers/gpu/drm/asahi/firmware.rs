@@ -42,6 +42,7 @@ mod message;
 mod notifier;
 mod outcome;
 mod power;
+mod rate;
 mod recovery;
 pub(crate) mod ring;
 mod rx;
@@ -100,6 +101,7 @@ use self::{
         Logs, //
     },
     power::Power,
+    rate::Rate,
     recovery::Recovery,
     rx::RxMemory,
     rx_task::EventTask,
@@ -135,7 +137,8 @@ use kernel::{
     sync::{
         aref::ARef,
         Arc, //
-    }, //
+    },
+    time::Instant, //
 };
 
 /// What the driver has found out and set up before the firmware can be booted.
@@ -284,6 +287,8 @@ impl Firmware {
             events: events.clone(),
             recovery,
             control: control.clone(),
+            rate: Rate::default(),
+            started: Instant::now(),
         };
         let logs = Logs::new(dev, &log_rings)?;
 

@@ -40,6 +40,7 @@ use kernel::{
             IntoGEMObject, //
         }, //
     },
+    error::to_result,
     new_mutex,
     prelude::*,
     scatterlist::SGTable,
@@ -128,7 +129,8 @@ pub(crate) fn create(
     let no_memory = |e| if e == ENOSPC { ENOMEM } else { e };
     let object = Object::new(dev, size, config, args).map_err(no_memory)?;
     // SAFETY: It is of this driver's, and nobody else has it yet.
-    unsafe { ffi::asahi_gem_extend(IntoGEMObject::as_raw(&*object).cast()) };
+    let ret = unsafe { ffi::asahi_gem_extend(IntoGEMObject::as_raw(&*object).cast()) };
+    to_result(ret)?;
     Ok(object)
 }
 

@@ -24,6 +24,7 @@ pub(crate) mod firmware {
     pub(crate) mod blobs;
     pub(crate) mod message;
     pub(crate) mod outcome;
+    pub(crate) mod rate;
     pub(crate) mod ring;
     pub(crate) mod stamp;
     pub(crate) mod window;

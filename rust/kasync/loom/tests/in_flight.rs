@@ -9,15 +9,11 @@ use kasync::{
     in_flight::InFlight, //
 };
 use kernel::{
-    alloc::{
-        flags::GFP_KERNEL,
-        KBox, //
-    },
+    alloc::KBox,
     error::{
         code,
         Result, //
-    },
-    host::live_allocations, //
+    }, //
 };
 use loom::{
     cell::UnsafeCell,
@@ -34,6 +30,13 @@ use std::{
     }, //
 };
 
+mod world;
+
+use world::{
+    boxed,
+    model, //
+};
+
 /// Memory: loom finds an access that nothing orders, and the count of boxes one that is freed twice
 /// or never.
 struct Memory(KBox<UnsafeCell<u64>>);
@@ -43,7 +46,7 @@ unsafe impl Send for Memory {}
 
 impl Memory {
     fn new() -> Self {
-        Self(KBox::new(UnsafeCell::new(0), GFP_KERNEL).unwrap())
+        Self(boxed(UnsafeCell::new(0)))
     }
 
     fn touch(&self) {
@@ -72,17 +75,6 @@ fn done(device: &Device, id: u16, result: u32) -> Result<Option<Memory>> {
 
 fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     pin!(future).poll(&mut Context::from_waker(Waker::noop()))
-}
-
-/// Runs `scene` in every interleaving with at most that many preemptions. Then nothing may be
-/// allocated any more.
-fn model(preemptions: usize, scene: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(preemptions);
-    builder.check(move || {
-        scene();
-        assert_eq!(live_allocations(), 0, "leak");
-    });
 }
 
 /// H1, H10: the interrupt comes while the future is polled. It is woken, has the result and the

@@ -39,7 +39,7 @@ mod tests {
         }, //
     };
 
-    const LIMIT: Delta = Delta::from_secs(5);
+    const LIMIT: Delta = Delta::from_secs(60);
 
     /// Memory that counts when it is freed. As that of DMA it is not freed in interrupts.
     struct Memory {

@@ -43,7 +43,7 @@ mod tests {
         }, //
     };
 
-    const LIMIT: Delta = Delta::from_secs(5);
+    const LIMIT: Delta = Delta::from_secs(60);
 
     /// A device that counts where it was asked; it has raised those interrupts that it is told of.
     struct Device {

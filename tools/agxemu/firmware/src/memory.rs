@@ -227,8 +227,8 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Returns memory of `machine`, with structures of version `abi`. `has_cache`: others see what is written through cached mappings
-    /// only when it is flushed.
+    /// Returns memory of `machine`, with structures of version `abi`. `has_cache`: others see what
+    /// is written through cached mappings only when it is flushed.
     pub fn new(machine: Arc<dyn Machine>, abi: Abi, has_cache: bool) -> Self {
         Self {
             abi,

@@ -16,7 +16,7 @@ fn link(target: u64, call: bool) -> [u32; 2] {
     ]
 }
 
-/// A pipeline at USC+0x40 with its shader at USC+0x1000.
+/// Returns a pipeline at USC+0x40 with its shader at USC+0x1000.
 fn memory() -> Flat {
     Flat::default()
         .with(

@@ -274,7 +274,7 @@ fn preshader<H: Host + Refresh>(
     }
 }
 
-/// The registers that `binding` is about.
+/// Returns the registers that `binding` is about.
 fn slice<'s, T>(file: &'s mut [T], binding: &Binding, what: &str) -> Result<&'s mut [T], End> {
     let (start, count) = (usize::from(binding.start), usize::from(binding.count));
     let len = file.len();

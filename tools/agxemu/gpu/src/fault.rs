@@ -66,7 +66,7 @@ pub struct Fault {
 }
 
 impl Reason {
-    /// The reason with this number; what is no number of one is taken for the first.
+    /// Returns the reason with this number; what is no number of one is taken for the first.
     pub fn from_bits(bits: u8) -> Self {
         match bits {
             1 => Self::AccessFlag,
@@ -79,7 +79,7 @@ impl Reason {
 }
 
 impl Fault {
-    /// The value of FAULT_INFO on G13 and G14 for this fault in context `slot`.
+    /// Returns the value of FAULT_INFO on G13 and G14 for this fault in context `slot`.
     ///
     /// ```
     /// use agxemu_gpu::fault::{AccessError, Fault, Reason, Unit};

@@ -50,7 +50,7 @@ impl Images {
     }
 }
 
-/// A refused access as the interpreter passes it on.
+/// Returns a refused access as the interpreter passes it on.
 fn pack(error: AccessError) -> MemoryFault {
     MemoryFault {
         va: error.va,
@@ -59,7 +59,7 @@ fn pack(error: AccessError) -> MemoryFault {
     }
 }
 
-/// The refused access that [`pack`] was given.
+/// Returns the refused access that [`pack`] was given.
 pub(crate) fn unpack(fault: MemoryFault) -> AccessError {
     AccessError {
         va: fault.va,
@@ -81,7 +81,7 @@ impl Refresh for GpuHost<'_> {
 }
 
 impl<'a> GpuHost<'a> {
-    /// A host whose memory is `pages`.
+    /// Returns a host whose memory is `pages`.
     ///
     /// With `soft_faults`, shaders read zeros where nothing is mapped, and their writes there
     /// vanish. Other refused accesses, say a write to a read-only page, are faults all the same;
@@ -132,7 +132,7 @@ impl<'a> GpuHost<'a> {
     }
 }
 
-/// The stretches of `va..va+len` that lie in one page each.
+/// Returns the stretches of `va..va+len` that lie in one page each.
 fn parts(va: u64, len: usize) -> impl Iterator<Item = (u64, std::ops::Range<usize>)> {
     let mut done = 0;
     std::iter::from_fn(move || {
@@ -145,8 +145,8 @@ fn parts(va: u64, len: usize) -> impl Iterator<Item = (u64, std::ops::Range<usiz
 }
 
 impl GpuHost<'_> {
-    /// The sampler of a request, which is kept: to decode it takes longer than to read some texels.
-    /// None if it is not supported, or if there is none.
+    /// Returns the sampler of a request, which is kept: to decode it takes longer than to read some
+    /// texels. None if it is not supported, or if there is none.
     fn sampler(&mut self, request: &TextureRequest, image: &Image) -> Option<Sampler> {
         if request.op != host::TextureOp::Sample {
             return None;
@@ -166,9 +166,26 @@ impl GpuHost<'_> {
     }
 }
 
-impl Texels for GpuHost<'_> {
-    fn texels(&mut self, at: &[u64], size: usize, out: &mut [u32]) -> bool {
+impl GpuHost<'_> {
+    /// [`Texels::texels`] of one size.
+    #[inline(always)]
+    fn texels_of<const SIZE: usize>(&mut self, at: &[u64], out: &mut [u32]) -> bool {
         let page = |va: u64| va & !(PAGE - 1);
+        let Some(&one) = at.first() else {
+            return true;
+        };
+        // Mostly all are in one page.
+        if page(at.iter().fold(0, |bits, &va| bits | (va ^ one))) == 0 {
+            let Ok(window) = self.tlb.window(one, false) else {
+                return false;
+            };
+            for (&va, out) in at.iter().zip(out) {
+                let mut bytes = [0; 4];
+                window.read((va % PAGE) as usize, &mut bytes[..SIZE]);
+                *out = u32::from_le_bytes(bytes);
+            }
+            return true;
+        }
         let mut left = at.iter().zip(out).peekable();
         while let Some((&first, _)) = left.peek() {
             let Ok(window) = self.tlb.window(first, false) else {
@@ -177,11 +194,21 @@ impl Texels for GpuHost<'_> {
             while let Some((&va, out)) = left.next_if(|(&va, _)| page(va) == page(first)) {
                 let offset = (va % PAGE) as usize;
                 let mut bytes = [0; 4];
-                window.read(offset, &mut bytes[..size]);
+                window.read(offset, &mut bytes[..SIZE]);
                 *out = u32::from_le_bytes(bytes);
             }
         }
         true
+    }
+}
+
+impl Texels for GpuHost<'_> {
+    fn texels(&mut self, at: &[u64], size: usize, out: &mut [u32]) -> bool {
+        match size {
+            1 => self.texels_of::<1>(at, out),
+            2 => self.texels_of::<2>(at, out),
+            _ => self.texels_of::<4>(at, out),
+        }
     }
 
     fn metadata(&mut self, at: u64) -> Option<[u8; 8]> {
@@ -261,10 +288,9 @@ impl Host for GpuHost<'_> {
         result: &mut TextureResult,
     ) -> Result<(), HostFault> {
         let image = self.images.texture(&request.texture)?;
-        if let Some(sampler) = self.sampler(request, &image) {
-            if quick::run(request, &image, &sampler, result, self) {
-                return Ok(());
-            }
+        let sampler = self.sampler(request, &image);
+        if quick::run(request, &image, sampler.as_ref(), result, self) {
+            return Ok(());
         }
         sample::run(request, &image, result, &mut |va, out| {
             Host::load(self, va, out)

@@ -23,7 +23,7 @@ const RGBA8: u8 = 0x28;
 struct Random(u64);
 
 impl Random {
-    /// `AGX_GPU_SEED` chooses others.
+    /// Returns `AGX_GPU_SEED` chooses others.
     fn new() -> Self {
         let seed = std::env::var("AGX_GPU_SEED");
         Self(seed.map_or(4, |text| text.parse().expect("a number")))
@@ -94,7 +94,7 @@ fn stream(random: &mut Random) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
-/// Records of a pipeline.
+/// Returns records of a pipeline.
 fn pipeline(random: &mut Random) -> Vec<u8> {
     let mut bytes = Vec::new();
     let code = 0x1000 + random.below(0x1000) as u32 * 2;
@@ -123,7 +123,8 @@ fn pipeline(random: &mut Random) -> Vec<u8> {
     bytes
 }
 
-/// Instructions of the table with random operands; most are refused, so a stop is likely first.
+/// Returns instructions of the table with random operands; most are refused, so a stop is likely
+/// first.
 fn code(random: &mut Random) -> Vec<u8> {
     let table = agx_isa::table::TABLE;
     let mut bytes = Vec::new();

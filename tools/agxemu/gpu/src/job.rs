@@ -72,7 +72,7 @@ pub struct Job {
 }
 
 impl Job {
-    /// A job that has not begun.
+    /// Returns a job that has not begun.
     pub fn new(stream: Stream, settings: Settings, limits: Limits) -> Self {
         Self {
             stream,
@@ -105,7 +105,7 @@ impl Job {
         self.over.notify_all();
     }
 
-    /// What came of it, once it is over.
+    /// Returns what came of it, once it is over.
     pub fn outcome(&self) -> Option<Outcome> {
         self.lock().clone()
     }

@@ -28,7 +28,7 @@ fn special(register: u64, number: u64) -> Builder {
         .field("sr", number)
 }
 
-/// Word `register` to word `index` of the data.
+/// Returns word `register` to word `index` of the data.
 fn store(register: u64, index: u64) -> Builder {
     Builder::new(Op::DeviceStore)
         .operands(&[

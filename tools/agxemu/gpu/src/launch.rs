@@ -21,7 +21,7 @@ pub enum Size {
 }
 
 impl Size {
-    /// Whether the grid has no threads at all.
+    /// Returns whether the grid has no threads at all.
     pub fn is_empty(&self) -> bool {
         let (Size::Threads(n) | Size::Groups(n)) = self;
         n.contains(&0)

@@ -61,7 +61,7 @@ impl Paged {
         self.pages.lock().unwrap().remove(&va);
     }
 
-    /// The page itself, whether mapped later or not.
+    /// Returns the page itself, whether mapped later or not.
     pub(crate) fn host_page(&self, va: u64) -> HostPage {
         self.pages.lock().unwrap()[&va].page.clone()
     }

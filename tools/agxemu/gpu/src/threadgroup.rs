@@ -58,7 +58,7 @@ impl Meter {
     }
 }
 
-/// How a shader's fault ends its job.
+/// Returns how a shader's fault ends its job.
 pub(crate) fn end_of(fault: &agx_isa::exec::Fault) -> End {
     let access = match fault.kind {
         FaultKind::Memory(error) => error.fault,

@@ -29,7 +29,7 @@ pub struct Leaf {
 }
 
 impl Leaf {
-    /// Whether it is as it was. What is accessed after this was not accessed before it.
+    /// Returns whether it is as it was. What is accessed after this was not accessed before it.
     #[inline(always)]
     fn holds(&self) -> bool {
         self.table.window().u64_acquire(self.offset) == self.value
@@ -51,7 +51,7 @@ pub struct Translation {
 
 /// Page tables of a job's context, with the rights of the GPU.
 pub trait Pages: Send + Sync {
-    /// The page that holds `va`, looked up in the tables as they are now.
+    /// Returns the page that holds `va`, looked up in the tables as they are now.
     ///
     /// # Errors
     ///
@@ -109,7 +109,7 @@ impl Entry {
         found: None,
     };
 
-    /// Whether it has the page `tag` for such an access, and the tables have not changed.
+    /// Returns whether it has the page `tag` for such an access, and the tables have not changed.
     #[inline(always)]
     fn hits(&self, tag: u64, write: bool) -> bool {
         let same = tag == if write { self.write } else { self.read };
@@ -130,7 +130,7 @@ fn offset(va: u64) -> usize {
 }
 
 impl<'a> Tlb<'a> {
-    /// An empty one.
+    /// Returns an empty one.
     pub fn new(pages: &'a dyn Pages) -> Self {
         Self {
             epoch: pages.epoch(),
@@ -148,7 +148,7 @@ impl<'a> Tlb<'a> {
         }
     }
 
-    /// The page that holds `va`.
+    /// Returns the page that holds `va`.
     ///
     /// # Errors
     ///

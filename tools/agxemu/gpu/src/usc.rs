@@ -78,7 +78,7 @@ fn bits(value: u64, low: u32, high: u32) -> u64 {
     (value >> low) & (u64::MAX >> (63 - (high - low)))
 }
 
-/// A count whose largest value is stored as zero.
+/// Returns a count whose largest value is stored as zero.
 fn count(value: u64, max: u16) -> u16 {
     if value == 0 {
         max

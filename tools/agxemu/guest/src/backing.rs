@@ -18,11 +18,11 @@ pub const PAGE: u64 = 0x4000;
 /// `base()` must be valid for reads and writes of `len()` bytes for as long as the object lives,
 /// and aligned to a page. The guest may access it at any time.
 pub unsafe trait Backing: Send + Sync {
-    /// Where it is.
+    /// Returns where it is.
     fn base(&self) -> *mut u8;
-    /// Its size.
+    /// Returns its size.
     fn len(&self) -> usize;
-    /// Whether it has no bytes.
+    /// Returns whether it has no bytes.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -39,7 +39,7 @@ pub struct Anonymous {
 }
 
 impl Anonymous {
-    /// `pages` pages.
+    /// Returns `pages` pages.
     ///
     /// # Panics
     ///
@@ -137,7 +137,7 @@ word! {
 }
 
 impl HostPage {
-    /// The page at `offset` of `backing`; none if there is no whole one.
+    /// Returns the page at `offset` of `backing`; none if there is no whole one.
     pub fn new(backing: Arc<dyn Backing>, offset: usize) -> Option<Self> {
         let fits = offset % PAGE as usize == 0
             && offset
@@ -155,7 +155,7 @@ impl HostPage {
         })
     }
 
-    /// A view of it.
+    /// Returns a view of it.
     #[inline]
     pub fn window(&self) -> Window<'_> {
         // INVARIANT: By that of the page, which is borrowed.
@@ -178,7 +178,7 @@ pub struct Window<'a> {
 }
 
 impl Window<'_> {
-    /// The atomic at `offset`.
+    /// Returns the atomic at `offset`.
     ///
     /// # Panics
     ///
@@ -218,12 +218,12 @@ impl Window<'_> {
         self.at::<u64>(offset).load(Acquire)
     }
 
-    /// An aligned word, for read-modify-write.
+    /// Returns an aligned word, for read-modify-write.
     pub fn atomic_u32(&self, offset: usize) -> &AtomicU32 {
         self.at::<u32>(offset)
     }
 
-    /// An aligned double word, for read-modify-write.
+    /// Returns an aligned double word, for read-modify-write.
     pub fn atomic_u64(&self, offset: usize) -> &AtomicU64 {
         self.at::<u64>(offset)
     }

@@ -53,13 +53,13 @@ pub fn gather(word: u128, ranges: &[Bits]) -> u64 {
 }
 
 impl Instruction {
-    /// The value of a field; zero when the entry has none of this name.
+    /// Returns the value of a field; zero when the entry has none of this name.
     pub fn field(&self, name: &str) -> u64 {
         let field = self.entry.fields.iter().find(|f| f.name == name);
         field.map_or(0, |f| gather(self.word, f.bits))
     }
 
-    /// The raw bits of operand `index` of the entry.
+    /// Returns the raw bits of operand `index` of the entry.
     ///
     /// # Panics
     ///

@@ -229,47 +229,47 @@ impl<'a> Body<'a> {
         value
     }
 
-    /// a + b
+    /// Returns a + b.
     pub fn add(&mut self, a: Value, b: Value) -> Value {
         Value(self.ins().iadd(a.0, b.0))
     }
 
-    /// a - b
+    /// Returns a - b.
     pub fn sub(&mut self, a: Value, b: Value) -> Value {
         Value(self.ins().isub(a.0, b.0))
     }
 
-    /// The low 32 bits of a * b.
+    /// Returns the low 32 bits of a * b.
     pub fn mul(&mut self, a: Value, b: Value) -> Value {
         Value(self.ins().imul(a.0, b.0))
     }
 
-    /// a and b
+    /// Returns `a` and `b`.
     pub fn and(&mut self, a: Value, b: Value) -> Value {
         Value(self.ins().band(a.0, b.0))
     }
 
-    /// a and not b
+    /// Returns `a` and not `b`.
     pub fn and_not(&mut self, a: Value, b: Value) -> Value {
         Value(self.ins().band_not(a.0, b.0))
     }
 
-    /// a or b
+    /// Returns `a` or `b`.
     pub fn or(&mut self, a: Value, b: Value) -> Value {
         Value(self.ins().bor(a.0, b.0))
     }
 
-    /// a exclusive-or b
+    /// Returns `a` exclusive-or `b`.
     pub fn xor(&mut self, a: Value, b: Value) -> Value {
         Value(self.ins().bxor(a.0, b.0))
     }
 
-    /// All bits the other way round.
+    /// Returns all bits the other way round.
     pub fn not(&mut self, a: Value) -> Value {
         Value(self.ins().bnot(a.0))
     }
 
-    /// `a << by`, which is below 32.
+    /// Returns `a << by`, which is below 32.
     pub fn shift_left(&mut self, a: Value, by: u32) -> Value {
         match by & 31 {
             0 => a,
@@ -277,7 +277,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// `a >> by`, which is below 32.
+    /// Returns `a >> by`, which is below 32.
     pub fn shift_right(&mut self, a: Value, by: u32) -> Value {
         match by & 31 {
             0 => a,
@@ -285,7 +285,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// `a >> by`, which is below 32, with copies of the sign.
+    /// Returns `a >> by`, which is below 32, with copies of the sign.
     pub fn shift_right_signed(&mut self, a: Value, by: u32) -> Value {
         match by & 31 {
             0 => a,
@@ -293,7 +293,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// All ones where the comparison holds, zero elsewhere.
+    /// Returns all ones where the comparison holds, zero elsewhere.
     pub fn compare(&mut self, what: Compare, a: Value, b: Value) -> Value {
         let code = match what {
             Compare::Equal => IntCC::Equal,
@@ -303,12 +303,12 @@ impl<'a> Body<'a> {
         Value(self.ins().icmp(code, a.0, b.0))
     }
 
-    /// The bits of a where `mask` has ones, those of b elsewhere.
+    /// Returns the bits of a where `mask` has ones, those of b elsewhere.
     pub fn select(&mut self, mask: Value, a: Value, b: Value) -> Value {
         Value(self.ins().bitselect(mask.0, a.0, b.0))
     }
 
-    /// The same of each lane, by an operation on numbers.
+    /// Returns the same of each lane, by an operation on numbers.
     fn each(
         &mut self,
         a: Value,
@@ -324,37 +324,37 @@ impl<'a> Body<'a> {
         Value(out)
     }
 
-    /// `a << b`, of which the low five bits count.
+    /// Returns `a << b`, of which the low five bits count.
     pub fn shift_left_by(&mut self, a: Value, b: Value) -> Value {
         self.each(a, b, |builder, a, b| builder.ins().ishl(a, b))
     }
 
-    /// `a >> b`, of which the low five bits count.
+    /// Returns `a >> b`, of which the low five bits count.
     pub fn shift_right_by(&mut self, a: Value, b: Value) -> Value {
         self.each(a, b, |builder, a, b| builder.ins().ushr(a, b))
     }
 
-    /// `a >> b`, of which the low five bits count, with copies of the sign.
+    /// Returns `a >> b`, of which the low five bits count, with copies of the sign.
     pub fn shift_right_signed_by(&mut self, a: Value, b: Value) -> Value {
         self.each(a, b, |builder, a, b| builder.ins().sshr(a, b))
     }
 
-    /// Number of bits that are set.
+    /// Returns the number of bits that are set.
     pub fn count_ones(&mut self, a: Value) -> Value {
         self.each(a, a, |builder, a, _| builder.ins().popcnt(a))
     }
 
-    /// Number of zeros above the highest bit that is set.
+    /// Returns the number of zeros above the highest bit that is set.
     pub fn leading_zeros(&mut self, a: Value) -> Value {
         self.each(a, a, |builder, a, _| builder.ins().clz(a))
     }
 
-    /// The bits in the other order.
+    /// Returns the bits in the other order.
     pub fn reverse_bits(&mut self, a: Value) -> Value {
         self.each(a, a, |builder, a, _| builder.ins().bitrev(a))
     }
 
-    /// The high 32 bits of a * b without sign.
+    /// Returns the high 32 bits of a * b without sign.
     pub fn mul_high(&mut self, a: Value, b: Value) -> Value {
         self.each(a, b, |builder, a, b| {
             let [a, b] = [a, b].map(|from| builder.ins().uextend(types::I64, from));
@@ -381,13 +381,13 @@ impl<'a> Body<'a> {
     }
 }
 
-/// Accesses to what the program may change. Rows are aligned to words only.
+/// Returns accesses to what the program may change. Rows are aligned to words only.
 fn known() -> MemFlags {
     let flags = MemFlags::new().with_endianness(Endianness::Little);
     flags.with_notrap()
 }
 
-/// Accesses to what does not change while the program runs.
+/// Returns accesses to what does not change while the program runs.
 fn fixed() -> MemFlags {
     known().with_readonly()
 }

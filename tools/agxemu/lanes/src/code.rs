@@ -76,7 +76,7 @@ impl Code {
         Ok(Self { memory })
     }
 
-    /// Bytes of the host's memory that the code takes.
+    /// Returns bytes of the host's memory that the code takes.
     pub fn size(&self) -> usize {
         self.memory.size
     }

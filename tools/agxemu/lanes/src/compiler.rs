@@ -98,7 +98,7 @@ impl Compiler {
     }
 }
 
-/// Whether cranelift checks what it is given; it costs time.
+/// Returns whether cranelift checks what it is given; it costs time.
 const fn verifier() -> &'static str {
     if cfg!(debug_assertions) {
         "true"

@@ -12,7 +12,7 @@ use super::{Body, Value, WIDTH};
 pub struct Double([ir::Value; 2]);
 
 impl Body<'_> {
-    /// The 64-bit floats of 32-bit ones.
+    /// Returns the 64-bit floats of 32-bit ones.
     pub fn double(&mut self, a: Value) -> Double {
         let second = self.quad(a, [2, 3, 2, 3]);
         Double([a, second].map(|half| {
@@ -21,7 +21,7 @@ impl Body<'_> {
         }))
     }
 
-    /// The 32-bit floats nearest to 64-bit ones.
+    /// Returns the 32-bit floats nearest to 64-bit ones.
     pub fn single(&mut self, a: Double) -> Value {
         let [first, second] = a.0.map(|half| {
             let half = self.ins().fvdemote(half);
@@ -34,7 +34,7 @@ impl Body<'_> {
         Value(self.cast(both, types::I32X4))
     }
 
-    /// A number, in all lanes.
+    /// Returns a number, in all lanes.
     pub fn double_constant(&mut self, number: f64) -> Double {
         let bytes: Vec<u8> = (0..WIDTH / 2).flat_map(|_| number.to_le_bytes()).collect();
         let constant = self.builder.func.dfg.constants.insert(bytes.into());
@@ -51,27 +51,27 @@ impl Body<'_> {
         Double([0, 1].map(|half| f(self, a.0[half], b.0[half])))
     }
 
-    /// a + b
+    /// Returns a + b.
     pub fn double_add(&mut self, a: Double, b: Double) -> Double {
         self.both(a, b, |body, a, b| body.ins().fadd(a, b))
     }
 
-    /// a - b
+    /// Returns a - b.
     pub fn double_sub(&mut self, a: Double, b: Double) -> Double {
         self.both(a, b, |body, a, b| body.ins().fsub(a, b))
     }
 
-    /// a * b, rounded by itself.
+    /// Returns a * b, rounded by itself.
     pub fn double_mul(&mut self, a: Double, b: Double) -> Double {
         self.both(a, b, |body, a, b| body.ins().fmul(a, b))
     }
 
-    /// a / b
+    /// Returns a / b.
     pub fn double_div(&mut self, a: Double, b: Double) -> Double {
         self.both(a, b, |body, a, b| body.ins().fdiv(a, b))
     }
 
-    /// a where `mask` has ones, b elsewhere; the mask is all ones or zero in each lane.
+    /// Returns `a` where `mask` has ones, `b` elsewhere; the mask is all ones or zero in each lane.
     pub fn double_select(&mut self, mask: Value, a: Double, b: Double) -> Double {
         let masks = [[0, 0, 1, 1], [2, 2, 3, 3]].map(|lanes| {
             let mask = self.quad(mask, lanes);
@@ -80,7 +80,7 @@ impl Body<'_> {
         self.choose(masks, a, b)
     }
 
-    /// a where x < y, b elsewhere.
+    /// Returns `a` where `x < y`, `b` elsewhere.
     pub fn double_pick(&mut self, x: Double, y: Double, a: Double, b: Double) -> Double {
         let masks = [0, 1].map(|half| self.ins().fcmp(FloatCC::LessThan, x.0[half], y.0[half]));
         self.choose(masks, a, b)

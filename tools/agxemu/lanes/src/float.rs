@@ -29,49 +29,49 @@ impl Body<'_> {
         Value(self.cast(a, types::I32X4))
     }
 
-    /// a + b
+    /// Returns a + b.
     pub fn float_add(&mut self, a: Value, b: Value) -> Value {
         let (a, b) = (self.floats(a), self.floats(b));
         let sum = self.ins().fadd(a, b);
         self.bits(sum)
     }
 
-    /// a - b
+    /// Returns a - b.
     pub fn float_sub(&mut self, a: Value, b: Value) -> Value {
         let (a, b) = (self.floats(a), self.floats(b));
         let difference = self.ins().fsub(a, b);
         self.bits(difference)
     }
 
-    /// a * b
+    /// Returns a * b.
     pub fn float_mul(&mut self, a: Value, b: Value) -> Value {
         let (a, b) = (self.floats(a), self.floats(b));
         let product = self.ins().fmul(a, b);
         self.bits(product)
     }
 
-    /// a / b
+    /// Returns a / b.
     pub fn float_div(&mut self, a: Value, b: Value) -> Value {
         let (a, b) = (self.floats(a), self.floats(b));
         let quotient = self.ins().fdiv(a, b);
         self.bits(quotient)
     }
 
-    /// a * b + c, rounded once.
+    /// Returns a * b + c, rounded once.
     pub fn float_fma(&mut self, a: Value, b: Value, c: Value) -> Value {
         let (a, b, c) = (self.floats(a), self.floats(b), self.floats(c));
         let sum = self.ins().fma(a, b, c);
         self.bits(sum)
     }
 
-    /// The square root.
+    /// Returns the square root.
     pub fn float_sqrt(&mut self, a: Value) -> Value {
         let a = self.floats(a);
         let root = self.ins().sqrt(a);
         self.bits(root)
     }
 
-    /// An integer near a, as a float.
+    /// Returns an integer near a, as a float.
     pub fn float_round(&mut self, how: Round, a: Value) -> Value {
         let a = self.floats(a);
         let near = match how {
@@ -88,14 +88,14 @@ impl Body<'_> {
         Value(self.ins().fcmp(code, a, b))
     }
 
-    /// a where a < b, b elsewhere.
+    /// Returns `a` where `a < b`, `b` elsewhere.
     pub fn float_smaller(&mut self, a: Value, b: Value) -> Value {
         let (a, b) = (self.floats(a), self.floats(b));
         let smaller = self.ins().fcmp(FloatCC::LessThan, a, b);
         self.float_pick(smaller, a, b)
     }
 
-    /// a where b < a, b elsewhere.
+    /// Returns `a` where `b < a`, `b` elsewhere.
     pub fn float_larger(&mut self, a: Value, b: Value) -> Value {
         let (a, b) = (self.floats(a), self.floats(b));
         let larger = self.ins().fcmp(FloatCC::LessThan, b, a);
@@ -109,46 +109,46 @@ impl Body<'_> {
         self.bits(picked)
     }
 
-    /// All ones where a = b.
+    /// Returns all ones where a = b.
     pub fn float_equal(&mut self, a: Value, b: Value) -> Value {
         self.float_compare(FloatCC::Equal, a, b)
     }
 
-    /// All ones where a < b.
+    /// Returns all ones where a < b.
     pub fn float_less(&mut self, a: Value, b: Value) -> Value {
         self.float_compare(FloatCC::LessThan, a, b)
     }
 
-    /// All ones where a <= b.
+    /// Returns all ones where a <= b.
     pub fn float_less_equal(&mut self, a: Value, b: Value) -> Value {
         self.float_compare(FloatCC::LessThanOrEqual, a, b)
     }
 
-    /// All ones where a is NaN.
+    /// Returns all ones where a is NaN.
     pub fn float_nan(&mut self, a: Value) -> Value {
         self.float_compare(FloatCC::Unordered, a, a)
     }
 
-    /// The integer next to a towards zero, signed; the nearest one where it does not fit, zero for
-    /// NaN.
+    /// Returns the integer next to a towards zero, signed; the nearest one where it does not fit,
+    /// zero for NaN.
     pub fn float_to_signed(&mut self, a: Value) -> Value {
         let a = self.floats(a);
         Value(self.ins().fcvt_to_sint_sat(types::I32X4, a))
     }
 
-    /// The same without sign.
+    /// Returns the same without sign.
     pub fn float_to_unsigned(&mut self, a: Value) -> Value {
         let a = self.floats(a);
         Value(self.ins().fcvt_to_uint_sat(types::I32X4, a))
     }
 
-    /// The float nearest to a signed integer.
+    /// Returns the float nearest to a signed integer.
     pub fn float_from_signed(&mut self, a: Value) -> Value {
         let near = self.ins().fcvt_from_sint(types::F32X4, a.0);
         self.bits(near)
     }
 
-    /// The float nearest to an unsigned integer.
+    /// Returns the float nearest to an unsigned integer.
     pub fn float_from_unsigned(&mut self, a: Value) -> Value {
         let near = self.ins().fcvt_from_uint(types::F32X4, a.0);
         self.bits(near)

@@ -21,8 +21,8 @@ usage: agxemu --socket PATH --region NAME=START,SIZE … [OPTION…]
                          uat-handoff, hw-cal-a, hw-cal-b, globals
   --chip NAME            the chip: t8103 (default), t8112, t6000, t6001, t6002
   --firmware VERSION     its firmware: 13.5 (default), 12.3 (t8112: 12.4)
-  --cores MASK           the cores that work, a hexadecimal number of a bit for each, the clusters one
-                         behind the other (default: seven of t8103, all of others)
+  --cores MASK           the cores that work, a hexadecimal number of a bit for each, cluster after
+                         cluster (default: seven of t8103, all of others)
   --fault RULE           something goes wrong; may be repeated
   --hardware NAME,…      hardware or firmware behaves as they may; may be repeated
   --capture DIR          write memory out at each doorbell
@@ -66,7 +66,7 @@ hardware
   strict         all of these, with 1500 and 300 ms
   once           interrupt lines are signalled once each time, so that what is lost is lost
   always-on      the same domain, of which the device tree says that it is always on
-  stamps:0xV     stamps of event slots go on from V when the first command has run: a multiple of 0x100
+  stamps:0xV     stamps of event slots go on from V, a multiple of 0x100, when one command has run
   poison         accesses to pages that the guest has freed are reported; it has to run with
                  page_poison=1";
 

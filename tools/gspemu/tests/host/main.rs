@@ -7,12 +7,15 @@ mod support;
 
 use std::sync::atomic::Ordering;
 
+use gspemu::queue::COUNT;
 use gspemu::registers as regs;
 use gspemu::rm::{control, CONTROL};
 use gspemu::script::Random;
-use gspemu::wire::{self, event, function, put, word, Message, HEADERS, LARGEST};
+use gspemu::wire::{self, event, function, put, word, Framing, Message};
 
 use support::*;
+
+const HEADERS: usize = Framing::V0.headers();
 
 #[test]
 fn boots_and_answers() {
@@ -66,7 +69,7 @@ fn large_calls_come_in_pieces() {
     put(&mut payload, 8, control::ECHO);
     put(&mut payload, 16, parameters.len() as u32);
     payload.extend(&parameters);
-    for (i, piece) in payload.chunks(LARGEST - HEADERS).enumerate() {
+    for (i, piece) in payload.chunks(Framing::V0.payload()).enumerate() {
         let function = match i {
             0 => function::GSP_RM_CONTROL,
             _ => function::CONTINUATION_RECORD,
@@ -167,14 +170,14 @@ fn violations_have_reasons() {
             result,
             payload,
         }
-        .encode()
+        .encode(Framing::V0)
     };
     let changed = |at: usize, value: u32, seal: bool| {
         move |host: &mut Host| {
             let mut bytes = element(host);
             put(&mut bytes, at, value);
             if seal {
-                wire::seal(&mut bytes, HEADERS);
+                wire::seal(Framing::V0, &mut bytes, HEADERS);
             }
             host.post(&bytes);
         }
@@ -282,14 +285,14 @@ fn fuzz_from_the_driver() {
                 result: u32::MAX,
                 payload,
             };
-            let mut bytes = message.encode();
+            let mut bytes = message.encode(Framing::V0);
             let end = HEADERS + message.payload.len();
             for _ in 0..random.below(3) {
                 let at = random.below(200.min(end as u64)) as usize;
                 bytes[at] = random.number() as u8;
             }
             if random.below(4) != 0 {
-                wire::seal(&mut bytes, end);
+                wire::seal(Framing::V0, &mut bytes, end);
             }
             host.post(&bytes);
             if random.below(8) == 0 {
@@ -316,4 +319,61 @@ fn fuzz_from_the_driver() {
         died += u32::from(counters.violations > 0);
     }
     assert!(died > 300, "{died}");
+}
+
+/// By pointers in registers: more messages than there are pages, and calls that take all of them.
+#[test]
+fn the_same_by_v2() {
+    let mut host = Host::boot_with(&["sequencer"], Framing::V2).make_objects();
+    for n in 0..200 {
+        let parameters = vec![n as u8; 20 + n * 50];
+        let call = host.control(control::ECHO, &parameters);
+        host.run();
+        let reply = host.receive().expect("a reply");
+        assert_eq!(reply.call, call);
+        assert!(reply.payload[24..].iter().all(|byte| *byte == !(n as u8)));
+    }
+    // All pages may be in use.
+    let mut payload = vec![0; 64];
+    for _ in 0..COUNT {
+        host.send(function::NOP, &payload);
+    }
+    host.run();
+    for _ in 0..COUNT {
+        assert!(host.receive().is_some());
+    }
+    payload[0] = 1;
+    assert_eq!(host.call(function::NOP, &payload).payload, payload);
+    assert_eq!(host.machine.counters.violations, 0, "{}", host.log());
+}
+
+#[test]
+fn violations_by_v2() {
+    let pointer = |to: u32| {
+        let mut host = Host::boot_with(&[], Framing::V2);
+        host.machine.write(regs::QUEUE_HEAD, to, host.now);
+        host.has_died_of("the write pointer of the commands")
+    };
+    assert!(pointer(COUNT + 10) && pointer(0x8000_0000));
+    for (at, value) in [
+        (0, 1),
+        (4, 0),
+        (4, 0x800),
+        (8, 0xc000_0000),
+        (12, 0x2610_de7e),
+        (16, 9),
+    ] {
+        let mut host = Host::boot_with(&[], Framing::V2);
+        let message = Message {
+            sequence: 0,
+            function: function::NOP,
+            call: 1,
+            result: u32::MAX,
+            payload: vec![0; 100],
+        };
+        let mut bytes = message.encode(Framing::V2);
+        put(&mut bytes, at, value);
+        host.post(&bytes);
+        assert!(host.has_died_of("violation"), "{at}: {}", host.log());
+    }
 }

@@ -12,7 +12,7 @@ use gspemu::queue::COUNT;
 use gspemu::registers as regs;
 use gspemu::rm::{class, status, ALLOC, CONTROL};
 use gspemu::script::Script;
-use gspemu::wire::{self, event, function, put, word, Message, HEADERS, PAGE};
+use gspemu::wire::{self, event, function, put, word, Framing, Message, PAGE};
 
 pub const BASE: u64 = 0x4000_0000;
 /// The tables are at the beginning, and the pages of the area after them, in reverse.
@@ -40,11 +40,16 @@ pub struct Host {
     pub read: u32,
     pub sequence: u32,
     pub call: u32,
+    pub framing: Framing,
 }
 
 impl Host {
     /// A machine with its memory as a driver sets it up, not started.
     pub fn new(rules: &[&str]) -> Self {
+        Self::with_framing(rules, Framing::V0)
+    }
+
+    pub fn with_framing(rules: &[&str], framing: Framing) -> Self {
         let ram = Arc::new(Ram::default());
         ram.map(BASE, Arc::new(Anonymous::new(1024)));
         let pulses = Arc::new(AtomicU64::new(0));
@@ -59,6 +64,7 @@ impl Host {
             Box::new(Pulses(pulses.clone())),
             Box::new(move |line| lines.lock().expect("log").push(line.to_owned())),
             script,
+            framing,
         );
         let mut this = Self {
             ram,
@@ -70,6 +76,7 @@ impl Host {
             read: 0,
             sequence: 0,
             call: 0,
+            framing,
         };
         this.set_up();
         this
@@ -127,7 +134,11 @@ impl Host {
 
     /// Until the processor has initialised.
     pub fn boot(rules: &[&str]) -> Self {
-        let mut host = Self::new(rules);
+        Self::boot_with(rules, Framing::V0)
+    }
+
+    pub fn boot_with(rules: &[&str], framing: Framing) -> Self {
+        let mut host = Self::with_framing(rules, framing);
         host.start();
         host.send(function::GSP_SET_SYSTEM_INFO, &[0; 0x3a0]);
         host.send(function::SET_REGISTRY, &[8, 0, 0, 0, 0, 0, 0, 0]);
@@ -142,7 +153,11 @@ impl Host {
 
     /// With a client, a device and a subdevice.
     pub fn with_objects(rules: &[&str]) -> Self {
-        let mut host = Self::boot(rules);
+        Self::boot(rules).make_objects()
+    }
+
+    pub fn make_objects(self) -> Self {
+        let mut host = self;
         for (parent, handle, class) in [
             (0, 1, class::CLIENT),
             (1, 2, class::DEVICE),
@@ -169,15 +184,25 @@ impl Host {
 
     pub fn post(&mut self, bytes: &[u8]) {
         for page in bytes.chunks(PAGE) {
-            let at = self.at(0x2000 + u64::from(self.write) * PAGE as u64);
+            let at = self.at(0x2000 + u64::from(self.write % COUNT) * PAGE as u64);
             self.ram.write(at, page).expect("RAM");
-            self.write = (self.write + 1) % COUNT;
+            self.write = self.after(self.write, 1);
         }
         self.sequence += 1;
+        if self.framing == Framing::V2 {
+            return self.machine.write(regs::QUEUE_HEAD, self.write, self.now);
+        }
         self.ram
             .store_u32(self.at(0x1010), self.write)
             .expect("RAM");
         self.machine.write(regs::QUEUE_HEAD, 0, self.now);
+    }
+
+    fn after(&self, pointer: u32, pages: u32) -> u32 {
+        match self.framing {
+            Framing::V0 => (pointer + pages) % COUNT,
+            Framing::V2 => pointer + pages,
+        }
     }
 
     pub fn send(&mut self, function: u32, payload: &[u8]) -> u32 {
@@ -189,7 +214,7 @@ impl Host {
             result: u32::MAX,
             payload: payload.to_vec(),
         };
-        self.post(&message.encode());
+        self.post(&message.encode(self.framing));
         self.call
     }
 
@@ -205,13 +230,18 @@ impl Host {
 
     /// The next message. What the processor sends has results, unlike commands.
     pub fn receive(&mut self) -> Option<Message> {
-        let load = |at| self.ram.load_u32(self.at(at)).expect("RAM");
-        let written = load(0x4_1010);
+        let written = match self.framing {
+            Framing::V0 => self.ram.load_u32(self.at(0x4_1010)).expect("RAM"),
+            Framing::V2 => self.machine.read(regs::MSGQ_HEAD),
+        };
         if written == self.read {
             return None;
         }
         let mut bytes = vec![0; 16 * PAGE];
-        let count = (written + COUNT - self.read) % COUNT;
+        let count = match self.framing {
+            Framing::V0 => (written + COUNT - self.read) % COUNT,
+            Framing::V2 => written - self.read,
+        };
         for page in 0..count.min(16) {
             let n = u64::from((self.read + page) % COUNT);
             let start = page as usize * PAGE;
@@ -222,17 +252,23 @@ impl Host {
                 )
                 .expect("RAM");
         }
-        let pages = wire::pages(&bytes).expect("pages");
-        let end = wire::TRANSPORT + word(&bytes, 0x38) as usize;
-        assert_eq!(wire::checksum(&bytes[..end]), 0);
-        self.read = (self.read + pages as u32) % COUNT;
-        self.ram.store_u32(self.at(0x1020), self.read).expect("RAM");
+        let pages = wire::pages(self.framing, &bytes).expect("pages");
+        let call = &bytes[self.framing.transport()..];
+        let end = self.framing.transport() + word(call, 8) as usize;
+        self.read = self.after(self.read, pages as u32);
+        match self.framing {
+            Framing::V0 => {
+                assert_eq!(wire::checksum(&bytes[..end]), 0);
+                self.ram.store_u32(self.at(0x1020), self.read).expect("RAM");
+            }
+            Framing::V2 => self.machine.write(regs::MSGQ_TAIL, self.read, self.now),
+        }
         Some(Message {
             sequence: word(&bytes, 0x24),
-            function: word(&bytes, 0x3c),
-            call: word(&bytes, 0x48),
-            result: word(&bytes, 0x40),
-            payload: bytes[HEADERS..end].to_vec(),
+            function: word(call, 12),
+            call: word(call, 24),
+            result: word(call, 16),
+            payload: bytes[self.framing.headers()..end].to_vec(),
         })
     }
 

@@ -166,7 +166,7 @@ impl<'a> Blobs<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Cores {
     found: u32,
-    /// Clusters that the bootloader knows the chip to have. Of the GPU itself it takes only how many
+    /// Clusters that the bootloader knows the chip to have. It reads from the GPU only how many
     /// cores each has.
     clusters: u32,
 }

@@ -109,11 +109,13 @@ impl Recovery {
         })
     }
 
-    /// Deals with a halt. On error the firmware cannot be brought back.
-    pub(super) async fn halt(&mut self, cause: Cause) -> Result {
+    /// Deals with a halt, and has the log say so if `tells`. On error the firmware cannot be
+    /// brought back.
+    pub(super) async fn halt(&mut self, cause: Cause, tells: bool) -> Result {
         let fault = self.regs.fault_info()?;
         let failed = self.mark(cause, fault)?;
         match fault {
+            _ if !tells => {}
             Some(fault) => dev_err!(
                 self.dev,
                 "GPU fault: {fault} (queue {}): {failed} commands have failed\n",

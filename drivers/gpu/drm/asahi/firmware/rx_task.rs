@@ -21,6 +21,10 @@ use super::{
         Cause,
         Failure, //
     },
+    rate::{
+        Rate,
+        Say, //
+    },
     recovery::Recovery,
     rx::RxRing, //
 };
@@ -32,6 +36,10 @@ use kernel::{
     sync::{
         aref::ARef,
         Arc, //
+    },
+    time::{
+        Instant,
+        Monotonic, //
     }, //
 };
 
@@ -47,6 +55,10 @@ pub(super) struct EventTask {
     pub(super) events: Arc<Events>,
     pub(super) recovery: Recovery,
     pub(super) control: Arc<Control>,
+    /// Of lines about clients' jobs that failed.
+    pub(super) rate: Rate,
+    /// When the task was made.
+    pub(super) started: Instant<Monotonic>,
 }
 
 impl EventTask {
@@ -104,11 +116,13 @@ impl EventTask {
                 slot,
                 value,
             } => {
-                dev_err!(
-                    self.dev,
-                    "channel error: {} ({error}) on pipe {pipe}, event slot {slot}, value {value:?}\n",
-                    channel_error_name(error)
-                );
+                if self.tells() {
+                    dev_err!(
+                        self.dev,
+                        "channel error: {} ({error}) on pipe {pipe}, event slot {slot}, value {value:?}\n",
+                        channel_error_name(error)
+                    );
+                }
                 self.events.fail(slot, value, |_| Failure::ChannelError);
                 let Some(owner) = self.events.owner(slot) else {
                     dev_err!(self.dev, "event slot {slot} has no owner: ignored\n");
@@ -137,7 +151,9 @@ impl EventTask {
     ///
     /// Not expected: it is for memoryless render targets, which no client can ask for.
     async fn grow(&mut self, grow: GrowTvb) -> Result {
-        dev_warn!(self.dev, "a tiled vertex buffer is too small: {grow:?}\n");
+        if self.tells() {
+            dev_warn!(self.dev, "a tiled vertex buffer is too small: {grow:?}\n");
+        }
         self.events.grow_requested(grow.buffer_slot);
         let halt_count = self.recovery.halt_count();
         self.control
@@ -149,9 +165,23 @@ impl EventTask {
             })
     }
 
+    /// Counts a failure that a client can cause again; returns whether the log is to have it.
+    fn tells(&mut self) -> bool {
+        match self.rate.event(self.started.elapsed().as_nanos() as u64) {
+            Say::Nothing => false,
+            Say::This { left_out } => {
+                if left_out != 0 {
+                    dev_warn!(self.dev, "{left_out} failures of jobs were not logged\n");
+                }
+                true
+            }
+        }
+    }
+
     async fn halt(&mut self, cause: Cause) -> Result {
+        let tells = self.tells();
         self.recovery
-            .halt(cause)
+            .halt(cause, tells)
             .await
             .map_err(|e| self.link.give_up(fmt!("no halt after {cause:?}: {e:?}")))
     }

@@ -131,8 +131,8 @@ pub(crate) struct Sequence {
 }
 
 impl Sequence {
-    /// Returns the sequence of version `abi` whose first operation is `Start` and whose last but one
-    /// is `Finalize`.
+    /// Returns the sequence of version `abi` that begins with `Start`, and whose last operation but
+    /// one is `Finalize`.
     #[inline(always)]
     pub(crate) fn new<Start: Value, Finalize: Value>(abi: Abi, timestamps: bool) -> Self {
         const { assert!(Start::MAX_SIZE <= u16::MAX as usize) };

@@ -31,8 +31,8 @@ pub(crate) const WORD: usize = size_of::<u32>();
 ///
 /// # Invariants
 ///
-/// `at` is aligned to [`WORD`], and valid for writes of as many bytes for `'a` as `S` has in version
-/// `abi`.
+/// `at` is aligned to [`WORD`], and valid for writes, for `'a`, of as many bytes as `S` has in
+/// version `abi`.
 pub(crate) struct Structure<'a, S> {
     at: NonNull<u8>,
     abi: Abi,

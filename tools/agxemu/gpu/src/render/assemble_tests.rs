@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// What is made of runs of vertices, numbered through, of these lengths.
+/// Returns what is made of runs of vertices, numbered through, of these lengths.
 fn assemble(topology: Topology, provoking: u32, runs: &[u32]) -> Vec<Assembled> {
     let mut all = Vec::new();
     let mut assembler = Assembler::new(topology, provoking);

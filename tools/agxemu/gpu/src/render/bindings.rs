@@ -9,7 +9,7 @@ use crate::fault::Unit;
 use crate::{read, GpuMemory};
 use agx_isa::exec::fragment::COEFFICIENTS;
 
-/// A and B of zero, and C twice: shaders take a flat value from either.
+/// Returns a and B of zero, and C twice: shaders take a flat value from either.
 fn flat(value: u32) -> [u32; 3] {
     [0, value, value]
 }
@@ -122,7 +122,7 @@ impl Bindings {
     }
 }
 
-/// What component `k` of a binding is.
+/// Returns what component `k` of a binding is.
 fn source(draw: &DrawState, word: u32, k: u32) -> Result<Source, String> {
     let slot = (word >> 8 & 0xff) + k;
     let with_depth = draw.output_select >> 21 & 1;

@@ -30,7 +30,8 @@ impl Corner {
         parts.fold(0.0, |sum, (weight, value)| sum + weight * value)
     }
 
-    /// The corner at which the way from `self`, which is inside of a plane, to `other` leaves it.
+    /// Returns the corner at which the way from `self`, which is inside of a plane, to `other`
+    /// leaves it.
     fn leave(&self, other: &Self, inside: f64, outside: f64) -> [f64; 3] {
         let t = inside / (inside - outside);
         std::array::from_fn(|i| self.weights[i] + (other.weights[i] - self.weights[i]) * t)

@@ -97,7 +97,7 @@ impl FaceTests {
         }
     }
 
-    /// Whether every sample passes and nothing changes, but for depths that are no numbers.
+    /// Returns whether every sample passes and nothing changes, but for depths that are no numbers.
     pub fn are_trivial(&self) -> bool {
         self.functions == [7, 7] && !self.write && self.stencil.is_none()
     }

@@ -32,7 +32,7 @@ impl Random {
         of[self.below(of.len() as u64) as usize]
     }
 
-    /// A float that is mostly usual, and sometimes anything.
+    /// Returns a float that is mostly usual, and sometimes anything.
     fn float(&mut self) -> u32 {
         match self.below(40) {
             0 => self.next() as u32,

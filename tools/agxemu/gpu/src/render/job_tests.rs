@@ -3,7 +3,7 @@
 use super::super::rig::{Counts, Rig, POINTS};
 use super::*;
 
-/// A job of `instances` points, and its memory.
+/// Returns a job of `instances` points, and its memory.
 fn points(instances: u32) -> (Rig, RenderJob) {
     let mut rig = Rig::new(8, 8, 0);
     rig.at(0.5, 0.5);

@@ -45,7 +45,7 @@ pub struct State {
     pub seen: u32,
 }
 
-/// Words of the structure that `bit` stands for.
+/// Returns words of the structure that `bit` stands for.
 fn words(bit: u32, viewports: u32) -> u32 {
     match bit {
         10 => 2 * viewports,
@@ -64,7 +64,7 @@ struct Record {
 }
 
 impl Record {
-    /// The next word, in which only `known` bits may be set.
+    /// Returns the next word, in which only `known` bits may be set.
     fn next(&mut self, known: u32) -> Result<u32, End> {
         let (at, word) = (self.at, self.words[self.at]);
         self.at += 1;

@@ -228,7 +228,7 @@ impl<'a> Projector<'a> {
         self.push(scene, work, &shaped, first);
     }
 
-    /// Width of lines, in 1/256 pixel.
+    /// Returns the width of lines, in 1/256 pixel.
     fn width(&self, back_facing: bool) -> i64 {
         let face = self.state.draw.face[usize::from(back_facing)];
         (i64::from(face >> 8 & 0xff) + 1) * 16
@@ -281,7 +281,7 @@ impl<'a> Projector<'a> {
         self.push(scene, work, &shaped, first);
     }
 
-    /// The plane of the window's z, of a primitive that is cut.
+    /// Returns the plane of the window's z, of a primitive that is cut.
     fn depth_of(&self, work: &Work<'_>, sums: &Sums) -> Plane {
         let [a, b, c] = Setup::Sums(0).plane(std::slice::from_ref(sums), work.z, false);
         let (scale, offset) = (work.viewport.scale[2], work.viewport.offset[2]);

@@ -52,7 +52,7 @@ impl Edge {
         self.a * i + self.b * j + self.c
     }
 
-    /// Its largest and smallest value at samples of `rect`, or more and less.
+    /// Returns its largest and smallest value at samples of `rect`, or more and less.
     fn bounds(&self, rect: &Rect) -> (i64, i64) {
         let [x0, y0, x1, y1] =
             [rect.x0, rect.y0, rect.x1, rect.y1].map(|pixel| i64::from(pixel) * STEPS);
@@ -222,7 +222,7 @@ impl Mask {
     }
 }
 
-/// Pixels from `low` to before `high`, both clamped to a row.
+/// Returns pixels from `low` to before `high`, both clamped to a row.
 fn span(low: i64, high: i64) -> u32 {
     let (low, high) = (low.clamp(0, 32), high.clamp(0, 32));
     let below = |end: i64| ((1u64 << end) - 1) as u32;

@@ -107,8 +107,8 @@ pub(crate) fn copy_constant_position() -> Vec<u8> {
 }
 
 impl Rig {
-    /// A frame of one layer with one sample in the middle of each pixel, and vertices of a position
-    /// and `varyings` smooth words.
+    /// Returns a frame of one layer with one sample in the middle of each pixel, and vertices of a
+    /// position and `varyings` smooth words.
     pub(crate) fn new(width: u32, height: u32, varyings: u32) -> Self {
         let memory = Paged::default();
         let frame = Frame {
@@ -230,7 +230,7 @@ impl Rig {
         self.stream.extend(words);
     }
 
-    /// The last words of the stream.
+    /// Returns the last words of the stream.
     pub(crate) fn stream_tail(&self, count: usize) -> Vec<u32> {
         self.stream[self.stream.len() - count..].to_vec()
     }
@@ -347,7 +347,7 @@ impl Rig {
         self.run().expect("it comes to its end")
     }
 
-    /// The text with which it is refused.
+    /// Returns the text with which it is refused.
     pub(crate) fn refusal(&mut self) -> String {
         match self.run() {
             Err(End::Illegal(text)) => text,
@@ -356,7 +356,7 @@ impl Rig {
     }
 }
 
-/// All quads of all primitives of a layer, region by region.
+/// Returns all quads of all primitives of a layer, region by region.
 pub(crate) fn quads(scene: &Scene, layer: u32) -> Vec<(u32, Quad)> {
     let frame = *scene.frame();
     let mut all = Vec::new();
@@ -376,7 +376,7 @@ pub(crate) fn quads(scene: &Scene, layer: u32) -> Vec<(u32, Quad)> {
     all
 }
 
-/// How often each sample of a layer is covered: pixel by pixel, sample by sample.
+/// Returns how often each sample of a layer is covered: pixel by pixel, sample by sample.
 pub(crate) fn coverage(scene: &Scene, layer: u32) -> Vec<u32> {
     let frame = *scene.frame();
     let samples = frame.samples as usize;
@@ -393,7 +393,7 @@ pub(crate) fn coverage(scene: &Scene, layer: u32) -> Vec<u32> {
     count
 }
 
-/// Covered pixels of one sample, as rows of text.
+/// Returns the covered pixels of one sample, as rows of text.
 pub(crate) fn picture(scene: &Scene) -> Vec<String> {
     let width = scene.frame().width as usize;
     let counts = coverage(scene, 0);

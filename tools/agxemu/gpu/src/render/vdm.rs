@@ -110,7 +110,7 @@ impl Walker<'_> {
         Ok(u32::from_le_bytes(bytes))
     }
 
-    /// The next word if `present`; bits that are not in `known` are refused.
+    /// Returns the next word if `present`; bits that are not in `known` are refused.
     fn optional(&mut self, present: bool, known: u32) -> Result<Option<u32>, End> {
         if !present {
             return Ok(None);

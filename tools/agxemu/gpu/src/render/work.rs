@@ -50,7 +50,7 @@ fn inverse(rows: [Plane; 3]) -> Option<[Plane; 3]> {
 }
 
 impl Work<'_> {
-    /// Window coordinates of what is so much of each vertex.
+    /// Returns the window coordinates of what is so much of each vertex.
     pub(super) fn window(&self, corner: &Corner) -> [f64; 3] {
         let w = corner.value(&self.w);
         let v = self.viewport;
@@ -60,7 +60,7 @@ impl Work<'_> {
         [at(&self.x, 0), at(&self.y, 1), at(&self.z, 2)]
     }
 
-    /// Window coordinates of a vertex in front of the viewer.
+    /// Returns the window coordinates of a vertex in front of the viewer.
     pub(super) fn vertex(&self, n: usize) -> [f64; 3] {
         self.project(n, self.w[n])
     }
@@ -73,7 +73,7 @@ impl Work<'_> {
         [at(self.x[n], 0), at(self.y[n], 1), at(self.z[n], 2)]
     }
 
-    /// The vertex multiplied by its w: in the window, homogeneous.
+    /// Returns the vertex multiplied by its w: in the window, homogeneous.
     pub(super) fn homogeneous(&self, n: usize) -> Plane {
         let v = self.viewport;
         let at = |value: f64, axis: usize| {
@@ -82,7 +82,7 @@ impl Work<'_> {
         [at(self.x[n], 0), at(self.y[n], 1), self.w[n]]
     }
 
-    /// The projection of a vertex that may be behind the viewer.
+    /// Returns the projection of a vertex that may be behind the viewer.
     pub(super) fn projection(&self, n: usize) -> [f64; 3] {
         let w = self.w[n];
         let least = 1e-10;
@@ -95,7 +95,7 @@ impl Work<'_> {
     }
 }
 
-/// The setup of a triangle that is not cut.
+/// Returns the setup of a triangle that is not cut.
 pub(super) fn differences(places: &[Place], work: &Work<'_>) -> Setup {
     let [p, q, r] = [0, 1, 2].map(|n| pixels(places[n]));
     let e1 = [q[0] - p[0], q[1] - p[1]];
@@ -125,7 +125,8 @@ pub(super) fn triangle_sums(work: &Work<'_>) -> Option<Sums> {
     })
 }
 
-/// What the planes of a line that is cut take of its vertices; they have a slope along `axis` only.
+/// Returns what the planes of a line that is cut take of its vertices; they have a slope along
+/// `axis` only.
 pub(super) fn line_sums(work: &Work<'_>, axis: usize) -> Option<Sums> {
     let plane = |slope: f64, value: f64| {
         let mut plane = [0.0, 0.0, value];

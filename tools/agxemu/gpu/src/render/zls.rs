@@ -7,7 +7,7 @@ use super::scene::REGION;
 use super::{Frame, Plane, Zls};
 use crate::cdm::End;
 use crate::fault::{Fault, Unit};
-use crate::texture::layout::{Layout, Order, Shape};
+use crate::texture::layout::{Layout, Order, Shape, SQUARE, SQUARE_PLACES};
 use crate::texture::metadata::{Metadata, State};
 use crate::tlb::Tlb;
 
@@ -206,18 +206,70 @@ impl Surfaces {
             if let Some(metadata) = &surface.metadata {
                 self.mark(metadata, layer, region, tlb)?;
             }
+            let word = |index: usize| match (surface.aspect, self.format) {
+                (Aspect::Stencil, _) => target.stencil[index].into(),
+                (_, DepthFormat::Float) => target.depth[index].to_bits(),
+                (_, DepthFormat::Unorm16) => target.depth[index] as u32,
+            };
+            if self.is_whole(region) && surface.layout.has_squares(0) {
+                self.store_squares(surface, layer, region, word, tlb)?;
+                continue;
+            }
             self.each(surface, layer, region, |texel, sample, index| {
                 let at = texel.sample(sample, surface.bytes);
-                let word = match (surface.aspect, self.format) {
-                    (Aspect::Stencil, _) => target.stencil[index].into(),
-                    (_, DepthFormat::Float) => target.depth[index].to_bits(),
-                    (_, DepthFormat::Unorm16) => target.depth[index] as u32,
-                };
-                let bytes = &word.to_le_bytes()[..surface.bytes as usize];
+                let bytes = &word(index).to_le_bytes()[..surface.bytes as usize];
                 tlb.write(at, bytes).map_err(fault)
             })?;
         }
         Ok(())
+    }
+
+    /// Whether all of a region is in the surfaces.
+    fn is_whole(&self, region: [u32; 2]) -> bool {
+        let inside = |axis: usize| (region[axis] + 1) * REGION <= self.size[axis];
+        inside(0) && inside(1)
+    }
+
+    /// Stores a whole region, square after square: the texels of each follow each other in memory.
+    /// `word` is what is stored of a sample of the region.
+    fn store_squares(
+        &self,
+        surface: &Surface,
+        layer: u32,
+        [x0, y0]: [u32; 2],
+        word: impl Fn(usize) -> u32,
+        tlb: &mut Tlb<'_>,
+    ) -> Result<(), End> {
+        let size = surface.bytes as usize;
+        // Four samples of four bytes are the most.
+        let mut buffer = [0; (SQUARE * SQUARE * 16) as usize];
+        for (down, right) in squares() {
+            let mut samples = buffer.chunks_exact_mut(size);
+            for [x, y] in &SQUARE_PLACES {
+                let (x, y) = (right + u32::from(*x), down + u32::from(*y));
+                let first = (y * REGION + x) * self.samples;
+                for (index, to) in (first..first + self.samples).zip(&mut samples) {
+                    let bytes = word(index as usize).to_le_bytes();
+                    match to {
+                        [a, b, c, d] => [*a, *b, *c, *d] = bytes,
+                        to => to.copy_from_slice(&bytes[..size]),
+                    }
+                }
+            }
+            let place = (surface.layout).offset(0, x0 * REGION + right, y0 * REGION + down);
+            let at = self.layer(surface, layer).wrapping_add(place);
+            let bytes = size * (SQUARE * SQUARE * self.samples) as usize;
+            tlb.write(at, &buffer[..bytes]).map_err(fault)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the address of a layer.
+    fn layer(&self, surface: &Surface, layer: u32) -> u64 {
+        let stride = (u64::from(surface.plane.stride >> 14) + 1) * crate::backing::PAGE;
+        // With a single layer the stride means nothing.
+        let layers = u64::from(layer).wrapping_mul(stride);
+        surface.plane.base.wrapping_add(layers)
     }
 
     /// Says of all squares of a region that they are raw: all of them are written.
@@ -250,17 +302,17 @@ impl Surfaces {
         [x0, y0]: [u32; 2],
         mut access: impl FnMut(Texel, u32, usize) -> Result<(), End>,
     ) -> Result<(), End> {
-        let stride = (u64::from(surface.plane.stride >> 14) + 1) * crate::backing::PAGE;
-        // With a single layer the stride means nothing.
-        let base = surface
-            .plane
-            .base
-            .wrapping_add(u64::from(layer).wrapping_mul(stride));
+        let base = self.layer(surface, layer);
         let [x0, y0] = [x0 * REGION, y0 * REGION];
         let [width, height] = self.size;
+        let layout = &surface.layout;
+        let start = base.wrapping_add(layout.offset(0, 0, 0));
+        let columns: [u64; REGION as usize] =
+            std::array::from_fn(|n| layout.column(0, x0 + n as u32));
         for y in y0..height.min(y0 + REGION) {
-            for x in x0..width.min(x0 + REGION) {
-                let at = base.wrapping_add(surface.layout.offset(0, x, y));
+            let row = start.wrapping_add(layout.row(0, y));
+            for (x, column) in (x0..width.min(x0 + REGION)).zip(columns) {
+                let at = row.wrapping_add(column);
                 let texel = Texel { base, at, x, y };
                 let first = ((y - y0) * REGION + x - x0) * self.samples;
                 for sample in 0..self.samples {
@@ -270,6 +322,12 @@ impl Surfaces {
         }
         Ok(())
     }
+}
+
+/// Returns the upper and left edge of each square of a region.
+fn squares() -> impl Iterator<Item = (u32, u32)> {
+    let edges = || (0..REGION).step_by(SQUARE as usize);
+    edges().flat_map(move |down| edges().map(move |right| (down, right)))
 }
 
 /// A pixel of a surface.

@@ -11,7 +11,7 @@ const LIMITS: Limits = Limits {
     job: 1 << 20,
 };
 
-/// The vertex half of a triangle, and its memory.
+/// Returns the vertex half of a triangle, and its memory.
 fn triangle() -> (Rig, Half, Settings) {
     let mut rig = Rig::new(64, 64, 0);
     rig.at(1.0, 1.0);

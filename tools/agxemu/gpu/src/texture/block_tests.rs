@@ -19,7 +19,7 @@ const UNORM: u64 = 0;
 const UINT: u64 = 2;
 const FLOAT: u64 = 4;
 
-/// The texel of `N` bytes after the store of a block whose samples all hold `sample`.
+/// Returns the texel of `N` bytes after the store of a block whose samples all hold `sample`.
 fn stored<const N: usize>(
     channels: u64,
     kind: u64,

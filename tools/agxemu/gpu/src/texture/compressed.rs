@@ -40,7 +40,7 @@ impl fmt::Debug for Compressed {
 }
 
 impl Compressed {
-    /// The format with this number, if it is one of these.
+    /// Returns the format with this number, if it is one of these.
     pub fn new(channels: u32, signed: bool, srgb: bool) -> Option<Self> {
         const ASTC: [(u8, u8); 14] = [
             (4, 4),
@@ -81,12 +81,12 @@ impl Compressed {
         })
     }
 
-    /// Width and height of a block, in texels.
+    /// Returns the width and height of a block, in texels.
     pub fn block(&self) -> [u32; 2] {
         [self.width.into(), self.height.into()]
     }
 
-    /// Bytes of a block.
+    /// Returns bytes of a block.
     pub fn bytes(&self) -> usize {
         match self.kind {
             Kind::Bc(1 | 4) | Kind::EtcRgb | Kind::EtcRgb1 | Kind::Eac(1) => 8,
@@ -94,7 +94,7 @@ impl Compressed {
         }
     }
 
-    /// Bits of a channel of a border colour; 16 are a float.
+    /// Returns bits of a channel of a border colour; 16 are a float.
     pub fn border_width(&self) -> u32 {
         match self.kind {
             Kind::Bc(4 | 5) => 14,
@@ -104,7 +104,7 @@ impl Compressed {
         }
     }
 
-    /// Channels that are in memory.
+    /// Returns channels that are in memory.
     pub fn channels(&self) -> usize {
         match self.kind {
             Kind::Bc(4) | Kind::Eac(1) => 1,
@@ -114,7 +114,7 @@ impl Compressed {
         }
     }
 
-    /// All texels of a block of [`Compressed::bytes`].
+    /// Returns all texels of a block of [`Compressed::bytes`].
     pub fn decode(&self, block: &[u8]) -> Texels {
         let mut out = [[0, 0, 0, 1.0f32.to_bits()]; MOST];
         let mut bytes = [0; 64];
@@ -160,7 +160,7 @@ impl Compressed {
         out
     }
 
-    /// Formats whose decoder makes words of them, blue in the lowest byte.
+    /// Returns formats whose decoder makes words of them, blue in the lowest byte.
     fn decode_words(&self, block: &[u8]) -> Texels {
         let mut words = [0; MOST];
         match self.kind {
@@ -233,8 +233,8 @@ const EAC: [[i32; 8]; 16] = [
     [-3, -5, -7, -9, 2, 4, 6, 8],
 ];
 
-/// The 16 values of eight bytes of EAC, which have 11 bits: base, multiplier and table, then three
-/// bits for each texel, column by column from the highest bits on.
+/// Returns the 16 values of eight bytes of EAC, which have 11 bits: base, multiplier and table,
+/// then three bits for each texel, column by column from the highest bits on.
 fn eac(block: &[u8], signed: bool) -> [f32; 16] {
     let all = block.iter().fold(0u64, |all, &b| all << 8 | u64::from(b));
     let multiplier = match (all >> 52 & 15) as i32 {

@@ -15,7 +15,7 @@ const SOLID: [u8; 8] = [3; 8];
 const RAW: [u8; 8] = [0x7f; 8];
 const COLOUR: [u8; 4] = [10, 20, 30, 40];
 
-/// Two layers of 64 by 64 pixels of four bytes, tiled; for reading and for writing.
+/// Returns the two layers of 64 by 64 pixels of four bytes, tiled; for reading and for writing.
 fn images(samples: u64) -> [[u8; 24]; 2] {
     let dim = if samples > 1 { 8 } else { 3 };
     let texture = descriptor(&[
@@ -50,7 +50,8 @@ fn images(samples: u64) -> [[u8; 24]; 2] {
     [texture, target]
 }
 
-/// Memory of noise, where the square that starts with texel `first` of layer 1 is of one colour.
+/// Returns the memory of noise, where the square that starts with texel `first` of layer 1 is of
+/// one colour.
 fn memory(samples: u64, first: u64, entry: u64) -> Paged {
     let memory = Paged::default();
     memory.map(AT, 16, true);

@@ -29,7 +29,7 @@ impl Bits {
         self.get(bit, bit) != 0
     }
 
-    /// The order of texels, from what both kinds of descriptors have in the same place.
+    /// Returns the order of texels, from what both kinds of descriptors have in the same place.
     fn order(&self, stride: u64) -> Result<Order, String> {
         match self.get(4, 5) {
             0 => {
@@ -72,12 +72,12 @@ pub struct Image {
     pub swizzle: [u8; 4],
 }
 
-/// Shapes with more than one sample.
+/// Returns shapes with more than one sample.
 fn is_multisampled(dimension: u64) -> bool {
     matches!(dimension, 4 | 8)
 }
 
-/// Cubes and arrays of them.
+/// Returns cubes and arrays of them.
 fn is_cube(dimension: u64) -> bool {
     matches!(dimension, 6 | 7)
 }
@@ -85,8 +85,8 @@ fn is_cube(dimension: u64) -> bool {
 const D3: u64 = 5;
 
 impl Shape {
-    /// The metadata at `address`, of at most `levels` levels. Where descriptors do not say how many
-    /// an image has, that it has all of them is inferred.
+    /// Returns the metadata at `address`, of at most `levels` levels. Where descriptors do not say
+    /// how many an image has, that it has all of them is inferred.
     fn metadata(&self, address: u64, samples: u32, bytes: usize, levels: u32) -> Metadata {
         let levels = if self.mipmapped { levels } else { 1 };
         let count = self.width.max(self.height).ilog2() + 1;
@@ -219,7 +219,7 @@ impl Image {
         })
     }
 
-    /// Width, height and depth of a level.
+    /// Returns width, height and depth of a level.
     pub fn size(&self, level: u32) -> [u32; 3] {
         let side = |n: u32| (n >> level.min(31)).max(1);
         let depth = if self.is_3d {
@@ -230,7 +230,7 @@ impl Image {
         [side(self.width), side(self.height), depth]
     }
 
-    /// Where a texel is, or the block that it is in; none outside the image.
+    /// Returns where a texel is, or the block that it is in; none outside the image.
     pub fn place(&self, level: u32, x: u32, y: u32, layer: u32, sample: u32) -> Option<Place> {
         let [width, height, layers] = self.size(level);
         let inside = x < width && y < height && layer < layers && sample < self.samples;
@@ -265,7 +265,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// The address of what is not sparse.
+    /// Returns the address of what is not sparse.
     pub fn address(self) -> Option<u64> {
         match self {
             Self::At(address) => Some(address),
@@ -278,7 +278,7 @@ impl Place {
 /// bytes.
 const FOLIO: u64 = 256;
 
-/// The page that an entry of a page map names, if it is enabled.
+/// Returns the page that an entry of a page map names, if it is enabled.
 pub fn mapped(entry: u32) -> Option<u64> {
     let page = u64::from(entry & 0x03ff_ffff) * PAGE;
     (entry >> 31 == 1).then_some(page)

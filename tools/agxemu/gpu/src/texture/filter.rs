@@ -12,7 +12,7 @@ pub struct Taps {
     pub share: f32,
 }
 
-/// A place that may be outside, brought inside.
+/// Returns a place that may be outside, brought inside.
 pub fn wrap(at: i64, size: u32, mode: Wrap) -> Option<u32> {
     let n = i64::from(size);
     if (0..n).contains(&at) {
@@ -36,7 +36,7 @@ pub fn wrap(at: i64, size: u32, mode: Wrap) -> Option<u32> {
     Some(inside as u32)
 }
 
-/// The texels of coordinate `u`, which is in texels already.
+/// Returns the texels of coordinate `u`, which is in texels already.
 pub fn taps(u: f32, size: u32, mode: Wrap, linear: bool, offset: i32) -> Taps {
     // A coordinate that is no number, or far away, still names a texel.
     let u = if u.is_nan() { 0.0 } else { u.clamp(-1e9, 1e9) };

@@ -62,8 +62,8 @@ pub struct Layout {
     layer: u64,
 }
 
-/// Side lengths of the largest tile: as many texels as a page has, the width up to twice the
-/// height.
+/// Returns the side lengths of the largest tile: as many texels as a page has, the width up to
+/// twice the height.
 fn largest_tile(bytes: u64) -> [u32; 2] {
     let log = (PAGE / bytes).ilog2();
     [1 << log.div_ceil(2), 1 << (log / 2)]
@@ -110,7 +110,7 @@ impl Shape {
         self.block != [1, 1]
     }
 
-    /// Width and height of level 0 in blocks.
+    /// Returns the width and height of level 0 in blocks.
     fn blocks(&self) -> [u32; 2] {
         let [width, height] = self.block;
         [self.width.div_ceil(width), self.height.div_ceil(height)]
@@ -189,7 +189,7 @@ impl Shape {
     }
 }
 
-/// The bits of `n` on every other place.
+/// Returns the bits of `n` on every other place.
 fn spread(n: u32) -> u64 {
     let mut n = u64::from(n & 0xffff);
     n = (n | (n << 8)) & 0x00ff_00ff;
@@ -240,7 +240,7 @@ impl Layout {
         matches!(self.order, Order::Linear { .. })
     }
 
-    /// Bytes from one layer to the next.
+    /// Returns bytes from one layer to the next.
     pub fn layer(&self) -> u64 {
         self.layer
     }
@@ -261,7 +261,7 @@ impl Layout {
         }
     }
 
-    /// Number of a texel in its level. What x adds to it does not depend on y.
+    /// Returns the number of a texel in its level. What x adds to it does not depend on y.
     fn within(&self, level: u32, x: u32, y: u32) -> u64 {
         let Level {
             tile,
@@ -275,7 +275,7 @@ impl Layout {
         (tiles << (width + height)) + within
     }
 
-    /// Offset of a texel's first sample from the start of its layer.
+    /// Returns the offset of a texel's first sample from the start of its layer.
     pub fn offset(&self, level: u32, x: u32, y: u32) -> u64 {
         if let Order::Linear { stride, .. } = self.order {
             return u64::from(y) * stride + u64::from(x) * self.bytes;

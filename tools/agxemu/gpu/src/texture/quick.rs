@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Samples of the usual kind, all lanes at once: of a 2D image whose channels are bytes, repeated
-//! or clamped to its edge.
+//! Samples and fetches of the usual kind, all lanes at once. The image is 2D, and its channels are
+//! bytes; samples are repeated or clamped to its edge, and fetches are inside.
 //!
 //! The values are those of [`super::sample`], which does everything else, and whatever here turns
 //! out to be unusual: a page that is not there, a square of one colour.
 
-use agx_isa::exec::host::{bits, Dim, Numeric, TextureOp, TextureRequest, TextureResult};
+use agx_isa::exec::host::{bits, Dim, LodMode, Numeric, TextureOp, TextureRequest, TextureResult};
 use agx_isa::exec::LANES;
 
 use super::descriptor::{Image, Mip, Sampler, Wrap};
@@ -36,23 +36,25 @@ struct Axis {
 struct Quick<'a, 'm> {
     request: &'a TextureRequest,
     image: &'a Image,
-    sampler: &'a Sampler,
+    /// Of a sample.
+    sampler: Option<&'a Sampler>,
     table: &'static Table,
     memory: &'m mut dyn Texels,
 }
 
-/// Carries a request out if it is of the usual kind; `false` if it is not, and nothing is done.
+/// Carries a request out if it is of the usual kind; `false` if it is not, and nothing is done. A
+/// sample without a `sampler` is not.
 pub fn run(
     request: &TextureRequest,
     image: &Image,
-    sampler: &Sampler,
+    sampler: Option<&Sampler>,
     result: &mut TextureResult,
     memory: &mut dyn Texels,
 ) -> bool {
     let Some(table) = image.codec.table_of_bytes() else {
         return false;
     };
-    let usual = request.op == TextureOp::Sample
+    let usual = (request.op == TextureOp::Fetch) == sampler.is_none()
         && request.dim == Dim::D2
         && !request.query_lod
         && request.compare.is_none()
@@ -62,7 +64,10 @@ pub fn run(
         && !image.sparse
         && image.codec.numeric() == Numeric::Float
         && matches!(image.codec.bytes(), 1 | 2 | 4)
-        && (sampler.wrap[..2].iter()).all(|mode| matches!(mode, Wrap::Edge | Wrap::Repeat));
+        && sampler.is_none_or(|sampler| {
+            let usual = |mode| matches!(mode, Wrap::Edge | Wrap::Repeat);
+            usual(sampler.wrap[0]) && usual(sampler.wrap[1])
+        });
     if !usual {
         return false;
     }
@@ -73,18 +78,27 @@ pub fn run(
         table,
         memory,
     };
-    let Some(channels) = quick.sample() else {
+    let channels = match sampler {
+        Some(sampler) => quick.sample(sampler),
+        None => quick.fetch(),
+    };
+    let Some(channels) = channels else {
         return false;
     };
     result.numeric = Numeric::Float;
     result.residency = [0; LANES];
     for (to, from) in result.channels.iter_mut().zip(image.swizzle) {
+        let values = match from {
+            0..=3 => channels[usize::from(from)].map(f32::to_bits),
+            4 => [1.0f32.to_bits(); LANES],
+            _ => [0; LANES],
+        };
+        if request.mask == !0 {
+            *to = values;
+            continue;
+        }
         for lane in bits(request.mask) {
-            to[lane] = match from {
-                0..=3 => channels[usize::from(from)][lane].to_bits(),
-                4 => 1.0f32.to_bits(),
-                _ => 0,
-            };
+            to[lane] = values[lane];
         }
     }
     true
@@ -95,8 +109,36 @@ fn mix(a: f32, b: f32, share: f32) -> f32 {
 }
 
 impl Quick<'_, '_> {
-    fn sample(&mut self) -> Option<[Floats; 4]> {
-        let (image, sampler, mask) = (self.image, self.sampler, self.request.mask);
+    /// Fetches texels, all of one level and inside of it.
+    fn fetch(&mut self) -> Option<[Floats; 4]> {
+        let (request, image) = (self.request, self.image);
+        let mask = request.mask;
+        let level = |lane: usize| match request.lod.mode {
+            LodMode::Auto => 0,
+            _ => request.lod.value[lane] & 0xffff,
+        };
+        let first = level(mask.trailing_zeros() as usize % LANES);
+        if bits(mask).any(|lane| level(lane) != first) {
+            return None;
+        }
+        let level = image.first_level.checked_add(first)?;
+        if level > image.last_level {
+            return None;
+        }
+        let [width, height, _] = image.size(level);
+        let [x, y, ..] = request.coordinates;
+        if bits(mask).any(|lane| x[lane] >= width || y[lane] >= height) {
+            return None;
+        }
+        let axis = |at| Axis {
+            at: [at; 2],
+            share: [0.0; LANES],
+        };
+        self.texels(level, mask, false, &axis(x), &axis(y))
+    }
+
+    fn sample(&mut self, sampler: &Sampler) -> Option<[Floats; 4]> {
+        let (image, mask) = (self.image, self.request.mask);
         let levels = image.last_level - image.first_level;
         if levels == 0 && sampler.min_linear == sampler.mag_linear {
             return self.level(image.first_level, mask, sampler.min_linear);
@@ -164,9 +206,9 @@ impl Quick<'_, '_> {
         Some(out)
     }
 
-    /// Where lanes look along an axis, as [`super::filter::taps`] has it.
-    fn axis(&self, axis: usize, size: u32, linear: bool) -> Axis {
-        let scale = match self.sampler.pixel_coordinates {
+    /// Returns where lanes look along an axis, as [`super::filter::taps`] has it.
+    fn axis(&self, sampler: &Sampler, axis: usize, size: u32, linear: bool) -> Axis {
+        let scale = match sampler.pixel_coordinates {
             true => 1.0,
             false => size as f32,
         };
@@ -189,7 +231,7 @@ impl Quick<'_, '_> {
             out.share[lane] = if linear { u - first[lane] as f32 } else { 0.0 };
         }
         for (n, out) in (0..).zip(&mut out.at) {
-            match self.sampler.wrap[axis] {
+            match sampler.wrap[axis] {
                 Wrap::Repeat if size.is_power_of_two() => {
                     for (out, &first) in out.iter_mut().zip(&first) {
                         *out = (first + n) as u32 & last as u32;
@@ -212,15 +254,29 @@ impl Quick<'_, '_> {
 
     /// Samples one level, in these lanes.
     fn level(&mut self, level: u32, lanes: u32, linear: bool) -> Option<[Floats; 4]> {
+        let [width, height, _] = self.image.size(level);
+        let sampler = self.sampler?;
+        let x = self.axis(sampler, 0, width, linear);
+        let y = self.axis(sampler, 1, height, linear);
+        self.texels(level, lanes, linear, &x, &y)
+    }
+
+    /// The texels at these places of a level, mixed if `linear`.
+    fn texels(
+        &mut self,
+        level: u32,
+        lanes: u32,
+        linear: bool,
+        x: &Axis,
+        y: &Axis,
+    ) -> Option<[Floats; 4]> {
         let image = self.image;
-        let [width, height, _] = image.size(level);
-        let (x, y) = (self.axis(0, width, linear), self.axis(1, height, linear));
         let corners: &[[usize; 2]] = match linear {
             true => &[[0, 0], [1, 0], [0, 1], [1, 1]],
             false => &[[0, 0]],
         };
         if let Some(metadata) = &image.metadata {
-            self.all_raw(metadata, level, lanes, corners, &x, &y)?;
+            self.all_raw(metadata, level, lanes, corners, x, y)?;
         }
         let start = image.address + image.layout.offset(level, 0, 0);
         // Loops are faster than to map arrays of arrays.
@@ -231,25 +287,35 @@ impl Quick<'_, '_> {
                 rows[n][lane] = image.layout.row(level, y.at[n][lane]);
             }
         }
-        let count = lanes.count_ones() as usize;
+        // Lanes that do not sample look where one does that samples.
+        let spare = lanes.trailing_zeros() as usize % LANES;
+        for n in 0..if linear { 2 } else { 1 } {
+            let (column, row) = (columns[n][spare], rows[n][spare]);
+            for lane in 0..LANES {
+                if lanes >> lane & 1 == 0 {
+                    (columns[n][lane], rows[n][lane]) = (column, row);
+                }
+            }
+        }
         let size = image.codec.bytes();
         let mut addresses = [0; LANES];
         let mut words = [0; LANES];
         let mut channels = [[[0.0; LANES]; 4]; 4];
         for (corner, channels) in corners.iter().zip(&mut channels) {
             let (columns, rows) = (&columns[corner[0]], &rows[corner[1]]);
-            for (lane, address) in bits(lanes).zip(&mut addresses) {
-                *address = start + columns[lane] + rows[lane];
+            for lane in 0..LANES {
+                addresses[lane] = start + columns[lane] + rows[lane];
             }
-            let texels = self.memory.texels(&addresses[..count], size, &mut words);
+            let texels = self.memory.texels(&addresses, size, &mut words);
             texels.then_some(())?;
-            for (lane, word) in bits(lanes).zip(&words) {
-                let bytes = word.to_le_bytes();
-                for (n, channel) in channels.iter_mut().enumerate() {
-                    channel[lane] = match n < size {
-                        true => f32::from_bits(self.table[n][usize::from(bytes[n])]),
-                        false => f32::from(u8::from(n == 3)),
-                    };
+            for (n, channel) in channels.iter_mut().enumerate() {
+                if n >= size {
+                    *channel = [f32::from(u8::from(n == 3)); LANES];
+                    continue;
+                }
+                let table = &self.table[n];
+                for (value, word) in channel.iter_mut().zip(&words) {
+                    *value = f32::from_bits(table[(word >> (8 * n) & 0xff) as usize]);
                 }
             }
         }

@@ -284,7 +284,7 @@ fn compared(request: &TextureRequest, sampler: &Sampler, texel: [u32; 4], lane: 
     [f32::from(u8::from(holds)).to_bits(); 4]
 }
 
-/// A sample of one level.
+/// Returns a sample of one level.
 fn level_sample(
     request: &TextureRequest,
     reader: &mut Reader<'_, '_>,

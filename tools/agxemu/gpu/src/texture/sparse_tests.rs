@@ -25,7 +25,7 @@ fn sparse(dim: u64, size: u64, layers: u64) -> [u8; 24] {
     bytes
 }
 
-/// Four tiles of 64 texels squared, of which the second and the last are there.
+/// Returns the four tiles of 64 texels squared, of which the second and the last are there.
 fn memory() -> Paged {
     let memory = Paged::default();
     memory.map(AT, 1, true);

@@ -168,6 +168,26 @@ impl Block<'_> {
             return Ok(());
         };
         let mut texels = buffer.chunks_exact_mut(size);
+        if let (Some(order), 1) = (self.order_of_word(), self.tile.samples) {
+            for (n, texel) in (0..count).zip(&mut texels) {
+                let [x, y] = place(n);
+                let Some(from) = self.tile.address(x, y, 0) else {
+                    continue;
+                };
+                let at = from + self.offset;
+                let Some(&[a, b, c, d, ..]) = self.local.get(at..at + 16) else {
+                    self.convert(from, texel)?;
+                    continue;
+                };
+                let word = u32::from_le_bytes([a, b, c, d]);
+                let ordered = order.map(|byte| (word >> (8 * byte)) as u8);
+                texel.copy_from_slice(&ordered);
+            }
+            let bytes = &buffer[..size * count as usize];
+            self.write(to, bytes)?;
+            self.buffer = buffer;
+            return Ok(());
+        }
         for n in 0..count {
             let [x, y] = place(n);
             for sample in 0..self.tile.samples {
@@ -181,6 +201,14 @@ impl Block<'_> {
         self.write(to, bytes)?;
         self.buffer = buffer;
         Ok(())
+    }
+
+    /// Where the bytes of a texel of one word are in the word of the block, if they are all there.
+    fn order_of_word(&self) -> Option<[u32; 4]> {
+        let order = self.order.filter(|_| self.image.codec.bytes() == 4)?;
+        let [a, b, c, d, ..] = order.map(u32::from);
+        let all = [a, b, c, d];
+        all.iter().all(|&byte| byte < 4).then_some(all)
     }
 
     /// Stores the samples of one texel.
@@ -206,6 +234,11 @@ impl Block<'_> {
     fn convert(&self, from: usize, texel: &mut [u8]) -> Result<(), HostFault> {
         let from = from + self.offset;
         if let (Some(order), Some(bytes)) = (&self.order, self.local.get(from..from + 16)) {
+            if let [a, b, c, d] = texel {
+                let byte = |n: usize| bytes[usize::from(order[n] & 15)];
+                [*a, *b, *c, *d] = [byte(0), byte(1), byte(2), byte(3)];
+                return Ok(());
+            }
             for (texel, &byte) in texel.iter_mut().zip(order) {
                 *texel = bytes[usize::from(byte & 15)];
             }
@@ -324,7 +357,7 @@ impl Element {
         }
     }
 
-    /// Where each byte of a texel is in the block, if none of them changes.
+    /// Returns where each byte of a texel is in the block, if none of them changes.
     fn order(self, image: &Image) -> Option<[u8; 16]> {
         let size = match self {
             Self::Raw(format) if image.codec.width() == Some(8 * format.size() as u32) => {
@@ -344,7 +377,7 @@ impl Element {
         }))
     }
 
-    /// The texel for memory of what is at `from` in the block.
+    /// Returns the texel for memory of what is at `from` in the block.
     fn convert(
         self,
         image: &Image,

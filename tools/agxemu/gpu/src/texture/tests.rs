@@ -13,7 +13,7 @@ use crate::paged::Paged;
 
 pub const AT: u64 = 0x12_0000_0000;
 
-/// Bits of a descriptor: first, last, value.
+/// Returns bits of a descriptor: first, last, value.
 pub fn descriptor(fields: &[(u32, u32, u64)]) -> [u8; 24] {
     let mut bytes = [0; 24];
     for &(low, high, value) in fields {
@@ -32,7 +32,7 @@ const CUBE_ARRAY: u64 = 7;
 const TILED: u64 = 2;
 const RGBA8: u64 = 0x28;
 
-/// Tiled RGBA8 of `size` squared, for writing level `level` of `levels`.
+/// Returns the tiled RGBA8 of `size` squared, for writing level `level` of `levels`.
 fn target(dim: u64, size: u64, level: u64, levels: u64, layers: u64) -> [u8; 24] {
     descriptor(&[
         (0, 3, dim),
@@ -133,7 +133,7 @@ pub fn request(
     }
 }
 
-/// Channels of lane 0, as they were painted.
+/// Returns channels of lane 0, as they were painted.
 fn read(host: &mut GpuHost<'_>, request: &TextureRequest) -> [f32; 4] {
     let mut result = TextureResult {
         numeric: Default::default(),

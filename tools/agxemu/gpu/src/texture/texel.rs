@@ -40,7 +40,7 @@ pub struct Codec {
 pub type Table = [[u32; 256]; 4];
 
 impl Codec {
-    /// The format of a descriptor.
+    /// Returns the format of a descriptor.
     ///
     /// # Errors
     ///
@@ -103,12 +103,12 @@ impl Codec {
         Ok(codec)
     }
 
-    /// What bytes stand for, of formats whose channels are bytes.
+    /// Returns what bytes stand for, of formats whose channels are bytes.
     pub fn table_of_bytes(&self) -> Option<&'static Table> {
         self.bytes
     }
 
-    /// What bytes stand for; it is worked out once.
+    /// Returns what bytes stand for; it is worked out once.
     fn table(&self) -> &'static Table {
         static TABLES: [OnceLock<Box<Table>>; 10] = [const { OnceLock::new() }; 10];
         let number = self.kind as usize * 2 + usize::from(self.srgb);
@@ -123,18 +123,18 @@ impl Codec {
         })
     }
 
-    /// Bytes of a texel, or of a block of them.
+    /// Returns bytes of a texel, or of a block of them.
     pub fn bytes(&self) -> usize {
         self.size
     }
 
-    /// Width and height of what is kept together, in texels.
+    /// Returns the width and height of what is kept together, in texels.
     pub fn block(&self) -> [u32; 2] {
         self.compressed
             .map_or([1, 1], |compressed| compressed.block())
     }
 
-    /// Channels.
+    /// Returns channels.
     pub fn channels(&self) -> usize {
         match (self.packed, &self.compressed) {
             (Some(format), _) => format.channels(),
@@ -143,18 +143,18 @@ impl Codec {
         }
     }
 
-    /// Bits of a channel, where all of them have as many.
+    /// Returns bits of a channel, where all of them have as many.
     pub fn width(&self) -> Option<u32> {
         let first = *self.widths.first()?;
         self.widths.iter().all(|&w| w == first).then_some(first)
     }
 
-    /// Whether texels are words of three channels of floats.
+    /// Returns whether texels are words of three channels of floats.
     pub fn is_packed(&self) -> bool {
         self.packed.is_some()
     }
 
-    /// Whether channels have ten, ten, ten and two bits.
+    /// Returns whether channels have ten, ten, ten and two bits.
     pub fn is_rgb10a2(&self) -> bool {
         self.widths == [10, 10, 10, 2]
     }
@@ -185,7 +185,7 @@ impl Codec {
         out
     }
 
-    /// What the words of [`Codec::decode`] are.
+    /// Returns what the words of [`Codec::decode`] are.
     pub fn numeric(&self) -> Numeric {
         match self.kind {
             Type::Uint | Type::Sint => Numeric::Integer,
@@ -193,7 +193,7 @@ impl Codec {
         }
     }
 
-    /// The word of a channel that is one.
+    /// Returns the word of a channel that is one.
     pub fn one(&self) -> u32 {
         match self.numeric() {
             Numeric::Integer => 1,
@@ -201,7 +201,8 @@ impl Codec {
         }
     }
 
-    /// The channels of a texel, as floats or integers; those that it does not have are 0, 0, 0, 1.
+    /// Returns the channels of a texel, as floats or integers; those that it does not have are 0,
+    /// 0, 0, 1.
     pub fn decode(&self, bytes: &[u8]) -> [u32; 4] {
         let mut out = [0, 0, 0, self.one()];
         if let Some(table) = self.bytes {
@@ -291,7 +292,7 @@ impl Codec {
     }
 }
 
-/// `width` bits from bit `at` on.
+/// Returns `width` bits from bit `at` on.
 fn fields(bytes: &[u8], at: u32, width: u32) -> u32 {
     let mut word = [0; 8];
     let first = at as usize / 8;

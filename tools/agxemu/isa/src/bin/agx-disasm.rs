@@ -20,7 +20,7 @@ status is 1.
 /// of input.
 const UNKNOWN: &str = "<unknown instr>";
 
-/// The bytes of a line.
+/// Returns the bytes of a line.
 fn bytes(line: &str) -> Result<Vec<u8>, String> {
     let line = line.split('#').next().unwrap_or_default();
     let digits: Vec<char> = line.chars().filter(|c| !c.is_whitespace()).collect();

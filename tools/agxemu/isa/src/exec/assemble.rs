@@ -37,7 +37,7 @@ fn scatter(mut value: u64, ranges: &[Bits]) -> u128 {
 }
 
 impl Builder {
-    /// The long form of an instruction, operands and fields zero.
+    /// Returns the long form of an instruction, operands and fields zero.
     ///
     /// # Panics
     ///
@@ -79,7 +79,7 @@ impl Builder {
         self
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     pub fn bytes(self) -> Vec<u8> {
         let long = self.word >> self.entry.long_bit & 1 == 1;
         let length = if long {
@@ -91,12 +91,12 @@ impl Builder {
     }
 }
 
-/// Destination of 16 or 32 bits, by half.
+/// Returns the destination of 16 or 32 bits, by half.
 pub fn dalu(half: u64, wide: bool) -> u64 {
     u64::from(wide) << 1 | half << 2
 }
 
-/// Destination of a sum: 16 (0), 32 (1) or 64 (2) bits, by half.
+/// Returns the destination of a sum: 16 (0), 32 (1) or 64 (2) bits, by half.
 pub fn dalu64(half: u64, size: u64) -> u64 {
     match size {
         0 => half << 2,
@@ -105,72 +105,72 @@ pub fn dalu64(half: u64, size: u64) -> u64 {
     }
 }
 
-/// Integer source from its value and type.
+/// Returns the integer source from its value and type.
 pub fn alu(value: u64, kind: u64) -> u64 {
     value & 63 | kind << 6 | value >> 6 << 10
 }
 
-/// 32-bit register as integer source, by number.
+/// Returns 32-bit register as integer source, by number.
 pub fn word(number: u64) -> u64 {
     alu(number * 2, 9)
 }
 
-/// 16-bit register as integer source.
+/// Returns 16-bit register as integer source.
 pub fn half(half: u64) -> u64 {
     alu(half, 1)
 }
 
-/// Immediate as integer source.
+/// Returns the immediate as integer source.
 pub fn imm(value: u64) -> u64 {
     alu(value, 0)
 }
 
-/// Uniform as integer source, by half.
+/// Returns the uniform as integer source, by half.
 pub fn uniform(half: u64, wide: bool) -> u64 {
     alu(half & 255, uniform_kind(half, wide))
 }
 
-/// The type bits of a uniform.
+/// Returns the type bits of a uniform.
 pub fn uniform_kind(half: u64, wide: bool) -> u64 {
     4 | u64::from(wide) << 1 | half >> 8
 }
 
-/// Source of a sum or product from its value and type.
+/// Returns the source of a sum or product from its value and type.
 pub fn mul(value: u64, kind: u64, signed: bool) -> u64 {
     value & 63 | kind << 6 | u64::from(signed) << 10 | value >> 6 << 11
 }
 
-/// Float source from its value and type.
+/// Returns the float source from its value and type.
 pub fn float(value: u64, kind: u64, abs: bool, neg: bool) -> u64 {
     value & 63 | kind << 6 | u64::from(abs) << 10 | u64::from(neg) << 11 | value >> 6 << 12
 }
 
-/// 16-bit float source from its value and type.
+/// Returns 16-bit float source from its value and type.
 pub fn half_float(value: u64, kind: u64, abs: bool, neg: bool) -> u64 {
     value & 63 | kind << 6 | u64::from(abs) << 9 | u64::from(neg) << 10 | value >> 6 << 11
 }
 
-/// What a select yields, from value, type and size.
+/// Returns what a select yields, from value, type and size.
 pub fn cmpsel(value: u64, kind: u64, wide: bool) -> u64 {
     value & 63 | kind << 6 | value >> 6 << 9 | u64::from(wide) << 11
 }
 
-/// Registers of a memory access.
+/// Returns registers of a memory access.
 pub fn mem(half: u64, wide: bool, mask: u64) -> u64 {
     half | u64::from(wide) << 8 | mask << 9
 }
 
-/// 64-bit base in uniforms.
+/// Returns 64-bit base in uniforms.
 pub fn uniform_base(half: u64) -> u64 {
     half | 1 << 8
 }
 
-/// Index that is stated.
+/// Returns the index that is stated.
 pub fn index_imm(value: i16) -> u64 {
     u64::from(value as u16) | 1 << 16
 }
 
-/// Index in a 32-bit register.
+/// Returns the index in a 32-bit register.
 pub fn index_word(number: u64, signed: bool) -> u64 {
     number * 2 | u64::from(!signed) << 17
 }

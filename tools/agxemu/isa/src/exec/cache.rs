@@ -63,12 +63,12 @@ impl Default for Cache {
 }
 
 impl Cache {
-    /// An empty cache.
+    /// Returns an empty cache.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// An empty cache of a thread that runs code with this engine.
+    /// Returns an empty cache of a thread that runs code with this engine.
     pub fn with_engine(engine: Engine) -> Self {
         Self {
             engine,
@@ -83,22 +83,22 @@ impl Cache {
         (self.base, self.current) = (1, 0);
     }
 
-    /// Instructions that the cache holds.
+    /// Returns instructions that the cache holds.
     pub fn len(&self) -> usize {
         self.blocks.iter().map(|block| block.code.len()).sum()
     }
 
-    /// Instructions that were carried out with it: by compiled code, by the interpreter.
+    /// Returns instructions that were carried out with it: by compiled code, by the interpreter.
     pub fn carried_out(&self) -> [u64; 2] {
         [self.counts.compiled, self.counts.interpreted]
     }
 
-    /// Whether the cache holds nothing.
+    /// Returns whether the cache holds nothing.
     pub fn is_empty(&self) -> bool {
         self.blocks.is_empty()
     }
 
-    /// The instruction at `pc`.
+    /// Returns the instruction at `pc`.
     #[inline]
     pub(super) fn get<H: Host>(&mut self, host: &mut H, pc: u64) -> Result<&Inst, Box<Fault>> {
         let base = pc & !(BLOCK - 1);
@@ -116,8 +116,8 @@ impl Cache {
         Ok(&block.code[usize::from(block.slots[slot]) - 1])
     }
 
-    /// The run that starts at `pc`, or the instruction there. `full` says that all lanes are
-    /// active, and `wanted` whether a run may be carried out.
+    /// Returns the run that starts at `pc`, or the instruction there. `full` says that all lanes
+    /// are active, and `wanted` whether a run may be carried out.
     #[inline]
     pub(super) fn step<H: Host>(
         &mut self,
@@ -202,7 +202,7 @@ impl Cache {
 }
 
 impl Block {
-    /// The instructions from the one at `slot` on that may be a run.
+    /// Returns the instructions from the one at `slot` on that may be a run.
     fn candidates(&self, slot: usize) -> Vec<Inst> {
         let mut found = Vec::new();
         let mut at = slot;
@@ -250,7 +250,7 @@ fn decoded<H: Host>(host: &mut H, pc: u64) -> Result<Inst, Box<Fault>> {
     }
 }
 
-/// The text of the instruction that `bytes` starts with, or why there is none.
+/// Returns the text of the instruction that `bytes` starts with, or why there is none.
 pub fn text(bytes: &[u8]) -> String {
     match decode(bytes) {
         Ok(found) => found.to_string(),
@@ -258,7 +258,7 @@ pub fn text(bytes: &[u8]) -> String {
     }
 }
 
-/// A fault of the instruction at `pc`, which has been carried out in vain.
+/// Returns a fault of the instruction at `pc`, which has been carried out in vain.
 #[cold]
 pub(super) fn fault_at<H: Host>(host: &mut H, pc: u64, kind: FaultKind) -> Box<Fault> {
     let mut bytes = [0; MAX_LENGTH];
@@ -273,7 +273,7 @@ pub(super) fn fault_at<H: Host>(host: &mut H, pc: u64, kind: FaultKind) -> Box<F
     })
 }
 
-/// The bytes of the instruction at `pc`, for a trace.
+/// Returns the bytes of the instruction at `pc`, for a trace.
 pub(super) fn instruction_bytes<H: Host>(
     host: &mut H,
     pc: u64,

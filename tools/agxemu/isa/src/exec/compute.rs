@@ -303,13 +303,13 @@ impl Group {
         Ok(())
     }
 
-    /// The value of a source in one lane.
+    /// Returns the value of a source in one lane.
     pub(super) fn lane_value(&self, shared: &Shared, src: Src, lane: usize) -> u32 {
         let mut tmp = ZERO;
         read(&self.regs, shared, src, &mut tmp)[lane]
     }
 
-    /// The lowest active lane.
+    /// Returns the lowest active lane.
     pub(super) fn first_lane(&self) -> usize {
         bits(self.exec).next().unwrap_or(0)
     }

@@ -8,7 +8,7 @@
 use super::float::{flush, rint};
 use super::kernel::kernels;
 
-/// The source with its denormals flushed, as an integer: to nearest even, or towards zero.
+/// Returns the source with its denormals flushed, as an integer: to nearest even, or towards zero.
 #[inline(always)]
 fn rounded<const NEAREST: bool, const NATIVE: bool>(a: u32) -> f32 {
     let x = f32::from_bits(flush(a));
@@ -19,7 +19,7 @@ fn rounded<const NEAREST: bool, const NATIVE: bool>(a: u32) -> f32 {
     }
 }
 
-/// The nearest 32-bit float of an exact value, or the next one towards zero.
+/// Returns the nearest 32-bit float of an exact value, or the next one towards zero.
 #[inline(always)]
 fn to_float<const NEAREST: bool>(exact: f64) -> u32 {
     let near = exact as f32;

@@ -16,7 +16,7 @@ pub const NAN: u32 = 0x7fc0_0000;
 /// One 32-bit float per lane.
 pub type Floats = [f32; LANES];
 
-/// A denormal becomes a zero of the same sign.
+/// Returns a denormal becomes a zero of the same sign.
 #[inline(always)]
 pub fn flush(x: u32) -> u32 {
     let keep = if x & 0x7f80_0000 == 0 {
@@ -27,7 +27,7 @@ pub fn flush(x: u32) -> u32 {
     x & keep
 }
 
-/// What is stored as the result of a 32-bit operation.
+/// Returns what is stored as the result of a 32-bit operation.
 #[inline(always)]
 pub fn finish<const SAT: bool>(value: f32) -> u32 {
     if SAT {
@@ -42,13 +42,13 @@ pub fn finish<const SAT: bool>(value: f32) -> u32 {
     }
 }
 
-/// Source `n` with its modifiers.
+/// Returns the source `n` with its modifiers.
 #[inline(always)]
 fn source(x: u32, n: usize, k: &Args<'_>) -> f32 {
     f32::from_bits(flush(x) & k.and[n] ^ k.xor[n])
 }
 
-/// The first source of all lanes.
+/// Returns the first source of all lanes.
 #[inline(always)]
 fn sources(k: &Args<'_>) -> Floats {
     let mut out = [0.0; LANES];
@@ -82,8 +82,8 @@ fn run<F: Function, const SAT: bool>(k: &Args<'_>, out: &mut Lanes) {
     }
 }
 
-/// 1/√x, correct to the last bit but for rare ties: one step towards the root in 64 bits, from the
-/// 32-bit one.
+/// Returns 1/√x, correct to the last bit but for rare ties: one step towards the root in 64 bits,
+/// from the 32-bit one.
 #[inline(always)]
 fn reciprocal_roots(x: &Floats) -> Floats {
     let mut out = [0.0; LANES];
@@ -100,7 +100,7 @@ fn reciprocal_roots(x: &Floats) -> Floats {
     out
 }
 
-/// `a * b + c`, rounded once.
+/// Returns `a * b + c`, rounded once.
 ///
 /// Without an instruction for it: in 64 bits the product is exact. The sum is rounded to odd, that
 /// is, when it is not exact, the neighbour with the odd last bit is taken; then the rounding to 32
@@ -120,7 +120,7 @@ fn fused<const NATIVE: bool>(a: f32, b: f32, c: f32) -> f32 {
     f64::from_bits(sum.to_bits().wrapping_sub(above & inexact) | inexact) as f32
 }
 
-/// The nearest integer, ties to even.
+/// Returns the nearest integer, ties to even.
 #[inline(always)]
 pub fn rint<const NATIVE: bool>(x: f32) -> f32 {
     if NATIVE {
@@ -133,7 +133,7 @@ pub fn rint<const NATIVE: bool>(x: f32) -> f32 {
     f32::from_bits(magnitude.to_bits() | x.to_bits() & 0x8000_0000)
 }
 
-/// The next integer that is not above.
+/// Returns the next integer that is not above.
 #[inline(always)]
 fn floor<const NATIVE: bool>(x: f32) -> f32 {
     if NATIVE {
@@ -143,7 +143,7 @@ fn floor<const NATIVE: bool>(x: f32) -> f32 {
     near - if near > x { 1.0 } else { 0.0 }
 }
 
-/// The next integer that is not below.
+/// Returns the next integer that is not below.
 #[inline(always)]
 fn ceil<const NATIVE: bool>(x: f32) -> f32 {
     if NATIVE {
@@ -152,7 +152,7 @@ fn ceil<const NATIVE: bool>(x: f32) -> f32 {
     -floor::<false>(-x)
 }
 
-/// The next integer towards zero.
+/// Returns the next integer towards zero.
 #[inline(always)]
 fn trunc<const NATIVE: bool>(x: f32) -> f32 {
     if NATIVE {

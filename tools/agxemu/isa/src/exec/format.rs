@@ -2,7 +2,9 @@
 
 //! Formats of memory accesses.
 
-use super::half;
+use std::sync::LazyLock;
+
+use super::{half, Lanes};
 
 /// How an element lies in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +28,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format with this number in the encoding.
+    /// Returns the format with this number in the encoding.
     pub fn from_bits(bits: u64) -> Option<Self> {
         Some(match bits {
             0 => Self::I8,
@@ -47,7 +49,7 @@ impl Format {
         })
     }
 
-    /// Bytes of one element in memory; packed formats are one element of all channels.
+    /// Returns bytes of one element in memory; packed formats are one element of all channels.
     pub fn size(self) -> usize {
         match self {
             Self::I8 | Self::Unorm8 | Self::Snorm8 | Self::Srgba8 => 1,
@@ -56,7 +58,7 @@ impl Format {
         }
     }
 
-    /// Channels that one element holds.
+    /// Returns channels that one element holds.
     pub fn channels(self) -> usize {
         match self {
             Self::Rgb10A2 => 4,
@@ -66,20 +68,32 @@ impl Format {
     }
 }
 
-/// The bits `low..low + count` of a word.
+#[inline(always)]
+fn each(values: &mut Lanes, f: impl Fn(u32) -> u32) {
+    for value in values {
+        *value = f(*value);
+    }
+}
+
+/// Returns the bits `low..low + count` of a word.
 fn field(word: u32, low: u32, count: u32) -> u32 {
     word >> low & ((1 << count) - 1)
 }
 
-/// Values 0…255 of an sRGB channel as linear ones, by the formula of the standard.
+/// Returns values 0…255 of an sRGB channel as linear ones, by the formula of the standard.
 fn from_srgb(value: u32) -> f32 {
-    let x = f64::from(value) / 255.0;
-    let linear = if x <= 0.04045 {
-        x / 12.92
-    } else {
-        ((x + 0.055) / 1.055).powf(2.4)
-    };
-    linear as f32
+    static TABLE: LazyLock<[f32; 256]> = LazyLock::new(|| {
+        std::array::from_fn(|value| {
+            let x = value as f64 / 255.0;
+            let linear = if x <= 0.04045 {
+                x / 12.92
+            } else {
+                ((x + 0.055) / 1.055).powf(2.4)
+            };
+            linear as f32
+        })
+    });
+    TABLE[value as usize & 0xff]
 }
 
 fn to_srgb(value: f32) -> u32 {
@@ -93,6 +107,7 @@ fn to_srgb(value: f32) -> u32 {
 }
 
 /// Clamped to 0…1, NaN to 0.
+#[inline(always)]
 fn unit(value: f32) -> f32 {
     let high = if value < 1.0 { value } else { 1.0 };
     if value > 0.0 {
@@ -102,8 +117,17 @@ fn unit(value: f32) -> f32 {
     }
 }
 
+/// Returns the nearest integer, the even one of two; for magnitudes below 2⁵¹. The addition rounds,
+/// so that loops over lanes are no loops of calls.
+#[inline(always)]
+fn nearest(value: f64) -> i64 {
+    const SHIFT: f64 = 6_755_399_441_055_744.0;
+    (value + SHIFT).to_bits().wrapping_sub(SHIFT.to_bits()) as i64
+}
+
+#[inline(always)]
 fn unorm(value: f32, max: u32) -> u32 {
-    (f64::from(unit(value)) * f64::from(max)).round_ties_even() as u32
+    nearest(f64::from(unit(value)) * f64::from(max)) as u32
 }
 
 fn snorm(value: f32, max: u32) -> u32 {
@@ -112,10 +136,10 @@ fn snorm(value: f32, max: u32) -> u32 {
     } else {
         value.clamp(-1.0, 1.0)
     };
-    (f64::from(bounded) * f64::from(max)).round_ties_even() as i32 as u32
+    nearest(f64::from(bounded) * f64::from(max)) as u32
 }
 
-/// A float without sign, of 5 bits of exponent and `bits` of mantissa.
+/// Returns a float without sign, of 5 bits of exponent and `bits` of mantissa.
 fn small_float(value: f32, bits: u32, to_zero: bool) -> u32 {
     let infinity = 0x1f << bits;
     if value.is_nan() {
@@ -158,7 +182,7 @@ fn shared_exponent(rgb: [f32; 3], to_zero: bool) -> u32 {
 }
 
 impl Format {
-    /// Whether registers hold the very bits of memory, with zeroes above.
+    /// Returns whether registers hold the very bits of memory, with zeroes above.
     pub fn raw(self, wide: bool) -> bool {
         match self {
             Self::I8 | Self::I16 | Self::I32 => true,
@@ -167,7 +191,29 @@ impl Format {
         }
     }
 
-    /// The value for a register of 32 (`wide`) or 16 bits, of one channel of an element.
+    /// [`Format::unpack`] of all lanes.
+    pub(super) fn unpack_lanes(self, values: &mut Lanes, channel: u32, wide: bool) {
+        // Loops of one format each: what is frequent.
+        match (self, wide) {
+            (Self::Unorm8, true) => each(values, |v| Self::Unorm8.unpack(v, 0, true)),
+            (Self::Unorm8, false) => each(values, |v| Self::Unorm8.unpack(v, 0, false)),
+            (Self::F16, true) => each(values, half::widen),
+            _ => each(values, |v| self.unpack(v, channel, wide)),
+        }
+    }
+
+    /// [`Format::pack`] of all lanes.
+    pub(super) fn pack_lanes(self, values: &mut Lanes, channel: u32, wide: bool) {
+        match (self, wide) {
+            (Self::Unorm8, true) => each(values, |v| Self::Unorm8.pack(v, 0, true)),
+            (Self::Unorm8, false) => each(values, |v| Self::Unorm8.pack(v, 0, false)),
+            (Self::F16, true) => each(values, half::narrow),
+            _ => each(values, |v| self.pack(v, channel, wide)),
+        }
+    }
+
+    /// Returns the value for a register of 32 (`wide`) or 16 bits, of one channel of an element.
+    #[inline(always)]
     pub fn unpack(self, bits: u32, channel: u32, wide: bool) -> u32 {
         let value = match self {
             Self::I8 | Self::I16 | Self::I32 => return bits,
@@ -200,7 +246,8 @@ impl Format {
         }
     }
 
-    /// The bits in memory of one channel, of formats that are not packed.
+    /// Returns the bits in memory of one channel, of formats that are not packed.
+    #[inline(always)]
     pub fn pack(self, value: u32, channel: u32, wide: bool) -> u32 {
         let float = f32::from_bits(if wide { value } else { half::widen(value) });
         match self {

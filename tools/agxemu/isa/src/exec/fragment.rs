@@ -19,7 +19,7 @@
 //! it, but writes nothing; that atomic accesses are among what it does not do is inferred.
 
 use super::host::{bits, HostFault, LaneFault, SampleTest, TextureRequest, TextureResult};
-use super::memory::runs;
+use super::memory::{copy, runs};
 use super::op::{Iterate, Place, Src, TileAccess};
 use super::run::{unsupported, Flow, Machine, Outcome};
 use super::{float, half, FaultKind, Group, Host, Lanes, Shared, LANES};
@@ -130,8 +130,8 @@ impl Group {
         self.real = pixels.real();
     }
 
-    /// A special register that has a meaning of its own in fragment groups, to `self.out`; `false`
-    /// for all others.
+    /// Returns a special register that has a meaning of its own in fragment groups, to `self.out`;
+    /// `false` for all others.
     pub(super) fn pixel_special(&mut self, sr: u8) -> bool {
         let Some(pixels) = &self.pixels else {
             return false;
@@ -156,7 +156,7 @@ impl Group {
         pixels.ok_or_else(|| unsupported("only fragment shaders have pixels"))
     }
 
-    /// Number of a coefficient register in each lane.
+    /// Returns the number of a coefficient register in each lane.
     fn coefficient(&self, shared: &Shared, src: Src) -> Lanes {
         match src {
             Src::Immediate(number) => [number; LANES],
@@ -375,9 +375,9 @@ impl Group {
                     };
                     let bytes = &mut self.buffer[lane * size..][..size];
                     if store {
-                        memory.copy_from_slice(&bytes[..room]);
+                        copy(memory, &bytes[..room]);
                     } else {
-                        bytes[..room].copy_from_slice(memory);
+                        copy(&mut bytes[..room], memory);
                         bytes[room..].fill(0);
                     }
                 }

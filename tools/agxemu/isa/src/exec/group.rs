@@ -54,7 +54,7 @@ pub struct Tile {
 }
 
 impl Tile {
-    /// Where the part of a sample starts in threadgroup memory; `None` outside the block.
+    /// Returns where the part of a sample starts in threadgroup memory; `None` outside the block.
     ///
     /// The order inside the block is inferred; it cannot be observed as long as all accesses
     /// go through this function.
@@ -86,12 +86,12 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    /// Threads in this threadgroup.
+    /// Returns threads in this threadgroup.
     pub fn threads(&self) -> u64 {
         self.size.iter().map(|&n| u64::from(n)).product()
     }
 
-    /// SIMD groups that it takes to run them.
+    /// Returns SIMD groups that it takes to run them.
     pub fn groups(&self) -> u32 {
         self.threads().div_ceil(LANES as u64) as u32
     }
@@ -139,7 +139,8 @@ pub struct Group {
 }
 
 impl Group {
-    /// A group that starts at `pc`: lanes are the threads `index * 32 ..` of the threadgroup.
+    /// Returns a group that starts at `pc`: lanes are the threads `index * 32 ..` of the
+    /// threadgroup.
     pub fn new(pc: u64, dispatch: &Dispatch, index: u32) -> Self {
         let mut group = Self {
             regs: Box::new([[0; LANES]; REGISTERS]),
@@ -200,17 +201,17 @@ impl Group {
         self.pc = pc;
     }
 
-    /// Address of the instruction that is next, or that stopped the group.
+    /// Returns the address of the instruction that is next, or that stopped the group.
     pub fn pc(&self) -> u64 {
         self.pc
     }
 
-    /// Lanes that are active.
+    /// Returns lanes that are active.
     pub fn exec(&self) -> u32 {
         self.exec
     }
 
-    /// The 32-bit register `number` of all lanes.
+    /// Returns the 32-bit register `number` of all lanes.
     ///
     /// # Panics
     ///

@@ -9,19 +9,19 @@ use super::kernel::{kernels, Args};
 /// The NaN that 16-bit operations yield.
 pub const NAN: u32 = 0x7e00;
 
-/// The value of a half float as a 32-bit one; exact. Bits above 16 are ignored.
+/// Returns the value of a half float as a 32-bit one; exact. Bits above 16 are ignored.
 #[inline(always)]
 pub fn widen(half: u32) -> u32 {
     widen_high(half << 16)
 }
 
-/// The same, of the high half of a word.
+/// Returns the same, of the high half of a word.
 #[inline(always)]
 fn widen_high(word: u32) -> u32 {
     widen_masked(word, !0)
 }
 
-/// The same, of which `and` may take the sign away.
+/// Returns the same, of which `and` may take the sign away.
 #[inline(always)]
 fn widen_masked(word: u32, and: u32) -> u32 {
     // Sign, exponent and mantissa come to their places; the exponent is too small by 112.
@@ -36,7 +36,7 @@ fn widen_masked(word: u32, and: u32) -> u32 {
     value.to_bits() | special
 }
 
-/// The nearest half float, ties to even.
+/// Returns the nearest half float, ties to even.
 #[inline(always)]
 pub fn narrow(x: u32) -> u32 {
     let magnitude = f32::from_bits(x & 0x7fff_ffff);
@@ -61,15 +61,12 @@ pub fn narrow(x: u32) -> u32 {
     let half = mantissa
         .wrapping_add(exponent >> 13)
         .wrapping_sub((127 - 14) << 10);
-    // The one NaN has no sign.
-    if f32::from_bits(x).is_nan() {
-        NAN
-    } else {
-        half | x >> 16 & 0x8000
-    }
+    // The one NaN has no sign. Without a branch, loops over lanes are vectors.
+    let nan = if f32::from_bits(x).is_nan() { !0 } else { 0 };
+    (half | x >> 16 & 0x8000) & !nan | NAN & nan
 }
 
-/// The half float next to it towards zero.
+/// Returns the half float next to it towards zero.
 #[inline(always)]
 pub fn narrow_to_zero(x: u32) -> u32 {
     let magnitude = x & 0x7fff_ffff;
@@ -80,21 +77,21 @@ pub fn narrow_to_zero(x: u32) -> u32 {
     near - u32::from(too_large)
 }
 
-/// Source `n` of a 16-bit operation: a half float, which byte `n` of `p` shifts to the high half of
-/// its word. `xor` is what changes the sign.
+/// Returns the source `n` of a 16-bit operation: a half float, which byte `n` of `p` shifts to the
+/// high half of its word. `xor` is what changes the sign.
 #[inline(always)]
 fn source(x: u32, n: usize, k: &Args<'_>, xor: u32) -> f32 {
     let high = x << (k.p >> (8 * n) & 31);
     f32::from_bits(widen_masked(high, k.and[n]) ^ xor)
 }
 
-/// The product of the first two sources, which is exact.
+/// Returns the product of the first two sources, which is exact.
 #[inline(always)]
 fn product(a: u32, b: u32, k: &Args<'_>) -> f32 {
     source(a, 0, k, k.xor[0] ^ k.xor[1]) * source(b, 1, k, 0)
 }
 
-/// The result of a 16-bit operation.
+/// Returns the result of a 16-bit operation.
 #[inline(always)]
 fn finish<const SAT: bool>(value: f32) -> u32 {
     // NaN becomes zero.
@@ -103,9 +100,9 @@ fn finish<const SAT: bool>(value: f32) -> u32 {
     narrow(if SAT { bounded } else { value }.to_bits())
 }
 
-/// The sum of a product and a half float, rounded so that a second rounding to 16 bits gives what
-/// one rounding would: to odd, that is, when it is not exact, the neighbour with the odd last bit
-/// is taken.
+/// Returns the sum of a product and a half float, rounded so that a second rounding to 16 bits
+/// gives what one rounding would: to odd, that is, when it is not exact, the neighbour with the odd
+/// last bit is taken.
 #[inline(always)]
 fn sum_to_odd(product: f32, c: f32) -> f32 {
     let sum = product + c;
@@ -118,7 +115,7 @@ fn sum_to_odd(product: f32, c: f32) -> f32 {
     f32::from_bits(sum.to_bits().wrapping_sub(above & inexact) | 1 & inexact)
 }
 
-/// The 32-bit result of a 32-bit operation on half floats, or the half float nearest to it.
+/// Returns the 32-bit result of a 32-bit operation on half floats, or the half float nearest to it.
 #[inline(always)]
 fn single<const SAT: bool, const HALF: bool>(value: f32) -> u32 {
     let bits = float::finish::<SAT>(value);

@@ -39,7 +39,7 @@ pub enum AtomicOp {
 }
 
 impl AtomicOp {
-    /// The new value for a 32-bit access.
+    /// Returns the new value for a 32-bit access.
     pub fn apply(self, old: u32, operand: u32, compare: u32) -> u32 {
         match self {
             Self::Add => old.wrapping_add(operand),
@@ -73,7 +73,7 @@ pub enum Dim {
 }
 
 impl Dim {
-    /// The shape with this number in the encoding.
+    /// Returns the shape with this number in the encoding.
     pub fn from_bits(bits: u64) -> Option<Self> {
         Some(match bits {
             0 => Self::D1,
@@ -89,7 +89,8 @@ impl Dim {
         })
     }
 
-    /// Number of 32-bit words that the coordinates are: the position, then one for layer or sample.
+    /// Returns the number of 32-bit words that the coordinates are: the position, then one for
+    /// layer or sample.
     ///
     /// A layer is the low half of its register. For [`Dim::D2MsArray`] the low half of the last
     /// register is the sample and the high half the layer.
@@ -102,7 +103,7 @@ impl Dim {
         }
     }
 
-    /// Components of a gradient.
+    /// Returns components of a gradient.
     pub fn gradient(self) -> usize {
         match self {
             Self::D1 | Self::D1Array => 1,
@@ -401,7 +402,7 @@ pub trait Host {
         Err(HostFault::Unsupported("no vertex program".into()))
     }
 
-    /// A special register that is the machine's and not the thread's; `None` is a fault.
+    /// Returns a special register that is the machine's and not the thread's; `None` is a fault.
     fn special(&mut self, _sr: u8) -> Option<u32> {
         None
     }
@@ -425,14 +426,14 @@ impl From<LaneFault> for HostFault {
 }
 
 impl LaneFault {
-    /// The fault of a lane.
+    /// Returns the fault of a lane.
     pub fn new(lane: usize, fault: MemoryFault) -> Self {
         let lane = lane as u8;
         Self { lane, fault }
     }
 }
 
-/// The numbers of the bits that are set, lowest first.
+/// Returns the numbers of the bits that are set, lowest first.
 pub fn bits(mask: u32) -> impl Iterator<Item = usize> {
     let mut left = mask;
     std::iter::from_fn(move || {

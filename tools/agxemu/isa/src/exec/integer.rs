@@ -4,7 +4,7 @@
 
 use super::kernel::kernels;
 
-/// What is shifted out vanishes, and so does everything for 32 and more.
+/// Returns what is shifted out vanishes, and so does everything for 32 and more.
 #[inline(always)]
 fn shl(value: u32, by: u32) -> u32 {
     if by < 32 {

@@ -38,7 +38,7 @@ impl Name {
     }
 }
 
-/// The parameters of a [`Name`].
+/// Returns the parameters of a [`Name`].
 pub const fn parameters(given: &[bool]) -> [bool; 2] {
     match given {
         [] => [false; 2],
@@ -89,7 +89,7 @@ pub fn prefer_baseline(baseline: bool) {
     BASELINE.store(baseline, Ordering::Relaxed);
 }
 
-/// Whether the second set of loops is to be used. `std` remembers what the CPU has.
+/// Returns whether the second set of loops is to be used. `std` remembers what the CPU has.
 #[cfg(target_arch = "x86_64")]
 pub fn wide_vectors() -> bool {
     !BASELINE.load(Ordering::Relaxed)

@@ -12,7 +12,7 @@ use super::{compute, FaultKind, Group, Shared, LANES};
 /// The largest scratch memory of a lane, in words: more than the hardware's allocator can give.
 const MAX_SCRATCH: i64 = 131_072;
 
-/// The range of `size` bytes at an address, if it lies in memory of `length` bytes.
+/// Returns the range of `size` bytes at an address, if it lies in memory of `length` bytes.
 fn range(va: u64, size: usize, length: usize) -> Option<std::ops::Range<usize>> {
     let start = usize::try_from(va).ok()?;
     let end = start.checked_add(size)?;

@@ -44,7 +44,7 @@ pub fn lower(inst: &Instruction) -> Result<Inst, Refusal> {
     Ok(Inst { op, length })
 }
 
-/// The bits of an instruction that the table gives a meaning to.
+/// Returns the bits of an instruction that the table gives a meaning to.
 fn meaning(entry: &table::Entry) -> u128 {
     let bits = |&(low, high): &table::Bits| ((1u128 << (high - low + 1)) - 1) << low;
     let pattern = entry
@@ -157,7 +157,7 @@ fn arithmetic(inst: &Instruction) -> Result<Option<Op>, Refusal> {
     })))
 }
 
-/// The kernel for an integer comparison, and its two sources in order.
+/// Returns the kernel for an integer comparison, and its two sources in order.
 fn integer_condition(
     inst: &Instruction,
     first: usize,
@@ -193,7 +193,7 @@ fn float_condition(condition: u64, select: bool) -> Result<Kernel, Refusal> {
     })
 }
 
-/// A comparison whose result is a mask; bit 3 of the condition inverts.
+/// Returns a comparison whose result is a mask; bit 3 of the condition inverts.
 fn comparison(inst: &Instruction, first: usize) -> Result<Alu, Refusal> {
     let dst = Dst::Word(0);
     let mut alu = if inst.entry.fields.iter().any(|f| f.name == "icond") {
@@ -212,7 +212,7 @@ fn comparison(inst: &Instruction, first: usize) -> Result<Alu, Refusal> {
     Ok(alu)
 }
 
-/// Additions and multiplications.
+/// Returns additions and multiplications.
 fn sum(inst: &Instruction) -> Result<Op, Refusal> {
     let multiply = inst.entry.op == table::Op::Imad;
     let dst = operand::dalu64(inst)?;

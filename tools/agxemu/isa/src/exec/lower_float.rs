@@ -10,7 +10,7 @@ use super::{convert, float, half};
 use crate::decode::Instruction;
 use crate::table;
 
-/// Sums and products of 32-bit floats.
+/// Returns sums and products of 32-bit floats.
 pub(super) fn float_operation(inst: &Instruction, sat: bool) -> Result<Alu, Refusal> {
     let dst = operand::dalu(inst)?;
     let count = if inst.entry.op == table::Op::Ffma {
@@ -53,7 +53,7 @@ pub(super) fn float_operation(inst: &Instruction, sat: bool) -> Result<Alu, Refu
     Ok(half_alu(kernel, dst, &all))
 }
 
-/// An operation whose first sources are floats.
+/// Returns an operation whose first sources are floats.
 pub(super) fn float_alu(kernel: Kernel, dst: Dst, floats: &[FloatSrc]) -> Alu {
     let mut all = [Src::Immediate(0); 4];
     for (to, from) in all.iter_mut().zip(floats) {
@@ -81,8 +81,8 @@ fn widened(alu: &mut Alu, n: usize) {
     alu.widen[n] = Some(widen);
 }
 
-/// An operation of half floats. The kernel gets whole words, and in `p` what shifts each source to
-/// the high half.
+/// Returns an operation of half floats. The kernel gets whole words, and in `p` what shifts each
+/// source to the high half.
 pub(super) fn half_alu(kernel: Kernel, dst: Dst, halves: &[FloatSrc]) -> Alu {
     let mut all = [Src::Immediate(0); 4];
     let mut shifts = 0;

@@ -30,7 +30,7 @@ pub fn lower(inst: &Instruction) -> Result<Option<Op>, Refusal> {
     }))
 }
 
-/// A mask of samples: a 16-bit register, or a number.
+/// Returns a mask of samples: a 16-bit register, or a number.
 fn mask(inst: &Instruction, field: &str, immediate: &str) -> Src {
     let value = inst.field(field);
     match inst.field(immediate) {
@@ -39,7 +39,7 @@ fn mask(inst: &Instruction, field: &str, immediate: &str) -> Src {
     }
 }
 
-/// Coefficient registers and where they go, `each` registers for one of them.
+/// Returns the coefficient registers and where they go, `each` registers for one of them.
 fn registers(inst: &Instruction, each: u64) -> Result<Iterate, Refusal> {
     let count = match inst.field("count") {
         0 => 4,

@@ -80,13 +80,14 @@ pub fn lower(inst: &Instruction) -> Result<Option<Op>, Refusal> {
     }))
 }
 
-/// The format field.
+/// Returns the format field.
 pub fn format(inst: &Instruction) -> Result<Format, Refusal> {
     let bits = inst.field("fmt");
     Format::from_bits(bits).ok_or_else(|| format!("format {bits}"))
 }
 
-/// The registers of an access in this format; packed formats always take all their channels.
+/// Returns the registers of an access in this format; packed formats always take all their
+/// channels.
 pub fn shaped(mut regs: Registers, format: Format) -> Result<Registers, Refusal> {
     if format.channels() > 1 {
         regs.mask = (1 << format.channels()) - 1;

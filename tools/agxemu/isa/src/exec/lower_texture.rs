@@ -46,7 +46,7 @@ pub fn lower(inst: &Instruction) -> Result<Option<Op>, Refusal> {
     }))
 }
 
-/// 64-bit uniform that a field of 4 halves per step names.
+/// Returns 64-bit uniform that a field of 4 halves per step names.
 fn heap(field: u64) -> u16 {
     (field * 4) as u16
 }
@@ -86,7 +86,7 @@ fn descriptor(inst: &Instruction) -> Result<Descriptor, Refusal> {
     })
 }
 
-/// Where the coordinates of `dim` are, or the last of them only.
+/// Returns where the coordinates of `dim` are, or the last of them only.
 fn coordinates(inst: &Instruction, dim: Dim, last: bool) -> Result<Coordinates, Refusal> {
     let first = inst.field("crd");
     let narrow = inst.field("crd16") == 1;
@@ -105,8 +105,8 @@ fn coordinates(inst: &Instruction, dim: Dim, last: bool) -> Result<Coordinates, 
     Ok(coordinates)
 }
 
-/// Where the coordinates of an access are. Those of samples are floats, but for a layer. That
-/// 16-bit ones are half floats is inferred.
+/// Returns where the coordinates of an access are. Those of samples are floats, but for a layer.
+/// That 16-bit ones are half floats is inferred.
 fn position(inst: &Instruction, dim: Dim, op: TextureOp) -> Result<Coordinates, Refusal> {
     let mut coordinates = coordinates(inst, dim, false)?;
     if op == TextureOp::Sample && coordinates.narrow {
@@ -188,7 +188,8 @@ fn texture(inst: &Instruction, op: TextureOp) -> Result<Texture, Refusal> {
     })
 }
 
-/// The place is that of the current tile unless it is `explicit`; then a layer is stated at most.
+/// Returns the place is that of the current tile unless it is `explicit`; then a layer is stated at
+/// most.
 fn image(inst: &Instruction, explicit: bool) -> Result<Image, Refusal> {
     let dim = dim(inst)?;
     let lod = inst.field("lod");

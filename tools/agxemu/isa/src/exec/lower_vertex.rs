@@ -20,7 +20,7 @@ pub fn lower(inst: &Instruction) -> Result<Option<Op>, Refusal> {
     }))
 }
 
-/// The word of the record: a number, or a 16-bit register with it.
+/// Returns the word of the record: a number, or a 16-bit register with it.
 fn index(inst: &Instruction) -> Src {
     let uvs = inst.field("uvs");
     match inst.field("uvsimm") {

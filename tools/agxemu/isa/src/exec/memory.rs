@@ -8,7 +8,7 @@ use super::op::{Base, Dst, Index, Registers};
 use super::run::{unsupported, Machine};
 use super::{FaultKind, Group, Host, Shared, LANES};
 
-/// The 64 bits of the uniforms from a half on.
+/// Returns the 64 bits of the uniforms from a half on.
 pub(super) fn uniform64(shared: &Shared, at: u16) -> u64 {
     let half = |n: u16| u64::from(shared.uniforms[usize::from(at + n) & 511]);
     half(0) | half(1) << 16 | half(2) << 32 | half(3) << 48
@@ -18,7 +18,7 @@ fn memory(fault: LaneFault) -> Box<FaultKind> {
     Box::new(FaultKind::Memory(fault))
 }
 
-/// Groups of consecutive channels of a mask: first channel, number.
+/// Returns groups of consecutive channels of a mask: first channel, number.
 pub(super) fn runs(mask: u8) -> impl Iterator<Item = (u32, u32)> {
     let mut left = u32::from(mask);
     std::iter::from_fn(move || {
@@ -33,7 +33,7 @@ pub(super) fn runs(mask: u8) -> impl Iterator<Item = (u32, u32)> {
 }
 
 impl Registers {
-    /// Where the value number `n` of the access goes.
+    /// Returns where the value number `n` of the access goes.
     pub fn dst(self, n: u32) -> Dst {
         let half = u32::from(self.first);
         match self.wide {
@@ -41,6 +41,17 @@ impl Registers {
             false if (half + n) & 1 == 0 => Dst::Low(((half + n) / 2) as u8),
             false => Dst::High(((half + n) / 2) as u8),
         }
+    }
+}
+
+/// Copies a sample, of which most have one of a few sizes: for these it is no call.
+#[inline(always)]
+pub(super) fn copy(to: &mut [u8], from: &[u8]) {
+    match to.len() {
+        4 => to[..4].copy_from_slice(&from[..4]),
+        8 => to[..8].copy_from_slice(&from[..8]),
+        16 => to[..16].copy_from_slice(&from[..16]),
+        _ => to.copy_from_slice(from),
     }
 }
 
@@ -214,9 +225,7 @@ impl Group {
             let (buffer, out) = (&self.buffer[..], &mut self.out);
             by_stride!(spread, size, count, buffer, size * k as usize, out);
             if !format.raw(regs.wide) {
-                for value in &mut self.out {
-                    *value = format.unpack(*value, channel + k, regs.wide);
-                }
+                format.unpack_lanes(&mut self.out, channel + k, regs.wide);
             }
             self.commit(regs.dst(*n));
             *n += 1;
@@ -268,9 +277,7 @@ impl Group {
         for k in 0..count {
             self.value(regs, *n);
             if !format.raw(regs.wide) {
-                for value in &mut self.out {
-                    *value = format.pack(*value, channel + k, regs.wide);
-                }
+                format.pack_lanes(&mut self.out, channel + k, regs.wide);
             }
             let (buffer, out) = (&mut self.buffer[..], &self.out);
             by_stride!(collect, size, count, buffer, size * k as usize, out);

@@ -18,12 +18,12 @@ pub struct FloatSrc {
     pub xor: u32,
 }
 
-/// The bits `low..=high` of a value.
+/// Returns the bits `low..=high` of a value.
 pub fn part(value: u64, low: u32, high: u32) -> u64 {
     value >> low & ((1 << (high - low + 1)) - 1)
 }
 
-/// The number of a 32-bit register, from that of its low half.
+/// Returns the number of a 32-bit register, from that of its low half.
 pub fn word(half: u64) -> Result<u8, Refusal> {
     if half & 1 == 1 || half as usize >= REGISTERS * 2 {
         return Err(format!("32-bit register at half {half}"));
@@ -39,7 +39,7 @@ fn register(half: u64, wide: bool) -> Result<Src, Refusal> {
     })
 }
 
-/// A 16-bit register.
+/// Returns a 16-bit register.
 pub fn half_register(half: u64) -> Src {
     let word = (half / 2) as u8;
     if half & 1 == 0 {
@@ -61,7 +61,7 @@ fn uniform(half: u64, wide: bool) -> Result<Src, Refusal> {
     })
 }
 
-/// The register pair that starts at a half.
+/// Returns the register pair that starts at a half.
 pub fn pair(half: u64) -> Result<u8, Refusal> {
     let low = word(half)?;
     if usize::from(low) + 1 >= REGISTERS {
@@ -70,7 +70,7 @@ pub fn pair(half: u64) -> Result<u8, Refusal> {
     Ok(low)
 }
 
-/// Destination of 16 or 32 bits.
+/// Returns the destination of 16 or 32 bits.
 pub fn dalu(inst: &Instruction) -> Result<Dst, Refusal> {
     let v = inst.operand(0);
     let half = part(v, 2, 9);
@@ -89,7 +89,7 @@ fn half_dst(half: u64) -> Dst {
     }
 }
 
-/// Destination of 16 bits.
+/// Returns the destination of 16 bits.
 pub fn dhalf(inst: &Instruction) -> Result<Dst, Refusal> {
     let v = inst.operand(0);
     if part(v, 1, 1) == 1 {
@@ -98,7 +98,7 @@ pub fn dhalf(inst: &Instruction) -> Result<Dst, Refusal> {
     Ok(half_dst(part(v, 2, 9)))
 }
 
-/// Destination of 16, 32 or 64 bits.
+/// Returns the destination of 16, 32 or 64 bits.
 pub fn dalu64(inst: &Instruction) -> Result<Dst, Refusal> {
     let v = inst.operand(0);
     let double = part(v, 3, 9) * 2;
@@ -109,7 +109,7 @@ pub fn dalu64(inst: &Instruction) -> Result<Dst, Refusal> {
     })
 }
 
-/// Source whose value is `v`, and type the four bits of `kind`.
+/// Returns the source whose value is `v`, and type the four bits of `kind`.
 fn typed(v: u64, kind: u64) -> Result<Src, Refusal> {
     let bit = |n: u32| kind >> n & 1 == 1;
     match (bit(2), bit(3)) {
@@ -120,13 +120,13 @@ fn typed(v: u64, kind: u64) -> Result<Src, Refusal> {
     }
 }
 
-/// Integer source.
+/// Returns the integer source.
 pub fn alu(inst: &Instruction, n: usize) -> Result<Src, Refusal> {
     let v = inst.operand(n);
     typed(part(v, 0, 5) | part(v, 10, 11) << 6, part(v, 6, 9))
 }
 
-/// Source of 16 bits with its sign extended; others as they are.
+/// Returns the source of 16 bits with its sign extended; others as they are.
 pub fn signed(src: Src) -> Src {
     match src {
         Src::Low(word) => Src::LowSigned(word),
@@ -136,7 +136,7 @@ pub fn signed(src: Src) -> Src {
     }
 }
 
-/// Source of a multiplication or addition, and whether it is sign-extended.
+/// Returns the source of a multiplication or addition, and whether it is sign-extended.
 pub fn mul(inst: &Instruction, n: usize, pairs: bool) -> Result<(Src, bool), Refusal> {
     let v = inst.operand(n);
     let value = part(v, 0, 5) | part(v, 11, 12) << 6;
@@ -150,7 +150,7 @@ pub fn mul(inst: &Instruction, n: usize, pairs: bool) -> Result<(Src, bool), Ref
     Ok((if extend { signed(src) } else { src }, extend))
 }
 
-/// The float that eight bits stand for.
+/// Returns the float that eight bits stand for.
 pub fn float_immediate(v: u64) -> u32 {
     let mantissa = (v & 15) as f32;
     let exponent = (v >> 4 & 7) as i32;
@@ -180,14 +180,14 @@ fn with_float(src: Src) -> Src {
     }
 }
 
-/// Float source.
+/// Returns the float source.
 pub fn float(inst: &Instruction, n: usize) -> Result<FloatSrc, Refusal> {
     let v = inst.operand(n);
     let src = typed(part(v, 0, 5) | part(v, 12, 13) << 6, part(v, 6, 9))?;
     Ok(modified(with_float(src), part(v, 10, 10), part(v, 11, 11)))
 }
 
-/// 16-bit float source.
+/// Returns 16-bit float source.
 pub fn half(inst: &Instruction, n: usize) -> Result<FloatSrc, Refusal> {
     let v = inst.operand(n);
     let value = part(v, 0, 5) | part(v, 11, 12) << 6;
@@ -202,7 +202,7 @@ pub fn half(inst: &Instruction, n: usize) -> Result<FloatSrc, Refusal> {
     Ok(modified(src, part(v, 9, 9), part(v, 10, 10)))
 }
 
-/// What a select yields.
+/// Returns what a select yields.
 pub fn cmpsel(inst: &Instruction, n: usize) -> Result<Src, Refusal> {
     let v = inst.operand(n);
     let value = part(v, 0, 5) | part(v, 9, 10) << 6;
@@ -215,7 +215,7 @@ pub fn cmpsel(inst: &Instruction, n: usize) -> Result<Src, Refusal> {
     }
 }
 
-/// Registers of a memory access: none may lie outside the register file.
+/// Returns registers of a memory access: none may lie outside the register file.
 pub fn mem(inst: &Instruction, n: usize) -> Result<Registers, Refusal> {
     let v = inst.operand(n);
     let wide = part(v, 8, 8) == 1;
@@ -244,7 +244,7 @@ pub fn fits(first: u64, wide: bool, count: u64) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// 64-bit base address.
+/// Returns 64-bit base address.
 pub fn membase(inst: &Instruction, n: usize) -> Result<Base, Refusal> {
     let v = inst.operand(n);
     let at = part(v, 0, 7);
@@ -257,7 +257,7 @@ pub fn membase(inst: &Instruction, n: usize) -> Result<Base, Refusal> {
     Ok(Base::Pair(pair(at)?))
 }
 
-/// Index added to the base.
+/// Returns the index added to the base.
 pub fn memindex(inst: &Instruction, n: usize) -> Result<Index, Refusal> {
     let v = inst.operand(n);
     let unsigned = part(v, 17, 17) == 1;
@@ -280,7 +280,7 @@ pub fn memindex(inst: &Instruction, n: usize) -> Result<Index, Refusal> {
     })
 }
 
-/// Base in threadgroup memory.
+/// Returns the base in threadgroup memory.
 pub fn lbase(inst: &Instruction, n: usize) -> Result<Src, Refusal> {
     let v = inst.operand(n);
     let value = part(v, 0, 7);
@@ -292,7 +292,7 @@ pub fn lbase(inst: &Instruction, n: usize) -> Result<Src, Refusal> {
     })
 }
 
-/// Index in threadgroup memory.
+/// Returns the index in threadgroup memory.
 pub fn lindex(inst: &Instruction, n: usize) -> Result<LocalIndex, Refusal> {
     let v = inst.operand(n);
     if part(v, 16, 16) == 1 {

@@ -6,7 +6,7 @@ use super::op::{ReduceOp, Src};
 use super::{float, half, Group, Shared, LANES};
 
 impl ReduceOp {
-    /// What leaves every value as it is.
+    /// Returns what leaves every value as it is.
     fn identity(self, wide: bool) -> u32 {
         let signed = if wide { 0x8000_0000u32 } else { 0x8000 };
         match self {

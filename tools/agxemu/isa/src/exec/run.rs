@@ -34,7 +34,7 @@ impl Access<'_> {
         }
     }
 
-    /// The state to be written; a fault outside a preamble.
+    /// Returns the state to be written; a fault outside a preamble.
     pub fn write(&mut self) -> Result<&mut Shared, Box<FaultKind>> {
         match self {
             Self::Read(_) => Err(unsupported("only a preamble may write uniforms and state")),
@@ -43,7 +43,7 @@ impl Access<'_> {
     }
 }
 
-/// A fault for what the interpreter does not carry out.
+/// Returns a fault for what the interpreter does not carry out.
 #[cold]
 pub(super) fn unsupported(what: impl Into<String>) -> Box<FaultKind> {
     Box::new(FaultKind::Unsupported(what.into()))
@@ -61,7 +61,7 @@ pub(super) enum Flow {
 
 pub(super) type Outcome = Result<Flow, Box<FaultKind>>;
 
-/// All ones for each lane that is set, zero for the others.
+/// Returns all ones for each lane that is set, zero for the others.
 fn masks(lanes: u32) -> Lanes {
     let mut masks = [0; LANES];
     for (lane, mask) in masks.iter_mut().enumerate() {
@@ -420,8 +420,8 @@ impl Group {
         self.nest(|v, _| v.saturating_sub(n));
     }
 
-    /// The address in a register, which active lanes must agree on. The register holds the low
-    /// half of the address; the high half is that of the program counter.
+    /// Returns the address in a register, which active lanes must agree on. The register holds the
+    /// low half of the address; the high half is that of the program counter.
     fn target(&self, word: u8) -> Result<u64, Box<FaultKind>> {
         let lanes = &self.regs[usize::from(word)];
         let mut targets = bits(self.exec).map(|lane| lanes[lane]);

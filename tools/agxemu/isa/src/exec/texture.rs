@@ -25,13 +25,13 @@ pub(super) fn host_fault(fault: HostFault) -> Box<FaultKind> {
 }
 
 impl Group {
-    /// 16 or 32 bits of all lanes.
+    /// Returns 16 or 32 bits of all lanes.
     pub(super) fn lanes(&self, shared: &Shared, src: Src) -> Lanes {
         let mut tmp = [0; LANES];
         *super::compute::read(&self.regs, shared, src, &mut tmp)
     }
 
-    /// Where the descriptor of a lane is: the number of a register, or an address.
+    /// Returns where the descriptor of a lane is: the number of a register, or an address.
     fn place(&self, shared: &Shared, descriptor: Descriptor, lane: usize) -> u64 {
         match descriptor {
             Descriptor::State(number) => number.into(),
@@ -89,7 +89,7 @@ impl Group {
         })
     }
 
-    /// Coordinates as 32-bit registers have them.
+    /// Returns coordinates as 32-bit registers have them.
     fn coordinates(&self, shared: &Shared, of: Coordinates) -> [Lanes; 4] {
         let mut out = [[0; LANES]; 4];
         let halves = |n: usize| self.lanes(shared, half_register(u64::from(of.first) + n as u64));
@@ -207,6 +207,18 @@ impl Group {
                         .map_err(host_fault)?;
                 }
                 done => done.map_err(host_fault)?,
+            }
+            if request.mask == !0 {
+                residency = result.residency;
+                channels = result.channels;
+                if !t.dst.wide && result.numeric == Numeric::Float {
+                    for channel in &mut channels {
+                        for value in channel {
+                            *value = half::narrow(*value);
+                        }
+                    }
+                }
+                continue;
             }
             for lane in bits(request.mask) {
                 residency[lane] = result.residency[lane];

@@ -31,7 +31,7 @@ fn polynomial<const N: usize>(x: f64, c: &[f64; N]) -> f64 {
     sum
 }
 
-/// `factor^(start + step n) / (start + step n)!` with alternating or equal signs.
+/// Returns `factor^(start + step n) / (start + step n)!` with alternating or equal signs.
 const fn series<const N: usize>(factor: f64, start: u32, step: u32, sign: f64) -> [f64; N] {
     let mut out = [0.0; N];
     let mut term = 1.0;
@@ -75,11 +75,11 @@ pub(super) const LOG2: [f64; 8] = odd_reciprocals();
 /// what does then. Comparisons instead of that bit would keep the first step from becoming vector
 /// code.
 pub trait Function {
-    /// The value for a source whose denormals are not flushed. Not NaN and not denormal, or the bit
-    /// is set.
+    /// Returns the value for a source whose denormals are not flushed. Not NaN and not denormal, or
+    /// the bit is set.
     fn fast(x: f32) -> (f32, u32);
 
-    /// The value for any source, from the fast one.
+    /// Returns the value for any source, from the fast one.
     fn full(x: f32, fast: f32) -> f32;
 }
 

@@ -47,21 +47,21 @@ impl Text<'_> {
         }
     }
 
-    /// The operands of the entry, in its order.
+    /// Returns the operands of the entry, in its order.
     fn operands(&self) -> Vec<String> {
         let all = self.0.entry.operands.iter().enumerate();
         all.filter_map(|(n, o)| operand(o.kind, self.0.operand(n)))
             .collect()
     }
 
-    /// The channels that a vector in memory has.
+    /// Returns the channels that a vector in memory has.
     fn mask(&self) -> String {
         let operands = self.0.entry.operands;
         let mem = operands.iter().position(|o| o.kind == Kind::Mem);
         mem.map_or(String::new(), |n| channels(self.0.operand(n) >> 9 & 15))
     }
 
-    /// `name`, the operands, and `more`.
+    /// Returns `name`, the operands, and `more`.
     fn line(&self, name: impl Into<String>, more: impl IntoIterator<Item = String>) -> Line {
         let mut parts = self.operands();
         parts.extend(more);
@@ -285,7 +285,7 @@ impl Text<'_> {
         self.line("ballot", [self.quad(), condition])
     }
 
-    /// Device memory and scratch.
+    /// Returns the device memory and scratch.
     fn memory(&self, name: &str) -> Line {
         self.line(
             name,
@@ -333,7 +333,7 @@ impl Text<'_> {
         ("load".into(), vec![to, base, offset, group])
     }
 
-    /// What an atomic operation gives back, and what it takes.
+    /// Returns what an atomic operation gives back, and what it takes.
     fn exchange(&self) -> [String; 2] {
         let to = match self.field("dstvalid") {
             0 => "_".into(),
@@ -371,7 +371,7 @@ impl Text<'_> {
         }
     }
 
-    /// A register that may be one, a half, or three halves; or not be there.
+    /// Returns a register that may be one, a half, or three halves; or not be there.
     fn descriptor(&self, field: &str, what: u64) -> String {
         let half = self.field(field);
         match what {
@@ -382,7 +382,7 @@ impl Text<'_> {
         }
     }
 
-    /// Where descriptors are, which of them, and at which coordinates.
+    /// Returns where descriptors are, which of them, and at which coordinates.
     fn texture(&self) -> [String; 3] {
         let heap = match self.field("heapvalid") {
             0 => String::new(),
@@ -498,7 +498,7 @@ impl Text<'_> {
         )
     }
 
-    /// Coefficients, interpolated or not.
+    /// Returns coefficients, interpolated or not.
     fn iterate(&self, name: &str, interpolated: bool) -> Line {
         let coefficient = |field: &str| format!("cf{}", self.field(field));
         let count = match self.field("count") {

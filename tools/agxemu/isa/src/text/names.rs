@@ -132,7 +132,7 @@ pub(super) fn round(value: u64) -> String {
     name(&["rtz", "rte"], value)
 }
 
-/// The channels of a mask.
+/// Returns the channels of a mask.
 pub(super) fn channels(mask: u64) -> String {
     if mask == 0 {
         return "none".into();
@@ -196,7 +196,7 @@ pub(super) fn memory_barrier(byte: u64) -> String {
     }
 }
 
-/// What a truth table of two inputs is called, and whether only the first counts.
+/// Returns what a truth table of two inputs is called, and whether only the first counts.
 pub(super) fn bit_operation(table: u64) -> (&'static str, bool) {
     const NAMES: [&str; 16] = [
         "zero", "nor", "andn2", "mov_a", "andn1", "not", "xor", "nand", "and", "xnor", "mov",

@@ -37,7 +37,7 @@ impl Size {
     }
 }
 
-/// A register, by the number of its first half.
+/// Returns a register, by the number of its first half.
 pub(super) fn register(file: File, half: u64, size: Size) -> String {
     let name = match file {
         File::General => 'r',
@@ -52,13 +52,13 @@ pub(super) fn register(file: File, half: u64, size: Size) -> String {
     }
 }
 
-/// Registers in a row.
+/// Returns registers in a row.
 pub(super) fn registers(file: File, half: u64, size: Size, count: u64) -> String {
     let name = |i| register(file, half + i * size.halves(), size);
     (0..count).map(name).collect::<Vec<_>>().join("_")
 }
 
-/// The value of an 8-bit float immediate: sign, three bits of exponent, four of mantissa.
+/// Returns the value of an 8-bit float immediate: sign, three bits of exponent, four of mantissa.
 fn float_immediate(bits: u64) -> f32 {
     let (exponent, mantissa) = ((bits >> 4 & 7) as i32, (bits & 15) as f32);
     let size = match exponent {
@@ -76,7 +76,8 @@ fn bit(value: u64, at: u32) -> bool {
     value >> at & 1 == 1
 }
 
-/// A general register that is read: it may be kept in the cache, or be read for the last time.
+/// Returns a general register that is read: it may be kept in the cache, or be read for the last
+/// time.
 fn read(hint: u64, half: u64, size: Size) -> String {
     let mark = match hint & 3 {
         2 => "$",
@@ -148,7 +149,7 @@ fn half_source(v: u64) -> String {
     text
 }
 
-/// What a select yields.
+/// Returns what a select yields.
 fn selected(v: u64) -> String {
     let value = v & 63 | (v >> 9 & 3) << 6;
     let size = Size::word_if(bit(v, 11));
@@ -159,7 +160,7 @@ fn selected(v: u64) -> String {
     }
 }
 
-/// An index: a register or an immediate.
+/// Returns an index: a register or an immediate.
 fn index(v: u64) -> String {
     match (bit(v, 16), bit(v, 17)) {
         (true, false) => (v as u16 as i16).to_string(),
@@ -171,7 +172,7 @@ fn index(v: u64) -> String {
     }
 }
 
-/// The text of an operand. None for the base of threadgroup memory that is not there.
+/// Returns the text of an operand. None for the base of threadgroup memory that is not there.
 pub(super) fn operand(kind: Kind, v: u64) -> Option<String> {
     Some(match kind {
         Kind::Dalu | Kind::Dhalf | Kind::Dalu64 => destination(kind, v),

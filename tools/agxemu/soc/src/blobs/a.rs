@@ -26,8 +26,8 @@ pub fn hw_cal_a(part: &Part) -> Vec<u8> {
     a.bytes
 }
 
-/// Returns the leakage of each cluster, `whole` with all its cores; the part `apart` of it is not of
-/// a core, and stays.
+/// Returns the leakage of each cluster: `whole` with all its cores. The share `apart` of it is not
+/// a core's, and stays when a core is missing.
 fn leakage(part: &Part, whole: [f32; 8], apart: f32) -> [f32; 8] {
     let mut values = [0.0; 8];
     for cluster in 0..part.chip.clusters {

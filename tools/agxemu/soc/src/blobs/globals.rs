@@ -8,7 +8,8 @@ use agxemu_firmware::chip::Part;
 
 use super::*;
 
-/// How far a block without a name is behind a word: what the firmware does about its own power \[?\].
+/// How far a block without a name is behind a word. What the firmware does about its own power is
+/// inferred.
 const SUB: usize = 0x20;
 
 /// globals.

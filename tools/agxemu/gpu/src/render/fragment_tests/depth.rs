@@ -140,7 +140,7 @@ fn a_bias_moves_triangles() {
     assert_eq!(depth(0, true, 0.0), 1.0);
 }
 
-/// What the APIs say of a stencil operation.
+/// Returns what the APIs say of a stencil operation.
 fn operation(op: u32, old: u8, reference: u8) -> u8 {
     match op {
         0 => old,

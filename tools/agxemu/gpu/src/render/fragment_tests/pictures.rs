@@ -254,7 +254,7 @@ fn parts_of_a_frame_make_the_same_picture() {
     }
 }
 
-/// A program whose first texture is the target, for reading.
+/// Returns a program whose first texture is the target, for reading.
 fn load_program(bench: &mut Bench, code: &[Builder]) -> crate::render::Program {
     let frame = bench.job.frame;
     let stride = u64::from(frame.width * 4).next_multiple_of(16);

@@ -152,7 +152,7 @@ pub fn frame(width: u32, height: u32) -> Frame {
     }
 }
 
-/// `frame` with more samples.
+/// Returns `frame` with more samples.
 pub fn multisampled(frame: Frame, samples: u32) -> Frame {
     let sample_positions = match samples {
         2 => 0x44cc,
@@ -205,8 +205,8 @@ pub fn test_and_paint(colour: [u8; 4]) -> Vec<Builder> {
 }
 
 impl Bench {
-    /// A frame that nothing is drawn to. Its end-of-tile program stores bytes to `TARGET`, row by
-    /// row; its background is zero.
+    /// Returns a frame that nothing is drawn to. Its end-of-tile program stores bytes to `TARGET`,
+    /// row by row; its background is zero.
     pub fn new(frame: Frame) -> Self {
         let memory = Paged::default();
         memory.map(USC, 32, false);
@@ -260,7 +260,7 @@ impl Bench {
         bench
     }
 
-    /// The dimension of the target.
+    /// Returns the dimension of the target.
     fn dimension(&self) -> u64 {
         let frame = &self.job.frame;
         match (frame.samples > 1, frame.layers > 1) {
@@ -271,7 +271,7 @@ impl Bench {
         }
     }
 
-    /// The descriptor of the target.
+    /// Returns the descriptor of the target.
     pub fn target(&self, channels: u64, kind: u64) -> [u8; 24] {
         let frame = &self.job.frame;
         let dim = self.dimension();
@@ -298,20 +298,20 @@ impl Bench {
         u64::from(self.job.frame.width * 4).next_multiple_of(16)
     }
 
-    /// The bytes of a pixel of the target.
+    /// Returns the bytes of a pixel of the target.
     pub fn pixel(&self, x: u32, y: u32) -> [u8; 4] {
         let at = TARGET + u64::from(y) * self.pitch() + u64::from(x) * 4;
         self.memory.get(at, 4).try_into().expect("four bytes")
     }
 
-    /// All of the target.
+    /// Returns all of the target.
     pub fn picture(&self) -> Vec<u8> {
         let bytes = self.pitch() * u64::from(self.job.frame.height);
         self.memory.get(TARGET, bytes as usize)
     }
 
-    /// A program with the image of the target in its first texture register. `early` is that of a
-    /// draw's shader, `None` for programs without a draw.
+    /// Returns a program with the image of the target in its first texture register. `early` is
+    /// that of a draw's shader, `None` for programs without a draw.
     pub fn program(&mut self, code: &[Builder], early: Option<bool>) -> Program {
         self.with_texture(code, early, DATA + 0xc000)
     }
@@ -382,7 +382,7 @@ impl Bench {
         self.memory.put(DATA + 16 * index, &bytes);
     }
 
-    /// A draw with this shader, that always passes and writes no depth.
+    /// Returns a draw with this shader, that always passes and writes no depth.
     pub fn draw(&mut self, code: &[Builder], early: bool) -> u32 {
         let program = self.program(code, Some(early));
         self.draws.push(DrawState {
@@ -396,7 +396,7 @@ impl Bench {
         self.draws.len() as u32 - 1
     }
 
-    /// The state of a draw.
+    /// Returns the state of a draw.
     pub fn state(&mut self, draw: u32) -> &mut DrawState {
         &mut self.draws[draw as usize]
     }
@@ -423,7 +423,7 @@ impl Bench {
         };
     }
 
-    /// The memory of depth and stencil.
+    /// Returns the memory of depth and stencil.
     pub fn depth_and_stencil(&self) -> (Vec<u8>, Vec<u8>) {
         (
             self.memory.get(DEPTH, 0x20000),

@@ -8,7 +8,7 @@ use super::translate::Translator;
 use crate::exec::op::{Alu, Branch};
 
 impl Translator<'_, '_> {
-    /// The nesting counter, the low half of the first register, of all lanes.
+    /// Returns the nesting counter, the low half of the first register, of all lanes.
     fn counter(&mut self) -> Value {
         let word = self.settled(0);
         self.low(word)

@@ -55,7 +55,7 @@ impl FromStr for Engine {
     }
 }
 
-/// The compiler of the process.
+/// Returns the compiler of the process.
 pub(super) fn compiler() -> Result<&'static Compiler, Error> {
     static COMPILER: OnceLock<Result<Compiler, Error>> = OnceLock::new();
     COMPILER

@@ -14,7 +14,7 @@ const EXPONENT: u32 = 0x7f80_0000;
 const SIGN: u32 = 0x8000_0000;
 
 impl Translator<'_, '_> {
-    /// A denormal becomes a zero of the same sign.
+    /// Returns a denormal becomes a zero of the same sign.
     pub fn flush(&mut self, x: Value) -> Value {
         if let Some(&known) = self.flushed.get(&x) {
             return known;
@@ -31,7 +31,7 @@ impl Translator<'_, '_> {
         flushed
     }
 
-    /// Source `n` of a float operation with its modifiers.
+    /// Returns the source `n` of a float operation with its modifiers.
     pub fn float_source(&mut self, alu: &Alu, x: Value, n: usize) -> Value {
         let flushed = self.flush(x);
         self.signed(flushed, alu.and[n], alu.xor[n])
@@ -51,7 +51,7 @@ impl Translator<'_, '_> {
         value
     }
 
-    /// What is stored as the result of an operation.
+    /// Returns what is stored as the result of an operation.
     pub fn finish_float(&mut self, value: Value, sat: bool) -> Value {
         if sat {
             let bounded = self.saturated(value);
@@ -65,7 +65,7 @@ impl Translator<'_, '_> {
         result
     }
 
-    /// The value between zero and one; NaN becomes zero.
+    /// Returns the value between zero and one; NaN becomes zero.
     pub fn saturated(&mut self, value: Value) -> Value {
         let body = &mut *self.body;
         let (zero, one) = (body.constant(0), body.constant(ONE));
@@ -73,7 +73,7 @@ impl Translator<'_, '_> {
         body.float_smaller(positive, one)
     }
 
-    /// A comparison of floats, as a mask.
+    /// Returns a comparison of floats, as a mask.
     fn float_condition(&mut self, kernel: &str, a: Value, b: Value) -> Option<Value> {
         let body = &mut *self.body;
         Some(match kernel {
@@ -144,7 +144,7 @@ impl Translator<'_, '_> {
         Some(self.finish_float(value, sat))
     }
 
-    /// A mask, inverted if the operation says so.
+    /// Returns a mask, inverted if the operation says so.
     pub fn inverted(&mut self, alu: &Alu, mask: Value) -> Value {
         match alu.p {
             0 => mask,

@@ -24,7 +24,7 @@ impl Translator<'_, '_> {
         body.select(first, x, folded)
     }
 
-    /// 1/√x.
+    /// Returns 1/√x.
     pub fn reciprocal_root(&mut self, x: Value) -> Value {
         let body = &mut *self.body;
         let one = body.constant(ONE);
@@ -78,7 +78,7 @@ impl Translator<'_, '_> {
         sum
     }
 
-    /// The logarithm to base 2.
+    /// Returns the logarithm to base 2.
     pub fn log2(&mut self, x: Value) -> Value {
         let body = &mut *self.body;
         let root = body.constant(0x3f35_04f3);
@@ -115,7 +115,7 @@ impl Translator<'_, '_> {
         body.select(is_zero, low, valid)
     }
 
-    /// Two to the power of x.
+    /// Returns the two to the power of x.
     pub fn exp2(&mut self, x: Value) -> Value {
         let body = &mut *self.body;
         let [low, high] = [-200.0f32, 200.0].map(|n| body.constant(n.to_bits()));
@@ -146,7 +146,7 @@ impl Translator<'_, '_> {
         body.select(nan, one_nan, value)
     }
 
-    /// sin(xπ/2)/x; π/2 for zero.
+    /// Returns sin(xπ/2)/x; π/2 for zero.
     pub fn sine_ratio(&mut self, x: Value) -> Value {
         let body = &mut *self.body;
         let wide = body.double(x);
@@ -179,7 +179,7 @@ impl Translator<'_, '_> {
         body.select(inside, ratio, outside)
     }
 
-    /// All ones where a is at least b, without sign.
+    /// Returns all ones where a is at least b, without sign.
     pub fn at_least(&mut self, a: Value, b: Value) -> Value {
         let less = self.body.compare(Compare::UnsignedLess, a, b);
         self.body.not(less)

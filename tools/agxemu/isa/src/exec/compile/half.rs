@@ -21,7 +21,7 @@ const WIDE_NAN: u32 = 0x7fc0_0000;
 const SIGN: u32 = 0x8000_0000;
 
 impl Translator<'_, '_> {
-    /// The 32-bit float of the half float in the high half, whose sign `and` may take away.
+    /// Returns the 32-bit float of the half float in the high half, whose sign `and` may take away.
     pub fn widen(&mut self, high: Value, and: u32) -> Value {
         if let Some(&known) = self.widened.get(&(high, and)) {
             return known;
@@ -44,8 +44,8 @@ impl Translator<'_, '_> {
         wide
     }
 
-    /// The nearest half float. What it is worth as a 32-bit float is remembered: most of them are
-    /// sources of operations that follow.
+    /// Returns the nearest half float. What it is worth as a 32-bit float is remembered: most of
+    /// them are sources of operations that follow.
     pub fn narrow(&mut self, x: Value) -> Value {
         let body = &mut *self.body;
         let magnitude = body.constant(!SIGN);
@@ -85,7 +85,7 @@ impl Translator<'_, '_> {
         half
     }
 
-    /// The half float next to it towards zero.
+    /// Returns the half float next to it towards zero.
     fn narrow_to_zero(&mut self, x: Value) -> Value {
         let near = self.narrow(x);
         let body = &mut *self.body;
@@ -162,7 +162,7 @@ impl Translator<'_, '_> {
         self.narrow(value)
     }
 
-    /// The 32-bit float of the half of a word that a kernel widens, if it was made of one.
+    /// Returns the 32-bit float of the half of a word that a kernel widens, if it was made of one.
     fn made_of(&self, name: Name, word: Value) -> Option<Value> {
         self.half_made_of(word, usize::from(name.kernel == "from_high"))
     }

@@ -16,32 +16,32 @@ impl Translator<'_, '_> {
         self.body.and(value, fits)
     }
 
-    /// `value << by`, zero from 32 on.
+    /// Returns `value << by`, zero from 32 on.
     fn shl(&mut self, value: Value, by: Value) -> Value {
         let moved = self.body.shift_left_by(value, by);
         self.below(moved, by, 32)
     }
 
-    /// `value >> by`, zero from 32 on.
+    /// Returns `value >> by`, zero from 32 on.
     fn shr(&mut self, value: Value, by: Value) -> Value {
         let moved = self.body.shift_right_by(value, by);
         self.below(moved, by, 32)
     }
 
-    /// The low seven bits.
+    /// Returns the low seven bits.
     fn place(&mut self, at: Value) -> Value {
         let mask = self.body.constant(0x7f);
         self.body.and(at, mask)
     }
 
-    /// The smaller one without sign.
+    /// Returns the smaller one without sign.
     fn limited(&mut self, value: Value, limit: u32) -> Value {
         let limit = self.body.constant(limit);
         let less = self.body.compare(Compare::UnsignedLess, value, limit);
         self.body.select(less, value, limit)
     }
 
-    /// The bits of `new` where `mask` has ones, those of `old` elsewhere.
+    /// Returns the bits of `new` where `mask` has ones, those of `old` elsewhere.
     fn inserted(&mut self, old: Value, new: Value, mask: Value) -> Value {
         self.body.select(mask, new, old)
     }
@@ -65,7 +65,7 @@ impl Translator<'_, '_> {
         x
     }
 
-    /// The function of two bits with the truth table `table`.
+    /// Returns the function of two bits with the truth table `table`.
     fn table(&mut self, table: u32, a: Value, b: Value) -> Value {
         let body = &mut *self.body;
         let mut out = body.constant(0);
@@ -236,7 +236,7 @@ impl Translator<'_, '_> {
         })
     }
 
-    /// The result of a conversion.
+    /// Returns the result of a conversion.
     pub fn conversion(&mut self, alu: &Alu, name: Name, a: Value) -> Option<Value> {
         let nearest = name.parameters[0];
         if name.kernel.ends_with("_to_f") {

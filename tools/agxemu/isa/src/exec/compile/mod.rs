@@ -40,7 +40,8 @@ use translate::Translator;
 use super::kernel::Kernel;
 use super::op::{Alu, Iterate, Op, Place, Src};
 
-/// Whether a run may have the instruction. What the translator has no code for ends a run as well.
+/// Returns whether a run may have the instruction. What the translator has no code for ends a run
+/// as well.
 pub(super) fn is_candidate(op: &Op) -> bool {
     match op {
         Op::Nop
@@ -54,7 +55,8 @@ pub(super) fn is_candidate(op: &Op) -> bool {
     }
 }
 
-/// Whether a run may have the interpolation: at the centre, of coefficients known by number.
+/// Returns whether a run may have the interpolation: at the centre, of coefficients known by
+/// number.
 fn is_plain(iterate: &Iterate) -> bool {
     matches!(iterate.coefficient, Src::Immediate(_)) && matches!(iterate.place, Place::Centre)
 }
@@ -85,7 +87,7 @@ impl Translator<'_, '_> {
         Ok(())
     }
 
-    /// The result of an operation in active lanes.
+    /// Returns the result of an operation in active lanes.
     fn alu(&mut self, alu: &Alu) -> Result<Value, String> {
         let zero = self.body.constant(0);
         let mut s = [zero; 4];
@@ -124,7 +126,7 @@ impl Translator<'_, '_> {
         })
     }
 
-    /// Differences in a quad, whose lanes are 0 1 above 2 3.
+    /// Returns differences in a quad, whose lanes are 0 1 above 2 3.
     fn difference(&mut self, alu: &Alu, vertical: bool) -> Result<Value, String> {
         let from = self.settled_source(alu.src[0]);
         let from = match alu.widen[0] {

@@ -9,7 +9,7 @@ use crate::exec::fragment::{COEFFICIENTS, REGION};
 use crate::exec::op::{Iterate, Src};
 
 impl Translator<'_, '_> {
-    /// Where the pixels' centres are in their region, from the left (0) or the top (1).
+    /// Returns where the pixels' centres are in their region, from the left (0) or the top (1).
     fn centre(&mut self, axis: usize) -> Double {
         self.double_once(axis, |this| {
             let body = &mut *this.body;
@@ -23,7 +23,7 @@ impl Translator<'_, '_> {
         })
     }
 
-    /// The value of a coefficient register.
+    /// Returns the value of a coefficient register.
     fn interpolated(&mut self, number: u32) -> Double {
         let number = number as usize % COEFFICIENTS;
         self.double_once(2 + number, |this| {

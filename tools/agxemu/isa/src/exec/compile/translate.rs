@@ -133,7 +133,7 @@ impl<'b, 'a> Translator<'b, 'a> {
         register.changed = true;
     }
 
-    /// The low half of a word.
+    /// Returns the low half of a word.
     pub fn low(&mut self, word: Value) -> Value {
         if let Some(low) = self.halves.get(&word).and_then(|halves| halves.low) {
             return low;
@@ -144,7 +144,7 @@ impl<'b, 'a> Translator<'b, 'a> {
         low
     }
 
-    /// The high half of a word.
+    /// Returns the high half of a word.
     pub fn high(&mut self, word: Value) -> Value {
         if let Some(high) = self.halves.get(&word).and_then(|halves| halves.high) {
             return high;
@@ -154,12 +154,12 @@ impl<'b, 'a> Translator<'b, 'a> {
         high
     }
 
-    /// The 32-bit float of the low (0) or high (1) half of a word, if it was made of one.
+    /// Returns the 32-bit float of the low (0) or high (1) half of a word, if it was made of one.
     pub fn half_made_of(&self, word: Value, half: usize) -> Option<Value> {
         self.halves.get(&word).and_then(|halves| halves.wide[half])
     }
 
-    /// The value of a source in active lanes.
+    /// Returns the value of a source in active lanes.
     pub fn source(&mut self, src: Src) -> Value {
         match src {
             Src::Word(word) | Src::Pair(word) => self.word(word),
@@ -202,7 +202,7 @@ impl<'b, 'a> Translator<'b, 'a> {
         }
     }
 
-    /// The value of a source in all lanes.
+    /// Returns the value of a source in all lanes.
     pub fn settled_source(&mut self, src: Src) -> Value {
         if let Src::Word(word)
         | Src::Pair(word)
@@ -268,7 +268,7 @@ impl<'b, 'a> Translator<'b, 'a> {
         self.settle_all();
     }
 
-    /// A 64-bit value that is made once.
+    /// Returns a 64-bit value that is made once.
     pub fn double_once(
         &mut self,
         key: usize,

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+# tier: all
+#
+# The guest programs with the newest Mesa, that of Debian's unstable: a driver of its own time has to do for the next one.
+# shellcheck disable=SC2154,SC1091
+. "$here/../vm/lib/next.sh"
+if ! version=$(next_version); then
+	skip next-mesa "the mirror has no unstable (see $CACHE/next-apt/log)"
+elif ! image=$(next_image "$version"); then
+	# Packages of unstable may be at odds with each other for a day.
+	skip next-mesa "packages of unstable do not unpack, Mesa $version among them"
+else
+	say "Mesa $version"
+	# shellcheck disable=SC2016
+	guest_tap next-mesa --plain-kernel --timeout 1800 --image "$image" --share "$programs" -- bash -c '
+		check() { if "${@:2}" >/tmp/out 2>&1; then echo "ok $1"; else echo "not ok $1"; sed "s/^/# /" /tmp/out; fi; }
+		is_next() { vulkaninfo --summary | grep -F "$1"; }
+		check "Mesa $1" is_next "${1%%-*}"
+		check "jobs" /mnt/share/dispatch "Apple M1" 100
+		check "a picture" /mnt/share/mandelbrot "Apple M1" 1024 256 /tmp/picture
+		/mnt/share/shaders-test "Apple M1" llvmpipe
+		mkdir /tmp/pictures
+		for api in gl vk; do check "pictures by $api" /mnt/share/$api-pictures Apple /tmp/pictures; done
+		export RUSTICL_ENABLE=asahi,llvmpipe
+		/mnt/share/opencl-test "Apple M1" llvmpipe
+		check unload rmmod asahi' sh "$version"
+fi

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+# shellcheck disable=SC2154
+#
+# The plan of the series for the kernel's lists: it holds, and what would break it is noticed.
+tree=$LOGS/series
+
+# planned NAME [PATTERN]: the plan of the copy holds, or with PATTERN does not, and that is said.
+planned() {
+	local status=0
+	"$tree/tools/tests/series" >"$LOGS/series.log" 2>&1 || status=$?
+	if [ $# = 1 ] && [ $status = 0 ]; then
+		pass "series: $1"
+	elif [ $# = 2 ] && [ $status != 0 ] && grep -qE "$2" "$LOGS/series.log"; then
+		pass "series: $1"
+	else
+		fail "series: $1"
+		cat "$LOGS/series.log" >&2
+	fi
+}
+
+if ! command -v git >/dev/null; then
+	skip series "no git"
+else
+	rm -rf "$tree"
+	mkdir -p "$tree"
+	(
+		cd "$REPO" || exit
+		git ls-files -z Documentation/series.rst tools/tests/series rust samples | xargs -0 cp --parents -t "$tree"
+		git -C "$tree" init -q
+		git -C "$tree" add -A
+	)
+	page=$tree/Documentation/series.rst
+	planned "the plan holds"
+	sed -i 's,rust/kasync/list.rs ,,' "$page"
+	planned "a file in no patch" 'in no patch: rust/kasync/list.rs$'
+	sed -i 's,rust/kasync/lock.rs,rust/kasync/list.rs rust/kasync/lock.rs rust/kasync/set.rs,' "$page"
+	planned "a file in two" 'in two patches: rust/kasync/set.rs$'
+	sed -i 's, rust/kasync/set.rs$,,; s,rust/kasync/lock.rs rust/kasync/set.rs,rust/kasync/lock.rs,; s,^\( *\)rust/kasync/time.rs,\1rust/kasync/tyme.rs,' "$page"
+	planned "a file that is not there" 'rust/kasync/tyme.rs is not there'
+	cp "$REPO/Documentation/series.rst" "$page"
+	for i in $(seq 400); do echo "// $i"; done >>"$tree/rust/kasync/scope.rs"
+	planned "a patch that is too large" '"rust: kasync: scopes" adds [0-9]* lines'
+	cp "$REPO/rust/kasync/scope.rs" "$tree/rust/kasync/scope.rs"
+	sed -i 's/ *\[user\]$//' "$page"
+	planned "a series without a user" 'series 1 does not end with a user'
+	cp "$REPO/Documentation/series.rst" "$page"
+	sed -i 's/^   :name: .*//' "$page"
+	planned "no plan" 'there is no plan'
+fi

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * Processes that open the node, ask for version and parameters and read what sysfs says: with the
+ * device there all is found each time. Then the same while it comes and goes.
+ */
+#define _GNU_SOURCE
+#include "reports.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PROCESSES 4
+#define ROUNDS 200
+#define BINDS 10
+#define DRIVER "/sys/bus/platform/drivers/asahi/"
+#define DEVICE "11000000.gpu"
+
+/* Returns 0, or what failed as a negative errno. */
+static int look(void)
+{
+	struct drm_asahi_params_global params;
+	char name[64] = "";
+	int fd = gpu_open(), ret, file;
+
+	if (fd < 0)
+		return fd;
+	ret = get_params(fd, &params);
+	close(fd);
+	file = open("/sys/class/drm/renderD128/device/uevent", O_RDONLY | O_CLOEXEC);
+	if (file < 0)
+		return -errno;
+	if (read(file, name, sizeof(name) - 1) <= 0 && !ret)
+		ret = -EIO;
+	close(file);
+	return ret;
+}
+
+/* One that fails if a look does; or that looks until it is killed. */
+static pid_t start(bool forever)
+{
+	pid_t pid = fork();
+
+	need("fork", pid < 0 ? -errno : 0);
+	if (pid)
+		return pid;
+	for (int i = 0; forever || i < ROUNDS; i++)
+		if (look() && !forever)
+			_exit(1);
+	_exit(0);
+}
+
+static int put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+void test_opens(void)
+{
+	pid_t pids[PROCESSES];
+	int status, failed = 0, result = 0;
+
+	fflush(stdout);
+	for (int i = 0; i < PROCESSES; i++)
+		pids[i] = start(false);
+	for (int i = 0; i < PROCESSES; i++) {
+		need("wait", waitpid(pids[i], &status, 0) < 0 ? -errno : 0);
+		failed += !WIFEXITED(status) || WEXITSTATUS(status);
+	}
+	check_true("everybody finds the device each time", failed == 0);
+	for (int i = 0; i < PROCESSES; i++)
+		pids[i] = start(true);
+	for (int i = 0; i < BINDS && !result; i++) {
+		result = put(DRIVER "unbind", DEVICE);
+		if (!result)
+			result = put(DRIVER "bind", DEVICE);
+	}
+	check("the device comes and goes beside them", result, 0);
+	for (int i = 0; i < PROCESSES; i++) {
+		kill(pids[i], SIGKILL);
+		need("wait", waitpid(pids[i], &status, 0) < 0 ? -errno : 0);
+	}
+	check("it is there afterwards", look(), 0);
+}

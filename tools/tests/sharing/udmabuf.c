@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * Buffers made of a process's own pages (udmabuf), in any order, one of them twice; and those of a
+ * heap.
+ */
+#define _GNU_SOURCE
+#include "sharing.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/dma-heap.h>
+#include <linux/udmabuf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define PAGES 8
+#define DEVICE "11000000.gpu"
+
+/* A file of memory that does not shrink, and where it is mapped. */
+static int sealed(void **map)
+{
+	int file = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	need("a file of memory", file < 0 ? -errno : 0);
+	need("its size", ftruncate(file, PAGES * PAGE) ? -errno : 0);
+	need("seal it", fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK) ? -errno : 0);
+	*map = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	need("map it", *map == MAP_FAILED ? -errno : 0);
+	return file;
+}
+
+/* A buffer of @pages pages of the file. Returns its file, or a negative errno. */
+static int make(int device, int memory, const unsigned int *order, unsigned int pages)
+{
+	struct udmabuf_create_list *list = calloc(1, sizeof(*list) + pages * sizeof(list->list[0]));
+	int ret;
+
+	list->flags = UDMABUF_FLAGS_CLOEXEC;
+	list->count = pages;
+	for (unsigned int i = 0; i < pages; i++) {
+		list->list[i].memfd = memory;
+		list->list[i].offset = order[i] * PAGE;
+		list->list[i].size = PAGE;
+	}
+	ret = ioctl(device, UDMABUF_CREATE_LIST, list);
+	if (ret < 0)
+		ret = -errno;
+	free(list);
+	return ret;
+}
+
+static void check_order(int device, const char *name, const unsigned int *order, unsigned int pages)
+{
+	struct context ctx;
+	uint32_t handle, *ours;
+	void *map;
+	int memory = sealed(&map), file = make(device, memory, order, pages);
+	bool same = true;
+	char text[128];
+
+	need("a buffer of pages", file);
+	context_init(&ctx);
+	snprintf(text, sizeof(text), "%s: import", name);
+	check(text, import(ctx.fd, file, &handle), 0);
+	snprintf(text, sizeof(text), "%s: bind", name);
+	check(text, vm_bind(ctx.fd, ctx.vm, handle, SHARED_VA, pages * PAGE), 0);
+	snprintf(text, sizeof(text), "%s: bind past its end", name);
+	check(text, vm_bind(ctx.fd, ctx.vm, handle, SHARED_VA, (pages + 1) * PAGE), -EINVAL);
+	snprintf(text, sizeof(text), "%s: the GPU reads and writes each page", name);
+	check_true(text, gpu_sees_pages(&ctx, handle, map, order, pages));
+	ours = gem_map(ctx.fd, handle, pages * PAGE);
+	for (unsigned int i = 0; ours && i < pages; i++) {
+		((volatile uint32_t *)map)[order[i] * (PAGE / 4) + 7] = 1000 + i;
+		same &= ((volatile uint32_t *)ours)[i * (PAGE / 4) + 7] == 1000 + i;
+	}
+	snprintf(text, sizeof(text), "%s: so does a mapping through the driver", name);
+	check_true(text, ours && same);
+	context_fini(&ctx);
+	if (ours)
+		munmap(ours, pages * PAGE);
+	close(file);
+	close(memory);
+	munmap(map, PAGES * PAGE);
+}
+
+void test_udmabuf(void)
+{
+	static const unsigned int forward[] = { 1, 2, 3, 4, 5 };
+	static const unsigned int reverse[] = { 7, 6, 5, 4, 3, 2, 1, 0 };
+	static const unsigned int twice[] = { 3, 1, 3, 2 };
+	int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC), before = attachments(DEVICE);
+
+	if (device < 0) {
+		skip("pages of a process", "the kernel has no udmabuf");
+		return;
+	}
+	check_order(device, "a part", forward, ARRAY_SIZE(forward));
+	check_order(device, "in reverse", reverse, ARRAY_SIZE(reverse));
+	check_order(device, "one page twice", twice, ARRAY_SIZE(twice));
+	check_true("no attachment is left", detached(DEVICE, before));
+	close(device);
+}
+
+void test_heap(void)
+{
+	static const unsigned int order[] = { 0, 1, 2, 3, 4, 5, 6, 7 };
+	struct dma_heap_allocation_data args = {
+		.len = PAGES * PAGE, .fd_flags = O_RDWR | O_CLOEXEC,
+	};
+	int device = open("/dev/dma_heap/system", O_RDWR | O_CLOEXEC), before = attachments(DEVICE);
+	struct context ctx;
+	uint32_t handle;
+	void *map;
+
+	if (device < 0) {
+		skip("memory of a heap", "the kernel has no heaps");
+		return;
+	}
+	need("memory of the heap", ioctl(device, DMA_HEAP_IOCTL_ALLOC, &args) ? -errno : 0);
+	map = mmap(NULL, args.len, PROT_READ | PROT_WRITE, MAP_SHARED, args.fd, 0);
+	need("map it", map == MAP_FAILED ? -errno : 0);
+	context_init(&ctx);
+	check("import", import(ctx.fd, args.fd, &handle), 0);
+	check("bind", vm_bind(ctx.fd, ctx.vm, handle, SHARED_VA, args.len), 0);
+	check_true("the GPU reads and writes each page",
+		   gpu_sees_pages(&ctx, handle, map, order, PAGES));
+	context_fini(&ctx);
+	munmap(map, args.len);
+	close(args.fd);
+	close(device);
+	check_true("no attachment is left", detached(DEVICE, before));
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/* Results, as TAP. */
+#define _GNU_SOURCE
+#include "uapi.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int tests;
+static int failed;
+
+static void report(bool ok, const char *what)
+{
+	tests++;
+	if (!ok)
+		failed++;
+	printf("%sok %d - %s\n", ok ? "" : "not ", tests, what);
+	fflush(stdout);
+}
+
+static const char *result_name(int result)
+{
+	return result < 0 ? strerrorname_np(-result) : "success";
+}
+
+void check_either(const char *what, int got, int want, int other)
+{
+	bool ok = got == want || got == other;
+
+	report(ok, what);
+	if (!ok)
+		printf("# got %s, want %s\n", result_name(got), result_name(want));
+}
+
+void check(const char *what, int got, int want)
+{
+	check_either(what, got, want, NO_OTHER);
+}
+
+void check_true(const char *what, bool held)
+{
+	report(held, what);
+}
+
+void need(const char *what, int result)
+{
+	if (result >= 0)
+		return;
+	printf("Bail out! %s: %s\n", what, result_name(result));
+	exit(1);
+}
+
+int failures(void)
+{
+	return failed;
+}
+
+int finish(void)
+{
+	printf("1..%d\n", tests);
+	printf("# %d passed, %d failed\n", tests - failed, failed);
+	return failed ? 1 : 0;
+}
