@@ -31,6 +31,19 @@ impl Abi {
         Self::G14V13_5,
         Self::G14XV13_5,
     ];
+    /// Returns what `f` returns for this version. There is a copy of `f` for each version, in which
+    /// it is a constant, and offsets with it: for code that is run often.
+    #[inline(always)]
+    pub fn specialised<R>(self, f: impl FnOnce(Self) -> R) -> R {
+        match self {
+            Self::G13V12_3 => f(Self::G13V12_3),
+            Self::G14V12_4 => f(Self::G14V12_4),
+            Self::G13V13_5 => f(Self::G13V13_5),
+            Self::G14V13_5 => f(Self::G14V13_5),
+            Self::G14XV13_5 => f(Self::G14XV13_5),
+        }
+    }
+
     /// Some version: what is the same in all of them can be done with this one.
     pub(crate) const ANY: Self = Self::ALL[0];
 }

@@ -85,18 +85,22 @@ impl Shared {
         self.word(field.offset_in(self.abi))
     }
 
-    /// Returns the structure `S` at `offset`. `EINVAL` if it is not inside, or not aligned to
+    /// Returns the structure `S` of version `abi` at `offset`. `EINVAL` if it is not inside, or not aligned to
     /// words.
     #[inline]
-    pub(crate) fn structure<S: Value>(&self, offset: usize) -> Result<Structure<'_, S>> {
-        let at = self.span(offset, S::size_in(self.abi))?;
+    pub(crate) fn structure<S: Value>(
+        &self,
+        abi: Abi,
+        offset: usize,
+    ) -> Result<Structure<'_, S>> {
+        let at = self.span(offset, S::size_in(abi))?;
         if !at.cast::<u32>().is_aligned() {
             return Err(EINVAL);
         }
         // SAFETY: `span()` checked the bounds, it is aligned, and the object stays as long as
         // `self` is borrowed. If somebody else writes at the same time the content may be a
         // mixture, which any bytes are allowed to be.
-        Ok(unsafe { Structure::new(self.abi, at) })
+        Ok(unsafe { Structure::new(abi, at) })
     }
 
     /// Gives `field` of the structure `S` here a value.

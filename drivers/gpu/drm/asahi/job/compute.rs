@@ -10,6 +10,7 @@
 use super::{
     command::Compute,
     sequence::{
+        self,
         pointers,
         put_attachments,
         Common,
@@ -65,6 +66,7 @@ const TIMES: TimestampFields<RunCompute> = TimestampFields {
 };
 
 /// Returns the microsequence of a command of version `abi`.
+#[inline(always)]
 pub(crate) fn sequence(abi: Abi, timestamps: bool) -> Sequence {
     Sequence::new::<StartCompute, FinalizeCompute>(abi, timestamps)
 }
@@ -79,14 +81,18 @@ pub(crate) fn describe<M: Memory>(
     last: bool,
     memory: &mut M,
 ) -> Result<Sequence, M::Error> {
-    let sequence = sequence(common.abi, place.user_start != 0 || place.user_end != 0);
-    write_command(command, common, place, last, sequence, memory)?;
-    write_start(command, common, place, memory)?;
-    write_finalize(command, common, place, sequence, memory)?;
-    sequence.write_common(PipeKind::Compute, common, place.command, &TIMES, memory)?;
-    Ok(sequence)
+    let timestamps = place.user_start != 0 || place.user_end != 0;
+    common.abi.specialised(|abi| {
+        let sequence = sequence(abi, timestamps);
+        write_command(command, common, place, last, sequence, memory)?;
+        write_start(command, common, place, sequence, memory)?;
+        write_finalize(command, common, place, sequence, memory)?;
+        sequence.write_common(PipeKind::Compute, common, place.command, &TIMES, memory)?;
+        Ok(sequence)
+    })
 }
 
+#[inline(always)]
 fn write_command<M: Memory>(
     command: &Compute<'_>,
     common: &Common,
@@ -96,10 +102,10 @@ fn write_command<M: Memory>(
     memory: &mut M,
 ) -> Result<(), M::Error> {
     let preempt = |offset: u64| place.preemption_tail + offset;
-    let timestamps = common.place(place.timestamps);
+    let timestamps = sequence::Place::new(sequence.abi(), place.timestamps);
     let own = |field| timestamps.field(field);
 
-    let mut out = memory.command::<RunCompute>()?;
+    let mut out = memory.command::<RunCompute>(sequence.abi())?;
     out.set(RunCompute::TAG, RunCompute::TAG_VALUE)
         .set(RunCompute::NOTIFIER, common.notifier)
         .set(RunCompute::MICROSEQUENCE, place.sequence)
@@ -155,14 +161,16 @@ fn write_command<M: Memory>(
     Ok(())
 }
 
+#[inline(always)]
 fn write_start<M: Memory>(
     command: &Compute<'_>,
     common: &Common,
     place: &Place,
+    sequence: Sequence,
     memory: &mut M,
 ) -> Result<(), M::Error> {
-    let of = common.place(place.command);
-    let mut start = memory.operation::<StartCompute>(0)?;
+    let of = sequence::Place::new(sequence.abi(), place.command);
+    let mut start = memory.operation::<StartCompute>(sequence.abi(), 0)?;
     start
         .set(StartCompute::HEADER, StartCompute::HEADER_VALUE)
         .set(StartCompute::UNK_POINTER, of.field(RunCompute::UNK_POINTEE))
@@ -184,6 +192,7 @@ fn write_start<M: Memory>(
     Ok(())
 }
 
+#[inline(always)]
 fn write_finalize<M: Memory>(
     command: &Compute<'_>,
     common: &Common,
@@ -191,10 +200,10 @@ fn write_finalize<M: Memory>(
     sequence: Sequence,
     memory: &mut M,
 ) -> Result<(), M::Error> {
-    let of = common.place(place.command);
+    let of = sequence::Place::new(sequence.abi(), place.command);
     let attachments = !command.attachments.is_empty();
     memory
-        .operation(sequence.finalize())?
+        .operation(sequence.abi(), sequence.finalize())?
         .set(FinalizeCompute::HEADER, FinalizeCompute::HEADER_VALUE)
         .set(FinalizeCompute::STATS, common.stats)
         .set(FinalizeCompute::QUEUE, common.queue_info)
@@ -217,19 +226,34 @@ pub(crate) fn write_turn<M: Memory>(
     sequence: Sequence,
     memory: &mut M,
 ) -> Result<(), M::Error> {
-    let mut out = memory.command::<RunCompute>()?;
+    sequence.abi().specialised(|abi| {
+        write_turn_in(
+            turn,
+            sequence.known::<StartCompute, FinalizeCompute>(abi),
+            memory,
+        )
+    })
+}
+
+#[inline(always)]
+fn write_turn_in<M: Memory>(
+    turn: &Turn,
+    sequence: Sequence,
+    memory: &mut M,
+) -> Result<(), M::Error> {
+    let mut out = memory.command::<RunCompute>(sequence.abi())?;
     out.put(RunCompute::COUNTER, turn.counter)
         .set(RunCompute::VM_SLOT, turn.vm_slot);
     turn.write_meta(out.part(RunCompute::META));
 
     memory
-        .operation(0)?
+        .operation(sequence.abi(), 0)?
         .set(StartCompute::VM_SLOT, turn.vm_slot)
         .set(StartCompute::EVENT_SEQ, turn.event_seq)
         .put(StartCompute::COUNTER, turn.counter);
 
     memory
-        .operation(sequence.finalize())?
+        .operation(sequence.abi(), sequence.finalize())?
         .set(FinalizeCompute::VM_SLOT, turn.vm_slot)
         .set(FinalizeCompute::FW_STAMP, turn.firmware_stamp)
         .set(FinalizeCompute::STAMP_VALUE, turn.value);

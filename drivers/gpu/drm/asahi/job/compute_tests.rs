@@ -69,7 +69,6 @@ fn build(attachments: u64, user: (u64, u64), last: bool) -> (RunCompute, Vec<u8>
         ..PLACE
     };
     let mut image = Image {
-        abi: ABI,
         command: vec![0; RunCompute::size_in(ABI)],
         sequence: vec![0; sequence(ABI, true).size()],
     };
@@ -257,7 +256,6 @@ fn every_version_has_a_command() {
             panic!("{commands:?}");
         };
         let mut image = Image {
-            abi,
             command: vec![0; RunCompute::size_in(abi)],
             sequence: vec![0; sequence(abi, true).size()],
         };

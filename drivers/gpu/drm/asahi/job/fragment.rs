@@ -90,7 +90,7 @@ fn write_command<M: Memory>(
     let [start, end] = half.own_timestamps();
     let empty_tiles = u32::from(render.has(flags::PROCESS_EMPTY_TILES));
 
-    let mut out = memory.command::<RunFragment>()?;
+    let mut out = memory.command::<RunFragment>(sequence.abi())?;
     out.set(RunFragment::TAG, RunFragment::TAG_VALUE)
         .set(RunFragment::MICROSEQUENCE, half.sequence)
         .set(RunFragment::MICROSEQUENCE_SIZE, sequence.size() as u32)
@@ -296,7 +296,7 @@ fn write_start<M: Memory>(half: &Half<'_>, memory: &mut M) -> Result<(), M::Erro
     use StartFragment as Op;
 
     let of = half.common.place(half.command);
-    let mut start = memory.operation::<Op>(0)?;
+    let mut start = memory.operation::<Op>(half.common.abi, 0)?;
     start
         .set(Op::HEADER, Op::HEADER_VALUE)
         .set(Op::JOB_PARAMS2, of.find(RunFragment::JOB_PARAMS2))
@@ -335,7 +335,7 @@ fn write_finalize<M: Memory>(
     let of = half.common.place(half.command);
     let attachments = !half.render.fragment_attachments.is_empty();
     memory
-        .operation(sequence.finalize())?
+        .operation(sequence.abi(), sequence.finalize())?
         .set(Op::HEADER, Op::HEADER_VALUE)
         .set(Op::SCENE, half.scene.scene)
         .set(Op::BUFFER, half.scene.buffer)
@@ -358,20 +358,20 @@ pub(crate) fn write_turn<M: Memory>(
     memory: &mut M,
 ) -> Result<(), M::Error> {
     let turn = &fragment.turn;
-    let mut out = memory.command::<RunFragment>()?;
+    let mut out = memory.command::<RunFragment>(sequence.abi())?;
     out.put(RunFragment::COUNTER, turn.counter)
         .set(RunFragment::VM_SLOT, turn.vm_slot);
     turn.write_meta(out.part(RunFragment::META));
 
     memory
-        .operation(0)?
+        .operation(sequence.abi(), 0)?
         .set(StartFragment::VM_SLOT, turn.vm_slot)
         .set(StartFragment::BUFFER_SLOT, fragment.buffer_slot)
         .set(StartFragment::EVENT_SEQ, turn.event_seq)
         .put(StartFragment::COUNTER, turn.counter);
 
     memory
-        .operation(sequence.finalize())?
+        .operation(sequence.abi(), sequence.finalize())?
         .set(FinalizeFragment::VM_SLOT, turn.vm_slot)
         .set(FinalizeFragment::FW_STAMP, turn.firmware_stamp)
         .set(FinalizeFragment::STAMP_VALUE, turn.value);

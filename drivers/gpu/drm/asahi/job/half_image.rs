@@ -187,7 +187,6 @@ pub(crate) fn build(
         last: true,
     };
     let mut image = Image {
-        abi: ABI,
         command: vec![
             0;
             if vertex {

@@ -44,7 +44,6 @@ pub(crate) const TURN: Turn = Turn {
 
 /// Memory that keeps to its bounds.
 pub(crate) struct Image {
-    pub(crate) abi: Abi,
     pub(crate) command: Vec<u8>,
     pub(crate) sequence: Vec<u8>,
 }
@@ -54,6 +53,7 @@ impl Memory for Image {
 
     fn structure<S: Value>(
         &mut self,
+        abi: Abi,
         part: Part,
         offset: usize,
     ) -> Result<Structure<'_, S>, Infallible> {
@@ -61,6 +61,6 @@ impl Memory for Image {
             Part::Command => &mut self.command,
             Part::Sequence => &mut self.sequence,
         };
-        Ok(Structure::of(self.abi, &mut memory[offset..]))
+        Ok(Structure::of(abi, &mut memory[offset..]))
     }
 }

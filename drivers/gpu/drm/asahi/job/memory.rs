@@ -54,6 +54,7 @@ use agx_abi::{
         StartCompute, //
     },
     queue::Barrier,
+    Abi,
     Value, //
 };
 use core::mem;
@@ -236,11 +237,16 @@ impl Memory for CommandMemory<'_> {
     type Error = Error;
 
     #[inline]
-    fn structure<S: Value>(&mut self, part: Part, offset: usize) -> Result<Structure<'_, S>> {
+    fn structure<S: Value>(
+        &mut self,
+        abi: Abi,
+        part: Part,
+        offset: usize,
+    ) -> Result<Structure<'_, S>> {
         let (block, stride) = match part {
             Part::Command => (&self.batch.commands, self.batch.command_stride),
             Part::Sequence => (&self.batch.sequences, SEQUENCE_STRIDE),
         };
-        block.structure(self.at * stride + offset)
+        block.structure(abi, self.at * stride + offset)
     }
 }

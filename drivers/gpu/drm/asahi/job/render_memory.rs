@@ -297,13 +297,18 @@ impl HalfMemory<'_> {
 impl Memory for HalfMemory<'_> {
     type Error = Error;
 
-    fn structure<S: Value>(&mut self, part: Part, offset: usize) -> Result<Structure<'_, S>> {
+    fn structure<S: Value>(
+        &mut self,
+        abi: Abi,
+        part: Part,
+        offset: usize,
+    ) -> Result<Structure<'_, S>> {
         match part {
-            Part::Command => self.job.commands.structure(self.command_offset() + offset),
+            Part::Command => self.job.commands.structure(abi, self.command_offset() + offset),
             Part::Sequence => self
                 .job
                 .sequences
-                .structure(self.sequence_offset() + offset),
+                .structure(abi, self.sequence_offset() + offset),
         }
     }
 }

@@ -53,10 +53,7 @@ impl Common {
     /// Returns the place of the structure at address `base`.
     #[inline(always)]
     pub(crate) fn place(&self, base: u64) -> Place {
-        Place {
-            abi: self.abi,
-            base,
-        }
+        Place::new(self.abi, base)
     }
 }
 
@@ -98,23 +95,28 @@ pub(crate) trait Memory {
     /// Why a structure may not be there.
     type Error;
 
-    /// Returns the structure at `offset` of `part`.
+    /// Returns the structure of version `abi` at `offset` of `part`.
     fn structure<S: Value>(
         &mut self,
+        abi: Abi,
         part: Part,
         offset: usize,
     ) -> Result<Structure<'_, S>, Self::Error>;
 
     /// Returns the command.
-    #[inline]
-    fn command<S: Value>(&mut self) -> Result<Structure<'_, S>, Self::Error> {
-        self.structure(Part::Command, 0)
+    #[inline(always)]
+    fn command<S: Value>(&mut self, abi: Abi) -> Result<Structure<'_, S>, Self::Error> {
+        self.structure(abi, Part::Command, 0)
     }
 
     /// Returns the operation at `offset` of the sequence.
-    #[inline]
-    fn operation<S: Value>(&mut self, offset: usize) -> Result<Structure<'_, S>, Self::Error> {
-        self.structure(Part::Sequence, offset)
+    #[inline(always)]
+    fn operation<S: Value>(
+        &mut self,
+        abi: Abi,
+        offset: usize,
+    ) -> Result<Structure<'_, S>, Self::Error> {
+        self.structure(abi, Part::Sequence, offset)
     }
 }
 
@@ -131,7 +133,7 @@ pub(crate) struct Sequence {
 impl Sequence {
     /// Returns the sequence of version `abi` that begins with `Start`, and whose last operation but
     /// one is `Finalize`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new<Start: Value, Finalize: Value>(abi: Abi, timestamps: bool) -> Self {
         const { assert!(Start::MAX_SIZE <= u16::MAX as usize) };
         const { assert!(Finalize::MAX_SIZE <= u16::MAX as usize) };
@@ -141,6 +143,12 @@ impl Sequence {
             start: Start::size_in(abi) as u16,
             finalize: Finalize::size_in(abi) as u16,
         }
+    }
+
+    /// Returns the version that it is of.
+    #[inline(always)]
+    pub(crate) fn abi(self) -> Abi {
+        self.abi
     }
 
     /// Returns the bytes of the longest sequence with these operations, in any version.
@@ -153,6 +161,7 @@ impl Sequence {
     }
 
     /// Returns the bytes of a timestamp, if there are any.
+    #[inline(always)]
     fn timestamp(self) -> usize {
         if self.timestamps {
             Timestamp::size_in(self.abi)
@@ -161,39 +170,53 @@ impl Sequence {
         }
     }
 
+    #[inline(always)]
     fn start_timestamp(self) -> usize {
         self.start.into()
     }
 
+    #[inline(always)]
     fn wait(self) -> usize {
         self.start_timestamp() + self.timestamp()
     }
 
+    #[inline(always)]
     fn end_timestamp(self) -> usize {
         self.wait() + WaitForIdle::SIZE
     }
 
     /// Returns where the last operation but one is.
+    #[inline(always)]
     pub(crate) fn finalize(self) -> usize {
         self.end_timestamp() + self.timestamp()
     }
 
+    #[inline(always)]
     fn retire(self) -> usize {
         self.finalize() + usize::from(self.finalize)
     }
 
     /// Returns its size in bytes.
+    #[inline(always)]
     pub(crate) fn size(self) -> usize {
         self.retire() + RetireStamp::SIZE
     }
 
     /// Returns how to get from the last operation but one to the first, which is where the
     /// firmware goes on with a command that it had put aside.
+    #[inline(always)]
     pub(crate) fn restart_branch_offset(self) -> i32 {
         -(self.finalize() as i32)
     }
 
+    /// Returns the same, of which it is known to the compiler that it is of version `abi`, if it is.
+    #[inline(always)]
+    pub(crate) fn known<Start: Value, Finalize: Value>(self, abi: Abi) -> Self {
+        Self::new::<Start, Finalize>(abi, self.timestamps)
+    }
+
     /// Writes what is the same for all kinds of commands, for one of `pipe` at address `of`.
+    #[inline(always)]
     pub(crate) fn write_common<C, M: Memory>(
         self,
         pipe: PipeKind,
@@ -215,15 +238,22 @@ impl Sequence {
                     TimestampPointers::END,
                 ),
             ] {
-                fields.write(common, of, header, update, memory.operation(at)?);
+                fields.write(
+                    self.abi,
+                    common,
+                    of,
+                    header,
+                    update,
+                    memory.operation(self.abi, at)?,
+                );
             }
         }
 
         memory
-            .operation(self.wait())?
+            .operation(self.abi, self.wait())?
             .set(WaitForIdle::HEADER, WaitForIdle::header(self.abi, pipe));
         memory
-            .operation(self.retire())?
+            .operation(self.abi, self.retire())?
             .set(RetireStamp::HEADER, RetireStamp::HEADER_VALUE);
         Ok(())
     }
@@ -241,13 +271,14 @@ impl<C> TimestampFields<C> {
     /// Writes an operation of a command at address `of`.
     fn write(
         &self,
+        abi: Abi,
         common: &Common,
         of: u64,
         header: u32,
         update: Field<TimestampPointers, u64>,
         mut op: Structure<'_, Timestamp>,
     ) {
-        let of = common.place(of);
+        let of = Place::new(abi, of);
         op.set(Timestamp::HEADER, header)
             .set(Timestamp::COMMAND_TIME, of.field(self.command_time))
             .set(Timestamp::TIMESTAMPS, of.field(self.pair))
@@ -301,6 +332,12 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// Returns the place of the structure of version `abi` at address `base`.
+    #[inline(always)]
+    pub(crate) fn new(abi: Abi, base: u64) -> Self {
+        Self { abi, base }
+    }
+
     /// Returns the address of `field`.
     #[inline(always)]
     pub(crate) fn field<S, T: Value>(self, field: Field<S, T>) -> u64 {

@@ -141,7 +141,7 @@ fn write_command<M: Memory>(
     let [start, end] = half.own_timestamps();
     let preempt = half.layout.preempt[0].at(scene.block);
 
-    let mut out = memory.command::<RunVertex>()?;
+    let mut out = memory.command::<RunVertex>(sequence.abi())?;
     out.set(RunVertex::TAG, RunVertex::TAG_VALUE)
         .set(RunVertex::NOTIFIER, common.notifier)
         .set(RunVertex::BUFFER, scene.buffer)
@@ -250,7 +250,7 @@ fn write_tiling_params(half: &Half<'_>, mut params: Structure<'_, TilingParamete
 
 fn write_start<M: Memory>(half: &Half<'_>, memory: &mut M) -> Result<(), M::Error> {
     let of = half.common.place(half.command);
-    let mut start = memory.operation::<StartVertex>(0)?;
+    let mut start = memory.operation::<StartVertex>(half.common.abi, 0)?;
     start
         .set(StartVertex::HEADER, StartVertex::HEADER_VALUE)
         .set(
@@ -287,7 +287,7 @@ fn write_finalize<M: Memory>(
 ) -> Result<(), M::Error> {
     let attachments = !half.render.vertex_attachments.is_empty();
     memory
-        .operation(sequence.finalize())?
+        .operation(sequence.abi(), sequence.finalize())?
         .set(FinalizeVertex::HEADER, FinalizeVertex::HEADER_VALUE)
         .set(FinalizeVertex::SCENE, half.scene.scene)
         .set(FinalizeVertex::BUFFER, half.scene.buffer)
@@ -314,7 +314,7 @@ pub(crate) fn write_turn<M: Memory>(
     memory: &mut M,
 ) -> Result<(), M::Error> {
     let turn = &vertex.turn;
-    let mut out = memory.command::<RunVertex>()?;
+    let mut out = memory.command::<RunVertex>(sequence.abi())?;
     out.put(RunVertex::COUNTER, turn.counter)
         .set(RunVertex::VM_SLOT, turn.vm_slot)
         .set(RunVertex::BUFFER_SLOT, vertex.buffer_slot)
@@ -323,14 +323,14 @@ pub(crate) fn write_turn<M: Memory>(
     turn.write_meta(out.part(RunVertex::META));
 
     memory
-        .operation(0)?
+        .operation(sequence.abi(), 0)?
         .set(StartVertex::VM_SLOT, turn.vm_slot)
         .set(StartVertex::BUFFER_SLOT, vertex.buffer_slot)
         .set(StartVertex::EVENT_SEQ, turn.event_seq)
         .put(StartVertex::COUNTER, turn.counter);
 
     memory
-        .operation(sequence.finalize())?
+        .operation(sequence.abi(), sequence.finalize())?
         .set(FinalizeVertex::VM_SLOT, turn.vm_slot)
         .set(FinalizeVertex::FW_STAMP, turn.firmware_stamp)
         .set(FinalizeVertex::STAMP_VALUE, turn.value);

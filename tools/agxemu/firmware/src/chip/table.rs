@@ -82,12 +82,7 @@ pub static T8112: Chip = Chip {
     tiling_control: 0xa041,
     sharing: None,
     identification: [
-        0x502_1000,
-        0x4_0a04,
-        0x3_0a0a,
-        0x4_0404,
-        0x132_0300,
-        0x10_1311,
+        0x502_1000, 0x4_0a04, 0x3_0a0a, 0x4_0404, 0x132_0300, 0x10_1311,
     ],
     working: 0x3ff,
     firmwares: &[

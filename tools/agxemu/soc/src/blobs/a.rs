@@ -115,7 +115,10 @@ fn power_filter(a: &mut Blob<A>, tuning: &Tuning) {
             A::PWR_PSTATE_RELATED_K,
             -(tuning.max_state() as f32) / tuning.max_power as f32,
         )
-        .set(A::PWR_PSTATE_MAX_DC_OFFSET, MIN_DUTY as i32 - tuning.max_state() as i32);
+        .set(
+            A::PWR_PSTATE_MAX_DC_OFFSET,
+            MIN_DUTY as i32 - tuning.max_state() as i32,
+        );
 }
 
 fn peak_power(a: &mut Blob<A>, tuning: &Tuning) {

@@ -68,12 +68,7 @@ fn states(b: &mut Blob<B>, tuning: &Tuning) {
         tuning.frequencies[BASE_STATE as usize],
         tuning.frequencies[tuning.states() - 1],
     );
-    for (i, (&mhz, &mv)) in tuning
-        .frequencies
-        .iter()
-        .zip(tuning.voltages)
-        .enumerate()
-    {
+    for (i, (&mhz, &mv)) in tuning.frequencies.iter().zip(tuning.voltages).enumerate() {
         let boost = 100 * mhz.saturating_sub(base) / (max - base);
         b.set(B::FREQUENCIES.at(i), mhz)
             .set(B::VOLTAGES.at(i), [mv; 8])
