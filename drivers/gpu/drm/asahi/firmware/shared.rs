@@ -85,8 +85,11 @@ impl Shared {
         self.word(field.offset_in(self.abi))
     }
 
-    /// Returns the structure `S` of version `abi` at `offset`. `EINVAL` if it is not inside, or not aligned to
-    /// words.
+    /// Returns the structure `S` of version `abi` at `offset`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if it is not inside, or not aligned to words.
     #[inline]
     pub(crate) fn structure<S: Value>(
         &self,

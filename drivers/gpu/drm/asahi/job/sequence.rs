@@ -209,7 +209,8 @@ impl Sequence {
         -(self.finalize() as i32)
     }
 
-    /// Returns the same, of which it is known to the compiler that it is of version `abi`, if it is.
+    /// Returns the same sequence, made from `abi` again. With a constant `abi` the compiler knows all
+    /// of its sizes.
     #[inline(always)]
     pub(crate) fn known<Start: Value, Finalize: Value>(self, abi: Abi) -> Self {
         Self::new::<Start, Finalize>(abi, self.timestamps)
