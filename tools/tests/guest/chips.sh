@@ -35,7 +35,7 @@ on_chip() {
 }
 
 if [ "$TIER" = test ]; then
-	checks='/mnt/share/uapi params; /mnt/share/render fields'
+	checks='/mnt/share/uapi params; /mnt/share/render jobs'
 	on_chip t6002 12.3 ""
 else
 	checks='for group in params submit submit-errors; do /mnt/share/uapi $group; done
