@@ -31,21 +31,34 @@ impl Abi {
         Self::G14V13_5,
         Self::G14XV13_5,
     ];
-    /// Returns what `f` returns for this version. There is a copy of `f` for each version, in which
-    /// it is a constant, and offsets with it: for code that is run often.
+
+    /// Runs the copy of `code` for this version, and returns what it returns.
     #[inline(always)]
-    pub fn specialised<R>(self, f: impl FnOnce(Self) -> R) -> R {
+    pub fn specialised<C: Specialised>(self, code: C) -> C::Output {
         match self {
-            Self::G13V12_3 => f(Self::G13V12_3),
-            Self::G14V12_4 => f(Self::G14V12_4),
-            Self::G13V13_5 => f(Self::G13V13_5),
-            Self::G14V13_5 => f(Self::G14V13_5),
-            Self::G14XV13_5 => f(Self::G14XV13_5),
+            Self::G13V12_3 => code.run::<{ Self::G13V12_3 as usize }>(),
+            Self::G14V12_4 => code.run::<{ Self::G14V12_4 as usize }>(),
+            Self::G13V13_5 => code.run::<{ Self::G13V13_5 as usize }>(),
+            Self::G14V13_5 => code.run::<{ Self::G14V13_5 as usize }>(),
+            Self::G14XV13_5 => code.run::<{ Self::G14XV13_5 as usize }>(),
         }
     }
 
     /// Some version: what is the same in all of them can be done with this one.
     pub(crate) const ANY: Self = Self::ALL[0];
+}
+
+/// Code of which there is a copy for each [`Abi`], as it runs often: [`Abi::specialised`] runs it.
+///
+/// The version is a constant in each copy, and so are offsets and sizes. A closure that takes the
+/// version does not have the same effect: the compiler makes one call of the five, and loads each
+/// offset from a table.
+pub trait Specialised {
+    /// What the code returns.
+    type Output;
+
+    /// Runs the code for version `Abi::ALL[ABI]`.
+    fn run<const ABI: usize>(self) -> Self::Output;
 }
 
 /// A number of bytes for each [`Abi`]: an offset, or a size. It may be absent in some.

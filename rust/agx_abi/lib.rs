@@ -70,7 +70,8 @@ pub mod vertex;
 
 pub use columns::{
     Abi,
-    Columns, //
+    Columns,
+    Specialised, //
 };
 pub use layout::{
     Field,

@@ -179,6 +179,7 @@ impl WaitForIdle {
     const HAS_PIPE: Columns = columns!(1 | 1 | 0);
 
     /// Returns what [`WaitForIdle::HEADER`] holds for a pipe in version `abi`.
+    #[inline(always)]
     pub const fn header(abi: Abi, pipe: PipeKind) -> u32 {
         let pipe = match pipe {
             PipeKind::Vertex => 1,

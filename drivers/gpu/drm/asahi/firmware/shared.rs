@@ -90,7 +90,7 @@ impl Shared {
     /// # Errors
     ///
     /// `EINVAL` if it is not inside, or not aligned to words.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn structure<S: Value>(
         &self,
         abi: Abi,

@@ -34,7 +34,8 @@ use agx_abi::{
         FinalizeCompute,
         StartCompute, //
     },
-    Abi, //
+    Abi,
+    Specialised, //
 };
 
 /// Bytes of the preemption buffer behind its first part, whose size depends on the chip.
@@ -81,15 +82,44 @@ pub(crate) fn describe<M: Memory>(
     last: bool,
     memory: &mut M,
 ) -> Result<Sequence, M::Error> {
-    let timestamps = place.user_start != 0 || place.user_end != 0;
-    common.abi.specialised(|abi| {
-        let sequence = sequence(abi, timestamps);
+    common.abi.specialised(Description {
+        command,
+        common,
+        place,
+        last,
+        memory,
+    })
+}
+
+/// Arguments of [`describe`].
+struct Description<'a, M> {
+    command: &'a Compute<'a>,
+    common: &'a Common,
+    place: &'a Place,
+    last: bool,
+    memory: &'a mut M,
+}
+
+impl<M: Memory> Specialised for Description<'_, M> {
+    type Output = Result<Sequence, M::Error>;
+
+    #[inline(never)]
+    fn run<const ABI: usize>(self) -> Self::Output {
+        let Self {
+            command,
+            common,
+            place,
+            last,
+            memory,
+        } = self;
+        let timestamps = place.user_start != 0 || place.user_end != 0;
+        let sequence = sequence(Abi::ALL[ABI], timestamps);
         write_command(command, common, place, last, sequence, memory)?;
         write_start(command, common, place, sequence, memory)?;
         write_finalize(command, common, place, sequence, memory)?;
         sequence.write_common(PipeKind::Compute, common, place.command, &TIMES, memory)?;
         Ok(sequence)
-    })
+    }
 }
 
 #[inline(always)]
@@ -226,38 +256,47 @@ pub(crate) fn write_turn<M: Memory>(
     sequence: Sequence,
     memory: &mut M,
 ) -> Result<(), M::Error> {
-    sequence.abi().specialised(|abi| {
-        write_turn_in(
-            turn,
-            sequence.known::<StartCompute, FinalizeCompute>(abi),
-            memory,
-        )
+    sequence.abi().specialised(Completion {
+        turn,
+        sequence,
+        memory,
     })
 }
 
-#[inline(always)]
-fn write_turn_in<M: Memory>(
-    turn: &Turn,
+/// Arguments of [`write_turn`].
+struct Completion<'a, M> {
+    turn: &'a Turn,
     sequence: Sequence,
-    memory: &mut M,
-) -> Result<(), M::Error> {
-    let mut out = memory.command::<RunCompute>(sequence.abi())?;
-    out.put(RunCompute::COUNTER, turn.counter)
-        .set(RunCompute::VM_SLOT, turn.vm_slot);
-    turn.write_meta(out.part(RunCompute::META));
+    memory: &'a mut M,
+}
 
-    memory
-        .operation(sequence.abi(), 0)?
-        .set(StartCompute::VM_SLOT, turn.vm_slot)
-        .set(StartCompute::EVENT_SEQ, turn.event_seq)
-        .put(StartCompute::COUNTER, turn.counter);
+impl<M: Memory> Specialised for Completion<'_, M> {
+    type Output = Result<(), M::Error>;
 
-    memory
-        .operation(sequence.abi(), sequence.finalize())?
-        .set(FinalizeCompute::VM_SLOT, turn.vm_slot)
-        .set(FinalizeCompute::FW_STAMP, turn.firmware_stamp)
-        .set(FinalizeCompute::STAMP_VALUE, turn.value);
-    Ok(())
+    #[inline(never)]
+    fn run<const ABI: usize>(self) -> Self::Output {
+        let Self { turn, memory, .. } = self;
+        let abi = Abi::ALL[ABI];
+        let sequence = self.sequence.known::<StartCompute, FinalizeCompute>(abi);
+
+        let mut out = memory.command::<RunCompute>(abi)?;
+        out.put(RunCompute::COUNTER, turn.counter)
+            .set(RunCompute::VM_SLOT, turn.vm_slot);
+        turn.write_meta(out.part(RunCompute::META));
+
+        memory
+            .operation(abi, 0)?
+            .set(StartCompute::VM_SLOT, turn.vm_slot)
+            .set(StartCompute::EVENT_SEQ, turn.event_seq)
+            .put(StartCompute::COUNTER, turn.counter);
+
+        memory
+            .operation(abi, sequence.finalize())?
+            .set(FinalizeCompute::VM_SLOT, turn.vm_slot)
+            .set(FinalizeCompute::FW_STAMP, turn.firmware_stamp)
+            .set(FinalizeCompute::STAMP_VALUE, turn.value);
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -203,9 +203,11 @@ impl JobMemory {
 
     /// Returns the memory of command `index`.
     pub(crate) fn command(&self, index: usize) -> CommandMemory<'_> {
+        let at = self.first + index;
         CommandMemory {
             batch: &self.batch,
-            at: self.first + index,
+            command: at * self.batch.command_stride,
+            sequence: at * SEQUENCE_STRIDE,
         }
     }
 }
@@ -213,13 +215,15 @@ impl JobMemory {
 /// The memory of one command of a job.
 pub(crate) struct CommandMemory<'a> {
     batch: &'a Batch,
-    at: usize,
+    /// Where the command, and its microsequence, are in the batch.
+    command: usize,
+    sequence: usize,
 }
 
 impl CommandMemory<'_> {
     /// Returns the address of the command.
     pub(crate) fn va(&self) -> u64 {
-        self.batch.commands.va() + (self.at * self.batch.command_stride) as u64
+        self.batch.commands.va() + self.command as u64
     }
 
     /// Writes the barrier with number `n` before the command; returns its address.
@@ -227,7 +231,7 @@ impl CommandMemory<'_> {
         if n >= MAX_BARRIERS {
             return Err(EINVAL);
         }
-        let offset = self.at * SEQUENCE_STRIDE + BARRIERS + n * Barrier::SIZE;
+        let offset = self.sequence + BARRIERS + n * Barrier::SIZE;
         self.batch.sequences.write(offset, barrier.as_bytes())?;
         Ok(self.batch.sequences.va() + offset as u64)
     }
@@ -236,17 +240,17 @@ impl CommandMemory<'_> {
 impl Memory for CommandMemory<'_> {
     type Error = Error;
 
-    #[inline]
+    #[inline(always)]
     fn structure<S: Value>(
         &mut self,
         abi: Abi,
         part: Part,
         offset: usize,
     ) -> Result<Structure<'_, S>> {
-        let (block, stride) = match part {
-            Part::Command => (&self.batch.commands, self.batch.command_stride),
-            Part::Sequence => (&self.batch.sequences, SEQUENCE_STRIDE),
+        let (block, at) = match part {
+            Part::Command => (&self.batch.commands, self.command),
+            Part::Sequence => (&self.batch.sequences, self.sequence),
         };
-        block.structure(abi, self.at * stride + offset)
+        block.structure(abi, at + offset)
     }
 }

@@ -74,6 +74,7 @@ pub(crate) struct Turn {
 
 impl Turn {
     /// Writes it to the `meta` of a command.
+    #[inline(always)]
     pub(crate) fn write_meta(&self, mut meta: Structure<'_, JobMeta>) {
         meta.set(JobMeta::STAMP, self.host_stamp)
             .set(JobMeta::FW_STAMP, self.firmware_stamp)
@@ -121,7 +122,10 @@ pub(crate) trait Memory {
 }
 
 /// The place of the operations in a sequence.
+///
+/// It is aligned so that it is copied as one word.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(8))]
 pub(crate) struct Sequence {
     abi: Abi,
     timestamps: bool,
@@ -209,8 +213,8 @@ impl Sequence {
         -(self.finalize() as i32)
     }
 
-    /// Returns the same sequence, made from `abi` again. With a constant `abi` the compiler knows all
-    /// of its sizes.
+    /// Returns the same sequence, made from `abi` again. With a constant `abi` the compiler knows
+    /// all of its sizes.
     #[inline(always)]
     pub(crate) fn known<Start: Value, Finalize: Value>(self, abi: Abi) -> Self {
         Self::new::<Start, Finalize>(abi, self.timestamps)
@@ -301,6 +305,7 @@ pub(crate) fn pointers(start: u64, end: u64) -> TimestampPointers {
 }
 
 /// Writes `attachments` to the `list` and their number to the `count` of a start operation.
+#[inline(always)]
 pub(crate) fn put_attachments<S: Value>(
     attachments: Attachments<'_>,
     start: &mut Structure<'_, S>,
