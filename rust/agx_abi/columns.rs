@@ -32,6 +32,16 @@ impl Abi {
         Self::G14XV13_5,
     ];
 
+    /// Returns the version with number `n` in [`Abi::ALL`].
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    #[inline(always)]
+    pub const fn nth(n: usize) -> Self {
+        Self::ALL[n]
+    }
+
     /// Runs the copy of `code` for this version, and returns what it returns.
     #[inline(always)]
     pub fn specialised<C: Specialised>(self, code: C) -> C::Output {
@@ -57,7 +67,7 @@ pub trait Specialised {
     /// What the code returns.
     type Output;
 
-    /// Runs the code for version `Abi::ALL[ABI]`.
+    /// Runs the code for version [`Abi::nth(ABI)`](Abi::nth).
     fn run<const ABI: usize>(self) -> Self::Output;
 }
 

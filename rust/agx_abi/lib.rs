@@ -76,6 +76,7 @@ pub use columns::{
 pub use layout::{
     Field,
     FieldInfo,
+    FieldType,
     Fixed,
     Layout,
     Opt,

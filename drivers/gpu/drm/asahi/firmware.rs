@@ -215,7 +215,10 @@ impl Firmware {
         for priority in 0..PIPE_PRIORITIES {
             for kind in PipeKind::ALL {
                 let doorbell = Doorbell::pipe(kind, priority);
-                pipes.push(command(c"pipe", Geometry::pipe(heaps.abi), doorbell)?, GFP_KERNEL)?;
+                pipes.push(
+                    command(c"pipe", Geometry::pipe(heaps.abi), doorbell)?,
+                    GFP_KERNEL,
+                )?;
             }
         }
         let device_control = command(

@@ -121,9 +121,10 @@ impl Gpu {
         let regs = Arc::new(Regs::map(pdev, chip)?, GFP_KERNEL)?;
         let room = UniqueArc::<Self>::new_uninit(GFP_KERNEL)?;
         let executor = Executor::new(c"asahi")?;
-        let parts = Parts::new(dev, chip, abi, regs, &executor, fault_control).inspect_err(|_| {
-            let _ = executor.shutdown();
-        })?;
+        let parts =
+            Parts::new(dev, chip, abi, regs, &executor, fault_control).inspect_err(|_| {
+                let _ = executor.shutdown();
+            })?;
         let id = parts.boot(dev).inspect_err(|_| parts.stop())?;
         parts.start_collector().inspect_err(|_| parts.stop())?;
 
@@ -358,12 +359,17 @@ fn find_abi(dev: &Device<Bound>, chip: &Chip) -> Result<hw::Firmware> {
     let node = dev.fwnode().ok_or(ENODEV)?;
     let version: [u32; 3] = node.property_read(c"apple,firmware-abi").required_by(dev)?;
     // A version of four numbers is one of a test release, of which three do not tell enough.
-    let is_exact = node.property_count_elem::<u32>(c"apple,firmware-abi").is_ok_and(|n| n == 3);
+    let is_exact = node
+        .property_count_elem::<u32>(c"apple,firmware-abi")
+        .is_ok_and(|n| n == 3);
     if let Some(abi) = chip.abi(version).filter(|_| is_exact) {
         return Ok((version, abi));
     }
     let [major, minor, patch] = version;
-    let mut known = chip.firmwares.iter().map(|([major, minor, _], _)| (major, minor));
+    let mut known = chip
+        .firmwares
+        .iter()
+        .map(|([major, minor, _], _)| (major, minor));
     let (first, last) = (known.next().unwrap_or((&0, &0)), known.last());
     let more = if is_exact { "" } else { " of a test release" };
     match last {

@@ -34,18 +34,23 @@ pub(crate) struct Control {
 impl Control {
     /// Queues a command without ringing: for the one that the firmware is to find when it boots.
     pub(super) fn queue(&self, command: DeviceControl) -> Result<Ticket> {
-        self.device_control.push(command.encode(self.device_control.abi).as_bytes())
+        self.device_control
+            .push(command.encode(self.device_control.abi).as_bytes())
     }
 
     /// Runs a device control command to its end.
     pub(super) async fn run(&self, command: DeviceControl) -> Result {
-        self.device_control.run(command.encode(self.device_control.abi).as_bytes()).await
+        self.device_control
+            .run(command.encode(self.device_control.abi).as_bytes())
+            .await
     }
 
     /// Has the firmware run a device control command. Does not wait for that: while the firmware
     /// has halted it runs none, and whoever calls this may have to end that halt.
     pub(super) async fn post(&self, command: DeviceControl) -> Result {
-        self.device_control.post(command.encode(self.device_control.abi).as_bytes()).await
+        self.device_control
+            .post(command.encode(self.device_control.abi).as_bytes())
+            .await
     }
 
     /// Makes the firmware forget the context at `address`, and clean its caches. Then its memory,

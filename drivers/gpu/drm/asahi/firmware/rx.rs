@@ -65,8 +65,12 @@ impl RxMemory {
         Ok(RxRing {
             entries: self.entries.clone(),
             first: index * self.count as usize * self.entry_size,
-            read: self.state.word(state + const { ChannelState::READ_PTR.offset() })?,
-            write: self.state.word(state + const { ChannelState::WRITE_PTR.offset() })?,
+            read: self
+                .state
+                .word(state + const { ChannelState::READ_PTR.offset() })?,
+            write: self
+                .state
+                .word(state + const { ChannelState::WRITE_PTR.offset() })?,
             consumer: Consumer::new(self.count),
             _entry: PhantomData,
         })

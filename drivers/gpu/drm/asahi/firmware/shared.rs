@@ -15,7 +15,6 @@ use crate::{
 use agx_abi::{
     Abi,
     Field,
-    Opt,
     Value, //
 };
 use core::{
@@ -91,11 +90,7 @@ impl Shared {
     ///
     /// `EINVAL` if it is not inside, or not aligned to words.
     #[inline(always)]
-    pub(crate) fn structure<S: Value>(
-        &self,
-        abi: Abi,
-        offset: usize,
-    ) -> Result<Structure<'_, S>> {
+    pub(crate) fn structure<S: Value>(&self, abi: Abi, offset: usize) -> Result<Structure<'_, S>> {
         let at = self.span(offset, S::size_in(abi))?;
         if !at.cast::<u32>().is_aligned() {
             return Err(EINVAL);
@@ -112,14 +107,6 @@ impl Shared {
         let raw = raw.get_mut(..T::size_in(self.abi)).ok_or(EINVAL)?;
         value.write_in(self.abi, raw);
         self.write(field.offset_in(self.abi), raw)
-    }
-
-    /// Gives `field` of the structure `S` here a value, if the version has it.
-    pub(crate) fn put_if<S, T: Value>(&self, field: Field<S, Opt<T>>, value: T) -> Result {
-        match field.present(self.abi) {
-            Some(field) => self.put(field, value),
-            None => Ok(()),
-        }
     }
 
     /// Returns the version of the interface.

@@ -113,7 +113,7 @@ impl<M: Memory> Specialised for Description<'_, M> {
             memory,
         } = self;
         let timestamps = place.user_start != 0 || place.user_end != 0;
-        let sequence = sequence(Abi::ALL[ABI], timestamps);
+        let sequence = sequence(Abi::nth(ABI), timestamps);
         write_command(command, common, place, last, sequence, memory)?;
         write_start(command, common, place, sequence, memory)?;
         write_finalize(command, common, place, sequence, memory)?;
@@ -276,7 +276,7 @@ impl<M: Memory> Specialised for Completion<'_, M> {
     #[inline(never)]
     fn run<const ABI: usize>(self) -> Self::Output {
         let Self { turn, memory, .. } = self;
-        let abi = Abi::ALL[ABI];
+        let abi = Abi::nth(ABI);
         let sequence = self.sequence.known::<StartCompute, FinalizeCompute>(abi);
 
         let mut out = memory.command::<RunCompute>(abi)?;

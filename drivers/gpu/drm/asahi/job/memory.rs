@@ -72,8 +72,7 @@ const ALIGN: usize = 0x80;
 /// What a preemption buffer is aligned to: a page of the tiler's.
 const PREEMPTION_ALIGN: usize = 0x8000;
 
-const BARRIERS: usize =
-    Sequence::max::<StartCompute, FinalizeCompute>().next_multiple_of(ALIGN);
+const BARRIERS: usize = Sequence::max::<StartCompute, FinalizeCompute>().next_multiple_of(ALIGN);
 const SEQUENCE_STRIDE: usize = (BARRIERS + MAX_BARRIERS * Barrier::SIZE).next_multiple_of(ALIGN);
 
 /// The memory of several compute commands of a queue.

@@ -82,8 +82,7 @@ const FRAGMENT_SEQUENCE: usize = Sequence::max::<StartFragment, FinalizeFragment
 const HALF_STRIDE: usize = (BARRIERS + MAX_BARRIERS * Barrier::SIZE).next_multiple_of(ALIGN);
 const SEQUENCE_STRIDE: usize = 2 * HALF_STRIDE;
 
-const _: () =
-    assert!(Sequence::max::<StartVertex, FinalizeVertex>() <= FRAGMENT_SEQUENCE);
+const _: () = assert!(Sequence::max::<StartVertex, FinalizeVertex>() <= FRAGMENT_SEQUENCE);
 
 /// Returns the bytes that a `RunVertex` takes.
 fn vertex_size(abi: Abi) -> usize {
@@ -304,7 +303,10 @@ impl Memory for HalfMemory<'_> {
         offset: usize,
     ) -> Result<Structure<'_, S>> {
         match part {
-            Part::Command => self.job.commands.structure(abi, self.command_offset() + offset),
+            Part::Command => self
+                .job
+                .commands
+                .structure(abi, self.command_offset() + offset),
             Part::Sequence => self
                 .job
                 .sequences

@@ -87,12 +87,6 @@ impl<S: Value> Structure<'_, S> {
         self
     }
 
-    /// Returns the version that it is of.
-    #[inline(always)]
-    pub(crate) fn abi(&self) -> Abi {
-        self.abi
-    }
-
     /// Returns the structure that is `field` of this one.
     ///
     /// # Panics
