@@ -168,7 +168,7 @@ layout! {
         /// What of depth and stencil is loaded and stored, and how.
         ZLS_CTRL("depth_flags"): u64 = 0x050 | 0x058 | -,
         /// [`GENERATION_WORD`].
-        UNK_G14(""): Opt<u64> = -/0x058 | -/0x060 | -,
+        UNK_G14("unk_58_g14_0"): Opt<u64> = -/0x058 | -/0x060 | -,
         /// Depth to load.
         Z_LOAD("depth_buffer_ptr1"): u64 = 0x058/0x068 | 0x060/0x070 | -,
         /// Depth to store.

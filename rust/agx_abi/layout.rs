@@ -362,7 +362,7 @@ pub trait Layout: Value {
 pub trait Fixed: Layout {}
 
 /// Returns the fields of a structure of `sizes`: in each version they ascend, do not overlap, and
-/// end in it. Those that are not optional are there wherever it is, those that are are not.
+/// end in it. Those that are not optional are there wherever it is, optional ones may be missing.
 ///
 /// # Panics
 ///

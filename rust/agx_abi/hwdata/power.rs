@@ -200,19 +200,24 @@ layout! {
         /// `P`.
         MAX_POWER_6("max_power_6"): u32 = 0xc3c | 0xe90 | 0x1098,
         /// `1−1/t, t = target tc`.
-        AVG_POWER_TARGET_FILTER_A_NEG("avg_power_target_filter_a_neg"): f32 = 0xc48 | 0xe9c | 0x10a4,
+        AVG_POWER_TARGET_FILTER_A_NEG("avg_power_target_filter_a_neg"): f32 =
+            0xc48 | 0xe9c | 0x10a4,
         /// `1/t`.
         AVG_POWER_TARGET_FILTER_A("avg_power_target_filter_a"): f32 = 0xc4c | 0xea0 | 0x10a8,
         /// `4·t`.
-        AVG_POWER_TARGET_FILTER_TC_X4("avg_power_target_filter_tc_x4"): u32 = 0xc50 | 0xea4 | 0x10ac,
+        AVG_POWER_TARGET_FILTER_TC_X4("avg_power_target_filter_tc_x4"): u32 =
+            0xc50 | 0xea4 | 0x10ac,
         /// `t·period`.
-        AVG_POWER_TARGET_FILTER_TC_XPERIOD("avg_power_target_filter_tc_xperiod"): u32 = 0xc54 | 0xea8 | 0x10b0,
+        AVG_POWER_TARGET_FILTER_TC_XPERIOD("avg_power_target_filter_tc_xperiod"): u32 =
+            0xc54 | 0xea8 | 0x10b0,
         /// `t·period·24000`.
-        AVG_POWER_TARGET_FILTER_TC_CLKS("avg_power_target_filter_tc_clks"): Opt<u32> = - | 0xeac | 0x10b4,
+        AVG_POWER_TARGET_FILTER_TC_CLKS("avg_power_target_filter_tc_clks"): Opt<u32> =
+            - | 0xeac | 0x10b4,
         /// `zones, see below`.
         POWER_ZONES("power_zones"): [PowerZone; 5] = 0xc58 | 0xeb4 | 0x10bc,
         /// `4·q, q = avg_tc_ms/period`.
-        AVG_POWER_FILTER_TC_PERIODS_X4("avg_power_filter_tc_periods_x4"): u32 = 0xcf8 | 0xf7c | 0x1184,
+        AVG_POWER_FILTER_TC_PERIODS_X4("avg_power_filter_tc_periods_x4"): u32 =
+            0xcf8 | 0xf7c | 0x1184,
         /// `1−1/q`.
         AVG_POWER_FILTER_A_NEG("avg_power_filter_a_neg"): f32 = 0xd04 | 0xf88 | 0x1190,
         /// `1/q`.
