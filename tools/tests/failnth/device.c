@@ -18,7 +18,6 @@
 #define DEVICE "11000000.gpu"
 /* Neither has so many allocations. */
 #define MOST 2000
-#define SECONDS 60
 
 /* Writes to an open file; returns 0 or a negative errno. */
 static int put(int fd, const char *text)
@@ -32,22 +31,6 @@ static int open_file(const char *path)
 
 	need(path, fd < 0 ? -errno : 0);
 	return fd;
-}
-
-/* A job of a new client's. */
-static int new_job(void)
-{
-	struct context ctx;
-	uint32_t out;
-	int ret;
-
-	context_init(&ctx);
-	need("create a syncobj", syncobj_create(ctx.fd, &out));
-	ret = submit_one(&ctx, out);
-	if (!ret)
-		ret = syncobj_wait(ctx.fd, out, SECONDS);
-	context_fini(&ctx);
-	return ret;
 }
 
 static void check_unbind(void)

@@ -36,10 +36,7 @@ bool sleeps_in(int pid, const char *function)
 	return false;
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} groups[] = {
+static const struct test_group groups[] = {
 	{ "held-up", test_held_up },
 	{ "walks", test_walks },
 	{ "beyond", test_beyond },
@@ -50,15 +47,5 @@ static const struct {
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
-		bool wanted = argc < 2;
-
-		for (int n = 1; n < argc; n++)
-			wanted |= !strcmp(argv[n], groups[i].name);
-		if (!wanted)
-			continue;
-		printf("# %s\n", groups[i].name);
-		groups[i].run();
-	}
-	return finish();
+	return run_groups(groups, ARRAY_SIZE(groups), argc, argv);
 }

@@ -69,21 +69,6 @@ int put(const char *path, const char *text)
 	return ret;
 }
 
-int new_job(void)
-{
-	struct context ctx;
-	uint32_t out;
-	int ret;
-
-	context_init(&ctx);
-	need("create a syncobj", syncobj_create(ctx.fd, &out));
-	ret = submit_one(&ctx, out);
-	if (!ret)
-		ret = syncobj_wait(ctx.fd, out, SECONDS);
-	context_fini(&ctx);
-	return ret;
-}
-
 void skip(const char *what, const char *why)
 {
 	printf("ok - %s # SKIP %s\n", what, why);
@@ -138,10 +123,7 @@ bool gpu_sees_pages(struct context *ctx, uint32_t handle, void *map, const unsig
 	return all;
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} groups[] = {
+static const struct test_group groups[] = {
 	{ "exported", test_exported },
 	{ "refused", test_refused },
 	{ "races", test_races },
@@ -151,15 +133,5 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
-		bool wanted = argc < 2;
-
-		for (int n = 1; n < argc; n++)
-			wanted |= !strcmp(argv[n], groups[i].name);
-		if (!wanted)
-			continue;
-		printf("# %s\n", groups[i].name);
-		groups[i].run();
-	}
-	return finish();
+	return run_groups(groups, ARRAY_SIZE(groups), argc, argv);
 }

@@ -17,8 +17,6 @@ int attachments(const char *device);
 bool detached(const char *device, int before);
 /* Writes to a file of the kernel's; returns 0 or a negative errno. */
 int put(const char *path, const char *text);
-/* The result of a job of a new client's. */
-int new_job(void);
 /* A plan that is left out: says why, as TAP. */
 void skip(const char *what, const char *why);
 

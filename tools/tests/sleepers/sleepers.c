@@ -171,21 +171,6 @@ static bool gone(pid_t pid)
 	return false;
 }
 
-static int new_job(void)
-{
-	struct context ctx;
-	uint32_t out;
-	int ret;
-
-	context_init(&ctx);
-	need("create a syncobj", syncobj_create(ctx.fd, &out));
-	ret = submit_one(&ctx, out);
-	if (!ret)
-		ret = syncobj_wait(ctx.fd, out, SECONDS);
-	context_fini(&ctx);
-	return ret;
-}
-
 static void check_killed(size_t i)
 {
 	char text[128];

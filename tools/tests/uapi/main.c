@@ -13,10 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} groups[] = {
+static const struct test_group groups[] = {
 	{ "params", test_params },
 	{ "vm", test_vm },
 	{ "bind-model", test_bind_model },
@@ -43,14 +40,6 @@ static bool known(const char *name)
 	return false;
 }
 
-static bool wanted(const char *name, int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++)
-		if (!strcmp(argv[i], name))
-			return true;
-	return argc < 2;
-}
-
 int main(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
@@ -60,11 +49,5 @@ int main(int argc, char **argv)
 		}
 	}
 
-	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
-		if (!wanted(groups[i].name, argc, argv))
-			continue;
-		printf("# %s\n", groups[i].name);
-		groups[i].run();
-	}
-	return finish();
+	return run_groups(groups, ARRAY_SIZE(groups), argc, argv);
 }

@@ -62,3 +62,22 @@ int finish(void)
 	printf("# %d passed, %d failed\n", tests - failed, failed);
 	return failed ? 1 : 0;
 }
+
+static bool wanted(const char *name, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], name))
+			return true;
+	return argc < 2;
+}
+
+int run_groups(const struct test_group *groups, size_t count, int argc, char **argv)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!wanted(groups[i].name, argc, argv))
+			continue;
+		printf("# %s\n", groups[i].name);
+		groups[i].run();
+	}
+	return finish();
+}

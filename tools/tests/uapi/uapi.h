@@ -36,6 +36,15 @@ void need(const char *what, int result);
 int failures(void);
 int finish(void);
 
+/* A group of checks that is run by its name. */
+struct test_group {
+	const char *name;
+	void (*run)(void);
+};
+
+/* Runs the groups that @argv names, or all if it names none; returns what finish() returns. */
+int run_groups(const struct test_group *groups, size_t count, int argc, char **argv);
+
 int gpu_open(void);
 /* The primary node of a driver. */
 int card_open(const char *driver);
@@ -104,6 +113,8 @@ int submit(struct context *ctx, const void *commands, size_t size,
 	   const struct drm_asahi_sync *syncs, uint32_t in, uint32_t out);
 /* One empty compute job that signals a binary object. */
 int submit_one(struct context *ctx, uint32_t out_syncobj);
+/* The result of one empty compute job of a new client, which ends afterwards. */
+int new_job(void);
 
 void test_params(void);
 void test_vm(void);
