@@ -18,6 +18,7 @@
 #define DEVICE "11000000.gpu"
 /* Neither has so many allocations. */
 #define MOST 2000
+#define SECONDS 60
 
 /* Writes to an open file; returns 0 or a negative errno. */
 static int put(int fd, const char *text)
@@ -53,7 +54,7 @@ static void check_unbind(void)
 			wrong = "the device is still bound";
 		else if (put(bind, DEVICE))
 			wrong = "the next bind failed";
-		else if (new_job())
+		else if (new_job(SECONDS))
 			wrong = "a job afterwards failed";
 	}
 	if (wrong)
@@ -81,7 +82,7 @@ static void check_suspend(void)
 		failed += ret != 0;
 		if (ret && !hit)
 			wrong = "failed without a reason";
-		else if (new_job())
+		else if (new_job(SECONDS))
 			wrong = "a job afterwards failed";
 		else if (ret && put(state, "freeze"))
 			wrong = "failed a second time";
@@ -98,5 +99,5 @@ void check_device(void)
 {
 	check_unbind();
 	check_suspend();
-	check("a job afterwards", new_job(), 0);
+	check("a job afterwards", new_job(SECONDS), 0);
 }

@@ -57,6 +57,8 @@
 #define MAX_STEP 2
 /* Allocations of pages fail after multiples of so many. */
 #define PAGES 2
+/* How long an empty job may take. */
+#define JOB_SECONDS 20
 
 /* What the last failed allocation was for. */
 struct place {
@@ -200,22 +202,6 @@ static int bind_workers(const char *kind, int after, unsigned int *left)
 	return ret;
 }
 
-/* Runs a job. */
-static int run_job(void)
-{
-	struct context ctx;
-	uint32_t sync;
-	int ret;
-
-	context_init(&ctx);
-	need("create a syncobj", syncobj_create(ctx.fd, &sync));
-	ret = submit_one(&ctx, sync);
-	if (!ret)
-		ret = syncobj_wait(ctx.fd, sync, 20);
-	context_fini(&ctx);
-	return ret;
-}
-
 /* What the step was bad for, if it was: @n of the thread's allocations, or of @kind of workers'. */
 static const char *try_step(unsigned int n, const char *kind, int log, bool *over,
 			    struct place *place, unsigned int *failed)
@@ -250,7 +236,7 @@ static const char *try_step(unsigned int n, const char *kind, int log, bool *ove
 		if (ret || !is_bound() || read_log(log, NULL))
 			return "the next probe fails or complains";
 	}
-	if (run_job())
+	if (new_job(JOB_SECONDS))
 		return "the job fails";
 	if (write_file(DRIVER "unbind", DEVICE) || read_log(log, NULL))
 		return "unbind fails or complains";
@@ -403,6 +389,6 @@ int main(int argc, char **argv)
 		check_true("there were some", slab.steps > 2 && pages.steps > 2);
 	}
 	need("bind", write_file(DRIVER "bind", DEVICE));
-	check("a job", run_job(), 0);
+	check("a job", new_job(JOB_SECONDS), 0);
 	return finish();
 }

@@ -25,6 +25,8 @@
 #define CLIENTS 3
 /* Jobs that a client has in flight. */
 #define JOBS 16
+/* How long an empty job may take. */
+#define JOB_SECONDS 30
 
 /* What the clients have done. */
 struct count {
@@ -86,21 +88,6 @@ static pid_t load_start(struct count *count)
 	}
 }
 
-static int run_job(void)
-{
-	struct context ctx;
-	uint32_t sync;
-	int ret;
-
-	context_init(&ctx);
-	need("create a syncobj", syncobj_create(ctx.fd, &sync));
-	ret = submit_one(&ctx, sync);
-	if (!ret)
-		ret = syncobj_wait(ctx.fd, sync, 30);
-	context_fini(&ctx);
-	return ret;
-}
-
 int main(int argc, char **argv)
 {
 	struct count *count = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
@@ -122,7 +109,7 @@ int main(int argc, char **argv)
 	for (; done < rounds && !ret; done++) {
 		unsigned int before = count->jobs;
 
-		ret = run_job();
+		ret = new_job(JOB_SECONDS);
 		/* So that the device goes under their jobs. */
 		for (int i = 0; i < 2000 && count->jobs == before; i++)
 			usleep(1000);
@@ -138,6 +125,6 @@ int main(int argc, char **argv)
 	kill(0, SIGTERM);
 	for (int i = 0; i < CLIENTS; i++)
 		waitpid(load[i], NULL, 0);
-	check("one more job", run_job(), 0);
+	check("one more job", new_job(JOB_SECONDS), 0);
 	return finish();
 }

@@ -179,7 +179,7 @@ static void check_without_device(int file, uint32_t *map)
 	if (!old)
 		check("and is bound", vm_bind(ctx.fd, ctx.vm, handle, SHARED_VA, SIZE), 0);
 	context_fini(&ctx);
-	check("a job", new_job(), 0);
+	check("a job", new_job(SECONDS), 0);
 }
 
 void test_exported(void)

@@ -103,7 +103,7 @@ void test_races(void)
 	pthread_join(thread, NULL);
 	check("unbind and bind beside imports", result, 0);
 	printf("# %u imports\n", atomic_load(&imports));
-	check("a job", new_job(), 0);
+	check("a job", new_job(SECONDS), 0);
 	check_true("no attachment is left", detached(DEVICE, before));
 	close(file);
 }

@@ -181,7 +181,7 @@ static void check_killed(size_t i)
 	check_true(text, asleep);
 	/* It holds nothing that others need. */
 	snprintf(text, sizeof(text), "%s: another client's job", sleepers[i].name);
-	check(text, new_job(), 0);
+	check(text, new_job(SECONDS), 0);
 	kill(pid, SIGKILL);
 	snprintf(text, sizeof(text), "%s: the client goes", sleepers[i].name);
 	check_true(text, gone(pid));
@@ -223,7 +223,7 @@ static void check_unbound(size_t i)
 	snprintf(text, sizeof(text), "%s: bind again", sleepers[i].name);
 	check(text, put(DRIVER "bind", DEVICE), 0);
 	snprintf(text, sizeof(text), "%s: a job", sleepers[i].name);
-	check(text, new_job(), 0);
+	check(text, new_job(SECONDS), 0);
 }
 
 /*

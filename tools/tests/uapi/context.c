@@ -7,9 +7,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* How long a job of a new client's may take: an empty one, on a machine with much else to do. */
-#define NEW_JOB_SECONDS 60
-
 void context_init(struct context *ctx)
 {
 	ctx->fd = gpu_open();
@@ -100,7 +97,7 @@ int submit_one(struct context *ctx, uint32_t out_syncobj)
 	return submit(ctx, &command, sizeof(command), &sync, 0, 1);
 }
 
-int new_job(void)
+int new_job(unsigned int seconds)
 {
 	struct context ctx;
 	uint32_t out;
@@ -110,7 +107,7 @@ int new_job(void)
 	need("create a syncobj", syncobj_create(ctx.fd, &out));
 	ret = submit_one(&ctx, out);
 	if (!ret)
-		ret = syncobj_wait(ctx.fd, out, NEW_JOB_SECONDS);
+		ret = syncobj_wait(ctx.fd, out, seconds);
 	context_fini(&ctx);
 	return ret;
 }

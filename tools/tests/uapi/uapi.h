@@ -113,8 +113,8 @@ int submit(struct context *ctx, const void *commands, size_t size,
 	   const struct drm_asahi_sync *syncs, uint32_t in, uint32_t out);
 /* One empty compute job that signals a binary object. */
 int submit_one(struct context *ctx, uint32_t out_syncobj);
-/* The result of one empty compute job of a new client, which ends afterwards. */
-int new_job(void);
+/* The result of one empty compute job of a new client, which waits @seconds at most, and ends. */
+int new_job(unsigned int seconds);
 
 void test_params(void);
 void test_vm(void);
