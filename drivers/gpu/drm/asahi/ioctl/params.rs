@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What a client can ask of the device.
+//! The ioctls that return parameters of the device and its time.
 
 use crate::{
     bind::KERNEL_MIN_SIZE,

@@ -139,7 +139,7 @@ impl<'a> Compute<'a> {
     }
 }
 
-/// What a hardware command is to do.
+/// The work of a hardware command: a render or a compute dispatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work<'a> {
     Render(Render<'a>),
@@ -149,7 +149,7 @@ pub(crate) enum Work<'a> {
 /// A hardware command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Command<'a> {
-    /// What it has to wait for.
+    /// The commands before it that it waits for.
     pub(crate) barriers: Barriers,
     pub(crate) work: Work<'a>,
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the tests of both halves of a render need: a half that has been written to memory, whose
-//! fields are looked at one by one.
+//! Helpers for the tests of both halves of a render.
+//!
+//! A test writes a half to memory and compares its fields one by one.
 
 use super::{
     command::{

@@ -67,9 +67,9 @@ use kernel::{
     }, //
 };
 
-/// What the firmware's objects are aligned to.
+/// Alignment of the firmware's objects.
 const ALIGN: usize = 0x80;
-/// What a preemption buffer is aligned to: a page of the tiler's.
+/// Alignment of a preemption buffer: a page of the tiler.
 const PREEMPTION_ALIGN: usize = 0x8000;
 
 const BARRIERS: usize = Sequence::max::<StartCompute, FinalizeCompute>().next_multiple_of(ALIGN);
@@ -104,7 +104,7 @@ impl Batch {
     }
 }
 
-/// What a [`JobMemoryPool`] has.
+/// The unused places of a [`JobMemoryPool`].
 struct Unused {
     /// The last batch, as long as places of it are left.
     batch: Option<Arc<Batch>>,

@@ -61,7 +61,7 @@ pub(super) struct Rooms {
 pub(crate) struct Queues {
     compute: WorkQueue,
     room_wait: RoomWait,
-    /// Those for renders, once there has been one.
+    /// The work queues for renders; `None` before the first render.
     renders: Option<KBox<RenderQueues>>,
     render_cell: Arc<RenderCell>,
     /// Number of the firmware's commands so far: a render is two.

@@ -73,7 +73,7 @@ use kernel::{
     sync::Arc, //
 };
 
-/// What the firmware's objects are aligned to.
+/// Alignment of the firmware's objects.
 const ALIGN: usize = 0x80;
 
 /// Barriers stand behind the longer of the two sequences.
@@ -107,7 +107,7 @@ pub(crate) struct PlannedRender {
     pub(crate) fragment: Sequence,
 }
 
-/// What all renders of a user queue have in common.
+/// Parameters that all renders of a user queue share.
 pub(crate) struct RenderCommon {
     pub(crate) vertex: Common,
     pub(crate) fragment: Common,

@@ -101,13 +101,14 @@ pub(crate) struct QueueRing {
 
     engines: Engines,
     label: Label,
-    /// What [`Firmware::progress`] was, and the number of timeouts since it was that.
+    /// The value of [`Firmware::progress`] at the last timeout.
     progress: u32,
+    /// The number of timeouts since `progress` last changed.
     timeouts: u32,
     _own: Pinned,
 }
 
-/// What a [`QueueRing`] is made of.
+/// The arguments of [`QueueRing::new`].
 pub(crate) struct RingParts<'a> {
     pub(crate) firmware: &'a Arc<Firmware>,
     pub(crate) heaps: &'a Heaps,
@@ -118,7 +119,7 @@ pub(crate) struct RingParts<'a> {
     pub(crate) queues: Queues,
     pub(crate) engines: Engines,
     pub(crate) label: Label,
-    /// What the queue takes besides its part of the heaps.
+    /// The charge for the queue's memory outside the heaps.
     pub(crate) own: Pinned,
 }
 
@@ -332,7 +333,7 @@ impl Ring for QueueRing {
         if !self.is_known {
             return;
         }
-        // What was taken out of use so far may be used again when that is done.
+        // The garbage so far may be reused once the firmware has destroyed the context.
         let garbage = self.heaps.take_garbage();
         match self.context.destroy(&self.firmware).await {
             Ok(()) => drop(garbage),

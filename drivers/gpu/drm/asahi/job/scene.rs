@@ -22,13 +22,13 @@ use agx_abi::{
     },
 };
 
-/// What the tiler's memory is aligned to: a page of the tiled vertex buffer. All that the driver
-/// in the field allocates for the GPU is; whether it has to be is not known [I].
+/// Alignment of the tiler's memory: a page of the tiled vertex buffer. The driver in the field
+/// aligns all GPU memory so; whether the tiler needs it is not known [I].
 pub(crate) const ALIGN: u64 = 0x8000;
-/// What the parts of the clusters' metadata are aligned to.
+/// Alignment of the parts of the clusters' metadata.
 const META_ALIGN: u64 = 0x80;
 
-/// What a render has to know of the GPU.
+/// Properties of the GPU that the layout of a render depends on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Machine {
     /// Clusters of the GPU, and what they need if there are several.

@@ -33,7 +33,7 @@ use agx_abi::{
     Value, //
 };
 
-/// What all commands of a work queue have in common.
+/// Parameters that all commands of a work queue share.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Common {
     /// Version of the firmware's interface.
@@ -57,7 +57,7 @@ impl Common {
     }
 }
 
-/// What is decided when a command's turn comes.
+/// Parameters of a command that are known only when it is submitted to the firmware.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turn {
     pub(crate) vm_slot: u32,

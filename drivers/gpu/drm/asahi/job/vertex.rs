@@ -98,7 +98,7 @@ impl Half<'_> {
     }
 }
 
-/// What is decided when its turn comes.
+/// Parameters of the command that are known only when it is submitted to the firmware.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct VertexTurn {
     pub(crate) turn: Turn,
@@ -109,7 +109,7 @@ pub(crate) struct VertexTurn {
     pub(crate) fragment_value: u32,
 }
 
-/// What its timestamp operations refer to.
+/// Fields of the command that its timestamp operations refer to.
 const TIMES: TimestampFields<RunVertex> = TimestampFields {
     command_time: RunVertex::COMMAND_TIME,
     pair: RunVertex::TIMESTAMPS,

@@ -270,7 +270,7 @@ impl WorkQueue {
             slot: self.slot()?.index(),
             is_new: !self.known,
         };
-        // What the entries refer to is there before them, and they are before the index.
+        // Orders the commands before the ring's entries, and the entries before the write index.
         barrier::mb(Write);
         self.written.store(message.write_index, Release);
         self.known = true;
@@ -292,7 +292,7 @@ impl WorkQueue {
     }
 }
 
-/// What a command is told about its place in the queue.
+/// The numbers of a command: its place in the queue, and its event slot and stamp value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Numbers {
     pub(crate) slot: u32,
