@@ -141,7 +141,7 @@ use kernel::{
     time::Instant, //
 };
 
-/// What the driver has found out and set up before the firmware can be booted.
+/// The state that the driver sets up before it boots the firmware.
 pub(crate) struct Machine<'a> {
     pub(crate) dev: &'a Device<Bound>,
     /// Parent of the firmware's tasks. It must outlive the queues' tasks: those need the firmware
@@ -159,7 +159,7 @@ pub(crate) struct Machine<'a> {
     pub(crate) io: &'a [(&'static IoMapping, u64)],
     /// The buffer manager control page: address on the GPU, and for the firmware.
     pub(crate) buffer_manager: (u64, u64),
-    /// What happens at a fault of a shader; 0xb unless somebody debugs.
+    /// The firmware's reaction to a fault of a shader; 0xb except for debugging.
     pub(crate) fault_control: u32,
 }
 
@@ -196,7 +196,7 @@ impl Firmware {
     ///
     /// # Errors
     ///
-    /// What is wrong with the bootloader's blobs is in the log.
+    /// If the bootloader's blobs are not usable the reason is in the log.
     pub(crate) fn new(machine: &Machine<'_>) -> Result<Arc<Self>> {
         let dev = machine.dev;
         let blobs = check_blobs(machine)?;

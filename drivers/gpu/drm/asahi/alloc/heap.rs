@@ -32,7 +32,7 @@ use kernel::{
 /// Smallest alignment of an object: a cache line of the coprocessor.
 const MIN_ALIGN: usize = 0x80;
 
-/// What kind of heap it is.
+/// The configuration of a heap.
 #[derive(Clone)]
 pub(crate) struct HeapConfig {
     /// Its addresses.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What heaps consist of: chunks, the objects in them, and piles of objects that wait to be freed.
+//! Parts of a heap: chunks, the objects in them, and piles of objects that wait to be freed.
 
 use super::buffer::Buffer;
 use crate::{
@@ -64,7 +64,7 @@ impl Target {
     }
 }
 
-/// What chunks and objects need of their heap, when the heap itself is gone.
+/// The part of a heap that its chunks and objects need, which outlives the heap.
 #[pin_data]
 pub(super) struct Shared {
     target: Target,
@@ -81,7 +81,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Returns what a heap without chunks has.
+    /// Returns the shared part of a heap without chunks.
     pub(super) fn new(
         target: Target,
         protection: Protection,
@@ -287,7 +287,7 @@ impl Drop for GpuBox {
             let mut pile = shared.garbage.lock();
             (pile.push(object), pile.count == 1)
         };
-        // What comes back belongs to a heap that is gone; dropped behind the lock.
+        // An object that the pile rejects belongs to a heap that is gone. It is dropped unlocked.
         drop(rejected);
         if let (true, Some(has_garbage)) = (is_first, &shared.has_garbage) {
             has_garbage.notify_one();

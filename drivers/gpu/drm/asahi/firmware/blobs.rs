@@ -32,7 +32,7 @@ pub(crate) struct Blobs<'a> {
     pub(crate) globals: &'a [u8],
 }
 
-/// What the blobs have to agree with.
+/// Properties of the machine that the blobs must agree with.
 #[derive(Clone, Copy)]
 pub(crate) struct Expected<'a> {
     pub(crate) chip: &'a Chip,
@@ -40,7 +40,7 @@ pub(crate) struct Expected<'a> {
     pub(crate) ttb_base: u64,
 }
 
-/// What is wrong with a blob.
+/// The reason why a blob is not usable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BlobError {
     /// The region is smaller than the structure.

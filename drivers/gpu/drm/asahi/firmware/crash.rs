@@ -3,8 +3,8 @@
 //! The end of the firmware.
 //!
 //! Its image was loaded and locked by the bootloader, so a firmware that crashed stays dead until
-//! the machine is reset. What is left to do is to let nobody wait for it: every wait for the
-//! firmware in this driver goes through [`Crash::or`], and ends with `ENODEV`.
+//! the machine is reset. The driver then ends all waits for it: every wait for the firmware in this
+//! driver goes through [`Crash::or`], and ends with `ENODEV`.
 
 use crate::mmu::Uat;
 use core::future::Future;
@@ -43,8 +43,8 @@ impl Crash {
 
     /// Sets it, after all clients' memory is out of the GPU's reach.
     ///
-    /// Fences complete because of the flag, and clients then free what their jobs worked on, while
-    /// the GPU may be at it still: nobody has stopped it.
+    /// Fences complete because of the flag, and clients then free the memory of their jobs. The GPU
+    /// has not been stopped and may still access it, so it is unmapped first.
     ///
     /// # Context
     ///

@@ -74,7 +74,7 @@ impl From<Failure> for Error {
     }
 }
 
-/// What changes in a slot.
+/// The mutable part of a slot.
 struct State {
     owner: Option<Owner>,
     window: Window,
@@ -360,7 +360,7 @@ impl Watch {
             if !self.events.crash.is_set() {
                 return None;
             }
-            // What was complete before the crash is so, though its event has not come.
+            // Commands that completed before the crash count as complete, also without an event.
             self.look();
             Some(known().unwrap_or(Err(Failure::NoDevice)))
         })

@@ -67,7 +67,7 @@ impl From<RingAddresses> for ChannelInfo {
     }
 }
 
-/// What the tree refers to and others own.
+/// Objects with other owners that the tree refers to.
 pub(super) struct Parts<'a> {
     pub(super) blobs: Blobs<'a>,
     /// Where the firmware's registers are mapped, for each entry of the chip's list.
@@ -83,7 +83,7 @@ pub(super) struct Parts<'a> {
     pub(super) log_payloads: u64,
     pub(super) trace: RingAddresses,
     pub(super) stats: RingAddresses,
-    /// What happens at a fault of a shader.
+    /// The firmware's reaction to a fault of a shader.
     pub(super) fault_control: u32,
 }
 

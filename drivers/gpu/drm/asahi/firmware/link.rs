@@ -110,7 +110,7 @@ const DOORBELLS: [Message; Doorbell::PIPES + PIPE_PRIORITIES * PipeKind::ALL.len
     all
 };
 
-/// What the interrupt wakes.
+/// The tasks that a doorbell from the firmware wakes.
 pub(super) struct Wakes {
     /// The task that reads the event ring.
     pub(super) events: Notify,
@@ -141,7 +141,7 @@ impl Wakes {
     }
 }
 
-/// What RTKit calls.
+/// The callbacks for RTKit.
 pub(super) struct Callbacks {
     dev: ARef<Device>,
     uat: Arc<Uat>,

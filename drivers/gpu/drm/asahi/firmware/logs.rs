@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the firmware says that nobody waits for: its log, traces and statistics.
+//! The rings that no fence depends on: the firmware's log, traces and statistics.
 
 use super::{
     message::log_text,
@@ -87,7 +87,8 @@ impl Logs {
                 all &= left > 0;
             }
         }
-        // Traces come only if asked for in the globals, statistics always; nobody uses either.
+        // The firmware sends traces only if the globals ask for them, and statistics always. The
+        // driver uses neither.
         self.trace.skip()?;
         self.stats.skip()?;
         Ok(all)

@@ -116,7 +116,7 @@ pub(crate) enum DeviceControl {
     DestroyContext {
         /// Its address.
         address: u64,
-        /// What the firmware keeps in it to find its own tables.
+        /// The firmware's indices in the context's data.
         ids: ContextIds,
     },
     /// Go on with what the buffer has now.
@@ -137,8 +137,8 @@ pub(crate) enum DeviceControl {
     },
 }
 
-/// What the firmware keeps in a context to find its own tables, by the names of
-/// [`agx_abi::queue::GpuContextData`].
+/// The firmware's indices into its own tables, which it keeps in the data of a context. The names
+/// are those of [`agx_abi::queue::GpuContextData`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ContextIds {
     pub(crate) queue_table_index: u8,

@@ -29,7 +29,7 @@ use kernel::{
     }, //
 };
 
-/// What a user queue's firmware queues share for notification.
+/// The notifier that the firmware queues of a user queue share.
 pub(crate) struct Notifier {
     notifier: Shared,
     list: Shared,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What to do when the firmware has stopped.
+//! Recovery of the firmware after it has stopped.
 //!
 //! After a fault of the GPU or a command that makes no progress the firmware stops everything,
 //! lists the commands that were in flight, and waits:

@@ -2,8 +2,8 @@
 
 //! The two tasks that read what the firmware writes.
 //!
-//! Both sleep until the firmware rings. One deals with events, which lead to fences; the other with
-//! what nobody waits for, so that a long log delays no fence.
+//! Both sleep until the firmware rings the doorbell. One task handles events, which fences depend
+//! on. The other handles logs, traces and statistics, so that a long log delays no fence.
 
 use super::{
     control::Control,

@@ -96,8 +96,8 @@ impl Shared {
             return Err(EINVAL);
         }
         // SAFETY: `span()` checked the bounds, it is aligned, and the object stays as long as
-        // `self` is borrowed. If somebody else writes at the same time the content may be a
-        // mixture, which any bytes are allowed to be.
+        // `self` is borrowed. If the firmware or another thread writes at the same time the content
+        // may be a mixture, and any bytes are valid.
         Ok(unsafe { Structure::new(abi, at) })
     }
 

@@ -22,7 +22,7 @@ pub(crate) struct Window {
     issued: Stamp,
     /// Last value that the firmware has flagged.
     seen: Stamp,
-    /// What is to be told about each command, by [`Stamp::place`].
+    /// The failure of each command in the window, if it failed, indexed by [`Stamp::place`].
     failures: [Option<Failure>; SIZE],
 }
 

@@ -185,7 +185,7 @@ impl Contexts {
         }
     }
 
-    /// Stores a root of context 0. The caller holds the lock, or knows that nobody else does.
+    /// Stores a root of context 0. The caller holds the lock, or knows that it is not held.
     fn put_kernel(&self, field: Field<TtbEntry, u64>, root: u64) {
         self.root(KERNEL_CONTEXT, field)
             .store(ttb(root, KERNEL_CONTEXT), Ordering::Relaxed);

@@ -66,7 +66,7 @@ impl Handoff {
     /// # Safety
     ///
     /// `at` must be aligned to 8 and valid for [`Layout::SIZE`] bytes for as long as the result
-    /// lives, and nobody but the firmware may access them otherwise.
+    /// lives. Only the firmware may access them otherwise.
     pub(crate) unsafe fn new(at: NonNull<u8>) -> Self {
         // INVARIANT: By the function's requirements.
         Self { at }

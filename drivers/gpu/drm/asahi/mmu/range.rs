@@ -67,7 +67,7 @@ impl Ranges {
         )
     }
 
-    /// Returns how many addresses nobody has.
+    /// Returns the number of free addresses.
     pub(crate) fn left(&self) -> u64 {
         let size = self.range.end - self.range.start;
         size.saturating_sub(self.used.load(Relaxed))

@@ -9,8 +9,8 @@
 //!   When it goes, it first goes out of reach, then everything is invalidated, then its tables are
 //!   freed.
 //!
-//! There is no lock: tables are linked, and pages mapped, by atomic exchange, and nobody waits. So
-//! mappings may end in any context. Making one allocates.
+//! There is no lock: tables are linked and pages mapped by atomic exchange, without waiting. So
+//! mappings may end in any context. Creating one allocates.
 
 use agx_abi::uat::{
     pte,
@@ -28,7 +28,7 @@ use core::{
     }, //
 };
 
-/// What the tables are made of.
+/// The memory of page tables.
 ///
 /// # Safety
 ///
@@ -44,14 +44,14 @@ pub(crate) unsafe trait TableMemory {
     ///
     /// # Safety
     ///
-    /// Nobody may use it any more.
+    /// The table must not be used any more, neither by the CPU nor by a walk.
     unsafe fn free(&self, table: u64);
 
     /// Returns where the CPU finds the entries of the table at physical address `table`.
     fn entries(&self, table: u64) -> *mut u64;
 
-    /// Makes everybody who walks tables forget what they have found there. When it returns, a table
-    /// to which nothing led before is walked by nobody.
+    /// Invalidates all cached walks of GPU and firmware. When it returns, no walk uses a table that
+    /// was not reachable from a root before the call.
     fn invalidate_all(&self);
 }
 
@@ -77,15 +77,16 @@ pub(crate) struct PageTable<M: TableMemory> {
     root: u64,
     /// The entries of the root that are used.
     roots: Range<usize>,
-    /// The root that firmware and GPU walk from, if it is somebody else's. Our one entry is copied
-    /// to it for as long as we are attached.
+    /// The root that firmware and GPU walk from, if the table does not own it. The one entry of
+    /// `root` is copied to it until [`PageTable::detach`].
     shared: Option<u64>,
     /// Bits that all leaves have.
     leaf: u64,
 }
 
-/// An entry that leads nowhere, and says that what was there before stays the firmware's for ever.
-/// Its lowest bit is clear, as walks end at such an entry whatever else is in it.
+/// An invalid entry that marks the memory mapped there before as the firmware's for ever.
+///
+/// Its lowest bit is clear: walks end at such an entry whatever its other bits are.
 const SEALED: u64 = u64::from_be_bytes(*b"asahi:\0\0");
 
 const LAST_LEVEL: usize = LEVEL_SHIFTS.len() - 1;
@@ -110,22 +111,22 @@ impl<M: TableMemory> PageTable<M> {
         })
     }
 
-    /// Returns the entry `index` of a root that belongs to somebody else, in the upper half.
+    /// Returns a table for the entry `index`, in the upper half, of a root that it does not own.
     ///
-    /// One before us may live on, after the device was unbound: it has a root of its own, too, and
-    /// so finds nothing of ours.
+    /// A table of an earlier binding of the device may still exist. It has a root of its own as
+    /// well, and so does not reach the entries of this one.
     ///
     /// `is_walked`: firmware and GPU may walk the tables at this moment.
     ///
     /// # Errors
     ///
-    /// [`MapError::Busy`] after [`PageTable::seal`], and if the tables are walked and something of
-    /// somebody else's is there.
+    /// [`MapError::Busy`] after [`PageTable::seal`], and if the tables are walked and the entry is
+    /// valid already.
     ///
     /// # Safety
     ///
-    /// `root` must be a table, valid for as long as the result lives, and nobody but others of this
-    /// kind may touch the entry.
+    /// `root` must be a table that is valid for as long as the result lives. Only tables of this
+    /// type may access its entry `index`.
     pub(crate) unsafe fn new_upper(
         memory: M,
         root: u64,
@@ -149,7 +150,7 @@ impl<M: TableMemory> PageTable<M> {
         if old == SEALED || (is_walked && old & pte::VALID == pte::VALID) {
             return Err(MapError::Busy);
         }
-        // A driver before us, of a kernel before this one perhaps, left something there.
+        // An earlier driver, perhaps of an earlier kernel, may have left an entry there.
         this.entry(root, index).store(0, Ordering::Relaxed);
         this.memory.invalidate_all();
         // Release: the table is there before it.
@@ -157,27 +158,27 @@ impl<M: TableMemory> PageTable<M> {
         Ok(this)
     }
 
-    /// Takes what is mapped here out of the root that belongs to somebody else, for good. Firmware
-    /// and GPU do not reach it any more when this returns. May be repeated.
+    /// Removes the table's entry from the shared root, for good. Firmware and GPU do not reach its
+    /// mappings any more when this returns. May be repeated.
     pub(crate) fn detach(&self) {
         self.replace(0);
     }
 
-    /// Does the same as [`PageTable::detach`], and keeps those that come after us from mapping
-    /// anything there: drivers that are loaded later, and those of kernels that start after this
-    /// one. Ends with the boot loader, which sets the root up.
+    /// Detaches the table as [`PageTable::detach`] does, and marks the entry as unusable. Later
+    /// drivers, also those of kernels started by kexec, refuse to map anything there. The mark goes
+    /// when the boot loader sets the root up again.
     pub(crate) fn seal(&self) {
         self.replace(SEALED);
     }
 
-    /// Puts `entry` where somebody else's root leads here.
+    /// Replaces the table's entry in the shared root by `entry`.
     fn replace(&self, entry: u64) {
         let Some(shared) = self.shared else {
             return;
         };
         let index = self.roots.start;
         let ours = self.load(self.root, index);
-        // Another one's may be there by now.
+        // A later table may have replaced it.
         let gone = ours != 0
             && self
                 .entry(shared, index)
@@ -281,7 +282,7 @@ impl<M: TableMemory> PageTable<M> {
         Ok(table)
     }
 
-    /// Gives `place` a new table, unless somebody else does. Returns what it then holds.
+    /// Links a new table at `place`, unless another thread does so first. Returns the entry.
     fn link(&self, place: &AtomicU64) -> Result<u64, M::Error> {
         let below = self.memory.allocate()?;
         let entry = below | pte::VALID;
@@ -289,7 +290,7 @@ impl<M: TableMemory> PageTable<M> {
         match place.compare_exchange(0, entry, Ordering::Release, Ordering::Acquire) {
             Ok(_) => Ok(entry),
             Err(theirs) => {
-                // SAFETY: Nobody has seen it.
+                // SAFETY: The exchange failed, so the table has never been reachable.
                 unsafe { self.memory.free(below) };
                 Ok(theirs)
             }

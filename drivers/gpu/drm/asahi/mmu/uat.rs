@@ -96,8 +96,7 @@ impl Uat {
     ///
     /// # Errors
     ///
-    /// `EBUSY` if firmware may be there that somebody before us has left behind with memory in its
-    /// hands.
+    /// `EBUSY` if firmware that an earlier driver or kernel left running may still use memory.
     pub(crate) fn new(dev: &Device<Bound>, is_running: bool) -> Result<Arc<Self>> {
         let contexts = Contexts::new(dev)?;
         let pagetables = Region::find(dev, c"pagetables", PAGE_SIZE as usize)?;
@@ -224,13 +223,13 @@ impl Uat {
         self.lent.load(Relaxed)
     }
 
-    /// Keeps all that the firmware was given from being unmapped or freed, until the machine is
-    /// reset: the firmware may go on using it.
+    /// Keeps the firmware's memory allocated and mapped until the machine is reset, as the firmware
+    /// may go on using it.
     ///
-    /// Our part of the upper half is taken out of the firmware's reach, as a kernel that starts
-    /// after this one, by kexec, knows nothing of that memory. A firmware that goes on using it
-    /// crashes. It cannot be used again in any case: whoever comes next is refused before anything
-    /// of theirs is at addresses that it knows.
+    /// The driver's part of the upper half is made unreachable for the firmware, since a kernel
+    /// that is started by kexec does not know of that memory. A firmware that goes on using it
+    /// crashes. The firmware cannot be used again in any case: [`Uat::new`] refuses later drivers
+    /// before they map anything at addresses that the firmware knows.
     pub(crate) fn abandon(&self) {
         self.abandoned.store(true, Relaxed);
         self.upper.seal();
