@@ -98,7 +98,9 @@ impl DeferredDropQueue {
         )
     }
 
-    /// Has `value` dropped soon; or drops it, when the queue is closed.
+    /// Queues `value` to be dropped by the worker.
+    ///
+    /// Drops it at once if the queue is closed.
     pub(crate) fn queue<T: Send + 'static>(self: &Arc<Self>, value: KBox<DeferredDrop<T>>) {
         let mut value: KBox<DeferredDrop<dyn Send>> = value;
         {

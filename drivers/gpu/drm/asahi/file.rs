@@ -43,7 +43,7 @@ use kernel::{
     }, //
 };
 
-/// What a client has.
+/// State of an open file: the handles and quotas of a client.
 #[pin_data(PinnedDrop)]
 pub(crate) struct AsahiFile {
     #[pin]
@@ -52,15 +52,15 @@ pub(crate) struct AsahiFile {
     pub(crate) timestamps: Mutex<Handles<Arc<Timestamps>>>,
     #[pin]
     pub(crate) queues: Mutex<Handles<Arc<Queue>>>,
-    /// Handles of buffer objects.
+    /// Quota of handles of buffer objects.
     objects: Quota,
-    /// Addresses for timestamps.
+    /// Quota of addresses for timestamps.
     pub(crate) timestamp_quota: Arc<Quota>,
-    /// Jobs that are not complete.
+    /// Quota of jobs that are not complete.
     pub(crate) jobs: Arc<Quota>,
-    /// What the jobs of all of its queues have used.
+    /// Usage of the GPU's engines by the jobs of all of its queues.
     pub(crate) engines: Engines,
-    /// For itself.
+    /// The charge for the file itself.
     _own: Pinned,
 }
 
@@ -124,8 +124,8 @@ unsafe extern "C" fn asahi_show_engines(printer: *mut c_void, dev: *mut c_void, 
     }
 }
 
-/// Tells what fdinfo says of a client besides its handles: the bytes of closed objects that the
-/// client still uses, and whether it has jobs in flight.
+/// Returns the part of fdinfo that does not come from the file's handles: the bytes of closed
+/// objects that the client still uses, and whether it has jobs in flight.
 ///
 /// # Safety
 ///

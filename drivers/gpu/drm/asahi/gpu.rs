@@ -80,7 +80,7 @@ pub(crate) struct Gpu {
     id: GpuId,
 }
 
-/// What there is of a GPU before its coprocessor runs.
+/// The parts of a GPU that exist before its coprocessor runs.
 struct Parts {
     dev: ARef<Device>,
     chip: &'static Chip,
@@ -95,7 +95,7 @@ struct Parts {
     _suspend: SuspendNotifier,
     firmware: Arc<Firmware>,
     fault_control: u32,
-    // What the firmware has in its tables besides; it goes after the firmware.
+    // Further mappings in the firmware's tables. They are dropped after the firmware.
     _control_page: ControlPage,
     _io: KVec<KernelMapping>,
 }
@@ -154,15 +154,16 @@ impl Gpu {
         self.parts.stop();
     }
 
-    /// Ends everything as [`Gpu::stop`] does, within some seconds, while clients may still be there
-    /// and memory is somebody else's soon.
+    /// Stops the GPU as [`Gpu::stop`] does, within some seconds, for a shutdown or kexec.
+    ///
+    /// Clients may still exist, and the next kernel may reuse the memory.
     pub(crate) fn shut_down(&self) {
         self.parts.shut_down();
     }
 }
 
 impl Parts {
-    /// Makes them.
+    /// Creates the parts of the GPU of `pdev`.
     fn new(
         dev: &Device<Bound>,
         chip: &'static Chip,
@@ -227,7 +228,7 @@ impl Parts {
             .boot(dev, was_running, || identify(dev, &self.regs, self.chip))
     }
 
-    /// Starts the task that collects what garbage nobody else does.
+    /// Starts the task that collects the garbage that neither clients nor queues collect.
     fn start_collector(&self) -> Result {
         let collector = Collector {
             heaps: self.heaps.clone(),
@@ -246,7 +247,7 @@ impl Parts {
         self.uat.slots.close();
         let drained = select(self.uat.slots.idle(), time::sleep(DRAIN_LIMIT));
         match block_on(crash.or(drained)) {
-            // What is dead has nothing to do.
+            // The slots are free, or the firmware has crashed: no job is in flight.
             Ok(Ok(Either::Left(())) | Err(_)) => (),
             Ok(Ok(Either::Right(()))) => self.firmware.give_up(fmt!(
                 "jobs still run after {} s of shutdown",
@@ -254,7 +255,7 @@ impl Parts {
             )),
             Err(e) => self
                 .firmware
-                .give_up(fmt!("nobody waits for jobs at shutdown ({e:?})")),
+                .give_up(fmt!("jobs cannot be waited for at shutdown ({e:?})")),
         }
         self.stop();
     }
@@ -306,16 +307,16 @@ impl Gpu {
         &self.parts.deferred
     }
 
-    /// Returns the worker that closes queues of clients that have gone. It may take long for each,
-    /// so it has nothing else to do.
+    /// Returns the worker that closes the queues of closed files. It does nothing else, as each
+    /// may take long.
     pub(crate) fn closing(&self) -> &Arc<DeferredDropQueue> {
         &self.parts.closing
     }
 
-    /// Has the firmware clean its cache, if much memory waits for that. May sleep.
+    /// Frees garbage by a flush of the firmware's cache, if much memory waits for that. May sleep.
     ///
-    /// Not if others have the firmware do so: queues that end, which take the memory along, one
-    /// after another. The caller would have to wait for all that were before it.
+    /// Does nothing while queues that end flush the cache. These free the garbage, and the caller
+    /// would have to wait for all of them.
     pub(crate) fn collect_garbage(&self) {
         let control = self.parts.firmware.control();
         if !self.parts.heaps.is_garbage_due()

@@ -106,16 +106,16 @@ const MAX_JOBS: usize = 256;
 pub(crate) struct Queue {
     gpu: Arc<Gpu>,
     vm: Arc<Vm>,
-    /// What all compute commands have in common.
+    /// Parameters that all compute commands share.
     common: Common,
-    /// Where the memory of those comes from.
+    /// Pool of memory for compute commands.
     #[pin]
     job_memory: JobMemoryPool,
     context: ContextAddresses,
     /// Its rank among the priorities: 0 is the highest.
     rank: usize,
-    /// What all renders have in common, once there has been one, and the way of their work queues
-    /// to the queue's task: most queues of a client that only computes never need them.
+    /// Parameters that all renders share; `None` before the first render, as a queue of a client
+    /// that only computes never needs them.
     #[pin]
     renders: Mutex<Option<Arc<RenderCommon>>>,
     render_cell: Arc<RenderCell>,

@@ -7,7 +7,7 @@
 //! | VMs | 128 | file | `ENOSPC` |
 //! | queues | 2048 | file | `ENOSPC` |
 //! | handles of buffer objects | 65536 | file | `ENOSPC` |
-//! | timestamp objects | 1024, and a sixteenth of the addresses that nobody has | file | `ENOSPC` |
+//! | timestamp objects | 1024, and a sixteenth of the free addresses | file | `ENOSPC` |
 //! | jobs that are not complete | 4096 | file | `ENOSPC` |
 //! | memory that cannot be reclaimed | half of it, three quarters from 4 GiB on | all | `ENOMEM` |
 //! | that, with what is the driver's own | an eighth more | all | `ENOMEM` |
@@ -17,13 +17,14 @@
 //! queues, xe has 1000 jobs of a queue. What is allocated for a client is charged to its memory
 //! cgroup besides.
 //!
-//! Memory that the GPU can reach cannot be reclaimed, and does not count as any process's: the OOM
-//! killer would look for somebody else, and what a client that it does choose had comes back later
-//! than the killer waits for. So there is a limit to it, as TTM has one for the drivers that use
-//! it. It is the size of the heap that userspace offers to programs. Buffer objects, page tables,
-//! heaps, and what the kernel allocates for each thing of a client's all count, which is what holds
-//! a client that opens many files. The heaps have a reserve: what queues and jobs need of the
-//! driver is there when buffers, and the scenes of large renders, have taken all else.
+//! Memory that the GPU can reach cannot be reclaimed, and is not part of any process's RSS. So the
+//! OOM killer would choose another process. If it does choose the client, the memory comes back
+//! later than the killer waits. Therefore such memory has a limit, as TTM has one for its drivers.
+//! The limit is the size of the heap that userspace offers to programs. Buffer objects, page
+//! tables, heaps and the kernel's allocations for each object of a client count towards it. That
+//! bounds a client that opens many files as well. The heaps have a reserve: queues and jobs get the
+//! driver's memory that they need, also when buffers and the scenes of large renders have taken the
+//! rest.
 //!
 //! That limit does not say how much memory other programs have left. So an allocation for a client
 //! also fails if less than a sixteenth of the machine's memory would be available after it. What is
@@ -54,15 +55,15 @@ pub(crate) const MAX_JOBS: u64 = 4096;
 pub(crate) const MAX_TIMESTAMPS: usize = 1024;
 /// Handles of buffer objects of a file.
 pub(crate) const MAX_OBJECTS: u64 = 1 << 16;
-/// Which part of the addresses for timestamps that nobody has a file may have. However many files
-/// take what they can get, something is left for the next one.
+/// The divisor of the free timestamp addresses that gives the limit of one file. A file gets a part
+/// of what is free, so something is left for the next file whatever the others have taken.
 pub(crate) const TIMESTAMP_SHARE: u64 = 16;
 
-/// What the kernel allocates at most for a file, a VM, a buffer object, a queue, a job, a command
-/// of a job, a fence that a job waits for, and a mapping, besides pages that are counted one by
-/// one.
+/// Upper bounds of the kernel's allocations for a file, a VM, a buffer object, a queue, a job, a
+/// command of a job, a fence that a job waits for, and a mapping. Pages that are counted one by one
+/// are not included.
 ///
-/// Test `oom counted` compares them with what a machine has less of.
+/// Test `oom counted` compares them with the memory that a machine loses.
 pub(crate) const FILE_BYTES: u64 = 4 << 10;
 pub(crate) const VM_BYTES: u64 = 8 << 10;
 pub(crate) const OBJECT_BYTES: u64 = 5 << 9;
@@ -199,9 +200,8 @@ impl<Q: Deref<Target = Quota>> Charge<Q> {
     /// Any.
     pub(crate) fn new(quota: Q, amount: u64, limit: u64) -> Option<Self> {
         let used = quota.0.fetch_add(amount, Relaxed);
-        // INVARIANT: Just added. If it is too much it goes again at once; somebody else may be
-        // refused meanwhile who would have fitted beside us, which is as good as to have come
-        // later.
+        // INVARIANT: The amount has just been added. If it exceeds the limit it is taken back at
+        // once. Another caller may be refused in between, as if it had come after a success.
         let charge = Self { quota, amount };
         (used.checked_add(amount)? <= limit).then_some(charge)
     }

@@ -7,7 +7,7 @@
 //! first come, first served, under one lock:
 //!
 //! ```text
-//!                        poll_acquire(): nobody waits, and all are there
+//!                        poll_acquire(): no queue waits, and all are there
 //!            ┌────────────────────────────────────────────────────────────────────────────┐
 //!            │                                                                            ▼
 //!   has none ──────────────────► waits ─────────────────────────────────────────────► has all
@@ -23,8 +23,8 @@
 //! others wait is up to its ring, which looks at [`SlotPool::is_contended`] before it starts
 //! another job.
 //!
-//! For a system suspend the pool is closed: nobody gets slots, and all who have some are to give
-//! them back, as if others waited. When all slots are free nothing is in flight.
+//! For a system suspend the pool is closed: no queue gets slots, and each queue that holds some is
+//! to give them back, as if others waited. When all slots are free nothing is in flight.
 //!
 //! ```text
 //!          close()               the last slot is given back
@@ -102,7 +102,7 @@ impl Tables {
 
 struct State {
     tables: Tables,
-    /// Nobody gets slots.
+    /// Whether the pool is closed: no queue gets slots.
     closed: bool,
     /// The queues that wait, in the order in which they came.
     waiting: List<Waiter>,
@@ -240,7 +240,7 @@ impl SlotPool {
         wake(next);
     }
 
-    /// Gives slots back, or changes the tables in another way, by `change`.
+    /// Changes the tables by `change`, which may free slots, and wakes the first waiter.
     pub(crate) fn release<R>(&self, change: impl FnOnce(&mut Tables) -> R) -> R {
         let mut state = self.state.lock();
         let result = change(&mut state.tables);
@@ -254,8 +254,8 @@ impl SlotPool {
         result
     }
 
-    /// Gives no more slots to anybody, until [`SlotPool::open`] is called. Those who have slots
-    /// start no more jobs. Idempotent.
+    /// Closes the pool: no queue gets slots until [`SlotPool::open`] is called. Queues that hold
+    /// slots start no more jobs. Idempotent.
     pub(crate) fn close(&self) {
         let mut state = self.state.lock();
         if !core::mem::replace(&mut state.closed, true) {
@@ -263,7 +263,7 @@ impl SlotPool {
         }
     }
 
-    /// Ends [`SlotPool::close`]. Idempotent.
+    /// Opens the pool after [`SlotPool::close`]. Idempotent.
     pub(crate) fn open(&self) {
         let mut state = self.state.lock();
         if core::mem::replace(&mut state.closed, false) {
@@ -274,7 +274,7 @@ impl SlotPool {
         wake(next);
     }
 
-    /// Returns whether nobody gets slots, as the system is going to be suspended.
+    /// Returns whether the pool is closed because the system is going to be suspended.
     pub(crate) fn is_closed(&self) -> bool {
         self.state.lock().closed
     }
@@ -291,7 +291,7 @@ impl SlotPool {
         }
     }
 
-    /// Returns whether somebody waits for slots, or the pool is closed.
+    /// Returns whether a queue waits for slots, or the pool is closed.
     pub(crate) fn is_contended(&self) -> bool {
         self.waiting.load(Relaxed) != 0
     }
