@@ -47,7 +47,7 @@ pub(crate) enum Operation {
     },
 }
 
-/// It makes none.
+/// The error of a request that describes no valid operation.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Invalid;
 

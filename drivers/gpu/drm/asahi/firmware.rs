@@ -191,7 +191,7 @@ pub(crate) struct Firmware {
 }
 
 impl Firmware {
-    /// Makes everything that the firmware wants to be given, and the tasks that listen to it. The
+    /// Creates the firmware's data structures, and the tasks that read its messages. The
     /// coprocessor need not run yet.
     ///
     /// # Errors

@@ -347,7 +347,7 @@ impl Gpu {
     }
 }
 
-/// Makes sure that the mailbox has its driver: the device has to be probed later if it has not.
+/// Checks that the mailbox has its driver. The probe is deferred if it has not.
 fn check_mailbox(dev: &Device<Bound>) -> Result {
     // `Device` is a transparent wrapper of `struct device`.
     let raw: *const Device<Bound> = dev;

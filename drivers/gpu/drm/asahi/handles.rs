@@ -34,7 +34,7 @@ impl<T> Handles<T> {
         self.things.iter().flatten()
     }
 
-    /// Gives `thing` a number. `ENOSPC` if the client has too many.
+    /// Inserts `thing` and returns its handle, or `ENOSPC` if the client has too many.
     pub(crate) fn insert(&mut self, thing: T) -> Result<u32> {
         let free = self.things.iter().position(Option::is_none);
         let index = match free {

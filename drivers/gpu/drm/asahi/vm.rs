@@ -95,7 +95,7 @@ pub(crate) struct Vm {
     /// The page that the firmware's blobs want at a fixed address.
     dummy: ARef<Object>,
     space: Arc<AddressSpace>,
-    /// For what is not counted page by page.
+    /// The charge for memory that is not counted page by page.
     _own: Pinned,
     /// Objects do not keep their device; this does, until after them: fields are dropped in order.
     _drm: ARef<AsahiDevice>,

@@ -41,7 +41,7 @@ pub(crate) struct Heaps {
     pub(crate) private: Arc<Heap>,
     /// Shared with the firmware.
     pub(crate) shared: Arc<Heap>,
-    /// For the firmware to read.
+    /// Read-only for the firmware.
     pub(crate) shared_ro: Arc<Heap>,
     /// The firmware's, cached by it, and for the GPU to read.
     pub(crate) gpu_ro: Arc<Heap>,

@@ -181,10 +181,10 @@ impl Heap {
 #[pinned_drop]
 impl PinnedDrop for Heap {
     fn drop(self: Pin<&mut Self>) {
-        // Its cache need not be cleaned any more: no firmware is left that has it there.
+        // The garbage needs no flush any more: the firmware that has cached it is gone.
         let pile = self.shared.garbage.lock().close();
         drop(pile);
-        // They refer to what has them in its list.
+        // Chunks and the list that contains them refer to each other.
         let chunks = mem::replace(&mut *self.shared.chunks.lock(), KVVec::new());
         drop(chunks);
     }

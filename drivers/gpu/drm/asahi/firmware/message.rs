@@ -49,7 +49,7 @@ pub(crate) enum Event {
     },
     /// A tiled vertex buffer has to grow.
     GrowTvb(GrowTvb),
-    /// Of an unknown type.
+    /// A message of an unknown type.
     Other(u32),
 }
 

@@ -55,7 +55,7 @@ pub(super) struct EventTask {
     pub(super) events: Arc<Events>,
     pub(super) recovery: Recovery,
     pub(super) control: Arc<Control>,
-    /// Of lines about clients' jobs that failed.
+    /// Rate limit of messages about failed jobs.
     pub(super) rate: Rate,
     /// When the task was made.
     pub(super) started: Instant<Monotonic>,

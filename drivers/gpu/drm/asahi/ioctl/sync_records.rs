@@ -32,7 +32,7 @@ use kernel::{
 
 /// Most sync records of a submit, in and out. The fences behind them are limited by the job queue.
 const MAX_SYNCS: usize = 1 << 12;
-/// As many sync records as most submits have at most, in or out.
+/// The number of sync records, in or out, that few submits exceed.
 pub(super) const FEW: usize = 4;
 
 impl From<BadSync> for Error {
@@ -60,13 +60,13 @@ const AT_ONCE: usize = 2 * FEW;
 /// The sync records of a submit, read one after the other.
 pub(super) struct SyncRecords {
     reader: UserSliceReader,
-    /// Those that were copied last, and which of them come next.
+    /// The records that were copied last, and the range of those not yet returned.
     block: [[u8; Sync::SIZE]; AT_ONCE],
     next: Range<usize>,
 }
 
 impl SyncRecords {
-    /// Returns those of `request`, of which none has been read yet.
+    /// Returns the records of `request`, of which none has been read yet.
     ///
     /// # Errors
     ///

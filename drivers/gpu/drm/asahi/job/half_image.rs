@@ -78,7 +78,7 @@ impl Fields {
         self.0[field.range_in(ABI)].fill(0);
     }
 
-    /// As [`Fields::take`], of a field that some version lacks.
+    /// Does the same as [`Fields::take`] for a field that some versions lack.
     #[track_caller]
     pub(crate) fn take_opt<S, T: Value + PartialEq + core::fmt::Debug>(
         &mut self,

@@ -147,7 +147,7 @@ impl Queues {
         }
     }
 
-    /// Gives those slots back for which nothing is in flight. Returns whether these are all.
+    /// Releases the slots for which nothing is in flight, and returns whether these are all.
     pub(super) fn rest(&mut self) -> bool {
         let mut idle = self.compute.rest();
         if let Some(renders) = &mut self.renders {

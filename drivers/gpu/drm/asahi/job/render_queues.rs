@@ -181,7 +181,7 @@ impl RenderQueues {
         });
     }
 
-    /// Gives those slots back for which nothing is in flight. Returns whether these are all.
+    /// Releases the slots for which nothing is in flight, and returns whether these are all.
     pub(crate) fn rest(&mut self) -> bool {
         let idle = [self.vertex.rest(), self.fragment.rest()] == [true; 2];
         if idle {

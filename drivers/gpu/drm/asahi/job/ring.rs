@@ -195,7 +195,7 @@ impl QueueRing {
         Poll::Ready(taken)
     }
 
-    /// Gives those slots back for which nothing is in flight. Returns whether these are all.
+    /// Releases the slots for which nothing is in flight, and returns whether these are all.
     fn rest(&mut self) -> bool {
         let idle = self.queues.rest();
         if idle {
@@ -204,7 +204,7 @@ impl QueueRing {
         idle
     }
 
-    /// Gives the slots back, and the place among those that wait for them.
+    /// Releases the slots, and leaves the list of waiters for them.
     fn release_slots(&mut self) {
         if let (true, Some(vm)) = (self.waits, &self.vm) {
             vm.space().slots().leave(&self.waiter);

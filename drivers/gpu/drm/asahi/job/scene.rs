@@ -153,16 +153,16 @@ impl ClusterLayout {
     }
 }
 
-/// Addresses of what both halves of a render have in common.
+/// Addresses of the memory that both halves of a render share.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ScenePlace {
-    /// Of the firmware's objects: the scene, the buffer manager, an empty buffer.
+    /// Addresses of the firmware's objects: the scene, the buffer manager, an empty buffer.
     pub(crate) scene: u64,
     pub(crate) buffer: u64,
     pub(crate) kernel_buffer: u64,
-    /// Of the block that is laid out by the [`Layout`].
+    /// Address of the block that is laid out by the [`Layout`].
     pub(crate) block: u64,
-    /// Of the tile pointer cache.
+    /// Address of the tile pointer cache.
     pub(crate) tpc: u64,
 }
 

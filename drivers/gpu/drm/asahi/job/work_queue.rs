@@ -282,7 +282,7 @@ impl WorkQueue {
         self.slot.is_some()
     }
 
-    /// Gives the event slot back if nothing is in flight. Returns whether that is so.
+    /// Releases the event slot if nothing is in flight, and returns whether that is so.
     pub(crate) fn rest(&mut self) -> bool {
         let idle = self.slot.as_ref().is_none_or(|slot| slot.is_idle());
         if idle {

@@ -136,7 +136,7 @@ impl Contexts {
         Ok(())
     }
 
-    /// Gives context `context` the lower half with root `lower`.
+    /// Sets the root of the lower half of context `context` to `lower`.
     ///
     /// # Errors
     ///
@@ -206,9 +206,9 @@ impl Contexts {
         self.root(context, TtbEntry::TTB0).load(Ordering::Relaxed) == ttb(lower, context)
     }
 
-    /// Gives a client's context another root for its lower half; it has no upper one.
+    /// Stores the root of the lower half of a client's context, which has no upper half.
     fn store_lower(&self, context: u64, lower: u64) -> Result {
-        // What the root leads to is there before it.
+        // Orders the tables before the root that points to them.
         tlb::publish();
         let handoff = self.handoff.lock();
         if self.cut_off.load(Relaxed) {

@@ -107,7 +107,7 @@ impl AddressSpace {
         Ok(())
     }
 
-    /// Makes sure that mapping in `range` needs no memory any more.
+    /// Allocates the page tables for `range`, so that mapping in it needs no memory.
     pub(crate) fn prepare(&self, range: Range<u64>) -> Result {
         self.table.prepare(range)
     }

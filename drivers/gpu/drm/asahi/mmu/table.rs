@@ -210,7 +210,7 @@ impl<M: TableMemory> PageTable<M> {
             .map_err(|_| MapError::Busy)
     }
 
-    /// Makes sure that mapping the pages of `range` needs no memory any more.
+    /// Allocates the tables for `range`, so that mapping its pages needs no memory.
     pub(crate) fn prepare(&self, range: Range<u64>) -> Result<(), M::Error> {
         let mut va = range.start;
         while va < range.end {

@@ -67,7 +67,7 @@ fn invalidate_pages(asid: u64, range: &Range<u64>) {
     unsafe { ffi::asahi_tlbi_pages(asid, range.start, pages(range)) };
 }
 
-/// Makes what was stored to tables and memory visible to their readers.
+/// Makes earlier stores to tables and memory visible to GPU and firmware.
 pub(super) fn publish() {
     // SAFETY: A barrier may be executed anywhere.
     unsafe { ffi::asahi_dsb() };

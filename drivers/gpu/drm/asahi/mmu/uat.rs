@@ -202,12 +202,12 @@ impl Uat {
         self.contexts.cut_off_clients();
     }
 
-    /// Ends what firmware and GPU have of our lower halves: the clients', and the one of context 0.
-    /// Their tables may be freed then.
+    /// Makes the lower halves of all contexts unreachable for firmware and GPU. Their tables may be
+    /// freed then.
     ///
-    /// The upper half stays: the firmware's own image is in it, which it needs even to sleep. Only
-    /// the kernel's part of it goes. Clients may have something in that for as long as they have
-    /// their files open, while the device is bound again.
+    /// The upper half stays, as it has the firmware's own image, which the firmware needs even to
+    /// sleep. Only the kernel's part of it is detached. Clients may keep mappings in that part as
+    /// long as their files are open, while the device is bound again.
     pub(crate) fn shutdown(&self) {
         self.upper.detach();
         self.contexts.shutdown(self.lower.root(), empty_table());

@@ -74,7 +74,7 @@ impl<const N: usize> SlotTable<N> {
         Some(index)
     }
 
-    /// Gives `index` back. `busy`: the firmware may still write its stamp.
+    /// Releases slot `index`. `busy`: the firmware may still write its stamp.
     pub(crate) fn release(&mut self, index: usize, busy: bool) {
         if busy {
             self.slots[index] = State::Draining;
