@@ -33,8 +33,8 @@ use kernel::{
     time::Delta, //
 };
 
-/// How long garbage lies. To clean its cache costs the firmware time, so that is not done for each
-/// object.
+/// Age at which garbage is collected. A flush of the cache takes the firmware time, so it is not
+/// done for each object.
 const PAUSE: Delta = Delta::from_millis(200);
 
 /// The state of the task.

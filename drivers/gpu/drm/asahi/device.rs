@@ -119,7 +119,7 @@ macro_rules! ioctl {
 }
 
 const IOCTLS: &[DrmIoctlDescriptor] = in_order(&[
-    // On the primary node it is for everybody, as what a client learns there is no secret.
+    // Needs no authentication on the primary node, as the parameters are no secret.
     ioctl!(IOCTL_GET_PARAMS, GetParams, AsahiFile::get_params, 0),
     ioctl!(IOCTL_GET_TIME, GetTime, AsahiFile::get_time),
     ioctl!(IOCTL_VM_CREATE, VmCreate, AsahiFile::vm_create),

@@ -31,7 +31,7 @@ pub(crate) struct AsahiDriver;
 
 /// Driver data of a bound platform device.
 pub(crate) struct AsahiData<'bound> {
-    // Fields are dropped in order: first no client comes in any more, then the GPU stops.
+    // Fields are dropped in order: the device is unregistered before the GPU is stopped.
     _registration: drm::Registration<'bound, AsahiDrmDriver>,
     _shutdown: ShutdownHook,
     _gpu: Running,
@@ -67,7 +67,7 @@ impl platform::Driver for AsahiDriver {
     }
 }
 
-/// A GPU that is up, and has to be stopped.
+/// A running GPU, which is stopped on drop.
 struct Running(Arc<Gpu>);
 
 impl Drop for Running {

@@ -99,8 +99,9 @@ impl drm::file::DriverFile for AsahiFile {
     }
 }
 
-/// Tells how long the engines have worked for a client, and how fast they may be clocked. Nothing
-/// known of the firmware says how many cycles a command took.
+/// Prints the time that the engines have worked for a client, and their maximum frequency.
+///
+/// The firmware has no known means to report the cycles of a command.
 ///
 /// # Safety
 ///
@@ -113,7 +114,7 @@ unsafe extern "C" fn asahi_show_engines(printer: *mut c_void, dev: *mut c_void, 
         unsafe { drm::Device::from_raw(dev.cast()) };
     // SAFETY: By the function's requirements.
     let file: &File = unsafe { drm::File::from_raw(file.cast()) };
-    // Of a device that has gone nothing is known any more.
+    // The frequency of a device that is unbound is not known any more.
     let khz = dev.registration_guard().and_then(|guard| {
         guard.registration_data_with(|reg| reg.gpu.firmware().max_frequency_khz())
     });
@@ -162,9 +163,9 @@ impl AsahiFile {
         self.vms.lock().get(id).cloned()
     }
 
-    /// Ends all mappings of `object` in the VMs that the client can still reach.
+    /// Ends all mappings of `object` in the VMs that have a handle or a queue.
     ///
-    /// No list of them is made, as that would need memory, and no lock is held meanwhile.
+    /// The VMs are visited one by one, without a list, which would need memory, and without a lock.
     pub(crate) fn unbind_object(&self, object: &gem::Object) {
         let mut last = 0;
         loop {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The firmware: how it is booted, told what to do, and listened to.
+//! The firmware of the GPU's coprocessor: boot, commands and messages.
 //!
 //! The GPU is run by a coprocessor. The driver never touches the GPU itself: it writes structures
 //! into memory that the firmware shares, and rings a doorbell.
@@ -186,7 +186,7 @@ pub(crate) struct Firmware {
     cores: Cores,
     max_frequency_khz: Option<u32>,
     uat: Arc<Uat>,
-    /// Rings whose reading ends the tasks have; kept until the firmware is gone.
+    /// Memory of the rings that the tasks read; kept until the firmware is gone.
     _rings: (RxMemory, LogMemory),
 }
 
@@ -363,7 +363,7 @@ impl Firmware {
         let _ = self.link.give_up(why);
     }
 
-    /// Looks at all rings, in case an interrupt was lost.
+    /// Wakes the tasks that read the rings, in case an interrupt was lost.
     pub(crate) fn recheck(&self) {
         self.link.wakes.all();
     }
@@ -384,7 +384,7 @@ impl Firmware {
     }
 }
 
-/// Takes the blobs out of their regions, and makes sure that they fit this machine.
+/// Returns the blobs in their regions, after checking that they fit this machine.
 fn check_blobs<'a>(machine: &Machine<'a>) -> Result<Blobs<'a>> {
     let [hw_cal_a, hw_cal_b, globals] = machine.blobs;
     let expected = Expected {

@@ -56,8 +56,8 @@ pub(crate) type Object = shmem::Object<Buffer>;
 /// The driver's part of a buffer object.
 #[pin_data]
 pub(crate) struct Buffer {
-    /// The VM that it is private to, by the object that all private ones share their reservations
-    /// with. Kept so that the identity cannot be reused.
+    /// The root object of the VM that it is private to, with which all private objects share their
+    /// reservations. The reference keeps its address from being reused.
     private_to: Option<ARef<Object>>,
     /// The charge for its pages, once they cannot be reclaimed.
     #[pin]
@@ -94,8 +94,8 @@ impl DriverObject for Buffer {
     /// Userspace relies on that: closing a handle is how it frees a buffer, and it unbinds nothing
     /// before.
     fn close(object: &Object, file: &drm::File<AsahiFile>) {
-        // When the file itself goes, so do its VMs: each when the jobs in it are over. To take
-        // their memory away before would have them fault, which costs other clients' jobs as well.
+        // When the file itself is closed its VMs are dropped, each after its last job. To unmap the
+        // object earlier would make these jobs fault, which costs other clients' jobs as well.
         // SAFETY: The file is valid.
         if unsafe { ffi::asahi_file_is_open(core::ptr::from_ref(file).cast_mut().cast()) } {
             file.inner().unbind_object(object);
@@ -207,7 +207,7 @@ impl Buffer {
     }
 }
 
-/// The pages of an object, which stay where they are from now on.
+/// The pages of an object, pinned.
 pub(crate) struct PinnedPages<'a>(&'a SGTable);
 
 impl<'a> PinnedPages<'a> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A GPU: all that it takes to have its firmware up, in the order in which it has to come and go.
+//! A GPU: the parts that its firmware needs, and the order of their construction and teardown.
 
 use crate::{
     alloc::{
@@ -65,7 +65,7 @@ use kernel::{
     time::Delta, //
 };
 
-/// How long jobs may take to come to their end when the system ends.
+/// Time limit of jobs in flight at a system shutdown.
 const DRAIN_LIMIT: Delta = Delta::from_millis(2000);
 
 /// A GPU whose firmware is up, or was.
@@ -91,7 +91,7 @@ struct Parts {
     heaps: Heaps,
     deferred: Arc<DeferredDropQueue>,
     closing: Arc<DeferredDropQueue>,
-    // Ends before what it works on.
+    // Dropped before the parts that it uses.
     _suspend: SuspendNotifier,
     firmware: Arc<Firmware>,
     fault_control: u32,
@@ -103,12 +103,13 @@ struct Parts {
 impl Gpu {
     /// Brings the GPU of `pdev` up.
     ///
-    /// The coprocessor cannot be stopped once it runs. So what can be found out or made before
-    /// comes before, and nothing that is in the coprocessor's hands is freed if the rest fails.
+    /// The coprocessor cannot be stopped once it runs. So all checks and allocations that need no
+    /// running coprocessor come first. Memory that the coprocessor may use is not freed if a later
+    /// step fails.
     ///
     /// # Errors
     ///
-    /// The reason is in the log. Nothing is left behind but what [`Firmware::shutdown`] may say.
+    /// The reason is in the log. No memory is leaked except as [`Firmware::shutdown`] documents.
     pub(crate) fn start(
         pdev: &platform::Device<Bound>,
         chip: &'static Chip,
@@ -146,8 +147,8 @@ impl Gpu {
         Ok(room.write(Self { parts, id }).into())
     }
 
-    /// Ends everything: the queues' tasks, then the firmware. Then it knows no memory of ours any
-    /// more.
+    /// Stops the GPU: ends the queues' tasks, then the firmware, which then uses no memory of the
+    /// driver any more.
     ///
     /// May be repeated.
     pub(crate) fn stop(&self) {
@@ -219,11 +220,11 @@ impl Parts {
 
     /// Starts the coprocessor, and its firmware on it.
     fn boot(&self, dev: &Device<Bound>) -> Result<GpuId> {
-        // The handshake needs it.
+        // The handshake needs the running CPU.
         let was_running = self.regs.start_cpu()?;
         self.uat.handshake()?;
-        // Registers of the GPU need not answer before the coprocessor is awake, which a driver
-        // before us has left asleep, perhaps.
+        // Registers of the GPU need not respond before the coprocessor is awake, and an earlier
+        // driver may have left it asleep.
         self.firmware
             .boot(dev, was_running, || identify(dev, &self.regs, self.chip))
     }
@@ -240,8 +241,7 @@ impl Parts {
         Ok(())
     }
 
-    /// Ends everything before the memory is another kernel's. Jobs that take too long are lost to
-    /// their clients.
+    /// Stops the GPU for a shutdown or kexec. Jobs that exceed [`DRAIN_LIMIT`] fail.
     fn shut_down(&self) {
         let crash = self.firmware.crash();
         self.uat.slots.close();
@@ -260,7 +260,7 @@ impl Parts {
         self.stop();
     }
 
-    /// Ends everything. May be repeated.
+    /// Stops the queues' tasks and the firmware. May be repeated.
     fn stop(&self) {
         self.queues.cancel();
         if let Err(e) = self.queues.join_blocking() {
@@ -359,7 +359,7 @@ fn check_mailbox(dev: &Device<Bound>) -> Result {
 fn find_abi(dev: &Device<Bound>, chip: &Chip) -> Result<hw::Firmware> {
     let node = dev.fwnode().ok_or(ENODEV)?;
     let version: [u32; 3] = node.property_read(c"apple,firmware-abi").required_by(dev)?;
-    // A version of four numbers is one of a test release, of which three do not tell enough.
+    // A version with a fourth number is a test release, which three numbers do not identify.
     let is_exact = node
         .property_count_elem::<u32>(c"apple,firmware-abi")
         .is_ok_and(|n| n == 3);
@@ -392,7 +392,7 @@ fn find_abi(dev: &Device<Bound>, chip: &Chip) -> Result<hw::Firmware> {
     Err(ENODEV)
 }
 
-/// Reads which GPU it is, and compares that with what the device tree says.
+/// Reads the identification registers, and checks them against the device tree.
 fn identify(dev: &Device<Bound>, regs: &Regs, chip: &Chip) -> Result<GpuId> {
     let raw = regs.read_id()?;
     dev_dbg!(dev, "identification: {raw:x?}\n");
@@ -404,7 +404,7 @@ fn identify(dev: &Device<Bound>, regs: &Regs, chip: &Chip) -> Result<GpuId> {
         })
 }
 
-/// Where the firmware finds each of the registers that it uses.
+/// Addresses of the MMIO ranges that are mapped for the firmware.
 type IoAddresses = KVec<(&'static IoMapping, u64)>;
 
 /// Maps the registers that the firmware uses.

@@ -86,7 +86,7 @@ pub(crate) struct Clustering {
     pub(crate) meta2: u32,
     pub(crate) meta3: u32,
     pub(crate) meta4: u32,
-    /// Into how many parts the work may be split.
+    /// Number of parts that the work may be split into.
     pub(crate) splits: u32,
 }
 

@@ -48,8 +48,8 @@ use kernel::{
 pub(crate) const MAX_VMS: usize = 128;
 /// Queues of a file.
 pub(crate) const MAX_QUEUES: usize = 2048;
-/// Jobs of a file that are not complete. A queue has 256 at most, and a submit to it waits then: a
-/// client that comes to this limit has more queues that are full than programs have.
+/// Jobs of a file that are not complete. A queue has 256 at most, and a submit to it waits then. To
+/// reach this limit a client needs more full queues than programs use.
 pub(crate) const MAX_JOBS: u64 = 4096;
 /// Timestamp objects of a file.
 pub(crate) const MAX_TIMESTAMPS: usize = 1024;
@@ -112,16 +112,16 @@ impl Share {
 pub(crate) type Pinned = Charge<&'static Quota>;
 
 impl Pinned {
-    /// Counts `bytes`, of which some may be there already, and all will be soon.
+    /// Counts `bytes` that have been or are about to be allocated.
     ///
     /// # Errors
     ///
-    /// `ENOMEM` if there is as much memory that cannot be reclaimed as may be.
+    /// `ENOMEM` if the limit on unreclaimable memory would be exceeded.
     pub(crate) fn count(bytes: u64, share: Share) -> Result<Self> {
         Self::new(&PINNED, bytes, share.limit()).ok_or(ENOMEM)
     }
 
-    /// Counts `bytes` that the caller is about to allocate. It drops [`Coming`] when they are.
+    /// Counts `bytes` that the caller is about to allocate. It drops the [`Coming`] afterwards.
     ///
     /// # Errors
     ///
@@ -131,13 +131,13 @@ impl Pinned {
     }
 }
 
-/// Takes back what a forgotten [`Pinned`] has counted.
+/// Releases the amount of a [`Pinned`] that was forgotten.
 pub(crate) fn unpin(bytes: u64) {
     PINNED.give_back(bytes);
 }
 
-/// Memory that is about to be allocated, until this is dropped. Others that look at how much there
-/// is left see it as gone.
+/// Memory that is about to be allocated, until this is dropped. Concurrent checks of the available
+/// memory subtract it.
 pub(crate) struct Coming {
     _charge: Charge<&'static Quota>,
 }
@@ -157,7 +157,7 @@ impl Coming {
     }
 }
 
-/// How much of something is in use.
+/// The amount of a resource that is in use.
 pub(crate) struct Quota(Atomic<u64>);
 
 impl Quota {
@@ -171,7 +171,7 @@ impl Quota {
         Ok(Arc::new(Self::new(), GFP_KERNEL_ACCOUNT)?)
     }
 
-    /// Takes back what a forgotten [`Charge`] has taken.
+    /// Releases the amount of a [`Charge`] that was forgotten.
     pub(crate) fn give_back(&self, amount: u64) {
         let _ = self.0.fetch_sub(amount, Relaxed);
     }
@@ -182,11 +182,11 @@ impl Quota {
     }
 }
 
-/// A part of what is in use; given back on drop.
+/// An amount of a resource that is in use; released on drop.
 ///
 /// # Invariants
 ///
-/// `amount` is part of what `quota` says.
+/// `amount` is included in `quota`.
 pub(crate) struct Charge<Q: Deref<Target = Quota>> {
     quota: Q,
     amount: u64,
@@ -209,7 +209,7 @@ impl<Q: Deref<Target = Quota>> Charge<Q> {
 
 impl<Q: Deref<Target = Quota>> Drop for Charge<Q> {
     fn drop(&mut self) {
-        // By the type invariant it is part of it.
+        // Does not underflow: by the type invariant the amount is included.
         let _ = self.quota.0.fetch_sub(self.amount, Relaxed);
     }
 }

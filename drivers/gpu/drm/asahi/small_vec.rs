@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Lists that are short nearly always.
+//! Vectors that store few elements inline.
 
 use core::{
     array,

@@ -55,7 +55,7 @@ use kernel::{
     time::Delta, //
 };
 
-/// How long the jobs that the firmware has may take until the suspend is refused.
+/// Time limit of jobs in flight, after which the suspend is refused.
 const DRAIN_LIMIT: Delta = Delta::from_millis(10_000);
 
 /// The parts of the GPU that a suspend needs.
@@ -68,11 +68,11 @@ struct Target {
 }
 
 impl Target {
-    /// Lets the firmware come to an end with what it has, and gives it nothing more.
+    /// Closes the pool of slots, and waits for the jobs in flight to complete.
     ///
     /// # Errors
     ///
-    /// `EBUSY` if that takes too long. Then everything goes on as before.
+    /// `EBUSY` if they take longer than [`DRAIN_LIMIT`]. The pool is opened again then.
     fn prepare(&self) -> Result {
         if !self.is_alive() {
             return Ok(());

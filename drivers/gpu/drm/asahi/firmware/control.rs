@@ -26,13 +26,13 @@ use kernel::{
 /// If such a function is cancelled, the command may have been sent.
 pub(crate) struct Control {
     pub(super) device_control: Arc<TxChannel>,
-    /// The firmware wants to have it. Nothing uses it yet: what the firmware caches stays mapped
-    /// until it is asleep.
+    /// The FwCtl ring, which the firmware requires. It has no user yet: memory that the firmware
+    /// caches stays mapped until the firmware sleeps.
     pub(super) fwctl: Arc<TxChannel>,
 }
 
 impl Control {
-    /// Queues a command without ringing: for the one that the firmware is to find when it boots.
+    /// Queues a command without ringing the doorbell, for the one that the firmware finds at boot.
     pub(super) fn queue(&self, command: DeviceControl) -> Result<Ticket> {
         self.device_control
             .push(command.encode(self.device_control.abi).as_bytes())

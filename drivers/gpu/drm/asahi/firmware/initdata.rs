@@ -94,7 +94,7 @@ pub(super) struct InitData {
     pub(super) status: Shared,
     /// Addresses of the statistics blocks, which microsequences name.
     pub(super) stats: StatsAddresses,
-    /// The rest, only to keep it.
+    /// The other structures, which are only kept alive.
     _others: KVec<Shared>,
 }
 
@@ -208,7 +208,7 @@ impl InitData {
                 init::InitData::UAT_LEVEL_INFO,
                 UatLevelInfo::levels(chip.oas),
             )
-            // Without it the firmware refuses to boot: it allocates nothing by itself.
+            // The firmware does not boot without this flag: it allocates no memory by itself.
             .set(init::InitData::HOST_MAPPED_FW_ALLOCATIONS, 1);
 
         Ok(Self {

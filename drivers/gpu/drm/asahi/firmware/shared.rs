@@ -39,7 +39,7 @@ pub(crate) struct Shared {
     abi: Abi,
 }
 
-/// Alignment of everything that the firmware gets.
+/// Alignment of all objects that are shared with the firmware.
 const ALIGN: usize = 0x80;
 
 /// Size of the largest value that is written as a field.
@@ -101,7 +101,7 @@ impl Shared {
         Ok(unsafe { Structure::new(abi, at) })
     }
 
-    /// Gives `field` of the structure `S` here a value.
+    /// Writes `value` to `field` of the structure `S` at the start of the object.
     pub(crate) fn put<S, T: Value>(&self, field: Field<S, T>, value: T) -> Result {
         let mut raw = [0; MAX_FIELD];
         let raw = raw.get_mut(..T::size_in(self.abi)).ok_or(EINVAL)?;

@@ -64,7 +64,7 @@ impl Window {
         Some(self.issued)
     }
 
-    /// Takes `value` as what the stamp has been read as.
+    /// Updates the window by `value`, which was read from the stamp.
     pub(crate) fn update(&mut self, value: Stamp) -> Result<(), BadStamp> {
         if !value.has_reached(self.seen) || !self.issued.has_reached(value) {
             return Err(BadStamp {

@@ -131,7 +131,7 @@ impl SyncRecords {
             wanted += 1;
         }
         let wanted = &mut places[..wanted];
-        // The order of what a job waits for means nothing.
+        // The order of a job's dependencies is irrelevant.
         wanted.sort_unstable();
 
         let mut fences = KVVec::new();
@@ -146,7 +146,7 @@ impl SyncRecords {
             }
             // SAFETY: The file is open: we are in an ioctl on it.
             let fence = unsafe { SyncObj::find_fence(as_raw(file), handle, point)? };
-            // A queue waits for a fence, and does not care how it ended.
+            // A job waits for the fence whatever its result, so a signalled one is left out.
             if fence.result().is_none() {
                 fences.push(fence, GFP_KERNEL_ACCOUNT)?;
             }
@@ -183,7 +183,7 @@ impl Signal {
         match self.point {
             None => self.object.replace_fence(fence),
             Some((node, point)) => {
-                // Fails for chains, and a job's fence is none.
+                // Cannot fail: only chains are refused, and a job's fence is none.
                 let _ = self.object.add_point(node, fence, point);
             }
         }

@@ -15,11 +15,11 @@ pub(crate) enum SubQueue {
 /// The commands of one subqueue that a barrier waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wait {
-    /// For nothing.
+    /// No command.
     Nothing,
-    /// For all that was submitted before this submit.
+    /// All commands that were submitted before this submit.
     Before,
-    /// For the command with this index among those of the subqueue in this submit, and so for all
+    /// The command with this index among those of the subqueue in this submit, and all commands
     /// before it.
     Command(usize),
 }

@@ -50,7 +50,7 @@ pub(crate) struct Place {
     pub(crate) sequence: u64,
     /// The [`JobTimestamps`].
     pub(crate) timestamps: u64,
-    /// The preemption buffer, and what is behind its first part: addresses of the client's VM.
+    /// Addresses, in the client's VM, of the preemption buffer and of its second part.
     pub(crate) preemption: u64,
     pub(crate) preemption_tail: u64,
     /// Where the client's timestamps go; 0 for none.

@@ -83,7 +83,7 @@ struct Batch {
     sequences: Shared,
     timestamps: Shared,
     preemption: GpuBox,
-    /// Address of what is behind the first part of that.
+    /// Address of the second part of the preemption buffer.
     preemption_tail: u64,
 }
 
@@ -126,7 +126,7 @@ impl Unused {
     }
 }
 
-/// Where a queue has the memory of its compute commands from.
+/// The pool from which a queue allocates the memory of its compute commands.
 #[pin_data]
 pub(crate) struct JobMemoryPool {
     /// Size of the first part of a preemption buffer.
@@ -167,8 +167,8 @@ impl JobMemoryPool {
             places,
         };
         let memory = unused.take(count).ok_or(EINVAL)?;
-        // Dropped behind the lock. If another thread has put one there meanwhile its places are
-        // lost.
+        // Dropped unlocked. If another thread has added a batch meanwhile the unused places of
+        // that are lost.
         let old = mem::replace(&mut *self.unused.lock(), unused);
         drop(old);
         Ok(memory)

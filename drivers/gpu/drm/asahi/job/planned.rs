@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Jobs as a submit leaves them: all is written but what is decided when their turn comes.
+//! Jobs as a submit prepares them, without the parameters that are known only at submission to the
+//! firmware.
 
 use super::{
     barrier::Barriers,
@@ -36,7 +37,7 @@ pub(crate) struct Job {
     /// Memory of its compute commands, and of its renders; `None` if there are none.
     pub(crate) compute: Option<JobMemory>,
     pub(crate) renders: Option<RenderMemory>,
-    /// At least one, and no more than can be in flight together.
+    /// Its commands: at least one, and no more than can be in flight together.
     pub(crate) commands: SmallVec<(Barriers, Planned), 1>,
     /// The objects that the commands write timestamps to.
     pub(crate) _timestamps: KVec<Arc<Timestamps>>,

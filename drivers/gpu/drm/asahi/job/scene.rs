@@ -37,7 +37,7 @@ pub(crate) struct Machine {
     /// Bytes of the parts of the preemption buffer, for each cluster.
     pub(crate) preempt: [u32; 3],
     pub(crate) tiling_control: u32,
-    /// The first two registers of the mask of cores.
+    /// The first two words of the core mask.
     pub(crate) core_mask: [u32; 2],
 }
 
@@ -64,7 +64,7 @@ impl Span {
     }
 }
 
-/// Where the parts of a scene are in the block of memory that the GPU alone uses.
+/// Offsets of the parts of a scene in the block of memory that only the GPU uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) user_buffer: Span,
@@ -75,7 +75,7 @@ pub(crate) struct Layout {
     pub(crate) aux_fb: Span,
     /// Present if the GPU has several clusters, whether they share the work or not.
     pub(crate) clusters: Option<ClusterLayout>,
-    /// Bytes of all.
+    /// Size of the block in bytes.
     pub(crate) size: u64,
 }
 
@@ -109,7 +109,7 @@ impl Layout {
             USER_BUFFER_SIZE
         };
         let copies = u64::from(if many { machine.clusters + 1 } else { 1 });
-        // They follow on each other.
+        // The three parts are contiguous.
         let [p1, p2, p3] = machine.preempt.map(|size| u64::from(size) * copies);
         let user_buffer = cursor.take(user_buffer, ALIGN);
         let heapmeta = cursor.take(HEAPMETA_SIZE + tiling.layermeta_size(), ALIGN);

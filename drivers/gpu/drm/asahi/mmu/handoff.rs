@@ -33,15 +33,15 @@ use core::{
     }, //
 };
 
-/// Turn: whose it is if both want the lock.
+/// Value of the turn word: the side that gets the lock if both want it.
 const TURN_HOST: u32 = 0;
 const TURN_FIRMWARE: u32 = 1;
 
-/// How often the lock is looked at before the firmware is taken for dead. It holds the lock for
-/// some instructions at a time.
+/// Number of polls of the lock after which the firmware is taken for dead. The firmware holds the
+/// lock for some instructions at a time.
 const SPINS: usize = 10_000_000;
 
-/// The firmware does not give the lock back.
+/// The error of a firmware that does not release the lock.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Stuck;
 
@@ -92,7 +92,7 @@ impl Handoff {
         unsafe { AtomicU64::from_ptr(self.at(field).cast().as_ptr()) }
     }
 
-    /// Tells the firmware that the driver is there.
+    /// Announces the driver to the firmware.
     pub(crate) fn announce(&self) {
         self.u64(Layout::MAGIC_AP)
             .store(Layout::MAGIC, Ordering::Relaxed);
@@ -129,7 +129,7 @@ impl Handoff {
         }
     }
 
-    /// Runs `f` with the lock held. The caller sees to it that only one of us tries.
+    /// Runs `f` with the lock held. Only one thread of the driver may call it at a time.
     pub(crate) fn locked<R>(&self, f: impl FnOnce() -> R) -> Result<R, Stuck> {
         self.lock()?;
         let result = f();

@@ -126,8 +126,9 @@ impl AddressSpace {
         }
     }
 
-    /// Takes a slot of `tables`, or becomes one more user of the one that is in use already. While
-    /// the guard lives the context is this address space's. Returns `None` if no slot is free.
+    /// Acquires a slot from `tables`, or another reference to the slot that is in use already. The
+    /// context belongs to this address space while the guard lives. Returns `None` if no slot is
+    /// free.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Page tables, without the memory that they are in and without the caches that have to know.
+//! Page tables, independent of the memory that they are in and of the TLBs.
 //!
-//! Rules that everything here keeps, since firmware and GPU walk the tables at any time:
+//! Firmware and GPU may walk the tables at any time, so these rules hold:
 //!
 //! - Entries go from invalid to valid and back, never from one address to another.
 //! - Tables are never freed while the address space lives, so only leaves have to be invalidated.
@@ -153,7 +153,7 @@ impl<M: TableMemory> PageTable<M> {
         // An earlier driver, perhaps of an earlier kernel, may have left an entry there.
         this.entry(root, index).store(0, Ordering::Relaxed);
         this.memory.invalidate_all();
-        // Release: the table is there before it.
+        // Release: the table is visible before the entry.
         this.entry(root, index).store(ours, Ordering::Release);
         Ok(this)
     }
@@ -203,7 +203,7 @@ impl<M: TableMemory> PageTable<M> {
     ) -> Result<(), MapError<M::Error>> {
         let table = self.make_leaf_table(va).map_err(MapError::Memory)?;
         let leaf = phys | protection.bits() | self.leaf | pte::VALID;
-        // Release: what the page holds is there before it.
+        // Release: the page's content is visible before the entry.
         self.entry(table, index(va, LAST_LEVEL))
             .compare_exchange(0, leaf, Ordering::Release, Ordering::Relaxed)
             .map(drop)
@@ -215,7 +215,7 @@ impl<M: TableMemory> PageTable<M> {
         let mut va = range.start;
         while va < range.end {
             self.make_leaf_table(va)?;
-            // The start of what the next table is for.
+            // The first address of the next table.
             va = ((va >> LEVEL_SHIFTS[LAST_LEVEL - 1]) + 1) << LEVEL_SHIFTS[LAST_LEVEL - 1];
         }
         Ok(())
@@ -325,7 +325,7 @@ impl<M: TableMemory> PageTable<M> {
 
 impl<M: TableMemory> Drop for PageTable<M> {
     fn drop(&mut self) {
-        // The owner has taken a root of ours out of the context that it was in.
+        // The owner has removed the root of a lower half from its context.
         self.detach();
         self.free_all(self.root, 0);
     }

@@ -23,7 +23,7 @@ use agx_abi::uat::{
 };
 use core::ops::Range;
 
-/// From how many pages on it is cheaper to invalidate more than the pages.
+/// Number of pages from which on it is cheaper to invalidate a whole context.
 const MAX_PAGES: u64 = 64;
 
 /// Invalidates everything.
@@ -52,7 +52,7 @@ pub(super) fn invalidate_global_range(range: Range<u64>) {
     if pages(&range) > MAX_PAGES {
         invalidate_all();
     } else {
-        // By address global entries go for whatever context.
+        // An invalidation by address covers global entries whatever the context.
         invalidate_pages(0, &range);
     }
 }

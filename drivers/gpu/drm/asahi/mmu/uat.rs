@@ -73,13 +73,13 @@ const MMIO: Range<u64> = 0xffff_ffaf_0000_0000..KERNEL_END;
 pub(crate) struct Uat {
     #[pin]
     pub(super) contexts: Contexts,
-    /// Whether the firmware was told of memory of ours, and has not gone to sleep since.
+    /// Whether the firmware has been given memory of the driver, and has not gone to sleep since.
     lent: Atomic<bool>,
-    /// Whether the firmware may go on using what it was given, for ever.
+    /// Whether the firmware may go on using that memory for ever.
     abandoned: Atomic<bool>,
     upper: ManuallyDrop<PageTable<Pages>>,
     lower: PageTable<Pages>,
-    /// Slots for clients' address spaces, and for what else queues need with them.
+    /// The slots for clients' address spaces, events and buffer managers.
     pub(crate) slots: Arc<SlotPool>,
     /// Addresses in the kernel's half for buffers of RTKit.
     pub(crate) rtkit: Arc<Ranges>,
@@ -145,9 +145,9 @@ impl Uat {
         self.contexts.base()
     }
 
-    /// Agrees with the firmware that both use the lock, then sets up the contexts.
+    /// Does the handshake that enables the shared lock, then sets up the contexts.
     ///
-    /// The coprocessor must be running, but need not have been told anything.
+    /// The coprocessor must be running, but need not have booted RTKit.
     pub(crate) fn handshake(&self) -> Result {
         self.contexts
             .handshake(self.lower.root(), self.upper.root())
@@ -213,7 +213,7 @@ impl Uat {
         self.contexts.shutdown(self.lower.root(), empty_table());
     }
 
-    /// Notes whether the firmware knows an address in the kernel's half.
+    /// Notes whether the firmware knows addresses in the kernel's half.
     pub(crate) fn set_lent(&self, lent: bool) {
         self.lent.store(lent, Relaxed);
     }

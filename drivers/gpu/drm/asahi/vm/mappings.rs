@@ -48,8 +48,8 @@ pub(super) struct New<'a> {
 /// One operation: the mapping to create, if any, and preallocated memory.
 pub(crate) struct Step<'a> {
     new: Option<New<'a>>,
-    /// One for the new mapping, and two for what is left of an old one at either end. An operation
-    /// can cut one mapping in two, or two mappings at one end each.
+    /// Preallocated mappings: one for the new mapping, and two for the remains of old mappings. An
+    /// operation can cut one mapping in two, or two mappings at one end each.
     spare: KVec<Spare>,
 }
 
