@@ -30,9 +30,9 @@
  * even outside of a poll.
  */
 /*
- * How many polls run at a time. A poll does not block, so more than there are processors gain
- * nothing; the default would let a thousand workers compete with everybody when that many tasks are
- * woken at a time.
+ * Number of polls that run at a time. A poll does not block, so more than there are processors
+ * gain nothing. With the default a thousand workers would compete with all other threads when
+ * that many tasks are woken at a time.
  */
 #define KASYNC_WQ_ACTIVE ((int)(4 * num_possible_cpus()))
 
