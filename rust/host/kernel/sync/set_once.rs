@@ -71,7 +71,7 @@ impl<T> SetOnce<T> {
 impl<T> Drop for SetOnce<T> {
     fn drop(&mut self) {
         if self.init.load(Acquire) == SET {
-            // SAFETY: The value is initialised by the type invariant, and this is the only reference.
+            // SAFETY: Initialised by the type invariant; `self` is the only reference to it.
             unsafe { self.value.get_mut().assume_init_drop() };
         }
     }
