@@ -3,9 +3,9 @@
 //! Helpers of the host tests.
 #![allow(dead_code)] // Each test binary uses a part.
 
-use kasync::{
-    Executor, //
-};
+pub mod device;
+
+use kasync::Executor;
 use kernel::host::World;
 use std::{
     future::Future,
