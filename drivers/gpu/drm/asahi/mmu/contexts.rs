@@ -20,10 +20,6 @@ use agx_abi::{
     Field,
     Value, //
 };
-use core::sync::atomic::{
-    AtomicU64,
-    Ordering, //
-};
 use kasync::{
     block_on,
     time, //
@@ -188,7 +184,7 @@ impl Contexts {
     /// Stores a root of context 0. The caller holds the lock, or knows that it is not held.
     fn put_kernel(&self, field: Field<TtbEntry, u64>, root: u64) {
         self.root(KERNEL_CONTEXT, field)
-            .store(ttb(root, KERNEL_CONTEXT), Ordering::Relaxed);
+            .store(ttb(root, KERNEL_CONTEXT), Relaxed);
     }
 
     /// Clears all roots of the clients' contexts. The caller holds the lock, or knows that it is
@@ -196,14 +192,14 @@ impl Contexts {
     fn clear_clients(&self) {
         for context in 1..CONTEXTS as u64 {
             for field in [TtbEntry::TTB0, TtbEntry::TTB1] {
-                self.root(context, field).store(0, Ordering::Relaxed);
+                self.root(context, field).store(0, Relaxed);
             }
         }
     }
 
     /// Returns whether context `context` has the lower half with root `lower`.
     fn has_lower(&self, context: u64, lower: u64) -> bool {
-        self.root(context, TtbEntry::TTB0).load(Ordering::Relaxed) == ttb(lower, context)
+        self.root(context, TtbEntry::TTB0).load(Relaxed) == ttb(lower, context)
     }
 
     /// Stores the root of the lower half of a client's context, which has no upper half.
@@ -216,10 +212,8 @@ impl Contexts {
         }
         handoff
             .locked(|| {
-                self.root(context, TtbEntry::TTB0)
-                    .store(lower, Ordering::Relaxed);
-                self.root(context, TtbEntry::TTB1)
-                    .store(0, Ordering::Relaxed);
+                self.root(context, TtbEntry::TTB0).store(lower, Relaxed);
+                self.root(context, TtbEntry::TTB1).store(0, Relaxed);
             })
             .map_err(|e| self.stuck(e))?;
         tlb::invalidate_context(context);
@@ -231,10 +225,10 @@ impl Contexts {
         EIO
     }
 
-    fn root(&self, context: u64, field: Field<TtbEntry, u64>) -> &AtomicU64 {
+    fn root(&self, context: u64, field: Field<TtbEntry, u64>) -> &Atomic<u64> {
         let offset = context as usize * TtbEntry::SIZE + field.offset();
-        // SAFETY: All contexts' entries are inside of the region, and aligned. The firmware reads
-        // them, and we write them, as single words.
-        unsafe { AtomicU64::from_ptr(self.ttbs.cpu_addr().add(offset).cast().as_ptr()) }
+        // SAFETY: All contexts' entries are inside of the region, which lives as long as `self`, and
+        // aligned. Firmware and driver access them as single words.
+        unsafe { Atomic::from_ptr(self.ttbs.cpu_addr().add(offset).cast().as_ptr()) }
     }
 }

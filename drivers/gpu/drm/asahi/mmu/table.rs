@@ -20,12 +20,12 @@ use agx_abi::uat::{
     PAGE_SIZE,
     VA_BITS, //
 };
-use core::{
-    ops::Range,
-    sync::atomic::{
-        AtomicU64,
-        Ordering, //
-    }, //
+use core::ops::Range;
+use kernel::sync::atomic::{
+    Acquire,
+    Atomic,
+    Relaxed,
+    Release, //
 };
 
 /// The memory of page tables.
@@ -151,10 +151,10 @@ impl<M: TableMemory> PageTable<M> {
             return Err(MapError::Busy);
         }
         // An earlier driver, perhaps of an earlier kernel, may have left an entry there.
-        this.entry(root, index).store(0, Ordering::Relaxed);
+        this.entry(root, index).store(0, Relaxed);
         this.memory.invalidate_all();
         // Release: the table is visible before the entry.
-        this.entry(root, index).store(ours, Ordering::Release);
+        this.entry(root, index).store(ours, Release);
         Ok(this)
     }
 
@@ -182,7 +182,7 @@ impl<M: TableMemory> PageTable<M> {
         let gone = ours != 0
             && self
                 .entry(shared, index)
-                .compare_exchange(ours, entry, Ordering::Relaxed, Ordering::Relaxed)
+                .cmpxchg(ours, entry, Relaxed)
                 .is_ok();
         if gone {
             self.memory.invalidate_all();
@@ -205,7 +205,7 @@ impl<M: TableMemory> PageTable<M> {
         let leaf = phys | protection.bits() | self.leaf | pte::VALID;
         // Release: the page's content is visible before the entry.
         self.entry(table, index(va, LAST_LEVEL))
-            .compare_exchange(0, leaf, Ordering::Release, Ordering::Relaxed)
+            .cmpxchg(0, leaf, Release)
             .map(drop)
             .map_err(|_| MapError::Busy)
     }
@@ -226,9 +226,7 @@ impl<M: TableMemory> PageTable<M> {
         let Some(table) = self.leaf_table(va) else {
             return false;
         };
-        self.entry(table, index(va, LAST_LEVEL))
-            .swap(0, Ordering::Relaxed)
-            != 0
+        self.entry(table, index(va, LAST_LEVEL)).xchg(0, Relaxed) != 0
     }
 
     /// Ends all mappings in `range`, and returns how many there were.
@@ -283,28 +281,30 @@ impl<M: TableMemory> PageTable<M> {
     }
 
     /// Links a new table at `place`, unless another thread does so first. Returns the entry.
-    fn link(&self, place: &AtomicU64) -> Result<u64, M::Error> {
+    fn link(&self, place: &Atomic<u64>) -> Result<u64, M::Error> {
         let below = self.memory.allocate()?;
         let entry = below | pte::VALID;
         // INVARIANT: The entry points to a table that we have just allocated.
-        match place.compare_exchange(0, entry, Ordering::Release, Ordering::Acquire) {
+        match place.cmpxchg(0, entry, Release) {
             Ok(_) => Ok(entry),
-            Err(theirs) => {
+            Err(_) => {
                 // SAFETY: The exchange failed, so the table has never been reachable.
                 unsafe { self.memory.free(below) };
-                Ok(theirs)
+                // An exchange that fails orders nothing. The entry stays until the tables are
+                // freed. Acquire: the content of the linked table is visible after it.
+                Ok(place.load(Acquire))
             }
         }
     }
 
     fn load(&self, table: u64, index: usize) -> u64 {
-        self.entry(table, index).load(Ordering::Acquire)
+        self.entry(table, index).load(Acquire)
     }
 
-    fn entry(&self, table: u64, index: usize) -> &AtomicU64 {
+    fn entry(&self, table: u64, index: usize) -> &Atomic<u64> {
         // SAFETY: By the type invariants `table` is one, and it lives as long as `self`; all
         // callers' indices are smaller than a table.
-        unsafe { AtomicU64::from_ptr(self.memory.entries(table).add(index)) }
+        unsafe { Atomic::from_ptr(self.memory.entries(table).add(index)) }
     }
 
     /// Frees `table`, which is of `level`, and what is below it.
