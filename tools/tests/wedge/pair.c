@@ -7,9 +7,10 @@
  * processor's counter. The job's time itself does not count, nor does the time until the client
  * sees the fence.
  *
- * Each client has many queues with one job in flight in each, as the firmware reports a queue's
- * jobs when the last one in flight is complete. The jobs take long enough (--fault delay:20) that
- * most complete while the client at SCHED_IDLE does not run.
+ * Each client has many queues, and two jobs in each. The second one is submitted while the first
+ * one is in flight, and is the one that is measured: the firmware reports the jobs of a queue when
+ * the last one in flight is complete. The jobs take long enough (--fault delay:20) that most
+ * complete while the client at SCHED_IDLE does not run.
  *
  * Times on a machine that is itself busy are compared only with times of the same moment: each
  * fence of the client at SCHED_IDLE has as its partner the fence of the normal one whose job ended
@@ -112,6 +113,10 @@ static void run_client(void *arg)
 		need("create a queue", queue_create(ctx.fd, ctx.vm, &queues[i]));
 
 	while (!client->stop && client->count + QUEUES <= MAX_FENCES) {
+		for (int i = 0; i < QUEUES; i++) {
+			ctx.queue = queues[i];
+			need("submit a first job", submit_one(&ctx, out.handle));
+		}
 		for (int i = 0; i < QUEUES; i++) {
 			ctx.queue = queues[i];
 			command.compute.ts.end =
