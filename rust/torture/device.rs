@@ -58,7 +58,7 @@ use kernel::{
 
 /// Within this a job is over on hardware that hangs now and then.
 const SOON: Delta = Delta::from_millis(5);
-/// Nothing takes that long on other hardware, however busy the machine is.
+/// A time that no job takes on hardware that does not hang, however busy the machine is.
 const NEVER: Delta = Delta::from_secs(60);
 /// Engines of a device at a time, at most.
 const ENGINES: usize = 16;
@@ -244,7 +244,7 @@ impl Bench {
     fn end_later(&self, world: &Scope, after: Delta) -> Result {
         let engine = self.engine.clone();
         let scope = self.scope.clone();
-        // The submitting thread has the other one.
+        // The submitting thread has another reference.
         let queue = self.queue.clone();
         let how = self.how;
         let task = async move {

@@ -3,9 +3,9 @@
  * Hardware that checks what it is asked to do, and a judge that sees each fence signal. In C, as
  * none of it is to depend on what it judges.
  *
- * A job's memory is the hardware's from its start until it is over: a fence that signals in
- * between, which would give the memory to somebody else, is a failure. So is a job that starts
- * before what it depends on has signalled, and a fence that signals before an older one of its
+ * A job's memory belongs to the hardware from the job's start to its end. A fence that signals in
+ * between is a failure, as the memory could be reused. Other failures are a job that starts
+ * before its dependencies have signalled, and a fence that signals before an older one of its
  * queue.
  */
 #include <linux/atomic.h>
@@ -48,7 +48,7 @@ struct torture_engine {
 	/* Now and then it hangs until it is stopped. */
 	bool hangs;
 	bool armed;
-	/* Somebody wants the jobs to be over. */
+	/* The jobs are to be ended. */
 	bool stop;
 	/* There is no hardware any more. */
 	bool dead;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What takes long: the executor and the job queue under random load on all processors, with
-//! hardware that checks.
+//! Stress tests: the executor and the job queue under random load on all processors, with hardware
+//! that checks the rules.
 //!
-//! Loading the module runs what its parameters ask for; it does not load if anything is wrong.
+//! Loading the module runs the tests that its parameters select. It fails if a test fails.
 
 mod device;
 mod engine;

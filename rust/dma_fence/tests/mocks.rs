@@ -230,7 +230,7 @@ pub(crate) fn drop_in_irq<T: Send>(value: T) {
     ///
     /// # Safety
     ///
-    /// `data` must point to a valid `Option<T>` that nobody else accesses during the call.
+    /// `data` must point to a valid `Option<T>`, which is not accessed otherwise during the call.
     unsafe extern "C" fn drop_it<T>(data: *mut c_void) {
         // SAFETY: `data` points to a valid `Option<T>` without other users, by the safety
         // requirements.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the C files beside the crates define, with the same symbols: `shim.c` and `trace.c` of
+//! Replacements for the C files beside the crates, with the same symbols: `shim.c` and `trace.c` of
 //! kasync.
 
 #![allow(non_upper_case_globals, missing_docs, clippy::missing_safety_doc)]
@@ -188,7 +188,7 @@ unsafe extern "C" fn kasync_code_is_in(code: *const c_void, module: *const c_voi
 
 macro_rules! tracepoints {
     ($($point:ident $call:ident($($arg:ty),*);)*) => {$(
-        /// Nobody looks here.
+        /// A tracepoint, which is never enabled on the host.
         #[no_mangle]
         pub static $point: tracepoint = tracepoint {
             key: static_key_false { enabled: false },

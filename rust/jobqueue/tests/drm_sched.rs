@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What DRM's scheduler promises of its behaviour, by its own KUnit suites
-//! (`drivers/gpu/drm/scheduler/tests`), asked of the job queue.
+//! The behaviour that DRM's scheduler checks in its own KUnit suites
+//! (`drivers/gpu/drm/scheduler/tests`), checked for the job queue.
 //!
 //! There a scheduler is a ring and entities are queues for it; with firmware that schedules, each
 //! queue has a ring of its own. So wherever they have a number of entities we have a number of
@@ -39,7 +39,7 @@
 //!    another queue, after the last one.
 //! 6. Fairness is the firmware's as well.
 //!
-//! Those of several clients are in [`clients`].
+//! The tests with several clients are in [`clients`].
 //!
 //! Theirs measure time now and then, and print it. `make bench` does that for ours, beside theirs.
 

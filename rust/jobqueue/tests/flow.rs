@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What keeps jobs from the hardware but themselves, and which of them are in a hurry.
+//! Limits that keep jobs from the hardware, and deadlines of jobs.
 
 use kernel::prelude::*;
 

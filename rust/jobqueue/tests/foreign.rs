@@ -253,8 +253,8 @@ mod tests {
         settle()
     }
 
-    /// H39, R3: nobody signals what waits for a fence that does not, whatever becomes of its queue;
-    /// and that is not the hardware's fault.
+    /// H39, R3: a job is not signalled before its dependency, whatever happens to its queue. The
+    /// wait does not count as a timeout of the hardware.
     #[test]
     fn never_unless_it_is_told() -> Result {
         let bench = Bench::new(8)?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What a queue does with jobs.
+//! Life of a job in a queue.
 
 use kernel::prelude::*;
 
@@ -313,7 +313,7 @@ mod tests {
         bench.end()
     }
 
-    /// R20: nothing starts while parked, nobody is refused, and what is in flight is waited for.
+    /// R20: a parked queue starts no job and refuses none, and waits for the jobs in flight.
     #[test]
     fn parked() -> Result {
         let bench = Bench::new(8)?;

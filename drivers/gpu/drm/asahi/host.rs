@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Crate root for the unit tests of what needs no kernel: `cargo test` in `rust/` runs them.
+//! Crate root for the unit tests of the modules that need no kernel. `cargo test` in `rust/` runs
+//! them.
 
 // Here only the tests use it; the driver uses the rest.
 #![allow(dead_code)]
@@ -8,18 +9,18 @@
 pub(crate) mod bind;
 pub(crate) mod hw;
 
-/// What the driver's `mmu` module has of this kind.
+/// The parts of the driver's `mmu` module that need no kernel.
 pub(crate) mod mmu {
     pub(crate) mod handoff;
     pub(crate) mod table;
 }
 
-/// What the driver's `slots` module has of this kind.
+/// The part of the driver's `slots` module that needs no kernel.
 pub(crate) mod slots {
     pub(crate) mod table;
 }
 
-/// What the driver's `firmware` module has of this kind.
+/// The parts of the driver's `firmware` module that need no kernel.
 pub(crate) mod firmware {
     pub(crate) mod blobs;
     pub(crate) mod message;
@@ -30,7 +31,7 @@ pub(crate) mod firmware {
     pub(crate) mod window;
 }
 
-/// What the driver's `job` module has of this kind.
+/// The parts of the driver's `job` module that need no kernel.
 pub(crate) mod job {
     pub(crate) mod attachments;
     pub(crate) mod barrier;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Jobs: what a submit asks the GPU to do, from the client's bytes to the firmware's rings.
+//! Jobs: the work of a submit, from the client's bytes to the firmware's rings.
 //!
 //! ```text
 //!   submit ioctl                                       the queue's task

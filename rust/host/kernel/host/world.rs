@@ -51,7 +51,7 @@ use std::{
 type Going = unsafe extern "C" fn(*const c_void);
 type Look = unsafe extern "C" fn();
 
-/// What [`World`] handles refer to.
+/// The state that handles of a [`World`] share.
 struct Inner {
     threads: usize,
     queues: Mutex<Vec<Arc<Queue>>>,
@@ -70,7 +70,7 @@ struct Inner {
     irqs: Mutex<Vec<Irq>>,
 }
 
-/// What is left to a thread that may block: a function and its argument.
+/// A call that is deferred to a thread that may block: a function and its argument.
 enum Reaped {
     Work(*mut work_struct, work_func_t),
     Deferred(*mut c_void, unsafe extern "C" fn(*mut c_void)),
@@ -246,7 +246,7 @@ impl World {
         ret
     }
 
-    /// Has the watch over tasks look once, if it was started.
+    /// Runs the check for stalled tasks once, if it was started.
     pub fn look_for_stalls(&self) {
         let look = *self.0.look.lock().unwrap();
         if let Some(look) = look {

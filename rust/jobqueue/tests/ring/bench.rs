@@ -38,7 +38,7 @@ static NAMES: Names = Names::new(c"test", c"queue");
 /// How long anything may take.
 pub(crate) const LIMIT: Delta = Delta::from_secs(60);
 
-/// What a fence signals with; `ETIME` if it does not within the limit.
+/// Returns the result of a fence, or `ETIME` if it does not signal within the limit.
 pub(crate) fn result(fence: &ARef<Fence>) -> Result {
     block_on(timeout(LIMIT, fence.wait()))?.unwrap_or(Err(ETIME))
 }
@@ -48,7 +48,7 @@ pub(crate) fn stays(fence: &ARef<Fence>) -> Result<bool> {
     Ok(block_on(timeout(Delta::from_millis(20), fence.wait()))?.is_err())
 }
 
-/// What a test wants of its queue.
+/// The configuration of a test's queue.
 #[derive(Clone, Copy)]
 pub(crate) struct Options {
     pub(crate) names: &'static Names,

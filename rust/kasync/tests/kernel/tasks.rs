@@ -240,7 +240,7 @@ mod tests {
             cancelled().await;
             s.fetch_add(1, Full);
         })?;
-        // Somebody outside waits for the cancellation.
+        // A thread waits for the cancellation.
         let d = device.clone();
         let watcher = other.spawn(c"watcher", async move { d.cancelled().await })?;
         // Dropped handles change nothing.

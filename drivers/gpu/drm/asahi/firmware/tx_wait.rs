@@ -51,7 +51,7 @@ impl TxChannel {
         let _turn = self.crash.or(self.turns.acquire(1)).await?;
         let ticket = loop {
             match self.push(entry) {
-                // Only if others were cancelled, and their entries are still there.
+                // Only if tasks before this one were cancelled while their entries are in the ring.
                 Err(e) if e == EAGAIN => self.look(|ring| Ok(ring.room()? > 0)).await?,
                 done => break done?,
             }

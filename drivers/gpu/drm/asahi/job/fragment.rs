@@ -44,7 +44,7 @@ use agx_abi::{
     Abi, //
 };
 
-/// What is decided when its turn comes.
+/// Parameters of the command that are known only when it is submitted to the firmware.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FragmentTurn {
     pub(crate) turn: Turn,
@@ -52,7 +52,7 @@ pub(crate) struct FragmentTurn {
     pub(crate) buffer_slot: u32,
 }
 
-/// What its timestamp operations refer to.
+/// Fields of the command that its timestamp operations refer to.
 const TIMES: TimestampFields<RunFragment> = TimestampFields {
     command_time: RunFragment::COMMAND_TIME,
     pair: RunFragment::TIMESTAMPS,

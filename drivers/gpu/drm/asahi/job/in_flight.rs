@@ -28,7 +28,7 @@ use kernel::{
 
 /// A job that the firmware has.
 pub(crate) struct InFlight {
-    /// Absent if it could not be handed over. Then the firmware has been given up.
+    /// Its commands; `None` if the submission failed, in which case the firmware is given up.
     pub(super) commands: Option<Commands>,
     pub(super) _pending: PendingSubmission,
     pub(super) _work: [Option<Work>; 3],

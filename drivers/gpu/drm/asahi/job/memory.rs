@@ -67,9 +67,9 @@ use kernel::{
     }, //
 };
 
-/// What the firmware's objects are aligned to.
+/// Alignment of the firmware's objects.
 const ALIGN: usize = 0x80;
-/// What a preemption buffer is aligned to: a page of the tiler's.
+/// Alignment of a preemption buffer: a page of the tiler.
 const PREEMPTION_ALIGN: usize = 0x8000;
 
 const BARRIERS: usize = Sequence::max::<StartCompute, FinalizeCompute>().next_multiple_of(ALIGN);
@@ -83,7 +83,7 @@ struct Batch {
     sequences: Shared,
     timestamps: Shared,
     preemption: GpuBox,
-    /// Address of what is behind the first part of that.
+    /// Address of the second part of the preemption buffer.
     preemption_tail: u64,
 }
 
@@ -104,7 +104,7 @@ impl Batch {
     }
 }
 
-/// What a [`JobMemoryPool`] has.
+/// The unused places of a [`JobMemoryPool`].
 struct Unused {
     /// The last batch, as long as places of it are left.
     batch: Option<Arc<Batch>>,
@@ -126,7 +126,7 @@ impl Unused {
     }
 }
 
-/// Where a queue has the memory of its compute commands from.
+/// The pool from which a queue allocates the memory of its compute commands.
 #[pin_data]
 pub(crate) struct JobMemoryPool {
     /// Size of the first part of a preemption buffer.
@@ -167,8 +167,8 @@ impl JobMemoryPool {
             places,
         };
         let memory = unused.take(count).ok_or(EINVAL)?;
-        // Dropped behind the lock. If another thread has put one there meanwhile its places are
-        // lost.
+        // Dropped unlocked. If another thread has added a batch meanwhile the unused places of
+        // that are lost.
         let old = mem::replace(&mut *self.unused.lock(), unused);
         drop(old);
         Ok(memory)

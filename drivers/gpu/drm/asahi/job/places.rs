@@ -13,11 +13,11 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    /// Those of no batch.
+    /// The places of an empty batch.
     pub(crate) const NONE: Self = Self { count: 0, used: 0 };
 
-    /// Returns those of the batch behind this one, from which a job is going to take `wanted`:
-    /// twice as many, up to [`MAX`].
+    /// Returns the places of the next batch: twice as many as this one has, up to [`MAX`], and at
+    /// least the `wanted` places of the next job.
     pub(crate) fn next(&self, wanted: usize) -> Self {
         Self {
             count: (2 * self.count).clamp(1, MAX).max(wanted),

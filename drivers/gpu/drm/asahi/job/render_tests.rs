@@ -27,7 +27,7 @@ fn command(payload: &[u8]) -> Vec<u8> {
     buffer
 }
 
-/// What the reader makes of `payload`, given to `look`.
+/// Parses `payload` as a render, and returns the result of `look` for it.
 fn parse<R>(payload: &[u8], look: impl FnOnce(Render<'_>) -> R) -> Result<R, Invalid> {
     let buffer = command(payload);
     let mut parser = Parser::new(&buffer);
@@ -341,7 +341,7 @@ fn long_commands() {
     }
 }
 
-/// Whatever the bytes are: no panic, and what comes out keeps the promises.
+/// Parses random bytes. The parser does not panic, and its results keep their invariants.
 #[test]
 fn any_bytes() {
     // xorshift: the same bytes in every run.
