@@ -2,8 +2,6 @@
 
 //! What is known about each chip beforehand, and what its identification registers say.
 //!
-//! Chips of the generations that the driver can identify but not run are not in the tables.
-//!
 //! Nothing here touches hardware: [`ident`] decodes register values that `regs` has read, `chips`
 //! and `io` are tables.
 
@@ -90,6 +88,15 @@ pub(crate) struct Clustering {
     pub(crate) splits: u32,
 }
 
+/// Memory of the GPU's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sram {
+    /// Physical address; whole pages.
+    pub(crate) phys: u64,
+    /// Bytes.
+    pub(crate) size: u64,
+}
+
 /// A chip.
 #[derive(Debug)]
 pub(crate) struct Chip {
@@ -115,6 +122,8 @@ pub(crate) struct Chip {
     pub(crate) firmwares: &'static [Firmware],
     /// What of this is not sure even to those who have run the chip.
     pub(crate) tentative: Option<&'static str>,
+    /// Memory of the GPU's own that the firmware is told of, if there is any.
+    pub(crate) sram: Option<Sram>,
     /// What the firmware wants mapped, see [`io`].
     pub(crate) io: &'static [&'static [io::IoMapping]],
 }

@@ -74,14 +74,20 @@ pub(super) struct Contexts {
     handoff: SpinLock<Handoff>,
     /// Whether the clients' contexts are cut off, for good. Changes with `handoff` locked.
     cut_off: Atomic<bool>,
+    /// Root of the upper half of clients' contexts, if they have one.
+    clients_upper: Option<u64>,
     ttbs: Region,
     // Behind the lock, which points into it: fields are dropped in order.
     _handoff: Region,
 }
 
 impl Contexts {
-    /// Takes over the boot loader's regions.
-    pub(super) fn new(dev: &Device<Bound>) -> Result<impl PinInit<Self>> {
+    /// Takes over the boot loader's regions. `clients_upper`: root of the upper half of clients'
+    /// contexts, if they have one.
+    pub(super) fn new(
+        dev: &Device<Bound>,
+        clients_upper: Option<u64>,
+    ) -> Result<impl PinInit<Self>> {
         let ttbs = Region::find(dev, c"ttbs", CONTEXTS * TtbEntry::SIZE)?;
         let region = Region::find(dev, c"handoff", HandoffLayout::SIZE)?;
         // SAFETY: `Region::find()` has made sure of the size; mappings of regions are aligned to
@@ -92,6 +98,7 @@ impl Contexts {
             dev,
             handoff <- new_spinlock!(handoff),
             cut_off: Atomic::new(false),
+            clients_upper,
             ttbs,
             _handoff: region,
         }))
@@ -143,7 +150,8 @@ impl Contexts {
     /// `ENODEV` after [`Contexts::cut_off_clients`]; `EIO` if the firmware does not give the lock
     /// back.
     pub(super) fn bind(&self, context: u64, lower: u64) -> Result {
-        self.store_lower(context, ttb(lower, context))
+        let upper = self.clients_upper.map_or(0, |root| ttb(root, context));
+        self.store(context, ttb(lower, context), upper)
     }
 
     /// Takes the lower half with root `lower` out of context `context`, if it is there.
@@ -153,7 +161,7 @@ impl Contexts {
     /// As with [`Contexts::bind`].
     pub(super) fn unbind(&self, context: u64, lower: u64) -> Result {
         if self.has_lower(context, lower) {
-            self.store_lower(context, 0)?;
+            self.store(context, 0, 0)?;
         }
         Ok(())
     }
@@ -206,8 +214,8 @@ impl Contexts {
         self.root(context, TtbEntry::TTB0).load(Ordering::Relaxed) == ttb(lower, context)
     }
 
-    /// Gives a client's context another root for its lower half; it has no upper one.
-    fn store_lower(&self, context: u64, lower: u64) -> Result {
+    /// Gives a client's context other roots.
+    fn store(&self, context: u64, lower: u64, upper: u64) -> Result {
         // What the root leads to is there before it.
         tlb::publish();
         let handoff = self.handoff.lock();
@@ -219,7 +227,7 @@ impl Contexts {
                 self.root(context, TtbEntry::TTB0)
                     .store(lower, Ordering::Relaxed);
                 self.root(context, TtbEntry::TTB1)
-                    .store(0, Ordering::Relaxed);
+                    .store(upper, Ordering::Relaxed);
             })
             .map_err(|e| self.stuck(e))?;
         tlb::invalidate_context(context);
