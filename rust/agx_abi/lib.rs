@@ -63,6 +63,7 @@ pub mod init;
 pub mod message;
 pub mod microsequence;
 pub mod queue;
+pub mod registers;
 pub mod stats;
 pub mod tiling;
 pub mod uat;

@@ -25,6 +25,7 @@ pub(crate) mod payload;
 pub(crate) mod places;
 pub(crate) mod planned;
 pub(crate) mod queues;
+pub(crate) mod registers;
 pub(crate) mod render;
 pub(crate) mod render_memory;
 pub(crate) mod render_queues;

@@ -9,6 +9,7 @@
 
 use super::{
     command::Compute,
+    registers::RegisterList,
     sequence::{
         self,
         pointers,
@@ -34,6 +35,7 @@ use agx_abi::{
         FinalizeCompute,
         StartCompute, //
     },
+    registers::compute as registers,
     Abi,
     Specialised, //
 };
@@ -168,6 +170,16 @@ fn write_command<M: Memory>(
             .set(JobParameters1::HELPER_CFG, command.helper.cfg)
             .set(JobParameters1::UNK_58, 1);
     }
+    if let Some(list) = RunCompute::REGISTERS.present(sequence.abi()) {
+        let of = sequence::Place::new(sequence.abi(), place.command);
+        let mut registers = RegisterList::new(&mut out, list);
+        put_registers(command, common, place, &mut registers);
+        registers.finish(RunCompute::REGISTER_INFO, of.field(list));
+        out.part(RunCompute::JOB_PARAMS2).set(
+            JobParameters2::UNK_G14X,
+            JobParameters2::UNK_G14X_VALUE.of(sequence.abi()) as u32,
+        );
+    }
 
     out.part(RunCompute::JOB_PARAMS2)
         .set(JobParameters2::PREEMPT1, place.preemption)
@@ -191,6 +203,30 @@ fn write_command<M: Memory>(
     Ok(())
 }
 
+/// Puts the parameters for the hardware into a list of registers.
+fn put_registers(
+    command: &Compute<'_>,
+    common: &Common,
+    place: &Place,
+    list: &mut RegisterList<'_, '_, RunCompute>,
+) {
+    use registers as r;
+
+    let preempt = |offset: u64| place.preemption_tail + offset;
+    list.set(r::PREEMPT1, place.preemption)
+        .set(r::CDM_CTRL_STREAM_BASE, command.cdm_ctrl_stream_base)
+        .set(r::PREEMPT2, preempt(0))
+        .set(r::PREEMPT3, preempt(8))
+        .set(r::PREEMPT4, preempt(16))
+        .set(r::PREEMPT5, preempt(24))
+        .set(r::USC_EXEC_BASE, common.usc_exec_base)
+        .set(r::HELPER_BINARY, command.helper.binary)
+        .set(r::HELPER_DATA, command.helper.data)
+        .set(r::HELPER_CFG, command.helper.cfg)
+        .set(r::UNK_1A440, r::UNK_1A440_VALUE)
+        .set(r::UNK_12091, 0u64);
+}
+
 #[inline(always)]
 fn write_start<M: Memory>(
     command: &Compute<'_>,
@@ -205,6 +241,7 @@ fn write_start<M: Memory>(
         .set(StartCompute::HEADER, StartCompute::HEADER_VALUE)
         .set(StartCompute::UNK_POINTER, of.field(RunCompute::UNK_POINTEE))
         .set(StartCompute::JOB_PARAMS1, of.find(RunCompute::JOB_PARAMS1))
+        .put(StartCompute::REGISTERS, of.find(RunCompute::REGISTERS))
         .set(StartCompute::STATS, common.stats)
         .set(StartCompute::QUEUE, common.queue_info)
         .set(StartCompute::UNK_28, 1)

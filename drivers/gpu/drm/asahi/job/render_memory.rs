@@ -50,7 +50,10 @@ use crate::{
     vm::Vm, //
 };
 use agx_abi::{
-    buffer::Scene,
+    buffer::{
+        Scene,
+        CONTROL_WORD_SIZE, //
+    },
     compute::JobTimestamps,
     fragment::RunFragment,
     microsequence::{
@@ -118,6 +121,8 @@ pub(crate) struct RenderCommon {
 /// The memory of one scene.
 struct SceneMemory {
     scene: Shared,
+    /// What the GPU writes of the scene, in versions that have it do so.
+    _control_word: Option<Shared>,
     tiles: GpuBox,
     tpc: Arc<Tpc>,
     tiling: Tiling,
@@ -132,12 +137,20 @@ impl SceneMemory {
         let tiles = vm.heap().alloc(size, TILES_ALIGN as usize);
         let tiles = tiles.map_err(exhausted)?;
 
+        let control_word = match &heaps.gpu_shared {
+            Some(heap) => Some(Shared::new(heap, CONTROL_WORD_SIZE)?),
+            None => None,
+        };
+        let control_word_va = control_word.as_ref().map_or(0, Shared::va);
         let mut scene = Scene::new(heaps.abi);
         scene
+            .put(Scene::CONTROL_WORD, control_word_va)
+            .put(Scene::CONTROL_WORD_2, control_word_va)
             .set(Scene::USER_BUFFER, layout.user_buffer.at(tiles.va()))
             .set(Scene::STATS, common.tvb.stats_va());
         Ok(Self {
             scene: Shared::copy_of(&heaps.shared, scene.as_bytes())?,
+            _control_word: control_word,
             tiles,
             tpc,
             tiling,
