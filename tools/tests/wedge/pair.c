@@ -207,8 +207,10 @@ void test_pair(void)
 	normal_pid = attacker_start(run_client, normal);
 	idle_pid = attacker_start(run_client, idle);
 	/* They have what they need, and have begun. */
-	while (!normal->count || !idle->count)
+	for (end = now_us() + SECONDS * 1000000ll; !normal->count || !idle->count;) {
+		need("both clients begin", now_us() < end ? 0 : -ETIME);
 		sleep_ms(10);
+	}
 	for (int i = 0; i < BUSY; i++)
 		busy[i] = attacker_start(be_busy, NULL);
 	policy(idle_pid, SCHED_IDLE);

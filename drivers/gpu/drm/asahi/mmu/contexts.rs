@@ -235,8 +235,8 @@ impl Contexts {
 
     fn root(&self, context: u64, field: Field<TtbEntry, u64>) -> &Atomic<u64> {
         let offset = context as usize * TtbEntry::SIZE + field.offset();
-        // SAFETY: All contexts' entries are inside of the region, which lives as long as `self`, and
-        // aligned. Firmware and driver access them as single words.
+        // SAFETY: All contexts' entries are inside of the region, which lives as long as `self`,
+        // and aligned. Firmware and driver access them as single words.
         unsafe { Atomic::from_ptr(self.ttbs.cpu_addr().add(offset).cast().as_ptr()) }
     }
 }
