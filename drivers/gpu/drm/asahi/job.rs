@@ -15,6 +15,7 @@
 pub(crate) mod attachments;
 pub(crate) mod barrier;
 pub(crate) mod command;
+pub(crate) mod command_memory;
 pub(crate) mod compute;
 pub(crate) mod context;
 pub(crate) mod fragment;

@@ -90,6 +90,8 @@ pub struct Chip {
     /// The identification registers from 0xd04000 on: version, unknown, two of counts, unknown,
     /// clusters.
     pub identification: [u32; 6],
+    /// What of all this, and of what the boot loader says of the chip, no source has from hardware.
+    pub inferred: &'static [&'static str],
     /// The cores that work if nothing else is said, a bit each, the clusters one behind the other.
     pub working: u128,
     /// Its firmwares, the usual one first.
@@ -253,6 +255,30 @@ mod tests {
             // The chip with two dies calls itself the larger of those with one.
             let expected = if chip.dies == 2 { Some('C') } else { letter };
             assert_eq!(variant, expected, "{}", chip.name);
+        }
+    }
+
+    /// The table of chips in README.md has a row for each, whose last cell counts and names what no
+    /// source has from hardware.
+    #[test]
+    fn the_readme_counts_what_is_inferred() {
+        let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../README.md");
+        let readme = std::fs::read_to_string(readme).unwrap();
+        for chip in ALL {
+            let start = format!("| {}, ", chip.name);
+            let mut rows = readme.lines().filter(|line| line.starts_with(&start));
+            let row = rows.next().unwrap_or_else(|| panic!("no {}", chip.name));
+            assert_eq!(rows.next(), None, "{}", chip.name);
+            let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+            let count = chip.inferred.len();
+            let want = match count {
+                0 => "0".to_owned(),
+                _ => format!("{count}: {}", chip.inferred.join(", ")),
+            };
+            assert_eq!(cells.last(), Some(&want.as_str()), "{}", chip.name);
+            assert_eq!(cells[1], chip.gpu, "{}", chip.name);
+            let names: Vec<_> = chip.firmwares.iter().map(|version| version.name).collect();
+            assert_eq!(cells[2], names.join(", "), "{}", chip.name);
         }
     }
 

@@ -5,6 +5,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use agxemu_firmware::chip::Chip;
 use agxemu_firmware::machine::Level;
 
 use crate::mailbox::Mailbox;
@@ -68,6 +69,17 @@ const FAULT_BITS: u32 = 30;
 /// What becomes of these while the coprocessor is off.
 const GARBAGE: u32 = 0xa5a5_5a5a;
 
+/// What the device tree says, whatever the hardware is.
+#[derive(Clone, Copy, Debug)]
+pub struct Tree {
+    /// The chip.
+    pub chip: &'static Chip,
+    /// The firmware's interface.
+    pub abi: [u32; 3],
+    /// The memory region that it does not name, if there is one.
+    pub omit: Option<usize>,
+}
+
 /// The function's registers.
 pub struct Device {
     soc: Arc<Soc>,
@@ -82,8 +94,9 @@ pub struct Device {
 
 impl Device {
     /// Returns the registers of `soc`.
-    pub fn new(soc: Arc<Soc>, regions: &Regions, abi: [u32; 3], omit: Option<usize>) -> Self {
-        let blob = overlay::build(regions, soc.part.chip, abi, omit, soc.hardware.domain);
+    pub fn new(soc: Arc<Soc>, regions: &Regions, tree: Tree) -> Self {
+        let Tree { chip, abi, omit } = tree;
+        let blob = overlay::build(regions, chip, abi, omit, soc.hardware.domain);
         let header = [BOOT_MAGIC, BOOT_VERSION, blob.len() as u32, 0];
         let mut boot_page: Vec<u8> = header.iter().flat_map(|w| w.to_le_bytes()).collect();
         debug_assert_eq!(boot_page.len(), BOOT_OVERLAY);

@@ -195,7 +195,7 @@ fn check(file: &File, buffer: &[u8]) -> Result<(Counts, Objects)> {
             }
             Ok(())
         };
-        match command?.work {
+        match &command.as_ref().map_err(|e| *e)?.work {
             Work::Render(render) => {
                 total.renders += 1;
                 look_up(render.ts_vtx)?;
@@ -235,12 +235,12 @@ fn describe(job: &mut Job, queue: &Queue, buffer: &[u8], total: &Counts) -> Resu
     };
     let mut done = Counts::default();
     for command in Parser::new(buffer) {
-        let command = command?;
+        let command = command.as_ref().map_err(|e| *e)?;
         let planned = match &command.work {
             Work::Compute(compute) => {
                 let memory = job.compute.as_ref().ok_or(EINVAL)?;
-                let place = memory.place(done.computes, addresses(compute.ts)?);
-                let mut own = memory.command(done.computes);
+                let mut own = memory.command(done.computes)?;
+                let place = memory.place(done.computes, &own, addresses(compute.ts)?);
                 done.computes += 1;
                 let last = done.computes == total.computes;
                 let common = queue.common();

@@ -133,7 +133,8 @@ fn write_command<M: Memory>(
     sequence: Sequence,
     memory: &mut M,
 ) -> Result<(), M::Error> {
-    let preempt = |offset: u64| place.preemption_tail + offset;
+    // The tail is there: the sum does not wrap.
+    let preempt = |offset: u64| place.preemption_tail.wrapping_add(offset);
     let timestamps = sequence::Place::new(sequence.abi(), place.timestamps);
     let own = |field| timestamps.field(field);
 
@@ -194,7 +195,8 @@ fn write_command<M: Memory>(
         .set(EncoderParams::SAMPLER_COUNT, command.sampler_count)
         .set(
             EncoderParams::SAMPLER_COUNT_PLUS_1,
-            command.sampler_count + 1,
+            // The reader of the command has made sure that it fits.
+            command.sampler_count.wrapping_add(1),
         );
 
     // The flag makes the firmware send an event. Further effects are not known [?].
@@ -212,7 +214,8 @@ fn put_registers(
 ) {
     use registers as r;
 
-    let preempt = |offset: u64| place.preemption_tail + offset;
+    // The tail is there: the sum does not wrap.
+    let preempt = |offset: u64| place.preemption_tail.wrapping_add(offset);
     list.set(r::PREEMPT1, place.preemption)
         .set(r::CDM_CTRL_STREAM_BASE, command.cdm_ctrl_stream_base)
         .set(r::PREEMPT2, preempt(0))

@@ -63,6 +63,7 @@ pub static T8103: Chip = Chip {
     identification: [
         0x402_1100, 0x4_0a04, 0x3_0808, 0x4_0404, 0x132_0300, 0x10_1311,
     ],
+    inferred: &[],
     working: 0xfe,
     firmwares: G13,
     io: &[&[
@@ -104,6 +105,7 @@ pub static T8112: Chip = Chip {
     identification: [
         0x502_1000, 0x4_0a04, 0x3_0a0a, 0x4_0404, 0x132_0300, 0x10_1311,
     ],
+    inferred: &["identification", "compute preemption size"],
     working: 0x3ff,
     firmwares: &[
         Version {
@@ -160,6 +162,7 @@ const M1_PRO: Chip = Chip {
     identification: [
         0x403_2000, 0x4_0a06, 0x3_0808, 0x4_0404, 0x132_0200, 0x20_2311,
     ],
+    inferred: &["identification", "power limits"],
     working: 0xffff,
     firmwares: G13,
     io: &[],
@@ -200,6 +203,7 @@ pub static T6001: Chip = Chip {
     identification: [
         0x404_2000, 0x4_0a06, 0x3_0808, 0x4_0404, 0x132_0200, 0x20_4311,
     ],
+    inferred: &[],
     working: 0xffff_ffff,
     io: &[M1_PRO_IO, &[TEMPERATURE, CACHES.elements(8, CACHE)]],
     ..M1_PRO
@@ -217,6 +221,7 @@ pub static T6002: Chip = Chip {
     identification: [
         0x404_2000, 0x4_0a06, 0x3_0808, 0x4_0404, 0x132_0200, 0x20_8311,
     ],
+    inferred: &["identification"],
     working: 0xffff_ffff_ffff_ffff,
     io: &[
         M1_PRO_IO,
@@ -255,6 +260,7 @@ const M2_PRO: Chip = Chip {
     long_launches: true,
     sram: Some((0x4_04d6_0000, 0x2_0000)),
     identification: [0x603_1100, 0x4_0a06, 0x1_020a, 0x4_0404, 0x132_0200, 0],
+    inferred: &["identification", "cores that work", "power limits"],
     // Which of the cores do not work is made up.
     working: 0xf_fdff,
     firmwares: &[Version {
@@ -303,6 +309,7 @@ pub static T6021: Chip = Chip {
     core_id: 17,
     clusters: 4,
     identification: [0x604_1100, 0x4_0a06, 0x1_040a, 0x4_0404, 0x132_0200, 0],
+    inferred: &["identification", "cores that work"],
     working: 0xff_dfff_fdff,
     io: &[
         M2_PRO_IO,
@@ -323,6 +330,13 @@ pub static T6022: Chip = Chip {
     clusters: 8,
     compute_preempt: 0x4_b300,
     identification: [0x604_1100, 0x4_0a06, 0x2_040a, 0x4_0404, 0x132_0200, 0],
+    inferred: &[
+        "identification",
+        "cores that work",
+        "compute preemption size",
+        "what the second die adds",
+        "power limits",
+    ],
     working: 0xffdf_fffd_ffff_dfff_fdff,
     io: &[
         M2_PRO_IO,
