@@ -29,7 +29,7 @@ void kasync_reaper_stop(void);
 bool kasync_work_pending(const struct work_struct *work);
 int kasync_watch_modules(void (*going)(const void *mod));
 void kasync_unwatch_modules(void);
-void kasync_watch_start(unsigned int ms, void (*look)(void));
+void kasync_watch_start(unsigned int ms, void (*check)(void));
 void kasync_watch_stop(void);
 bool kasync_code_is_in(const void *code, const void *mod);
 
