@@ -54,7 +54,7 @@ unsafe extern "C" {
     pub(crate) fn kasync_reaper_stop();
     pub(crate) fn kasync_watch_modules(going: unsafe extern "C" fn(*const c_void)) -> c_int;
     pub(crate) fn kasync_unwatch_modules();
-    pub(crate) fn kasync_watch_start(ms: u32, look: unsafe extern "C" fn());
+    pub(crate) fn kasync_watch_start(ms: u32, check: unsafe extern "C" fn());
     pub(crate) fn kasync_watch_stop();
     pub(crate) fn kasync_code_is_in(code: *const c_void, module: *const c_void) -> bool;
 }

@@ -197,20 +197,20 @@ void kasync_defer_flush(void)
 }
 
 /* Looks at all tasks every now and then. */
-static void (*kasync_look)(void);
+static void (*kasync_check)(void);
 static unsigned long kasync_look_every;
 
 static void kasync_look_work(struct work_struct *work)
 {
-	kasync_look();
+	kasync_check();
 	queue_delayed_work(kasync_reaper, to_delayed_work(work), kasync_look_every);
 }
 
 static DECLARE_DELAYED_WORK(kasync_watch, kasync_look_work);
 
-void kasync_watch_start(unsigned int ms, void (*look)(void))
+void kasync_watch_start(unsigned int ms, void (*check)(void))
 {
-	kasync_look = look;
+	kasync_check = check;
 	kasync_look_every = max(msecs_to_jiffies(ms), 1UL);
 	queue_delayed_work(kasync_reaper, &kasync_watch, kasync_look_every);
 }

@@ -32,7 +32,7 @@ int kasync_reaper_start(void);
 void kasync_reaper_stop(void);
 int kasync_watch_modules(void (*going)(const void *mod));
 void kasync_unwatch_modules(void);
-void kasync_watch_start(unsigned int ms, void (*look)(void));
+void kasync_watch_start(unsigned int ms, void (*check)(void));
 void kasync_watch_stop(void);
 bool kasync_code_is_in(const void *code, const void *mod);
 

@@ -253,7 +253,7 @@ bool torture_job_depends(struct torture_job *job, struct dma_fence *fence)
  * Of a fence that signals, or has: the hardware is through with its job, and what it depends on is
  * over.
  */
-static void judge(struct torture_job *job, struct dma_fence *fence, bool now)
+static void check_end(struct torture_job *job, struct dma_fence *fence, bool now)
 {
 	struct torture_engine *engine = job->engine;
 	unsigned long flags;
@@ -281,7 +281,7 @@ static void job_signalled(struct dma_fence *fence, struct dma_fence_cb *cb)
 {
 	struct torture_job *job = container_of(cb, struct torture_job, cb);
 
-	judge(job, fence, true);
+	check_end(job, fence, true);
 	atomic_inc(&judged);
 	torture_job_put(job);
 }
@@ -292,7 +292,7 @@ void torture_job_committed(struct torture_job *job, struct dma_fence *fence)
 	refcount_inc(&job->refs);
 	if (dma_fence_add_callback(fence, &job->cb, job_signalled)) {
 		/* It was over before that. */
-		judge(job, fence, false);
+		check_end(job, fence, false);
 		torture_job_put(job);
 	}
 }

@@ -41,7 +41,7 @@ static void must_not_run(struct dma_fence *fence, struct dma_fence_cb *cb)
 }
 
 /* All that others may ask of a fence. Says what is not as it has to be. */
-static const char *look(struct dma_fence *fence, bool *well)
+static const char *check_fence(struct dma_fence *fence, bool *well)
 {
 	struct dma_fence_cb cb;
 	struct sync_file *sync_file;
@@ -82,7 +82,7 @@ static int kept_show(struct seq_file *seq, void *data)
 	/* No fence is added concurrently: the module that adds them has been unloaded. */
 	for (unsigned int i = 0; i < n; i++) {
 		bool fine = false;
-		const char *wrong = look(fences[i], &fine);
+		const char *wrong = check_fence(fences[i], &fine);
 
 		well += fine;
 		if (wrong) {

@@ -171,8 +171,8 @@ extern "C" fn kasync_unwatch_modules() {
 }
 
 #[no_mangle]
-unsafe extern "C" fn kasync_watch_start(_ms: u32, look: unsafe extern "C" fn()) {
-    host::watch_stalls(Some(look));
+unsafe extern "C" fn kasync_watch_start(_ms: u32, check: unsafe extern "C" fn()) {
+    host::watch_stalls(Some(check));
 }
 
 #[no_mangle]

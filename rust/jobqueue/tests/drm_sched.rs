@@ -193,9 +193,9 @@ mod tests {
 
     #[test]
     fn timeout_resets() -> Result {
-        let patience = Delta::from_millis(200);
+        let limit = Delta::from_millis(200);
         let bench = Bench::build(Options {
-            timeout: patience,
+            timeout: limit,
             ..Options::new(8)
         })?;
         bench.mock.reset_when_stalled();
@@ -204,7 +204,7 @@ mod tests {
         bench.wait_started(1)?;
         assert_eq!(result(&fence), Err(ETIME));
         // Not before its time.
-        assert!((Instant::now() - begin).as_nanos() >= patience.as_nanos());
+        assert!((Instant::now() - begin).as_nanos() >= limit.as_nanos());
         assert_eq!(bench.mock.resets(), Some(1));
         bench.end()
     }

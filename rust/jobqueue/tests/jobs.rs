@@ -237,7 +237,7 @@ mod tests {
         // The mock ends it at the third complaint.
         let fence = bench.commit(Job::stalling(1), &[])?;
         assert_eq!(result(&fence), Err(ETIMEDOUT));
-        assert_eq!(bench.mock.complaints(), 3);
+        assert_eq!(bench.mock.timeouts(), 3);
         bench.end()
     }
 

@@ -35,6 +35,7 @@ pub(crate) mod firmware {
 pub(crate) mod job {
     pub(crate) mod attachments;
     pub(crate) mod barrier;
+    pub(crate) mod batch_entries;
     pub(crate) mod command;
     pub(crate) mod compute;
     pub(crate) mod fragment;
@@ -44,7 +45,6 @@ pub(crate) mod job {
     #[cfg(test)]
     pub(crate) mod image;
     pub(crate) mod payload;
-    pub(crate) mod places;
     pub(crate) mod registers;
     pub(crate) mod render;
     pub(crate) mod scene;

@@ -14,6 +14,7 @@
 
 pub(crate) mod attachments;
 pub(crate) mod barrier;
+pub(crate) mod batch_entries;
 pub(crate) mod command;
 pub(crate) mod command_memory;
 pub(crate) mod compute;
@@ -23,7 +24,6 @@ pub(crate) mod growth;
 pub(crate) mod in_flight;
 pub(crate) mod memory;
 pub(crate) mod payload;
-pub(crate) mod places;
 pub(crate) mod planned;
 pub(crate) mod queues;
 pub(crate) mod registers;

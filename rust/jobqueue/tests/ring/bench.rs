@@ -212,8 +212,8 @@ impl Bench {
 
     /// Waits until the job has been complained of so often.
     pub(crate) fn wait_complaints(&self, count: u32) -> Result {
-        let complaints = self.mock.wait(|s| (s.complaints >= count).then_some(()));
-        block_on(timeout(LIMIT, complaints))?.map_err(|_| ETIME)
+        let timeouts = self.mock.wait(|s| (s.timeouts >= count).then_some(()));
+        block_on(timeout(LIMIT, timeouts))?.map_err(|_| ETIME)
     }
 
     /// Closes the queue; fails unless all comes to its end.

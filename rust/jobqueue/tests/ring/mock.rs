@@ -39,9 +39,9 @@ pub(super) struct State {
     pub(super) called: Called,
     pub(super) started: usize,
     pub(super) retired: usize,
-    pub(super) complaints: u32,
+    pub(super) timeouts: u32,
     /// The earliest deadline that the ring has been given.
-    pub(super) hurried: Option<Delta>,
+    pub(super) earliest_deadline: Option<Delta>,
     /// Number of deadlines that the ring has been given.
     pub(super) deadlines: u32,
     /// Number of resets, if the ring's timeout action is a reset.
@@ -97,8 +97,8 @@ impl Mock {
                     called: Called::default(),
                     started: 0,
                     retired: 0,
-                    complaints: 0,
-                    hurried: None,
+                    timeouts: 0,
+                    earliest_deadline: None,
                     deadlines: 0,
                     resets: None,
                     undecided: false,
@@ -197,8 +197,8 @@ impl Mock {
         self.state.lock().resets
     }
 
-    pub(crate) fn complaints(&self) -> u32 {
-        self.state.lock().complaints
+    pub(crate) fn timeouts(&self) -> u32 {
+        self.state.lock().timeouts
     }
 
     /// How often the ring was told of a deadline.
@@ -208,13 +208,13 @@ impl Mock {
 
     /// Waits until the ring was told of a deadline that is sooner.
     pub(crate) async fn hurried_within(&self, within: Delta) {
-        self.wait(|state| state.hurried.filter(|d| *d <= within))
+        self.wait(|state| state.earliest_deadline.filter(|d| *d <= within))
             .await;
     }
 
     /// Waits for a deadline, and returns the earliest one.
-    pub(crate) async fn hurried(&self) -> Delta {
-        self.wait(|state| state.hurried).await
+    pub(crate) async fn earliest_deadline(&self) -> Delta {
+        self.wait(|state| state.earliest_deadline).await
     }
 
     pub(super) fn change(&self, f: impl FnOnce(&mut State)) {

@@ -346,7 +346,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// Looks at the stamp, in case the event of its change was lost.
-    pub(crate) fn look(&self) {
+    pub(crate) fn recheck(&self) {
         self.events.update(&self.slot);
     }
 
@@ -360,7 +360,7 @@ impl Watch {
                 return None;
             }
             // Commands that completed before the crash count as complete, also without an event.
-            self.look();
+            self.recheck();
             Some(known().unwrap_or(Err(Failure::NoDevice)))
         })
     }

@@ -89,9 +89,9 @@ impl Commands {
     }
 
     /// Looks at the stamps, in case the event of their change was lost.
-    pub(super) fn look(&self) {
+    pub(super) fn recheck(&self) {
         for commands in self.0.iter().flatten() {
-            commands.watch.look();
+            commands.watch.recheck();
         }
     }
 }

@@ -148,10 +148,10 @@ impl Queues {
     }
 
     /// Releases the slots for which nothing is in flight, and returns whether these are all.
-    pub(super) fn rest(&mut self) -> bool {
-        let mut idle = self.compute.rest();
+    pub(super) fn release_idle(&mut self) -> bool {
+        let mut idle = self.compute.release_idle();
         if let Some(renders) = &mut self.renders {
-            idle &= renders.rest();
+            idle &= renders.release_idle();
         }
         idle
     }

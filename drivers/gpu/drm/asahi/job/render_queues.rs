@@ -3,7 +3,7 @@
 //! The two work queues of a user queue's renders, and the slot of its buffer manager.
 //!
 //! ```text
-//!                 occupy()                issue(), push()…, publish()            rest()
+//!                 occupy()                issue(), push()…, publish()            release_idle()
 //!   dormant ───────────────────► occupying ──────────────────────────► busy ─────────────► dormant
 //!               two event slots,                                        nothing in flight
 //!               a buffer manager's
@@ -182,8 +182,8 @@ impl RenderQueues {
     }
 
     /// Releases the slots for which nothing is in flight, and returns whether these are all.
-    pub(crate) fn rest(&mut self) -> bool {
-        let idle = [self.vertex.rest(), self.fragment.rest()] == [true; 2];
+    pub(crate) fn release_idle(&mut self) -> bool {
+        let idle = [self.vertex.release_idle(), self.fragment.release_idle()] == [true; 2];
         if idle {
             self.slot = None;
         }

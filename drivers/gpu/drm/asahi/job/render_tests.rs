@@ -27,8 +27,8 @@ fn command(payload: &[u8]) -> Vec<u8> {
     buffer
 }
 
-/// Parses `payload` as a render, and returns the result of `look` for it.
-fn parse<R>(payload: &[u8], look: impl FnOnce(Render<'_>) -> R) -> Result<R, Invalid> {
+/// Parses `payload` as a render, and returns the result of `inspect` for it.
+fn parse<R>(payload: &[u8], inspect: impl FnOnce(Render<'_>) -> R) -> Result<R, Invalid> {
     let buffer = command(payload);
     let mut parser = Parser::new(&buffer);
     let Command { work, .. } = parser.next().expect("there is a command")?;
@@ -36,7 +36,7 @@ fn parse<R>(payload: &[u8], look: impl FnOnce(Render<'_>) -> R) -> Result<R, Inv
     let Work::Render(render) = work else {
         panic!("{work:?}");
     };
-    Ok(look(render))
+    Ok(inspect(render))
 }
 
 fn error(change: impl FnOnce(&mut [u8; 240])) -> Option<Invalid> {

@@ -169,7 +169,7 @@ impl QueueRing {
         // Other queues wait for slots. This one starts no further job until its jobs in flight are
         // over and its slots are released; their completion wakes this task. A queue that is in the
         // list already waits for its own turn.
-        if !self.rest() && !self.waits && contended {
+        if !self.release_idle() && !self.waits && contended {
             return Poll::Pending;
         }
 
@@ -197,8 +197,8 @@ impl QueueRing {
     }
 
     /// Releases the slots for which nothing is in flight, and returns whether these are all.
-    fn rest(&mut self) -> bool {
-        let idle = self.queues.rest();
+    fn release_idle(&mut self) -> bool {
+        let idle = self.queues.release_idle();
         if idle {
             self.vm_slot = None;
         }
@@ -211,7 +211,7 @@ impl QueueRing {
             vm.space().slots().leave(&self.waiter);
             self.waits = false;
         }
-        self.rest();
+        self.release_idle();
     }
 
     /// Writes `job` to the rings, and tells the firmware.
@@ -302,7 +302,7 @@ impl Ring for QueueRing {
         if self.count_timeout(n) < MAX_TIMEOUTS {
             self.firmware.recheck();
             if let Some(commands) = job.and_then(|job| job.commands.as_ref()) {
-                commands.look();
+                commands.recheck();
             }
         } else {
             self.timeouts = 0;

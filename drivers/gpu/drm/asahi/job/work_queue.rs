@@ -3,7 +3,7 @@
 //! Work queues: rings of commands, one for each pipe of a user queue.
 //!
 //! ```text
-//!              occupy()           issue(), push()…, publish()              rest()
+//!              occupy()           issue(), push()…, publish()              release_idle()
 //!   dormant ─────────────► occupying ───────────────────► busy ─────────────────────► dormant
 //!                          an event slot                   │  ▲   nothing in flight
 //!                                                          └──┘
@@ -283,7 +283,7 @@ impl WorkQueue {
     }
 
     /// Releases the event slot if nothing is in flight, and returns whether that is so.
-    pub(crate) fn rest(&mut self) -> bool {
+    pub(crate) fn release_idle(&mut self) -> bool {
         let idle = self.slot.as_ref().is_none_or(|slot| slot.is_idle());
         if idle {
             self.slot = None;

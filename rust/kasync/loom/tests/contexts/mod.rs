@@ -78,7 +78,7 @@ impl Log {
     /// Frees what will never signal, and returns the numbers, in order.
     pub(crate) fn lost(&self) -> Vec<u64> {
         let lost = std::mem::take(&mut *self.lost.lock().unwrap());
-        let mut lost: Vec<_> = lost.into_iter().map(own::bury).collect();
+        let mut lost: Vec<_> = lost.into_iter().map(own::end_forgotten).collect();
         lost.sort();
         lost
     }
