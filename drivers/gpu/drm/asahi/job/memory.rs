@@ -90,9 +90,9 @@ struct Block {
     _memory: Shared,
 }
 
-// SAFETY: It is memory that it owns, which everybody may write to: see `Shared`.
+// SAFETY: It owns the memory that it points to, which any thread may write to.
 unsafe impl Send for Block {}
-// SAFETY: The same.
+// SAFETY: It only gives out rooms of that memory, which any thread may write to.
 unsafe impl Sync for Block {}
 
 impl Block {
