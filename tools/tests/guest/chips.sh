@@ -3,7 +3,8 @@
 #
 # Every chip with every firmware of it: what Mesa calls the GPU, the parameters, jobs, renders and faults through the UAPI, and
 # shaders beside llvmpipe's; and what is refused. In "make test" one that has dies, clusters and another firmware, and less of it.
-# The results of all go to tools/tests/results/chips.txt.
+# The results of all go to tools/tests/results/chips.txt; with ASAHI_CHIPS, a list of CHIP or CHIP:FIRMWARE, only those are run, and
+# their rows replaced there.
 # shellcheck disable=SC2154
 # shellcheck source=tools/vm/lib/chips.sh
 . "$REPO/tools/vm/lib/chips.sh"
@@ -77,49 +78,79 @@ refused() {
 		check "there is no device" test ! -e /dev/dri/renderD128' bash "$3"
 }
 
-# matrix: prints the table of results.
+# matrix FILE: prints the table of results, with the rows that FILE has of others.
 matrix() {
-	echo '# Suites on each emulated chip with each firmware: tests passed/failed. Parts with cores switched off have a name.'
-	echo '# "tools/tests/run --all --guest chips" writes it.'
-	awk '
-		{ row = $1 " " $2 " " $3; cell[row, $4] = $5 "/" $6
-		  if (!(row in rows)) { rows[row] = 1; order[n++] = row }
-		  if (!($4 in suites)) { suites[$4] = 1; columns[m++] = $4 } }
-		END {
-			printf "%-20s", "chip firmware part"
-			for (j = 0; j < m; j++) printf " %20s", columns[j]
+	echo '# Suites on each emulated chip with each firmware: tests passed/failed. Parts with cores switched off have a name. "-": not run.'
+	echo '# "tools/tests/run --all --guest chips" writes it; with ASAHI_CHIPS="t6021:13.5" only the rows of that.'
+	awk -v columns="$all_suites" '
+		BEGIN {
+			m = split(columns, column, " ")
+			printf "%-6s %-8s %-6s", "chip", "firmware", "part"
+			for (j = 1; j <= m; j++) printf " %s", column[j]
 			print ""
+		}
+		FILENAME == ARGV[1] {
+			row = sprintf("%-6s %-8s %-6s", $1, $2, $3)
+			cell[row, $4] = $5 "/" $6
+			if (!(row in rows)) { rows[row] = 1; order[n++] = row }
+			next
+		}
+		!/^(#|chip )/ {
+			row = sprintf("%-6s %-8s %-6s", $1, $2, $3)
+			if (!(row in rows)) {
+				rows[row] = 1; order[n++] = row
+				for (j = 1; j <= m; j++) cell[row, column[j]] = $(3 + j)
+			}
+		}
+		END {
 			for (i = 0; i < n; i++) {
-				printf "%-20s", order[i]
-				for (j = 0; j < m; j++) printf " %20s", ((order[i], columns[j]) in cell) ? cell[order[i], columns[j]] : "-"
+				printf "%s", order[i]
+				for (j = 1; j <= m; j++)
+					printf " %*s", length(column[j]), ((order[i], column[j]) in cell) ? cell[order[i], column[j]] : "-"
 				print ""
 			}
-		}' "$results"
+		}' "$results" "$1" | awk '/^(#|chip )/ { print; fflush(); next } { print | "sort" }'
 }
 
-# What no device tree of a boot loader says together.
-refused t8103 tree:t6001 'bootloader set chip_id to 0x8103 instead of 0x6001'
+# wanted CHIP FIRMWARE: whether it is to be run.
+wanted() {
+	case " ${ASAHI_CHIPS:-$1} " in *" $1 "* | *" $1:$2 "*) ;; *) return 1 ;; esac
+}
+
+all_suites='probe uapi-params uapi-submit uapi-submit-errors render-fields render-jobs render-sizes render-faults pictures'
 if [ "$TIER" = test ]; then
+	# What no device tree of a boot loader says together.
+	refused t8103 tree:t6001 'bootloader set chip_id to 0x8103 instead of 0x6001'
 	suites='probe uapi-params render-jobs'
 	on_chip t6002 12.3 ""
 	on_chip t6021 13.5 ""
 else
-	refused t8103 abi:14.5.0 'firmware interface 14.5.0 is not supported, only 12.3 and 13.5'
-	refused t8112 abi:12.3.0 'firmware interface 12.3.0 is not supported, only 12.4 and 13.5'
-	refused t6021 abi:12.4.0 'firmware interface 12.4.0 is not supported, only 13.5'
-	suites='probe uapi-params uapi-submit uapi-submit-errors render-fields render-jobs render-sizes render-faults pictures'
+	if [ -z "${ASAHI_CHIPS:-}" ]; then
+		refused t8103 tree:t6001 'bootloader set chip_id to 0x8103 instead of 0x6001'
+		refused t8103 abi:14.5.0 'firmware interface 14.5.0 is not supported, only 12.3 and 13.5'
+		refused t8112 abi:12.3.0 'firmware interface 12.3.0 is not supported, only 12.4 and 13.5'
+		refused t6021 abi:12.4.0 'firmware interface 12.4.0 is not supported, only 13.5'
+	fi
+	suites=$all_suites
 	for chip in $CHIPS; do
 		for firmware in $(chip_firmwares "$chip"); do
-			on_chip "$chip" "$firmware" ""
+			! wanted "$chip" "$firmware" || on_chip "$chip" "$firmware" ""
 		done
 	done
 	# Parts with cores switched off. How many work is what the parameters have to say.
 	suites='probe render-fields'
-	on_chip t8103 13.5 full --cores ff
-	on_chip t8112 13.5 binned --cores 3f3
-	on_chip t6000 13.5 binned --cores 7f7f
-	on_chip t6001 13.5 binned --cores 3f3f3f3f
-	on_chip t6002 13.5 binned --cores ff7f3fff3f3f7f3f
-	on_chip t6021 13.5 binned --cores 7f9fffffff
-	matrix >"$REPO/tools/tests/results/chips.txt"
+	while read -r chip part mask; do
+		! wanted "$chip" 13.5 || on_chip "$chip" 13.5 "$part" --cores "$mask"
+	done <<-end
+		t8103 full ff
+		t8112 binned 3f3
+		t6000 binned 7f7f
+		t6001 binned 3f3f3f3f
+		t6002 binned ff7f3fff3f3f7f3f
+		t6021 binned 7f9fffffff
+	end
+	kept=$REPO/tools/tests/results/chips.txt
+	touch "$kept"
+	matrix "$kept" >"$LOGS/chips.txt"
+	cp "$LOGS/chips.txt" "$kept"
 fi

@@ -223,3 +223,123 @@ impl<'a, S, P: Value> Parameters<'a, S, P> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use agx_abi::compute::{JobParameters1, RunCompute};
+    use agx_abi::registers::compute as registers;
+    use agx_abi::registers::vertex::PREEMPT1 as DOUBLE;
+    use agx_abi::Abi;
+
+    const ABI: Abi = Abi::G14XV13_5;
+    const VA: u64 = 0xffff_ffa6_0000_1000;
+
+    /// A command with these registers.
+    fn command(list: &[(u32, u64)]) -> RunCompute {
+        let mut command = RunCompute::new(ABI);
+        for (i, &(number, value)) in list.iter().enumerate() {
+            let entry = RunCompute::REGISTERS.present(ABI).unwrap().at(i);
+            command
+                .set(entry.then(RegisterEntry::NUMBER), number)
+                .set(entry.then(RegisterEntry::VALUE), value);
+        }
+        let info = RunCompute::REGISTER_INFO;
+        command
+            .put(info.then(RegisterInfo::ADDRESS), VA + 0x20)
+            .put(info.then(RegisterInfo::COUNT), list.len() as u16)
+            .put(info.then(RegisterInfo::LENGTH), 12 * list.len() as u16);
+        command
+    }
+
+    fn read(command: &RunCompute) -> Fw<Option<Registers>> {
+        let r = Record::of(ABI, "command", VA, command.as_bytes().to_vec());
+        Registers::read(&r, RunCompute::REGISTERS, RunCompute::REGISTER_INFO)
+    }
+
+    #[track_caller]
+    fn refused<T>(result: Fw<T>, says: &str) {
+        match result {
+            Ok(_) => panic!("not refused: {says}"),
+            Err(panic) => assert!(panic.0.contains(says), "{panic} does not say {says:?}"),
+        }
+    }
+
+    #[test]
+    fn registers_are_found_by_number() {
+        let list = [(0x1a420, 0x1234_5678_9abc), (0x1a510, 7), (0x11841, 9)];
+        let command = command(&list);
+        let r = Record::of(ABI, "command", VA, command.as_bytes().to_vec());
+        let list = read(&command).unwrap().unwrap();
+        let name = "parameters 1";
+        let p = Parameters::new(&r, name, RunCompute::JOB_PARAMS1, Some(&list)).unwrap();
+        assert!(p.structure().is_none());
+        type P = JobParameters1;
+        let stream = registers::CDM_CTRL_STREAM_BASE;
+        assert_eq!(
+            p.get(P::CDM_CTRL_STREAM_BASE, stream).unwrap(),
+            0x1234_5678_9abc
+        );
+        assert_eq!(p.get(P::PREEMPT1, registers::PREEMPT1).unwrap(), 7);
+        refused(
+            list.finish(),
+            "unknown register 0x11841, which is given 0x9",
+        );
+        let word = p.word(P::HELPER_BINARY, registers::HELPER_BINARY);
+        assert_eq!(word.unwrap(), 9);
+        list.finish().unwrap();
+    }
+
+    #[test]
+    fn structures_are_no_lists() {
+        let abi = Abi::G13V13_5;
+        let bytes = RunCompute::new(abi).as_bytes().to_vec();
+        let r = Record::of(abi, "command", VA, bytes);
+        let list = Registers::read(&r, RunCompute::REGISTERS, RunCompute::REGISTER_INFO);
+        assert!(list.unwrap().is_none());
+        let p = Parameters::new(&r, "parameters 1", RunCompute::JOB_PARAMS1, None).unwrap();
+        assert!(p.structure().is_some() && p.list().is_none());
+        refused(p.registers(&r), "no registers in this version");
+    }
+
+    #[test]
+    fn a_bad_list_is_a_panic_with_its_reason() {
+        let good = [(0x1a420, 1), (0x1a510, 2)];
+        let twice = command(&[(0x1a420, 1), (0x1a510, 2), (0x1a420, 1)]);
+        refused(read(&twice), "register 0x1a420 stands twice");
+
+        let info = RunCompute::REGISTER_INFO;
+        let mut bad = command(&good);
+        bad.put(info.then(RegisterInfo::ADDRESS), VA);
+        refused(read(&bad), "address of the registers is 0xffffffa600001000");
+        let mut bad = command(&good);
+        bad.put(info.then(RegisterInfo::COUNT), 129);
+        refused(read(&bad), "129 registers");
+        let mut bad = command(&good);
+        bad.put(info.then(RegisterInfo::LENGTH), 12);
+        refused(read(&bad), "bytes of the registers is 0xc, expected 0x18");
+        let mut bad = command(&good);
+        bad.put(info.then(RegisterInfo::UNK_C), 1);
+        refused(read(&bad), "word behind that is 0x1");
+        let mut bad = command(&good);
+        let rest = RunCompute::REGISTERS.present(ABI).unwrap().at(2);
+        bad.set(rest.then(RegisterEntry::NUMBER), 0x1a4d0);
+        refused(read(&bad), "must be zero");
+    }
+
+    #[test]
+    fn a_register_that_is_wrong_is_a_panic_with_its_reason() {
+        let list = |registers: &[(u32, u64)]| read(&command(registers)).unwrap().unwrap();
+        refused(list(&[]).get(registers::PREEMPT1), "no register 0x1a510");
+        let half = list(&[(0x10111, 5)]);
+        refused(half.get(DOUBLE), "no register 0x1c9b0");
+        let both = list(&[(0x10111, 5), (0x1c9b0, 6)]);
+        refused(both.get(DOUBLE), "register 0x1c9b0 is 0x6, expected 0x5");
+        let large = list(&[(0x11841, 1 << 32)]);
+        let word = large.word(registers::HELPER_BINARY);
+        refused(word, "register 0x11841 is 0x100000000");
+        let other = list(&[(0x1a440, 1)]);
+        let want = other.want(&[(registers::UNK_1A440, 0x2_4201)]);
+        refused(want, "register 0x1a440 is 0x1, expected 0x24201");
+    }
+}

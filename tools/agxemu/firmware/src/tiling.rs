@@ -119,7 +119,7 @@ impl Tiling {
             .map(|side| (side << 18) | ((side * 2) << 9) | (side * 3))
     }
 
-    /// Returns the register with what fragment commands are told of tiles, where they are told it in
+    /// Returns the register with what fragment commands are told of tiles, where they are told in
     /// registers.
     pub fn fragment_config(&self) -> u64 {
         let [x, y] = self.tiles.map(|tiles| u64::from(tiles - 1));

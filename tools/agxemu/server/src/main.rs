@@ -10,8 +10,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use agx_isa::exec::{statistics, Engine};
-use agxemu_firmware::chip::Chip;
 use agxemu_firmware::capture::{Capture, Figures};
+use agxemu_firmware::chip::Chip;
 use agxemu_firmware::core::MS;
 use agxemu_firmware::gpu::Renderer;
 use agxemu_firmware::machine::Level;

@@ -90,10 +90,9 @@ struct Block {
     _memory: Shared,
 }
 
-// SAFETY: A block owns its memory, which any thread may write to, see `Shared`.
+// SAFETY: It owns the memory that it points to, which any thread may write to.
 unsafe impl Send for Block {}
-// SAFETY: A shared block only returns rooms. Their memory may be written by several threads at once,
-// see `Shared`.
+// SAFETY: It only gives out rooms of that memory, which any thread may write to.
 unsafe impl Sync for Block {}
 
 impl Block {
