@@ -267,7 +267,7 @@ static void test_queries(struct bench *bench)
 			       .blend = true };
 	const uint32_t plain[] = { CELLS * 6, 1, 0, 0 };
 	VkQueryPool query;
-	/* Vertices and primitives assembled, vertex shaders, primitives clipped, fragment shaders. */
+	/* Vertices, primitives, vertex shaders, primitives clipped, fragment shaders. */
 	uint64_t counts[5];
 
 	for (uint32_t samples = 1; samples <= 4; samples *= 2) {
@@ -297,7 +297,8 @@ static void test_queries(struct bench *bench)
 	       (unsigned long long)counts[0], (unsigned long long)counts[1],
 	       (unsigned long long)counts[2], (unsigned long long)counts[3],
 	       (unsigned long long)counts[4]);
-	tap(counts[0] == CELLS * 6 && counts[1] == CELLS * 2, "statistics of what is assembled", "");
+	tap(counts[0] == CELLS * 6 && counts[1] == CELLS * 2, "statistics of what is assembled",
+	    "");
 	tap(counts[2] >= CELLS * 4 && counts[4] >= SIDE * SIDE, "statistics of shaders", "");
 }
 
