@@ -94,7 +94,7 @@ enum operation { UPLOAD, COPY, CLEAR, BLIT, RENDER, OPERATIONS };
 
 extern const char *const operation_names[OPERATIONS];
 
-/* Records an operation, and does the same in memory. False if the pictures have none of the kind. */
+/* Records an operation, and does the same in memory. False if there is none for the pictures. */
 bool operate(struct round *round, enum operation operation);
 /* Records uploads of random contents to all of @picture. */
 void picture_upload(struct round *round, struct picture *picture);

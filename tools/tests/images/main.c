@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
  * Random operations on images: uploads, copies, clears, blits, and render passes that clear. The
- * same is done to copies in memory, and what is in the images in the end has to be what is in these.
+ * same is done to copies in memory, and what is in the images in the end has to be what is in
+ * these.
  *
  * usage: vk-images DEVICE SEED FIRST COUNT [ROUNDS-A-GROUP]
  *
- * DEVICE is a part of the device's name. SEED and a round's number give all that is in it, but for
- * what the device does not have. Prints TAP: a line for each group of rounds, and one for each kind of
- * operation, of which there have to be some.
+ * DEVICE is a part of the device's name. SEED and a round's number give all that is in it, but
+ * for what the device does not have. Prints TAP: a line for each group of rounds, and one for
+ * each kind of operation, of which there have to be some.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -102,8 +102,8 @@ static VkExtent3D texels(const struct picture *picture, const struct box *box, u
 }
 
 /*
- * What a copy may bring into an image: a depth is from zero to one, and a float is a number. One that
- * is none may be another one after a render pass has loaded and stored it.
+ * What a copy may bring into an image: a depth is from zero to one, and a float is a number. One
+ * that is none may be another one after a render pass has loaded and stored it.
  */
 static void random_block(struct random *random, const struct format *format, uint8_t *block)
 {
@@ -197,7 +197,7 @@ static bool copy(struct round *round)
 	FIT(y, height);
 	FIT(z, depth);
 #undef FIT
-	/* A block that is cut off at an edge is as large in texels on both sides only if both have it. */
+	/* A block that an edge cuts off would be of another size on the other side. */
 	if (from->format->kind == BLOCKS || to->format->kind == BLOCKS) {
 		VkExtent3D size = texels(from, &a, 1), other = texels(to, &b, 1);
 		const struct format *f = from->format, *t = to->format;
@@ -322,7 +322,8 @@ static bool clear(struct round *round)
 				     VK_IMAGE_LAYOUT_GENERAL, &value.color, 1, &range);
 	else
 		vkCmdClearDepthStencilImage(round->gpu->commands, picture->image.image,
-					    VK_IMAGE_LAYOUT_GENERAL, &value.depthStencil, 1, &range);
+					    VK_IMAGE_LAYOUT_GENERAL, &value.depthStencil, 1,
+					    &range);
 	return true;
 }
 
@@ -462,7 +463,8 @@ static bool render(struct round *round)
 
 bool operate(struct round *round, enum operation operation)
 {
-	static bool (*const all[OPERATIONS])(struct round *) = { upload, copy, clear, blit, render };
+	static bool (*const all[OPERATIONS])(struct round *) = { upload, copy, clear, blit,
+								 render };
 	size_t length = strlen(round->log);
 
 	if (!all[operation](round)) {
@@ -492,7 +494,8 @@ VkDeviceSize download(struct round *round, const struct picture *picture)
 		if (!level)
 			first = copy.bufferOffset;
 		vkCmdCopyImageToBuffer(round->gpu->commands, picture->image.image,
-				       VK_IMAGE_LAYOUT_GENERAL, round->stage.buffer.buffer, 1, &copy);
+				       VK_IMAGE_LAYOUT_GENERAL, round->stage.buffer.buffer, 1,
+				       &copy);
 	}
 	return first;
 }

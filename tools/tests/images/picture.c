@@ -92,8 +92,8 @@ static VkImageCreateInfo choose(struct picture *picture, struct random *random)
 		info.arrayLayers = 1 + below(random, 5);
 	if (one_in(random, 8))
 		info.extent.width = 8 * format->width;
-	while (largest < MAX_LEVELS && (info.extent.width >> largest ||
-					info.extent.height >> largest || info.extent.depth >> largest))
+	while (largest < MAX_LEVELS && ((info.extent.width | info.extent.height) >> largest ||
+					info.extent.depth >> largest))
 		largest++;
 	if (one_in(random, 2))
 		info.mipLevels = 1 + below(random, largest);

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * A client whose vertex or fragment shader never ends, beside one that draws: the fence of the first
- * ends with an error, and what it draws afterwards is right. The second one's frames are right,
- * unless their fences say that they were cancelled, and none is once the first client is through.
+ * A client whose vertex or fragment shader never ends, beside one that draws: the fence of the
+ * first ends with an error, and what it draws afterwards is right. The second one's frames are
+ * right, unless their fences say that they were cancelled, and none is once the first client is
+ * through.
  *
  * usage: gl-hang RENDERER [STAGE]
  *
- * RENDERER is a part of GL_RENDERER. Prints TAP. With STAGE, "vertex" or "fragment", it is the first client.
+ * RENDERER is a part of GL_RENDERER. Prints TAP. With STAGE, "vertex" or "fragment", it is the
+ * first client.
  */
 #include <errno.h>
 #include <poll.h>

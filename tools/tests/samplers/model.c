@@ -104,13 +104,15 @@ static struct texel fetch(const struct access *access, uint32_t level, const int
 		VkBorderColor border = access->sampler->borderColor;
 
 		for (uint32_t i = 0; i < picture->format->channels; i++)
-			texel.channels[i] = border == VK_BORDER_COLOR_FLOAT_OPAQUE_WHITE ||
-					    (i == 3 && border == VK_BORDER_COLOR_FLOAT_OPAQUE_BLACK);
+			texel.channels[i] =
+				border == VK_BORDER_COLOR_FLOAT_OPAQUE_WHITE ||
+				(i == 3 && border == VK_BORDER_COLOR_FLOAT_OPAQUE_BLACK);
 	} else {
+		size_t block;
+
 		level_size(picture, level, size);
-		picture->format->decode(picture->bytes[level] +
-						(((size_t)at[2] * size[1] + at[1]) * size[0] + at[0]) *
-							picture->format->bytes,
+		block = ((size_t)at[2] * size[1] + at[1]) * size[0] + at[0];
+		picture->format->decode(picture->bytes[level] + block * picture->format->bytes,
 					&texel);
 	}
 	if (access->compares) {

@@ -61,8 +61,8 @@ struct picture {
 void level_size(const struct picture *picture, uint32_t level, uint32_t size[3]);
 
 /*
- * The sample that @mode takes at @at, with levels and layers of the view. False if it depends on how
- * the device rounds: an address too near to where another texel or level is taken.
+ * The sample that @mode takes at @at, with levels and layers of the view. False if it depends on
+ * how the device rounds: an address too near to where another texel or level is taken.
  */
 bool sample(const struct picture *picture, const VkSamplerCreateInfo *sampler, enum mode mode,
 	    const float at[4], float lod, float compare, struct texel *result);

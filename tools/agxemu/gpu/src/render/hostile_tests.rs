@@ -45,8 +45,8 @@ impl Random {
 
 const PRIMITIVES: [u32; 9] = [0, 1, 3, 5, 6, 9, 11, 14, 15];
 
-/// Changes the state. Returns whether a view has a number that is none, or infinite: so may depths be
-/// then, which fail each test.
+/// Changes the state. Returns whether a view has a number that is none, or infinite: so may depths
+/// be then, which fail each test.
 fn change(rig: &mut Rig, random: &mut Random) -> bool {
     let bit = random.one_of(&[0, 2, 5, 11, 16, 17, 18, 21, 21, 21]);
     let words = match bit {
