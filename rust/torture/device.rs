@@ -38,6 +38,7 @@ use kasync::{
         Delta, //
     },
     Executor,
+    Priority,
     Scope, //
 };
 use kernel::{
@@ -126,9 +127,9 @@ pub(crate) struct Device {
 const SLOTS: usize = 2;
 
 impl Device {
-    pub(crate) fn new() -> Result<Arc<Self>> {
+    pub(crate) fn new(priority: Priority) -> Result<Arc<Self>> {
         let engines = KVec::with_capacity(ENGINES, GFP_KERNEL)?;
-        let executor = Executor::new(c"torture-device")?;
+        let executor = Executor::with_priority(c"torture-device", priority)?;
         let slots = Arc::new(Semaphore::new(SLOTS), GFP_KERNEL)?;
         Arc::pin_init(
             pin_init!(Self {

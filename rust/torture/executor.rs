@@ -241,7 +241,7 @@ fn step(
 
 /// For `ms` milliseconds.
 pub(crate) fn run(ms: u32, seed: u32) -> Result {
-    let executor = Executor::new(c"torture-soak")?;
+    let executor = Executor::with_priority(c"torture-soak", Random::new(seed, 299).priority())?;
     let world = Arc::new(
         World {
             notify: Notify::new(),

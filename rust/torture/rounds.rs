@@ -368,12 +368,12 @@ pub(crate) fn run(rounds: u32, seed: u32) -> Result {
     let result = threads(|n| {
         let mut random = Random::new(seed, n);
         let mut kept = KVec::new();
-        let mut device = Device::new()?;
+        let mut device = Device::new(random.priority())?;
         while left.fetch_sub(1, Relaxed) > 0 {
             round(world.root(), &device, &mut random, &seen, &mut kept)?;
             verdict()?;
             if device.is_unplugged() {
-                device = Device::new()?;
+                device = Device::new(random.priority())?;
             }
         }
         device.unplug();

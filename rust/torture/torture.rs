@@ -22,6 +22,7 @@ use core::{
     },
     ptr, //
 };
+use kasync::Priority;
 use kernel::{
     error::to_result,
     prelude::*, //
@@ -158,6 +159,15 @@ impl Random {
     /// Below `n`.
     fn below(&mut self, n: u32) -> u32 {
         self.next() % n
+    }
+
+    /// The priority of an executor.
+    fn priority(&mut self) -> Priority {
+        match self.below(3) {
+            0 => Priority::Normal,
+            1 => Priority::High,
+            _ => Priority::Realtime,
+        }
     }
 
     /// Once in `n` times.

@@ -7,6 +7,7 @@
 
 use crate::{
     bindings::{
+        destroy_workqueue,
         raw_spinlock_t,
         static_key_false,
         tracepoint,
@@ -17,6 +18,7 @@ use crate::{
     ffi::{
         c_char,
         c_int,
+        c_uint,
         c_void, //
     },
     host, //
@@ -25,9 +27,18 @@ use crate::{
 #[no_mangle]
 unsafe extern "C" fn kasync_queue_new(
     _name: *const c_char,
-    _urgent: bool,
-) -> *mut workqueue_struct {
-    host::work::alloc_workqueue()
+    _priority: c_uint,
+    result: *mut *mut workqueue_struct,
+) -> c_int {
+    // SAFETY: The caller says that it is valid for writes.
+    unsafe { result.write(host::work::alloc_workqueue()) };
+    0
+}
+
+#[no_mangle]
+unsafe extern "C" fn kasync_queue_destroy(wq: *mut workqueue_struct) {
+    // SAFETY: The caller says that the queue is valid and not used any more but by its items.
+    unsafe { destroy_workqueue(wq) }
 }
 
 #[no_mangle]
@@ -43,7 +54,10 @@ unsafe extern "C" fn kasync_work_init(work: *mut work_struct, run: work_func_t) 
 }
 
 #[no_mangle]
-unsafe extern "C" fn kasync_work_pending(work: *const work_struct) -> bool {
+unsafe extern "C" fn kasync_work_pending(
+    _wq: *mut workqueue_struct,
+    work: *const work_struct,
+) -> bool {
     // SAFETY: The caller says that the item is valid.
     unsafe { &*work }.is_pending()
 }

@@ -157,6 +157,8 @@ pub(crate) struct Machine<'a> {
     pub(crate) ttb_base: u64,
     /// Where the entries of the chip's list of registers are mapped for the firmware.
     pub(crate) io: &'a [(&'static IoMapping, u64)],
+    /// Where the GPU's SRAM is mapped for the firmware; 0 if there is none.
+    pub(crate) sram: u64,
     /// The buffer manager control page: address on the GPU, and for the firmware.
     pub(crate) buffer_manager: (u64, u64),
     /// The firmware's reaction to a fault of a shader; 0xb except for debugging.
@@ -260,6 +262,7 @@ impl Firmware {
             &Parts {
                 blobs,
                 io: machine.io,
+                sram: machine.sram,
                 buffer_manager: machine.buffer_manager,
                 pipes: core::array::from_fn(|i| pipes[i].addresses()),
                 device_control: control.device_control.addresses(),

@@ -173,7 +173,7 @@ impl Parts {
         executor: &Arc<Executor>,
         fault_control: u32,
     ) -> Result<Self> {
-        let uat = Uat::new(dev, regs.is_cpu_running()?)?;
+        let uat = Uat::new(dev, abi, regs.is_cpu_running()?)?;
         let hw_cal_a = Region::find(dev, c"hw-cal-a", HwDataA::size_in(abi))?;
         let hw_cal_b = Region::find(dev, c"hw-cal-b", HwDataB::size_in(abi))?;
         let globals = Region::find(dev, c"globals", Globals::size_in(abi))?;
@@ -184,7 +184,12 @@ impl Parts {
         let deferred = DeferredDropQueue::new()?;
         let closing = DeferredDropQueue::new()?;
         let control_page = ControlPage::new(&uat)?;
-        let (io, mappings) = map_io(&uat, chip)?;
+        let (io, mut mappings) = map_io(&uat, chip)?;
+        let sram = map_sram(&uat, chip)?;
+        let sram_va = sram.as_ref().map_or(0, KernelMapping::va);
+        if let Some(mapping) = sram {
+            mappings.push(mapping, GFP_KERNEL)?;
+        }
         let queues = executor.root().child(c"queues")?;
         let firmware = Firmware::new(&Machine {
             dev,
@@ -196,6 +201,7 @@ impl Parts {
             blobs,
             ttb_base: uat.ttb_base(),
             io: &io,
+            sram: sram_va,
             buffer_manager: control_page.addresses(),
             fault_control,
         })?;
@@ -402,6 +408,17 @@ fn identify(dev: &Device<Bound>, regs: &Regs, chip: &Chip) -> Result<GpuId> {
             dev_err!(dev, "{e}\n");
             EIO
         })
+}
+
+/// Maps the GPU's SRAM for the firmware, if there is one.
+fn map_sram(uat: &Arc<Uat>, chip: &Chip) -> Result<Option<KernelMapping>> {
+    let Some(sram) = &chip.sram else {
+        return Ok(None);
+    };
+    let pages = (sram.phys..sram.phys + sram.size).step_by(PAGE_SIZE as usize);
+    let count = (sram.size / PAGE_SIZE) as usize;
+    let mapping = KernelMapping::new(uat, &uat.mmio, pages, count, Protection::FW_SHARED_RW)?;
+    Ok(Some(mapping))
 }
 
 /// Addresses of the MMIO ranges that are mapped for the firmware.

@@ -45,6 +45,7 @@ pub(crate) mod job {
     #[cfg(test)]
     pub(crate) mod image;
     pub(crate) mod payload;
+    pub(crate) mod registers;
     pub(crate) mod render;
     pub(crate) mod scene;
     pub(crate) mod sequence;

@@ -2,8 +2,6 @@
 
 //! Tables of the known chips, and decoding of the identification registers.
 //!
-//! Chips of the generations that the driver can identify but not run are not in the tables.
-//!
 //! Nothing here touches hardware: [`ident`] decodes register values that `regs` has read, `chips`
 //! and `io` are tables.
 
@@ -90,6 +88,15 @@ pub(crate) struct Clustering {
     pub(crate) splits: u32,
 }
 
+/// Memory of the GPU's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sram {
+    /// Physical address; whole pages.
+    pub(crate) phys: u64,
+    /// Bytes.
+    pub(crate) size: u64,
+}
+
 /// A chip.
 #[derive(Debug)]
 pub(crate) struct Chip {
@@ -115,6 +122,8 @@ pub(crate) struct Chip {
     pub(crate) firmwares: &'static [Firmware],
     /// The values of this table that are not certain, in words for the log; `None` if all are.
     pub(crate) tentative: Option<&'static str>,
+    /// The GPU's SRAM, whose address is in the init data; `None` if the chip has none.
+    pub(crate) sram: Option<Sram>,
     /// The MMIO ranges that are mapped for the firmware, see [`io`].
     pub(crate) io: &'static [&'static [io::IoMapping]],
 }

@@ -284,6 +284,7 @@ impl Queue {
     fn machine(&self) -> Machine {
         let (id, buffers) = (self.gpu.id(), &self.gpu.chip().buffers);
         Machine {
+            abi: self.gpu.heaps().abi,
             clusters: id.clusters,
             clustering: buffers.clustering.filter(|_| id.clusters > 1),
             preempt: buffers.preempt,

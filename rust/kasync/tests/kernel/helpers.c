@@ -36,6 +36,11 @@ int kasync_test_nice(void)
 	return task_nice(current);
 }
 
+bool kasync_test_is_fifo(void)
+{
+	return current->policy == SCHED_FIFO;
+}
+
 /* Calls fn in hard interrupt context on this CPU, and waits. */
 struct irq_call {
 	struct irq_work work;

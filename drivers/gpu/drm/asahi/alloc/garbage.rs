@@ -11,7 +11,10 @@ use super::{
     object::Pile, //
 };
 use crate::mmu::Uat;
-use agx_abi::Abi;
+use agx_abi::{
+    uat::clients_have_kernel_half,
+    Abi, //
+};
 use core::mem;
 use kasync::sync::Notify;
 use kernel::{
@@ -45,6 +48,9 @@ pub(crate) struct Heaps {
     pub(crate) shared_ro: Arc<Heap>,
     /// The firmware's, cached by it, and for the GPU to read.
     pub(crate) gpu_ro: Arc<Heap>,
+    /// Shared by firmware and GPU, which reaches it in clients' contexts as well. Only where those
+    /// have the kernel's half.
+    pub(crate) gpu_shared: Option<Arc<Heap>>,
     /// Notified when there is garbage where none was.
     pub(crate) has_garbage: Arc<Notify>,
     /// Version of the firmware's interface.
@@ -65,6 +71,10 @@ impl Heaps {
             shared: heap(HeapConfig::SHARED)?,
             shared_ro: heap(HeapConfig::SHARED_RO)?,
             gpu_ro: heap(HeapConfig::GPU_RO)?,
+            gpu_shared: match clients_have_kernel_half(abi) {
+                true => Some(heap(HeapConfig::GPU_SHARED)?),
+                false => None,
+            },
             has_garbage,
             abi,
         })

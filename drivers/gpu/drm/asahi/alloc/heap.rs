@@ -60,6 +60,11 @@ impl HeapConfig {
         protection: Protection::FW_SHARED_RW,
         grain: Self::MIB,
     };
+    pub(super) const GPU_SHARED: Self = Self {
+        range: 0xffff_ffac_0000_0000..0xffff_ffae_0000_0000,
+        protection: Protection::GPU_FW_SHARED_RW,
+        grain: SZ_64K,
+    };
     pub(super) const SHARED_RO: Self = Self {
         range: 0xffff_ffaa_0000_0000..0xffff_ffac_0000_0000,
         protection: Protection::FW_SHARED_RO,

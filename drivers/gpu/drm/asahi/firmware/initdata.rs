@@ -72,6 +72,8 @@ pub(super) struct Parts<'a> {
     pub(super) blobs: Blobs<'a>,
     /// Where the firmware's registers are mapped, for each entry of the chip's list.
     pub(super) io: &'a [(&'static hw::io::IoMapping, u64)],
+    /// Where the GPU's SRAM is mapped; 0 if there is none.
+    pub(super) sram: u64,
     /// The buffer manager control page, as the GPU sees it and as the firmware sees it.
     pub(super) buffer_manager: (u64, u64),
     /// Pipes, by [`RuntimePointers::pipe`].
@@ -121,6 +123,9 @@ impl InitData {
         let hw_data_a = Shared::copy_of(&heaps.private, parts.blobs.hw_cal_a)?;
         let hw_data_b = Shared::copy_of(&heaps.private, parts.blobs.hw_cal_b)?;
         fill_io_mappings(&hw_data_b, chip, parts)?;
+        if let Some(field) = HwDataB::SGX_SRAM_PTR.present(abi) {
+            hw_data_b.put(field, parts.sram)?;
+        }
 
         let globals = Shared::copy_of(&heaps.private, parts.blobs.globals)?;
         globals.put(Globals::FAULT_CONTROL, parts.fault_control)?;

@@ -10,7 +10,7 @@ use crate::{
         GpuBox,
         Heap, //
     },
-    job::structure::Structure, //
+    job::structure::Room, //
 };
 use agx_abi::{
     Abi,
@@ -84,21 +84,20 @@ impl Shared {
         self.word(field.offset_in(self.abi))
     }
 
-    /// Returns the structure `S` of version `abi` at `offset`.
+    /// Returns the `size` bytes at `offset`, to write structures to.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if it is not inside, or not aligned to words.
-    #[inline(always)]
-    pub(crate) fn structure<S: Value>(&self, abi: Abi, offset: usize) -> Result<Structure<'_, S>> {
-        let at = self.span(offset, S::size_in(abi))?;
+    /// `EINVAL` if they are not inside, or not aligned to words.
+    pub(crate) fn room(&self, offset: usize, size: usize) -> Result<Room<'_>> {
+        let at = self.span(offset, size)?;
         if !at.cast::<u32>().is_aligned() {
             return Err(EINVAL);
         }
         // SAFETY: `span()` checked the bounds, it is aligned, and the object stays as long as
         // `self` is borrowed. If the firmware or another thread writes at the same time the content
         // may be a mixture, and any bytes are valid.
-        Ok(unsafe { Structure::new(abi, at) })
+        Ok(unsafe { Room::new(at, self.va() + offset as u64, size) })
     }
 
     /// Writes `value` to `field` of the structure `S` at the start of the object.

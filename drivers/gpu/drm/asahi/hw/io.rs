@@ -140,6 +140,22 @@ pub(super) static CACHES_4: [IoMapping; 1] = [CACHES.times(4, 0x100_0000)];
 /// On a die with four clusters.
 pub(super) static CACHES_8: [IoMapping; 1] = [CACHES.times(8, 0x100_0000)];
 
+pub(super) static T602X: [IoMapping; 10] = [
+    rw(0, 0x4_04d0_0000, 0x14_4000),
+    ro(1, 0x2_0e10_0000, 0x4000),
+    rw(2, 0x2_8e10_6000, 0x4000),
+    rw(3, 0x4_0400_0000, 0x2_0000),
+    rw(9, 0x4_04e0_8000, 0x8000),
+    ro(12, 0x2_8e11_8000, 0x4000),
+    rw(18, 0x2_8e3d_0000, 0x4000),
+    ro(19, 0x2_8e3c_0000, 0x4000),
+    rw(20, 0x2_8e3d_8000, 0x4000),
+    rw(21, 0x4_04ea_c000, 0x4000).per_die(),
+];
+
+pub(super) static T6020: [IoMapping; 1] = [ro(7, 0x2_8e46_0000, 0x4000)];
+pub(super) static T6021: [IoMapping; 1] = [ro(7, 0x2_8e47_8000, 0x4000).per_die()];
+
 pub(super) static T6002_NIA: [IoMapping; 1] = [rw(15, 0x22_643c_4000, 0x1000)];
 
 #[cfg(test)]

@@ -186,7 +186,9 @@ fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<Job> {
 fn check(file: &File, buffer: &[u8]) -> Result<(Counts, Objects)> {
     let mut total = Counts::default();
     let mut objects = Objects::new();
-    for command in Parser::new(buffer) {
+    // Commands are large, so they are looked at where the parser has put them.
+    let mut parser = Parser::new(buffer);
+    while let Some(command) = &parser.next() {
         let mut look_up = |times: Timestamps| -> Result {
             for timestamp in times.all() {
                 let object = file.inner().timestamps(timestamp.handle)?;
@@ -195,7 +197,7 @@ fn check(file: &File, buffer: &[u8]) -> Result<(Counts, Objects)> {
             }
             Ok(())
         };
-        match command?.work {
+        match &command.as_ref().map_err(|e| *e)?.work {
             Work::Render(render) => {
                 total.renders += 1;
                 look_up(render.ts_vtx)?;
@@ -234,13 +236,14 @@ fn describe(job: &mut Job, queue: &Queue, buffer: &[u8], total: &Counts) -> Resu
         Ok([address(times.start)?, address(times.end)?])
     };
     let mut done = Counts::default();
-    for command in Parser::new(buffer) {
-        let command = command?;
+    let mut parser = Parser::new(buffer);
+    while let Some(command) = &parser.next() {
+        let command = command.as_ref().map_err(|e| *e)?;
         let planned = match &command.work {
             Work::Compute(compute) => {
                 let memory = job.compute.as_ref().ok_or(EINVAL)?;
-                let place = memory.place(done.computes, addresses(compute.ts)?);
-                let mut own = memory.command(done.computes);
+                let mut own = memory.command(done.computes)?;
+                let place = memory.place(done.computes, &own, addresses(compute.ts)?);
                 done.computes += 1;
                 let last = done.computes == total.computes;
                 let common = queue.common();

@@ -19,6 +19,7 @@ use super::{
         Machine,
         ScenePlace, //
     },
+    sequence::Common,
     vertex::{
         self,
         Half,
@@ -39,12 +40,14 @@ use agx_abi::{
 };
 
 pub(crate) use super::image::{
+    check_registers,
     ABI,
     COMMON,
     TURN, //
 };
 
 pub(crate) const MACHINE: Machine = Machine {
+    abi: ABI,
     clusters: 1,
     clustering: None,
     preempt: [0x540, 0x280, 0x20],
@@ -175,7 +178,10 @@ pub(crate) fn build(
     let layout = Layout::new(&tiling, machine);
     let half = Half {
         render: &render,
-        common: &COMMON,
+        common: &Common {
+            abi: machine.abi,
+            ..COMMON
+        },
         machine,
         tiling: &tiling,
         layout: &layout,
@@ -191,12 +197,12 @@ pub(crate) fn build(
         command: vec![
             0;
             if vertex {
-                RunVertex::size_in(ABI)
+                RunVertex::size_in(machine.abi)
             } else {
-                RunFragment::size_in(ABI)
+                RunFragment::size_in(machine.abi)
             }
         ],
-        sequence: vec![0; fragment::sequence(ABI, true).size()],
+        sequence: vec![0; fragment::sequence(machine.abi, true).size()],
     };
     let size = if vertex {
         let Ok(sequence) = vertex::describe(&half, &mut image);

@@ -167,7 +167,7 @@ impl Queues {
             match planned {
                 Planned::Compute(sequence) => {
                     let memory = job.compute.as_ref().ok_or(EINVAL)?;
-                    let mut memory = memory.command(computes);
+                    let mut memory = memory.command(computes)?;
                     for (n, target) in targets.into_iter().flatten().enumerate() {
                         let barrier = self.compute.barrier(&target)?;
                         self.compute.push(memory.write_barrier(n, &barrier)?)?;

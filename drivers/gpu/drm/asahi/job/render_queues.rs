@@ -222,8 +222,8 @@ impl RenderQueues {
         counter: u64,
     ) -> Result {
         let slot = self.slot.as_ref().ok_or(EINVAL)?.index as u32;
-        let mut vertex = memory.memory(index, Which::Vertex);
-        let mut fragment = memory.memory(index, Which::Fragment);
+        let mut vertex = memory.memory(index, Which::Vertex)?;
+        let mut fragment = memory.memory(index, Which::Fragment)?;
 
         for (n, target) in barriers.into_iter().flatten().enumerate() {
             let barrier = self.vertex.barrier(&target)?;

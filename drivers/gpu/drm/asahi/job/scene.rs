@@ -20,6 +20,7 @@ use agx_abi::{
         Tiling,
         HEAPMETA_SIZE, //
     },
+    Abi, //
 };
 
 /// Alignment of the tiler's memory: a page of the tiled vertex buffer. The driver in the field
@@ -31,6 +32,8 @@ const META_ALIGN: u64 = 0x80;
 /// Properties of the GPU that the layout of a render depends on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Machine {
+    /// Version of the firmware's interface.
+    pub(crate) abi: Abi,
     /// Clusters of the GPU, and what they need if there are several.
     pub(crate) clusters: u32,
     pub(crate) clustering: Option<Clustering>,
@@ -122,7 +125,7 @@ impl Layout {
         let tilemap = cursor.take(tiling.tilemap_size(), ALIGN);
         let clusters = machine
             .clustering
-            .map(|sizes| ClusterLayout::new(tiling, &sizes, &mut cursor));
+            .map(|sizes| ClusterLayout::new(tiling, machine.abi, &sizes, &mut cursor));
         Self {
             user_buffer,
             heapmeta,
@@ -136,9 +139,9 @@ impl Layout {
 }
 
 impl ClusterLayout {
-    fn new(tiling: &Tiling, sizes: &Clustering, cursor: &mut Cursor) -> Self {
+    fn new(tiling: &Tiling, abi: Abi, sizes: &Clustering, cursor: &mut Cursor) -> Self {
         let splits = u64::from(sizes.splits);
-        let meta1 = u64::from(tiling.meta1_blocks()) * u64::from(sizes.meta1_block);
+        let meta1 = u64::from(tiling.meta1_blocks(abi)) * u64::from(sizes.meta1_block);
         Self {
             tilemaps: cursor.take(splits * tiling.tilemap_size(), ALIGN),
             layermeta: cursor.take(splits * tiling.layermeta_size(), ALIGN),

@@ -313,6 +313,10 @@ pub(crate) fn put_attachments<S: Value>(
     list: Field<S, [Attachment; MAX_ATTACHMENTS]>,
     count: Field<S, u32>,
 ) {
+    // Most have none, and the memory is zero.
+    if attachments.is_empty() {
+        return;
+    }
     let mut number = 0;
     for (i, attachment) in attachments.iter().enumerate() {
         let mut record = Attachment::zeroed();
@@ -348,14 +352,15 @@ impl Place {
     /// Returns the address of `field`.
     #[inline(always)]
     pub(crate) fn field<S, T: Value>(self, field: Field<S, T>) -> u64 {
-        self.base + field.offset_in(self.abi) as u64
+        // All of what is there has addresses, so the sum does not wrap; it need not be checked.
+        self.base.wrapping_add(field.offset_in(self.abi) as u64)
     }
 
     /// Returns the address of `field`; 0 if the version lacks it.
     #[inline(always)]
     pub(crate) fn find<S, T: Value>(self, field: Field<S, Opt<T>>) -> u64 {
         match field.offset_in(self.abi) {
-            Some(offset) => self.base + offset as u64,
+            Some(offset) => self.base.wrapping_add(offset as u64),
             None => 0,
         }
     }

@@ -70,14 +70,20 @@ pub(super) struct Contexts {
     handoff: SpinLock<Handoff>,
     /// Whether the clients' contexts are cut off, for good. Changes with `handoff` locked.
     cut_off: Atomic<bool>,
+    /// Root of the upper half of clients' contexts, if they have one.
+    clients_upper: Option<u64>,
     ttbs: Region,
     // Behind the lock, which points into it: fields are dropped in order.
     _handoff: Region,
 }
 
 impl Contexts {
-    /// Takes over the boot loader's regions.
-    pub(super) fn new(dev: &Device<Bound>) -> Result<impl PinInit<Self>> {
+    /// Takes over the boot loader's regions. `clients_upper`: root of the upper half of clients'
+    /// contexts, if they have one.
+    pub(super) fn new(
+        dev: &Device<Bound>,
+        clients_upper: Option<u64>,
+    ) -> Result<impl PinInit<Self>> {
         let ttbs = Region::find(dev, c"ttbs", CONTEXTS * TtbEntry::SIZE)?;
         let region = Region::find(dev, c"handoff", HandoffLayout::SIZE)?;
         // SAFETY: `Region::find()` has made sure of the size; mappings of regions are aligned to
@@ -88,6 +94,7 @@ impl Contexts {
             dev,
             handoff <- new_spinlock!(handoff),
             cut_off: Atomic::new(false),
+            clients_upper,
             ttbs,
             _handoff: region,
         }))
@@ -139,7 +146,8 @@ impl Contexts {
     /// `ENODEV` after [`Contexts::cut_off_clients`]; `EIO` if the firmware does not give the lock
     /// back.
     pub(super) fn bind(&self, context: u64, lower: u64) -> Result {
-        self.store_lower(context, ttb(lower, context))
+        let upper = self.clients_upper.map_or(0, |root| ttb(root, context));
+        self.store(context, ttb(lower, context), upper)
     }
 
     /// Clears the root of the lower half of context `context`, if it is `lower`.
@@ -149,7 +157,7 @@ impl Contexts {
     /// Those of [`Contexts::bind`].
     pub(super) fn unbind(&self, context: u64, lower: u64) -> Result {
         if self.has_lower(context, lower) {
-            self.store_lower(context, 0)?;
+            self.store(context, 0, 0)?;
         }
         Ok(())
     }
@@ -202,8 +210,8 @@ impl Contexts {
         self.root(context, TtbEntry::TTB0).load(Relaxed) == ttb(lower, context)
     }
 
-    /// Stores the root of the lower half of a client's context, which has no upper half.
-    fn store_lower(&self, context: u64, lower: u64) -> Result {
+    /// Stores the roots of both halves of a client's context.
+    fn store(&self, context: u64, lower: u64, upper: u64) -> Result {
         // Orders the tables before the root that points to them.
         tlb::publish();
         let handoff = self.handoff.lock();
@@ -213,7 +221,7 @@ impl Contexts {
         handoff
             .locked(|| {
                 self.root(context, TtbEntry::TTB0).store(lower, Relaxed);
-                self.root(context, TtbEntry::TTB1).store(0, Relaxed);
+                self.root(context, TtbEntry::TTB1).store(upper, Relaxed);
             })
             .map_err(|e| self.stuck(e))?;
         tlb::invalidate_context(context);

@@ -21,13 +21,17 @@ use super::{
     tlb, //
 };
 use crate::slots::SlotPool;
-use agx_abi::uat::{
-    Protection,
-    KERNEL_END,
-    KERNEL_ROOT_INDEX,
-    PAGE_SIZE,
-    TIMESTAMP_BASE,
-    TIMESTAMP_SIZE, //
+use agx_abi::{
+    uat::{
+        clients_have_kernel_half,
+        Protection,
+        KERNEL_END,
+        KERNEL_ROOT_INDEX,
+        PAGE_SIZE,
+        TIMESTAMP_BASE,
+        TIMESTAMP_SIZE, //
+    },
+    Abi, //
 };
 use core::{
     mem::ManuallyDrop,
@@ -66,7 +70,8 @@ const MMIO: Range<u64> = 0xffff_ffaf_0000_0000..KERNEL_END;
 /// | upper half | the boot loader's; the firmware's own image is in it | stays for ever |
 /// | entry 2 of it | ours: the kernel's half | none, or that of the next object (see below) |
 /// | lower half of context 0 | ours | a table without entries |
-/// | contexts 1 to 63 | clients | none |
+/// | contexts 1 to 63, lower half | clients | none |
+/// | contexts 1 to 63, upper half | none, or that of context 0 | none |
 ///
 /// After [`Uat::abandon`] entry 2 is the seal.
 #[pin_data(PinnedDrop)]
@@ -92,14 +97,16 @@ pub(crate) struct Uat {
 }
 
 impl Uat {
-    /// Takes over the boot loader's regions. `is_running`: the coprocessor's CPU runs already.
+    /// Takes over the boot loader's regions, for firmware with interface `abi`. `is_running`: the
+    /// coprocessor's CPU runs already.
     ///
     /// # Errors
     ///
     /// `EBUSY` if firmware that an earlier driver or kernel left running may still use memory.
-    pub(crate) fn new(dev: &Device<Bound>, is_running: bool) -> Result<Arc<Self>> {
-        let contexts = Contexts::new(dev)?;
+    pub(crate) fn new(dev: &Device<Bound>, abi: Abi, is_running: bool) -> Result<Arc<Self>> {
         let pagetables = Region::find(dev, c"pagetables", PAGE_SIZE as usize)?;
+        let clients_upper = clients_have_kernel_half(abi).then(|| pagetables.base());
+        let contexts = Contexts::new(dev, clients_upper)?;
         // SAFETY: The object keeps the region until after the table.
         let memory = unsafe { Pages::with_root(&pagetables) };
         // SAFETY: The region's first page is the root of the upper half, and entry

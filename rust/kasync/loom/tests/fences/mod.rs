@@ -131,7 +131,7 @@ impl Fence {
     }
 }
 
-// SAFETY: As the functions say.
+// SAFETY: Nodes are added and removed under the fence's lock, which `signal()` holds as well.
 unsafe impl Source for Fence {
     type Node = u8;
 
