@@ -170,7 +170,7 @@ EXPORT_SYMBOL_GPL(kasync_reap);
 
 /* What is left to a thread that may sleep. */
 static LLIST_HEAD(kasync_deferred_list);
-static void (*kasync_deferred_run)(struct llist_node *node);
+static void (*kasync_deferred_run)(void *node);
 
 static void kasync_deferred_work(struct work_struct *work)
 {
@@ -182,8 +182,11 @@ static void kasync_deferred_work(struct work_struct *work)
 
 static DECLARE_WORK(kasync_deferred, kasync_deferred_work);
 
-/* Has run() called with the node. It is the same function at all times. */
-void kasync_defer(struct llist_node *node, void (*run)(struct llist_node *node))
+/*
+ * Has run() called with the node. It is the same function at all times. Its type is that of a
+ * function in Rust, to which the node is of no type: kCFI compares them.
+ */
+void kasync_defer(struct llist_node *node, void (*run)(void *node))
 {
 	WRITE_ONCE(kasync_deferred_run, run);
 	llist_add(node, &kasync_deferred_list);

@@ -26,7 +26,7 @@ bool kasync_section_begin(void);
 void kasync_section_end(bool cookie);
 void kasync_api_violation(const char *what);
 void kasync_reap(struct work_struct *work, work_func_t close);
-void kasync_defer(struct llist_node *node, void (*run)(struct llist_node *node));
+void kasync_defer(struct llist_node *node, void (*run)(void *node));
 void kasync_defer_flush(void);
 int kasync_reaper_start(void);
 void kasync_reaper_stop(void);
