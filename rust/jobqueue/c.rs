@@ -128,7 +128,10 @@ fn device_create(name: *const c_char, workers: c_uint) -> Result<KBox<CDevice>> 
     // SAFETY: As `jobqueue_device_create()` in jobqueue.h says, `name` ends with NUL, and stays as
     // long as the module.
     let name = unsafe { CStr::from_char_ptr(name) };
-    Ok(KBox::new(CDevice(Executor::with_priority(name, priority)?), GFP_KERNEL)?)
+    Ok(KBox::new(
+        CDevice(Executor::with_priority(name, priority)?),
+        GFP_KERNEL,
+    )?)
 }
 
 /// `jobqueue_device_create()` of jobqueue.h.
