@@ -83,8 +83,8 @@ fn cancels_that_overlap() {
 }
 
 /// Contract 5: a walk that wakes the tasks of a cancelled scope, one at a time, while that ends
-/// where it pauses. None behind it is left out. Nothing but a cancel polls these tasks. It takes two
-/// preemptions to end a task there.
+/// where it pauses. None behind it is left out. Nothing but a cancel polls these tasks. To end a
+/// task there takes two preemptions.
 #[test]
 fn cancel_of_tasks_that_end() {
     model(2, || {
