@@ -14,6 +14,7 @@ use crate::{
     thread,
     workqueue::{
         self,
+        Priority,
         Queue,
         Work, //
     }, //
@@ -46,23 +47,6 @@ pub(crate) struct Inner {
 unsafe impl Sync for Inner {}
 // SAFETY: No field is tied to the thread that has created it.
 unsafe impl Send for Inner {}
-
-/// The priority of what runs an executor's tasks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[repr(u32)]
-pub enum Priority {
-    /// Workers have the priority of normal threads.
-    #[default]
-    Normal,
-    /// `WQ_HIGHPRI`: workers have a higher priority than normal threads, for short tasks that
-    /// others wait for.
-    High,
-    /// One thread with `SCHED_FIFO`, as `sched_set_fifo()` makes it, runs all tasks, one after
-    /// another. It is for drivers whose users are real-time threads themselves, such as a
-    /// compositor, which would otherwise keep the workers away from the processor. A task that
-    /// computes for long keeps normal threads away in turn.
-    Realtime,
-}
 
 /// An executor: a workqueue or a real-time thread of its own, and the root of a tree of scopes.
 ///

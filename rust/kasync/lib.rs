@@ -104,10 +104,7 @@ pub use combine::{
     Select,
     YieldNow, //
 };
-pub use executor::{
-    Executor,
-    Priority, //
-};
+pub use executor::Executor;
 #[doc(hidden)]
 pub use macros::OptionFuture as __OptionFuture;
 pub use scope::{
@@ -129,3 +126,4 @@ pub use task::{
     Prepared,
     TaskRef, //
 };
+pub use workqueue::Priority;

@@ -4,16 +4,13 @@
 //!
 //! 7.3 has no function that creates a [`kernel::workqueue::Queue`], and the system's workqueues are
 //! not `WQ_MEM_RECLAIM`. Executors need such queues, or a real-time thread, with one lockdep map for
-//! all. A [`kernel::workqueue::Work`] is queued with a typed reference to its container, which is returned
-//! if the item was pending already. Wakers of tasks know the address of a task but not its type,
-//! and queue it in hard interrupts, where the last reference must not be dropped.
+//! all. A [`kernel::workqueue::Work`] is queued with a typed reference to its container, which is
+//! returned if the item was pending already. Wakers of tasks know the address of a task but not its
+//! type, and queue it in hard interrupts, where the last reference must not be dropped.
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
-use crate::{
-    executor::Priority,
-    ffi, //
-};
+use crate::ffi;
 use core::{
     ffi::CStr,
     ptr::{
@@ -31,6 +28,23 @@ use kernel::{
 
 /// The function of a work item.
 pub(crate) type Run = unsafe extern "C" fn(*mut bindings::work_struct);
+
+/// The priority of what runs an executor's tasks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(u32)]
+pub enum Priority {
+    /// Workers have the priority of normal threads.
+    #[default]
+    Normal,
+    /// `WQ_HIGHPRI`: workers have a higher priority than normal threads, for short tasks that
+    /// others wait for.
+    High,
+    /// One thread with `SCHED_FIFO`, as `sched_set_fifo()` makes it, runs all tasks, one after
+    /// another. It is for drivers whose users are real-time threads themselves, such as a
+    /// compositor, which would otherwise keep the workers away from the processor. A task that
+    /// computes for long keeps normal threads away in turn.
+    Realtime,
+}
 
 /// A handle of what runs the work items of an executor: a workqueue, or a real-time thread. It may
 /// be used until [`Queue::destroy`] is called.

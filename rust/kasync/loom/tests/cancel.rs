@@ -83,11 +83,11 @@ fn cancels_that_overlap() {
 }
 
 /// Contract 5: a walk that wakes the tasks of a cancelled scope, one at a time, while that ends
-/// where it pauses. None behind it is left out. Nothing but a cancel polls these tasks. With one
-/// preemption, as cancelling takes many steps.
+/// where it pauses. None behind it is left out. Nothing but a cancel polls these tasks. To end a
+/// task there takes two preemptions.
 #[test]
 fn cancel_of_tasks_that_end() {
-    model(1, || {
+    model(2, || {
         let executor = Executor::new(c"m").unwrap();
         let scope = executor.root().child(c"s").unwrap();
         let task = || scope.spawn_idle(c"t", kasync::cancelled()).unwrap();
