@@ -54,7 +54,7 @@ on_chip() {
 		'"$run"'
 		start probe
 		check unload rmmod asahi
-		check "without a word" test -z "$(dmesg -l err,warn | grep "asahi .*gpu: " | grep -vE "RTKit:|GPU (fault|stopped|halted)")"'
+		check "without a word" test -z "$(dmesg -l err,warn | grep "asahi .*gpu: " | grep -vE "RTKit:|GPU (fault|stopped|halted)|firmware: job")"'
 	count_suites "$name" "$chip" "$firmware" "$part"
 	# The firmware there is the emulator'"'"'s: what is unusual is no panic, but no mistake of ours either.
 	if [ -e "$LOGS/$name/emulator.log" ]; then
