@@ -106,8 +106,8 @@ impl Room<'_> {
         }
         // SAFETY: By the type invariant there is room for them, as just checked.
         let at = unsafe { self.at.add(offset) };
-        // SAFETY: The same. The firmware may be reading; the writer tells it only afterwards that
-        // there is something to read, and orders the two.
+        // SAFETY: As just checked they fit. The firmware may be reading; the writer tells it only
+        // afterwards that there is something to read, and orders the two.
         unsafe { at.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len()) };
         Some(())
     }
