@@ -40,9 +40,6 @@ impl<const N: usize> Payload<N> {
     /// Returns the structure in `bytes`, which is zero behind their end.
     #[inline(always)]
     pub(super) fn new(bytes: &[u8]) -> Result<Self, Invalid> {
-        if let Ok(all) = bytes.try_into() {
-            return Ok(Self::of(all));
-        }
         let (known, more) = bytes.split_at(N.min(bytes.len()));
         if more.iter().any(|&b| b != 0) {
             return Err(Invalid::UnknownFields);

@@ -179,7 +179,8 @@ pub(super) fn parameters3(r: &Record, p1: &P1<'_>, p2: &P2<'_>, frame: &Frame) -
     let depth = p2.word(P2S::ISP_BGOBJDEPTH, registers::ISP_BGOBJDEPTH)?;
     r.want("partial background depth", p.then(P::ISP_BGOBJDEPTH), depth)?;
     let values = p2.word(P2S::ISP_BGOBJVALS, registers::ISP_BGOBJVALS)?;
-    let load = P2S::ISP_BGOBJVALS_LOAD.of(r.abi()) as u32;
+    // Registers have the plain values.
+    let load = P2S::ISP_BGOBJVALS_LOAD.get(r.abi()).unwrap_or(0) as u32;
     let plain = r.get(p.then(P::ISP_BGOBJVALS)) | load;
     ensure!(
         values | load == plain,
