@@ -149,7 +149,10 @@ fn draws_of_random_state_leave_scenes_that_answer() {
                             assert!(!all.iter().any(|value| value.is_subnormal()));
                         }
                         let depth = scene.depth(primitive, region);
-                        assert!(odd || !depth.iter().any(|value| value.is_nan()), "{depth:?}");
+                        assert!(
+                            odd || !depth.iter().any(|value| value.is_nan()),
+                            "{depth:?}"
+                        );
                         scene.inverse_w(primitive, region);
                         scene.point_coordinate(primitive, region);
                         pixels += 1;
