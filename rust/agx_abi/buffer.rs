@@ -71,6 +71,10 @@ layout! {
 
     /// One render's use of a buffer. Shared: the firmware does no cache maintenance on it.
     pub struct Scene("BufferThing"): 0x40 | 0x48 {
+        /// Address of a word that the GPU writes, also where the context is a client's.
+        CONTROL_WORD("unk0_addr"): Opt<u64> = - | - | 0x00,
+        /// The same again.
+        CONTROL_WORD_2("unk0_addr2"): Opt<u64> = - | - | 0x08,
         /// Pages of the running pass; the firmware's.
         PASS_PAGE_COUNT("unk_0+0"): u32 = 0x00 | 0x00 | 0x10,
         /// 0.
@@ -109,6 +113,8 @@ pub const BLOCK_PAGES: u32 = 4;
 pub const SLOTS: u32 = 127;
 /// Bytes that a buffer may have at most, as in macOS.
 pub const MAX_SIZE: u64 = 862_322_688;
+/// Bytes at [`Scene::CONTROL_WORD`].
+pub const CONTROL_WORD_SIZE: usize = 4;
 /// Bytes at the address of a command's `KERNEL_BUFFER`.
 pub const KERNEL_BUFFER_SIZE: usize = 0x40;
 /// Bytes at [`Scene::USER_BUFFER`] on a GPU with one cluster.

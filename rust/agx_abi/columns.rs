@@ -86,6 +86,11 @@ impl Columns {
         Self(columns)
     }
 
+    /// Returns the number `n` in each version but the last, which has `last`.
+    pub(crate) const fn last(n: u32, last: u32) -> Self {
+        Self([n, n, n, n, last])
+    }
+
     /// Returns the number `n` in each version.
     pub const fn same(n: usize) -> Self {
         assert!(n < Self::NONE as usize);

@@ -3,7 +3,11 @@
 //! The compute command.
 
 use crate::queue::{Barrier, InitBuffer};
-use crate::Opt;
+use crate::registers::{compute, RegisterArray, RegisterInfo};
+use crate::{
+    Columns,
+    Opt, //
+};
 
 layout! {
     /// Command: run a compute control stream. The GPU may read it, so it stands in memory that the
@@ -23,6 +27,10 @@ layout! {
         UNK_POINTEE("unk_2c"): u32 = 0x014 | 0x01c,
         /// See [`JobParameters1`].
         JOB_PARAMS1("compute_info"): Opt<JobParameters1> = 0x068 | 0x070 | -,
+        /// The same as registers, see [`crate::registers::compute`].
+        REGISTERS("registers"): Opt<RegisterArray> = - | - | 0x020,
+        /// See [`RegisterInfo`].
+        REGISTER_INFO("registers_addr"): Opt<RegisterInfo> = - | - | 0x720,
         /// Address of the microsequence.
         MICROSEQUENCE("microsequence_ptr"): u64 = 0x1e8 | 0x1f0 | 0x750,
         /// Its size in bytes.
@@ -91,7 +99,7 @@ layout! {
         PREEMPT1("iogpu_deflake_1"): u64 = 0x24 | 0x28,
         /// End of the first run of the control stream.
         CDM_CTRL_STREAM_END("encoder_end"): u64 = 0x2c | 0x30,
-        /// 0.
+        /// [`JobParameters2::UNK_G14X_VALUE`].
         UNK_G14X("unk_g14x"): u32 = 0x54 | 0x58,
         /// 0.
         UNK_58("unk_58"): u32 = 0x58 | 0x5c,
@@ -170,6 +178,11 @@ impl RunCompute {
 impl JobParameters1 {
     /// What [`JobParameters1::UNK_38`] holds.
     pub const UNK_38_VALUE: u64 = 0x8c60;
+}
+
+impl JobParameters2 {
+    /// What [`JobParameters2::UNK_G14X`] holds.
+    pub const UNK_G14X_VALUE: Columns = Columns::last(0, compute::UNK_1A440_VALUE);
 }
 
 /// What the tag of a command says.

@@ -3,6 +3,7 @@
 //! The fragment half of a render: shades the tiles that the vertex half has filled.
 
 use crate::compute::{EncoderParams, JobMeta, TimestampPointers};
+use crate::registers::{RegisterArray, RegisterInfo};
 use crate::{
     Columns,
     Opt, //
@@ -61,6 +62,8 @@ layout! {
         JOB_PARAMS1("struct_2"): Opt<JobParameters1> = 0x078 | 0x080 | -,
         /// See [`JobParameters2`].
         JOB_PARAMS2("struct_1"): Opt<JobParameters2> = 0x3c0 | 0x3c8 | -,
+        /// Both as registers, see [`crate::registers::fragment`].
+        REGISTERS("registers"): Opt<RegisterArray> = - | - | 0x080,
         /// See [`JobParameters3`].
         JOB_PARAMS3("struct_3"): JobParameters3 = 0x4a0 | 0x4a8 | 0x780,
         /// 0. The start and finish operations point here.
@@ -274,6 +277,8 @@ layout! {
     /// It has 0x10 bytes at its start that the driver in the field counts to
     /// [`JobParameters2`].
     pub struct JobParameters3("Start3DStruct3"): 0x2b8 | 0x2c8 {
+        /// Of the command's [`RunFragment::REGISTERS`].
+        REGISTER_INFO("registers_addr"): Opt<RegisterInfo> = - | - | 0x000,
         /// Depth biases.
         ISP_DBIAS_BASE("depth_bias_array"): ArrayAddr = 0x010,
         /// Scissor rectangles.

@@ -56,6 +56,7 @@ pub mod buffer;
 pub mod channel;
 pub mod compute;
 pub mod event;
+mod field;
 pub mod fragment;
 pub mod globals;
 pub mod hwdata;
@@ -63,9 +64,11 @@ pub mod init;
 pub mod message;
 pub mod microsequence;
 pub mod queue;
+pub mod registers;
 pub mod stats;
 pub mod tiling;
 pub mod uat;
+mod value;
 pub mod vertex;
 
 pub use columns::{
@@ -73,12 +76,14 @@ pub use columns::{
     Columns,
     Specialised, //
 };
-pub use layout::{
+pub use field::{
     Field,
     FieldInfo,
     FieldType,
-    Fixed,
-    Layout,
-    Opt,
-    Value, //
+    Opt, //
 };
+pub use layout::{
+    Fixed,
+    Layout, //
+};
+pub use value::Value;

@@ -40,6 +40,8 @@ layout! {
         UNK_POINTER("unk_buf_addr"): u64 = 0x004,
         /// Address of [`crate::compute::RunCompute::JOB_PARAMS1`].
         JOB_PARAMS1("computeinfo_addr"): u64 = 0x00c,
+        /// Address of [`crate::compute::RunCompute::REGISTERS`].
+        REGISTERS("registers_addr"): Opt<u64> = - | - | 0x014,
         /// Address of the compute statistics, see [`crate::init::RuntimePointers::STATS_COMPUTE`].
         STATS("stats_ptr"): u64 = 0x014 | 0x014 | 0x01c,
         /// Address of the [`crate::queue::QueueInfo`].

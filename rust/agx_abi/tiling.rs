@@ -11,6 +11,11 @@
 //! These are the driver's formulas, and what drivers have written on hardware is their source. The
 //! emulator has its own and does not call these, so that neither hides the other's mistakes.
 
+use crate::{
+    Abi,
+    Columns, //
+};
+
 /// Width and height of a tile in pixels.
 pub const TILE_SIZE: u32 = 32;
 /// Macrotiles of a frame in each direction.
@@ -207,9 +212,15 @@ impl Tiling {
         }
     }
 
-    /// Returns the blocks of the clusters' first metadata.
-    pub const fn meta1_blocks(&self) -> u32 {
-        self.meta1_layer_stride() * self.layers
+    /// Returns the blocks of the clusters' first metadata in version `abi`.
+    pub const fn meta1_blocks(&self, abi: Abi) -> u32 {
+        // The layers share them in one version.
+        const OF_EACH_LAYER: Columns = columns!(1 | 1 | 0);
+
+        match OF_EACH_LAYER.of(abi) {
+            0 => self.meta1_layer_stride(),
+            _ => self.meta1_layer_stride() * self.layers,
+        }
     }
 
     /// Returns the blocks that a buffer has to have at least, see
@@ -259,6 +270,16 @@ impl Tiling {
     /// Returns the register for the distance of macrotiles in the tile map: bytes, from bit 24 up.
     pub const fn mtile_stride(&self) -> u64 {
         (4 * self.rgn_size() as u64) << 24
+    }
+
+    /// Returns the register for the tiles of fragment commands, in versions that have registers.
+    pub const fn fragment_tile_config(&self) -> u64 {
+        const CONFIG: u64 = 0x20_0003_6011;
+        const LAYERS: u64 = 1 << 32;
+        let layers = if self.layers > 1 { LAYERS } else { 0 };
+        let utile = ((self.utile_config() & 0xf000) as u64) << 28;
+        let tiles = (self.tiles_x() as u64 - 1) << 44 | (self.tiles_y() as u64 - 1) << 53;
+        CONFIG | layers | utile | tiles
     }
 
     /// Returns the register for the number of layers.

@@ -5,6 +5,11 @@
 //! ARMv8 tables with pages of 16 KiB, three levels and addresses of 39 bits a half: the lower half
 //! is a client's address space, the upper half the kernel's.
 
+use crate::{
+    Abi,
+    Columns, //
+};
+
 /// Logarithm of the page size.
 pub const PAGE_BITS: u32 = 14;
 /// Bytes of a page.
@@ -78,6 +83,16 @@ pub mod pte {
     pub const ATTR_DEVICE: u64 = 1;
     /// Index of attributes: shared.
     pub const ATTR_SHARED: u64 = 2;
+}
+
+/// Returns whether clients' contexts have the kernel's half as well in version `abi`.
+///
+/// The GPU writes [`crate::buffer::Scene::CONTROL_WORD`] while the context is a client's. So it
+/// reaches all of the kernel's half there that any GPU may access, shaders included.
+pub const fn clients_have_kernel_half(abi: Abi) -> bool {
+    const DO: Columns = columns!(0 | 0 | 1);
+
+    DO.of(abi) != 0
 }
 
 /// What kind of access someone has.

@@ -3,6 +3,7 @@
 //! The vertex half of a render: shades vertices and sorts primitives into tiles.
 
 use crate::compute::{EncoderParams, JobMeta, TimestampPointers};
+use crate::registers::{RegisterArray, RegisterInfo};
 use crate::{
     Columns,
     Opt, //
@@ -39,6 +40,10 @@ layout! {
         JOB_PARAMS1("struct_2"): Opt<JobParameters1> = 0x038 | 0x040 | -,
         /// See [`TilingParameters`].
         TILING_PARAMS("tiling_params"): Opt<TilingParameters> = 0x3bc | 0x3c4 | -,
+        /// Both as registers, see [`crate::registers::vertex`].
+        REGISTERS("registers"): Opt<RegisterArray> = - | - | 0x040,
+        /// See [`RegisterInfo`].
+        REGISTER_INFO("registers_addr"): Opt<RegisterInfo> = - | - | 0x740,
         /// Address of the tile pointer cache.
         TPC("unkptr_45c"): u64 = 0x45c | 0x464 | 0x750,
         /// Its size in bytes, see [`crate::tiling::Tiling::tpc_size`].

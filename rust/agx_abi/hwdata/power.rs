@@ -153,6 +153,8 @@ layout! {
         UNK_ALPHA("unk_alpha"): f32 = 0x834 | 0x870,
         /// `k[0]`.
         FAST_DIE0_SENSOR_MASK("fast_die0_sensor_mask64"): u64 = 0x870 | 0x8ac,
+        /// The same of the second die.
+        FAST_DIE1_SENSOR_MASK("fast_die1_sensor_mask64"): Opt<u64> = - | - | 0x8b4,
         /// `100·release`.
         FAST_DIE0_RELEASE_TEMP_CC("fast_die0_release_temp_cc"): u32 = 0x878 | 0x8b4 | 0x8bc,
         /// `k (i32)`.
@@ -248,6 +250,8 @@ layout! {
         UNK_E10_0("unk_e10_0"): Opt<ShaderEngine> = - | 0x10b4 | 0x12bc,
         /// `k[0]`.
         FAST_DIE0_SENSOR_MASK_2("fast_die0_sensor_mask64_2"): u64 = 0x0e1c | 0x1278 | 0x1480,
+        /// The same of the second die.
+        FAST_DIE1_SENSOR_MASK_2("fast_die1_sensor_mask64_2"): Opt<u64> = - | - | 0x1488,
         /// A constant of the chip.
         UNK_E24("unk_e24"): u32 = 0x0e24 | 0x1280 | 0x1490,
         /// `1`.
@@ -262,6 +266,8 @@ layout! {
         UNK_COEF_B2_WIDE("unk_f48"): Opt<[[f32; 16]; 8]> = - | - | 0x16b4,
         /// `k[0]`.
         FAST_DIE0_SENSOR_MASK_ALT("fast_die0_sensor_mask64_alt"): u64 = 0x162c | 0x1a88 | 0x2498,
+        /// The same of the second die.
+        FAST_DIE1_SENSOR_MASK_ALT("fast_die1_sensor_mask64_alt"): Opt<u64> = - | - | 0x24a0,
         /// `1`.
         UNK_163C("unk_163c"): u32 = 0x163c | 0x1a90 | 0x24a8,
         /// See [`HwDataShared1`].

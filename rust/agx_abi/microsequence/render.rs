@@ -14,6 +14,8 @@ layout! {
         TILING_PARAMS("tiling_params_addr"): u64 = 0x004,
         /// Address of [`crate::vertex::RunVertex::JOB_PARAMS1`].
         JOB_PARAMS1("struct2_addr"): u64 = 0x00c,
+        /// Address of [`crate::vertex::RunVertex::REGISTERS`].
+        REGISTERS("registers_addr"): Opt<u64> = - | - | 0x014,
         /// Address of the [`crate::buffer::BufferInfo`].
         BUFFER("buffer_mgr_addr"): u64 = 0x014 | 0x014 | 0x01c,
         /// Address of the [`crate::buffer::Scene`].
@@ -102,6 +104,8 @@ layout! {
         JOB_PARAMS2("struct1_addr"): u64 = 0x004,
         /// Address of [`crate::fragment::RunFragment::JOB_PARAMS1`].
         JOB_PARAMS1("struct2_addr"): u64 = 0x00c,
+        /// Address of [`crate::fragment::RunFragment::REGISTERS`].
+        REGISTERS("registers_addr"): Opt<u64> = - | - | 0x014,
         /// Address of the [`crate::buffer::Scene`].
         SCENE("buf_thing_addr"): u64 = 0x014 | 0x014 | 0x01c,
         /// Address of the fragment statistics, [`crate::init::RuntimePointers::STATS_FRAGMENT`],

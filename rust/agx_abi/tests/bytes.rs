@@ -6,8 +6,8 @@
 //! For the tables see `tables.rs`. Without them that part says so and checks nothing.
 
 use agx_abi::{
-    buffer, channel, compute, event, fragment, globals, hwdata, init, microsequence, queue, stats,
-    uat, vertex,
+    buffer, channel, compute, event, fragment, globals, hwdata, init, microsequence, queue,
+    registers, stats, uat, vertex,
 };
 use agx_abi::{Abi, Field, FieldInfo, Layout, Opt, Value};
 use std::collections::BTreeSet;

@@ -9,8 +9,8 @@
 //! directory, by default `../shared/agx-abi` beside the checkout.
 
 use agx_abi::{
-    buffer, channel, compute, event, fragment, globals, hwdata, init, microsequence, queue, stats,
-    vertex,
+    buffer, channel, compute, event, fragment, globals, hwdata, init, microsequence, queue,
+    registers, stats, vertex,
 };
 use agx_abi::{Abi, Columns, FieldInfo, Layout, Value};
 use serde_json::Value as Json;
@@ -71,6 +71,7 @@ fn structures() -> Vec<Declared> {
             StartCompute, Attachment, Timestamp, WaitForIdle, FinalizeCompute, RetireStamp,
             StartVertex, FinalizeVertex, StartFragment, FinalizeFragment,
         },
+        registers::{RegisterEntry},
         queue::{QueueInfo, RingState, GpuContextData, Barrier, InitBuffer},
         buffer::{BufferInfo, BlockControl, Counter, BufferStats, Scene},
         vertex::{RunVertex, JobParameters1, TilingParameters},
@@ -181,8 +182,12 @@ fn nested_fields_are_where_the_tables_have_them() {
         let Some(json) = load(abi) else { return };
         for (command, offsets, sizes, path) in nested() {
             let table = &json["structs"][command];
+            // Elsewhere the table has it because its tables share some structures.
+            let Some(offset) = offsets.get(abi) else {
+                continue;
+            };
             assert!(
-                agrees(&json, table, path, offsets.of(abi), sizes.of(abi)),
+                agrees(&json, table, &path, offset, sizes.of(abi)),
                 "{command}: {path} for {abi:?}"
             );
         }

@@ -200,18 +200,27 @@ fn tilings() {
         (tiling.layermeta_size(), tiling.min_tvb_blocks()),
         (0x100, 8)
     );
-    assert_eq!((tiling.meta1_layer_stride(), tiling.meta1_blocks()), (0, 0));
+    assert_eq!(
+        (
+            tiling.meta1_layer_stride(),
+            tiling.meta1_blocks(Abi::G13V13_5)
+        ),
+        (0, 0)
+    );
 
     // 26 · 20 · 2 utiles are one block; each cluster has a tile pointer cache.
     let clustered = tiling.with_clusters(4);
     assert_eq!(
-        (clustered.meta1_layer_stride(), clustered.meta1_blocks()),
+        (
+            clustered.meta1_layer_stride(),
+            clustered.meta1_blocks(Abi::G13V13_5)
+        ),
         (1, 3)
     );
     assert_eq!(clustered.tpc_size(), 4 * tiling.tpc_size());
     assert_eq!(clustered.min_tvb_blocks(), 13);
     assert_eq!(
-        vertex::JobParameters1::unk_f0(clustered.meta1_blocks()),
+        vertex::JobParameters1::unk_f0(clustered.meta1_blocks(Abi::G13V13_5)),
         0x20
     );
 

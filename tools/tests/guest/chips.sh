@@ -2,7 +2,9 @@
 # shellcheck shell=bash
 #
 # Every chip with every firmware of it: what Mesa calls the GPU, the parameters, jobs, renders and faults through the UAPI, and
-# shaders beside llvmpipe's. In "make test" one that has dies, clusters and another firmware, and less of it.
+# shaders beside llvmpipe's; and what is refused. In "make test" one that has dies, clusters and another firmware, and less of it.
+# The results of all go to tools/tests/results/chips.txt; with ASAHI_CHIPS, a list of CHIP or CHIP:FIRMWARE, only those are run, and
+# their rows replaced there.
 # shellcheck disable=SC2154
 # shellcheck source=tools/vm/lib/chips.sh
 . "$REPO/tools/vm/lib/chips.sh"
@@ -12,45 +14,143 @@ unusual() {
 	grep 'unusual: ' "$1" | grep -v 'mapped as GPU_FW_SHARED_RW'
 }
 
-# on_chip CHIP FIRMWARE NAME [OPTION…]: what each has to pass. The checks are those of $checks.
+# Of each machine: "CHIP FIRMWARE PART SUITE PASSED FAILED".
+results=$LOGS/chips-results
+: >"$results"
+
+# count_suites NAME CHIP FIRMWARE PART: adds the results of the suites in the log of a machine. Those that are missing have failed.
+count_suites() {
+	local suite
+	for suite in $suites; do
+		awk -v suite="$suite" -v what="$2 $3 ${4:-all} $suite" '
+			/^# suite / { inside = $3 == suite }
+			inside && /^ok / && !/# SKIP/ { good++ }
+			inside && /^(not ok |Bail out!)/ { bad++ }
+			END { if (!good && !bad) bad = 1; print what, good + 0, bad + 0 }' "$LOGS/$1.log" >>"$results"
+	done
+}
+
+# on_chip CHIP FIRMWARE PART [OPTION…]: what each has to pass. The suites are those in $suites.
 on_chip() {
-	local chip=$1 firmware=$2 name=$3
+	local chip=$1 firmware=$2 part=$3 name=chips-$1-$2${3:+-$3} run='' suite
 	shift 3
-	guest_tap "chips-$chip-$firmware$name" --plain-kernel --timeout 900 --chip "$chip" --firmware "$firmware" --share "$programs" "$@" -- bash -c '
+	for suite in $suites; do
+		case $suite in
+		probe) ;;
+		uapi-*) run+="start $suite; /mnt/share/uapi ${suite#uapi-}"$'\n' ;;
+		render-*) run+="start $suite; /mnt/share/render ${suite#render-}"$'\n' ;;
+		pictures) run+="start $suite; /mnt/share/shaders-test \"\$ASAHI_GPU\" llvmpipe"$'\n' ;;
+		esac
+	done
+	# A render of 2048 layers has memory for each cluster.
+	guest_tap "$name" --plain-kernel --timeout 900 --memory 4096 --chip "$chip" --firmware "$firmware" --share "$programs" "$@" -- bash -c '
+		start() { echo "# suite $1"; }
 		check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }
+		start probe
 		check "the firmware is up" sh -c "dmesg | grep -q \"asahi .*gpu: G.* firmware $ASAHI_FIRMWARE is up\""
+		check "RTKit names the firmware" sh -c "dmesg | grep -q \"AGX firmware $ASAHI_FIRMWARE, emulated\""
 		check "Mesa names the GPU" sh -c "vulkaninfo --summary 2>/dev/null | grep -qF \"= $ASAHI_GPU \""
 		check "compute jobs of Vulkan" /mnt/share/dispatch "$ASAHI_GPU" 20
-		'"$checks"'
+		'"$run"'
+		start probe
 		check unload rmmod asahi
 		check "without a word" test -z "$(dmesg -l err,warn | grep "asahi .*gpu: " | grep -vE "RTKit:|GPU (fault|stopped|halted)")"'
+	count_suites "$name" "$chip" "$firmware" "$part"
 	# The firmware there is the emulator'"'"'s: what is unusual is no panic, but no mistake of ours either.
-	if [ -e "$LOGS/chips-$chip-$firmware$name/emulator.log" ]; then
-		if unusual "$LOGS/chips-$chip-$firmware$name/emulator.log" >/dev/null; then
-			fail "$chip $firmware: $(unusual "$LOGS/chips-$chip-$firmware$name/emulator.log")"
+	if [ -e "$LOGS/$name/emulator.log" ]; then
+		if unusual "$LOGS/$name/emulator.log" >/dev/null; then
+			fail "$chip $firmware: $(unusual "$LOGS/$name/emulator.log")"
 		else
 			pass "$chip $firmware: nothing that the firmware finds unusual"
 		fi
 	fi
 }
 
+# refused CHIP FAULT LINE: the driver says LINE, and nothing else, and there is no device.
+refused() {
+	guest_tap "chips-refused-$1-${2//[:.]/-}" --plain-kernel --chip "$1" --emu "--fault $2" --gpu-may-fail -- bash -c '
+		lines() {
+			dmesg -l err,warn | grep "asahi .*gpu: " | grep -v RTKit: | grep -v "probe with driver asahi failed"
+		}
+		check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; lines; fi; }
+		check "one line says why" test "$(lines | wc -l)" = 1
+		check "that is: $1" grep -qF "$1" <<<"$(lines)"
+		check "there is no device" test ! -e /dev/dri/renderD128' bash "$3"
+}
+
+# matrix FILE: prints the table of results, with the rows that FILE has of others.
+matrix() {
+	echo '# Suites on each emulated chip with each firmware: tests passed/failed. Parts with cores switched off have a name. "-": not run.'
+	echo '# "tools/tests/run --all --guest chips" writes it; with ASAHI_CHIPS="t6021:13.5" only the rows of that.'
+	awk -v columns="$all_suites" '
+		BEGIN {
+			m = split(columns, column, " ")
+			printf "%-6s %-8s %-6s", "chip", "firmware", "part"
+			for (j = 1; j <= m; j++) printf " %s", column[j]
+			print ""
+		}
+		FILENAME == ARGV[1] {
+			row = sprintf("%-6s %-8s %-6s", $1, $2, $3)
+			cell[row, $4] = $5 "/" $6
+			if (!(row in rows)) { rows[row] = 1; order[n++] = row }
+			next
+		}
+		!/^(#|chip )/ {
+			row = sprintf("%-6s %-8s %-6s", $1, $2, $3)
+			if (!(row in rows)) {
+				rows[row] = 1; order[n++] = row
+				for (j = 1; j <= m; j++) cell[row, column[j]] = $(3 + j)
+			}
+		}
+		END {
+			for (i = 0; i < n; i++) {
+				printf "%s", order[i]
+				for (j = 1; j <= m; j++)
+					printf " %*s", length(column[j]), ((order[i], column[j]) in cell) ? cell[order[i], column[j]] : "-"
+				print ""
+			}
+		}' "$results" "$1" | awk '/^(#|chip )/ { print; fflush(); next } { print | "sort" }'
+}
+
+# wanted CHIP FIRMWARE: whether it is to be run.
+wanted() {
+	case " ${ASAHI_CHIPS:-$1} " in *" $1 "* | *" $1:$2 "*) ;; *) return 1 ;; esac
+}
+
+all_suites='probe uapi-params uapi-submit uapi-submit-errors render-fields render-jobs render-sizes render-faults pictures'
 if [ "$TIER" = test ]; then
-	checks='/mnt/share/uapi params; /mnt/share/render jobs'
+	# What no device tree of a boot loader says together.
+	refused t8103 tree:t6001 'bootloader set chip_id to 0x8103 instead of 0x6001'
+	suites='probe uapi-params render-jobs'
 	on_chip t6002 12.3 ""
+	on_chip t6021 13.5 ""
 else
-	checks='for group in params submit submit-errors; do /mnt/share/uapi $group; done
-		for group in fields jobs sizes faults; do /mnt/share/render $group; done
-		/mnt/share/shaders-test "$ASAHI_GPU" llvmpipe'
+	if [ -z "${ASAHI_CHIPS:-}" ]; then
+		refused t8103 tree:t6001 'bootloader set chip_id to 0x8103 instead of 0x6001'
+		refused t8103 abi:14.5.0 'firmware interface 14.5.0 is not supported, only 12.3 and 13.5'
+		refused t8112 abi:12.3.0 'firmware interface 12.3.0 is not supported, only 12.4 and 13.5'
+		refused t6021 abi:12.4.0 'firmware interface 12.4.0 is not supported, only 13.5'
+	fi
+	suites=$all_suites
 	for chip in $CHIPS; do
 		for firmware in $(chip_firmwares "$chip"); do
-			on_chip "$chip" "$firmware" ""
+			! wanted "$chip" "$firmware" || on_chip "$chip" "$firmware" ""
 		done
 	done
 	# Parts with cores switched off. How many work is what the parameters have to say.
-	checks='/mnt/share/render fields'
-	on_chip t8103 13.5 -all --cores ff
-	on_chip t8112 13.5 -binned --cores 3f3
-	on_chip t6000 13.5 -binned --cores 7f7f
-	on_chip t6001 13.5 -binned --cores 3f3f3f3f
-	on_chip t6002 13.5 -binned --cores ff7f3fff3f3f7f3f
+	suites='probe render-fields'
+	while read -r chip part mask; do
+		! wanted "$chip" 13.5 || on_chip "$chip" 13.5 "$part" --cores "$mask"
+	done <<-end
+		t8103 full ff
+		t8112 binned 3f3
+		t6000 binned 7f7f
+		t6001 binned 3f3f3f3f
+		t6002 binned ff7f3fff3f3f7f3f
+		t6021 binned 7f9fffffff
+	end
+	kept=$REPO/tools/tests/results/chips.txt
+	touch "$kept"
+	matrix "$kept" >"$LOGS/chips.txt"
+	cp "$LOGS/chips.txt" "$kept"
 fi

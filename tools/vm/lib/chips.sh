@@ -3,7 +3,7 @@
 #
 # The chips that can be emulated. ASAHI_CHIP and ASAHI_FIRMWARE choose one for all machines that are not told another.
 
-CHIPS="t8103 t8112 t6000 t6001 t6002"
+CHIPS="t8103 t8112 t6000 t6001 t6002 t6020 t6021 t6022"
 
 # chip_gpu CHIP: how Mesa's names of its GPU begin.
 chip_gpu() {
@@ -13,6 +13,9 @@ chip_gpu() {
 	t6000) echo "Apple M1 Pro (G13S" ;;
 	t6001) echo "Apple M1 Max (G13C" ;;
 	t6002) echo "Apple M1 Ultra (G13D" ;;
+	t6020) echo "Apple M2 Pro (G14S" ;;
+	t6021) echo "Apple M2 Max (G14C" ;;
+	t6022) echo "Apple M2 Ultra (G14D" ;;
 	*) return 1 ;;
 	esac
 }
@@ -21,6 +24,7 @@ chip_gpu() {
 chip_firmwares() {
 	case $1 in
 	t8112) echo "13.5 12.4" ;;
+	t602?) echo 13.5 ;;
 	*) echo "13.5 12.3" ;;
 	esac
 }

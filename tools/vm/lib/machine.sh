@@ -6,7 +6,7 @@
 # QEMU's "virt" has its memory here.
 MEMORY_BASE=$((0x40000000))
 # The boot loader's regions, from the end of memory downwards, with the sizes that they have at least.
-REGIONS="uat-ttbs:0x4000 uat-pagetables:0x400000 uat-handoff:0x4000 hw-cal-a:0x8000 hw-cal-b:0x4000 globals:0x14000"
+REGIONS="uat-ttbs:0x4000 uat-pagetables:0x400000 uat-handoff:0x4000 hw-cal-a:0x8000 hw-cal-b:0x4000 globals:0x18000"
 
 # What in the kernel's log is a complaint; of KCSAN's reports those that kcsan.awk lets pass.
 COMPLAINTS='WARNING: |BUG: |BUG [^ ]+ \(|KASAN: |Kernel panic|Internal error: |Oops|possible recursive locking|possible circular locking|inconsistent lock state|suspicious RCU usage|CFI failure|INFO: task .* blocked|rcu: INFO: .* stall|kmemleak: unreferenced|new suspected memory leaks|kmemleak: .*disabled|refcount_t: |pagealloc: memory corruption|UBSAN: |ODEBUG: |scheduling while atomic|sleeping function called'

@@ -2,8 +2,10 @@
 
 //! Where the declarations and the table do not say the same, and why.
 
+use agx_abi::registers::RegisterInfo;
 use agx_abi::{compute, fragment, vertex};
-use agx_abi::{Abi, Columns, Field, Value};
+use agx_abi::{Abi, Columns, Field, Opt, Value};
+use std::borrow::Cow;
 
 /// All versions.
 const ALL: &[Abi] = &Abi::ALL;
@@ -15,11 +17,31 @@ const V13_BUT_G14X: &[Abi] = &[Abi::G13V13_5, Abi::G14V13_5];
 const BUT_G14X: &[Abi] = &[Abi::G13V12_3, Abi::G14V12_4, Abi::G13V13_5, Abi::G14V13_5];
 /// Firmware of macOS 13.
 const V13: &[Abi] = &[Abi::G13V13_5, Abi::G14V13_5, Abi::G14XV13_5];
+/// G14X.
+const G14X: &[Abi] = &[Abi::G14XV13_5];
 
 /// Where declaration and table differ, in which versions, and why the declaration is right.
 ///
 /// `(structure, field, versions, reason)`; the field is empty where the size differs.
 pub const DIFFERENCES: &[(&str, &str, &[Abi], &str)] = &[
+    (
+        "RunCompute",
+        "REGISTER_INFO",
+        G14X,
+        "the table has its parts as fields of their own",
+    ),
+    (
+        "RunVertex",
+        "REGISTER_INFO",
+        G14X,
+        "the table has its parts as fields of their own",
+    ),
+    (
+        "JobParameters3",
+        "REGISTER_INFO",
+        G14X,
+        "the table has its parts as fields of their own",
+    ),
     // Sizes.
     (
         "Barrier",
@@ -395,9 +417,12 @@ pub const DIFFERENCES: &[(&str, &str, &[Abi], &str)] = &[
     ),
 ];
 
-/// Fields of structures in a command that the table has as fields of other structures: the
-/// command, offset and size in it, and the path.
-pub fn nested() -> Vec<(&'static str, Columns, Columns, &'static str)> {
+/// A part of a command: the command, offset and size in it, and the path in the table.
+type Nested = (&'static str, Columns, Columns, Cow<'static, str>);
+
+/// Fields of structures in a command that the table has as fields of other structures.
+pub fn nested() -> Vec<Nested> {
+    use compute::RunCompute as Compute;
     use compute::{EncoderParams as Encoder, JobMeta as Meta};
     use fragment::RunFragment as Fragment;
     use vertex::{JobParameters2 as Parameters, RunVertex as Vertex};
@@ -406,6 +431,15 @@ pub fn nested() -> Vec<(&'static str, Columns, Columns, &'static str)> {
         (field.offsets(), T::SIZES)
     }
     let (vertex, fragment) = ("WorkCommandTA", "WorkCommand3D");
+    let lists = [
+        registers("WorkCommandCP", Compute::REGISTER_INFO, ""),
+        registers(vertex, Vertex::REGISTER_INFO, ""),
+        registers(
+            fragment,
+            Fragment::JOB_PARAMS3.then(fragment::JobParameters3::REGISTER_INFO),
+            "struct_3.",
+        ),
+    ];
     [
         (
             vertex,
@@ -550,6 +584,25 @@ pub fn nested() -> Vec<(&'static str, Columns, Columns, &'static str)> {
         ),
     ]
     .into_iter()
-    .map(|(command, (offsets, sizes), path)| (command, offsets, sizes, path))
+    .map(|(command, (offsets, sizes), path)| (command, offsets, sizes, path.into()))
+    .chain(lists.into_iter().flatten())
     .collect()
+}
+
+/// What is known of a list of registers, in field `info` of a command.
+fn registers<S>(
+    command: &'static str,
+    info: Field<S, Opt<RegisterInfo>>,
+    inside: &str,
+) -> Vec<Nested> {
+    fn at<S, T: Value>(field: Field<S, Opt<T>>) -> (Columns, Columns) {
+        (field.offsets(), <T as Value>::SIZES)
+    }
+    [
+        (at(info.then(RegisterInfo::ADDRESS)), "registers_addr"),
+        (at(info.then(RegisterInfo::COUNT)), "register_count"),
+        (at(info.then(RegisterInfo::LENGTH)), "registers_length"),
+    ]
+    .map(|((offsets, sizes), path)| (command, offsets, sizes, format!("{inside}{path}").into()))
+    .into()
 }

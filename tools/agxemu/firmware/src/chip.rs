@@ -13,7 +13,7 @@ use std::fmt;
 use agx_abi::Abi;
 
 pub use io::Required;
-pub use table::{ALL, T6000, T6001, T6002, T8103, T8112};
+pub use table::{ALL, T6000, T6001, T6002, T6020, T6021, T6022, T8103, T8112};
 
 /// A firmware of a chip.
 #[derive(Debug)]
@@ -35,6 +35,17 @@ pub struct Sharing {
     pub others: [u64; 3],
     /// Parts that the work may be split into.
     pub parts: u64,
+}
+
+/// Where registers of the GPU are that move between generations.
+#[derive(Clone, Copy, Debug)]
+pub struct Places {
+    /// The mask of cores.
+    pub core_mask: &'static [u64],
+    /// The fault.
+    pub fault: u64,
+    /// Its address, if that has a register of its own.
+    pub fault_address: Option<u64>,
 }
 
 /// A chip.
@@ -70,9 +81,17 @@ pub struct Chip {
     pub tiling_control: u32,
     /// What several clusters need.
     pub sharing: Option<Sharing>,
+    /// Where some registers are.
+    pub places: &'static Places,
+    /// Whether launches of compute shaders have two more words.
+    pub long_launches: bool,
+    /// Memory of the GPU's own that the firmware is told of: physical address and size.
+    pub sram: Option<(u64, u64)>,
     /// The identification registers from 0xd04000 on: version, unknown, two of counts, unknown,
     /// clusters.
     pub identification: [u32; 6],
+    /// What of all this, and of what the boot loader says of the chip, no source has from hardware.
+    pub inferred: &'static [&'static str],
     /// The cores that work if nothing else is said, a bit each, the clusters one behind the other.
     pub working: u128,
     /// Its firmwares, the usual one first.
@@ -218,12 +237,17 @@ mod tests {
     fn registers_tell_the_chip() {
         for chip in ALL {
             let [version, _, counts, gps, _, clusters] = chip.identification;
-            let generations = [(4, "G13"), (5, "G14")];
+            let generations = [(4, "G13"), (5, "G14"), (6, "G14")];
             let generation = generations.iter().find(|g| g.0 == version >> 24);
             assert_eq!(generation.unwrap().1, &chip.gpu[..3], "{}", chip.name);
             assert_eq!(counts & 0xff, chip.cores_per_cluster, "{}", chip.name);
             assert_eq!(gps & 0xff, 4, "{}", chip.name);
-            assert_eq!((clusters >> 12) & 0xff, chip.clusters, "{}", chip.name);
+            let told = match version >> 24 {
+                // Of a die, times dies.
+                6 => ((counts >> 8) & 0xff) * ((counts >> 16) & 0xf),
+                _ => (clusters >> 12) & 0xff,
+            };
+            assert_eq!(told, chip.clusters, "{}", chip.name);
             let letter = chip.gpu.chars().last();
             let variants = [(1, 'P'), (2, 'G'), (3, 'S'), (4, 'C'), (5, 'D')];
             let variant = (version >> 16) & 0xff;
@@ -234,12 +258,37 @@ mod tests {
         }
     }
 
+    /// The table of chips in README.md has a row for each, whose last cell counts and names what no
+    /// source has from hardware.
+    #[test]
+    fn the_readme_counts_what_is_inferred() {
+        let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../README.md");
+        let readme = std::fs::read_to_string(readme).unwrap();
+        for chip in ALL {
+            let start = format!("| {}, ", chip.name);
+            let mut rows = readme.lines().filter(|line| line.starts_with(&start));
+            let row = rows.next().unwrap_or_else(|| panic!("no {}", chip.name));
+            assert_eq!(rows.next(), None, "{}", chip.name);
+            let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+            let count = chip.inferred.len();
+            let want = match count {
+                0 => "0".to_owned(),
+                _ => format!("{count}: {}", chip.inferred.join(", ")),
+            };
+            assert_eq!(cells.last(), Some(&want.as_str()), "{}", chip.name);
+            assert_eq!(cells[1], chip.gpu, "{}", chip.name);
+            let names: Vec<_> = chip.firmwares.iter().map(|version| version.name).collect();
+            assert_eq!(cells[2], names.join(", "), "{}", chip.name);
+        }
+    }
+
     #[test]
     fn unknown_chips_are_refused() {
         assert_eq!(Chip::find("t6001").unwrap().id, 0x6001);
         assert_eq!(
             Chip::find("t8132").unwrap_err(),
-            "chip \"t8132\" is not emulated, only t8103, t8112, t6000, t6001, t6002"
+            "chip \"t8132\" is not emulated, only t8103, t8112, t6000, t6001, t6002, \
+             t6020, t6021, t6022"
         );
     }
 }

@@ -4,6 +4,7 @@
 
 use agx_abi::channel::PipeKind;
 use agx_abi::compute::{JobParameters1, JobParameters2, RunCompute};
+use agx_abi::registers::compute as registers;
 use agx_abi::uat::Protection;
 use agx_abi::Value;
 
@@ -11,6 +12,7 @@ use crate::chip::Chip;
 use crate::init::Init;
 use crate::memory::{Memory, Record};
 use crate::panic::{ensure, Fw};
+use crate::parameters::{Parameters, Registers};
 use crate::work::{Fields, Work};
 
 /// Tag of the command.
@@ -52,11 +54,16 @@ impl Compute {
         let r = mem.record(what, va, size)?;
         r.want("tag", RunCompute::TAG, TAG)?;
         r.want("word 0xc", RunCompute::UNK_4, 0)?;
-        let parameters = r.present("parameters 1", RunCompute::JOB_PARAMS1)?;
-        r.zero(r.offset(RunCompute::UNK_POINTEE)..r.offset(parameters))?;
+        let list = Registers::read(&r, RunCompute::REGISTERS, RunCompute::REGISTER_INFO)?;
+        let first = RunCompute::JOB_PARAMS1.offset_in(mem.abi);
+        let first = first.or(RunCompute::REGISTERS.offset_in(mem.abi));
+        r.zero(r.offset(RunCompute::UNK_POINTEE)..first.unwrap_or(size))?;
         let work = Work::read(mem, init, &r, PipeKind::Compute, uuid, &FIELDS)?;
-        let (preempt, stream, usc_base) = parameters1(mem, chip, &r, work.vm_slot)?;
+        let (preempt, stream, usc_base) = parameters1(mem, chip, &r, list.as_ref(), work.vm_slot)?;
         parameters2(&r, preempt)?;
+        if let Some(list) = list {
+            list.finish()?;
+        }
         r.zero(r.end(RunCompute::CLIENT_SEQUENCE)..size)?;
         Ok(Self {
             work,
@@ -66,51 +73,71 @@ impl Compute {
     }
 }
 
-fn parameters1(mem: &Memory, chip: &Chip, r: &Record, slot: u8) -> Fw<(u64, u64, u64)> {
-    let p = r.present("parameters 1", RunCompute::JOB_PARAMS1)?;
-    let preempt = r.get(p.then(JobParameters1::PREEMPT1));
+fn parameters1(
+    mem: &Memory,
+    chip: &Chip,
+    r: &Record,
+    list: Option<&Registers>,
+    slot: u8,
+) -> Fw<(u64, u64, u64)> {
+    type P = JobParameters1;
+    let p = Parameters::new(r, "parameters 1", RunCompute::JOB_PARAMS1, list)?;
+    let preempt = p.get(P::PREEMPT1, registers::PREEMPT1)?;
     let size = chip.compute_preempt;
     let usual = &[Protection::GPU_SHARED_RW, Protection::GPU_FW_PRIV_RW];
     mem.expect_in(slot, "preemption buffer", preempt, size + 0x20, usual)?;
     let parts = [
-        JobParameters1::PREEMPT2,
-        JobParameters1::PREEMPT3,
-        JobParameters1::PREEMPT4,
-        JobParameters1::PREEMPT5,
+        (P::PREEMPT2, registers::PREEMPT2),
+        (P::PREEMPT3, registers::PREEMPT3),
+        (P::PREEMPT4, registers::PREEMPT4),
+        (P::PREEMPT5, registers::PREEMPT5),
     ];
-    for (i, part) in parts.into_iter().enumerate() {
+    for (i, (part, register)) in parts.into_iter().enumerate() {
         let name = format!("preemption buffer part {}", i + 2);
-        r.want(&name, p.then(part), preempt + size + 8 * i as u64)?;
+        p.want(&name, part, register, preempt + size + 8 * i as u64)?;
     }
+    // Any helper will do.
+    p.word(P::HELPER_BINARY, registers::HELPER_BINARY)?;
+    p.get(P::HELPER_DATA, registers::HELPER_DATA)?;
+    p.word(P::HELPER_CFG, registers::HELPER_CFG)?;
     // Constants of unknown meaning, as every driver writes them.
-    let unk_38 = JobParameters1::UNK_38_VALUE;
-    r.want("parameter 0x38", p.then(JobParameters1::UNK_38), unk_38)?;
-    r.want("parameter 0x44", p.then(JobParameters1::UNK_44), 0)?;
-    r.want("parameter 0x54", p.then(JobParameters1::UNK_54), 0)?;
-    r.want("parameter 0x58", p.then(JobParameters1::UNK_58), 1)?;
-    r.want("parameter 0x5c", p.then(JobParameters1::UNK_5C), 0)?;
-    let helper = r.get(p.then(JobParameters1::UNK_40));
-    ensure!(
-        matches!(helper, 0 | 0x1c),
-        "{r}: parameter 0x60 is {helper:#x}"
-    );
-    r.zero(r.end(p.then(JobParameters1::UNK_40))..r.offset(RunCompute::MICROSEQUENCE))?;
-    let stream = r.get(p.then(JobParameters1::CDM_CTRL_STREAM_BASE));
+    if let Some(p) = p.structure() {
+        r.want("parameter 0x38", p.then(P::UNK_38), P::UNK_38_VALUE)?;
+        r.want("parameter 0x44", p.then(P::UNK_44), 0)?;
+        r.want("parameter 0x54", p.then(P::UNK_54), 0)?;
+        r.want("parameter 0x58", p.then(P::UNK_58), 1)?;
+        r.want("parameter 0x5c", p.then(P::UNK_5C), 0)?;
+        let helper = r.get(p.then(P::UNK_40));
+        ensure!(
+            matches!(helper, 0 | 0x1c),
+            "{r}: parameter 0x60 is {helper:#x}"
+        );
+        r.zero(r.end(p.then(P::UNK_40))..r.offset(RunCompute::MICROSEQUENCE))?;
+    }
+    if let Some(list) = p.list() {
+        list.want(&[
+            (registers::UNK_1A440, registers::UNK_1A440_VALUE.into()),
+            (registers::UNK_12091, 0),
+        ])?;
+        let info = r.present("register information", RunCompute::REGISTER_INFO)?;
+        r.zero_between(info, RunCompute::MICROSEQUENCE)?;
+    }
+    let stream = p.get(P::CDM_CTRL_STREAM_BASE, registers::CDM_CTRL_STREAM_BASE)?;
     ensure!(stream != 0, "{r}: no control stream");
-    Ok((
-        preempt,
-        stream,
-        r.get(p.then(JobParameters1::USC_EXEC_BASE)),
-    ))
+    let usc_base = p.get(P::USC_EXEC_BASE, registers::USC_EXEC_BASE)?;
+    Ok((preempt, stream, usc_base))
 }
 
 fn parameters2(r: &Record, preempt: u64) -> Fw<()> {
+    type P = JobParameters2;
     let p = RunCompute::JOB_PARAMS2;
-    r.zero(r.offset(p)..r.offset(p.then(JobParameters2::PREEMPT1)))?;
-    r.want(
-        "second preemption buffer",
-        p.then(JobParameters2::PREEMPT1),
-        preempt,
-    )?;
-    r.zero(r.end(p.then(JobParameters2::CDM_CTRL_STREAM_END))..r.end(p))
+    r.zero(r.offset(p)..r.offset(p.then(P::PREEMPT1)))?;
+    r.want("second preemption buffer", p.then(P::PREEMPT1), preempt)?;
+    let word = p.then(P::UNK_G14X);
+    r.zero_between(p.then(P::CDM_CTRL_STREAM_END), word)?;
+    match P::UNK_G14X_VALUE.of(r.abi()) {
+        0 => r.zeros(&[word])?,
+        value => r.want("parameter 0x58", word, value as u32)?,
+    }
+    r.zero(r.end(word)..r.end(p))
 }

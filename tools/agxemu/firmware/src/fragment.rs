@@ -7,6 +7,7 @@ use agx_abi::buffer::AUX_FB_SIZE;
 use agx_abi::channel::PipeKind;
 use agx_abi::fragment::{AuxFbInfo, RunFragment, GENERATION_WORD};
 use agx_abi::fragment::{JobParameters1, JobParameters2, JobParameters3};
+use agx_abi::registers::fragment as registers;
 use agx_abi::uat::Protection;
 use agxemu_gpu::render::{FragmentJob, Frame};
 
@@ -14,6 +15,7 @@ use crate::chip::Chip;
 use crate::init::Init;
 use crate::memory::{Memory, Record};
 use crate::panic::{ensure, field, Fw};
+use crate::parameters::{Parameters, Registers};
 use crate::tiling::{tile_buffer_blocks, Tiling};
 use crate::tvb::Scene;
 use crate::vertex::{self, Setup, Target, TILER};
@@ -70,6 +72,8 @@ pub struct Words {
     utiles: [u16; 2],
     screen: u32,
     stride: u64,
+    /// Only where they are told in registers.
+    config: Option<u64>,
 }
 
 impl Words {
@@ -86,6 +90,9 @@ impl Words {
         }
         field!(r, "te_screen", self.screen, tiling.screen());
         field!(r, "macrotile stride", self.stride, tiling.stride());
+        if let Some(config) = self.config {
+            field!(r, "tiles of the frame", config, tiling.fragment_config());
+        }
         Ok(())
     }
 }
@@ -123,15 +130,18 @@ impl Fragment {
             work.vm_slot,
             [C::BUFFER, C::SCENE, C::KERNEL_BUFFER].map(|field| r.get(field)),
         )?;
-        let setup = parameters1(mem, &r, work.vm_slot)?;
-        parameters2(&r)?;
-        let frame = frame(&r)?;
-        gpu::parameters3(&r)?;
+        let info = C::JOB_PARAMS3.then(JobParameters3::REGISTER_INFO);
+        let list = Registers::read(&r, C::REGISTERS, info)?;
+        let p1 = Parameters::new(&r, "parameters 1", C::JOB_PARAMS1, list.as_ref())?;
+        let p2 = Parameters::new(&r, "parameters 2", C::JOB_PARAMS2, list.as_ref())?;
+        let setup = parameters1(mem, &r, &p1, work.vm_slot)?;
+        parameters2(&r, &p2)?;
+        let frame = frame(&r, &p1, &p2)?;
+        gpu::parameters3(&r, &p1, &p2, &frame)?;
 
         let empty = r.get(C::PROCESS_EMPTY_TILES);
         ensure!(empty <= 1, "{r}: process empty tiles is {empty:#x}");
-        let p1 = r.present("parameters 1", C::JOB_PARAMS1)?;
-        let config = r.get(p1.then(JobParameters1::TILE_CONFIG));
+        let config = p1.get(JobParameters1::TILE_CONFIG, registers::TILE_CONFIG)?;
         let known = JobParameters1::TILE_CONFIG_VALUE
             | JobParameters1::TILE_CONFIG_LAYERS
             | JobParameters1::TILE_CONFIG_EMPTY_TILES;
@@ -143,20 +153,22 @@ impl Fragment {
             (config & JobParameters1::TILE_CONFIG_EMPTY_TILES != 0) == (empty == 1),
             "{r}: tile configuration is {config:#x}, process empty tiles {empty}"
         );
-        let job = gpu::job(&r, frame, empty == 1)?;
-        let p2 = r.present("parameters 2", C::JOB_PARAMS2)?;
+        let job = gpu::job(&r, &p1, &p2, frame, empty == 1)?;
         let words = Words {
             va,
             tiles: r.get(C::TILE_COUNT),
             macrotile: [C::TILES_PER_MTILE_X, C::TILES_PER_MTILE_Y].map(|f| r.get(f)),
-            utiles: [
-                JobParameters2::UTILES_PER_MTILE_X,
-                JobParameters2::UTILES_PER_MTILE_Y,
-            ]
-            .map(|f| r.get(p2.then(f))),
-            screen: r.get(p2.then(JobParameters2::TE_SCREEN)),
-            stride: r.get(p1.then(JobParameters1::MTILE_STRIDE)),
+            utiles: utiles_of_a_macrotile(&r, &p2)?,
+            screen: p2.word(JobParameters2::TE_SCREEN, registers::TE_SCREEN)?,
+            stride: p1.get(JobParameters1::MTILE_STRIDE, registers::MTILE_STRIDE)?,
+            config: match &list {
+                Some(list) => Some(list.get(registers::FRG_TILE_CONFIG)?),
+                None => None,
+            },
         };
+        if let Some(list) = &list {
+            list.finish()?;
+        }
         let refusal = gpu::refusal(&job).map(|reason| format!("{r}: {reason}"));
         Ok(Self {
             work,
@@ -206,22 +218,45 @@ impl Fragment {
     }
 }
 
-fn frame(r: &Record) -> Fw<Frame> {
+type P1<'a> = Parameters<'a, RunFragment, JobParameters1>;
+type P2<'a> = Parameters<'a, RunFragment, JobParameters2>;
+
+/// Returns the utiles of a macrotile, to the right and downwards.
+fn utiles_of_a_macrotile(r: &Record, p2: &P2<'_>) -> Fw<[u16; 2]> {
+    type P = JobParameters2;
+    if let Some(list) = p2.list() {
+        let word = list.word(registers::ISP_MTILE_SIZE)?;
+        return Ok([(word >> 16) as u16, word as u16]);
+    }
+    let p = r.present("parameters 2", RunFragment::JOB_PARAMS2)?;
+    Ok([P::UTILES_PER_MTILE_X, P::UTILES_PER_MTILE_Y].map(|f| r.get(p.then(f))))
+}
+
+fn frame(r: &Record, p: &P1<'_>, p2: &P2<'_>) -> Fw<Frame> {
     type P = JobParameters1;
-    let p = r.present("parameters 1", RunFragment::JOB_PARAMS1)?;
     let p3 = RunFragment::JOB_PARAMS3;
-    let (utile, samples) = vertex::utile(r, r.get(p.then(P::UTILE_CONFIG)))?;
+    let config = p.word(P::UTILE_CONFIG, registers::UTILE_CONFIG)?;
+    let (utile, samples) = vertex::utile(r, config)?;
     r.want("samples", RunFragment::SAMPLES, samples)?;
-    let positions = r.get(p.then(P::PPP_MULTISAMPLECTL));
+    let positions = p.get(P::PPP_MULTISAMPLECTL, registers::PPP_MULTISAMPLECTL)?;
     r.want(
         "sample positions",
         RunFragment::PPP_MULTISAMPLECTL,
         positions,
     )?;
-    let info = p.then(P::AUX_FB_INFO);
+    let [width, height] = match p.structure() {
+        Some(p) => {
+            let info = p.then(P::AUX_FB_INFO);
+            [AuxFbInfo::WIDTH, AuxFbInfo::HEIGHT].map(|field| r.get(info.then(field)))
+        }
+        None => {
+            let size = p.registers(r)?.get(registers::FRAME_SIZE)?;
+            [size as u32, (size >> 32) as u32]
+        }
+    };
     let frame = Frame {
-        width: r.get(info.then(AuxFbInfo::WIDTH)),
-        height: r.get(info.then(AuxFbInfo::HEIGHT)),
+        width,
+        height,
         layers: 0,
         samples,
         utile,
@@ -236,11 +271,11 @@ fn frame(r: &Record) -> Fw<Frame> {
         frame.width,
         frame.height
     );
-    let p2 = r.present("parameters 2", RunFragment::JOB_PARAMS2)?;
     let blocks = tile_buffer_blocks(&frame);
-    r.want(
+    p2.want(
         "tile buffer blocks",
-        p2.then(JobParameters2::TIB_BLOCKS),
+        JobParameters2::TIB_BLOCKS,
+        registers::TIB_BLOCKS,
         blocks,
     )?;
     r.want(
@@ -251,9 +286,40 @@ fn frame(r: &Record) -> Fw<Frame> {
     Ok(frame)
 }
 
-fn parameters1(mem: &Memory, r: &Record, slot: u8) -> Fw<Setup> {
+/// Returns the control word of the back end.
+fn isp_control(r: &Record, p: &P1<'_>) -> Fw<u32> {
+    match p.structure() {
+        Some(p) => Ok(r.get(p.then(JobParameters1::AUX_FB_INFO).then(AuxFbInfo::ISP_CTL))),
+        None => p.registers(r)?.word(registers::ISP_CTL),
+    }
+}
+
+/// Constants of unknown meaning.
+fn constants(mem: &Memory, r: &Record, parameters: &P1<'_>) -> Fw<()> {
     type P = JobParameters1;
-    let p = r.present("parameters 1", RunFragment::JOB_PARAMS1)?;
+    let word = GENERATION_WORD.of(mem.abi) as u64;
+    let Some(p) = parameters.structure() else {
+        return parameters.registers(r)?.want(&[
+            (registers::UNK_1739, 1),
+            (registers::UNK_100A1, 0),
+            (registers::UNK_15069, 0),
+            (registers::UNK_15071, 0),
+            (registers::UNK_16058, 0),
+            (registers::UNK_15049, AuxFbInfo::UNK_10_VALUE),
+            (registers::UNK_15349, word),
+            (registers::UNK_15351, 0),
+            (registers::UNK_15231, 0),
+            (registers::UNK_15221, 0),
+            (registers::UNK_15239, 0),
+            (registers::UNK_15229, 0),
+            (registers::ISP_RENDER_ORIGIN, 0),
+            (registers::UNK_15359, 0),
+            (registers::UNK_16020, 0),
+            (registers::UNK_120A1, 0x1c),
+            (registers::UNK_160A8, 0),
+            (registers::UNK_160B8, 0),
+        ]);
+    };
     r.zero_gaps::<P>(r.offset(p))?;
     r.zeros(&[p.then(P::UNK_4), p.then(P::UNK_14C)])?;
     r.zeros(&[p.then(P::UNK_108)])?;
@@ -261,48 +327,60 @@ fn parameters1(mem: &Memory, r: &Record, slot: u8) -> Fw<Setup> {
     r.want("parameter 0x160", p.then(P::UNK_158), P::UNK_158_VALUE)?;
     r.want("parameter 0x168", p.then(P::UNK_160), 0)?;
     let info = p.then(P::AUX_FB_INFO);
-    let control = r.get(info.then(AuxFbInfo::ISP_CTL));
-    ensure!(
-        control & !AuxFbInfo::ISP_CTL_DBIAS_IS_INT == AuxFbInfo::ISP_CTL_VALUE,
-        "{r}: isp_ctl is {control:#x}"
-    );
     r.want("frame word 4", info.then(AuxFbInfo::UNK_4), 0)?;
     r.want_if(
         "frame word 0x10",
         info.then(AuxFbInfo::UNK_10),
         AuxFbInfo::UNK_10_VALUE,
     )?;
-    let word = GENERATION_WORD.of(mem.abi) as u64;
-    r.want_if("word of the generation", p.then(P::UNK_G14), word)?;
+    r.want_if("word of the generation", p.then(P::UNK_G14), word)
+}
+
+fn parameters1(mem: &Memory, r: &Record, p: &P1<'_>, slot: u8) -> Fw<Setup> {
+    type P = JobParameters1;
+    constants(mem, r, p)?;
+    let control = isp_control(r, p)?;
+    ensure!(
+        control & !AuxFbInfo::ISP_CTL_DBIAS_IS_INT == AuxFbInfo::ISP_CTL_VALUE,
+        "{r}: isp_ctl is {control:#x}"
+    );
+    // Any helper will do.
+    p.word(P::HELPER_BINARY, registers::HELPER_BINARY)?;
+    p.get(P::HELPER_DATA, registers::HELPER_DATA)?;
     let setup = Setup {
-        tilemap: r.get(p.then(P::TVB_TILEMAP)),
-        heapmeta: r.get(p.then(P::TVB_HEAPMETA)),
-        layermeta: r.get(p.then(P::TVB_LAYERMETA)),
+        tilemap: p.get(P::TVB_TILEMAP, registers::TVB_TILEMAP)?,
+        heapmeta: p.get(P::TVB_HEAPMETA, registers::TVB_HEAPMETA)?,
+        layermeta: p.get(P::TVB_LAYERMETA, registers::TVB_LAYERMETA)?,
     };
     r.want("tile map", RunFragment::TVB_TILEMAP, setup.tilemap)?;
-    let aux = r.get(p.then(P::AUX_FB));
+    let aux = p.get(P::AUX_FB, registers::AUX_FB)?;
     mem.expect_in(slot, "auxiliary frame buffer", aux, AUX_FB_SIZE, TILER)?;
     Ok(setup)
 }
 
-fn parameters2(r: &Record) -> Fw<()> {
+fn parameters2(r: &Record, parameters: &P2<'_>) -> Fw<()> {
     type P = JobParameters2;
-    let p = r.present("parameters 2", RunFragment::JOB_PARAMS2)?;
-    r.zero_gaps::<P>(r.offset(p))?;
-    let zeros = [P::UNK_8, P::UNK_C, P::UNK_24, P::UNK_38];
-    r.zeros(&zeros.map(|field| p.then(field)))?;
-    r.zeros(&[p.then(P::UNK_18)])?;
-    r.want("parameter 0x3c", p.then(P::UNK_3C), 1)?;
-    let upper = RunFragment::ISP_MERGE_UPPER_X;
-    r.want(
+    if let Some(p) = parameters.structure() {
+        r.zero_gaps::<P>(r.offset(p))?;
+        let zeros = [P::UNK_8, P::UNK_C, P::UNK_24, P::UNK_38];
+        r.zeros(&zeros.map(|field| p.then(field)))?;
+        r.zeros(&[p.then(P::UNK_18)])?;
+        r.want("parameter 0x3c", p.then(P::UNK_3C), 1)?;
+    }
+    // Any helper will do.
+    parameters.word(P::HELPER_CFG, registers::HELPER_CFG)?;
+    let upper = r.get(RunFragment::ISP_MERGE_UPPER_X);
+    parameters.want(
         "upper x of merging",
-        p.then(P::ISP_MERGE_UPPER_X),
-        r.get(upper),
+        P::ISP_MERGE_UPPER_X,
+        registers::ISP_MERGE_UPPER_X,
+        upper,
     )?;
-    let upper = RunFragment::ISP_MERGE_UPPER_Y;
-    r.want(
+    let upper = r.get(RunFragment::ISP_MERGE_UPPER_Y);
+    parameters.want(
         "upper y of merging",
-        p.then(P::ISP_MERGE_UPPER_Y),
-        r.get(upper),
+        P::ISP_MERGE_UPPER_Y,
+        registers::ISP_MERGE_UPPER_Y,
+        upper,
     )
 }

@@ -27,7 +27,7 @@ use crate::channels::Places;
 use crate::chip::Chip;
 use crate::iomap;
 use crate::memory::{Memory, Record, PAGE};
-use crate::panic::{bail, ensure, Fw};
+use crate::panic::{bail, ensure, field, Fw};
 
 /// Bytes of the vertex statistics that the firmware touches: a driver that has drawn on Macs gives
 /// so many, with nothing mapped behind them.
@@ -357,7 +357,35 @@ fn hw_data(mem: &Memory, chip: &Chip, b: &Record) -> Fw<Vec<iomap::IoMapping>> {
         "{b}: {cores} cores on a {}",
         chip.gpu
     );
+    if let Some(va) = b.find(HwDataB::SGX_SRAM_PTR) {
+        sram(mem, chip, b, va)?;
+    }
     iomap::check(mem, chip, b)
+}
+
+/// The GPU's own memory, which is never accessed here.
+fn sram(mem: &Memory, chip: &Chip, b: &Record, va: u64) -> Fw<()> {
+    let Some((phys, size)) = chip.sram else {
+        field!(b, "SRAM", va, 0);
+        return Ok(());
+    };
+    ensure!(va % PAGE == 0, "{b}: SRAM at {va:#x}, which is not aligned");
+    mem.expect("SRAM", va, size, &[Protection::FW_SHARED_RW])?;
+    for offset in (0..size).step_by(PAGE as usize) {
+        let page = mem.machine().entry(0, va + offset);
+        let pa = page.map(|page| page.pa);
+        ensure!(
+            pa == Some(phys + offset),
+            "{b}: SRAM at {:#x} is mapped to {pa:#x?}",
+            va + offset
+        );
+    }
+    let behind = va + size;
+    ensure!(
+        mem.machine().entry(0, behind).is_none(),
+        "{b}: no guard page behind the SRAM at {behind:#x}"
+    );
+    Ok(())
 }
 
 fn globals(mem: &Memory, va: u64) -> Fw<()> {

@@ -40,6 +40,7 @@ pub mod machine;
 pub mod memory;
 pub mod microsequence;
 pub mod panic;
+pub mod parameters;
 pub mod queue;
 pub mod record;
 pub mod report;

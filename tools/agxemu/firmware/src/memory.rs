@@ -203,6 +203,19 @@ impl Record {
     }
 }
 
+#[cfg(test)]
+impl Record {
+    /// Returns a structure of version `abi` with these bytes at `va`.
+    pub(crate) fn of(abi: Abi, name: &str, va: u64, bytes: Vec<u8>) -> Self {
+        Self {
+            va,
+            abi,
+            bytes,
+            name: name.to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at {:#x}", self.name, self.va)

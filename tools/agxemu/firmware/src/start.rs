@@ -114,6 +114,7 @@ impl Core {
                 let stream = Stream {
                     base: compute.stream,
                     usc_base: compute.usc_base,
+                    long_launches: self.chip.long_launches,
                 };
                 context.compute(stream, settings, limits)
             }

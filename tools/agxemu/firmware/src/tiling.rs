@@ -88,9 +88,12 @@ impl Tiling {
         (tiles * of_a_tile + 0x197f) / 0x1980
     }
 
-    /// Returns the blocks of all layers.
-    pub fn cluster_blocks(&self) -> u32 {
-        self.layer_blocks() * self.layers
+    /// Returns the blocks of all layers, which share them or have as many each.
+    pub fn cluster_blocks(&self, of_each: bool) -> u32 {
+        match of_each {
+            true => self.layer_blocks() * self.layers,
+            false => self.layer_blocks(),
+        }
     }
 
     /// Returns the bytes of the layers' metadata.
@@ -114,6 +117,17 @@ impl Tiling {
     pub fn borders(&self) -> [u32; 2] {
         self.macrotile
             .map(|side| (side << 18) | ((side * 2) << 9) | (side * 3))
+    }
+
+    /// Returns the register with what fragment commands are told of tiles, where they are told in
+    /// registers.
+    pub fn fragment_config(&self) -> u64 {
+        let [x, y] = self.tiles.map(|tiles| u64::from(tiles - 1));
+        // Of a tile of 32 pixels, 16 are the unit.
+        let [across, down] = [0, 1].map(|i| u64::from(2 * self.macrotile[i] / self.utiles[i]));
+        let utile = across << 40 | down << 42;
+        let layers = u64::from(self.layers > 1) << 32;
+        y << 53 | x << 44 | utile | 1 << 37 | layers | 0x3_6011
     }
 
     /// Returns the register with the distance of macrotiles in the tile map.
@@ -153,6 +167,7 @@ pub fn tile_buffer_blocks(frame: &Frame) -> u32 {
 mod tests {
     use super::*;
     use agx_abi::tiling::Tiling as Driver;
+    use agx_abi::Abi;
 
     fn frame(width: u32, height: u32, layers: u32, utile: [u32; 2], samples: u32) -> Frame {
         Frame {
@@ -242,8 +257,13 @@ mod tests {
                         "{what}"
                     );
                     assert_eq!(
-                        (t.layer_blocks(), t.cluster_blocks()),
-                        (d.meta1_layer_stride(), d.meta1_blocks()),
+                        (t.layer_blocks(), t.cluster_blocks(true)),
+                        (d.meta1_layer_stride(), d.meta1_blocks(Abi::G13V12_3)),
+                        "{what}"
+                    );
+                    assert_eq!(
+                        (t.cluster_blocks(false), t.fragment_config()),
+                        (d.meta1_blocks(Abi::G14XV13_5), d.fragment_tile_config()),
                         "{what}"
                     );
                     assert_eq!(t.layer_metadata(), d.layermeta_size(), "{what}");

@@ -9,16 +9,19 @@ mod clusters;
 
 use agx_abi::buffer::{self, BufferInfo, Scene};
 use agx_abi::channel::PipeKind;
+use agx_abi::registers::{vertex as registers, Register};
 use agx_abi::tiling::{HEAPMETA_SIZE, MAX_LAYERS, MAX_SIZE};
 use agx_abi::uat::Protection;
 use agx_abi::vertex::{JobParameters1, JobParameters2, RunVertex, TilingParameters};
-use agx_abi::Value;
+use agx_abi::{Field, Value};
 use agxemu_gpu::render::{Frame, VertexJob};
 
 use crate::chip::Chip;
 use crate::init::Init;
-use crate::memory::{Memory, Record};
-use crate::panic::{ensure, Fw};
+use crate::machine::Role;
+use crate::memory::{Memory, Record, PAGE};
+use crate::panic::{ensure, Fw, Panic};
+use crate::parameters::{Parameters, Registers};
 use crate::tiling::Tiling;
 use crate::work::{Fields, Work};
 
@@ -119,25 +122,33 @@ impl Vertex {
             [C::BUFFER, C::SCENE, C::KERNEL_BUFFER].map(|field| r.get(field)),
         )?;
 
-        let frame = frame(&r)?;
-        let clusters = clusters::sharing(chip, &r)?;
+        let list = Registers::read(&r, C::REGISTERS, C::REGISTER_INFO)?;
+        let p = Parameters::new(&r, "parameters 1", C::JOB_PARAMS1, list.as_ref())?;
+        let t = Parameters::new(&r, "tiling parameters", C::TILING_PARAMS, list.as_ref())?;
+        let frame = frame(&r, &p, &t)?;
+        let clusters = clusters::sharing(chip, &r, &p)?;
         let tiling = Tiling::of(&frame, clusters);
-        tiling_parameters(&r, &tiling)?;
-        let setup = parameters1(mem, chip, &r, work.vm_slot, &tiling)?;
-        let p = r.present("parameters 1", C::JOB_PARAMS1)?;
+        tiling_parameters(&t, &tiling)?;
+        let setup = parameters1(mem, chip, &r, &p, work.vm_slot, &tiling)?;
         let p2 = C::JOB_PARAMS2;
         r.zero_gaps::<JobParameters2>(r.offset(p2))?;
         r.want(
             "second preemption buffer",
             p2.then(JobParameters2::PREEMPT1),
-            r.get(p.then(JobParameters1::PREEMPT1)),
+            p.get(JobParameters1::PREEMPT1, registers::PREEMPT1)?,
         )?;
         r.want(
             "tile pointer cache",
             C::TPC,
-            r.get(p.then(JobParameters1::TPC)),
+            p.get(JobParameters1::TPC, registers::TPC)?,
         )?;
         r.want("tile pointer cache size", C::TPC_SIZE, tiling.cache())?;
+        let stream = registers::VDM_CTRL_STREAM_BASE;
+        let stream = p.get(JobParameters1::VDM_CTRL_STREAM_BASE, stream)?;
+        let usc_base = p.get(JobParameters1::USC_EXEC_BASE, registers::USC_EXEC_BASE)?;
+        if let Some(list) = &list {
+            list.finish()?;
+        }
         let refusal = (!matches!(frame.ppp_control, 0x202 | 0x302))
             .then(|| format!("{r}: ppp_ctrl is {:#x}", frame.ppp_control));
         Ok(Self {
@@ -153,8 +164,8 @@ impl Vertex {
             ),
             job: VertexJob {
                 frame,
-                stream: r.get(p.then(JobParameters1::VDM_CTRL_STREAM_BASE)),
-                usc_base: r.get(p.then(JobParameters1::USC_EXEC_BASE)),
+                stream,
+                usc_base,
             },
             refusal,
         })
@@ -183,6 +194,7 @@ pub fn target(mem: &Memory, chip: &Chip, r: &Record, vm_slot: u8, places: [u64; 
     s.zeros(&[Scene::UNK_4, Scene::UNK_20])?;
     s.zeros(&[Scene::UNK_8, Scene::UNK_10])?;
     s.zeros_if(&[Scene::UNK_28, Scene::UNK_30, Scene::UNK_38])?;
+    control_word(mem, &s, vm_slot)?;
     let user = s.get(Scene::USER_BUFFER);
     let size = match chip.clusters {
         1 => 0x80,
@@ -203,12 +215,42 @@ pub fn target(mem: &Memory, chip: &Chip, r: &Record, vm_slot: u8, places: [u64; 
     Ok(Target { info, scene, stats })
 }
 
+/// Checks the word of a scene that the GPU writes, in versions that have it, and writes something.
+fn control_word(mem: &Memory, s: &Record, vm_slot: u8) -> Fw<()> {
+    let Some(va) = s.find(Scene::CONTROL_WORD) else {
+        return Ok(());
+    };
+    s.want_if("second control word", Scene::CONTROL_WORD_2, va)?;
+    let shared = &[Protection::GPU_FW_SHARED_RW];
+    mem.expect("control word", va, buffer::CONTROL_WORD_SIZE as u64, shared)?;
+    ensure!(va % 4 == 0, "{s}: unaligned control word at {va:#x}");
+    // In the client's context, which has the kernel's half for this. What is written, and when, is
+    // not known [I].
+    let page = mem.machine().translate(vm_slot, va, Role::Gpu, true);
+    let page = page.map_err(|e| {
+        let reason = e.reason;
+        Panic(format!(
+            "{s}: control word at {va:#x} in context {vm_slot}: {reason:?}"
+        ))
+    })?;
+    let written = mem.machine().store_u32(page.pa + va % PAGE, 1);
+    written.map_err(|e| Panic(format!("{s}: control word at {:#x}, which is not RAM", e.0)))
+}
+
+type P1<'a> = Parameters<'a, RunVertex, JobParameters1>;
+type PT<'a> = Parameters<'a, RunVertex, TilingParameters>;
+
 /// The frame that a vertex command is for.
-fn frame(r: &Record) -> Fw<Frame> {
+fn frame(r: &Record, p1: &P1<'_>, p: &PT<'_>) -> Fw<Frame> {
     type P = TilingParameters;
-    let p = r.present("tiling parameters", RunVertex::TILING_PARAMS)?;
-    let size = [P::X_MAX, P::Y_MAX].map(|field| u32::from(r.get(p.then(field))) + 1);
-    let word = r.get(p.then(P::RENDER_TARGET_MAX));
+    let size = match p.structure() {
+        Some(p) => [P::X_MAX, P::Y_MAX].map(|field| u32::from(r.get(p.then(field))) + 1),
+        None => {
+            let screen = p.registers(r)?.word(registers::PPP_SCREEN)?;
+            [(screen & 0xffff) + 1, (screen >> 16) + 1]
+        }
+    };
+    let word = p.word(P::RENDER_TARGET_MAX, registers::RENDER_TARGET_MAX)?;
     let layers = match word {
         0x8000 => 1,
         _ => (word & 0x1fff) + 1,
@@ -217,14 +259,18 @@ fn frame(r: &Record) -> Fw<Frame> {
         word == 0x8000 || word >> 13 == 7 && (2..=MAX_LAYERS).contains(&layers),
         "{r}: layers word is {word:#x}"
     );
+    if let Some(list) = p.list() {
+        list.want(&[(registers::RENDER_TARGET_MAX_PART, u64::from(word & 0x4fff))])?;
+    }
     ensure!(
         size.iter().all(|side| *side <= MAX_SIZE),
         "{r}: frame of {} by {} pixels",
         size[0],
         size[1]
     );
-    let p1 = r.present("parameters 1", RunVertex::JOB_PARAMS1)?;
-    let (utile, samples) = utile(r, r.get(p1.then(JobParameters1::UTILE_CONFIG)))?;
+    let config = p1.word(JobParameters1::UTILE_CONFIG, registers::UTILE_CONFIG)?;
+    let (utile, samples) = utile(r, config)?;
+    let positions = registers::PPP_MULTISAMPLECTL;
     Ok(Frame {
         width: size[0],
         height: size[1],
@@ -233,8 +279,8 @@ fn frame(r: &Record) -> Fw<Frame> {
         utile,
         // The vertex half is not told.
         sample_size: 0,
-        ppp_control: r.get(p.then(P::PPP_CTRL)),
-        sample_positions: r.get(p1.then(JobParameters1::PPP_MULTISAMPLECTL)),
+        ppp_control: p.word(P::PPP_CTRL, registers::PPP_CTRL)?,
+        sample_positions: p1.get(JobParameters1::PPP_MULTISAMPLECTL, positions)?,
     })
 }
 
@@ -249,59 +295,135 @@ pub fn utile(r: &Record, config: u32) -> Fw<([u32; 2], u32)> {
     Ok((utile, 1 << samples))
 }
 
-fn tiling_parameters(r: &Record, tiling: &Tiling) -> Fw<()> {
+fn tiling_parameters(p: &PT<'_>, tiling: &Tiling) -> Fw<()> {
     type P = TilingParameters;
-    let p = r.present("tiling parameters", RunVertex::TILING_PARAMS)?;
     let [border_x, border_y] = tiling.borders();
     let count = tiling.macrotile[0] * tiling.macrotile[1];
-    for (name, field, want) in [
-        ("region size", P::RGN_SIZE, tiling.region_words()),
-        ("tiling parameter 4", P::UNK_4, P::UNK_4_VALUE),
-        ("te_screen", P::TE_SCREEN, tiling.screen()),
-        ("te_mtile1", P::TE_MTILE1, border_x),
-        ("te_mtile2", P::TE_MTILE2, border_y),
-        ("tiles of a macrotile", P::TILES_PER_MTILE, count),
+    let stride = tiling.cache_words();
+    let words: [(&str, Field<P, u32>, Register, u32); 8] = [
+        (
+            "region size",
+            P::RGN_SIZE,
+            registers::RGN_SIZE,
+            tiling.region_words(),
+        ),
+        (
+            "tiling parameter 4",
+            P::UNK_4,
+            registers::UNK_10131,
+            P::UNK_4_VALUE,
+        ),
+        (
+            "te_screen",
+            P::TE_SCREEN,
+            registers::TE_SCREEN,
+            tiling.screen(),
+        ),
+        ("te_mtile1", P::TE_MTILE1, registers::TE_MTILE1, border_x),
+        ("te_mtile2", P::TE_MTILE2, registers::TE_MTILE2, border_y),
+        (
+            "tiles of a macrotile",
+            P::TILES_PER_MTILE,
+            registers::TILES_PER_MTILE,
+            count,
+        ),
         (
             "tile pointer cache stride",
             P::TPC_STRIDE,
-            tiling.cache_words(),
+            registers::TPC_STRIDE,
+            stride,
         ),
-        ("tiling parameter 0x24", P::UNK_24, P::UNK_24_VALUE),
-    ] {
-        r.want(name, p.then(field), want)?;
+        (
+            "tiling parameter 0x24",
+            P::UNK_24,
+            registers::UNK_10171,
+            P::UNK_24_VALUE,
+        ),
+    ];
+    for (name, field, register, want) in words {
+        p.want(name, field, register, want)?;
     }
-    Ok(())
+    // Any helper will do.
+    p.word(P::HELPER_CFG, registers::HELPER_CFG).map(drop)
 }
 
-fn parameters1(mem: &Memory, chip: &Chip, r: &Record, slot: u8, tiling: &Tiling) -> Fw<Setup> {
+/// Constants of unknown meaning.
+fn constants(r: &Record, parameters: &P1<'_>, tiling: &Tiling) -> Fw<()> {
     type P = JobParameters1;
-    let p = r.present("parameters 1", RunVertex::JOB_PARAMS1)?;
-    for (name, field, want) in [
-        ("parameter 0", P::UNK_0, P::UNK_0_VALUE),
-        ("parameter 0x30", P::IOGPU_UNK_54, P::IOGPU_UNK_54_VALUE),
-        ("parameter 0x38", P::IOGPU_UNK_56, 1),
-        ("parameter 0x80", P::UNK_80, 1),
-        ("parameter 0xf8", P::UNK_F8, P::UNK_F8_VALUE),
-        ("parameter 0x110", P::UNK_110, 0),
+    let third = P::IOGPU_UNK_54;
+    for (name, field, register, want) in [
+        (
+            "parameter 0",
+            P::UNK_0,
+            registers::UNK_10141,
+            P::UNK_0_VALUE,
+        ),
+        (
+            "parameter 0x30",
+            third,
+            registers::IOGPU_UNK_54,
+            P::IOGPU_UNK_54_VALUE,
+        ),
+        (
+            "parameter 0x38",
+            P::IOGPU_UNK_56,
+            registers::IOGPU_UNK_56,
+            1,
+        ),
+        ("parameter 0x80", P::UNK_80, registers::UNK_1C958, 1),
     ] {
-        r.want(name, p.then(field), want)?;
+        parameters.want(name, field, register, want)?;
     }
+    let (word, register) = (P::UNK_118, registers::UNK_12099);
+    parameters.want("parameter 0x118", word, register, P::UNK_118_VALUE)?;
+    if let Some(list) = parameters.list() {
+        return list.want(&[
+            (registers::UNK_1C930, 0),
+            (registers::UNK_1C898, 0),
+            (registers::TILING_CONTROL_2, 4),
+            (registers::UNK_1C9A8, 0x1c),
+            (registers::UNK_10151, 0),
+            (registers::UNK_1C199, 0),
+            (registers::UNK_1C1A1, 0),
+            (registers::UNK_1C1A9, 0),
+            (registers::UNK_1C1B1, 0),
+            (registers::UNK_1C1B9, 0),
+        ]);
+    }
+    let p = r.present("parameters 1", RunVertex::JOB_PARAMS1)?;
+    r.want("parameter 0xf8", p.then(P::UNK_F8), P::UNK_F8_VALUE)?;
+    r.want("parameter 0x110", p.then(P::UNK_110), 0)?;
     for (name, field, want) in [
         ("parameter 8", P::UNK_8, P::UNK_8_VALUE),
         ("parameter 0xc", P::UNK_C, P::UNK_8_VALUE),
         ("parameter 0x4c", P::UNK_4C, 0),
         ("parameter 0x104", P::UNK_104, 0),
-        ("parameter 0x118", P::UNK_118, P::UNK_118_VALUE),
     ] {
         r.want(name, p.then(field), want)?;
     }
-    let blocks = (tiling.cluster_blocks() + 3) / 4 * 4;
+    let blocks = (tiling.cluster_blocks(true) + 3) / 4 * 4;
     let first = u64::from(0x1c + blocks);
     r.want_if("parameter 0xf0", p.then(P::UNK_F0), first)?;
     r.want_if("parameter 0xac", p.then(P::UNK_AC), 0)?;
-    r.zeros(&[p.then(P::UNK_B0)])?;
-    clusters::check(mem, chip, r, slot, tiling)?;
-    if let Some(cores) = r.find(p.then(P::CORE_MASK)) {
+    r.zeros(&[p.then(P::UNK_B0)])
+}
+
+fn parameters1(
+    mem: &Memory,
+    chip: &Chip,
+    r: &Record,
+    p: &P1<'_>,
+    slot: u8,
+    tiling: &Tiling,
+) -> Fw<Setup> {
+    type P = JobParameters1;
+    constants(r, p, tiling)?;
+    clusters::check(mem, chip, r, p, slot, tiling)?;
+    // Any helper will do.
+    p.word(P::HELPER_BINARY, registers::HELPER_BINARY)?;
+    p.get(P::HELPER_DATA, registers::HELPER_DATA)?;
+    let mask = p.structure().map(|p| r.find(p.then(P::CORE_MASK)));
+    if let Some(cores) = mask.flatten() {
         let mask = u128::from(cores[0]) | u128::from(cores[1]) << 32;
         if mask == 0 || mask >> chip.cores() != 0 {
             mem.remark("core mask", &format!("{r}: {cores:x?}"));
@@ -309,14 +431,14 @@ fn parameters1(mem: &Memory, chip: &Chip, r: &Record, slot: u8, tiling: &Tiling)
     }
 
     // The parts of the preemption buffer may stand anywhere.
-    let third = r.get(p.then(P::PREEMPT3));
+    let third = p.get(P::PREEMPT3, registers::PREEMPT3)?;
     ensure!(
         third & P::PREEMPT3_TAG != 0,
         "{r}: preemption buffer part 3 is {third:#x}, without its tag"
     );
     let parts = [
-        r.get(p.then(P::PREEMPT1)),
-        r.get(p.then(P::PREEMPT2)),
+        p.get(P::PREEMPT1, registers::PREEMPT1)?,
+        p.get(P::PREEMPT2, registers::PREEMPT2)?,
         third & !P::PREEMPT3_TAG,
     ];
     for (i, (va, len)) in parts.into_iter().zip(chip.render_preempt).enumerate() {
@@ -325,17 +447,17 @@ fn parameters1(mem: &Memory, chip: &Chip, r: &Record, slot: u8, tiling: &Tiling)
         mem.expect_in(slot, &name, va, len, TILER)?;
     }
 
-    let heapmeta = r.get(p.then(P::TVB_HEAPMETA));
+    let heapmeta = p.get(P::TVB_HEAPMETA, registers::TVB_HEAPMETA)?;
     ensure!(
         heapmeta & P::TVB_HEAPMETA_TAG != 0,
         "{r}: heap metadata is {heapmeta:#x}, without its tag"
     );
     let setup = Setup {
-        tilemap: r.get(p.then(P::TVB_TILEMAP)),
+        tilemap: p.get(P::TVB_TILEMAP, registers::TVB_TILEMAP)?,
         heapmeta: heapmeta & !P::TVB_HEAPMETA_TAG,
-        layermeta: r.get(p.then(P::TVB_LAYERMETA)),
+        layermeta: p.get(P::TVB_LAYERMETA, registers::TVB_LAYERMETA)?,
     };
-    let tpc = r.get(p.then(P::TPC));
+    let tpc = p.get(P::TPC, registers::TPC)?;
     mem.expect_in(slot, "tile map", setup.tilemap, tiling.tile_map(), TILER)?;
     mem.expect_in(slot, "heap metadata", setup.heapmeta, HEAPMETA_SIZE, TILER)?;
     let layers = tiling.layer_metadata();

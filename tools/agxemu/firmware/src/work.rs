@@ -5,7 +5,7 @@
 use agx_abi::channel::PipeKind;
 use agx_abi::compute::{EncoderParams, JobMeta, TimestampPointers};
 use agx_abi::event::{Notifier, SLOTS, STAMP_STEP};
-use agx_abi::uat::{ttb_asid, ttb_table, Protection, TTB_VALID};
+use agx_abi::uat::{clients_have_kernel_half, ttb_asid, ttb_table, Protection, TTB_VALID};
 use agx_abi::{Abi, Field, Opt, Value};
 
 use crate::compute::Compute;
@@ -226,14 +226,21 @@ pub fn bound(mem: &Memory, r: &Record, slot: u32) -> Fw<u8> {
         "{r}: vm slot {slot} is bound with ASID {}",
         ttb_asid(ttb0)
     );
-    // No GPU but the G14X needs the kernel's half in user contexts, and it does no harm to the
-    // others.
+    // Where the GPU does not need the kernel's half in user contexts, it does no harm.
     let (_, kernel) = mem.machine().ttbs(0);
+    let is_there = ttb1 & TTB_VALID != 0;
+    let is_kernels = is_there && ttb_table(ttb1) == ttb_table(kernel) && asid_fits(ttb1, slot);
     ensure!(
-        ttb1 == 0 || ttb1 & TTB_VALID != 0 && ttb_table(ttb1) == ttb_table(kernel),
+        is_kernels || ttb1 == 0 && !clients_have_kernel_half(mem.abi),
         "{r}: vm slot {slot} has an upper half ({ttb1:#x}) that is not the kernel's ({kernel:#x})"
     );
     Ok(slot as u8)
+}
+
+/// Returns whether the upper half `ttb1` of context `slot` has its number, or none: where it is not
+/// needed one driver that has run on Macs has none.
+fn asid_fits(ttb1: u64, slot: u32) -> bool {
+    [u64::from(slot), 0].contains(&ttb_asid(ttb1))
 }
 
 fn encoder<S>(mem: &Memory, r: &Record, p: Field<S, EncoderParams>) -> Fw<(u64, u32)> {

@@ -65,6 +65,8 @@ pub struct Stream {
     pub base: u64,
     /// Base of shader code and pipeline words.
     pub usc_base: u64,
+    /// Whether launches have two more words behind the first two.
+    pub long_launches: bool,
 }
 
 impl From<Fault> for End {
@@ -92,6 +94,7 @@ pub fn walk(
     let mut walker = Walker {
         mem,
         usc_base: stream.usc_base,
+        long_launches: stream.long_launches,
         cursor: stream.base,
         stack: Vec::with_capacity(RETURN_STACK),
         cycle: Cycle::new(),
@@ -115,6 +118,7 @@ pub fn walk(
 struct Walker<'a> {
     mem: &'a dyn GpuMemory,
     usc_base: u64,
+    long_launches: bool,
     cursor: u64,
     stack: Vec<u64>,
     /// Where jumps led, and what was on the stack then.
@@ -215,19 +219,20 @@ impl Walker<'_> {
     ) -> Result<(), End> {
         let at = self.cursor;
         let [_, w1] = self.words::<2>(at)?;
+        let sizes = self.behind_launch(at)?;
         let (grid, local, len) = match (w0 >> 27) & 3 {
             0 => {
-                let w: [u32; 6] = self.words(at + 8)?;
-                (Size::Threads([w[0], w[1], w[2]]), [w[3], w[4], w[5]], 32)
+                let w: [u32; 6] = self.words(sizes)?;
+                (Size::Threads([w[0], w[1], w[2]]), [w[3], w[4], w[5]], 24)
             }
             1 => {
-                let [hi, lo, x, y, z] = self.words(at + 8)?;
-                (Size::Groups(self.words(indirect(hi, lo))?), [x, y, z], 28)
+                let [hi, lo, x, y, z] = self.words(sizes)?;
+                (Size::Groups(self.words(indirect(hi, lo))?), [x, y, z], 20)
             }
             2 => {
-                let [hi, lo] = self.words(at + 8)?;
+                let [hi, lo] = self.words(sizes)?;
                 let w: [u32; 6] = self.words(indirect(hi, lo))?;
-                (Size::Threads([w[0], w[1], w[2]]), [w[3], w[4], w[5]], 16)
+                (Size::Threads([w[0], w[1], w[2]]), [w[3], w[4], w[5]], 8)
             }
             mode => {
                 return Err(End::Hang(format!(
@@ -238,10 +243,28 @@ impl Walker<'_> {
         let pipeline = self.usc_base.wrapping_add(u64::from(w1 & !0x3f));
         let launch = Launch::new(self.mem, at, w0, pipeline, self.usc_base, grid, local)?;
         seen(Step::Launch(Box::new(launch)))?;
-        self.cursor = at + len;
+        self.cursor = sizes + len;
         Ok(())
     }
+
+    /// Returns where the sizes of the launch at `at` stand.
+    fn behind_launch(&self, at: u64) -> Result<u64, End> {
+        if !self.long_launches {
+            return Ok(at + 8);
+        }
+        let words = self.words(at + 8)?;
+        // What they are for is not known: nothing but these has been seen.
+        if words != LONG_LAUNCH {
+            return Err(End::Hang(format!(
+                "launch at {at:#x}: words {words:#x?} behind the first two"
+            )));
+        }
+        Ok(at + 16)
+    }
 }
+
+/// What stands behind the first two words of long launches.
+pub const LONG_LAUNCH: [u32; 2] = [0, 1 << 30];
 
 fn indirect(hi: u32, lo: u32) -> u64 {
     (u64::from(hi & 0xff) << 32) | u64::from(lo & !3)

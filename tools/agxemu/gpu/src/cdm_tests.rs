@@ -37,6 +37,7 @@ fn run(mem: &Flat) -> (Vec<Step>, End) {
         Stream {
             base: BASE,
             usc_base: USC,
+            long_launches: false,
         },
         &mut |s| {
             if !matches!(s, Step::Jump(_)) {
@@ -243,6 +244,7 @@ fn nonsense_is_a_hang_with_its_reason() {
         Stream {
             base: BASE + 2,
             usc_base: USC,
+            long_launches: false,
         },
         &mut |_| Ok(()),
     );
@@ -265,6 +267,7 @@ fn a_stream_of_jumps_can_be_stopped() {
     let stream = Stream {
         base: BASE,
         usc_base: USC,
+        long_launches: false,
     };
     let end = walk(&memory, stream, &mut |step| {
         assert_eq!(step, Step::Jump(BASE + 8 * (jumps + 1)));
@@ -275,4 +278,38 @@ fn a_stream_of_jumps_can_be_stopped() {
         Ok(())
     });
     assert_eq!((end, jumps), (End::Stopped, 10));
+}
+
+/// A chip on which launches are longer reads the sizes behind the two more words, which have to be
+/// what they always are.
+#[test]
+fn long_launches() {
+    for (words, ends_well) in [(LONG_LAUNCH, true), ([0, 0], false), ([1, 1 << 30], false)] {
+        let launch = direct([4, 5, 6], [1, 2, 3]);
+        let stream = [&launch[..2], &words, &launch[2..], &[2 << 29, 0]].concat();
+        let mem = memory().words(BASE, &stream);
+        let mut steps = Vec::new();
+        let end = walk(
+            &mem,
+            Stream {
+                base: BASE,
+                usc_base: USC,
+                long_launches: true,
+            },
+            &mut |step| {
+                steps.push(step);
+                Ok(())
+            },
+        );
+        assert_eq!(matches!(end, End::Terminated), ends_well, "{end:?}");
+        if ends_well {
+            let [Step::Launch(launch)] = &steps[..] else {
+                panic!("{steps:?}");
+            };
+            assert_eq!(launch.grid, Size::Threads([4, 5, 6]));
+            assert_eq!(launch.local, [1, 2, 3]);
+        } else {
+            assert!(steps.is_empty());
+        }
+    }
 }

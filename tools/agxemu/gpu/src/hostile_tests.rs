@@ -179,6 +179,7 @@ fn jobs_of_random_bits_end() {
         let stream = Stream {
             base: STREAM,
             usc_base: USC,
+            long_launches: false,
         };
         let job = Job::new(stream, settings, limits);
         job.run(&memory, None, &mut |_| {});

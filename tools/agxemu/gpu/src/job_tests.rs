@@ -88,6 +88,7 @@ fn job(threads: usize) -> Job {
     let stream = Stream {
         base: STREAM,
         usc_base: USC,
+        long_launches: false,
     };
     let limits = Limits {
         group: 1 << 16,

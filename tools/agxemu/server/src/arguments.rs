@@ -19,7 +19,8 @@ usage: agxemu --socket PATH --region NAME=START,SIZE … [OPTION…]
   --socket PATH          where the virtual machine connects
   --region NAME=ADDR,LEN a memory region of the boot tree; six of them: uat-ttbs, uat-pagetables,
                          uat-handoff, hw-cal-a, hw-cal-b, globals
-  --chip NAME            the chip: t8103 (default), t8112, t6000, t6001, t6002
+  --chip NAME            the chip: t8103 (default), t8112, t6000, t6001, t6002, t6020, t6021,
+                         t6022
   --firmware VERSION     its firmware: 13.5 (default), 12.3 (t8112: 12.4)
   --cores MASK           the cores that work, a hexadecimal number of a bit for each, cluster after
                          cluster (default: seven of t8103, all of others)
@@ -47,7 +48,7 @@ fault rules
   of the firmware:  hang:JOB mmu-fault:JOB channel-error:JOB delay:MS delay:JOB:MS drop-flag:N
                     crash-job:N crash-done:N
   around it:        no-handoff no-hello crash-boot crash-init no-sleep deaf:N drop-irq:N
-                    abi:X.Y.Z no-region:NAME empty-region:NAME
+                    abi:X.Y.Z tree:CHIP no-region:NAME empty-region:NAME
 
 hardware
   image          root entries 0 and 1 hold the firmware's image, without which it dies
@@ -252,7 +253,7 @@ mod tests {
         assert_eq!(error("--fault x"), "\"x\" is no fault rule");
         assert_eq!(
             error("--chip t8132"),
-            "chip \"t8132\" is not emulated, only t8103, t8112, t6000, t6001, t6002"
+            "chip \"t8132\" is not emulated, only t8103, t8112, t6000, t6001, t6002, t6020, t6021, t6022"
         );
         assert_eq!(
             error("--firmware 12.4"),

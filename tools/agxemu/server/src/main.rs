@@ -11,12 +11,13 @@ use std::sync::Arc;
 
 use agx_isa::exec::{statistics, Engine};
 use agxemu_firmware::capture::{Capture, Figures};
+use agxemu_firmware::chip::Chip;
 use agxemu_firmware::core::MS;
 use agxemu_firmware::gpu::Renderer;
 use agxemu_firmware::machine::Level;
 use agxemu_firmware::record::Recorder;
 use agxemu_soc::coprocessor::{self, Config};
-use agxemu_soc::device::Device;
+use agxemu_soc::device::{Device, Tree};
 use agxemu_soc::options::Trouble;
 use agxemu_soc::soc::Soc;
 use pci_function::{MsiLines, Socket};
@@ -47,6 +48,10 @@ fn serve(arguments: Arguments) -> Result<(), String> {
     });
     let abi = trouble.iter().find_map(|t| match t {
         Trouble::Abi(abi) => Some(*abi),
+        _ => None,
+    });
+    let other = trouble.iter().find_map(|t| match t {
+        Trouble::Tree(name) => Chip::find(name).ok(),
         _ => None,
     });
 
@@ -89,13 +94,12 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         let ring = Ring::create(path).map_err(|e| format!("{}: {e}", path.display()))?;
         soc.watch(Box::new(ring));
     }
-    let abi = abi.unwrap_or(arguments.part.firmware.numbers);
-    let device = Arc::new(Device::new(
-        soc.clone(),
-        &arguments.regions,
-        abi,
-        omit.map(|i| i as usize),
-    ));
+    let tree = Tree {
+        chip: other.unwrap_or(arguments.part.chip),
+        abi: abi.unwrap_or(arguments.part.firmware.numbers),
+        omit: omit.map(|i| i as usize),
+    };
+    let device = Arc::new(Device::new(soc.clone(), &arguments.regions, tree));
     let config = Config {
         gpu,
         script: arguments.script,

@@ -323,7 +323,8 @@ impl<'a> Life<'a> {
             self.crash("scripted crash at boot");
         }
         if message.1 == rtkit::SYSLOG && self.syslog_index == 0 && self.rtkit.syslog.is_some() {
-            self.syslog("AGX firmware 13.5, emulated");
+            let version = self.soc.part.firmware.name;
+            self.syslog(&format!("AGX firmware {version}, emulated"));
         }
     }
 

@@ -16,13 +16,13 @@ const SECTION_HEADER: usize = 16;
 /// Bytes of the header of all.
 const LOG_HEADER: usize = 32;
 
-/// Returns the log of a panic with `reason`, at `ticks`.
-pub fn build(reason: &str, ticks: u64) -> Vec<u8> {
+/// Returns the log of a panic of firmware `version` with `reason`, at `ticks`.
+pub fn build(version: &str, reason: &str, ticks: u64) -> Vec<u8> {
     let mut log = vec![0; LOG_HEADER];
 
-    let mut version = vec![0; 16];
-    version.extend(b"agxemu, firmware 13.5\0");
-    section(&mut log, VERSION, &version);
+    let mut name = vec![0; 16];
+    name.extend(format!("agxemu, firmware {version}\0").bytes());
+    section(&mut log, VERSION, &name);
 
     let mut text = vec![0; 4];
     text.extend(reason.bytes().take(0x400).filter(|&b| b != 0));
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn sections_lead_to_the_end() {
-        let log = build("why not", 7);
+        let log = build("12.3", "why not", 7);
         let word = |at: usize| u32::from_le_bytes(log[at..at + 4].try_into().unwrap());
         assert_eq!((word(0), word(8) as usize), (HEADER, log.len()));
         let (mut at, mut names) = (LOG_HEADER, vec![]);
@@ -66,7 +66,7 @@ mod tests {
         }
         assert_eq!(at, log.len());
         assert_eq!(names, [VERSION, STRING, TIME, HEADER]);
-        let text = log.windows(7).any(|w| w == b"why not");
-        assert!(text);
+        let has = |text: &[u8]| log.windows(text.len()).any(|w| w == text);
+        assert!(has(b"why not") && has(b"firmware 12.3\0"));
     }
 }

@@ -5,6 +5,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use agxemu_firmware::chip::Chip;
 use agxemu_firmware::machine::Level;
 
 use crate::mailbox::Mailbox;
@@ -55,7 +56,6 @@ const A2I_SEND1: u64 = MAILBOX + 0x808;
 const I2A_RECV0: u64 = MAILBOX + 0x830;
 const I2A_RECV1: u64 = MAILBOX + 0x838;
 
-const FAULT_INFO: u64 = 0x1_7030;
 /// One driver that has run on Macs writes 0x70001 here when it starts, without knowing why.
 const START_WORD: u64 = 0xd1_4000;
 
@@ -63,11 +63,22 @@ const START_WORD: u64 = 0xd1_4000;
 const IDENTIFICATION: [u64; 6] = [
     0xd0_4000, 0xd0_4008, 0xd0_4010, 0xd0_4014, 0xd0_4018, 0xd0_401c,
 ];
-/// Places of the masks of cores.
-const CORE_MASKS: [u64; 2] = [0xd0_1500, 0xd0_1514];
+/// Bits of the fault register that are not the address.
+const FAULT_BITS: u32 = 30;
 
 /// What becomes of these while the coprocessor is off.
 const GARBAGE: u32 = 0xa5a5_5a5a;
+
+/// What the device tree says, whatever the hardware is.
+#[derive(Clone, Copy, Debug)]
+pub struct Tree {
+    /// The chip.
+    pub chip: &'static Chip,
+    /// The firmware's interface.
+    pub abi: [u32; 3],
+    /// The memory region that it does not name, if there is one.
+    pub omit: Option<usize>,
+}
 
 /// The function's registers.
 pub struct Device {
@@ -83,8 +94,9 @@ pub struct Device {
 
 impl Device {
     /// Returns the registers of `soc`.
-    pub fn new(soc: Arc<Soc>, regions: &Regions, abi: [u32; 3], omit: Option<usize>) -> Self {
-        let blob = overlay::build(regions, soc.part.chip, abi, omit, soc.hardware.domain);
+    pub fn new(soc: Arc<Soc>, regions: &Regions, tree: Tree) -> Self {
+        let Tree { chip, abi, omit } = tree;
+        let blob = overlay::build(regions, chip, abi, omit, soc.hardware.domain);
         let header = [BOOT_MAGIC, BOOT_VERSION, blob.len() as u32, 0];
         let mut boot_page: Vec<u8> = header.iter().flat_map(|w| w.to_le_bytes()).collect();
         debug_assert_eq!(boot_page.len(), BOOT_OVERLAY);
@@ -181,7 +193,7 @@ impl Device {
             values.get(place).copied()
         };
         find(&IDENTIFICATION, &part.chip.identification)
-            .or_else(|| find(&CORE_MASKS, &part.mask_words()))
+            .or_else(|| find(part.chip.places.core_mask, &part.mask_words()))
     }
 
     fn read_sgx(&self, offset: u64) -> u64 {
@@ -193,8 +205,14 @@ impl Device {
             }
             return u64::from(value);
         }
+        let places = self.soc.part.chip.places;
+        let fault = self.soc.fault_info();
         match offset {
-            FAULT_INFO => self.soc.fault_info(),
+            at if Some(at) == places.fault_address => fault >> FAULT_BITS,
+            at if at == places.fault && places.fault_address.is_some() => {
+                fault & ((1 << FAULT_BITS) - 1)
+            }
+            at if at == places.fault => fault,
             START_WORD => self.start_word.load(Ordering::Relaxed),
             _ => {
                 self.unknown("read of", "sgx", offset);

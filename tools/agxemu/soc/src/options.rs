@@ -5,6 +5,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use agxemu_firmware::chip::Chip;
+
 /// Names of the memory regions, in the order of the device tree binding; then as the GPU's node
 /// calls them.
 pub const REGIONS: [(&str, &str); 6] = [
@@ -93,6 +95,7 @@ fn number(text: &str) -> Option<u64> {
 /// | `deaf:N` | the firmware does nothing from the Nth doorbell of device control on |
 /// | `drop-irq:N` | the Nth interrupt of the mailbox is lost; the line is level, so another comes |
 /// | `abi:X.Y.Z` | the device tree names this firmware interface |
+/// | `tree:CHIP` | the device tree is that of another chip |
 /// | `no-region:NAME` | the device tree does not name this memory region |
 /// | `empty-region:NAME` | the boot loader leaves this region empty |
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +116,8 @@ pub enum Trouble {
     DropIrq(u64),
     /// `abi:X.Y.Z`
     Abi([u32; 3]),
+    /// `tree:CHIP`: its name
+    Tree(&'static str),
     /// `no-region:NAME`: index in [`REGIONS`]
     NoRegion(usize),
     /// `empty-region:NAME`: index in [`REGIONS`]
@@ -162,6 +167,10 @@ impl FromStr for Trouble {
                 let abi = parts.map_err(|_| bad())?.try_into().map_err(|_| bad())?;
                 Ok(Self::Abi(abi))
             }
+            ("tree", _) => {
+                let chip = Chip::find(argument).map_err(|_| bad())?;
+                Ok(Self::Tree(chip.name))
+            }
             ("no-region", _) => region().map(Self::NoRegion),
             ("empty-region", _) => region().map(Self::EmptyRegion),
             _ => Err(bad()),
@@ -196,6 +205,7 @@ mod tests {
             ("drop-irq:3", Trouble::DropIrq(3)),
             ("deaf:2", Trouble::Deaf(2)),
             ("abi:12.3.1", Trouble::Abi([12, 3, 1])),
+            ("tree:t6001", Trouble::Tree("t6001")),
             ("no-region:ttbs", Trouble::NoRegion(0)),
             ("empty-region:globals", Trouble::EmptyRegion(5)),
         ] {
@@ -208,6 +218,7 @@ mod tests {
             "drop-irq:0",
             "deaf:0",
             "abi:12.3",
+            "tree:t6003",
             "no-region:x",
         ] {
             assert!(text.parse::<Trouble>().is_err(), "{text}");

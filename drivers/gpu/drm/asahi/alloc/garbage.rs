@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The heaps in the kernel's half, and what may not be used again before the firmware has cleaned
-//! its cache.
+//! The heaps in the kernel's half, and garbage: memory that may be reused only after a flush of the
+//! firmware's cache.
 
 use super::{
     heap::{
@@ -11,7 +11,10 @@ use super::{
     object::Pile, //
 };
 use crate::mmu::Uat;
-use agx_abi::Abi;
+use agx_abi::{
+    uat::clients_have_kernel_half,
+    Abi, //
+};
 use core::mem;
 use kasync::sync::Notify;
 use kernel::{
@@ -21,7 +24,7 @@ use kernel::{
 
 /// Objects that the firmware may still have in its cache.
 ///
-/// To be dropped when the firmware has cleaned its cache after they were taken.
+/// They may be dropped once the firmware has flushed its cache after they were taken.
 #[must_use = "dropping it says that the firmware has cleaned its cache"]
 pub(crate) struct Garbage {
     piles: [Pile; 2],
@@ -41,10 +44,13 @@ pub(crate) struct Heaps {
     pub(crate) private: Arc<Heap>,
     /// Shared with the firmware.
     pub(crate) shared: Arc<Heap>,
-    /// For the firmware to read.
+    /// Read-only for the firmware.
     pub(crate) shared_ro: Arc<Heap>,
     /// The firmware's, cached by it, and for the GPU to read.
     pub(crate) gpu_ro: Arc<Heap>,
+    /// Shared by firmware and GPU, which reaches it in clients' contexts as well. Only where those
+    /// have the kernel's half.
+    pub(crate) gpu_shared: Option<Arc<Heap>>,
     /// Notified when there is garbage where none was.
     pub(crate) has_garbage: Arc<Notify>,
     /// Version of the firmware's interface.
@@ -52,8 +58,7 @@ pub(crate) struct Heaps {
 }
 
 impl Heaps {
-    /// How much garbage may pile up in a heap before the firmware should be asked to clean its
-    /// cache.
+    /// The amount of garbage in a heap above which the firmware's cache should be flushed.
     const MAX_BYTES: usize = 16 << 20;
     const MAX_COUNT: usize = 2048;
 
@@ -66,6 +71,10 @@ impl Heaps {
             shared: heap(HeapConfig::SHARED)?,
             shared_ro: heap(HeapConfig::SHARED_RO)?,
             gpu_ro: heap(HeapConfig::GPU_RO)?,
+            gpu_shared: match clients_have_kernel_half(abi) {
+                true => Some(heap(HeapConfig::GPU_SHARED)?),
+                false => None,
+            },
             has_garbage,
             abi,
         })
@@ -86,9 +95,10 @@ impl Heaps {
         }
     }
 
-    /// Puts garbage back that the firmware has not cleaned its cache of: it is not used again
-    /// before that. It goes with the heaps, whose memory stays if the firmware never says that it
-    /// sleeps.
+    /// Puts garbage back after a flush that failed.
+    ///
+    /// It is not reused before a later flush. If there is none it is dropped with the heaps, whose
+    /// memory is leaked unless the firmware has confirmed that it sleeps.
     pub(crate) fn put_back(&self, garbage: Garbage) {
         for (heap, mut pile) in [&self.private, &self.gpu_ro].into_iter().zip(garbage.piles) {
             while let Some(mut object) = pile.first.take() {

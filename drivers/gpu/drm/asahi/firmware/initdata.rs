@@ -67,11 +67,13 @@ impl From<RingAddresses> for ChannelInfo {
     }
 }
 
-/// What the tree refers to and others own.
+/// Objects with other owners that the tree refers to.
 pub(super) struct Parts<'a> {
     pub(super) blobs: Blobs<'a>,
     /// Where the firmware's registers are mapped, for each entry of the chip's list.
     pub(super) io: &'a [(&'static hw::io::IoMapping, u64)],
+    /// Where the GPU's SRAM is mapped; 0 if there is none.
+    pub(super) sram: u64,
     /// The buffer manager control page, as the GPU sees it and as the firmware sees it.
     pub(super) buffer_manager: (u64, u64),
     /// Pipes, by [`RuntimePointers::pipe`].
@@ -83,7 +85,7 @@ pub(super) struct Parts<'a> {
     pub(super) log_payloads: u64,
     pub(super) trace: RingAddresses,
     pub(super) stats: RingAddresses,
-    /// What happens at a fault of a shader.
+    /// The firmware's reaction to a fault of a shader.
     pub(super) fault_control: u32,
 }
 
@@ -94,7 +96,7 @@ pub(super) struct InitData {
     pub(super) status: Shared,
     /// Addresses of the statistics blocks, which microsequences name.
     pub(super) stats: StatsAddresses,
-    /// The rest, only to keep it.
+    /// The other structures, which are only kept alive.
     _others: KVec<Shared>,
 }
 
@@ -121,6 +123,9 @@ impl InitData {
         let hw_data_a = Shared::copy_of(&heaps.private, parts.blobs.hw_cal_a)?;
         let hw_data_b = Shared::copy_of(&heaps.private, parts.blobs.hw_cal_b)?;
         fill_io_mappings(&hw_data_b, chip, parts)?;
+        if let Some(field) = HwDataB::SGX_SRAM_PTR.present(abi) {
+            hw_data_b.put(field, parts.sram)?;
+        }
 
         let globals = Shared::copy_of(&heaps.private, parts.blobs.globals)?;
         globals.put(Globals::FAULT_CONTROL, parts.fault_control)?;
@@ -208,7 +213,7 @@ impl InitData {
                 init::InitData::UAT_LEVEL_INFO,
                 UatLevelInfo::levels(chip.oas),
             )
-            // Without it the firmware refuses to boot: it allocates nothing by itself.
+            // The firmware does not boot without this flag: it allocates no memory by itself.
             .set(init::InitData::HOST_MAPPED_FW_ALLOCATIONS, 1);
 
         Ok(Self {

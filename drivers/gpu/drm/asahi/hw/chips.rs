@@ -9,6 +9,7 @@ use super::{
     Clustering,
     Firmware,
     Generation,
+    Sram,
     Variant, //
 };
 use agx_abi::Abi;
@@ -41,6 +42,7 @@ pub(crate) static T8103: Chip = Chip {
     buffers: buffers(0x20, 0x7f80, 0xa041),
     firmwares: G13,
     tentative: None,
+    sram: None,
     io: &[&io::T8103],
 };
 
@@ -58,6 +60,7 @@ pub(crate) static T8112: Chip = Chip {
     buffers: buffers(0x20, 0x1_0000, 0xa041),
     firmwares: G14,
     tentative: Some("size of the compute preemption buffer"),
+    sram: None,
     io: &[&io::T8112],
 };
 
@@ -86,7 +89,7 @@ pub(crate) static T6002: Chip = Chip {
     ..T600X_LIKE
 };
 
-/// What the M1 Pro family has in common, with the figures of its smallest.
+/// The values that the M1 Pro family shares, with the sizes of its smallest chip.
 const T600X_LIKE: Chip = Chip {
     chip_id: 0x6000,
     generation: Generation::G13,
@@ -108,9 +111,75 @@ const T600X_LIKE: Chip = Chip {
     },
     firmwares: G13,
     tentative: None,
+    sram: None,
+    io: &[],
+};
+
+/// Firmware of the M2 Pro family.
+const G14X: &[Firmware] = &[([13, 5, 0], Abi::G14XV13_5)];
+
+/// M2 Pro.
+pub(crate) static T6020: Chip = Chip {
+    io: &[&io::T602X, &io::T6020, &io::CACHES_4],
+    ..T602X_LIKE
+};
+
+/// M2 Max.
+pub(crate) static T6021: Chip = Chip {
+    chip_id: 0x6021,
+    variant: Variant::C,
+    max_clusters: 4,
+    io: &[&io::T602X, &io::T6021, &io::CACHES_8],
+    ..T602X_LIKE
+};
+
+/// M2 Ultra.
+pub(crate) static T6022: Chip = Chip {
+    chip_id: 0x6022,
+    variant: Variant::D,
+    dies: 2,
+    max_clusters: 8,
+    buffers: Buffers {
+        // Twice that of one die: a guess [?].
+        compute_preempt1: 2 * T602X_LIKE.buffers.compute_preempt1,
+        ..T602X_LIKE.buffers
+    },
+    tentative: Some("all that two dies make different"),
+    io: &[&io::T602X, &io::T6021, &io::CACHES_8],
+    ..T602X_LIKE
+};
+
+/// What the M2 Pro family has in common, with the figures of its smallest.
+const T602X_LIKE: Chip = Chip {
+    chip_id: 0x6020,
+    generation: Generation::G14X,
+    variant: Variant::S,
+    dies: 1,
+    max_clusters: 2,
+    max_cores: 10,
+    max_gps: 4,
+    oas: 42,
+    buffers: Buffers {
+        clustering: Some(Clustering {
+            meta1_block: 0x44,
+            meta2: 16 * 0xc0,
+            meta3: 16 * 0x280,
+            meta4: 128 * 0x10,
+            splits: 64,
+        }),
+        ..buffers(0x40, 0x2_5980, 0x18_0340)
+    },
+    firmwares: G14X,
+    tentative: None,
+    sram: Some(Sram {
+        phys: 0x4_04d6_0000,
+        size: 0x2_0000,
+    }),
     io: &[],
 };
 
 /// All of them.
 #[cfg(test)]
-pub(crate) static ALL: [&Chip; 5] = [&T8103, &T8112, &T6000, &T6001, &T6002];
+pub(crate) static ALL: [&Chip; 8] = [
+    &T8103, &T8112, &T6000, &T6001, &T6002, &T6020, &T6021, &T6022,
+];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The device registers that the firmware wants in its own address space.
+//! The device registers that are mapped into the firmware's address space.
 //!
 //! The firmware runs clocks, power and temperature by itself. The driver's part is to map the
 //! blocks and to write the list into the hw-cal-b blob.
@@ -139,6 +139,22 @@ const CACHES: IoMapping = rw(11, 0x2_0000_0000, 0xd_8000).per_die();
 pub(super) static CACHES_4: [IoMapping; 1] = [CACHES.times(4, 0x100_0000)];
 /// On a die with four clusters.
 pub(super) static CACHES_8: [IoMapping; 1] = [CACHES.times(8, 0x100_0000)];
+
+pub(super) static T602X: [IoMapping; 10] = [
+    rw(0, 0x4_04d0_0000, 0x14_4000),
+    ro(1, 0x2_0e10_0000, 0x4000),
+    rw(2, 0x2_8e10_6000, 0x4000),
+    rw(3, 0x4_0400_0000, 0x2_0000),
+    rw(9, 0x4_04e0_8000, 0x8000),
+    ro(12, 0x2_8e11_8000, 0x4000),
+    rw(18, 0x2_8e3d_0000, 0x4000),
+    ro(19, 0x2_8e3c_0000, 0x4000),
+    rw(20, 0x2_8e3d_8000, 0x4000),
+    rw(21, 0x4_04ea_c000, 0x4000).per_die(),
+];
+
+pub(super) static T6020: [IoMapping; 1] = [ro(7, 0x2_8e46_0000, 0x4000)];
+pub(super) static T6021: [IoMapping; 1] = [ro(7, 0x2_8e47_8000, 0x4000).per_die()];
 
 pub(super) static T6002_NIA: [IoMapping; 1] = [rw(15, 0x22_643c_4000, 0x1000)];
 

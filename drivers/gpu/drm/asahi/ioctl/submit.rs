@@ -65,8 +65,8 @@ use kernel::{
     }, //
 };
 
-/// Longest command buffer: far beyond what the most commands can take, in the longest form that we
-/// know.
+/// Longest command buffer: far more than the maximum number of commands needs in the longest known
+/// form.
 const MAX_BUFFER: usize = 1 << 20;
 /// Longest command buffer that is read to the stack: that of a compute command without
 /// attachments, and a few bytes more.
@@ -144,7 +144,7 @@ impl From<BadTimestamp> for Error {
     }
 }
 
-/// How many commands of each kind a job has.
+/// Numbers of a job's commands of each kind.
 #[derive(Default)]
 struct Counts {
     computes: usize,
@@ -157,7 +157,7 @@ type Objects = KVec<Arc<timestamps::Timestamps>>;
 /// Returns the job of the commands in `buffer`, which it writes to memory.
 fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<Job> {
     let charge = Charge::new(file.inner().jobs.clone(), 1, MAX_JOBS).ok_or(ENOSPC)?;
-    // First everything is looked at, so that what is wrong is found before memory is spent on it.
+    // Everything is checked first, so that errors are found before memory is allocated.
     let (total, objects) = check(file, buffer)?;
     let commands = (total.computes + total.renders) as u64;
     let own = Pinned::count(JOB_BYTES + commands * COMMAND_BYTES, Share::Driver)?;
@@ -186,7 +186,9 @@ fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<Job> {
 fn check(file: &File, buffer: &[u8]) -> Result<(Counts, Objects)> {
     let mut total = Counts::default();
     let mut objects = Objects::new();
-    for command in Parser::new(buffer) {
+    // Commands are large, so they are looked at where the parser has put them.
+    let mut parser = Parser::new(buffer);
+    while let Some(command) = &parser.next() {
         let mut look_up = |times: Timestamps| -> Result {
             for timestamp in times.all() {
                 let object = file.inner().timestamps(timestamp.handle)?;
@@ -195,7 +197,7 @@ fn check(file: &File, buffer: &[u8]) -> Result<(Counts, Objects)> {
             }
             Ok(())
         };
-        match command?.work {
+        match &command.as_ref().map_err(|e| *e)?.work {
             Work::Render(render) => {
                 total.renders += 1;
                 look_up(render.ts_vtx)?;
@@ -234,13 +236,14 @@ fn describe(job: &mut Job, queue: &Queue, buffer: &[u8], total: &Counts) -> Resu
         Ok([address(times.start)?, address(times.end)?])
     };
     let mut done = Counts::default();
-    for command in Parser::new(buffer) {
-        let command = command?;
+    let mut parser = Parser::new(buffer);
+    while let Some(command) = &parser.next() {
+        let command = command.as_ref().map_err(|e| *e)?;
         let planned = match &command.work {
             Work::Compute(compute) => {
                 let memory = job.compute.as_ref().ok_or(EINVAL)?;
-                let place = memory.place(done.computes, addresses(compute.ts)?);
-                let mut own = memory.command(done.computes);
+                let mut own = memory.command(done.computes)?;
+                let place = memory.place(done.computes, &own, addresses(compute.ts)?);
                 done.computes += 1;
                 let last = done.computes == total.computes;
                 let common = queue.common();

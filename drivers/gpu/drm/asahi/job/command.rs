@@ -37,7 +37,7 @@ const SET_VERTEX_ATTACHMENTS: u16 = 2;
 const SET_FRAGMENT_ATTACHMENTS: u16 = 3;
 const SET_COMPUTE_ATTACHMENTS: u16 = 4;
 
-/// Where a client wants a timestamp.
+/// The destination of a timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Timestamp {
     /// Handle of the object; never 0.
@@ -52,9 +52,9 @@ const TIMESTAMP_SIZE: u64 = 8;
 /// A timestamp that cannot be written where a client wants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadTimestamp {
-    /// It would be outside of the object. `ERANGE`.
+    /// Outside of the object: `ERANGE`.
     Range,
-    /// It would not be aligned. `EINVAL`.
+    /// Not aligned: `EINVAL`.
     Unaligned,
 }
 
@@ -88,7 +88,7 @@ impl Timestamps {
     #[inline(always)]
     pub(super) fn parse<const N: usize>(payload: &Payload<N>, offset: usize) -> Self {
         let one = |at| match payload.u32(at) {
-            // None; what the offset is does not matter then.
+            // No timestamp. The offset is not used.
             0 => None,
             handle => Some(Timestamp {
                 handle,
@@ -115,6 +115,7 @@ pub(crate) struct Compute<'a> {
 }
 
 impl<'a> Compute<'a> {
+    #[inline(always)]
     fn parse(
         payload: &Payload<COMPUTE_SIZE>,
         attachments: Attachments<'a>,
@@ -139,7 +140,7 @@ impl<'a> Compute<'a> {
     }
 }
 
-/// What a hardware command is to do.
+/// The work of a hardware command: a render or a compute dispatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work<'a> {
     Render(Render<'a>),
@@ -149,7 +150,7 @@ pub(crate) enum Work<'a> {
 /// A hardware command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Command<'a> {
-    /// What it has to wait for.
+    /// The commands before it that it waits for.
     pub(crate) barriers: Barriers,
     pub(crate) work: Work<'a>,
 }
@@ -191,9 +192,9 @@ impl<'a> Parser<'a> {
         Ok(Payload::of(header))
     }
 
-    /// Returns the next hardware command, or `None` at the end.
+    /// Returns the next hardware command, without having read its payload, or `None` at the end.
     #[inline]
-    fn parse_next(&mut self) -> Result<Option<Command<'a>>, Invalid> {
+    fn find(&mut self) -> Result<Option<Found<'a>>, Invalid> {
         while !self.rest.is_empty() {
             let header = self.take_header()?;
             let size = usize::from(header.u16(2));
@@ -212,23 +213,24 @@ impl<'a> Parser<'a> {
                 return Err(Invalid::TooMany);
             }
             let barriers = Barriers::parse(barriers, self.counts).ok_or(Invalid::Barrier)?;
-            let work = match subqueue {
-                SubQueue::Render => {
-                    let payload = Payload::new(payload)?;
-                    Work::Render(Render::parse(&payload, self.vertex, self.fragment)?)
-                }
-                SubQueue::Compute => {
-                    let payload = Payload::new(payload)?;
-                    Work::Compute(Compute::parse(&payload, self.compute)?)
-                }
-            };
-            self.counts[subqueue as usize] += 1;
-            return Ok(Some(Command { barriers, work }));
+            return Ok(Some(Found {
+                subqueue,
+                barriers,
+                payload,
+            }));
         }
         if self.counts == [0; 2] {
             return Err(Invalid::Empty);
         }
         Ok(None)
+    }
+
+    /// Ends the iteration: there is nothing more, and no complaint that there was nothing.
+    #[cold]
+    fn end(&mut self, error: Invalid) -> Invalid {
+        self.rest = &[];
+        self.counts[0] = 1;
+        error
     }
 
     fn set_attachments(
@@ -254,14 +256,55 @@ impl<'a> Parser<'a> {
 impl<'a> Iterator for Parser<'a> {
     type Item = Result<Command<'a>, Invalid>;
 
+    // The result is large, so it is made where the caller has it.
     fn next(&mut self) -> Option<Self::Item> {
-        let next = self.parse_next();
-        if next.is_err() {
-            // Nothing more, and no complaint that there was nothing.
-            self.rest = &[];
-            self.counts[0] = 1;
-        }
-        next.transpose()
+        let found = match self.find() {
+            Ok(Some(found)) => found,
+            Ok(None) => return None,
+            Err(e) => return Some(Err(self.end(e))),
+        };
+        let barriers = found.barriers;
+        let command = match found.subqueue {
+            SubQueue::Render => match found.render(self.vertex, self.fragment) {
+                Ok(render) => Command {
+                    barriers,
+                    work: Work::Render(render),
+                },
+                Err(e) => return Some(Err(self.end(e))),
+            },
+            SubQueue::Compute => match found.compute(self.compute) {
+                Ok(compute) => Command {
+                    barriers,
+                    work: Work::Compute(compute),
+                },
+                Err(e) => return Some(Err(self.end(e))),
+            },
+        };
+        self.counts[found.subqueue as usize] += 1;
+        Some(Ok(command))
+    }
+}
+
+/// A hardware command whose payload has not been read yet.
+struct Found<'a> {
+    subqueue: SubQueue,
+    barriers: Barriers,
+    payload: &'a [u8],
+}
+
+impl<'a> Found<'a> {
+    #[inline(never)]
+    fn render(
+        &self,
+        vertex: Attachments<'a>,
+        fragment: Attachments<'a>,
+    ) -> Result<Render<'a>, Invalid> {
+        Render::parse(&Payload::new(self.payload)?, vertex, fragment)
+    }
+
+    #[inline(always)]
+    fn compute(&self, attachments: Attachments<'a>) -> Result<Compute<'a>, Invalid> {
+        Compute::parse(&Payload::new(self.payload)?, attachments)
     }
 }
 

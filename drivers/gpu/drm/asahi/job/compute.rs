@@ -9,6 +9,7 @@
 
 use super::{
     command::Compute,
+    registers::RegisterList,
     sequence::{
         self,
         pointers,
@@ -34,6 +35,7 @@ use agx_abi::{
         FinalizeCompute,
         StartCompute, //
     },
+    registers::compute as registers,
     Abi,
     Specialised, //
 };
@@ -50,7 +52,7 @@ pub(crate) struct Place {
     pub(crate) sequence: u64,
     /// The [`JobTimestamps`].
     pub(crate) timestamps: u64,
-    /// The preemption buffer, and what is behind its first part: addresses of the client's VM.
+    /// Addresses, in the client's VM, of the preemption buffer and of its second part.
     pub(crate) preemption: u64,
     pub(crate) preemption_tail: u64,
     /// Where the client's timestamps go; 0 for none.
@@ -58,7 +60,7 @@ pub(crate) struct Place {
     pub(crate) user_end: u64,
 }
 
-/// What its timestamp operations refer to.
+/// Fields of the command that its timestamp operations refer to.
 const TIMES: TimestampFields<RunCompute> = TimestampFields {
     command_time: RunCompute::COMMAND_TIME,
     pair: RunCompute::TIMESTAMPS,
@@ -131,7 +133,8 @@ fn write_command<M: Memory>(
     sequence: Sequence,
     memory: &mut M,
 ) -> Result<(), M::Error> {
-    let preempt = |offset: u64| place.preemption_tail + offset;
+    // The tail is there: the sum does not wrap.
+    let preempt = |offset: u64| place.preemption_tail.wrapping_add(offset);
     let timestamps = sequence::Place::new(sequence.abi(), place.timestamps);
     let own = |field| timestamps.field(field);
 
@@ -168,6 +171,16 @@ fn write_command<M: Memory>(
             .set(JobParameters1::HELPER_CFG, command.helper.cfg)
             .set(JobParameters1::UNK_58, 1);
     }
+    if let Some(list) = RunCompute::REGISTERS.present(sequence.abi()) {
+        let of = sequence::Place::new(sequence.abi(), place.command);
+        let mut registers = RegisterList::new(&mut out, list);
+        put_registers(command, common, place, &mut registers);
+        registers.finish(RunCompute::REGISTER_INFO, of.field(list));
+        out.part(RunCompute::JOB_PARAMS2).set(
+            JobParameters2::UNK_G14X,
+            JobParameters2::UNK_G14X_VALUE.of(sequence.abi()) as u32,
+        );
+    }
 
     out.part(RunCompute::JOB_PARAMS2)
         .set(JobParameters2::PREEMPT1, place.preemption)
@@ -182,13 +195,39 @@ fn write_command<M: Memory>(
         .set(EncoderParams::SAMPLER_COUNT, command.sampler_count)
         .set(
             EncoderParams::SAMPLER_COUNT_PLUS_1,
-            command.sampler_count + 1,
+            // The reader of the command has made sure that it fits.
+            command.sampler_count.wrapping_add(1),
         );
 
-    // What the firmware does with it beyond a notification is not known [?].
+    // The flag makes the firmware send an event. Further effects are not known [?].
     out.part(RunCompute::META)
         .set(JobMeta::FLUSH_STAMPS, u32::from(last));
     Ok(())
+}
+
+/// Puts the parameters for the hardware into a list of registers.
+fn put_registers(
+    command: &Compute<'_>,
+    common: &Common,
+    place: &Place,
+    list: &mut RegisterList<'_, '_, RunCompute>,
+) {
+    use registers as r;
+
+    // The tail is there: the sum does not wrap.
+    let preempt = |offset: u64| place.preemption_tail.wrapping_add(offset);
+    list.set(r::PREEMPT1, place.preemption)
+        .set(r::CDM_CTRL_STREAM_BASE, command.cdm_ctrl_stream_base)
+        .set(r::PREEMPT2, preempt(0))
+        .set(r::PREEMPT3, preempt(8))
+        .set(r::PREEMPT4, preempt(16))
+        .set(r::PREEMPT5, preempt(24))
+        .set(r::USC_EXEC_BASE, common.usc_exec_base)
+        .set(r::HELPER_BINARY, command.helper.binary)
+        .set(r::HELPER_DATA, command.helper.data)
+        .set(r::HELPER_CFG, command.helper.cfg)
+        .set(r::UNK_1A440, r::UNK_1A440_VALUE)
+        .set(r::UNK_12091, 0u64);
 }
 
 #[inline(always)]
@@ -205,6 +244,7 @@ fn write_start<M: Memory>(
         .set(StartCompute::HEADER, StartCompute::HEADER_VALUE)
         .set(StartCompute::UNK_POINTER, of.field(RunCompute::UNK_POINTEE))
         .set(StartCompute::JOB_PARAMS1, of.find(RunCompute::JOB_PARAMS1))
+        .put(StartCompute::REGISTERS, of.find(RunCompute::REGISTERS))
         .set(StartCompute::STATS, common.stats)
         .set(StartCompute::QUEUE, common.queue_info)
         .set(StartCompute::UNK_28, 1)

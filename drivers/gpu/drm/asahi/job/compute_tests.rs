@@ -10,6 +10,7 @@ use crate::job::{
         Work, //
     },
     image::{
+        check_registers,
         Image,
         ABI,
         COMMON,
@@ -58,6 +59,17 @@ const PLACE: Place = Place {
 
 /// The command, the end of its sequence, and what its place was.
 fn build(attachments: u64, user: (u64, u64), last: bool) -> (RunCompute, Vec<u8>, Place) {
+    build_for(ABI, attachments, user, last)
+}
+
+/// As [`build`], for firmware with interface `abi`.
+fn build_for(
+    abi: Abi,
+    attachments: u64,
+    user: (u64, u64),
+    last: bool,
+) -> (RunCompute, Vec<u8>, Place) {
+    let common = Common { abi, ..COMMON };
     let bytes = buffer(attachments);
     let commands: Vec<_> = Parser::new(&bytes).collect::<Result<_, _>>().unwrap();
     let Work::Compute(compute) = commands[0].work else {
@@ -69,12 +81,12 @@ fn build(attachments: u64, user: (u64, u64), last: bool) -> (RunCompute, Vec<u8>
         ..PLACE
     };
     let mut image = Image {
-        command: vec![0; RunCompute::size_in(ABI)],
-        sequence: vec![0; sequence(ABI, true).size()],
+        command: vec![0; RunCompute::size_in(abi)],
+        sequence: vec![0; sequence(abi, true).size()],
     };
-    let Ok(sequence) = describe(&compute, &COMMON, &place, last, &mut image);
+    let Ok(sequence) = describe(&compute, &common, &place, last, &mut image);
     let Ok(()) = write_turn(&TURN, sequence, &mut image);
-    let command = <RunCompute as Value>::read_in(ABI, &image.command);
+    let command = <RunCompute as Value>::read_in(abi, &image.command);
     assert_eq!(
         command.get(RunCompute::MICROSEQUENCE_SIZE) as usize,
         sequence.size()
@@ -278,4 +290,38 @@ fn every_version_has_a_command() {
             parameters.map_or(0, |offset| PLACE.command + offset as u64)
         );
     }
+}
+
+/// Firmware that takes registers: each once, in their order.
+#[test]
+fn a_list_of_registers() {
+    let (command, sequence, _) = build_for(Abi::G14XV13_5, 0, (0, 0), false);
+    let bytes = command.as_bytes();
+    let tail = PLACE.preemption_tail;
+    check_registers(
+        bytes,
+        0x20,
+        0x720,
+        PLACE.command,
+        &[
+            (0x1a510, PLACE.preemption),
+            (0x1a420, 0x1_0000),
+            (0x1a4d0, tail),
+            (0x1a4d8, tail + 8),
+            (0x1a4e0, tail + 16),
+            (0x1a4e8, tail + 24),
+            (0x10071, COMMON.usc_exec_base),
+            (0x11841, 0x1234),
+            (0x11849, 0xabcd),
+            (0x11f81, 0x5678),
+            (0x1a440, 0x2_4201),
+            (0x12091, 0),
+        ],
+    );
+    // In the parameters for the firmware as well.
+    assert_eq!(bytes[0x75c + 0x58..][..4], 0x2_4201_u32.to_le_bytes());
+    // No structures, but the list.
+    assert_eq!(sequence[0x0c..0x14], [0; 8]);
+    assert_eq!(sequence[0x14..0x1c], (PLACE.command + 0x20).to_le_bytes());
+    assert_eq!(sequence[0x174..0x178], 2_u32.to_le_bytes());
 }

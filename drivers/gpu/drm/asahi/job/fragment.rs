@@ -8,6 +8,7 @@
 //! the constants of [`agx_abi::fragment`], seen in what macOS writes [I].
 
 use super::{
+    registers::RegisterList,
     render::{
         flags,
         TileProgram, //
@@ -40,11 +41,12 @@ use agx_abi::{
         FinalizeFragment,
         StartFragment, //
     },
+    registers::fragment as registers,
     tiling::HEAPMETA_SIZE,
     Abi, //
 };
 
-/// What is decided when its turn comes.
+/// Parameters of the command that are known only when it is submitted to the firmware.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FragmentTurn {
     pub(crate) turn: Turn,
@@ -52,7 +54,7 @@ pub(crate) struct FragmentTurn {
     pub(crate) buffer_slot: u32,
 }
 
-/// What its timestamp operations refer to.
+/// Fields of the command that its timestamp operations refer to.
 const TIMES: TimestampFields<RunFragment> = TimestampFields {
     command_time: RunFragment::COMMAND_TIME,
     pair: RunFragment::TIMESTAMPS,
@@ -132,6 +134,14 @@ fn write_command<M: Memory>(
     }
     if let Some(params) = out.find_part(RunFragment::JOB_PARAMS2) {
         write_job_params2(half, params);
+    }
+    if let Some(list) = RunFragment::REGISTERS.present(sequence.abi()) {
+        let mut registers = RegisterList::new(&mut out, list);
+        put_registers(half, &mut registers);
+        registers.finish(
+            RunFragment::JOB_PARAMS3.then(JobParameters3::REGISTER_INFO),
+            half.common.place(half.command).field(list),
+        );
     }
     write_job_params3(half, out.part(RunFragment::JOB_PARAMS3));
     half.write_encoder_params(out.part(RunFragment::ENCODER_PARAMS));
@@ -255,6 +265,88 @@ fn write_job_params2(half: &Half<'_>, mut params: Structure<'_, JobParameters2>)
         .set(P::HELPER_CFG, render.fragment_helper.cfg);
 }
 
+/// Puts the parameters for the hardware into a list of registers.
+fn put_registers(half: &Half<'_>, list: &mut RegisterList<'_, '_, RunFragment>) {
+    use registers as r;
+    use JobParameters1 as P;
+
+    let (render, tiling, layout, scene) = (half.render, half.tiling, half.layout, half.scene);
+    let (depth, stencil) = (render.depth, render.stencil);
+    let heapmeta = layout.heapmeta.at(scene.block);
+    let frame = &render.framebuffer;
+    let dbias = render.flags & AuxFbInfo::ISP_CTL_DBIAS_IS_INT;
+    let mtile = r::isp_mtile_size(tiling.utiles_per_mtile_y(), tiling.utiles_per_mtile_x());
+
+    list.set(r::UNK_1739, 1u64)
+        .set(r::UTILE_CONFIG, tiling.utile_config())
+        .set(r::EOT_RSRC_SPEC, render.eot.rsrc_spec)
+        .set(r::EOT_USC, render.eot.usc)
+        .set(r::BG_RSRC_SPEC, render.bg.rsrc_spec)
+        .set(r::BG_USC, render.bg.usc)
+        .set(r::ISP_MERGE_UPPER_X, render.isp_merge_upper_x)
+        .set(r::ISP_MERGE_UPPER_Y, render.isp_merge_upper_y)
+        .set(r::UNK_100A1, 0u64)
+        .set(r::UNK_15069, 0u64)
+        .set(r::UNK_15071, 0u64)
+        .set(r::UNK_16058, 0u64)
+        .set(r::PPP_MULTISAMPLECTL, render.ppp_multisamplectl)
+        .set(r::ISP_MTILE_SIZE, mtile)
+        .set(r::TE_SCREEN, tiling.te_screen())
+        .set(r::TVB_HEAPMETA, heapmeta)
+        .set(r::ISP_SCISSOR_BASE, render.isp_scissor_base)
+        .set(r::ISP_DBIAS_BASE, render.isp_dbias_base)
+        .set(r::ISP_CTL, AuxFbInfo::ISP_CTL_VALUE | dbias)
+        .set(
+            r::FRAME_SIZE,
+            r::frame_size(frame.width.into(), frame.height.into()),
+        )
+        .set(r::UNK_15049, AuxFbInfo::UNK_10_VALUE)
+        .set(r::TIB_BLOCKS, tib_blocks(half))
+        .set(r::ISP_ZLS_PIXELS, render.isp_zls_pixels)
+        .set(r::ISP_BGOBJDEPTH, render.isp_bgobjdepth)
+        .set(r::ISP_BGOBJVALS, render.isp_bgobjvals)
+        .set(r::ISP_OCLQRY_BASE, render.isp_oclqry_base)
+        .set(r::ZLS_CTRL, render.zls_ctrl)
+        .set(r::UNK_15349, generation_word(half))
+        .set(r::UNK_15351, 0u64)
+        .set(r::Z_LOAD, depth.base)
+        .set(r::Z_STORE, depth.base)
+        .set(r::S_LOAD, stencil.base)
+        .set(r::S_STORE, stencil.base)
+        .set(r::UNK_15231, 0u64)
+        .set(r::UNK_15221, 0u64)
+        .set(r::UNK_15239, 0u64)
+        .set(r::UNK_15229, 0u64)
+        .set(r::Z_LOAD_STRIDE, depth.stride)
+        .set(r::Z_STORE_STRIDE, depth.stride)
+        .set(r::S_LOAD_STRIDE, stencil.stride)
+        .set(r::S_STORE_STRIDE, stencil.stride)
+        .set(r::Z_LOAD_COMP, depth.comp_base)
+        .set(r::Z_LOAD_COMP_STRIDE, depth.comp_stride)
+        .set(r::Z_STORE_COMP, depth.comp_base)
+        .set(r::Z_STORE_COMP_STRIDE, depth.comp_stride)
+        .set(r::S_LOAD_COMP, stencil.comp_base)
+        .set(r::S_LOAD_COMP_STRIDE, stencil.comp_stride)
+        .set(r::S_STORE_COMP, stencil.comp_base)
+        .set(r::S_STORE_COMP_STRIDE, stencil.comp_stride)
+        .set(r::TVB_TILEMAP, layout.tilemap.at(scene.block))
+        .set(r::TVB_LAYERMETA, heapmeta + HEAPMETA_SIZE)
+        .set(r::MTILE_STRIDE, tiling.mtile_stride())
+        .set(r::TILE_CONFIG, tile_config(half))
+        .set(r::ISP_RENDER_ORIGIN, 0u64)
+        .set(r::HELPER_BINARY, render.fragment_helper.binary)
+        .set(r::HELPER_DATA, render.fragment_helper.data)
+        .set(r::HELPER_CFG, render.fragment_helper.cfg)
+        .set(r::UNK_15359, 0u64)
+        .set(r::USC_EXEC_BASE, half.common.usc_exec_base)
+        .set(r::UNK_16020, 0u64)
+        .set(r::AUX_FB, layout.aux_fb.at(scene.block))
+        .set(r::UNK_120A1, P::UNK_158_VALUE)
+        .set(r::UNK_160A8, 0u64)
+        .set(r::FRG_TILE_CONFIG, tiling.fragment_tile_config())
+        .set(r::UNK_160B8, 0u64);
+}
+
 fn write_job_params3(half: &Half<'_>, mut params: Structure<'_, JobParameters3>) {
     use JobParameters3 as P;
 
@@ -301,6 +393,7 @@ fn write_start<M: Memory>(half: &Half<'_>, memory: &mut M) -> Result<(), M::Erro
         .set(Op::HEADER, Op::HEADER_VALUE)
         .set(Op::JOB_PARAMS2, of.find(RunFragment::JOB_PARAMS2))
         .set(Op::JOB_PARAMS1, of.find(RunFragment::JOB_PARAMS1))
+        .put(Op::REGISTERS, of.find(RunFragment::REGISTERS))
         .set(Op::SCENE, half.scene.scene)
         .set(Op::STATS, half.common.stats)
         .set(Op::BUSY_FLAG, of.field(RunFragment::BUSY_FLAG))

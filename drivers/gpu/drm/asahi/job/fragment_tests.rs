@@ -6,6 +6,7 @@
 use super::*;
 use crate::job::half_image::{
     build,
+    check_registers,
     take_encoder,
     take_meta,
     take_pointers,
@@ -20,6 +21,7 @@ use crate::job::half_image::{
     TIMESTAMPS,
     TURN, //
 };
+use crate::job::scene::Machine;
 use agx_abi::microsequence::{
     Attachment,
     RetireStamp,
@@ -236,4 +238,107 @@ fn the_fragment_sequence() {
     f.rest_is_zero();
     let end = RetireStamp::HEADER.read(&sequence[at + FinalizeFragment::size_in(ABI)..]);
     assert_eq!(end, 0x4000_0018);
+}
+
+/// Firmware that takes registers: each once, in their order.
+#[test]
+fn a_list_of_registers() {
+    let machine = Machine {
+        abi: Abi::G14XV13_5,
+        ..MACHINE
+    };
+    let flags = flags::PROCESS_EMPTY_TILES | flags::DBIAS_IS_INT;
+    let Built {
+        command,
+        sequence,
+        layout,
+    } = build(false, flags, 2, &machine, (0, 0));
+    let [scissor, dbias, oclqry, z, z_comp, s, s_comp] =
+        core::array::from_fn(|i| 0x70_0000_0000 + i as u64 * 0x1000);
+    let tilemap = layout.tilemap.at(SCENE.block);
+    let heapmeta = layout.heapmeta.at(SCENE.block);
+    let aux_fb = layout.aux_fb.at(SCENE.block);
+    check_registers(
+        &command.0,
+        0x80,
+        0x780,
+        COMMAND,
+        &[
+            (0x1739, 1),
+            (0x10009, 2 << 12 | 1 << 14 | 2),
+            (0x15379, 0x4005),
+            (0x15381, 0x4004),
+            (0x15369, 0x4003),
+            (0x15371, 0x4002),
+            (0x15131, 0x4000),
+            (0x15139, 0x4001),
+            (0x100a1, 0),
+            (0x15069, 0),
+            (0x15071, 0),
+            (0x16058, 0),
+            (0x10019, 0x1234_5678_9abc),
+            (0x100b1, 8 << 16 | 16),
+            (0x16030, 8 << 16 | 16),
+            (0x100d9, 18 << 12 | 24),
+            (0x16098, heapmeta),
+            (0x15109, scissor),
+            (0x15101, dbias),
+            (0x15021, 0xc000 | 1 << 18),
+            (0x15211, 600 << 32 | 800),
+            (0x15049, 0x10_0000),
+            (0x10051, 8),
+            (0x15321, 0x8765_4321),
+            (0x15301, 0x400a),
+            (0x15309, 0x400b),
+            (0x15311, oclqry),
+            (0x15319, 0xc01_8000),
+            (0x15349, 0x0404_0404),
+            (0x15351, 0),
+            (0x15329, z),
+            (0x15331, z),
+            (0x15339, s),
+            (0x15341, s),
+            (0x15231, 0),
+            (0x15221, 0),
+            (0x15239, 0),
+            (0x15229, 0),
+            (0x15401, 0x3000),
+            (0x15421, 0x3000),
+            (0x15409, 0x3002),
+            (0x15429, 0x3002),
+            (0x153c1, z_comp),
+            (0x15411, 0x3001),
+            (0x153c9, z_comp),
+            (0x15431, 0x3001),
+            (0x153d1, s_comp),
+            (0x15419, 0x3003),
+            (0x153d9, s_comp),
+            (0x15439, 0x3003),
+            (0x16429, tilemap),
+            (0x16060, heapmeta + 0x200),
+            (0x16431, (128 * 5) << 24),
+            (0x10039, 0x1_0281),
+            (0x16451, 0),
+            (0x11821, 0x1001),
+            (0x11829, 0xdead_0000_0001),
+            (0x11f79, 0x2001),
+            (0x15359, 0),
+            (0x10069, COMMON.usc_exec_base),
+            (0x16020, 0),
+            (0x16461, aux_fb),
+            (0x16090, aux_fb),
+            (0x120a1, 0x1c),
+            (0x160a8, 0),
+            (
+                0x16068,
+                0x20_0003_6011 | 24 << 44 | 18 << 53 | 1 << 32 | 0x6000 << 28,
+            ),
+            (0x160b8, 0),
+        ],
+    );
+    // What is told of partial renders is a structure as before.
+    assert_eq!(command.0[0x780 + 0x10..][..8], dbias.to_le_bytes());
+    assert_eq!(command.0[0xbe8..0xbf0], [0; 8]);
+    assert_eq!(sequence[0x04..0x14], [0; 16]);
+    assert_eq!(sequence[0x14..0x1c], (COMMAND + 0x80).to_le_bytes());
 }

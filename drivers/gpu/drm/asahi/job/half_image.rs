@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the tests of both halves of a render need: a half that has been written to memory, whose
-//! fields are looked at one by one.
+//! Helpers for the tests of both halves of a render.
+//!
+//! A test writes a half to memory and compares its fields one by one.
 
 use super::{
     command::{
@@ -18,6 +19,7 @@ use super::{
         Machine,
         ScenePlace, //
     },
+    sequence::Common,
     vertex::{
         self,
         Half,
@@ -38,12 +40,14 @@ use agx_abi::{
 };
 
 pub(crate) use super::image::{
+    check_registers,
     ABI,
     COMMON,
     TURN, //
 };
 
 pub(crate) const MACHINE: Machine = Machine {
+    abi: ABI,
     clusters: 1,
     clustering: None,
     preempt: [0x540, 0x280, 0x20],
@@ -77,7 +81,7 @@ impl Fields {
         self.0[field.range_in(ABI)].fill(0);
     }
 
-    /// As [`Fields::take`], of a field that some version lacks.
+    /// Does the same as [`Fields::take`] for a field that some versions lack.
     #[track_caller]
     pub(crate) fn take_opt<S, T: Value + PartialEq + core::fmt::Debug>(
         &mut self,
@@ -174,7 +178,10 @@ pub(crate) fn build(
     let layout = Layout::new(&tiling, machine);
     let half = Half {
         render: &render,
-        common: &COMMON,
+        common: &Common {
+            abi: machine.abi,
+            ..COMMON
+        },
         machine,
         tiling: &tiling,
         layout: &layout,
@@ -190,12 +197,12 @@ pub(crate) fn build(
         command: vec![
             0;
             if vertex {
-                RunVertex::size_in(ABI)
+                RunVertex::size_in(machine.abi)
             } else {
-                RunFragment::size_in(ABI)
+                RunFragment::size_in(machine.abi)
             }
         ],
-        sequence: vec![0; fragment::sequence(ABI, true).size()],
+        sequence: vec![0; fragment::sequence(machine.abi, true).size()],
     };
     let size = if vertex {
         let Ok(sequence) = vertex::describe(&half, &mut image);

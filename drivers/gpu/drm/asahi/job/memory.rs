@@ -3,7 +3,7 @@
 //! The memory of compute commands: the firmware's objects of all commands of a job.
 //!
 //! ```text
-//!   JobMemoryPool (of a queue) ──► Batch ◄── JobMemory (of a job): some of its places
+//!   JobMemoryPool (of a queue) ──► Batch ◄── JobMemory (of a job): some of its entries
 //!                                    │
 //!                  one block for each kind of memory, in which every command has its place
 //! ```
@@ -23,18 +23,19 @@
 //! of the jobs that it has had, and of 16.
 
 use super::{
+    batch_entries::BatchEntries,
+    command_memory::{
+        barriers_behind,
+        sequence_stride,
+        CommandMemory,
+        ALIGN, //
+    },
     compute::{
         Place,
         PREEMPTION_TAIL, //
     },
-    places::Places,
-    sequence::{
-        Memory,
-        Part,
-        Sequence, //
-    },
-    structure::Structure,
-    work_queue::MAX_BARRIERS, //
+    sequence::Sequence,
+    structure::Room, //
 };
 use crate::{
     alloc::{
@@ -53,11 +54,12 @@ use agx_abi::{
         FinalizeCompute,
         StartCompute, //
     },
-    queue::Barrier,
-    Abi,
     Value, //
 };
-use core::mem;
+use core::{
+    mem,
+    ptr::NonNull, //
+};
 use kernel::{
     new_spinlock,
     prelude::*,
@@ -67,23 +69,76 @@ use kernel::{
     }, //
 };
 
-/// What the firmware's objects are aligned to.
-const ALIGN: usize = 0x80;
-/// What a preemption buffer is aligned to: a page of the tiler's.
+/// Alignment of a preemption buffer: a page of the tiler.
 const PREEMPTION_ALIGN: usize = 0x8000;
 
-const BARRIERS: usize = Sequence::max::<StartCompute, FinalizeCompute>().next_multiple_of(ALIGN);
-const SEQUENCE_STRIDE: usize = (BARRIERS + MAX_BARRIERS * Barrier::SIZE).next_multiple_of(ALIGN);
+/// Bytes of the longest microsequence.
+const SEQUENCE: usize = Sequence::max::<StartCompute, FinalizeCompute>();
+const SEQUENCE_STRIDE: usize = sequence_stride(SEQUENCE);
+
+/// A block of memory that commands have places of the same size in.
+///
+/// # Invariants
+///
+/// `at` is aligned to [`ALIGN`], as is `stride`, and valid for writes of `count * stride` bytes as
+/// long as the block lives.
+struct Block {
+    at: NonNull<u8>,
+    va: u64,
+    stride: usize,
+    count: usize,
+    _memory: Shared,
+}
+
+// SAFETY: It owns the memory that it points to, which any thread may write to.
+unsafe impl Send for Block {}
+// SAFETY: It only gives out rooms of that memory, which any thread may write to.
+unsafe impl Sync for Block {}
+
+impl Block {
+    /// Allocates a block of `count` places of at least `size` bytes.
+    fn new(heap: &Heap, count: usize, size: usize) -> Result<Self> {
+        let stride = size.next_multiple_of(ALIGN);
+        let size = count.checked_mul(stride).ok_or(EINVAL)?;
+        let memory = Shared::new(heap, size)?;
+        let room = memory.room(0, size)?;
+        // INVARIANT: There is that much room, as long as the object lives that the block keeps.
+        // What is allocated is aligned to as much.
+        Ok(Self {
+            at: room.at(),
+            va: room.va(),
+            stride,
+            count,
+            _memory: memory,
+        })
+    }
+
+    /// Returns the place with number `index`. `EINVAL` if there is none.
+    #[inline(always)]
+    fn room(&self, index: usize) -> Result<Room<'_>> {
+        if index >= self.count {
+            return Err(EINVAL);
+        }
+        let offset = index.wrapping_mul(self.stride);
+        // SAFETY: By the type invariant the place is inside, as just checked, and it is aligned.
+        Ok(unsafe {
+            Room::new(
+                self.at.add(offset),
+                self.va.wrapping_add(offset as u64),
+                self.stride,
+            )
+        })
+    }
+}
 
 /// The memory of several compute commands of a queue.
 struct Batch {
-    commands: Shared,
-    /// Bytes of each.
-    command_stride: usize,
-    sequences: Shared,
+    commands: Block,
+    sequences: Block,
     timestamps: Shared,
-    preemption: GpuBox,
-    /// Address of what is behind the first part of that.
+    _preemption: GpuBox,
+    /// Address of the preemption buffer, and of its second part.
+    preemption: u64,
     preemption_tail: u64,
 }
 
@@ -91,31 +146,30 @@ impl Batch {
     fn new(heaps: &Heaps, client: &Heap, count: usize, preempt1_size: u64) -> Result<Arc<Self>> {
         let size = preempt1_size as usize + PREEMPTION_TAIL;
         let preemption = client.alloc(size, PREEMPTION_ALIGN)?;
-        let command_stride = RunCompute::size_in(heaps.abi).next_multiple_of(ALIGN);
         let batch = Self {
-            command_stride,
-            commands: Shared::new(&heaps.gpu_ro, count * command_stride)?,
-            sequences: Shared::new(&heaps.private, count * SEQUENCE_STRIDE)?,
+            commands: Block::new(&heaps.gpu_ro, count, RunCompute::size_in(heaps.abi))?,
+            sequences: Block::new(&heaps.private, count, SEQUENCE_STRIDE)?,
             timestamps: Shared::new(&heaps.shared, count * JobTimestamps::SIZE)?,
+            preemption: preemption.va(),
             preemption_tail: preemption.va() + preempt1_size,
-            preemption,
+            _preemption: preemption,
         };
         Ok(Arc::new(batch, GFP_KERNEL_ACCOUNT)?)
     }
 }
 
-/// What a [`JobMemoryPool`] has.
+/// The unused entries of a [`JobMemoryPool`].
 struct Unused {
-    /// The last batch, as long as places of it are left.
+    /// The last batch, as long as entries of it are left.
     batch: Option<Arc<Batch>>,
-    places: Places,
+    entries: BatchEntries,
 }
 
 impl Unused {
-    /// Takes `count` places that follow each other.
+    /// Takes `count` entries that follow each other.
     fn take(&mut self, count: usize) -> Option<JobMemory> {
-        let first = self.places.take(count)?;
-        let batch = match self.places.left() {
+        let first = self.entries.take(count)?;
+        let batch = match self.entries.left() {
             0 => self.batch.take(),
             _ => self.batch.clone(),
         };
@@ -126,7 +180,7 @@ impl Unused {
     }
 }
 
-/// Where a queue has the memory of its compute commands from.
+/// The pool from which a queue allocates the memory of its compute commands.
 #[pin_data]
 pub(crate) struct JobMemoryPool {
     /// Size of the first part of a preemption buffer.
@@ -142,13 +196,13 @@ impl JobMemoryPool {
             preempt1_size,
             unused <- new_spinlock!(Unused {
                 batch: None,
-                places: Places::NONE,
+                entries: BatchEntries::NONE,
             }),
         })
     }
 
     /// Returns memory for the `count` compute commands of a job, or `None` if the batch has not as
-    /// many places left: then [`JobMemoryPool::grow`] has some.
+    /// many entries left: then [`JobMemoryPool::grow`] has some.
     pub(crate) fn take(&self, count: usize) -> Option<JobMemory> {
         self.unused.lock().take(count)
     }
@@ -160,15 +214,15 @@ impl JobMemoryPool {
     ///
     /// `ENOMEM`.
     pub(crate) fn grow(&self, heaps: &Heaps, client: &Heap, count: usize) -> Result<JobMemory> {
-        let places = self.unused.lock().places.next(count);
-        let batch = Batch::new(heaps, client, places.count(), self.preempt1_size)?;
+        let entries = self.unused.lock().entries.next(count);
+        let batch = Batch::new(heaps, client, entries.count(), self.preempt1_size)?;
         let mut unused = Unused {
             batch: Some(batch),
-            places,
+            entries,
         };
         let memory = unused.take(count).ok_or(EINVAL)?;
-        // Dropped behind the lock. If another thread has put one there meanwhile its places are
-        // lost.
+        // Dropped unlocked. If another thread has added a batch meanwhile the unused entries of
+        // that are lost.
         let old = mem::replace(&mut *self.unused.lock(), unused);
         drop(old);
         Ok(memory)
@@ -186,70 +240,29 @@ pub(crate) struct JobMemory {
 }
 
 impl JobMemory {
-    /// Returns where command `index` is, whose client wants timestamps at two addresses.
-    pub(crate) fn place(&self, index: usize, user: [u64; 2]) -> Place {
+    /// Returns where command `index` is, whose memory is `own` and whose client wants timestamps at
+    /// two addresses.
+    pub(crate) fn place(&self, index: usize, own: &CommandMemory<'_>, user: [u64; 2]) -> Place {
         let (batch, at) = (&*self.batch, self.first + index);
         Place {
-            command: batch.commands.va() + (at * batch.command_stride) as u64,
-            sequence: batch.sequences.va() + (at * SEQUENCE_STRIDE) as u64,
+            command: own.va(),
+            sequence: own.sequence_va(),
             timestamps: batch.timestamps.va() + (at * JobTimestamps::SIZE) as u64,
-            preemption: batch.preemption.va(),
+            preemption: batch.preemption,
             preemption_tail: batch.preemption_tail,
             user_start: user[0],
             user_end: user[1],
         }
     }
 
-    /// Returns the memory of command `index`.
-    pub(crate) fn command(&self, index: usize) -> CommandMemory<'_> {
-        let at = self.first + index;
-        CommandMemory {
-            batch: &self.batch,
-            command: at * self.batch.command_stride,
-            sequence: at * SEQUENCE_STRIDE,
-        }
-    }
-}
-
-/// The memory of one command of a job.
-pub(crate) struct CommandMemory<'a> {
-    batch: &'a Batch,
-    /// Where the command, and its microsequence, are in the batch.
-    command: usize,
-    sequence: usize,
-}
-
-impl CommandMemory<'_> {
-    /// Returns the address of the command.
-    pub(crate) fn va(&self) -> u64 {
-        self.batch.commands.va() + self.command as u64
-    }
-
-    /// Writes the barrier with number `n` before the command; returns its address.
-    pub(crate) fn write_barrier(&self, n: usize, barrier: &Barrier) -> Result<u64> {
-        if n >= MAX_BARRIERS {
-            return Err(EINVAL);
-        }
-        let offset = self.sequence + BARRIERS + n * Barrier::SIZE;
-        self.batch.sequences.write(offset, barrier.as_bytes())?;
-        Ok(self.batch.sequences.va() + offset as u64)
-    }
-}
-
-impl Memory for CommandMemory<'_> {
-    type Error = Error;
-
-    #[inline(always)]
-    fn structure<S: Value>(
-        &mut self,
-        abi: Abi,
-        part: Part,
-        offset: usize,
-    ) -> Result<Structure<'_, S>> {
-        let (block, at) = match part {
-            Part::Command => (&self.batch.commands, self.command),
-            Part::Sequence => (&self.batch.sequences, self.sequence),
-        };
-        block.structure(abi, at + offset)
+    /// Returns the memory of command `index`. `EINVAL` if there is none.
+    #[inline]
+    pub(crate) fn command(&self, index: usize) -> Result<CommandMemory<'_>> {
+        let at = self.first.wrapping_add(index);
+        Ok(CommandMemory::new(
+            self.batch.commands.room(at)?,
+            self.batch.sequences.room(at)?,
+            barriers_behind(SEQUENCE),
+        ))
     }
 }

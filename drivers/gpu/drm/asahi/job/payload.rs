@@ -7,7 +7,7 @@ use agx_abi::uat::{
     USER_START, //
 };
 
-/// The client has broken a rule; which one. The errno is `EINVAL` for all of them.
+/// The rule that a client's command breaks. The errno is `EINVAL` for all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Invalid {
     /// The buffer ends inside a header.
@@ -40,6 +40,9 @@ impl<const N: usize> Payload<N> {
     /// Returns the structure in `bytes`, which is zero behind their end.
     #[inline(always)]
     pub(super) fn new(bytes: &[u8]) -> Result<Self, Invalid> {
+        if let Ok(all) = bytes.try_into() {
+            return Ok(Self::of(all));
+        }
         let (known, more) = bytes.split_at(N.min(bytes.len()));
         if more.iter().any(|&b| b != 0) {
             return Err(Invalid::UnknownFields);

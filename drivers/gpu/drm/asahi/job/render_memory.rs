@@ -12,6 +12,12 @@
 //! | tiles | of the client's VM | what [`Layout`] says |
 
 use super::{
+    command_memory::{
+        barriers_behind,
+        sequence_stride,
+        CommandMemory,
+        ALIGN, //
+    },
     fragment,
     render::Render,
     scene::{
@@ -22,11 +28,8 @@ use super::{
     },
     sequence::{
         Common,
-        Memory,
-        Part,
         Sequence, //
     },
-    structure::Structure,
     tvb::{
         Tvb,
         TvbUse, //
@@ -38,8 +41,7 @@ use super::{
     vertex::{
         self,
         Half, //
-    },
-    work_queue::MAX_BARRIERS, //
+    }, //
 };
 use crate::{
     alloc::{
@@ -50,7 +52,10 @@ use crate::{
     vm::Vm, //
 };
 use agx_abi::{
-    buffer::Scene,
+    buffer::{
+        Scene,
+        CONTROL_WORD_SIZE, //
+    },
     compute::JobTimestamps,
     fragment::RunFragment,
     microsequence::{
@@ -59,10 +64,7 @@ use agx_abi::{
         StartFragment,
         StartVertex, //
     },
-    queue::{
-        Barrier,
-        InitBuffer, //
-    },
+    queue::InitBuffer,
     tiling::Tiling,
     vertex::RunVertex,
     Abi,
@@ -73,25 +75,26 @@ use kernel::{
     sync::Arc, //
 };
 
-/// What the firmware's objects are aligned to.
-const ALIGN: usize = 0x80;
-
-/// Barriers stand behind the longer of the two sequences.
-const BARRIERS: usize = FRAGMENT_SEQUENCE.next_multiple_of(ALIGN);
-const FRAGMENT_SEQUENCE: usize = Sequence::max::<StartFragment, FinalizeFragment>();
-const HALF_STRIDE: usize = (BARRIERS + MAX_BARRIERS * Barrier::SIZE).next_multiple_of(ALIGN);
+/// Bytes of the longest microsequence. Barriers stand behind the longer of the two.
+const SEQUENCE: usize = Sequence::max::<StartFragment, FinalizeFragment>();
+const HALF_STRIDE: usize = sequence_stride(SEQUENCE);
 const SEQUENCE_STRIDE: usize = 2 * HALF_STRIDE;
 
-const _: () = assert!(Sequence::max::<StartVertex, FinalizeVertex>() <= FRAGMENT_SEQUENCE);
+const _: () = assert!(Sequence::max::<StartVertex, FinalizeVertex>() <= SEQUENCE);
 
 /// Returns the bytes that a `RunVertex` takes.
 fn vertex_size(abi: Abi) -> usize {
     RunVertex::size_in(abi).next_multiple_of(ALIGN)
 }
 
+/// Returns the bytes that a `RunFragment` takes.
+fn fragment_size(abi: Abi) -> usize {
+    RunFragment::size_in(abi).next_multiple_of(ALIGN)
+}
+
 /// Returns the bytes that the commands of a render take.
 fn command_stride(abi: Abi) -> usize {
-    vertex_size(abi) + RunFragment::size_in(abi).next_multiple_of(ALIGN)
+    vertex_size(abi) + fragment_size(abi)
 }
 
 /// One of the halves of a render.
@@ -101,13 +104,13 @@ pub(crate) enum Which {
     Fragment = 1,
 }
 
-/// A render of a job that is ready to run: what is known of its sequences.
+/// The microsequences of a render that is ready to run.
 pub(crate) struct PlannedRender {
     pub(crate) vertex: Sequence,
     pub(crate) fragment: Sequence,
 }
 
-/// What all renders of a user queue have in common.
+/// Parameters that all renders of a user queue share.
 pub(crate) struct RenderCommon {
     pub(crate) vertex: Common,
     pub(crate) fragment: Common,
@@ -118,6 +121,8 @@ pub(crate) struct RenderCommon {
 /// The memory of one scene.
 struct SceneMemory {
     scene: Shared,
+    /// What the GPU writes of the scene, in versions that have it do so.
+    _control_word: Option<Shared>,
     tiles: GpuBox,
     tpc: Arc<Tpc>,
     tiling: Tiling,
@@ -132,12 +137,20 @@ impl SceneMemory {
         let tiles = vm.heap().alloc(size, TILES_ALIGN as usize);
         let tiles = tiles.map_err(exhausted)?;
 
+        let control_word = match &heaps.gpu_shared {
+            Some(heap) => Some(Shared::new(heap, CONTROL_WORD_SIZE)?),
+            None => None,
+        };
+        let control_word_va = control_word.as_ref().map_or(0, Shared::va);
         let mut scene = Scene::new(heaps.abi);
         scene
+            .put(Scene::CONTROL_WORD, control_word_va)
+            .put(Scene::CONTROL_WORD_2, control_word_va)
             .set(Scene::USER_BUFFER, layout.user_buffer.at(tiles.va()))
             .set(Scene::STATS, common.tvb.stats_va());
         Ok(Self {
             scene: Shared::copy_of(&heaps.shared, scene.as_bytes())?,
+            _control_word: control_word,
             tiles,
             tpc,
             tiling,
@@ -215,102 +228,58 @@ impl RenderMemory {
             block: memory.tiles.va(),
             tpc: memory.tpc.va(),
         };
-        let half = |own: &HalfMemory<'_>, common, [user_start, user_end]: [u64; 2]| Half {
-            render,
-            common,
-            machine: &self.common.machine,
-            tiling: &memory.tiling,
-            layout: &memory.layout,
-            scene: &scene,
-            command: own.va(),
-            sequence: self.sequences.va() + own.sequence_offset() as u64,
-            timestamps: self.timestamps.va() + own.timestamps_offset() as u64,
-            user_start,
-            user_end,
-            last,
-        };
+        let half =
+            |which, own: &CommandMemory<'_>, common, [user_start, user_end]: [u64; 2]| Half {
+                render,
+                common,
+                machine: &self.common.machine,
+                tiling: &memory.tiling,
+                layout: &memory.layout,
+                scene: &scene,
+                command: own.va(),
+                sequence: own.sequence_va(),
+                timestamps: self.timestamps.va() + timestamps_offset(index, which) as u64,
+                user_start,
+                user_end,
+                last,
+            };
         let [vertex_times, fragment_times] = times;
-        let mut vertex = self.memory(index, Which::Vertex);
-        let mut fragment = self.memory(index, Which::Fragment);
-        let vertex_half = half(&vertex, &self.common.vertex, vertex_times);
-        let fragment_half = half(&fragment, &self.common.fragment, fragment_times);
+        let mut vertex = self.memory(index, Which::Vertex)?;
+        let mut fragment = self.memory(index, Which::Fragment)?;
+        let of_vertex = &self.common.vertex;
+        let of_fragment = &self.common.fragment;
+        let vertex_half = half(Which::Vertex, &vertex, of_vertex, vertex_times);
+        let fragment_half = half(Which::Fragment, &fragment, of_fragment, fragment_times);
         Ok(PlannedRender {
             vertex: vertex::describe(&vertex_half, &mut vertex)?,
             fragment: fragment::describe(&fragment_half, &mut fragment)?,
         })
     }
 
-    /// Returns the memory of one half of render `index`.
-    pub(crate) fn memory(&self, index: usize, which: Which) -> HalfMemory<'_> {
-        HalfMemory {
-            job: self,
-            index,
-            which,
-        }
+    /// Returns the memory of one half of render `index`. `EINVAL` if there is none.
+    pub(crate) fn memory(&self, index: usize, which: Which) -> Result<CommandMemory<'_>> {
+        let abi = self.commands.abi();
+        let start = index * command_stride(abi);
+        let (command, size) = match which {
+            Which::Vertex => (start, vertex_size(abi)),
+            Which::Fragment => (start + vertex_size(abi), fragment_size(abi)),
+        };
+        let sequence = index * SEQUENCE_STRIDE + which as usize * HALF_STRIDE;
+        Ok(CommandMemory::new(
+            self.commands.room(command, size)?,
+            self.sequences.room(sequence, HALF_STRIDE)?,
+            barriers_behind(SEQUENCE),
+        ))
     }
 
-    /// Writes the command that starts the buffer manager anew; returns its address.
+    /// Writes the command that initialises the buffer manager, and returns its address.
     pub(crate) fn write_start(&self, start: &InitBuffer) -> Result<u64> {
         self.start.write(0, start.as_bytes())?;
         Ok(self.start.va())
     }
 }
 
-/// The memory of one half of a render.
-pub(crate) struct HalfMemory<'a> {
-    job: &'a RenderMemory,
-    index: usize,
-    which: Which,
-}
-
-impl HalfMemory<'_> {
-    fn command_offset(&self) -> usize {
-        let abi = self.job.commands.abi();
-        self.index * command_stride(abi) + self.which as usize * vertex_size(abi)
-    }
-
-    fn sequence_offset(&self) -> usize {
-        self.index * SEQUENCE_STRIDE + self.which as usize * HALF_STRIDE
-    }
-
-    fn timestamps_offset(&self) -> usize {
-        (2 * self.index + self.which as usize) * JobTimestamps::SIZE
-    }
-
-    /// Returns the address of the command.
-    pub(crate) fn va(&self) -> u64 {
-        self.job.commands.va() + self.command_offset() as u64
-    }
-
-    /// Writes the barrier with number `n` before the command; returns its address.
-    pub(crate) fn write_barrier(&self, n: usize, barrier: &Barrier) -> Result<u64> {
-        if n >= MAX_BARRIERS {
-            return Err(EINVAL);
-        }
-        let offset = self.sequence_offset() + BARRIERS + n * Barrier::SIZE;
-        self.job.sequences.write(offset, barrier.as_bytes())?;
-        Ok(self.job.sequences.va() + offset as u64)
-    }
-}
-
-impl Memory for HalfMemory<'_> {
-    type Error = Error;
-
-    fn structure<S: Value>(
-        &mut self,
-        abi: Abi,
-        part: Part,
-        offset: usize,
-    ) -> Result<Structure<'_, S>> {
-        match part {
-            Part::Command => self
-                .job
-                .commands
-                .structure(abi, self.command_offset() + offset),
-            Part::Sequence => self
-                .job
-                .sequences
-                .structure(abi, self.sequence_offset() + offset),
-        }
-    }
+/// Returns where the timestamps of one half of render `index` are.
+fn timestamps_offset(index: usize, which: Which) -> usize {
+    (2 * index + which as usize) * JobTimestamps::SIZE
 }

@@ -20,24 +20,27 @@ use agx_abi::{
         Tiling,
         HEAPMETA_SIZE, //
     },
+    Abi, //
 };
 
-/// What the tiler's memory is aligned to: a page of the tiled vertex buffer. All that the driver
-/// in the field allocates for the GPU is; whether it has to be is not known [I].
+/// Alignment of the tiler's memory: a page of the tiled vertex buffer. The driver in the field
+/// aligns all GPU memory so; whether the tiler needs it is not known [I].
 pub(crate) const ALIGN: u64 = 0x8000;
-/// What the parts of the clusters' metadata are aligned to.
+/// Alignment of the parts of the clusters' metadata.
 const META_ALIGN: u64 = 0x80;
 
-/// What a render has to know of the GPU.
+/// Properties of the GPU that the layout of a render depends on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Machine {
+    /// Version of the firmware's interface.
+    pub(crate) abi: Abi,
     /// Clusters of the GPU, and what they need if there are several.
     pub(crate) clusters: u32,
     pub(crate) clustering: Option<Clustering>,
     /// Bytes of the parts of the preemption buffer, for each cluster.
     pub(crate) preempt: [u32; 3],
     pub(crate) tiling_control: u32,
-    /// The first two registers of the mask of cores.
+    /// The first two words of the core mask.
     pub(crate) core_mask: [u32; 2],
 }
 
@@ -64,7 +67,7 @@ impl Span {
     }
 }
 
-/// Where the parts of a scene are in the block of memory that the GPU alone uses.
+/// Offsets of the parts of a scene in the block of memory that only the GPU uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) user_buffer: Span,
@@ -75,7 +78,7 @@ pub(crate) struct Layout {
     pub(crate) aux_fb: Span,
     /// Present if the GPU has several clusters, whether they share the work or not.
     pub(crate) clusters: Option<ClusterLayout>,
-    /// Bytes of all.
+    /// Size of the block in bytes.
     pub(crate) size: u64,
 }
 
@@ -109,7 +112,7 @@ impl Layout {
             USER_BUFFER_SIZE
         };
         let copies = u64::from(if many { machine.clusters + 1 } else { 1 });
-        // They follow on each other.
+        // The three parts are contiguous.
         let [p1, p2, p3] = machine.preempt.map(|size| u64::from(size) * copies);
         let user_buffer = cursor.take(user_buffer, ALIGN);
         let heapmeta = cursor.take(HEAPMETA_SIZE + tiling.layermeta_size(), ALIGN);
@@ -122,7 +125,7 @@ impl Layout {
         let tilemap = cursor.take(tiling.tilemap_size(), ALIGN);
         let clusters = machine
             .clustering
-            .map(|sizes| ClusterLayout::new(tiling, &sizes, &mut cursor));
+            .map(|sizes| ClusterLayout::new(tiling, machine.abi, &sizes, &mut cursor));
         Self {
             user_buffer,
             heapmeta,
@@ -136,9 +139,9 @@ impl Layout {
 }
 
 impl ClusterLayout {
-    fn new(tiling: &Tiling, sizes: &Clustering, cursor: &mut Cursor) -> Self {
+    fn new(tiling: &Tiling, abi: Abi, sizes: &Clustering, cursor: &mut Cursor) -> Self {
         let splits = u64::from(sizes.splits);
-        let meta1 = u64::from(tiling.meta1_blocks()) * u64::from(sizes.meta1_block);
+        let meta1 = u64::from(tiling.meta1_blocks(abi)) * u64::from(sizes.meta1_block);
         Self {
             tilemaps: cursor.take(splits * tiling.tilemap_size(), ALIGN),
             layermeta: cursor.take(splits * tiling.layermeta_size(), ALIGN),
@@ -153,16 +156,16 @@ impl ClusterLayout {
     }
 }
 
-/// Addresses of what both halves of a render have in common.
+/// Addresses of the memory that both halves of a render share.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ScenePlace {
-    /// Of the firmware's objects: the scene, the buffer manager, an empty buffer.
+    /// Addresses of the firmware's objects: the scene, the buffer manager, an empty buffer.
     pub(crate) scene: u64,
     pub(crate) buffer: u64,
     pub(crate) kernel_buffer: u64,
-    /// Of the block that is laid out by the [`Layout`].
+    /// Address of the block that is laid out by the [`Layout`].
     pub(crate) block: u64,
-    /// Of the tile pointer cache.
+    /// Address of the tile pointer cache.
     pub(crate) tpc: u64,
 }
 

@@ -6,6 +6,7 @@ use super::*;
 use crate::job::render::Framebuffer;
 
 const M1: Machine = Machine {
+    abi: Abi::G13V13_5,
     clusters: 1,
     clustering: None,
     preempt: [0x540, 0x280, 0x20],

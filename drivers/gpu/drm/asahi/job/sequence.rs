@@ -33,7 +33,7 @@ use agx_abi::{
     Value, //
 };
 
-/// What all commands of a work queue have in common.
+/// Parameters that all commands of a work queue share.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Common {
     /// Version of the firmware's interface.
@@ -57,7 +57,7 @@ impl Common {
     }
 }
 
-/// What is decided when a command's turn comes.
+/// Parameters of a command that are known only when it is submitted to the firmware.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turn {
     pub(crate) vm_slot: u32,
@@ -93,7 +93,7 @@ pub(crate) enum Part {
 
 /// Where a command is written: zeroed memory for its two parts.
 pub(crate) trait Memory {
-    /// Why a structure may not be there.
+    /// The error of a structure that is out of bounds.
     type Error;
 
     /// Returns the structure of version `abi` at `offset` of `part`.
@@ -220,7 +220,8 @@ impl Sequence {
         Self::new::<Start, Finalize>(abi, self.timestamps)
     }
 
-    /// Writes what is the same for all kinds of commands, for one of `pipe` at address `of`.
+    /// Writes the operations that all kinds of commands share, for a command of `pipe` at address
+    /// `of`.
     #[inline(always)]
     pub(crate) fn write_common<C, M: Memory>(
         self,
@@ -312,6 +313,10 @@ pub(crate) fn put_attachments<S: Value>(
     list: Field<S, [Attachment; MAX_ATTACHMENTS]>,
     count: Field<S, u32>,
 ) {
+    // Most have none, and the memory is zero.
+    if attachments.is_empty() {
+        return;
+    }
     let mut number = 0;
     for (i, attachment) in attachments.iter().enumerate() {
         let mut record = Attachment::zeroed();
@@ -330,7 +335,7 @@ pub(crate) fn put_attachments<S: Value>(
     start.set(count, number);
 }
 
-/// Where a structure is, for those that point to its fields.
+/// The address of a structure, for computing the addresses of its fields.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
     abi: Abi,
@@ -347,14 +352,15 @@ impl Place {
     /// Returns the address of `field`.
     #[inline(always)]
     pub(crate) fn field<S, T: Value>(self, field: Field<S, T>) -> u64 {
-        self.base + field.offset_in(self.abi) as u64
+        // All of what is there has addresses, so the sum does not wrap; it need not be checked.
+        self.base.wrapping_add(field.offset_in(self.abi) as u64)
     }
 
     /// Returns the address of `field`; 0 if the version lacks it.
     #[inline(always)]
     pub(crate) fn find<S, T: Value>(self, field: Field<S, Opt<T>>) -> u64 {
         match field.offset_in(self.abi) {
-            Some(offset) => self.base + offset as u64,
+            Some(offset) => self.base.wrapping_add(offset as u64),
             None => 0,
         }
     }

@@ -20,14 +20,13 @@ use core::{
 /// Bytes of the largest value that is written as a field.
 const MAX_FIELD: usize = 0x20;
 
-/// Bytes of what structures are aligned to.
+/// Alignment of structures in bytes.
 pub(crate) const WORD: usize = size_of::<u32>();
 
-/// A structure `S` in memory that the firmware has, or is going to have. It knows of which version
-/// it is.
+/// A structure `S` of a given version, in memory that the firmware reads.
 ///
-/// There is no reference to its content, only a pointer to write through: the firmware may look at
-/// it at any time.
+/// It has a pointer to write through and no reference to the content, as the firmware may read the
+/// structure at any time.
 ///
 /// # Invariants
 ///
@@ -37,6 +36,80 @@ pub(crate) struct Structure<'a, S> {
     at: NonNull<u8>,
     abi: Abi,
     types: PhantomData<&'a S>,
+}
+
+/// Memory that the firmware is going to have, for structures.
+///
+/// # Invariants
+///
+/// `at` is aligned to [`WORD`], and valid for writes of `size` bytes, for `'a`.
+pub(crate) struct Room<'a> {
+    at: NonNull<u8>,
+    va: u64,
+    size: usize,
+    owner: PhantomData<&'a [u8]>,
+}
+
+impl Room<'_> {
+    /// Returns the memory at `at`, which the firmware has at `va`.
+    ///
+    /// # Safety
+    ///
+    /// `at` is aligned to [`WORD`], and valid for writes of `size` bytes, as long as the result
+    /// lives.
+    #[inline(always)]
+    pub(crate) unsafe fn new(at: NonNull<u8>, va: u64, size: usize) -> Self {
+        // INVARIANT: By the function's requirements.
+        Self {
+            at,
+            va,
+            size,
+            owner: PhantomData,
+        }
+    }
+
+    /// Returns its address for the CPU.
+    #[inline(always)]
+    pub(crate) fn at(&self) -> NonNull<u8> {
+        self.at
+    }
+
+    /// Returns its address for the firmware.
+    #[inline(always)]
+    pub(crate) fn va(&self) -> u64 {
+        self.va
+    }
+
+    /// Returns the structure `S` of version `abi` at `offset`, or `None` if it is not inside, or
+    /// not aligned to words.
+    #[inline(always)]
+    pub(crate) fn structure<S: Value>(
+        &mut self,
+        abi: Abi,
+        offset: usize,
+    ) -> Option<Structure<'_, S>> {
+        // All but the size of the room is known where the version is.
+        let end = offset.checked_add(S::size_in(abi))?;
+        if end > self.size || offset % WORD != 0 {
+            return None;
+        }
+        // SAFETY: By the type invariant there is room for it, as just checked, for as long as
+        // `self` is borrowed, and it is aligned.
+        Some(unsafe { Structure::new(abi, self.at.add(offset)) })
+    }
+
+    /// Writes `bytes` to `offset`; `None` if they are not all inside.
+    pub(crate) fn write(&mut self, offset: usize, bytes: &[u8]) -> Option<()> {
+        if offset.checked_add(bytes.len())? > self.size {
+            return None;
+        }
+        // SAFETY: By the type invariant there is room for them, as just checked.
+        let at = unsafe { self.at.add(offset) };
+        // SAFETY: There is room for `bytes` at `at`, as checked above. The firmware may read at the
+        // same time, and is told of the content only after it was written.
+        unsafe { at.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len()) };
+        Some(())
+    }
 }
 
 impl<S: Value> Structure<'_, S> {
@@ -56,7 +129,7 @@ impl<S: Value> Structure<'_, S> {
         }
     }
 
-    /// Gives `field` a value.
+    /// Writes `value` to `field`.
     #[inline(always)]
     pub(crate) fn set<T: Value>(&mut self, field: Field<S, T>, value: T) -> &mut Self {
         const { assert!(T::MAX_SIZE <= MAX_FIELD) };
@@ -78,7 +151,7 @@ impl<S: Value> Structure<'_, S> {
         self
     }
 
-    /// Gives `field` a value, if the version has it.
+    /// Writes `value` to `field` if the version has it.
     #[inline(always)]
     pub(crate) fn put<T: Value>(&mut self, field: Field<S, Opt<T>>, value: T) -> &mut Self {
         if let Some(field) = field.present(self.abi) {

@@ -3,6 +3,9 @@
 //! Tests of the tiler's numbers, against figures that were worked out by hand.
 
 use super::*;
+use agx_abi::Abi;
+
+const ABI: Abi = Abi::G13V13_5;
 
 fn framebuffer(width: u16, height: u16, utile: (u8, u8)) -> Framebuffer {
     Framebuffer {
@@ -63,7 +66,7 @@ fn full_hd() {
     assert_eq!(t.mtile_stride(), 960 << 24);
     assert_eq!(macrotile_in_utiles(&t), (12, 16));
     assert_eq!((t.layermeta_size(), t.render_target_max()), (0, 0x8000));
-    assert_eq!((t.meta1_layer_stride(), t.meta1_blocks()), (0, 0));
+    assert_eq!((t.meta1_layer_stride(), t.meta1_blocks(ABI)), (0, 0));
     // 8 × 1024 bytes.
     assert_eq!(t.tib_blocks(8), 4);
 }
@@ -164,7 +167,7 @@ fn clusters() {
     assert_eq!(of(1, 8).tilemap_size(), of(1, 1).tilemap_size());
     // 60 × 36 tiles fit one block of the first metadata.
     assert_eq!(
-        (of(5, 2).meta1_layer_stride(), of(5, 2).meta1_blocks()),
+        (of(5, 2).meta1_layer_stride(), of(5, 2).meta1_blocks(ABI)),
         (1, 5)
     );
     let large = cut(
@@ -175,7 +178,10 @@ fn clusters() {
         2,
     );
     // 128 × 128 × 4 = 65536 over 6528.
-    assert_eq!((large.meta1_layer_stride(), large.meta1_blocks()), (11, 33));
+    assert_eq!(
+        (large.meta1_layer_stride(), large.meta1_blocks(ABI)),
+        (11, 33)
+    );
     assert_eq!(
         (of(1, 8).min_tvb_blocks(), of(5, 8).min_tvb_blocks()),
         (16, 17)

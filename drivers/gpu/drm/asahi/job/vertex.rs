@@ -6,6 +6,7 @@
 //! have the constants of [`agx_abi::vertex`], seen in what macOS writes [I].
 
 use super::{
+    registers::RegisterList,
     render::{
         flags,
         Render, //
@@ -37,6 +38,7 @@ use agx_abi::{
         FinalizeVertex,
         StartVertex, //
     },
+    registers::vertex as registers,
     tiling::{
         Tiling,
         HEAPMETA_SIZE, //
@@ -50,7 +52,7 @@ use agx_abi::{
     Abi, //
 };
 
-/// A half of a render to be described: the client's command, and where it is.
+/// The arguments of [`describe`]: the client's command, and the addresses of the half.
 #[derive(Clone, Copy)]
 pub(crate) struct Half<'a> {
     pub(crate) render: &'a Render<'a>,
@@ -76,7 +78,7 @@ impl Half<'_> {
         self.user_start != 0 || self.user_end != 0
     }
 
-    /// Writes what the firmware is told about samplers.
+    /// Writes the parameters of the samplers.
     pub(crate) fn write_encoder_params(&self, mut encoder: Structure<'_, EncoderParams>) {
         let samplers = u32::from(self.render.sampler_count);
         encoder
@@ -86,7 +88,7 @@ impl Half<'_> {
             .set(EncoderParams::SAMPLER_COUNT_PLUS_1, samplers + 1);
     }
 
-    /// Writes what is known before its turn of how it says that it is done.
+    /// Writes the completion fields that are known before the command is submitted to the firmware.
     pub(crate) fn write_meta(&self, mut meta: Structure<'_, JobMeta>) {
         meta.set(JobMeta::FLUSH_STAMPS, u32::from(self.last));
     }
@@ -98,7 +100,7 @@ impl Half<'_> {
     }
 }
 
-/// What is decided when its turn comes.
+/// Parameters of the command that are known only when it is submitted to the firmware.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct VertexTurn {
     pub(crate) turn: Turn,
@@ -109,7 +111,7 @@ pub(crate) struct VertexTurn {
     pub(crate) fragment_value: u32,
 }
 
-/// What its timestamp operations refer to.
+/// Fields of the command that its timestamp operations refer to.
 const TIMES: TimestampFields<RunVertex> = TimestampFields {
     command_time: RunVertex::COMMAND_TIME,
     pair: RunVertex::TIMESTAMPS,
@@ -167,6 +169,12 @@ fn write_command<M: Memory>(
     if let Some(params) = out.find_part(RunVertex::TILING_PARAMS) {
         write_tiling_params(half, params);
     }
+    if let Some(list) = RunVertex::REGISTERS.present(sequence.abi()) {
+        let mut registers = RegisterList::new(&mut out, list);
+        put_registers(half, &mut registers);
+        let address = common.place(half.command).field(list);
+        registers.finish(RunVertex::REGISTER_INFO, address);
+    }
     out.part(RunVertex::JOB_PARAMS2)
         .set(JobParameters2::PREEMPT1, preempt);
     half.write_encoder_params(out.part(RunVertex::ENCODER_PARAMS));
@@ -180,10 +188,6 @@ fn write_job_params1(half: &Half<'_>, mut params: Structure<'_, JobParameters1>)
     let (render, tiling, layout, scene) = (half.render, half.tiling, half.layout, half.scene);
     let [preempt1, preempt2, preempt3] = layout.preempt.map(|span| span.at(scene.block));
     let heapmeta = layout.heapmeta.at(scene.block);
-    let mut tiling_control = half.machine.tiling_control;
-    if !is_clustered(tiling) {
-        tiling_control |= P::TILING_CONTROL_NO_CLUSTERING;
-    }
 
     params
         .set(P::UNK_0, P::UNK_0_VALUE)
@@ -203,9 +207,9 @@ fn write_job_params1(half: &Half<'_>, mut params: Structure<'_, JobParameters1>)
         .set(P::UNK_80, 1)
         .set(P::PREEMPT3, preempt3 | P::PREEMPT3_TAG)
         .set(P::VDM_CTRL_STREAM_BASE, render.vdm_ctrl_stream_base)
-        .put(P::TILING_CONTROL, tiling_control)
+        .put(P::TILING_CONTROL, tiling_control(half))
         .set(P::USC_EXEC_BASE, half.common.usc_exec_base)
-        .put(P::UNK_F0, P::unk_f0(tiling.meta1_blocks()))
+        .put(P::UNK_F0, P::unk_f0(tiling.meta1_blocks(half.common.abi)))
         .set(P::UNK_F8, P::UNK_F8_VALUE)
         .set(P::HELPER_BINARY, render.vertex_helper.binary)
         .set(P::HELPER_DATA, render.vertex_helper.data)
@@ -221,6 +225,91 @@ fn write_job_params1(half: &Half<'_>, mut params: Structure<'_, JobParameters1>)
             .put(P::TVB_CLUSTER_META3, meta3)
             .put(P::TVB_CLUSTER_META4, meta4 | P::META4_TAG);
     }
+}
+
+/// Returns the word that says how the work is cut up.
+fn tiling_control(half: &Half<'_>) -> u32 {
+    if is_clustered(half.tiling) {
+        half.machine.tiling_control
+    } else {
+        half.machine.tiling_control | JobParameters1::TILING_CONTROL_NO_CLUSTERING
+    }
+}
+
+/// Puts the parameters for the hardware into a list of registers.
+fn put_registers(half: &Half<'_>, list: &mut RegisterList<'_, '_, RunVertex>) {
+    use registers as r;
+    use JobParameters1 as P;
+    use TilingParameters as T;
+
+    let (render, tiling, layout, scene) = (half.render, half.tiling, half.layout, half.scene);
+    let [preempt1, preempt2, preempt3] = layout.preempt.map(|span| span.at(scene.block));
+    let heapmeta = layout.heapmeta.at(scene.block);
+    let (tilemaps, layermeta, meta) = match &layout.clusters {
+        Some(clusters) => (
+            clusters.tilemaps.at(scene.block),
+            clusters.layermeta.at(scene.block),
+            clusters.meta.map(|span| span.at(scene.block)),
+        ),
+        None => (0, 0, [0; 4]),
+    };
+    let frame = &render.framebuffer;
+    let layers = tiling.render_target_max();
+
+    list.set(r::UNK_10141, P::UNK_0_VALUE)
+        .set(r::TVB_TILEMAP, layout.tilemap.at(scene.block))
+        .set(r::TVB_CLUSTER_TILEMAPS, tilemaps)
+        .set(r::TPC, scene.tpc)
+        .set(r::TVB_HEAPMETA, heapmeta | P::TVB_HEAPMETA_TAG)
+        .set(r::IOGPU_UNK_54, P::IOGPU_UNK_54_VALUE)
+        .set(r::IOGPU_UNK_56, 1u64)
+        .set(r::UTILE_CONFIG, tiling.utile_config())
+        .set(r::PPP_MULTISAMPLECTL, render.ppp_multisamplectl)
+        .set(r::PREEMPT1, preempt1)
+        .set(r::PREEMPT2, preempt2)
+        .set(r::UNK_1C958, 1u64)
+        .set(r::PREEMPT3, preempt3 | P::PREEMPT3_TAG)
+        .set(r::UNK_1C930, 0u64)
+        .set(r::VDM_CTRL_STREAM_BASE, render.vdm_ctrl_stream_base)
+        .set(r::UNK_1C898, 0u64)
+        .set(r::TVB_CLUSTER_META2, meta[1])
+        .set(r::TVB_CLUSTER_META3, meta[2])
+        .set(r::TILING_CONTROL, tiling_control(half))
+        .set(r::TILING_CONTROL_2, r::TILING_CONTROL_2_VALUE)
+        .set(r::TVB_LAYERMETA, heapmeta + HEAPMETA_SIZE)
+        .set(r::TVB_CLUSTER_LAYERMETA, layermeta)
+        .set(r::TVB_CLUSTER_META4, meta[3])
+        .set(r::UNK_1C9A8, r::UNK_1C9A8_VALUE)
+        .set(r::TVB_CLUSTER_META1, meta[0])
+        .set(r::UNK_10151, 0u64)
+        .set(r::UNK_1C199, 0u64)
+        .set(r::UNK_1C1A1, 0u64)
+        .set(r::UNK_1C1A9, 0u64)
+        .set(r::UNK_1C1B1, 0u64)
+        .set(r::UNK_1C1B9, 0u64)
+        .set(r::USC_EXEC_BASE, half.common.usc_exec_base)
+        .set(r::HELPER_BINARY, render.vertex_helper.binary)
+        .set(r::HELPER_DATA, render.vertex_helper.data)
+        .set(r::HELPER_CFG, render.vertex_helper.cfg)
+        .set(r::RGN_SIZE, tiling.rgn_size())
+        .set(r::UNK_10131, T::UNK_4_VALUE)
+        .set(r::PPP_CTRL, render.ppp_ctrl)
+        .set(
+            r::PPP_SCREEN,
+            r::ppp_screen(frame.width.into(), frame.height.into()),
+        )
+        .set(r::TE_SCREEN, tiling.te_screen())
+        .set(r::TE_MTILE1, tiling.te_mtile1())
+        .set(r::TE_MTILE2, tiling.te_mtile2())
+        .set(r::TILES_PER_MTILE, tiling.tiles_per_mtile())
+        .set(r::TPC_STRIDE, tiling.tpc_stride())
+        .set(r::UNK_10171, T::UNK_24_VALUE)
+        .set(r::RENDER_TARGET_MAX, layers)
+        .set(r::UNK_12099, P::UNK_118_VALUE)
+        .set(
+            r::RENDER_TARGET_MAX_PART,
+            layers & r::RENDER_TARGET_MAX_MASK,
+        );
 }
 
 /// Returns whether several clusters share the work.
@@ -258,6 +347,7 @@ fn write_start<M: Memory>(half: &Half<'_>, memory: &mut M) -> Result<(), M::Erro
             of.find(RunVertex::TILING_PARAMS),
         )
         .set(StartVertex::JOB_PARAMS1, of.find(RunVertex::JOB_PARAMS1))
+        .put(StartVertex::REGISTERS, of.find(RunVertex::REGISTERS))
         .set(StartVertex::BUFFER, half.scene.buffer)
         .set(StartVertex::SCENE, half.scene.scene)
         .set(StartVertex::STATS, half.common.stats)

@@ -6,6 +6,7 @@
 use super::*;
 use crate::job::half_image::{
     build,
+    check_registers,
     take_encoder,
     take_meta,
     take_pointers,
@@ -244,5 +245,110 @@ fn timestamps_of_both_halves() {
             t.rest_is_zero();
             at += Timestamp::size_in(ABI) + WaitForIdle::SIZE;
         }
+    }
+}
+
+/// Firmware that takes registers: each once, in their order.
+#[test]
+fn a_list_of_registers() {
+    let machine = Machine {
+        abi: Abi::G14XV13_5,
+        clusters: 4,
+        clustering: Some(crate::hw::Clustering {
+            meta1_block: 0x44,
+            meta2: 0xc00,
+            meta3: 0x2800,
+            meta4: 0x800,
+            splits: 64,
+        }),
+        preempt: [0x540, 0x280, 0x40],
+        tiling_control: 0x18_0340,
+        ..MACHINE
+    };
+    for (flags, control) in [(0, 0x18_0340), (flags::NO_VERTEX_CLUSTERING, 0x18_0341)] {
+        let Built {
+            command,
+            sequence,
+            layout,
+        } = build(true, flags, 3, &machine, (0, 0));
+        let block = SCENE.block;
+        let [p1, p2, p3] = layout.preempt.map(|span| span.at(block));
+        let clusters = layout.clusters.unwrap();
+        // One block for all layers.
+        let blocks = if flags == 0 { 1 } else { 0 };
+        assert_eq!(clusters.meta[0].size, blocks * 0x44);
+        let [meta1, meta2, meta3, meta4] = clusters.meta.map(|span| span.at(block));
+        let tilemap = layout.tilemap.at(block);
+        let tilemaps = clusters.tilemaps.at(block);
+        let heapmeta = layout.heapmeta.at(block);
+        let layermeta = clusters.layermeta.at(block);
+        check_registers(
+            &command.0,
+            0x40,
+            0x740,
+            COMMAND,
+            &[
+                (0x10141, 0x200),
+                (0x1c039, tilemap),
+                (0x1c9c8, tilemap),
+                (0x1c041, tilemaps),
+                (0x1c9d0, tilemaps),
+                (0x1c0a1, SCENE.tpc),
+                (0x1c031, heapmeta | 1 << 63),
+                (0x1c9c0, heapmeta | 1 << 63),
+                (0x1c051, 0x003a_0012_006b_0003),
+                (0x1c061, 1),
+                (0x10149, 2 << 12 | 1 << 14 | 2),
+                (0x10139, 0x1234_5678_9abc),
+                (0x10111, p1),
+                (0x1c9b0, p1),
+                (0x10119, p2),
+                (0x1c9b8, p2),
+                (0x1c958, 1),
+                (0x1c950, p3 | 1 << 50),
+                (0x1c930, 0),
+                (0x1c880, 0x50_0000),
+                (0x1c898, 0),
+                (0x1c948, meta2),
+                (0x1c888, meta3),
+                (0x1c890, control),
+                (0x1c918, 4),
+                (0x1c079, heapmeta + 0x200),
+                (0x1c9d8, heapmeta + 0x200),
+                (0x1c089, layermeta),
+                (0x1c9e0, layermeta),
+                (0x16c41, meta4),
+                (0x1ca40, meta4),
+                (0x1c9a8, 0x1c),
+                (0x1c920, meta1),
+                (0x10151, 0),
+                (0x1c199, 0),
+                (0x1c1a1, 0),
+                (0x1c1a9, 0),
+                (0x1c1b1, 0),
+                (0x1c1b9, 0),
+                (0x10061, COMMON.usc_exec_base),
+                (0x11801, 0x1000),
+                (0x11809, 0xdead_0000_0000),
+                (0x11f71, 0x2000),
+                (0x1c0b1, 128 * 5 / 4),
+                (0x1c850, 128 * 5 / 4),
+                (0x10131, 0x88),
+                (0x10121, 0x202),
+                (0x10129, 599 << 16 | 799),
+                (0x101b9, 18 << 12 | 24),
+                (0x1c069, 24 | 16 << 9 | 8 << 18),
+                (0x1c071, 24 | 16 << 9 | 8 << 18),
+                (0x1c081, 64),
+                (0x1c0a9, 128 * 8 / 4),
+                (0x10171, 0x100),
+                (0x10169, 0xe002),
+                (0x12099, 0x1c),
+                (0x1c9e8, 0x4002),
+            ],
+        );
+        // No structures, but the list.
+        assert_eq!(sequence[0x04..0x14], [0; 16]);
+        assert_eq!(sequence[0x14..0x1c], (COMMAND + 0x40).to_le_bytes());
     }
 }

@@ -5,22 +5,24 @@
 use agx_abi::fragment::{
     ArrayAddr, AuxFbInfo, BackgroundProgram, EotProgram, RunFragment, GENERATION_WORD,
 };
-use agx_abi::fragment::{JobParameters1, JobParameters2, JobParameters3};
+use agx_abi::fragment::{JobParameters1, JobParameters2 as P2S, JobParameters3};
+use agx_abi::registers::{fragment as registers, Register};
 use agx_abi::Field;
 use agxemu_gpu::render::{FragmentJob, Frame, Plane, Program, Zls};
 
+use super::{isp_control, P1, P2};
 use crate::memory::Record;
 use crate::panic::{ensure, Fw};
+use crate::parameters::Registers;
 
 /// Bytes of a utile in the tile buffer at most.
 const TILE_BUFFER: u64 = 32767;
 
 /// What a partial render takes has to be what the whole one takes.
-pub(super) fn parameters3(r: &Record) -> Fw<()> {
+pub(super) fn parameters3(r: &Record, p1: &P1<'_>, p2: &P2<'_>, frame: &Frame) -> Fw<()> {
     type P = JobParameters3;
-    type P1 = JobParameters1;
+    type W = JobParameters1;
     let p = RunFragment::JOB_PARAMS3;
-    let p1 = r.present("parameters 1", RunFragment::JOB_PARAMS1)?;
     r.zero_gaps::<P>(r.offset(p))?;
     for program in [P::UNK_PARTIAL_EOT, P::PARTIAL_EOT] {
         r.zero_gaps::<EotProgram>(r.offset(p.then(program)))?;
@@ -31,87 +33,134 @@ pub(super) fn parameters3(r: &Record) -> Fw<()> {
         (
             "partial depth biases",
             P::ISP_DBIAS_BASE,
-            P1::ISP_DBIAS_BASE,
+            W::ISP_DBIAS_BASE,
+            registers::ISP_DBIAS_BASE,
         ),
         (
             "partial scissors",
             P::ISP_SCISSOR_BASE,
-            P1::ISP_SCISSOR_BASE,
+            W::ISP_SCISSOR_BASE,
+            registers::ISP_SCISSOR_BASE,
         ),
     ];
-    for (name, array, whole) in arrays {
+    for (name, array, whole, register) in arrays {
         r.want(
             name,
             p.then(array).then(ArrayAddr::ADDRESS),
-            r.get(p1.then(whole)),
+            p1.get(whole, register)?,
         )?;
         r.want(name, p.then(array).then(ArrayAddr::UNK_8), 0)?;
     }
-    for (name, part, whole) in [
+    for (name, part, whole, register) in [
         (
             "partial occlusion queries",
             P::ISP_OCLQRY_BASE,
-            P1::ISP_OCLQRY_BASE,
+            W::ISP_OCLQRY_BASE,
+            registers::ISP_OCLQRY_BASE,
         ),
-        ("partial zls_ctrl", P::ZLS_CTRL, P1::ZLS_CTRL),
-        ("partial depth to load", P::Z_LOAD, P1::Z_LOAD),
+        (
+            "partial zls_ctrl",
+            P::ZLS_CTRL,
+            W::ZLS_CTRL,
+            registers::ZLS_CTRL,
+        ),
+        (
+            "partial depth to load",
+            P::Z_LOAD,
+            W::Z_LOAD,
+            registers::Z_LOAD,
+        ),
         (
             "partial depth stride",
             P::Z_PARTIAL_STRIDE,
-            P1::Z_STORE_STRIDE,
+            W::Z_STORE_STRIDE,
+            registers::Z_STORE_STRIDE,
         ),
         (
             "partial depth metadata stride",
             P::Z_PARTIAL_COMP_STRIDE,
-            P1::Z_STORE_COMP_STRIDE,
+            W::Z_STORE_COMP_STRIDE,
+            registers::Z_STORE_COMP_STRIDE,
         ),
-        ("partial depth to store", P::Z_STORE, P1::Z_STORE),
-        ("partial depth", P::Z_PARTIAL, P1::Z_STORE),
+        (
+            "partial depth to store",
+            P::Z_STORE,
+            W::Z_STORE,
+            registers::Z_STORE,
+        ),
+        (
+            "partial depth",
+            P::Z_PARTIAL,
+            W::Z_STORE,
+            registers::Z_STORE,
+        ),
         (
             "partial depth metadata",
             P::Z_PARTIAL_COMP,
-            P1::Z_STORE_COMP,
+            W::Z_STORE_COMP,
+            registers::Z_STORE_COMP,
         ),
-        ("partial stencil to load", P::S_LOAD, P1::S_LOAD),
+        (
+            "partial stencil to load",
+            P::S_LOAD,
+            W::S_LOAD,
+            registers::S_LOAD,
+        ),
         (
             "partial stencil stride",
             P::S_PARTIAL_STRIDE,
-            P1::S_STORE_STRIDE,
+            W::S_STORE_STRIDE,
+            registers::S_STORE_STRIDE,
         ),
         (
             "partial stencil metadata stride",
             P::S_PARTIAL_COMP_STRIDE,
-            P1::S_STORE_COMP_STRIDE,
+            W::S_STORE_COMP_STRIDE,
+            registers::S_STORE_COMP_STRIDE,
         ),
-        ("partial stencil to store", P::S_STORE, P1::S_STORE),
-        ("partial stencil", P::S_PARTIAL, P1::S_STORE),
+        (
+            "partial stencil to store",
+            P::S_STORE,
+            W::S_STORE,
+            registers::S_STORE,
+        ),
+        (
+            "partial stencil",
+            P::S_PARTIAL,
+            W::S_STORE,
+            registers::S_STORE,
+        ),
         (
             "partial stencil metadata",
             P::S_PARTIAL_COMP,
-            P1::S_STORE_COMP,
+            W::S_STORE_COMP,
+            registers::S_STORE_COMP,
         ),
         (
             "partial tile configuration",
             P::TILE_CONFIG,
-            P1::TILE_CONFIG,
+            W::TILE_CONFIG,
+            registers::TILE_CONFIG,
         ),
-        ("partial zls pixels", P::ISP_ZLS_PIXELS, P1::ISP_ZLS_PIXELS),
+        (
+            "partial zls pixels",
+            P::ISP_ZLS_PIXELS,
+            W::ISP_ZLS_PIXELS,
+            registers::ISP_ZLS_PIXELS,
+        ),
     ] {
-        r.want(name, p.then(part), r.get(p1.then(whole)))?;
+        r.want(name, p.then(part), p1.get(whole, register)?)?;
     }
-    let (info, whole) = (p.then(P::AUX_FB_INFO), r.get(p1.then(P1::AUX_FB_INFO)));
-    for (name, field) in [
-        ("partial isp_ctl", AuxFbInfo::ISP_CTL),
-        ("partial frame word 4", AuxFbInfo::UNK_4),
-        ("partial width", AuxFbInfo::WIDTH),
-        ("partial height", AuxFbInfo::HEIGHT),
-    ] {
-        r.want(name, info.then(field), whole.get(field))?;
-    }
+    let info = p.then(P::AUX_FB_INFO);
+    let control = isp_control(r, p1)?;
+    r.want("partial isp_ctl", info.then(AuxFbInfo::ISP_CTL), control)?;
+    r.want("partial frame word 4", info.then(AuxFbInfo::UNK_4), 0)?;
+    r.want("partial width", info.then(AuxFbInfo::WIDTH), frame.width)?;
+    r.want("partial height", info.then(AuxFbInfo::HEIGHT), frame.height)?;
     r.want_if(
         "partial frame word 0x10",
         info.then(AuxFbInfo::UNK_10),
-        whole.find(AuxFbInfo::UNK_10).unwrap_or(0),
+        AuxFbInfo::UNK_10_VALUE,
     )?;
     let backgrounds = [P::UNK_PARTIAL_BG, P::PARTIAL_BG].map(|f| background(r, p.then(f)));
     ensure!(
@@ -127,11 +176,10 @@ pub(super) fn parameters3(r: &Record) -> Fw<()> {
         ends[0],
         ends[1]
     );
-    let p2 = r.present("parameters 2", RunFragment::JOB_PARAMS2)?;
-    let depth = r.get(p2.then(JobParameters2::ISP_BGOBJDEPTH));
+    let depth = p2.word(P2S::ISP_BGOBJDEPTH, registers::ISP_BGOBJDEPTH)?;
     r.want("partial background depth", p.then(P::ISP_BGOBJDEPTH), depth)?;
-    let values = r.get(p2.then(JobParameters2::ISP_BGOBJVALS));
-    let load = JobParameters2::ISP_BGOBJVALS_LOAD.of(r.abi()) as u32;
+    let values = p2.word(P2S::ISP_BGOBJVALS, registers::ISP_BGOBJVALS)?;
+    let load = P2S::ISP_BGOBJVALS_LOAD.of(r.abi()) as u32;
     let plain = r.get(p.then(P::ISP_BGOBJVALS)) | load;
     ensure!(
         values | load == plain,
@@ -156,66 +204,90 @@ fn end_of_tile<S>(r: &Record, field: Field<S, EotProgram>) -> Program {
 }
 
 /// Returns the work of the GPU.
-pub(super) fn job(r: &Record, frame: Frame, process_empty_tiles: bool) -> Fw<FragmentJob> {
+pub(super) fn job(
+    r: &Record,
+    p: &P1<'_>,
+    p2: &P2<'_>,
+    frame: Frame,
+    process_empty_tiles: bool,
+) -> Fw<FragmentJob> {
     type P = JobParameters1;
-    type P2 = JobParameters2;
-    let p = r.present("parameters 1", RunFragment::JOB_PARAMS1)?;
-    let p2 = r.present("parameters 2", RunFragment::JOB_PARAMS2)?;
     let p3 = RunFragment::JOB_PARAMS3;
-    let get = |field| r.get(p.then(field));
-    let plane = |base, stride, comp_base, comp_stride| Plane {
-        base: get(base),
-        stride: get(stride) as u32,
-        comp_base: get(comp_base),
-        comp_stride: get(comp_stride) as u32,
+    let plane = |base, stride, comp_base, comp_stride| -> Fw<Plane> {
+        let get = |(field, register)| p.get(field, register);
+        Ok(Plane {
+            base: get(base)?,
+            stride: get(stride)? as u32,
+            comp_base: get(comp_base)?,
+            comp_stride: get(comp_stride)? as u32,
+        })
     };
-    let control = r.get(p.then(P::AUX_FB_INFO).then(AuxFbInfo::ISP_CTL));
     Ok(FragmentJob {
         frame,
-        usc_base: get(P::USC_EXEC_BASE),
-        scissors: get(P::ISP_SCISSOR_BASE),
-        depth_bias: get(P::ISP_DBIAS_BASE),
-        depth_bias_is_int: control & AuxFbInfo::ISP_CTL_DBIAS_IS_INT != 0,
-        occlusion: get(P::ISP_OCLQRY_BASE),
-        background_depth: r.get(p2.then(P2::ISP_BGOBJDEPTH)),
-        background_values: r.get(p2.then(P2::ISP_BGOBJVALS)),
+        usc_base: p.get(P::USC_EXEC_BASE, registers::USC_EXEC_BASE)?,
+        scissors: p.get(P::ISP_SCISSOR_BASE, registers::ISP_SCISSOR_BASE)?,
+        depth_bias: p.get(P::ISP_DBIAS_BASE, registers::ISP_DBIAS_BASE)?,
+        depth_bias_is_int: isp_control(r, p)? & AuxFbInfo::ISP_CTL_DBIAS_IS_INT != 0,
+        occlusion: p.get(P::ISP_OCLQRY_BASE, registers::ISP_OCLQRY_BASE)?,
+        background_depth: p2.word(P2S::ISP_BGOBJDEPTH, registers::ISP_BGOBJDEPTH)?,
+        background_values: p2.word(P2S::ISP_BGOBJVALS, registers::ISP_BGOBJVALS)?,
         zls: Zls {
-            control: get(P::ZLS_CTRL),
-            pixels: get(P::ISP_ZLS_PIXELS) as u32,
+            control: p.get(P::ZLS_CTRL, registers::ZLS_CTRL)?,
+            pixels: p.get(P::ISP_ZLS_PIXELS, registers::ISP_ZLS_PIXELS)? as u32,
             depth_load: plane(
-                P::Z_LOAD,
-                P::Z_LOAD_STRIDE,
-                P::Z_LOAD_COMP,
-                P::Z_LOAD_COMP_STRIDE,
-            ),
+                (P::Z_LOAD, registers::Z_LOAD),
+                (P::Z_LOAD_STRIDE, registers::Z_LOAD_STRIDE),
+                (P::Z_LOAD_COMP, registers::Z_LOAD_COMP),
+                (P::Z_LOAD_COMP_STRIDE, registers::Z_LOAD_COMP_STRIDE),
+            )?,
             depth_store: plane(
-                P::Z_STORE,
-                P::Z_STORE_STRIDE,
-                P::Z_STORE_COMP,
-                P::Z_STORE_COMP_STRIDE,
-            ),
+                (P::Z_STORE, registers::Z_STORE),
+                (P::Z_STORE_STRIDE, registers::Z_STORE_STRIDE),
+                (P::Z_STORE_COMP, registers::Z_STORE_COMP),
+                (P::Z_STORE_COMP_STRIDE, registers::Z_STORE_COMP_STRIDE),
+            )?,
             stencil_load: plane(
-                P::S_LOAD,
-                P::S_LOAD_STRIDE,
-                P::S_LOAD_COMP,
-                P::S_LOAD_COMP_STRIDE,
-            ),
+                (P::S_LOAD, registers::S_LOAD),
+                (P::S_LOAD_STRIDE, registers::S_LOAD_STRIDE),
+                (P::S_LOAD_COMP, registers::S_LOAD_COMP),
+                (P::S_LOAD_COMP_STRIDE, registers::S_LOAD_COMP_STRIDE),
+            )?,
             stencil_store: plane(
-                P::S_STORE,
-                P::S_STORE_STRIDE,
-                P::S_STORE_COMP,
-                P::S_STORE_COMP_STRIDE,
-            ),
+                (P::S_STORE, registers::S_STORE),
+                (P::S_STORE_STRIDE, registers::S_STORE_STRIDE),
+                (P::S_STORE_COMP, registers::S_STORE_COMP),
+                (P::S_STORE_COMP_STRIDE, registers::S_STORE_COMP_STRIDE),
+            )?,
         },
-        background: background(r, p.then(P::BG)),
-        end_of_tile: Program {
-            usc: r.get(p2.then(P2::EOT_USC)),
-            counts: r.get(p2.then(P2::EOT_RSRC_SPEC)),
+        background: match p.structure() {
+            Some(p) => background(r, p.then(P::BG)),
+            None => {
+                let list = p.registers(r)?;
+                program(list, registers::BG_USC, registers::BG_RSRC_SPEC)?
+            }
+        },
+        end_of_tile: match p2.structure() {
+            Some(p2) => Program {
+                usc: r.get(p2.then(P2S::EOT_USC)),
+                counts: r.get(p2.then(P2S::EOT_RSRC_SPEC)),
+            },
+            None => {
+                let list = p2.registers(r)?;
+                program(list, registers::EOT_USC, registers::EOT_RSRC_SPEC)?
+            }
         },
         partial_background: background(r, p3.then(JobParameters3::PARTIAL_BG)),
         partial_end_of_tile: end_of_tile(r, p3.then(JobParameters3::PARTIAL_EOT)),
         process_empty_tiles,
         partial_after: None,
+    })
+}
+
+/// Returns the program that two registers name.
+fn program(list: &Registers, usc: Register, counts: Register) -> Fw<Program> {
+    Ok(Program {
+        usc: list.word(usc)?,
+        counts: list.word(counts)?,
     })
 }
 

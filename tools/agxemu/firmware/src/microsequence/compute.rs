@@ -23,6 +23,7 @@ pub(super) fn check_start(mem: &Memory, r: &Record, cmd: &Work, owner: Owner) ->
         S::JOB_PARAMS1,
         cmd.find(RunCompute::JOB_PARAMS1),
     )?;
+    r.want_if("registers", S::REGISTERS, cmd.find(RunCompute::REGISTERS))?;
     r.want("statistics", S::STATS, owner.stats)?;
     r.want("queue", S::QUEUE, owner.info)?;
     r.want("vm slot", S::VM_SLOT, cmd.vm_slot.into())?;

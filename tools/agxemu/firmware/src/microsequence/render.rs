@@ -44,6 +44,7 @@ pub(super) fn check_start_vertex(mem: &Memory, r: &Record, cmd: &Vertex, owner: 
     ] {
         r.want(name, field, want)?;
     }
+    r.want_if("registers", S::REGISTERS, work.find(RunVertex::REGISTERS))?;
     r.want("vm slot", S::VM_SLOT, work.vm_slot.into())?;
     r.want("word 0x38", S::UNK_38, 1)?;
     mem.usual(r, "event generation", S::EVENT_GENERATION, owner.uuid);
@@ -146,6 +147,7 @@ pub(super) fn check_start_fragment(
     ] {
         r.want(name, field, want)?;
     }
+    r.want_if("registers", S::REGISTERS, work.find(RunFragment::REGISTERS))?;
     r.want("vm slot", S::VM_SLOT, work.vm_slot.into())?;
     r.want("word 0x50", S::UNK_50, 1)?;
     mem.usual(r, "event generation", S::EVENT_GENERATION, owner.uuid);

@@ -160,11 +160,15 @@ fn performance(a: &mut Blob<A>, tuning: &Tuning) {
 
 fn die(a: &mut Blob<A>, tuning: &Tuning) {
     let [sensors, reserve] = tuning.sensors;
+    let [other, other_reserve] = tuning.other_sensors;
     a.all(
         sensors,
         [A::FAST_DIE0_SENSOR_MASK, A::FAST_DIE0_SENSOR_MASK_2],
     )
     .set(A::FAST_DIE0_SENSOR_MASK_ALT, reserve)
+    .put(A::FAST_DIE1_SENSOR_MASK, other)
+    .put(A::FAST_DIE1_SENSOR_MASK_2, other)
+    .put(A::FAST_DIE1_SENSOR_MASK_ALT, other_reserve)
     .set(A::FAST_DIE0_RELEASE_TEMP_CC, DIE_RELEASE)
     .set(A::UNK_87C, DIE_87C)
     .set(A::UNK_880, 4)

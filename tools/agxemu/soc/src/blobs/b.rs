@@ -33,7 +33,6 @@ pub fn hw_cal_b(part: &Part, ttbs: u64) -> Vec<u8> {
         .all(
             1,
             [
-                B::UNK_454,
                 B::UNK_458,
                 B::UNK_460,
                 B::UNK_464,
@@ -58,6 +57,8 @@ pub fn hw_cal_b(part: &Part, ttbs: u64) -> Vec<u8> {
         .put(B::UNK_B38_4, 1);
     let numbers = std::array::from_fn(|i| if i < 16 { i as u32 } else { 0 });
     b.put(B::UNK_ARR_0, numbers);
+    // The smallest of the M2 Pro's family has 0 there.
+    b.set(B::UNK_454, u32::from(chip.id != 0x6020));
     states(&mut b, Tuning::of(chip));
     b.bytes
 }

@@ -19,7 +19,10 @@ pub fn globals(part: &Part) -> Vec<u8> {
     let sub = G::UNK_34.offset_in(abi) + SUB;
     // Its last word is further back in the firmware that has this one.
     let last = G::UNK_24_0.present(abi).map_or(0x12, |_| 0x1e);
+    // Those that have memory of the GPU's own have 1 there.
+    let unk_2c_0 = u32::from(part.chip.sram.is_some());
     g.put(G::UNK_24_0, 3000)
+        .put(G::UNK_2C_0, unk_2c_0)
         .set(G::UNK_34, 120)
         .raw(sub, &0xffff_u16.to_le_bytes())
         .raw(sub + 2, &40_u16.to_le_bytes())

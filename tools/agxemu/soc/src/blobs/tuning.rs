@@ -21,6 +21,8 @@ pub struct Tuning {
     pub leakage: [[f32; 8]; 2],
     /// Masks of the sensors of the dies, in use and in reserve.
     pub sensors: [u64; 2],
+    /// The same of the second die, where that has masks of its own.
+    pub other_sensors: [u64; 2],
     /// Average power: gains, and time constant of the target in periods.
     pub average: [f32; 2],
     pub average_target: u32,
@@ -38,6 +40,7 @@ const M1: Tuning = Tuning {
         [45.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
     ],
     sensors: [0x12, 0x12],
+    other_sensors: [0; 2],
     average: [7.5, 4.0],
     average_target: 125,
     peak: [91.5, 6.9],
@@ -65,6 +68,7 @@ const M1_MAX: Tuning = Tuning {
         [21.0, 21.0, 22.0, 21.0, 0.0, 0.0, 0.0, 0.0],
     ],
     sensors: [0x8080_8080, 0x9090_9090],
+    other_sensors: [0; 2],
     average: [2.4, 1.5],
     average_target: 125,
     peak: [30.0, 1.5],
@@ -97,6 +101,50 @@ const M1_ULTRA: Tuning = Tuning {
     ..M1_MAX
 };
 
+const M2_MAX: Tuning = Tuning {
+    frequencies: &[0, 444, 612, 808, 968, 1110, 1236, 1338, 1398],
+    voltages: &[400, 637, 656, 687, 725, 790, 843, 887, 918],
+    powers: &[0, 19, 26, 36, 48, 63, 79, 91, 100],
+    max_power: 95_892,
+    leakage: [
+        [1564.0, 1416.0, 1428.0, 1614.0, 0.0, 0.0, 0.0, 0.0],
+        [42.0, 39.0, 39.0, 44.0, 0.0, 0.0, 0.0, 0.0],
+    ],
+    sensors: [0x0400_0500_0c00_0d00, 0x1400_1500_1d00_1d00],
+    other_sensors: [0; 2],
+    average: [1.5125, 0.38],
+    average_target: 1,
+    peak: [18.0, 0.1],
+};
+
+/// No example is known: half of an M2 Max \[I\].
+const M2_PRO: Tuning = Tuning {
+    max_power: 47_946,
+    leakage: [
+        [1564.0, 1416.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+        [42.0, 39.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+    ],
+    sensors: [0x0c00_0d00, 0x1d00_1d00],
+    average: [2.6375, 0.18],
+    peak: [28.0, 0.1],
+    ..M2_MAX
+};
+
+/// No example is known: two M2 Max \[I\].
+const M2_ULTRA: Tuning = Tuning {
+    max_power: 191_784,
+    leakage: [
+        [
+            1564.0, 1416.0, 1428.0, 1614.0, 1564.0, 1416.0, 1428.0, 1614.0,
+        ],
+        [42.0, 39.0, 39.0, 44.0, 42.0, 39.0, 39.0, 44.0],
+    ],
+    other_sensors: [0x0d00_0c00_0500_0400, 0x1d00_1c00_1500_1400],
+    average: [1.0125, 0.15],
+    peak: [11.0, 0.15],
+    ..M2_MAX
+};
+
 impl Tuning {
     /// Returns that of `chip`.
     pub fn of(chip: &Chip) -> &'static Self {
@@ -105,6 +153,9 @@ impl Tuning {
             0x6000 => &M1_PRO,
             0x6001 => &M1_MAX,
             0x6002 => &M1_ULTRA,
+            0x6020 => &M2_PRO,
+            0x6021 => &M2_MAX,
+            0x6022 => &M2_ULTRA,
             _ => &M1,
         }
     }

@@ -28,7 +28,7 @@ impl Life<'_> {
                 .note(Level::Warn, "the host has given no crash log buffer");
             return;
         };
-        let mut log = crashlog::build(reason, self.soc.ticks());
+        let mut log = crashlog::build(self.soc.part.firmware.name, reason, self.soc.ticks());
         let (va, size) = self.rtkit.crashlog.map_or((0, 0), |b| (b.va, b.size));
         log.truncate(size as usize);
         if let Err(e) = self.write(va, &log) {

@@ -12,11 +12,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use agx_abi::uat::{pte, ttb, Handoff, Protection, LEVEL_ENTRIES, LEVEL_SHIFTS};
-use agxemu_firmware::chip::Part;
+use agxemu_firmware::chip::{Part, T8103};
 use agxemu_firmware::script::Script;
 use agxemu_firmware::Counters;
 use agxemu_soc::coprocessor::{self, Config};
-use agxemu_soc::device::{Device, BAR_ASC, MAILBOX};
+use agxemu_soc::device::{Device, Tree, BAR_ASC, MAILBOX};
 use agxemu_soc::hardware::Hardware;
 use agxemu_soc::options::{Region, Regions, Trouble};
 use agxemu_soc::ram::Anonymous;
@@ -102,7 +102,15 @@ impl Host {
         soc.ram
             .map(RAM, Arc::new(Anonymous::new(0x20_0000 / PAGE as usize)));
         soc.memory_changed();
-        let device = Device::new(soc.clone(), &regions, [13, 5, 0], None);
+        let device = Device::new(
+            soc.clone(),
+            &regions,
+            Tree {
+                chip: &T8103,
+                abi: [13, 5, 0],
+                omit: None,
+            },
+        );
         let config = Config {
             gpu: agxemu_firmware::gpu::Options::default(),
             script: Script::default(),
