@@ -250,7 +250,7 @@ int kms_flip(struct kms *kms, uint32_t fb, int fence)
 	return commit(kms, fb, fence, DRM_MODE_ATOMIC_NONBLOCK | DRM_MODE_PAGE_FLIP_EVENT);
 }
 
-int kms_flipped(struct kms *kms, int ms)
+int kms_flipped(struct kms *kms, int ms, uint32_t *frame)
 {
 	struct pollfd poller = { .fd = kms->fd, .events = POLLIN };
 	struct drm_event_vblank event;
@@ -259,24 +259,28 @@ int kms_flipped(struct kms *kms, int ms)
 		return -ETIME;
 	need("an event", read(kms->fd, &event, sizeof(event)) == sizeof(event) ? 0 : -EIO);
 	need("of a flip", event.base.type == DRM_EVENT_FLIP_COMPLETE ? 0 : -EIO);
+	*frame = event.sequence;
 	return 0;
 }
 
-uint32_t kms_crc(struct kms *kms)
+uint32_t kms_crc(struct kms *kms, uint32_t after)
 {
-	uint32_t frame, crc = 0;
+	uint32_t frame, crc;
 	char line[64];
 	int file = open(kms->crc, O_RDONLY | O_CLOEXEC);
 
 	need("read checksums", file < 0 ? -errno : 0);
-	/* The first ones may be of what was composed before. Each read waits for a frame. */
-	for (int i = 0; i < 4; i++) {
+	/*
+	 * Of a picture that has gone there may be some left: one that was composed late stands for
+	 * all frames that it was late for.
+	 */
+	do {
 		ssize_t size = read(file, line, sizeof(line) - 1);
 
 		need("a checksum", size < 0 ? -errno : 0);
 		line[size] = 0;
 		need("its line", sscanf(line, "%x %x", &frame, &crc) == 2 ? 0 : -EIO);
-	}
+	} while ((int32_t)(frame - after) <= 0);
 	close(file);
 	return crc;
 }

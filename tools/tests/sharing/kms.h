@@ -40,9 +40,12 @@ void kms_dumb_free(struct kms *kms, struct dumb *dumb);
 void kms_show(struct kms *kms, uint32_t fb);
 /* Asks for a picture once that fence (a sync file) has signalled; 0 or a negative errno. */
 int kms_flip(struct kms *kms, uint32_t fb, int fence);
-/* Waits for the end of a flip; 0 or -ETIME. */
-int kms_flipped(struct kms *kms, int ms);
-/* The checksum of what is shown, as it is composed now. */
-uint32_t kms_crc(struct kms *kms);
+/*
+ * Waits for the end of a flip; 0 or -ETIME. Frames after @frame are of the new picture, if it has
+ * ended.
+ */
+int kms_flipped(struct kms *kms, int ms, uint32_t *frame);
+/* The checksum of what is shown in a frame after @after; 0 is before all. */
+uint32_t kms_crc(struct kms *kms, uint32_t after);
 
 #endif
