@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # Suites of guest/ once more, in machines of another kind.
-# shellcheck disable=SC2154
+# shellcheck disable=SC2154,SC2030,SC2031,SC2034,SC2317,SC2329
 
 # The function of suite.sh, under a name of its own.
 eval "$(declare -f guest_tap | sed '1s/^guest_tap/tap_there/')"
