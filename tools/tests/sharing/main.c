@@ -3,7 +3,8 @@
  * Buffers that are shared with others: the file of an exported buffer itself, imports that are
  * refused, and memory of exporters whose pages are in no order.
  *
- * usage: sharing [GROUP...]	groups: exported refused races udmabuf heap; vgem has to be loaded
+ * usage: sharing [GROUP...]	groups: exported refused races udmabuf heap hugetlb display;
+ *				vgem has to be loaded, for a display vkms
  *
  * What the kernel does not have is skipped. Prints TAP.
  */
@@ -118,7 +119,10 @@ bool gpu_sees_pages(struct context *ctx, uint32_t handle, void *map, const unsig
 			printf("# page %u\n", i);
 	}
 	syncobj_destroy(ctx->fd, out.handle);
-	bind.op = DRM_ASAHI_BIND_OBJECT_OP_UNBIND;
+	/* The other fields have to be zero. */
+	bind = (struct drm_asahi_gem_bind_object){
+		.op = DRM_ASAHI_BIND_OBJECT_OP_UNBIND, .object_handle = bind.object_handle,
+	};
 	need("unbind timestamps", gpu_ioctl(ctx->fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &bind));
 	return all;
 }
@@ -129,6 +133,8 @@ static const struct test_group groups[] = {
 	{ "races", test_races },
 	{ "udmabuf", test_udmabuf },
 	{ "heap", test_heap },
+	{ "hugetlb", test_hugetlb },
+	{ "display", test_display },
 };
 
 int main(int argc, char **argv)

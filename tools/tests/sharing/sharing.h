@@ -33,5 +33,7 @@ void test_refused(void);
 void test_races(void);
 void test_udmabuf(void);
 void test_heap(void);
+void test_hugetlb(void);
+void test_display(void);
 
 #endif

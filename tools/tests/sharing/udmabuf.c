@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * Buffers made of a process's own pages (udmabuf), in any order, one of them twice; and those of a
- * heap.
+ * Buffers made of a process's own pages (udmabuf), in any order, one of them twice, parts of huge
+ * ones; and those of a heap.
  */
 #define _GNU_SOURCE
 #include "sharing.h"
@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/dma-heap.h>
+#include <linux/memfd.h>
 #include <linux/udmabuf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,33 +19,53 @@
 #include <unistd.h>
 
 #define PAGES 8
+/* Huge pages that the kernel has on machines with pages of 16 KiB: 128 of them. */
+#define HUGE_PAGES "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
+#define HUGE 128
 #define DEVICE "11000000.gpu"
 
+/* Where the pages of a buffer come from. */
+struct source {
+	/* Of memfd_create(). */
+	unsigned int flags;
+	unsigned int pages;
+};
+
 /* A file of memory that does not shrink, and where it is mapped. */
-static int sealed(void **map)
+static int sealed(const struct source *source, void **map)
 {
-	int file = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	uint64_t size = source->pages * PAGE;
+	int file = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING | source->flags);
 
 	need("a file of memory", file < 0 ? -errno : 0);
-	need("its size", ftruncate(file, PAGES * PAGE) ? -errno : 0);
+	need("its size", ftruncate(file, size) ? -errno : 0);
 	need("seal it", fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK) ? -errno : 0);
-	*map = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	*map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 	need("map it", *map == MAP_FAILED ? -errno : 0);
 	return file;
 }
 
-/* A buffer of @pages pages of the file. Returns its file, or a negative errno. */
+/*
+ * A buffer of @pages pages of the file, in one piece where they are in order. Returns its file, or
+ * a negative errno.
+ */
 static int make(int device, int memory, const unsigned int *order, unsigned int pages)
 {
 	struct udmabuf_create_list *list = calloc(1, sizeof(*list) + pages * sizeof(list->list[0]));
 	int ret;
 
 	list->flags = UDMABUF_FLAGS_CLOEXEC;
-	list->count = pages;
 	for (unsigned int i = 0; i < pages; i++) {
-		list->list[i].memfd = memory;
-		list->list[i].offset = order[i] * PAGE;
-		list->list[i].size = PAGE;
+		struct udmabuf_create_item *item = &list->list[list->count];
+
+		if (i && order[i] == order[i - 1] + 1) {
+			item[-1].size += PAGE;
+			continue;
+		}
+		item->memfd = memory;
+		item->offset = order[i] * PAGE;
+		item->size = PAGE;
+		list->count++;
 	}
 	ret = ioctl(device, UDMABUF_CREATE_LIST, list);
 	if (ret < 0)
@@ -53,12 +74,13 @@ static int make(int device, int memory, const unsigned int *order, unsigned int 
 	return ret;
 }
 
-static void check_order(int device, const char *name, const unsigned int *order, unsigned int pages)
+static void check_order(int device, const struct source *source, const char *name,
+			const unsigned int *order, unsigned int pages)
 {
 	struct context ctx;
 	uint32_t handle, *ours;
 	void *map;
-	int memory = sealed(&map), file = make(device, memory, order, pages);
+	int memory = sealed(source, &map), file = make(device, memory, order, pages);
 	bool same = true;
 	char text[128];
 
@@ -84,7 +106,7 @@ static void check_order(int device, const char *name, const unsigned int *order,
 		munmap(ours, pages * PAGE);
 	close(file);
 	close(memory);
-	munmap(map, PAGES * PAGE);
+	munmap(map, source->pages * PAGE);
 }
 
 void test_udmabuf(void)
@@ -92,16 +114,43 @@ void test_udmabuf(void)
 	static const unsigned int forward[] = { 1, 2, 3, 4, 5 };
 	static const unsigned int reverse[] = { 7, 6, 5, 4, 3, 2, 1, 0 };
 	static const unsigned int twice[] = { 3, 1, 3, 2 };
+	static const struct source small = { .pages = PAGES };
 	int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC), before = attachments(DEVICE);
 
 	if (device < 0) {
 		skip("pages of a process", "the kernel has no udmabuf");
 		return;
 	}
-	check_order(device, "a part", forward, ARRAY_SIZE(forward));
-	check_order(device, "in reverse", reverse, ARRAY_SIZE(reverse));
-	check_order(device, "one page twice", twice, ARRAY_SIZE(twice));
+	check_order(device, &small, "a part", forward, ARRAY_SIZE(forward));
+	check_order(device, &small, "in reverse", reverse, ARRAY_SIZE(reverse));
+	check_order(device, &small, "one page twice", twice, ARRAY_SIZE(twice));
 	check_true("no attachment is left", detached(DEVICE, before));
+	close(device);
+}
+
+void test_hugetlb(void)
+{
+	/* Two huge pages. */
+	static const struct source huge = { MFD_HUGETLB | MFD_HUGE_2MB, 2 * HUGE };
+	unsigned int order[HUGE + 2];
+	int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC), before = attachments(DEVICE);
+
+	if (device < 0 || put(HUGE_PAGES, "2")) {
+		skip("huge pages of a process", "the kernel has no udmabuf, or no huge pages");
+		if (device >= 0)
+			close(device);
+		return;
+	}
+	for (unsigned int i = 0; i < HUGE; i++)
+		order[i] = i;
+	check_order(device, &huge, "a huge page", order, HUGE);
+	/* There are no others. */
+	check_true("it is given back", detached(DEVICE, before));
+	for (unsigned int i = 0; i < ARRAY_SIZE(order); i++)
+		order[i] = ARRAY_SIZE(order) - 1 - i;
+	check_order(device, &huge, "parts of two huge pages, in reverse", order, ARRAY_SIZE(order));
+	check_true("no attachment is left", detached(DEVICE, before));
+	check("huge pages are given back", put(HUGE_PAGES, "0"), 0);
 	close(device);
 }
 

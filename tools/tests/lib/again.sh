@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# Suites of guest/ once more, in machines of another kind.
+# shellcheck disable=SC2154,SC2030,SC2031,SC2034,SC2317,SC2329
+
+# The function of suite.sh, under a name of its own.
+eval "$(declare -f guest_tap | sed '1s/^guest_tap/tap_there/')"
+
+# again LABEL "OPTIONS" SUITE…: runs the suites as "make test" does, with more options for "vm exec". Options that come later
+# win, so this kernel is that of all of them. Their logs are in a directory of that name.
+again() {
+	local label=$1 more suite
+	read -ra more <<<"$2"
+	shift 2
+	mkdir -p "$LOGS/$label"
+	for suite in "$@"; do
+		rm -f "$LOGS/$label/counts"
+		(
+			LOGS=$LOGS/$label TIER="test"
+			guest_tap() {
+				local name=$1 options=()
+				shift
+				while [ "$1" != -- ]; do
+					options+=("$1")
+					shift
+				done
+				tap_there "$name" "${options[@]}" "${more[@]}" "$@"
+			}
+			expect() { skip "$label: $1" "not a suite of TAP"; }
+			say "$label: $suite"
+			# shellcheck disable=SC1090
+			. "$here/guest/$suite.sh"
+			printf '%s %s %s\n' "$passed" "$failed" "$skipped" >"$LOGS/counts"
+			printf '%s' "$reasons" >"$LOGS/reasons"
+		) || true
+		if read -r passed failed skipped <"$LOGS/$label/counts"; then
+			reasons=$(cat "$LOGS/$label/reasons")$'\n'
+		else
+			fail "$label: $suite ends early"
+		fi
+	done
+}
