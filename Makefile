@@ -12,6 +12,7 @@ help:
 	@echo '                         CHIP=t6002 emulates another chip, FIRMWARE=13.5 another firmware of it'
 	@echo 'make test                    tests of all that a change can break, on the host and in VMs: half an hour'
 	@echo 'make test-all                all tests, and the whole of each: hours; goes on where it was cut off'
+	@echo '                         KEEP=1 does not repeat what passed on an earlier tree, and says so'
 	@echo 'make bench                   what jobs, queues and SUBMIT cost, beside drm_sched, in guest instructions'
 	@echo 'make bench-gpu               scenes of glmark2 on the emulated GPU, beside llvmpipe in the guest and outside'
 	@echo 'make desktop                 a desktop in the VM, composited by the emulated GPU, for a VNC viewer'
@@ -36,7 +37,7 @@ test:
 	@tools/tests/run
 
 test-all:
-	@tools/tests/run --all
+	@tools/tests/run --all $(if $(KEEP),--keep)
 
 bench:
 	@tools/bench/run

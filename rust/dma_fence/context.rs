@@ -222,7 +222,7 @@ impl FenceContext {
             // leaked.
             unsafe {
                 next = *own::next(fence);
-                own::lose(fence);
+                own::mark_lost(fence);
                 own::warn_lost(context, own::id(fence).1);
             }
             lost = true;

@@ -193,7 +193,7 @@ pub(crate) unsafe fn finish(fence: NonNull<OwnFence>, error: i32) {
 /// # Safety
 ///
 /// `fence` must be armed and not signalled, and the caller must own a reference.
-pub(crate) unsafe fn lose(fence: NonNull<OwnFence>) {
+pub(crate) unsafe fn mark_lost(fence: NonNull<OwnFence>) {
     // SAFETY: The fence is valid by the safety requirements. The lock protects the field.
     unsafe { with_lock(fence.as_ptr(), |_| (*fence.as_ptr()).context = ptr::null()) };
 }

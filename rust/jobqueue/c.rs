@@ -115,14 +115,20 @@ fn take<T>(pointer: *mut T) -> Result<NonNull<T>> {
     NonNull::new(pointer).ok_or(EINVAL)
 }
 
-fn device_create(name: *const c_char) -> Result<KBox<CDevice>> {
+fn device_create(name: *const c_char, workers: c_uint) -> Result<KBox<CDevice>> {
+    let priority = match workers {
+        0 => kasync::Priority::Normal,
+        1 => kasync::Priority::High,
+        2 => kasync::Priority::Realtime,
+        _ => return Err(EINVAL),
+    };
     if name.is_null() {
         return Err(EINVAL);
     }
     // SAFETY: As `jobqueue_device_create()` in jobqueue.h says, `name` ends with NUL, and stays as
     // long as the module.
     let name = unsafe { CStr::from_char_ptr(name) };
-    Ok(KBox::new(CDevice(Executor::new(name)?), GFP_KERNEL)?)
+    Ok(KBox::new(CDevice(Executor::with_priority(name, priority)?), GFP_KERNEL)?)
 }
 
 /// `jobqueue_device_create()` of jobqueue.h.
@@ -131,8 +137,8 @@ fn device_create(name: *const c_char) -> Result<KBox<CDevice>> {
 ///
 /// See `jobqueue_device_create()` in jobqueue.h.
 #[no_mangle]
-unsafe extern "C" fn jobqueue_device_create(name: *const c_char) -> *mut CDevice {
-    pass(device_create(name))
+unsafe extern "C" fn jobqueue_device_create(name: *const c_char, workers: c_uint) -> *mut CDevice {
+    pass(device_create(name, workers))
 }
 
 /// `jobqueue_device_destroy()` of jobqueue.h.

@@ -162,12 +162,27 @@ struct jobqueue_config {
 };
 
 /**
+ * enum jobqueue_workers - what starts and retires the jobs of a device's queues
+ * @JOBQUEUE_WORKERS_NORMAL: workers with the priority of normal threads
+ * @JOBQUEUE_WORKERS_HIGH: workers of a ``WQ_HIGHPRI`` workqueue
+ * @JOBQUEUE_WORKERS_REALTIME: one thread with ``SCHED_FIFO``, for devices whose users are real-time
+ *	threads themselves
+ */
+enum jobqueue_workers {
+	JOBQUEUE_WORKERS_NORMAL,
+	JOBQUEUE_WORKERS_HIGH,
+	JOBQUEUE_WORKERS_REALTIME,
+};
+
+/**
  * jobqueue_device_create() - create the executor of a device's queues
  * @name: a name, valid until the module is unloaded
+ * @workers: one of &enum jobqueue_workers
  *
- * Return: the device, or an ERR_PTR.
+ * Return: the device, or an ERR_PTR: -EINVAL without a name or with other workers, -ENOMEM, -EINTR
+ * if a thread is to be created and the caller is killed.
  */
-struct jobqueue_device *jobqueue_device_create(const char *name);
+struct jobqueue_device *jobqueue_device_create(const char *name, unsigned int workers);
 
 /**
  * jobqueue_device_destroy() - close all queues of a device, and wait until they have ended

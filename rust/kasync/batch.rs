@@ -140,7 +140,7 @@ impl Batch {
         // SAFETY: The item was initialised by `init()`. By the safety requirements the batch and
         // the queue outlive its run.
         unsafe {
-            if !self.work.is_pending() {
+            if !self.queue.is_pending(self.work.get()) {
                 self.queue.enqueue(self.work.get());
             }
         }

@@ -47,18 +47,24 @@ unsafe impl Sync for Inner {}
 // SAFETY: No field is tied to the thread that has created it.
 unsafe impl Send for Inner {}
 
-/// The priority of an executor's workers.
+/// The priority of what runs an executor's tasks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(u32)]
 pub enum Priority {
-    /// The priority of normal threads.
+    /// Workers have the priority of normal threads.
     #[default]
     Normal,
-    /// `WQ_HIGHPRI`: a higher priority than that of normal threads, for short tasks that others
-    /// wait for.
+    /// `WQ_HIGHPRI`: workers have a higher priority than normal threads, for short tasks that
+    /// others wait for.
     High,
+    /// One thread with `SCHED_FIFO`, as `sched_set_fifo()` makes it, runs all tasks, one after
+    /// another. It is for drivers whose users are real-time threads themselves, such as a
+    /// compositor, which would otherwise keep the workers away from the processor. A task that
+    /// computes for long keeps normal threads away in turn.
+    Realtime,
 }
 
-/// An executor: a workqueue of its own, and the root of a tree of scopes.
+/// An executor: a workqueue or a real-time thread of its own, and the root of a tree of scopes.
 ///
 /// Dropping an executor shuts it down as [`Executor::shutdown`] does, and so blocks until all tasks
 /// have ended. A module that owns the executor can therefore not be unloaded before its tasks have
@@ -87,14 +93,14 @@ impl Executor {
         Self::with_priority(name, Priority::Normal)
     }
 
-    /// Creates an executor whose workers have `priority`. See [`Executor::new`].
+    /// Creates an executor whose tasks are run with `priority`. See [`Executor::new`].
     ///
     /// # Errors
     ///
-    /// `ENOMEM`.
+    /// `ENOMEM`. `EINTR` with [`Priority::Realtime`], if the calling thread is killed.
     pub fn with_priority(name: &'static CStr, priority: Priority) -> Result<Arc<Self>> {
         let parking = Parking::new()?;
-        let queue = Queue::new(name, priority == Priority::High)?;
+        let queue = Queue::new(name, priority)?;
         let result = Core::new(queue).and_then(|core| {
             Ok(Arc::new(
                 Inner {

@@ -1,21 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The C side, `shim.c`.
+//! The C side, `shim.c` and `queue.c`.
 
 use kernel::bindings::{
     raw_spinlock_t,
-    work_struct,
-    workqueue_struct, //
+    work_struct, //
 };
 use kernel::ffi::{
     c_char,
     c_int,
+    c_uint,
     c_void, //
 };
 
+/// `struct kasync_queue`, of which only C knows the fields.
+#[repr(C)]
+pub(crate) struct RawQueue {
+    _opaque: [u8; 0],
+}
+
 unsafe extern "C" {
-    pub(crate) fn kasync_queue_new(name: *const c_char, urgent: bool) -> *mut workqueue_struct;
-    pub(crate) fn kasync_queue_work(wq: *mut workqueue_struct, work: *mut work_struct) -> bool;
+    pub(crate) fn kasync_queue_new(
+        name: *const c_char,
+        priority: c_uint,
+        result: *mut *mut RawQueue,
+    ) -> c_int;
+    pub(crate) fn kasync_queue_destroy(queue: *mut RawQueue);
+    pub(crate) fn kasync_queue_work(queue: *mut RawQueue, work: *mut work_struct) -> bool;
+    pub(crate) fn kasync_work_pending(queue: *mut RawQueue, work: *const work_struct) -> bool;
     pub(crate) fn kasync_work_init(
         work: *mut work_struct,
         run: unsafe extern "C" fn(*mut work_struct),
@@ -40,10 +52,9 @@ unsafe extern "C" {
     pub(crate) fn kasync_defer_flush();
     pub(crate) fn kasync_reaper_start() -> c_int;
     pub(crate) fn kasync_reaper_stop();
-    pub(crate) fn kasync_work_pending(work: *const work_struct) -> bool;
     pub(crate) fn kasync_watch_modules(going: unsafe extern "C" fn(*const c_void)) -> c_int;
     pub(crate) fn kasync_unwatch_modules();
-    pub(crate) fn kasync_watch_start(ms: u32, look: unsafe extern "C" fn());
+    pub(crate) fn kasync_watch_start(ms: u32, check: unsafe extern "C" fn());
     pub(crate) fn kasync_watch_stop();
     pub(crate) fn kasync_code_is_in(code: *const c_void, module: *const c_void) -> bool;
 }

@@ -197,7 +197,7 @@ impl Scope {
     ///
     /// # Errors
     ///
-    /// As [`Scope::reserve`].
+    /// Those of [`Scope::reserve`].
     ///
     /// # Examples
     ///
@@ -276,7 +276,7 @@ impl Scope {
     ///
     /// # Errors
     ///
-    /// As [`Scope::reserve`].
+    /// Those of [`Scope::reserve`].
     #[track_caller]
     pub fn spawn_idle<F>(&self, name: &'static CStr, future: F) -> Result<JoinHandle<F::Output>>
     where

@@ -21,62 +21,6 @@
 
 #include "shim.h"
 
-/*
- * Each executor has a workqueue. Fences depend on it, hence WQ_MEM_RECLAIM. Tasks never block, so
- * the one rescuer that comes with it gives forward progress to all of them.
- *
- * All executors share a lockdep map that is taught once to nest inside of the fence signalling map.
- * So a task, or a thread that flushes the queue, may not allocate in a way that waits for fences,
- * even outside of a poll.
- */
-/*
- * How many polls run at a time. A poll does not block, so more than there are processors gain
- * nothing; the default would let a thousand workers compete with everybody when that many tasks are
- * woken at a time.
- */
-#define KASYNC_WQ_ACTIVE ((int)(4 * num_possible_cpus()))
-
-#define KASYNC_WQ_FLAGS(urgent) (WQ_UNBOUND | WQ_MEM_RECLAIM | ((urgent) ? WQ_HIGHPRI : 0))
-
-#ifdef CONFIG_LOCKDEP
-static struct lock_class_key kasync_wq_key;
-static struct lockdep_map kasync_wq_map = STATIC_LOCKDEP_MAP_INIT("kasync", &kasync_wq_key);
-
-static void kasync_prime(void)
-{
-	bool cookie = dma_fence_begin_signalling();
-
-	lock_map_acquire(&kasync_wq_map);
-	lock_map_release(&kasync_wq_map);
-	dma_fence_end_signalling(cookie);
-}
-
-struct workqueue_struct *kasync_queue_new(const char *name, bool urgent)
-{
-	kasync_prime();
-	return alloc_workqueue_lockdep_map("kasync/%s", KASYNC_WQ_FLAGS(urgent), KASYNC_WQ_ACTIVE,
-					   &kasync_wq_map, name);
-}
-#else
-struct workqueue_struct *kasync_queue_new(const char *name, bool urgent)
-{
-	return alloc_workqueue("kasync/%s", KASYNC_WQ_FLAGS(urgent), KASYNC_WQ_ACTIVE, name);
-}
-#endif
-EXPORT_SYMBOL_GPL(kasync_queue_new);
-
-bool kasync_queue_work(struct workqueue_struct *wq, struct work_struct *work)
-{
-	return queue_work(wq, work);
-}
-EXPORT_SYMBOL_GPL(kasync_queue_work);
-
-void kasync_work_init(struct work_struct *work, work_func_t run)
-{
-	INIT_WORK(work, run);
-}
-EXPORT_SYMBOL_GPL(kasync_work_init);
-
 /* The thread that runs this; 0 in an interrupt, which is not the interrupted thread's doing. */
 unsigned long kasync_thread_id(void)
 {
@@ -226,7 +170,7 @@ EXPORT_SYMBOL_GPL(kasync_reap);
 
 /* What is left to a thread that may sleep. */
 static LLIST_HEAD(kasync_deferred_list);
-static void (*kasync_deferred_run)(struct llist_node *node);
+static void (*kasync_deferred_run)(void *node);
 
 static void kasync_deferred_work(struct work_struct *work)
 {
@@ -238,8 +182,11 @@ static void kasync_deferred_work(struct work_struct *work)
 
 static DECLARE_WORK(kasync_deferred, kasync_deferred_work);
 
-/* Has run() called with the node. It is the same function at all times. */
-void kasync_defer(struct llist_node *node, void (*run)(struct llist_node *node))
+/*
+ * Has run() called with the node. It is the same function at all times. Its type is that of a
+ * function in Rust, to which the node is of no type: kCFI compares them.
+ */
+void kasync_defer(struct llist_node *node, void (*run)(void *node))
 {
 	WRITE_ONCE(kasync_deferred_run, run);
 	llist_add(node, &kasync_deferred_list);
@@ -252,27 +199,21 @@ void kasync_defer_flush(void)
 	flush_work(&kasync_deferred);
 }
 
-bool kasync_work_pending(const struct work_struct *work)
-{
-	return work_pending(work);
-}
-EXPORT_SYMBOL_GPL(kasync_work_pending);
-
 /* Looks at all tasks every now and then. */
-static void (*kasync_look)(void);
+static void (*kasync_check)(void);
 static unsigned long kasync_look_every;
 
 static void kasync_look_work(struct work_struct *work)
 {
-	kasync_look();
+	kasync_check();
 	queue_delayed_work(kasync_reaper, to_delayed_work(work), kasync_look_every);
 }
 
 static DECLARE_DELAYED_WORK(kasync_watch, kasync_look_work);
 
-void kasync_watch_start(unsigned int ms, void (*look)(void))
+void kasync_watch_start(unsigned int ms, void (*check)(void))
 {
-	kasync_look = look;
+	kasync_check = check;
 	kasync_look_every = max(msecs_to_jiffies(ms), 1UL);
 	queue_delayed_work(kasync_reaper, &kasync_watch, kasync_look_every);
 }

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* See shim.c. */
+/* See shim.c and queue.c. */
 #ifndef KASYNC_SHIM_H
 #define KASYNC_SHIM_H
 
 #include <linux/spinlock_types.h>
 #include <linux/workqueue.h>
 
-struct workqueue_struct *kasync_queue_new(const char *name, bool urgent);
-bool kasync_queue_work(struct workqueue_struct *wq, struct work_struct *work);
+struct kasync_queue;
+
+int kasync_queue_new(const char *name, unsigned int priority, struct kasync_queue **result);
+void kasync_queue_destroy(struct kasync_queue *queue);
+bool kasync_queue_work(struct kasync_queue *queue, struct work_struct *work);
+bool kasync_work_pending(struct kasync_queue *queue, const struct work_struct *work);
 void kasync_work_init(struct work_struct *work, work_func_t run);
 unsigned long kasync_thread_id(void);
 unsigned long kasync_blocking_thread_id(void);
@@ -22,14 +26,13 @@ bool kasync_section_begin(void);
 void kasync_section_end(bool cookie);
 void kasync_api_violation(const char *what);
 void kasync_reap(struct work_struct *work, work_func_t close);
-void kasync_defer(struct llist_node *node, void (*run)(struct llist_node *node));
+void kasync_defer(struct llist_node *node, void (*run)(void *node));
 void kasync_defer_flush(void);
 int kasync_reaper_start(void);
 void kasync_reaper_stop(void);
-bool kasync_work_pending(const struct work_struct *work);
 int kasync_watch_modules(void (*going)(const void *mod));
 void kasync_unwatch_modules(void);
-void kasync_watch_start(unsigned int ms, void (*look)(void));
+void kasync_watch_start(unsigned int ms, void (*check)(void));
 void kasync_watch_stop(void);
 bool kasync_code_is_in(const void *code, const void *mod);
 

@@ -3,20 +3,28 @@
 //! Workqueues and work items, as far as [`kernel::workqueue`] does not have them.
 //!
 //! 7.3 has no function that creates a [`kernel::workqueue::Queue`], and the system's workqueues are
-//! not `WQ_MEM_RECLAIM`. Executors need such queues, with one lockdep map for all. A
-//! [`kernel::workqueue::Work`] is queued with a typed reference to its container, which is returned
+//! not `WQ_MEM_RECLAIM`. Executors need such queues, or a real-time thread, with one lockdep map for
+//! all. A [`kernel::workqueue::Work`] is queued with a typed reference to its container, which is returned
 //! if the item was pending already. Wakers of tasks know the address of a task but not its type,
 //! and queue it in hard interrupts, where the last reference must not be dropped.
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
-use crate::ffi;
+use crate::{
+    executor::Priority,
+    ffi, //
+};
 use core::{
     ffi::CStr,
-    ptr::NonNull, //
+    ptr::{
+        self,
+        NonNull, //
+    }, //
 };
 use kernel::{
     bindings,
+    error::to_result,
+    ffi::c_uint,
     prelude::*,
     types::Opaque, //
 };
@@ -24,31 +32,34 @@ use kernel::{
 /// The function of a work item.
 pub(crate) type Run = unsafe extern "C" fn(*mut bindings::work_struct);
 
-/// A handle of a workqueue, which may be used until [`Queue::destroy`] is called.
+/// A handle of what runs the work items of an executor: a workqueue, or a real-time thread. It may
+/// be used until [`Queue::destroy`] is called.
 ///
 /// # Invariants
 ///
 /// The pointer is valid until [`Queue::destroy`] is called.
 #[derive(Clone, Copy)]
-pub(crate) struct Queue(NonNull<bindings::workqueue_struct>);
+pub(crate) struct Queue(NonNull<ffi::RawQueue>);
 
-// SAFETY: Workqueues may be used by any thread.
+// SAFETY: Queues may be used by any thread.
 unsafe impl Send for Queue {}
-// SAFETY: Workqueues may be used by several threads at once.
+// SAFETY: Queues may be used by several threads at once.
 unsafe impl Sync for Queue {}
 
 impl Queue {
-    /// Creates a `WQ_UNBOUND | WQ_MEM_RECLAIM` workqueue, with `WQ_HIGHPRI` if it is `urgent`. May
-    /// sleep.
+    /// Creates a queue whose items are run with `priority`. May sleep.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`.
-    pub(crate) fn new(name: &'static CStr, urgent: bool) -> Result<Self> {
-        // SAFETY: `name` is a C string.
-        let wq = unsafe { ffi::kasync_queue_new(name.as_char_ptr(), urgent) };
+    /// `ENOMEM`. `EINTR` if a thread is to be created and the caller is killed.
+    pub(crate) fn new(name: &'static CStr, priority: Priority) -> Result<Self> {
+        let mut queue = ptr::null_mut();
+        // SAFETY: `name` is a C string, and `queue` is valid for writes.
+        to_result(unsafe {
+            ffi::kasync_queue_new(name.as_char_ptr(), priority as c_uint, &mut queue)
+        })?;
         // INVARIANT: The queue was just created.
-        NonNull::new(wq).map(Self).ok_or(ENOMEM)
+        NonNull::new(queue).map(Self).ok_or(ENOMEM)
     }
 
     /// Runs the items that are still queued, waits for all to return, and frees the queue. May
@@ -59,24 +70,35 @@ impl Queue {
     /// From now on [`Queue::enqueue`] may only be called by items of this queue.
     pub(crate) unsafe fn destroy(self) {
         // SAFETY: The queue is valid by the type invariant. By the safety requirements only its own
-        // items still queue, for which `destroy_workqueue()` waits.
-        unsafe { bindings::destroy_workqueue(self.0.as_ptr()) }
+        // items still queue, which `kasync_queue_destroy()` runs.
+        unsafe { ffi::kasync_queue_destroy(self.0.as_ptr()) }
     }
 
     /// Queues `work` unless it is pending already, and returns whether it did. Any context but NMI.
     ///
     /// In either case the next run of the item sees what was written before the call. The pending
-    /// mark is cleared before the item runs, and an item never runs twice at once. The workqueue
-    /// does not access the item after it has called its function.
+    /// mark is cleared before the item runs, and an item never runs twice at once. The queue does
+    /// not access the item after it has called its function.
     ///
     /// # Safety
     ///
     /// The item must be initialised and stay valid until it has run. The queue must not be
-    /// destroyed before.
+    /// destroyed before that, nor before this function returns.
     #[inline]
     pub(crate) unsafe fn enqueue(self, work: *mut bindings::work_struct) -> bool {
         // SAFETY: Both are valid by the safety requirements.
         unsafe { ffi::kasync_queue_work(self.0.as_ptr(), work) }
+    }
+
+    /// Returns whether `work`, an item of this queue, is pending. Any context but NMI.
+    ///
+    /// # Safety
+    ///
+    /// The item must be initialised, and the queue must not be destroyed.
+    #[inline]
+    pub(crate) unsafe fn is_pending(self, work: *mut bindings::work_struct) -> bool {
+        // SAFETY: Both are valid by the safety requirements.
+        unsafe { ffi::kasync_work_pending(self.0.as_ptr(), work) }
     }
 }
 
@@ -103,16 +125,6 @@ impl Work {
     /// Returns the address of the item.
     pub(crate) fn get(&self) -> *mut bindings::work_struct {
         self.0.get()
-    }
-
-    /// Returns whether the item is pending. Any context.
-    ///
-    /// # Safety
-    ///
-    /// The item must be initialised.
-    pub(crate) unsafe fn is_pending(&self) -> bool {
-        // SAFETY: By the safety requirements.
-        unsafe { ffi::kasync_work_pending(self.0.get()) }
     }
 }
 

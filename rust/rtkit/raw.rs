@@ -11,10 +11,16 @@ pub(crate) struct RawRtkit {
 }
 
 /// `struct apple_rtkit_shmem`.
+///
+/// It has the name that it has in C: RTKit calls functions with a pointer to it, and kCFI compares
+/// the types of such functions by the names of `#[repr(C)]` structures.
+#[allow(non_camel_case_types)]
 #[repr(C)]
-pub(crate) struct RawShmem {
+pub(crate) struct apple_rtkit_shmem {
     _opaque: [u8; 0],
 }
+
+pub(crate) use apple_rtkit_shmem as RawShmem;
 
 /// `struct rtkit_message` of `shim.c`: a message, and the endpoint that it goes to.
 #[repr(C)]

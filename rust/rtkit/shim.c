@@ -179,8 +179,8 @@ void rtkit_ring(struct rtkit *r, u64 doorbells)
 {
 	atomic64_fetch_or(doorbells, &r->rung);
 	/*
-	 * Also if the bits were there: the thread that has set them may have been preempted before
-	 * it got here, and nobody else is to wait until it runs again.
+	 * Queued also if the bits were set already: the thread that has set them may have been
+	 * preempted before it got here, and other callers must not depend on it.
 	 */
 	kthread_queue_work(r->ring_worker, &r->ring_work);
 }

@@ -38,6 +38,7 @@ use kasync::{
         Delta, //
     },
     Executor,
+    Priority,
     Scope, //
 };
 use kernel::{
@@ -57,7 +58,7 @@ use kernel::{
 
 /// Within this a job is over on hardware that hangs now and then.
 const SOON: Delta = Delta::from_millis(5);
-/// Nothing takes that long on other hardware, however busy the machine is.
+/// A time that no job takes on hardware that does not hang, however busy the machine is.
 const NEVER: Delta = Delta::from_secs(60);
 /// Engines of a device at a time, at most.
 const ENGINES: usize = 16;
@@ -126,9 +127,9 @@ pub(crate) struct Device {
 const SLOTS: usize = 2;
 
 impl Device {
-    pub(crate) fn new() -> Result<Arc<Self>> {
+    pub(crate) fn new(priority: Priority) -> Result<Arc<Self>> {
         let engines = KVec::with_capacity(ENGINES, GFP_KERNEL)?;
-        let executor = Executor::new(c"torture-device")?;
+        let executor = Executor::with_priority(c"torture-device", priority)?;
         let slots = Arc::new(Semaphore::new(SLOTS), GFP_KERNEL)?;
         Arc::pin_init(
             pin_init!(Self {
@@ -243,7 +244,7 @@ impl Bench {
     fn end_later(&self, world: &Scope, after: Delta) -> Result {
         let engine = self.engine.clone();
         let scope = self.scope.clone();
-        // The submitting thread has the other one.
+        // The submitting thread has another reference.
         let queue = self.queue.clone();
         let how = self.how;
         let task = async move {

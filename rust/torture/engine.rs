@@ -118,7 +118,7 @@ impl Engine {
         self.hangs
     }
 
-    /// Has `cx` woken when something is over.
+    /// Registers the task of `cx` to be woken when a job completes.
     pub(crate) fn register(&self, cx: &Context<'_>) {
         self.waker.register(cx);
     }
@@ -150,7 +150,7 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        // SAFETY: Nobody else has it. Waits for the interrupt.
+        // SAFETY: This is the only reference. The call waits for the interrupt.
         unsafe { torture_engine_destroy(self.raw.as_ptr()) }
     }
 }
@@ -180,7 +180,7 @@ impl Job {
         })
     }
 
-    /// Has the judge know that the job may not start before `fence` has signalled.
+    /// Tells the checker that the job must not start before `fence` has signalled.
     pub(crate) fn depends_on(&mut self, fence: &Fence) -> Result {
         // SAFETY: Both are valid, and the job is not committed yet.
         match unsafe { torture_job_depends(self.raw.as_ptr(), fence.as_raw()) } {
@@ -209,7 +209,7 @@ impl Drop for Job {
 pub(crate) struct Witness(NonNull<RawJob>);
 
 impl Witness {
-    /// Has the judge look when the fence signals.
+    /// Arranges for the checker to check the fence when it signals.
     pub(crate) fn committed(self, fence: &Fence) {
         // SAFETY: Both are valid. The ring has the engine until all of its jobs' fences have
         // signalled.
@@ -224,7 +224,7 @@ impl Drop for Witness {
     }
 }
 
-/// Somebody else's fence, which signals in an interrupt after a time.
+/// Returns a fence of another driver, which signals in an interrupt after a time.
 pub(crate) fn foreign_fence(after: Delta, result: Result) -> Result<ARef<Fence>> {
     let error = result.err().map_or(0, Error::to_errno);
     // SAFETY: Takes numbers only; the callers may sleep in the allocation.
@@ -233,7 +233,7 @@ pub(crate) fn foreign_fence(after: Delta, result: Result) -> Result<ARef<Fence>>
     Ok(unsafe { Fence::from_raw(NonNull::new(raw).ok_or(ENOMEM)?) })
 }
 
-/// Has another module hold a reference to a fence, if it has room.
+/// Passes a reference to a fence to another module, if that has room.
 pub(crate) fn keep(fence: &Fence) {
     // SAFETY: Valid.
     unsafe { torture_keep(fence.as_raw()) }

@@ -50,7 +50,7 @@ use kernel::{
 const LIMIT: Delta = Delta::from_secs(20);
 const SLOTS: usize = 24;
 
-/// What all tasks share.
+/// The state that all tasks share.
 struct World {
     notify: Notify,
     permits: kernel::sync::Arc<Semaphore>,
@@ -75,7 +75,7 @@ impl Drop for Witness {
     }
 }
 
-/// A task that somebody has the handle of.
+/// A task whose handle is held.
 struct Held {
     handle: JoinHandle<u32>,
     id: u32,
@@ -241,7 +241,7 @@ fn step(
 
 /// For `ms` milliseconds.
 pub(crate) fn run(ms: u32, seed: u32) -> Result {
-    let executor = Executor::new(c"torture-soak")?;
+    let executor = Executor::with_priority(c"torture-soak", Random::new(seed, 299).priority())?;
     let world = Arc::new(
         World {
             notify: Notify::new(),

@@ -43,8 +43,8 @@ unsafe extern "C" {
     fn torture_fail_left() -> u32;
 }
 
-/// Has the `n`th allocation of `f` fail, for `n` from 1 up, until `f` has no `n`th one. Returns how
-/// many it has.
+/// Runs `f` with its `n`th allocation failing, for `n` from 1 up, until it has no `n`th allocation.
+/// Returns the number of its allocations.
 ///
 /// # Errors
 ///

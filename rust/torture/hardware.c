@@ -3,9 +3,9 @@
  * Hardware that checks what it is asked to do, and a judge that sees each fence signal. In C, as
  * none of it is to depend on what it judges.
  *
- * A job's memory is the hardware's from its start until it is over: a fence that signals in
- * between, which would give the memory to somebody else, is a failure. So is a job that starts
- * before what it depends on has signalled, and a fence that signals before an older one of its
+ * A job's memory belongs to the hardware from the job's start to its end. A fence that signals in
+ * between is a failure, as the memory could be reused. Other failures are a job that starts
+ * before its dependencies have signalled, and a fence that signals before an older one of its
  * queue.
  */
 #include <linux/atomic.h>
@@ -48,7 +48,7 @@ struct torture_engine {
 	/* Now and then it hangs until it is stopped. */
 	bool hangs;
 	bool armed;
-	/* Somebody wants the jobs to be over. */
+	/* The jobs are to be ended. */
 	bool stop;
 	/* There is no hardware any more. */
 	bool dead;
@@ -253,7 +253,7 @@ bool torture_job_depends(struct torture_job *job, struct dma_fence *fence)
  * Of a fence that signals, or has: the hardware is through with its job, and what it depends on is
  * over.
  */
-static void judge(struct torture_job *job, struct dma_fence *fence, bool now)
+static void check_end(struct torture_job *job, struct dma_fence *fence, bool now)
 {
 	struct torture_engine *engine = job->engine;
 	unsigned long flags;
@@ -281,7 +281,7 @@ static void job_signalled(struct dma_fence *fence, struct dma_fence_cb *cb)
 {
 	struct torture_job *job = container_of(cb, struct torture_job, cb);
 
-	judge(job, fence, true);
+	check_end(job, fence, true);
 	atomic_inc(&judged);
 	torture_job_put(job);
 }
@@ -292,7 +292,7 @@ void torture_job_committed(struct torture_job *job, struct dma_fence *fence)
 	refcount_inc(&job->refs);
 	if (dma_fence_add_callback(fence, &job->cb, job_signalled)) {
 		/* It was over before that. */
-		judge(job, fence, false);
+		check_end(job, fence, false);
 		torture_job_put(job);
 	}
 }

@@ -49,7 +49,7 @@ void torture_job_committed(struct torture_job *job, struct dma_fence *fence);
 void torture_job_get(struct torture_job *job);
 void torture_job_put(struct torture_job *job);
 
-/* Somebody else's fence, that a timer signals. */
+/* A fence of another driver, signalled by a timer. */
 struct dma_fence *torture_foreign_fence(u64 ns, int error);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Holds fences of modules that go: what others have of a driver when it is unloaded. Looks at them
- * when somebody reads torture_keeper in debugfs, and lets them go with this module.
+ * Holds references to fences of modules that are unloaded, as other drivers do. A read of
+ * torture_keeper in debugfs checks the fences. Unloading this module releases them.
  */
 #include <linux/debugfs.h>
 #include <linux/dma-fence.h>
@@ -41,7 +41,7 @@ static void must_not_run(struct dma_fence *fence, struct dma_fence_cb *cb)
 }
 
 /* All that others may ask of a fence. Says what is not as it has to be. */
-static const char *look(struct dma_fence *fence, bool *well)
+static const char *check_fence(struct dma_fence *fence, bool *well)
 {
 	struct dma_fence_cb cb;
 	struct sync_file *sync_file;
@@ -79,10 +79,10 @@ static int kept_show(struct seq_file *seq, void *data)
 {
 	unsigned int well = 0, bad = 0, n = READ_ONCE(count);
 
-	/* Nobody adds any: whose they are is gone. */
+	/* No fence is added concurrently: the module that adds them has been unloaded. */
 	for (unsigned int i = 0; i < n; i++) {
 		bool fine = false;
-		const char *wrong = look(fences[i], &fine);
+		const char *wrong = check_fence(fences[i], &fine);
 
 		well += fine;
 		if (wrong) {

@@ -126,9 +126,9 @@ impl Ring for CheckedRing {
         })
     }
 
-    /// Most of the time the stop ends the jobs as usual, else the engine is waited for, and the
-    /// action does. Hardware that never hangs is through with its jobs long before: then somebody
-    /// was not woken, which the time limit would make good for.
+    /// Mostly the stop ends the jobs. Otherwise the engine is waited for, and the action ends them.
+    /// Hardware that never hangs completes its jobs long before the time limit. A timeout then
+    /// means a lost wake, which the time limit would hide.
     fn timed_out(
         &mut self,
         job: Option<&InFlight>,

@@ -54,7 +54,7 @@ const DEPENDENCIES: u32 = 3;
 /// How long it takes at most until something ends.
 const TIME: Delta = Delta::from_micros(2000);
 
-/// What has been seen, over all rounds.
+/// Counters over all rounds.
 struct Seen {
     good: Atomic<u32>,
     cancelled: Atomic<u32>,
@@ -86,7 +86,7 @@ struct Known {
     fence: ARef<Fence>,
     /// The file and the queue of this round that it is of.
     of: Option<(usize, usize)>,
-    /// What it depends on, of other queues.
+    /// The fences of other queues that it depends on.
     dependencies: KVec<ARef<Fence>>,
 }
 
@@ -239,7 +239,7 @@ fn count(at: usize, fences: &[Known], files: &[File], gone: bool, seen: &Seen) {
     counter.fetch_add(1, Relaxed);
 }
 
-/// What a process does: submits jobs to its queues, and more, until all is done or it is killed.
+/// Runs a process: it submits jobs to its queues until all are submitted or it is killed.
 fn process(
     files: &mut [File],
     fences: &mut KVec<Known>,
@@ -368,12 +368,12 @@ pub(crate) fn run(rounds: u32, seed: u32) -> Result {
     let result = threads(|n| {
         let mut random = Random::new(seed, n);
         let mut kept = KVec::new();
-        let mut device = Device::new()?;
+        let mut device = Device::new(random.priority())?;
         while left.fetch_sub(1, Relaxed) > 0 {
             round(world.root(), &device, &mut random, &seen, &mut kept)?;
             verdict()?;
             if device.is_unplugged() {
-                device = Device::new()?;
+                device = Device::new(random.priority())?;
             }
         }
         device.unplug();

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What takes long: the executor and the job queue under random load on all processors, with
-//! hardware that checks.
+//! Stress tests: the executor and the job queue under random load on all processors, with hardware
+//! that checks the rules.
 //!
-//! Loading the module runs what its parameters ask for; it does not load if anything is wrong.
+//! Loading the module runs the tests that its parameters select. It fails if a test fails.
 
 mod device;
 mod engine;
@@ -22,6 +22,7 @@ use core::{
     },
     ptr, //
 };
+use kasync::Priority;
 use kernel::{
     error::to_result,
     prelude::*, //
@@ -158,6 +159,15 @@ impl Random {
     /// Below `n`.
     fn below(&mut self, n: u32) -> u32 {
         self.next() % n
+    }
+
+    /// The priority of an executor.
+    fn priority(&mut self) -> Priority {
+        match self.below(3) {
+            0 => Priority::Normal,
+            1 => Priority::High,
+            _ => Priority::Realtime,
+        }
     }
 
     /// Once in `n` times.

@@ -295,7 +295,7 @@ static int __init sample_init(void)
 	/* In an interrupt; with PREEMPT_RT in a thread, where the lock may be taken. */
 	sample->irq = IRQ_WORK_INIT(sample_irq);
 
-	device = jobqueue_device_create("jobqueue_sample");
+	device = jobqueue_device_create("jobqueue_sample", JOBQUEUE_WORKERS_NORMAL);
 	if (IS_ERR(device)) {
 		ret = PTR_ERR(device);
 		goto free;

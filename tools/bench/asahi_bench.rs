@@ -27,6 +27,8 @@ extern "C" {
 
 impl kernel::Module for AsahiBench {
     fn init(_module: &'static ThisModule) -> Result<Self> {
+        // SAFETY: Called once, when the module is loaded.
+        unsafe { ours::init_global() };
         // SAFETY: Called once, in process context, where it may sleep.
         kernel::error::to_result(unsafe { asahi_bench_run() })?;
         Ok(Self)

@@ -58,6 +58,8 @@ struct bench_backend {
 
 extern const struct bench_backend bench_ours, bench_drm_sched, bench_drm_shared, bench_drm_percpu;
 extern const struct bench_backend bench_floor, bench_direct;
+/* Ours, with workers of another priority: for what depends on that. */
+extern const struct bench_backend bench_ours_high, bench_ours_realtime;
 
 /* The executor by itself (executor.rs). Prints as it goes. */
 int bench_executor(void);

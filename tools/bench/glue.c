@@ -21,7 +21,7 @@ u64 bench_counter_run(struct bench_counter *counter);
 u64 bench_counter_finished(const struct bench_counter *counter);
 void bench_counter_kick(struct bench_counter *counter);
 
-int bench_ours_init(void);
+int bench_ours_init(u32 priority);
 void bench_ours_exit(void);
 void *bench_ours_create(void);
 void *bench_ours_mock(void);
@@ -80,15 +80,35 @@ void bench_counter_kick(struct bench_counter *counter)
 	irq_work_queue(&counter->irq);
 }
 
-const struct bench_backend bench_ours = {
-	.name = "ours",
-	.init = bench_ours_init,
-	.exit = bench_ours_exit,
-	.create = bench_ours_create,
-	.destroy = bench_ours_destroy,
-	.settle = bench_ours_settle,
-	.submit = bench_ours_submit,
-	.kick = bench_ours_kick,
-	.mock = bench_ours_mock,
-	.mock_destroy = bench_ours_mock_destroy,
-};
+static int init_normal(void)
+{
+	return bench_ours_init(0);
+}
+
+static int init_high(void)
+{
+	return bench_ours_init(1);
+}
+
+static int init_realtime(void)
+{
+	return bench_ours_init(2);
+}
+
+/* The backends differ in the priority of the executor. */
+#define OURS_BACKEND(init_fn) {			\
+	.name = "ours",				\
+	.init = init_fn,			\
+	.exit = bench_ours_exit,		\
+	.create = bench_ours_create,		\
+	.destroy = bench_ours_destroy,		\
+	.settle = bench_ours_settle,		\
+	.submit = bench_ours_submit,		\
+	.kick = bench_ours_kick,		\
+	.mock = bench_ours_mock,		\
+	.mock_destroy = bench_ours_mock_destroy,	\
+}
+
+const struct bench_backend bench_ours = OURS_BACKEND(init_normal);
+const struct bench_backend bench_ours_high = OURS_BACKEND(init_high);
+const struct bench_backend bench_ours_realtime = OURS_BACKEND(init_realtime);

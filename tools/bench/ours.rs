@@ -37,6 +37,7 @@ use kasync::{
     sync::AtomicWaker,
     time::Delta,
     Executor,
+    Priority,
     Scope, //
 };
 use kernel::sync::aref::ARef;
@@ -193,22 +194,36 @@ struct Bench {
 }
 
 global_lock! {
-    // SAFETY: Initialised in `bench_ours_init`, before it is used.
+    // SAFETY: Initialised by `init_global`, before it is used.
     unsafe(uninit) static BENCH: Mutex<Option<Bench>> = None;
 }
 
-fn init() -> Result {
-    // SAFETY: Called once when the module is loaded.
-    unsafe { BENCH.init() };
-    let executor = Executor::new(c"asahi_bench")?;
+fn init(priority: u32) -> Result {
+    let priority = match priority {
+        0 => Priority::Normal,
+        1 => Priority::High,
+        2 => Priority::Realtime,
+        _ => return Err(EINVAL),
+    };
+    let executor = Executor::with_priority(c"asahi_bench", priority)?;
     let scope = executor.root().child(c"queues")?;
     *BENCH.lock() = Some(Bench { executor, scope });
     Ok(())
 }
 
+/// Initialises what holds the executor.
+///
+/// # Safety
+///
+/// Must be called once, before all else of this file.
+pub(crate) unsafe fn init_global() {
+    // SAFETY: By the safety requirements.
+    unsafe { BENCH.init() };
+}
+
 #[no_mangle]
-extern "C" fn bench_ours_init() -> c_int {
-    match init() {
+extern "C" fn bench_ours_init(priority: u32) -> c_int {
+    match init(priority) {
         Ok(()) => 0,
         Err(e) => e.to_errno(),
     }

@@ -261,6 +261,78 @@ static int scenario_deps(const struct bench_backend *backend)
 	return ret;
 }
 
+#define FRAME_NS (4 * NSEC_PER_MSEC)
+
+/*
+ * A real-time thread that does not give the processor away, as a compositor may be, while the fence
+ * that its next job waits for is signalled. Returns how long it takes until the job is over.
+ */
+static int frame(const struct bench_backend *backend, void *queue, u64 context, u64 seqno,
+		 u64 *latency)
+{
+	struct signaller signaller = { .irq = IRQ_WORK_INIT_HARD(signal_one) };
+	struct dma_fence *dep = kzalloc(sizeof(*dep), GFP_KERNEL), *job;
+	ktime_t signalled;
+	u64 start;
+	int ret;
+
+	if (!dep)
+		return -ENOMEM;
+	dma_fence_init64(dep, &bench_fence_ops, NULL, context, seqno);
+	signaller.fence = dep;
+	job = backend->submit(queue, &dep, 1);
+	if (!job) {
+		dma_fence_signal(dep);
+		dma_fence_put(dep);
+		return -ENOMEM;
+	}
+	/* Workers look at the job, and find that it has to wait. */
+	schedule_timeout_uninterruptible(2);
+	signalled = ktime_get();
+	start = bench_now();
+	irq_work_queue(&signaller.irq);
+	irq_work_sync(&signaller.irq);
+	while (bench_now() - start < FRAME_NS)
+		cpu_relax();
+	ret = wait(job);
+	/* Set by whatever has signalled the fence. */
+	*latency = ktime_to_ns(ktime_sub(job->timestamp, signalled));
+	dma_fence_put(job);
+	dma_fence_put(dep);
+	return ret;
+}
+
+static int scenario_frame(const struct bench_backend *backend, const char *name)
+{
+	u64 context = dma_fence_context_alloc(1), took[ROUNDS];
+	void *queue = backend->create();
+	int ret = 0;
+
+	if (!queue)
+		return -ENOMEM;
+	sched_set_fifo_low(current);
+	for (int round = 0; round < ROUNDS && !ret; round++)
+		ret = frame(backend, queue, context, 1 + round, &took[round]);
+	sched_set_normal(current, 0);
+	backend->destroy(queue);
+	clean(backend);
+	if (!ret)
+		bench_report(name, backend->name, mean(took));
+	return ret;
+}
+
+/* Workers of other priorities. */
+static int run_frame(const struct bench_backend *backend, const char *name)
+{
+	int ret = backend->init();
+
+	if (ret)
+		return ret;
+	ret = scenario_frame(backend, name);
+	backend->exit();
+	return ret;
+}
+
 static int scenario_queues(const struct bench_backend *backend, void **queues, unsigned int count)
 {
 	u64 create[ROUNDS], destroy[ROUNDS];
@@ -395,6 +467,7 @@ static int run(const struct bench_backend *backend)
 	ret = ret ?: scenario_switches(backend, "q16", queues, 16, 500, 16);
 	ret = ret ?: scenario_switches(backend, "q512", queues, MANY_QUEUES, 20, 4);
 	ret = ret ?: scenario_memory(backend, queues);
+	ret = ret ?: scenario_frame(backend, "frame");
 	clean(backend);
 	backend->exit();
 free:
@@ -410,5 +483,7 @@ int asahi_bench_run(void)
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(backends) && !ret; i++)
 		ret = run(backends[i]);
+	ret = ret ?: run_frame(&bench_ours_high, "frame_high");
+	ret = ret ?: run_frame(&bench_ours_realtime, "frame_realtime");
 	return ret ?: bench_executor();
 }

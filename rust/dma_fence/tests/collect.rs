@@ -56,8 +56,8 @@ mod tests {
 
     const LEAVES: usize = 2048;
 
-    /// What one submit can name: an array of 2048 fences, 4095 times. Without a look at which
-    /// containers are the same that is 8 million leaves.
+    /// The most that one submit can name: an array of 2048 fences, 4095 times. Without a check for
+    /// equal containers that is 8 million leaves.
     #[test]
     fn a_container_that_is_named_again() -> Result {
         let all = foreign(LEAVES)?;

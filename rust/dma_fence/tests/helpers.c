@@ -90,7 +90,7 @@ bool dma_fence_test_is_waited_for(struct dma_fence *fence)
  * What is left of a fence that nothing can signal any more, with the context that it keeps: struct
  * dma_fence_shim_own of shim.c. Signals it, and frees all.
  */
-void dma_fence_test_bury(struct dma_fence *fence)
+void dma_fence_test_end_forgotten(struct dma_fence *fence)
 {
 	void *context = ((void **)(fence + 1))[1];
 

@@ -10,7 +10,7 @@ struct drm_syncobj;
 struct dma_fence *dma_fence_test_foreign(void);
 int dma_fence_test_deadlines(struct dma_fence *fence);
 bool dma_fence_test_is_waited_for(struct dma_fence *fence);
-void dma_fence_test_bury(struct dma_fence *fence);
+void dma_fence_test_end_forgotten(struct dma_fence *fence);
 bool dma_fence_test_has_copied_name(struct dma_fence *fence, const char *name);
 bool dma_fence_test_in_irq(void (*f)(void *data), void *data);
 void dma_fence_test_kill(bool kill);

@@ -45,7 +45,7 @@ mod ffi {
         pub(super) fn dma_fence_test_deadline(fence: *mut bindings::dma_fence) -> i64;
         pub(super) fn dma_fence_test_deadlines(fence: *mut bindings::dma_fence) -> i32;
         pub(super) fn dma_fence_test_is_waited_for(fence: *mut bindings::dma_fence) -> bool;
-        pub(super) fn dma_fence_test_bury(fence: *mut bindings::dma_fence);
+        pub(super) fn dma_fence_test_end_forgotten(fence: *mut bindings::dma_fence);
         pub(super) fn dma_fence_test_has_copied_name(
             fence: *mut bindings::dma_fence,
             name: *const kernel::ffi::c_char,
@@ -213,9 +213,9 @@ pub(crate) fn has_copied_name(fence: &Fence, name: &CStr) -> bool {
 /// # Safety
 ///
 /// `fence` must be the only armed fence of its context, whose ends have gone or were forgotten.
-pub(crate) unsafe fn bury(fence: &Fence) {
+pub(crate) unsafe fn end_forgotten(fence: &Fence) {
     // SAFETY: By the safety requirements.
-    unsafe { ffi::dma_fence_test_bury(fence.as_raw()) };
+    unsafe { ffi::dma_fence_test_end_forgotten(fence.as_raw()) };
     // SAFETY: The context that has kept the module is gone.
     unsafe { dma_fence_shim_put_module() };
 }
@@ -230,7 +230,7 @@ pub(crate) fn drop_in_irq<T: Send>(value: T) {
     ///
     /// # Safety
     ///
-    /// `data` must point to a valid `Option<T>` that nobody else accesses during the call.
+    /// `data` must point to a valid `Option<T>`, which is not accessed otherwise during the call.
     unsafe extern "C" fn drop_it<T>(data: *mut c_void) {
         // SAFETY: `data` points to a valid `Option<T>` without other users, by the safety
         // requirements.

@@ -8,9 +8,9 @@ use kernel::prelude::*;
 mod tests {
     use crate::mocks::{
         annotated_waits,
-        bury,
         drop_in_irq,
         end,
+        end_forgotten,
         expect_violations,
         has_copied_name,
         module_refcount,
@@ -216,7 +216,7 @@ mod tests {
         fence.set_deadline(Delta::from_millis(1));
         assert!(!fence.test_signaled_flag());
         // SAFETY: It is the only fence of its context, whose ends have gone.
-        unsafe { bury(&fence) };
+        unsafe { end_forgotten(&fence) };
         assert_eq!(module_refcount(), before);
         Ok(())
     }
@@ -231,7 +231,7 @@ mod tests {
         assert!(has_copied_name(&fence, OTHER.timeline()));
         fence.set_deadline(Delta::from_millis(1));
         // SAFETY: It is the only fence of its context, whose ends were forgotten.
-        unsafe { bury(&fence) };
+        unsafe { end_forgotten(&fence) };
         assert_eq!(module_refcount(), before);
         Ok(())
     }

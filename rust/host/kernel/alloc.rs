@@ -46,7 +46,7 @@ pub mod flags {
 
     /// Typical for kernel-internal allocations. May sleep.
     pub const GFP_KERNEL: Flags = Flags(1);
-    /// As [`GFP_KERNEL`], charged to the memory cgroup of the caller.
+    /// Like [`GFP_KERNEL`], charged to the memory cgroup of the caller.
     pub const GFP_KERNEL_ACCOUNT: Flags = Flags(5);
     /// For contexts that may not sleep.
     pub const GFP_NOWAIT: Flags = Flags(2);

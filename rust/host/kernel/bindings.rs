@@ -81,7 +81,7 @@ pub unsafe fn wait_for_completion_interruptible_timeout(
     isize::from(unsafe { &*x }.wait())
 }
 
-/// What the callback of a timer returns.
+/// The result of a timer's callback.
 #[repr(u32)]
 #[derive(PartialEq, Eq)]
 pub enum hrtimer_restart {
@@ -104,11 +104,11 @@ pub struct static_key_false {
 
 /// A tracepoint.
 pub struct tracepoint {
-    /// Whether somebody looks.
+    /// Whether the tracepoint is enabled.
     pub key: static_key_false,
 }
 
-/// What an interrupt handler returns.
+/// The result of an interrupt handler.
 #[repr(u32)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum irqreturn {
@@ -117,7 +117,7 @@ pub enum irqreturn {
     /// Handled.
     IRQ_HANDLED,
 }
-/// What an interrupt handler returns.
+/// The result of an interrupt handler.
 pub type irqreturn_t = irqreturn;
 /// An interrupt handler.
 pub type irq_handler_t = Option<unsafe extern "C" fn(c_int, *mut c_void) -> irqreturn_t>;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the C files beside the crates define, with the same symbols: `shim.c` and `trace.c` of
+//! Replacements for the C files beside the crates, with the same symbols: `shim.c` and `trace.c` of
 //! kasync.
 
 #![allow(non_upper_case_globals, missing_docs, clippy::missing_safety_doc)]
 
 use crate::{
     bindings::{
+        destroy_workqueue,
         raw_spinlock_t,
         static_key_false,
         tracepoint,
@@ -17,6 +18,7 @@ use crate::{
     ffi::{
         c_char,
         c_int,
+        c_uint,
         c_void, //
     },
     host, //
@@ -25,9 +27,18 @@ use crate::{
 #[no_mangle]
 unsafe extern "C" fn kasync_queue_new(
     _name: *const c_char,
-    _urgent: bool,
-) -> *mut workqueue_struct {
-    host::work::alloc_workqueue()
+    _priority: c_uint,
+    result: *mut *mut workqueue_struct,
+) -> c_int {
+    // SAFETY: The caller says that it is valid for writes.
+    unsafe { result.write(host::work::alloc_workqueue()) };
+    0
+}
+
+#[no_mangle]
+unsafe extern "C" fn kasync_queue_destroy(wq: *mut workqueue_struct) {
+    // SAFETY: The caller says that the queue is valid and not used any more but by its items.
+    unsafe { destroy_workqueue(wq) }
 }
 
 #[no_mangle]
@@ -43,7 +54,10 @@ unsafe extern "C" fn kasync_work_init(work: *mut work_struct, run: work_func_t) 
 }
 
 #[no_mangle]
-unsafe extern "C" fn kasync_work_pending(work: *const work_struct) -> bool {
+unsafe extern "C" fn kasync_work_pending(
+    _wq: *mut workqueue_struct,
+    work: *const work_struct,
+) -> bool {
     // SAFETY: The caller says that the item is valid.
     unsafe { &*work }.is_pending()
 }
@@ -157,8 +171,8 @@ extern "C" fn kasync_unwatch_modules() {
 }
 
 #[no_mangle]
-unsafe extern "C" fn kasync_watch_start(_ms: u32, look: unsafe extern "C" fn()) {
-    host::watch_stalls(Some(look));
+unsafe extern "C" fn kasync_watch_start(_ms: u32, check: unsafe extern "C" fn()) {
+    host::watch_stalls(Some(check));
 }
 
 #[no_mangle]
@@ -174,7 +188,7 @@ unsafe extern "C" fn kasync_code_is_in(code: *const c_void, module: *const c_voi
 
 macro_rules! tracepoints {
     ($($point:ident $call:ident($($arg:ty),*);)*) => {$(
-        /// Nobody looks here.
+        /// A tracepoint, which is never enabled on the host.
         #[no_mangle]
         pub static $point: tracepoint = tracepoint {
             key: static_key_false { enabled: false },

@@ -53,12 +53,18 @@ pub(super) const WAITING: i32 = 0;
 pub(super) const OVER: i32 = 1;
 
 /// `struct jobqueue_job`.
+///
+/// It has the name that it has in C: drivers' operations are called with a pointer to it, and kCFI
+/// compares the types of such functions by the names of `#[repr(C)]` structures.
+#[allow(non_camel_case_types)]
 #[repr(C)]
-pub(super) struct RawJob {
+pub(super) struct jobqueue_job {
     memory: usize,
     pub(super) state: Atomic<i32>,
     pub(super) error: c_int,
 }
+
+pub(super) use jobqueue_job as RawJob;
 
 /// `struct jobqueue_ops`.
 #[repr(C)]

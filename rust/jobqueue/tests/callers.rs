@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What runs in the threads that use a queue: of the ring only what a commit hands to hardware that
-//! has nothing to do, and no fence signals there.
+//! The callbacks that run in the threads that use a queue: only those by which a commit submits to
+//! idle hardware. No fence signals there.
 
 use kernel::prelude::*;
 

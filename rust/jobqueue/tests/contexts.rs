@@ -165,13 +165,13 @@ impl Drop for Watch {
     }
 }
 
-/// Calls `f` with a lock held that is the same for all who call this.
+/// Calls `f` with a lock held that all callers share.
 pub(crate) fn with_outer_lock<F: FnMut() + Send>(mut f: F) {
     // SAFETY: `f` outlives the call.
     unsafe { jobqueue_test_outer_with(call::<F>, (&raw mut f).cast()) }
 }
 
-/// Whether somebody has to ask a fence to signal.
+/// Whether a fence needs signalling to be enabled.
 #[derive(Clone, Copy)]
 pub(crate) enum Enable {
     /// It does anyway.
@@ -189,7 +189,7 @@ pub(crate) enum Enable {
 pub(crate) struct Issuer {
     lock: NonNull<RawLock>,
     fences: KVec<ARef<Fence>>,
-    /// The same ones, for C.
+    /// Pointers to the same fences, for C.
     raw: KVec<*mut bindings::dma_fence>,
     /// How many of them have been signalled.
     signalled: usize,
@@ -263,7 +263,7 @@ impl Issuer {
         }
     }
 
-    /// Has an interrupt signal the next one. It has to have happened before this is dropped.
+    /// Arranges for an interrupt to signal the next fence. It must come before `self` is dropped.
     pub(crate) fn signal_after(&mut self, after: Delta, result: Result) {
         let error = result.err().map_or(0, Error::to_errno);
         let next = self.raw[self.signalled];

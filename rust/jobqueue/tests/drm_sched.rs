@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What DRM's scheduler promises of its behaviour, by its own KUnit suites
-//! (`drivers/gpu/drm/scheduler/tests`), asked of the job queue.
+//! The behaviour that DRM's scheduler checks in its own KUnit suites
+//! (`drivers/gpu/drm/scheduler/tests`), checked for the job queue.
 //!
 //! There a scheduler is a ring and entities are queues for it; with firmware that schedules, each
 //! queue has a ring of its own. So wherever they have a number of entities we have a number of
@@ -39,7 +39,7 @@
 //!    another queue, after the last one.
 //! 6. Fairness is the firmware's as well.
 //!
-//! Those of several clients are in [`clients`].
+//! The tests with several clients are in [`clients`].
 //!
 //! Theirs measure time now and then, and print it. `make bench` does that for ours, beside theirs.
 
@@ -193,9 +193,9 @@ mod tests {
 
     #[test]
     fn timeout_resets() -> Result {
-        let patience = Delta::from_millis(200);
+        let limit = Delta::from_millis(200);
         let bench = Bench::build(Options {
-            timeout: patience,
+            timeout: limit,
             ..Options::new(8)
         })?;
         bench.mock.reset_when_stalled();
@@ -204,7 +204,7 @@ mod tests {
         bench.wait_started(1)?;
         assert_eq!(result(&fence), Err(ETIME));
         // Not before its time.
-        assert!((Instant::now() - begin).as_nanos() >= patience.as_nanos());
+        assert!((Instant::now() - begin).as_nanos() >= limit.as_nanos());
         assert_eq!(bench.mock.resets(), Some(1));
         bench.end()
     }

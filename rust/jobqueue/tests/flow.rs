@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What keeps jobs from the hardware but themselves, and which of them are in a hurry.
+//! Limits that keep jobs from the hardware, and deadlines of jobs.
 
 use kernel::prelude::*;
 
@@ -83,7 +83,8 @@ mod tests {
         let fence = bench.commit(Job::new(1), core::slice::from_ref(&dependency))?;
         fence.set_deadline(Delta::from_secs(60));
         for bench in [&bench, &other] {
-            let within = block_on(timeout(LIMIT, bench.mock.hurried()))?.map_err(|_| ETIME)?;
+            let within =
+                block_on(timeout(LIMIT, bench.mock.earliest_deadline()))?.map_err(|_| ETIME)?;
             assert!(within > Delta::from_secs(1) && within <= Delta::from_secs(60));
         }
         other.wait_started(1)?;

@@ -110,12 +110,12 @@ mod tests {
                 return Err(EINVAL);
             };
             let (polled, dropped) = (first.clone(), second.clone());
-            let (mut looks, mut again) = (set(fences)?, set(fences)?);
+            let (mut first, mut again) = (set(fences)?, set(fences)?);
             let given_up = set(fences)?;
             let mut waits = pin!(polled.wait());
             let mut goes = KBox::pin(dropped.wait(), GFP_KERNEL)?;
             assert!(pends(waits.as_mut())? && pends(goes.as_mut())?);
-            assert!(set_pends(&mut looks)? && set_pends(&mut again)?);
+            assert!(set_pends(&mut first)? && set_pends(&mut again)?);
 
             in_irq(|| issuer.signal(4, Err(EIO), together));
             drop(issuer);
@@ -123,7 +123,7 @@ mod tests {
             // The lock is gone.
             assert_eq!(block_on(waits)?, Err(EIO));
             drop(goes);
-            let last = block_on(poll_fn(|cx| looks.poll_all(cx)))?;
+            let last = block_on(poll_fn(|cx| first.poll_all(cx)))?;
             assert_eq!(last, Err(EIO));
             drop((again, given_up));
             // The same holds for a fence that is asked only now.
@@ -253,18 +253,18 @@ mod tests {
         settle()
     }
 
-    /// H39, R3: nobody signals what waits for a fence that does not, whatever becomes of its queue;
-    /// and that is not the hardware's fault.
+    /// H39, R3: a job is not signalled before its dependency, whatever happens to its queue. The
+    /// wait does not count as a timeout of the hardware.
     #[test]
     fn never_unless_it_is_told() -> Result {
         let bench = Bench::new(8)?;
         let mut issuer = Issuer::new(1)?;
         let waiting = depending(&bench, issuer.fences())?;
         let behind = depending(&bench, &[])?;
-        // Longer than the patience with hardware.
+        // Longer than the limit with hardware.
         let early = block_on(timeout(Delta::from_millis(200), behind.wait()))?;
         assert!(early.is_err());
-        assert_eq!(bench.mock.complaints(), 0);
+        assert_eq!(bench.mock.timeouts(), 0);
 
         bench.queue.close();
         bench.scope.cancel();

@@ -80,7 +80,7 @@ mod tests {
         Ok(())
     }
 
-    /// The same in a chain through many queues, each with a job in front that is short.
+    /// As above, with a chain through many queues, each of which has a short job first.
     #[test]
     fn many_rings_share_one_permit() -> Result {
         const COUNT: usize = 16;
@@ -214,7 +214,7 @@ mod tests {
         Ok(())
     }
 
-    /// What is not ready with an error is cancelled with it, after what came before.
+    /// A job whose readiness fails is cancelled with that error, after the jobs before it.
     #[test]
     fn refused_when_not_ready() -> Result {
         let bench = patient(None)?;

@@ -24,7 +24,7 @@ void jobqueue_test_watch_free(struct jobqueue_test_watch *watch, struct dma_fenc
 /* Arguments that the functions for drivers in C refuse. */
 unsigned int jobqueue_test_c_refuses(void);
 
-/* Somebody else's fences. */
+/* Fences of another driver. */
 struct jobqueue_test_lock *jobqueue_test_lock_create(void);
 void jobqueue_test_lock_free(struct jobqueue_test_lock *lock);
 struct dma_fence *jobqueue_test_fence_create(struct jobqueue_test_lock *lock, u64 context,
@@ -41,7 +41,7 @@ void jobqueue_test_barrier(void);
 size_t jobqueue_test_printed(void (*show)(void *printer, void *data), void *data, char *to,
 			     size_t size);
 
-/* A lock that somebody holds who signals. */
+/* A lock that is held while a fence is signalled. */
 void jobqueue_test_outer_with(jobqueue_test_fn fn, void *data);
 
 #endif

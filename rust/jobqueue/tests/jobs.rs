@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What a queue does with jobs.
+//! Life of a job in a queue.
 
 use kernel::prelude::*;
 
@@ -237,7 +237,7 @@ mod tests {
         // The mock ends it at the third complaint.
         let fence = bench.commit(Job::stalling(1), &[])?;
         assert_eq!(result(&fence), Err(ETIMEDOUT));
-        assert_eq!(bench.mock.complaints(), 3);
+        assert_eq!(bench.mock.timeouts(), 3);
         bench.end()
     }
 
@@ -313,7 +313,7 @@ mod tests {
         bench.end()
     }
 
-    /// R20: nothing starts while parked, nobody is refused, and what is in flight is waited for.
+    /// R20: a parked queue starts no job and refuses none, and waits for the jobs in flight.
     #[test]
     fn parked() -> Result {
         let bench = Bench::new(8)?;

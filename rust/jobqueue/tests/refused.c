@@ -89,7 +89,8 @@ static bool c_refuses(struct jobqueue_device *device, unsigned int change)
 /* A bit for each change that is not refused. */
 unsigned int jobqueue_test_c_refuses(void)
 {
-	struct jobqueue_device *device = jobqueue_device_create("jobqueue_test");
+	struct jobqueue_device *device =
+		jobqueue_device_create("jobqueue_test", JOBQUEUE_WORKERS_NORMAL);
 	unsigned int change, accepted = 0;
 
 	if (IS_ERR(device))
@@ -99,5 +100,15 @@ unsigned int jobqueue_test_c_refuses(void)
 		if (!c_refuses(device, change))
 			accepted |= BIT(change);
 	jobqueue_device_destroy(device);
+	device = jobqueue_device_create("jobqueue_test", JOBQUEUE_WORKERS_REALTIME + 1);
+	if (device != ERR_PTR(-EINVAL)) {
+		jobqueue_device_destroy(device);
+		accepted |= BIT(change++);
+	}
+	device = jobqueue_device_create(NULL, JOBQUEUE_WORKERS_NORMAL);
+	if (device != ERR_PTR(-EINVAL)) {
+		jobqueue_device_destroy(device);
+		accepted |= BIT(change);
+	}
 	return accepted;
 }

@@ -145,7 +145,7 @@ impl MockRing {
             return TimeoutAction::Stopped(unsafe { RingStopped::new(timeline) });
         }
         self.mock.change(|state| {
-            state.complaints = n;
+            state.timeouts = n;
             if job.stalls && n == 3 {
                 state.done = job.id;
                 state.result = Err(ETIMEDOUT);
@@ -173,7 +173,7 @@ impl Ring for MockRing {
     fn set_deadline(&mut self, within: Delta) {
         self.mock.note_call(false);
         self.mock.change(|state| {
-            state.hurried = Some(within);
+            state.earliest_deadline = Some(within);
             state.deadlines += 1;
         });
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What others see of a queue: how long it works, and how urgent it is.
+//! The visible state of a queue: the time that it works, and its deadline.
 
 use kernel::prelude::*;
 
@@ -82,8 +82,8 @@ mod tests {
 
     const WHILE: Delta = Delta::from_millis(20);
 
-    /// What overlaps counts once, and what is idle not at all: both bounds are measured, and hold
-    /// however late threads are.
+    /// Overlapping work counts once, and idle time does not count. Both bounds are measured, and
+    /// hold however late threads are.
     #[test]
     fn busy_time_is_that_with_work() -> Result {
         let usage = EngineUsage::new(c"test")?;
@@ -120,7 +120,7 @@ mod tests {
         let hz = Clock::MaxHz(1_278_000_000);
         let max = "drm-maxfreq-test:\t1278000000 Hz";
         assert!(prints(&time, Some(hz), &["drm-engine-test:\t{} ns", max])?);
-        // Nobody counts its cycles: none are claimed.
+        // The ring counts no cycles, so none are reported.
         time.add_cycles(5);
         let total = Clock::TotalCycles(1000);
         assert!(prints(&time, Some(total), &["drm-engine-test:\t{} ns"])?);

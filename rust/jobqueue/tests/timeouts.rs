@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What goes on in a queue while its ring decides what happens after a time limit has passed.
+//! A queue while its ring handles a timeout.
 
 use kernel::prelude::*;
 

@@ -10,14 +10,14 @@ use crate::{
 use kernel::prelude::*;
 
 /// The number of checks without progress after which a task counts as stalled.
-const LOOKS: u16 = 4;
+const CHECKS: u16 = 4;
 
 /// Checks all tasks, and reports those that have stalled. May sleep.
 ///
 /// # Safety
 ///
 /// Must be called by the timer that [`StallWatch::new`] starts.
-unsafe extern "C" fn look() {
+unsafe extern "C" fn check_tasks() {
     // While the lock is held no executor goes away, nor the code of its tasks.
     let roots = ROOTS.lock();
     for root in &*roots {
@@ -29,7 +29,7 @@ unsafe extern "C" fn look() {
                 return false;
             };
             // SAFETY: The tree is locked.
-            if unsafe { task.watch(LOOKS) } {
+            if unsafe { task.watch(CHECKS) } {
                 *place = Some(task.info(scope));
                 n += 1;
             }
@@ -54,8 +54,8 @@ impl StallWatch {
     /// started.
     pub unsafe fn new(ms: u32) -> Self {
         if ms != 0 {
-            // SAFETY: `look` stays until `drop()` stops the watch.
-            unsafe { ffi::kasync_watch_start(ms.div_ceil(u32::from(LOOKS)), look) };
+            // SAFETY: `check_tasks` stays until `drop()` stops the watch.
+            unsafe { ffi::kasync_watch_start(ms.div_ceil(u32::from(CHECKS)), check_tasks) };
         }
         Self(())
     }

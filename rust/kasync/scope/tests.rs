@@ -101,7 +101,7 @@ fn walks_are_bounded() {
     assert!(steps <= BOUND, "the table of tasks: {steps} steps");
     // SAFETY: The only watch of this world.
     let watch = unsafe { inspect::StallWatch::new(4) };
-    let (steps, ()) = longest(|| world.look_for_stalls());
+    let (steps, ()) = longest(|| world.check_for_stalls());
     assert!(steps <= BOUND, "the watch for stalls: {steps} steps");
     drop(watch);
     let (steps, ()) = longest(|| root.report_stall());

@@ -138,11 +138,11 @@ impl Header {
         // SAFETY: The lock, which is held, serialises all accesses.
         let watched = unsafe { &mut *self.watched.get() };
         if watched.polls != polls {
-            *watched = StallState { polls, looks: 0 };
+            *watched = StallState { polls, checks: 0 };
             return false;
         }
-        watched.looks = watched.looks.saturating_add(1);
-        watched.looks == bound
+        watched.checks = watched.checks.saturating_add(1);
+        watched.checks == bound
     }
 
     /// Returns the address of the code that polls the task.
@@ -160,12 +160,15 @@ pub(crate) fn current_task() -> Option<NonNull<Header>> {
 /// since it has changed.
 pub(super) struct StallState {
     polls: u16,
-    looks: u16,
+    checks: u16,
 }
 
 impl StallState {
     pub(super) const fn new() -> Self {
-        Self { polls: 0, looks: 0 }
+        Self {
+            polls: 0,
+            checks: 0,
+        }
     }
 }
 

@@ -65,8 +65,10 @@ impl Header {
     pub(crate) fn info(&self, scope: &ScopeInner) -> TaskInfo {
         let state = self.state.load();
         let polls = self.polls.get();
-        // SAFETY: The item was initialised with the task.
-        let pending = state.is_listed() || unsafe { self.work.is_pending() };
+        // SAFETY: The item was initialised with the task. The shutdown of the executor
+        // waits until its scopes have no task, so the batch and the queue are there.
+        let queued = unsafe { self.batch.as_ref().queue().is_pending(self.work.get()) };
+        let pending = state.is_listed() || queued;
         let state = match (polls % 2, pending) {
             _ if !state.is_started() => "prepared",
             (1, false) => "running",

@@ -254,7 +254,7 @@ fn handle_polled_after_ready() {
 #[test]
 fn tasks_can_be_seen() {
     manual(|world, executor| {
-        let look = || {
+        let table = || {
             let mut table = String::new();
             kasync::inspect::write_tasks(&mut table).unwrap();
             let rows: Vec<Vec<String>> = table
@@ -277,18 +277,18 @@ fn tasks_can_be_seen() {
             cancelled().await
         });
         world.advance(Delta::from_millis(3));
-        assert_eq!(look(), at("prepared", "0", "0", "-"));
+        assert_eq!(table(), at("prepared", "0", "0", "-"));
         let handle = prepared.unwrap().start();
-        assert_eq!(look(), at("scheduled", "0", "0", "-"));
+        assert_eq!(table(), at("scheduled", "0", "0", "-"));
         world.step();
-        assert_eq!(look(), at("scheduled", "1", "1", "-"));
+        assert_eq!(table(), at("scheduled", "1", "1", "-"));
         world.step();
-        assert_eq!(look(), at("idle", "2", "1", &place));
+        assert_eq!(table(), at("idle", "2", "1", &place));
         scope.cancel();
-        assert_eq!(look(), at("scheduled", "2", "2", &place));
+        assert_eq!(table(), at("scheduled", "2", "2", &place));
         world.run();
         assert!(handle.is_finished());
-        assert!(look().is_empty());
+        assert!(table().is_empty());
     });
 }
 
@@ -308,13 +308,13 @@ fn stalls_are_reported_once() {
         world.run();
         // SAFETY: The only watch of this world.
         let _watch = unsafe { kasync::inspect::StallWatch::new(4) };
-        let look = |_| {
-            world.look_for_stalls();
+        let table = |_| {
+            world.check_for_stalls();
             world.take_log().join("\n")
         };
-        let reports = || (0..8).map(look).collect::<Vec<_>>();
+        let reports = || (0..8).map(table).collect::<Vec<_>>();
         let found = reports();
-        // The first look finds out how often it was polled.
+        // The first check finds out how often it was polled.
         let is_stall =
             |r: &String| r.contains("waits") && r.contains(&place) && r.contains("test/inner");
         assert!(is_stall(&found[4]), "{found:?}");

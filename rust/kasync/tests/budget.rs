@@ -227,7 +227,7 @@ fn nothing_is_lost_when_put_off() {
     });
 }
 
-/// Threads have no budget: nobody is behind them in a list.
+/// Threads have no budget, as no task waits behind them in a batch.
 #[test]
 fn threads_have_none() {
     manual(|_, _| {

@@ -51,7 +51,7 @@ fn counting(executor: &Executor, polls: &Count, end: &Arc<AtomicBool>) -> JoinHa
     executor.root().spawn(c"t", task).unwrap()
 }
 
-/// A claim polls on the spot, although nobody woke the task, and no worker has to.
+/// A claim polls on the calling thread, without a wake of the task and without a worker.
 #[test]
 fn polls_here() {
     manual(|world, executor| {
@@ -186,7 +186,7 @@ fn submitters_and_workers() {
                         news.1.fetch_add(1, Ordering::SeqCst);
                         match claim {
                             Some(claim) if i % 3 > 0 => claim.poll(),
-                            // Dropped unpolled: somebody has to be told.
+                            // The claim is dropped without a poll, so a worker has to be queued.
                             claim => {
                                 drop(claim);
                                 news.0.wake();

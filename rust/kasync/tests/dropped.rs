@@ -98,7 +98,7 @@ fn oneshot_by_reference() {
         // What is dropped borrows the receiver, as `select!` in a loop does.
         dropped(&mut rx, || tx.send(1).unwrap());
         assert_eq!(block_on(&mut rx), Ok(Ok(1)));
-        // A value that nobody takes goes with the receiver.
+        // A value that is not received is dropped with the receiver.
         let gone = Count::default();
         let (tx, rx) = oneshot::channel().unwrap();
         let value = OnDrop(gone.clone());
@@ -143,7 +143,7 @@ fn sleeps() {
         let mut again = pin!(sleep(MS));
         dropped(again.as_mut(), || world.advance(MS));
         assert!(poll(again.as_mut()).is_ready());
-        // Firing later finds nobody.
+        // The timer expires later without a waiter.
         world.advance(MS);
     });
 }
@@ -199,7 +199,7 @@ fn scopes() {
         assert!(world.step());
         task.cancel();
         assert_eq!(block_on(task), Ok(true));
-        // `end` asks at once; that nobody waits for the end changes nothing.
+        // `end` cancels at once, also if its future is dropped.
         let scope = executor.root().child(c"s").unwrap();
         let task = scope.spawn(c"t", cancelled()).unwrap();
         dropped(scope.end(), || ());
@@ -256,9 +256,8 @@ fn sets_and_combinators() {
     });
 }
 
-/// H29: whatever handle or future is forgotten, the rest goes on and ends, the executor with it.
-/// Where somebody would wait for ever for what was forgotten, that is said in its documentation:
-/// `Prepared` and `Claim`.
+/// H29: whatever handle or future is forgotten, all else goes on and ends, as does the executor.
+/// The exceptions, for which waits never end, are documented: `Prepared` and `Claim`.
 #[test]
 fn forgotten() {
     let world = World::manual();

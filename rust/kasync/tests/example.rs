@@ -21,7 +21,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// What the interrupt handler has read from the device.
+/// An event that the interrupt handler has read from the device.
 struct Event(usize);
 
 /// A device that counts what is done with it.

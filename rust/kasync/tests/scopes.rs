@@ -235,7 +235,7 @@ fn join_of_own_scope_is_refused() {
     });
 }
 
-/// The same if a combinator with wakers of its own polls the join.
+/// As above, with a combinator with wakers of its own that polls the join.
 #[test]
 fn join_of_own_scope_is_refused_with_any_waker() {
     manual(|world, executor| {

@@ -87,7 +87,7 @@ fn notify_one_and_all() {
         drop(a);
         assert_eq!(n2.get(), 1);
         assert!(poll(b.as_mut(), &w2).is_ready());
-        // All that exist, polled or not, and nobody who comes later.
+        // All waiters that exist, polled or not, and none that is created later.
         let mut c = Box::pin(notify.notified());
         assert!(poll(c.as_mut(), &w1).is_pending());
         notify.notify_waiters();
@@ -115,7 +115,7 @@ fn semaphore_is_fair() {
         let mut large = Box::pin(ring.acquire(3));
         let mut small = Box::pin(ring.acquire(1));
         assert!(poll(large.as_mut(), &w1).is_pending());
-        // One is free, but somebody is before us.
+        // One permit is free, but an earlier request waits.
         assert!(poll(small.as_mut(), &w2).is_pending());
         assert!(ring.try_acquire(1).is_none());
         drop(two);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The same with worker threads, and wakers on threads of their own: contract 3, H1 to H6, H33.
+//! Tests with worker threads, and with wakers on threads of their own: contract 3, H1 to H6, H33.
 
 mod common;
 

@@ -53,7 +53,7 @@ fn sleep_fires_in_time() {
     });
 }
 
-/// H9: a sleep wakes the waker of the last poll, once. H33: a dropped sleep wakes nobody.
+/// H9: a sleep wakes the waker of the last poll, once. H33: a dropped sleep wakes no task.
 #[test]
 fn sleep_wakers() {
     manual(|world, _| {

@@ -40,7 +40,7 @@ use std::{
 /// No hog does more than this before it is called endless.
 const ENDLESS: usize = 100_000;
 
-/// Awaits what `make` makes, which is ready each time, until somebody else has had ten turns.
+/// Awaits the futures of `make`, which are ready at once, until another task has had ten turns.
 fn hog_against_other<F, Fut>(what: &str, make: F)
 where
     F: Fn(Scope) -> Fut,

@@ -20,7 +20,7 @@
 
 #include <EGL/egl.h>
 #include <EGL/eglext.h>
-#include <GLES2/gl2.h>
+#include <GLES3/gl3.h>
 
 #include "../pictures/picture.h"
 
@@ -150,11 +150,45 @@ static void *gl(const char *name)
 	return function;
 }
 
+/*
+ * Reads the window's picture, whatever the program has bound: a toolkit leaves a framebuffer of
+ * several samples, or a buffer for pixels, and errors that it has not asked for. In OpenGL ES 2
+ * there is one binding of framebuffers, and none of such buffers.
+ */
+static bool read_window(EGLint width, EGLint height, uint8_t *pixels)
+{
+	__typeof__(&glReadPixels) read = gl("glReadPixels");
+	__typeof__(&glGetError) error = gl("glGetError");
+	__typeof__(&glGetIntegerv) get = gl("glGetIntegerv");
+	__typeof__(&glBindFramebuffer) bind = gl("glBindFramebuffer");
+	__typeof__(&glBindBuffer) bind_buffer = gl("glBindBuffer");
+	GLint to = 0, from = -1, buffer = -1;
+	bool good;
+
+	/* A context that is lost has one for ever. */
+	for (int i = 0; i < 16 && error(); i++)
+		;
+	get(GL_FRAMEBUFFER_BINDING, &to);
+	get(GL_READ_FRAMEBUFFER_BINDING, &from);
+	get(GL_PIXEL_PACK_BUFFER_BINDING, &buffer);
+	for (int i = 0; i < 2 && error(); i++)
+		;
+	bind(GL_FRAMEBUFFER, 0);
+	if (buffer > 0)
+		bind_buffer(GL_PIXEL_PACK_BUFFER, 0);
+	read(0, 0, width, height, GL_RGBA, GL_UNSIGNED_BYTE, pixels);
+	good = !error();
+	bind(GL_FRAMEBUFFER, to);
+	if (from >= 0)
+		bind(GL_READ_FRAMEBUFFER, from);
+	if (buffer > 0)
+		bind_buffer(GL_PIXEL_PACK_BUFFER, buffer);
+	return good;
+}
+
 static void write_frame(EGLDisplay display, EGLSurface surface, const char *path)
 {
 	__typeof__(&eglQuerySurface) query = egl("eglQuerySurface");
-	__typeof__(&glReadPixels) read = gl("glReadPixels");
-	__typeof__(&glGetError) error = gl("glGetError");
 	__typeof__(&glGetString) string = gl("glGetString");
 	struct picture picture;
 	EGLint width, height;
@@ -163,8 +197,7 @@ static void write_frame(EGLDisplay display, EGLSurface surface, const char *path
 	    !query(display, surface, EGL_HEIGHT, &height))
 		fail("a surface without a size");
 	picture_create(&picture, width, height);
-	read(0, 0, width, height, GL_RGBA, GL_UNSIGNED_BYTE, picture.pixels);
-	if (error())
+	if (!read_window(width, height, picture.pixels))
 		fail("the frame cannot be read");
 	/* A window is opaque, whatever its alpha. */
 	for (EGLint i = 0; i < width * height; i++)

@@ -39,7 +39,7 @@ full_disk() {
 	mkdir -p "$dir"
 	# shellcheck disable=SC2016
 	unshare --mount --propagation private bash -c '
-		mount -t tmpfs -o size=40m tmpfs "$2" || exit 99
+		mount -t tmpfs -o size=10m tmpfs "$2" || exit 99
 		status=0
 		"$1" exec --share "$3" --capture "$2" -- /mnt/share/restless || status=$?
 		for capture in "$2"/*/; do [ -e "$capture/meta.json" ] || echo "not whole: $capture"; done

@@ -2,11 +2,9 @@
 # shellcheck shell=bash
 # tier: all
 #
-# All that hardware may do and the emulator does not by itself, at once: the UAPI, jobs that fail, and what comes after them.
+# All that hardware may do and the emulator does not by itself, at once: jobs that fail, and what comes after them; bind and unbind. The
+# suites strict-uapi-GROUP have the UAPI.
 # shellcheck disable=SC2154
-for group in params vm gem queue submit submit-errors teardown fdinfo; do
-	guest_tap "strict-uapi-$group" --share "$programs" --emu "--hardware strict" -- /mnt/share/uapi "$group"
-done
 guest_tap strict-faults --share "$programs" --emu "--hardware strict --fault mmu-fault:2 --fault hang:4" -- sh -c '
 	/mnt/share/faults ok EIO ok ETIMEDOUT ok ok
 	if rmmod asahi; then echo ok unload; else echo not ok unload; fi

@@ -5,7 +5,7 @@
 # Stamps that wrap, or change their sign, after eight commands of each event slot: in the field they do after millions.
 # shellcheck disable=SC2154
 for from in 0xfffff800 0x7ffff800; do
-	guest_tap "wraps-$from" --timeout 900 --share "$programs" --emu "--hardware stamps:$from" -- bash -c '
+	guest_tap "wraps-$from" --timeout 900 --share "$programs" --modules "kasync jobqueue agxemu_bridge asahi vgem" --emu "--hardware stamps:$from" -- bash -c '
 		# With the first job they go there.
 		/mnt/share/faults ok
 		/mnt/share/uapi queue submit submit-errors teardown fences

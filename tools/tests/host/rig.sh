@@ -176,6 +176,8 @@ rig_tests() {
 	expect "has all of the guest's files" 0 '' "${bare[@]}" -- sh -c 'find / -xdev -type f -exec stat -c "" {} +'
 	expect "gives up in time" 124 'seconds are over' "${bare[@]}" --timeout 15 -- sleep 1000
 	expect "notices a kernel warning" 125 'kernel complained' "${bare[@]}" -- sh -c 'echo "WARNING: CPU: 0 made up" >/dev/kmsg'
+	expect "notices an object of the slab's that was overwritten" 125 'kernel complained' "${bare[@]}" -- \
+		sh -c 'echo "BUG kmalloc-64 (Not tainted): made up" >/dev/kmsg'
 	expect "notices a panic" 125 'Kernel panic' "${bare[@]}" -- sh -c 'echo c >/proc/sysrq-trigger; sleep 100'
 	expect "notices a leak" 125 'unreferenced' "${bare[@]}" -- sh -c 'echo "kmemleak: unreferenced object made up" >/dev/kmsg'
 	expect "says when a module does not load" 126 'rig: asahi.ko: ' --no-emu --modules asahi -- true

@@ -59,6 +59,26 @@ runs "but not those of another tree" 0 "3 passed, 0 failed, 1 skipped" --all
 says "of which there is none" '^ok: one$'
 runs "a run that has ended is not taken" 0 "3 passed, 0 failed, 1 skipped" --all
 says "all suites run again" '^ok: one$'
+says "each result has its tree" '^\{"suite":"good",.*"tree":"[0-9a-f]{16}"' "$tree/build/tests-all/results.json"
+
+# What passed on an earlier tree.
+made_up bad '[ ! -e "$REPO/build/worse" ] || fail three; pass three' all
+touch "$tree/build/worse"
+runs "a tree with a failure" 1 "3 passed, 1 failed, 1 skipped" --all
+made_up other 'pass six' all
+rm "$tree/build/worse"
+runs "what passed before is kept" 0 "4 passed, 0 failed, 1 skipped" --all --keep
+says "which is said" '^good: passed on tree [0-9a-f]{16}$'
+says "what failed runs again" '^ok: three$'
+says "so does what is new" '^ok: six$'
+says "the table has the other tree" '^good +1 +0 +1 .* tree [0-9a-f]{16}; two: not here$' "$tree/tools/tests/results/test-all.txt"
+says "but not that of this run" '^other +1 +0 +0 +[0-9.]+ +[0-9.]+$' "$tree/tools/tests/results/test-all.txt"
+rm "$tree/tools/tests/host/other.sh"
+made_up slow 'cp "$here/results/test-all.txt" "$REPO/build/part"; pass seven' all
+ASAHI_JOBS=0 runs "while a run goes on" 0 "4 passed, 0 failed, 1 skipped" --all --keep
+says "the summary has what has ended" '^good +1 ' "$tree/build/part"
+says "and what has not" '^slow .* not run yet$' "$tree/build/part"
+rm "$tree/tools/tests/host/slow.sh"
 # Suites of the guest, with builds that only say that they were done, and with machines that say how they were started.
 mv "$tree/tools/tests/host" "$tree/tools/tests/host.before"
 mkdir "$tree/tools/tests/host"

@@ -3,8 +3,8 @@
 #
 # Results of suites: one record per finished suite, and the summary made of them.
 #
-# A record is $RECORDS/NAME, with lines "passed N", "failed N", "skipped N", "seconds N", "cpu N" and "reason TEXT". It
-# appears in one step, at the end of the suite: a suite without a record was cut off.
+# A record is $RECORDS/NAME, with lines "passed N", "failed N", "skipped N", "seconds N", "cpu N", "tree KEY" and
+# "reason TEXT". It appears in one step, at the end of the suite: a suite without a record was cut off.
 # shellcheck disable=SC2154
 
 # Prints a hash of all files that the tests can see: tracked files and new ones, as they are now. The summaries that are
@@ -29,6 +29,7 @@ record() {
 	times >"$RECORDS/.times-$1"
 	{
 		printf 'passed %d\nfailed %d\nskipped %d\nseconds %d\n' "$passed" "$failed" "$skipped" "$2"
+		printf 'tree %s\n' "$TREE"
 		awk 'NR == 2 { gsub(/[ms]/, " "); print "cpu", int($1 * 60 + $2 + $3 * 60 + $4 + 0.5) }' "$RECORDS/.times-$1"
 		[ -z "$reasons" ] || sed '/^$/d; s/^/reason /' <<<"$reasons" | sort -u
 	} >"$RECORDS/.$1"
@@ -41,16 +42,23 @@ value() {
 	awk -v key="$2" '$1 == key { n = $2 } END { print n + 0 }' "$RECORDS/$1" 2>/dev/null
 }
 
-# summary NAME…: prints the table of the suites' results.
+# word NAME KEY: a word of a record.
+word() {
+	awk -v key="$2" '$1 == key { print $2 }' "$RECORDS/$1"
+}
+
+# summary NAME…: prints the table of the suites' results. A suite without a record did not end, or $missing.
 summary() {
 	local name
 	printf '%-28s %7s %7s %8s %8s %8s  %s\n' suite passed failed skipped minutes cpu ''
 	for name in "$@"; do
 		if [ ! -e "$RECORDS/$name" ]; then
-			printf '%-28s %7s %7s %8s %8s %8s  %s\n' "$name" - 1 - - - "did not end"
+			printf '%-28s %7s %7s %8s %8s %8s  %s\n' "$name" - "$([ -n "${missing:-}" ] && echo - || echo 1)" \
+				- - - "${missing:-did not end}"
 			continue
 		fi
-		awk -v name="$name" '
+		awk -v name="$name" -v tree="$TREE" '
+			$1 == "tree" && $2 != tree { why = "tree " $2; next }
 			$1 == "reason" { why = why (why ? "; " : "") substr($0, 8); next }
 			{ v[$1] = $2 }
 			END { printf "%-28s %7d %7d %8d %8.1f %8.1f  %s\n", name, v["passed"], v["failed"], v["skipped"],
@@ -61,7 +69,7 @@ summary() {
 # summary_json NAME…: the same as JSON.
 summary_json() {
 	local name comma=
-	printf '{"tree":"%s","tier":"%s","processors":%d,"suites":[' "$(tree_key)" "$TIER" "$(nproc)"
+	printf '{"tree":"%s","tier":"%s","processors":%d,"suites":[' "$TREE" "$TIER" "$(nproc)"
 	for name in "$@"; do
 		printf '%s\n{"suite":"%s"' "$comma" "$name"
 		comma=,
@@ -73,6 +81,7 @@ summary_json() {
 					why = why (why ? "," : "") "\"" text "\""
 					next
 				}
+				$1 == "tree" { printf ",\"tree\":\"%s\"", $2; next }
 				{ printf ",\"%s\":%d", $1, $2 }
 				END { printf ",\"ended\":true,\"reasons\":[%s]}", why }' "$RECORDS/$name"
 		else

@@ -15,7 +15,7 @@
 
 /* Jobs that a queue has room for, with some to spare. */
 #define JOBS_OF_QUEUE 200
-/* What one table of the last level maps. */
+/* Bytes that one table of the last level maps. */
 #define TABLE_SPAN (32 * MIB)
 #define TABLES_OF_VM 2048
 /* Mappings that one call makes, and for how many there are addresses in a VM. */
@@ -159,7 +159,7 @@ static int gates(unsigned int count)
 	return sw_sync_fence(sw_sync_create(), 1);
 }
 
-/* What jobs wait for. */
+/* The fence that jobs wait for. */
 static uint32_t gate(enum what what, struct context *ctx)
 {
 	int file = gates(what == DEPENDENCIES ? LEAVES : 1);

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define SLEEPER_BYTES (32 * MIB)
-/* What may be missing afterwards, in KiB: caches of the kernel's, of which there are some. */
+/* KiB that may be missing afterwards: caches of the kernel. */
 #define SLACK_KIB (24 * 1024)
 
 static pid_t sleeper;
@@ -143,7 +143,7 @@ void bystanders_stop(void)
 	context_fini(&other);
 }
 
-/* What the kernel has beside what is available: where the memory went. */
+/* Prints where the memory is that is not available. */
 static void show_memory(void)
 {
 	fflush(stdout);
@@ -181,7 +181,7 @@ void warm_up(enum what what, long most, const char *group)
 	while (lives(pid) && !got->done)
 		usleep(20000);
 	kill_and_wait(pid);
-	/* What is going to come back is not to count as there already, nor as missing. */
+	/* Memory that is still being freed counts neither as available nor as missing. */
 	start = seconds();
 	while (available_kib() + SLACK_KIB < before && seconds() - start < 10)
 		usleep(20000);
@@ -238,7 +238,7 @@ static void count_end(void)
 	asm volatile("hint #0x61" ::: "memory");
 }
 
-/* What comes back within this is counted; the count says whether that was too much work. */
+/* The time in which memory has to come back. The count of instructions limits the work. */
 #define COST_SECONDS 30
 
 void check_cost(enum what what, long most)
@@ -264,7 +264,7 @@ void check_cost(enum what what, long most)
 	check_true(text, back);
 }
 
-/* What the driver has counted, in KiB. */
+/* Returns the memory that the driver has counted, in KiB. */
 static long long counted_kib(void)
 {
 	return read_number("/sys/kernel/debug/dri/128/memory", "pinned: ");
@@ -288,7 +288,7 @@ void check_counted(enum what what, long most)
 	char text[128];
 	pid_t pid;
 
-	/* What the first such client leaves in the caches of the kernel stays there. */
+	/* The first such client fills caches of the kernel, which stay filled. */
 	warm_up(what, most, NULL);
 	snprintf(text, sizeof(text), "%s: what is gone is not counted", names[what]);
 	check_true(text, is_uncounted(before));

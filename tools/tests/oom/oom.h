@@ -12,7 +12,7 @@
 
 #define MIB (1024 * 1024ull)
 
-/* What a client with jobs in flight has before, in MiB. */
+/* MiB of buffers that a client with jobs in flight has. */
 #define BUFFERS_IN_FLIGHT 100
 
 enum what {
@@ -33,7 +33,7 @@ enum what {
 
 extern const char *const names[KINDS];
 
-/* What a client has got. */
+/* State of a client that takes memory, shared with its parent. */
 struct got {
 	volatile long things;
 	volatile int error;
@@ -58,7 +58,7 @@ void kill_and_wait(pid_t pid);
 /* A sleeper, and another client. */
 void bystanders_start(void);
 void bystanders_stop(void);
-/* What the first such client leaves in the caches of the kernel, and of KASAN, stays there. */
+/* Runs one such client, which fills the caches of the kernel and of KASAN. */
 void warm_up(enum what what, long most, const char *group);
 /* A client that takes up to @most things, and all that has to be true then. */
 void check_hog(enum what what, long most, const char *group);

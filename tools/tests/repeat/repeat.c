@@ -28,7 +28,7 @@
 /* How long an empty job may take. */
 #define JOB_SECONDS 30
 
-/* What the clients have done. */
+/* Counters of all clients. */
 struct count {
 	volatile unsigned int jobs;
 	/* Jobs whose fence ended without an error although they had to, or the reverse. */

@@ -138,7 +138,7 @@ static int compare(const void *a, const void *b)
 	return *(const int32_t *)a - *(const int32_t *)b;
 }
 
-/* What @count processes of @how do beside the busy ones. */
+/* Runs clients with policy @how beside the busy processes. Returns how late their fences are. */
 static struct result run(const char *name, int how, int seconds, struct bystander *b)
 {
 	static int32_t all[CLIENTS * MAX_FENCES];
@@ -162,7 +162,7 @@ static struct result run(const char *name, int how, int seconds, struct bystande
 	bystander_longest_us(b);
 	sleep_ms(seconds * 1000);
 	result.bystander = bystander_longest_us(b);
-	/* What is late is late, and counts: but it need not be waited for at this pace. */
+	/* Fences that are late by now count as they are. The clients need not end at this pace. */
 	for (int i = 0; i < CLIENTS; i++) {
 		fences[i]->stop = true;
 		policy(pids[i], SCHED_OTHER);
@@ -203,8 +203,8 @@ void test_idle(void)
 	check_true("their fences are as early as those of normal clients, in the middle",
 		   idle.median <= 2 * normal.median);
 	check_true("and at worst", idle.longest <= 2 * normal.longest + SLACK_US);
-	/* Of twice as many jobs, on a machine that may be busy. */
-	check_true("nobody else waits for them",
+	/* The longest of twice as many jobs, on a machine that may be busy. */
+	check_true("no other client waits for them",
 		   idle.bystander <= 2 * normal.bystander + 10 * SLACK_US);
 	bystander_stop(&b);
 }

@@ -22,6 +22,7 @@ static const struct {
 } groups[] = {
 	{ "slots", test_slots },
 	{ "idle", test_idle },
+	{ "pair", test_pair },
 	{ "syncs", test_syncs },
 	{ "deadlines", test_deadlines },
 	{ "exit", test_exit },
@@ -35,13 +36,13 @@ int main(int argc, char **argv)
 	if (argc > 2)
 		scale = atoi(argv[2]);
 	need("allow many files", setrlimit(RLIMIT_NOFILE, &files) ? -errno : 0);
-	need("open the render node to everybody", chmod("/dev/dri/renderD128", 0666) ? -errno : 0);
+	need("open the render node to all users", chmod("/dev/dri/renderD128", 0666) ? -errno : 0);
 	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(groups); i++) {
 		if (strcmp(argv[1], groups[i].name))
 			continue;
 		groups[i].run();
 		return finish();
 	}
-	fprintf(stderr, "usage: wedge slots|idle|syncs|deadlines|exit [SCALE]\n");
+	fprintf(stderr, "usage: wedge slots|idle|pair|syncs|deadlines|exit [SCALE]\n");
 	return 2;
 }

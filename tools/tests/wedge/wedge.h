@@ -11,7 +11,7 @@
 
 #include <sys/types.h>
 
-/* What a bystander has done, seen by all processes. */
+/* A bystander: its process, and its state in shared memory. */
 struct bystander {
 	pid_t pid;
 	struct bystander_state *state;
@@ -62,6 +62,8 @@ uint32_t import(int fd, int file);
 
 void test_slots(void);
 void test_idle(void);
+/* On one processor, with jobs that take some time (--fault delay:20). */
+void test_pair(void);
 void test_syncs(void);
 void test_deadlines(void);
 void test_exit(void);

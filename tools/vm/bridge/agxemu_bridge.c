@@ -14,6 +14,7 @@
  * The upstream mailbox driver and asahi.ko then probe as they do on a Mac. Nothing here knows
  * about either of them.
  */
+#include <linux/delay.h>
 #include <linux/interrupt.h>
 #include <linux/irq.h>
 #include <linux/irqdomain.h>
@@ -271,6 +272,16 @@ static int bridge_apply_overlay(struct agxemu_bridge *bridge)
 	return devm_add_action_or_reset(&pdev->dev, bridge_remove_overlay, bridge);
 }
 
+/* Whether nobody but the overlay has references to the nodes below @np. */
+static bool bridge_unused(struct device_node *np)
+{
+	for_each_child_of_node_scoped(np, child)
+		/* One reference is the loop's. */
+		if (kref_read(&child->kobj.kref) > 2 || !bridge_unused(child))
+			return false;
+	return true;
+}
+
 static void bridge_depopulate(void *data)
 {
 	struct agxemu_bridge *bridge = data;
@@ -278,6 +289,17 @@ static void bridge_depopulate(void *data)
 	/* of_platform_depopulate() goes by the parent's own node, which @np is not. */
 	device_for_each_child_reverse(&bridge->pdev->dev, NULL, of_platform_device_destroy);
 	of_node_clear_flag(bridge->np, OF_POPULATED_BUS);
+	/*
+	 * Devices that are gone are released, and give up their nodes, some seconds later there. An
+	 * overlay may only be removed when that is over: nobody says when that is.
+	 */
+	for (int i = 0; IS_ENABLED(CONFIG_DEBUG_KOBJECT_RELEASE) && i < 600; i++) {
+		if (bridge_unused(bridge->np))
+			return;
+		msleep(100);
+	}
+	if (IS_ENABLED(CONFIG_DEBUG_KOBJECT_RELEASE))
+		dev_err(&bridge->pdev->dev, "devices of the overlay are not released\n");
 }
 
 static int bridge_probe(struct pci_dev *pdev, const struct pci_device_id *id)

@@ -9,7 +9,7 @@ MEMORY_BASE=$((0x40000000))
 REGIONS="uat-ttbs:0x4000 uat-pagetables:0x400000 uat-handoff:0x4000 hw-cal-a:0x8000 hw-cal-b:0x4000 globals:0x18000"
 
 # What in the kernel's log is a complaint; of KCSAN's reports those that kcsan.awk lets pass.
-COMPLAINTS='WARNING: |BUG: |KASAN: |Kernel panic|Internal error: |Oops|possible recursive locking|possible circular locking|inconsistent lock state|suspicious RCU usage|CFI failure|INFO: task .* blocked|rcu: INFO: .* stall|kmemleak: unreferenced|new suspected memory leaks|kmemleak: .*disabled|refcount_t: |pagealloc: memory corruption|UBSAN: |ODEBUG: |scheduling while atomic|sleeping function called'
+COMPLAINTS='WARNING: |BUG: |BUG [^ ]+ \(|KASAN: |Kernel panic|Internal error: |Oops|possible recursive locking|possible circular locking|inconsistent lock state|suspicious RCU usage|CFI failure|INFO: task .* blocked|rcu: INFO: .* stall|kmemleak: unreferenced|new suspected memory leaks|kmemleak: .*disabled|refcount_t: |pagealloc: memory corruption|UBSAN: |ODEBUG: |scheduling while atomic|sleeping function called'
 
 DEFAULT_MODULES="kasync jobqueue agxemu_bridge asahi"
 
@@ -25,6 +25,7 @@ parse_options() {
 		--debug-kernel) FLAVOUR_WANTED=debug ;;
 		--kcsan-kernel) FLAVOUR_WANTED=kcsan ;;
 		--checks-kernel) FLAVOUR_WANTED=checks ;;
+		--rt-kernel) FLAVOUR_WANTED=rt ;;
 		--no-emu) WITH_EMU= ;;
 		--no-modules) MODULES= ;;
 		--icount) ICOUNT=1 ;;
@@ -59,7 +60,7 @@ parse_options() {
 			--processors) PROCESSORS=$2 ;;
 			--memory) MEMORY_MIB=$2 ;;
 			--no-map) NO_MAP=$2 ;;
-			--kernel-options) KERNEL_OPTIONS=$2 ;;
+			--kernel-options) KERNEL_OPTIONS+="${KERNEL_OPTIONS:+ }$2" ;;
 			--kernel) KERNEL_BUILD=$(realpath "$2") ;;
 			--port) PORTS+=("$2") ;;
 			--image) OTHER_IMAGE=$(realpath "$2") ;;
@@ -81,6 +82,7 @@ parse_options() {
 	x86_64)
 		# The one kernel has some checkers, and does for those who want few and who want all.
 		[ "$FLAVOUR_WANTED" != kcsan ] || die "--arch x86_64: there is no kernel with KCSAN"
+		[ "$FLAVOUR_WANTED" != rt ] || die "--arch x86_64: there is no kernel with PREEMPT_RT"
 		[ -z "$CAPTURE$GRAPHICS$NO_MAP$EMU_OPTIONS" ] || die "--arch x86_64: there is no emulated GPU"
 		FLAVOUR_WANTED=x86 WITH_EMU=
 		[ "$MODULES" != "$DEFAULT_MODULES" ] || MODULES="kasync jobqueue"
@@ -95,6 +97,8 @@ parse_options() {
 		[ -n "$WITH_EMU" ] || die "--capture: there is no emulator"
 		capture_directory
 	fi
+	# Its KASAN has the tags of memory that the processor knows.
+	[ "$FLAVOUR_WANTED" != rt ] || QEMU_MACHINE+=",mte=on"
 	if [ -z "$TIMEOUT" ]; then
 		TIMEOUT=120
 		[ "$FLAVOUR_WANTED" = plain ] || TIMEOUT=600
@@ -157,7 +161,7 @@ machine_prepare() {
 	local module file
 	for module in $MODULES $CARRIED; do
 		file=$MODULE_DIR/$module.ko
-		[ -e "$file" ] || file=$(find "$KERNEL_BUILD/drivers" -name "$module.ko" -print -quit)
+		[ -e "$file" ] || file=$(find "$KERNEL_BUILD"/{drivers,fs} -name "$module.ko" -print -quit)
 		[ -n "$file" ] || die "no module $module"
 		cp "$file" "$RUN/rig/modules/"
 	done
@@ -262,7 +266,9 @@ machine_command() {
 	printf 'SHARE=%s\nINTERACTIVE=%s\nMODULES="%s"\nGPU=%s\n' "${SHARE:+1}" "$1" "$MODULES" "$gpu" >"$RUN/rig/options"
 	printf 'export ASAHI_%s="%s"\n' CHIP "$CHIP" FIRMWARE "$FIRMWARE" GPU "$GPU_NAME" >>"$RUN/rig/options"
 	printf '%q ' "${COMMAND[@]}" >"$RUN/rig/command"
-	local console=ttyAMA0 emulated
+	local console=ttyAMA0 emulated root=vda
+	# Devices are probed, removed and probed again, and the first disk's name is still in use then.
+	[ "$FLAVOUR_WANTED" != checks ] || root=vdb
 	if [ "$GUEST_ARCH" = x86_64 ]; then
 		console=ttyS0
 		emulated=(qemu-system-x86_64 -M q35 -cpu max)
@@ -277,7 +283,7 @@ machine_command() {
 		-object "memory-backend-memfd,id=mem,size=${MEMORY_MIB}M,share=on" -machine memory-backend=mem
 		-m "$MEMORY_MIB" -nodefaults -display none -no-reboot
 		-kernel "$KERNEL_BUILD/$(kernel_image "$FLAVOUR_WANTED")"
-		-append "root=/dev/vda rootfstype=erofs ro init=/init console=$console loglevel=7 panic=-1 printk.devkmsg=on kmemleak=on${KERNEL_OPTIONS:+ $KERNEL_OPTIONS}"
+		-append "root=/dev/$root rootfstype=erofs ro init=/init console=$console loglevel=7 panic=-1 printk.devkmsg=on kmemleak=on${KERNEL_OPTIONS:+ $KERNEL_OPTIONS}"
 		-serial "file:$RUN/console.log"
 		-drive "if=none,id=root,format=raw,readonly=on,file=$IMAGE" -device virtio-blk-pci,drive=root
 		-fsdev "local,id=rig,path=$RUN/rig,security_model=none" -device virtio-9p-pci,fsdev=rig,mount_tag=rig
@@ -310,7 +316,7 @@ machine_command() {
 # by its own strict rules, are left out and counted.
 machine_complaints() {
 	[ -e "$RUN/console.log" ] || return 1
-	awk -f "$REPO/tools/vm/lib/kcsan.awk" "$RUN/console.log" >"$RUN/judged.log"
+	awk -f "$REPO/tools/vm/lib/kcsan.awk" "$RUN/console.log" | awk -f "$REPO/tools/vm/lib/kobjects.awk" >"$RUN/judged.log"
 	grep -qE "$COMPLAINTS" "$RUN/judged.log" || return 1
 	say "error: the kernel complained:"
 	# "head" may end before "grep" does, which is no failure.

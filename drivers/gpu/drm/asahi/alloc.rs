@@ -11,9 +11,9 @@
 //! such chunk. So hardly anything has to be invalidated when an object goes, and an object may go
 //! in any process context; and what one client made the heap grow by comes back when it has gone.
 //!
-//! What the firmware caches (the heaps "private" and "gpu_ro") may be written back after the object
-//! has been freed. Such memory is *garbage* until the firmware has cleaned its cache: see
-//! [`garbage::Garbage`].
+//! The firmware caches the heaps "private" and "gpu_ro". It may write a dirty cache line back after
+//! the object has been freed. Such memory is *garbage* until the firmware has flushed its cache:
+//! see [`garbage::Garbage`].
 
 mod buffer;
 mod garbage;

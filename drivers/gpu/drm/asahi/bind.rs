@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the operations of `VM_BIND` and the ranges of `VM_CREATE` have to fulfil.
+//! Checks of the operations of `VM_BIND` and of the ranges of `VM_CREATE`.
 
 use agx_abi::uat::{
     Protection,
@@ -47,7 +47,7 @@ pub(crate) enum Operation {
     },
 }
 
-/// It makes none.
+/// The error of a request that describes no valid operation.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Invalid;
 
@@ -91,8 +91,8 @@ impl Operation {
 
         if request.flags & UNBIND != 0 {
             let alone = request.flags == UNBIND && request.handle == 0 && request.offset == 0;
-            // What the driver has is no mapping of the client's, so a range that reaches over it is
-            // no danger; but one that is meant for it is a mistake.
+            // The driver's mappings are not in the client's list of mappings, so a range that
+            // covers them leaves them alone. A range within them is a mistake of the client's.
             if !alone || is_within(&range, kernel) {
                 return Err(Invalid);
             }

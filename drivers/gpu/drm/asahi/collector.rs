@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The task that has the firmware clean its cache when nobody else does.
+//! The task that frees garbage that neither clients nor queues collect.
 //!
-//! Clients collect garbage on their way to more memory, and queues do when they end. What the last
-//! of them leaves would stay until the next client comes: a killed client's memory would not be
-//! back. So this task collects what lies there for [`PAUSE`].
+//! Clients collect garbage when they allocate memory, and queues do when they end. The garbage of
+//! the last of them would stay until the next client comes: the memory of a killed client would not
+//! be returned. So this task collects garbage that is older than [`PAUSE`].
 //!
 //! ```text
 //!             garbage, where none was          PAUSE is over, and some is left
@@ -33,8 +33,8 @@ use kernel::{
     time::Delta, //
 };
 
-/// How long garbage lies. To clean its cache costs the firmware time, so that is not done for each
-/// object.
+/// Age at which garbage is collected. A flush of the cache takes the firmware time, so it is not
+/// done for each object.
 const PAUSE: Delta = Delta::from_millis(200);
 
 /// The state of the task.

@@ -58,7 +58,7 @@ impl<T: ?Sized> DerefMut for DeferredDrop<T> {
     }
 }
 
-/// Values that a worker drops soon.
+/// A queue of values that a worker drops.
 ///
 /// | call | context |
 /// |---|---|
@@ -98,7 +98,9 @@ impl DeferredDropQueue {
         )
     }
 
-    /// Has `value` dropped soon; or drops it, when the queue is closed.
+    /// Queues `value` to be dropped by the worker.
+    ///
+    /// Drops it at once if the queue is closed.
     pub(crate) fn queue<T: Send + 'static>(self: &Arc<Self>, value: KBox<DeferredDrop<T>>) {
         let mut value: KBox<DeferredDrop<dyn Send>> = value;
         {
@@ -114,8 +116,10 @@ impl DeferredDropQueue {
         let _ = workqueue::system_long().enqueue(self.clone());
     }
 
-    /// Closes the queue. When it returns all that was queued has been dropped, and the worker never
-    /// runs again: so the driver may be unloaded, whatever is dropped later.
+    /// Closes the queue, and waits until all queued values have been dropped.
+    ///
+    /// The worker does not run again, so the driver may be unloaded. Values that are queued later
+    /// are dropped by the caller.
     pub(crate) fn close(&self) {
         self.state.lock().is_closed = true;
         // SAFETY: `self.work` is initialised, and stays while `self` is borrowed.

@@ -30,10 +30,10 @@ use kernel::{
 /// The DRM driver.
 pub(crate) struct AsahiDrmDriver;
 
-/// Its devices.
+/// A DRM device of this driver.
 pub(crate) type AsahiDevice<Ctx = drm::Normal> = drm::Device<AsahiDrmDriver, Ctx>;
 
-/// What the ioctls of a registered device have.
+/// The data that the ioctls of a registered device share.
 pub(crate) struct RegistrationData<'a> {
     pub(crate) pdev: &'a platform::Device<Bound>,
     pub(crate) gpu: Arc<Gpu>,
@@ -46,7 +46,7 @@ impl RegistrationData<'_> {
     }
 }
 
-/// Makes the DRM device for `gpu`, and shows it to clients.
+/// Creates the DRM device for `gpu` and registers it.
 ///
 /// # Safety
 ///
@@ -66,7 +66,7 @@ pub(crate) unsafe fn register<'a>(
 fn extend(device: &drm::UnregisteredDevice<AsahiDrmDriver>) -> Result {
     // `Device` is laid out as in C, and begins with the `struct drm_device`.
     let raw: *const AsahiDevice = &**device;
-    // SAFETY: It is valid, and as it is not registered nobody else uses it.
+    // SAFETY: The device is valid. It is not registered, so no other thread uses it.
     to_result(unsafe { ffi::asahi_drm_extend(raw.cast_mut().cast()) })
 }
 
@@ -94,7 +94,7 @@ macro_rules! ioctl {
                 return ENODEV.to_errno();
             };
             // SAFETY: DRM has made room for as many bytes as the number of the ioctl says, which is
-            // the argument's size, and has nobody else look at them. Any bytes are valid.
+            // the argument's size, and no other reference to them exists. Any bytes are valid.
             let data = unsafe { &mut *data.cast::<uapi::$argument>() };
             // SAFETY: DRM calls us with a file of this device's.
             let file = unsafe { drm::File::<AsahiFile>::from_raw(file) };
@@ -119,7 +119,7 @@ macro_rules! ioctl {
 }
 
 const IOCTLS: &[DrmIoctlDescriptor] = in_order(&[
-    // On the primary node it is for everybody, as what a client learns there is no secret.
+    // Needs no authentication on the primary node, as the parameters are no secret.
     ioctl!(IOCTL_GET_PARAMS, GetParams, AsahiFile::get_params, 0),
     ioctl!(IOCTL_GET_TIME, GetTime, AsahiFile::get_time),
     ioctl!(IOCTL_VM_CREATE, VmCreate, AsahiFile::vm_create),
@@ -141,7 +141,11 @@ const IOCTLS: &[DrmIoctlDescriptor] = in_order(&[
     ioctl!(IOCTL_SUBMIT, Submit, AsahiFile::submit),
 ]);
 
-/// Returns the table, when it is sure that every ioctl is at its index, by which DRM finds it.
+/// Returns `table` after checking, at compile time, that every ioctl is at its index.
+///
+/// # Panics
+///
+/// If an ioctl is not at its index, by which DRM finds it.
 const fn in_order(table: &[DrmIoctlDescriptor]) -> &[DrmIoctlDescriptor] {
     let mut i = 0;
     while i < table.len() {

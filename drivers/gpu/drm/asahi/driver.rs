@@ -29,9 +29,9 @@ use kernel::{
 /// The platform driver.
 pub(crate) struct AsahiDriver;
 
-/// What a bound device has.
+/// Driver data of a bound platform device.
 pub(crate) struct AsahiData<'bound> {
-    // Fields are dropped in order: first no client comes in any more, then the GPU stops.
+    // Fields are dropped in order: the device is unregistered before the GPU is stopped.
     _registration: drm::Registration<'bound, AsahiDrmDriver>,
     _shutdown: ShutdownHook,
     _gpu: Running,
@@ -47,10 +47,10 @@ impl platform::Driver for AsahiDriver {
         chip: Option<&'bound Self::IdInfo>,
     ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
         let chip: &'static Chip = chip.ok_or(ENODEV)?;
-        // SAFETY: The device is being probed, so nobody maps anything for it.
+        // SAFETY: The device is being probed, so no DMA mapping for it is made concurrently.
         unsafe { pdev.dma_set_mask_and_coherent(DmaMask::try_new(chip.oas)?)? };
         // The page tables take segments of any length; the default is 64 KiB.
-        // SAFETY: The device is being probed, so nobody maps anything for it.
+        // SAFETY: The device is being probed, so no DMA mapping for it is made concurrently.
         unsafe { pdev.dma_set_max_seg_size(u32::MAX) };
         let gpu = Gpu::start(pdev, chip, Globals::FAULT_CONTROL_SOFT)?;
         let running = Running(gpu.clone());
@@ -67,7 +67,7 @@ impl platform::Driver for AsahiDriver {
     }
 }
 
-/// A GPU that is up, and has to be stopped.
+/// A running GPU, which is stopped on drop.
 struct Running(Arc<Gpu>);
 
 impl Drop for Running {

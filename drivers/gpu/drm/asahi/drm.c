@@ -126,7 +126,7 @@ bool asahi_first_mapping(struct drm_gpuvm *gpuvm, struct drm_gem_object *obj, u6
 int asahi_drm_extend(struct drm_device *drm);
 struct sg_table *asahi_imported_pages(struct drm_gem_object *obj);
 
-/* In gem.rs: an object of the driver's own type, with one reference, for somebody else's memory. */
+/* In gem.rs: creates an object of the driver's type, with one reference, for a PRIME import. */
 int asahi_gem_create_for_import(struct drm_device *drm, size_t size, struct drm_gem_object **obj);
 
 /* An object that is private to a VM shares the reservations of the VM: it may not leave it. */
@@ -285,7 +285,7 @@ static DEFINE_MUTEX(asahi_gem_funcs_lock);
 
 int asahi_gem_extend(struct drm_gem_object *obj);
 
-/* The caller has just made the object, and nobody else has it. */
+/* The caller has just created the object and holds the only reference to it. */
 int asahi_gem_extend(struct drm_gem_object *obj)
 {
 	scoped_guard(mutex, &asahi_gem_funcs_lock) {
@@ -360,9 +360,9 @@ static const struct file_operations asahi_fops = {
 };
 
 /*
- * kernel::drm of 7.3 knows two features, and its struct drm_driver is a constant. Before the device
- * is registered nobody has seen it, so the device can have a copy that says more. The copy goes
- * with the device.
+ * kernel::drm of 7.3 knows two features, and its struct drm_driver is a constant. Before the
+ * device is registered no other thread uses it, so its driver pointer can be set to a copy with
+ * more features. The copy is freed with the device.
  */
 int asahi_drm_extend(struct drm_device *drm)
 {

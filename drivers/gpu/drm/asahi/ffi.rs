@@ -2,7 +2,7 @@
 
 //! Declarations of this directory's C files.
 //!
-//! What C passes by pointer and only C looks into is `c_void` here.
+//! Structures that only C accesses are `c_void` here.
 //!
 //! Only the wrappers in [`crate::mmu`], [`crate::alloc`], [`crate::suspend`], [`crate::shutdown`]
 //! and [`crate::driver`] use them.

@@ -43,7 +43,7 @@ use kernel::{
     }, //
 };
 
-/// What a client has.
+/// State of an open file: the handles and quotas of a client.
 #[pin_data(PinnedDrop)]
 pub(crate) struct AsahiFile {
     #[pin]
@@ -52,15 +52,15 @@ pub(crate) struct AsahiFile {
     pub(crate) timestamps: Mutex<Handles<Arc<Timestamps>>>,
     #[pin]
     pub(crate) queues: Mutex<Handles<Arc<Queue>>>,
-    /// Handles of buffer objects.
+    /// Quota of handles of buffer objects.
     objects: Quota,
-    /// Addresses for timestamps.
+    /// Quota of addresses for timestamps.
     pub(crate) timestamp_quota: Arc<Quota>,
-    /// Jobs that are not complete.
+    /// Quota of jobs that are not complete.
     pub(crate) jobs: Arc<Quota>,
-    /// What the jobs of all of its queues have used.
+    /// Usage of the GPU's engines by the jobs of all of its queues.
     pub(crate) engines: Engines,
-    /// For itself.
+    /// The charge for the file itself.
     _own: Pinned,
 }
 
@@ -99,8 +99,9 @@ impl drm::file::DriverFile for AsahiFile {
     }
 }
 
-/// Tells how long the engines have worked for a client, and how fast they may be clocked. Nothing
-/// known of the firmware says how many cycles a command took.
+/// Prints the time that the engines have worked for a client, and their maximum frequency.
+///
+/// The firmware has no known means to report the cycles of a command.
 ///
 /// # Safety
 ///
@@ -113,7 +114,7 @@ unsafe extern "C" fn asahi_show_engines(printer: *mut c_void, dev: *mut c_void, 
         unsafe { drm::Device::from_raw(dev.cast()) };
     // SAFETY: By the function's requirements.
     let file: &File = unsafe { drm::File::from_raw(file.cast()) };
-    // Of a device that has gone nothing is known any more.
+    // The frequency of a device that is unbound is not known any more.
     let khz = dev.registration_guard().and_then(|guard| {
         guard.registration_data_with(|reg| reg.gpu.firmware().max_frequency_khz())
     });
@@ -124,8 +125,8 @@ unsafe extern "C" fn asahi_show_engines(printer: *mut c_void, dev: *mut c_void, 
     }
 }
 
-/// Tells what fdinfo says of a client besides its handles: the bytes of closed objects that the
-/// client still uses, and whether it has jobs in flight.
+/// Returns the part of fdinfo that does not come from the file's handles: the bytes of closed
+/// objects that the client still uses, and whether it has jobs in flight.
 ///
 /// # Safety
 ///
@@ -162,9 +163,9 @@ impl AsahiFile {
         self.vms.lock().get(id).cloned()
     }
 
-    /// Ends all mappings of `object` in the VMs that the client can still reach.
+    /// Ends all mappings of `object` in the VMs that have a handle or a queue.
     ///
-    /// No list of them is made, as that would need memory, and no lock is held meanwhile.
+    /// The VMs are visited one by one, without a list, which would need memory, and without a lock.
     pub(crate) fn unbind_object(&self, object: &gem::Object) {
         let mut last = 0;
         loop {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The firmware: how it is booted, told what to do, and listened to.
+//! The firmware of the GPU's coprocessor: boot, commands and messages.
 //!
 //! The GPU is run by a coprocessor. The driver never touches the GPU itself: it writes structures
 //! into memory that the firmware shares, and rings a doorbell.
@@ -141,7 +141,7 @@ use kernel::{
     time::Instant, //
 };
 
-/// What the driver has found out and set up before the firmware can be booted.
+/// The state that the driver sets up before it boots the firmware.
 pub(crate) struct Machine<'a> {
     pub(crate) dev: &'a Device<Bound>,
     /// Parent of the firmware's tasks. It must outlive the queues' tasks: those need the firmware
@@ -161,7 +161,7 @@ pub(crate) struct Machine<'a> {
     pub(crate) sram: u64,
     /// The buffer manager control page: address on the GPU, and for the firmware.
     pub(crate) buffer_manager: (u64, u64),
-    /// What happens at a fault of a shader; 0xb unless somebody debugs.
+    /// The firmware's reaction to a fault of a shader; 0xb except for debugging.
     pub(crate) fault_control: u32,
 }
 
@@ -188,17 +188,17 @@ pub(crate) struct Firmware {
     cores: Cores,
     max_frequency_khz: Option<u32>,
     uat: Arc<Uat>,
-    /// Rings whose reading ends the tasks have; kept until the firmware is gone.
+    /// Memory of the rings that the tasks read; kept until the firmware is gone.
     _rings: (RxMemory, LogMemory),
 }
 
 impl Firmware {
-    /// Makes everything that the firmware wants to be given, and the tasks that listen to it. The
+    /// Creates the firmware's data structures, and the tasks that read its messages. The
     /// coprocessor need not run yet.
     ///
     /// # Errors
     ///
-    /// What is wrong with the bootloader's blobs is in the log.
+    /// If the bootloader's blobs are not usable the reason is in the log.
     pub(crate) fn new(machine: &Machine<'_>) -> Result<Arc<Self>> {
         let dev = machine.dev;
         let blobs = check_blobs(machine)?;
@@ -366,7 +366,7 @@ impl Firmware {
         let _ = self.link.give_up(why);
     }
 
-    /// Looks at all rings, in case an interrupt was lost.
+    /// Wakes the tasks that read the rings, in case an interrupt was lost.
     pub(crate) fn recheck(&self) {
         self.link.wakes.all();
     }
@@ -387,7 +387,7 @@ impl Firmware {
     }
 }
 
-/// Takes the blobs out of their regions, and makes sure that they fit this machine.
+/// Returns the blobs in their regions, after checking that they fit this machine.
 fn check_blobs<'a>(machine: &Machine<'a>) -> Result<Blobs<'a>> {
     let [hw_cal_a, hw_cal_b, globals] = machine.blobs;
     let expected = Expected {

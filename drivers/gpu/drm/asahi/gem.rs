@@ -53,20 +53,20 @@ use kernel::{
 /// A buffer object in memory that can be swapped until it is bound.
 pub(crate) type Object = shmem::Object<Buffer>;
 
-/// What the driver adds to it.
+/// The driver's part of a buffer object.
 #[pin_data]
 pub(crate) struct Buffer {
-    /// The VM that it is private to, by the object that all private ones share their reservations
-    /// with. Kept so that the identity cannot be reused.
+    /// The root object of the VM that it is private to, with which all private objects share their
+    /// reservations. The reference keeps its address from being reused.
     private_to: Option<ARef<Object>>,
-    /// For its pages, once they cannot be reclaimed.
+    /// The charge for its pages, once they cannot be reclaimed.
     #[pin]
     pinned: Mutex<Option<Pinned>>,
-    /// For the rest of it.
+    /// The charge for the object itself.
     _own: Pinned,
 }
 
-/// What a new object is to be.
+/// The arguments of a new buffer object.
 pub(crate) struct Args {
     private_to: Option<ARef<Object>>,
     own: Pinned,
@@ -94,8 +94,8 @@ impl DriverObject for Buffer {
     /// Userspace relies on that: closing a handle is how it frees a buffer, and it unbinds nothing
     /// before.
     fn close(object: &Object, file: &drm::File<AsahiFile>) {
-        // When the file itself goes, so do its VMs: each when the jobs in it are over. To take
-        // their memory away before would have them fault, which costs other clients' jobs as well.
+        // When the file itself is closed its VMs are dropped, each after its last job. To unmap the
+        // object earlier would make these jobs fault, which costs other clients' jobs as well.
         // SAFETY: The file is valid.
         if unsafe { ffi::asahi_file_is_open(core::ptr::from_ref(file).cast_mut().cast()) } {
             file.inner().unbind_object(object);
@@ -111,7 +111,7 @@ pub(crate) fn create(
     flags: u32,
     root: Option<&Object>,
 ) -> Result<ARef<Object>> {
-    // What is larger than an address space cannot be bound.
+    // An object larger than an address space cannot be bound.
     if size == 0 || size > USER_END - USER_START {
         return Err(EINVAL);
     }
@@ -128,7 +128,7 @@ pub(crate) fn create(
     // shmem says so when it has no memory for an inode. Here it means that a limit was met.
     let no_memory = |e| if e == ENOSPC { ENOMEM } else { e };
     let object = Object::new(dev, size, config, args).map_err(no_memory)?;
-    // SAFETY: It is of this driver's, and nobody else has it yet.
+    // SAFETY: It is an object of this driver, and this is the only reference to it.
     let ret = unsafe { ffi::asahi_gem_extend(IntoGEMObject::as_raw(&*object).cast()) };
     to_result(ret)?;
     Ok(object)
@@ -150,7 +150,7 @@ unsafe extern "C" fn asahi_gem_charge_and_mmap(raw: *mut c_void, vma: *mut c_voi
     }
 }
 
-/// Creates an object without pages of its own, into which somebody else's memory is imported.
+/// Creates an object without pages of its own, for the import of a DMA-buf.
 ///
 /// # Safety
 ///
@@ -207,7 +207,7 @@ impl Buffer {
     }
 }
 
-/// The pages of an object, which stay where they are from now on.
+/// The pages of an object, pinned.
 pub(crate) struct PinnedPages<'a>(&'a SGTable);
 
 impl<'a> PinnedPages<'a> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A GPU: all that it takes to have its firmware up, in the order in which it has to come and go.
+//! A GPU: the parts that its firmware needs, and the order of their construction and teardown.
 
 use crate::{
     alloc::{
@@ -65,7 +65,7 @@ use kernel::{
     time::Delta, //
 };
 
-/// How long jobs may take to come to their end when the system ends.
+/// Time limit of jobs in flight at a system shutdown.
 const DRAIN_LIMIT: Delta = Delta::from_millis(2000);
 
 /// A GPU whose firmware is up, or was.
@@ -80,7 +80,7 @@ pub(crate) struct Gpu {
     id: GpuId,
 }
 
-/// What there is of a GPU before its coprocessor runs.
+/// The parts of a GPU that exist before its coprocessor runs.
 struct Parts {
     dev: ARef<Device>,
     chip: &'static Chip,
@@ -91,11 +91,11 @@ struct Parts {
     heaps: Heaps,
     deferred: Arc<DeferredDropQueue>,
     closing: Arc<DeferredDropQueue>,
-    // Ends before what it works on.
+    // Dropped before the parts that it uses.
     _suspend: SuspendNotifier,
     firmware: Arc<Firmware>,
     fault_control: u32,
-    // What the firmware has in its tables besides; it goes after the firmware.
+    // Further mappings in the firmware's tables. They are dropped after the firmware.
     _control_page: ControlPage,
     _io: KVec<KernelMapping>,
 }
@@ -103,12 +103,13 @@ struct Parts {
 impl Gpu {
     /// Brings the GPU of `pdev` up.
     ///
-    /// The coprocessor cannot be stopped once it runs. So what can be found out or made before
-    /// comes before, and nothing that is in the coprocessor's hands is freed if the rest fails.
+    /// The coprocessor cannot be stopped once it runs. So all checks and allocations that need no
+    /// running coprocessor come first. Memory that the coprocessor may use is not freed if a later
+    /// step fails.
     ///
     /// # Errors
     ///
-    /// The reason is in the log. Nothing is left behind but what [`Firmware::shutdown`] may say.
+    /// The reason is in the log. No memory is leaked except as [`Firmware::shutdown`] documents.
     pub(crate) fn start(
         pdev: &platform::Device<Bound>,
         chip: &'static Chip,
@@ -146,23 +147,24 @@ impl Gpu {
         Ok(room.write(Self { parts, id }).into())
     }
 
-    /// Ends everything: the queues' tasks, then the firmware. Then it knows no memory of ours any
-    /// more.
+    /// Stops the GPU: ends the queues' tasks, then the firmware, which then uses no memory of the
+    /// driver any more.
     ///
     /// May be repeated.
     pub(crate) fn stop(&self) {
         self.parts.stop();
     }
 
-    /// Ends everything as [`Gpu::stop`] does, within some seconds, while clients may still be there
-    /// and memory is somebody else's soon.
+    /// Stops the GPU as [`Gpu::stop`] does, within some seconds, for a shutdown or kexec.
+    ///
+    /// Clients may still exist, and the next kernel may reuse the memory.
     pub(crate) fn shut_down(&self) {
         self.parts.shut_down();
     }
 }
 
 impl Parts {
-    /// Makes them.
+    /// Creates the parts of the GPU of `pdev`.
     fn new(
         dev: &Device<Bound>,
         chip: &'static Chip,
@@ -224,16 +226,16 @@ impl Parts {
 
     /// Starts the coprocessor, and its firmware on it.
     fn boot(&self, dev: &Device<Bound>) -> Result<GpuId> {
-        // The handshake needs it.
+        // The handshake needs the running CPU.
         let was_running = self.regs.start_cpu()?;
         self.uat.handshake()?;
-        // Registers of the GPU need not answer before the coprocessor is awake, which a driver
-        // before us has left asleep, perhaps.
+        // Registers of the GPU need not respond before the coprocessor is awake, and an earlier
+        // driver may have left it asleep.
         self.firmware
             .boot(dev, was_running, || identify(dev, &self.regs, self.chip))
     }
 
-    /// Starts the task that collects what garbage nobody else does.
+    /// Starts the task that collects the garbage that neither clients nor queues collect.
     fn start_collector(&self) -> Result {
         let collector = Collector {
             heaps: self.heaps.clone(),
@@ -245,14 +247,13 @@ impl Parts {
         Ok(())
     }
 
-    /// Ends everything before the memory is another kernel's. Jobs that take too long are lost to
-    /// their clients.
+    /// Stops the GPU for a shutdown or kexec. Jobs that exceed [`DRAIN_LIMIT`] fail.
     fn shut_down(&self) {
         let crash = self.firmware.crash();
         self.uat.slots.close();
         let drained = select(self.uat.slots.idle(), time::sleep(DRAIN_LIMIT));
         match block_on(crash.or(drained)) {
-            // What is dead has nothing to do.
+            // The slots are free, or the firmware has crashed: no job is in flight.
             Ok(Ok(Either::Left(())) | Err(_)) => (),
             Ok(Ok(Either::Right(()))) => self.firmware.give_up(fmt!(
                 "jobs still run after {} s of shutdown",
@@ -260,12 +261,12 @@ impl Parts {
             )),
             Err(e) => self
                 .firmware
-                .give_up(fmt!("nobody waits for jobs at shutdown ({e:?})")),
+                .give_up(fmt!("jobs cannot be waited for at shutdown ({e:?})")),
         }
         self.stop();
     }
 
-    /// Ends everything. May be repeated.
+    /// Stops the queues' tasks and the firmware. May be repeated.
     fn stop(&self) {
         self.queues.cancel();
         if let Err(e) = self.queues.join_blocking() {
@@ -312,16 +313,16 @@ impl Gpu {
         &self.parts.deferred
     }
 
-    /// Returns the worker that closes queues of clients that have gone. It may take long for each,
-    /// so it has nothing else to do.
+    /// Returns the worker that closes the queues of closed files. It does nothing else, as each
+    /// may take long.
     pub(crate) fn closing(&self) -> &Arc<DeferredDropQueue> {
         &self.parts.closing
     }
 
-    /// Has the firmware clean its cache, if much memory waits for that. May sleep.
+    /// Frees garbage by a flush of the firmware's cache, if much memory waits for that. May sleep.
     ///
-    /// Not if others have the firmware do so: queues that end, which take the memory along, one
-    /// after another. The caller would have to wait for all that were before it.
+    /// Does nothing while queues that end flush the cache. These free the garbage, and the caller
+    /// would have to wait for all of them.
     pub(crate) fn collect_garbage(&self) {
         let control = self.parts.firmware.control();
         if !self.parts.heaps.is_garbage_due()
@@ -352,7 +353,7 @@ impl Gpu {
     }
 }
 
-/// Makes sure that the mailbox has its driver: the device has to be probed later if it has not.
+/// Checks that the mailbox has its driver. The probe is deferred if it has not.
 fn check_mailbox(dev: &Device<Bound>) -> Result {
     // `Device` is a transparent wrapper of `struct device`.
     let raw: *const Device<Bound> = dev;
@@ -364,7 +365,7 @@ fn check_mailbox(dev: &Device<Bound>) -> Result {
 fn find_abi(dev: &Device<Bound>, chip: &Chip) -> Result<hw::Firmware> {
     let node = dev.fwnode().ok_or(ENODEV)?;
     let version: [u32; 3] = node.property_read(c"apple,firmware-abi").required_by(dev)?;
-    // A version of four numbers is one of a test release, of which three do not tell enough.
+    // A version with a fourth number is a test release, which three numbers do not identify.
     let is_exact = node
         .property_count_elem::<u32>(c"apple,firmware-abi")
         .is_ok_and(|n| n == 3);
@@ -397,7 +398,7 @@ fn find_abi(dev: &Device<Bound>, chip: &Chip) -> Result<hw::Firmware> {
     Err(ENODEV)
 }
 
-/// Reads which GPU it is, and compares that with what the device tree says.
+/// Reads the identification registers, and checks them against the device tree.
 fn identify(dev: &Device<Bound>, regs: &Regs, chip: &Chip) -> Result<GpuId> {
     let raw = regs.read_id()?;
     dev_dbg!(dev, "identification: {raw:x?}\n");
@@ -420,7 +421,7 @@ fn map_sram(uat: &Arc<Uat>, chip: &Chip) -> Result<Option<KernelMapping>> {
     Ok(Some(mapping))
 }
 
-/// Where the firmware finds each of the registers that it uses.
+/// Addresses of the MMIO ranges that are mapped for the firmware.
 type IoAddresses = KVec<(&'static IoMapping, u64)>;
 
 /// Maps the registers that the firmware uses.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Numbers that a client knows its things by.
+//! Handles: the numbers by which a client refers to its objects.
 
 use kernel::prelude::*;
 
-/// Things by number. Numbers begin at 1, and those of things that are gone are used again.
+/// A table of objects by handle. Handles begin at 1, and free ones are reused.
 pub(crate) struct Handles<T> {
     things: KVVec<Option<T>>,
     max: usize,
@@ -34,7 +34,7 @@ impl<T> Handles<T> {
         self.things.iter().flatten()
     }
 
-    /// Gives `thing` a number. `ENOSPC` if the client has too many.
+    /// Inserts `thing` and returns its handle, or `ENOSPC` if the client has too many.
     pub(crate) fn insert(&mut self, thing: T) -> Result<u32> {
         let free = self.things.iter().position(Option::is_none);
         let index = match free {
@@ -49,7 +49,7 @@ impl<T> Handles<T> {
         Ok(index as u32 + 1)
     }
 
-    /// Takes any one thing out.
+    /// Removes any one object and returns it.
     pub(crate) fn pop(&mut self) -> Option<T> {
         while let Some(thing) = self.things.pop() {
             if thing.is_some() {
@@ -75,7 +75,7 @@ impl<T> Handles<T> {
         rest.find_map(|(index, thing)| Some((index as u32 + 1, thing.as_ref()?)))
     }
 
-    /// Takes the thing with number `handle` out. `ENOENT` if there is none.
+    /// Removes the object with number `handle` and returns it, or `ENOENT` if there is none.
     pub(crate) fn remove(&mut self, handle: u32) -> Result<T> {
         let thing = self.things.get_mut(Self::index(handle)?);
         thing.and_then(Option::take).ok_or(ENOENT)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Crate root for the unit tests of what needs no kernel: `cargo test` in `rust/` runs them.
+//! Crate root for the unit tests of the modules that need no kernel. `cargo test` in `rust/` runs
+//! them.
 
 // Here only the tests use it; the driver uses the rest.
 #![allow(dead_code)]
@@ -8,18 +9,18 @@
 pub(crate) mod bind;
 pub(crate) mod hw;
 
-/// What the driver's `mmu` module has of this kind.
+/// The parts of the driver's `mmu` module that need no kernel.
 pub(crate) mod mmu {
     pub(crate) mod handoff;
     pub(crate) mod table;
 }
 
-/// What the driver's `slots` module has of this kind.
+/// The part of the driver's `slots` module that needs no kernel.
 pub(crate) mod slots {
     pub(crate) mod table;
 }
 
-/// What the driver's `firmware` module has of this kind.
+/// The parts of the driver's `firmware` module that need no kernel.
 pub(crate) mod firmware {
     pub(crate) mod blobs;
     pub(crate) mod message;
@@ -30,10 +31,11 @@ pub(crate) mod firmware {
     pub(crate) mod window;
 }
 
-/// What the driver's `job` module has of this kind.
+/// The parts of the driver's `job` module that need no kernel.
 pub(crate) mod job {
     pub(crate) mod attachments;
     pub(crate) mod barrier;
+    pub(crate) mod batch_entries;
     pub(crate) mod command;
     pub(crate) mod compute;
     pub(crate) mod fragment;
@@ -43,7 +45,6 @@ pub(crate) mod job {
     #[cfg(test)]
     pub(crate) mod image;
     pub(crate) mod payload;
-    pub(crate) mod places;
     pub(crate) mod registers;
     pub(crate) mod render;
     pub(crate) mod scene;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What is known about each chip beforehand, and what its identification registers say.
+//! Tables of the known chips, and decoding of the identification registers.
 //!
 //! Nothing here touches hardware: [`ident`] decodes register values that `regs` has read, `chips`
 //! and `io` are tables.
@@ -71,11 +71,11 @@ pub(crate) struct Buffers {
     pub(crate) compute_preempt1: u32,
     /// Value of the tiling control word.
     pub(crate) tiling_control: u32,
-    /// What clusters need to share the vertex work, if there can be several.
+    /// Buffers for sharing the vertex work between clusters; `None` if there is only one cluster.
     pub(crate) clustering: Option<Clustering>,
 }
 
-/// Sizes of what clusters need to share the vertex work, in bytes.
+/// Sizes in bytes of the buffers by which clusters share the vertex work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Clustering {
     /// A block of the first metadata, of which there is one or more for each layer.
@@ -84,7 +84,7 @@ pub(crate) struct Clustering {
     pub(crate) meta2: u32,
     pub(crate) meta3: u32,
     pub(crate) meta4: u32,
-    /// Into how many parts the work may be split.
+    /// Number of parts that the work may be split into.
     pub(crate) splits: u32,
 }
 
@@ -120,11 +120,11 @@ pub(crate) struct Chip {
     pub(crate) buffers: Buffers,
     /// The firmwares that it is known to run.
     pub(crate) firmwares: &'static [Firmware],
-    /// What of this is not sure even to those who have run the chip.
+    /// The values of this table that are not certain, in words for the log; `None` if all are.
     pub(crate) tentative: Option<&'static str>,
-    /// Memory of the GPU's own that the firmware is told of, if there is any.
+    /// The GPU's SRAM, whose address is in the init data; `None` if the chip has none.
     pub(crate) sram: Option<Sram>,
-    /// What the firmware wants mapped, see [`io`].
+    /// The MMIO ranges that are mapped for the firmware, see [`io`].
     pub(crate) io: &'static [&'static [io::IoMapping]],
 }
 

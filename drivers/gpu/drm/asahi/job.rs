@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Jobs: what a submit asks the GPU to do, from the client's bytes to the firmware's rings.
+//! Jobs: the work of a submit, from the client's bytes to the firmware's rings.
 //!
 //! ```text
 //!   submit ioctl                                       the queue's task
@@ -14,6 +14,7 @@
 
 pub(crate) mod attachments;
 pub(crate) mod barrier;
+pub(crate) mod batch_entries;
 pub(crate) mod command;
 pub(crate) mod command_memory;
 pub(crate) mod compute;
@@ -23,7 +24,6 @@ pub(crate) mod growth;
 pub(crate) mod in_flight;
 pub(crate) mod memory;
 pub(crate) mod payload;
-pub(crate) mod places;
 pub(crate) mod planned;
 pub(crate) mod queues;
 pub(crate) mod registers;

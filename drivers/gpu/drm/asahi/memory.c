@@ -44,7 +44,7 @@ void *asahi_table_entries(u64 table)
 	return phys_to_virt(table);
 }
 
-/* A table without entries that is never freed. Nobody writes to it. */
+/* A page table without entries. It is never written to and never freed. */
 u64 asahi_table_empty(void)
 {
 	return page_to_phys(ZERO_PAGE(0));

@@ -106,16 +106,16 @@ const MAX_JOBS: usize = 256;
 pub(crate) struct Queue {
     gpu: Arc<Gpu>,
     vm: Arc<Vm>,
-    /// What all compute commands have in common.
+    /// Parameters that all compute commands share.
     common: Common,
-    /// Where the memory of those comes from.
+    /// Pool of memory for compute commands.
     #[pin]
     job_memory: JobMemoryPool,
     context: ContextAddresses,
     /// Its rank among the priorities: 0 is the highest.
     rank: usize,
-    /// What all renders have in common, once there has been one, and the way of their work queues
-    /// to the queue's task: most queues of a client that only computes never need them.
+    /// Parameters that all renders share; `None` before the first render, as a queue of a client
+    /// that only computes never needs them.
     #[pin]
     renders: Mutex<Option<Arc<RenderCommon>>>,
     render_cell: Arc<RenderCell>,
@@ -293,7 +293,8 @@ impl Queue {
         }
     }
 
-    /// Does the part of a submit that may fail. May wait for other jobs of the queue to complete.
+    /// Prepares a job: the part of a submit that may fail. May wait for other jobs of the queue to
+    /// complete.
     pub(crate) fn prepare(
         &self,
         job: Job,
@@ -304,8 +305,8 @@ impl Queue {
             .prepare(DeferredDrop::new(job)?, credits, dependencies)
     }
 
-    /// Takes no more jobs, cancels those that have not begun, and ends when the others have. Does
-    /// not wait for that.
+    /// Closes the queue without waiting. It takes no more jobs, cancels those that have not begun,
+    /// and ends when the others have completed.
     pub(crate) fn close(&self) {
         self.scope.cancel();
     }
@@ -320,13 +321,13 @@ impl PinnedDrop for Queue {
 
 /// The queues of a client that has closed its file.
 ///
-/// A client may have very many. So they are closed by a worker, not by the thread that closes the
-/// file; and the worker lets the tasks of those that it has closed come to their turn before it
-/// closes more, so that the tasks of other clients' queues are not behind all of them.
+/// A client may have very many queues. So a worker closes them, not the thread that closes the
+/// file. It closes them in batches, and waits for the tasks of a batch to be polled before it
+/// closes the next one. So tasks of other clients' queues do not wait behind all of them.
 pub(crate) struct ClosedQueues(Handles<Arc<Queue>>);
 
 impl ClosedQueues {
-    /// How many queues are closed at a time.
+    /// Number of queues in a batch.
     const BATCH: usize = 32;
 
     /// Hands `queues` to the worker that closes them.
@@ -336,7 +337,7 @@ impl ClosedQueues {
         };
         let closing = first.gpu.closing().clone();
         drop(first);
-        // Without memory for the worker's list they are closed here and now.
+        // Without memory for the worker's list they are closed by this thread.
         if let Ok(queues) = DeferredDrop::new(Self(queues)) {
             closing.queue(queues);
         }
@@ -344,8 +345,9 @@ impl ClosedQueues {
 
     /// Returns when the tasks have been polled that were woken before.
     fn let_tasks_run(scope: &Scope) {
-        // A task that is woken later is polled later. It cannot be made when the device goes: then
-        // no other client waits.
+        // Tasks are polled in the order in which they are woken, so this one is polled after those
+        // of the batch. If it cannot be created, without memory or while the device is unbound,
+        // the next batch follows at once.
         if let Ok(task) = scope.spawn(c"turn", async {}) {
             let _ = block_on(task);
         }

@@ -7,7 +7,7 @@
 //! | VMs | 128 | file | `ENOSPC` |
 //! | queues | 2048 | file | `ENOSPC` |
 //! | handles of buffer objects | 65536 | file | `ENOSPC` |
-//! | timestamp objects | 1024, and a sixteenth of the addresses that nobody has | file | `ENOSPC` |
+//! | timestamp objects | 1024, and a sixteenth of the free addresses | file | `ENOSPC` |
 //! | jobs that are not complete | 4096 | file | `ENOSPC` |
 //! | memory that cannot be reclaimed | half of it, three quarters from 4 GiB on | all | `ENOMEM` |
 //! | that, with what is the driver's own | an eighth more | all | `ENOMEM` |
@@ -17,13 +17,14 @@
 //! queues, xe has 1000 jobs of a queue. What is allocated for a client is charged to its memory
 //! cgroup besides.
 //!
-//! Memory that the GPU can reach cannot be reclaimed, and does not count as any process's: the OOM
-//! killer would look for somebody else, and what a client that it does choose had comes back later
-//! than the killer waits for. So there is a limit to it, as TTM has one for the drivers that use
-//! it. It is the size of the heap that userspace offers to programs. Buffer objects, page tables,
-//! heaps, and what the kernel allocates for each thing of a client's all count, which is what holds
-//! a client that opens many files. The heaps have a reserve: what queues and jobs need of the
-//! driver is there when buffers, and the scenes of large renders, have taken all else.
+//! Memory that the GPU can reach cannot be reclaimed, and is not part of any process's RSS. So the
+//! OOM killer would choose another process. If it does choose the client, the memory comes back
+//! later than the killer waits. Therefore such memory has a limit, as TTM has one for its drivers.
+//! The limit is the size of the heap that userspace offers to programs. Buffer objects, page
+//! tables, heaps and the kernel's allocations for each object of a client count towards it. That
+//! bounds a client that opens many files as well. The heaps have a reserve: queues and jobs get the
+//! driver's memory that they need, also when buffers and the scenes of large renders have taken the
+//! rest.
 //!
 //! That limit does not say how much memory other programs have left. So an allocation for a client
 //! also fails if less than a sixteenth of the machine's memory would be available after it. What is
@@ -47,22 +48,22 @@ use kernel::{
 pub(crate) const MAX_VMS: usize = 128;
 /// Queues of a file.
 pub(crate) const MAX_QUEUES: usize = 2048;
-/// Jobs of a file that are not complete. A queue has 256 at most, and a submit to it waits then: a
-/// client that comes to this limit has more queues that are full than programs have.
+/// Jobs of a file that are not complete. A queue has 256 at most, and a submit to it waits then. To
+/// reach this limit a client needs more full queues than programs use.
 pub(crate) const MAX_JOBS: u64 = 4096;
 /// Timestamp objects of a file.
 pub(crate) const MAX_TIMESTAMPS: usize = 1024;
 /// Handles of buffer objects of a file.
 pub(crate) const MAX_OBJECTS: u64 = 1 << 16;
-/// Which part of the addresses for timestamps that nobody has a file may have. However many files
-/// take what they can get, something is left for the next one.
+/// The divisor of the free timestamp addresses that gives the limit of one file. A file gets a part
+/// of what is free, so something is left for the next file whatever the others have taken.
 pub(crate) const TIMESTAMP_SHARE: u64 = 16;
 
-/// What the kernel allocates at most for a file, a VM, a buffer object, a queue, a job, a command
-/// of a job, a fence that a job waits for, and a mapping, besides pages that are counted one by
-/// one.
+/// Upper bounds of the kernel's allocations for a file, a VM, a buffer object, a queue, a job, a
+/// command of a job, a fence that a job waits for, and a mapping. Pages that are counted one by one
+/// are not included.
 ///
-/// Test `oom counted` compares them with what a machine has less of.
+/// Test `oom counted` compares them with the memory that a machine loses.
 pub(crate) const FILE_BYTES: u64 = 4 << 10;
 pub(crate) const VM_BYTES: u64 = 8 << 10;
 pub(crate) const OBJECT_BYTES: u64 = 5 << 9;
@@ -111,16 +112,16 @@ impl Share {
 pub(crate) type Pinned = Charge<&'static Quota>;
 
 impl Pinned {
-    /// Counts `bytes`, of which some may be there already, and all will be soon.
+    /// Counts `bytes` that have been or are about to be allocated.
     ///
     /// # Errors
     ///
-    /// `ENOMEM` if there is as much memory that cannot be reclaimed as may be.
+    /// `ENOMEM` if the limit on unreclaimable memory would be exceeded.
     pub(crate) fn count(bytes: u64, share: Share) -> Result<Self> {
         Self::new(&PINNED, bytes, share.limit()).ok_or(ENOMEM)
     }
 
-    /// Counts `bytes` that the caller is about to allocate. It drops [`Coming`] when they are.
+    /// Counts `bytes` that the caller is about to allocate. It drops the [`Coming`] afterwards.
     ///
     /// # Errors
     ///
@@ -130,13 +131,13 @@ impl Pinned {
     }
 }
 
-/// Takes back what a forgotten [`Pinned`] has counted.
+/// Releases the amount of a [`Pinned`] that was forgotten.
 pub(crate) fn unpin(bytes: u64) {
     PINNED.give_back(bytes);
 }
 
-/// Memory that is about to be allocated, until this is dropped. Others that look at how much there
-/// is left see it as gone.
+/// Memory that is about to be allocated, until this is dropped. Concurrent checks of the available
+/// memory subtract it.
 pub(crate) struct Coming {
     _charge: Charge<&'static Quota>,
 }
@@ -156,7 +157,7 @@ impl Coming {
     }
 }
 
-/// How much of something is in use.
+/// The amount of a resource that is in use.
 pub(crate) struct Quota(Atomic<u64>);
 
 impl Quota {
@@ -170,7 +171,7 @@ impl Quota {
         Ok(Arc::new(Self::new(), GFP_KERNEL_ACCOUNT)?)
     }
 
-    /// Takes back what a forgotten [`Charge`] has taken.
+    /// Releases the amount of a [`Charge`] that was forgotten.
     pub(crate) fn give_back(&self, amount: u64) {
         let _ = self.0.fetch_sub(amount, Relaxed);
     }
@@ -181,11 +182,11 @@ impl Quota {
     }
 }
 
-/// A part of what is in use; given back on drop.
+/// An amount of a resource that is in use; released on drop.
 ///
 /// # Invariants
 ///
-/// `amount` is part of what `quota` says.
+/// `amount` is included in `quota`.
 pub(crate) struct Charge<Q: Deref<Target = Quota>> {
     quota: Q,
     amount: u64,
@@ -199,9 +200,8 @@ impl<Q: Deref<Target = Quota>> Charge<Q> {
     /// Any.
     pub(crate) fn new(quota: Q, amount: u64, limit: u64) -> Option<Self> {
         let used = quota.0.fetch_add(amount, Relaxed);
-        // INVARIANT: Just added. If it is too much it goes again at once; somebody else may be
-        // refused meanwhile who would have fitted beside us, which is as good as to have come
-        // later.
+        // INVARIANT: The amount has just been added. If it exceeds the limit it is taken back at
+        // once. Another caller may be refused in between, as if it had come after a success.
         let charge = Self { quota, amount };
         (used.checked_add(amount)? <= limit).then_some(charge)
     }
@@ -209,7 +209,7 @@ impl<Q: Deref<Target = Quota>> Charge<Q> {
 
 impl<Q: Deref<Target = Quota>> Drop for Charge<Q> {
     fn drop(&mut self) {
-        // By the type invariant it is part of it.
+        // Does not underflow: by the type invariant the amount is included.
         let _ = self.quota.0.fetch_sub(self.amount, Relaxed);
     }
 }

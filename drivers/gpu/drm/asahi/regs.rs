@@ -20,7 +20,7 @@ use kernel::{
 
 /// Size of the `sgx` block.
 const SGX_SIZE: usize = 0x100_0000;
-/// The part of the `asc` block that belongs to us. The mailbox further up has a driver of its own.
+/// The part of the `asc` block that this driver uses. The mailbox above it has a driver of its own.
 const ASC_SIZE: usize = 0x4000;
 
 const ASC_CPU_CONTROL: usize = 0x44;
@@ -33,7 +33,7 @@ const ID_COUNTS_2: usize = 0xd0_4014;
 const ID_UNK18: usize = 0xd0_4018;
 const ID_CLUSTERS: usize = 0xd0_401c;
 
-/// The register blocks of the GPU. Access ends when the device is unbound: it gives `ENXIO` then.
+/// The register blocks of the GPU. Access fails with `ENXIO` once the device is unbound.
 pub(crate) struct Regs {
     sgx: DevresIoMem<SGX_SIZE>,
     asc: DevresIoMem<ASC_SIZE>,
@@ -87,7 +87,7 @@ impl Regs {
         Ok(control & CPU_CONTROL_RUN != 0)
     }
 
-    /// The fault that the GPU's MMU has recorded, if any.
+    /// Returns the fault that the GPU's MMU has recorded, if any.
     pub(crate) fn fault_info(&self) -> Result<Option<FaultInfo>> {
         let sgx = self.sgx.try_access().ok_or(ENXIO)?;
         let registers = self.generation.registers();

@@ -35,7 +35,7 @@ use kernel::{
     }, //
 };
 
-/// What has a GPU stopped when the system ends, while it lives.
+/// A registration that stops a GPU when the system shuts down; dropping it ends the registration.
 ///
 /// # Invariants
 ///
@@ -46,7 +46,7 @@ pub(crate) struct ShutdownHook {
 }
 
 impl ShutdownHook {
-    /// Has `gpu` stopped when the system ends. It must be dropped before `dev` is unbound.
+    /// Registers `gpu` to be stopped when the system shuts down.
     ///
     /// # Errors
     ///

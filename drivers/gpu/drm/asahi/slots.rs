@@ -7,7 +7,7 @@
 //! first come, first served, under one lock:
 //!
 //! ```text
-//!                        poll_acquire(): nobody waits, and all are there
+//!                        poll_acquire(): no queue waits, and all are there
 //!            ┌────────────────────────────────────────────────────────────────────────────┐
 //!            │                                                                            ▼
 //!   has none ──────────────────► waits ─────────────────────────────────────────────► has all
@@ -23,8 +23,8 @@
 //! others wait is up to its ring, which looks at [`SlotPool::is_contended`] before it starts
 //! another job.
 //!
-//! For a system suspend the pool is closed: nobody gets slots, and all who have some are to give
-//! them back, as if others waited. When all slots are free nothing is in flight.
+//! For a system suspend the pool is closed: no queue gets slots, and each queue that holds some is
+//! to give them back, as if others waited. When all slots are free nothing is in flight.
 //!
 //! ```text
 //!          close()               the last slot is given back
@@ -78,7 +78,7 @@ pub(crate) const EVENT_SLOTS: usize = event::SLOTS;
 /// Number of slots for buffer managers.
 pub(crate) const BUFFER_SLOTS: usize = buffer::SLOTS as usize;
 
-/// Which slots are taken, and which address space has been bound to each VM slot.
+/// The tables of slots, and the address space that is bound to each VM slot.
 pub(crate) struct Tables {
     pub(crate) vms: SlotTable<VM_SLOTS>,
     /// The root of the address space that is bound to each VM slot; 0 if none is.
@@ -88,8 +88,8 @@ pub(crate) struct Tables {
     /// Number of the user queue whose buffer manager each slot was used for last; 0 if it was used
     /// for none.
     pub(crate) buffer_owners: [u32; BUFFER_SLOTS],
-    /// How often the firmware has asked for the buffer in each slot to grow, since its owner has
-    /// looked.
+    /// Number of the firmware's requests to grow the buffer in each slot, since its owner last read
+    /// it.
     pub(crate) buffer_requests: [u32; BUFFER_SLOTS],
 }
 
@@ -102,7 +102,7 @@ impl Tables {
 
 struct State {
     tables: Tables,
-    /// Nobody gets slots.
+    /// Whether the pool is closed: no queue gets slots.
     closed: bool,
     /// The queues that wait, in the order in which they came.
     waiting: List<Waiter>,
@@ -133,14 +133,13 @@ impl State {
 pub(crate) struct SlotPool {
     #[pin]
     state: SpinLock<State>,
-    /// Length of the list of those that wait, and one more while the pool is closed. Written under
-    /// the lock.
+    /// Number of waiters, plus one while the pool is closed. Written under the lock.
     waiting: Atomic<usize>,
-    /// A closed pool has become idle.
+    /// Notified when a closed pool becomes idle.
     drained: Notify,
 }
 
-/// The place of one queue among those that wait.
+/// A queue's entry in the list of waiters.
 #[pin_data]
 pub(crate) struct Waiter {
     /// The task of the queue.
@@ -201,18 +200,19 @@ impl SlotPool {
         )
     }
 
-    /// Takes slots by `take`, when it is `waiter`'s turn. `take` returns `None`, and takes nothing,
-    /// if not all that it needs is there; then the task of `cx` is woken when that may have
-    /// changed.
+    /// Acquires slots by `take`, when it is `waiter`'s turn.
     ///
-    /// May be dropped for good by [`SlotPool::leave`].
+    /// `take` returns `None`, and takes nothing, unless all slots that it needs are free. Then the
+    /// task of `cx` is woken when that may have changed.
+    ///
+    /// [`SlotPool::leave`] ends the wait.
     pub(crate) fn poll_acquire<R>(
         &self,
         waiter: &Arc<Waiter>,
         cx: &Context<'_>,
         take: impl FnOnce(&mut Tables) -> Result<Option<R>>,
     ) -> Poll<Result<R>> {
-        // Before it looks, so that what is given back from here on wakes it.
+        // Registered before the check, so that a later release wakes the task.
         waiter.task.register(cx);
         let mut state = self.state.lock();
         let first = state.first();
@@ -224,7 +224,7 @@ impl SlotPool {
                 return Poll::Ready(result);
             }
         }
-        // If it fails it is in the list already.
+        // An error means that the waiter is in the list already.
         if let Ok(waiter) = ListArc::try_from_arc(waiter.clone()) {
             state.waiting.push_back(waiter);
             self.count(&state, |n| n + 1);
@@ -240,7 +240,7 @@ impl SlotPool {
         wake(next);
     }
 
-    /// Gives slots back, or changes the tables in another way, by `change`.
+    /// Changes the tables by `change`, which may free slots, and wakes the first waiter.
     pub(crate) fn release<R>(&self, change: impl FnOnce(&mut Tables) -> R) -> R {
         let mut state = self.state.lock();
         let result = change(&mut state.tables);
@@ -254,8 +254,8 @@ impl SlotPool {
         result
     }
 
-    /// Gives no more slots to anybody, until [`SlotPool::open`] is called. Those who have slots
-    /// start no more jobs. Idempotent.
+    /// Closes the pool: no queue gets slots until [`SlotPool::open`] is called. Queues that hold
+    /// slots start no more jobs. Idempotent.
     pub(crate) fn close(&self) {
         let mut state = self.state.lock();
         if !core::mem::replace(&mut state.closed, true) {
@@ -263,7 +263,7 @@ impl SlotPool {
         }
     }
 
-    /// Ends [`SlotPool::close`]. Idempotent.
+    /// Opens the pool after [`SlotPool::close`]. Idempotent.
     pub(crate) fn open(&self) {
         let mut state = self.state.lock();
         if core::mem::replace(&mut state.closed, false) {
@@ -274,7 +274,7 @@ impl SlotPool {
         wake(next);
     }
 
-    /// Returns whether nobody gets slots, as the system is going to be suspended.
+    /// Returns whether the pool is closed because the system is going to be suspended.
     pub(crate) fn is_closed(&self) -> bool {
         self.state.lock().closed
     }
@@ -291,17 +291,17 @@ impl SlotPool {
         }
     }
 
-    /// Returns whether somebody waits for slots, or the pool is closed.
+    /// Returns whether a queue waits for slots, or the pool is closed.
     pub(crate) fn is_contended(&self) -> bool {
         self.waiting.load(Relaxed) != 0
     }
 
-    /// Wakes the one that is first, which wakes the next when it leaves.
+    /// Wakes the first waiter, which wakes the next one when it leaves.
     pub(crate) fn wake_first(&self) {
         self.release(|_| ());
     }
 
-    /// Takes `waiter` out of the list. Returns the one to be woken, since the turn may be its now.
+    /// Removes `waiter` from the list, and returns the waiter to wake, as it may be first now.
     fn remove(&self, state: &mut State, waiter: &Waiter) -> Option<Arc<Waiter>> {
         // SAFETY: A waiter belongs to one queue of this GPU, and is never in another list.
         let removed = unsafe { state.waiting.remove(waiter) };
@@ -311,7 +311,7 @@ impl SlotPool {
         state.next()
     }
 
-    /// Changes the number of those that wait. `_state`: the lock is held.
+    /// Changes the number of waiters. `_state` shows that the lock is held.
     fn count(&self, _state: &State, change: impl FnOnce(usize) -> usize) {
         self.waiting
             .store(change(self.waiting.load(Relaxed)), Relaxed);

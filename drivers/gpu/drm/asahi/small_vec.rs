@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Lists that are short nearly always.
+//! Vectors that store few elements inline.
 
 use core::{
     array,
@@ -20,7 +20,7 @@ use kernel::{
 /// A list whose first `N` elements need no memory of their own.
 pub(crate) struct SmallVec<T, const N: usize> {
     few: [Option<T>; N],
-    /// Those behind them.
+    /// The elements after the first `N`.
     more: KVVec<T>,
 }
 

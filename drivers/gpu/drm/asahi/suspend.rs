@@ -16,8 +16,8 @@
 //! Jobs may be submitted at any time. Those that the firmware does not have wait, as if all slots
 //! were taken. So neither fences nor waits notice anything but the time that it takes.
 //!
-//! What is never done is to suspend while the coprocessor would lose its power: nothing is known of
-//! the way back. Then the suspend is refused; see `suspend.c`.
+//! A suspend in which the coprocessor would lose its power is refused, as the way to start it again
+//! is not known; see `suspend.c`.
 
 use crate::{
     ffi,
@@ -55,10 +55,10 @@ use kernel::{
     time::Delta, //
 };
 
-/// How long the jobs that the firmware has may take until the suspend is refused.
+/// Time limit of jobs in flight, after which the suspend is refused.
 const DRAIN_LIMIT: Delta = Delta::from_millis(10_000);
 
-/// What a suspend has to do with.
+/// The parts of the GPU that a suspend needs.
 struct Target {
     dev: ARef<Device>,
     firmware: Arc<Firmware>,
@@ -68,11 +68,11 @@ struct Target {
 }
 
 impl Target {
-    /// Lets the firmware come to an end with what it has, and gives it nothing more.
+    /// Closes the pool of slots, and waits for the jobs in flight to complete.
     ///
     /// # Errors
     ///
-    /// `EBUSY` if that takes too long. Then everything goes on as before.
+    /// `EBUSY` if they take longer than [`DRAIN_LIMIT`]. The pool is opened again then.
     fn prepare(&self) -> Result {
         if !self.is_alive() {
             return Ok(());
@@ -80,7 +80,7 @@ impl Target {
         self.slots.close();
         let drained = select(self.slots.idle(), time::sleep(DRAIN_LIMIT));
         match block_on(self.firmware.crash().or(drained)) {
-            // What is dead has nothing to do.
+            // The slots are free, or the firmware has crashed: no job is in flight.
             Ok(Ok(Either::Left(())) | Err(_)) => {
                 self.parked.store(true, Relaxed);
                 Ok(())
@@ -102,7 +102,7 @@ impl Target {
         }
     }
 
-    /// Makes sure that the firmware is still there, and goes on.
+    /// Checks that the firmware has survived the suspend, and resumes.
     fn end(&self) {
         if !self.parked.load(Relaxed) {
             return;
@@ -129,7 +129,7 @@ impl Target {
     }
 }
 
-/// What has the GPU take part in system suspend, while it lives.
+/// A registration of the GPU for system suspend; dropping it ends the registration.
 ///
 /// # Invariants
 ///
@@ -145,7 +145,7 @@ unsafe impl Send for SuspendNotifier {}
 unsafe impl Sync for SuspendNotifier {}
 
 impl SuspendNotifier {
-    /// Has it take part.
+    /// Registers the GPU for system suspend.
     ///
     /// # Errors
     ///

@@ -49,8 +49,8 @@ pub(crate) struct Timestamps {
     object: ARef<Object>,
     /// Whether the client has closed its handle of the object.
     closed: Atomic<bool>,
-    /// Whether the memory of the object is counted by these: of all in one object one does, if its
-    /// handle is closed. Changes under the lock of the client's [`Handles`].
+    /// Whether this mapping counts the memory of the object. Of all mappings of an object whose
+    /// handle is closed, one does. Changes under the lock of the client's [`Handles`].
     counts: Atomic<bool>,
     _share: Charge<Arc<Quota>>,
     /// Objects do not keep their device.
@@ -62,8 +62,8 @@ impl Timestamps {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if the object has no such pages; `ENOMEM`; `ENOSPC` if the client has as much as it
-    /// may have of the addresses, which all clients share.
+    /// `EINVAL` if the object has no such pages; `ENOMEM`; `ENOSPC` if the client has reached its
+    /// limit of the addresses, which all clients share.
     pub(crate) fn new(
         drm: &AsahiDevice,
         uat: &Arc<Uat>,
@@ -117,8 +117,7 @@ impl Handles<Arc<Timestamps>> {
         all.filter(move |timestamps| core::ptr::eq(&*timestamps.object, object))
     }
 
-    /// Notes that the client has closed its handle of `object`: nothing but timestamps keeps that
-    /// for it.
+    /// Notes that the client has closed its handle of `object`, which only timestamps keep then.
     pub(crate) fn close_object(&self, object: &Object) {
         let mut counted = false;
         for timestamps in self.in_object(object) {

@@ -87,7 +87,7 @@ use kernel::{
 pub(crate) struct Vm {
     #[pin]
     gpuvm: Mutex<UniqueRefGpuVm<Mappings>>,
-    /// Which objects are private to this VM: those that have it as their root.
+    /// The root object, which identifies the objects that are private to this VM.
     root: ARef<Object>,
     kernel_range: Range<u64>,
     heap: Arc<Heap>,
@@ -95,7 +95,7 @@ pub(crate) struct Vm {
     /// The page that the firmware's blobs want at a fixed address.
     dummy: ARef<Object>,
     space: Arc<AddressSpace>,
-    /// For what is not counted page by page.
+    /// The charge for memory that is not counted page by page.
     _own: Pinned,
     /// Objects do not keep their device; this does, until after them: fields are dropped in order.
     _drm: ARef<AsahiDevice>,
@@ -122,9 +122,9 @@ impl Vm {
             Protection::GPU_SHARED_RW,
         )?;
 
-        // The lower half of the range is for what the GPU alone uses, the upper half for what the
-        // firmware uses as well. The firmware does not cache it, so it may go at any time; the
-        // driver in the field has it cached.
+        // The lower half of the range is for memory that only the GPU uses, the upper half for
+        // memory that the firmware uses as well. The firmware does not cache it, so it may be
+        // unmapped at any time; the driver in the field maps it as cached.
         let middle = kernel_range.start.midpoint(kernel_range.end) / PAGE_SIZE * PAGE_SIZE;
         let heap = Heap::new_client(
             &space,
@@ -218,7 +218,7 @@ impl Vm {
         let mut step = Step::without_spares();
         let mut gpuvm = self.gpuvm.lock();
         while let Some(range) = first_mapping(&gpuvm, object) {
-            // It is a whole mapping, so nothing is split, and nothing has to be allocated.
+            // A whole mapping is not split, so the call allocates nothing.
             if let Err(e) = gpuvm.sm_unmap(range.start, range.end - range.start, &mut step) {
                 pr_err!("an object could not be unbound: {e:?}\n");
                 break;
@@ -227,8 +227,8 @@ impl Vm {
         gpuvm.deferred_cleanup();
     }
 
-    /// Binds part of `object` as `operation`, a bind, says. What was bound there before no longer
-    /// is.
+    /// Binds part of `object` as described by `operation`, a bind. It replaces earlier mappings in
+    /// the range.
     pub(crate) fn bind(
         &self,
         object: &Object,
@@ -258,7 +258,7 @@ impl Vm {
             single_page: *single_page,
         };
         let mut step = Step::new(Some(new))?;
-        // So that the mapping cannot fail when the old one is gone already.
+        // Allocated first, so that the mapping cannot fail after the old one has been removed.
         self.space.prepare(range.clone())?;
 
         let mut gpuvm = self.gpuvm.lock();
@@ -279,7 +279,7 @@ impl Vm {
 #[pinned_drop]
 impl PinnedDrop for Vm {
     fn drop(self: Pin<&mut Self>) {
-        // Cannot fail for want of memory: what is mapped as a whole is not split.
+        // Needs no memory, as no mapping is split.
         if let Err(e) = self.unbind(USER_START..USER_END) {
             pr_err!("a VM could not be emptied: {e:?}\n");
         }

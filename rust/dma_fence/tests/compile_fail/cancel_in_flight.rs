@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //~ E0308
 
-//! What the hardware has cannot be cancelled.
+//! A fence whose work the hardware has cannot be cancelled.
 
 use dma_fence::*;
 use kasync::SignallingSection;

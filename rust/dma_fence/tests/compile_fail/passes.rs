@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //~ passes
 
-//! What the other programs leave out of the rules, this one does: it compiles.
+//! A program that keeps the rules that the other programs break. It compiles.
 
 use dma_fence::*;
 use kasync::SignallingSection;

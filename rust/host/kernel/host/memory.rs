@@ -63,7 +63,7 @@ pub unsafe fn kfree(piece: *const c_void) {
     drop(oldest.flatten());
 }
 
-/// What freed memory is filled with: as an address, a count or an index it leads nowhere.
+/// The byte that freed memory is filled with. As an address, a count or an index it is invalid.
 const POISON: u8 = 0xa5;
 
 /// How many pieces are kept after they were freed, so that an access finds what they were filled

@@ -94,7 +94,7 @@ pub(crate) fn watch_modules(_going: Option<unsafe extern "C" fn(*const c_void)>)
     unreachable!("modules are not modelled");
 }
 
-pub(crate) fn watch_stalls(_look: Option<unsafe extern "C" fn()>) {
+pub(crate) fn watch_stalls(_check: Option<unsafe extern "C" fn()>) {
     unreachable!("time is not modelled");
 }
 

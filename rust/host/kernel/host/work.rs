@@ -89,11 +89,11 @@ pub(crate) unsafe fn queue_work(wq: *mut workqueue_struct, work: *mut work_struc
     unsafe { (*wq).0.enqueue(NonNull::new_unchecked(work)) }
 }
 
-/// Runs what is still queued, waits for what is running, destroys the queue.
+/// Runs the queued items, waits for the running ones, and destroys the queue.
 ///
 /// # Safety
 ///
-/// The queue must be valid, and nobody queue anything any more but its own items.
+/// The queue must be valid. Only its own items may queue further items.
 pub unsafe fn destroy_workqueue(wq: *mut workqueue_struct) {
     // SAFETY: By the safety requirements.
     let queue = unsafe { &(*wq).0 };

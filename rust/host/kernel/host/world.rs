@@ -49,9 +49,9 @@ use std::{
 };
 
 type Going = unsafe extern "C" fn(*const c_void);
-type Look = unsafe extern "C" fn();
+type Check = unsafe extern "C" fn();
 
-/// What [`World`] handles refer to.
+/// The state that handles of a [`World`] share.
 struct Inner {
     threads: usize,
     queues: Mutex<Vec<Arc<Queue>>>,
@@ -66,11 +66,11 @@ struct Inner {
     globals: Mutex<HashMap<usize, Box<dyn Any + Send>>>,
     reaped: Mutex<Vec<Reaped>>,
     going: Mutex<Option<Going>>,
-    look: Mutex<Option<Look>>,
+    check: Mutex<Option<Check>>,
     irqs: Mutex<Vec<Irq>>,
 }
 
-/// What is left to a thread that may block: a function and its argument.
+/// A call that is deferred to a thread that may block: a function and its argument.
 enum Reaped {
     Work(*mut work_struct, work_func_t),
     Deferred(*mut c_void, unsafe extern "C" fn(*mut c_void)),
@@ -135,7 +135,7 @@ impl World {
             globals: Mutex::new(HashMap::new()),
             reaped: Mutex::new(Vec::new()),
             going: Mutex::new(None),
-            look: Mutex::new(None),
+            check: Mutex::new(None),
             irqs: Mutex::new(Vec::new()),
         }))
     }
@@ -246,12 +246,12 @@ impl World {
         ret
     }
 
-    /// Has the watch over tasks look once, if it was started.
-    pub fn look_for_stalls(&self) {
-        let look = *self.0.look.lock().unwrap();
-        if let Some(look) = look {
+    /// Runs the check for stalled tasks once, if it was started.
+    pub fn check_for_stalls(&self) {
+        let check = *self.0.check.lock().unwrap();
+        if let Some(check) = check {
             // SAFETY: The watch has not been stopped.
-            unsafe { look() };
+            unsafe { check() };
         }
     }
 
@@ -388,8 +388,8 @@ pub(crate) fn watch_modules(going: Option<Going>) {
     *World::current().0.going.lock().unwrap() = going;
 }
 
-pub(crate) fn watch_stalls(look: Option<Look>) {
-    *World::current().0.look.lock().unwrap() = look;
+pub(crate) fn watch_stalls(check: Option<Check>) {
+    *World::current().0.check.lock().unwrap() = check;
 }
 
 pub(crate) fn request_irq(irq: u32, handler: irq_handler_t, dev: *mut c_void) -> c_int {

@@ -175,6 +175,18 @@ impl<T: AtomicType> Atomic<T> {
         Self(UnsafeCell::new(v))
     }
 
+    /// Creates a reference to an atomic `T` from a pointer of `T`.
+    ///
+    /// # Safety
+    ///
+    /// - `ptr` is aligned to `align_of::<T>()`.
+    /// - `ptr` is valid for reads and writes for `'a`.
+    /// - For the duration of `'a`, other accesses to `*ptr` must not cause data races.
+    pub unsafe fn from_ptr<'a>(ptr: *mut T) -> &'a Self {
+        // SAFETY: By the function's requirements; `Atomic<T>` has the representation of `T`.
+        unsafe { &*ptr.cast() }
+    }
+
     #[inline(always)]
     fn cell(&self) -> &T::Cell {
         const { assert!(size_of::<T>() == size_of::<T::Cell>()) };

@@ -5,6 +5,7 @@
 mod arc;
 pub mod aref;
 pub mod atomic;
+pub mod barrier;
 mod global;
 pub mod rcu;
 mod refcount;

@@ -13,7 +13,7 @@ use core::{
     mem::MaybeUninit, //
 };
 
-/// Nobody has begun.
+/// The value has not been set.
 const EMPTY: u32 = 0;
 /// One thread has exclusive access to the value.
 const BUSY: u32 = 1;
@@ -71,7 +71,7 @@ impl<T> SetOnce<T> {
 impl<T> Drop for SetOnce<T> {
     fn drop(&mut self) {
         if self.init.load(Acquire) == SET {
-            // SAFETY: Initialised by the type invariant, and nobody else has it.
+            // SAFETY: Initialised by the type invariant; `self` is the only reference to it.
             unsafe { self.value.get_mut().assume_init_drop() };
         }
     }

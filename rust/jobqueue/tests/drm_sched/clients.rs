@@ -55,7 +55,7 @@ mod tests {
         Ok(())
     }
 
-    /// The same on one queue, which is deeper than what it may have in flight.
+    /// As above, on one queue with more jobs than may be in flight.
     #[test]
     fn parallel_submit_to_one() -> Result {
         let bench = Bench::build(Options::timed(8, Delta::from_micros(100)))?;
@@ -143,7 +143,7 @@ mod tests {
         end(&benches)
     }
 
-    /// One submits as much as it is let, the other one job at a time, which it waits for.
+    /// One client submits as much as it may. The second submits one job at a time and waits for it.
     #[test]
     fn two_clients() -> Result {
         let mut deep = Options::timed(2, MS);

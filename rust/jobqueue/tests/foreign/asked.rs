@@ -43,7 +43,7 @@ use kernel::{
 mod tests {
     use super::*;
 
-    /// H34: one that would never signal if nobody asked it to.
+    /// H34: a fence that signals only after signalling has been enabled.
     #[test]
     fn it_has_to_be_asked() -> Result {
         let bench = patient(OnError::Ignore)?;
@@ -69,7 +69,7 @@ mod tests {
         settle()
     }
 
-    /// It is found to be over when somebody waits, and signals in our poll.
+    /// A fence that is found to be complete when signalling is enabled, and signals in that poll.
     #[test]
     fn over_when_it_is_asked() -> Result {
         let bench = patient(OnError::Ignore)?;

@@ -38,7 +38,7 @@ static NAMES: Names = Names::new(c"test", c"queue");
 /// How long anything may take.
 pub(crate) const LIMIT: Delta = Delta::from_secs(60);
 
-/// What a fence signals with; `ETIME` if it does not within the limit.
+/// Returns the result of a fence, or `ETIME` if it does not signal within the limit.
 pub(crate) fn result(fence: &ARef<Fence>) -> Result {
     block_on(timeout(LIMIT, fence.wait()))?.unwrap_or(Err(ETIME))
 }
@@ -48,7 +48,7 @@ pub(crate) fn stays(fence: &ARef<Fence>) -> Result<bool> {
     Ok(block_on(timeout(Delta::from_millis(20), fence.wait()))?.is_err())
 }
 
-/// What a test wants of its queue.
+/// The configuration of a test's queue.
 #[derive(Clone, Copy)]
 pub(crate) struct Options {
     pub(crate) names: &'static Names,
@@ -212,8 +212,8 @@ impl Bench {
 
     /// Waits until the job has been complained of so often.
     pub(crate) fn wait_complaints(&self, count: u32) -> Result {
-        let complaints = self.mock.wait(|s| (s.complaints >= count).then_some(()));
-        block_on(timeout(LIMIT, complaints))?.map_err(|_| ETIME)
+        let timeouts = self.mock.wait(|s| (s.timeouts >= count).then_some(()));
+        block_on(timeout(LIMIT, timeouts))?.map_err(|_| ETIME)
     }
 
     /// Closes the queue; fails unless all comes to its end.

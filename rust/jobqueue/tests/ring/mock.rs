@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What test and ring share: the hardware, as the test moves it on.
+//! The mock hardware, which a test and its ring share.
 
 use kasync::{
     sync::{
@@ -21,13 +21,13 @@ use kernel::{
     }, //
 };
 
-/// What has happened so far.
+/// The state of the hardware, and the calls of the ring so far.
 pub(super) struct State {
     /// The ring is not ready for any job before this is cleared.
     pub(super) busy: bool,
-    /// What readiness ends with.
+    /// The error that readiness ends with.
     pub(super) refuses: Option<Error>,
-    /// What a time limit that passes while nothing is in flight ends with.
+    /// The error that a timeout ends with while no job is in flight.
     pub(super) fails: Option<Error>,
     /// How often in a row a time limit has passed while the ring was not ready.
     pub(super) not_ready: u32,
@@ -39,21 +39,21 @@ pub(super) struct State {
     pub(super) called: Called,
     pub(super) started: usize,
     pub(super) retired: usize,
-    pub(super) complaints: u32,
-    /// How soon somebody wants something.
-    pub(super) hurried: Option<Delta>,
-    /// How often the ring was told.
+    pub(super) timeouts: u32,
+    /// The earliest deadline that the ring has been given.
+    pub(super) earliest_deadline: Option<Delta>,
+    /// Number of deadlines that the ring has been given.
     pub(super) deadlines: u32,
-    /// How often it was reset, if that is what it does.
+    /// Number of resets, if the ring's timeout action is a reset.
     pub(super) resets: Option<u32>,
-    /// A decision on a time limit is not made before this is cleared.
+    /// Whether the decision on a timeout is held back.
     pub(super) undecided: bool,
-    /// A decision is being made.
+    /// Whether a decision on a timeout is pending.
     pub(super) deciding: bool,
     pub(super) ended: bool,
     /// Whether the ring had no shared resource when it took a job, or had one at its end.
     pub(super) missing: bool,
-    /// Number of the last job that is over, and how those since the last call ended.
+    /// Number of the last completed job, and the result of those since the last completion.
     pub(super) done: u32,
     pub(super) result: Result,
 }
@@ -61,19 +61,19 @@ pub(super) struct State {
 /// Callbacks of the ring that ran in a certain thread.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Called {
-    /// Those that a commit may run: readiness, submission, a look at completion.
+    /// Number of the callbacks that a commit may run: readiness, submission, poll of completion.
     pub(crate) submits: u32,
-    /// All others.
+    /// Number of all other callbacks.
     pub(crate) others: u32,
-    /// Of all of these, those that could be preempted.
+    /// Number of all these callbacks that could be preempted.
     pub(crate) preemptible: u32,
 }
 
-/// What test and ring share.
+/// The mock hardware.
 #[pin_data]
 pub(crate) struct Mock {
     changed: Notify,
-    /// Of the queue's task.
+    /// The waker of the queue's task.
     pub(super) waker: AtomicWaker,
     pub(super) ready: AtomicWaker,
     #[pin]
@@ -97,8 +97,8 @@ impl Mock {
                     called: Called::default(),
                     started: 0,
                     retired: 0,
-                    complaints: 0,
-                    hurried: None,
+                    timeouts: 0,
+                    earliest_deadline: None,
                     deadlines: 0,
                     resets: None,
                     undecided: false,
@@ -113,7 +113,7 @@ impl Mock {
         )
     }
 
-    /// All jobs up to number `id` are over.
+    /// Completes all jobs up to number `id`, with `result`.
     pub(crate) fn complete(&self, id: u32, result: Result) {
         self.change(|state| {
             state.done = id;
@@ -121,17 +121,17 @@ impl Mock {
         });
     }
 
-    /// The same, and nobody is told.
+    /// Completes the job without a wake.
     pub(crate) fn complete_in_silence(&self, id: u32) {
         self.state.lock().done = id;
     }
 
-    /// Whether the ring is ready from now on.
+    /// Sets whether the ring is busy from now on.
     pub(crate) fn set_busy(&self, busy: bool) {
         self.change(|state| state.busy = busy);
     }
 
-    /// Readiness ends with this from now on.
+    /// Sets the error that readiness ends with from now on.
     pub(crate) fn refuse(&self, e: Option<Error>) {
         self.change(|state| state.refuses = e);
     }
@@ -197,8 +197,8 @@ impl Mock {
         self.state.lock().resets
     }
 
-    pub(crate) fn complaints(&self) -> u32 {
-        self.state.lock().complaints
+    pub(crate) fn timeouts(&self) -> u32 {
+        self.state.lock().timeouts
     }
 
     /// How often the ring was told of a deadline.
@@ -208,13 +208,13 @@ impl Mock {
 
     /// Waits until the ring was told of a deadline that is sooner.
     pub(crate) async fn hurried_within(&self, within: Delta) {
-        self.wait(|state| state.hurried.filter(|d| *d <= within))
+        self.wait(|state| state.earliest_deadline.filter(|d| *d <= within))
             .await;
     }
 
-    /// How soon somebody wants something, as soon as somebody does.
-    pub(crate) async fn hurried(&self) -> Delta {
-        self.wait(|state| state.hurried).await
+    /// Waits for a deadline, and returns the earliest one.
+    pub(crate) async fn earliest_deadline(&self) -> Delta {
+        self.wait(|state| state.earliest_deadline).await
     }
 
     pub(super) fn change(&self, f: impl FnOnce(&mut State)) {

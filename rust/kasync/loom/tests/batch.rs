@@ -44,7 +44,7 @@ fn turn_against_claim() {
     });
 }
 
-/// The same with a claim that does not poll.
+/// As above, with a claim that does not poll.
 #[test]
 fn turn_against_dropped_claim() {
     ends(By::Batch, |task| {
@@ -72,8 +72,8 @@ fn batch_against_shutdown() {
     });
 }
 
-/// None of a batch is left behind, though the work item ends after each, while others are put in.
-/// With one preemption, as there are many steps.
+/// No task of a batch is left behind although the work item ends after each, while other tasks are
+/// added. The model allows one preemption, as it has many steps.
 #[test]
 fn batch_of_several() {
     model(1, || {

@@ -56,7 +56,7 @@ unsafe impl Link for Job {
     }
 }
 
-/// What has come, in order.
+/// Moves the jobs from the submit list to `jobs`, and appends their numbers to `got`.
 fn take(list: &SubmitList<Job>, jobs: &mut Fifo<Job>, got: &mut Vec<u64>) {
     if !list.is_empty() {
         list.take(jobs);
@@ -120,7 +120,7 @@ fn take_behind_others() {
     });
 }
 
-/// H18: jobs that nobody takes go with the submit list; those that were taken, with the list.
+/// H18: jobs that are not taken are dropped with the submit list, and taken ones with the list.
 #[test]
 fn put_against_drop() {
     model(2, || {
@@ -134,8 +134,8 @@ fn put_against_drop() {
     });
 }
 
-/// Memory of a job that is over is given to one of two who prepare the next, or to none: never to
-/// both, and not before the task has done with it.
+/// Memory of a completed job is reused by at most one of two threads that prepare jobs, and not
+/// before the task has finished with it.
 #[test]
 fn spare_memory() {
     model(2, || {

@@ -34,7 +34,7 @@ use registration::{
 };
 use world::model;
 
-/// What `FenceFuture` is.
+/// The model of `FenceFuture`.
 struct Wait {
     fence: Fence,
     registration: Registration<Fence, Wake>,

@@ -53,7 +53,7 @@ fn poll(set: &mut Pin<Box<Set>>) -> Poll<()> {
     polled
 }
 
-/// What fences stand for: each work is written before its fence signals.
+/// The work of the fences: each is written before its fence signals.
 struct Works([UnsafeCell<bool>; 2]);
 
 // SAFETY: Each is its issuer's before the fence signals, and read after that: loom checks that.
@@ -67,12 +67,12 @@ impl Works {
     }
 
     fn do_one(&self, at: usize) {
-        // SAFETY: The fence has not signalled, so nobody else accesses it.
+        // SAFETY: The fence has not signalled, so no other thread accesses the work.
         self.0[at].with_mut(|work| unsafe { *work = true });
     }
 
     fn are_done(&self) -> bool {
-        // SAFETY: All fences have signalled, so nobody writes any more.
+        // SAFETY: All fences have signalled, so the works are not written any more.
         (self.0.iter()).all(|work| work.with(|work| unsafe { *work }))
     }
 }

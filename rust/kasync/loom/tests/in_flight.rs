@@ -174,7 +174,7 @@ fn complete_against_abort() {
         let aborter = thread::spawn(move || {
             if let Poll::Ready(mut abandoned) = poll(&mut pin!(d.abandoned())) {
                 assert_eq!(abandoned.id(), id);
-                // Nobody else has it, be it over or not.
+                // The tag is this operation's, be it over or not.
                 assert!(d.try_reserve().is_err(), "the tag is used again");
                 block_on(abandoned.over()).unwrap();
                 assert!(d.try_reserve().is_err(), "the tag is used again");
@@ -215,7 +215,7 @@ fn complete_against_giving_up() {
         let id = tag.id();
         drop(tag.start(Memory::new()));
         let Poll::Ready(abandoned) = poll(&mut pin!(device.abandoned())) else {
-            panic!("nobody hears of it")
+            panic!("the completion is lost")
         };
         let d = device.clone();
         let irq = thread::spawn(move || drop(done(&d, id, 7).unwrap()));
@@ -272,7 +272,7 @@ fn complete_against_reserve() {
     });
 }
 
-/// H1: closed while one waits for room that nobody gives back: it is refused.
+/// H1: a waiter for room that is never released is refused when the queue is closed.
 #[test]
 fn close_against_reserve() {
     model(3, || {

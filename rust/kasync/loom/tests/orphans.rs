@@ -208,7 +208,7 @@ fn ends_against_collected_orphans() {
     });
 }
 
-/// What is refused is orphaned, and can be drained.
+/// A fence whose signal is refused is orphaned, and can be drained.
 #[test]
 fn refused_is_orphaned() {
     model(1, |log| {

@@ -54,7 +54,7 @@ impl Queue {
         })
     }
 
-    /// As `JobQueue::prepare()` does.
+    /// Takes room as `JobQueue::prepare()` does.
     fn take(&self, pages: u32) {
         if !self.capacity.try_take(pages) {
             block_on(self.capacity.take(pages)).unwrap().unwrap();
@@ -121,8 +121,8 @@ fn take_against_tries() {
     });
 }
 
-/// H24: one of two waiters gives up while the place comes back. The other gets it, and nobody is
-/// thought to wait any more.
+/// H24: one of two waiters gives up while the room is released. The second one gets it, and no
+/// waiter is counted afterwards.
 #[test]
 fn give_against_cancel() {
     model(2, || {

@@ -163,7 +163,7 @@ fn unpark_against_parked() {
     });
 }
 
-/// H21, H1: it ends while somebody waits for it to be quiet.
+/// H21, H1: the task ends while a thread waits for the queue to be parked.
 #[test]
 fn end_against_parked() {
     queue_model(2, |queue| {

@@ -28,7 +28,7 @@ fn one_poller() {
     assert!(state.run().is_ok());
     assert!(state.claim().is_none(), "a worker polls");
     state.idle();
-    assert!(!state.note(), "nobody to leave it to");
+    assert!(!state.note(), "there is no poller to leave it to");
     assert!(state.claim().is_some());
     assert!(state.claim().is_none());
     assert!(state.run().is_err(), "a claim polls");
@@ -57,7 +57,7 @@ fn turns_in_a_batch() {
     assert!(!state.list(), "listed");
     assert_eq!(refs(&state), 3);
     let Turn::Claimed(word) = state.take_turn() else {
-        panic!("nobody polls it");
+        panic!("the task is not polled");
     };
     assert!(!word.is_listed());
     assert!(!state.list(), "a claim polls, which is left a note");

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the host tests share.
+//! Helpers of the host tests.
 #![allow(dead_code)] // Each test binary uses a part.
 
-use kasync::{
-    Executor, //
-};
+pub mod device;
+
+use kasync::Executor;
 use kernel::host::World;
 use std::{
     future::Future,
@@ -58,7 +58,7 @@ impl Drop for OnDrop {
     }
 }
 
-/// As [`manual`], with `n` worker threads.
+/// Does the same as [`manual`] with `n` worker threads.
 pub fn threaded(n: usize, f: impl FnOnce(&World, &Executor)) {
     let world = World::threaded(n);
     let _entered = world.enter();

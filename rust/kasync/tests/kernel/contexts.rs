@@ -31,6 +31,7 @@ type Callback = unsafe extern "C" fn(*mut c_void);
 unsafe extern "C" {
     fn kasync_test_in_hardirq() -> bool;
     fn kasync_test_nice() -> c_int;
+    fn kasync_test_is_fifo() -> bool;
     fn kasync_test_irq(f: Callback, data: *mut c_void);
     fn kasync_test_atomic(f: Callback, data: *mut c_void);
     fn kasync_test_all_cpus(f: Callback, data: *mut c_void);
@@ -74,6 +75,12 @@ pub(crate) fn in_hardirq() -> bool {
 pub(crate) fn nice() -> i32 {
     // SAFETY: Only reads a field of the current thread.
     unsafe { kasync_test_nice() }
+}
+
+/// Whether the thread that runs this is a real-time one.
+pub(crate) fn is_fifo() -> bool {
+    // SAFETY: Only reads a field of the current thread.
+    unsafe { kasync_test_is_fifo() }
 }
 
 /// Calls `f` in hard interrupt context, one that stays so on PREEMPT_RT, and waits.

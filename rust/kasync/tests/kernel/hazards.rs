@@ -241,8 +241,8 @@ mod tests {
         executor.shutdown()
     }
 
-    /// H29: handles that nobody drops, of every type: everything else goes on, and ends. They are
-    /// kept where kmemleak sees them, and dropped when all is over, which is as harmless.
+    /// H29: a handle of each type is not dropped, and everything else goes on and ends. The handles
+    /// are kept where kmemleak finds them, and dropped at the end, which is as harmless.
     #[test]
     fn handles_that_are_kept() -> Result {
         let executor = Executor::new(c"kept")?;

@@ -36,6 +36,11 @@ int kasync_test_nice(void)
 	return task_nice(current);
 }
 
+bool kasync_test_is_fifo(void)
+{
+	return current->policy == SCHED_FIFO;
+}
+
 /* Calls fn in hard interrupt context on this CPU, and waits. */
 struct irq_call {
 	struct irq_work work;
@@ -222,8 +227,8 @@ bool kasync_test_can_make_threads(void)
 }
 
 /*
- * Keeps workers busy with items that wait, until there is none left: when one more item has not
- * begun for a while, and there are no threads to be made, nobody is there to begin it.
+ * Occupies workers with items that wait, until no worker is left: one more item has not begun for
+ * a while, and no thread can be created.
  */
 struct blocker {
 	struct work_struct work;

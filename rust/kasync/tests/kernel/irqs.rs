@@ -87,7 +87,7 @@ mod tests {
         };
         let task = executor.root().spawn(c"interrupts", task)?;
 
-        // Another's: nobody is told.
+        // An interrupt of another device on a shared line: no item is sent.
         test_line.raise();
         // Until that was looked at, be it in a thread.
         test_line.synchronize();
@@ -122,7 +122,7 @@ mod tests {
         Ok(())
     }
 
-    /// Interrupts that come before anybody looks are one item, also when the line is given back
+    /// Interrupts that come before the stream is polled are one item, also if the line is released
     /// before.
     #[test]
     fn coalesced() -> Result {
@@ -179,7 +179,7 @@ mod tests {
         Ok(())
     }
 
-    /// A line that somebody has is refused, and nothing is left of it.
+    /// A request for a line that is in use fails, and leaves nothing behind.
     #[test]
     fn refused() -> Result {
         let test_line = TestLine::new()?;

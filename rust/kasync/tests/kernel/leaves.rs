@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What tasks await.
+//! The futures that tasks await.
 
 use kernel::prelude::*;
 

@@ -13,6 +13,7 @@ mod tests {
         expect_api_violations,
         in_hardirq,
         irq,
+        is_fifo,
         nice,
         under_fence_lock,
         Counter,
@@ -85,27 +86,38 @@ mod tests {
         executor.shutdown()
     }
 
-    /// Workers of an urgent executor come before threads, those of another do not.
+    fn each_priority(test: fn(Priority) -> Result) -> Result {
+        test(Priority::Normal)?;
+        test(Priority::High)?;
+        test(Priority::Realtime)
+    }
+
+    /// Workers of an urgent executor come before threads, those of another do not. The thread of a
+    /// real-time one comes before both.
     #[test]
     fn priorities_are_those_of_workers() -> Result {
-        for (priority, urgent) in [(Priority::Normal, false), (Priority::High, true)] {
+        each_priority(|priority| {
             let executor = Executor::with_priority(c"priority", priority)?;
             let handle = executor.root().spawn(c"nice", async {
                 // So that it is polled by a worker, and not where it was spawned.
                 yield_now().await;
-                nice()
+                (nice() < 0, is_fifo())
             })?;
-            let before_threads = block_on(handle)? < 0;
-            assert_eq!(before_threads, urgent);
-            executor.shutdown()?;
-        }
-        Ok(())
+            let (before_threads, fifo) = block_on(handle)?;
+            assert_eq!(before_threads, priority == Priority::High);
+            assert_eq!(fifo, priority == Priority::Realtime);
+            executor.shutdown()
+        })
     }
 
     /// H1, H5, H8, contract 2: wakes from a timer interrupt, irq_work and a fence callback.
     #[test]
     fn wakes_from_interrupts() -> Result {
-        let executor = Executor::new(c"irq-wakes")?;
+        each_priority(wakes_from_interrupts_at)
+    }
+
+    fn wakes_from_interrupts_at(priority: Priority) -> Result {
+        let executor = Executor::with_priority(c"irq-wakes", priority)?;
         let polls = counter()?;
         let (handle, waker, stop) = wakeable(executor.root(), &polls)?;
         let hard = counter()?;
@@ -157,9 +169,13 @@ mod tests {
     /// H1: interrupts on all CPUs wake the same tasks again and again; each sees the last wake.
     #[test]
     fn wakes_from_all_cpus() -> Result {
+        each_priority(wakes_from_all_cpus_at)
+    }
+
+    fn wakes_from_all_cpus_at(priority: Priority) -> Result {
         const TASKS: usize = 8;
         const ROUNDS: usize = 2000;
-        let executor = Executor::new(c"all-cpus")?;
+        let executor = Executor::with_priority(c"all-cpus", priority)?;
         let round = counter()?;
         let mut handles = KVec::new();
         let mut wakers = KVec::new();
@@ -196,7 +212,11 @@ mod tests {
     /// for all.
     #[test]
     fn cancel_and_join() -> Result {
-        let executor = Executor::new(c"cancel")?;
+        each_priority(cancel_and_join_at)
+    }
+
+    fn cancel_and_join_at(priority: Priority) -> Result {
+        let executor = Executor::with_priority(c"cancel", priority)?;
         let device = executor.root().child(c"device")?;
         let other = executor.root().child(c"other")?;
         let (ended, stray) = (counter()?, counter()?);
@@ -220,7 +240,7 @@ mod tests {
             cancelled().await;
             s.fetch_add(1, Full);
         })?;
-        // Somebody outside waits for the cancellation.
+        // A thread waits for the cancellation.
         let d = device.clone();
         let watcher = other.spawn(c"watcher", async move { d.cancelled().await })?;
         // Dropped handles change nothing.
@@ -319,8 +339,12 @@ mod tests {
     /// H2, H3: executors are shut down while timers and other CPUs still wake their tasks.
     #[test]
     fn wakes_during_shutdown() -> Result {
+        each_priority(wakes_during_shutdown_at)
+    }
+
+    fn wakes_during_shutdown_at(priority: Priority) -> Result {
         for round in 0..100_u64 {
-            let executor = Executor::new(c"shutdown")?;
+            let executor = Executor::with_priority(c"shutdown", priority)?;
             let polls = counter()?;
             let (handle, waker, stop) = wakeable(executor.root(), &polls)?;
             let w = waker.clone();
@@ -342,8 +366,12 @@ mod tests {
     /// H31: the last handle of an executor goes inside a poll of its own, and in a hard interrupt.
     #[test]
     fn executor_dropped_anywhere() -> Result {
+        each_priority(executor_dropped_anywhere_at)
+    }
+
+    fn executor_dropped_anywhere_at(priority: Priority) -> Result {
         let (tx, rx) = oneshot::channel()?;
-        let executor = Executor::new(c"own-poll")?;
+        let executor = Executor::with_priority(c"own-poll", priority)?;
         let own = executor.clone();
         let task = async move {
             yield_now().await;
@@ -358,7 +386,7 @@ mod tests {
         assert!(block_on(timeout(Delta::from_secs(20), rx))?.is_ok());
         assert!(block_on(timeout(Delta::from_secs(20), handle))?.is_ok());
 
-        let executor = Executor::new(c"interrupt")?;
+        let executor = Executor::with_priority(c"interrupt", priority)?;
         let handle = executor.root().spawn(c"t", cancelled())?;
         let mut last = Some(executor);
         let timer = IrqTimer::start(10_000, move || drop(last.take()))?;

@@ -41,4 +41,6 @@ fn read(mem: &dyn GpuMemory, va: u64, buf: &mut [u8], unit: Unit) -> Result<(), 
 #[cfg(test)]
 mod flat;
 #[cfg(test)]
+mod host_tests;
+#[cfg(test)]
 mod paged;

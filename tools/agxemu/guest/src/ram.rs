@@ -82,7 +82,8 @@ impl Ram {
     /// Writes.
     pub fn write(&self, pa: u64, bytes: &[u8]) -> Result<(), OutsideRam> {
         self.with(pa, bytes.len(), |at| {
-            // SAFETY: As in `read()`.
+            // SAFETY: `with()` gives a pointer to as many bytes. The guest may access them at the same
+            // time, as if a device wrote.
             unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), at, bytes.len()) }
         })
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Pages that the CPU has in one piece.
+//! Buffers of pages that are contiguous for the CPU.
 
 use crate::ffi;
 use agx_abi::uat::PAGE_SIZE;
@@ -10,7 +10,7 @@ use core::{
 };
 use kernel::prelude::*;
 
-/// Zeroed pages.
+/// A buffer of pages, zeroed when it is allocated.
 ///
 /// # Invariants
 ///
@@ -19,7 +19,7 @@ use kernel::prelude::*;
 pub(super) struct Buffer {
     at: NonNull<u8>,
     size: usize,
-    /// Whether it is not freed on drop.
+    /// Whether the pages are kept on drop.
     kept: bool,
 }
 
@@ -45,7 +45,7 @@ impl Buffer {
         })
     }
 
-    /// Keeps the pages for ever, as something besides the CPU may still use them.
+    /// Leaks the pages, as a device may still use them.
     pub(super) fn keep(&mut self) {
         self.kept = true;
     }

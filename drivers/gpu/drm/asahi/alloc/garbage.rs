@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The heaps in the kernel's half, and what may not be used again before the firmware has cleaned
-//! its cache.
+//! The heaps in the kernel's half, and garbage: memory that may be reused only after a flush of the
+//! firmware's cache.
 
 use super::{
     heap::{
@@ -24,7 +24,7 @@ use kernel::{
 
 /// Objects that the firmware may still have in its cache.
 ///
-/// To be dropped when the firmware has cleaned its cache after they were taken.
+/// They may be dropped once the firmware has flushed its cache after they were taken.
 #[must_use = "dropping it says that the firmware has cleaned its cache"]
 pub(crate) struct Garbage {
     piles: [Pile; 2],
@@ -44,7 +44,7 @@ pub(crate) struct Heaps {
     pub(crate) private: Arc<Heap>,
     /// Shared with the firmware.
     pub(crate) shared: Arc<Heap>,
-    /// For the firmware to read.
+    /// Read-only for the firmware.
     pub(crate) shared_ro: Arc<Heap>,
     /// The firmware's, cached by it, and for the GPU to read.
     pub(crate) gpu_ro: Arc<Heap>,
@@ -58,8 +58,7 @@ pub(crate) struct Heaps {
 }
 
 impl Heaps {
-    /// How much garbage may pile up in a heap before the firmware should be asked to clean its
-    /// cache.
+    /// The amount of garbage in a heap above which the firmware's cache should be flushed.
     const MAX_BYTES: usize = 16 << 20;
     const MAX_COUNT: usize = 2048;
 
@@ -96,9 +95,10 @@ impl Heaps {
         }
     }
 
-    /// Puts garbage back that the firmware has not cleaned its cache of: it is not used again
-    /// before that. It goes with the heaps, whose memory stays if the firmware never says that it
-    /// sleeps.
+    /// Puts garbage back after a flush that failed.
+    ///
+    /// It is not reused before a later flush. If there is none it is dropped with the heaps, whose
+    /// memory is leaked unless the firmware has confirmed that it sleeps.
     pub(crate) fn put_back(&self, garbage: Garbage) {
         for (heap, mut pile) in [&self.private, &self.gpu_ro].into_iter().zip(garbage.piles) {
             while let Some(mut object) = pile.first.take() {

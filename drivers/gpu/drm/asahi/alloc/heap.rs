@@ -32,13 +32,13 @@ use kernel::{
 /// Smallest alignment of an object: a cache line of the coprocessor.
 const MIN_ALIGN: usize = 0x80;
 
-/// What kind of heap it is.
+/// The configuration of a heap.
 #[derive(Clone)]
 pub(crate) struct HeapConfig {
     /// Its addresses.
     pub(crate) range: Range<u64>,
     pub(crate) protection: Protection,
-    /// How much it grows by.
+    /// Number of bytes by which it grows.
     pub(crate) grain: usize,
 }
 
@@ -126,8 +126,8 @@ impl Heap {
         Self::with_target(Target::Client(space.clone()), config, abi, None)
     }
 
-    /// Allocates a zeroed object of `size` bytes, aligned to `align` and at least to what the
-    /// firmware wants.
+    /// Allocates a zeroed object of `size` bytes, aligned to `align` and at least to
+    /// [`MIN_ALIGN`].
     pub(crate) fn alloc(&self, size: usize, align: usize) -> Result<GpuBox> {
         let align = align.max(MIN_ALIGN);
         if size == 0 || !align.is_power_of_two() {
@@ -149,7 +149,7 @@ impl Heap {
             }
         }
 
-        // Several threads that find the heap full at a time make a chunk each.
+        // Threads that find the heap full at the same time allocate a chunk each.
         let (size_of_chunk, is_large) = (size.max(self.grain), size > self.grain);
         let (shared, addresses) = (&self.shared, &self.addresses);
         let chunk = Chunk::new(shared, addresses, size_of_chunk, align, is_large)?;
@@ -166,7 +166,7 @@ impl Heap {
                 let mut chunks = self.shared.chunks.lock();
                 if larger.capacity() > chunks.capacity() {
                     for old in chunks.drain_all() {
-                        // It is larger.
+                        // Cannot fail: `larger` has room for all elements of `old`.
                         let _ = larger.push_within_capacity(old);
                     }
                     mem::swap(&mut larger, &mut *chunks);
@@ -186,10 +186,10 @@ impl Heap {
 #[pinned_drop]
 impl PinnedDrop for Heap {
     fn drop(self: Pin<&mut Self>) {
-        // Its cache need not be cleaned any more: no firmware is left that has it there.
+        // The garbage needs no flush any more: the firmware that has cached it is gone.
         let pile = self.shared.garbage.lock().close();
         drop(pile);
-        // They refer to what has them in its list.
+        // Chunks and the list that contains them refer to each other.
         let chunks = mem::replace(&mut *self.shared.chunks.lock(), KVVec::new());
         drop(chunks);
     }

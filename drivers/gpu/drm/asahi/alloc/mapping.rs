@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Mappings in the kernel's half that are no heap's.
+//! Mappings in the kernel's half outside the heaps.
 
 use super::buffer::Buffer;
 use crate::mmu::{
@@ -27,13 +27,13 @@ pub(crate) struct KernelMapping {
     uat: Arc<Uat>,
     span: Span,
     size: u64,
-    /// Whether it stays if the firmware may go on using it for ever.
+    /// Whether the mapping is kept if the firmware is abandoned, see [`Uat::abandon`].
     stays: bool,
 }
 
 impl KernelMapping {
-    /// Maps `count` pages, at the physical addresses `pages`, somewhere in `ranges`. Nothing is
-    /// mapped to the page behind them.
+    /// Maps `count` pages, at the physical addresses `pages`, at a free address in `ranges`,
+    /// followed by an unmapped guard page.
     ///
     /// The pages are the driver's own: if the firmware is abandoned ([`Uat::abandon`]) the mapping
     /// stays, and the owner must keep the pages.
@@ -55,8 +55,9 @@ impl KernelMapping {
         })
     }
 
-    /// Maps pages of a client, without a guard behind them, as room is scarce. The mapping ends
-    /// with the object in any case: a firmware that still uses it takes a fault.
+    /// Maps pages of a client, without a guard page, as addresses are scarce.
+    ///
+    /// The mapping always ends with the object: a firmware that still uses it takes a fault.
     pub(crate) fn of_client(
         uat: &Arc<Uat>,
         ranges: &Arc<Ranges>,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What heaps consist of: chunks, the objects in them, and piles of objects that wait to be freed.
+//! Parts of a heap: chunks, the objects in them, and piles of objects that wait to be freed.
 
 use super::buffer::Buffer;
 use crate::{
@@ -52,7 +52,7 @@ impl Target {
         }
     }
 
-    /// Ends the mapping of `range`. Returns whether the memory may be freed: otherwise it is still
+    /// Ends the mapping of `range`, and returns whether the memory may be freed. If not it is still
     /// mapped, since the firmware may use it for ever.
     fn unmap(&self, range: Range<u64>) -> bool {
         match self {
@@ -64,7 +64,7 @@ impl Target {
     }
 }
 
-/// What chunks and objects need of their heap, when the heap itself is gone.
+/// The part of a heap that its chunks and objects need, which outlives the heap.
 #[pin_data]
 pub(super) struct Shared {
     target: Target,
@@ -73,15 +73,17 @@ pub(super) struct Shared {
     pub(super) garbage: SpinLock<Pile>,
     /// Notified when there is garbage where none was.
     has_garbage: Option<Arc<Notify>>,
-    /// Oldest first. The lock is held only to look at one, or to add or remove one: what takes
-    /// long, and what may wait, is done without it, since all clients need the heaps of the
-    /// kernel's half, and the scheduler may keep the thread away that is in here.
+    /// The chunks, oldest first.
+    ///
+    /// The lock is held only to inspect, add or remove one chunk. Allocation and mapping are done
+    /// without it: all clients need the heaps of the kernel's half, and a thread that holds the
+    /// lock for long could be preempted.
     #[pin]
     pub(super) chunks: SpinLock<KVVec<Arc<Chunk>>>,
 }
 
 impl Shared {
-    /// Returns what a heap without chunks has.
+    /// Returns the shared part of a heap without chunks.
     pub(super) fn new(
         target: Target,
         protection: Protection,
@@ -99,10 +101,10 @@ impl Shared {
         )
     }
 
-    /// Takes `chunk`, in which there is no object any more, out of the list, unless it is the only
-    /// empty one: that is kept for what comes next.
+    /// Removes `chunk`, which has no object any more, from the list, unless it is the only empty
+    /// chunk, which is kept for later allocations.
     ///
-    /// An allocation that has found it meanwhile has a reference, and may still use it.
+    /// An allocation that has found the chunk meanwhile has a reference, and may still use it.
     fn retire(&self, chunk: &Arc<Chunk>) {
         let retired = {
             let mut chunks = self.chunks.lock();
@@ -121,10 +123,10 @@ impl Shared {
     }
 }
 
-/// Some pages, mapped.
+/// A chunk: pages that are mapped together, from which objects are allocated.
 pub(super) struct Chunk {
     shared: Arc<Shared>,
-    /// How many objects there are in it.
+    /// Number of objects in it.
     objects: Atomic<usize>,
     /// The addresses in it that are free.
     free: Arc<Ranges>,
@@ -192,11 +194,11 @@ impl Drop for Chunk {
     }
 }
 
-/// An object: memory of the firmware's or GPU's, zeroed when it was allocated.
+/// An object: memory for the firmware or the GPU, zeroed when it is allocated.
 ///
 /// May be dropped in any process context, signalling sections included.
 pub(crate) struct GpuBox {
-    /// Absent only while it is dropped.
+    /// The object; `None` only while the box is dropped.
     object: Option<KBox<Object>>,
 }
 
@@ -204,7 +206,7 @@ pub(super) struct Object {
     span: Span,
     at: NonNull<u8>,
     chunk: Arc<Chunk>,
-    /// The next one of a [`Pile`].
+    /// The next object of a [`Pile`].
     pub(super) next: Option<KBox<Object>>,
 }
 
@@ -287,7 +289,7 @@ impl Drop for GpuBox {
             let mut pile = shared.garbage.lock();
             (pile.push(object), pile.count == 1)
         };
-        // What comes back belongs to a heap that is gone; dropped behind the lock.
+        // An object that the pile rejects belongs to a heap that is gone. It is dropped unlocked.
         drop(rejected);
         if let (true, Some(has_garbage)) = (is_first, &shared.has_garbage) {
             has_garbage.notify_one();
@@ -339,7 +341,7 @@ impl Pile {
 
 impl Drop for Pile {
     fn drop(&mut self) {
-        // One by one: the list may be long, and the stack is not.
+        // Iterative: the drop of a long list by recursion would overflow the stack.
         let mut next = self.first.take();
         while let Some(mut object) = next {
             next = object.next.take();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The three blobs that the bootloader leaves: calibration, limits and tuning, read out of fuses
-//! and of Apple's device tree. The driver copies them and fills in what only it can know; here is
-//! how it makes sure beforehand that they are what they should be.
+//! Checks of the three blobs that the bootloader leaves.
+//!
+//! The blobs have calibration, limits and tuning, from fuses and from Apple's device tree. The
+//! driver copies them, and fills in the fields that only it can know.
 
 use crate::hw::{
     ident::GpuId,
@@ -32,7 +33,7 @@ pub(crate) struct Blobs<'a> {
     pub(crate) globals: &'a [u8],
 }
 
-/// What the blobs have to agree with.
+/// Properties of the machine that the blobs must agree with.
 #[derive(Clone, Copy)]
 pub(crate) struct Expected<'a> {
     pub(crate) chip: &'a Chip,
@@ -40,7 +41,7 @@ pub(crate) struct Expected<'a> {
     pub(crate) ttb_base: u64,
 }
 
-/// What is wrong with a blob.
+/// The reason why a blob is not usable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BlobError {
     /// The region is smaller than the structure.
@@ -162,7 +163,7 @@ impl<'a> Blobs<'a> {
     }
 }
 
-/// How many cores the bootloader has found.
+/// The numbers of cores that the bootloader has found.
 #[derive(Clone, Copy)]
 pub(crate) struct Cores {
     found: u32,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The firmware's beginning and end.
+//! Boot and shutdown of the firmware.
 //!
 //! ```text
 //!   driver                                       firmware
@@ -36,11 +36,11 @@ use kernel::{
     }, //
 };
 
-/// How long the firmware may take for its first command without a word in the log. At the first
-/// power-up that may include calibration.
+/// Time after which the log reports that the firmware has not yet run its first command. At the
+/// first power-up the command may include calibration.
 const INITIALIZE_LIMIT: Delta = Delta::from_millis(10_000);
 
-/// How long the firmware leaves the GPU on when there is nothing to do.
+/// Time after which the firmware powers the idle GPU off.
 const IDLE_OFF_DELAY_MS: u32 = 2;
 
 impl Firmware {
@@ -67,7 +67,7 @@ impl Firmware {
             EINVAL
         })?;
 
-        // It has to be there when the firmware reads the init data.
+        // The command must be in the ring when the firmware reads the init data.
         let ticket = self.control.queue(DeviceControl::Initialize)?;
         self.link.hand_over(self.init_data.va())?;
         self.link.ring(Doorbell::DEVICE_CONTROL.and(Doorbell::KICK));
@@ -104,15 +104,16 @@ impl Firmware {
         }
     }
 
-    /// Puts the firmware to sleep and ends all contact, so that the memory it knew can go.
+    /// Puts the firmware to sleep and closes the mailbox, so that its memory can be freed.
     ///
-    /// If it does not say that it sleeps, it may go on using that memory: then all of it stays
-    /// allocated, out of its reach, with a line in the log.
+    /// A firmware that does not confirm that it sleeps may go on using the memory. All of it then
+    /// stays allocated and is made unreachable, and a line is logged.
     ///
-    /// The queues are closed by then; what waits nevertheless ends with `ENODEV`. May be repeated.
+    /// The caller has closed the queues; other waits for the firmware end with `ENODEV`. May be
+    /// repeated.
     pub(crate) fn shutdown(&self) {
         let slept = self.link.sleep();
-        // A firmware that was never told anything of ours, or sleeps already, is not missed.
+        // A firmware that never got any memory of the driver, or sleeps already, needs no report.
         if slept.is_ok() {
             self.uat.set_lent(false);
         } else if self.uat.is_lent() && !self.uat.is_abandoned() {

@@ -26,13 +26,13 @@ use kernel::{
 /// If such a function is cancelled, the command may have been sent.
 pub(crate) struct Control {
     pub(super) device_control: Arc<TxChannel>,
-    /// The firmware wants to have it. Nothing uses it yet: what the firmware caches stays mapped
-    /// until it is asleep.
+    /// The FwCtl ring, which the firmware requires. It has no user yet: memory that the firmware
+    /// caches stays mapped until the firmware sleeps.
     pub(super) fwctl: Arc<TxChannel>,
 }
 
 impl Control {
-    /// Queues a command without ringing: for the one that the firmware is to find when it boots.
+    /// Queues a command without ringing the doorbell, for the one that the firmware finds at boot.
     pub(super) fn queue(&self, command: DeviceControl) -> Result<Ticket> {
         self.device_control
             .push(command.encode(self.device_control.abi).as_bytes())
@@ -45,37 +45,38 @@ impl Control {
             .await
     }
 
-    /// Has the firmware run a device control command. Does not wait for that: while the firmware
-    /// has halted it runs none, and whoever calls this may have to end that halt.
+    /// Sends a device control command to the firmware without waiting for its completion.
+    ///
+    /// The firmware runs no command while it is halted, and the caller may be what ends the halt.
     pub(super) async fn post(&self, command: DeviceControl) -> Result {
         self.device_control
             .post(command.encode(self.device_control.abi).as_bytes())
             .await
     }
 
-    /// Makes the firmware forget the context at `address`, and clean its caches. Then its memory,
-    /// and all that was taken out of use before, may be used for something else.
+    /// Waits until the firmware has destroyed the context at `address` and flushed its caches. The
+    /// context's memory, and garbage taken before the call, may be reused afterwards.
     ///
-    /// `ids`: what the firmware has left in the context.
+    /// `ids`: the firmware's indices in the context's data.
     pub(crate) async fn destroy_context(&self, address: u64, ids: ContextIds) -> Result {
         self.run(DeviceControl::DestroyContext { address, ids })
             .await
     }
 
-    /// Returns whether the firmware still deals with commands, which it does beside the GPU's work.
-    /// It has as long as for any command.
+    /// Returns whether the firmware still runs commands, which it does beside the GPU's work. The
+    /// time limit is that of any command.
     pub(crate) async fn is_alive(&self) -> bool {
         self.flush().await.is_ok()
     }
 
-    /// Returns whether others wait for the firmware to clean its caches, or to do something else
-    /// that cleans them. There may be thousands of them.
+    /// Returns whether other tasks already wait for commands that flush the firmware's caches.
+    /// There may be thousands of them.
     pub(crate) fn is_crowded(&self) -> bool {
         self.device_control.is_crowded()
     }
 
-    /// Makes the firmware clean its caches. Then memory that was taken out of use before may be
-    /// used for something else.
+    /// Waits until the firmware has flushed its caches. Garbage taken before the call may be reused
+    /// afterwards.
     pub(crate) async fn flush(&self) -> Result {
         self.run(DeviceControl::FLUSH).await
     }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The end of the firmware.
+//! The crash of the firmware.
 //!
 //! Its image was loaded and locked by the bootloader, so a firmware that crashed stays dead until
-//! the machine is reset. What is left to do is to let nobody wait for it: every wait for the
-//! firmware in this driver goes through [`Crash::or`], and ends with `ENODEV`.
+//! the machine is reset. The driver then ends all waits for it: every wait for the firmware in this
+//! driver goes through [`Crash::or`], and ends with `ENODEV`.
 
 use crate::mmu::Uat;
 use core::future::Future;
@@ -18,7 +18,7 @@ use kernel::{
     sync::Arc, //
 };
 
-/// A flag that is set once and can be awaited.
+/// A flag that is set once, when the firmware crashes, and can be awaited.
 ///
 /// | call | context |
 /// |---|---|
@@ -27,7 +27,7 @@ use kernel::{
 /// | [`Crash::happened`], [`Crash::or`] | task; as cancel safe as its future is |
 #[derive(Clone)]
 pub(crate) struct Crash {
-    /// Holds no tasks: its cancellation is the flag.
+    /// A scope without tasks. Its cancellation is the flag.
     alive: Scope,
     uat: Arc<Uat>,
 }
@@ -41,10 +41,10 @@ impl Crash {
         })
     }
 
-    /// Sets it, after all clients' memory is out of the GPU's reach.
+    /// Sets the flag, after making the memory of all clients unreachable for the GPU.
     ///
-    /// Fences complete because of the flag, and clients then free what their jobs worked on, while
-    /// the GPU may be at it still: nobody has stopped it.
+    /// Fences complete because of the flag, and clients then free the memory of their jobs. The GPU
+    /// has not been stopped and may still access it, so it is unmapped first.
     ///
     /// # Context
     ///
@@ -68,7 +68,7 @@ impl Crash {
         }
     }
 
-    /// Waits until it is set.
+    /// Waits until the flag is set.
     pub(super) async fn happened(&self) {
         self.alive.cancelled().await;
     }

@@ -74,7 +74,7 @@ impl From<Failure> for Error {
     }
 }
 
-/// What changes in a slot.
+/// The mutable part of a slot.
 struct State {
     owner: Option<Owner>,
     window: Window,
@@ -92,12 +92,12 @@ struct Slot {
     state: SpinLock<State>,
 }
 
-/// Where the stamps of a slot are, for the firmware.
+/// Addresses of the stamps of a slot, for the firmware.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Addresses {
-    /// The one that we read.
+    /// The stamp that the driver reads.
     pub(crate) host: u64,
-    /// The one that barriers compare.
+    /// The stamp that barriers compare.
     pub(crate) firmware: u64,
 }
 
@@ -111,8 +111,7 @@ pub(crate) struct Events {
     dev: ARef<Device>,
     crash: Crash,
     slots: KVec<Arc<Slot>>,
-    /// The stamps that the firmware compares. Only it looks at them; it writes them as long as it
-    /// runs.
+    /// The stamps that barriers compare. Only the firmware accesses them, as long as it runs.
     _stamps: Shared,
     pool: Arc<SlotPool>,
 }
@@ -130,7 +129,7 @@ impl Events {
 
         let mut slots = KVec::with_capacity(SLOTS, GFP_KERNEL)?;
         for index in 0..SLOTS {
-            // So that no two slots ever carry the same value by accident.
+            // Different initial values, so that a value of the wrong slot is noticed.
             let first = Stamp(initial_stamp(index));
             let word = host.word::<u32>(index * 4)?;
             word.store(first.0, Relaxed);
@@ -190,7 +189,7 @@ impl Events {
 }
 
 impl Events {
-    /// Waits for the end of the firmware, and tells all tasks that wait for a command or a slot.
+    /// Waits for a crash of the firmware, then wakes all tasks that wait for a command or a slot.
     pub(super) async fn crashed(self: Arc<Self>) {
         self.crash.happened().await;
         for slot in &self.slots {
@@ -208,7 +207,7 @@ impl Events {
         }
     }
 
-    /// Counts a request of the firmware's that the buffer in buffer slot `index` grow.
+    /// Counts a request of the firmware to grow the buffer in buffer slot `index`.
     pub(super) fn grow_requested(&self, index: u32) {
         self.pool.release(|tables| {
             if let Some(requests) = tables.buffer_requests.get_mut(index as usize) {
@@ -334,7 +333,7 @@ impl EventSlot {
     }
 }
 
-/// The commands of an [`EventSlot`], for the one that waits for them.
+/// The waiting side of the commands of an [`EventSlot`].
 ///
 /// | call | context |
 /// |---|---|
@@ -347,7 +346,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// Looks at the stamp, in case the event of its change was lost.
-    pub(crate) fn look(&self) {
+    pub(crate) fn recheck(&self) {
         self.events.update(&self.slot);
     }
 
@@ -360,8 +359,8 @@ impl Watch {
             if !self.events.crash.is_set() {
                 return None;
             }
-            // What was complete before the crash is so, though its event has not come.
-            self.look();
+            // Commands that completed before the crash count as complete, also without an event.
+            self.recheck();
             Some(known().unwrap_or(Err(Failure::NoDevice)))
         })
     }
@@ -370,8 +369,8 @@ impl Watch {
     /// is woken when that may have changed: it is the only one, that of the queue that owns the
     /// slot.
     pub(crate) fn poll(&self, value: Stamp, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        // First, so that what changes from here on is not missed. Of a crash `Events::crashed`
-        // tells.
+        // Registered before the check, so that a later change is not missed. A crash wakes the
+        // task by `Events::crashed`.
         self.slot.changed.register(cx);
         self.outcome(value).map_or(Poll::Pending, Poll::Ready)
     }

@@ -67,7 +67,7 @@ impl From<RingAddresses> for ChannelInfo {
     }
 }
 
-/// What the tree refers to and others own.
+/// Objects with other owners that the tree refers to.
 pub(super) struct Parts<'a> {
     pub(super) blobs: Blobs<'a>,
     /// Where the firmware's registers are mapped, for each entry of the chip's list.
@@ -85,7 +85,7 @@ pub(super) struct Parts<'a> {
     pub(super) log_payloads: u64,
     pub(super) trace: RingAddresses,
     pub(super) stats: RingAddresses,
-    /// What happens at a fault of a shader.
+    /// The firmware's reaction to a fault of a shader.
     pub(super) fault_control: u32,
 }
 
@@ -96,7 +96,7 @@ pub(super) struct InitData {
     pub(super) status: Shared,
     /// Addresses of the statistics blocks, which microsequences name.
     pub(super) stats: StatsAddresses,
-    /// The rest, only to keep it.
+    /// The other structures, which are only kept alive.
     _others: KVec<Shared>,
 }
 
@@ -213,7 +213,7 @@ impl InitData {
                 init::InitData::UAT_LEVEL_INFO,
                 UatLevelInfo::levels(chip.oas),
             )
-            // Without it the firmware refuses to boot: it allocates nothing by itself.
+            // The firmware does not boot without this flag: it allocates no memory by itself.
             .set(init::InitData::HOST_MAPPED_FW_ALLOCATIONS, 1);
 
         Ok(Self {

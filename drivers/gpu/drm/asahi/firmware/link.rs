@@ -56,7 +56,7 @@ const BOOT_LIMIT: Delta = Delta::from_millis(10_000);
 /// The only message of the firmware.
 const RX_DOORBELL: u64 = message::message(message::TYPE_RX_DOORBELL, 0);
 
-/// Doorbells: what the firmware is told to look at.
+/// A doorbell: the ring that the firmware is to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Doorbell(
     /// A bit for each of [`DOORBELLS`].
@@ -64,7 +64,7 @@ pub(super) struct Doorbell(
 );
 
 impl Doorbell {
-    /// Nothing: only to be awake. It comes before those of the pipes.
+    /// No ring: it only wakes the firmware. It is sent before those of the pipes.
     pub(super) const KICK: Self = Self(1 << 0);
     /// The device control ring.
     pub(super) const DEVICE_CONTROL: Self = Self(1 << 1);
@@ -110,7 +110,7 @@ const DOORBELLS: [Message; Doorbell::PIPES + PIPE_PRIORITIES * PipeKind::ALL.len
     all
 };
 
-/// What the interrupt wakes.
+/// The tasks that a doorbell from the firmware wakes.
 pub(super) struct Wakes {
     /// The task that reads the event ring.
     pub(super) events: Notify,
@@ -141,7 +141,7 @@ impl Wakes {
     }
 }
 
-/// What RTKit calls.
+/// The callbacks for RTKit.
 pub(super) struct Callbacks {
     dev: ARef<Device>,
     uat: Arc<Uat>,
@@ -180,7 +180,7 @@ impl rtkit::Operations for Callbacks {
 
     fn shmem_setup(&self, size: usize, iova: Option<NonZeroU64>) -> Result<RtkitBuffer> {
         if let Some(iova) = iova {
-            // It never does that on this coprocessor, whose page tables are ours.
+            // Not expected from this coprocessor, as its page tables are the driver's.
             dev_err!(
                 self.dev,
                 "firmware proposes a buffer of its own at {iova:#x}\n"
@@ -202,7 +202,7 @@ impl rtkit::Operations for Callbacks {
     }
 }
 
-/// Says that the firmware is dead, and wakes all who wait for it.
+/// Declares the firmware dead, and wakes all tasks that wait for it.
 fn declare_dead(dev: &Device, crash: &Crash, wakes: &Wakes, why: fmt::Arguments<'_>) {
     if !crash.is_set() {
         dev_err!(dev, "{why}: the GPU is unusable until the next reboot\n");
@@ -236,7 +236,7 @@ impl Link {
         })
     }
 
-    /// Connects to the mailbox. The firmware may send from here on.
+    /// Opens the mailbox. The firmware may send messages from then on.
     pub(super) fn open(&self, dev: &Device<Bound>) -> Result {
         let callbacks = Arc::new(
             Callbacks {
@@ -254,11 +254,11 @@ impl Link {
         }
     }
 
-    /// Boots RTKit. The firmware knows nothing of ours but its shared buffers then.
+    /// Boots RTKit. The firmware then knows no memory of the driver but RTKit's shared buffers.
     ///
-    /// `was_running`: the coprocessor's CPU was running before we came. Either the bootloader has
-    /// started it, and it greets as it should; or it sleeps since an earlier [`Link::sleep`], says
-    /// nothing, and has to be woken.
+    /// `was_running`: the coprocessor's CPU was running before the probe. Either the bootloader has
+    /// started it, and it sends its hello. Or it sleeps since an earlier [`Link::sleep`], and has
+    /// to be woken.
     pub(super) fn boot(&self, was_running: bool) -> Result {
         let rtkit = self.rtkit()?;
 
@@ -283,7 +283,7 @@ impl Link {
         Ok(())
     }
 
-    /// Hands the init data at `address` to the firmware.
+    /// Sends the address of the init data to the firmware.
     pub(super) fn hand_over(&self, address: u64) -> Result {
         self.uat.set_lent(true);
         self.rtkit()?
@@ -304,7 +304,7 @@ impl Link {
         error
     }
 
-    /// Rings a doorbell. What it refers to has to be in memory before. Nothing happens if the
+    /// Rings a doorbell. The entry that it announces must be in memory before. Does nothing if the
     /// firmware is dead.
     ///
     /// # Context
@@ -316,13 +316,13 @@ impl Link {
         }
     }
 
-    /// Declares the firmware dead, because it does what no firmware would.
+    /// Declares the firmware dead after it has broken the protocol.
     pub(super) fn give_up(&self, why: fmt::Arguments<'_>) -> Error {
         declare_dead(&self.dev, &self.crash, &self.wakes, why);
         ENODEV
     }
 
-    /// Puts the coprocessor to sleep. Then it touches none of our memory, and can be woken again.
+    /// Puts the coprocessor to sleep. It then accesses no memory, and can be woken again.
     ///
     /// # Errors
     ///
@@ -331,7 +331,7 @@ impl Link {
         self.rtkit()?.shutdown()
     }
 
-    /// Ends all contact. No callback runs any more when it returns.
+    /// Closes the mailbox. No callback runs any more when it returns.
     pub(super) fn close(&self) {
         if let Some(rtkit) = self.rtkit.as_ref() {
             rtkit.close();

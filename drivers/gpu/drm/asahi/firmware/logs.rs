@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the firmware says that nobody waits for: its log, traces and statistics.
+//! The rings that no fence depends on: the firmware's log, traces and statistics.
 
 use super::{
     message::log_text,
@@ -31,13 +31,13 @@ use kernel::{
     sync::aref::ARef, //
 };
 
-/// Bytes of the texts of a level.
+/// Size in bytes of the texts of a level.
 const LEVEL_PAYLOADS: usize = FW_LOG_ENTRIES as usize * FwLogPayload::SIZE;
 
 /// The memory of the rings, for the init data.
 pub(super) struct LogMemory {
     pub(super) log: RxMemory,
-    /// The texts: an entry of the rings only names one.
+    /// The texts, to which the entries of the rings refer by index.
     pub(super) payloads: Shared,
     pub(super) trace: RxMemory,
     pub(super) stats: RxMemory,
@@ -75,7 +75,7 @@ impl Logs {
         })
     }
 
-    /// Reads what there is, at most one round of each ring. Returns whether that was all.
+    /// Reads at most one round of each ring, and returns whether all rings are empty then.
     pub(super) fn drain(&mut self) -> Result<bool, BadIndex> {
         let mut all = true;
         for level in 0..FW_LOG_LEVELS {
@@ -87,7 +87,8 @@ impl Logs {
                 all &= left > 0;
             }
         }
-        // Traces come only if asked for in the globals, statistics always; nobody uses either.
+        // The firmware sends traces only if the globals ask for them, and statistics always. The
+        // driver uses neither.
         self.trace.skip()?;
         self.stats.skip()?;
         Ok(all)
@@ -102,7 +103,7 @@ impl Logs {
             .map(|index| level * LEVEL_PAYLOADS + index * FwLogPayload::SIZE)
         {
             let mut bytes = *payload.as_bytes();
-            // In bounds; otherwise there is no text.
+            // An index out of bounds leaves the text empty.
             let _ = self.payloads.read(at, &mut bytes);
             payload = FwLogPayload::from_bytes(bytes);
         }
@@ -114,7 +115,7 @@ impl Logs {
             return;
         };
         match level {
-            // The usual course of things, such as a client's new queue.
+            // Messages of normal operation, such as a new queue of a client.
             0 | 1 => dev_dbg!(self.dev, "firmware: {text}\n"),
             2 => dev_notice!(self.dev, "firmware: {text}\n"),
             3 => dev_warn!(self.dev, "firmware: {text}\n"),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The messages of the rings, as the driver thinks of them.
+//! The messages of the rings, decoded.
 
 use super::stamp::Stamp;
 pub(crate) use agx_abi::channel::PipeKind;
@@ -31,14 +31,14 @@ pub(crate) enum Event {
     Flag([u32; 4]),
     /// A command made no progress, and everything has been stopped.
     Timeout {
-        /// How often the firmware had stopped before.
+        /// Number of earlier halts of the firmware.
         counter: u32,
         /// Slot of the command.
         slot: Option<u32>,
     },
     /// One work queue could not go on. Others are not affected.
     ChannelError {
-        /// Why.
+        /// Reason of the error.
         error: u32,
         /// Its pipe.
         pipe: u32,
@@ -49,11 +49,11 @@ pub(crate) enum Event {
     },
     /// A tiled vertex buffer has to grow.
     GrowTvb(GrowTvb),
-    /// Of an unknown type.
+    /// A message of an unknown type.
     Other(u32),
 }
 
-/// Which buffer is to grow, and the number of the question.
+/// A request to grow a tiled vertex buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct GrowTvb {
     pub(crate) vm_slot: u32,
@@ -110,23 +110,23 @@ pub(crate) const fn channel_error_name(error: u32) -> &'static str {
 /// A message to the device control ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DeviceControl {
-    /// Come up.
+    /// The first command, at boot.
     Initialize,
-    /// Forget a context.
+    /// Destroys a context.
     DestroyContext {
         /// Its address.
         address: u64,
-        /// What the firmware keeps in it to find its own tables.
+        /// The firmware's indices in the context's data.
         ids: ContextIds,
     },
-    /// Go on with what the buffer has now.
+    /// Answers a request to grow: the firmware goes on with the buffer's present size.
     GrowTvbAck {
-        /// The question.
+        /// The request.
         grow: GrowTvb,
-        /// How often the firmware has halted.
+        /// Number of halts of the firmware so far.
         halt_count: u64,
     },
-    /// Go on with a work queue after [`Event::ChannelError`].
+    /// Resumes a work queue after [`Event::ChannelError`].
     RecoverChannel {
         /// As in the event.
         pipe: u32,
@@ -137,8 +137,8 @@ pub(crate) enum DeviceControl {
     },
 }
 
-/// What the firmware keeps in a context to find its own tables, by the names of
-/// [`agx_abi::queue::GpuContextData`].
+/// The firmware's indices into its own tables, which it keeps in the data of a context. The names
+/// are those of [`agx_abi::queue::GpuContextData`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ContextIds {
     pub(crate) queue_table_index: u8,
@@ -148,7 +148,7 @@ pub(crate) struct ContextIds {
 }
 
 impl DeviceControl {
-    /// No context, but destroying it makes the firmware clean its whole data cache.
+    /// Flushes the firmware's whole data cache, as a destroy command without a context.
     pub(crate) const FLUSH: Self = DeviceControl::DestroyContext {
         address: 0,
         ids: ContextIds {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The objects by which the firmware decides when a user queue is told of completed commands.
+//! The objects that determine when the firmware sends the completion event of a user queue.
 //!
 //! The firmware counts the commands that finish, and sends the event when the count has reached the
-//! threshold. Both are totals that never go back. The threshold is raised by [`Notifier::expect`]
-//! when a job is really handed over, and not when it is queued: else the firmware would hold back
-//! the news of an earlier job until the later one, which may be waiting for just that news, has
-//! finished.
+//! threshold. Both are totals that never decrease. [`Notifier::expect`] raises the threshold when a
+//! job is submitted to the firmware, not when it is queued. Otherwise the firmware would hold back
+//! the event of an earlier job until a later one has finished, and the later job may wait for that
+//! event.
 
 use super::shared::{
     Shared,
@@ -29,7 +29,7 @@ use kernel::{
     }, //
 };
 
-/// What a user queue's firmware queues share for notification.
+/// The notifier that the firmware queues of a user queue share.
 pub(crate) struct Notifier {
     notifier: Shared,
     list: Shared,

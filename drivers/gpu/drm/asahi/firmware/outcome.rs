@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What becomes of commands that do not complete as they should, and who is to blame.
+//! Outcomes of commands that fail, and attribution of a failure to a command.
 
 use crate::hw::fault::FaultInfo;
 
-/// What became of a command.
+/// The reason why a command failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
     /// It made no progress, and the firmware stopped it.
@@ -45,8 +45,8 @@ impl Cause {
     /// Returns how a command of `owner` failed that was in flight in `slot`, given what the GPU has
     /// recorded.
     ///
-    /// The one that is named is guilty: by the event its slot, by the record its context. If
-    /// neither names anybody nobody can be told from the others.
+    /// The event names a slot and the GPU's record names a context. The command that they name is
+    /// guilty. If neither names one, the guilty command cannot be told from the others.
     pub(crate) fn blame(self, fault: Option<FaultInfo>, slot: u32, owner: &Owner) -> Failure {
         match (self, fault) {
             (Cause::Timeout(Some(culprit)), _) if culprit != slot => Failure::Killed,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Keeping the GPU on while work is on its way.
+//! The count of pending submissions, which keeps the GPU powered.
 
 use super::shared::Word;
 use kernel::{
@@ -13,8 +13,7 @@ use kernel::{
     }, //
 };
 
-/// The count of submissions that are on their way. While it is not zero the firmware does not power
-/// the GPU off.
+/// The count of pending submissions. While it is not zero the firmware does not power the GPU off.
 #[pin_data]
 pub(super) struct Power {
     /// The firmware's copy.
@@ -50,7 +49,7 @@ impl Power {
     }
 }
 
-/// A submission that is on its way: from before its first message until all of it is complete.
+/// A pending submission: from before its first message until all its commands are complete.
 ///
 /// | call | context |
 /// |---|---|

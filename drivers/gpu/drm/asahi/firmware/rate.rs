@@ -1,36 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! How often the log tells of what clients can cause as often as they like.
+//! Rate limit of log messages that clients can trigger without limit.
 
-/// Time that [`BURST`] is for, in nanoseconds: as of the kernel's own limits
-/// (`DEFAULT_RATELIMIT_INTERVAL`).
+/// Interval of the limit in nanoseconds, as `DEFAULT_RATELIMIT_INTERVAL`.
 const INTERVAL: u64 = 5_000_000_000;
-/// Events in that time that are told (`DEFAULT_RATELIMIT_BURST`).
+/// Events that are printed in an interval, as `DEFAULT_RATELIMIT_BURST`.
 const BURST: u32 = 10;
 
-/// What to print of an event.
+/// The action to take for an event: print it or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Say {
-    /// It, after so many that were left out.
+    /// Print the event, and the number of events before it that were left out.
     This {
-        /// Events before it that were not told.
+        /// Events before it that were not printed.
         left_out: u32,
     },
-    /// Nothing.
+    /// Print nothing.
     Nothing,
 }
 
 /// A limit on lines in the log.
 #[derive(Debug, Default)]
 pub(crate) struct Rate {
-    /// When the interval began, and what was told and left out in it.
+    /// Start of the interval; the next two count the events printed and left out in it.
     begun: Option<u64>,
     told: u32,
     left_out: u32,
 }
 
 impl Rate {
-    /// Counts an event at time `now`, in nanoseconds; returns whether it is to be told.
+    /// Counts an event at time `now`, in nanoseconds, and returns whether to print it.
     pub(crate) fn event(&mut self, now: u64) -> Say {
         if self
             .begun

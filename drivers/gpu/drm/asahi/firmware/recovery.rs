@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What to do when the firmware has stopped.
+//! Recovery of the firmware after it has stopped.
 //!
 //! After a fault of the GPU or a command that makes no progress the firmware stops everything,
 //! lists the commands that were in flight, and waits:
@@ -67,13 +67,13 @@ use kernel::{
 /// Entries of the list of commands in flight.
 const PENDING_STAMPS: usize = Globals::PENDING_STAMPS.count();
 
-/// How long the firmware may take from the event to the halt. All jobs wait meanwhile; to give it
-/// up too early costs the GPU until the next reboot.
+/// Time limit of the firmware from the event to the halt. All jobs wait meanwhile. If it is too
+/// short, a living firmware is given up, and the GPU is lost until the next reboot.
 const HALT_LIMIT: Delta = Delta::from_millis(5000);
 /// Pause between two looks at whether it has halted. It sends nothing when it has.
 const HALT_PAUSE: Delta = Delta::from_millis(1);
 
-/// The words by which recovery is done.
+/// The words shared with the firmware that control recovery.
 pub(super) struct Recovery {
     dev: ARef<Device>,
     regs: Arc<Regs>,
@@ -83,7 +83,7 @@ pub(super) struct Recovery {
     halt_count: Word<u64>,
     halted: Word<u32>,
     resume: Word<u32>,
-    /// Halts dealt with.
+    /// Number of halts that have been handled.
     handled: u32,
 }
 
@@ -109,8 +109,7 @@ impl Recovery {
         })
     }
 
-    /// Deals with a halt, and has the log say so if `tells`. On error the firmware cannot be
-    /// brought back.
+    /// Handles a halt, and logs it if `tells`. After an error the firmware cannot be resumed.
     pub(super) async fn halt(&mut self, cause: Cause, tells: bool) -> Result {
         let fault = self.regs.fault_info()?;
         let failed = self.mark(cause, fault)?;
@@ -131,7 +130,7 @@ impl Recovery {
         let halts = self.wait_halted().await?;
         dev_dbg!(self.dev, "halt {halts} is over\n");
 
-        // In this order: the firmware looks at `resume` only.
+        // Cleared before `resume` is set, as the firmware polls only that.
         self.halted.store(0, Relaxed);
         self.resume.store(1, Release);
         self.handled = self.handled.wrapping_add(1);
@@ -165,7 +164,7 @@ impl Recovery {
         Ok(failed)
     }
 
-    /// Waits until the firmware says that it has stopped. Returns how often it has.
+    /// Waits until the firmware reports a halt, and returns the number of its halts.
     async fn wait_halted(&self) -> Result<u64> {
         let start = Instant::<Monotonic>::now();
         while self.halted.load(Acquire) == 0 {

@@ -6,7 +6,7 @@
 //! one behind the read index: one entry always stays unused. An index that comes out of shared
 //! memory is checked before it is used.
 
-/// Our side of a ring that we write and the firmware reads.
+/// The driver's side of a ring that the driver writes and the firmware reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Producer {
     size: u32,
@@ -15,7 +15,7 @@ pub(crate) struct Producer {
     written: u64,
 }
 
-/// Our side of a ring that the firmware writes and we read.
+/// The driver's side of a ring that the firmware writes and the driver reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Consumer {
     size: u32,

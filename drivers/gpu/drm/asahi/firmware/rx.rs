@@ -108,7 +108,7 @@ impl<E: Value> RxRing<E> {
         Ok(Some(E::read_in(abi, &entry)))
     }
 
-    /// Lets go of all entries without reading them.
+    /// Discards all entries.
     pub(super) fn skip(&mut self) -> Result<(), BadIndex> {
         let write = self.write.load(Acquire);
         let mut any = false;

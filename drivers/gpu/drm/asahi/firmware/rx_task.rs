@@ -2,8 +2,8 @@
 
 //! The two tasks that read what the firmware writes.
 //!
-//! Both sleep until the firmware rings. One deals with events, which lead to fences; the other with
-//! what nobody waits for, so that a long log delays no fence.
+//! Both sleep until the firmware rings the doorbell. One task handles events, which fences depend
+//! on. The other handles logs, traces and statistics, so that a long log delays no fence.
 
 use super::{
     control::Control,
@@ -43,10 +43,10 @@ use kernel::{
     }, //
 };
 
-/// How many events are dealt with before other tasks get their turn.
+/// Number of events that are handled before the task yields to others.
 const BATCH: usize = 64;
 
-/// The task that deals with events.
+/// The task that handles events.
 pub(super) struct EventTask {
     pub(super) dev: ARef<Device>,
     pub(super) link: Arc<Link>,
@@ -55,7 +55,7 @@ pub(super) struct EventTask {
     pub(super) events: Arc<Events>,
     pub(super) recovery: Recovery,
     pub(super) control: Arc<Control>,
-    /// Of lines about clients' jobs that failed.
+    /// Rate limit of messages about failed jobs.
     pub(super) rate: Rate,
     /// When the task was made.
     pub(super) started: Instant<Monotonic>,
@@ -81,7 +81,7 @@ impl EventTask {
         }
     }
 
-    /// Deals with what there is, up to a limit. Returns whether that was all.
+    /// Handles pending events, up to [`BATCH`], and returns whether these were all.
     async fn drain(&mut self) -> Result<bool> {
         for _ in 0..BATCH {
             let entry = self.ring.next().map_err(|bad| {
@@ -146,10 +146,11 @@ impl EventTask {
         }
     }
 
-    /// Answers that the buffer has not grown: this task may not wait for memory. Then the firmware
-    /// makes room by a partial render [I]. There will be more of it for the next job.
+    /// Answers that the buffer has not grown, as this task may not wait for memory.
     ///
-    /// Not expected: it is for memoryless render targets, which no client can ask for.
+    /// The firmware then makes room by a partial render [I]. The buffer is larger for the next job.
+    ///
+    /// The request is not expected: it is for memoryless render targets, which clients cannot use.
     async fn grow(&mut self, grow: GrowTvb) -> Result {
         if self.tells() {
             dev_warn!(self.dev, "a tiled vertex buffer is too small: {grow:?}\n");
@@ -165,7 +166,7 @@ impl EventTask {
             })
     }
 
-    /// Counts a failure that a client can cause again; returns whether the log is to have it.
+    /// Counts a failure that a client can cause again, and returns whether to log it.
     fn tells(&mut self) -> bool {
         match self.rate.event(self.started.elapsed().as_nanos() as u64) {
             Say::Nothing => false,
@@ -187,8 +188,8 @@ impl EventTask {
     }
 }
 
-/// Prints logs until the firmware is dead, or the scope of `crash` is cancelled; what it said last
-/// is printed nevertheless.
+/// Prints logs until the firmware is dead or the scope of `crash` is cancelled. The last messages
+/// are printed in either case.
 pub(super) async fn print_logs(mut logs: Logs, link: Arc<Link>, crash: Crash) {
     loop {
         let rung = link.wakes.logs.notified();

@@ -39,7 +39,7 @@ pub(crate) struct Shared {
     abi: Abi,
 }
 
-/// Alignment of everything that the firmware gets.
+/// Alignment of all objects that are shared with the firmware.
 const ALIGN: usize = 0x80;
 
 /// Size of the largest value that is written as a field.
@@ -95,12 +95,12 @@ impl Shared {
             return Err(EINVAL);
         }
         // SAFETY: `span()` checked the bounds, it is aligned, and the object stays as long as
-        // `self` is borrowed. If somebody else writes at the same time the content may be a
-        // mixture, which any bytes are allowed to be.
+        // `self` is borrowed. If the firmware or another thread writes at the same time the content
+        // may be a mixture, and any bytes are valid.
         Ok(unsafe { Room::new(at, self.va() + offset as u64, size) })
     }
 
-    /// Gives `field` of the structure `S` here a value.
+    /// Writes `value` to `field` of the structure `S` at the start of the object.
     pub(crate) fn put<S, T: Value>(&self, field: Field<S, T>, value: T) -> Result {
         let mut raw = [0; MAX_FIELD];
         let raw = raw.get_mut(..T::size_in(self.abi)).ok_or(EINVAL)?;

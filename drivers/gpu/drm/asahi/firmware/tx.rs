@@ -76,11 +76,11 @@ use kernel::{
 pub(super) const FIRST_PAUSE: Delta = Delta::from_micros(100);
 /// Longest pause between two looks at a read index.
 pub(super) const LAST_PAUSE: Delta = Delta::from_millis(8);
-/// How long the firmware may take for an entry: longer than for a halt, during which it reads none.
-/// If a living one is taken for dead, the GPU is lost until the next reboot.
+/// Time limit of the firmware for an entry: longer than for a halt, during which it reads none. If
+/// a living firmware is taken for dead, the GPU is lost until the next reboot.
 const LIMIT: Delta = Delta::from_millis(10_000);
 
-/// How many tasks wait at a time until the entry that each has written is dealt with.
+/// Number of tasks that may wait at a time for the firmware to read their entries.
 const TURNS: usize = 16;
 
 /// Geometry of a ring.
@@ -119,7 +119,7 @@ impl Geometry {
         Self::new::<DeviceControlMessage>(abi, DEVICE_CONTROL_ENTRIES)
     }
 
-    /// FwCtl, whose state block is another.
+    /// Returns the geometry of FwCtl, which has a state block of its own kind.
     pub(super) fn fwctl(abi: Abi) -> Self {
         Self {
             state_size: FwCtlState::SIZE,
@@ -156,11 +156,11 @@ pub(crate) struct TxChannel {
     pub(super) doorbell: Doorbell,
     pub(super) link: Arc<Link>,
     pub(super) crash: Crash,
-    /// Version of the interface, for those that make entries.
+    /// Version of the interface, for encoding entries.
     pub(super) abi: Abi,
     addresses: RingAddresses,
-    /// First come, first served, for those that wait until their entry is dealt with: each doorbell
-    /// of the firmware wakes all that are in here.
+    /// Limits the tasks that wait for the firmware to read their entries, in order of arrival. Each
+    /// doorbell of the firmware wakes all tasks that hold a permit.
     pub(super) turns: Semaphore,
     #[pin]
     pub(super) ring: SpinLock<Ring>,
@@ -281,7 +281,7 @@ impl Ring {
         }
         let at = self.producer.index() as usize * self.entry_size;
         self.entries.write(at, entry)?;
-        // The firmware may see the index by itself, without a doorbell: the entry has to be there.
+        // The firmware may poll the index without a doorbell, so the entry must be visible first.
         barrier::mb(Write);
         let index = self.producer.advance();
         self.write.store(index, Release);
@@ -289,7 +289,7 @@ impl Ring {
     }
 }
 
-/// Since when the firmware has dealt with nothing.
+/// The time since which the firmware has read no entry.
 #[derive(Default)]
 pub(super) struct Still(Option<(u64, Instant<Monotonic>)>);
 
@@ -310,7 +310,7 @@ impl Still {
 /// Room for one entry of a ring. Given back on drop.
 #[must_use = "dropping it gives the room back"]
 pub(crate) struct Room {
-    /// Absent when it was used.
+    /// `None` once the room has been used.
     channel: Option<Arc<TxChannel>>,
 }
 

@@ -36,7 +36,7 @@ impl TxChannel {
             if e != EAGAIN {
                 return Err(e);
             }
-            self.look(|ring| Ok(ring.room()? > 0)).await?;
+            self.wait_until(|ring| Ok(ring.room()? > 0)).await?;
         }
         self.link.ring(self.doorbell);
         Ok(())
@@ -51,8 +51,8 @@ impl TxChannel {
         let _turn = self.crash.or(self.turns.acquire(1)).await?;
         let ticket = loop {
             match self.push(entry) {
-                // Only if others were cancelled, and their entries are still there.
-                Err(e) if e == EAGAIN => self.look(|ring| Ok(ring.room()? > 0)).await?,
+                // Only if tasks before this one were cancelled while their entries are in the ring.
+                Err(e) if e == EAGAIN => self.wait_until(|ring| Ok(ring.room()? > 0)).await?,
                 done => break done?,
             }
         };
@@ -71,11 +71,11 @@ impl TxChannel {
     ///
     /// As for [`TxChannel::run`].
     pub(super) async fn finished(&self, ticket: Ticket) -> Result {
-        self.look(|ring| Ok(ring.done()? >= ticket.0)).await
+        self.wait_until(|ring| Ok(ring.done()? >= ticket.0)).await
     }
 
     /// Looks at the ring until `ready`, or until the read index has stood still for too long.
-    async fn look(&self, ready: impl Fn(&Ring) -> Result<bool, BadIndex>) -> Result {
+    async fn wait_until(&self, ready: impl Fn(&Ring) -> Result<bool, BadIndex>) -> Result {
         let mut still = Still::default();
         let mut pause = FIRST_PAUSE;
         loop {

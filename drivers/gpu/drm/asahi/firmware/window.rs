@@ -22,7 +22,7 @@ pub(crate) struct Window {
     issued: Stamp,
     /// Last value that the firmware has flagged.
     seen: Stamp,
-    /// What is to be told about each command, by [`Stamp::place`].
+    /// The failure of each command in the window, if it failed, indexed by [`Stamp::place`].
     failures: [Option<Failure>; SIZE],
 }
 
@@ -64,7 +64,7 @@ impl Window {
         Some(self.issued)
     }
 
-    /// Takes `value` as what the stamp has been read as.
+    /// Updates the window by `value`, which was read from the stamp.
     pub(crate) fn update(&mut self, value: Stamp) -> Result<(), BadStamp> {
         if !value.has_reached(self.seen) || !self.issued.has_reached(value) {
             return Err(BadStamp {

@@ -89,7 +89,7 @@ pub(crate) static T6002: Chip = Chip {
     ..T600X_LIKE
 };
 
-/// What the M1 Pro family has in common, with the figures of its smallest.
+/// The values that the M1 Pro family shares, with the sizes of its smallest chip.
 const T600X_LIKE: Chip = Chip {
     chip_id: 0x6000,
     generation: Generation::G13,

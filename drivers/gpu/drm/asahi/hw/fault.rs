@@ -5,7 +5,7 @@
 use super::Generation;
 use kernel::fmt;
 
-/// What the fault register reads as while the block is powered down.
+/// Value of the fault register while the block is powered down.
 const BLOCKED: u64 = 0xacce_5515_abad_1dea;
 
 /// Why an access was refused.

@@ -62,7 +62,7 @@ impl fmt::Display for IdError {
     }
 }
 
-/// What the GPU says about itself.
+/// The identification registers of the GPU, decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct GpuId {
     /// Generation.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The device registers that the firmware wants in its own address space.
+//! The device registers that are mapped into the firmware's address space.
 //!
 //! The firmware runs clocks, power and temperature by itself. The driver's part is to map the
 //! blocks and to write the list into the hw-cal-b blob.

@@ -11,7 +11,7 @@ use std::{
     }, //
 };
 
-/// What names one: in code, not in comments.
+/// Names of chips and generations that must not occur in code outside the tables.
 const NAMES: [&str; 15] = [
     "G13",
     "G14",

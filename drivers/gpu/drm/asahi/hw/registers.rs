@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Where the registers are that are not at the same place in all generations.
+//! Offsets of the registers that differ between generations.
 
 use super::Generation;
 

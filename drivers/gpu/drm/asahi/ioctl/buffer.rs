@@ -77,7 +77,7 @@ impl AsahiFile {
                 let mapped = Timestamps::new(dev, uat, reg.dev(), object, offset, range, quota)?;
                 let mapped = Arc::new(mapped, GFP_KERNEL_ACCOUNT)?;
                 data.object_handle = this.timestamps.lock().insert(mapped)?;
-                // If the handle was closed before that, nobody has marked them.
+                // A close of the handle before the insertion has not seen it. It is marked here.
                 if !is_still_open(file, data.handle, &bound) {
                     this.timestamps.lock().close_object(&bound);
                 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What a client can ask of the device.
+//! The ioctls that return parameters of the device and its time.
 
 use crate::{
     bind::KERNEL_MIN_SIZE,
@@ -44,7 +44,7 @@ impl AsahiFile {
         _file: &File,
     ) -> Result {
         must_be_zero(&[data.param_group.into(), data.pad.into()])?;
-        // Userspace takes a GPU that has parameters for one that it can use.
+        // Userspace treats a GPU that returns parameters as usable.
         reg.gpu.firmware().crash().check()?;
         let params = params(&reg.gpu);
         let bytes = params.as_bytes();
@@ -88,7 +88,7 @@ fn params(gpu: &Gpu) -> uapi::ParamsGlobal {
         num_dies: chip.dies,
         num_clusters_total: id.clusters,
         num_cores_per_cluster: id.cores,
-        // 0 says that it is not known.
+        // 0 means that the frequency is not known.
         max_frequency_khz: gpu.firmware().max_frequency_khz().unwrap_or(0),
         core_masks,
         vm_start: USER_START,

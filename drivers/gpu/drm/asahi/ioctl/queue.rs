@@ -69,7 +69,7 @@ impl AsahiFile {
     ) -> Result {
         must_be_zero(&[data.pad.into()])?;
         let queue = file.inner().queues.lock().remove(data.queue_id)?;
-        // Also for threads that are about to submit to it.
+        // Closed also for threads that have looked the queue up and are about to submit.
         queue.close();
         Ok(())
     }

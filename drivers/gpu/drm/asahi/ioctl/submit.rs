@@ -65,8 +65,8 @@ use kernel::{
     }, //
 };
 
-/// Longest command buffer: far beyond what the most commands can take, in the longest form that we
-/// know.
+/// Longest command buffer: far more than the maximum number of commands needs in the longest known
+/// form.
 const MAX_BUFFER: usize = 1 << 20;
 /// Longest command buffer that is read to the stack: that of a compute command without
 /// attachments, and a few bytes more.
@@ -144,7 +144,7 @@ impl From<BadTimestamp> for Error {
     }
 }
 
-/// How many commands of each kind a job has.
+/// Numbers of a job's commands of each kind.
 #[derive(Default)]
 struct Counts {
     computes: usize,
@@ -157,7 +157,7 @@ type Objects = KVec<Arc<timestamps::Timestamps>>;
 /// Returns the job of the commands in `buffer`, which it writes to memory.
 fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<Job> {
     let charge = Charge::new(file.inner().jobs.clone(), 1, MAX_JOBS).ok_or(ENOSPC)?;
-    // First everything is looked at, so that what is wrong is found before memory is spent on it.
+    // Everything is checked first, so that errors are found before memory is allocated.
     let (total, objects) = check(file, buffer)?;
     let commands = (total.computes + total.renders) as u64;
     let own = Pinned::count(JOB_BYTES + commands * COMMAND_BYTES, Share::Driver)?;

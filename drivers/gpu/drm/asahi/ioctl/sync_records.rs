@@ -32,7 +32,7 @@ use kernel::{
 
 /// Most sync records of a submit, in and out. The fences behind them are limited by the job queue.
 const MAX_SYNCS: usize = 1 << 12;
-/// As many sync records as most submits have at most, in or out.
+/// The number of sync records, in or out, that few submits exceed.
 pub(super) const FEW: usize = 4;
 
 impl From<BadSync> for Error {
@@ -60,13 +60,13 @@ const AT_ONCE: usize = 2 * FEW;
 /// The sync records of a submit, read one after the other.
 pub(super) struct SyncRecords {
     reader: UserSliceReader,
-    /// Those that were copied last, and which of them come next.
+    /// The records that were copied last, and the range of those not yet returned.
     block: [[u8; Sync::SIZE]; AT_ONCE],
     next: Range<usize>,
 }
 
 impl SyncRecords {
-    /// Returns those of `request`, of which none has been read yet.
+    /// Returns the records of `request`, of which none has been read yet.
     ///
     /// # Errors
     ///
@@ -131,7 +131,7 @@ impl SyncRecords {
             wanted += 1;
         }
         let wanted = &mut places[..wanted];
-        // The order of what a job waits for means nothing.
+        // The order of a job's dependencies is irrelevant.
         wanted.sort_unstable();
 
         let mut fences = KVVec::new();
@@ -146,7 +146,7 @@ impl SyncRecords {
             }
             // SAFETY: The file is open: we are in an ioctl on it.
             let fence = unsafe { SyncObj::find_fence(as_raw(file), handle, point)? };
-            // A queue waits for a fence, and does not care how it ended.
+            // A job waits for the fence whatever its result, so a signalled one is left out.
             if fence.result().is_none() {
                 fences.push(fence, GFP_KERNEL_ACCOUNT)?;
             }
@@ -183,7 +183,7 @@ impl Signal {
         match self.point {
             None => self.object.replace_fence(fence),
             Some((node, point)) => {
-                // Fails for chains, and a job's fence is none.
+                // Cannot fail: only chains are refused, and a job's fence is none.
                 let _ = self.object.add_point(node, fence, point);
             }
         }

@@ -69,7 +69,7 @@ impl AsahiFile {
         }
         let vm = file.inner().vm(data.vm_id)?;
         for index in 0..u64::from(data.num_binds) {
-            // There may be four thousand million of them.
+            // There may be up to 2^32 operations.
             // SAFETY: It looks at the current process only.
             if unsafe { ffi::asahi_killed() } {
                 return Err(EINTR);
@@ -90,8 +90,8 @@ impl AsahiFile {
             Operation::Bind { handle, .. } => {
                 let object = gem::lookup(file, *handle)?;
                 vm.bind(&object, reg.dev(), &operation)?;
-                // If the handle was closed meanwhile that may have been before the bind: then
-                // nothing but us would ever unbind the object.
+                // If the handle was closed before the bind, the close has not seen the mapping. It
+                // is ended here.
                 if !is_still_open(file, *handle, &object) {
                     vm.unbind_object(&object);
                     return Err(ENOENT);
@@ -102,8 +102,8 @@ impl AsahiFile {
     }
 }
 
-/// Reads the bind operation at `at`. What `stride` leaves no room for is zero; what it has more
-/// room for must be.
+/// Reads the bind operation at `at`. Fields beyond `stride` are zero. Bytes of the stride beyond
+/// the known fields must be zero.
 fn read_bind_op(at: u64, stride: u32) -> Result<Request> {
     const SIZE: usize = size_of::<uapi::GemBindOp>();
 

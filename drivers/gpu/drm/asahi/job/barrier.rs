@@ -12,14 +12,14 @@ pub(crate) enum SubQueue {
     Compute = 1,
 }
 
-/// What a barrier waits for on one subqueue.
+/// The commands of one subqueue that a barrier waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wait {
-    /// For nothing.
+    /// No command.
     Nothing,
-    /// For all that was submitted before this submit.
+    /// All commands that were submitted before this submit.
     Before,
-    /// For the command with this index among those of the subqueue in this submit, and so for all
+    /// The command with this index among those of the subqueue in this submit, and all commands
     /// before it.
     Command(usize),
 }
@@ -48,7 +48,7 @@ impl Wait {
 }
 
 impl Barriers {
-    /// What a header says that has none.
+    /// The header's encoding of no barriers.
     pub(crate) const NONE_IN_HEADER: [u16; 2] = [NONE; 2];
 
     /// Returns the barriers in a header, for the render and for the compute subqueue; `None` if one

@@ -37,7 +37,7 @@ const SET_VERTEX_ATTACHMENTS: u16 = 2;
 const SET_FRAGMENT_ATTACHMENTS: u16 = 3;
 const SET_COMPUTE_ATTACHMENTS: u16 = 4;
 
-/// Where a client wants a timestamp.
+/// The destination of a timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Timestamp {
     /// Handle of the object; never 0.
@@ -52,9 +52,9 @@ const TIMESTAMP_SIZE: u64 = 8;
 /// A timestamp that cannot be written where a client wants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadTimestamp {
-    /// It would be outside of the object. `ERANGE`.
+    /// Outside of the object: `ERANGE`.
     Range,
-    /// It would not be aligned. `EINVAL`.
+    /// Not aligned: `EINVAL`.
     Unaligned,
 }
 
@@ -88,7 +88,7 @@ impl Timestamps {
     #[inline(always)]
     pub(super) fn parse<const N: usize>(payload: &Payload<N>, offset: usize) -> Self {
         let one = |at| match payload.u32(at) {
-            // None; what the offset is does not matter then.
+            // No timestamp. The offset is not used.
             0 => None,
             handle => Some(Timestamp {
                 handle,
@@ -140,7 +140,7 @@ impl<'a> Compute<'a> {
     }
 }
 
-/// What a hardware command is to do.
+/// The work of a hardware command: a render or a compute dispatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work<'a> {
     Render(Render<'a>),
@@ -150,7 +150,7 @@ pub(crate) enum Work<'a> {
 /// A hardware command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Command<'a> {
-    /// What it has to wait for.
+    /// The commands before it that it waits for.
     pub(crate) barriers: Barriers,
     pub(crate) work: Work<'a>,
 }

@@ -324,7 +324,7 @@ fn an_error_ends_the_iterator() {
     assert_eq!(parser.next(), None);
 }
 
-/// Whatever the bytes are: no panic, and the promises hold of what comes out.
+/// Parses random bytes. The parser does not panic, and its results keep their invariants.
 #[test]
 fn any_bytes() {
     // xorshift: the same bytes in every run.

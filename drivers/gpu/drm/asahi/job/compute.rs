@@ -52,7 +52,7 @@ pub(crate) struct Place {
     pub(crate) sequence: u64,
     /// The [`JobTimestamps`].
     pub(crate) timestamps: u64,
-    /// The preemption buffer, and what is behind its first part: addresses of the client's VM.
+    /// Addresses, in the client's VM, of the preemption buffer and of its second part.
     pub(crate) preemption: u64,
     pub(crate) preemption_tail: u64,
     /// Where the client's timestamps go; 0 for none.
@@ -60,7 +60,7 @@ pub(crate) struct Place {
     pub(crate) user_end: u64,
 }
 
-/// What its timestamp operations refer to.
+/// Fields of the command that its timestamp operations refer to.
 const TIMES: TimestampFields<RunCompute> = TimestampFields {
     command_time: RunCompute::COMMAND_TIME,
     pair: RunCompute::TIMESTAMPS,
@@ -199,7 +199,7 @@ fn write_command<M: Memory>(
             command.sampler_count.wrapping_add(1),
         );
 
-    // What the firmware does with it beyond a notification is not known [?].
+    // The flag makes the firmware send an event. Further effects are not known [?].
     out.part(RunCompute::META)
         .set(JobMeta::FLUSH_STAMPS, u32::from(last));
     Ok(())

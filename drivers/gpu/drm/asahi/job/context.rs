@@ -29,8 +29,8 @@ pub(crate) struct ContextAddresses {
 
 /// The context of a user queue.
 ///
-/// It may only go after [`Context::destroy`], or when the firmware is dead, or has never had a job
-/// of it.
+/// It may be dropped only after [`Context::destroy`], when the firmware is dead, or if the firmware
+/// has never had a job of it.
 pub(crate) struct Context {
     data: Shared,
     pub(crate) notifier: Notifier,
@@ -61,7 +61,8 @@ impl Context {
         }
     }
 
-    /// Makes the firmware forget it. No command of its queues is in flight any more.
+    /// Waits until the firmware has destroyed the context. No command of its queues may be in
+    /// flight.
     pub(crate) async fn destroy(&self, firmware: &Firmware) -> Result {
         let mut bytes = [0; GpuContextData::SIZE];
         self.data.read(0, &mut bytes)?;

@@ -46,7 +46,7 @@ use agx_abi::{
     Abi, //
 };
 
-/// What is decided when its turn comes.
+/// Parameters of the command that are known only when it is submitted to the firmware.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FragmentTurn {
     pub(crate) turn: Turn,
@@ -54,7 +54,7 @@ pub(crate) struct FragmentTurn {
     pub(crate) buffer_slot: u32,
 }
 
-/// What its timestamp operations refer to.
+/// Fields of the command that its timestamp operations refer to.
 const TIMES: TimestampFields<RunFragment> = TimestampFields {
     command_time: RunFragment::COMMAND_TIME,
     pair: RunFragment::TIMESTAMPS,

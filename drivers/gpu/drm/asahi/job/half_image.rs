@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the tests of both halves of a render need: a half that has been written to memory, whose
-//! fields are looked at one by one.
+//! Helpers for the tests of both halves of a render.
+//!
+//! A test writes a half to memory and compares its fields one by one.
 
 use super::{
     command::{
@@ -80,7 +81,7 @@ impl Fields {
         self.0[field.range_in(ABI)].fill(0);
     }
 
-    /// As [`Fields::take`], of a field that some version lacks.
+    /// Does the same as [`Fields::take`] for a field that some versions lack.
     #[track_caller]
     pub(crate) fn take_opt<S, T: Value + PartialEq + core::fmt::Debug>(
         &mut self,

@@ -20,7 +20,7 @@ use std::convert::Infallible;
 /// The version of the interface.
 pub(crate) const ABI: Abi = Abi::G13V13_5;
 
-/// What a queue's commands have in common.
+/// Parameters that the commands of a queue share.
 pub(crate) const COMMON: Common = Common {
     abi: ABI,
     queue: 0x1_0003,
@@ -31,7 +31,7 @@ pub(crate) const COMMON: Common = Common {
     stats: 0xffff_ffa0_0000_3004,
 };
 
-/// What is only known when the firmware gets a command.
+/// Parameters that are known only when a command is submitted to the firmware.
 pub(crate) const TURN: Turn = Turn {
     vm_slot: 9,
     counter: 0x1_0000_0001,

@@ -28,7 +28,7 @@ use kernel::{
 
 /// A job that the firmware has.
 pub(crate) struct InFlight {
-    /// Absent if it could not be handed over. Then the firmware has been given up.
+    /// Its commands; `None` if the submission failed, in which case the firmware is given up.
     pub(super) commands: Option<Commands>,
     pub(super) _pending: PendingSubmission,
     pub(super) _work: [Option<Work>; 3],
@@ -89,9 +89,9 @@ impl Commands {
     }
 
     /// Looks at the stamps, in case the event of their change was lost.
-    pub(super) fn look(&self) {
+    pub(super) fn recheck(&self) {
         for commands in self.0.iter().flatten() {
-            commands.watch.look();
+            commands.watch.recheck();
         }
     }
 }

@@ -3,7 +3,7 @@
 //! The memory of compute commands: the firmware's objects of all commands of a job.
 //!
 //! ```text
-//!   JobMemoryPool (of a queue) ──► Batch ◄── JobMemory (of a job): some of its places
+//!   JobMemoryPool (of a queue) ──► Batch ◄── JobMemory (of a job): some of its entries
 //!                                    │
 //!                  one block for each kind of memory, in which every command has its place
 //! ```
@@ -23,6 +23,7 @@
 //! of the jobs that it has had, and of 16.
 
 use super::{
+    batch_entries::BatchEntries,
     command_memory::{
         barriers_behind,
         sequence_stride,
@@ -33,7 +34,6 @@ use super::{
         Place,
         PREEMPTION_TAIL, //
     },
-    places::Places,
     sequence::Sequence,
     structure::Room, //
 };
@@ -69,7 +69,7 @@ use kernel::{
     }, //
 };
 
-/// What a preemption buffer is aligned to: a page of the tiler's.
+/// Alignment of a preemption buffer: a page of the tiler.
 const PREEMPTION_ALIGN: usize = 0x8000;
 
 /// Bytes of the longest microsequence.
@@ -137,7 +137,7 @@ struct Batch {
     sequences: Block,
     timestamps: Shared,
     _preemption: GpuBox,
-    /// Address of that, and of what is behind its first part.
+    /// Address of the preemption buffer, and of its second part.
     preemption: u64,
     preemption_tail: u64,
 }
@@ -158,18 +158,18 @@ impl Batch {
     }
 }
 
-/// What a [`JobMemoryPool`] has.
+/// The unused entries of a [`JobMemoryPool`].
 struct Unused {
-    /// The last batch, as long as places of it are left.
+    /// The last batch, as long as entries of it are left.
     batch: Option<Arc<Batch>>,
-    places: Places,
+    entries: BatchEntries,
 }
 
 impl Unused {
-    /// Takes `count` places that follow each other.
+    /// Takes `count` entries that follow each other.
     fn take(&mut self, count: usize) -> Option<JobMemory> {
-        let first = self.places.take(count)?;
-        let batch = match self.places.left() {
+        let first = self.entries.take(count)?;
+        let batch = match self.entries.left() {
             0 => self.batch.take(),
             _ => self.batch.clone(),
         };
@@ -180,7 +180,7 @@ impl Unused {
     }
 }
 
-/// Where a queue has the memory of its compute commands from.
+/// The pool from which a queue allocates the memory of its compute commands.
 #[pin_data]
 pub(crate) struct JobMemoryPool {
     /// Size of the first part of a preemption buffer.
@@ -196,13 +196,13 @@ impl JobMemoryPool {
             preempt1_size,
             unused <- new_spinlock!(Unused {
                 batch: None,
-                places: Places::NONE,
+                entries: BatchEntries::NONE,
             }),
         })
     }
 
     /// Returns memory for the `count` compute commands of a job, or `None` if the batch has not as
-    /// many places left: then [`JobMemoryPool::grow`] has some.
+    /// many entries left: then [`JobMemoryPool::grow`] has some.
     pub(crate) fn take(&self, count: usize) -> Option<JobMemory> {
         self.unused.lock().take(count)
     }
@@ -214,15 +214,15 @@ impl JobMemoryPool {
     ///
     /// `ENOMEM`.
     pub(crate) fn grow(&self, heaps: &Heaps, client: &Heap, count: usize) -> Result<JobMemory> {
-        let places = self.unused.lock().places.next(count);
-        let batch = Batch::new(heaps, client, places.count(), self.preempt1_size)?;
+        let entries = self.unused.lock().entries.next(count);
+        let batch = Batch::new(heaps, client, entries.count(), self.preempt1_size)?;
         let mut unused = Unused {
             batch: Some(batch),
-            places,
+            entries,
         };
         let memory = unused.take(count).ok_or(EINVAL)?;
-        // Dropped behind the lock. If another thread has put one there meanwhile its places are
-        // lost.
+        // Dropped unlocked. If another thread has added a batch meanwhile the unused entries of
+        // that are lost.
         let old = mem::replace(&mut *self.unused.lock(), unused);
         drop(old);
         Ok(memory)

@@ -7,7 +7,7 @@ use agx_abi::uat::{
     USER_START, //
 };
 
-/// The client has broken a rule; which one. The errno is `EINVAL` for all of them.
+/// The rule that a client's command breaks. The errno is `EINVAL` for all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Invalid {
     /// The buffer ends inside a header.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Jobs as a submit leaves them: all is written but what is decided when their turn comes.
+//! Jobs as a submit prepares them, without the parameters that are known only at submission to the
+//! firmware.
 
 use super::{
     barrier::Barriers,
@@ -25,23 +26,23 @@ use kernel::{
     sync::Arc, //
 };
 
-/// What a command of a job is, with its index among those of its kind.
+/// The microsequences of a command of a job.
 pub(crate) enum Planned {
     Compute(Sequence),
     Render(PlannedRender),
 }
 
-/// A job: what is asked of the hardware, and what that needs.
+/// A job: its commands, and the resources that they need.
 pub(crate) struct Job {
-    /// Of its compute commands, and of its renders, if there are any.
+    /// Memory of its compute commands, and of its renders; `None` if there are none.
     pub(crate) compute: Option<JobMemory>,
     pub(crate) renders: Option<RenderMemory>,
-    /// At least one, and no more than can be in flight together.
+    /// Its commands: at least one, and no more than can be in flight together.
     pub(crate) commands: SmallVec<(Barriers, Planned), 1>,
-    /// What the commands write timestamps to.
+    /// The objects that the commands write timestamps to.
     pub(crate) _timestamps: KVec<Arc<Timestamps>>,
-    /// Among the client's.
+    /// The charge for one job of the client's quota.
     pub(crate) _charge: Charge<Arc<Quota>>,
-    /// For what it takes besides its part of the heaps.
+    /// The charge for its memory outside the heaps.
     pub(crate) _own: Pinned,
 }

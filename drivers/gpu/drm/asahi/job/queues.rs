@@ -61,7 +61,7 @@ pub(super) struct Rooms {
 pub(crate) struct Queues {
     compute: WorkQueue,
     room_wait: RoomWait,
-    /// Those for renders, once there has been one.
+    /// The work queues for renders; `None` before the first render.
     renders: Option<KBox<RenderQueues>>,
     render_cell: Arc<RenderCell>,
     /// Number of the firmware's commands so far: a render is two.
@@ -131,7 +131,7 @@ impl Queues {
         tables.events.free_count() >= events
     }
 
-    /// Takes the slots that are missing. `vm_slot`: the slot of the VM.
+    /// Acquires the slots that are missing. `vm_slot`: the slot of the VM.
     pub(super) fn occupy(
         &mut self,
         computes: bool,
@@ -147,17 +147,17 @@ impl Queues {
         }
     }
 
-    /// Gives those slots back for which nothing is in flight. Returns whether these are all.
-    pub(super) fn rest(&mut self) -> bool {
-        let mut idle = self.compute.rest();
+    /// Releases the slots for which nothing is in flight, and returns whether these are all.
+    pub(super) fn release_idle(&mut self) -> bool {
+        let mut idle = self.compute.release_idle();
         if let Some(renders) = &mut self.renders {
-            idle &= renders.rest();
+            idle &= renders.release_idle();
         }
         idle
     }
 
-    /// Writes `job` to the rings, for the VM in slot `vm_slot`. Returns its commands, and how many
-    /// they are for the firmware.
+    /// Writes `job` to the rings, for the VM in slot `vm_slot`. Returns its commands, and their
+    /// number as the firmware counts.
     pub(super) fn push(&mut self, job: &Job, vm_slot: u32) -> Result<(Commands, u64)> {
         let start = self.count;
         let before = Before::new(self)?;
@@ -193,7 +193,7 @@ impl Queues {
         ))
     }
 
-    /// Tells the firmware of what was written.
+    /// Sends the messages that announce the written commands to the firmware.
     pub(super) fn send(&mut self, rooms: Rooms) -> Result {
         if let (Some(rooms), Some(queues)) = (rooms.renders, &mut self.renders) {
             queues.send(rooms)?;
@@ -206,7 +206,7 @@ impl Queues {
     }
 }
 
-/// Where the work queues stood before a job was written to them.
+/// State of the work queues before a job is written to them.
 struct Before {
     /// The last commands that may still be in flight, of renders and compute commands.
     in_flight: [Option<Stamp>; 2],

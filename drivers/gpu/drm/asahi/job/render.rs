@@ -31,7 +31,7 @@ const MAX_LAYERS: u16 = tiling::MAX_LAYERS as u16;
 /// with more is not known [I].
 const MAX_TILE_BYTES: u32 = 32768;
 
-/// What there is of `drm_asahi_render_flags`.
+/// The supported bits of `drm_asahi_render_flags`.
 pub(crate) mod flags {
     /// A vertex shader uses scratch memory.
     pub(crate) const VERTEX_SCRATCH: u32 = 1 << 0;
@@ -63,7 +63,7 @@ pub(crate) struct TileProgram {
     pub(crate) rsrc_spec: u32,
 }
 
-/// What the sizes of tiles and of their lists follow from.
+/// The dimensions that determine the sizes of tiles and of the tile lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Framebuffer {
     /// In pixels: 1 to [`MAX_PIXELS`].

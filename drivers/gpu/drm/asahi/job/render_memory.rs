@@ -104,13 +104,13 @@ pub(crate) enum Which {
     Fragment = 1,
 }
 
-/// A render of a job that is ready to run: what is known of its sequences.
+/// The microsequences of a render that is ready to run.
 pub(crate) struct PlannedRender {
     pub(crate) vertex: Sequence,
     pub(crate) fragment: Sequence,
 }
 
-/// What all renders of a user queue have in common.
+/// Parameters that all renders of a user queue share.
 pub(crate) struct RenderCommon {
     pub(crate) vertex: Common,
     pub(crate) fragment: Common,
@@ -272,7 +272,7 @@ impl RenderMemory {
         ))
     }
 
-    /// Writes the command that starts the buffer manager anew; returns its address.
+    /// Writes the command that initialises the buffer manager, and returns its address.
     pub(crate) fn write_start(&self, start: &InitBuffer) -> Result<u64> {
         self.start.write(0, start.as_bytes())?;
         Ok(self.start.va())

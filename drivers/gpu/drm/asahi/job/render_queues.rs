@@ -3,7 +3,7 @@
 //! The two work queues of a user queue's renders, and the slot of its buffer manager.
 //!
 //! ```text
-//!                 occupy()                issue(), push()…, publish()            rest()
+//!                 occupy()                issue(), push()…, publish()            release_idle()
 //!   dormant ───────────────────► occupying ──────────────────────────► busy ─────────────► dormant
 //!               two event slots,                                        nothing in flight
 //!               a buffer manager's
@@ -85,7 +85,7 @@ pub(crate) struct RenderQueues {
     /// Number of the user queue.
     number: u32,
     slot: Option<BufferSlot>,
-    /// The slot that it had last, and the VM's slot when the firmware was told of the buffer last.
+    /// The last slot, and the VM's slot at the last initialisation of the buffer manager.
     last_slot: Option<usize>,
     started_in: Option<u32>,
     /// The wait for room in the pipes.
@@ -154,7 +154,7 @@ impl RenderQueues {
         (self.slot.is_some() || tables.buffers.has_free(), events)
     }
 
-    /// Takes what it has not of the slots in `tables`. `vm_slot`: the slot of the VM.
+    /// Acquires the missing slots from `tables`. `vm_slot`: the slot of the VM.
     pub(crate) fn occupy(&mut self, tables: &mut Tables, vm_slot: u32) {
         for queue in [&mut self.vertex, &mut self.fragment] {
             if !queue.is_occupying() {
@@ -181,16 +181,16 @@ impl RenderQueues {
         });
     }
 
-    /// Gives those slots back for which nothing is in flight. Returns whether these are all.
-    pub(crate) fn rest(&mut self) -> bool {
-        let idle = [self.vertex.rest(), self.fragment.rest()] == [true; 2];
+    /// Releases the slots for which nothing is in flight, and returns whether these are all.
+    pub(crate) fn release_idle(&mut self) -> bool {
+        let idle = [self.vertex.release_idle(), self.fragment.release_idle()] == [true; 2];
         if idle {
             self.slot = None;
         }
         idle
     }
 
-    /// Tells the firmware of the buffer before the next render, if that is not what it knows.
+    /// Initialises the buffer manager before the next render, unless the firmware knows the buffer.
     fn start_buffer(&mut self, memory: &RenderMemory, slot: u32, vm_slot: u32) -> Result {
         // A buffer that has another slot, or whose address space has one, may be unknown [I]. What
         // was reserved for later jobs meanwhile waits for them.
@@ -256,8 +256,8 @@ impl RenderQueues {
         Ok(())
     }
 
-    /// Publishes what was pushed, and tells the firmware: first of the fragment halves, which wait
-    /// for the vertex halves.
+    /// Publishes the pushed commands and sends their messages. The fragment halves, which wait for
+    /// the vertex halves, come first.
     pub(crate) fn send(&mut self, rooms: RenderRooms) -> Result {
         let message = self.fragment.publish()?;
         rooms.fragment.send(message.encode().as_bytes())?;
@@ -284,7 +284,7 @@ pub(crate) fn turn(numbers: &Numbers, vm_slot: u32, counter: u64) -> Turn {
     }
 }
 
-/// The way of the queues from the thread that makes them to the task that uses them.
+/// A cell by which the thread that creates the queues passes them to the queue's task.
 #[pin_data]
 pub(crate) struct RenderCell {
     #[pin]
@@ -302,12 +302,12 @@ impl RenderCell {
         )
     }
 
-    /// Puts `queues` in, once.
+    /// Stores `queues`. Called once.
     pub(crate) fn put(&self, queues: KBox<RenderQueues>) {
         *self.queues.lock() = Some(queues);
     }
 
-    /// Takes them out.
+    /// Takes the queues, if they are there.
     pub(crate) fn take(&self) -> Option<KBox<RenderQueues>> {
         self.queues.lock().take()
     }

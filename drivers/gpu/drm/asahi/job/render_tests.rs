@@ -27,8 +27,8 @@ fn command(payload: &[u8]) -> Vec<u8> {
     buffer
 }
 
-/// What the reader makes of `payload`, given to `look`.
-fn parse<R>(payload: &[u8], look: impl FnOnce(Render<'_>) -> R) -> Result<R, Invalid> {
+/// Parses `payload` as a render, and returns the result of `inspect` for it.
+fn parse<R>(payload: &[u8], inspect: impl FnOnce(Render<'_>) -> R) -> Result<R, Invalid> {
     let buffer = command(payload);
     let mut parser = Parser::new(&buffer);
     let Command { work, .. } = parser.next().expect("there is a command")?;
@@ -36,7 +36,7 @@ fn parse<R>(payload: &[u8], look: impl FnOnce(Render<'_>) -> R) -> Result<R, Inv
     let Work::Render(render) = work else {
         panic!("{work:?}");
     };
-    Ok(look(render))
+    Ok(inspect(render))
 }
 
 fn error(change: impl FnOnce(&mut [u8; 240])) -> Option<Invalid> {
@@ -341,7 +341,7 @@ fn long_commands() {
     }
 }
 
-/// Whatever the bytes are: no panic, and what comes out keeps the promises.
+/// Parses random bytes. The parser does not panic, and its results keep their invariants.
 #[test]
 fn any_bytes() {
     // xorshift: the same bytes in every run.

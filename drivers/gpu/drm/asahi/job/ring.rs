@@ -83,17 +83,17 @@ const MAX_TIMEOUTS: u32 = 30;
 pub(crate) struct QueueRing {
     firmware: Arc<Firmware>,
     heaps: Heaps,
-    /// Absent only while it is dropped. Its memory must be there as long as jobs are in flight.
+    /// The VM; `None` only while the ring is dropped. Jobs in flight need its memory.
     vm: Option<KBox<DeferredDrop<Arc<Vm>>>>,
     deferred: Arc<DeferredDropQueue>,
     context: Context,
     queues: Queues,
-    /// Whether the firmware has heard of the context: it does with the first job.
+    /// Whether the firmware knows the context, which it does from the first job on.
     is_known: bool,
 
     /// The VM's slot. It is there when an event slot is.
     vm_slot: Option<SlotGuard>,
-    /// The place among those that wait for slots, and whether it may be one of them.
+    /// The queue's entry in the list of waiters for slots, and whether it may be in the list.
     waiter: Arc<Waiter>,
     waits: bool,
     /// The room in the pipes, from `poll_ready()` to `submit()`.
@@ -101,13 +101,14 @@ pub(crate) struct QueueRing {
 
     engines: Engines,
     label: Label,
-    /// What [`Firmware::progress`] was, and the number of timeouts since it was that.
+    /// The value of [`Firmware::progress`] at the last timeout.
     progress: u32,
+    /// The number of timeouts since `progress` last changed.
     timeouts: u32,
     _own: Pinned,
 }
 
-/// What a [`QueueRing`] is made of.
+/// The arguments of [`QueueRing::new`].
 pub(crate) struct RingParts<'a> {
     pub(crate) firmware: &'a Arc<Firmware>,
     pub(crate) heaps: &'a Heaps,
@@ -118,7 +119,7 @@ pub(crate) struct RingParts<'a> {
     pub(crate) queues: Queues,
     pub(crate) engines: Engines,
     pub(crate) label: Label,
-    /// What the queue takes besides its part of the heaps.
+    /// The charge for the queue's memory outside the heaps.
     pub(crate) own: Pinned,
 }
 
@@ -149,7 +150,7 @@ impl QueueRing {
         })
     }
 
-    /// Takes the slots that are missing for a job with compute commands, or with renders, or both.
+    /// Acquires the missing slots for a job with compute commands, renders, or both.
     fn poll_slots(
         &mut self,
         computes: bool,
@@ -165,9 +166,10 @@ impl QueueRing {
         }
         let space = vm.space().clone();
         let pool = space.slots();
-        // Others wait, or this queue is about to. Their turn comes when what is in flight is over,
-        // of which this task hears. If it waits already it is its own turn that it waits for.
-        if !self.rest() && !self.waits && contended {
+        // Other queues wait for slots. This one starts no further job until its jobs in flight are
+        // over and its slots are released; their completion wakes this task. A queue that is in the
+        // list already waits for its own turn.
+        if !self.release_idle() && !self.waits && contended {
             return Poll::Pending;
         }
 
@@ -186,7 +188,7 @@ impl QueueRing {
                     vm_slot.insert(guard).context()
                 }
             };
-            // As they fit this takes them.
+            // Cannot fail: the slots have been found to be free, under the lock.
             queues.occupy(computes, renders, tables, context);
             Ok(Some(()))
         }));
@@ -194,22 +196,22 @@ impl QueueRing {
         Poll::Ready(taken)
     }
 
-    /// Gives those slots back for which nothing is in flight. Returns whether these are all.
-    fn rest(&mut self) -> bool {
-        let idle = self.queues.rest();
+    /// Releases the slots for which nothing is in flight, and returns whether these are all.
+    fn release_idle(&mut self) -> bool {
+        let idle = self.queues.release_idle();
         if idle {
             self.vm_slot = None;
         }
         idle
     }
 
-    /// Gives the slots back, and the place among those that wait for them.
+    /// Releases the slots, and leaves the list of waiters for them.
     fn release_slots(&mut self) {
         if let (true, Some(vm)) = (self.waits, &self.vm) {
             vm.space().slots().leave(&self.waiter);
             self.waits = false;
         }
-        self.rest();
+        self.release_idle();
     }
 
     /// Writes `job` to the rings, and tells the firmware.
@@ -217,14 +219,14 @@ impl QueueRing {
         let rooms = mem::take(&mut self.rooms);
         let vm_slot = self.vm_slot.as_ref().ok_or(EINVAL)?.context();
         let (commands, count) = self.queues.push(job, vm_slot)?;
-        // Not before the job's turn has come, see there.
+        // Raised only now, see `firmware::notifier`.
         self.context.notifier.expect(count);
         self.queues.send(rooms)?;
         Ok(commands)
     }
 
-    /// Counts a timeout, the `n`th in a row. Returns how many there were since the firmware has
-    /// completed something.
+    /// Counts a timeout, the `n`th in a row. Returns the number of timeouts since the firmware has
+    /// completed a command.
     fn count_timeout(&mut self, n: u32) -> u32 {
         let progress = self.firmware.progress();
         if n == 1 || progress != self.progress {
@@ -247,7 +249,7 @@ impl Ring for QueueRing {
     fn poll_ready(&mut self, job: &mut Self::Job, cx: &mut task::Context<'_>) -> Poll<Result> {
         self.firmware.crash().check()?;
         let (computes, renders) = (job.compute.is_some(), job.renders.is_some());
-        // The room is kept only if all else is there.
+        // The room is kept only if the slots are there as well.
         let rooms = ready!(self.queues.poll_rooms(computes, renders, cx))?;
         if renders && !self.queues.may_render() {
             return Poll::Pending;
@@ -300,7 +302,7 @@ impl Ring for QueueRing {
         if self.count_timeout(n) < MAX_TIMEOUTS {
             self.firmware.recheck();
             if let Some(commands) = job.and_then(|job| job.commands.as_ref()) {
-                commands.look();
+                commands.recheck();
             }
         } else {
             self.timeouts = 0;
@@ -312,8 +314,7 @@ impl Ring for QueueRing {
                     firmware.give_up(fmt!("no command completes, and firmware does not answer"));
                 }
             }
-            // In the end the job is found to be over or its turn comes, or the firmware is found to
-            // be dead, which ends it.
+            // Eventually the job completes, or the firmware is found to be dead, which ends it.
             TimeoutAction::Wait(TIMEOUT)
         }
     }
@@ -332,7 +333,7 @@ impl Ring for QueueRing {
         if !self.is_known {
             return;
         }
-        // What was taken out of use so far may be used again when that is done.
+        // The garbage so far may be reused once the firmware has destroyed the context.
         let garbage = self.heaps.take_garbage();
         match self.context.destroy(&self.firmware).await {
             Ok(()) => drop(garbage),

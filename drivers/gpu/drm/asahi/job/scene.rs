@@ -23,13 +23,13 @@ use agx_abi::{
     Abi, //
 };
 
-/// What the tiler's memory is aligned to: a page of the tiled vertex buffer. All that the driver
-/// in the field allocates for the GPU is; whether it has to be is not known [I].
+/// Alignment of the tiler's memory: a page of the tiled vertex buffer. The driver in the field
+/// aligns all GPU memory so; whether the tiler needs it is not known [I].
 pub(crate) const ALIGN: u64 = 0x8000;
-/// What the parts of the clusters' metadata are aligned to.
+/// Alignment of the parts of the clusters' metadata.
 const META_ALIGN: u64 = 0x80;
 
-/// What a render has to know of the GPU.
+/// Properties of the GPU that the layout of a render depends on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Machine {
     /// Version of the firmware's interface.
@@ -40,7 +40,7 @@ pub(crate) struct Machine {
     /// Bytes of the parts of the preemption buffer, for each cluster.
     pub(crate) preempt: [u32; 3],
     pub(crate) tiling_control: u32,
-    /// The first two registers of the mask of cores.
+    /// The first two words of the core mask.
     pub(crate) core_mask: [u32; 2],
 }
 
@@ -67,7 +67,7 @@ impl Span {
     }
 }
 
-/// Where the parts of a scene are in the block of memory that the GPU alone uses.
+/// Offsets of the parts of a scene in the block of memory that only the GPU uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) user_buffer: Span,
@@ -78,7 +78,7 @@ pub(crate) struct Layout {
     pub(crate) aux_fb: Span,
     /// Present if the GPU has several clusters, whether they share the work or not.
     pub(crate) clusters: Option<ClusterLayout>,
-    /// Bytes of all.
+    /// Size of the block in bytes.
     pub(crate) size: u64,
 }
 
@@ -112,7 +112,7 @@ impl Layout {
             USER_BUFFER_SIZE
         };
         let copies = u64::from(if many { machine.clusters + 1 } else { 1 });
-        // They follow on each other.
+        // The three parts are contiguous.
         let [p1, p2, p3] = machine.preempt.map(|size| u64::from(size) * copies);
         let user_buffer = cursor.take(user_buffer, ALIGN);
         let heapmeta = cursor.take(HEAPMETA_SIZE + tiling.layermeta_size(), ALIGN);
@@ -156,16 +156,16 @@ impl ClusterLayout {
     }
 }
 
-/// Addresses of what both halves of a render have in common.
+/// Addresses of the memory that both halves of a render share.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ScenePlace {
-    /// Of the firmware's objects: the scene, the buffer manager, an empty buffer.
+    /// Addresses of the firmware's objects: the scene, the buffer manager, an empty buffer.
     pub(crate) scene: u64,
     pub(crate) buffer: u64,
     pub(crate) kernel_buffer: u64,
-    /// Of the block that is laid out by the [`Layout`].
+    /// Address of the block that is laid out by the [`Layout`].
     pub(crate) block: u64,
-    /// Of the tile pointer cache.
+    /// Address of the tile pointer cache.
     pub(crate) tpc: u64,
 }
 

@@ -33,7 +33,7 @@ use agx_abi::{
     Value, //
 };
 
-/// What all commands of a work queue have in common.
+/// Parameters that all commands of a work queue share.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Common {
     /// Version of the firmware's interface.
@@ -57,7 +57,7 @@ impl Common {
     }
 }
 
-/// What is decided when a command's turn comes.
+/// Parameters of a command that are known only when it is submitted to the firmware.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turn {
     pub(crate) vm_slot: u32,
@@ -93,7 +93,7 @@ pub(crate) enum Part {
 
 /// Where a command is written: zeroed memory for its two parts.
 pub(crate) trait Memory {
-    /// Why a structure may not be there.
+    /// The error of a structure that is out of bounds.
     type Error;
 
     /// Returns the structure of version `abi` at `offset` of `part`.
@@ -220,7 +220,8 @@ impl Sequence {
         Self::new::<Start, Finalize>(abi, self.timestamps)
     }
 
-    /// Writes what is the same for all kinds of commands, for one of `pipe` at address `of`.
+    /// Writes the operations that all kinds of commands share, for a command of `pipe` at address
+    /// `of`.
     #[inline(always)]
     pub(crate) fn write_common<C, M: Memory>(
         self,
@@ -334,7 +335,7 @@ pub(crate) fn put_attachments<S: Value>(
     start.set(count, number);
 }
 
-/// Where a structure is, for those that point to its fields.
+/// The address of a structure, for computing the addresses of its fields.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
     abi: Abi,

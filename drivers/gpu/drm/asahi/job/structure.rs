@@ -20,14 +20,13 @@ use core::{
 /// Bytes of the largest value that is written as a field.
 const MAX_FIELD: usize = 0x20;
 
-/// Bytes of what structures are aligned to.
+/// Alignment of structures in bytes.
 pub(crate) const WORD: usize = size_of::<u32>();
 
-/// A structure `S` in memory that the firmware has, or is going to have. It knows of which version
-/// it is.
+/// A structure `S` of a given version, in memory that the firmware reads.
 ///
-/// There is no reference to its content, only a pointer to write through: the firmware may look at
-/// it at any time.
+/// It has a pointer to write through and no reference to the content, as the firmware may read the
+/// structure at any time.
 ///
 /// # Invariants
 ///
@@ -106,8 +105,8 @@ impl Room<'_> {
         }
         // SAFETY: By the type invariant there is room for them, as just checked.
         let at = unsafe { self.at.add(offset) };
-        // SAFETY: As just checked they fit. The firmware may be reading; the writer tells it only
-        // afterwards that there is something to read, and orders the two.
+        // SAFETY: There is room for `bytes` at `at`, as checked above. The firmware may read at the
+        // same time, and is told of the content only after it was written.
         unsafe { at.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len()) };
         Some(())
     }
@@ -130,7 +129,7 @@ impl<S: Value> Structure<'_, S> {
         }
     }
 
-    /// Gives `field` a value.
+    /// Writes `value` to `field`.
     #[inline(always)]
     pub(crate) fn set<T: Value>(&mut self, field: Field<S, T>, value: T) -> &mut Self {
         const { assert!(T::MAX_SIZE <= MAX_FIELD) };
@@ -152,7 +151,7 @@ impl<S: Value> Structure<'_, S> {
         self
     }
 
-    /// Gives `field` a value, if the version has it.
+    /// Writes `value` to `field` if the version has it.
     #[inline(always)]
     pub(crate) fn put<T: Value>(&mut self, field: Field<S, Opt<T>>, value: T) -> &mut Self {
         if let Some(field) = field.present(self.abi) {

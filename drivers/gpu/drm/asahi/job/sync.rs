@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What a submit waits for and signals, as a client writes it.
+//! Sync objects of a submit, in and out, as a client writes them.
 
-/// A record that breaks a rule; which one. The errno is `EINVAL`.
+/// The rule that a record breaks. The errno is `EINVAL`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BadSync(pub(crate) &'static str);
 
-/// What of a sync object is meant.
+/// The fence of a sync object that a record refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Point {
     /// The one fence of a binary object.
@@ -19,7 +19,7 @@ pub(crate) enum Point {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sync {
     pub(crate) handle: u32,
-    /// `None`: point 0 of a timeline, at which every timeline is from its start.
+    /// The fence; `None` for point 0 of a timeline, which has always signalled.
     pub(crate) point: Option<Point>,
 }
 

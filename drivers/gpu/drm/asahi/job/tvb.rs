@@ -68,17 +68,17 @@ use kernel::{
     }, //
 };
 
-/// Which part of the memory that all clients may have one buffer may have.
+/// The divisor of the limit on all clients' memory that gives the limit of one buffer.
 const SHARE: u64 = 8;
-/// How large a tile pointer cache may be that is kept while there is no render.
+/// The largest tile pointer cache that is kept while no render needs it.
 const SMALL_TPC: usize = 1 << 20;
 
 struct State {
     blocks: KVVec<Block>,
-    /// How many of them the firmware's lists have.
+    /// Number of blocks in the firmware's lists.
     linked: usize,
     growth: Growth,
-    /// How many blocks more the firmware has asked for.
+    /// Number of further blocks that the firmware has requested.
     requested: u32,
 }
 
@@ -103,7 +103,7 @@ pub(crate) struct Tvb {
     reset: Word<u32>,
     renders: Word<u32>,
     _counter: Shared,
-    /// Jobs that count on what they have reserved.
+    /// Number of jobs that have reserved blocks.
     users: Atomic<u32>,
     /// Held while blocks are added or removed.
     #[pin]
@@ -208,7 +208,7 @@ impl Tvb {
         for count in have..wanted {
             match Block::new(heap) {
                 Ok(block) => new.push(block, GFP_KERNEL_ACCOUNT)?,
-                // The rest was for its speed.
+                // The job can run with `least` blocks. More would only make it faster.
                 Err(_) if count > 0 && count >= least => break,
                 Err(e) => return Err(e),
             }
@@ -225,7 +225,7 @@ impl Tvb {
         let mut state = self.state.lock();
         for blocks in [&mut state.blocks, &mut new] {
             for block in blocks.drain_all() {
-                // It is large enough: no other thread adds any meanwhile.
+                // Cannot fail: the list has room, and no other thread adds blocks meanwhile.
                 let _ = larger.push_within_capacity(block);
             }
         }
@@ -284,24 +284,23 @@ impl Tvb {
         Ok(count)
     }
 
-    /// Counts a render that is handed over.
+    /// Counts a render that is submitted to the firmware.
     pub(crate) fn count_render(&self) {
         let count = self.renders.load(Relaxed).wrapping_add(1);
         self.renders.store(count, Relaxed);
     }
 
-    /// Notes that the firmware has asked for more blocks `times` times. There will be more for the
-    /// next job that is submitted.
+    /// Notes `times` requests of the firmware for more blocks. The next job reserves more.
     pub(crate) fn request(&self, times: u32) {
         let mut state = self.state.lock();
         let more = times.saturating_mul(REQUESTED);
         state.requested = state.requested.saturating_add(more);
     }
 
-    /// Frees what has not been needed for long, if no job counts on it.
+    /// Frees blocks that have not been needed for long, if no job has reserved them.
     fn shrink(&self) {
         let _resizing = self.resizing.lock();
-        // A job that begins to count on it waits for the lock then.
+        // A job that reserves blocks meanwhile waits for the lock.
         while self.users.load(Relaxed) == 0 {
             let block = {
                 let mut state = self.state.lock();

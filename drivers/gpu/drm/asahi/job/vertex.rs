@@ -52,7 +52,7 @@ use agx_abi::{
     Abi, //
 };
 
-/// A half of a render to be described: the client's command, and where it is.
+/// The arguments of [`describe`]: the client's command, and the addresses of the half.
 #[derive(Clone, Copy)]
 pub(crate) struct Half<'a> {
     pub(crate) render: &'a Render<'a>,
@@ -78,7 +78,7 @@ impl Half<'_> {
         self.user_start != 0 || self.user_end != 0
     }
 
-    /// Writes what the firmware is told about samplers.
+    /// Writes the parameters of the samplers.
     pub(crate) fn write_encoder_params(&self, mut encoder: Structure<'_, EncoderParams>) {
         let samplers = u32::from(self.render.sampler_count);
         encoder
@@ -88,7 +88,7 @@ impl Half<'_> {
             .set(EncoderParams::SAMPLER_COUNT_PLUS_1, samplers + 1);
     }
 
-    /// Writes what is known before its turn of how it says that it is done.
+    /// Writes the completion fields that are known before the command is submitted to the firmware.
     pub(crate) fn write_meta(&self, mut meta: Structure<'_, JobMeta>) {
         meta.set(JobMeta::FLUSH_STAMPS, u32::from(self.last));
     }
@@ -100,7 +100,7 @@ impl Half<'_> {
     }
 }
 
-/// What is decided when its turn comes.
+/// Parameters of the command that are known only when it is submitted to the firmware.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct VertexTurn {
     pub(crate) turn: Turn,
@@ -111,7 +111,7 @@ pub(crate) struct VertexTurn {
     pub(crate) fragment_value: u32,
 }
 
-/// What its timestamp operations refer to.
+/// Fields of the command that its timestamp operations refer to.
 const TIMES: TimestampFields<RunVertex> = TimestampFields {
     command_time: RunVertex::COMMAND_TIME,
     pair: RunVertex::TIMESTAMPS,

@@ -3,7 +3,7 @@
 //! Work queues: rings of commands, one for each pipe of a user queue.
 //!
 //! ```text
-//!              occupy()           issue(), push()…, publish()              rest()
+//!              occupy()           issue(), push()…, publish()              release_idle()
 //!   dormant ─────────────► occupying ───────────────────► busy ─────────────────────► dormant
 //!                          an event slot                   │  ▲   nothing in flight
 //!                                                          └──┘
@@ -73,7 +73,7 @@ const _: () = assert!((MAX_IN_FLIGHT + 64) * (MAX_BARRIERS + 2) < RING_ENTRIES a
 pub(crate) struct WorkQueue {
     firmware: Arc<Firmware>,
     kind: PipeKind,
-    /// The ring by which the firmware is told of new commands.
+    /// The pipe: the ring that announces new commands to the firmware.
     pipe: Arc<TxChannel>,
     info: Shared,
     entries: Shared,
@@ -82,12 +82,12 @@ pub(crate) struct WorkQueue {
     written: Word<u32>,
     done: Word<u32>,
     producer: Producer,
-    /// Whether the firmware has been told of it.
+    /// Whether the firmware knows the queue.
     known: bool,
-    /// Commands so far.
+    /// Number of commands so far.
     count: u64,
     slot: Option<EventSlot>,
-    /// The slot that it had last.
+    /// The last event slot.
     last_slot: Option<u32>,
 }
 
@@ -159,8 +159,8 @@ impl WorkQueue {
         &self.pipe
     }
 
-    /// Takes an event slot of `tables`. `vm_slot`: the slot of the VM, which stays that as long as
-    /// commands are in flight. Returns whether one was free.
+    /// Acquires an event slot from `tables`, and returns whether one was free. `vm_slot`: the slot
+    /// of the VM, which it keeps as long as commands are in flight.
     pub(crate) fn occupy(&mut self, tables: &mut Tables, vm_slot: u32) -> bool {
         let owner = Owner {
             queue_info: self.info.va(),
@@ -246,8 +246,8 @@ impl WorkQueue {
     ///
     /// # Errors
     ///
-    /// `ENOSPC` if the ring has no room. Then the firmware has lost its way: it moves its index
-    /// before it says that a command is done, and more commands are not in flight than there is
+    /// `ENOSPC` if the ring has no room. This is a firmware error: the firmware advances its index
+    /// before it reports a command as done, and no more commands are in flight than the ring has
     /// room for.
     pub(crate) fn push(&mut self, va: u64) -> Result {
         match self.producer.room(self.done.load(Acquire)) {
@@ -260,7 +260,7 @@ impl WorkQueue {
         Ok(())
     }
 
-    /// Publishes all that was pushed. Returns the message by which the pipe is told.
+    /// Publishes the pushed entries, and returns the message for the pipe.
     pub(crate) fn publish(&mut self) -> Result<PipeMessage> {
         let message = PipeMessage {
             abi: self.info.abi(),
@@ -270,7 +270,7 @@ impl WorkQueue {
             slot: self.slot()?.index(),
             is_new: !self.known,
         };
-        // What the entries refer to is there before them, and they are before the index.
+        // Orders the commands before the ring's entries, and the entries before the write index.
         barrier::mb(Write);
         self.written.store(message.write_index, Release);
         self.known = true;
@@ -282,8 +282,8 @@ impl WorkQueue {
         self.slot.is_some()
     }
 
-    /// Gives the event slot back if nothing is in flight. Returns whether that is so.
-    pub(crate) fn rest(&mut self) -> bool {
+    /// Releases the event slot if nothing is in flight, and returns whether that is so.
+    pub(crate) fn release_idle(&mut self) -> bool {
         let idle = self.slot.as_ref().is_none_or(|slot| slot.is_idle());
         if idle {
             self.slot = None;
@@ -292,7 +292,7 @@ impl WorkQueue {
     }
 }
 
-/// What a command is told about its place in the queue.
+/// The numbers of a command: its place in the queue, and its event slot and stamp value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Numbers {
     pub(crate) slot: u32,

@@ -20,10 +20,6 @@ use agx_abi::{
     Field,
     Value, //
 };
-use core::sync::atomic::{
-    AtomicU64,
-    Ordering, //
-};
 use kasync::{
     block_on,
     time, //
@@ -53,8 +49,8 @@ use kernel::{
 /// The context of the kernel and the firmware. The others are clients'.
 pub(super) const KERNEL_CONTEXT: u64 = 0;
 
-/// How long the firmware may take to answer the handshake, and how often it is looked at: nothing
-/// tells that the answer is there.
+/// Time limit of the firmware for the handshake, and the interval of polling. No event announces
+/// the answer.
 const ANSWER_LIMIT: Delta = Delta::from_millis(10_000);
 const ANSWER_PERIOD: Delta = Delta::from_millis(10);
 
@@ -69,7 +65,7 @@ const ANSWER_PERIOD: Delta = Delta::from_millis(10);
 #[pin_data]
 pub(super) struct Contexts {
     dev: ARef<Device>,
-    /// The lock that we share with the firmware, for one of us at a time.
+    /// The lock that is shared with the firmware, taken by one thread of the driver at a time.
     #[pin]
     handoff: SpinLock<Handoff>,
     /// Whether the clients' contexts are cut off, for good. Changes with `handoff` locked.
@@ -109,8 +105,8 @@ impl Contexts {
         self.ttbs.base()
     }
 
-    /// Agrees with the firmware that both use the lock. Then gives context 0 its roots, and takes
-    /// all others' away.
+    /// Does the handshake that enables the shared lock. Then sets the roots of context 0, and
+    /// clears those of all other contexts.
     ///
     /// # Errors
     ///
@@ -138,12 +134,12 @@ impl Contexts {
                 self.clear_clients();
             })
             .map_err(|e| self.stuck(e))?;
-        // The root of the kernel's half is another one, perhaps.
+        // The root of the kernel's half may have changed.
         tlb::invalidate_all();
         Ok(())
     }
 
-    /// Gives context `context` the lower half with root `lower`.
+    /// Sets the root of the lower half of context `context` to `lower`.
     ///
     /// # Errors
     ///
@@ -154,11 +150,11 @@ impl Contexts {
         self.store(context, ttb(lower, context), upper)
     }
 
-    /// Takes the lower half with root `lower` out of context `context`, if it is there.
+    /// Clears the root of the lower half of context `context`, if it is `lower`.
     ///
     /// # Errors
     ///
-    /// As with [`Contexts::bind`].
+    /// Those of [`Contexts::bind`].
     pub(super) fn unbind(&self, context: u64, lower: u64) -> Result {
         if self.has_lower(context, lower) {
             self.store(context, 0, 0)?;
@@ -171,8 +167,8 @@ impl Contexts {
     ///
     /// May be repeated.
     pub(super) fn cut_off_clients(&self) {
-        // Not under the lock that we share with the firmware, which may be dead with that in its
-        // hand. What it may read meanwhile is a root, or none.
+        // The lock of the firmware is not taken, as a dead firmware may hold it. A concurrent read
+        // by the firmware returns the old root or none.
         let _handoff = self.handoff.lock();
         if !self.cut_off.load(Relaxed) {
             self.cut_off.store(true, Relaxed);
@@ -181,11 +177,11 @@ impl Contexts {
         tlb::invalidate_all();
     }
 
-    /// Puts a table without entries, `empty`, in the place of context 0's lower half with root
-    /// `lower`, and cuts the clients' contexts off. Does nothing if that root is not there: then
-    /// the handshake has not come so far.
+    /// Replaces the lower half of context 0, with root `lower`, by the table without entries
+    /// `empty`, and cuts the clients' contexts off. Does nothing if context 0 has another root,
+    /// since the handshake has not been completed then.
     ///
-    /// The upper half stays: the firmware's own image is in it.
+    /// The upper half stays, as it has the firmware's own image.
     pub(super) fn shutdown(&self, lower: u64, empty: u64) {
         if self.has_lower(KERNEL_CONTEXT, lower) {
             self.put_kernel(TtbEntry::TTB0, empty);
@@ -193,30 +189,30 @@ impl Contexts {
         }
     }
 
-    /// Stores a root of context 0. The caller holds the lock, or knows that nobody else does.
+    /// Stores a root of context 0. The caller holds the lock, or knows that it is not held.
     fn put_kernel(&self, field: Field<TtbEntry, u64>, root: u64) {
         self.root(KERNEL_CONTEXT, field)
-            .store(ttb(root, KERNEL_CONTEXT), Ordering::Relaxed);
+            .store(ttb(root, KERNEL_CONTEXT), Relaxed);
     }
 
-    /// Takes all roots out of the clients' contexts. The caller holds the lock, or knows that
-    /// nobody else does, and invalidates.
+    /// Clears all roots of the clients' contexts. The caller holds the lock, or knows that it is
+    /// not held, and invalidates.
     fn clear_clients(&self) {
         for context in 1..CONTEXTS as u64 {
             for field in [TtbEntry::TTB0, TtbEntry::TTB1] {
-                self.root(context, field).store(0, Ordering::Relaxed);
+                self.root(context, field).store(0, Relaxed);
             }
         }
     }
 
     /// Returns whether context `context` has the lower half with root `lower`.
     fn has_lower(&self, context: u64, lower: u64) -> bool {
-        self.root(context, TtbEntry::TTB0).load(Ordering::Relaxed) == ttb(lower, context)
+        self.root(context, TtbEntry::TTB0).load(Relaxed) == ttb(lower, context)
     }
 
-    /// Gives a client's context other roots.
+    /// Stores the roots of both halves of a client's context.
     fn store(&self, context: u64, lower: u64, upper: u64) -> Result {
-        // What the root leads to is there before it.
+        // Orders the tables before the root that points to them.
         tlb::publish();
         let handoff = self.handoff.lock();
         if self.cut_off.load(Relaxed) {
@@ -224,10 +220,8 @@ impl Contexts {
         }
         handoff
             .locked(|| {
-                self.root(context, TtbEntry::TTB0)
-                    .store(lower, Ordering::Relaxed);
-                self.root(context, TtbEntry::TTB1)
-                    .store(upper, Ordering::Relaxed);
+                self.root(context, TtbEntry::TTB0).store(lower, Relaxed);
+                self.root(context, TtbEntry::TTB1).store(upper, Relaxed);
             })
             .map_err(|e| self.stuck(e))?;
         tlb::invalidate_context(context);
@@ -239,10 +233,10 @@ impl Contexts {
         EIO
     }
 
-    fn root(&self, context: u64, field: Field<TtbEntry, u64>) -> &AtomicU64 {
+    fn root(&self, context: u64, field: Field<TtbEntry, u64>) -> &Atomic<u64> {
         let offset = context as usize * TtbEntry::SIZE + field.offset();
-        // SAFETY: All contexts' entries are inside of the region, and aligned. The firmware reads
-        // them, and we write them, as single words.
-        unsafe { AtomicU64::from_ptr(self.ttbs.cpu_addr().add(offset).cast().as_ptr()) }
+        // SAFETY: All contexts' entries are inside of the region, which lives as long as `self`,
+        // and aligned. Firmware and driver access them as single words.
+        unsafe { Atomic::from_ptr(self.ttbs.cpu_addr().add(offset).cast().as_ptr()) }
     }
 }

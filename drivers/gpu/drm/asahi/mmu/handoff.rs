@@ -23,25 +23,30 @@ use agx_abi::{
 };
 use core::{
     hint::spin_loop,
-    ptr::NonNull,
-    sync::atomic::{
-        fence,
-        AtomicU32,
-        AtomicU64,
-        AtomicU8,
-        Ordering, //
+    ptr::NonNull, //
+};
+use kernel::sync::{
+    atomic::{
+        Acquire,
+        Atomic,
+        Relaxed,
+        Release, //
+    },
+    barrier::{
+        dma_mb,
+        Full, //
     }, //
 };
 
-/// Turn: whose it is if both want the lock.
+/// Value of the turn word: the side that gets the lock if both want it.
 const TURN_HOST: u32 = 0;
 const TURN_FIRMWARE: u32 = 1;
 
-/// How often the lock is looked at before the firmware is taken for dead. It holds the lock for
-/// some instructions at a time.
+/// Number of polls of the lock after which the firmware is taken for dead. The firmware holds the
+/// lock for some instructions at a time.
 const SPINS: usize = 10_000_000;
 
-/// The firmware does not give the lock back.
+/// The error of a firmware that does not release the lock.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Stuck;
 
@@ -66,7 +71,7 @@ impl Handoff {
     /// # Safety
     ///
     /// `at` must be aligned to 8 and valid for [`Layout::SIZE`] bytes for as long as the result
-    /// lives, and nobody but the firmware may access them otherwise.
+    /// lives. Only the firmware may access them otherwise.
     pub(crate) unsafe fn new(at: NonNull<u8>) -> Self {
         // INVARIANT: By the function's requirements.
         Self { at }
@@ -77,33 +82,34 @@ impl Handoff {
         unsafe { self.at.add(field.offset()) }
     }
 
-    fn u8(&self, field: Field<Layout, u8>) -> &AtomicU8 {
-        // SAFETY: By the type invariant; a byte is always aligned.
-        unsafe { AtomicU8::from_ptr(self.at(field).as_ptr()) }
+    /// Returns one of the two flags of the lock, 0 or 1. The kernel has no `Atomic<u8>`.
+    fn flag(&self, field: Field<Layout, u8>) -> &Atomic<i8> {
+        // SAFETY: By the type invariant the byte is valid and accessed atomically only; any byte is
+        // a valid `i8`.
+        unsafe { Atomic::from_ptr(self.at(field).cast().as_ptr()) }
     }
 
-    fn u32(&self, field: Field<Layout, u32>) -> &AtomicU32 {
+    fn u32(&self, field: Field<Layout, u32>) -> &Atomic<u32> {
         // SAFETY: By the type invariant; the two fields of this type are at multiples of 4.
-        unsafe { AtomicU32::from_ptr(self.at(field).cast().as_ptr()) }
+        unsafe { Atomic::from_ptr(self.at(field).cast().as_ptr()) }
     }
 
-    fn u64(&self, field: Field<Layout, u64>) -> &AtomicU64 {
+    fn u64(&self, field: Field<Layout, u64>) -> &Atomic<u64> {
         // SAFETY: By the type invariant; all fields of this type are at multiples of 8.
-        unsafe { AtomicU64::from_ptr(self.at(field).cast().as_ptr()) }
+        unsafe { Atomic::from_ptr(self.at(field).cast().as_ptr()) }
     }
 
-    /// Tells the firmware that the driver is there.
+    /// Announces the driver to the firmware.
     pub(crate) fn announce(&self) {
-        self.u64(Layout::MAGIC_AP)
-            .store(Layout::MAGIC, Ordering::Relaxed);
-        self.u32(Layout::CUR_SLOT).store(0, Ordering::Relaxed);
-        self.u64(Layout::UNK_640).store(0, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
+        self.u64(Layout::MAGIC_AP).store(Layout::MAGIC, Relaxed);
+        self.u32(Layout::CUR_SLOT).store(0, Relaxed);
+        self.u64(Layout::UNK_640).store(0, Relaxed);
+        dma_mb(Full);
     }
 
     /// Returns whether the firmware has said that it is here.
     pub(crate) fn answered(&self) -> Result<bool, Stuck> {
-        self.locked(|| self.u64(Layout::MAGIC_FW).load(Ordering::Acquire) == Layout::MAGIC)
+        self.locked(|| self.u64(Layout::MAGIC_FW).load(Acquire) == Layout::MAGIC)
     }
 
     /// Clears the requests to flush, after the firmware has answered.
@@ -111,25 +117,23 @@ impl Handoff {
         for slot in 0..Layout::FLUSH.count() {
             let slot = Layout::FLUSH.at(slot);
             self.u64(slot.then(FlushSlot::STATE))
-                .store(FlushSlot::IDLE, Ordering::Relaxed);
-            self.u64(slot.then(FlushSlot::ADDRESS))
-                .store(0, Ordering::Relaxed);
-            self.u64(slot.then(FlushSlot::SIZE))
-                .store(0, Ordering::Relaxed);
+                .store(FlushSlot::IDLE, Relaxed);
+            self.u64(slot.then(FlushSlot::ADDRESS)).store(0, Relaxed);
+            self.u64(slot.then(FlushSlot::SIZE)).store(0, Relaxed);
         }
-        fence(Ordering::SeqCst);
+        dma_mb(Full);
     }
 
     /// Returns the context that the coprocessor has in its lower half. Called with the lock held.
     #[cfg(test)]
     pub(crate) fn current_slot(&self) -> Option<u32> {
-        match self.u32(Layout::CUR_SLOT).load(Ordering::Relaxed) {
+        match self.u32(Layout::CUR_SLOT).load(Relaxed) {
             0 | u32::MAX => None,
             slot => Some(slot),
         }
     }
 
-    /// Runs `f` with the lock held. The caller sees to it that only one of us tries.
+    /// Runs `f` with the lock held. Only one thread of the driver may call it at a time.
     pub(crate) fn locked<R>(&self, f: impl FnOnce() -> R) -> Result<R, Stuck> {
         self.lock()?;
         let result = f();
@@ -138,7 +142,7 @@ impl Handoff {
     }
 
     fn lock(&self) -> Result<(), Stuck> {
-        let (ours, theirs) = (self.u8(Layout::LOCK_AP), self.u8(Layout::LOCK_FW));
+        let (ours, theirs) = (self.flag(Layout::LOCK_AP), self.flag(Layout::LOCK_FW));
         let turn = self.u32(Layout::TURN);
         let mut left = SPINS;
         let mut spin = || {
@@ -147,28 +151,27 @@ impl Handoff {
             Ok(())
         };
 
-        ours.store(1, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-        while theirs.load(Ordering::Relaxed) != 0 {
-            if turn.load(Ordering::Relaxed) != TURN_HOST {
-                ours.store(0, Ordering::Relaxed);
-                while turn.load(Ordering::Relaxed) != TURN_HOST {
+        ours.store(1, Relaxed);
+        dma_mb(Full);
+        // Acquire: pairs with the release of the firmware's flag.
+        while theirs.load(Acquire) != 0 {
+            if turn.load(Relaxed) != TURN_HOST {
+                ours.store(0, Relaxed);
+                while turn.load(Relaxed) != TURN_HOST {
                     // Yielding: the firmware has the lock, or is about to take it.
                     spin()?;
                 }
-                ours.store(1, Ordering::Relaxed);
-                fence(Ordering::SeqCst);
+                ours.store(1, Relaxed);
+                dma_mb(Full);
             }
-            spin().inspect_err(|_| ours.store(0, Ordering::Relaxed))?;
+            spin().inspect_err(|_| ours.store(0, Relaxed))?;
         }
-        fence(Ordering::Acquire);
         Ok(())
     }
 
     fn unlock(&self) {
-        self.u32(Layout::TURN)
-            .store(TURN_FIRMWARE, Ordering::Relaxed);
-        self.u8(Layout::LOCK_AP).store(0, Ordering::Release);
+        self.u32(Layout::TURN).store(TURN_FIRMWARE, Relaxed);
+        self.flag(Layout::LOCK_AP).store(0, Release);
     }
 }
 
@@ -196,47 +199,45 @@ mod tests {
 
     /// The firmware's side of the lock: the mirror image.
     fn firmware_locked(h: &Handoff, f: impl FnOnce()) {
-        let (ours, theirs) = (h.u8(Layout::LOCK_FW), h.u8(Layout::LOCK_AP));
+        let (ours, theirs) = (h.flag(Layout::LOCK_FW), h.flag(Layout::LOCK_AP));
         let turn = h.u32(Layout::TURN);
-        ours.store(1, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-        while theirs.load(Ordering::Relaxed) != 0 {
-            if turn.load(Ordering::Relaxed) != TURN_FIRMWARE {
-                ours.store(0, Ordering::Relaxed);
-                while turn.load(Ordering::Relaxed) != TURN_FIRMWARE {
+        ours.store(1, Relaxed);
+        dma_mb(Full);
+        while theirs.load(Acquire) != 0 {
+            if turn.load(Relaxed) != TURN_FIRMWARE {
+                ours.store(0, Relaxed);
+                while turn.load(Relaxed) != TURN_FIRMWARE {
                     thread::yield_now();
                 }
-                ours.store(1, Ordering::Relaxed);
-                fence(Ordering::SeqCst);
+                ours.store(1, Relaxed);
+                dma_mb(Full);
             }
             thread::yield_now();
         }
-        fence(Ordering::Acquire);
         f();
-        turn.store(TURN_HOST, Ordering::Relaxed);
-        ours.store(0, Ordering::Release);
+        turn.store(TURN_HOST, Relaxed);
+        ours.store(0, Release);
     }
 
     #[test]
     fn handshake() {
         let mut region = Region::new();
         let h = region.handoff();
-        h.u32(Layout::CUR_SLOT).store(u32::MAX, Ordering::Relaxed);
+        h.u32(Layout::CUR_SLOT).store(u32::MAX, Relaxed);
         h.announce();
         assert_eq!(h.answered(), Ok(false));
-        h.u64(Layout::MAGIC_FW)
-            .store(Layout::MAGIC, Ordering::Relaxed);
+        h.u64(Layout::MAGIC_FW).store(Layout::MAGIC, Relaxed);
         assert_eq!(h.answered(), Ok(true));
         h.u64(Layout::FLUSH.at(64).then(FlushSlot::STATE))
-            .store(7, Ordering::Relaxed);
+            .store(7, Relaxed);
         h.clear_flush_slots();
         assert_eq!(
             h.u64(Layout::FLUSH.at(64).then(FlushSlot::STATE))
-                .load(Ordering::Relaxed),
+                .load(Relaxed),
             0
         );
         assert_eq!(h.current_slot(), None);
-        h.u32(Layout::CUR_SLOT).store(5, Ordering::Relaxed);
+        h.u32(Layout::CUR_SLOT).store(5, Relaxed);
         assert_eq!(h.current_slot(), Some(5));
     }
 
@@ -244,11 +245,11 @@ mod tests {
     fn only_one_holds_the_lock() {
         let mut region = Region::new();
         let h = Arc::new(region.handoff());
-        let count = Arc::new(AtomicU64::new(0));
-        let step = |count: &AtomicU64| {
+        let count = Arc::new(Atomic::<u64>::new(0));
+        let step = |count: &Atomic<u64>| {
             // Not atomic as a whole: two at once would lose a step.
-            let n = count.load(Ordering::Relaxed);
-            count.store(n + 1, Ordering::Relaxed);
+            let n = count.load(Relaxed);
+            count.store(n + 1, Relaxed);
         };
 
         let firmware = thread::spawn({
@@ -263,18 +264,18 @@ mod tests {
             }
         }
         firmware.join().unwrap();
-        assert_eq!(count.load(Ordering::Relaxed), 40_000);
+        assert_eq!(count.load(Relaxed), 40_000);
     }
 
     #[test]
     fn a_dead_firmware_is_noticed() {
         let mut region = Region::new();
         let h = region.handoff();
-        h.u8(Layout::LOCK_FW).store(1, Ordering::Relaxed);
+        h.flag(Layout::LOCK_FW).store(1, Relaxed);
         assert_eq!(h.locked(|| ()), Err(Stuck));
         // And in the other wait.
-        h.u32(Layout::TURN).store(TURN_FIRMWARE, Ordering::Relaxed);
+        h.u32(Layout::TURN).store(TURN_FIRMWARE, Relaxed);
         assert_eq!(h.locked(|| ()), Err(Stuck));
-        assert_eq!(h.u8(Layout::LOCK_AP).load(Ordering::Relaxed), 0);
+        assert_eq!(h.flag(Layout::LOCK_AP).load(Relaxed), 0);
     }
 }

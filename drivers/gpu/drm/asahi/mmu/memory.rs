@@ -25,13 +25,13 @@ use core::{
 };
 use kernel::prelude::*;
 
-/// Memory for tables: pages that the CPU finds in its linear mapping, but for a root in a region.
+/// Memory for tables: pages of the linear mapping, except for a root in a region.
 #[derive(Clone, Copy)]
 pub(crate) struct Pages {
     /// A root that the boot loader has set up, and where the CPU has it.
     region: Option<(u64, NonNull<u64>)>,
-    /// Whether tables count as memory that cannot be reclaimed: a client can have a table made for
-    /// each page that it binds.
+    /// Whether tables count as unreclaimable memory: a client can cause the allocation of a table
+    /// for each page that it binds.
     counted: bool,
 }
 

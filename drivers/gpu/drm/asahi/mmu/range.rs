@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Ranges of addresses, handed out by the kernel's `drm_mm`.
+//! Ranges of addresses, allocated by the kernel's `drm_mm`.
 
 use crate::ffi;
 use core::{
@@ -21,7 +21,7 @@ use kernel::{
     }, //
 };
 
-/// A range of addresses, of which parts are handed out.
+/// A range of addresses from which parts are allocated.
 ///
 /// | call | context |
 /// |---|---|
@@ -67,7 +67,7 @@ impl Ranges {
         )
     }
 
-    /// Returns how many addresses nobody has.
+    /// Returns the number of free addresses.
     pub(crate) fn left(&self) -> u64 {
         let size = self.range.end - self.range.start;
         size.saturating_sub(self.used.load(Relaxed))

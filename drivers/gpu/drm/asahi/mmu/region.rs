@@ -37,7 +37,9 @@ impl Region {
     /// Returns the region that the device's `memory-region-names` calls `name`, of at least `min`
     /// bytes.
     ///
-    /// What is wrong with it is said in the log.
+    /// # Errors
+    ///
+    /// The reason is in the log.
     pub(crate) fn find(dev: &Device<Bound>, name: &'static CStr, min: usize) -> Result<Self> {
         let (mut base, mut size) = (0, 0);
         // `Device` is a transparent wrapper of `struct device`.
@@ -95,7 +97,7 @@ impl Region {
     ///
     /// # Safety
     ///
-    /// Nobody may write to the region for as long as the result is used: it must be one of those
+    /// The region must not be written to as long as the result is used: it must be one of those
     /// that only the boot loader writes.
     pub(crate) unsafe fn content(&self) -> &[u8] {
         // SAFETY: By the type invariant, and the function's requirements.
@@ -105,7 +107,7 @@ impl Region {
 
 impl Drop for Region {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant; nobody uses the mapping after its owner.
+        // SAFETY: By the type invariant the mapping exists; no reference to it outlives `self`.
         unsafe { ffi::asahi_region_unmap(self.at.as_ptr().cast()) };
     }
 }

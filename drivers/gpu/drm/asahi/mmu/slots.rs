@@ -3,8 +3,8 @@
 //! Clients' address spaces, and the slots that they get: the contexts 1 to 63, lent to them while
 //! they have work.
 //!
-//! A slot is sticky: the address space keeps it after its work, until somebody else needs one, and
-//! then the one that has been idle for longest goes.
+//! A slot is sticky: the address space keeps it after its work, until another address space needs
+//! one. Then the one that has been idle for longest is taken.
 //!
 //! ```text
 //!             bind(): a slot is free              last user drops its guard
@@ -107,18 +107,18 @@ impl AddressSpace {
         Ok(())
     }
 
-    /// Makes sure that mapping in `range` needs no memory any more.
+    /// Allocates the page tables for `range`, so that mapping in it needs no memory.
     pub(crate) fn prepare(&self, range: Range<u64>) -> Result {
         self.table.prepare(range)
     }
 
-    /// Ends all mappings in `range`. When it returns nobody uses them any more.
+    /// Ends all mappings in `range`. When it returns, no TLB of GPU or firmware has them any more.
     pub(crate) fn unmap(&self, range: Range<u64>) {
         debug_assert!(is_page_range(&range));
         if self.table.unmap_range(range.clone()) == 0 {
             return;
         }
-        // The slot may be somebody else's by now; to invalidate too much does no harm.
+        // Another address space may have the slot by now. To invalidate too much does no harm.
         let slot = self.binding.lock().slot;
         match slot {
             Some(slot) => tlb::invalidate_range(context(slot), range),
@@ -126,8 +126,9 @@ impl AddressSpace {
         }
     }
 
-    /// Takes a slot of `tables`, or becomes one more user of the one that is in use already. While
-    /// the guard lives the context is this address space's. Returns `None` if no slot is free.
+    /// Acquires a slot from `tables`, or another reference to the slot that is in use already. The
+    /// context belongs to this address space while the guard lives. Returns `None` if no slot is
+    /// free.
     ///
     /// # Errors
     ///

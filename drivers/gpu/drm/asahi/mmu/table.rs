@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Page tables, without the memory that they are in and without the caches that have to know.
+//! Page tables, independent of the memory that they are in and of the TLBs.
 //!
-//! Rules that everything here keeps, since firmware and GPU walk the tables at any time:
+//! Firmware and GPU may walk the tables at any time, so these rules hold:
 //!
 //! - Entries go from invalid to valid and back, never from one address to another.
 //! - Tables are never freed while the address space lives, so only leaves have to be invalidated.
 //!   When it goes, it first goes out of reach, then everything is invalidated, then its tables are
 //!   freed.
 //!
-//! There is no lock: tables are linked, and pages mapped, by atomic exchange, and nobody waits. So
-//! mappings may end in any context. Making one allocates.
+//! There is no lock: tables are linked and pages mapped by atomic exchange, without waiting. So
+//! mappings may end in any context. Creating one allocates.
 
 use agx_abi::uat::{
     pte,
@@ -20,15 +20,15 @@ use agx_abi::uat::{
     PAGE_SIZE,
     VA_BITS, //
 };
-use core::{
-    ops::Range,
-    sync::atomic::{
-        AtomicU64,
-        Ordering, //
-    }, //
+use core::ops::Range;
+use kernel::sync::atomic::{
+    Acquire,
+    Atomic,
+    Relaxed,
+    Release, //
 };
 
-/// What the tables are made of.
+/// The memory of page tables.
 ///
 /// # Safety
 ///
@@ -44,14 +44,14 @@ pub(crate) unsafe trait TableMemory {
     ///
     /// # Safety
     ///
-    /// Nobody may use it any more.
+    /// The table must not be used any more, neither by the CPU nor by a walk.
     unsafe fn free(&self, table: u64);
 
     /// Returns where the CPU finds the entries of the table at physical address `table`.
     fn entries(&self, table: u64) -> *mut u64;
 
-    /// Makes everybody who walks tables forget what they have found there. When it returns, a table
-    /// to which nothing led before is walked by nobody.
+    /// Invalidates all cached walks of GPU and firmware. When it returns, no walk uses a table that
+    /// was not reachable from a root before the call.
     fn invalidate_all(&self);
 }
 
@@ -77,15 +77,16 @@ pub(crate) struct PageTable<M: TableMemory> {
     root: u64,
     /// The entries of the root that are used.
     roots: Range<usize>,
-    /// The root that firmware and GPU walk from, if it is somebody else's. Our one entry is copied
-    /// to it for as long as we are attached.
+    /// The root that firmware and GPU walk from, if the table does not own it. The one entry of
+    /// `root` is copied to it until [`PageTable::detach`].
     shared: Option<u64>,
     /// Bits that all leaves have.
     leaf: u64,
 }
 
-/// An entry that leads nowhere, and says that what was there before stays the firmware's for ever.
-/// Its lowest bit is clear, as walks end at such an entry whatever else is in it.
+/// An invalid entry that marks the memory mapped there before as the firmware's for ever.
+///
+/// Its lowest bit is clear: walks end at such an entry whatever its other bits are.
 const SEALED: u64 = u64::from_be_bytes(*b"asahi:\0\0");
 
 const LAST_LEVEL: usize = LEVEL_SHIFTS.len() - 1;
@@ -110,22 +111,22 @@ impl<M: TableMemory> PageTable<M> {
         })
     }
 
-    /// Returns the entry `index` of a root that belongs to somebody else, in the upper half.
+    /// Returns a table for the entry `index`, in the upper half, of a root that it does not own.
     ///
-    /// One before us may live on, after the device was unbound: it has a root of its own, too, and
-    /// so finds nothing of ours.
+    /// A table of an earlier binding of the device may still exist. It has a root of its own as
+    /// well, and so does not reach the entries of this one.
     ///
     /// `is_walked`: firmware and GPU may walk the tables at this moment.
     ///
     /// # Errors
     ///
-    /// [`MapError::Busy`] after [`PageTable::seal`], and if the tables are walked and something of
-    /// somebody else's is there.
+    /// [`MapError::Busy`] after [`PageTable::seal`], and if the tables are walked and the entry is
+    /// valid already.
     ///
     /// # Safety
     ///
-    /// `root` must be a table, valid for as long as the result lives, and nobody but others of this
-    /// kind may touch the entry.
+    /// `root` must be a table that is valid for as long as the result lives. Only tables of this
+    /// type may access its entry `index`.
     pub(crate) unsafe fn new_upper(
         memory: M,
         root: u64,
@@ -149,39 +150,39 @@ impl<M: TableMemory> PageTable<M> {
         if old == SEALED || (is_walked && old & pte::VALID == pte::VALID) {
             return Err(MapError::Busy);
         }
-        // A driver before us, of a kernel before this one perhaps, left something there.
-        this.entry(root, index).store(0, Ordering::Relaxed);
+        // An earlier driver, perhaps of an earlier kernel, may have left an entry there.
+        this.entry(root, index).store(0, Relaxed);
         this.memory.invalidate_all();
-        // Release: the table is there before it.
-        this.entry(root, index).store(ours, Ordering::Release);
+        // Release: the table is visible before the entry.
+        this.entry(root, index).store(ours, Release);
         Ok(this)
     }
 
-    /// Takes what is mapped here out of the root that belongs to somebody else, for good. Firmware
-    /// and GPU do not reach it any more when this returns. May be repeated.
+    /// Removes the table's entry from the shared root, for good. Firmware and GPU do not reach its
+    /// mappings any more when this returns. May be repeated.
     pub(crate) fn detach(&self) {
         self.replace(0);
     }
 
-    /// Does the same as [`PageTable::detach`], and keeps those that come after us from mapping
-    /// anything there: drivers that are loaded later, and those of kernels that start after this
-    /// one. Ends with the boot loader, which sets the root up.
+    /// Detaches the table as [`PageTable::detach`] does, and marks the entry as unusable. Later
+    /// drivers, also those of kernels started by kexec, refuse to map anything there. The mark goes
+    /// when the boot loader sets the root up again.
     pub(crate) fn seal(&self) {
         self.replace(SEALED);
     }
 
-    /// Puts `entry` where somebody else's root leads here.
+    /// Replaces the table's entry in the shared root by `entry`.
     fn replace(&self, entry: u64) {
         let Some(shared) = self.shared else {
             return;
         };
         let index = self.roots.start;
         let ours = self.load(self.root, index);
-        // Another one's may be there by now.
+        // A later table may have replaced it.
         let gone = ours != 0
             && self
                 .entry(shared, index)
-                .compare_exchange(ours, entry, Ordering::Relaxed, Ordering::Relaxed)
+                .cmpxchg(ours, entry, Relaxed)
                 .is_ok();
         if gone {
             self.memory.invalidate_all();
@@ -202,19 +203,19 @@ impl<M: TableMemory> PageTable<M> {
     ) -> Result<(), MapError<M::Error>> {
         let table = self.make_leaf_table(va).map_err(MapError::Memory)?;
         let leaf = phys | protection.bits() | self.leaf | pte::VALID;
-        // Release: what the page holds is there before it.
+        // Release: the page's content is visible before the entry.
         self.entry(table, index(va, LAST_LEVEL))
-            .compare_exchange(0, leaf, Ordering::Release, Ordering::Relaxed)
+            .cmpxchg(0, leaf, Release)
             .map(drop)
             .map_err(|_| MapError::Busy)
     }
 
-    /// Makes sure that mapping the pages of `range` needs no memory any more.
+    /// Allocates the tables for `range`, so that mapping its pages needs no memory.
     pub(crate) fn prepare(&self, range: Range<u64>) -> Result<(), M::Error> {
         let mut va = range.start;
         while va < range.end {
             self.make_leaf_table(va)?;
-            // The start of what the next table is for.
+            // The first address of the next table.
             va = ((va >> LEVEL_SHIFTS[LAST_LEVEL - 1]) + 1) << LEVEL_SHIFTS[LAST_LEVEL - 1];
         }
         Ok(())
@@ -225,9 +226,7 @@ impl<M: TableMemory> PageTable<M> {
         let Some(table) = self.leaf_table(va) else {
             return false;
         };
-        self.entry(table, index(va, LAST_LEVEL))
-            .swap(0, Ordering::Relaxed)
-            != 0
+        self.entry(table, index(va, LAST_LEVEL)).xchg(0, Relaxed) != 0
     }
 
     /// Ends all mappings in `range`, and returns how many there were.
@@ -281,29 +280,31 @@ impl<M: TableMemory> PageTable<M> {
         Ok(table)
     }
 
-    /// Gives `place` a new table, unless somebody else does. Returns what it then holds.
-    fn link(&self, place: &AtomicU64) -> Result<u64, M::Error> {
+    /// Links a new table at `place`, unless another thread does so first. Returns the entry.
+    fn link(&self, place: &Atomic<u64>) -> Result<u64, M::Error> {
         let below = self.memory.allocate()?;
         let entry = below | pte::VALID;
         // INVARIANT: The entry points to a table that we have just allocated.
-        match place.compare_exchange(0, entry, Ordering::Release, Ordering::Acquire) {
+        match place.cmpxchg(0, entry, Release) {
             Ok(_) => Ok(entry),
-            Err(theirs) => {
-                // SAFETY: Nobody has seen it.
+            Err(_) => {
+                // SAFETY: The exchange failed, so the table has never been reachable.
                 unsafe { self.memory.free(below) };
-                Ok(theirs)
+                // An exchange that fails orders nothing. The entry stays until the tables are
+                // freed. Acquire: the content of the linked table is visible after it.
+                Ok(place.load(Acquire))
             }
         }
     }
 
     fn load(&self, table: u64, index: usize) -> u64 {
-        self.entry(table, index).load(Ordering::Acquire)
+        self.entry(table, index).load(Acquire)
     }
 
-    fn entry(&self, table: u64, index: usize) -> &AtomicU64 {
+    fn entry(&self, table: u64, index: usize) -> &Atomic<u64> {
         // SAFETY: By the type invariants `table` is one, and it lives as long as `self`; all
         // callers' indices are smaller than a table.
-        unsafe { AtomicU64::from_ptr(self.memory.entries(table).add(index)) }
+        unsafe { Atomic::from_ptr(self.memory.entries(table).add(index)) }
     }
 
     /// Frees `table`, which is of `level`, and what is below it.
@@ -324,7 +325,7 @@ impl<M: TableMemory> PageTable<M> {
 
 impl<M: TableMemory> Drop for PageTable<M> {
     fn drop(&mut self) {
-        // The owner has taken a root of ours out of the context that it was in.
+        // The owner has removed the root of a lower half from its context.
         self.detach();
         self.free_all(self.root, 0);
     }

@@ -134,7 +134,7 @@ fn leaves_have_the_bits_of_their_half() {
 }
 
 #[test]
-fn somebody_elses_root_is_left_alone() {
+fn entries_of_a_shared_root_are_left_alone() {
     let memory = Fake::default();
     let root = memory.allocate().unwrap();
     let entries = memory.entries(root);
@@ -146,7 +146,7 @@ fn somebody_elses_root_is_left_alone() {
     // SAFETY: A table of our own.
     let upper =
         unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX, false) }.unwrap();
-    // What was left in our entry is not followed.
+    // An entry that was left behind is not followed.
     assert_eq!(upper.lookup(KERNEL_START), None);
     upper.map(KERNEL_START, 0x8_0000_0000, P).unwrap();
     drop(upper);
@@ -166,7 +166,7 @@ fn one_that_goes_late_leaves_the_next_one_alone() {
     let old =
         unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX, false) }.unwrap();
     old.map(KERNEL_START, 0x8_0000_0000, P).unwrap();
-    // The device is bound again while somebody still has what was there before.
+    // The device is bound again while a mapping of the earlier binding still exists.
     // SAFETY: A table of our own.
     let new =
         unsafe { PageTable::new_upper(memory.clone(), root, KERNEL_ROOT_INDEX, false) }.unwrap();
@@ -185,7 +185,7 @@ fn one_that_goes_late_leaves_the_next_one_alone() {
 }
 
 #[test]
-fn where_firmware_was_left_behind_nobody_maps_anything() {
+fn a_sealed_entry_refuses_new_tables() {
     let memory = Fake::default();
     let root = memory.allocate().unwrap();
     let entry = || {
@@ -200,7 +200,7 @@ fn where_firmware_was_left_behind_nobody_maps_anything() {
     memory.0.borrow_mut().walked = Some(root);
     memory.invalidate_all();
     old.seal();
-    // Nothing leads there, and nobody remembers it.
+    // No entry leads there, and no walk has it cached.
     assert_eq!(entry() & pte::VALID, 0);
     assert!(memory.0.borrow().cached.is_empty());
     let sealed = entry();
@@ -228,7 +228,7 @@ fn what_is_walked_is_not_replaced() {
     assert_eq!(new(true).err(), Some(MapError::Busy));
     // SAFETY: A table of our own.
     assert_eq!(unsafe { at().read() }, below | pte::VALID);
-    // What leads nowhere is no obstacle, nor is anything as long as nobody walks there.
+    // An invalid entry is no obstacle, nor is a valid one while the tables are not walked.
     // SAFETY: A table of our own.
     unsafe { at().write(0xdead_0000) };
     drop(new(true).unwrap());
@@ -252,7 +252,7 @@ fn tables_go_out_of_reach_before_they_are_freed() {
     drop(upper);
     assert_eq!(live(&memory), 1);
 
-    // What was there before is forgotten before anything new is linked.
+    // Cached walks of the old entry are invalidated before the new one is linked.
     let below = memory.allocate().unwrap();
     let old = below | pte::VALID;
     // SAFETY: A table of our own.

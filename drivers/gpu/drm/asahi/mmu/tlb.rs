@@ -23,7 +23,7 @@ use agx_abi::uat::{
 };
 use core::ops::Range;
 
-/// From how many pages on it is cheaper to invalidate more than the pages.
+/// Number of pages from which on it is cheaper to invalidate a whole context.
 const MAX_PAGES: u64 = 64;
 
 /// Invalidates everything.
@@ -52,7 +52,7 @@ pub(super) fn invalidate_global_range(range: Range<u64>) {
     if pages(&range) > MAX_PAGES {
         invalidate_all();
     } else {
-        // By address global entries go for whatever context.
+        // An invalidation by address covers global entries whatever the context.
         invalidate_pages(0, &range);
     }
 }
@@ -67,7 +67,7 @@ fn invalidate_pages(asid: u64, range: &Range<u64>) {
     unsafe { ffi::asahi_tlbi_pages(asid, range.start, pages(range)) };
 }
 
-/// Makes what was stored to tables and memory visible to their readers.
+/// Makes earlier stores to tables and memory visible to GPU and firmware.
 pub(super) fn publish() {
     // SAFETY: A barrier may be executed anywhere.
     unsafe { ffi::asahi_dsb() };

@@ -78,13 +78,13 @@ const MMIO: Range<u64> = 0xffff_ffaf_0000_0000..KERNEL_END;
 pub(crate) struct Uat {
     #[pin]
     pub(super) contexts: Contexts,
-    /// Whether the firmware was told of memory of ours, and has not gone to sleep since.
+    /// Whether the firmware has been given memory of the driver, and has not gone to sleep since.
     lent: Atomic<bool>,
-    /// Whether the firmware may go on using what it was given, for ever.
+    /// Whether the firmware may go on using that memory for ever.
     abandoned: Atomic<bool>,
     upper: ManuallyDrop<PageTable<Pages>>,
     lower: PageTable<Pages>,
-    /// Slots for clients' address spaces, and for what else queues need with them.
+    /// The slots for clients' address spaces, events and buffer managers.
     pub(crate) slots: Arc<SlotPool>,
     /// Addresses in the kernel's half for buffers of RTKit.
     pub(crate) rtkit: Arc<Ranges>,
@@ -102,8 +102,7 @@ impl Uat {
     ///
     /// # Errors
     ///
-    /// `EBUSY` if firmware may be there that somebody before us has left behind with memory in its
-    /// hands.
+    /// `EBUSY` if firmware that an earlier driver or kernel left running may still use memory.
     pub(crate) fn new(dev: &Device<Bound>, abi: Abi, is_running: bool) -> Result<Arc<Self>> {
         let pagetables = Region::find(dev, c"pagetables", PAGE_SIZE as usize)?;
         let clients_upper = clients_have_kernel_half(abi).then(|| pagetables.base());
@@ -153,9 +152,9 @@ impl Uat {
         self.contexts.base()
     }
 
-    /// Agrees with the firmware that both use the lock, then sets up the contexts.
+    /// Does the handshake that enables the shared lock, then sets up the contexts.
     ///
-    /// The coprocessor must be running, but need not have been told anything.
+    /// The coprocessor must be running, but need not have booted RTKit.
     pub(crate) fn handshake(&self) -> Result {
         self.contexts
             .handshake(self.lower.root(), self.upper.root())
@@ -210,18 +209,18 @@ impl Uat {
         self.contexts.cut_off_clients();
     }
 
-    /// Ends what firmware and GPU have of our lower halves: the clients', and the one of context 0.
-    /// Their tables may be freed then.
+    /// Makes the lower halves of all contexts unreachable for firmware and GPU. Their tables may be
+    /// freed then.
     ///
-    /// The upper half stays: the firmware's own image is in it, which it needs even to sleep. Only
-    /// the kernel's part of it goes. Clients may have something in that for as long as they have
-    /// their files open, while the device is bound again.
+    /// The upper half stays, as it has the firmware's own image, which the firmware needs even to
+    /// sleep. Only the kernel's part of it is detached. Clients may keep mappings in that part as
+    /// long as their files are open, while the device is bound again.
     pub(crate) fn shutdown(&self) {
         self.upper.detach();
         self.contexts.shutdown(self.lower.root(), empty_table());
     }
 
-    /// Notes whether the firmware knows an address in the kernel's half.
+    /// Notes whether the firmware knows addresses in the kernel's half.
     pub(crate) fn set_lent(&self, lent: bool) {
         self.lent.store(lent, Relaxed);
     }
@@ -231,13 +230,13 @@ impl Uat {
         self.lent.load(Relaxed)
     }
 
-    /// Keeps all that the firmware was given from being unmapped or freed, until the machine is
-    /// reset: the firmware may go on using it.
+    /// Keeps the firmware's memory allocated and mapped until the machine is reset, as the firmware
+    /// may go on using it.
     ///
-    /// Our part of the upper half is taken out of the firmware's reach, as a kernel that starts
-    /// after this one, by kexec, knows nothing of that memory. A firmware that goes on using it
-    /// crashes. It cannot be used again in any case: whoever comes next is refused before anything
-    /// of theirs is at addresses that it knows.
+    /// The driver's part of the upper half is made unreachable for the firmware, since a kernel
+    /// that is started by kexec does not know of that memory. A firmware that goes on using it
+    /// crashes. The firmware cannot be used again in any case: [`Uat::new`] refuses later drivers
+    /// before they map anything at addresses that the firmware knows.
     pub(crate) fn abandon(&self) {
         self.abandoned.store(true, Relaxed);
         self.upper.seal();

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Which slot a queue or a VM gets.
+//! Assignment of slots to queues and VMs.
 //!
-//! Sticky: one gets the slot again that it had last, if that is free. Else the one that has been
-//! free for longest, so that the slots that others may want back stay theirs for as long as
-//! possible.
+//! The assignment is sticky: an owner gets its last slot again if that is free. Otherwise it gets
+//! the slot that has been free for longest, so that other owners find their last slots free.
 //!
 //! ```text
 //!            take()              release(idle)
@@ -17,10 +16,10 @@
 /// State of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Since this turn.
+    /// Free since this turn.
     Free(u64),
     Taken,
-    /// Given back while the firmware had not finished with it.
+    /// Released before the firmware had finished with it.
     Draining,
 }
 
@@ -74,7 +73,7 @@ impl<const N: usize> SlotTable<N> {
         Some(index)
     }
 
-    /// Gives `index` back. `busy`: the firmware may still write its stamp.
+    /// Releases slot `index`. `busy`: the firmware may still write its stamp.
     pub(crate) fn release(&mut self, index: usize, busy: bool) {
         if busy {
             self.slots[index] = State::Draining;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What binding and unbinding do to the page tables: `drm_gpuvm` says step by step which mappings
-//! come, go and are cut.
+//! Callbacks of `drm_gpuvm` that update the page tables.
+//!
+//! `drm_gpuvm` splits each bind and unbind into steps that map, unmap or remap one mapping.
 
 use crate::{
     device::AsahiDrmDriver,
@@ -37,18 +38,18 @@ use kernel::{
     sync::Arc, //
 };
 
-/// What is to be bound.
+/// The mapping that a bind creates.
 pub(super) struct New<'a> {
     pub(super) pages: PinnedPages<'a>,
     pub(super) protection: Protection,
     pub(super) single_page: bool,
 }
 
-/// One operation: what is to be bound, and the memory for it.
+/// One operation: the mapping to create, if any, and preallocated memory.
 pub(crate) struct Step<'a> {
     new: Option<New<'a>>,
-    /// One for the new mapping, and two for what is left of an old one at either end. An operation
-    /// can cut one mapping in two, or two mappings at one end each.
+    /// Preallocated mappings: one for the new mapping, and two for the remains of old mappings. An
+    /// operation can cut one mapping in two, or two mappings at one end each.
     spare: KVec<Spare>,
 }
 
@@ -131,7 +132,7 @@ impl DriverGpuVm for Mappings {
         step: &mut Step<'ctx>,
     ) -> Result<OpRemapped<'op, Self>> {
         let [(start_va, start_charge), (end_va, end_charge)] = [step.spare()?, step.spare()?];
-        // What stays at either end keeps its page table entries.
+        // The parts that stay at either end keep their page table entries.
         let whole = op.va_to_unmap().range();
         let start = op
             .prev()

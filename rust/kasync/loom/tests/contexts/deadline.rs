@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What goes with a context.
+//! The part of a context that is freed with it.
 
 use super::{
     own::log,
@@ -8,7 +8,7 @@ use super::{
 };
 use loom::sync::Arc;
 
-/// What goes with the context.
+/// The deadlines of a context, which notes an access after they are freed.
 pub(crate) struct Deadlines(Arc<Log>);
 
 impl Deadlines {
@@ -25,7 +25,7 @@ impl Deadlines {
 
 impl Drop for Deadlines {
     fn drop(&mut self) {
-        // SAFETY: Nobody needs the context any more, which loom checks.
+        // SAFETY: The context is not used any more, which loom checks.
         self.0.alive.with_mut(|alive| unsafe { *alive = false });
     }
 }

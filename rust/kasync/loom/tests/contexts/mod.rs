@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the models of contexts have in place of the rest of `rust/dma_fence`, and the log of what
-//! becomes of contexts and their fences.
+//! Replacements for the rest of `rust/dma_fence` in the models of contexts, and the log of the
+//! outcome of contexts and their fences.
 
 pub(crate) mod deadline;
 pub(crate) mod fence;
@@ -25,7 +25,7 @@ use std::{
     ptr::NonNull, //
 };
 
-/// What is left when contexts and their fences have gone.
+/// Counters that outlive contexts and their fences.
 pub(crate) struct Log {
     /// The last context is there.
     alive: UnsafeCell<bool>,
@@ -78,7 +78,7 @@ impl Log {
     /// Frees what will never signal, and returns the numbers, in order.
     pub(crate) fn lost(&self) -> Vec<u64> {
         let lost = std::mem::take(&mut *self.lost.lock().unwrap());
-        let mut lost: Vec<_> = lost.into_iter().map(own::bury).collect();
+        let mut lost: Vec<_> = lost.into_iter().map(own::end_forgotten).collect();
         lost.sort();
         lost
     }
@@ -89,7 +89,7 @@ impl Log {
             return false;
         };
         assert_eq!(self.modules(), 1, "left behind without the module");
-        // SAFETY: The address is that of the context, which nobody uses any more.
+        // SAFETY: The address is that of the context, to which no reference is left.
         unsafe { FenceContext::free(NonNull::new(context as *mut FenceContext).unwrap()) };
         true
     }

@@ -88,7 +88,7 @@ pub(crate) unsafe fn finish(fence: NonNull<OwnFence>, error: i32) {
     });
 }
 
-pub(crate) unsafe fn lose(fence: NonNull<OwnFence>) {
+pub(crate) unsafe fn mark_lost(fence: NonNull<OwnFence>) {
     // SAFETY: Valid, and the caller's.
     let own = unsafe { &mut *fence.as_ptr() };
     own.owned.with_mut(|_| ());
@@ -144,7 +144,7 @@ pub(crate) fn warn_left_behind(context: &FenceContext) {
 pub(crate) fn warn_lost(_: &FenceContext, _: u64) {}
 
 /// Frees a fence that was lost, and returns its number.
-pub(crate) fn bury(fence: usize) -> u64 {
+pub(crate) fn end_forgotten(fence: usize) -> u64 {
     let mut seqno = 0;
     end(NonNull::new(fence as *mut OwnFence).unwrap(), |own| {
         assert!(own.context.is_null());

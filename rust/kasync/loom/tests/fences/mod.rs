@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the models of fences have in common: fences that behave as the kernel's.
+//! Fences for the models, which behave as the kernel's.
 //!
-//! What a modelled fence has of the kernel's:
+//! A modelled fence has these properties of the kernel's:
 //! - signalling takes the lock, makes SIGNALED visible, and only then calls the callbacks, with the
 //!   lock held;
 //! - adding looks at SIGNALED without the lock first;
@@ -44,7 +44,7 @@ struct Node(*mut u8, unsafe fn(*mut u8, i32) -> Option<Waker>);
 // SAFETY: Only called and compared.
 unsafe impl Send for Node {}
 
-/// What the issuer frees: the lock, and the list in it.
+/// The part that the issuer frees: the lock, and the list that it protects.
 struct External {
     alive: UnsafeCell<bool>,
     list: Mutex<Vec<Node>>,
@@ -98,12 +98,12 @@ impl Fence {
     }
 
     pub(crate) fn signal(&self, error: i32) {
-        // SAFETY: Not signalled yet, so nobody reads it, which loom checks.
+        // SAFETY: The fence has not signalled, so the error is not read, which loom checks.
         self.0.error.with_mut(|e| unsafe { *e = error });
         self.0.external.locked(|list| {
             assert!(!self.0.signaled.swap(true, Ordering::SeqCst));
             for node in std::mem::take(list) {
-                // SAFETY: Signalled, so nobody writes it any more.
+                // SAFETY: The fence has signalled, so the error is not written any more.
                 let error = self.0.error.with(|e| unsafe { *e });
                 // SAFETY: Linked, and called once.
                 if let Some(waker) = unsafe { (node.1)(node.0, error) } {
@@ -117,7 +117,7 @@ impl Fence {
     pub(crate) fn free_lock(&self) {
         drop(GATE.write().unwrap());
         self.0.external.alive.with_mut(|alive| {
-            // SAFETY: Nobody may need the lock any more, and loom finds an access.
+            // SAFETY: The lock may not be used any more, and loom finds an access.
             unsafe { *alive = false }
         });
     }
@@ -131,7 +131,7 @@ impl Fence {
     }
 }
 
-// SAFETY: As the functions say.
+// SAFETY: Nodes are added and removed under the fence's lock, which `signal()` holds as well.
 unsafe impl Source for Fence {
     type Node = u8;
 

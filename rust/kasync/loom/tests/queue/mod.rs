@@ -54,14 +54,14 @@ loom::thread_local! {
     static COMMITTING: Cell<u64> = Cell::new(0);
 }
 
-/// What jobs become, and the hardware.
+/// The hardware, and the outcome of the jobs.
 #[derive(Default)]
 pub(crate) struct Hardware {
     /// It has a job.
     pub(crate) busy: bool,
     /// It has been told to get ready for a job, and not that nothing is in flight.
     pub(crate) held: bool,
-    /// Of the jobs that it has had, and of those that were cancelled.
+    /// Numbers of the jobs that it has had, and of those that were cancelled.
     pub(crate) numbers: Vec<u64>,
 }
 
@@ -116,8 +116,8 @@ impl Submission for Shared {
 
 impl Shared {
     pub(crate) fn with_hardware<R>(&self, f: impl FnOnce(&mut Hardware) -> R) -> R {
-        // SAFETY: The caller is the task, or the thread that has parked the queue; loom checks that
-        // nobody else is in the cell.
+        // SAFETY: The caller is the task, or the thread that has parked the queue. Loom checks that
+        // no other thread accesses the cell.
         self.hardware.with_mut(|h| f(unsafe { &mut *h }))
     }
 }
@@ -126,20 +126,20 @@ impl Shared {
 #[derive(Clone)]
 pub(crate) struct Queue(Arc<Handle>);
 
-/// What a queue's handle has: the task's, until it goes.
+/// The handle of a queue, which has the handle of its task until it is dropped.
 struct Handle {
     shared: Arc<Shared>,
     task: std::cell::UnsafeCell<Option<JoinHandle<()>>>,
 }
 
-// SAFETY: `task` is not written but by `Queue::drop_handle()`, when nobody else uses the queue.
+// SAFETY: `task` is written only by `Queue::drop_handle()`, when no other thread uses the queue.
 unsafe impl Sync for Handle {}
 // SAFETY: Nothing in it belongs to a thread.
 unsafe impl Send for Handle {}
 
 impl Queue {
     fn task(&self) -> &JoinHandle<()> {
-        // SAFETY: Nobody writes it meanwhile, see `Handle`.
+        // SAFETY: It is written only when no other thread uses the queue, see `Handle`.
         unsafe { &*self.0.task.get() }.as_ref().unwrap()
     }
 
@@ -155,7 +155,7 @@ impl Queue {
 
     /// Closes the queue as its handle goes: no other thread uses it any more.
     pub(crate) fn drop_handle(&self) {
-        // SAFETY: Nobody else uses the queue.
+        // SAFETY: No other thread uses the queue.
         let task = unsafe { &mut *self.0.task.get() }.take().unwrap();
         self.shared().close_last(task);
     }

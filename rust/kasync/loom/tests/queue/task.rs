@@ -42,7 +42,7 @@ struct Task {
     is_quiesced: bool,
 }
 
-/// What can be done with the first job that waits: see `rust/jobqueue/task.rs`.
+/// The step that the first waiting job allows, see `rust/jobqueue/task.rs`.
 #[derive(PartialEq)]
 enum First {
     None,

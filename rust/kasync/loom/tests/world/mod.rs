@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the models of `rust/jobqueue` and `rust/dma_fence` share. They are compiled against the
+//! Helpers of the models of `rust/jobqueue` and `rust/dma_fence`. They are compiled against the
 //! crate `kernel` that is made of loom's types: orderings are the kernel's, and boxes are counted.
 //!
 //! The models include the files of these crates that have a protocol, one by one and unchanged. The

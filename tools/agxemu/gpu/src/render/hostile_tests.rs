@@ -45,7 +45,9 @@ impl Random {
 
 const PRIMITIVES: [u32; 9] = [0, 1, 3, 5, 6, 9, 11, 14, 15];
 
-fn change(rig: &mut Rig, random: &mut Random) {
+/// Changes the state. Returns whether a view has a number that is none, or infinite: so may depths
+/// be then, which fail each test.
+fn change(rig: &mut Rig, random: &mut Random) -> bool {
     let bit = random.one_of(&[0, 2, 5, 11, 16, 17, 18, 21, 21, 21]);
     let words = match bit {
         11 => {
@@ -65,6 +67,7 @@ fn change(rig: &mut Rig, random: &mut Random) {
         _ => vec![0x200],
     };
     rig.set(bit, &words);
+    bit == 11 && words.iter().any(|&word| !f32::from_bits(word).is_finite())
 }
 
 fn draw(rig: &mut Rig, random: &mut Random) {
@@ -125,9 +128,10 @@ fn draws_of_random_state_leave_scenes_that_answer() {
             }
             rig.raw(&words);
         }
+        let mut odd = false;
         for _ in 0..=random.below(4) {
             for _ in 0..random.below(4) {
-                change(&mut rig, &mut random);
+                odd |= change(&mut rig, &mut random);
             }
             draw(&mut rig, &mut random);
         }
@@ -145,7 +149,7 @@ fn draws_of_random_state_leave_scenes_that_answer() {
                             assert!(!all.iter().any(|value| value.is_subnormal()));
                         }
                         let depth = scene.depth(primitive, region);
-                        assert!(depth.iter().all(|value| !value.is_nan()), "{depth:?}");
+                        assert!(odd || !depth.iter().any(|value| value.is_nan()), "{depth:?}");
                         scene.inverse_w(primitive, region);
                         scene.point_coordinate(primitive, region);
                         pixels += 1;

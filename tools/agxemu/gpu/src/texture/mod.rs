@@ -44,6 +44,8 @@ mod block_tests;
 #[cfg(test)]
 mod compression_tests;
 #[cfg(test)]
+mod layout_tests;
+#[cfg(test)]
 mod quick_tests;
 #[cfg(test)]
 mod sparse_tests;

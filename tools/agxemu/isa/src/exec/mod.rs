@@ -51,6 +51,7 @@ mod memory;
 mod op;
 mod operand;
 mod reduce;
+mod request;
 mod run;
 mod stop;
 mod texture;

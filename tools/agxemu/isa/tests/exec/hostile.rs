@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! Code that nobody compiled: whatever the bits are, a group ends, is refused, or uses its budget
-//! up. `AGX_ISA_HOSTILE` says how many programs.
+//! up. `AGX_ISA_HOSTILE` says how many programs, `AGX_ISA_SEED` which.
 
 use agx_isa::exec::assemble::Builder;
 use agx_isa::exec::host::{
@@ -51,7 +51,7 @@ fn value(random: &mut Random) -> u32 {
 
 #[test]
 fn no_bits_make_the_interpreter_fail() {
-    let mut random = Random(31);
+    let mut random = Random(number("AGX_ISA_SEED", 31));
     let mut ends = [0; 4];
     for _ in 0..number("AGX_ISA_HOSTILE", 10_000) {
         let mut bench = Bench::new(&[]);

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The places of a batch: how many there are, and which have not been used.
+//! The entries of a batch: how many there are, and which have not been used.
 
-/// Most places of a batch, but for a job that needs more.
+/// Most entries of a batch, but for a job that needs more.
 const MAX: usize = 16;
 
-/// The places of a batch, which are used in order, each once.
+/// The entries of a batch, which are used in order, each once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Places {
+pub(crate) struct BatchEntries {
     count: usize,
     used: usize,
 }
 
-impl Places {
-    /// Those of no batch.
+impl BatchEntries {
+    /// The entries of an empty batch.
     pub(crate) const NONE: Self = Self { count: 0, used: 0 };
 
-    /// Returns those of the batch behind this one, from which a job is going to take `wanted`:
-    /// twice as many, up to [`MAX`].
+    /// Returns the entries of the next batch: twice as many as this one has, up to [`MAX`], and at
+    /// least the `wanted` entries of the next job.
     pub(crate) fn next(&self, wanted: usize) -> Self {
         Self {
             count: (2 * self.count).clamp(1, MAX).max(wanted),
@@ -35,7 +35,7 @@ impl Places {
         self.count - self.used
     }
 
-    /// Takes `wanted` places that follow each other. Returns the first, or `None` if there are not
+    /// Takes `wanted` entries that follow each other. Returns the first, or `None` if there are not
     /// as many.
     pub(crate) fn take(&mut self, wanted: usize) -> Option<usize> {
         if wanted > self.left() {
@@ -53,31 +53,31 @@ mod tests {
 
     #[test]
     fn each_is_used_once() {
-        let mut places = Places::NONE.next(5);
-        assert_eq!(places.take(2), Some(0));
-        assert_eq!(places.take(4), None);
-        assert_eq!((places.take(3), places.left()), (Some(2), 0));
-        assert_eq!(places.take(1), None);
-        let mut none = Places::NONE;
+        let mut entries = BatchEntries::NONE.next(5);
+        assert_eq!(entries.take(2), Some(0));
+        assert_eq!(entries.take(4), None);
+        assert_eq!((entries.take(3), entries.left()), (Some(2), 0));
+        assert_eq!(entries.take(1), None);
+        let mut none = BatchEntries::NONE;
         assert_eq!(none.take(1), None);
     }
 
     #[test]
     fn batches_grow() {
-        let mut places = Places::NONE;
+        let mut entries = BatchEntries::NONE;
         let mut counts = Vec::new();
         for _ in 0..7 {
-            places = places.next(1);
-            counts.push(places.count());
+            entries = entries.next(1);
+            counts.push(entries.count());
         }
         assert_eq!(counts, [1, 2, 4, 8, 16, 16, 16]);
     }
 
     #[test]
     fn a_job_has_room_in_its_batch() {
-        let mut places = Places::NONE.next(64);
-        assert_eq!((places.count(), places.take(64)), (64, Some(0)));
+        let mut entries = BatchEntries::NONE.next(64);
+        assert_eq!((entries.count(), entries.take(64)), (64, Some(0)));
         // It does not make later ones large.
-        assert_eq!(places.next(1).count(), MAX);
+        assert_eq!(entries.next(1).count(), MAX);
     }
 }

@@ -1,0 +1,1 @@
+kexec.sh

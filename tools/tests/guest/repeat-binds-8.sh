@@ -1,0 +1,1 @@
+repeat-binds-1.sh

@@ -1,0 +1,1 @@
+repeat-loads-1.sh

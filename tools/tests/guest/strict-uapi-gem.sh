@@ -1,0 +1,1 @@
+strict-uapi-params.sh

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#version 450
+layout(quads, fractional_even_spacing, ccw) in;
+#include "quads.h"
