@@ -105,8 +105,8 @@ impl Room<'_> {
         }
         // SAFETY: By the type invariant there is room for them, as just checked.
         let at = unsafe { self.at.add(offset) };
-        // SAFETY: As just checked they fit. The firmware may be reading; the writer tells it only
-        // afterwards that there is something to read, and orders the two.
+        // SAFETY: There is room for `bytes` at `at`, as checked above. The firmware may read at the
+        // same time, and is told of the content only after it was written.
         unsafe { at.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len()) };
         Some(())
     }
