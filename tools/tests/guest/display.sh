@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
-# tier: none
+# tier: all
 #
-# A display of another driver's (vkms) shows our buffers, with our fences. By name only: it was not seen to pass to its end.
+# A display of another driver's (vkms) shows our buffers, with our fences.
 # shellcheck disable=SC2154
 guest_tap display --checks-kernel --timeout 900 --share "$programs" \
 	--modules "kasync jobqueue agxemu_bridge asahi vgem configfs drm_kms_helper vkms" -- bash -c '
