@@ -100,13 +100,8 @@ pub mod compute {
 /// Registers of vertex commands.
 pub mod vertex {
     use super::Register;
-    #[cfg(doc)]
-    use crate::vertex::{
-        JobParameters1,
-        TilingParameters, //
-    };
 
-    /// [`JobParameters1::UNK_0_VALUE`].
+    /// [`crate::vertex::JobParameters1::UNK_0_VALUE`].
     pub const UNK_10141: Register = Register::one(0x1_0141);
     /// Address of the tile map.
     pub const TVB_TILEMAP: Register = Register::two(0x1_c039, 0x1_c9c8);
@@ -114,9 +109,9 @@ pub mod vertex {
     pub const TVB_CLUSTER_TILEMAPS: Register = Register::two(0x1_c041, 0x1_c9d0);
     /// Address of the tile pointer cache.
     pub const TPC: Register = Register::one(0x1_c0a1);
-    /// Address of the heap's metadata, with [`JobParameters1::TVB_HEAPMETA_TAG`].
+    /// Address of the heap's metadata, with [`crate::vertex::JobParameters1::TVB_HEAPMETA_TAG`].
     pub const TVB_HEAPMETA: Register = Register::two(0x1_c031, 0x1_c9c0);
-    /// [`JobParameters1::IOGPU_UNK_54_VALUE`].
+    /// [`crate::vertex::JobParameters1::IOGPU_UNK_54_VALUE`].
     pub const IOGPU_UNK_54: Register = Register::one(0x1_c051);
     /// 1.
     pub const IOGPU_UNK_56: Register = Register::one(0x1_c061);
@@ -130,7 +125,7 @@ pub mod vertex {
     pub const PREEMPT2: Register = Register::two(0x1_0119, 0x1_c9b8);
     /// 1.
     pub const UNK_1C958: Register = Register::one(0x1_c958);
-    /// Third part of the preemption buffer, with [`JobParameters1::PREEMPT3_TAG`].
+    /// Third part of the preemption buffer, with [`crate::vertex::JobParameters1::PREEMPT3_TAG`].
     pub const PREEMPT3: Register = Register::one(0x1_c950);
     /// 0.
     pub const UNK_1C930: Register = Register::one(0x1_c930);
@@ -142,7 +137,7 @@ pub mod vertex {
     pub const TVB_CLUSTER_META2: Register = Register::one(0x1_c948);
     /// Address of the clusters' third metadata.
     pub const TVB_CLUSTER_META3: Register = Register::one(0x1_c888);
-    /// A constant of the chip, see [`JobParameters1::TILING_CONTROL_NO_CLUSTERING`].
+    /// A constant of the chip, see [`crate::vertex::JobParameters1::TILING_CONTROL_NO_CLUSTERING`].
     pub const TILING_CONTROL: Register = Register::one(0x1_c890);
     /// [`TILING_CONTROL_2_VALUE`].
     pub const TILING_CONTROL_2: Register = Register::one(0x1_c918);
@@ -178,7 +173,7 @@ pub mod vertex {
     pub const HELPER_CFG: Register = Register::one(0x1_1f71);
     /// Size of a macrotile's part of the tile map in words.
     pub const RGN_SIZE: Register = Register::two(0x1_c0b1, 0x1_c850);
-    /// [`TilingParameters::UNK_4_VALUE`].
+    /// [`crate::vertex::TilingParameters::UNK_4_VALUE`].
     pub const UNK_10131: Register = Register::one(0x1_0131);
     /// What the client wants of the primitive processor.
     pub const PPP_CTRL: Register = Register::one(0x1_0121);
@@ -194,11 +189,11 @@ pub mod vertex {
     pub const TILES_PER_MTILE: Register = Register::one(0x1_c081);
     /// Size of a macrotile's part of the tile pointer cache in words.
     pub const TPC_STRIDE: Register = Register::one(0x1_c0a9);
-    /// [`TilingParameters::UNK_24_VALUE`].
+    /// [`crate::vertex::TilingParameters::UNK_24_VALUE`].
     pub const UNK_10171: Register = Register::one(0x1_0171);
     /// See [`crate::tiling::Tiling::render_target_max`].
     pub const RENDER_TARGET_MAX: Register = Register::one(0x1_0169);
-    /// [`JobParameters1::UNK_118_VALUE`].
+    /// [`crate::vertex::JobParameters1::UNK_118_VALUE`].
     pub const UNK_12099: Register = Register::one(0x1_2099);
     /// The same, of which only [`RENDER_TARGET_MAX_MASK`].
     pub const RENDER_TARGET_MAX_PART: Register = Register::one(0x1_c9e8);
@@ -219,11 +214,6 @@ pub mod vertex {
 /// Registers of fragment commands.
 pub mod fragment {
     use super::Register;
-    #[cfg(doc)]
-    use crate::fragment::{
-        AuxFbInfo,
-        JobParameters1, //
-    };
 
     /// 1.
     pub const UNK_1739: Register = Register::one(0x1739);
@@ -261,11 +251,11 @@ pub mod fragment {
     pub const ISP_SCISSOR_BASE: Register = Register::one(0x1_5109);
     /// Depth biases.
     pub const ISP_DBIAS_BASE: Register = Register::one(0x1_5101);
-    /// See [`AuxFbInfo::ISP_CTL`].
+    /// See [`crate::fragment::AuxFbInfo::ISP_CTL`].
     pub const ISP_CTL: Register = Register::one(0x1_5021);
     /// Width, and from bit 32 up height, in pixels.
     pub const FRAME_SIZE: Register = Register::one(0x1_5211);
-    /// [`AuxFbInfo::UNK_10_VALUE`].
+    /// [`crate::fragment::AuxFbInfo::UNK_10_VALUE`].
     pub const UNK_15049: Register = Register::one(0x1_5049);
     /// See [`crate::tiling::Tiling::tib_blocks`].
     pub const TIB_BLOCKS: Register = Register::one(0x1_0051);
@@ -329,7 +319,7 @@ pub mod fragment {
     pub const TVB_LAYERMETA: Register = Register::one(0x1_6060);
     /// See [`crate::tiling::Tiling::mtile_stride`].
     pub const MTILE_STRIDE: Register = Register::one(0x1_6431);
-    /// See [`JobParameters1::tile_config`].
+    /// See [`crate::fragment::JobParameters1::tile_config`].
     pub const TILE_CONFIG: Register = Register::one(0x1_0039);
     /// 0.
     pub const ISP_RENDER_ORIGIN: Register = Register::one(0x1_6451);
@@ -347,7 +337,7 @@ pub mod fragment {
     pub const UNK_16020: Register = Register::one(0x1_6020);
     /// Address of [`crate::buffer::AUX_FB_SIZE`] bytes.
     pub const AUX_FB: Register = Register::two(0x1_6461, 0x1_6090);
-    /// [`JobParameters1::UNK_158_VALUE`].
+    /// [`crate::fragment::JobParameters1::UNK_158_VALUE`].
     pub const UNK_120A1: Register = Register::one(0x1_20a1);
     /// 0.
     pub const UNK_160A8: Register = Register::one(0x1_60a8);
