@@ -7,8 +7,10 @@ use crate::{
         Abi,
         Columns, //
     },
-    layout::Fixed,
-    value::Value, //
+    value::{
+        Fixed,
+        Value, //
+    }, //
 };
 use core::marker::PhantomData;
 
@@ -217,31 +219,5 @@ impl<S, T: Value, const N: usize> Field<S, [T; N]> {
         assert!(index < N);
         // INVARIANT: The element is inside of the array.
         Field::new(self.offsets.plus(T::SIZES.times(index)))
-    }
-}
-
-/// What the declaration of a field says.
-#[derive(Clone, Copy, Debug)]
-pub struct FieldInfo {
-    /// The name of the constant.
-    pub name: &'static str,
-    /// The name in m1n1's structure; empty where that has no such field.
-    pub table: &'static str,
-    /// Distance from the start in each version, in bytes.
-    pub offsets: Columns,
-    /// Size in each version, in bytes.
-    pub sizes: Columns,
-    /// Whether a version may lack it in which the structure exists.
-    pub is_optional: bool,
-    /// Whether all that is in it is the same in all versions.
-    pub is_fixed: bool,
-}
-
-impl FieldInfo {
-    /// Returns the bytes of the structure that the field takes in version `abi`, or `None` if it is
-    /// absent.
-    pub fn range(&self, abi: Abi) -> Option<core::ops::Range<usize>> {
-        let start = self.offsets.get(abi)?;
-        Some(start..start + self.sizes.of(abi))
     }
 }

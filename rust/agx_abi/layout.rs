@@ -7,9 +7,34 @@ use crate::{
         Abi,
         Columns, //
     },
-    field::FieldInfo,
     value::Value, //
 };
+
+/// What the declaration of a field says.
+#[derive(Clone, Copy, Debug)]
+pub struct FieldInfo {
+    /// The name of the constant.
+    pub name: &'static str,
+    /// The name in m1n1's structure; empty where that has no such field.
+    pub table: &'static str,
+    /// Distance from the start in each version, in bytes.
+    pub offsets: Columns,
+    /// Size in each version, in bytes.
+    pub sizes: Columns,
+    /// Whether a version may lack it in which the structure exists.
+    pub is_optional: bool,
+    /// Whether all that is in it is the same in all versions.
+    pub is_fixed: bool,
+}
+
+impl FieldInfo {
+    /// Returns the bytes of the structure that the field takes in version `abi`, or `None` if it is
+    /// absent.
+    pub fn range(&self, abi: Abi) -> Option<core::ops::Range<usize>> {
+        let start = self.offsets.get(abi)?;
+        Some(start..start + self.sizes.of(abi))
+    }
+}
 
 /// A structure that was declared by `layout!`.
 pub trait Layout: Value {
@@ -27,9 +52,6 @@ pub trait Layout: Value {
     /// If `bytes` is too short, or the version lacks it.
     fn from_slice(abi: Abi, bytes: &[u8]) -> Self;
 }
-
-/// A structure that is the same in all versions.
-pub trait Fixed: Layout {}
 
 /// Returns the fields of a structure of `sizes`: in each version they ascend, do not overlap, and
 /// end in it. Those that are not optional are there wherever it is, optional ones may be missing.

@@ -78,12 +78,14 @@ pub use columns::{
 };
 pub use field::{
     Field,
-    FieldInfo,
     FieldType,
     Opt, //
 };
 pub use layout::{
-    Fixed,
+    FieldInfo,
     Layout, //
 };
-pub use value::Value;
+pub use value::{
+    Fixed,
+    Value, //
+};

@@ -105,3 +105,6 @@ impl<T: Value, const N: usize> Value for [T; N] {
         }
     }
 }
+
+/// A structure that is the same in all versions.
+pub trait Fixed: Value {}
