@@ -15,6 +15,7 @@
 #include <linux/module.h>
 #include <linux/notifier.h>
 #include <linux/preempt.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
@@ -198,6 +199,20 @@ void kasync_defer_flush(void)
 {
 	flush_work(&kasync_deferred);
 }
+
+/* Memory that is not used any more, and is large enough for this. */
+struct kasync_freed {
+	struct rcu_head rcu;
+};
+
+/* Frees memory of kmalloc() after a grace period. Any context but NMI. */
+void kasync_free_later(void *memory)
+{
+	struct kasync_freed *freed = memory;
+
+	kfree_rcu(freed, rcu);
+}
+EXPORT_SYMBOL_GPL(kasync_free_later);
 
 /* Looks at all tasks every now and then. */
 static void (*kasync_check)(void);

@@ -28,6 +28,7 @@ void kasync_api_violation(const char *what);
 void kasync_reap(struct work_struct *work, work_func_t close);
 void kasync_defer(struct llist_node *node, void (*run)(void *node));
 void kasync_defer_flush(void);
+void kasync_free_later(void *memory);
 int kasync_reaper_start(void);
 void kasync_reaper_stop(void);
 int kasync_watch_modules(void (*going)(const void *mod));

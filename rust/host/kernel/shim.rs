@@ -8,6 +8,7 @@
 use crate::{
     bindings::{
         destroy_workqueue,
+        kfree,
         raw_spinlock_t,
         static_key_false,
         tracepoint,
@@ -147,6 +148,12 @@ unsafe extern "C" fn kasync_defer(node: *mut c_void, run: unsafe extern "C" fn(*
 #[no_mangle]
 extern "C" fn kasync_defer_flush() {
     host::run_reaped();
+}
+
+#[no_mangle]
+unsafe extern "C" fn kasync_free_later(memory: *mut c_void) {
+    // SAFETY: The caller says that the memory is allocated, and that it is not used any more.
+    unsafe { kfree(memory) }
 }
 
 #[no_mangle]
