@@ -3,10 +3,10 @@
 //! Workqueues and work items, as far as [`kernel::workqueue`] does not have them.
 //!
 //! 7.3 has no function that creates a [`kernel::workqueue::Queue`], and the system's workqueues are
-//! not `WQ_MEM_RECLAIM`. Executors need such queues, or a real-time thread, with one lockdep map for
-//! all. A [`kernel::workqueue::Work`] is queued with a typed reference to its container, which is
-//! returned if the item was pending already. Wakers of tasks know the address of a task but not its
-//! type, and queue it in hard interrupts, where the last reference must not be dropped.
+//! not `WQ_MEM_RECLAIM`. Executors need such queues, or a real-time thread, with one lockdep map
+//! for all. A [`kernel::workqueue::Work`] is queued with a typed reference to its container, which
+//! is returned if the item was pending already. Wakers of tasks know the address of a task but not
+//! its type, and queue it in hard interrupts, where the last reference must not be dropped.
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 

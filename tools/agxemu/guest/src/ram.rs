@@ -82,8 +82,8 @@ impl Ram {
     /// Writes.
     pub fn write(&self, pa: u64, bytes: &[u8]) -> Result<(), OutsideRam> {
         self.with(pa, bytes.len(), |at| {
-            // SAFETY: `with()` gives a pointer to as many bytes. The guest may access them at the same
-            // time, as if a device wrote.
+            // SAFETY: `with()` gives a pointer to as many bytes. The guest may access them at the
+            // same time, as it may while a device writes.
             unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), at, bytes.len()) }
         })
     }

@@ -32,6 +32,9 @@ pub(super) fn sharing(chip: &Chip, r: &Record, p: &P1<'_>) -> Fw<u32> {
     Ok(if alone { 1 } else { chip.clusters })
 }
 
+/// The name of a buffer of clusters, its field in the structure, and its register.
+type Buffer = (&'static str, Field<P, Opt<u64>>, Register);
+
 /// Checks the memory that clusters need.
 pub(super) fn check(
     mem: &Memory,
@@ -41,7 +44,7 @@ pub(super) fn check(
     slot: u8,
     tiling: &Tiling,
 ) -> Fw<()> {
-    let all: [(&str, Field<P, Opt<u64>>, Register); 6] = [
+    let all: [Buffer; 6] = [
         (
             "cluster tile maps",
             P::TVB_CLUSTER_TILEMAPS,
