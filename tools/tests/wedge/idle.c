@@ -11,12 +11,10 @@
 #include "wedge.h"
 
 #include <errno.h>
-#include <linux/sync_file.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -41,49 +39,6 @@ static void pin(pid_t pid, int processor)
 	CPU_ZERO(&set);
 	CPU_SET(processor, &set);
 	need("choose a processor", sched_setaffinity(pid, sizeof(set), &set) ? -errno : 0);
-}
-
-static void policy(pid_t pid, int policy)
-{
-	struct sched_param param = { 0 };
-
-	need("set the policy", sched_setscheduler(pid, policy, &param) ? -errno : 0);
-}
-
-static void be_busy(void *arg)
-{
-	(void)arg;
-	for (;;)
-		;
-}
-
-/* CLOCK_MONOTONIC less the GPU's clock, as well as it can be told. */
-static int64_t clock_offset_us(int fd)
-{
-	int64_t best = INT64_MAX, offset = 0;
-
-	for (int i = 0; i < 20; i++) {
-		struct drm_asahi_get_time time = { 0 };
-		int64_t before = now_us(), after;
-
-		need("read the GPU's clock", gpu_ioctl(fd, DRM_IOCTL_ASAHI_GET_TIME, &time));
-		after = now_us();
-		if (after - before < best) {
-			best = after - before;
-			offset = before + best / 2 - (int64_t)(time.gpu_timestamp / 1000);
-		}
-	}
-	return offset;
-}
-
-static int64_t signalled_us(int file)
-{
-	struct sync_fence_info fence = { 0 };
-	struct sync_file_info info = { .num_fences = 1, .sync_fence_info = (uintptr_t)&fence };
-
-	need("wait for a fence", sync_file_wait(file, 600000));
-	need("ask a sync file", ioctl(file, SYNC_IOC_FILE_INFO, &info) ? -errno : 0);
-	return fence.timestamp_ns / 1000;
 }
 
 static void run_client(void *arg)

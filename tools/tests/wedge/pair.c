@@ -20,11 +20,9 @@
 #include "wedge.h"
 
 #include <errno.h>
-#include <linux/sync_file.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -51,42 +49,6 @@ struct client {
 	int64_t offset_us;
 	struct fence fences[MAX_FENCES];
 };
-
-static void be_busy(void *arg)
-{
-	(void)arg;
-	for (;;)
-		;
-}
-
-/* CLOCK_MONOTONIC less the GPU's clock: the two reads that are next to each other. */
-static int64_t clock_offset_us(int fd)
-{
-	int64_t best = INT64_MAX, offset = 0;
-
-	for (int i = 0; i < 100; i++) {
-		struct drm_asahi_get_time time = { 0 };
-		int64_t before = now_us(), after;
-
-		need("read the GPU's clock", gpu_ioctl(fd, DRM_IOCTL_ASAHI_GET_TIME, &time));
-		after = now_us();
-		if (after - before < best) {
-			best = after - before;
-			offset = before + best / 2 - (int64_t)(time.gpu_timestamp / 1000);
-		}
-	}
-	return offset;
-}
-
-static int64_t signalled_us(int file)
-{
-	struct sync_fence_info fence = { 0 };
-	struct sync_file_info info = { .num_fences = 1, .sync_fence_info = (uintptr_t)&fence };
-
-	need("wait for a fence", sync_file_wait(file, 600000));
-	need("ask a sync file", ioctl(file, SYNC_IOC_FILE_INFO, &info) ? -errno : 0);
-	return fence.timestamp_ns / 1000;
-}
 
 static void run_client(void *arg)
 {
@@ -143,13 +105,6 @@ static struct client *client_new(int64_t offset_us)
 	need("map memory", client == MAP_FAILED ? -ENOMEM : 0);
 	client->offset_us = offset_us;
 	return client;
-}
-
-static void policy(pid_t pid, int policy)
-{
-	struct sched_param param = { 0 };
-
-	need("set the policy", sched_setscheduler(pid, policy, &param) ? -errno : 0);
 }
 
 /* The fence whose job ended next to @end. */

@@ -60,6 +60,15 @@ int submit_after(struct context *ctx, uint32_t queue, uint32_t in, uint32_t out)
 /* A sync object with the fence of a sync file in it. */
 uint32_t import(int fd, int file);
 
+/* The body of a process that never sleeps. */
+void be_busy(void *unused);
+/* Sets the scheduling policy of a process. */
+void policy(pid_t pid, int policy);
+/* CLOCK_MONOTONIC less the GPU's clock, in microseconds. */
+int64_t clock_offset_us(int fd);
+/* Waits for a sync file of one fence; returns when that has signalled. */
+int64_t signalled_us(int file);
+
 void test_slots(void);
 void test_idle(void);
 /* On one processor, with jobs that take some time (--fault delay:20). */
