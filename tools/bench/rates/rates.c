@@ -14,10 +14,10 @@
 #include <time.h>
 
 #include <EGL/egl.h>
-#include <EGL/eglext.h>
 #include <GLES3/gl3.h>
 
 #include "../../tests/pictures/picture.h"
+#include "../../tests/pictures/surfaceless.h"
 
 #define WIDTH 800
 #define HEIGHT 600
@@ -50,42 +50,6 @@ static const char texture_text[] = "#version 300 es\n"
 				   "void main() { colour = texture(image, place); }\n";
 
 static struct vertex cells[CELLS_X * CELLS_Y * 6], layer[6];
-
-static void open_display(const char *renderer)
-{
-	static const EGLint attributes[] = { EGL_CONTEXT_CLIENT_VERSION, 3, EGL_NONE };
-	EGLDisplay display =
-		eglGetPlatformDisplay(EGL_PLATFORM_SURFACELESS_MESA, EGL_DEFAULT_DISPLAY, NULL);
-	EGLContext context;
-
-	if (!eglInitialize(display, NULL, NULL) || !eglBindAPI(EGL_OPENGL_ES_API))
-		fail("EGL does not start: 0x%x", eglGetError());
-	context = eglCreateContext(display, EGL_NO_CONFIG_KHR, EGL_NO_CONTEXT, attributes);
-	if (!context || !eglMakeCurrent(display, EGL_NO_SURFACE, EGL_NO_SURFACE, context))
-		fail("no context for OpenGL ES 3: 0x%x", eglGetError());
-	if (!strstr((const char *)glGetString(GL_RENDERER), renderer))
-		fail("the renderer is %s, not %s", glGetString(GL_RENDERER), renderer);
-}
-
-static GLuint make_program(const char *fragment)
-{
-	GLuint program = glCreateProgram();
-	const char *texts[] = { vertex_text, fragment };
-	GLint good;
-
-	for (int i = 0; i < 2; i++) {
-		GLuint shader = glCreateShader(i ? GL_FRAGMENT_SHADER : GL_VERTEX_SHADER);
-
-		glShaderSource(shader, 1, &texts[i], NULL);
-		glCompileShader(shader);
-		glAttachShader(program, shader);
-	}
-	glLinkProgram(program);
-	glGetProgramiv(program, GL_LINK_STATUS, &good);
-	if (!good)
-		fail("a program does not link");
-	return program;
-}
 
 static void make_framebuffer(void)
 {
@@ -184,15 +148,15 @@ int main(int argc, char **argv)
 		fputs("usage: gl-rates RENDERER [SECONDS]\n", stderr);
 		return 2;
 	}
-	open_display(argv[1]);
+	open_surfaceless(argv[1]);
 	make_framebuffer();
 	make_texture();
 	for (int i = 0; i < CELLS_X * CELLS_Y; i++)
 		put_rectangle(&cells[6 * i], (i % CELLS_X) * 2.0f / CELLS_X - 1,
 			      (i / CELLS_X) * 2.0f / CELLS_Y - 1, 2.0f / CELLS_X, 2.0f / CELLS_Y);
 	put_rectangle(layer, -1, -1, 2, 2);
-	plain = make_program(plain_text);
-	textured = make_program(texture_text);
+	plain = link_program(vertex_text, plain_text);
+	textured = link_program(vertex_text, texture_text);
 	small = make_vertices(cells, sizeof(cells));
 	whole = make_vertices(layer, sizeof(layer));
 	glDisable(GL_DITHER);

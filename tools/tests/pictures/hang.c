@@ -27,6 +27,7 @@
 #include <linux/sync_file.h>
 
 #include "picture.h"
+#include "surfaceless.h"
 
 #define SIDE 64
 /* Far more than a job may take. */
@@ -63,41 +64,6 @@ static const char endless_fragment[] =
 	"}\n";
 
 static EGLDisplay display;
-
-static void open_display(const char *renderer)
-{
-	static const EGLint attributes[] = { EGL_CONTEXT_CLIENT_VERSION, 3, EGL_NONE };
-	EGLContext context;
-
-	display = eglGetPlatformDisplay(EGL_PLATFORM_SURFACELESS_MESA, EGL_DEFAULT_DISPLAY, NULL);
-	if (!eglInitialize(display, NULL, NULL) || !eglBindAPI(EGL_OPENGL_ES_API))
-		fail("EGL does not start: 0x%x", eglGetError());
-	context = eglCreateContext(display, EGL_NO_CONFIG_KHR, EGL_NO_CONTEXT, attributes);
-	if (!context || !eglMakeCurrent(display, EGL_NO_SURFACE, EGL_NO_SURFACE, context))
-		fail("no context for OpenGL ES 3: 0x%x", eglGetError());
-	if (!strstr((const char *)glGetString(GL_RENDERER), renderer))
-		fail("the renderer is %s, not %s", glGetString(GL_RENDERER), renderer);
-}
-
-static GLuint make_program(const char *vertex, const char *fragment)
-{
-	GLuint program = glCreateProgram();
-	const char *texts[] = { vertex, fragment };
-	GLint good;
-
-	for (int i = 0; i < 2; i++) {
-		GLuint shader = glCreateShader(i ? GL_FRAGMENT_SHADER : GL_VERTEX_SHADER);
-
-		glShaderSource(shader, 1, &texts[i], NULL);
-		glCompileShader(shader);
-		glAttachShader(program, shader);
-	}
-	glLinkProgram(program);
-	glGetProgramiv(program, GL_LINK_STATUS, &good);
-	if (!good)
-		fail("a program does not link");
-	return program;
-}
 
 static void make_framebuffer(void)
 {
@@ -186,11 +152,11 @@ static int hang(const char *renderer, const char *stage)
 	GLuint good, endless;
 	int bad, error;
 
-	open_display(renderer);
+	display = open_surfaceless(renderer);
 	make_framebuffer();
-	good = make_program(vertex_text, fragment_text);
-	endless = vertex ? make_program(endless_vertex, fragment_text) :
-			   make_program(vertex_text, endless_fragment);
+	good = link_program(vertex_text, fragment_text);
+	endless = vertex ? link_program(endless_vertex, fragment_text) :
+			   link_program(vertex_text, endless_fragment);
 	bad = tap(!draw_frame(good, 1), stage, "a frame before it is right");
 	glUseProgram(endless);
 	glUniform1i(glGetUniformLocation(endless, "more"), 1);
@@ -241,10 +207,10 @@ int main(int argc, char **argv)
 		fputs("usage: gl-hang RENDERER [STAGE]\n", stderr);
 		return 2;
 	}
-	open_display(argv[1]);
+	display = open_surfaceless(argv[1]);
 	printf("# %s: %s\n", glGetString(GL_RENDERER), glGetString(GL_VERSION));
 	make_framebuffer();
-	program = make_program(vertex_text, fragment_text);
+	program = link_program(vertex_text, fragment_text);
 	bad = draw_beside(argv[1], argv[0], program, "vertex");
 	bad |= draw_beside(argv[1], argv[0], program, "fragment");
 	return bad;

@@ -11,13 +11,12 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <EGL/egl.h>
-#include <EGL/eglext.h>
 #include <GLES3/gl3.h>
 
 #include "picture.h"
+#include "surfaceless.h"
 
 /* No multiple of a tile's size. */
 #define SIDE_X 130
@@ -52,43 +51,10 @@ static const char fragment_text[] =
 
 static GLint depth_uniform, pass_uniform;
 
-static void open_display(const char *renderer)
-{
-	static const EGLint attributes[] = { EGL_CONTEXT_CLIENT_VERSION, 3, EGL_NONE };
-	EGLDisplay display =
-		eglGetPlatformDisplay(EGL_PLATFORM_SURFACELESS_MESA, EGL_DEFAULT_DISPLAY, NULL);
-	EGLContext context;
-
-	if (!eglInitialize(display, NULL, NULL) || !eglBindAPI(EGL_OPENGL_ES_API))
-		fail("EGL does not start: 0x%x", eglGetError());
-	context = eglCreateContext(display, EGL_NO_CONFIG_KHR, EGL_NO_CONTEXT, attributes);
-	if (!context || !eglMakeCurrent(display, EGL_NO_SURFACE, EGL_NO_SURFACE, context))
-		fail("no context for OpenGL ES 3: 0x%x", eglGetError());
-	printf("# %s: %s\n", glGetString(GL_RENDERER), glGetString(GL_VERSION));
-	if (!strstr((const char *)glGetString(GL_RENDERER), renderer))
-		fail("the renderer is %s, not %s", glGetString(GL_RENDERER), renderer);
-}
-
 static void use_program(void)
 {
-	GLuint program = glCreateProgram();
-	const char *texts[] = { vertex_text, fragment_text };
-	GLint good;
+	GLuint program = link_program(vertex_text, fragment_text);
 
-	for (int i = 0; i < 2; i++) {
-		GLuint shader = glCreateShader(i ? GL_FRAGMENT_SHADER : GL_VERTEX_SHADER);
-
-		glShaderSource(shader, 1, &texts[i], NULL);
-		glCompileShader(shader);
-		glGetShaderiv(shader, GL_COMPILE_STATUS, &good);
-		if (!good)
-			fail("shader %d does not compile", i);
-		glAttachShader(program, shader);
-	}
-	glLinkProgram(program);
-	glGetProgramiv(program, GL_LINK_STATUS, &good);
-	if (!good)
-		fail("the program does not link");
 	glUseProgram(program);
 	depth_uniform = glGetUniformLocation(program, "depth");
 	pass_uniform = glGetUniformLocation(program, "pass");
@@ -184,7 +150,8 @@ int main(int argc, char **argv)
 		fputs("usage: gl-many RENDERER FRAMES\n", stderr);
 		return 2;
 	}
-	open_display(argv[1]);
+	open_surfaceless(argv[1]);
+	printf("# %s: %s\n", glGetString(GL_RENDERER), glGetString(GL_VERSION));
 	use_program();
 	glGenVertexArrays(1, &array);
 	glBindVertexArray(array);
