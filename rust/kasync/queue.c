@@ -24,7 +24,7 @@
 
 #include "shim.h"
 
-/* As in executor.rs. */
+/* As in workqueue.rs. */
 enum kasync_priority {
 	KASYNC_NORMAL,
 	KASYNC_HIGH,
