@@ -221,7 +221,7 @@ static void choose_sampler(struct bench *bench, struct test *test, bool linear)
 	}
 	if (!below(bench, 3))
 		sampler->maxLod = sampler->minLod + between(bench, 0, 3);
-	/* The GPU's own opaque black is red here; Mesa makes up for that where custom ones may be. */
+	/* The GPU's own opaque black is red here; Mesa replaces it where custom ones may be. */
 	if (test->picture.format->format == VK_FORMAT_R4G4B4A4_UNORM_PACK16 &&
 	    sampler->borderColor == VK_BORDER_COLOR_FLOAT_OPAQUE_BLACK && !custom)
 		sampler->borderColor = VK_BORDER_COLOR_FLOAT_TRANSPARENT_BLACK;
