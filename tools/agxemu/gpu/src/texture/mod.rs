@@ -13,6 +13,7 @@ use agx_isa::exec::MemoryFault;
 
 pub mod compressed;
 pub mod descriptor;
+mod element;
 pub mod filter;
 pub mod layout;
 mod lod;
