@@ -317,6 +317,9 @@ pub struct Sampler {
     pub pixel_coordinates: bool,
     /// Number of the comparison.
     pub compare: u32,
+    /// The border's channels, in the order that those of texels have in memory: the texture's
+    /// swizzle is behind it. That this is so for colours without a place of their own is
+    /// inferred, from Mesa's replacement for opaque black.
     pub border: [u32; 4],
     pub seamful: bool,
 }

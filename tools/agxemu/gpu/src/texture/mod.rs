@@ -43,6 +43,8 @@ pub trait Memory {
 #[cfg(test)]
 mod block_tests;
 #[cfg(test)]
+mod border_tests;
+#[cfg(test)]
 mod compression_tests;
 #[cfg(test)]
 mod layout_tests;
