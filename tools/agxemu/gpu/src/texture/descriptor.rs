@@ -310,6 +310,8 @@ pub enum Mip {
 pub struct Sampler {
     pub min_lod: f32,
     pub max_lod: f32,
+    /// Samples at most of a footprint that is longer than it is wide.
+    pub max_anisotropy: u32,
     pub mag_linear: bool,
     pub min_linear: bool,
     pub mip: Mip,
@@ -355,6 +357,7 @@ impl Sampler {
         Ok(Self {
             min_lod: b.get(0, 9) as f32 / 64.0,
             max_lod: b.get(10, 19) as f32 / 64.0,
+            max_anisotropy: 1 << b.small(20, 22).min(4),
             mag_linear: linear(23)?,
             min_linear: linear(25)?,
             mip: match b.get(27, 28) {

@@ -16,6 +16,7 @@ pub mod descriptor;
 mod element;
 pub mod filter;
 pub mod layout;
+mod level;
 mod lod;
 pub mod metadata;
 pub mod quick;
@@ -40,6 +41,8 @@ pub trait Memory {
     fn write(&mut self, va: u64, data: &[u8]) -> Result<(), MemoryFault>;
 }
 
+#[cfg(test)]
+mod anisotropy_tests;
 #[cfg(test)]
 mod block_tests;
 #[cfg(test)]
