@@ -203,10 +203,14 @@ int main(int argc, char **argv)
 		return killed();
 	if (!strcmp(what, "failing"))
 		return failing();
+	if (!strcmp(what, "warned"))
+		return warned();
+	if (!strcmp(what, "hangs"))
+		return hangs();
 	if (!strcmp(what, "stress"))
 		return stress(argc - 2, argv + 2);
 	fprintf(stderr,
-		"usage: nvme info | limits | events | killed | failing |\n"
+		"usage: nvme info | limits | events | killed | failing | warned | hangs |\n"
 		"       stress PROCESSES MIB [kill] [signal] [reset]\n");
 	return 2;
 }
