@@ -96,7 +96,7 @@ made_up rounds '[ $piece = one-two ] || fail nine; pass "piece $piece"' all
 sed -i '2a # pieces: one-two three' "$tree/tools/tests/host/rounds.sh"
 made_up rounds-after 'pass ten' none
 runs "a suite of two pieces, by its name" 1 "2 passed, 1 failed" --host rounds
-says "each piece has its line" '^rounds-(one-two|three) +1 '
+says "each piece has its line" '^rounds-(one-two|three) +1 ' "$tree/build/tests/summary"
 runs "one of its pieces" 0 "1 passed, 0 failed" --host rounds-one-two
 runs "a part of names" 1 "3 passed, 1 failed" --host round
 rm "$tree"/tools/tests/host/rounds*.sh

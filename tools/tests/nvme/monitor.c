@@ -80,16 +80,14 @@ static void find_monitor(void)
 }
 
 /* The device's health gets worse, and better, and worse: a stream of events. */
-int warned(void)
+static void warned(int disk)
 {
-	int disk = open_disk();
 	uint64_t before = info(disk).events, seen = 0;
 	struct timespec step = { 0, 10000000 };
 	/* The spare, the temperature, the reliability, it is read only, the backup of its memory. */
 	static const unsigned int warnings[] = { 1, 2, 4, 8, 16 };
 	unsigned int count = sizeof(warnings) / sizeof(*warnings);
 
-	find_monitor();
 	for (unsigned int i = 0; i < count; i++) {
 		const char *set = "{\"execute\": \"qom-set\", \"arguments\": {\"path\": "
 				  "\"/machine/peripheral/nvme0\", \"property\": "
@@ -108,7 +106,6 @@ int warned(void)
 		seen = info(disk).events - before;
 	}
 	say(seen == count, "%" PRIu64 " of %u warnings", seen, count);
-	return 0;
 }
 
 static void throttle(unsigned int bytes_a_second)
@@ -123,15 +120,14 @@ static void throttle(unsigned int bytes_a_second)
  * A read hangs for longer than the driver waits: it resets the controller, and reads again. The
  * disk is fast again then. It comes to no harm by what happened.
  */
-int hangs(void)
+static void hangs(int disk)
 {
-	int disk = open_disk(), status;
+	int status;
 	static char data[BLOCK];
 	struct timespec step = { 0, 100000000 };
 	struct nvme_info before = info(disk), after;
 	pid_t child;
 
-	find_monitor();
 	/* 22 s for each read but the first: at most one is in the disk when it is reset. */
 	throttle(BLOCK / 22);
 	child = fork();
@@ -159,5 +155,14 @@ int hangs(void)
 	after = info(disk);
 	say(after.in_flight == 0, "nothing is in flight after %" PRIu64 " resets, %" PRIu64 " retries",
 	    after.resets - before.resets, after.retries - before.retries);
+}
+
+int monitored(void)
+{
+	int disk = open_disk();
+
+	find_monitor();
+	warned(disk);
+	hangs(disk);
 	return 0;
 }

@@ -47,7 +47,6 @@ void fill(void *data, uint64_t block, uint32_t generation);
 bool check(const void *data, uint64_t block, const struct block *expected);
 
 int stress(int argc, char **argv);
-int warned(void);
-int hangs(void);
+int monitored(void);
 
 #endif
