@@ -85,7 +85,7 @@ const _: () = {
 };
 
 /// `struct jobqueue_device`.
-struct CDevice(Arc<Executor>);
+struct CDevice(Executor);
 
 /// `struct jobqueue`.
 struct CQueue {

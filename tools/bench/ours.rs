@@ -188,7 +188,7 @@ struct Queue {
 }
 
 struct Bench {
-    executor: Arc<Executor>,
+    executor: Executor,
     /// What all queues are in, as those of a file would be.
     scope: Scope,
 }

@@ -41,3 +41,23 @@ again() {
 		fi
 	done
 }
+
+# again_piece NAME "OPTIONS": a piece of all suites that are run again, of which NAME ends with the number. Each is a record of its own,
+# so that a run that was cut off goes on with the next one.
+again_piece() {
+	local suites
+	case ${1##*-} in
+	1) suites=(kasync dma_fence jobqueue jobqueue-c rtkit sample-rust) ;;
+	2) suites=(torture) ;;
+	3) suites=(uapi) ;;
+	4) suites=(faults teardown) ;;
+	5) suites=(render-uapi shaders) ;;
+	6) suites=(sharing sleepers fuzz) ;;
+	7) suites=(lives wedge) ;;
+	8) suites=(probe) ;;
+	9) suites=(repeat suspend) ;;
+	10) suites=(fail-nth) ;;
+	*) die "$1: there is no such piece" ;;
+	esac
+	again "$1" "$2" "${suites[@]}"
+}

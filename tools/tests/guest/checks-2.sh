@@ -1,0 +1,1 @@
+checks-1.sh

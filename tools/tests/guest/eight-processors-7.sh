@@ -1,0 +1,1 @@
+eight-processors-1.sh

@@ -1,0 +1,1 @@
+endless-1.sh

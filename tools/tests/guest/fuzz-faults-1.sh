@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+# tier: all
+#
+# 50,000 of a million random calls, in each fourth of which an allocation of the kernel's fails. Each piece is a machine and a record of
+# its own, with a seed of its own. The other pieces are links to this file.
+# shellcheck disable=SC2154
+piece=$(basename "${BASH_SOURCE[0]}" .sh)
+guest_tap "$piece" --timeout 1800 --share "$programs" -- sh -c '
+	/mnt/share/fuzz calls:50000 4 "$1" faults
+	rmmod asahi && echo ok the module is unloaded || echo not ok the module is unloaded' sh $((${ASAHI_SEED:-1000} + ${piece##*-}))

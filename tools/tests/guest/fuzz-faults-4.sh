@@ -1,0 +1,1 @@
+fuzz-faults-1.sh

@@ -1,0 +1,1 @@
+one-processor-1.sh

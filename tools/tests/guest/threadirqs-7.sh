@@ -1,0 +1,1 @@
+threadirqs-1.sh
