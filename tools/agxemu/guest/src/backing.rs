@@ -30,11 +30,14 @@ pub unsafe trait Backing: Send + Sync {
 
 /// RAM of a test: zeroed memory of this process.
 ///
+/// It is allocated without an alignment, since the standard allocator writes zeroes to all of what
+/// has one of a page, which most tests need little of.
+///
 /// # Invariants
 ///
-/// `base` was allocated with `layout`.
+/// `start` was allocated with `layout`, which is a page more than the RAM.
 pub struct Anonymous {
-    base: NonNull<u8>,
+    start: NonNull<u8>,
     layout: Layout,
 }
 
@@ -45,14 +48,13 @@ impl Anonymous {
     ///
     /// If that is none, or more than this process can have.
     pub fn new(pages: usize) -> Self {
-        let layout = Layout::from_size_align(pages * PAGE as usize, PAGE as usize);
-        let layout = layout.expect("size of memory");
-        assert!(layout.size() != 0, "no memory at all");
+        assert!(pages != 0, "no memory at all");
+        let layout = Layout::array::<u8>((pages + 1) * PAGE as usize).expect("size of memory");
         // SAFETY: The size is not zero.
-        let base = NonNull::new(unsafe { alloc_zeroed(layout) });
+        let start = NonNull::new(unsafe { alloc_zeroed(layout) });
         // INVARIANT: Just allocated.
         Self {
-            base: base.unwrap_or_else(|| handle_alloc_error(layout)),
+            start: start.unwrap_or_else(|| handle_alloc_error(layout)),
             layout,
         }
     }
@@ -61,7 +63,7 @@ impl Anonymous {
 impl Drop for Anonymous {
     fn drop(&mut self) {
         // SAFETY: By the type invariant; nobody uses it any more.
-        unsafe { dealloc(self.base.as_ptr(), self.layout) };
+        unsafe { dealloc(self.start.as_ptr(), self.layout) };
     }
 }
 
@@ -70,14 +72,17 @@ unsafe impl Send for Anonymous {}
 // SAFETY: By the type invariant the memory stays, and all access is atomic.
 unsafe impl Sync for Anonymous {}
 
-// SAFETY: By the type invariant, the memory is there until `drop`, as large and aligned as that.
+// SAFETY: By the type invariant the memory is there until `drop`, and has room for so many pages
+// from the first address in it that is aligned to one.
 unsafe impl Backing for Anonymous {
     fn base(&self) -> *mut u8 {
-        self.base.as_ptr()
+        let start = self.start.as_ptr();
+        // SAFETY: Less than a page, which the allocation has more than the RAM.
+        unsafe { start.add(start.addr().wrapping_neg() % PAGE as usize) }
     }
 
     fn len(&self) -> usize {
-        self.layout.size()
+        self.layout.size() - PAGE as usize
     }
 }
 
