@@ -13,7 +13,6 @@ use agx_abi::{Abi, Field, FieldInfo, Layout, Opt, Value};
 use std::collections::BTreeSet;
 
 #[path = "tables/differences.rs"]
-#[allow(dead_code)]
 mod differences;
 #[path = "tables/table.rs"]
 mod table;

@@ -18,10 +18,13 @@ use std::collections::BTreeSet;
 
 #[path = "tables/differences.rs"]
 mod differences;
+#[path = "tables/nested.rs"]
+mod nested;
 #[path = "tables/table.rs"]
 mod table;
 
-use differences::{nested, DIFFERENCES};
+use differences::DIFFERENCES;
+use nested::nested;
 use table::{find, load, number};
 
 /// A structure as a table entry, whatever its type.

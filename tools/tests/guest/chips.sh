@@ -46,8 +46,6 @@ on_chip() {
 		esac
 	done
 	run+=quiet$'\n'$faults
-	# A render of 2048 layers has memory for each part that clusters split it into.
-	case $chip in t602?) memory=8192 ;; esac
 	guest_tap "$name" --plain-kernel --timeout 900 --memory "$memory" --chip "$chip" --firmware "$firmware" --share "$programs" "$@" -- bash -c '
 		start() { echo "# suite $1"; }
 		check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }
@@ -103,11 +101,12 @@ matrix() {
 			if (!(row in rows)) { rows[row] = 1; order[n++] = row }
 			next
 		}
+		/^chip / { for (j = 4; j <= NF; j++) kept[j] = $j }
 		!/^(#|chip )/ {
 			row = sprintf("%-6s %-8s %-6s", $1, $2, $3)
 			if (!(row in rows)) {
 				rows[row] = 1; order[n++] = row
-				for (j = 1; j <= m; j++) cell[row, column[j]] = $(3 + j)
+				for (j = 4; j <= NF; j++) cell[row, kept[j]] = $j
 			}
 		}
 		END {
@@ -125,11 +124,11 @@ wanted() {
 	case " ${ASAHI_CHIPS:-$1} " in *" $1 "* | *" $1:$2 "*) ;; *) return 1 ;; esac
 }
 
-all_suites='probe uapi-params uapi-submit uapi-submit-errors render-fields render-jobs render-sizes pictures render-faults'
+all_suites='probe uapi-params uapi-submit uapi-submit-errors render-fields render-jobs render-sizes render-layers pictures render-faults'
 if [ "$TIER" = test ]; then
 	# What no device tree of a boot loader says together.
 	refused t8103 tree:t6001 'bootloader set chip_id to 0x8103 instead of 0x6001'
-	suites='probe uapi-params render-jobs'
+	suites='probe uapi-params render-jobs render-layers'
 	on_chip t6002 12.3 ""
 	on_chip t6021 13.5 ""
 else

@@ -42,22 +42,18 @@ again() {
 	done
 }
 
-# again_piece NAME "OPTIONS": a piece of all suites that are run again, of which NAME ends with the number. Each is a record of its own,
-# so that a run that was cut off goes on with the next one.
+# again_piece NAME "OPTIONS": the piece $piece of all suites that are run again.
 again_piece() {
 	local suites
-	case ${1##*-} in
-	1) suites=(kasync dma_fence jobqueue jobqueue-c rtkit sample-rust) ;;
-	2) suites=(torture) ;;
-	3) suites=(uapi) ;;
-	4) suites=(faults teardown) ;;
-	5) suites=(render-uapi shaders) ;;
-	6) suites=(sharing sleepers fuzz) ;;
-	7) suites=(lives wedge) ;;
-	8) suites=(probe) ;;
-	9) suites=(repeat suspend) ;;
-	10) suites=(fail-nth) ;;
-	*) die "$1: there is no such piece" ;;
+	case $piece in
+	core) suites=(kasync dma_fence jobqueue jobqueue-c rtkit sample-rust) ;;
+	faults) suites=(faults teardown) ;;
+	render) suites=(render-uapi shaders) ;;
+	sharing) suites=(sharing sleepers fuzz) ;;
+	lives) suites=(lives wedge) ;;
+	repeat) suites=(repeat suspend) ;;
+	torture | uapi | probe | fail-nth) suites=("$piece") ;;
+	*) die "$1: there is no piece $piece" ;;
 	esac
-	again "$1" "$2" "${suites[@]}"
+	again "$1-$piece" "$2" "${suites[@]}"
 }

@@ -70,23 +70,28 @@ static void check_endless(struct context *ctx)
 /* A client that goes while its renders are in flight, good ones and bad ones. */
 static void check_gone(struct context *ctx)
 {
-	for (int i = 0; i < 10; i++) {
+	const int clients = 10, renders = 5;
+
+	for (int i = 0; i < clients; i++) {
 		struct render_command command = render_command();
 		struct context other;
 
 		render_init(&other);
 		if (i % 2)
 			command.render.vdm_ctrl_stream_base = NOWHERE;
-		for (int j = 0; j < 5; j++)
+		for (int j = 0; j < renders; j++)
 			need("submit a render", submit_render(&other, command, 0));
 		context_fini(&other);
 	}
 	int ret = run_render(ctx, render_command());
 
 	check_either("faults: beside clients that have gone", ret, 0, -ECANCELED);
-	/* Renders of theirs may still fault, and each fault may cancel one of these. */
+	/*
+	 * All renders of theirs may still fault, as the streams of the good ones are unbound when
+	 * their clients go. Each fault may cancel one of these.
+	 */
 	ret = -ECANCELED;
-	for (int i = 0; i < 26 && ret == -ECANCELED; i++)
+	for (int i = 0; i <= clients * renders && ret == -ECANCELED; i++)
 		ret = run_render(ctx, render_command());
 	check("faults: and after them", ret, 0);
 }

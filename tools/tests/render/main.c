@@ -6,7 +6,7 @@
  *
  * usage: render [GROUP...]
  *
- * groups: fields jobs sizes faults hostile
+ * groups: fields jobs sizes layers faults hostile
  */
 #include "render.h"
 
@@ -22,6 +22,7 @@ static const struct {
 	{ "fields", test_fields },
 	{ "jobs", test_jobs },
 	{ "sizes", test_sizes },
+	{ "layers", test_layers },
 	{ "faults", test_faults },
 	{ "hostile", test_hostile },
 };

@@ -30,6 +30,8 @@ int run_render(struct context *ctx, struct render_command command);
 void test_fields(void);
 void test_jobs(void);
 void test_sizes(void);
+/* Wants a guest of 4 GiB if the GPU has clusters. */
+void test_layers(void);
 void test_faults(void);
 void test_hostile(void);
 

@@ -58,7 +58,7 @@ void test_sizes(void)
 	check("sizes: 2048 layers of 16384x16384", run_render(&ctx, of_size(16384, 16384, 2048)),
 	      -ENOMEM);
 	/* More than the addresses that a VM has for it. */
-	check("sizes: 200 layers of 16384x16384", run_render(&ctx, of_size(16384, 16384, 200)),
+	check("sizes: 300 layers of 16384x16384", run_render(&ctx, of_size(16384, 16384, 300)),
 	      -ENOMEM);
 	check_size(&ctx, 64, 64, 1);
 	context_fini(&ctx);

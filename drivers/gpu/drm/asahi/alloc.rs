@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A chunk is mapped once, and stays mapped until no object is left in it and the heap has another
-//! such chunk. So hardly anything has to be invalidated when an object goes, and an object may go
+//! such chunk, or that one is large. So hardly anything has to be invalidated when an object goes, and an object may go
 //! in any process context; and what one client made the heap grow by comes back when it has gone.
 //!
 //! The firmware caches the heaps "private" and "gpu_ro". It may write a dirty cache line back after
@@ -23,10 +23,7 @@ mod object;
 
 pub(crate) use self::{
     garbage::Heaps,
-    heap::{
-        Heap,
-        HeapConfig, //
-    },
+    heap::Heap,
     mapping::{
         ControlPage,
         KernelMapping,

@@ -19,10 +19,7 @@ use self::mappings::{
     Step, //
 };
 use crate::{
-    alloc::{
-        Heap,
-        HeapConfig, //
-    },
+    alloc::Heap,
     bind::Operation,
     device::AsahiDevice,
     ffi,
@@ -33,6 +30,7 @@ use crate::{
     },
     mmu::{
         AddressSpace,
+        Ranges,
         Uat, //
     },
     quota::{
@@ -122,28 +120,14 @@ impl Vm {
             Protection::GPU_SHARED_RW,
         )?;
 
-        // The lower half of the range is for memory that only the GPU uses, the upper half for
-        // memory that the firmware uses as well. The firmware does not cache it, so it may be
-        // unmapped at any time; the driver in the field maps it as cached.
-        let middle = kernel_range.start.midpoint(kernel_range.end) / PAGE_SIZE * PAGE_SIZE;
-        let heap = Heap::new_client(
-            &space,
-            HeapConfig {
-                range: kernel_range.start..middle,
-                protection: Protection::GPU_SHARED_RW,
-                grain: SZ_512K,
-            },
-            abi,
-        )?;
-        let shared_heap = Heap::new_client(
-            &space,
-            HeapConfig {
-                range: middle..kernel_range.end,
-                protection: Protection::GPU_FW_SHARED_RW,
-                grain: SZ_64K,
-            },
-            abi,
-        )?;
+        // One for memory that only the GPU uses, and one for memory that the firmware uses as well.
+        // The firmware does not cache it, so it may be unmapped at any time; the driver in the
+        // field maps it as cached, and has a half of the range for each. Here the two share all of
+        // it: a scene may need more than a half of what its client has reserved.
+        let addresses = Ranges::new(kernel_range.clone())?;
+        let heap = |protection, grain| Heap::new_client(&space, &addresses, protection, grain, abi);
+        let shared_heap = heap(Protection::GPU_FW_SHARED_RW, SZ_64K)?;
+        let heap = heap(Protection::GPU_SHARED_RW, SZ_512K)?;
 
         let mappings = Mappings {
             space: space.clone(),

@@ -25,21 +25,27 @@ use kasync::sync::Notify;
 use kernel::{
     alloc::kvec::PushError,
     prelude::*,
-    sizes::SZ_64K,
+    sizes::{
+        SZ_128K,
+        SZ_64K, //
+    },
     sync::Arc, //
 };
 
 /// Smallest alignment of an object: a cache line of the coprocessor.
 const MIN_ALIGN: usize = 0x80;
 
-/// The configuration of a heap.
+/// Largest object that may have a part in the heaps' reserve: a queue's list of pages is smaller.
+const LARGE: usize = SZ_128K;
+
+/// The configuration of a heap in the kernel's half.
 #[derive(Clone)]
-pub(crate) struct HeapConfig {
+pub(super) struct HeapConfig {
     /// Its addresses.
-    pub(crate) range: Range<u64>,
-    pub(crate) protection: Protection,
+    range: Range<u64>,
+    protection: Protection,
     /// Number of bytes by which it grows.
-    pub(crate) grain: usize,
+    grain: usize,
 }
 
 impl HeapConfig {
@@ -87,19 +93,17 @@ pub(crate) struct Heap {
 }
 
 impl Heap {
-    fn with_target(
-        target: Target,
-        config: HeapConfig,
+    fn with(
+        shared: Arc<Shared>,
+        addresses: Arc<Ranges>,
+        grain: usize,
         abi: Abi,
-        has_garbage: Option<&Arc<Notify>>,
     ) -> Result<Arc<Self>> {
-        let shared = Shared::new(target, config.protection, has_garbage)?;
-        let addresses = Ranges::new(config.range)?;
         Arc::pin_init(
             pin_init!(Self {
                 shared,
                 addresses,
-                grain: config.grain,
+                grain,
                 abi,
             }),
             GFP_KERNEL_ACCOUNT,
@@ -114,16 +118,21 @@ impl Heap {
         abi: Abi,
         has_garbage: &Arc<Notify>,
     ) -> Result<Arc<Self>> {
-        Self::with_target(Target::Kernel(uat.clone()), config, abi, Some(has_garbage))
+        let target = Target::Kernel(uat.clone());
+        let shared = Shared::new(target, config.protection, Some(has_garbage))?;
+        Self::with(shared, Ranges::new(config.range)?, config.grain, abi)
     }
 
-    /// Returns a heap in a client's half.
+    /// Returns a heap in a client's half, which takes `addresses` and grows by `grain` bytes.
     pub(crate) fn new_client(
         space: &Arc<AddressSpace>,
-        config: HeapConfig,
+        addresses: &Arc<Ranges>,
+        protection: Protection,
+        grain: usize,
         abi: Abi,
     ) -> Result<Arc<Self>> {
-        Self::with_target(Target::Client(space.clone()), config, abi, None)
+        let shared = Shared::new(Target::Client(space.clone()), protection, None)?;
+        Self::with(shared, addresses.clone(), grain, abi)
     }
 
     /// Allocates a zeroed object of `size` bytes, aligned to `align` and at least to
@@ -150,7 +159,8 @@ impl Heap {
         }
 
         // Threads that find the heap full at the same time allocate a chunk each.
-        let (size_of_chunk, is_large) = (size.max(self.grain), size > self.grain);
+        let size_of_chunk = size.max(self.grain);
+        let is_large = size > self.grain.max(LARGE);
         let (shared, addresses) = (&self.shared, &self.addresses);
         let chunk = Chunk::new(shared, addresses, size_of_chunk, align, is_large)?;
         let span = chunk.allocate(size, align)?;

@@ -64,6 +64,9 @@ impl Target {
     }
 }
 
+/// The largest chunk that is kept without objects: scenes of usual frames fit in it.
+const MAX_SPARE: usize = 16 << 20;
+
 /// The part of a heap that its chunks and objects need, which outlives the heap.
 #[pin_data]
 pub(super) struct Shared {
@@ -102,7 +105,7 @@ impl Shared {
     }
 
     /// Removes `chunk`, which has no object any more, from the list, unless it is the only empty
-    /// chunk, which is kept for later allocations.
+    /// chunk and not large: that is kept for later allocations.
     ///
     /// An allocation that has found the chunk meanwhile has a reference, and may still use it.
     fn retire(&self, chunk: &Arc<Chunk>) {
@@ -112,8 +115,13 @@ impl Shared {
             let place = chunks.iter().position(|other| Arc::ptr_eq(other, chunk));
             let mut empty = chunks.iter().filter(|other| is_empty(other));
             match place {
-                Some(place) if is_empty(chunk) && empty.nth(1).is_some() => {
-                    chunks.remove(place).ok()
+                Some(place) if is_empty(chunk) => {
+                    let is_spare = empty.nth(1).is_none() && chunk.buffer.size() <= MAX_SPARE;
+                    if is_spare {
+                        None
+                    } else {
+                        chunks.remove(place).ok()
+                    }
                 }
                 _ => None,
             }

@@ -38,7 +38,11 @@ use crate::{
         Shared,
         Word, //
     },
-    quota::max_pinned,
+    quota::{
+        max_pinned,
+        Pinned,
+        Share, //
+    },
     vm::Vm, //
 };
 use agx_abi::{
@@ -68,7 +72,7 @@ use kernel::{
     }, //
 };
 
-/// The divisor of the limit on all clients' memory that gives the limit of one buffer.
+/// The divisor of the limit on all clients' memory that gives the share of one buffer.
 const SHARE: u64 = 8;
 /// The largest tile pointer cache that is kept while no render needs it.
 const SMALL_TPC: usize = 1 << 20;
@@ -117,7 +121,7 @@ pub(crate) struct Tvb {
 impl Tvb {
     /// Returns a buffer without blocks in `vm`.
     pub(crate) fn new(heaps: &Heaps, vm: &Vm) -> Result<Arc<Self>> {
-        let growth = Growth::new(max_pinned() / SHARE);
+        let growth = Growth::new(max_pinned(), max_pinned() / SHARE);
         let (blocks, pages) = (growth.limit(), growth.limit() * BLOCK_PAGES);
         let block_list = Shared::new(vm.shared_heap(), blocks as usize * 8).map_err(exhausted)?;
         let page_list = Shared::new(vm.shared_heap(), pages as usize * 4).map_err(exhausted)?;
@@ -136,10 +140,7 @@ impl Tvb {
             .set(BufferInfo::COUNTER, counter.va())
             .set(BufferInfo::UNK_80, 1)
             .set(BufferInfo::MAX_PAGES, pages)
-            .set(
-                BufferInfo::MAX_PAGES_NOMEMLESS,
-                growth.soft_limit() * BLOCK_PAGES,
-            );
+            .set(BufferInfo::MAX_PAGES_NOMEMLESS, blocks / 3 * BLOCK_PAGES);
 
         Arc::pin_init(
             try_pin_init!(Self {
@@ -192,17 +193,24 @@ impl Tvb {
         let _resizing = self.resizing.lock();
         let pages = self.max_pages.load(Relaxed);
         self.reset.store(1, Relaxed);
-        let (have, wanted) = {
+        let (have, wanted, lent) = {
             let mut state = self.state.lock();
             let have = state.blocks.len() as u32;
             let wanted = state.growth.before_render(have, pages, least);
-            let limit = state.growth.limit();
+            let (limit, share) = (state.growth.limit(), state.growth.share());
             let requested = have.saturating_add(mem::take(&mut state.requested));
             if wanted > limit {
                 return Err(ENOMEM);
             }
-            (have, wanted.max(requested.min(limit)))
+            (have, wanted.max(requested.min(share)), least > share)
         };
+        if lent {
+            // Blocks are small, and would take the heaps' reserve. What is not a client's share is
+            // refused before it takes anything.
+            let more = u64::from(wanted.saturating_sub(have));
+            let bytes = more * u64::from(BufferInfo::BLOCK_SIZE_VALUE);
+            drop(Pinned::reserve(bytes, Share::Clients)?);
+        }
 
         let mut new = KVVec::with_capacity((wanted - have) as usize, GFP_KERNEL_ACCOUNT)?;
         for count in have..wanted {

@@ -1,9 +1,0 @@
-# SPDX-License-Identifier: MIT OR Apache-2.0
-# shellcheck shell=bash
-# tier: all
-#
-# Suites of the guest once more, on the kernel with all checkers that go together: kCFI, DMA-API, DMA-BUF, page tables, UBSAN, poisoned
-# memory, and what tools/vm/kernel/checks.config has else. The other pieces are links to this file.
-# shellcheck disable=SC2154,SC1091
-. "$here/lib/again.sh"
-again_piece "$(basename "${BASH_SOURCE[0]}" .sh)" --checks-kernel

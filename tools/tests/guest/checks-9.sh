@@ -1,1 +1,0 @@
-checks-1.sh

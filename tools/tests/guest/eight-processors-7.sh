@@ -1,1 +1,0 @@
-eight-processors-1.sh

@@ -1,1 +1,0 @@
-endless-1.sh

@@ -1,1 +1,0 @@
-fuzz-faults-1.sh

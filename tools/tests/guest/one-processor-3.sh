@@ -1,1 +1,0 @@
-one-processor-1.sh

@@ -1,1 +1,0 @@
-threadirqs-1.sh
