@@ -146,6 +146,9 @@ static void check_call(const struct call *call, struct state *s)
 		}
 		if (!ret && call->undo)
 			call->undo(s);
+		/* Nor does a call that did without it leave anything behind. */
+		if (!wrong && !ret && hit && !fdinfo_is_back(s->ctx.fd, before))
+			wrong = "left something behind, though it went through";
 	}
 	if (!wrong && !rest_is_back(rest))
 		wrong = "tasks or attachments are left";

@@ -107,9 +107,10 @@ void asahi_buffer_free(void *buffer);
 void asahi_buffer_keep(const void *buffer);
 u64 asahi_buffer_phys(const void *at);
 
+/* A client that asks for too much hears of it, and not the log. */
 void *asahi_buffer_alloc(size_t size)
 {
-	return __vmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	return __vmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN);
 }
 
 /* Process context; no lock is taken under which anybody allocates. */
