@@ -42,6 +42,7 @@ test-all:
 bench:
 	@tools/bench/run
 	@tools/bench/nvme/run
+	@tools/bench/nova/run
 
 bench-gpu:
 	@tools/bench/gpu

@@ -17,6 +17,13 @@
 //! waiters then free or reuse memory. So signalling an own fence takes evidence that its work is
 //! done. A fence that is dropped instead is orphaned, and is signalled with evidence that the
 //! hardware has stopped. `Documentation/dma_fence.rst` has the details.
+//!
+//! # Context
+//!
+//! *Hard IRQ* in the tables of this crate is the context of an interrupt handler, which
+//! `PREEMPT_RT` has in a thread. The lock of a fence sleeps there. So where nothing may sleep on
+//! `PREEMPT_RT`, such as under a raw lock, an armed fence may be dropped as in a hard IRQ, but no
+//! fence may be signalled.
 
 mod all;
 mod armed;

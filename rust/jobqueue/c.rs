@@ -85,7 +85,7 @@ const _: () = {
 };
 
 /// `struct jobqueue_device`.
-struct CDevice(Arc<Executor>);
+struct CDevice(Executor);
 
 /// `struct jobqueue`.
 struct CQueue {
@@ -116,12 +116,7 @@ fn take<T>(pointer: *mut T) -> Result<NonNull<T>> {
 }
 
 fn device_create(name: *const c_char, workers: c_uint) -> Result<KBox<CDevice>> {
-    let priority = match workers {
-        0 => kasync::Priority::Normal,
-        1 => kasync::Priority::High,
-        2 => kasync::Priority::Realtime,
-        _ => return Err(EINVAL),
-    };
+    let priority = kasync::Priority::try_from(workers)?;
     if name.is_null() {
         return Err(EINVAL);
     }

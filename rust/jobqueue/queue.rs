@@ -69,6 +69,8 @@ impl<R: Ring> Drop for Room<'_, R> {
 ///
 /// No fence of an earlier job signals inside any of these calls. Those that are not legal in hard
 /// IRQ take a `spinlock_t` that is taken elsewhere with interrupts enabled; lockdep reports them.
+/// On `PREEMPT_RT`, which has interrupt handlers in threads, a queue must not be dropped where
+/// nothing may sleep: it may be the last reference to memory.
 pub struct JobQueue<R: Ring> {
     shared: Arc<Shared<R>>,
     /// The handle of the queue's task, taken when the queue is dropped.

@@ -3,6 +3,7 @@
 //! Functions that wait for futures in threads that may sleep.
 
 use crate::{
+    counted::Counted,
     current,
     parker::{
         Parked,
@@ -24,13 +25,12 @@ use core::{
 };
 use kernel::{
     prelude::*,
-    sync::Arc,
     task::might_sleep, //
 };
 
 /// A reference to the parker of a thread that blocks. Wakers have references to it as well, and may
 /// outlive this one.
-pub(crate) struct Parking(Arc<Parker>);
+pub(crate) struct Parking(Counted<Parker>);
 
 impl Parking {
     pub(crate) fn new() -> Result<Self> {
@@ -72,7 +72,7 @@ impl Parking {
     }
 
     fn waker(&self) -> Waker {
-        let data = Arc::into_raw(self.0.clone()).cast();
+        let data = Counted::into_raw(self.0.clone()).cast();
         // SAFETY: The vtable fulfils the contract of `RawWaker`. The waker owns the reference that
         // was just created.
         unsafe { Waker::from_raw(RawWaker::new(data, &VTABLE)) }
@@ -86,9 +86,9 @@ static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, dr
 /// # Safety
 ///
 /// `data` must be that of a waker of [`Parking`], whose reference passes to the caller.
-unsafe fn take(data: *const ()) -> Arc<Parker> {
+unsafe fn take(data: *const ()) -> Counted<Parker> {
     // SAFETY: By the safety requirements.
-    unsafe { Arc::from_raw(data.cast()) }
+    unsafe { Counted::from_raw(data.cast()) }
 }
 
 /// # Safety

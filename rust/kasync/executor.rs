@@ -4,6 +4,7 @@
 
 use crate::{
     block_on::Parking,
+    counted::Counted,
     current,
     inspect,
     report::api_violation,
@@ -25,7 +26,6 @@ use kernel::{
     prelude::*,
     sync::{
         rcu,
-        Arc,
         SetOnce, //
     }, //
 };
@@ -35,7 +35,7 @@ use kernel::{
 pub(crate) struct Inner {
     /// The work item that closes the executor on another thread. At offset 0, see [`close`].
     closer: Work,
-    core: Arc<Core>,
+    core: Counted<Core>,
     root: Scope,
     /// Allocated beforehand, since closing must not fail.
     parking: Parking,
@@ -48,24 +48,29 @@ unsafe impl Sync for Inner {}
 // SAFETY: No field is tied to the thread that has created it.
 unsafe impl Send for Inner {}
 
-/// An executor: a workqueue or a real-time thread of its own, and the root of a tree of scopes.
+/// A handle of an executor: a workqueue or a real-time thread of its own, and the root of a tree of
+/// scopes. Cloning returns another handle of the same executor.
 ///
-/// Dropping an executor shuts it down as [`Executor::shutdown`] does, and so blocks until all tasks
-/// have ended. A module that owns the executor can therefore not be unloaded before its tasks have
-/// ended. Where blocking is impossible (inside a poll, in an interrupt, in atomic context), a
-/// thread of this crate's module does the rest (H31). A task may hold the last reference to its own
-/// executor. The unloading of a module waits for all tasks that run its code and reports them, even
-/// if their executor was leaked.
+/// Dropping the last handle shuts the executor down as [`Executor::shutdown`] does, and so blocks
+/// until all tasks have ended. A module that owns the executor can therefore not be unloaded before
+/// its tasks have ended. Where blocking is impossible (inside a poll, in an interrupt, in atomic
+/// context), a thread of this crate's module does the rest (H31). A task may have the last handle
+/// of its own executor. The unloading of a module waits for all tasks that run its code and reports
+/// them, even if their executor was leaked.
 ///
 /// # Context
 ///
 /// | call | process | poll, signalling section | hard IRQ, under a fence's lock |
 /// |---|---|---|---|
 /// | `new`, `with_priority` | yes | no (allocate) | no |
-/// | `root` | yes | yes | yes |
+/// | `root`, clone | yes | yes | yes |
 /// | `shutdown` | yes | no (refused) | no |
-/// | drop | yes (blocks) | yes (hands over) | yes (hands over) |
-pub struct Executor(Arc<Inner>);
+/// | drop of the last handle | yes (blocks) | yes (hands over) | yes (hands over) |
+#[derive(Clone)]
+pub struct Executor(Counted<Owner>);
+
+/// The reference that all handles share. Dropping it closes the executor.
+struct Owner(Counted<Inner>);
 
 impl Executor {
     /// Creates an executor with a `WQ_UNBOUND | WQ_MEM_RECLAIM` workqueue of its own. May sleep.
@@ -73,7 +78,7 @@ impl Executor {
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub fn new(name: &'static CStr) -> Result<Arc<Self>> {
+    pub fn new(name: &'static CStr) -> Result<Self> {
         Self::with_priority(name, Priority::Normal)
     }
 
@@ -82,26 +87,23 @@ impl Executor {
     /// # Errors
     ///
     /// `ENOMEM`. `EINTR` with [`Priority::Realtime`], if the calling thread is killed.
-    pub fn with_priority(name: &'static CStr, priority: Priority) -> Result<Arc<Self>> {
+    pub fn with_priority(name: &'static CStr, priority: Priority) -> Result<Self> {
         let parking = Parking::new()?;
         let queue = Queue::new(name, priority)?;
         let result = Core::new(queue).and_then(|core| {
-            Ok(Arc::new(
-                Inner {
-                    closer: Work::uninit(),
-                    root: Scope::new_root(core.clone(), name)?,
-                    core,
-                    parking,
-                    closing: SetOnce::new(),
-                    closed: SetOnce::new(),
-                },
-                GFP_KERNEL,
-            )?)
+            Counted::new(Inner {
+                closer: Work::uninit(),
+                root: Scope::new_root(core.clone(), name)?,
+                core,
+                parking,
+                closing: SetOnce::new(),
+                closed: SetOnce::new(),
+            })
         });
         match result {
             Ok(inner) => {
                 // If something fails, dropping the executor destroys the queue.
-                let executor = Arc::new(Self(inner), GFP_KERNEL)?;
+                let executor = Self(Counted::new(Owner(inner))?);
                 inspect::register(executor.root())?;
                 Ok(executor)
             }
@@ -115,7 +117,7 @@ impl Executor {
 
     /// Returns the root of the tree of scopes.
     pub fn root(&self) -> &Scope {
-        &self.0.root
+        &self.0 .0.root
     }
 
     /// Cancels the root scope, waits until all tasks have ended, then frees the workqueue. Sleeps
@@ -130,7 +132,7 @@ impl Executor {
             api_violation(c"an executor is shut down inside a poll or a signalling section");
             return Err(EDEADLK);
         }
-        self.0.close()
+        self.0 .0.close()
     }
 }
 
@@ -156,7 +158,7 @@ impl Inner {
     }
 }
 
-impl Drop for Executor {
+impl Drop for Owner {
     fn drop(&mut self) {
         if self.0.closed.as_ref().is_some() {
             return;
@@ -167,7 +169,7 @@ impl Drop for Executor {
             return;
         }
         self.0.root.cancel();
-        let inner = Arc::into_raw(self.0.clone());
+        let inner = Counted::into_raw(self.0.clone());
         // SAFETY: `close()` takes over the reference. The last handle is being dropped, so the item
         // is queued once.
         unsafe { workqueue::run_later((*inner).closer.get(), close) };
@@ -182,7 +184,7 @@ impl Drop for Executor {
 /// reference to that executor.
 unsafe extern "C" fn close(closer: *mut work_struct) {
     // SAFETY: `closer` is at offset 0 of an `Inner`, to which the caller passes on a reference.
-    let inner = unsafe { Arc::from_raw(closer.cast_const().cast::<Inner>()) };
+    let inner = unsafe { Counted::from_raw(closer.cast_const().cast::<Inner>()) };
     // Cannot fail: this is not a poll, and no other thread closes the executor.
     let _closed = inner.close();
 }

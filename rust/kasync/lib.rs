@@ -54,6 +54,7 @@ mod block_on;
 mod budget;
 mod cell;
 mod combine;
+mod counted;
 mod current;
 mod executor;
 mod ffi;

@@ -7,13 +7,11 @@
 //!
 //! C header: [`include/linux/completion.h`](srctree/include/linux/completion.h)
 
+use crate::counted::Counted;
+use core::mem::MaybeUninit;
 use kernel::{
     bindings,
     prelude::*,
-    sync::{
-        Arc,
-        UniqueArc, //
-    },
     time::msecs_to_jiffies,
     types::Opaque, //
 };
@@ -46,12 +44,12 @@ impl Parker {
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub(crate) fn new() -> Result<Arc<Self>> {
-        let mut parker = UniqueArc::<Self>::new_uninit(GFP_KERNEL)?;
-        // SAFETY: The memory is valid for writes, and does not move.
-        unsafe { bindings::init_completion(parker.as_mut_ptr().cast()) };
-        // SAFETY: Initialised just now.
-        Ok(unsafe { parker.assume_init() }.into())
+    pub(crate) fn new() -> Result<Counted<Self>> {
+        let parker = Counted::new(MaybeUninit::<Self>::uninit())?;
+        // SAFETY: The memory is valid for writes, as this is the only reference, and does not move.
+        unsafe { bindings::init_completion(Counted::as_ptr(&parker).cast_mut().cast()) };
+        // SAFETY: Initialised just now, and no other reference exists.
+        Ok(unsafe { parker.assume_init() })
     }
 
     /// Sleeps until [`Parker::unpark`] has been called more often than this has returned `true`.

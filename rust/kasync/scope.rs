@@ -44,10 +44,13 @@ pub(crate) use name::{
 };
 pub(crate) use shared::Core;
 
-use crate::task::{
-    self,
-    JoinHandle,
-    Prepared, //
+use crate::{
+    counted::Counted,
+    task::{
+        self,
+        JoinHandle,
+        Prepared, //
+    }, //
 };
 use core::{
     ffi::CStr,
@@ -55,10 +58,7 @@ use core::{
 };
 use kernel::{
     prelude::*,
-    sync::{
-        aref::ARef,
-        Arc, //
-    }, //
+    sync::aref::ARef, //
 };
 
 /// The number of scopes and tasks that are visited while the lock is held.
@@ -86,7 +86,7 @@ const MAX_DEPTH: u32 = 16;
 pub struct Scope(ARef<ScopeInner>);
 
 impl Scope {
-    pub(crate) fn new_root(core: Arc<Core>, name: &'static CStr) -> Result<Self> {
+    pub(crate) fn new_root(core: Counted<Core>, name: &'static CStr) -> Result<Self> {
         ScopeInner::new_scope(core, None, name)
     }
 

@@ -24,6 +24,7 @@ use crate::{
         poll_budget,
         rotate, //
     },
+    counted::Counted,
     sync::AtomicWaker, //
 };
 use core::{
@@ -42,13 +43,10 @@ use core::{
 use futures_core::Stream;
 use kernel::{
     prelude::*,
-    sync::{
-        atomic::{
-            Atomic,
-            Full,
-            Relaxed, //
-        },
-        Arc, //
+    sync::atomic::{
+        Atomic,
+        Full,
+        Relaxed, //
     }, //
 };
 
@@ -114,7 +112,7 @@ pub struct FutureSet<F: Future, const N: usize> {
     used: u64,
     /// The place at which polling starts.
     first: usize,
-    shared: Arc<Shared>,
+    shared: Counted<Shared>,
 }
 
 // SAFETY: It owns the futures.
@@ -132,13 +130,10 @@ impl<F: Future, const N: usize> FutureSet<F, N> {
     /// `ENOMEM`.
     pub fn new() -> Result<Self> {
         const { assert!(N > 0 && N <= MAX, "1 to 64 futures") };
-        let shared = Arc::new(
-            Shared {
-                ready: Atomic::new(0),
-                parent: AtomicWaker::new(),
-            },
-            GFP_KERNEL,
-        )?;
+        let shared = Counted::new(Shared {
+            ready: Atomic::new(0),
+            parent: AtomicWaker::new(),
+        })?;
         let places = KBox::<[MaybeUninit<F>; N]>::new_uninit(GFP_KERNEL)?;
         let places = NonNull::from(KBox::leak(places)).cast();
         // INVARIANT: Allocated with the layout of `N` futures, and no bit of `used` is set.
@@ -272,8 +267,8 @@ impl Shared {
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
 
 /// Returns a waker of the child `at`. Its data is the address of byte `at` of `shared`.
-fn child_waker(shared: &Arc<Shared>, at: usize) -> Waker {
-    let base = Arc::into_raw(shared.clone()).cast::<u8>();
+fn child_waker(shared: &Counted<Shared>, at: usize) -> Waker {
+    let base = Counted::into_raw(shared.clone()).cast::<u8>();
     // SAFETY: The vtable fulfils the contract of `RawWaker`. The data is of the form that it
     // expects, and owns a reference.
     unsafe { Waker::from_raw(RawWaker::new(base.wrapping_add(at).cast(), &VTABLE)) }
@@ -283,7 +278,7 @@ fn child_waker(shared: &Arc<Shared>, at: usize) -> Waker {
 fn parts(data: *const ()) -> (NonNull<Shared>, usize) {
     let at = data as usize % MAX;
     let base = data.cast::<u8>().wrapping_sub(at).cast_mut();
-    // SAFETY: The address is that of the content of an `Arc`, so it is not null.
+    // SAFETY: The address is that of the data of a [`Counted`], so it is not null.
     (unsafe { NonNull::new_unchecked(base.cast()) }, at)
 }
 
@@ -292,8 +287,8 @@ fn parts(data: *const ()) -> (NonNull<Shared>, usize) {
 /// See `RawWakerVTable`.
 unsafe fn clone(data: *const ()) -> RawWaker {
     // SAFETY: The cloned waker owns a reference and keeps it, since this one is not dropped.
-    let shared = core::mem::ManuallyDrop::new(unsafe { Arc::from_raw(parts(data).0.as_ptr()) });
-    core::mem::forget(Arc::clone(&shared));
+    let shared = core::mem::ManuallyDrop::new(unsafe { Counted::from_raw(parts(data).0.as_ptr()) });
+    core::mem::forget(Counted::clone(&shared));
     RawWaker::new(data, &VTABLE)
 }
 
@@ -303,7 +298,7 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 unsafe fn wake(data: *const ()) {
     let (shared, at) = parts(data);
     // SAFETY: The waker is consumed, so its reference is this function's.
-    unsafe { Arc::from_raw(shared.as_ptr()) }.wake(at);
+    unsafe { Counted::from_raw(shared.as_ptr()) }.wake(at);
 }
 
 /// # Safety
@@ -320,7 +315,7 @@ unsafe fn wake_by_ref(data: *const ()) {
 /// See `RawWakerVTable`.
 unsafe fn drop_waker(data: *const ()) {
     // SAFETY: The waker is dropped, so its reference is this function's.
-    drop(unsafe { Arc::from_raw(parts(data).0.as_ptr()) });
+    drop(unsafe { Counted::from_raw(parts(data).0.as_ptr()) });
 }
 
 /// The future of [`next`].

@@ -15,6 +15,9 @@
 //! | polling and dropping of the futures and receivers | yes | yes | no |
 //! | [`mpsc::channel`], [`oneshot::channel`], [`watch::channel`] | yes | no (they allocate) | no |
 //!
+//! The last reference to a channel may be dropped in a hard interrupt on `PREEMPT_RT` as well. An
+//! [`OwnedPermit`] has an `Arc` of its owner's, which must not be the last one there.
+//!
 //! All futures of this module are cancel safe (H24): they take what they wait for when they return
 //! `Ready`. A permit or notification assigned to a future that is dropped passes to the next
 //! waiter.

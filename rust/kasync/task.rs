@@ -112,11 +112,11 @@ pub use prepared::Prepared;
 pub use waker::TaskRef;
 
 use crate::{
+    counted,
     current::{
         self,
         PollContext, //
     },
-    ffi,
     section::annotated,
     trace, //
 };
@@ -150,15 +150,8 @@ unsafe fn put_many(header: NonNull<Header>, n: u64) {
         // (9) SAFETY: The last reference. Future, output, scope and join waker were moved out or
         // dropped before the scope's and the handle's reference went, so that nothing is left to
         // drop.
-        // The layout is not asked for: the task's module may be gone. On PREEMPT_RT an interrupt,
-        // which may drop the last waker, must not take the locks of the slab.
-        unsafe {
-            if cfg!(CONFIG_PREEMPT_RT) {
-                ffi::kasync_free_later(header.as_ptr().cast());
-            } else {
-                bindings::kfree(header.as_ptr().cast());
-            }
-        }
+        // The layout is not asked for: the task's module may be gone.
+        unsafe { counted::free(header.as_ptr().cast()) };
     }
 }
 

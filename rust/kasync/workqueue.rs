@@ -46,6 +46,22 @@ pub enum Priority {
     Realtime,
 }
 
+impl TryFrom<c_uint> for Priority {
+    type Error = Error;
+
+    /// Returns the priority of that number, as C code and `kasync_queue_new()` have them.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is none.
+    fn try_from(number: c_uint) -> Result<Self> {
+        [Self::Normal, Self::High, Self::Realtime]
+            .into_iter()
+            .find(|&priority| priority as c_uint == number)
+            .ok_or(EINVAL)
+    }
+}
+
 /// A handle of what runs the work items of an executor: a workqueue, or a real-time thread. It may
 /// be used until [`Queue::destroy`] is called.
 ///

@@ -83,11 +83,12 @@ pub unsafe trait SharedBuffer: Send + 'static {
 ///
 /// | function | context | may |
 /// |---|---|---|
-/// | `recv_message_early` | hard interrupt | wake tasks; not sleep, allocate or lock |
+/// | `recv_message_early` | hard interrupt (2) | wake tasks; not sleep, allocate or lock |
 /// | `recv_message`, `shmem_setup`, `crashed` | RTKit's ordered workqueue | allocate, sleep (1) |
 /// | `send_failed` | thread of the doorbells | sleep; not allocate with reclaim |
 ///
 /// 1. They must not wait for a message, which a later work item would handle.
+/// 2. On `PREEMPT_RT` the thread of that interrupt, with a lock held.
 ///
 /// No callback may boot, shut down, close or drop the [`Rtkit`], since these functions wait for
 /// callbacks to return.

@@ -115,7 +115,7 @@ impl<F> Drop for Later<F> {
 /// A device.
 #[pin_data]
 pub(crate) struct Device {
-    executor: Arc<Executor>,
+    executor: Executor,
     unplugged: Atomic<u32>,
     #[pin]
     engines: SpinLock<KVec<Arc<Engine>>>,

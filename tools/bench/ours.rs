@@ -188,7 +188,7 @@ struct Queue {
 }
 
 struct Bench {
-    executor: Arc<Executor>,
+    executor: Executor,
     /// What all queues are in, as those of a file would be.
     scope: Scope,
 }
@@ -199,13 +199,7 @@ global_lock! {
 }
 
 fn init(priority: u32) -> Result {
-    let priority = match priority {
-        0 => Priority::Normal,
-        1 => Priority::High,
-        2 => Priority::Realtime,
-        _ => return Err(EINVAL),
-    };
-    let executor = Executor::with_priority(c"asahi_bench", priority)?;
+    let executor = Executor::with_priority(c"asahi_bench", Priority::try_from(priority)?)?;
     let scope = executor.root().child(c"queues")?;
     *BENCH.lock() = Some(Bench { executor, scope });
     Ok(())

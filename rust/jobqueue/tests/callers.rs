@@ -11,7 +11,8 @@ mod tests {
         contexts::{
             annotated_waits,
             in_irq,
-            Watch, //
+            Watch,
+            COMMITS_POLL, //
         },
         ring::{
             result,
@@ -79,7 +80,7 @@ mod tests {
         Ok(())
     }
 
-    /// A queue is dropped in a hard interrupt: with jobs in flight and waiting; and as the last
+    /// A queue is dropped in an interrupt: with jobs in flight and waiting; and as the last
     /// reference to what it shares with its task, after that has ended.
     #[test]
     fn queues_are_dropped_in_interrupts() -> Result {
@@ -135,7 +136,8 @@ mod tests {
 
     /// A commit hands its job to hardware that has nothing to do, and cannot be preempted
     /// meanwhile. If the hardware is through with it at once the commit ends it as well, and runs
-    /// what follows from that: the job is retired, and the ring is quiet.
+    /// what follows from that: the job is retired, and the ring is quiet. On PREEMPT_RT it runs
+    /// nothing.
     #[test]
     fn commit_runs_its_job_only() -> Result {
         let bench = patient()?;
@@ -158,7 +160,11 @@ mod tests {
             bench.wait_retired(id as usize)?;
         }
         bench.end()?;
-        assert!(inline > 0 && ended > 0);
+        if COMMITS_POLL {
+            assert!(inline > 0 && ended > 0);
+        } else {
+            assert_eq!((inline, ended), (0, 0));
+        }
         Ok(())
     }
 

@@ -104,7 +104,14 @@ pub(crate) fn threads<F: Fn(u32) -> Result + Sync>(n: u32, f: F) -> Result {
     })
 }
 
-/// Calls `f` in hard interrupt context, and waits.
+/// Whether a commit may poll the queue's task. On PREEMPT_RT it leaves that to a worker.
+pub(crate) const COMMITS_POLL: bool = !cfg!(CONFIG_PREEMPT_RT);
+
+/// Whether [`in_irq`] is in hard interrupt context: not on PREEMPT_RT, where the locks of fences
+/// and queues sleep.
+pub(crate) const IRQ_IS_HARD: bool = !cfg!(CONFIG_PREEMPT_RT);
+
+/// Calls `f` as an interrupt would, and waits.
 pub(crate) fn in_irq<F: FnMut() + Send>(mut f: F) {
     // SAFETY: `f` outlives the call, which waits.
     unsafe { jobqueue_test_in_irq(call::<F>, (&raw mut f).cast()) }

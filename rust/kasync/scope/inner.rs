@@ -9,10 +9,17 @@ use super::{
     Path,
     Scope, //
 };
+use crate::counted::{
+    self,
+    Counted, //
+};
 use core::{
     cell::UnsafeCell,
     ffi::CStr,
-    ptr::NonNull, //
+    ptr::{
+        drop_in_place,
+        NonNull, //
+    }, //
 };
 use kernel::{
     prelude::*,
@@ -22,7 +29,6 @@ use kernel::{
             AlwaysRefCounted, //
         },
         atomic::Relaxed,
-        Arc,
         Refcount,
         SetOnce, //
     }, //
@@ -31,7 +37,7 @@ use kernel::{
 /// The content of a scope, of which each [`Scope`] is a reference.
 pub(crate) struct ScopeInner {
     pub(super) refcount: Refcount,
-    pub(super) core: Arc<Core>,
+    pub(super) core: Counted<Core>,
     pub(super) parent: Option<Scope>,
     pub(super) name: Name,
     pub(super) depth: u32,
@@ -50,8 +56,12 @@ unsafe impl AlwaysRefCounted for ScopeInner {
     unsafe fn dec_ref(obj: NonNull<Self>) {
         // SAFETY: The caller's reference keeps the object valid until here.
         if unsafe { obj.as_ref() }.refcount.dec_and_test() {
-            // SAFETY: This was the last reference, and `new_scope()` has leaked a box.
-            drop(unsafe { KBox::from_raw(obj.as_ptr()) });
+            // SAFETY: This was the last reference. `new_scope()` has leaked a box, which is larger
+            // than 16 bytes, and unused once its content was dropped.
+            unsafe {
+                drop_in_place(obj.as_ptr());
+                counted::free(obj.as_ptr().cast());
+            }
         }
     }
 }
@@ -63,7 +73,7 @@ impl ScopeInner {
     ///
     /// `ENOMEM`.
     pub(super) fn new_scope(
-        core: Arc<Core>,
+        core: Counted<Core>,
         parent: Option<Scope>,
         name: &'static CStr,
     ) -> Result<Scope> {

@@ -5,14 +5,12 @@
 use super::tree::Tree;
 use crate::{
     batch::Batch,
+    counted::Counted,
     lock::IrqLock,
     task,
     workqueue::Queue, //
 };
-use kernel::{
-    prelude::*,
-    sync::Arc, //
-};
+use kernel::prelude::*;
 
 /// The number of batches.
 #[cfg(not(feature = "loom"))]
@@ -36,18 +34,15 @@ impl Core {
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub(crate) fn new(queue: Queue) -> Result<Arc<Self>> {
-        let core = Arc::new(
-            Self {
-                queue,
-                batches: core::array::from_fn(|_| Batch::new(queue, task::run_listed)),
-                tree: Tree::new(),
-            },
-            GFP_KERNEL,
-        )?;
+    pub(crate) fn new(queue: Queue) -> Result<Counted<Self>> {
+        let core = Counted::new(Self {
+            queue,
+            batches: core::array::from_fn(|_| Batch::new(queue, task::run_listed)),
+            tree: Tree::new(),
+        })?;
         for batch in &core.batches {
-            // SAFETY: No other reference to the batch exists, and the content of an `Arc` is not
-            // moved.
+            // SAFETY: No other reference to the batch exists, and the data of a `Counted` does
+            // not move.
             unsafe { batch.init() };
         }
         Ok(core)

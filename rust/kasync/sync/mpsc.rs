@@ -5,6 +5,7 @@
 use crate::{
     await_site::AwaitSite, //
     budget::poll_budget,
+    counted::Counted,
     lock::IrqLock,
 };
 use core::{
@@ -19,10 +20,7 @@ use core::{
     }, //
 };
 use futures_core::Stream;
-use kernel::{
-    prelude::*,
-    sync::Arc, //
-};
+use kernel::prelude::*;
 
 /// A ring of values.
 ///
@@ -52,6 +50,16 @@ impl<T> Ring<T> {
             head: 0,
             len: 0,
         })
+    }
+
+    /// Returns a ring that is always full.
+    const fn none() -> Self {
+        Self {
+            slots: KVec::new(),
+            capacity: 0,
+            head: 0,
+            len: 0,
+        }
     }
 
     fn slot(&mut self, i: usize) -> &mut MaybeUninit<T> {
@@ -97,7 +105,7 @@ struct State<T> {
     waker: Option<Waker>,
 }
 
-type Shared<T> = Arc<IrqLock<State<T>>>;
+type Shared<T> = Counted<IrqLock<State<T>>>;
 
 /// Allocates a channel with room for `capacity` values. May sleep.
 ///
@@ -128,15 +136,12 @@ pub fn channel<T: Send>(capacity: usize) -> Result<(Sender<T>, Receiver<T>)> {
     if capacity == 0 || Layout::array::<T>(capacity).is_err() {
         return Err(EINVAL);
     }
-    let shared = Arc::new(
-        IrqLock::new(State {
-            ring: Ring::new(capacity)?,
-            senders: 1,
-            closed: false,
-            waker: None,
-        }),
-        GFP_KERNEL,
-    )?;
+    let shared = Counted::new(IrqLock::new(State {
+        ring: Ring::new(capacity)?,
+        senders: 1,
+        closed: false,
+        waker: None,
+    }))?;
     Ok((Sender(shared.clone()), Receiver(shared)))
 }
 
@@ -252,12 +257,15 @@ impl<T: Send> Receiver<T> {
 
 impl<T: Send> Drop for Receiver<T> {
     fn drop(&mut self) {
-        let _waker = self.0.with(|s| {
+        // Dropped without the lock, since a value may have a destructor. No more values are sent,
+        // so that the last sender, which may go in an interrupt, has no buffer to free.
+        let _left = self.0.with(|s| {
             s.closed = true;
-            s.waker.take()
+            (
+                s.waker.take(),
+                core::mem::replace(&mut s.ring, Ring::none()),
+            )
         });
-        // Without the lock, since a value may have a destructor. No more values are sent.
-        while self.try_recv().is_some() {}
     }
 }
 

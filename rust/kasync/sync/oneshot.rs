@@ -5,6 +5,7 @@
 use crate::{
     await_site::AwaitSite, //
     budget::poll_budget,
+    counted::Counted,
     lock::IrqLock,
 };
 use core::{
@@ -16,10 +17,7 @@ use core::{
         Waker, //
     }, //
 };
-use kernel::{
-    prelude::*,
-    sync::Arc, //
-};
+use kernel::prelude::*;
 
 struct State<T> {
     value: Option<T>,
@@ -28,7 +26,7 @@ struct State<T> {
     receiver: bool,
 }
 
-type Shared<T> = Arc<IrqLock<State<T>>>;
+type Shared<T> = Counted<IrqLock<State<T>>>;
 
 /// Allocates a channel for one value. May sleep.
 ///
@@ -41,15 +39,12 @@ type Shared<T> = Arc<IrqLock<State<T>>>;
 /// `ENOMEM`.
 #[track_caller]
 pub fn channel<T: Send>() -> Result<(Sender<T>, Receiver<T>)> {
-    let shared = Arc::new(
-        IrqLock::new(State {
-            value: None,
-            waker: None,
-            sender: true,
-            receiver: true,
-        }),
-        GFP_KERNEL,
-    )?;
+    let shared = Counted::new(IrqLock::new(State {
+        value: None,
+        waker: None,
+        sender: true,
+        receiver: true,
+    }))?;
     Ok((Sender(shared.clone()), Receiver(shared, AwaitSite::here())))
 }
 

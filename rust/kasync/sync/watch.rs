@@ -10,6 +10,7 @@
 use crate::{
     await_site::AwaitSite,
     budget::poll_budget,
+    counted::Counted,
     lock::IrqLock,
     wait::{
         WaitList,
@@ -25,10 +26,7 @@ use core::{
         Poll, //
     }, //
 };
-use kernel::{
-    prelude::*,
-    sync::Arc, //
-};
+use kernel::prelude::*;
 
 struct State<T: Copy> {
     value: T,
@@ -40,7 +38,7 @@ struct State<T: Copy> {
     waiters: WaitList,
 }
 
-type Shared<T> = Arc<IrqLock<State<T>>>;
+type Shared<T> = Counted<IrqLock<State<T>>>;
 
 /// Allocates a channel that holds `value`, which counts as seen by the receiver. May sleep.
 ///
@@ -78,16 +76,13 @@ type Shared<T> = Arc<IrqLock<State<T>>>;
 /// # Ok::<(), kernel::error::Error>(())
 /// ```
 pub fn channel<T: Copy + Send>(value: T) -> Result<(Sender<T>, Receiver<T>)> {
-    let shared = Arc::new(
-        IrqLock::new(State {
-            value,
-            version: 0,
-            sender: true,
-            receivers: 1,
-            waiters: WaitList::new(),
-        }),
-        GFP_KERNEL,
-    )?;
+    let shared = Counted::new(IrqLock::new(State {
+        value,
+        version: 0,
+        sender: true,
+        receivers: 1,
+        waiters: WaitList::new(),
+    }))?;
     let receiver = Receiver {
         shared: shared.clone(),
         seen: 0,

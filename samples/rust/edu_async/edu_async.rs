@@ -72,7 +72,7 @@ struct Driver<'bound> {
     over: Arc<Atomic<u32>>,
     refused: Arc<Atomic<u32>>,
     // Last: waits for all tasks that are left.
-    _executor: Arc<Executor>,
+    _executor: Executor,
 }
 
 impl<'bound> Driver<'bound> {

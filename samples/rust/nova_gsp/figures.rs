@@ -4,7 +4,6 @@
 
 use crate::{
     clients::Clients,
-    rpc::Rpc,
     subdevice::{
         control,
         Subdevice, //
@@ -20,10 +19,7 @@ use kasync::{
 };
 use kernel::{
     prelude::*,
-    sync::{
-        atomic::Relaxed,
-        Arc, //
-    },
+    sync::atomic::Relaxed,
     time::Delta, //
 };
 
@@ -44,9 +40,14 @@ fn region(begins: bool) {
     let _ = begins;
 }
 
-/// Calls so often, and returns what that took, in nanoseconds: in all, and at most.
-async fn caller(rpc: Arc<Rpc>, calls: u32, command: u32, ms: u32) -> Result<(i64, i64)> {
-    let subdevice = Subdevice::open(&rpc).await?;
+/// Calls so often, and returns what that took, in nanoseconds: in all, and at most. The object is
+/// returned, too.
+async fn caller(
+    subdevice: Subdevice,
+    calls: u32,
+    command: u32,
+    ms: u32,
+) -> Result<(Subdevice, i64, i64)> {
     let (mut sum, mut most) = (0, 0);
     for _ in 0..calls {
         let begin = Instant::now();
@@ -55,8 +56,7 @@ async fn caller(rpc: Arc<Rpc>, calls: u32, command: u32, ms: u32) -> Result<(i64
         sum += took;
         most = most.max(took);
     }
-    subdevice.close().await?;
-    Ok((sum, most))
+    Ok((subdevice, sum, most))
 }
 
 impl Clients {
@@ -82,21 +82,33 @@ impl Clients {
 
     /// Has so many callers call so often, and prints what it takes.
     async fn callers(&self, name: &str, callers: u32, calls: u32, command: u32, ms: u32) -> Result {
+        // Objects are made and freed by calls, too, which do not count.
+        let mut subdevices = KVec::new();
+        for _ in 0..callers {
+            subdevices.push(Subdevice::open(&self.gsp.rpc).await?, GFP_KERNEL)?;
+        }
+        let mut tasks = KVec::with_capacity(subdevices.len(), GFP_KERNEL)?;
         region(true);
         let begin = Instant::now();
-        let mut tasks = KVec::new();
-        for _ in 0..callers {
-            let task = caller(self.gsp.rpc.clone(), calls, command, ms);
-            tasks.push(self.scope.spawn(c"caller", task)?, GFP_KERNEL)?;
+        while let Some(subdevice) = subdevices.pop() {
+            let task = self
+                .scope
+                .spawn(c"caller", caller(subdevice, calls, command, ms))?;
+            tasks.push(task, GFP_KERNEL)?;
         }
         let (mut sum, mut most) = (0, 0);
+        let mut ended = KVec::with_capacity(tasks.len(), GFP_KERNEL)?;
         while let Some(task) = tasks.pop() {
-            let (took, longest) = task.await?;
+            let (subdevice, took, longest) = task.await?;
             sum += took;
             most = most.max(longest);
+            ended.push(subdevice, GFP_KERNEL)?;
         }
         let all = begin.elapsed().as_micros_ceil();
         region(false);
+        while let Some(subdevice) = ended.pop() {
+            subdevice.close().await?;
+        }
         let mean = sum / i64::from(callers * calls) / 1000;
         pr_info!(
             "figure: {name}, {callers} callers, {calls} calls each: {mean} us a call, \

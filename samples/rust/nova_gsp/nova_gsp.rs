@@ -77,7 +77,7 @@ struct Driver<'bound> {
     /// The task that serves the processor.
     server: Scope,
     // Waits for all tasks that are left.
-    _executor: Arc<Executor>,
+    _executor: Executor,
     // After the tasks: the processor unloads with an interrupt. Its stream ends here.
     _line: irq::Registration<'bound, Line>,
     _vectors: KBox<pci::IrqVectorRegistration<'bound>>,

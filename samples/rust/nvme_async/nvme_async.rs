@@ -87,7 +87,7 @@ struct Driver<'bound> {
     _lines: KVec<irq::Registration<'bound, Line>>,
     _vectors: KBox<pci::IrqVectorRegistration<'bound>>,
     /// Waits for all tasks that are left.
-    _executor: Arc<Executor>,
+    _executor: Executor,
 }
 
 /// Requests the line of a queue, and has it delivered to a processor.

@@ -153,9 +153,9 @@ static void *gl(const char *name)
 /*
  * Reads the window's picture, whatever the program has bound: a toolkit leaves a framebuffer of
  * several samples, or a buffer for pixels, and errors that it has not asked for. In OpenGL ES 2
- * there is one binding of framebuffers, and none of such buffers.
+ * there is one binding of framebuffers, and none of such buffers. Returns an error of GL, or zero.
  */
-static bool read_window(EGLint width, EGLint height, uint8_t *pixels)
+static GLenum read_window(EGLint width, EGLint height, uint8_t *pixels)
 {
 	__typeof__(&glReadPixels) read = gl("glReadPixels");
 	__typeof__(&glGetError) error = gl("glGetError");
@@ -163,7 +163,7 @@ static bool read_window(EGLint width, EGLint height, uint8_t *pixels)
 	__typeof__(&glBindFramebuffer) bind = gl("glBindFramebuffer");
 	__typeof__(&glBindBuffer) bind_buffer = gl("glBindBuffer");
 	GLint to = 0, from = -1, buffer = -1;
-	bool good;
+	GLenum wrong;
 
 	/* A context that is lost has one for ever. */
 	for (int i = 0; i < 16 && error(); i++)
@@ -177,13 +177,13 @@ static bool read_window(EGLint width, EGLint height, uint8_t *pixels)
 	if (buffer > 0)
 		bind_buffer(GL_PIXEL_PACK_BUFFER, 0);
 	read(0, 0, width, height, GL_RGBA, GL_UNSIGNED_BYTE, pixels);
-	good = !error();
+	wrong = error();
 	bind(GL_FRAMEBUFFER, to);
 	if (from >= 0)
 		bind(GL_READ_FRAMEBUFFER, from);
 	if (buffer > 0)
 		bind_buffer(GL_PIXEL_PACK_BUFFER, buffer);
-	return good;
+	return wrong;
 }
 
 static void write_frame(EGLDisplay display, EGLSurface surface, const char *path)
@@ -192,13 +192,15 @@ static void write_frame(EGLDisplay display, EGLSurface surface, const char *path
 	__typeof__(&glGetString) string = gl("glGetString");
 	struct picture picture;
 	EGLint width, height;
+	GLenum wrong;
 
 	if (!query(display, surface, EGL_WIDTH, &width) ||
 	    !query(display, surface, EGL_HEIGHT, &height))
 		fail("a surface without a size");
 	picture_create(&picture, width, height);
-	if (!read_window(width, height, picture.pixels))
-		fail("the frame cannot be read");
+	wrong = read_window(width, height, picture.pixels);
+	if (wrong)
+		fail("the frame of %d x %d cannot be read: %#x", width, height, wrong);
 	/* A window is opaque, whatever its alpha. */
 	for (EGLint i = 0; i < width * height; i++)
 		picture.pixels[4 * i + 3] = 255;

@@ -4,8 +4,10 @@
  * files of theirs are closed. Prints TAP: that calls of all kinds went through, and that the device
  * works afterwards. Whether the kernel has something to say is for the rig to tell.
  *
- * usage: fuzz SECONDS [THREADS [SEED [faults]]]	default 4 threads, and a seed that is
- *							different each time
+ * usage: fuzz SECONDS|calls:N [THREADS [SEED [faults]]]
+ *
+ * for so long, or until there were N calls; by default with 4 threads, and a seed that is different
+ * each time.
  *
  * With "faults" an allocation of the kernel's fails in each fourth call.
  */
@@ -16,6 +18,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,6 +35,8 @@
 static int clients[CLIENTS];
 static int files[FILES];
 static bool stop;
+/* How many calls there are to be, and how many have begun. */
+static unsigned long wanted = ULONG_MAX, begun;
 /* Allocations fail. */
 static bool faults;
 /* Few calls have more allocations. */
@@ -282,7 +287,8 @@ static void *run(void *arg)
 {
 	struct thread *t = arg;
 
-	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED) &&
+	       __atomic_fetch_add(&begun, 1, __ATOMIC_RELAXED) < wanted) {
 		struct kind *kind = some_kind(t);
 		int fd = __atomic_load_n(&clients[below(t, CLIENTS)], __ATOMIC_RELAXED);
 		int ret = kind->call(t, fd);
@@ -359,6 +365,14 @@ static void close_all(void)
 			close_file(files[i]);
 }
 
+/* Until @end, or until all calls that are wanted have begun. */
+static bool goes_on(time_t end)
+{
+	if (wanted != ULONG_MAX)
+		return __atomic_load_n(&begun, __ATOMIC_RELAXED) < wanted;
+	return time(NULL) < end;
+}
+
 int main(int argc, char **argv)
 {
 	struct sigaction action = { .sa_handler = interrupted };
@@ -369,8 +383,10 @@ int main(int argc, char **argv)
 	uint64_t seed;
 	time_t end;
 
-	if (argc < 2 || count < 1 || count > MOST_THREADS) {
-		fprintf(stderr, "usage: fuzz SECONDS [THREADS [SEED [faults]]]\n");
+	if (argc > 1 && !strncmp(argv[1], "calls:", 6))
+		wanted = strtoul(argv[1] + 6, NULL, 0);
+	if (argc < 2 || count < 1 || count > MOST_THREADS || !wanted) {
+		fprintf(stderr, "usage: fuzz SECONDS|calls:N [THREADS [SEED [faults]]]\n");
 		return 2;
 	}
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
@@ -389,7 +405,7 @@ int main(int argc, char **argv)
 	}
 	/* Interrupts waits: one thread each two milliseconds. */
 	end = time(NULL) + atoi(argv[1]);
-	for (unsigned int i = 0; time(NULL) < end; i++) {
+	for (unsigned int i = 0; goes_on(end); i++) {
 		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
 		pthread_kill(ids[i % count], SIGALRM);
 	}
@@ -405,6 +421,8 @@ int main(int argc, char **argv)
 	}
 	close_all();
 	printf("# %lu calls, %lu times jobs, %lu allocations failed\n", calls, submitted, failed);
+	if (wanted != ULONG_MAX)
+		check_true("all calls that were wanted", calls == wanted);
 	if (faults)
 		check_true("allocations failed", failed > 0);
 	report_kinds(driver_kinds);

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
-#
 # tier: all
+# pieces: jobs long-job no-sleep
 #
 # A kernel that starts from another one without a reset, while jobs are in flight. The coprocessor runs on, so the first kernel
 # has to have it come to an end with all that it was given before its memory is the second one's. Both kernels fill freed pages, and
-# the emulator looks at each access. The suites kexec-long-job and kexec-no-sleep are links to this file.
+# the emulator looks at each access.
 # shellcheck disable=SC2154
-kexec_suite=$(basename "${BASH_SOURCE[0]}" .sh)
-kexec_share=$LOGS/$kexec_suite.share
+kexec_share=$LOGS/kexec-$piece.share
 rm -rf "$kexec_share"
 mkdir -p "$kexec_share"
 cp -r "$programs/." "$kexec_share/"
@@ -56,12 +55,12 @@ kexec_with() {
 again='/mnt/share/faults ok ok ok
 	if rmmod asahi && insmod /mnt/rig/modules/asahi.ko; then echo ok reload; else echo not ok reload; fi
 	/mnt/share/faults ok'
-case $kexec_suite in
-kexec) kexec_with kexec delay:300 12 '' "$again" ;;
+case $piece in
+jobs) kexec_with kexec-jobs delay:300 12 '' "$again" ;;
 # It takes longer than any wait for it.
-kexec-long-job) kexec_with kexec-long-job delay:1:20000 12 'asahi .*gpu: jobs still run after 2 s of shutdown' "$again" ;;
+long-job) kexec_with kexec-long-job delay:1:20000 12 'asahi .*gpu: jobs still run after 2 s of shutdown' "$again" ;;
 # A coprocessor that does not sleep loses what it has. The second kernel cannot use it, and is unharmed.
-kexec-no-sleep)
+no-sleep)
 	# shellcheck disable=SC2016
 	kexec_with kexec-no-sleep no-sleep 12 'asahi .*gpu: firmware did not go to sleep .*: what it was given stays allocated until the next reboot' '
 		if [ -e /dev/dri/renderD128 ]; then echo "not ok there is no device"; else echo "ok there is no device"; fi
@@ -69,6 +68,6 @@ kexec-no-sleep)
 		if [ "$(lines | wc -l)" = 1 ]; then echo "ok one line names the cause"; else echo "not ok one line"; fi
 		lines | sed "s/^/# /"' --gpu-may-fail
 	;;
-*) fail "$kexec_suite: no such suite" ;;
+*) fail "kexec: there is no piece $piece" ;;
 esac
 rm -rf "$kexec_share"

@@ -5,7 +5,7 @@
 # Faults that were reported of other drivers: Documentation/reports.rst lists them.
 # shellcheck disable=SC2154
 guest_tap reports --timeout 900 --share "$programs" -- bash -c '
-	/mnt/share/reports held-up walks beyond opens
+	/mnt/share/reports held-up walks beyond opens timelines
 	dmesg -C
 	/mnt/share/reports flood
 	# Of a hundred faults there are ten lines in five seconds, at most.

@@ -53,6 +53,12 @@ nvme sample-nvme-failing \
 	)file.inject-error.0.event=read_aio,file.inject-error.0.errno=5,file.inject-error.0.sector=800" \
 	'/mnt/share/nvme failing'
 
+# Its health gets worse, and it hangs, as QEMU's monitor says.
+guest_tap sample-nvme-outside --no-emu --qmp --device nvme,id=nvme0,serial=async,drive=disk --drive "id=disk,format=raw,file=$image" \
+	--share "$programs" --modules "kasync nvme_async" -- sh -c '
+	/mnt/share/nvme monitored
+	if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi'
+
 if [ "$TIER" = all ]; then
 	# shellcheck source=tools/tests/lib/samples.sh
 	. "$here/lib/samples.sh"

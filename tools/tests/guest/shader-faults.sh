@@ -9,14 +9,12 @@ guest_tap shader-faults --share "$programs" --emu "--budget 3000000" -- bash -c 
 	says "GPU fault: write of 0x100000000 in context [0-9]+ by UL1C.*ReadOnly, level 3"
 	says "GPU stopped: Timeout"
 	if rmmod asahi; then echo ok unload; else echo not ok unload; fi'
-# Again and again. The plain kernel, as most of the time is the emulator's.
-rounds=10
-[ "$TIER" = test ] || rounds=200
+# Again and again; the suites endless-N do more of it. The plain kernel, as most of the time is the emulator's.
 guest_tap shader-faults-again --plain-kernel --timeout 1200 --share "$programs" --emu "--budget 300000" -- bash -c '
-	/mnt/share/shader-faults "$ASAHI_GPU" "$1"
+	/mnt/share/shader-faults "$ASAHI_GPU" 10
 	stops=$(dmesg | grep -c "asahi .*gpu: GPU stopped: Timeout")
 	echo "# $stops in the log of the kernel"
-	if rmmod asahi; then echo ok unload; else echo not ok unload; fi' sh $rounds
+	if rmmod asahi; then echo ok unload; else echo not ok unload; fi'
 # Bindings that change under a job.
 guest_tap stale-bindings --share "$programs" -- bash -c '
 	/mnt/share/stale-bindings

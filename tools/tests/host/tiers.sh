@@ -79,6 +79,28 @@ ASAHI_JOBS=0 runs "while a run goes on" 0 "4 passed, 0 failed, 1 skipped" --all 
 says "the summary has what has ended" '^good +1 ' "$tree/build/part"
 says "and what has not" '^slow .* not run yet$' "$tree/build/part"
 rm "$tree/tools/tests/host/slow.sh"
+
+# A suite by its name.
+made_up named '[ -e "$REPO/build/mended" ] || fail eight; pass eight' all
+rm "$tree/build/mended"
+runs "one suite, by its name" 1 "1 passed, 1 failed" --all --host named
+runs "what failed runs again in a whole run" 1 "4 passed, 1 failed, 1 skipped" --all --keep
+touch "$tree/build/mended"
+runs "the suite alone, on the same tree" 0 "1 passed, 0 failed" --all --keep --host named
+runs "its result counts in the whole run" 0 "4 passed, 0 failed, 1 skipped" --all --keep
+says "which takes it as it is" '^named: done before$'
+rm "$tree/tools/tests/host/named.sh"
+
+# Pieces of a suite.
+made_up rounds '[ $piece = one-two ] || fail nine; pass "piece $piece"' all
+sed -i '2a # pieces: one-two three' "$tree/tools/tests/host/rounds.sh"
+made_up rounds-after 'pass ten' none
+runs "a suite of two pieces, by its name" 1 "2 passed, 1 failed" --host rounds
+says "each piece has its line" '^rounds-(one-two|three) +1 ' "$tree/build/tests/summary"
+runs "one of its pieces" 0 "1 passed, 0 failed" --host rounds-one-two
+runs "a part of names" 1 "3 passed, 1 failed" --host round
+rm "$tree"/tools/tests/host/rounds*.sh
+
 # Suites of the guest, with builds that only say that they were done, and with machines that say how they were started.
 mv "$tree/tools/tests/host" "$tree/tools/tests/host.before"
 mkdir "$tree/tools/tests/host"
@@ -170,7 +192,7 @@ rm "$tree/build/killed"
 rm -r "$tree/tools/tests/host"
 mv "$tree/tools/tests/host.before" "$tree/tools/tests/host"
 touch "$tree/tools/tests/guest/good.sh"
-runs "names are there once" 1 "error: host/ and guest/ both have a suite good"
+runs "names are there once" 1 "error: there are two suites good"
 rm "$tree/tools/tests/guest/good.sh"
-runs "wrong usage" 2 "  NAME     a part of a suite's name: of one of host/*.sh or guest/*.sh" --nonsense
+runs "wrong usage" 2 "  NAME     a suite: one of host/*.sh or guest/*.sh, or a piece of one. Otherwise all suites with NAME in their names" --nonsense
 rm -rf "$tree"

@@ -41,3 +41,19 @@ again() {
 		fi
 	done
 }
+
+# again_piece NAME "OPTIONS": the piece $piece of all suites that are run again.
+again_piece() {
+	local suites
+	case $piece in
+	core) suites=(kasync dma_fence jobqueue jobqueue-c rtkit sample-rust) ;;
+	faults) suites=(faults teardown) ;;
+	render) suites=(render-uapi shaders) ;;
+	sharing) suites=(sharing sleepers fuzz) ;;
+	lives) suites=(lives wedge) ;;
+	repeat) suites=(repeat suspend) ;;
+	torture | uapi | probe | fail-nth) suites=("$piece") ;;
+	*) die "$1: there is no piece $piece" ;;
+	esac
+	again "$1-$piece" "$2" "${suites[@]}"
+}

@@ -51,8 +51,9 @@ collect() {
 		(
 			guest_tap() { queue "$@"; }
 			expect() { die "$suite: expect needs a machine of its own"; }
+			piece=${piece_of[$suite]:-}
 			# shellcheck disable=SC1090
-			. "$here/guest/$suite.sh"
+			. "${script[$suite]}"
 		)
 	done
 }

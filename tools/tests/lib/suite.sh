@@ -10,6 +10,7 @@
 #   # machine: alone  not beside other suites
 #   # machine: shared in a machine with others (shared.sh)
 #   # order: last    in host/: the last of "make test-all", as it takes hours
+#   # pieces: A B    not one suite NAME but some, NAME-A and NAME-B, each with its record and $piece set to its own word
 #   # after: NAME    in host/: not beside that suite of host/, which comes first
 # shellcheck disable=SC2154
 

@@ -203,10 +203,12 @@ int main(int argc, char **argv)
 		return killed();
 	if (!strcmp(what, "failing"))
 		return failing();
+	if (!strcmp(what, "monitored"))
+		return monitored();
 	if (!strcmp(what, "stress"))
 		return stress(argc - 2, argv + 2);
 	fprintf(stderr,
-		"usage: nvme info | limits | events | killed | failing |\n"
+		"usage: nvme info | limits | events | killed | failing | monitored |\n"
 		"       stress PROCESSES MIB [kill] [signal] [reset]\n");
 	return 2;
 }

@@ -47,5 +47,6 @@ void fill(void *data, uint64_t block, uint32_t generation);
 bool check(const void *data, uint64_t block, const struct block *expected);
 
 int stress(int argc, char **argv);
+int monitored(void);
 
 #endif

@@ -12,50 +12,29 @@
 
 #include "vk.h"
 
-#define FORMAT VK_FORMAT_R8G8B8A8_UNORM
-
 static void record_begin(struct gpu *gpu, const struct scene *scene, struct target *target,
 			 bool load)
 {
-	bool resolves = scene->samples != VK_SAMPLE_COUNT_1_BIT;
-	VkRenderingAttachmentInfo colour = {
-		.sType = VK_STRUCTURE_TYPE_RENDERING_ATTACHMENT_INFO,
-		.imageView = resolves ? target->samples.image.view : target->colour.image.view,
-		.imageLayout = VK_IMAGE_LAYOUT_GENERAL,
-		.resolveMode = resolves ? VK_RESOLVE_MODE_AVERAGE_BIT : VK_RESOLVE_MODE_NONE,
-		.resolveImageView = resolves ? target->colour.image.view : VK_NULL_HANDLE,
-		.resolveImageLayout = VK_IMAGE_LAYOUT_GENERAL,
-		.loadOp = load ? VK_ATTACHMENT_LOAD_OP_LOAD : VK_ATTACHMENT_LOAD_OP_CLEAR,
-		.storeOp = VK_ATTACHMENT_STORE_OP_STORE,
-	};
-	VkRenderingAttachmentInfo depth = {
-		.sType = VK_STRUCTURE_TYPE_RENDERING_ATTACHMENT_INFO,
-		.imageView = target->depth.image.view,
-		.imageLayout = VK_IMAGE_LAYOUT_GENERAL,
-		.loadOp = load ? VK_ATTACHMENT_LOAD_OP_LOAD : VK_ATTACHMENT_LOAD_OP_CLEAR,
-		.storeOp = VK_ATTACHMENT_STORE_OP_STORE,
-		.clearValue.depthStencil.depth = 1,
-	};
-	VkRenderingInfo info = {
-		.sType = VK_STRUCTURE_TYPE_RENDERING_INFO,
-		.renderArea.extent = { WIDTH, HEIGHT },
-		.layerCount = 1,
-		.colorAttachmentCount = 1,
-		.pColorAttachments = &colour,
-		.pDepthAttachment = scene->depth ? &depth : NULL,
+	bool averages = scene->samples != VK_SAMPLE_COUNT_1_BIT;
+	struct render_target views = {
+		.colour = averages ? target->samples.image.view : target->colour.image.view,
+		.average = averages ? target->colour.image.view : VK_NULL_HANDLE,
+		.depth = scene->depth ? target->depth.image.view : VK_NULL_HANDLE,
+		.extent = { WIDTH, HEIGHT },
+		.load = load,
 	};
 
-	memcpy(colour.clearValue.color.float32, scene->clear, sizeof(scene->clear));
-	vkCmdBeginRendering(gpu->commands, &info);
+	memcpy(views.clear, scene->clear, sizeof(views.clear));
+	rendering_begin(gpu, &views);
 }
 
 static void target_create(struct gpu *gpu, const struct scene *scene, struct target *target)
 {
 	memset(target, 0, sizeof(*target));
-	attachment_create(gpu, &target->colour, FORMAT, VK_SAMPLE_COUNT_1_BIT,
+	attachment_create(gpu, &target->colour, TARGET_FORMAT, VK_SAMPLE_COUNT_1_BIT,
 			  VK_IMAGE_USAGE_TRANSFER_SRC_BIT);
 	if (scene->samples != VK_SAMPLE_COUNT_1_BIT)
-		attachment_create(gpu, &target->samples, FORMAT, scene->samples, 0);
+		attachment_create(gpu, &target->samples, TARGET_FORMAT, scene->samples, 0);
 	if (scene->depth)
 		attachment_create(gpu, &target->depth, VK_FORMAT_D32_SFLOAT, scene->samples, 0);
 	buffer_create(gpu, &target->pixels, WIDTH * HEIGHT * 4);

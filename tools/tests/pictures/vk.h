@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/*
- * What vk-pictures draws its scenes with, on top of ../vulkan: pipelines and render passes with one
- * target of R8G8B8A8_UNORM.
- */
+/* What vk-pictures draws its scenes with, on top of ../vulkan. */
 #ifndef TESTS_PICTURES_VK_H
 #define TESTS_PICTURES_VK_H
 
-#include <stdbool.h>
-
-#include "../vulkan/compute.h"
+#include "../vulkan/graphics.h"
 #include "picture.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -2,7 +2,7 @@
 /*
  * Faults that were reported of other drivers, tried here.
  *
- * usage: reports [GROUP...]	groups: held-up walks beyond opens flood
+ * usage: reports [GROUP...]	groups: held-up walks beyond opens timelines flood
  *
  * Prints TAP.
  */
@@ -41,6 +41,7 @@ static const struct test_group groups[] = {
 	{ "walks", test_walks },
 	{ "beyond", test_beyond },
 	{ "opens", test_opens },
+	{ "timelines", test_timelines },
 	{ "flood", test_flood },
 };
 

@@ -18,6 +18,8 @@ void test_walks(void);
 void test_beyond(void);
 /* Nodes that are opened while the device comes and goes. */
 void test_opens(void);
+/* Points of a timeline that are signalled while threads wait for them and ask for them. */
+void test_timelines(void);
 /* Jobs that fault, one after another. */
 void test_flood(void);
 

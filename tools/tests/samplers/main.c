@@ -54,6 +54,7 @@ struct test {
 	enum mode mode;
 	struct picture picture;
 	VkSamplerCreateInfo sampler;
+	VkSamplerCustomBorderColorCreateInfoEXT border;
 	struct push push;
 	float at[SAMPLES][4];
 };
@@ -182,7 +183,10 @@ static void choose_sampler(struct bench *bench, struct test *test, bool linear)
 		VK_BORDER_COLOR_FLOAT_TRANSPARENT_BLACK,
 		VK_BORDER_COLOR_FLOAT_OPAQUE_BLACK,
 		VK_BORDER_COLOR_FLOAT_OPAQUE_WHITE,
+		VK_BORDER_COLOR_FLOAT_CUSTOM_EXT,
 	};
+	/* What is compared has no colour of its own. */
+	bool custom = bench->gpu.custom_borders && !test->picture.format->depth;
 	VkSamplerCreateInfo *sampler = &test->sampler;
 	VkSamplerAddressMode mode[3];
 	bool border = false;
@@ -204,12 +208,26 @@ static void choose_sampler(struct bench *bench, struct test *test, bool linear)
 		.compareOp = below(bench, 8),
 		.minLod = below(bench, 3) ? 0 : between(bench, 0, 3),
 		.maxLod = VK_LOD_CLAMP_NONE,
-		.borderColor = colours[below(bench, COUNT(colours))],
+		.borderColor = colours[below(bench, COUNT(colours) - !custom)],
 	};
+	if (sampler->borderColor == VK_BORDER_COLOR_FLOAT_CUSTOM_EXT) {
+		test->border = (VkSamplerCustomBorderColorCreateInfoEXT) {
+			.sType = VK_STRUCTURE_TYPE_SAMPLER_CUSTOM_BORDER_COLOR_CREATE_INFO_EXT,
+			.format = test->picture.format->format,
+		};
+		for (int i = 0; i < 4; i++)
+			test->border.customBorderColor.float32[i] = between(bench, 0, 1);
+		sampler->pNext = &test->border;
+	}
 	if (!below(bench, 3))
 		sampler->maxLod = sampler->minLod + between(bench, 0, 3);
-	/* This GPU has the wrong one for it; Mesa makes up for that where there are custom ones. */
-	if (test->picture.format->format == VK_FORMAT_R4G4B4A4_UNORM_PACK16)
+	/* The GPU's own opaque black is red here; Mesa replaces it where custom ones may be. */
+	if (test->picture.format->format == VK_FORMAT_R4G4B4A4_UNORM_PACK16 &&
+	    sampler->borderColor == VK_BORDER_COLOR_FLOAT_OPAQUE_BLACK && !custom)
+		sampler->borderColor = VK_BORDER_COLOR_FLOAT_TRANSPARENT_BLACK;
+	/* Mesa's opaque black is white in comparisons where custom ones may be. */
+	if (test->picture.format->depth && bench->gpu.custom_borders &&
+	    sampler->borderColor == VK_BORDER_COLOR_FLOAT_OPAQUE_BLACK)
 		sampler->borderColor = VK_BORDER_COLOR_FLOAT_TRANSPARENT_BLACK;
 	/* What has a border has no swizzle: that is the implementation's choice. */
 	if (border)

@@ -93,6 +93,22 @@ static double component(VkComponentSwizzle swizzle, const struct texel *texel, i
 	}
 }
 
+static double border(const VkSamplerCreateInfo *sampler, uint32_t channel)
+{
+	const VkSamplerCustomBorderColorCreateInfoEXT *custom = sampler->pNext;
+
+	switch (sampler->borderColor) {
+	case VK_BORDER_COLOR_FLOAT_OPAQUE_WHITE:
+		return 1;
+	case VK_BORDER_COLOR_FLOAT_OPAQUE_BLACK:
+		return channel == 3;
+	case VK_BORDER_COLOR_FLOAT_CUSTOM_EXT:
+		return custom->customBorderColor.float32[channel];
+	default:
+		return 0;
+	}
+}
+
 /* A texel of the view, or the border. */
 static struct texel fetch(const struct access *access, uint32_t level, const int32_t at[3])
 {
@@ -101,12 +117,8 @@ static struct texel fetch(const struct access *access, uint32_t level, const int
 	uint32_t size[3];
 
 	if (at[0] < 0 || at[1] < 0 || at[2] < 0) {
-		VkBorderColor border = access->sampler->borderColor;
-
 		for (uint32_t i = 0; i < picture->format->channels; i++)
-			texel.channels[i] =
-				border == VK_BORDER_COLOR_FLOAT_OPAQUE_WHITE ||
-				(i == 3 && border == VK_BORDER_COLOR_FLOAT_OPAQUE_BLACK);
+			texel.channels[i] = border(access->sampler, i);
 	} else {
 		size_t block;
 

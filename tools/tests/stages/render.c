@@ -4,97 +4,28 @@
 
 #include "stages.h"
 
-#define FORMAT VK_FORMAT_R8G8B8A8_UNORM
-
 static VkPipeline make_pipeline(struct bench *bench, const struct setup *setup)
 {
-	static const VkFormat format = FORMAT;
-	static const VkViewport viewport = { 0, 0, SIDE, SIDE, 0, 1 };
-	static const VkRect2D scissor = { .extent = { SIDE, SIDE } };
-	VkPipelineShaderStageCreateInfo stages[5] = { 0 };
-	const VkPipelineVertexInputStateCreateInfo input = {
-		.sType = VK_STRUCTURE_TYPE_PIPELINE_VERTEX_INPUT_STATE_CREATE_INFO,
-	};
-	const VkPipelineInputAssemblyStateCreateInfo assembly = {
-		.sType = VK_STRUCTURE_TYPE_PIPELINE_INPUT_ASSEMBLY_STATE_CREATE_INFO,
-		.topology = setup->topology,
-		.primitiveRestartEnable = setup->restart,
-	};
-	const VkPipelineTessellationStateCreateInfo patches = {
-		.sType = VK_STRUCTURE_TYPE_PIPELINE_TESSELLATION_STATE_CREATE_INFO,
-		.patchControlPoints = 1,
-	};
-	const VkPipelineViewportStateCreateInfo viewports = {
-		.sType = VK_STRUCTURE_TYPE_PIPELINE_VIEWPORT_STATE_CREATE_INFO,
-		.viewportCount = 1,
-		.pViewports = &viewport,
-		.scissorCount = 1,
-		.pScissors = &scissor,
-	};
-	const VkPipelineRasterizationStateCreateInfo raster = {
-		.sType = VK_STRUCTURE_TYPE_PIPELINE_RASTERIZATION_STATE_CREATE_INFO,
-		.lineWidth = 1,
-	};
-	const VkPipelineMultisampleStateCreateInfo samples = {
-		.sType = VK_STRUCTURE_TYPE_PIPELINE_MULTISAMPLE_STATE_CREATE_INFO,
-		.rasterizationSamples = setup->samples,
-	};
-	const VkPipelineColorBlendAttachmentState add = {
-		.blendEnable = setup->blend,
+	static const VkPipelineColorBlendAttachmentState add = {
+		.blendEnable = VK_TRUE,
 		.srcColorBlendFactor = VK_BLEND_FACTOR_ONE,
 		.dstColorBlendFactor = VK_BLEND_FACTOR_ONE,
 		.srcAlphaBlendFactor = VK_BLEND_FACTOR_ONE,
 		.dstAlphaBlendFactor = VK_BLEND_FACTOR_ONE,
 		.colorWriteMask = 15,
 	};
-	const VkPipelineColorBlendStateCreateInfo blend = {
-		.sType = VK_STRUCTURE_TYPE_PIPELINE_COLOR_BLEND_STATE_CREATE_INFO,
-		.attachmentCount = 1,
-		.pAttachments = &add,
+	const struct pipeline_info info = {
+		.shaders = setup->shaders,
+		.shader_count = setup->shader_count,
+		.topology = setup->topology,
+		.samples = setup->samples,
+		.view_mask = setup->view_mask,
+		.restart = setup->restart,
+		.blend = setup->blend ? &add : NULL,
+		.extent = { SIDE, SIDE },
 	};
-	const VkPipelineRenderingCreateInfo rendering = {
-		.sType = VK_STRUCTURE_TYPE_PIPELINE_RENDERING_CREATE_INFO,
-		.viewMask = setup->view_mask,
-		.colorAttachmentCount = 1,
-		.pColorAttachmentFormats = &format,
-	};
-	VkGraphicsPipelineCreateInfo info = {
-		.sType = VK_STRUCTURE_TYPE_GRAPHICS_PIPELINE_CREATE_INFO,
-		.pNext = &rendering,
-		.stageCount = setup->shader_count,
-		.pStages = stages,
-		.pVertexInputState = &input,
-		.pInputAssemblyState = &assembly,
-		.pTessellationState = &patches,
-		.pViewportState = &viewports,
-		.pRasterizationState = &raster,
-		.pMultisampleState = &samples,
-		.pColorBlendState = &blend,
-		.layout = bench->layout,
-	};
-	VkPipeline pipeline;
 
-	for (uint32_t i = 0; i < setup->shader_count; i++) {
-		VkShaderModuleCreateInfo module = {
-			.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
-			.codeSize = setup->shaders[i]->size,
-			.pCode = setup->shaders[i]->code,
-		};
-
-		stages[i] = (VkPipelineShaderStageCreateInfo) {
-			.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-			.stage = setup->shaders[i]->stage,
-			.pName = "main",
-		};
-		check(vkCreateShaderModule(bench->gpu.device, &module, NULL, &stages[i].module),
-		      "shader");
-	}
-	check(vkCreateGraphicsPipelines(bench->gpu.device, VK_NULL_HANDLE, 1, &info, NULL,
-					&pipeline),
-	      "graphics pipeline");
-	for (uint32_t i = 0; i < setup->shader_count; i++)
-		vkDestroyShaderModule(bench->gpu.device, stages[i].module, NULL);
-	return pipeline;
+	return graphics_create(&bench->gpu, &info, bench->layout);
 }
 
 static const struct image *image_of(const struct bench *bench, VkSampleCountFlagBits samples)
@@ -104,27 +35,14 @@ static const struct image *image_of(const struct bench *bench, VkSampleCountFlag
 
 static void begin_rendering(struct bench *bench, const struct setup *setup)
 {
-	bool resolves = setup->samples != 1;
-	VkRenderingAttachmentInfo colour = {
-		.sType = VK_STRUCTURE_TYPE_RENDERING_ATTACHMENT_INFO,
-		.imageView = image_of(bench, setup->samples)->view,
-		.imageLayout = VK_IMAGE_LAYOUT_GENERAL,
-		.resolveMode = resolves ? VK_RESOLVE_MODE_AVERAGE_BIT : VK_RESOLVE_MODE_NONE,
-		.resolveImageView = resolves ? bench->target.view : VK_NULL_HANDLE,
-		.resolveImageLayout = VK_IMAGE_LAYOUT_GENERAL,
-		.loadOp = VK_ATTACHMENT_LOAD_OP_CLEAR,
-		.storeOp = VK_ATTACHMENT_STORE_OP_STORE,
-	};
-	VkRenderingInfo info = {
-		.sType = VK_STRUCTURE_TYPE_RENDERING_INFO,
-		.renderArea.extent = { SIDE, SIDE },
-		.layerCount = 1,
-		.viewMask = setup->view_mask,
-		.colorAttachmentCount = 1,
-		.pColorAttachments = &colour,
+	const struct render_target target = {
+		.colour = image_of(bench, setup->samples)->view,
+		.average = setup->samples != 1 ? bench->target.view : VK_NULL_HANDLE,
+		.extent = { SIDE, SIDE },
+		.view_mask = setup->view_mask,
 	};
 
-	vkCmdBeginRendering(bench->gpu.commands, &info);
+	rendering_begin(&bench->gpu, &target);
 }
 
 void render(struct bench *bench, const struct setup *setup, uint32_t level,
@@ -195,7 +113,7 @@ void bench_create(struct bench *bench, const char *device)
 	VkImageCreateInfo image = {
 		.sType = VK_STRUCTURE_TYPE_IMAGE_CREATE_INFO,
 		.imageType = VK_IMAGE_TYPE_2D,
-		.format = FORMAT,
+		.format = TARGET_FORMAT,
 		.extent = { SIDE, SIDE, 1 },
 		.mipLevels = 1,
 		.arrayLayers = LAYERS,

@@ -3,9 +3,7 @@
 #ifndef TESTS_STAGES_STAGES_H
 #define TESTS_STAGES_STAGES_H
 
-#include <stdbool.h>
-
-#include "../vulkan/compute.h"
+#include "../vulkan/graphics.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 /* Of the target; no multiple of the cells of the grid. */
@@ -17,12 +15,6 @@
 
 struct push {
 	uint32_t width, height, level, spare;
-};
-
-struct shader {
-	VkShaderStageFlagBits stage;
-	const uint32_t *code;
-	size_t size;
 };
 
 struct setup {

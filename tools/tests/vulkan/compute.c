@@ -50,9 +50,32 @@ static void find_device(struct gpu *gpu, const char *name)
 	fail("no device is called %s", name);
 }
 
+static bool has_extension(const struct gpu *gpu, const char *name)
+{
+	VkExtensionProperties *extensions;
+	bool has = false;
+	uint32_t count;
+
+	check(vkEnumerateDeviceExtensionProperties(gpu->physical, NULL, &count, NULL),
+	      "count extensions");
+	extensions = calloc(count, sizeof(*extensions));
+	if (!extensions)
+		fail("no memory");
+	check(vkEnumerateDeviceExtensionProperties(gpu->physical, NULL, &count, extensions),
+	      "list extensions");
+	for (uint32_t i = 0; i < count; i++)
+		has |= !strcmp(extensions[i].extensionName, name);
+	free(extensions);
+	return has;
+}
+
 /* Everything that the device has: the tests choose shaders by what is supported. */
 static void create_device(struct gpu *gpu)
 {
+	static const char *const borders = VK_EXT_CUSTOM_BORDER_COLOR_EXTENSION_NAME;
+	VkPhysicalDeviceCustomBorderColorFeaturesEXT custom = {
+		.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_CUSTOM_BORDER_COLOR_FEATURES_EXT,
+	};
 	VkPhysicalDeviceVulkan13Features vulkan13 = {
 		.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES,
 	};
@@ -82,7 +105,13 @@ static void create_device(struct gpu *gpu)
 		.pQueueCreateInfos = &queue,
 	};
 
+	if (has_extension(gpu, borders)) {
+		vulkan13.pNext = &custom;
+		info.enabledExtensionCount = 1;
+		info.ppEnabledExtensionNames = &borders;
+	}
 	vkGetPhysicalDeviceFeatures2(gpu->physical, &features);
+	gpu->custom_borders = custom.customBorderColors;
 	/* Makes buffer accesses slower and nothing here better. */
 	features.features.robustBufferAccess = VK_FALSE;
 	check(vkCreateDevice(gpu->physical, &info, NULL, &gpu->device), "create a device");

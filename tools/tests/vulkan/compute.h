@@ -6,6 +6,7 @@
 #ifndef TESTS_VULKAN_COMPUTE_H
 #define TESTS_VULKAN_COMPUTE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,8 @@ struct gpu {
 	VkDevice device;
 	VkQueue queue;
 	uint32_t family;
+	/* Samplers may have border colours of any value. */
+	bool custom_borders;
 	VkCommandPool pool;
 	VkCommandBuffer commands;
 	VkFence fence;

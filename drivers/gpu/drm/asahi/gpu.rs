@@ -85,7 +85,7 @@ struct Parts {
     dev: ARef<Device>,
     chip: &'static Chip,
     regs: Arc<Regs>,
-    executor: Arc<Executor>,
+    executor: Executor,
     queues: Scope,
     uat: Arc<Uat>,
     heaps: Heaps,
@@ -170,7 +170,7 @@ impl Parts {
         chip: &'static Chip,
         abi: Abi,
         regs: Arc<Regs>,
-        executor: &Arc<Executor>,
+        executor: &Executor,
         fault_control: u32,
     ) -> Result<Self> {
         let uat = Uat::new(dev, abi, regs.is_cpu_running()?)?;

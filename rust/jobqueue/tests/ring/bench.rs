@@ -91,7 +91,7 @@ pub(crate) struct Bench {
     pub(crate) mock: Arc<Mock>,
     pub(crate) queue: JobQueue<MockRing>,
     pub(crate) scope: Scope,
-    executor: Arc<Executor>,
+    executor: Executor,
 }
 
 impl Bench {

@@ -40,6 +40,7 @@ unsafe extern "C" {
     fn kasync_test_under_fence_lock(f: Callback, data: *mut c_void) -> c_int;
     fn kasync_test_line_create() -> c_int;
     fn kasync_test_line_destroy(irq: c_int);
+    fn kasync_test_line_has_thread(irq: c_int) -> bool;
     fn kasync_test_line_raise(irq: c_int);
     fn kasync_test_can_make_threads() -> bool;
     fn kasync_test_block_workers() -> *mut c_void;
@@ -101,13 +102,17 @@ pub(crate) fn all_cpus<F: Fn() + Sync>(f: F) {
     unsafe { kasync_test_all_cpus(call_shared::<F>, (&raw const f).cast_mut().cast()) }
 }
 
-/// Calls `f` in a fence's callback, with the fence's lock held, in hard interrupt context; waits.
+/// Whether fences are signalled in hard interrupts: not on PREEMPT_RT, where their locks sleep.
+pub(crate) const FENCES_IN_HARDIRQ: bool = !cfg!(CONFIG_PREEMPT_RT);
+
+/// Calls `f` in a fence's callback, with the fence's lock held, and waits. It runs in hard
+/// interrupt context if [`FENCES_IN_HARDIRQ`].
 pub(crate) fn under_fence_lock<F: FnMut() + Send>(mut f: F) -> Result {
     // SAFETY: `f` outlives the call, which waits.
     to_result(unsafe { kasync_test_under_fence_lock(call::<F>, (&raw mut f).cast()) })
 }
 
-/// A timer that calls a closure once, in hard interrupt context.
+/// A timer that calls a closure once, in hard interrupt context, one that stays so on PREEMPT_RT.
 pub(crate) struct IrqTimer<F> {
     timer: *mut c_void,
     _f: KBox<F>,
@@ -179,16 +184,22 @@ impl TestLine {
         self.0 as u32
     }
 
-    /// Returns after the hard part of the handler.
-    pub(crate) fn raise(&self) {
+    /// Whether the line's handler runs in a thread. One for hard interrupts does on PREEMPT_RT and
+    /// with the option "threadirqs".
+    pub(crate) fn has_thread(&self) -> bool {
         // SAFETY: The line is there.
-        unsafe { kasync_test_line_raise(self.0) }
+        let has_thread = unsafe { kasync_test_line_has_thread(self.0) };
+        assert!(has_thread || !cfg!(CONFIG_PREEMPT_RT));
+        has_thread
     }
 
-    /// Waits until handlers, threads included, have looked at what was raised.
-    pub(crate) fn synchronize(&self) {
+    /// Raises it, and waits until handlers, those in threads included, have looked at it.
+    pub(crate) fn raise(&self) {
         // SAFETY: The line is there; may sleep.
-        unsafe { kernel::bindings::synchronize_irq(self.number()) }
+        unsafe {
+            kasync_test_line_raise(self.0);
+            kernel::bindings::synchronize_irq(self.number());
+        }
     }
 }
 

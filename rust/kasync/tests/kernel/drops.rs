@@ -11,16 +11,29 @@ mod tests {
         in_hardirq,
         irq, //
     };
+    use core::{
+        future::poll_fn,
+        task::{
+            Poll,
+            Waker, //
+        }, //
+    };
     use kasync::{
         block_on,
         cancelled,
-        sync::oneshot,
+        next,
+        sync::{
+            mpsc,
+            oneshot,
+            watch, //
+        },
         time::{
             sleep,
             timeout,
             Delta, //
         },
-        Executor, //
+        Executor,
+        FutureSet, //
     };
     use kernel::prelude::*;
 
@@ -96,6 +109,59 @@ mod tests {
         let mut last = Some(executor);
         atomic(|| drop(last.take()));
         assert!(block_on(timeout(LIMIT, handle))?.is_ok());
+        Ok(())
+    }
+
+    /// Drops what `make` returns in a hard interrupt, and once more with preemption disabled.
+    fn drop_in_both<T: Send>(make: impl Fn() -> Result<T>) -> Result {
+        let mut value = Some(make()?);
+        irq(|| drop(value.take()));
+        value = Some(make()?);
+        atomic(|| drop(value.take()));
+        Ok(())
+    }
+
+    /// H5: the last reference to memory of this crate goes where none may be freed on PREEMPT_RT.
+    /// It is the kernel that complains, not the test that fails.
+    #[test]
+    fn last_references_go_anywhere() -> Result {
+        drop_in_both(|| Ok(oneshot::channel::<u32>()?.0))?;
+        drop_in_both(|| {
+            let (tx, rx) = mpsc::channel(4)?;
+            assert!(tx.try_send(1).is_ok());
+            drop(rx);
+            Ok(tx)
+        })?;
+        drop_in_both(|| watch::channel(1))?;
+        // Of a thread that does not wait any more.
+        drop_in_both(|| block_on(poll_fn(|cx| Poll::Ready(cx.waker().clone()))))?;
+        // Of a set that is gone.
+        drop_in_both(|| {
+            let mut set = FutureSet::<_, 1>::new()?;
+            let child = poll_fn(|cx| Poll::Ready(cx.waker().clone()));
+            assert!(set.push(child).is_ok());
+            block_on(next(&mut set))?.ok_or(EIO)
+        })?;
+        let executor = Executor::new(c"last")?;
+        drop_in_both(|| executor.root().child(c"scope"))?;
+        // Of a task that has ended.
+        drop_in_both(|| -> Result<Waker> {
+            let task = poll_fn(|cx| Poll::Ready(cx.waker().clone()));
+            block_on(executor.root().spawn(c"t", task)?)
+        })?;
+        executor.shutdown()?;
+        drop_in_both(|| Executor::new(c"last"))
+    }
+
+    /// A value is sent, and not received, in a hard interrupt.
+    #[test]
+    fn refused_in_hard_irq() -> Result {
+        let (tx, rx) = oneshot::channel()?;
+        drop(rx);
+        let mut tx = Some(tx);
+        let mut refused = None;
+        irq(|| refused = tx.take().and_then(|tx| tx.send(7).err()));
+        assert_eq!(refused, Some(7));
         Ok(())
     }
 }

@@ -6,6 +6,7 @@
 #include <linux/cpumask.h>
 #include <linux/dma-fence.h>
 #include <linux/hrtimer.h>
+#include <linux/interrupt.h>
 #include <linux/irq.h>
 #include <linux/irqdesc.h>
 #include <linux/irq_work.h>
@@ -86,7 +87,7 @@ void kasync_test_all_cpus(kasync_test_fn fn, void *data)
 	on_each_cpu(run_call, &call, 1);
 }
 
-/* Calls fn once from an hrtimer. */
+/* Calls fn once from an hrtimer, in hard interrupt context also on PREEMPT_RT if @hard. */
 struct timer_call {
 	struct hrtimer timer;
 	struct call call;
@@ -100,16 +101,22 @@ static enum hrtimer_restart run_timer(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-void *kasync_test_timer_start(u64 ns, kasync_test_fn fn, void *data)
+static void *start_timer(u64 ns, kasync_test_fn fn, void *data, bool hard)
 {
+	enum hrtimer_mode mode = hard ? HRTIMER_MODE_REL_HARD : HRTIMER_MODE_REL;
 	struct timer_call *t = kzalloc(sizeof(*t), GFP_KERNEL);
 
 	if (!t)
 		return NULL;
 	t->call = (struct call){ fn, data };
-	hrtimer_setup(&t->timer, run_timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
-	hrtimer_start(&t->timer, ns_to_ktime(ns), HRTIMER_MODE_REL);
+	hrtimer_setup(&t->timer, run_timer, CLOCK_MONOTONIC, mode);
+	hrtimer_start(&t->timer, ns_to_ktime(ns), mode);
 	return t;
+}
+
+void *kasync_test_timer_start(u64 ns, kasync_test_fn fn, void *data)
+{
+	return start_timer(ns, fn, data, true);
 }
 
 void kasync_test_timer_stop(void *timer)
@@ -120,7 +127,10 @@ void kasync_test_timer_stop(void *timer)
 	kfree(t);
 }
 
-/* A fence, with one callback, signalled from hard interrupt context. */
+/*
+ * A fence, with one callback, signalled from hard interrupt context; on PREEMPT_RT, where the
+ * fence's lock sleeps, from a timer's thread.
+ */
 static const char *fence_name(struct dma_fence *fence)
 {
 	return "kasync_test";
@@ -170,7 +180,7 @@ int kasync_test_under_fence_lock(kasync_test_fn fn, void *data)
 	dma_fence_init(fence, &fence_ops, NULL, dma_fence_context_alloc(1), 1);
 	init_completion(&signal.done);
 	ret = dma_fence_add_callback(fence, &f.cb, run_fence_cb);
-	timer = kasync_test_timer_start(1000, signal_fence, &signal);
+	timer = start_timer(1000, signal_fence, &signal, false);
 	if (timer) {
 		wait_for_completion(&signal.done);
 		kasync_test_timer_stop(timer);
@@ -199,12 +209,23 @@ void kasync_test_line_destroy(int irq)
 	irq_free_desc(irq);
 }
 
+/*
+ * Whether the handler of a line runs in a thread. On PREEMPT_RT and with the option "threadirqs" one
+ * does that was requested without a thread's function.
+ */
+bool kasync_test_line_has_thread(int irq)
+{
+	const struct irqaction *action = irq_data_to_desc(irq_get_irq_data(irq))->action;
+
+	return action && action->thread;
+}
+
 static void raise_line(void *data)
 {
 	generic_handle_irq((unsigned long)data);
 }
 
-/* Raises it in hard interrupt context, and waits until the hard part of its handler has run. */
+/* Raises it in hard interrupt context. Its handler has run when this returns, or is woken. */
 void kasync_test_line_raise(int irq)
 {
 	kasync_test_irq(raise_line, (void *)(unsigned long)irq);

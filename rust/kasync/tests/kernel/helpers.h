@@ -17,6 +17,7 @@ void kasync_test_timer_stop(void *timer);
 int kasync_test_under_fence_lock(kasync_test_fn fn, void *data);
 int kasync_test_line_create(void);
 void kasync_test_line_destroy(int irq);
+bool kasync_test_line_has_thread(int irq);
 void kasync_test_line_raise(int irq);
 bool kasync_test_can_make_threads(void);
 void *kasync_test_block_workers(void);

@@ -40,7 +40,7 @@ fn scopeguard(polling: &std::sync::atomic::AtomicBool) -> impl Drop + '_ {
 
 /// A task that ends when it sees its flag, and what it is woken by.
 pub(crate) struct Waiting {
-    pub(crate) executor: kernel::sync::Arc<Executor>,
+    pub(crate) executor: Executor,
     pub(crate) flag: Arc<AtomicBool>,
     pub(crate) handle: JoinHandle<()>,
     pub(crate) waker: Waker,

@@ -310,6 +310,8 @@ pub enum Mip {
 pub struct Sampler {
     pub min_lod: f32,
     pub max_lod: f32,
+    /// Samples at most of a footprint that is longer than it is wide.
+    pub max_anisotropy: u32,
     pub mag_linear: bool,
     pub min_linear: bool,
     pub mip: Mip,
@@ -317,6 +319,9 @@ pub struct Sampler {
     pub pixel_coordinates: bool,
     /// Number of the comparison.
     pub compare: u32,
+    /// The border's channels, in the order that those of texels have in memory: the texture's
+    /// swizzle is behind it. That this is so for colours without a place of their own is
+    /// inferred, from Mesa's replacement for opaque black.
     pub border: [u32; 4],
     pub seamful: bool,
 }
@@ -352,6 +357,7 @@ impl Sampler {
         Ok(Self {
             min_lod: b.get(0, 9) as f32 / 64.0,
             max_lod: b.get(10, 19) as f32 / 64.0,
+            max_anisotropy: 1 << b.small(20, 22).min(4),
             mag_linear: linear(23)?,
             min_linear: linear(25)?,
             mip: match b.get(27, 28) {

@@ -21,9 +21,9 @@ pub struct Place {
     pub layer: u32,
 }
 
-/// Returns where a lane looks.
-pub fn place(request: &TextureRequest, lane: usize) -> Place {
-    let f = |n: usize| f32::from_bits(request.coordinates[n][lane]);
+/// Returns where a lane looks, whose coordinates are changed by `shift`.
+pub fn place(request: &TextureRequest, lane: usize, shift: [f32; 3]) -> Place {
+    let f = |n: usize| f32::from_bits(request.coordinates[n][lane]) + shift[n];
     let low = |n: usize| request.coordinates[n][lane] & 0xffff;
     let cube = |more: u32| {
         let (face, [s, t]) = face([f(0), f(1), f(2)]);
@@ -74,55 +74,133 @@ fn distance(
         .sqrt()
 }
 
-/// Levels of detail that come from differences in quads, of which each is worked out once.
-#[derive(Default)]
-pub struct Quads {
-    last: Option<(usize, f32)>,
+/// What of a texture a pixel shows.
+#[derive(Clone, Copy, Debug, Default)]
+struct Footprint {
+    /// Level of detail before bias and limits.
+    level: f32,
+    probes: u32,
+    /// The change of coordinates from one end of the footprint to the other.
+    along: [f32; 3],
 }
 
-impl Quads {
-    fn of(&mut self, quad: usize, level: impl FnOnce() -> f32) -> f32 {
-        match self.last {
-            Some((known, level)) if known == quad => level,
-            _ => self.last.insert((quad, level())).1,
+impl Footprint {
+    /// From how the coordinates change between pixels, to the right and down.
+    fn new(
+        request: &TextureRequest,
+        image: &Image,
+        sampler: &Sampler,
+        lane: usize,
+        [x, y]: [[f32; 3]; 2],
+    ) -> Self {
+        let [right, down] = [x, y].map(|change| distance(request, image, sampler, lane, change));
+        let (long, short) = (right.max(down), right.min(down));
+        let most = sampler.max_anisotropy as f32;
+        // As many as the long side has of the short one. That there are so many, and where they
+        // are, is inferred from GL_EXT_texture_filter_anisotropic.
+        let ratio = (long / short).ceil();
+        let probes = if ratio < most { ratio.max(1.0) } else { most };
+        let probes = if long > 0.0 { probes } else { 1.0 };
+        Self {
+            level: (long / probes).log2(),
+            probes: probes as u32,
+            along: if right < down { y } else { x },
+        }
+    }
+
+    /// Returns a level that is stated.
+    fn of_level(level: f32) -> Self {
+        Self {
+            level,
+            probes: 1,
+            along: [0.0; 3],
         }
     }
 }
 
-/// Returns the level of detail, before and after the sampler limits it.
-pub fn lod(
+/// Footprints that come from differences in quads, of which each is worked out once.
+#[derive(Default)]
+pub struct Quads {
+    last: Option<(usize, Footprint)>,
+}
+
+impl Quads {
+    fn of(&mut self, quad: usize, footprint: impl FnOnce() -> Footprint) -> Footprint {
+        match self.last {
+            Some((known, footprint)) if known == quad => footprint,
+            _ => self.last.insert((quad, footprint())).1,
+        }
+    }
+}
+
+/// At which level a lane samples, and how often.
+#[derive(Clone, Copy, Debug)]
+pub struct Detail {
+    /// The level of detail, before and after the sampler limits it.
+    pub raw: f32,
+    pub limited: f32,
+    pub probes: u32,
+    along: [f32; 3],
+}
+
+impl Detail {
+    /// Returns the detail of a sample whose level makes no difference.
+    pub const ANY: Self = Self {
+        raw: 0.0,
+        limited: 0.0,
+        probes: 1,
+        along: [0.0; 3],
+    };
+
+    /// Returns the change of coordinates of a probe.
+    pub fn shift(&self, probe: u32) -> [f32; 3] {
+        let share = (probe + 1) as f32 / (self.probes + 1) as f32 - 0.5;
+        self.along.map(|part| part * share)
+    }
+}
+
+/// Returns the level of detail of a lane.
+pub fn detail(
     request: &TextureRequest,
     image: &Image,
     sampler: &Sampler,
     quads: &mut Quads,
     lane: usize,
-) -> [f32; 2] {
+) -> Detail {
     let axes = request.dim.gradient();
-    let along = |lane, part: &dyn Fn(usize) -> f32| {
-        let change = std::array::from_fn(|axis| if axis < axes { part(axis) } else { 0.0 });
-        distance(request, image, sampler, lane, change)
+    let change = |part: &dyn Fn(usize) -> f32| {
+        std::array::from_fn(|axis| if axis < axes { part(axis) } else { 0.0 })
     };
-    let raw = match request.lod.mode {
-        LodMode::Explicit => half(request.lod.value[lane]),
+    let footprint = match request.lod.mode {
+        LodMode::Explicit => Footprint::of_level(half(request.lod.value[lane])),
         LodMode::Auto | LodMode::Bias => {
             let quad = lane & !3;
             let at = |axis: usize, lane: usize| f32::from_bits(request.coordinates[axis][lane]);
-            let to = |other| along(quad, &|axis| at(axis, other) - at(axis, quad));
-            let level = || to(quad | 1).max(to(quad | 2)).log2();
-            let bias = match request.lod.mode {
-                LodMode::Bias => half(request.lod.value[lane]),
-                _ => 0.0,
-            };
-            quads.of(quad, level) + bias
+            let to = |other| change(&|axis| at(axis, other) - at(axis, quad));
+            let changes = || [to(quad | 1), to(quad | 2)];
+            quads.of(quad, || {
+                Footprint::new(request, image, sampler, quad, changes())
+            })
         }
         LodMode::Gradient => {
-            let of = |d: &[Lanes; 3]| along(lane, &|axis| f32::from_bits(d[axis][lane]));
-            of(&request.lod.dx).max(of(&request.lod.dy)).log2()
+            let of = |d: &[Lanes; 3]| change(&|axis| f32::from_bits(d[axis][lane]));
+            let changes = [of(&request.lod.dx), of(&request.lod.dy)];
+            Footprint::new(request, image, sampler, lane, changes)
         }
     };
+    let bias = match request.lod.mode {
+        LodMode::Bias => half(request.lod.value[lane]),
+        _ => 0.0,
+    };
+    let raw = footprint.level + bias;
     let least = match &request.lod.min {
         Some(min) => half(min[lane]).max(sampler.min_lod),
         None => sampler.min_lod,
     };
-    [raw, raw.max(least).min(sampler.max_lod.max(least))]
+    Detail {
+        raw,
+        limited: raw.max(least).min(sampler.max_lod.max(least)),
+        probes: footprint.probes,
+        along: footprint.along,
+    }
 }

@@ -13,8 +13,10 @@ use agx_isa::exec::MemoryFault;
 
 pub mod compressed;
 pub mod descriptor;
+mod element;
 pub mod filter;
 pub mod layout;
+mod level;
 mod lod;
 pub mod metadata;
 pub mod quick;
@@ -40,7 +42,11 @@ pub trait Memory {
 }
 
 #[cfg(test)]
+mod anisotropy_tests;
+#[cfg(test)]
 mod block_tests;
+#[cfg(test)]
+mod border_tests;
 #[cfg(test)]
 mod compression_tests;
 #[cfg(test)]

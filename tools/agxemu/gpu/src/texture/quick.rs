@@ -10,7 +10,7 @@ use agx_isa::exec::host::{bits, Dim, LodMode, Numeric, TextureOp, TextureRequest
 use agx_isa::exec::LANES;
 
 use super::descriptor::{Image, Mip, Sampler, Wrap};
-use super::lod::{lod, Quads};
+use super::lod::{detail, Quads};
 use super::metadata::{Metadata, State};
 use super::texel::Table;
 
@@ -66,7 +66,7 @@ pub fn run(
         && matches!(image.codec.bytes(), 1 | 2 | 4)
         && sampler.is_none_or(|sampler| {
             let usual = |mode| matches!(mode, Wrap::Edge | Wrap::Repeat);
-            usual(sampler.wrap[0]) && usual(sampler.wrap[1])
+            usual(sampler.wrap[0]) && usual(sampler.wrap[1]) && sampler.max_anisotropy == 1
         });
     if !usual {
         return false;
@@ -149,7 +149,7 @@ impl Quick<'_, '_> {
         let mut share = [0.0; LANES];
         let mut linear = 0;
         for lane in bits(mask) {
-            let [_, lod] = lod(self.request, image, sampler, &mut quads, lane);
+            let lod = detail(self.request, image, sampler, &mut quads, lane).limited;
             let filter = match lod > 0.0 {
                 true => sampler.min_linear,
                 false => sampler.mag_linear,

@@ -8,17 +8,18 @@ use agx_isa::exec::host::{
 use agx_isa::exec::{Lanes, MemoryFault};
 
 use super::compressed::Texels;
-use super::descriptor::{mapped, Image, Mip, Place as Texel, Sampler, Wrap};
-use super::filter::{direction, face, taps, Taps};
-use super::lod::{lod, place, Quads};
+use super::descriptor::{mapped, Image, Mip, Place as Texel, Sampler};
+use super::level::{level_sample, mix, swizzled};
+use super::lod::{detail, Detail, Quads};
 use super::metadata::{Metadata, State};
 use agx_isa::exec::LaneFault;
 
 /// Reads memory.
 pub type Load<'a> = dyn FnMut(u64, &mut [u8]) -> Result<(), MemoryFault> + 'a;
 
-struct Reader<'a, 'l> {
-    image: &'a Image,
+/// What texels are read through.
+pub(super) struct Reader<'a, 'l> {
+    pub image: &'a Image,
     /// The block that was read last, of compressed formats.
     block: &'a mut Option<(u64, Texels)>,
     load: &'a mut Load<'l>,
@@ -58,7 +59,7 @@ impl Reader<'_, '_> {
     }
 
     /// A texel's channels as they are in memory; zeros outside.
-    fn texel(
+    pub fn texel(
         &mut self,
         level: u32,
         at: [u32; 3],
@@ -99,14 +100,6 @@ impl Reader<'_, '_> {
         let [width, height] = compressed.block();
         Ok(Some(texels[(y % height * width + x % width) as usize]))
     }
-}
-
-fn swizzled(image: &Image, texel: [u32; 4]) -> [u32; 4] {
-    image.swizzle.map(|from| match from {
-        0..=3 => texel[usize::from(from)],
-        4 => image.codec.one(),
-        _ => 0,
-    })
 }
 
 /// Carries a request out; `image` is what its descriptor says.
@@ -175,7 +168,7 @@ pub fn integer_place(dim: Dim, coordinates: &[Lanes; 4], lane: usize) -> ([u32; 
     }
 }
 
-fn nibble(offsets: u32, axis: usize) -> i32 {
+pub(super) fn nibble(offsets: u32, axis: usize) -> i32 {
     ((offsets >> (4 * axis) & 15) as i32) << 28 >> 28
 }
 
@@ -215,11 +208,13 @@ fn sample(
     let image = reader.image;
     // With one level and one filter the level of detail makes no difference.
     let levels = image.last_level - image.first_level;
-    let any = levels == 0 && sampler.min_linear == sampler.mag_linear;
-    let [raw, lod] = match any && !request.query_lod {
-        true => [0.0; 2],
-        false => lod(request, image, sampler, reader.quads, lane),
+    let any =
+        levels == 0 && sampler.min_linear == sampler.mag_linear && sampler.max_anisotropy == 1;
+    let detail = match any && !request.query_lod {
+        true => Detail::ANY,
+        false => detail(request, image, sampler, reader.quads, lane),
     };
+    let lod = detail.limited;
     let last = levels as f32;
     let limited = lod.clamp(0.0, last);
     let level = match sampler.mip {
@@ -231,146 +226,43 @@ fn sample(
     if request.query_lod {
         // Inferred: the order of the two, and that the first one is the level which a sample reads,
         // as OpenGL and Vulkan want it.
-        return Ok([level.to_bits(), raw.to_bits(), 0, 0]);
+        return Ok([level.to_bits(), detail.raw.to_bits(), 0, 0]);
     }
     let linear = if lod > 0.0 {
         sampler.min_linear
     } else {
         sampler.mag_linear
     };
-    let mut at_level = |level: f32| {
-        let level = image.first_level + level as u32;
-        level_sample(request, reader, sampler, lane, level, linear)
-    };
-    if request.gather.is_some() {
-        return at_level(0.0);
-    }
-    match sampler.mip {
-        Mip::None | Mip::Nearest => at_level(level),
-        Mip::Linear => {
-            let share = level - level.floor();
-            let near = at_level(level.floor())?;
-            if share == 0.0 {
-                return Ok(near);
+    let mut probe = |shift: [f32; 3]| {
+        let mut at_level = |level: f32| {
+            let level = image.first_level + level as u32;
+            level_sample(request, reader, sampler, lane, level, linear, shift)
+        };
+        if request.gather.is_some() {
+            return at_level(0.0);
+        }
+        match sampler.mip {
+            Mip::None | Mip::Nearest => at_level(level),
+            Mip::Linear => {
+                let share = level - level.floor();
+                let near = at_level(level.floor())?;
+                if share == 0.0 {
+                    return Ok(near);
+                }
+                let far = at_level(level.floor() + 1.0)?;
+                Ok(std::array::from_fn(|i| mix(near[i], far[i], share)))
             }
-            let far = at_level(level.floor() + 1.0)?;
-            Ok(std::array::from_fn(|i| mix(near[i], far[i], share)))
+        }
+    };
+    let once = request.gather.is_some() || image.codec.numeric() == Numeric::Integer;
+    if detail.probes == 1 || once {
+        return probe([0.0; 3]);
+    }
+    let mut sum = [0.0; 4];
+    for n in 0..detail.probes {
+        for (sum, part) in sum.iter_mut().zip(probe(detail.shift(n))?) {
+            *sum += f32::from_bits(part);
         }
     }
-}
-
-fn mix(a: u32, b: u32, share: f32) -> u32 {
-    let (a, b) = (f32::from_bits(a), f32::from_bits(b));
-    (a + (b - a) * share).to_bits()
-}
-
-/// What a texel becomes before it is filtered, and before channels are chosen: OpenGL's modes of
-/// depth textures would not work otherwise. That all channels get the result is inferred.
-fn compared(request: &TextureRequest, sampler: &Sampler, texel: [u32; 4], lane: usize) -> [u32; 4] {
-    let Some(reference) = &request.compare else {
-        return texel;
-    };
-    let (r, t) = (f32::from_bits(reference[lane]), f32::from_bits(texel[0]));
-    let holds = match sampler.compare {
-        0 => r <= t,
-        1 => r >= t,
-        2 => r < t,
-        3 => r > t,
-        4 => r == t,
-        5 => r != t,
-        6 => true,
-        _ => false,
-    };
-    [f32::from(u8::from(holds)).to_bits(); 4]
-}
-
-/// Returns a sample of one level.
-fn level_sample(
-    request: &TextureRequest,
-    reader: &mut Reader<'_, '_>,
-    sampler: &Sampler,
-    lane: usize,
-    level: u32,
-    linear: bool,
-) -> Result<[u32; 4], MemoryFault> {
-    let image = reader.image;
-    let size = image.size(level);
-    let place = place(request, lane);
-    let cube = matches!(request.dim, Dim::Cube | Dim::CubeArray);
-    let filtered = linear || request.gather.is_some();
-    let axis = |axis: usize| -> Taps {
-        let scale = if sampler.pixel_coordinates {
-            1.0
-        } else {
-            size[axis] as f32
-        };
-        let offset = request.offset.as_ref().map_or(0, |o| nibble(o[lane], axis));
-        // Beyond the edge of a face, another face goes on.
-        let mode = if cube && !sampler.seamful {
-            Wrap::Border
-        } else {
-            sampler.wrap[axis]
-        };
-        taps(place.at[axis] * scale, size[axis], mode, filtered, offset)
-    };
-    let (x, y) = (axis(0), axis(1));
-    let z = match request.dim {
-        Dim::D3 => axis(2),
-        _ => Taps {
-            at: [Some(place.layer.min(image.layers - 1)); 2],
-            share: 0.0,
-        },
-    };
-    let mut tap = |i: usize, j: usize, k: usize| -> Result<[u32; 4], MemoryFault> {
-        let at = match (x.at[i], y.at[j], z.at[k]) {
-            (Some(x), Some(y), Some(z)) => Some([x, y, z]),
-            (_, _, Some(layer)) if cube && !sampler.seamful => {
-                // The texel's centre, as seen from the middle of the cube.
-                let to = |at: f32, n: usize, size: u32| {
-                    ((at * size as f32 - 0.5).floor() + n as f32 + 0.5) / size as f32
-                };
-                let centre = [to(place.at[0], i, size[0]), to(place.at[1], j, size[1])];
-                let (other, at) = face(direction(layer % 6, centre));
-                let texel = |at: f32, size: u32| ((at * size as f32) as u32).min(size - 1);
-                Some([
-                    texel(at[0], size[0]),
-                    texel(at[1], size[1]),
-                    layer / 6 * 6 + other,
-                ])
-            }
-            _ => None,
-        };
-        let texel = match at {
-            Some(at) => reader.texel(level, at, 0)?.unwrap_or([0; 4]),
-            None => sampler.border,
-        };
-        Ok(swizzled(image, compared(request, sampler, texel, lane)))
-    };
-    if let Some(channel) = request.gather {
-        let channel = usize::from(channel);
-        return Ok([
-            tap(0, 1, 0)?[channel],
-            tap(1, 1, 0)?[channel],
-            tap(1, 0, 0)?[channel],
-            tap(0, 0, 0)?[channel],
-        ]);
-    }
-    // Integers are never filtered.
-    if !linear || image.codec.numeric() == Numeric::Integer {
-        return tap(0, 0, 0);
-    }
-    let mut slice = |k: usize| -> Result<[u32; 4], MemoryFault> {
-        let mut row = |j: usize| -> Result<[u32; 4], MemoryFault> {
-            let (a, b) = (tap(0, j, k)?, tap(1, j, k)?);
-            Ok(std::array::from_fn(|c| mix(a[c], b[c], x.share)))
-        };
-        let (a, b) = (row(0)?, row(1)?);
-        Ok(std::array::from_fn(|c| mix(a[c], b[c], y.share)))
-    };
-    let front = slice(0)?;
-    if z.share == 0.0 {
-        return Ok(front);
-    }
-    let back = slice(1)?;
-    Ok(std::array::from_fn(|c| mix(front[c], back[c], z.share)))
+    Ok(sum.map(|sum| (sum / detail.probes as f32).to_bits()))
 }

@@ -33,7 +33,7 @@ const TILED: u64 = 2;
 const RGBA8: u64 = 0x28;
 
 /// Returns the tiled RGBA8 of `size` squared, for writing level `level` of `levels`.
-fn target(dim: u64, size: u64, level: u64, levels: u64, layers: u64) -> [u8; 24] {
+pub fn target(dim: u64, size: u64, level: u64, levels: u64, layers: u64) -> [u8; 24] {
     descriptor(&[
         (0, 3, dim),
         (4, 5, TILED),
@@ -64,7 +64,7 @@ pub fn texture(dim: u64, size: u64, levels: u64, layers: u64) -> [u8; 24] {
     ])
 }
 
-fn memory() -> Paged {
+pub fn memory() -> Paged {
     let memory = Paged::default();
     memory.map(AT, 12, true);
     memory
@@ -75,7 +75,7 @@ pub fn all(value: u32) -> Lanes {
 }
 
 /// Writes red = x, green = y, blue = layer (in 255ths) everywhere.
-fn paint(host: &mut GpuHost<'_>, image: [u8; 24], dim: Dim, size: u32, layers: u32) {
+pub fn paint(host: &mut GpuHost<'_>, image: [u8; 24], dim: Dim, size: u32, layers: u32) {
     let float = |n: u32| (n as f32 / 255.0).to_bits();
     for layer in 0..layers {
         for y in 0..size {
@@ -134,7 +134,7 @@ pub fn request(
 }
 
 /// Returns channels of lane 0, as they were painted.
-fn read(host: &mut GpuHost<'_>, request: &TextureRequest) -> [f32; 4] {
+pub fn read(host: &mut GpuHost<'_>, request: &TextureRequest) -> [f32; 4] {
     let mut result = TextureResult {
         numeric: Default::default(),
         channels: [all(0); 4],

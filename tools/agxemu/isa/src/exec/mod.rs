@@ -31,6 +31,7 @@ pub mod assemble;
 mod cache;
 mod compile;
 mod compute;
+mod control;
 mod convert;
 mod float;
 pub mod format;

@@ -3,7 +3,9 @@
 //! The fragment half, on primitives whose coverage is stated: boxes of pixels.
 
 mod depth;
+mod depth_memory;
 mod hostile;
+mod patches;
 mod pictures;
 mod shaders;
 mod support;

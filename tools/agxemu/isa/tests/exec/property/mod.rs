@@ -5,7 +5,9 @@
 //! The reference runs lane by lane on whole numbers and floats made of whole numbers, and shares no
 //! code with the interpreter. `AGX_ISA_SEED` chooses the programs, `AGX_ISA_PROGRAMS` how many.
 
+mod encode;
 mod generate;
+mod group;
 mod program;
 mod reference;
 mod soft;

@@ -21,7 +21,7 @@ pub struct State {
     pub on: Vec<bool>,
 }
 
-fn sign_extended(value: u32, bits: u32) -> i128 {
+pub(super) fn sign_extended(value: u32, bits: u32) -> i128 {
     let value = i128::from(value);
     if value >> (bits - 1) & 1 == 1 {
         value - (1 << bits)
@@ -32,7 +32,7 @@ fn sign_extended(value: u32, bits: u32) -> i128 {
 
 /// Bits of a source and how many there are; immediates have 32.
 impl State {
-    fn raw(&self, lane: usize, s: S) -> (u64, u32) {
+    pub(super) fn raw(&self, lane: usize, s: S) -> (u64, u32) {
         let h = |n: u64| u64::from(self.halves[lane][n as usize]);
         let u = |n: u64| u64::from(self.uniforms[n as usize]);
         match s {
@@ -45,7 +45,7 @@ impl State {
         }
     }
 
-    fn int(&self, lane: usize, s: S) -> u32 {
+    pub(super) fn int(&self, lane: usize, s: S) -> u32 {
         self.raw(lane, s).0 as u32
     }
 
@@ -88,7 +88,7 @@ impl State {
         }
     }
 
-    fn write(&mut self, lane: usize, dst: D, value: u64) {
+    pub(super) fn write(&mut self, lane: usize, dst: D, value: u64) {
         let (first, count) = match dst {
             D::Half(n) => (n, 1),
             D::Word(n) => (2 * n, 2),
@@ -109,7 +109,7 @@ impl State {
         self.write(lane, dst, bits.into());
     }
 
-    fn holds(&self, lane: usize, cond: u64, a: S, b: S) -> bool {
+    pub(super) fn holds(&self, lane: usize, cond: u64, a: S, b: S) -> bool {
         let value = |s: S| {
             let (bits, size) = self.raw(lane, s);
             match s {
@@ -128,7 +128,7 @@ impl State {
     }
 
     /// One lane's part of an instruction without effect on other lanes.
-    fn lane(&mut self, l: usize, inst: &I) {
+    pub(super) fn lane(&mut self, l: usize, inst: &I) {
         match inst {
             I::Mov { dst, value } => self.write(l, *dst, (*value).into()),
             I::Sum {
@@ -289,7 +289,7 @@ impl State {
     }
 
     /// An access of one lane to one channel, the `n`th of its access.
-    fn access(&mut self, l: usize, inst: &I, channel: usize, n: u64) {
+    pub(super) fn access(&mut self, l: usize, inst: &I, channel: usize, n: u64) {
         let I::Access {
             local,
             store,
@@ -351,174 +351,5 @@ impl State {
             out = HALF.encode(SINGLE.decode(out), nearest);
         }
         self.write(l, dst, out.into());
-    }
-
-    fn lanes_on(&self) -> Vec<usize> {
-        (0..32).filter(|&lane| self.on[lane]).collect()
-    }
-
-    /// The lanes that share a quad or the group with a lane.
-    fn peers(lane: usize, simd: bool) -> std::ops::Range<usize> {
-        if simd {
-            0..32
-        } else {
-            lane / 4 * 4..lane / 4 * 4 + 4
-        }
-    }
-
-    fn reduce(&mut self, dst: D, a: S, op: u64, simd: bool, prefix: bool) {
-        let bits = if matches!(dst, D::Word(_)) { 32 } else { 16 };
-        let all = (1u64 << bits) - 1;
-        let before = self.clone();
-        let signed = |v: u64| sign_extended(v as u32, bits);
-        for lane in self.lanes_on() {
-            let mut peers = Self::peers(lane, simd);
-            if prefix {
-                peers.end = lane;
-            }
-            let values = peers
-                .filter(|&l| before.on[l])
-                .map(|l| before.raw(l, a).0 & all);
-            let out = match op {
-                0 => values.fold(all, |x, y| x & y),
-                2 => values.fold(0, |x, y| x | y),
-                4 => values.fold(0, |x, y| x ^ y),
-                16 => values.fold(0, u64::wrapping_add),
-                20 => values.min_by_key(|&v| signed(v)).unwrap_or(all >> 1),
-                22 => values.max_by_key(|&v| signed(v)).unwrap_or(all / 2 + 1),
-                28 => values.min().unwrap_or(all),
-                _ => values.max().unwrap_or(0),
-            };
-            self.write(lane, dst, out);
-        }
-    }
-
-    fn special(&self, lane: usize, sr: u64) -> u64 {
-        let count = |range: std::ops::Range<usize>| range.filter(|&l| self.on[l]).count() as u64;
-        match sr {
-            48 | 51 | 52 => lane as u64,
-            53 => 0,
-            56 => count(lane / 4 * 4..lane),
-            57 => count(Self::peers(lane, false)),
-            58 => count(0..lane),
-            _ => count(0..32),
-        }
-    }
-
-    /// Carries out instructions.
-    pub fn run(&mut self, program: &[I]) {
-        for inst in program {
-            let before = self.clone();
-            match inst {
-                I::Lane { dst, sr } => {
-                    for lane in self.lanes_on() {
-                        self.write(lane, *dst, before.special(lane, *sr));
-                    }
-                }
-                I::Ballot {
-                    dst,
-                    cond,
-                    a,
-                    b,
-                    simd,
-                } => {
-                    for lane in self.lanes_on() {
-                        let peers = Self::peers(lane, *simd);
-                        let first = peers.start;
-                        let voters =
-                            peers.filter(|&l| before.on[l] && before.holds(l, *cond, *a, *b));
-                        let votes = voters.fold(0, |votes, l| votes | 1 << (l - first));
-                        self.write(lane, *dst, votes);
-                    }
-                }
-                I::Shuffle {
-                    dst,
-                    a,
-                    index,
-                    simd,
-                    op,
-                } => {
-                    let index = |l: usize| before.raw(l, *index).0 as usize & 0xffff;
-                    for lane in self.lanes_on() {
-                        let first = lane / 4 * 4;
-                        let from = match (*simd, *op) {
-                            (false, 0) => first + index(lane) % 4,
-                            (false, _) => first + (lane % 4 ^ index(lane) % 4),
-                            _ if index(lane) >= 32 => lane,
-                            _ => {
-                                let quad = index(lane) / 4 * 4;
-                                quad + (quad..quad + 4).fold(0, |all, l| all | index(l) % 4)
-                            }
-                        };
-                        let size = if matches!(dst, D::Half(_)) {
-                            0xffff
-                        } else {
-                            0xffff_ffff
-                        };
-                        self.write(lane, *dst, before.raw(from, *a).0 & size);
-                    }
-                }
-                // Channels without a gap between them belong together; then lane follows lane.
-                I::Access { mask, .. } => {
-                    let channels: Vec<usize> = (0..4).filter(|c| mask >> c & 1 == 1).collect();
-                    let mut n = 0;
-                    for run in channels.chunk_by(|a, b| a + 1 == *b) {
-                        for lane in self.lanes_on() {
-                            for (i, &channel) in run.iter().enumerate() {
-                                self.access(lane, inst, channel, n + i as u64);
-                            }
-                        }
-                        n += run.len() as u64;
-                    }
-                }
-                I::Reduce {
-                    dst,
-                    a,
-                    op,
-                    simd,
-                    prefix,
-                } => self.reduce(*dst, *a, *op, *simd, *prefix),
-                I::If {
-                    cond,
-                    a,
-                    b,
-                    then,
-                    other,
-                } => {
-                    let holds = (0..32).map(|l| before.holds(l, *cond, *a, *b));
-                    let holds: Vec<bool> = holds.collect();
-                    let those = |wanted: bool| {
-                        let pairs = before.on.iter().zip(&holds);
-                        pairs.map(|(&on, &holds)| on && holds == wanted).collect()
-                    };
-                    self.on = those(true);
-                    self.run(then);
-                    self.on = those(false);
-                    self.run(other);
-                    self.on = before.on;
-                }
-                I::Loop { body } => {
-                    let counter = |state: &Self, lane| state.int(lane, S::Word(13)) as i32;
-                    for lane in self.lanes_on() {
-                        let low = counter(self, lane) & 3;
-                        self.write(lane, D::Word(13), low as u64);
-                    }
-                    while !self.lanes_on().is_empty() {
-                        self.run(body);
-                        for lane in self.lanes_on() {
-                            let next = counter(self, lane) - 1;
-                            self.write(lane, D::Word(13), next as u32 as u64);
-                            self.on[lane] = next > 0;
-                        }
-                    }
-                    self.on = before.on;
-                }
-                _ => {
-                    for lane in self.lanes_on() {
-                        self.lane(lane, inst);
-                    }
-                }
-            }
-        }
     }
 }

@@ -1,1 +1,0 @@
-oom-cgroup-queues.sh

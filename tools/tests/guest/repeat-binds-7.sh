@@ -1,1 +1,0 @@
-repeat-binds-1.sh

@@ -1,1 +1,0 @@
-repeat-loads-1.sh

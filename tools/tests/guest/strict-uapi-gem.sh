@@ -1,1 +1,0 @@
-strict-uapi-params.sh
