@@ -2,14 +2,15 @@
 """A capture, and what its rules have in common."""
 from values import whole_step
 
+PAGE = 0x4000
 DRIVERS_PART = 0x70_0000_0000  # the driver's objects in an address space are above, as Mesa divides it
 
 
 class Context:
     """The memory of a capture, judged by rules."""
 
-    def __init__(self, table, memory, judge, structure):
-        self.memory, self.judge = memory, judge
+    def __init__(self, machine, table, memory, judge, structure):
+        self.machine, self.memory, self.judge = machine, memory, judge
         self.table, self.structure = table, structure
         self.slot = 0
 
@@ -40,6 +41,21 @@ class Context:
 
         check.__name__ = f"0, or an address in context {slot}"
         return check
+
+    def spans(self, what, spans):
+        """Judges parts of a context's memory: they are mapped from end to end, and none overlaps another."""
+        wrong, behind = [], 0
+        for start, size, name in sorted((va, size, name) for name, (va, size) in spans.items()):
+            last = start + max(size, 1) - 1
+            pages = range(start & ~(PAGE - 1), last + 1, PAGE)
+            if not all(self.memory.is_mapped(page, self.slot) for page in pages):
+                wrong.append(f"{name} at {start:#x}: {size:#x} bytes, not all mapped")
+            if start < behind:
+                wrong.append(f"{name} at {start:#x}: in the part before, which ends at {behind:#x}")
+            behind = start + size
+        for line in wrong:
+            print(f"# {line}")
+        self.judge.say(not wrong, f"{what}: {', '.join(spans)}")
 
     @staticmethod
     def clients(value):

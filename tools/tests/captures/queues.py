@@ -23,6 +23,12 @@ PRIORITY = {
 }
 
 
+def firmwares_words(queue):
+    """Words of a queue that are the firmware's, as the table calls them."""
+    # Where the table has two words more, it has these 4 bytes lower than the firmware.
+    return ("unk_88", "unk_9c") if "unk_b0" in queue else ("has_commands", "inflight_commands")
+
+
 class Queues(Context):
     """Rules of queues and commands."""
 
@@ -112,9 +118,7 @@ class Queues(Context):
                 "uuid": lambda v: 0 < v < QUEUES,
                 "unk_54": 0xFFFFFFFF,
                 "busy": own,
-                # The table has the firmware's words 4 bytes lower than 13.5 has them.
-                "unk_88": own,
-                "unk_9c": own,
+                **dict.fromkeys(firmwares_words(queue), own),
                 "gpu_context_addr": self.mapped(),
             },
         )
@@ -139,6 +143,9 @@ class Queues(Context):
     def command(self, kind, name, message, queue, command):
         """A command of the ring; returns a run command's stamp value."""
         if name == "WorkCommandBarrier":
+            # The driver in the field has a word behind what most tables have; one table has padding there.
+            explicit = int(command["uuid"] == EXPLICIT_BARRIER)
+            self.judge.say(self.memory.word(command.va + 0x20) == explicit, "the kind of a barrier")
             self.judge.structure(
                 command,
                 {
@@ -148,6 +155,7 @@ class Queues(Context):
                     "event": lambda v: v < 128,
                     "stamp_self": whole_step,
                     "uuid": one_of(0, EXPLICIT_BARRIER),
+                    "pad": explicit,
                 },
             )
             return None

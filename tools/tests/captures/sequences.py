@@ -8,6 +8,7 @@ from values import any_value, one_of
 # Operations of a microsequence by opcode, and those of one job in order; timestamps come in pairs or not at all.
 OPERATIONS = {
     0x01: "WaitForInterruptCmd",
+    0x02: "Wait2Cmd",
     0x18: "EndCmd",
     0x19: "TimestampCmd",
     0x22: "StartTACmd",
@@ -17,8 +18,8 @@ OPERATIONS = {
     0x29: "StartComputeCmd",
     0x2A: "FinalizeComputeCmd",
 }
-SEQUENCE = r"S(TWT|W)FE$"
-LETTERS = {"WaitForInterruptCmd": "W", "EndCmd": "E", "TimestampCmd": "T"}
+SEQUENCES = {False: r"S(TWT|W)FE$", True: r"S(TVT|V)FE$"}  # by whether the version has registers
+LETTERS = {"WaitForInterruptCmd": "W", "Wait2Cmd": "V", "EndCmd": "E", "TimestampCmd": "T"}
 # Words in the sequence that names the pipe to wait for.
 WAITS = {"vertex": 0x101, "fragment": 0x10001, "compute": 0x800001}
 
@@ -38,7 +39,7 @@ class Sequences(Context):
             operations.append(self.get(name, at))
             at += self.size(name)
         self.judge.say(
-            at == end and re.match(SEQUENCE, letters) is not None,
+            at == end and re.match(SEQUENCES[self.machine.has_registers], letters) is not None,
             f"microsequence of {size} bytes: {letters}",
         )
         for operation in operations:
@@ -55,9 +56,18 @@ class Sequences(Context):
             fields = ("magic", "unk_1", "unk_2", "unk_3")
             self.judge.structure(operation, dict(zip(fields, words)))
             return
+        if name == "Wait2Cmd":
+            self.judge.structure(operation, {"magic": 2})
+            return
 
         def own(field):
             return command.va + command.offsets[field]
+
+        def parameters(part):
+            # None where registers are in their place.
+            return 0 if self.machine.has_registers else command.start(part)
+
+        registers = own("registers") if self.machine.has_registers else 0
 
         common = {"context_id": command["context_id"]}
         if name == "TimestampCmd":
@@ -84,27 +94,34 @@ class Sequences(Context):
         }
         common.update(same, cmdqueue_ptr=queue.va)
         stats = self.mapped()
+        # Versions before 13 have none of these words.
+        counter = {"counter": command["counter"]} if "counter" in command else {}
+
+        def flag(field):
+            return {field: own("unk_flag")} if "unk_flag" in command else {}
+
         rules = {
             "StartTACmd": lambda: {
                 "magic": 0x22,
-                "tiling_params_addr": own("tiling_params.size1"),
-                "struct2_addr": own("struct_2.unk_0"),
+                "tiling_params_addr": parameters("tiling_params"),
+                "struct2_addr": parameters("struct_2"),
+                "registers_addr": registers,
                 "stats_ptr": stats,
                 "unk_38": 1,
                 "submission_id": queue["uuid"],
                 "buffer_mgr_slot": command["buffer_mgr_slot"],
                 "unk_48": command["struct_3.queue_cmd_count"],
-                "struct3_addr": lambda v: own("struct_3.unk_480") - 8 <= v <= own("struct_3.unk_480"),
+                "struct3_addr": own("stamp_value") + 4,
                 "unkptr_5c": own("unk_594"),
                 **self.attachments_of_vertex(operation),
-                "counter": command["counter"],
+                **counter,
                 "unkptr_180": command["event_control_addr"] + 0xA8,
-                "unk_178": command["struct_2.tiling_control"] & 1,
+                "unk_178": lambda v: v == (self.unclustered and self.machine.firmware == "13.5"),
             },
             "FinalizeTACmd": lambda: {
                 "magic": 0x23,
                 "stats_ptr": stats,
-                "struct3_addr": lambda v: own("struct_3.unk_480") - 8 <= v <= own("struct_3.unk_480"),
+                "struct3_addr": own("stamp_value") + 4,
                 "stamp_addr": command["struct_3.stamp2_addr"],
                 "stamp_value": command["struct_3.stamp_value"],
                 "restart_branch_offset": back,
@@ -112,22 +129,23 @@ class Sequences(Context):
             },
             "Start3DCmd": lambda: {
                 "magic": 0x24,
-                "struct1_addr": own("struct_1.store_pipeline_bind"),
-                "struct2_addr": own("struct_2.unk_0"),
+                "struct1_addr": parameters("struct_1"),
+                "struct2_addr": parameters("struct_2"),
+                "registers_addr": registers,
                 "stats_ptr": stats,
-                "busy_flag_ptr": lambda v: v == command.va + 0x888,
+                "busy_flag_ptr": own("busy_flag"),
                 "struct6_addr": own("struct_6.tvb_overflow_count"),
-                "struct7_addr": own("struct_7.unk_0_0"),
+                "struct7_addr": command.start("struct_7"),
                 "workitem_ptr": command.va,
                 "unk_50": 1,
                 "submission_id": queue["uuid"],
                 "buffer_mgr_slot": lambda v: v < 127,
                 "queue_cmd_count": command["struct_7.queue_cmd_count"],
-                "unk_buf_ptr": command.va + 0x770,
-                "unk_buf2_ptr": own("unk_buf2.unk_0"),
+                "unk_buf_ptr": own("unk_758"),
+                "unk_buf2_ptr": command.start("unk_buf2"),
                 "attachments": any_value,
                 "num_attachments": lambda v: v <= 16,
-                "counter": command["counter"],
+                **counter,
                 "unkptr_19c": command["event_control_addr"] + 0xA8,
             },
             "Finalize3DCmd": lambda: {
@@ -136,39 +154,40 @@ class Sequences(Context):
                 "stamp_value": command["struct_7.stamp_value"],
                 "unk_2c": 1,
                 "stats_ptr": stats,
-                "struct7_addr": own("struct_7.unk_0_0"),
-                "busy_flag_ptr": command.va + 0x888,
+                "struct7_addr": command.start("struct_7"),
+                "busy_flag_ptr": own("busy_flag"),
                 "workitem_ptr": command.va,
                 # The table calls the slot so; an operation has no other field for it.
                 "unk_5c": command["context_id"],
-                "unk_buf_ptr": command.va + 0x770,
+                "unk_buf_ptr": own("unk_758"),
                 "restart_branch_offset": back,
                 "unk_98": one_of(0, 1),
             },
             "StartComputeCmd": lambda: {
                 "magic": 0x29,
                 "unk_buf_addr": own("unk_2c"),
-                "computeinfo_addr": own("compute_info.iogpu_deflake_1"),
+                "computeinfo_addr": parameters("compute_info"),
+                "registers_addr": registers,
                 "stats_ptr": stats,
                 "unk_28": 1,
                 "counter1": queue["uuid"],
                 "counter2": command["job_meta.queue_cmd_count"],
-                "computeinfo2_addr": own("compute_info2.unk_0_0"),
+                "computeinfo2_addr": command.start("compute_info2"),
                 "attachments": any_value,
                 "num_attachments": lambda v: v <= 16,
-                "unk_flag_addr": own("unk_flag"),
-                "counter": command["counter"],
+                **flag("unk_flag_addr"),
+                **counter,
                 "event_ctrl_buf_addr": command["event_control_addr"] + 0xA8,
             },
             "FinalizeComputeCmd": lambda: {
                 "magic": 0x2A,
                 "unkptr_4": stats,
-                "computeinfo2_addr": own("compute_info2.unk_0_0"),
+                "computeinfo2_addr": command.start("compute_info2"),
                 "stamp": command["job_meta.fw_stamp_addr"],
                 "stamp_value": command["job_meta.stamp_value"],
                 "restart_branch_offset": back,
                 "unk_60": one_of(0, 1),
-                "unkptr_71": own("unk_flag"),
+                **flag("unkptr_71"),
             },
         }[name]()
         rules = {**{k: v for k, v in common.items() if k in operation.fields}, **rules}

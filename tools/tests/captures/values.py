@@ -32,10 +32,11 @@ def round_up(value, to):
 class Tiling:
     """The numbers that follow from a picture's size; sizes of the buffers for it as well."""
 
-    def __init__(self, width, height, utile_config, layers):
+    def __init__(self, width, height, utile_config, layers, clusters=1):
         utile_x = ((utile_config >> 12) & 3) * 16
         utile_y = ((utile_config >> 14) & 3) * 16
         self.width, self.height, self.layers = width, height, layers
+        self.utile_config = utile_config
         self.samples = 1 << (utile_config & 0xFFF)
         self.tiles_x, self.tiles_y = -(-width // 32), -(-height // 32)
         self.utiles_x, self.utiles_y = 32 // utile_x, 32 // utile_y
@@ -46,9 +47,15 @@ class Tiling:
         self.region = round_up(5 * self.per_macro * utiles, 4) // 4
         self.tpc_stride = 8 * utiles * self.per_macro // 4
         self.tilemap_size = 4 * self.region * 16 * layers
-        self.tpc_size = 4 * self.tpc_stride * 16 * layers
+        self.tpc_size = 4 * self.tpc_stride * 16 * layers * clusters
+        self.layermeta_size = 0x100 if layers > 1 else 0
         self.screen = (self.tiles_y - 1) << 12 | (self.tiles_x - 1)
         self.min_blocks = round_up(-(-self.tiles_x * self.tiles_y // 128), 8)
+        self.meta1_stride = 0
+        if clusters > 1:
+            self.min_blocks = max(self.min_blocks, 7 + 2 * layers)
+            in_blocks = round_up(self.tiles_x, 2) * round_up(self.tiles_y, 4) * utiles
+            self.meta1_stride = -(-in_blocks // 0x1980)
 
 
 def macro_tile(count):

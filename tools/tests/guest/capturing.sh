@@ -59,8 +59,8 @@ main_job() {
 	guest_tap capturing-job --plain-kernel --timeout 1200 --share "$programs" --capture "capturing  with spaces" -- bash -c '
 		check() { if "${@:2}" >/tmp/out 2>&1; then echo "ok $1"; else echo "not ok $1"; sed "s/^/# /" /tmp/out; fi; }
 		for i in 1 2 3; do
-			check "jobs, round $i" /mnt/share/dispatch "Apple M1" 100
-			check "a picture, round $i" /mnt/share/mandelbrot "Apple M1" 1024 256 /tmp/picture
+			check "jobs, round $i" /mnt/share/dispatch "$ASAHI_GPU" 100
+			check "a picture, round $i" /mnt/share/mandelbrot "$ASAHI_GPU" 1024 256 /tmp/picture
 		done
 		/mnt/share/restless
 		quiet() { ! dmesg | grep -E "in flight|does not answer|gives? up|unusable"; }

@@ -3,8 +3,8 @@
 #
 # Every chip with every firmware of it: what Mesa calls the GPU, the parameters, jobs, renders and faults through the UAPI, and
 # shaders beside llvmpipe's; and what is refused. In "make test" one that has dies, clusters and another firmware, and less of it.
-# The results of all go to tools/tests/results/chips.txt; with ASAHI_CHIPS, a list of CHIP or CHIP:FIRMWARE, only those are run, and
-# their rows replaced there.
+# The results of all go to tools/tests/results/chips.txt; with ASAHI_CHIPS, a list of CHIP, CHIP:FIRMWARE or CHIP:PART, only those
+# are run, and their rows replaced there.
 # shellcheck disable=SC2154
 # shellcheck source=tools/vm/lib/chips.sh
 . "$REPO/tools/vm/lib/chips.sh"
@@ -119,7 +119,7 @@ matrix() {
 		}' "$results" "$1" | awk '/^(#|chip )/ { print; fflush(); next } { print | "sort" }'
 }
 
-# wanted CHIP FIRMWARE: whether it is to be run.
+# wanted CHIP FIRMWARE-OR-PART: whether it is to be run.
 wanted() {
 	case " ${ASAHI_CHIPS:-$1} " in *" $1 "* | *" $1:$2 "*) ;; *) return 1 ;; esac
 }
@@ -147,7 +147,7 @@ else
 	# Parts with cores switched off. How many work is what the parameters have to say.
 	suites='probe render-fields'
 	while read -r chip part mask; do
-		! wanted "$chip" 13.5 || on_chip "$chip" 13.5 "$part" --cores "$mask"
+		! wanted "$chip" "$part" || on_chip "$chip" 13.5 "$part" --cores "$mask"
 	done <<-end
 		t8103 full ff
 		t8112 binned 3f3

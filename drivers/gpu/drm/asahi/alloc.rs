@@ -8,8 +8,9 @@
 //! ```
 //!
 //! A chunk is mapped once, and stays mapped until no object is left in it and the heap has another
-//! such chunk, or that one is large. So hardly anything has to be invalidated when an object goes, and an object may go
-//! in any process context; and what one client made the heap grow by comes back when it has gone.
+//! such chunk, or that one is large. So hardly anything has to be invalidated when an object goes,
+//! and an object may go in any process context; and what one client made the heap grow by comes
+//! back when it has gone.
 //!
 //! The firmware caches the heaps "private" and "gpu_ro". It may write a dirty cache line back after
 //! the object has been freed. Such memory is *garbage* until the firmware has flushed its cache:
