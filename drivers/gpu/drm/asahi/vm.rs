@@ -184,7 +184,10 @@ impl Vm {
 
     /// Ends what is bound in `range`.
     pub(crate) fn unbind(&self, range: Range<u64>) -> Result {
-        let mut step = Step::new(None)?;
+        self.unbind_by(range, Step::new(None)?)
+    }
+
+    fn unbind_by(&self, range: Range<u64>, mut step: Step<'_>) -> Result {
         let mut gpuvm = self.gpuvm.lock();
         // `drm_gpuvm` does not take a range that touches the driver's.
         let below = range.start..range.end.min(self.kernel_range.start);
@@ -263,8 +266,8 @@ impl Vm {
 #[pinned_drop]
 impl PinnedDrop for Vm {
     fn drop(self: Pin<&mut Self>) {
-        // Needs no memory, as no mapping is split.
-        if let Err(e) = self.unbind(USER_START..USER_END) {
+        // No mapping is split, so the call allocates nothing.
+        if let Err(e) = self.unbind_by(USER_START..USER_END, Step::without_spares()) {
             pr_err!("a VM could not be emptied: {e:?}\n");
         }
         self.space.unmap(DUMMY_PAGE..DUMMY_PAGE + PAGE_SIZE);
