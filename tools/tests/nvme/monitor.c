@@ -84,7 +84,7 @@ static void warned(int disk)
 {
 	uint64_t before = info(disk).events, seen = 0;
 	struct timespec step = { 0, 10000000 };
-	/* The spare, the temperature, the reliability, it is read only, the backup of its memory. */
+	/* The spare, the temperature, the reliability, writing, the backup of its memory. */
 	static const unsigned int warnings[] = { 1, 2, 4, 8, 16 };
 	unsigned int count = sizeof(warnings) / sizeof(*warnings);
 
@@ -153,7 +153,8 @@ static void hangs(int disk)
 	say(ioctl(disk, NVME_FLUSH) == 0 && pread(disk, data, BLOCK, 0) == BLOCK,
 	    "the disk goes on");
 	after = info(disk);
-	say(after.in_flight == 0, "nothing is in flight after %" PRIu64 " resets, %" PRIu64 " retries",
+	say(after.in_flight == 0,
+	    "nothing is in flight after %" PRIu64 " resets, %" PRIu64 " retries",
 	    after.resets - before.resets, after.retries - before.retries);
 }
 

@@ -210,8 +210,8 @@ void kasync_test_line_destroy(int irq)
 }
 
 /*
- * Whether the handler of a line runs in a thread. On PREEMPT_RT and with the option "threadirqs" one
- * does that was requested without a thread's function.
+ * Whether the handler of a line runs in a thread. On PREEMPT_RT and with the option "threadirqs"
+ * one does that was requested without a thread's function.
  */
 bool kasync_test_line_has_thread(int irq)
 {
