@@ -3,7 +3,7 @@
 # tier: none
 #
 # Processors that go and come back, three of four, while clients are killed with jobs in all states, and while timers, workers and
-# interrupts of the executor's own tests run. By name only: it was not seen to its end yet, as what was seen of it passed.
+# interrupts of the executor's own tests run. By name only, as it has not been seen to its end yet.
 # shellcheck disable=SC2154
 
 # hotplug_tap NAME OPTION… -- SCRIPT: the script runs beside the function "toggle", which does not end before there is /tmp/over.
