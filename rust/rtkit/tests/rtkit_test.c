@@ -114,7 +114,8 @@ static struct rtkit *new_rtkit(struct kunit *test, struct device **dev)
 {
 	struct rtkit *r;
 
-	*dev = kunit_device_register(test, "rtkit");
+	/* A name of its own: that of the test before may not be free yet (DEBUG_KOBJECT_RELEASE). */
+	*dev = kunit_device_register(test, test->name);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, *dev);
 	r = rtkit_create(*dev, 0, NULL, doorbells, NULL, NULL, NULL, NULL, NULL, NULL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, r);
