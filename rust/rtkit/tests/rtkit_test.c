@@ -114,7 +114,7 @@ static struct rtkit *new_rtkit(struct kunit *test, struct device **dev)
 {
 	struct rtkit *r;
 
-	/* A name of its own: that of the test before may not be free yet (DEBUG_KOBJECT_RELEASE). */
+	/* That of the test before may still have its name (DEBUG_KOBJECT_RELEASE). */
 	*dev = kunit_device_register(test, test->name);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, *dev);
 	r = rtkit_create(*dev, 0, NULL, doorbells, NULL, NULL, NULL, NULL, NULL, NULL);
