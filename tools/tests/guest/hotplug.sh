@@ -6,15 +6,12 @@
 # interrupts of the executor's own tests run. By name only, as it has not been seen to its end yet.
 # shellcheck disable=SC2154
 
-# hotplug_tap NAME OPTION… -- SCRIPT: the script runs beside the function "toggle", which does not end before there is /tmp/over.
+# hotplug_tap NAME SCRIPT END OPTION…: the script runs beside the function "toggle", which does not end before there is /tmp/over. Then
+# comes the script END.
 hotplug_tap() {
-	local name=$1 options=()
-	shift
-	while [ "$1" != -- ]; do
-		options+=("$1")
-		shift
-	done
-	guest_tap "$name" --processors 4 --timeout 900 "${options[@]}" -- bash -c '
+	local name=$1 script=$2 last=$3
+	shift 3
+	guest_tap "$name" --processors 4 --timeout 900 "$@" -- bash -c '
 		toggle() {
 			local rounds=0 cpu failed=0
 			until [ -e /tmp/over ]; do
@@ -31,14 +28,16 @@ hotplug_tap() {
 		eval "$1"
 		: >/tmp/over
 		wait $toggling
-		'"$3" sh "$2"
+		'"$last" sh "$script"
 }
 
-hotplug_tap hotplug-kasync --no-emu --modules kasync --carry kasync_test -- '
+hotplug_tap hotplug-kasync '
 	insmod /mnt/rig/modules/kasync_test.ko
 	sed -nE "s/^ +((not )?ok [0-9].*)/\1/p" /sys/kernel/debug/kunit/kasync_*/results' '
-	if rmmod kasync_test kasync; then echo ok unload; else echo not ok unload; fi'
-hotplug_tap hotplug-lives --share "$programs" -- '
+	if rmmod kasync_test kasync; then echo ok unload; else echo not ok unload; fi' \
+	--no-emu --modules kasync --carry kasync_test
+hotplug_tap hotplug-lives '
 	/mnt/share/lives kill 20 "${ASAHI_SEED:-1}"
 	/mnt/share/uapi submit queue' '
-	if rmmod asahi; then echo ok unload; else echo not ok unload; fi'
+	if rmmod asahi; then echo ok unload; else echo not ok unload; fi' \
+	--share "$programs"
