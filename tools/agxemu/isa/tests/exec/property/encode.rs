@@ -169,38 +169,26 @@ impl I {
                 .field("mode", *mode)
                 .field("round", *round),
             Self::Access {
-                local: false,
+                local,
                 store,
                 first,
                 wide,
                 mask,
                 fmt,
             } => {
-                let op = if *store {
-                    Op::DeviceStore
-                } else {
-                    Op::DeviceLoad
+                let op = match (local, store) {
+                    (false, false) => Op::DeviceLoad,
+                    (false, true) => Op::DeviceStore,
+                    (true, false) => Op::LocalLoad,
+                    (true, true) => Op::LocalStore,
                 };
-                let regs = asm::mem(*first, *wide, *mask);
-                b(op)
-                    .operands(&[regs, asm::uniform_base(0), asm::index_word(14, false)])
-                    .field("fmt", *fmt)
-            }
-            Self::Access {
-                store,
-                first,
-                wide,
-                mask,
-                fmt,
-                ..
-            } => {
-                let op = if *store {
-                    Op::LocalStore
+                let [base, index] = if *local {
+                    [2 << 8, 30]
                 } else {
-                    Op::LocalLoad
+                    [asm::uniform_base(0), asm::index_word(14, false)]
                 };
                 b(op)
-                    .operands(&[asm::mem(*first, *wide, *mask), 2 << 8, 30])
+                    .operands(&[asm::mem(*first, *wide, *mask), base, index])
                     .field("fmt", *fmt)
             }
             Self::Ballot {
