@@ -210,6 +210,30 @@ impl<M: TableMemory> PageTable<M> {
             .map_err(|_| MapError::Busy)
     }
 
+    /// Maps all of `pages` from `va` on, or none.
+    ///
+    /// On failure `invalidate` is called with the range whose mappings were ended again, if there
+    /// were any: a walk may have used them meanwhile.
+    pub(crate) fn map_pages(
+        &self,
+        va: u64,
+        pages: impl Iterator<Item = u64>,
+        protection: Protection,
+        invalidate: impl FnOnce(Range<u64>),
+    ) -> Result<(), MapError<M::Error>> {
+        let mut end = va;
+        for phys in pages {
+            if let Err(e) = self.map(end, phys, protection) {
+                if self.unmap_range(va..end) != 0 {
+                    invalidate(va..end);
+                }
+                return Err(e);
+            }
+            end += PAGE_SIZE;
+        }
+        Ok(())
+    }
+
     /// Allocates the tables for `range`, so that mapping its pages needs no memory.
     pub(crate) fn prepare(&self, range: Range<u64>) -> Result<(), M::Error> {
         let mut va = range.start;

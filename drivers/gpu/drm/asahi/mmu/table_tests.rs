@@ -303,6 +303,47 @@ fn no_memory() {
 }
 
 #[test]
+fn what_a_failure_ends_is_invalidated() {
+    let memory = Fake::default();
+    let table = PageTable::new_lower(memory.clone()).unwrap();
+    let border = 1 << LEVEL_SHIFTS[1];
+    let start = border - 2 * PAGE_SIZE;
+    let pages = || (0..4).map(|page| 0x8_0000_0000 + page * PAGE_SIZE);
+    let map = || {
+        let mut gone = None;
+        let result = table.map_pages(start, pages(), P, |range| gone = Some(range));
+        (result, gone)
+    };
+    let none = |range: Range<u64>| {
+        range
+            .step_by(PAGE_SIZE as usize)
+            .all(|va| table.lookup(va).is_none())
+    };
+
+    // The first page has no table: nothing was mapped.
+    memory.0.borrow_mut().left = Some(0);
+    assert_eq!(map(), (Err(MapError::Memory(())), None));
+    // The third has none: two pages were mapped.
+    memory.0.borrow_mut().left = Some(2);
+    assert_eq!(
+        map(),
+        (Err(MapError::Memory(())), Some(start..border)),
+        "a walk may have used what was mapped"
+    );
+    assert!(none(start..border));
+    // The last is mapped already. It stays.
+    memory.0.borrow_mut().left = None;
+    let last = border + PAGE_SIZE;
+    table.map(last, 0x9_0000_0000, P).unwrap();
+    assert_eq!(map(), (Err(MapError::Busy), Some(start..last)));
+    assert!(none(start..last));
+    assert!(table.unmap(last));
+
+    assert_eq!(map(), (Ok(()), None));
+    assert_eq!(table.unmap_range(start..last + PAGE_SIZE), 4);
+}
+
+#[test]
 fn page_ranges() {
     assert!(is_page_range(&(0x4000..0x8000)));
     assert!(!is_page_range(&(0x4000..0x4000)));

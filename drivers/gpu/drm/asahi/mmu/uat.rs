@@ -162,26 +162,29 @@ impl Uat {
 
     /// Maps pages in the kernel's half: those at physical addresses `pages`, from `va` on.
     ///
-    /// On failure nothing is mapped.
+    /// On failure nothing is mapped, and no TLB has any of the pages.
     pub(crate) fn map_kernel(
         &self,
         va: u64,
         pages: impl Iterator<Item = u64>,
         protection: Protection,
     ) -> Result {
-        map_pages(&self.upper, va, pages, protection)?;
+        self.upper
+            .map_pages(va, pages, protection, tlb::invalidate_global_range)?;
         tlb::publish();
         Ok(())
     }
 
-    /// Maps pages in the lower half of context 0.
+    /// Maps pages in the lower half of context 0. On failure nothing is mapped.
     pub(crate) fn map_kernel_lower(
         &self,
         va: u64,
         pages: impl Iterator<Item = u64>,
         protection: Protection,
     ) -> Result {
-        map_pages(&self.lower, va, pages, protection)?;
+        self.lower.map_pages(va, pages, protection, |range| {
+            tlb::invalidate_range(KERNEL_CONTEXT, range)
+        })?;
         tlb::publish();
         Ok(())
     }
@@ -259,22 +262,4 @@ impl PinnedDrop for Uat {
         // SAFETY: It is not used any more.
         unsafe { ManuallyDrop::drop(&mut this.upper) };
     }
-}
-
-/// Maps all of `pages`, or none.
-pub(super) fn map_pages(
-    table: &PageTable<Pages>,
-    va: u64,
-    pages: impl Iterator<Item = u64>,
-    protection: Protection,
-) -> Result {
-    let mut end = va;
-    for phys in pages {
-        if let Err(e) = table.map(end, phys, protection) {
-            table.unmap_range(va..end);
-            return Err(e.into());
-        }
-        end += PAGE_SIZE;
-    }
-    Ok(())
 }
