@@ -334,11 +334,14 @@ impl Gpu {
         let garbage = self.parts.heaps.take_garbage();
         match block_on(control.flush()) {
             Ok(Ok(())) => drop(garbage),
-            _ => {
+            // It may still be written to.
+            Ok(Err(_)) => {
                 self.parts.firmware.give_up(fmt!("cache was not cleaned"));
-                // It may still be written to.
                 self.parts.heaps.put_back(garbage);
             }
+            // The firmware was not waited for, as there is no memory for that. The garbage waits
+            // for a later flush.
+            Err(_) => self.parts.heaps.put_back(garbage),
         }
     }
 
