@@ -187,8 +187,10 @@ impl PinnedDrop for AddressSpace {
             let root = self.table.root();
             if tables.roots[slot] == root {
                 tables.roots[slot] = 0;
-                // On failure the firmware is dead, and walks no table any more.
-                let _ = self.uat.contexts.unbind(context(slot), root);
+                if self.uat.contexts.unbind(context(slot), root).is_err() {
+                    // The firmware may walk from the root for ever.
+                    self.table.cut_off();
+                }
             }
         });
     }

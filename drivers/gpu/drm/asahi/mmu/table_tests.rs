@@ -31,7 +31,10 @@ struct State {
 impl State {
     /// All tables that a walk from `table`, of `level`, comes to.
     fn reach(&self, table: u64, level: usize, found: &mut Vec<u64>) {
-        for &entry in self.tables[&table].iter().filter(|&&entry| entry != 0) {
+        for &entry in self.tables[&table][..LEVEL_ENTRIES[level]]
+            .iter()
+            .filter(|&&entry| entry != 0)
+        {
             let below = entry & pte::ADDRESS_MASK;
             if level < LAST_LEVEL && self.tables.contains_key(&below) {
                 found.push(below);
@@ -341,6 +344,32 @@ fn what_a_failure_ends_is_invalidated() {
 
     assert_eq!(map(), (Ok(()), None));
     assert_eq!(table.unmap_range(start..last + PAGE_SIZE), 4);
+}
+
+#[test]
+fn a_root_that_is_cut_off_stays_without_tables() {
+    let memory = Fake::default();
+    let table = PageTable::new_lower(memory.clone()).unwrap();
+    let root = table.root();
+    memory.0.borrow_mut().walked = Some(root);
+    table.map(0x4000, 0x8_0000_0000, P).unwrap();
+    memory.invalidate_all();
+
+    // SAFETY: The table lives, and there is one thread.
+    unsafe { cut_off(&memory, root) };
+    assert_eq!(table.lookup(0x4000), None);
+    memory.invalidate_all();
+    // A late mapping, in the place of the old one.
+    table.map(0x4000, 0x8_0000_0000, P).unwrap();
+    memory.invalidate_all();
+    drop(table);
+
+    assert_eq!(live(&memory), 1);
+    let state = memory.0.borrow();
+    assert_eq!(
+        state.tables[&root][..LEVEL_ENTRIES[0]],
+        [0; LEVEL_ENTRIES[0]]
+    );
 }
 
 #[test]
