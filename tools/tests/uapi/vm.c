@@ -153,6 +153,8 @@ static void check_bind_array(int fd, uint32_t vm, uint32_t bo)
 	      0);
 	check("bind array: pad", bind_array(fd, vm, 8, stride, 1, (uintptr_t)ops), -EINVAL);
 	check("bind array: no stride", bind_array(fd, vm, 8, 0, 0, (uintptr_t)ops), -EINVAL);
+	check("bind array: a stride above a page", bind_array(fd, vm, 1, 16385, 0, (uintptr_t)ops),
+	      -E2BIG);
 	check("bind array: bad pointer", bind_array(fd, vm, 8, stride, 0, 8), -EFAULT);
 	check_true("bind array: runs into unmapped memory",
 		   bind_array(fd, vm, 0xffffffff, stride, 0, (uintptr_t)ops) != 0);

@@ -129,23 +129,6 @@ struct sg_table *asahi_imported_pages(struct drm_gem_object *obj);
 /* In gem.rs: creates an object of the driver's type, with one reference, for a PRIME import. */
 int asahi_gem_create_for_import(struct drm_device *drm, size_t size, struct drm_gem_object **obj);
 
-/* An object that is private to a VM shares the reservations of the VM: it may not leave it. */
-static int asahi_prime_handle_to_fd(struct drm_device *drm, struct drm_file *file, u32 handle,
-				    u32 flags, int *fd)
-{
-	struct drm_gem_object *obj = drm_gem_object_lookup(file, handle);
-	bool private;
-
-	if (!obj)
-		return -ENOENT;
-	private = obj->resv != &obj->_resv && !drm_gem_is_imported(obj);
-	drm_gem_object_put(obj);
-	if (private)
-		return -EINVAL;
-
-	return drm_gem_prime_handle_to_fd(drm, file, handle, flags, fd);
-}
-
 /*
  * kernel::drm of 7.3 leaves this to drm_gem_shmem_prime_import_sg_table(), which makes an object
  * that is smaller than what the driver takes all its objects for.
@@ -276,6 +259,17 @@ static vm_fault_t asahi_gem_pfn_mkwrite(struct vm_fault *vmf)
 }
 
 /*
+ * An object that is private to a VM shares the reservations of the VM: it may not leave it. Called
+ * for the object that is exported, which is never one that was imported.
+ */
+static struct dma_buf *asahi_gem_export(struct drm_gem_object *obj, int flags)
+{
+	if (obj->resv != &obj->_resv)
+		return ERR_PTR(-EINVAL);
+	return drm_gem_prime_export(obj, flags);
+}
+
+/*
  * kernel::drm of 7.3 has one table of functions for all objects of a driver, and no way to add to
  * it. This is a copy of it that says more.
  */
@@ -296,6 +290,7 @@ int asahi_gem_extend(struct drm_gem_object *obj)
 			asahi_gem_vm_ops.pfn_mkwrite = asahi_gem_pfn_mkwrite;
 			asahi_gem_funcs = *obj->funcs;
 			asahi_gem_funcs.vm_ops = &asahi_gem_vm_ops;
+			asahi_gem_funcs.export = asahi_gem_export;
 			asahi_gem_funcs.mmap = asahi_gem_mmap;
 		}
 	}
@@ -376,7 +371,6 @@ int asahi_drm_extend(struct drm_device *drm)
 		return -ENOMEM;
 
 	*driver = *drm->driver;
-	driver->prime_handle_to_fd = asahi_prime_handle_to_fd;
 	driver->gem_prime_import_sg_table = asahi_prime_import_sg_table;
 	/* Would make such a small object as well, and is for devices with a display. */
 	driver->dumb_create = NULL;

@@ -29,7 +29,6 @@ extern "C" {
     pub(crate) fn asahi_table_alloc() -> u64;
     pub(crate) fn asahi_table_free(table: u64);
     pub(crate) fn asahi_table_entries(table: u64) -> *mut c_void;
-    pub(crate) fn asahi_table_empty() -> u64;
 
     pub(crate) fn asahi_tlbi_all();
     pub(crate) fn asahi_tlbi_context(asid: u64);

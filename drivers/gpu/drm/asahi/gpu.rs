@@ -43,6 +43,7 @@ use agx_abi::{
 };
 use kasync::{
     block_on,
+    cancelled,
     select,
     time,
     Either,
@@ -92,7 +93,7 @@ struct Parts {
     deferred: Arc<DeferredDropQueue>,
     closing: Arc<DeferredDropQueue>,
     // Dropped before the parts that it uses.
-    _suspend: SuspendNotifier,
+    suspend: SuspendNotifier,
     firmware: Arc<Firmware>,
     fault_control: u32,
     // Further mappings in the firmware's tables. They are dropped after the firmware.
@@ -216,7 +217,7 @@ impl Parts {
             heaps,
             deferred,
             closing,
-            _suspend: suspend,
+            suspend,
             firmware,
             fault_control,
             _control_page: control_page,
@@ -231,11 +232,15 @@ impl Parts {
         self.uat.handshake()?;
         // Registers of the GPU need not respond before the coprocessor is awake, and an earlier
         // driver may have left it asleep.
-        self.firmware
-            .boot(dev, was_running, || identify(dev, &self.regs, self.chip))
+        let id = self
+            .firmware
+            .boot(dev, was_running, || identify(dev, &self.regs, self.chip))?;
+        self.suspend.set_booted();
+        Ok(id)
     }
 
-    /// Starts the task that collects the garbage that neither clients nor queues collect.
+    /// Starts the task that collects the garbage that neither clients nor queues collect, and the
+    /// one that gives up a firmware that keeps the lock of the translation unit.
     fn start_collector(&self) -> Result {
         let collector = Collector {
             heaps: self.heaps.clone(),
@@ -244,6 +249,15 @@ impl Parts {
         };
         let task = self.queues.spawn(c"garbage", collector.run())?;
         task.detach();
+
+        let (uat, firmware) = (self.uat.clone(), self.firmware.clone());
+        let stuck = async move {
+            let stuck = firmware.crash().or(uat.stuck());
+            if let Either::Left(Ok(())) = select(stuck, cancelled()).await {
+                firmware.give_up(fmt!("firmware does not give back the handoff lock"));
+            }
+        };
+        self.queues.spawn(c"handoff", stuck)?.detach();
         Ok(())
     }
 
@@ -334,11 +348,14 @@ impl Gpu {
         let garbage = self.parts.heaps.take_garbage();
         match block_on(control.flush()) {
             Ok(Ok(())) => drop(garbage),
-            _ => {
+            // It may still be written to.
+            Ok(Err(_)) => {
                 self.parts.firmware.give_up(fmt!("cache was not cleaned"));
-                // It may still be written to.
                 self.parts.heaps.put_back(garbage);
             }
+            // The firmware was not waited for, as there is no memory for that. The garbage waits
+            // for a later flush.
+            Err(_) => self.parts.heaps.put_back(garbage),
         }
     }
 

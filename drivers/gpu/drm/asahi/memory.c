@@ -24,7 +24,6 @@ static_assert(PAGE_SIZE == 0x4000, "the AGX has pages of 16 KiB");
 u64 asahi_table_alloc(void);
 void asahi_table_free(u64 table);
 void *asahi_table_entries(u64 table);
-u64 asahi_table_empty(void);
 
 /* 0 if there is no memory. */
 u64 asahi_table_alloc(void)
@@ -42,12 +41,6 @@ void asahi_table_free(u64 table)
 void *asahi_table_entries(u64 table)
 {
 	return phys_to_virt(table);
-}
-
-/* A page table without entries. It is never written to and never freed. */
-u64 asahi_table_empty(void)
-{
-	return page_to_phys(ZERO_PAGE(0));
 }
 
 /*

@@ -28,9 +28,12 @@ void asahi_suspend_unregister(struct asahi_suspend *s);
  */
 static bool asahi_is_gated(struct device *dev)
 {
-	if (!IS_ENABLED(CONFIG_PM_GENERIC_DOMAINS_SLEEP) || !dev->pm_domain)
+	/* Without the device's lock: a probe that fails sets it to NULL. */
+	struct dev_pm_domain *domain = READ_ONCE(dev->pm_domain);
+
+	if (!IS_ENABLED(CONFIG_PM_GENERIC_DOMAINS_SLEEP) || !domain)
 		return false;
-	return !(pd_to_genpd(dev->pm_domain)->flags & GENPD_FLAG_ALWAYS_ON);
+	return !(pd_to_genpd(domain)->flags & GENPD_FLAG_ALWAYS_ON);
 }
 
 static int asahi_suspend_notify(struct notifier_block *nb, unsigned long event, void *unused)
@@ -46,7 +49,7 @@ static int asahi_suspend_notify(struct notifier_block *nb, unsigned long event, 
 			 "hibernation would replace a running coprocessor's memory: refused\n");
 		return notifier_from_errno(-EBUSY);
 	case PM_SUSPEND_PREPARE:
-		if (asahi_is_gated(s->dev) && asahi_suspend_is_alive(s->cookie)) {
+		if (asahi_suspend_is_alive(s->cookie) && asahi_is_gated(s->dev)) {
 			dev_warn(s->dev,
 				 "system suspend would cut the power of a running coprocessor: refused\n");
 			return notifier_from_errno(-EBUSY);

@@ -63,6 +63,8 @@ struct Target {
     dev: ARef<Device>,
     firmware: Arc<Firmware>,
     slots: Arc<SlotPool>,
+    /// The firmware has been booted.
+    booted: Atomic<bool>,
     /// [`Target::prepare`] has succeeded. The system's suspends are one after another.
     parked: Atomic<bool>,
 }
@@ -72,10 +74,16 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// `EBUSY` if they take longer than [`DRAIN_LIMIT`]. The pool is opened again then.
+    /// `EBUSY` if they take longer than [`DRAIN_LIMIT`]. The pool is opened again then. `EBUSY` also
+    /// while the firmware boots: its first command is that of the boot, and no question may come
+    /// before.
     fn prepare(&self) -> Result {
         if !self.is_alive() {
             return Ok(());
+        }
+        if !self.booted.load(Relaxed) {
+            dev_warn!(self.dev, "firmware boots: system suspend is refused\n");
+            return Err(EBUSY);
         }
         self.slots.close();
         let drained = select(self.slots.idle(), time::sleep(DRAIN_LIMIT));
@@ -133,10 +141,10 @@ impl Target {
 ///
 /// # Invariants
 ///
-/// `raw` is a registration of `asahi_suspend_register()`, whose cookie is `_target`.
+/// `raw` is a registration of `asahi_suspend_register()`, whose cookie is `target`.
 pub(crate) struct SuspendNotifier {
     raw: NonNull<c_void>,
-    _target: KBox<Target>,
+    target: KBox<Target>,
 }
 
 // SAFETY: The registration may be ended by any thread, and `Target` may be used by any.
@@ -160,6 +168,7 @@ impl SuspendNotifier {
                 dev: dev.into(),
                 firmware: firmware.clone(),
                 slots: slots.clone(),
+                booted: Atomic::new(false),
                 parked: Atomic::new(false),
             },
             GFP_KERNEL,
@@ -175,8 +184,13 @@ impl SuspendNotifier {
         // INVARIANT: By the call above.
         Ok(Self {
             raw: NonNull::new(raw).ok_or(ENOMEM)?,
-            _target: target,
+            target,
         })
+    }
+
+    /// Notes that the firmware has been booted. Until then suspends are refused.
+    pub(crate) fn set_booted(&self) {
+        self.target.booted.store(true, Relaxed);
     }
 }
 

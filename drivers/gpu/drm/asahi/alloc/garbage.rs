@@ -97,8 +97,8 @@ impl Heaps {
 
     /// Puts garbage back after a flush that failed.
     ///
-    /// It is not reused before a later flush. If there is none it is dropped with the heaps, whose
-    /// memory is leaked unless the firmware has confirmed that it sleeps.
+    /// It is not reused before a later flush; the collector is told. If there is none it is dropped
+    /// with the heaps, whose memory is leaked unless the firmware has confirmed that it sleeps.
     pub(crate) fn put_back(&self, garbage: Garbage) {
         for (heap, mut pile) in [&self.private, &self.gpu_ro].into_iter().zip(garbage.piles) {
             while let Some(mut object) = pile.first.take() {
@@ -109,5 +109,7 @@ impl Heaps {
                 mem::forget(rejected);
             }
         }
+        // An object that comes after these is not the first one, and so tells nobody.
+        self.has_garbage.notify_one();
     }
 }

@@ -163,7 +163,7 @@ impl rtkit::Operations for Callbacks {
     }
 
     fn recv_message(&self, endpoint: u8, message: u64) {
-        dev_warn!(
+        dev_dbg!(
             self.dev,
             "unknown message {message:#018x} from firmware endpoint {endpoint:#x}\n"
         );

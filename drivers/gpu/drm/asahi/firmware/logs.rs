@@ -4,6 +4,10 @@
 
 use super::{
     message::log_text,
+    rate::{
+        Rate,
+        Say, //
+    },
     ring::BadIndex,
     rx::{
         RxMemory,
@@ -28,11 +32,18 @@ use agx_abi::{
 use kernel::{
     device::Device,
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
+    time::{
+        Instant,
+        Monotonic, //
+    }, //
 };
 
 /// Size in bytes of the texts of a level.
 const LEVEL_PAYLOADS: usize = FW_LOG_ENTRIES as usize * FwLogPayload::SIZE;
+
+/// The lowest level whose lines are not only for debugging.
+const FIRST_TOLD: usize = 2;
 
 /// The memory of the rings, for the init data.
 pub(super) struct LogMemory {
@@ -61,6 +72,10 @@ pub(super) struct Logs {
     payloads: Shared,
     trace: RxRing<KTraceMessage>,
     stats: RxRing<stats::Power>,
+    /// Rate limit of the lines that are not for debugging: a client can cause them again and again.
+    rate: Rate,
+    /// When the reading side was made.
+    started: Instant<Monotonic>,
 }
 
 impl Logs {
@@ -72,6 +87,8 @@ impl Logs {
             payloads: memory.payloads.clone(),
             trace: memory.trace.reader(0)?,
             stats: memory.stats.reader(0)?,
+            rate: Rate::default(),
+            started: Instant::now(),
         })
     }
 
@@ -94,8 +111,12 @@ impl Logs {
         Ok(all)
     }
 
-    /// Prints text `index` of `level`.
-    fn print(&self, level: usize, index: u64) {
+    /// Prints text `index` of `level`, unless there have been too many.
+    fn print(&mut self, level: usize, index: u64) {
+        // Messages of normal operation, such as a new queue of a client, are for debugging.
+        if level >= FIRST_TOLD && !self.tells() {
+            return;
+        }
         let mut payload = FwLogPayload::zeroed();
         if let Some(at) = usize::try_from(index)
             .ok()
@@ -108,19 +129,34 @@ impl Logs {
             payload = FwLogPayload::from_bytes(bytes);
         }
         let Some(text) = log_text(&payload) else {
-            dev_warn!(
+            dev_dbg!(
                 self.dev,
                 "firmware log entry {index} of level {level} has no text\n"
             );
             return;
         };
         match level {
-            // Messages of normal operation, such as a new queue of a client.
-            0 | 1 => dev_dbg!(self.dev, "firmware: {text}\n"),
+            ..FIRST_TOLD => dev_dbg!(self.dev, "firmware: {text}\n"),
             2 => dev_notice!(self.dev, "firmware: {text}\n"),
             3 => dev_warn!(self.dev, "firmware: {text}\n"),
             4 => dev_err!(self.dev, "firmware: {text}\n"),
             _ => dev_crit!(self.dev, "firmware: {text}\n"),
+        }
+    }
+
+    /// Counts a line, and returns whether to print it.
+    fn tells(&mut self) -> bool {
+        match self.rate.event(self.started.elapsed().as_nanos() as u64) {
+            Say::Nothing => false,
+            Say::This { left_out } => {
+                if left_out != 0 {
+                    dev_warn!(
+                        self.dev,
+                        "{left_out} lines of the firmware's were left out\n"
+                    );
+                }
+                true
+            }
         }
     }
 }

@@ -156,7 +156,7 @@ impl Recovery {
                         .events
                         .fail(slot, last, |owner| cause.blame(fault, slot, owner));
                 }
-                Some(slot) => dev_err!(self.dev, "pending stamp of event slot {slot}\n"),
+                Some(slot) => dev_dbg!(self.dev, "pending stamp of event slot {slot}\n"),
             }
             value.store(0, Relaxed);
             info.store(0, Relaxed);

@@ -125,7 +125,7 @@ impl EventTask {
                 }
                 self.events.fail(slot, value, |_| Failure::ChannelError);
                 let Some(owner) = self.events.owner(slot) else {
-                    dev_err!(self.dev, "event slot {slot} has no owner: ignored\n");
+                    dev_dbg!(self.dev, "event slot {slot} has no owner: ignored\n");
                     return Ok(());
                 };
                 let recover = DeviceControl::RecoverChannel {
@@ -140,7 +140,9 @@ impl EventTask {
             }
             Event::GrowTvb(grow) => self.grow(grow).await,
             Event::Other(_) => {
-                dev_warn!(self.dev, "unexpected firmware event {event:?}: ignored\n");
+                if self.tells() {
+                    dev_warn!(self.dev, "unexpected firmware event {event:?}: ignored\n");
+                }
                 Ok(())
             }
         }

@@ -21,6 +21,7 @@ use crate::{
     uapi,
     vm::Vm, //
 };
+use agx_abi::uat::PAGE_SIZE;
 use kernel::{
     prelude::*,
     uaccess::{
@@ -66,6 +67,11 @@ impl AsahiFile {
         must_be_zero(&[data.pad.into()])?;
         if data.stride == 0 {
             return Err(EINVAL);
+        }
+        // As with `copy_struct_from_user()`. All bytes of a stride are read, and a signal is looked
+        // for only in between.
+        if u64::from(data.stride) > PAGE_SIZE {
+            return Err(E2BIG);
         }
         let vm = file.inner().vm(data.vm_id)?;
         for index in 0..u64::from(data.num_binds) {

@@ -198,10 +198,10 @@ impl Tvb {
             let have = state.blocks.len() as u32;
             let wanted = state.growth.before_render(have, pages, least);
             let (limit, share) = (state.growth.limit(), state.growth.share());
-            let requested = have.saturating_add(mem::take(&mut state.requested));
             if wanted > limit {
                 return Err(ENOMEM);
             }
+            let requested = have.saturating_add(mem::take(&mut state.requested));
             (have, wanted.max(requested.min(share)), least > share)
         };
         if lent {

@@ -118,12 +118,6 @@ unsafe impl TableMemory for Pages {
     }
 }
 
-/// Returns the physical address of a table without entries, which is never freed.
-pub(super) fn empty_table() -> u64 {
-    // SAFETY: Computes an address.
-    unsafe { ffi::asahi_table_empty() }
-}
-
 impl From<MapError<Error>> for Error {
     fn from(e: MapError<Error>) -> Self {
         match e {

@@ -88,6 +88,11 @@ impl Region {
         self.base
     }
 
+    /// Returns its size in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
     /// Returns where the CPU has it.
     pub(crate) fn cpu_addr(&self) -> NonNull<u8> {
         self.at

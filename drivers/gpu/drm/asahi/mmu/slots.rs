@@ -24,10 +24,7 @@ use super::{
         PageTable, //
     },
     tlb,
-    uat::{
-        map_pages,
-        Uat, //
-    }, //
+    uat::Uat, //
 };
 use crate::slots::{
     SlotPool,
@@ -95,14 +92,16 @@ impl AddressSpace {
         &self.uat.slots
     }
 
-    /// Maps the pages at physical addresses `pages` from `va` on. On failure nothing is mapped.
+    /// Maps the pages at physical addresses `pages` from `va` on. On failure nothing is mapped, and
+    /// no TLB has any of the pages: they may be freed.
     pub(crate) fn map(
         &self,
         va: u64,
         pages: impl Iterator<Item = u64>,
         protection: Protection,
     ) -> Result {
-        map_pages(&self.table, va, pages, protection)?;
+        self.table
+            .map_pages(va, pages, protection, |range| self.invalidate(range))?;
         tlb::publish();
         Ok(())
     }
@@ -118,6 +117,11 @@ impl AddressSpace {
         if self.table.unmap_range(range.clone()) == 0 {
             return;
         }
+        self.invalidate(range);
+    }
+
+    /// Invalidates the TLB entries for `range`, whose mappings have ended.
+    fn invalidate(&self, range: Range<u64>) {
         // Another address space may have the slot by now. To invalidate too much does no harm.
         let slot = self.binding.lock().slot;
         match slot {
@@ -183,8 +187,10 @@ impl PinnedDrop for AddressSpace {
             let root = self.table.root();
             if tables.roots[slot] == root {
                 tables.roots[slot] = 0;
-                // On failure the firmware is dead, and walks no table any more.
-                let _ = self.uat.contexts.unbind(context(slot), root);
+                if self.uat.contexts.unbind(context(slot), root).is_err() {
+                    // The firmware may walk from the root for ever.
+                    self.table.cut_off();
+                }
             }
         });
     }

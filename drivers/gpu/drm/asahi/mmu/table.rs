@@ -70,6 +70,7 @@ pub(crate) enum MapError<E> {
 ///
 /// - `root` is a table of `memory` that we have allocated; `shared` is one, valid for as long as
 ///   `self` lives.
+/// - After [`cut_off`] the same holds for the entries that the root had then.
 /// - The valid entries with an index in `roots` of the root, and all entries below them, point to
 ///   tables that [`TableMemory::allocate`] has returned, or at the last level to pages.
 pub(crate) struct PageTable<M: TableMemory> {
@@ -88,6 +89,32 @@ pub(crate) struct PageTable<M: TableMemory> {
 ///
 /// Its lowest bit is clear: walks end at such an entry whatever its other bits are.
 const SEALED: u64 = u64::from_be_bytes(*b"asahi:\0\0");
+
+/// Index into the root of a lower half that is cut off, behind what is walked, of the entries that
+/// it had; and of a word that is not 0 then.
+const SAVED: usize = LEVEL_ENTRIES[0];
+const CUT_OFF: usize = 2 * LEVEL_ENTRIES[0];
+
+/// Clears the root of a lower half for good, where firmware and GPU may go on walking from it for
+/// ever. The caller invalidates. [`PageTable`] then frees all but the root.
+///
+/// # Safety
+///
+/// `root` must be that of a [`PageTable::new_lower`] in such memory, and not be dropped meanwhile.
+/// There are no concurrent calls for it.
+pub(crate) unsafe fn cut_off<M: TableMemory>(memory: &M, root: u64) {
+    let entries = memory.entries(root);
+    // SAFETY: By the function's requirements `entries` is a table, and is accessed atomically only;
+    // all indices below are smaller than a table.
+    let entry = |index| unsafe { Atomic::<u64>::from_ptr(entries.add(index)) };
+    for index in 0..LEVEL_ENTRIES[0] {
+        let old = entry(index).xchg(0, Relaxed);
+        if old != 0 {
+            entry(SAVED + index).store(old, Relaxed);
+        }
+    }
+    entry(CUT_OFF).store(1, Relaxed);
+}
 
 const LAST_LEVEL: usize = LEVEL_SHIFTS.len() - 1;
 
@@ -171,6 +198,15 @@ impl<M: TableMemory> PageTable<M> {
         self.replace(SEALED);
     }
 
+    /// Clears the root of a lower half for good, as [`cut_off`] does: it may be walked for ever.
+    /// There is no concurrent call for it, as the owner is about to drop it.
+    pub(crate) fn cut_off(&self) {
+        debug_assert!(self.shared.is_none());
+        // SAFETY: By the type invariants it is such a root, and lives as long as `self`.
+        unsafe { cut_off(&self.memory, self.root) };
+        self.memory.invalidate_all();
+    }
+
     /// Replaces the table's entry in the shared root by `entry`.
     fn replace(&self, entry: u64) {
         let Some(shared) = self.shared else {
@@ -208,6 +244,30 @@ impl<M: TableMemory> PageTable<M> {
             .cmpxchg(0, leaf, Release)
             .map(drop)
             .map_err(|_| MapError::Busy)
+    }
+
+    /// Maps all of `pages` from `va` on, or none.
+    ///
+    /// On failure `invalidate` is called with the range whose mappings were ended again, if there
+    /// were any: a walk may have used them meanwhile.
+    pub(crate) fn map_pages(
+        &self,
+        va: u64,
+        pages: impl Iterator<Item = u64>,
+        protection: Protection,
+        invalidate: impl FnOnce(Range<u64>),
+    ) -> Result<(), MapError<M::Error>> {
+        let mut end = va;
+        for phys in pages {
+            if let Err(e) = self.map(end, phys, protection) {
+                if self.unmap_range(va..end) != 0 {
+                    invalidate(va..end);
+                }
+                return Err(e);
+            }
+            end += PAGE_SIZE;
+        }
+        Ok(())
     }
 
     /// Allocates the tables for `range`, so that mapping its pages needs no memory.
@@ -327,7 +387,19 @@ impl<M: TableMemory> Drop for PageTable<M> {
     fn drop(&mut self) {
         // The owner has removed the root of a lower half from its context.
         self.detach();
-        self.free_all(self.root, 0);
+        if self.shared.is_some() || self.load(self.root, CUT_OFF) == 0 {
+            self.free_all(self.root, 0);
+            return;
+        }
+        // The root may still be walked, and stays. Mappings that came after the cut have linked new
+        // tables to it.
+        let late: [u64; LEVEL_ENTRIES[0]] =
+            core::array::from_fn(|index| self.entry(self.root, index).xchg(0, Relaxed));
+        self.memory.invalidate_all();
+        let saved = (0..LEVEL_ENTRIES[0]).map(|index| self.load(self.root, SAVED + index));
+        for entry in saved.chain(late).filter(|&entry| entry != 0) {
+            self.free_all(entry & pte::ADDRESS_MASK, 1);
+        }
     }
 }
 

@@ -31,7 +31,10 @@ struct State {
 impl State {
     /// All tables that a walk from `table`, of `level`, comes to.
     fn reach(&self, table: u64, level: usize, found: &mut Vec<u64>) {
-        for &entry in self.tables[&table].iter().filter(|&&entry| entry != 0) {
+        for &entry in self.tables[&table][..LEVEL_ENTRIES[level]]
+            .iter()
+            .filter(|&&entry| entry != 0)
+        {
             let below = entry & pte::ADDRESS_MASK;
             if level < LAST_LEVEL && self.tables.contains_key(&below) {
                 found.push(below);
@@ -300,6 +303,73 @@ fn no_memory() {
     table.map(0x4000, 0x8_0000_0000, P).unwrap();
     drop(table);
     assert_eq!(live(&memory), 0);
+}
+
+#[test]
+fn what_a_failure_ends_is_invalidated() {
+    let memory = Fake::default();
+    let table = PageTable::new_lower(memory.clone()).unwrap();
+    let border = 1 << LEVEL_SHIFTS[1];
+    let start = border - 2 * PAGE_SIZE;
+    let pages = || (0..4).map(|page| 0x8_0000_0000 + page * PAGE_SIZE);
+    let map = || {
+        let mut gone = None;
+        let result = table.map_pages(start, pages(), P, |range| gone = Some(range));
+        (result, gone)
+    };
+    let none = |range: Range<u64>| {
+        range
+            .step_by(PAGE_SIZE as usize)
+            .all(|va| table.lookup(va).is_none())
+    };
+
+    // The first page has no table: nothing was mapped.
+    memory.0.borrow_mut().left = Some(0);
+    assert_eq!(map(), (Err(MapError::Memory(())), None));
+    // The third has none: two pages were mapped.
+    memory.0.borrow_mut().left = Some(2);
+    assert_eq!(
+        map(),
+        (Err(MapError::Memory(())), Some(start..border)),
+        "a walk may have used what was mapped"
+    );
+    assert!(none(start..border));
+    // The last is mapped already. It stays.
+    memory.0.borrow_mut().left = None;
+    let last = border + PAGE_SIZE;
+    table.map(last, 0x9_0000_0000, P).unwrap();
+    assert_eq!(map(), (Err(MapError::Busy), Some(start..last)));
+    assert!(none(start..last));
+    assert!(table.unmap(last));
+
+    assert_eq!(map(), (Ok(()), None));
+    assert_eq!(table.unmap_range(start..last + PAGE_SIZE), 4);
+}
+
+#[test]
+fn a_root_that_is_cut_off_stays_without_tables() {
+    let memory = Fake::default();
+    let table = PageTable::new_lower(memory.clone()).unwrap();
+    let root = table.root();
+    memory.0.borrow_mut().walked = Some(root);
+    table.map(0x4000, 0x8_0000_0000, P).unwrap();
+    memory.invalidate_all();
+
+    // SAFETY: The table lives, and there is one thread.
+    unsafe { cut_off(&memory, root) };
+    assert_eq!(table.lookup(0x4000), None);
+    memory.invalidate_all();
+    // A late mapping, in the place of the old one.
+    table.map(0x4000, 0x8_0000_0000, P).unwrap();
+    memory.invalidate_all();
+    drop(table);
+
+    assert_eq!(live(&memory), 1);
+    let state = memory.0.borrow();
+    assert_eq!(
+        state.tables[&root][..LEVEL_ENTRIES[0]],
+        [0; LEVEL_ENTRIES[0]]
+    );
 }
 
 #[test]

@@ -7,10 +7,7 @@ use super::{
         Contexts,
         KERNEL_CONTEXT, //
     },
-    memory::{
-        empty_table,
-        Pages, //
-    },
+    memory::Pages,
     range::Ranges,
     region::Region,
     table::{
@@ -73,6 +70,9 @@ const MMIO: Range<u64> = 0xffff_ffaf_0000_0000..KERNEL_END;
 /// | contexts 1 to 63, lower half | clients | none |
 /// | contexts 1 to 63, upper half | none, or that of context 0 | none |
 ///
+/// The table without entries is in the boot loader's region `ttbs`, so a kernel that is started by
+/// kexec does not use it for anything else.
+///
 /// After [`Uat::abandon`] entry 2 is the seal.
 #[pin_data(PinnedDrop)]
 pub(crate) struct Uat {
@@ -83,7 +83,7 @@ pub(crate) struct Uat {
     /// Whether the firmware may go on using that memory for ever.
     abandoned: Atomic<bool>,
     upper: ManuallyDrop<PageTable<Pages>>,
-    lower: PageTable<Pages>,
+    lower: ManuallyDrop<PageTable<Pages>>,
     /// The slots for clients' address spaces, events and buffer managers.
     pub(crate) slots: Arc<SlotPool>,
     /// Addresses in the kernel's half for buffers of RTKit.
@@ -136,7 +136,7 @@ impl Uat {
                 lent: Atomic::new(false),
                 abandoned: Atomic::new(false),
                 upper: ManuallyDrop::new(upper),
-                lower,
+                lower: ManuallyDrop::new(lower),
                 slots,
                 rtkit,
                 mmio,
@@ -162,26 +162,29 @@ impl Uat {
 
     /// Maps pages in the kernel's half: those at physical addresses `pages`, from `va` on.
     ///
-    /// On failure nothing is mapped.
+    /// On failure nothing is mapped, and no TLB has any of the pages.
     pub(crate) fn map_kernel(
         &self,
         va: u64,
         pages: impl Iterator<Item = u64>,
         protection: Protection,
     ) -> Result {
-        map_pages(&self.upper, va, pages, protection)?;
+        self.upper
+            .map_pages(va, pages, protection, tlb::invalidate_global_range)?;
         tlb::publish();
         Ok(())
     }
 
-    /// Maps pages in the lower half of context 0.
+    /// Maps pages in the lower half of context 0. On failure nothing is mapped.
     pub(crate) fn map_kernel_lower(
         &self,
         va: u64,
         pages: impl Iterator<Item = u64>,
         protection: Protection,
     ) -> Result {
-        map_pages(&self.lower, va, pages, protection)?;
+        self.lower.map_pages(va, pages, protection, |range| {
+            tlb::invalidate_range(KERNEL_CONTEXT, range)
+        })?;
         tlb::publish();
         Ok(())
     }
@@ -202,11 +205,18 @@ impl Uat {
     }
 
     /// Cuts all clients' contexts off from memory, for good. When it returns the GPU reaches no
-    /// memory of theirs any more, whether or not the firmware is alive.
+    /// memory of theirs any more, although the firmware is dead and may go on with the roots that it
+    /// has read: these stay allocated.
     ///
     /// Any context but interrupts. May be repeated.
     pub(crate) fn cut_off_clients(&self) {
-        self.contexts.cut_off_clients();
+        self.contexts.cut_off_clients(true);
+    }
+
+    /// Waits until the firmware has kept the lock that it shares with the driver. Nothing can be
+    /// bound after that.
+    pub(crate) async fn stuck(&self) {
+        self.contexts.stuck().await;
     }
 
     /// Makes the lower halves of all contexts unreachable for firmware and GPU. Their tables may be
@@ -217,7 +227,8 @@ impl Uat {
     /// long as their files are open, while the device is bound again.
     pub(crate) fn shutdown(&self) {
         self.upper.detach();
-        self.contexts.shutdown(self.lower.root(), empty_table());
+        self.contexts
+            .shutdown(self.lower.root(), self.is_abandoned());
     }
 
     /// Notes whether the firmware knows addresses in the kernel's half.
@@ -258,23 +269,7 @@ impl PinnedDrop for Uat {
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: It is not used any more.
         unsafe { ManuallyDrop::drop(&mut this.upper) };
+        // SAFETY: As above.
+        unsafe { ManuallyDrop::drop(&mut this.lower) };
     }
-}
-
-/// Maps all of `pages`, or none.
-pub(super) fn map_pages(
-    table: &PageTable<Pages>,
-    va: u64,
-    pages: impl Iterator<Item = u64>,
-    protection: Protection,
-) -> Result {
-    let mut end = va;
-    for phys in pages {
-        if let Err(e) = table.map(end, phys, protection) {
-            table.unmap_range(va..end);
-            return Err(e.into());
-        }
-        end += PAGE_SIZE;
-    }
-    Ok(())
 }
