@@ -78,6 +78,13 @@ struct jobqueue_ops {
 	int (*poll_ready)(void *ring, struct jobqueue_job *job);
 
 	/**
+	 * @withdraw: Ends the wait for readiness: @poll_ready has returned -EAGAIN, and its job is
+	 * cancelled, or held. The ring leaves each list in which others wait behind it. Jobs may be
+	 * in flight. Optional.
+	 */
+	void (*withdraw)(void *ring);
+
+	/**
 	 * @submit: Submits the job to the hardware, right after @poll_ready has returned 0 for it.
 	 */
 	void (*submit)(void *ring, struct jobqueue_job *job);
