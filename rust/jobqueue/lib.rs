@@ -151,8 +151,8 @@ pub trait Ring: Send + 'static {
     /// The job is cancelled with the error, without being submitted.
     fn poll_ready(&mut self, job: &mut Self::Job, cx: &mut Context<'_>) -> Poll<Result>;
 
-    /// Ends the wait for readiness: after [`Ring::poll_ready`] was pending, its job is cancelled, or
-    /// held because the queue is parked. Jobs may be in flight.
+    /// Ends the wait for readiness: after [`Ring::poll_ready`] was pending, its job is cancelled,
+    /// or held because the queue is parked. Jobs may be in flight.
     ///
     /// The ring leaves each list in which others wait behind it. What it has acquired it may keep
     /// until [`Ring::quiesced`] if jobs in flight use it.

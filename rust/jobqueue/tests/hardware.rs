@@ -80,7 +80,8 @@ mod tests {
         Ok(())
     }
 
-    /// As above, with a chain through many queues, each of which has a short job first.
+    /// Many rings share one permit, in a chain of dependencies through all of their queues, each of
+    /// which has a short job first.
     #[test]
     fn many_rings_share_one_permit() -> Result {
         const COUNT: usize = 16;
