@@ -31,8 +31,8 @@ pub(crate) struct OwnFence {
     base: bindings::dma_fence,
     /// Does not change. Valid as long as the fence may be asked for its names.
     names: *const TimelineNames,
-    /// Valid while the fence is armed and has not signalled. Null after [`lose`]. Read under the
-    /// fence's lock, or by the owner of the fence.
+    /// Valid while the fence is armed and has not signalled. Null after [`mark_lost`]. Read under
+    /// the fence's lock, or by the owner of the fence.
     context: *const FenceContext,
     /// The next fence of a list of orphans, which owns it.
     next: *mut OwnFence,
@@ -159,7 +159,7 @@ pub(crate) unsafe fn free_context(context: NonNull<FenceContext>) {
 /// # Safety
 ///
 /// `fence` must be from [`alloc`], and must be armed once. The context must be valid until the
-/// fence has signalled or [`lose`] was called.
+/// fence has signalled or [`mark_lost`] was called.
 #[inline(always)]
 pub(crate) unsafe fn arm(
     fence: NonNull<OwnFence>,
@@ -202,7 +202,7 @@ pub(crate) unsafe fn mark_lost(fence: NonNull<OwnFence>) {
 ///
 /// # Safety
 ///
-/// `fence` must be armed, and the caller must own it. [`lose`] must not have been called.
+/// `fence` must be armed, and the caller must own it. [`mark_lost`] must not have been called.
 #[inline(always)]
 pub(crate) unsafe fn context(fence: NonNull<OwnFence>) -> *const FenceContext {
     // SAFETY: By the safety requirements the caller owns the fence, so the field does not change.

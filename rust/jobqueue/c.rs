@@ -79,7 +79,7 @@ const _: () = {
     assert!(size_of::<RawNames>() == size_of::<Names>());
     assert!(size_of::<RawJob>() == POINTER + 8);
     assert!(core::mem::offset_of!(RawJob, state) == POINTER);
-    assert!(size_of::<RawOps>() == 6 * POINTER);
+    assert!(size_of::<RawOps>() == 7 * POINTER);
     assert!(core::mem::offset_of!(RawConfig, memory) == POINTER + 8);
     assert!(core::mem::offset_of!(RawConfig, on_error) == 2 * POINTER + 12);
 };

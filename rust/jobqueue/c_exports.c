@@ -13,7 +13,7 @@
 static_assert(sizeof(struct jobqueue_names) == 3 * sizeof(void *));
 static_assert(sizeof(struct jobqueue_job) == sizeof(size_t) + 2 * sizeof(int));
 static_assert(offsetof(struct jobqueue_job, state) == sizeof(size_t));
-static_assert(sizeof(struct jobqueue_ops) == 6 * sizeof(void *));
+static_assert(sizeof(struct jobqueue_ops) == 7 * sizeof(void *));
 static_assert(offsetof(struct jobqueue_config, memory) == sizeof(void *) + 2 * sizeof(int));
 static_assert(offsetof(struct jobqueue_config, on_error) ==
 	      offsetof(struct jobqueue_config, memory) + sizeof(size_t) + sizeof(int));

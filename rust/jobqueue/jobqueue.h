@@ -30,8 +30,8 @@
  * jobqueue_device_destroy()        yes      no                 no        none: waits for workers
  * jobqueue_create()                yes      no                 no        none
  * jobqueue_prepare()               yes      no (may wait)      no        none
- * jobqueue_commit()                yes      yes                no        poll_ready and submit
- * jobqueue_submit()                yes      no (may wait)      no        poll_ready and submit
+ * jobqueue_commit()                yes      yes                no        see below
+ * jobqueue_submit()                yes      no (may wait)      no        see below
  * jobqueue_abandon()               yes      yes                no        none
  * jobqueue_complete()              yes      yes                yes       none
  * jobqueue_ready()                 yes      yes                yes       none
@@ -40,8 +40,11 @@
  * ===============================  =======  =================  ========  =======================
  *
  * jobqueue_commit() and jobqueue_submit() call poll_ready() and submit() only for the job that they
- * commit, only if nothing is in flight and nothing else waits, and with preemption disabled. No
- * fence of a queue signals inside any of these functions.
+ * commit, only if nothing is in flight and nothing else waits, and with preemption disabled. If
+ * jobqueue_complete() was called for the job by the time that submit() returns, they may also
+ * signal its fence, and call retire() and quiesced(). No other fence of a queue signals inside any
+ * of these functions. So no callback but @timed_out and @destroy may take a lock that is held
+ * around jobqueue_commit().
  */
 
 struct dma_fence;
@@ -65,7 +68,7 @@ struct jobqueue_job {
 /**
  * struct jobqueue_ops - the hardware's side of a queue
  *
- * The queue's task calls these, one at a time, in fence signalling sections: they must not wait for
+ * The queue calls these, one at a time, in fence signalling sections: they must not wait for
  * a fence, nor allocate memory in a way that does. All but @timed_out and @destroy must not sleep.
  */
 struct jobqueue_ops {
@@ -76,6 +79,13 @@ struct jobqueue_ops {
 	 * job or another one. Optional: without it the hardware is always ready.
 	 */
 	int (*poll_ready)(void *ring, struct jobqueue_job *job);
+
+	/**
+	 * @withdraw: Ends the wait for readiness: @poll_ready has returned -EAGAIN, and its job is
+	 * cancelled, or held. The ring leaves each list in which others wait behind it. Jobs may be
+	 * in flight. Optional.
+	 */
+	void (*withdraw)(void *ring);
 
 	/**
 	 * @submit: Submits the job to the hardware, right after @poll_ready has returned 0 for it.

@@ -100,6 +100,7 @@ pub enum TimeoutAction {
 /// |---|---|---|
 /// | `memory` | yes, it is called by `prepare` | always |
 /// | `poll_ready`, `submit`, `poll_complete` | no | yes, with preemption disabled |
+/// | `withdraw` | no | no |
 /// | `retire`, `quiesced` | no | if the hardware completes the job at once |
 /// | `set_deadline`, `label` | no | no |
 /// | `timed_out`, `destroy` | no, their futures await | no |
@@ -109,7 +110,7 @@ pub enum TimeoutAction {
 ///                 ┌────┐
 ///                 │    ▼      Ready(Ok)
 ///   quiet ──► getting ready ────────────► submit() ──► in flight ──► poll_complete() Ready
-///     ▲           │ abandoned, Ready(Err)                  ▲              │
+///     ▲           │ withdraw(), Ready(Err)                 ▲              │
 ///     │           ▼                                        └── others ────┤ in flight
 ///     └─── quiesced() ◄───────────────────────────────────────────────────┘ none
 /// ```
@@ -119,7 +120,8 @@ pub enum TimeoutAction {
 /// A ring acquires resources that it shares with other rings (slots, ring room) in `poll_ready`, in
 /// the same order as the other rings, and releases them in `quiesced`. So a queue with nothing in
 /// flight holds no shared resource, except while it is getting ready, for which it has a time
-/// limit.
+/// limit. Where others wait behind it, it has to leave its place in `withdraw`: that comes while
+/// jobs are in flight as well, which `quiesced` does not.
 pub trait Ring: Send + 'static {
     /// A job.
     type Job: Send + 'static;
@@ -141,12 +143,20 @@ pub trait Ring: Send + 'static {
     /// are free.
     ///
     /// If the queue is closed or parked, or the time limit expires, it may not be polled again
-    /// after it was pending. Then [`Ring::quiesced`] is called once nothing is in flight.
+    /// after it was pending. Then [`Ring::withdraw`] is called, and [`Ring::quiesced`] once nothing
+    /// is in flight.
     ///
     /// # Errors
     ///
     /// The job is cancelled with the error, without being submitted.
     fn poll_ready(&mut self, job: &mut Self::Job, cx: &mut Context<'_>) -> Poll<Result>;
+
+    /// Ends the wait for readiness: after [`Ring::poll_ready`] was pending, its job is cancelled,
+    /// or held because the queue is parked. Jobs may be in flight.
+    ///
+    /// The ring leaves each list in which others wait behind it. What it has acquired it may keep
+    /// until [`Ring::quiesced`] if jobs in flight use it.
+    fn withdraw(&mut self) {}
 
     /// Submits `job` to the hardware. [`Ring::poll_ready`] has returned `Ready(Ok(()))` for it, and
     /// was the last callback before this one.

@@ -11,6 +11,8 @@
 //!       its dependencies have signalled,
 //!       and the ring is ready for it ────► submit_first()
 //!       it does not run ─────────────────► cancel_first(): its fence signals
+//!       it is held or will not run,
+//!       and the ring was not ready ──────► Ring::withdraw()
 //!     nothing is in flight ──────────────► Ring::quiesced()
 //!     the time limit has expired ────────► handle_timeout()
 //!     closed, and no job is left ────────► Ring::destroy()
@@ -97,6 +99,8 @@ pub(crate) struct Task<R: Ring> {
     is_idle: bool,
     /// Whether [`Ring::quiesced`] was called since the last [`Ring::poll_ready`].
     is_quiesced: bool,
+    /// Whether the last answer of [`Ring::poll_ready`] was pending, and not withdrawn since.
+    is_asked: bool,
     timeout: Delta,
     on_error: OnError,
     /// The error of the first job that has failed, with [`OnError::Poison`].
@@ -140,6 +144,7 @@ impl<R: Ring> Task<R> {
             signaller,
             is_idle: true,
             is_quiesced: true,
+            is_asked: false,
             timeout: config.timeout,
             on_error: config.on_error,
             poison: None,

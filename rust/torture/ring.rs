@@ -96,6 +96,11 @@ impl Ring for CheckedRing {
         })
     }
 
+    fn withdraw(&mut self) {
+        self.is_delayed = false;
+        self.slot.leave();
+    }
+
     fn submit(&mut self, job: &mut Job) -> InFlight {
         self.is_delayed = false;
         if !self.slot.is_held() {

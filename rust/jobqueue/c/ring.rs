@@ -71,6 +71,7 @@ pub(super) use jobqueue_job as RawJob;
 #[derive(Clone, Copy)]
 pub(super) struct RawOps {
     poll_ready: Option<unsafe extern "C" fn(*mut c_void, *mut RawJob) -> c_int>,
+    withdraw: Option<unsafe extern "C" fn(*mut c_void)>,
     submit: Option<unsafe extern "C" fn(*mut c_void, *mut RawJob)>,
     timed_out: Option<unsafe extern "C" fn(*mut c_void, *mut RawJob, c_uint) -> c_int>,
     retire: Option<unsafe extern "C" fn(*mut c_void, *mut RawJob)>,
@@ -81,6 +82,7 @@ pub(super) struct RawOps {
 /// `struct jobqueue_ops`, with all mandatory operations.
 pub(super) struct Ops {
     poll_ready: Option<unsafe extern "C" fn(*mut c_void, *mut RawJob) -> c_int>,
+    withdraw: Option<unsafe extern "C" fn(*mut c_void)>,
     submit: unsafe extern "C" fn(*mut c_void, *mut RawJob),
     timed_out: unsafe extern "C" fn(*mut c_void, *mut RawJob, c_uint) -> c_int,
     retire: unsafe extern "C" fn(*mut c_void, *mut RawJob),
@@ -93,6 +95,7 @@ impl RawOps {
     pub(super) fn check(self) -> Result<Ops> {
         Ok(Ops {
             poll_ready: self.poll_ready,
+            withdraw: self.withdraw,
             submit: self.submit.ok_or(EINVAL)?,
             timed_out: self.timed_out.ok_or(EINVAL)?,
             retire: self.retire.ok_or(EINVAL)?,
@@ -160,6 +163,13 @@ impl Ring for CRing {
         match to_result(unsafe { poll_ready(self.ring, job.0.as_ptr()) }) {
             Err(e) if e == EAGAIN => Poll::Pending,
             result => Poll::Ready(result),
+        }
+    }
+
+    fn withdraw(&mut self) {
+        if let Some(withdraw) = self.ops.withdraw {
+            // SAFETY: By the type invariant.
+            unsafe { withdraw(self.ring) };
         }
     }
 

@@ -19,9 +19,12 @@ use crate::{
     trace,
     Ring, //
 };
-use core::task::{
-    Context,
-    Poll, //
+use core::{
+    mem,
+    task::{
+        Context,
+        Poll, //
+    }, //
 };
 use dma_fence::{
     HwDone,
@@ -84,8 +87,12 @@ impl<R: Ring> Task<R> {
             unreachable!("a committed job waits");
         };
         if let (None, Some(job)) = (*error, job) {
-            let is_held = flags.is_parked() || is_deciding;
-            if is_held || !self.credits.has(*credits) {
+            if flags.is_parked() {
+                withdraw(&mut self.ring, &mut self.is_asked);
+                return First::Waits;
+            }
+            // The ring keeps its place during its own decision, which is short.
+            if is_deciding || !self.credits.has(*credits) {
                 return First::Waits;
             }
             if trace::on() {
@@ -100,12 +107,19 @@ impl<R: Ring> Task<R> {
             if error.is_none() {
                 self.is_quiesced = false;
                 match self.ring.poll_ready(job, cx) {
-                    Poll::Pending => return First::NotReady,
-                    Poll::Ready(Ok(())) => return First::Ready,
+                    Poll::Pending => {
+                        self.is_asked = true;
+                        return First::NotReady;
+                    }
+                    Poll::Ready(Ok(())) => {
+                        self.is_asked = false;
+                        return First::Ready;
+                    }
                     Poll::Ready(Err(e)) => *error = Some(e),
                 }
             }
         }
+        withdraw(&mut self.ring, &mut self.is_asked);
         // Its fence signals after those of its predecessors and dependencies.
         if in_flight || fence.dependencies_mut().poll_all(cx).is_pending() {
             return First::Waits;
@@ -190,6 +204,13 @@ impl<R: Ring> Task<R> {
         }
         let pages = node.pages;
         self.shared.retire(KBox::drop_contents(node), pages);
+    }
+}
+
+/// Calls [`Ring::withdraw`] if the ring was asked for readiness, and was not ready.
+fn withdraw<R: Ring>(ring: &mut R, is_asked: &mut bool) {
+    if mem::take(is_asked) {
+        ring.withdraw();
     }
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 //! The callbacks that run in the threads that use a queue: only those by which a commit submits to
-//! idle hardware. No fence signals there.
+//! idle hardware. No fence signals there but that of the commit's own job, if the hardware is done
+//! with it at once.
 
 use kernel::prelude::*;
 

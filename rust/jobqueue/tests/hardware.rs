@@ -80,7 +80,8 @@ mod tests {
         Ok(())
     }
 
-    /// As above, with a chain through many queues, each of which has a short job first.
+    /// Many rings share one permit, in a chain of dependencies through all of their queues, each of
+    /// which has a short job first.
     #[test]
     fn many_rings_share_one_permit() -> Result {
         const COUNT: usize = 16;
@@ -211,6 +212,47 @@ mod tests {
         bench.end()?;
         assert_eq!(told, Ok(()));
         assert!(free);
+        Ok(())
+    }
+
+    /// A queue has a job in flight, and its ring waits for a permit for the next one. When that one
+    /// will not run for now, the wait ends: what becomes free is for those that wait behind.
+    #[test]
+    fn a_place_is_left_while_a_job_is_in_flight() -> Result {
+        for closes in [true, false] {
+            let permits = Arc::new(Semaphore::new(2), GFP_KERNEL)?;
+            let (one, other) = (
+                patient(Some(permits.clone()))?,
+                patient(Some(permits.clone()))?,
+            );
+            let first = one.commit(Job::new(1), &[])?;
+            one.wait_started(1)?;
+            let taken = Semaphore::try_acquire_owned(&permits, 1).ok_or(EBUSY)?;
+            let greedy = one.commit(Job::greedy(2), &[])?;
+            assert!(stays(&greedy)?);
+            let behind = other.commit(Job::new(1), &[])?;
+            assert!(stays(&behind)?);
+            if closes {
+                one.queue.close();
+            } else {
+                one.queue.park();
+            }
+            drop(taken);
+            let started = other.wait_started(1);
+            let pending = !first.test_signaled_flag();
+            // So that all end, whatever was found.
+            one.mock.complete(1, Ok(()));
+            other.mock.complete(1, Ok(()));
+            assert_eq!((result(&first), result(&behind)), (Ok(()), Ok(())));
+            one.queue.unpark();
+            one.mock.complete(2, Ok(()));
+            let expected = if closes { Err(ECANCELED) } else { Ok(()) };
+            assert_eq!(result(&greedy), expected);
+            one.end()?;
+            other.end()?;
+            assert_eq!(started, Ok(()));
+            assert!(pending);
+        }
         Ok(())
     }
 

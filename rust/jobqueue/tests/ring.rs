@@ -18,6 +18,7 @@ pub(crate) use mock::Called;
 use core::{
     future::Future,
     task::{
+        ready,
         Context,
         Poll, //
     }, //
@@ -48,6 +49,7 @@ pub(crate) struct Job {
     id: u32,
     fails: bool,
     stalls: bool,
+    greedy: bool,
     bytes: usize,
 }
 
@@ -58,6 +60,7 @@ impl Job {
             id,
             fails: false,
             stalls: false,
+            greedy: false,
             bytes: 0,
         }
     }
@@ -81,6 +84,14 @@ impl Job {
         Self::new(0)
     }
 
+    /// One that needs a second permit, where the ring shares them.
+    pub(crate) fn greedy(id: u32) -> Self {
+        Self {
+            greedy: true,
+            ..Self::new(id)
+        }
+    }
+
     /// One that cannot be started.
     pub(crate) fn failing(id: u32) -> Self {
         Self {
@@ -101,16 +112,20 @@ impl Job {
 /// The ring.
 pub(crate) struct MockRing {
     mock: Arc<Mock>,
-    scarce: Option<Scarce>,
+    /// The permit for all jobs, and the second one for greedy jobs.
+    scarce: Option<[Scarce; 2]>,
 }
 
 impl MockRing {
     pub(super) fn new(mock: Arc<Mock>, permits: Option<Arc<Semaphore>>) -> Result<Self> {
-        let scarce = permits.map(Scarce::new).transpose()?;
+        let scarce = match permits {
+            Some(permits) => Some([Scarce::new(permits.clone())?, Scarce::new(permits)?]),
+            None => None,
+        };
         Ok(Self { mock, scarce })
     }
 
-    fn poll_free(&mut self, cx: &mut Context<'_>) -> Poll<Result> {
+    fn poll_free(&mut self, greedy: bool, cx: &mut Context<'_>) -> Poll<Result> {
         self.mock.ready.register(cx);
         {
             let state = self.mock.state.lock();
@@ -122,7 +137,13 @@ impl MockRing {
             }
         }
         match &mut self.scarce {
-            Some(scarce) => scarce.poll(cx).map(Ok),
+            Some([first, second]) => {
+                ready!(first.poll(cx));
+                if greedy {
+                    ready!(second.poll(cx));
+                }
+                Poll::Ready(Ok(()))
+            }
             None => Poll::Ready(Ok(())),
         }
     }
@@ -180,17 +201,23 @@ impl Ring for MockRing {
 
     fn poll_ready(&mut self, job: &mut Job, cx: &mut Context<'_>) -> Poll<Result> {
         self.mock.note_call(true);
-        let free = self.poll_free(cx);
+        let free = self.poll_free(job.greedy, cx);
         if job.fails {
             return Poll::Ready(Err(ENODEV));
         }
         free
     }
 
+    fn withdraw(&mut self) {
+        self.mock.note_call(false);
+        self.scarce.iter_mut().flatten().for_each(Scarce::leave);
+    }
+
     fn submit(&mut self, job: &mut Job) -> InFlight {
         self.mock.note_call(true);
         let mut id = job.id;
-        let missing = self.scarce.as_ref().is_some_and(|s| !s.is_held());
+        let missing = (self.scarce.as_ref())
+            .is_some_and(|[first, second]| !first.is_held() || job.greedy && !second.is_held());
         self.mock.change(|state| {
             state.started += 1;
             state.missing |= missing;
@@ -245,15 +272,13 @@ impl Ring for MockRing {
 
     fn quiesced(&mut self) {
         self.mock.note_call(false);
-        if let Some(scarce) = &mut self.scarce {
-            scarce.release();
-        }
+        self.scarce.iter_mut().flatten().for_each(Scarce::release);
         self.mock.change(|state| state.quiesced += 1);
     }
 
     async fn destroy(self) {
         self.mock.note_call(false);
-        let kept = self.scarce.as_ref().is_some_and(|s| !s.is_idle());
+        let kept = !self.scarce.iter().flatten().all(Scarce::is_idle);
         self.mock.change(|state| {
             state.ended = true;
             state.missing |= kept;

@@ -235,7 +235,7 @@ fn join_of_own_scope_is_refused() {
     });
 }
 
-/// As above, with a combinator with wakers of its own that polls the join.
+/// The join of the own scope is polled by a combinator with wakers of its own.
 #[test]
 fn join_of_own_scope_is_refused_with_any_waker() {
     manual(|world, executor| {

@@ -55,7 +55,7 @@ mod tests {
         Ok(())
     }
 
-    /// As above, on one queue with more jobs than may be in flight.
+    /// Many threads submit to one queue more jobs than may be in flight.
     #[test]
     fn parallel_submit_to_one() -> Result {
         let bench = Bench::build(Options::timed(8, Delta::from_micros(100)))?;

@@ -61,9 +61,14 @@ impl Scarce {
         Poll::Ready(())
     }
 
+    /// Ends the wait for a permit, if there is one. A permit that the ring has is kept.
+    pub(crate) fn leave(&mut self) {
+        self.acquire.set(None);
+    }
+
     /// Gives back the permit, and ends the wait for one.
     pub(crate) fn release(&mut self) {
-        self.acquire.set(None);
+        self.leave();
         self.held = None;
     }
 

@@ -5,6 +5,7 @@
 //! ```text
 //!   poll_ready()      room in the pipes · slots for the VM, for events and for the buffer manager,
 //!                     all of them or none
+//!   withdraw()        the queue leaves the list of those that wait for slots
 //!   submit()          keep the GPU on · barriers and commands into the rings · raise the threshold
 //!                     · tell the pipes: fragment, vertex, compute
 //!   poll_complete()   the stamp of each event slot has reached the job's last command there
@@ -16,7 +17,8 @@
 //! job is complete when all of its commands are, and jobs complete in the order in which they were
 //! submitted.
 //!
-//! While a queue waits it holds nothing that others wait for, but what its jobs in flight use.
+//! While a queue waits it holds nothing that others wait for, but what its jobs in flight use. It
+//! is in the list of those that wait for slots only while slots are all that it waits for.
 //! While others wait for slots it starts no more jobs until it has given its own back. So each
 //! queue comes to its turn, even if there are always more queues with work than slots.
 
@@ -205,13 +207,12 @@ impl QueueRing {
         idle
     }
 
-    /// Releases the slots, and leaves the list of waiters for them.
-    fn release_slots(&mut self) {
+    /// Leaves the list of waiters for slots.
+    fn leave(&mut self) {
         if let (true, Some(vm)) = (self.waits, &self.vm) {
             vm.space().slots().leave(&self.waiter);
             self.waits = false;
         }
-        self.release_idle();
     }
 
     /// Writes `job` to the rings, and tells the firmware.
@@ -250,13 +251,25 @@ impl Ring for QueueRing {
         self.firmware.crash().check()?;
         let (computes, renders) = (job.compute.is_some(), job.renders.is_some());
         // The room is kept only if the slots are there as well.
-        let rooms = ready!(self.queues.poll_rooms(computes, renders, cx))?;
+        let rooms = match self.queues.poll_rooms(computes, renders, cx) {
+            Poll::Ready(rooms) => rooms?,
+            Poll::Pending => {
+                // It could not use slots now, and others may be able to.
+                self.leave();
+                return Poll::Pending;
+            }
+        };
         if renders && !self.queues.may_render() {
+            self.leave();
             return Poll::Pending;
         }
         ready!(self.poll_slots(computes, renders, cx))?;
         self.rooms = rooms;
         Poll::Ready(Ok(()))
+    }
+
+    fn withdraw(&mut self) {
+        self.leave();
     }
 
     fn submit(&mut self, job: &mut Self::Job) -> InFlight {
@@ -325,7 +338,8 @@ impl Ring for QueueRing {
 
     fn quiesced(&mut self) {
         self.rooms = Rooms::default();
-        self.release_slots();
+        self.leave();
+        self.release_idle();
     }
 
     async fn destroy(mut self) {
