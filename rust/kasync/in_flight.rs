@@ -83,7 +83,7 @@ pub const MAX_DEPTH: usize = 1 << 14;
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
 /// | `new` | yes | no (it allocates) | no |
-/// | `try_reserve`, [`Tag::start`], `complete`, `ids`, `close` | yes | yes | yes |
+/// | `try_reserve`, [`Tag::start`], `complete`, `ids`, `operations`, `close` | yes | yes | yes |
 /// | `reserve`, `abandoned`, `settled`, `drain`, polling them, and [`Operation`] | yes | yes | no |
 /// | drop of an [`Operation`] or of the last handle | as `T` and `R` allow | the same | no |
 ///
@@ -170,9 +170,17 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
 
     /// Returns the tags of the operations in flight. Operations may start and end meanwhile.
     pub fn ids(&self) -> impl Iterator<Item = u16> + '_ {
+        self.operations().map(|(id, _)| id)
+    }
+
+    /// Returns the tags of the operations in flight, each with the number of operations that its
+    /// slot has had before. No other operation ever has the same pair, whereas tags are reused.
+    pub fn operations(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
         let slots = self.0.slots.iter().enumerate();
-        let in_flight = slots.filter(|(_, slot)| slot.is_in_flight());
-        in_flight.map(|(index, slot)| self.0.id(index, slot.round()))
+        slots.filter_map(|(index, slot)| {
+            let round = slot.round_in_flight()?;
+            Some((self.0.id(index, round), round))
+        })
     }
 
     /// Reserves a slot for an operation if one is free and no caller waits for one.

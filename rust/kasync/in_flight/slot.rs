@@ -181,6 +181,12 @@ impl<T, R> Slot<T, R> {
         State(self.state.load(Acquire)).has(DEVICE)
     }
 
+    /// Returns the round of the operation that the device has, if it has one.
+    pub(super) fn round_in_flight(&self) -> Option<u64> {
+        let now = State(self.state.load(Acquire));
+        now.has(DEVICE).then(|| now.round())
+    }
+
     /// Stores the memory for the device: (1).
     ///
     /// # Safety

@@ -230,3 +230,23 @@ fn abandoned_is_left_to_the_device() {
         assert!(poll_once(pin!(device.abandoned())).is_pending());
     });
 }
+
+#[test]
+fn an_operation_is_told_from_a_later_one_of_the_same_tag() {
+    manual(|_world, _executor| {
+        let device = Device::new(1);
+        let mut seen = std::collections::HashMap::new();
+        // More than there are tags of a slot.
+        for before in 0..1 << 16 {
+            let (id, _operation) = device.start();
+            let now: Vec<_> = device.operations().collect();
+            assert_eq!(now, [(id, before)]);
+            assert_eq!(device.done(id, 0), Ok(false));
+            if let Some(other) = seen.insert(id, before) {
+                assert!(other < before);
+                return;
+            }
+        }
+        panic!("no tag is used again");
+    });
+}

@@ -3,13 +3,21 @@
 //! The device: its registers, what it can do, and its interrupt.
 
 use crate::{
-    engine::Engine,
+    engine::{
+        Engine,
+        LIMIT, //
+    },
     memory::Memory, //
 };
 use kasync::{
     irq,
     next,
-    sync::Semaphore, //
+    sync::Semaphore,
+    time::{
+        sleep,
+        timeout,
+        Delta, //
+    }, //
 };
 use kernel::{
     io::Io,
@@ -23,6 +31,7 @@ pub(crate) mod regs {
 
     pub(crate) const FACTORIAL: usize = 0x08;
     pub(crate) const STATUS: usize = 0x20;
+    pub(crate) const STATUS_COMPUTING: u32 = 0x1;
     pub(crate) const STATUS_RAISE: u32 = 0x80;
     pub(crate) const RAISED: usize = 0x24;
     pub(crate) const RAISED_FACTORIAL: u32 = 0x1;
@@ -32,6 +41,7 @@ pub(crate) mod regs {
     pub(crate) const DMA_DESTINATION: usize = 0x88;
     pub(crate) const DMA_COUNT: usize = 0x90;
     pub(crate) const DMA_COMMAND: usize = 0x98;
+    /// Reads as set while the engine copies.
     pub(crate) const DMA_START: u32 = 0x1;
     pub(crate) const DMA_TO_MEMORY: u32 = 0x2;
     pub(crate) const DMA_RAISE: u32 = 0x4;
@@ -42,6 +52,9 @@ pub(crate) mod regs {
 
 /// The size of a copy: all of the device's memory.
 pub(crate) const SIZE: usize = 4096;
+
+/// How often a register is looked at which has no interrupt.
+const STEP: Delta = Delta::from_millis(1);
 
 /// The device.
 pub(crate) struct Edu {
@@ -74,6 +87,29 @@ impl Edu {
     /// `ENODEV` if the device is not bound any more.
     fn with<R>(&self, f: impl FnOnce(&pci::Bar<'_, { regs::END }>) -> R) -> Result<R> {
         self.bar.try_access_with(|bar| f(bar)).ok_or(ENODEV)
+    }
+
+    /// Waits until neither engine works, and takes back the interrupts for what they were at.
+    ///
+    /// # Errors
+    ///
+    /// `ETIME` if one does not end, `ENODEV` if the device is not bound any more.
+    pub(crate) async fn quiet(&self) -> Result {
+        let works = || {
+            self.with(|bar| {
+                bar.read32(regs::DMA_COMMAND) & regs::DMA_START != 0
+                    || bar.read32(regs::STATUS) & regs::STATUS_COMPUTING != 0
+            })
+        };
+        // The device may have been told to raise no interrupt.
+        let ended = timeout(LIMIT, async {
+            while works()? {
+                sleep(STEP).await;
+            }
+            Ok::<_, Error>(())
+        });
+        ended.await.map_err(|_| ETIME)??;
+        self.with(|bar| bar.write32(bar.read32(regs::RAISED), regs::ACKNOWLEDGE))
     }
 
     /// Computes a factorial.

@@ -25,6 +25,7 @@
 use kasync::{
     block_on,
     irq,
+    join,
     Executor,
     Scope, //
 };
@@ -90,6 +91,14 @@ impl<'bound> Driver<'bound> {
             .iomap_region_sized::<{ regs::END }>(0, c"edu_async")?
             .into_devres()?;
         let edu = Arc::new(Edu::new(bar)?, GFP_KERNEL)?;
+        // What fails comes first: what is made goes in the order that it has to go in.
+        let executor = Executor::new(c"edu_async")?;
+        let root = executor.root();
+        let clients = root.child(c"clients")?;
+        let over = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+        let refused = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+        // Whoever had the device before may have left it at work.
+        block_on(edu.quiet())??;
         let vectors = KBox::new(
             pdev.alloc_irq_vectors(1, 1, pci::IrqTypes::all())?,
             GFP_KERNEL,
@@ -106,28 +115,35 @@ impl<'bound> Driver<'bound> {
                 Line(edu.clone()),
             )?
         };
-        let executor = Executor::new(c"edu_async")?;
-        let root = executor.root();
         root.spawn(c"interrupts", demultiplex(edu.clone(), interrupts))?
             .detach();
         Ok(Self {
             _line: line,
             _vectors: vectors,
-            clients: root.child(c"clients")?,
+            clients,
             edu,
-            over: Arc::new(Atomic::new(0), GFP_KERNEL)?,
-            refused: Arc::new(Atomic::new(0), GFP_KERNEL)?,
+            over,
+            refused,
             _executor: executor,
         })
     }
 
     /// Waits for what the device has, refuses the rest, and waits for the clients.
+    ///
+    /// # Errors
+    ///
+    /// `ETIME` if an engine does not end what it has. The other is waited for in any case, and so
+    /// are the clients. `ENOMEM`.
     fn end(&self) -> Result {
-        block_on(async {
-            self.edu.computing.close().await?;
-            self.edu.copying.close().await
-        })??;
-        self.clients.join_blocking()
+        let (computing, copying) = (&self.edu.computing, &self.edu.copying);
+        computing.close();
+        copying.close();
+        let drained = block_on(async {
+            let (computed, copied) = join!(computing.drained(), copying.drained());
+            computed.and(copied)
+        });
+        let joined = self.clients.join_blocking();
+        drained.and_then(|drained| drained).and(joined)
     }
 }
 

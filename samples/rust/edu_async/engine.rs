@@ -19,7 +19,7 @@ use kernel::{
 };
 
 /// How long the device may take for an operation before it counts as dead.
-const LIMIT: Delta = Delta::from_secs(10);
+pub(crate) const LIMIT: Delta = Delta::from_secs(10);
 
 /// What an engine is at.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -117,13 +117,17 @@ impl<T: Send + 'static, R: Send + 'static> Engine<T, R> {
         }
     }
 
-    /// Refuses all that has not started, and waits for the rest.
+    /// Refuses all that has not started.
+    pub(crate) fn close(&self) {
+        self.work.close();
+    }
+
+    /// Waits for what has started.
     ///
     /// # Errors
     ///
     /// `ETIME` if the device does not end it: it has the memory for ever.
-    pub(crate) async fn close(&self) -> Result {
-        self.work.close();
+    pub(crate) async fn drained(&self) -> Result {
         let drained = timeout(LIMIT, self.work.drain()).await;
         drained.map(|_| ()).map_err(|_| ETIME)
     }

@@ -8,7 +8,8 @@
 //!           bring_up()                  trouble, or a client asks
 //!  Down ──────────────► Live ─────────────────────────────────────► Resetting
 //!                        │ ▲                                         │     │
-//!                        │ └──── what was in flight has ended ───────┘     │ does not come up
+//!                        │ └──── what was in flight has ended ───────┘     │ does not stop, or
+//!                        │                                                 │ does not come up
 //!                        │ unbound                                         ▼
 //!                        └────────────────────────────────────────────► Gone
 //! ```
@@ -27,7 +28,8 @@ use crate::{
     regs::{
         Registers,
         AQA,
-        CC, //
+        CC,
+        END, //
     }, //
 };
 use kasync::{
@@ -45,6 +47,7 @@ use kasync::{
 };
 use kernel::{
     io::Io,
+    pci,
     prelude::*,
     sync::{
         atomic::{
@@ -52,7 +55,8 @@ use kernel::{
             Atomic,
             Full, //
         },
-        Arc, //
+        Arc,
+        Mutex, //
     }, //
 };
 
@@ -89,6 +93,8 @@ pub(crate) struct Counts {
     pub(crate) resets: Atomic<u64>,
     pub(crate) retries: Atomic<u64>,
     pub(crate) events: Atomic<u64>,
+    /// Events that the stream had no room for, or of which the device did not say more.
+    pub(crate) missed: Atomic<u64>,
 }
 
 impl Counts {
@@ -100,11 +106,13 @@ impl Counts {
             resets: Atomic::new(0),
             retries: Atomic::new(0),
             events: Atomic::new(0),
+            missed: Atomic::new(0),
         }
     }
 }
 
 /// The controller.
+#[pin_data]
 pub(crate) struct Controller {
     pub(crate) registers: Arc<Registers>,
     pub(crate) admin: Arc<Queue>,
@@ -116,8 +124,9 @@ pub(crate) struct Controller {
     /// Told when only a reset helps.
     pub(crate) trouble: Arc<Notify>,
     pub(crate) state: watch::Sender<At>,
-    /// A channel without receivers keeps no value.
-    pub(crate) _state: watch::Receiver<At>,
+    /// A channel without receivers keeps no value. With the lock the state is compared and changed.
+    #[pin]
+    pub(crate) states: Mutex<watch::Receiver<At>>,
     /// How many aborts the device takes at a time.
     pub(crate) aborts: Semaphore,
     pub(crate) counts: Counts,
@@ -142,14 +151,24 @@ async fn wait_ready(registers: &Registers, ready: bool) -> Result {
     }
 }
 
-/// Stops the controller, and waits until it has.
+/// Stops the controller, and waits until it has. When this returns the device accesses no memory,
+/// whatever it returns: one that does not stop is cut off from it.
 ///
 /// # Errors
 ///
 /// `ETIMEDOUT` if it does not stop, `ENODEV` if it is not there any more.
 pub(crate) async fn disable(registers: &Registers) -> Result {
-    registers.with(|bar| bar.update(CC, |cc| cc.with_const_en::<0>().with_const_shn::<0>()))?;
-    wait_ready(registers, false).await
+    let ask = |bar: &pci::Bar<'_, END>| {
+        bar.update(CC, |cc| cc.with_const_en::<0>().with_const_shn::<0>());
+    };
+    let stopped = match registers.with(ask) {
+        Ok(()) => wait_ready(registers, false).await,
+        Err(e) => Err(e),
+    };
+    if stopped.is_err() {
+        registers.cut_off();
+    }
+    stopped
 }
 
 /// Starts the controller with its admin queue, and waits until it is ready.
@@ -259,26 +278,57 @@ impl Controller {
     }
 
     /// Stops the controller with everything in flight: all of that ends.
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT` if it does not stop. All has ended then, too: the device is cut off from memory.
     async fn stop(&self) -> Result {
         for queue in self.queues() {
             queue.take_down();
         }
-        match disable(&self.registers).await {
-            Ok(()) => (),
-            // A device that is not there accesses nothing.
-            Err(ENODEV) => (),
-            Err(e) => return Err(e),
-        }
+        let disabled = disable(&self.registers).await;
         for queue in self.queues() {
-            // SAFETY: The controller has stopped, or has gone. All queues were taken down.
+            // SAFETY: The controller has stopped, or has gone, or is cut off from memory. All
+            // queues were taken down.
             unsafe { queue.stopped() };
         }
-        Ok(())
+        match disabled {
+            // A device that is not there has stopped.
+            Ok(()) | Err(ENODEV) => Ok(()),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Ends everything in flight without asking the controller, which is cut off from memory.
+    pub(crate) fn cut_off(&self) {
+        for queue in self.queues() {
+            queue.take_down();
+        }
+        self.registers.cut_off();
+        for queue in self.queues() {
+            // SAFETY: The device accesses no memory any more. All queues were taken down.
+            unsafe { queue.stopped() };
+        }
     }
 
     /// Resets the controller, after which it is live.
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT` if it does not stop; those of [`enable`] and [`admin`], `ENODEV` if it has fewer
+    /// queues than before. What was in flight has ended in any case.
     pub(crate) async fn reset(&self) -> Result {
         self.stop().await?;
+        let up = self.come_up().await;
+        if up.is_err() {
+            // Some queues may be live, with commands in them.
+            let _stopped = self.stop().await;
+        }
+        up
+    }
+
+    /// Starts the controller again, with all queues.
+    async fn come_up(&self) -> Result {
         enable(&self.registers, &self.admin).await?;
         // CAST: As many as there were when the driver was bound.
         let count = self.io.len() as u16;
@@ -294,26 +344,37 @@ impl Controller {
     ///
     /// # Errors
     ///
-    /// Those of [`disable`]: what is in flight stays so for ever.
+    /// `ETIMEDOUT` if it does not stop. What was in flight has ended in any case.
     pub(crate) async fn shut_down(&self) -> Result {
+        // One that is not there any more is not asked.
+        if self.registers.status().is_ok() {
+            self.ask_to_shut_down().await;
+        }
+        self.stop().await
+    }
+
+    /// Has the controller delete its queues, and write what it has in caches of its own.
+    async fn ask_to_shut_down(&self) {
         if let Err(e) = self.delete_queues().await {
             pr_warn!("the queues were not deleted: {e:?}\n");
         }
-        let ask = |bar: &kernel::pci::Bar<'_, { crate::regs::END }>| {
-            bar.update(CC, |cc| cc.with_const_shn::<1>());
-        };
-        if self.registers.with(ask).is_ok() {
-            let begin = Instant::now();
-            // Processing is complete.
-            while self.registers.status()?.shst().get() != 2 {
-                if begin.elapsed() > SHUTDOWN_LIMIT {
-                    pr_warn!("the controller does not shut down\n");
-                    break;
-                }
-                sleep(STEP).await;
-            }
+        let ask = |bar: &pci::Bar<'_, END>| bar.update(CC, |cc| cc.with_const_shn::<1>());
+        if self.registers.with(ask).is_err() {
+            return;
         }
-        self.stop().await
+        let begin = Instant::now();
+        // An error: it was taken out meanwhile.
+        while let Ok(status) = self.registers.status() {
+            // Processing is complete.
+            if status.shst().get() == 2 {
+                return;
+            }
+            if begin.elapsed() > SHUTDOWN_LIMIT {
+                break;
+            }
+            sleep(STEP).await;
+        }
+        pr_warn!("the controller does not shut down\n");
     }
 
     /// Takes no more commands, and says so to all that wait.
@@ -328,7 +389,9 @@ impl Controller {
 
     /// Says what the controller is at. From [`State::Gone`] it does not come back.
     pub(crate) fn is_at(&self, state: State) {
-        if self.state.subscribe().get().state == State::Gone {
+        // Nobody comes between the look and the change.
+        let mut states = self.states.lock();
+        if states.get().state == State::Gone {
             return;
         }
         let resets = self.counts.resets.load(Acquire);

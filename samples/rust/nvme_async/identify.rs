@@ -66,6 +66,33 @@ async fn identify(queue: &Queue, trouble: &Notify, what: Identify, nsid: u32) ->
     payload.ok_or(EIO)
 }
 
+/// Returns the largest transfer in bytes, as the controller says it (MDTS): a power of two of pages,
+/// or no limit.
+const fn largest_transfer(mdts: u8) -> usize {
+    if mdts == 0 {
+        return usize::MAX;
+    }
+    let Some(pages) = 1_usize.checked_shl(mdts as u32) else {
+        return usize::MAX;
+    };
+    match pages.checked_mul(PAGE) {
+        Some(bytes) => bytes,
+        None => usize::MAX,
+    }
+}
+
+// Any byte may be there: none of them is a limit below two pages.
+const _: () = {
+    let mut mdts = 0;
+    while mdts < u8::MAX {
+        assert!(largest_transfer(mdts) >= 2 * PAGE);
+        mdts += 1;
+    }
+    assert!(largest_transfer(u8::MAX) == usize::MAX);
+    assert!(largest_transfer(1) == 2 * PAGE && largest_transfer(4) == 16 * PAGE);
+    assert!(largest_transfer(0) == usize::MAX && largest_transfer(52) == usize::MAX);
+};
+
 impl Identity {
     /// Asks the device for all of it. The disk is its first active namespace.
     ///
@@ -77,11 +104,7 @@ impl Identity {
         let page = identify(queue, trouble, Identify::Controller, 0).await?;
         let controller = Page(page.as_slice());
         let aborts = controller.u8(258)?;
-        // A power of two of pages, or no limit.
-        let transfer = match controller.u8(77)? {
-            0 => usize::MAX,
-            mdts => PAGE.checked_shl(mdts.into()).unwrap_or(usize::MAX),
-        };
+        let transfer = largest_transfer(controller.u8(77)?);
         drop(page);
 
         let page = identify(queue, trouble, Identify::ActiveNamespaces, 0).await?;

@@ -46,6 +46,7 @@ mod uapi {
         pub(super) resets: u64,
         pub(super) retries: u64,
         pub(super) events: u64,
+        pub(super) missed: u64,
     }
 
     /// A request of many.
@@ -110,6 +111,7 @@ impl Controller {
             resets: counts.resets.load(Relaxed),
             retries: counts.retries.load(Relaxed),
             events: counts.events.load(Relaxed),
+            missed: counts.missed.load(Relaxed),
         })
     }
 

@@ -42,6 +42,7 @@ use kernel::{
     },
     error::to_result,
     irq::IrqRequest,
+    new_mutex,
     pci,
     prelude::*,
     sync::Arc, //
@@ -117,7 +118,7 @@ impl<'bound> Driver<'bound> {
         // SAFETY: Nothing is mapped for DMA yet.
         unsafe { pdev.dma_set_mask_and_coherent(DmaMask::new::<64>())? };
         let bar = pdev.iomap_region_sized::<{ regs::END }>(0, c"nvme_async")?;
-        let registers = Arc::new(Registers::new(bar)?, GFP_KERNEL)?;
+        let registers = Arc::new(Registers::new(pdev.into(), bar)?, GFP_KERNEL)?;
         let trouble = Arc::new(Notify::new(), GFP_KERNEL)?;
         let device: &device::Device<device::Bound> = pdev.as_ref();
         let processors = nr_cpu_ids();
@@ -130,7 +131,7 @@ impl<'bound> Driver<'bound> {
         // SAFETY: The box does not move, and is dropped after the registrations.
         let content = unsafe { &*content };
         let executor = Executor::new(c"nvme_async")?;
-        let root = executor.root();
+        let tasks = executor.root().child(c"tasks")?;
 
         // Whatever the boot loader has left: its queues are gone when this returns.
         block_on(controller::disable(&registers))??;
@@ -158,19 +159,22 @@ impl<'bound> Driver<'bound> {
                 resets: 0,
             };
             let (state, receiver) = watch::channel(down)?;
-            let controller = Controller {
-                registers: registers.clone(),
-                admin: admin.clone(),
+            let (registers, admin) = (registers.clone(), admin.clone());
+            let trouble = trouble.clone();
+            let controller = pin_init!(Controller {
+                registers,
+                admin,
                 io,
                 disk: identity.disk,
                 transfer: identity.transfer,
-                trouble: trouble.clone(),
+                trouble,
                 state,
-                _state: receiver,
+                states <- new_mutex!(receiver, "nvme_async::states"),
                 aborts: Semaphore::new(identity.aborts),
                 counts: Counts::new(),
-            };
-            let controller = Arc::new(controller, GFP_KERNEL)?;
+            });
+            let controller = Arc::pin_init(controller, GFP_KERNEL)?;
+            // The lines have the queues, too: they stay until the controller has stopped.
             block_on(controller.create_queues())??;
             controller.is_at(State::Live);
             Ok::<_, Error>(controller)
@@ -179,9 +183,14 @@ impl<'bound> Driver<'bound> {
             Ok(controller) => controller,
             Err(e) => {
                 admin.take_down();
-                block_on(controller::disable(&registers))??;
-                // SAFETY: The controller has stopped, and the queue was taken down. It has no
-                // other.
+                if let Err(e) =
+                    block_on(controller::disable(&registers)).and_then(|stopped| stopped)
+                {
+                    registers.cut_off();
+                    pr_err!("the controller does not stop: {e:?}\n");
+                }
+                // SAFETY: The controller has stopped or is cut off from memory, and the queue was
+                // taken down. The others have had no command.
                 unsafe { admin.stopped() };
                 return Err(e);
             }
@@ -189,7 +198,7 @@ impl<'bound> Driver<'bound> {
         // From here on `drop` stops it.
         let mut driver = Self {
             node: None,
-            tasks: root.child(c"tasks")?,
+            tasks,
             controller,
             _lines: lines,
             _vectors: vectors,
@@ -234,8 +243,13 @@ impl<'bound> Driver<'bound> {
         self.node = None;
         self.controller.go();
         self.tasks.cancel();
-        self.tasks.join_blocking()?;
-        block_on(self.controller.shut_down())?
+        let ended = self.tasks.join_blocking();
+        let stopped = block_on(self.controller.shut_down()).unwrap_or_else(|e| {
+            // There is no memory to wait with.
+            self.controller.cut_off();
+            Err(e)
+        });
+        ended.and(stopped)
     }
 }
 
@@ -252,10 +266,9 @@ struct NvmeAsync;
 kernel::pci_device_table!(
     PCI_TABLE,
     <NvmeAsync as pci::Driver>::IdInfo,
-    [(
-        pci::DeviceId::from_class(pci::Class::STORAGE_EXPRESS.as_raw(), 0xffffff),
-        ()
-    )]
+    // QEMU's. Others are the business of the kernel's own driver, unless somebody says otherwise
+    // (`driver_override`).
+    [(pci::DeviceId::from_id(pci::Vendor::REDHAT, 0x0010), ())]
 );
 
 impl pci::Driver for NvmeAsync {

@@ -83,8 +83,8 @@ struct Submit {
 struct Reap {
     head: u16,
     phase: bool,
-    /// Where the device says that it fetches the next command.
-    sq_head: u16,
+    /// That the device completes what cannot be was said since it has the queue.
+    said: bool,
 }
 
 /// Why a command was not submitted. The memory is given back.
@@ -166,7 +166,7 @@ impl Queue {
             head,
             submit <- new_spinlock!(Submit { live: false, tail: 0, told: 0 }, "nvme_async::submit"),
             reap <- new_spinlock_irq!(
-                Reap { head: 0, phase: true, sq_head: 0 }, "nvme_async::reap"),
+                Reap { head: 0, phase: true, said: false }, "nvme_async::reap"),
             in_flight: InFlight::new(count - 1)?,
             pool: Pool::new(device, buffers)?,
             trouble: trouble.clone(),
@@ -192,7 +192,7 @@ impl Queue {
         *reap = Reap {
             head: 0,
             phase: true,
-            sq_head: 0,
+            said: false,
         };
         drop(reap);
         let mut submit = self.submit.lock();
@@ -266,14 +266,17 @@ impl Queue {
             let completion = entry.copy_read();
             reap.head = self.after(reap.head);
             reap.phase ^= reap.head == 0;
-            if !self.is_sane(&mut reap, completion) {
-                pr_err!(
-                    "queue {}: the device has completed {:#x} of queue {}, head {}\n",
-                    self.id,
-                    completion.cid(),
-                    completion.sq_id(),
-                    completion.sq_head(),
-                );
+            if !self.is_sane(completion) {
+                // Once: there may be a ring of them, and this is the interrupt.
+                if !core::mem::replace(&mut reap.said, true) {
+                    pr_err!(
+                        "queue {}: the device has completed {:#x} of queue {}, head {}\n",
+                        self.id,
+                        completion.cid(),
+                        completion.sq_id(),
+                        completion.sq_head(),
+                    );
+                }
                 self.trouble.notify_one();
             }
         }
@@ -288,11 +291,10 @@ impl Queue {
     }
 
     /// Ends the command of a completion. Returns false if the device cannot have completed it.
-    fn is_sane(&self, reap: &mut Reap, completion: Completion) -> bool {
+    fn is_sane(&self, completion: Completion) -> bool {
         if completion.sq_id() != self.id || completion.sq_head() >= self.entries {
             return false;
         }
-        reap.sq_head = completion.sq_head();
         // SAFETY: The device has said that it is done with the command.
         match unsafe { self.in_flight.complete(completion.cid(), completion) } {
             // If the client has gone, its buffer goes back to the pool here.

@@ -3,12 +3,14 @@
 //! Registers of an NVMe controller, of which the specification is NVMe 1.4, section 3.1.
 
 use kernel::{
+    bindings,
     io::{
         register,
         Io, //
     },
     pci,
     prelude::*,
+    sync::aref::ARef,
     time::Delta, //
 };
 
@@ -76,6 +78,7 @@ register! {
 
 /// The registers of a device.
 pub(crate) struct Registers {
+    device: ARef<pci::Device>,
     bar: pci::DevresBar<END>,
     size: usize,
     cap: CAP,
@@ -92,7 +95,7 @@ impl Registers {
     /// # Errors
     ///
     /// `ENODEV` if the device does not answer, or is none that this driver knows.
-    pub(crate) fn new(bar: pci::Bar<'_, END>) -> Result<Self> {
+    pub(crate) fn new(device: ARef<pci::Device>, bar: pci::Bar<'_, END>) -> Result<Self> {
         let size = (&bar).size();
         let (cap, cap_high) = ((&bar).read(CAP), (&bar).read(CAP_HIGH));
         // What is read from a device that is not there.
@@ -101,6 +104,7 @@ impl Registers {
             return Err(ENODEV);
         }
         Ok(Self {
+            device,
             bar: bar.into_devres()?,
             size,
             cap,
@@ -116,6 +120,17 @@ impl Registers {
     #[inline]
     pub(crate) fn with<T>(&self, f: impl FnOnce(&pci::Bar<'_, END>) -> T) -> Result<T> {
         self.bar.try_access_with(|bar| f(bar)).ok_or(ENODEV)
+    }
+
+    /// Has the device access no memory from now on, whatever it is at. Only the next binding undoes
+    /// it.
+    pub(crate) fn cut_off(&self) {
+        // A device is a `pci_dev`, transparently.
+        let device = core::ptr::from_ref(&*self.device).cast_mut();
+        // SAFETY: The device is valid, as there is a reference. Drivers may clear this bit of the
+        // device that they are bound to, which this one is while its queues are there.
+        // The write is over when the device has taken it; what it wrote before comes before that.
+        unsafe { bindings::pci_clear_master(device.cast()) };
     }
 
     /// How long CSTS.RDY may take to change.

@@ -89,25 +89,28 @@ pub(crate) async fn abort(controller: Arc<Controller>, queue: Arc<Queue>) {
 
 /// Has the controller reset if a command takes too long, until cancelled.
 ///
-/// This costs a command nothing: now and then the tags in flight are compared with those of the
-/// time before. Tags are not used again for long.
-pub(crate) async fn watch(controller: Arc<Controller>, queue: Arc<Queue>, mut before: KVec<u16>) {
+/// This costs a command nothing: now and then the operations in flight are compared with those of
+/// the time before. Tags would not do: they are used again, and may be so just then.
+pub(crate) async fn watch(
+    controller: Arc<Controller>,
+    queue: Arc<Queue>,
+    mut before: KVec<(u16, u64)>,
+) {
     loop {
         if let Either::Left(()) = select(cancelled(), sleep(COMMAND_LIMIT)).await {
             return;
         }
-        let late = queue.in_flight.ids().find(|id| before.contains(id));
+        let mut now = queue.in_flight.operations();
+        let late = now.find(|operation| before.contains(operation));
         before.clear();
-        if let Some(id) = late {
+        if let Some((id, _)) = late {
             pr_err!("queue {}: command {id:#x} takes too long\n", queue.id);
             controller.trouble.notify_one();
             continue;
         }
-        for id in queue.in_flight.ids() {
-            // Cannot fail but if more began meanwhile than can be in flight: those are young.
-            if before.push_within_capacity(id).is_err() {
-                break;
-            }
+        for operation in queue.in_flight.operations() {
+            // Cannot fail: there is room for one of each slot.
+            let _room = before.push_within_capacity(operation);
         }
     }
 }
@@ -145,10 +148,16 @@ pub(crate) async fn ask_for_events(controller: Arc<Controller>, events: mpsc::Se
                 let completion = controller.event().await?;
                 let event = Event::new(completion);
                 // The device tells of the next event of a kind once the page has been read.
-                controller.read_log(event.page).await?;
+                let read = match controller.read_log(event.page).await {
+                    Err(e @ (EAGAIN | ENODEV)) => return Err(e),
+                    read => read,
+                };
                 controller.counts.events.fetch_add(1, Full);
-                // A reader that does not keep up misses the newest.
-                let _full = events.try_send(event);
+                // The device may tell no more of this kind; those of others come. A reader that
+                // does not keep up misses the newest.
+                if read.is_err() || events.try_send(event).is_err() {
+                    controller.counts.missed.fetch_add(1, Full);
+                }
             }
         };
         let ended: Either<(), Result> = select(cancelled(), round).await;

@@ -53,6 +53,12 @@ nvme sample-nvme-failing \
 	)file.inject-error.0.event=read_aio,file.inject-error.0.errno=5,file.inject-error.0.sector=800" \
 	'/mnt/share/nvme failing'
 
+# A disk that is taken out while it is read.
+nvme sample-nvme-gone "driver=null-co,size=1G,read-zeroes=on,latency-ns=100000" '
+	driver=/sys/bus/pci/drivers/nvme_async
+	/mnt/share/nvme gone $(ls $driver | grep -m 1 :)
+	if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi'
+
 # Its health gets worse, and it hangs, as QEMU's monitor says.
 guest_tap sample-nvme-outside --no-emu --qmp --device nvme,id=nvme0,serial=async,drive=disk --drive "id=disk,format=raw,file=$image" \
 	--share "$programs" --modules "kasync nvme_async" -- sh -c '

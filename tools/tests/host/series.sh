@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
-# tier: all
+# tier: test
 # shellcheck disable=SC2154
 #
 # The plan of the series for the kernel's lists: it holds, and what would break it is noticed.

@@ -57,8 +57,8 @@ static int show(void)
 	       i.block_size, i.queues, i.in_flight);
 	printf(" commands %" PRIu64 " aborts %" PRIu64 " aborted %" PRIu64, i.commands, i.aborts,
 	       i.aborted);
-	printf(" resets %" PRIu64 " retries %" PRIu64 " events %" PRIu64 "\n", i.resets, i.retries,
-	       i.events);
+	printf(" resets %" PRIu64 " retries %" PRIu64 " events %" PRIu64 " missed %" PRIu64 "\n", i.resets,
+	       i.retries, i.events, i.missed);
 	return 0;
 }
 
@@ -205,10 +205,13 @@ int main(int argc, char **argv)
 		return failing();
 	if (!strcmp(what, "monitored"))
 		return monitored();
+	if (!strcmp(what, "gone") && argc == 3)
+		return gone(argv[2]);
 	if (!strcmp(what, "stress"))
 		return stress(argc - 2, argv + 2);
 	fprintf(stderr,
 		"usage: nvme info | limits | events | killed | failing | monitored |\n"
+		"       gone DEVICE |\n"
 		"       stress PROCESSES MIB [kill] [signal] [reset]\n");
 	return 2;
 }

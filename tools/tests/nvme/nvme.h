@@ -10,7 +10,7 @@
 
 struct nvme_info {
 	uint64_t bytes, block_size, queues, in_flight;
-	uint64_t commands, aborts, aborted, resets, retries, events;
+	uint64_t commands, aborts, aborted, resets, retries, events, missed;
 };
 
 struct nvme_request {
@@ -48,5 +48,6 @@ bool check(const void *data, uint64_t block, const struct block *expected);
 
 int stress(int argc, char **argv);
 int monitored(void);
+int gone(const char *device);
 
 #endif

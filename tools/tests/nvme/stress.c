@@ -236,6 +236,7 @@ int stress(int argc, char **argv)
 	struct timespec step = { 0, 20000000 };
 	pid_t pids[PROCESSES];
 	static char zero[16 * BLOCK];
+	uint64_t resets_before = info(disk).resets;
 
 	if (processes < 1 || processes > PROCESSES || !bytes)
 		return 2;
@@ -291,5 +292,6 @@ int stress(int argc, char **argv)
 	    (unsigned long long)shared->cut_short, kills, resets);
 	say(all_is_there(disk, processes), "nothing is lost, nothing torn");
 	say(info(disk).in_flight == 0, "nothing is in flight");
+	say(info(disk).resets - resets_before == resets, "no reset but those asked for");
 	return failed;
 }
