@@ -241,15 +241,15 @@ void submits_init(struct state *s)
 
 const struct call submit_calls[] = {
 	{ .name = "SUBMIT with attachments", .make = call_attachments,
-	  .undo = undo_submit, .least = 3 },
+	  .undo = undo_submit, .least = 2 },
 	{ .name = "SUBMIT with timestamps", .make = call_stamps,
 	  .undo = undo_stamps, .least = 2, .prepare = prepare_stamps },
 	{ .name = "QUEUE_CREATE and SUBMIT of compute and a render", .make = call_both,
 	  .undo = undo_both, .least = 20 },
 	{ .name = "SUBMIT after many fences", .make = call_many,
-	  .undo = undo_waiting, .least = 3, .prepare = prepare_many },
+	  .undo = undo_waiting, .least = 2, .prepare = prepare_many },
 	{ .name = "SUBMIT after a fence of fences", .make = call_container,
-	  .undo = undo_waiting, .least = 3, .prepare = prepare_container },
+	  .undo = undo_waiting, .least = 2, .prepare = prepare_container },
 	{ .name = "GEM_MMAP_OFFSET", .make = call_offset,
 	  .undo = undo_object, .prepare = prepare_object },
 	{ .name = "PRIME_FD_TO_HANDLE of its own", .make = call_own },
