@@ -40,9 +40,7 @@ test-all:
 	@tools/tests/run --all $(if $(KEEP),--keep)
 
 bench:
-	@tools/bench/run
-	@tools/bench/nvme/run
-	@tools/bench/nova/run
+	@failed=0; for bench in tools/bench/run tools/bench/nvme/run tools/bench/nova/run; do $$bench || failed=1; done; exit $$failed
 
 bench-gpu:
 	@tools/bench/gpu

@@ -35,7 +35,7 @@ void state_init(struct state *s)
 	need("open the render node", s->other);
 }
 
-static int wait_out(struct state *s)
+int wait_out(struct state *s)
 {
 	int file = syncobj_export_sync_file(s->ctx.fd, s->sync_out), ret;
 
@@ -321,28 +321,37 @@ static void undo_import(struct state *s)
 }
 
 const struct call calls[] = {
-	{ "open", call_open, undo_open, 3, NULL, false, 0 },
-	{ "GET_PARAMS", call_params, NULL, 0, NULL, false, 0 },
-	{ "VM_CREATE", call_vm_create, undo_vm_create, 5, NULL, false, 0 },
-	{ "GEM_CREATE", call_gem_create, undo_gem_create, 2, NULL, false, 0 },
-	{ "GEM_CREATE, private", call_gem_create_private, undo_gem_create, 2, NULL, false, 0 },
-	{ "GEM_CREATE and GEM_MMAP_OFFSET",
-	  call_create_and_offset, undo_gem_create, 2, NULL, false, 0 },
-	{ "VM_CREATE, GEM_CREATE and VM_BIND", call_bind_new, NULL, 10, NULL, false, 0 },
-	{ "VM_BIND over a mapping", call_bind_over, undo_bind, 5, NULL, false, 0 },
-	{ "VM_BIND, unbind", call_unbind_middle, undo_bind, 5, NULL, false, 0 },
-	{ "VM_BIND, a single page", call_bind_sparse, undo_bind, 5, NULL, false, 0 },
-	{ "GEM_BIND_OBJECT", call_timestamps, undo_timestamps, 1, NULL, false, 0 },
-	{ "QUEUE_CREATE", call_queue_create, undo_queue_create, 10, NULL, false, 0 },
-	{ "SUBMIT", call_submit, undo_submit, 2, NULL, false, 0 },
-	{ "QUEUE_CREATE and SUBMIT of a render", call_render, undo_render, 20, NULL, false, 0 },
-	{ "GEM_CREATE and PRIME_HANDLE_TO_FD",
-	  call_create_and_export, undo_export, 4, NULL, false, 0 },
-	{ "PRIME_FD_TO_HANDLE", call_import, undo_import, 1, NULL, false, 0 },
-	{ "GET_TIME", call_time, NULL, 0, NULL, true, 0 },
-	{ "VM_DESTROY", call_vm_destroy, NULL, 0, prepare_vm, true, 0 },
-	{ "GEM_CLOSE", call_gem_close, NULL, 0, prepare_object, true, 0 },
-	{ "GEM_BIND_OBJECT, unbind", call_timestamps_unbind, NULL, 0, prepare_timestamps, true, 0 },
-	{ "QUEUE_DESTROY", call_queue_destroy, NULL, 0, prepare_queue, true, 0 },
-	{ NULL, NULL, NULL, 0, NULL, false, 0 },
+	{ .name = "open", .make = call_open, .undo = undo_open, .least = 3 },
+	{ .name = "GET_PARAMS", .make = call_params },
+	{ .name = "VM_CREATE", .make = call_vm_create, .undo = undo_vm_create, .least = 5 },
+	{ .name = "GEM_CREATE", .make = call_gem_create, .undo = undo_gem_create, .least = 2 },
+	{ .name = "GEM_CREATE, private", .make = call_gem_create_private,
+	  .undo = undo_gem_create, .least = 2 },
+	{ .name = "GEM_CREATE and GEM_MMAP_OFFSET", .make = call_create_and_offset,
+	  .undo = undo_gem_create, .least = 2 },
+	{ .name = "VM_CREATE, GEM_CREATE and VM_BIND", .make = call_bind_new, .least = 10 },
+	{ .name = "VM_BIND over a mapping", .make = call_bind_over,
+	  .undo = undo_bind, .least = 5 },
+	{ .name = "VM_BIND, unbind", .make = call_unbind_middle, .undo = undo_bind, .least = 5 },
+	{ .name = "VM_BIND, a single page", .make = call_bind_sparse,
+	  .undo = undo_bind, .least = 5 },
+	{ .name = "GEM_BIND_OBJECT", .make = call_timestamps,
+	  .undo = undo_timestamps, .least = 1 },
+	{ .name = "QUEUE_CREATE", .make = call_queue_create,
+	  .undo = undo_queue_create, .least = 10 },
+	{ .name = "SUBMIT", .make = call_submit, .undo = undo_submit, .least = 2 },
+	{ .name = "QUEUE_CREATE and SUBMIT of a render", .make = call_render,
+	  .undo = undo_render, .least = 20 },
+	{ .name = "GEM_CREATE and PRIME_HANDLE_TO_FD", .make = call_create_and_export,
+	  .undo = undo_export, .least = 4 },
+	{ .name = "PRIME_FD_TO_HANDLE", .make = call_import,
+	  .undo = undo_import, .least = 1, .fd = offsetof(struct state, other) },
+	{ .name = "GET_TIME", .make = call_time, .never = true },
+	{ .name = "VM_DESTROY", .make = call_vm_destroy, .prepare = prepare_vm, .never = true },
+	{ .name = "GEM_CLOSE", .make = call_gem_close, .prepare = prepare_object, .never = true },
+	{ .name = "GEM_BIND_OBJECT, unbind", .make = call_timestamps_unbind,
+	  .prepare = prepare_timestamps, .never = true },
+	{ .name = "QUEUE_DESTROY", .make = call_queue_destroy,
+	  .prepare = prepare_queue, .never = true },
+	{},
 };

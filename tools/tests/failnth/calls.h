@@ -6,6 +6,9 @@
 #include "../uapi/uapi.h"
 #include "nth.h"
 
+/* More fences than a job has room for without memory of its own. */
+#define WAITS 6
+
 /* What the calls work on, and what the last one has made. */
 struct state {
 	struct context ctx;
@@ -21,6 +24,9 @@ struct state {
 	uint32_t timeline;
 	uint64_t point;
 	void *map;
+	/* Of submits.c: timelines of sw_sync's, how far they are, and what waits for them. */
+	int timelines[2];
+	uint32_t value, pending[WAITS];
 };
 
 struct call {
@@ -37,18 +43,24 @@ struct call {
 	bool never;
 	/* What DRM says of it instead of ENOMEM, as a negative errno; or 0. */
 	int other;
+	/* Where struct state has the file that it is a call of: the context's, unless said. */
+	size_t fd;
 };
 
 /* Each ends with one that has no name. */
 extern const struct call calls[];
 extern const struct call sync_calls[];
+extern const struct call submit_calls[];
 
 void state_init(struct state *s);
 void syncs_init(struct state *s);
+void submits_init(struct state *s);
 /* Unbind and suspend. */
 void check_device(void);
 
 /* The result of a job. */
 int run_job(struct state *s);
+/* That of the last one that was submitted. */
+int wait_out(struct state *s);
 
 #endif

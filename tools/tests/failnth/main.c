@@ -106,9 +106,22 @@ static bool fdinfo_is_back(int fd, const char *before)
 	return false;
 }
 
+/* The file that it is a call of. */
+static int file_of(const struct call *call, const struct state *s)
+{
+	return *(const int *)((const char *)s + call->fd);
+}
+
+static void prepare(const struct call *call, struct state *s, char *ready, size_t size)
+{
+	if (call->prepare)
+		call->prepare(s);
+	read_fdinfo(file_of(call, s), ready, size);
+}
+
 static void check_call(const struct call *call, struct state *s)
 {
-	char before[1024], text[128];
+	char before[1024], ready[1024], text[128];
 	unsigned int n, failed = 0;
 	const char *wrong = NULL;
 	struct rest rest;
@@ -116,16 +129,14 @@ static void check_call(const struct call *call, struct state *s)
 	int ret;
 
 	/* What is made once for all stays. */
-	if (call->prepare)
-		call->prepare(s);
+	prepare(call, s, ready, sizeof(ready));
 	need(call->name, call->make(s));
 	if (call->undo)
 		call->undo(s);
-	read_fdinfo(s->ctx.fd, before, sizeof(before));
+	read_fdinfo(file_of(call, s), before, sizeof(before));
 	rest = read_rest();
 	for (n = 1; n < MOST && hit && !wrong; n++) {
-		if (call->prepare)
-			call->prepare(s);
+		prepare(call, s, ready, sizeof(ready));
 		ret = call_failing(call, s, n, &hit);
 		if (ret && call->never) {
 			wrong = "failed, though it frees";
@@ -135,8 +146,10 @@ static void check_call(const struct call *call, struct state *s)
 			failed++;
 			if (ret != -ENOMEM && (!call->other || ret != call->other))
 				wrong = strerrorname_np(-ret);
-			else if (!fdinfo_is_back(s->ctx.fd, before))
+			else if (!call->never && !fdinfo_is_back(file_of(call, s), ready))
 				wrong = "left something behind";
+			else if (!call->never && !rest_is_back(rest))
+				wrong = "left tasks or attachments behind";
 			/* A call that frees has freed, whatever it says. */
 			if (call->never && call->prepare)
 				call->prepare(s);
@@ -147,7 +160,7 @@ static void check_call(const struct call *call, struct state *s)
 		if (!ret && call->undo)
 			call->undo(s);
 		/* Nor does a call that did without it leave anything behind. */
-		if (!wrong && !ret && hit && !fdinfo_is_back(s->ctx.fd, before))
+		if (!wrong && !ret && hit && !fdinfo_is_back(file_of(call, s), before))
 			wrong = "left something behind, though it went through";
 	}
 	if (!wrong && !rest_is_back(rest))
@@ -179,8 +192,10 @@ int main(int argc, char **argv)
 	}
 	state_init(&state);
 	syncs_init(&state);
+	submits_init(&state);
 	check_all(calls, &state, name);
 	check_all(sync_calls, &state, name);
+	check_all(submit_calls, &state, name);
 	check("a job afterwards", run_job(&state), 0);
 	return finish();
 }

@@ -38,6 +38,10 @@ on_chip() {
 	for suite in $suites; do
 		case $suite in
 		probe) ;;
+		# Its own machine runs them.
+		faults) ;;
+		# Clients that go with jobs in flight, of which the driver may say something.
+		uapi-teardown) faults+="start $suite; /mnt/share/uapi teardown"$'\n' ;;
 		uapi-*) run+="start $suite; /mnt/share/uapi ${suite#uapi-}"$'\n' ;;
 		# Some of their renders are to fault, of which the driver has something to say.
 		render-fields | render-faults) faults+="start $suite; /mnt/share/render ${suite#render-}"$'\n' ;;
@@ -53,6 +57,13 @@ on_chip() {
 		check "the firmware is up" sh -c "dmesg | grep -q \"asahi .*gpu: G.* firmware $ASAHI_FIRMWARE is up\""
 		check "RTKit names the firmware" sh -c "dmesg | grep -q \"AGX firmware $ASAHI_FIRMWARE, emulated\""
 		check "Mesa names the GPU" sh -c "vulkaninfo --summary 2>/dev/null | grep -qF \"= $ASAHI_GPU \""
+		unknown() { dmesg | grep -qF "not known for sure of this chip: $1"; }
+		nothing_unknown() { ! unknown ""; }
+		case $ASAHI_CHIP in
+		t8112) check "what is not known is said" unknown "size of the compute preemption buffer" ;;
+		t6022) check "what is not known is said" unknown "all that two dies make different" ;;
+		*) check "nothing is said to be unknown" nothing_unknown ;;
+		esac
 		check "compute jobs of Vulkan" /mnt/share/dispatch "$ASAHI_GPU" 20
 		quiet() {
 			start probe
@@ -61,7 +72,12 @@ on_chip() {
 		'"$run"'
 		start probe
 		check unload rmmod asahi'
-	count_suites "$name" "$chip" "$firmware" "$part"
+	(
+		# What comes from here on is of the other machine.
+		suites=" $suites "
+		suites=${suites/ faults / }
+		count_suites "$name" "$chip" "$firmware" "$part"
+	)
 	# The firmware there is the emulator'"'"'s: what is unusual is no panic, but no mistake of ours either.
 	if [ -e "$LOGS/$name/emulator.log" ]; then
 		if unusual "$LOGS/$name/emulator.log" >/dev/null; then
@@ -70,6 +86,17 @@ on_chip() {
 			pass "$chip $firmware: nothing that the firmware finds unusual"
 		fi
 	fi
+}
+
+# faults_on_chip CHIP FIRMWARE: jobs that fault and hang, each generation's and firmware's in its own way.
+faults_on_chip() {
+	local suites=faults
+	guest_tap "chips-$1-$2-faults" --plain-kernel --chip "$1" --firmware "$2" --share "$programs" \
+		--emu "--fault mmu-fault:2 --fault hang:4" -- bash -c '
+		echo "# suite faults"
+		/mnt/share/faults ok EIO ok ETIMEDOUT ok
+		if rmmod asahi; then echo ok unload; else echo not ok unload; fi'
+	count_suites "chips-$1-$2-faults" "$1" "$2" ""
 }
 
 # refused CHIP FAULT LINE: the driver says LINE, and nothing else, and there is no device.
@@ -124,7 +151,7 @@ wanted() {
 	case " ${ASAHI_CHIPS:-$1} " in *" $1 "* | *" $1:$2 "*) ;; *) return 1 ;; esac
 }
 
-all_suites='probe uapi-params uapi-submit uapi-submit-errors render-fields render-jobs render-sizes render-layers pictures render-faults'
+all_suites='probe uapi-params uapi-vm uapi-queue uapi-submit uapi-submit-errors uapi-teardown faults render-fields render-jobs render-sizes render-layers pictures render-faults'
 if [ "$TIER" = test ]; then
 	# What no device tree of a boot loader says together.
 	refused t8103 tree:t6001 'bootloader set chip_id to 0x8103 instead of 0x6001'
@@ -141,7 +168,9 @@ else
 	suites=$all_suites
 	for chip in $CHIPS; do
 		for firmware in $(chip_firmwares "$chip"); do
-			! wanted "$chip" "$firmware" || on_chip "$chip" "$firmware" ""
+			wanted "$chip" "$firmware" || continue
+			on_chip "$chip" "$firmware" ""
+			faults_on_chip "$chip" "$firmware"
 		done
 	done
 	# Parts with cores switched off. How many work is what the parameters have to say.

@@ -17,12 +17,12 @@ else
 		check() { if "${@:2}" >/tmp/out 2>&1; then echo "ok $1"; else echo "not ok $1"; sed "s/^/# /" /tmp/out; fi; }
 		is_next() { vulkaninfo --summary | grep -F "$1"; }
 		check "Mesa $1" is_next "${1%%-*}"
-		check "jobs" /mnt/share/dispatch "Apple M1" 100
-		check "a picture" /mnt/share/mandelbrot "Apple M1" 1024 256 /tmp/picture
-		/mnt/share/shaders-test "Apple M1" llvmpipe
+		check "jobs" /mnt/share/dispatch "$ASAHI_GPU" 100
+		check "a picture" /mnt/share/mandelbrot "$ASAHI_GPU" 1024 256 /tmp/picture
+		/mnt/share/shaders-test "$ASAHI_GPU" llvmpipe
 		mkdir /tmp/pictures
 		for api in gl vk; do check "pictures by $api" /mnt/share/$api-pictures Apple /tmp/pictures; done
 		export RUSTICL_ENABLE=asahi,llvmpipe
-		/mnt/share/opencl-test "Apple M1" llvmpipe
+		/mnt/share/opencl-test "$ASAHI_GPU" llvmpipe
 		check unload rmmod asahi' sh "$version"
 fi

@@ -87,21 +87,27 @@ guest_tap probe-slow-boot ${plain:+"$plain"} "${poison[@]}" --emu "--hardware po
 	check "without a word" test -z "$(dmesg -l err,warn | grep "asahi .*gpu: " | grep -v RTKit:)"'
 untouched probe-slow-boot
 
-# A firmware that stays awake when it is told to sleep keeps what it was given: that memory is not given away.
-guest_tap probe-no-sleep "${poison[@]}" --emu "--hardware poison --fault no-sleep" --share "$programs" -- bash -c '
-	check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }
-	lines() { dmesg -l err,warn | grep "asahi .*gpu: " | grep -v RTKit: | grep -v "probe with driver asahi failed"; }
-	says() { check "one line: $1" test "$(lines | grep -cE "$1")" = 1; }
-	/mnt/share/faults ok ok
-	check unload rmmod asahi
-	says "firmware did not go to sleep .*: what it was given stays allocated until the next reboot"
-	check load insmod /mnt/rig/modules/asahi.ko
-	says "$1"
-	check "there is no device" test ! -e /dev/dri/renderD128
-	check "no other line" test "$(lines | wc -l)" = 2
-	lines | sed "s/^/# /"
-	check "unload again" rmmod asahi' sh "$kept"
-untouched probe-no-sleep
+# A firmware that stays awake when it is told to sleep keeps what it was given: that memory is not given away. A kernel that removes
+# each device once before it is used (CONFIG_DEBUG_TEST_DRIVER_REMOVE) has used it up by then: the second probe is refused, and there
+# is no device to begin with.
+if [ "${AGAIN:-}" = --checks-kernel ]; then
+	skip probe-no-sleep "the kernel \"checks\" removes the device before it is used, and a firmware that does not sleep is not probed twice"
+else
+	guest_tap probe-no-sleep "${poison[@]}" --emu "--hardware poison --fault no-sleep" --share "$programs" -- bash -c '
+		check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }
+		lines() { dmesg -l err,warn | grep "asahi .*gpu: " | grep -v RTKit: | grep -v "probe with driver asahi failed"; }
+		says() { check "one line: $1" test "$(lines | grep -cE "$1")" = 1; }
+		/mnt/share/faults ok ok
+		check unload rmmod asahi
+		says "firmware did not go to sleep .*: what it was given stays allocated until the next reboot"
+		check load insmod /mnt/rig/modules/asahi.ko
+		says "$1"
+		check "there is no device" test ! -e /dev/dri/renderD128
+		check "no other line" test "$(lines | wc -l)" = 2
+		lines | sed "s/^/# /"
+		check "unload again" rmmod asahi' sh "$kept"
+	untouched probe-no-sleep
+fi
 
 # Page tables that are not part of the kernel's own mapping of memory.
 [ "$TIER" = test ] || guest_tap probe-no-map --no-map uat-pagetables --share "$programs" -- bash -c '

@@ -38,7 +38,7 @@ broken_modules() {
 	hash_of "$tree/rust/Cargo.lock" >"$tree/build/vendor/.key"
 	cp "$(modules plain)/kasync.ko" "$tree/build/modules-plain/"
 	ASAHI_BUILT='' "$tree/tools/vm/vm" exec --no-emu --modules kasync -- true >"$RIG_LOG" 2>&1 </dev/null || status=$?
-	judge "does not go on with modules that do not build" $status 1 'the modules do not build'
+	judge "does not go on with modules that do not build" $status 122 'the modules do not build'
 	rm -rf "$tree"
 }
 
@@ -159,6 +159,74 @@ picture_tests() {
 	compares "no picture" 1 'neither PNG nor PAM' compare "$here/run" "$dir/two.pam"
 }
 
+# Programs that are told what they do not know say so before they build, take away or boot anything.
+usage_tests() {
+	local kept=$REPO/build/run/kept-of-a-run status name
+	# says NAME STATUS PATTERN COMMAND…
+	says() {
+		local name=$1 want=$2 pattern=$3 status=0
+		shift 3
+		timeout 20 "$@" >"$RIG_LOG" 2>&1 </dev/null || status=$?
+		judge "$name" $status "$want" "$pattern"
+	}
+	says "a chip that there is not" 122 'no chip is called "t8130"' "$here/../vm/vm" exec --chip t8130 -- true
+	says "a firmware that the chip does not have" 122 'no firmware of t6021 is "12.3"' "$here/../vm/vm" exec --chip t6021 --firmware 12.3 -- true
+	says "an option that there is not" 122 'unknown option --nonesuch' "$here/../vm/vm" exec --nonesuch -- true
+	says "no command" 122 'no command' "$here/../vm/vm" exec --no-emu
+	for name in timeout memory processors; do
+		says "--$name that is no number" 122 "error: --$name: \"x\" is not a whole number" "$here/../vm/vm" exec "--$name" x -- true
+	done
+	says "a build that there is not" 2 '^usage: ' "$here/../vm/vm" build --anything
+	mkdir -p "${kept%/*}"
+	touch "$kept"
+	says "the main job on a chip that there is not" 1 'no chip is called "t8130"' env ASAHI_CHIP=t8130 "$here/../vm/run"
+	if [ -e "$kept" ]; then pass "rig: it takes nothing away"; else fail "rig: it takes nothing away"; fi
+	rm -f "$kept"
+	(
+		flock 9
+		says "the main job beside another" 1 'another run runs in this checkout' "$here/../vm/run"
+		printf '%s %s\n' "$passed" "$failed" >"$LOGS/rig-counts"
+	) 9>>"$REPO/build/run.lock"
+	read -r passed failed <"$LOGS/rig-counts"
+	# In a copy whose measurements only say that they were run.
+	local tree=$LOGS/benches
+	mkdir -p "$tree"/tools/bench/{nvme,nova}
+	cp "$REPO/Makefile" "$tree/"
+	printf '#!/bin/sh\necho "$0"\nexit 1\n' | tee "$tree"/tools/bench/{run,nvme/run} >"$tree/tools/bench/nova/run"
+	sed -i 's/exit 1/exit 0/' "$tree/tools/bench/nova/run"
+	chmod +x "$tree"/tools/bench/{,nvme/,nova/}run
+	status=0
+	in_root "$(toolchain)" make -C "$tree" bench >"$RIG_LOG" 2>&1 </dev/null || status=$?
+	judge "all is measured if one part is slower" $status 2 '^tools/bench/nova/run$'
+	rm -rf "$tree"
+}
+
+# A shell on a terminal of script(1)'s.
+shell_tests() {
+	local status=0
+	timeout 60 "$here/../vm/vm" shell --no-emu --no-modules >"$RIG_LOG" 2>&1 </dev/null || status=$?
+	judge "a shell without a terminal" $status 122 'a shell needs a terminal'
+	# on_terminal NAME STATUS PATTERN COMMAND: by a shell on a terminal.
+	on_terminal() {
+		local status=0
+		VM=$here/../vm/vm timeout 120 script -qefc "$4" /dev/null >"$RIG_LOG" 2>&1 </dev/null || status=$?
+		judge "$1" $status "$2" "$3"
+	}
+	on_terminal "a shell that is told to end gives the terminal back" 7 'as it was' '
+		before=$(stty -g)
+		"$VM" shell --no-emu --no-modules </dev/tty &
+		while kill -0 $! && [ "$(stty -g)" = "$before" ]; do read -t 0.1 nothing; done
+		[ "$(stty -g)" != "$before" ] || exit 1
+		kill $!
+		wait $!
+		[ $? = 143 ] || exit 2
+		[ "$(stty -g)" = "$before" ] || exit 3
+		echo as it was
+		exit 7'
+	on_terminal "a shell whose QEMU does not start" 127 'QEMU ends with status 1' \
+		'exec "$VM" shell --no-emu --no-modules --device nonesuch'
+}
+
 rig_tests() {
 	local bare=(--no-emu --no-modules) share
 	share=$(mktemp -d "$LOGS/share.XXXXXX")
@@ -178,6 +246,10 @@ rig_tests() {
 	expect "notices a kernel warning" 125 'kernel complained' "${bare[@]}" -- sh -c 'echo "WARNING: CPU: 0 made up" >/dev/kmsg'
 	expect "notices an object of the slab's that was overwritten" 125 'kernel complained' "${bare[@]}" -- \
 		sh -c 'echo "BUG kmalloc-64 (Not tainted): made up" >/dev/kmsg'
+	expect "notices an interrupt that nobody takes" 125 'kernel complained' "${bare[@]}" -- \
+		sh -c 'echo "irq 23: nobody cared (try booting with the \"irqpoll\" option)" >/dev/kmsg'
+	expect "notices work that holds a processor" 125 'kernel complained' "${bare[@]}" -- \
+		sh -c 'echo "workqueue: made_up hogged CPU for >1000000us 4 times, consider switching to WQ_UNBOUND" >/dev/kmsg'
 	expect "notices a panic" 125 'Kernel panic' "${bare[@]}" -- sh -c 'echo c >/proc/sysrq-trigger; sleep 100'
 	expect "notices a leak" 125 'unreferenced' "${bare[@]}" -- sh -c 'echo "kmemleak: unreferenced object made up" >/dev/kmsg'
 	expect "says when a module does not load" 126 'rig: asahi.ko: ' --no-emu --modules asahi -- true
@@ -187,12 +259,14 @@ rig_tests() {
 	# The image takes a minute to build, and suites of "make test" do without.
 	[ "$TIER" = test ] || expect "has programs that draw" 0 '^weston 1' "${bare[@]}" --graphics -- weston --version
 	expect "counts instructions" 0 '^0\.[0-9]+$' "${bare[@]}" --icount -- sh -c 'cut -d" " -f1 /proc/uptime'
-	expect "says which module there is not" 1 'no module nonesuch' --no-emu --modules nonesuch -- true
-	expect "says which processors there are" 1 'there are arm64 and x86_64' --arch riscv64 -- true
-	expect "says that x86_64 has no GPU" 1 'no emulated GPU' --arch x86_64 --emu "--fault no-hello" -- true
-	expect "says that x86_64 has no KCSAN" 1 'no kernel with KCSAN' --arch x86_64 --kcsan-kernel -- true
-	expect "says that a kernel is not built" 1 'nothing is built in' --kernel "$share" -- true
+	expect "says which module there is not" 122 'no module nonesuch' --no-emu --modules nonesuch -- true
+	expect "says which processors there are" 122 'there are arm64 and x86_64' --arch riscv64 -- true
+	expect "says that x86_64 has no GPU" 122 'no emulated GPU' --arch x86_64 --emu "--fault no-hello" -- true
+	expect "says that x86_64 has no KCSAN" 122 'no kernel with KCSAN' --arch x86_64 --kcsan-kernel -- true
+	expect "says that a kernel is not built" 122 'nothing is built in' --kernel "$share" -- true
 	expect "boots the debug kernel" 0 'lockdep' "${bare[@]}" --debug-kernel -- sh -c 'zcat /proc/config.gz | grep -q PROVE_LOCKING=y && echo lockdep'
+	usage_tests
+	shell_tests
 	broken_modules
 	no_mirror
 	module_tests

@@ -5,7 +5,7 @@
 # The runner itself, in a copy with suites that are made up: tiers, counts, suites that die, and a run that was cut off.
 tree=$LOGS/tiers
 mkdir -p "$tree"/tools/tests/{host,guest}
-cp -r "$here/run" "$here/lib" "$tree/tools/tests/"
+cp -r "$here/run" "$here/on-chip" "$here/lib" "$tree/tools/tests/"
 cp -r "$here/../vm" "$tree/tools/"
 echo /build/ >"$tree/.gitignore"
 ! command -v git >/dev/null || git -C "$tree" init -q
@@ -194,5 +194,49 @@ mv "$tree/tools/tests/host.before" "$tree/tools/tests/host"
 touch "$tree/tools/tests/guest/good.sh"
 runs "names are there once" 1 "error: there are two suites good"
 rm "$tree/tools/tests/guest/good.sh"
-runs "wrong usage" 2 "  NAME     a suite: one of host/*.sh or guest/*.sh, or a piece of one. Otherwise all suites with NAME in their names" --nonsense
+usage="  NAME     a suite: one of host/*.sh or guest/*.sh, or a piece of one. Otherwise all suites with NAME in their names"
+runs "wrong usage" 2 "$usage" --nonsense
+runs "words too many" 2 "$usage" --host good more
+runs "words too many after a list" 2 "$usage" --list more
+runs "a suite that there is not" 2 "error: no suite is called nonesuch" --host nonesuch
+touch "$tree/build/tests/of-another"
+usual='error: the results are kept as those of the usual chip: no ASAHI_CHIP or ASAHI_FIRMWARE (tools/tests/on-chip runs suites on others)'
+ASAHI_CHIP=t6002 runs "results of another chip are not kept" 2 "$usual" --all --host good
+ASAHI_FIRMWARE=12.3 runs "nor are those of another firmware" 2 "$usual"
+# What another run has held since.
+(
+	flock 9
+	runs "a run beside another" 1 "error: another tests runs in this checkout" --host good
+	printf '%s %s\n' "$passed" "$failed" >"$LOGS/tiers-counts"
+) 9>>"$tree/build/tests.lock"
+read -r passed failed <"$LOGS/tiers-counts"
+if [ -e "$tree/build/tests/of-another" ]; then pass "tiers: takes nothing away"; else fail "tiers: takes nothing away"; fi
+
+# Suites on another chip.
+kept=$tree/tools/tests/results/chip-suites.txt
+# on_chip NAME STATUS LAST-LINE ARGUMENT…
+on_chip() {
+	local name=$1 want=$2 line=$3 status=0
+	shift 3
+	"$tree/tools/tests/on-chip" "$@" >"$LOGS/tiers.log" 2>&1 </dev/null || status=$?
+	if [ $status = "$want" ] && [ "$(tail -n 1 "$LOGS/tiers.log")" = "$line" ]; then
+		pass "tiers: on-chip: $name"
+	else
+		fail "tiers: on-chip: $name (status $status, want $want)"
+		cat "$LOGS/tiers.log" >&2
+	fi
+}
+guest_suite rounds '# pieces: one-two three' ''
+echo 'pass "piece $piece on $ASAHI_CHIP"' >>"$tree/tools/tests/guest/rounds.sh"
+chips="there are t8103 t8112 t6000 t6001 t6002 t6020 t6021 t6022"
+on_chip "a chip that there is not" 2 "error: no chip is called \"t8130\": $chips" t8130 single
+on_chip "a firmware that there is not" 2 'error: no firmware of t6021 is "12.3": there are 13.5' t6021:12.3 single
+on_chip "a suite that there is not" 2 "error: no suite of guest/ is called nonesuch" t6021 nonesuch
+if [ ! -e "$kept" ]; then pass "tiers: on-chip: nothing is kept of those"; else fail "tiers: on-chip: nothing is kept of those"; fi
+export ASAHI_BUILT=1
+on_chip "a suite with pieces" 0 "ok: piece three on t6021" t6021 rounds
+says "on-chip: a row of one" '^t6021  13.5     rounds-one-two +test +2 +0 ' "$kept"
+says "on-chip: and of the other" '^t6021  13.5     rounds-three +test +2 +0 ' "$kept"
+on_chip "one of them" 0 "ok: piece three on t6021" t6021 rounds-three
+unset ASAHI_BUILT
 rm -rf "$tree"

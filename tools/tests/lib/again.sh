@@ -17,7 +17,9 @@ again() {
 	for suite in "$@"; do
 		rm -f "$LOGS/$label/counts"
 		(
-			LOGS=$LOGS/$label TIER="test"
+			# Suites may ask which kernel it is.
+			# shellcheck disable=SC2034
+			LOGS=$LOGS/$label TIER="test" AGAIN=${more[0]}
 			guest_tap() {
 				local name=$1 options=()
 				shift

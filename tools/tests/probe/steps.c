@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
  * A probe that has no memory at one of its steps. After each that failed there is one line in the
- * kernel's log, the next probe works, and its GPU runs a job. What leaks is for kmemleak to find.
+ * kernel's log, the next probe works, and its GPU runs a job. What leaks of the slab's memory is
+ * for kmemleak to find; pages are counted here, before the first step and after the last.
  *
  * usage: probe-steps thread STEP [FIRST [SECONDS]]
  *					the kernel's fault injection has the Nth allocation of the
@@ -28,6 +29,7 @@
  */
 #define _GNU_SOURCE
 #include "../uapi/uapi.h"
+#include "pages.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -57,6 +59,10 @@
 #define MAX_STEP 2
 /* Allocations of pages fail after multiples of so many. */
 #define PAGES 2
+/*
+ * So many pages may be held that were not before. One that leaks does so at each step behind it.
+ */
+#define MORE_PAGES 96
 /* How long an empty job may take. */
 #define JOB_SECONDS 20
 
@@ -337,6 +343,7 @@ int main(int argc, char **argv)
 	struct plan plan = { .first = 1, .last = UINT_MAX, .seconds = 1e9 };
 	bool thread = !strcmp(how, "thread"), sample = !strcmp(how, "sample");
 	int log;
+	long held;
 
 	if (!thread && !sample && strcmp(how, "workers"))
 		return usage();
@@ -365,6 +372,12 @@ int main(int argc, char **argv)
 	log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	need("open the kernel's log", log < 0 ? -errno : 0);
 	need("unbind", write_file(DRIVER "unbind", DEVICE));
+	/* What the first probe and client leave for the next is there before it is counted. */
+	need("bind", write_file(DRIVER "bind", DEVICE));
+	need("a job", new_job(JOB_SECONDS));
+	need("unbind", write_file(DRIVER "unbind", DEVICE));
+	check_held_pages();
+	held = held_pages();
 
 	if (thread || sample) {
 		struct result result = try_steps(log, NULL, plan);
@@ -388,6 +401,9 @@ int main(int argc, char **argv)
 		report("workers, pages", pages);
 		check_true("there were some", slab.steps > 2 && pages.steps > 2);
 	}
+	held = held_pages() - held;
+	printf("# %ld pages more are held than before\n", held);
+	check_true("no pages are left", held <= MORE_PAGES);
 	need("bind", write_file(DRIVER "bind", DEVICE));
 	check("a job", new_job(JOB_SECONDS), 0);
 	return finish();

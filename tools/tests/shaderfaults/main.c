@@ -110,9 +110,40 @@ static bool is_good(struct client *client)
 	return wait_for(&client->gpu) == VK_SUCCESS && is_result(client, 100, 1);
 }
 
+/* The bytes that the clients of this process have, as fdinfo says; -1 if it does not. */
+static long long held(void)
+{
+	long long sum = -1;
+
+	for (int fd = 3; fd < 64; fd++) {
+		char path[64], line[256];
+		FILE *file;
+
+		snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+		file = fopen(path, "r");
+		if (!file)
+			continue;
+		while (fgets(line, sizeof(line), file)) {
+			char name[64], unit[8] = "";
+			long long size;
+
+			if (sscanf(line, "drm-total-%63[^:]: %lld %7s", name, &size, unit) < 2)
+				continue;
+			if (unit[0] == 'K')
+				size <<= 10;
+			else if (unit[0] == 'M')
+				size <<= 20;
+			sum = (sum < 0 ? 0 : sum) + size;
+		}
+		fclose(file);
+	}
+	return sum;
+}
+
 static void rounds(const char *name, int count)
 {
 	int ended = 0, own = 0, others = 0;
+	long long first = -1, last;
 	struct client bad, other;
 
 	client_open(&bad, name);
@@ -123,6 +154,9 @@ static void rounds(const char *name, int count)
 		ended += is_result(&bad, 100, 1) || is_result(&bad, 0, 0);
 		own += is_good(&bad);
 		others += is_good(&other);
+		/* The first rounds may make what all have. */
+		if (i == (count > 5 ? 4 : 0))
+			first = held();
 		if (i % 20 == 19)
 			printf("# %d rounds\n", i + 1);
 		fflush(stdout);
@@ -131,6 +165,10 @@ static void rounds(const char *name, int count)
 	report("no shader without end gets to its end", !ended);
 	report("the next job of the client is good, each time", own == count);
 	report("that of another client as well", others == count);
+	last = held();
+	printf("# the clients have %lld bytes, then %lld\n", first, last);
+	report("the clients do not have more than after the first rounds",
+	       first > 0 && last <= first);
 	gpu_close(&other.gpu);
 	gpu_close(&bad.gpu);
 }

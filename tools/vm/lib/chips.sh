@@ -20,11 +20,18 @@ chip_gpu() {
 	esac
 }
 
-# chip_firmwares CHIP: the versions of its firmware.
+# chip_firmwares CHIP: the versions of its firmware. False if there is no such chip.
 chip_firmwares() {
+	chip_gpu "$1" >/dev/null || return 1
 	case $1 in
 	t8112) echo "13.5 12.4" ;;
 	t602?) echo 13.5 ;;
 	*) echo "13.5 12.3" ;;
 	esac
+}
+
+# check_chip CHIP FIRMWARE: says which there are, and ends, if that is none.
+check_chip() {
+	chip_gpu "$1" >/dev/null || die "no chip is called \"$1\": there are $CHIPS"
+	[[ " $(chip_firmwares "$1") " = *" $2 "* ]] || die "no firmware of $1 is \"$2\": there are $(chip_firmwares "$1")"
 }

@@ -55,6 +55,15 @@ watch_log() {
 	done
 }
 
+# alone NAME: holds what goes by that name in this checkout until this script and all that it has started have ended. Its directory in
+# build/ is begun anew, which would take the files of another one away.
+alone() {
+	local held
+	mkdir -p "$REPO/build"
+	exec {held}>>"$REPO/build/$1.lock"
+	flock -n "$held" || die "another $1 runs in this checkout"
+}
+
 # logged NAME LOG PATTERN TOTAL COMMAND…: runs a long command with its output in a log.
 logged() {
 	local name=$1 log=$2 pattern=$3 total=$4 pid

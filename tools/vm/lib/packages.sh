@@ -8,10 +8,10 @@ SUITE=trixie
 # Installs what the rig needs of the machine it runs on.
 host_packages() {
 	local missing=()
+	[ "$(id -u)" = 0 ] || die "needs root, to install packages, and to mount and make file systems"
 	command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
 	command -v flock >/dev/null || missing+=(util-linux)
 	[ ${#missing[@]} = 0 ] && return
-	[ "$(id -u)" = 0 ] || die "needs root, to install packages and to make file systems"
 	say "installing ${missing[*]}"
 	mkdir -p "$CACHE/log"
 	{
