@@ -5,4 +5,6 @@
 #
 # The group of the UAPI tests that the piece names, on hardware that does all that it may (--hardware strict).
 # shellcheck disable=SC2154
-guest_tap "strict-uapi-$piece" --share "$programs" --emu "--hardware strict" -- /mnt/share/uapi "$piece"
+guest_tap "strict-uapi-$piece" --kernel-options page_poison=1 --share "$programs" --emu "--hardware strict,poison" \
+	-- /mnt/share/uapi "$piece"
+none_of "strict-uapi-$piece" gated cuts asleep remapped freed

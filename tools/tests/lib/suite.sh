@@ -115,19 +115,52 @@ judge_tap() {
 		grep -vE '^ok ' "$log" | tail -n 40 >&2
 	fi
 	[ "$status" != 0 ] || [ "$good" != 0 ] || fail "$name: no test ran"
+	sound "$name"
+}
+
+# sound NAME: the emulator of machine NAME, if it has a log, has not failed itself. A panic that it catches ends a job, as what a job does
+# wrong does: nothing else tells them apart.
+sound() {
+	local log=$LOGS/$1/emulator.log
+	if [ -e "$log" ] && grep -qE 'panicked at|the emulator failed' "$log"; then
+		fail "$1: the emulator has failed"
+		grep -E 'panicked at|the emulator failed' "$log" | head >&2
+	fi
+}
+
+# counted NAME WORD: what the emulator of machine NAME has counted of WORD; nothing if it did not get to its end.
+counted() {
+	sed -nE "s/.*\"$2\": ([0-9]+).*/\1/p" "$LOGS/$1/stats.json" || true
+}
+
+# at_least NAME WORD COUNT: the emulator of machine NAME has counted so many of WORD at least.
+at_least() {
+	local count
+	count=$(counted "$1" "$2")
+	if [ "${count:-0}" -ge "$3" ]; then
+		pass "$1: $count $2"
+	else
+		fail "$1: ${count:-no} $2, not $3 at least"
+	fi
+}
+
+# none_of NAME WORD…: the emulator of machine NAME has counted nothing of each WORD, which are what nobody may do.
+none_of() {
+	local name=$1 word count
+	shift
+	for word; do
+		count=$(counted "$name" "$word")
+		if [ "$count" = 0 ]; then
+			pass "$name: nothing that the emulator calls $word"
+		else
+			fail "$name: ${count:-unknown} times what the emulator calls $word"
+			grep WARN "$LOGS/$name/emulator.log" | head >&2 || true
+		fi
+	done
 }
 
 # untouched NAME: in the machine of guest_tap NAME, whose kernel fills pages that it frees ("page_poison=1") and whose emulator
 # looks for them ("--hardware poison"), neither firmware nor GPU has accessed memory that was not theirs any more.
 untouched() {
-	local word count
-	for word in freed asleep remapped; do
-		count=$(sed -nE "s/.*\"$word\": ([0-9]+).*/\1/p" "$LOGS/$1/stats.json" || true)
-		if [ "$count" = 0 ]; then
-			pass "$1: no access to memory: $word"
-		else
-			fail "$1: ${count:-unknown} accesses to memory: $word"
-			grep -E 'freed page|asleep:|remapped:' "$LOGS/$1/emulator.log" | head >&2 || true
-		fi
-	done
+	none_of "$1" freed asleep remapped
 }

@@ -111,6 +111,8 @@ pub struct Binned {
     pub scene: Arc<dyn Any + Send + Sync>,
     /// Bytes that it would take in a tiled vertex buffer.
     pub bytes: u64,
+    /// Bytes of the host that it takes.
+    pub host_bytes: u64,
     /// Primitives in it.
     pub primitives: u64,
 }
@@ -204,6 +206,7 @@ impl RenderHalf for RenderJob {
         let outcome = self.outcome()?;
         let binned = outcome.scene.map(|scene| Binned {
             bytes: scene.bytes(),
+            host_bytes: scene.host_bytes(),
             primitives: scene.primitives() as u64,
             scene,
         });

@@ -110,6 +110,10 @@ pub struct Counters {
     pub overflows: u64,
     /// Flushes of the whole cache.
     pub flushes: u64,
+    /// Primitives that vertex halves have left for fragment halves.
+    pub primitives: u64,
+    /// Fragment halves of such primitives that came to their end.
+    pub shaded: u64,
 }
 
 enum State {

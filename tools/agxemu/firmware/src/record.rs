@@ -125,6 +125,7 @@ impl RenderHalf for Recorded {
         let outcome = self.job.outcome()?;
         let binned = outcome.scene.map(|scene| Binned {
             bytes: scene.bytes(),
+            host_bytes: scene.host_bytes(),
             primitives: scene.primitives() as u64,
             scene: Arc::new(Numbered {
                 number: self.number,

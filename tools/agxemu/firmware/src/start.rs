@@ -120,8 +120,8 @@ impl Core {
             }
             Command::Vertex(vertex) => {
                 self.count(self.init.vertex_stats, VertexStatistics::TOTAL_COMMANDS)?;
-                if let Some(reason) = &vertex.refusal {
-                    return Ok(Some(Gpu::Illegal(reason.clone())));
+                if let Some(reason) = vertex.refusal.clone().or_else(|| self.tvb.refusal()) {
+                    return Ok(Some(Gpu::Illegal(reason)));
                 }
                 context.half(self.renderer.vertex(vertex.job, settings, limits))
             }
@@ -189,7 +189,15 @@ impl Core {
                 if let (Some(binned), Command::Vertex(vertex)) = (&outcome.binned, &active.cmd) {
                     line += &format!(", {binned:?}");
                     let key = (vertex.work.vm_slot, vertex.target.scene);
+                    self.counters.primitives += binned.primitives;
                     self.tvb.bin(key, binned.clone());
+                }
+                if let (End::Terminated, Command::Fragment(fragment)) = (&outcome.end, &active.cmd)
+                {
+                    let key = (fragment.work.vm_slot, fragment.target.scene);
+                    let scene = self.tvb.scene(key).and_then(binned);
+                    let any = scene.is_some_and(|(_, binned)| binned.primitives != 0);
+                    self.counters.shaded += u64::from(any);
                 }
                 line += &format!(
                     ", {} instructions of SIMD groups, {us} us",

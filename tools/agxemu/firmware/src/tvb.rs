@@ -98,6 +98,10 @@ impl Scene {
 /// A context's scene: its slot, and the address of the scene.
 pub(crate) type Key = (u8, u64);
 
+/// Bytes of the host that scenes may take together when a vertex half begins, which may add one of
+/// the largest size.
+const MAX_HOST_BYTES: u64 = 2 << 30;
+
 /// All buffers and scenes.
 #[derive(Debug, Default)]
 pub(crate) struct Tvb {
@@ -187,6 +191,18 @@ impl Tvb {
         if let Some(scene) = self.scenes.get_mut(&key) {
             scene.binned = Some(binned);
         }
+    }
+
+    /// Returns why no vertex half may begin: the scenes whose fragment halves are not done take too
+    /// much of the host's memory.
+    pub fn refusal(&self) -> Option<String> {
+        let binned = self
+            .scenes
+            .values()
+            .filter_map(|scene| scene.binned.as_ref());
+        let bytes: u64 = binned.map(|binned| binned.host_bytes).sum();
+        let count = self.scenes.len();
+        (bytes > MAX_HOST_BYTES).then(|| format!("{count} scenes take {bytes} bytes"))
     }
 
     /// The scene at `key` is not needed any more.

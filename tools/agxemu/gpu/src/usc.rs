@@ -14,6 +14,12 @@ use crate::{read, GpuMemory};
 /// samplers make fewer than 1024 records even at one register each.
 const MAX_RECORDS: usize = 1024;
 
+/// The fragment properties as programs set them: what most of it says is not known, two bits of it
+/// would discard each fragment.
+const FRAGMENT: u32 = 0x0002_f258;
+/// Tests before the shader.
+const FRAGMENT_EARLY: u32 = 1 << 8;
+
 /// Why a list cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
@@ -132,7 +138,7 @@ impl Pipeline {
 
     /// Returns whether depth and stencil are tested before the shader, and not by it.
     pub fn early_z(&self) -> bool {
-        self.fragment.is_some_and(|word| word >> 8 & 1 == 1)
+        self.fragment.is_some_and(|word| word & FRAGMENT_EARLY != 0)
     }
 
     /// Takes one record in; `true` if it ends the list.
@@ -183,7 +189,13 @@ impl Pipeline {
             }
             0x88 => return Ok(true),
             // 0x58: fragment properties.
-            _ => self.fragment = Some(word as u32),
+            _ => {
+                let word = word as u32;
+                if word & !FRAGMENT_EARLY != FRAGMENT {
+                    return Err(format!("fragment properties {word:#x}"));
+                }
+                self.fragment = Some(word);
+            }
         }
         Ok(false)
     }

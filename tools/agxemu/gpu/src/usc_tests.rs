@@ -28,11 +28,11 @@ fn every_record_is_decoded() {
         &shared.to_le_bytes(),
         SHADER,
         &registers.to_le_bytes(),
-        &[0x58, 0x01, 0xf0, 0x02],
+        &[0x58, 0xf3, 0x02, 0x00],
         &preshader.to_le_bytes(),
     ]);
     let p = Pipeline::decode(&mem, 0x1000).unwrap();
-    assert_eq!(p.fragment, Some(0x02f0_0158));
+    assert_eq!(p.fragment, Some(0x0002_f358));
     assert!(p.early_z());
     assert_eq!(
         p.uniforms,
@@ -105,7 +105,15 @@ fn malformed_lists_are_refused() {
         text(&list(&[&layout.to_le_bytes()])),
         "USC word at 0x1000: threadgroup memory layout 0x25"
     );
-    let endless = [0x58, 0, 0, 0].repeat(MAX_RECORDS + 1);
+    // Bits of the fragment properties beside early tests: discard without a test, and others.
+    for bit in [9, 10, 11, 12, 16, 17, 24, 31] {
+        let word = 0x0002_f258_u32 ^ 1 << bit;
+        assert_eq!(
+            text(&list(&[&word.to_le_bytes()])),
+            format!("USC word at 0x1000: fragment properties {word:#x}")
+        );
+    }
+    let endless = 0x0002_f258_u32.to_le_bytes().repeat(MAX_RECORDS + 1);
     assert_eq!(text(&list(&[&endless])), "USC words at 0x1000 do not end");
 }
 

@@ -86,6 +86,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         Box::new(lines.clone()),
         log,
     );
+    log_panics(soc.clone());
     soc.note(Level::Info, &format!("the machine is a {}", arguments.part));
     if let Err(error) = engine {
         soc.note(Level::Info, &format!("shaders are interpreted: {error}"));
@@ -159,6 +160,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
              \"launches\": {}, \"threads\": {}, \"instructions\": {}, \"gpu_ms\": {}, \
              \"raised_again\": {}, \"stale\": {}, \"freed\": {}, \
              \"asleep\": {}, \"gated\": {}, \"cuts\": {}, \"remapped\": {}, \"overflows\": {}, \
+             \"primitives\": {}, \"shaded\": {}, \
              \"compiled\": {}, \"interpreted\": {}, \"runs\": {}, \"compile_ms\": {}, \
              \"captures\": {}, \"captures_left_out\": {}, \"captures_held_ms\": {}, \
              \"capture_longest_ms\": {}}}\n",
@@ -176,6 +178,8 @@ fn serve(arguments: Arguments) -> Result<(), String> {
             soc.power_cuts(),
             soc.remappings(),
             counters.overflows,
+            counters.primitives,
+            counters.shaded,
             engine.compiled,
             engine.interpreted,
             engine.runs,
@@ -188,6 +192,15 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         std::fs::write(&path, json).map_err(|e| format!("statistics {}: {e}", path.display()))?;
     }
     result.and(written)
+}
+
+/// Has panics of the emulator in its log as well, those among them that end no more than a job.
+fn log_panics(soc: Arc<Soc>) {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        print(info);
+        soc.note(Level::Warn, &format!("the emulator itself: {info}"));
+    }));
 }
 
 /// Waits until captures are written; returns their figures, and why some are not there.

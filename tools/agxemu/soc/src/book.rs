@@ -9,7 +9,7 @@ use std::time::Instant;
 use agx_abi::uat::TTB_VALID;
 use agxemu_firmware::machine::Level;
 
-use crate::shadow::{self, Invalidations, Key, Shadow, Unbound};
+use crate::shadow::{self, Invalidations, Key, Shadow};
 use crate::soc::{lock, Soc};
 
 /// The translations that hardware would have.
@@ -50,8 +50,8 @@ impl Soc {
             let (lower, upper) = uat.roots(slot);
             let root = if key.va >> 63 == 0 { lower } else { upper };
             match root & TTB_VALID {
-                0 => Err(Unbound),
-                _ => Ok(uat.walk(slot, key.va).ok().map(|page| page.pte)),
+                0 => None,
+                _ => uat.walk(slot, key.va).ok().map(|page| page.pte),
             }
         };
         let stale = book.open().look(Instant::now(), entry);

@@ -97,6 +97,8 @@ fn sum(a: Counters, b: Counters) -> Counters {
         halts: a.halts + b.halts,
         overflows: a.overflows + b.overflows,
         flushes: a.flushes + b.flushes,
+        primitives: a.primitives + b.primitives,
+        shaded: a.shaded + b.shaded,
     }
 }
 

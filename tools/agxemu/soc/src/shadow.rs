@@ -149,18 +149,13 @@ impl Shadow {
 
     /// Compares with the tables; returns what no invalidation has covered since [`PATIENCE`].
     ///
-    /// `entry` is the entry of a page in a context, `None` if there is none; or `Err` if the
-    /// context is not bound, so that nothing can be used through it.
-    pub fn look(
-        &mut self,
-        now: Instant,
-        entry: impl Fn(Key) -> Result<Option<u64>, Unbound>,
-    ) -> Vec<Stale> {
+    /// `entry` is the entry of a page in a context, `None` if there is none. A context that is not
+    /// bound has none at all: what was used through it stays in hardware, and is used again by the
+    /// next one of that number.
+    pub fn look(&mut self, now: Instant, entry: impl Fn(Key) -> Option<u64>) -> Vec<Stale> {
         let mut stale = Vec::new();
         self.kept.retain(|key, kept| {
-            let Ok(new) = entry(*key) else {
-                return true;
-            };
+            let new = entry(*key);
             if new == Some(kept.pte) {
                 kept.suspect = None;
                 return true;
@@ -195,10 +190,6 @@ impl Shadow {
     }
 }
 
-/// A context has no tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unbound;
-
 /// Returns the context whose tables map `key`.
 pub fn context(key: Key) -> u8 {
     match key.asid {
@@ -230,8 +221,8 @@ mod tests {
     /// Returns what is stale when every page has gone, in order.
     fn stale(s: &mut Shadow) -> Vec<Key> {
         let now = Instant::now();
-        assert_eq!(s.look(now, |_| Ok(None)), []);
-        let late = s.look(now + PATIENCE, |_| Ok(None));
+        assert_eq!(s.look(now, |_| None), []);
+        let late = s.look(now + PATIENCE, |_| None);
         assert!(s.is_empty());
         late.iter().map(|s| s.key).collect()
     }
@@ -297,18 +288,16 @@ mod tests {
         assert!(s.is_empty());
         let mut s = shadow();
         let now = Instant::now();
-        let same = |k: Key| Ok(Some(if k.asid.is_some() { OLD | NG } else { OLD }));
+        let same = |k: Key| Some(if k.asid.is_some() { OLD | NG } else { OLD });
         assert_eq!(s.look(now, same), []);
         assert_eq!(s.look(now + 2 * PATIENCE, same), []);
-        // Of a context without tables nothing can be said.
-        assert_eq!(s.look(now + 3 * PATIENCE, |_| Err(Unbound)), []);
         assert_eq!(s.len(), 3);
         // A change that is taken back in time was none.
-        assert_eq!(s.look(now, |_| Ok(None)), []);
+        assert_eq!(s.look(now, |_| None), []);
         assert_eq!(s.look(now + PATIENCE / 2, same), []);
-        assert_eq!(s.look(now + PATIENCE, |_| Ok(None)), []);
+        assert_eq!(s.look(now + PATIENCE, |_| None), []);
         // Another entry in its place is as bad as none.
-        let other = |_| Ok(Some(OLD + PAGE_SIZE));
+        let other = |_| Some(OLD + PAGE_SIZE);
         assert_eq!(s.look(now + 2 * PATIENCE, other).len(), 3);
     }
 

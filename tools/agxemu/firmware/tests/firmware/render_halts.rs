@@ -383,3 +383,20 @@ fn a_strange_ppp_control_is_a_fault() {
     resume(&mut d, 1).unwrap();
     fragment_fails(&mut d, &r, &made);
 }
+
+/// Scenes whose fragment halves wait are in the host's memory: all of them together have a limit.
+#[test]
+fn scenes_that_wait_have_a_limit_in_common() {
+    for (bytes, refused) in [(2 << 30, false), ((2 << 30) + 1, true)] {
+        let (mut d, gpu, mut r) = with_queue(&[]);
+        gpu.answer(&[Answer::Bins(bytes, 10), Answer::Runs, GOOD]);
+        r.run(&mut d, &shot()).unwrap();
+        r.run(&mut d, &shot()).unwrap();
+        let begun = gpu.vertex.lock().unwrap().len();
+        assert_eq!(begun, if refused { 1 } else { 2 });
+        let line = format!("scenes take {bytes} bytes");
+        assert_eq!(d.machine.logged(&line), refused);
+        let halts = d.events().iter().filter(|e| e.kind == event::FAULT).count();
+        assert_eq!(halts, usize::from(refused));
+    }
+}

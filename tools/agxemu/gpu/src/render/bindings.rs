@@ -18,6 +18,15 @@ fn plane(c: Coefficients) -> [u32; 3] {
     [c.a, c.b, c.c].map(normal)
 }
 
+/// Returns the plane of what is left to 1.
+fn from_below(Coefficients { a, b, c }: Coefficients) -> Coefficients {
+    Coefficients {
+        a: -a,
+        b: -b,
+        c: 1.0 - c,
+    }
+}
+
 /// Shaders look at the bits of coefficients, and expect no denormals.
 fn normal(value: f32) -> u32 {
     if value.is_subnormal() {
@@ -90,12 +99,14 @@ impl Bindings {
         Ok(Self(out))
     }
 
-    /// Appends the registers of a primitive to `out`, relative to region `region`.
+    /// Appends the registers of a primitive to `out`, relative to region `region`. The point
+    /// coordinate goes from the bottom to the top if `upwards`.
     pub fn fill<G: Geometry + ?Sized>(
         &self,
         scene: &G,
         primitive: u32,
         region: [u32; 2],
+        upwards: bool,
         out: &mut Vec<(u8, [u32; 3])>,
     ) {
         for &(register, source) in &self.0 {
@@ -112,7 +123,12 @@ impl Bindings {
                 Source::Point(2) => flat(0),
                 Source::Point(3) => [0, 0, 1.0f32.to_bits()],
                 Source::Point(n) if scene.primitive(primitive).shape == Shape::Point => {
-                    plane(scene.point_coordinate(primitive, region)[n as usize])
+                    let of = scene.point_coordinate(primitive, region)[n as usize];
+                    plane(if n == 1 && upwards {
+                        from_below(of)
+                    } else {
+                        of
+                    })
                 }
                 Source::Point(_) | Source::Nothing => flat(0),
                 Source::Primitive => flat(scene.primitive(primitive).id),

@@ -199,6 +199,9 @@ impl Capture<'_> {
             let bit = missing.trailing_zeros();
             return refuse(format!("PPP structure {bit} was never there"));
         }
+        if self.draws() && self.vdm.flags & vdm::DISCARD != 0 {
+            return refuse("discard in the vertex state only".into());
+        }
         let (outputs, words) = (self.vdm.outputs, self.ppp.draw.uvs_words);
         if outputs != words {
             return refuse(format!("records of {outputs} and of {words} words"));

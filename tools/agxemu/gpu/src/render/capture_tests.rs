@@ -268,6 +268,20 @@ fn discarded_primitives_have_run_their_shader_and_leave_nothing() {
 }
 
 #[test]
+fn discard_is_said_by_both_states_or_by_none() {
+    let mut rig = Rig::new(8, 8, 0);
+    rig.at(0.5, 0.5);
+    rig.set(21, &[1 << 17 | 1 << 10]);
+    rig.provoking = 3 << 4;
+    rig.draw(POINTS, 0, 1);
+    assert_eq!(rig.scene().primitives(), 0);
+    rig.set(21, &[1 << 10]);
+    rig.draw(POINTS, 0, 1);
+    let text = rig.refusal();
+    assert!(text.ends_with("discard in the vertex state only"), "{text}");
+}
+
+#[test]
 fn endless_draws_hang() {
     let mut rig = Rig::new(8, 8, 0);
     rig.at(0.5, 0.5);

@@ -34,6 +34,20 @@ fn cut_corners_know_their_edges() {
 }
 
 #[test]
+fn corners_have_a_limit() {
+    // A circle inside of the triangle (0, 0), (1, 0), (0, 1), of more sides than there are planes.
+    let sides = 3 * MAX_PLANES;
+    let planes: Vec<Distances> = (0..sides)
+        .map(|side| {
+            let (sin, cos) = (side as f64 / sides as f64 * std::f64::consts::TAU).sin_cos();
+            let distance = |x: f64, y: f64| 0.2 - (x - 0.28) * cos - (y - 0.28) * sin;
+            [distance(0.0, 0.0), distance(1.0, 0.0), distance(0.0, 1.0)]
+        })
+        .collect();
+    assert_eq!(triangle(&planes).len(), MAX_CORNERS);
+}
+
+#[test]
 fn both_sides_of_an_edge_are_cut_at_the_same_place() {
     let (a, b) = (0.3, -0.7);
     // The edge is the first of one triangle and, backwards, the last of the other.

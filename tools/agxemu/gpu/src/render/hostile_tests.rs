@@ -62,7 +62,8 @@ fn change(rig: &mut Rig, random: &mut Random) -> bool {
         16 => vec![random.one_of(&[1e-10f32, 1e-3, 1.0, 1e30]).to_bits()],
         17 => vec![random.next() as u32 & 0x003d_00ff & random.next() as u32],
         18 => vec![random.below(3) as u32],
-        2 | 5 => vec![random.next() as u32 & 0x07ec_ffff],
+        // A polygon mode of the three that there are.
+        2 | 5 => vec![random.next() as u32 & 0x0720_ffff | (random.below(3) as u32) << 18],
         21 => vec![random.next() as u32 & 0x0001_8d83],
         _ => vec![0x200],
     };
@@ -168,6 +169,22 @@ fn draws_of_random_state_leave_scenes_that_answer() {
         done > 50 && primitives > 1000 && pixels > 10_000,
         "{done} {primitives} {pixels}"
     );
+}
+
+/// Where an edge passes the viewer's place nothing is left of it but what is no number.
+#[test]
+fn primitives_cut_at_no_distance_leave_nothing() {
+    for (primitive, count) in [(6, 3), (1, 2), (3, 3), (11, 3)] {
+        for depth_clip in [0, 1 << 10] {
+            let mut rig = Rig::new(64, 64, 0);
+            for w in [1e30, -1e30, -1e30f32] {
+                rig.raw(&[0, 0, 0, w.to_bits()]);
+            }
+            rig.set(21, &[depth_clip]);
+            rig.draw(primitive, 0, count);
+            assert_eq!(rig.scene().primitives(), 0, "primitive {primitive}");
+        }
+    }
 }
 
 #[test]

@@ -52,11 +52,14 @@ impl Counters {
     ///
     /// # Errors
     ///
-    /// Where memory cannot be read and written.
+    /// Where memory cannot be read and written, and for a base that is not that of counters.
     pub fn flush(&mut self, base: u64, tlb: &mut Tlb<'_>) -> Result<(), End> {
+        if base % 8 != 0 && !self.0.is_empty() {
+            let text = format!("counters at {base:#x}, which is not aligned");
+            return Err(End::Illegal(text));
+        }
         while let Some((query, samples)) = self.0.pop_first() {
-            // Counters are aligned; what else an address may have in its low bits is ignored.
-            let at = |index: u16| (base & !7).wrapping_add(8 * u64::from(index));
+            let at = |index: u16| base.wrapping_add(8 * u64::from(index));
             let done = match query {
                 Query::Count(index) => tlb.update_u64(at(index), |old| old.wrapping_add(samples)),
                 Query::Any(index) => tlb.update_u64(at(index), |old| old | 1),

@@ -22,6 +22,10 @@ const SCISSOR: u32 = 1 << 16;
 const DEPTH_BIAS: u32 = 1 << 17;
 const NO_SHADING: u32 = 1 << 21;
 
+/// Object types: triangles, and points whose coordinate goes from the bottom to the top.
+const TRIANGLE: u32 = 0;
+const POINT_UV10: u32 = 2;
+
 /// A draw as its fragments see it.
 pub(super) struct Plan {
     /// Tests of primitives that are seen from the front and from the back.
@@ -92,6 +96,15 @@ impl Plan {
         })
     }
 
+    fn object(&self, primitive: &Primitive) -> u32 {
+        self.objects[usize::from(primitive.back_facing)]
+    }
+
+    /// Returns whether the point coordinate of a primitive goes from the bottom to the top.
+    pub fn upwards(&self, primitive: &Primitive) -> bool {
+        self.object(primitive) == POINT_UV10
+    }
+
     /// Returns what is added to the depth of a primitive.
     pub fn bias(
         &self,
@@ -99,7 +112,7 @@ impl Plan {
         plane: &[f64; 3],
         largest: impl FnOnce() -> f32,
     ) -> f64 {
-        let triangle = self.objects[usize::from(primitive.back_facing)] == 0;
+        let triangle = self.object(primitive) == TRIANGLE;
         match self.bias {
             Some(record) if triangle => bias(record, plane, largest(), self.constant_is_int),
             _ => 0.0,

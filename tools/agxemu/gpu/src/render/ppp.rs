@@ -56,6 +56,14 @@ fn words(bit: u32, viewports: u32) -> u32 {
     }
 }
 
+/// Refuses a value of a field of the word at `va` that is none of `known`.
+fn one_of(va: u64, what: &str, value: u32, known: &[u32]) -> Result<(), End> {
+    match known.contains(&value) {
+        true => Ok(()),
+        false => Err(End::Illegal(format!("{what} {value} at {va:#x}"))),
+    }
+}
+
 /// A record as its words, for their addresses.
 struct Record {
     va: u64,
@@ -130,8 +138,16 @@ impl State {
         let va = r.va + r.at as u64 * 4;
         match bit {
             0 | 1 => draw.fragment_control[bit as usize] = r.next(0xe62f_c200)?,
-            2 | 5 => draw.face[usize::from(bit == 5)] = r.next(0x07ec_ffff)?,
-            3 | 6 => draw.face2[usize::from(bit == 6)] = r.next(0xf7e0_0000)?,
+            2 | 5 => {
+                let word = r.next(0x072c_ffff)?;
+                draw.face[usize::from(bit == 5)] = word;
+                one_of(va, "polygon mode", word >> 18 & 3, &[0, 1, 2])?;
+            }
+            3 | 6 => {
+                let word = r.next(0xf7e0_0000)?;
+                draw.face2[usize::from(bit == 6)] = word;
+                one_of(va, "object type", word >> 28, &[0, 1, 2, 4])?;
+            }
             4 | 7 => draw.stencil[usize::from(bit == 7)] = r.next(0x0fff_ffff)?,
             8 => {
                 let word = r.next(!0)?;
@@ -165,7 +181,8 @@ impl State {
             }
             19 => r.skip(&[0])?,
             21 => draw.cull[0] = r.next(0x0003_8d83)?,
-            22 => draw.cull[1] = r.next(1 << 5 | 1 << 12 | 1 << 17)?,
+            // Discard is said by the first word.
+            22 => draw.cull[1] = r.next(1 << 5 | 1 << 12)?,
             23 => {
                 for (word, known) in [0x007f_ffff, !0x3c, !3, 15].into_iter().enumerate() {
                     draw.fragment_shader[word] = r.next(known)?;

@@ -95,6 +95,8 @@ fn sizes_and_bits_are_checked() {
     for (bit, word, unknown) in [
         (0, 0x100, 8),
         (2, 1 << 16, 16),
+        (2, 1 << 22, 22),
+        (5, 1 << 23, 23),
         (6, 1, 0),
         (7, 1 << 28, 28),
         (17, 1 << 8, 8),
@@ -103,12 +105,26 @@ fn sizes_and_bits_are_checked() {
         (19, 1, 0),
         (21, 4, 2),
         (22, 1 << 9, 9),
+        (22, 1 << 17, 17),
         (24, 1, 0),
         (25, 1, 0),
     ] {
         let text = refusal(&[1 << bit, word]);
         let expected = format!("bit {unknown} of the word {word:#010x} at 0x1004 ");
         assert!(text.starts_with(&expected), "{text}");
+    }
+    // Values of which only some have a meaning.
+    for (bit, word, expected) in [
+        (2, 3 << 18, "polygon mode 3 at 0x1004"),
+        (5, 3 << 18, "polygon mode 3 at 0x1004"),
+        (3, 3 << 28, "object type 3 at 0x1004"),
+        (6, 5 << 28, "object type 5 at 0x1004"),
+        (3, 15 << 28, "object type 15 at 0x1004"),
+    ] {
+        assert_eq!(refusal(&[1 << bit, word]), expected);
+    }
+    for object in [0, 1, 2, 4] {
+        assert_eq!(take(&mut State::new(), &[1 << 3, object << 28]), Ok(()));
     }
     let text = refusal(&[1 << 23, 0, 0, 1, 0]);
     assert!(text.contains("at 0x100c "), "{text}");

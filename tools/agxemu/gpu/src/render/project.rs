@@ -12,7 +12,7 @@ use super::assemble::Assembled;
 use super::clip::{self, Distances};
 use super::plane::{Plane, Setup, Sums};
 use super::ppp::State;
-use super::raster::{area, Part};
+use super::raster::{area, Part, Place};
 use super::scene::{Geometry, Primitive, Scene, Shape};
 use super::work::{differences, line_sums, pixels, snap, triangle_sums, Work};
 
@@ -20,7 +20,8 @@ use super::work::{differences, line_sums, pixels, snap, triangle_sums, Work};
 /// larger than any frame, and small enough for exact edge functions.
 const GUARD: f64 = 32768.0;
 
-/// Places of points beyond this cannot be seen.
+/// Places beyond this cannot be seen. Those of points may be there; of what is clipped there are none
+/// but by division by a w of 0.
 const FAR: f64 = 65536.0;
 
 /// Bits of the first cull word.
@@ -40,6 +41,11 @@ const CONTROL_DEFAULT_SIZE: u32 = 1 << 8;
 
 /// Largest point, in pixels.
 const LARGEST_POINT: f32 = 511.9375;
+
+/// Returns the place of window coordinates; `None` if it is far away, or no number.
+fn place([x, y, _]: [f64; 3]) -> Option<Place> {
+    (x.abs() < FAR && y.abs() < FAR).then(|| [snap(x), snap(y)])
+}
 
 /// How primitives of a draw become shapes.
 pub struct Projector<'a> {
@@ -197,10 +203,10 @@ impl<'a> Projector<'a> {
 
     /// Draws the vertex `n` as a square.
     fn point(&self, scene: &mut Scene, work: &Work<'_>, n: usize, back_facing: bool) {
-        let [x, y, z] = work.vertex(n);
-        if !(x.abs() < FAR && y.abs() < FAR) {
+        let window = work.vertex(n);
+        let (Some(place), [_, _, z]) = (place(window), window) else {
             return;
-        }
+        };
         let size = self.size.map_or(1.0, |word| {
             let bits = scene.records[work.from.vertices[n] as usize + word];
             match f32::from_bits(bits) {
@@ -209,7 +215,6 @@ impl<'a> Projector<'a> {
                 _ => 1.0,
             }
         });
-        let place = [snap(x), snap(y)];
         let units = snap(size.into());
         let shaped = Shaped {
             shape: Shape::Point,
@@ -243,7 +248,9 @@ impl<'a> Projector<'a> {
                 None => return,
             },
         };
-        let [p, q] = ends.map(|[x, y, _]| [snap(x), snap(y)]);
+        let [Some(p), Some(q)] = ends.map(place) else {
+            return;
+        };
         let Some(part) = Part::line(p, q, self.width(false)) else {
             return;
         };
@@ -304,7 +311,10 @@ impl<'a> Projector<'a> {
                 Some(corner) => work.window(corner),
                 None => work.vertex(n),
             };
-            places[n] = [snap(room[n][0]), snap(room[n][1])];
+            let Some(place) = place(room[n]) else {
+                return;
+            };
+            places[n] = place;
         }
         let (windows, places) = (&room[..count], &places[..count]);
         let fan = || (2..places.len()).map(|i| [places[0], places[i - 1], places[i]]);

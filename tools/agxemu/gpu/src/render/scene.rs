@@ -196,7 +196,7 @@ impl Scene {
     }
 
     /// Returns about how many bytes of the host it takes.
-    pub(super) fn host_bytes(&self) -> u64 {
+    pub fn host_bytes(&self) -> u64 {
         fn size<T>(of: &[T]) -> u64 {
             std::mem::size_of_val(of) as u64
         }

@@ -45,6 +45,9 @@ const BARRIER: u32 = 1 << 3
 /// Makes a barrier return as well.
 const BARRIER_RETURNS: u32 = 1 << 27;
 
+/// Bits of the flags of a state that programs set with the discard of all primitives, and together.
+pub(super) const DISCARD: u32 = 3 << 4;
+
 /// Follows the stream at `base` to its end, calling `seen` with address and contents of each block;
 /// an error of that ends the walk.
 pub fn walk(
@@ -213,6 +216,11 @@ impl Walker<'_> {
         if update.flags.is_some_and(|flags| flags & 3 == 3) {
             return Err(End::Illegal(format!(
                 "state at {at:#x}: provoking vertex 3"
+            )));
+        }
+        if !matches!(update.flags.unwrap_or(0) & DISCARD, 0 | DISCARD) {
+            return Err(End::Illegal(format!(
+                "state at {at:#x}: discard in one of two bits"
             )));
         }
         // Blocks of state are padded to eight bytes. The type is one bit, so the bits that are set

@@ -240,6 +240,8 @@ fn what_has_no_known_meaning_is_refused_by_its_place() {
         (&[0xa000_0000][..], "tessellation"),
         (&[0x4000_0008, 0x0405], "two record sizes"),
         (&[0x4000_0020, 3], "provoking vertex 3"),
+        (&[0x4000_0020, 0x10], "discard in one of two bits"),
+        (&[0x4000_0020, 0x22], "discard in one of two bits"),
         (&[0x61c0_0200, 3, 1, 0], "unknown primitive"),
         (&[0x61f6_0600, 0, 3, 1, 0, 9], "unknown index size"),
         (&[0x61f8_0600, 0, 3, 1, 0, 9], "unknown index size"),

@@ -11,6 +11,10 @@ use crate::texture::layout::{Layout, Order, Shape, SQUARE, SQUARE_PLACES};
 use crate::texture::metadata::{Metadata, State};
 use crate::tlb::Tlb;
 
+/// Bits of the control: order and compression of each plane, loads, stores, format. Those of
+/// resolves, 56 and 58, are set by no program.
+const KNOWN: u64 = 0x1fe | 3 << 14 | 3 << 18 | 3 << 25;
+
 /// What an access is about.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Aspect {
@@ -65,9 +69,10 @@ impl Surfaces {
             2 => DepthFormat::Unorm16,
             other => return Err(refused(format!("depth format {other}"))),
         };
-        let resolves = 1 << 56 | 1 << 58;
-        if zls.control & resolves != 0 {
-            return Err(refused("resolve".to_owned()));
+        let unknown = zls.control & !KNOWN;
+        if unknown != 0 {
+            let bit = unknown.trailing_zeros();
+            return Err(refused(format!("bit {bit} has no known meaning")));
         }
         let size = [zls.pixels & 0x7fff, zls.pixels >> 15 & 0x7fff].map(|n| n + 1);
         // The bit that says that a surface is compressed follows the one of its order.

@@ -91,6 +91,7 @@ impl Half {
             binned: binned.map(|(bytes, primitives)| Binned {
                 scene: Arc::new(self.number),
                 bytes,
+                host_bytes: bytes,
                 primitives,
             }),
             instructions: 7,

@@ -343,7 +343,7 @@ fn queries_count_what_passes() {
 #[test]
 fn a_counter_without_memory_is_a_fault() {
     let mut bench = Bench::new(frame(32, 32));
-    bench.job.occlusion = 0x7007;
+    bench.job.occlusion = 0x7000;
     let draw = bench.draw(&paint(GREEN), true);
     bench.state(draw).fragment_control[0] |= 2 << 14;
     bench.state(draw).occlusion = 2;
@@ -352,6 +352,11 @@ fn a_counter_without_memory_is_a_fault() {
         panic!("another end")
     };
     assert_eq!((fault.unit, fault.access.va), (Unit::Ras, 0x7010));
+    bench.job.occlusion = 0x7004;
+    let End::Illegal(text) = bench.end() else {
+        panic!("another end")
+    };
+    assert_eq!(text, "counters at 0x7004, which is not aligned");
     bench.state(draw).fragment_control[0] = 1 << 14 | 1 << 16;
     assert!(matches!(bench.end(), End::Illegal(_)));
 }

@@ -130,6 +130,20 @@ fn depth_without_memory_is_a_fault() {
 }
 
 #[test]
+fn bits_of_the_control_without_meaning_are_refused() {
+    let known = [1, 2, 3, 4, 5, 6, 7, 8, 14, 15, 18, 19, 25, 26];
+    for bit in (0..64).filter(|bit| !known.contains(bit)) {
+        let mut bench = stored(frame(32, 32), 0);
+        bench.job.zls.control |= 1 << bit;
+        let End::Illegal(text) = bench.end() else {
+            panic!("another end with bit {bit}")
+        };
+        let expected = format!("zls_ctrl {:#x}: bit {bit}", bench.job.zls.control);
+        assert!(text.starts_with(&expected), "{text}");
+    }
+}
+
+#[test]
 fn squares_of_one_depth_are_loaded_and_become_raw() {
     for samples in [1, 4] {
         let base = frame(32, 32);

@@ -101,7 +101,7 @@ impl Geometry for Patches {
     }
 
     fn point_coordinate(&self, _: u32, _: [u32; 2]) -> [Coefficients; 2] {
-        [0.25, 0.75].map(|c| Coefficients { a: 0.0, b: 0.0, c })
+        [[0.5, 0.0, 0.25], [0.0, 0.5, 0.75]].map(|[a, b, c]| Coefficients { a, b, c })
     }
 
     fn flat(&self, primitive: u32, vertex: usize, word: u32) -> u32 {

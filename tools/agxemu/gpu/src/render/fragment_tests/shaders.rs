@@ -88,6 +88,20 @@ fn bindings_name_values_by_slot() {
     let parts = [0, 1, 2, 3].map(|n| coefficient(&coordinate, n, 2, point));
     assert_eq!(parts, [0.25f32, 0.75, 0.0, 1.0].map(f32::to_bits));
     assert_eq!(get(&coordinate, 1, 2), 0);
+    // Upwards for the object type of a lower left origin: 1 - t, and the other components as before.
+    for (object, expected) in [(4, [0.25f32, 0.75, 0.0, 1.0]), (2, [0.25, 0.25, 0.0, 1.0])] {
+        let point = |bench: &mut Bench| {
+            bench.patches[0].primitive.shape = Shape::Point;
+            let front = &mut bench.state(0).face2[0];
+            *front = *front & !(15 << 28) | object << 28;
+        };
+        let parts = [0, 1, 2, 3].map(|n| coefficient(&coordinate, n, 2, point));
+        assert_eq!(parts, expected.map(f32::to_bits), "object type {object}");
+        // The slopes of the patch: half a width down, and so half of it up.
+        let slope = coefficient(&coordinate, 1, 1, point);
+        let up = if object == 2 { -0.5 } else { 0.5f32 };
+        assert_eq!(slope, up.to_bits(), "object type {object}");
+    }
 }
 
 #[test]

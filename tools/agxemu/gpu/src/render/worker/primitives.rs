@@ -160,7 +160,8 @@ impl<G: Geometry, H: Host + Refresh> Worker<'_, G, H> {
                 filled = true;
                 self.coefficients.clear();
                 let out = &mut self.coefficients;
-                plan.bindings.fill(scene, number, place, out);
+                let upwards = plan.upwards(primitive);
+                plan.bindings.fill(scene, number, place, upwards, out);
             }
             let pixels = self.group.pixels_mut();
             let of = Shading {
