@@ -17,6 +17,10 @@
 //!
 //! A failed command completes like any other: what recovery leaves here is only what to tell about
 //! it then. Until then the firmware may still use its memory.
+//!
+//! A job has commands in up to three slots, and looks at all of them until the last is complete. So
+//! a slot stays with its owner while there is a [`Watch`] of it, though nothing may be in flight:
+//! with the next owner the failures in the window and the task to wake are others.
 
 use super::{
     crash::Crash,
@@ -42,9 +46,12 @@ use agx_abi::event::{
     initial_stamp,
     SLOTS, //
 };
-use core::task::{
-    Context,
-    Poll, //
+use core::{
+    mem,
+    task::{
+        Context,
+        Poll, //
+    }, //
 };
 use kasync::sync::AtomicWaker;
 use kernel::{
@@ -78,6 +85,8 @@ impl From<Failure> for Error {
 struct State {
     owner: Option<Owner>,
     window: Window,
+    /// Whether a stamp with an impossible value was reported, since the owner has the slot.
+    is_reported: bool,
 }
 
 /// A slot.
@@ -146,6 +155,7 @@ impl Events {
                     state <- new_spinlock!(State {
                         owner: None,
                         window: Window::new(first),
+                        is_reported: false,
                     }),
                 }),
                 GFP_KERNEL,
@@ -179,6 +189,7 @@ impl Events {
             let mut state = slot.state.lock();
             state.owner = Some(owner);
             state.window = Window::new(issued);
+            state.is_reported = false;
         }
         Some(EventSlot {
             slot,
@@ -231,8 +242,12 @@ impl Events {
         let owned = {
             let mut state = slot.state.lock();
             if let Err(bad) = state.window.update(value) {
+                // Once: the value stays, and the firmware flags as often as it likes.
+                let is_news = !mem::replace(&mut state.is_reported, true);
                 drop(state);
-                dev_err!(self.dev, "event slot {}: {bad:?}, ignored\n", slot.index);
+                if is_news {
+                    dev_err!(self.dev, "event slot {}: {bad:?}, ignored\n", slot.index);
+                }
                 return;
             }
             state.owner.is_some()
@@ -318,6 +333,11 @@ impl EventSlot {
         self.slot.state.lock().window.is_idle()
     }
 
+    /// Returns whether nothing is in flight, and there is no [`Watch`].
+    pub(crate) fn is_over(&self) -> bool {
+        self.slot.state.lock().window.is_over()
+    }
+
     /// Numbers the next command. `EBUSY` if 127 are in flight.
     pub(crate) fn issue(&mut self) -> Result<Stamp> {
         self.issued = self.slot.state.lock().window.issue().ok_or(EBUSY)?;
@@ -326,6 +346,7 @@ impl EventSlot {
 
     /// Returns what its commands are awaited by.
     pub(crate) fn watch(&self) -> Watch {
+        self.slot.state.lock().window.watch();
         Watch {
             slot: self.slot.clone(),
             events: self.events.clone(),
@@ -333,7 +354,8 @@ impl EventSlot {
     }
 }
 
-/// The waiting side of the commands of an [`EventSlot`].
+/// The waiting side of the commands of an [`EventSlot`], which is not given back before the last
+/// watch is dropped.
 ///
 /// | call | context |
 /// |---|---|
@@ -373,6 +395,12 @@ impl Watch {
         // task by `Events::crashed`.
         self.slot.changed.register(cx);
         self.outcome(value).map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.slot.state.lock().window.unwatch();
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Window {
     seen: Stamp,
     /// The failure of each command in the window, if it failed, indexed by [`Stamp::place`].
     failures: [Option<Failure>; SIZE],
+    /// Number of watches: of those that have yet to learn what became of their commands.
+    watches: u32,
 }
 
 /// The stamp has a value that it cannot have.
@@ -41,12 +43,29 @@ impl Window {
             issued: stamp,
             seen: stamp,
             failures: [None; SIZE],
+            watches: 0,
         }
     }
 
     /// Returns whether nothing is in flight.
     pub(crate) const fn is_idle(&self) -> bool {
         self.seen.has_reached(self.issued)
+    }
+
+    /// Adds a watch.
+    pub(crate) fn watch(&mut self) {
+        self.watches += 1;
+    }
+
+    /// Ends a watch.
+    pub(crate) fn unwatch(&mut self) {
+        self.watches -= 1;
+    }
+
+    /// Returns whether the slot can go to another owner: nothing is in flight, and nobody has yet
+    /// to learn what became of a command.
+    pub(crate) const fn is_over(&self) -> bool {
+        self.is_idle() && self.watches == 0
     }
 
     /// Returns how many commands can be issued before one has to complete.
@@ -123,6 +142,25 @@ mod tests {
         assert_eq!(w.update(a), Ok(()));
         assert_eq!(w.update(b), Ok(()));
         assert!(w.is_idle());
+    }
+
+    /// The commands of a job in one slot are complete before those in another one.
+    #[test]
+    fn it_is_not_over_before_all_know() {
+        let mut w = Window::new(Stamp(0));
+        assert!(w.is_over());
+        let a = w.issue().unwrap();
+        w.watch();
+        w.watch();
+        assert!(!w.is_over());
+        w.fail(a, Failure::Fault);
+        w.update(a).unwrap();
+        assert!(w.is_idle() && !w.is_over());
+        w.unwatch();
+        assert!(!w.is_over());
+        assert_eq!(w.outcome(a), Some(Err(Failure::Fault)));
+        w.unwatch();
+        assert!(w.is_over());
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! ```text
 //!              occupy()           issue(), push()…, publish()              release_idle()
 //!   dormant ─────────────► occupying ───────────────────► busy ─────────────────────► dormant
-//!                          an event slot                   │  ▲   nothing in flight
+//!                          an event slot                   │  ▲   no job in flight
 //!                                                          └──┘
 //!                                                         more jobs
 //! ```
@@ -159,9 +159,9 @@ impl WorkQueue {
         &self.pipe
     }
 
-    /// Acquires an event slot from `tables`, and returns whether one was free. `vm_slot`: the slot
-    /// of the VM, which it keeps as long as commands are in flight.
-    pub(crate) fn occupy(&mut self, tables: &mut Tables, vm_slot: u32) -> bool {
+    /// Acquires an event slot from `tables`. If none is free, it has none, and [`WorkQueue::slot`]
+    /// fails. `vm_slot`: the slot of the VM, which it keeps as long as commands are in flight.
+    pub(crate) fn occupy(&mut self, tables: &mut Tables, vm_slot: u32) {
         let owner = Owner {
             queue_info: self.info.va(),
             pipe: self.kind as u32,
@@ -172,7 +172,6 @@ impl WorkQueue {
             self.last_slot = Some(slot.index());
         }
         self.slot = slot;
-        self.slot.is_some()
     }
 
     /// Returns the event slot, `EINVAL` if it has none.
@@ -282,9 +281,10 @@ impl WorkQueue {
         self.slot.is_some()
     }
 
-    /// Releases the event slot if nothing is in flight, and returns whether that is so.
+    /// Releases the event slot if no job is in flight that has commands here, and returns whether
+    /// that is so. The commands of such a job may all be complete, while others of it are not.
     pub(crate) fn release_idle(&mut self) -> bool {
-        let idle = self.slot.as_ref().is_none_or(|slot| slot.is_idle());
+        let idle = self.slot.as_ref().is_none_or(|slot| slot.is_over());
         if idle {
             self.slot = None;
         }
