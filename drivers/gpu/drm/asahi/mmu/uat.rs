@@ -269,7 +269,7 @@ impl PinnedDrop for Uat {
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: It is not used any more.
         unsafe { ManuallyDrop::drop(&mut this.upper) };
-        // SAFETY: As above.
+        // SAFETY: It is not used any more.
         unsafe { ManuallyDrop::drop(&mut this.lower) };
     }
 }
