@@ -15,7 +15,7 @@ refused() {
 		shift 2
 		[ $# = 0 ] || mount "$@" || exit 99
 		exec "$vm" exec --capture "$dir" -- true' bash "$here/../vm/vm" "$dir" "$@" >"$RIG_LOG" 2>&1 </dev/null || status=$?
-	judge "captures: $name" $status 1 "$pattern"
+	judge "captures: $name" $status 122 "$pattern"
 }
 
 directories() {

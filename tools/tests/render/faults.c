@@ -3,7 +3,16 @@
 #include "render.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
+
+/* From the base of shaders: a list, its code, and where nothing is bound. */
+#define LIST_AT 0x100000
+#define CODE_AT (LIST_AT + 0x40)
+#define NOWHERE_AT 0x8000000
+/* Bits of zls_ctrl. */
+#define ZLS_LOAD_DEPTH (1u << 15)
+#define ZLS_STORE_DEPTH (1u << 19)
 
 /*
  * A stream of the vertex data master that is not there. The job fails, and with it what runs
@@ -16,6 +25,51 @@ static void check_stream(struct context *ctx)
 	command.render.vdm_ctrl_stream_base = NOWHERE;
 	check("faults: a stream that is not bound", run_render(ctx, command), -EIO);
 	check("faults: a render after it", run_render(ctx, render_command()), 0);
+}
+
+/* Fragment halves that fault, each with a good one after it. */
+static void check_fragments(struct context *ctx)
+{
+	struct render_command good = render_command(), command;
+	uint32_t bo;
+	uint8_t *shaders;
+	/* A list of a shader that stops at once, which is behind it. */
+	static const uint8_t list[] = {
+		0x0d, 0x0c, CODE_AT & 0xff, CODE_AT >> 8 & 0xff, CODE_AT >> 16, 0x00, 0x88, 0x00,
+	};
+
+	need("create a buffer for a list",
+	     gem_create(ctx->fd, PAGE, DRM_ASAHI_GEM_WRITEBACK, 0, &bo));
+	need("bind it", vm_bind(ctx->fd, ctx->vm, bo, USC_BASE + LIST_AT, PAGE));
+	shaders = gem_map(ctx->fd, bo, PAGE);
+	need("map it", shaders ? 0 : -ENOMEM);
+	memcpy(shaders, list, sizeof(list));
+	shaders[CODE_AT - LIST_AT] = 0x88;
+	good.render.flags = DRM_ASAHI_RENDER_PROCESS_EMPTY_TILES;
+	good.render.bg.usc = LIST_AT | 4;
+	good.render.eot.usc = LIST_AT | 4;
+	check("faults: tiles without primitives are processed", run_render(ctx, good), 0);
+
+	command = good;
+	command.render.bg.usc = NOWHERE_AT | 4;
+	check("faults: a background program that is not bound", run_render(ctx, command), -EIO);
+	check("faults: a render after it", run_render(ctx, good), 0);
+
+	command = good;
+	command.render.eot.usc = NOWHERE_AT | 4;
+	check("faults: an end-of-tile program that is not bound", run_render(ctx, command), -EIO);
+	check("faults: a render after it", run_render(ctx, good), 0);
+
+	command = good;
+	command.render.zls_ctrl = ZLS_LOAD_DEPTH;
+	command.render.isp_zls_pixels = 63 | 63 << 15;
+	command.render.depth.base = NOWHERE;
+	check("faults: depth to load that is not bound", run_render(ctx, command), -EIO);
+	check("faults: a render after it", run_render(ctx, good), 0);
+
+	command.render.zls_ctrl = ZLS_STORE_DEPTH;
+	check("faults: depth to store that is not bound", run_render(ctx, command), -EIO);
+	check("faults: a render after it", run_render(ctx, good), 0);
 }
 
 /*
@@ -125,6 +179,7 @@ void test_faults(void)
 
 	render_init(&ctx);
 	check_stream(&ctx);
+	check_fragments(&ctx);
 	check_many(&ctx);
 	check_others(&ctx);
 	check_endless(&ctx);
